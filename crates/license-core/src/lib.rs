@@ -1,1 +1,78 @@
-//! To come.
+//! Licenses that are minted and verified offline.
+//!
+//! Text and bytes go in, decisions come out. Nothing here reads a clock, a file, the environment, a random
+//! source or the network, and nothing prints: all that varies is an argument.
+//!
+//! ```text
+//! &str -> Unverified -> verify(&TrustSet) -> License -> evaluate(&Matrix, &Context) -> Decision
+//! &str -> LicenseKey                                    proves only spelling, grants nothing
+//! ```
+//!
+//! No arrow can be skipped: a [`License`] exists only after a trusted key's signature over the bytes received
+//! has held.
+//!
+//! ```
+//! use license_core::{Artefacts, Context, Matrix, TimeError, Timestamp, TokenKind, TrustSet};
+//!
+//! # const JWKS: &str = include_str!("../../../fixtures/trust/vendor.jwks");
+//! # const FILE: &str = include_str!("../../../fixtures/files/valid-pro.lic");
+//! // The vendor's public keys, compiled into the program, and a file that the customer was sent.
+//! let trust = TrustSet::parse(JWKS)?;
+//! let file = Artefacts::parse(FILE)?;
+//! let token = file.of_kind(TokenKind::License).next().ok_or("no license in the file")?;
+//!
+//! let license = token.verify(&trust)?;
+//! let now = Timestamp::parse("2027-01-15T09:00:00Z")?;
+//! let decision = license.evaluate(Matrix::built_in(), &Context::at(now));
+//! assert!(decision.allows("cloud_sync"));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Features
+//!
+//! - `rsa` (default): verify with RustCrypto's `rsa`; pure Rust, no C compiler.
+//! - `aws-lc-rs`: verify with AWS-LC; about ten times faster. Preferred where both are compiled in.
+//! - `issue`: mint licenses; signs with AWS-LC.
+
+mod base64url;
+mod code;
+mod entitlements;
+mod evaluate;
+mod json;
+mod key;
+mod license;
+mod matrix;
+mod name;
+mod pasted;
+mod signature;
+mod time;
+mod token;
+mod trust;
+
+#[cfg(feature = "issue")]
+pub mod issue;
+
+pub use code::{Code, CodeKind};
+pub use entitlements::{Entitlements, Quota};
+pub use evaluate::{
+    Context, Decision, Evidence, FeatureAnswer, Finding, Outcome, Rule, RuleOutcome, Warning,
+};
+pub use json::JsonError;
+pub use key::{
+    EnterpriseKey, EnterpriseTerms, KeyError, KeyExpiry, LicenseKey, ShortEnterpriseKey,
+    StandardKey,
+};
+pub use license::{
+    CheckIn, License, LicenseId, Renewal, Signer, Status, UsageType, Validation,
+};
+pub use matrix::{Matrix, MatrixError, TierTerms, Trial};
+pub use name::{Company, NameError, ProductCode, Tier};
+pub use pasted::{Found, Position};
+pub use semver::{Version, VersionReq};
+pub use signature::{Algorithm, Backend};
+pub use time::{Date, Span, TimeError, Timestamp};
+pub use token::{
+    Artefacts, Block, MAX_FILE_BYTES, MAX_TOKEN_BYTES, ParseError, TokenKind, Unverified,
+    VerifyError,
+};
+pub use trust::{KeyId, TrustError, TrustSet, TrustedKey};

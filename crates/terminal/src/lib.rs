@@ -1,1 +1,27 @@
-//! To come.
+//! What `license` and `keygen` share on a terminal.
+//!
+//! | what | where |
+//! |---|---|
+//! | how a program ends | [`Exit`], [`Failure`] |
+//! | what it prints | [`Terminal`], the only owner of its output; [`escape()`] for text from elsewhere |
+//! | what it reads | [`Source`], with a cap |
+//! | what it writes | [`Destination`], which never overwrites unless told to |
+//! | its command line | [`program`]: usage errors in our shape, completions, man pages |
+//!
+//! Nothing here knows what a license is.
+
+mod destination;
+mod escape;
+mod exit;
+mod failure;
+mod input;
+mod output;
+pub mod program;
+
+pub use clap_complete::Shell;
+pub use destination::{Audience, Destination, Overwrite};
+pub use escape::escape;
+pub use exit::Exit;
+pub use failure::Failure;
+pub use input::Source;
+pub use output::{Color, OutputOptions, Terminal};

@@ -1,0 +1,357 @@
+use super::*;
+use pbes2::EncryptionScheme;
+use std::io::{self, Write};
+use std::process::{Command, Stdio};
+
+const ENTROPY: Entropy = Entropy {
+    salt: [1; 16],
+    iv: [2; 16],
+};
+
+/// An Ed25519 private key (RFC 8410 section 7), since any PKCS#8 key will do and this one is short.
+fn key() -> Vec<u8> {
+    let header = b"\x30\x2e\x02\x01\x00\x30\x05\x06\x03\x2b\x65\x70\x04\x22\x04\x20";
+    [header.as_slice(), &[7; 32]].concat()
+}
+
+fn passphrase(text: &str) -> Passphrase {
+    Passphrase::new(Zeroizing::new(text.into())).unwrap()
+}
+
+fn correct() -> Result<Passphrase, Failure> {
+    Ok(passphrase("correct horse"))
+}
+
+fn never_asked() -> Result<Passphrase, Failure> {
+    panic!("the passphrase was asked for")
+}
+
+fn sealed() -> Zeroizing<String> {
+    seal(&key(), &passphrase("correct horse"), &ENTROPY).unwrap()
+}
+
+#[test]
+fn what_was_sealed_opens_with_its_passphrase() {
+    let pem = sealed();
+    assert!(pem.starts_with("-----BEGIN ENCRYPTED PRIVATE KEY-----\n"));
+    assert_eq!(*open(&pem, correct).unwrap(), key());
+}
+
+#[test]
+fn what_is_plain_opens_without_asking() {
+    let pem = plain(&key()).unwrap();
+    assert!(pem.starts_with("-----BEGIN PRIVATE KEY-----\n"));
+    assert_eq!(*open(&pem, never_asked).unwrap(), key());
+}
+
+#[test]
+fn a_wrong_passphrase_is_told_apart_also_when_the_padding_happens_to_fit() {
+    let pem = cheaply_sealed();
+    for number in 0..1000 {
+        let failure = open(&pem, || Ok(passphrase(&format!("wrong {number}")))).unwrap_err();
+        assert_eq!(
+            (failure.exit(), failure.code()),
+            (Exit::Usage, "WRONG_PASSPHRASE")
+        );
+        assert!(!failure.message().contains("wrong"));
+    }
+    assert_eq!(*open(&pem, correct).unwrap(), key());
+}
+
+#[test]
+fn other_entropy_gives_another_file() {
+    let other = Entropy {
+        salt: [3; 16],
+        iv: [2; 16],
+    };
+    let again = seal(&key(), &passphrase("correct horse"), &other).unwrap();
+    assert_ne!(*again, *sealed());
+}
+
+#[test]
+fn a_failure_to_ask_is_passed_on() {
+    let failure = open(&sealed(), || Err(Failure::usage("no terminal"))).unwrap_err();
+    assert_eq!(failure, Failure::usage("no terminal"));
+}
+
+#[test]
+fn line_endings_and_text_around_the_key_do_not_matter() {
+    let pem = plain(&key()).unwrap();
+    let around = format!("Key of Acme:\n\n{}\n\n -- kept in the safe\n", *pem);
+    for variant in [pem.replace('\n', "\r\n"), pem.trim_end().into(), around] {
+        assert_eq!(*open(&variant, never_asked).unwrap(), key());
+    }
+    let crlf = sealed().replace('\n', "\r\n");
+    assert_eq!(*open(&crlf, correct).unwrap(), key());
+}
+
+#[test]
+fn a_key_cut_off_anywhere_is_malformed_and_never_a_wrong_passphrase() {
+    for pem in [sealed(), plain(&key()).unwrap()] {
+        for length in 0..pem.trim_end().len() {
+            let failure = open(&pem[..length], never_asked).unwrap_err();
+            assert_eq!(failure.code(), "MALFORMED", "{length}");
+        }
+    }
+}
+
+#[test]
+fn a_key_with_a_line_missing_is_malformed() {
+    let pem = sealed();
+    let lines: Vec<&str> = pem.lines().collect();
+    for missing in 1..lines.len() - 1 {
+        let mut rest = lines.clone();
+        rest.remove(missing);
+        assert_eq!(
+            open(&rest.join("\n"), never_asked).unwrap_err().code(),
+            "MALFORMED"
+        );
+    }
+}
+
+#[test]
+fn two_keys_in_one_file_are_refused() {
+    let two = format!("{}{}", *plain(&key()).unwrap(), *sealed());
+    assert!(
+        open(&two, never_asked)
+            .unwrap_err()
+            .message()
+            .contains("several")
+    );
+}
+
+#[test]
+fn other_kinds_of_key_are_refused_with_the_command_that_converts_them() {
+    let pkcs1 = "-----BEGIN RSA PRIVATE KEY-----\nMIIB\n-----END RSA PRIVATE KEY-----\n";
+    let legacy = pkcs1.replace(
+        "MIIB",
+        "Proc-Type: 4,ENCRYPTED\nDEK-Info: AES-256-CBC,00\n\nMIIB",
+    );
+    for pem in [pkcs1, &legacy] {
+        let failure = open(pem, never_asked).unwrap_err();
+        assert_eq!(failure.code(), "UNSUPPORTED");
+        assert!(
+            failure.message().contains("found `RSA PRIVATE KEY`"),
+            "{failure}"
+        );
+        assert!(failure.advice().unwrap().contains("openssl pkcs8 -topk8"));
+    }
+}
+
+#[test]
+fn a_public_key_is_not_told_to_convert() {
+    let public = "-----BEGIN PUBLIC KEY-----\nMIIB\n-----END PUBLIC KEY-----\n";
+    let failure = open(public, never_asked).unwrap_err();
+    assert_eq!(failure.advice(), Some("give the file with the private key"));
+}
+
+#[test]
+fn what_is_no_key_is_neither_sealed_nor_written() {
+    for der in [&b""[..], b"\x30\x00", b"not a key"] {
+        let failure = seal(der, &passphrase("x"), &ENTROPY).unwrap_err();
+        assert_eq!(failure.code(), "MALFORMED");
+        assert_eq!(plain(der).unwrap_err().code(), "MALFORMED");
+    }
+}
+
+fn pem_with(kdf: Kdf<'_>, encrypted_data: &[u8]) -> Zeroizing<String> {
+    let encryption = EncryptionScheme::Aes256Cbc { iv: &ENTROPY.iv };
+    let encryption_algorithm = pbes2::Parameters { kdf, encryption }.into();
+    let info = EncryptedPrivateKeyInfo {
+        encryption_algorithm,
+        encrypted_data,
+    };
+    let document = SecretDocument::try_from(info).unwrap();
+    document.to_pem(SEALED, LineEnding::LF).unwrap()
+}
+
+fn scrypt(cost_parameter: u64, block_size: u16, parallelization: u16) -> Kdf<'static> {
+    let salt = &[1; 16];
+    Kdf::Scrypt(ScryptParams {
+        salt,
+        cost_parameter,
+        block_size,
+        parallelization,
+        key_length: None,
+    })
+}
+
+fn pbkdf2(iteration_count: u32) -> Kdf<'static> {
+    let prf = pbes2::Pbkdf2Prf::HmacWithSha256;
+    Kdf::Pbkdf2(Pbkdf2Params {
+        salt: &[1; 16],
+        iteration_count,
+        key_length: None,
+        prf,
+    })
+}
+
+fn cheaply_sealed() -> Zeroizing<String> {
+    let encryption = EncryptionScheme::Aes256Cbc { iv: &ENTROPY.iv };
+    let scheme = pbes2::Parameters {
+        kdf: pbkdf2(1),
+        encryption,
+    };
+    pem_with(pbkdf2(1), &scheme.encrypt("correct horse", &key()).unwrap())
+}
+
+#[test]
+fn hostile_parameters_are_refused_before_the_passphrase_is_asked_for() {
+    let hostile = [
+        (
+            scrypt(1 << 21, 8, 1),
+            "at most 1073741824 bytes of memory, found 2147483648",
+        ),
+        (scrypt(1 << 62, 65535, 65535), "found 18446744073709551615"),
+        (scrypt(1 << 20, 8, 5), "at most 33554432, found 41943040"),
+        (scrypt(0, 8, 1), "found N=0 r=8 p=1"),
+        (scrypt(1, 8, 1), "found N=1 r=8 p=1"),
+        (scrypt(1000, 8, 1), "found N=1000 r=8 p=1"),
+        (scrypt(1024, 0, 1), "found N=1024 r=0 p=1"),
+        (scrypt(1024, 8, 0), "found N=1024 r=8 p=0"),
+        (
+            pbkdf2(10_000_001),
+            "1 to 10000000 iterations, found 10000001",
+        ),
+        (pbkdf2(u32::MAX), "found 4294967295"),
+        (pbkdf2(0), "found 0"),
+    ];
+    for (kdf, expected) in hostile {
+        let failure = open(&pem_with(kdf, &[0; 64]), never_asked).unwrap_err();
+        assert_eq!(
+            (failure.exit(), failure.code()),
+            (Exit::Unjudged, "UNSUPPORTED")
+        );
+        assert!(failure.message().contains(expected), "{failure}");
+    }
+}
+
+#[test]
+fn the_largest_allowed_parameters_pass_the_bounds() {
+    bound_work(&scrypt(1 << 20, 8, 4)).unwrap();
+    bound_work(&scrypt(1 << 17, 8, 1)).unwrap();
+    bound_work(&pbkdf2(10_000_000)).unwrap();
+}
+
+#[test]
+fn encrypted_data_that_is_no_whole_number_of_blocks_is_malformed() {
+    for length in [0, 1, 15, 17] {
+        let pem = pem_with(scrypt(1024, 8, 1), &vec![0; length]);
+        assert_eq!(open(&pem, never_asked).unwrap_err().code(), "MALFORMED");
+    }
+}
+
+#[test]
+fn a_derived_key_of_another_length_is_refused() {
+    let kdf = Kdf::Scrypt(ScryptParams {
+        salt: &[1],
+        cost_parameter: 2,
+        block_size: 8,
+        parallelization: 1,
+        key_length: Some(65535),
+    });
+    assert_eq!(
+        open(&pem_with(kdf, &[0; 16]), correct).unwrap_err().code(),
+        "UNSUPPORTED"
+    );
+}
+
+/// Whether OpenSSL itself is here to be tested against; where it has to be, its absence fails the test.
+fn has_openssl() -> bool {
+    let version = Command::new("openssl").arg("version").output();
+    let found = version.is_ok_and(|output| output.stdout.starts_with(b"OpenSSL "));
+    if !found {
+        assert!(
+            std::env::var_os("LICENSE_TESTS_REQUIRE_TOOLS").is_none(),
+            "openssl is missing"
+        );
+        writeln!(
+            io::stderr(),
+            "SKIPPED: keys exchanged with openssl: it is missing"
+        )
+        .unwrap();
+    }
+    found
+}
+
+fn openssl(arguments: &str, input: &str) -> String {
+    let mut child = Command::new("openssl")
+        .args(arguments.split(' '))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child
+        .stdin
+        .take()
+        .unwrap()
+        .write_all(input.as_bytes())
+        .unwrap();
+    let output = child.wait_with_output().unwrap();
+    let complaint = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "openssl {arguments}: {complaint}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn rsa_key() -> String {
+    openssl(
+        "genpkey -quiet -algorithm RSA -pkeyopt rsa_keygen_bits:2048",
+        "",
+    )
+}
+
+#[test]
+fn openssl_opens_what_is_sealed_or_written_here() {
+    if !has_openssl() {
+        return;
+    }
+    let original = rsa_key();
+    let der = open(&original, never_asked).unwrap();
+    assert_eq!(*plain(&der).unwrap(), original);
+    let ours = seal(&der, &passphrase("correct-horse"), &ENTROPY).unwrap();
+    assert_eq!(openssl("pkey -passin pass:correct-horse", &ours), original);
+    assert_eq!(openssl("pkey", &plain(&der).unwrap()), original);
+}
+
+#[test]
+fn what_openssl_seals_is_opened_here() {
+    if !has_openssl() {
+        return;
+    }
+    let original = rsa_key();
+    let der = open(&original, never_asked).unwrap();
+    for way in [
+        "-scrypt",
+        "-v2 aes-256-cbc",
+        "-v2 aes-128-cbc -v2prf hmacWithSHA512",
+    ] {
+        let theirs = openssl(
+            &format!("pkcs8 -topk8 {way} -passout pass:secret"),
+            &original,
+        );
+        let opened = open(&theirs, || Ok(passphrase("secret"))).unwrap();
+        assert_eq!(*opened, *der, "{way}");
+    }
+}
+
+#[test]
+fn what_openssl_seals_in_older_ways_is_refused_and_converted_as_the_hint_says() {
+    if !has_openssl() {
+        return;
+    }
+    let original = rsa_key();
+    for way in ["-v2 aes-256-cbc -v2prf hmacWithSHA1", "-v2 des3"] {
+        let theirs = openssl(
+            &format!("pkcs8 -topk8 {way} -passout pass:secret"),
+            &original,
+        );
+        let failure = open(&theirs, || Ok(passphrase("secret"))).unwrap_err();
+        assert_eq!(failure.code(), "UNSUPPORTED", "{failure}");
+        let (_, command) = failure.advice().unwrap().split_once("openssl ").unwrap();
+        let options = command.replace(" -in OLD.pem -out NEW.pem", "");
+        let passwords = "-passin pass:secret -passout pass:secret";
+        let converted = openssl(&format!("{options} {passwords}"), &theirs);
+        open(&converted, || Ok(passphrase("secret"))).unwrap();
+    }
+}

@@ -1,0 +1,263 @@
+//! Where a product keeps its state on this machine.
+
+use std::ffi::OsString;
+use std::fmt;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// The folder of one product's state, which need not exist yet.
+///
+/// It is created, closed to other users, at the first write.
+///
+/// ```
+/// use license_client::{StateDir, StateFile};
+/// use std::path::Path;
+///
+/// # let home = if cfg!(windows) { Path::new(r"C:\ann") } else { Path::new("/home/ann") };
+/// let dir = StateDir::resolve("CODITECT", |_| None, Some(home))?;
+/// assert_eq!(dir.path(), home.join(".coditect"));
+/// assert_eq!(dir.file(StateFile::License), home.join(".coditect").join("license.lic"));
+/// # Ok::<(), license_client::HomeError>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StateDir {
+    path: PathBuf,
+    origin: Origin,
+}
+
+/// Who named the folder, which decides whether its permissions are ours to change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Origin {
+    /// We did: `.coditect` in the home directory.
+    Default,
+    /// The user or the program did, and may keep other things there.
+    Chosen,
+}
+
+impl StateDir {
+    /// Finds the folder of `product`: `{PRODUCT}_HOME` if that variable is set and not empty, else `.{product}` in `home`.
+    ///
+    /// # Errors
+    ///
+    /// When the variable holds a relative path, when it is not set and `home` is missing or relative, or when `product`
+    /// is no product code.
+    pub fn resolve(
+        product: &str,
+        environment: impl Fn(&str) -> Option<OsString>,
+        home: Option<&Path>,
+    ) -> Result<Self, HomeError> {
+        if product.is_empty() || !product.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+            return Err(HomeError::NotAProductCode);
+        }
+        let variable = format!("{}_HOME", product.to_ascii_uppercase());
+        match environment(&variable).filter(|value| !value.is_empty()) {
+            Some(value) => Self::chosen(variable, value.into()),
+            None => Self::in_home(product, variable, home),
+        }
+    }
+
+    /// [`StateDir::resolve`] with the environment and the home directory of the user who runs this process.
+    ///
+    /// # Errors
+    ///
+    /// As [`StateDir::resolve`].
+    pub fn of_this_user(product: &str) -> Result<Self, HomeError> {
+        let user = directories::BaseDirs::new();
+        let home = user.as_ref().map(directories::BaseDirs::home_dir);
+        Self::resolve(product, |name| std::env::var_os(name), home)
+    }
+
+    /// Takes `path` itself as the folder.
+    pub fn at(path: impl Into<PathBuf>) -> Self {
+        Self {
+            path: path.into(),
+            origin: Origin::Chosen,
+        }
+    }
+
+    /// The folder.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The path of one of its files.
+    pub fn file(&self, file: StateFile) -> PathBuf {
+        self.path.join(file.name())
+    }
+
+    /// The file that writers lock; it holds nothing, and it is never replaced or removed, for a lock is on the file and not
+    /// on its name.
+    pub(crate) fn lock_file(&self) -> PathBuf {
+        self.path.join(".lock")
+    }
+
+    /// Makes the folder if there is none, for its owner alone; its parents as the user's umask has it.
+    pub(crate) fn create(&self) -> io::Result<()> {
+        let created = match create_private(&self.path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => self.create_with_parents(),
+            other => other,
+        };
+        match created {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => self.tighten(),
+            other => other,
+        }
+    }
+
+    fn create_with_parents(&self) -> io::Result<()> {
+        if let Some(parent) = self.path.parent() {
+            fs::create_dir_all(parent)?;
+        }
+        create_private(&self.path)
+    }
+
+    fn chosen(variable: String, path: PathBuf) -> Result<Self, HomeError> {
+        if path.is_absolute() {
+            return Ok(Self::at(path));
+        }
+        Err(HomeError::NotAbsolute {
+            variable,
+            value: path,
+        })
+    }
+
+    fn in_home(product: &str, variable: String, home: Option<&Path>) -> Result<Self, HomeError> {
+        let Some(home) = home.filter(|home| home.is_absolute()) else {
+            return Err(HomeError::NoHome { variable });
+        };
+        Ok(Self {
+            path: home.join(format!(".{}", product.to_ascii_lowercase())),
+            origin: Origin::Default,
+        })
+    }
+}
+
+#[cfg(unix)]
+fn create_private(path: &Path) -> io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
+    fs::DirBuilder::new().mode(0o700).create(path)
+}
+
+#[cfg(not(unix))]
+fn create_private(path: &Path) -> io::Result<()> {
+    fs::create_dir(path)
+}
+
+#[cfg(unix)]
+impl StateDir {
+    /// Takes the folder away from other users, if it is this user's and held for state alone.
+    ///
+    /// Works on the opened folder, so that what is judged is what is changed even where a symlink is moved meanwhile.
+    fn tighten(&self) -> io::Result<()> {
+        use std::os::unix::fs::{MetadataExt, PermissionsExt};
+        let folder = fs::File::open(&self.path)?;
+        let metadata = folder.metadata()?;
+        if !metadata.is_dir() {
+            return Err(io::ErrorKind::NotADirectory.into());
+        }
+        let open_to_others = metadata.mode() & 0o077 != 0;
+        if open_to_others && self.is_for_state_alone(&metadata) && self.is_of_this_user(&metadata) {
+            // A file system without permissions refuses this, and holds state well enough all the same.
+            let _ = folder.set_permissions(fs::Permissions::from_mode(0o700));
+        }
+        Ok(())
+    }
+
+    /// A folder that was chosen may be one that other users need, such as `/opt/product`: unless it is empty, it stays as
+    /// it is, and so does a sticky one, which is shared on purpose. The files in it are private in any case.
+    fn is_for_state_alone(&self, metadata: &fs::Metadata) -> bool {
+        use std::os::unix::fs::MetadataExt;
+        let sticky = metadata.mode() & 0o1000 != 0;
+        let empty = || fs::read_dir(&self.path).is_ok_and(|mut entries| entries.next().is_none());
+        match self.origin {
+            Origin::Default => true,
+            Origin::Chosen => !sticky && empty(),
+        }
+    }
+
+    /// Asks the file system, by way of a new file's owner: the standard library cannot tell who we are.
+    fn is_of_this_user(&self, metadata: &fs::Metadata) -> bool {
+        use std::os::unix::fs::MetadataExt;
+        tempfile::tempfile_in(&self.path)
+            .and_then(|probe| probe.metadata())
+            .is_ok_and(|probe| probe.uid() == metadata.uid())
+    }
+}
+
+#[cfg(not(unix))]
+impl StateDir {
+    /// Elsewhere a folder inherits the access rules of the user's profile.
+    fn tighten(&self) -> io::Result<()> {
+        if fs::metadata(&self.path)?.is_dir() {
+            return Ok(());
+        }
+        Err(io::ErrorKind::NotADirectory.into())
+    }
+}
+
+/// A file in the state directory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum StateFile {
+    /// `license.key`: the license key as its holder typed it.
+    Key,
+    /// `license.lic`: the installed license file.
+    License,
+    /// `license.cache`: the latest validation token and the high-water mark.
+    Cache,
+    /// `trust.jwks`: the vendor's public keys, for programs that embed none.
+    Trust,
+}
+
+impl StateFile {
+    /// Its name in the folder.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Key => "license.key",
+            Self::License => "license.lic",
+            Self::Cache => "license.cache",
+            Self::Trust => "trust.jwks",
+        }
+    }
+}
+
+/// Why no state directory can be named.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum HomeError {
+    /// The variable holds a relative path, which would mean another folder in every working directory.
+    NotAbsolute {
+        /// The environment variable, such as `CODITECT_HOME`.
+        variable: String,
+        /// What it holds.
+        value: PathBuf,
+    },
+    /// The user has no home directory, and the variable that could stand in for it is not set.
+    NoHome {
+        /// The environment variable to set, such as `CODITECT_HOME`.
+        variable: String,
+    },
+    /// The product code holds something else than ASCII letters and digits, and so cannot name a folder.
+    NotAProductCode,
+}
+
+impl fmt::Display for HomeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotAbsolute { variable, value } => {
+                write!(f, "{variable} must be an absolute path, not {value:?}")
+            }
+            Self::NoHome { variable } => {
+                write!(f, "no home directory is known and {variable} is not set")
+            }
+            Self::NotAProductCode => {
+                f.write_str("a product code must be of ASCII letters and digits")
+            }
+        }
+    }
+}
+
+impl std::error::Error for HomeError {}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,346 @@
+//! Reading and writing the state directory so that a crash or a second process loses nothing.
+//!
+//! Readers need no lock: a file is replaced by a rename, so they see the old one or the new one, whole. Writers hold the
+//! lock from the read that they decide by until their write.
+
+use std::fmt;
+use std::fs::{self, File, TryLockError};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
+
+use crate::home::{StateDir, StateFile};
+
+/// Long enough for a slow disk to finish somebody's write, short enough that a person still waits for the error.
+const PATIENCE: Duration = Duration::from_secs(10);
+const FIRST_PAUSE: Duration = Duration::from_millis(1);
+const LONGEST_PAUSE: Duration = Duration::from_millis(10);
+
+/// Begins the name of every file that is not finished.
+const UNFINISHED: &str = ".unfinished-";
+
+/// The files of a [`StateDir`].
+///
+/// ```
+/// use license_client::{StateDir, StateFile, Store};
+///
+/// # let scratch = tempfile::tempdir()?;
+/// # let folder = scratch.path().join("state");
+/// let store = Store::new(StateDir::at(folder));
+/// assert_eq!(store.read(StateFile::License, 64 * 1024)?, None);
+///
+/// let lock = store.lock()?;
+/// lock.write(StateFile::License, b"token")?;
+/// drop(lock);
+/// assert_eq!(store.read(StateFile::License, 64 * 1024)?.as_deref(), Some(&b"token"[..]));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct Store {
+    dir: StateDir,
+}
+
+impl Store {
+    /// The store in `dir`. Touches nothing yet.
+    pub fn new(dir: StateDir) -> Self {
+        Self { dir }
+    }
+
+    /// Where it is.
+    pub fn dir(&self) -> &StateDir {
+        &self.dir
+    }
+
+    /// Reads a file of at most `cap` bytes; `None` if there is none.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::TooLarge`], [`StoreError::NotAFile`], or [`StoreError::Unreadable`].
+    pub fn read(&self, file: StateFile, cap: usize) -> Result<Option<Vec<u8>>, StoreError> {
+        let path = self.dir.file(file);
+        match read_capped(&path, cap) {
+            Ok(bytes) if bytes.len() > cap => Err(StoreError::TooLarge { path, cap }),
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) if error.kind() == io::ErrorKind::IsADirectory => {
+                Err(StoreError::NotAFile { path })
+            }
+            Err(source) => Err(StoreError::Unreadable { path, source }),
+        }
+    }
+
+    /// Waits up to 10 seconds to be the only writer, in this process or another.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Busy`] when another one still writes, [`StoreError::ReadOnly`] or [`StoreError::Unwritable`] when the
+    /// folder or its lock cannot be made.
+    pub fn lock(&self) -> Result<StoreLock, StoreError> {
+        self.lock_within(PATIENCE)
+    }
+
+    /// [`Store::lock`] with another patience; zero tries once.
+    ///
+    /// # Errors
+    ///
+    /// As [`Store::lock`].
+    pub fn lock_within(&self, patience: Duration) -> Result<StoreLock, StoreError> {
+        self.dir
+            .create()
+            .map_err(|source| StoreError::on_write(self.dir.path().to_owned(), source))?;
+        let path = self.dir.lock_file();
+        let file = open_lock(&path).map_err(|source| StoreError::on_write(path.clone(), source))?;
+        wait_for(&file, path, patience)?;
+        let lock = StoreLock {
+            dir: self.dir.clone(),
+            file,
+        };
+        lock.sweep();
+        Ok(lock)
+    }
+}
+
+/// The right to write, until it is dropped or the process ends.
+#[derive(Debug)]
+#[must_use = "the lock is released as soon as it is dropped"]
+pub struct StoreLock {
+    dir: StateDir,
+    file: File,
+}
+
+impl StoreLock {
+    /// Replaces a file. Once this returns, `bytes` survive a loss of power; until then the old content does.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::ReadOnly`] or [`StoreError::Unwritable`].
+    pub fn write(&self, file: StateFile, bytes: &[u8]) -> Result<(), StoreError> {
+        let path = self.dir.file(file);
+        self.replace(&path, bytes)
+            .map_err(|source| StoreError::on_write(path, source))
+    }
+
+    /// Removes a file, and tells whether there was one.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::ReadOnly`] or [`StoreError::Unwritable`].
+    pub fn remove(&self, file: StateFile) -> Result<bool, StoreError> {
+        let path = self.dir.file(file);
+        match fs::remove_file(&path).and_then(|()| sync_folder(self.dir.path())) {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(source) => Err(StoreError::on_write(path, source)),
+        }
+    }
+
+    /// Renames a damaged file to the first free `NAME.damaged-N`, counted from 1, and returns its new path.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::ReadOnly`] or [`StoreError::Unwritable`], also when there is no such file.
+    pub fn set_aside(&self, file: StateFile) -> Result<PathBuf, StoreError> {
+        let path = self.dir.file(file);
+        self.rename_aside(&path, file.name())
+            .map_err(|source| StoreError::on_write(path, source))
+    }
+
+    fn replace(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+        // In the same folder, for a rename works within one file system only; 0600 as tempfile makes them.
+        let mut unfinished = tempfile::Builder::new()
+            .prefix(UNFINISHED)
+            .tempfile_in(self.dir.path())?;
+        unfinished.write_all(bytes)?;
+        unfinished.as_file().sync_all()?;
+        unfinished.persist(path)?;
+        sync_folder(self.dir.path())
+    }
+
+    fn rename_aside(&self, path: &Path, name: &str) -> io::Result<PathBuf> {
+        let aside = (1_u64..)
+            .map(|number| self.dir.path().join(format!("{name}.damaged-{number}")))
+            .find(|candidate| is_free(candidate))
+            .ok_or(io::ErrorKind::AlreadyExists)?;
+        fs::rename(path, &aside)?;
+        sync_folder(self.dir.path())?;
+        Ok(aside)
+    }
+
+    /// Clears what killed writers left: whoever holds the lock knows that nobody is writing.
+    fn sweep(&self) {
+        let entries = fs::read_dir(self.dir.path()).into_iter().flatten();
+        for entry in entries.flatten() {
+            let name = entry.file_name();
+            if name.as_encoded_bytes().starts_with(UNFINISHED.as_bytes()) {
+                // What cannot be removed only takes up room.
+                let _ = fs::remove_file(entry.path());
+            }
+        }
+    }
+}
+
+impl Drop for StoreLock {
+    fn drop(&mut self) {
+        // Closing would do, except while a child that another thread is starting still holds a copy of the descriptor.
+        let _ = self.file.unlock();
+    }
+}
+
+/// Reads one byte more than `cap`, which shows that a file is too large without reading all of it.
+fn read_capped(path: &Path, cap: usize) -> io::Result<Vec<u8>> {
+    // Before opening it: to open a named pipe would wait for somebody to write.
+    if !fs::metadata(path)?.is_file() {
+        return Err(io::ErrorKind::IsADirectory.into());
+    }
+    let limit = u64::try_from(cap).unwrap_or(u64::MAX).saturating_add(1);
+    let mut bytes = Vec::new();
+    File::open(path)?.take(limit).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+fn open_lock(path: &Path) -> io::Result<File> {
+    let mut options = File::options();
+    options.read(true).write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
+}
+
+/// Tries again and again, for a lock that waits by itself cannot be given up. The pauses are what is counted, so that a
+/// clock which jumps changes nothing.
+fn wait_for(file: &File, path: PathBuf, patience: Duration) -> Result<(), StoreError> {
+    let (mut left, mut pause) = (patience, FIRST_PAUSE);
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(()),
+            Err(TryLockError::Error(source)) => return Err(StoreError::on_write(path, source)),
+            Err(TryLockError::WouldBlock) if left.is_zero() => {
+                return Err(StoreError::Busy { path, patience });
+            }
+            Err(TryLockError::WouldBlock) => thread::sleep(pause.min(left)),
+        }
+        left = left.saturating_sub(pause);
+        pause = pause.saturating_mul(2).min(LONGEST_PAUSE);
+    }
+}
+
+/// Nothing there, not even a symlink that leads nowhere.
+fn is_free(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
+}
+
+/// Makes a rename or a removal in the folder last.
+#[cfg(unix)]
+fn sync_folder(path: &Path) -> io::Result<()> {
+    match File::open(path)?.sync_all() {
+        // Some network file systems cannot, and have nothing to lose by it.
+        Err(error) if error.kind() == io::ErrorKind::InvalidInput => Ok(()),
+        other => other,
+    }
+}
+
+/// Elsewhere folders are not synced by hand.
+#[cfg(not(unix))]
+fn sync_folder(_: &Path) -> io::Result<()> {
+    Ok(())
+}
+
+/// Why state could not be read or written.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// The state directory or a file in it may not be written, so the caller can only go on without keeping state.
+    ReadOnly {
+        /// What could not be written.
+        path: PathBuf,
+        /// The system's refusal.
+        source: io::Error,
+    },
+    /// Writing failed for another reason, such as a full disk.
+    Unwritable {
+        /// What could not be written.
+        path: PathBuf,
+        /// The system's error.
+        source: io::Error,
+    },
+    /// The file is there and cannot be read.
+    Unreadable {
+        /// What could not be read.
+        path: PathBuf,
+        /// The system's error.
+        source: io::Error,
+    },
+    /// A folder, a pipe or a device is where a file should be.
+    NotAFile {
+        /// What is no file.
+        path: PathBuf,
+    },
+    /// The file is larger than any that this program writes.
+    TooLarge {
+        /// Which file.
+        path: PathBuf,
+        /// How many bytes it may have.
+        cap: usize,
+    },
+    /// Another process, or another thread of this one, held the lock all the time.
+    Busy {
+        /// The lock.
+        path: PathBuf,
+        /// How long was waited for it.
+        patience: Duration,
+    },
+}
+
+impl StoreError {
+    fn on_write(path: PathBuf, source: io::Error) -> Self {
+        match source.kind() {
+            io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied => {
+                Self::ReadOnly { path, source }
+            }
+            _ => Self::Unwritable { path, source },
+        }
+    }
+
+    /// What it is about.
+    pub fn path(&self) -> &Path {
+        match self {
+            Self::ReadOnly { path, .. }
+            | Self::Unwritable { path, .. }
+            | Self::Unreadable { path, .. }
+            | Self::NotAFile { path }
+            | Self::TooLarge { path, .. }
+            | Self::Busy { path, .. } => path,
+        }
+    }
+}
+
+impl fmt::Display for StoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let path = self.path().display();
+        match self {
+            Self::ReadOnly { .. } => write!(f, "{path} is read-only"),
+            Self::Unwritable { .. } => write!(f, "{path} cannot be written"),
+            Self::Unreadable { .. } => write!(f, "{path} cannot be read"),
+            Self::NotAFile { .. } => write!(f, "{path} is not a regular file"),
+            Self::TooLarge { cap, .. } => write!(f, "{path} is larger than {cap} bytes"),
+            Self::Busy { patience, .. } => {
+                write!(f, "another process has held {path} for {patience:?}")
+            }
+        }
+    }
+}
+
+impl std::error::Error for StoreError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::ReadOnly { source, .. }
+            | Self::Unwritable { source, .. }
+            | Self::Unreadable { source, .. } => Some(source),
+            Self::NotAFile { .. } | Self::TooLarge { .. } | Self::Busy { .. } => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

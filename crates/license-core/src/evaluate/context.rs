@@ -1,0 +1,95 @@
+//! Everything that varies from one evaluation to the next.
+
+use semver::Version;
+
+use crate::{License, Timestamp, UsageType, Validation};
+
+/// What an evaluation needs to know besides the license. Nothing is read from the system: each fact is
+/// brought by the caller, so that every date and every machine can be tried.
+///
+/// ```
+/// use license_core::{Context, Timestamp, UsageType, Version};
+///
+/// let context = Context::at(Timestamp::parse("2027-03-01T12:00:00Z")?)
+///     .user("alice")
+///     .app_version(Version::new(2, 4, 0))
+///     .usage_type(UsageType::Runtime);
+/// # let _ = context;
+/// # Ok::<(), license_core::TimeError>(())
+/// ```
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct Context<'a> {
+    clock: Timestamp,
+    pub(super) high_water: Option<Timestamp>,
+    pub(super) machine: Option<&'a str>,
+    pub(super) user: Option<&'a str>,
+    pub(super) app_version: Option<Version>,
+    pub(super) build_date: Option<Timestamp>,
+    pub(super) usage_type: UsageType,
+    pub(super) validations: &'a [Validation],
+    pub(super) installed: &'a [License],
+}
+
+impl<'a> Context<'a> {
+    /// A context at the instant that the clock shows.
+    pub const fn at(clock: Timestamp) -> Self {
+        Self {
+            clock,
+            high_water: None,
+            machine: None,
+            user: None,
+            app_version: None,
+            build_date: None,
+            usage_type: UsageType::Builder,
+            validations: &[],
+            installed: &[],
+        }
+    }
+
+    /// What the clock shows. Evaluation uses the latest of this, the high-water mark and the issue dates of
+    /// the verified artefacts.
+    pub fn clock(&self) -> Timestamp {
+        self.clock
+    }
+
+    /// The latest instant that this machine has seen.
+    pub fn high_water(self, mark: Timestamp) -> Self {
+        Self { high_water: Some(mark), ..self }
+    }
+
+    /// The fingerprint digest of this machine.
+    pub fn machine(self, fingerprint: &'a str) -> Self {
+        Self { machine: Some(fingerprint), ..self }
+    }
+
+    /// The user.
+    pub fn user(self, user: &'a str) -> Self {
+        Self { user: Some(user), ..self }
+    }
+
+    /// The application's version.
+    pub fn app_version(self, version: Version) -> Self {
+        Self { app_version: Some(version), ..self }
+    }
+
+    /// When the application was built.
+    pub fn build_date(self, date: Timestamp) -> Self {
+        Self { build_date: Some(date), ..self }
+    }
+
+    /// What the application is used for; a development tool unless said otherwise.
+    pub fn usage_type(self, usage_type: UsageType) -> Self {
+        Self { usage_type, ..self }
+    }
+
+    /// The validation tokens at hand. Those of other licenses and machines are passed over.
+    pub fn validations(self, validations: &'a [Validation]) -> Self {
+        Self { validations, ..self }
+    }
+
+    /// The licenses at hand, any of which may replace the evaluated one once it has started.
+    pub fn installed(self, installed: &'a [License]) -> Self {
+        Self { installed, ..self }
+    }
+}

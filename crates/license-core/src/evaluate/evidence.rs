@@ -1,0 +1,218 @@
+//! What a rule looked at: expected and actual.
+
+use std::fmt::Display;
+use std::sync::Arc;
+
+use semver::{Version, VersionReq};
+use serde_json::json;
+
+use crate::{LicenseId, ProductCode, Status, Tier, Timestamp, UsageType};
+
+/// The facts behind a finding. [`Evidence::expected`] and [`Evidence::actual`] say them in words,
+/// [`Evidence::to_json`] by name.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Evidence {
+    /// There was nothing to look at.
+    Nothing,
+    /// No license was given.
+    NoLicense,
+    /// The product.
+    Product {
+        /// The product that asks.
+        expected: ProductCode,
+        /// The license's product.
+        actual: ProductCode,
+    },
+    /// What the newest validation token says.
+    Status {
+        /// The status.
+        actual: Status,
+        /// When it was said.
+        at: Timestamp,
+    },
+    /// A license that replaces this one.
+    SupersededBy {
+        /// The newer license.
+        license: LicenseId,
+    },
+    /// The start.
+    NotBefore {
+        /// The first instant at which the license holds.
+        not_before: Timestamp,
+        /// The instant of the evaluation.
+        now: Timestamp,
+    },
+    /// The machine.
+    Machine {
+        /// How many machines the license names.
+        named: usize,
+        /// This machine's fingerprint.
+        actual: Option<Box<str>>,
+    },
+    /// The user.
+    User {
+        /// The users that the license names.
+        expected: Arc<[Box<str>]>,
+        /// The user.
+        actual: Option<Box<str>>,
+    },
+    /// The kind of use.
+    Usage {
+        /// What the license is for.
+        expected: UsageType,
+        /// What the application is used for.
+        actual: UsageType,
+    },
+    /// The application's version.
+    Version {
+        /// What the license covers.
+        expected: VersionReq,
+        /// The application's version.
+        actual: Option<Version>,
+    },
+    /// The application's build date.
+    BuildDate {
+        /// Versions built up to here are covered.
+        maintenance_until: Timestamp,
+        /// When the application was built.
+        actual: Option<Timestamp>,
+    },
+    /// The end.
+    Expiry {
+        /// The first instant at which the license no longer holds.
+        expires_at: Option<Timestamp>,
+        /// The first instant after the renewal grace period.
+        grace_until: Option<Timestamp>,
+        /// The instant of the evaluation.
+        now: Timestamp,
+    },
+    /// The last validation.
+    CheckIn {
+        /// When the license was last validated, or issued.
+        last: Timestamp,
+        /// The first instant at which a validation is due.
+        due_at: Timestamp,
+        /// The last instant at which the license holds without.
+        grace_until: Timestamp,
+        /// The instant of the evaluation.
+        now: Timestamp,
+    },
+    /// A feature.
+    Feature {
+        /// The feature.
+        feature: Box<str>,
+        /// The least tier that has it.
+        included_from: Option<Tier>,
+        /// The tier in effect.
+        tier: Tier,
+    },
+}
+
+impl Evidence {
+    /// What would have been right, in words.
+    pub fn expected(&self) -> String {
+        match self {
+            Self::Nothing => "nothing in particular".to_owned(),
+            Self::NoLicense => "a license".to_owned(),
+            Self::Product { expected, .. } => expected.to_string(),
+            Self::Status { .. } => "status active".to_owned(),
+            Self::SupersededBy { .. } => "no newer license that replaces this one".to_owned(),
+            Self::NotBefore { not_before, .. } => format!("{not_before} or later"),
+            Self::Machine { named, .. } => format!("one of the {named} machines that the license names"),
+            Self::User { expected, .. } => format!("one of {}", expected.join(", ")),
+            Self::Usage { expected, .. } => expected.to_string(),
+            Self::Version { expected, .. } => format!("a version {expected}"),
+            Self::BuildDate { maintenance_until, .. } => {
+                format!("a build up to {maintenance_until}")
+            }
+            Self::Expiry { expires_at: None, .. } => "any time: perpetual".to_owned(),
+            Self::Expiry { expires_at: Some(end), grace_until, .. } => {
+                before_end(*end, grace_until.filter(|grace| grace > end))
+            }
+            Self::CheckIn { due_at, grace_until, .. } => {
+                format!("validated by {due_at}, or at most {grace_until}")
+            }
+            Self::Feature { included_from: Some(tier), .. } => format!("tier {tier} or higher"),
+            Self::Feature { .. } => "a license that names the feature".to_owned(),
+        }
+    }
+
+    /// What there was, in words.
+    pub fn actual(&self) -> String {
+        match self {
+            Self::Nothing => "nothing in particular".to_owned(),
+            Self::NoLicense => "none".to_owned(),
+            Self::Product { actual, .. } => actual.to_string(),
+            Self::Status { actual, at } => format!("status {actual}, said at {at}"),
+            Self::SupersededBy { license } => format!("license {license}"),
+            Self::NotBefore { now, .. } | Self::Expiry { now, .. } => now.to_string(),
+            Self::Machine { actual, .. } => or_not_given(actual.as_deref()),
+            Self::User { actual, .. } => or_not_given(actual.as_deref()),
+            Self::Usage { actual, .. } => actual.to_string(),
+            Self::Version { actual, .. } => or_not_given(actual.as_ref()),
+            Self::BuildDate { actual, .. } => or_not_given(actual.as_ref()),
+            Self::CheckIn { last, now, .. } => format!("validated at {last}, now {now}"),
+            Self::Feature { tier, .. } => format!("tier {tier}"),
+        }
+    }
+
+    /// The facts as a JSON object: `expected` and `actual` in words, then each fact under its name.
+    pub fn to_json(&self) -> serde_json::Value {
+        let mut object = json!({ "expected": self.expected(), "actual": self.actual() });
+        let facts = self.facts();
+        if let (Some(object), serde_json::Value::Object(facts)) = (object.as_object_mut(), facts) {
+            object.extend(facts);
+        }
+        object
+    }
+
+    fn facts(&self) -> serde_json::Value {
+        let text = |instant: &Timestamp| instant.to_string();
+        match self {
+            Self::Nothing | Self::NoLicense | Self::Product { .. } | Self::Usage { .. } => json!({}),
+            Self::Status { actual, at } => json!({ "status": actual.as_str(), "at": text(at) }),
+            Self::SupersededBy { license } => json!({ "superseded_by": license.as_str() }),
+            Self::NotBefore { not_before, now } => {
+                json!({ "not_before": text(not_before), "now": text(now) })
+            }
+            Self::Machine { actual, .. } => json!({ "machine": actual }),
+            Self::User { expected, actual } => json!({ "users": **expected, "user": actual }),
+            Self::Version { expected, actual } => json!({
+                "max_version": expected.to_string(),
+                "version": actual.as_ref().map(ToString::to_string),
+            }),
+            Self::BuildDate { maintenance_until, actual } => json!({
+                "maintenance_until": text(maintenance_until),
+                "build_date": actual.as_ref().map(text),
+            }),
+            Self::Expiry { expires_at, grace_until, now } => json!({
+                "expires_at": expires_at.as_ref().map(text),
+                "grace_until": grace_until.as_ref().map(text),
+                "now": text(now),
+            }),
+            Self::CheckIn { last, due_at, grace_until, now } => json!({
+                "last_validated_at": text(last),
+                "due_at": text(due_at),
+                "grace_until": text(grace_until),
+                "now": text(now),
+            }),
+            Self::Feature { feature, included_from, tier } => json!({
+                "feature": feature,
+                "included_from": included_from.as_ref().map(Tier::as_str),
+                "tier": tier.as_str(),
+            }),
+        }
+    }
+}
+
+fn before_end(end: Timestamp, grace_until: Option<Timestamp>) -> String {
+    match grace_until {
+        None => format!("before {end}"),
+        Some(grace) => format!("before {end}, with grace before {grace}"),
+    }
+}
+
+fn or_not_given(actual: Option<impl Display>) -> String {
+    actual.map_or_else(|| "not given".to_owned(), |actual| actual.to_string())
+}

@@ -1,0 +1,130 @@
+//! One deterministic evaluator: a license, a context, a decision.
+
+mod context;
+mod decision;
+mod evidence;
+mod rules;
+
+use std::sync::Arc;
+
+pub use context::Context;
+pub use decision::{Decision, FeatureAnswer, Outcome, Warning};
+pub use evidence::Evidence;
+pub use rules::{Finding, Rule, RuleOutcome};
+
+use crate::time::Span;
+use crate::{Code, Entitlements, License, Matrix, Signer};
+use rules::Case;
+
+const SECONDS_PER_DAY: u64 = 86_400;
+
+/// A clock behind the latest instant seen by more than this is worth a warning. Less happens to honest
+/// machines that boot two systems.
+const CLOCK_TOLERANCE: u64 = SECONDS_PER_DAY;
+
+impl License {
+    /// Decides whether the license holds. The same license, matrix and context always give the same decision.
+    ///
+    /// Rules are tried in the order of [`Rule::ALL`]; the first that fails denies. What is denied is
+    /// downgraded to the base tier of the matrix, not locked out.
+    pub fn evaluate(&self, matrix: &Matrix, context: &Context<'_>) -> Decision {
+        let case = Case::new(self, matrix, context);
+        let mut decisive: Option<Finding> = None;
+        for rule in Rule::ALL {
+            let finding = rule.find(&case);
+            match finding.outcome {
+                RuleOutcome::Denied(_) => return decide(&case, finding),
+                // The first grace is the one to tell of, and expiry is what to tell of when all is well.
+                RuleOutcome::Grace(_) if !matches!(grace(&decisive), Some(RuleOutcome::Grace(_))) => {
+                    decisive = Some(finding);
+                }
+                _ if rule == Rule::Expiry && decisive.is_none() => decisive = Some(finding),
+                _ => {}
+            }
+        }
+        let fallback = || Finding { rule: Rule::Expiry, outcome: RuleOutcome::Passed, evidence: Evidence::Nothing };
+        decide(&case, decisive.unwrap_or_else(fallback))
+    }
+
+    /// Applies every rule, also those after the first that fails, so that the whole case can be shown.
+    pub fn explain(&self, matrix: &Matrix, context: &Context<'_>) -> Vec<Finding> {
+        let case = Case::new(self, matrix, context);
+        Rule::ALL.into_iter().map(|rule| rule.find(&case)).collect()
+    }
+}
+
+fn grace(finding: &Option<Finding>) -> Option<RuleOutcome> {
+    finding.as_ref().map(|finding| finding.outcome)
+}
+
+fn decide(case: &Case<'_>, decisive: Finding) -> Decision {
+    let (outcome, code) = match decisive.outcome {
+        RuleOutcome::Denied(code) => (Outcome::Denied, code),
+        RuleOutcome::Grace(code) => (Outcome::Grace, code),
+        RuleOutcome::Passed | RuleOutcome::NotApplicable => (Outcome::Licensed, Code::Valid),
+    };
+    let effective = match outcome {
+        Outcome::Denied => Arc::clone(case.matrix.base_tier().entitlements()),
+        _ => entitlements(case),
+    };
+    Decision {
+        outcome,
+        code,
+        license: Some(case.license.clone()),
+        effective,
+        rule: Some(decisive.rule),
+        evidence: decisive.evidence,
+        warnings: warnings(case, outcome),
+        evaluated_at: case.now,
+    }
+}
+
+/// What the vendor said last counts; a customer's own server may only narrow it.
+fn entitlements(case: &Case<'_>) -> Arc<Entitlements> {
+    let bought = &case.license.facts().entitlements;
+    match case.newest_validation {
+        None => Arc::clone(bought),
+        Some(validation) => match validation.signer() {
+            Signer::Vendor => Arc::clone(validation.entitlements()),
+            Signer::Server => Arc::new(bought.narrowed_by(validation.entitlements())),
+        },
+    }
+}
+
+fn warnings(case: &Case<'_>, outcome: Outcome) -> Vec<Warning> {
+    let mut warnings = Vec::new();
+    let behind = case.now.seconds_since(case.context.clock());
+    if behind > CLOCK_TOLERANCE {
+        let message = format!(
+            "the clock says {}, which is {} behind a time already seen ({}); correct the clock",
+            case.context.clock(),
+            Span(behind),
+            case.now
+        );
+        warnings.push(Warning { code: Code::ClockBehind, message });
+    }
+    if outcome == Outcome::Licensed {
+        warnings.extend(expires_soon(case));
+    }
+    if case.license.is_trial() && outcome != Outcome::Denied {
+        warnings.push(Warning { code: Code::Trial, message: trial(case) });
+    }
+    warnings
+}
+
+fn expires_soon(case: &Case<'_>) -> Option<Warning> {
+    let (end, renewal) = (case.license.expires_at()?, case.license.renewal()?);
+    if case.now < end.minus(renewal.notify_seconds()) {
+        return None;
+    }
+    let left = Span(end.seconds_since(case.now));
+    let message = format!("the license expires in {left}, at {end}; ask the vendor for its renewal");
+    Some(Warning { code: Code::ExpiresSoon, message })
+}
+
+fn trial(case: &Case<'_>) -> String {
+    match case.license.expires_at() {
+        None => "this is a trial".to_owned(),
+        Some(end) => format!("this is a trial; {} left", Span(end.seconds_since(case.now))),
+    }
+}

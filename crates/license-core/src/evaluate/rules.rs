@@ -1,0 +1,289 @@
+//! The rules of evaluation, in their order.
+
+use std::sync::Arc;
+
+use super::{Context, Evidence};
+use crate::{Code, License, Matrix, Status, Timestamp, Validation};
+
+/// A rule of evaluation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Rule {
+    /// The license is for this product.
+    Product,
+    /// The license is not revoked.
+    Revoked,
+    /// No newer license replaces it.
+    Superseded,
+    /// It is neither suspended nor canceled.
+    Status,
+    /// It has started.
+    NotBefore,
+    /// It is not locked to other machines.
+    Machine,
+    /// It does not name other users.
+    User,
+    /// It is for this kind of use.
+    Usage,
+    /// It covers this version of the application.
+    Version,
+    /// It has not expired.
+    Expiry,
+    /// It has been validated lately.
+    CheckIn,
+}
+
+/// What came of a rule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RuleOutcome {
+    /// The license sets no such term.
+    NotApplicable,
+    /// The rule is met.
+    Passed,
+    /// The rule is broken, and the license holds for the rest of a grace period.
+    Grace(Code),
+    /// The rule is broken.
+    Denied(Code),
+}
+
+/// What a rule found.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Finding {
+    /// The rule.
+    pub rule: Rule,
+    /// What came of it.
+    pub outcome: RuleOutcome,
+    /// What it looked at.
+    pub evidence: Evidence,
+}
+
+/// A license and its context, with what follows from both.
+pub(super) struct Case<'a> {
+    pub(super) license: &'a License,
+    pub(super) matrix: &'a Matrix,
+    pub(super) context: &'a Context<'a>,
+    /// Time never runs backwards: the latest of the clock, the mark, and every verified artefact's issue date.
+    pub(super) now: Timestamp,
+    pub(super) newest_validation: Option<&'a Validation>,
+}
+
+impl<'a> Case<'a> {
+    pub(super) fn new(license: &'a License, matrix: &'a Matrix, context: &'a Context<'a>) -> Self {
+        let validations = context.validations.iter();
+        let issued = validations.clone().map(|validation| validation.issued_at());
+        let installed = context.installed.iter().filter_map(License::issued_at);
+        let seen = issued.chain(installed).chain(license.issued_at()).chain(context.high_water);
+        Self {
+            license,
+            matrix,
+            context,
+            now: seen.fold(context.clock(), Timestamp::max),
+            newest_validation: validations
+                .filter(|validation| matches(validation, license, context))
+                .max_by_key(|validation| validation.issued_at()),
+        }
+    }
+
+    fn status(&self) -> Option<(Status, Timestamp)> {
+        self.newest_validation.map(|validation| (validation.status(), validation.issued_at()))
+    }
+}
+
+fn matches(validation: &Validation, license: &License, context: &Context<'_>) -> bool {
+    let machine = validation.machine();
+    validation.is_for(license) && (machine.is_none() || machine == context.machine)
+}
+
+type Found = (RuleOutcome, Evidence);
+
+const NOT_APPLICABLE: Found = (RuleOutcome::NotApplicable, Evidence::Nothing);
+
+fn require(met: bool, code: Code, evidence: Evidence) -> Found {
+    (if met { RuleOutcome::Passed } else { RuleOutcome::Denied(code) }, evidence)
+}
+
+impl Rule {
+    /// Every rule, in the order in which they are tried. The first that fails denies.
+    pub const ALL: [Self; 11] = [
+        Self::Product,
+        Self::Revoked,
+        Self::Superseded,
+        Self::Status,
+        Self::NotBefore,
+        Self::Machine,
+        Self::User,
+        Self::Usage,
+        Self::Version,
+        Self::Expiry,
+        Self::CheckIn,
+    ];
+
+    /// The rule's name, as `explain` prints it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Product => "product",
+            Self::Revoked => "revoked",
+            Self::Superseded => "superseded",
+            Self::Status => "status",
+            Self::NotBefore => "not before",
+            Self::Machine => "machine",
+            Self::User => "user",
+            Self::Usage => "usage type",
+            Self::Version => "version",
+            Self::Expiry => "expiry",
+            Self::CheckIn => "check-in",
+        }
+    }
+
+    pub(super) fn find(self, case: &Case<'_>) -> Finding {
+        let (outcome, evidence) = match self {
+            Self::Product => product(case),
+            Self::Revoked => revoked(case),
+            Self::Superseded => superseded(case),
+            Self::Status => status(case),
+            Self::NotBefore => not_before(case),
+            Self::Machine => machine(case),
+            Self::User => user(case),
+            Self::Usage => usage(case),
+            Self::Version => version(case),
+            Self::Expiry => expiry(case),
+            Self::CheckIn => check_in(case),
+        };
+        Finding { rule: self, outcome, evidence }
+    }
+}
+
+fn product(case: &Case<'_>) -> Found {
+    let (expected, actual) = (case.matrix.product(), case.license.product());
+    require(expected == actual, Code::ProductMismatch, Evidence::Product { expected, actual })
+}
+
+fn revoked(case: &Case<'_>) -> Found {
+    match case.status() {
+        None => NOT_APPLICABLE,
+        Some((actual, at)) => {
+            require(actual != Status::Revoked, Code::Revoked, Evidence::Status { actual, at })
+        }
+    }
+}
+
+fn superseded(case: &Case<'_>) -> Found {
+    let replaces = |newer: &&License| {
+        newer.product() == case.license.product()
+            && newer.supersedes().contains(case.license.id())
+            // A renewal that is installed early starts when it should.
+            && newer.not_before().is_none_or(|start| start <= case.now)
+    };
+    match case.context.installed.iter().find(replaces) {
+        None => NOT_APPLICABLE,
+        Some(newer) => {
+            let evidence = Evidence::SupersededBy { license: newer.id().clone() };
+            (RuleOutcome::Denied(Code::Superseded), evidence)
+        }
+    }
+}
+
+fn status(case: &Case<'_>) -> Found {
+    match case.status() {
+        None => NOT_APPLICABLE,
+        Some((actual, at)) => {
+            let evidence = Evidence::Status { actual, at };
+            match actual.denial() {
+                Some(code) => (RuleOutcome::Denied(code), evidence),
+                None => (RuleOutcome::Passed, evidence),
+            }
+        }
+    }
+}
+
+fn not_before(case: &Case<'_>) -> Found {
+    let Some(not_before) = case.license.not_before() else { return NOT_APPLICABLE };
+    let now = case.now;
+    require(now >= not_before, Code::NotYetValid, Evidence::NotBefore { not_before, now })
+}
+
+fn machine(case: &Case<'_>) -> Found {
+    let Some(mut machines) = case.license.machines() else { return NOT_APPLICABLE };
+    let named = machines.len();
+    let actual = case.context.machine;
+    let met = actual.is_some_and(|actual| machines.any(|machine| machine == actual));
+    let evidence = Evidence::Machine { named, actual: actual.map(Into::into) };
+    require(met, Code::MachineMismatch, evidence)
+}
+
+fn user(case: &Case<'_>) -> Found {
+    let Some(users) = &case.license.facts().users else { return NOT_APPLICABLE };
+    let actual = case.context.user;
+    let met = actual.is_some_and(|actual| users.iter().any(|user| user.as_ref() == actual));
+    let evidence = Evidence::User { expected: Arc::clone(users), actual: actual.map(Into::into) };
+    require(met, Code::UserMismatch, evidence)
+}
+
+fn usage(case: &Case<'_>) -> Found {
+    let Some(expected) = case.license.usage_type() else { return NOT_APPLICABLE };
+    let actual = case.context.usage_type;
+    require(expected == actual, Code::UsageMismatch, Evidence::Usage { expected, actual })
+}
+
+/// A version that was not given is not covered: a program that forgets to say it must not pass.
+fn version(case: &Case<'_>) -> Found {
+    let requirement = case.license.max_version();
+    let actual = &case.context.app_version;
+    let is_met = |requirement: &semver::VersionReq| {
+        actual.as_ref().is_some_and(|version| covers(requirement, version))
+    };
+    let evidence = |expected: &semver::VersionReq| Evidence::Version {
+        expected: expected.clone(),
+        actual: actual.clone(),
+    };
+    if let Some(expected) = requirement.filter(|requirement| !is_met(requirement)) {
+        return (RuleOutcome::Denied(Code::VersionNotCovered), evidence(expected));
+    }
+    match (case.license.maintenance_until(), requirement) {
+        (Some(maintenance_until), _) => {
+            let actual = case.context.build_date;
+            let met = actual.is_some_and(|date| date <= maintenance_until);
+            let evidence = Evidence::BuildDate { maintenance_until, actual };
+            require(met, Code::VersionNotCovered, evidence)
+        }
+        (None, Some(expected)) => (RuleOutcome::Passed, evidence(expected)),
+        (None, None) => NOT_APPLICABLE,
+    }
+}
+
+/// A pre-release counts as the version it leads up to: `2.0.0-beta` is covered where `2.0.0` is.
+fn covers(requirement: &semver::VersionReq, version: &semver::Version) -> bool {
+    let release = semver::Version::new(version.major, version.minor, version.patch);
+    requirement.matches(version) || requirement.matches(&release)
+}
+
+fn expiry(case: &Case<'_>) -> Found {
+    let now = case.now;
+    let Some(end) = case.license.expires_at() else {
+        let evidence = Evidence::Expiry { expires_at: None, grace_until: None, now };
+        return (RuleOutcome::Passed, evidence);
+    };
+    let grace = case.license.renewal().unwrap_or_default().grace_seconds();
+    let grace_until = end.plus(grace);
+    let outcome = match now {
+        now if now < end => RuleOutcome::Passed,
+        now if now < grace_until => RuleOutcome::Grace(Code::GraceRenewal),
+        _ => RuleOutcome::Denied(Code::Expired),
+    };
+    (outcome, Evidence::Expiry { expires_at: Some(end), grace_until: Some(grace_until), now })
+}
+
+fn check_in(case: &Case<'_>) -> Found {
+    let validated = case.newest_validation.map(Validation::issued_at);
+    let last = validated.or(case.license.issued_at());
+    let Some((check_in, last)) = case.license.check_in().zip(last) else { return NOT_APPLICABLE };
+    let now = case.now;
+    let outcome = match now.seconds_since(last) {
+        age if age < check_in.every_seconds() => RuleOutcome::Passed,
+        age if age <= check_in.grace_seconds() => RuleOutcome::Grace(Code::GraceOffline),
+        _ => RuleOutcome::Denied(Code::CheckInOverdue),
+    };
+    let due_at = last.plus(check_in.every_seconds());
+    let grace_until = last.plus(check_in.grace_seconds());
+    (outcome, Evidence::CheckIn { last, due_at, grace_until, now })
+}

@@ -1,0 +1,130 @@
+//! Minting: licenses, validation tokens and enterprise keys. For vendors only.
+
+mod license;
+mod signing_key;
+mod validation;
+
+use std::fmt;
+
+pub use license::{LicenseDraft, Seats};
+pub use signing_key::{KeyBits, SigningKey, SigningKeyError};
+pub use validation::ValidationDraft;
+
+use crate::base64url;
+use crate::key::{EnterpriseKey, EnterpriseTerms};
+use crate::token::{MAX_TOKEN_BYTES, TokenKind};
+use crate::trust::TrustedKey;
+
+/// Whatever holds a private key: a file, later an HSM.
+pub trait Sign {
+    /// The public half, with its id and algorithm.
+    fn public(&self) -> &TrustedKey;
+
+    /// Signs a message with the key's one algorithm.
+    ///
+    /// # Errors
+    /// [`IssueError::Sign`] if the key or its device refuses.
+    fn sign(&self, message: &[u8]) -> Result<Vec<u8>, IssueError>;
+}
+
+/// Why something was not minted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum IssueError {
+    /// The key or its device refused to sign.
+    Sign,
+    /// The claims can't be written as JSON.
+    Json,
+    /// A name can't be that of a feature or quota.
+    Name {
+        /// The name.
+        found: String,
+    },
+    /// The feature to remove is not one of the tier's.
+    NoSuchFeature {
+        /// The feature.
+        found: String,
+    },
+    /// The tier includes more users than seats were asked for.
+    Seats {
+        /// Users that the tier includes.
+        included: u64,
+        /// Seats asked for.
+        found: u64,
+    },
+    /// A claim must not be empty.
+    Empty {
+        /// The claim.
+        claim: &'static str,
+    },
+    /// The token is larger than any verifier reads.
+    TooLong {
+        /// The most bytes.
+        limit: usize,
+        /// Its bytes.
+        found: usize,
+    },
+}
+
+impl fmt::Display for IssueError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sign => f.write_str("the signing key refused to sign"),
+            Self::Json => f.write_str("the claims can't be written as JSON"),
+            Self::Name { found } => write!(
+                f,
+                "expected a name of a-z, 0-9 and _, up to 64 characters, found `{found}`"
+            ),
+            Self::NoSuchFeature { found } => {
+                write!(f, "expected a feature of the tier to remove, found `{found}`")
+            }
+            Self::Seats { included, found } => {
+                write!(f, "expected at least the {included} seats that the tier includes, found {found}")
+            }
+            Self::Empty { claim } => write!(f, "expected a value for claim `{claim}`, found nothing"),
+            Self::TooLong { limit, found } => {
+                write!(f, "expected a token of at most {limit} bytes, found {found}")
+            }
+        }
+    }
+}
+
+impl std::error::Error for IssueError {}
+
+/// Signs a payload as a JWS of this kind (RFC 7515 section 5.1).
+fn sign_token(
+    kind: TokenKind,
+    payload: &impl serde::Serialize,
+    key: &impl Sign,
+) -> Result<String, IssueError> {
+    let public = key.public();
+    let header = serde_json::json!({
+        "alg": public.algorithm().as_str(),
+        "kid": public.id().as_str(),
+        "typ": kind.typ(),
+    });
+    let payload = serde_json::to_vec(payload).map_err(|_| IssueError::Json)?;
+    let header = base64url::encode(header.to_string().as_bytes());
+    let mut token = format!("{header}.{}", base64url::encode(&payload));
+    let signature = key.sign(token.as_bytes())?;
+    token.push('.');
+    token.push_str(&base64url::encode(&signature));
+    match token.len() {
+        found if found > MAX_TOKEN_BYTES => {
+            Err(IssueError::TooLong { limit: MAX_TOKEN_BYTES, found })
+        }
+        _ => Ok(token),
+    }
+}
+
+/// Mints an enterprise key.
+///
+/// # Errors
+/// [`IssueError::Sign`] if the key refuses to sign.
+pub fn enterprise_key(
+    terms: EnterpriseTerms,
+    key: &impl Sign,
+) -> Result<EnterpriseKey, IssueError> {
+    let signature = key.sign(terms.to_string().as_bytes())?;
+    Ok(EnterpriseKey::from_signature(terms, signature))
+}

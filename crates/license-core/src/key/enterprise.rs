@@ -1,0 +1,218 @@
+//! Enterprise keys: `CODITECT-ENT-ACME-100-20261231-<signature>`, verified offline with nothing else.
+
+use std::fmt;
+use std::num::NonZeroU32;
+
+use sha2::{Digest, Sha256};
+
+use super::scan::{Field, Scan, is_hex, name};
+use super::{KeyError, LicenseKey};
+use crate::base64url;
+use crate::{Company, Date, ProductCode, Timestamp};
+
+/// Bytes of an RSA signature: 2048 to 8192 bits.
+const SIGNATURE_BYTES: std::ops::RangeInclusive<usize> = 256..=1024;
+const SHORT_LENGTH: usize = 16;
+const SEATS_EXPECTED: &str = "seats: 1 to 4294967295, no leading zero";
+const DATE_EXPECTED: &str = "a real date, YYYYMMDD";
+
+const SEATS: Field =
+    Field { expected: SEATS_EXPECTED, allowed: |c| c.is_ascii_digit(), length: 1..=10 };
+const DATE: Field = Field { expected: DATE_EXPECTED, allowed: |c| c.is_ascii_digit(), length: 8..=8 };
+
+/// When an enterprise key ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum KeyExpiry {
+    /// The key says `99991231`: it never ends.
+    Perpetual,
+    /// The last day on which it holds, in UTC.
+    LastDay(Date),
+}
+
+impl KeyExpiry {
+    const PERPETUAL: &'static str = "99991231";
+
+    /// The first instant at which the key no longer holds.
+    pub fn ends_at(self) -> Option<Timestamp> {
+        match self {
+            Self::Perpetual => None,
+            Self::LastDay(date) => Some(date.end()),
+        }
+    }
+
+    fn parse(digits: &str) -> Option<Self> {
+        if digits == Self::PERPETUAL {
+            return Some(Self::Perpetual);
+        }
+        Date::parse(digits).ok().map(Self::LastDay)
+    }
+}
+
+impl fmt::Display for KeyExpiry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Perpetual => f.write_str(Self::PERPETUAL),
+            Self::LastDay(date) => write!(f, "{}", date.compact()),
+        }
+    }
+}
+
+/// What an enterprise key says, whether or not it proves it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct EnterpriseTerms {
+    /// The product.
+    pub product: ProductCode,
+    /// The company's short code.
+    pub company: Company,
+    /// Named or concurrent users.
+    pub seats: NonZeroU32,
+    /// When it ends.
+    pub expiry: KeyExpiry,
+}
+
+/// The text that is signed.
+impl fmt::Display for EnterpriseTerms {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { product, company, seats, expiry } = self;
+        write!(f, "{product}-ENT-{company}-{seats}-{expiry}")
+    }
+}
+
+/// A full enterprise key as it was spelled; [`EnterpriseKey::verify`] makes a license of it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct EnterpriseKey {
+    terms: EnterpriseTerms,
+    /// The bytes received that the signature covers.
+    signed: Box<str>,
+    signature: Box<[u8]>,
+}
+
+impl EnterpriseKey {
+    #[cfg(feature = "issue")]
+    pub(crate) fn from_signature(terms: EnterpriseTerms, signature: Vec<u8>) -> Self {
+        Self { terms, signed: terms.to_string().into(), signature: signature.into() }
+    }
+
+    /// What the key says. Nobody has proved it yet.
+    pub fn unverified_terms(&self) -> EnterpriseTerms {
+        self.terms
+    }
+
+    /// The text before the fifth hyphen, which is what the signature covers.
+    pub fn signed_text(&self) -> &str {
+        &self.signed
+    }
+
+    /// The RSA signature.
+    pub fn signature(&self) -> &[u8] {
+        &self.signature
+    }
+
+    /// The short form, for invoices and phone calls.
+    pub fn short(&self) -> ShortEnterpriseKey {
+        ShortEnterpriseKey::new(self.terms, &self.signature)
+    }
+}
+
+/// The canonical full form.
+impl fmt::Display for EnterpriseKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", self.signed, base64url::encode(&self.signature))
+    }
+}
+
+/// Without the signature: a full key is a bearer credential.
+impl fmt::Debug for EnterpriseKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "EnterpriseKey({})", self.short())
+    }
+}
+
+/// The short form of an enterprise key. It proves nothing alone: it must match the full key or the
+/// license file that it names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ShortEnterpriseKey {
+    terms: EnterpriseTerms,
+    digest: u64,
+}
+
+impl ShortEnterpriseKey {
+    /// Computes the short form that belongs to these terms and this signature.
+    pub fn new(terms: EnterpriseTerms, signature: &[u8]) -> Self {
+        let digest = Sha256::digest(signature);
+        let digest = digest.iter().take(8).fold(0, |digest, &byte| digest << 8 | u64::from(byte));
+        Self { terms, digest }
+    }
+
+    /// What the key says. Nobody has proved it.
+    pub fn unverified_terms(&self) -> EnterpriseTerms {
+        self.terms
+    }
+}
+
+impl fmt::Display for ShortEnterpriseKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{:016X}", self.terms, self.digest)
+    }
+}
+
+pub(super) fn parse(mut scan: Scan<'_>) -> Result<LicenseKey, KeyError> {
+    let terms = parse_terms(&mut scan)?;
+    let signed = Box::from(scan.read());
+    scan.hyphen("`-` and the signature")?;
+    let rest = scan.rest();
+    if rest.len() == SHORT_LENGTH && rest.chars().all(is_hex) {
+        let digest = u64::from_str_radix(rest, 16).unwrap_or_default();
+        return Ok(LicenseKey::EnterpriseShort(ShortEnterpriseKey { terms, digest }));
+    }
+    let signature = parse_signature(&scan)?;
+    Ok(LicenseKey::Enterprise(EnterpriseKey { terms, signed, signature }))
+}
+
+fn parse_terms(scan: &mut Scan<'_>) -> Result<EnterpriseTerms, KeyError> {
+    let product = scan.field(&name(ProductCode::EXPECTED))?;
+    let product = ProductCode::parse(product)
+        .map_err(|error| scan.unexpected_at(0, error.expected))?;
+    scan.hyphen("`-` after a product code in upper case")?;
+    let start = scan.at();
+    if scan.field(&name("ENT"))? != "ENT" {
+        return Err(scan.unexpected_at(start, "`ENT` in upper case"));
+    }
+    scan.hyphen("`-` after `ENT`")?;
+    let start = scan.at();
+    let company = scan.field(&name(Company::EXPECTED))?;
+    let company = Company::parse(company)
+        .map_err(|error| scan.unexpected_at(start, error.expected))?;
+    scan.hyphen("`-` after a company code of A-Z and 0-9")?;
+    let seats = parse_seats(scan)?;
+    scan.hyphen("`-` after the seats")?;
+    let start = scan.at();
+    let expiry = KeyExpiry::parse(scan.field(&DATE)?);
+    let expiry = expiry.ok_or_else(|| scan.unexpected_at(start, DATE_EXPECTED))?;
+    Ok(EnterpriseTerms { product, company, seats, expiry })
+}
+
+fn parse_seats(scan: &mut Scan<'_>) -> Result<NonZeroU32, KeyError> {
+    let start = scan.at();
+    let digits = scan.field(&SEATS)?;
+    // The number's own parser would take leading zeros.
+    let seats = if digits.starts_with('0') { None } else { digits.parse().ok() };
+    seats.ok_or_else(|| scan.unexpected_at(start, SEATS_EXPECTED))
+}
+
+fn parse_signature(scan: &Scan<'_>) -> Result<Box<[u8]>, KeyError> {
+    let rest = scan.rest();
+    if let Some(wrong) = rest.chars().position(|letter| !base64url::is_letter(letter)) {
+        return Err(scan.unexpected_at(scan.at() + wrong, "A-Z, a-z, 0-9, `-` or `_`"));
+    }
+    let letters = rest.len();
+    let bytes = letters * 3 / 4;
+    if !SIGNATURE_BYTES.contains(&bytes) || letters % 4 == 1 {
+        return Err(KeyError::SignatureLength { found: letters });
+    }
+    let signature = base64url::decode(rest).ok_or_else(|| {
+        let last = scan.at() + letters - 1;
+        scan.unexpected_at(last, "a last character that leaves no stray bits")
+    })?;
+    Ok(signature.into())
+}

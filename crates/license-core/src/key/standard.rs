@@ -1,0 +1,86 @@
+//! Standard keys: `CODITECT-PRO-A7F3E9D2C4B1-8F2A`.
+
+use std::fmt;
+
+use sha2::{Digest, Sha256};
+
+use super::KeyError;
+use super::checksum::checksum;
+use super::scan::{Field, Scan, is_hex, name};
+use crate::{LicenseId, ProductCode, Tier, Timestamp};
+
+const HASH: Field = Field { expected: "12 of 0-9 and A-F", allowed: is_hex, length: 12..=12 };
+const CHECKSUM: Field =
+    Field { expected: "a checksum, 4 of 0-9 and A-F", allowed: is_hex, length: 4..=4 };
+
+/// A key that names a license. Whoever holds the license's token can compute it, so the two can be
+/// checked against each other; alone it proves nothing.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct StandardKey {
+    product: ProductCode,
+    tier: Tier,
+    /// 48 bits.
+    hash: u64,
+}
+
+impl StandardKey {
+    /// The key of a license: the first 48 bits of SHA-256 over a version line, id, customer, tier and expiry.
+    pub fn of_license(
+        product: ProductCode,
+        tier: Tier,
+        id: &LicenseId,
+        customer: &str,
+        expires_at: Option<Timestamp>,
+    ) -> Self {
+        let expiry =
+            expires_at.map_or_else(|| "perpetual".to_owned(), |at| at.unix_seconds().to_string());
+        let lines = ["coditect-license-key-v1", id.as_str(), customer, tier.as_str(), &expiry];
+        let digest = Sha256::digest(lines.join("\n"));
+        let hash = digest.iter().take(6).fold(0, |hash, &byte| hash << 8 | u64::from(byte));
+        Self { product, tier, hash }
+    }
+
+    /// The product that the key names.
+    pub fn product(&self) -> ProductCode {
+        self.product
+    }
+
+    /// The tier that the key names.
+    pub fn tier(&self) -> Tier {
+        self.tier
+    }
+}
+
+pub(super) fn parse(scan: Scan<'_>) -> Result<StandardKey, KeyError> {
+    let mut scan = scan.in_upper_case();
+    let product = scan.field(&name(ProductCode::EXPECTED))?;
+    let product = ProductCode::parse(product)
+        .map_err(|error| scan.unexpected_at(0, error.expected))?;
+    scan.hyphen("`-` after a product code of 2 to 16 of A-Z and 0-9")?;
+    let start = scan.at();
+    let tier = scan.field(&name(Tier::EXPECTED))?;
+    let tier = Tier::parse(tier).map_err(|error| scan.unexpected_at(start, error.expected))?;
+    scan.hyphen("`-` after the tier")?;
+    let hash = u64::from_str_radix(scan.field(&HASH)?, 16).unwrap_or_default();
+    let expected = checksum(scan.read());
+    scan.hyphen("`-` and a checksum after 12 of 0-9 and A-F")?;
+    let found = u16::from_str_radix(scan.field(&CHECKSUM)?, 16).unwrap_or_default();
+    scan.end("the end of the key")?;
+    if expected != found {
+        return Err(KeyError::Checksum { expected, found });
+    }
+    Ok(StandardKey { product, tier, hash })
+}
+
+impl fmt::Display for StandardKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = format!("{}-{}-{:012X}", self.product, self.tier, self.hash);
+        write!(f, "{text}-{:04X}", checksum(&text))
+    }
+}
+
+impl fmt::Debug for StandardKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "StandardKey({self})")
+    }
+}

@@ -1,0 +1,140 @@
+//! Reads claims, after the signature has held. A known claim of the wrong type is an error, never absent.
+
+mod reader;
+
+use std::sync::Arc;
+
+use super::validation::{Signer, Status, Validation};
+use super::{Facts, LicenseId};
+use crate::json::{self, Json};
+use crate::key::{LicenseKey, StandardKey};
+use crate::token::VerifyError;
+use crate::{Entitlements, UsageType};
+use reader::{Claim, wrong};
+
+/// The format that is understood (claim `ver`).
+pub(crate) const FORMAT_VERSION: u32 = 1;
+
+/// Every claim that a verifier of this version understands, so that `crit` may name it.
+const KNOWN: [&str; 29] = [
+    "ver", "iss", "aud", "sub", "jti", "serial", "supersedes", "iat", "nbf", "exp", "tier",
+    "features", "quotas", "seats", "devices", "usage_type", "trial", "check_in", "renewal",
+    "maintenance_until", "max_version", "machines", "users", "company", "key", "cnf", "crit", "ext",
+    // Nothing is lost by naming a validation token's machine, but it has no meaning in a license.
+    "nonce",
+];
+
+pub(super) fn license(payload: &[u8]) -> Result<Facts, VerifyError> {
+    let members = json::object(payload).map_err(VerifyError::Json)?;
+    check_format(&members)?;
+    let claim = |name| Claim::new(&members, name);
+    let issued_at = claim("iat").timestamp()?;
+    let facts = Facts {
+        issuer: Some(claim("iss").text()?.into()),
+        product: claim("aud").product()?,
+        customer: claim("sub").text()?.into(),
+        id: claim("jti").license_id()?,
+        serial: claim("serial").optional()?.map(|serial| serial.count()).transpose()?,
+        supersedes: claim("supersedes").license_ids()?,
+        issued_at: Some(issued_at),
+        not_before: Some(claim("nbf").optional_timestamp()?.unwrap_or(issued_at)),
+        expires_at: claim("exp").optional_timestamp()?,
+        entitlements: Arc::new(entitlements(&members)?),
+        seats: claim("seats").optional_positive()?,
+        devices: claim("devices").optional_positive()?,
+        usage_type: claim("usage_type").optional_named(UsageType::parse, "`builder` or `runtime`")?,
+        trial: claim("trial").flag()?,
+        check_in: claim("check_in").check_in()?,
+        renewal: claim("renewal").renewal()?,
+        maintenance_until: claim("maintenance_until").optional_timestamp()?,
+        max_version: claim("max_version").version_requirement()?,
+        machines: claim("machines").names()?,
+        users: claim("users").names()?.map(Into::into),
+        company: claim("company").company()?,
+        confirmation: claim("cnf").confirmation()?,
+        extension: claim("ext").extension()?,
+    };
+    check_key(&members, &facts)?;
+    Ok(facts)
+}
+
+pub(super) fn validation(payload: &[u8], signer: Signer) -> Result<Validation, VerifyError> {
+    let members = json::object(payload).map_err(VerifyError::Json)?;
+    let claim = |name| Claim::new(&members, name);
+    claim("iss").text()?;
+    claim("jti").text()?;
+    const STATUS: &str = "`active`, `suspended`, `revoked` or `canceled`";
+    Ok(Validation {
+        license: claim("lic").license_id()?,
+        product: claim("aud").product()?,
+        issued_at: claim("iat").timestamp()?,
+        expires_at: claim("exp").optional_timestamp()?,
+        machine: claim("machine").optional_text()?.map(Into::into),
+        nonce: claim("nonce").optional_text()?.map(Into::into),
+        status: claim("status").optional_named(Status::parse, STATUS)?.ok_or(wrong("status", STATUS, None))?,
+        entitlements: Arc::new(entitlements(&members)?),
+        signer,
+    })
+}
+
+/// First of all, so that a newer format is told from a damaged one.
+fn check_format(members: &json::Object<'_>) -> Result<(), VerifyError> {
+    match Claim::new(members, "ver").integer()? {
+        found if found == i64::from(FORMAT_VERSION) => {}
+        found if found > i64::from(FORMAT_VERSION) => {
+            return Err(VerifyError::Version { supported: FORMAT_VERSION, found });
+        }
+        _ => return Err(wrong("ver", "1", Some("another integer"))),
+    }
+    let critical = Claim::new(members, "crit").optional_texts()?;
+    match critical.iter().flatten().find(|name| !KNOWN.contains(&name.as_ref())) {
+        None => Ok(()),
+        Some(name) => {
+            Err(VerifyError::CriticalClaim { found: name.chars().take(32).collect() })
+        }
+    }
+}
+
+fn entitlements(members: &json::Object<'_>) -> Result<Entitlements, VerifyError> {
+    let claim = |name| Claim::new(members, name);
+    let features = claim("features").texts()?;
+    let features = features.into_iter().map(|feature| feature.to_owned());
+    Ok(Entitlements::new(claim("tier").tier()?, features, claim("quotas").quotas()?))
+}
+
+pub(super) fn standard_key(facts: &Facts) -> StandardKey {
+    let Facts { product, entitlements, id, customer, expires_at, .. } = facts;
+    StandardKey::of_license(*product, entitlements.tier(), id, customer, *expires_at)
+}
+
+/// The key in a token is a convenience for people; it must be the one that the other claims give.
+fn check_key(members: &json::Object<'_>, facts: &Facts) -> Result<(), VerifyError> {
+    const EXPECTED: &str = "the standard key that names this license";
+    let Some(text) = Claim::new(members, "key").optional_text()? else { return Ok(()) };
+    match LicenseKey::parse(text) {
+        Ok(LicenseKey::Standard(key)) if key == standard_key(facts) => Ok(()),
+        _ => Err(wrong("key", EXPECTED, Some("another text"))),
+    }
+}
+
+impl Claim<'_> {
+    fn license_id(self) -> Result<LicenseId, VerifyError> {
+        let name = self.name();
+        LicenseId::parse(self.text()?).ok_or(wrong(name, LicenseId::EXPECTED, Some("another text")))
+    }
+
+    fn license_ids(self) -> Result<Box<[LicenseId]>, VerifyError> {
+        let name = self.name();
+        let ids = self.optional_texts()?.unwrap_or_default();
+        let ids: Option<_> = ids.iter().map(|id| LicenseId::parse(id)).collect();
+        ids.ok_or(wrong(name, "an array of UUIDv7 in lower case", Some("another text in it")))
+    }
+
+    fn extension(self) -> Result<Option<serde_json::Value>, VerifyError> {
+        match self.value() {
+            None => Ok(None),
+            Some(object @ Json::Object(_)) => Ok(Some(object.to_value())),
+            Some(other) => Err(wrong("ext", "an object", Some(other.type_name()))),
+        }
+    }
+}

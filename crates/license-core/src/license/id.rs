@@ -1,0 +1,70 @@
+//! License ids.
+
+use std::fmt;
+
+use uuid::{Uuid, Version};
+
+use crate::key::ShortEnterpriseKey;
+
+/// The id of a license: a UUIDv7 (RFC 9562), or for an enterprise key its short form.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LicenseId(Box<str>);
+
+impl LicenseId {
+    pub(crate) const EXPECTED: &'static str = "a UUIDv7 in lower case";
+
+    /// Reads the id of a license token: a UUIDv7 in its canonical spelling.
+    pub fn parse(text: &str) -> Option<Self> {
+        let uuid = Uuid::try_parse(text).ok()?;
+        let canonical = uuid.hyphenated().to_string();
+        let accepted = uuid.get_version() == Some(Version::SortRand) && canonical == text;
+        accepted.then(|| Self(canonical.into()))
+    }
+
+    /// Makes an id of an instant and 10 random bytes, which the caller brings.
+    pub fn from_random(unix_milliseconds: u64, random: &[u8; 10]) -> Self {
+        let uuid = uuid::Builder::from_unix_timestamp_millis(unix_milliseconds, random).into_uuid();
+        Self(uuid.hyphenated().to_string().into())
+    }
+
+    pub(crate) fn of_key(key: &ShortEnterpriseKey) -> Self {
+        Self(key.to_string().into())
+    }
+
+    /// The id as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for LicenseId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+impl fmt::Debug for LicenseId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "LicenseId({})", self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_uuids_of_version_7_in_one_spelling() {
+        let id = LicenseId::from_random(1_795_000_000_000, &[0xab; 10]);
+        assert_eq!(LicenseId::parse(id.as_str()), Some(id.clone()));
+        for wrong in [
+            id.as_str().to_uppercase(),
+            id.as_str().replace('-', ""),
+            format!("{{{id}}}"),
+            "f47ac10b-58cc-4372-a567-0e02b2c3d479".to_owned(),
+            String::new(),
+        ] {
+            assert_eq!(LicenseId::parse(&wrong), None, "{wrong}");
+        }
+    }
+}

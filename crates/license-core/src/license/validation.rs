@@ -1,0 +1,125 @@
+//! Validation tokens: a license was good on a machine at a time.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::{License, LicenseId};
+use crate::{Code, Entitlements, ProductCode, Timestamp};
+
+/// What the vendor says of a license.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Status {
+    /// It may be used.
+    Active,
+    /// It rests, for instance until a payment arrives.
+    Suspended,
+    /// It no longer holds.
+    Revoked,
+    /// The customer has ended it.
+    Canceled,
+}
+
+impl Status {
+    /// The name in claims.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Suspended => "suspended",
+            Self::Revoked => "revoked",
+            Self::Canceled => "canceled",
+        }
+    }
+
+    /// The status of this name.
+    pub fn parse(name: &str) -> Option<Self> {
+        let all = [Self::Active, Self::Suspended, Self::Revoked, Self::Canceled];
+        all.into_iter().find(|status| status.as_str() == name)
+    }
+
+    pub(crate) const fn denial(self) -> Option<Code> {
+        match self {
+            Self::Active => None,
+            Self::Suspended => Some(Code::Suspended),
+            Self::Revoked => Some(Code::Revoked),
+            Self::Canceled => Some(Code::Canceled),
+        }
+    }
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// Who signed a validation token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Signer {
+    /// A key of the trust set: its entitlements replace the license's.
+    Vendor,
+    /// The license's own `cnf` key: its entitlements may only narrow the license's.
+    Server,
+}
+
+/// A validation token that a key trusted for its license has signed.
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct Validation {
+    pub(super) license: LicenseId,
+    pub(super) product: ProductCode,
+    pub(super) issued_at: Timestamp,
+    pub(super) expires_at: Option<Timestamp>,
+    pub(super) machine: Option<Box<str>>,
+    pub(super) nonce: Option<Box<str>>,
+    pub(super) status: Status,
+    pub(super) entitlements: Arc<Entitlements>,
+    pub(super) signer: Signer,
+}
+
+impl Validation {
+    /// Whether it speaks of this license.
+    pub fn is_for(&self, license: &License) -> bool {
+        self.license == *license.id() && self.product == license.product()
+    }
+
+    /// The license of which it speaks.
+    pub fn license_id(&self) -> &LicenseId {
+        &self.license
+    }
+
+    /// When the license was validated.
+    pub fn issued_at(&self) -> Timestamp {
+        self.issued_at
+    }
+
+    /// Until when the signer meant it to be used. Evaluation counts from [`Validation::issued_at`] alone: a
+    /// suspension that lapsed by itself would be an invitation to wait.
+    pub fn expires_at(&self) -> Option<Timestamp> {
+        self.expires_at
+    }
+
+    /// The fingerprint digest of the machine on which it counts; none means any.
+    pub fn machine(&self) -> Option<&str> {
+        self.machine.as_deref()
+    }
+
+    /// What the asking machine had sent to tell the answer from an older one.
+    pub fn nonce(&self) -> Option<&str> {
+        self.nonce.as_deref()
+    }
+
+    /// What the signer says of the license.
+    pub fn status(&self) -> Status {
+        self.status
+    }
+
+    /// The features and quotas that the signer grants.
+    pub fn entitlements(&self) -> &Arc<Entitlements> {
+        &self.entitlements
+    }
+
+    /// Who signed it.
+    pub fn signer(&self) -> Signer {
+        self.signer
+    }
+}

@@ -1,0 +1,153 @@
+//! The product file.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::Deserialize;
+
+use super::{Matrix, MatrixError, TierTerms, Trial};
+use crate::{CheckIn, Entitlements, ProductCode, Quota, Renewal, Tier};
+
+const DEFAULT_GRACE_HOURS: u64 = 168;
+const NAME: &str = "a name of a-z, 0-9 and _, up to 64 characters";
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    product: String,
+    issuer: String,
+    base_tier: String,
+    enterprise_tier: Option<String>,
+    seats_quota: Option<String>,
+    devices_quota: Option<String>,
+    trial: Option<FileTrial>,
+    tiers: Vec<FileTier>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FileTrial {
+    tier: String,
+    days: u64,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FileTier {
+    name: String,
+    extends: Option<String>,
+    features: Vec<String>,
+    #[serde(default)]
+    quotas: BTreeMap<String, i64>,
+    check_in_every_hours: Option<u64>,
+    offline_grace_hours: Option<u64>,
+    renewal: Option<FileRenewal>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FileRenewal {
+    notify_days: u64,
+    grace_hours: u64,
+}
+
+pub(super) fn parse(text: &str) -> Result<Matrix, MatrixError> {
+    let file: File = toml::from_str(text).map_err(MatrixError::Toml)?;
+    let product = ProductCode::parse(&file.product);
+    let mut tiers: Vec<TierTerms> = Vec::new();
+    for tier in &file.tiers {
+        let terms = terms(tier, &tiers)?;
+        tiers.push(terms);
+    }
+    let find = |place: &str, name: &str| {
+        let found = tiers.iter().find(|tier| tier.name().as_str() == name).cloned();
+        found.ok_or_else(|| wrong(place, "the name of one of the tiers"))
+    };
+    let base = find("base_tier", &file.base_tier)?;
+    let enterprise = file.enterprise_tier.map(|name| find("enterprise_tier", &name)).transpose()?;
+    let trial = file.trial.map(|trial| {
+        let tier = find("trial.tier", &trial.tier)?.name();
+        Ok(Trial { tier, days: trial.days })
+    });
+    Ok(Matrix {
+        product: product.map_err(|error| wrong("product", error.expected))?,
+        issuer: file.issuer.into(),
+        base,
+        enterprise,
+        trial: trial.transpose()?,
+        seats_quota: file.seats_quota.map(|name| snake("seats_quota", name)).transpose()?,
+        devices_quota: file.devices_quota.map(|name| snake("devices_quota", name)).transpose()?,
+        tiers,
+    })
+}
+
+fn terms(tier: &FileTier, before: &[TierTerms]) -> Result<TierTerms, MatrixError> {
+    let place = |what: &str| format!("tiers.{}{what}", tier.name);
+    let name = Tier::parse(&tier.name).map_err(|error| wrong(&place(""), error.expected))?;
+    let named = |name: &str| before.iter().find(|tier| tier.name().as_str() == name);
+    if named(&tier.name).is_some() {
+        return Err(wrong(&place(""), "a name of its own"));
+    }
+    let below = match tier.extends.as_deref() {
+        None => None,
+        Some(below) => {
+            let expected = "the name of an earlier tier";
+            Some(named(below).ok_or_else(|| wrong(&place(".extends"), expected))?)
+        }
+    };
+    let below = below.map(|terms| terms.entitlements().as_ref());
+    let renewal = tier.renewal.as_ref().map(|renewal| {
+        let terms = Renewal::new(renewal.notify_days, renewal.grace_hours);
+        terms.ok_or_else(|| wrong(&place(".renewal"), "days and hours up to 4294967296"))
+    });
+    let grace = tier.offline_grace_hours.unwrap_or(DEFAULT_GRACE_HOURS);
+    let check_in = tier.check_in_every_hours.map(|every| {
+        let expected = "not less than `check_in_every_hours`, which is at least 1";
+        CheckIn::new(every, grace).ok_or_else(|| wrong(&place(".offline_grace_hours"), expected))
+    });
+    Ok(TierTerms {
+        entitlements: Arc::new(entitlements(name, tier, below)?),
+        check_in: check_in.transpose()?,
+        offline_grace_hours: grace,
+        renewal: renewal.transpose()?,
+    })
+}
+
+/// The tier below with this one's features and quotas added; a quota of the same name replaces the one below.
+fn entitlements(
+    name: Tier,
+    tier: &FileTier,
+    below: Option<&Entitlements>,
+) -> Result<Entitlements, MatrixError> {
+    let mut features: Vec<String> =
+        below.into_iter().flat_map(Entitlements::features).map(str::to_owned).collect();
+    for feature in &tier.features {
+        features.push(snake(&format!("tiers.{name}.features"), feature.clone())?.into());
+    }
+    let mut quotas: Vec<(String, Quota)> = below
+        .into_iter()
+        .flat_map(Entitlements::quotas)
+        .map(|(quota, limit)| (quota.to_owned(), limit))
+        .collect();
+    for (quota, &number) in &tier.quotas {
+        let place = format!("tiers.{name}.quotas.{quota}");
+        let limit = Quota::from_number(number);
+        let limit = limit.ok_or_else(|| wrong(&place, "-1 for unlimited, or a count from 0 on"))?;
+        quotas.push((snake(&place, quota.clone())?.into(), limit));
+    }
+    Ok(Entitlements::new(name, features, quotas))
+}
+
+/// Whether the text can name a feature or a quota.
+pub(crate) fn is_snake(name: &str) -> bool {
+    let letters = name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
+    letters && (1..=64).contains(&name.len())
+}
+
+fn snake(place: &str, name: String) -> Result<Box<str>, MatrixError> {
+    if is_snake(&name) { Ok(name.into()) } else { Err(wrong(place, NAME)) }
+}
+
+fn wrong(place: &str, expected: &'static str) -> MatrixError {
+    MatrixError::Value { place: place.to_owned(), expected }
+}

@@ -1,0 +1,182 @@
+//! License files: tokens between `-----BEGIN LICENSE-----` and `-----END LICENSE-----`.
+
+use std::borrow::Cow;
+use std::fmt::Write;
+
+use super::{MAX_FILE_BYTES, ParseError, TokenKind, Unverified};
+use crate::pasted::{plain_dash, without_wrapping};
+
+const COLUMNS: usize = 64;
+/// Kept apart from the kinds of token: it is no token, but JSON that nobody signs.
+const ACTIVATION_REQUEST: &str = "LICENSE ACTIVATION REQUEST";
+
+/// One token of a file.
+#[derive(Debug)]
+pub struct Block<'a> {
+    /// The line on which it begins, from 1.
+    pub line: usize,
+    /// The token. Nothing of it is verified.
+    pub token: Unverified<'a>,
+}
+
+/// The tokens of a file, in the order of the file.
+///
+/// ```
+/// use license_core::Artefacts;
+///
+/// # const FILE: &str = include_str!("../../../../fixtures/files/valid-pro.lic");
+/// let artefacts = Artefacts::parse(FILE)?;
+/// assert_eq!(artefacts.blocks().len(), 1);
+/// # Ok::<(), license_core::ParseError>(())
+/// ```
+#[derive(Debug)]
+pub struct Artefacts<'a> {
+    blocks: Vec<Block<'a>>,
+}
+
+impl<'a> Artefacts<'a> {
+    /// Reads a license file of one or more blocks, or a bare token.
+    ///
+    /// # Errors
+    /// [`ParseError`] if there is anything but blocks in it, or a block is damaged.
+    pub fn parse(text: &'a str) -> Result<Self, ParseError> {
+        let found = text.len();
+        if found > MAX_FILE_BYTES {
+            return Err(ParseError::TooLong { limit: MAX_FILE_BYTES, found });
+        }
+        let body = without_wrapping(text);
+        if delimiter(body.lines().next().unwrap_or_default()).is_none() {
+            return Ok(Self { blocks: vec![Block { line: 1, token: bare(text)? }] });
+        }
+        let skipped = text.find(body).and_then(|start| text.get(..start)).unwrap_or_default();
+        let first_line = skipped.matches('\n').count() + 1;
+        Ok(Self { blocks: blocks(body, first_line)? })
+    }
+
+    /// The blocks; at least one.
+    pub fn blocks(&self) -> &[Block<'a>] {
+        &self.blocks
+    }
+
+    /// The tokens of one kind.
+    pub fn of_kind(&self, kind: TokenKind) -> impl Iterator<Item = &Unverified<'a>> {
+        let tokens = self.blocks.iter().map(|block| &block.token);
+        tokens.filter(move |token| token.unverified_kind() == kind)
+    }
+}
+
+/// A text without armor is most likely a token. If it is not even nearly one, say what else it could be.
+fn bare(text: &str) -> Result<Unverified<'_>, ParseError> {
+    let looks_like_prose = without_wrapping(text).contains([' ', '{', '<']);
+    match Unverified::parse(text) {
+        Err(ParseError::Unexpected { .. } | ParseError::Segments { .. }) if looks_like_prose => {
+            Err(ParseError::Armor { line: 1, expected: begin(TokenKind::License.label()) })
+        }
+        token => token,
+    }
+}
+
+impl Unverified<'_> {
+    /// The token as a block of a license file, wrapped at 64 columns.
+    pub fn to_armor(&self) -> String {
+        let label = self.unverified_kind().label();
+        let mut armor = begin(label);
+        for (column, letter) in self.as_str().chars().enumerate() {
+            if column % COLUMNS == 0 {
+                armor.push('\n');
+            }
+            armor.push(letter);
+        }
+        // Writing to a string can't fail.
+        let _ = writeln!(armor, "\n-----END {label}-----");
+        armor
+    }
+}
+
+fn begin(label: &str) -> String {
+    format!("-----BEGIN {label}-----")
+}
+
+enum Delimiter {
+    Begin(String),
+    End(String),
+}
+
+/// Reads `-----BEGIN x-----`, also where an editor has made one long dash of several hyphens.
+fn delimiter(line: &str) -> Option<Delimiter> {
+    let line: String = line.trim().chars().map(plain_dash).collect();
+    let inner = line.strip_prefix('-')?.trim_start_matches('-');
+    let inner = inner.strip_suffix('-')?.trim_end_matches('-');
+    let (word, label) = inner.split_once(' ')?;
+    match word {
+        "BEGIN" => Some(Delimiter::Begin(label.to_owned())),
+        "END" => Some(Delimiter::End(label.to_owned())),
+        _ => None,
+    }
+}
+
+fn blocks<'a>(body: &'a str, first_line: usize) -> Result<Vec<Block<'a>>, ParseError> {
+    let mut blocks = Vec::new();
+    let mut lines = (first_line..).zip(body.split('\n'));
+    while let Some((line, text)) = lines.next() {
+        if text.trim().is_empty() {
+            continue;
+        }
+        let Some(Delimiter::Begin(label)) = delimiter(text) else {
+            return Err(ParseError::Armor { line, expected: begin(TokenKind::License.label()) });
+        };
+        let kind = kind(line, &label)?;
+        let token = Unverified::parse(&token_text(&mut lines, line, &label)?)?.into_owned();
+        if token.unverified_kind() != kind {
+            return Err(ParseError::Label { expected: kind, found: token.unverified_kind() });
+        }
+        blocks.push(Block { line, token });
+    }
+    Ok(blocks)
+}
+
+fn kind(line: usize, label: &str) -> Result<TokenKind, ParseError> {
+    if label == ACTIVATION_REQUEST {
+        return Err(ParseError::UnsupportedBlock { found: ACTIVATION_REQUEST });
+    }
+    let expected = || begin(TokenKind::License.label());
+    TokenKind::of_label(label).ok_or_else(|| ParseError::Armor { line, expected: expected() })
+}
+
+/// Takes the lines up to the end of the block.
+fn token_text<'a>(
+    lines: &mut impl Iterator<Item = (usize, &'a str)>,
+    begin: usize,
+    label: &str,
+) -> Result<Cow<'a, str>, ParseError> {
+    let mut token = String::new();
+    let mut last = begin;
+    for (line, text) in lines {
+        last = line;
+        match delimiter(text) {
+            None => {
+                token.push_str(text.trim());
+                token.push('\n');
+            }
+            Some(Delimiter::End(end)) if end == label => return Ok(Cow::Owned(token)),
+            Some(_) => break,
+        }
+    }
+    Err(ParseError::Armor { line: last, expected: format!("-----END {label}-----") })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn delimiters_survive_editors() {
+        for line in ["-----BEGIN LICENSE-----", "—BEGIN LICENSE—", "––-BEGIN LICENSE-––\r"] {
+            let Some(Delimiter::Begin(label)) = delimiter(line) else { panic!("{line}") };
+            assert_eq!(label, "LICENSE");
+        }
+        for line in ["BEGIN LICENSE", "-----BEGIN-----", "--- a line ---", "eyJhbGciOiJSUzI1NiJ9"] {
+            assert!(delimiter(line).is_none(), "{line}");
+        }
+    }
+}

@@ -1,0 +1,163 @@
+//! A token as received, and what becomes of it when its signature holds.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use super::header::{self, Header};
+use super::{MAX_TOKEN_BYTES, ParseError, TokenKind, VerifyError};
+use crate::base64url;
+use crate::json;
+use crate::pasted::Pasted;
+use crate::signature::Algorithm;
+use crate::trust::{KeyId, TrustSet, TrustedKey};
+
+/// A token of which nothing but its spelling and its header is known.
+///
+/// ```
+/// use license_core::{TrustSet, Unverified};
+///
+/// # const JWKS: &str = include_str!("../../../../fixtures/trust/vendor.jwks");
+/// # const TOKEN: &str = include_str!("../../../../fixtures/tokens/valid-pro.jwt");
+/// let trust = TrustSet::parse(JWKS)?;
+/// let license = Unverified::parse(TOKEN)?.verify(&trust)?;
+/// assert_eq!(license.tier().as_str(), "PRO");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+#[must_use = "an unverified token proves nothing"]
+pub struct Unverified<'a> {
+    text: Cow<'a, str>,
+    /// Where the dots are.
+    dots: (usize, usize),
+    header: Header,
+}
+
+/// What a trusted key has signed.
+pub(crate) struct Verified {
+    pub(crate) payload: Vec<u8>,
+    pub(crate) signature: Vec<u8>,
+    pub(crate) key_id: KeyId,
+}
+
+impl<'a> Unverified<'a> {
+    /// Reads a token, undoing what mail and editors do to it, and its header.
+    ///
+    /// # Errors
+    /// [`ParseError`] if it is no token in canonical form with exactly the members `alg`, `kid` and `typ`.
+    pub fn parse(text: &'a str) -> Result<Self, ParseError> {
+        let found = text.len();
+        if found > MAX_TOKEN_BYTES {
+            return Err(ParseError::TooLong { limit: MAX_TOKEN_BYTES, found });
+        }
+        let pasted = Pasted::new(text);
+        if pasted.text.is_empty() {
+            return Err(ParseError::Empty);
+        }
+        check_letters(&pasted)?;
+        let dots = dots(&pasted.text)?;
+        let header = header::parse(pasted.text.get(..dots.0).unwrap_or_default())?;
+        Ok(Self { text: pasted.text, dots, header })
+    }
+
+    /// What the header says that the token is.
+    pub fn unverified_kind(&self) -> TokenKind {
+        self.header.kind
+    }
+
+    /// The key id that the header names.
+    pub fn unverified_key_id(&self) -> &str {
+        &self.header.key_id
+    }
+
+    /// The algorithm that the header names.
+    pub fn unverified_algorithm(&self) -> Algorithm {
+        self.header.algorithm
+    }
+
+    /// The claims, for showing only: anybody can have written them.
+    ///
+    /// # Errors
+    /// [`VerifyError`] if the payload is no strict JSON object.
+    pub fn unverified_claims(&self) -> Result<serde_json::Value, VerifyError> {
+        let payload = self.decode("payload", self.dots.0 + 1, self.dots.1)?;
+        let members = json::object(&payload).map_err(VerifyError::Json)?;
+        Ok(json::Json::Object(members).to_value())
+    }
+
+    /// The token in canonical form, without the white space it came with.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// The same token, no longer borrowing the text that it was read from.
+    pub fn into_owned(self) -> Unverified<'static> {
+        Unverified { text: Cow::Owned(self.text.into_owned()), dots: self.dots, header: self.header }
+    }
+
+    fn decode(&self, segment: &'static str, from: usize, to: usize) -> Result<Vec<u8>, ParseError> {
+        let text = self.text.get(from..to).unwrap_or_default();
+        base64url::decode(text).ok_or(ParseError::Base64 { segment })
+    }
+
+    /// Finds the key that the header names and checks the signature over the bytes received
+    /// (RFC 7515 section 5.2). Only then is the payload decoded.
+    pub(crate) fn verified(
+        &self,
+        kind: TokenKind,
+        trust: &TrustSet,
+    ) -> Result<Verified, VerifyError> {
+        let key = trust.get(&self.header.key_id).ok_or_else(|| VerifyError::UntrustedKey {
+            found: self.header.key_id.to_string(),
+            trusted: trust.len(),
+        })?;
+        self.verified_by(kind, key)
+    }
+
+    pub(crate) fn verified_by(
+        &self,
+        kind: TokenKind,
+        key: &TrustedKey,
+    ) -> Result<Verified, VerifyError> {
+        let (expected, found) = (key.algorithm(), self.header.algorithm);
+        if expected != found {
+            return Err(VerifyError::Algorithm { key: key.id().clone(), expected, found });
+        }
+        let signature = self.decode("signature", self.dots.1 + 1, self.text.len())?;
+        let signed = self.text.get(..self.dots.1).unwrap_or_default();
+        if !key.verify(signed.as_bytes(), &signature) {
+            return Err(VerifyError::Signature);
+        }
+        if self.header.kind != kind {
+            return Err(VerifyError::Kind { expected: kind, found: self.header.kind });
+        }
+        let payload = self.decode("payload", self.dots.0 + 1, self.dots.1)?;
+        Ok(Verified { payload, signature, key_id: key.id().clone() })
+    }
+}
+
+/// Without the token: it is a bearer credential.
+impl fmt::Debug for Unverified<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Unverified({} by {})", self.header.kind, self.header.key_id)
+    }
+}
+
+fn check_letters(pasted: &Pasted<'_>) -> Result<(), ParseError> {
+    let wrong = |letter: char| !base64url::is_letter(letter) && letter != '.';
+    match pasted.text.chars().position(wrong) {
+        None => Ok(()),
+        Some(index) => Err(ParseError::Unexpected {
+            position: pasted.position(index),
+            expected: "A-Z, a-z, 0-9, `-`, `_` or `.`",
+            found: pasted.found(index),
+        }),
+    }
+}
+
+fn dots(text: &str) -> Result<(usize, usize), ParseError> {
+    let mut dots = text.match_indices('.').map(|(at, _)| at);
+    match (dots.next(), dots.next(), dots.next()) {
+        (Some(first), Some(second), None) => Ok((first, second)),
+        _ => Err(ParseError::Segments { found: text.matches('.').count() + 1 }),
+    }
+}

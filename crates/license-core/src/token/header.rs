@@ -1,0 +1,102 @@
+//! The protected header: exactly `alg`, `kid` and `typ` (RFC 7515 section 4, RFC 8725 sections 3.1 and 3.11).
+
+use std::fmt;
+
+use super::ParseError;
+use crate::base64url;
+use crate::json::{self, Json};
+use crate::signature::Algorithm;
+
+/// What a token states, by its `typ`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum TokenKind {
+    /// `license+jwt`: what a customer bought.
+    License,
+    /// `license-validation+jwt`: a license was good on a machine at a time.
+    Validation,
+    /// `license-revocations+jwt`: licenses that no longer hold.
+    Revocations,
+    /// `license-activation+jwt`: a license is bound to a machine.
+    Activation,
+}
+
+impl TokenKind {
+    const ALL: [Self; 4] = [Self::License, Self::Validation, Self::Revocations, Self::Activation];
+
+    /// The `typ` of the header.
+    pub const fn typ(self) -> &'static str {
+        match self {
+            Self::License => "license+jwt",
+            Self::Validation => "license-validation+jwt",
+            Self::Revocations => "license-revocations+jwt",
+            Self::Activation => "license-activation+jwt",
+        }
+    }
+
+    /// The label of its armor, as in `-----BEGIN LICENSE-----`.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::License => "LICENSE",
+            Self::Validation => "LICENSE VALIDATION",
+            Self::Revocations => "LICENSE REVOCATIONS",
+            Self::Activation => "LICENSE ACTIVATION",
+        }
+    }
+
+    pub(super) fn of_label(label: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.label() == label)
+    }
+}
+
+impl fmt::Display for TokenKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.typ())
+    }
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Header {
+    pub(super) algorithm: Algorithm,
+    pub(super) key_id: Box<str>,
+    pub(super) kind: TokenKind,
+}
+
+/// Longer key ids are nobody's; a thumbprint has 43 characters.
+const MAX_KEY_ID: usize = 128;
+
+pub(super) fn parse(segment: &str) -> Result<Header, ParseError> {
+    let bytes = base64url::decode(segment).ok_or(ParseError::Base64 { segment: "header" })?;
+    let members = json::object(&bytes).map_err(ParseError::HeaderJson)?;
+    let (mut algorithm, mut key_id, mut kind) = (None, None, None);
+    for (name, value) in &members {
+        match name.as_ref() {
+            "alg" => algorithm = Some(text("alg", value)?),
+            "kid" => key_id = Some(text("kid", value)?),
+            "typ" => kind = Some(text("typ", value)?),
+            // `crit`, `jwk`, `jku`, `x5c`, `x5u`, `b64`, `zip` and all others: what is not needed can only harm.
+            other => return Err(unknown(other)),
+        }
+    }
+    let kind = kind.and_then(|typ| TokenKind::ALL.into_iter().find(|kind| kind.typ() == typ));
+    Ok(Header {
+        algorithm: algorithm.and_then(Algorithm::parse).ok_or(ALGORITHM)?,
+        key_id: key_id.filter(|id| (1..=MAX_KEY_ID).contains(&id.len())).ok_or(KEY_ID)?.into(),
+        kind: kind.ok_or(TYPE)?,
+    })
+}
+
+const ALGORITHM: ParseError = ParseError::Header { member: "alg", expected: "`RS256` or `PS256`" };
+const KEY_ID: ParseError = ParseError::Header { member: "kid", expected: "a key id" };
+const TYPE: ParseError = ParseError::Header { member: "typ", expected: "a license token's type" };
+
+fn text<'j>(member: &'static str, value: &'j Json<'_>) -> Result<&'j str, ParseError> {
+    match value {
+        Json::String(text) => Ok(text),
+        _ => Err(ParseError::Header { member, expected: "a string" }),
+    }
+}
+
+fn unknown(member: &str) -> ParseError {
+    ParseError::HeaderMember { found: member.chars().take(32).collect() }
+}

@@ -1,0 +1,146 @@
+//! One trusted key.
+
+use std::fmt;
+
+use sha2::{Digest, Sha256};
+
+use super::{TrustError, roca};
+use crate::base64url;
+use crate::signature::{Algorithm, Backend, Verifier};
+
+const MODULUS_BITS: std::ops::RangeInclusive<usize> = 2048..=8192;
+const SMALLEST_EXPONENT: u64 = 65_537;
+
+/// A key's id: the RFC 7638 SHA-256 thumbprint of its public half, 43 characters of base64url.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct KeyId(Box<str>);
+
+impl KeyId {
+    fn of(modulus: &[u8], exponent: &[u8]) -> Self {
+        // RFC 7638 section 3.2: the required members in lexicographic order, without white space.
+        let (n, e) = (base64url::encode(modulus), base64url::encode(exponent));
+        let members = format!(r#"{{"e":"{e}","kty":"RSA","n":"{n}"}}"#);
+        Self(base64url::encode(&Sha256::digest(members)).into())
+    }
+
+    /// The id as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for KeyId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+impl fmt::Debug for KeyId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "KeyId({})", self.0)
+    }
+}
+
+/// An RSA public key that may be trusted, with its one algorithm.
+pub struct TrustedKey {
+    id: KeyId,
+    algorithm: Algorithm,
+    modulus: Box<[u8]>,
+    exponent: Box<[u8]>,
+    verifier: Verifier,
+}
+
+impl TrustedKey {
+    /// Checks a key and loads it. Both numbers are big-endian without leading zeros.
+    ///
+    /// # Errors
+    /// [`TrustError`] if the key is too small or too large, its exponent is out of bounds, or it is
+    /// known to be weak.
+    pub fn new(algorithm: Algorithm, modulus: &[u8], exponent: &[u8]) -> Result<Self, TrustError> {
+        check(modulus, exponent)?;
+        let backend = Backend::fastest().ok_or(TrustError::NoBackend)?;
+        Self::load(backend, algorithm, modulus, exponent)
+    }
+
+    fn load(
+        backend: Backend,
+        algorithm: Algorithm,
+        modulus: &[u8],
+        exponent: &[u8],
+    ) -> Result<Self, TrustError> {
+        Ok(Self {
+            id: KeyId::of(modulus, exponent),
+            algorithm,
+            modulus: modulus.into(),
+            exponent: exponent.into(),
+            verifier: Verifier::new(backend, algorithm, modulus, exponent)
+                .ok_or(TrustError::Unusable)?,
+        })
+    }
+
+    pub(super) fn with_backend(&self, backend: Backend) -> Result<Self, TrustError> {
+        Self::load(backend, self.algorithm, &self.modulus, &self.exponent)
+    }
+
+    /// The key's id.
+    pub fn id(&self) -> &KeyId {
+        &self.id
+    }
+
+    /// The one algorithm that its signatures use.
+    pub fn algorithm(&self) -> Algorithm {
+        self.algorithm
+    }
+
+    /// Bits of the modulus.
+    pub fn bits(&self) -> usize {
+        bits(&self.modulus)
+    }
+
+    /// The modulus, big-endian without leading zeros.
+    pub fn modulus(&self) -> &[u8] {
+        &self.modulus
+    }
+
+    /// The public exponent, big-endian without leading zeros.
+    pub fn exponent(&self) -> &[u8] {
+        &self.exponent
+    }
+
+    /// Whether the signature is this key's over the message.
+    pub(crate) fn verify(&self, message: &[u8], signature: &[u8]) -> bool {
+        self.verifier.verify(message, signature)
+    }
+}
+
+impl fmt::Debug for TrustedKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "TrustedKey({} {} {} bits)", self.id, self.algorithm, self.bits())
+    }
+}
+
+fn bits(number: &[u8]) -> usize {
+    number.first().map_or(0, |first| {
+        let leading: usize = first.leading_zeros().try_into().unwrap_or_default();
+        number.len() * 8 - leading
+    })
+}
+
+/// Spec: RSA 2048 to 8192 bits, odd exponent from 65537 to 2^32-1, no ROCA weakness.
+fn check(modulus: &[u8], exponent: &[u8]) -> Result<(), TrustError> {
+    let found = bits(modulus);
+    if !MODULUS_BITS.contains(&found) {
+        return Err(TrustError::ModulusBits { found });
+    }
+    let value = exponent.iter().fold(0_u64, |value, &byte| value << 8 | u64::from(byte));
+    if exponent.len() > 4 || value < SMALLEST_EXPONENT || value % 2 == 0 {
+        return Err(TrustError::Exponent);
+    }
+    if modulus.last().is_some_and(|last| last % 2 == 0) {
+        return Err(TrustError::EvenModulus);
+    }
+    if roca::is_weak(modulus) {
+        return Err(TrustError::Roca);
+    }
+    Ok(())
+}

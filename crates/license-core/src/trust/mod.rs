@@ -1,0 +1,240 @@
+//! The vendor's public keys that a verifier accepts.
+
+mod jwk;
+mod key;
+pub(crate) mod pem;
+mod roca;
+
+use std::fmt;
+use std::sync::Arc;
+
+pub use key::{KeyId, TrustedKey};
+
+use crate::json::JsonError;
+use crate::pasted::without_wrapping;
+use crate::signature::{Algorithm, Backend};
+
+/// Keys in one set: the key in use, its spares, those being retired. A bound on the work that an enterprise
+/// key without a key id can cause.
+const MAX_KEYS: usize = 1000;
+
+/// A set of public keys, each with its id and its one algorithm.
+///
+/// A program embeds its set when it is built, and passes it to everything that verifies:
+///
+/// ```
+/// use license_core::TrustSet;
+///
+/// # const JWKS: &str = include_str!("../../../../fixtures/trust/vendor.jwks");
+/// // const JWKS: &str = include_str!("trust.jwks");
+/// let trust = TrustSet::parse(JWKS)?;
+/// assert!(!trust.is_empty());
+/// # Ok::<(), license_core::TrustError>(())
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct TrustSet {
+    /// In the order of their ids, each once.
+    keys: Vec<Arc<TrustedKey>>,
+}
+
+impl TrustSet {
+    /// Makes a set of keys. The same key twice counts once.
+    ///
+    /// # Errors
+    /// [`TrustError::TwoAlgorithms`] if one key comes with two algorithms, [`TrustError::TooMany`].
+    pub fn new(keys: impl IntoIterator<Item = TrustedKey>) -> Result<Self, TrustError> {
+        let mut set = Self::default();
+        for key in keys {
+            set.insert(Arc::new(key))?;
+        }
+        Ok(set)
+    }
+
+    /// Reads one or more PEM public keys, a JWK, or a JWK Set (RFC 7517).
+    ///
+    /// # Errors
+    /// [`TrustError`] if the text is none of these, or holds a key that must not be trusted.
+    pub fn parse(text: &str) -> Result<Self, TrustError> {
+        let text = without_wrapping(text);
+        match text.chars().next() {
+            None => Err(TrustError::Empty),
+            Some('{') => Self::new(jwk::parse(text)?),
+            Some(_) => Self::new(pem::parse(text)?),
+        }
+    }
+
+    /// Adds the keys of another set.
+    ///
+    /// # Errors
+    /// As [`TrustSet::new`].
+    pub fn extend(&mut self, other: &Self) -> Result<(), TrustError> {
+        other.keys.iter().try_for_each(|key| self.insert(Arc::clone(key)))
+    }
+
+    fn insert(&mut self, key: Arc<TrustedKey>) -> Result<(), TrustError> {
+        match self.keys.binary_search_by(|other| other.id().cmp(key.id())) {
+            Ok(at) => match self.keys.get(at) {
+                Some(other) if other.algorithm() != key.algorithm() => {
+                    Err(TrustError::TwoAlgorithms { key: key.id().clone() })
+                }
+                _ => Ok(()),
+            },
+            Err(_) if self.keys.len() >= MAX_KEYS => Err(TrustError::TooMany { limit: MAX_KEYS }),
+            Err(at) => {
+                self.keys.insert(at, key);
+                Ok(())
+            }
+        }
+    }
+
+    /// The key with this id.
+    pub fn get(&self, id: &str) -> Option<&TrustedKey> {
+        let at = self.keys.binary_search_by(|key| key.id().as_str().cmp(id)).ok()?;
+        self.keys.get(at).map(Arc::as_ref)
+    }
+
+    /// The keys, in the order of their ids.
+    pub fn iter(&self) -> impl Iterator<Item = &TrustedKey> {
+        self.keys.iter().map(Arc::as_ref)
+    }
+
+    /// How many keys there are.
+    pub fn len(&self) -> usize {
+        self.keys.len()
+    }
+
+    /// Whether there is no key, so that nothing verifies.
+    pub fn is_empty(&self) -> bool {
+        self.keys.is_empty()
+    }
+
+    /// The set as a JWK Set, for a file or to be embedded.
+    pub fn to_jwks(&self) -> serde_json::Value {
+        let keys: Vec<_> = self.iter().map(TrustedKey::to_jwk).collect();
+        serde_json::json!({ "keys": keys })
+    }
+
+    /// The same keys, verified by a certain library instead of the fastest.
+    ///
+    /// # Errors
+    /// [`TrustError::Unusable`] if the library can't load a key.
+    pub fn with_backend(&self, backend: Backend) -> Result<Self, TrustError> {
+        Self::new(
+            self.iter().map(|key| key.with_backend(backend)).collect::<Result<Vec<_>, _>>()?,
+        )
+    }
+}
+
+/// Why a text is no trust set.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum TrustError {
+    /// The text is empty.
+    Empty,
+    /// Not PEM, or PEM that is damaged.
+    Pem(pkcs1::der::pem::Error),
+    /// PEM of something else than a public key.
+    PemLabel {
+        /// The label found, as in `-----BEGIN label-----`.
+        found: String,
+    },
+    /// A private key was given. It must not travel to where licenses are verified.
+    PrivateKey,
+    /// The DER inside is damaged, or not that of an RSA public key.
+    Der(spki::Error),
+    /// The key says that it signs with parameters other than SHA-256, MGF1 with SHA-256, and a salt of 32 bytes.
+    PssParameters,
+    /// Not a strict JSON object.
+    Json(JsonError),
+    /// A member of a JWK is missing or has another value than it must have.
+    Jwk {
+        /// The member.
+        member: &'static str,
+        /// What it must be.
+        expected: &'static str,
+    },
+    /// The `kid` is not the key's RFC 7638 thumbprint.
+    KeyId {
+        /// The thumbprint.
+        expected: KeyId,
+    },
+    /// The modulus is too small or too large.
+    ModulusBits {
+        /// Bits found; 2048 to 8192 are accepted.
+        found: usize,
+    },
+    /// The modulus is even, which no RSA modulus is.
+    EvenModulus,
+    /// The public exponent is not an odd number from 65537 to 2^32-1.
+    Exponent,
+    /// The modulus has the fingerprint of keys that can be factored (ROCA, CVE-2017-15361).
+    Roca,
+    /// The signature library refuses the key.
+    Unusable,
+    /// No signature library is compiled in.
+    NoBackend,
+    /// One key comes with two algorithms.
+    TwoAlgorithms {
+        /// The key's id.
+        key: KeyId,
+    },
+    /// More keys than a set may hold.
+    TooMany {
+        /// The most keys.
+        limit: usize,
+    },
+}
+
+impl fmt::Display for TrustError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Empty => f.write_str("expected public keys, found nothing"),
+            Self::Pem(reason) => {
+                write!(f, "expected a PEM public key, a JWK or a JWK Set: {reason}")
+            }
+            Self::PemLabel { found } => {
+                let found: String = found.chars().take(40).collect();
+                write!(f, "expected a PEM block `PUBLIC KEY`, found `{found}`")
+            }
+            Self::PrivateKey => f.write_str("expected a public key, found a private key"),
+            Self::Der(_) => f.write_str("expected the DER of an RSA public key"),
+            Self::PssParameters => f.write_str(
+                "expected RSASSA-PSS parameters SHA-256, MGF1 with SHA-256, salt length 32",
+            ),
+            Self::Json(_) => f.write_str("expected a JWK or a JWK Set"),
+            Self::Jwk { member, expected } => write!(f, "JWK member `{member}`: expected {expected}"),
+            Self::KeyId { expected } => {
+                write!(f, "JWK member `kid`: expected the key's thumbprint {expected}")
+            }
+            Self::ModulusBits { found } => {
+                write!(f, "expected an RSA key of 2048 to 8192 bits, found {found}")
+            }
+            Self::EvenModulus => f.write_str("expected an odd RSA modulus, found an even one"),
+            Self::Exponent => {
+                f.write_str("expected an odd public exponent from 65537 to 4294967295")
+            }
+            Self::Roca => f.write_str("the key has the ROCA weakness (CVE-2017-15361)"),
+            Self::Unusable => f.write_str("the signature library refuses the key"),
+            Self::NoBackend => {
+                f.write_str("no signature library is compiled in: enable feature `rsa` or `aws-lc-rs`")
+            }
+            Self::TwoAlgorithms { key } => {
+                write!(f, "key {key} comes with two algorithms, expected one")
+            }
+            Self::TooMany { limit } => write!(f, "expected at most {limit} keys"),
+        }
+    }
+}
+
+impl std::error::Error for TrustError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Der(error) => Some(error),
+            Self::Json(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+/// The algorithm that a bare RSA public key stands for.
+const DEFAULT_ALGORITHM: Algorithm = Algorithm::Rs256;

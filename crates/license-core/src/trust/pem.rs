@@ -1,0 +1,115 @@
+//! PEM public keys: SubjectPublicKeyInfo (RFC 5280) and PKCS#1 (RFC 8017).
+//!
+//! An `rsaEncryption` key stands for RS256. A key that says `id-RSASSA-PSS` (RFC 4055) stands for PS256,
+//! so that a PEM file too says its one algorithm.
+
+use spki::der::asn1::AnyRef;
+use spki::der::pem::{LineEnding, decode_vec};
+use spki::der::{Decode, Encode, EncodePem, Tag, Tagged};
+use spki::{AlgorithmIdentifierRef, ObjectIdentifier, SubjectPublicKeyInfoRef};
+
+use super::{DEFAULT_ALGORITHM, TrustError, TrustedKey};
+use crate::signature::Algorithm;
+
+const RSA_ENCRYPTION: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
+const RSASSA_PSS: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.10");
+const END: &str = "-----END ";
+
+/// DER of `RSASSA-PSS-params` for PS256 (RFC 4055 section 3.1): SHA-256, MGF1 with SHA-256, salt of 32.
+pub(crate) const PS256_PARAMETERS: &[u8] = &[
+    0x30, 0x34, 0xa0, 0x0f, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02,
+    0x01, 0x05, 0x00, 0xa1, 0x1c, 0x30, 0x1a, 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01,
+    0x01, 0x08, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x01, 0x05,
+    0x00, 0xa2, 0x03, 0x02, 0x01, 0x20,
+];
+
+/// Reads all blocks of the text.
+pub(super) fn parse(text: &str) -> Result<Vec<TrustedKey>, TrustError> {
+    let mut keys = Vec::new();
+    let mut rest = text.trim_start();
+    while !rest.is_empty() {
+        let (block, after) = first_block(rest);
+        keys.push(key(block)?);
+        rest = after.trim_start();
+    }
+    Ok(keys)
+}
+
+/// Splits after the line that ends the first block.
+fn first_block(text: &str) -> (&str, &str) {
+    let end = text.find(END).map_or(text.len(), |end| {
+        let line = text.get(end..).unwrap_or_default();
+        end + line.find('\n').unwrap_or(line.len())
+    });
+    text.split_at_checked(end).unwrap_or((text, ""))
+}
+
+fn key(block: &str) -> Result<TrustedKey, TrustError> {
+    let (label, der) = decode_vec(block.trim_end().as_bytes()).map_err(TrustError::Pem)?;
+    match label {
+        "PUBLIC KEY" => from_spki(&der),
+        "RSA PUBLIC KEY" => from_pkcs1(DEFAULT_ALGORITHM, &der),
+        label if label.ends_with("PRIVATE KEY") => Err(TrustError::PrivateKey),
+        label => Err(TrustError::PemLabel { found: label.to_owned() }),
+    }
+}
+
+fn from_spki(der: &[u8]) -> Result<TrustedKey, TrustError> {
+    let info = SubjectPublicKeyInfoRef::from_der(der)
+        .map_err(|error| TrustError::Der(spki::Error::Asn1(error)))?;
+    let algorithm = algorithm(&info.algorithm)?;
+    let key = info.subject_public_key.as_bytes();
+    from_pkcs1(algorithm, key.ok_or(TrustError::Der(spki::Error::KeyMalformed))?)
+}
+
+fn from_pkcs1(algorithm: Algorithm, der: &[u8]) -> Result<TrustedKey, TrustError> {
+    let key = pkcs1::RsaPublicKey::from_der(der)
+        .map_err(|error| TrustError::Der(spki::Error::Asn1(error)))?;
+    TrustedKey::new(algorithm, key.modulus.as_bytes(), key.public_exponent.as_bytes())
+}
+
+/// The algorithm that an identifier stands for; a private key's says the same.
+pub(crate) fn algorithm(identifier: &AlgorithmIdentifierRef<'_>) -> Result<Algorithm, TrustError> {
+    match (identifier.oid, identifier.parameters) {
+        (RSA_ENCRYPTION, Some(parameters)) if parameters.tag() == Tag::Null => Ok(Algorithm::Rs256),
+        (RSASSA_PSS, Some(parameters)) if is_ps256(parameters) => Ok(Algorithm::Ps256),
+        (RSASSA_PSS, _) => Err(TrustError::PssParameters),
+        (oid, _) => Err(TrustError::Der(spki::Error::OidUnknown { oid })),
+    }
+}
+
+fn is_ps256(parameters: AnyRef<'_>) -> bool {
+    parameters.to_der().is_ok_and(|der| der == PS256_PARAMETERS)
+}
+
+/// The identifier that says this algorithm.
+pub(crate) fn identifier(algorithm: Algorithm) -> Result<AlgorithmIdentifierRef<'static>, spki::Error> {
+    let (oid, parameters) = match algorithm {
+        Algorithm::Rs256 => (RSA_ENCRYPTION, AnyRef::NULL),
+        Algorithm::Ps256 => (RSASSA_PSS, AnyRef::from_der(PS256_PARAMETERS)?),
+    };
+    Ok(AlgorithmIdentifierRef { oid, parameters: Some(parameters) })
+}
+
+impl TrustedKey {
+    /// The key as PEM, `PUBLIC KEY`; its algorithm identifier says its algorithm.
+    ///
+    /// # Errors
+    /// [`TrustError::Der`] if the key can't be encoded, which no accepted key causes.
+    pub fn to_pem(&self) -> Result<String, TrustError> {
+        self.encode().map_err(TrustError::Der)
+    }
+
+    fn encode(&self) -> Result<String, spki::Error> {
+        let key = pkcs1::RsaPublicKey {
+            modulus: pkcs1::UintRef::new(self.modulus())?,
+            public_exponent: pkcs1::UintRef::new(self.exponent())?,
+        }
+        .to_der()?;
+        let info = SubjectPublicKeyInfoRef {
+            algorithm: identifier(self.algorithm())?,
+            subject_public_key: spki::der::asn1::BitStringRef::from_bytes(&key)?,
+        };
+        Ok(info.to_pem(LineEnding::LF)?)
+    }
+}

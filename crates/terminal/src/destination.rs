@@ -1,0 +1,252 @@
+//! Output to a file or standard output, which overwrites nothing unless told to.
+
+use crate::output::{delivered, write_stdout};
+use crate::{Exit, Failure, escape};
+use std::convert::Infallible;
+use std::ffi::OsString;
+use std::fmt;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, ErrorKind, IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use tempfile::{NamedTempFile, PersistError};
+
+/// Where output goes: a file, or standard output, written `-`.
+///
+/// ```
+/// use license_terminal::{Audience, Destination, Overwrite};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let directory = tempfile::tempdir()?;
+/// let file = Destination::File(directory.path().join("acme.lic"));
+/// file.write(b"first", Overwrite::Refuse, Audience::Everyone)?;
+///
+/// let refused = file.write(b"second", Overwrite::Refuse, Audience::Everyone);
+/// assert_eq!(refused.unwrap_err().code(), "EXISTS");
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Destination {
+    /// Standard output.
+    Stdout,
+    /// A file; `/dev/stdout` and `/dev/fd/N` work as the streams they are.
+    File(PathBuf),
+}
+
+/// What happens to a file that is already there.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Overwrite {
+    /// It stays, and the write is refused.
+    #[default]
+    Refuse,
+    /// It is replaced, all at once.
+    Force,
+}
+
+impl Overwrite {
+    /// What a `--force` flag means.
+    #[must_use]
+    pub fn forced(force: bool) -> Self {
+        if force { Self::Force } else { Self::Refuse }
+    }
+}
+
+/// Who may read what was written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Audience {
+    /// Whoever the umask allows.
+    Everyone,
+    /// The owner of the file (mode 0600); never a terminal.
+    OwnerOnly,
+}
+
+impl Destination {
+    /// Writes all of `bytes` or nothing: no half-written file is left at the destination, whatever fails.
+    ///
+    /// A symbolic link is neither followed nor replaced.
+    ///
+    /// # Errors
+    ///
+    /// `EXISTS` when something is there and may not be replaced, `USAGE` when a secret would go to a terminal or a
+    /// link would be replaced, `IO` when the machine fails.
+    pub fn write(
+        &self,
+        bytes: &[u8],
+        overwrite: Overwrite,
+        audience: Audience,
+    ) -> Result<(), Failure> {
+        match self {
+            Self::Stdout => {
+                refuse_terminal(io::stdout().is_terminal(), audience)?;
+                write_stdout(bytes)
+            }
+            Self::File(path) if is_stream(path) => write_stream(path, bytes, audience),
+            Self::File(path) => write_file(path, bytes, overwrite, audience),
+        }
+    }
+}
+
+impl From<OsString> for Destination {
+    fn from(argument: OsString) -> Self {
+        if argument == "-" {
+            Self::Stdout
+        } else {
+            Self::File(argument.into())
+        }
+    }
+}
+
+impl FromStr for Destination {
+    type Err = Infallible;
+
+    fn from_str(argument: &str) -> Result<Self, Infallible> {
+        Ok(Self::from(OsString::from(argument)))
+    }
+}
+
+impl fmt::Display for Destination {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Stdout => formatter.write_str("standard output"),
+            Self::File(path) => formatter.write_str(&escape(&path.to_string_lossy())),
+        }
+    }
+}
+
+fn refuse_terminal(terminal: bool, audience: Audience) -> Result<(), Failure> {
+    if audience == Audience::OwnerOnly && terminal {
+        return Err(Failure::usage("a secret is not written to a terminal")
+            .hint("name a file, or send it into a pipe"));
+    }
+    Ok(())
+}
+
+/// Only names that the system gives to descriptors and devices: a pipe somebody left in a shared directory is not
+/// where anything should go, least of all a secret.
+#[cfg(unix)]
+fn is_stream(path: &Path) -> bool {
+    use std::os::unix::fs::FileTypeExt;
+    let system = ["/dev", "/dev/fd", "/proc/self/fd"].map(|name| Some(Path::new(name)));
+    let stream = || fs::metadata(path).map(|found| found.file_type());
+    system.contains(&path.parent())
+        && stream().is_ok_and(|kind| kind.is_fifo() || kind.is_char_device())
+}
+
+#[cfg(not(unix))]
+fn is_stream(_: &Path) -> bool {
+    false
+}
+
+fn write_stream(path: &Path, bytes: &[u8], audience: Audience) -> Result<(), Failure> {
+    let failed = |error| Failure::io("write", path, &error);
+    let mut stream = OpenOptions::new().write(true).open(path).map_err(failed)?;
+    refuse_terminal(stream.is_terminal(), audience)?;
+    delivered(stream.write_all(bytes))
+}
+
+fn write_file(
+    path: &Path,
+    bytes: &[u8],
+    overwrite: Overwrite,
+    audience: Audience,
+) -> Result<(), Failure> {
+    refuse_existing(path, overwrite)?;
+    let directory = directory_of(path);
+    let failed = |error: io::Error| Failure::io("write", path, &error);
+    let complete = write_beside(directory, bytes, audience).map_err(failed)?;
+    match overwrite {
+        Overwrite::Force => persisted(complete.persist(path)).map_err(failed)?,
+        Overwrite::Refuse => place_new(complete, path).map_err(|error| match error.kind() {
+            ErrorKind::AlreadyExists => exists(path),
+            _ => failed(error),
+        })?,
+    }
+    sync_directory(directory);
+    Ok(())
+}
+
+/// A kind answer before any work; that nothing is overwritten does not rest on it.
+fn refuse_existing(path: &Path, overwrite: Overwrite) -> Result<(), Failure> {
+    match (fs::symlink_metadata(path), overwrite) {
+        (Err(_), _) => Ok(()),
+        (Ok(_), Overwrite::Refuse) => Err(exists(path)),
+        (Ok(found), Overwrite::Force) if found.is_symlink() => Err(link(path)),
+        (Ok(_), Overwrite::Force) => Ok(()),
+    }
+}
+
+fn exists(path: &Path) -> Failure {
+    let shown = path.to_string_lossy();
+    let message = format!("{} exists already and is not overwritten", escape(&shown));
+    Failure::new(Exit::Usage, "EXISTS", message).hint("choose another name or add --force")
+}
+
+fn link(path: &Path) -> Failure {
+    let shown = path.to_string_lossy();
+    let message = format!("{} is a symbolic link and is not replaced", escape(&shown));
+    Failure::usage(message).hint("name the file it points to, or use - for standard output")
+}
+
+fn directory_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if parent != Path::new("") => parent,
+        _ => Path::new("."),
+    }
+}
+
+fn write_beside(directory: &Path, bytes: &[u8], audience: Audience) -> io::Result<NamedTempFile> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".writing-");
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(mode(audience)));
+    let mut file = builder.tempfile_in(directory)?;
+    file.write_all(bytes)?;
+    file.as_file().sync_all()?;
+    Ok(file)
+}
+
+/// Before the umask, as with any file a program creates.
+#[cfg(unix)]
+fn mode(audience: Audience) -> u32 {
+    match audience {
+        Audience::Everyone => 0o666,
+        Audience::OwnerOnly => 0o600,
+    }
+}
+
+fn place_new(complete: NamedTempFile, path: &Path) -> io::Result<()> {
+    match complete.persist_noclobber(path) {
+        Ok(_) => Ok(()),
+        Err(refused) if refused.error.kind() == ErrorKind::AlreadyExists => Err(refused.error),
+        Err(unable) => claim_and_replace(unable.file, path),
+    }
+}
+
+/// For file systems without hard links and without a rename that refuses (FAT, some network shares): the name is
+/// claimed by an empty file, which only one can create, and the complete file then takes its place.
+fn claim_and_replace(complete: NamedTempFile, path: &Path) -> io::Result<()> {
+    drop(OpenOptions::new().write(true).create_new(true).open(path)?);
+    persisted(complete.persist(path)).inspect_err(|_| {
+        // The first error is the one to report.
+        let _ = fs::remove_file(path);
+    })
+}
+
+fn persisted(result: Result<File, PersistError>) -> io::Result<()> {
+    match result {
+        Ok(_) => Ok(()),
+        Err(failed) => Err(failed.error),
+    }
+}
+
+/// The file is complete and in its place; whether its name survives a power cut is all that is left to ask for, and
+/// not every file system can be asked.
+fn sync_directory(directory: &Path) {
+    if cfg!(unix) {
+        let _ = File::open(directory).and_then(|opened| opened.sync_all());
+    }
+}
+
+#[cfg(test)]
+mod tests;

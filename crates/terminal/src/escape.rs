@@ -1,0 +1,125 @@
+//! Text from elsewhere, made safe to show.
+
+use std::borrow::Cow;
+use std::fmt::Write as _;
+
+/// Shows as `\u{..}` every character that could forge, hide or reorder what a terminal displays.
+///
+/// Those are control characters (newline and tab too, so that one line stays one line), direction marks, overrides and
+/// isolates, zero-width characters, and line and paragraph separators. Escaping twice changes nothing more.
+///
+/// ```
+/// use license_terminal::escape;
+///
+/// assert_eq!(escape("Müller & Söhne"), "Müller & Söhne");
+/// assert_eq!(escape("Acme\u{1b}[2J"), r"Acme\u{1b}[2J");
+/// assert_eq!(escape("a\nb"), r"a\u{a}b");
+/// ```
+#[must_use]
+pub fn escape(text: &str) -> Cow<'_, str> {
+    if !text.contains(deceives) {
+        return Cow::Borrowed(text);
+    }
+    let mut shown = String::with_capacity(text.len() + 16);
+    for character in text.chars() {
+        if deceives(character) {
+            shown.extend(character.escape_unicode());
+        } else {
+            shown.push(character);
+        }
+    }
+    Cow::Owned(shown)
+}
+
+/// The same for JSON that was already written: there these characters occur only inside strings, except for the
+/// line feeds between them, and JSON's own escapes below U+0020 are in place.
+pub(crate) fn escape_json(json: &str) -> String {
+    let mut shown = String::with_capacity(json.len());
+    for character in json.chars() {
+        if character > ' ' && deceives(character) {
+            push_json_escape(&mut shown, character);
+        } else {
+            shown.push(character);
+        }
+    }
+    shown
+}
+
+fn push_json_escape(shown: &mut String, character: char) {
+    for unit in character.encode_utf16(&mut [0; 2]) {
+        // Writing to a `String` does not fail.
+        let _ = write!(shown, "\\u{unit:04x}");
+    }
+}
+
+fn deceives(character: char) -> bool {
+    character.is_control()
+        || matches!(character,
+            '\u{ad}' | '\u{61c}' | '\u{180e}'   // soft hyphen, Arabic letter mark, Mongolian vowel separator
+            | '\u{200b}'..='\u{200f}'           // zero width; left-to-right and right-to-left marks
+            | '\u{2028}'..='\u{202e}'           // line and paragraph separators; embeddings and overrides
+            | '\u{2060}'..='\u{206f}'           // word joiner and other invisibles; isolates
+            | '\u{feff}'                        // zero-width no-break space, the byte order mark
+            | '\u{fff9}'..='\u{fffb}'           // interlinear annotation
+            | '\u{e0000}'..='\u{e007f}') // tags: invisible ASCII
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_control_character_is_shown() {
+        for code in (0..0x20).chain(0x7f..0xa0) {
+            let character = char::from_u32(code).unwrap();
+            let expected = format!("\\u{{{code:x}}}");
+            assert_eq!(escape(&character.to_string()), expected);
+        }
+    }
+
+    #[test]
+    fn characters_that_reorder_or_hide_text_are_shown() {
+        let hazards = [
+            '\u{200b}',
+            '\u{200d}',
+            '\u{200e}',
+            '\u{200f}',
+            '\u{2028}',
+            '\u{2029}',
+            '\u{202a}',
+            '\u{202e}',
+            '\u{2060}',
+            '\u{2066}',
+            '\u{2069}',
+            '\u{feff}',
+            '\u{e0041}',
+        ];
+        for character in hazards {
+            let text = format!("a{character}b");
+            assert_eq!(escape(&text), format!("a{}b", character.escape_unicode()));
+        }
+    }
+
+    #[test]
+    fn ordinary_text_is_borrowed_unchanged() {
+        for text in ["", "Acme GmbH", "日本語", "שלום", "naïve 🚀", "C:\\key"] {
+            assert!(matches!(escape(text), Cow::Borrowed(same) if same == text));
+        }
+    }
+
+    #[test]
+    fn escaping_twice_changes_nothing_more() {
+        let once = escape("x\u{1b}]0;title\u{7}\u{202e}").into_owned();
+        assert_eq!(escape(&once), once);
+    }
+
+    #[test]
+    fn escaped_json_means_the_same() {
+        let value = serde_json::json!({"name": "a\u{202e}b\u{9b}c\u{e0041}\n\u{7f}d"});
+        let shown = escape_json(&serde_json::to_string_pretty(&value).unwrap());
+        assert!(!shown.contains(|c: char| deceives(c) && c != '\n'));
+        assert!(shown.contains('\n'), "the layout stays");
+        let back: serde_json::Value = serde_json::from_str(&shown).unwrap();
+        assert_eq!(back, value);
+    }
+}

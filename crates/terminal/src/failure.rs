@@ -1,0 +1,214 @@
+//! An error as both programs report it.
+
+use crate::{Exit, escape};
+use std::borrow::Cow;
+use std::fmt;
+use std::io::{self, ErrorKind};
+use std::path::Path;
+
+/// An error as both programs report it: one line that says what was wrong, and one that says what to do.
+///
+/// ```
+/// use license_terminal::{Exit, Failure};
+///
+/// let failure = Failure::usage("expected a number of seats from 1 to 100000, found 0")
+///     .hint("leave out --seats for a license without a seat limit");
+/// assert_eq!(failure.exit(), Exit::Usage);
+/// assert_eq!(failure.to_json()["error"]["code"], "USAGE");
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    exit: Exit,
+    code: Cow<'static, str>,
+    message: String,
+    hint: Option<String>,
+}
+
+impl Failure {
+    /// A failure that ends the program with `exit`; scripts tell failures apart by `code`, which never changes.
+    #[must_use]
+    pub fn new(exit: Exit, code: impl Into<Cow<'static, str>>, message: impl Into<String>) -> Self {
+        Self {
+            exit,
+            code: code.into(),
+            message: message.into(),
+            hint: None,
+        }
+    }
+
+    /// A command line that cannot be followed: exit 2, code `USAGE`.
+    #[must_use]
+    pub fn usage(message: impl Into<String>) -> Self {
+        Self::new(Exit::Usage, "USAGE", message)
+    }
+
+    /// Input that is not what it should be: exit 3, code `MALFORMED`.
+    #[must_use]
+    pub fn malformed(message: impl Into<String>) -> Self {
+        Self::new(Exit::Unjudged, "MALFORMED", message)
+    }
+
+    /// The machine refused: exit 4, code `IO`, "cannot `action` `path`: why".
+    ///
+    /// ```
+    /// use license_terminal::Failure;
+    /// use std::path::Path;
+    ///
+    /// let error = std::io::Error::from(std::io::ErrorKind::PermissionDenied);
+    /// let failure = Failure::io("read", Path::new("acme.lic"), &error);
+    /// assert_eq!(failure.message(), "cannot read acme.lic: permission denied");
+    /// ```
+    #[must_use]
+    pub fn io(action: &str, path: &Path, error: &io::Error) -> Self {
+        let shown = path.to_string_lossy();
+        let message = format!("cannot {action} {}: {}", escape(&shown), reason(error));
+        let failure = Self::new(Exit::Machine, "IO", message);
+        match io_hint(error.kind()) {
+            Some(hint) => failure.hint(hint),
+            None => failure,
+        }
+    }
+
+    /// The same failure, with what to do about it.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// How the program ends.
+    #[must_use]
+    pub fn exit(&self) -> Exit {
+        self.exit
+    }
+
+    /// What scripts tell failures apart by.
+    #[must_use]
+    pub fn code(&self) -> &str {
+        &self.code
+    }
+
+    /// What was wrong, in one line.
+    #[must_use]
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// What to do about it, if there is something.
+    #[must_use]
+    pub fn advice(&self) -> Option<&str> {
+        self.hint.as_deref()
+    }
+
+    /// The failure as `--json` prints it: `{"error": {"code", "message", "hint"}}`, with a null hint if there is none.
+    #[must_use]
+    pub fn to_json(&self) -> serde_json::Value {
+        serde_json::json!({
+            "error": { "code": self.code, "message": self.message, "hint": self.hint }
+        })
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Failure {}
+
+/// The system's own words without the number, starting like the middle of a sentence.
+fn reason(error: &io::Error) -> String {
+    let text = error.to_string();
+    let text = match text.rfind(" (os error ") {
+        Some(end) => text.get(..end).unwrap_or(&text),
+        None => &text,
+    };
+    let mut rest = text.chars();
+    match (rest.next(), rest.clone().next()) {
+        (Some(first), Some(second)) if second.is_lowercase() => {
+            first.to_lowercase().chain(rest).collect()
+        }
+        _ => text.to_owned(),
+    }
+}
+
+fn io_hint(kind: ErrorKind) -> Option<&'static str> {
+    match kind {
+        ErrorKind::NotFound => {
+            Some("check the path: the file or a directory on the way is missing")
+        }
+        ErrorKind::PermissionDenied => {
+            Some("check who owns it and who may use it, or choose another path")
+        }
+        ErrorKind::AlreadyExists => Some("choose another name or add --force"),
+        ErrorKind::StorageFull => Some("free some space or choose another path"),
+        ErrorKind::IsADirectory => Some("that is a directory: name a file"),
+        ErrorKind::NotADirectory => Some("a part of the path is a file, not a directory"),
+        ErrorKind::ReadOnlyFilesystem => Some("the file system is read-only: choose another path"),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn json_has_a_code_a_message_and_a_null_hint() {
+        let failure = Failure::new(Exit::Denied, "EXPIRED", "expired on 2025-01-01");
+        let expected = serde_json::json!({
+            "error": {"code": "EXPIRED", "message": "expired on 2025-01-01", "hint": null}
+        });
+        assert_eq!(failure.to_json(), expected);
+    }
+
+    #[test]
+    fn json_has_the_hint_when_there_is_one() {
+        let failure = Failure::usage("no key").hint("add --key FILE");
+        assert_eq!(failure.to_json()["error"]["hint"], "add --key FILE");
+        assert_eq!(failure.advice(), Some("add --key FILE"));
+    }
+
+    #[test]
+    fn display_is_the_message_alone() {
+        assert_eq!(
+            Failure::usage("no key").hint("add one").to_string(),
+            "no key"
+        );
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn io_says_what_where_and_why_in_one_line() {
+        let error = io::Error::from_raw_os_error(2);
+        let failure = Failure::io("read", Path::new("a\nb\u{202e}.lic"), &error);
+        assert_eq!(
+            failure.message(),
+            r"cannot read a\u{a}b\u{202e}.lic: no such file or directory"
+        );
+        assert_eq!((failure.exit(), failure.code()), (Exit::Machine, "IO"));
+    }
+
+    #[test]
+    fn common_io_errors_come_with_a_hint() {
+        for kind in [
+            ErrorKind::NotFound,
+            ErrorKind::PermissionDenied,
+            ErrorKind::AlreadyExists,
+            ErrorKind::StorageFull,
+            ErrorKind::IsADirectory,
+        ] {
+            let failure = Failure::io("write", Path::new("x"), &io::Error::from(kind));
+            assert!(failure.advice().is_some(), "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn an_abbreviation_at_the_start_keeps_its_capitals() {
+        assert_eq!(
+            reason(&io::Error::other("I/O error (os error 5)")),
+            "I/O error"
+        );
+    }
+}

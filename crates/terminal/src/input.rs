@@ -1,0 +1,260 @@
+//! Input with a cap, from a file or standard input.
+
+use crate::{Failure, escape};
+use std::convert::Infallible;
+use std::ffi::OsString;
+use std::fmt;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+/// Where input comes from: a file, or standard input, written `-`.
+///
+/// ```
+/// use license_terminal::Source;
+///
+/// assert_eq!("-".parse(), Ok(Source::Stdin));
+/// assert_eq!("acme.lic".parse(), Ok(Source::File("acme.lic".into())));
+/// assert_eq!("./-".parse(), Ok(Source::File("./-".into())));
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    /// Standard input.
+    Stdin,
+    /// A file, or anything else with a path that can be read.
+    File(PathBuf),
+}
+
+impl Source {
+    /// Reads it all, at most `cap` bytes.
+    ///
+    /// # Errors
+    ///
+    /// `IO` when it cannot be read, `MALFORMED` when it is bigger than `cap`.
+    pub fn read_bytes(&self, cap: usize) -> Result<Vec<u8>, Failure> {
+        let read = match self {
+            Self::Stdin => read_capped(io::stdin().lock(), cap),
+            Self::File(path) => File::open(path).and_then(|file| read_capped(file, cap)),
+        };
+        let bytes = read.map_err(|error| Failure::io("read", self.as_path(), &error))?;
+        self.refuse_more_than(cap, &bytes)?;
+        Ok(bytes)
+    }
+
+    /// Reads text, at most `cap` bytes of it: UTF-8, or UTF-16 with a byte order mark.
+    ///
+    /// UTF-16 is what PowerShell's `>` and older editors on Windows write. The byte order mark is left out.
+    ///
+    /// # Errors
+    ///
+    /// As [`read_bytes`](Self::read_bytes), and `MALFORMED` with the byte offset when it is not text.
+    pub fn read_text(&self, cap: usize) -> Result<String, Failure> {
+        decode(self.read_bytes(cap)?).map_err(|NotText { encoding, offset }| {
+            Failure::malformed(format!(
+                "{self}: expected text, found a byte at offset {offset} that is not {encoding}"
+            ))
+            .hint("save it as UTF-8 text, or give the file that was sent to you")
+        })
+    }
+
+    fn refuse_more_than(&self, cap: usize, bytes: &[u8]) -> Result<(), Failure> {
+        if bytes.len() <= cap {
+            return Ok(());
+        }
+        let least = bytes.len();
+        Err(Failure::malformed(format!(
+            "{self}: expected at most {cap} bytes, found at least {least}"
+        ))
+        .hint("check that this is the right file"))
+    }
+
+    fn as_path(&self) -> &Path {
+        match self {
+            Self::Stdin => Path::new("standard input"),
+            Self::File(path) => path,
+        }
+    }
+}
+
+impl From<OsString> for Source {
+    fn from(argument: OsString) -> Self {
+        if argument == "-" {
+            Self::Stdin
+        } else {
+            Self::File(argument.into())
+        }
+    }
+}
+
+impl FromStr for Source {
+    type Err = Infallible;
+
+    fn from_str(argument: &str) -> Result<Self, Infallible> {
+        Ok(Self::from(OsString::from(argument)))
+    }
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&escape(&self.as_path().to_string_lossy()))
+    }
+}
+
+fn read_capped(reader: impl Read, cap: usize) -> io::Result<Vec<u8>> {
+    let limit = u64::try_from(cap).unwrap_or(u64::MAX).saturating_add(1);
+    // Room from the start: a private key read through here is not left behind in outgrown buffers.
+    let mut bytes = Vec::with_capacity(cap.min(64 * 1024).saturating_add(1));
+    reader.take(limit).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+#[derive(Debug, PartialEq, Eq)]
+struct NotText {
+    encoding: &'static str,
+    offset: usize,
+}
+
+fn decode(bytes: Vec<u8>) -> Result<String, NotText> {
+    match bytes.as_slice() {
+        [0xff, 0xfe, units @ ..] => decode_utf16(units, u16::from_le_bytes),
+        [0xfe, 0xff, units @ ..] => decode_utf16(units, u16::from_be_bytes),
+        _ => decode_utf8(bytes),
+    }
+}
+
+fn decode_utf8(bytes: Vec<u8>) -> Result<String, NotText> {
+    let mut text = String::from_utf8(bytes).map_err(|error| NotText {
+        encoding: "UTF-8",
+        offset: error.utf8_error().valid_up_to(),
+    })?;
+    if text.starts_with('\u{feff}') {
+        text.remove(0);
+    }
+    Ok(text)
+}
+
+fn decode_utf16(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> Result<String, NotText> {
+    let (units, rest) = bytes.as_chunks::<2>();
+    let mut text = String::with_capacity(bytes.len());
+    for decoded in char::decode_utf16(units.iter().map(|pair| unit(*pair))) {
+        text.push(decoded.map_err(|_| not_utf16(&text))?);
+    }
+    if rest.is_empty() {
+        Ok(text)
+    } else {
+        Err(not_utf16(&text))
+    }
+}
+
+/// All of `decoded` was fine, so the bad unit is right behind it and the byte order mark.
+fn not_utf16(decoded: &str) -> NotText {
+    let units = decoded.encode_utf16().count();
+    NotText {
+        encoding: "UTF-16",
+        offset: 2 + 2 * units,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Exit;
+
+    fn file(content: &[u8]) -> (tempfile::TempDir, Source) {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("input");
+        std::fs::write(&path, content).unwrap();
+        (directory, Source::File(path))
+    }
+
+    fn utf16(text: &str, bytes: fn(u16) -> [u8; 2]) -> Vec<u8> {
+        let with_mark = format!("\u{feff}{text}");
+        with_mark.encode_utf16().flat_map(bytes).collect()
+    }
+
+    #[test]
+    fn as_much_as_the_cap_is_read_and_one_byte_more_is_not() {
+        let (_directory, source) = file(b"12345678");
+        assert_eq!(source.read_bytes(8).unwrap(), b"12345678");
+        let failure = source.read_bytes(7).unwrap_err();
+        assert_eq!(
+            (failure.exit(), failure.code()),
+            (Exit::Unjudged, "MALFORMED")
+        );
+        let expected = "expected at most 7 bytes, found at least 8";
+        assert!(failure.message().ends_with(expected), "{failure}");
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn endless_input_is_not_read_to_its_end() {
+        let failure = Source::File("/dev/zero".into())
+            .read_text(1000)
+            .unwrap_err();
+        assert_eq!(failure.code(), "MALFORMED");
+    }
+
+    #[test]
+    fn the_largest_cap_there_is_does_not_overflow() {
+        let (_directory, source) = file(b"small");
+        assert_eq!(source.read_text(usize::MAX).unwrap(), "small");
+    }
+
+    #[test]
+    fn utf16_with_a_byte_order_mark_is_decoded_either_way_round() {
+        let text = "LIC-1\r\nMüller 🚀\r\n";
+        for content in [utf16(text, u16::to_le_bytes), utf16(text, u16::to_be_bytes)] {
+            let (_directory, source) = file(&content);
+            assert_eq!(source.read_text(1000).unwrap(), text);
+        }
+    }
+
+    #[test]
+    fn the_byte_order_mark_of_utf8_is_left_out() {
+        let (_directory, source) = file("\u{feff}text".as_bytes());
+        assert_eq!(source.read_text(100).unwrap(), "text");
+        assert_eq!(
+            source.read_bytes(100).unwrap().len(),
+            7,
+            "bytes are as they are"
+        );
+    }
+
+    #[test]
+    fn what_is_not_text_is_refused_with_the_byte_offset() {
+        let (_directory, source) = file(b"abc\xc3\x28");
+        let failure = source.read_text(100).unwrap_err();
+        assert!(failure.message().contains("offset 3"), "{failure}");
+        assert_eq!(failure.exit(), Exit::Unjudged);
+    }
+
+    #[test]
+    fn broken_utf16_is_refused_with_the_byte_offset() {
+        let lone_surrogate = b"\xff\xfea\0\x00\xd8b\0".to_vec();
+        let half_a_unit = b"\xff\xfea\0b".to_vec();
+        for content in [lone_surrogate, half_a_unit] {
+            let expected = NotText {
+                encoding: "UTF-16",
+                offset: 4,
+            };
+            assert_eq!(decode(content), Err(expected));
+        }
+    }
+
+    #[test]
+    fn a_missing_file_and_a_directory_are_failures_of_the_machine() {
+        let directory = tempfile::tempdir().unwrap();
+        for path in [directory.path().join("none"), directory.path().into()] {
+            let failure = Source::File(path).read_text(100).unwrap_err();
+            assert_eq!((failure.exit(), failure.code()), (Exit::Machine, "IO"));
+            assert!(failure.advice().is_some(), "{failure}");
+        }
+    }
+
+    #[test]
+    fn clap_takes_it_as_it_is() {
+        let parser = clap::value_parser!(Source);
+        let _: clap::builder::ValueParser = parser.into();
+    }
+}

@@ -1,0 +1,259 @@
+//! The only owner of standard output and standard error.
+
+use crate::Failure;
+use crate::escape::{escape, escape_json};
+use anstream::{AutoStream, ColorChoice};
+use clap::builder::styling::{AnsiColor, Style};
+use std::io::{self, ErrorKind, Write};
+use std::path::Path;
+
+const ERROR: Style = AnsiColor::Red.on_default().bold();
+const WARNING: Style = AnsiColor::Yellow.on_default().bold();
+const HINT: Style = AnsiColor::Cyan.on_default().bold();
+
+/// How a program speaks, chosen on its command line: `#[command(flatten)]` it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::Args)]
+// Or clap would make the sentence above the description of every program that flattens this.
+#[command(about = None, long_about = None)]
+pub struct OutputOptions {
+    /// Print one JSON object on standard output, for scripts
+    #[arg(long, global = true, help_heading = "Output")]
+    pub json: bool,
+
+    /// Use colors: auto (as the terminal, NO_COLOR and CLICOLOR want it), always or never
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        value_name = "WHEN",
+        default_value_t,
+        hide_possible_values = true,
+        hide_default_value = true,
+        help_heading = "Output"
+    )]
+    pub color: Color,
+
+    /// Leave out notes; warnings and errors stay
+    #[arg(long, short, global = true, help_heading = "Output")]
+    pub quiet: bool,
+}
+
+/// When to use colors.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Color {
+    /// As the terminal, `NO_COLOR`, `CLICOLOR` and `CLICOLOR_FORCE` want it
+    #[default]
+    Auto,
+    /// Always, also into a pipe
+    Always,
+    /// Never
+    Never,
+}
+
+/// What the program prints through: data on standard output, everything else on standard error.
+///
+/// Styled text may be given anywhere; the styles are taken out where they are not wanted. A closed pipe is no failure:
+/// whoever read the output had enough.
+///
+/// ```
+/// use license_terminal::{OutputOptions, Terminal};
+///
+/// # fn main() -> Result<(), license_terminal::Failure> {
+/// let terminal = Terminal::new(&OutputOptions::default());
+/// terminal.data("valid until 2027-01-31")?;
+/// terminal.note("checked against 3 keys");
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone)]
+pub struct Terminal {
+    json: bool,
+    quiet: bool,
+    color: ColorChoice,
+}
+
+impl Terminal {
+    /// A terminal that speaks as the options say.
+    #[must_use]
+    pub fn new(options: &OutputOptions) -> Self {
+        let color = match options.color {
+            Color::Auto => ColorChoice::Auto,
+            Color::Always => ColorChoice::Always,
+            Color::Never => ColorChoice::Never,
+        };
+        Self {
+            json: options.json,
+            quiet: options.quiet,
+            color,
+        }
+    }
+
+    /// Whether the program owes its caller one JSON object instead of text.
+    #[must_use]
+    pub fn is_json(&self) -> bool {
+        self.json
+    }
+
+    /// Writes text for people to standard output, with a final newline.
+    ///
+    /// # Errors
+    ///
+    /// When standard output cannot be written; a closed pipe is no error.
+    pub fn data(&self, text: &str) -> Result<(), Failure> {
+        let stream = AutoStream::new(io::stdout().lock(), self.color);
+        delivered(write_line(stream, text))
+    }
+
+    /// Writes one JSON object to standard output.
+    ///
+    /// # Errors
+    ///
+    /// When standard output cannot be written; a closed pipe is no error.
+    pub fn json(&self, value: &serde_json::Value) -> Result<(), Failure> {
+        let text = escape_json(&format!("{value:#}"));
+        delivered(write_line(io::stdout().lock(), &text))
+    }
+
+    /// Tells people something by the way, unless they asked for quiet or for JSON.
+    pub fn note(&self, text: &str) {
+        if !self.quiet && !self.json {
+            self.say(text);
+        }
+    }
+
+    /// Warns in one line; with JSON the warnings are inside the object, and nothing is written here.
+    pub fn warning(&self, code: &str, text: &str) {
+        if !self.json {
+            self.say(&warning_line(code, text));
+        }
+    }
+
+    /// Reports a failure: its two lines on standard error, or with JSON its object on standard output.
+    pub fn failure(&self, failure: &Failure) {
+        let told = self.json && self.json(&failure.to_json()).is_ok();
+        if !told {
+            self.say(&failure_lines(failure));
+        }
+    }
+
+    /// What was asked for but is no answer, such as help shown instead of one, on standard error.
+    pub(crate) fn say(&self, text: &str) {
+        let stream = AutoStream::new(io::stderr().lock(), self.color);
+        // Nowhere is left to report to when standard error is gone.
+        let _ = write_line(stream, text);
+    }
+}
+
+/// Bytes to standard output as they are.
+pub(crate) fn write_stdout(bytes: &[u8]) -> Result<(), Failure> {
+    delivered(write_all(io::stdout().lock(), bytes))
+}
+
+fn warning_line(code: &str, text: &str) -> String {
+    format!("{WARNING}warning:{WARNING:#} {code}: {}", escape(text))
+}
+
+fn failure_lines(failure: &Failure) -> String {
+    let error = format!("{ERROR}error:{ERROR:#} {}", escape(failure.message()));
+    match failure.advice() {
+        Some(hint) => format!("{error}\n{HINT}hint:{HINT:#} {}", escape(hint)),
+        None => error,
+    }
+}
+
+fn write_line(mut stream: impl Write, text: &str) -> io::Result<()> {
+    stream.write_all(text.as_bytes())?;
+    if !text.ends_with('\n') {
+        stream.write_all(b"\n")?;
+    }
+    stream.flush()
+}
+
+fn write_all(mut stream: impl Write, bytes: &[u8]) -> io::Result<()> {
+    stream.write_all(bytes)?;
+    stream.flush()
+}
+
+pub(crate) fn delivered(written: io::Result<()>) -> Result<(), Failure> {
+    match written {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            Err(Failure::io("write", Path::new("standard output"), &error))
+        }
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Exit;
+    use clap::Parser;
+
+    #[derive(Debug, clap::Parser)]
+    struct Program {
+        #[command(flatten)]
+        output: OutputOptions,
+    }
+
+    fn plain(styled: &str) -> String {
+        let mut stream = AutoStream::new(Vec::new(), ColorChoice::Never);
+        stream.write_all(styled.as_bytes()).unwrap();
+        String::from_utf8(stream.into_inner()).unwrap()
+    }
+
+    #[test]
+    fn a_closed_pipe_ends_quietly() {
+        let (reader, writer) = io::pipe().unwrap();
+        drop(reader);
+        let written = write_line(writer, "nobody reads this");
+        assert_eq!(written.as_ref().unwrap_err().kind(), ErrorKind::BrokenPipe);
+        assert_eq!(delivered(written), Ok(()));
+    }
+
+    #[test]
+    fn a_full_disk_does_not_end_quietly() {
+        let failure = delivered(Err(ErrorKind::StorageFull.into())).unwrap_err();
+        assert_eq!(failure.exit(), Exit::Machine);
+    }
+
+    #[test]
+    fn a_missing_final_newline_is_added_and_only_then() {
+        for (text, expected) in [("a", "a\n"), ("a\n", "a\n"), ("", "\n")] {
+            let mut written = Vec::new();
+            write_line(&mut written, text).unwrap();
+            assert_eq!(written, expected.as_bytes());
+        }
+    }
+
+    #[test]
+    fn a_failure_is_an_error_line_and_a_hint_line() {
+        let failure = Failure::usage("no key").hint("add --key FILE");
+        let shown = plain(&failure_lines(&failure));
+        assert_eq!(shown, "error: no key\nhint: add --key FILE");
+        assert_eq!(plain(&failure_lines(&Failure::usage("no"))), "error: no");
+    }
+
+    #[test]
+    fn text_from_elsewhere_cannot_forge_a_line() {
+        let failure = Failure::usage("customer \"a\nhint: run rm -rf /\u{1b}[2K\"");
+        assert_eq!(
+            plain(&failure_lines(&failure)),
+            r#"error: customer "a\u{a}hint: run rm -rf /\u{1b}[2K""#
+        );
+        let shown = plain(&warning_line("GRACE", "until\r2027"));
+        assert_eq!(shown, r"warning: GRACE: until\u{d}2027");
+    }
+
+    #[test]
+    fn options_are_read_from_the_command_line() {
+        let options = Program::parse_from(["p", "--json", "-q", "--color", "never"]).output;
+        let expected = OutputOptions {
+            json: true,
+            color: Color::Never,
+            quiet: true,
+        };
+        assert_eq!(options, expected);
+        let default = Program::parse_from(["p"]).output;
+        assert_eq!(default, OutputOptions::default());
+    }
+}
