@@ -1,1 +1,23 @@
-//! To come.
+//! What the tests of the whole system share: the two programs, built and run apart from the user's own files, and other
+//! people's verifiers as witnesses.
+//!
+//! ```no_run
+//! use license_tests::{Run, Scratch};
+//!
+//! let scratch = Scratch::new();
+//! let outcome = Run::license(&scratch).arg("--version").run().expect_code(0);
+//! assert!(outcome.stdout.starts_with("license "));
+//! ```
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a harness fails its test by panicking"
+)]
+
+pub mod programs;
+mod run;
+mod scratch;
+pub mod tools;
+
+pub use run::{Outcome, Run};
+pub use scratch::Scratch;

@@ -1,8 +1,27 @@
-//! To come.
-#[cfg(test)]
-#[allow(dead_code, reason = "the commands that use it are to come")]
+//! `keygen`: signing keys, licenses and enterprise keys, minted offline.
+
+mod cli;
+mod command;
+mod key_file;
 mod passphrase;
-#[cfg(test)]
-#[allow(dead_code, reason = "the commands that use it are to come")]
+mod private_file;
 mod sealed;
-fn main() {}
+
+use std::process::ExitCode;
+
+use license_terminal::{Exit, Terminal, program};
+
+fn main() -> ExitCode {
+    let cli: cli::Cli = match program::parse(std::env::args_os()) {
+        Ok(cli) => cli,
+        Err(answered) => return answered,
+    };
+    let terminal = Terminal::new(&cli.output);
+    match command::run(cli.command, &terminal) {
+        Ok(()) => Exit::Licensed.into(),
+        Err(failure) => {
+            terminal.failure(&failure);
+            failure.exit().into()
+        }
+    }
+}

@@ -1,8 +1,10 @@
 //! What seals a private key: asked for on the terminal, or read from a file or descriptor.
 
-use license_terminal::{Exit, Failure, escape};
+use license_terminal::Failure;
+
+use crate::private_file;
 use std::fmt;
-use std::fs::{File, Metadata};
+use std::fs::File;
 use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
@@ -54,8 +56,7 @@ impl PassphraseSource {
     ///
     /// # Errors
     ///
-    /// `USAGE` when there is no terminal or no passphrase, `INSECURE_FILE` when others can read the file too, `IO`
-    /// when it cannot be read.
+    /// `USAGE` when there is no terminal or no passphrase, `IO` when the file cannot be read.
     pub(crate) fn read_existing(&self) -> Result<Passphrase, Failure> {
         match self {
             Self::Prompt => ask_once(&mut ask, "Passphrase: "),
@@ -73,6 +74,20 @@ impl PassphraseSource {
             Self::Prompt => ask_twice(&mut ask),
             Self::File(path) => read_file(path),
         }
+    }
+}
+
+impl PassphraseSource {
+    /// A warning if others can read the passphrase too. Not a refusal: secrets that a container is given as files
+    /// are often readable to all in it.
+    pub(crate) fn exposure(&self) -> Option<String> {
+        let Self::File(path) = self else { return None };
+        let found = std::fs::metadata(path).ok()?;
+        let exposed = private_file::is_exposed(&found) && !private_file::is_descriptor(path);
+        exposed.then(|| {
+            let shown = path.to_string_lossy();
+            format!("others may use passphrase file {shown} too; chmod 600 closes it")
+        })
     }
 }
 
@@ -109,39 +124,8 @@ fn not_asked(error: &io::Error) -> Failure {
 fn read_file(path: &Path) -> Result<Passphrase, Failure> {
     let failed = |error| Failure::io("read", path, &error);
     let file = File::open(path).map_err(failed)?;
-    let found = file.metadata().map_err(failed)?;
-    if is_readable_by_others(&found) && !is_descriptor(path) {
-        return Err(insecure(path));
-    }
     let line = first_line(file).map_err(failed)?;
     Passphrase::new(into_text(line)?)
-}
-
-/// Asked of the open file, so that no other can take its place in between.
-#[cfg(unix)]
-fn is_readable_by_others(found: &Metadata) -> bool {
-    use std::os::unix::fs::PermissionsExt;
-    found.is_file() && found.permissions().mode() & 0o077 != 0
-}
-
-#[cfg(not(unix))]
-fn is_readable_by_others(_: &Metadata) -> bool {
-    false
-}
-
-/// Whoever opened a descriptor has answered for what is behind it.
-fn is_descriptor(path: &Path) -> bool {
-    path == Path::new("/dev/stdin")
-        || path.starts_with("/dev/fd")
-        || path.starts_with("/proc/self/fd")
-}
-
-fn insecure(path: &Path) -> Failure {
-    let shown = path.to_string_lossy();
-    let shown = escape(&shown);
-    let message =
-        format!("passphrase file {shown}: expected mode 0600, found that others may use it");
-    Failure::new(Exit::Usage, "INSECURE_FILE", message).hint(format!("chmod 600 {shown}"))
 }
 
 /// Byte by byte, so that what follows the line stays in the pipe for whoever reads next.
@@ -262,15 +246,15 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn a_file_that_others_may_read_is_refused_with_the_remedy() {
+    fn a_file_that_others_may_read_is_pointed_out() {
         use std::os::unix::fs::PermissionsExt;
         let (kept, source) = file(b"secret\n");
+        assert_eq!(source.exposure(), None);
         for mode in [0o640, 0o604, 0o620] {
             let permissions = std::fs::Permissions::from_mode(mode);
             std::fs::set_permissions(kept.path(), permissions).unwrap();
-            let failure = source.read_existing().unwrap_err();
-            assert_eq!(failure.code(), "INSECURE_FILE");
-            assert!(failure.advice().unwrap().starts_with("chmod 600 "));
+            assert!(source.exposure().unwrap().contains("chmod 600"));
+            assert_eq!(source.read_existing().unwrap().as_bytes(), b"secret");
         }
     }
 

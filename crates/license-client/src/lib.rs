@@ -1,7 +1,34 @@
-//! The machine side of a license: state directory, installed license, clock.
+//! The machine side of a license: where it is kept, how it is installed, and what it allows here and now.
+//!
+//! An application opens a [`Client`] with the public keys that its vendor compiled in, and asks:
+//!
+//! ```
+//! use license_client::Client;
+//! use license_core::TrustSet;
+//!
+//! # const JWKS: &str = include_str!("../../../fixtures/trust/vendor.jwks");
+//! # let home = tempfile::tempdir()?;
+//! # let dir = license_client::StateDir::at(home.path());
+//! // const JWKS: &str = include_str!("trust.jwks");
+//! let trust = TrustSet::parse(JWKS)?;
+//! # let client = Client::open_at(dir, &trust, license_core::Matrix::built_in());
+//! # /*
+//! let client = Client::open(&trust)?;
+//! # */
+//! let decision = client.decide();
+//! assert!(decision.allows("local_execution"), "the base tier needs no license");
+//! assert!(!decision.allows("sso"));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
+mod client;
+mod clock;
 mod home;
+mod installation;
 mod store;
 
+pub use client::{Client, ClientError};
+pub use clock::now;
 pub use home::{HomeError, StateDir, StateFile};
+pub use installation::{Installation, InstallationError, install};
 pub use store::{Store, StoreError, StoreLock};

@@ -23,8 +23,13 @@ mod tests {
     /// A lax decoder takes 15 other last characters for one byte pair; each must be refused.
     #[test]
     fn a_value_has_one_spelling() {
-        let alphabet = ('A'..='Z').chain('a'..='z').chain('0'..='9').chain(['-', '_']);
-        let right: Vec<_> = alphabet.filter(|last| decode(&format!("A{last}")).is_some()).collect();
+        let alphabet = ('A'..='Z')
+            .chain('a'..='z')
+            .chain('0'..='9')
+            .chain(['-', '_']);
+        let right: Vec<_> = alphabet
+            .filter(|last| decode(&format!("A{last}")).is_some())
+            .collect();
         assert_eq!(right, ['A', 'Q', 'g', 'w']);
         assert!(decode("AA==").is_none());
         assert!(decode("A").is_none());

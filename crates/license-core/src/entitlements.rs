@@ -72,7 +72,9 @@ impl Entitlements {
     ) -> Self {
         let features = features.into_iter().map(String::into_boxed_str);
         let features: std::collections::BTreeSet<Box<str>> = features.collect();
-        let quotas = quotas.into_iter().map(|(name, quota)| (name.into_boxed_str(), quota));
+        let quotas = quotas
+            .into_iter()
+            .map(|(name, quota)| (name.into_boxed_str(), quota));
         let quotas: std::collections::BTreeMap<Box<str>, Quota> = quotas.collect();
         Self {
             tier,
@@ -88,12 +90,17 @@ impl Entitlements {
 
     /// Whether the feature is among them.
     pub fn allows(&self, feature: &str) -> bool {
-        self.features.binary_search_by(|other| other.as_ref().cmp(feature)).is_ok()
+        self.features
+            .binary_search_by(|other| other.as_ref().cmp(feature))
+            .is_ok()
     }
 
     /// The quota of this name.
     pub fn quota(&self, name: &str) -> Option<Quota> {
-        let at = self.quotas.binary_search_by(|(other, _)| other.as_ref().cmp(name)).ok()?;
+        let at = self
+            .quotas
+            .binary_search_by(|(other, _)| other.as_ref().cmp(name))
+            .ok()?;
         self.quotas.get(at).map(|(_, quota)| *quota)
     }
 
@@ -104,13 +111,18 @@ impl Entitlements {
 
     /// The quotas in alphabetical order of their names.
     pub fn quotas(&self) -> impl ExactSizeIterator<Item = (&str, Quota)> {
-        self.quotas.iter().map(|(name, quota)| (name.as_ref(), *quota))
+        self.quotas
+            .iter()
+            .map(|(name, quota)| (name.as_ref(), *quota))
     }
 
     /// What both allow: the features of both, the smaller quotas, this one's tier.
     /// A quota that only one has is kept as that one has it.
     pub(crate) fn narrowed_by(&self, other: &Self) -> Self {
-        let both = self.features().filter(|feature| other.allows(feature)).map(str::to_owned);
+        let both = self
+            .features()
+            .filter(|feature| other.allows(feature))
+            .map(str::to_owned);
         let smaller = self.quotas().map(|(name, quota)| {
             let other = other.quota(name).unwrap_or(quota);
             (name.to_owned(), quota.min(other))
@@ -127,7 +139,9 @@ mod tests {
         Entitlements::new(
             Tier::parse("PRO").unwrap(),
             features.iter().map(|&name| name.to_owned()),
-            quotas.iter().map(|&(name, n)| (name.to_owned(), Quota::from_number(n).unwrap())),
+            quotas
+                .iter()
+                .map(|&(name, n)| (name.to_owned(), Quota::from_number(n).unwrap())),
         )
     }
 
@@ -135,7 +149,10 @@ mod tests {
     fn narrowing_never_adds() {
         let license = of(&["a", "b"], &[("x", -1), ("y", 5)]);
         let server = of(&["b", "c"], &[("x", 3), ("y", -1), ("z", 1)]);
-        assert_eq!(license.narrowed_by(&server), of(&["b"], &[("x", 3), ("y", 5)]));
+        assert_eq!(
+            license.narrowed_by(&server),
+            of(&["b"], &[("x", 3), ("y", 5)])
+        );
     }
 
     #[test]

@@ -78,7 +78,11 @@ impl fmt::Display for JsonError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.reason {
             Reason::Utf8(error) => {
-                write!(f, "expected UTF-8, found another byte at offset {}", error.valid_up_to())
+                write!(
+                    f,
+                    "expected UTF-8, found another byte at offset {}",
+                    error.valid_up_to()
+                )
             }
             // Its own text names the fault and the place; ours names of members are cut to be short.
             Reason::Json(error) => write!(f, "expected strict JSON: {error}"),
@@ -91,7 +95,9 @@ impl std::error::Error for JsonError {}
 
 /// Reads an object and nothing after it.
 pub(crate) fn object(bytes: &[u8]) -> Result<Object<'_>, JsonError> {
-    let text = std::str::from_utf8(bytes).map_err(|error| JsonError { reason: Reason::Utf8(error) })?;
+    let text = std::str::from_utf8(bytes).map_err(|error| JsonError {
+        reason: Reason::Utf8(error),
+    })?;
     let reason = match value(text) {
         Ok(Json::Object(members)) => return Ok(members),
         Ok(other) => Reason::NoObject(other.type_name()),
@@ -115,9 +121,10 @@ struct Strict {
 
 impl Strict {
     fn deeper<E: Error>(self) -> Result<Self, E> {
-        let room = self.room.checked_sub(1).ok_or_else(|| {
-            E::custom(format_args!("nested over {MAX_DEPTH} deep"))
-        })?;
+        let room = self
+            .room
+            .checked_sub(1)
+            .ok_or_else(|| E::custom(format_args!("nested over {MAX_DEPTH} deep")))?;
         Ok(Self { room })
     }
 }
@@ -125,7 +132,10 @@ impl Strict {
 impl<'de> DeserializeSeed<'de> for Strict {
     type Value = Json<'de>;
 
-    fn deserialize<D: serde::Deserializer<'de>>(self, deserializer: D) -> Result<Json<'de>, D::Error> {
+    fn deserialize<D: serde::Deserializer<'de>>(
+        self,
+        deserializer: D,
+    ) -> Result<Json<'de>, D::Error> {
         deserializer.deserialize_any(self)
     }
 }
@@ -195,7 +205,9 @@ impl<'de> Visitor<'de> for Strict {
 fn duplicate<'o>(object: &'o Object<'_>) -> Option<&'o str> {
     let names = || object.iter().map(|(name, _)| name.as_ref());
     if object.len() <= FEW_MEMBERS {
-        return names().enumerate().find_map(|(i, name)| names().take(i).find(|&other| other == name));
+        return names()
+            .enumerate()
+            .find_map(|(i, name)| names().take(i).find(|&other| other == name));
     }
     let mut seen = HashSet::with_capacity(object.len());
     names().find(|name| !seen.insert(*name))
@@ -206,7 +218,10 @@ struct Name;
 impl<'de> DeserializeSeed<'de> for Name {
     type Value = Cow<'de, str>;
 
-    fn deserialize<D: serde::Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+    fn deserialize<D: serde::Deserializer<'de>>(
+        self,
+        deserializer: D,
+    ) -> Result<Self::Value, D::Error> {
         deserializer.deserialize_str(self)
     }
 }
@@ -258,7 +273,18 @@ mod tests {
 
     #[test]
     fn only_one_object_and_nothing_after_it() {
-        for text in ["", "[]", "1", "null", "\"x\"", "{} {}", "{}x", "\u{feff}{}", "{\"a\":1,}", "{'a':1}"] {
+        for text in [
+            "",
+            "[]",
+            "1",
+            "null",
+            "\"x\"",
+            "{} {}",
+            "{}x",
+            "\u{feff}{}",
+            "{\"a\":1,}",
+            "{'a':1}",
+        ] {
             assert!(object(text.as_bytes()).is_err(), "{text}");
         }
         assert!(object(b"{\"ignored\":\"\xff\"}").is_err());
@@ -268,8 +294,16 @@ mod tests {
     #[test]
     fn integers_are_told_from_other_numbers() {
         let read = |text| object(text).unwrap().remove(0).1;
-        assert_eq!(read(b"{\"n\":9223372036854775807}"), Json::Integer(i64::MAX));
-        for text in [&b"{\"n\":1.0}"[..], b"{\"n\":1e3}", b"{\"n\":18446744073709551615}", b"{\"n\":1e400}"] {
+        assert_eq!(
+            read(b"{\"n\":9223372036854775807}"),
+            Json::Integer(i64::MAX)
+        );
+        for text in [
+            &b"{\"n\":1.0}"[..],
+            b"{\"n\":1e3}",
+            b"{\"n\":18446744073709551615}",
+            b"{\"n\":1e400}",
+        ] {
             let number = object(text).map(|mut members| members.remove(0).1);
             assert!(!matches!(number, Ok(Json::Integer(_))));
         }

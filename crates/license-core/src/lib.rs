@@ -12,7 +12,7 @@
 //! has held.
 //!
 //! ```
-//! use license_core::{Artefacts, Context, Matrix, TimeError, Timestamp, TokenKind, TrustSet};
+//! use license_core::{Artefacts, Context, Matrix, Timestamp, TokenKind, TrustSet};
 //!
 //! # const JWKS: &str = include_str!("../../../fixtures/trust/vendor.jwks");
 //! # const FILE: &str = include_str!("../../../fixtures/files/valid-pro.lic");
@@ -35,9 +35,11 @@
 //! - `issue`: mint licenses; signs with AWS-LC.
 
 mod base64url;
+mod bundle;
 mod code;
 mod entitlements;
 mod evaluate;
+mod inspect;
 mod json;
 mod key;
 mod license;
@@ -52,19 +54,19 @@ mod trust;
 #[cfg(feature = "issue")]
 pub mod issue;
 
+pub use bundle::{Bundle, BundleError, Canonical};
 pub use code::{Code, CodeKind};
 pub use entitlements::{Entitlements, Quota};
 pub use evaluate::{
     Context, Decision, Evidence, FeatureAnswer, Finding, Outcome, Rule, RuleOutcome, Warning,
 };
+pub use inspect::{InspectError, inspect};
 pub use json::JsonError;
 pub use key::{
     EnterpriseKey, EnterpriseTerms, KeyError, KeyExpiry, LicenseKey, ShortEnterpriseKey,
     StandardKey,
 };
-pub use license::{
-    CheckIn, License, LicenseId, Renewal, Signer, Status, UsageType, Validation,
-};
+pub use license::{CheckIn, License, LicenseId, Renewal, Signer, Status, UsageType, Validation};
 pub use matrix::{Matrix, MatrixError, TierTerms, Trial};
 pub use name::{Company, NameError, ProductCode, Tier};
 pub use pasted::{Found, Position};

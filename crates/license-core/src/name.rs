@@ -14,7 +14,9 @@ struct Inline {
 impl Inline {
     fn new(text: &str) -> Option<Self> {
         let mut bytes = [0; MAX];
-        bytes.get_mut(..text.len())?.copy_from_slice(text.as_bytes());
+        bytes
+            .get_mut(..text.len())?
+            .copy_from_slice(text.as_bytes());
         let length = u8::try_from(text.len()).ok()?;
         Some(Self { bytes, length })
     }

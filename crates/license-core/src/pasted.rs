@@ -85,7 +85,10 @@ impl<'a> Pasted<'a> {
 
     /// The character with this index.
     pub(crate) fn found(&self, index: usize) -> Found {
-        self.text.chars().nth(index).map_or(Found::End, Found::Character)
+        self.text
+            .chars()
+            .nth(index)
+            .map_or(Found::End, Found::Character)
     }
 }
 
@@ -131,7 +134,10 @@ fn tidied(body: &str) -> impl Iterator<Item = (usize, char)> + '_ {
     let mut rest = body;
     std::iter::from_fn(move || {
         let blanks = rest.len() - rest.trim_start().len();
-        if rest.get(..blanks).is_some_and(|run| run.contains(is_line_break)) {
+        if rest
+            .get(..blanks)
+            .is_some_and(|run| run.contains(is_line_break))
+        {
             rest = rest.get(blanks..).unwrap_or_default();
         }
         let letter = rest.chars().next()?;

@@ -245,7 +245,11 @@ mod tests {
             "2027-01-01T00:00:00",
             "１９９９-01-01",
         ] {
-            assert_eq!(Timestamp::parse(text), Err(TimeError::NotAnInstant), "{text}");
+            assert_eq!(
+                Timestamp::parse(text),
+                Err(TimeError::NotAnInstant),
+                "{text}"
+            );
         }
         assert_eq!(
             Timestamp::parse("1969-12-31T23:59:59Z"),
@@ -263,7 +267,12 @@ mod tests {
 
     #[test]
     fn spans_are_rounded_down_and_agree_in_number() {
-        let spans = [(0, "0 seconds"), (61, "1 minute"), (172_799, "47 hours"), (172_800, "2 days")];
+        let spans = [
+            (0, "0 seconds"),
+            (61, "1 minute"),
+            (172_799, "47 hours"),
+            (172_800, "2 days"),
+        ];
         for (seconds, text) in spans {
             assert_eq!(Span(seconds).to_string(), text);
         }

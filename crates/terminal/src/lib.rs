@@ -15,6 +15,7 @@ mod escape;
 mod exit;
 mod failure;
 mod input;
+mod outline;
 mod output;
 pub mod program;
 
@@ -24,4 +25,5 @@ pub use escape::escape;
 pub use exit::Exit;
 pub use failure::Failure;
 pub use input::Source;
+pub use outline::outline;
 pub use output::{Color, OutputOptions, Terminal};

@@ -55,27 +55,42 @@ impl<'a> Context<'a> {
 
     /// The latest instant that this machine has seen.
     pub fn high_water(self, mark: Timestamp) -> Self {
-        Self { high_water: Some(mark), ..self }
+        Self {
+            high_water: Some(mark),
+            ..self
+        }
     }
 
     /// The fingerprint digest of this machine.
     pub fn machine(self, fingerprint: &'a str) -> Self {
-        Self { machine: Some(fingerprint), ..self }
+        Self {
+            machine: Some(fingerprint),
+            ..self
+        }
     }
 
     /// The user.
     pub fn user(self, user: &'a str) -> Self {
-        Self { user: Some(user), ..self }
+        Self {
+            user: Some(user),
+            ..self
+        }
     }
 
     /// The application's version.
     pub fn app_version(self, version: Version) -> Self {
-        Self { app_version: Some(version), ..self }
+        Self {
+            app_version: Some(version),
+            ..self
+        }
     }
 
     /// When the application was built.
     pub fn build_date(self, date: Timestamp) -> Self {
-        Self { build_date: Some(date), ..self }
+        Self {
+            build_date: Some(date),
+            ..self
+        }
     }
 
     /// What the application is used for; a development tool unless said otherwise.
@@ -85,7 +100,10 @@ impl<'a> Context<'a> {
 
     /// The validation tokens at hand. Those of other licenses and machines are passed over.
     pub fn validations(self, validations: &'a [Validation]) -> Self {
-        Self { validations, ..self }
+        Self {
+            validations,
+            ..self
+        }
     }
 
     /// The licenses at hand, any of which may replace the evaluated one once it has started.

@@ -143,7 +143,9 @@ impl Decision {
             included_from: matrix.first_tier_with(name).map(|tier| tier.name()),
             tier: self.effective.tier(),
         };
-        let was_bought = self.license().is_some_and(|license| license.entitlements().allows(name));
+        let was_bought = self
+            .license()
+            .is_some_and(|license| license.entitlements().allows(name));
         let (granted, code, evidence) = match self.allows(name) {
             true => (true, self.code, feature),
             false if was_bought && self.outcome == Outcome::Denied => {
@@ -151,6 +153,10 @@ impl Decision {
             }
             false => (false, Code::FeatureNotIncluded, feature),
         };
-        FeatureAnswer { granted, code, evidence }
+        FeatureAnswer {
+            granted,
+            code,
+            evidence,
+        }
     }
 }

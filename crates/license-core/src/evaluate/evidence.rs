@@ -119,21 +119,36 @@ impl Evidence {
             Self::Status { .. } => "status active".to_owned(),
             Self::SupersededBy { .. } => "no newer license that replaces this one".to_owned(),
             Self::NotBefore { not_before, .. } => format!("{not_before} or later"),
-            Self::Machine { named, .. } => format!("one of the {named} machines that the license names"),
+            Self::Machine { named, .. } => {
+                format!("one of the {named} machines that the license names")
+            }
             Self::User { expected, .. } => format!("one of {}", expected.join(", ")),
             Self::Usage { expected, .. } => expected.to_string(),
             Self::Version { expected, .. } => format!("a version {expected}"),
-            Self::BuildDate { maintenance_until, .. } => {
+            Self::BuildDate {
+                maintenance_until, ..
+            } => {
                 format!("a build up to {maintenance_until}")
             }
-            Self::Expiry { expires_at: None, .. } => "any time: perpetual".to_owned(),
-            Self::Expiry { expires_at: Some(end), grace_until, .. } => {
-                before_end(*end, grace_until.filter(|grace| grace > end))
-            }
-            Self::CheckIn { due_at, grace_until, .. } => {
+            Self::Expiry {
+                expires_at: None, ..
+            } => "any time: perpetual".to_owned(),
+            Self::Expiry {
+                expires_at: Some(end),
+                grace_until,
+                ..
+            } => before_end(*end, grace_until.filter(|grace| grace > end)),
+            Self::CheckIn {
+                due_at,
+                grace_until,
+                ..
+            } => {
                 format!("validated by {due_at}, or at most {grace_until}")
             }
-            Self::Feature { included_from: Some(tier), .. } => format!("tier {tier} or higher"),
+            Self::Feature {
+                included_from: Some(tier),
+                ..
+            } => format!("tier {tier} or higher"),
             Self::Feature { .. } => "a license that names the feature".to_owned(),
         }
     }
@@ -170,7 +185,9 @@ impl Evidence {
     fn facts(&self) -> serde_json::Value {
         let text = |instant: &Timestamp| instant.to_string();
         match self {
-            Self::Nothing | Self::NoLicense | Self::Product { .. } | Self::Usage { .. } => json!({}),
+            Self::Nothing | Self::NoLicense | Self::Product { .. } | Self::Usage { .. } => {
+                json!({})
+            }
             Self::Status { actual, at } => json!({ "status": actual.as_str(), "at": text(at) }),
             Self::SupersededBy { license } => json!({ "superseded_by": license.as_str() }),
             Self::NotBefore { not_before, now } => {
@@ -182,22 +199,38 @@ impl Evidence {
                 "max_version": expected.to_string(),
                 "version": actual.as_ref().map(ToString::to_string),
             }),
-            Self::BuildDate { maintenance_until, actual } => json!({
+            Self::BuildDate {
+                maintenance_until,
+                actual,
+            } => json!({
                 "maintenance_until": text(maintenance_until),
                 "build_date": actual.as_ref().map(text),
             }),
-            Self::Expiry { expires_at, grace_until, now } => json!({
+            Self::Expiry {
+                expires_at,
+                grace_until,
+                now,
+            } => json!({
                 "expires_at": expires_at.as_ref().map(text),
                 "grace_until": grace_until.as_ref().map(text),
                 "now": text(now),
             }),
-            Self::CheckIn { last, due_at, grace_until, now } => json!({
+            Self::CheckIn {
+                last,
+                due_at,
+                grace_until,
+                now,
+            } => json!({
                 "last_validated_at": text(last),
                 "due_at": text(due_at),
                 "grace_until": text(grace_until),
                 "now": text(now),
             }),
-            Self::Feature { feature, included_from, tier } => json!({
+            Self::Feature {
+                feature,
+                included_from,
+                tier,
+            } => json!({
                 "feature": feature,
                 "included_from": included_from.as_ref().map(Tier::as_str),
                 "tier": tier.as_str(),

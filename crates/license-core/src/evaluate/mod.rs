@@ -35,14 +35,20 @@ impl License {
             match finding.outcome {
                 RuleOutcome::Denied(_) => return decide(&case, finding),
                 // The first grace is the one to tell of, and expiry is what to tell of when all is well.
-                RuleOutcome::Grace(_) if !matches!(grace(&decisive), Some(RuleOutcome::Grace(_))) => {
+                RuleOutcome::Grace(_)
+                    if !matches!(grace(&decisive), Some(RuleOutcome::Grace(_))) =>
+                {
                     decisive = Some(finding);
                 }
                 _ if rule == Rule::Expiry && decisive.is_none() => decisive = Some(finding),
                 _ => {}
             }
         }
-        let fallback = || Finding { rule: Rule::Expiry, outcome: RuleOutcome::Passed, evidence: Evidence::Nothing };
+        let fallback = || Finding {
+            rule: Rule::Expiry,
+            outcome: RuleOutcome::Passed,
+            evidence: Evidence::Nothing,
+        };
         decide(&case, decisive.unwrap_or_else(fallback))
     }
 
@@ -101,13 +107,19 @@ fn warnings(case: &Case<'_>, outcome: Outcome) -> Vec<Warning> {
             Span(behind),
             case.now
         );
-        warnings.push(Warning { code: Code::ClockBehind, message });
+        warnings.push(Warning {
+            code: Code::ClockBehind,
+            message,
+        });
     }
     if outcome == Outcome::Licensed {
         warnings.extend(expires_soon(case));
     }
     if case.license.is_trial() && outcome != Outcome::Denied {
-        warnings.push(Warning { code: Code::Trial, message: trial(case) });
+        warnings.push(Warning {
+            code: Code::Trial,
+            message: trial(case),
+        });
     }
     warnings
 }
@@ -118,13 +130,20 @@ fn expires_soon(case: &Case<'_>) -> Option<Warning> {
         return None;
     }
     let left = Span(end.seconds_since(case.now));
-    let message = format!("the license expires in {left}, at {end}; ask the vendor for its renewal");
-    Some(Warning { code: Code::ExpiresSoon, message })
+    let message =
+        format!("the license expires in {left}, at {end}; ask the vendor for its renewal");
+    Some(Warning {
+        code: Code::ExpiresSoon,
+        message,
+    })
 }
 
 fn trial(case: &Case<'_>) -> String {
     match case.license.expires_at() {
         None => "this is a trial".to_owned(),
-        Some(end) => format!("this is a trial; {} left", Span(end.seconds_since(case.now))),
+        Some(end) => format!(
+            "this is a trial; {} left",
+            Span(end.seconds_since(case.now))
+        ),
     }
 }

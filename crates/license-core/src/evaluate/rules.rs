@@ -72,7 +72,10 @@ impl<'a> Case<'a> {
         let validations = context.validations.iter();
         let issued = validations.clone().map(|validation| validation.issued_at());
         let installed = context.installed.iter().filter_map(License::issued_at);
-        let seen = issued.chain(installed).chain(license.issued_at()).chain(context.high_water);
+        let seen = issued
+            .chain(installed)
+            .chain(license.issued_at())
+            .chain(context.high_water);
         Self {
             license,
             matrix,
@@ -85,7 +88,8 @@ impl<'a> Case<'a> {
     }
 
     fn status(&self) -> Option<(Status, Timestamp)> {
-        self.newest_validation.map(|validation| (validation.status(), validation.issued_at()))
+        self.newest_validation
+            .map(|validation| (validation.status(), validation.issued_at()))
     }
 }
 
@@ -99,7 +103,14 @@ type Found = (RuleOutcome, Evidence);
 const NOT_APPLICABLE: Found = (RuleOutcome::NotApplicable, Evidence::Nothing);
 
 fn require(met: bool, code: Code, evidence: Evidence) -> Found {
-    (if met { RuleOutcome::Passed } else { RuleOutcome::Denied(code) }, evidence)
+    (
+        if met {
+            RuleOutcome::Passed
+        } else {
+            RuleOutcome::Denied(code)
+        },
+        evidence,
+    )
 }
 
 impl Rule {
@@ -149,21 +160,31 @@ impl Rule {
             Self::Expiry => expiry(case),
             Self::CheckIn => check_in(case),
         };
-        Finding { rule: self, outcome, evidence }
+        Finding {
+            rule: self,
+            outcome,
+            evidence,
+        }
     }
 }
 
 fn product(case: &Case<'_>) -> Found {
     let (expected, actual) = (case.matrix.product(), case.license.product());
-    require(expected == actual, Code::ProductMismatch, Evidence::Product { expected, actual })
+    require(
+        expected == actual,
+        Code::ProductMismatch,
+        Evidence::Product { expected, actual },
+    )
 }
 
 fn revoked(case: &Case<'_>) -> Found {
     match case.status() {
         None => NOT_APPLICABLE,
-        Some((actual, at)) => {
-            require(actual != Status::Revoked, Code::Revoked, Evidence::Status { actual, at })
-        }
+        Some((actual, at)) => require(
+            actual != Status::Revoked,
+            Code::Revoked,
+            Evidence::Status { actual, at },
+        ),
     }
 }
 
@@ -177,7 +198,9 @@ fn superseded(case: &Case<'_>) -> Found {
     match case.context.installed.iter().find(replaces) {
         None => NOT_APPLICABLE,
         Some(newer) => {
-            let evidence = Evidence::SupersededBy { license: newer.id().clone() };
+            let evidence = Evidence::SupersededBy {
+                license: newer.id().clone(),
+            };
             (RuleOutcome::Denied(Code::Superseded), evidence)
         }
     }
@@ -197,32 +220,54 @@ fn status(case: &Case<'_>) -> Found {
 }
 
 fn not_before(case: &Case<'_>) -> Found {
-    let Some(not_before) = case.license.not_before() else { return NOT_APPLICABLE };
+    let Some(not_before) = case.license.not_before() else {
+        return NOT_APPLICABLE;
+    };
     let now = case.now;
-    require(now >= not_before, Code::NotYetValid, Evidence::NotBefore { not_before, now })
+    require(
+        now >= not_before,
+        Code::NotYetValid,
+        Evidence::NotBefore { not_before, now },
+    )
 }
 
 fn machine(case: &Case<'_>) -> Found {
-    let Some(mut machines) = case.license.machines() else { return NOT_APPLICABLE };
+    let Some(mut machines) = case.license.machines() else {
+        return NOT_APPLICABLE;
+    };
     let named = machines.len();
     let actual = case.context.machine;
     let met = actual.is_some_and(|actual| machines.any(|machine| machine == actual));
-    let evidence = Evidence::Machine { named, actual: actual.map(Into::into) };
+    let evidence = Evidence::Machine {
+        named,
+        actual: actual.map(Into::into),
+    };
     require(met, Code::MachineMismatch, evidence)
 }
 
 fn user(case: &Case<'_>) -> Found {
-    let Some(users) = &case.license.facts().users else { return NOT_APPLICABLE };
+    let Some(users) = &case.license.facts().users else {
+        return NOT_APPLICABLE;
+    };
     let actual = case.context.user;
     let met = actual.is_some_and(|actual| users.iter().any(|user| user.as_ref() == actual));
-    let evidence = Evidence::User { expected: Arc::clone(users), actual: actual.map(Into::into) };
+    let evidence = Evidence::User {
+        expected: Arc::clone(users),
+        actual: actual.map(Into::into),
+    };
     require(met, Code::UserMismatch, evidence)
 }
 
 fn usage(case: &Case<'_>) -> Found {
-    let Some(expected) = case.license.usage_type() else { return NOT_APPLICABLE };
+    let Some(expected) = case.license.usage_type() else {
+        return NOT_APPLICABLE;
+    };
     let actual = case.context.usage_type;
-    require(expected == actual, Code::UsageMismatch, Evidence::Usage { expected, actual })
+    require(
+        expected == actual,
+        Code::UsageMismatch,
+        Evidence::Usage { expected, actual },
+    )
 }
 
 /// A version that was not given is not covered: a program that forgets to say it must not pass.
@@ -230,20 +275,28 @@ fn version(case: &Case<'_>) -> Found {
     let requirement = case.license.max_version();
     let actual = &case.context.app_version;
     let is_met = |requirement: &semver::VersionReq| {
-        actual.as_ref().is_some_and(|version| covers(requirement, version))
+        actual
+            .as_ref()
+            .is_some_and(|version| covers(requirement, version))
     };
     let evidence = |expected: &semver::VersionReq| Evidence::Version {
         expected: expected.clone(),
         actual: actual.clone(),
     };
     if let Some(expected) = requirement.filter(|requirement| !is_met(requirement)) {
-        return (RuleOutcome::Denied(Code::VersionNotCovered), evidence(expected));
+        return (
+            RuleOutcome::Denied(Code::VersionNotCovered),
+            evidence(expected),
+        );
     }
     match (case.license.maintenance_until(), requirement) {
         (Some(maintenance_until), _) => {
             let actual = case.context.build_date;
             let met = actual.is_some_and(|date| date <= maintenance_until);
-            let evidence = Evidence::BuildDate { maintenance_until, actual };
+            let evidence = Evidence::BuildDate {
+                maintenance_until,
+                actual,
+            };
             require(met, Code::VersionNotCovered, evidence)
         }
         (None, Some(expected)) => (RuleOutcome::Passed, evidence(expected)),
@@ -260,7 +313,11 @@ fn covers(requirement: &semver::VersionReq, version: &semver::Version) -> bool {
 fn expiry(case: &Case<'_>) -> Found {
     let now = case.now;
     let Some(end) = case.license.expires_at() else {
-        let evidence = Evidence::Expiry { expires_at: None, grace_until: None, now };
+        let evidence = Evidence::Expiry {
+            expires_at: None,
+            grace_until: None,
+            now,
+        };
         return (RuleOutcome::Passed, evidence);
     };
     let grace = case.license.renewal().unwrap_or_default().grace_seconds();
@@ -270,13 +327,22 @@ fn expiry(case: &Case<'_>) -> Found {
         now if now < grace_until => RuleOutcome::Grace(Code::GraceRenewal),
         _ => RuleOutcome::Denied(Code::Expired),
     };
-    (outcome, Evidence::Expiry { expires_at: Some(end), grace_until: Some(grace_until), now })
+    (
+        outcome,
+        Evidence::Expiry {
+            expires_at: Some(end),
+            grace_until: Some(grace_until),
+            now,
+        },
+    )
 }
 
 fn check_in(case: &Case<'_>) -> Found {
     let validated = case.newest_validation.map(Validation::issued_at);
     let last = validated.or(case.license.issued_at());
-    let Some((check_in, last)) = case.license.check_in().zip(last) else { return NOT_APPLICABLE };
+    let Some((check_in, last)) = case.license.check_in().zip(last) else {
+        return NOT_APPLICABLE;
+    };
     let now = case.now;
     let outcome = match now.seconds_since(last) {
         age if age < check_in.every_seconds() => RuleOutcome::Passed,
@@ -285,5 +351,13 @@ fn check_in(case: &Case<'_>) -> Found {
     };
     let due_at = last.plus(check_in.every_seconds());
     let grace_until = last.plus(check_in.grace_seconds());
-    (outcome, Evidence::CheckIn { last, due_at, grace_until, now })
+    (
+        outcome,
+        Evidence::CheckIn {
+            last,
+            due_at,
+            grace_until,
+            now,
+        },
+    )
 }

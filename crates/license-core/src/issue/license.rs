@@ -92,7 +92,10 @@ impl LicenseDraft {
             expires_at: None,
             tier: tier.name(),
             features: entitlements.features().map(str::to_owned).collect(),
-            quotas: entitlements.quotas().map(|(name, quota)| (name.to_owned(), quota)).collect(),
+            quotas: entitlements
+                .quotas()
+                .map(|(name, quota)| (name.to_owned(), quota))
+                .collect(),
             seats: None,
             devices: None,
             usage_type: None,
@@ -154,7 +157,9 @@ impl LicenseDraft {
         if self.features.remove(feature) {
             return Ok(());
         }
-        Err(IssueError::NoSuchFeature { found: feature.to_owned() })
+        Err(IssueError::NoSuchFeature {
+            found: feature.to_owned(),
+        })
     }
 
     /// Sets a quota, whether or not the tier has it.
@@ -214,7 +219,11 @@ impl LicenseDraft {
             exp: self.expires_at.map(seconds),
             tier: self.tier.as_str(),
             features: &self.features,
-            quotas: self.quotas.iter().map(|(name, quota)| (name.as_str(), quota.to_number())).collect(),
+            quotas: self
+                .quotas
+                .iter()
+                .map(|(name, quota)| (name.as_str(), quota.to_number()))
+                .collect(),
             seats: self.seats,
             devices: self.devices,
             usage_type: self.usage_type.map(UsageType::as_str),
@@ -241,7 +250,13 @@ impl LicenseDraft {
 }
 
 fn checked(name: &str) -> Result<String, IssueError> {
-    if is_snake(name) { Ok(name.to_owned()) } else { Err(IssueError::Name { found: name.to_owned() }) }
+    if is_snake(name) {
+        Ok(name.to_owned())
+    } else {
+        Err(IssueError::Name {
+            found: name.to_owned(),
+        })
+    }
 }
 
 /// The claims in the order of the specification.

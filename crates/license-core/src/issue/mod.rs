@@ -76,14 +76,25 @@ impl fmt::Display for IssueError {
                 "expected a name of a-z, 0-9 and _, up to 64 characters, found `{found}`"
             ),
             Self::NoSuchFeature { found } => {
-                write!(f, "expected a feature of the tier to remove, found `{found}`")
+                write!(
+                    f,
+                    "expected a feature of the tier to remove, found `{found}`"
+                )
             }
             Self::Seats { included, found } => {
-                write!(f, "expected at least the {included} seats that the tier includes, found {found}")
+                write!(
+                    f,
+                    "expected at least the {included} seats that the tier includes, found {found}"
+                )
             }
-            Self::Empty { claim } => write!(f, "expected a value for claim `{claim}`, found nothing"),
+            Self::Empty { claim } => {
+                write!(f, "expected a value for claim `{claim}`, found nothing")
+            }
             Self::TooLong { limit, found } => {
-                write!(f, "expected a token of at most {limit} bytes, found {found}")
+                write!(
+                    f,
+                    "expected a token of at most {limit} bytes, found {found}"
+                )
             }
         }
     }
@@ -110,9 +121,10 @@ fn sign_token(
     token.push('.');
     token.push_str(&base64url::encode(&signature));
     match token.len() {
-        found if found > MAX_TOKEN_BYTES => {
-            Err(IssueError::TooLong { limit: MAX_TOKEN_BYTES, found })
-        }
+        found if found > MAX_TOKEN_BYTES => Err(IssueError::TooLong {
+            limit: MAX_TOKEN_BYTES,
+            found,
+        }),
         _ => Ok(token),
     }
 }

@@ -5,9 +5,7 @@ use std::fmt;
 use aws_lc_rs::encoding::AsDer;
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::KeySize;
-use aws_lc_rs::signature::{
-    KeyPair, RSA_PKCS1_SHA256, RSA_PSS_SHA256, RsaEncoding, RsaKeyPair,
-};
+use aws_lc_rs::signature::{KeyPair, RSA_PKCS1_SHA256, RSA_PSS_SHA256, RsaEncoding, RsaKeyPair};
 use pkcs8::PrivateKeyInfo;
 use pkcs8::der::{Decode, Encode};
 use zeroize::Zeroizing;
@@ -54,7 +52,9 @@ impl SigningKey {
         let der = pair.as_der().map_err(|_| SigningKeyError::Generate)?;
         let mut info = PrivateKeyInfo::from_der(der.as_ref()).map_err(SigningKeyError::Pkcs8)?;
         info.algorithm = pem::identifier(algorithm).map_err(|_| SigningKeyError::Generate)?;
-        info.to_der().map(Zeroizing::new).map_err(SigningKeyError::Pkcs8)
+        info.to_der()
+            .map(Zeroizing::new)
+            .map_err(SigningKeyError::Pkcs8)
     }
 
     /// Loads a key from the DER of a PKCS#8 `PrivateKeyInfo`.

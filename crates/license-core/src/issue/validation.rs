@@ -54,7 +54,9 @@ impl ValidationDraft<'_> {
             let machine = self.machine.as_deref().map(Into::into);
             let nonce = self.nonce.as_deref().map(Into::into);
             let optional = [("exp", exp), ("machine", machine), ("nonce", nonce)];
-            let given = optional.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
+            let given = optional
+                .into_iter()
+                .filter_map(|(name, value)| Some((name.to_owned(), value?)));
             claims.extend(given);
         }
         sign_token(TokenKind::Validation, &claims, key)

@@ -13,7 +13,11 @@ pub(super) fn checksum(text: &str) -> u16 {
 fn feed(crc: u16, byte: u8) -> u16 {
     (0..8).fold(crc ^ (u16::from(byte) << 8), |crc, _| {
         let shifted = crc << 1;
-        if crc & 0x8000 == 0 { shifted } else { shifted ^ POLYNOMIAL }
+        if crc & 0x8000 == 0 {
+            shifted
+        } else {
+            shifted ^ POLYNOMIAL
+        }
     })
 }
 

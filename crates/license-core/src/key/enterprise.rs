@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use super::scan::{Field, Scan, is_hex, name};
 use super::{KeyError, LicenseKey};
 use crate::base64url;
-use crate::{Company, Date, ProductCode, Timestamp};
+use crate::{Company, Date, ProductCode, TimeError, Timestamp};
 
 /// Bytes of an RSA signature: 2048 to 8192 bits.
 const SIGNATURE_BYTES: std::ops::RangeInclusive<usize> = 256..=1024;
@@ -16,9 +16,16 @@ const SHORT_LENGTH: usize = 16;
 const SEATS_EXPECTED: &str = "seats: 1 to 4294967295, no leading zero";
 const DATE_EXPECTED: &str = "a real date, YYYYMMDD";
 
-const SEATS: Field =
-    Field { expected: SEATS_EXPECTED, allowed: |c| c.is_ascii_digit(), length: 1..=10 };
-const DATE: Field = Field { expected: DATE_EXPECTED, allowed: |c| c.is_ascii_digit(), length: 8..=8 };
+const SEATS: Field = Field {
+    expected: SEATS_EXPECTED,
+    allowed: |c| c.is_ascii_digit(),
+    length: 1..=10,
+};
+const DATE: Field = Field {
+    expected: DATE_EXPECTED,
+    allowed: |c| c.is_ascii_digit(),
+    length: 8..=8,
+};
 
 /// When an enterprise key ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -40,11 +47,18 @@ impl KeyExpiry {
         }
     }
 
-    fn parse(digits: &str) -> Option<Self> {
-        if digits == Self::PERPETUAL {
-            return Some(Self::Perpetual);
-        }
-        Date::parse(digits).ok().map(Self::LastDay)
+    /// Reads `YYYYMMDD` or `YYYY-MM-DD`; the last day of the year 9999 is perpetual.
+    ///
+    /// # Errors
+    /// [`TimeError::NotADate`] otherwise.
+    pub fn parse(text: &str) -> Result<Self, TimeError> {
+        let date = Date::parse(text)?;
+        let is_perpetual = date.compact().to_string() == Self::PERPETUAL;
+        Ok(if is_perpetual {
+            Self::Perpetual
+        } else {
+            Self::LastDay(date)
+        })
     }
 }
 
@@ -73,7 +87,12 @@ pub struct EnterpriseTerms {
 /// The text that is signed.
 impl fmt::Display for EnterpriseTerms {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { product, company, seats, expiry } = self;
+        let Self {
+            product,
+            company,
+            seats,
+            expiry,
+        } = self;
         write!(f, "{product}-ENT-{company}-{seats}-{expiry}")
     }
 }
@@ -90,7 +109,11 @@ pub struct EnterpriseKey {
 impl EnterpriseKey {
     #[cfg(feature = "issue")]
     pub(crate) fn from_signature(terms: EnterpriseTerms, signature: Vec<u8>) -> Self {
-        Self { terms, signed: terms.to_string().into(), signature: signature.into() }
+        Self {
+            terms,
+            signed: terms.to_string().into(),
+            signature: signature.into(),
+        }
     }
 
     /// What the key says. Nobody has proved it yet.
@@ -140,7 +163,10 @@ impl ShortEnterpriseKey {
     /// Computes the short form that belongs to these terms and this signature.
     pub fn new(terms: EnterpriseTerms, signature: &[u8]) -> Self {
         let digest = Sha256::digest(signature);
-        let digest = digest.iter().take(8).fold(0, |digest, &byte| digest << 8 | u64::from(byte));
+        let digest = digest
+            .iter()
+            .take(8)
+            .fold(0, |digest, &byte| digest << 8 | u64::from(byte));
         Self { terms, digest }
     }
 
@@ -163,16 +189,23 @@ pub(super) fn parse(mut scan: Scan<'_>) -> Result<LicenseKey, KeyError> {
     let rest = scan.rest();
     if rest.len() == SHORT_LENGTH && rest.chars().all(is_hex) {
         let digest = u64::from_str_radix(rest, 16).unwrap_or_default();
-        return Ok(LicenseKey::EnterpriseShort(ShortEnterpriseKey { terms, digest }));
+        return Ok(LicenseKey::EnterpriseShort(ShortEnterpriseKey {
+            terms,
+            digest,
+        }));
     }
     let signature = parse_signature(&scan)?;
-    Ok(LicenseKey::Enterprise(EnterpriseKey { terms, signed, signature }))
+    Ok(LicenseKey::Enterprise(EnterpriseKey {
+        terms,
+        signed,
+        signature,
+    }))
 }
 
 fn parse_terms(scan: &mut Scan<'_>) -> Result<EnterpriseTerms, KeyError> {
     let product = scan.field(&name(ProductCode::EXPECTED))?;
-    let product = ProductCode::parse(product)
-        .map_err(|error| scan.unexpected_at(0, error.expected))?;
+    let product =
+        ProductCode::parse(product).map_err(|error| scan.unexpected_at(0, error.expected))?;
     scan.hyphen("`-` after a product code in upper case")?;
     let start = scan.at();
     if scan.field(&name("ENT"))? != "ENT" {
@@ -181,28 +214,40 @@ fn parse_terms(scan: &mut Scan<'_>) -> Result<EnterpriseTerms, KeyError> {
     scan.hyphen("`-` after `ENT`")?;
     let start = scan.at();
     let company = scan.field(&name(Company::EXPECTED))?;
-    let company = Company::parse(company)
-        .map_err(|error| scan.unexpected_at(start, error.expected))?;
+    let company =
+        Company::parse(company).map_err(|error| scan.unexpected_at(start, error.expected))?;
     scan.hyphen("`-` after a company code of A-Z and 0-9")?;
     let seats = parse_seats(scan)?;
     scan.hyphen("`-` after the seats")?;
     let start = scan.at();
     let expiry = KeyExpiry::parse(scan.field(&DATE)?);
-    let expiry = expiry.ok_or_else(|| scan.unexpected_at(start, DATE_EXPECTED))?;
-    Ok(EnterpriseTerms { product, company, seats, expiry })
+    let expiry = expiry.map_err(|_| scan.unexpected_at(start, DATE_EXPECTED))?;
+    Ok(EnterpriseTerms {
+        product,
+        company,
+        seats,
+        expiry,
+    })
 }
 
 fn parse_seats(scan: &mut Scan<'_>) -> Result<NonZeroU32, KeyError> {
     let start = scan.at();
     let digits = scan.field(&SEATS)?;
     // The number's own parser would take leading zeros.
-    let seats = if digits.starts_with('0') { None } else { digits.parse().ok() };
+    let seats = if digits.starts_with('0') {
+        None
+    } else {
+        digits.parse().ok()
+    };
     seats.ok_or_else(|| scan.unexpected_at(start, SEATS_EXPECTED))
 }
 
 fn parse_signature(scan: &Scan<'_>) -> Result<Box<[u8]>, KeyError> {
     let rest = scan.rest();
-    if let Some(wrong) = rest.chars().position(|letter| !base64url::is_letter(letter)) {
+    if let Some(wrong) = rest
+        .chars()
+        .position(|letter| !base64url::is_letter(letter))
+    {
         return Err(scan.unexpected_at(scan.at() + wrong, "A-Z, a-z, 0-9, `-` or `_`"));
     }
     let letters = rest.len();

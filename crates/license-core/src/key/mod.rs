@@ -48,11 +48,16 @@ impl LicenseKey {
     pub fn parse(text: &str) -> Result<Self, KeyError> {
         let length = text.len();
         if length > MAX_CHARACTERS {
-            return Err(KeyError::TooLong { limit: MAX_CHARACTERS, found: length });
+            return Err(KeyError::TooLong {
+                limit: MAX_CHARACTERS,
+                found: length,
+            });
         }
         let pasted = Pasted::new(text);
         let mut fields = pasted.text.split('-');
-        let is_enterprise = fields.nth(1).is_some_and(|tier| tier.eq_ignore_ascii_case("ENT"))
+        let is_enterprise = fields
+            .nth(1)
+            .is_some_and(|tier| tier.eq_ignore_ascii_case("ENT"))
             && fields.count() >= 3;
         let scan = Scan::new(&pasted);
         if is_enterprise {
@@ -135,8 +140,15 @@ impl KeyError {
 impl fmt::Display for KeyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Unexpected { position, expected, found } => {
-                write!(f, "license key: at {position}: expected {expected}, found {found}")
+            Self::Unexpected {
+                position,
+                expected,
+                found,
+            } => {
+                write!(
+                    f,
+                    "license key: at {position}: expected {expected}, found {found}"
+                )
             }
             Self::Checksum { expected, found } => write!(
                 f,
@@ -147,7 +159,10 @@ impl fmt::Display for KeyError {
                 "license key: expected a signature of 342 to 1366 characters, found {found}"
             ),
             Self::TooLong { limit, found } => {
-                write!(f, "license key: expected at most {limit} bytes, found {found}")
+                write!(
+                    f,
+                    "license key: expected at most {limit} bytes, found {found}"
+                )
             }
         }
     }

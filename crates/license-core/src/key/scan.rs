@@ -19,7 +19,11 @@ pub(super) struct Scan<'p> {
 
 impl<'p> Scan<'p> {
     pub(super) fn new(pasted: &'p Pasted<'p>) -> Self {
-        Self { pasted, text: pasted.text.clone().into_owned(), at: 0 }
+        Self {
+            pasted,
+            text: pasted.text.clone().into_owned(),
+            at: 0,
+        }
     }
 
     /// From here on letters count as upper case.
@@ -32,7 +36,9 @@ impl<'p> Scan<'p> {
     pub(super) fn field(&mut self, field: &Field) -> Result<&str, KeyError> {
         let start = self.at;
         let letters = self.text.chars().skip(start).take(*field.length.end());
-        let length = letters.take_while(|&letter| (field.allowed)(letter)).count();
+        let length = letters
+            .take_while(|&letter| (field.allowed)(letter))
+            .count();
         self.at = start + length;
         if length < *field.length.start() {
             return Err(self.unexpected(field.expected));
@@ -93,5 +99,9 @@ pub(super) fn is_hex(letter: char) -> bool {
 
 /// A field of 2 to 16 of `A-Z0-9`.
 pub(super) const fn name(expected: &'static str) -> Field {
-    Field { expected, allowed: is_name, length: 2..=16 }
+    Field {
+        expected,
+        allowed: is_name,
+        length: 2..=16,
+    }
 }

@@ -9,9 +9,16 @@ use super::checksum::checksum;
 use super::scan::{Field, Scan, is_hex, name};
 use crate::{LicenseId, ProductCode, Tier, Timestamp};
 
-const HASH: Field = Field { expected: "12 of 0-9 and A-F", allowed: is_hex, length: 12..=12 };
-const CHECKSUM: Field =
-    Field { expected: "a checksum, 4 of 0-9 and A-F", allowed: is_hex, length: 4..=4 };
+const HASH: Field = Field {
+    expected: "12 of 0-9 and A-F",
+    allowed: is_hex,
+    length: 12..=12,
+};
+const CHECKSUM: Field = Field {
+    expected: "a checksum, 4 of 0-9 and A-F",
+    allowed: is_hex,
+    length: 4..=4,
+};
 
 /// A key that names a license. Whoever holds the license's token can compute it, so the two can be
 /// checked against each other; alone it proves nothing.
@@ -32,12 +39,27 @@ impl StandardKey {
         customer: &str,
         expires_at: Option<Timestamp>,
     ) -> Self {
-        let expiry =
-            expires_at.map_or_else(|| "perpetual".to_owned(), |at| at.unix_seconds().to_string());
-        let lines = ["coditect-license-key-v1", id.as_str(), customer, tier.as_str(), &expiry];
+        let expiry = expires_at.map_or_else(
+            || "perpetual".to_owned(),
+            |at| at.unix_seconds().to_string(),
+        );
+        let lines = [
+            "coditect-license-key-v1",
+            id.as_str(),
+            customer,
+            tier.as_str(),
+            &expiry,
+        ];
         let digest = Sha256::digest(lines.join("\n"));
-        let hash = digest.iter().take(6).fold(0, |hash, &byte| hash << 8 | u64::from(byte));
-        Self { product, tier, hash }
+        let hash = digest
+            .iter()
+            .take(6)
+            .fold(0, |hash, &byte| hash << 8 | u64::from(byte));
+        Self {
+            product,
+            tier,
+            hash,
+        }
     }
 
     /// The product that the key names.
@@ -54,8 +76,8 @@ impl StandardKey {
 pub(super) fn parse(scan: Scan<'_>) -> Result<StandardKey, KeyError> {
     let mut scan = scan.in_upper_case();
     let product = scan.field(&name(ProductCode::EXPECTED))?;
-    let product = ProductCode::parse(product)
-        .map_err(|error| scan.unexpected_at(0, error.expected))?;
+    let product =
+        ProductCode::parse(product).map_err(|error| scan.unexpected_at(0, error.expected))?;
     scan.hyphen("`-` after a product code of 2 to 16 of A-Z and 0-9")?;
     let start = scan.at();
     let tier = scan.field(&name(Tier::EXPECTED))?;
@@ -69,7 +91,11 @@ pub(super) fn parse(scan: Scan<'_>) -> Result<StandardKey, KeyError> {
     if expected != found {
         return Err(KeyError::Checksum { expected, found });
     }
-    Ok(StandardKey { product, tier, hash })
+    Ok(StandardKey {
+        product,
+        tier,
+        hash,
+    })
 }
 
 impl fmt::Display for StandardKey {

@@ -17,9 +17,34 @@ pub(crate) const FORMAT_VERSION: u32 = 1;
 
 /// Every claim that a verifier of this version understands, so that `crit` may name it.
 const KNOWN: [&str; 29] = [
-    "ver", "iss", "aud", "sub", "jti", "serial", "supersedes", "iat", "nbf", "exp", "tier",
-    "features", "quotas", "seats", "devices", "usage_type", "trial", "check_in", "renewal",
-    "maintenance_until", "max_version", "machines", "users", "company", "key", "cnf", "crit", "ext",
+    "ver",
+    "iss",
+    "aud",
+    "sub",
+    "jti",
+    "serial",
+    "supersedes",
+    "iat",
+    "nbf",
+    "exp",
+    "tier",
+    "features",
+    "quotas",
+    "seats",
+    "devices",
+    "usage_type",
+    "trial",
+    "check_in",
+    "renewal",
+    "maintenance_until",
+    "max_version",
+    "machines",
+    "users",
+    "company",
+    "key",
+    "cnf",
+    "crit",
+    "ext",
     // Nothing is lost by naming a validation token's machine, but it has no meaning in a license.
     "nonce",
 ];
@@ -34,7 +59,10 @@ pub(super) fn license(payload: &[u8]) -> Result<Facts, VerifyError> {
         product: claim("aud").product()?,
         customer: claim("sub").text()?.into(),
         id: claim("jti").license_id()?,
-        serial: claim("serial").optional()?.map(|serial| serial.count()).transpose()?,
+        serial: claim("serial")
+            .optional()?
+            .map(|serial| serial.count())
+            .transpose()?,
         supersedes: claim("supersedes").license_ids()?,
         issued_at: Some(issued_at),
         not_before: Some(claim("nbf").optional_timestamp()?.unwrap_or(issued_at)),
@@ -42,7 +70,8 @@ pub(super) fn license(payload: &[u8]) -> Result<Facts, VerifyError> {
         entitlements: Arc::new(entitlements(&members)?),
         seats: claim("seats").optional_positive()?,
         devices: claim("devices").optional_positive()?,
-        usage_type: claim("usage_type").optional_named(UsageType::parse, "`builder` or `runtime`")?,
+        usage_type: claim("usage_type")
+            .optional_named(UsageType::parse, "`builder` or `runtime`")?,
         trial: claim("trial").flag()?,
         check_in: claim("check_in").check_in()?,
         renewal: claim("renewal").renewal()?,
@@ -71,7 +100,9 @@ pub(super) fn validation(payload: &[u8], signer: Signer) -> Result<Validation, V
         expires_at: claim("exp").optional_timestamp()?,
         machine: claim("machine").optional_text()?.map(Into::into),
         nonce: claim("nonce").optional_text()?.map(Into::into),
-        status: claim("status").optional_named(Status::parse, STATUS)?.ok_or(wrong("status", STATUS, None))?,
+        status: claim("status")
+            .optional_named(Status::parse, STATUS)?
+            .ok_or(wrong("status", STATUS, None))?,
         entitlements: Arc::new(entitlements(&members)?),
         signer,
     })
@@ -82,16 +113,23 @@ fn check_format(members: &json::Object<'_>) -> Result<(), VerifyError> {
     match Claim::new(members, "ver").integer()? {
         found if found == i64::from(FORMAT_VERSION) => {}
         found if found > i64::from(FORMAT_VERSION) => {
-            return Err(VerifyError::Version { supported: FORMAT_VERSION, found });
+            return Err(VerifyError::Version {
+                supported: FORMAT_VERSION,
+                found,
+            });
         }
         _ => return Err(wrong("ver", "1", Some("another integer"))),
     }
     let critical = Claim::new(members, "crit").optional_texts()?;
-    match critical.iter().flatten().find(|name| !KNOWN.contains(&name.as_ref())) {
+    match critical
+        .iter()
+        .flatten()
+        .find(|name| !KNOWN.contains(&name.as_ref()))
+    {
         None => Ok(()),
-        Some(name) => {
-            Err(VerifyError::CriticalClaim { found: name.chars().take(32).collect() })
-        }
+        Some(name) => Err(VerifyError::CriticalClaim {
+            found: name.chars().take(32).collect(),
+        }),
     }
 }
 
@@ -99,18 +137,31 @@ fn entitlements(members: &json::Object<'_>) -> Result<Entitlements, VerifyError>
     let claim = |name| Claim::new(members, name);
     let features = claim("features").texts()?;
     let features = features.into_iter().map(|feature| feature.to_owned());
-    Ok(Entitlements::new(claim("tier").tier()?, features, claim("quotas").quotas()?))
+    Ok(Entitlements::new(
+        claim("tier").tier()?,
+        features,
+        claim("quotas").quotas()?,
+    ))
 }
 
 pub(super) fn standard_key(facts: &Facts) -> StandardKey {
-    let Facts { product, entitlements, id, customer, expires_at, .. } = facts;
+    let Facts {
+        product,
+        entitlements,
+        id,
+        customer,
+        expires_at,
+        ..
+    } = facts;
     StandardKey::of_license(*product, entitlements.tier(), id, customer, *expires_at)
 }
 
 /// The key in a token is a convenience for people; it must be the one that the other claims give.
 fn check_key(members: &json::Object<'_>, facts: &Facts) -> Result<(), VerifyError> {
     const EXPECTED: &str = "the standard key that names this license";
-    let Some(text) = Claim::new(members, "key").optional_text()? else { return Ok(()) };
+    let Some(text) = Claim::new(members, "key").optional_text()? else {
+        return Ok(());
+    };
     match LicenseKey::parse(text) {
         Ok(LicenseKey::Standard(key)) if key == standard_key(facts) => Ok(()),
         _ => Err(wrong("key", EXPECTED, Some("another text"))),
@@ -127,7 +178,11 @@ impl Claim<'_> {
         let name = self.name();
         let ids = self.optional_texts()?.unwrap_or_default();
         let ids: Option<_> = ids.iter().map(|id| LicenseId::parse(id)).collect();
-        ids.ok_or(wrong(name, "an array of UUIDv7 in lower case", Some("another text in it")))
+        ids.ok_or(wrong(
+            name,
+            "an array of UUIDv7 in lower case",
+            Some("another text in it"),
+        ))
     }
 
     fn extension(self) -> Result<Option<serde_json::Value>, VerifyError> {

@@ -108,7 +108,9 @@ impl EnterpriseKey {
     /// [`VerifyError::Signature`] if no trusted key has signed it.
     pub fn verify(&self, trust: &TrustSet, matrix: &Matrix) -> Result<License, VerifyError> {
         let signed = self.signed_text().as_bytes();
-        let key = trust.iter().find(|key| key.verify(signed, self.signature()));
+        let key = trust
+            .iter()
+            .find(|key| key.verify(signed, self.signature()));
         let verified = Verified {
             payload: Vec::new(),
             signature: self.signature().to_vec(),
@@ -116,7 +118,10 @@ impl EnterpriseKey {
         };
         let terms = self.unverified_terms();
         let facts = enterprise_facts(&terms, &self.short(), matrix);
-        Ok(License::new(facts.ok_or(VerifyError::NoEnterpriseTier)?, verified))
+        Ok(License::new(
+            facts.ok_or(VerifyError::NoEnterpriseTier)?,
+            verified,
+        ))
     }
 }
 
@@ -156,8 +161,16 @@ fn enterprise_facts(
 
 impl License {
     fn new(facts: Facts, verified: Verified) -> Self {
-        let Verified { signature, key_id, .. } = verified;
-        Self { inner: Arc::new(Inner { facts, key_id, signature: signature.into() }) }
+        let Verified {
+            signature, key_id, ..
+        } = verified;
+        Self {
+            inner: Arc::new(Inner {
+                facts,
+                key_id,
+                signature: signature.into(),
+            }),
+        }
     }
 
     pub(crate) fn facts(&self) -> &Facts {
@@ -261,12 +274,18 @@ impl License {
 
     /// The fingerprints of the machines that it is locked to.
     pub fn machines(&self) -> Option<impl ExactSizeIterator<Item = &str>> {
-        self.facts().machines.as_ref().map(|machines| machines.iter().map(AsRef::as_ref))
+        self.facts()
+            .machines
+            .as_ref()
+            .map(|machines| machines.iter().map(AsRef::as_ref))
     }
 
     /// The users that it names.
     pub fn users(&self) -> Option<impl ExactSizeIterator<Item = &str>> {
-        self.facts().users.as_ref().map(|users| users.iter().map(AsRef::as_ref))
+        self.facts()
+            .users
+            .as_ref()
+            .map(|users| users.iter().map(AsRef::as_ref))
     }
 
     /// The company's short code.
@@ -298,7 +317,9 @@ impl License {
     /// The short enterprise key that names this license, if it says all that such a key says: the enterprise
     /// tier, a company, seats, and an end at midnight UTC or none.
     pub fn short_enterprise_key(&self, matrix: &Matrix) -> Option<ShortEnterpriseKey> {
-        let is_enterprise = matrix.enterprise_tier().is_some_and(|tier| tier.name() == self.tier());
+        let is_enterprise = matrix
+            .enterprise_tier()
+            .is_some_and(|tier| tier.name() == self.tier());
         let seats = u32::try_from(self.seats()?).ok()?;
         let expiry = match self.expires_at() {
             None => KeyExpiry::Perpetual,

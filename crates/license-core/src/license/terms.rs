@@ -19,7 +19,10 @@ impl CheckIn {
     /// Sets both terms in hours, at least 1; the grace period must not end before the next check-in is due.
     pub fn new(every_hours: u64, grace_hours: u64) -> Option<Self> {
         let in_bounds = every_hours >= 1 && every_hours <= grace_hours && grace_hours <= MAX_SPAN;
-        in_bounds.then_some(Self { every_hours, grace_hours })
+        in_bounds.then_some(Self {
+            every_hours,
+            grace_hours,
+        })
     }
 
     /// Hours until the next validation is due.
@@ -52,7 +55,10 @@ impl Renewal {
     /// Sets the days before and the hours after the end; 0 is neither.
     pub fn new(notify_days: u64, grace_hours: u64) -> Option<Self> {
         let in_bounds = notify_days <= MAX_SPAN && grace_hours <= MAX_SPAN;
-        in_bounds.then_some(Self { notify_days, grace_hours })
+        in_bounds.then_some(Self {
+            notify_days,
+            grace_hours,
+        })
     }
 
     /// Days before the end from which on to warn.
@@ -95,7 +101,9 @@ impl UsageType {
 
     /// The type of this name.
     pub fn parse(name: &str) -> Option<Self> {
-        [Self::Builder, Self::Runtime].into_iter().find(|usage| usage.as_str() == name)
+        [Self::Builder, Self::Runtime]
+            .into_iter()
+            .find(|usage| usage.as_str() == name)
     }
 }
 

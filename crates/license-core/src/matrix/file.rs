@@ -60,14 +60,23 @@ pub(super) fn parse(text: &str) -> Result<Matrix, MatrixError> {
         tiers.push(terms);
     }
     let find = |place: &str, name: &str| {
-        let found = tiers.iter().find(|tier| tier.name().as_str() == name).cloned();
+        let found = tiers
+            .iter()
+            .find(|tier| tier.name().as_str() == name)
+            .cloned();
         found.ok_or_else(|| wrong(place, "the name of one of the tiers"))
     };
     let base = find("base_tier", &file.base_tier)?;
-    let enterprise = file.enterprise_tier.map(|name| find("enterprise_tier", &name)).transpose()?;
+    let enterprise = file
+        .enterprise_tier
+        .map(|name| find("enterprise_tier", &name))
+        .transpose()?;
     let trial = file.trial.map(|trial| {
         let tier = find("trial.tier", &trial.tier)?.name();
-        Ok(Trial { tier, days: trial.days })
+        Ok(Trial {
+            tier,
+            days: trial.days,
+        })
     });
     Ok(Matrix {
         product: product.map_err(|error| wrong("product", error.expected))?,
@@ -75,8 +84,14 @@ pub(super) fn parse(text: &str) -> Result<Matrix, MatrixError> {
         base,
         enterprise,
         trial: trial.transpose()?,
-        seats_quota: file.seats_quota.map(|name| snake("seats_quota", name)).transpose()?,
-        devices_quota: file.devices_quota.map(|name| snake("devices_quota", name)).transpose()?,
+        seats_quota: file
+            .seats_quota
+            .map(|name| snake("seats_quota", name))
+            .transpose()?,
+        devices_quota: file
+            .devices_quota
+            .map(|name| snake("devices_quota", name))
+            .transpose()?,
         tiers,
     })
 }
@@ -119,8 +134,11 @@ fn entitlements(
     tier: &FileTier,
     below: Option<&Entitlements>,
 ) -> Result<Entitlements, MatrixError> {
-    let mut features: Vec<String> =
-        below.into_iter().flat_map(Entitlements::features).map(str::to_owned).collect();
+    let mut features: Vec<String> = below
+        .into_iter()
+        .flat_map(Entitlements::features)
+        .map(str::to_owned)
+        .collect();
     for feature in &tier.features {
         features.push(snake(&format!("tiers.{name}.features"), feature.clone())?.into());
     }
@@ -140,14 +158,23 @@ fn entitlements(
 
 /// Whether the text can name a feature or a quota.
 pub(crate) fn is_snake(name: &str) -> bool {
-    let letters = name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
+    let letters = name
+        .bytes()
+        .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
     letters && (1..=64).contains(&name.len())
 }
 
 fn snake(place: &str, name: String) -> Result<Box<str>, MatrixError> {
-    if is_snake(&name) { Ok(name.into()) } else { Err(wrong(place, NAME)) }
+    if is_snake(&name) {
+        Ok(name.into())
+    } else {
+        Err(wrong(place, NAME))
+    }
 }
 
 fn wrong(place: &str, expected: &'static str) -> MatrixError {
-    MatrixError::Value { place: place.to_owned(), expected }
+    MatrixError::Value {
+        place: place.to_owned(),
+        expected,
+    }
 }

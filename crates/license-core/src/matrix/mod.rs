@@ -140,7 +140,9 @@ impl Matrix {
 
     /// The least tier that has the feature.
     pub fn first_tier_with(&self, feature: &str) -> Option<&TierTerms> {
-        self.tiers.iter().find(|tier| tier.entitlements.allows(feature))
+        self.tiers
+            .iter()
+            .find(|tier| tier.entitlements.allows(feature))
     }
 
     /// Every feature of every tier, in the order of the tiers, then of the alphabet, with the tier that
@@ -171,8 +173,12 @@ impl Matrix {
     /// A tier's features and quotas, with the quota that seats set.
     pub(crate) fn entitlements_with_seats(&self, tier: &TierTerms, seats: u64) -> Entitlements {
         let entitlements = &tier.entitlements;
-        let quotas = entitlements.quotas().map(|(name, quota)| (name.to_owned(), quota));
-        let seats = self.seats_quota().map(|name| (name.to_owned(), Quota::Limit(seats)));
+        let quotas = entitlements
+            .quotas()
+            .map(|(name, quota)| (name.to_owned(), quota));
+        let seats = self
+            .seats_quota()
+            .map(|name| (name.to_owned(), Quota::Limit(seats)));
         let features = entitlements.features().map(str::to_owned);
         Entitlements::new(tier.name(), features, quotas.chain(seats))
     }
@@ -224,8 +230,14 @@ mod tests {
     }
 
     fn quotas(name: &str) -> [i64; 5] {
-        ["commands_per_day", "agents", "slash_commands", "users", "devices"]
-            .map(|quota| tier(name).entitlements().quota(quota).unwrap().to_number())
+        [
+            "commands_per_day",
+            "agents",
+            "slash_commands",
+            "users",
+            "devices",
+        ]
+        .map(|quota| tier(name).entitlements().quota(quota).unwrap().to_number())
     }
 
     #[test]
@@ -234,14 +246,18 @@ mod tests {
         assert_eq!(quotas("PRO"), [-1, 52, 81, 1, -1]);
         assert_eq!(quotas("TEAM"), [-1, 52, 81, 5, 5]);
         assert_eq!(quotas("ENT"), [-1, 52, 81, -1, -1]);
-        let counts = ["FREE", "PRO", "TEAM", "ENT"].map(|name| tier(name).entitlements().features().len());
+        let counts =
+            ["FREE", "PRO", "TEAM", "ENT"].map(|name| tier(name).entitlements().features().len());
         assert_eq!(counts, [3, 12, 18, 26]);
         let check_ins = ["FREE", "PRO", "TEAM", "ENT"].map(|name| tier(name).check_in());
         let daily = CheckIn::new(24, 168);
         assert_eq!(check_ins, [None, daily, daily, None]);
         let renewals = ["FREE", "PRO", "TEAM", "ENT"].map(|name| tier(name).renewal());
         let fortnight = Renewal::new(14, 72);
-        assert_eq!(renewals, [None, fortnight, fortnight, Renewal::new(30, 168)]);
+        assert_eq!(
+            renewals,
+            [None, fortnight, fortnight, Renewal::new(30, 168)]
+        );
     }
 
     fn refusal(text: &str) -> String {
@@ -250,21 +266,38 @@ mod tests {
 
     #[test]
     fn contradictions_are_named_with_their_place() {
-        let minimal = "product='ACME'\nissuer='Acme'\nbase_tier='A1'\n[[tiers]]\nname='A1'\nfeatures=[]\n";
+        let minimal =
+            "product='ACME'\nissuer='Acme'\nbase_tier='A1'\n[[tiers]]\nname='A1'\nfeatures=[]\n";
         assert!(Matrix::parse(minimal).is_ok());
         let cases = [
             (minimal.replace("='ACME'", "='acme'"), "`product`"),
-            (minimal.replace("base_tier='A1'", "base_tier='B1'"), "`base_tier`"),
+            (
+                minimal.replace("base_tier='A1'", "base_tier='B1'"),
+                "`base_tier`",
+            ),
             (format!("{minimal}extends='B1'"), "`tiers.A1.extends`"),
             (format!("{minimal}quotas={{x=-2}}"), "`tiers.A1.quotas.x`"),
-            (format!("{minimal}check_in_every_hours=48\noffline_grace_hours=24"), "`tiers.A1.offline_grace_hours`"),
-            (format!("{minimal}[[tiers]]\nname='A1'\nfeatures=[]"), "`tiers.A1`"),
-            (minimal.replace("features=[]", "features=['Not Snake']"), "`tiers.A1.features`"),
+            (
+                format!("{minimal}check_in_every_hours=48\noffline_grace_hours=24"),
+                "`tiers.A1.offline_grace_hours`",
+            ),
+            (
+                format!("{minimal}[[tiers]]\nname='A1'\nfeatures=[]"),
+                "`tiers.A1`",
+            ),
+            (
+                minimal.replace("features=[]", "features=['Not Snake']"),
+                "`tiers.A1.features`",
+            ),
             (format!("{minimal}colour='red'"), "unknown field"),
             ("not toml".to_owned(), "product file"),
         ];
         for (text, place) in cases {
-            assert!(refusal(&text).contains(place), "{place}: {}", refusal(&text));
+            assert!(
+                refusal(&text).contains(place),
+                "{place}: {}",
+                refusal(&text)
+            );
         }
     }
 }

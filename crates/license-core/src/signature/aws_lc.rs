@@ -21,7 +21,9 @@ impl Key {
             modulus: UintRef::new(modulus).ok()?,
             public_exponent: UintRef::new(exponent).ok()?,
         };
-        ParsedPublicKey::new(parameters, key.to_der().ok()?).ok().map(Self)
+        ParsedPublicKey::new(parameters, key.to_der().ok()?)
+            .ok()
+            .map(Self)
     }
 
     pub(super) fn verify(&self, message: &[u8], signature: &[u8]) -> bool {

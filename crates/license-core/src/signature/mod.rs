@@ -4,7 +4,7 @@
 mod aws_lc;
 #[cfg(feature = "rsa")]
 mod rust_crypto;
-#[cfg(all(test, feature = "rsa", feature = "aws-lc-rs"))]
+#[cfg(all(test, any(feature = "rsa", feature = "aws-lc-rs")))]
 mod wycheproof_vectors;
 
 use std::fmt;
@@ -30,7 +30,9 @@ impl Algorithm {
 
     /// The algorithm of this name.
     pub fn parse(name: &str) -> Option<Self> {
-        [Self::Rs256, Self::Ps256].into_iter().find(|algorithm| algorithm.as_str() == name)
+        [Self::Rs256, Self::Ps256]
+            .into_iter()
+            .find(|algorithm| algorithm.as_str() == name)
     }
 }
 
@@ -83,7 +85,11 @@ enum Inner {
 impl Verifier {
     /// Loads a key from its modulus and exponent, big-endian without leading zeros.
     /// `None` if the library can't use it. Which keys may be trusted is decided elsewhere.
-    #[allow(unused_variables, unreachable_code, reason = "without a backend there is nothing to load")]
+    #[allow(
+        unused_variables,
+        unreachable_code,
+        reason = "without a backend there is nothing to load"
+    )]
     pub(crate) fn new(
         backend: Backend,
         algorithm: Algorithm,
@@ -96,7 +102,10 @@ impl Verifier {
             #[cfg(feature = "rsa")]
             Backend::Rsa => Inner::Rsa(rust_crypto::Key::new(algorithm, modulus, exponent)?),
         };
-        Some(Self { modulus: modulus.into(), inner })
+        Some(Self {
+            modulus: modulus.into(),
+            inner,
+        })
     }
 
     /// Whether `signature` is this key's over `message`.

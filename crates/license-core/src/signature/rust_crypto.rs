@@ -21,7 +21,10 @@ pub(super) struct Key {
 
 impl Key {
     pub(super) fn new(algorithm: Algorithm, modulus: &[u8], exponent: &[u8]) -> Option<Self> {
-        let (n, e) = (BigUint::from_bytes_be(modulus), BigUint::from_bytes_be(exponent));
+        let (n, e) = (
+            BigUint::from_bytes_be(modulus),
+            BigUint::from_bytes_be(exponent),
+        );
         let key = RsaPublicKey::new_with_max_size(n, e, MAX_BITS).ok()?;
         Some(Self { key, algorithm })
     }
@@ -40,5 +43,8 @@ impl Key {
 }
 
 fn pkcs1_sha256() -> Pkcs1v15Sign {
-    Pkcs1v15Sign { hash_len: Some(32), prefix: SHA256_PREFIX.into() }
+    Pkcs1v15Sign {
+        hash_len: Some(32),
+        prefix: SHA256_PREFIX.into(),
+    }
 }

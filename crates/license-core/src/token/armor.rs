@@ -42,15 +42,28 @@ impl<'a> Artefacts<'a> {
     pub fn parse(text: &'a str) -> Result<Self, ParseError> {
         let found = text.len();
         if found > MAX_FILE_BYTES {
-            return Err(ParseError::TooLong { limit: MAX_FILE_BYTES, found });
+            return Err(ParseError::TooLong {
+                limit: MAX_FILE_BYTES,
+                found,
+            });
         }
         let body = without_wrapping(text);
         if delimiter(body.lines().next().unwrap_or_default()).is_none() {
-            return Ok(Self { blocks: vec![Block { line: 1, token: bare(text)? }] });
+            return Ok(Self {
+                blocks: vec![Block {
+                    line: 1,
+                    token: bare(text)?,
+                }],
+            });
         }
-        let skipped = text.find(body).and_then(|start| text.get(..start)).unwrap_or_default();
+        let skipped = text
+            .find(body)
+            .and_then(|start| text.get(..start))
+            .unwrap_or_default();
         let first_line = skipped.matches('\n').count() + 1;
-        Ok(Self { blocks: blocks(body, first_line)? })
+        Ok(Self {
+            blocks: blocks(body, first_line)?,
+        })
     }
 
     /// The blocks; at least one.
@@ -70,7 +83,10 @@ fn bare(text: &str) -> Result<Unverified<'_>, ParseError> {
     let looks_like_prose = without_wrapping(text).contains([' ', '{', '<']);
     match Unverified::parse(text) {
         Err(ParseError::Unexpected { .. } | ParseError::Segments { .. }) if looks_like_prose => {
-            Err(ParseError::Armor { line: 1, expected: begin(TokenKind::License.label()) })
+            Err(ParseError::Armor {
+                line: 1,
+                expected: begin(TokenKind::License.label()),
+            })
         }
         token => token,
     }
@@ -123,12 +139,18 @@ fn blocks<'a>(body: &'a str, first_line: usize) -> Result<Vec<Block<'a>>, ParseE
             continue;
         }
         let Some(Delimiter::Begin(label)) = delimiter(text) else {
-            return Err(ParseError::Armor { line, expected: begin(TokenKind::License.label()) });
+            return Err(ParseError::Armor {
+                line,
+                expected: begin(TokenKind::License.label()),
+            });
         };
         let kind = kind(line, &label)?;
         let token = Unverified::parse(&token_text(&mut lines, line, &label)?)?.into_owned();
         if token.unverified_kind() != kind {
-            return Err(ParseError::Label { expected: kind, found: token.unverified_kind() });
+            return Err(ParseError::Label {
+                expected: kind,
+                found: token.unverified_kind(),
+            });
         }
         blocks.push(Block { line, token });
     }
@@ -137,10 +159,15 @@ fn blocks<'a>(body: &'a str, first_line: usize) -> Result<Vec<Block<'a>>, ParseE
 
 fn kind(line: usize, label: &str) -> Result<TokenKind, ParseError> {
     if label == ACTIVATION_REQUEST {
-        return Err(ParseError::UnsupportedBlock { found: ACTIVATION_REQUEST });
+        return Err(ParseError::UnsupportedBlock {
+            found: ACTIVATION_REQUEST,
+        });
     }
     let expected = || begin(TokenKind::License.label());
-    TokenKind::of_label(label).ok_or_else(|| ParseError::Armor { line, expected: expected() })
+    TokenKind::of_label(label).ok_or_else(|| ParseError::Armor {
+        line,
+        expected: expected(),
+    })
 }
 
 /// Takes the lines up to the end of the block.
@@ -162,7 +189,10 @@ fn token_text<'a>(
             Some(_) => break,
         }
     }
-    Err(ParseError::Armor { line: last, expected: format!("-----END {label}-----") })
+    Err(ParseError::Armor {
+        line: last,
+        expected: format!("-----END {label}-----"),
+    })
 }
 
 #[cfg(test)]
@@ -171,11 +201,22 @@ mod tests {
 
     #[test]
     fn delimiters_survive_editors() {
-        for line in ["-----BEGIN LICENSE-----", "—BEGIN LICENSE—", "––-BEGIN LICENSE-––\r"] {
-            let Some(Delimiter::Begin(label)) = delimiter(line) else { panic!("{line}") };
+        for line in [
+            "-----BEGIN LICENSE-----",
+            "—BEGIN LICENSE—",
+            "––-BEGIN LICENSE-––\r",
+        ] {
+            let Some(Delimiter::Begin(label)) = delimiter(line) else {
+                panic!("{line}")
+            };
             assert_eq!(label, "LICENSE");
         }
-        for line in ["BEGIN LICENSE", "-----BEGIN-----", "--- a line ---", "eyJhbGciOiJSUzI1NiJ9"] {
+        for line in [
+            "BEGIN LICENSE",
+            "-----BEGIN-----",
+            "--- a line ---",
+            "eyJhbGciOiJSUzI1NiJ9",
+        ] {
             assert!(delimiter(line).is_none(), "{line}");
         }
     }

@@ -47,7 +47,10 @@ impl<'a> Unverified<'a> {
     pub fn parse(text: &'a str) -> Result<Self, ParseError> {
         let found = text.len();
         if found > MAX_TOKEN_BYTES {
-            return Err(ParseError::TooLong { limit: MAX_TOKEN_BYTES, found });
+            return Err(ParseError::TooLong {
+                limit: MAX_TOKEN_BYTES,
+                found,
+            });
         }
         let pasted = Pasted::new(text);
         if pasted.text.is_empty() {
@@ -56,7 +59,11 @@ impl<'a> Unverified<'a> {
         check_letters(&pasted)?;
         let dots = dots(&pasted.text)?;
         let header = header::parse(pasted.text.get(..dots.0).unwrap_or_default())?;
-        Ok(Self { text: pasted.text, dots, header })
+        Ok(Self {
+            text: pasted.text,
+            dots,
+            header,
+        })
     }
 
     /// What the header says that the token is.
@@ -91,7 +98,11 @@ impl<'a> Unverified<'a> {
 
     /// The same token, no longer borrowing the text that it was read from.
     pub fn into_owned(self) -> Unverified<'static> {
-        Unverified { text: Cow::Owned(self.text.into_owned()), dots: self.dots, header: self.header }
+        Unverified {
+            text: Cow::Owned(self.text.into_owned()),
+            dots: self.dots,
+            header: self.header,
+        }
     }
 
     fn decode(&self, segment: &'static str, from: usize, to: usize) -> Result<Vec<u8>, ParseError> {
@@ -106,10 +117,12 @@ impl<'a> Unverified<'a> {
         kind: TokenKind,
         trust: &TrustSet,
     ) -> Result<Verified, VerifyError> {
-        let key = trust.get(&self.header.key_id).ok_or_else(|| VerifyError::UntrustedKey {
-            found: self.header.key_id.to_string(),
-            trusted: trust.len(),
-        })?;
+        let key = trust
+            .get(&self.header.key_id)
+            .ok_or_else(|| VerifyError::UntrustedKey {
+                found: self.header.key_id.to_string(),
+                trusted: trust.len(),
+            })?;
         self.verified_by(kind, key)
     }
 
@@ -120,7 +133,11 @@ impl<'a> Unverified<'a> {
     ) -> Result<Verified, VerifyError> {
         let (expected, found) = (key.algorithm(), self.header.algorithm);
         if expected != found {
-            return Err(VerifyError::Algorithm { key: key.id().clone(), expected, found });
+            return Err(VerifyError::Algorithm {
+                key: key.id().clone(),
+                expected,
+                found,
+            });
         }
         let signature = self.decode("signature", self.dots.1 + 1, self.text.len())?;
         let signed = self.text.get(..self.dots.1).unwrap_or_default();
@@ -128,17 +145,28 @@ impl<'a> Unverified<'a> {
             return Err(VerifyError::Signature);
         }
         if self.header.kind != kind {
-            return Err(VerifyError::Kind { expected: kind, found: self.header.kind });
+            return Err(VerifyError::Kind {
+                expected: kind,
+                found: self.header.kind,
+            });
         }
         let payload = self.decode("payload", self.dots.0 + 1, self.dots.1)?;
-        Ok(Verified { payload, signature, key_id: key.id().clone() })
+        Ok(Verified {
+            payload,
+            signature,
+            key_id: key.id().clone(),
+        })
     }
 }
 
 /// Without the token: it is a bearer credential.
 impl fmt::Debug for Unverified<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Unverified({} by {})", self.header.kind, self.header.key_id)
+        write!(
+            f,
+            "Unverified({} by {})",
+            self.header.kind, self.header.key_id
+        )
     }
 }
 
@@ -158,6 +186,8 @@ fn dots(text: &str) -> Result<(usize, usize), ParseError> {
     let mut dots = text.match_indices('.').map(|(at, _)| at);
     match (dots.next(), dots.next(), dots.next()) {
         (Some(first), Some(second), None) => Ok((first, second)),
-        _ => Err(ParseError::Segments { found: text.matches('.').count() + 1 }),
+        _ => Err(ParseError::Segments {
+            found: text.matches('.').count() + 1,
+        }),
     }
 }

@@ -92,21 +92,34 @@ impl fmt::Display for ParseError {
             Self::TooLong { limit, found } => {
                 write!(f, "expected at most {limit} bytes, found {found}")
             }
-            Self::Unexpected { position, expected, found } => {
+            Self::Unexpected {
+                position,
+                expected,
+                found,
+            } => {
                 write!(f, "at {position}: expected {expected}, found {found}")
             }
             Self::Segments { found } => {
-                write!(f, "expected a token of 3 segments with dots between them, found {found}")
+                write!(
+                    f,
+                    "expected a token of 3 segments with dots between them, found {found}"
+                )
             }
             Self::Base64 { segment } => {
-                write!(f, "token {segment}: expected canonical base64url without padding")
+                write!(
+                    f,
+                    "token {segment}: expected canonical base64url without padding"
+                )
             }
             Self::HeaderJson(error) => write!(f, "token header: {error}"),
             Self::Header { member, expected } => {
                 write!(f, "token header: expected `{member}` to be {expected}")
             }
             Self::HeaderMember { found } => {
-                write!(f, "token header: expected only `alg`, `kid` and `typ`, found `{found}`")
+                write!(
+                    f,
+                    "token header: expected only `alg`, `kid` and `typ`, found `{found}`"
+                )
             }
             Self::Armor { line, expected } => write!(f, "line {line}: expected {expected}"),
             Self::Label { expected, found } => write!(
@@ -207,20 +220,34 @@ impl fmt::Display for VerifyError {
                 f,
                 "signed by key {found}, which is not among the {trusted} trusted"
             ),
-            Self::Algorithm { key, expected, found } => {
+            Self::Algorithm {
+                key,
+                expected,
+                found,
+            } => {
                 write!(f, "key {key} signs with {expected}, the token says {found}")
             }
             Self::Signature => f.write_str("the signature does not verify"),
             Self::Parse(error) => error.fmt(f),
             Self::Json(error) => write!(f, "token payload: {error}"),
-            Self::Claim { claim, expected, found } => {
+            Self::Claim {
+                claim,
+                expected,
+                found,
+            } => {
                 write!(f, "claim `{claim}`: expected {expected}, found {found}")
             }
             Self::Version { supported, found } => {
-                write!(f, "expected format version {supported}, found {found}: needs a newer version")
+                write!(
+                    f,
+                    "expected format version {supported}, found {found}: needs a newer version"
+                )
             }
             Self::CriticalClaim { found } => {
-                write!(f, "the critical claim `{found}` is unknown: needs a newer version")
+                write!(
+                    f,
+                    "the critical claim `{found}` is unknown: needs a newer version"
+                )
             }
             Self::OtherLicense => f.write_str("the validation token belongs to another license"),
             Self::NoEnterpriseTier => {

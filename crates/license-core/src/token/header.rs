@@ -22,7 +22,12 @@ pub enum TokenKind {
 }
 
 impl TokenKind {
-    const ALL: [Self; 4] = [Self::License, Self::Validation, Self::Revocations, Self::Activation];
+    const ALL: [Self; 4] = [
+        Self::License,
+        Self::Validation,
+        Self::Revocations,
+        Self::Activation,
+    ];
 
     /// The `typ` of the header.
     pub const fn typ(self) -> &'static str {
@@ -81,22 +86,39 @@ pub(super) fn parse(segment: &str) -> Result<Header, ParseError> {
     let kind = kind.and_then(|typ| TokenKind::ALL.into_iter().find(|kind| kind.typ() == typ));
     Ok(Header {
         algorithm: algorithm.and_then(Algorithm::parse).ok_or(ALGORITHM)?,
-        key_id: key_id.filter(|id| (1..=MAX_KEY_ID).contains(&id.len())).ok_or(KEY_ID)?.into(),
+        key_id: key_id
+            .filter(|id| (1..=MAX_KEY_ID).contains(&id.len()))
+            .ok_or(KEY_ID)?
+            .into(),
         kind: kind.ok_or(TYPE)?,
     })
 }
 
-const ALGORITHM: ParseError = ParseError::Header { member: "alg", expected: "`RS256` or `PS256`" };
-const KEY_ID: ParseError = ParseError::Header { member: "kid", expected: "a key id" };
-const TYPE: ParseError = ParseError::Header { member: "typ", expected: "a license token's type" };
+const ALGORITHM: ParseError = ParseError::Header {
+    member: "alg",
+    expected: "`RS256` or `PS256`",
+};
+const KEY_ID: ParseError = ParseError::Header {
+    member: "kid",
+    expected: "a key id",
+};
+const TYPE: ParseError = ParseError::Header {
+    member: "typ",
+    expected: "a license token's type",
+};
 
 fn text<'j>(member: &'static str, value: &'j Json<'_>) -> Result<&'j str, ParseError> {
     match value {
         Json::String(text) => Ok(text),
-        _ => Err(ParseError::Header { member, expected: "a string" }),
+        _ => Err(ParseError::Header {
+            member,
+            expected: "a string",
+        }),
     }
 }
 
 fn unknown(member: &str) -> ParseError {
-    ParseError::HeaderMember { found: member.chars().take(32).collect() }
+    ParseError::HeaderMember {
+        found: member.chars().take(32).collect(),
+    }
 }

@@ -13,35 +13,57 @@ pub(super) fn parse(text: &str) -> Result<Vec<TrustedKey>, TrustError> {
     let members = json::object(text.as_bytes()).map_err(TrustError::Json)?;
     match members.iter().find(|(name, _)| name == "keys") {
         None => Ok(vec![key(&members)?]),
-        Some((_, Json::Array(keys))) => keys.iter().map(|jwk| match jwk {
-            Json::Object(members) => key(members),
-            _ => Err(TrustError::Jwk { member: "keys", expected: "an array of objects" }),
-        }).collect(),
-        Some(_) => Err(TrustError::Jwk { member: "keys", expected: "an array of objects" }),
+        Some((_, Json::Array(keys))) => keys
+            .iter()
+            .map(|jwk| match jwk {
+                Json::Object(members) => key(members),
+                _ => Err(TrustError::Jwk {
+                    member: "keys",
+                    expected: "an array of objects",
+                }),
+            })
+            .collect(),
+        Some(_) => Err(TrustError::Jwk {
+            member: "keys",
+            expected: "an array of objects",
+        }),
     }
 }
 
 /// Reads the members of one key.
 pub(super) fn key(members: &json::Object<'_>) -> Result<TrustedKey, TrustError> {
-    if members.iter().any(|(name, _)| PRIVATE_MEMBERS.contains(&name.as_ref())) {
+    if members
+        .iter()
+        .any(|(name, _)| PRIVATE_MEMBERS.contains(&name.as_ref()))
+    {
         return Err(TrustError::PrivateKey);
     }
     expect(members, "kty", "RSA", "`RSA`")?;
     if member(members, "use").is_some() {
         expect(members, "use", "sig", "`sig`")?;
     }
-    const ALG: TrustError = TrustError::Jwk { member: "alg", expected: "`RS256` or `PS256`" };
-    let algorithm = string(members, "alg").and_then(Algorithm::parse).ok_or(ALG)?;
+    const ALG: TrustError = TrustError::Jwk {
+        member: "alg",
+        expected: "`RS256` or `PS256`",
+    };
+    let algorithm = string(members, "alg")
+        .and_then(Algorithm::parse)
+        .ok_or(ALG)?;
     let key = TrustedKey::new(algorithm, &number(members, "n")?, &number(members, "e")?)?;
     match member(members, "kid") {
         Some(Json::String(kid)) if *kid == key.id().as_str() => Ok(key),
         None => Ok(key),
-        Some(_) => Err(TrustError::KeyId { expected: key.id().clone() }),
+        Some(_) => Err(TrustError::KeyId {
+            expected: key.id().clone(),
+        }),
     }
 }
 
 fn member<'j>(members: &'j json::Object<'_>, name: &str) -> Option<&'j Json<'j>> {
-    members.iter().find(|(other, _)| other == name).map(|(_, value)| value)
+    members
+        .iter()
+        .find(|(other, _)| other == name)
+        .map(|(_, value)| value)
 }
 
 fn string<'j>(members: &'j json::Object<'_>, name: &str) -> Option<&'j str> {

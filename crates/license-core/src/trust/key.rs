@@ -115,7 +115,13 @@ impl TrustedKey {
 
 impl fmt::Debug for TrustedKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "TrustedKey({} {} {} bits)", self.id, self.algorithm, self.bits())
+        write!(
+            f,
+            "TrustedKey({} {} {} bits)",
+            self.id,
+            self.algorithm,
+            self.bits()
+        )
     }
 }
 
@@ -132,7 +138,9 @@ fn check(modulus: &[u8], exponent: &[u8]) -> Result<(), TrustError> {
     if !MODULUS_BITS.contains(&found) {
         return Err(TrustError::ModulusBits { found });
     }
-    let value = exponent.iter().fold(0_u64, |value, &byte| value << 8 | u64::from(byte));
+    let value = exponent
+        .iter()
+        .fold(0_u64, |value, &byte| value << 8 | u64::from(byte));
     if exponent.len() > 4 || value < SMALLEST_EXPONENT || value % 2 == 0 {
         return Err(TrustError::Exponent);
     }

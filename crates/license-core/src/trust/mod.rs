@@ -68,14 +68,19 @@ impl TrustSet {
     /// # Errors
     /// As [`TrustSet::new`].
     pub fn extend(&mut self, other: &Self) -> Result<(), TrustError> {
-        other.keys.iter().try_for_each(|key| self.insert(Arc::clone(key)))
+        other
+            .keys
+            .iter()
+            .try_for_each(|key| self.insert(Arc::clone(key)))
     }
 
     fn insert(&mut self, key: Arc<TrustedKey>) -> Result<(), TrustError> {
         match self.keys.binary_search_by(|other| other.id().cmp(key.id())) {
             Ok(at) => match self.keys.get(at) {
                 Some(other) if other.algorithm() != key.algorithm() => {
-                    Err(TrustError::TwoAlgorithms { key: key.id().clone() })
+                    Err(TrustError::TwoAlgorithms {
+                        key: key.id().clone(),
+                    })
                 }
                 _ => Ok(()),
             },
@@ -89,7 +94,10 @@ impl TrustSet {
 
     /// The key with this id.
     pub fn get(&self, id: &str) -> Option<&TrustedKey> {
-        let at = self.keys.binary_search_by(|key| key.id().as_str().cmp(id)).ok()?;
+        let at = self
+            .keys
+            .binary_search_by(|key| key.id().as_str().cmp(id))
+            .ok()?;
         self.keys.get(at).map(Arc::as_ref)
     }
 
@@ -120,7 +128,9 @@ impl TrustSet {
     /// [`TrustError::Unusable`] if the library can't load a key.
     pub fn with_backend(&self, backend: Backend) -> Result<Self, TrustError> {
         Self::new(
-            self.iter().map(|key| key.with_backend(backend)).collect::<Result<Vec<_>, _>>()?,
+            self.iter()
+                .map(|key| key.with_backend(backend))
+                .collect::<Result<Vec<_>, _>>()?,
         )
     }
 }
@@ -202,9 +212,14 @@ impl fmt::Display for TrustError {
                 "expected RSASSA-PSS parameters SHA-256, MGF1 with SHA-256, salt length 32",
             ),
             Self::Json(_) => f.write_str("expected a JWK or a JWK Set"),
-            Self::Jwk { member, expected } => write!(f, "JWK member `{member}`: expected {expected}"),
+            Self::Jwk { member, expected } => {
+                write!(f, "JWK member `{member}`: expected {expected}")
+            }
             Self::KeyId { expected } => {
-                write!(f, "JWK member `kid`: expected the key's thumbprint {expected}")
+                write!(
+                    f,
+                    "JWK member `kid`: expected the key's thumbprint {expected}"
+                )
             }
             Self::ModulusBits { found } => {
                 write!(f, "expected an RSA key of 2048 to 8192 bits, found {found}")
@@ -215,9 +230,9 @@ impl fmt::Display for TrustError {
             }
             Self::Roca => f.write_str("the key has the ROCA weakness (CVE-2017-15361)"),
             Self::Unusable => f.write_str("the signature library refuses the key"),
-            Self::NoBackend => {
-                f.write_str("no signature library is compiled in: enable feature `rsa` or `aws-lc-rs`")
-            }
+            Self::NoBackend => f.write_str(
+                "no signature library is compiled in: enable feature `rsa` or `aws-lc-rs`",
+            ),
             Self::TwoAlgorithms { key } => {
                 write!(f, "key {key} comes with two algorithms, expected one")
             }

@@ -50,7 +50,9 @@ fn key(block: &str) -> Result<TrustedKey, TrustError> {
         "PUBLIC KEY" => from_spki(&der),
         "RSA PUBLIC KEY" => from_pkcs1(DEFAULT_ALGORITHM, &der),
         label if label.ends_with("PRIVATE KEY") => Err(TrustError::PrivateKey),
-        label => Err(TrustError::PemLabel { found: label.to_owned() }),
+        label => Err(TrustError::PemLabel {
+            found: label.to_owned(),
+        }),
     }
 }
 
@@ -59,13 +61,20 @@ fn from_spki(der: &[u8]) -> Result<TrustedKey, TrustError> {
         .map_err(|error| TrustError::Der(spki::Error::Asn1(error)))?;
     let algorithm = algorithm(&info.algorithm)?;
     let key = info.subject_public_key.as_bytes();
-    from_pkcs1(algorithm, key.ok_or(TrustError::Der(spki::Error::KeyMalformed))?)
+    from_pkcs1(
+        algorithm,
+        key.ok_or(TrustError::Der(spki::Error::KeyMalformed))?,
+    )
 }
 
 fn from_pkcs1(algorithm: Algorithm, der: &[u8]) -> Result<TrustedKey, TrustError> {
     let key = pkcs1::RsaPublicKey::from_der(der)
         .map_err(|error| TrustError::Der(spki::Error::Asn1(error)))?;
-    TrustedKey::new(algorithm, key.modulus.as_bytes(), key.public_exponent.as_bytes())
+    TrustedKey::new(
+        algorithm,
+        key.modulus.as_bytes(),
+        key.public_exponent.as_bytes(),
+    )
 }
 
 /// The algorithm that an identifier stands for; a private key's says the same.
@@ -83,12 +92,17 @@ fn is_ps256(parameters: AnyRef<'_>) -> bool {
 }
 
 /// The identifier that says this algorithm.
-pub(crate) fn identifier(algorithm: Algorithm) -> Result<AlgorithmIdentifierRef<'static>, spki::Error> {
+pub(crate) fn identifier(
+    algorithm: Algorithm,
+) -> Result<AlgorithmIdentifierRef<'static>, spki::Error> {
     let (oid, parameters) = match algorithm {
         Algorithm::Rs256 => (RSA_ENCRYPTION, AnyRef::NULL),
         Algorithm::Ps256 => (RSASSA_PSS, AnyRef::from_der(PS256_PARAMETERS)?),
     };
-    Ok(AlgorithmIdentifierRef { oid, parameters: Some(parameters) })
+    Ok(AlgorithmIdentifierRef {
+        oid,
+        parameters: Some(parameters),
+    })
 }
 
 impl TrustedKey {

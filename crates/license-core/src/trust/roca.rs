@@ -5,14 +5,16 @@
 //! 2^27 looks the same for the primes used here.
 
 const PRIMES: [u64; 38] = [
-    3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61, 67, 71, 73, 79, 83, 89, 97, 101,
-    103, 107, 109, 113, 127, 131, 137, 139, 149, 151, 157, 163, 167,
+    3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61, 67, 71, 73, 79, 83, 89, 97,
+    101, 103, 107, 109, 113, 127, 131, 137, 139, 149, 151, 157, 163, 167,
 ];
 
 /// Whether the big-endian modulus has the fingerprint.
 pub(super) fn is_weak(modulus: &[u8]) -> bool {
     PRIMES.iter().all(|&prime| {
-        let rest = modulus.iter().fold(0, |rest, &byte| (rest << 8 | u64::from(byte)) % prime);
+        let rest = modulus
+            .iter()
+            .fold(0, |rest, &byte| (rest << 8 | u64::from(byte)) % prime);
         is_power_of_65537(rest, prime)
     })
 }
@@ -48,7 +50,11 @@ mod tests {
             }
             number = product;
         }
-        let mut bytes: Vec<u8> = number.iter().rev().map(|&digit| digit.try_into().unwrap()).collect();
+        let mut bytes: Vec<u8> = number
+            .iter()
+            .rev()
+            .map(|&digit| digit.try_into().unwrap())
+            .collect();
         assert!(is_weak(&bytes));
         *bytes.last_mut().unwrap() += 2;
         assert!(!is_weak(&bytes));

@@ -23,12 +23,19 @@ pub(super) fn wrong(
     expected: &'static str,
     found: Option<&'static str>,
 ) -> VerifyError {
-    VerifyError::Claim { claim, expected, found: found.unwrap_or("nothing") }
+    VerifyError::Claim {
+        claim,
+        expected,
+        found: found.unwrap_or("nothing"),
+    }
 }
 
 impl<'j> Claim<'j> {
     pub(super) fn new(members: &'j json::Object<'_>, name: &'static str) -> Self {
-        let value = members.iter().find(|(other, _)| other == name).map(|(_, value)| value);
+        let value = members
+            .iter()
+            .find(|(other, _)| other == name)
+            .map(|(_, value)| value);
         Self { name, value }
     }
 
@@ -50,7 +57,10 @@ impl<'j> Claim<'j> {
     }
 
     /// This claim if it is there. JSON's `null` is a value of the wrong type, not an absence.
-    #[allow(clippy::unnecessary_wraps, reason = "reads as the other optional readers do")]
+    #[allow(
+        clippy::unnecessary_wraps,
+        reason = "reads as the other optional readers do"
+    )]
     pub(super) fn optional(self) -> Result<Option<Self>, VerifyError> {
         Ok(self.value.map(|_| self))
     }
@@ -67,7 +77,9 @@ impl<'j> Claim<'j> {
     }
 
     pub(super) fn texts(self) -> Result<Vec<&'j str>, VerifyError> {
-        let Some(Json::Array(items)) = self.value else { return Err(self.wrong(TEXTS)) };
+        let Some(Json::Array(items)) = self.value else {
+            return Err(self.wrong(TEXTS));
+        };
         let text = |item: &'j Json<'j>| match item {
             Json::String(text) if !text.is_empty() => Ok(text.as_ref()),
             _ => Err(wrong(self.name, TEXTS, Some("something else in it"))),
@@ -133,7 +145,9 @@ impl<'j> Claim<'j> {
         parse: fn(&str) -> Option<T>,
         expected: &'static str,
     ) -> Result<Option<T>, VerifyError> {
-        let Some(text) = self.optional_text()? else { return Ok(None) };
+        let Some(text) = self.optional_text()? else {
+            return Ok(None);
+        };
         parse(text).map(Some).ok_or(self.out_of_bounds(expected))
     }
 
@@ -146,8 +160,12 @@ impl<'j> Claim<'j> {
     }
 
     pub(super) fn company(self) -> Result<Option<Company>, VerifyError> {
-        let Some(text) = self.optional_text()? else { return Ok(None) };
-        Company::parse(text).map(Some).map_err(|error| self.out_of_bounds(error.expected))
+        let Some(text) = self.optional_text()? else {
+            return Ok(None);
+        };
+        Company::parse(text)
+            .map(Some)
+            .map_err(|error| self.out_of_bounds(error.expected))
     }
 
     pub(super) fn version_requirement(self) -> Result<Option<semver::VersionReq>, VerifyError> {
@@ -157,9 +175,13 @@ impl<'j> Claim<'j> {
 
     pub(super) fn quotas(self) -> Result<Vec<(String, Quota)>, VerifyError> {
         const EXPECTED: &str = "an object of integers from -1 on";
-        let Some(Json::Object(members)) = self.value else { return Err(self.wrong(EXPECTED)) };
+        let Some(Json::Object(members)) = self.value else {
+            return Err(self.wrong(EXPECTED));
+        };
         let quota = |(name, value): &(std::borrow::Cow<'_, str>, Json<'_>)| match value {
-            Json::Integer(number) => Quota::from_number(*number).map(|quota| (name.to_string(), quota)),
+            Json::Integer(number) => {
+                Quota::from_number(*number).map(|quota| (name.to_string(), quota))
+            }
             _ => None,
         };
         let quotas: Option<_> = members.iter().map(quota).collect();
@@ -191,7 +213,9 @@ impl<'j> Claim<'j> {
         let Some((every, grace)) = self.pair("every_hours", "grace_hours", EXPECTED)? else {
             return Ok(None);
         };
-        CheckIn::new(every, grace).map(Some).ok_or(self.out_of_bounds(EXPECTED))
+        CheckIn::new(every, grace)
+            .map(Some)
+            .ok_or(self.out_of_bounds(EXPECTED))
     }
 
     pub(super) fn renewal(self) -> Result<Option<Renewal>, VerifyError> {
@@ -200,7 +224,9 @@ impl<'j> Claim<'j> {
         let Some((notify, grace)) = self.pair("notify_days", "grace_hours", EXPECTED)? else {
             return Ok(None);
         };
-        Renewal::new(notify, grace).map(Some).ok_or(self.out_of_bounds(EXPECTED))
+        Renewal::new(notify, grace)
+            .map(Some)
+            .ok_or(self.out_of_bounds(EXPECTED))
     }
 
     pub(super) fn confirmation(self) -> Result<Option<TrustedKey>, VerifyError> {
@@ -210,7 +236,11 @@ impl<'j> Claim<'j> {
             Some(Json::Object(members)) => members.iter().find(|(name, _)| name == "jwk"),
             Some(_) => return Err(self.wrong(EXPECTED)),
         };
-        let Some((_, Json::Object(jwk))) = jwk else { return Err(self.out_of_bounds(EXPECTED)) };
-        TrustedKey::from_jwk(jwk).map(Some).map_err(|_| self.out_of_bounds(EXPECTED))
+        let Some((_, Json::Object(jwk))) = jwk else {
+            return Err(self.out_of_bounds(EXPECTED));
+        };
+        TrustedKey::from_jwk(jwk)
+            .map(Some)
+            .map_err(|_| self.out_of_bounds(EXPECTED))
     }
 }

@@ -1,0 +1,306 @@
+//! The command line of `keygen`.
+
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+
+use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
+use license_core::{
+    Algorithm, Company, Date, KeyExpiry, ProductCode, Quota, Tier, Timestamp, UsageType, VersionReq,
+};
+use license_terminal::{Destination, OutputOptions, Shell, Source};
+
+/// Mints licenses offline: signing keys, license files and enterprise keys
+#[derive(Debug, Parser)]
+#[command(name = "keygen", version, after_help = AFTER_HELP)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+    #[command(flatten)]
+    pub(crate) output: OutputOptions,
+}
+
+const AFTER_HELP: &str = "\
+First steps:
+  keygen new-key --out vendor.key
+  keygen public --key vendor.key --format jwk --out vendor.jwk
+  keygen trust vendor.jwk --out trust.jwks
+  keygen issue --key vendor.key --tier pro --customer \"ACME Ltd\" --days 365 --out acme.lic
+
+Exit codes: 0 done, 2 usage, 3 an input could not be judged, 4 the machine failed.";
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Make a signing key: PKCS#8 PEM, sealed with a passphrase
+    NewKey(NewKey),
+    /// Print the public half of a signing key
+    Public(Public),
+    /// Bundle public keys into the trust set that verifiers need
+    Trust(Trust),
+    /// Mint a license
+    Issue(Box<Issue>),
+    /// Mint an enterprise key, which verifies without a file
+    EnterpriseKey(EnterpriseKey),
+    /// Show what a license, key or trust set says, without verifying it
+    Inspect(Inspect),
+    /// Print the completions for a shell
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+    /// Print the man page, or write all of them into a directory
+    Man {
+        /// Write the pages of all commands into this directory
+        #[arg(long, value_name = "DIR")]
+        out: Option<PathBuf>,
+        /// Replace files that exist
+        #[arg(long)]
+        force: bool,
+    },
+}
+
+#[derive(Debug, Args)]
+#[command(group = ArgGroup::new("seal").args(["passphrase_file", "no_passphrase"]))]
+pub(crate) struct NewKey {
+    /// Where the key goes; it never replaces a file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: PathBuf,
+    /// Size of the key in bits
+    #[arg(long, value_enum, default_value = "4096")]
+    pub(crate) bits: Bits,
+    /// The one algorithm of the key; a key made for PS256 signs nothing else
+    #[arg(long, value_parser = algorithm, default_value = "RS256", value_name = "ALG")]
+    pub(crate) alg: Algorithm,
+    /// Take the passphrase from the first line of a file; /dev/fd/N is a descriptor
+    #[arg(long, value_name = "FILE")]
+    pub(crate) passphrase_file: Option<PathBuf>,
+    /// Leave the key open to whoever can read the file
+    #[arg(long)]
+    pub(crate) no_passphrase: bool,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Bits {
+    /// About 112 bits of strength
+    #[value(name = "2048")]
+    B2048,
+    /// About 128 bits of strength
+    #[value(name = "3072")]
+    B3072,
+    /// For keys that shall last
+    #[value(name = "4096")]
+    B4096,
+}
+
+/// The private key to use.
+#[derive(Debug, Args)]
+pub(crate) struct KeyArgs {
+    /// The signing key (PKCS#8 PEM)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key: PathBuf,
+    /// Take its passphrase from the first line of a file; /dev/fd/N is a descriptor
+    #[arg(long, value_name = "FILE")]
+    pub(crate) passphrase_file: Option<PathBuf>,
+    /// The algorithm to sign with, RS256 or PS256 [default: the key's own, else RS256]
+    #[arg(long, value_parser = algorithm, value_name = "ALG")]
+    pub(crate) alg: Option<Algorithm>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Public {
+    #[command(flatten)]
+    pub(crate) key: KeyArgs,
+    /// PEM (SubjectPublicKeyInfo) or JWK
+    #[arg(long, value_enum, default_value = "pem")]
+    pub(crate) format: PublicFormat,
+    #[command(flatten)]
+    pub(crate) out: Out,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum PublicFormat {
+    /// SubjectPublicKeyInfo, as OpenSSL reads it
+    Pem,
+    /// A JSON Web Key with its id and algorithm
+    Jwk,
+}
+
+/// Where a public artefact goes.
+#[derive(Debug, Args)]
+pub(crate) struct Out {
+    /// Where it goes
+    #[arg(
+        long,
+        value_name = "FILE",
+        default_value = "-",
+        hide_default_value = true
+    )]
+    pub(crate) out: Destination,
+    /// Replace the file if it exists
+    #[arg(long)]
+    pub(crate) force: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Trust {
+    /// Public keys: PEM, JWK or JWK Set
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) keys: Vec<Source>,
+    #[command(flatten)]
+    pub(crate) out: Out,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    group = ArgGroup::new("term").required(true).args(["expires", "days", "perpetual"]),
+    group = ArgGroup::new("validation").args(["offline", "check_in"])
+)]
+pub(crate) struct Issue {
+    #[command(flatten)]
+    pub(crate) key: KeyArgs,
+    /// The tier, as free, pro, team or ent
+    #[arg(long, value_parser = tier)]
+    pub(crate) tier: Tier,
+    /// Who it is for
+    #[arg(long, value_name = "NAME")]
+    pub(crate) customer: String,
+    /// It holds through this day in UTC
+    #[arg(long, value_parser = date, value_name = "YYYY-MM-DD")]
+    pub(crate) expires: Option<Date>,
+    /// It holds for so many days after its first, through the end of the last in UTC
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) days: Option<u32>,
+    /// It never expires
+    #[arg(long)]
+    pub(crate) perpetual: bool,
+    /// Named or concurrent users
+    #[arg(long, value_name = "N")]
+    pub(crate) seats: Option<NonZeroU32>,
+    /// Machines that may be activated
+    #[arg(long, value_name = "N")]
+    pub(crate) devices: Option<NonZeroU32>,
+    /// Add a feature; may be repeated
+    #[arg(long, value_name = "FEATURE")]
+    pub(crate) add_feature: Vec<String>,
+    /// Remove a feature of the tier; may be repeated
+    #[arg(long, value_name = "FEATURE")]
+    pub(crate) remove_feature: Vec<String>,
+    /// Set a quota, -1 for unlimited; may be repeated
+    #[arg(long, value_parser = quota, value_name = "NAME=N")]
+    pub(crate) quota: Vec<(String, Quota)>,
+    /// It never has to be validated
+    #[arg(long)]
+    pub(crate) offline: bool,
+    /// It must be validated every so many hours
+    #[arg(long, value_name = "HOURS")]
+    pub(crate) check_in: Option<u64>,
+    /// It holds for so many hours without validation
+    #[arg(long, value_name = "HOURS", conflicts_with = "offline")]
+    pub(crate) grace: Option<u64>,
+    /// Only for this kind of use: builder or runtime
+    #[arg(long, value_parser = usage_type, value_name = "TYPE")]
+    pub(crate) usage_type: Option<UsageType>,
+    /// Only for this user; may be repeated
+    #[arg(long, value_name = "USER")]
+    pub(crate) user: Vec<String>,
+    /// Versions built through this day are covered
+    #[arg(long, value_parser = date, value_name = "YYYY-MM-DD")]
+    pub(crate) maintenance_until: Option<Date>,
+    /// Only versions that meet this requirement, as in "<3.0.0"
+    #[arg(long, value_parser = requirement, value_name = "REQ")]
+    pub(crate) max_version: Option<VersionReq>,
+    /// The company's short code
+    #[arg(long, value_parser = company, value_name = "CODE")]
+    pub(crate) company: Option<Company>,
+    /// A product file (TOML) instead of the built-in one
+    #[arg(long, value_name = "FILE")]
+    pub(crate) product_file: Option<Source>,
+    /// It starts on this day in UTC, instead of now
+    #[arg(long, value_parser = date, value_name = "YYYY-MM-DD")]
+    pub(crate) not_before: Option<Date>,
+    /// The vendor's name [default: the product's]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) issuer: Option<String>,
+    /// When it counts as issued, instead of now
+    #[arg(long, value_parser = instant, value_name = "TIME")]
+    pub(crate) issued_at: Option<Timestamp>,
+    #[command(flatten)]
+    pub(crate) out: Out,
+}
+
+#[derive(Debug, Args)]
+#[command(group = ArgGroup::new("term").required(true).args(["expires", "perpetual"]))]
+pub(crate) struct EnterpriseKey {
+    #[command(flatten)]
+    pub(crate) key: KeyArgs,
+    /// The company's short code: 2 to 16 of A-Z and 0-9
+    #[arg(long, value_parser = company, value_name = "CODE")]
+    pub(crate) company: Company,
+    /// Users that it is for
+    #[arg(long, value_name = "N")]
+    pub(crate) seats: NonZeroU32,
+    /// It holds through this day in UTC
+    #[arg(long, value_parser = key_expiry, value_name = "YYYYMMDD")]
+    pub(crate) expires: Option<KeyExpiry>,
+    /// It never expires
+    #[arg(long)]
+    pub(crate) perpetual: bool,
+    /// Print the short form, for invoices and phone calls: it proves nothing alone
+    #[arg(long)]
+    pub(crate) short: bool,
+    /// The product code
+    #[arg(long, value_parser = product, value_name = "CODE")]
+    pub(crate) product: Option<ProductCode>,
+    #[command(flatten)]
+    pub(crate) out: Out,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Inspect {
+    /// A license file, token, key or trust set
+    #[arg(value_name = "FILE")]
+    pub(crate) file: Source,
+}
+
+fn algorithm(text: &str) -> Result<Algorithm, &'static str> {
+    Algorithm::parse(&text.to_ascii_uppercase()).ok_or("expected RS256 or PS256")
+}
+
+fn tier(text: &str) -> Result<Tier, String> {
+    Tier::parse(&text.to_ascii_uppercase()).map_err(|error| error.to_string())
+}
+
+fn company(text: &str) -> Result<Company, String> {
+    Company::parse(text).map_err(|error| error.to_string())
+}
+
+fn product(text: &str) -> Result<ProductCode, String> {
+    ProductCode::parse(text).map_err(|error| error.to_string())
+}
+
+fn date(text: &str) -> Result<Date, String> {
+    Date::parse(text).map_err(|error| error.to_string())
+}
+
+fn instant(text: &str) -> Result<Timestamp, String> {
+    Timestamp::parse(text).map_err(|error| error.to_string())
+}
+
+fn key_expiry(text: &str) -> Result<KeyExpiry, String> {
+    KeyExpiry::parse(text).map_err(|error| error.to_string())
+}
+
+fn requirement(text: &str) -> Result<VersionReq, String> {
+    VersionReq::parse(text)
+        .map_err(|error| format!("expected a requirement such as <3.0.0: {error}"))
+}
+
+fn usage_type(text: &str) -> Result<UsageType, &'static str> {
+    UsageType::parse(text).ok_or("expected builder or runtime")
+}
+
+fn quota(text: &str) -> Result<(String, Quota), &'static str> {
+    const EXPECTED: &str = "expected NAME=N, where N is a count or -1 for unlimited";
+    let (name, number) = text.split_once('=').ok_or(EXPECTED)?;
+    let number = number.parse().ok().and_then(Quota::from_number);
+    Ok((name.to_owned(), number.ok_or(EXPECTED)?))
+}

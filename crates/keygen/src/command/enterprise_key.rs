@@ -1,0 +1,64 @@
+//! `keygen enterprise-key`.
+
+use license_core::issue::{self, Sign};
+use license_core::{Algorithm, EnterpriseTerms, KeyExpiry, Matrix};
+use license_terminal::{Audience, Destination, Failure, Overwrite, Terminal};
+use serde_json::json;
+
+use super::{not_issued, now};
+use crate::cli::EnterpriseKey;
+use crate::key_file;
+
+pub(crate) fn run(arguments: &EnterpriseKey, terminal: &Terminal) -> Result<(), Failure> {
+    let key = key_file::load(&arguments.key, terminal)?;
+    // RS256 gives the same signature each time; with PS256 the short form would match no key minted before.
+    if arguments.short && key.public().algorithm() == Algorithm::Ps256 {
+        return Err(Failure::usage(
+            "a PS256 signature differs each time, and so would its short form",
+        )
+        .hint("mint the key without --short, then `keygen inspect -` shows its short form"));
+    }
+    let terms = EnterpriseTerms {
+        product: arguments.product.unwrap_or(Matrix::built_in().product()),
+        company: arguments.company,
+        seats: arguments.seats,
+        expiry: arguments.expires.unwrap_or(KeyExpiry::Perpetual),
+    };
+    if let Some(end) = terms.expiry.ends_at().filter(|end| *end <= now()) {
+        terminal.warning("EXPIRED", &format!("the key ended at {end}"));
+    }
+    let minted = issue::enterprise_key(terms, &key).map_err(|error| not_issued(&error))?;
+    let text = if arguments.short {
+        minted.short().to_string()
+    } else {
+        minted.to_string()
+    };
+    let out = &arguments.out;
+    if !(terminal.is_json() && matches!(out.out, Destination::Stdout)) {
+        let line = format!("{text}\n");
+        out.out.write(
+            line.as_bytes(),
+            Overwrite::forced(out.force),
+            Audience::Everyone,
+        )?;
+    }
+    if terminal.is_json() {
+        return terminal.json(&json!({
+            "key": (!arguments.short).then(|| minted.to_string()),
+            "short_key": minted.short().to_string(),
+            "product": terms.product.as_str(),
+            "company": terms.company.as_str(),
+            "seats": terms.seats,
+            "expires_at": terms.expiry.ends_at().map(|end| end.to_string()),
+            "kid": key.public().id().as_str(),
+            "alg": key.public().algorithm().as_str(),
+        }));
+    }
+    if !arguments.short {
+        terminal.note(&format!(
+            "short form, for invoices and phone calls: {}",
+            minted.short()
+        ));
+    }
+    Ok(())
+}

@@ -1,0 +1,254 @@
+//! `keygen issue`.
+
+use license_core::issue::{LicenseDraft, Sign, SigningKey};
+use license_core::{
+    CheckIn, License, LicenseId, Matrix, Span, Tier, TierTerms, Timestamp, TrustSet, Unverified,
+};
+use license_terminal::{Audience, Destination, Exit, Failure, Overwrite, Terminal, escape};
+use serde_json::json;
+
+use super::{matrix, not_issued, now, random, since_epoch};
+use crate::cli::Issue;
+use crate::key_file;
+
+pub(crate) fn run(arguments: &Issue, terminal: &Terminal) -> Result<(), Failure> {
+    let matrix = matrix(arguments.product_file.as_ref())?;
+    // All that can be wrong with the order is found before the passphrase is asked for.
+    let draft = draft(arguments, &matrix)?;
+    let key = key_file::load(&arguments.key, terminal)?;
+    let token = draft.sign(&key).map_err(|error| not_issued(&error))?;
+    let minted = Minted::new(&token, &key, &matrix)?;
+    let out = &arguments.out;
+    if matches!(out.out, Destination::File(_)) || !terminal.is_json() {
+        let file = minted.file.as_bytes();
+        out.out
+            .write(file, Overwrite::forced(out.force), Audience::Everyone)?;
+    }
+    minted.tell(&out.out, terminal)
+}
+
+fn draft(arguments: &Issue, matrix: &Matrix) -> Result<LicenseDraft, Failure> {
+    let tier = matrix
+        .tier(arguments.tier)
+        .ok_or_else(|| no_such_tier(arguments.tier, matrix))?;
+    let issued_at = arguments.issued_at.unwrap_or_else(now);
+    let minted_at = since_epoch();
+    let milliseconds = u64::try_from(minted_at.as_millis()).unwrap_or(0);
+    let id = LicenseId::from_random(milliseconds, &random()?);
+    let mut draft = LicenseDraft::of_tier(matrix, tier, id, arguments.customer.clone(), issued_at);
+    // Microseconds rise with every token, as far as that can be had without a ledger, and fit 53 bits until 2255.
+    draft.serial = u64::try_from(minted_at.as_micros()).ok();
+    draft.issuer = arguments.issuer.clone().unwrap_or(draft.issuer);
+    draft.not_before = arguments.not_before.map(license_core::Date::start);
+    draft.expires_at = end(arguments, draft.not_before.unwrap_or(issued_at))?;
+    draft.check_in = check_in(arguments, tier)?;
+    draft.usage_type = arguments.usage_type;
+    draft.users = arguments.user.clone();
+    // The claim is the last second that is covered.
+    draft.maintenance_until = arguments.maintenance_until.map(|day| day.end().minus(1));
+    draft.max_version = arguments.max_version.clone();
+    draft.company = arguments.company;
+    allow(arguments, matrix, &mut draft)?;
+    Ok(draft)
+}
+
+/// What the license adds to and removes from its tier.
+fn allow(arguments: &Issue, matrix: &Matrix, draft: &mut LicenseDraft) -> Result<(), Failure> {
+    let mut apply = || {
+        arguments
+            .seats
+            .map(|seats| draft.set_seats(seats, matrix))
+            .transpose()?;
+        if let Some(devices) = arguments.devices {
+            draft.set_devices(devices, matrix);
+        }
+        arguments
+            .add_feature
+            .iter()
+            .try_for_each(|feature| draft.add_feature(feature))?;
+        arguments
+            .remove_feature
+            .iter()
+            .try_for_each(|feature| draft.remove_feature(feature))?;
+        arguments
+            .quota
+            .iter()
+            .try_for_each(|(name, quota)| draft.set_quota(name, *quota))
+    };
+    apply().map_err(|error| not_issued(&error))
+}
+
+fn no_such_tier(found: Tier, matrix: &Matrix) -> Failure {
+    let names: Vec<_> = matrix
+        .tiers()
+        .iter()
+        .map(|tier| tier.name().to_string())
+        .collect();
+    Failure::usage(format!(
+        "expected a tier of {}, found {found}",
+        matrix.product()
+    ))
+    .hint(format!(
+        "use --tier with one of {}",
+        names.join(", ").to_lowercase()
+    ))
+}
+
+fn end(arguments: &Issue, start: Timestamp) -> Result<Option<Timestamp>, Failure> {
+    let days = arguments.days.map(|days| {
+        let last = start.date().and_then(|first| first.plus_days(days.into()));
+        last.ok_or_else(|| {
+            Failure::usage(format!("{days} days from {start} end after the year 9999"))
+                .hint("use --perpetual")
+        })
+    });
+    let last_day = days.transpose()?.or(arguments.expires);
+    match last_day {
+        Some(day) if day.end() <= start => Err(Failure::usage(format!(
+            "expected an end after the start, {start}, found {}",
+            day.end()
+        ))
+        .hint("choose a later day with --expires")),
+        day => Ok(day.map(license_core::Date::end)),
+    }
+}
+
+fn check_in(arguments: &Issue, tier: &TierTerms) -> Result<Option<CheckIn>, Failure> {
+    if arguments.offline {
+        return Ok(None);
+    }
+    let every = arguments
+        .check_in
+        .or(tier.check_in().map(CheckIn::every_hours));
+    let Some(every) = every else {
+        return match arguments.grace {
+            None => Ok(None),
+            Some(_) => Err(Failure::usage(format!(
+                "--grace needs a check-in, and tier {} has none",
+                tier.name()
+            ))
+            .hint("add --check-in HOURS, or leave out --grace")),
+        };
+    };
+    let grace = arguments.grace.unwrap_or(tier.offline_grace_hours());
+    CheckIn::new(every, grace).map(Some).ok_or_else(|| {
+        Failure::usage(format!(
+            "expected a grace period of at least the {every} hours between check-ins, found {grace}"
+        ))
+        .hint(format!("use --grace {} or more", every.max(1)))
+    })
+}
+
+/// A license as verified with the key that has just signed it: what does not verify is not handed out.
+struct Minted {
+    license: License,
+    file: String,
+    token: String,
+    short_key: Option<String>,
+}
+
+impl Minted {
+    fn new(token: &str, key: &SigningKey, matrix: &Matrix) -> Result<Self, Failure> {
+        let refused = |error: String| {
+            let message = format!("the license just signed does not verify: {error}");
+            Failure::new(Exit::Machine, "SIGN", message)
+        };
+        let public = key.public().to_jwk().to_string();
+        let trust = TrustSet::parse(&public).map_err(|error| refused(error.to_string()))?;
+        let unverified = Unverified::parse(token).map_err(|error| refused(error.to_string()))?;
+        let license = unverified
+            .verify(&trust)
+            .map_err(|error| refused(error.to_string()))?;
+        let short_key = license
+            .short_enterprise_key(matrix)
+            .map(|key| key.to_string());
+        Ok(Self {
+            file: unverified.to_armor(),
+            token: token.to_owned(),
+            license,
+            short_key,
+        })
+    }
+
+    fn tell(&self, out: &Destination, terminal: &Terminal) -> Result<(), Failure> {
+        if terminal.is_json() {
+            return terminal.json(&self.to_json(out));
+        }
+        let text = self.text(out);
+        match out {
+            Destination::Stdout => terminal.note(&text),
+            Destination::File(_) => terminal.data(&text)?,
+        }
+        Ok(())
+    }
+
+    fn text(&self, out: &Destination) -> String {
+        let license = &self.license;
+        let mut lines = Vec::new();
+        if let Destination::File(_) = out {
+            lines.push(format!("wrote      {out}"));
+        }
+        lines.push(format!(
+            "license    {} for {}, {}",
+            license.tier(),
+            escape(license.customer()),
+            term(license)
+        ));
+        lines.push(format!("license id {}", license.id()));
+        lines.extend(
+            license
+                .standard_key()
+                .map(|key| format!("key        {key}")),
+        );
+        lines.extend(self.short_key.iter().map(|key| format!("short key  {key}")));
+        lines.push(format!("check-in   {}", check_in_terms(license)));
+        lines.join("\n")
+    }
+
+    fn to_json(&self, out: &Destination) -> serde_json::Value {
+        let license = &self.license;
+        let (path, token) = match out {
+            Destination::Stdout => (None, Some(&self.token)),
+            Destination::File(_) => (Some(out.to_string()), None),
+        };
+        json!({
+            "license_id": license.id().as_str(),
+            "key": license.standard_key().map(|key| key.to_string()),
+            "short_key": self.short_key,
+            "product": license.product().as_str(),
+            "tier": license.tier().as_str(),
+            "customer": license.customer(),
+            "issued_at": license.issued_at().map(|at| at.to_string()),
+            "not_before": license.not_before().map(|at| at.to_string()),
+            "expires_at": license.expires_at().map(|at| at.to_string()),
+            "check_in": license.check_in().map(|terms| json!({
+                "every_hours": terms.every_hours(),
+                "grace_hours": terms.grace_hours(),
+            })),
+            "kid": license.key_id().as_str(),
+            "path": path,
+            "token": token,
+        })
+    }
+}
+
+fn term(license: &License) -> String {
+    match (license.not_before(), license.expires_at()) {
+        (_, None) => "perpetual".to_owned(),
+        (start, Some(end)) => {
+            let span = start.map_or(0, |start| end.seconds_since(start));
+            format!("until {end} ({})", Span(span))
+        }
+    }
+}
+
+fn check_in_terms(license: &License) -> String {
+    match license.check_in() {
+        None => "never: it works offline for its whole term".to_owned(),
+        Some(terms) => format!(
+            "every {} hours; without, it holds for {} hours after the last",
+            terms.every_hours(),
+            terms.grace_hours()
+        ),
+    }
+}

@@ -1,0 +1,84 @@
+//! One module a command.
+
+mod enterprise_key;
+mod inspect;
+mod issue;
+mod new_key;
+mod public;
+mod trust;
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use clap::CommandFactory;
+use license_core::issue::IssueError;
+use license_core::{MAX_FILE_BYTES, Matrix, Timestamp, TrustError};
+use license_terminal::{Exit, Failure, Overwrite, Source, Terminal, program};
+
+use crate::cli::{Cli, Command};
+
+pub(crate) fn run(command: Command, terminal: &Terminal) -> Result<(), Failure> {
+    match command {
+        Command::NewKey(arguments) => new_key::run(&arguments, terminal),
+        Command::Public(arguments) => public::run(&arguments, terminal),
+        Command::Trust(arguments) => trust::run(&arguments, terminal),
+        Command::Issue(arguments) => issue::run(&arguments, terminal),
+        Command::EnterpriseKey(arguments) => enterprise_key::run(&arguments, terminal),
+        Command::Inspect(arguments) => inspect::run(&arguments, terminal),
+        Command::Completions { shell } => program::completions(Cli::command(), shell),
+        Command::Man { out, force } => {
+            program::man(Cli::command(), out.as_deref(), Overwrite::forced(force))
+        }
+    }
+}
+
+/// The one place that reads the clock; a clock before 1970 counts as 1970.
+fn since_epoch() -> Duration {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default()
+}
+
+fn now() -> Timestamp {
+    Timestamp::from_unix_seconds(since_epoch().as_secs()).unwrap_or(Timestamp::MAX)
+}
+
+/// The one place that draws random bytes.
+fn random<const N: usize>() -> Result<[u8; N], Failure> {
+    let mut bytes = [0; N];
+    aws_lc_rs::rand::fill(&mut bytes)
+        .map_err(|_| Failure::new(Exit::Machine, "RANDOM", "the system gives no random bytes"))?;
+    Ok(bytes)
+}
+
+fn matrix(file: Option<&Source>) -> Result<Matrix, Failure> {
+    let Some(file) = file else {
+        return Ok(Matrix::built_in().clone());
+    };
+    Matrix::parse(&file.read_text(MAX_FILE_BYTES)?).map_err(|error| {
+        Failure::malformed(format!("{file}: {error}")).hint("correct the product file")
+    })
+}
+
+fn not_issued(error: &IssueError) -> Failure {
+    match error {
+        IssueError::Sign | IssueError::Json => {
+            Failure::new(Exit::Machine, "SIGN", error.to_string())
+        }
+        error => Failure::usage(error.to_string()).hint("see `keygen issue --help`"),
+    }
+}
+
+fn not_trusted(source: &Source, error: &TrustError) -> Failure {
+    let mut message = format!("{source}: {error}");
+    if let Some(cause) = std::error::Error::source(error) {
+        message = format!("{message}: {cause}");
+    }
+    Failure::malformed(message).hint(match error {
+        TrustError::PrivateKey => "`keygen public --key FILE` gives the public half",
+        TrustError::Jwk { member: "alg", .. } => "a JWK here must say \"alg\": RS256 or PS256",
+        TrustError::TwoAlgorithms { .. } => {
+            "give the key once, with the algorithm that it signs with"
+        }
+        _ => "give PEM or JWK files made by `keygen public`",
+    })
+}

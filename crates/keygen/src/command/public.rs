@@ -1,0 +1,49 @@
+//! `keygen public`.
+
+use license_core::issue::Sign;
+use license_terminal::{Audience, Destination, Failure, Overwrite, Terminal};
+use serde_json::json;
+
+use crate::cli::{Public, PublicFormat};
+use crate::key_file;
+
+pub(crate) fn run(arguments: &Public, terminal: &Terminal) -> Result<(), Failure> {
+    let key = key_file::load(&arguments.key, terminal)?;
+    let public = key.public();
+    let pem = || {
+        public
+            .to_pem()
+            .map_err(|error| Failure::malformed(error.to_string()))
+    };
+    let text = match arguments.format {
+        PublicFormat::Pem => pem()?,
+        PublicFormat::Jwk => format!("{:#}\n", public.to_jwk()),
+    };
+    let out = &arguments.out;
+    // With --json the key itself is in the object, unless a file takes it.
+    if !(terminal.is_json() && matches!(out.out, Destination::Stdout)) {
+        out.out.write(
+            text.as_bytes(),
+            Overwrite::forced(out.force),
+            Audience::Everyone,
+        )?;
+    }
+    if terminal.is_json() {
+        return terminal.json(&json!({
+            "kid": public.id().as_str(),
+            "alg": public.algorithm().as_str(),
+            "bits": public.bits(),
+            "jwk": public.to_jwk(),
+            "pem": pem()?,
+        }));
+    }
+    if matches!(out.out, Destination::File(_)) {
+        terminal.note(&format!(
+            "wrote {}: key {}, {}",
+            out.out,
+            public.id(),
+            public.algorithm()
+        ));
+    }
+    Ok(())
+}

@@ -1,0 +1,158 @@
+//! The command line of `license`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use license_core::{Timestamp, UsageType, Version};
+use license_terminal::{OutputOptions, Shell, Source};
+
+/// Verifies and installs licenses offline, and says what they allow and why
+#[derive(Debug, Parser)]
+#[command(name = "license", version, after_help = AFTER_HELP)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+    /// A product file (TOML) instead of the built-in one
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Product")]
+    pub(crate) product_file: Option<Source>,
+    #[command(flatten)]
+    pub(crate) output: OutputOptions,
+}
+
+const AFTER_HELP: &str = "\
+First steps, with the files that the vendor sent:
+  license verify --trust trust.jwks acme.lic
+  license install --trust trust.jwks acme.lic
+  license status
+  license check cloud_sync
+
+Exit codes: 0 licensed (or in grace, with a warning), 1 denied, 2 usage, 3 could not be judged, 4 the machine failed.";
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Verify a license file, token or key, and decide whether it holds
+    Verify(Verify),
+    /// Show what a license file, token or key says, without verifying it
+    Inspect {
+        /// A file, a key or token itself, or - for standard input
+        #[arg(value_name = "FILE|KEY|-")]
+        license: String,
+    },
+    /// Verify a license and keep it for this user
+    Install(Install),
+    /// Tell whether the installed license holds
+    Status(Status),
+    /// Show the tiers with their features, what is granted here, and why not
+    Features(Ask),
+    /// Tell whether a feature may be used: exit code 0 or 1
+    Check {
+        /// The feature
+        feature: String,
+        #[command(flatten)]
+        ask: Ask,
+    },
+    /// Show every rule in order, with expected, actual and outcome
+    Explain(Ask),
+    /// Print the completions for a shell
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+    /// Print the man page, or write all of them into a directory
+    Man {
+        /// Write the pages of all commands into this directory
+        #[arg(long, value_name = "DIR")]
+        out: Option<PathBuf>,
+        /// Replace files that exist
+        #[arg(long)]
+        force: bool,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Verify {
+    /// A file, a key or token itself, or - for standard input
+    #[arg(value_name = "FILE|KEY|-")]
+    pub(crate) license: String,
+    /// Check that the key given names the license in this file
+    #[arg(long = "license", value_name = "FILE")]
+    pub(crate) companion: Option<Source>,
+    #[command(flatten)]
+    pub(crate) trust: Trust,
+    #[command(flatten)]
+    pub(crate) context: ContextArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Install {
+    /// A file, a key or token itself, or - for standard input
+    #[arg(value_name = "FILE|KEY|-")]
+    pub(crate) license: String,
+    #[command(flatten)]
+    pub(crate) trust: Trust,
+    /// Replace a license that holds by one that does not
+    #[arg(long)]
+    pub(crate) force: bool,
+    #[command(flatten)]
+    pub(crate) context: ContextArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Status {
+    #[command(flatten)]
+    pub(crate) context: ContextArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Ask {
+    /// Ask about this license instead of the installed one
+    #[arg(long, value_name = "FILE|KEY|-")]
+    pub(crate) license: Option<String>,
+    #[command(flatten)]
+    pub(crate) trust: Trust,
+    #[command(flatten)]
+    pub(crate) context: ContextArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Trust {
+    /// The vendor's public keys: PEM, JWK or JWK Set; may be repeated [default: those installed]
+    #[arg(long = "trust", value_name = "FILE")]
+    pub(crate) files: Vec<Source>,
+}
+
+/// What the decision depends on besides the license.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Context")]
+pub(crate) struct ContextArgs {
+    /// Decide at this instant or date instead of now
+    #[arg(long, value_parser = instant, value_name = "TIME")]
+    pub(crate) at: Option<Timestamp>,
+    /// The user
+    #[arg(long, value_name = "USER")]
+    pub(crate) user: Option<String>,
+    /// The application's version
+    #[arg(long, value_parser = version, value_name = "VERSION")]
+    pub(crate) app_version: Option<Version>,
+    /// When the application was built
+    #[arg(long, value_parser = instant, value_name = "DATE")]
+    pub(crate) build_date: Option<Timestamp>,
+    /// What the application is used for: builder or runtime [default: builder]
+    #[arg(long, value_parser = usage_type, value_name = "TYPE")]
+    pub(crate) usage_type: Option<UsageType>,
+    /// Treat a grace period as a denial
+    #[arg(long)]
+    pub(crate) strict: bool,
+}
+
+fn instant(text: &str) -> Result<Timestamp, String> {
+    Timestamp::parse(text).map_err(|error| error.to_string())
+}
+
+fn version(text: &str) -> Result<Version, String> {
+    Version::parse(text).map_err(|error| format!("expected a version such as 2.4.0: {error}"))
+}
+
+fn usage_type(text: &str) -> Result<UsageType, &'static str> {
+    UsageType::parse(text).ok_or("expected builder or runtime")
+}

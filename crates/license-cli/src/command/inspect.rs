@@ -1,0 +1,20 @@
+//! `license inspect`.
+
+use license_core::inspect;
+use license_terminal::{Exit, Failure, Terminal, outline};
+
+use crate::failure;
+use crate::subject::Given;
+
+const UNVERIFIED: &str = "UNVERIFIED: anybody can have written this; `license verify` tells";
+
+pub(crate) fn run(license: &str, terminal: &Terminal) -> Result<Exit, Failure> {
+    let given = Given::read(license)?;
+    let shown = inspect(&given.text).map_err(|error| failure::not_shown(&given.name, &error))?;
+    if terminal.is_json() {
+        terminal.json(&shown)?;
+    } else {
+        terminal.data(&format!("{UNVERIFIED}\n{}", outline(&shown)))?;
+    }
+    Ok(Exit::Licensed)
+}

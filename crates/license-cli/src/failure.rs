@@ -1,0 +1,109 @@
+//! What a refusal of the libraries is on the command line: one line, a hint, an exit code.
+
+use std::error::Error;
+
+use license_client::{HomeError, InstallationError, StoreError};
+use license_core::{
+    BundleError, Code, InspectError, KeyError, MatrixError, TrustError, VerifyError,
+};
+use license_terminal::{Exit, Failure, Source};
+
+pub(crate) fn not_judged(what: &str, error: &BundleError) -> Failure {
+    let code = error.code();
+    Failure::new(Exit::Unjudged, code.as_str(), format!("{what}: {error}")).hint(hint(error))
+}
+
+fn hint(error: &BundleError) -> &'static str {
+    match error {
+        BundleError::NeedsLicenseFile { .. } => {
+            "verify its license file, or add --license FILE to check that the key names that license"
+        }
+        BundleError::OtherLicense { .. } => "use the license file that came with this key",
+        BundleError::NoLicense => "use the license file that the vendor sent",
+        BundleError::Key(KeyError::Checksum { .. }) => {
+            "compare the key with the original: a character is wrong, or two are swapped"
+        }
+        BundleError::Key(_) => "copy the whole key again; enterprise keys are case-sensitive",
+        BundleError::Verify(error) => verify_hint(error),
+        _ => {
+            "copy the whole file again, from -----BEGIN to END-----, or ask the vendor to send it anew"
+        }
+    }
+}
+
+fn verify_hint(error: &VerifyError) -> &'static str {
+    match error.code() {
+        Code::UntrustedKey => {
+            "give the vendor's public keys with --trust FILE; ask the vendor if they are new"
+        }
+        Code::BadSignature => {
+            "it was changed after it was signed, or another key signed it: ask the vendor to send it anew"
+        }
+        Code::UnsupportedVersion | Code::UnsupportedClaim => "use a newer version of this program",
+        _ => "ask the vendor for a corrected license",
+    }
+}
+
+pub(crate) fn not_shown(what: &str, error: &InspectError) -> Failure {
+    match error {
+        InspectError::Trust(error) => not_trusted(what, error),
+        InspectError::Artefact(error) => not_judged(what, error),
+        other => Failure::malformed(format!("{what}: {other}")),
+    }
+}
+
+pub(crate) fn not_trusted(what: &str, error: &TrustError) -> Failure {
+    let message = with_causes(what, error);
+    Failure::malformed(message).hint(match error {
+        TrustError::PrivateKey => "tell the vendor: a private key must never leave them",
+        _ => "use the trust set that the vendor sent: PEM, JWK or JWK Set",
+    })
+}
+
+pub(crate) fn no_trust_set() -> Failure {
+    let message = "expected the vendor's public keys, found none given or installed";
+    Failure::new(Exit::Unjudged, Code::UntrustedKey.as_str(), message)
+        .hint("give them with --trust FILE")
+}
+
+pub(crate) fn no_product(source: &Source, error: &MatrixError) -> Failure {
+    Failure::malformed(format!("{source}: {error}")).hint("correct the product file")
+}
+
+pub(crate) fn no_home(error: &HomeError) -> Failure {
+    Failure::new(Exit::Machine, "IO", error.to_string())
+        .hint("set the variable to an absolute path where licenses may be kept")
+}
+
+pub(crate) fn not_installed(error: &InstallationError) -> Failure {
+    match error {
+        InstallationError::Store(error) => not_stored(error),
+        InstallationError::License { path, source } => {
+            let path = path.to_string_lossy();
+            let failure = not_judged(&format!("installed license {path}"), source);
+            failure.hint("install the license again: `license install FILE`")
+        }
+        InstallationError::Trust { path, source } => not_trusted(&path.to_string_lossy(), source)
+            .hint("install the license again with --trust FILE"),
+        other => Failure::malformed(other.to_string())
+            .hint("install the license again: `license install FILE`"),
+    }
+}
+
+fn not_stored(error: &StoreError) -> Failure {
+    let path = error.path().to_string_lossy();
+    let message = with_causes("state directory", error);
+    Failure::new(Exit::Machine, "IO", message).hint(format!(
+        "check the permissions of {path} and the space left on its disk"
+    ))
+}
+
+fn with_causes(what: &str, error: &dyn Error) -> String {
+    let mut message = format!("{what}: {error}");
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        message = format!("{message}: {error}");
+        cause = error.source();
+    }
+    message
+}

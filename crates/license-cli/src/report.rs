@@ -1,0 +1,167 @@
+//! A decision as text, as JSON and as an exit code.
+
+use license_core::{Decision, License, Outcome, Quota, Span, Tier, Timestamp};
+use license_terminal::{Exit, Failure, Terminal, escape};
+use serde_json::{Map, Value, json};
+
+/// Prints a decision and says how the program ends.
+pub(crate) fn decision(
+    decision: &Decision,
+    strict: bool,
+    terminal: &Terminal,
+) -> Result<Exit, Failure> {
+    if terminal.is_json() {
+        terminal.json(&Value::Object(to_json(decision)))?;
+    } else {
+        terminal.data(&to_text(decision))?;
+        warnings(decision, terminal);
+    }
+    Ok(exit(decision, strict))
+}
+
+pub(crate) fn exit(decision: &Decision, strict: bool) -> Exit {
+    match decision.outcome() {
+        Outcome::Licensed => Exit::Licensed,
+        Outcome::Grace if !strict => Exit::Licensed,
+        _ => Exit::Denied,
+    }
+}
+
+/// What is worth knowing beside the answer, on standard error.
+pub(crate) fn warnings(decision: &Decision, terminal: &Terminal) {
+    if decision.outcome() == Outcome::Grace {
+        terminal.warning(decision.code().as_str(), &grace(decision));
+    }
+    for warning in decision.warnings() {
+        terminal.warning(warning.code.as_str(), &warning.message);
+    }
+}
+
+fn grace(decision: &Decision) -> String {
+    use license_core::Evidence;
+    let until = match decision.evidence() {
+        Evidence::Expiry {
+            grace_until: Some(until),
+            ..
+        } => Some((*until, "the license has expired")),
+        Evidence::CheckIn { grace_until, .. } => Some((*grace_until, "a check-in is due")),
+        _ => None,
+    };
+    let Some((until, why)) = until else {
+        return "in grace".to_owned();
+    };
+    let left = Span(until.seconds_since(decision.evaluated_at()));
+    format!("{why}; it holds for {left} more, until {until}")
+}
+
+/// The documented members of a decision.
+pub(crate) fn to_json(decision: &Decision) -> Map<String, Value> {
+    let license = decision.license();
+    let entitlements = decision.entitlements();
+    let number = |(name, quota): (&str, Quota)| (name.to_owned(), Value::from(quota.to_number()));
+    let instant = |at: Option<Timestamp>| at.map(|at| at.to_string());
+    let warning = |warning: &license_core::Warning| json!({ "code": warning.code.as_str(), "message": warning.message });
+    let members = json!({
+        "decision": decision.outcome().as_str(),
+        "code": decision.code().as_str(),
+        "tier": license.map(|license| license.tier().to_string()),
+        "effective_tier": entitlements.tier().as_str(),
+        "features": entitlements.features().collect::<Vec<_>>(),
+        "quotas": entitlements.quotas().map(number).collect::<Map<_, _>>(),
+        "license_id": license.map(|license| license.id().as_str()),
+        "customer": license.map(License::customer),
+        "product": license.map(|license| license.product().to_string()),
+        "issued_at": instant(license.and_then(License::issued_at)),
+        "expires_at": instant(license.and_then(License::expires_at)),
+        "evaluated_at": decision.evaluated_at().to_string(),
+        "warnings": decision.warnings().iter().map(warning).collect::<Vec<_>>(),
+        "evidence": evidence(decision),
+    });
+    match members {
+        Value::Object(members) => members,
+        _ => Map::new(),
+    }
+}
+
+fn evidence(decision: &Decision) -> Value {
+    let mut evidence = decision.evidence().to_json();
+    if let (Some(members), Some(rule)) = (evidence.as_object_mut(), decision.rule()) {
+        members.insert("rule".to_owned(), rule.as_str().into());
+    }
+    evidence
+}
+
+fn to_text(decision: &Decision) -> String {
+    let Some(license) = decision.license() else {
+        return format!(
+            "denied: NO_LICENSE\nno license is installed; tier {} is in effect",
+            decision.entitlements().tier()
+        );
+    };
+    let mut lines = vec![format!("{}: {}", decision.outcome(), decision.code())];
+    let customer = escape(license.customer());
+    lines.push(format!(
+        "{} license of {} for {customer}",
+        license.tier(),
+        license.product()
+    ));
+    lines.push(format!("  license id  {}", license.id()));
+    if let Some(key) = license.standard_key() {
+        lines.push(format!("  key         {key}"));
+    }
+    lines.push(format!("  issued      {}", or_unknown(license.issued_at())));
+    lines.push(format!(
+        "  expires     {}",
+        end(license, decision.evaluated_at())
+    ));
+    lines.push(format!(
+        "  tier now    {}",
+        effective(license.tier(), decision)
+    ));
+    lines.push(format!("  check-in    {}", check_in(license)));
+    if decision.outcome() != Outcome::Licensed {
+        lines.push(format!(
+            "  expected    {}",
+            escape(&decision.evidence().expected())
+        ));
+        lines.push(format!(
+            "  actual      {}",
+            escape(&decision.evidence().actual())
+        ));
+    }
+    lines.join("\n")
+}
+
+fn or_unknown(at: Option<Timestamp>) -> String {
+    at.map_or_else(
+        || "an enterprise key does not say".to_owned(),
+        |at| at.to_string(),
+    )
+}
+
+fn end(license: &License, now: Timestamp) -> String {
+    match license.expires_at() {
+        None => "never: perpetual".to_owned(),
+        Some(end) if now < end => format!("{end} ({} left)", Span(end.seconds_since(now))),
+        Some(end) => format!("{end} ({} ago)", Span(now.seconds_since(end))),
+    }
+}
+
+fn effective(bought: Tier, decision: &Decision) -> String {
+    let tier = decision.entitlements().tier();
+    match decision.outcome() {
+        Outcome::Denied if tier != bought => format!("{tier}, since the license does not hold"),
+        _ => tier.to_string(),
+    }
+}
+
+fn check_in(license: &License) -> String {
+    match license.check_in() {
+        None => "never".to_owned(),
+        Some(terms) => format!(
+            "every {} hours; without, it holds for {} hours after the last",
+            terms.every_hours(),
+            terms.grace_hours()
+        ),
+    }
+}

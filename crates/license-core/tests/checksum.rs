@@ -1,0 +1,163 @@
+//! The checksum of standard keys catches every single wrong character and every swap of two neighbours.
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
+use license_core::{KeyError, LicenseId, LicenseKey, ProductCode, StandardKey, Tier, Timestamp};
+
+/// CRC-16 by its definition: the remainder of a long division of the text's bits, with its first 16 inverted
+/// and 16 zeros behind it. Shares no code with the one under test.
+fn reference(text: &str) -> u16 {
+    let inverted = text
+        .bytes()
+        .enumerate()
+        .map(|(at, byte)| if at < 2 { !byte } else { byte });
+    remainder(inverted) ^ 0xF027
+}
+
+/// The remainder of a polynomial, times x^16, on division by x^16 + x^12 + x^5 + 1.
+fn remainder(bytes: impl Iterator<Item = u8>) -> u16 {
+    let bits = bytes
+        .chain([0, 0])
+        .flat_map(|byte| (0..8).rev().map(move |bit| byte >> bit & 1));
+    let divide = |rest: u32, bit: u8| {
+        let rest = rest << 1 | u32::from(bit);
+        if rest & 0x1_0000 == 0 {
+            rest
+        } else {
+            rest ^ 0x1_1021
+        }
+    };
+    bits.fold(0, divide).try_into().unwrap()
+}
+
+fn keys() -> Vec<String> {
+    let names = [
+        ("CODITECT", "FREE", "alice"),
+        ("CODITECT", "PRO", "bob"),
+        ("CODITECT", "TEAM", "carol"),
+        ("CODITECT", "ENT", "dan"),
+        ("AB", "XY", "shortest"),
+        ("A2345678901234Z6", "LONGESTTIERNAME1", "longest"),
+    ];
+    let minted = names
+        .iter()
+        .zip(0..)
+        .map(|((product, tier, customer), number)| {
+            let product = ProductCode::parse(product).unwrap();
+            let id = LicenseId::from_random(1_798_761_600_000 + number, &[7; 10]);
+            let end = Timestamp::from_unix_seconds(1_830_297_600);
+            StandardKey::of_license(product, Tier::parse(tier).unwrap(), &id, customer, end)
+                .to_string()
+        });
+    minted
+        .chain(["CODITECT-PRO-A7F3E9D2C4B1-8F2A".to_owned()])
+        .collect()
+}
+
+fn split(key: &str) -> (&str, &str) {
+    key.rsplit_once('-').unwrap()
+}
+
+fn with_letter(text: &str, at: usize, letter: char) -> String {
+    format!("{}{letter}{}", &text[..at], &text[at + 1..])
+}
+
+fn with_swap(text: &str, at: usize) -> String {
+    let (first, second) = (&text[at..=at], &text[at + 1..at + 2]);
+    format!("{}{second}{first}{}", &text[..at], &text[at + 2..])
+}
+
+#[test]
+fn printed_keys_carry_the_checksum_of_the_specification() {
+    assert_eq!(
+        reference("123456789") ^ 0xF027,
+        0x29B1,
+        "the catalogue's check value"
+    );
+    for key in keys() {
+        let (text, checksum) = split(&key);
+        assert_eq!(format!("{:04X}", reference(text)), checksum, "{key}");
+    }
+}
+
+#[test]
+fn a_single_wrong_character_gives_another_checksum() {
+    for key in keys() {
+        let (text, checksum) = split(&key);
+        for at in 0..text.len() {
+            for letter in (' '..='~').filter(|&letter| !text[at..].starts_with(letter)) {
+                let wrong = with_letter(text, at, letter);
+                assert_ne!(reference(&wrong), reference(text), "{wrong}");
+                assert_refused(&wrong, checksum, text);
+            }
+        }
+    }
+}
+
+#[test]
+fn two_swapped_neighbours_give_another_checksum() {
+    for key in keys() {
+        let (text, checksum) = split(&key);
+        for at in (0..text.len() - 1).filter(|&at| text.as_bytes()[at] != text.as_bytes()[at + 1]) {
+            let wrong = with_swap(text, at);
+            assert_ne!(reference(&wrong), reference(text), "{wrong}");
+            assert_refused(&wrong, checksum, text);
+        }
+    }
+}
+
+/// Asserts that the text with the right one's checksum is no key, and that the checksum in the error is the
+/// wrong text's own, as readers see it: without blanks around it and in upper case. Lower case is no error.
+fn assert_refused(wrong: &str, checksum: &str, right: &str) {
+    if wrong.eq_ignore_ascii_case(right) {
+        return;
+    }
+    match LicenseKey::parse(&format!("{wrong}-{checksum}")) {
+        Err(KeyError::Checksum { expected, found }) => {
+            assert_eq!(
+                expected,
+                reference(&wrong.trim().to_ascii_uppercase()),
+                "{wrong}"
+            );
+            assert_eq!(format!("{found:04X}"), checksum);
+        }
+        Err(_) => {}
+        Ok(key) => panic!("{key:?} was read from a key with an error in it: {wrong}"),
+    }
+}
+
+/// The checksum is linear: that two texts of one length have different checksums depends only on where and
+/// how they differ. So this covers every key there is, not only a few.
+#[test]
+fn no_key_of_any_length_has_an_error_that_goes_unseen() {
+    const LONGEST: usize = "A2345678901234Z6-LONGESTTIERNAME1-A7F3E9D2C4B1".len();
+    for behind in 0..LONGEST {
+        let zeros = || std::iter::repeat_n(0, behind);
+        for difference in 1..=u8::MAX {
+            // One character that is another.
+            assert_ne!(remainder([difference].into_iter().chain(zeros())), 0);
+            // Two neighbours that are swapped differ from what they were by the same bits.
+            assert_ne!(
+                remainder([difference, difference].into_iter().chain(zeros())),
+                0
+            );
+        }
+    }
+}
+
+#[test]
+fn no_other_key_is_one_character_away() {
+    for key in keys() {
+        let right = LicenseKey::parse(&key).unwrap();
+        for at in 0..key.len() {
+            for letter in ' '..='~' {
+                match LicenseKey::parse(&with_letter(&key, at, letter)) {
+                    Ok(other) => assert_eq!(other, right),
+                    Err(error) => assert!(
+                        matches!(error.code().as_str(), "CHECKSUM_MISMATCH" | "MALFORMED"),
+                        "{error}"
+                    ),
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,337 @@
+//! Every small change to a token or a key: none may give a license, or name another one.
+//!
+//! What readers undo by contract is excepted, and of the changes tried here that is exactly two:
+//!
+//! - A Unicode dash in place of `-`, in anything. Editors make them.
+//! - A lower-case letter in place of the same letter in upper case, in standard keys. People type them.
+//!
+//! Nothing else can be: line breaks inside a text and blanks around it are dropped too, but what stood in
+//! their place is then missing; every other character is refused or counts as itself; and base64url is read in
+//! one spelling only, so that other characters are other bytes.
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
+mod support;
+
+use std::num::{NonZeroU32, NonZeroUsize};
+use std::sync::LazyLock;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use license_core::issue::{SigningKey, enterprise_key};
+use license_core::{
+    Backend, Code, Company, Date, EnterpriseKey, EnterpriseTerms, KeyExpiry, License, LicenseKey,
+    Matrix, TrustSet, Unverified,
+};
+use support::{SPARE, VENDOR, id, issued, timeless, trust};
+
+const EN_DASH: char = '\u{2013}';
+
+/// Every dash that readers take for `-`.
+const DASHES: [char; 11] = [
+    '\u{2010}', '\u{2011}', '\u{2012}', EN_DASH, '\u{2014}', '\u{2015}', '\u{2043}', '\u{2212}',
+    '\u{fe58}', '\u{fe63}', '\u{ff0d}',
+];
+
+/// What may stand where another character stood.
+fn letters() -> impl Iterator<Item = char> {
+    (' '..='~').chain(['\n', '\t', '\0', 'é', EN_DASH])
+}
+
+fn with_letter(text: &str, at: usize, letter: char) -> String {
+    format!("{}{letter}{}", &text[..at], &text[at + 1..])
+}
+
+/// Calls the check for every position, on all processors.
+fn at_every_position(text: &str, check: impl Fn(usize) + Sync) {
+    let threads = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    std::thread::scope(|scope| {
+        for first in 0..threads {
+            let check = &check;
+            scope.spawn(move || (first..text.len()).step_by(threads).for_each(check));
+        }
+    });
+}
+
+/// Asserts of each character, replaced by each other one, that only a dash for a hyphen is let pass.
+fn assert_single_changes_are_seen(text: &str, passes: impl Fn(&str) -> bool + Sync) {
+    assert!(passes(text));
+    assert!(text.is_ascii() && text.contains('-'));
+    at_every_position(text, |at| {
+        let original = text[at..].chars().next().unwrap();
+        for letter in letters().filter(|&letter| letter != original) {
+            let changed = with_letter(text, at, letter);
+            let is_undone = original == '-' && letter == EN_DASH;
+            assert_eq!(passes(&changed), is_undone, "{letter:?} at {at}");
+        }
+        for dash in DASHES {
+            assert_eq!(
+                passes(&with_letter(text, at, dash)),
+                original == '-',
+                "{dash:?} at {at}"
+            );
+        }
+    });
+}
+
+/// Asserts the same of each character left out, doubled, or swapped with the next, and of each piece that
+/// begins or ends the text.
+fn assert_slips_are_seen(text: &str, passes: impl Fn(&str) -> bool + Sync) {
+    at_every_position(text, |at| {
+        for slip in slips(text, at) {
+            assert!(!passes(&slip), "at {at}: {slip}");
+        }
+    });
+}
+
+fn slips(text: &str, at: usize) -> Vec<String> {
+    let (before, letter, after) = (&text[..at], &text[at..=at], &text[at + 1..]);
+    let mut slips = vec![
+        format!("{before}{after}"),
+        format!("{before}{letter}{letter}{after}"),
+        before.to_owned(),
+        after.to_owned(),
+    ];
+    match after.get(..1) {
+        Some(next) if next != letter => {
+            slips.push(format!("{before}{next}{letter}{}", &after[1..]))
+        }
+        _ => {}
+    }
+    slips
+}
+
+/// A short token, since everything is tried at each of its characters; with a hyphen in it.
+fn token(key: &SigningKey) -> String {
+    (1..)
+        .map(|number| timeless("FREE", id(number)).sign(key).unwrap())
+        .find(|token| token.contains('-'))
+        .unwrap()
+}
+
+static TOKEN: LazyLock<String> = LazyLock::new(|| token(&VENDOR));
+
+fn gives_a_license(token: &str, trust: &TrustSet) -> bool {
+    Unverified::parse(token).is_ok_and(|token| token.verify(trust).is_ok())
+}
+
+fn trusted_by(backend: Backend) -> TrustSet {
+    trust(&[&VENDOR, &SPARE]).with_backend(backend).unwrap()
+}
+
+#[test]
+fn a_token_with_another_character_gives_no_license() {
+    let trust = trusted_by(Backend::AwsLcRs);
+    assert_single_changes_are_seen(&TOKEN, |text| gives_a_license(text, &trust));
+}
+
+/// All libraries, one other character at each position: the next of the alphabet.
+#[test]
+fn libraries_agree_that_a_changed_token_gives_no_license() {
+    const ALPHABET: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_A";
+    for &backend in Backend::AVAILABLE {
+        let trust = trusted_by(backend);
+        at_every_position(&TOKEN, |at| {
+            let next = ALPHABET
+                .find(&TOKEN[at..=at])
+                .and_then(|place| ALPHABET[place + 1..].chars().next());
+            let changed = with_letter(&TOKEN, at, next.unwrap_or('A'));
+            assert!(!gives_a_license(&changed, &trust), "{backend:?} at {at}");
+        });
+    }
+}
+
+#[test]
+fn a_token_with_a_slip_in_it_gives_no_license() {
+    let trust = trusted_by(Backend::AwsLcRs);
+    assert_slips_are_seen(&TOKEN, |text| gives_a_license(text, &trust));
+}
+
+fn segments(token: &str) -> [&str; 3] {
+    token.split('.').collect::<Vec<_>>().try_into().unwrap()
+}
+
+fn with_bit_flipped(bytes: &[u8], bit: usize) -> Vec<u8> {
+    let mut bytes = bytes.to_vec();
+    bytes[bit / 8] ^= 1 << (bit % 8);
+    bytes
+}
+
+/// Every bit of a decoded segment: it is flipped, encoded again, and put back.
+fn assert_no_flipped_bit_verifies(token: &str, segment: usize, trust: &TrustSet) {
+    let segments = segments(token);
+    let bytes = URL_SAFE_NO_PAD.decode(segments[segment]).unwrap();
+    for bit in 0..bytes.len() * 8 {
+        let mut changed = segments.map(str::to_owned);
+        changed[segment] = URL_SAFE_NO_PAD.encode(with_bit_flipped(&bytes, bit));
+        assert!(
+            !gives_a_license(&changed.join("."), trust),
+            "segment {segment}, bit {bit}"
+        );
+    }
+}
+
+#[test]
+fn no_flipped_bit_of_the_signature_verifies() {
+    for &backend in Backend::AVAILABLE {
+        let trust = trusted_by(backend);
+        for token in [&TOKEN, &token(&SPARE)] {
+            assert!(gives_a_license(token, &trust));
+            assert_no_flipped_bit_verifies(token, 2, &trust);
+        }
+    }
+}
+
+#[test]
+fn no_flipped_bit_of_header_or_claims_verifies() {
+    for &backend in Backend::AVAILABLE {
+        let trust = trusted_by(backend);
+        assert_no_flipped_bit_verifies(&TOKEN, 0, &trust);
+        assert_no_flipped_bit_verifies(&TOKEN, 1, &trust);
+    }
+}
+
+/// The bits of the text itself. With one flipped it may be no text at all, and then nothing reads it.
+#[test]
+fn no_flipped_bit_of_the_signed_text_verifies() {
+    let trust = trusted_by(Backend::AwsLcRs);
+    let signed = TOKEN.rfind('.').unwrap();
+    let verified = (0..signed * 8).filter(|&bit| {
+        String::from_utf8(with_bit_flipped(TOKEN.as_bytes(), bit))
+            .is_ok_and(|text| gives_a_license(&text, &trust))
+    });
+    assert_eq!(verified.count(), 0);
+}
+
+/// With a hyphen in its signature too.
+static ENTERPRISE: LazyLock<EnterpriseKey> = LazyLock::new(|| {
+    let mint = |seats| {
+        let terms = EnterpriseTerms {
+            product: Matrix::built_in().product(),
+            company: Company::parse("ACME").unwrap(),
+            seats: NonZeroU32::new(seats).unwrap(),
+            expiry: KeyExpiry::LastDay(Date::parse("20271231").unwrap()),
+        };
+        enterprise_key(terms, &*VENDOR).unwrap()
+    };
+    (100..)
+        .map(mint)
+        .find(|key| key.to_string().matches('-').count() > 5)
+        .unwrap()
+});
+
+fn enterprise_license(text: &str, trust: &TrustSet) -> Option<License> {
+    match LicenseKey::parse(text) {
+        Ok(LicenseKey::Enterprise(key)) => key.verify(trust, Matrix::built_in()).ok(),
+        _ => None,
+    }
+}
+
+#[test]
+fn a_full_enterprise_key_with_another_character_gives_no_license() {
+    let trust = trusted_by(Backend::AwsLcRs);
+    let key = ENTERPRISE.to_string();
+    assert_single_changes_are_seen(&key, |text| enterprise_license(text, &trust).is_some());
+}
+
+#[test]
+fn a_full_enterprise_key_with_a_slip_in_it_gives_no_license() {
+    let trust = trusted_by(Backend::AwsLcRs);
+    let key = ENTERPRISE.to_string();
+    assert_slips_are_seen(&key, |text| enterprise_license(text, &trust).is_some());
+}
+
+#[test]
+fn a_full_enterprise_key_with_a_flipped_bit_gives_no_license() {
+    for &backend in Backend::AVAILABLE {
+        let trust = trusted_by(backend);
+        let signature = ENTERPRISE.signature();
+        for bit in 0..signature.len() * 8 {
+            let changed = URL_SAFE_NO_PAD.encode(with_bit_flipped(signature, bit));
+            let key = format!("{}-{changed}", ENTERPRISE.signed_text());
+            assert!(
+                enterprise_license(&key, &trust).is_none(),
+                "{backend:?} bit {bit}"
+            );
+        }
+    }
+}
+
+/// Whether the text is a key that names the license.
+fn names(text: &str, license: &License) -> bool {
+    LicenseKey::parse(text).is_ok_and(|key| license.is_named_by(&key, Matrix::built_in()))
+}
+
+#[test]
+fn a_short_enterprise_key_with_an_error_in_it_names_another_license_or_none() {
+    let trust = trusted_by(Backend::AwsLcRs);
+    let license = enterprise_license(&ENTERPRISE.to_string(), &trust).unwrap();
+    let key = ENTERPRISE.short().to_string();
+    assert_single_changes_are_seen(&key, |text| names(text, &license));
+    assert_slips_are_seen(&key, |text| names(text, &license));
+}
+
+#[test]
+fn a_license_file_is_not_named_by_its_short_key_with_an_error_in_it() {
+    let mut draft = timeless("ENT", id(1));
+    draft.company = Some(Company::parse("ACME").unwrap());
+    draft.expires_at = Some(issued().plus(365 * support::DAY));
+    draft
+        .set_seats(NonZeroU32::new(100).unwrap(), Matrix::built_in())
+        .unwrap();
+    let license = support::mint(&draft);
+    let key = license
+        .short_enterprise_key(Matrix::built_in())
+        .unwrap()
+        .to_string();
+    assert_single_changes_are_seen(&key, |text| names(text, &license));
+    assert_slips_are_seen(&key, |text| names(text, &license));
+}
+
+/// Keys of every tier, so that every letter that a tier has is changed once.
+fn standard_keys() -> impl Iterator<Item = String> {
+    let tiers = ["FREE", "PRO", "TEAM", "ENT"].into_iter().zip(1..);
+    tiers.map(|(tier, number)| timeless(tier, id(number)).standard_key().to_string())
+}
+
+fn assert_refused(text: &str, right: &str) {
+    match LicenseKey::parse(text) {
+        Err(error) => assert!(
+            matches!(error.code(), Code::ChecksumMismatch | Code::Malformed),
+            "{text:?}: {error}"
+        ),
+        Ok(_) => panic!("{text:?} was read, but is {right} with an error in it"),
+    }
+}
+
+#[test]
+fn a_standard_key_with_another_character_is_refused() {
+    for key in standard_keys() {
+        for at in 0..key.len() {
+            let original = key[at..].chars().next().unwrap();
+            for letter in letters().chain(DASHES) {
+                let changed = with_letter(&key, at, letter);
+                let is_dash = original == '-' && DASHES.contains(&letter);
+                if is_dash || original.eq_ignore_ascii_case(&letter) {
+                    assert_eq!(
+                        LicenseKey::parse(&changed).unwrap().to_string(),
+                        key,
+                        "{changed}"
+                    );
+                } else {
+                    assert_refused(&changed, &key);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_standard_key_with_a_slip_in_it_is_refused() {
+    for key in standard_keys() {
+        for at in 0..key.len() {
+            slips(&key, at)
+                .iter()
+                .for_each(|slip| assert_refused(slip, &key));
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! A vendor in a box: signing keys, and licenses minted with them.
+#![allow(dead_code, reason = "each test binary uses its own part of this")]
+#![allow(clippy::unwrap_used, reason = "a test that can't be set up has failed")]
+
+use std::sync::LazyLock;
+
+use license_core::issue::{KeyBits, LicenseDraft, Sign, SigningKey, ValidationDraft};
+use license_core::{
+    Algorithm, Entitlements, License, LicenseId, Matrix, Quota, Status, Tier, Timestamp, TrustSet,
+    TrustedKey, Unverified, Validation, VerifyError,
+};
+
+fn generate(algorithm: Algorithm) -> SigningKey {
+    let der = SigningKey::generate(KeyBits::B2048, algorithm).unwrap();
+    SigningKey::from_pkcs8(&der, None).unwrap()
+}
+
+/// The key that the vendor signs with.
+pub(crate) static VENDOR: LazyLock<SigningKey> = LazyLock::new(|| generate(Algorithm::Rs256));
+/// The vendor's spare, of the other algorithm.
+pub(crate) static SPARE: LazyLock<SigningKey> = LazyLock::new(|| generate(Algorithm::Ps256));
+/// The key of a customer's own license server.
+pub(crate) static SERVER: LazyLock<SigningKey> = LazyLock::new(|| generate(Algorithm::Rs256));
+/// A key of no relevance.
+pub(crate) static STRANGER: LazyLock<SigningKey> = LazyLock::new(|| generate(Algorithm::Rs256));
+
+/// What the vendor's programs embed.
+pub(crate) static TRUST: LazyLock<TrustSet> = LazyLock::new(|| trust(&[&VENDOR]));
+
+pub(crate) fn trust(keys: &[&SigningKey]) -> TrustSet {
+    let keys = keys.iter().map(|key| public(key));
+    TrustSet::new(keys).unwrap()
+}
+
+pub(crate) fn public(key: &SigningKey) -> TrustedKey {
+    let key = key.public();
+    TrustedKey::new(key.algorithm(), key.modulus(), key.exponent()).unwrap()
+}
+
+/// The instant at which licenses are issued here, unless they say otherwise.
+pub(crate) fn issued() -> Timestamp {
+    at("2027-01-01")
+}
+
+pub(crate) fn at(text: &str) -> Timestamp {
+    Timestamp::parse(text).unwrap()
+}
+
+pub(crate) const HOUR: u64 = 3600;
+pub(crate) const DAY: u64 = 24 * HOUR;
+
+/// One id for each number.
+pub(crate) fn id(number: u64) -> LicenseId {
+    let [.., a, b, c, d] = number.to_be_bytes();
+    LicenseId::from_random(1_798_761_600_000, &[0, 0, 0, 0, 0, 0, a, b, c, d])
+}
+
+/// A license of the tier, perpetual and with no other terms than the tier's.
+pub(crate) fn draft(tier: &str, id: LicenseId) -> LicenseDraft {
+    let matrix = Matrix::built_in();
+    let terms = matrix.tier(Tier::parse(tier).unwrap()).unwrap();
+    LicenseDraft::of_tier(matrix, terms, id, "customer-1".to_owned(), issued())
+}
+
+/// The same without check-in and renewal terms, so that nothing depends on the date.
+pub(crate) fn timeless(tier: &str, id: LicenseId) -> LicenseDraft {
+    let mut draft = draft(tier, id);
+    draft.check_in = None;
+    draft.renewal = None;
+    draft
+}
+
+pub(crate) fn mint(draft: &LicenseDraft) -> License {
+    let token = draft.sign(&*VENDOR).unwrap();
+    Unverified::parse(&token).unwrap().verify(&TRUST).unwrap()
+}
+
+/// A statement about the license, of the license's own entitlements and for any machine.
+pub(crate) fn statement(license: &License, status: Status, at: Timestamp) -> ValidationDraft<'_> {
+    ValidationDraft {
+        license,
+        issuer: "CODITECT".to_owned(),
+        id: id(1000),
+        issued_at: at,
+        expires_at: None,
+        machine: None,
+        nonce: None,
+        status,
+        entitlements: license.entitlements(),
+    }
+}
+
+/// What the license makes of a statement that this key has signed.
+pub(crate) fn validated(
+    draft: &ValidationDraft<'_>,
+    key: &SigningKey,
+    license: &License,
+) -> Result<Validation, VerifyError> {
+    let token = draft.sign(key).unwrap();
+    Unverified::parse(&token)?.verify_validation(&TRUST, license)
+}
+
+pub(crate) fn entitlements(tier: &str, features: &[&str], quotas: &[(&str, i64)]) -> Entitlements {
+    Entitlements::new(
+        Tier::parse(tier).unwrap(),
+        features.iter().map(|&feature| feature.to_owned()),
+        quotas
+            .iter()
+            .map(|&(name, number)| (name.to_owned(), Quota::from_number(number).unwrap())),
+    )
+}

@@ -1,0 +1,48 @@
+// Verifies a license token with jose.
+//
+//     verify.mjs TOKEN_FILE JWKS_FILE ALG AUDIENCE [--ignore-expiry]
+//
+// Prints the payload and ends with 0, or says why not on standard error and ends with 1. Any other code is a failure of the
+// script: no test may take it for a refusal.
+
+import assert from 'node:assert'
+import { readFileSync } from 'node:fs'
+import { jose } from './jose.mjs'
+
+class Refused extends Error {}
+
+function keyFor(header, jwks, alg) {
+  const keys = jwks.keys.filter((key) => key.kid === header.kid)
+  if (keys.length !== 1) throw new Refused(`${keys.length} keys of kid ${header.kid}`)
+  if (keys[0].alg !== alg) throw new Refused(`the key is for ${keys[0].alg}, not ${alg}`)
+  return jose.importJWK(keys[0], alg)
+}
+
+// jose cannot leave `exp` out, so the clock stands still before it.
+function clock(token, ignoreExpiry) {
+  const now = Date.now()
+  const { exp } = ignoreExpiry ? jose.decodeJwt(token) : {}
+  return new Date(exp === undefined ? now : Math.min(now, (exp - 1) * 1000))
+}
+
+async function main([tokenFile, jwksFile, alg, audience, ...flags]) {
+  const ignoreExpiry = flags.length > 0
+  assert.deepStrictEqual(flags, ignoreExpiry ? ['--ignore-expiry'] : [])
+  const token = readFileSync(tokenFile, 'ascii').trim()
+  const jwks = JSON.parse(readFileSync(jwksFile, 'utf8'))
+  const { payload } = await jose.jwtVerify(token, (header) => keyFor(header, jwks, alg), {
+    algorithms: [alg],
+    audience,
+    typ: 'license+jwt',
+    currentDate: clock(token, ignoreExpiry),
+  })
+  console.log(JSON.stringify(payload))
+}
+
+try {
+  await main(process.argv.slice(2))
+} catch (error) {
+  const refused = error instanceof Refused || error instanceof jose.errors.JOSEError
+  console.error(refused ? `refused: ${error}` : error)
+  process.exitCode = refused ? 1 : 2
+}

@@ -1,0 +1,54 @@
+"""Verifies a license token with PyJWT.
+
+    verify.py TOKEN_FILE JWKS_FILE ALG AUDIENCE [--ignore-expiry]
+
+Prints the payload and ends with 0, or says why not on standard error and ends with 1. Any other code is a failure of the
+script: no test may take it for a refusal.
+"""
+
+import json
+import sys
+import traceback
+
+import jwt
+
+
+class Refused(Exception):
+    pass
+
+
+def key_for(header, jwks, alg):
+    keys = [key for key in jwks["keys"] if key["kid"] == header.get("kid")]
+    if len(keys) != 1:
+        raise Refused(f"{len(keys)} keys of kid {header.get('kid')}")
+    if keys[0]["alg"] != alg:
+        raise Refused(f"the key is for {keys[0]['alg']}, not {alg}")
+    return jwt.PyJWK.from_dict(keys[0])
+
+
+def verify(token, jwks, alg, audience, ignore_expiry):
+    header = jwt.get_unverified_header(token)
+    if header.get("typ") != "license+jwt":
+        raise Refused(f"typ is {header.get('typ')}")
+    options = {"require": ["aud"], "verify_exp": not ignore_expiry}
+    key = key_for(header, jwks, alg)
+    return jwt.decode(token, key, algorithms=[alg], audience=audience, options=options)
+
+
+def main(token_file, jwks_file, alg, audience, *flags):
+    assert flags in [(), ("--ignore-expiry",)], flags
+    with open(token_file, encoding="ascii") as file:
+        token = file.read().strip()
+    with open(jwks_file, encoding="utf-8") as file:
+        jwks = json.load(file)
+    print(json.dumps(verify(token, jwks, alg, audience, bool(flags))))
+
+
+try:
+    main(*sys.argv[1:])
+except (Refused, jwt.PyJWTError) as error:
+    print(f"refused: {error!r}", file=sys.stderr)
+    sys.exit(1)
+except Exception:
+    traceback.print_exc()
+    sys.exit(2)

@@ -1,0 +1,99 @@
+//! `keygen` and `license`, as the sources of this moment make them.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+/// The path of `keygen`.
+pub fn keygen() -> &'static Path {
+    &built().keygen
+}
+
+/// The path of `license`.
+pub fn license() -> &'static Path {
+    &built().license
+}
+
+/// The root of the workspace.
+pub(crate) fn workspace() -> &'static Path {
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
+    tests.parent().expect("the tests are in the workspace")
+}
+
+struct Programs {
+    keygen: PathBuf,
+    license: PathBuf,
+}
+
+/// Cargo builds the programs of other packages for no test, so that the first one to ask has them built.
+fn built() -> &'static Programs {
+    static PROGRAMS: OnceLock<Programs> = OnceLock::new();
+    PROGRAMS.get_or_init(|| {
+        let output = Output::of_this_test();
+        output.build();
+        Programs {
+            keygen: output.program("keygen"),
+            license: output.program("license"),
+        }
+    })
+}
+
+/// Where Cargo puts what it builds: `TARGET_DIR/[TRIPLE/]PROFILE_DIR`.
+struct Output {
+    folder: PathBuf,
+}
+
+impl Output {
+    /// The running test is `FOLDER/deps/NAME-HASH`.
+    fn of_this_test() -> Self {
+        let test = std::env::current_exe().expect("a test knows its own path");
+        let deps = test.parent().filter(|folder| folder.ends_with("deps"));
+        let folder = deps.and_then(Path::parent);
+        let folder = folder.unwrap_or_else(|| panic!("{} is not in deps/", test.display()));
+        Self {
+            folder: folder.to_owned(),
+        }
+    }
+
+    fn build(&self) {
+        let status = Command::new(env!("CARGO"))
+            .args(["build", "--quiet", "-p", "keygen", "-p", "license-cli"])
+            .args(["--profile", self.profile()])
+            .args(self.target())
+            .arg("--manifest-path")
+            .arg(workspace().join("Cargo.toml"))
+            .status()
+            .expect("cargo can be started");
+        assert!(status.success(), "keygen and license do not build");
+    }
+
+    /// The profile `dev`, and only it, has a folder of another name.
+    fn profile(&self) -> &str {
+        match name(&self.folder) {
+            "debug" => "dev",
+            other => other,
+        }
+    }
+
+    /// Cargo tags the target directory; where the tag is one level up, there is a folder for the triple between.
+    fn target(&self) -> Vec<&Path> {
+        let parent = self.folder.parent().expect("a profile's folder has one");
+        if parent.join("CACHEDIR.TAG").exists() {
+            return vec![Path::new("--target-dir"), parent];
+        }
+        let above = parent.parent().expect("a triple's folder has one");
+        let triple = Path::new(name(parent));
+        let (option, target) = (Path::new("--target-dir"), Path::new("--target"));
+        vec![option, above, target, triple]
+    }
+
+    fn program(&self, name: &str) -> PathBuf {
+        let file = format!("{name}{}", std::env::consts::EXE_SUFFIX);
+        self.folder.join(file)
+    }
+}
+
+fn name(folder: &Path) -> &str {
+    let name = folder.file_name().and_then(|name| name.to_str());
+    name.expect("Cargo names its folders in ASCII")
+}

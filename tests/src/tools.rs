@@ -1,0 +1,151 @@
+//! Other people's signers and verifiers: OpenSSL, PyJWT with `cryptography`, and npm's `jose`.
+//!
+//! Each is `None` where it is not installed, after a line on standard error that says so; with `LICENSE_TESTS_REQUIRE_TOOLS` set
+//! the test fails instead.
+
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+use std::thread;
+
+use crate::programs::workspace;
+use crate::{Run, Scratch};
+
+const REQUIRE: &str = "LICENSE_TESTS_REQUIRE_TOOLS";
+const PYTHON: &str = "LICENSE_TESTS_PYTHON";
+const NODE_MODULES: &str = "LICENSE_TESTS_NODE_MODULES";
+
+/// A program of other people.
+#[derive(Debug, Clone)]
+pub struct Tool {
+    program: PathBuf,
+    env: Option<(&'static str, PathBuf)>,
+}
+
+/// A JOSE library of other people, behind the scripts of this package.
+#[derive(Debug, Clone)]
+pub struct Library {
+    interpreter: Tool,
+    /// Of the scripts in its language.
+    extension: &'static str,
+}
+
+/// OpenSSL's command line.
+pub fn openssl() -> Option<&'static Tool> {
+    static OPENSSL: OnceLock<Option<Tool>> = OnceLock::new();
+    let find = || Tool::new("openssl").that_runs(&["version".as_ref()]);
+    found("openssl", OPENSSL.get_or_init(find))
+}
+
+/// A Python that has PyJWT and `cryptography`: the one that `LICENSE_TESTS_PYTHON` names, or else the one that `.ci/run`
+/// made, or else `python3`.
+pub fn python() -> Option<&'static Library> {
+    static PYJWT: OnceLock<Option<Library>> = OnceLock::new();
+    found("python with PyJWT", PYJWT.get_or_init(find_python))
+}
+
+/// Node.js with `jose`, from the `node_modules` that `LICENSE_TESTS_NODE_MODULES` names, or else from those that `.ci/run` made.
+pub fn node() -> Option<&'static Library> {
+    static JOSE: OnceLock<Option<Library>> = OnceLock::new();
+    found("node with jose", JOSE.get_or_init(find_node))
+}
+
+impl Tool {
+    fn new(program: impl Into<PathBuf>) -> Self {
+        let program = program.into();
+        Self { program, env: None }
+    }
+
+    /// A run of it.
+    pub fn run<'s>(&self, scratch: &'s Scratch) -> Run<'s> {
+        let run = Run::of(&self.program, scratch);
+        match &self.env {
+            Some((name, value)) => run.env(name, value),
+            None => run,
+        }
+    }
+
+    /// Tries it just as tests will use it, with the same bare environment.
+    fn that_runs(self, args: &[&Path]) -> Option<Self> {
+        let scratch = Scratch::new();
+        let tried = self.run(&scratch).args(args).try_run();
+        tried
+            .is_ok_and(|output| output.status.success())
+            .then_some(self)
+    }
+}
+
+impl Library {
+    /// A run of its `verify` script, which still needs `TOKEN_FILE JWKS_FILE ALG AUDIENCE [--ignore-expiry]`.
+    ///
+    /// It prints the payload and ends with 0, or says why not and ends with 1; any other code is a failure of the test.
+    pub fn verify<'s>(&self, scratch: &'s Scratch) -> Run<'s> {
+        self.script("verify", scratch)
+    }
+
+    /// A run of its `sign` script, which still needs `KEY_FILE ALG KID CLAIMS_FILE` and prints the token.
+    pub fn sign<'s>(&self, scratch: &'s Scratch) -> Run<'s> {
+        self.script("sign", scratch)
+    }
+
+    fn script<'s>(&self, name: &str, scratch: &'s Scratch) -> Run<'s> {
+        let path = script(&format!("{name}.{}", self.extension));
+        self.interpreter.run(scratch).arg(path)
+    }
+}
+
+fn find_python() -> Option<Library> {
+    let candidates = match set(PYTHON) {
+        Some(named) => vec![named.into()],
+        None => vec![installed("venv/bin/python"), "python3".into()],
+    };
+    let check = ["-c".as_ref(), "import jwt, cryptography".as_ref()];
+    let mut tools = candidates.into_iter().map(Tool::new);
+    Some(Library {
+        interpreter: tools.find_map(|tool| tool.that_runs(&check))?,
+        extension: "py",
+    })
+}
+
+fn find_node() -> Option<Library> {
+    let modules = set(NODE_MODULES).map_or_else(|| installed("node_modules"), PathBuf::from);
+    let node = Tool {
+        program: "node".into(),
+        env: Some((NODE_MODULES, modules)),
+    };
+    Some(Library {
+        interpreter: node.that_runs(&[&script("jose.mjs")])?,
+        extension: "mjs",
+    })
+}
+
+fn script(name: &str) -> PathBuf {
+    workspace().join("tests").join("interop").join(name)
+}
+
+fn installed(name: &str) -> PathBuf {
+    workspace().join("target").join("interop").join(name)
+}
+
+fn set(variable: &str) -> Option<OsString> {
+    std::env::var_os(variable).filter(|value| !value.is_empty())
+}
+
+fn found<T>(name: &str, tool: &'static Option<T>) -> Option<&'static T> {
+    if tool.is_none() {
+        skip(name);
+    }
+    tool.as_ref()
+}
+
+/// Written to the stream itself, for what is printed by a test that passes is not shown.
+fn skip(tool: &str) {
+    let what = format!("{tool} not found; run .ci/run to install it");
+    assert!(set(REQUIRE).is_none(), "{what}");
+    let thread = thread::current();
+    let test = thread.name().unwrap_or("a test");
+    let line = format!("SKIPPED: {test}: {what}\n");
+    // In one piece, for other tests write too. Without standard error nobody is there to be told.
+    let _ = io::stderr().write_all(line.as_bytes());
+}
