@@ -15,7 +15,7 @@ pub fn license() -> &'static Path {
 }
 
 /// The root of the workspace.
-pub(crate) fn workspace() -> &'static Path {
+pub fn workspace() -> &'static Path {
     let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
     tests.parent().expect("the tests are in the workspace")
 }
@@ -29,7 +29,7 @@ struct Programs {
 fn built() -> &'static Programs {
     static PROGRAMS: OnceLock<Programs> = OnceLock::new();
     PROGRAMS.get_or_init(|| {
-        let output = Output::of_this_test();
+        let output = Output::of_this_process();
         output.build();
         Programs {
             keygen: output.program("keygen"),
@@ -44,12 +44,12 @@ struct Output {
 }
 
 impl Output {
-    /// The running test is `FOLDER/deps/NAME-HASH`.
-    fn of_this_test() -> Self {
-        let test = std::env::current_exe().expect("a test knows its own path");
-        let deps = test.parent().filter(|folder| folder.ends_with("deps"));
-        let folder = deps.and_then(Path::parent);
-        let folder = folder.unwrap_or_else(|| panic!("{} is not in deps/", test.display()));
+    /// A running test is `FOLDER/deps/NAME-HASH`, a running program `FOLDER/NAME`.
+    fn of_this_process() -> Self {
+        let process = std::env::current_exe().expect("a process knows its own path");
+        let folder = process.parent().expect("a program is in a folder");
+        let folder = if folder.ends_with("deps") { folder.parent() } else { Some(folder) };
+        let folder = folder.unwrap_or_else(|| panic!("{} is in no target folder", process.display()));
         Self {
             folder: folder.to_owned(),
         }

@@ -171,6 +171,7 @@ fn too_long() -> Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use license_terminal::Exit;
 
     fn file(content: &[u8]) -> (tempfile::NamedTempFile, PassphraseSource) {
         let file = tempfile::NamedTempFile::new().unwrap();

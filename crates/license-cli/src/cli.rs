@@ -1,5 +1,6 @@
 //! The command line of `license`.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
@@ -36,7 +37,7 @@ pub(crate) enum Command {
     Inspect {
         /// A file, a key or token itself, or - for standard input
         #[arg(value_name = "FILE|KEY|-")]
-        license: String,
+        license: OsString,
     },
     /// Verify a license and keep it for this user
     Install(Install),
@@ -73,7 +74,7 @@ pub(crate) enum Command {
 pub(crate) struct Verify {
     /// A file, a key or token itself, or - for standard input
     #[arg(value_name = "FILE|KEY|-")]
-    pub(crate) license: String,
+    pub(crate) license: OsString,
     /// Check that the key given names the license in this file
     #[arg(long = "license", value_name = "FILE")]
     pub(crate) companion: Option<Source>,
@@ -87,7 +88,7 @@ pub(crate) struct Verify {
 pub(crate) struct Install {
     /// A file, a key or token itself, or - for standard input
     #[arg(value_name = "FILE|KEY|-")]
-    pub(crate) license: String,
+    pub(crate) license: OsString,
     #[command(flatten)]
     pub(crate) trust: Trust,
     /// Replace a license that holds by one that does not
@@ -107,7 +108,7 @@ pub(crate) struct Status {
 pub(crate) struct Ask {
     /// Ask about this license instead of the installed one
     #[arg(long, value_name = "FILE|KEY|-")]
-    pub(crate) license: Option<String>,
+    pub(crate) license: Option<OsString>,
     #[command(flatten)]
     pub(crate) trust: Trust,
     #[command(flatten)]

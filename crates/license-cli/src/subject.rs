@@ -1,5 +1,6 @@
 //! The license that a command is about, and the keys and facts to judge it with.
 
+use std::ffi::OsStr;
 use std::path::Path;
 
 use license_client::{Installation, StateDir, Store, now};
@@ -80,25 +81,21 @@ pub(crate) struct Given {
 
 impl Given {
     /// Reads a file, standard input, or the argument itself if it is no file but looks like a license.
-    pub(crate) fn read(argument: &str) -> Result<Self, Failure> {
-        if argument != "-" && !Path::new(argument).exists() && looks_like_license(argument) {
-            let name = if LicenseKey::is_likely(argument) {
-                "the key given"
-            } else {
-                "the token given"
-            };
-            return Ok(Self {
-                name: name.to_owned(),
-                text: argument.to_owned(),
-            });
+    pub(crate) fn read(argument: &OsStr) -> Result<Self, Failure> {
+        if let Some(given) = argument.to_str().and_then(Self::literal) {
+            return Ok(given);
         }
-        let source: Source = std::ffi::OsString::from(argument).into();
+        let source = Source::from(argument.to_owned());
         let text = source.read_text(MAX_FILE_BYTES)?;
-        let name = source.to_string();
-        Ok(Self {
-            name: escape(&name).into_owned(),
-            text,
-        })
+        let name = escape(&source.to_string()).into_owned();
+        Ok(Self { name, text })
+    }
+
+    fn literal(argument: &str) -> Option<Self> {
+        let is_literal =
+            argument != "-" && !Path::new(argument).exists() && looks_like_license(argument);
+        let name = if LicenseKey::is_likely(argument) { "the key given" } else { "the token given" };
+        is_literal.then(|| Self { name: name.to_owned(), text: argument.to_owned() })
     }
 }
 

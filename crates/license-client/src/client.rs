@@ -54,6 +54,11 @@ impl Client {
         }
     }
 
+    /// The product's tiers.
+    pub fn matrix(&self) -> &Matrix {
+        &self.matrix
+    }
+
     /// Why the installed license could not be used, if that is so.
     pub fn problem(&self) -> Option<&InstallationError> {
         self.problem.as_ref()

@@ -54,6 +54,9 @@ pub(crate) fn run(arguments: &EnterpriseKey, terminal: &Terminal) -> Result<(), 
             "alg": key.public().algorithm().as_str(),
         }));
     }
+    if let Destination::File(_) = out.out {
+        terminal.note(&format!("wrote {}", out.out));
+    }
     if !arguments.short {
         terminal.note(&format!(
             "short form, for invoices and phone calls: {}",

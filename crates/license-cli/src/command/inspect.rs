@@ -1,5 +1,7 @@
 //! `license inspect`.
 
+use std::ffi::OsStr;
+
 use license_core::inspect;
 use license_terminal::{Exit, Failure, Terminal, outline};
 
@@ -8,7 +10,7 @@ use crate::subject::Given;
 
 const UNVERIFIED: &str = "UNVERIFIED: anybody can have written this; `license verify` tells";
 
-pub(crate) fn run(license: &str, terminal: &Terminal) -> Result<Exit, Failure> {
+pub(crate) fn run(license: &OsStr, terminal: &Terminal) -> Result<Exit, Failure> {
     let given = Given::read(license)?;
     let shown = inspect(&given.text).map_err(|error| failure::not_shown(&given.name, &error))?;
     if terminal.is_json() {

@@ -57,12 +57,8 @@ impl<'j> Claim<'j> {
     }
 
     /// This claim if it is there. JSON's `null` is a value of the wrong type, not an absence.
-    #[allow(
-        clippy::unnecessary_wraps,
-        reason = "reads as the other optional readers do"
-    )]
-    pub(super) fn optional(self) -> Result<Option<Self>, VerifyError> {
-        Ok(self.value.map(|_| self))
+    pub(super) fn optional(self) -> Option<Self> {
+        self.value.map(|_| self)
     }
 
     pub(super) fn text(self) -> Result<&'j str, VerifyError> {
@@ -73,7 +69,7 @@ impl<'j> Claim<'j> {
     }
 
     pub(super) fn optional_text(self) -> Result<Option<&'j str>, VerifyError> {
-        self.optional()?.map(Self::text).transpose()
+        self.optional().map(Self::text).transpose()
     }
 
     pub(super) fn texts(self) -> Result<Vec<&'j str>, VerifyError> {
@@ -88,7 +84,7 @@ impl<'j> Claim<'j> {
     }
 
     pub(super) fn optional_texts(self) -> Result<Option<Vec<&'j str>>, VerifyError> {
-        self.optional()?.map(Self::texts).transpose()
+        self.optional().map(Self::texts).transpose()
     }
 
     /// A list that restricts something; empty, it would say nothing or forbid everything.
@@ -120,7 +116,7 @@ impl<'j> Claim<'j> {
     }
 
     pub(super) fn optional_positive(self) -> Result<Option<u64>, VerifyError> {
-        match self.optional()?.map(Self::count).transpose()? {
+        match self.optional().map(Self::count).transpose()? {
             Some(0) => Err(self.out_of_bounds("an integer from 1 on")),
             count => Ok(count),
         }
@@ -137,7 +133,7 @@ impl<'j> Claim<'j> {
     }
 
     pub(super) fn optional_timestamp(self) -> Result<Option<Timestamp>, VerifyError> {
-        self.optional()?.map(Self::timestamp).transpose()
+        self.optional().map(Self::timestamp).transpose()
     }
 
     pub(super) fn optional_named<T>(
