@@ -18,6 +18,8 @@ pub mod programs;
 mod run;
 mod scratch;
 pub mod tools;
+pub mod vendor;
 
-pub use run::{Outcome, Run};
+pub use run::{Complaint, Outcome, Run};
 pub use scratch::Scratch;
+pub use vendor::Vendor;

@@ -48,8 +48,13 @@ impl Output {
     fn of_this_process() -> Self {
         let process = std::env::current_exe().expect("a process knows its own path");
         let folder = process.parent().expect("a program is in a folder");
-        let folder = if folder.ends_with("deps") { folder.parent() } else { Some(folder) };
-        let folder = folder.unwrap_or_else(|| panic!("{} is in no target folder", process.display()));
+        let folder = if folder.ends_with("deps") {
+            folder.parent()
+        } else {
+            Some(folder)
+        };
+        let folder =
+            folder.unwrap_or_else(|| panic!("{} is in no target folder", process.display()));
         Self {
             folder: folder.to_owned(),
         }

@@ -163,6 +163,68 @@ impl Outcome {
             .unwrap_or_else(|error| self.complain(&format!("expected JSON on stdout: {error}")))
     }
 
+    /// Returns what the program says was wrong, if it ended with `code` after one `error:` line and one `hint:` line, and
+    /// with nothing on standard output.
+    ///
+    /// # Panics
+    ///
+    /// With all there is to know, if it did not.
+    #[track_caller]
+    pub fn expect_failure(&self, code: i32) -> Complaint {
+        if self.code != Some(code) {
+            self.complain(&format!("expected exit code {code}"));
+        }
+        if !self.stdout.is_empty() {
+            self.complain("expected nothing on stdout");
+        }
+        Complaint {
+            message: self.only_line("error: "),
+            hint: self.only_line("hint: "),
+        }
+    }
+
+    /// Returns the `code` of the error that the program printed with `--json`, if it ended with `exit` and said nothing else.
+    ///
+    /// # Panics
+    ///
+    /// With all there is to know, if it did not.
+    #[track_caller]
+    pub fn expect_json_failure(&self, exit: i32) -> String {
+        if self.code != Some(exit) {
+            self.complain(&format!("expected exit code {exit}"));
+        }
+        if !self.stderr.is_empty() {
+            self.complain("expected nothing on stderr");
+        }
+        let object = self.json();
+        let members = object["error"].as_object().map(|error| error.keys());
+        if !members.is_some_and(|names| names.eq(["code", "message", "hint"])) {
+            self.complain("expected an error of code, message and hint");
+        }
+        let text = |member: &str| object["error"][member].as_str().map(str::to_owned);
+        let (Some(code), Some(_), Some(_)) = (text("code"), text("message"), text("hint")) else {
+            self.complain("expected texts in the error");
+        };
+        code
+    }
+
+    /// Both streams, to look for what must be in neither.
+    pub fn said(&self) -> String {
+        format!("{}{}", self.stdout, self.stderr)
+    }
+
+    #[track_caller]
+    fn only_line(&self, start: &str) -> String {
+        let mut found = self
+            .stderr
+            .lines()
+            .filter_map(|line| line.strip_prefix(start));
+        match (found.next(), found.next()) {
+            (Some(line), None) => line.to_owned(),
+            _ => self.complain(&format!("expected one line `{start}` on stderr")),
+        }
+    }
+
     #[track_caller]
     fn complain(&self, about: &str) -> ! {
         let code = self.code.map_or("a signal".into(), |code| code.to_string());
@@ -174,4 +236,13 @@ impl Outcome {
         } = self;
         panic!("{about}\n$ {line}\nended with {code}\n--- stdout\n{stdout}\n--- stderr\n{stderr}");
     }
+}
+
+/// What a program says when it fails.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Complaint {
+    /// What was wrong.
+    pub message: String,
+    /// What to do about it.
+    pub hint: String,
 }

@@ -59,6 +59,23 @@ impl Scratch {
         path
     }
 
+    /// Writes a file that only its owner may use, as private keys and passphrases have to be.
+    ///
+    /// # Panics
+    ///
+    /// When it cannot be written.
+    #[track_caller]
+    pub fn write_private(&self, name: &str, contents: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.write(name, contents);
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            let private = fs::Permissions::from_mode(0o600);
+            fs::set_permissions(&path, private).expect("an owner may change the mode");
+        }
+        path
+    }
+
     /// Reads a file of the test.
     ///
     /// # Panics
@@ -68,5 +85,20 @@ impl Scratch {
     pub fn read(&self, name: &str) -> String {
         let path = self.file(name);
         fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+    }
+
+    /// The permissions of a file of the test, such as `0o600`.
+    ///
+    /// # Panics
+    ///
+    /// When it is missing.
+    #[cfg(unix)]
+    #[track_caller]
+    pub fn mode(&self, name: &str) -> u32 {
+        use std::os::unix::fs::PermissionsExt;
+        let path = self.file(name);
+        let found =
+            fs::metadata(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        found.permissions().mode() & 0o7777
     }
 }

@@ -89,6 +89,11 @@ impl Library {
         self.script("sign", scratch)
     }
 
+    /// A run of its `thumbprint` script, which still needs `JWK_FILE` and prints the RFC 7638 thumbprint; `jose` alone has one.
+    pub fn thumbprint<'s>(&self, scratch: &'s Scratch) -> Run<'s> {
+        self.script("thumbprint", scratch)
+    }
+
     fn script<'s>(&self, name: &str, scratch: &'s Scratch) -> Run<'s> {
         let path = script(&format!("{name}.{}", self.extension));
         self.interpreter.run(scratch).arg(path)

@@ -127,7 +127,7 @@ pub(crate) enum PublicFormat {
 /// Where a public artefact goes.
 #[derive(Debug, Args)]
 pub(crate) struct Out {
-    /// Where it goes
+    /// Where it goes; - is standard output [default: -]
     #[arg(
         long,
         value_name = "FILE",

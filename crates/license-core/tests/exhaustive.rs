@@ -8,7 +8,12 @@
 //! Nothing else can be: line breaks inside a text and blanks around it are dropped too, but what stood in
 //! their place is then missing; every other character is refused or counts as itself; and base64url is read in
 //! one spelling only, so that other characters are other bytes.
-#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "what can't be so has failed the test"
+)]
 
 mod support;
 

@@ -19,8 +19,18 @@ struct Step<'a> {
     exit: i32,
 }
 
-const fn step<'a>(tells: &'a str, program: &'a str, arguments: &'a [&'a str], exit: i32) -> Step<'a> {
-    Step { tells, program, arguments, exit }
+const fn step<'a>(
+    tells: &'a str,
+    program: &'a str,
+    arguments: &'a [&'a str],
+    exit: i32,
+) -> Step<'a> {
+    Step {
+        tells,
+        program,
+        arguments,
+        exit,
+    }
 }
 
 /// The vendor's desk: keys, a trust set, two licenses and a key.
@@ -28,49 +38,196 @@ const VENDOR: [Step<'_>; 8] = [
     step(
         "The vendor makes a signing key, and a spare for the day when it is lost.",
         "keygen",
-        &["new-key", "--out", "vendor/vendor.key", "--passphrase-file", "vendor/passphrase"],
+        &[
+            "new-key",
+            "--out",
+            "vendor/vendor.key",
+            "--passphrase-file",
+            "vendor/passphrase",
+        ],
         0,
     ),
-    step("", "keygen", &["new-key", "--out", "vendor/spare.key", "--passphrase-file", "vendor/passphrase"], 0),
+    step(
+        "",
+        "keygen",
+        &[
+            "new-key",
+            "--out",
+            "vendor/spare.key",
+            "--passphrase-file",
+            "vendor/passphrase",
+        ],
+        0,
+    ),
     step(
         "Their public halves become the trust set that customers and programs get.",
         "keygen",
-        &["public", "--key", "vendor/vendor.key", "--passphrase-file", "vendor/passphrase", "--format", "jwk", "--out", "vendor/vendor.jwk"],
+        &[
+            "public",
+            "--key",
+            "vendor/vendor.key",
+            "--passphrase-file",
+            "vendor/passphrase",
+            "--format",
+            "jwk",
+            "--out",
+            "vendor/vendor.jwk",
+        ],
         0,
     ),
-    step("", "keygen", &["public", "--key", "vendor/spare.key", "--passphrase-file", "vendor/passphrase", "--format", "jwk", "--out", "vendor/spare.jwk"], 0),
-    step("", "keygen", &["trust", "vendor/vendor.jwk", "vendor/spare.jwk", "--out", "site/trust.jwks"], 0),
+    step(
+        "",
+        "keygen",
+        &[
+            "public",
+            "--key",
+            "vendor/spare.key",
+            "--passphrase-file",
+            "vendor/passphrase",
+            "--format",
+            "jwk",
+            "--out",
+            "vendor/spare.jwk",
+        ],
+        0,
+    ),
+    step(
+        "",
+        "keygen",
+        &[
+            "trust",
+            "vendor/vendor.jwk",
+            "vendor/spare.jwk",
+            "--out",
+            "site/trust.jwks",
+        ],
+        0,
+    ),
     step(
         "A license for an air-gapped team of twenty, for a year.",
         "keygen",
-        &["issue", "--key", "vendor/vendor.key", "--passphrase-file", "vendor/passphrase", "--tier", "team", "--customer", "ACME Ltd", "--days", "365", "--seats", "20", "--offline", "--out", "site/acme.lic"],
+        &[
+            "issue",
+            "--key",
+            "vendor/vendor.key",
+            "--passphrase-file",
+            "vendor/passphrase",
+            "--tier",
+            "team",
+            "--customer",
+            "ACME Ltd",
+            "--days",
+            "365",
+            "--seats",
+            "20",
+            "--offline",
+            "--out",
+            "site/acme.lic",
+        ],
         0,
     ),
     step(
         "A PRO license that must check in every day.",
         "keygen",
-        &["issue", "--key", "vendor/vendor.key", "--passphrase-file", "vendor/passphrase", "--tier", "pro", "--customer", "Jo Doe", "--days", "365", "--out", "site/jo.lic"],
+        &[
+            "issue",
+            "--key",
+            "vendor/vendor.key",
+            "--passphrase-file",
+            "vendor/passphrase",
+            "--tier",
+            "pro",
+            "--customer",
+            "Jo Doe",
+            "--days",
+            "365",
+            "--out",
+            "site/jo.lic",
+        ],
         0,
     ),
     step(
         "An enterprise key: it needs no file beside it.",
         "keygen",
-        &["enterprise-key", "--key", "vendor/vendor.key", "--passphrase-file", "vendor/passphrase", "--company", "ACME", "--seats", "100", "--perpetual", "--out", "site/enterprise.key"],
+        &[
+            "enterprise-key",
+            "--key",
+            "vendor/vendor.key",
+            "--passphrase-file",
+            "vendor/passphrase",
+            "--company",
+            "ACME",
+            "--seats",
+            "100",
+            "--perpetual",
+            "--out",
+            "site/enterprise.key",
+        ],
         0,
     ),
 ];
 
 /// The customer's site, which has no network and no private key.
 const SITE: [Step<'_>; 9] = [
-    step("The site verifies what it was sent.", "license", &["verify", "--trust", "site/trust.jwks", "site/acme.lic"], 0),
-    step("", "license", &["verify", "--trust", "site/trust.jwks", "site/enterprise.key"], 0),
-    step("One letter of the license was changed on the way: exit code 3, could not be judged.", "license", &["verify", "--trust", "site/trust.jwks", "site/edited.lic"], 3),
-    step("It installs the license; the trust set is kept beside it.", "license", &["install", "--trust", "site/trust.jwks", "site/acme.lic"], 0),
-    step("And asks. A feature of the tier: exit code 0.", "license", &["check", "team_analytics"], 0),
-    step("A feature of a higher tier: exit code 1, and why.", "license", &["check", "sso"], 1),
-    step("Long after its end: not locked out, but down to FREE.", "license", &["status", "--at", "2099-01-01"], 1),
-    step("", "license", &["check", "local_execution", "--at", "2099-01-01"], 0),
-    step("Why was it refused? Every rule, with expected and actual.", "license", &["explain", "--at", "2099-01-01"], 1),
+    step(
+        "The site verifies what it was sent.",
+        "license",
+        &["verify", "--trust", "site/trust.jwks", "site/acme.lic"],
+        0,
+    ),
+    step(
+        "",
+        "license",
+        &[
+            "verify",
+            "--trust",
+            "site/trust.jwks",
+            "site/enterprise.key",
+        ],
+        0,
+    ),
+    step(
+        "One letter of the license was changed on the way: exit code 3, could not be judged.",
+        "license",
+        &["verify", "--trust", "site/trust.jwks", "site/edited.lic"],
+        3,
+    ),
+    step(
+        "It installs the license; the trust set is kept beside it.",
+        "license",
+        &["install", "--trust", "site/trust.jwks", "site/acme.lic"],
+        0,
+    ),
+    step(
+        "And asks. A feature of the tier: exit code 0.",
+        "license",
+        &["check", "team_analytics"],
+        0,
+    ),
+    step(
+        "A feature of a higher tier: exit code 1, and why.",
+        "license",
+        &["check", "sso"],
+        1,
+    ),
+    step(
+        "Long after its end: not locked out, but down to FREE.",
+        "license",
+        &["status", "--at", "2099-01-01"],
+        1,
+    ),
+    step(
+        "",
+        "license",
+        &["check", "local_execution", "--at", "2099-01-01"],
+        0,
+    ),
+    step(
+        "Why was it refused? Every rule, with expected and actual.",
+        "license",
+        &["explain", "--at", "2099-01-01"],
+        1,
+    ),
 ];
 
 fn main() -> ExitCode {
@@ -92,7 +249,9 @@ fn fresh_folder() -> PathBuf {
     let workspace = programs::workspace();
     let names = std::iter::once("demo".to_owned()).chain((2..).map(|n| format!("demo-{n}")));
     let mut paths = names.map(|name| workspace.join(name));
-    paths.find(|path| !path.exists()).expect("there is always another number")
+    paths
+        .find(|path| !path.exists())
+        .expect("there is always another number")
 }
 
 fn prepare(folder: &Path) {
@@ -113,7 +272,11 @@ fn prepare(folder: &Path) {
 fn edit(folder: &Path) -> bool {
     let mut text = std::fs::read_to_string(folder.join("site/acme.lic")).expect("it was written");
     let middle = text.len() / 2;
-    let other = if text.get(middle..=middle) == Some("A") { "B" } else { "A" };
+    let other = if text.get(middle..=middle) == Some("A") {
+        "B"
+    } else {
+        "A"
+    };
     text.replace_range(middle..=middle, other);
     std::fs::write(folder.join("site/edited.lic"), text).is_ok()
 }
@@ -123,7 +286,11 @@ fn run(step: &Step<'_>, folder: &Path) -> bool {
         println!("\n# {}", step.tells);
     }
     println!("$ {} {}", step.program, shown(step.arguments));
-    let program = if step.program == "keygen" { programs::keygen() } else { programs::license() };
+    let program = if step.program == "keygen" {
+        programs::keygen()
+    } else {
+        programs::license()
+    };
     let status = Command::new(program)
         .args(step.arguments)
         .current_dir(folder)
@@ -136,14 +303,21 @@ fn run(step: &Step<'_>, folder: &Path) -> bool {
     }
     let as_expected = status.code() == Some(step.exit);
     if !as_expected {
-        println!("This is not what was expected: exit code {}. Please report it.", step.exit);
+        println!(
+            "This is not what was expected: exit code {}. Please report it.",
+            step.exit
+        );
     }
     as_expected
 }
 
 fn shown(arguments: &[&str]) -> String {
     let quoted = arguments.iter().map(|argument| {
-        if argument.contains(' ') { format!("'{argument}'") } else { (*argument).to_owned() }
+        if argument.contains(' ') {
+            format!("'{argument}'")
+        } else {
+            (*argument).to_owned()
+        }
     });
     quoted.collect::<Vec<_>>().join(" ")
 }

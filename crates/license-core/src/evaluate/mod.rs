@@ -13,7 +13,7 @@ pub use evidence::Evidence;
 pub use rules::{Finding, Rule, RuleOutcome};
 
 use crate::time::Span;
-use crate::{Code, Entitlements, License, Matrix, Signer};
+use crate::{Code, Entitlements, License, Matrix, Signer, Validation};
 use rules::Case;
 
 const SECONDS_PER_DAY: u64 = 86_400;
@@ -85,15 +85,15 @@ fn decide(case: &Case<'_>, decisive: Finding) -> Decision {
     }
 }
 
-/// What the vendor said last counts; a customer's own server may only narrow it.
+/// What the vendor said last counts; a customer's own server may only narrow it, and only by what it said since.
 fn entitlements(case: &Case<'_>) -> Arc<Entitlements> {
-    let bought = &case.license.facts().entitlements;
+    let vendors = case.newest_vendor_validation;
+    let granted = vendors.map_or(&case.license.facts().entitlements, Validation::entitlements);
     match case.newest_validation {
-        None => Arc::clone(bought),
-        Some(validation) => match validation.signer() {
-            Signer::Vendor => Arc::clone(validation.entitlements()),
-            Signer::Server => Arc::new(bought.narrowed_by(validation.entitlements())),
-        },
+        Some(newest) if newest.signer() == Signer::Server => {
+            Arc::new(granted.narrowed_by(newest.entitlements()))
+        }
+        _ => Arc::clone(granted),
     }
 }
 
@@ -112,7 +112,7 @@ fn warnings(case: &Case<'_>, outcome: Outcome) -> Vec<Warning> {
             message,
         });
     }
-    if outcome == Outcome::Licensed {
+    if outcome != Outcome::Denied {
         warnings.extend(expires_soon(case));
     }
     if case.license.is_trial() && outcome != Outcome::Denied {
@@ -126,7 +126,7 @@ fn warnings(case: &Case<'_>, outcome: Outcome) -> Vec<Warning> {
 
 fn expires_soon(case: &Case<'_>) -> Option<Warning> {
     let (end, renewal) = (case.license.expires_at()?, case.license.renewal()?);
-    if case.now < end.minus(renewal.notify_seconds()) {
+    if case.now < end.minus(renewal.notify_seconds()) || case.now >= end {
         return None;
     }
     let left = Span(end.seconds_since(case.now));

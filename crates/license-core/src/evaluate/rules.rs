@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{Context, Evidence};
-use crate::{Code, License, Matrix, Status, Timestamp, Validation};
+use crate::{Code, License, Matrix, Signer, Status, Timestamp, Validation};
 
 /// A rule of evaluation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -65,6 +65,7 @@ pub(super) struct Case<'a> {
     /// Time never runs backwards: the latest of the clock, the mark, and every verified artefact's issue date.
     pub(super) now: Timestamp,
     pub(super) newest_validation: Option<&'a Validation>,
+    pub(super) newest_vendor_validation: Option<&'a Validation>,
 }
 
 impl<'a> Case<'a> {
@@ -76,21 +77,36 @@ impl<'a> Case<'a> {
             .chain(installed)
             .chain(license.issued_at())
             .chain(context.high_water);
+        let matching = validations.filter(|validation| matches(validation, license, context));
+        let is_by_vendor = |validation: &&Validation| validation.signer() == Signer::Vendor;
         Self {
             license,
             matrix,
             context,
             now: seen.fold(context.clock(), Timestamp::max),
-            newest_validation: validations
-                .filter(|validation| matches(validation, license, context))
-                .max_by_key(|validation| validation.issued_at()),
+            newest_validation: newest(matching.clone()),
+            newest_vendor_validation: newest(matching.filter(is_by_vendor)),
         }
     }
 
+    /// What was said last. A customer's own server can deny what the vendor granted, not grant what the vendor denied.
     fn status(&self) -> Option<(Status, Timestamp)> {
-        self.newest_validation
-            .map(|validation| (validation.status(), validation.issued_at()))
+        let denied = |validation: &&Validation| validation.status().denial().is_some();
+        let newest = self.newest_validation?;
+        let decisive = match newest.status().denial() {
+            Some(_) => newest,
+            None => self
+                .newest_vendor_validation
+                .filter(denied)
+                .unwrap_or(newest),
+        };
+        Some((decisive.status(), decisive.issued_at()))
     }
+}
+
+fn newest<'a>(validations: impl Iterator<Item = &'a Validation>) -> Option<&'a Validation> {
+    // Of two said in the same second the denial counts, in whatever order they come.
+    validations.max_by_key(|said| (said.issued_at(), said.status().denial().is_some()))
 }
 
 fn matches(validation: &Validation, license: &License, context: &Context<'_>) -> bool {

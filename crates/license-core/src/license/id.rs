@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use uuid::{Uuid, Version};
+use uuid::{Uuid, Variant, Version};
 
 use crate::key::ShortEnterpriseKey;
 
@@ -17,7 +17,8 @@ impl LicenseId {
     pub fn parse(text: &str) -> Option<Self> {
         let uuid = Uuid::try_parse(text).ok()?;
         let canonical = uuid.hyphenated().to_string();
-        let accepted = uuid.get_version() == Some(Version::SortRand) && canonical == text;
+        let is_v7 = uuid.get_version() == Some(Version::SortRand);
+        let accepted = is_v7 && uuid.get_variant() == Variant::RFC4122 && canonical == text;
         accepted.then(|| Self(canonical.into()))
     }
 

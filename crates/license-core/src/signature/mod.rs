@@ -4,7 +4,8 @@
 mod aws_lc;
 #[cfg(feature = "rsa")]
 mod rust_crypto;
-#[cfg(all(test, any(feature = "rsa", feature = "aws-lc-rs")))]
+#[cfg(test)]
+#[cfg(any(feature = "rsa", feature = "aws-lc-rs"))]
 mod wycheproof_vectors;
 
 use std::fmt;

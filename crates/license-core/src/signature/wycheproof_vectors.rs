@@ -6,6 +6,7 @@ use super::{Algorithm, Backend, Verifier};
 use crate::trust::{TrustError, TrustedKey};
 
 /// One vector of either scheme.
+#[derive(Clone)]
 struct Vector {
     set: String,
     id: usize,
@@ -184,6 +185,56 @@ fn refuse_valid_ones(algorithm: Algorithm, vectors: &[Vector]) -> usize {
         }
     });
     refused.count()
+}
+
+/// The sum of two big-endian numbers of one length, if it has that length too.
+fn sum(one: &[u8], other: &[u8]) -> Option<Vec<u8>> {
+    let mut carry = 0;
+    let pairs = one.iter().zip(other).rev();
+    let mut sum: Vec<u8> = pairs
+        .map(|(&one, &other)| {
+            let [high, low] = (u16::from(one) + u16::from(other) + carry).to_be_bytes();
+            carry = high.into();
+            low
+        })
+        .collect();
+    sum.reverse();
+    (carry == 0).then_some(sum)
+}
+
+/// One signature has one spelling: none with the modulus added, none shorter, none longer
+/// (RFC 8017 sections 5.2.2, 8.1.2 and 8.2.2).
+#[test]
+fn a_signature_spelled_otherwise_is_refused() {
+    let rs256 = pkcs1(rsa_pkcs1_verify::TestName::Rsa2048Sha256);
+    let ps256 = pss(rsa_pss_verify::TestName::RsaPss2048Sha256Mgf1SaltLen32).0;
+    let mut with_modulus_added = 0;
+    for (algorithm, vectors) in [(Algorithm::Rs256, rs256), (Algorithm::Ps256, ps256)] {
+        for vector in vectors
+            .into_iter()
+            .filter(|vector| vector.expected == TestResult::Valid)
+        {
+            let added = sum(&vector.signature, &vector.modulus);
+            with_modulus_added += usize::from(added.is_some());
+            let longer = [&[0], vector.signature.as_slice()].concat();
+            let shorter = without_leading_zeros(&vector.signature);
+            let shorter = (shorter != vector.signature).then_some(shorter);
+            for signature in added.into_iter().chain(shorter).chain([longer, Vec::new()]) {
+                let other = Vector {
+                    signature,
+                    ..vector.clone()
+                };
+                for &backend in Backend::AVAILABLE {
+                    let accepted = other.is_accepted(backend, algorithm);
+                    assert!(!accepted, "{backend:?} {} test {}", vector.set, vector.id);
+                }
+            }
+        }
+    }
+    assert!(
+        with_modulus_added >= 10,
+        "{with_modulus_added} sums have the modulus's length"
+    );
 }
 
 /// An exponent of 3 is sound arithmetic, and no key that anybody should trust.

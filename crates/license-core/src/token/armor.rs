@@ -1,6 +1,5 @@
 //! License files: tokens between `-----BEGIN LICENSE-----` and `-----END LICENSE-----`.
 
-use std::borrow::Cow;
 use std::fmt::Write;
 
 use super::{MAX_FILE_BYTES, ParseError, TokenKind, Unverified};
@@ -131,9 +130,32 @@ fn delimiter(line: &str) -> Option<Delimiter> {
     }
 }
 
-fn blocks<'a>(body: &'a str, first_line: usize) -> Result<Vec<Block<'a>>, ParseError> {
+/// The lines of a file, each with its number from 1.
+struct Lines<'a> {
+    rest: &'a str,
+    next: usize,
+}
+
+impl<'a> Iterator for Lines<'a> {
+    type Item = (usize, &'a str);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.rest.is_empty() {
+            return None;
+        }
+        let (line, rest) = self.rest.split_once('\n').unwrap_or((self.rest, ""));
+        self.rest = rest;
+        self.next += 1;
+        Some((self.next - 1, line))
+    }
+}
+
+fn blocks(body: &str, first_line: usize) -> Result<Vec<Block<'_>>, ParseError> {
     let mut blocks = Vec::new();
-    let mut lines = (first_line..).zip(body.split('\n'));
+    let mut lines = Lines {
+        rest: body,
+        next: first_line,
+    };
     while let Some((line, text)) = lines.next() {
         if text.trim().is_empty() {
             continue;
@@ -145,7 +167,8 @@ fn blocks<'a>(body: &'a str, first_line: usize) -> Result<Vec<Block<'a>>, ParseE
             });
         };
         let kind = kind(line, &label)?;
-        let token = Unverified::parse(&token_text(&mut lines, line, &label)?)?.into_owned();
+        let text = token_text(&mut lines, &label)?;
+        let token = Unverified::parse(text).map_err(|error| error.lines_down(line))?;
         if token.unverified_kind() != kind {
             return Err(ParseError::Label {
                 expected: kind,
@@ -170,29 +193,32 @@ fn kind(line: usize, label: &str) -> Result<TokenKind, ParseError> {
     })
 }
 
-/// Takes the lines up to the end of the block.
-fn token_text<'a>(
-    lines: &mut impl Iterator<Item = (usize, &'a str)>,
-    begin: usize,
-    label: &str,
-) -> Result<Cow<'a, str>, ParseError> {
-    let mut token = String::new();
-    let mut last = begin;
-    for (line, text) in lines {
-        last = line;
+/// Takes the lines up to the end of the block, and returns what was between.
+fn token_text<'a>(lines: &mut Lines<'a>, label: &str) -> Result<&'a str, ParseError> {
+    let start = lines.rest;
+    loop {
+        let between = start.len() - lines.rest.len();
+        let expected = || format!("-----END {label}-----");
+        let last = lines.next;
+        let Some((line, text)) = lines.next() else {
+            return Err(ParseError::Armor {
+                line: last,
+                expected: expected(),
+            });
+        };
         match delimiter(text) {
-            None => {
-                token.push_str(text.trim());
-                token.push('\n');
+            None => {}
+            Some(Delimiter::End(end)) if end == label => {
+                return Ok(start.get(..between).unwrap_or_default());
             }
-            Some(Delimiter::End(end)) if end == label => return Ok(Cow::Owned(token)),
-            Some(_) => break,
+            Some(_) => {
+                return Err(ParseError::Armor {
+                    line,
+                    expected: expected(),
+                });
+            }
         }
     }
-    Err(ParseError::Armor {
-        line: last,
-        expected: format!("-----END {label}-----"),
-    })
 }
 
 #[cfg(test)]

@@ -76,6 +76,14 @@ pub enum ParseError {
 }
 
 impl ParseError {
+    /// The same error in a text that begins so many lines further down in its file.
+    pub(super) fn lines_down(mut self, lines: usize) -> Self {
+        if let Self::Unexpected { position, .. } = &mut self {
+            position.line += lines;
+        }
+        self
+    }
+
     /// The reason code.
     pub const fn code(&self) -> Code {
         match self {

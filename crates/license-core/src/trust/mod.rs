@@ -56,11 +56,14 @@ impl TrustSet {
     /// [`TrustError`] if the text is none of these, or holds a key that must not be trusted.
     pub fn parse(text: &str) -> Result<Self, TrustError> {
         let text = without_wrapping(text);
-        match text.chars().next() {
-            None => Err(TrustError::Empty),
-            Some('{') => Self::new(jwk::parse(text)?),
-            Some(_) => Self::new(pem::parse(text)?),
+        let keys = match text.starts_with('{') {
+            true => jwk::parse(text)?,
+            false => pem::parse(text)?,
+        };
+        if keys.is_empty() {
+            return Err(TrustError::Empty);
         }
+        Self::new(keys)
     }
 
     /// Adds the keys of another set.
@@ -139,7 +142,7 @@ impl TrustSet {
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum TrustError {
-    /// The text is empty.
+    /// There is no key.
     Empty,
     /// Not PEM, or PEM that is damaged.
     Pem(pkcs1::der::pem::Error),

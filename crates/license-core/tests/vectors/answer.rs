@@ -1,0 +1,156 @@
+//! What the code under test says of each kind of input.
+
+use std::fmt::Display;
+
+use license_core::{
+    Artefacts, Backend, Context, Decision, KeyError, License, LicenseKey, Matrix, ParseError,
+    Signer, TokenKind, TrustSet, Unverified, Validation, VerifyError,
+};
+
+use crate::vector::{Vector, read};
+
+/// What came of an input that was read, and verified where it is signed.
+pub(crate) struct Answer {
+    pub(crate) code: &'static str,
+    /// Values to compare with the headers of the same name.
+    pub(crate) facts: Vec<(&'static str, String)>,
+    pub(crate) decision: Option<Decision>,
+}
+
+impl Answer {
+    fn valid(facts: Vec<(&'static str, String)>) -> Self {
+        Self {
+            code: "VALID",
+            facts,
+            decision: None,
+        }
+    }
+
+    /// The vector is to be refused, so that it says no instant for a decision.
+    pub(crate) fn undecided() -> Self {
+        Self {
+            code: "verified, and no `at`",
+            facts: Vec::new(),
+            decision: None,
+        }
+    }
+
+    pub(crate) fn decided(facts: Vec<(&'static str, String)>, decision: Decision) -> Self {
+        Self {
+            code: decision.code().as_str(),
+            facts,
+            decision: Some(decision),
+        }
+    }
+}
+
+pub(crate) struct Refusal {
+    pub(crate) code: &'static str,
+    pub(crate) message: String,
+}
+
+impl Refusal {
+    /// Trust sets and matrices have no codes of their own.
+    fn malformed(error: impl Display) -> Self {
+        Self {
+            code: "MALFORMED",
+            message: error.to_string(),
+        }
+    }
+}
+
+macro_rules! refusals {
+    ($($error:ty),+) => {
+        $(impl From<$error> for Refusal {
+            fn from(error: $error) -> Self {
+                Self { code: error.code().as_str(), message: error.to_string() }
+            }
+        })+
+    };
+}
+refusals!(KeyError, ParseError, VerifyError);
+
+pub(crate) fn token(vector: &Vector, backend: Backend) -> Result<Answer, Refusal> {
+    let license = Unverified::parse(&vector.body)?.verify(&vector.trust(backend))?;
+    Ok(vector.decide(&license, backend))
+}
+
+pub(crate) fn enterprise_key(vector: &Vector, backend: Backend) -> Result<Answer, Refusal> {
+    let key = match LicenseKey::parse(&vector.body)? {
+        LicenseKey::Enterprise(key) => key,
+        key => return Ok(named(&key)),
+    };
+    let license = key.verify(&vector.trust(backend), Matrix::built_in())?;
+    Ok(vector.decide(&license, backend))
+}
+
+/// A key that only names a license.
+fn named(key: &LicenseKey) -> Answer {
+    let facts = vec![("canonical", key.to_string())];
+    Answer {
+        code: "NEEDS_LICENSE_FILE",
+        facts,
+        decision: None,
+    }
+}
+
+pub(crate) fn license_key(vector: &Vector, _: Backend) -> Result<Answer, Refusal> {
+    let key = LicenseKey::parse(&vector.body)?;
+    assert!(
+        !matches!(key, LicenseKey::Enterprise(_)),
+        "{}: belongs to enterprise-keys",
+        vector.name
+    );
+    Ok(named(&key))
+}
+
+/// Decides on the first license of the file, with all its validation tokens.
+pub(crate) fn file(vector: &Vector, backend: Backend) -> Result<Answer, Refusal> {
+    let (trust, file) = (vector.trust(backend), Artefacts::parse(&vector.body)?);
+    let licenses = file
+        .of_kind(TokenKind::License)
+        .map(|token| token.verify(&trust));
+    let licenses = licenses.collect::<Result<Vec<License>, _>>()?;
+    let license = licenses.first().unwrap();
+    let validations = file
+        .of_kind(TokenKind::Validation)
+        .map(|token| token.verify_validation(&trust, license));
+    let validations = validations.collect::<Result<Vec<Validation>, _>>()?;
+    let Some(at) = vector.instant("at") else {
+        return Ok(Answer::undecided());
+    };
+    let context = Context::at(at).validations(&validations);
+    let facts = vec![("blocks", file.blocks().len().to_string())];
+    Ok(Answer::decided(
+        facts,
+        license.evaluate(Matrix::built_in(), &context),
+    ))
+}
+
+pub(crate) fn trust(vector: &Vector, backend: Backend) -> Result<Answer, Refusal> {
+    let set = TrustSet::parse(&vector.body).map_err(Refusal::malformed)?;
+    let set = set.with_backend(backend).map_err(Refusal::malformed)?;
+    Ok(Answer::valid(vec![("keys", set.len().to_string())]))
+}
+
+pub(crate) fn matrix(vector: &Vector, _: Backend) -> Result<Answer, Refusal> {
+    Matrix::parse(&vector.body).map_err(Refusal::malformed)?;
+    Ok(Answer::valid(Vec::new()))
+}
+
+pub(crate) fn validation(vector: &Vector, backend: Backend) -> Result<Answer, Refusal> {
+    let trust = vector.trust(backend);
+    let license = installed(vector.get("license").unwrap(), &trust);
+    let validation = Unverified::parse(&vector.body)?.verify_validation(&trust, &license)?;
+    let signer = match validation.signer() {
+        Signer::Vendor => "vendor",
+        Signer::Server => "server",
+    };
+    Ok(Answer::valid(vec![("signer", signer.to_owned())]))
+}
+
+/// A license of `fixtures/tokens/`.
+pub(crate) fn installed(name: &str, trust: &TrustSet) -> License {
+    let text = read(&format!("tokens/{name}.jwt"));
+    Unverified::parse(&text).unwrap().verify(trust).unwrap()
+}

@@ -1,0 +1,442 @@
+//! Other people's verifiers agree with ours: what `keygen` mints holds for PyJWT, jose and OpenSSL, and what they sign holds
+//! for `license`. Each statement is about keys of all three sizes for both algorithms.
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
+use std::sync::LazyLock;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
+use license_tests::tools::{self, Library, Tool};
+use license_tests::vendor::{Minted, changed_at, payload};
+use license_tests::{Outcome, Run, Scratch, Vendor};
+use serde_json::{Value, json};
+
+const PRODUCT: &str = "CODITECT";
+/// An instant at which every license here holds.
+const NOW: &str = "2025-06-01T12:00:00Z";
+
+/// Every size with every algorithm, made once.
+static VENDORS: LazyLock<Vec<Vendor>> = LazyLock::new(|| {
+    let sizes = ["2048", "3072", "4096"];
+    let keys = sizes
+        .iter()
+        .flat_map(|bits| [(*bits, "RS256"), (*bits, "PS256")]);
+    keys.map(|(bits, algorithm)| Vendor::with_key(bits, algorithm))
+        .collect()
+});
+
+/// Shows which key a test that fails was about.
+fn each_vendor(test: impl Fn(&Vendor)) {
+    for vendor in &*VENDORS {
+        println!("{} of {} bits", vendor.algorithm, vendor.bits);
+        test(vendor);
+    }
+}
+
+#[test]
+fn keys_are_of_the_size_and_algorithm_asked_for() {
+    let asked = [2048, 3072, 4096].map(|bits| [(bits, "RS256"), (bits, "PS256")]);
+    let made = VENDORS.iter().map(|key| (key.bits, key.algorithm.as_str()));
+    assert!(made.eq(asked.concat()));
+}
+
+#[test]
+fn pyjwt_and_jose_read_from_a_minted_license_what_inspect_shows() {
+    let Some(witnesses) = witnesses() else { return };
+    each_vendor(|vendor| {
+        let (minted, site) = (team_license(vendor), vendor.site());
+        site.write("acme.lic", &minted.file);
+        let inspect = Run::license(&site).args(["inspect", "--json", "acme.lic"]);
+        let shown = inspect.run().expect_code(0).json();
+        assert_eq!(shown["tokens"][0]["header"], header(vendor));
+        let claims = &shown["tokens"][0]["claims"];
+        assert_eq!(
+            claims["sub"], "Žofie & Söhne",
+            "claims are shown as they are"
+        );
+        for witness in witnesses {
+            let read = verified_by(witness, vendor, &minted.token());
+            assert_eq!(read.expect_code(0).json(), *claims);
+        }
+    });
+}
+
+#[test]
+fn pyjwt_and_jose_refuse_a_minted_license_that_was_changed() {
+    let Some(witnesses) = witnesses() else { return };
+    each_vendor(|vendor| {
+        let token = with_tier_ent(&team_license(vendor).token());
+        for witness in witnesses {
+            verified_by(witness, vendor, &token).expect_code(1);
+        }
+    });
+}
+
+#[test]
+fn openssl_verifies_the_signature_of_a_minted_license_over_header_and_payload() {
+    let Some(openssl) = tools::openssl() else {
+        return;
+    };
+    each_vendor(|vendor| {
+        let token = team_license(vendor).token();
+        let (signed, signature) = token.rsplit_once('.').unwrap();
+        digest_verifies(openssl, vendor, signed, signature).expect_code(0);
+        let other = changed_at(signed, signed.len() - 1);
+        digest_verifies(openssl, vendor, &other, signature).expect_code(1);
+    });
+}
+
+#[test]
+fn openssl_verifies_an_enterprise_key_over_the_text_before_the_fifth_hyphen() {
+    let Some(openssl) = tools::openssl() else {
+        return;
+    };
+    each_vendor(|vendor| {
+        let key = vendor.enterprise_key();
+        let signature = key.splitn(6, '-').last().unwrap();
+        let signed = "CODITECT-ENT-ACME-100-20301231";
+        assert_eq!(key, format!("{signed}-{signature}"));
+        digest_verifies(openssl, vendor, signed, signature).expect_code(0);
+        let more = "CODITECT-ENT-ACME-900-20301231";
+        digest_verifies(openssl, vendor, more, signature).expect_code(1);
+        let decision = decision(vendor, &key).expect_code(0).json();
+        assert_eq!(decision["code"], "VALID");
+    });
+}
+
+#[test]
+fn what_pyjwt_and_jose_sign_with_our_claims_is_a_license_here() {
+    let Some(witnesses) = witnesses() else { return };
+    each_vendor(|vendor| {
+        let claims = team_license(vendor).claims();
+        for witness in witnesses {
+            let Some(token) = signed_by(witness, vendor, &claims) else {
+                return;
+            };
+            assert_eq!(payload(&token), claims);
+            let decision = decision(vendor, &token).expect_code(0).json();
+            assert_eq!(decision["code"], "VALID");
+            assert_eq!(decision["license_id"], claims["jti"]);
+        }
+    });
+}
+
+#[test]
+fn what_pyjwt_and_jose_sign_is_refused_once_it_was_changed() {
+    let Some(witnesses) = witnesses() else { return };
+    each_vendor(|vendor| {
+        let claims = team_license(vendor).claims();
+        for witness in witnesses {
+            let Some(token) = signed_by(witness, vendor, &claims) else {
+                return;
+            };
+            let refused = decision(vendor, &with_tier_ent(&token));
+            assert_eq!(refused.expect_json_failure(3), "BAD_SIGNATURE");
+        }
+    });
+}
+
+#[test]
+fn what_pyjwt_and_jose_sign_under_the_keys_other_algorithm_is_refused() {
+    let Some(witnesses) = witnesses() else { return };
+    each_vendor(|vendor| {
+        let other = if vendor.algorithm == "RS256" {
+            "PS256"
+        } else {
+            "RS256"
+        };
+        let claims = team_license(vendor).claims();
+        for witness in witnesses {
+            let Some(key) = plain_key(vendor) else { return };
+            let token = signed_with(witness, &key, other, &vendor.kid, &claims);
+            assert_eq!(
+                decision(vendor, &token).expect_json_failure(3),
+                "BAD_SIGNATURE"
+            );
+        }
+    });
+}
+
+#[test]
+fn the_key_id_is_the_thumbprint_that_jose_computes() {
+    let Some(jose) = tools::node() else { return };
+    each_vendor(|vendor| {
+        let scratch = Scratch::new();
+        scratch.write("vendor.jwk", vendor.jwk.to_string());
+        let printed = jose.thumbprint(&scratch).arg("vendor.jwk").run();
+        assert_eq!(printed.expect_code(0).stdout.trim(), vendor.kid);
+        assert_eq!(vendor.jwk["kid"], vendor.kid);
+    });
+}
+
+#[test]
+fn openssl_opens_a_sealed_key_with_its_passphrase_and_with_no_other() {
+    let Some(openssl) = tools::openssl() else {
+        return;
+    };
+    let desk = Scratch::new();
+    desk.write_private("passphrase", "correct horse\n");
+    desk.write_private("wrong", "battery staple\n");
+    let new_key = [
+        "new-key",
+        "--bits",
+        "2048",
+        "--out",
+        "vendor.key",
+        "--passphrase-file",
+        "passphrase",
+    ];
+    let _ = Run::keygen(&desk).args(new_key).run().expect_code(0);
+    assert!(
+        desk.read("vendor.key")
+            .starts_with("-----BEGIN ENCRYPTED PRIVATE KEY-----\n")
+    );
+    let public = [
+        "public",
+        "--key",
+        "vendor.key",
+        "--passphrase-file",
+        "passphrase",
+    ];
+    let ours = Run::keygen(&desk).args(public).run().expect_code(0).stdout;
+    let open = |passphrase: &str| {
+        let pkey = ["pkey", "-in", "vendor.key", "-pubout", "-passin"];
+        openssl
+            .run(&desk)
+            .args(pkey)
+            .arg(format!("file:{passphrase}"))
+            .run()
+    };
+    assert_eq!(open("passphrase").expect_code(0).stdout, ours);
+    assert_ne!(open("wrong").code, Some(0));
+}
+
+#[test]
+fn keys_that_openssl_made_mint_licenses() {
+    let made = [
+        ("RSA", &[][..], "RS256"),
+        ("RSA-PSS", &PSS_RESTRICTED[..], "PS256"),
+    ];
+    for (kind, restrictions, algorithm) in made {
+        let Some(key) = key_of_openssl(kind, restrictions) else {
+            return;
+        };
+        let vendor = Vendor::of_key(key, &[]);
+        assert_eq!(vendor.algorithm, algorithm);
+        let decision = decision(&vendor, &team_license(&vendor).token());
+        assert_eq!(decision.expect_code(0).json()["code"], "VALID");
+    }
+}
+
+#[test]
+fn a_key_that_openssl_left_open_signs_with_either_algorithm() {
+    let Some(key) = key_of_openssl("RSA", &[]) else {
+        return;
+    };
+    for algorithm in ["RS256", "PS256"] {
+        let vendor = Vendor::of_key(key.clone(), &["--alg", algorithm]);
+        let minted = vendor.issue(&["--tier", "free", "--perpetual", "--alg", algorithm]);
+        let verified = decision(&vendor, &minted.token()).expect_code(0);
+        assert_eq!(verified.json()["code"], "VALID");
+        let site = vendor.site();
+        let inspect = Run::license(&site)
+            .args(["inspect", "--json"])
+            .arg(minted.token());
+        let shown = inspect.run().expect_code(0).json();
+        assert_eq!(shown["tokens"][0]["header"]["alg"], algorithm);
+    }
+}
+
+#[test]
+fn a_key_that_openssl_made_for_pss_signs_nothing_else() {
+    let Some(key) = key_of_openssl("RSA-PSS", &PSS_RESTRICTED) else {
+        return;
+    };
+    let desk = Scratch::new();
+    desk.write_private("vendor.key", key);
+    let issue = [
+        "issue",
+        "--key",
+        "vendor.key",
+        "--alg",
+        "RS256",
+        "--tier",
+        "free",
+    ];
+    let issue = Run::keygen(&desk)
+        .args(issue)
+        .args(["--customer", "X", "--perpetual"]);
+    let refused = issue.run().expect_failure(3);
+    assert!(refused.message.contains("PS256"), "{}", refused.message);
+}
+
+#[test]
+fn a_key_that_openssl_sealed_is_opened() {
+    let Some(openssl) = tools::openssl() else {
+        return;
+    };
+    let vendor = Vendor::shared();
+    let desk = vendor.desk();
+    desk.write_private("passphrase", "correct horse\n");
+    let seal = [
+        "pkcs8",
+        "-topk8",
+        "-v2",
+        "aes-256-cbc",
+        "-in",
+        "vendor.key",
+        "-out",
+        "sealed.key",
+    ];
+    let seal = openssl
+        .run(&desk)
+        .args(seal)
+        .args(["-passout", "file:passphrase"]);
+    let _ = seal.run().expect_code(0);
+    desk.write_private("sealed.key", desk.read("sealed.key"));
+    let public = [
+        "public",
+        "--key",
+        "sealed.key",
+        "--passphrase-file",
+        "passphrase",
+    ];
+    let public = Run::keygen(&desk).args(public).run().expect_code(0);
+    assert_eq!(public.stdout, vendor.public);
+}
+
+/// As `new-key --alg PS256` restricts its keys.
+const PSS_RESTRICTED: [&str; 3] = [
+    "rsa_pss_keygen_md:sha256",
+    "rsa_pss_keygen_mgf1_md:sha256",
+    "rsa_pss_keygen_saltlen:32",
+];
+
+/// `None` where a witness is missing, which has then been said.
+fn witnesses() -> Option<[&'static Library; 2]> {
+    let (python, node) = (tools::python(), tools::node());
+    Some([python?, node?])
+}
+
+/// A license with a claim of every kind, which holds for centuries.
+fn team_license(vendor: &Vendor) -> Minted {
+    let terms = [
+        ["--tier", "team"],
+        ["--customer", "Žofie & Söhne"],
+        ["--expires", "2999-12-31"],
+        ["--seats", "20"],
+        ["--quota", "agents=-1"],
+        ["--add-feature", "early_access"],
+        ["--company", "ZOFIE"],
+    ];
+    vendor.issue(&[&["--offline"], terms.as_flattened()].concat())
+}
+
+fn header(vendor: &Vendor) -> Value {
+    json!({"alg": vendor.algorithm, "kid": vendor.kid, "typ": "license+jwt"})
+}
+
+/// The token with another tier in its payload.
+fn with_tier_ent(token: &str) -> String {
+    let mut claims = payload(token);
+    assert_eq!(claims["tier"], "TEAM");
+    claims["tier"] = "ENT".into();
+    let parts: Vec<_> = token.split('.').collect();
+    [parts[0], &BASE64URL.encode(claims.to_string()), parts[2]].join(".")
+}
+
+fn verified_by(witness: &Library, vendor: &Vendor, token: &str) -> Outcome {
+    let site = vendor.site();
+    site.write("token", token);
+    let verify = witness.verify(&site).args(["token", "trust.jwks"]);
+    verify.args([vendor.algorithm.as_str(), PRODUCT]).run()
+}
+
+fn signed_by(witness: &Library, vendor: &Vendor, claims: &Value) -> Option<String> {
+    let (algorithm, kid) = (&vendor.algorithm, &vendor.kid);
+    let key = plain_key(vendor)?;
+    Some(signed_with(witness, &key, algorithm, kid, claims))
+}
+
+fn signed_with(witness: &Library, key: &str, algorithm: &str, kid: &str, claims: &Value) -> String {
+    let desk = Scratch::new();
+    desk.write_private("plain.key", key);
+    desk.write("claims.json", claims.to_string());
+    let sign = witness
+        .sign(&desk)
+        .args(["plain.key", algorithm, kid, "claims.json"]);
+    sign.run().expect_code(0).stdout.trim().to_owned()
+}
+
+/// The key without a restriction to one algorithm, which jose does not read: the RSA numbers taken out of their PKCS#8 and
+/// wrapped again by OpenSSL.
+fn plain_key(vendor: &Vendor) -> Option<String> {
+    let openssl = tools::openssl()?;
+    let desk = vendor.desk();
+    let run = |args: &[&str]| openssl.run(&desk).args(args).run().expect_code(0).stdout;
+    let outline = run(&["asn1parse", "-in", "vendor.key"]);
+    let numbers = outline
+        .lines()
+        .find(|line| line.contains("OCTET STRING"))
+        .unwrap();
+    let offset = numbers.split(':').next().unwrap().trim();
+    run(&[
+        "asn1parse",
+        "-in",
+        "vendor.key",
+        "-strparse",
+        offset,
+        "-noout",
+        "-out",
+        "numbers.der",
+    ]);
+    Some(run(&["pkey", "-inform", "DER", "-in", "numbers.der"]))
+}
+
+/// Whether OpenSSL finds the signature (base64url) over the text to be the vendor's.
+fn digest_verifies(openssl: &Tool, vendor: &Vendor, signed: &str, signature: &str) -> Outcome {
+    let site = Scratch::new();
+    site.write("vendor.pem", &vendor.public);
+    site.write("signed", signed);
+    site.write("signature", BASE64URL.decode(signature).unwrap());
+    let pss = [
+        "rsa_padding_mode:pss",
+        "rsa_pss_saltlen:32",
+        "rsa_mgf1_md:sha256",
+    ];
+    let options = if vendor.algorithm == "PS256" {
+        &pss[..]
+    } else {
+        &[]
+    };
+    let mut digest = openssl
+        .run(&site)
+        .args(["dgst", "-sha256", "-verify", "vendor.pem"]);
+    for option in options {
+        digest = digest.args(["-sigopt", option]);
+    }
+    digest.args(["-signature", "signature", "signed"]).run()
+}
+
+fn decision(vendor: &Vendor, license: &str) -> Outcome {
+    let site = vendor.site();
+    let verify = ["verify", "--json", "--trust", "trust.jwks", "--at", NOW];
+    Run::license(&site).args(verify).arg(license).run()
+}
+
+/// A new key of 2048 bits in PKCS#8.
+fn key_of_openssl(kind: &str, restrictions: &[&str]) -> Option<String> {
+    let openssl = tools::openssl()?;
+    let desk = Scratch::new();
+    let mut genpkey = openssl.run(&desk).args(["genpkey", "-algorithm", kind]);
+    for option in ["rsa_keygen_bits:2048"].iter().chain(restrictions) {
+        genpkey = genpkey.args(["-pkeyopt", option]);
+    }
+    Some(genpkey.run().expect_code(0).stdout)
+}

@@ -1,0 +1,66 @@
+//! `keygen inspect`.
+
+use super::*;
+
+fn inspect(desk: &Scratch, file: &str) -> Outcome {
+    Run::keygen(desk).args(["inspect", file]).run()
+}
+
+#[test]
+fn everything_that_keygen_makes_is_shown_and_marked() {
+    let vendor = Vendor::shared();
+    let desk = vendor.site();
+    let minted = vendor.issue(&["--tier", "pro", "--perpetual"]);
+    desk.write("acme.lic", &minted.file);
+    desk.write("token", minted.token());
+    desk.write("standard.key", minted.key());
+    desk.write("enterprise.key", vendor.enterprise_key());
+    desk.write("vendor.pem", &vendor.public);
+    for (file, shown) in [
+        ("acme.lic", "sub: ACME Ltd"),
+        ("token", "sub: ACME Ltd"),
+        ("standard.key", minted.key()),
+        ("enterprise.key", "company: ACME"),
+        ("trust.jwks", &vendor.kid),
+        ("vendor.pem", &vendor.kid),
+    ] {
+        let outcome = inspect(&desk, file).expect_code(0);
+        assert!(outcome.stdout.starts_with("UNVERIFIED"), "{file}");
+        assert!(outcome.stdout.contains(shown), "{file}: {}", outcome.stdout);
+        let json = Run::keygen(&desk)
+            .args(["inspect", "--json", file])
+            .run()
+            .expect_code(0)
+            .json();
+        assert_eq!(json["verified"], false, "{file}");
+    }
+}
+
+#[test]
+fn standard_input_is_read() {
+    let desk = Scratch::new();
+    let run = Run::keygen(&desk)
+        .args(["inspect", "-"])
+        .stdin(Vendor::shared().enterprise_key());
+    assert!(
+        run.run()
+            .expect_code(0)
+            .stdout
+            .contains("kind: enterprise key")
+    );
+}
+
+#[test]
+fn what_is_none_of_it_is_refused() {
+    let desk = Vendor::shared().desk();
+    desk.write("noise", "what is this?");
+    desk.write("empty", "");
+    for file in ["noise", "empty", "vendor.key"] {
+        let complaint = inspect(&desk, file).expect_failure(3);
+        assert!(
+            complaint.message.starts_with(&format!("{file}: ")),
+            "{complaint:?}"
+        );
+    }
+    inspect(&desk, "missing").expect_failure(4);
+}

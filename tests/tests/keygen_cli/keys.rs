@@ -1,0 +1,430 @@
+//! Private keys: `keygen new-key`, `keygen public`, and passphrases.
+
+use super::*;
+
+fn new_key(desk: &Scratch, options: &[&str]) -> Outcome {
+    Run::keygen(desk)
+        .args(["new-key", "--bits", "2048"])
+        .args(options)
+        .run()
+}
+
+fn public(desk: &Scratch, options: &[&str]) -> Outcome {
+    Run::keygen(desk).arg("public").args(options).run()
+}
+
+/// A run that no terminal can be asked in, as in a build server.
+fn without_terminal(desk: &Scratch) -> Option<Run<'_>> {
+    let found = Run::of("sh", desk).args(["-c", "command -v setsid"]).run();
+    if found.code != Some(0) {
+        eprintln!("SKIPPED: setsid not found, so that a terminal might be asked");
+        return None;
+    }
+    Some(
+        Run::of("setsid", desk)
+            .arg("--wait")
+            .arg(programs::keygen()),
+    )
+}
+
+/// `vendor.key`, sealed, and its passphrase in `passphrase`.
+fn sealed() -> Scratch {
+    let desk = Scratch::new();
+    desk.write_private("passphrase", format!("{PASSPHRASE}\n"));
+    let options = ["--out", "vendor.key", "--passphrase-file", "passphrase"];
+    let _ = new_key(&desk, &options).expect_code(0);
+    desk
+}
+
+#[test]
+fn a_new_key_is_sealed_and_its_owners_alone() {
+    let desk = sealed();
+    assert!(
+        desk.read("vendor.key")
+            .starts_with("-----BEGIN ENCRYPTED PRIVATE KEY-----\n")
+    );
+    #[cfg(unix)]
+    assert_eq!(desk.mode("vendor.key"), 0o600);
+}
+
+#[test]
+fn a_new_key_without_a_passphrase_is_its_owners_alone_and_a_warning() {
+    let desk = Scratch::new();
+    let made = new_key(&desk, &["--out", "vendor.key", "--no-passphrase"]).expect_code(0);
+    assert!(
+        made.stderr.contains("warning: UNENCRYPTED_KEY: "),
+        "{}",
+        made.stderr
+    );
+    assert!(
+        desk.read("vendor.key")
+            .starts_with("-----BEGIN PRIVATE KEY-----\n")
+    );
+    #[cfg(unix)]
+    assert_eq!(desk.mode("vendor.key"), 0o600);
+}
+
+#[test]
+fn a_new_key_tells_its_id_which_is_that_of_its_public_half() {
+    let desk = Scratch::new();
+    let made = new_key(&desk, &["--out", "vendor.key", "--no-passphrase"]).expect_code(0);
+    let kid = made.stdout.strip_prefix("kid: ").unwrap().trim_end();
+    let public = public(&desk, &["--key", "vendor.key", "--json"])
+        .expect_code(0)
+        .json();
+    assert_eq!(
+        (&public["kid"], &public["jwk"]["kid"]),
+        (&json!(kid), &json!(kid))
+    );
+}
+
+#[test]
+fn json_of_a_new_key_has_its_members() {
+    let desk = Scratch::new();
+    desk.write_private("passphrase", PASSPHRASE);
+    let options = [
+        "--out",
+        "vendor.key",
+        "--passphrase-file",
+        "passphrase",
+        "--alg",
+        "PS256",
+        "--json",
+    ];
+    let told = new_key(&desk, &options).expect_code(0).json();
+    assert!(told["kid"].as_str().is_some_and(|kid| kid.len() == 43));
+    let rest = ["alg", "bits", "encrypted", "path"].map(|member| &told[member]);
+    assert_eq!(
+        rest,
+        [
+            &json!("PS256"),
+            &json!(2048),
+            &json!(true),
+            &json!("vendor.key")
+        ]
+    );
+}
+
+#[test]
+fn four_thousand_bits_are_the_default() {
+    let desk = Scratch::new();
+    let new_key = [
+        "new-key",
+        "--json",
+        "--no-passphrase",
+        "--out",
+        "vendor.key",
+    ];
+    let told = Run::keygen(&desk).args(new_key).run().expect_code(0).json();
+    assert_eq!(told["bits"], 4096);
+}
+
+#[test]
+fn a_new_key_replaces_nothing_whatever_is_there() {
+    let desk = Scratch::new();
+    desk.write("file", "precious");
+    #[cfg(unix)]
+    std::os::unix::fs::symlink("nowhere", desk.file("link")).unwrap();
+    for name in if cfg!(unix) {
+        &["file", "link", "home"][..]
+    } else {
+        &["file", "home"]
+    } {
+        let complaint = new_key(&desk, &["--no-passphrase", "--out", name]).expect_failure(2);
+        assert!(complaint.hint.contains("--out"), "{complaint:?}");
+    }
+    assert_eq!(desk.read("file"), "precious");
+    assert!(!desk.file("nowhere").exists());
+    let forced = new_key(&desk, &["--no-passphrase", "--out", "file", "--force"]);
+    forced.expect_failure(2);
+}
+
+#[test]
+fn a_new_key_of_a_wrong_size_or_without_a_place_is_refused() {
+    let desk = Scratch::new();
+    for options in [
+        &["--bits", "1024", "--out", "vendor.key", "--no-passphrase"][..],
+        &["--bits", "2049", "--out", "vendor.key", "--no-passphrase"],
+        &["--no-passphrase"],
+        &["--out", "vendor.key", "--alg", "RS512", "--no-passphrase"],
+        &[
+            "--out",
+            "vendor.key",
+            "--no-passphrase",
+            "--passphrase-file",
+            "passphrase",
+        ],
+    ] {
+        Run::keygen(&desk)
+            .arg("new-key")
+            .args(options)
+            .run()
+            .expect_failure(2);
+    }
+    new_key(&desk, &["--no-passphrase", "--out", "missing/vendor.key"]).expect_failure(4);
+    assert!(!desk.file("vendor.key").exists());
+}
+
+#[test]
+fn an_empty_or_missing_passphrase_file_makes_no_key() {
+    let desk = Scratch::new();
+    desk.write_private("empty", "\nsecond line\n");
+    let with = |file| new_key(&desk, &["--out", "vendor.key", "--passphrase-file", file]);
+    let complaint = with("empty").expect_failure(2);
+    assert!(complaint.message.contains("empty"), "{complaint:?}");
+    with("missing").expect_failure(4);
+    assert!(!desk.file("vendor.key").exists());
+}
+
+#[test]
+fn without_a_terminal_and_a_passphrase_file_no_key_is_made_or_opened() {
+    let desk = sealed();
+    let Some(run) = without_terminal(&desk) else {
+        return;
+    };
+    let complaint = run
+        .args(["new-key", "--out", "new.key"])
+        .run()
+        .expect_failure(2);
+    assert!(
+        complaint.hint.contains("--passphrase-file"),
+        "{complaint:?}"
+    );
+    assert!(!desk.file("new.key").exists());
+    let run = without_terminal(&desk)
+        .unwrap()
+        .args(["public", "--key", "vendor.key"]);
+    let complaint = run.run().expect_failure(2);
+    assert!(
+        complaint.hint.contains("--passphrase-file"),
+        "{complaint:?}"
+    );
+}
+
+#[test]
+fn a_passphrase_file_that_others_may_read_is_pointed_out() {
+    let desk = sealed();
+    desk.write("open", PASSPHRASE);
+    let public = public(&desk, &["--key", "vendor.key", "--passphrase-file", "open"]);
+    assert!(
+        public
+            .expect_code(0)
+            .stderr
+            .contains("warning: INSECURE_FILE: ")
+    );
+}
+
+#[test]
+fn the_passphrase_opens_the_key_for_every_command() {
+    let desk = sealed();
+    let with = ["--key", "vendor.key", "--passphrase-file", "passphrase"];
+    let run = |args: &[&str]| {
+        Run::keygen(&desk)
+            .args(args)
+            .args(with)
+            .run()
+            .expect_code(0)
+    };
+    assert!(
+        run(&["public"])
+            .stdout
+            .starts_with("-----BEGIN PUBLIC KEY-----\n")
+    );
+    assert!(
+        run(&["issue", "--tier", "pro", "--customer", "X", "--perpetual"])
+            .stdout
+            .contains("LICENSE")
+    );
+    let key = run(&[
+        "enterprise-key",
+        "--company",
+        "ACME",
+        "--seats",
+        "1",
+        "--perpetual",
+    ]);
+    assert!(key.stdout.starts_with("CODITECT-ENT-ACME-1-99991231-"));
+}
+
+#[test]
+fn a_wrong_passphrase_opens_nothing_and_writes_nothing() {
+    let desk = sealed();
+    desk.write_private("wrong", "incorrect horse\n");
+    let with = [
+        "--key",
+        "vendor.key",
+        "--passphrase-file",
+        "wrong",
+        "--out",
+        "new",
+    ];
+    for command in [
+        &["public"][..],
+        &["issue", "--tier", "pro", "--customer", "X", "--perpetual"],
+        &[
+            "enterprise-key",
+            "--company",
+            "ACME",
+            "--seats",
+            "1",
+            "--perpetual",
+        ],
+    ] {
+        let run = || Run::keygen(&desk).args(command).args(with);
+        run().run().expect_failure(2);
+        assert_eq!(
+            run().arg("--json").run().expect_json_failure(2),
+            "WRONG_PASSPHRASE"
+        );
+        assert!(!desk.file("new").exists());
+    }
+}
+
+#[test]
+fn no_secret_is_ever_said() {
+    let desk = sealed();
+    desk.write_private("wrong", "incorrect horse\n");
+    let key = desk.read("vendor.key");
+    let plain = Vendor::shared();
+    desk.write_private("plain.key", &plain.key);
+    desk.write_private("cut.key", &plain.key[..900]);
+    let bodies = [&key, &plain.key].map(|pem| pem.lines().nth(2).unwrap().to_owned());
+    let term = [
+        "issue",
+        "--tier",
+        "pro",
+        "--customer",
+        "X",
+        "--perpetual",
+        "--key",
+    ];
+    for args in [
+        &[
+            "public",
+            "--key",
+            "vendor.key",
+            "--passphrase-file",
+            "passphrase",
+        ][..],
+        &[
+            "public",
+            "--key",
+            "vendor.key",
+            "--passphrase-file",
+            "wrong",
+        ],
+        &["public", "--key", "plain.key", "--json"],
+        &["public", "--key", "cut.key"],
+        &[
+            "new-key",
+            "--bits",
+            "2048",
+            "--out",
+            "new.key",
+            "--passphrase-file",
+            "passphrase",
+        ],
+        &["trust", "plain.key"],
+        &["inspect", "plain.key"],
+        &["inspect", "cut.key"],
+        &["inspect", "passphrase"],
+        &[&term[..], &["plain.key"]].concat(),
+        &[&term[..], &["cut.key"]].concat(),
+        &[&term[..], &["passphrase"]].concat(),
+    ] {
+        let said = Run::keygen(&desk).args(args).run().said();
+        let secrets = [PASSPHRASE, "incorrect horse", "PRIVATE KEY-----\n"];
+        for secret in secrets.into_iter().chain(bodies.iter().map(String::as_str)) {
+            assert!(!said.contains(secret), "{args:?} says a secret: {said}");
+        }
+    }
+}
+
+#[test]
+fn a_private_key_that_others_may_read_is_refused() {
+    let desk = Scratch::new();
+    desk.write("vendor.key", &Vendor::shared().key);
+    if cfg!(unix) {
+        let complaint = public(&desk, &["--key", "vendor.key"]).expect_failure(2);
+        assert_eq!(complaint.hint, "chmod 600 vendor.key");
+    }
+}
+
+#[test]
+fn the_public_half_is_pem_or_jwk_and_says_the_same() {
+    let vendor = Vendor::shared();
+    let desk = vendor.desk();
+    let print = |format| public(&desk, &["--key", "vendor.key", "--format", format]).expect_code(0);
+    assert_eq!(print("pem").stdout, vendor.public);
+    let jwk = print("jwk").json();
+    assert_eq!(jwk, vendor.jwk);
+    let fixed = ["kty", "use", "alg", "e"].map(|member| &jwk[member]);
+    assert_eq!(
+        fixed,
+        [
+            &json!("RSA"),
+            &json!("sig"),
+            &json!("RS256"),
+            &json!("AQAB")
+        ]
+    );
+    assert_eq!(jwk.get("d"), None);
+}
+
+#[test]
+fn the_public_half_of_no_private_key_is_refused_with_the_name_of_the_file() {
+    let vendor = Vendor::shared();
+    let desk = vendor.desk();
+    let pem = &vendor.key;
+    let lines: Vec<_> = pem.lines().collect();
+    let without_middle = [&lines[..4], &lines[8..]].concat().join("\n");
+    let weak = "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n";
+    for (name, content, exit) in [
+        ("public.key", vendor.public.as_str(), 3),
+        ("cut.key", &pem[..900], 3),
+        ("holed.key", &without_middle, 3),
+        ("noise.key", weak, 3),
+        (
+            "license.key",
+            &vendor.issue(&["--tier", "pro", "--perpetual"]).file,
+            3,
+        ),
+        ("empty.key", "", 3),
+    ] {
+        desk.write_private(name, content);
+        let complaint = public(&desk, &["--key", name]).expect_failure(exit);
+        assert!(complaint.message.contains(name), "{name}: {complaint:?}");
+    }
+    public(&desk, &["--key", "missing.key"]).expect_failure(4);
+    public(&desk, &["--key", "home"]).expect_failure(4);
+}
+
+#[test]
+fn a_key_too_weak_or_of_another_kind_is_refused_for_that_reason() {
+    let Some(openssl) = license_tests::tools::openssl() else {
+        return;
+    };
+    for (algorithm, option, expected) in [
+        ("RSA", "rsa_keygen_bits:1024", "1024"),
+        ("EC", "ec_paramgen_curve:P-256", "RSA"),
+    ] {
+        let desk = Scratch::new();
+        let genpkey = ["genpkey", "-algorithm", algorithm, "-pkeyopt", option];
+        let pem = openssl.run(&desk).args(genpkey).run().expect_code(0).stdout;
+        desk.write_private("vendor.key", pem);
+        let complaint = public(&desk, &["--key", "vendor.key"]).expect_failure(3);
+        assert!(complaint.message.contains(expected), "{complaint:?}");
+        assert!(!complaint.message.contains("public"), "{complaint:?}");
+    }
+}
+
+#[test]
+fn public_keys_are_not_overwritten_without_force() {
+    let desk = Vendor::shared().desk();
+    desk.write("vendor.pem", "precious");
+    let options = ["--key", "vendor.key", "--out", "vendor.pem"];
+    public(&desk, &options).expect_failure(2);
+    assert_eq!(desk.read("vendor.pem"), "precious");
+    let _ = public(&desk, &[&options[..], &["--force"]].concat()).expect_code(0);
+    assert_eq!(desk.read("vendor.pem"), Vendor::shared().public);
+}

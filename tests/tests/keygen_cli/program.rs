@@ -1,0 +1,86 @@
+//! Help, completions, man pages and colors of `keygen`.
+
+use super::*;
+
+fn keygen(args: &[&str]) -> Outcome {
+    Run::keygen(&Scratch::new()).args(args).run()
+}
+
+#[test]
+fn completions_name_every_command() {
+    for shell in ["bash", "zsh", "fish"] {
+        let script = keygen(&["completions", shell]).expect_code(0).stdout;
+        for command in [
+            "new-key",
+            "public",
+            "trust",
+            "issue",
+            "enterprise-key",
+            "inspect",
+        ] {
+            assert!(script.contains(command), "{shell}: {command}");
+        }
+    }
+    keygen(&["completions", "csh"]).expect_failure(2);
+}
+
+#[test]
+fn bash_takes_its_completions() {
+    let desk = Scratch::new();
+    let script = Run::keygen(&desk)
+        .args(["completions", "bash"])
+        .run()
+        .expect_code(0)
+        .stdout;
+    desk.write("completions", script);
+    let bash = Run::of("bash", &desk).args(["-n", "completions"]).run();
+    assert_eq!((bash.code, bash.stderr.as_str()), (Some(0), ""));
+}
+
+#[test]
+fn the_man_page_is_printed_or_all_of_them_written() {
+    assert!(
+        keygen(&["man"])
+            .expect_code(0)
+            .stdout
+            .contains(".TH keygen 1")
+    );
+    let desk = Scratch::new();
+    let man = || Run::keygen(&desk).args(["man", "--out", "man1"]).run();
+    let _ = man().expect_code(0);
+    for page in [
+        "keygen.1",
+        "keygen-issue.1",
+        "keygen-new-key.1",
+        "keygen-enterprise-key.1",
+    ] {
+        assert!(desk.read(&format!("man1/{page}")).contains(".TH"), "{page}");
+    }
+    man().expect_failure(2);
+}
+
+#[test]
+fn help_names_first_steps_and_exit_codes() {
+    let help = keygen(&["--help"]).expect_code(0).stdout;
+    assert!(
+        help.contains("First steps:") && help.contains("Exit codes:"),
+        "{help}"
+    );
+}
+
+#[test]
+fn no_command_and_a_wrong_command_are_usage_errors() {
+    let none = keygen(&[]).expect_code(2);
+    assert!(none.stdout.is_empty() && none.stderr.contains("Usage"));
+    let complaint = keygen(&["isue"]).expect_failure(2);
+    assert!(complaint.hint.contains("issue"), "{complaint:?}");
+    assert_eq!(keygen(&["isue", "--json"]).expect_json_failure(2), "USAGE");
+}
+
+#[test]
+fn colors_come_only_when_asked_for() {
+    let error = |args: &[&str]| keygen(&[&["issue"], args].concat()).stderr;
+    assert!(!error(&[]).contains('\u{1b}'), "into a pipe");
+    assert!(error(&["--color", "always"]).contains('\u{1b}'));
+    assert!(!error(&["--color", "never"]).contains('\u{1b}'));
+}

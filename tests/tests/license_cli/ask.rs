@@ -1,0 +1,256 @@
+//! `license status`, `features`, `check` and `explain`.
+
+use super::*;
+
+#[test]
+fn without_a_license_the_free_tier_is_what_there_is() {
+    let site = site();
+    let status = license(&site, &["status", "--json", "--at", AT])
+        .expect_code(1)
+        .json();
+    assert_eq!(
+        (&status["code"], &status["effective_tier"]),
+        (&json!("NO_LICENSE"), &json!("FREE"))
+    );
+    for member in [
+        "tier",
+        "license_id",
+        "customer",
+        "product",
+        "issued_at",
+        "expires_at",
+    ] {
+        assert_eq!(status[member], Value::Null, "{member}");
+    }
+    assert_eq!(status["quotas"]["commands_per_day"], 10);
+    let said = license(&site, &["status"]).expect_code(1).stdout;
+    assert!(
+        said.contains("NO_LICENSE") && said.contains("FREE"),
+        "{said}"
+    );
+    for (feature, exit) in [("local_execution", 0), ("cloud_sync", 1)] {
+        let _ = license(&site, &["check", feature]).expect_code(exit);
+    }
+    let _ = license(&site, &["features"]).expect_code(1);
+    let _ = license(&site, &["explain"]).expect_code(1);
+}
+
+#[test]
+fn without_a_license_it_is_said_how_to_get_one() {
+    let outcome = license(&site(), &["status"]).expect_code(1);
+    assert!(
+        outcome.said().contains("license install"),
+        "{}",
+        outcome.said()
+    );
+}
+
+#[test]
+fn a_feature_is_granted_or_not_and_the_tier_that_has_it_is_named() {
+    let site = site_with("pro.lic");
+    let check = |feature: &str| license(&site, &["check", "--at", AT, feature]);
+    assert_eq!(
+        check("cloud_sync").expect_code(0).stdout,
+        "granted: cloud_sync (tier PRO)\n"
+    );
+    let denied = check("sso").expect_code(1).stdout;
+    for word in ["denied: sso", "FEATURE_NOT_INCLUDED", "ENT", "PRO"] {
+        assert!(denied.contains(word), "{denied}");
+    }
+}
+
+#[test]
+fn a_feature_that_nobody_has_is_denied_with_what_was_probably_meant() {
+    let site = site_with("pro.lic");
+    let check = |feature: &str| license(&site, &["check", "--at", AT, feature]).expect_code(1);
+    for slip in ["cloud-sync", "Cloud_Sync", "CLOUD SYNC", "cloud"] {
+        assert!(check(slip).stderr.contains("cloud_"), "{slip}");
+    }
+    assert_eq!(check("time_travel").stderr, "");
+}
+
+#[test]
+fn a_feature_that_a_license_adds_is_granted_and_one_that_it_removes_is_not() {
+    let site = site();
+    let terms = [
+        "--add-feature",
+        "time_travel",
+        "--remove-feature",
+        "hooks",
+        "--offline",
+    ];
+    site.write(
+        "own.lic",
+        minted(&[&["--tier", "pro", "--perpetual"], &terms[..]].concat()).file,
+    );
+    let _ = license(&site, &["install", "--trust", "trust.jwks", "own.lic"]).expect_code(0);
+    let _ = license(&site, &["check", "time_travel"]).expect_code(0);
+    let _ = license(&site, &["check", "hooks"]).expect_code(1);
+    let features = license(&site, &["features", "--json"])
+        .expect_code(0)
+        .json();
+    let row = |name: &str| {
+        let rows = features["matrix"].as_array().unwrap();
+        rows.iter()
+            .find(|row| row["feature"] == name)
+            .unwrap()
+            .clone()
+    };
+    assert_eq!(
+        (&row("time_travel")["granted"], &row("time_travel")["tiers"]),
+        (&json!(true), &json!([]))
+    );
+    assert_eq!(row("hooks")["granted"], false);
+}
+
+#[test]
+fn what_a_license_of_the_tier_lacks_is_not_said_to_come_with_the_tier() {
+    let site = site();
+    site.write(
+        "own.lic",
+        minted(&[
+            "--tier",
+            "pro",
+            "--perpetual",
+            "--offline",
+            "--remove-feature",
+            "hooks",
+        ])
+        .file,
+    );
+    let _ = license(&site, &["install", "--trust", "trust.jwks", "own.lic"]).expect_code(0);
+    let said = license(&site, &["check", "hooks"]).expect_code(1).stdout;
+    assert!(
+        !said.contains("expected tier PRO or higher, found tier PRO"),
+        "{said}"
+    );
+}
+
+#[test]
+fn json_of_a_check_is_the_decision_and_the_feature() {
+    let site = site_with("pro.lic");
+    let checked = license(&site, &["check", "--json", "--at", AT, "sso"])
+        .expect_code(1)
+        .json();
+    assert_eq!(checked["decision"], "licensed");
+    let feature = ["feature", "granted", "feature_code"].map(|member| &checked[member]);
+    assert_eq!(
+        feature,
+        [&json!("sso"), &json!(false), &json!("FEATURE_NOT_INCLUDED")]
+    );
+    assert_eq!(checked["feature_evidence"]["included_from"], "ENT");
+}
+
+#[test]
+fn the_matrix_has_every_feature_once_with_tiers_grants_and_reasons() {
+    let site = site_with("pro.lic");
+    let features = license(&site, &["features", "--json", "--at", AT])
+        .expect_code(0)
+        .json();
+    let rows = features["matrix"].as_array().unwrap();
+    assert_eq!(rows.len(), 26);
+    let granted = rows.iter().filter(|row| row["granted"] == true).count();
+    assert_eq!(granted, PRO.claims()["features"].as_array().unwrap().len());
+    let sso = rows.iter().find(|row| row["feature"] == "sso").unwrap();
+    assert_eq!(
+        (&sso["tiers"], &sso["code"]),
+        (&json!(["ENT"]), &json!("FEATURE_NOT_INCLUDED"))
+    );
+}
+
+#[test]
+fn an_expired_license_is_the_reason_and_not_its_tier() {
+    let site = site_with("pro.lic");
+    let features = license(&site, &["features", "--at", LATER])
+        .expect_code(1)
+        .stdout;
+    let row = features
+        .lines()
+        .find(|line| line.starts_with("cloud_sync "))
+        .unwrap();
+    assert!(row.contains("EXPIRED"), "{row}");
+    let row = features
+        .lines()
+        .find(|line| line.starts_with("sso "))
+        .unwrap();
+    assert!(row.contains("included from ENT"), "{row}");
+}
+
+#[test]
+fn every_rule_is_explained_in_its_order() {
+    let site = site_with("pro.lic");
+    let explained = license(&site, &["explain", "--json", "--at", AT])
+        .expect_code(0)
+        .json();
+    let rules = explained["rules"].as_array().unwrap();
+    let names: Vec<_> = rules
+        .iter()
+        .map(|rule| rule["rule"].as_str().unwrap())
+        .collect();
+    let order = [
+        "product",
+        "revoked",
+        "superseded",
+        "status",
+        "not before",
+        "machine",
+        "user",
+        "usage type",
+        "version",
+        "expiry",
+        "check-in",
+    ];
+    assert_eq!(names, order);
+    let text = license(&site, &["explain", "--at", LATER])
+        .expect_code(1)
+        .stdout;
+    for word in [
+        "expected",
+        "actual",
+        "EXPIRED",
+        "CHECK_IN_OVERDUE",
+        "=> denied",
+    ] {
+        assert!(text.contains(word), "{text}");
+    }
+}
+
+#[test]
+fn another_license_can_be_asked_about_without_installing_it() {
+    let site = site_with("pro.lic");
+    for (license_of, exit) in [("ent.lic", 0), ("team.lic", 1), ("enterprise.key", 0)] {
+        let check = ["check", "sso", "--at", AT, "--license", license_of];
+        let _ = license(&site, &check).expect_code(exit);
+    }
+    let features = license(
+        &site,
+        &["features", "--json", "--at", AT, "--license", "ent.lic"],
+    );
+    assert_eq!(features.expect_code(0).json()["tier"], "ENT");
+    let explain = license(
+        &site,
+        &["explain", "--json", "--at", AT, "--license", "ent.lic"],
+    );
+    assert_eq!(explain.expect_code(0).json()["tier"], "ENT");
+    let status = license(&site, &["status", "--json", "--at", AT])
+        .expect_code(0)
+        .json();
+    assert_eq!(status["tier"], "PRO");
+}
+
+#[test]
+fn a_wrong_value_is_refused_with_the_name_of_its_flag() {
+    let site = site_with("pro.lic");
+    for [flag, value] in [
+        ["--at", "yesterday"],
+        ["--at", "2020-02-30"],
+        ["--app-version", "two"],
+        ["--build-date", "soon"],
+        ["--usage-type", "both"],
+    ] {
+        let complaint = license(&site, &["status", flag, value]).expect_failure(2);
+        assert!(complaint.message.contains(flag), "{complaint:?}");
+        let json = license(&site, &["status", "--json", flag, value]);
+        assert_eq!(json.expect_json_failure(2), "USAGE");
+    }
+}

@@ -1,0 +1,141 @@
+//! `license inspect`: decoded, marked, and harmless to look at.
+
+use super::*;
+
+#[test]
+fn what_is_shown_is_marked_as_unverified_and_needs_no_keys() {
+    let site = site();
+    std::fs::remove_file(site.file("trust.jwks")).unwrap();
+    site.write("tampered.lic", tampered(&ENT));
+    for argument in [
+        "pro.lic",
+        "enterprise.key",
+        PRO.key(),
+        &ENTERPRISE_KEY,
+        &PRO.token(),
+    ] {
+        let shown = license(&site, &["inspect", argument]).expect_code(0).stdout;
+        assert!(shown.starts_with("UNVERIFIED"), "{shown}");
+        let json = license(&site, &["inspect", "--json", argument])
+            .expect_code(0)
+            .json();
+        assert_eq!(json["verified"], false);
+    }
+}
+
+#[test]
+fn every_claim_is_shown_and_dates_as_dates() {
+    let shown = license(&site(), &["inspect", "--json", "team.lic"])
+        .expect_code(0)
+        .json();
+    assert_eq!(shown["tokens"][0]["claims"], TEAM.claims());
+    let dates = json!({"iat": "2020-01-01T00:00:00Z", "exp": "2021-01-01T00:00:00Z"});
+    assert_eq!(shown["tokens"][0]["dates"], dates);
+}
+
+#[test]
+fn standard_input_is_read_and_every_block_is_shown() {
+    let site = site();
+    let both = format!("{}{}", PRO.file, TEAM.file);
+    let run = Run::license(&site)
+        .args(["inspect", "--json", "-"])
+        .stdin(both);
+    let shown = run.run().expect_code(0).json();
+    let tiers = ["PRO", "TEAM"].map(|tier| json!(tier));
+    assert_eq!(
+        [0, 1].map(|at| shown["tokens"][at]["claims"]["tier"].clone()),
+        tiers
+    );
+}
+
+/// A name that clears the screen, sets the window's title, turns text around, and forges a line.
+const EVIL: &str = "Evil\u{1b}[2J\u{1b}]0;title\u{7}\u{9b}31m\u{202e}txt.exe\u{2066}\u{200b}\nerror: forged\rTRUSTED";
+
+fn is_harmless(text: &str) -> bool {
+    let harmful = ['\u{202e}', '\u{2066}', '\u{200b}', '\u{feff}'];
+    let harms = |letter: char| (letter.is_control() && letter != '\n') || harmful.contains(&letter);
+    !text.contains(harms) && !text.lines().any(|line| line.starts_with("error: forged"))
+}
+
+#[test]
+fn what_a_customer_is_called_cannot_play_tricks_on_a_terminal() {
+    let site = site();
+    let terms = [
+        "--tier",
+        "pro",
+        "--perpetual",
+        "--offline",
+        "--user",
+        EVIL,
+        "--issuer",
+        EVIL,
+    ];
+    site.write(
+        "evil.lic",
+        minted(&[&["--customer", EVIL], &terms[..]].concat()).file,
+    );
+    let install = ["install", "--trust", "trust.jwks", "evil.lic"];
+    for args in [
+        &["inspect", "evil.lic"][..],
+        &["inspect", "--json", "evil.lic"],
+        &["verify", "--trust", "trust.jwks", "evil.lic"],
+        &["verify", "--json", "--trust", "trust.jwks", "evil.lic"],
+        &install,
+        &["status"],
+        &["explain"],
+        &["features"],
+        &["check", "cloud_sync"],
+        &["check", EVIL],
+        &["check", "--json", EVIL],
+        &["status", "--user", EVIL],
+        &["verify", EVIL],
+        &["frobnicate", EVIL],
+        &[EVIL],
+    ] {
+        let outcome = license(&site, args);
+        assert!(
+            is_harmless(&outcome.stdout),
+            "{args:?}: {:?}",
+            outcome.stdout
+        );
+        assert!(
+            is_harmless(&outcome.stderr),
+            "{args:?}: {:?}",
+            outcome.stderr
+        );
+    }
+}
+
+#[test]
+fn json_keeps_what_a_customer_is_called() {
+    let site = site();
+    site.write(
+        "evil.lic",
+        minted(&["--customer", EVIL, "--tier", "free", "--perpetual"]).file,
+    );
+    let shown = license(&site, &["inspect", "--json", "evil.lic"])
+        .expect_code(0)
+        .json();
+    assert_eq!(shown["tokens"][0]["claims"]["sub"], EVIL);
+    assert_eq!(
+        verify(&site, &["--json", "evil.lic"]).expect_code(0).json()["customer"],
+        EVIL
+    );
+}
+
+#[test]
+fn what_is_nothing_of_it_is_refused() {
+    let site = site();
+    site.write("prose", "Dear customer,\n");
+    site.write("empty", "");
+    for file in ["prose", "empty"] {
+        assert_eq!(
+            license(&site, &["inspect", "--json", file]).expect_json_failure(3),
+            "MALFORMED"
+        );
+    }
+    assert_eq!(
+        license(&site, &["inspect", "--json", "missing"]).expect_json_failure(4),
+        "IO"
+    );
+}

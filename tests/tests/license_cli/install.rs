@@ -1,0 +1,265 @@
+//! `license install`: what is kept, what is never replaced, and what a broken disk looks like.
+
+use std::fs;
+
+use super::*;
+
+fn install(site: &Scratch, args: &[&str]) -> Outcome {
+    license(
+        site,
+        &[&["install", "--trust", "trust.jwks", "--at", AT], args].concat(),
+    )
+}
+
+#[track_caller]
+fn installed_tier(site: &Scratch) -> Value {
+    expect_valid(license(site, &["status", "--json", "--at", AT]))["tier"].clone()
+}
+
+#[test]
+fn every_form_that_proves_itself_is_installed() {
+    for argument in ["team.lic", "enterprise.key", &TEAM.token(), &ENTERPRISE_KEY] {
+        let site = site();
+        let told = expect_valid(install(&site, &["--json", argument]));
+        let status = expect_valid(license(&site, &["status", "--json", "--at", AT]));
+        assert_eq!(told, status);
+    }
+    let site = site();
+    let run = Run::license(&site).args(["install", "--trust", "trust.jwks", "--at", AT, "-"]);
+    let _ = run.stdin(TEAM.file.as_str()).run().expect_code(0);
+    assert_eq!(installed_tier(&site), "TEAM");
+}
+
+#[test]
+fn it_is_said_where_the_license_is_kept() {
+    let site = site();
+    let said = install(&site, &["team.lic"]).expect_code(0).stderr;
+    let path = site.state().join("license.lic");
+    assert!(said.contains(path.to_str().unwrap()), "{said}");
+    assert_eq!(fs::read_to_string(path).unwrap(), TEAM.file);
+}
+
+#[test]
+fn a_damaged_way_is_undone_in_what_is_kept() {
+    let site = site();
+    site.write(
+        "mailed.lic",
+        format!("\u{feff}\"{}\"", TEAM.file.replace('\n', "\r\n")),
+    );
+    let _ = install(&site, &["mailed.lic"]).expect_code(0);
+    assert_eq!(site.read("state/license.lic"), TEAM.file);
+}
+
+#[test]
+fn what_does_not_verify_is_not_installed() {
+    let site = site();
+    site.write("tampered.lic", tampered(&PRO));
+    for bad in ["tampered.lic", PRO.key(), "trust.jwks"] {
+        install(&site, &[bad]).expect_failure(3);
+    }
+    license(&site, &["install", "pro.lic"]).expect_failure(3);
+    install(&site, &["missing.lic"]).expect_failure(4);
+    assert!(!site.state().exists(), "not even a folder is made");
+}
+
+#[test]
+fn a_license_that_does_not_hold_is_installed_where_there_is_none() {
+    let site = site();
+    let late = [
+        "install",
+        "--json",
+        "--trust",
+        "trust.jwks",
+        "--at",
+        LATER,
+        "pro.lic",
+    ];
+    assert_eq!(
+        license(&site, &late).expect_code(1).json()["code"],
+        "EXPIRED"
+    );
+    let status = license(&site, &["status", "--json", "--at", LATER])
+        .expect_code(1)
+        .json();
+    assert_eq!(status["license_id"], PRO.told["license_id"]);
+}
+
+#[test]
+fn a_license_that_holds_is_replaced_by_one_that_does_not_only_by_force() {
+    let site = site_with("ent.lic");
+    let late = ["install", "--at", LATER, "pro.lic"];
+    let complaint = license(&site, &late).expect_failure(1);
+    assert!(complaint.message.contains("EXPIRED"), "{complaint:?}");
+    assert!(complaint.hint.contains("--force"), "{complaint:?}");
+    let json = license(&site, &[&late[..], &["--json"]].concat());
+    assert_eq!(json.expect_json_failure(1), "EXPIRED");
+    assert_eq!(installed_tier(&site), "ENT");
+    let _ = license(&site, &[&late[..], &["--force"]].concat()).expect_code(1);
+    assert_eq!(installed_tier(&site), "PRO");
+}
+
+#[test]
+fn a_license_that_holds_replaces_any_other() {
+    let site = site_with("ent.lic");
+    let _ = install(&site, &["pro.lic"]).expect_code(0);
+    assert_eq!(installed_tier(&site), "PRO");
+    let _ = install(&site, &["enterprise.key"]).expect_code(0);
+    assert_eq!(installed_tier(&site), "ENT");
+    assert!(!site.file("state/license.lic").exists());
+    let _ = install(&site, &["team.lic"]).expect_code(0);
+    assert_eq!(installed_tier(&site), "TEAM");
+    assert!(!site.file("state/license.key").exists());
+}
+
+#[test]
+fn installing_the_same_again_changes_nothing() {
+    let site = site_with("team.lic");
+    let kept = site.read("state/license.lic");
+    let _ = install(&site, &["team.lic"]).expect_code(0);
+    assert_eq!(site.read("state/license.lic"), kept);
+}
+
+#[test]
+fn the_keys_that_it_was_verified_with_are_kept() {
+    let site = site_with("team.lic");
+    assert_eq!(site.read("state/trust.jwks"), Vendor::shared().trust);
+    fs::remove_file(site.file("trust.jwks")).unwrap();
+    expect_valid(license(&site, &["verify", "--json", "--at", AT, "pro.lic"]));
+    let _ = license(&site, &["install", "--at", AT, "pro.lic"]).expect_code(0);
+    assert_eq!(installed_tier(&site), "PRO");
+}
+
+#[test]
+fn a_damaged_installed_license_is_an_error_that_installing_again_mends() {
+    for damage in [
+        tampered(&TEAM),
+        String::new(),
+        TEAM.file[..300].to_owned(),
+        "noise".to_owned(),
+    ] {
+        let site = site_with("team.lic");
+        site.write("state/license.lic", &damage);
+        for command in [
+            &["status"][..],
+            &["features"],
+            &["explain"],
+            &["check", "sso"],
+        ] {
+            let complaint = license(&site, command).expect_failure(3);
+            assert!(complaint.message.contains("license.lic"), "{complaint:?}");
+            assert!(complaint.hint.contains("license install"), "{complaint:?}");
+        }
+        let _ = install(&site, &["team.lic"]).expect_code(0);
+        assert_eq!(installed_tier(&site), "TEAM");
+    }
+}
+
+#[test]
+fn damaged_bytes_and_damaged_keys_are_mended_too() {
+    for (file, damage) in [
+        ("license.lic", &b"\xff\xfe\x80"[..]),
+        ("trust.jwks", b"{\"keys\": ["),
+        ("trust.jwks", b"\xff\xfe\x80"),
+        ("trust.jwks", b""),
+    ] {
+        let site = site_with("team.lic");
+        site.write(&format!("state/{file}"), damage);
+        let complaint = license(&site, &["status"]).expect_failure(3);
+        assert!(complaint.message.contains(file), "{complaint:?}");
+        assert!(complaint.hint.contains("install"), "{complaint:?}");
+        let _ = install(&site, &["team.lic"]).expect_code(0);
+        assert_eq!(installed_tier(&site), "TEAM");
+    }
+}
+
+#[test]
+fn an_installed_license_whose_keys_are_gone_asks_for_them() {
+    let site = site_with("team.lic");
+    fs::remove_file(site.file("state/trust.jwks")).unwrap();
+    let complaint = license(&site, &["status"]).expect_failure(3);
+    assert!(complaint.hint.contains("--trust"), "{complaint:?}");
+}
+
+#[test]
+fn a_home_that_is_a_file_or_cannot_be_is_a_failure_of_the_machine() {
+    let site = site();
+    site.write("file", "");
+    for home in ["file", "file/below"] {
+        let run =
+            Run::license(&site).args(["install", "--trust", "trust.jwks", "--at", AT, "pro.lic"]);
+        let complaint = run
+            .env("CODITECT_HOME", site.file(home))
+            .run()
+            .expect_failure(4);
+        assert!(complaint.message.contains(home), "{complaint:?}");
+    }
+}
+
+#[test]
+fn a_home_that_is_a_relative_path_is_refused() {
+    let site = site();
+    let run = Run::license(&site)
+        .arg("status")
+        .env("CODITECT_HOME", "state")
+        .run();
+    let complaint = run.expect_failure(4);
+    assert!(complaint.message.contains("CODITECT_HOME"), "{complaint:?}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_home_that_may_not_be_written_is_a_failure_of_the_machine() {
+    use std::os::unix::fs::PermissionsExt;
+    let site = site();
+    fs::create_dir(site.state()).unwrap();
+    fs::set_permissions(site.state(), fs::Permissions::from_mode(0o500)).unwrap();
+    if fs::write(site.state().join("probe"), "").is_ok() {
+        eprintln!("SKIPPED: root may write everywhere");
+        return;
+    }
+    let complaint = install(&site, &["pro.lic"]).expect_failure(4);
+    assert!(complaint.hint.contains("permissions"), "{complaint:?}");
+    let _ = license(&site, &["status", "--at", AT]).expect_code(1);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_home_behind_a_symlink_is_used_and_stays_one() {
+    let site = site();
+    fs::create_dir(site.file("elsewhere")).unwrap();
+    std::os::unix::fs::symlink(site.file("elsewhere"), site.state()).unwrap();
+    let _ = install(&site, &["team.lic"]).expect_code(0);
+    assert_eq!(installed_tier(&site), "TEAM");
+    assert!(fs::symlink_metadata(site.state()).unwrap().is_symlink());
+    assert_eq!(site.mode("elsewhere/license.lic"), 0o600);
+}
+
+#[cfg(unix)]
+#[test]
+fn an_installed_license_behind_a_symlink_is_read_and_replaced_without_following_it() {
+    let site = site();
+    fs::create_dir(site.state()).unwrap();
+    site.write("state/trust.jwks", &Vendor::shared().trust);
+    std::os::unix::fs::symlink(site.file("team.lic"), site.file("state/license.lic")).unwrap();
+    assert_eq!(installed_tier(&site), "TEAM");
+    let _ = install(&site, &["pro.lic"]).expect_code(0);
+    assert_eq!(site.read("team.lic"), TEAM.file);
+    assert_eq!(installed_tier(&site), "PRO");
+}
+
+#[test]
+fn asking_leaves_nothing_behind() {
+    let site = site();
+    for command in [
+        &["status"][..],
+        &["features"],
+        &["explain"],
+        &["check", "sso"],
+        &["inspect", "pro.lic"],
+    ] {
+        let _ = license(&site, command);
+    }
+    let _ = verify(&site, &["pro.lic"]).expect_code(0);
+    assert!(!site.state().exists());
+    assert_eq!(fs::read_dir(site.home()).unwrap().count(), 0);
+}

@@ -1,0 +1,192 @@
+//! What never appears in any output, and where output goes.
+
+use super::*;
+
+/// The parts of a credential that must not be repeated: any run of it that is long enough to be of use.
+fn repeats(said: &str, credential: &str) -> bool {
+    let secret: Vec<_> = credential
+        .chars()
+        .filter(|letter| !letter.is_whitespace())
+        .collect();
+    let mut windows = secret
+        .windows(24)
+        .map(|window| window.iter().collect::<String>());
+    windows.any(|window| said.contains(&window))
+}
+
+#[test]
+fn a_credential_given_as_an_argument_is_in_no_error() {
+    let site = site();
+    let signature = ENTERPRISE_KEY.rsplit_once("20301231-").unwrap().1;
+    let changed = changed_at(&ENTERPRISE_KEY, ENTERPRISE_KEY.len() - 20);
+    let with_sign = format!("{}*{}", &ENTERPRISE_KEY[..100], &ENTERPRISE_KEY[101..]);
+    let token = TEAM.token();
+    let token_changed = changed_at(&token, token.len() - 20);
+    let token_cut = token[..token.len() - 30].to_owned();
+    let token_of_four = format!("{token}.{signature}");
+    for credential in [
+        &*ENTERPRISE_KEY,
+        &changed,
+        &with_sign,
+        &token,
+        &token_changed,
+        &token_cut,
+        &token_of_four,
+        &TEAM.file,
+    ] {
+        for args in [
+            &["verify", "--trust", "missing.jwks", credential][..],
+            &["verify", credential],
+            &["verify", "--trust", "trust.jwks", credential, credential],
+            &[
+                "verify",
+                "--trust",
+                "trust.jwks",
+                "--at",
+                credential,
+                "pro.lic",
+            ],
+            &[
+                "verify",
+                "--trust",
+                "trust.jwks",
+                "--no-such-flag",
+                credential,
+            ],
+            &["install", credential],
+            &[
+                "install",
+                "--trust",
+                "trust.jwks",
+                "--app-version",
+                credential,
+                "pro.lic",
+            ],
+            &["status", credential],
+            &["status", "--usage-type", credential],
+            &["check"],
+            &["completions", credential],
+            &["--color", credential, "status"],
+            &[credential],
+        ] {
+            for json in [&[][..], &["--json"]] {
+                let outcome = license(&site, &[args, json].concat());
+                assert_ne!(outcome.code, Some(0), "{args:?}");
+                assert!(
+                    !repeats(&outcome.said(), credential),
+                    "{args:?}: {}",
+                    outcome.said()
+                );
+            }
+        }
+    }
+    for credential in [
+        &changed,
+        &with_sign,
+        &token_changed,
+        &token_cut,
+        &token_of_four,
+    ] {
+        let outcome = verify(&site, &[credential]).expect_code(3);
+        assert!(!repeats(&outcome.said(), credential), "{}", outcome.said());
+    }
+}
+
+#[test]
+fn a_credential_given_where_a_file_belongs_is_in_no_error() {
+    let site = site();
+    for credential in [&*ENTERPRISE_KEY, &TEAM.token()] {
+        for args in [
+            &["verify", "--trust", credential, "pro.lic"][..],
+            &[
+                "verify",
+                "--trust",
+                "trust.jwks",
+                PRO.key(),
+                "--license",
+                credential,
+            ],
+            &["verify", "--product-file", credential, "pro.lic"],
+        ] {
+            let outcome = license(&site, args);
+            assert!(
+                !repeats(&outcome.said(), credential),
+                "{args:?}: {}",
+                outcome.said()
+            );
+        }
+    }
+}
+
+#[test]
+fn a_decision_shows_no_credential_either() {
+    let site = site_with("enterprise.key");
+    for command in [
+        &["status"][..],
+        &["features"],
+        &["explain"],
+        &["check", "sso"],
+    ] {
+        for json in [&[][..], &["--json"]] {
+            let outcome = license(&site, &[command, json].concat());
+            let signature = ENTERPRISE_KEY.rsplit_once("20301231-").unwrap().1;
+            assert!(!repeats(&outcome.said(), signature), "{}", outcome.said());
+        }
+    }
+}
+
+#[test]
+fn data_goes_to_stdout_and_everything_else_to_stderr() {
+    let site = site();
+    let grace = [
+        "verify",
+        "--trust",
+        "trust.jwks",
+        "--at",
+        "2020-01-03",
+        "pro.lic",
+    ];
+    let outcome = license(&site, &grace).expect_code(0);
+    assert!(
+        outcome.stdout.starts_with("grace: GRACE_OFFLINE\n"),
+        "{}",
+        outcome.stdout
+    );
+    assert!(!outcome.stdout.contains("warning:"), "{}", outcome.stdout);
+    assert!(
+        outcome.stderr.starts_with("warning: GRACE_OFFLINE: "),
+        "{}",
+        outcome.stderr
+    );
+    let json = license(&site, &[&grace[..], &["--json"]].concat()).expect_code(0);
+    assert_eq!(json.stderr, "");
+}
+
+#[test]
+fn quiet_leaves_notes_out_and_warnings_in() {
+    let site = site();
+    let install = [
+        "install",
+        "--trust",
+        "trust.jwks",
+        "--at",
+        AT,
+        "pro.lic",
+        "--quiet",
+    ];
+    assert_eq!(license(&site, &install).expect_code(0).stderr, "");
+    let status = license(&site, &["status", "--quiet", "--at", "2020-01-03"]).expect_code(0);
+    assert!(status.stderr.starts_with("warning: "), "{}", status.stderr);
+}
+
+#[test]
+fn a_closed_pipe_is_no_failure() {
+    let site = site_with("ent.lic");
+    let license = license_tests::programs::license().to_str().unwrap();
+    let script = format!("'{license}' features; echo $? >code");
+    let _ = Run::of("sh", &site)
+        .args(["-c", &format!("({script}) | true")])
+        .run()
+        .expect_code(0);
+    assert_eq!(site.read("code").trim(), "0");
+}

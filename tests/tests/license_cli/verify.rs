@@ -1,0 +1,469 @@
+//! `license verify`: every form of license, and every reason to refuse one.
+
+use super::*;
+
+#[test]
+fn a_file_a_token_and_a_key_verify_from_wherever_they_come() {
+    let site = site();
+    site.write("token", TEAM.token());
+    for argument in ["team.lic", "token", &TEAM.token()] {
+        let decision = expect_valid(verify(&site, &["--json", argument]));
+        assert_eq!(
+            (&decision["tier"], &decision["license_id"]),
+            (&json!("TEAM"), &TEAM.told["license_id"])
+        );
+    }
+    for argument in ["enterprise.key", &ENTERPRISE_KEY] {
+        let decision = expect_valid(verify(&site, &["--json", argument]));
+        assert_eq!(
+            (&decision["tier"], &decision["quotas"]["users"]),
+            (&json!("ENT"), &json!(100))
+        );
+    }
+    for input in [&TEAM.file, &TEAM.token(), &*ENTERPRISE_KEY] {
+        let verify = ["verify", "--json", "--trust", "trust.jwks", "--at", AT, "-"];
+        expect_valid(Run::license(&site).args(verify).stdin(input.as_str()).run());
+    }
+}
+
+#[test]
+fn json_has_the_documented_members() {
+    let site = site();
+    let decision = verify(&site, &["--json", "pro.lic"]).json();
+    let members: Vec<_> = decision.as_object().unwrap().keys().collect();
+    let documented = [
+        "decision",
+        "code",
+        "tier",
+        "effective_tier",
+        "features",
+        "quotas",
+        "license_id",
+        "customer",
+        "product",
+        "issued_at",
+        "expires_at",
+        "evaluated_at",
+        "warnings",
+        "evidence",
+    ];
+    assert_eq!(members, documented);
+    let texts = [
+        "decision",
+        "customer",
+        "product",
+        "issued_at",
+        "expires_at",
+        "evaluated_at",
+    ];
+    let expected = [
+        "licensed",
+        "ACME Ltd",
+        "CODITECT",
+        "2020-01-01T00:00:00Z",
+        "2021-01-01T00:00:00Z",
+        AT,
+    ];
+    assert_eq!(
+        texts.map(|member| decision[member].as_str().unwrap()),
+        expected
+    );
+    assert_eq!(decision["features"], PRO.claims()["features"]);
+    assert_eq!(decision["quotas"], PRO.claims()["quotas"]);
+    assert_eq!(decision["warnings"], json!([]));
+    assert!(decision["evidence"].is_object());
+    let perpetual = verify(&site, &["--json", "ent.lic"]).json();
+    assert_eq!(perpetual["expires_at"], Value::Null);
+}
+
+#[test]
+fn a_warning_has_a_code_and_a_message() {
+    let site = site();
+    let soon = [
+        "verify",
+        "--json",
+        "--trust",
+        "trust.jwks",
+        "--at",
+        "2020-12-25",
+        "team.lic",
+    ];
+    let decision = expect_valid(license(&site, &soon));
+    assert_eq!(decision["warnings"][0]["code"], "EXPIRES_SOON");
+    assert!(
+        decision["warnings"][0]["message"]
+            .as_str()
+            .unwrap()
+            .contains("7 days")
+    );
+}
+
+#[test]
+fn a_denial_is_an_answer_and_not_an_error() {
+    let site = site();
+    let expired = ["verify", "--trust", "trust.jwks", "--at", LATER, "team.lic"];
+    let said = license(&site, &expired).expect_code(1);
+    assert!(
+        said.stdout.starts_with("denied: EXPIRED\n"),
+        "{}",
+        said.stdout
+    );
+    assert!(
+        said.stdout.contains("2021-01-01T00:00:00Z"),
+        "{}",
+        said.stdout
+    );
+    assert_eq!(said.stderr, "");
+    let early = [
+        "verify",
+        "--json",
+        "--trust",
+        "trust.jwks",
+        "--at",
+        AT,
+        "later.lic",
+    ];
+    site.write(
+        "later.lic",
+        minted(&["--tier", "pro", "--perpetual", "--not-before", "2020-06-01"]).file,
+    );
+    assert_eq!(
+        license(&site, &early).expect_code(1).json()["code"],
+        "NOT_YET_VALID"
+    );
+}
+
+#[test]
+fn user_usage_version_and_build_date_are_judged() {
+    let site = site();
+    let terms = [
+        "--user",
+        "alice",
+        "--usage-type",
+        "builder",
+        "--max-version",
+        "<3.0.0",
+        "--maintenance-until",
+        "2020-06-30",
+    ];
+    site.write(
+        "bound.lic",
+        minted(&[&["--tier", "pro", "--perpetual"], &terms[..]].concat()).file,
+    );
+    let right = [
+        "--user",
+        "alice",
+        "--usage-type",
+        "builder",
+        "--app-version",
+        "2.9.1",
+        "--build-date",
+        "2020-06-30",
+    ];
+    let code = |changes: &[[&str; 2]]| {
+        let mut context = right;
+        for [flag, value] in changes {
+            let at = context.iter().position(|word| word == flag).unwrap();
+            context[at + 1] = value;
+        }
+        let outcome = verify(&site, &[&["--json", "bound.lic"], &context[..]].concat());
+        (
+            outcome.code.unwrap(),
+            outcome.json()["code"].as_str().unwrap().to_owned(),
+        )
+    };
+    assert_eq!(code(&[]), (0, "VALID".to_owned()));
+    assert_eq!(code(&[["--user", "bob"]]), (1, "USER_MISMATCH".to_owned()));
+    assert_eq!(
+        code(&[["--usage-type", "runtime"]]),
+        (1, "USAGE_MISMATCH".to_owned())
+    );
+    assert_eq!(
+        code(&[["--app-version", "3.0.0"]]),
+        (1, "VERSION_NOT_COVERED".to_owned())
+    );
+    assert_eq!(
+        code(&[["--build-date", "2020-07-01"]]),
+        (1, "VERSION_NOT_COVERED".to_owned())
+    );
+    let silent = verify(&site, &["--json", "bound.lic"])
+        .expect_code(1)
+        .json();
+    assert_eq!(
+        silent["code"], "USER_MISMATCH",
+        "what is not said does not match"
+    );
+}
+
+#[test]
+fn a_standard_key_needs_its_license_file() {
+    let site = site();
+    assert_eq!(
+        verify(&site, &["--json", PRO.key()]).expect_json_failure(3),
+        "NEEDS_LICENSE_FILE"
+    );
+    let complaint = verify(&site, &[PRO.key()]).expect_failure(3);
+    assert!(complaint.message.contains("PRO"), "{complaint:?}");
+    assert!(complaint.hint.contains("--license"), "{complaint:?}");
+    expect_valid(verify(
+        &site,
+        &["--json", PRO.key(), "--license", "pro.lic"],
+    ));
+    let other = verify(&site, &["--json", PRO.key(), "--license", "team.lic"]);
+    assert_eq!(other.expect_json_failure(3), "NEEDS_LICENSE_FILE");
+    let complaint = verify(&site, &[PRO.key(), "--license", "team.lic"]).expect_failure(3);
+    assert!(complaint.message.contains(TEAM.key()), "{complaint:?}");
+}
+
+#[test]
+fn a_short_enterprise_key_needs_its_full_key_or_license_file() {
+    let site = site();
+    let inspect = license(&site, &["inspect", "--json", "enterprise.key"]).json();
+    let short = inspect["short_key"].as_str().unwrap();
+    assert_eq!(
+        verify(&site, &["--json", short]).expect_json_failure(3),
+        "NEEDS_LICENSE_FILE"
+    );
+    let decision = expect_valid(verify(
+        &site,
+        &["--json", short, "--license", "enterprise.key"],
+    ));
+    assert_eq!(decision["license_id"], short);
+    let ent_short = ENT.told["short_key"].as_str().unwrap();
+    expect_valid(verify(
+        &site,
+        &["--json", ent_short, "--license", "ent.lic"],
+    ));
+    verify(&site, &[short, "--license", "ent.lic"]).expect_failure(3);
+    verify(&site, &[ent_short, "--license", "enterprise.key"]).expect_failure(3);
+}
+
+#[test]
+fn a_key_is_checked_against_a_license_that_must_itself_verify() {
+    let site = site();
+    site.write("tampered.lic", tampered(&PRO));
+    let refused = verify(&site, &["--json", PRO.key(), "--license", "tampered.lic"]);
+    assert_eq!(refused.expect_json_failure(3), "BAD_SIGNATURE");
+}
+
+#[test]
+fn the_file_that_is_bad_is_the_one_that_is_named() {
+    let site = site();
+    site.write("tampered.lic", tampered(&PRO));
+    let complaint = verify(&site, &[PRO.key(), "--license", "tampered.lic"]).expect_failure(3);
+    assert!(
+        complaint.message.starts_with("tampered.lic: "),
+        "{complaint:?}"
+    );
+}
+
+#[test]
+fn a_key_with_one_character_wrong_is_a_wrong_checksum() {
+    let site = site();
+    for at in ["CODITECT-PRO-".len(), PRO.key().len() - 1] {
+        let wrong = changed_at(PRO.key(), at);
+        assert_eq!(
+            verify(&site, &["--json", &wrong]).expect_json_failure(3),
+            "CHECKSUM_MISMATCH"
+        );
+    }
+}
+
+#[test]
+fn an_enterprise_key_with_other_terms_is_a_bad_signature() {
+    let site = site();
+    for (term, other) in [
+        ("-100-", "-900-"),
+        ("ACME", "ACNE"),
+        ("2030", "2031"),
+        ("CODITECT", "CODITEST"),
+    ] {
+        let wrong = ENTERPRISE_KEY.replacen(term, other, 1);
+        assert_eq!(
+            verify(&site, &["--json", &wrong]).expect_json_failure(3),
+            "BAD_SIGNATURE"
+        );
+    }
+}
+
+#[test]
+fn without_the_vendors_keys_nothing_is_trusted() {
+    let site = site();
+    let verify = ["verify", "--at", AT, "pro.lic"];
+    let complaint = license(&site, &verify).expect_failure(3);
+    assert!(complaint.hint.contains("--trust"), "{complaint:?}");
+    let json = license(&site, &[&verify[..], &["--json"]].concat());
+    assert_eq!(json.expect_json_failure(3), "UNTRUSTED_KEY");
+}
+
+#[test]
+fn a_license_of_a_stranger_is_not_trusted() {
+    let site = site();
+    let stranger = Vendor::with_key("2048", "RS256");
+    site.write(
+        "stranger.lic",
+        stranger.issue(&["--tier", "ent", "--perpetual"]).file,
+    );
+    assert_eq!(
+        verify(&site, &["--json", "stranger.lic"]).expect_json_failure(3),
+        "UNTRUSTED_KEY"
+    );
+    let complaint = verify(&site, &["stranger.lic"]).expect_failure(3);
+    assert!(complaint.message.contains(&stranger.kid), "{complaint:?}");
+    assert!(
+        !complaint.message.contains("the 1 trusted"),
+        "{complaint:?}"
+    );
+    let key = stranger.enterprise_key();
+    assert_eq!(
+        verify(&site, &["--json", &key]).expect_json_failure(3),
+        "BAD_SIGNATURE"
+    );
+    site.write("stranger.jwks", &stranger.trust);
+    expect_valid(verify(
+        &site,
+        &["--json", "--trust", "stranger.jwks", "stranger.lic"],
+    ));
+    expect_valid(verify(
+        &site,
+        &["--json", "--trust", "stranger.jwks", "pro.lic"],
+    ));
+}
+
+#[test]
+fn a_changed_license_is_a_bad_signature() {
+    let site = site();
+    site.write("tampered.lic", tampered(&PRO));
+    assert_eq!(
+        verify(&site, &["--json", "tampered.lic"]).expect_json_failure(3),
+        "BAD_SIGNATURE"
+    );
+}
+
+#[test]
+fn what_is_no_license_is_malformed() {
+    let site = site();
+    let vendor = Vendor::shared();
+    site.write_private("vendor.key", &vendor.key);
+    site.write("cut.lic", &PRO.file[..400]);
+    site.write("large.lic", "A".repeat(257 * 1024));
+    site.write("noise.lic", [0x80, 0xff, 0x00, 0x1b].repeat(256));
+    site.write("zeros.lic", [0; 1024]);
+    site.write(
+        "prose.lic",
+        "Dear customer,\n\nplease find your license attached.\n",
+    );
+    site.write("page.html", "<html><body>404 Not Found</body></html>\n");
+    site.write("empty.lic", "");
+    site.write("blank.lic", " \r\n\r\n");
+    for file in [
+        "cut.lic",
+        "large.lic",
+        "noise.lic",
+        "zeros.lic",
+        "prose.lic",
+        "page.html",
+        "empty.lic",
+        "blank.lic",
+        "trust.jwks",
+        "vendor.key",
+    ] {
+        assert_eq!(
+            verify(&site, &["--json", file]).expect_json_failure(3),
+            "MALFORMED",
+            "{file}"
+        );
+        let complaint = verify(&site, &[file]).expect_failure(3);
+        assert!(
+            complaint.message.starts_with(&format!("{file}: ")),
+            "{complaint:?}"
+        );
+    }
+}
+
+#[test]
+fn an_empty_file_is_called_empty() {
+    let site = site();
+    site.write("empty.lic", "");
+    site.write("blank.lic", " \r\n\r\n");
+    for file in ["empty.lic", "blank.lic"] {
+        let Complaint { message, hint } = verify(&site, &[file]).expect_failure(3);
+        assert!(!message.contains("product code"), "{message}");
+        assert!(!hint.contains("case-sensitive"), "{hint}");
+    }
+}
+
+#[test]
+fn a_private_key_sent_to_a_customer_is_called_so() {
+    let site = site();
+    site.write_private("vendor.key", &Vendor::shared().key);
+    let trusted = ["verify", "--trust", "vendor.key", "pro.lic"];
+    for complaint in [
+        license(&site, &trusted).expect_failure(3),
+        license(&site, &["inspect", "vendor.key"]).expect_failure(3),
+        verify(&site, &["vendor.key"]).expect_failure(3),
+    ] {
+        assert!(complaint.message.contains("private key"), "{complaint:?}");
+    }
+}
+
+#[test]
+fn a_missing_file_and_a_folder_are_failures_of_the_machine() {
+    let site = site();
+    for path in ["missing.lic", "home", "missing/acme.lic"] {
+        assert_eq!(
+            verify(&site, &["--json", path]).expect_json_failure(4),
+            "IO"
+        );
+        let complaint = verify(&site, &[path]).expect_failure(4);
+        assert!(complaint.message.contains(path), "{complaint:?}");
+        let trust = ["verify", "--trust", path, "pro.lic"];
+        license(&site, &trust).expect_failure(4);
+        verify(&site, &[PRO.key(), "--license", path]).expect_failure(4);
+    }
+}
+
+#[test]
+fn a_set_of_keys_that_is_none_is_malformed() {
+    let site = site();
+    site.write("noise", "noise");
+    site.write("empty", "");
+    for file in ["pro.lic", "noise", "empty"] {
+        let verify = ["verify", "--json", "--trust", file, "pro.lic"];
+        assert_eq!(license(&site, &verify).expect_json_failure(3), "MALFORMED");
+    }
+}
+
+#[test]
+fn of_several_licenses_in_a_file_the_best_decides() {
+    let site = site();
+    site.write("both.lic", format!("{}{}", PRO.file, ENT.file));
+    let at = |at| {
+        license(
+            &site,
+            &[
+                "verify",
+                "--json",
+                "--trust",
+                "trust.jwks",
+                "--at",
+                at,
+                "both.lic",
+            ],
+        )
+    };
+    assert_eq!(expect_valid(at(AT))["tier"], "ENT");
+    assert_eq!(expect_valid(at(LATER))["tier"], "ENT");
+    site.write("both.lic", format!("{}{}", PRO.file, PRO.file));
+    assert_eq!(expect_valid(at(AT))["tier"], "PRO");
+}
+
+#[test]
+fn one_bad_license_in_a_file_makes_all_of_it_bad() {
+    let site = site();
+    site.write("both.lic", format!("{}{}", ENT.file, tampered(&PRO)));
+    assert_eq!(
+        verify(&site, &["--json", "both.lic"]).expect_json_failure(3),
+        "BAD_SIGNATURE"
+    );
+}
