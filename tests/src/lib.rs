@@ -10,6 +10,7 @@
 //! ```
 #![allow(
     clippy::expect_used,
+    clippy::indexing_slicing,
     clippy::panic,
     reason = "a harness fails its test by panicking"
 )]

@@ -14,6 +14,17 @@ pub fn license() -> &'static Path {
     &built().license
 }
 
+/// The path of an example of another package of the workspace, as a program that its developer would build.
+///
+/// # Panics
+///
+/// When it does not build.
+pub fn example(package: &str, name: &str) -> PathBuf {
+    let output = Output::of_this_process();
+    output.build(&["-p", package, "--example", name]);
+    output.program(&format!("examples/{name}"))
+}
+
 /// The root of the workspace.
 pub fn workspace() -> &'static Path {
     let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -30,7 +41,7 @@ fn built() -> &'static Programs {
     static PROGRAMS: OnceLock<Programs> = OnceLock::new();
     PROGRAMS.get_or_init(|| {
         let output = Output::of_this_process();
-        output.build();
+        output.build(&["-p", "keygen", "-p", "license-cli"]);
         Programs {
             keygen: output.program("keygen"),
             license: output.program("license"),
@@ -60,16 +71,17 @@ impl Output {
         }
     }
 
-    fn build(&self) {
+    fn build(&self, what: &[&str]) {
         let status = Command::new(env!("CARGO"))
-            .args(["build", "--quiet", "-p", "keygen", "-p", "license-cli"])
+            .args(["build", "--quiet"])
+            .args(what)
             .args(["--profile", self.profile()])
             .args(self.target())
             .arg("--manifest-path")
             .arg(workspace().join("Cargo.toml"))
             .status()
             .expect("cargo can be started");
-        assert!(status.success(), "keygen and license do not build");
+        assert!(status.success(), "{what:?} does not build");
     }
 
     /// The profile `dev`, and only it, has a folder of another name.

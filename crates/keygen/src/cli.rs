@@ -7,7 +7,8 @@ use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use license_core::{
     Algorithm, Company, Date, KeyExpiry, ProductCode, Quota, Tier, Timestamp, UsageType, VersionReq,
 };
-use license_terminal::{Destination, OutputOptions, Shell, Source};
+use license_terminal::program::Description;
+use license_terminal::{Destination, OutputOptions, Source};
 
 /// Mints licenses offline: signing keys, license files and enterprise keys
 #[derive(Debug, Parser)]
@@ -42,20 +43,8 @@ pub(crate) enum Command {
     EnterpriseKey(EnterpriseKey),
     /// Show what a license, key or trust set says, without verifying it
     Inspect(Inspect),
-    /// Print the completions for a shell
-    Completions {
-        /// The shell
-        shell: Shell,
-    },
-    /// Print the man page, or write all of them into a directory
-    Man {
-        /// Write the pages of all commands into this directory
-        #[arg(long, value_name = "DIR")]
-        out: Option<PathBuf>,
-        /// Replace files that exist
-        #[arg(long)]
-        force: bool,
-    },
+    #[command(flatten)]
+    Description(Description),
 }
 
 #[derive(Debug, Args)]

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use license_core::{Timestamp, UsageType, Version};
-use license_terminal::{OutputOptions, Shell, Source};
+use license_terminal::program::Description;
+use license_terminal::{OutputOptions, Source};
 
 /// Verifies and installs licenses offline, and says what they allow and why
 #[derive(Debug, Parser)]
@@ -54,20 +55,8 @@ pub(crate) enum Command {
     },
     /// Show every rule in order, with expected, actual and outcome
     Explain(Ask),
-    /// Print the completions for a shell
-    Completions {
-        /// The shell
-        shell: Shell,
-    },
-    /// Print the man page, or write all of them into a directory
-    Man {
-        /// Write the pages of all commands into this directory
-        #[arg(long, value_name = "DIR")]
-        out: Option<PathBuf>,
-        /// Replace files that exist
-        #[arg(long)]
-        force: bool,
-    },
+    #[command(flatten)]
+    Description(Description),
 }
 
 #[derive(Debug, Args)]

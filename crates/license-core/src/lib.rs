@@ -60,7 +60,7 @@ pub use entitlements::{Entitlements, Quota};
 pub use evaluate::{
     Context, Decision, Evidence, FeatureAnswer, Finding, Outcome, Rule, RuleOutcome, Warning,
 };
-pub use inspect::{InspectError, inspect};
+pub use inspect::{InspectError, UNVERIFIED, inspect};
 pub use json::JsonError;
 pub use key::{
     EnterpriseKey, EnterpriseTerms, KeyError, KeyExpiry, LicenseKey, ShortEnterpriseKey,

@@ -68,12 +68,9 @@ fn assert_single_changes_are_seen(text: &str, passes: impl Fn(&str) -> bool + Sy
             let is_undone = original == '-' && letter == EN_DASH;
             assert_eq!(passes(&changed), is_undone, "{letter:?} at {at}");
         }
-        for dash in DASHES {
-            assert_eq!(
-                passes(&with_letter(text, at, dash)),
-                original == '-',
-                "{dash:?} at {at}"
-            );
+        // Anywhere else every one of them counts as the one tried above.
+        for dash in DASHES.iter().filter(|_| original == '-') {
+            assert!(passes(&with_letter(text, at, *dash)), "{dash:?} at {at}");
         }
     });
 }

@@ -674,6 +674,36 @@ fn a_server_speaks_for_its_own_license_only() {
 }
 
 #[test]
+fn a_server_can_suspend_but_not_lift_what_the_vendor_suspended() {
+    let license = with_server(1);
+    let say = |status, second, key| {
+        let said = statement(&license, status, issued().plus(second));
+        validated(&said, key, &license).unwrap()
+    };
+    let decide = |validations: &[Validation]| {
+        evaluate(
+            &license,
+            &Context::at(issued().plus(DAY)).validations(validations),
+        )
+        .code()
+    };
+    let suspended = say(Status::Suspended, 1, &VENDOR);
+    assert_eq!(
+        decide(&[suspended.clone(), say(Status::Active, 2, &SERVER)]),
+        Code::Suspended
+    );
+    assert_eq!(
+        decide(&[suspended, say(Status::Active, 2, &VENDOR)]),
+        Code::Valid
+    );
+    let active = say(Status::Active, 1, &VENDOR);
+    assert_eq!(
+        decide(&[active, say(Status::Suspended, 2, &SERVER)]),
+        Code::Suspended
+    );
+}
+
+#[test]
 fn a_server_mints_no_licenses() {
     let token = timeless("ENT", id(4)).sign(&*SERVER).unwrap();
     let refused = Unverified::parse(&token).unwrap().verify(&TRUST);

@@ -894,30 +894,36 @@ proptest! {
         }
     }
 
+    /// Compared with the same case in which the server is silent.
     #[test]
-    fn a_server_never_adds_and_a_vendor_replaces(plan in plan(), now in step()) {
-        let world = World::new(plan);
+    fn a_server_never_adds_and_never_lifts_what_the_vendor_denied(plan in plan(), now in step()) {
+        let mut world = World::new(plan);
         let decision = world.at(at(now));
-        let context = if world.plan.is_named { Some("m1") } else { None };
-        let matching = |validation: &&Validation| validation.machine().is_none() || validation.machine() == context;
-        let newest = world.validations.iter().filter(matching).map(Validation::issued_at).max();
-        let newest: Vec<_> = world
-            .validations
-            .iter()
-            .filter(matching)
-            .filter(|validation| Some(validation.issued_at()) == newest)
-            .collect();
+        world.validations.retain(|validation| validation.signer() == Signer::Vendor);
+        let silent = world.at(at(now));
+        if decision.outcome() != Outcome::Denied && silent.outcome() != Outcome::Denied {
+            prop_assert!(is_within(decision.entitlements(), silent.entitlements()));
+            prop_assert_eq!(decision.entitlements().tier(), silent.entitlements().tier());
+        }
+        if matches!(silent.code(), Code::Revoked | Code::Suspended | Code::Canceled) {
+            prop_assert_eq!(decision.outcome(), Outcome::Denied);
+        }
+    }
+
+    #[test]
+    fn what_the_vendor_said_last_replaces_what_was_bought(plan in plan(), now in step()) {
+        let mut plan = plan;
+        plan.statements.retain(|statement| !statement.by_server);
+        plan.statements.sort_by_key(|statement| at(statement.at));
+        plan.statements.dedup_by_key(|statement| at(statement.at));
+        let world = World::new(plan);
+        let machine = world.plan.is_named.then_some("m1");
+        let mut validations = world.validations.iter().rev();
+        let newest = validations.find(|said| said.machine().is_none() || said.machine() == machine);
+        let decision = world.at(at(now));
         if decision.outcome() != Outcome::Denied {
-            let (allowed, bought) = (decision.entitlements(), world.license.entitlements());
-            match newest.as_slice() {
-                [] => prop_assert_eq!(allowed, bought),
-                [one] if one.signer() == Signer::Vendor => prop_assert_eq!(allowed, &**one.entitlements()),
-                all if all.iter().all(|one| one.signer() == Signer::Server) => {
-                    prop_assert!(is_within(allowed, bought));
-                    prop_assert_eq!(allowed.tier(), bought.tier());
-                }
-                _ => {}
-            }
+            let granted = newest.map_or(world.license.entitlements(), |said| said.entitlements());
+            prop_assert_eq!(decision.entitlements(), granted);
         }
     }
 }

@@ -9,7 +9,7 @@ use clap::{Command, Parser, ValueEnum};
 use clap_mangen::Man;
 use std::ffi::{OsStr, OsString};
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// Longer values are cut in a usage error: what was pasted in the wrong place may be a license.
@@ -40,6 +40,39 @@ pub fn parse<P: Parser>(arguments: impl IntoIterator<Item = OsString>) -> Result
         let command = addressed(&P::command(), &arguments);
         ExitCode::from(answer(&terminal, error, &command))
     })
+}
+
+/// The commands with which a program describes itself: `#[command(flatten)]` them among its own.
+#[derive(Debug, Clone, clap::Subcommand)]
+pub enum Description {
+    /// Print the completions for a shell
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+    /// Print the man page, or write all of them into a directory
+    Man {
+        /// Write the pages of all commands into this directory
+        #[arg(long, value_name = "DIR")]
+        out: Option<PathBuf>,
+        /// Replace files that exist
+        #[arg(long)]
+        force: bool,
+    },
+}
+
+impl Description {
+    /// Prints or writes what was asked for of `program`.
+    ///
+    /// # Errors
+    ///
+    /// As [`completions`] and [`man`].
+    pub fn write(&self, program: Command) -> Result<(), Failure> {
+        match self {
+            Self::Completions { shell } => completions(program, *shell),
+            Self::Man { out, force } => man(program, out.as_deref(), Overwrite::forced(*force)),
+        }
+    }
 }
 
 /// Writes the completions of `command` for `shell` to standard output.

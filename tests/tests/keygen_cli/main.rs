@@ -4,7 +4,8 @@
     clippy::unwrap_used,
     clippy::panic,
     clippy::indexing_slicing,
-    reason = "a test fails by panicking"
+    clippy::print_stderr,
+    reason = "a test fails by panicking, and says so when it is skipped"
 )]
 
 mod claims;
@@ -13,6 +14,7 @@ mod inspect;
 mod issue;
 mod keys;
 mod program;
+mod public_half;
 mod trust;
 
 use license_tests::vendor::payload;
@@ -25,4 +27,9 @@ const PASSPHRASE: &str = "correct horse battery staple";
 fn issued(desk: &Scratch, terms: &[&str]) -> Outcome {
     let issue = Run::keygen(desk).args(["issue", "--key", "vendor.key", "--customer", "ACME Ltd"]);
     issue.args(terms).run()
+}
+
+/// `keygen public`.
+fn public(desk: &Scratch, options: &[&str]) -> Outcome {
+    Run::keygen(desk).arg("public").args(options).run()
 }

@@ -31,6 +31,11 @@ fn pem_jwk_and_sets_are_bundled_into_one_set() {
     let jwks = trust(&desk, &["vendor.pem", "spare.jwks"])
         .expect_code(0)
         .json();
+    let keys = jwks["keys"].as_array().unwrap();
+    assert_eq!(keys.len(), 2);
+    for jwk in [&Vendor::shared().jwk, &spare.jwk] {
+        assert!(keys.contains(jwk), "{jwks:#}");
+    }
 }
 
 #[test]

@@ -13,6 +13,7 @@ mod inspect;
 mod install;
 mod output;
 mod program;
+mod refuse;
 mod verify;
 
 use std::sync::LazyLock;

@@ -1,12 +1,10 @@
 //! `keygen inspect`.
 
-use license_core::{InspectError, MAX_FILE_BYTES, inspect};
+use license_core::{InspectError, MAX_FILE_BYTES, UNVERIFIED, inspect};
 use license_terminal::{Exit, Failure, Terminal, outline};
 
 use super::not_trusted;
 use crate::cli::Inspect;
-
-const UNVERIFIED: &str = "UNVERIFIED: anybody can have written this; `license verify` tells";
 
 pub(crate) fn run(arguments: &Inspect, terminal: &Terminal) -> Result<(), Failure> {
     let source = &arguments.file;

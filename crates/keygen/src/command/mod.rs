@@ -12,7 +12,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use clap::CommandFactory;
 use license_core::issue::IssueError;
 use license_core::{MAX_FILE_BYTES, Matrix, Timestamp, TrustError};
-use license_terminal::{Exit, Failure, Overwrite, Source, Terminal, program};
+use license_terminal::{Exit, Failure, Source, Terminal};
 
 use crate::cli::{Cli, Command};
 
@@ -24,10 +24,7 @@ pub(crate) fn run(command: Command, terminal: &Terminal) -> Result<(), Failure> 
         Command::Issue(arguments) => issue::run(&arguments, terminal),
         Command::EnterpriseKey(arguments) => enterprise_key::run(&arguments, terminal),
         Command::Inspect(arguments) => inspect::run(&arguments, terminal),
-        Command::Completions { shell } => program::completions(Cli::command(), shell),
-        Command::Man { out, force } => {
-            program::man(Cli::command(), out.as_deref(), Overwrite::forced(force))
-        }
+        Command::Description(asked) => asked.write(Cli::command()),
     }
 }
 

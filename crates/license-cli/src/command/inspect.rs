@@ -2,13 +2,11 @@
 
 use std::ffi::OsStr;
 
-use license_core::inspect;
+use license_core::{UNVERIFIED, inspect};
 use license_terminal::{Exit, Failure, Terminal, outline};
 
 use crate::failure;
 use crate::subject::Given;
-
-const UNVERIFIED: &str = "UNVERIFIED: anybody can have written this; `license verify` tells";
 
 pub(crate) fn run(license: &OsStr, terminal: &Terminal) -> Result<Exit, Failure> {
     let given = Given::read(license)?;

@@ -10,7 +10,7 @@ mod verify;
 
 use clap::CommandFactory;
 use license_core::{Bundle, Decision, Matrix};
-use license_terminal::{Exit, Failure, Overwrite, Terminal, program};
+use license_terminal::{Exit, Failure, Terminal};
 
 use crate::cli::{Cli, Command, ContextArgs};
 use crate::subject::Site;
@@ -25,13 +25,7 @@ pub(crate) fn run(cli: &Cli, terminal: &Terminal) -> Result<Exit, Failure> {
         Command::Features(ask) => features::run(&site()?, ask, terminal),
         Command::Check { feature, ask } => check::run(&site()?, feature, ask, terminal),
         Command::Explain(ask) => explain::run(&site()?, ask, terminal),
-        Command::Completions { shell } => {
-            program::completions(Cli::command(), *shell).map(|()| Exit::Licensed)
-        }
-        Command::Man { out, force } => {
-            let overwrite = Overwrite::forced(*force);
-            program::man(Cli::command(), out.as_deref(), overwrite).map(|()| Exit::Licensed)
-        }
+        Command::Description(asked) => asked.write(Cli::command()).map(|()| Exit::Licensed),
     }
 }
 

@@ -1,0 +1,325 @@
+//! What is installed is what is found, whatever was there before and at whatever moment installing was cut short.
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
+use std::fs;
+
+use license_client::{
+    Client, Installation, InstallationError, StateDir, StateFile, Store, install,
+};
+use license_core::{Bundle, Code, Context, Matrix, Tier, Timestamp, TrustSet};
+
+const VENDORS_KEYS: &str = include_str!("../../../fixtures/trust/vendor.jwks");
+const VENDORS_FIRST_KEY: &str = include_str!("../../../fixtures/trust/vendor.pem");
+const PRO: &str = include_str!("../../../fixtures/files/valid-pro.lic");
+const ENTERPRISE_KEY: &str = include_str!("../../../fixtures/vectors/enterprise-keys/ok");
+const BY_THE_SPARE_KEY: &str =
+    include_str!("../../../fixtures/vectors/enterprise-keys/ok-by-a-spare-key");
+
+/// Fixtures hold through the year 2027.
+const NOW: &str = "2027-01-15T09:00:00Z";
+
+/// A state directory that goes away with the test.
+struct Machine {
+    folder: tempfile::TempDir,
+}
+
+impl Machine {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        Self { folder }
+    }
+
+    fn dir(&self) -> StateDir {
+        StateDir::at(self.folder.path().join("state"))
+    }
+
+    fn store(&self) -> Store {
+        Store::new(self.dir())
+    }
+
+    fn install(&self, text: &str, trust: &TrustSet) {
+        let bundle = Bundle::verify(text, trust, Matrix::built_in()).unwrap();
+        install(&self.store(), &bundle, trust).unwrap();
+    }
+
+    /// As a process leaves it that dies between two writes.
+    fn write(&self, file: StateFile, content: impl AsRef<[u8]>) {
+        fs::create_dir_all(self.dir().path()).unwrap();
+        fs::write(self.dir().file(file), content).unwrap();
+    }
+
+    fn has(&self, file: StateFile) -> bool {
+        self.dir().file(file).exists()
+    }
+
+    fn read(&self, file: StateFile) -> String {
+        fs::read_to_string(self.dir().file(file)).unwrap()
+    }
+
+    fn client(&self, trust: &TrustSet) -> Client {
+        Client::open_at(self.dir(), trust, Matrix::built_in())
+    }
+
+    /// The tier in effect, with the keys that are installed.
+    fn tier(&self) -> Tier {
+        let trust = Installation::trust(&self.store()).unwrap().unwrap();
+        let client = self.client(&trust);
+        assert!(client.problem().is_none(), "{:?}", client.problem());
+        tier(&client)
+    }
+}
+
+fn tier(client: &Client) -> Tier {
+    let decision = client.decide_in(&Context::at(Timestamp::parse(NOW).unwrap()));
+    decision.entitlements().tier()
+}
+
+fn code(client: &Client) -> Code {
+    client
+        .decide_in(&Context::at(Timestamp::parse(NOW).unwrap()))
+        .code()
+}
+
+fn all_keys() -> TrustSet {
+    TrustSet::parse(VENDORS_KEYS).unwrap()
+}
+
+fn first_key() -> TrustSet {
+    TrustSet::parse(VENDORS_FIRST_KEY).unwrap()
+}
+
+/// The one key of the vendor's that signed [`BY_THE_SPARE_KEY`].
+fn spare_key() -> TrustSet {
+    let keys = all_keys();
+    let mut sets = keys
+        .iter()
+        .map(|key| TrustSet::parse(&key.to_jwk().to_string()).unwrap());
+    let signed =
+        |set: &TrustSet| Bundle::verify(input(BY_THE_SPARE_KEY), set, Matrix::built_in()).is_ok();
+    sets.find(signed).unwrap()
+}
+
+/// The input of a vector, without its header.
+fn input(vector: &str) -> &str {
+    vector.split_once("\n\n").unwrap().1
+}
+
+#[test]
+fn what_was_installed_is_loaded_and_verified_again() {
+    let machine = Machine::new();
+    machine.install(PRO, &all_keys());
+    let loaded = Installation::load(&machine.store(), &all_keys(), Matrix::built_in());
+    let loaded = loaded.unwrap().unwrap();
+    assert_eq!(loaded.path(), machine.dir().file(StateFile::License));
+    let before = Bundle::verify(PRO, &all_keys(), Matrix::built_in()).unwrap();
+    assert_eq!(loaded.bundle().canonical(), before.canonical());
+}
+
+#[test]
+fn where_nothing_is_installed_nothing_is_found() {
+    let machine = Machine::new();
+    let loaded = Installation::load(&machine.store(), &all_keys(), Matrix::built_in());
+    assert!(loaded.unwrap().is_none());
+    assert!(Installation::trust(&machine.store()).unwrap().is_none());
+    let client = machine.client(&all_keys());
+    assert!(client.problem().is_none());
+    assert_eq!(code(&client), Code::NoLicense);
+    assert!(!machine.dir().path().exists(), "asking makes no folder");
+}
+
+#[test]
+fn the_keys_are_kept_that_it_was_verified_with() {
+    let machine = Machine::new();
+    machine.install(PRO, &first_key());
+    let kept = Installation::trust(&machine.store()).unwrap().unwrap();
+    assert!(
+        kept.iter()
+            .map(|key| key.id())
+            .eq(first_key().iter().map(|key| key.id()))
+    );
+}
+
+#[test]
+fn keys_that_are_no_longer_trusted_go_once_the_new_license_stands() {
+    let machine = Machine::new();
+    machine.install(PRO, &all_keys());
+    machine.install(PRO, &first_key());
+    let kept = Installation::trust(&machine.store()).unwrap().unwrap();
+    assert_eq!(kept.len(), 1);
+}
+
+#[test]
+fn a_file_is_replaced_by_a_key_and_a_key_by_a_file() {
+    let machine = Machine::new();
+    machine.install(PRO, &all_keys());
+    assert!(machine.has(StateFile::License) && !machine.has(StateFile::Key));
+    machine.install(input(ENTERPRISE_KEY), &all_keys());
+    assert!(!machine.has(StateFile::License) && machine.has(StateFile::Key));
+    assert_eq!(machine.tier().as_str(), "ENT");
+    machine.install(PRO, &all_keys());
+    assert!(machine.has(StateFile::License) && !machine.has(StateFile::Key));
+    assert_eq!(machine.tier().as_str(), "PRO");
+}
+
+#[test]
+fn a_key_is_kept_in_one_line_however_it_was_pasted() {
+    let machine = Machine::new();
+    let key = input(ENTERPRISE_KEY).trim();
+    let pasted = format!("\u{feff}\"{}\r\n{}\"", &key[..50], &key[50..]);
+    machine.install(&pasted, &all_keys());
+    assert_eq!(machine.read(StateFile::Key), format!("{key}\n"));
+}
+
+#[test]
+fn while_a_license_and_a_key_are_both_there_one_of_them_holds() {
+    // Died after the new one was written and before the old one was removed.
+    let machine = Machine::new();
+    machine.install(PRO, &all_keys());
+    machine.write(StateFile::Key, input(ENTERPRISE_KEY));
+    assert_eq!(machine.tier().as_str(), "PRO");
+    let machine = Machine::new();
+    machine.install(input(ENTERPRISE_KEY), &all_keys());
+    machine.write(StateFile::License, PRO);
+    assert_eq!(machine.tier().as_str(), "PRO");
+    machine.install(input(ENTERPRISE_KEY), &all_keys());
+    assert_eq!(
+        machine.tier().as_str(),
+        "ENT",
+        "installing again finishes it"
+    );
+    assert!(!machine.has(StateFile::License));
+}
+
+#[test]
+fn the_keys_of_the_old_license_stay_until_the_new_one_stands() {
+    let machine = Machine::new();
+    machine.install(PRO, &first_key());
+    // Died after the keys were written and before the license was.
+    let mut both = first_key();
+    both.extend(&spare_key()).unwrap();
+    machine.write(StateFile::Trust, both.to_jwks().to_string());
+    assert_eq!(machine.tier().as_str(), "PRO");
+    // Died after the license was written and before the old keys went.
+    machine.write(StateFile::Key, input(BY_THE_SPARE_KEY));
+    fs::remove_file(machine.dir().file(StateFile::License)).unwrap();
+    assert_eq!(machine.tier().as_str(), "ENT");
+    machine.install(input(BY_THE_SPARE_KEY), &spare_key());
+    assert_eq!(machine.tier().as_str(), "ENT");
+}
+
+#[test]
+fn one_key_takes_over_from_another_with_nothing_in_common() {
+    let machine = Machine::new();
+    machine.install(PRO, &first_key());
+    machine.install(input(BY_THE_SPARE_KEY), &spare_key());
+    assert_eq!(machine.tier().as_str(), "ENT");
+    assert_eq!(
+        Installation::trust(&machine.store())
+            .unwrap()
+            .unwrap()
+            .len(),
+        1
+    );
+}
+
+#[test]
+fn what_a_killed_writer_left_is_cleared_and_never_read() {
+    let machine = Machine::new();
+    machine.install(PRO, &all_keys());
+    let unfinished = machine.dir().path().join(".unfinished-abc");
+    fs::write(&unfinished, &PRO[..100]).unwrap();
+    assert_eq!(machine.tier().as_str(), "PRO");
+    machine.install(PRO, &all_keys());
+    assert!(!unfinished.exists());
+}
+
+#[test]
+fn a_damaged_license_leaves_the_base_tier_and_says_so() {
+    let mut tampered = PRO.as_bytes().to_vec();
+    let in_the_payload = PRO.find('.').unwrap() + 80;
+    tampered[in_the_payload] ^= 1;
+    for damage in [
+        &tampered[..],
+        b"",
+        b"noise",
+        b"\xff\xfe\x80",
+        &PRO.as_bytes()[..300],
+    ] {
+        let machine = Machine::new();
+        machine.install(PRO, &all_keys());
+        machine.write(StateFile::License, damage);
+        let client = machine.client(&all_keys());
+        assert!(client.problem().is_some());
+        assert_eq!(
+            (tier(&client).as_str(), code(&client)),
+            ("FREE", Code::NoLicense)
+        );
+        assert!(client.decide().allows("local_execution"));
+        assert!(!client.decide().allows("cloud_sync"));
+    }
+}
+
+#[test]
+fn a_problem_names_its_file() {
+    let machine = Machine::new();
+    machine.write(StateFile::License, "noise");
+    let client = machine.client(&all_keys());
+    let problem = client.problem().unwrap();
+    let path = machine.dir().file(StateFile::License);
+    assert!(
+        problem.to_string().contains(path.to_str().unwrap()),
+        "{problem}"
+    );
+    assert!(matches!(problem, InstallationError::License { .. }));
+}
+
+#[test]
+fn a_license_too_large_to_be_one_is_a_problem_and_not_read() {
+    let machine = Machine::new();
+    machine.write(StateFile::License, "A".repeat(257 * 1024));
+    let client = machine.client(&all_keys());
+    assert!(matches!(
+        client.problem(),
+        Some(InstallationError::Store(_))
+    ));
+    assert_eq!(tier(&client).as_str(), "FREE");
+}
+
+#[test]
+fn a_license_of_a_key_that_was_not_compiled_in_is_a_problem() {
+    let machine = Machine::new();
+    machine.install(input(BY_THE_SPARE_KEY), &spare_key());
+    let client = machine.client(&first_key());
+    assert!(
+        client.problem().is_some(),
+        "what is installed beside it counts for nothing"
+    );
+    assert_eq!(tier(&client).as_str(), "FREE");
+}
+
+#[test]
+fn keys_installed_beside_the_license_are_not_asked_by_a_program_that_has_its_own() {
+    let machine = Machine::new();
+    machine.install(PRO, &first_key());
+    machine.write(StateFile::Trust, "noise");
+    let client = machine.client(&first_key());
+    assert!(client.problem().is_none());
+    assert_eq!(tier(&client).as_str(), "PRO");
+}
+
+#[test]
+fn damaged_keys_are_an_error_that_installing_again_mends() {
+    let machine = Machine::new();
+    machine.install(PRO, &all_keys());
+    machine.write(StateFile::Trust, "noise");
+    let error = Installation::trust(&machine.store()).unwrap_err();
+    assert!(matches!(error, InstallationError::Trust { .. }));
+    machine.install(PRO, &all_keys());
+    assert_eq!(machine.tier().as_str(), "PRO");
+}

@@ -1,0 +1,209 @@
+//! `license verify`: every reason to refuse what was given.
+
+use super::*;
+
+#[test]
+fn a_key_is_checked_against_a_license_that_must_itself_verify() {
+    let site = site();
+    site.write("tampered.lic", tampered(&PRO));
+    let refused = verify(&site, &["--json", PRO.key(), "--license", "tampered.lic"]);
+    assert_eq!(refused.expect_json_failure(3), "BAD_SIGNATURE");
+}
+
+#[test]
+fn the_file_that_is_bad_is_the_one_that_is_named() {
+    let site = site();
+    site.write("tampered.lic", tampered(&PRO));
+    let complaint = verify(&site, &[PRO.key(), "--license", "tampered.lic"]).expect_failure(3);
+    assert!(
+        complaint.message.starts_with("tampered.lic: "),
+        "{complaint:?}"
+    );
+}
+
+#[test]
+fn a_key_with_one_character_wrong_is_a_wrong_checksum() {
+    let site = site();
+    for at in ["CODITECT-PRO-".len(), PRO.key().len() - 1] {
+        let wrong = changed_at(PRO.key(), at);
+        assert_eq!(
+            verify(&site, &["--json", &wrong]).expect_json_failure(3),
+            "CHECKSUM_MISMATCH"
+        );
+    }
+}
+
+#[test]
+fn an_enterprise_key_with_other_terms_is_a_bad_signature() {
+    let site = site();
+    for (term, other) in [
+        ("-100-", "-900-"),
+        ("ACME", "ACNE"),
+        ("2030", "2031"),
+        ("CODITECT", "CODITEST"),
+    ] {
+        let wrong = ENTERPRISE_KEY.replacen(term, other, 1);
+        assert_eq!(
+            verify(&site, &["--json", &wrong]).expect_json_failure(3),
+            "BAD_SIGNATURE"
+        );
+    }
+}
+
+#[test]
+fn without_the_vendors_keys_nothing_is_trusted() {
+    let site = site();
+    let verify = ["verify", "--at", AT, "pro.lic"];
+    let complaint = license(&site, &verify).expect_failure(3);
+    assert!(complaint.hint.contains("--trust"), "{complaint:?}");
+    let json = license(&site, &[&verify[..], &["--json"]].concat());
+    assert_eq!(json.expect_json_failure(3), "UNTRUSTED_KEY");
+}
+
+#[test]
+fn a_license_of_a_stranger_is_not_trusted() {
+    let site = site();
+    let stranger = Vendor::with_key("2048", "RS256");
+    site.write(
+        "stranger.lic",
+        stranger.issue(&["--tier", "ent", "--perpetual"]).file,
+    );
+    assert_eq!(
+        verify(&site, &["--json", "stranger.lic"]).expect_json_failure(3),
+        "UNTRUSTED_KEY"
+    );
+    let complaint = verify(&site, &["stranger.lic"]).expect_failure(3);
+    assert!(complaint.message.contains(&stranger.kid), "{complaint:?}");
+    assert!(
+        !complaint.message.contains("the 1 trusted"),
+        "{complaint:?}"
+    );
+    let key = stranger.enterprise_key();
+    assert_eq!(
+        verify(&site, &["--json", &key]).expect_json_failure(3),
+        "BAD_SIGNATURE"
+    );
+    site.write("stranger.jwks", &stranger.trust);
+    expect_valid(verify(
+        &site,
+        &["--json", "--trust", "stranger.jwks", "stranger.lic"],
+    ));
+    expect_valid(verify(
+        &site,
+        &["--json", "--trust", "stranger.jwks", "pro.lic"],
+    ));
+}
+
+#[test]
+fn a_changed_license_is_a_bad_signature() {
+    let site = site();
+    site.write("tampered.lic", tampered(&PRO));
+    assert_eq!(
+        verify(&site, &["--json", "tampered.lic"]).expect_json_failure(3),
+        "BAD_SIGNATURE"
+    );
+}
+
+#[test]
+fn what_is_no_license_is_malformed() {
+    let site = site();
+    let vendor = Vendor::shared();
+    site.write_private("vendor.key", &vendor.key);
+    site.write("cut.lic", &PRO.file[..400]);
+    site.write("large.lic", "A".repeat(257 * 1024));
+    site.write("noise.lic", [0x80, 0xff, 0x00, 0x1b].repeat(256));
+    site.write("zeros.lic", [0; 1024]);
+    site.write(
+        "prose.lic",
+        "Dear customer,\n\nplease find your license attached.\n",
+    );
+    site.write("page.html", "<html><body>404 Not Found</body></html>\n");
+    site.write("empty.lic", "");
+    site.write("blank.lic", " \r\n\r\n");
+    for file in [
+        "cut.lic",
+        "large.lic",
+        "noise.lic",
+        "zeros.lic",
+        "prose.lic",
+        "page.html",
+        "empty.lic",
+        "blank.lic",
+        "trust.jwks",
+        "vendor.key",
+    ] {
+        assert_eq!(
+            verify(&site, &["--json", file]).expect_json_failure(3),
+            "MALFORMED",
+            "{file}"
+        );
+        let complaint = verify(&site, &[file]).expect_failure(3);
+        assert!(
+            complaint.message.starts_with(&format!("{file}: ")),
+            "{complaint:?}"
+        );
+    }
+}
+
+#[test]
+fn an_empty_file_is_called_empty() {
+    let site = site();
+    site.write("empty.lic", "");
+    site.write("blank.lic", " \r\n\r\n");
+    for file in ["empty.lic", "blank.lic"] {
+        let Complaint { message, hint } = verify(&site, &[file]).expect_failure(3);
+        assert!(!message.contains("product code"), "{message}");
+        assert!(!hint.contains("case-sensitive"), "{hint}");
+    }
+}
+
+#[test]
+fn a_private_key_sent_to_a_customer_is_called_so() {
+    let site = site();
+    site.write_private("vendor.key", &Vendor::shared().key);
+    let trusted = ["verify", "--trust", "vendor.key", "pro.lic"];
+    for complaint in [
+        license(&site, &trusted).expect_failure(3),
+        license(&site, &["inspect", "vendor.key"]).expect_failure(3),
+        verify(&site, &["vendor.key"]).expect_failure(3),
+    ] {
+        assert!(complaint.message.contains("private key"), "{complaint:?}");
+    }
+}
+
+#[test]
+fn a_missing_file_and_a_folder_are_failures_of_the_machine() {
+    let site = site();
+    for path in ["missing.lic", "home", "missing/acme.lic"] {
+        assert_eq!(
+            verify(&site, &["--json", path]).expect_json_failure(4),
+            "IO"
+        );
+        let complaint = verify(&site, &[path]).expect_failure(4);
+        assert!(complaint.message.contains(path), "{complaint:?}");
+        let trust = ["verify", "--trust", path, "pro.lic"];
+        license(&site, &trust).expect_failure(4);
+        verify(&site, &[PRO.key(), "--license", path]).expect_failure(4);
+    }
+}
+
+#[test]
+fn a_set_of_keys_that_is_none_is_malformed() {
+    let site = site();
+    site.write("noise", "noise");
+    site.write("empty", "");
+    for file in ["pro.lic", "noise", "empty"] {
+        let verify = ["verify", "--json", "--trust", file, "pro.lic"];
+        assert_eq!(license(&site, &verify).expect_json_failure(3), "MALFORMED");
+    }
+}
+
+#[test]
+fn one_bad_license_in_a_file_makes_all_of_it_bad() {
+    let site = site();
+    site.write("both.lic", format!("{}{}", ENT.file, tampered(&PRO)));
+    assert_eq!(
+        verify(&site, &["--json", "both.lic"]).expect_json_failure(3),
+        "BAD_SIGNATURE"
+    );
+}

@@ -1,0 +1,92 @@
+//! The command lines in `cli/*.md` print what stands there, to the letter. `TRYCMD=overwrite` writes them anew.
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking"
+)]
+
+use std::fs;
+use std::path::Path;
+
+use license_tests::vendor::changed_at;
+use license_tests::{Run, Scratch, programs};
+
+/// One test, for each file is run in a working directory of its own.
+#[test]
+fn command_lines_print_what_is_documented() {
+    let cases = Path::new(env!("CARGO_MANIFEST_DIR")).join("cli");
+    let mut files: Vec<_> = fs::read_dir(cases)
+        .unwrap()
+        .map(|file| file.unwrap().path())
+        .collect();
+    files.sort();
+    assert!(files.len() > 4, "the folder is the right one");
+    for file in files {
+        let machine = machine();
+        std::env::set_current_dir(machine.path()).unwrap();
+        let path = |path: &Path| path.to_str().unwrap().to_owned();
+        let cases = trycmd::TestCases::new();
+        cases
+            .register_bin("license", programs::license())
+            .register_bin("keygen", programs::keygen())
+            .env("HOME", path(&machine.home()))
+            .env("CODITECT_HOME", path(&machine.state()))
+            .env("NO_COLOR", "1")
+            .insert_var("[STATE]", path(&machine.state()))
+            .unwrap()
+            .case(file);
+        cases.run();
+        // Where it is cannot be removed everywhere.
+        std::env::set_current_dir(env!("CARGO_MANIFEST_DIR")).unwrap();
+    }
+}
+
+/// A machine with keys and licenses that are always the same: those that are committed, and what follows from them.
+fn machine() -> Scratch {
+    let fixtures = programs::workspace().join("fixtures");
+    let fixture = |path: &str| fs::read_to_string(fixtures.join(path)).unwrap();
+    let machine = Scratch::new();
+    machine.write_private("vendor.key", fixture("keys/vendor.pem"));
+    machine.write_private("stranger.key", fixture("keys/stranger.pem"));
+    machine.write("trust.jwks", fixture("trust/vendor.jwks"));
+    machine.write("vendor.pem", fixture("trust/vendor.pem"));
+    let license = fixture("files/valid-pro.lic");
+    machine.write("acme.lic", &license);
+    machine.write(
+        "tampered.lic",
+        changed_at(&license, license.find('.').unwrap() + 80),
+    );
+    machine.write("cut.lic", license.get(..400).unwrap());
+    machine.write("noise.lic", [0x80, 0xff, 0x00, 0x1b]);
+    machine.write("large.lic", "A".repeat(257 * 1024));
+    let foreign = [
+        "issue",
+        "--key",
+        "stranger.key",
+        "--tier",
+        "ent",
+        "--customer",
+        "ACME Ltd",
+        "--perpetual",
+    ];
+    let foreign = Run::keygen(&machine)
+        .args(foreign)
+        .args(["--out", "foreign.lic"]);
+    let _ = foreign.run().expect_code(0);
+    let key = [
+        "enterprise-key",
+        "--key",
+        "vendor.key",
+        "--company",
+        "ACME",
+        "--seats",
+        "100",
+        "--expires",
+        "20281231",
+    ];
+    let key = Run::keygen(&machine)
+        .args(key)
+        .args(["--out", "enterprise.key"]);
+    let _ = key.run().expect_code(0);
+    machine
+}
