@@ -50,9 +50,9 @@ pub(crate) enum Command {
 #[derive(Debug, Args)]
 #[command(group = ArgGroup::new("seal").args(["passphrase_file", "no_passphrase"]))]
 pub(crate) struct NewKey {
-    /// Where the key goes; it never replaces a file
+    /// Where the key goes, - is standard output; it never replaces a file
     #[arg(long, value_name = "FILE")]
-    pub(crate) out: PathBuf,
+    pub(crate) out: Destination,
     /// Size of the key in bits
     #[arg(long, value_enum, default_value = "4096")]
     pub(crate) bits: Bits,
@@ -83,7 +83,7 @@ pub(crate) enum Bits {
 /// The private key to use.
 #[derive(Debug, Args)]
 pub(crate) struct KeyArgs {
-    /// The signing key (PKCS#8 PEM)
+    /// The signing key (PKCS#8 PEM); - is standard input
     #[arg(long, value_name = "FILE")]
     pub(crate) key: PathBuf,
     /// Take its passphrase from the first line of a file; /dev/fd/N is a descriptor
@@ -156,16 +156,16 @@ pub(crate) struct Issue {
     #[arg(long, value_parser = date, value_name = "YYYY-MM-DD")]
     pub(crate) expires: Option<Date>,
     /// It holds for so many days after its first, through the end of the last in UTC
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    pub(crate) days: Option<u32>,
+    #[arg(long, value_name = "N", value_parser = count, allow_negative_numbers = true)]
+    pub(crate) days: Option<NonZeroU32>,
     /// It never expires
     #[arg(long)]
     pub(crate) perpetual: bool,
     /// Named or concurrent users
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = count, allow_negative_numbers = true)]
     pub(crate) seats: Option<NonZeroU32>,
     /// Machines that may be activated
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = count, allow_negative_numbers = true)]
     pub(crate) devices: Option<NonZeroU32>,
     /// Add a feature; may be repeated
     #[arg(long, value_name = "FEATURE")]
@@ -180,11 +180,17 @@ pub(crate) struct Issue {
     #[arg(long)]
     pub(crate) offline: bool,
     /// It must be validated every so many hours
-    #[arg(long, value_name = "HOURS")]
-    pub(crate) check_in: Option<u64>,
+    #[arg(long, value_name = "HOURS", value_parser = count, allow_negative_numbers = true)]
+    pub(crate) check_in: Option<NonZeroU32>,
     /// It holds for so many hours without validation
-    #[arg(long, value_name = "HOURS", conflicts_with = "offline")]
-    pub(crate) grace: Option<u64>,
+    #[arg(
+        long,
+        value_name = "HOURS",
+        value_parser = count,
+        allow_negative_numbers = true,
+        conflicts_with = "offline"
+    )]
+    pub(crate) grace: Option<NonZeroU32>,
     /// Only for this kind of use: builder or runtime
     #[arg(long, value_parser = usage_type, value_name = "TYPE")]
     pub(crate) usage_type: Option<UsageType>,
@@ -225,7 +231,7 @@ pub(crate) struct EnterpriseKey {
     #[arg(long, value_parser = company, value_name = "CODE")]
     pub(crate) company: Company,
     /// Users that it is for
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = count, allow_negative_numbers = true)]
     pub(crate) seats: NonZeroU32,
     /// It holds through this day in UTC
     #[arg(long, value_parser = key_expiry, value_name = "YYYYMMDD")]
@@ -248,6 +254,11 @@ pub(crate) struct Inspect {
     /// A license file, token, key or trust set
     #[arg(value_name = "FILE")]
     pub(crate) file: Source,
+}
+
+fn count(text: &str) -> Result<NonZeroU32, &'static str> {
+    text.parse()
+        .map_err(|_| "expected a whole number from 1 to 4294967295")
 }
 
 fn algorithm(text: &str) -> Result<Algorithm, &'static str> {

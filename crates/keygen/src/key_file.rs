@@ -5,28 +5,36 @@ use std::io::Read;
 use std::path::Path;
 
 use license_core::issue::{SigningKey, SigningKeyError};
-use license_terminal::{Exit, Failure, Terminal, escape};
+use license_terminal::{Exit, Failure, Terminal, show_path};
 use zeroize::Zeroizing;
 
 use crate::cli::KeyArgs;
 use crate::passphrase::PassphraseSource;
+use crate::private_file::is_stdin;
 use crate::{private_file, sealed};
 
 /// A sealed key of 8192 bits has under 10,000 bytes.
-const MAX_BYTES: u64 = 64 * 1024;
+const MAX_BYTES: usize = 64 * 1024;
 
 /// Opens the key that the command line names, asking for its passphrase if it has one.
 pub(crate) fn load(arguments: &KeyArgs, terminal: &Terminal) -> Result<SigningKey, Failure> {
-    let pem = read(&arguments.key)?;
+    let path = &arguments.key;
     let source = match &arguments.passphrase_file {
-        Some(path) => PassphraseSource::File(path.clone()),
+        Some(file) if is_stdin(file) && is_stdin(path) => return Err(both_from_stdin()),
+        Some(file) => PassphraseSource::File(file.clone()),
         None => PassphraseSource::Prompt,
     };
-    let der = sealed::open(&pem, || {
+    let der = sealed::open(&read(path)?, || {
         warn_of_exposure(&source, terminal);
         source.read_existing()
-    })?;
-    SigningKey::from_pkcs8(&der, arguments.alg).map_err(|error| unusable(&arguments.key, &error))
+    });
+    let der = der.map_err(|failure| failure.about(&shown(path)))?;
+    SigningKey::from_pkcs8(&der, arguments.alg).map_err(|error| unusable(path, &error))
+}
+
+fn both_from_stdin() -> Failure {
+    Failure::usage("the key and its passphrase can't both come from standard input")
+        .hint("add --passphrase-file FILE; /dev/fd/N reads it from a descriptor")
 }
 
 pub(crate) fn warn_of_exposure(source: &PassphraseSource, terminal: &Terminal) {
@@ -36,21 +44,34 @@ pub(crate) fn warn_of_exposure(source: &PassphraseSource, terminal: &Terminal) {
 }
 
 fn read(path: &Path) -> Result<Zeroizing<String>, Failure> {
+    let bytes = match is_stdin(path) {
+        true => read_all(std::io::stdin().lock()),
+        false => read_file(path)?,
+    };
+    let bytes = bytes.map_err(|error| Failure::io("read", path, &error))?;
+    let text = std::str::from_utf8(&bytes).map_err(|_| {
+        Failure::malformed(format!("{}: expected a PEM private key", shown(path)))
+            .hint("`openssl pkcs8 -topk8 -inform DER -in KEY -out NEW.key` makes PEM of DER")
+    })?;
+    Ok(Zeroizing::new(text.to_owned()))
+}
+
+fn read_file(path: &Path) -> Result<std::io::Result<Zeroizing<Vec<u8>>>, Failure> {
     let failed = |error| Failure::io("read", path, &error);
     let file = File::open(path).map_err(failed)?;
     let found = file.metadata().map_err(failed)?;
     if private_file::is_exposed(&found) && !private_file::is_descriptor(path) {
         return Err(exposed(path));
     }
-    let mut bytes = Zeroizing::new(Vec::with_capacity(8192));
-    file.take(MAX_BYTES)
-        .read_to_end(&mut bytes)
-        .map_err(failed)?;
-    let text = std::str::from_utf8(&bytes).map_err(|_| {
-        Failure::malformed(format!("{}: expected a PEM private key", shown(path)))
-            .hint("`openssl pkcs8 -topk8 -inform DER -in KEY -out NEW.key` makes PEM of DER")
-    })?;
-    Ok(Zeroizing::new(text.to_owned()))
+    Ok(read_all(file))
+}
+
+/// Into room that never has to grow: growing would leave copies of the key behind.
+fn read_all(reader: impl Read) -> std::io::Result<Zeroizing<Vec<u8>>> {
+    let mut bytes = Zeroizing::new(Vec::with_capacity(MAX_BYTES + 1));
+    let most = u64::try_from(MAX_BYTES).unwrap_or(u64::MAX);
+    reader.take(most).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 fn exposed(path: &Path) -> Failure {
@@ -69,5 +90,9 @@ fn unusable(path: &Path, error: &SigningKeyError) -> Failure {
 }
 
 fn shown(path: &Path) -> String {
-    escape(&path.to_string_lossy()).into_owned()
+    if is_stdin(path) {
+        "standard input".to_owned()
+    } else {
+        show_path(path)
+    }
 }

@@ -123,6 +123,10 @@ fn not_asked(error: &io::Error) -> Failure {
 
 fn read_file(path: &Path) -> Result<Passphrase, Failure> {
     let failed = |error| Failure::io("read", path, &error);
+    if private_file::is_stdin(path) {
+        let line = first_line(io::stdin().lock()).map_err(failed)?;
+        return Passphrase::new(into_text(line)?);
+    }
     let file = File::open(path).map_err(failed)?;
     let line = first_line(file).map_err(failed)?;
     Passphrase::new(into_text(line)?)

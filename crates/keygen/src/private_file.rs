@@ -22,3 +22,8 @@ pub(crate) fn is_descriptor(path: &Path) -> bool {
         || path.starts_with("/dev/fd")
         || path.starts_with("/proc/self/fd")
 }
+
+/// `-` is standard input.
+pub(crate) fn is_stdin(path: &Path) -> bool {
+    path == Path::new("-")
+}

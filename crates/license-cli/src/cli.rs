@@ -1,7 +1,6 @@
 //! The command line of `license`.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use license_core::{Timestamp, UsageType, Version};
@@ -67,8 +66,9 @@ pub(crate) struct Verify {
     /// Check that the key given names the license in this file
     #[arg(long = "license", value_name = "FILE")]
     pub(crate) companion: Option<Source>,
-    #[command(flatten)]
-    pub(crate) trust: Trust,
+    /// The vendor's public keys: PEM, JWK or JWK Set; may be repeated [default: those installed]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) trust: Vec<Source>,
     #[command(flatten)]
     pub(crate) context: ContextArgs,
 }
@@ -78,8 +78,9 @@ pub(crate) struct Install {
     /// A file, a key or token itself, or - for standard input
     #[arg(value_name = "FILE|KEY|-")]
     pub(crate) license: OsString,
-    #[command(flatten)]
-    pub(crate) trust: Trust,
+    /// The vendor's public keys: PEM, JWK or JWK Set; may be repeated [default: those installed]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) trust: Vec<Source>,
     /// Replace a license that holds by one that does not
     #[arg(long)]
     pub(crate) force: bool,
@@ -98,17 +99,11 @@ pub(crate) struct Ask {
     /// Ask about this license instead of the installed one
     #[arg(long, value_name = "FILE|KEY|-")]
     pub(crate) license: Option<OsString>,
-    #[command(flatten)]
-    pub(crate) trust: Trust,
+    /// The vendor's public keys to verify it with; may be repeated [default: those installed]
+    #[arg(long, value_name = "FILE", requires = "license")]
+    pub(crate) trust: Vec<Source>,
     #[command(flatten)]
     pub(crate) context: ContextArgs,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Trust {
-    /// The vendor's public keys: PEM, JWK or JWK Set; may be repeated [default: those installed]
-    #[arg(long = "trust", value_name = "FILE")]
-    pub(crate) files: Vec<Source>,
 }
 
 /// What the decision depends on besides the license.

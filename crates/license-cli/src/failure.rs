@@ -4,9 +4,9 @@ use std::error::Error;
 
 use license_client::{HomeError, InstallationError, StoreError};
 use license_core::{
-    BundleError, Code, InspectError, KeyError, MatrixError, TrustError, VerifyError,
+    BundleError, Code, InspectError, KeyError, MatrixError, ParseError, TrustError, VerifyError,
 };
-use license_terminal::{Exit, Failure, Source};
+use license_terminal::{Exit, Failure, Source, show_path};
 
 pub(crate) fn not_judged(what: &str, error: &BundleError) -> Failure {
     let code = error.code();
@@ -24,7 +24,11 @@ fn hint(error: &BundleError) -> &'static str {
             "compare the key with the original: a character is wrong, or two are swapped"
         }
         BundleError::Key(_) => "copy the whole key again; enterprise keys are case-sensitive",
-        BundleError::Verify(error) => verify_hint(error),
+        BundleError::Verify(error) | BundleError::Block { error, .. } => verify_hint(error),
+        BundleError::Parse(ParseError::PrivateKey) => {
+            "a private key must never leave its vendor; give the license file"
+        }
+        BundleError::Parse(ParseError::Empty) => "give the license file that the vendor sent",
         _ => {
             "copy the whole file again, from -----BEGIN to END-----, or ask the vendor to send it anew"
         }
@@ -78,12 +82,23 @@ pub(crate) fn no_home(error: &HomeError) -> Failure {
 pub(crate) fn not_installed(error: &InstallationError) -> Failure {
     match error {
         InstallationError::Store(error) => not_stored(error),
+        InstallationError::Home(error) => no_home(error),
+        InstallationError::NoTrust => Failure::new(
+            Exit::Unjudged,
+            Code::UntrustedKey.as_str(),
+            error.to_string(),
+        )
+        .hint("install the license again with --trust FILE"),
+        InstallationError::Worse { new, .. } => {
+            Failure::new(Exit::Denied, new.as_str(), error.to_string())
+                .hint("`license verify` says why; --force installs it all the same")
+        }
         InstallationError::License { path, source } => {
-            let path = path.to_string_lossy();
+            let path = show_path(path);
             let failure = not_judged(&format!("installed license {path}"), source);
             failure.hint("install the license again: `license install FILE`")
         }
-        InstallationError::Trust { path, source } => not_trusted(&path.to_string_lossy(), source)
+        InstallationError::Trust { path, source } => not_trusted(&show_path(path), source)
             .hint("install the license again with --trust FILE"),
         other => Failure::malformed(other.to_string())
             .hint("install the license again: `license install FILE`"),

@@ -15,6 +15,9 @@ pub(crate) fn decision(
     } else {
         terminal.data(&to_text(decision))?;
         warnings(decision, terminal);
+        if strict && decision.outcome() == Outcome::Grace {
+            terminal.note("denied, since --strict takes no grace period");
+        }
     }
     Ok(exit(decision, strict))
 }
@@ -29,29 +32,9 @@ pub(crate) fn exit(decision: &Decision, strict: bool) -> Exit {
 
 /// What is worth knowing beside the answer, on standard error.
 pub(crate) fn warnings(decision: &Decision, terminal: &Terminal) {
-    if decision.outcome() == Outcome::Grace {
-        terminal.warning(decision.code().as_str(), &grace(decision));
-    }
     for warning in decision.warnings() {
         terminal.warning(warning.code.as_str(), &warning.message);
     }
-}
-
-fn grace(decision: &Decision) -> String {
-    use license_core::Evidence;
-    let until = match decision.evidence() {
-        Evidence::Expiry {
-            grace_until: Some(until),
-            ..
-        } => Some((*until, "the license has expired")),
-        Evidence::CheckIn { grace_until, .. } => Some((*grace_until, "a check-in is due")),
-        _ => None,
-    };
-    let Some((until, why)) = until else {
-        return "in grace".to_owned();
-    };
-    let left = Span(until.seconds_since(decision.evaluated_at()));
-    format!("{why}; it holds for {left} more, until {until}")
 }
 
 /// The documented members of a decision.
@@ -94,7 +77,7 @@ fn evidence(decision: &Decision) -> Value {
 fn to_text(decision: &Decision) -> String {
     let Some(license) = decision.license() else {
         return format!(
-            "denied: NO_LICENSE\nno license is installed; tier {} is in effect",
+            "denied: NO_LICENSE\nno license is installed; tier {} is in effect; `license install FILE` installs one",
             decision.entitlements().tier()
         );
     };
@@ -156,12 +139,7 @@ fn effective(bought: Tier, decision: &Decision) -> String {
 }
 
 fn check_in(license: &License) -> String {
-    match license.check_in() {
-        None => "never".to_owned(),
-        Some(terms) => format!(
-            "every {} hours; without, it holds for {} hours after the last",
-            terms.every_hours(),
-            terms.grace_hours()
-        ),
-    }
+    license
+        .check_in()
+        .map_or_else(|| "never".to_owned(), |terms| terms.to_string())
 }

@@ -5,15 +5,14 @@ use std::path::Path;
 
 use license_client::{Installation, StateDir, Store, now};
 use license_core::{Bundle, Context, LicenseKey, MAX_FILE_BYTES, Matrix, Timestamp, TrustSet};
-use license_terminal::{Failure, Source, escape};
+use license_terminal::{Failure, Source};
 
-use crate::cli::{Ask, ContextArgs, Trust};
+use crate::cli::{Ask, ContextArgs};
 use crate::failure;
 
 /// What commands share: the product, and where its state is.
 pub(crate) struct Site {
     pub(crate) matrix: Matrix,
-    pub(crate) store: Store,
 }
 
 impl Site {
@@ -23,20 +22,25 @@ impl Site {
             Some(file) => Matrix::parse(&file.read_text(MAX_FILE_BYTES)?)
                 .map_err(|error| failure::no_product(file, &error))?,
         };
-        let dir = StateDir::of_this_user(matrix.product().as_str());
-        let store = Store::new(dir.map_err(|error| failure::no_home(&error))?);
-        Ok(Self { matrix, store })
+        Ok(Self { matrix })
+    }
+
+    /// The state directory; many commands never need one.
+    pub(crate) fn store(&self) -> Result<Store, Failure> {
+        let dir = StateDir::of_this_user(self.matrix.product().as_str());
+        dir.map(Store::new)
+            .map_err(|error| failure::no_home(&error))
     }
 
     /// The keys given, else those installed.
-    pub(crate) fn trust(&self, given: &Trust) -> Result<TrustSet, Failure> {
-        if given.files.is_empty() {
-            let installed = Installation::trust(&self.store);
+    pub(crate) fn trust(&self, given: &[Source]) -> Result<TrustSet, Failure> {
+        if given.is_empty() {
+            let installed = Installation::trust(&self.store()?);
             let installed = installed.map_err(|error| failure::not_installed(&error))?;
             return installed.ok_or_else(failure::no_trust_set);
         }
         let mut trust = TrustSet::default();
-        for file in &given.files {
+        for file in given {
             let refused = |error| failure::not_trusted(&file.to_string(), &error);
             let keys = TrustSet::parse(&file.read_text(MAX_FILE_BYTES)?).map_err(refused)?;
             trust.extend(&keys).map_err(refused)?;
@@ -52,11 +56,7 @@ impl Site {
 
     /// What is installed, verified again; none if nothing is.
     pub(crate) fn installed(&self) -> Result<Option<Bundle>, Failure> {
-        let trust = Installation::trust(&self.store);
-        let Some(trust) = trust.map_err(|error| failure::not_installed(&error))? else {
-            return Ok(None);
-        };
-        let installed = Installation::load(&self.store, &trust, &self.matrix);
+        let installed = Installation::open(&self.store()?, &self.matrix);
         let installed = installed.map_err(|error| failure::not_installed(&error))?;
         Ok(installed.map(|installation| installation.bundle().clone()))
     }
@@ -87,28 +87,49 @@ impl Given {
         }
         let source = Source::from(argument.to_owned());
         let text = source.read_text(MAX_FILE_BYTES)?;
-        let name = escape(&source.to_string()).into_owned();
-        Ok(Self { name, text })
+        Ok(Self {
+            name: source.to_string(),
+            text,
+        })
     }
 
     fn literal(argument: &str) -> Option<Self> {
         let is_literal =
             argument != "-" && !Path::new(argument).exists() && looks_like_license(argument);
-        let name = if LicenseKey::is_likely(argument) { "the key given" } else { "the token given" };
-        is_literal.then(|| Self { name: name.to_owned(), text: argument.to_owned() })
+        let name = if LicenseKey::is_likely(argument) {
+            "the key given"
+        } else {
+            "the token given"
+        };
+        is_literal.then(|| Self {
+            name: name.to_owned(),
+            text: argument.to_owned(),
+        })
     }
 }
 
-/// Whether an argument that names no file is rather a key or a token than a mistyped name of a file.
+/// No file name is as long: what is longer was pasted.
+const LONGEST_FILE_NAME: usize = 255;
+
+/// Whether an argument that names no file is rather a key or a token than a mistyped name of a file. In doubt it is,
+/// so that no message shows it as a path.
 fn looks_like_license(argument: &str) -> bool {
-    let text = argument.trim();
-    let is_token = text.starts_with("eyJ") && text.matches('.').count() == 2;
-    let hyphens = text
-        .chars()
-        .filter(|&letter| letter == '-' || !letter.is_ascii())
-        .count();
-    let is_key = hyphens >= 2 && !text.contains(['.', '/', '\\']);
-    is_token || is_key || text.contains("-BEGIN ")
+    let text = argument.trim_matches(|letter: char| letter.is_whitespace() || is_quote(letter));
+    let is_token = text.starts_with("eyJ") || text.contains("-BEGIN ");
+    let folded = text.to_uppercase();
+    let fields: Vec<&str> = folded
+        .split(|letter: char| letter == '-' || !letter.is_ascii())
+        .collect();
+    let is_built_in = fields.first() == Some(&Matrix::built_in().product().as_str());
+    let is_key = fields.len() >= 3 && (is_built_in || !text.contains(['.', '/', '\\']));
+    let is_name = text
+        .split(['/', '\\'])
+        .all(|name| name.len() <= LONGEST_FILE_NAME);
+    is_token || is_key || !is_name
+}
+
+fn is_quote(letter: char) -> bool {
+    matches!(letter, '"' | '\'' | '`' | '\u{2018}'..='\u{201f}')
 }
 
 impl ContextArgs {

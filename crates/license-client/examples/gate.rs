@@ -21,7 +21,7 @@ const TRUST: &str = include_str!("../../../fixtures/trust/vendor.jwks");
 fn main() -> Result<ExitCode, Box<dyn Error>> {
     let feature = std::env::args().nth(1);
     let feature = feature.as_deref().unwrap_or("local_execution");
-    let client = Client::open(&TrustSet::parse(TRUST)?)?;
+    let client = Client::open(&TrustSet::parse(TRUST)?);
     if let Some(problem) = client.problem() {
         eprintln!("{problem}; install the license again with `license install`");
     }

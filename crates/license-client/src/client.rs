@@ -1,10 +1,8 @@
 //! What an application links.
 
-use std::fmt;
-
 use license_core::{Context, Decision, Matrix, TrustSet};
 
-use crate::{HomeError, Installation, InstallationError, StateDir, Store, now};
+use crate::{Installation, InstallationError, StateDir, Store, now};
 
 /// Answers "may this be used, here and now?" from the installed license.
 ///
@@ -19,13 +17,16 @@ pub struct Client {
 
 impl Client {
     /// Opens what is installed for this user, for the default product.
-    ///
-    /// # Errors
-    /// [`ClientError`] if there is no place where a license could be installed.
-    pub fn open(trust: &TrustSet) -> Result<Self, ClientError> {
+    pub fn open(trust: &TrustSet) -> Self {
         let matrix = Matrix::built_in();
-        let dir = StateDir::of_this_user(matrix.product().as_str()).map_err(ClientError)?;
-        Ok(Self::open_at(dir, trust, matrix))
+        match StateDir::of_this_user(matrix.product().as_str()) {
+            Ok(dir) => Self::open_at(dir, trust, matrix),
+            Err(error) => Self {
+                matrix: matrix.clone(),
+                installation: None,
+                problem: Some(InstallationError::Home(error)),
+            },
+        }
     }
 
     /// Opens what is installed in a certain place, for a certain product.
@@ -62,21 +63,5 @@ impl Client {
     /// Why the installed license could not be used, if that is so.
     pub fn problem(&self) -> Option<&InstallationError> {
         self.problem.as_ref()
-    }
-}
-
-/// Why there is no place where a license could be installed.
-#[derive(Debug)]
-pub struct ClientError(HomeError);
-
-impl fmt::Display for ClientError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("there is no place where a license could be installed")
-    }
-}
-
-impl std::error::Error for ClientError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        Some(&self.0)
     }
 }

@@ -199,7 +199,7 @@ impl StateDir {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum StateFile {
-    /// `license.key`: the license key as its holder typed it.
+    /// `license.key`: the enterprise key, in its canonical form.
     Key,
     /// `license.lic`: the installed license file.
     License,

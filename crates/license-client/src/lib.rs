@@ -13,7 +13,7 @@
 //! let trust = TrustSet::parse(JWKS)?;
 //! # let client = Client::open_at(dir, &trust, license_core::Matrix::built_in());
 //! # /*
-//! let client = Client::open(&trust)?;
+//! let client = Client::open(&trust);
 //! # */
 //! let decision = client.decide();
 //! assert!(decision.allows("local_execution"), "the base tier needs no license");
@@ -27,8 +27,8 @@ mod home;
 mod installation;
 mod store;
 
-pub use client::{Client, ClientError};
+pub use client::Client;
 pub use clock::now;
 pub use home::{HomeError, StateDir, StateFile};
-pub use installation::{Installation, InstallationError, install};
+pub use installation::{Candidate, Installation, InstallationError, Replace};
 pub use store::{Store, StoreError, StoreLock};

@@ -10,7 +10,7 @@
 use std::fs;
 
 use license_client::{
-    Client, Installation, InstallationError, StateDir, StateFile, Store, install,
+    Candidate, Client, Installation, InstallationError, Replace, StateDir, StateFile, Store,
 };
 use license_core::{Bundle, Code, Context, Matrix, Tier, Timestamp, TrustSet};
 
@@ -45,7 +45,15 @@ impl Machine {
 
     fn install(&self, text: &str, trust: &TrustSet) {
         let bundle = Bundle::verify(text, trust, Matrix::built_in()).unwrap();
-        install(&self.store(), &bundle, trust).unwrap();
+        let candidate = Candidate {
+            bundle: &bundle,
+            trust,
+            matrix: Matrix::built_in(),
+        };
+        let context = Context::at(Timestamp::parse(NOW).unwrap());
+        candidate
+            .install(&self.store(), &context, Replace::Always)
+            .unwrap();
     }
 
     /// As a process leaves it that dies between two writes.

@@ -3,9 +3,11 @@
 use std::fmt;
 
 use crate::key::{KeyError, LicenseKey};
-use crate::token::{Artefacts, ParseError, TokenKind, VerifyError};
+use crate::pasted::without_wrapping;
+use crate::token::{Artefacts, Block, ParseError, TokenKind, VerifyError};
 use crate::{
-    Code, Context, Decision, Finding, License, Matrix, Tier, TrustSet, Unverified, Validation,
+    Code, Context, Decision, Finding, License, Matrix, Outcome, Tier, TrustSet, Unverified,
+    Validation,
 };
 
 /// A verified license file or enterprise key.
@@ -55,6 +57,9 @@ impl Bundle {
     /// [`BundleError`] if any part is damaged or not signed by a trusted key, and
     /// [`BundleError::NeedsLicenseFile`] for a key that proves nothing alone.
     pub fn verify(text: &str, trust: &TrustSet, matrix: &Matrix) -> Result<Self, BundleError> {
+        if without_wrapping(text).is_empty() {
+            return Err(BundleError::Parse(ParseError::Empty));
+        }
         if !LicenseKey::is_likely(text) {
             return Self::of_file(text, trust);
         }
@@ -68,48 +73,25 @@ impl Bundle {
         }
     }
 
-    /// Verifies a license file or full enterprise key, and that the given key names it.
+    /// Checks that the given key names one of the licenses.
     ///
     /// # Errors
-    /// [`BundleError`] as for [`Bundle::verify`], and [`BundleError::OtherLicense`] if the key names another
-    /// license than those in the file.
-    pub fn verify_named(
-        key: &str,
-        text: &str,
-        trust: &TrustSet,
-        matrix: &Matrix,
-    ) -> Result<Self, BundleError> {
-        let key = LicenseKey::parse(key).map_err(BundleError::Key)?;
-        let bundle = Self::verify(text, trust, matrix)?;
-        if bundle
+    /// [`BundleError::OtherLicense`] if it names none of them.
+    pub fn check_named(&self, key: &LicenseKey, matrix: &Matrix) -> Result<(), BundleError> {
+        if self
             .licenses
             .iter()
-            .any(|license| is_named(license, &key, matrix))
+            .any(|license| is_named(license, key, matrix))
         {
-            return Ok(bundle);
+            return Ok(());
         }
-        let name = |license: &License| name(license, &key, matrix);
-        let found = bundle.licenses.iter().filter_map(name).collect();
+        let name = |license: &License| name(license, key, matrix);
+        let found = self.licenses.iter().filter_map(name).collect();
         Err(BundleError::OtherLicense { found })
     }
 
     fn of_file(text: &str, trust: &TrustSet) -> Result<Self, BundleError> {
         let artefacts = Artefacts::parse(text).map_err(BundleError::Parse)?;
-        let mut bundle = Self {
-            licenses: Vec::new(),
-            validations: Vec::new(),
-            canonical: Canonical::File(String::new()),
-        };
-        for token in artefacts.of_kind(TokenKind::License) {
-            bundle
-                .licenses
-                .push(token.verify(trust).map_err(BundleError::Verify)?);
-        }
-        for token in artefacts.of_kind(TokenKind::Validation) {
-            bundle
-                .validations
-                .push(validation(token, trust, &bundle.licenses)?);
-        }
         let tokens = || artefacts.blocks().iter().map(|block| &block.token);
         let usable = [TokenKind::License, TokenKind::Validation];
         let foreign = |token: &&Unverified<'_>| !usable.contains(&token.unverified_kind());
@@ -117,11 +99,40 @@ impl Bundle {
             let found = token.unverified_kind().label();
             return Err(BundleError::Parse(ParseError::UnsupportedBlock { found }));
         }
-        if bundle.licenses.is_empty() {
+        let many = artefacts.blocks().len() > 1;
+        let refused = |block: &Block<'_>, error| match many {
+            true => BundleError::Block {
+                line: block.line,
+                error,
+            },
+            false => BundleError::Verify(error),
+        };
+        let license = |block: &Block<'_>| {
+            block
+                .token
+                .verify(trust)
+                .map_err(|error| refused(block, error))
+        };
+        let licenses: Result<Vec<_>, _> =
+            artefacts.of_kind(TokenKind::License).map(license).collect();
+        let licenses = licenses?;
+        if licenses.is_empty() {
             return Err(BundleError::NoLicense);
         }
-        bundle.canonical = Canonical::File(tokens().map(Unverified::to_armor).collect());
-        Ok(bundle)
+        let validation = |block: &Block<'_>| {
+            let validation = block.token.verify_validation_of(trust, &licenses);
+            validation.map_err(|error| refused(block, error))
+        };
+        let validations: Result<_, _> = artefacts
+            .of_kind(TokenKind::Validation)
+            .map(validation)
+            .collect();
+        let canonical = Canonical::File(tokens().map(Unverified::to_armor).collect());
+        Ok(Self {
+            validations: validations?,
+            licenses,
+            canonical,
+        })
     }
 
     /// The licenses; at least one.
@@ -139,7 +150,8 @@ impl Bundle {
         &self.canonical
     }
 
-    /// Decides by the license that allows most: the best outcome, then the latest end, then the latest issue.
+    /// Decides by the license that allows most: of those that hold the one of the highest tier, then the best
+    /// outcome, the latest end, the latest issue. So what is allowed never grows again by the mere passing of time.
     pub fn evaluate(&self, matrix: &Matrix, context: &Context<'_>) -> Decision {
         let context = self.in_context(context);
         let decisions = self
@@ -148,10 +160,14 @@ impl Bundle {
             .map(|license| license.evaluate(matrix, &context));
         let best = decisions.max_by_key(|decision| {
             let license = decision.license();
+            let holds = decision.outcome() != Outcome::Denied;
+            let tier = license
+                .filter(|_| holds)
+                .and_then(|license| rank(license.tier(), matrix));
             let end = license.and_then(License::expires_at);
             let issued = license.and_then(License::issued_at);
             // A perpetual license ends after all others.
-            (decision.outcome(), end.is_none(), end, issued)
+            (holds, tier, decision.outcome(), end.is_none(), end, issued)
         });
         best.unwrap_or_else(|| Decision::without_license(matrix, context.clock()))
     }
@@ -167,27 +183,12 @@ impl Bundle {
     }
 
     fn in_context<'a>(&'a self, context: &Context<'a>) -> Context<'a> {
-        context
-            .clone()
-            .validations(&self.validations)
-            .installed(&self.licenses)
+        context.clone().in_bundle(&self.licenses, &self.validations)
     }
 }
 
-/// A validation token is for one of the licenses beside it; the first answer that is not about that counts.
-fn validation(
-    token: &Unverified<'_>,
-    trust: &TrustSet,
-    licenses: &[License],
-) -> Result<Validation, BundleError> {
-    let mut error = BundleError::NoLicense;
-    for license in licenses {
-        match token.verify_validation(trust, license) {
-            Ok(validation) => return Ok(validation),
-            Err(other) => error = BundleError::Verify(other),
-        }
-    }
-    Err(error)
+fn rank(tier: Tier, matrix: &Matrix) -> Option<usize> {
+    matrix.tiers().iter().position(|terms| terms.name() == tier)
 }
 
 fn is_named(license: &License, key: &LicenseKey, matrix: &Matrix) -> bool {
@@ -225,6 +226,13 @@ pub enum BundleError {
     Parse(ParseError),
     /// A signature or claim is not what it must be.
     Verify(VerifyError),
+    /// A signature or claim of one of several blocks is not what it must be.
+    Block {
+        /// The line on which the block begins, from 1.
+        line: usize,
+        /// What is wrong with it.
+        error: VerifyError,
+    },
     /// The key is spelled right, and proves nothing alone.
     NeedsLicenseFile {
         /// The tier that a standard key names; none for a short enterprise key.
@@ -245,7 +253,7 @@ impl BundleError {
         match self {
             Self::Key(error) => error.code(),
             Self::Parse(error) => error.code(),
-            Self::Verify(error) => error.code(),
+            Self::Verify(error) | Self::Block { error, .. } => error.code(),
             Self::NeedsLicenseFile { .. } | Self::OtherLicense { .. } | Self::NoLicense => {
                 Code::NeedsLicenseFile
             }
@@ -259,6 +267,7 @@ impl fmt::Display for BundleError {
             Self::Key(error) => error.fmt(f),
             Self::Parse(error) => error.fmt(f),
             Self::Verify(error) => error.fmt(f),
+            Self::Block { line, error } => write!(f, "block at line {line}: {error}"),
             Self::NeedsLicenseFile { tier: Some(tier) } => write!(
                 f,
                 "the key is well formed and names a {tier} license, but carries no signature"

@@ -12,8 +12,7 @@ use crate::{BundleError, Timestamp, TrustError};
 const INSTANTS: [&str; 4] = ["iat", "nbf", "exp", "maintenance_until"];
 
 /// What to say above everything that [`inspect`] shows.
-pub const UNVERIFIED: &str =
-    "UNVERIFIED: anybody can have written this; `license verify` tells";
+pub const UNVERIFIED: &str = "UNVERIFIED: anybody can have written this; `license verify` tells";
 
 /// Decodes a license file, token, license key or set of public keys into a JSON object. Its member
 /// `verified` is always false: anybody can have written what it says.

@@ -24,6 +24,8 @@ pub(crate) enum Json<'a> {
     Null,
     Bool(bool),
     Integer(i64),
+    /// Past every bound here.
+    Large(u64),
     /// Has a fraction or an exponent, or is past what 64 bits hold.
     Number(f64),
     String(Cow<'a, str>),
@@ -37,6 +39,7 @@ impl Json<'_> {
             Self::Null => "null",
             Self::Bool(_) => "a boolean",
             Self::Integer(_) => "an integer",
+            Self::Large(_) => "an integer over 2^63",
             Self::Number(_) => "a number that is no integer",
             Self::String(_) => "a string",
             Self::Array(_) => "an array",
@@ -50,6 +53,7 @@ impl Json<'_> {
             Self::Null => Value::Null,
             Self::Bool(value) => (*value).into(),
             Self::Integer(value) => (*value).into(),
+            Self::Large(value) => (*value).into(),
             Self::Number(value) => (*value).into(),
             Self::String(value) => value.as_ref().into(),
             Self::Array(items) => items.iter().map(Self::to_value).collect(),
@@ -84,7 +88,7 @@ impl fmt::Display for JsonError {
                     error.valid_up_to()
                 )
             }
-            // Its own text names the fault and the place; ours names of members are cut to be short.
+            // Its text names the fault and the place. A member's name in it is cut to be short.
             Reason::Json(error) => write!(f, "expected strict JSON: {error}"),
             Reason::NoObject(found) => write!(f, "expected a JSON object, found {found}"),
         }
@@ -160,8 +164,7 @@ impl<'de> Visitor<'de> for Strict {
     }
 
     fn visit_u64<E>(self, value: u64) -> Result<Json<'de>, E> {
-        // Past i64 is past every bound here; all that matters of it is that it is refused.
-        Ok(i64::try_from(value).map_or(Json::Number(f64::MAX), Json::Integer))
+        Ok(i64::try_from(value).map_or(Json::Large(value), Json::Integer))
     }
 
     fn visit_f64<E>(self, value: f64) -> Result<Json<'de>, E> {
@@ -187,7 +190,7 @@ impl<'de> Visitor<'de> for Strict {
 
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Json<'de>, A::Error> {
         let inner = self.deeper()?;
-        let mut object = Object::with_capacity(FEW_MEMBERS / 2);
+        let mut object = Object::new();
         while let Some(name) = members.next_key_seed(Name)? {
             object.push((name, members.next_value_seed(inner)?));
         }

@@ -19,9 +19,9 @@
 //! // The vendor's public keys, compiled into the program, and a file that the customer was sent.
 //! let trust = TrustSet::parse(JWKS)?;
 //! let file = Artefacts::parse(FILE)?;
-//! let token = file.of_kind(TokenKind::License).next().ok_or("no license in the file")?;
+//! let block = file.of_kind(TokenKind::License).next().ok_or("no license in the file")?;
 //!
-//! let license = token.verify(&trust)?;
+//! let license = block.token.verify(&trust)?;
 //! let now = Timestamp::parse("2027-01-15T09:00:00Z")?;
 //! let decision = license.evaluate(Matrix::built_in(), &Context::at(now));
 //! assert!(decision.allows("cloud_sync"));

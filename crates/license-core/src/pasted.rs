@@ -131,18 +131,22 @@ pub(crate) fn without_wrapping(text: &str) -> &str {
 
 /// The characters that count, each with its offset: no white space that holds a line break, plain hyphens.
 fn tidied(body: &str) -> impl Iterator<Item = (usize, char)> + '_ {
-    let mut rest = body;
+    let mut letters = body.char_indices();
+    // Up to here the white space was looked at, and stays.
+    let mut looked_at = 0;
     std::iter::from_fn(move || {
-        let blanks = rest.len() - rest.trim_start().len();
-        if rest
-            .get(..blanks)
-            .is_some_and(|run| run.contains(is_line_break))
-        {
-            rest = rest.get(blanks..).unwrap_or_default();
+        let (mut offset, mut letter) = letters.next()?;
+        if letter.is_whitespace() && offset >= looked_at {
+            let rest = body.get(offset..).unwrap_or_default();
+            let blanks = rest.len() - rest.trim_start().len();
+            looked_at = offset + blanks;
+            if rest
+                .get(..blanks)
+                .is_some_and(|run| run.contains(is_line_break))
+            {
+                (offset, letter) = letters.find(|(offset, _)| *offset >= looked_at)?;
+            }
         }
-        let letter = rest.chars().next()?;
-        let offset = body.len() - rest.len();
-        rest = rest.get(letter.len_utf8()..).unwrap_or_default();
         Some((offset, plain_dash(letter)))
     })
 }

@@ -855,10 +855,11 @@ fn a_file_holds_a_license_and_what_was_said_of_it() {
         .of_kind(TokenKind::License)
         .next()
         .unwrap()
+        .token
         .verify(&TRUST)
         .unwrap();
     let said = file.of_kind(TokenKind::Validation).next().unwrap();
-    let validations = [said.verify_validation(&TRUST, &license).unwrap()];
+    let validations = [said.token.verify_validation(&TRUST, &license).unwrap()];
     let now = last.plus(23 * HOUR);
     assert_eq!(code_at(&license, now), Code::GraceOffline);
     assert_eq!(

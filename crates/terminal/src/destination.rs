@@ -1,7 +1,7 @@
 //! Output to a file or standard output, which overwrites nothing unless told to.
 
 use crate::output::{delivered, write_stdout};
-use crate::{Exit, Failure, escape};
+use crate::{Exit, Failure, escape, show_path};
 use std::convert::Infallible;
 use std::ffi::OsString;
 use std::fmt;
@@ -87,6 +87,25 @@ impl Destination {
     }
 }
 
+impl Destination {
+    /// Refuses early what [`write`](Self::write) would refuse, before long work is done for nothing.
+    ///
+    /// # Errors
+    ///
+    /// `EXISTS` when something is there and may not be replaced.
+    pub fn check(&self, overwrite: Overwrite) -> Result<(), Failure> {
+        match self {
+            Self::File(path) if !is_stream(path) && path.symlink_metadata().is_ok() => {
+                match overwrite {
+                    Overwrite::Refuse => Err(exists(path)),
+                    Overwrite::Force => Ok(()),
+                }
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
 impl From<OsString> for Destination {
     fn from(argument: OsString) -> Self {
         if argument == "-" {
@@ -109,7 +128,7 @@ impl fmt::Display for Destination {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Stdout => formatter.write_str("standard output"),
-            Self::File(path) => formatter.write_str(&escape(&path.to_string_lossy())),
+            Self::File(path) => formatter.write_str(&show_path(path)),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
+use std::path::Path;
 
 /// Shows as `\u{..}` every character that could forge, hide or reorder what a terminal displays.
 ///
@@ -62,6 +63,30 @@ fn deceives(character: char) -> bool {
             | '\u{feff}'                        // zero-width no-break space, the byte order mark
             | '\u{fff9}'..='\u{fffb}'           // interlinear annotation
             | '\u{e0000}'..='\u{e007f}') // tags: invisible ASCII
+}
+
+/// No name that a person gives a file is as long; a license or key pasted in its place is.
+const LONGEST_NAME: usize = 100;
+/// What is shown of a longer one.
+const GLIMPSE: usize = 12;
+
+/// A path made safe to show: escaped, and cut where a name in it is so long that it may be a license.
+///
+/// ```
+/// use license_terminal::show_path;
+///
+/// assert_eq!(show_path("site/acme.lic".as_ref()), "site/acme.lic");
+/// assert_eq!(show_path("eyJhbGciOiJSUzI1NiJ9.e30.c2ln".repeat(9).as_ref()), "eyJhbGciOiJS…");
+/// ```
+#[must_use]
+pub fn show_path(path: &Path) -> String {
+    let shown = path.to_string_lossy();
+    let is_name = |name: &str| name.chars().count() <= LONGEST_NAME;
+    if shown.split(['/', '\\']).all(is_name) {
+        return escape(&shown).into_owned();
+    }
+    let glimpse: String = shown.chars().take(GLIMPSE).collect();
+    format!("{}…", escape(&glimpse))
 }
 
 #[cfg(test)]

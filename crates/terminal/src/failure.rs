@@ -1,6 +1,6 @@
 //! An error as both programs report it.
 
-use crate::{Exit, escape};
+use crate::{Exit, show_path};
 use std::borrow::Cow;
 use std::fmt;
 use std::io::{self, ErrorKind};
@@ -60,8 +60,7 @@ impl Failure {
     /// ```
     #[must_use]
     pub fn io(action: &str, path: &Path, error: &io::Error) -> Self {
-        let shown = path.to_string_lossy();
-        let message = format!("cannot {action} {}: {}", escape(&shown), reason(error));
+        let message = format!("cannot {action} {}: {}", show_path(path), reason(error));
         let failure = Self::new(Exit::Machine, "IO", message);
         match io_hint(error.kind()) {
             Some(hint) => failure.hint(hint),
@@ -73,6 +72,13 @@ impl Failure {
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
+        self
+    }
+
+    /// The same failure, with what it is about in front.
+    #[must_use]
+    pub fn about(mut self, what: &str) -> Self {
+        self.message = format!("{what}: {}", self.message);
         self
     }
 

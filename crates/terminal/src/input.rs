@@ -1,6 +1,6 @@
 //! Input with a cap, from a file or standard input.
 
-use crate::{Failure, escape};
+use crate::{Failure, show_path};
 use std::convert::Infallible;
 use std::ffi::OsString;
 use std::fmt;
@@ -97,7 +97,7 @@ impl FromStr for Source {
 
 impl fmt::Display for Source {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&escape(&self.as_path().to_string_lossy()))
+        formatter.write_str(&show_path(self.as_path()))
     }
 }
 

@@ -21,7 +21,7 @@ pub mod program;
 
 pub use clap_complete::Shell;
 pub use destination::{Audience, Destination, Overwrite};
-pub use escape::escape;
+pub use escape::{escape, show_path};
 pub use exit::Exit;
 pub use failure::Failure;
 pub use input::Source;

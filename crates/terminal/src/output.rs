@@ -121,11 +121,9 @@ impl Terminal {
         }
     }
 
-    /// Warns in one line; with JSON the warnings are inside the object, and nothing is written here.
+    /// Warns in one line, with JSON too: standard output alone is the object's.
     pub fn warning(&self, code: &str, text: &str) {
-        if !self.json {
-            self.say(&warning_line(code, text));
-        }
+        self.say(&warning_line(code, text));
     }
 
     /// Reports a failure: its two lines on standard error, or with JSON its object on standard output.

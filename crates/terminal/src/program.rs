@@ -205,7 +205,11 @@ fn suggestion(error: &clap::Error) -> Option<String> {
     match found.or_else(|| error.get(ContextKind::Suggested))? {
         ContextValue::String(one) => Some(format!("did you mean `{one}`?")),
         ContextValue::Strings(some) => Some(format!("did you mean `{}`?", some.join("` or `"))),
-        ContextValue::StyledStrs(tips) => tips.first().map(ToString::to_string),
+        // Tips repeat the argument, which may be a license.
+        ContextValue::StyledStrs(tips) => {
+            let tip = tips.first().map(ToString::to_string)?;
+            (tip.chars().count() <= 2 * LONGEST_ECHO).then_some(tip)
+        }
         _ => None,
     }
 }

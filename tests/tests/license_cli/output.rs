@@ -107,6 +107,7 @@ fn a_credential_given_where_a_file_belongs_is_in_no_error() {
                 credential,
             ],
             &["verify", "--product-file", credential, "pro.lic"],
+            &["check", credential],
         ] {
             let outcome = license(&site, args);
             assert!(

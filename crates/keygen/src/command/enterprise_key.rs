@@ -10,6 +10,10 @@ use crate::cli::EnterpriseKey;
 use crate::key_file;
 
 pub(crate) fn run(arguments: &EnterpriseKey, terminal: &Terminal) -> Result<(), Failure> {
+    arguments
+        .out
+        .out
+        .check(Overwrite::forced(arguments.out.force))?;
     let key = key_file::load(&arguments.key, terminal)?;
     // RS256 gives the same signature each time; with PS256 the short form would match no key minted before.
     if arguments.short && key.public().algorithm() == Algorithm::Ps256 {

@@ -1,8 +1,11 @@
 //! `keygen issue`.
 
+use std::num::NonZeroU32;
+
 use license_core::issue::{LicenseDraft, Sign, SigningKey};
 use license_core::{
-    CheckIn, License, LicenseId, Matrix, Span, Tier, TierTerms, Timestamp, TrustSet, Unverified,
+    Bundle, CheckIn, License, LicenseId, Matrix, Span, Tier, TierTerms, Timestamp, TrustSet,
+    Unverified,
 };
 use license_terminal::{Audience, Destination, Exit, Failure, Overwrite, Terminal, escape};
 use serde_json::json;
@@ -13,8 +16,13 @@ use crate::key_file;
 
 pub(crate) fn run(arguments: &Issue, terminal: &Terminal) -> Result<(), Failure> {
     let matrix = matrix(arguments.product_file.as_ref())?;
-    // All that can be wrong with the order is found before the passphrase is asked for.
+    // What can be wrong with the order is found before the passphrase is asked for.
     let draft = draft(arguments, &matrix)?;
+    draft.check().map_err(|error| not_issued(&error))?;
+    arguments
+        .out
+        .out
+        .check(Overwrite::forced(arguments.out.force))?;
     let key = key_file::load(&arguments.key, terminal)?;
     let token = draft.sign(&key).map_err(|error| not_issued(&error))?;
     let minted = Minted::new(&token, &key, &matrix)?;
@@ -96,7 +104,9 @@ fn no_such_tier(found: Tier, matrix: &Matrix) -> Failure {
 
 fn end(arguments: &Issue, start: Timestamp) -> Result<Option<Timestamp>, Failure> {
     let days = arguments.days.map(|days| {
-        let last = start.date().and_then(|first| first.plus_days(days.into()));
+        let last = start
+            .date()
+            .and_then(|first| first.plus_days(days.get().into()));
         last.ok_or_else(|| {
             Failure::usage(format!("{days} days from {start} end after the year 9999"))
                 .hint("use --perpetual")
@@ -117,8 +127,10 @@ fn check_in(arguments: &Issue, tier: &TierTerms) -> Result<Option<CheckIn>, Fail
     if arguments.offline {
         return Ok(None);
     }
+    let hours = |hours: NonZeroU32| u64::from(hours.get());
     let every = arguments
         .check_in
+        .map(hours)
         .or(tier.check_in().map(CheckIn::every_hours));
     let Some(every) = every else {
         return match arguments.grace {
@@ -130,12 +142,12 @@ fn check_in(arguments: &Issue, tier: &TierTerms) -> Result<Option<CheckIn>, Fail
             .hint("add --check-in HOURS, or leave out --grace")),
         };
     };
-    let grace = arguments.grace.unwrap_or(tier.offline_grace_hours());
+    let grace = arguments.grace.map_or(tier.offline_grace_hours(), hours);
     CheckIn::new(every, grace).map(Some).ok_or_else(|| {
         Failure::usage(format!(
             "expected a grace period of at least the {every} hours between check-ins, found {grace}"
         ))
-        .hint(format!("use --grace {} or more", every.max(1)))
+        .hint(format!("use --grace {every} or more"))
     })
 }
 
@@ -149,23 +161,23 @@ struct Minted {
 
 impl Minted {
     fn new(token: &str, key: &SigningKey, matrix: &Matrix) -> Result<Self, Failure> {
-        let refused = |error: String| {
-            let message = format!("the license just signed does not verify: {error}");
-            Failure::new(Exit::Machine, "SIGN", message)
-        };
         let public = key.public().to_jwk().to_string();
-        let trust = TrustSet::parse(&public).map_err(|error| refused(error.to_string()))?;
-        let unverified = Unverified::parse(token).map_err(|error| refused(error.to_string()))?;
-        let license = unverified
-            .verify(&trust)
-            .map_err(|error| refused(error.to_string()))?;
+        let trust = TrustSet::parse(&public).map_err(|error| refused(&error))?;
+        let file = Unverified::parse(token)
+            .map_err(|error| refused(&error))?
+            .to_armor();
+        let bundle = Bundle::verify(&file, &trust, matrix).map_err(|error| refused(&error))?;
+        let license = bundle
+            .licenses()
+            .first()
+            .ok_or_else(|| refused(&"it is no license"))?;
         let short_key = license
             .short_enterprise_key(matrix)
             .map(|key| key.to_string());
         Ok(Self {
-            file: unverified.to_armor(),
+            license: license.clone(),
+            file,
             token: token.to_owned(),
-            license,
             short_key,
         })
     }
@@ -232,6 +244,12 @@ impl Minted {
     }
 }
 
+fn refused(reason: &dyn std::fmt::Display) -> Failure {
+    let message = format!("the license just signed does not verify: {reason}");
+    Failure::new(Exit::Machine, "SIGN", message)
+        .hint("nothing was written; leave out what is unusual in the order, and report this")
+}
+
 fn term(license: &License) -> String {
     match (license.not_before(), license.expires_at()) {
         (_, None) => "perpetual".to_owned(),
@@ -243,12 +261,8 @@ fn term(license: &License) -> String {
 }
 
 fn check_in_terms(license: &License) -> String {
-    match license.check_in() {
-        None => "never: it works offline for its whole term".to_owned(),
-        Some(terms) => format!(
-            "every {} hours; without, it holds for {} hours after the last",
-            terms.every_hours(),
-            terms.grace_hours()
-        ),
-    }
+    let never = || "never: it works offline for its whole term".to_owned();
+    license
+        .check_in()
+        .map_or_else(never, |terms| terms.to_string())
 }

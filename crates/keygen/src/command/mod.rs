@@ -43,7 +43,8 @@ fn now() -> Timestamp {
 fn random<const N: usize>() -> Result<[u8; N], Failure> {
     let mut bytes = [0; N];
     aws_lc_rs::rand::fill(&mut bytes)
-        .map_err(|_| Failure::new(Exit::Machine, "RANDOM", "the system gives no random bytes"))?;
+        .map_err(|_| Failure::new(Exit::Machine, "RANDOM", "the system gives no random bytes"))
+        .map_err(|failure| failure.hint("run the command again"))?;
     Ok(bytes)
 }
 
@@ -57,11 +58,27 @@ fn matrix(file: Option<&Source>) -> Result<Matrix, Failure> {
 }
 
 fn not_issued(error: &IssueError) -> Failure {
+    let message = error.to_string();
     match error {
         IssueError::Sign | IssueError::Json => {
-            Failure::new(Exit::Machine, "SIGN", error.to_string())
+            Failure::new(Exit::Machine, "SIGN", message).hint("try again, or with another key")
         }
-        error => Failure::usage(error.to_string()).hint("see `keygen issue --help`"),
+        IssueError::Empty { claim } => {
+            let flag = match *claim {
+                "iss" => "--issuer",
+                "users" => "--user",
+                _ => "--customer",
+            };
+            Failure::usage(format!("expected a value for {flag}, found an empty one"))
+                .hint(format!("give {flag} a name, or leave it out if it may be"))
+        }
+        IssueError::Name { .. } => Failure::usage(format!("--add-feature or --quota: {message}"))
+            .hint("names look like cloud_sync"),
+        IssueError::NoSuchFeature { .. } => Failure::usage(format!("--remove-feature: {message}"))
+            .hint("`license features` lists the features of each tier"),
+        IssueError::Seats { included, .. } => Failure::usage(format!("--seats: {message}"))
+            .hint(format!("use --seats {included} or more, or leave it out")),
+        _ => Failure::usage(message).hint("leave something out: the license is too large"),
     }
 }
 

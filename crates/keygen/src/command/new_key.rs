@@ -1,7 +1,7 @@
 //! `keygen new-key`.
 
 use license_core::issue::{KeyBits, Sign, SigningKey, SigningKeyError};
-use license_terminal::{Audience, Destination, Exit, Failure, Overwrite, Terminal, escape};
+use license_terminal::{Audience, Destination, Exit, Failure, Overwrite, Terminal};
 use serde_json::json;
 
 use super::random;
@@ -12,8 +12,14 @@ use crate::sealed::{self, Entropy};
 
 pub(crate) fn run(arguments: &NewKey, terminal: &Terminal) -> Result<(), Failure> {
     // Before the key is made and the passphrase asked for.
-    if arguments.out.symlink_metadata().is_ok() {
-        return Err(exists(arguments));
+    arguments
+        .out
+        .check(Overwrite::Refuse)
+        .map_err(never_replaced)?;
+    let to_stdout = matches!(arguments.out, Destination::Stdout);
+    if to_stdout && terminal.is_json() {
+        let message = "with --json standard output is the object's, and the key needs a file";
+        return Err(Failure::usage(message).hint("name a file with --out"));
     }
     let passphrase = match (&arguments.passphrase_file, arguments.no_passphrase) {
         (_, true) => None,
@@ -38,8 +44,10 @@ pub(crate) fn run(arguments: &NewKey, terminal: &Terminal) -> Result<(), Failure
         }
         None => sealed::plain(&der)?,
     };
-    let out = Destination::File(arguments.out.clone());
-    out.write(pem.as_bytes(), Overwrite::Refuse, Audience::OwnerOnly)?;
+    let written = arguments
+        .out
+        .write(pem.as_bytes(), Overwrite::Refuse, Audience::OwnerOnly);
+    written.map_err(never_replaced)?;
     tell(arguments, &key, passphrase.is_some(), terminal)
 }
 
@@ -50,24 +58,27 @@ fn tell(
     terminal: &Terminal,
 ) -> Result<(), Failure> {
     let public = key.public();
-    let path = arguments.out.to_string_lossy();
+    if !encrypted {
+        let warning = "the key has no passphrase: whoever can read the file can mint licenses";
+        terminal.warning("UNENCRYPTED_KEY", warning);
+    }
     if terminal.is_json() {
         return terminal.json(&json!({
             "kid": public.id().as_str(),
             "alg": public.algorithm().as_str(),
             "bits": public.bits(),
             "encrypted": encrypted,
-            "path": path,
+            "path": arguments.out.to_string(),
         }));
     }
-    if !encrypted {
-        let warning = "the key has no passphrase: whoever can read the file can mint licenses";
-        terminal.warning("UNENCRYPTED_KEY", warning);
+    let kid = format!("kid: {}", public.id());
+    match arguments.out {
+        Destination::Stdout => terminal.note(&kid),
+        Destination::File(_) => terminal.data(&kid)?,
     }
-    terminal.data(&format!("kid: {}", public.id()))?;
     terminal.note(&format!(
         "wrote {} ({} bits, {}); keep it secret, and keep a copy where it can't be lost",
-        escape(&path),
+        arguments.out,
         public.bits(),
         public.algorithm(),
     ));
@@ -82,15 +93,13 @@ fn bits(bits: Bits) -> KeyBits {
     }
 }
 
-fn exists(arguments: &NewKey) -> Failure {
-    let path = arguments.out.to_string_lossy();
-    let message = format!(
-        "{} exists, and a signing key never replaces a file",
-        escape(&path)
-    );
-    Failure::new(Exit::Usage, "EXISTS", message).hint("choose another name with --out")
+fn never_replaced(failure: Failure) -> Failure {
+    match failure.code() {
+        "EXISTS" => failure.hint("choose another name: a signing key never replaces a file"),
+        _ => failure,
+    }
 }
 
 fn failed(error: &SigningKeyError) -> Failure {
-    Failure::new(Exit::Machine, "KEY_GENERATION", error.to_string())
+    Failure::new(Exit::Machine, "KEY_GENERATION", error.to_string()).hint("run the command again")
 }

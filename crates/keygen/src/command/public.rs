@@ -8,6 +8,10 @@ use crate::cli::{Public, PublicFormat};
 use crate::key_file;
 
 pub(crate) fn run(arguments: &Public, terminal: &Terminal) -> Result<(), Failure> {
+    arguments
+        .out
+        .out
+        .check(Overwrite::forced(arguments.out.force))?;
     let key = key_file::load(&arguments.key, terminal)?;
     let public = key.public();
     let pem = || {

@@ -24,7 +24,12 @@ pub(crate) fn run(arguments: &Trust, terminal: &Terminal) -> Result<(), Failure>
             Overwrite::forced(out.force),
             Audience::Everyone,
         )?;
-        terminal.note(&format!("wrote {}: {} keys", out.out, trust.len()));
+        terminal.note(&format!(
+            "wrote {}: {} key{}",
+            out.out,
+            trust.len(),
+            if trust.len() == 1 { "" } else { "s" }
+        ));
         for key in trust.iter() {
             terminal.note(&format!(
                 "  {} {} {} bits",

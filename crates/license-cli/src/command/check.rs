@@ -15,43 +15,69 @@ pub(crate) fn run(
     ask: &Ask,
     terminal: &Terminal,
 ) -> Result<Exit, Failure> {
-    let license = site.asked(ask)?;
-    let decision = decide(license.as_ref(), &site.matrix, &ask.context);
-    let answer = decision.feature(feature, &site.matrix);
-    let in_grace = decision.outcome() == Outcome::Grace;
-    // In grace, --strict leaves what the base tier would.
+    // Longer names are nobody's feature, but may be a license pasted in the wrong place.
+    if feature.len() > MAX_FEATURE {
+        return Err(too_long(feature.len()));
+    }
     let base = site.matrix.base_tier().entitlements();
-    let granted = answer.granted && (!(in_grace && ask.context.strict) || base.allows(feature));
+    let context = ask.context.context();
+    let license = match site.asked(ask) {
+        // What needs no license is granted without one, also where the installed one is damaged.
+        Err(failure) if ask.license.is_none() && base.allows(feature) => {
+            terminal.warning(failure.code(), failure.message());
+            None
+        }
+        asked => asked?,
+    };
+    let decision = decide(license.as_ref(), &site.matrix, &context);
+    let mut answer = decision.feature(feature, &site.matrix);
+    if ask.context.strict && decision.outcome() == Outcome::Grace && !base.allows(feature) {
+        let (code, evidence) = (decision.code(), decision.evidence().clone());
+        answer = FeatureAnswer {
+            granted: false,
+            code,
+            evidence,
+        };
+    }
     if terminal.is_json() {
         let mut object = report::to_json(&decision);
         object.insert("feature".to_owned(), feature.into());
-        object.insert("granted".to_owned(), granted.into());
+        object.insert("granted".to_owned(), answer.granted.into());
         object.insert("feature_code".to_owned(), answer.code.as_str().into());
         object.insert("feature_evidence".to_owned(), answer.evidence.to_json());
         terminal.json(&Value::Object(object))?;
     } else {
         report::warnings(&decision, terminal);
-        terminal.data(&sentence(feature, granted, &answer, &decision))?;
-        if let Some(hint) = near_match(feature, &site.matrix).filter(|_| !granted) {
+        terminal.data(&sentence(feature, &answer, &decision))?;
+        if let Some(hint) = near_match(feature, &site.matrix).filter(|_| !answer.granted) {
             terminal.note(&hint);
         }
     }
-    Ok(if granted {
+    Ok(if answer.granted {
         Exit::Licensed
     } else {
         Exit::Denied
     })
 }
 
-fn sentence(feature: &str, granted: bool, answer: &FeatureAnswer, decision: &Decision) -> String {
+const MAX_FEATURE: usize = 64;
+
+fn too_long(found: usize) -> Failure {
+    let message =
+        format!("expected a feature's name of at most {MAX_FEATURE} bytes, found {found}");
+    Failure::usage(message).hint("`license features` lists the features")
+}
+
+fn sentence(feature: &str, answer: &FeatureAnswer, decision: &Decision) -> String {
     let feature = escape(feature);
-    if granted {
+    if answer.granted {
         return format!(
             "granted: {feature} (tier {})",
             decision.entitlements().tier()
         );
     }
     let (expected, actual) = (answer.evidence.expected(), answer.evidence.actual());
+    let (expected, actual) = (escape(&expected), escape(&actual));
     format!(
         "denied: {feature}: {}: expected {expected}, found {actual}",
         answer.code

@@ -1,6 +1,6 @@
 //! `license explain`.
 
-use license_core::{Bundle, Decision, Finding, RuleOutcome};
+use license_core::{Decision, Finding, RuleOutcome};
 use license_terminal::{Exit, Failure, Terminal, escape};
 use serde_json::{Value, json};
 
@@ -11,10 +11,11 @@ use crate::subject::Site;
 
 pub(crate) fn run(site: &Site, ask: &Ask, terminal: &Terminal) -> Result<Exit, Failure> {
     let license = site.asked(ask)?;
-    let decision = decide(license.as_ref(), &site.matrix, &ask.context);
+    let context = ask.context.context();
+    let decision = decide(license.as_ref(), &site.matrix, &context);
     let findings = license
         .as_ref()
-        .map(|bundle: &Bundle| bundle.explain(&site.matrix, &ask.context.context()));
+        .map(|bundle| bundle.explain(&site.matrix, &context));
     let findings = findings.unwrap_or_default();
     if terminal.is_json() {
         let mut object = report::to_json(&decision);

@@ -18,7 +18,7 @@ struct Row {
 
 pub(crate) fn run(site: &Site, ask: &Ask, terminal: &Terminal) -> Result<Exit, Failure> {
     let license = site.asked(ask)?;
-    let decision = decide(license.as_ref(), &site.matrix, &ask.context);
+    let decision = decide(license.as_ref(), &site.matrix, &ask.context.context());
     let rows = rows(&decision, &site.matrix);
     if terminal.is_json() {
         let mut object = report::to_json(&decision);

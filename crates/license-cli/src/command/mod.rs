@@ -9,10 +9,10 @@ mod status;
 mod verify;
 
 use clap::CommandFactory;
-use license_core::{Bundle, Decision, Matrix};
+use license_core::{Bundle, Context, Decision, Matrix};
 use license_terminal::{Exit, Failure, Terminal};
 
-use crate::cli::{Cli, Command, ContextArgs};
+use crate::cli::{Cli, Command};
 use crate::subject::Site;
 
 pub(crate) fn run(cli: &Cli, terminal: &Terminal) -> Result<Exit, Failure> {
@@ -30,10 +30,9 @@ pub(crate) fn run(cli: &Cli, terminal: &Terminal) -> Result<Exit, Failure> {
 }
 
 /// The decision on a license, or on there being none.
-fn decide(bundle: Option<&Bundle>, matrix: &Matrix, arguments: &ContextArgs) -> Decision {
-    let context = arguments.context();
+fn decide(bundle: Option<&Bundle>, matrix: &Matrix, context: &Context<'_>) -> Decision {
     match bundle {
-        Some(bundle) => bundle.evaluate(matrix, &context),
+        Some(bundle) => bundle.evaluate(matrix, context),
         None => Decision::without_license(matrix, context.clock()),
     }
 }

@@ -1,6 +1,6 @@
 //! `license verify`.
 
-use license_core::{Bundle, MAX_FILE_BYTES};
+use license_core::{BundleError, LicenseKey, MAX_FILE_BYTES};
 use license_terminal::{Exit, Failure, Terminal};
 
 use super::decide;
@@ -10,15 +10,25 @@ use crate::{failure, report};
 
 pub(crate) fn run(site: &Site, arguments: &Verify, terminal: &Terminal) -> Result<Exit, Failure> {
     let given = Given::read(&arguments.license)?;
+    let trust = || site.trust(&arguments.trust);
     let bundle = match &arguments.companion {
-        None => site.verify(&given, &site.trust(&arguments.trust)?)?,
+        None => site.verify(&given, &trust()?)?,
         Some(file) => {
+            let refused = |error| failure::not_judged(&given.name, &error);
+            let key = LicenseKey::parse(&given.text);
+            let key = key.map_err(|error| refused(BundleError::Key(error)))?;
             let text = file.read_text(MAX_FILE_BYTES)?;
-            let trust = site.trust(&arguments.trust)?;
-            Bundle::verify_named(&given.text, &text, &trust, &site.matrix)
-                .map_err(|error| failure::not_judged(&given.name, &error))?
+            let bundle = site.verify(
+                &Given {
+                    name: file.to_string(),
+                    text,
+                },
+                &trust()?,
+            )?;
+            bundle.check_named(&key, &site.matrix).map_err(refused)?;
+            bundle
         }
     };
-    let decision = decide(Some(&bundle), &site.matrix, &arguments.context);
+    let decision = decide(Some(&bundle), &site.matrix, &arguments.context.context());
     report::decision(&decision, arguments.context.strict, terminal)
 }

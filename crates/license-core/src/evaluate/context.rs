@@ -27,8 +27,9 @@ pub struct Context<'a> {
     pub(super) app_version: Option<Version>,
     pub(super) build_date: Option<Timestamp>,
     pub(super) usage_type: UsageType,
-    pub(super) validations: &'a [Validation],
-    pub(super) installed: &'a [License],
+    /// The caller's, then those of the bundle that is evaluated.
+    validations: [&'a [Validation]; 2],
+    installed: [&'a [License]; 2],
 }
 
 impl<'a> Context<'a> {
@@ -42,8 +43,8 @@ impl<'a> Context<'a> {
             app_version: None,
             build_date: None,
             usage_type: UsageType::Builder,
-            validations: &[],
-            installed: &[],
+            validations: [&[]; 2],
+            installed: [&[]; 2],
         }
     }
 
@@ -98,16 +99,41 @@ impl<'a> Context<'a> {
         Self { usage_type, ..self }
     }
 
-    /// The validation tokens at hand. Those of other licenses and machines are passed over.
+    /// The validation tokens at hand, besides those in the bundle that is evaluated. Those of other licenses and
+    /// machines are passed over.
     pub fn validations(self, validations: &'a [Validation]) -> Self {
+        let [_, of_bundle] = self.validations;
         Self {
-            validations,
+            validations: [validations, of_bundle],
             ..self
         }
     }
 
-    /// The licenses at hand, any of which may replace the evaluated one once it has started.
+    /// The licenses at hand, besides those in the bundle that is evaluated; any of them may replace the evaluated
+    /// one once it has started.
     pub fn installed(self, installed: &'a [License]) -> Self {
-        Self { installed, ..self }
+        let [_, of_bundle] = self.installed;
+        Self {
+            installed: [installed, of_bundle],
+            ..self
+        }
+    }
+
+    /// The same with what lies beside the evaluated license in its bundle.
+    pub(crate) fn in_bundle(self, licenses: &'a [License], validations: &'a [Validation]) -> Self {
+        let ([given, _], [at_hand, _]) = (self.validations, self.installed);
+        Self {
+            validations: [given, validations],
+            installed: [at_hand, licenses],
+            ..self
+        }
+    }
+
+    pub(super) fn all_validations(&self) -> impl Iterator<Item = &'a Validation> + Clone {
+        self.validations.into_iter().flatten()
+    }
+
+    pub(super) fn all_installed(&self) -> impl Iterator<Item = &'a License> + Clone {
+        self.installed.into_iter().flatten()
     }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::{Evidence, Rule};
-use crate::{Code, Entitlements, License, Matrix, Quota, Timestamp};
+use crate::{Code, Entitlements, License, Matrix, Quota, Tier, Timestamp};
 
 /// Whether a license holds. Ordered from worst to best.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -65,7 +65,7 @@ pub struct Decision {
 pub struct FeatureAnswer {
     /// Whether it may be used.
     pub granted: bool,
-    /// The decision's code if that is what stands in the way, else `FEATURE_NOT_INCLUDED`.
+    /// The decision's code if the feature is granted or the decision stands in its way, else `FEATURE_NOT_INCLUDED`.
     pub code: Code,
     /// What was looked at.
     pub evidence: Evidence,
@@ -136,11 +136,21 @@ impl Decision {
         self.evaluated_at
     }
 
+    /// The least tier that would bring the feature; none if the tier in effect has it and this license does not.
+    fn first_tier_with(&self, feature: &str, matrix: &Matrix) -> Option<Tier> {
+        let in_effect = matrix.tier(self.effective.tier());
+        let lacks = in_effect.is_none_or(|tier| !tier.entitlements().allows(feature));
+        let first = matrix
+            .first_tier_with(feature)
+            .filter(|_| lacks || self.allows(feature));
+        first.map(|tier| tier.name())
+    }
+
     /// Whether the feature may be used, and if not, whether the license never had it or does not hold.
     pub fn feature(&self, name: &str, matrix: &Matrix) -> FeatureAnswer {
         let feature = Evidence::Feature {
             feature: name.into(),
-            included_from: matrix.first_tier_with(name).map(|tier| tier.name()),
+            included_from: self.first_tier_with(name, matrix),
             tier: self.effective.tier(),
         };
         let was_bought = self

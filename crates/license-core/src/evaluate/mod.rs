@@ -29,27 +29,15 @@ impl License {
     /// downgraded to the base tier of the matrix, not locked out.
     pub fn evaluate(&self, matrix: &Matrix, context: &Context<'_>) -> Decision {
         let case = Case::new(self, matrix, context);
-        let mut decisive: Option<Finding> = None;
-        for rule in Rule::ALL {
-            let finding = rule.find(&case);
-            match finding.outcome {
-                RuleOutcome::Denied(_) => return decide(&case, finding),
-                // The first grace is the one to tell of, and expiry is what to tell of when all is well.
-                RuleOutcome::Grace(_)
-                    if !matches!(grace(&decisive), Some(RuleOutcome::Grace(_))) =>
-                {
-                    decisive = Some(finding);
-                }
-                _ if rule == Rule::Expiry && decisive.is_none() => decisive = Some(finding),
-                _ => {}
-            }
-        }
-        let fallback = || Finding {
-            rule: Rule::Expiry,
-            outcome: RuleOutcome::Passed,
-            evidence: Evidence::Nothing,
+        let findings = Rule::ALL.map(|rule| rule.find(&case));
+        let first = |is_such: fn(&RuleOutcome) -> bool| {
+            findings.iter().find(|finding| is_such(&finding.outcome))
         };
-        decide(&case, decisive.unwrap_or_else(fallback))
+        let decisive = first(|outcome| matches!(outcome, RuleOutcome::Denied(_)))
+            .or_else(|| first(|outcome| matches!(outcome, RuleOutcome::Grace(_))))
+            // Where all is well, its end is what there is to tell of a license.
+            .or_else(|| findings.iter().find(|finding| finding.rule == Rule::Expiry));
+        decide(&case, decisive)
     }
 
     /// Applies every rule, also those after the first that fails, so that the whole case can be shown.
@@ -59,16 +47,13 @@ impl License {
     }
 }
 
-fn grace(finding: &Option<Finding>) -> Option<RuleOutcome> {
-    finding.as_ref().map(|finding| finding.outcome)
-}
-
-fn decide(case: &Case<'_>, decisive: Finding) -> Decision {
-    let (outcome, code) = match decisive.outcome {
-        RuleOutcome::Denied(code) => (Outcome::Denied, code),
-        RuleOutcome::Grace(code) => (Outcome::Grace, code),
-        RuleOutcome::Passed | RuleOutcome::NotApplicable => (Outcome::Licensed, Code::Valid),
+fn decide(case: &Case<'_>, decisive: Option<&Finding>) -> Decision {
+    let (outcome, code) = match decisive.map(|finding| finding.outcome) {
+        Some(RuleOutcome::Denied(code)) => (Outcome::Denied, code),
+        Some(RuleOutcome::Grace(code)) => (Outcome::Grace, code),
+        _ => (Outcome::Licensed, Code::Valid),
     };
+    let evidence = decisive.map_or(Evidence::Nothing, |finding| finding.evidence.clone());
     let effective = match outcome {
         Outcome::Denied => Arc::clone(case.matrix.base_tier().entitlements()),
         _ => entitlements(case),
@@ -78,9 +63,9 @@ fn decide(case: &Case<'_>, decisive: Finding) -> Decision {
         code,
         license: Some(case.license.clone()),
         effective,
-        rule: Some(decisive.rule),
-        evidence: decisive.evidence,
-        warnings: warnings(case, outcome),
+        rule: decisive.map(|finding| finding.rule),
+        warnings: warnings(case, outcome, code, &evidence),
+        evidence,
         evaluated_at: case.now,
     }
 }
@@ -97,8 +82,12 @@ fn entitlements(case: &Case<'_>) -> Arc<Entitlements> {
     }
 }
 
-fn warnings(case: &Case<'_>, outcome: Outcome) -> Vec<Warning> {
+fn warnings(case: &Case<'_>, outcome: Outcome, code: Code, evidence: &Evidence) -> Vec<Warning> {
     let mut warnings = Vec::new();
+    if outcome == Outcome::Grace {
+        let message = grace(case, evidence);
+        warnings.push(Warning { code, message });
+    }
     let behind = case.now.seconds_since(case.context.clock());
     if behind > CLOCK_TOLERANCE {
         let message = format!(
@@ -122,6 +111,17 @@ fn warnings(case: &Case<'_>, outcome: Outcome) -> Vec<Warning> {
         });
     }
     warnings
+}
+
+fn grace(case: &Case<'_>, evidence: &Evidence) -> String {
+    let (why, until) = match evidence {
+        Evidence::CheckIn { grace_until, .. } => ("a check-in is due", Some(*grace_until)),
+        Evidence::Expiry { grace_until, .. } => ("the license has expired", *grace_until),
+        _ => ("the license is in grace", None),
+    };
+    let until = until.unwrap_or(case.now);
+    let left = Span(until.seconds_since(case.now));
+    format!("{why}; it holds for {left} more, until {until}")
 }
 
 fn expires_soon(case: &Case<'_>) -> Option<Warning> {

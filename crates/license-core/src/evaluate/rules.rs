@@ -70,9 +70,9 @@ pub(super) struct Case<'a> {
 
 impl<'a> Case<'a> {
     pub(super) fn new(license: &'a License, matrix: &'a Matrix, context: &'a Context<'a>) -> Self {
-        let validations = context.validations.iter();
+        let validations = context.all_validations();
         let issued = validations.clone().map(|validation| validation.issued_at());
-        let installed = context.installed.iter().filter_map(License::issued_at);
+        let installed = context.all_installed().filter_map(License::issued_at);
         let seen = issued
             .chain(installed)
             .chain(license.issued_at())
@@ -105,8 +105,14 @@ impl<'a> Case<'a> {
 }
 
 fn newest<'a>(validations: impl Iterator<Item = &'a Validation>) -> Option<&'a Validation> {
-    // Of two said in the same second the denial counts, in whatever order they come.
-    validations.max_by_key(|said| (said.issued_at(), said.status().denial().is_some()))
+    // Of two said in the same second the denial counts, else that with the later id, in whatever order they come.
+    validations.max_by_key(|said| {
+        (
+            said.issued_at(),
+            said.status().denial().is_some(),
+            said.id(),
+        )
+    })
 }
 
 fn matches(validation: &Validation, license: &License, context: &Context<'_>) -> bool {
@@ -211,7 +217,7 @@ fn superseded(case: &Case<'_>) -> Found {
             // A renewal that is installed early starts when it should.
             && newer.not_before().is_none_or(|start| start <= case.now)
     };
-    match case.context.installed.iter().find(replaces) {
+    match case.context.all_installed().find(replaces) {
         None => NOT_APPLICABLE,
         Some(newer) => {
             let evidence = Evidence::SupersededBy {

@@ -1,6 +1,7 @@
 //! A license before it is signed.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZeroU32;
 
 use serde::Serialize;
 
@@ -67,9 +68,6 @@ pub struct LicenseDraft {
     pub extension: Option<serde_json::Map<String, serde_json::Value>>,
 }
 
-/// How many named or concurrent users a license is for.
-pub type Seats = std::num::NonZeroU32;
-
 impl LicenseDraft {
     /// A license of a tier, as the matrix describes it.
     pub fn of_tier(
@@ -117,7 +115,7 @@ impl LicenseDraft {
     ///
     /// # Errors
     /// [`IssueError::Seats`] if the tier includes more.
-    pub fn set_seats(&mut self, seats: Seats, matrix: &Matrix) -> Result<(), IssueError> {
+    pub fn set_seats(&mut self, seats: NonZeroU32, matrix: &Matrix) -> Result<(), IssueError> {
         let found = u64::from(seats.get());
         if let Some(name) = matrix.seats_quota() {
             match self.quotas.get(name) {
@@ -132,7 +130,7 @@ impl LicenseDraft {
     }
 
     /// Sets how many machines may be activated, and the quota that stands for them.
-    pub fn set_devices(&mut self, devices: Seats, matrix: &Matrix) {
+    pub fn set_devices(&mut self, devices: NonZeroU32, matrix: &Matrix) {
         let devices = u64::from(devices.get());
         if let Some(name) = matrix.devices_quota() {
             self.quotas.insert(name.to_owned(), Quota::Limit(devices));
@@ -182,25 +180,30 @@ impl LicenseDraft {
         )
     }
 
+    /// Checks what can be wrong with the draft before a key is at hand.
+    ///
+    /// # Errors
+    /// [`IssueError::Empty`] if a claim is empty that must not be.
+    pub fn check(&self) -> Result<(), IssueError> {
+        let is_empty = [
+            ("sub", self.customer.is_empty()),
+            ("iss", self.issuer.is_empty()),
+            ("users", self.users.iter().any(String::is_empty)),
+            ("machines", self.machines.iter().any(String::is_empty)),
+        ];
+        match is_empty.into_iter().find(|(_, is_empty)| *is_empty) {
+            Some((claim, _)) => Err(IssueError::Empty { claim }),
+            None => Ok(()),
+        }
+    }
+
     /// Signs the license.
     ///
     /// # Errors
     /// [`IssueError`] if a claim is empty that must not be, the key refuses to sign, or the token is larger
     /// than any verifier reads.
     pub fn sign(&self, key: &impl Sign) -> Result<String, IssueError> {
-        let empty = |claim| IssueError::Empty { claim };
-        if self.customer.is_empty() {
-            return Err(empty("sub"));
-        }
-        if self.issuer.is_empty() {
-            return Err(empty("iss"));
-        }
-        if self.users.iter().any(String::is_empty) {
-            return Err(empty("users"));
-        }
-        if self.machines.iter().any(String::is_empty) {
-            return Err(empty("machines"));
-        }
+        self.check()?;
         sign_token(TokenKind::License, &self.claims(), key)
     }
 

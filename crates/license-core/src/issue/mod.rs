@@ -6,7 +6,7 @@ mod validation;
 
 use std::fmt;
 
-pub use license::{LicenseDraft, Seats};
+pub use license::LicenseDraft;
 pub use signing_key::{KeyBits, SigningKey, SigningKeyError};
 pub use validation::ValidationDraft;
 

@@ -5,7 +5,7 @@ use std::fmt;
 use aws_lc_rs::encoding::AsDer;
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::KeySize;
-use aws_lc_rs::signature::{KeyPair, RSA_PKCS1_SHA256, RSA_PSS_SHA256, RsaEncoding, RsaKeyPair};
+use aws_lc_rs::signature::{RSA_PKCS1_SHA256, RSA_PSS_SHA256, RsaEncoding, RsaKeyPair};
 use pkcs8::PrivateKeyInfo;
 use pkcs8::der::{Decode, Encode};
 use zeroize::Zeroizing;
@@ -68,12 +68,16 @@ impl SigningKey {
             (Algorithm::Ps256, Some(Algorithm::Rs256)) => return Err(SigningKeyError::PssOnly),
             (own, asked) => asked.unwrap_or(own),
         };
-        let pair = RsaKeyPair::from_der(info.private_key).map_err(|_| SigningKeyError::Key)?;
-        let public = pair.public_key();
-        let modulus = public.modulus().big_endian_without_leading_zero();
-        let exponent = public.exponent().big_endian_without_leading_zero();
+        // First of all whether anybody would trust it, which says more than the library's refusal.
+        let numbers =
+            pkcs1::RsaPrivateKey::from_der(info.private_key).map_err(|_| SigningKeyError::Key)?;
+        let (modulus, exponent) = (
+            numbers.modulus.as_bytes(),
+            numbers.public_exponent.as_bytes(),
+        );
         let public =
             TrustedKey::new(algorithm, modulus, exponent).map_err(SigningKeyError::Refused)?;
+        let pair = RsaKeyPair::from_der(info.private_key).map_err(|_| SigningKeyError::Key)?;
         Ok(Self { pair, public })
     }
 }

@@ -251,6 +251,11 @@ fn parse_signature(scan: &Scan<'_>) -> Result<Box<[u8]>, KeyError> {
         return Err(scan.unexpected_at(scan.at() + wrong, "A-Z, a-z, 0-9, `-` or `_`"));
     }
     let letters = rest.len();
+    if letters == SHORT_LENGTH {
+        let wrong = rest.chars().position(|letter| !is_hex(letter)).unwrap_or(0);
+        let expected = "0-9 or A-F in the short form of a signature, or the full signature";
+        return Err(scan.unexpected_at(scan.at() + wrong, expected));
+    }
     let bytes = letters * 3 / 4;
     if !SIGNATURE_BYTES.contains(&bytes) || letters % 4 == 1 {
         return Err(KeyError::SignatureLength { found: letters });

@@ -15,7 +15,7 @@ use crate::{Code, LicenseId};
 use scan::Scan;
 
 /// The longest key: its text, and the signature of an RSA key of 8192 bits, with room for line breaks.
-const MAX_CHARACTERS: usize = 4096;
+const MAX_BYTES: usize = 4096;
 
 /// A license key as it was spelled. It proves only that it was spelled right, and grants nothing.
 ///
@@ -47,9 +47,9 @@ impl LicenseKey {
     /// [`KeyError`] with the position and what was expected there, or a wrong checksum.
     pub fn parse(text: &str) -> Result<Self, KeyError> {
         let length = text.len();
-        if length > MAX_CHARACTERS {
+        if length > MAX_BYTES {
             return Err(KeyError::TooLong {
-                limit: MAX_CHARACTERS,
+                limit: MAX_BYTES,
                 found: length,
             });
         }

@@ -56,7 +56,7 @@ pub(super) fn license(payload: &[u8]) -> Result<Facts, VerifyError> {
         issuer: Some(claim("iss").text()?.into()),
         product: claim("aud").product()?,
         customer: claim("sub").text()?.into(),
-        id: claim("jti").license_id()?,
+        id: claim("jti").uuid()?,
         serial: claim("serial")
             .optional()
             .map(|serial| serial.count())
@@ -89,9 +89,9 @@ pub(super) fn validation(payload: &[u8], signer: Signer) -> Result<Validation, V
     let members = json::object(payload).map_err(VerifyError::Json)?;
     let claim = |name| Claim::new(&members, name);
     claim("iss").text()?;
-    claim("jti").text()?;
     const STATUS: &str = "`active`, `suspended`, `revoked` or `canceled`";
     Ok(Validation {
+        id: claim("jti").text()?.into(),
         license: claim("lic").license_id()?,
         product: claim("aud").product()?,
         issued_at: claim("iat").timestamp()?,
@@ -163,20 +163,25 @@ fn check_key(members: &json::Object<'_>, facts: &Facts) -> Result<(), VerifyErro
 }
 
 impl Claim<'_> {
+    /// The id of this license token.
+    fn uuid(self) -> Result<LicenseId, VerifyError> {
+        let expected = LicenseId::EXPECTED;
+        let id = LicenseId::parse_uuid(self.text()?);
+        id.ok_or(wrong(self.name(), expected, Some("another text")))
+    }
+
+    /// The id of a license of any kind.
     fn license_id(self) -> Result<LicenseId, VerifyError> {
-        let name = self.name();
-        LicenseId::parse(self.text()?).ok_or(wrong(name, LicenseId::EXPECTED, Some("another text")))
+        let expected = LicenseId::EXPECTED_OF_ANY;
+        let id = LicenseId::parse(self.text()?);
+        id.ok_or(wrong(self.name(), expected, Some("another text")))
     }
 
     fn license_ids(self) -> Result<Box<[LicenseId]>, VerifyError> {
-        let name = self.name();
         let ids = self.optional_texts()?.unwrap_or_default();
         let ids: Option<_> = ids.iter().map(|id| LicenseId::parse(id)).collect();
-        ids.ok_or(wrong(
-            name,
-            "an array of UUIDv7 in lower case",
-            Some("another text in it"),
-        ))
+        let expected = "an array of license ids";
+        ids.ok_or(wrong(self.name(), expected, Some("another text in it")))
     }
 
     fn extension(self) -> Result<Option<serde_json::Value>, VerifyError> {

@@ -4,7 +4,7 @@ use std::fmt;
 
 use uuid::{Uuid, Variant, Version};
 
-use crate::key::ShortEnterpriseKey;
+use crate::key::{LicenseKey, ShortEnterpriseKey};
 
 /// The id of a license: a UUIDv7 (RFC 9562), or for an enterprise key its short form.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -12,9 +12,22 @@ pub struct LicenseId(Box<str>);
 
 impl LicenseId {
     pub(crate) const EXPECTED: &'static str = "a UUIDv7 in lower case";
+    pub(crate) const EXPECTED_OF_ANY: &'static str =
+        "a license id: a UUIDv7 in lower case, or a short enterprise key";
+
+    /// Reads the id of any license: a UUIDv7, or the short form of an enterprise key, in its canonical spelling.
+    pub fn parse(text: &str) -> Option<Self> {
+        let of_key = || match LicenseKey::parse(text) {
+            Ok(LicenseKey::EnterpriseShort(key)) => Some(Self::of_key(&key)),
+            _ => None,
+        };
+        Self::parse_uuid(text)
+            .or_else(of_key)
+            .filter(|id| id.as_str() == text)
+    }
 
     /// Reads the id of a license token: a UUIDv7 in its canonical spelling.
-    pub fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse_uuid(text: &str) -> Option<Self> {
         let uuid = Uuid::try_parse(text).ok()?;
         let canonical = uuid.hyphenated().to_string();
         let is_v7 = uuid.get_version() == Some(Version::SortRand);

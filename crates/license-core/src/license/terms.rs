@@ -44,6 +44,19 @@ impl CheckIn {
     }
 }
 
+impl fmt::Display for CheckIn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            every_hours,
+            grace_hours,
+        } = self;
+        write!(
+            f,
+            "every {every_hours} hours; without, it holds for {grace_hours} hours after the last"
+        )
+    }
+}
+
 /// When to warn before a license ends, and for how long it holds after it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Renewal {

@@ -65,6 +65,7 @@ pub enum Signer {
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct Validation {
+    pub(super) id: Box<str>,
     pub(super) license: LicenseId,
     pub(super) product: ProductCode,
     pub(super) issued_at: Timestamp,
@@ -80,6 +81,11 @@ impl Validation {
     /// Whether it speaks of this license.
     pub fn is_for(&self, license: &License) -> bool {
         self.license == *license.id() && self.product == license.product()
+    }
+
+    /// The id of the statement.
+    pub fn id(&self) -> &str {
+        &self.id
     }
 
     /// The license of which it speaks.

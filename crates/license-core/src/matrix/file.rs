@@ -6,8 +6,10 @@ use std::sync::Arc;
 use serde::Deserialize;
 
 use super::{Matrix, MatrixError, TierTerms, Trial};
-use crate::{CheckIn, Entitlements, ProductCode, Quota, Renewal, Tier};
+use crate::{CheckIn, Entitlements, Position, ProductCode, Quota, Renewal, Tier};
 
+/// Each tier repeats the features of those that it extends.
+const MAX_TIERS: usize = 64;
 const DEFAULT_GRACE_HOURS: u64 = 168;
 const NAME: &str = "a name of a-z, 0-9 and _, up to 64 characters";
 
@@ -52,7 +54,13 @@ struct FileRenewal {
 }
 
 pub(super) fn parse(text: &str) -> Result<Matrix, MatrixError> {
-    let file: File = toml::from_str(text).map_err(MatrixError::Toml)?;
+    let file: File = toml::from_str(text).map_err(|error| MatrixError::Toml {
+        position: error.span().map(|span| Position::of(text, span.start)),
+        reason: error.message().to_owned(),
+    })?;
+    if file.tiers.len() > MAX_TIERS {
+        return Err(MatrixError::TooManyTiers { limit: MAX_TIERS });
+    }
     let product = ProductCode::parse(&file.product);
     let mut tiers: Vec<TierTerms> = Vec::new();
     for tier in &file.tiers {

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, LazyLock};
 
-use crate::{CheckIn, Entitlements, ProductCode, Quota, Renewal, Tier};
+use crate::{CheckIn, Entitlements, Position, ProductCode, Quota, Renewal, Tier};
 
 const BUILT_IN: &str = include_str!("coditect.toml");
 
@@ -170,15 +170,22 @@ impl Matrix {
         self.devices_quota.as_deref()
     }
 
-    /// A tier's features and quotas, with the quota that seats set.
+    /// A tier's features and quotas, with the quota that seats set: never below what the tier includes.
     pub(crate) fn entitlements_with_seats(&self, tier: &TierTerms, seats: u64) -> Entitlements {
         let entitlements = &tier.entitlements;
         let quotas = entitlements
             .quotas()
             .map(|(name, quota)| (name.to_owned(), quota));
-        let seats = self
-            .seats_quota()
-            .map(|name| (name.to_owned(), Quota::Limit(seats)));
+        let seats = self.seats_quota().map(|name| {
+            let seats = Quota::Limit(seats);
+            let included = entitlements
+                .quota(name)
+                .filter(|quota| *quota != Quota::Unlimited);
+            (
+                name.to_owned(),
+                included.map_or(seats, |included| included.max(seats)),
+            )
+        });
         let features = entitlements.features().map(str::to_owned);
         Entitlements::new(tier.name(), features, quotas.chain(seats))
     }
@@ -189,7 +196,17 @@ impl Matrix {
 #[non_exhaustive]
 pub enum MatrixError {
     /// Not TOML of this form.
-    Toml(toml::de::Error),
+    Toml {
+        /// Where, if that can be said.
+        position: Option<Position>,
+        /// What is wrong there.
+        reason: String,
+    },
+    /// More tiers than are read.
+    TooManyTiers {
+        /// The most tiers.
+        limit: usize,
+    },
     /// A value is not what it must be.
     Value {
         /// Where, as in `tiers.PRO.quotas.agents`.
@@ -202,8 +219,18 @@ pub enum MatrixError {
 impl fmt::Display for MatrixError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Toml(error) => {
-                write!(f, "product file: {}", error.message())
+            Self::Toml {
+                position: Some(position),
+                reason,
+            } => {
+                write!(f, "product file: at {position}: {reason}")
+            }
+            Self::Toml {
+                position: None,
+                reason,
+            } => write!(f, "product file: {reason}"),
+            Self::TooManyTiers { limit } => {
+                write!(f, "product file: expected at most {limit} tiers")
             }
             Self::Value { place, expected } => {
                 write!(f, "product file: `{place}`: expected {expected}")
@@ -212,14 +239,7 @@ impl fmt::Display for MatrixError {
     }
 }
 
-impl std::error::Error for MatrixError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Toml(error) => Some(error),
-            Self::Value { .. } => None,
-        }
-    }
-}
+impl std::error::Error for MatrixError {}
 
 #[cfg(test)]
 mod tests {

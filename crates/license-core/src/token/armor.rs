@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use super::compact::at_most;
 use super::{MAX_FILE_BYTES, ParseError, TokenKind, Unverified};
 use crate::pasted::{plain_dash, without_wrapping};
 
@@ -39,13 +40,7 @@ impl<'a> Artefacts<'a> {
     /// # Errors
     /// [`ParseError`] if there is anything but blocks in it, or a block is damaged.
     pub fn parse(text: &'a str) -> Result<Self, ParseError> {
-        let found = text.len();
-        if found > MAX_FILE_BYTES {
-            return Err(ParseError::TooLong {
-                limit: MAX_FILE_BYTES,
-                found,
-            });
-        }
+        at_most(MAX_FILE_BYTES, text)?;
         let body = without_wrapping(text);
         if delimiter(body.lines().next().unwrap_or_default()).is_none() {
             return Ok(Self {
@@ -70,15 +65,18 @@ impl<'a> Artefacts<'a> {
         &self.blocks
     }
 
-    /// The tokens of one kind.
-    pub fn of_kind(&self, kind: TokenKind) -> impl Iterator<Item = &Unverified<'a>> {
-        let tokens = self.blocks.iter().map(|block| &block.token);
-        tokens.filter(move |token| token.unverified_kind() == kind)
+    /// The blocks of one kind.
+    pub fn of_kind(&self, kind: TokenKind) -> impl Iterator<Item = &Block<'a>> {
+        let is_such = move |block: &&Block<'a>| block.token.unverified_kind() == kind;
+        self.blocks.iter().filter(is_such)
     }
 }
 
 /// A text without armor is most likely a token. If it is not even nearly one, say what else it could be.
 fn bare(text: &str) -> Result<Unverified<'_>, ParseError> {
+    if text.contains("PRIVATE KEY-") {
+        return Err(ParseError::PrivateKey);
+    }
     let looks_like_prose = without_wrapping(text).contains([' ', '{', '<']);
     match Unverified::parse(text) {
         Err(ParseError::Unexpected { .. } | ParseError::Segments { .. }) if looks_like_prose => {

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use super::header::{self, Header};
-use super::{MAX_TOKEN_BYTES, ParseError, TokenKind, VerifyError};
+use super::{MAX_FILE_BYTES, MAX_TOKEN_BYTES, ParseError, TokenKind, VerifyError};
 use crate::base64url;
 use crate::json;
 use crate::pasted::Pasted;
@@ -45,14 +45,10 @@ impl<'a> Unverified<'a> {
     /// # Errors
     /// [`ParseError`] if it is no token in canonical form with exactly the members `alg`, `kid` and `typ`.
     pub fn parse(text: &'a str) -> Result<Self, ParseError> {
-        let found = text.len();
-        if found > MAX_TOKEN_BYTES {
-            return Err(ParseError::TooLong {
-                limit: MAX_TOKEN_BYTES,
-                found,
-            });
-        }
+        at_most(MAX_FILE_BYTES, text)?;
         let pasted = Pasted::new(text);
+        // Without the line breaks it came with.
+        at_most(MAX_TOKEN_BYTES, &pasted.text)?;
         if pasted.text.is_empty() {
             return Err(ParseError::Empty);
         }
@@ -167,6 +163,13 @@ impl fmt::Debug for Unverified<'_> {
             "Unverified({} by {})",
             self.header.kind, self.header.key_id
         )
+    }
+}
+
+pub(super) fn at_most(limit: usize, text: &str) -> Result<(), ParseError> {
+    match text.len() {
+        found if found > limit => Err(ParseError::TooLong { limit, found }),
+        _ => Ok(()),
     }
 }
 

@@ -14,6 +14,8 @@ use crate::{Code, trust::KeyId};
 pub enum ParseError {
     /// The text is empty.
     Empty,
+    /// A private key was given.
+    PrivateKey,
     /// More bytes than are read.
     TooLong {
         /// The most bytes.
@@ -61,6 +63,13 @@ pub enum ParseError {
         /// What would have been right.
         expected: String,
     },
+    /// A block of the file is no token.
+    Block {
+        /// The line on which it begins, from 1.
+        line: usize,
+        /// What is wrong with it.
+        error: Box<ParseError>,
+    },
     /// The armor says one kind of token, the header another.
     Label {
         /// The kind that the armor says.
@@ -78,16 +87,23 @@ pub enum ParseError {
 impl ParseError {
     /// The same error in a text that begins so many lines further down in its file.
     pub(super) fn lines_down(mut self, lines: usize) -> Self {
-        if let Self::Unexpected { position, .. } = &mut self {
-            position.line += lines;
+        match &mut self {
+            Self::Unexpected { position, .. } => {
+                position.line += lines;
+                self
+            }
+            _ => Self::Block {
+                line: lines,
+                error: Box::new(self),
+            },
         }
-        self
     }
 
     /// The reason code.
     pub const fn code(&self) -> Code {
         match self {
             Self::UnsupportedBlock { .. } => Code::UnsupportedVersion,
+            Self::Block { error, .. } => error.code(),
             _ => Code::Malformed,
         }
     }
@@ -97,6 +113,7 @@ impl fmt::Display for ParseError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Empty => f.write_str("expected a license token or file, found nothing"),
+            Self::PrivateKey => f.write_str("expected a license, found a private key"),
             Self::TooLong { limit, found } => {
                 write!(f, "expected at most {limit} bytes, found {found}")
             }
@@ -130,6 +147,7 @@ impl fmt::Display for ParseError {
                 )
             }
             Self::Armor { line, expected } => write!(f, "line {line}: expected {expected}"),
+            Self::Block { line, error } => write!(f, "block at line {line}: {error}"),
             Self::Label { expected, found } => write!(
                 f,
                 "the armor says {}, the token says {}",
@@ -226,7 +244,7 @@ impl fmt::Display for VerifyError {
             }
             Self::UntrustedKey { found, trusted } => write!(
                 f,
-                "signed by key {found}, which is not among the {trusted} trusted"
+                "signed by key {found}, which is not among the trusted keys ({trusted})"
             ),
             Self::Algorithm {
                 key,

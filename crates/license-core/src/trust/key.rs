@@ -51,12 +51,17 @@ pub struct TrustedKey {
 }
 
 impl TrustedKey {
-    /// Checks a key and loads it. Both numbers are big-endian without leading zeros.
+    /// Checks a key and loads it. Both numbers are big-endian.
     ///
     /// # Errors
     /// [`TrustError`] if the key is too small or too large, its exponent is out of bounds, or it is
     /// known to be weak.
     pub fn new(algorithm: Algorithm, modulus: &[u8], exponent: &[u8]) -> Result<Self, TrustError> {
+        // One key has one spelling, or it would have two ids.
+        let (modulus, exponent) = (
+            without_leading_zeros(modulus),
+            without_leading_zeros(exponent),
+        );
         check(modulus, exponent)?;
         let backend = Backend::fastest().ok_or(TrustError::NoBackend)?;
         Self::load(backend, algorithm, modulus, exponent)
@@ -123,6 +128,11 @@ impl fmt::Debug for TrustedKey {
             self.bits()
         )
     }
+}
+
+fn without_leading_zeros(number: &[u8]) -> &[u8] {
+    let zeros = number.iter().take_while(|&&byte| byte == 0).count();
+    number.get(zeros..).unwrap_or_default()
 }
 
 fn bits(number: &[u8]) -> usize {

@@ -155,6 +155,8 @@ pub enum TrustError {
     PrivateKey,
     /// The DER inside is damaged, or not that of an RSA public key.
     Der(spki::Error),
+    /// A key of another kind than RSA.
+    NotRsa,
     /// The key says that it signs with parameters other than SHA-256, MGF1 with SHA-256, and a salt of 32 bytes.
     PssParameters,
     /// Not a strict JSON object.
@@ -211,6 +213,7 @@ impl fmt::Display for TrustError {
             }
             Self::PrivateKey => f.write_str("expected a public key, found a private key"),
             Self::Der(_) => f.write_str("expected the DER of an RSA public key"),
+            Self::NotRsa => f.write_str("expected an RSA key, found one of another kind"),
             Self::PssParameters => f.write_str(
                 "expected RSASSA-PSS parameters SHA-256, MGF1 with SHA-256, salt length 32",
             ),

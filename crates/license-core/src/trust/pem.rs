@@ -45,15 +45,25 @@ fn first_block(text: &str) -> (&str, &str) {
 }
 
 fn key(block: &str) -> Result<TrustedKey, TrustError> {
-    let (label, der) = decode_vec(block.trim_end().as_bytes()).map_err(TrustError::Pem)?;
-    match label {
-        "PUBLIC KEY" => from_spki(&der),
-        "RSA PUBLIC KEY" => from_pkcs1(DEFAULT_ALGORITHM, &der),
-        label if label.ends_with("PRIVATE KEY") => Err(TrustError::PrivateKey),
-        label => Err(TrustError::PemLabel {
-            found: label.to_owned(),
-        }),
+    match label(block) {
+        Some("PUBLIC KEY" | "RSA PUBLIC KEY") | None => {}
+        Some(label) if label.ends_with("PRIVATE KEY") => return Err(TrustError::PrivateKey),
+        Some(found) => {
+            return Err(TrustError::PemLabel {
+                found: found.to_owned(),
+            });
+        }
     }
+    match decode_vec(block.trim_end().as_bytes()).map_err(TrustError::Pem)? {
+        ("RSA PUBLIC KEY", der) => from_pkcs1(DEFAULT_ALGORITHM, &der),
+        (_, der) => from_spki(&der),
+    }
+}
+
+/// What the block says that it holds.
+fn label(block: &str) -> Option<&str> {
+    let (_, line) = block.split_once("-----BEGIN ")?;
+    line.split_once("-----").map(|(label, _)| label)
 }
 
 fn from_spki(der: &[u8]) -> Result<TrustedKey, TrustError> {
@@ -83,7 +93,7 @@ pub(crate) fn algorithm(identifier: &AlgorithmIdentifierRef<'_>) -> Result<Algor
         (RSA_ENCRYPTION, Some(parameters)) if parameters.tag() == Tag::Null => Ok(Algorithm::Rs256),
         (RSASSA_PSS, Some(parameters)) if is_ps256(parameters) => Ok(Algorithm::Ps256),
         (RSASSA_PSS, _) => Err(TrustError::PssParameters),
-        (oid, _) => Err(TrustError::Der(spki::Error::OidUnknown { oid })),
+        _ => Err(TrustError::NotRsa),
     }
 }
 

@@ -109,12 +109,12 @@ pub(crate) fn file(vector: &Vector, backend: Backend) -> Result<Answer, Refusal>
     let (trust, file) = (vector.trust(backend), Artefacts::parse(&vector.body)?);
     let licenses = file
         .of_kind(TokenKind::License)
-        .map(|token| token.verify(&trust));
+        .map(|block| block.token.verify(&trust));
     let licenses = licenses.collect::<Result<Vec<License>, _>>()?;
     let license = licenses.first().unwrap();
     let validations = file
         .of_kind(TokenKind::Validation)
-        .map(|token| token.verify_validation(&trust, license));
+        .map(|block| block.token.verify_validation(&trust, license));
     let validations = validations.collect::<Result<Vec<Validation>, _>>()?;
     let Some(at) = vector.instant("at") else {
         return Ok(Answer::undecided());

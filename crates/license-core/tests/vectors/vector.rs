@@ -4,8 +4,8 @@ use std::fs;
 use std::path::PathBuf;
 
 use license_core::{
-    Backend, Context, Decision, License, Matrix, Quota, Timestamp, TrustSet, Unverified, UsageType,
-    Validation, Version,
+    Backend, Context, Decision, License, Matrix, Outcome, Quota, Timestamp, TrustSet, Unverified,
+    UsageType, Validation, Version,
 };
 
 use crate::answer::{Answer, Refusal, installed};
@@ -140,9 +140,16 @@ impl Vector {
     }
 
     fn compare_decision(&self, decision: &Decision) -> Result<(), String> {
+        // Of grace a warning of its own tells, with the code of the decision.
+        let is_grace = decision.outcome() == Outcome::Grace;
+        let own = decision.warnings().first().map(|warning| warning.code);
+        if is_grace != (own == Some(decision.code())) {
+            return Err("a decision in grace, and no other, warns of it first".to_owned());
+        }
         let warnings: Vec<_> = decision
             .warnings()
             .iter()
+            .skip(usize::from(is_grace))
             .map(|warning| warning.code.as_str())
             .collect();
         expect(
