@@ -252,8 +252,20 @@ fn an_offline_license_goes_through_notice_and_grace_to_its_end() {
     expect_status(&site, "2026-12-18T23:59:59Z", 0, "VALID", &[]);
     expect_status(&site, "2026-12-19T00:00:00Z", 0, "VALID", &["EXPIRES_SOON"]);
     expect_status(&site, "2027-01-01T23:59:59Z", 0, "VALID", &["EXPIRES_SOON"]);
-    expect_status(&site, "2027-01-02T00:00:00Z", 0, "GRACE_RENEWAL", &[]);
-    expect_status(&site, "2027-01-04T23:59:59Z", 0, "GRACE_RENEWAL", &[]);
+    expect_status(
+        &site,
+        "2027-01-02T00:00:00Z",
+        0,
+        "GRACE_RENEWAL",
+        &["GRACE_RENEWAL"],
+    );
+    expect_status(
+        &site,
+        "2027-01-04T23:59:59Z",
+        0,
+        "GRACE_RENEWAL",
+        &["GRACE_RENEWAL"],
+    );
     expect_status(&site, "2027-01-05T00:00:00Z", 1, "EXPIRED", &[]);
 }
 
@@ -324,8 +336,20 @@ fn an_expired_license_leaves_the_free_tier() {
 fn a_license_that_must_check_in_holds_for_a_week_without() {
     let site = site_with("pro.lic");
     expect_status(&site, "2026-01-01T23:59:59Z", 0, "VALID", &[]);
-    expect_status(&site, "2026-01-02T00:00:00Z", 0, "GRACE_OFFLINE", &[]);
-    expect_status(&site, "2026-01-08T00:00:00Z", 0, "GRACE_OFFLINE", &[]);
+    expect_status(
+        &site,
+        "2026-01-02T00:00:00Z",
+        0,
+        "GRACE_OFFLINE",
+        &["GRACE_OFFLINE"],
+    );
+    expect_status(
+        &site,
+        "2026-01-08T00:00:00Z",
+        0,
+        "GRACE_OFFLINE",
+        &["GRACE_OFFLINE"],
+    );
     expect_status(&site, "2026-01-08T00:00:01Z", 1, "CHECK_IN_OVERDUE", &[]);
     let strict = ["status", "--strict", "--at", "2026-01-02"];
     let _ = license(&site, &strict).expect_code(1);
@@ -370,7 +394,13 @@ fn an_enterprise_key_holds_through_its_last_day() {
 fn the_spare_key_takes_over_with_the_same_trust_set() {
     let site = site_with("team.lic");
     let trusted = site.read("state/trust.jwks");
-    expect_status(&site, "2027-01-03T00:00:00Z", 0, "GRACE_RENEWAL", &[]);
+    expect_status(
+        &site,
+        "2027-01-03T00:00:00Z",
+        0,
+        "GRACE_RENEWAL",
+        &["GRACE_RENEWAL"],
+    );
     let install = [
         "install",
         "--json",

@@ -95,7 +95,9 @@ fn bits(bits: Bits) -> KeyBits {
 
 fn never_replaced(failure: Failure) -> Failure {
     match failure.code() {
-        "EXISTS" => failure.hint("choose another name: a signing key never replaces a file"),
+        "EXISTS" => {
+            failure.hint("choose another name with --out: a signing key never replaces a file")
+        }
         _ => failure,
     }
 }

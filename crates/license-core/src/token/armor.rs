@@ -74,9 +74,6 @@ impl<'a> Artefacts<'a> {
 
 /// A text without armor is most likely a token. If it is not even nearly one, say what else it could be.
 fn bare(text: &str) -> Result<Unverified<'_>, ParseError> {
-    if text.contains("PRIVATE KEY-") {
-        return Err(ParseError::PrivateKey);
-    }
     let looks_like_prose = without_wrapping(text).contains([' ', '{', '<']);
     match Unverified::parse(text) {
         Err(ParseError::Unexpected { .. } | ParseError::Segments { .. }) if looks_like_prose => {
@@ -183,6 +180,9 @@ fn kind(line: usize, label: &str) -> Result<TokenKind, ParseError> {
         return Err(ParseError::UnsupportedBlock {
             found: ACTIVATION_REQUEST,
         });
+    }
+    if label.ends_with("PRIVATE KEY") {
+        return Err(ParseError::PrivateKey);
     }
     let expected = || begin(TokenKind::License.label());
     TokenKind::of_label(label).ok_or_else(|| ParseError::Armor {
