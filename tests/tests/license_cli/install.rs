@@ -155,6 +155,39 @@ fn a_damaged_installed_license_is_an_error_that_installing_again_mends() {
 }
 
 #[test]
+fn a_damaged_installed_license_never_stops_what_needs_none() {
+    let site = site_with("team.lic");
+    site.write("state/license.lic", tampered(&TEAM));
+    let free = license(&site, &["check", "local_execution"]).expect_code(0);
+    assert!(
+        free.stderr.contains("warning: BAD_SIGNATURE"),
+        "{}",
+        free.stderr
+    );
+    license(&site, &["check", "team_analytics"]).expect_failure(3);
+}
+
+#[test]
+fn many_installs_at_once_leave_one_license_whole() {
+    let site = site_with("team.lic");
+    std::thread::scope(|scope| {
+        for number in 0..8 {
+            let file = if number % 2 == 0 {
+                "team.lic"
+            } else {
+                "pro.lic"
+            };
+            let site = &site;
+            scope.spawn(move || {
+                let _ = install(site, &[file, "--at", "2026-01-01"]).expect_code(0);
+            });
+        }
+    });
+    let tier = installed_tier(&site);
+    assert!(tier == "TEAM" || tier == "PRO", "{tier}");
+}
+
+#[test]
 fn damaged_bytes_and_damaged_keys_are_mended_too() {
     for (file, damage) in [
         ("license.lic", &b"\xff\xfe\x80"[..]),
