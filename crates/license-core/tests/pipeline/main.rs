@@ -1,0 +1,124 @@
+//! From text to decision: what each arrow of the pipeline lets through, and what it refuses.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "what can't be so has failed the test"
+)]
+
+mod license_key;
+mod scope;
+#[path = "../support/mod.rs"]
+mod support;
+mod trust;
+mod validation;
+mod validity;
+
+use std::num::NonZeroU32;
+
+use license_core::issue::LicenseDraft;
+use license_core::{
+    Code, Context, Decision, License, Matrix, Outcome, Quota, Rule, RuleOutcome, Timestamp,
+    UsageType,
+};
+use support::{DAY, id, issued, mint, timeless};
+
+fn matrix() -> &'static Matrix {
+    Matrix::built_in()
+}
+
+fn evaluate(license: &License, context: &Context<'_>) -> Decision {
+    license.evaluate(matrix(), context)
+}
+
+/// The code of a decision a day after the license was issued, with something added to the context.
+fn code<'a>(license: &License, with: impl FnOnce(Context<'a>) -> Context<'a>) -> Code {
+    evaluate(license, &with(Context::at(issued().plus(DAY)))).code()
+}
+
+fn code_at(license: &License, now: Timestamp) -> Code {
+    evaluate(license, &Context::at(now)).code()
+}
+
+/// A perpetual license with what is set here.
+fn license(set: impl FnOnce(&mut LicenseDraft)) -> License {
+    let mut draft = timeless("PRO", id(1));
+    set(&mut draft);
+    mint(&draft)
+}
+
+fn seats(seats: u32) -> NonZeroU32 {
+    NonZeroU32::new(seats).unwrap()
+}
+
+#[test]
+fn asking_a_decision_allocates_nothing() {
+    let decision = evaluate(&license(|_| {}), &Context::at(issued()));
+    let asked = allocation_counter::measure(|| {
+        assert!(decision.allows("cloud_sync"));
+        assert!(!decision.allows("sso"));
+        assert_eq!(decision.quota("agents"), Some(Quota::Limit(52)));
+        assert_eq!(decision.quota("nothing"), None);
+        assert_eq!(decision.outcome(), Outcome::Licensed);
+        assert_eq!(decision.code(), Code::Valid);
+    });
+    assert_eq!(asked.count_total, 0);
+    let evaluated = allocation_counter::measure(|| drop(decision.feature("sso", matrix())));
+    assert!(evaluated.count_total > 0, "the counter counts");
+}
+
+#[test]
+fn a_feature_that_is_not_granted_says_whether_it_was_bought() {
+    let ends = license(|draft| draft.expires_at = Some(issued().plus(DAY)));
+    let expired = evaluate(&ends, &Context::at(issued().plus(DAY)));
+    assert_eq!(expired.feature("cloud_sync", matrix()).code, Code::Expired);
+    assert_eq!(
+        expired.feature("sso", matrix()).code,
+        Code::FeatureNotIncluded
+    );
+    assert!(expired.feature("local_execution", matrix()).granted);
+    let holds = evaluate(&ends, &Context::at(issued()));
+    assert!(holds.feature("cloud_sync", matrix()).granted);
+    assert_eq!(
+        holds.feature("sso", matrix()).code,
+        Code::FeatureNotIncluded
+    );
+}
+
+#[test]
+fn without_a_license_the_base_tier_is_left() {
+    let decision = Decision::without_license(matrix(), issued());
+    assert_eq!(
+        (decision.outcome(), decision.code()),
+        (Outcome::Denied, Code::NoLicense)
+    );
+    assert_eq!(
+        decision.entitlements(),
+        &**matrix().base_tier().entitlements()
+    );
+    assert!(decision.allows("local_execution") && !decision.allows("cloud_sync"));
+}
+
+#[test]
+fn the_first_rule_that_fails_decides_and_explain_shows_the_rest() {
+    let license = license(|draft| {
+        draft.users = vec!["alice".to_owned()];
+        draft.usage_type = Some(UsageType::Runtime);
+        draft.expires_at = Some(issued().plus(1));
+    });
+    let context = Context::at(issued().plus(DAY));
+    assert_eq!(evaluate(&license, &context).rule(), Some(Rule::User));
+    let findings = license.explain(matrix(), &context);
+    let denied = findings
+        .iter()
+        .filter(|finding| matches!(finding.outcome, RuleOutcome::Denied(_)));
+    let rules: Vec<_> = denied.map(|finding| finding.rule).collect();
+    assert_eq!(rules, [Rule::User, Rule::Usage, Rule::Expiry]);
+    assert_eq!(
+        findings
+            .iter()
+            .map(|finding| finding.rule)
+            .collect::<Vec<_>>(),
+        Rule::ALL
+    );
+}

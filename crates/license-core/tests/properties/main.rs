@@ -1,0 +1,146 @@
+//! What holds for every input: of readers, that they undo what writers do and panic at nothing; of the
+//! evaluator, that time and a customer's own server can only take away.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "what can't be so has failed the test"
+)]
+
+mod evaluation;
+mod malformed;
+mod round_trip;
+#[path = "../support/mod.rs"]
+mod support;
+mod world;
+
+use std::num::NonZeroU32;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use license_core::{
+    Algorithm, Company, Date, EnterpriseTerms, KeyExpiry, LicenseId, ProductCode,
+    ShortEnterpriseKey, StandardKey, Tier, Timestamp, TrustedKey,
+};
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::select;
+
+fn cases(cases: u32) -> ProptestConfig {
+    ProptestConfig {
+        cases,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    }
+}
+
+fn standard_key() -> impl Strategy<Value = StandardKey> {
+    let names = ("[A-Z][A-Z0-9]{1,15}", "[A-Z][A-Z0-9]{1,15}", "\\PC{1,20}");
+    (
+        names,
+        any::<[u8; 10]>(),
+        proptest::option::of(0..=Timestamp::MAX.unix_seconds()),
+    )
+        .prop_map(|((product, tier, customer), random, end)| {
+            StandardKey::of_license(
+                ProductCode::parse(&product).unwrap(),
+                Tier::parse(&tier).unwrap(),
+                &LicenseId::from_random(1_798_761_600_000, &random),
+                &customer,
+                end.and_then(Timestamp::from_unix_seconds),
+            )
+        })
+}
+
+fn date() -> impl Strategy<Value = Date> {
+    let first = Date::parse("1970-01-01").unwrap();
+    (0_u64..2_932_897).prop_map(move |days| first.plus_days(days).unwrap())
+}
+
+fn terms() -> impl Strategy<Value = EnterpriseTerms> {
+    let perpetual = Just(KeyExpiry::Perpetual);
+    // The last day of all is how perpetual keys are written.
+    let last_day = date().prop_filter("perpetual", |date| date.to_string() != "9999-12-31");
+    let expiry = prop_oneof![1 => perpetual, 4 => last_day.prop_map(KeyExpiry::LastDay)];
+    (
+        "[A-Z][A-Z0-9]{1,15}",
+        "[A-Z0-9]{2,16}",
+        1..=u32::MAX,
+        expiry,
+    )
+        .prop_map(|(product, company, seats, expiry)| EnterpriseTerms {
+            product: ProductCode::parse(&product).unwrap(),
+            company: Company::parse(&company).unwrap(),
+            seats: NonZeroU32::new(seats).unwrap(),
+            expiry,
+        })
+}
+
+fn full_key() -> impl Strategy<Value = String> {
+    (terms(), vec(any::<u8>(), 256..=1024))
+        .prop_map(|(terms, signature)| format!("{terms}-{}", URL_SAFE_NO_PAD.encode(signature)))
+}
+
+fn short_key() -> impl Strategy<Value = String> {
+    (terms(), any::<[u8; 8]>())
+        .prop_map(|(terms, signature)| ShortEnterpriseKey::new(terms, &signature).to_string())
+}
+
+fn any_key() -> impl Strategy<Value = String> {
+    prop_oneof![
+        standard_key().prop_map(|key| key.to_string()),
+        full_key(),
+        short_key()
+    ]
+}
+
+fn encoded(bytes: &[u8]) -> String {
+    URL_SAFE_NO_PAD.encode(bytes)
+}
+
+/// Well spelled, signed by nobody.
+fn token() -> impl Strategy<Value = String> {
+    const KINDS: [&str; 4] = [
+        "license+jwt",
+        "license-validation+jwt",
+        "license-revocations+jwt",
+        "license-activation+jwt",
+    ];
+    (
+        select(&KINDS[..]),
+        "[A-Za-z0-9_-]{43}",
+        vec(any::<u8>(), 0..600),
+        vec(any::<u8>(), 1..600),
+    )
+        .prop_map(|(typ, kid, payload, signature)| {
+            let header = format!(r#"{{"alg":"RS256","kid":"{kid}","typ":"{typ}"}}"#);
+            format!(
+                "{}.{}.{}",
+                encoded(header.as_bytes()),
+                encoded(&payload),
+                encoded(&signature)
+            )
+        })
+}
+
+fn instant() -> impl Strategy<Value = Timestamp> {
+    let last = Date::parse("9999-12-31").unwrap().end().unix_seconds();
+    (0..last).prop_map(|seconds| Timestamp::from_unix_seconds(seconds).unwrap())
+}
+
+/// A key that nobody holds the private half of.
+fn public_key() -> impl Strategy<Value = TrustedKey> {
+    let algorithm = select(&[Algorithm::Rs256, Algorithm::Ps256][..]);
+    (
+        algorithm,
+        vec(any::<u8>(), 256..=512),
+        32_768..=u32::MAX / 2,
+    )
+        .prop_map(|(algorithm, mut modulus, half)| {
+            modulus[0] |= 0x80;
+            *modulus.last_mut().unwrap() |= 1;
+            let exponent = (half * 2 + 1).to_be_bytes();
+            let exponent: Vec<_> = exponent.into_iter().skip_while(|&byte| byte == 0).collect();
+            TrustedKey::new(algorithm, &modulus, &exponent).unwrap()
+        })
+}

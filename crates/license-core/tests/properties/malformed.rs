@@ -1,0 +1,236 @@
+//! Text that is anything, and claims that no working tool would sign: nothing panics, nothing overflows.
+
+use license_core::issue::Sign;
+use license_core::{
+    Artefacts, CheckIn, Context, Date, License, LicenseId, LicenseKey, Matrix, Renewal, Timestamp,
+    TrustSet, Unverified,
+};
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::select;
+
+use crate::support::{DAY, SERVER, TRUST, VENDOR, draft, id, issued, mint, public};
+use crate::{any_key, cases, encoded, instant, public_key, token};
+
+/// Reads the text as everything, and asserts of what is accepted that its canonical form is too.
+fn read_as_everything(text: &str) {
+    match LicenseKey::parse(text) {
+        Ok(key) => assert_eq!(LicenseKey::parse(&key.to_string()), Ok(key)),
+        Err(error) => assert!(!error.to_string().is_empty() && !error.code().as_str().is_empty()),
+    }
+    if let Ok(token) = Unverified::parse(text) {
+        assert_eq!(
+            Unverified::parse(token.as_str()).unwrap().as_str(),
+            token.as_str()
+        );
+        let _ = token.unverified_claims().map_err(|error| error.to_string());
+        assert!(token.verify(&TRUST).is_err(), "nobody has signed it");
+    }
+    match Artefacts::parse(text) {
+        Ok(file) => assert!(!file.blocks().is_empty()),
+        Err(error) => assert!(!error.to_string().is_empty() && !error.code().as_str().is_empty()),
+    }
+    if let Ok(set) = TrustSet::parse(text) {
+        let jwks = set.to_jwks();
+        assert_eq!(TrustSet::parse(&jwks.to_string()).unwrap().to_jwks(), jwks);
+    }
+    let _ = Matrix::parse(text).map_err(|error| error.to_string());
+    if let Ok(instant) = Timestamp::parse(text) {
+        assert_eq!(Timestamp::parse(&instant.to_string()), Ok(instant));
+    }
+    let _ = (
+        Date::parse(text),
+        LicenseId::parse(text),
+        LicenseKey::is_likely(text),
+    );
+}
+
+/// One change of a text, at a share of its length.
+#[derive(Clone, Debug)]
+enum Change {
+    Remove(usize),
+    Insert(String),
+    Repeat(usize),
+    Cut,
+}
+
+fn changes() -> impl Strategy<Value = Vec<(prop::sample::Index, Change)>> {
+    let letter = prop_oneof![
+        "[-._A-Za-z0-9]",
+        "[\\PC]",
+        select(
+            &[
+                "\n", "\r", "\0", "\u{feff}", "–", "“", "{", "}", "\"", "\\u0000", "1e999", "null",
+                "[[["
+            ][..]
+        )
+        .prop_map(str::to_owned),
+    ];
+    let change = prop_oneof![
+        (1..20_usize).prop_map(Change::Remove),
+        letter.prop_map(Change::Insert),
+        (1..40_usize).prop_map(Change::Repeat),
+        Just(Change::Cut),
+    ];
+    vec((any::<prop::sample::Index>(), change), 1..5)
+}
+
+fn changed(text: &str, changes: &[(prop::sample::Index, Change)]) -> String {
+    let mut letters: Vec<String> = text.chars().map(String::from).collect();
+    for (at, change) in changes {
+        let at = at.index(letters.len() + 1);
+        let span = |count: usize| at..(at + count).min(letters.len());
+        match change {
+            Change::Remove(count) => drop(letters.drain(span(*count))),
+            Change::Insert(text) => letters.insert(at, text.clone()),
+            Change::Repeat(count) => {
+                let again = letters[span(*count)].to_vec();
+                letters.splice(at..at, again);
+            }
+            Change::Cut => letters.truncate(at),
+        }
+    }
+    letters.concat()
+}
+
+fn some_text() -> impl Strategy<Value = String> {
+    let armor = token().prop_map(|token| Unverified::parse(&token).unwrap().to_armor());
+    let jwks = public_key().prop_map(|key| key.to_jwk().to_string());
+    let pem = public_key().prop_map(|key| key.to_pem().unwrap());
+    let matrix = Just(Matrix::built_in_text().to_owned());
+    prop_oneof![
+        any_key(),
+        token(),
+        armor,
+        jwks,
+        pem,
+        matrix,
+        instant().prop_map(|at| at.to_string())
+    ]
+}
+
+/// The claims of a license that uses every one of them.
+fn claims() -> String {
+    serde_json::json!({
+        "ver": 1, "iss": "CODITECT", "aud": "CODITECT", "sub": "customer-1", "jti": id(1).as_str(),
+        "serial": 7, "supersedes": [id(2).as_str()], "iat": 1_798_761_600, "nbf": 1_798_761_600,
+        "exp": 1_830_297_600, "tier": "PRO", "features": ["cloud_sync"], "quotas": {"agents": 52},
+        "seats": 5, "devices": 2, "usage_type": "builder", "trial": true,
+        "check_in": {"every_hours": 24, "grace_hours": 168},
+        "renewal": {"notify_days": 14, "grace_hours": 72},
+        "maintenance_until": 1_830_297_600, "max_version": "<3.0.0", "machines": ["m1"],
+        "users": ["alice"], "company": "ACME", "cnf": {"jwk": public(&SERVER).to_jwk()},
+        "crit": ["seats"], "ext": {"a": [1, {"b": null}]},
+    })
+    .to_string()
+}
+
+/// A token as the vendor would sign it if its tools were broken.
+fn signed(typ: &str, payload: &str) -> String {
+    let kid = VENDOR.public().id();
+    let header = format!(r#"{{"alg":"RS256","kid":"{kid}","typ":"{typ}"}}"#);
+    let signed = format!(
+        "{}.{}",
+        encoded(header.as_bytes()),
+        encoded(payload.as_bytes())
+    );
+    let signature = VENDOR.sign(signed.as_bytes()).unwrap();
+    format!("{signed}.{}", encoded(&signature))
+}
+
+fn evaluate_at_extremes(license: &License) {
+    for now in [Timestamp::MIN, issued(), Timestamp::MAX] {
+        for mark in [Timestamp::MIN, Timestamp::MAX] {
+            let context = Context::at(now)
+                .high_water(mark)
+                .user("alice")
+                .machine("m1");
+            let decision = license.evaluate(Matrix::built_in(), &context);
+            assert_eq!(
+                decision.evidence().to_json()["expected"],
+                decision.evidence().expected()
+            );
+            assert_eq!(license.explain(Matrix::built_in(), &context).len(), 11);
+        }
+    }
+}
+
+/// Numbers at the edges of what is accepted, and any other.
+fn number() -> impl Strategy<Value = i64> {
+    const SAFE: i64 = (1 << 53) - 1;
+    let edges = [
+        i64::MIN,
+        -2,
+        -1,
+        0,
+        1,
+        (1 << 32) - 1,
+        1 << 32,
+        (1 << 32) + 1,
+        SAFE,
+        SAFE + 1,
+        i64::MAX,
+    ];
+    prop_oneof![select(edges.to_vec()), any::<i64>(), 0..SAFE]
+}
+
+proptest! {
+    #![proptest_config(cases(600))]
+
+    #[test]
+    fn readers_panic_at_no_text(text in prop_oneof![any::<String>(), "\\PC*", "[-A-Z0-9]{0,60}"]) {
+        read_as_everything(&text);
+    }
+
+    #[test]
+    fn readers_panic_at_no_damaged_text(text in some_text(), changes in changes()) {
+        read_as_everything(&changed(&text, &changes));
+    }
+
+    #[test]
+    fn a_damaged_header_panics_nowhere(changes in changes()) {
+        let header = r#"{"alg":"RS256","kid":"k","typ":"license+jwt"}"#;
+        let header = changed(header, &changes);
+        read_as_everything(&format!("{}.e30.AAAA", encoded(header.as_bytes())));
+    }
+
+    /// Claims are read after the signature has held, but a vendor's tools may be broken.
+    #[test]
+    fn damaged_claims_that_were_signed_panic_nowhere(changes in changes()) {
+        let token = signed("license+jwt", &changed(&claims(), &changes));
+        match Unverified::parse(&token).unwrap().verify(&TRUST) {
+            Ok(license) => evaluate_at_extremes(&license),
+            Err(error) => prop_assert!(!error.to_string().is_empty()),
+        }
+    }
+
+    #[test]
+    fn no_number_in_a_claim_overflows(
+        claim in select(&["serial", "iat", "nbf", "exp", "seats", "devices", "maintenance_until"][..]),
+        number in number(),
+        terms in [number(), number()],
+    ) {
+        let mut claims: serde_json::Value = serde_json::from_str(&claims()).unwrap();
+        claims[claim] = number.into();
+        claims["check_in"] = serde_json::json!({"every_hours": terms[0], "grace_hours": terms[1]});
+        claims["renewal"] = serde_json::json!({"notify_days": terms[1], "grace_hours": terms[0]});
+        let token = signed("license+jwt", &claims.to_string());
+        if let Ok(license) = Unverified::parse(&token).unwrap().verify(&TRUST) {
+            evaluate_at_extremes(&license);
+            let _ = license.short_enterprise_key(Matrix::built_in());
+        }
+    }
+
+    #[test]
+    fn terms_that_are_accepted_never_overflow(first in number(), second in number(), end in any::<bool>()) {
+        let (first, second) = (first.unsigned_abs(), second.unsigned_abs());
+        let (check_in, renewal) = (CheckIn::new(first, second), Renewal::new(first, second));
+        prop_assert_eq!(check_in.is_some(), first >= 1 && first <= second && second <= 1 << 32);
+        prop_assert_eq!(renewal.is_some(), first <= 1 << 32 && second <= 1 << 32);
+        let mut draft = draft("PRO", id(1));
+        draft.check_in = check_in;
+        draft.renewal = renewal;
+        draft.expires_at = Some(if end { Timestamp::MAX } else { issued().plus(DAY) });
+        evaluate_at_extremes(&mint(&draft));
+    }
+}

@@ -1,0 +1,199 @@
+//! Text that is read and written: readers undo what writers do, and what mail, chat and spreadsheets do too.
+
+use license_core::{Artefacts, Backend, Date, LicenseKey, Timestamp, TrustSet, Unverified};
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::select;
+
+use crate::{cases, date, full_key, instant, public_key, short_key, standard_key, token};
+
+const DASHES: [&str; 12] = [
+    "-", "\u{2010}", "\u{2011}", "\u{2012}", "\u{2013}", "\u{2014}", "\u{2015}", "\u{2043}",
+    "\u{2212}", "\u{fe58}", "\u{fe63}", "\u{ff0d}",
+];
+const BREAKS: [&str; 6] = ["\n", "\r\n", "\r", "\n    ", "  \r\n\t", "\u{2028}"];
+const AROUND: [(&str, &str); 12] = [
+    ("", ""),
+    (" ", "\n"),
+    ("\u{feff}", "\r\n"),
+    ("\t\u{a0}", "\u{200b}"),
+    ("\"", "\""),
+    ("'", "'"),
+    ("`", "`"),
+    ("“", "”"),
+    ("„", "“"),
+    ("‘", "’"),
+    ("«\u{a0}", "\u{a0}»"),
+    ("＂", "＂"),
+];
+
+/// What mail, chat and spreadsheets do to a text of one line; the same choices for the same text.
+#[derive(Clone, Debug)]
+struct Damage {
+    dashes: Vec<&'static str>,
+    breaks: Vec<(usize, &'static str)>,
+    around: Vec<(&'static str, &'static str)>,
+}
+
+fn damage() -> impl Strategy<Value = Damage> {
+    let breaks = vec((any::<prop::sample::Index>(), select(&BREAKS[..])), 0..6);
+    let breaks = breaks.prop_map(|breaks| {
+        breaks
+            .into_iter()
+            .map(|(at, text)| (at.index(4096), text))
+            .collect()
+    });
+    (
+        vec(select(&DASHES[..]), 1..9),
+        breaks,
+        vec(select(&AROUND[..]), 0..4),
+    )
+        .prop_map(|(dashes, breaks, around)| Damage {
+            dashes,
+            breaks,
+            around,
+        })
+}
+
+impl Damage {
+    fn dashed(&self, text: &str) -> String {
+        let mut dashes = self.dashes.iter().cycle();
+        let letters = text.chars().map(|letter| match letter {
+            '-' => (*dashes.next().unwrap()).to_owned(),
+            letter => letter.to_string(),
+        });
+        letters.collect()
+    }
+
+    fn broken(&self, text: &str) -> String {
+        let mut letters: Vec<String> = text.chars().map(String::from).collect();
+        for (at, line_break) in &self.breaks {
+            let at = at % (letters.len() + 1);
+            letters.insert(at, (*line_break).to_owned());
+        }
+        letters.concat()
+    }
+
+    fn wrapped(&self, text: &str) -> String {
+        let wrap = |text, (before, after): &(&str, &str)| format!("{before}{text}{after}");
+        self.around.iter().fold(text.to_owned(), wrap)
+    }
+
+    fn done_to(&self, line: &str) -> String {
+        self.wrapped(&self.broken(&self.dashed(line)))
+    }
+
+    /// A file keeps its lines, but they may end otherwise, be indented, and have empty ones between them.
+    fn done_to_lines(&self, file: &str) -> String {
+        let ends = self
+            .breaks
+            .iter()
+            .map(|(at, _)| ["\n", "\r\n", "  \r\n", "\n\n", "\n  "][at % 5]);
+        let ends: Vec<_> = ends.chain(["\r\n"]).collect();
+        let lines = self
+            .dashed(file)
+            .lines()
+            .map(str::to_owned)
+            .collect::<Vec<_>>();
+        let lines = lines
+            .iter()
+            .zip(ends.iter().cycle())
+            .map(|(line, end)| format!("{line}{end}"));
+        self.wrapped(&lines.collect::<String>())
+    }
+}
+
+proptest! {
+    #![proptest_config(cases(400))]
+
+    #[test]
+    fn a_standard_key_reads_as_it_prints(key in standard_key()) {
+        let printed = key.to_string();
+        prop_assert_eq!(LicenseKey::parse(&printed), Ok(LicenseKey::Standard(key)));
+    }
+
+    #[test]
+    fn enterprise_keys_print_as_they_read(full in full_key(), short in short_key()) {
+        let (read_full, read_short) = (LicenseKey::parse(&full).unwrap(), LicenseKey::parse(&short).unwrap());
+        prop_assert!(matches!(read_full, LicenseKey::Enterprise(_)));
+        prop_assert!(matches!(read_short, LicenseKey::EnterpriseShort(_)));
+        prop_assert_eq!(read_full.to_string(), full);
+        prop_assert_eq!(read_short.to_string(), short);
+    }
+
+    #[test]
+    fn the_short_form_of_a_key_reads_as_it_prints(full in full_key()) {
+        let Ok(LicenseKey::Enterprise(key)) = LicenseKey::parse(&full) else { panic!("{full}") };
+        let short = LicenseKey::parse(&key.short().to_string());
+        prop_assert_eq!(short, Ok(LicenseKey::EnterpriseShort(key.short())));
+    }
+
+    #[test]
+    fn tokens_read_from_armor_are_those_that_were_put_in(tokens in vec(token(), 1..4)) {
+        let armor = |token: &String| Unverified::parse(token).unwrap().to_armor();
+        let file: String = tokens.iter().map(armor).collect();
+        prop_assert!(file.lines().all(|line| line.len() <= 64));
+        let read = Artefacts::parse(&file).unwrap();
+        let read: Vec<_> = read.blocks().iter().map(|block| block.token.as_str().to_owned()).collect();
+        prop_assert_eq!(read, tokens);
+    }
+
+    #[test]
+    fn instants_and_dates_read_as_they_print(instant in instant(), date in date()) {
+        prop_assert_eq!(Timestamp::parse(&instant.to_string()), Ok(instant));
+        prop_assert_eq!(Date::parse(&date.to_string()), Ok(date));
+        prop_assert_eq!(Date::parse(&date.compact().to_string()), Ok(date));
+        prop_assert_eq!(date.start().date(), Some(date));
+        prop_assert_eq!(date.end().minus(1).date(), Some(date));
+    }
+
+    #[test]
+    fn trust_sets_read_as_they_print(keys in vec(public_key(), 1..4)) {
+        let set = TrustSet::new(keys).unwrap();
+        let jwks = set.to_jwks();
+        prop_assert_eq!(TrustSet::parse(&jwks.to_string()).unwrap().to_jwks(), jwks.clone());
+        let pem: String = set.iter().map(|key| key.to_pem().unwrap()).collect();
+        prop_assert_eq!(TrustSet::parse(&pem).unwrap().to_jwks(), jwks.clone());
+        for &backend in Backend::AVAILABLE {
+            prop_assert_eq!(set.with_backend(backend).unwrap().to_jwks(), jwks.clone());
+        }
+    }
+
+    #[test]
+    fn damaged_standard_keys_are_the_same_keys(
+        key in standard_key(),
+        damage in damage(),
+        lower in vec(any::<bool>(), 40),
+    ) {
+        let printed = key.to_string();
+        let letters = printed.chars().zip(lower.iter().cycle());
+        let cased: String =
+            letters.map(|(letter, &lower)| if lower { letter.to_ascii_lowercase() } else { letter }).collect();
+        prop_assert_eq!(LicenseKey::parse(&damage.done_to(&cased)), Ok(LicenseKey::Standard(key)));
+    }
+
+    #[test]
+    fn damaged_enterprise_keys_are_the_same_keys(full in full_key(), short in short_key(), damage in damage()) {
+        for key in [full, short] {
+            prop_assert_eq!(LicenseKey::parse(&damage.done_to(&key)).unwrap().to_string(), key);
+        }
+    }
+
+    #[test]
+    fn damaged_tokens_are_the_same_tokens(token in token(), damage in damage()) {
+        let damaged = damage.done_to(&token);
+        let read = Unverified::parse(&damaged).unwrap();
+        prop_assert_eq!(read.as_str(), &token);
+        let file = Artefacts::parse(&damaged).unwrap();
+        prop_assert_eq!(file.blocks()[0].token.as_str(), &token);
+    }
+
+    #[test]
+    fn damaged_files_hold_the_same_tokens(tokens in vec(token(), 1..4), damage in damage()) {
+        let armor = |token: &String| Unverified::parse(token).unwrap().to_armor();
+        let damaged = damage.done_to_lines(&tokens.iter().map(armor).collect::<String>());
+        let read = Artefacts::parse(&damaged).unwrap();
+        let read: Vec<_> = read.blocks().iter().map(|block| block.token.as_str().to_owned()).collect();
+        prop_assert_eq!(read, tokens);
+    }
+}

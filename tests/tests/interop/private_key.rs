@@ -1,0 +1,159 @@
+//! Private keys go both ways: OpenSSL opens what `keygen` sealed, and `keygen` signs with what OpenSSL made.
+
+use license_tests::{Run, Scratch, Vendor, tools};
+
+use crate::{decision, team_license};
+
+#[test]
+fn openssl_opens_a_sealed_key_with_its_passphrase_and_with_no_other() {
+    let Some(openssl) = tools::openssl() else {
+        return;
+    };
+    let desk = Scratch::new();
+    desk.write_private("passphrase", "correct horse\n");
+    desk.write_private("wrong", "battery staple\n");
+    let new_key = [
+        "new-key",
+        "--bits",
+        "2048",
+        "--out",
+        "vendor.key",
+        "--passphrase-file",
+        "passphrase",
+    ];
+    let _ = Run::keygen(&desk).args(new_key).run().expect_code(0);
+    assert!(
+        desk.read("vendor.key")
+            .starts_with("-----BEGIN ENCRYPTED PRIVATE KEY-----\n")
+    );
+    let public = [
+        "public",
+        "--key",
+        "vendor.key",
+        "--passphrase-file",
+        "passphrase",
+    ];
+    let ours = Run::keygen(&desk).args(public).run().expect_code(0).stdout;
+    let open = |passphrase: &str| {
+        let pkey = ["pkey", "-in", "vendor.key", "-pubout", "-passin"];
+        openssl
+            .run(&desk)
+            .args(pkey)
+            .arg(format!("file:{passphrase}"))
+            .run()
+    };
+    assert_eq!(open("passphrase").expect_code(0).stdout, ours);
+    assert_ne!(open("wrong").code, Some(0));
+}
+
+#[test]
+fn keys_that_openssl_made_mint_licenses() {
+    let made = [
+        ("RSA", &[][..], "RS256"),
+        ("RSA-PSS", &PSS_RESTRICTED[..], "PS256"),
+    ];
+    for (kind, restrictions, algorithm) in made {
+        let Some(key) = key_of_openssl(kind, restrictions) else {
+            return;
+        };
+        let vendor = Vendor::of_key(key, &[]);
+        assert_eq!(vendor.algorithm, algorithm);
+        let decision = decision(&vendor, &team_license(&vendor).token());
+        assert_eq!(decision.expect_code(0).json()["code"], "VALID");
+    }
+}
+
+#[test]
+fn a_key_that_openssl_left_open_signs_with_either_algorithm() {
+    let Some(key) = key_of_openssl("RSA", &[]) else {
+        return;
+    };
+    for algorithm in ["RS256", "PS256"] {
+        let vendor = Vendor::of_key(key.clone(), &["--alg", algorithm]);
+        let minted = vendor.issue(&["--tier", "free", "--perpetual", "--alg", algorithm]);
+        let verified = decision(&vendor, &minted.token()).expect_code(0);
+        assert_eq!(verified.json()["code"], "VALID");
+        let site = vendor.site();
+        let inspect = Run::license(&site)
+            .args(["inspect", "--json"])
+            .arg(minted.token());
+        let shown = inspect.run().expect_code(0).json();
+        assert_eq!(shown["tokens"][0]["header"]["alg"], algorithm);
+    }
+}
+
+#[test]
+fn a_key_that_openssl_made_for_pss_signs_nothing_else() {
+    let Some(key) = key_of_openssl("RSA-PSS", &PSS_RESTRICTED) else {
+        return;
+    };
+    let desk = Scratch::new();
+    desk.write_private("vendor.key", key);
+    let issue = [
+        "issue",
+        "--key",
+        "vendor.key",
+        "--alg",
+        "RS256",
+        "--tier",
+        "free",
+    ];
+    let issue = Run::keygen(&desk)
+        .args(issue)
+        .args(["--customer", "X", "--perpetual"]);
+    let refused = issue.run().expect_failure(3);
+    assert!(refused.message.contains("PS256"), "{}", refused.message);
+}
+
+#[test]
+fn a_key_that_openssl_sealed_is_opened() {
+    let Some(openssl) = tools::openssl() else {
+        return;
+    };
+    let vendor = Vendor::shared();
+    let desk = vendor.desk();
+    desk.write_private("passphrase", "correct horse\n");
+    let seal = [
+        "pkcs8",
+        "-topk8",
+        "-v2",
+        "aes-256-cbc",
+        "-in",
+        "vendor.key",
+        "-out",
+        "sealed.key",
+    ];
+    let seal = openssl
+        .run(&desk)
+        .args(seal)
+        .args(["-passout", "file:passphrase"]);
+    let _ = seal.run().expect_code(0);
+    desk.write_private("sealed.key", desk.read("sealed.key"));
+    let public = [
+        "public",
+        "--key",
+        "sealed.key",
+        "--passphrase-file",
+        "passphrase",
+    ];
+    let public = Run::keygen(&desk).args(public).run().expect_code(0);
+    assert_eq!(public.stdout, vendor.public);
+}
+
+/// As `new-key --alg PS256` restricts its keys.
+const PSS_RESTRICTED: [&str; 3] = [
+    "rsa_pss_keygen_md:sha256",
+    "rsa_pss_keygen_mgf1_md:sha256",
+    "rsa_pss_keygen_saltlen:32",
+];
+
+/// A new key of 2048 bits in PKCS#8.
+fn key_of_openssl(kind: &str, restrictions: &[&str]) -> Option<String> {
+    let openssl = tools::openssl()?;
+    let desk = Scratch::new();
+    let mut genpkey = openssl.run(&desk).args(["genpkey", "-algorithm", kind]);
+    for option in ["rsa_keygen_bits:2048"].iter().chain(restrictions) {
+        genpkey = genpkey.args(["-pkeyopt", option]);
+    }
+    Some(genpkey.run().expect_code(0).stdout)
+}

@@ -1,0 +1,150 @@
+//! A year passes: each license goes through notice and grace to its end, or has none.
+
+use serde_json::json;
+
+use crate::{ISSUED, expect_status, license, site_with, status};
+
+#[test]
+fn an_offline_license_goes_through_notice_and_grace_to_its_end() {
+    let site = site_with("team.lic");
+    // 365 days after the first, through the last in UTC; notice of 14 days, grace of 72 hours.
+    expect_status(&site, "2026-12-18T23:59:59Z", 0, "VALID", &[]);
+    expect_status(&site, "2026-12-19T00:00:00Z", 0, "VALID", &["EXPIRES_SOON"]);
+    expect_status(&site, "2027-01-01T23:59:59Z", 0, "VALID", &["EXPIRES_SOON"]);
+    expect_status(
+        &site,
+        "2027-01-02T00:00:00Z",
+        0,
+        "GRACE_RENEWAL",
+        &["GRACE_RENEWAL"],
+    );
+    expect_status(
+        &site,
+        "2027-01-04T23:59:59Z",
+        0,
+        "GRACE_RENEWAL",
+        &["GRACE_RENEWAL"],
+    );
+    expect_status(&site, "2027-01-05T00:00:00Z", 1, "EXPIRED", &[]);
+}
+
+#[test]
+fn people_are_warned_before_the_end_and_in_grace() {
+    let site = site_with("team.lic");
+    let at = |at| license(&site, &["status", "--at", at]);
+    assert_eq!(at("2026-12-18").expect_code(0).stderr, "");
+    let soon = at("2026-12-30").expect_code(0);
+    assert!(
+        soon.stderr.starts_with("warning: EXPIRES_SOON: "),
+        "{}",
+        soon.stderr
+    );
+    assert!(soon.stderr.contains("3 days"), "{}", soon.stderr);
+    let grace = at("2027-01-03").expect_code(0);
+    assert!(
+        grace.stderr.starts_with("warning: GRACE_RENEWAL: "),
+        "{}",
+        grace.stderr
+    );
+    assert!(
+        grace.stderr.contains("2027-01-05T00:00:00Z"),
+        "{}",
+        grace.stderr
+    );
+}
+
+#[test]
+fn with_strict_grace_is_a_denial_and_notice_is_none() {
+    let site = site_with("team.lic");
+    let strict = |args: &[&str]| license(&site, &[args, &["--strict"]].concat());
+    for command in ["status", "explain", "features"] {
+        let _ = strict(&[command, "--at", "2026-12-30"]).expect_code(0);
+        let _ = strict(&[command, "--at", "2027-01-03"]).expect_code(1);
+    }
+    let _ = strict(&["verify", "team.lic", "--at", "2027-01-03"]).expect_code(1);
+    let _ = strict(&["check", "team_analytics", "--at", "2027-01-03"]).expect_code(1);
+    let _ = strict(&["check", "local_execution", "--at", "2027-01-03"]).expect_code(0);
+}
+
+#[test]
+fn an_expired_license_leaves_the_free_tier() {
+    let site = site_with("team.lic");
+    let after = |args: &[&str]| license(&site, &[args, &["--json", "--at", "2027-06-01"]].concat());
+    let status = after(&["status"]).expect_code(1).json();
+    assert_eq!(
+        (&status["decision"], &status["code"]),
+        (&json!("denied"), &json!("EXPIRED"))
+    );
+    assert_eq!(
+        (&status["tier"], &status["effective_tier"]),
+        (&json!("TEAM"), &json!("FREE"))
+    );
+    assert_eq!(status["quotas"]["commands_per_day"], 10);
+    assert_eq!(status["evidence"]["expires_at"], "2027-01-02T00:00:00Z");
+    assert_eq!(
+        after(&["check", "local_execution"]).expect_code(0).json()["granted"],
+        true
+    );
+    let denied = after(&["check", "cloud_sync"]).expect_code(1).json();
+    assert_eq!(denied["feature_code"], "EXPIRED");
+    let never_had = after(&["check", "sso"]).expect_code(1).json();
+    assert_eq!(never_had["feature_code"], "FEATURE_NOT_INCLUDED");
+}
+
+#[test]
+fn a_license_that_must_check_in_holds_for_a_week_without() {
+    let site = site_with("pro.lic");
+    expect_status(&site, "2026-01-01T23:59:59Z", 0, "VALID", &[]);
+    expect_status(
+        &site,
+        "2026-01-02T00:00:00Z",
+        0,
+        "GRACE_OFFLINE",
+        &["GRACE_OFFLINE"],
+    );
+    expect_status(
+        &site,
+        "2026-01-08T00:00:00Z",
+        0,
+        "GRACE_OFFLINE",
+        &["GRACE_OFFLINE"],
+    );
+    expect_status(&site, "2026-01-08T00:00:01Z", 1, "CHECK_IN_OVERDUE", &[]);
+    let strict = ["status", "--strict", "--at", "2026-01-02"];
+    let _ = license(&site, &strict).expect_code(1);
+    let overdue = status(&site, "2026-06-01").json();
+    assert_eq!(overdue["effective_tier"], "FREE");
+    assert_eq!(overdue["evidence"]["last_validated_at"], ISSUED);
+}
+
+#[test]
+fn the_first_rule_that_fails_is_the_answer_and_explain_shows_the_others() {
+    let site = site_with("pro.lic");
+    let explain = ["explain", "--json", "--at", "2028-01-01"];
+    let explained = license(&site, &explain).expect_code(1).json();
+    assert_eq!(explained["code"], "EXPIRED");
+    let code = |name: &str| {
+        let rules = explained["rules"].as_array().unwrap();
+        rules.iter().find(|rule| rule["rule"] == name).unwrap()["code"].clone()
+    };
+    assert_eq!(code("expiry"), "EXPIRED");
+    assert_eq!(code("check-in"), "CHECK_IN_OVERDUE");
+}
+
+#[test]
+fn a_perpetual_license_never_ends() {
+    let site = site_with("ent.lic");
+    expect_status(&site, "9999-12-31T23:59:59Z", 0, "VALID", &[]);
+}
+
+#[test]
+fn an_enterprise_key_holds_through_its_last_day() {
+    let site = site_with("enterprise.key");
+    expect_status(&site, "2026-11-30T23:59:59Z", 0, "VALID", &[]);
+    expect_status(&site, "2026-12-31T23:59:59Z", 0, "VALID", &["EXPIRES_SOON"]);
+    assert_ne!(
+        status(&site, "2027-01-01T00:00:00Z").json()["decision"],
+        "licensed"
+    );
+    expect_status(&site, "2027-02-01T00:00:00Z", 1, "EXPIRED", &[]);
+}
