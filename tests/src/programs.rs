@@ -92,16 +92,23 @@ impl Output {
         }
     }
 
-    /// Cargo tags the target directory; where the tag is one level up, there is a folder for the triple between.
+    /// Cargo keeps what it learned of rustc at the root of the target directory; where that is one level further up,
+    /// there is a folder for the triple between.
     fn target(&self) -> Vec<&Path> {
+        let is_root = |folder: &Path| folder.join(".rustc_info.json").exists();
         let parent = self.folder.parent().expect("a profile's folder has one");
-        if parent.join("CACHEDIR.TAG").exists() {
-            return vec![Path::new("--target-dir"), parent];
+        let target_dir = Path::new("--target-dir");
+        match parent.parent() {
+            Some(above) if is_root(above) && !is_root(parent) => {
+                vec![
+                    target_dir,
+                    above,
+                    Path::new("--target"),
+                    Path::new(name(parent)),
+                ]
+            }
+            _ => vec![target_dir, parent],
         }
-        let above = parent.parent().expect("a triple's folder has one");
-        let triple = Path::new(name(parent));
-        let (option, target) = (Path::new("--target-dir"), Path::new("--target"));
-        vec![option, above, target, triple]
     }
 
     fn program(&self, name: &str) -> PathBuf {

@@ -243,15 +243,18 @@ pub(crate) struct EnterpriseKey {
     #[arg(long)]
     pub(crate) short: bool,
     /// The product code
-    #[arg(long, value_parser = product, value_name = "CODE")]
+    #[arg(long, value_parser = product, value_name = "CODE", conflicts_with = "product_file")]
     pub(crate) product: Option<ProductCode>,
+    /// A product file (TOML) instead of the built-in one
+    #[arg(long, value_name = "FILE")]
+    pub(crate) product_file: Option<Source>,
     #[command(flatten)]
     pub(crate) out: Out,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct Inspect {
-    /// A license file, token, key or trust set
+    /// A file that holds a license, token, key or trust set; - is standard input
     #[arg(value_name = "FILE")]
     pub(crate) file: Source,
 }

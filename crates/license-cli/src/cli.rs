@@ -13,7 +13,7 @@ use license_terminal::{OutputOptions, Source};
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
-    /// A product file (TOML) instead of the built-in one
+    /// A product file (TOML) instead of the built-in one; state is then in its own $PRODUCT_HOME or ~/.product
     #[arg(long, global = true, value_name = "FILE", help_heading = "Product")]
     pub(crate) product_file: Option<Source>,
     #[command(flatten)]

@@ -41,7 +41,7 @@ fn verify_hint(error: &VerifyError) -> &'static str {
             "give the vendor's public keys with --trust FILE; ask the vendor if they are new"
         }
         Code::BadSignature => {
-            "it was changed after it was signed, or another key signed it: ask the vendor to send it anew"
+            "it was changed after it was signed, or --trust lacks the key that signed it: ask the vendor to send it anew"
         }
         Code::UnsupportedVersion | Code::UnsupportedClaim => "use a newer version of this program",
         _ => "ask the vendor for a corrected license",
@@ -96,7 +96,7 @@ pub(crate) fn not_installed(error: &InstallationError) -> Failure {
         InstallationError::License { path, source } => {
             let path = show_path(path);
             let failure = not_judged(&format!("installed license {path}"), source);
-            failure.hint("install the license again: `license install FILE`")
+            failure.hint("install the license again: `license install --trust KEYS FILE`")
         }
         InstallationError::Trust { path, source } => not_trusted(&show_path(path), source)
             .hint("install the license again with --trust FILE"),

@@ -101,7 +101,17 @@ impl Destination {
                     Overwrite::Force => Ok(()),
                 }
             }
-            _ => Ok(()),
+            Self::File(path) => match path
+                .parent()
+                .filter(|folder| !folder.as_os_str().is_empty())
+            {
+                Some(folder) => match folder.metadata() {
+                    Ok(_) => Ok(()),
+                    Err(error) => Err(Failure::io("write", path, &error)),
+                },
+                None => Ok(()),
+            },
+            Self::Stdout => Ok(()),
         }
     }
 }

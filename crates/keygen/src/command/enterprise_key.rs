@@ -1,19 +1,18 @@
 //! `keygen enterprise-key`.
 
 use license_core::issue::{self, Sign};
-use license_core::{Algorithm, EnterpriseTerms, KeyExpiry, Matrix};
-use license_terminal::{Audience, Destination, Failure, Overwrite, Terminal};
+use license_core::{Algorithm, EnterpriseTerms, KeyExpiry};
+use license_terminal::{Destination, Failure, Terminal};
 use serde_json::json;
 
-use super::{not_issued, now};
+use super::{matrix, not_issued, now};
 use crate::cli::EnterpriseKey;
 use crate::key_file;
 
 pub(crate) fn run(arguments: &EnterpriseKey, terminal: &Terminal) -> Result<(), Failure> {
-    arguments
-        .out
-        .out
-        .check(Overwrite::forced(arguments.out.force))?;
+    arguments.out.check()?;
+    let matrix = matrix(arguments.product_file.as_ref())?;
+    let product = arguments.product.unwrap_or(matrix.product());
     let key = key_file::load(&arguments.key, terminal)?;
     // RS256 gives the same signature each time; with PS256 the short form would match no key minted before.
     if arguments.short && key.public().algorithm() == Algorithm::Ps256 {
@@ -23,7 +22,7 @@ pub(crate) fn run(arguments: &EnterpriseKey, terminal: &Terminal) -> Result<(), 
         .hint("mint the key without --short, then `keygen inspect -` shows its short form"));
     }
     let terms = EnterpriseTerms {
-        product: arguments.product.unwrap_or(Matrix::built_in().product()),
+        product,
         company: arguments.company,
         seats: arguments.seats,
         expiry: arguments.expires.unwrap_or(KeyExpiry::Perpetual),
@@ -38,13 +37,9 @@ pub(crate) fn run(arguments: &EnterpriseKey, terminal: &Terminal) -> Result<(), 
         minted.to_string()
     };
     let out = &arguments.out;
-    if !(terminal.is_json() && matches!(out.out, Destination::Stdout)) {
+    if !(terminal.is_json() && out.is_stdout()) {
         let line = format!("{text}\n");
-        out.out.write(
-            line.as_bytes(),
-            Overwrite::forced(out.force),
-            Audience::Everyone,
-        )?;
+        out.write(&line)?;
     }
     if terminal.is_json() {
         return terminal.json(&json!({
@@ -54,6 +49,10 @@ pub(crate) fn run(arguments: &EnterpriseKey, terminal: &Terminal) -> Result<(), 
             "company": terms.company.as_str(),
             "seats": terms.seats,
             "expires_at": terms.expiry.ends_at().map(|end| end.to_string()),
+            "path": match &out.out {
+                Destination::Stdout => None,
+                Destination::File(_) => Some(out.out.to_string()),
+            },
             "kid": key.public().id().as_str(),
             "alg": key.public().algorithm().as_str(),
         }));

@@ -7,7 +7,7 @@ use license_core::{
     Bundle, CheckIn, License, LicenseId, Matrix, Span, Tier, TierTerms, Timestamp, TrustSet,
     Unverified,
 };
-use license_terminal::{Audience, Destination, Exit, Failure, Overwrite, Terminal, escape};
+use license_terminal::{Destination, Exit, Failure, Terminal, escape};
 use serde_json::json;
 
 use super::{matrix, not_issued, now, random, since_epoch};
@@ -19,18 +19,14 @@ pub(crate) fn run(arguments: &Issue, terminal: &Terminal) -> Result<(), Failure>
     // What can be wrong with the order is found before the passphrase is asked for.
     let draft = draft(arguments, &matrix)?;
     draft.check().map_err(|error| not_issued(&error))?;
-    arguments
-        .out
-        .out
-        .check(Overwrite::forced(arguments.out.force))?;
+    arguments.out.check()?;
     let key = key_file::load(&arguments.key, terminal)?;
     let token = draft.sign(&key).map_err(|error| not_issued(&error))?;
     let minted = Minted::new(&token, &key, &matrix)?;
+    warn(&minted.license, &matrix, terminal);
     let out = &arguments.out;
     if matches!(out.out, Destination::File(_)) || !terminal.is_json() {
-        let file = minted.file.as_bytes();
-        out.out
-            .write(file, Overwrite::forced(out.force), Audience::Everyone)?;
+        out.write(&minted.file)?;
     }
     minted.tell(&out.out, terminal)
 }
@@ -114,6 +110,11 @@ fn end(arguments: &Issue, start: Timestamp) -> Result<Option<Timestamp>, Failure
     });
     let last_day = days.transpose()?.or(arguments.expires);
     match last_day {
+        // RFC 3339 has no form for its end.
+        Some(day) if day.end().date().is_none() => Err(Failure::usage(format!(
+            "expected an end before the year 10000, found that of {day}"
+        ))
+        .hint("use --perpetual")),
         Some(day) if day.end() <= start => Err(Failure::usage(format!(
             "expected an end after the start, {start}, found {}",
             day.end()
@@ -206,6 +207,12 @@ impl Minted {
             escape(license.customer()),
             term(license)
         ));
+        if let Some(start) = license
+            .not_before()
+            .filter(|start| Some(*start) != license.issued_at())
+        {
+            lines.push(format!("starts     {start}"));
+        }
         lines.push(format!("license id {}", license.id()));
         lines.extend(
             license
@@ -241,6 +248,31 @@ impl Minted {
             "path": path,
             "token": token,
         })
+    }
+}
+
+/// What is allowed, but rarely meant.
+fn warn(license: &License, matrix: &Matrix, terminal: &Terminal) {
+    if let Some(end) = license.expires_at().filter(|end| *end <= now()) {
+        terminal.warning("EXPIRED", &format!("the license ended at {end}"));
+    }
+    let entitlements = license.entitlements();
+    for feature in entitlements
+        .features()
+        .filter(|name| matrix.first_tier_with(name).is_none())
+    {
+        let message = format!("no tier of {} has the feature {feature}", matrix.product());
+        terminal.warning("UNKNOWN_FEATURE", &message);
+    }
+    let known = |name: &str| {
+        matrix
+            .tiers()
+            .iter()
+            .any(|tier| tier.entitlements().quota(name).is_some())
+    };
+    for (quota, _) in entitlements.quotas().filter(|(name, _)| !known(name)) {
+        let message = format!("no tier of {} has the quota {quota}", matrix.product());
+        terminal.warning("UNKNOWN_QUOTA", &message);
     }
 }
 

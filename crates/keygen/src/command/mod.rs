@@ -7,14 +7,17 @@ mod new_key;
 mod public;
 mod trust;
 
+use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use clap::CommandFactory;
 use license_core::issue::IssueError;
 use license_core::{MAX_FILE_BYTES, Matrix, Timestamp, TrustError};
-use license_terminal::{Exit, Failure, Source, Terminal};
+use license_terminal::{
+    Audience, Destination, Exit, Failure, Overwrite, Source, Terminal, show_path,
+};
 
-use crate::cli::{Cli, Command};
+use crate::cli::{Cli, Command, Out};
 
 pub(crate) fn run(command: Command, terminal: &Terminal) -> Result<(), Failure> {
     match command {
@@ -48,6 +51,45 @@ fn random<const N: usize>() -> Result<[u8; N], Failure> {
     Ok(bytes)
 }
 
+impl Out {
+    /// Refuses early what [`Out::write`] would refuse.
+    fn check(&self) -> Result<(), Failure> {
+        self.out.check(Overwrite::forced(self.force))?;
+        match &self.out {
+            Destination::File(path) if holds_private_key(path) => Err(private_key_there(path)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Writes a public artefact; --force replaces other files, but never a private key.
+    fn write(&self, text: &str) -> Result<(), Failure> {
+        self.check()?;
+        let overwrite = Overwrite::forced(self.force);
+        self.out
+            .write(text.as_bytes(), overwrite, Audience::Everyone)
+    }
+
+    fn is_stdout(&self) -> bool {
+        matches!(self.out, Destination::Stdout)
+    }
+}
+
+fn holds_private_key(path: &Path) -> bool {
+    let file = Source::File(path.to_owned());
+    path.is_file()
+        && file
+            .read_text(MAX_FILE_BYTES)
+            .is_ok_and(|text| text.contains("PRIVATE KEY-"))
+}
+
+fn private_key_there(path: &Path) -> Failure {
+    let message = format!(
+        "{} holds a private key, which is never replaced",
+        show_path(path)
+    );
+    Failure::new(Exit::Usage, "EXISTS", message).hint("choose another name with --out")
+}
+
 fn matrix(file: Option<&Source>) -> Result<Matrix, Failure> {
     let Some(file) = file else {
         return Ok(Matrix::built_in().clone());
@@ -70,7 +112,7 @@ fn not_issued(error: &IssueError) -> Failure {
                 _ => "--customer",
             };
             Failure::usage(format!("expected a value for {flag}, found an empty one"))
-                .hint(format!("give {flag} a name, or leave it out if it may be"))
+                .hint(format!("give {flag} a name"))
         }
         IssueError::Name { .. } => Failure::usage(format!("--add-feature or --quota: {message}"))
             .hint("names look like cloud_sync"),

@@ -1,17 +1,14 @@
 //! `keygen public`.
 
 use license_core::issue::Sign;
-use license_terminal::{Audience, Destination, Failure, Overwrite, Terminal};
+use license_terminal::{Destination, Failure, Terminal};
 use serde_json::json;
 
 use crate::cli::{Public, PublicFormat};
 use crate::key_file;
 
 pub(crate) fn run(arguments: &Public, terminal: &Terminal) -> Result<(), Failure> {
-    arguments
-        .out
-        .out
-        .check(Overwrite::forced(arguments.out.force))?;
+    arguments.out.check()?;
     let key = key_file::load(&arguments.key, terminal)?;
     let public = key.public();
     let pem = || {
@@ -25,12 +22,8 @@ pub(crate) fn run(arguments: &Public, terminal: &Terminal) -> Result<(), Failure
     };
     let out = &arguments.out;
     // With --json the key itself is in the object, unless a file takes it.
-    if !(terminal.is_json() && matches!(out.out, Destination::Stdout)) {
-        out.out.write(
-            text.as_bytes(),
-            Overwrite::forced(out.force),
-            Audience::Everyone,
-        )?;
+    if !(terminal.is_json() && out.is_stdout()) {
+        out.write(&text)?;
     }
     if terminal.is_json() {
         return terminal.json(&json!({

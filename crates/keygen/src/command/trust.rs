@@ -1,7 +1,7 @@
 //! `keygen trust`.
 
 use license_core::{MAX_FILE_BYTES, TrustSet};
-use license_terminal::{Audience, Destination, Failure, Overwrite, Terminal};
+use license_terminal::{Destination, Failure, Terminal};
 
 use super::not_trusted;
 use crate::cli::Trust;
@@ -19,11 +19,7 @@ pub(crate) fn run(arguments: &Trust, terminal: &Terminal) -> Result<(), Failure>
     let out = &arguments.out;
     if matches!(out.out, Destination::File(_)) {
         let text = format!("{jwks:#}\n");
-        out.out.write(
-            text.as_bytes(),
-            Overwrite::forced(out.force),
-            Audience::Everyone,
-        )?;
+        out.write(&text)?;
         terminal.note(&format!(
             "wrote {}: {} key{}",
             out.out,

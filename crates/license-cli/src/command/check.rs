@@ -2,7 +2,7 @@
 
 use license_core::{Decision, FeatureAnswer, Matrix, Outcome};
 use license_terminal::{Exit, Failure, Terminal, escape};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::decide;
 use crate::cli::Ask;
@@ -16,15 +16,18 @@ pub(crate) fn run(
     terminal: &Terminal,
 ) -> Result<Exit, Failure> {
     // Longer names are nobody's feature, but may be a license pasted in the wrong place.
-    if feature.len() > MAX_FEATURE {
-        return Err(too_long(feature.len()));
+    if !(1..=MAX_FEATURE).contains(&feature.len()) {
+        return Err(no_name(feature.len()));
     }
     let base = site.matrix.base_tier().entitlements();
     let context = ask.context.context();
+    let mut problem = None;
     let license = match site.asked(ask) {
         // What needs no license is granted without one, also where the installed one is damaged.
         Err(failure) if ask.license.is_none() && base.allows(feature) => {
             terminal.warning(failure.code(), failure.message());
+            let (code, message) = (failure.code(), failure.message());
+            problem = Some(json!({ "code": code, "message": message }));
             None
         }
         asked => asked?,
@@ -41,6 +44,9 @@ pub(crate) fn run(
     }
     if terminal.is_json() {
         let mut object = report::to_json(&decision);
+        if let Some(Value::Array(warnings)) = object.get_mut("warnings") {
+            warnings.extend(problem);
+        }
         object.insert("feature".to_owned(), feature.into());
         object.insert("granted".to_owned(), answer.granted.into());
         object.insert("feature_code".to_owned(), answer.code.as_str().into());
@@ -62,9 +68,8 @@ pub(crate) fn run(
 
 const MAX_FEATURE: usize = 64;
 
-fn too_long(found: usize) -> Failure {
-    let message =
-        format!("expected a feature's name of at most {MAX_FEATURE} bytes, found {found}");
+fn no_name(found: usize) -> Failure {
+    let message = format!("expected a feature's name of 1 to {MAX_FEATURE} bytes, found {found}");
     Failure::usage(message).hint("`license features` lists the features")
 }
 
@@ -92,11 +97,12 @@ fn near_match(feature: &str, matrix: &Matrix) -> Option<String> {
     let folded = |name: &str| name.to_lowercase().replace(['-', ' ', '.'], "_");
     let asked = folded(feature);
     let near = |name: &str| name == asked || name.contains(&asked) || asked.contains(name);
-    let names = matrix.features();
-    let (name, _) = names
+    let features = matrix.features();
+    let found = features
         .into_iter()
-        .find(|(name, _)| asked.len() > 2 && near(name))?;
-    Some(format!(
-        "hint: no tier has this feature; did you mean {name}?"
-    ))
+        .find(|(name, _)| asked.len() > 2 && near(name));
+    Some(match found {
+        Some((name, _)) => format!("hint: no tier has this feature; did you mean {name}?"),
+        None => "hint: no tier has this feature; `license features` lists them".to_owned(),
+    })
 }

@@ -56,7 +56,12 @@ fn rows(decision: &Decision, matrix: &Matrix) -> Vec<Row> {
 }
 
 fn table(rows: &[Row], decision: &Decision, matrix: &Matrix) -> String {
-    let width = rows.iter().map(|row| row.feature.len()).max().unwrap_or(0);
+    let width = rows
+        .iter()
+        .map(|row| row.feature.len())
+        .max()
+        .unwrap_or(0)
+        .max("FEATURE".len());
     let mut lines = vec![format!(
         "{:width$}  {}  HERE",
         "FEATURE",

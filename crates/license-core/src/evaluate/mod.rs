@@ -91,7 +91,7 @@ fn warnings(case: &Case<'_>, outcome: Outcome, code: Code, evidence: &Evidence) 
     let behind = case.now.seconds_since(case.context.clock());
     if behind > CLOCK_TOLERANCE {
         let message = format!(
-            "the clock says {}, which is {} behind a time already seen ({}); correct the clock",
+            "{} is {} behind a time already seen, {}, which counts instead; if the clock says so, correct it",
             case.context.clock(),
             Span(behind),
             case.now

@@ -186,8 +186,8 @@ impl LicenseDraft {
     /// [`IssueError::Empty`] if a claim is empty that must not be.
     pub fn check(&self) -> Result<(), IssueError> {
         let is_empty = [
-            ("sub", self.customer.is_empty()),
-            ("iss", self.issuer.is_empty()),
+            ("sub", self.customer.trim().is_empty()),
+            ("iss", self.issuer.trim().is_empty()),
             ("users", self.users.iter().any(String::is_empty)),
             ("machines", self.machines.iter().any(String::is_empty)),
         ];

@@ -1,4 +1,23 @@
-//! Minting: licenses, validation tokens and enterprise keys. For vendors only.
+//! Minting: licenses, validation tokens and enterprise keys. For vendors, and for tests.
+//!
+//! ```
+//! use license_core::issue::{KeyBits, LicenseDraft, Sign, SigningKey};
+//! use license_core::{Algorithm, Bundle, LicenseId, Matrix, Tier, Timestamp, TrustSet, Unverified};
+//!
+//! let der = SigningKey::generate(KeyBits::B2048, Algorithm::Rs256)?;
+//! let key = SigningKey::from_pkcs8(&der, None)?;
+//! let trust = TrustSet::parse(&key.public().to_jwk().to_string())?;
+//!
+//! let matrix = Matrix::built_in();
+//! let tier = matrix.tier(Tier::parse("PRO")?).ok_or("no such tier")?;
+//! let id = LicenseId::from_random(1_798_761_600_000, &[7; 10]);
+//! let issued_at = Timestamp::parse("2027-01-01")?;
+//! let draft = LicenseDraft::of_tier(matrix, tier, id, "ACME Ltd".to_owned(), issued_at);
+//! let file = Unverified::parse(&draft.sign(&key)?)?.to_armor();
+//! let bundle = Bundle::verify(&file, &trust, matrix)?;
+//! assert_eq!(bundle.licenses().len(), 1);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod license;
 mod signing_key;

@@ -337,7 +337,10 @@ impl License {
         let seats = u32::try_from(self.seats()?).ok()?;
         let expiry = match self.expires_at() {
             None => KeyExpiry::Perpetual,
-            Some(end) => KeyExpiry::LastDay(end.minus(1).date().filter(|day| day.end() == end)?),
+            Some(end) => {
+                end.date()?;
+                KeyExpiry::LastDay(end.minus(1).date().filter(|day| day.end() == end)?)
+            }
         };
         let terms = EnterpriseTerms {
             product: self.product(),

@@ -77,10 +77,8 @@ fn bare(text: &str) -> Result<Unverified<'_>, ParseError> {
     let looks_like_prose = without_wrapping(text).contains([' ', '{', '<']);
     match Unverified::parse(text) {
         Err(ParseError::Unexpected { .. } | ParseError::Segments { .. }) if looks_like_prose => {
-            Err(ParseError::Armor {
-                line: 1,
-                expected: begin(TokenKind::License.label()),
-            })
+            let first = without_wrapping(text).lines().next();
+            Err(no_begin(1, first.unwrap_or_default()))
         }
         token => token,
     }
@@ -156,10 +154,7 @@ fn blocks(body: &str, first_line: usize) -> Result<Vec<Block<'_>>, ParseError> {
             continue;
         }
         let Some(Delimiter::Begin(label)) = delimiter(text) else {
-            return Err(ParseError::Armor {
-                line,
-                expected: begin(TokenKind::License.label()),
-            });
+            return Err(no_begin(line, text));
         };
         let kind = kind(line, &label)?;
         let text = token_text(&mut lines, &label)?;
@@ -184,11 +179,28 @@ fn kind(line: usize, label: &str) -> Result<TokenKind, ParseError> {
     if label.ends_with("PRIVATE KEY") {
         return Err(ParseError::PrivateKey);
     }
-    let expected = || begin(TokenKind::License.label());
-    TokenKind::of_label(label).ok_or_else(|| ParseError::Armor {
+    TokenKind::of_label(label).ok_or_else(|| no_begin(line, &begin(label)))
+}
+
+fn no_begin(line: usize, found: &str) -> ParseError {
+    let expected = begin(TokenKind::License.label());
+    ParseError::Armor {
         line,
-        expected: expected(),
-    })
+        expected,
+        found: describe(found),
+    }
+}
+
+/// What a line is where it should not be, without repeating it.
+fn describe(line: &str) -> &'static str {
+    let line = line.trim();
+    match delimiter(line) {
+        Some(Delimiter::Begin(_)) => "the beginning of another block",
+        Some(Delimiter::End(_)) => "the end of another block",
+        None if line.contains("BEGIN ") => "it with other text on the same line",
+        None if line.starts_with('{') => "JSON, as a trust set is",
+        None => "other text",
+    }
 }
 
 /// Takes the lines up to the end of the block, and returns what was between.
@@ -199,9 +211,11 @@ fn token_text<'a>(lines: &mut Lines<'a>, label: &str) -> Result<&'a str, ParseEr
         let expected = || format!("-----END {label}-----");
         let last = lines.next;
         let Some((line, text)) = lines.next() else {
+            let found = "the end of the text";
             return Err(ParseError::Armor {
                 line: last,
                 expected: expected(),
+                found,
             });
         };
         match delimiter(text) {
@@ -210,9 +224,11 @@ fn token_text<'a>(lines: &mut Lines<'a>, label: &str) -> Result<&'a str, ParseEr
                 return Ok(start.get(..between).unwrap_or_default());
             }
             Some(_) => {
+                let found = describe(text);
                 return Err(ParseError::Armor {
                     line,
                     expected: expected(),
+                    found,
                 });
             }
         }

@@ -62,6 +62,8 @@ pub enum ParseError {
         line: usize,
         /// What would have been right.
         expected: String,
+        /// What stood there.
+        found: &'static str,
     },
     /// A block of the file is no token.
     Block {
@@ -146,7 +148,13 @@ impl fmt::Display for ParseError {
                     "token header: expected only `alg`, `kid` and `typ`, found `{found}`"
                 )
             }
-            Self::Armor { line, expected } => write!(f, "line {line}: expected {expected}"),
+            Self::Armor {
+                line,
+                expected,
+                found,
+            } => {
+                write!(f, "line {line}: expected {expected}, found {found}")
+            }
             Self::Block { line, error } => write!(f, "block at line {line}: {error}"),
             Self::Label { expected, found } => write!(
                 f,
