@@ -290,3 +290,47 @@ fn errors_are_objects_with_json_also_those_of_usage() {
         "IO"
     );
 }
+
+#[test]
+fn a_private_key_is_never_replaced_not_even_by_force() {
+    let desk = Vendor::shared().desk();
+    let key = desk.read("vendor.key");
+    let replacing = [
+        "--tier",
+        "pro",
+        "--perpetual",
+        "--out",
+        "vendor.key",
+        "--force",
+    ];
+    issued(&desk, &replacing).expect_failure(2);
+    let replacing = ["--key", "vendor.key", "--out", "vendor.key", "--force"];
+    public(&desk, &replacing).expect_failure(2);
+    assert_eq!(desk.read("vendor.key"), key);
+}
+
+#[test]
+fn an_end_that_no_date_can_say_is_refused_and_perpetual_is_named() {
+    let complaint = refused(&["--expires", "9999-12-31"]);
+    assert!(complaint.hint.contains("--perpetual"), "{complaint:?}");
+    let complaint = refused(&["--days", "4000000"]);
+    assert!(complaint.hint.contains("--perpetual"), "{complaint:?}");
+}
+
+#[test]
+fn what_is_rarely_meant_is_minted_with_a_warning() {
+    let desk = Vendor::shared().desk();
+    for (terms, code) in [
+        (
+            &["--perpetual", "--add-feature", "cloud_sink"][..],
+            "UNKNOWN_FEATURE",
+        ),
+        (&["--perpetual", "--quota", "projects=5"], "UNKNOWN_QUOTA"),
+        (&["--days", "1", "--issued-at", "2020-01-01"], "EXPIRED"),
+    ] {
+        let outcome = issued(&desk, &[&["--tier", "pro"], terms].concat()).expect_code(0);
+        assert!(outcome.stderr.contains(code), "{}", outcome.stderr);
+    }
+    let usual = issued(&desk, &["--tier", "pro", "--perpetual"]).expect_code(0);
+    assert!(!usual.stderr.contains("warning"), "{}", usual.stderr);
+}

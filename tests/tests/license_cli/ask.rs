@@ -66,7 +66,11 @@ fn a_feature_that_nobody_has_is_denied_with_what_was_probably_meant() {
     for slip in ["cloud-sync", "Cloud_Sync", "CLOUD SYNC", "cloud"] {
         assert!(check(slip).stderr.contains("cloud_"), "{slip}");
     }
-    assert_eq!(check("time_travel").stderr, "");
+    let unlike = check("time_travel").stderr;
+    assert!(unlike.contains("`license features` lists them"), "{unlike}");
+    for no_name in [String::new(), "x".repeat(65)] {
+        license(&site, &["check", "--at", AT, &no_name]).expect_failure(2);
+    }
 }
 
 #[test]

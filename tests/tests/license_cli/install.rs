@@ -164,6 +164,10 @@ fn a_damaged_installed_license_never_stops_what_needs_none() {
         "{}",
         free.stderr
     );
+    let json = license(&site, &["check", "local_execution", "--json"])
+        .expect_code(0)
+        .json();
+    assert_eq!(json["warnings"][0]["code"], "BAD_SIGNATURE");
     license(&site, &["check", "team_analytics"]).expect_failure(3);
 }
 
