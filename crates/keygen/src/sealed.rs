@@ -276,15 +276,23 @@ fn not_a_key(error: &impl std::fmt::Display) -> Failure {
 
 fn unreadable_seal(error: &pkcs8::Error) -> Failure {
     match error {
-        pkcs8::Error::Asn1(inner) if matches!(inner.kind(), der::ErrorKind::OidUnknown { .. }) => {
-            unsupported(&format!(
-                "expected PBES2 with scrypt or PBKDF2 and AES-CBC: {inner}"
-            ))
-        }
+        pkcs8::Error::Asn1(inner) if names_another_scheme(inner.kind()) => unsupported(&format!(
+            "expected PBES2 with scrypt or PBKDF2 and AES-CBC: {inner}"
+        )),
         _ => Failure::malformed(format!(
             "private key: expected a readable encryption header: {error}"
         ))
         .hint("take the key file from its backup"),
+    }
+}
+
+/// The decoder knows the identifiers of PBES2 and takes any other for a malformed one.
+fn names_another_scheme(kind: der::ErrorKind) -> bool {
+    let identifier = der::Tag::ObjectIdentifier;
+    match kind {
+        der::ErrorKind::OidUnknown { .. } => true,
+        der::ErrorKind::Value { tag } => tag == identifier,
+        _ => false,
     }
 }
 

@@ -196,6 +196,11 @@ fn shortened(mut error: clap::Error) -> clap::Error {
 }
 
 fn suggestion(error: &clap::Error) -> Option<String> {
+    if let Some(ContextValue::String(argument)) = error.get(ContextKind::InvalidArg)
+        && argument.chars().count() > LONGEST_ECHO
+    {
+        return Some("give a long text through standard input, as -, or after --".to_owned());
+    }
     let similar = [
         ContextKind::SuggestedSubcommand,
         ContextKind::SuggestedArg,

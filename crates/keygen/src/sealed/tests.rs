@@ -341,7 +341,11 @@ fn what_openssl_seals_in_older_ways_is_refused_and_converted_as_the_hint_says() 
         return;
     }
     let original = rsa_key();
-    for way in ["-v2 aes-256-cbc -v2prf hmacWithSHA1", "-v2 des3"] {
+    for way in [
+        "-v2 aes-256-cbc -v2prf hmacWithSHA1",
+        "-v2 des3",
+        "-v1 PBE-SHA1-3DES",
+    ] {
         let theirs = openssl(
             &format!("pkcs8 -topk8 {way} -passout pass:secret"),
             &original,
