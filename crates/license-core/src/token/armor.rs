@@ -42,22 +42,22 @@ impl<'a> Artefacts<'a> {
     pub fn parse(text: &'a str) -> Result<Self, ParseError> {
         at_most(MAX_FILE_BYTES, text)?;
         let body = without_wrapping(text);
-        if delimiter(body.lines().next().unwrap_or_default()).is_none() {
-            return Ok(Self {
-                blocks: vec![Block {
-                    line: 1,
-                    token: bare(text)?,
-                }],
-            });
-        }
         let skipped = text
             .find(body)
             .and_then(|start| text.get(..start))
             .unwrap_or_default();
         let first_line = skipped.matches('\n').count() + 1;
-        Ok(Self {
-            blocks: blocks(body, first_line)?,
-        })
+        let blocks = match delimiter(body.lines().next().unwrap_or_default()) {
+            Some(_) => blocks(body, first_line)?,
+            None => match unfolded(body) {
+                Some(blocks) => blocks,
+                None => vec![Block {
+                    line: 1,
+                    token: bare(text)?,
+                }],
+            },
+        };
+        Ok(Self { blocks })
     }
 
     /// The blocks; at least one.
@@ -70,6 +70,38 @@ impl<'a> Artefacts<'a> {
         let is_such = move |block: &&Block<'a>| block.token.unverified_kind() == kind;
         self.blocks.iter().filter(is_such)
     }
+}
+
+fn plain_hyphen(letter: char) -> bool {
+    plain_dash(letter) == '-'
+}
+
+/// Reads a file whose line breaks a spreadsheet or a chat has made into spaces, or taken away.
+fn unfolded(body: &str) -> Option<Vec<Block<'static>>> {
+    const HYPHENS: &str = "-----";
+    if !body.starts_with(plain_hyphen) || !body.contains("BEGIN ") {
+        return None;
+    }
+    let plain: String = body.chars().map(plain_dash).collect();
+    let mut lines = String::with_capacity(plain.len() + COLUMNS);
+    let mut was_text = false;
+    for piece in plain.split(HYPHENS) {
+        let is_delimiter = piece.starts_with("BEGIN ") || piece.starts_with("END ");
+        if is_delimiter {
+            lines.extend(["\n", HYPHENS, piece, HYPHENS, "\n"]);
+        } else {
+            // Five hyphens in a row may stand in a token too.
+            lines.push_str(if was_text { HYPHENS } else { "" });
+            lines.extend(piece.split_whitespace().flat_map(|word| [word, "\n"]));
+        }
+        was_text = !is_delimiter;
+    }
+    let blocks = blocks(&lines, 1).ok()?;
+    let owned = |block: Block<'_>| Block {
+        line: 1,
+        token: block.token.into_owned(),
+    };
+    Some(blocks.into_iter().map(owned).collect())
 }
 
 /// A text without armor is most likely a token. If it is not even nearly one, say what else it could be.
@@ -116,6 +148,10 @@ fn delimiter(line: &str) -> Option<Delimiter> {
     let inner = line.strip_prefix('-')?.trim_start_matches('-');
     let inner = inner.strip_suffix('-')?.trim_end_matches('-');
     let (word, label) = inner.split_once(' ')?;
+    // A hyphen would end the label: the line goes on after it.
+    if label.contains('-') {
+        return None;
+    }
     match word {
         "BEGIN" => Some(Delimiter::Begin(label.to_owned())),
         "END" => Some(Delimiter::End(label.to_owned())),
@@ -238,6 +274,22 @@ fn token_text<'a>(lines: &mut Lines<'a>, label: &str) -> Result<&'a str, ParseEr
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_file_on_one_line_is_read_as_if_it_had_its_lines() {
+        const FILE: &str = include_str!("../../../../fixtures/files/valid-pro.lic");
+        let token = |text: &str| {
+            let artefacts = Artefacts::parse(text).unwrap();
+            artefacts.blocks()[0].token.as_str().to_owned()
+        };
+        for glue in [" ", "", "  ", "\t"] {
+            assert_eq!(token(&FILE.replace('\n', glue)), token(FILE), "{glue:?}");
+        }
+        let twice = FILE.repeat(2).replace('\n', " ");
+        assert_eq!(Artefacts::parse(&twice).unwrap().blocks().len(), 2);
+        let prose = format!("Dear customer, {}", FILE.replace('\n', " "));
+        assert!(Artefacts::parse(&prose).is_err());
+    }
 
     #[test]
     fn delimiters_survive_editors() {
