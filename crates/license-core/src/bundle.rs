@@ -161,9 +161,8 @@ impl Bundle {
         let best = decisions.max_by_key(|decision| {
             let license = decision.license();
             let holds = decision.outcome() != Outcome::Denied;
-            let tier = license
-                .filter(|_| holds)
-                .and_then(|license| rank(license.tier(), matrix));
+            // The tier in effect: a validation token may have changed what was bought.
+            let tier = rank(decision.entitlements().tier(), matrix).filter(|_| holds);
             let end = license.and_then(License::expires_at);
             let issued = license.and_then(License::issued_at);
             // A perpetual license ends after all others.

@@ -45,6 +45,19 @@ fn the_highest_tier_that_holds_decides_even_in_grace() {
 }
 
 #[test]
+fn a_tier_that_the_vendor_has_lowered_counts_as_lowered() {
+    let team = mint(&timeless("TEAM", id(1)));
+    let free = support::entitlements("FREE", &["local_execution"], &[]);
+    let mut lowered = statement(&team, Status::Active, at("2027-02-01"));
+    lowered.entitlements = &free;
+    let lowered = [support::validated(&lowered, &VENDOR, &team).unwrap()];
+    let bundle = bundle(&[timeless("TEAM", id(1)), timeless("PRO", id(2))]);
+    let context = Context::at(at("2027-03-01")).validations(&lowered);
+    let decision = bundle.evaluate(Matrix::built_in(), &context);
+    assert_eq!(decision.entitlements().tier().as_str(), "PRO");
+}
+
+#[test]
 fn of_two_licenses_of_a_tier_the_one_that_holds_longer_decides() {
     let drafts = [
         until("PRO", 1, at("2027-06-01")),
