@@ -6,8 +6,8 @@ use crate::key::{KeyError, LicenseKey};
 use crate::pasted::without_wrapping;
 use crate::token::{Artefacts, Block, ParseError, TokenKind, VerifyError};
 use crate::{
-    Code, Context, Decision, Finding, License, Matrix, Outcome, Tier, TrustSet, Unverified,
-    Validation,
+    Code, Context, Decision, Finding, License, Matrix, Outcome, Tier, Timestamp, TrustSet,
+    Unverified, Validation,
 };
 
 /// A verified license file or enterprise key.
@@ -57,11 +57,24 @@ impl Bundle {
     /// [`BundleError`] if any part is damaged or not signed by a trusted key, and
     /// [`BundleError::NeedsLicenseFile`] for a key that proves nothing alone.
     pub fn verify(text: &str, trust: &TrustSet, matrix: &Matrix) -> Result<Self, BundleError> {
+        Self::verify_beside(text, trust, matrix, &[])
+    }
+
+    /// The same for what is sent after the license: it may hold validation tokens alone, for licenses that are at hand.
+    ///
+    /// # Errors
+    /// As [`Bundle::verify`].
+    pub fn verify_beside(
+        text: &str,
+        trust: &TrustSet,
+        matrix: &Matrix,
+        at_hand: &[License],
+    ) -> Result<Self, BundleError> {
         if without_wrapping(text).is_empty() {
             return Err(BundleError::Parse(ParseError::Empty));
         }
         if !LicenseKey::is_likely(text) {
-            return Self::of_file(text, trust);
+            return Self::of_file(text, trust, at_hand);
         }
         match LicenseKey::parse(text).map_err(BundleError::Key)? {
             LicenseKey::Enterprise(key) => Ok(Self {
@@ -90,7 +103,7 @@ impl Bundle {
         Err(BundleError::OtherLicense { found })
     }
 
-    fn of_file(text: &str, trust: &TrustSet) -> Result<Self, BundleError> {
+    fn of_file(text: &str, trust: &TrustSet, at_hand: &[License]) -> Result<Self, BundleError> {
         let artefacts = Artefacts::parse(text).map_err(BundleError::Parse)?;
         let tokens = || artefacts.blocks().iter().map(|block| &block.token);
         let usable = [TokenKind::License, TokenKind::Validation];
@@ -116,11 +129,12 @@ impl Bundle {
         let licenses: Result<Vec<_>, _> =
             artefacts.of_kind(TokenKind::License).map(license).collect();
         let licenses = licenses?;
-        if licenses.is_empty() {
+        let all = [&licenses, at_hand].concat();
+        if all.is_empty() {
             return Err(BundleError::NoLicense);
         }
         let validation = |block: &Block<'_>| {
-            let validation = block.token.verify_validation_of(trust, &licenses);
+            let validation = block.token.verify_validation_of(trust, &all);
             validation.map_err(|error| refused(block, error))
         };
         let validations: Result<_, _> = artefacts
@@ -135,7 +149,7 @@ impl Bundle {
         })
     }
 
-    /// The licenses; at least one.
+    /// The licenses; none only where [`Bundle::verify_beside`] was given validation tokens alone.
     pub fn licenses(&self) -> &[License] {
         &self.licenses
     }
@@ -143,6 +157,19 @@ impl Bundle {
     /// The validation tokens for them.
     pub fn validations(&self) -> &[Validation] {
         &self.validations
+    }
+
+    /// Adds what another bundle holds, whose text to store stays its own.
+    pub fn extend(&mut self, other: &Self) {
+        self.licenses.extend_from_slice(&other.licenses);
+        self.validations.extend_from_slice(&other.validations);
+    }
+
+    /// When the newest part of it was signed.
+    pub fn newest_signature(&self) -> Option<Timestamp> {
+        let licenses = self.licenses.iter().filter_map(License::issued_at);
+        let validations = self.validations.iter().map(Validation::issued_at);
+        licenses.chain(validations).max()
     }
 
     /// The text to store.

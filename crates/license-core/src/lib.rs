@@ -39,14 +39,18 @@ mod bundle;
 mod code;
 mod entitlements;
 mod evaluate;
+mod high_water;
 mod inspect;
 mod json;
 mod key;
 mod license;
+mod machine;
 mod matrix;
 mod name;
 mod pasted;
+mod session;
 mod signature;
+mod tally;
 mod time;
 mod token;
 mod trust;
@@ -60,6 +64,7 @@ pub use entitlements::{Entitlements, Quota};
 pub use evaluate::{
     Context, Decision, Evidence, FeatureAnswer, Finding, Outcome, Rule, RuleOutcome, Warning,
 };
+pub use high_water::{Boot, HighWater, Reading};
 pub use inspect::{InspectError, UNVERIFIED, inspect};
 pub use json::JsonError;
 pub use key::{
@@ -67,11 +72,14 @@ pub use key::{
     StandardKey,
 };
 pub use license::{CheckIn, License, LicenseId, Renewal, Signer, Status, UsageType, Validation};
+pub use machine::{Comparison, ComponentKind, Fingerprint, Machine, MachineDigest};
 pub use matrix::{Matrix, MatrixError, TierTerms, Trial};
 pub use name::{Company, NameError, ProductCode, Tier};
 pub use pasted::{Found, Position};
 pub use semver::{Version, VersionReq};
+pub use session::SessionId;
 pub use signature::{Algorithm, Backend};
+pub use tally::{QuotaUse, Tally};
 pub use time::{Date, Span, TimeError, Timestamp};
 pub use token::{
     Artefacts, Block, MAX_FILE_BYTES, MAX_TOKEN_BYTES, ParseError, TokenKind, Unverified,

@@ -2,7 +2,7 @@
 
 use semver::Version;
 
-use crate::{License, Timestamp, UsageType, Validation};
+use crate::{License, Machine, Timestamp, UsageType, Validation};
 
 /// What an evaluation needs to know besides the license. Nothing is read from the system: each fact is
 /// brought by the caller, so that every date and every machine can be tried.
@@ -22,7 +22,7 @@ use crate::{License, Timestamp, UsageType, Validation};
 pub struct Context<'a> {
     clock: Timestamp,
     pub(super) high_water: Option<Timestamp>,
-    pub(super) machine: Option<&'a str>,
+    pub(super) machine: Option<&'a Machine>,
     pub(super) user: Option<&'a str>,
     pub(super) app_version: Option<Version>,
     pub(super) build_date: Option<Timestamp>,
@@ -62,10 +62,10 @@ impl<'a> Context<'a> {
         }
     }
 
-    /// The fingerprint digest of this machine.
-    pub fn machine(self, fingerprint: &'a str) -> Self {
+    /// This machine: its fingerprint, so that a few changed components do no harm.
+    pub fn machine(self, machine: &'a Machine) -> Self {
         Self {
-            machine: Some(fingerprint),
+            machine: Some(machine),
             ..self
         }
     }

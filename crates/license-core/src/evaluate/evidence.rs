@@ -6,7 +6,9 @@ use std::sync::Arc;
 use semver::{Version, VersionReq};
 use serde_json::json;
 
-use crate::{LicenseId, ProductCode, Status, Tier, Timestamp, UsageType};
+use crate::{
+    Comparison, ComponentKind, LicenseId, Machine, ProductCode, Status, Tier, Timestamp, UsageType,
+};
 
 /// The facts behind a finding. [`Evidence::expected`] and [`Evidence::actual`] say them in words,
 /// [`Evidence::to_json`] by name.
@@ -47,8 +49,10 @@ pub enum Evidence {
     Machine {
         /// How many machines the license names.
         named: usize,
-        /// This machine's fingerprint.
-        actual: Option<Box<str>>,
+        /// This machine.
+        actual: Option<Machine>,
+        /// How it compares with the one of those that is most like it, where both are fingerprints.
+        nearest: Option<Comparison>,
     },
     /// The user.
     User {
@@ -162,7 +166,9 @@ impl Evidence {
             Self::Status { actual, at } => format!("status {actual}, said at {at}"),
             Self::SupersededBy { license } => format!("license {license}"),
             Self::NotBefore { now, .. } | Self::Expiry { now, .. } => now.to_string(),
-            Self::Machine { actual, .. } => or_not_given(actual.as_deref()),
+            Self::Machine {
+                actual, nearest, ..
+            } => machine(actual.as_ref(), nearest.as_ref()),
             Self::User { actual, .. } => or_not_given(actual.as_deref()),
             Self::Usage { actual, .. } => actual.to_string(),
             Self::Version { actual, .. } => or_not_given(actual.as_ref()),
@@ -193,7 +199,9 @@ impl Evidence {
             Self::NotBefore { not_before, now } => {
                 json!({ "not_before": text(not_before), "now": text(now) })
             }
-            Self::Machine { actual, .. } => json!({ "machine": actual }),
+            Self::Machine {
+                actual, nearest, ..
+            } => machine_facts(actual.as_ref(), nearest.as_ref()),
             Self::User { expected, actual } => json!({ "users": **expected, "user": actual }),
             Self::Version { expected, actual } => json!({
                 "max_version": expected.to_string(),
@@ -244,6 +252,33 @@ fn before_end(end: Timestamp, grace_until: Option<Timestamp>) -> String {
         None => format!("before {end}"),
         Some(grace) => format!("before {end}, with grace before {grace}"),
     }
+}
+
+fn machine(actual: Option<&Machine>, nearest: Option<&Comparison>) -> String {
+    // A digest names a machine well enough for a person.
+    let name = |machine: &Machine| match machine.digest() {
+        Some(digest) => digest.to_string(),
+        None => machine.to_string(),
+    };
+    match nearest {
+        None => or_not_given(actual.map(name)),
+        Some(nearest) => format!(
+            "{}; beside the one most like it, {nearest}",
+            or_not_given(actual.map(name))
+        ),
+    }
+}
+
+fn machine_facts(actual: Option<&Machine>, nearest: Option<&Comparison>) -> serde_json::Value {
+    let mut facts = json!({ "machine": actual.map(ToString::to_string) });
+    let names =
+        |kinds: &[ComponentKind]| -> Vec<_> { kinds.iter().map(|kind| kind.as_str()).collect() };
+    if let (Some(facts), Some(nearest)) = (facts.as_object_mut(), nearest) {
+        facts.insert("matching".to_owned(), names(&nearest.matching).into());
+        facts.insert("differing".to_owned(), names(&nearest.differing).into());
+        facts.insert("missing".to_owned(), names(&nearest.missing).into());
+    }
+    facts
 }
 
 fn or_not_given(actual: Option<impl Display>) -> String {

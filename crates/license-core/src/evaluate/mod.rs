@@ -12,15 +12,10 @@ pub use decision::{Decision, FeatureAnswer, Outcome, Warning};
 pub use evidence::Evidence;
 pub use rules::{Finding, Rule, RuleOutcome};
 
+use crate::high_water::CLOCK_TOLERANCE;
 use crate::time::Span;
 use crate::{Code, Entitlements, License, Matrix, Signer, Validation};
 use rules::Case;
-
-const SECONDS_PER_DAY: u64 = 86_400;
-
-/// A clock behind the latest instant seen by more than this is worth a warning. Less happens to honest
-/// machines that boot two systems.
-const CLOCK_TOLERANCE: u64 = SECONDS_PER_DAY;
 
 impl License {
     /// Decides whether the license holds. The same license, matrix and context always give the same decision.

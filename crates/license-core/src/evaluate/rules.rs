@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{Context, Evidence};
-use crate::{Code, License, Matrix, Signer, Status, Timestamp, Validation};
+use crate::{Code, Comparison, License, Machine, Matrix, Signer, Status, Timestamp, Validation};
 
 /// A rule of evaluation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -116,8 +116,8 @@ fn newest<'a>(validations: impl Iterator<Item = &'a Validation>) -> Option<&'a V
 }
 
 fn matches(validation: &Validation, license: &License, context: &Context<'_>) -> bool {
-    let machine = validation.machine();
-    validation.is_for(license) && (machine.is_none() || machine == context.machine)
+    let is_here = |named: &Machine| context.machine.is_some_and(|here| named.is(here));
+    validation.is_for(license) && validation.machine().is_none_or(is_here)
 }
 
 type Found = (RuleOutcome, Evidence);
@@ -254,17 +254,29 @@ fn not_before(case: &Case<'_>) -> Found {
 }
 
 fn machine(case: &Case<'_>) -> Found {
-    let Some(mut machines) = case.license.machines() else {
+    let Some(machines) = case.license.machines() else {
         return NOT_APPLICABLE;
     };
-    let named = machines.len();
     let actual = case.context.machine;
-    let met = actual.is_some_and(|actual| machines.any(|machine| machine == actual));
+    let met = actual.is_some_and(|actual| machines.iter().any(|named| named.is(actual)));
     let evidence = Evidence::Machine {
-        named,
-        actual: actual.map(Into::into),
+        named: machines.len(),
+        actual: actual.cloned(),
+        nearest: actual.and_then(|actual| nearest(machines, actual)),
     };
     require(met, Code::MachineMismatch, evidence)
+}
+
+/// What this machine has in common with the one of those named that is most like it.
+fn nearest(named: &[Machine], actual: &Machine) -> Option<Comparison> {
+    let Machine::Fingerprint(actual) = actual else {
+        return None;
+    };
+    let comparisons = named.iter().filter_map(|named| match named {
+        Machine::Fingerprint(named) => Some(actual.compare(named)),
+        _ => None,
+    });
+    comparisons.max_by_key(|comparison| (comparison.is_same(), comparison.matching.len()))
 }
 
 fn user(case: &Case<'_>) -> Found {

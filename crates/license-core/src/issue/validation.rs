@@ -6,6 +6,10 @@ use super::{IssueError, Sign, sign_token};
 use crate::token::TokenKind;
 use crate::{Entitlements, License, LicenseId, Quota, Status, Timestamp};
 
+/// How long a statement about a license that never has to be validated is meant to be used: as long as the built-in
+/// product's licenses last between two check-ins.
+const SECONDS_WITHOUT_TERM: u64 = 24 * 3600;
+
 /// What a vendor, or a customer's own server, is to say of a license at an instant.
 #[derive(Clone, Debug)]
 pub struct ValidationDraft<'a> {
@@ -29,7 +33,31 @@ pub struct ValidationDraft<'a> {
     pub entitlements: &'a Entitlements,
 }
 
-impl ValidationDraft<'_> {
+impl<'a> ValidationDraft<'a> {
+    /// That a license is active on any machine and allows what was bought, until its next check-in is due; for 24 hours if
+    /// it never has to be validated.
+    pub fn of_license(
+        license: &'a License,
+        issuer: String,
+        id: LicenseId,
+        issued_at: Timestamp,
+    ) -> Self {
+        let seconds = license
+            .check_in()
+            .map_or(SECONDS_WITHOUT_TERM, |terms| terms.every_seconds());
+        Self {
+            license,
+            issuer,
+            id,
+            issued_at,
+            expires_at: Some(issued_at.plus(seconds)),
+            machine: None,
+            nonce: None,
+            status: Status::Active,
+            entitlements: license.entitlements(),
+        }
+    }
+
     /// Signs the statement.
     ///
     /// # Errors

@@ -8,8 +8,8 @@ use super::validation::{Signer, Status, Validation};
 use super::{Facts, LicenseId};
 use crate::json::{self, Json};
 use crate::key::{LicenseKey, StandardKey};
-use crate::token::VerifyError;
-use crate::{Entitlements, UsageType};
+use crate::token::{Unverified, VerifyError};
+use crate::{Entitlements, Machine, UsageType};
 use reader::{Claim, wrong};
 
 /// The format that is understood (claim `ver`).
@@ -75,7 +75,7 @@ pub(super) fn license(payload: &[u8]) -> Result<Facts, VerifyError> {
         renewal: claim("renewal").renewal()?,
         maintenance_until: claim("maintenance_until").optional_timestamp()?,
         max_version: claim("max_version").version_requirement()?,
-        machines: claim("machines").names()?,
+        machines: claim("machines").machines()?,
         users: claim("users").names()?.map(Into::into),
         company: claim("company").company()?,
         confirmation: claim("cnf").confirmation()?,
@@ -85,18 +85,23 @@ pub(super) fn license(payload: &[u8]) -> Result<Facts, VerifyError> {
     Ok(facts)
 }
 
-pub(super) fn validation(payload: &[u8], signer: Signer) -> Result<Validation, VerifyError> {
+pub(super) fn validation(
+    token: &Unverified<'_>,
+    payload: &[u8],
+    signer: Signer,
+) -> Result<Validation, VerifyError> {
     let members = json::object(payload).map_err(VerifyError::Json)?;
     let claim = |name| Claim::new(&members, name);
     claim("iss").text()?;
     const STATUS: &str = "`active`, `suspended`, `revoked` or `canceled`";
     Ok(Validation {
+        token: token.clone().into_owned(),
         id: claim("jti").text()?.into(),
         license: claim("lic").license_id()?,
         product: claim("aud").product()?,
         issued_at: claim("iat").timestamp()?,
         expires_at: claim("exp").optional_timestamp()?,
-        machine: claim("machine").optional_text()?.map(Into::into),
+        machine: claim("machine").optional_text()?.map(Machine::parse),
         nonce: claim("nonce").optional_text()?.map(Into::into),
         status: claim("status")
             .optional_named(Status::parse, STATUS)?
@@ -182,6 +187,11 @@ impl Claim<'_> {
         let ids: Option<_> = ids.iter().map(|id| LicenseId::parse(id)).collect();
         let expected = "an array of license ids";
         ids.ok_or(wrong(self.name(), expected, Some("another text in it")))
+    }
+
+    fn machines(self) -> Result<Option<Box<[Machine]>>, VerifyError> {
+        let names = self.names()?;
+        Ok(names.map(|names| names.iter().map(|name| Machine::parse(name)).collect()))
     }
 
     fn extension(self) -> Result<Option<serde_json::Value>, VerifyError> {

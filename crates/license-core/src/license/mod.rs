@@ -16,7 +16,7 @@ pub use validation::{Signer, Status, Validation};
 use crate::key::{EnterpriseKey, EnterpriseTerms, KeyExpiry, ShortEnterpriseKey, StandardKey};
 use crate::token::{TokenKind, Unverified, Verified, VerifyError};
 use crate::trust::{KeyId, TrustSet, TrustedKey};
-use crate::{Company, Entitlements, LicenseKey, Matrix, ProductCode, Tier, Timestamp};
+use crate::{Company, Entitlements, LicenseKey, Machine, Matrix, ProductCode, Tier, Timestamp};
 
 /// A license that a trusted key has signed. There is no other way to get one.
 ///
@@ -55,7 +55,7 @@ pub(crate) struct Facts {
     pub(crate) renewal: Option<Renewal>,
     pub(crate) maintenance_until: Option<Timestamp>,
     pub(crate) max_version: Option<semver::VersionReq>,
-    pub(crate) machines: Option<Box<[Box<str>]>>,
+    pub(crate) machines: Option<Box<[Machine]>>,
     pub(crate) users: Option<Arc<[Box<str>]>>,
     pub(crate) company: Option<Company>,
     pub(crate) confirmation: Option<TrustedKey>,
@@ -104,7 +104,7 @@ impl Unverified<'_> {
             }
             _ => (self.verified(kind, trust)?, Signer::Vendor),
         };
-        let validation = claims::validation(&verified.payload, signer)?;
+        let validation = claims::validation(self, &verified.payload, signer)?;
         let may_speak_for = |license: &&License| signer == Signer::Vendor || confirms(license);
         let mut heard = licenses.iter().filter(may_speak_for);
         if !heard.any(|license| validation.is_for(license)) {
@@ -286,12 +286,9 @@ impl License {
         self.facts().max_version.as_ref()
     }
 
-    /// The fingerprints of the machines that it is locked to.
-    pub fn machines(&self) -> Option<impl ExactSizeIterator<Item = &str>> {
-        self.facts()
-            .machines
-            .as_ref()
-            .map(|machines| machines.iter().map(AsRef::as_ref))
+    /// The machines that it is locked to.
+    pub fn machines(&self) -> Option<&[Machine]> {
+        self.facts().machines.as_deref()
     }
 
     /// The users that it names.

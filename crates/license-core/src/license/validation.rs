@@ -4,7 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::{License, LicenseId};
-use crate::{Code, Entitlements, ProductCode, Timestamp};
+use crate::token::Unverified;
+use crate::{Code, Entitlements, Machine, ProductCode, Timestamp};
 
 /// What the vendor says of a license.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -36,6 +37,11 @@ impl Status {
         all.into_iter().find(|status| status.as_str() == name)
     }
 
+    /// Whether it stops the license.
+    pub const fn is_denial(self) -> bool {
+        self.denial().is_some()
+    }
+
     pub(crate) const fn denial(self) -> Option<Code> {
         match self {
             Self::Active => None,
@@ -62,22 +68,42 @@ pub enum Signer {
 }
 
 /// A validation token that a key trusted for its license has signed.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 #[must_use]
 pub struct Validation {
+    pub(super) token: Unverified<'static>,
     pub(super) id: Box<str>,
     pub(super) license: LicenseId,
     pub(super) product: ProductCode,
     pub(super) issued_at: Timestamp,
     pub(super) expires_at: Option<Timestamp>,
-    pub(super) machine: Option<Box<str>>,
+    pub(super) machine: Option<Machine>,
     pub(super) nonce: Option<Box<str>>,
     pub(super) status: Status,
     pub(super) entitlements: Arc<Entitlements>,
     pub(super) signer: Signer,
 }
 
+/// Without the token.
+impl fmt::Debug for Validation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Validation")
+            .field("id", &self.id)
+            .field("license", &self.license)
+            .field("issued_at", &self.issued_at)
+            .field("machine", &self.machine)
+            .field("status", &self.status)
+            .field("signer", &self.signer)
+            .finish_non_exhaustive()
+    }
+}
+
 impl Validation {
+    /// The token in armor, as it was received.
+    pub fn to_armor(&self) -> String {
+        self.token.to_armor()
+    }
+
     /// Whether it speaks of this license.
     pub fn is_for(&self, license: &License) -> bool {
         self.license == *license.id() && self.product == license.product()
@@ -104,9 +130,9 @@ impl Validation {
         self.expires_at
     }
 
-    /// The fingerprint digest of the machine on which it counts; none means any.
-    pub fn machine(&self) -> Option<&str> {
-        self.machine.as_deref()
+    /// The machine on which it counts; none means any.
+    pub fn machine(&self) -> Option<&Machine> {
+        self.machine.as_ref()
     }
 
     /// What the asking machine had sent to tell the answer from an older one.

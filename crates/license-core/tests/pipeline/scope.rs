@@ -2,7 +2,7 @@
 
 use license_core::{Code, Context, Evidence, ProductCode, UsageType, Version, VersionReq};
 
-use crate::support::{DAY, at, issued};
+use crate::support::{DAY, at, issued, machine};
 use crate::{code, evaluate, license, matrix};
 
 #[test]
@@ -10,19 +10,25 @@ fn a_node_locked_license_holds_on_its_machines_only() {
     let license = license(|draft| draft.machines = vec!["m1".to_owned(), "m2".to_owned()]);
     assert_eq!(code(&license, |context| context), Code::MachineMismatch);
     assert_eq!(
-        code(&license, |context| context.machine("m3")),
+        code(&license, |context| context.machine(machine("m3"))),
         Code::MachineMismatch
     );
     assert_eq!(
-        code(&license, |context| context.machine("M1")),
+        code(&license, |context| context.machine(machine("M1"))),
         Code::MachineMismatch
     );
     assert_eq!(
-        code(&license, |context| context.machine("")),
+        code(&license, |context| context.machine(machine(""))),
         Code::MachineMismatch
     );
-    assert_eq!(code(&license, |context| context.machine("m1")), Code::Valid);
-    assert_eq!(code(&license, |context| context.machine("m2")), Code::Valid);
+    assert_eq!(
+        code(&license, |context| context.machine(machine("m1"))),
+        Code::Valid
+    );
+    assert_eq!(
+        code(&license, |context| context.machine(machine("m2"))),
+        Code::Valid
+    );
 }
 
 #[test]
@@ -44,7 +50,9 @@ fn named_users_alone_may_use_it() {
 fn a_license_that_names_nobody_is_for_everybody() {
     let license = license(|_| {});
     assert_eq!(
-        code(&license, |context| context.machine("m9").user("zoe")),
+        code(&license, |context| context
+            .machine(machine("m9"))
+            .user("zoe")),
         Code::Valid
     );
     assert_eq!(

@@ -10,8 +10,8 @@ use license_core::{
 
 use crate::license_key::enterprise;
 use crate::support::{
-    DAY, SERVER, STRANGER, TRUST, VENDOR, entitlements, id, issued, public, statement, timeless,
-    validated,
+    DAY, SERVER, STRANGER, TRUST, VENDOR, entitlements, id, issued, machine, public, statement,
+    timeless, validated,
 };
 use crate::{code, evaluate, license, matrix};
 
@@ -77,9 +77,9 @@ fn a_statement_for_another_machine_is_passed_over() {
         ..statement(&license, Status::Suspended, issued())
     };
     let validations = [validated(&elsewhere, &VENDOR, &license).unwrap()];
-    let code = |machine| {
+    let code = |name| {
         code(&license, |context| {
-            context.validations(&validations).machine(machine)
+            context.validations(&validations).machine(machine(name))
         })
     };
     assert_eq!(code("m1"), Code::Valid);

@@ -7,7 +7,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use crate::cases;
-use crate::support::{DAY, issued};
+use crate::support::{DAY, issued, machine};
 use crate::world::{World, at, plan, step};
 
 /// Everything that a decision says, except that the clock is behind.
@@ -154,7 +154,7 @@ proptest! {
         plan.statements.sort_by_key(|statement| at(statement.at));
         plan.statements.dedup_by_key(|statement| at(statement.at));
         let world = World::new(plan);
-        let machine = world.plan.is_named.then_some("m1");
+        let machine = world.plan.is_named.then(|| machine("m1"));
         let mut validations = world.validations.iter().rev();
         let newest = validations.find(|said| said.machine().is_none() || said.machine() == machine);
         let decision = world.at(at(now));

@@ -9,7 +9,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use crate::support::{DAY, SERVER, TRUST, VENDOR, draft, id, issued, mint, public};
+use crate::support::{DAY, SERVER, TRUST, VENDOR, draft, id, issued, machine, mint, public};
 use crate::{any_key, cases, encoded, instant, public_key, token};
 
 /// Reads the text as everything, and asserts of what is accepted that its canonical form is too.
@@ -144,7 +144,7 @@ fn evaluate_at_extremes(license: &License) {
             let context = Context::at(now)
                 .high_water(mark)
                 .user("alice")
-                .machine("m1");
+                .machine(machine("m1"));
             let decision = license.evaluate(Matrix::built_in(), &context);
             assert_eq!(
                 decision.evidence().to_json()["expected"],

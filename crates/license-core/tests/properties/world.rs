@@ -8,7 +8,9 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use crate::support::{DAY, HOUR, SERVER, VENDOR, draft, entitlements, id, issued, mint, public};
+use crate::support::{
+    DAY, HOUR, SERVER, VENDOR, draft, entitlements, id, issued, machine, mint, public,
+};
 
 /// What a license and its surroundings are made of. Instants are steps of six hours from the day of issue, give
 /// or take a second, so that bounds are met exactly and are missed by one.
@@ -164,7 +166,7 @@ impl World {
             .validations(&self.validations)
             .installed(&self.installed);
         if self.plan.is_named {
-            context.user("alice").machine("m1")
+            context.user("alice").machine(machine("m1"))
         } else {
             context
         }

@@ -6,8 +6,8 @@ use std::sync::LazyLock;
 
 use license_core::issue::{KeyBits, LicenseDraft, Sign, SigningKey, ValidationDraft};
 use license_core::{
-    Algorithm, Entitlements, License, LicenseId, Matrix, Quota, Status, Tier, Timestamp, TrustSet,
-    TrustedKey, Unverified, Validation, VerifyError,
+    Algorithm, Entitlements, License, LicenseId, Machine, Matrix, Quota, Status, Tier, Timestamp,
+    TrustSet, TrustedKey, Unverified, Validation, VerifyError,
 };
 
 fn generate(algorithm: Algorithm) -> SigningKey {
@@ -48,6 +48,11 @@ pub(crate) fn at(text: &str) -> Timestamp {
 
 pub(crate) const HOUR: u64 = 3600;
 pub(crate) const DAY: u64 = 24 * HOUR;
+
+/// A machine by a name, for as long as the test runs.
+pub(crate) fn machine(name: &str) -> &'static Machine {
+    Box::leak(Box::new(Machine::parse(name)))
+}
 
 /// One id for each number.
 pub(crate) fn id(number: u64) -> LicenseId {

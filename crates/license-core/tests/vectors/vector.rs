@@ -4,8 +4,8 @@ use std::fs;
 use std::path::PathBuf;
 
 use license_core::{
-    Backend, Context, Decision, License, Matrix, Outcome, Quota, Timestamp, TrustSet, Unverified,
-    UsageType, Validation, Version,
+    Backend, Context, Decision, License, Machine, Matrix, Outcome, Quota, Timestamp, TrustSet,
+    Unverified, UsageType, Validation, Version,
 };
 
 use crate::answer::{Answer, Refusal, installed};
@@ -92,7 +92,7 @@ impl Vector {
             context = context.user(user);
         }
         if let Some(machine) = self.get("machine") {
-            context = context.machine(machine);
+            context = context.machine(Box::leak(Box::new(Machine::parse(machine))));
         }
         if let Some(version) = self.get("version") {
             context = context.app_version(Version::parse(version).unwrap());

@@ -1,0 +1,218 @@
+//! The latest instant that a machine has seen: time never runs backwards.
+
+use serde_json::{Value, json};
+
+use crate::Timestamp;
+
+const SECONDS_PER_DAY: u64 = 86_400;
+
+/// How far a clock may be behind before it is worth a warning, and how far it may run ahead of the uptime before it is no longer
+/// believed: 24 hours. Less happens to honest machines that boot two systems.
+pub(crate) const CLOCK_TOLERANCE: u64 = SECONDS_PER_DAY;
+
+/// How far the signer's clock may be behind this machine's uptime.
+const SIGNER_SKEW: u64 = 3600;
+
+/// What a machine tells of time at one moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reading {
+    /// What the clock shows.
+    pub clock: Timestamp,
+    /// For how long the system has been running, where it says so.
+    pub boot: Option<Boot>,
+}
+
+/// A run of the operating system from one start to the next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Boot {
+    /// An id of this run alone.
+    pub id: u128,
+    /// Seconds since its start, those in suspend too. No setting of the clock changes it.
+    pub uptime: u64,
+}
+
+/// The latest instant that a machine has seen, and what is known of when it saw it.
+///
+/// - The mark never falls, but by [`HighWater::install`].
+/// - Within one boot it can't run ahead of the uptime by more than 24 hours: a clock that jumps while the system runs does no
+///   harm. Between two boots any time may have passed, so that there the clock is believed.
+/// - It goes on with the uptime while the clock is behind, so that time does not stand still for whoever sets the clock back,
+///   nor for whoever can't set it right.
+///
+/// ```
+/// use license_core::{HighWater, Reading, Timestamp};
+///
+/// let at = |text| Timestamp::parse(text);
+/// let reading = |clock| Reading { clock, boot: None };
+/// let mut seen = HighWater::default();
+/// seen.observe(reading(at("2027-03-01T12:00:00Z")?));
+/// seen.observe(reading(at("2027-02-01T12:00:00Z")?));
+/// assert_eq!(seen.mark(), at("2027-03-01T12:00:00Z")?);
+/// # Ok::<(), license_core::TimeError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HighWater {
+    mark: Timestamp,
+    /// No later than the true time: the newest signature's date, and the uptime seen since.
+    proven: Timestamp,
+    /// What was proven when the clock last stood at the mark or raised it.
+    proven_at_mark: Timestamp,
+    /// The newest signature's date.
+    signed: Timestamp,
+    /// How often the mark was lowered.
+    resets: u64,
+    run: Option<Run>,
+}
+
+/// What was seen of the present boot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Run {
+    /// Where it stood when last looked at.
+    last: Boot,
+    /// What the mark may not exceed at that moment.
+    ceiling: Timestamp,
+}
+
+impl Default for HighWater {
+    fn default() -> Self {
+        Self {
+            mark: Timestamp::MIN,
+            proven: Timestamp::MIN,
+            proven_at_mark: Timestamp::MIN,
+            signed: Timestamp::MIN,
+            resets: 0,
+            run: None,
+        }
+    }
+}
+
+impl HighWater {
+    /// The latest instant seen.
+    pub fn mark(&self) -> Timestamp {
+        self.mark
+    }
+
+    /// Whether this reading's clock is behind by more than the tolerance.
+    pub fn is_behind(&self, clock: Timestamp) -> bool {
+        self.mark.seconds_since(clock) > CLOCK_TOLERANCE
+    }
+
+    /// Takes note of a moment.
+    pub fn observe(&mut self, reading: Reading) {
+        let elapsed = self.elapsed(reading);
+        self.proven = self.proven.plus(elapsed.unwrap_or(0));
+        self.mark = self.mark.plus(elapsed.unwrap_or(0));
+        let ceiling = match (elapsed, self.run) {
+            (Some(elapsed), Some(run)) => run.ceiling.plus(elapsed),
+            _ => self.mark.max(reading.clock).plus(CLOCK_TOLERANCE),
+        };
+        self.run = reading.boot.map(|last| Run { last, ceiling });
+        let believed = match self.run {
+            Some(_) => reading.clock.min(ceiling),
+            None => reading.clock,
+        };
+        if believed >= self.mark {
+            self.mark = believed;
+            self.proven_at_mark = self.proven;
+        }
+    }
+
+    /// Takes note of an artefact that is being installed, signed at `signed`, and lowers the mark to that instant if the mark is
+    /// ahead of the clock by more than the tolerance and the signature is younger than the mark. Returns whether it did.
+    ///
+    /// Younger is what is newer than every signature seen, and than all that the uptime proves to have passed before the
+    /// clock last raised the mark. An artefact that was signed just now is always that; one that was held back to undo the passing of time
+    /// is not, but for time in which the machine was off.
+    pub fn install(&mut self, signed: Timestamp, reading: Reading) -> bool {
+        self.observe(reading);
+        let is_news = signed > self.signed;
+        let is_younger = is_news && signed.plus(SIGNER_SKEW) >= self.proven_at_mark;
+        let is_reset = is_younger && self.is_behind(reading.clock) && signed < self.mark;
+        if is_news {
+            self.signed = signed;
+            self.proven = self.proven.max(signed);
+        }
+        if is_reset {
+            self.resets += 1;
+            self.mark = signed.max(reading.clock.min(self.mark));
+            self.proven_at_mark = self.proven;
+            self.run = reading.boot.map(|last| Run {
+                last,
+                ceiling: self.mark.plus(CLOCK_TOLERANCE),
+            });
+        }
+        is_reset
+    }
+
+    /// Whether another boot, another signature or a repair lies between the two, which is more than time passing.
+    pub fn is_of_other_boot(&self, later: &Self) -> bool {
+        let boot = |seen: &Self| seen.run.map(|run| run.last.id);
+        (boot(self), self.signed, self.resets) != (boot(later), later.signed, later.resets)
+    }
+
+    /// What two copies know together: the one that was lowered more often is right, else the later one.
+    pub fn merged(self, other: Self) -> Self {
+        let rank = |seen: &Self| (seen.resets, seen.mark, seen.proven);
+        let (mut best, rest) = if rank(&self) >= rank(&other) {
+            (self, other)
+        } else {
+            (other, self)
+        };
+        best.proven = best.proven.max(rest.proven);
+        best.signed = best.signed.max(rest.signed);
+        best
+    }
+
+    /// Seconds since the last observation, if the system has not been started anew since.
+    fn elapsed(&self, reading: Reading) -> Option<u64> {
+        let (run, boot) = self.run.zip(reading.boot)?;
+        (run.last.id == boot.id)
+            .then(|| boot.uptime.checked_sub(run.last.uptime))
+            .flatten()
+    }
+
+    /// Everything by name, for [`HighWater::from_json`].
+    pub fn to_json(&self) -> Value {
+        let run = self.run.map(|run| {
+            json!({
+                "boot": format!("{:032x}", run.last.id),
+                "uptime": run.last.uptime,
+                "ceiling": run.ceiling.unix_seconds(),
+            })
+        });
+        json!({
+            "mark": self.mark.unix_seconds(),
+            "proven": self.proven.unix_seconds(),
+            "proven_at_mark": self.proven_at_mark.unix_seconds(),
+            "signed": self.signed.unix_seconds(),
+            "resets": self.resets,
+            "run": run,
+        })
+    }
+
+    /// Reads what [`HighWater::to_json`] wrote; `None` if it is anything else.
+    pub fn from_json(value: &Value) -> Option<Self> {
+        let instant = |value: Option<&Value>| Timestamp::from_unix_seconds(value?.as_u64()?);
+        let run = match value.get("run")? {
+            Value::Null => None,
+            run => Some(Run {
+                last: Boot {
+                    id: u128::from_str_radix(run.get("boot")?.as_str()?, 16).ok()?,
+                    uptime: run.get("uptime")?.as_u64()?,
+                },
+                ceiling: instant(run.get("ceiling"))?,
+            }),
+        };
+        Some(Self {
+            mark: instant(value.get("mark"))?,
+            proven: instant(value.get("proven"))?,
+            proven_at_mark: instant(value.get("proven_at_mark"))?,
+            signed: instant(value.get("signed"))?,
+            resets: value.get("resets")?.as_u64()?,
+            run,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

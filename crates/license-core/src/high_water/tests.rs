@@ -1,0 +1,126 @@
+use super::*;
+
+const HOUR: u64 = 3600;
+const DAY: u64 = 24 * HOUR;
+
+fn at(text: &str) -> Timestamp {
+    Timestamp::parse(text).unwrap()
+}
+
+fn start() -> Timestamp {
+    at("2027-03-01T12:00:00Z")
+}
+
+/// In a boot, so many seconds after its start.
+fn reading(clock: Timestamp, id: u128, uptime: u64) -> Reading {
+    Reading {
+        clock,
+        boot: Some(Boot { id, uptime }),
+    }
+}
+
+fn seen_at_start() -> HighWater {
+    let mut seen = HighWater::default();
+    seen.observe(reading(start(), 1, 100));
+    seen
+}
+
+#[test]
+fn the_mark_never_falls_and_follows_the_clock_of_the_next_boot() {
+    let mut seen = seen_at_start();
+    seen.observe(reading(start().minus(40 * DAY), 2, 10));
+    assert_eq!(seen.mark(), start());
+    seen.observe(reading(start().plus(300 * DAY), 3, 10));
+    assert_eq!(seen.mark(), start().plus(300 * DAY));
+}
+
+#[test]
+fn within_one_boot_the_mark_runs_ahead_of_the_uptime_by_a_day_at_most() {
+    let mut seen = seen_at_start();
+    seen.observe(reading(at("2099-01-01"), 1, 100 + HOUR));
+    assert_eq!(seen.mark(), start().plus(HOUR + DAY));
+    // However often one looks.
+    for second in 0..100 {
+        seen.observe(reading(at("2099-01-01"), 1, 100 + HOUR + second));
+    }
+    assert_eq!(seen.mark(), start().plus(HOUR + DAY + 99));
+}
+
+#[test]
+fn the_mark_goes_on_with_the_uptime_where_the_clock_is_set_back() {
+    let mut seen = seen_at_start();
+    seen.observe(reading(start().minus(3 * DAY), 1, 100 + 2 * DAY));
+    assert_eq!(seen.mark(), start().plus(2 * DAY));
+}
+
+#[test]
+fn a_clock_is_behind_after_a_day_and_not_before() {
+    let seen = seen_at_start();
+    assert!(!seen.is_behind(start().minus(DAY)));
+    assert!(seen.is_behind(start().minus(DAY + 1)));
+}
+
+#[test]
+fn a_mark_from_the_year_2099_is_repaired_by_what_was_signed_since() {
+    let mut seen = seen_at_start();
+    seen.install(start(), reading(start(), 1, 200));
+    seen.observe(reading(at("2099-01-01"), 2, 10));
+    let back = reading(start().plus(5 * DAY), 3, 10);
+    seen.observe(back);
+    assert_eq!(seen.mark(), at("2099-01-01"));
+    assert!(seen.is_behind(back.clock));
+    assert!(seen.install(start().plus(4 * DAY), back));
+    assert_eq!(seen.mark(), back.clock);
+    assert!(!seen.is_behind(back.clock));
+}
+
+#[test]
+fn the_same_signature_repairs_once() {
+    let mut seen = seen_at_start();
+    let signed = start().plus(DAY);
+    for (boot, repairs) in [(2, true), (4, false)] {
+        seen.observe(reading(at("2099-01-01"), boot, 10));
+        let back = reading(start().plus(2 * DAY), boot + 1, 10);
+        assert_eq!(seen.install(signed, back), repairs);
+    }
+}
+
+#[test]
+fn what_was_signed_before_time_that_the_machine_ran_through_undoes_nothing() {
+    let mut seen = HighWater::default();
+    seen.install(start(), reading(start(), 1, 0));
+    for day in 1..=30 {
+        seen.observe(reading(start().plus(day * DAY), 1, day * DAY));
+    }
+    let held_back = start().plus(10 * DAY);
+    assert!(!seen.install(held_back, reading(held_back, 2, 10)));
+    assert_eq!(seen.mark(), start().plus(30 * DAY));
+}
+
+#[test]
+fn no_repair_is_made_where_the_clock_is_right() {
+    let mut seen = seen_at_start();
+    assert!(!seen.install(start().minus(3 * HOUR), reading(start(), 1, 100)));
+    assert_eq!(seen.mark(), start());
+}
+
+#[test]
+fn a_copy_that_was_repaired_counts_more_than_one_that_was_not() {
+    let mut seen = seen_at_start();
+    seen.observe(reading(at("2099-01-01"), 2, 10));
+    let old = seen.clone();
+    assert!(seen.install(start().plus(DAY), reading(start().plus(DAY), 3, 10)));
+    assert_eq!(seen.clone().merged(old.clone()).mark(), seen.mark());
+    assert_eq!(old.merged(seen.clone()).mark(), seen.mark());
+}
+
+#[test]
+fn a_mark_reads_as_it_is_written() {
+    for seen in [HighWater::default(), seen_at_start()] {
+        assert_eq!(HighWater::from_json(&seen.to_json()), Some(seen));
+    }
+    for wrong in ["null", "{}", r#"{"mark":-1}"#, "[]"] {
+        let value = serde_json::from_str(wrong).unwrap();
+        assert_eq!(HighWater::from_json(&value), None, "{wrong}");
+    }
+}

@@ -1,0 +1,544 @@
+//! Honest machines with wrong clocks.
+
+use license_core::{Outcome, Timestamp};
+
+use crate::device::{Device, Rng, ahead, is_behind, signed};
+use crate::support::{DAY, HOUR, at, issued};
+use crate::vendor::{PRODUCTS, Product, horizon, last_start};
+
+const MINUTE: u64 = 60;
+
+/// What may happen to a machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Event {
+    Run,
+    Sleep,
+    Off,
+    /// A start of the other system, which takes the clock for local time, and one of this system after it.
+    OtherSystem,
+    /// The clock starts at a date of the firmware's.
+    DeadBattery,
+    /// The user sets the clock instead of the zone.
+    Travel,
+    SummerTime,
+    /// The network sets the clock.
+    NetworkTime,
+    Snapshot,
+    RestoreSnapshot,
+    RestoreState,
+    JumpWithinBoot,
+    JumpAtBoot,
+    /// To a few seconds before or after midnight.
+    Midnight,
+}
+
+use Event::{
+    DeadBattery, JumpAtBoot, JumpWithinBoot, Midnight, NetworkTime, Off, OtherSystem,
+    RestoreSnapshot, RestoreState, Run, Sleep, Snapshot, SummerTime, Travel,
+};
+
+struct Class {
+    name: &'static str,
+    histories: u64,
+    events: &'static [Event],
+    /// By how many hours the clock may be behind and ahead of the true time at a start.
+    offsets: (u64, u64),
+    /// Seconds of drift a day, at most.
+    drift: u64,
+    /// By how many seconds the mark may be ahead of the true time.
+    lead: u64,
+    start: Option<&'static str>,
+}
+
+const SIMPLE: Class = Class {
+    name: "",
+    histories: 900,
+    events: &[],
+    offsets: (0, 0),
+    drift: 0,
+    lead: 0,
+    start: None,
+};
+
+/// What a clock may drift, or be set beside the true second.
+const SLACK: u64 = 30 * MINUTE;
+
+const CLASSES: &[Class] = &[
+    Class {
+        name: "suspend and power-off",
+        ..SIMPLE
+    },
+    Class {
+        name: "dual boot, 14 h either way",
+        events: &[OtherSystem],
+        offsets: (14, 14),
+        lead: 14 * HOUR,
+        ..SIMPLE
+    },
+    Class {
+        name: "dual boot, 10 h behind to 14 h ahead",
+        events: &[OtherSystem],
+        offsets: (10, 14),
+        lead: 14 * HOUR,
+        ..SIMPLE
+    },
+    Class {
+        name: "travel, 12 h either way",
+        events: &[Travel, Off],
+        offsets: (12, 12),
+        lead: 12 * HOUR,
+        ..SIMPLE
+    },
+    Class {
+        name: "travel, 14 h either way, with summer time",
+        events: &[Travel, SummerTime, NetworkTime],
+        offsets: (14, 14),
+        lead: 14 * HOUR,
+        ..SIMPLE
+    },
+    Class {
+        name: "summer time",
+        events: &[SummerTime, NetworkTime],
+        offsets: (1, 1),
+        lead: HOUR,
+        ..SIMPLE
+    },
+    Class {
+        name: "drift and steps of the network's time",
+        events: &[NetworkTime, Sleep],
+        drift: 9,
+        lead: SLACK,
+        ..SIMPLE
+    },
+    Class {
+        name: "leap day",
+        events: &[Midnight, OtherSystem],
+        offsets: (8, 8),
+        lead: 8 * HOUR,
+        start: Some("2028-02-20"),
+        ..SIMPLE
+    },
+    Class {
+        name: "year's end",
+        events: &[Midnight, OtherSystem],
+        offsets: (8, 8),
+        lead: 8 * HOUR,
+        start: Some("2027-12-20"),
+        ..SIMPLE
+    },
+    Class {
+        name: "dead battery",
+        events: &[DeadBattery, NetworkTime],
+        ..SIMPLE
+    },
+    Class {
+        name: "snapshots of the whole machine",
+        events: &[Snapshot, RestoreSnapshot, NetworkTime],
+        ..SIMPLE
+    },
+    Class {
+        name: "state restored from a backup",
+        events: &[Snapshot, RestoreState],
+        ..SIMPLE
+    },
+    Class {
+        name: "jumps to 2099 within a boot",
+        events: &[JumpWithinBoot],
+        lead: DAY,
+        ..SIMPLE
+    },
+    Class {
+        name: "jumps to 2099 at a boot, repaired",
+        events: &[JumpAtBoot, NetworkTime],
+        ..SIMPLE
+    },
+    Class {
+        name: "everything at once",
+        histories: 1500,
+        events: &[
+            OtherSystem,
+            DeadBattery,
+            Travel,
+            SummerTime,
+            NetworkTime,
+            Snapshot,
+            RestoreSnapshot,
+            RestoreState,
+            JumpWithinBoot,
+            JumpAtBoot,
+        ],
+        offsets: (14, 14),
+        drift: 9,
+        lead: DAY + 14 * HOUR + SLACK,
+        ..SIMPLE
+    },
+];
+
+#[derive(Default)]
+struct Counts {
+    looks: u64,
+    denied: u64,
+    /// Denied at a time at which the license holds, because the clock shows another.
+    by_clock: u64,
+    /// Denied by the mark before the end of everything.
+    early: u64,
+    earliest: u64,
+    /// Denied by the mark before the check-in is overdue: the machine was off when the customer should have got another.
+    overdue_early: u64,
+    warned: u64,
+    /// Denied before the mark was repaired.
+    unrepaired: u64,
+    repairs: u64,
+    lead: i64,
+}
+
+struct Life<'a> {
+    class: &'a Class,
+    product: &'static Product,
+    rng: Rng,
+    device: Device,
+    snapshot: Option<Device>,
+    /// The longest that it is off.
+    pace: u64,
+    /// The age at which the customer gets a new check-in.
+    renews_after: u64,
+    /// The last time at which a clock far ahead was believed.
+    spoilt: Option<Timestamp>,
+    counts: &'a mut Counts,
+}
+
+impl<'a> Life<'a> {
+    fn new(class: &'a Class, seed: u64, counts: &'a mut Counts) -> Self {
+        let mut rng = Rng(seed);
+        let count = u64::try_from(PRODUCTS.len()).unwrap();
+        let product = &PRODUCTS[usize::try_from(rng.within(0, count - 1)).unwrap()];
+        let last = last_start(product);
+        let earliest = match product.end() {
+            Some(end) if rng.one_in(2) => end.minus(40 * DAY).max(issued()),
+            _ => issued(),
+        };
+        let start = match class.start.map(at) {
+            Some(start) if start < last => start.plus(rng.within(0, 5 * DAY)),
+            _ => issued().plus(rng.within(
+                earliest.seconds_since(issued()),
+                last.seconds_since(issued()),
+            )),
+        };
+        let mut device = Device::new(start);
+        if class.drift > 0 {
+            device.drift = signed(rng.within(0, 2 * class.drift)) - signed(class.drift);
+        }
+        let pace = rng.pick(&[30 * HOUR, 8 * DAY, 90 * DAY]);
+        let renews_after = rng.within(DAY, 4 * DAY);
+        let mut life = Self {
+            class,
+            product,
+            rng,
+            device,
+            snapshot: None,
+            pace,
+            renews_after,
+            spoilt: None,
+            counts,
+        };
+        let (license, reading) = (&product.license, life.device.reading());
+        life.device
+            .seen
+            .install(license.issued_at().unwrap(), reading);
+        life.check_in();
+        life
+    }
+
+    fn is_over(&self) -> bool {
+        let over = self.product.end().map(|end| end.plus(3 * DAY));
+        let truth = self.device.truth;
+        truth.plus(100 * DAY) > horizon() || over.is_some_and(|over| truth > over)
+    }
+
+    fn offset(&mut self) -> i64 {
+        let (behind, ahead) = self.class.offsets;
+        let quarters = self.rng.within(0, 4 * (behind + ahead));
+        let quarters = match self.rng.within(0, 4) {
+            0 => 0,
+            1 => 4 * (behind + ahead),
+            _ => quarters,
+        };
+        signed(quarters * 15 * MINUTE) - signed(behind * HOUR)
+    }
+
+    fn restart(&mut self, at_least: u64) {
+        let off = self.rng.within(at_least, self.pace.max(at_least));
+        self.device.restart(off);
+        if self.rng.one_in(2) && self.spoilt.is_none() {
+            self.device.error = 0;
+        }
+    }
+
+    fn live(&mut self, event: Event) {
+        match event {
+            Run => self.device.run(self.rng.within(MINUTE, 12 * HOUR)),
+            Sleep => {
+                let asleep = self.rng.within(HOUR, self.pace.min(20 * DAY));
+                self.device.run(asleep);
+            }
+            Off => self.restart(MINUTE),
+            OtherSystem => {
+                self.restart(MINUTE);
+                self.device.error = self.offset();
+                self.use_it();
+                self.device.restart(self.rng.within(MINUTE, 6 * HOUR));
+                self.device.error = 0;
+            }
+            DeadBattery => {
+                self.restart(MINUTE);
+                let shown = self.rng.pick(&["1970-01-01", "2000-01-01", "2026-06-15"]);
+                self.device.set_clock(at(shown));
+                self.use_it();
+                self.device.run(self.rng.within(MINUTE, 3 * DAY));
+                if !self.rng.one_in(3) {
+                    self.device.error = 0;
+                }
+            }
+            Travel => self.device.error = self.offset() / signed(HOUR) * signed(HOUR),
+            SummerTime => {
+                let by = self.rng.pick(&[-1, 1]) * signed(HOUR);
+                let (behind, ahead) = self.class.offsets;
+                let error = self.device.error + by;
+                if error >= -signed(behind * HOUR) && error <= signed(ahead * HOUR) {
+                    self.device.error = error;
+                }
+            }
+            NetworkTime => self.device.error = 0,
+            Snapshot => {
+                if self.spoilt.is_none() && self.device.lead() <= signed(14 * HOUR + SLACK) {
+                    self.snapshot = Some(self.device.clone());
+                }
+            }
+            RestoreSnapshot => self.restore_snapshot(),
+            RestoreState => {
+                if let Some(snapshot) = &self.snapshot {
+                    self.device.seen = snapshot.seen.clone();
+                    self.device.held = snapshot.held.clone();
+                    self.spoilt = None;
+                }
+            }
+            JumpWithinBoot => self.jump_within_boot(),
+            JumpAtBoot => self.jump_at_boot(),
+            Midnight => {
+                let into_day = self.device.truth.unix_seconds() % DAY;
+                let ran = (DAY - into_day + 2).saturating_sub(self.rng.within(0, 4));
+                self.device.run(ran);
+            }
+        }
+        self.use_it();
+    }
+
+    fn restore_snapshot(&mut self) {
+        let Some(snapshot) = &self.snapshot else {
+            return;
+        };
+        self.device.restore(snapshot);
+        self.spoilt = None;
+        if self.rng.one_in(2) {
+            self.device.error = 0;
+        }
+    }
+
+    /// To and fro, and off for a day before it can happen again.
+    fn jump_within_boot(&mut self) {
+        self.use_it();
+        let error = self.device.error;
+        for _ in 0..self.rng.within(1, 4) {
+            self.device
+                .set_clock(at("2099-06-01").plus(self.rng.within(0, DAY)));
+            self.use_it();
+            self.device.run(self.rng.within(0, 4 * HOUR));
+            self.use_it();
+            self.device.error = error;
+            self.device.run(self.rng.within(0, 4 * HOUR));
+            self.use_it();
+        }
+        if self.rng.one_in(2) {
+            self.device.run(self.rng.within(0, 5 * DAY));
+            self.use_it();
+        }
+        self.restart(DAY);
+    }
+
+    /// The clock comes back within the boot or at the next; then something arrives that was signed since.
+    fn jump_at_boot(&mut self) {
+        self.restart(MINUTE);
+        self.device
+            .set_clock(at("2099-06-01").plus(self.rng.within(0, DAY)));
+        self.spoilt = Some(self.device.truth);
+        for _ in 0..self.rng.within(1, 3) {
+            self.use_it();
+            self.device.run(self.rng.within(MINUTE, 10 * HOUR));
+        }
+        self.spoilt = self.use_it().or(self.spoilt);
+        if self.rng.one_in(2) {
+            self.device.restart(self.rng.within(MINUTE, 3 * DAY));
+        }
+        self.device.error = 0;
+        self.use_it();
+        while let Some(spoilt) = self.spoilt {
+            self.device.run(self.rng.within(HOUR, 12 * HOUR));
+            self.look();
+            let lag = self.rng.within(0, 36 * HOUR);
+            let check_in = self.product.check_in(self.device.truth.minus(lag));
+            let newest = self.device.held.last().map(|held| held.issued_at());
+            if check_in.issued_at() < spoilt || newest >= Some(check_in.issued_at()) {
+                continue;
+            }
+            let signed_at = check_in.issued_at();
+            assert!(
+                self.install(check_in),
+                "signed at {signed_at}, after {spoilt}, but repaired nothing at {}: {:?}",
+                self.device.truth,
+                self.device
+            );
+        }
+        let lead = self.device.lead();
+        assert!(lead <= signed(SLACK), "repaired, but {lead} s ahead");
+    }
+
+    fn install(&mut self, check_in: license_core::Validation) -> bool {
+        let repaired = self.device.install(check_in);
+        if repaired && self.spoilt.is_some() {
+            self.spoilt = None;
+            self.counts.repairs += 1;
+        }
+        repaired
+    }
+
+    /// What an honest customer does in time: the check-in is up to two days old when it arrives.
+    fn check_in(&mut self) {
+        if !self.product.needs_check_in() {
+            return;
+        }
+        let newest = self.device.held.last().map(|held| held.issued_at());
+        let age = newest.map(|newest| self.device.truth.seconds_since(newest));
+        if age.is_some_and(|age| age < self.renews_after) {
+            return;
+        }
+        let lag = self.rng.within(0, 36 * HOUR);
+        let check_in = self.product.check_in(self.device.truth.minus(lag));
+        if newest < Some(check_in.issued_at()) {
+            self.install(check_in);
+        }
+    }
+
+    /// A look, a check-in, another look. Returns when the clock was last far ahead, if it is.
+    fn use_it(&mut self) -> Option<Timestamp> {
+        self.look();
+        let truth = self.device.truth;
+        self.check_in();
+        self.device.run(self.rng.within(0, 10 * MINUTE));
+        self.look();
+        (self.device.error > signed(2 * DAY)).then_some(truth.max(self.device.truth))
+    }
+
+    fn look(&mut self) {
+        let was = self.device.seen.mark();
+        let decision = self.device.look(self.product);
+        self.counts.looks += 1;
+        let (device, class) = (&self.device, self.class);
+        let story = || {
+            format!(
+                "{}: at {} the clock shows {}, the mark was {was} and is {}: {decision:?}",
+                class.name,
+                device.truth,
+                device.clock(),
+                device.seen.mark()
+            )
+        };
+        if self.spoilt.is_none() {
+            self.counts.lead = self.counts.lead.max(device.lead());
+            assert!(device.lead() <= signed(class.lead), "{}", story());
+        }
+        if is_behind(&decision) {
+            self.counts.warned += 1;
+            let (behind, ahead) = class.offsets;
+            let bound = DAY.saturating_sub(ahead * HOUR);
+            let is_offset = device.error >= -signed(behind * HOUR + SLACK);
+            if class.lead <= 14 * HOUR && self.spoilt.is_none() && is_offset {
+                // It takes a clock that is so far behind, soon after one that was so far ahead.
+                assert!(behind + ahead > 24, "{}", story());
+                assert!(device.error < -signed(bound), "{}", story());
+            }
+        }
+        if decision.outcome() != Outcome::Denied {
+            return;
+        }
+        self.counts.denied += 1;
+        if device.outcome_at(self.product, device.truth) == Outcome::Denied {
+            return;
+        }
+        if device.outcome_at(self.product, device.clock()) == Outcome::Denied {
+            assert!(device.error > 0, "{}", story());
+            self.counts.by_clock += 1;
+        } else if self.spoilt.is_some() {
+            self.counts.unrepaired += 1;
+        } else {
+            let until = |end: Timestamp| u64::try_from(ahead(device.truth, end)).ok();
+            let end = self.product.end().and_then(until);
+            let overdue = device.overdue_at(self.product).and_then(until);
+            if let Some(early) = end.filter(|&early| early <= class.lead) {
+                self.counts.early += 1;
+                self.counts.earliest = self.counts.earliest.max(early);
+            } else {
+                let is_nearly_overdue = overdue.is_some_and(|early| early <= class.lead);
+                assert!(is_nearly_overdue, "locked out. {}", story());
+                self.counts.overdue_early += 1;
+            }
+        }
+    }
+}
+
+#[test]
+fn no_honest_history_is_locked_out() {
+    let mut histories = 0;
+    for (number, class) in (0_u64..).zip(CLASSES) {
+        let mut counts = Counts::default();
+        for seed in 0..class.histories {
+            let mut life = Life::new(class, (number << 32) + seed, &mut counts);
+            let events = life.rng.within(30, 60);
+            for _ in 0..events {
+                if life.is_over() {
+                    break;
+                }
+                let event = match life.rng.within(0, 5) {
+                    0 => Run,
+                    1 => Sleep,
+                    2 => Off,
+                    _ if class.events.is_empty() => Off,
+                    _ => life.rng.pick(class.events),
+                };
+                life.live(event);
+            }
+        }
+        histories += class.histories;
+        println!(
+            "honest, {}: {} histories, {} looks, {} denied; of these at a time at which the license holds: {} by the \
+             clock itself, {} by the mark within {} h of the end, {} by the mark as long before a check-in was overdue, {} before a repair ({} repairs); {} warned; mark at \
+             most {} s ahead",
+            class.name,
+            class.histories,
+            counts.looks,
+            counts.denied,
+            counts.by_clock,
+            counts.early,
+            counts.earliest.div_ceil(HOUR),
+            counts.overdue_early,
+            counts.unrepaired,
+            counts.repairs,
+            counts.warned,
+            counts.lead
+        );
+        let (behind, ahead) = class.offsets;
+        if class.lead <= 14 * HOUR && behind + ahead <= 24 && class.events.contains(&OtherSystem) {
+            assert_eq!(counts.warned, 0, "{}", class.name);
+        }
+    }
+    assert!(histories >= 10_000, "{histories}");
+}

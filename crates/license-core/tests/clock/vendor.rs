@@ -1,0 +1,84 @@
+//! Licenses of every kind, and what the vendor says of them every twelve hours for two years.
+
+use std::sync::{LazyLock, OnceLock};
+
+use license_core::{License, Status, Timestamp, Validation};
+
+use crate::support::{DAY, HOUR, VENDOR, at, draft, id, issued, mint, statement, validated};
+
+const STEP: u64 = 12 * HOUR;
+
+/// When every history ends at the latest.
+pub(crate) fn horizon() -> Timestamp {
+    at("2029-01-05")
+}
+
+/// A license, and the check-ins that its vendor signed.
+pub(crate) struct Product {
+    pub(crate) license: License,
+    check_ins: Vec<OnceLock<Validation>>,
+}
+
+impl Product {
+    fn new(number: u64, tier: &str, end: Option<&str>, trial: bool) -> Self {
+        let mut draft = draft(tier, id(number));
+        draft.expires_at = end.map(at);
+        draft.trial = trial;
+        if trial {
+            (draft.check_in, draft.renewal) = (None, None);
+        }
+        let steps = horizon().seconds_since(issued()) / STEP;
+        Self {
+            license: mint(&draft),
+            check_ins: (0..=steps).map(|_| OnceLock::new()).collect(),
+        }
+    }
+
+    /// The newest check-in that was signed by then.
+    pub(crate) fn check_in(&self, by: Timestamp) -> Validation {
+        let step = by.seconds_since(issued()) / STEP;
+        let cell = &self.check_ins[usize::try_from(step).unwrap()];
+        let sign = || {
+            let said = statement(&self.license, Status::Active, issued().plus(step * STEP));
+            validated(&said, &VENDOR, &self.license).unwrap()
+        };
+        cell.get_or_init(sign).clone()
+    }
+
+    pub(crate) fn needs_check_in(&self) -> bool {
+        self.license.check_in().is_some()
+    }
+
+    /// When nothing holds any more: its end, and the grace after it.
+    pub(crate) fn end(&self) -> Option<Timestamp> {
+        let grace = self
+            .license
+            .renewal()
+            .map_or(0, |renewal| renewal.grace_hours());
+        Some(self.license.expires_at()?.plus(grace * HOUR))
+    }
+}
+
+pub(crate) static PRODUCTS: LazyLock<Vec<Product>> = LazyLock::new(|| {
+    vec![
+        Product::new(1, "PRO", None, false),
+        Product::new(2, "PRO", Some("2027-06-30"), false),
+        Product::new(3, "TEAM", Some("2028-02-29"), false),
+        Product::new(4, "TEAM", Some("2028-12-31"), false),
+        Product::new(5, "ENT", None, false),
+        Product::new(6, "ENT", Some("2028-01-01"), false),
+        Product::new(7, "PRO", Some("2027-01-15"), true),
+    ]
+});
+
+/// A license that ends and needs no check-in.
+pub(crate) fn enterprise() -> &'static Product {
+    &PRODUCTS[5]
+}
+
+/// How long a license may be in a history: the last year of a long one is like the first.
+pub(crate) fn last_start(product: &Product) -> Timestamp {
+    product
+        .end()
+        .map_or(issued().plus(365 * DAY), |end| end.minus(DAY))
+}
