@@ -1,6 +1,6 @@
-// Verifies a license token with jose.
+// Verifies a license token, or with --validation a validation token, with jose.
 //
-//     verify.mjs TOKEN_FILE JWKS_FILE ALG AUDIENCE [--ignore-expiry]
+//     verify.mjs TOKEN_FILE JWKS_FILE ALG AUDIENCE [--ignore-expiry] [--validation]
 //
 // Prints the payload and ends with 0, or says why not on standard error and ends with 1. Any other code is a failure of the
 // script: no test may take it for a refusal.
@@ -26,15 +26,14 @@ function clock(token, ignoreExpiry) {
 }
 
 async function main([tokenFile, jwksFile, alg, audience, ...flags]) {
-  const ignoreExpiry = flags.length > 0
-  assert.deepStrictEqual(flags, ignoreExpiry ? ['--ignore-expiry'] : [])
+  assert(flags.every((flag) => ['--ignore-expiry', '--validation'].includes(flag)), flags.join(' '))
   const token = readFileSync(tokenFile, 'ascii').trim()
   const jwks = JSON.parse(readFileSync(jwksFile, 'utf8'))
   const { payload } = await jose.jwtVerify(token, (header) => keyFor(header, jwks, alg), {
     algorithms: [alg],
     audience,
-    typ: 'license+jwt',
-    currentDate: clock(token, ignoreExpiry),
+    typ: flags.includes('--validation') ? 'license-validation+jwt' : 'license+jwt',
+    currentDate: clock(token, flags.includes('--ignore-expiry')),
   })
   console.log(JSON.stringify(payload))
 }

@@ -1,6 +1,6 @@
-"""Verifies a license token with PyJWT.
+"""Verifies a license token, or with --validation a validation token, with PyJWT.
 
-    verify.py TOKEN_FILE JWKS_FILE ALG AUDIENCE [--ignore-expiry]
+    verify.py TOKEN_FILE JWKS_FILE ALG AUDIENCE [--ignore-expiry] [--validation]
 
 Prints the payload and ends with 0, or says why not on standard error and ends with 1. Any other code is a failure of the
 script: no test may take it for a refusal.
@@ -26,9 +26,9 @@ def key_for(header, jwks, alg):
     return jwt.PyJWK.from_dict(keys[0])
 
 
-def verify(token, jwks, alg, audience, ignore_expiry):
+def verify(token, jwks, alg, audience, typ, ignore_expiry):
     header = jwt.get_unverified_header(token)
-    if header.get("typ") != "license+jwt":
+    if header.get("typ") != typ:
         raise Refused(f"typ is {header.get('typ')}")
     options = {"require": ["aud"], "verify_exp": not ignore_expiry}
     key = key_for(header, jwks, alg)
@@ -36,12 +36,13 @@ def verify(token, jwks, alg, audience, ignore_expiry):
 
 
 def main(token_file, jwks_file, alg, audience, *flags):
-    assert flags in [(), ("--ignore-expiry",)], flags
+    assert set(flags) <= {"--ignore-expiry", "--validation"}, flags
+    typ = "license-validation+jwt" if "--validation" in flags else "license+jwt"
     with open(token_file, encoding="ascii") as file:
         token = file.read().strip()
     with open(jwks_file, encoding="utf-8") as file:
         jwks = json.load(file)
-    print(json.dumps(verify(token, jwks, alg, audience, bool(flags))))
+    print(json.dumps(verify(token, jwks, alg, audience, typ, "--ignore-expiry" in flags)))
 
 
 try:

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use license_core::{
-    Algorithm, Company, Date, KeyExpiry, ProductCode, Quota, Tier, Timestamp, UsageType, VersionReq,
+    Algorithm, Company, Date, KeyExpiry, ProductCode, Quota, Status, Tier, Timestamp, UsageType,
+    VersionReq,
 };
 use license_terminal::program::Description;
 use license_terminal::{Destination, OutputOptions, Source};
@@ -41,6 +42,8 @@ pub(crate) enum Command {
     Issue(Box<Issue>),
     /// Mint an enterprise key, which verifies without a file
     EnterpriseKey(EnterpriseKey),
+    /// Mint validation tokens: a license that must check in holds on with them
+    CheckIn(CheckIn),
     /// Show what a license, key or trust set says, without verifying it
     Inspect(Inspect),
     #[command(flatten)]
@@ -197,6 +200,9 @@ pub(crate) struct Issue {
     /// Only for this user; may be repeated
     #[arg(long, value_name = "USER")]
     pub(crate) user: Vec<String>,
+    /// Only on this machine: the fingerprint or digest that `license machine` prints there; may be repeated
+    #[arg(long, value_name = "MACHINE")]
+    pub(crate) machine: Vec<String>,
     /// Versions built through this day are covered
     #[arg(long, value_parser = date, value_name = "YYYY-MM-DD")]
     pub(crate) maintenance_until: Option<Date>,
@@ -253,6 +259,35 @@ pub(crate) struct EnterpriseKey {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct CheckIn {
+    #[command(flatten)]
+    pub(crate) key: KeyArgs,
+    /// A license file, token or full enterprise key that you have minted; - is standard input
+    #[arg(value_name = "LICENSE_FILE")]
+    pub(crate) license: Source,
+    /// Public keys of other signing keys of yours, by which the license may be signed; may be repeated
+    #[arg(long, value_name = "FILE")]
+    pub(crate) trust: Vec<Source>,
+    /// It counts on this machine alone: the fingerprint or digest that `license machine` prints there
+    #[arg(long, value_name = "MACHINE")]
+    pub(crate) machine: Option<String>,
+    /// What it says of the license: active, suspended, canceled or revoked
+    #[arg(long, value_parser = status, value_name = "STATUS", default_value = "active")]
+    pub(crate) status: Status,
+    /// What the customer sent to tell this answer from an older one: 1 to 128 printable ASCII characters
+    #[arg(long, value_name = "NONCE")]
+    pub(crate) nonce: Option<String>,
+    /// A product file (TOML) instead of the built-in one
+    #[arg(long, value_name = "FILE")]
+    pub(crate) product_file: Option<Source>,
+    /// When it counts as issued, instead of now
+    #[arg(long, value_parser = instant, value_name = "TIME")]
+    pub(crate) issued_at: Option<Timestamp>,
+    #[command(flatten)]
+    pub(crate) out: Out,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct Inspect {
     /// A file that holds a license, token, key or trust set; - is standard input
     #[arg(value_name = "FILE")]
@@ -299,6 +334,11 @@ fn requirement(text: &str) -> Result<VersionReq, String> {
 
 fn usage_type(text: &str) -> Result<UsageType, &'static str> {
     UsageType::parse(text).ok_or("expected builder or runtime")
+}
+
+fn status(text: &str) -> Result<Status, &'static str> {
+    Status::parse(&text.to_ascii_lowercase())
+        .ok_or("expected active, suspended, canceled or revoked")
 }
 
 fn quota(text: &str) -> Result<(String, Quota), &'static str> {

@@ -71,6 +71,32 @@ fn pyjwt_and_jose_read_from_a_minted_license_what_inspect_shows() {
 }
 
 #[test]
+fn pyjwt_and_jose_read_from_a_minted_validation_what_inspect_shows() {
+    let Some(witnesses) = witnesses() else { return };
+    each_vendor(|vendor| {
+        let desk = vendor.desk();
+        desk.write("acme.lic", team_license(vendor).file);
+        let check_in = ["check-in", "--key", "vendor.key", "acme.lic", "--json"];
+        let told = Run::keygen(&desk).args(check_in).args(["--nonce", "4711"]);
+        let told = told.run().expect_code(0).json();
+        let token = told["validations"][0]["token"].as_str().unwrap();
+        let said = payload(token);
+        assert_eq!(said["nonce"], "4711");
+        for witness in witnesses {
+            let verify = |token: &str, flags: &[&str]| {
+                let site = vendor.site();
+                site.write("token", token);
+                verifying(witness, vendor, &site).args(flags).run()
+            };
+            let read = verify(token, &["--validation"]).expect_code(0);
+            assert_eq!(read.json(), said);
+            verify(&with_tier_ent(token), &["--validation"]).expect_code(1);
+            verify(token, &[]).expect_code(1);
+        }
+    });
+}
+
+#[test]
 fn pyjwt_and_jose_refuse_a_minted_license_that_was_changed() {
     let Some(witnesses) = witnesses() else { return };
     each_vendor(|vendor| {
@@ -214,8 +240,12 @@ fn with_tier_ent(token: &str) -> String {
 fn verified_by(witness: &Library, vendor: &Vendor, token: &str) -> Outcome {
     let site = vendor.site();
     site.write("token", token);
-    let verify = witness.verify(&site).args(["token", "trust.jwks"]);
-    verify.args([vendor.algorithm.as_str(), PRODUCT]).run()
+    verifying(witness, vendor, &site).run()
+}
+
+fn verifying<'s>(witness: &Library, vendor: &Vendor, site: &'s Scratch) -> Run<'s> {
+    let verify = witness.verify(site).args(["token", "trust.jwks"]);
+    verify.args([vendor.algorithm.as_str(), PRODUCT])
 }
 
 fn signed_by(witness: &Library, vendor: &Vendor, claims: &Value) -> Option<String> {

@@ -8,11 +8,13 @@
     reason = "a test fails by panicking, and says so when it is skipped"
 )]
 
+mod check_in;
 mod claims;
 mod enterprise_key;
 mod inspect;
 mod issue;
 mod keys;
+mod node_lock;
 mod program;
 mod public_half;
 mod trust;
@@ -22,6 +24,10 @@ use license_tests::{Complaint, Outcome, Run, Scratch, Vendor, programs};
 use serde_json::{Value, json};
 
 const PASSPHRASE: &str = "correct horse battery staple";
+
+/// A machine, and the digest that names it.
+const FINGERPRINT: &str = "fp1:id=60cc22a081bb116368e42320,mac=00112233445566778899aabb";
+const DIGEST: &str = "mach_1a33b8bd3586714ab297967241f41a11";
 
 /// `keygen issue` with the vendor's key for a customer.
 fn issued(desk: &Scratch, terms: &[&str]) -> Outcome {

@@ -16,6 +16,7 @@ fn completions_name_every_command() {
             "trust",
             "issue",
             "enterprise-key",
+            "check-in",
             "inspect",
         ] {
             assert!(script.contains(command), "{shell}: {command}");

@@ -2,15 +2,14 @@
 
 use std::num::NonZeroU32;
 
-use license_core::issue::{LicenseDraft, Sign, SigningKey};
+use license_core::issue::{LicenseDraft, SigningKey};
 use license_core::{
-    Bundle, CheckIn, License, LicenseId, Matrix, Span, Tier, TierTerms, Timestamp, TrustSet,
-    Unverified,
+    Bundle, CheckIn, License, Machine, Matrix, Span, Tier, TierTerms, Timestamp, Unverified,
 };
-use license_terminal::{Destination, Exit, Failure, Terminal, escape};
+use license_terminal::{Destination, Failure, Terminal, escape};
 use serde_json::json;
 
-use super::{matrix, not_issued, now, random, since_epoch};
+use super::{fresh_id, machine, matrix, not_issued, not_verified, now, since_epoch, trust_of};
 use crate::cli::Issue;
 use crate::key_file;
 
@@ -24,6 +23,7 @@ pub(crate) fn run(arguments: &Issue, terminal: &Terminal) -> Result<(), Failure>
     let token = draft.sign(&key).map_err(|error| not_issued(&error))?;
     let minted = Minted::new(&token, &key, &matrix)?;
     warn(&minted.license, &matrix, terminal);
+    note(&minted.license, arguments, terminal);
     let out = &arguments.out;
     if matches!(out.out, Destination::File(_)) || !terminal.is_json() {
         out.write(&minted.file)?;
@@ -36,18 +36,17 @@ fn draft(arguments: &Issue, matrix: &Matrix) -> Result<LicenseDraft, Failure> {
         .tier(arguments.tier)
         .ok_or_else(|| no_such_tier(arguments.tier, matrix))?;
     let issued_at = arguments.issued_at.unwrap_or_else(now);
-    let minted_at = since_epoch();
-    let milliseconds = u64::try_from(minted_at.as_millis()).unwrap_or(0);
-    let id = LicenseId::from_random(milliseconds, &random()?);
-    let mut draft = LicenseDraft::of_tier(matrix, tier, id, arguments.customer.clone(), issued_at);
+    let customer = arguments.customer.clone();
+    let mut draft = LicenseDraft::of_tier(matrix, tier, fresh_id()?, customer, issued_at);
     // Microseconds rise with every token, as far as that can be had without a ledger, and fit 53 bits until 2255.
-    draft.serial = u64::try_from(minted_at.as_micros()).ok();
+    draft.serial = u64::try_from(since_epoch().as_micros()).ok();
     draft.issuer = arguments.issuer.clone().unwrap_or(draft.issuer);
     draft.not_before = arguments.not_before.map(license_core::Date::start);
     draft.expires_at = end(arguments, draft.not_before.unwrap_or(issued_at))?;
     draft.check_in = check_in(arguments, tier)?;
     draft.usage_type = arguments.usage_type;
     draft.users = arguments.user.clone();
+    draft.machines = machine::locks(&arguments.machine)?;
     // The claim is the last second that is covered.
     draft.maintenance_until = arguments.maintenance_until.map(|day| day.end().minus(1));
     draft.max_version = arguments.max_version.clone();
@@ -162,8 +161,7 @@ struct Minted {
 
 impl Minted {
     fn new(token: &str, key: &SigningKey, matrix: &Matrix) -> Result<Self, Failure> {
-        let public = key.public().to_jwk().to_string();
-        let trust = TrustSet::parse(&public).map_err(|error| refused(&error))?;
+        let trust = trust_of(key).map_err(|error| refused(&error))?;
         let file = Unverified::parse(token)
             .map_err(|error| refused(&error))?
             .to_armor();
@@ -220,6 +218,7 @@ impl Minted {
                 .map(|key| format!("key        {key}")),
         );
         lines.extend(self.short_key.iter().map(|key| format!("short key  {key}")));
+        lines.extend(locked_to(license).map(|names| format!("machines   {names}")));
         lines.push(format!("check-in   {}", check_in_terms(license)));
         lines.join("\n")
     }
@@ -240,6 +239,9 @@ impl Minted {
             "issued_at": license.issued_at().map(|at| at.to_string()),
             "not_before": license.not_before().map(|at| at.to_string()),
             "expires_at": license.expires_at().map(|at| at.to_string()),
+            "machines": license.machines().map(|machines| {
+                machines.iter().map(Machine::to_string).collect::<Vec<_>>()
+            }),
             "check_in": license.check_in().map(|terms| json!({
                 "every_hours": terms.every_hours(),
                 "grace_hours": terms.grace_hours(),
@@ -276,10 +278,24 @@ fn warn(license: &License, matrix: &Matrix, terminal: &Terminal) {
     }
 }
 
+/// What a vendor may not know of the machines just named.
+fn note(license: &License, arguments: &Issue, terminal: &Terminal) {
+    let machines = license.machines().unwrap_or_default();
+    if machines.len() < arguments.machine.len() {
+        terminal.note("a machine that was named twice is in the license once");
+    }
+    if machines
+        .iter()
+        .any(|machine| matches!(machine, Machine::Digest(_)))
+    {
+        terminal.note(
+            "a digest locks to exactly one identity; the fingerprint from `license machine` tolerates changed parts",
+        );
+    }
+}
+
 fn refused(reason: &dyn std::fmt::Display) -> Failure {
-    let message = format!("the license just signed does not verify: {reason}");
-    Failure::new(Exit::Machine, "SIGN", message)
-        .hint("nothing was written; leave out what is unusual in the order, and report this")
+    not_verified("license", reason)
 }
 
 fn term(license: &License) -> String {
@@ -290,6 +306,13 @@ fn term(license: &License) -> String {
             format!("until {end} ({})", Span(span))
         }
     }
+}
+
+/// The digests of the machines that a license is locked to.
+fn locked_to(license: &License) -> Option<String> {
+    let digests = license.machines()?.iter().filter_map(Machine::digest);
+    let digests: Vec<_> = digests.map(|digest| digest.to_string()).collect();
+    Some(format!("only {}", digests.join(", ")))
 }
 
 fn check_in_terms(license: &License) -> String {

@@ -1,8 +1,10 @@
 //! One module a command.
 
+mod check_in;
 mod enterprise_key;
 mod inspect;
 mod issue;
+mod machine;
 mod new_key;
 mod public;
 mod trust;
@@ -11,8 +13,8 @@ use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use clap::CommandFactory;
-use license_core::issue::IssueError;
-use license_core::{MAX_FILE_BYTES, Matrix, Timestamp, TrustError};
+use license_core::issue::{IssueError, Sign, SigningKey};
+use license_core::{LicenseId, MAX_FILE_BYTES, Matrix, Timestamp, TrustError, TrustSet};
 use license_terminal::{
     Audience, Destination, Exit, Failure, Overwrite, Source, Terminal, show_path,
 };
@@ -26,6 +28,7 @@ pub(crate) fn run(command: Command, terminal: &Terminal) -> Result<(), Failure> 
         Command::Trust(arguments) => trust::run(&arguments, terminal),
         Command::Issue(arguments) => issue::run(&arguments, terminal),
         Command::EnterpriseKey(arguments) => enterprise_key::run(&arguments, terminal),
+        Command::CheckIn(arguments) => check_in::run(&arguments, terminal),
         Command::Inspect(arguments) => inspect::run(&arguments, terminal),
         Command::Description(asked) => asked.write(Cli::command()),
     }
@@ -49,6 +52,26 @@ fn random<const N: usize>() -> Result<[u8; N], Failure> {
         .map_err(|_| Failure::new(Exit::Machine, "RANDOM", "the system gives no random bytes"))
         .map_err(|failure| failure.hint("run the command again"))?;
     Ok(bytes)
+}
+
+/// The id of what is minted now.
+fn fresh_id() -> Result<LicenseId, Failure> {
+    let milliseconds = u64::try_from(since_epoch().as_millis()).unwrap_or(0);
+    Ok(LicenseId::from_random(milliseconds, &random()?))
+}
+
+/// A trust set of the key's own public half.
+fn trust_of(key: &SigningKey) -> Result<TrustSet, TrustError> {
+    TrustSet::parse(&key.public().to_jwk().to_string())
+}
+
+/// Adds the public keys in these files to a trust set.
+fn add_keys(trust: &mut TrustSet, files: &[Source]) -> Result<(), Failure> {
+    files.iter().try_for_each(|file| {
+        let keys = TrustSet::parse(&file.read_text(MAX_FILE_BYTES)?);
+        keys.and_then(|keys| trust.extend(&keys))
+            .map_err(|error| not_trusted(file, &error))
+    })
 }
 
 impl Out {
@@ -122,6 +145,13 @@ fn not_issued(error: &IssueError) -> Failure {
             .hint(format!("use --seats {included} or more, or leave it out")),
         _ => Failure::usage(message).hint("leave something out: the license is too large"),
     }
+}
+
+/// What was signed and then did not verify is not handed out.
+fn not_verified(what: &str, reason: &dyn std::fmt::Display) -> Failure {
+    let message = format!("the {what} just signed does not verify: {reason}");
+    Failure::new(Exit::Machine, "SIGN", message)
+        .hint("nothing was written; leave out what is unusual in the order, and report this")
 }
 
 fn not_trusted(source: &Source, error: &TrustError) -> Failure {

@@ -1,20 +1,14 @@
 //! `keygen trust`.
 
-use license_core::{MAX_FILE_BYTES, TrustSet};
+use license_core::TrustSet;
 use license_terminal::{Destination, Failure, Terminal};
 
-use super::not_trusted;
+use super::add_keys;
 use crate::cli::Trust;
 
 pub(crate) fn run(arguments: &Trust, terminal: &Terminal) -> Result<(), Failure> {
     let mut trust = TrustSet::default();
-    for source in &arguments.keys {
-        let keys = TrustSet::parse(&source.read_text(MAX_FILE_BYTES)?);
-        let keys = keys.map_err(|error| not_trusted(source, &error))?;
-        trust
-            .extend(&keys)
-            .map_err(|error| not_trusted(source, &error))?;
-    }
+    add_keys(&mut trust, &arguments.keys)?;
     let jwks = trust.to_jwks();
     let out = &arguments.out;
     if matches!(out.out, Destination::File(_)) {
