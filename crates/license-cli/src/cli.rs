@@ -1,9 +1,10 @@
 //! The command line of `license`.
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
-use license_core::{Timestamp, UsageType, Version};
+use license_core::{Machine, Timestamp, UsageType, Version};
 use license_terminal::program::Description;
 use license_terminal::{OutputOptions, Source};
 
@@ -39,7 +40,7 @@ pub(crate) enum Command {
         #[arg(value_name = "FILE|KEY|-")]
         license: OsString,
     },
-    /// Verify a license and keep it for this user
+    /// Verify a license or a check-in and keep it for this user
     Install(Install),
     /// Tell whether the installed license holds
     Status(Status),
@@ -52,6 +53,21 @@ pub(crate) enum Command {
         #[command(flatten)]
         ask: Ask,
     },
+    /// Count a use of a quota, unless it is used up: exit code 0 or 1
+    Use(Use),
+    /// Name the session of a project: one project is one seat, whatever path leads to it
+    Session {
+        #[command(flatten)]
+        project: Project,
+        #[command(flatten)]
+        context: ContextArgs,
+    },
+    /// Show what tells this machine from others, hashed
+    Machine,
+    /// Tell what the product is used for in a project: builder or runtime
+    Usage(Project),
+    /// Remove the license of this user
+    Remove,
     /// Show every rule in order, with expected, actual and outcome
     Explain(Ask),
     #[command(flatten)]
@@ -84,8 +100,29 @@ pub(crate) struct Install {
     /// Replace a license that holds by one that does not
     #[arg(long)]
     pub(crate) force: bool,
+    /// Take only a validation token that carries this nonce
+    #[arg(long, value_name = "NONCE")]
+    pub(crate) nonce: Option<String>,
     #[command(flatten)]
     pub(crate) context: ContextArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Use {
+    /// The quota, such as commands_per_day; it is counted by UTC day
+    pub(crate) quota: String,
+    /// How much of it; 0 only asks how much is left
+    #[arg(default_value_t = 1, value_parser = count, allow_negative_numbers = true)]
+    pub(crate) count: u64,
+    #[command(flatten)]
+    pub(crate) context: ContextArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Project {
+    /// A path in the project
+    #[arg(default_value = ".", hide_default_value = true)]
+    pub(crate) path: PathBuf,
 }
 
 #[derive(Debug, Args)]
@@ -116,13 +153,16 @@ pub(crate) struct ContextArgs {
     /// The user
     #[arg(long, value_name = "USER")]
     pub(crate) user: Option<String>,
+    /// The machine, as `license machine` prints it [default: this one]
+    #[arg(long, value_parser = machine, value_name = "MACHINE")]
+    pub(crate) machine: Option<Machine>,
     /// The application's version
     #[arg(long, value_parser = version, value_name = "VERSION")]
     pub(crate) app_version: Option<Version>,
     /// When the application was built
     #[arg(long, value_parser = instant, value_name = "DATE")]
     pub(crate) build_date: Option<Timestamp>,
-    /// What the application is used for: builder or runtime [default: builder]
+    /// What the application is used for: builder or runtime [default: as `license usage` finds it]
     #[arg(long, value_parser = usage_type, value_name = "TYPE")]
     pub(crate) usage_type: Option<UsageType>,
     /// Treat a grace period as a denial
@@ -132,6 +172,17 @@ pub(crate) struct ContextArgs {
 
 fn instant(text: &str) -> Result<Timestamp, String> {
     Timestamp::parse(text).map_err(|error| error.to_string())
+}
+
+fn machine(text: &str) -> Result<Machine, &'static str> {
+    match text.trim() {
+        "" => Err("expected a machine as `license machine` prints it"),
+        text => Ok(Machine::parse(text)),
+    }
+}
+
+fn count(text: &str) -> Result<u64, &'static str> {
+    text.parse().map_err(|_| "expected a whole number from 0")
 }
 
 fn version(text: &str) -> Result<Version, String> {

@@ -2,7 +2,9 @@
 
 use std::error::Error;
 
-use license_client::{HomeError, InstallationError, StoreError};
+use license_client::{
+    HomeError, InstallationError, ProjectError, SessionError, StoreError, UsageError,
+};
 use license_core::{
     BundleError, Code, InspectError, KeyError, MatrixError, ParseError, TrustError, VerifyError,
 };
@@ -93,11 +95,29 @@ pub(crate) fn not_installed(error: &InstallationError) -> Failure {
             Failure::new(Exit::Denied, new.as_str(), error.to_string())
                 .hint("`license verify` says why; --force installs it all the same")
         }
-        InstallationError::License { path, source } => {
-            let path = show_path(path);
-            let failure = not_judged(&format!("installed license {path}"), source);
+        InstallationError::License {
+            path,
+            source,
+            aside,
+        } => {
+            let set_aside = aside.as_ref().map(|aside| show_path(aside));
+            let set_aside = set_aside.map(|aside| format!(", set aside as {aside}"));
+            let (path, set_aside) = (show_path(path), set_aside.unwrap_or_default());
+            let failure = not_judged(&format!("installed license {path}{set_aside}"), source);
             failure.hint("install the license again: `license install --trust KEYS FILE`")
         }
+        InstallationError::NoLicenseYet => {
+            Failure::new(Exit::Denied, Code::NoLicense.as_str(), error.to_string())
+                .hint("install the license first, then the validation token")
+        }
+        InstallationError::OtherMachine { .. } => Failure::new(
+            Exit::Denied,
+            Code::MachineMismatch.as_str(),
+            error.to_string(),
+        )
+        .hint("ask the vendor for one for this machine: `license machine` prints its digest"),
+        InstallationError::OtherNonce => Failure::malformed(error.to_string())
+            .hint("install the answer to the question that was asked last"),
         InstallationError::Trust { path, source } => not_trusted(&show_path(path), source)
             .hint("install the license again with --trust FILE"),
         other => Failure::malformed(other.to_string())
@@ -105,7 +125,33 @@ pub(crate) fn not_installed(error: &InstallationError) -> Failure {
     }
 }
 
-fn not_stored(error: &StoreError) -> Failure {
+pub(crate) fn no_session(error: &SessionError) -> Failure {
+    match error {
+        SessionError::Project(error) => no_project(error),
+        other => Failure::malformed(other.to_string()),
+    }
+}
+
+pub(crate) fn no_project(error: &ProjectError) -> Failure {
+    let (exit, hint) = match error {
+        ProjectError::Unreadable { .. } | ProjectError::NoCurrentDirectory { .. } => (
+            Exit::Machine,
+            "go to a folder that is there and that you may read, or name another path",
+        ),
+        ProjectError::Loop { .. } => (
+            Exit::Usage,
+            "mend the link that is named, or give another path",
+        ),
+        _ => (Exit::Usage, "give a path that is there"),
+    };
+    let code = match exit {
+        Exit::Machine => "IO",
+        _ => "USAGE",
+    };
+    Failure::new(exit, code, line(error)).hint(hint)
+}
+
+pub(crate) fn not_stored(error: &StoreError) -> Failure {
     let path = error.path().to_string_lossy();
     let message = with_causes("state directory", error);
     Failure::new(Exit::Machine, "IO", message).hint(format!(
@@ -113,8 +159,30 @@ fn not_stored(error: &StoreError) -> Failure {
     ))
 }
 
+pub(crate) fn no_usage_type(error: &UsageError) -> Failure {
+    let exit = match error {
+        UsageError::BadVariable { .. } => Exit::Usage,
+        UsageError::Unreadable { .. } => Exit::Machine,
+        _ => Exit::Unjudged,
+    };
+    let code = match exit {
+        Exit::Machine => "IO",
+        Exit::Usage => "USAGE",
+        _ => Code::Malformed.as_str(),
+    };
+    Failure::new(exit, code, line(error)).hint("say --usage-type builder or runtime")
+}
+
+/// An error with its causes in one line.
+pub(crate) fn line(error: &dyn Error) -> String {
+    causes(error.to_string(), error)
+}
+
 fn with_causes(what: &str, error: &dyn Error) -> String {
-    let mut message = format!("{what}: {error}");
+    causes(format!("{what}: {error}"), error)
+}
+
+fn causes(mut message: String, error: &dyn Error) -> String {
     let mut cause = error.source();
     while let Some(error) = cause {
         message = format!("{message}: {error}");

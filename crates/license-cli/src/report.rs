@@ -1,20 +1,93 @@
 //! A decision as text, as JSON and as an exit code.
 
-use license_core::{Decision, License, Outcome, Quota, Span, Tier, Timestamp};
-use license_terminal::{Exit, Failure, Terminal, escape};
+use license_client::{InstallationError, Snapshot, StateProblem};
+use license_core::{Code, Decision, License, Outcome, Quota, Span, Tier, Timestamp};
+use license_terminal::{Exit, Failure, Terminal, escape, show_path};
 use serde_json::{Map, Value, json};
 
-/// Prints a decision and says how the program ends.
+use crate::failure;
+
+/// The code of what is wrong with what this machine remembers.
+const STATE: &str = "STATE";
+
+/// Something worth knowing of this machine beside an answer.
+pub(crate) struct Notice {
+    code: String,
+    message: String,
+}
+
+impl Notice {
+    pub(crate) fn of_failure(failure: &Failure) -> Self {
+        Self {
+            code: failure.code().to_owned(),
+            message: failure.message().to_owned(),
+        }
+    }
+
+    pub(crate) fn of_code(code: Code, message: String) -> Self {
+        Self {
+            code: code.as_str().to_owned(),
+            message,
+        }
+    }
+
+    pub(crate) fn of_installation(error: &InstallationError) -> Self {
+        let failure = failure::not_installed(error);
+        let message = match failure.advice() {
+            Some(advice) => format!("{}; {advice}", failure.message()),
+            None => failure.message().to_owned(),
+        };
+        Self {
+            code: STATE.to_owned(),
+            message,
+        }
+    }
+
+    pub(crate) fn to_json(&self) -> Value {
+        json!({ "code": self.code, "message": self.message })
+    }
+
+    pub(crate) fn of_state(problem: &StateProblem) -> Self {
+        let what_to_do = match problem {
+            StateProblem::Sealed { .. } => {
+                "; counts and check-ins in it are lost: install the latest check-in again"
+            }
+            _ => "",
+        };
+        Self {
+            code: STATE.to_owned(),
+            message: format!("{}{what_to_do}", failure::line(problem)),
+        }
+    }
+}
+
+/// What went wrong beside the license itself.
+pub(crate) fn notices(snapshot: &Snapshot) -> Vec<Notice> {
+    let set_aside = |path: &std::path::PathBuf| Notice {
+        code: STATE.to_owned(),
+        message: format!(
+            "a damaged license was set aside as {}; install the license again",
+            show_path(path)
+        ),
+    };
+    let state = snapshot.problems.iter().map(Notice::of_state);
+    state
+        .chain(snapshot.set_aside.iter().map(set_aside))
+        .collect()
+}
+
+/// Prints the decision on a case and says how the program ends.
 pub(crate) fn decision(
     decision: &Decision,
+    notices: &[Notice],
     strict: bool,
     terminal: &Terminal,
 ) -> Result<Exit, Failure> {
     if terminal.is_json() {
-        terminal.json(&Value::Object(to_json(decision)))?;
+        terminal.json(&Value::Object(to_json(decision, notices)))?;
     } else {
         terminal.data(&to_text(decision))?;
-        warnings(decision, terminal);
+        warnings(decision, notices, terminal);
         if strict && decision.outcome() == Outcome::Grace {
             terminal.note("denied, since --strict takes no grace period");
         }
@@ -31,19 +104,24 @@ pub(crate) fn exit(decision: &Decision, strict: bool) -> Exit {
 }
 
 /// What is worth knowing beside the answer, on standard error.
-pub(crate) fn warnings(decision: &Decision, terminal: &Terminal) {
+pub(crate) fn warnings(decision: &Decision, notices: &[Notice], terminal: &Terminal) {
     for warning in decision.warnings() {
         terminal.warning(warning.code.as_str(), &warning.message);
+    }
+    for notice in notices {
+        terminal.warning(&notice.code, &notice.message);
     }
 }
 
 /// The documented members of a decision.
-pub(crate) fn to_json(decision: &Decision) -> Map<String, Value> {
+pub(crate) fn to_json(decision: &Decision, notices: &[Notice]) -> Map<String, Value> {
     let license = decision.license();
     let entitlements = decision.entitlements();
     let number = |(name, quota): (&str, Quota)| (name.to_owned(), Value::from(quota.to_number()));
     let instant = |at: Option<Timestamp>| at.map(|at| at.to_string());
     let warning = |warning: &license_core::Warning| json!({ "code": warning.code.as_str(), "message": warning.message });
+    let notices = notices.iter().map(Notice::to_json);
+    let warnings = decision.warnings().iter().map(warning).chain(notices);
     let members = json!({
         "decision": decision.outcome().as_str(),
         "code": decision.code().as_str(),
@@ -57,7 +135,7 @@ pub(crate) fn to_json(decision: &Decision) -> Map<String, Value> {
         "issued_at": instant(license.and_then(License::issued_at)),
         "expires_at": instant(license.and_then(License::expires_at)),
         "evaluated_at": decision.evaluated_at().to_string(),
-        "warnings": decision.warnings().iter().map(warning).collect::<Vec<_>>(),
+        "warnings": warnings.collect::<Vec<_>>(),
         "evidence": evidence(decision),
     });
     match members {

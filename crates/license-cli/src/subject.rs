@@ -1,18 +1,26 @@
 //! The license that a command is about, and the keys and facts to judge it with.
 
 use std::ffi::OsStr;
+use std::io::IsTerminal;
 use std::path::Path;
 
-use license_client::{Installation, StateDir, Store, now};
-use license_core::{Bundle, Context, LicenseKey, MAX_FILE_BYTES, Matrix, Timestamp, TrustSet};
+use license_client::{
+    DetectedUsage, Host, Installation, Moment, ProjectRoot, Surroundings, detect_usage, now,
+    usage_variable,
+};
+use license_core::{
+    Bundle, Context, Decision, Finding, License, LicenseKey, MAX_FILE_BYTES, Machine, Matrix,
+    Timestamp, TrustSet, UsageType,
+};
 use license_terminal::{Failure, Source};
 
 use crate::cli::{Ask, ContextArgs};
-use crate::failure;
+use crate::{failure, report};
 
-/// What commands share: the product, and where its state is.
+/// What commands share: the product, and this machine as it sees it.
 pub(crate) struct Site {
     pub(crate) matrix: Matrix,
+    pub(crate) host: Host,
 }
 
 impl Site {
@@ -22,20 +30,15 @@ impl Site {
             Some(file) => Matrix::parse(&file.read_text(MAX_FILE_BYTES)?)
                 .map_err(|error| failure::no_product(file, &error))?,
         };
-        Ok(Self { matrix })
-    }
-
-    /// The state directory; many commands never need one.
-    pub(crate) fn store(&self) -> Result<Store, Failure> {
-        let dir = StateDir::of_this_user(self.matrix.product().as_str());
-        dir.map(Store::new)
-            .map_err(|error| failure::no_home(&error))
+        let host = Host::of_this_user(matrix.product());
+        Ok(Self { matrix, host })
     }
 
     /// The keys given, else those installed.
     pub(crate) fn trust(&self, given: &[Source]) -> Result<TrustSet, Failure> {
         if given.is_empty() {
-            let installed = Installation::trust(&self.store()?);
+            let home = self.host.home().map_err(failure::no_home)?;
+            let installed = Installation::trust(home);
             let installed = installed.map_err(|error| failure::not_installed(&error))?;
             return installed.ok_or_else(failure::no_trust_set);
         }
@@ -54,22 +57,157 @@ impl Site {
             .map_err(|error| failure::not_judged(&text.name, &error))
     }
 
-    /// What is installed, verified again; none if nothing is.
-    pub(crate) fn installed(&self) -> Result<Option<Bundle>, Failure> {
-        let installed = Installation::open(&self.store()?, &self.matrix);
-        let installed = installed.map_err(|error| failure::not_installed(&error))?;
-        Ok(installed.map(|installation| installation.bundle().clone()))
+    /// The case of what is installed, verified again, and of the time that this machine has seen.
+    pub(crate) fn installed<'a>(&'a self, args: &'a ContextArgs) -> Result<Case<'a>, Failure> {
+        let moment = match args.at {
+            None => Moment::Now,
+            Some(_) => Moment::Imagined,
+        };
+        let snapshot = self.host.snapshot(None, &self.matrix, moment);
+        let mark = (moment == Moment::Now).then_some(snapshot.mark);
+        let mut notices = report::notices(&snapshot);
+        let installation = snapshot.installation;
+        let found = installation.map_err(|error| failure::not_installed(&error))?;
+        let others = found.iter().flat_map(|found| found.problems());
+        notices.extend(others.map(report::Notice::of_installation));
+        let bundle = found.map(|found| found.bundle().clone());
+        let case = Case::new(self, bundle, args)?;
+        Ok(Case {
+            mark,
+            notices,
+            ..case
+        })
     }
 
-    /// The license that the command line names, else the installed one.
-    pub(crate) fn asked(&self, ask: &Ask) -> Result<Option<Bundle>, Failure> {
+    /// The case of the license that the command line names, else of the installed one.
+    pub(crate) fn asked<'a>(&'a self, ask: &'a Ask) -> Result<Case<'a>, Failure> {
         match &ask.license {
-            None => self.installed(),
+            None => self.installed(&ask.context),
             Some(license) => {
                 let given = Given::read(license)?;
-                self.verify(&given, &self.trust(&ask.trust)?).map(Some)
+                let bundle = self.verify(&given, &self.trust(&ask.trust)?)?;
+                Case::new(self, Some(bundle), &ask.context)
             }
         }
+    }
+
+    /// What the product is used for here: as an option says, else as the project in the working directory does.
+    fn usage_type(&self, args: &ContextArgs) -> Result<UsageType, Failure> {
+        if let Some(usage_type) = args.usage_type {
+            return Ok(usage_type);
+        }
+        // What can't be told is what most users are.
+        match ProjectRoot::find(Path::new("."), self.host.product(), self.state_dir()) {
+            Ok(root) => Ok(self.usage_of(&root)?.usage_type),
+            Err(_) => Ok(UsageType::default()),
+        }
+    }
+
+    /// What the product is used for in a project, and why.
+    pub(crate) fn usage_of(&self, root: &ProjectRoot) -> Result<DetectedUsage, Failure> {
+        let surroundings = Surroundings {
+            variable: std::env::var_os(usage_variable(self.host.product())),
+            in_container: self.host.container().is_some(),
+            on_terminal: std::io::stdin().is_terminal() || std::io::stdout().is_terminal(),
+        };
+        detect_usage(root, &surroundings).map_err(|error| failure::no_usage_type(&error))
+    }
+
+    pub(crate) fn state_dir(&self) -> Option<&Path> {
+        self.host.state_dir().map(|dir| dir.path())
+    }
+}
+
+/// A license to decide on, or that there is none, with all that the decision depends on.
+pub(crate) struct Case<'a> {
+    site: &'a Site,
+    args: &'a ContextArgs,
+    pub(crate) bundle: Option<Bundle>,
+    machine: Option<Machine>,
+    usage_type: UsageType,
+    pub(crate) mark: Option<Timestamp>,
+    pub(crate) notices: Vec<report::Notice>,
+}
+
+impl<'a> Case<'a> {
+    /// The case of a verified license. What no license in it asks about is not looked for.
+    pub(crate) fn new(
+        site: &'a Site,
+        bundle: Option<Bundle>,
+        args: &'a ContextArgs,
+    ) -> Result<Self, Failure> {
+        let licenses = bundle.iter().flat_map(Bundle::licenses);
+        let has_usage_type = |license: &License| license.usage_type().is_some();
+        let usage_type = match licenses.clone().any(has_usage_type) {
+            true => site.usage_type(args)?,
+            false => args.usage_type.unwrap_or_default(),
+        };
+        let mut validations = bundle.iter().flat_map(Bundle::validations);
+        let names_machines = licenses.clone().any(|license| license.machines().is_some())
+            || validations.any(|said| said.machine().is_some());
+        let here = || site.host.machine().cloned();
+        let machine = args
+            .machine
+            .clone()
+            .or_else(|| names_machines.then(here).flatten());
+        Ok(Self {
+            site,
+            args,
+            bundle,
+            machine,
+            usage_type,
+            mark: None,
+            notices: Vec::new(),
+        })
+    }
+
+    /// There being no license.
+    pub(crate) fn without_license(site: &'a Site, args: &'a ContextArgs) -> Self {
+        Self {
+            site,
+            args,
+            bundle: None,
+            machine: None,
+            usage_type: args.usage_type.unwrap_or_default(),
+            mark: None,
+            notices: Vec::new(),
+        }
+    }
+
+    /// The context of the decision. The clock is read only if no instant was given.
+    pub(crate) fn context(&self) -> Context<'_> {
+        let clock = self.args.at.unwrap_or_else(now);
+        let mut context = Context::at(clock).usage_type(self.usage_type);
+        if let Some(mark) = self.mark {
+            context = context.high_water(mark);
+        }
+        if let Some(machine) = &self.machine {
+            context = context.machine(machine);
+        }
+        if let Some(user) = &self.args.user {
+            context = context.user(user);
+        }
+        if let Some(version) = &self.args.app_version {
+            context = context.app_version(version.clone());
+        }
+        if let Some(date) = self.args.build_date {
+            context = context.build_date(date);
+        }
+        context
+    }
+
+    pub(crate) fn decide(&self) -> Decision {
+        let (matrix, context) = (&self.site.matrix, self.context());
+        match &self.bundle {
+            Some(bundle) => bundle.evaluate(matrix, &context),
+            None => Decision::without_license(matrix, context.clock()),
+        }
+    }
+
+    /// Every rule applied to the license; none if there is none.
+    pub(crate) fn explain(&self) -> Vec<Finding> {
+        let explain = |bundle: &Bundle| bundle.explain(&self.site.matrix, &self.context());
+        self.bundle.as_ref().map(explain).unwrap_or_default()
     }
 }
 
@@ -130,26 +268,4 @@ fn looks_like_license(argument: &str) -> bool {
 
 fn is_quote(letter: char) -> bool {
     matches!(letter, '"' | '\'' | '`' | '\u{2018}'..='\u{201f}')
-}
-
-impl ContextArgs {
-    /// The context of the decision. The clock is read only if no instant was given.
-    pub(crate) fn context(&self) -> Context<'_> {
-        let mut context =
-            Context::at(self.instant()).usage_type(self.usage_type.unwrap_or_default());
-        if let Some(user) = &self.user {
-            context = context.user(user);
-        }
-        if let Some(version) = &self.app_version {
-            context = context.app_version(version.clone());
-        }
-        if let Some(date) = self.build_date {
-            context = context.build_date(date);
-        }
-        context
-    }
-
-    fn instant(&self) -> Timestamp {
-        self.at.unwrap_or_else(now)
-    }
 }

@@ -1,58 +1,142 @@
 //! What an application links.
 
-use license_core::{Context, Decision, Matrix, TrustSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{Duration, Instant, SystemTime};
 
-use crate::{Installation, InstallationError, StateDir, Store, now};
+use license_core::{Context, Decision, Matrix, QuotaUse, TrustSet};
+
+use crate::host::{Host, Moment, Snapshot};
+use crate::installation::Installation;
+use crate::session::{Session, SessionError};
+use crate::{Home, StateFile, StoreError, now};
+
+/// How often the installed files are looked at. A look costs some microseconds.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// How often what is installed is read even if no file has changed, so that the machine takes note of the time.
+const READ_EVERY: Duration = Duration::from_secs(600);
 
 /// Answers "may this be used, here and now?" from the installed license.
 ///
 /// A missing or damaged license never keeps a program from starting: what is left is the base tier, and
-/// [`Client::problem`] says what is wrong.
+/// [`Client::problem`] says what is wrong. What is installed, renewed or removed while the program runs counts within a second.
+///
+/// It can be shared between threads, and starts none of its own.
 #[derive(Debug)]
 pub struct Client {
+    host: Host,
+    trust: TrustSet,
     matrix: Matrix,
-    installation: Option<Installation>,
-    problem: Option<InstallationError>,
+    current: RwLock<Current>,
 }
+
+/// What was read last.
+#[derive(Debug)]
+struct Current {
+    snapshot: Arc<Snapshot>,
+    stamps: Vec<Option<Stamp>>,
+    read: Instant,
+    looked: Instant,
+}
+
+/// Tells one version of a file from the next: a file is replaced, never rewritten.
+type Stamp = (Option<SystemTime>, u64);
 
 impl Client {
     /// Opens what is installed for this user, for the default product.
     pub fn open(trust: &TrustSet) -> Self {
         let matrix = Matrix::built_in();
-        match StateDir::of_this_user(matrix.product().as_str()) {
-            Ok(dir) => Self::open_at(dir, trust, matrix),
-            Err(error) => Self {
-                matrix: matrix.clone(),
-                installation: None,
-                problem: Some(InstallationError::Home(error)),
-            },
-        }
+        Self::of_host(Host::of_this_user(matrix.product()), trust, matrix)
     }
 
     /// Opens what is installed in a certain place, for a certain product.
-    pub fn open_at(dir: StateDir, trust: &TrustSet, matrix: &Matrix) -> Self {
-        let (installation, problem) = match Installation::load(&Store::new(dir), trust, matrix) {
-            Ok(installation) => (installation, None),
-            Err(problem) => (None, Some(problem)),
-        };
+    pub fn open_at(home: impl Into<Home>, trust: &TrustSet, matrix: &Matrix) -> Self {
+        Self::of_host(Host::at(matrix.product(), home), trust, matrix)
+    }
+
+    /// Opens what is installed on this host.
+    pub fn of_host(host: Host, trust: &TrustSet, matrix: &Matrix) -> Self {
+        let current = Current::read(&host, trust, matrix);
         Self {
+            host,
+            trust: trust.clone(),
             matrix: matrix.clone(),
-            installation,
-            problem,
+            current: RwLock::new(current),
         }
     }
 
     /// Decides at what the clock shows, for nobody in particular.
     pub fn decide(&self) -> Decision {
-        self.decide_in(&Context::at(now()))
+        self.decide_in(&self.context())
     }
 
-    /// Decides in a context of the caller's: user, version, usage type, another instant.
+    /// Decides in a context of the caller's: [`Client::context`] with the user, the version, the usage type; or another altogether.
     pub fn decide_in(&self, context: &Context<'_>) -> Decision {
-        match &self.installation {
-            Some(installation) => installation.bundle().evaluate(&self.matrix, context),
-            None => Decision::without_license(&self.matrix, context.clock()),
+        match &self.snapshot().installation {
+            Ok(Some(installation)) => installation.bundle().evaluate(&self.matrix, context),
+            _ => Decision::without_license(&self.matrix, context.clock()),
         }
+    }
+
+    /// The context at this moment on this machine, to which a program adds what else it knows.
+    pub fn context(&self) -> Context<'_> {
+        let current = self.snapshot();
+        let context = Context::at(now()).high_water(current.mark);
+        let names_machines = |found: &Installation| {
+            let licenses = found.bundle().licenses().iter();
+            let validations = found.bundle().validations().iter();
+            licenses
+                .into_iter()
+                .any(|license| license.machines().is_some())
+                || validations.into_iter().any(|said| said.machine().is_some())
+        };
+        let installation = current.installation.as_ref().ok();
+        let installation = installation.and_then(Option::as_ref);
+        // To look for every component of a machine takes a millisecond.
+        let machine = installation
+            .filter(|found| names_machines(found))
+            .and_then(|_| self.host.machine());
+        match machine {
+            Some(machine) => context.machine(machine),
+            None => context,
+        }
+    }
+
+    /// Whether a feature may be used here and now.
+    pub fn allows(&self, feature: &str) -> bool {
+        self.decide().allows(feature)
+    }
+
+    /// Takes `count` from a quota that is counted by UTC day, all of it or nothing; zero asks how much is left.
+    ///
+    /// Once this returns, what was granted is counted whatever happens, and no two processes have taken the same part. Where
+    /// nothing can be kept, such as in a read-only home, this process counts for itself.
+    ///
+    /// # Errors
+    /// [`QuotaError`] if the product has no such quota, or others have been writing for ten seconds.
+    pub fn use_quota(&self, quota: &str, count: u64) -> Result<QuotaUse, QuotaError> {
+        let decision = self.decide();
+        let limit = decision.quota(quota).ok_or(QuotaError::Unknown)?;
+        let taken = self.host.take(quota, count, limit);
+        taken.map(|taken| taken.taken).map_err(QuotaError::Store)
+    }
+
+    /// Opens a session on the project that the path belongs to: the same one whatever path leads there. It lasts until it is dropped,
+    /// or the process ends in whatever way.
+    ///
+    /// # Errors
+    /// [`SessionError`] if the path leads to no project that can be read.
+    pub fn session(&self, path: &Path) -> Result<Session, SessionError> {
+        let decision = self.decide();
+        let license = decision.license().map(|license| license.id());
+        Session::open(&self.host, license, None, path)
+    }
+
+    /// Reads what is installed at once, instead of within a second.
+    pub fn reload(&self) {
+        let read = Current::read(&self.host, &self.trust, &self.matrix);
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) = read;
     }
 
     /// The product's tiers.
@@ -60,8 +144,123 @@ impl Client {
         &self.matrix
     }
 
-    /// Why the installed license could not be used, if that is so.
-    pub fn problem(&self) -> Option<&InstallationError> {
-        self.problem.as_ref()
+    /// This machine.
+    pub fn host(&self) -> &Host {
+        &self.host
+    }
+
+    /// What is wrong with what is installed or remembered, if anything is: one line with its causes.
+    pub fn problem(&self) -> Option<String> {
+        self.problems().into_iter().next()
+    }
+
+    /// Everything that is wrong with what is installed or remembered, a line each with its causes.
+    pub fn problems(&self) -> Vec<String> {
+        let current = self.snapshot();
+        let mut problems = Vec::new();
+        match &current.installation {
+            Err(error) => problems.push(with_causes(error)),
+            Ok(Some(found)) => {
+                let lines = found.problems().iter().map(|error| with_causes(error));
+                problems.extend(lines);
+            }
+            Ok(None) => problems.extend(
+                current
+                    .set_aside
+                    .iter()
+                    .map(|path| format!("a damaged license was set aside as {}", path.display())),
+            ),
+        }
+        problems.extend(current.problems.iter().map(|error| with_causes(error)));
+        problems
+    }
+
+    /// What is installed and remembered, read anew if it is time.
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        let (snapshot, is_due) = {
+            let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
+            let is_due = current.looked.elapsed() >= LOOK_EVERY;
+            (Arc::clone(&current.snapshot), is_due)
+        };
+        if is_due { self.look() } else { snapshot }
+    }
+
+    fn look(&self) -> Arc<Snapshot> {
+        let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
+        let has_changed = current.stamps != stamps(&self.host);
+        if has_changed || current.read.elapsed() >= READ_EVERY {
+            *current = Current::read(&self.host, &self.trust, &self.matrix);
+        } else {
+            current.looked = Instant::now();
+        }
+        Arc::clone(&current.snapshot)
+    }
+}
+
+impl Current {
+    fn read(host: &Host, trust: &TrustSet, matrix: &Matrix) -> Self {
+        // Before they are read: what changes meanwhile is read again.
+        let stamps = stamps(host);
+        let now = Instant::now();
+        Self {
+            snapshot: Arc::new(host.snapshot(Some(trust), matrix, Moment::Now)),
+            stamps,
+            read: now,
+            looked: now,
+        }
+    }
+}
+
+fn stamps(host: &Host) -> Vec<Option<Stamp>> {
+    let stamp = |path: PathBuf| {
+        let metadata = fs::metadata(path).ok()?;
+        Some((metadata.modified().ok(), metadata.len()))
+    };
+    let Ok(home) = host.home() else {
+        return Vec::new();
+    };
+    let files = [StateFile::License, StateFile::Key, StateFile::Cache];
+    let stores = [Some(home.user()), home.system()].into_iter().flatten();
+    stores
+        .flat_map(|store| files.map(|file| stamp(store.dir().file(file))))
+        .collect()
+}
+
+/// An error and what led to it, in one line.
+pub(crate) fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut line = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        line = format!("{line}: {error}");
+        cause = error.source();
+    }
+    line
+}
+
+/// Why a quota can't be used.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum QuotaError {
+    /// Neither the license nor the tier in effect has such a quota.
+    Unknown,
+    /// The counts can't be written.
+    Store(StoreError),
+}
+
+impl std::fmt::Display for QuotaError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Unknown => "there is no such quota",
+            Self::Store(_) => "what is used of the quota can't be counted",
+        })
+    }
+}
+
+impl std::error::Error for QuotaError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Unknown => None,
+            Self::Store(source) => Some(source),
+        }
     }
 }

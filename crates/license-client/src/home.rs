@@ -6,6 +6,8 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::Store;
+
 /// The folder of one product's state, which need not exist yet.
 ///
 /// It is created, closed to other users, at the first write.
@@ -66,6 +68,30 @@ impl StateDir {
         let user = directories::BaseDirs::new();
         let home = user.as_ref().map(directories::BaseDirs::home_dir);
         Self::resolve(product, |name| std::env::var_os(name), home)
+    }
+
+    /// The folder where an administrator keeps what serves every user: `{PRODUCT}_SYSTEM_DIR` if that variable is set to an absolute
+    /// path, else the platform's own, such as `/etc/coditect`. Nothing is ever written to it.
+    pub fn of_system(
+        product: &str,
+        environment: impl Fn(&str) -> Option<OsString>,
+    ) -> Option<Self> {
+        let variable = format!("{}_SYSTEM_DIR", product.to_ascii_uppercase());
+        let set = environment(&variable).map(PathBuf::from);
+        let name = product.to_ascii_lowercase();
+        let own = || {
+            if cfg!(windows) {
+                environment("ProgramData").map(|data| PathBuf::from(data).join(name))
+            } else if cfg!(target_os = "macos") {
+                Some(Path::new("/Library/Application Support").join(name))
+            } else {
+                Some(Path::new("/etc").join(name))
+            }
+        };
+        set.filter(|path| !path.as_os_str().is_empty())
+            .or_else(own)
+            .filter(|path| path.is_absolute())
+            .map(Self::at)
     }
 
     /// Takes `path` itself as the folder.
@@ -133,13 +159,13 @@ impl StateDir {
 }
 
 #[cfg(unix)]
-fn create_private(path: &Path) -> io::Result<()> {
+pub(crate) fn create_private(path: &Path) -> io::Result<()> {
     use std::os::unix::fs::DirBuilderExt;
     fs::DirBuilder::new().mode(0o700).create(path)
 }
 
 #[cfg(not(unix))]
-fn create_private(path: &Path) -> io::Result<()> {
+pub(crate) fn create_private(path: &Path) -> io::Result<()> {
     fs::create_dir(path)
 }
 
@@ -203,8 +229,10 @@ pub enum StateFile {
     Key,
     /// `license.lic`: the installed license file.
     License,
-    /// `license.cache`: the latest validation token and the high-water mark.
+    /// `license.cache`: the latest validation tokens and the high-water mark, sealed.
     Cache,
+    /// `quota`: what was used of quotas today, sealed.
+    Quota,
     /// `trust.jwks`: the vendor's public keys, for programs that embed none.
     Trust,
 }
@@ -216,8 +244,67 @@ impl StateFile {
             Self::Key => "license.key",
             Self::License => "license.lic",
             Self::Cache => "license.cache",
+            Self::Quota => "quota",
             Self::Trust => "trust.jwks",
         }
+    }
+}
+
+/// Where a product's files are looked for: in the user's own state directory, which is written to, and in the administrator's, which
+/// is not.
+#[derive(Debug, Clone)]
+pub struct Home {
+    user: Store,
+    system: Option<Store>,
+}
+
+impl Home {
+    /// The home of the user who runs this process.
+    ///
+    /// # Errors
+    ///
+    /// As [`StateDir::resolve`].
+    pub fn of_this_user(product: &str) -> Result<Self, HomeError> {
+        let home = Self::at(StateDir::of_this_user(product)?);
+        Ok(
+            match StateDir::of_system(product, |name| std::env::var_os(name)) {
+                Some(system) => home.with_system(system),
+                None => home,
+            },
+        )
+    }
+
+    /// Looks in this folder only.
+    pub fn at(user: StateDir) -> Self {
+        Self {
+            user: Store::new(user),
+            system: None,
+        }
+    }
+
+    /// Looks in the administrator's folder too.
+    #[must_use]
+    pub fn with_system(self, system: StateDir) -> Self {
+        Self {
+            system: Some(Store::new(system)),
+            ..self
+        }
+    }
+
+    /// The user's own files.
+    pub fn user(&self) -> &Store {
+        &self.user
+    }
+
+    /// The administrator's files.
+    pub fn system(&self) -> Option<&Store> {
+        self.system.as_ref()
+    }
+}
+
+impl From<StateDir> for Home {
+    fn from(user: StateDir) -> Self {
+        Self::at(user)
     }
 }
 

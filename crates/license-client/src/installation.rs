@@ -4,85 +4,193 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use license_core::{
-    Bundle, BundleError, Canonical, Code, Context, MAX_FILE_BYTES, Matrix, Outcome, TrustError,
-    TrustSet,
+    Bundle, BundleError, Canonical, Code, Context, MAX_FILE_BYTES, Machine, Matrix, Outcome,
+    TrustError, TrustSet,
 };
 
-use crate::{HomeError, StateFile, Store, StoreError};
+use crate::state::aside_to;
+use crate::{Home, HomeError, StateFile, Store, StoreError, StoreLock};
 
 /// What is installed, verified again just now.
 #[derive(Debug)]
 #[must_use]
 pub struct Installation {
     bundle: Bundle,
-    path: PathBuf,
+    paths: Vec<PathBuf>,
+    problems: Vec<InstallationError>,
 }
 
 impl Installation {
-    /// Reads what is installed and verifies it with the keys installed beside it; none if nothing is.
+    /// Reads what is installed and verifies it with the keys installed beside it; none if nothing is. The user's license and the
+    /// administrator's count together; where only one of them verifies, that one does.
+    ///
+    /// A license file of the user's that is damaged is set aside, so that it is not mistaken for one.
     ///
     /// # Errors
-    /// [`InstallationError`] if a file can't be read, what is in it does not verify, or the keys are missing.
-    pub fn open(store: &Store, matrix: &Matrix) -> Result<Option<Self>, InstallationError> {
-        let read = || {
-            let trust = Self::trust(store)?.unwrap_or_default();
-            Self::load(store, &trust, matrix)
-        };
-        // Keys and license are two files: somebody may have installed others between the two.
-        match read() {
-            Err(InstallationError::License { .. }) => read(),
-            answer => answer,
-        }
+    /// [`InstallationError`] if there is no license that verifies, but one that does not, or can't be read.
+    pub fn open(home: &Home, matrix: &Matrix) -> Result<Option<Self>, InstallationError> {
+        let trust = || Self::trust(home).map(Option::unwrap_or_default);
+        Self::read(home, trust, matrix)
     }
 
-    /// Reads what is installed and verifies it with these keys; none if nothing is.
+    /// The same with these keys.
     ///
     /// # Errors
-    /// [`InstallationError`] if a file can't be read, or what is in it does not verify.
+    /// As [`Installation::open`].
     pub fn load(
-        store: &Store,
+        home: &Home,
         trust: &TrustSet,
         matrix: &Matrix,
     ) -> Result<Option<Self>, InstallationError> {
-        // Installing writes the one before it removes the other, so both may be there for a moment.
-        for file in [StateFile::License, StateFile::Key] {
-            if let Some(text) = read_text(store, file)? {
-                if trust.is_empty() {
-                    return Err(InstallationError::NoTrust);
-                }
-                let path = store.dir().file(file);
-                return match Bundle::verify(&text, trust, matrix) {
-                    Ok(bundle) => Ok(Some(Self { bundle, path })),
-                    Err(source) => Err(InstallationError::License { path, source }),
-                };
-            }
-        }
-        Ok(None)
+        Self::read(home, || Ok(trust.clone()), matrix)
     }
 
-    /// The keys that the installed license was verified with; none if there are none.
+    /// The installed keys, the user's with the administrator's; none if there are none.
     ///
     /// # Errors
-    /// [`InstallationError`] if the file can't be read, or is no trust set.
-    pub fn trust(store: &Store) -> Result<Option<TrustSet>, InstallationError> {
-        let Some(text) = read_text(store, StateFile::Trust)? else {
-            return Ok(None);
+    /// [`InstallationError`] if a file can't be read, or is no trust set.
+    pub fn trust(home: &Home) -> Result<Option<TrustSet>, InstallationError> {
+        let own = trust_in(home.user())?;
+        // A file of the administrator's that is of no use must not keep a user from their own license.
+        let shared = home
+            .system()
+            .and_then(|system| trust_in(system).ok().flatten());
+        Ok(match (own, shared) {
+            (Some(mut own), Some(shared)) => {
+                // Where they disagree about a key's algorithm, the user's own counts.
+                let _ = own.extend(&shared);
+                Some(own)
+            }
+            (own, shared) => own.or(shared),
+        })
+    }
+
+    fn read(
+        home: &Home,
+        trust: impl Fn() -> Result<TrustSet, InstallationError>,
+        matrix: &Matrix,
+    ) -> Result<Option<Self>, InstallationError> {
+        let own = || found_in(home.user(), &trust()?, matrix);
+        // Keys and license are two files: somebody may have installed others between the two.
+        let own = match own() {
+            Err(InstallationError::License { .. }) => own(),
+            answer => answer,
         };
-        let path = store.dir().file(StateFile::Trust);
-        match TrustSet::parse(&text) {
-            Ok(trust) => Ok(Some(trust)),
-            Err(source) => Err(InstallationError::Trust { path, source }),
+        let own =
+            own.map_err(|error| error.set_aside(home.user(), own_again(home, &trust, matrix)));
+        let shared = match home.system() {
+            Some(system) => trust().and_then(|trust| found_in(system, &trust, matrix)),
+            None => Ok(None),
+        };
+        let (own, shared) = match (own, shared) {
+            (Ok(None), Err(error)) | (Err(error), Ok(None)) => return Err(error),
+            (Err(error), Err(_)) => return Err(error),
+            (own, shared) => (own, shared),
+        };
+        let mut found: Option<Self> = None;
+        let mut problems = Vec::new();
+        for place in [own, shared] {
+            match (place, &mut found) {
+                (Err(problem), _) => problems.push(problem),
+                (Ok(None), _) => {}
+                (Ok(Some((bundle, path))), Some(found)) => {
+                    found.bundle.extend(&bundle);
+                    found.paths.push(path);
+                }
+                (Ok(Some((bundle, path))), none) => {
+                    *none = Some(Self {
+                        bundle,
+                        paths: vec![path],
+                        problems: Vec::new(),
+                    });
+                }
+            }
+        }
+        Ok(found.map(|found| Self { problems, ..found }))
+    }
+
+    /// Adds validation tokens that are kept elsewhere. Those that no longer verify, or speak of other licenses, are passed over.
+    pub(crate) fn add_validations(&mut self, armored: &str, trust: &TrustSet, matrix: &Matrix) {
+        for armor in blocks(armored) {
+            let added = Bundle::verify_beside(armor, trust, matrix, self.bundle.licenses());
+            if let Ok(added) = added {
+                self.bundle.extend(&added);
+            }
         }
     }
 
-    /// The verified license.
+    /// The verified licenses, and the validation tokens for them.
     pub fn bundle(&self) -> &Bundle {
         &self.bundle
     }
 
-    /// Where it is kept.
-    pub fn path(&self) -> &Path {
-        &self.path
+    /// Where the licenses are kept: the user's first.
+    pub fn paths(&self) -> &[PathBuf] {
+        &self.paths
+    }
+
+    /// What is wrong with the license of the other place, where there are two.
+    pub fn problems(&self) -> &[InstallationError] {
+        &self.problems
+    }
+}
+
+/// The armored blocks of a text, one by one.
+fn blocks(armored: &str) -> impl Iterator<Item = &str> {
+    const BEGIN: &str = "-----BEGIN ";
+    let starts: Vec<usize> = armored.match_indices(BEGIN).map(|(at, _)| at).collect();
+    let ends: Vec<usize> = starts
+        .iter()
+        .skip(1)
+        .copied()
+        .chain([armored.len()])
+        .collect();
+    starts
+        .into_iter()
+        .zip(ends)
+        .filter_map(|(start, end)| armored.get(start..end))
+}
+
+type Found = Result<Option<(Bundle, PathBuf)>, InstallationError>;
+
+/// The license in one place.
+fn found_in(store: &Store, trust: &TrustSet, matrix: &Matrix) -> Found {
+    // Installing writes the one before it removes the other, so both may be there for a moment.
+    for file in [StateFile::License, StateFile::Key] {
+        if let Some(text) = read_text(store, file)? {
+            if trust.is_empty() {
+                return Err(InstallationError::NoTrust);
+            }
+            let path = store.dir().file(file);
+            return match Bundle::verify(&text, trust, matrix) {
+                Ok(bundle) => Ok(Some((bundle, path))),
+                Err(source) => Err(InstallationError::License {
+                    path,
+                    source,
+                    aside: None,
+                }),
+            };
+        }
+    }
+    Ok(None)
+}
+
+fn own_again<'a>(
+    home: &'a Home,
+    trust: &'a impl Fn() -> Result<TrustSet, InstallationError>,
+    matrix: &'a Matrix,
+) -> impl Fn() -> Found + 'a {
+    || found_in(home.user(), &trust()?, matrix)
+}
+
+fn trust_in(store: &Store) -> Result<Option<TrustSet>, InstallationError> {
+    let Some(text) = read_text(store, StateFile::Trust)? else {
+        return Ok(None);
+    };
+    let path = store.dir().file(StateFile::Trust);
+    match TrustSet::parse(&text) {
+        Ok(trust) => Ok(Some(trust)),
+        Err(source) => Err(InstallationError::Trust { path, source }),
     }
 }
 
@@ -96,7 +204,10 @@ fn read_text(store: &Store, file: StateFile) -> Result<Option<String>, Installat
     let path = || store.dir().file(file);
     String::from_utf8(bytes)
         .map(Some)
-        .map_err(|_| InstallationError::NotText { path: path() })
+        .map_err(|_| InstallationError::NotText {
+            path: path(),
+            aside: None,
+        })
 }
 
 /// Whether a license that holds may be replaced by one that does not.
@@ -128,13 +239,24 @@ impl Candidate<'_> {
     /// not allow that; others if the state directory can't be written.
     pub fn install(
         &self,
-        store: &Store,
+        home: &Home,
         context: &Context<'_>,
         replace: Replace,
     ) -> Result<PathBuf, InstallationError> {
-        let lock = store.lock().map_err(InstallationError::Store)?;
+        let lock = home.user().lock().map_err(InstallationError::Store)?;
+        self.install_locked(&lock, home, context, replace)
+    }
+
+    /// The same by who holds the lock.
+    pub(crate) fn install_locked(
+        &self,
+        lock: &StoreLock,
+        home: &Home,
+        context: &Context<'_>,
+        replace: Replace,
+    ) -> Result<PathBuf, InstallationError> {
         if replace == Replace::UnlessWorse {
-            self.refuse_if_worse(store, context)?;
+            self.refuse_if_worse(home, context)?;
         }
         let write = |file, text: &str| {
             let written = lock.write(file, text.as_bytes());
@@ -142,10 +264,7 @@ impl Candidate<'_> {
         };
         // The old keys stay until the new license stands, so that there is no moment without a license that
         // verifies, but where one key has changed its algorithm.
-        let mut keys = Installation::trust(store)
-            .ok()
-            .flatten()
-            .unwrap_or_default();
+        let mut keys = trust_in(home.user()).ok().flatten().unwrap_or_default();
         if keys.extend(self.trust).is_err() {
             keys = self.trust.clone();
         }
@@ -161,16 +280,13 @@ impl Candidate<'_> {
         if keys.len() > self.trust.len() {
             write(StateFile::Trust, &jwks(self.trust))?;
         }
-        Ok(store.dir().file(file))
+        Ok(home.user().dir().file(file))
     }
 
-    fn refuse_if_worse(
-        &self,
-        store: &Store,
-        context: &Context<'_>,
-    ) -> Result<(), InstallationError> {
+    fn refuse_if_worse(&self, home: &Home, context: &Context<'_>) -> Result<(), InstallationError> {
         // What is installed and damaged is what one installs anew for.
-        let Some(installed) = Installation::open(store, self.matrix).ok().flatten() else {
+        let own = Home::at(home.user().dir().clone());
+        let Some(installed) = Installation::open(&own, self.matrix).ok().flatten() else {
             return Ok(());
         };
         let new = self.bundle.evaluate(self.matrix, context);
@@ -208,6 +324,8 @@ pub enum InstallationError {
     NotText {
         /// The file.
         path: PathBuf,
+        /// Where it was set aside to; none where nothing can be written.
+        aside: Option<PathBuf>,
     },
     /// The installed keys are damaged.
     Trust {
@@ -222,7 +340,80 @@ pub enum InstallationError {
         path: PathBuf,
         /// What is wrong with it.
         source: BundleError,
+        /// Where it was set aside to; none if it may be whole, and only the keys are missing.
+        aside: Option<PathBuf>,
     },
+    /// A validation token comes without the license of which it speaks.
+    NoLicenseYet,
+    /// A validation token counts on another machine only.
+    OtherMachine {
+        /// The machine that it names.
+        expected: Machine,
+        /// This machine, where it can be told.
+        actual: Option<Machine>,
+    },
+    /// A validation token answers another question.
+    OtherNonce,
+}
+
+impl InstallationError {
+    /// Whether the file itself is damaged, and not merely unknown to the keys or the program at hand.
+    fn is_damage(&self) -> bool {
+        match self {
+            Self::NotText { path, .. } => path.file_name().is_some_and(|name| {
+                name == StateFile::License.name() || name == StateFile::Key.name()
+            }),
+            Self::License { source, .. } => match source {
+                BundleError::Parse(_) | BundleError::Key(_) => {
+                    !matches!(source.code(), Code::UnsupportedVersion)
+                }
+                // A token says which key has signed it, an enterprise key does not.
+                BundleError::Verify(_) | BundleError::Block { .. } => {
+                    source.code() == Code::BadSignature && !self.is_of_key_file()
+                }
+                _ => false,
+            },
+            _ => false,
+        }
+    }
+
+    fn is_of_key_file(&self) -> bool {
+        let name = self.path().and_then(Path::file_name);
+        name.is_some_and(|name| name == StateFile::Key.name())
+    }
+
+    /// The file that it is about.
+    fn path(&self) -> Option<&Path> {
+        match self {
+            Self::NotText { path, .. } | Self::License { path, .. } | Self::Trust { path, .. } => {
+                Some(path)
+            }
+            _ => None,
+        }
+    }
+
+    /// Puts a damaged file aside, unless another was written in the meantime.
+    fn set_aside(self, store: &Store, again: impl Fn() -> Found) -> Self {
+        if !self.is_damage() {
+            return self;
+        }
+        let file = match self.is_of_key_file() {
+            true => StateFile::Key,
+            false => StateFile::License,
+        };
+        let lock = store.lock_within(std::time::Duration::ZERO).ok();
+        let lock = lock.filter(|_| again().is_err_and(|error| error.is_damage()));
+        let moved = lock.and_then(|lock| lock.set_aside(file).ok());
+        match self {
+            Self::NotText { path, .. } => Self::NotText { path, aside: moved },
+            Self::License { path, source, .. } => Self::License {
+                path,
+                source,
+                aside: moved,
+            },
+            other => other,
+        }
+    }
 }
 
 impl fmt::Display for InstallationError {
@@ -235,18 +426,43 @@ impl fmt::Display for InstallationError {
                 f,
                 "the license does not hold now ({new}), and the installed one does ({installed}); nothing was changed"
             ),
-            Self::NotText { path } => write!(f, "{}: expected text in UTF-8", path.display()),
+            Self::NotText { path, aside } => {
+                write!(f, "{}: expected text in UTF-8", path.display())?;
+                aside_to(aside.as_deref(), f)
+            }
             Self::Trust { path, .. } => {
                 write!(f, "{}: the installed keys can't be used", path.display())
             }
-            Self::License { path, .. } => {
+            Self::License { path, aside, .. } => {
+                let path = path.display();
+                write!(f, "{path}: the installed license does not verify")?;
+                aside_to(aside.as_deref(), f)
+            }
+            Self::NoLicenseYet => f.write_str(
+                "a validation token counts beside its license only, and none is installed",
+            ),
+            Self::OtherMachine { expected, actual } => {
+                let actual = actual
+                    .as_ref()
+                    .map_or("none that can be told".to_owned(), name);
+                let expected = name(expected);
                 write!(
                     f,
-                    "{}: the installed license does not verify",
-                    path.display()
+                    "the validation token counts on machine {expected}; this is {actual}"
                 )
             }
+            Self::OtherNonce => {
+                f.write_str("the validation token does not carry the nonce that was asked for")
+            }
         }
+    }
+}
+
+/// A machine as a person compares it: by its digest, if it has one.
+fn name(machine: &Machine) -> String {
+    match machine.digest() {
+        Some(digest) => digest.to_string(),
+        None => machine.to_string(),
     }
 }
 
@@ -257,7 +473,12 @@ impl std::error::Error for InstallationError {
             Self::Trust { source, .. } => Some(source),
             Self::License { source, .. } => Some(source),
             Self::Home(source) => Some(source),
-            Self::NotText { .. } | Self::NoTrust | Self::Worse { .. } => None,
+            Self::NotText { .. }
+            | Self::NoTrust
+            | Self::Worse { .. }
+            | Self::NoLicenseYet
+            | Self::OtherMachine { .. }
+            | Self::OtherNonce => None,
         }
     }
 }

@@ -24,11 +24,29 @@
 mod client;
 mod clock;
 mod home;
+mod host;
 mod installation;
+mod machine;
+mod project;
+mod sealed;
+mod session;
+mod state;
 mod store;
+mod usage;
 
-pub use client::Client;
+pub use client::{Client, QuotaError};
 pub use clock::now;
-pub use home::{HomeError, StateDir, StateFile};
+pub use home::{Home, HomeError, StateDir, StateFile};
+pub use host::{Host, Installed, Moment, QuotaTaken, Snapshot};
 pub use installation::{Candidate, Installation, InstallationError, Replace};
+pub use machine::{
+    Found, MachineFacts, Missing, MissingReason, Platform, Rejection, Stability, System, ThisSystem,
+};
+pub use project::{FoundBy, Link, ProjectError, ProjectRoot};
+pub use sealed::SealError;
+pub use session::{Session, SessionError};
+pub use state::StateProblem;
 pub use store::{Store, StoreError, StoreLock};
+pub use usage::{
+    DetectedUsage, Surroundings, UsageError, UsageReason, detect_usage, usage_variable,
+};

@@ -17,6 +17,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const FIRST_PAUSE: Duration = Duration::from_millis(1);
 const LONGEST_PAUSE: Duration = Duration::from_millis(10);
 
+/// Follows the name of a file that was put aside, before a number.
+const ASIDE: &str = ".damaged-";
+
 /// Begins the name of every file that is not finished.
 const UNFINISHED: &str = ".unfinished-";
 
@@ -70,6 +73,25 @@ impl Store {
         }
     }
 
+    /// The damaged files that were put aside under these names, in the order of their paths.
+    pub fn set_aside(&self, files: &[StateFile]) -> Vec<PathBuf> {
+        let entries = fs::read_dir(self.dir.path())
+            .into_iter()
+            .flatten()
+            .flatten();
+        let is_such = |name: &str| {
+            let mut names = files.iter().map(|file| file.name());
+            names.any(|own| {
+                name.strip_prefix(own)
+                    .is_some_and(|rest| rest.starts_with(ASIDE))
+            })
+        };
+        let paths = entries.filter(|entry| entry.file_name().to_str().is_some_and(is_such));
+        let mut paths: Vec<_> = paths.map(|entry| entry.path()).collect();
+        paths.sort();
+        paths
+    }
+
     /// Waits up to 10 seconds to be the only writer, in this process or another.
     ///
     /// # Errors
@@ -117,7 +139,18 @@ impl StoreLock {
     /// [`StoreError::ReadOnly`] or [`StoreError::Unwritable`].
     pub fn write(&self, file: StateFile, bytes: &[u8]) -> Result<(), StoreError> {
         let path = self.dir.file(file);
-        self.replace(&path, bytes)
+        self.replace(&path, bytes, true)
+            .map_err(|source| StoreError::on_write(path, source))
+    }
+
+    /// The same for what may be lost with the power, but not by the end of a process: many times as fast.
+    ///
+    /// # Errors
+    ///
+    /// As [`StoreLock::write`].
+    pub fn write_unsynced(&self, file: StateFile, bytes: &[u8]) -> Result<(), StoreError> {
+        let path = self.dir.file(file);
+        self.replace(&path, bytes, false)
             .map_err(|source| StoreError::on_write(path, source))
     }
 
@@ -146,20 +179,31 @@ impl StoreLock {
             .map_err(|source| StoreError::on_write(path, source))
     }
 
-    fn replace(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+    /// The error of what could not be made ready for writing.
+    pub(crate) fn unwritable(&self, file: StateFile, source: io::Error) -> StoreError {
+        let path = self.dir.file(file);
+        StoreError::Unwritable { path, source }
+    }
+
+    fn replace(&self, path: &Path, bytes: &[u8], is_synced: bool) -> io::Result<()> {
         // In the same folder, for a rename works within one file system only; 0600 as tempfile makes them.
         let mut unfinished = tempfile::Builder::new()
             .prefix(UNFINISHED)
             .tempfile_in(self.dir.path())?;
         unfinished.write_all(bytes)?;
-        unfinished.as_file().sync_all()?;
+        if is_synced {
+            unfinished.as_file().sync_all()?;
+        }
         unfinished.persist(path)?;
-        sync_folder(self.dir.path())
+        if is_synced {
+            sync_folder(self.dir.path())?;
+        }
+        Ok(())
     }
 
     fn rename_aside(&self, path: &Path, name: &str) -> io::Result<PathBuf> {
         let aside = (1_u64..)
-            .map(|number| self.dir.path().join(format!("{name}.damaged-{number}")))
+            .map(|number| self.dir.path().join(format!("{name}{ASIDE}{number}")))
             .find(|candidate| is_free(candidate))
             .ok_or(io::ErrorKind::AlreadyExists)?;
         fs::rename(path, &aside)?;

@@ -10,7 +10,7 @@
 use std::fs;
 
 use license_client::{
-    Candidate, Client, Installation, InstallationError, Replace, StateDir, StateFile, Store,
+    Candidate, Client, Home, Installation, InstallationError, Replace, StateDir, StateFile,
 };
 use license_core::{Bundle, Code, Context, Matrix, Tier, Timestamp, TrustSet};
 
@@ -39,8 +39,8 @@ impl Machine {
         StateDir::at(self.folder.path().join("state"))
     }
 
-    fn store(&self) -> Store {
-        Store::new(self.dir())
+    fn home(&self) -> Home {
+        Home::at(self.dir())
     }
 
     fn install(&self, text: &str, trust: &TrustSet) {
@@ -52,7 +52,7 @@ impl Machine {
         };
         let context = Context::at(Timestamp::parse(NOW).unwrap());
         candidate
-            .install(&self.store(), &context, Replace::Always)
+            .install(&self.home(), &context, Replace::Always)
             .unwrap();
     }
 
@@ -76,7 +76,7 @@ impl Machine {
 
     /// The tier in effect, with the keys that are installed.
     fn tier(&self) -> Tier {
-        let trust = Installation::trust(&self.store()).unwrap().unwrap();
+        let trust = Installation::trust(&self.home()).unwrap().unwrap();
         let client = self.client(&trust);
         assert!(client.problem().is_none(), "{:?}", client.problem());
         tier(&client)
@@ -122,9 +122,9 @@ fn input(vector: &str) -> &str {
 fn what_was_installed_is_loaded_and_verified_again() {
     let machine = Machine::new();
     machine.install(PRO, &all_keys());
-    let loaded = Installation::load(&machine.store(), &all_keys(), Matrix::built_in());
+    let loaded = Installation::load(&machine.home(), &all_keys(), Matrix::built_in());
     let loaded = loaded.unwrap().unwrap();
-    assert_eq!(loaded.path(), machine.dir().file(StateFile::License));
+    assert_eq!(loaded.paths()[0], machine.dir().file(StateFile::License));
     let before = Bundle::verify(PRO, &all_keys(), Matrix::built_in()).unwrap();
     assert_eq!(loaded.bundle().canonical(), before.canonical());
 }
@@ -132,9 +132,9 @@ fn what_was_installed_is_loaded_and_verified_again() {
 #[test]
 fn where_nothing_is_installed_nothing_is_found() {
     let machine = Machine::new();
-    let loaded = Installation::load(&machine.store(), &all_keys(), Matrix::built_in());
+    let loaded = Installation::load(&machine.home(), &all_keys(), Matrix::built_in());
     assert!(loaded.unwrap().is_none());
-    assert!(Installation::trust(&machine.store()).unwrap().is_none());
+    assert!(Installation::trust(&machine.home()).unwrap().is_none());
     let client = machine.client(&all_keys());
     assert!(client.problem().is_none());
     assert_eq!(code(&client), Code::NoLicense);
@@ -145,7 +145,7 @@ fn where_nothing_is_installed_nothing_is_found() {
 fn the_keys_are_kept_that_it_was_verified_with() {
     let machine = Machine::new();
     machine.install(PRO, &first_key());
-    let kept = Installation::trust(&machine.store()).unwrap().unwrap();
+    let kept = Installation::trust(&machine.home()).unwrap().unwrap();
     assert!(
         kept.iter()
             .map(|key| key.id())
@@ -158,7 +158,7 @@ fn keys_that_are_no_longer_trusted_go_once_the_new_license_stands() {
     let machine = Machine::new();
     machine.install(PRO, &all_keys());
     machine.install(PRO, &first_key());
-    let kept = Installation::trust(&machine.store()).unwrap().unwrap();
+    let kept = Installation::trust(&machine.home()).unwrap().unwrap();
     assert_eq!(kept.len(), 1);
 }
 
@@ -228,10 +228,7 @@ fn one_key_takes_over_from_another_with_nothing_in_common() {
     machine.install(input(BY_THE_SPARE_KEY), &spare_key());
     assert_eq!(machine.tier().as_str(), "ENT");
     assert_eq!(
-        Installation::trust(&machine.store())
-            .unwrap()
-            .unwrap()
-            .len(),
+        Installation::trust(&machine.home()).unwrap().unwrap().len(),
         1
     );
 }
@@ -280,11 +277,13 @@ fn a_problem_names_its_file() {
     let client = machine.client(&all_keys());
     let problem = client.problem().unwrap();
     let path = machine.dir().file(StateFile::License);
+    assert!(problem.contains(path.to_str().unwrap()), "{problem}");
+    let snapshot = machine.client(&all_keys()).snapshot();
     assert!(
-        problem.to_string().contains(path.to_str().unwrap()),
-        "{problem}"
+        matches!(snapshot.installation, Ok(None)),
+        "it was set aside"
     );
-    assert!(matches!(problem, InstallationError::License { .. }));
+    assert_eq!(snapshot.set_aside.len(), 1);
 }
 
 #[test]
@@ -292,9 +291,10 @@ fn a_license_too_large_to_be_one_is_a_problem_and_not_read() {
     let machine = Machine::new();
     machine.write(StateFile::License, "A".repeat(257 * 1024));
     let client = machine.client(&all_keys());
+    let snapshot = client.snapshot();
     assert!(matches!(
-        client.problem(),
-        Some(InstallationError::Store(_))
+        snapshot.installation,
+        Err(InstallationError::Store(_))
     ));
     assert_eq!(tier(&client).as_str(), "FREE");
 }
@@ -326,7 +326,7 @@ fn damaged_keys_are_an_error_that_installing_again_mends() {
     let machine = Machine::new();
     machine.install(PRO, &all_keys());
     machine.write(StateFile::Trust, "noise");
-    let error = Installation::trust(&machine.store()).unwrap_err();
+    let error = Installation::trust(&machine.home()).unwrap_err();
     assert!(matches!(error, InstallationError::Trust { .. }));
     machine.install(PRO, &all_keys());
     assert_eq!(machine.tier().as_str(), "PRO");

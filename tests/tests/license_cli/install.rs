@@ -130,7 +130,7 @@ fn the_keys_that_it_was_verified_with_are_kept() {
 }
 
 #[test]
-fn a_damaged_installed_license_is_an_error_that_installing_again_mends() {
+fn a_damaged_installed_license_is_an_error_once_and_set_aside_until_another_is_installed() {
     for damage in [
         tampered(&TEAM),
         String::new(),
@@ -139,15 +139,25 @@ fn a_damaged_installed_license_is_an_error_that_installing_again_mends() {
     ] {
         let site = site_with("team.lic");
         site.write("state/license.lic", &damage);
+        let complaint = license(&site, &["status"]).expect_failure(3);
+        assert!(
+            complaint.message.contains("license.lic.damaged-1"),
+            "{complaint:?}"
+        );
+        assert!(complaint.hint.contains("license install"), "{complaint:?}");
+        assert_eq!(site.read("state/license.lic.damaged-1"), damage);
         for command in [
             &["status"][..],
             &["features"],
             &["explain"],
             &["check", "sso"],
         ] {
-            let complaint = license(&site, command).expect_failure(3);
-            assert!(complaint.message.contains("license.lic"), "{complaint:?}");
-            assert!(complaint.hint.contains("license install"), "{complaint:?}");
+            let denied = license(&site, command).expect_code(1);
+            assert!(
+                denied.stderr.contains("license.lic.damaged-1"),
+                "{}",
+                denied.stderr
+            );
         }
         let _ = install(&site, &["team.lic"]).expect_code(0);
         assert_eq!(installed_tier(&site), "TEAM");
@@ -167,8 +177,8 @@ fn a_damaged_installed_license_never_stops_what_needs_none() {
     let json = license(&site, &["check", "local_execution", "--json"])
         .expect_code(0)
         .json();
-    assert_eq!(json["warnings"][0]["code"], "BAD_SIGNATURE");
-    license(&site, &["check", "team_analytics"]).expect_failure(3);
+    assert_eq!(json["warnings"][0]["code"], "STATE");
+    let _ = license(&site, &["check", "team_analytics"]).expect_code(1);
 }
 
 #[test]

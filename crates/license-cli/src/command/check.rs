@@ -2,12 +2,11 @@
 
 use license_core::{Decision, FeatureAnswer, Matrix, Outcome};
 use license_terminal::{Exit, Failure, Terminal, escape};
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use super::decide;
 use crate::cli::Ask;
-use crate::report;
-use crate::subject::Site;
+use crate::report::{self, Notice};
+use crate::subject::{Case, Site};
 
 pub(crate) fn run(
     site: &Site,
@@ -20,19 +19,16 @@ pub(crate) fn run(
         return Err(no_name(feature.len()));
     }
     let base = site.matrix.base_tier().entitlements();
-    let context = ask.context.context();
-    let mut problem = None;
-    let license = match site.asked(ask) {
+    let case = match site.asked(ask) {
         // What needs no license is granted without one, also where the installed one is damaged.
         Err(failure) if ask.license.is_none() && base.allows(feature) => {
-            terminal.warning(failure.code(), failure.message());
-            let (code, message) = (failure.code(), failure.message());
-            problem = Some(json!({ "code": code, "message": message }));
-            None
+            let mut case = Case::without_license(site, &ask.context);
+            case.notices.push(Notice::of_failure(&failure));
+            case
         }
         asked => asked?,
     };
-    let decision = decide(license.as_ref(), &site.matrix, &context);
+    let decision = case.decide();
     let mut answer = decision.feature(feature, &site.matrix);
     if ask.context.strict && decision.outcome() == Outcome::Grace && !base.allows(feature) {
         let (code, evidence) = (decision.code(), decision.evidence().clone());
@@ -43,17 +39,14 @@ pub(crate) fn run(
         };
     }
     if terminal.is_json() {
-        let mut object = report::to_json(&decision);
-        if let Some(Value::Array(warnings)) = object.get_mut("warnings") {
-            warnings.extend(problem);
-        }
+        let mut object = report::to_json(&decision, &case.notices);
         object.insert("feature".to_owned(), feature.into());
         object.insert("granted".to_owned(), answer.granted.into());
         object.insert("feature_code".to_owned(), answer.code.as_str().into());
         object.insert("feature_evidence".to_owned(), answer.evidence.to_json());
         terminal.json(&Value::Object(object))?;
     } else {
-        report::warnings(&decision, terminal);
+        report::warnings(&decision, &case.notices, terminal);
         terminal.data(&sentence(feature, &answer, &decision))?;
         if let Some(hint) = near_match(feature, &site.matrix).filter(|_| !answer.granted) {
             terminal.note(&hint);

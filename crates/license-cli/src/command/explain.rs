@@ -4,26 +4,20 @@ use license_core::{Decision, Finding, RuleOutcome};
 use license_terminal::{Exit, Failure, Terminal, escape};
 use serde_json::{Value, json};
 
-use super::decide;
 use crate::cli::Ask;
 use crate::report;
 use crate::subject::Site;
 
 pub(crate) fn run(site: &Site, ask: &Ask, terminal: &Terminal) -> Result<Exit, Failure> {
-    let license = site.asked(ask)?;
-    let context = ask.context.context();
-    let decision = decide(license.as_ref(), &site.matrix, &context);
-    let findings = license
-        .as_ref()
-        .map(|bundle| bundle.explain(&site.matrix, &context));
-    let findings = findings.unwrap_or_default();
+    let case = site.asked(ask)?;
+    let (decision, findings) = (case.decide(), case.explain());
     if terminal.is_json() {
-        let mut object = report::to_json(&decision);
+        let mut object = report::to_json(&decision, &case.notices);
         object.insert("rules".to_owned(), findings.iter().map(to_json).collect());
         terminal.json(&Value::Object(object))?;
     } else {
         terminal.data(&to_text(&findings, &decision))?;
-        report::warnings(&decision, terminal);
+        report::warnings(&decision, &case.notices, terminal);
     }
     Ok(report::exit(&decision, ask.context.strict))
 }

@@ -4,7 +4,6 @@ use license_core::{Decision, FeatureAnswer, Matrix, Outcome};
 use license_terminal::{Exit, Failure, Terminal, escape};
 use serde_json::{Value, json};
 
-use super::decide;
 use crate::cli::Ask;
 use crate::report;
 use crate::subject::Site;
@@ -17,16 +16,16 @@ struct Row {
 }
 
 pub(crate) fn run(site: &Site, ask: &Ask, terminal: &Terminal) -> Result<Exit, Failure> {
-    let license = site.asked(ask)?;
-    let decision = decide(license.as_ref(), &site.matrix, &ask.context.context());
+    let case = site.asked(ask)?;
+    let decision = case.decide();
     let rows = rows(&decision, &site.matrix);
     if terminal.is_json() {
-        let mut object = report::to_json(&decision);
+        let mut object = report::to_json(&decision, &case.notices);
         object.insert("matrix".to_owned(), matrix_json(&rows, &site.matrix));
         terminal.json(&Value::Object(object))?;
     } else {
         terminal.data(&table(&rows, &decision, &site.matrix))?;
-        report::warnings(&decision, terminal);
+        report::warnings(&decision, &case.notices, terminal);
     }
     Ok(report::exit(&decision, ask.context.strict))
 }

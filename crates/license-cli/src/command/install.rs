@@ -1,40 +1,106 @@
 //! `license install`.
 
-use license_client::{Candidate, Replace};
+use license_client::{Candidate, Installation, InstallationError, Installed, Moment, Replace};
+use license_core::{Bundle, BundleError, License, TrustSet};
 use license_terminal::{Exit, Failure, Terminal, escape, show_path};
 
-use super::decide;
 use crate::cli::Install;
-use crate::subject::{Given, Site};
+use crate::subject::{Case, Given, Site};
 use crate::{failure, report};
 
 pub(crate) fn run(site: &Site, arguments: &Install, terminal: &Terminal) -> Result<Exit, Failure> {
     let given = Given::read(&arguments.license)?;
-    let trust = site.trust(&arguments.trust)?;
-    let bundle = site.verify(&given, &trust)?;
-    let context = arguments.context.context();
-    let before = site.installed().ok().flatten();
+    let (bundle, trust) = verified(site, arguments, &given)?;
+    let refused = |error| failure::not_installed(&error);
+    check_nonce(arguments, &bundle).map_err(refused)?;
+    let new = Case::new(site, Some(bundle.clone()), &arguments.context)?;
+    let before = licenses_before(site);
     let candidate = Candidate {
         bundle: &bundle,
         trust: &trust,
         matrix: &site.matrix,
     };
-    let replace = if arguments.force {
-        Replace::Always
-    } else {
-        Replace::UnlessWorse
+    let replace = match arguments.force {
+        true => Replace::Always,
+        false => Replace::UnlessWorse,
     };
-    let path = candidate
-        .install(&site.store()?, &context, replace)
+    let moment = match arguments.context.at {
+        None => Moment::Now,
+        Some(_) => Moment::Imagined,
+    };
+    let installed = site
+        .host
+        .install(&candidate, &new.context(), replace, moment)
+        .map_err(refused)?;
+    tell(&installed, &bundle, &before, terminal);
+    let case = site.installed(&arguments.context)?;
+    let decision = case.decide();
+    report::decision(&decision, &case.notices, arguments.context.strict, terminal)
+}
+
+/// What was given, and the keys that it was verified with: for a license those given, else those installed; for a validation token
+/// those of the license too.
+fn verified(
+    site: &Site,
+    arguments: &Install,
+    given: &Given,
+) -> Result<(Bundle, TrustSet), Failure> {
+    let mut trust = site.trust(&arguments.trust)?;
+    let not_judged = |error| failure::not_judged(&given.name, &error);
+    match Bundle::verify(&given.text, &trust, &site.matrix) {
+        Err(BundleError::NoLicense) => {}
+        bundle => return bundle.map(|bundle| (bundle, trust)).map_err(not_judged),
+    }
+    let home = site.host.home().map_err(failure::no_home)?;
+    let installed = Installation::open(home, &site.matrix);
+    let installed = installed
+        .and_then(|installed| installed.ok_or(InstallationError::NoLicenseYet))
         .map_err(|error| failure::not_installed(&error))?;
-    terminal.note(&format!("installed as {}", show_path(&path)));
-    for license in before.iter().flat_map(|bundle| bundle.licenses()) {
+    if let Ok(Some(keys)) = Installation::trust(home) {
+        // Where they disagree about a key's algorithm, those given count.
+        let _ = trust.extend(&keys);
+    }
+    let licenses = installed.bundle().licenses();
+    let bundle = Bundle::verify_beside(&given.text, &trust, &site.matrix, licenses);
+    bundle.map(|bundle| (bundle, trust)).map_err(not_judged)
+}
+
+fn check_nonce(arguments: &Install, bundle: &Bundle) -> Result<(), InstallationError> {
+    let Some(nonce) = arguments.nonce.as_deref() else {
+        return Ok(());
+    };
+    let mut validations = bundle.validations().iter();
+    match validations.any(|said| said.nonce() == Some(nonce)) {
+        true => Ok(()),
+        false => Err(InstallationError::OtherNonce),
+    }
+}
+
+/// The user's own, for what is the administrator's is not replaced.
+fn licenses_before(site: &Site) -> Vec<License> {
+    let own = site.host.home().map(|home| home.user().dir().clone());
+    let own = own.map(|dir| Installation::open(&dir.into(), &site.matrix));
+    match own {
+        Ok(Ok(Some(installed))) => installed.bundle().licenses().to_vec(),
+        _ => Vec::new(),
+    }
+}
+
+fn tell(installed: &Installed, bundle: &Bundle, before: &[License], terminal: &Terminal) {
+    if installed.is_old {
+        terminal.note("this check-in is not newer than the one installed; nothing was changed");
+    } else {
+        terminal.note(&format!("installed as {}", show_path(&installed.path)));
+    }
+    let replaced = before.iter().filter(|_| !bundle.licenses().is_empty());
+    for license in replaced {
         let customer = escape(license.customer()).into_owned();
         terminal.note(&format!(
             "it replaces the {} license of {customer}",
             license.tier()
         ));
     }
-    let decision = decide(Some(&bundle), &site.matrix, &context);
-    report::decision(&decision, arguments.context.strict, terminal)
+    if installed.clock_repaired {
+        terminal.note("the clock had been ahead; time counts from this artefact on again");
+    }
 }

@@ -5,11 +5,14 @@ mod explain;
 mod features;
 mod inspect;
 mod install;
+mod machine;
+mod remove;
+mod session;
 mod status;
+mod use_quota;
 mod verify;
 
 use clap::CommandFactory;
-use license_core::{Bundle, Context, Decision, Matrix};
 use license_terminal::{Exit, Failure, Terminal};
 
 use crate::cli::{Cli, Command};
@@ -24,15 +27,12 @@ pub(crate) fn run(cli: &Cli, terminal: &Terminal) -> Result<Exit, Failure> {
         Command::Status(arguments) => status::run(&site()?, arguments, terminal),
         Command::Features(ask) => features::run(&site()?, ask, terminal),
         Command::Check { feature, ask } => check::run(&site()?, feature, ask, terminal),
+        Command::Use(arguments) => use_quota::run(&site()?, arguments, terminal),
+        Command::Session { project, context } => session::run(&site()?, project, context, terminal),
+        Command::Machine => machine::run(&site()?, terminal),
+        Command::Usage(project) => session::usage(&site()?, project, terminal),
+        Command::Remove => remove::run(&site()?, terminal),
         Command::Explain(ask) => explain::run(&site()?, ask, terminal),
         Command::Description(asked) => asked.write(Cli::command()).map(|()| Exit::Licensed),
-    }
-}
-
-/// The decision on a license, or on there being none.
-fn decide(bundle: Option<&Bundle>, matrix: &Matrix, context: &Context<'_>) -> Decision {
-    match bundle {
-        Some(bundle) => bundle.evaluate(matrix, context),
-        None => Decision::without_license(matrix, context.clock()),
     }
 }

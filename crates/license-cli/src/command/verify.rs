@@ -3,9 +3,8 @@
 use license_core::{BundleError, LicenseKey, MAX_FILE_BYTES};
 use license_terminal::{Exit, Failure, Terminal};
 
-use super::decide;
 use crate::cli::Verify;
-use crate::subject::{Given, Site};
+use crate::subject::{Case, Given, Site};
 use crate::{failure, report};
 
 pub(crate) fn run(site: &Site, arguments: &Verify, terminal: &Terminal) -> Result<Exit, Failure> {
@@ -29,6 +28,7 @@ pub(crate) fn run(site: &Site, arguments: &Verify, terminal: &Terminal) -> Resul
             bundle
         }
     };
-    let decision = decide(Some(&bundle), &site.matrix, &arguments.context.context());
-    report::decision(&decision, arguments.context.strict, terminal)
+    let case = Case::new(site, Some(bundle), &arguments.context)?;
+    let decision = case.decide();
+    report::decision(&decision, &case.notices, arguments.context.strict, terminal)
 }

@@ -1,0 +1,63 @@
+//! An id that an administrator gave.
+
+use std::ffi::OsString;
+use std::path::Path;
+
+use license_core::ProductCode;
+
+use super::finding::{Absence, Outcome, judge};
+use super::{MissingReason, Rejection, System, identity};
+
+/// The name of the variable that holds an id, such as `CODITECT_MACHINE_ID`.
+pub(super) fn id_variable(product: ProductCode) -> String {
+    format!("{product}_MACHINE_ID")
+}
+
+/// The variable's, else the file's that another variable names, else the one in the administrator's folder. The first of
+/// these that is there decides, right or wrong: to pass over a mistake would make this another machine in silence.
+pub(super) fn given_id(
+    system: &dyn System,
+    product: ProductCode,
+    system_dir: Option<&Path>,
+) -> Outcome {
+    let set = |name: &str| system.variable(name).filter(|value| !value.is_empty());
+    let variable = id_variable(product);
+    let file_variable = format!("{variable}_FILE");
+    if let Some(id) = set(&variable) {
+        let id = id.to_string_lossy().into_owned();
+        return judge(&variable, Ok(id), identity::given_id);
+    }
+    if let Some(path) = set(&file_variable) {
+        return in_named_file(system, &file_variable, path);
+    }
+    match system_dir.map(|folder| in_file(system, &folder.join("machine-id"))) {
+        Some(outcome) if !is_not_found(&outcome) => outcome,
+        _ => Err(absence(variable, MissingReason::NotFound)),
+    }
+}
+
+fn in_named_file(system: &dyn System, variable: &str, path: OsString) -> Outcome {
+    let path = Path::new(&path);
+    if path.is_absolute() {
+        return in_file(system, path);
+    }
+    let reason = MissingReason::Rejected(Rejection::NotAbsolute);
+    Err(absence(variable.to_owned(), reason))
+}
+
+fn in_file(system: &dyn System, path: &Path) -> Outcome {
+    let source = path.display().to_string();
+    judge(&source, system.read(path), identity::given_id_in_file)
+}
+
+fn is_not_found(outcome: &Outcome) -> bool {
+    let absence = outcome.as_ref().err();
+    absence.is_some_and(|absence| absence.reason == MissingReason::NotFound)
+}
+
+fn absence(source: String, reason: MissingReason) -> Absence {
+    Absence {
+        source: Some(source),
+        reason,
+    }
+}

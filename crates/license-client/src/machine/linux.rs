@@ -1,0 +1,147 @@
+//! Linux, by the files that the kernel and systemd show.
+
+mod disk;
+mod network;
+
+use std::path::Path;
+
+use license_core::ComponentKind::{Cpu, Mac, MachineId, ProductUuid, RootDisk};
+
+use super::container::Surroundings;
+use super::finding::{Absence, Outcome, first, judge, judge_file};
+use super::mounts::Mounts;
+use super::{MissingReason, Rejection, Scope, Survey, System, identity};
+
+/// The systemd one, and the one of D-Bus for systems without systemd.
+const MACHINE_ID_FILES: [&str; 2] = ["/etc/machine-id", "/var/lib/dbus/machine-id"];
+
+/// Looks for everything in `scope`.
+pub(super) fn survey(system: &dyn System, scope: Scope) -> Survey {
+    let mounts = Mounts::read(system);
+    let surroundings = Surroundings::on_linux(system, &mounts);
+    let mut outcomes = vec![(MachineId, machine_id(system, &mounts, surroundings))];
+    if scope == Scope::All {
+        let changes_at_start = Err(MissingReason::Rejected(Rejection::Transient).into());
+        let in_container = Err(MissingReason::InContainer.into());
+        let [uuid, mac, cpu, disk] = match surroundings {
+            Surroundings::Container(_) | Surroundings::SystemContainer(_) => {
+                [(); 4].map(|()| in_container.clone())
+            }
+            // Its card and its disks are made anew with every start.
+            Surroundings::Wsl => [
+                product_uuid(system),
+                changes_at_start.clone(),
+                cpu(system),
+                changes_at_start,
+            ],
+            Surroundings::Machine => [
+                product_uuid(system),
+                network::mac(system),
+                cpu(system),
+                disk::root_disk(system, &mounts),
+            ],
+        };
+        outcomes.extend([
+            (ProductUuid, uuid),
+            (Mac, mac),
+            (Cpu, cpu),
+            (RootDisk, disk),
+        ]);
+    }
+    Survey {
+        surroundings,
+        outcomes,
+    }
+}
+
+/// The first file that says anything.
+fn machine_id(system: &dyn System, mounts: &Mounts, surroundings: Surroundings) -> Outcome {
+    let mut outcome = Err(MissingReason::NotFound.into());
+    for file in MACHINE_ID_FILES {
+        outcome = match ownership(system, mounts, surroundings, file) {
+            Ok(()) => judge_file(system, file, identity::machine_id),
+            Err(reason) => Err(Absence {
+                source: Some(file.to_owned()),
+                reason,
+            }),
+        };
+        if says_something(&outcome) {
+            break;
+        }
+    }
+    outcome
+}
+
+/// Whether what is in the file is this machine's, and lasts.
+fn ownership(
+    system: &dyn System,
+    mounts: &Mounts,
+    surroundings: Surroundings,
+    file: &str,
+) -> Result<(), MissingReason> {
+    let mount = mounts.at(file);
+    if mount.is_none() && matches!(surroundings, Surroundings::Container(_)) {
+        return Err(MissingReason::InContainer);
+    }
+    // Where systemd cannot write the file it makes up an id in /run/machine-id, and mounts that over it until the next start.
+    let made_up = mount.is_some_and(|mount| mount.kind == "tmpfs" && mount.root == "/machine-id");
+    if made_up && !is_on_command_line(system) {
+        return Err(MissingReason::Rejected(Rejection::Transient));
+    }
+    Ok(())
+}
+
+/// Whether who starts this machine says its id, which is the same each time.
+fn is_on_command_line(system: &dyn System) -> bool {
+    let line = system.read(Path::new("/proc/cmdline")).unwrap_or_default();
+    line.split_ascii_whitespace()
+        .any(|argument| argument.starts_with("systemd.machine_id="))
+}
+
+/// Not if there is no such file, or if it waits empty to be filled.
+fn says_something(outcome: &Outcome) -> bool {
+    let silent = [
+        MissingReason::NotFound,
+        MissingReason::Rejected(Rejection::Empty),
+    ];
+    outcome
+        .as_ref()
+        .map_or_else(|absence| !silent.contains(&absence.reason), |_| true)
+}
+
+/// The UUID by SMBIOS, which root alone may read, else the serial number in the device tree of a board without SMBIOS.
+fn product_uuid(system: &dyn System) -> Outcome {
+    let smbios = "/sys/class/dmi/id/product_uuid";
+    let device_tree = "/proc/device-tree/serial-number";
+    first([
+        judge_file(system, smbios, identity::uuid),
+        judge_file(system, device_tree, identity::serial),
+    ])
+}
+
+fn cpu(system: &dyn System) -> Outcome {
+    let path = "/proc/cpuinfo";
+    let said = system.read(Path::new(path)).map(|text| cpu_model(&text));
+    first([
+        judge(path, said, identity::model),
+        judge_file(system, "/proc/device-tree/model", identity::model),
+    ])
+}
+
+/// The first processor's name, or the numbers that stand for it on ARM.
+fn cpu_model(cpuinfo: &str) -> String {
+    let field = |name: &str| {
+        cpuinfo.lines().find_map(|line| {
+            let (key, value) = line.split_once(':')?;
+            (key.trim() == name).then(|| value.trim())
+        })
+    };
+    let numbers = ["CPU implementer", "CPU variant", "CPU part"].map(field);
+    match (field("model name"), numbers) {
+        (Some(model), _) => model.to_owned(),
+        (None, [Some(implementer), Some(variant), Some(part)]) => {
+            format!("{implementer} {variant} {part}")
+        }
+        (None, _) => String::new(),
+    }
+}

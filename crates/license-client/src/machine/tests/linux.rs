@@ -1,0 +1,460 @@
+use std::io;
+
+use super::*;
+use MissingReason::{NotFound, NotPermitted, Rejected};
+
+const UUID: &str = "4c4c4544-0051-3610-8052-b4c04f564433";
+const SMBIOS: &str = "/sys/class/dmi/id/product_uuid";
+
+/// A machine with nothing but its machine id and its processor.
+pub(super) fn bare() -> Recorded {
+    Recorded::new(Platform::Linux)
+        .file("/etc/machine-id", &format!("{ID}\n"))
+        .file("/proc/sys/kernel/osrelease", "6.8.0-45-generic\n")
+        .file(
+            "/proc/cpuinfo",
+            "processor\t: 0\nvendor_id\t: AuthenticAMD\nmodel name\t: AMD EPYC 7302P  16-Core Processor\n\
+             processor\t: 1\nmodel name\t: another\n",
+        )
+        .file("/proc/self/cgroup", "0::/user.slice/user-1000.slice/session-2.scope\n")
+        .file("/proc/1/cgroup", "0::/init.scope\n")
+        .symlink("/proc/self/ns/pid", "pid:[4026531836]")
+}
+
+/// A network card in the slot at this path under `/sys/devices`.
+pub(super) fn card(system: Recorded, name: &str, slot: &str, address: &str) -> Recorded {
+    let folder = format!("/sys/class/net/{name}");
+    system
+        .symlink(&folder, &format!("../../devices/{slot}/net/{name}"))
+        .symlink(&format!("{folder}/device"), "../..")
+        .files(
+            &folder,
+            &[
+                ("type", "1\n"),
+                ("addr_assign_type", "0\n"),
+                ("address", address),
+            ],
+        )
+}
+
+/// As root on a server with two cards, and its root on LVM on two disks with a mirror.
+fn server() -> Recorded {
+    let system = bare().file(SMBIOS, &format!("{UUID}\n"));
+    let system = card(
+        system,
+        "eno1",
+        "pci0000:00/0000:00:1c.0/0000:02:00.0",
+        "b0:7b:25:d1:00:11\n",
+    );
+    let system = card(
+        system,
+        "eno2",
+        "pci0000:00/0000:00:1c.0/0000:02:00.1",
+        "b0:7b:25:d1:00:10\n",
+    );
+    let port = "pci0000:00/0000:00:17.0";
+    system
+        .mount("252:1 / / - ext4 /dev/mapper/vg0-root")
+        .symlink("/sys/dev/block/252:1", "../../devices/virtual/block/dm-1")
+        .symlink("/sys/devices/virtual/block/dm-1/slaves/md0", "../../md0")
+        .symlink(
+            "/sys/devices/virtual/block/md0/slaves/sda2",
+            &format!("../../../../{port}/block/sda/sda2"),
+        )
+        .symlink(
+            "/sys/devices/virtual/block/md0/slaves/sdb2",
+            &format!("../../../../{port}/block/sdb/sdb2"),
+        )
+        .file(
+            &format!("/sys/devices/{port}/block/sda/sda2/partition"),
+            "2\n",
+        )
+        .file(
+            &format!("/sys/devices/{port}/block/sdb/sdb2/partition"),
+            "2\n",
+        )
+        .file(
+            &format!("/sys/devices/{port}/block/sda/device/wwid"),
+            "naa.5000C500A1B2C3D9\n",
+        )
+        .file(
+            &format!("/sys/devices/{port}/block/sdb/device/wwid"),
+            "naa.5000C500A1B2C3D4\n",
+        )
+}
+
+/// A virtual machine of QEMU's with one disk and one card.
+fn virtual_machine() -> Recorded {
+    card(
+        bare(),
+        "enp1s0",
+        "pci0000:00/0000:01:00.0/virtio0",
+        "52:54:00:9e:10:77\n",
+    )
+    .unreadable(SMBIOS, io::ErrorKind::PermissionDenied)
+    .mount("254:1 / / - ext4 /dev/vda1")
+    .symlink(
+        "/sys/dev/block/254:1",
+        "../../devices/pci0000:00/virtio1/block/vda/vda1",
+    )
+    .file(
+        "/sys/devices/pci0000:00/virtio1/block/vda/vda1/partition",
+        "1\n",
+    )
+    .symlink(
+        "/dev/disk/by-uuid/0d1e2f3a-4b5c-4d6e-8f70-a1b2c3d4e5f6",
+        "../../vda1",
+    )
+}
+
+#[test]
+fn everything_is_found_on_a_server_as_root() {
+    let facts = collect(&server());
+    assert_eq!(kinds(&facts), [MachineId, ProductUuid, Mac, Cpu, RootDisk]);
+    assert_eq!(value(&facts, MachineId), Some(ID));
+    assert_eq!(value(&facts, ProductUuid), Some(UUID));
+    assert_eq!(value(&facts, Cpu), Some("amd epyc 7302p 16-core processor"));
+    let missing: Vec<_> = facts.missing().map(Missing::kind).collect();
+    assert_eq!(missing, [GivenId]);
+    assert_eq!(facts.container(), None);
+    assert_eq!(facts.stability(), Stability::Stable);
+}
+
+#[test]
+fn each_component_says_where_it_was_found() {
+    let facts = collect(&server());
+    let sources: Vec<_> = facts.found().map(Found::source).collect();
+    assert_eq!(
+        sources,
+        [
+            "/etc/machine-id",
+            SMBIOS,
+            "/sys/class/net/eno2/address",
+            "/proc/cpuinfo",
+            "/sys/devices/pci0000:00/0000:00:17.0/block/sdb/device/wwid",
+        ]
+    );
+}
+
+#[test]
+fn only_root_reads_the_boards_uuid() {
+    let facts = collect(&server().unreadable(SMBIOS, io::ErrorKind::PermissionDenied));
+    assert_eq!(reason(&facts, ProductUuid), Some(NotPermitted));
+    let missing = facts
+        .missing()
+        .find(|missing| missing.kind() == ProductUuid);
+    assert_eq!(missing.unwrap().source(), Some(SMBIOS));
+    assert_eq!(facts.stability(), Stability::Stable);
+    assert_eq!(facts.digest(), collect(&server()).digest());
+}
+
+#[test]
+fn identify_looks_for_ids_alone_and_names_the_same_machine() {
+    let facts = MachineFacts::identify_from(&server(), product(), None);
+    assert_eq!(kinds(&facts), [MachineId]);
+    assert_eq!(facts.machine_id(), Some(ID));
+    assert_eq!(facts.digest(), collect(&server()).digest());
+}
+
+#[test]
+fn of_several_cards_and_disks_the_lowest_counts() {
+    let facts = collect(&server());
+    assert_eq!(value(&facts, Mac), Some("b0:7b:25:d1:00:10"));
+    assert_eq!(value(&facts, RootDisk), Some("naa.5000c500a1b2c3d4"));
+}
+
+#[test]
+fn a_virtual_machine_has_a_card_and_a_file_system_of_its_own() {
+    let facts = collect(&virtual_machine());
+    assert_eq!(kinds(&facts), [MachineId, Mac, Cpu, RootDisk]);
+    assert_eq!(value(&facts, Mac), Some("52:54:00:9e:10:77"));
+    assert_eq!(
+        value(&facts, RootDisk),
+        Some("0d1e2f3a-4b5c-4d6e-8f70-a1b2c3d4e5f6")
+    );
+    assert_eq!(facts.stability(), Stability::Stable);
+}
+
+#[test]
+fn a_serial_number_of_the_virtual_disks_own_comes_before_its_file_system() {
+    let named = |serial| {
+        let path = "/sys/devices/pci0000:00/virtio1/block/vda/serial";
+        collect(&virtual_machine().file(path, serial))
+    };
+    assert_eq!(value(&named("vol-0042\n"), RootDisk), Some("vol-0042"));
+    for everyones in [
+        "",
+        "\n",
+        "QM00001",
+        "drive-scsi0",
+        "persistent-disk-0",
+        "nvme_card-pd",
+    ] {
+        let file_system = value(&collect(&virtual_machine()), RootDisk).map(str::to_owned);
+        let facts = named(everyones);
+        assert_eq!(
+            value(&facts, RootDisk),
+            file_system.as_deref(),
+            "{everyones}"
+        );
+    }
+}
+
+#[test]
+fn a_dock_changes_nothing_on_a_laptop() {
+    let wlan = card(
+        bare(),
+        "wlp2s0",
+        "pci0000:00/0000:00:1d.0/0000:02:00.0",
+        "f6:00:00:00:00:01\n",
+    )
+    .file(
+        "/sys/class/net/wlp2s0/phy80211/macaddress",
+        "3c:6a:a7:11:22:33\n",
+    )
+    .file("/sys/class/net/wlp2s0/addr_assign_type", "3\n");
+    let docked = card(
+        wlan.clone(),
+        "enx00051b",
+        "pci0000:00/0000:00:14.0/usb1/1-2/1-2:1.0",
+        "00:05:1b:aa:bb:cc\n",
+    );
+    let thunderbolt = card(
+        wlan.clone(),
+        "enp9s0",
+        "pci0000:00/0000:09:00.0",
+        "00:01:02:03:04:05\n",
+    )
+    .file("/sys/class/net/enp9s0/device/removable", "removable\n");
+    for system in [&wlan, &docked, &thunderbolt] {
+        assert_eq!(value(&collect(system), Mac), Some("3c:6a:a7:11:22:33"));
+    }
+}
+
+#[test]
+fn a_usb_card_counts_where_there_is_no_other() {
+    let system = card(
+        bare(),
+        "eth0",
+        "platform/soc/3f980000.usb/usb1/1-1/1-1.1",
+        "b8:27:eb:12:34:56\n",
+    );
+    assert_eq!(value(&collect(&system), Mac), Some("b8:27:eb:12:34:56"));
+}
+
+#[test]
+fn wired_comes_before_wireless() {
+    let wired = card(
+        bare(),
+        "enp0s31f6",
+        "pci0000:00/0000:00:1f.6",
+        "f0:de:f1:00:00:01\n",
+    );
+    let both = card(
+        wired,
+        "wlp3s0",
+        "pci0000:00/0000:03:00.0",
+        "3c:6a:a7:11:22:33\n",
+    )
+    .file(
+        "/sys/class/net/wlp3s0/phy80211/macaddress",
+        "3c:6a:a7:11:22:33\n",
+    );
+    assert_eq!(value(&collect(&both), Mac), Some("f0:de:f1:00:00:01"));
+}
+
+#[test]
+fn a_card_in_a_bond_keeps_its_own_address() {
+    let system = card(
+        bare(),
+        "eno1",
+        "pci0000:00/0000:02:00.0",
+        "b0:7b:25:d1:00:99\n",
+    )
+    .file("/sys/class/net/eno1/addr_assign_type", "3\n")
+    .file(
+        "/sys/class/net/eno1/bonding_slave/perm_hwaddr",
+        "b0:7b:25:d1:00:10\n",
+    );
+    assert_eq!(value(&collect(&system), Mac), Some("b0:7b:25:d1:00:10"));
+}
+
+#[test]
+fn what_is_no_card_of_this_machine_does_not_count() {
+    let no_device = card(bare(), "docker0", "virtual", "02:42:0a:00:00:01\n")
+        .without("/sys/class/net/docker0/device");
+    let simulated = card(
+        bare(),
+        "wlan0",
+        "virtual/mac80211_hwsim/hwsim0",
+        "00:11:22:33:44:55\n",
+    );
+    let random = card(
+        bare(),
+        "eth0",
+        "pci0000:00/0000:01:00.0",
+        "00:11:22:33:44:55\n",
+    )
+    .file("/sys/class/net/eth0/addr_assign_type", "1\n");
+    let lent = card(
+        bare(),
+        "eth0",
+        "pci0000:00/0000:01:00.1",
+        "00:11:22:33:44:55\n",
+    )
+    .symlink("/sys/class/net/eth0/device/physfn", "../0000:01:00.0");
+    let infiniband = card(
+        bare(),
+        "ib0",
+        "pci0000:00/0000:01:00.0",
+        "00:11:22:33:44:55\n",
+    )
+    .file("/sys/class/net/ib0/type", "32\n");
+    for system in [bare(), no_device, simulated, random, lent, infiniband] {
+        assert_eq!(reason(&collect(&system), Mac), Some(NotFound));
+    }
+}
+
+#[test]
+fn an_address_that_many_have_is_passed_over() {
+    let everyones = |system| {
+        card(
+            system,
+            "eth0",
+            "pci0000:00/0000:01:00.0",
+            "42:01:0a:80:00:02\n",
+        )
+    };
+    let default = Some(Rejected(Rejection::FirmwareDefault));
+    assert_eq!(reason(&collect(&everyones(bare())), Mac), default);
+    let two = card(
+        everyones(bare()),
+        "eth1",
+        "pci0000:00/0000:02:00.0",
+        "b0:7b:25:d1:00:10\n",
+    );
+    assert_eq!(value(&collect(&two), Mac), Some("b0:7b:25:d1:00:10"));
+}
+
+#[test]
+fn file_systems_without_a_device_number_tell_its_name() {
+    let nvme = "/sys/devices/pci0000:00/0000:01:00.0/nvme/nvme0/nvme0n1";
+    let disk = |system: Recorded| {
+        system
+            .file(&format!("{nvme}/nvme0n1p2/partition"), "2\n")
+            .file(&format!("{nvme}/wwid"), "eui.0025388b71b2c3d4\n")
+    };
+    let plain = disk(bare())
+        .mount("0:25 /@ / - btrfs /dev/nvme0n1p2")
+        .symlink(
+            "/sys/class/block/nvme0n1p2",
+            &format!("../..{}/nvme0n1p2", &nvme[4..]),
+        );
+    let encrypted = disk(bare())
+        .mount("0:25 /@ / - btrfs /dev/mapper/luks-1")
+        .symlink("/dev/mapper/luks-1", "../dm-0")
+        .symlink("/sys/class/block/dm-0", "../../devices/virtual/block/dm-0")
+        .symlink(
+            "/sys/devices/virtual/block/dm-0/slaves/nvme0n1p2",
+            &format!("../../../..{}/nvme0n1p2", &nvme["/sys/devices".len()..]),
+        );
+    for system in [plain, encrypted] {
+        assert_eq!(
+            value(&collect(&system), RootDisk),
+            Some("eui.0025388b71b2c3d4")
+        );
+    }
+    let none = bare().mount("0:26 / / - zfs rpool/ROOT/debian");
+    assert_eq!(reason(&collect(&none), RootDisk), Some(NotFound));
+}
+
+#[test]
+fn of_mounts_on_one_another_the_last_counts() {
+    let system = virtual_machine();
+    let before = collect(&Recorded::new(Platform::Linux).mount("0:2 / / - rootfs rootfs"));
+    assert_eq!(reason(&before, RootDisk), Some(NotFound));
+    let on_top = system.mount("0:30 / / - tmpfs tmpfs");
+    assert_eq!(reason(&collect(&on_top), RootDisk), Some(NotFound));
+}
+
+#[test]
+fn an_unfinished_or_circular_tree_of_devices_ends() {
+    let system = bare()
+        .mount("252:0 / / - ext4 /dev/dm-0")
+        .symlink("/sys/dev/block/252:0", "../../devices/virtual/block/dm-0")
+        .symlink("/sys/devices/virtual/block/dm-0/slaves/dm-1", "../../dm-1")
+        .symlink("/sys/devices/virtual/block/dm-1/slaves/dm-0", "../../dm-0");
+    assert_eq!(reason(&collect(&system), RootDisk), Some(NotFound));
+}
+
+#[test]
+fn arm_processors_are_told_by_numbers_and_boards_by_their_device_tree() {
+    let numbers = "processor\t: 0\nCPU implementer\t: 0x41\nCPU architecture: 8\nCPU variant\t: 0x3\nCPU part\t: 0xd0c\n";
+    let server = collect(&bare().file("/proc/cpuinfo", numbers));
+    assert_eq!(value(&server, Cpu), Some("0x41 0x3 0xd0c"));
+    let board = bare()
+        .file("/proc/cpuinfo", "hart : 0\n")
+        .file(
+            "/proc/device-tree/model",
+            "Raspberry Pi 4 Model B Rev 1.2\0",
+        )
+        .file("/proc/device-tree/serial-number", "10000000abcdef12\0");
+    let board = collect(&board);
+    assert_eq!(value(&board, Cpu), Some("raspberry pi 4 model b rev 1.2"));
+    assert_eq!(value(&board, ProductUuid), Some("10000000abcdef12"));
+}
+
+#[test]
+fn the_machine_id_of_dbus_stands_in_where_systemd_left_none() {
+    let dbus = "/var/lib/dbus/machine-id";
+    let absent = bare().without("/etc/machine-id").file(dbus, ID);
+    let empty = bare().file("/etc/machine-id", "\n").file(dbus, ID);
+    for system in [absent, empty] {
+        let facts = collect(&system);
+        assert_eq!(facts.machine_id(), Some(ID));
+        assert_eq!(facts.found().next().unwrap().source(), dbus);
+    }
+    let wrong = bare()
+        .file("/etc/machine-id", "uninitialized\n")
+        .file(dbus, ID);
+    let uninitialized = Some(Rejected(Rejection::Uninitialized));
+    assert_eq!(reason(&collect(&wrong), MachineId), uninitialized);
+}
+
+#[test]
+fn an_id_that_systemd_makes_up_at_each_start_does_not_count() {
+    let made_up = bare().mount("0:24 /machine-id /etc/machine-id - tmpfs tmpfs");
+    let transient = Some(Rejected(Rejection::Transient));
+    assert_eq!(reason(&collect(&made_up), MachineId), transient);
+    let told = made_up.file("/proc/cmdline", "quiet systemd.machine_id=firmware\n");
+    assert_eq!(value(&collect(&told), MachineId), Some(ID));
+    let kept = bare().mount("8:2 /persist/etc/machine-id /etc/machine-id - ext4 /dev/sda2");
+    assert_eq!(value(&collect(&kept), MachineId), Some(ID));
+}
+
+#[test]
+fn hostile_files_are_refused_and_nothing_of_them_is_kept() {
+    let long = "a".repeat(64 * 1024);
+    let hostile = [
+        long.as_str(),
+        "\0\0\0",
+        "\u{fffd}\u{fffd}",
+        "a\0b",
+        "\u{1b}[2J",
+        "::::",
+        "../../..",
+    ];
+    for text in hostile {
+        let system = card(bare(), "eth0", "pci0000:00/0000:01:00.0", text)
+            .file("/etc/machine-id", text)
+            .file("/etc/acme9/machine-id", text)
+            .file(SMBIOS, text)
+            .file("/proc/cpuinfo", &format!("model name : {text}"))
+            .file("/proc/self/mountinfo", text)
+            .file("/proc/self/cgroup", text);
+        let found = collect(&system);
+        assert!(!kinds(&found).contains(&MachineId), "{text:.20}");
+        assert!(!kinds(&found).contains(&Mac), "{text:.20}");
+        assert!(!kinds(&found).contains(&ProductUuid), "{text:.20}");
+    }
+}

@@ -1,0 +1,135 @@
+use std::io;
+
+use super::*;
+use MissingReason::{NotFound, Rejected, TimedOut, Unreadable};
+
+const IOREG: &str = "/usr/sbin/ioreg -rd1 -c IOPlatformExpertDevice";
+const PORTS: &str = "/usr/sbin/networksetup -listallhardwareports";
+const SYSCTL: &str = "/usr/sbin/sysctl -n machdep.cpu.brand_string";
+const DATA: &str = "/usr/sbin/diskutil info -plist /System/Volumes/Data";
+const ROOT: &str = "/usr/sbin/diskutil info -plist /";
+
+const PLATFORM: &str = r##"+-o J314cAP  <class IOPlatformExpertDevice, id 0x10000025a, registered, matched, active, busy 0 (1181 ms), retain 38>
+    {
+      "IOPolledInterface" = "AppleARMWatchdogTimerHibernateHandler is not serializable"
+      "#address-cells" = <02000000>
+      "serial-number" = <433032584d3233344a47484800000000>
+      "IOPlatformSerialNumber" = "C02XM234JGHH"
+      "IOPlatformUUID" = "5A1B0C77-3D2E-5F60-9A8B-7C6D5E4F3A2B"
+      "manufacturer" = <"Apple Inc.">
+    }
+
+"##;
+
+const HARDWARE_PORTS: &str = "
+Hardware Port: Ethernet Adapter (en4)
+Device: en4
+Ethernet Address: 1e:00:8a:11:22:33
+
+Hardware Port: Wi-Fi
+Device: en0
+Ethernet Address: 3C:6A:A7:11:22:33
+
+Hardware Port: Thunderbolt Bridge
+Device: bridge0
+Ethernet Address: 36:aa:bb:cc:dd:40
+
+VLAN Configurations
+===================
+";
+
+fn plist(uuid: &str) -> String {
+    format!(
+        "<plist version=\"1.0\">\n<dict>\n\t<key>APFSVolumeGroupID</key>\n\t<string>group</string>\n\
+         \t<key>VolumeUUID</key>\n\t<string>{uuid}</string>\n</dict>\n</plist>\n"
+    )
+}
+
+fn mac() -> Recorded {
+    Recorded::new(Platform::MacOs)
+        .prints(IOREG, PLATFORM)
+        .prints(PORTS, HARDWARE_PORTS)
+        .prints(SYSCTL, "Apple M1 Pro\n")
+        .prints(DATA, &plist("0C1D2E3F-4A5B-4C6D-8E7F-90A1B2C3D4E5"))
+        .prints(ROOT, &plist("11111111-2222-4333-8444-555555555555"))
+}
+
+#[test]
+fn everything_is_found_on_a_mac() {
+    let facts = collect(&mac());
+    let values: Vec<_> = facts
+        .found()
+        .map(|found| (found.kind(), found.value()))
+        .collect();
+    assert_eq!(
+        values,
+        [
+            (MachineId, "5a1b0c77-3d2e-5f60-9a8b-7c6d5e4f3a2b"),
+            (ProductUuid, "c02xm234jghh"),
+            (Mac, "3c:6a:a7:11:22:33"),
+            (Cpu, "apple m1 pro"),
+            (RootDisk, "0c1d2e3f-4a5b-4c6d-8e7f-90a1b2c3d4e5"),
+        ]
+    );
+    assert_eq!(facts.stability(), Stability::Stable);
+}
+
+#[test]
+fn identify_starts_one_program() {
+    let system = Recorded::new(Platform::MacOs).prints(IOREG, PLATFORM);
+    let facts = MachineFacts::identify_from(&system, product(), None);
+    assert_eq!(kinds(&facts), [MachineId]);
+    assert_eq!(facts.digest(), collect(&mac()).digest());
+}
+
+#[test]
+fn labels_in_another_language_make_no_difference() {
+    let german = "\nHardwareanschluss: WLAN\nGerät: en0\nEthernet-Adresse: 3c:6a:a7:11:22:33\n\n";
+    let facts = collect(&mac().prints(PORTS, german));
+    assert_eq!(value(&facts, Mac), Some("3c:6a:a7:11:22:33"));
+}
+
+#[test]
+fn a_mac_without_a_data_volume_has_one_for_both() {
+    let facts = collect(&mac().fails(DATA, io::ErrorKind::Other));
+    assert_eq!(
+        value(&facts, RootDisk),
+        Some("11111111-2222-4333-8444-555555555555")
+    );
+}
+
+#[test]
+fn programs_that_fail_leave_their_components_out() {
+    let facts = collect(
+        &mac()
+            .fails(IOREG, io::ErrorKind::TimedOut)
+            .prints(
+                PORTS,
+                "Hardware Port: Wi-Fi\nDevice: en0\nEthernet Address: N/A\n",
+            )
+            .fails(SYSCTL, io::ErrorKind::Other)
+            .prints(DATA, "Could not find disk\n")
+            .prints(ROOT, ""),
+    );
+    assert_eq!(kinds(&facts), []);
+    assert_eq!(reason(&facts, MachineId), Some(TimedOut));
+    assert_eq!(reason(&facts, Mac), Some(NotFound));
+    assert_eq!(reason(&facts, Cpu), Some(Unreadable));
+    assert_eq!(reason(&facts, RootDisk), Some(NotFound));
+    assert_eq!(facts.stability(), Stability::None);
+}
+
+#[test]
+fn placeholders_are_refused_here_too() {
+    let platform = PLATFORM.replace("C02XM234JGHH", "System Serial#").replace(
+        "5A1B0C77-3D2E-5F60-9A8B-7C6D5E4F3A2B",
+        "00000000-0000-0000-0000-000000000000",
+    );
+    let facts = collect(&mac().prints(IOREG, &platform));
+    assert_eq!(
+        reason(&facts, MachineId),
+        Some(Rejected(Rejection::Uniform))
+    );
+    let default = Rejected(Rejection::FirmwareDefault);
+    assert_eq!(reason(&facts, ProductUuid), Some(default));
+}

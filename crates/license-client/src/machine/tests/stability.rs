@@ -1,0 +1,116 @@
+use std::io;
+
+use super::linux::{bare, card};
+use super::*;
+
+#[test]
+fn a_machine_id_alone_is_fair_and_with_two_others_stable() {
+    let facts = collect(&bare());
+    assert_eq!(kinds(&facts), [MachineId, Cpu]);
+    assert_eq!(facts.stability(), Stability::Fair);
+    assert_eq!(
+        facts.explain(),
+        "Only the machine id names this machine, so installing the system anew makes it another. \
+         Set ACME9_MACHINE_ID to an id of this machine's own, such as its asset number."
+    );
+    let more = card(
+        bare(),
+        "eth0",
+        "pci0000:00/0000:01:00.0",
+        "b0:7b:25:d1:00:10\n",
+    );
+    let facts = collect(&more);
+    assert_eq!(facts.stability(), Stability::Stable);
+    assert_eq!(
+        facts.explain(),
+        "The system's machine id names this machine, and 2 other components know it after a new installation."
+    );
+}
+
+#[test]
+fn without_an_id_the_boards_uuid_is_fair_and_two_parts_are_weak() {
+    let no_id = bare().without("/etc/machine-id");
+    assert_eq!(collect(&no_id).stability(), Stability::None);
+    assert_eq!(collect(&no_id).digest(), None);
+    let parts = card(
+        no_id.clone(),
+        "eth0",
+        "pci0000:00/0000:01:00.0",
+        "b0:7b:25:d1:00:10\n",
+    );
+    let facts = collect(&parts);
+    assert_eq!(facts.stability(), Stability::Weak);
+    assert!(facts.digest().is_some() && facts.machine_id().is_none());
+    let smbios = "/sys/class/dmi/id/product_uuid";
+    let board = no_id.file(smbios, "4c4c4544-0051-3610-8052-b4c04f564433");
+    let facts = collect(&board);
+    assert_eq!(facts.stability(), Stability::Fair);
+    assert!(
+        facts.explain().contains("the board's UUID"),
+        "{}",
+        facts.explain()
+    );
+}
+
+#[test]
+fn whatever_is_not_stable_says_which_variable_to_set() {
+    let docker = bare()
+        .file("/.dockerenv", "")
+        .mount("0:52 / / - overlay overlay");
+    let bound = docker
+        .clone()
+        .mount("8:2 /etc/machine-id /etc/machine-id - ext4 /dev/sda2");
+    let lxc = bare().file("/proc/self/cgroup", "0::/lxc.payload.web\n");
+    for (system, word) in [
+        (docker, "Nothing in this docker container"),
+        (bound, "mounted into this docker container"),
+        (lxc, "names this lxc container"),
+        (bare().without("/etc/machine-id"), "Nothing was found"),
+    ] {
+        let sentence = collect(&system).explain();
+        assert!(sentence.contains(word), "{sentence}");
+        assert!(
+            sentence.contains("Set ACME9_MACHINE_ID to an id of this"),
+            "{sentence}"
+        );
+    }
+}
+
+#[test]
+fn reasons_and_degrees_are_told_in_words() {
+    let facts = collect(&bare().unreadable("/etc/machine-id", io::ErrorKind::InvalidInput));
+    let missing = facts
+        .missing()
+        .find(|missing| missing.kind() == MachineId)
+        .unwrap();
+    assert_eq!(missing.reason(), MissingReason::Unreadable);
+    assert_eq!(missing.reason().to_string(), "it cannot be read");
+    let image = MissingReason::Rejected(Rejection::ImageDefault).to_string();
+    assert_eq!(
+        image,
+        "it was shipped in an image, so many machines have it"
+    );
+    assert_eq!(format!("{:>7}", Stability::Fair), "   fair");
+}
+
+#[test]
+fn no_raw_value_shows_in_debug_output() {
+    let system = card(
+        bare(),
+        "eth0",
+        "pci0000:00/0000:01:00.0",
+        "b0:7b:25:d1:00:10\n",
+    )
+    .set("ACME9_MACHINE_ID", "billing-worker-3");
+    let facts = collect(&system);
+    let shown = format!("{facts:?} {:#?} {}", facts, facts.explain());
+    assert_eq!(kinds(&facts), [GivenId, MachineId, Mac, Cpu]);
+    for found in facts.found() {
+        assert!(
+            !shown.to_lowercase().contains(found.value()),
+            "{}",
+            found.kind()
+        );
+        assert!(shown.contains(found.source()), "{}", found.kind());
+    }
+}

@@ -1,0 +1,159 @@
+use std::io;
+
+use super::*;
+use crate::machine::windows::LIST_CARDS;
+use MissingReason::{InContainer, NotFound, Rejected, TimedOut, Unreadable};
+
+const CRYPTOGRAPHY: &str = r"HKLM\SOFTWARE\Microsoft\Cryptography /v MachineGuid";
+const HARDWARE: &str = r"HKLM\SYSTEM\HardwareConfig /v LastConfig";
+const PROCESSOR: &str =
+    r"HKLM\HARDWARE\DESCRIPTION\System\CentralProcessor\0 /v ProcessorNameString";
+const DEVICES: &str = r"HKLM\SYSTEM\MountedDevices /v \DosDevices\C:";
+const CONTROL: &str = r"HKLM\SYSTEM\CurrentControlSet\Control /v ContainerType";
+
+fn reg(query: &str) -> String {
+    format!(r"C:\Windows\System32\reg.exe query {query} /reg:64")
+}
+
+fn powershell() -> String {
+    let program = r"C:\Windows\System32\WindowsPowerShell\v1.0\powershell.exe";
+    format!(
+        "{program} -NoProfile -NonInteractive -Command {}",
+        LIST_CARDS
+    )
+}
+
+/// As reg.exe answers: an empty line, the key, and a line of name, type and data.
+fn answer(line: &str) -> String {
+    format!("\r\nHKEY_LOCAL_MACHINE\\SYSTEM\\Some\\Key\r\n    {line}\r\n\r\n")
+}
+
+fn pc() -> Recorded {
+    Recorded::new(Platform::Windows)
+        .set("SystemRoot", r"C:\Windows")
+        .set("SystemDrive", "C:")
+        .prints(
+            &reg(CRYPTOGRAPHY),
+            &answer("MachineGuid    REG_SZ    6f1a2b3c-4d5e-4f70-8192-a3b4c5d6e7f8"),
+        )
+        .prints(
+            &reg(HARDWARE),
+            &answer("LastConfig    REG_SZ    {4C4C4544-0051-3610-8052-B4C04F564433}"),
+        )
+        .prints(
+            &reg(PROCESSOR),
+            &answer("ProcessorNameString    REG_SZ    Intel(R) Core(TM) i7-8650U CPU @ 1.90GHz"),
+        )
+        .prints(
+            &reg(DEVICES),
+            &answer(
+                r"\DosDevices\C:    REG_BINARY    444D494F3A49443A27B1C8F1E2D3C4B5A697887960514233",
+            ),
+        )
+        .fails(&reg(CONTROL), io::ErrorKind::Other)
+        .prints(
+            &powershell(),
+            "9 3C6AA7112233 PCI\\VEN_8086&DEV_24FD\\4&1\r\n\
+             14 00051BAABBCC USB\\VID_0BDA&PID_8153\\0001\r\n\
+             10 3C6AA7112234 BTH\\MS_BTHPAN\\6&2\r\n\
+             14 F0DEF1000002 PCI\\VEN_8086&DEV_15D7\\3&1\r\n\
+             0 F0DEF1000001 PCI\\VEN_15AD&DEV_07B0\\3&2\r\n",
+        )
+}
+
+#[test]
+fn everything_is_found_on_windows() {
+    let facts = collect(&pc());
+    let values: Vec<_> = facts
+        .found()
+        .map(|found| (found.kind(), found.value()))
+        .collect();
+    assert_eq!(
+        values,
+        [
+            (MachineId, "6f1a2b3c-4d5e-4f70-8192-a3b4c5d6e7f8"),
+            (ProductUuid, "4c4c4544-0051-3610-8052-b4c04f564433"),
+            (Mac, "f0:de:f1:00:00:01"),
+            (Cpu, "intel(r) core(tm) i7-8650u cpu @ 1.90ghz"),
+            (RootDisk, "444d494f3a49443a27b1c8f1e2d3c4b5a697887960514233"),
+        ]
+    );
+    assert_eq!(facts.stability(), Stability::Stable);
+}
+
+#[test]
+fn a_wireless_card_comes_before_a_plugged_one_and_bluetooth_is_none() {
+    let cards = "14 00051BAABBCC USB\\VID_0BDA\\0001\r\n10 000000000001 BTH\\MS_BTHPAN\\6\r\n\
+                 9 3C6AA7112233 PCI\\VEN_8086\\4\r\n";
+    let facts = collect(&pc().prints(&powershell(), cards));
+    assert_eq!(value(&facts, Mac), Some("3c:6a:a7:11:22:33"));
+}
+
+#[test]
+fn identify_asks_for_the_machine_guid_alone() {
+    let guid = answer("MachineGuid    REG_SZ    6f1a2b3c-4d5e-4f70-8192-a3b4c5d6e7f8");
+    let system = Recorded::new(Platform::Windows).prints(&reg(CRYPTOGRAPHY), &guid);
+    let facts = MachineFacts::identify_from(&system, product(), None);
+    assert_eq!(kinds(&facts), [MachineId]);
+    assert_eq!(facts.digest(), collect(&pc()).digest());
+}
+
+#[test]
+fn a_windows_container_has_its_images_ids() {
+    let facts = collect(&pc().prints(&reg(CONTROL), &answer("ContainerType    REG_DWORD    0x2")));
+    assert_eq!(facts.container(), Some("windows"));
+    assert_eq!(kinds(&facts), []);
+    assert_eq!(reason(&facts, MachineId), Some(InContainer));
+}
+
+#[test]
+fn programs_that_fail_leave_their_components_out() {
+    let facts = collect(
+        &pc()
+            .prints(
+                &reg(CRYPTOGRAPHY),
+                "FEHLER: Der angegebene Wert wurde nicht gefunden.\r\n",
+            )
+            .fails(&reg(HARDWARE), io::ErrorKind::Other)
+            .prints(&reg(PROCESSOR), &answer("ProcessorNameString    REG_SZ"))
+            .prints(&reg(DEVICES), "")
+            .fails(&powershell(), io::ErrorKind::TimedOut),
+    );
+    assert_eq!(kinds(&facts), []);
+    assert_eq!(reason(&facts, MachineId), Some(NotFound));
+    assert_eq!(reason(&facts, ProductUuid), Some(Unreadable));
+    assert_eq!(reason(&facts, Mac), Some(TimedOut));
+    assert_eq!(reason(&facts, Cpu), Some(Rejected(Rejection::Empty)));
+    assert_eq!(reason(&facts, RootDisk), Some(NotFound));
+}
+
+#[test]
+fn output_that_makes_no_sense_is_refused() {
+    for output in [
+        "\u{fffd}\u{fffd}é",
+        "MachineGuid",
+        "MachineGuid REG_SZ x",
+        "MachineGuidREG_SZ",
+        "14 zz",
+    ] {
+        let facts = collect(
+            &pc()
+                .prints(&reg(CRYPTOGRAPHY), output)
+                .prints(&powershell(), output),
+        );
+        assert_eq!(facts.machine_id(), None, "{output}");
+        assert_eq!(value(&facts, Mac), None, "{output}");
+    }
+}
+
+#[test]
+fn another_system_folder_is_found_and_a_relative_one_is_not_believed() {
+    let guid = answer("MachineGuid    REG_SZ    6f1a2b3c-4d5e-4f70-8192-a3b4c5d6e7f8");
+    let elsewhere = reg(CRYPTOGRAPHY).replace(r"C:\Windows", r"D:\WINNT");
+    let system = Recorded::new(Platform::Windows)
+        .set("SystemRoot", r"D:\WINNT")
+        .prints(&elsewhere, &guid);
+    assert!(collect(&system).machine_id().is_some());
+    let relative = pc().set("SystemRoot", r"tools");
+    assert!(collect(&relative).machine_id().is_some());
+}

@@ -1,0 +1,151 @@
+//! Windows, by the registry and what PowerShell says of the network cards.
+
+use std::io;
+
+use license_core::ComponentKind::{self, Cpu, Mac, MachineId, ProductUuid, RootDisk};
+
+use super::container::Surroundings;
+use super::finding::{Accept, Outcome, first, judge};
+use super::{MissingReason, Scope, Survey, System, identity};
+
+/// Names each card's medium (`NDIS_PHYSICAL_MEDIUM`), the address it was made with, and what it is plugged into.
+pub(super) const LIST_CARDS: &str = "Get-NetAdapter -Physical | ForEach-Object { \
+    \"$($_.NdisPhysicalMedium) $($_.PermanentAddress) $($_.PnPDeviceID)\" }";
+
+/// Looks for everything in `scope`.
+pub(super) fn survey(system: &dyn System, scope: Scope) -> Survey {
+    let surroundings = surroundings(system);
+    let mut kinds = vec![MachineId];
+    if scope == Scope::All {
+        kinds.extend([ProductUuid, Mac, Cpu, RootDisk]);
+    }
+    let outcome = |kind| match surroundings {
+        Surroundings::Machine => look_for(system, kind),
+        _ => Err(MissingReason::InContainer.into()),
+    };
+    Survey {
+        surroundings,
+        outcomes: kinds
+            .into_iter()
+            .map(|kind| (kind, outcome(kind)))
+            .collect(),
+    }
+}
+
+/// The machine id of a Windows container is its image's.
+fn surroundings(system: &dyn System) -> Surroundings {
+    let key = r"HKLM\SYSTEM\CurrentControlSet\Control";
+    match query(system, key, "ContainerType") {
+        Ok(_) => Surroundings::Container("windows"),
+        Err(_) => Surroundings::Machine,
+    }
+}
+
+fn look_for(system: &dyn System, kind: ComponentKind) -> Outcome {
+    let registry = |key: &str, name: &str, accept: Accept| {
+        let source = format!(r"{key}\{name}");
+        judge(&source, query(system, key, name), accept)
+    };
+    match kind {
+        MachineId => {
+            let key = r"HKLM\SOFTWARE\Microsoft\Cryptography";
+            registry(key, "MachineGuid", identity::uuid)
+        }
+        ProductUuid => registry(r"HKLM\SYSTEM\HardwareConfig", "LastConfig", identity::uuid),
+        Mac => mac(system),
+        Cpu => {
+            let key = r"HKLM\HARDWARE\DESCRIPTION\System\CentralProcessor\0";
+            registry(key, "ProcessorNameString", identity::model)
+        }
+        RootDisk => {
+            let name = format!(r"\DosDevices\{}", system_drive(system));
+            registry(r"HKLM\SYSTEM\MountedDevices", &name, identity::serial)
+        }
+        _ => Err(MissingReason::NotApplicable.into()),
+    }
+}
+
+/// The lowest permanent address of the cards that sit most firmly, as on Linux.
+fn mac(system: &dyn System) -> Outcome {
+    let source = "Get-NetAdapter";
+    let program = in_system_folder(system, r"WindowsPowerShell\v1.0\powershell.exe");
+    let arguments = ["-NoProfile", "-NonInteractive", "-Command", LIST_CARDS];
+    let cards = match system.run(&program, &arguments) {
+        Ok(cards) => cards,
+        Err(error) => return judge(source, Err(error), identity::mac_address),
+    };
+    let mut cards: Vec<(u8, String)> = cards.lines().filter_map(card).collect();
+    cards.sort();
+    let judged = |(_, address)| judge(source, Ok(address), identity::mac_address);
+    first(cards.into_iter().map(judged))
+}
+
+/// How firmly a card sits, 0 the most, and its address.
+fn card(line: &str) -> Option<(u8, String)> {
+    /// `NdisPhysicalMediumBluetooth` and `NdisPhysicalMediumNative802_11`.
+    const BLUETOOTH: &str = "10";
+    const WIRELESS: &str = "9";
+    let mut words = line.split_ascii_whitespace();
+    let (medium, address, device) = (words.next()?, words.next()?, words.next()?);
+    let seat = match medium {
+        BLUETOOTH => return None,
+        _ if device.starts_with(r"USB\") => 2,
+        WIRELESS => 1,
+        _ => 0,
+    };
+    Some((seat, with_colons(address)))
+}
+
+/// WMI tells addresses as digits alone.
+fn with_colons(digits: &str) -> String {
+    if digits.len() != 12 || !digits.is_ascii() {
+        return digits.to_owned();
+    }
+    let octets = (0..12)
+        .step_by(2)
+        .filter_map(|at| digits.get(at..at + 2))
+        .collect::<Vec<_>>();
+    octets.join(":")
+}
+
+/// A value in the registry as 64-bit programs see it.
+fn query(system: &dyn System, key: &str, name: &str) -> io::Result<String> {
+    let program = in_system_folder(system, "reg.exe");
+    let output = system.run(&program, &["query", key, "/v", name, "/reg:64"])?;
+    let value = registry_value(&output, name).ok_or(io::ErrorKind::NotFound)?;
+    Ok(value.to_owned())
+}
+
+/// The data in the line of name, type and data.
+fn registry_value<'a>(output: &'a str, name: &str) -> Option<&'a str> {
+    output.lines().find_map(|line| {
+        let line = line.trim();
+        let (found, rest) = line.split_at_checked(name.len())?;
+        let rest = rest.trim_start().strip_prefix("REG_")?;
+        let (_, data) = rest.split_once([' ', '\t']).unwrap_or((rest, ""));
+        found.eq_ignore_ascii_case(name).then(|| data.trim())
+    })
+}
+
+/// A program that comes with Windows, by its full path: a folder on the search path may hold another of that name.
+fn in_system_folder(system: &dyn System, program: &str) -> String {
+    let root = system.variable("SystemRoot");
+    let root = root.and_then(|root| root.into_string().ok());
+    let root = root
+        .filter(|root| starts_with_drive(root))
+        .unwrap_or_else(|| r"C:\Windows".to_owned());
+    format!(r"{root}\System32\{program}")
+}
+
+fn system_drive(system: &dyn System) -> String {
+    let drive = system.variable("SystemDrive");
+    let drive = drive.and_then(|drive| drive.into_string().ok());
+    drive
+        .filter(|drive| drive.len() == 2 && starts_with_drive(drive))
+        .unwrap_or_else(|| "C:".to_owned())
+}
+
+fn starts_with_drive(path: &str) -> bool {
+    let mut bytes = path.bytes();
+    bytes.next().is_some_and(|byte| byte.is_ascii_alphabetic()) && bytes.next() == Some(b':')
+}

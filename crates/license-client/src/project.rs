@@ -1,0 +1,223 @@
+//! Which project a path belongs to: one project is one, whatever path leads to it.
+
+mod error;
+mod name;
+mod walk;
+
+use std::borrow::Cow;
+use std::env;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use license_core::ProductCode;
+
+pub use self::error::ProjectError;
+use self::name::Platform;
+pub use self::walk::Link;
+use self::walk::Walk;
+
+/// The project that a path belongs to.
+///
+/// ```
+/// use license_client::{FoundBy, ProjectRoot};
+/// use license_core::ProductCode;
+/// use std::fs;
+///
+/// # let scratch = tempfile::tempdir()?;
+/// # let home = fs::canonicalize(scratch.path())?;
+/// let product = ProductCode::parse("CODITECT")?;
+/// fs::create_dir_all(home.join("shop/.git"))?;
+/// fs::create_dir_all(home.join("shop/src/cart"))?;
+///
+/// let root = ProjectRoot::find(&home.join("shop/src/../src/cart/"), product, None)?;
+/// assert_eq!(root.path(), home.join("shop"));
+/// assert_eq!(root.found_by(), FoundBy::Git);
+///
+/// // The product's own entry counts for more, however far above it is.
+/// fs::create_dir(home.join(".coditect"))?;
+/// let root = ProjectRoot::find(&home.join("shop/src"), product, None)?;
+/// assert_eq!((root.path(), root.found_by()), (&*home, FoundBy::Product));
+///
+/// // Unless it is where the product keeps its state.
+/// let state = home.join(".coditect");
+/// let root = ProjectRoot::find(&home.join("shop/src"), product, Some(&state))?;
+/// assert_eq!(root.path(), home.join("shop"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProjectRoot {
+    path: PathBuf,
+    product: ProductCode,
+    found_by: FoundBy,
+    links: Vec<Link>,
+}
+
+/// What makes a directory the root of a project.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum FoundBy {
+    /// An entry named after the product, such as `.coditect`.
+    Product,
+    /// An entry `.git`, which is a file in worktrees and submodules.
+    Git,
+    /// Neither, there or above: the directory stands for itself.
+    Directory,
+}
+
+impl ProjectRoot {
+    /// Finds the project that `path` belongs to; a relative path starts at the current directory.
+    ///
+    /// Every symbolic link is resolved first, as `realpath(3)` does it: `..` behind a link is the parent of where the link
+    /// leads, and up to 40 links are followed. A file belongs to the project of its directory. The root is then the nearest
+    /// directory, from there upwards, with an entry `.{product}` (of any kind, also a link that leads nowhere), else the
+    /// nearest with `.git`, else the directory itself.
+    ///
+    /// `state` is the state directory of the product, if it has one: `~/.coditect` does not make all of the user's home one
+    /// project, and is passed over whichever way the home directory is spelled.
+    ///
+    /// # Errors
+    ///
+    /// [`ProjectError`] when the path leads nowhere or in circles, goes on behind a file, or when permissions hide whether
+    /// there is an entry. It names the path where that happened.
+    pub fn find(
+        path: &Path,
+        product: ProductCode,
+        state: Option<&Path>,
+    ) -> Result<Self, ProjectError> {
+        Self::find_from(env::current_dir, path, product, state)
+    }
+
+    /// [`ProjectRoot::find`] with another current directory, which is asked for only where the path is relative.
+    fn find_from(
+        base: impl FnOnce() -> io::Result<PathBuf>,
+        path: &Path,
+        product: ProductCode,
+        state: Option<&Path>,
+    ) -> Result<Self, ProjectError> {
+        let (directory, links) = Walk::along(base, path)?.into_directory();
+        let entry = entry_of(product);
+        let by_product = nearest_with(&directory, &entry, |found| is_state(found, state))?;
+        let (root, found_by) = match by_product {
+            Some(root) => (root, FoundBy::Product),
+            None => match nearest_with(&directory, ".git", |_| false)? {
+                Some(root) => (root, FoundBy::Git),
+                None => (&*directory, FoundBy::Directory),
+            },
+        };
+        Ok(Self {
+            path: as_on_disk(root)?,
+            product,
+            found_by,
+            links,
+        })
+    }
+
+    /// The root: absolute, without symbolic links, `.` and `..`. On Windows it is a verbatim path, `\\?\C:\…`.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The product whose project it is.
+    pub fn product(&self) -> ProductCode {
+        self.product
+    }
+
+    /// What makes it the root.
+    pub fn found_by(&self) -> FoundBy {
+        self.found_by
+    }
+
+    /// [`ProjectRoot::found_by`] in a word: the product in lower case such as `coditect`, `git`, or `directory`.
+    pub fn found_by_name(&self) -> String {
+        match self.found_by {
+            FoundBy::Product => self.product.as_str().to_ascii_lowercase(),
+            FoundBy::Git => "git".to_owned(),
+            FoundBy::Directory => "directory".to_owned(),
+        }
+    }
+
+    /// The symbolic links that were followed, in order; one that was met twice is listed twice.
+    pub fn links(&self) -> &[Link] {
+        &self.links
+    }
+
+    /// The bytes that stand for the root in a session id: the same for every path to it on this machine.
+    ///
+    /// | platform | bytes |
+    /// |---|---|
+    /// | Windows | lower case, `\` between names and none at the end; `\\?\C:\` begins with `c:\` and `\\?\UNC\` with `\\` |
+    /// | macOS | the names as the volume stores them, `/Users/…` also where they are found below `/System/Volumes/Data` |
+    /// | others | the path, byte for byte |
+    ///
+    /// On macOS neither case nor Unicode form is folded: a volume that takes two spellings for one name stores one of them,
+    /// and that one is asked for; a volume that tells them apart holds two projects.
+    pub fn name_bytes(&self) -> Cow<'_, [u8]> {
+        Platform::HERE.name(self.path.as_os_str().as_encoded_bytes())
+    }
+
+    /// The product's entry in the root, which is there if the root was [found by](FoundBy::Product) it.
+    pub(crate) fn product_entry(&self) -> PathBuf {
+        self.path.join(entry_of(self.product))
+    }
+}
+
+fn entry_of(product: ProductCode) -> String {
+    format!(".{}", product.as_str().to_ascii_lowercase())
+}
+
+/// The nearest of `directory` and those above it that has the entry, unless the entry is to be passed over.
+fn nearest_with<'a>(
+    directory: &'a Path,
+    entry: &str,
+    passed_over: impl Fn(&Path) -> bool,
+) -> Result<Option<&'a Path>, ProjectError> {
+    let mut candidate = directory.to_owned();
+    for ancestor in directory.ancestors() {
+        candidate.push(entry);
+        if exists(&candidate)? && !passed_over(&candidate) {
+            return Ok(Some(ancestor));
+        }
+        candidate.pop();
+        candidate.pop();
+    }
+    Ok(None)
+}
+
+/// Whether there is an entry, be it a link that leads nowhere. Not to know is an error: it decides who shares a seat.
+fn exists(path: &Path) -> Result<bool, ProjectError> {
+    match fs::symlink_metadata(path) {
+        Ok(_) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(source) => Err(ProjectError::Unreadable {
+            path: path.to_owned(),
+            source,
+        }),
+    }
+}
+
+/// By its place, which holds while its disk is away, or by what both lead to.
+fn is_state(entry: &Path, state: Option<&Path>) -> bool {
+    let real = |path: &Path| fs::canonicalize(path).ok();
+    let place = |state: &Path| Some(real(state.parent()?)?.join(state.file_name()?));
+    state.is_some_and(|state| {
+        place(state).is_some_and(|place| place == entry)
+            || real(state).is_some_and(|state| Some(state) == real(entry))
+    })
+}
+
+/// Where file systems take other spellings of a name too, the one that is stored: `realpath(3)` on macOS and
+/// `GetFinalPathNameByHandle` on Windows give it.
+fn as_on_disk(root: &Path) -> Result<PathBuf, ProjectError> {
+    if Platform::HERE == Platform::Unix {
+        return Ok(root.to_owned());
+    }
+    fs::canonicalize(root).map_err(|source| ProjectError::Unreadable {
+        path: root.to_owned(),
+        source,
+    })
+}
+
+// Trees of symbolic links: Windows lets only some users make them.
+#[cfg(test)]
+#[cfg(unix)]
+mod tests;

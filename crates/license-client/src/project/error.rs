@@ -1,0 +1,102 @@
+//! Why no project could be found behind a path.
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Why it cannot be said which project a path belongs to.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum ProjectError {
+    /// The path is empty; the current directory is `.`.
+    Empty,
+    /// The first part of the path that is missing.
+    NotFound {
+        /// What does not exist.
+        path: PathBuf,
+        /// The last symbolic link that was followed on the way to it.
+        link: Option<PathBuf>,
+    },
+    /// The path goes on behind a file, or ends with a slash there.
+    NotADirectory {
+        /// What is no directory.
+        path: PathBuf,
+    },
+    /// Symbolic links lead in circles, or more than 40 of them were met.
+    Loop {
+        /// The link that was not followed any more.
+        path: PathBuf,
+    },
+    /// The system does not let this process look, or fails to.
+    Unreadable {
+        /// What could not be looked at.
+        path: PathBuf,
+        /// The system's error.
+        source: io::Error,
+    },
+    /// The path is relative, and the current directory was removed or is out of reach.
+    NoCurrentDirectory {
+        /// Where it was, or `.` where the system does not tell.
+        path: PathBuf,
+        /// The system's error.
+        source: io::Error,
+    },
+}
+
+impl ProjectError {
+    /// What it is about; empty for [`ProjectError::Empty`].
+    pub fn path(&self) -> &Path {
+        match self {
+            Self::Empty => Path::new(""),
+            Self::NotFound { path, .. }
+            | Self::NotADirectory { path }
+            | Self::Loop { path }
+            | Self::Unreadable { path, .. }
+            | Self::NoCurrentDirectory { path, .. } => path,
+        }
+    }
+}
+
+impl fmt::Display for ProjectError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let path = self.path().display();
+        match self {
+            Self::Empty => f.write_str("the path is empty"),
+            Self::NotFound { link: None, .. } => write!(f, "{path} does not exist"),
+            Self::NotFound {
+                link: Some(link), ..
+            } => write!(
+                f,
+                "{path}, reached through the symbolic link {}, does not exist",
+                link.display()
+            ),
+            Self::NotADirectory { .. } => write!(f, "{path} is not a directory"),
+            Self::Loop { .. } => write!(
+                f,
+                "symbolic links lead in circles at {path}, or are more than {}",
+                super::walk::MAX_LINKS
+            ),
+            Self::Unreadable { .. } => write!(f, "{path} cannot be read"),
+            Self::NoCurrentDirectory { .. } => {
+                write!(
+                    f,
+                    "the current directory {path} was removed or is out of reach"
+                )
+            }
+        }
+    }
+}
+
+impl std::error::Error for ProjectError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Unreadable { source, .. } | Self::NoCurrentDirectory { source, .. } => {
+                Some(source)
+            }
+            Self::Empty
+            | Self::NotFound { .. }
+            | Self::NotADirectory { .. }
+            | Self::Loop { .. } => None,
+        }
+    }
+}

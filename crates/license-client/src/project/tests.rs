@@ -1,0 +1,387 @@
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::symlink;
+
+use super::walk::MAX_LINKS;
+use super::*;
+
+mod agreement;
+mod process;
+mod state;
+
+/// A folder of files and links that goes away with the test.
+struct Tree {
+    _scratch: tempfile::TempDir,
+    top: PathBuf,
+}
+
+impl Tree {
+    fn new() -> Self {
+        let scratch = tempfile::tempdir().unwrap();
+        let top = fs::canonicalize(scratch.path()).unwrap();
+        Self {
+            _scratch: scratch,
+            top,
+        }
+    }
+
+    /// With these folders, and those that they are in.
+    fn with(folders: &[&str]) -> Self {
+        let tree = Self::new();
+        for folder in folders {
+            fs::create_dir_all(tree.path(folder)).unwrap();
+        }
+        tree
+    }
+
+    fn path(&self, name: impl AsRef<Path>) -> PathBuf {
+        self.top.join(name)
+    }
+
+    fn file(&self, name: &str) -> &Self {
+        fs::write(self.path(name), "").unwrap();
+        self
+    }
+
+    fn link(&self, name: impl AsRef<Path>, target: impl AsRef<Path>) -> &Self {
+        symlink(target, self.path(name)).unwrap();
+        self
+    }
+
+    /// `l1` leads to `target`, `l2` to `l1`, and so on; returns the last.
+    fn chain(&self, length: usize, target: &str) -> String {
+        self.link("l1", target);
+        for number in 2..=length {
+            self.link(format!("l{number}"), format!("l{}", number - 1));
+        }
+        format!("l{length}")
+    }
+
+    fn found(&self, name: impl AsRef<Path>) -> Result<ProjectRoot, ProjectError> {
+        ProjectRoot::find(&self.path(name), product(), None)
+    }
+
+    /// The root of a path, from the top of the tree.
+    fn root(&self, name: impl AsRef<Path>) -> PathBuf {
+        let name = name.as_ref();
+        let root = self.found(name).unwrap_or_else(|error| panic!("{error}"));
+        let below = root.path().strip_prefix(&self.top);
+        below.unwrap_or(root.path()).to_owned()
+    }
+
+    fn error(&self, name: impl AsRef<Path>) -> ProjectError {
+        self.found(name).unwrap_err()
+    }
+
+    fn from(&self, base: &str, path: &str) -> Result<ProjectRoot, ProjectError> {
+        let base = self.path(base);
+        ProjectRoot::find_from(|| Ok(base), Path::new(path), product(), None)
+    }
+}
+
+fn product() -> ProductCode {
+    ProductCode::parse("CODITECT").unwrap()
+}
+
+#[test]
+fn without_an_entry_the_directory_stands_for_itself() {
+    let tree = Tree::with(&["shop/src"]);
+    let found = tree.found("shop/src").unwrap();
+    assert_eq!(found.path(), tree.path("shop/src"));
+    assert_eq!(found.found_by(), FoundBy::Directory);
+    assert_eq!(found.found_by_name(), "directory");
+    assert_eq!(found.links(), []);
+}
+
+#[test]
+fn the_nearest_git_entry_makes_the_root() {
+    let tree = Tree::with(&["shop/.git", "shop/cart/.git", "shop/cart/src"]);
+    let found = tree.found("shop/cart/src").unwrap();
+    assert_eq!(found.path(), tree.path("shop/cart"));
+    assert_eq!(found.found_by_name(), "git");
+}
+
+#[test]
+fn a_worktree_has_a_file_for_git_and_is_a_project() {
+    let tree = Tree::with(&["shop/.git", "shop/trees/fix/src"]);
+    tree.file("shop/trees/fix/.git");
+    assert_eq!(tree.root("shop/trees/fix/src"), Path::new("shop/trees/fix"));
+}
+
+#[test]
+fn the_products_entry_beats_a_nearer_git() {
+    let tree = Tree::with(&["shop/.coditect", "shop/cart/.git"]);
+    let found = tree.found("shop/cart").unwrap();
+    assert_eq!(found.path(), tree.path("shop"));
+    assert_eq!(found.found_by(), FoundBy::Product);
+    assert_eq!(found.found_by_name(), "coditect");
+    assert_eq!(found.product_entry(), tree.path("shop/.coditect"));
+}
+
+#[test]
+fn the_nearest_of_two_product_entries_counts() {
+    let tree = Tree::with(&["shop/.coditect", "shop/cart/.coditect", "shop/cart/src"]);
+    assert_eq!(tree.root("shop/cart/src"), Path::new("shop/cart"));
+}
+
+#[test]
+fn an_entry_of_any_kind_counts() {
+    let tree = Tree::with(&["one", "two", "three/.coditect"]);
+    tree.file("one/.coditect").link("two/.coditect", "nowhere");
+    for project in ["one", "two", "three"] {
+        let found = tree.found(project).unwrap();
+        assert_eq!(found.found_by(), FoundBy::Product, "{project}");
+    }
+}
+
+#[test]
+fn another_products_entry_does_not_count() {
+    let tree = Tree::with(&["shop/.coditect", "shop/cart/.git"]);
+    let other = ProductCode::parse("ACME").unwrap();
+    let found = ProjectRoot::find(&tree.path("shop/cart"), other, None).unwrap();
+    assert_eq!(found.path(), tree.path("shop/cart"));
+}
+
+#[test]
+fn a_directory_in_the_entry_belongs_to_the_project() {
+    let tree = Tree::with(&["shop/.coditect/cache"]);
+    assert_eq!(tree.root("shop/.coditect/cache"), Path::new("shop"));
+}
+
+#[test]
+fn every_way_to_a_project_finds_it() {
+    let tree = Tree::with(&["shop/.git/hooks", "shop/src/cart", "else"]);
+    tree.file("shop/src/main.rs")
+        .link("to-shop", "shop")
+        .link("to-src", tree.path("shop/src"))
+        .link("else/back", "../to-src/cart");
+    for way in [
+        "shop",
+        "shop/",
+        "shop//src/./cart/",
+        "shop/src/..",
+        "else/../shop/.",
+        "shop/src/main.rs",
+        "shop/.git/hooks",
+        "to-shop",
+        "to-shop/",
+        "to-shop/src",
+        "to-src/main.rs",
+        "to-src/..",
+        "else/back/..",
+        "else/back/../../src/cart/.",
+    ] {
+        assert_eq!(tree.root(way), Path::new("shop"), "{way}");
+    }
+}
+
+#[test]
+fn a_relative_path_starts_at_the_current_directory() {
+    let tree = Tree::with(&["shop/.git", "shop/src/cart", "else"]);
+    tree.link("else/shop", "../shop");
+    for (base, path) in [
+        ("shop", "."),
+        ("shop/src", ".."),
+        ("shop", "src/cart/"),
+        ("shop/src/cart", "./../../src"),
+        ("else", "../shop"),
+        ("else", "shop"),
+    ] {
+        let found = tree.from(base, path).unwrap();
+        assert_eq!(found.path(), tree.path("shop"), "{path} in {base}");
+    }
+}
+
+#[test]
+fn an_absolute_path_asks_for_no_current_directory() {
+    let tree = Tree::new();
+    let removed = || Err(io::ErrorKind::NotFound.into());
+    let found = ProjectRoot::find_from(removed, &tree.top, product(), None);
+    assert_eq!(found.unwrap().path(), tree.top);
+}
+
+#[test]
+fn above_the_file_system_is_the_file_system() {
+    let found = ProjectRoot::find(Path::new("/../.."), product(), None).unwrap();
+    assert_eq!(found.path(), Path::new("/"));
+}
+
+#[test]
+fn a_link_into_another_project_leads_to_the_other() {
+    let tree = Tree::with(&["shop/.git", "bank/.git", "bank/ledger"]);
+    tree.link("shop/ledger", "../bank/ledger");
+    assert_eq!(tree.root("shop/ledger"), Path::new("bank"));
+    assert_eq!(tree.root("shop/ledger/.."), Path::new("bank"));
+}
+
+#[test]
+fn a_link_to_a_parent_leads_there_however_often() {
+    let tree = Tree::with(&["shop/.git", "shop/src"]);
+    tree.link("shop/src/up", "..");
+    assert_eq!(tree.root("shop/src/up/src/up/src/up"), Path::new("shop"));
+}
+
+#[test]
+fn the_parent_of_a_link_is_the_parent_of_its_target() {
+    let tree = Tree::with(&["a/b/c", "x"]);
+    tree.link("x/link", "../a/b/c");
+    assert_eq!(tree.root("x/link/.."), Path::new("a/b"));
+}
+
+#[test]
+fn a_link_to_a_file_belongs_where_the_file_is() {
+    let tree = Tree::with(&["shop/.git", "else"]);
+    tree.file("shop/main.rs")
+        .link("else/main", "../shop/main.rs");
+    assert_eq!(tree.root("else/main"), Path::new("shop"));
+}
+
+#[test]
+fn what_was_followed_is_told_in_order_and_word_for_word() {
+    let tree = Tree::with(&["a/real"]);
+    let absolute = tree.path("a");
+    tree.link("one", "./two//").link("two", &absolute);
+    tree.link("a/three", "real");
+    let found = tree.found("one/three").unwrap();
+    let links = found.links().iter();
+    let links: Vec<_> = links
+        .map(|link| (&*link.path, link.target.to_str().unwrap()))
+        .collect();
+    assert_eq!(
+        links,
+        [
+            (&*tree.path("one"), "./two//"),
+            (&*tree.path("two"), absolute.to_str().unwrap()),
+            (&*tree.path("a/three"), "real"),
+        ]
+    );
+    assert_eq!(found.path(), tree.path("a/real"));
+}
+
+#[test]
+fn a_chain_of_40_links_is_followed_and_one_of_41_refused() {
+    let tree = Tree::with(&["shop/.git"]);
+    let (last, one_more) = ("l40", tree.chain(41, "shop"));
+    assert_eq!(tree.found(last).unwrap().links().len(), MAX_LINKS);
+    assert_eq!(tree.root(last), Path::new("shop"));
+    assert!(matches!(tree.error(&one_more), ProjectError::Loop { .. }));
+    assert_eq!(tree.error(&one_more).path(), tree.path("l1"));
+}
+
+#[test]
+fn links_are_counted_over_the_whole_path() {
+    let tree = Tree::with(&["shop"]);
+    tree.link("shop/here", ".");
+    let here = |times: usize| format!("shop/{}", "here/".repeat(times));
+    assert_eq!(tree.root(here(40)), Path::new("shop"));
+    assert!(matches!(tree.error(here(41)), ProjectError::Loop { .. }));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn the_system_follows_as_many_links() {
+    let tree = Tree::with(&["shop"]);
+    tree.chain(41, "shop");
+    assert!(fs::metadata(tree.path("l40")).is_ok() && fs::canonicalize(tree.path("l40")).is_ok());
+    assert!(fs::metadata(tree.path("l41")).is_err() && fs::canonicalize(tree.path("l41")).is_err());
+}
+
+#[test]
+fn a_loop_is_refused_with_one_of_its_links() {
+    let tree = Tree::new();
+    tree.link("self", "self")
+        .link("a", "b")
+        .link("b", "a")
+        .link("in", "a");
+    for (path, names) in [
+        ("self", &["self"][..]),
+        ("self/deeper", &["self"]),
+        ("a", &["a", "b"]),
+        ("in", &["a", "b"]),
+    ] {
+        let error = tree.error(path);
+        assert!(matches!(&error, ProjectError::Loop { .. }), "{error:?}");
+        let named = names.iter().any(|name| error.path() == tree.path(name));
+        assert!(named, "{path}: {error}");
+    }
+}
+
+#[test]
+fn of_a_missing_path_the_first_missing_part_is_named() {
+    let tree = Tree::with(&["shop"]);
+    let error = tree.error("shop/src/main.rs");
+    assert!(matches!(&error, ProjectError::NotFound { link: None, .. }));
+    assert_eq!(error.path(), tree.path("shop/src"));
+    assert_eq!(tree.error("gone/../shop").path(), tree.path("gone"));
+    let relative = tree.from("shop", "src").unwrap_err();
+    assert_eq!(relative.path(), tree.path("shop/src"));
+}
+
+#[test]
+fn a_link_that_leads_nowhere_is_named_with_what_is_missing() {
+    let tree = Tree::with(&["shop"]);
+    tree.link("shop/out", "../gone/src");
+    let error = tree.error("shop/out");
+    assert_eq!(error.path(), tree.path("gone"));
+    let named = tree.path("shop/out");
+    assert!(matches!(&error, ProjectError::NotFound { link: Some(link), .. } if *link == named));
+    assert!(error.to_string().contains(named.to_str().unwrap()));
+}
+
+#[test]
+fn a_file_is_no_directory() {
+    let tree = Tree::with(&["shop"]);
+    tree.file("shop/main.rs")
+        .link("main", "shop/main.rs")
+        .link("slash", "shop/main.rs/");
+    for path in [
+        "shop/main.rs/",
+        "shop/main.rs/.",
+        "shop/main.rs/..",
+        "shop/main.rs/x",
+        "main/",
+        "main/x",
+        "slash",
+    ] {
+        let error = tree.error(path);
+        assert!(
+            matches!(&error, ProjectError::NotADirectory { .. }),
+            "{path}: {error:?}"
+        );
+        assert_eq!(error.path(), tree.path("shop/main.rs"));
+    }
+    assert_eq!(tree.root("shop/main.rs"), Path::new("shop"));
+}
+
+#[test]
+fn an_empty_path_is_refused() {
+    let error = ProjectRoot::find(Path::new(""), product(), None).unwrap_err();
+    assert!(matches!(&error, ProjectError::Empty));
+    assert_eq!(error.path(), Path::new(""));
+}
+
+// macOS refuses such names.
+#[cfg(not(target_os = "macos"))]
+#[test]
+fn names_need_not_be_unicode() {
+    let odd = OsStr::from_bytes(b"sh\xFFp");
+    let tree = Tree::new();
+    fs::create_dir_all(tree.path(odd).join(".git")).unwrap();
+    tree.link(OsStr::from_bytes(b"to\xFE"), odd);
+    let found = tree.found(OsStr::from_bytes(b"to\xFE")).unwrap();
+    assert_eq!(found.path(), tree.path(odd));
+    assert!(found.name_bytes().ends_with(b"/sh\xFFp"));
+}
+
+#[test]
+fn a_name_in_bytes_is_of_the_root_and_not_of_the_path() {
+    let tree = Tree::with(&["shop/.git", "shop/src"]);
+    tree.link("also", "shop/src");
+    let names = ["shop", "shop/src/", "also"].map(|way| tree.found(way).unwrap());
+    assert!(
+        names
+            .iter()
+            .all(|found| found.name_bytes() == names[0].name_bytes())
+    );
+    assert_ne!(names[0].name_bytes(), tree.found(".").unwrap().name_bytes());
+}

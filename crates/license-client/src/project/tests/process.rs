@@ -1,0 +1,112 @@
+//! What only another process can try: this test program, run again.
+
+use std::error::Error;
+use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
+
+use super::*;
+
+const ASKED: &str = "PROJECT_ROOT_ASKED";
+/// The user that Linux distributions call `nobody`.
+const NOBODY: &str = "65534";
+
+/// Runs nothing by itself; answers the other tests of this module.
+#[test]
+fn answer() {
+    let Some(path) = env::var_os(ASKED) else {
+        return;
+    };
+    let answer = match ProjectRoot::find(Path::new(&path), product(), None) {
+        Ok(found) => format!("found {}", found.path().display()),
+        Err(error) => {
+            let kind = error.source().map(ToString::to_string);
+            format!("{error}: {}", kind.unwrap_or_default())
+        }
+    };
+    println!("\nANSWER {answer}");
+}
+
+fn ask(mut command: Command, path: &Path) -> Option<String> {
+    let name = format!("{}::answer", module_path!().split_once("::").unwrap().1);
+    command.args(["--exact", &name, "--nocapture"]);
+    let output = command.env(ASKED, path).output().ok()?;
+    let text = String::from_utf8(output.stdout).ok()?;
+    let answer = text.lines().find_map(|line| line.strip_prefix("ANSWER "));
+    answer.map(str::to_owned)
+}
+
+/// Answers as this user, or as `nobody` if this is root, whom nothing is hidden from.
+fn ask_as_a_user(tree: &Tree, path: &Path) -> Option<String> {
+    let this = env::current_exe().unwrap();
+    fs::set_permissions(&tree.top, fs::Permissions::from_mode(0o755)).unwrap();
+    if fs::read_dir(tree.path("locked")).is_err() {
+        return ask(Command::new(this), path);
+    }
+    let mut other = Command::new("setpriv");
+    other.args(["--reuid", NOBODY, "--regid", NOBODY, "--clear-groups"]);
+    other.arg(this);
+    ask(other, path)
+}
+
+/// Past the capture of the test harness, so that it is seen.
+fn skip(what: &str) {
+    let line = format!("SKIPPED: {}: {what}\n", module_path!());
+    let _ = io::stderr().write_all(line.as_bytes());
+}
+
+fn tree_with_a_locked_folder() -> Tree {
+    let tree = Tree::with(&["open/.git", "locked/shop/.git"]);
+    tree.link("through", "locked/shop");
+    let closed = fs::Permissions::from_mode(0o000);
+    fs::set_permissions(tree.path("locked"), closed).unwrap();
+    tree
+}
+
+fn unlock(tree: &Tree) {
+    let open = fs::Permissions::from_mode(0o700);
+    fs::set_permissions(tree.path("locked"), open).unwrap();
+}
+
+#[test]
+fn what_permissions_hide_is_an_error_that_names_it() {
+    let tree = tree_with_a_locked_folder();
+    let as_a_user = |name: &str| ask_as_a_user(&tree, &tree.path(name));
+    let Some(control) = as_a_user("open") else {
+        unlock(&tree);
+        return skip("this is root, and `setpriv` cannot run the tests as another user");
+    };
+    let answers = ["locked/shop", "through", "locked"].map(|name| as_a_user(name).unwrap());
+    unlock(&tree);
+    assert_eq!(control, format!("found {}", tree.path("open").display()));
+    let unread = ["locked/shop", "locked/shop", "locked/.coditect"];
+    for (answer, unread) in answers.iter().zip(unread) {
+        let expected = format!("{} cannot be read: ", tree.path(unread).display());
+        assert!(answer.starts_with(&expected), "{answer}");
+    }
+}
+
+#[test]
+fn a_removed_current_directory_is_an_error_that_names_it() {
+    let tree = Tree::with(&["gone", "shop"]);
+    let gone = tree.path("gone");
+    let asked = |path: &Path| {
+        fs::create_dir_all(&gone).unwrap();
+        let mut shell = Command::new("sh");
+        let script = "rmdir \"$PWD\" && exec \"$0\" \"$@\"";
+        shell.args(["-c", script]).arg(env::current_exe().unwrap());
+        shell.current_dir(&gone).env("PWD", &gone);
+        ask(shell, path).unwrap()
+    };
+    let answer = asked(Path::new("."));
+    let named = if cfg!(target_os = "linux") {
+        &*gone
+    } else {
+        Path::new(".")
+    };
+    let expected = format!("the current directory {} was removed", named.display());
+    assert!(answer.starts_with(&expected), "{answer}");
+    assert!(asked(Path::new("../shop")).starts_with(&expected));
+    let absolute = tree.path("shop");
+    assert_eq!(asked(&absolute), format!("found {}", absolute.display()));
+}

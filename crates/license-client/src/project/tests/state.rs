@@ -1,0 +1,69 @@
+//! The state directory of the product, which is named like the entry of a project.
+
+use super::*;
+
+fn found(tree: &Tree, path: &str, state: &Path) -> (PathBuf, FoundBy) {
+    let found = ProjectRoot::find(&tree.path(path), product(), Some(state)).unwrap();
+    (found.path().to_owned(), found.found_by())
+}
+
+#[test]
+fn the_state_directory_makes_no_project_of_the_home() {
+    let tree = Tree::with(&["ann/.coditect", "ann/shop"]);
+    let state = tree.path("ann/.coditect");
+    let itself = (tree.path("ann/shop"), FoundBy::Directory);
+    assert_eq!(found(&tree, "ann/shop", &state), itself);
+    let home = (tree.path("ann"), FoundBy::Directory);
+    assert_eq!(found(&tree, "ann", &state), home);
+}
+
+#[test]
+fn entries_below_and_above_it_still_count() {
+    let tree = Tree::with(&[".coditect", "ann/.coditect", "ann/shop/.coditect"]);
+    let state = tree.path("ann/.coditect");
+    let below = (tree.path("ann/shop"), FoundBy::Product);
+    assert_eq!(found(&tree, "ann/shop", &state), below);
+    let above = (tree.top.clone(), FoundBy::Product);
+    assert_eq!(found(&tree, "ann", &state), above);
+}
+
+#[test]
+fn it_is_known_by_every_name_that_leads_to_it() {
+    let tree = Tree::with(&["disk/state", "home/ann/shop"]);
+    tree.link("home/ann/.coditect", "../../disk/state")
+        .link("users", "home");
+    for state in [
+        "home/ann/.coditect",
+        "users/ann/.coditect",
+        "disk/state",
+        "home/ann/../ann/.coditect/",
+    ] {
+        let itself = (tree.path("home/ann/shop"), FoundBy::Directory);
+        assert_eq!(
+            found(&tree, "users/ann/shop", &tree.path(state)),
+            itself,
+            "{state}"
+        );
+    }
+}
+
+#[test]
+fn it_is_known_by_its_place_while_its_disk_is_away() {
+    let tree = Tree::with(&["home/ann/shop"]);
+    tree.link("home/ann/.coditect", "/no-such-disk/state")
+        .link("users", "home");
+    let itself = (tree.path("home/ann/shop"), FoundBy::Directory);
+    let state = tree.path("users/ann/.coditect");
+    assert_eq!(found(&tree, "home/ann/shop", &state), itself);
+}
+
+#[test]
+fn one_that_does_not_exist_yet_hides_nothing() {
+    let tree = Tree::with(&["shop/.coditect", "ann"]);
+    let state = tree.path("ann/.coditect");
+    assert_eq!(found(&tree, "shop", &state).1, FoundBy::Product);
+    assert_eq!(
+        found(&tree, "shop", Path::new("relative")).1,
+        FoundBy::Product
+    );
+}

@@ -1,0 +1,204 @@
+//! A session: one project of one user on this machine, for as long as somebody works on it.
+
+use std::fmt;
+use std::fs::{self, File, TryLockError};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use license_core::{LicenseId, SessionId};
+
+use crate::home::create_private;
+use crate::host::Host;
+use crate::project::{ProjectError, ProjectRoot};
+
+/// The folder of the state directory in which open sessions hold a lock each.
+const FOLDER: &str = "sessions";
+
+/// An open session. It ends when it is dropped, and with the process at the latest, however that ends: the system gives up its lock, and no
+/// timer has to run out.
+#[derive(Debug)]
+#[must_use = "the session ends as soon as it is dropped"]
+pub struct Session {
+    id: SessionId,
+    root: ProjectRoot,
+    guard: Option<Guard>,
+}
+
+/// The lock on the session's file. Several windows on one project share it.
+#[derive(Debug)]
+struct Guard {
+    file: File,
+    path: PathBuf,
+}
+
+impl Session {
+    /// Opens a session on the project that the path belongs to, for a user; none is the system's user who runs this process.
+    ///
+    /// # Errors
+    /// [`SessionError`] if the path leads to no project that can be read.
+    pub fn open(
+        host: &Host,
+        license: Option<&LicenseId>,
+        user: Option<&str>,
+        path: &Path,
+    ) -> Result<Self, SessionError> {
+        let mut session = Self::find(host, license, user, path)?;
+        // Without a place for its lock a session is not counted, and works all the same.
+        let dir = host.state_dir().filter(|dir| dir.create().is_ok());
+        let folder = dir.map(|dir| dir.path().join(FOLDER));
+        session.guard = folder.and_then(|folder| Guard::take(&folder, session.id).ok());
+        Ok(session)
+    }
+
+    /// Finds the session of a project without opening it: nothing is written.
+    ///
+    /// # Errors
+    /// As [`Session::open`].
+    pub fn find(
+        host: &Host,
+        license: Option<&LicenseId>,
+        user: Option<&str>,
+        path: &Path,
+    ) -> Result<Self, SessionError> {
+        let state = host.state_dir().map(|dir| dir.path());
+        let root = ProjectRoot::find(path, host.product(), state);
+        let root = root.map_err(SessionError::Project)?;
+        let system_user = || user_of_this_process();
+        let user = user.map_or_else(system_user, str::to_owned);
+        let id = SessionId::new(license, host.digest(), &user, &root.name_bytes());
+        Ok(Self {
+            id,
+            root,
+            guard: None,
+        })
+    }
+
+    /// The sessions of this user that are open on this machine now, in this process and others.
+    ///
+    /// # Errors
+    /// If the state directory can't be read.
+    pub fn open_on(host: &Host) -> io::Result<Vec<String>> {
+        let Some(dir) = host.state_dir() else {
+            return Ok(Vec::new());
+        };
+        let entries = match fs::read_dir(dir.path().join(FOLDER)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            entries => entries?,
+        };
+        let mut open = Vec::new();
+        for entry in entries {
+            let entry = entry?;
+            let is_held = File::open(entry.path())
+                .is_ok_and(|file| matches!(file.try_lock(), Err(TryLockError::WouldBlock)));
+            if is_held {
+                open.push(entry.file_name().to_string_lossy().into_owned());
+            }
+        }
+        open.sort();
+        Ok(open)
+    }
+
+    /// Its id.
+    pub fn id(&self) -> SessionId {
+        self.id
+    }
+
+    /// The project.
+    pub fn root(&self) -> &ProjectRoot {
+        &self.root
+    }
+
+    /// Whether others can see that it is open.
+    pub fn is_counted(&self) -> bool {
+        self.guard.is_some()
+    }
+}
+
+impl Guard {
+    fn take(folder: &Path, id: SessionId) -> io::Result<Self> {
+        match create_private(folder) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+            _ => {}
+        }
+        let path = folder.join(id.to_string());
+        loop {
+            let mut options = File::options();
+            options.read(true).write(true).create(true).truncate(false);
+            #[cfg(unix)]
+            std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+            let file = options.open(&path)?;
+            file.lock_shared()?;
+            // Whoever ended the last session may have removed the file between the two.
+            if is_same_file(&file, &path) {
+                return Ok(Self { file, path });
+            }
+        }
+    }
+}
+
+#[cfg(unix)]
+fn is_same_file(file: &File, path: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let inode = |metadata: fs::Metadata| (metadata.dev(), metadata.ino());
+    let opened = file.metadata().map(inode);
+    let there = fs::metadata(path).map(inode);
+    matches!((opened, there), (Ok(opened), Ok(there)) if opened == there)
+}
+
+/// Elsewhere a file that is open can't be removed.
+#[cfg(not(unix))]
+fn is_same_file(_: &File, _: &Path) -> bool {
+    true
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        // The last one out removes the file. A lock can't be raised in place without giving it up first.
+        let _ = self.file.unlock();
+        if self.file.try_lock().is_ok() && is_same_file(&self.file, &self.path) {
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+/// The user by number where the system has numbers, for a name in the environment can be anybody's.
+#[cfg(unix)]
+fn user_of_this_process() -> String {
+    use std::os::unix::fs::MetadataExt;
+    let own = fs::metadata("/proc/self").map(|metadata| metadata.uid());
+    // A new file belongs to whoever makes it.
+    let made = || tempfile::tempfile()?.metadata().map(|file| file.uid());
+    match own.or_else(|_| made()) {
+        Ok(uid) => format!("uid:{uid}"),
+        Err(_) => std::env::var("USER").unwrap_or_default(),
+    }
+}
+
+#[cfg(not(unix))]
+fn user_of_this_process() -> String {
+    std::env::var("USERNAME").unwrap_or_default()
+}
+
+/// Why there is no session.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum SessionError {
+    /// The path leads to no project that can be read.
+    Project(ProjectError),
+}
+
+impl fmt::Display for SessionError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Project(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for SessionError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Project(error) => error.source(),
+        }
+    }
+}

@@ -1,0 +1,129 @@
+use super::*;
+use crate::StateDir;
+use license_core::{ProductCode, Quota, Reading, Timestamp};
+use std::fs;
+
+fn seal(id: &str) -> Seal {
+    Seal::new(ProductCode::parse("CODITECT").unwrap(), Some(id))
+}
+
+fn store() -> (tempfile::TempDir, Store) {
+    let scratch = tempfile::tempdir().unwrap();
+    let store = Store::new(StateDir::at(scratch.path().join("state")));
+    (scratch, store)
+}
+
+fn noon() -> Timestamp {
+    Timestamp::parse("2027-03-01T12:00:00Z").unwrap()
+}
+
+/// A state that has seen this noon and counted seven.
+fn state() -> State {
+    let mut state = State {
+        validations: "tokens".to_owned(),
+        ..State::default()
+    };
+    let reading = Reading {
+        clock: noon(),
+        boot: None,
+    };
+    state.high_water.observe(reading);
+    let taken = state.tally.take("commands", 7, Quota::Limit(10), noon());
+    assert!(taken.granted);
+    state
+}
+
+fn saved() -> (tempfile::TempDir, Store) {
+    let (scratch, store) = store();
+    let lock = store.lock().unwrap();
+    let durability = Durability::Process;
+    state()
+        .save(&lock, &seal("here"), durability, durability)
+        .unwrap();
+    drop(lock);
+    (scratch, store)
+}
+
+#[test]
+fn what_was_saved_is_loaded() {
+    let (_scratch, store) = saved();
+    let (loaded, problems) = State::load(&store, &seal("here"));
+    assert_eq!(loaded, state());
+    assert!(problems.is_empty());
+}
+
+#[test]
+fn without_files_nothing_is_remembered_and_nothing_is_made() {
+    let (_scratch, store) = store();
+    let (loaded, problems) = State::load(&store, &seal("here"));
+    assert_eq!(loaded, State::default());
+    assert!(problems.is_empty());
+    assert!(!store.dir().path().exists());
+}
+
+#[test]
+fn a_file_that_is_removed_takes_neither_the_mark_nor_a_count_with_it() {
+    for removed in FILES {
+        let (_scratch, store) = saved();
+        fs::remove_file(store.dir().file(removed)).unwrap();
+        let (loaded, problems) = State::load(&store, &seal("here"));
+        assert_eq!(loaded.high_water.mark(), noon());
+        assert_eq!(loaded.tally, state().tally);
+        assert!(problems.is_empty());
+    }
+}
+
+#[test]
+fn a_changed_file_is_set_aside_and_the_other_one_counts() {
+    for changed in FILES {
+        let (_scratch, store) = saved();
+        let path = store.dir().file(changed);
+        let mut bytes = fs::read(&path).unwrap();
+        *bytes.last_mut().unwrap() ^= 1;
+        fs::write(&path, bytes).unwrap();
+        let (loaded, problems) = State::load(&store, &seal("here"));
+        assert_eq!(loaded.tally, state().tally);
+        let [StateProblem::Sealed { source, aside, .. }] = &problems[..] else {
+            panic!("{problems:?}");
+        };
+        assert_eq!(*source, SealError::Tampered);
+        assert!(aside.as_ref().unwrap().exists());
+        assert!(!path.exists());
+        assert!(State::load(&store, &seal("here")).1.is_empty());
+    }
+}
+
+#[test]
+fn state_of_another_machine_is_refused_with_that_reason() {
+    let (_scratch, store) = saved();
+    let (loaded, problems) = State::load(&store, &seal("elsewhere"));
+    assert_eq!(loaded, State::default());
+    assert_eq!(problems.len(), 2);
+    for problem in problems {
+        let source = std::error::Error::source(&problem).unwrap().to_string();
+        assert_eq!(source, "it was made on another machine");
+    }
+}
+
+#[test]
+fn files_cut_short_oversized_or_of_another_form_are_problems_and_no_panic() {
+    let here = seal("here");
+    let sealed = |content: &str| here.seal(StateFile::Cache, content.as_bytes()).unwrap();
+    let contents = [
+        Vec::new(),
+        b"noise".to_vec(),
+        sealed(""),
+        sealed("[]"),
+        sealed(r#"{"version":2}"#),
+        sealed(r#"{"version":1,"high_water":{},"tally":{}}"#),
+        vec![0; 2 * MAX_FILE_BYTES + 1],
+    ];
+    for content in contents {
+        let (_scratch, store) = store();
+        fs::create_dir(store.dir().path()).unwrap();
+        fs::write(store.dir().file(StateFile::Cache), content).unwrap();
+        let (loaded, problems) = State::load(&store, &here);
+        assert_eq!(loaded, State::default());
+        assert_eq!(problems.len(), 1);
+    }
+}

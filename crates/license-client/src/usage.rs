@@ -1,0 +1,300 @@
+//! Whether the product is used to build something here, or runs in what was built.
+
+use std::ffi::{OsStr, OsString};
+use std::fmt;
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use license_core::{ProductCode, UsageType};
+
+use crate::project::{FoundBy, ProjectRoot};
+
+mod error;
+
+pub use self::error::UsageError;
+
+/// The file, in the product's entry of a project, that may name the usage type.
+const PROJECT_FILE: &str = "project.toml";
+
+/// A project file is a page of settings. One that is much longer is something else.
+const MAX_PROJECT_FILE: usize = 64 * 1024;
+
+/// Files that a project has and a deployed application leaves behind, by the tools that read them.
+const MANIFESTS: &[&str] = &[
+    "Cargo.toml",
+    "package.json",
+    "deno.json",
+    "pyproject.toml",
+    "setup.py",
+    "requirements.txt",
+    "go.mod",
+    "pom.xml",
+    "build.gradle",
+    "build.gradle.kts",
+    "build.sbt",
+    "CMakeLists.txt",
+    "Makefile",
+    "meson.build",
+    "configure.ac",
+    "MODULE.bazel",
+    "Gemfile",
+    "composer.json",
+    "mix.exs",
+    "pubspec.yaml",
+    "Package.swift",
+    "stack.yaml",
+];
+
+/// The same, where a project names the file.
+const MANIFEST_EXTENSIONS: &[&str] = &["sln", "slnx", "csproj", "fsproj", "vbproj", "cabal"];
+
+/// What surrounds a process, as far as it tells how the product is used.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Surroundings {
+    /// What the environment variable [`usage_variable`] holds; empty counts as not set.
+    pub variable: Option<OsString>,
+    /// Whether the process runs in a container.
+    pub in_container: bool,
+    /// Whether a person is at its terminal.
+    pub on_terminal: bool,
+}
+
+/// How the product is used here, and how that is known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DetectedUsage {
+    /// How it is used.
+    pub usage_type: UsageType,
+    /// What says so.
+    pub reason: UsageReason,
+}
+
+/// What says how the product is used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum UsageReason {
+    /// The environment does.
+    Variable {
+        /// The variable, such as `CODITECT_USAGE_TYPE`.
+        name: String,
+    },
+    /// The project does.
+    ProjectFile {
+        /// Its file.
+        path: PathBuf,
+    },
+    /// Nobody does, but it runs in a container, without a terminal and without a project's sources: a runtime.
+    Deployed {
+        /// Where no sources are.
+        path: PathBuf,
+    },
+    /// It runs in a container without a terminal, but on a project's sources, as a build does.
+    Sources {
+        /// Where the sources are.
+        path: PathBuf,
+    },
+    /// It runs in a container, but a person is at the terminal.
+    Terminal,
+    /// Nothing says otherwise.
+    Default,
+}
+
+impl UsageReason {
+    /// The name in reports.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Variable { .. } => "variable",
+            Self::ProjectFile { .. } => "project_file",
+            Self::Deployed { .. } => "container",
+            Self::Sources { .. } => "sources",
+            Self::Terminal => "terminal",
+            Self::Default => "default",
+        }
+    }
+}
+
+impl fmt::Display for UsageReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Variable { name } => write!(f, "the environment variable {name} says so"),
+            Self::ProjectFile { path } => write!(f, "{} says so", path.display()),
+            Self::Deployed { path } => write!(
+                f,
+                "it runs in a container without a terminal, and there are no project sources in {}",
+                path.display()
+            ),
+            Self::Sources { path } => {
+                write!(f, "there are project sources in {}", path.display())
+            }
+            Self::Terminal => f.write_str("it runs in a container, but on a terminal"),
+            Self::Default => f.write_str("nothing says otherwise"),
+        }
+    }
+}
+
+/// The environment variable that names the usage type, such as `CODITECT_USAGE_TYPE`.
+pub fn usage_variable(product: ProductCode) -> String {
+    format!("{product}_USAGE_TYPE")
+}
+
+/// Says how the product is used in a project.
+///
+/// The environment variable decides, else `usage_type` in `.coditect/project.toml` of the project root, each of which
+/// must say `builder` or `runtime`. Else it is `runtime` in a container without a terminal where the root holds no sources
+/// (no entry of the product, no `.git` and no manifest of the usual build tools), and `builder` anywhere else.
+///
+/// ```
+/// use license_client::{ProjectRoot, Surroundings, detect_usage};
+/// use license_core::{ProductCode, UsageType};
+/// use std::fs;
+///
+/// # let app = tempfile::tempdir()?;
+/// let product = ProductCode::parse("CODITECT")?;
+/// let surroundings = Surroundings { in_container: true, ..Surroundings::default() };
+///
+/// let root = ProjectRoot::find(app.path(), product, None)?;
+/// let usage = detect_usage(&root, &surroundings)?;
+/// assert_eq!((usage.usage_type, usage.reason.as_str()), (UsageType::Runtime, "container"));
+///
+/// fs::write(app.path().join("Cargo.toml"), "[package]")?;
+/// let usage = detect_usage(&root, &surroundings)?;
+/// assert_eq!((usage.usage_type, usage.reason.as_str()), (UsageType::Builder, "sources"));
+///
+/// let chosen = Surroundings { variable: Some("runtime".into()), ..surroundings };
+/// let usage = detect_usage(&root, &chosen)?;
+/// assert_eq!(usage.usage_type, UsageType::Runtime);
+/// assert_eq!(usage.reason.to_string(), "the environment variable CODITECT_USAGE_TYPE says so");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Errors
+///
+/// [`UsageError`] when the variable or the file says something else, or when the file or the root cannot be read.
+pub fn detect_usage(
+    root: &ProjectRoot,
+    surroundings: &Surroundings,
+) -> Result<DetectedUsage, UsageError> {
+    if let Some(detected) = by_variable(root.product(), surroundings)? {
+        return Ok(detected);
+    }
+    if let Some(detected) = by_project_file(root)? {
+        return Ok(detected);
+    }
+    by_surroundings(root, surroundings)
+}
+
+fn by_variable(
+    product: ProductCode,
+    surroundings: &Surroundings,
+) -> Result<Option<DetectedUsage>, UsageError> {
+    let Some(value) = surroundings.variable.as_deref().filter(|v| !v.is_empty()) else {
+        return Ok(None);
+    };
+    let name = usage_variable(product);
+    match value.to_str().and_then(UsageType::parse) {
+        Some(usage_type) => Ok(Some(DetectedUsage {
+            usage_type,
+            reason: UsageReason::Variable { name },
+        })),
+        None => Err(UsageError::bad_variable(name, value)),
+    }
+}
+
+/// Only where the product's entry made the root: else it is missing, or the state directory, which speaks for no project.
+fn by_project_file(root: &ProjectRoot) -> Result<Option<DetectedUsage>, UsageError> {
+    if root.found_by() != FoundBy::Product {
+        return Ok(None);
+    }
+    let path = root.product_entry().join(PROJECT_FILE);
+    let Some(text) = read(&path)? else {
+        return Ok(None);
+    };
+    let table: toml::Table = text
+        .parse()
+        .map_err(|error| UsageError::not_toml(&path, &text, &error))?;
+    let Some(value) = table.get("usage_type") else {
+        return Ok(None);
+    };
+    match value.as_str().and_then(UsageType::parse) {
+        Some(usage_type) => Ok(Some(DetectedUsage {
+            usage_type,
+            reason: UsageReason::ProjectFile { path },
+        })),
+        None => Err(UsageError::bad_member(path, value)),
+    }
+}
+
+fn by_surroundings(
+    root: &ProjectRoot,
+    surroundings: &Surroundings,
+) -> Result<DetectedUsage, UsageError> {
+    let path = root.path().to_owned();
+    let (usage_type, reason) = if !surroundings.in_container {
+        (UsageType::Builder, UsageReason::Default)
+    } else if surroundings.on_terminal {
+        (UsageType::Builder, UsageReason::Terminal)
+    } else if has_sources(root)? {
+        (UsageType::Builder, UsageReason::Sources { path })
+    } else {
+        (UsageType::Runtime, UsageReason::Deployed { path })
+    };
+    Ok(DetectedUsage { usage_type, reason })
+}
+
+fn has_sources(root: &ProjectRoot) -> Result<bool, UsageError> {
+    Ok(root.found_by() != FoundBy::Directory || has_manifest(root.path())?)
+}
+
+fn has_manifest(directory: &Path) -> Result<bool, UsageError> {
+    let unreadable = |source| UsageError::unreadable(directory, source);
+    for entry in fs::read_dir(directory).map_err(unreadable)? {
+        if is_manifest(&entry.map_err(unreadable)?.file_name()) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+fn is_manifest(name: &OsStr) -> bool {
+    let extension = Path::new(name).extension();
+    MANIFESTS.iter().any(|manifest| name == *manifest)
+        || MANIFEST_EXTENSIONS
+            .iter()
+            .any(|manifest| extension.is_some_and(|extension| extension == *manifest))
+}
+
+/// The text of a project file; `None` if there is none, also because the product's entry is no directory.
+fn read(path: &Path) -> Result<Option<String>, UsageError> {
+    use io::ErrorKind::{NotADirectory, NotFound};
+    let found = match fs::metadata(path) {
+        Err(error) if matches!(error.kind(), NotFound | NotADirectory) => return Ok(None),
+        found => found.map_err(|error| UsageError::unreadable(path, error))?,
+    };
+    // Before opening it: to open a named pipe would wait for somebody to write.
+    if !found.is_file() {
+        let path = path.to_owned();
+        return Err(UsageError::NotAFile { path });
+    }
+    let bytes = read_capped(path).map_err(|error| UsageError::unreadable(path, error))?;
+    if bytes.len() > MAX_PROJECT_FILE {
+        return Err(UsageError::TooLarge {
+            path: path.to_owned(),
+            cap: MAX_PROJECT_FILE,
+        });
+    }
+    let text = String::from_utf8(bytes).map_err(|_| UsageError::not_utf8(path))?;
+    Ok(Some(text))
+}
+
+/// One byte more than the cap shows that a file is too large without reading all of it.
+fn read_capped(path: &Path) -> io::Result<Vec<u8>> {
+    let limit = u64::try_from(MAX_PROJECT_FILE).unwrap_or(u64::MAX);
+    let mut bytes = Vec::new();
+    File::open(path)?
+        .take(limit.saturating_add(1))
+        .read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,255 @@
+use super::*;
+
+/// A project root that goes away with the test.
+struct Project {
+    folder: tempfile::TempDir,
+}
+
+impl Project {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        Self { folder }
+    }
+
+    fn holding(name: &str) -> Self {
+        let project = Self::new();
+        fs::write(project.path(name), "").unwrap();
+        project
+    }
+
+    fn saying(project_file: impl AsRef<[u8]>) -> Self {
+        let project = Self::new();
+        fs::create_dir(project.path(".coditect")).unwrap();
+        fs::write(project.path(".coditect/project.toml"), project_file).unwrap();
+        project
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn root(&self, state: Option<&Path>) -> ProjectRoot {
+        let product = ProductCode::parse("CODITECT").unwrap();
+        ProjectRoot::find(self.folder.path(), product, state).unwrap()
+    }
+
+    fn usage(&self, surroundings: &Surroundings) -> Result<DetectedUsage, UsageError> {
+        detect_usage(&self.root(None), surroundings)
+    }
+
+    /// The usage type and the code of its reason.
+    fn codes(&self, surroundings: &Surroundings) -> (&'static str, &'static str) {
+        let usage = self.usage(surroundings).unwrap();
+        (usage.usage_type.as_str(), usage.reason.as_str())
+    }
+
+    fn error(&self) -> UsageError {
+        self.usage(&deployed()).unwrap_err()
+    }
+}
+
+/// In a container, without a terminal.
+fn deployed() -> Surroundings {
+    Surroundings {
+        in_container: true,
+        ..Surroundings::default()
+    }
+}
+
+fn told(value: impl Into<OsString>) -> Surroundings {
+    Surroundings {
+        variable: Some(value.into()),
+        ..Surroundings::default()
+    }
+}
+
+#[test]
+fn without_a_sign_it_is_a_builder() {
+    let surroundings = Surroundings::default();
+    assert_eq!(Project::new().codes(&surroundings), ("builder", "default"));
+}
+
+#[test]
+fn a_container_without_terminal_and_sources_is_a_runtime() {
+    let project = Project::holding("server.bin");
+    assert_eq!(project.codes(&deployed()), ("runtime", "container"));
+    let reason = project.usage(&deployed()).unwrap().reason.to_string();
+    let root = project.root(None).path().display().to_string();
+    assert!(reason.ends_with(&root), "{reason}");
+}
+
+#[test]
+fn each_of_the_three_signs_is_needed() {
+    let on_terminal = Surroundings {
+        on_terminal: true,
+        ..deployed()
+    };
+    let no_container = Surroundings::default();
+    for (project, surroundings, reason) in [
+        (Project::new(), on_terminal, "terminal"),
+        (Project::new(), no_container, "default"),
+        (Project::holding("Makefile"), deployed(), "sources"),
+    ] {
+        assert_eq!(project.codes(&surroundings), ("builder", reason));
+    }
+}
+
+#[test]
+fn sources_are_known_by_their_manifests_and_markers() {
+    let more = ["Shop.sln", "shop.csproj", ".git", ".coditect"];
+    for name in MANIFESTS.iter().chain(&more) {
+        let project = Project::holding(name);
+        assert_eq!(project.codes(&deployed()), ("builder", "sources"), "{name}");
+    }
+    for name in ["sln", ".sln", "Cargo.toml.bak", "cargo", "app.jar"] {
+        let project = Project::holding(name);
+        assert_eq!(
+            project.codes(&deployed()),
+            ("runtime", "container"),
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn a_manifest_below_the_root_is_somebody_elses() {
+    let project = Project::new();
+    fs::create_dir(project.path("vendor")).unwrap();
+    fs::write(project.path("vendor/package.json"), "{}").unwrap();
+    assert_eq!(project.codes(&deployed()), ("runtime", "container"));
+}
+
+#[test]
+fn the_variable_goes_before_the_file_and_the_file_before_the_signs() {
+    let project = Project::saying("usage_type = \"runtime\"");
+    assert_eq!(project.codes(&told("builder")), ("builder", "variable"));
+    let surroundings = Surroundings::default();
+    assert_eq!(project.codes(&surroundings), ("runtime", "project_file"));
+    let project = Project::saying("usage_type = \"builder\"");
+    assert_eq!(project.codes(&deployed()), ("builder", "project_file"));
+}
+
+#[test]
+fn an_empty_variable_is_not_set() {
+    let project = Project::saying("usage_type = \"runtime\"");
+    assert_eq!(project.codes(&told("")), ("runtime", "project_file"));
+}
+
+#[test]
+fn another_value_of_the_variable_is_refused_with_what_was_expected() {
+    let error = Project::new().usage(&told("server")).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "CODITECT_USAGE_TYPE must be `builder` or `runtime`, not \"server\""
+    );
+    for near in ["Runtime", " runtime", "runtime\n", "1"] {
+        assert!(Project::new().usage(&told(near)).is_err(), "{near:?}");
+    }
+}
+
+#[test]
+fn of_a_long_value_only_the_beginning_is_shown() {
+    let found = |length: usize| match Project::new().usage(&told("é".repeat(length))) {
+        Err(UsageError::BadVariable { found, .. }) => found.chars().count(),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!((found(31), found(32), found(33)), (31, 32, 32));
+}
+
+#[test]
+fn the_variable_is_named_for_the_product() {
+    let product = ProductCode::parse("ACME2").unwrap();
+    assert_eq!(usage_variable(product), "ACME2_USAGE_TYPE");
+}
+
+#[test]
+fn other_members_of_the_project_file_say_nothing() {
+    let project = Project::saying("name = \"shop\"\n[nested]\nusage_type = 7\n");
+    assert_eq!(project.codes(&deployed()), ("builder", "sources"));
+}
+
+#[test]
+fn another_value_in_the_project_file_is_refused_with_its_path() {
+    let wrong_name = Project::saying("usage_type = \"server\"").error();
+    assert!(
+        matches!(&wrong_name, UsageError::BadProjectFile { found, .. } if found == "server"),
+        "{wrong_name:?}"
+    );
+    let wrong_type = Project::saying("usage_type = [\"runtime\"]").error();
+    assert!(
+        matches!(&wrong_type, UsageError::NotText { found: "array", path } if path.ends_with(".coditect/project.toml")),
+        "{wrong_type:?}"
+    );
+}
+
+#[test]
+fn a_project_file_that_is_no_toml_is_refused_with_the_line() {
+    for (text, wrong_line) in [
+        (&b"# shop\nusage_type runtime\n"[..], Some(2)),
+        (
+            b"usage_type = \"runtime\"\nusage_type = \"builder\"",
+            Some(2),
+        ),
+        (b"name = \"\xFF\"", None),
+    ] {
+        match Project::saying(text).error() {
+            UsageError::NotToml { line, .. } => assert_eq!(line, wrong_line),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[test]
+fn a_project_file_of_the_cap_is_read_and_one_byte_more_is_refused() {
+    let text = "usage_type = \"runtime\" #";
+    let exact = text.to_owned() + &"x".repeat(MAX_PROJECT_FILE - text.len());
+    let project = Project::saying(&exact);
+    assert_eq!(project.codes(&deployed()), ("runtime", "project_file"));
+    let error = Project::saying(exact + "x").error();
+    assert!(matches!(error, UsageError::TooLarge { cap: 65536, .. }));
+}
+
+#[test]
+fn a_folder_in_the_project_files_place_is_refused() {
+    let project = Project::new();
+    fs::create_dir_all(project.path(".coditect/project.toml")).unwrap();
+    assert!(matches!(project.error(), UsageError::NotAFile { .. }));
+}
+
+#[test]
+fn the_state_directory_is_neither_sources_nor_a_project_file() {
+    let project = Project::saying("usage_type = \"server\"");
+    let state = project.path(".coditect");
+    let usage = detect_usage(&project.root(Some(&state)), &deployed()).unwrap();
+    assert_eq!(usage.usage_type, UsageType::Runtime);
+}
+
+#[test]
+fn a_root_that_went_away_is_an_error_with_its_cause() {
+    let project = Project::new();
+    let root = project.root(None);
+    drop(project);
+    let error = detect_usage(&root, &deployed()).unwrap_err();
+    assert!(matches!(&error, UsageError::Unreadable { path, .. } if path == root.path()));
+    assert!(std::error::Error::source(&error).is_some());
+}
+
+#[cfg(unix)]
+#[test]
+fn a_named_pipe_does_not_hang_the_reader() {
+    let project = Project::new();
+    fs::create_dir(project.path(".coditect")).unwrap();
+    let pipe = project.path(".coditect/project.toml");
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+    assert!(made.unwrap().success());
+    assert!(matches!(project.error(), UsageError::NotAFile { .. }));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_variable_that_is_no_unicode_is_refused() {
+    use std::os::unix::ffi::OsStrExt;
+    let value = OsStr::from_bytes(b"runtime\xFF");
+    let error = Project::new().usage(&told(value)).unwrap_err();
+    assert!(matches!(error, UsageError::BadVariable { .. }));
+}
