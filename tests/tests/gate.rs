@@ -1,13 +1,18 @@
-//! The program that gates a feature in the documentation does it, with and without a license.
+//! The example programs do what the documentation says: one that gates a feature, and a service that need not be started anew.
 #![allow(
     clippy::expect_used,
     clippy::unwrap_used,
+    clippy::panic,
     reason = "a test fails by panicking"
 )]
 
 use std::fs;
+use std::io::{BufRead, BufReader, Write};
 use std::path::PathBuf;
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::LazyLock;
+use std::thread;
+use std::time::Duration;
 
 use license_tests::{Outcome, Run, Scratch, Vendor, programs};
 
@@ -72,4 +77,109 @@ fn a_damaged_license_leaves_the_free_features_and_is_told() {
     let free = gate(&machine, "local_execution").expect_code(0);
     assert!(free.stderr.contains("license install"), "{}", free.stderr);
     let _ = gate(&machine, "cloud_sync").expect_code(1);
+}
+
+#[test]
+fn ten_commands_a_day_are_free_and_the_eleventh_says_when_there_are_more() {
+    let machine = Scratch::new();
+    for _ in 0..10 {
+        let _ = gate(&machine, "local_execution").expect_code(0);
+    }
+    let refused = gate(&machine, "local_execution").expect_code(1);
+    assert!(refused.stdout.contains("more from"), "{}", refused.stdout);
+}
+
+/// A service that was started and is asked a line at a time.
+struct Service {
+    child: Child,
+    requests: Option<ChildStdin>,
+    answers: BufReader<ChildStdout>,
+}
+
+impl Service {
+    fn start(machine: &Scratch) -> Self {
+        let mut child = Command::new(&*SERVICE)
+            .env_clear()
+            .env("HOME", machine.home())
+            .env("CODITECT_HOME", machine.state())
+            .current_dir(machine.path())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        Self {
+            requests: child.stdin.take(),
+            answers: BufReader::new(child.stdout.take().unwrap()),
+            child,
+        }
+    }
+
+    fn ask(&mut self, feature: &str) -> String {
+        writeln!(self.requests.as_mut().unwrap(), "{feature}").unwrap();
+        let mut answer = String::new();
+        self.answers.read_line(&mut answer).unwrap();
+        answer.trim_end().to_owned()
+    }
+
+    /// Ends its input, and returns whether it ended well.
+    fn end(mut self) -> bool {
+        self.requests = None;
+        self.child.wait().unwrap().success()
+    }
+
+    /// Asks until the answer is this, for a minute: it is to notice within a second, on whatever machine.
+    fn ask_until(&mut self, feature: &str, expected: &str) {
+        for _ in 0..600 {
+            if self.ask(feature) == expected {
+                return;
+            }
+            thread::sleep(Duration::from_millis(100));
+        }
+        panic!("never {expected}, but {}", self.ask(feature));
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+static SERVICE: LazyLock<PathBuf> =
+    LazyLock::new(|| programs::example("license-client", "service"));
+
+#[test]
+fn a_service_notices_what_is_installed_and_removed_while_it_runs() {
+    let machine = VENDOR.site();
+    let minted = VENDOR.issue(&["--tier", "pro", "--perpetual", "--offline"]);
+    machine.write("pro.lic", minted.file);
+    let license = |args: &[&str]| {
+        let _ = Run::license(&machine).args(args).run().expect_code(0);
+    };
+    let mut service = Service::start(&machine);
+    assert_eq!(service.ask("cloud_sync"), "no FEATURE_NOT_INCLUDED");
+    license(&["install", "--trust", "trust.jwks", "pro.lic"]);
+    service.ask_until("cloud_sync", "yes VALID");
+    license(&["remove"]);
+    service.ask_until("cloud_sync", "no FEATURE_NOT_INCLUDED");
+    license(&["install", "--trust", "trust.jwks", "pro.lic"]);
+    service.ask_until("cloud_sync", "yes VALID");
+}
+
+#[test]
+fn a_session_ends_with_its_process_even_if_that_is_killed() {
+    let machine = VENDOR.site();
+    let open = || fs::read_dir(machine.state().join("sessions")).map_or(0, Iterator::count);
+    let mut one = Service::start(&machine);
+    let mut two = Service::start(&machine);
+    let _ = (one.ask("sso"), two.ask("sso"));
+    assert_eq!(open(), 1, "one project is one seat");
+    drop((one, two));
+    // Killed ones leave the file, but not its lock: the next one takes it over, and leaves nothing.
+    let mut three = Service::start(&machine);
+    let _ = three.ask("sso");
+    assert!(three.end());
+    assert_eq!(open(), 0);
 }

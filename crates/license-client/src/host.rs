@@ -260,9 +260,6 @@ impl Host {
         };
         let newest = candidate.bundle.newest_signature();
         let clock_repaired = moment == Moment::Now && self.note(&mut state.high_water, newest);
-        if clock_repaired {
-            state.tally.not_after(state.high_water.mark());
-        }
         let (last, soon) = (Durability::PowerLoss, Durability::Process);
         let saved = state.save(&lock, self.seal(), last, soon);
         // A license stands without; a validation token is kept nowhere else.

@@ -104,7 +104,8 @@ impl HighWater {
         self.mark = self.mark.plus(elapsed.unwrap_or(0));
         let ceiling = match (elapsed, self.run) {
             (Some(elapsed), Some(run)) => run.ceiling.plus(elapsed),
-            _ => self.mark.max(reading.clock).plus(CLOCK_TOLERANCE),
+            // From the clock, not from the mark: else each boot could push the mark ahead by another day.
+            _ => self.mark.max(reading.clock.plus(CLOCK_TOLERANCE)),
         };
         self.run = reading.boot.map(|last| Run { last, ceiling });
         let believed = match self.run {
@@ -117,8 +118,9 @@ impl HighWater {
         }
     }
 
-    /// Takes note of an artefact that is being installed, signed at `signed`, and lowers the mark to that instant if the mark is
-    /// ahead of the clock by more than the tolerance and the signature is younger than the mark. Returns whether it did.
+    /// Takes note of an artefact that is being installed, signed at `signed`, and lowers the mark to the clock, but not below what is
+    /// proven, if the mark is ahead of the clock by more than the tolerance and the signature is younger than the mark. Returns
+    /// whether it did.
     ///
     /// Younger is what is newer than every signature seen, and than all that the uptime proves to have passed before the
     /// clock last raised the mark. An artefact that was signed just now is always that; one that was held back to undo the passing of time
@@ -134,13 +136,15 @@ impl HighWater {
         }
         if is_reset {
             self.resets += 1;
-            self.mark = signed.max(reading.clock.min(self.mark));
+            self.mark = self.proven.max(reading.clock.min(self.mark));
             self.proven_at_mark = self.proven;
             self.run = reading.boot.map(|last| Run {
                 last,
                 ceiling: self.mark.plus(CLOCK_TOLERANCE),
             });
         }
+        // Where the clock has never been right, a signature is what is known of time.
+        self.mark = self.mark.max(self.proven);
         is_reset
     }
 
@@ -158,9 +162,31 @@ impl HighWater {
         } else {
             (other, self)
         };
+        best.go_on_to(rest.run);
         best.proven = best.proven.max(rest.proven);
         best.signed = best.signed.max(rest.signed);
         best
+    }
+
+    /// Goes on with the uptime to a moment of the same boot that another copy has seen, so that it is not counted twice.
+    fn go_on_to(&mut self, later: Option<Run>) {
+        let Some((run, later)) = self.run.zip(later) else {
+            return;
+        };
+        let elapsed = later.last.uptime.saturating_sub(run.last.uptime);
+        if run.last.id == later.last.id && elapsed > 0 {
+            self.mark = self.mark.plus(elapsed);
+            self.proven = self.proven.plus(elapsed);
+            self.run = Some(Run {
+                last: later.last,
+                ceiling: run.ceiling.plus(elapsed),
+            });
+        }
+    }
+
+    /// How often the mark was lowered.
+    pub fn resets(&self) -> u64 {
+        self.resets
     }
 
     /// Seconds since the last observation, if the system has not been started anew since.

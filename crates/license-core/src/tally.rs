@@ -8,12 +8,16 @@ use crate::{Quota, Timestamp};
 
 const SECONDS_PER_DAY: u64 = 86_400;
 
+/// So many days before the present one are remembered, and so many after it: those that a wrong clock has been through.
+const REMEMBERED: u64 = 64;
+
 /// A quota is low from this part of it on: four fifths.
 const LOW: (u64, u64) = (4, 5);
 
-/// What was used of each quota on one UTC day.
+/// What was used of each quota on each UTC day.
 ///
-/// A day never comes again: counts of an earlier day are gone, and those of a later day stand until it has passed.
+/// The caller says which day it is: by the high-water mark, never by a clock alone, which can be set. Days that a wrong clock has been
+/// through stay used until they have passed.
 ///
 /// ```
 /// use license_core::{Quota, Tally, Timestamp};
@@ -30,10 +34,11 @@ const LOW: (u64, u64) = (4, 5);
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
-    /// Days since 1970-01-01.
-    day: u64,
-    used: BTreeMap<Box<str>, u64>,
+    /// By days since 1970-01-01.
+    days: BTreeMap<u64, Counts>,
 }
+
+type Counts = BTreeMap<Box<str>, u64>;
 
 /// What came of asking for a part of a quota.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,11 +82,8 @@ impl Tally {
     /// how much is left.
     pub fn take(&mut self, quota: &str, count: u64, limit: Quota, now: Timestamp) -> QuotaUse {
         let today = day(now);
-        if today > self.day {
-            self.day = today;
-            self.used.clear();
-        }
-        let used = self.used.get(quota).copied().unwrap_or(0);
+        let used = self.days.get(&today).and_then(|counts| counts.get(quota));
+        let used = used.copied().unwrap_or(0);
         let total = used.checked_add(count);
         let granted = match limit {
             Quota::Unlimited => true,
@@ -93,51 +95,58 @@ impl Tally {
             used
         };
         if granted && count > 0 {
-            self.used.insert(quota.into(), used);
+            let counts = self.days.entry(today).or_default();
+            counts.insert(quota.into(), used);
+            self.forget(today);
         }
         QuotaUse {
             granted,
             asked: count,
             used,
             limit,
-            refills_at: start(self.day.saturating_add(1)),
+            refills_at: start(today.saturating_add(1)),
         }
     }
 
-    /// Brings a day back that a wrong clock had pushed into the future, with what was used on it.
-    pub fn not_after(&mut self, now: Timestamp) {
-        self.day = self.day.min(day(now));
+    fn forget(&mut self, today: u64) {
+        let from = today.saturating_sub(REMEMBERED);
+        self.days = self.days.split_off(&from);
+        let after = |days: &BTreeMap<u64, Counts>| days.range(today.saturating_add(1)..).count();
+        while u64::try_from(after(&self.days)).is_ok_and(|after| after > REMEMBERED) {
+            self.days.pop_last();
+        }
     }
 
-    /// What two copies know together: the later day's counts; on one day of each quota the higher.
-    pub fn merged(self, other: Self) -> Self {
-        let (mut later, earlier) = if self.day >= other.day {
-            (self, other)
-        } else {
-            (other, self)
-        };
-        if later.day == earlier.day {
-            for (quota, count) in earlier.used {
-                let used = later.used.entry(quota).or_default();
+    /// What two copies know together: on each day of each quota the higher count.
+    pub fn merged(mut self, other: Self) -> Self {
+        for (day, counts) in other.days {
+            let own = self.days.entry(day).or_default();
+            for (quota, count) in counts {
+                let used = own.entry(quota).or_default();
                 *used = count.max(*used);
             }
         }
-        later
+        self
     }
 
     /// Everything by name, for [`Tally::from_json`].
     pub fn to_json(&self) -> Value {
-        json!({ "day": self.day, "used": self.used })
+        let days = self.days.iter();
+        let days = days.map(|(day, counts)| (day.to_string(), json!(counts)));
+        json!({ "days": days.collect::<serde_json::Map<_, _>>() })
     }
 
     /// Reads what [`Tally::to_json`] wrote; `None` if it is anything else.
     pub fn from_json(value: &Value) -> Option<Self> {
         let count =
             |(quota, used): (&String, &Value)| Some((quota.as_str().into(), used.as_u64()?));
-        let used = value.get("used")?.as_object()?;
+        let counts = |(day, counts): (&String, &Value)| {
+            let counts = counts.as_object()?.iter().map(count);
+            Some((day.parse().ok()?, counts.collect::<Option<_>>()?))
+        };
+        let days = value.get("days")?.as_object()?;
         Some(Self {
-            day: value.get("day")?.as_u64()?,
-            used: used.iter().map(count).collect::<Option<_>>()?,
+            days: days.iter().map(counts).collect::<Option<_>>()?,
         })
     }
 }
@@ -173,12 +182,31 @@ mod tests {
     }
 
     #[test]
-    fn an_earlier_day_does_not_come_again() {
+    fn a_day_that_comes_again_is_as_used_as_it_was() {
         let mut tally = Tally::default();
-        assert!(take(&mut tally, 10, "2027-03-02").granted);
-        let refused = take(&mut tally, 1, "2027-03-01");
-        assert!(!refused.granted);
-        assert_eq!(refused.refills_at, at("2027-03-03"));
+        for day in ["2027-03-01", "2027-03-02", "2027-03-03"] {
+            assert!(take(&mut tally, 10, day).granted);
+        }
+        for day in ["2027-03-01", "2027-03-02", "2027-03-03"] {
+            assert!(!take(&mut tally, 1, day).granted);
+        }
+    }
+
+    #[test]
+    fn what_is_remembered_is_bounded_and_never_forgets_today() {
+        let mut tally = Tally::default();
+        for day in 0..1000 {
+            let _ = tally.take(
+                "commands",
+                1,
+                LIMIT,
+                at("2099-01-01").plus(day * SECONDS_PER_DAY),
+            );
+        }
+        assert_eq!(tally.days.len(), 65);
+        assert!(take(&mut tally, 10, "2027-03-01").granted);
+        assert!(!take(&mut tally, 1, "2027-03-01").granted);
+        assert_eq!(tally.days.len(), 65);
     }
 
     #[test]
@@ -217,26 +245,18 @@ mod tests {
     }
 
     #[test]
-    fn two_copies_know_the_later_day_and_the_higher_count() {
+    fn two_copies_know_the_higher_count_of_each_day() {
         let of = |count, now| {
             let mut tally = Tally::default();
             let _ = take(&mut tally, count, now);
             tally
         };
         let (few, many) = (of(3, "2027-03-01"), of(5, "2027-03-01"));
-        let tomorrow = of(1, "2027-03-02");
         assert_eq!(few.clone().merged(many.clone()), many);
         assert_eq!(many.clone().merged(few), many);
-        assert_eq!(many.merged(tomorrow.clone()), tomorrow);
-    }
-
-    #[test]
-    fn a_day_in_the_future_is_brought_back_with_its_counts() {
-        let mut tally = Tally::default();
-        assert!(take(&mut tally, 9, "2099-03-01").granted);
-        tally.not_after(at("2027-03-01"));
-        assert_eq!(take(&mut tally, 0, "2027-03-01").used, 9);
-        assert_eq!(take(&mut tally, 0, "2027-03-02").used, 0);
+        let mut both = many.merged(of(1, "2027-03-02"));
+        assert_eq!(take(&mut both, 0, "2027-03-01").used, 5);
+        assert_eq!(take(&mut both, 0, "2027-03-02").used, 1);
     }
 
     #[test]
@@ -246,8 +266,8 @@ mod tests {
         assert_eq!(Tally::from_json(&tally.to_json()), Some(tally));
         for wrong in [
             "{}",
-            r#"{"day":-1,"used":{}}"#,
-            r#"{"day":1,"used":{"a":"1"}}"#,
+            r#"{"days":{"-1":{}}}"#,
+            r#"{"days":{"1":{"a":"1"}}}"#,
             "[]",
         ] {
             let value: Value = serde_json::from_str(wrong).unwrap();

@@ -1,0 +1,157 @@
+//! `kill -9` at any moment of installing or counting loses nothing that was acknowledged, doubles nothing, and leaves no file half
+//! written.
+//!
+//! A thousand kills each, in about a minute: `cargo test -p license-tests --test kill -- --nocapture` prints what was hit.
+#![cfg(unix)]
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
+use std::fs;
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use license_tests::{Run, Scratch, Vendor, programs};
+
+const KILLS: u64 = 1000;
+
+/// A machine with a license that grants a million commands a day, and two more as files.
+fn machine() -> Scratch {
+    let machine = Vendor::shared().site();
+    let quota = "commands_per_day=1000000";
+    for (tier, file) in [("pro", "pro.lic"), ("team", "team.lic")] {
+        let terms = ["--tier", tier, "--perpetual", "--offline", "--quota", quota];
+        machine.write(file, Vendor::shared().issue(&terms).file);
+    }
+    let install = ["install", "--trust", "trust.jwks", "pro.lic"];
+    let _ = Run::license(&machine).args(install).run().expect_code(0);
+    machine
+}
+
+fn start(machine: &Scratch, args: &[&str]) -> Child {
+    Command::new(programs::license())
+        .args(args)
+        .env_clear()
+        .env("HOME", machine.home())
+        .env("CODITECT_HOME", machine.state())
+        .current_dir(machine.path())
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap()
+}
+
+/// How long it takes to its end, the longest of some.
+fn duration(machine: &Scratch, args: &[&str]) -> Duration {
+    let time = |_| {
+        let started = Instant::now();
+        assert!(start(machine, args).wait().unwrap().success());
+        started.elapsed()
+    };
+    (0..5).map(time).max().unwrap()
+}
+
+/// Moments spread evenly over the time that it takes and a little more, in an order without a pattern.
+fn moment(kill: u64, duration: Duration) -> Duration {
+    let spread = kill.wrapping_mul(2_654_435_761) % 1200;
+    duration * u32::try_from(spread).unwrap() / 1000
+}
+
+/// Runs it, kills it at this moment, and returns whether it had acknowledged by then what it did.
+fn kill_at(moment: Duration, machine: &Scratch, args: &[&str]) -> bool {
+    let mut child = start(machine, args);
+    thread::sleep(moment);
+    // SIGKILL. It may have ended already.
+    let _ = child.kill();
+    let output = child.wait_with_output().unwrap();
+    !output.stdout.is_empty()
+}
+
+fn used(machine: &Scratch) -> u64 {
+    let asked = Run::license(machine).args(["use", "commands_per_day", "0", "--json"]);
+    let answer = asked.run().expect_code(0).json();
+    assert_eq!(
+        answer["warnings"],
+        serde_json::json!([]),
+        "a file is damaged"
+    );
+    answer["used"].as_u64().unwrap()
+}
+
+/// What writers that were killed left is cleared by the next one.
+fn nothing_is_left_half_written(machine: &Scratch) {
+    let _ = used(machine);
+    for entry in fs::read_dir(machine.state()).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        assert!(
+            !name.contains("unfinished") && !name.contains("damaged"),
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn a_use_that_was_acknowledged_is_counted_once_whenever_the_process_is_killed() {
+    let machine = machine();
+    let args = ["use", "commands_per_day"];
+    let duration = duration(&machine, &args);
+    let (mut before, mut acknowledged, mut silent) = (used(&machine), 0, 0);
+    for kill in 0..KILLS {
+        let is_acknowledged = kill_at(moment(kill, duration), &machine, &args);
+        let now = used(&machine);
+        match is_acknowledged {
+            true => assert_eq!(now, before + 1, "kill {kill}"),
+            false => assert!(
+                now == before || now == before + 1,
+                "kill {kill}: {before}, {now}"
+            ),
+        }
+        acknowledged += u64::from(is_acknowledged);
+        silent += u64::from(!is_acknowledged && now > before);
+        before = now;
+    }
+    nothing_is_left_half_written(&machine);
+    println!(
+        "{KILLS} kills of `license use`: {acknowledged} had acknowledged, {silent} had counted and not said so, {} had done nothing",
+        KILLS - acknowledged - silent
+    );
+    assert!(acknowledged < KILLS, "none was killed in time");
+}
+
+#[test]
+fn an_installed_license_is_whole_whenever_the_process_is_killed() {
+    let machine = machine();
+    let install = |file| ["install", "--trust", "trust.jwks", "--force", file];
+    let duration = duration(&machine, &install("pro.lic"));
+    let tier = || {
+        let status = Run::license(&machine).args(["status", "--json"]).run();
+        let status = status.expect_code(0).json();
+        assert_eq!(status["code"], "VALID");
+        assert_eq!(status["warnings"], serde_json::json!([]));
+        status["tier"].as_str().unwrap().to_owned()
+    };
+    let (mut before, mut acknowledged, mut silent) = (tier(), 0, 0);
+    for kill in 0..KILLS {
+        let (file, wanted) = match before.as_str() {
+            "PRO" => ("team.lic", "TEAM"),
+            _ => ("pro.lic", "PRO"),
+        };
+        let is_acknowledged = kill_at(moment(kill, duration), &machine, &install(file));
+        let now = tier();
+        assert!(!is_acknowledged || now == wanted, "kill {kill}: {now}");
+        acknowledged += u64::from(is_acknowledged);
+        silent += u64::from(!is_acknowledged && now == wanted);
+        before = now;
+    }
+    nothing_is_left_half_written(&machine);
+    println!(
+        "{KILLS} kills of `license install`: {acknowledged} had acknowledged, {silent} had installed and not said so, {} had done nothing",
+        KILLS - acknowledged - silent
+    );
+    assert!(acknowledged < KILLS, "none was killed in time");
+}
