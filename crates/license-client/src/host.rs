@@ -164,18 +164,22 @@ impl Host {
                 };
             }
         };
-        let (state, mut problems) = State::load(home.user(), self.seal());
+        // Without a folder nothing is remembered, and who this machine is makes no difference.
+        let remembers = home.user().dir().path().is_dir();
+        let (state, mut problems) = match remembers {
+            true => State::load(home.user(), self.seal()),
+            false => Default::default(),
+        };
         let installation = self.installation(home, trust, matrix, &state);
         let mut high_water = state.high_water;
-        if moment == Moment::Now {
+        if remembers && moment == Moment::Now {
             let newest = match &installation {
                 Ok(Some(installation)) => installation.bundle().newest_signature(),
                 _ => None,
             };
             let before = high_water.clone();
             self.note(&mut high_water, newest);
-            let has_home = home.user().dir().path().is_dir();
-            if has_home && is_worth_writing(&before, &high_water) {
+            if is_worth_writing(&before, &high_water) {
                 let written = self.write_mark(home.user(), newest);
                 problems.extend(written.err().map(StateProblem::NotKept));
             }
