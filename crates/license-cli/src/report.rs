@@ -159,7 +159,14 @@ fn to_text(decision: &Decision) -> String {
             decision.entitlements().tier()
         );
     };
-    let mut lines = vec![format!("{}: {}", decision.outcome(), decision.code())];
+    let left = decision.grace_left();
+    let left = left.map(|left| format!(": valid for {}", Span(left).more()));
+    let mut lines = vec![format!(
+        "{}: {}{}",
+        decision.outcome(),
+        decision.code(),
+        left.unwrap_or_default()
+    )];
     let customer = escape(license.customer());
     lines.push(format!(
         "{} license of {} for {customer}",

@@ -192,6 +192,13 @@ impl fmt::Display for Span {
     }
 }
 
+impl Span {
+    /// The same of what is left: `3 more days`.
+    pub fn more(self) -> String {
+        self.to_string().replacen(' ', " more ", 1)
+    }
+}
+
 /// Why a text is no instant or date.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]

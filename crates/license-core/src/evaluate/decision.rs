@@ -126,6 +126,12 @@ impl Decision {
         &self.evidence
     }
 
+    /// For how many seconds a license in grace still holds; none if it is not in grace.
+    pub fn grace_left(&self) -> Option<u64> {
+        let until = self.evidence.grace_until()?;
+        (self.outcome == Outcome::Grace).then(|| until.seconds_since(self.evaluated_at))
+    }
+
     /// What is worth knowing beside it.
     pub fn warnings(&self) -> &[Warning] {
         &self.warnings

@@ -114,6 +114,15 @@ pub enum Evidence {
 }
 
 impl Evidence {
+    /// Until when the license holds though the rule is broken.
+    pub(super) fn grace_until(&self) -> Option<Timestamp> {
+        match self {
+            Self::CheckIn { grace_until, .. } => Some(*grace_until),
+            Self::Expiry { grace_until, .. } => *grace_until,
+            _ => None,
+        }
+    }
+
     /// What would have been right, in words.
     pub fn expected(&self) -> String {
         match self {

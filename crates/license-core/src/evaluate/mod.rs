@@ -109,14 +109,14 @@ fn warnings(case: &Case<'_>, outcome: Outcome, code: Code, evidence: &Evidence) 
 }
 
 fn grace(case: &Case<'_>, evidence: &Evidence) -> String {
-    let (why, until) = match evidence {
-        Evidence::CheckIn { grace_until, .. } => ("a check-in is due", Some(*grace_until)),
-        Evidence::Expiry { grace_until, .. } => ("the license has expired", *grace_until),
-        _ => ("the license is in grace", None),
+    let why = match evidence {
+        Evidence::CheckIn { .. } => "a check-in is due",
+        Evidence::Expiry { .. } => "the license has expired",
+        _ => "the license is in grace",
     };
-    let until = until.unwrap_or(case.now);
-    let left = Span(until.seconds_since(case.now));
-    format!("{why}; it holds for {left} more, until {until}")
+    let until = evidence.grace_until().unwrap_or(case.now);
+    let left = Span(until.seconds_since(case.now)).more();
+    format!("{why}; valid for {left}, until {until}")
 }
 
 fn expires_soon(case: &Case<'_>) -> Option<Warning> {
