@@ -159,14 +159,10 @@ fn to_text(decision: &Decision) -> String {
             decision.entitlements().tier()
         );
     };
-    let left = decision.grace_left();
-    let left = left.map(|left| format!(": valid for {}", Span(left).more()));
-    let mut lines = vec![format!(
-        "{}: {}{}",
-        decision.outcome(),
-        decision.code(),
-        left.unwrap_or_default()
-    )];
+    let mut lines = vec![format!("{}: {}", decision.outcome(), decision.code())];
+    if let Some(left) = decision.grace_left() {
+        lines.push(format!("valid for {}", Span(left).more()));
+    }
     let customer = escape(license.customer());
     lines.push(format!(
         "{} license of {} for {customer}",
