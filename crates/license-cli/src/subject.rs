@@ -200,7 +200,7 @@ impl<'a> Case<'a> {
         let (matrix, context) = (&self.site.matrix, self.context());
         match &self.bundle {
             Some(bundle) => bundle.evaluate(matrix, &context),
-            None => Decision::without_license(matrix, context.clock()),
+            None => Decision::without_license(matrix, &context),
         }
     }
 

@@ -75,7 +75,7 @@ impl Client {
     pub fn decide_in(&self, context: &Context<'_>) -> Decision {
         match &self.snapshot().installation {
             Ok(Some(installation)) => installation.bundle().evaluate(&self.matrix, context),
-            _ => Decision::without_license(&self.matrix, context.clock()),
+            _ => Decision::without_license(&self.matrix, context),
         }
     }
 

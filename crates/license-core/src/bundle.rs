@@ -195,7 +195,7 @@ impl Bundle {
             // A perpetual license ends after all others.
             (holds, tier, decision.outcome(), end.is_none(), end, issued)
         });
-        best.unwrap_or_else(|| Decision::without_license(matrix, context.clock()))
+        best.unwrap_or_else(|| Decision::without_license(matrix, &context))
     }
 
     /// Every rule applied to the license that [`Bundle::evaluate`] decides by.

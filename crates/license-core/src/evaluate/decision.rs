@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::{Evidence, Rule};
+use super::{Context, Evidence, Rule, clock_behind};
 use crate::{Code, Entitlements, License, Matrix, Quota, Tier, Timestamp};
 
 /// Whether a license holds. Ordered from worst to best.
@@ -73,7 +73,9 @@ pub struct FeatureAnswer {
 
 impl Decision {
     /// The decision where there is no license: denied, which leaves the base tier.
-    pub fn without_license(matrix: &Matrix, now: Timestamp) -> Self {
+    pub fn without_license(matrix: &Matrix, context: &Context<'_>) -> Self {
+        let clock = context.clock();
+        let now = context.high_water.map_or(clock, |mark| mark.max(clock));
         Self {
             outcome: Outcome::Denied,
             code: Code::NoLicense,
@@ -81,7 +83,7 @@ impl Decision {
             effective: Arc::clone(matrix.base_tier().entitlements()),
             rule: None,
             evidence: Evidence::NoLicense,
-            warnings: Vec::new(),
+            warnings: clock_behind(clock, now).into_iter().collect(),
             evaluated_at: now,
         }
     }

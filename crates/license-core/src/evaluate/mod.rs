@@ -14,7 +14,7 @@ pub use rules::{Finding, Rule, RuleOutcome};
 
 use crate::high_water::CLOCK_TOLERANCE;
 use crate::time::Span;
-use crate::{Code, Entitlements, License, Matrix, Signer, Validation};
+use crate::{Code, Entitlements, License, Matrix, Signer, Timestamp, Validation};
 use rules::Case;
 
 impl License {
@@ -83,19 +83,7 @@ fn warnings(case: &Case<'_>, outcome: Outcome, code: Code, evidence: &Evidence) 
         let message = grace(case, evidence);
         warnings.push(Warning { code, message });
     }
-    let behind = case.now.seconds_since(case.context.clock());
-    if behind > CLOCK_TOLERANCE {
-        let message = format!(
-            "{} is {} behind a time already seen, {}, which counts instead; if the clock says so, correct it",
-            case.context.clock(),
-            Span(behind),
-            case.now
-        );
-        warnings.push(Warning {
-            code: Code::ClockBehind,
-            message,
-        });
-    }
+    warnings.extend(clock_behind(case.context.clock(), case.now));
     if outcome != Outcome::Denied {
         warnings.extend(expires_soon(case));
     }
@@ -106,6 +94,20 @@ fn warnings(case: &Case<'_>, outcome: Outcome, code: Code, evidence: &Evidence) 
         });
     }
     warnings
+}
+
+fn clock_behind(clock: Timestamp, now: Timestamp) -> Option<Warning> {
+    let behind = now.seconds_since(clock);
+    let message = || {
+        let behind = Span(behind);
+        format!(
+            "{clock} is {behind} behind a time already seen, {now}, which counts instead; if the clock says so, correct it"
+        )
+    };
+    (behind > CLOCK_TOLERANCE).then(|| Warning {
+        code: Code::ClockBehind,
+        message: message(),
+    })
 }
 
 fn grace(case: &Case<'_>, evidence: &Evidence) -> String {

@@ -87,7 +87,7 @@ fn a_feature_that_is_not_granted_says_whether_it_was_bought() {
 
 #[test]
 fn without_a_license_the_base_tier_is_left() {
-    let decision = Decision::without_license(matrix(), issued());
+    let decision = Decision::without_license(matrix(), &Context::at(issued()));
     assert_eq!(
         (decision.outcome(), decision.code()),
         (Outcome::Denied, Code::NoLicense)
