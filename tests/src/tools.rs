@@ -1,4 +1,5 @@
-//! Other people's signers and verifiers: OpenSSL, PyJWT with `cryptography`, and npm's `jose`.
+//! Other people's signers and verifiers: OpenSSL, PyJWT with `cryptography`, and npm's `jose`; and `faketime`, which runs a program
+//! at another time.
 //!
 //! Each is `None` where it is not installed, after a line on standard error that says so; with `LICENSE_TESTS_REQUIRE_TOOLS` set
 //! the test fails instead.
@@ -49,6 +50,23 @@ pub fn python() -> Option<&'static Library> {
 pub fn node() -> Option<&'static Library> {
     static JOSE: OnceLock<Option<Library>> = OnceLock::new();
     found("node with jose", JOSE.get_or_init(find_node))
+}
+
+/// `faketime`, which sets the clock of one program.
+pub fn faketime() -> Option<&'static Tool> {
+    static FAKETIME: OnceLock<Option<Tool>> = OnceLock::new();
+    let find = || Tool::new("faketime").that_runs(&["-f", "+1d", "true"].map(Path::new));
+    found("faketime", FAKETIME.get_or_init(find))
+}
+
+/// `setpriv`, which runs a program as a user who owns nothing; only root can use it.
+pub fn setpriv() -> Option<&'static Tool> {
+    static SETPRIV: OnceLock<Option<Tool>> = OnceLock::new();
+    let find = || {
+        let user = ["--reuid=65534", "--regid=65534", "--clear-groups", "true"];
+        Tool::new("setpriv").that_runs(&user.map(Path::new))
+    };
+    found("setpriv", SETPRIV.get_or_init(find))
 }
 
 impl Tool {

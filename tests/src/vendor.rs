@@ -104,6 +104,22 @@ impl Vendor {
         }
     }
 
+    /// Mints a validation token of a license, in armor, as the vendor's server would answer a check-in; `options` are those of
+    /// `keygen check-in`.
+    ///
+    /// # Panics
+    ///
+    /// When `keygen` refuses to.
+    #[track_caller]
+    pub fn check_in(&self, license: &Minted, options: &[&str]) -> String {
+        let desk = self.desk();
+        desk.write("acme.lic", &license.file);
+        let usual = ["--key", "vendor.key", "acme.lic", "--out", "validation.lic"];
+        let check_in = Run::keygen(&desk).arg("check-in").args(usual);
+        let _ = check_in.args(options).run().expect_code(0);
+        desk.read("validation.lic")
+    }
+
     /// Mints an enterprise key for 100 seats of `ACME` that ends with 2030.
     ///
     /// # Panics

@@ -68,6 +68,12 @@ pub(crate) enum Command {
     Usage(Project),
     /// Remove the license of this user
     Remove,
+    /// Look for what is wrong with licensing on this machine, and change nothing: exit code 1 if something is
+    Doctor {
+        /// Count a warning as a problem
+        #[arg(long)]
+        strict: bool,
+    },
     /// Show every rule in order, with expected, actual and outcome
     Explain(Ask),
     #[command(flatten)]

@@ -112,6 +112,16 @@ impl StateDir {
         self.path.join(file.name())
     }
 
+    /// Tries whether files can be made in the folder, with one that has no name where the system has such, and is gone at once in any
+    /// case. Its metadata tell who owns what this process makes.
+    ///
+    /// # Errors
+    ///
+    /// The system's refusal, also if there is no such folder.
+    pub fn try_writing(&self) -> io::Result<fs::Metadata> {
+        tempfile::tempfile_in(&self.path)?.metadata()
+    }
+
     /// The file that writers lock; it holds nothing, and it is never replaced or removed, for a lock is on the file and not
     /// on its name.
     pub(crate) fn lock_file(&self) -> PathBuf {
@@ -204,8 +214,7 @@ impl StateDir {
     /// Asks the file system, by way of a new file's owner: the standard library cannot tell who we are.
     fn is_of_this_user(&self, metadata: &fs::Metadata) -> bool {
         use std::os::unix::fs::MetadataExt;
-        tempfile::tempfile_in(&self.path)
-            .and_then(|probe| probe.metadata())
+        self.try_writing()
             .is_ok_and(|probe| probe.uid() == metadata.uid())
     }
 }
@@ -238,6 +247,15 @@ pub enum StateFile {
 }
 
 impl StateFile {
+    /// All of them.
+    pub const ALL: &'static [Self] = &[
+        Self::Key,
+        Self::License,
+        Self::Cache,
+        Self::Quota,
+        Self::Trust,
+    ];
+
     /// Its name in the folder.
     pub fn name(self) -> &'static str {
         match self {

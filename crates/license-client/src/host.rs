@@ -155,14 +155,7 @@ impl Host {
     pub fn snapshot(&self, trust: Option<&TrustSet>, matrix: &Matrix, moment: Moment) -> Snapshot {
         let home = match &self.home {
             Ok(home) => home,
-            Err(error) => {
-                return Snapshot {
-                    installation: Err(InstallationError::Home(error.clone())),
-                    mark: Timestamp::MIN,
-                    problems: Vec::new(),
-                    set_aside: Vec::new(),
-                };
-            }
+            Err(error) => return Snapshot::nowhere(error),
         };
         // Without a folder nothing is remembered, and who this machine is makes no difference.
         let remembers = home.user().dir().path().is_dir();
@@ -184,16 +177,22 @@ impl Host {
                 problems.extend(written.err().map(StateProblem::NotKept));
             }
         }
-        let set_aside = match &installation {
-            Ok(None) => home.user().set_aside(&[StateFile::License, StateFile::Key]),
-            _ => Vec::new(),
+        Snapshot::of(home, installation, high_water.mark(), problems)
+    }
+
+    /// What [`Host::snapshot`] finds with the installed keys, with everything left as it is: damaged files are told and stay where they
+    /// are, and nothing is noted.
+    pub fn inspect(&self, matrix: &Matrix) -> Snapshot {
+        let home = match &self.home {
+            Ok(home) => home,
+            Err(error) => return Snapshot::nowhere(error),
         };
-        Snapshot {
-            installation,
-            mark: high_water.mark(),
-            problems,
-            set_aside,
+        let (state, problems) = State::inspect(home.user(), self.seal());
+        let mut installation = Installation::inspect(home, matrix);
+        if let Ok(Some(found)) = installation.as_mut() {
+            add_kept(found, home, None, matrix, &state);
         }
+        Snapshot::of(home, installation, state.high_water.mark(), problems)
     }
 
     fn installation(
@@ -207,10 +206,8 @@ impl Host {
             Some(trust) => Installation::load(home, trust, matrix)?,
             None => Installation::open(home, matrix)?,
         };
-        if let Some(found) = found.as_mut().filter(|_| !state.validations.is_empty()) {
-            let installed = || Installation::trust(home).ok().flatten().unwrap_or_default();
-            let trust = trust.cloned().unwrap_or_else(installed);
-            found.add_validations(&state.validations, &trust, matrix);
+        if let Some(found) = found.as_mut() {
+            add_kept(found, home, trust, matrix, state);
         }
         Ok(found)
     }
@@ -407,6 +404,51 @@ impl Host {
     pub fn state_dir(&self) -> Option<&StateDir> {
         self.home.as_ref().ok().map(|home| home.user().dir())
     }
+}
+
+impl Snapshot {
+    fn nowhere(error: &HomeError) -> Self {
+        Self {
+            installation: Err(InstallationError::Home(error.clone())),
+            mark: Timestamp::MIN,
+            problems: Vec::new(),
+            set_aside: Vec::new(),
+        }
+    }
+
+    fn of(
+        home: &Home,
+        installation: Result<Option<Installation>, InstallationError>,
+        mark: Timestamp,
+        problems: Vec<StateProblem>,
+    ) -> Self {
+        let set_aside = match &installation {
+            Ok(None) => home.user().set_aside(&[StateFile::License, StateFile::Key]),
+            _ => Vec::new(),
+        };
+        Self {
+            installation,
+            mark,
+            problems,
+            set_aside,
+        }
+    }
+}
+
+/// Adds the validation tokens that are kept beside the license.
+fn add_kept(
+    found: &mut Installation,
+    home: &Home,
+    trust: Option<&TrustSet>,
+    matrix: &Matrix,
+    state: &State,
+) {
+    if state.validations.is_empty() {
+        return;
+    }
+    let installed = || Installation::trust(home).ok().flatten().unwrap_or_default();
+    let trust = trust.cloned().unwrap_or_else(installed);
+    found.add_validations(&state.validations, &trust, matrix);
 }
 
 /// What came of taking from a quota, and what went wrong beside it.

@@ -11,6 +11,13 @@ use license_core::{
 use crate::state::aside_to;
 use crate::{Home, HomeError, StateFile, Store, StoreError, StoreLock};
 
+/// What becomes of a license file of the user's that is damaged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Damaged {
+    SetAside,
+    Left,
+}
+
 /// What is installed, verified again just now.
 #[derive(Debug)]
 #[must_use]
@@ -30,7 +37,13 @@ impl Installation {
     /// [`InstallationError`] if there is no license that verifies, but one that does not, or can't be read.
     pub fn open(home: &Home, matrix: &Matrix) -> Result<Option<Self>, InstallationError> {
         let trust = || Self::trust(home).map(Option::unwrap_or_default);
-        Self::read(home, trust, matrix)
+        Self::read(home, trust, matrix, Damaged::SetAside)
+    }
+
+    /// The same with everything left as it is, damaged files too.
+    pub(crate) fn inspect(home: &Home, matrix: &Matrix) -> Result<Option<Self>, InstallationError> {
+        let trust = || Self::trust(home).map(Option::unwrap_or_default);
+        Self::read(home, trust, matrix, Damaged::Left)
     }
 
     /// The same with these keys.
@@ -42,7 +55,7 @@ impl Installation {
         trust: &TrustSet,
         matrix: &Matrix,
     ) -> Result<Option<Self>, InstallationError> {
-        Self::read(home, || Ok(trust.clone()), matrix)
+        Self::read(home, || Ok(trust.clone()), matrix, Damaged::SetAside)
     }
 
     /// The installed keys, the user's with the administrator's; none if there are none.
@@ -69,6 +82,7 @@ impl Installation {
         home: &Home,
         trust: impl Fn() -> Result<TrustSet, InstallationError>,
         matrix: &Matrix,
+        damaged: Damaged,
     ) -> Result<Option<Self>, InstallationError> {
         let own = || found_in(home.user(), &trust()?, matrix);
         // Keys and license are two files: somebody may have installed others between the two.
@@ -76,8 +90,10 @@ impl Installation {
             Err(InstallationError::License { .. }) => own(),
             answer => answer,
         };
-        let own =
-            own.map_err(|error| error.set_aside(home.user(), own_again(home, &trust, matrix)));
+        let own = own.map_err(|error| match damaged {
+            Damaged::SetAside => error.set_aside(home.user(), own_again(home, &trust, matrix)),
+            Damaged::Left => error,
+        });
         let shared = match home.system() {
             Some(system) => trust().and_then(|trust| found_in(system, &trust, matrix)),
             None => Ok(None),

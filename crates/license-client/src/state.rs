@@ -95,6 +95,11 @@ impl State {
         })
     }
 
+    /// What both files know together, with everything left as it is: what can't be used is told.
+    pub(crate) fn inspect(store: &Store, seal: &Seal) -> (Self, Vec<StateProblem>) {
+        Self::load_with(store, seal, |_| None)
+    }
+
     fn load_with(
         store: &Store,
         seal: &Seal,

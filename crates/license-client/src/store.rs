@@ -92,6 +92,15 @@ impl Store {
         paths
     }
 
+    /// What killed writers left, and what somebody is writing now, in the order of their paths. Whoever writes next clears it.
+    pub fn unfinished(&self) -> Vec<PathBuf> {
+        let entries = fs::read_dir(self.dir.path()).into_iter().flatten();
+        let names = entries.flatten().filter(is_unfinished);
+        let mut paths: Vec<_> = names.map(|entry| entry.path()).collect();
+        paths.sort();
+        paths
+    }
+
     /// Waits up to 10 seconds to be the only writer, in this process or another.
     ///
     /// # Errors
@@ -214,12 +223,9 @@ impl StoreLock {
     /// Clears what killed writers left: whoever holds the lock knows that nobody is writing.
     fn sweep(&self) {
         let entries = fs::read_dir(self.dir.path()).into_iter().flatten();
-        for entry in entries.flatten() {
-            let name = entry.file_name();
-            if name.as_encoded_bytes().starts_with(UNFINISHED.as_bytes()) {
-                // What cannot be removed only takes up room.
-                let _ = fs::remove_file(entry.path());
-            }
+        for entry in entries.flatten().filter(is_unfinished) {
+            // What cannot be removed only takes up room.
+            let _ = fs::remove_file(entry.path());
         }
     }
 }
@@ -229,6 +235,11 @@ impl Drop for StoreLock {
         // Closing would do, except while a child that another thread is starting still holds a copy of the descriptor.
         let _ = self.file.unlock();
     }
+}
+
+fn is_unfinished(entry: &fs::DirEntry) -> bool {
+    let name = entry.file_name();
+    name.as_encoded_bytes().starts_with(UNFINISHED.as_bytes())
 }
 
 /// Reads one byte more than `cap`, which shows that a file is too large without reading all of it.

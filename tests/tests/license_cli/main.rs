@@ -8,18 +8,32 @@
 )]
 
 mod ask;
+mod check_in;
+mod clock;
 mod damage;
+mod doctor;
 mod inspect;
 mod install;
+mod machine;
+#[cfg(unix)]
+mod nobody;
 mod output;
 mod program;
+mod quota;
 mod refuse;
+mod remove;
+mod session;
+mod state;
+mod system;
+mod usage;
 mod verify;
 
 use std::sync::LazyLock;
 
 use license_tests::vendor::{Minted, changed_at};
 use license_tests::{Complaint, Outcome, Run, Scratch, Vendor};
+#[cfg(unix)]
+use nobody::Nobody;
 use serde_json::{Value, json};
 
 /// An hour after everything was issued.
@@ -76,6 +90,43 @@ fn site_with(file: &str) -> Scratch {
 
 fn license(site: &Scratch, args: &[&str]) -> Outcome {
     Run::license(site).args(args).run()
+}
+
+/// An id that makes any machine a certain one.
+const HERE: &str = "asset-0001-of-these-tests";
+/// The same of another.
+const ELSEWHERE: &str = "asset-0002-of-these-tests";
+
+/// `license` on the machine of this id.
+fn on(machine: &str, site: &Scratch, args: &[&str]) -> Outcome {
+    let run = Run::license(site).env("CODITECT_MACHINE_ID", machine);
+    run.args(args).run()
+}
+
+/// The digest that names the machine of this id.
+fn digest_of(machine: &str) -> String {
+    let told = on(machine, &Scratch::new(), &["machine", "--json"]);
+    let told = told.expect_code(0).json();
+    told["digest"].as_str().unwrap().to_owned()
+}
+
+/// The codes of the warnings in an answer.
+fn warnings(answer: &Value) -> Vec<&str> {
+    let warnings = answer["warnings"].as_array().unwrap();
+    let codes = warnings
+        .iter()
+        .map(|warning| warning["code"].as_str().unwrap());
+    codes.collect()
+}
+
+/// What a person is told of what this machine remembers.
+#[track_caller]
+fn state_warning(answer: &Value) -> &str {
+    let warnings = answer["warnings"].as_array().unwrap();
+    let is_of_state = |warning: &&Value| warning["code"] == "STATE";
+    let found = warnings.iter().find(is_of_state);
+    let found = found.unwrap_or_else(|| panic!("no STATE warning in {answer}"));
+    found["message"].as_str().unwrap()
 }
 
 /// `license verify` at [`AT`] with the vendor's keys.

@@ -1,6 +1,7 @@
 //! One module a command.
 
 mod check;
+mod doctor;
 mod explain;
 mod features;
 mod inspect;
@@ -32,6 +33,7 @@ pub(crate) fn run(cli: &Cli, terminal: &Terminal) -> Result<Exit, Failure> {
         Command::Machine => machine::run(&site()?, terminal),
         Command::Usage(project) => session::usage(&site()?, project, terminal),
         Command::Remove => remove::run(&site()?, terminal),
+        Command::Doctor { strict } => doctor::run(&site()?, *strict, terminal),
         Command::Explain(ask) => explain::run(&site()?, ask, terminal),
         Command::Description(asked) => asked.write(Cli::command()).map(|()| Exit::Licensed),
     }

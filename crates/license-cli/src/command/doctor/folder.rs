@@ -1,0 +1,244 @@
+//! Where the files are, and who may use them.
+
+use std::fs;
+use std::io::{self, ErrorKind};
+use std::path::Path;
+
+use license_client::{StateDir, StateFile};
+use license_terminal::{Failure, show_path};
+
+use super::{Check, Fault};
+use crate::failure;
+use crate::subject::Site;
+
+pub(super) fn home(site: &Site) -> Check {
+    const NAME: &str = "home";
+    let dir = match site.host.home() {
+        Ok(home) => home.user().dir(),
+        Err(error) => {
+            let fault = Fault::of_failure(super::Status::Problem, &failure::no_home(error));
+            return Check::of(NAME, vec![fault], "");
+        }
+    };
+    let variable = home_variable(site);
+    let origin = match is_set(&variable) {
+        true => format!("from {variable}"),
+        false => format!("the default, {variable} is not set"),
+    };
+    let path = show_path(dir.path());
+    let place = format!("{path} ({origin})");
+    match look(dir) {
+        Ok(found) => Check::ok(NAME, format!("{place} {found}")),
+        Err(Wrong { is_fatal, what }) => {
+            let message = format!("{place} {what}");
+            let hint = format!("mend that, or set {variable} to a folder that can be used");
+            let fault = match is_fatal {
+                true => Fault::problem(message, hint),
+                false => Fault::warning(
+                    format!("{message}; nothing can be installed, and counts are not kept"),
+                    hint,
+                ),
+            };
+            Check::of(NAME, vec![fault], "")
+        }
+    }
+}
+
+fn home_variable(site: &Site) -> String {
+    format!("{}_HOME", site.host.product())
+}
+
+fn is_set(variable: &str) -> bool {
+    std::env::var_os(variable).is_some_and(|value| !value.is_empty())
+}
+
+/// What is wrong with a folder.
+struct Wrong {
+    is_fatal: bool,
+    what: String,
+}
+
+fn fatal(what: impl Into<String>) -> Wrong {
+    Wrong {
+        is_fatal: true,
+        what: what.into(),
+    }
+}
+
+fn look(dir: &StateDir) -> Result<&'static str, Wrong> {
+    let path = dir.path();
+    match fs::metadata(path) {
+        Ok(found) if !found.is_dir() => Err(fatal("is a file and not a folder")),
+        Ok(_) => match dir.try_writing() {
+            Ok(_) => Ok("is there and can be written"),
+            Err(error) => Err(unwritable(path, &error)),
+        },
+        Err(error) if error.kind() == ErrorKind::NotFound => look_above(path),
+        Err(error) if error.kind() == ErrorKind::NotADirectory => {
+            Err(fatal("can't be made: what it should be in is a file"))
+        }
+        Err(error) => Err(fatal(format!("can't be looked at: {}", reason(&error)))),
+    }
+}
+
+/// Whether a folder that is missing can be made: by the nearest thing that is there.
+fn look_above(path: &Path) -> Result<&'static str, Wrong> {
+    let is_there = |path: &&Path| fs::symlink_metadata(path).is_ok();
+    let Some(nearest) = path.ancestors().find(is_there) else {
+        return Err(fatal("can't be made"));
+    };
+    if let (Ok(target), Err(_)) = (fs::read_link(nearest), fs::metadata(nearest)) {
+        let (nearest, target) = (show_path(nearest), show_path(&target));
+        let what = format!(
+            "can't be used: the symbolic link {nearest} leads to {target}, which does not exist"
+        );
+        return Err(fatal(what));
+    }
+    match StateDir::at(nearest).try_writing() {
+        Ok(_) => Ok("is not there yet, and is made when something is installed"),
+        Err(error) => Err(unwritable(nearest, &error)),
+    }
+}
+
+fn unwritable(path: &Path, error: &io::Error) -> Wrong {
+    let failure = Failure::io("write", path, error);
+    Wrong {
+        is_fatal: false,
+        what: format!("can't be written: {}", failure.message()),
+    }
+}
+
+fn reason(error: &io::Error) -> String {
+    error.kind().to_string()
+}
+
+#[cfg(unix)]
+pub(super) fn permissions(site: &Site) -> Check {
+    const NAME: &str = "permissions";
+    let home = site.host.home().ok();
+    let store = home.map(|home| home.user());
+    let Some((store, folder)) = store.and_then(|store| {
+        let folder = fs::metadata(store.dir().path()).ok()?;
+        folder.is_dir().then_some((store, folder))
+    }) else {
+        return Check::ok(NAME, "there is no folder yet");
+    };
+    let dir = store.dir();
+    let user = owner(dir);
+    let mut faults: Vec<_> = unix::faults(dir.path(), &folder, 0o700, user).collect();
+    let named = StateFile::ALL.iter().map(|file| dir.file(*file));
+    let rest = store
+        .set_aside(StateFile::ALL)
+        .into_iter()
+        .chain(store.unfinished());
+    let mut count = 0_usize;
+    for path in named.chain(rest) {
+        // What a link leads to is kept by somebody else.
+        let found = fs::symlink_metadata(&path).ok();
+        let Some(found) = found.filter(fs::Metadata::is_file) else {
+            continue;
+        };
+        count = count.saturating_add(1);
+        faults.extend(unix::faults(&path, &found, 0o600, user));
+    }
+    let files = match count {
+        0 => "it is empty".to_owned(),
+        1 => "its file is 0600".to_owned(),
+        count => format!("its {count} files are 0600"),
+    };
+    Check::of(NAME, faults, format!("the folder is 0700, {files}"))
+}
+
+/// The number of the user who runs this process, where a file can be made to tell.
+#[cfg(unix)]
+fn owner(dir: &StateDir) -> Option<u32> {
+    use std::os::unix::fs::MetadataExt;
+    let temporary = || StateDir::at(std::env::temp_dir()).try_writing();
+    let made = dir.try_writing().or_else(|_| temporary()).ok()?;
+    Some(made.uid())
+}
+
+#[cfg(unix)]
+mod unix {
+    use std::fs::Metadata;
+    use std::os::unix::fs::MetadataExt;
+    use std::path::Path;
+
+    use license_terminal::show_path;
+
+    use crate::command::doctor::Fault;
+
+    pub(super) fn faults(
+        path: &Path,
+        found: &Metadata,
+        expected: u32,
+        user: Option<u32>,
+    ) -> impl Iterator<Item = Fault> {
+        let (mode, shown) = (found.mode() & 0o7777, show_path(path));
+        let is_open = mode & 0o077 != 0;
+        let open = is_open.then(|| {
+            Fault::warning(
+                format!("{shown} is {mode:04o}, expected {expected:04o}: other users may use it"),
+                format!("chmod {expected:o} {shown}"),
+            )
+        });
+        let other = user.filter(|user| *user != found.uid()).map(|user| {
+            Fault::warning(
+                format!(
+                    "{shown} belongs to user {}, and this is user {user}",
+                    found.uid()
+                ),
+                format!("run the program as its owner, or: chown {user} {shown}"),
+            )
+        });
+        open.into_iter().chain(other)
+    }
+}
+
+#[cfg(not(unix))]
+pub(super) fn permissions(_: &Site) -> Check {
+    Check::ok("permissions", "as the user's profile has them")
+}
+
+/// The administrator's folder.
+pub(super) fn system(site: &Site) -> Check {
+    const NAME: &str = "system";
+    let variable = format!("{}_SYSTEM_DIR", site.host.product());
+    let origin = match is_set(&variable) {
+        true => format!("from {variable}"),
+        false => "the default".to_owned(),
+    };
+    let system = site.host.home().ok().and_then(|home| home.system());
+    let Some(system) = system else {
+        let fault = Fault::warning(
+            "there is no administrator's folder",
+            format!("set {variable} to an absolute path"),
+        );
+        let faults = is_set(&variable).then_some(fault);
+        return Check::of(NAME, faults.into_iter().collect(), "none on this platform");
+    };
+    let path = system.dir().path();
+    let place = format!("{} ({origin})", show_path(path));
+    let hint = format!("set {variable} to a folder, or ask the administrator");
+    let wrong = |what: &str| vec![Fault::warning(format!("{place} {what}"), hint.clone())];
+    match fs::metadata(path) {
+        Ok(found) if !found.is_dir() => Check::of(NAME, wrong("is a file and not a folder"), ""),
+        Ok(_) => {
+            let has = |file: &&StateFile| system.dir().file(**file).exists();
+            let files = [StateFile::License, StateFile::Key, StateFile::Trust];
+            let names: Vec<_> = files.iter().filter(has).map(|file| file.name()).collect();
+            let holds = match names.is_empty() {
+                true => "holds nothing for licenses".to_owned(),
+                false => format!("holds {}", names.join(", ")),
+            };
+            Check::ok(NAME, format!("{place} {holds}"))
+        }
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            Check::ok(NAME, format!("{place} is not there"))
+        }
+        Err(error) => {
+            let what = format!("can't be looked at: {}", reason(&error));
+            Check::of(NAME, wrong(&what), "")
+        }
+    }
+}

@@ -1,0 +1,666 @@
+//! `license doctor`: what is wrong, in one line each, and nothing is changed.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use super::*;
+
+const CHECKS: [&str; 11] = [
+    "home",
+    "permissions",
+    "state",
+    "clock",
+    "machine",
+    "container",
+    "trust",
+    "license",
+    "check-in",
+    "system",
+    "next",
+];
+
+/// `license doctor --json` on [`HERE`], with the administrator's folder `etc`.
+fn examine(site: &Scratch) -> Outcome {
+    doctor(site, &["--json"])
+}
+
+fn doctor(site: &Scratch, args: &[&str]) -> Outcome {
+    let run = Run::license(site).env("CODITECT_MACHINE_ID", HERE);
+    let run = run.env("CODITECT_SYSTEM_DIR", site.file("etc"));
+    run.arg("doctor").args(args).run()
+}
+
+/// One check: its status, message and hint.
+#[track_caller]
+fn check<'a>(told: &'a Value, name: &str) -> [&'a str; 3] {
+    let checks = told["checks"].as_array().unwrap();
+    let found = checks.iter().find(|check| check["check"] == name).unwrap();
+    ["status", "message", "hint"].map(|member| found[member].as_str().unwrap_or_default())
+}
+
+/// Expects this of one check, with a hint where it is not ok.
+#[track_caller]
+fn expect(told: &Value, name: &str, status: &str, words: &[&str]) {
+    let [found, message, hint] = check(told, name);
+    assert_eq!(found, status, "{name}: {message}");
+    for word in words {
+        assert!(
+            message.contains(word),
+            "{name}: expected {word:?} in {message:?}"
+        );
+    }
+    assert_eq!(
+        hint.is_empty(),
+        status == "ok",
+        "{name}: {message}; hint: {hint}"
+    );
+}
+
+/// A machine with ENT installed now, for ever, and one use counted.
+fn healthy() -> Scratch {
+    let site = site();
+    let install = ["install", "--trust", "trust.jwks", "ent.lic"];
+    let _ = on(HERE, &site, &install).expect_code(0);
+    let _ = on(HERE, &site, &["use", "commands_per_day"]).expect_code(0);
+    site
+}
+
+/// Every file below with what is in it and when it was written.
+fn files(folder: &Path) -> BTreeMap<PathBuf, (Vec<u8>, SystemTime)> {
+    let mut found = BTreeMap::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(files(&path));
+        } else {
+            let written = fs::metadata(&path).unwrap().modified().unwrap();
+            found.insert(path.clone(), (fs::read(&path).unwrap(), written));
+        }
+    }
+    found
+}
+
+/// An instant so many days from now.
+fn days_from_now(days: &str) -> String {
+    let scratch = Scratch::new();
+    let date = Run::of("date", &scratch).args(["-u", "-d", days, "+%Y-%m-%dT%H:%M:%SZ"]);
+    date.run().expect_code(0).stdout.trim().to_owned()
+}
+
+#[test]
+fn where_all_is_well_every_check_is_ok() {
+    let site = healthy();
+    let told = doctor(&site, &["--json", "--strict"]).expect_code(0).json();
+    let checks = told["checks"].as_array().unwrap();
+    let names: Vec<_> = checks
+        .iter()
+        .map(|check| check["check"].as_str().unwrap())
+        .collect();
+    assert_eq!(names, CHECKS);
+    assert_eq!(
+        (&told["status"], &told["next"]),
+        (&json!("ok"), &Value::Null)
+    );
+    let state = site.state();
+    let state = state.to_str().unwrap();
+    expect(
+        &told,
+        "home",
+        "ok",
+        &[state, "from CODITECT_HOME", "can be written"],
+    );
+    expect(&told, "permissions", "ok", &["0700", "4 files are 0600"]);
+    expect(&told, "state", "ok", &["license.cache and quota are whole"]);
+    expect(
+        &told,
+        "machine",
+        "ok",
+        &[&digest_of(HERE), "stable", "An id was given"],
+    );
+    expect(
+        &told,
+        "trust",
+        "ok",
+        &["1 key", &Vendor::shared().kid, "RS256"],
+    );
+    expect(
+        &told,
+        "license",
+        "ok",
+        &["VALID", "ENT", "ACME Ltd", "perpetual"],
+    );
+    expect(&told, "check-in", "ok", &["the license needs none"]);
+    expect(
+        &told,
+        "system",
+        "ok",
+        &["etc", "from CODITECT_SYSTEM_DIR", "is not there"],
+    );
+    for check in ["clock", "container", "next"] {
+        expect(&told, check, "ok", &[]);
+    }
+}
+
+#[test]
+fn the_text_has_a_line_each_and_a_hint_under_what_is_not_ok() {
+    let site = healthy();
+    let text = doctor(&site, &[]).expect_code(0);
+    assert_eq!(text.stderr, "");
+    let lines: Vec<_> = text.stdout.lines().collect();
+    assert_eq!(lines.len(), CHECKS.len(), "{}", text.stdout);
+    for (line, check) in lines.iter().zip(CHECKS) {
+        assert!(line.starts_with(&format!("ok       {check} ")), "{line}");
+    }
+    fs::remove_file(site.file("state/trust.jwks")).unwrap();
+    let text = doctor(&site, &[]).expect_code(1).stdout;
+    let mut lines = text.lines();
+    let problem = lines
+        .find(|line| line.starts_with("problem  license "))
+        .unwrap();
+    assert!(problem.contains("no keys to verify it with"), "{text}");
+    let hint = lines.next().unwrap();
+    assert_eq!(hint, "  hint: install the license again with --trust FILE");
+}
+
+#[test]
+fn no_license_at_all_is_a_warning_and_strict_counts_it() {
+    let site = Scratch::new();
+    let told = examine(&site).expect_code(0).json();
+    assert_eq!(told["status"], "warning");
+    expect(&told, "license", "warning", &["NO_LICENSE", "FREE"]);
+    expect(&told, "home", "ok", &["is not there yet"]);
+    expect(&told, "permissions", "ok", &[]);
+    expect(&told, "state", "ok", &["nothing is kept yet"]);
+    expect(&told, "trust", "ok", &["none is installed"]);
+    let _ = doctor(&site, &["--strict"]).expect_code(1);
+    assert!(!site.state().exists());
+}
+
+#[test]
+fn nothing_is_ever_changed() {
+    let site = healthy();
+    site.write("state/license.lic", tampered(&ENT));
+    site.write("state/quota", "noise");
+    site.write("state/license.lic.damaged-1", "noise");
+    site.write("state/.unfinished-1", "noise");
+    let before = files(site.path());
+    let _ = examine(&site).expect_code(1);
+    let _ = doctor(&site, &[]).expect_code(1);
+    assert!(files(site.path()) == before);
+    let fresh = Scratch::new();
+    let _ = examine(&fresh).expect_code(0);
+    assert_eq!(files(fresh.path()).len(), 0);
+    assert!(!fresh.state().exists());
+}
+
+#[test]
+fn the_home_is_told_with_the_variable_that_names_it() {
+    let site = Scratch::new();
+    site.write("file", "");
+    let home = |value: &Path| {
+        let run = Run::license(&site).env("CODITECT_HOME", value);
+        run.args(["doctor", "--json"]).run()
+    };
+    for (value, words) in [
+        (
+            "file",
+            &["from CODITECT_HOME", "is a file and not a folder"][..],
+        ),
+        ("file/below", &["from CODITECT_HOME", "is a file"]),
+    ] {
+        let told = home(&site.file(value)).expect_code(1).json();
+        expect(&told, "home", "problem", words);
+        assert!(check(&told, "home")[2].contains("CODITECT_HOME"), "{told}");
+    }
+    let told = home(Path::new("relative")).expect_code(1).json();
+    expect(
+        &told,
+        "home",
+        "problem",
+        &["CODITECT_HOME must be an absolute path"],
+    );
+    let run = Run::license(&site).without_env("CODITECT_HOME");
+    let told = run.args(["doctor", "--json"]).run().expect_code(0).json();
+    let default = site.home().join(".coditect");
+    let default = default.to_str().unwrap();
+    expect(&told, "home", "ok", &[default, "CODITECT_HOME is not set"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_home_that_is_a_link_to_nowhere_is_a_problem() {
+    let site = Scratch::new();
+    std::os::unix::fs::symlink("nowhere", site.state()).unwrap();
+    let told = examine(&site).expect_code(1).json();
+    expect(
+        &told,
+        "home",
+        "problem",
+        &["CODITECT_HOME", "symbolic link", "nowhere"],
+    );
+    fs::create_dir(site.file("nowhere")).unwrap();
+    let told = examine(&site).expect_code(0).json();
+    expect(&told, "home", "ok", &["is there and can be written"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_home_that_may_not_be_written_is_a_warning() {
+    let site = Scratch::new();
+    fs::create_dir(site.state()).unwrap();
+    let Some(user) = Nobody::on(&site) else {
+        return;
+    };
+    let told = user.license(&["doctor", "--json"]).expect_code(0).json();
+    expect(
+        &told,
+        "home",
+        "warning",
+        &["can't be written", "counts are not kept"],
+    );
+    fs::remove_dir(site.state()).unwrap();
+    if fs::metadata(site.path())
+        .is_ok_and(|folder| std::os::unix::fs::MetadataExt::uid(&folder) == 0)
+    {
+        let told = user.license(&["doctor", "--json"]).expect_code(0).json();
+        expect(&told, "home", "warning", &["can't be written"]);
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn what_others_may_use_or_own_is_a_warning() {
+    use std::os::unix::fs::{PermissionsExt, chown};
+    let site = healthy();
+    let open = |path: &str, mode| {
+        fs::set_permissions(site.file(path), fs::Permissions::from_mode(mode)).unwrap();
+    };
+    open("state", 0o755);
+    let told = examine(&site).expect_code(0).json();
+    expect(&told, "permissions", "warning", &["is 0755, expected 0700"]);
+    assert!(
+        check(&told, "permissions")[2].starts_with("chmod 700 "),
+        "{told}"
+    );
+    open("state", 0o700);
+    open("state/quota", 0o644);
+    let told = examine(&site).expect_code(0).json();
+    expect(
+        &told,
+        "permissions",
+        "warning",
+        &["quota is 0644, expected 0600"],
+    );
+    open("state/quota", 0o600);
+    if chown(site.file("state/quota"), Some(65_534), None).is_ok() {
+        let told = examine(&site).expect_code(0).json();
+        let words = ["quota belongs to user 65534, and this is user 0"];
+        expect(&told, "permissions", "warning", &words);
+    }
+}
+
+#[test]
+fn what_the_machine_remembers_is_whole_or_it_is_said_why_not() {
+    let site = healthy();
+    let whole = fs::read(site.file("state/quota")).unwrap();
+    let mut edited = whole.clone();
+    *edited.last_mut().unwrap() ^= 1;
+    site.write("state/quota", edited);
+    let told = examine(&site).expect_code(1).json();
+    let words = [
+        "quota",
+        "it was changed by something else than this program",
+    ];
+    expect(&told, "state", "problem", &words);
+    site.write("state/quota", whole);
+    let elsewhere = on(ELSEWHERE, &site, &["doctor", "--json"])
+        .expect_code(1)
+        .json();
+    expect(
+        &elsewhere,
+        "state",
+        "problem",
+        &["it was made on another machine"],
+    );
+    for file in ["quota", "license.cache"] {
+        let site = healthy();
+        fs::remove_file(site.state().join(file)).unwrap();
+        let told = examine(&site).expect_code(0).json();
+        expect(&told, "state", "warning", &[&format!("{file} is missing")]);
+    }
+    site.write("state/.unfinished-x", "");
+    site.write("state/quota.damaged-3", "");
+    let told = examine(&site).expect_code(0).json();
+    expect(
+        &told,
+        "state",
+        "warning",
+        &["quota.damaged-3", ".unfinished-x was not finished"],
+    );
+}
+
+#[test]
+fn a_clock_that_is_behind_is_told_with_by_how_much() {
+    let Some(faketime) = license_tests::tools::faketime() else {
+        return;
+    };
+    let site = healthy();
+    let at = |by: &str| {
+        let run = faketime
+            .run(&site)
+            .args(["-f", by])
+            .env("CODITECT_MACHINE_ID", HERE);
+        let run = run
+            .env("FAKETIME_DONT_FAKE_MONOTONIC", "1")
+            .env("NO_FAKE_STAT", "1");
+        let run = run.arg(license_tests::programs::license());
+        run.args(["doctor", "--json"]).run().expect_code(0).json()
+    };
+    let told = at("-10d");
+    expect(
+        &told,
+        "clock",
+        "warning",
+        &[" days behind the latest time seen here"],
+    );
+    expect(&at("-3h"), "clock", "ok", &[" hours behind", "tolerated"]);
+    fs::remove_file(site.file("state/quota")).unwrap();
+    fs::remove_file(site.file("state/license.cache")).unwrap();
+    expect(&at("-10d"), "clock", "ok", &[]);
+    let words = [" days behind the date of a signed artefact"];
+    expect(&at("-40000d"), "clock", "warning", &words[..0]);
+    expect(&at("-9000d"), "clock", "warning", &words);
+}
+
+#[test]
+fn an_id_of_the_machine_that_does_not_count_is_told() {
+    let site = healthy();
+    let zeros = on(
+        "00000000000000000000000000000000",
+        &site,
+        &["doctor", "--json"],
+    )
+    .json();
+    let words = [
+        "CODITECT_MACHINE_ID does not count",
+        "one digit over and over",
+    ];
+    expect(&zeros, "machine", "warning", &words);
+    let run = Run::license(&site).env("KUBERNETES_SERVICE_HOST", "10.0.0.1");
+    let told = run.args(["doctor", "--json"]).run().json();
+    let container = check(&told, "container")[1];
+    if container == "kubernetes" && check(&told, "machine")[1].contains(", none: ") {
+        expect(
+            &told,
+            "machine",
+            "warning",
+            &["Nothing in this kubernetes container"],
+        );
+    }
+}
+
+#[test]
+fn a_license_that_does_not_verify_is_a_problem_and_stays() {
+    let site = healthy();
+    site.write("state/license.lic", tampered(&ENT));
+    for _ in 0..2 {
+        let told = examine(&site).expect_code(1).json();
+        expect(&told, "license", "problem", &["state/license.lic"]);
+        assert!(!check(&told, "license")[1].contains("set aside"), "{told}");
+        assert_eq!(told["next"], Value::Null);
+    }
+    let _ = on(HERE, &site, &["status"]).expect_code(3);
+    let told = examine(&site).expect_code(0).json();
+    let words = ["NO_LICENSE", "set aside as", "license.lic.damaged-1"];
+    expect(&told, "license", "warning", &words);
+}
+
+#[test]
+fn keys_are_counted_and_damaged_ones_told() {
+    let site = healthy();
+    fs::create_dir(site.file("etc")).unwrap();
+    site.write("etc/trust.jwks", &Vendor::shared().trust);
+    let told = examine(&site).expect_code(0).json();
+    expect(
+        &told,
+        "trust",
+        "ok",
+        &["1 key: ", "; the administrator's 1 key: "],
+    );
+    expect(&told, "system", "ok", &["holds trust.jwks"]);
+    site.write("etc/trust.jwks", "noise");
+    let told = examine(&site).expect_code(0).json();
+    expect(&told, "trust", "warning", &["etc/trust.jwks"]);
+    site.write("state/trust.jwks", "noise");
+    let told = examine(&site).expect_code(1).json();
+    expect(&told, "trust", "problem", &["state/trust.jwks"]);
+}
+
+#[test]
+fn the_administrators_license_counts_and_a_damaged_one_beside_the_users_is_a_warning() {
+    let site = site();
+    fs::create_dir(site.file("etc")).unwrap();
+    fs::copy(site.file("trust.jwks"), site.file("etc/trust.jwks")).unwrap();
+    fs::copy(site.file("ent.lic"), site.file("etc/license.lic")).unwrap();
+    let told = examine(&site).expect_code(0).json();
+    expect(&told, "license", "ok", &["VALID", "ENT"]);
+    expect(&told, "system", "ok", &["holds license.lic, trust.jwks"]);
+    let _ = on(
+        HERE,
+        &site,
+        &["install", "--trust", "trust.jwks", "ent.lic"],
+    )
+    .expect_code(0);
+    site.write("etc/license.lic", tampered(&ENT));
+    let told = examine(&site).expect_code(0).json();
+    expect(&told, "license", "warning", &["etc/license.lic"]);
+    let run = Run::license(&site).env("CODITECT_SYSTEM_DIR", "relative");
+    let told = run.args(["doctor", "--json"]).run().json();
+    expect(&told, "system", "warning", &[]);
+}
+
+#[test]
+fn a_license_that_has_ended_is_a_problem_and_grace_a_warning() {
+    for (days, status, code) in [
+        // It ends with the last of these days, and holds for 72 hours after that.
+        ("8", "warning", "GRACE_RENEWAL"),
+        ("1", "problem", "EXPIRED"),
+    ] {
+        let site = site();
+        let issued = days_from_now("-10 days");
+        let terms = [
+            "--tier",
+            "pro",
+            "--issued-at",
+            &issued,
+            "--days",
+            days,
+            "--offline",
+        ];
+        site.write("short.lic", minted(&terms).file);
+        let _ = on(
+            HERE,
+            &site,
+            &["install", "--trust", "trust.jwks", "short.lic"],
+        );
+        let told = examine(&site).json();
+        expect(
+            &told,
+            "license",
+            status,
+            &[code, "PRO", "ACME Ltd", "expired 20"],
+        );
+        let what = &told["next"]["what"];
+        match status {
+            "warning" => assert_eq!(what, "end of the renewal grace period"),
+            _ => assert_eq!(told["next"], Value::Null),
+        }
+    }
+}
+
+#[test]
+fn the_next_thing_is_the_earliest_of_all() {
+    let site = site();
+    let now = days_from_now("-90 minutes");
+    let terms = ["--tier", "pro", "--issued-at", &now, "--days", "365"];
+    site.write("year.lic", minted(&terms).file);
+    let _ = on(
+        HERE,
+        &site,
+        &["install", "--trust", "trust.jwks", "year.lic"],
+    )
+    .expect_code(0);
+    let told = examine(&site).expect_code(0).json();
+    let due = days_from_now(&format!("{now} 24 hours"));
+    let next = json!({ "what": "check-in due", "at": due });
+    assert_eq!(told["next"], next);
+    expect(&told, "next", "ok", &["check-in due at ", "in 22 hours"]);
+    expect(
+        &told,
+        "check-in",
+        "ok",
+        &["none is installed", "every 24 hours"],
+    );
+    site.write(
+        "offline.lic",
+        minted(&[&terms[..], &["--offline"]].concat()).file,
+    );
+    let _ = on(
+        HERE,
+        &site,
+        &["install", "--trust", "trust.jwks", "offline.lic"],
+    )
+    .expect_code(0);
+    let told = examine(&site).expect_code(0).json();
+    assert_eq!(told["next"]["what"], "notice of the end");
+    let terms = [
+        "--tier",
+        "pro",
+        "--issued-at",
+        &now,
+        "--days",
+        "7",
+        "--offline",
+    ];
+    site.write("week.lic", minted(&terms).file);
+    let _ = on(
+        HERE,
+        &site,
+        &["install", "--trust", "trust.jwks", "week.lic"],
+    )
+    .expect_code(0);
+    let told = examine(&site).expect_code(0).json();
+    assert_eq!(told["next"]["what"], "end of the license");
+    expect(&told, "license", "warning", &["VALID", "EXPIRES_SOON"]);
+}
+
+#[test]
+fn the_newest_check_in_is_told() {
+    let site = site();
+    let issued = days_from_now("-10 days");
+    let license = minted(&["--tier", "pro", "--issued-at", &issued, "--perpetual"]);
+    site.write("pro.lic", &license.file);
+    let _ = on(
+        HERE,
+        &site,
+        &["install", "--trust", "trust.jwks", "pro.lic"],
+    )
+    .expect_code(1);
+    let told = examine(&site).expect_code(1).json();
+    expect(&told, "license", "problem", &["CHECK_IN_OVERDUE"]);
+    let here = digest_of(HERE);
+    let ago = |days: &str, options: &[&str]| {
+        let at = days_from_now(days);
+        let options = [&["--issued-at", &at, "--machine", &here], options].concat();
+        site.write(
+            "validation.lic",
+            Vendor::shared().check_in(&license, &options),
+        );
+        let _ = on(HERE, &site, &["install", "validation.lic"]);
+        (at, examine(&site).json())
+    };
+    let (at, told) = ago("-2 days", &[]);
+    expect(
+        &told,
+        "check-in",
+        "ok",
+        &[&format!("the newest is of {at}, active")],
+    );
+    expect(
+        &told,
+        "license",
+        "warning",
+        &["GRACE_OFFLINE", "it holds for "],
+    );
+    assert_eq!(told["next"]["what"], "end of the check-in grace period");
+    let (at, told) = ago("-1 minute", &[]);
+    expect(&told, "check-in", "ok", &[&at]);
+    expect(&told, "license", "ok", &["VALID"]);
+    let (_, told) = ago("-1 second", &["--status", "suspended"]);
+    expect(&told, "license", "problem", &["SUSPENDED"]);
+    expect(&told, "check-in", "ok", &["suspended"]);
+}
+
+#[test]
+fn a_check_in_for_another_machine_counts_for_nothing_and_is_told() {
+    let site = site();
+    let elsewhere = digest_of(ELSEWHERE);
+    let validation = Vendor::shared().check_in(&PRO, &["--machine", &elsewhere]);
+    site.write("both.lic", format!("{}{validation}", PRO.file));
+    let install = ["install", "--trust", "trust.jwks", "--force", "both.lic"];
+    let _ = on(HERE, &site, &install);
+    let told = examine(&site).expect_code(1).json();
+    expect(
+        &told,
+        "check-in",
+        "warning",
+        &["1 installed for another machine"],
+    );
+}
+
+#[test]
+fn what_only_an_application_can_say_is_no_problem_of_the_machine() {
+    let site = site();
+    let terms = ["--tier", "pro", "--perpetual", "--offline", "--user", "ann"];
+    site.write("named.lic", minted(&terms).file);
+    let install = [
+        "install",
+        "--trust",
+        "trust.jwks",
+        "--user",
+        "ann",
+        "named.lic",
+    ];
+    let _ = on(HERE, &site, &install).expect_code(0);
+    let told = examine(&site).expect_code(0).json();
+    expect(
+        &told,
+        "license",
+        "warning",
+        &["USER_MISMATCH", "nobody said the user"],
+    );
+    assert!(check(&told, "license")[2].contains("--user"), "{told}");
+}
+
+#[test]
+fn a_usage_type_that_is_none_is_told_and_not_failed_with() {
+    let site = site();
+    let terms = ["--tier", "pro", "--perpetual", "--usage-type", "runtime"];
+    site.write(
+        "runtime.lic",
+        minted(&[&terms[..], &["--offline"]].concat()).file,
+    );
+    let install = [
+        "install",
+        "--trust",
+        "trust.jwks",
+        "--usage-type",
+        "runtime",
+    ];
+    let _ = on(HERE, &site, &[&install[..], &["runtime.lic"]].concat()).expect_code(0);
+    let run = Run::license(&site).env("CODITECT_USAGE_TYPE", "both");
+    let told = run.args(["doctor", "--json"]).run().expect_code(1).json();
+    expect(&told, "license", "problem", &["CODITECT_USAGE_TYPE"]);
+}

@@ -1,0 +1,272 @@
+//! `license use`: exact whatever happens, and refilled by a new day alone.
+
+use super::*;
+
+const QUOTA: &str = "commands_per_day";
+
+fn used(site: &Scratch, count: &str) -> Outcome {
+    on(HERE, site, &["use", QUOTA, count, "--json"])
+}
+
+#[track_caller]
+fn count(site: &Scratch) -> u64 {
+    let asked = used(site, "0").expect_code(0).json();
+    asked["used"].as_u64().unwrap()
+}
+
+/// How many of 50 processes that ask at once for so much of FREE's 10 get it.
+fn granted_of_50(site: &Scratch, count: &str) -> usize {
+    let outcomes = std::thread::scope(|scope| {
+        let started: Vec<_> = (0..50).map(|_| scope.spawn(|| used(site, count))).collect();
+        let ended = started.into_iter().map(|thread| thread.join().unwrap());
+        ended.collect::<Vec<_>>()
+    });
+    for outcome in &outcomes {
+        let answer = outcome.json();
+        let code = if answer["granted"] == true { 0 } else { 1 };
+        assert_eq!(outcome.code, Some(code), "{answer}");
+        assert!(!warnings(&answer).contains(&"STATE"), "{answer}");
+    }
+    let granted = outcomes.iter().filter(|outcome| outcome.code == Some(0));
+    granted.count()
+}
+
+#[test]
+fn of_50_processes_at_once_exactly_10_get_one_of_10() {
+    let site = Scratch::new();
+    assert_eq!(granted_of_50(&site, "1"), 10);
+    assert_eq!(count(&site), 10);
+}
+
+#[test]
+fn of_50_processes_at_once_exactly_3_get_three_of_10() {
+    let site = Scratch::new();
+    assert_eq!(granted_of_50(&site, "3"), 3);
+    assert_eq!(count(&site), 9);
+}
+
+#[test]
+fn each_use_is_counted_and_said() {
+    let site = Scratch::new();
+    let said = on(HERE, &site, &["use", QUOTA]).expect_code(0).stdout;
+    assert!(
+        said.starts_with("granted: commands_per_day: 1 of 10 used today, 9 left; it refills at "),
+        "{said}"
+    );
+    let answer = used(&site, "4").expect_code(0).json();
+    let members = [
+        "granted",
+        "code",
+        "asked",
+        "used",
+        "limit",
+        "remaining",
+        "tier",
+    ];
+    let members = members.map(|member| answer[member].clone());
+    let expected = [
+        json!(true),
+        json!("VALID"),
+        json!(4),
+        json!(5),
+        json!(10),
+        json!(5),
+        json!("FREE"),
+    ];
+    assert_eq!(members, expected);
+}
+
+#[test]
+fn what_is_used_up_is_denied_until_midnight() {
+    let site = Scratch::new();
+    let _ = used(&site, "10").expect_code(0);
+    let answer = used(&site, "1").expect_code(1).json();
+    assert_eq!(
+        (&answer["granted"], &answer["code"]),
+        (&json!(false), &json!("QUOTA_EXHAUSTED"))
+    );
+    let refills = answer["refills_at"].as_str().unwrap();
+    assert!(refills.ends_with("T00:00:00Z"), "{refills}");
+    let said = on(HERE, &site, &["use", QUOTA]).expect_code(1);
+    let denied = "denied: commands_per_day: QUOTA_EXHAUSTED: expected at most 10 a day, found 10 used and 1 asked for";
+    assert!(said.stdout.starts_with(denied), "{}", said.stdout);
+    assert!(said.stdout.contains(refills), "{}", said.stdout);
+}
+
+#[test]
+fn all_of_it_is_granted_or_nothing_is_counted() {
+    let site = Scratch::new();
+    let _ = used(&site, "8").expect_code(0);
+    let _ = used(&site, "3").expect_code(1);
+    let _ = used(&site, &u64::MAX.to_string()).expect_code(1);
+    assert_eq!(count(&site), 8);
+    let _ = used(&site, "2").expect_code(0);
+}
+
+#[test]
+fn from_the_eighth_of_ten_on_it_is_said_to_be_low() {
+    let site = Scratch::new();
+    let seventh = used(&site, "7").expect_code(0).json();
+    assert_eq!(warnings(&seventh), [""; 0]);
+    let eighth = used(&site, "1").expect_code(0).json();
+    assert_eq!(warnings(&eighth), ["QUOTA_LOW"]);
+    let said = on(HERE, &site, &["use", QUOTA]).expect_code(0).stderr;
+    assert!(said.starts_with("warning: QUOTA_LOW: 9 of 10 "), "{said}");
+}
+
+#[test]
+fn zero_only_asks() {
+    let site = Scratch::new();
+    let _ = used(&site, "10").expect_code(0);
+    let asked = used(&site, "0").expect_code(0).json();
+    assert_eq!(
+        (&asked["granted"], &asked["used"], &asked["remaining"]),
+        (&json!(true), &json!(10), &json!(0))
+    );
+    let fresh = Scratch::new();
+    assert_eq!(count(&fresh), 0);
+}
+
+#[test]
+fn what_is_unlimited_is_counted_and_never_denied() {
+    let site = site();
+    let install = ["install", "--trust", "trust.jwks"];
+    let _ = on(HERE, &site, &[&install[..], &["ent.lic"]].concat()).expect_code(0);
+    for total in [1000, 2000] {
+        let answer = used(&site, "1000").expect_code(0).json();
+        assert_eq!(
+            (&answer["used"], &answer["limit"], &answer["remaining"]),
+            (&json!(total), &json!(-1), &json!(-1))
+        );
+        assert_eq!(warnings(&answer), [""; 0]);
+    }
+    let said = on(HERE, &site, &["use", QUOTA]).expect_code(0).stdout;
+    assert_eq!(
+        said,
+        "granted: commands_per_day: 2001 used today, unlimited\n"
+    );
+}
+
+#[test]
+fn what_was_used_stays_used_whichever_license_comes_and_goes() {
+    let site = site();
+    let _ = used(&site, "9").expect_code(0);
+    let install = ["install", "--trust", "trust.jwks", "ent.lic"];
+    let _ = on(HERE, &site, &install).expect_code(0);
+    let _ = used(&site, "5").expect_code(0);
+    let _ = on(HERE, &site, &["remove"]).expect_code(0);
+    let _ = used(&site, "1").expect_code(1);
+    assert_eq!(count(&site), 14);
+}
+
+#[test]
+fn an_unknown_quota_is_refused_with_those_there_are() {
+    let site = Scratch::new();
+    let complaint = license(&site, &["use", "commands_per_week"]).expect_failure(2);
+    for word in ["commands_per_week", "FREE"] {
+        assert!(complaint.message.contains(word), "{complaint:?}");
+    }
+    for quota in ["commands_per_day", "agents", "slash_commands"] {
+        assert!(complaint.hint.contains(quota), "{complaint:?}");
+    }
+    assert!(!site.state().exists(), "nothing is counted");
+}
+
+#[test]
+fn a_count_that_is_none_is_refused() {
+    let site = Scratch::new();
+    for count in [
+        "-1",
+        "-99999999999999999999",
+        "1.5",
+        "ten",
+        "",
+        "18446744073709551616",
+    ] {
+        let complaint = license(&site, &["use", QUOTA, count]).expect_failure(2);
+        assert!(
+            complaint.message.contains("expected a whole number from 0"),
+            "{complaint:?}"
+        );
+    }
+    assert!(!site.state().exists(), "nothing is counted");
+}
+
+#[test]
+fn a_use_can_not_be_tried_out_at_another_time() {
+    let site = Scratch::new();
+    let complaint = license(&site, &["use", QUOTA, "--at", "2099-01-01"]).expect_failure(2);
+    assert!(complaint.message.contains("--at"), "{complaint:?}");
+    assert!(!site.state().exists(), "nothing is counted");
+}
+
+#[test]
+fn in_grace_the_license_counts_and_with_strict_the_base_tier_does() {
+    let site = site();
+    site.write(
+        "grace.lic",
+        minted(&[
+            "--tier",
+            "pro",
+            "--perpetual",
+            "--check-in",
+            "1",
+            "--grace",
+            "1000000",
+        ])
+        .file,
+    );
+    let _ = on(
+        HERE,
+        &site,
+        &["install", "--trust", "trust.jwks", "grace.lic"],
+    )
+    .expect_code(0);
+    let limit = |args: &[&str]| {
+        let used = on(HERE, &site, &[&["use", QUOTA, "--json"], args].concat());
+        used.expect_code(0).json()["limit"].clone()
+    };
+    assert_eq!(limit(&[]), -1);
+    assert_eq!(limit(&["--strict"]), 10);
+}
+
+#[test]
+fn a_home_that_is_a_file_or_can_not_be_keeps_nobody_from_the_free_tier() {
+    let site = Scratch::new();
+    site.write("file", "");
+    for home in ["file", "file/below"] {
+        let run = Run::license(&site).args(["use", QUOTA, "--json"]);
+        let answer = run.env("CODITECT_HOME", site.file(home)).run();
+        let answer = answer.expect_code(0).json();
+        assert_eq!(answer["granted"], true);
+        assert!(
+            state_warning(&answer).contains("nothing can be kept"),
+            "{answer}"
+        );
+    }
+    assert_eq!(site.read("file"), "");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_home_that_may_not_be_written_keeps_nobody_from_the_free_tier() {
+    let site = Scratch::new();
+    std::fs::create_dir(site.state()).unwrap();
+    let Some(user) = Nobody::on(&site) else {
+        return;
+    };
+    let answer = user
+        .license(&["use", QUOTA, "3", "--json"])
+        .expect_code(0)
+        .json();
+    assert_eq!(
+        (&answer["granted"], &answer["used"]),
+        (&json!(true), &json!(3))
+    );
+    let warning = state_warning(&answer);
+    assert!(warning.contains("nothing can be kept"), "{warning}");
+    assert!(warning.contains("read-only"), "{warning}");
+    let _ = user.license(&["use", QUOTA, "11"]).expect_code(1);
+    let _ = user.license(&["check", "local_execution"]).expect_code(0);
+    assert_eq!(std::fs::read_dir(site.state()).unwrap().count(), 0);
+}

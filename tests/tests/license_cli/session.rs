@@ -1,0 +1,232 @@
+//! `license session`: one project is one seat, whatever path leads to it.
+
+use std::fs;
+
+use super::*;
+
+/// A machine with the projects `shop` (by `.git`), `mill` (by `.coditect`) and `barn` (neither).
+fn projects() -> Scratch {
+    let site = site();
+    for folder in [
+        "shop/.git",
+        "shop/src/cart",
+        "mill/.coditect",
+        "mill/src",
+        "barn",
+    ] {
+        fs::create_dir_all(site.file(folder)).unwrap();
+    }
+    site
+}
+
+#[track_caller]
+fn session_with(site: &Scratch, options: &[&str], path: &str) -> Value {
+    let args = [&["session", "--json", path], options].concat();
+    on(HERE, site, &args).expect_code(0).json()
+}
+
+#[track_caller]
+fn session(site: &Scratch, path: &str) -> Value {
+    session_with(site, &[], path)
+}
+
+#[track_caller]
+fn id(session: &Value) -> &str {
+    let id = session["session_id"].as_str().unwrap();
+    let digits = id.strip_prefix("sess_").unwrap();
+    let is_hex = |letter: char| matches!(letter, '0'..='9' | 'a'..='f');
+    assert!(digits.len() == 32 && digits.chars().all(is_hex), "{id}");
+    id
+}
+
+#[test]
+fn every_spelling_of_a_path_is_the_same_session() {
+    let site = projects();
+    let absolute = site.file("shop");
+    let absolute = absolute.to_str().unwrap();
+    let expected = session(&site, absolute);
+    for path in [
+        "shop",
+        "shop/",
+        "shop//",
+        "./shop",
+        "shop/.",
+        "shop/src",
+        "shop/src/cart/",
+        "shop/src/../src/cart/..",
+        "barn/../shop",
+        "shop/.git",
+        &format!("{absolute}/"),
+        &format!("{absolute}/../shop/src"),
+    ] {
+        assert_eq!(id(&session(&site, path)), id(&expected), "{path}");
+    }
+    assert_eq!(session(&site, "shop"), expected, "and the same again");
+}
+
+#[cfg(unix)]
+#[test]
+fn every_chain_of_links_is_the_same_session_and_is_listed() {
+    use std::os::unix::fs::symlink;
+    let site = projects();
+    fs::create_dir(site.file("links")).unwrap();
+    symlink(site.file("shop"), site.file("links/absolute")).unwrap();
+    symlink("../shop", site.file("links/relative")).unwrap();
+    symlink("relative", site.file("links/chain")).unwrap();
+    symlink("../shop/src/cart", site.file("links/inside")).unwrap();
+    let expected = session(&site, "shop");
+    assert_eq!(expected["links"], json!([]));
+    for path in [
+        "links/absolute",
+        "links/relative/",
+        "links/chain",
+        "links/chain/src/..",
+        "links/inside",
+        // The parent of where the link leads, not of the link.
+        "links/inside/..",
+    ] {
+        let found = session(&site, path);
+        assert_eq!(id(&found), id(&expected), "{path}");
+        assert_eq!(found["root"], expected["root"], "{path}");
+    }
+    let root = fs::canonicalize(site.path()).unwrap();
+    let at = |name: &str| root.join(name).to_str().unwrap().to_owned();
+    let links = json!([
+        { "path": at("links/chain"), "target": "relative" },
+        { "path": at("links/relative"), "target": "../shop" },
+    ]);
+    assert_eq!(session(&site, "links/chain")["links"], links);
+    let text = on(HERE, &site, &["session", "links/relative"])
+        .expect_code(0)
+        .stdout;
+    let line = format!("\n  link      {} -> ../shop\n", at("links/relative"));
+    assert!(text.contains(&line), "{text}");
+}
+
+#[test]
+fn it_is_said_what_makes_the_root() {
+    let site = projects();
+    let root = fs::canonicalize(site.path()).unwrap();
+    for (path, project, found_by) in [
+        ("shop/src/cart", "shop", "git"),
+        ("mill/src", "mill", "coditect"),
+        ("barn", "barn", "directory"),
+    ] {
+        let found = session(&site, path);
+        assert_eq!(found["found_by"], found_by);
+        assert_eq!(found["root"], root.join(project).to_str().unwrap());
+    }
+}
+
+#[test]
+fn another_project_user_license_or_machine_is_another_session() {
+    let site = projects();
+    let mut ids = vec![
+        id(&session(&site, "shop")).to_owned(),
+        id(&session(&site, "mill")).to_owned(),
+        id(&session(&site, "barn")).to_owned(),
+        id(&session_with(&site, &["--user", "ann"], "shop")).to_owned(),
+        id(&session_with(&site, &["--user", "ben"], "shop")).to_owned(),
+    ];
+    let elsewhere = on(ELSEWHERE, &site, &["session", "--json", "shop"]);
+    ids.push(id(&elsewhere.expect_code(0).json()).to_owned());
+    for file in ["ent.lic", "enterprise.key"] {
+        let install = ["install", "--trust", "trust.jwks", file];
+        let _ = on(HERE, &site, &install).expect_code(0);
+        ids.push(id(&session(&site, "shop")).to_owned());
+    }
+    let count = ids.len();
+    ids.sort();
+    ids.dedup();
+    assert_eq!(ids.len(), count, "{ids:?}");
+}
+
+#[test]
+fn license_and_machine_are_told_beside_it() {
+    let site = projects();
+    let found = session(&site, "shop");
+    assert_eq!(
+        (&found["license_id"], &found["machine"]),
+        (&Value::Null, &json!(digest_of(HERE)))
+    );
+    let _ = on(
+        HERE,
+        &site,
+        &["install", "--trust", "trust.jwks", "ent.lic"],
+    )
+    .expect_code(0);
+    let found = session(&site, "shop");
+    assert_eq!(found["license_id"], ENT.told["license_id"]);
+}
+
+#[test]
+fn asking_writes_nothing() {
+    let site = projects();
+    let _ = session(&site, "shop");
+    assert!(!site.state().exists());
+}
+
+#[test]
+fn a_path_that_is_missing_is_named() {
+    let site = projects();
+    for path in ["nowhere", "shop/nowhere/deep", "nowhere/../shop"] {
+        let complaint = license(&site, &["session", path]).expect_failure(2);
+        assert!(complaint.message.contains("nowhere"), "{complaint:?}");
+        let json = license(&site, &["session", path, "--json"]);
+        assert_eq!(json.expect_json_failure(2), "USAGE");
+    }
+    site.write("file", "");
+    let complaint = license(&site, &["session", "file/below"]).expect_failure(2);
+    assert!(
+        complaint.message.contains("file is not a directory"),
+        "{complaint:?}"
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn links_that_lead_nowhere_or_in_circles_are_named() {
+    use std::os::unix::fs::symlink;
+    let site = projects();
+    symlink("b", site.file("a")).unwrap();
+    symlink("a", site.file("b")).unwrap();
+    symlink("nowhere", site.file("dangling")).unwrap();
+    let complaint = license(&site, &["session", "a"]).expect_failure(2);
+    assert!(complaint.message.contains("in circles at"), "{complaint:?}");
+    let complaint = license(&site, &["session", "dangling"]).expect_failure(2);
+    for word in ["nowhere", "dangling"] {
+        assert!(complaint.message.contains(word), "{complaint:?}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn what_may_not_be_read_is_named() {
+    use std::fs::Permissions;
+    use std::os::unix::fs::PermissionsExt;
+    let site = projects();
+    let Some(user) = Nobody::on(&site) else {
+        return;
+    };
+    let closed = site.file("shop");
+    fs::set_permissions(&closed, Permissions::from_mode(0o000)).unwrap();
+    let refused = user.license(&["session", "shop/src"]);
+    let json = user.license(&["session", "shop/src", "--json"]);
+    // So that the folder can be cleared away.
+    fs::set_permissions(&closed, Permissions::from_mode(0o700)).unwrap();
+    let complaint = refused.expect_failure(4);
+    assert!(complaint.message.contains("shop"), "{complaint:?}");
+    assert_eq!(json.expect_json_failure(4), "IO");
+}
+
+#[test]
+fn a_damaged_license_is_no_reason_not_to_name_the_session() {
+    let site = projects();
+    let before = session(&site, "shop");
+    fs::create_dir(site.state()).unwrap();
+    site.write("state/trust.jwks", &Vendor::shared().trust);
+    site.write("state/license.lic", tampered(&TEAM));
+    let told = on(HERE, &site, &["session", "shop"]).expect_code(0);
+    assert!(told.stdout.starts_with(id(&before)), "{told:?}");
+    assert!(told.stderr.contains("warning: BAD_SIGNATURE"), "{told:?}");
+}

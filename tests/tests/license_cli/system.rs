@@ -1,0 +1,159 @@
+//! The administrator's folder, which serves every user of a machine.
+
+use std::fs;
+use std::path::PathBuf;
+
+use super::*;
+
+/// A machine with the administrator's folder `etc`, and in it this license with its keys.
+fn site_of(file: &str) -> Scratch {
+    let site = site();
+    fs::create_dir(site.file("etc")).unwrap();
+    site.write("etc/trust.jwks", &Vendor::shared().trust);
+    let name = match file {
+        "enterprise.key" => "license.key",
+        _ => "license.lic",
+    };
+    fs::copy(site.file(file), site.file("etc").join(name)).unwrap();
+    site
+}
+
+fn user(site: &Scratch, args: &[&str]) -> Outcome {
+    let run = Run::license(site).env("CODITECT_SYSTEM_DIR", site.file("etc"));
+    run.args(args).run()
+}
+
+#[track_caller]
+fn tier(site: &Scratch) -> Value {
+    expect_valid(user(site, &["status", "--json", "--at", AT]))["tier"].clone()
+}
+
+/// Every file of the folder with its content.
+fn content(site: &Scratch) -> Vec<(PathBuf, Vec<u8>)> {
+    let entries = fs::read_dir(site.file("etc")).unwrap();
+    let paths = entries.map(|entry| entry.unwrap().path());
+    let mut files: Vec<_> = paths
+        .map(|path| (path.clone(), fs::read(path).unwrap()))
+        .collect();
+    files.sort();
+    files
+}
+
+#[test]
+fn it_serves_a_user_who_has_nothing() {
+    for (file, expected) in [("team.lic", "TEAM"), ("enterprise.key", "ENT")] {
+        let site = site_of(file);
+        assert_eq!(tier(&site), expected);
+        let _ = user(&site, &["check", "team_analytics", "--at", AT]).expect_code(0);
+        assert!(!site.state().exists(), "the user needs no folder");
+    }
+}
+
+#[test]
+fn without_the_folder_there_is_no_license() {
+    let site = site_of("team.lic");
+    let status = license(&site, &["status", "--json", "--at", AT]);
+    assert_eq!(status.expect_code(1).json()["code"], "NO_LICENSE");
+}
+
+#[test]
+fn a_users_own_counts_too_and_the_better_one_decides() {
+    for (shared, own) in [("team.lic", "ent.lic"), ("ent.lic", "team.lic")] {
+        let site = site_of(shared);
+        let install = ["install", "--trust", "trust.jwks", "--at", AT, own];
+        let _ = user(&site, &install).expect_code(0);
+        assert_eq!(tier(&site), "ENT");
+        let later = user(&site, &["status", "--json", "--at", LATER]);
+        assert_eq!(expect_valid(later)["tier"], "ENT");
+    }
+}
+
+#[test]
+fn its_keys_serve_a_users_license() {
+    let site = site_of("team.lic");
+    let _ = user(&site, &["install", "--at", AT, "ent.lic"]).expect_code(0);
+    assert_eq!(tier(&site), "ENT");
+    fs::remove_file(site.file("state/trust.jwks")).unwrap();
+    assert_eq!(tier(&site), "ENT");
+}
+
+#[test]
+fn a_damaged_one_of_either_place_is_a_warning_while_the_other_holds() {
+    for (damaged, holds) in [("etc/license.lic", "ENT"), ("state/license.lic", "TEAM")] {
+        let site = site_of("team.lic");
+        let install = ["install", "--trust", "trust.jwks", "--at", AT, "ent.lic"];
+        let _ = user(&site, &install).expect_code(0);
+        let content = if damaged.starts_with("etc") {
+            tampered(&TEAM)
+        } else {
+            tampered(&ENT)
+        };
+        site.write(damaged, content);
+        let status = expect_valid(user(&site, &["status", "--json", "--at", AT]));
+        assert_eq!(status["tier"], holds);
+        let warning = state_warning(&status);
+        assert!(warning.contains(damaged), "{warning}");
+    }
+}
+
+#[test]
+fn a_damaged_one_alone_is_an_error_and_stays_where_it_is() {
+    let site = site_of("team.lic");
+    site.write("etc/license.lic", tampered(&TEAM));
+    for _ in 0..2 {
+        let complaint = user(&site, &["status"]).expect_failure(3);
+        assert!(
+            complaint.message.contains("etc/license.lic"),
+            "{complaint:?}"
+        );
+        assert!(!complaint.message.contains("set aside"), "{complaint:?}");
+    }
+    let _ = user(&site, &["check", "local_execution"]).expect_code(0);
+}
+
+#[test]
+fn damaged_keys_of_the_administrator_keep_nobody_from_their_own_license() {
+    let site = site_of("team.lic");
+    let install = ["install", "--trust", "trust.jwks", "--at", AT, "ent.lic"];
+    let _ = user(&site, &install).expect_code(0);
+    site.write("etc/trust.jwks", "noise");
+    assert_eq!(tier(&site), "ENT");
+}
+
+#[test]
+fn nothing_is_ever_written_to_it() {
+    let site = site_of("team.lic");
+    site.write("etc/trust.jwks", format!("{}\n", Vendor::shared().trust));
+    let before = content(&site);
+    let validation = Vendor::shared().check_in(&TEAM, &[]);
+    site.write("validation.lic", validation);
+    for args in [
+        &["status"][..],
+        &["use", "commands_per_day"],
+        &["install", "validation.lic"],
+        &["install", "--trust", "trust.jwks", "ent.lic"],
+        &["doctor"],
+        &["remove"],
+        &["session"],
+    ] {
+        let outcome = user(&site, args);
+        assert_ne!(outcome.code, Some(4), "{outcome:?}");
+    }
+    assert_eq!(content(&site), before);
+    assert_eq!(tier(&site), "TEAM", "a user can't remove it");
+}
+
+#[test]
+fn a_check_in_for_the_administrators_license_is_kept_with_the_user() {
+    let site = site_of("pro.lic");
+    let validation = Vendor::shared().check_in(&PRO, &["--issued-at", "2020-02-01"]);
+    site.write("validation.lic", validation);
+    let at = "2020-02-01T01:00:00Z";
+    let status = ["status", "--json", "--at", at];
+    assert_eq!(
+        user(&site, &status).expect_code(1).json()["code"],
+        "CHECK_IN_OVERDUE"
+    );
+    let _ = user(&site, &["install", "--at", at, "validation.lic"]).expect_code(0);
+    expect_valid(user(&site, &status));
+}
