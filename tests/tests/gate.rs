@@ -14,6 +14,7 @@ use std::sync::LazyLock;
 use std::thread;
 use std::time::Duration;
 
+use license_client::{Host, Session};
 use license_tests::{Outcome, Run, Scratch, Vendor, programs};
 
 static GATE: LazyLock<PathBuf> = LazyLock::new(|| programs::example("license-client", "gate"));
@@ -171,15 +172,28 @@ fn a_service_notices_what_is_installed_and_removed_while_it_runs() {
 #[test]
 fn a_session_ends_with_its_process_even_if_that_is_killed() {
     let machine = VENDOR.site();
-    let open = || fs::read_dir(machine.state().join("sessions")).map_or(0, Iterator::count);
+    let open = || {
+        let product = license_core::ProductCode::parse("CODITECT").unwrap();
+        let state = license_client::StateDir::at(machine.state());
+        Session::open_on(&Host::at(product, state)).unwrap().len()
+    };
     let mut one = Service::start(&machine);
     let mut two = Service::start(&machine);
     let _ = (one.ask("sso"), two.ask("sso"));
     assert_eq!(open(), 1, "one project is one seat");
-    drop((one, two));
-    // Killed ones leave the file, but not its lock: the next one takes it over, and leaves nothing.
+    drop(one);
+    assert_eq!(open(), 1, "the other window is still there");
+    // Killed ones leave a file, but not its lock.
+    drop(two);
+    assert_eq!(open(), 0);
     let mut three = Service::start(&machine);
     let _ = three.ask("sso");
+    assert_eq!(open(), 1);
     assert!(three.end());
-    assert_eq!(open(), 0);
+    assert_eq!(
+        fs::read_dir(machine.state().join("sessions"))
+            .unwrap()
+            .count(),
+        0
+    );
 }

@@ -139,7 +139,7 @@ pub(crate) struct Status {
 
 #[derive(Debug, Args)]
 pub(crate) struct Ask {
-    /// Ask about this license instead of the installed one
+    /// Ask about this license instead of the installed one, without what this machine remembers
     #[arg(long, value_name = "FILE|KEY|-")]
     pub(crate) license: Option<OsString>,
     /// The vendor's public keys to verify it with; may be repeated [default: those installed]

@@ -26,6 +26,11 @@ fn hint(error: &BundleError) -> &'static str {
             "compare the key with the original: a character is wrong, or two are swapped"
         }
         BundleError::Key(_) => "copy the whole key again; enterprise keys are case-sensitive",
+        BundleError::Verify(VerifyError::OtherLicense)
+        | BundleError::Block {
+            error: VerifyError::OtherLicense,
+            ..
+        } => "install the license of which it speaks, or ask for a check-in of the one installed",
         BundleError::Verify(error) | BundleError::Block { error, .. } => verify_hint(error),
         BundleError::Parse(ParseError::PrivateKey) => {
             "a private key must never leave its vendor; give the license file"
@@ -154,9 +159,16 @@ pub(crate) fn no_project(error: &ProjectError) -> Failure {
 pub(crate) fn not_stored(error: &StoreError) -> Failure {
     let path = error.path().to_string_lossy();
     let message = with_causes("state directory", error);
-    Failure::new(Exit::Machine, "IO", message).hint(format!(
-        "check the permissions of {path} and the space left on its disk"
-    ))
+    Failure::new(Exit::Machine, "IO", message).hint(match error {
+        StoreError::Busy { .. } => {
+            "wait for the other process, or end it, and run the command again".to_owned()
+        }
+        StoreError::NotAFile { .. } => format!("take away what is at {path}: it is to be a file"),
+        StoreError::TooLarge { .. } => {
+            format!("take {path} away: no license is as large")
+        }
+        _ => format!("check the permissions of {path} and the space left on its disk"),
+    })
 }
 
 pub(crate) fn no_usage_type(error: &UsageError) -> Failure {
@@ -170,7 +182,14 @@ pub(crate) fn no_usage_type(error: &UsageError) -> Failure {
         Exit::Usage => "USAGE",
         _ => Code::Malformed.as_str(),
     };
-    Failure::new(exit, code, line(error)).hint("say --usage-type builder or runtime")
+    let hint = match error {
+        UsageError::BadVariable { name, .. } => {
+            format!("set {name} to builder or runtime, or unset it")
+        }
+        UsageError::Unreadable { .. } => "check its permissions".to_owned(),
+        _ => "in the project file say usage_type = \"builder\" or \"runtime\"".to_owned(),
+    };
+    Failure::new(exit, code, line(error)).hint(hint)
 }
 
 /// An error with its causes in one line.

@@ -1,7 +1,7 @@
 //! A decision as text, as JSON and as an exit code.
 
-use license_client::{InstallationError, Snapshot, StateProblem};
-use license_core::{Code, Decision, License, Outcome, Quota, Span, Tier, Timestamp};
+use license_client::{Host, InstallationError, Snapshot, StateProblem};
+use license_core::{Code, Decision, Evidence, License, Outcome, Quota, Span, Tier, Timestamp};
 use license_terminal::{Exit, Failure, Terminal, escape, show_path};
 use serde_json::{Map, Value, json};
 
@@ -11,6 +11,7 @@ use crate::failure;
 const STATE: &str = "STATE";
 
 /// Something worth knowing of this machine beside an answer.
+#[derive(PartialEq, Eq)]
 pub(crate) struct Notice {
     code: String,
     message: String,
@@ -28,6 +29,14 @@ impl Notice {
         Self {
             code: code.as_str().to_owned(),
             message,
+        }
+    }
+
+    /// Nothing tells this machine from others.
+    pub(crate) fn nameless() -> Self {
+        Self {
+            code: "MACHINE".to_owned(),
+            message: "nothing names this machine, so that its sessions are those of others like it; `license machine` says why".to_owned(),
         }
     }
 
@@ -61,8 +70,26 @@ impl Notice {
     }
 }
 
+/// An id that was given and does not count: the machine goes by another until that is mended.
+fn given_id(host: &Host) -> Option<Notice> {
+    let message = host.rejected_id()?;
+    Some(Notice {
+        code: "MACHINE".to_owned(),
+        message: format!("{message}; correct it, or take it away"),
+    })
+}
+
+/// Adds what is not among them yet.
+pub(crate) fn add(notices: &mut Vec<Notice>, more: impl IntoIterator<Item = Notice>) {
+    for notice in more {
+        if !notices.contains(&notice) {
+            notices.push(notice);
+        }
+    }
+}
+
 /// What went wrong beside the license itself.
-pub(crate) fn notices(snapshot: &Snapshot) -> Vec<Notice> {
+pub(crate) fn notices(snapshot: &Snapshot, host: &Host) -> Vec<Notice> {
     let set_aside = |path: &std::path::PathBuf| Notice {
         code: STATE.to_owned(),
         message: format!(
@@ -71,9 +98,8 @@ pub(crate) fn notices(snapshot: &Snapshot) -> Vec<Notice> {
         ),
     };
     let state = snapshot.problems.iter().map(Notice::of_state);
-    state
-        .chain(snapshot.set_aside.iter().map(set_aside))
-        .collect()
+    let aside = snapshot.set_aside.iter().map(set_aside);
+    state.chain(aside).chain(given_id(host)).collect()
 }
 
 /// Prints the decision on a case and says how the program ends.
@@ -113,15 +139,18 @@ pub(crate) fn warnings(decision: &Decision, notices: &[Notice], terminal: &Termi
     }
 }
 
+pub(crate) fn warning_json(warning: &license_core::Warning) -> Value {
+    json!({ "code": warning.code.as_str(), "message": warning.message })
+}
+
 /// The documented members of a decision.
 pub(crate) fn to_json(decision: &Decision, notices: &[Notice]) -> Map<String, Value> {
     let license = decision.license();
     let entitlements = decision.entitlements();
     let number = |(name, quota): (&str, Quota)| (name.to_owned(), Value::from(quota.to_number()));
     let instant = |at: Option<Timestamp>| at.map(|at| at.to_string());
-    let warning = |warning: &license_core::Warning| json!({ "code": warning.code.as_str(), "message": warning.message });
     let notices = notices.iter().map(Notice::to_json);
-    let warnings = decision.warnings().iter().map(warning).chain(notices);
+    let warnings = decision.warnings().iter().map(warning_json).chain(notices);
     let members = json!({
         "decision": decision.outcome().as_str(),
         "code": decision.code().as_str(),
@@ -134,6 +163,8 @@ pub(crate) fn to_json(decision: &Decision, notices: &[Notice]) -> Map<String, Va
         "product": license.map(|license| license.product().to_string()),
         "issued_at": instant(license.and_then(License::issued_at)),
         "expires_at": instant(license.and_then(License::expires_at)),
+        "holds_until": instant(decision.holds_until()),
+        "check_in": decision.check_in().map(Evidence::to_json),
         "evaluated_at": decision.evaluated_at().to_string(),
         "warnings": warnings.collect::<Vec<_>>(),
         "evidence": evidence(decision),
@@ -183,6 +214,11 @@ fn to_text(decision: &Decision) -> String {
         effective(license.tier(), decision)
     ));
     lines.push(format!("  check-in    {}", check_in(license)));
+    lines.extend(
+        decision
+            .check_in()
+            .map(|dates| format!("              {}", check_in_dates(dates))),
+    );
     if decision.outcome() != Outcome::Licensed {
         lines.push(format!(
             "  expected    {}",
@@ -217,6 +253,25 @@ fn effective(bought: Tier, decision: &Decision) -> String {
         Outcome::Denied if tier != bought => format!("{tier}, since the license does not hold"),
         _ => tier.to_string(),
     }
+}
+
+/// When it was validated, when that is due again, and how long it holds without.
+fn check_in_dates(dates: &Evidence) -> String {
+    let Evidence::CheckIn {
+        last,
+        is_validated,
+        due_at,
+        grace_until,
+        ..
+    } = dates
+    else {
+        return String::new();
+    };
+    let since = match is_validated {
+        true => format!("last on {last}"),
+        false => "none yet".to_owned(),
+    };
+    format!("{since}; next by {due_at}, and holds until {grace_until} without")
 }
 
 fn check_in(license: &License) -> String {

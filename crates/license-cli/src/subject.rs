@@ -65,7 +65,7 @@ impl Site {
         };
         let snapshot = self.host.snapshot(None, &self.matrix, moment);
         let mark = (moment == Moment::Now).then_some(snapshot.mark);
-        let mut notices = report::notices(&snapshot);
+        let mut notices = report::notices(&snapshot, &self.host);
         let installation = snapshot.installation;
         let found = installation.map_err(|error| failure::not_installed(&error))?;
         let others = found.iter().flat_map(|found| found.problems());
@@ -136,7 +136,17 @@ impl<'a> Case<'a> {
         bundle: Option<Bundle>,
         args: &'a ContextArgs,
     ) -> Result<Self, Failure> {
-        let licenses = bundle.iter().flat_map(Bundle::licenses);
+        Self::beside(site, bundle, args, &[])
+    }
+
+    /// The same with all that other licenses ask about, which it is to be compared with.
+    pub(crate) fn beside(
+        site: &'a Site,
+        bundle: Option<Bundle>,
+        args: &'a ContextArgs,
+        others: &[License],
+    ) -> Result<Self, Failure> {
+        let licenses = bundle.iter().flat_map(Bundle::licenses).chain(others);
         let has_usage_type = |license: &License| license.usage_type().is_some();
         let usage_type = match licenses.clone().any(has_usage_type) {
             true => site.usage_type(args)?,

@@ -7,10 +7,10 @@ use std::time::{Duration, Instant, SystemTime};
 
 use license_core::{Context, Decision, Matrix, QuotaUse, TrustSet};
 
-use crate::host::{Host, Moment, Snapshot};
-use crate::installation::Installation;
+use crate::host::{Host, Moment, Snapshot, names_machines};
+use crate::installation::{Installation, InstallationError};
 use crate::session::{Session, SessionError};
-use crate::{Home, StateFile, StoreError, now};
+use crate::{Home, StateFile, StateProblem, StoreError, now};
 
 /// How often the installed files are looked at. A look costs some microseconds.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -38,6 +38,8 @@ struct Current {
     stamps: Vec<Option<Stamp>>,
     read: Instant,
     looked: Instant,
+    /// A file could not be read, which may pass.
+    is_unsure: bool,
 }
 
 /// Tells one version of a file from the next: a file is replaced, never rewritten.
@@ -84,12 +86,7 @@ impl Client {
         let current = self.snapshot();
         let context = Context::at(now()).high_water(current.mark);
         let names_machines = |found: &Installation| {
-            let licenses = found.bundle().licenses().iter();
-            let validations = found.bundle().validations().iter();
-            licenses
-                .into_iter()
-                .any(|license| license.machines().is_some())
-                || validations.into_iter().any(|said| said.machine().is_some())
+            names_machines(found.bundle().licenses(), found.bundle().validations())
         };
         let installation = current.installation.as_ref().ok();
         let installation = installation.and_then(Option::as_ref);
@@ -116,7 +113,20 @@ impl Client {
     /// # Errors
     /// [`QuotaError`] if the product has no such quota, or others have been writing for ten seconds.
     pub fn use_quota(&self, quota: &str, count: u64) -> Result<QuotaUse, QuotaError> {
-        let decision = self.decide();
+        self.use_quota_in(&self.context(), quota, count)
+    }
+
+    /// The same in a context of the caller's, which a license that names users, versions or a usage type needs.
+    ///
+    /// # Errors
+    /// As [`Client::use_quota`].
+    pub fn use_quota_in(
+        &self,
+        context: &Context<'_>,
+        quota: &str,
+        count: u64,
+    ) -> Result<QuotaUse, QuotaError> {
+        let decision = self.decide_in(context);
         let limit = decision.quota(quota).ok_or(QuotaError::Unknown)?;
         let taken = self.host.take(quota, count, limit);
         taken.map(|taken| taken.taken).map_err(QuotaError::Store)
@@ -128,9 +138,21 @@ impl Client {
     /// # Errors
     /// [`SessionError`] if the path leads to no project that can be read.
     pub fn session(&self, path: &Path) -> Result<Session, SessionError> {
-        let decision = self.decide();
+        self.session_of(None, path)
+    }
+
+    /// The same for a user by name instead of the system's user who runs this process.
+    ///
+    /// # Errors
+    /// As [`Client::session`].
+    pub fn session_of(&self, user: Option<&str>, path: &Path) -> Result<Session, SessionError> {
+        let context = match user {
+            Some(user) => self.context().user(user),
+            None => self.context(),
+        };
+        let decision = self.decide_in(&context);
         let license = decision.license().map(|license| license.id());
-        Session::open(&self.host, license, None, path)
+        Session::open(&self.host, license, user, path)
     }
 
     /// Reads what is installed at once, instead of within a second.
@@ -160,17 +182,15 @@ impl Client {
         let mut problems = Vec::new();
         match &current.installation {
             Err(error) => problems.push(with_causes(error)),
-            Ok(Some(found)) => {
-                let lines = found.problems().iter().map(|error| with_causes(error));
-                problems.extend(lines);
+            Ok(found) => {
+                let others = found.iter().flat_map(|found| found.problems());
+                problems.extend(others.map(|error| with_causes(error)));
             }
-            Ok(None) => problems.extend(
-                current
-                    .set_aside
-                    .iter()
-                    .map(|path| format!("a damaged license was set aside as {}", path.display())),
-            ),
         }
+        let told =
+            |path: &PathBuf| format!("a damaged license was set aside as {}", path.display());
+        problems.extend(current.set_aside.iter().map(told));
+        problems.extend(self.host.rejected_id());
         problems.extend(current.problems.iter().map(|error| with_causes(error)));
         problems
     }
@@ -188,8 +208,16 @@ impl Client {
     fn look(&self) -> Arc<Snapshot> {
         let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
         let has_changed = current.stamps != stamps(&self.host);
-        if has_changed || current.read.elapsed() >= READ_EVERY {
-            *current = Current::read(&self.host, &self.trust, &self.matrix);
+        if has_changed || current.is_unsure || current.read.elapsed() >= READ_EVERY {
+            let read = Current::read(&self.host, &self.trust, &self.matrix);
+            match read.is_unsure && !current.is_unsure {
+                // Nothing says that the license is gone: what can't be read for a moment counts as it was.
+                true => {
+                    current.is_unsure = true;
+                    current.looked = read.looked;
+                }
+                false => *current = read,
+            }
         } else {
             current.looked = Instant::now();
         }
@@ -202,8 +230,12 @@ impl Current {
         // Before they are read: what changes meanwhile is read again.
         let stamps = stamps(host);
         let now = Instant::now();
+        let snapshot = host.snapshot(Some(trust), matrix, Moment::Now);
+        let is_unsure = |problem: &StateProblem| matches!(problem, StateProblem::Store(_));
         Self {
-            snapshot: Arc::new(host.snapshot(Some(trust), matrix, Moment::Now)),
+            is_unsure: matches!(snapshot.installation, Err(InstallationError::Store(_)))
+                || snapshot.problems.iter().any(is_unsure),
+            snapshot: Arc::new(snapshot),
             stamps,
             read: now,
             looked: now,

@@ -8,6 +8,9 @@ use std::path::{Path, PathBuf};
 
 use crate::Store;
 
+/// The file that writers lock.
+pub(crate) const LOCK: &str = ".lock";
+
 /// The folder of one product's state, which need not exist yet.
 ///
 /// It is created, closed to other users, at the first write.
@@ -125,7 +128,7 @@ impl StateDir {
     /// The file that writers lock; it holds nothing, and it is never replaced or removed, for a lock is on the file and not
     /// on its name.
     pub(crate) fn lock_file(&self) -> PathBuf {
-        self.path.join(".lock")
+        self.path.join(LOCK)
     }
 
     /// Makes the folder if there is none, for its owner alone; its parents as the user's umask has it.

@@ -8,7 +8,7 @@ use license_core::{
     TrustError, TrustSet,
 };
 
-use crate::state::aside_to;
+use crate::state::{StateProblem, aside_to};
 use crate::{Home, HomeError, StateFile, Store, StoreError, StoreLock};
 
 /// What becomes of a license file of the user's that is damaged.
@@ -36,14 +36,12 @@ impl Installation {
     /// # Errors
     /// [`InstallationError`] if there is no license that verifies, but one that does not, or can't be read.
     pub fn open(home: &Home, matrix: &Matrix) -> Result<Option<Self>, InstallationError> {
-        let trust = || Self::trust(home).map(Option::unwrap_or_default);
-        Self::read(home, trust, matrix, Damaged::SetAside)
+        Self::read(home, Keys::Installed, matrix, Damaged::SetAside)
     }
 
     /// The same with everything left as it is, damaged files too.
     pub(crate) fn inspect(home: &Home, matrix: &Matrix) -> Result<Option<Self>, InstallationError> {
-        let trust = || Self::trust(home).map(Option::unwrap_or_default);
-        Self::read(home, trust, matrix, Damaged::Left)
+        Self::read(home, Keys::Installed, matrix, Damaged::Left)
     }
 
     /// The same with these keys.
@@ -55,7 +53,7 @@ impl Installation {
         trust: &TrustSet,
         matrix: &Matrix,
     ) -> Result<Option<Self>, InstallationError> {
-        Self::read(home, || Ok(trust.clone()), matrix, Damaged::SetAside)
+        Self::read(home, Keys::Given(trust), matrix, Damaged::SetAside)
     }
 
     /// The installed keys, the user's with the administrator's; none if there are none.
@@ -69,38 +67,33 @@ impl Installation {
             .system()
             .and_then(|system| trust_in(system).ok().flatten());
         Ok(match (own, shared) {
-            (Some(mut own), Some(shared)) => {
-                // Where they disagree about a key's algorithm, the user's own counts.
-                let _ = own.extend(&shared);
-                Some(own)
-            }
+            (Some(own), Some(shared)) => Some(own.joined(&shared)),
             (own, shared) => own.or(shared),
         })
     }
 
     fn read(
         home: &Home,
-        trust: impl Fn() -> Result<TrustSet, InstallationError>,
+        keys: Keys<'_>,
         matrix: &Matrix,
         damaged: Damaged,
     ) -> Result<Option<Self>, InstallationError> {
-        let own = || found_in(home.user(), &trust()?, matrix);
+        let own = || found_in(home.user(), || keys.of_user(home), matrix);
         // Keys and license are two files: somebody may have installed others between the two.
-        let own = match own() {
+        let found = match own() {
             Err(InstallationError::License { .. }) => own(),
             answer => answer,
         };
-        let own = own.map_err(|error| match damaged {
-            Damaged::SetAside => error.set_aside(home.user(), own_again(home, &trust, matrix)),
+        let own = found.map_err(|error| match damaged {
+            Damaged::SetAside => error.set_aside(home.user(), own),
             Damaged::Left => error,
         });
         let shared = match home.system() {
-            Some(system) => trust().and_then(|trust| found_in(system, &trust, matrix)),
+            Some(system) => found_in(system, || keys.of_system(home, system), matrix),
             None => Ok(None),
         };
         let (own, shared) = match (own, shared) {
-            (Ok(None), Err(error)) | (Err(error), Ok(None)) => return Err(error),
-            (Err(error), Err(_)) => return Err(error),
+            (Ok(None), Err(error)) | (Err(error), Ok(None) | Err(_)) => return Err(error),
             (own, shared) => (own, shared),
         };
         let mut found: Option<Self> = None;
@@ -125,14 +118,14 @@ impl Installation {
         Ok(found.map(|found| Self { problems, ..found }))
     }
 
-    /// Adds validation tokens that are kept elsewhere. Those that no longer verify, or speak of other licenses, are passed over.
-    pub(crate) fn add_validations(&mut self, armored: &str, trust: &TrustSet, matrix: &Matrix) {
-        for armor in blocks(armored) {
-            let added = Bundle::verify_beside(armor, trust, matrix, self.bundle.licenses());
-            if let Ok(added) = added {
-                self.bundle.extend(&added);
-            }
-        }
+    /// Adds validation tokens that are kept elsewhere, and returns those that are not for these licenses, or no longer verify.
+    pub(crate) fn add_validations(
+        &mut self,
+        armored: &[String],
+        trust: &TrustSet,
+        matrix: &Matrix,
+    ) -> Vec<String> {
+        add_validations(&mut self.bundle, armored, trust, matrix)
     }
 
     /// The verified licenses, and the validation tokens for them.
@@ -151,34 +144,39 @@ impl Installation {
     }
 }
 
-/// The armored blocks of a text, one by one.
-fn blocks(armored: &str) -> impl Iterator<Item = &str> {
-    const BEGIN: &str = "-----BEGIN ";
-    let starts: Vec<usize> = armored.match_indices(BEGIN).map(|(at, _)| at).collect();
-    let ends: Vec<usize> = starts
-        .iter()
-        .skip(1)
-        .copied()
-        .chain([armored.len()])
-        .collect();
-    starts
-        .into_iter()
-        .zip(ends)
-        .filter_map(|(start, end)| armored.get(start..end))
+fn add_validations(
+    bundle: &mut Bundle,
+    armored: &[String],
+    trust: &TrustSet,
+    matrix: &Matrix,
+) -> Vec<String> {
+    let mut foreign = Vec::new();
+    for armor in armored {
+        match Bundle::verify_beside(armor, trust, matrix, bundle.licenses()) {
+            Ok(added) => bundle.extend(&added),
+            Err(_) => foreign.push(armor.clone()),
+        }
+    }
+    foreign
 }
 
 type Found = Result<Option<(Bundle, PathBuf)>, InstallationError>;
 
 /// The license in one place.
-fn found_in(store: &Store, trust: &TrustSet, matrix: &Matrix) -> Found {
+fn found_in(
+    store: &Store,
+    trust: impl Fn() -> Result<TrustSet, InstallationError>,
+    matrix: &Matrix,
+) -> Found {
     // Installing writes the one before it removes the other, so both may be there for a moment.
     for file in [StateFile::License, StateFile::Key] {
         if let Some(text) = read_text(store, file)? {
+            let trust = trust()?;
             if trust.is_empty() {
                 return Err(InstallationError::NoTrust);
             }
             let path = store.dir().file(file);
-            return match Bundle::verify(&text, trust, matrix) {
+            return match Bundle::verify(&text, &trust, matrix) {
                 Ok(bundle) => Ok(Some((bundle, path))),
                 Err(source) => Err(InstallationError::License {
                     path,
@@ -191,12 +189,34 @@ fn found_in(store: &Store, trust: &TrustSet, matrix: &Matrix) -> Found {
     Ok(None)
 }
 
-fn own_again<'a>(
-    home: &'a Home,
-    trust: &'a impl Fn() -> Result<TrustSet, InstallationError>,
-    matrix: &'a Matrix,
-) -> impl Fn() -> Found + 'a {
-    || found_in(home.user(), &trust()?, matrix)
+/// The keys to verify with.
+#[derive(Clone, Copy)]
+enum Keys<'a> {
+    /// Those installed beside the license.
+    Installed,
+    /// These.
+    Given(&'a TrustSet),
+}
+
+impl Keys<'_> {
+    fn of_user(self, home: &Home) -> Result<TrustSet, InstallationError> {
+        match self {
+            Self::Given(keys) => Ok(keys.clone()),
+            Self::Installed => Installation::trust(home).map(Option::unwrap_or_default),
+        }
+    }
+
+    /// The administrator's own first: nothing in the user's folder takes them away.
+    fn of_system(self, home: &Home, system: &Store) -> Result<TrustSet, InstallationError> {
+        match self {
+            Self::Given(keys) => Ok(keys.clone()),
+            Self::Installed => {
+                let shared = trust_in(system)?.unwrap_or_default();
+                let own = trust_in(home.user()).ok().flatten().unwrap_or_default();
+                Ok(shared.joined(&own))
+            }
+        }
+    }
 }
 
 fn trust_in(store: &Store) -> Result<Option<TrustSet>, InstallationError> {
@@ -260,19 +280,31 @@ impl Candidate<'_> {
         replace: Replace,
     ) -> Result<PathBuf, InstallationError> {
         let lock = home.user().lock().map_err(InstallationError::Store)?;
-        self.install_locked(&lock, home, context, replace)
+        self.install_locked(&lock, home, context, replace, &[])
     }
 
-    /// The same by who holds the lock.
+    /// Keeps the keys of a validation token beside those of its license.
+    pub(crate) fn add_keys(&self, lock: &StoreLock, home: &Home) -> Result<(), InstallationError> {
+        let own = trust_in(home.user()).ok().flatten().unwrap_or_default();
+        let all = own.joined(self.trust);
+        if all.len() > own.len() {
+            let written = lock.write(StateFile::Trust, jwks(&all).as_bytes());
+            written.map_err(InstallationError::Store)?;
+        }
+        Ok(())
+    }
+
+    /// The same by who holds the lock, with the validation tokens that are kept beside licenses.
     pub(crate) fn install_locked(
         &self,
         lock: &StoreLock,
         home: &Home,
         context: &Context<'_>,
         replace: Replace,
+        kept: &[String],
     ) -> Result<PathBuf, InstallationError> {
         if replace == Replace::UnlessWorse {
-            self.refuse_if_worse(home, context)?;
+            self.refuse_if_worse(home, context, kept)?;
         }
         let write = |file, text: &str| {
             let written = lock.write(file, text.as_bytes());
@@ -299,13 +331,23 @@ impl Candidate<'_> {
         Ok(home.user().dir().file(file))
     }
 
-    fn refuse_if_worse(&self, home: &Home, context: &Context<'_>) -> Result<(), InstallationError> {
+    fn refuse_if_worse(
+        &self,
+        home: &Home,
+        context: &Context<'_>,
+        kept: &[String],
+    ) -> Result<(), InstallationError> {
         // What is installed and damaged is what one installs anew for.
         let own = Home::at(home.user().dir().clone());
-        let Some(installed) = Installation::open(&own, self.matrix).ok().flatten() else {
+        let Some(mut installed) = Installation::open(&own, self.matrix).ok().flatten() else {
             return Ok(());
         };
-        let new = self.bundle.evaluate(self.matrix, context);
+        // What the vendor said last counts for both.
+        let own_keys = trust_in(home.user()).ok().flatten().unwrap_or_default();
+        installed.add_validations(kept, &own_keys, self.matrix);
+        let mut new = self.bundle.clone();
+        add_validations(&mut new, kept, &self.trust.joined(&own_keys), self.matrix);
+        let new = new.evaluate(self.matrix, context);
         let installed = installed.bundle.evaluate(self.matrix, context);
         if new.outcome() == Outcome::Denied && installed.outcome() != Outcome::Denied {
             let (new, installed) = (new.code(), installed.code());
@@ -370,6 +412,8 @@ pub enum InstallationError {
     },
     /// A validation token answers another question.
     OtherNonce,
+    /// What this machine remembers can't be read, so that nothing may be added to it.
+    State(StateProblem),
 }
 
 impl InstallationError {
@@ -467,6 +511,7 @@ impl fmt::Display for InstallationError {
                     "the validation token counts on machine {expected}; this is {actual}"
                 )
             }
+            Self::State(_) => f.write_str("what this machine remembers can't be read now"),
             Self::OtherNonce => {
                 f.write_str("the validation token does not carry the nonce that was asked for")
             }
@@ -489,6 +534,7 @@ impl std::error::Error for InstallationError {
             Self::Trust { source, .. } => Some(source),
             Self::License { source, .. } => Some(source),
             Self::Home(source) => Some(source),
+            Self::State(source) => Some(source),
             Self::NotText { .. }
             | Self::NoTrust
             | Self::Worse { .. }

@@ -37,7 +37,7 @@ mod usage;
 pub use client::{Client, QuotaError};
 pub use clock::now;
 pub use home::{Home, HomeError, StateDir, StateFile};
-pub use host::{Host, Installed, Moment, QuotaTaken, Snapshot};
+pub use host::{Host, Installed, Moment, QuotaTaken, Removed, Snapshot};
 pub use installation::{Candidate, Installation, InstallationError, Replace};
 pub use machine::{
     Found, MachineFacts, Missing, MissingReason, Platform, Rejection, Stability, System, ThisSystem,

@@ -12,6 +12,8 @@ use std::path::{Path, PathBuf};
 
 use license_core::ProductCode;
 
+use crate::home::{LOCK, StateFile};
+
 pub use self::error::ProjectError;
 use self::name::Platform;
 pub use self::walk::Link;
@@ -202,7 +204,13 @@ fn is_state(entry: &Path, state: Option<&Path>) -> bool {
     state.is_some_and(|state| {
         place(state).is_some_and(|place| place == entry)
             || real(state).is_some_and(|state| Some(state) == real(entry))
-    })
+    }) || holds_state(entry)
+}
+
+/// Whether somebody's state is kept there, such as from before another place was named for it.
+fn holds_state(entry: &Path) -> bool {
+    let is_there = |name: &str| fs::symlink_metadata(entry.join(name)).is_ok();
+    is_there(LOCK) && StateFile::ALL.iter().any(|file| is_there(file.name()))
 }
 
 /// Where file systems take other spellings of a name too, the one that is stored: `realpath(3)` on macOS and

@@ -35,7 +35,10 @@ pub enum SealError {
     /// It is no sealed file, or one that is cut short.
     NotSealed,
     /// Another machine has sealed it.
-    OtherMachine,
+    OtherMachine {
+        /// What tells that machine's key from others; nothing of the machine can be read from it.
+        machine: [u8; MACHINE_BYTES],
+    },
     /// It was changed after it was sealed.
     Tampered,
 }
@@ -44,7 +47,7 @@ impl fmt::Display for SealError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::NotSealed => "it is not a whole state file",
-            Self::OtherMachine => "it was made on another machine",
+            Self::OtherMachine { .. } => "it was made on another machine",
             Self::Tampered => "it was changed by something else than this program",
         })
     }
@@ -69,6 +72,11 @@ impl Seal {
             cipher: XChaCha20Poly1305::new(Key::from_slice(&key)),
             machine,
         }
+    }
+
+    /// What tells this machine's key from others.
+    pub(crate) fn machine(&self) -> &[u8] {
+        &self.machine
     }
 
     pub(crate) fn seal(&self, file: StateFile, content: &[u8]) -> io::Result<Vec<u8>> {
@@ -98,7 +106,7 @@ impl Seal {
             .split_first_chunk::<NONCE_BYTES>()
             .ok_or(SealError::NotSealed)?;
         if *machine != self.machine {
-            return Err(SealError::OtherMachine);
+            return Err(SealError::OtherMachine { machine: *machine });
         }
         let aad = [FIRST_LINE, machine, file.name().as_bytes()].concat();
         let payload = Payload { msg, aad: &aad };
@@ -146,7 +154,7 @@ mod tests {
             seal("OTHER", Some("5a7c3e9b1d2f48069ab4c8e0d6f1735b")),
         ] {
             let opened = other.open(StateFile::Cache, &sealed);
-            assert_eq!(opened, Err(SealError::OtherMachine));
+            assert!(matches!(opened, Err(SealError::OtherMachine { .. })));
         }
     }
 

@@ -4,6 +4,7 @@ use std::fmt;
 use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use license_core::{LicenseId, SessionId};
 
@@ -13,6 +14,9 @@ use crate::project::{ProjectError, ProjectRoot};
 
 /// The folder of the state directory in which open sessions hold a lock each.
 const FOLDER: &str = "sessions";
+
+/// How often a file is made anew that somebody has removed before it was locked.
+const ATTEMPTS: u32 = 16;
 
 /// An open session. It ends when it is dropped, and with the process at the latest, however that ends: the system gives up its lock, and no
 /// timer has to run out.
@@ -24,7 +28,7 @@ pub struct Session {
     guard: Option<Guard>,
 }
 
-/// The lock on the session's file. Several windows on one project share it.
+/// The lock on a file of the session. Several windows on one project have one each.
 #[derive(Debug)]
 struct Guard {
     file: File,
@@ -88,10 +92,11 @@ impl Session {
         let mut open = Vec::new();
         for entry in entries {
             let entry = entry?;
-            let is_held = File::open(entry.path())
-                .is_ok_and(|file| matches!(file.try_lock(), Err(TryLockError::WouldBlock)));
-            if is_held {
-                open.push(entry.file_name().to_string_lossy().into_owned());
+            let name = entry.file_name().to_string_lossy().into_owned();
+            let id = name.split_once('.').map_or(&*name, |(id, _)| id).to_owned();
+            let is_file = entry.file_type().is_ok_and(|kind| kind.is_file());
+            if is_file && is_held(&entry.path()) && !open.contains(&id) {
+                open.push(id);
             }
         }
         open.sort();
@@ -114,24 +119,48 @@ impl Session {
     }
 }
 
+/// Counts the sessions of this process, to tell their files apart.
+static OPENED: AtomicU64 = AtomicU64::new(0);
+
 impl Guard {
+    /// Makes a file of this session's own and locks it: one that holds its lock alone can be told from one that only asks.
     fn take(folder: &Path, id: SessionId) -> io::Result<Self> {
         match create_private(folder) {
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
             _ => {}
         }
-        let path = folder.join(id.to_string());
-        loop {
-            let mut options = File::options();
-            options.read(true).write(true).create(true).truncate(false);
-            #[cfg(unix)]
-            std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-            let file = options.open(&path)?;
-            file.lock_shared()?;
-            // Whoever ended the last session may have removed the file between the two.
-            if is_same_file(&file, &path) {
+        let mut options = File::options();
+        options.write(true).create_new(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        for _ in 0..ATTEMPTS {
+            let number = OPENED.fetch_add(1, Ordering::Relaxed);
+            let path = folder.join(format!("{id}.{}-{number}", std::process::id()));
+            let file = match options.open(&path) {
+                // One that a process of this number left behind.
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => continue,
+                file => file?,
+            };
+            // Whoever asks may have taken it for one that was left behind, and removed it.
+            if file.try_lock().is_ok() && is_same_file(&file, &path) {
                 return Ok(Self { file, path });
             }
+        }
+        Err(io::ErrorKind::WouldBlock.into())
+    }
+}
+
+/// Whether somebody holds it; what nobody holds was left behind, and is removed.
+fn is_held(path: &Path) -> bool {
+    let Ok(file) = File::open(path) else {
+        return false;
+    };
+    // Shared, so that two who ask at once don't take each other for a session.
+    match file.try_lock_shared() {
+        Err(TryLockError::WouldBlock) => true,
+        _ => {
+            let _ = fs::remove_file(path);
+            false
         }
     }
 }
@@ -153,11 +182,8 @@ fn is_same_file(_: &File, _: &Path) -> bool {
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        // The last one out removes the file. A lock can't be raised in place without giving it up first.
+        let _ = fs::remove_file(&self.path);
         let _ = self.file.unlock();
-        if self.file.try_lock().is_ok() && is_same_file(&self.file, &self.path) {
-            let _ = fs::remove_file(&self.path);
-        }
     }
 }
 

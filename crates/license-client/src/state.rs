@@ -1,6 +1,6 @@
 //! What a machine remembers: the high-water mark, what was used of quotas today, and the latest validation tokens.
 //!
-//! Mark and counts are kept twice, in `license.cache` and in `quota`, so that whoever removes one of the two gains nothing.
+//! All of it is kept twice, in `license.cache` and in `quota`, so that whoever removes one of the two gains nothing.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -20,8 +20,8 @@ const VERSION: u64 = 1;
 pub(crate) struct State {
     pub(crate) high_water: HighWater,
     pub(crate) tally: Tally,
-    /// In armor.
-    pub(crate) validations: String,
+    /// Each in armor.
+    pub(crate) validations: Vec<String>,
 }
 
 /// Whether what is written must outlive a loss of power.
@@ -84,55 +84,37 @@ impl std::error::Error for StateProblem {
 
 const FILES: [StateFile; 2] = [StateFile::Cache, StateFile::Quota];
 
+/// What was read, and whether it is all there is.
+#[derive(Debug, Default)]
+pub(crate) struct Loaded {
+    pub(crate) state: State,
+    pub(crate) problems: Vec<StateProblem>,
+    /// A file is there that can't be read for now: what is written in its place would lose it.
+    pub(crate) is_partial: bool,
+}
+
+/// The most that is kept of validation tokens, in bytes: with seal and JSON it stays below what is read.
+const MAX_VALIDATIONS: usize = MAX_FILE_BYTES;
+
 impl State {
     /// What both files know together. Needs no lock; what can't be used is set aside if that is possible, and told.
-    pub(crate) fn load(store: &Store, seal: &Seal) -> (Self, Vec<StateProblem>) {
-        Self::load_with(store, seal, |file| {
+    pub(crate) fn load(store: &Store, seal: &Seal) -> Loaded {
+        load_with(store, seal, |file, problem| {
             let lock = store.lock_within(std::time::Duration::ZERO).ok()?;
             // Somebody may have written another in the meantime.
             read(store, seal, file).err()?;
-            lock.set_aside(file).ok()
+            put_aside(&lock, file, problem)
         })
     }
 
-    /// What both files know together, with everything left as it is: what can't be used is told.
-    pub(crate) fn inspect(store: &Store, seal: &Seal) -> (Self, Vec<StateProblem>) {
-        Self::load_with(store, seal, |_| None)
-    }
-
-    fn load_with(
-        store: &Store,
-        seal: &Seal,
-        set_aside: impl Fn(StateFile) -> Option<PathBuf>,
-    ) -> (Self, Vec<StateProblem>) {
-        let mut problems = Vec::new();
-        let states = FILES.map(|file| match read(store, seal, file) {
-            Ok(state) => state.unwrap_or_default(),
-            Err(StateProblem::Sealed { path, source, .. }) => {
-                let aside = set_aside(file);
-                problems.push(StateProblem::Sealed {
-                    path,
-                    source,
-                    aside,
-                });
-                Self::default()
-            }
-            Err(problem) => {
-                problems.push(problem);
-                Self::default()
-            }
-        });
-        let [cache, quota] = states;
-        (cache.merged(quota), problems)
-    }
-
     /// The same for who holds the lock.
-    pub(crate) fn load_locked(
-        lock: &StoreLock,
-        store: &Store,
-        seal: &Seal,
-    ) -> (Self, Vec<StateProblem>) {
-        Self::load_with(store, seal, |file| lock.set_aside(file).ok())
+    pub(crate) fn load_locked(lock: &StoreLock, store: &Store, seal: &Seal) -> Loaded {
+        load_with(store, seal, |file, problem| put_aside(lock, file, problem))
+    }
+
+    /// What both files know together, with everything left as it is: what can't be used is told.
+    pub(crate) fn inspect(store: &Store, seal: &Seal) -> Loaded {
+        load_with(store, seal, |_, _| None)
     }
 
     /// Writes both files. The counts are safe once the second stands: whoever dies before it has acknowledged nothing.
@@ -144,7 +126,7 @@ impl State {
         quota: Durability,
     ) -> Result<(), StoreError> {
         for (file, durability) in [(StateFile::Cache, cache), (StateFile::Quota, quota)] {
-            let content = self.to_json(file).to_string();
+            let content = self.to_json().to_string();
             let sealed = seal.seal(file, content.as_bytes());
             let sealed = sealed.map_err(|source| lock.unwritable(file, source))?;
             match durability {
@@ -155,12 +137,14 @@ impl State {
         Ok(())
     }
 
-    fn merged(self, other: Self) -> Self {
-        let validations = if self.validations.is_empty() {
-            other.validations
-        } else {
-            self.validations
-        };
+    /// What two copies know together.
+    pub(crate) fn merged(self, other: Self) -> Self {
+        let mut validations = self.validations;
+        for block in other.validations {
+            if !validations.contains(&block) {
+                validations.push(block);
+            }
+        }
         Self {
             high_water: self.high_water.merged(other.high_water),
             tally: self.tally.merged(other.tally),
@@ -168,36 +152,119 @@ impl State {
         }
     }
 
-    fn to_json(&self, file: StateFile) -> Value {
-        let mut members = json!({
+    /// Keeps these tokens, in this order: of too many the last are left out.
+    pub(crate) fn keep(&mut self, validations: impl IntoIterator<Item = String>) {
+        let mut bytes = 0;
+        let fits = |block: &String| {
+            bytes += block.len();
+            bytes <= MAX_VALIDATIONS
+        };
+        self.validations = validations.into_iter().take_while(fits).collect();
+    }
+
+    fn to_json(&self) -> Value {
+        json!({
             "version": VERSION,
             "high_water": self.high_water.to_json(),
             "tally": self.tally.to_json(),
-        });
-        if let (StateFile::Cache, Some(members)) = (file, members.as_object_mut()) {
-            let validations = self.validations.as_str().into();
-            members.insert("validations".to_owned(), validations);
-        }
-        members
+            "validations": self.validations,
+        })
     }
 
     fn parse(content: &[u8]) -> Option<Self> {
         let members: Value = serde_json::from_slice(content).ok()?;
-        let validations = members.get("validations").and_then(Value::as_str);
         (members.get("version")?.as_u64()? == VERSION).then_some(())?;
+        let validations = members.get("validations")?.as_array()?.iter();
+        let validations = validations.map(|block| block.as_str().map(str::to_owned));
         Some(Self {
             high_water: HighWater::from_json(members.get("high_water")?)?,
             tally: Tally::from_json(members.get("tally")?)?,
-            validations: validations.unwrap_or_default().to_owned(),
+            validations: validations.collect::<Option<_>>()?,
         })
     }
 }
 
+fn load_with(
+    store: &Store,
+    seal: &Seal,
+    set_aside: impl Fn(StateFile, &StateProblem) -> Option<PathBuf>,
+) -> Loaded {
+    let mut loaded = Loaded::default();
+    for file in FILES {
+        let (state, problem) = load_file(store, seal, file, &set_aside);
+        let is_unreadable = matches!(problem, Some(StateProblem::Store(_)));
+        loaded.is_partial |= is_unreadable;
+        loaded.problems.extend(problem);
+        loaded.state = loaded.state.merged(state);
+    }
+    loaded
+}
+
+fn load_file(
+    store: &Store,
+    seal: &Seal,
+    file: StateFile,
+    set_aside: impl Fn(StateFile, &StateProblem) -> Option<PathBuf>,
+) -> (State, Option<StateProblem>) {
+    let mut problem = match read(store, seal, file) {
+        Ok(Some(state)) => return (state, None),
+        // Whoever put another machine's file aside may have died before this one's was back.
+        Ok(None) => return (left_here(store, seal, file).unwrap_or_default(), None),
+        Err(problem) => problem,
+    };
+    let mut state = State::default();
+    if let StateProblem::Sealed { .. } = problem {
+        let moved = set_aside(file, &problem);
+        if let (StateProblem::Sealed { source, .. }, Some(_)) = (&problem, &moved)
+            && let SealError::OtherMachine { .. } = source
+        {
+            // What this machine had left here before, when the other one took over.
+            state = left_here(store, seal, file).unwrap_or_default();
+        }
+        if let StateProblem::Sealed { aside, .. } = &mut problem {
+            *aside = moved;
+        }
+    }
+    (state, Some(problem))
+}
+
+/// Puts a file aside: one of another machine under that machine's name, so that it finds it again and no more than one of each machine
+/// is kept.
+fn put_aside(lock: &StoreLock, file: StateFile, problem: &StateProblem) -> Option<PathBuf> {
+    match problem {
+        StateProblem::Sealed {
+            source: SealError::OtherMachine { machine },
+            ..
+        } => lock.rename(file, &of_machine(file, machine)).ok(),
+        _ => lock.set_aside(file).ok(),
+    }
+}
+
+/// What this machine had left in the folder before another one took over. It is read from there until the next write, and is then older
+/// than what was written.
+fn left_here(store: &Store, seal: &Seal, file: StateFile) -> Option<State> {
+    let path = store.dir().path().join(of_machine(file, seal.machine()));
+    let sealed = std::fs::read(&path).ok()?;
+    State::parse(&seal.open(file, &sealed).ok()?)
+}
+
+fn of_machine(file: StateFile, machine: &[u8]) -> String {
+    let machine: String = machine.iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("{}.machine-{machine}", file.name())
+}
+
 fn read(store: &Store, seal: &Seal, file: StateFile) -> Result<Option<State>, StateProblem> {
     // Sealing and JSON's escapes make it larger than what it holds.
-    let sealed = store.read(file, 2 * MAX_FILE_BYTES);
-    let Some(sealed) = sealed.map_err(StateProblem::Store)? else {
-        return Ok(None);
+    let not_sealed = || StateProblem::Sealed {
+        path: store.dir().file(file),
+        source: SealError::NotSealed,
+        aside: None,
+    };
+    let sealed = match store.read(file, 2 * MAX_FILE_BYTES) {
+        Ok(Some(sealed)) => sealed,
+        Ok(None) => return Ok(None),
+        Err(StoreError::TooLarge { .. } | StoreError::NotAFile { .. }) => return Err(not_sealed()),
+        Err(error) => return Err(StateProblem::Store(error)),
     };
     let opened = seal.open(file, &sealed);
     let state = opened.and_then(|content| State::parse(&content).ok_or(SealError::NotSealed));

@@ -123,6 +123,7 @@ impl Store {
         let path = self.dir.lock_file();
         let file = open_lock(&path).map_err(|source| StoreError::on_write(path.clone(), source))?;
         wait_for(&file, path, patience)?;
+        keep_owner(self.dir.path(), &file);
         let lock = StoreLock {
             dir: self.dir.clone(),
             file,
@@ -177,6 +178,27 @@ impl StoreLock {
         }
     }
 
+    /// Renames a file to this name in the same folder, in place of what is there, and returns its new path.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::ReadOnly`] or [`StoreError::Unwritable`], also when there is no such file.
+    pub(crate) fn rename(&self, file: StateFile, name: &str) -> Result<PathBuf, StoreError> {
+        let (path, to) = (self.dir.file(file), self.dir.path().join(name));
+        match fs::rename(&path, &to) {
+            Ok(()) => Ok(to),
+            Err(source) => Err(StoreError::on_write(path, source)),
+        }
+    }
+
+    /// Removes what was put aside of these files.
+    pub(crate) fn clear_aside(&self, files: &[StateFile]) {
+        for path in Store::new(self.dir.clone()).set_aside(files) {
+            // What can't be removed is only told once more.
+            let _ = fs::remove_file(path);
+        }
+    }
+
     /// Renames a damaged file to the first free `NAME.damaged-N`, counted from 1, and returns its new path.
     ///
     /// # Errors
@@ -200,6 +222,7 @@ impl StoreLock {
             .prefix(UNFINISHED)
             .tempfile_in(self.dir.path())?;
         unfinished.write_all(bytes)?;
+        keep_owner(self.dir.path(), unfinished.as_file());
         if is_synced {
             unfinished.as_file().sync_all()?;
         }
@@ -253,6 +276,21 @@ fn read_capped(path: &Path, cap: usize) -> io::Result<Vec<u8>> {
     File::open(path)?.take(limit).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
+
+/// Gives a file that root makes in a user's folder to that user, who could not read it otherwise.
+#[cfg(unix)]
+fn keep_owner(folder: &Path, file: &File) {
+    use std::os::unix::fs::{MetadataExt, fchown};
+    if let (Ok(folder), Ok(own)) = (fs::metadata(folder), file.metadata())
+        && folder.uid() != own.uid()
+    {
+        // Only root may, and only root has to.
+        let _ = fchown(file, Some(folder.uid()), Some(folder.gid()));
+    }
+}
+
+#[cfg(not(unix))]
+fn keep_owner(_: &Path, _: &File) {}
 
 fn open_lock(path: &Path) -> io::Result<File> {
     let mut options = File::options();

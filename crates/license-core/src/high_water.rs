@@ -192,9 +192,8 @@ impl HighWater {
     /// Seconds since the last observation, if the system has not been started anew since.
     fn elapsed(&self, reading: Reading) -> Option<u64> {
         let (run, boot) = self.run.zip(reading.boot)?;
-        (run.last.id == boot.id)
-            .then(|| boot.uptime.checked_sub(run.last.uptime))
-            .flatten()
+        // Less uptime in the same boot is a machine that was set back to a snapshot, or somebody's trick: no time has passed.
+        (run.last.id == boot.id).then(|| boot.uptime.saturating_sub(run.last.uptime))
     }
 
     /// Everything by name, for [`HighWater::from_json`].

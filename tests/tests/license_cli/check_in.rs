@@ -45,7 +45,7 @@ fn in_grace_everything_works_and_it_is_said_for_how_long() {
         "{}",
         said.stdout
     );
-    let told = "warning: GRACE_OFFLINE: a check-in is due; it holds for 5 days more, until 2020-01-08T00:00:00Z\n";
+    let told = "warning: GRACE_OFFLINE: a check-in is due; valid for 5 more days, until 2020-01-08T00:00:00Z\n";
     assert_eq!(said.stderr, told);
     let _ = license(&site, &[&["check", "cloud_sync"], &at[..]].concat()).expect_code(0);
     let _ = license(&site, &[&["status", "--strict"], &at[..]].concat()).expect_code(1);
@@ -256,12 +256,88 @@ fn one_in_the_same_file_as_its_license_counts() {
 }
 
 #[test]
-fn it_stays_with_its_license_when_that_is_removed() {
+fn what_was_said_holds_when_the_license_is_removed_and_installed_again() {
     let site = site_with_tokens(&[("validation.lic", &["--issued-at", "2020-02-01"])]);
     let at = ["--at", "2020-02-01T01:00:00Z"];
     let _ = license(&site, &[&["install", "validation.lic"], &at[..]].concat()).expect_code(0);
     let _ = license(&site, &["remove"]).expect_code(0);
     let again = ["install", "--trust", "trust.jwks", "pro.lic"];
-    let again = license(&site, &[&again[..], &at].concat()).expect_code(1);
-    assert!(again.stdout.contains("CHECK_IN_OVERDUE"), "{again:?}");
+    let again = license(&site, &[&again[..], &at].concat()).expect_code(0);
+    assert!(
+        again.stdout.contains("last on 2020-02-01T00:00:00Z"),
+        "{again:?}"
+    );
+}
+
+#[test]
+fn a_suspension_is_undone_by_no_removal_of_a_file_or_of_the_license() {
+    let site = site_with_tokens(&[("suspended.lic", &["--status", "suspended"])]);
+    let _ = license(&site, &["install", "suspended.lic"]).expect_code(1);
+    let is_suspended = || {
+        let status = license(&site, &["status", "--json"]).expect_code(1).json();
+        assert_eq!(status["code"], "SUSPENDED");
+    };
+    for file in ["state/license.cache", "state/quota"] {
+        std::fs::remove_file(site.file(file)).unwrap();
+        is_suspended();
+        let _ = license(&site, &["use", "commands_per_day"]).expect_code(0);
+    }
+    let install = |file| {
+        let force = ["install", "--trust", "trust.jwks", "--force", file];
+        let _ = license(&site, &force);
+    };
+    install("ent.lic");
+    install("pro.lic");
+    is_suspended();
+    let _ = license(&site, &["remove"]).expect_code(0);
+    install("pro.lic");
+    is_suspended();
+}
+
+#[test]
+fn one_by_a_new_key_of_the_vendor_counts_from_then_on() {
+    let (site, new) = (site_with("pro.lic"), Vendor::with_key("2048", "RS256"));
+    let desk = new.desk();
+    desk.write("old.jwks", &Vendor::shared().trust);
+    desk.write("pro.lic", &PRO.file);
+    let mint = [
+        "check-in",
+        "--key",
+        "vendor.key",
+        "--trust",
+        "old.jwks",
+        "pro.lic",
+    ];
+    let minted = Run::keygen(&desk)
+        .args(mint)
+        .args(["--issued-at", "2020-02-01"]);
+    site.write("validation.lic", minted.run().expect_code(0).stdout);
+    site.write("new.jwks", &new.trust);
+    let at = "2020-02-01T01:00:00Z";
+    let install = [
+        "install",
+        "--trust",
+        "new.jwks",
+        "--at",
+        at,
+        "validation.lic",
+    ];
+    let _ = license(&site, &install).expect_code(0);
+    expect(&site, at, "licensed", "VALID");
+}
+
+#[test]
+fn a_license_that_holds_by_its_check_in_is_not_replaced_by_one_that_does_not() {
+    let site = site_with_tokens(&[("validation.lic", &["--issued-at", "2020-12-01"])]);
+    let at = ["--at", "2020-12-01T01:00:00Z"];
+    let _ = license(&site, &[&["install", "validation.lic"], &at[..]].concat()).expect_code(0);
+    site.write(
+        "old.lic",
+        minted(&["--tier", "ent", "--expires", "2020-02-01"]).file,
+    );
+    let install = ["install", "--trust", "trust.jwks", "old.lic"];
+    let refused = license(&site, &[&install[..], &at].concat());
+    let complaint = refused.expect_failure(1);
+    assert!(complaint.hint.contains("--force"), "{complaint:?}");
+    expect(&site, "2020-12-01T01:00:00Z", "licensed", "VALID");
 }

@@ -48,6 +48,22 @@ fn a_clock_that_is_set_back_gains_nothing_and_is_told() {
 }
 
 #[test]
+fn without_a_license_it_gains_nothing_either() {
+    let Some(faketime) = tools::faketime() else {
+        return;
+    };
+    let site = Scratch::new();
+    let used = on(HERE, &site, &["use", "commands_per_day"]);
+    let _ = used.expect_code(0);
+    let now = on(HERE, &site, &["status", "--json"]).expect_code(1).json();
+    let status = shifted(faketime, &site, "-3d", &["status", "--json"]);
+    let status = status.expect_code(1).json();
+    assert_eq!(status["code"], "NO_LICENSE");
+    assert!(evaluated_at(&status) >= evaluated_at(&now), "{status}");
+    assert_eq!(warnings(&status), ["CLOCK_BEHIND"]);
+}
+
+#[test]
 fn a_clock_that_is_back_by_less_than_a_day_is_not_worth_a_word() {
     let Some(faketime) = tools::faketime() else {
         return;

@@ -108,12 +108,9 @@ fn what_another_machine_made_is_told_from_what_was_edited() {
         warning.contains("it was made on another machine"),
         "{warning}"
     );
-    for file in ["quota", "license.cache"] {
-        assert!(
-            site.file(&format!("state/{file}.damaged-1")).exists(),
-            "{file}"
-        );
-    }
+    let again = used(HERE, &site, "1");
+    assert_eq!(again["used"], 5, "each machine finds its own again");
+    assert_eq!(used(ELSEWHERE, &site, "1")["used"], 2);
 }
 
 #[test]

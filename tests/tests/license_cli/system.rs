@@ -125,7 +125,7 @@ fn nothing_is_ever_written_to_it() {
     let site = site_of("team.lic");
     site.write("etc/trust.jwks", format!("{}\n", Vendor::shared().trust));
     let before = content(&site);
-    let validation = Vendor::shared().check_in(&TEAM, &[]);
+    let validation = Vendor::shared().check_in(&TEAM, &["--issued-at", AT]);
     site.write("validation.lic", validation);
     for args in [
         &["status"][..],

@@ -43,6 +43,8 @@ fn json_has_the_documented_members() {
         "product",
         "issued_at",
         "expires_at",
+        "holds_until",
+        "check_in",
         "evaluated_at",
         "warnings",
         "evidence",

@@ -13,8 +13,8 @@ pub(crate) fn run(site: &Site, arguments: &Install, terminal: &Terminal) -> Resu
     let (bundle, trust) = verified(site, arguments, &given)?;
     let refused = |error| failure::not_installed(&error);
     check_nonce(arguments, &bundle).map_err(refused)?;
-    let new = Case::new(site, Some(bundle.clone()), &arguments.context)?;
     let before = licenses_before(site);
+    let new = Case::beside(site, Some(bundle.clone()), &arguments.context, &before)?;
     let candidate = Candidate {
         bundle: &bundle,
         trust: &trust,
@@ -33,7 +33,9 @@ pub(crate) fn run(site: &Site, arguments: &Install, terminal: &Terminal) -> Resu
         .install(&candidate, &new.context(), replace, moment)
         .map_err(refused)?;
     tell(&installed, &bundle, &before, terminal);
-    let case = site.installed(&arguments.context)?;
+    let mut case = site.installed(&arguments.context)?;
+    let problems = installed.problems.iter().map(report::Notice::of_state);
+    report::add(&mut case.notices, problems);
     let decision = case.decide();
     report::decision(&decision, &case.notices, arguments.context.strict, terminal)
 }
@@ -57,8 +59,7 @@ fn verified(
         .and_then(|installed| installed.ok_or(InstallationError::NoLicenseYet))
         .map_err(|error| failure::not_installed(&error))?;
     if let Ok(Some(keys)) = Installation::trust(home) {
-        // Where they disagree about a key's algorithm, those given count.
-        let _ = trust.extend(&keys);
+        trust = trust.joined(&keys);
     }
     let licenses = installed.bundle().licenses();
     let bundle = Bundle::verify_beside(&given.text, &trust, &site.matrix, licenses);
@@ -70,7 +71,8 @@ fn check_nonce(arguments: &Install, bundle: &Bundle) -> Result<(), InstallationE
         return Ok(());
     };
     let mut validations = bundle.validations().iter();
-    match validations.any(|said| said.nonce() == Some(nonce)) {
+    let is_asked = !bundle.validations().is_empty();
+    match is_asked && validations.all(|said| said.nonce() == Some(nonce)) {
         true => Ok(()),
         false => Err(InstallationError::OtherNonce),
     }

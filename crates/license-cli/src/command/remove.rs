@@ -9,6 +9,7 @@ use crate::subject::Site;
 pub(crate) fn run(site: &Site, terminal: &Terminal) -> Result<Exit, Failure> {
     let removed = site.host.remove();
     let removed = removed.map_err(|error| failure::not_installed(&error))?;
+    let removed = removed.paths;
     if terminal.is_json() {
         let paths: Vec<_> = removed.iter().map(|path| show_path(path)).collect();
         terminal.json(&json!({ "removed": paths }))?;

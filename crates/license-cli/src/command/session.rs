@@ -18,7 +18,7 @@ pub(crate) fn run(
     terminal: &Terminal,
 ) -> Result<Exit, Failure> {
     // A session needs no license, so that a damaged one is no reason not to name it.
-    let case = site.installed(context).unwrap_or_else(|failure| {
+    let mut case = site.installed(context).unwrap_or_else(|failure| {
         let mut case = Case::without_license(site, context);
         case.notices.push(Notice::of_failure(&failure));
         case
@@ -30,6 +30,12 @@ pub(crate) fn run(
     let session = session.map_err(|error| failure::no_session(&error))?;
     let machine = site.host.digest().map(|digest| digest.to_string());
     let root = session.root();
+    if machine.is_none() {
+        case.notices.push(Notice::nameless());
+    }
+    let of_decision = decision.warnings().iter().map(report::warning_json);
+    let notices = case.notices.iter().map(Notice::to_json);
+    let warnings: Vec<_> = of_decision.chain(notices).collect();
     if terminal.is_json() {
         let links: Vec<_> = root.links().iter().map(link_json).collect();
         terminal.json(&json!({
@@ -39,13 +45,11 @@ pub(crate) fn run(
             "links": links,
             "license_id": license.map(|id| id.as_str()),
             "machine": machine,
+            "warnings": warnings,
         }))?;
         return Ok(Exit::Licensed);
     }
     terminal.data(&to_text(&session, machine.as_deref()))?;
-    if machine.is_none() {
-        terminal.warning("MACHINE", "nothing names this machine, so that its sessions are those of others like it; `license machine` says why");
-    }
     report::warnings(&decision, &case.notices, terminal);
     Ok(Exit::Licensed)
 }

@@ -36,7 +36,8 @@ pub(crate) fn run(site: &Site, arguments: &Use, terminal: &Terminal) -> Result<E
     let taken = site.host.take(name, arguments.count, limit);
     let taken = taken.map_err(|error| failure::not_stored(&error))?;
     let mut notices = case.notices;
-    notices.extend(taken.problems.iter().map(Notice::of_state));
+    report::add(&mut notices, taken.problems.iter().map(Notice::of_state));
+    notices.extend(denial(&decision));
     let used = taken.taken;
     if used.granted && used.is_low() {
         notices.push(Notice::of_code(Code::QuotaLow, low(name, &used)));
@@ -65,6 +66,19 @@ fn no_such_quota(name: &str, decision: &Decision) -> Failure {
         .hint(format!("the quotas are {known}"))
 }
 
+/// Why a license that is there does not count.
+fn denial(decision: &Decision) -> Option<Notice> {
+    let license = decision.license()?;
+    let tier = decision.entitlements().tier();
+    let message = format!(
+        "the {} license does not hold, so that tier {tier} counts: expected {}, found {}; `license explain` says more",
+        license.tier(),
+        escape(&decision.evidence().expected()),
+        escape(&decision.evidence().actual())
+    );
+    (decision.outcome() == Outcome::Denied).then(|| Notice::of_code(decision.code(), message))
+}
+
 fn code(used: &QuotaUse) -> Code {
     match used.granted {
         true => Code::Valid,
@@ -90,6 +104,8 @@ fn to_json(name: &str, used: &QuotaUse, decision: &Decision, notices: &[Notice])
         "remaining": used.remaining().to_number(),
         "refills_at": used.refills_at.to_string(),
         "tier": decision.entitlements().tier().as_str(),
+        "decision": decision.outcome().as_str(),
+        "license_code": decision.code().as_str(),
         "warnings": warnings,
     })
 }

@@ -20,7 +20,7 @@ fn noon() -> Timestamp {
 /// A state that has seen this noon and counted seven.
 fn state() -> State {
     let mut state = State {
-        validations: "tokens".to_owned(),
+        validations: vec!["tokens".to_owned()],
         ..State::default()
     };
     let reading = Reading {
@@ -47,7 +47,11 @@ fn saved() -> (tempfile::TempDir, Store) {
 #[test]
 fn what_was_saved_is_loaded() {
     let (_scratch, store) = saved();
-    let (loaded, problems) = State::load(&store, &seal("here"));
+    let Loaded {
+        state: loaded,
+        problems,
+        ..
+    } = State::load(&store, &seal("here"));
     assert_eq!(loaded, state());
     assert!(problems.is_empty());
 }
@@ -55,7 +59,11 @@ fn what_was_saved_is_loaded() {
 #[test]
 fn without_files_nothing_is_remembered_and_nothing_is_made() {
     let (_scratch, store) = store();
-    let (loaded, problems) = State::load(&store, &seal("here"));
+    let Loaded {
+        state: loaded,
+        problems,
+        ..
+    } = State::load(&store, &seal("here"));
     assert_eq!(loaded, State::default());
     assert!(problems.is_empty());
     assert!(!store.dir().path().exists());
@@ -66,7 +74,11 @@ fn a_file_that_is_removed_takes_neither_the_mark_nor_a_count_with_it() {
     for removed in FILES {
         let (_scratch, store) = saved();
         fs::remove_file(store.dir().file(removed)).unwrap();
-        let (loaded, problems) = State::load(&store, &seal("here"));
+        let Loaded {
+            state: loaded,
+            problems,
+            ..
+        } = State::load(&store, &seal("here"));
         assert_eq!(loaded.high_water.mark(), noon());
         assert_eq!(loaded.tally, state().tally);
         assert!(problems.is_empty());
@@ -81,7 +93,11 @@ fn a_changed_file_is_set_aside_and_the_other_one_counts() {
         let mut bytes = fs::read(&path).unwrap();
         *bytes.last_mut().unwrap() ^= 1;
         fs::write(&path, bytes).unwrap();
-        let (loaded, problems) = State::load(&store, &seal("here"));
+        let Loaded {
+            state: loaded,
+            problems,
+            ..
+        } = State::load(&store, &seal("here"));
         assert_eq!(loaded.tally, state().tally);
         let [StateProblem::Sealed { source, aside, .. }] = &problems[..] else {
             panic!("{problems:?}");
@@ -89,14 +105,18 @@ fn a_changed_file_is_set_aside_and_the_other_one_counts() {
         assert_eq!(*source, SealError::Tampered);
         assert!(aside.as_ref().unwrap().exists());
         assert!(!path.exists());
-        assert!(State::load(&store, &seal("here")).1.is_empty());
+        assert!(State::load(&store, &seal("here")).problems.is_empty());
     }
 }
 
 #[test]
 fn state_of_another_machine_is_refused_with_that_reason() {
     let (_scratch, store) = saved();
-    let (loaded, problems) = State::load(&store, &seal("elsewhere"));
+    let Loaded {
+        state: loaded,
+        problems,
+        ..
+    } = State::load(&store, &seal("elsewhere"));
     assert_eq!(loaded, State::default());
     assert_eq!(problems.len(), 2);
     for problem in problems {
@@ -122,8 +142,53 @@ fn files_cut_short_oversized_or_of_another_form_are_problems_and_no_panic() {
         let (_scratch, store) = store();
         fs::create_dir(store.dir().path()).unwrap();
         fs::write(store.dir().file(StateFile::Cache), content).unwrap();
-        let (loaded, problems) = State::load(&store, &here);
+        let Loaded {
+            state: loaded,
+            problems,
+            ..
+        } = State::load(&store, &here);
         assert_eq!(loaded, State::default());
         assert_eq!(problems.len(), 1);
     }
+}
+
+#[test]
+fn machines_that_share_a_folder_find_their_own_state_again() {
+    let (_scratch, store) = saved();
+    for _ in 0..3 {
+        let elsewhere = State::load(&store, &seal("elsewhere"));
+        let lock = store.lock().unwrap();
+        let durability = Durability::Process;
+        let saved = elsewhere
+            .state
+            .save(&lock, &seal("elsewhere"), durability, durability);
+        saved.unwrap();
+        drop(lock);
+        let here = State::load(&store, &seal("here"));
+        assert_eq!(here.state, state());
+        let lock = store.lock().unwrap();
+        here.state
+            .save(&lock, &seal("here"), durability, durability)
+            .unwrap();
+    }
+    let files = fs::read_dir(store.dir().path()).unwrap().count();
+    assert_eq!(files, 1 + 2 + 2 * 2, "two of each machine, and no more");
+}
+
+#[test]
+fn what_was_said_is_kept_in_both_files() {
+    for removed in FILES {
+        let (_scratch, store) = saved();
+        fs::remove_file(store.dir().file(removed)).unwrap();
+        let loaded = State::load(&store, &seal("here"));
+        assert_eq!(loaded.state.validations, state().validations);
+    }
+}
+
+#[test]
+fn what_is_kept_of_tokens_is_bounded_and_the_first_stay() {
+    let mut state = State::default();
+    state.keep((0..10).map(|number| number.to_string().repeat(60 * 1024)));
+    assert_eq!(state.validations.len(), 4);
+    assert!(state.validations[0].starts_with('0'));
 }

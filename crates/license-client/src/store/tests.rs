@@ -31,6 +31,28 @@ fn what_was_written_is_read() {
 }
 
 #[test]
+fn what_was_not_finished_is_listed_until_somebody_writes() {
+    let (_scratch, store) = store();
+    assert!(store.unfinished().is_empty());
+    drop(store.lock().unwrap());
+    let left = store.dir().path().join(".unfinished-x");
+    fs::write(&left, "").unwrap();
+    assert_eq!(store.unfinished(), [left]);
+    drop(store.lock().unwrap());
+    assert!(store.unfinished().is_empty());
+}
+
+#[test]
+fn trying_to_write_tells_whether_one_may_and_leaves_nothing() {
+    let (_scratch, store) = store();
+    assert!(store.dir().try_writing().is_err());
+    assert!(!store.dir().path().exists());
+    drop(store.lock().unwrap());
+    assert!(store.dir().try_writing().is_ok());
+    assert_eq!(names(&store), [".lock"]);
+}
+
+#[test]
 fn a_missing_file_is_none_and_reading_creates_nothing() {
     let (_scratch, store) = store();
     assert!(store.read(StateFile::License, CAP).unwrap().is_none());

@@ -57,6 +57,8 @@ pub struct Decision {
     pub(super) evidence: Evidence,
     pub(super) warnings: Vec<Warning>,
     pub(super) evaluated_at: Timestamp,
+    pub(super) holds_until: Option<Timestamp>,
+    pub(super) check_in: Option<Evidence>,
 }
 
 /// Whether a feature is granted, and if not, why.
@@ -85,6 +87,8 @@ impl Decision {
             evidence: Evidence::NoLicense,
             warnings: clock_behind(clock, now).into_iter().collect(),
             evaluated_at: now,
+            holds_until: None,
+            check_in: None,
         }
     }
 
@@ -130,8 +134,20 @@ impl Decision {
 
     /// For how many seconds a license in grace still holds; none if it is not in grace.
     pub fn grace_left(&self) -> Option<u64> {
-        let until = self.evidence.grace_until()?;
-        (self.outcome == Outcome::Grace).then(|| until.seconds_since(self.evaluated_at))
+        let until = self
+            .holds_until
+            .filter(|_| self.outcome == Outcome::Grace)?;
+        Some(until.seconds_since(self.evaluated_at))
+    }
+
+    /// Until when a license that holds goes on holding as things are, grace included; none if it is denied, or if nothing ends it.
+    pub fn holds_until(&self) -> Option<Timestamp> {
+        self.holds_until
+    }
+
+    /// What is known of the license's check-ins, whether or not they decided: an [`Evidence::CheckIn`], if it must be validated.
+    pub fn check_in(&self) -> Option<&Evidence> {
+        self.check_in.as_ref()
     }
 
     /// What is worth knowing beside it.

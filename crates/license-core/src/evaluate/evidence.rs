@@ -95,6 +95,8 @@ pub enum Evidence {
     CheckIn {
         /// When the license was last validated, or issued.
         last: Timestamp,
+        /// Whether it was ever validated.
+        is_validated: bool,
         /// The first instant at which a validation is due.
         due_at: Timestamp,
         /// The last instant at which the license holds without.
@@ -182,7 +184,15 @@ impl Evidence {
             Self::Usage { actual, .. } => actual.to_string(),
             Self::Version { actual, .. } => or_not_given(actual.as_ref()),
             Self::BuildDate { actual, .. } => or_not_given(actual.as_ref()),
-            Self::CheckIn { last, now, .. } => format!("validated at {last}, now {now}"),
+            Self::CheckIn {
+                last,
+                is_validated: true,
+                now,
+                ..
+            } => format!("validated at {last}, now {now}"),
+            Self::CheckIn { last, now, .. } => {
+                format!("never validated since it was issued at {last}, now {now}")
+            }
             Self::Feature { tier, .. } => format!("tier {tier}"),
         }
     }
@@ -234,11 +244,12 @@ impl Evidence {
             }),
             Self::CheckIn {
                 last,
+                is_validated,
                 due_at,
                 grace_until,
                 now,
             } => json!({
-                "last_validated_at": text(last),
+                "last_validated_at": is_validated.then(|| text(last)),
                 "due_at": text(due_at),
                 "grace_until": text(grace_until),
                 "now": text(now),

@@ -32,7 +32,7 @@ impl License {
             .or_else(|| first(|outcome| matches!(outcome, RuleOutcome::Grace(_))))
             // Where all is well, its end is what there is to tell of a license.
             .or_else(|| findings.iter().find(|finding| finding.rule == Rule::Expiry));
-        decide(&case, decisive)
+        decide(&case, decisive, &findings)
     }
 
     /// Applies every rule, also those after the first that fails, so that the whole case can be shown.
@@ -42,13 +42,18 @@ impl License {
     }
 }
 
-fn decide(case: &Case<'_>, decisive: Option<&Finding>) -> Decision {
+fn decide(case: &Case<'_>, decisive: Option<&Finding>, findings: &[Finding]) -> Decision {
     let (outcome, code) = match decisive.map(|finding| finding.outcome) {
         Some(RuleOutcome::Denied(code)) => (Outcome::Denied, code),
         Some(RuleOutcome::Grace(code)) => (Outcome::Grace, code),
         _ => (Outcome::Licensed, Code::Valid),
     };
     let evidence = decisive.map_or(Evidence::Nothing, |finding| finding.evidence.clone());
+    // In grace by one rule, a license may end by another before.
+    let ends = findings
+        .iter()
+        .filter_map(|finding| finding.evidence.grace_until());
+    let holds_until = ends.min().filter(|_| outcome != Outcome::Denied);
     let effective = match outcome {
         Outcome::Denied => Arc::clone(case.matrix.base_tier().entitlements()),
         _ => entitlements(case),
@@ -59,10 +64,18 @@ fn decide(case: &Case<'_>, decisive: Option<&Finding>) -> Decision {
         license: Some(case.license.clone()),
         effective,
         rule: decisive.map(|finding| finding.rule),
-        warnings: warnings(case, outcome, code, &evidence),
+        warnings: warnings(case, outcome, code, &evidence, holds_until),
+        holds_until,
+        check_in: check_in(findings),
         evidence,
         evaluated_at: case.now,
     }
+}
+
+fn check_in(findings: &[Finding]) -> Option<Evidence> {
+    let mut findings = findings.iter();
+    let finding = findings.find(|finding| finding.rule == Rule::CheckIn)?;
+    matches!(finding.evidence, Evidence::CheckIn { .. }).then(|| finding.evidence.clone())
 }
 
 /// What the vendor said last counts; a customer's own server may only narrow it, and only by what it said since.
@@ -77,10 +90,16 @@ fn entitlements(case: &Case<'_>) -> Arc<Entitlements> {
     }
 }
 
-fn warnings(case: &Case<'_>, outcome: Outcome, code: Code, evidence: &Evidence) -> Vec<Warning> {
+fn warnings(
+    case: &Case<'_>,
+    outcome: Outcome,
+    code: Code,
+    evidence: &Evidence,
+    holds_until: Option<Timestamp>,
+) -> Vec<Warning> {
     let mut warnings = Vec::new();
     if outcome == Outcome::Grace {
-        let message = grace(case, evidence);
+        let message = grace(case, evidence, holds_until);
         warnings.push(Warning { code, message });
     }
     warnings.extend(clock_behind(case.context.clock(), case.now));
@@ -110,13 +129,13 @@ fn clock_behind(clock: Timestamp, now: Timestamp) -> Option<Warning> {
     })
 }
 
-fn grace(case: &Case<'_>, evidence: &Evidence) -> String {
+fn grace(case: &Case<'_>, evidence: &Evidence, holds_until: Option<Timestamp>) -> String {
     let why = match evidence {
         Evidence::CheckIn { .. } => "a check-in is due",
         Evidence::Expiry { .. } => "the license has expired",
         _ => "the license is in grace",
     };
-    let until = evidence.grace_until().unwrap_or(case.now);
+    let until = holds_until.unwrap_or(case.now);
     let left = Span(until.seconds_since(case.now)).more();
     format!("{why}; valid for {left}, until {until}")
 }

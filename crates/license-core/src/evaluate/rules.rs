@@ -389,6 +389,7 @@ fn check_in(case: &Case<'_>) -> Found {
         outcome,
         Evidence::CheckIn {
             last,
+            is_validated: validated.is_some(),
             due_at,
             grace_until,
             now,

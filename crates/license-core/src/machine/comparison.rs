@@ -17,6 +17,7 @@ use super::ComponentKind;
 /// | machine id and disk (a new system on a new disk) | yes, if board, network card and processor are as they were |
 /// | machine id, disk and network card | no |
 /// | all but the processor's model, which a fleet shares | no |
+/// | the id that an administrator gave | no, whatever else is as it was |
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Comparison {
     /// What is the same.
@@ -39,7 +40,9 @@ impl Comparison {
         let matching = others(&self.matching);
         let named = matching + others(&self.differing) + others(&self.missing);
         let telling = matching - usize::from(self.matching.contains(&ComponentKind::Cpu));
-        id_matches || (matching * 2 > named && telling >= 2)
+        // An administrator gives ids to tell machines apart that are otherwise alike.
+        let is_told_apart = self.differing.contains(&ComponentKind::GivenId);
+        !is_told_apart && (id_matches || (matching * 2 > named && telling >= 2))
     }
 
     pub(crate) fn facts(&self) -> [(&'static str, &[ComponentKind]); 3] {

@@ -144,6 +144,10 @@ fn an_id_that_was_given_does_not_pass_for_the_systems_own() {
     assert!(!given.compare(&here()).is_same());
     assert_ne!(given.digest(), here().digest());
     assert!(given.compare(&given).is_same());
+    // Two containers that were given an id each, with the host's mounted in.
+    let container = |given| Fingerprint::of(product(), [(GivenId, given), (MachineId, id)]);
+    assert!(!container("one").compare(&container("two")).is_same());
+    assert!(container("one").compare(&here()).is_same());
 }
 
 #[test]

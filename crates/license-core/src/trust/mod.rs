@@ -77,6 +77,16 @@ impl TrustSet {
             .try_for_each(|key| self.insert(Arc::clone(key)))
     }
 
+    /// These keys, and those of another set that agree with them: where both have a key with two algorithms, this one's counts.
+    pub fn joined(&self, other: &Self) -> Self {
+        let mut all = self.clone();
+        for key in &other.keys {
+            // What disagrees, or is too many, is left out.
+            let _ = all.insert(Arc::clone(key));
+        }
+        all
+    }
+
     fn insert(&mut self, key: Arc<TrustedKey>) -> Result<(), TrustError> {
         match self.keys.binary_search_by(|other| other.id().cmp(key.id())) {
             Ok(at) => match self.keys.get(at) {
