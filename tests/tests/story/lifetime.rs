@@ -114,7 +114,7 @@ fn a_license_that_must_check_in_holds_for_a_week_without() {
     let _ = license(&site, &strict).expect_code(1);
     let overdue = status(&site, "2026-06-01").json();
     assert_eq!(overdue["effective_tier"], "FREE");
-    assert_eq!(overdue["evidence"]["last_validated_at"], ISSUED);
+    assert_eq!(overdue["evidence"]["counted_from"], ISSUED);
 }
 
 #[test]

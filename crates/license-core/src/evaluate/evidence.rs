@@ -249,6 +249,7 @@ impl Evidence {
                 grace_until,
                 now,
             } => json!({
+                "counted_from": text(last),
                 "last_validated_at": is_validated.then(|| text(last)),
                 "due_at": text(due_at),
                 "grace_until": text(grace_until),
