@@ -1,5 +1,5 @@
-//! Other people's signers and verifiers: OpenSSL, PyJWT with `cryptography`, and npm's `jose`; and `faketime`, which runs a program
-//! at another time.
+//! Other people's signers and verifiers: OpenSSL, PyJWT with `cryptography`, and npm's `jose`; other people's keepers of keys: SoftHSM,
+//! and moto in the place of AWS; and `faketime`, which runs a program at another time.
 //!
 //! Each is `None` where it is not installed, after a line on standard error that says so; with `LICENSE_TESTS_REQUIRE_TOOLS` set
 //! the test fails instead.
@@ -15,6 +15,7 @@ use crate::{Run, Scratch};
 
 const REQUIRE: &str = "LICENSE_TESTS_REQUIRE_TOOLS";
 const PYTHON: &str = "LICENSE_TESTS_PYTHON";
+const SOFTHSM_MODULE: &str = "LICENSE_TESTS_SOFTHSM_MODULE";
 const NODE_MODULES: &str = "LICENSE_TESTS_NODE_MODULES";
 
 /// A program of other people.
@@ -30,6 +31,15 @@ pub struct Library {
     interpreter: Tool,
     /// Of the scripts in its language.
     extension: &'static str,
+}
+
+/// An HSM in software.
+#[derive(Debug, Clone)]
+pub struct SoftHsm {
+    /// `softhsm2-util`, which makes tokens and puts keys into them.
+    pub util: Tool,
+    /// Its PKCS#11 module.
+    pub module: PathBuf,
 }
 
 /// OpenSSL's command line.
@@ -69,7 +79,24 @@ pub fn setpriv() -> Option<&'static Tool> {
     found("setpriv", SETPRIV.get_or_init(find))
 }
 
+/// SoftHSM 2, with the module that `LICENSE_TESTS_SOFTHSM_MODULE` names, or else from where distributions keep it.
+pub fn softhsm() -> Option<&'static SoftHsm> {
+    static SOFTHSM: OnceLock<Option<SoftHsm>> = OnceLock::new();
+    found("softhsm2", SOFTHSM.get_or_init(find_softhsm))
+}
+
+/// A Python that has moto's server: one of those in which [`python()`] looks.
+pub fn moto() -> Option<&'static Tool> {
+    static MOTO: OnceLock<Option<Tool>> = OnceLock::new();
+    found("python with moto", MOTO.get_or_init(find_moto))
+}
+
 impl Tool {
+    /// Where it is, for what is to run longer than one [`Run`].
+    pub fn program(&self) -> &Path {
+        &self.program
+    }
+
     fn new(program: impl Into<PathBuf>) -> Self {
         let program = program.into();
         Self { program, env: None }
@@ -119,15 +146,44 @@ impl Library {
 }
 
 fn find_python() -> Option<Library> {
+    Some(Library {
+        interpreter: python_with("jwt, cryptography")?,
+        extension: "py",
+    })
+}
+
+fn find_moto() -> Option<Tool> {
+    python_with("moto.server, flask")
+}
+
+fn python_with(modules: &str) -> Option<Tool> {
     let candidates = match set(PYTHON) {
         Some(named) => vec![named.into()],
         None => vec![installed("venv/bin/python"), "python3".into()],
     };
-    let check = ["-c".as_ref(), "import jwt, cryptography".as_ref()];
+    let import = format!("import {modules}");
+    let check = ["-c".as_ref(), import.as_ref()];
     let mut tools = candidates.into_iter().map(Tool::new);
-    Some(Library {
-        interpreter: tools.find_map(|tool| tool.that_runs(&check))?,
-        extension: "py",
+    tools.find_map(|tool| tool.that_runs(&check))
+}
+
+fn find_softhsm() -> Option<SoftHsm> {
+    let folders = [
+        "/usr/lib/softhsm",
+        "/usr/lib64/softhsm",
+        "/usr/lib64/pkcs11",
+        "/usr/local/lib/softhsm",
+        "/opt/homebrew/lib/softhsm",
+    ];
+    let known = folders.map(|folder| Path::new(folder).join("libsofthsm2.so"));
+    let mut modules = match set(SOFTHSM_MODULE) {
+        Some(named) => vec![named.into()],
+        None => known.to_vec(),
+    }
+    .into_iter();
+    Some(SoftHsm {
+        util: Tool::new("softhsm2-util").that_runs(&["--version".as_ref()])?,
+        module: modules.find(|module| module.is_file())?,
     })
 }
 

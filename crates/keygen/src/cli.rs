@@ -3,6 +3,7 @@
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 
+use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use license_core::{
     Algorithm, Company, Date, KeyExpiry, ProductCode, Quota, Status, Tier, Timestamp, UsageType,
@@ -10,6 +11,8 @@ use license_core::{
 };
 use license_terminal::program::Description;
 use license_terminal::{Destination, OutputOptions, Source};
+
+use crate::custody::KeyName;
 
 /// Mints licenses offline: signing keys, license files and enterprise keys
 #[derive(Debug, Parser)]
@@ -54,15 +57,23 @@ pub(crate) enum Command {
 #[command(group = ArgGroup::new("seal").args(["passphrase_file", "no_passphrase"]))]
 pub(crate) struct NewKey {
     /// Where the key goes, - is standard output; it never replaces a file
-    #[arg(long, value_name = "FILE")]
-    pub(crate) out: Destination,
+    #[arg(long, value_name = "FILE", required_unless_present = "key")]
+    pub(crate) out: Option<Destination>,
+    /// Make it in an HSM instead, which never gives it away: pkcs11:token=TOKEN;object=NAME
+    #[arg(
+        long,
+        value_name = "KEY",
+        value_parser = key_name(),
+        conflicts_with_all = ["out", "no_passphrase"]
+    )]
+    pub(crate) key: Option<KeyName>,
     /// Size of the key in bits
     #[arg(long, value_enum, default_value = "4096")]
     pub(crate) bits: Bits,
     /// The one algorithm of the key; a key made for PS256 signs nothing else
     #[arg(long, value_parser = algorithm, default_value = "RS256", value_name = "ALG")]
     pub(crate) alg: Algorithm,
-    /// Take the passphrase from the first line of a file; /dev/fd/N is a descriptor
+    /// Take the passphrase, or the HSM's PIN, from the first line of a file; /dev/fd/N is a descriptor
     #[arg(long, value_name = "FILE")]
     pub(crate) passphrase_file: Option<PathBuf>,
     /// Leave the key open to whoever can read the file
@@ -86,10 +97,10 @@ pub(crate) enum Bits {
 /// The private key to use.
 #[derive(Debug, Args)]
 pub(crate) struct KeyArgs {
-    /// The signing key (PKCS#8 PEM); - is standard input
-    #[arg(long, value_name = "FILE")]
-    pub(crate) key: PathBuf,
-    /// Take its passphrase from the first line of a file; /dev/fd/N is a descriptor
+    /// The signing key: a file (PKCS#8 PEM; - is standard input), pkcs11:… in an HSM, or awskms:… at AWS
+    #[arg(long, value_name = "KEY", value_parser = key_name())]
+    pub(crate) key: KeyName,
+    /// Take its passphrase or PIN from the first line of a file; /dev/fd/N is a descriptor
     #[arg(long, value_name = "FILE")]
     pub(crate) passphrase_file: Option<PathBuf>,
     /// The algorithm to sign with, RS256 or PS256 [default: the key's own, else RS256]
@@ -297,6 +308,10 @@ pub(crate) struct Inspect {
 fn count(text: &str) -> Result<NonZeroU32, &'static str> {
     text.parse()
         .map_err(|_| "expected a whole number from 1 to 4294967295")
+}
+
+fn key_name() -> impl TypedValueParser<Value = KeyName> {
+    OsStringValueParser::new().map(KeyName::from)
 }
 
 fn algorithm(text: &str) -> Result<Algorithm, &'static str> {

@@ -2,7 +2,7 @@
 
 mod cli;
 mod command;
-mod key_file;
+mod custody;
 mod passphrase;
 mod private_file;
 mod sealed;

@@ -4,7 +4,7 @@ mod report;
 
 use std::collections::BTreeSet;
 
-use license_core::issue::{SigningKey, ValidationDraft};
+use license_core::issue::{CheckedKey, ValidationDraft};
 use license_core::{
     Bundle, BundleError, Code, License, MAX_FILE_BYTES, Machine, MachineDigest, Matrix, ParseError,
     Status, Timestamp, TrustSet, Unverified, Validation,
@@ -13,7 +13,7 @@ use license_terminal::{Destination, Exit, Failure, Source, Terminal};
 
 use super::{add_keys, fresh_id, machine, matrix, not_issued, not_verified, now, trust_of};
 use crate::cli::CheckIn;
-use crate::key_file;
+use crate::custody;
 use crate::private_file::is_stdin;
 
 /// As many characters as 64 random bytes have in hexadecimal: more than any nonce needs, and few enough to be read out.
@@ -30,7 +30,7 @@ pub(crate) fn run(arguments: &CheckIn, terminal: &Terminal) -> Result<(), Failur
     check_form(&text, &matrix).map_err(|error| not_judged(&arguments.license, &error))?;
     let mut trust = TrustSet::default();
     add_keys(&mut trust, &arguments.trust)?;
-    let key = key_file::load(&arguments.key, terminal)?;
+    let key = custody::load(&arguments.key, terminal)?;
     let added = trust_of(&key).and_then(|own| trust.extend(&own));
     added.map_err(|error| two_algorithms(&error))?;
     let bundle = Bundle::verify(&text, &trust, &matrix)
@@ -80,7 +80,7 @@ impl Statement {
         &self,
         bundle: &Bundle,
         matrix: &Matrix,
-        key: &SigningKey,
+        key: &CheckedKey,
         trust: &TrustSet,
     ) -> Result<Vec<Minted>, Failure> {
         let licenses = bundle.licenses();
@@ -103,7 +103,7 @@ impl Statement {
         &self,
         license: &License,
         matrix: &Matrix,
-        key: &SigningKey,
+        key: &CheckedKey,
         trust: &TrustSet,
     ) -> Result<Minted, Failure> {
         let issuer = license.issuer().unwrap_or(matrix.issuer()).to_owned();
@@ -193,7 +193,7 @@ fn check_form(text: &str, matrix: &Matrix) -> Result<(), BundleError> {
 /// Standard input can be only one thing.
 fn check_stdin(arguments: &CheckIn) -> Result<(), Failure> {
     let key = &arguments.key;
-    let files = [Some(&key.key), key.passphrase_file.as_ref()];
+    let files = [key.key.file(), key.passphrase_file.as_deref()];
     let files = files.into_iter().flatten().filter(|path| is_stdin(path));
     let sources = std::iter::once(&arguments.license)
         .chain(&arguments.trust)

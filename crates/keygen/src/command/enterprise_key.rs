@@ -7,13 +7,13 @@ use serde_json::json;
 
 use super::{matrix, not_issued, now};
 use crate::cli::EnterpriseKey;
-use crate::key_file;
+use crate::custody;
 
 pub(crate) fn run(arguments: &EnterpriseKey, terminal: &Terminal) -> Result<(), Failure> {
     arguments.out.check()?;
     let matrix = matrix(arguments.product_file.as_ref())?;
     let product = arguments.product.unwrap_or(matrix.product());
-    let key = key_file::load(&arguments.key, terminal)?;
+    let key = custody::load(&arguments.key, terminal)?;
     // RS256 gives the same signature each time; with PS256 the short form would match no key minted before.
     if arguments.short && key.public().algorithm() == Algorithm::Ps256 {
         return Err(Failure::usage(

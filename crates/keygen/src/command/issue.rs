@@ -2,7 +2,7 @@
 
 use std::num::NonZeroU32;
 
-use license_core::issue::{LicenseDraft, SigningKey};
+use license_core::issue::{CheckedKey, LicenseDraft};
 use license_core::{
     Bundle, CheckIn, License, Machine, Matrix, Span, Tier, TierTerms, Timestamp, Unverified,
 };
@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::{fresh_id, machine, matrix, not_issued, not_verified, now, since_epoch, trust_of};
 use crate::cli::Issue;
-use crate::key_file;
+use crate::custody;
 
 pub(crate) fn run(arguments: &Issue, terminal: &Terminal) -> Result<(), Failure> {
     let matrix = matrix(arguments.product_file.as_ref())?;
@@ -19,7 +19,7 @@ pub(crate) fn run(arguments: &Issue, terminal: &Terminal) -> Result<(), Failure>
     let draft = draft(arguments, &matrix)?;
     draft.check().map_err(|error| not_issued(&error))?;
     arguments.out.check()?;
-    let key = key_file::load(&arguments.key, terminal)?;
+    let key = custody::load(&arguments.key, terminal)?;
     let token = draft.sign(&key).map_err(|error| not_issued(&error))?;
     let minted = Minted::new(&token, &key, &matrix)?;
     warn(&minted.license, &matrix, terminal);
@@ -160,7 +160,7 @@ struct Minted {
 }
 
 impl Minted {
-    fn new(token: &str, key: &SigningKey, matrix: &Matrix) -> Result<Self, Failure> {
+    fn new(token: &str, key: &CheckedKey, matrix: &Matrix) -> Result<Self, Failure> {
         let trust = trust_of(key).map_err(|error| refused(&error))?;
         let file = Unverified::parse(token)
             .map_err(|error| refused(&error))?

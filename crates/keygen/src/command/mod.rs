@@ -13,7 +13,7 @@ use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use clap::CommandFactory;
-use license_core::issue::{IssueError, Sign, SigningKey};
+use license_core::issue::{CheckedKey, IssueError, Sign};
 use license_core::{LicenseId, MAX_FILE_BYTES, Matrix, Timestamp, TrustError, TrustSet};
 use license_terminal::{
     Audience, Destination, Exit, Failure, Overwrite, Source, Terminal, show_path,
@@ -41,12 +41,12 @@ fn since_epoch() -> Duration {
         .unwrap_or_default()
 }
 
-fn now() -> Timestamp {
+pub(crate) fn now() -> Timestamp {
     Timestamp::from_unix_seconds(since_epoch().as_secs()).unwrap_or(Timestamp::MAX)
 }
 
 /// The one place that draws random bytes.
-fn random<const N: usize>() -> Result<[u8; N], Failure> {
+pub(crate) fn random<const N: usize>() -> Result<[u8; N], Failure> {
     let mut bytes = [0; N];
     aws_lc_rs::rand::fill(&mut bytes)
         .map_err(|_| Failure::new(Exit::Machine, "RANDOM", "the system gives no random bytes"))
@@ -61,7 +61,7 @@ fn fresh_id() -> Result<LicenseId, Failure> {
 }
 
 /// A trust set of the key's own public half.
-fn trust_of(key: &SigningKey) -> Result<TrustSet, TrustError> {
+fn trust_of(key: &CheckedKey) -> Result<TrustSet, TrustError> {
     TrustSet::parse(&key.public().to_jwk().to_string())
 }
 
@@ -128,6 +128,11 @@ fn not_issued(error: &IssueError) -> Failure {
         IssueError::Sign | IssueError::Json => {
             Failure::new(Exit::Machine, "SIGN", message).hint("try again, or with another key")
         }
+        IssueError::Device { code, hint, .. } => {
+            Failure::new(Exit::Machine, code.clone(), message).hint(hint.clone())
+        }
+        IssueError::DoesNotVerify => Failure::new(Exit::Machine, "SIGN", message)
+            .hint("nothing was written; what holds the key is faulty, or signs with another key"),
         IssueError::Empty { claim } => {
             let flag = match *claim {
                 "iss" => "--issuer",

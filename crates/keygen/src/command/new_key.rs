@@ -4,19 +4,54 @@ use license_core::issue::{KeyBits, Sign, SigningKey, SigningKeyError};
 use license_terminal::{Audience, Destination, Exit, Failure, Overwrite, Terminal};
 use serde_json::json;
 
-use super::random;
+use super::{not_issued, random};
 use crate::cli::{Bits, NewKey};
-use crate::key_file::warn_of_exposure;
+use crate::custody::{self, KeyName, Wanted, warn_of_exposure};
 use crate::passphrase::PassphraseSource;
 use crate::sealed::{self, Entropy};
 
 pub(crate) fn run(arguments: &NewKey, terminal: &Terminal) -> Result<(), Failure> {
+    match (&arguments.key, &arguments.out) {
+        (Some(name), _) => elsewhere(name, arguments, terminal),
+        (None, Some(out)) => in_file(out, arguments, terminal),
+        (None, None) => Err(Failure::usage("expected where the key goes, found nothing")
+            .hint("name a file with --out, or an HSM's token with --key")),
+    }
+}
+
+/// In a custody that makes the key itself and never gives it away.
+fn elsewhere(name: &KeyName, arguments: &NewKey, terminal: &Terminal) -> Result<(), Failure> {
+    let wanted = Wanted {
+        algorithm: Some(arguments.alg),
+        passphrase_file: arguments.passphrase_file.as_deref(),
+        terminal,
+    };
+    let (key, name) = custody::create(name, bits(arguments.bits), &wanted)?;
+    // A key that cannot sign is found now, not when the first customer waits.
+    key.sign(b"keygen new-key")
+        .map_err(|error| not_issued(&error))?;
+    let public = key.public();
+    if terminal.is_json() {
+        return terminal.json(&json!({
+            "kid": public.id().as_str(),
+            "alg": public.algorithm().as_str(),
+            "bits": public.bits(),
+            "key": name,
+        }));
+    }
+    terminal.data(&format!("kid: {}\nkey: {name}", public.id()))?;
+    terminal.note(&format!(
+        "made a key of {} bits for {} that cannot be copied; keep a spare in another token",
+        public.bits(),
+        public.algorithm(),
+    ));
+    Ok(())
+}
+
+fn in_file(out: &Destination, arguments: &NewKey, terminal: &Terminal) -> Result<(), Failure> {
     // Before the key is made and the passphrase asked for.
-    arguments
-        .out
-        .check(Overwrite::Refuse)
-        .map_err(never_replaced)?;
-    let to_stdout = matches!(arguments.out, Destination::Stdout);
+    out.check(Overwrite::Refuse).map_err(never_replaced)?;
+    let to_stdout = matches!(out, Destination::Stdout);
     if to_stdout && terminal.is_json() {
         let message = "with --json standard output is the object's, and the key needs a file";
         return Err(Failure::usage(message).hint("name a file with --out"));
@@ -44,15 +79,13 @@ pub(crate) fn run(arguments: &NewKey, terminal: &Terminal) -> Result<(), Failure
         }
         None => sealed::plain(&der)?,
     };
-    let written = arguments
-        .out
-        .write(pem.as_bytes(), Overwrite::Refuse, Audience::OwnerOnly);
+    let written = out.write(pem.as_bytes(), Overwrite::Refuse, Audience::OwnerOnly);
     written.map_err(never_replaced)?;
-    tell(arguments, &key, passphrase.is_some(), terminal)
+    tell(out, &key, passphrase.is_some(), terminal)
 }
 
 fn tell(
-    arguments: &NewKey,
+    out: &Destination,
     key: &SigningKey,
     encrypted: bool,
     terminal: &Terminal,
@@ -68,17 +101,17 @@ fn tell(
             "alg": public.algorithm().as_str(),
             "bits": public.bits(),
             "encrypted": encrypted,
-            "path": arguments.out.to_string(),
+            "path": out.to_string(),
         }));
     }
     let kid = format!("kid: {}", public.id());
-    match arguments.out {
+    match out {
         Destination::Stdout => terminal.note(&kid),
         Destination::File(_) => terminal.data(&kid)?,
     }
     terminal.note(&format!(
         "wrote {} ({} bits, {}); keep it secret, and keep a copy where it can't be lost",
-        arguments.out,
+        out,
         public.bits(),
         public.algorithm(),
     ));

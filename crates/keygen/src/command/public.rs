@@ -5,11 +5,11 @@ use license_terminal::{Destination, Failure, Terminal};
 use serde_json::json;
 
 use crate::cli::{Public, PublicFormat};
-use crate::key_file;
+use crate::custody;
 
 pub(crate) fn run(arguments: &Public, terminal: &Terminal) -> Result<(), Failure> {
     arguments.out.check()?;
-    let key = key_file::load(&arguments.key, terminal)?;
+    let key = custody::load(&arguments.key, terminal)?;
     let public = key.public();
     let pem = || {
         public

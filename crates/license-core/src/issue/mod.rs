@@ -19,12 +19,14 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod checked;
 mod license;
 mod signing_key;
 mod validation;
 
 use std::fmt;
 
+pub use checked::CheckedKey;
 pub use license::LicenseDraft;
 pub use signing_key::{KeyBits, SigningKey, SigningKeyError};
 pub use validation::ValidationDraft;
@@ -34,7 +36,9 @@ use crate::key::{EnterpriseKey, EnterpriseTerms};
 use crate::token::{MAX_TOKEN_BYTES, TokenKind};
 use crate::trust::TrustedKey;
 
-/// Whatever holds a private key: a file, later an HSM.
+/// Whatever holds a private key: memory, an HSM, a cloud's key service.
+///
+/// [`CheckedKey`] stands before one whose signatures nobody has looked at yet.
 pub trait Sign {
     /// The public half, with its id and algorithm.
     fn public(&self) -> &TrustedKey;
@@ -42,7 +46,7 @@ pub trait Sign {
     /// Signs a message with the key's one algorithm.
     ///
     /// # Errors
-    /// [`IssueError::Sign`] if the key or its device refuses.
+    /// [`IssueError::Sign`] if the key refuses, [`IssueError::Device`] if what holds it says why.
     fn sign(&self, message: &[u8]) -> Result<Vec<u8>, IssueError>;
 }
 
@@ -52,6 +56,17 @@ pub trait Sign {
 pub enum IssueError {
     /// The key or its device refused to sign.
     Sign,
+    /// What holds the key refused to sign, and said why.
+    Device {
+        /// What scripts tell refusals apart by.
+        code: String,
+        /// What was wrong, in one line, without any secret.
+        reason: String,
+        /// What to do about it.
+        hint: String,
+    },
+    /// The key's own public half does not verify what was signed.
+    DoesNotVerify,
     /// The claims can't be written as JSON.
     Json,
     /// A name can't be that of a feature or quota.
@@ -89,6 +104,10 @@ impl fmt::Display for IssueError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Sign => f.write_str("the signing key refused to sign"),
+            Self::Device { reason, .. } => f.write_str(reason),
+            Self::DoesNotVerify => f.write_str(
+                "what was signed does not verify with the public half of the signing key",
+            ),
             Self::Json => f.write_str("the claims can't be written as JSON"),
             Self::Name { found } => write!(
                 f,

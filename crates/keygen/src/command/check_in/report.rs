@@ -1,6 +1,6 @@
 //! What `keygen check-in` tells of what it has minted.
 
-use license_core::issue::{Sign, SigningKey};
+use license_core::issue::{CheckedKey, Sign};
 use license_core::{Machine, Status, Timestamp};
 use license_terminal::{Destination, Failure, Terminal, escape};
 use serde_json::{Value, json};
@@ -9,7 +9,7 @@ use super::{Minted, end_of, seconds};
 
 pub(super) fn tell(
     minted: &[Minted],
-    key: &SigningKey,
+    key: &CheckedKey,
     out: &Destination,
     terminal: &Terminal,
 ) -> Result<(), Failure> {
@@ -25,7 +25,7 @@ pub(super) fn tell(
     Ok(())
 }
 
-fn to_json(minted: &[Minted], key: &SigningKey, out: &Destination) -> Value {
+fn to_json(minted: &[Minted], key: &CheckedKey, out: &Destination) -> Value {
     let in_file = matches!(out, Destination::File(_));
     let of = |minted: &Minted| minted.to_json(!in_file);
     json!({

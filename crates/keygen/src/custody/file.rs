@@ -5,10 +5,10 @@ use std::io::Read;
 use std::path::Path;
 
 use license_core::issue::{SigningKey, SigningKeyError};
-use license_terminal::{Exit, Failure, Terminal, show_path};
+use license_terminal::{Exit, Failure, show_path};
 use zeroize::Zeroizing;
 
-use crate::cli::KeyArgs;
+use super::{Wanted, warn_of_exposure};
 use crate::passphrase::PassphraseSource;
 use crate::private_file::is_stdin;
 use crate::{private_file, sealed};
@@ -16,31 +16,23 @@ use crate::{private_file, sealed};
 /// A sealed key of 8192 bits has under 10,000 bytes.
 const MAX_BYTES: usize = 64 * 1024;
 
-/// Opens the key that the command line names, asking for its passphrase if it has one.
-pub(crate) fn load(arguments: &KeyArgs, terminal: &Terminal) -> Result<SigningKey, Failure> {
-    let path = &arguments.key;
-    let source = match &arguments.passphrase_file {
-        Some(file) if is_stdin(file) && is_stdin(path) => return Err(both_from_stdin()),
-        Some(file) => PassphraseSource::File(file.clone()),
-        None => PassphraseSource::Prompt,
-    };
+/// Opens the key in this file, asking for its passphrase if it has one.
+pub(super) fn open(path: &Path, wanted: &Wanted<'_>) -> Result<SigningKey, Failure> {
+    if wanted.passphrase_file.is_some_and(is_stdin) && is_stdin(path) {
+        return Err(both_from_stdin());
+    }
+    let source = wanted.passphrase(PassphraseSource::Prompt);
     let der = sealed::open(&read(path)?, || {
-        warn_of_exposure(&source, terminal);
+        warn_of_exposure(&source, wanted.terminal);
         source.read_existing()
     });
     let der = der.map_err(|failure| failure.about(&shown(path)))?;
-    SigningKey::from_pkcs8(&der, arguments.alg).map_err(|error| unusable(path, &error))
+    SigningKey::from_pkcs8(&der, wanted.algorithm).map_err(|error| unusable(path, &error))
 }
 
 fn both_from_stdin() -> Failure {
     Failure::usage("the key and its passphrase can't both come from standard input")
         .hint("add --passphrase-file FILE; /dev/fd/N reads it from a descriptor")
-}
-
-pub(crate) fn warn_of_exposure(source: &PassphraseSource, terminal: &Terminal) {
-    if let Some(warning) = source.exposure() {
-        terminal.warning("INSECURE_FILE", &warning);
-    }
 }
 
 fn read(path: &Path) -> Result<Zeroizing<String>, Failure> {

@@ -1,0 +1,151 @@
+//! A server that answers what a test wants it to.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::{self, JoinHandle};
+
+use license_tests::Vendor;
+use serde_json::{Value, json};
+
+/// A request as it came.
+#[derive(Debug, Clone)]
+pub(crate) struct Request {
+    pub(crate) head: String,
+    pub(crate) body: Value,
+}
+
+impl Request {
+    /// `Sign` or `GetPublicKey`.
+    pub(crate) fn action(&self) -> &str {
+        let target = self.header("x-amz-target").unwrap_or_default();
+        target.rsplit('.').next().unwrap_or_default()
+    }
+
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers(name).first().copied()
+    }
+
+    pub(crate) fn headers(&self, name: &str) -> Vec<&str> {
+        let pairs = self.head.lines().filter_map(|line| line.split_once(':'));
+        let named = pairs.filter(|(found, _)| found.eq_ignore_ascii_case(name));
+        named.map(|(_, value)| value.trim()).collect()
+    }
+}
+
+/// Status and body; status 0 sends the body alone, which is then no HTTP.
+pub(crate) type Answer = (u16, String);
+
+/// The server; it ends when dropped.
+pub(crate) struct Impostor {
+    pub(crate) address: String,
+    requests: Arc<Mutex<Vec<Request>>>,
+    ended: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Impostor {
+    pub(crate) fn new(answer: impl Fn(&Request, usize) -> Answer + Send + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let requests = Arc::new(Mutex::new(Vec::new()));
+        let ended = Arc::new(AtomicBool::new(false));
+        let (kept, end) = (Arc::clone(&requests), Arc::clone(&ended));
+        let thread = thread::spawn(move || {
+            for stream in listener.incoming() {
+                if end.load(Ordering::SeqCst) {
+                    return;
+                }
+                let Some(request) = stream.as_ref().ok().and_then(read) else {
+                    continue;
+                };
+                let count = {
+                    let mut requests = kept.lock().unwrap();
+                    requests.push(request.clone());
+                    requests.len()
+                };
+                write(&stream.unwrap(), &answer(&request, count));
+            }
+        });
+        Self {
+            address,
+            requests,
+            ended,
+            thread: Some(thread),
+        }
+    }
+
+    /// Shows the public half of a key as KMS does, and signs as it is told to.
+    pub(crate) fn of_key(
+        vendor: &Vendor,
+        sign: impl Fn(&Request) -> Answer + Send + 'static,
+    ) -> Self {
+        let public = public_key(vendor);
+        Self::new(move |request, _| match request.action() {
+            "GetPublicKey" => (200, public.to_string()),
+            _ => sign(request),
+        })
+    }
+
+    pub(crate) fn requests(&self) -> Vec<Request> {
+        self.requests.lock().unwrap().clone()
+    }
+}
+
+impl Drop for Impostor {
+    fn drop(&mut self) {
+        self.ended.store(true, Ordering::SeqCst);
+        let _ = TcpStream::connect(&self.address);
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// What `GetPublicKey` answers.
+pub(crate) fn public_key(vendor: &Vendor) -> Value {
+    let lines = vendor.public.lines().filter(|line| !line.starts_with('-'));
+    json!({
+        "KeyUsage": "SIGN_VERIFY",
+        "PublicKey": lines.collect::<String>(),
+        "SigningAlgorithms": ["RSASSA_PKCS1_V1_5_SHA_256", "RSASSA_PSS_SHA_256"],
+    })
+}
+
+/// A refusal as AWS words it.
+pub(crate) fn refusal(kind: &str) -> Answer {
+    (400, json!({"__type": kind, "message": "why"}).to_string())
+}
+
+fn read(stream: &TcpStream) -> Option<Request> {
+    let mut reader = BufReader::new(stream);
+    let mut head = String::new();
+    while !head.ends_with("\r\n\r\n") {
+        if reader.read_line(&mut head).ok()? == 0 {
+            return None;
+        }
+    }
+    let mut request = Request {
+        head,
+        body: Value::Null,
+    };
+    let length = request.header("content-length")?.parse().ok()?;
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body).ok()?;
+    request.body = serde_json::from_slice(&body).ok()?;
+    Some(request)
+}
+
+/// A client may well be gone.
+fn write(mut stream: &TcpStream, (status, body): &Answer) {
+    let head = match status {
+        0 => String::new(),
+        _ => format!(
+            "HTTP/1.1 {status} Whatever\r\nConnection: close\r\nLocation: http://127.0.0.1:9/\r\nContent-Length: {}\r\n\r\n",
+            body.len()
+        ),
+    };
+    let _ = stream.write_all(head.as_bytes());
+    let _ = stream.write_all(body.as_bytes());
+}

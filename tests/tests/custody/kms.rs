@@ -1,0 +1,136 @@
+//! What a key in AWS KMS does. moto signs RS256 alone as AWS does, and digests what is a digest already, so that PS256 and long
+//! messages are looked at in what `keygen` asks for.
+
+use std::sync::Arc;
+
+use license_tests::{Scratch, Vendor};
+use serde_json::json;
+
+use crate::impostor::{Impostor, public_key, refusal};
+use crate::moto::{Moto, REGION, SECRET, desk};
+use crate::whole_story;
+
+#[test]
+fn a_key_in_kms_signs_whatever_a_vendor_mints() {
+    let Some(moto) = Moto::get() else { return };
+    for spec in ["RSA_2048", "RSA_4096"] {
+        let key = moto.key(spec, "SIGN_VERIFY");
+        let scratch = Scratch::new();
+        whole_story(
+            &moto.desk(&scratch, key["KeyId"].as_str().unwrap()),
+            "RS256",
+        );
+    }
+}
+
+#[test]
+fn a_key_is_named_by_id_by_alias_or_by_arn() {
+    let Some(moto) = Moto::get() else { return };
+    let key = moto.key("RSA_2048", "SIGN_VERIFY");
+    let (id, arn) = (key["KeyId"].as_str().unwrap(), key["Arn"].as_str().unwrap());
+    let alias = format!("alias/vendor-{id}");
+    moto.call(
+        "CreateAlias",
+        &json!({"AliasName": alias, "TargetKeyId": id}),
+    );
+    let kid = |name: &str, region: &str| {
+        let scratch = Scratch::new();
+        let mut desk = moto.desk(&scratch, name);
+        desk.env.push(("AWS_REGION", region.into()));
+        let told = desk.keygen("public").arg("--json").run();
+        told.expect_code(0).json()["kid"].clone()
+    };
+    let expected = kid(id, REGION);
+    for (name, region) in [
+        (alias.clone(), REGION),
+        (format!("///{alias}"), REGION),
+        (format!("{id}?region={REGION}"), "us-west-1"),
+        (arn.to_owned(), "us-west-1"),
+        (arn.to_owned(), ""),
+    ] {
+        assert_eq!(kid(&name, region), expected, "{name}");
+    }
+}
+
+#[test]
+fn the_endpoint_may_be_in_the_name() {
+    let Some(moto) = Moto::get() else { return };
+    let key = moto.key("RSA_2048", "SIGN_VERIFY");
+    let scratch = Scratch::new();
+    let mut desk = moto.desk(&scratch, key["KeyId"].as_str().unwrap());
+    let endpoint = desk.env.pop().unwrap().1.into_string().unwrap();
+    desk.key = format!("{}?endpoint={endpoint}", desk.key);
+    let _ = desk.keygen("public").run().expect_code(0);
+}
+
+#[test]
+fn a_request_is_signed_and_holds_no_secret() {
+    let server = Impostor::of_key(Vendor::shared(), |_| refusal("DisabledException"));
+    let scratch = Scratch::new();
+    let mut desk = desk(&scratch, "alias/vendor", &server.address);
+    desk.env.push(("AWS_SESSION_TOKEN", "session-token".into()));
+    desk.issue().run().expect_json_failure(4);
+    let requests = server.requests();
+    let actions: Vec<_> = requests.iter().map(|request| request.action()).collect();
+    assert_eq!(actions, ["GetPublicKey", "Sign"]);
+    for request in &requests {
+        assert_eq!(
+            request.headers("host"),
+            [server.address.as_str()],
+            "{}",
+            request.head
+        );
+        let authorization = request.header("authorization").unwrap();
+        let names = "content-type;host;x-amz-date;x-amz-security-token;x-amz-target";
+        assert!(authorization.contains(&format!("SignedHeaders={names}, ")));
+        assert!(authorization.contains(&format!("/{REGION}/kms/aws4_request, ")));
+        assert_eq!(
+            request.header("x-amz-security-token"),
+            Some("session-token")
+        );
+        assert!(!format!("{request:?}").contains(SECRET));
+        assert_eq!(request.body["KeyId"], "alias/vendor");
+    }
+    assert_eq!(requests[1].body["MessageType"], "RAW");
+    assert_eq!(
+        requests[1].body["SigningAlgorithm"],
+        "RSASSA_PKCS1_V1_5_SHA_256"
+    );
+}
+
+#[test]
+fn ps256_and_long_messages_are_asked_for_as_aws_wants_them() {
+    let server = Impostor::of_key(Vendor::shared(), |_| refusal("DisabledException"));
+    let scratch = Scratch::new();
+    let desk = desk(&scratch, "alias/vendor", &server.address);
+    let issue = desk
+        .issue()
+        .args(["--alg", "PS256", "--user", &"u".repeat(4000)]);
+    issue.run().expect_json_failure(4);
+    let request = server.requests().pop().unwrap();
+    assert_eq!(request.body["SigningAlgorithm"], "RSASSA_PSS_SHA_256");
+    assert_eq!(request.body["MessageType"], "DIGEST");
+    let digest = request.body["Message"].as_str().unwrap();
+    assert_eq!(digest.len(), 44, "base64 of 32 bytes");
+}
+
+#[test]
+fn what_passes_is_tried_once_more() {
+    let public = Arc::new(public_key(Vendor::shared()).to_string());
+    for (status, body) in [(503, "busy"), (400, r#"{"__type":"ThrottlingException"}"#)] {
+        let public = Arc::clone(&public);
+        let server = Impostor::new(move |_, count| match count {
+            1 => (status, body.to_owned()),
+            _ => (200, public.to_string()),
+        });
+        let scratch = Scratch::new();
+        let desk = desk(&scratch, "x", &server.address);
+        let _ = desk.keygen("public").run().expect_code(0);
+        assert_eq!(server.requests().len(), 2);
+    }
+    let broken = Impostor::new(|_, _| (500, String::new()));
+    let scratch = Scratch::new();
+    let desk = desk(&scratch, "x", &broken.address);
+    desk.keygen("public").run().expect_failure(4);
+    assert_eq!(broken.requests().len(), 2, "and no more than that");
+}

@@ -1,0 +1,218 @@
+//! What a key in a token does.
+
+use serde_json::Value;
+
+use crate::token::Tokens;
+use crate::whole_story;
+
+#[test]
+fn a_key_that_the_token_made_signs_whatever_a_vendor_mints() {
+    for algorithm in ["RS256", "PS256"] {
+        let Some(tokens) = Tokens::new() else { return };
+        let made = tokens.new_key("lic", algorithm).expect_code(0).json();
+        assert_eq!(
+            (&made["alg"], &made["bits"]),
+            (&algorithm.into(), &2048.into())
+        );
+        whole_story(&tokens.with_pin("lic"), algorithm);
+    }
+}
+
+#[test]
+fn a_token_that_does_not_digest_signs_what_is_digested_here() {
+    for algorithm in ["RS256", "PS256"] {
+        let Some(tokens) = Tokens::new() else { return };
+        let _ = tokens.new_key("lic", algorithm).expect_code(0);
+        tokens.configure("CKM_RSA_PKCS,CKM_RSA_PKCS_PSS");
+        whole_story(&tokens.with_pin("lic"), algorithm);
+        tokens.configure("CKM_SHA256_RSA_PKCS,CKM_SHA256_RSA_PKCS_PSS");
+        whole_story(&tokens.with_pin("lic"), algorithm);
+        // Which also shows that the token does nothing but what it is told to.
+        tokens.configure("CKM_AES_CBC");
+        let refused = tokens.with_pin("lic").issue().run();
+        assert_eq!(refused.expect_json_failure(3), "UNSUPPORTED");
+    }
+}
+
+#[test]
+fn a_key_that_was_put_into_the_token_signs_with_either_algorithm() {
+    let Some(tokens) = Tokens::new() else { return };
+    if tokens.import(&RSA_2048, "lic", "01").is_none() {
+        return;
+    }
+    let desk = tokens.with_pin("lic");
+    whole_story(&desk, "RS256");
+    for algorithm in ["RS256", "PS256"] {
+        let told = desk.keygen("public").args(["--alg", algorithm, "--json"]);
+        assert_eq!(told.run().expect_code(0).json()["alg"], algorithm);
+        let issued = desk.issue().args(["--alg", algorithm]).run();
+        let _ = issued.expect_code(0);
+    }
+}
+
+pub(crate) const RSA_2048: [&str; 4] = ["-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048"];
+
+#[test]
+fn a_key_that_the_token_made_never_leaves_it_and_can_only_sign() {
+    let Some(tokens) = Tokens::new() else { return };
+    let _ = tokens.new_key("lic", "RS256").expect_code(0);
+    let dumps = tokens.dumps();
+    let private: Vec<_> = dumps
+        .iter()
+        .filter(|dump| dump.contains("CKO_PRIVATE_KEY"))
+        .collect();
+    let [private] = private.as_slice() else {
+        panic!("expected one private key, found {}", private.len());
+    };
+    for (attribute, expected) in [
+        ("CKA_TOKEN", "TRUE"),
+        ("CKA_PRIVATE", "TRUE"),
+        ("CKA_SENSITIVE", "TRUE"),
+        ("CKA_ALWAYS_SENSITIVE", "TRUE"),
+        ("CKA_EXTRACTABLE", "FALSE"),
+        ("CKA_NEVER_EXTRACTABLE", "TRUE"),
+        ("CKA_SIGN", "TRUE"),
+        ("CKA_DECRYPT", "FALSE"),
+        ("CKA_SIGN_RECOVER", "FALSE"),
+        ("CKA_UNWRAP", "FALSE"),
+    ] {
+        let mut lines = private.lines();
+        let found = lines.find(|line| line.ends_with(&format!(" {attribute}")));
+        assert!(found.is_some(), "{attribute}");
+        let value = lines.nth(1).unwrap_or_default();
+        assert!(value.ends_with(expected), "{attribute}: {value}");
+    }
+}
+
+#[test]
+fn a_key_made_for_one_algorithm_signs_with_no_other() {
+    let Some(tokens) = Tokens::new() else { return };
+    for (name, own, other) in [("rs", "RS256", "PS256"), ("ps", "PS256", "RS256")] {
+        let _ = tokens.new_key(name, own).expect_code(0);
+        let desk = tokens.with_pin(name);
+        let public = desk.keygen("public").arg("--json").run().expect_code(0);
+        assert_eq!(public.json()["alg"], own);
+        let refused = desk.keygen("public").args(["--alg", other]).run();
+        assert!(refused.expect_failure(3).message.contains(other));
+    }
+}
+
+#[test]
+fn the_name_that_new_key_tells_leads_to_the_key() {
+    let Some(tokens) = Tokens::new() else { return };
+    let made = tokens
+        .new_key("My%20key%3B1", "RS256")
+        .expect_code(0)
+        .json();
+    let name = made["key"].as_str().unwrap();
+    assert!(name.contains("object=My%20key%3B1;id=%"), "{name}");
+    let public = tokens.desk(name).keygen("public");
+    let public = public.args(["--json", "--passphrase-file", "pin"]).run();
+    assert_eq!(public.expect_code(0).json()["kid"], made["kid"]);
+}
+
+#[test]
+fn the_pin_comes_from_where_the_command_line_says_else_from_the_uri() {
+    let Some(tokens) = Tokens::new() else { return };
+    let _ = tokens.new_key("lic", "RS256").expect_code(0);
+    tokens.scratch.write_private("wrong", "000000");
+    let public = |uri: &str, args: &[&str]| tokens.desk(uri).keygen("public").args(args).run();
+    let plain = "pkcs11:token=vendor;object=lic";
+    let wrong = "pkcs11:token=vendor;object=lic?pin-source=wrong";
+    let right = "pkcs11:token=vendor;object=lic?pin-source=pin";
+    let _ = public(plain, &["--passphrase-file", "pin"]).expect_code(0);
+    let _ = public(right, &[]).expect_code(0);
+    let _ = public(wrong, &["--passphrase-file", "pin"]).expect_code(0);
+    let from_stdin = tokens
+        .desk(plain)
+        .keygen("public")
+        .args(["--passphrase-file", "-"]);
+    let _ = from_stdin
+        .stdin(format!("{}\n", crate::token::PIN))
+        .run()
+        .expect_code(0);
+    public(right, &["--passphrase-file", "wrong"]).expect_failure(2);
+    let asked = public(plain, &[]).expect_failure(2);
+    assert!(asked.hint.contains("--passphrase-file"), "{asked:?}");
+}
+
+#[test]
+fn the_module_comes_from_the_uri_else_from_the_environment() {
+    let Some(tokens) = Tokens::new() else { return };
+    let _ = tokens.new_key("lic", "RS256").expect_code(0);
+    let module = tokens.softhsm.module.display();
+    let folder = tokens.softhsm.module.parent().unwrap().display();
+    for query in [
+        format!("module-path={module}"),
+        format!("module-path={folder}&module-name=softhsm2"),
+    ] {
+        let uri = format!("pkcs11:token=vendor;object=lic?pin-source=pin&{query}");
+        let mut desk = tokens.desk(&uri);
+        desk.env
+            .push(("KEYGEN_PKCS11_MODULE", "/nowhere.so".into()));
+        let _ = desk.keygen("public").run().expect_code(0);
+    }
+    let mut desk = tokens.with_pin("lic");
+    desk.env.push(("KEYGEN_PKCS11_MODULE", "".into()));
+    let neither = desk.keygen("public").run().expect_failure(2);
+    for way in ["module-path", "KEYGEN_PKCS11_MODULE"] {
+        assert!(neither.hint.contains(way), "{neither:?}");
+    }
+}
+
+#[test]
+fn a_token_and_a_key_are_found_by_whatever_tells_them_apart() {
+    let Some(tokens) = Tokens::new() else { return };
+    tokens.add("other");
+    let made = tokens.new_key("lic", "RS256").expect_code(0).json();
+    let id = made["key"]
+        .as_str()
+        .unwrap()
+        .rsplit_once("id=")
+        .unwrap()
+        .1
+        .to_owned();
+    let public = |path: &str| {
+        let desk = tokens.desk(&format!("pkcs11:{path}?pin-source=pin"));
+        desk.keygen("public").run()
+    };
+    let expected = public("token=vendor;object=lic").expect_code(0).stdout;
+    for path in [
+        "token=vendor".to_owned(),
+        format!("token=vendor;id={id}"),
+        "token=vendor;type=private;manufacturer=SoftHSM%20project;model=SoftHSM%20v2".to_owned(),
+        "token=vendor;object=lic;library-manufacturer=SoftHSM".to_owned(),
+        "token=vendor;slot-manufacturer=SoftHSM%20project".to_owned(),
+    ] {
+        assert_eq!(public(&path).expect_code(0).stdout, expected, "{path}");
+    }
+    for (path, exit) in [
+        ("object=lic", 2),
+        ("token=other;object=lic", 4),
+        ("token=vendor;serial=0", 4),
+        ("token=vendor;slot-id=99999", 4),
+        ("token=vendor;library-manufacturer=Other", 4),
+        ("token=vendor;id=%00", 4),
+    ] {
+        public(path).expect_failure(exit);
+    }
+}
+
+#[test]
+fn json_of_a_new_key_tells_the_same_as_text() {
+    let Some(tokens) = Tokens::new() else { return };
+    let told = tokens.new_key("one", "RS256").expect_code(0).json();
+    let names: Vec<_> = told.as_object().unwrap().keys().collect();
+    assert_eq!(names, ["kid", "alg", "bits", "key"]);
+    let two = tokens
+        .with_pin("two")
+        .keygen("new-key")
+        .args(["--bits", "2048"]);
+    let text = two.run().expect_code(0);
+    let kid = tokens.with_pin("two").keygen("public").arg("--json").run();
+    let kid: Value = kid.expect_code(0).json()["kid"].clone();
+    assert!(
+        text.stdout
+            .starts_with(&format!("kid: {}\nkey: pkcs11:", kid.as_str().unwrap()))
+    );
+}
