@@ -12,7 +12,12 @@ use license_terminal::{Exit, Failure, Source, show_path};
 
 pub(crate) fn not_judged(what: &str, error: &BundleError) -> Failure {
     let code = error.code();
-    Failure::new(Exit::Unjudged, code.as_str(), format!("{what}: {error}")).hint(hint(error))
+    Failure::new(
+        Exit::Unjudged,
+        code.as_str(),
+        format!("{what}: {code}: {error}"),
+    )
+    .hint(hint(error))
 }
 
 fn hint(error: &BundleError) -> &'static str {

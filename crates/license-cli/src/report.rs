@@ -1,6 +1,6 @@
 //! A decision as text, as JSON and as an exit code.
 
-use license_client::{Host, InstallationError, Snapshot, StateProblem};
+use license_client::{Host, InstallationError, SealError, Snapshot, StateProblem};
 use license_core::{Code, Decision, Evidence, License, Outcome, Quota, Span, Tier, Timestamp};
 use license_terminal::{Exit, Failure, Terminal, escape, show_path};
 use serde_json::{Map, Value, json};
@@ -58,6 +58,10 @@ impl Notice {
 
     pub(crate) fn of_state(problem: &StateProblem) -> Self {
         let what_to_do = match problem {
+            StateProblem::Sealed {
+                source: SealError::OtherMachine { .. },
+                ..
+            } => "; this machine counts by itself",
             StateProblem::Sealed { .. } => {
                 "; counts and check-ins in it are lost: install the latest check-in again"
             }
@@ -114,11 +118,36 @@ pub(crate) fn decision(
     } else {
         terminal.data(&to_text(decision))?;
         warnings(decision, notices, terminal);
+        if let Some(advice) = advice(decision) {
+            terminal.note(&format!("hint: {advice}"));
+        }
         if strict && decision.outcome() == Outcome::Grace {
             terminal.note("denied, since --strict takes no grace period");
         }
     }
     Ok(exit(decision, strict))
+}
+
+/// What to do about a license that does not hold, or not for long.
+fn advice(decision: &Decision) -> Option<&'static str> {
+    Some(match decision.code() {
+        Code::GraceOffline | Code::CheckInOverdue => {
+            "install a check-in: the vendor mints it with `keygen check-in`"
+        }
+        Code::GraceRenewal | Code::Expired => "ask the vendor for a renewal",
+        Code::Suspended | Code::Revoked | Code::Canceled => {
+            "ask the vendor why; a check-in that says `active` lifts a suspension"
+        }
+        Code::MachineMismatch => {
+            "send the vendor what `license machine` prints; `license explain` shows what differs"
+        }
+        Code::UserMismatch => "name the user with --user",
+        Code::UsageMismatch => "`license usage` says what this is taken for, and why",
+        Code::VersionNotCovered => "name the version with --app-version and --build-date",
+        Code::ProductMismatch => "give the product's own file with --product-file",
+        Code::NotYetValid | Code::Superseded => "`license explain` shows every rule",
+        _ => return None,
+    })
 }
 
 pub(crate) fn exit(decision: &Decision, strict: bool) -> Exit {

@@ -55,6 +55,17 @@ pub enum StateProblem {
 impl fmt::Display for StateProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Sealed {
+                path,
+                source: SealError::OtherMachine { .. },
+                aside,
+            } => {
+                write!(f, "{} is another machine's", path.display())?;
+                match aside {
+                    Some(aside) => write!(f, ", and is kept for it as {}", aside.display()),
+                    None => Ok(()),
+                }
+            }
             Self::Sealed { path, aside, .. } => {
                 write!(f, "{} can't be used", path.display())?;
                 aside_to(aside.as_deref(), f)

@@ -118,9 +118,8 @@ impl HighWater {
         }
     }
 
-    /// Takes note of an artefact that is being installed, signed at `signed`, and lowers the mark to the clock, but not below what is
-    /// proven, if the mark is ahead of the clock by more than the tolerance and the signature is younger than the mark. Returns
-    /// whether it did.
+    /// Takes note of an artefact that is being installed, signed at `signed`, and lowers a mark that is ahead of the clock to the clock, but
+    /// not below what is proven, if the signature is younger than the mark. Returns whether it did so by more than the tolerance.
     ///
     /// Younger is what is newer than every signature seen, and than all that the uptime proves to have passed before the
     /// clock last raised the mark. An artefact that was signed just now is always that; one that was held back to undo the passing of time
@@ -129,7 +128,8 @@ impl HighWater {
         self.observe(reading);
         let is_news = signed > self.signed;
         let is_younger = is_news && signed.plus(SIGNER_SKEW) >= self.proven_at_mark;
-        let is_reset = is_younger && self.is_behind(reading.clock) && signed < self.mark;
+        let was_behind = self.is_behind(reading.clock);
+        let is_reset = is_younger && self.mark > reading.clock.max(signed);
         if is_news {
             self.signed = signed;
             self.proven = self.proven.max(signed);
@@ -145,7 +145,7 @@ impl HighWater {
         }
         // Where the clock has never been right, a signature is what is known of time.
         self.mark = self.mark.max(self.proven);
-        is_reset
+        is_reset && was_behind
     }
 
     /// Whether another boot, another signature or a repair lies between the two, which is more than time passing.

@@ -45,7 +45,7 @@ fn in_grace_everything_works_and_it_is_said_for_how_long() {
         "{}",
         said.stdout
     );
-    let told = "warning: GRACE_OFFLINE: a check-in is due; valid for 5 more days, until 2020-01-08T00:00:00Z\n";
+    let told = "warning: GRACE_OFFLINE: a check-in is due; valid for 5 more days, until 2020-01-08T00:00:00Z\nhint: install a check-in: the vendor mints it with `keygen check-in`\n";
     assert_eq!(said.stderr, told);
     let _ = license(&site, &[&["check", "cloud_sync"], &at[..]].concat()).expect_code(0);
     let _ = license(&site, &[&["status", "--strict"], &at[..]].concat()).expect_code(1);

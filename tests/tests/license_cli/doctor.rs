@@ -167,7 +167,7 @@ fn no_license_at_all_is_a_warning_and_strict_counts_it() {
     expect(&told, "license", "warning", &["NO_LICENSE", "FREE"]);
     expect(&told, "home", "ok", &["is not there yet"]);
     expect(&told, "permissions", "ok", &[]);
-    expect(&told, "state", "ok", &["nothing is kept yet"]);
+    expect(&told, "state", "ok", &["nothing is kept of this machine"]);
     expect(&told, "trust", "ok", &["none is installed"]);
     let _ = doctor(&site, &["--strict"]).expect_code(1);
     assert!(!site.state().exists());

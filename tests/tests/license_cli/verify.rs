@@ -115,7 +115,7 @@ fn a_denial_is_an_answer_and_not_an_error() {
         "{}",
         said.stdout
     );
-    assert_eq!(said.stderr, "");
+    assert_eq!(said.stderr, "hint: ask the vendor for a renewal\n");
     let early = [
         "verify",
         "--json",

@@ -136,6 +136,7 @@ impl Statement {
         if let Some(end) = end_of(license).filter(|end| *end <= self.issued_at) {
             terminal.warning("EXPIRED", &format!("license {id} ended at {end}"));
         }
+        super::warn_of_future(self.issued_at, terminal);
         if let Some(later) = latest(license, bundle).filter(|later| *later > self.issued_at) {
             let message =
                 format!("license {id} was issued or last validated at {later}, after this");

@@ -255,6 +255,9 @@ impl Minted {
 
 /// What is allowed, but rarely meant.
 fn warn(license: &License, matrix: &Matrix, terminal: &Terminal) {
+    if let Some(at) = license.issued_at() {
+        super::warn_of_future(at, terminal);
+    }
     if let Some(end) = license.expires_at().filter(|end| *end <= now()) {
         terminal.warning("EXPIRED", &format!("the license ended at {end}"));
     }

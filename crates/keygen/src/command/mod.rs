@@ -74,6 +74,17 @@ fn add_keys(trust: &mut TrustSet, files: &[Source]) -> Result<(), Failure> {
     })
 }
 
+/// A vendor's clock that is ahead is every customer's trouble: their time never runs backwards from what was signed.
+fn warn_of_future(issued_at: Timestamp, terminal: &Terminal) {
+    const SKEW: u64 = 300;
+    if issued_at > now().plus(SKEW) {
+        let message = format!(
+            "it is issued at {issued_at}, which is still to come: where it is installed, time counts from then on"
+        );
+        terminal.warning("POSTDATED", &message);
+    }
+}
+
 impl Out {
     /// Refuses early what [`Out::write`] would refuse.
     fn check(&self) -> Result<(), Failure> {

@@ -54,13 +54,13 @@ fn verified(
         bundle => return bundle.map(|bundle| (bundle, trust)).map_err(not_judged),
     }
     let home = site.host.home().map_err(failure::no_home)?;
-    let installed = Installation::open(home, &site.matrix);
-    let installed = installed
-        .and_then(|installed| installed.ok_or(InstallationError::NoLicenseYet))
-        .map_err(|error| failure::not_installed(&error))?;
     if let Ok(Some(keys)) = Installation::trust(home) {
         trust = trust.joined(&keys);
     }
+    let installed = Installation::load(home, &trust, &site.matrix);
+    let installed = installed
+        .and_then(|installed| installed.ok_or(InstallationError::NoLicenseYet))
+        .map_err(|error| failure::not_installed(&error))?;
     let licenses = installed.bundle().licenses();
     let bundle = Bundle::verify_beside(&given.text, &trust, &site.matrix, licenses);
     bundle.map(|bundle| (bundle, trust)).map_err(not_judged)

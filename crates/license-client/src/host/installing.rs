@@ -54,11 +54,15 @@ impl Host {
         let is_check_in = candidate.bundle.licenses().is_empty();
         let before = state.validations.clone();
         let newest = candidate.bundle.newest_signature();
+        let mut is_old = false;
         let path = if is_check_in {
             if let Some(problem) = problems.pop_if(|_| loaded.is_partial) {
                 return Err(InstallationError::State(problem));
             }
             state.keep(self.with_validations(home, candidate, &state)?);
+            let is_news =
+                |block: String| state.validations.contains(&block) && !before.contains(&block);
+            is_old = !armor(candidate.bundle.validations()).any(is_news);
             candidate.add_keys(&lock, home)?;
             home.user().dir().file(StateFile::Cache)
         } else {
@@ -84,7 +88,7 @@ impl Host {
         Ok(Installed {
             path,
             clock_repaired,
-            is_old: is_check_in && before == state.validations,
+            is_old,
             problems,
         })
     }

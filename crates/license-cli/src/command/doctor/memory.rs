@@ -1,6 +1,6 @@
 //! What this machine remembers: counts, check-ins, and the latest time seen.
 
-use license_client::{Installation, Snapshot, StateFile, StateProblem, Store, now};
+use license_client::{Installation, SealError, Snapshot, StateFile, StateProblem, Store, now};
 use license_core::{HighWater, Reading, Span, Timestamp};
 use license_terminal::show_path;
 
@@ -20,7 +20,7 @@ pub(super) fn state(site: &Site, snapshot: &Snapshot) -> Check {
     let is_there = |file: &StateFile| store.dir().file(*file).exists();
     let right = match both.map(|file| is_there(&file)) {
         [true, true] => "license.cache and quota are whole",
-        [false, false] => "nothing is kept yet",
+        [false, false] => "nothing is kept of this machine, or not in place",
         [has_cache, _] => {
             let missing = if has_cache { "quota" } else { "license.cache" };
             let message = format!(
@@ -36,6 +36,10 @@ pub(super) fn state(site: &Site, snapshot: &Snapshot) -> Check {
 
 fn unusable(problem: &StateProblem) -> Fault {
     let hint = match problem {
+        StateProblem::Sealed {
+            source: SealError::OtherMachine { .. },
+            ..
+        } => "the next command puts it aside for that machine; set no other machine id by accident",
         StateProblem::Sealed { .. } => {
             "the next command sets it aside; counts and check-ins in it are lost: install the latest check-in again"
         }
@@ -62,8 +66,7 @@ fn left_behind(store: &Store) -> Vec<Fault> {
 /// The clock against the latest time seen and the newest date that was signed.
 pub(super) fn clock(snapshot: &Snapshot) -> Check {
     const NAME: &str = "clock";
-    const HINT: &str =
-        "correct the clock; if it is right, install a license or check-in that was signed just now";
+    const HINT: &str = "correct the clock; if it is right, install a check-in that was signed just now; if a date was signed wrong, remove license.cache and quota";
     let clock = now();
     let found = snapshot.installation.as_ref().ok();
     let found = found.and_then(Option::as_ref);
