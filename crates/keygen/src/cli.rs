@@ -13,6 +13,7 @@ use license_terminal::program::Description;
 use license_terminal::{Destination, OutputOptions, Source};
 
 use crate::custody::KeyName;
+use crate::ledger::Standing;
 
 /// Mints licenses offline: signing keys, license files and enterprise keys
 #[derive(Debug, Parser)]
@@ -20,6 +21,17 @@ use crate::custody::KeyName;
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
+    /// The ledger of what is minted [default: in the user's data folder; KEYGEN_LEDGER names another]
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Ledger")]
+    pub(crate) ledger: Option<PathBuf>,
+    /// Enter nothing: for what is thrown away
+    #[arg(
+        long,
+        global = true,
+        conflicts_with = "ledger",
+        help_heading = "Ledger"
+    )]
+    pub(crate) no_ledger: bool,
     #[command(flatten)]
     pub(crate) output: OutputOptions,
 }
@@ -43,10 +55,17 @@ pub(crate) enum Command {
     Trust(Trust),
     /// Mint a license
     Issue(Box<Issue>),
+    /// Mint a license for each row of a table
+    Batch(Box<Batch>),
     /// Mint an enterprise key, which verifies without a file
     EnterpriseKey(EnterpriseKey),
     /// Mint validation tokens: a license that must check in holds on with them
     CheckIn(CheckIn),
+    /// Enter that a license no longer holds
+    Revoke(Revoke),
+    /// Look into the ledger
+    #[command(subcommand)]
+    Ledger(LedgerCommand),
     /// Show what a license, key or trust set says, without verifying it
     Inspect(Inspect),
     #[command(flatten)]
@@ -240,6 +259,36 @@ pub(crate) struct Issue {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct Batch {
+    /// Comma-separated values with a header: columns are named as the options of `keygen issue`, in any order; `file` names the
+    /// license file. What may be repeated is separated by `;`
+    #[arg(value_name = "ORDERS.csv")]
+    pub(crate) orders: PathBuf,
+    #[command(flatten)]
+    pub(crate) key: KeyArgs,
+    /// The folder for the license files and the manifest; what is there of the same orders is not minted again
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: PathBuf,
+    /// Sign on so many cores [default: all]
+    #[arg(long, value_name = "N", value_parser = count, allow_negative_numbers = true)]
+    pub(crate) jobs: Option<NonZeroU32>,
+    /// A product file (TOML) instead of the built-in one
+    #[arg(long, value_name = "FILE")]
+    pub(crate) product_file: Option<Source>,
+    /// Check every row and mint nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}
+
+/// A row of orders, read as the options of `keygen issue`.
+#[derive(Debug, Parser)]
+#[command(no_binary_name = true, disable_help_flag = true)]
+pub(crate) struct Order {
+    #[command(flatten)]
+    pub(crate) issue: Issue,
+}
+
+#[derive(Debug, Args)]
 #[command(group = ArgGroup::new("term").required(true).args(["expires", "perpetual"]))]
 pub(crate) struct EnterpriseKey {
     #[command(flatten)]
@@ -296,6 +345,164 @@ pub(crate) struct CheckIn {
     pub(crate) issued_at: Option<Timestamp>,
     #[command(flatten)]
     pub(crate) out: Out,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Revoke {
+    /// The license id, or a short enterprise key
+    #[arg(value_name = "LICENSE_ID")]
+    pub(crate) license: String,
+    /// Why, for the ledger and the revocation list
+    #[arg(long, value_name = "TEXT", value_parser = reason)]
+    pub(crate) reason: String,
+    /// Revoke a license that the ledger does not know
+    #[arg(long)]
+    pub(crate) force: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum LedgerCommand {
+    /// List licenses and enterprise keys
+    List(List),
+    /// Show all that was entered about a license or signing key
+    Show {
+        /// The license id, a license key, or a signing key's id
+        #[arg(value_name = "ID")]
+        id: String,
+    },
+    /// Find licenses by a part of any id, key, customer or company; a license key may have a typing error
+    Find {
+        /// What to look for
+        text: String,
+    },
+    /// List licenses that end soon
+    Expiring {
+        /// Days or hours from now, such as 30d or 12h
+        #[arg(long, value_name = "SPAN", value_parser = span, default_value = "30d")]
+        within: u64,
+        #[command(flatten)]
+        form: Form,
+    },
+    /// Count what there is
+    Stats,
+    /// Write every entry as a line of JSON
+    Export {
+        #[command(flatten)]
+        out: Out,
+    },
+    /// Enter licenses, enterprise keys and check-ins that were minted elsewhere, or an export of another ledger
+    Import {
+        /// License files, keys, tokens, or an export
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<Source>,
+        /// The public keys that signed them; may be repeated
+        #[arg(long, value_name = "FILE", required = true)]
+        trust: Vec<Source>,
+        /// A product file (TOML) instead of the built-in one
+        #[arg(long, value_name = "FILE")]
+        product_file: Option<Source>,
+    },
+    /// Copy the ledger as it is at this moment
+    Backup {
+        /// Where the copy goes; it never replaces a file
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+    },
+    /// Find any entry that was edited, removed or reordered
+    Verify {
+        /// A hash that the chain ended with before, and must still hold
+        #[arg(long, value_name = "HASH", value_parser = hash)]
+        head: Option<[u8; 32]>,
+    },
+}
+
+/// Which licenses to list, and how.
+#[derive(Debug, Args)]
+pub(crate) struct List {
+    /// Only customers or companies whose name holds this
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) customer: Option<String>,
+    /// Only this tier
+    #[arg(long, value_name = "TIER")]
+    pub(crate) tier: Option<String>,
+    /// Only this product
+    #[arg(long, value_name = "CODE")]
+    pub(crate) product: Option<String>,
+    /// Only active, future, expired, superseded or revoked ones
+    #[arg(long, value_name = "STATUS", value_parser = standing)]
+    pub(crate) status: Option<Standing>,
+    /// The order
+    #[arg(long, value_enum, default_value = "entered")]
+    pub(crate) sort: SortBy,
+    /// The other way round
+    #[arg(long)]
+    pub(crate) reverse: bool,
+    /// At most so many
+    #[arg(long, value_name = "N")]
+    pub(crate) limit: Option<u64>,
+    #[command(flatten)]
+    pub(crate) form: Form,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum SortBy {
+    /// As they were entered
+    Entered,
+    /// By customer
+    Customer,
+    /// By their end
+    Expires,
+    /// By tier
+    Tier,
+}
+
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct Form {
+    /// Print comma-separated values (RFC 4180)
+    #[arg(long)]
+    pub(crate) csv: bool,
+}
+
+fn reason(text: &str) -> Result<String, &'static str> {
+    let text = text.trim();
+    match text.chars().count() {
+        1..=200 if !text.chars().any(char::is_control) => Ok(text.to_owned()),
+        _ => Err("expected 1 to 200 characters in one line"),
+    }
+}
+
+fn standing(text: &str) -> Result<Standing, &'static str> {
+    Standing::parse(&text.to_ascii_lowercase())
+        .ok_or("expected active, future, expired, superseded or revoked")
+}
+
+fn span(text: &str) -> Result<u64, &'static str> {
+    const EXPECTED: &str = "expected days or hours, such as 30d or 12h";
+    let unit = match text.chars().last() {
+        Some('d') => 86_400,
+        Some('h') => 3600,
+        _ => return Err(EXPECTED),
+    };
+    let count: u32 = text
+        .get(..text.len().saturating_sub(1))
+        .and_then(|count| count.parse().ok())
+        .ok_or(EXPECTED)?;
+    Ok(u64::from(count) * unit)
+}
+
+fn hash(text: &str) -> Result<[u8; 32], &'static str> {
+    const EXPECTED: &str = "expected 64 hexadecimal digits, as `keygen ledger verify` prints them";
+    let text = text.trim();
+    let is_hex = text.bytes().all(|digit| digit.is_ascii_hexdigit());
+    if text.len() != 64 || !is_hex {
+        return Err(EXPECTED);
+    }
+    let mut hash = [0; 32];
+    for (byte, at) in hash.iter_mut().zip((0..).step_by(2)) {
+        let digits = text.get(at..at + 2).ok_or(EXPECTED)?;
+        *byte = u8::from_str_radix(digits, 16).map_err(|_| EXPECTED)?;
+    }
+    Ok(hash)
 }
 
 #[derive(Debug, Args)]

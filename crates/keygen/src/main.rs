@@ -1,8 +1,10 @@
 //! `keygen`: signing keys, licenses and enterprise keys, minted offline.
 
+mod books;
 mod cli;
 mod command;
 mod custody;
+mod ledger;
 mod passphrase;
 mod private_file;
 mod sealed;
@@ -17,7 +19,7 @@ fn main() -> ExitCode {
         Err(answered) => return answered,
     };
     let terminal = Terminal::new(&cli.output);
-    match command::run(cli.command, &terminal) {
+    match command::run(cli, &terminal) {
         Ok(()) => Exit::Licensed.into(),
         Err(failure) => {
             terminal.failure(&failure);

@@ -88,6 +88,15 @@ impl Destination {
 }
 
 impl Destination {
+    /// Whether it is standard output or another stream, where nothing is named and nothing can be taken back.
+    #[must_use]
+    pub fn is_stream(&self) -> bool {
+        match self {
+            Self::Stdout => true,
+            Self::File(path) => is_stream(path),
+        }
+    }
+
     /// Refuses early what [`write`](Self::write) would refuse, before long work is done for nothing.
     ///
     /// # Errors

@@ -4,7 +4,7 @@ mod report;
 
 use std::collections::BTreeSet;
 
-use license_core::issue::{CheckedKey, ValidationDraft};
+use license_core::issue::{CheckedKey, Sign, ValidationDraft};
 use license_core::{
     Bundle, BundleError, Code, License, MAX_FILE_BYTES, Machine, MachineDigest, Matrix, ParseError,
     Status, Timestamp, TrustSet, Unverified, Validation,
@@ -12,14 +12,16 @@ use license_core::{
 use license_terminal::{Destination, Exit, Failure, Source, Terminal};
 
 use super::{add_keys, fresh_id, machine, matrix, not_issued, not_verified, now, trust_of};
+use crate::books::{self, Books};
 use crate::cli::CheckIn;
 use crate::custody;
+use crate::ledger::Place;
 use crate::private_file::is_stdin;
 
 /// As many characters as 64 random bytes have in hexadecimal: more than any nonce needs, and few enough to be read out.
 const MAX_NONCE: usize = 128;
 
-pub(crate) fn run(arguments: &CheckIn, terminal: &Terminal) -> Result<(), Failure> {
+pub(crate) fn run(arguments: &CheckIn, place: &Place, terminal: &Terminal) -> Result<(), Failure> {
     // What can be wrong with the order is found before the passphrase is asked for.
     check_stdin(arguments)?;
     check_license_stays(arguments)?;
@@ -30,6 +32,7 @@ pub(crate) fn run(arguments: &CheckIn, terminal: &Terminal) -> Result<(), Failur
     check_form(&text, &matrix).map_err(|error| not_judged(&arguments.license, &error))?;
     let mut trust = TrustSet::default();
     add_keys(&mut trust, &arguments.trust)?;
+    let mut books = Books::open(place)?;
     let key = custody::load(&arguments.key, terminal)?;
     let added = trust_of(&key).and_then(|own| trust.extend(&own));
     added.map_err(|error| two_algorithms(&error))?;
@@ -40,10 +43,14 @@ pub(crate) fn run(arguments: &CheckIn, terminal: &Terminal) -> Result<(), Failur
         .iter()
         .for_each(|minted| statement.warn(minted, &bundle, terminal));
     let out = &arguments.out;
-    if matches!(out.out, Destination::File(_)) || !terminal.is_json() {
-        let file: String = minted.iter().map(|minted| minted.armor.as_str()).collect();
-        out.write(&file)?;
-    }
+    let is_printed = matches!(out.out, Destination::Stdout) && terminal.is_json();
+    let file: String = minted.iter().map(|minted| minted.armor.as_str()).collect();
+    let record =
+        |minted: &Minted| books::check_in(&minted.license, &minted.validation, &minted.token);
+    let mut counter = books.counter(now())?;
+    counter.enter_key(key.public())?;
+    let content = (!is_printed).then_some(file.as_str());
+    counter.hand_out(minted.iter().map(record).collect(), out, content)?;
     report::tell(&minted, &key, &out.out, terminal)
 }
 
@@ -227,7 +234,7 @@ fn check_license_stays(arguments: &CheckIn) -> Result<(), Failure> {
     }
 }
 
-fn not_judged(source: &Source, error: &BundleError) -> Failure {
+pub(super) fn not_judged(source: &Source, error: &BundleError) -> Failure {
     let code = error.code();
     let hint = match error {
         _ if matches!(code, Code::UntrustedKey | Code::BadSignature) => {

@@ -1,18 +1,25 @@
 //! `keygen enterprise-key`.
 
-use license_core::issue::{self, Sign};
-use license_core::{Algorithm, EnterpriseTerms, KeyExpiry};
+use license_core::issue::{self, CheckedKey, Sign};
+use license_core::{Algorithm, EnterpriseTerms, KeyExpiry, Matrix};
 use license_terminal::{Destination, Failure, Terminal};
 use serde_json::json;
 
 use super::{matrix, not_issued, now};
+use crate::books::{self, Books};
 use crate::cli::EnterpriseKey;
 use crate::custody;
+use crate::ledger::{Place, Record};
 
-pub(crate) fn run(arguments: &EnterpriseKey, terminal: &Terminal) -> Result<(), Failure> {
+pub(crate) fn run(
+    arguments: &EnterpriseKey,
+    place: &Place,
+    terminal: &Terminal,
+) -> Result<(), Failure> {
     arguments.out.check()?;
     let matrix = matrix(arguments.product_file.as_ref())?;
     let product = arguments.product.unwrap_or(matrix.product());
+    let mut books = Books::open(place)?;
     let key = custody::load(&arguments.key, terminal)?;
     // RS256 gives the same signature each time; with PS256 the short form would match no key minted before.
     if arguments.short && key.public().algorithm() == Algorithm::Ps256 {
@@ -37,10 +44,16 @@ pub(crate) fn run(arguments: &EnterpriseKey, terminal: &Terminal) -> Result<(), 
         minted.to_string()
     };
     let out = &arguments.out;
-    if !(terminal.is_json() && out.is_stdout()) {
-        let line = format!("{text}\n");
-        out.write(&line)?;
-    }
+    let line = format!("{text}\n");
+    let content = (!(terminal.is_json() && out.is_stdout())).then_some(line.as_str());
+    // The short form proves nothing: what it names is entered when it is minted.
+    let records = match arguments.short {
+        true => Vec::new(),
+        false => vec![record(&minted, &key, &matrix)],
+    };
+    let mut counter = books.counter(now())?;
+    counter.enter_key(key.public())?;
+    counter.hand_out(records, out, content)?;
     if terminal.is_json() {
         return terminal.json(&json!({
             "key": (!arguments.short).then(|| minted.to_string()),
@@ -67,4 +80,9 @@ pub(crate) fn run(arguments: &EnterpriseKey, terminal: &Terminal) -> Result<(), 
         ));
     }
     Ok(())
+}
+
+fn record(minted: &license_core::EnterpriseKey, key: &CheckedKey, matrix: &Matrix) -> Record {
+    let tier = matrix.enterprise_tier().map(|tier| tier.name().to_string());
+    books::enterprise_key(minted, key.public().id().as_str(), tier.as_deref())
 }

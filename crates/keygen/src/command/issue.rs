@@ -2,7 +2,7 @@
 
 use std::num::NonZeroU32;
 
-use license_core::issue::{CheckedKey, LicenseDraft};
+use license_core::issue::{CheckedKey, LicenseDraft, Sign};
 use license_core::{
     Bundle, CheckIn, License, Machine, Matrix, Span, Tier, TierTerms, Timestamp, Unverified,
 };
@@ -10,36 +10,42 @@ use license_terminal::{Destination, Failure, Terminal, escape};
 use serde_json::json;
 
 use super::{fresh_id, machine, matrix, not_issued, not_verified, now, since_epoch, trust_of};
+use crate::books::{self, Books};
 use crate::cli::Issue;
 use crate::custody;
+use crate::ledger::Place;
 
-pub(crate) fn run(arguments: &Issue, terminal: &Terminal) -> Result<(), Failure> {
+pub(crate) fn run(arguments: &Issue, place: &Place, terminal: &Terminal) -> Result<(), Failure> {
     let matrix = matrix(arguments.product_file.as_ref())?;
     // What can be wrong with the order is found before the passphrase is asked for.
-    let draft = draft(arguments, &matrix)?;
+    let mut draft = draft(arguments, &matrix)?;
     draft.check().map_err(|error| not_issued(&error))?;
     arguments.out.check()?;
+    let mut books = Books::open(place)?;
     let key = custody::load(&arguments.key, terminal)?;
+    let mut counter = books.counter(now())?;
+    counter.enter_key(key.public())?;
+    let microseconds = u64::try_from(since_epoch().as_micros()).unwrap_or(0);
+    draft.serial = Some(counter.serial(microseconds)?);
     let token = draft.sign(&key).map_err(|error| not_issued(&error))?;
     let minted = Minted::new(&token, &key, &matrix)?;
     warn(&minted.license, &matrix, terminal);
     note(&minted.license, arguments, terminal);
     let out = &arguments.out;
-    if matches!(out.out, Destination::File(_)) || !terminal.is_json() {
-        out.write(&minted.file)?;
-    }
+    let is_printed = matches!(out.out, Destination::Stdout) && terminal.is_json();
+    let content = (!is_printed).then_some(minted.file.as_str());
+    let record = books::license(&minted.license, &token, &matrix);
+    counter.hand_out(vec![record], out, content)?;
     minted.tell(&out.out, terminal)
 }
 
-fn draft(arguments: &Issue, matrix: &Matrix) -> Result<LicenseDraft, Failure> {
+pub(super) fn draft(arguments: &Issue, matrix: &Matrix) -> Result<LicenseDraft, Failure> {
     let tier = matrix
         .tier(arguments.tier)
         .ok_or_else(|| no_such_tier(arguments.tier, matrix))?;
     let issued_at = arguments.issued_at.unwrap_or_else(now);
     let customer = arguments.customer.clone();
     let mut draft = LicenseDraft::of_tier(matrix, tier, fresh_id()?, customer, issued_at);
-    // Microseconds rise with every token, as far as that can be had without a ledger, and fit 53 bits until 2255.
-    draft.serial = u64::try_from(since_epoch().as_micros()).ok();
     draft.issuer = arguments.issuer.clone().unwrap_or(draft.issuer);
     draft.not_before = arguments.not_before.map(license_core::Date::start);
     draft.expires_at = end(arguments, draft.not_before.unwrap_or(issued_at))?;

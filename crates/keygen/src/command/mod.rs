@@ -1,14 +1,18 @@
 //! One module a command.
 
+mod batch;
 mod check_in;
 mod enterprise_key;
 mod inspect;
 mod issue;
+mod ledger;
 mod machine;
 mod new_key;
 mod public;
+mod revoke;
 mod trust;
 
+use std::io::ErrorKind;
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -20,18 +24,35 @@ use license_terminal::{
 };
 
 use crate::cli::{Cli, Command, Out};
+use crate::ledger::{Place, default_place};
 
-pub(crate) fn run(command: Command, terminal: &Terminal) -> Result<(), Failure> {
-    match command {
-        Command::NewKey(arguments) => new_key::run(&arguments, terminal),
+pub(crate) fn run(cli: Cli, terminal: &Terminal) -> Result<(), Failure> {
+    let place = place(&cli);
+    match cli.command {
+        Command::NewKey(arguments) => new_key::run(&arguments, &place, terminal),
         Command::Public(arguments) => public::run(&arguments, terminal),
         Command::Trust(arguments) => trust::run(&arguments, terminal),
-        Command::Issue(arguments) => issue::run(&arguments, terminal),
-        Command::EnterpriseKey(arguments) => enterprise_key::run(&arguments, terminal),
-        Command::CheckIn(arguments) => check_in::run(&arguments, terminal),
+        Command::Issue(arguments) => issue::run(&arguments, &place, terminal),
+        Command::Batch(arguments) => batch::run(&arguments, &place, terminal),
+        Command::EnterpriseKey(arguments) => enterprise_key::run(&arguments, &place, terminal),
+        Command::CheckIn(arguments) => check_in::run(&arguments, &place, terminal),
+        Command::Revoke(arguments) => revoke::run(&arguments, &place, terminal),
+        Command::Ledger(command) => ledger::run(&command, &place, terminal),
         Command::Inspect(arguments) => inspect::run(&arguments, terminal),
         Command::Description(asked) => asked.write(Cli::command()),
     }
+}
+
+/// Where the command line, else the environment, else the platform has the ledger.
+fn place(cli: &Cli) -> Place {
+    if cli.no_ledger {
+        return Place::None;
+    }
+    let set = || std::env::var_os("KEYGEN_LEDGER").filter(|value| !value.is_empty());
+    let named = cli.ledger.clone().or_else(|| set().map(Into::into));
+    named
+        .or_else(default_place)
+        .map_or(Place::Unknown, Place::File)
 }
 
 /// The one place that reads the clock; a clock before 1970 counts as 1970.
@@ -87,7 +108,7 @@ fn warn_of_future(issued_at: Timestamp, terminal: &Terminal) {
 
 impl Out {
     /// Refuses early what [`Out::write`] would refuse.
-    fn check(&self) -> Result<(), Failure> {
+    pub(crate) fn check(&self) -> Result<(), Failure> {
         self.out.check(Overwrite::forced(self.force))?;
         match &self.out {
             Destination::File(path) if holds_private_key(path) => Err(private_key_there(path)),
@@ -96,11 +117,29 @@ impl Out {
     }
 
     /// Writes a public artefact; --force replaces other files, but never a private key.
-    fn write(&self, text: &str) -> Result<(), Failure> {
+    pub(crate) fn write(&self, text: &str) -> Result<(), Failure> {
         self.check()?;
         let overwrite = Overwrite::forced(self.force);
         self.out
             .write(text.as_bytes(), overwrite, Audience::Everyone)
+    }
+
+    /// Gives what was written under a passing name its own; --force replaces what is there.
+    pub(crate) fn rename(&self, passing: &Path, path: &Path) -> Result<(), Failure> {
+        let renamed = match self.force {
+            true => std::fs::rename(passing, path),
+            false => match std::fs::hard_link(passing, path) {
+                // Where there are no hard links.
+                Err(error) if error.kind() != ErrorKind::AlreadyExists && !path.exists() => {
+                    std::fs::rename(passing, path)
+                }
+                linked => linked.and_then(|()| std::fs::remove_file(passing)),
+            },
+        };
+        renamed.map_err(|error| {
+            let failure = Failure::io("write", path, &error);
+            failure.hint(format!("it is entered, and kept as {}", show_path(passing)))
+        })
     }
 
     fn is_stdout(&self) -> bool {

@@ -1,26 +1,36 @@
 //! `keygen new-key`.
 
+use license_core::TrustedKey;
 use license_core::issue::{KeyBits, Sign, SigningKey, SigningKeyError};
 use license_terminal::{Audience, Destination, Exit, Failure, Overwrite, Terminal};
 use serde_json::json;
 
-use super::{not_issued, random};
+use super::{not_issued, now, random};
+use crate::books::Books;
 use crate::cli::{Bits, NewKey};
 use crate::custody::{self, KeyName, Wanted, warn_of_exposure};
+use crate::ledger::Place;
 use crate::passphrase::PassphraseSource;
 use crate::sealed::{self, Entropy};
 
-pub(crate) fn run(arguments: &NewKey, terminal: &Terminal) -> Result<(), Failure> {
+pub(crate) fn run(arguments: &NewKey, place: &Place, terminal: &Terminal) -> Result<(), Failure> {
+    // Before a key is made.
+    let books = Books::open(place)?;
     match (&arguments.key, &arguments.out) {
-        (Some(name), _) => elsewhere(name, arguments, terminal),
-        (None, Some(out)) => in_file(out, arguments, terminal),
+        (Some(name), _) => elsewhere(name, arguments, books, terminal),
+        (None, Some(out)) => in_file(out, arguments, books, terminal),
         (None, None) => Err(Failure::usage("expected where the key goes, found nothing")
             .hint("name a file with --out, or an HSM's token with --key")),
     }
 }
 
 /// In a custody that makes the key itself and never gives it away.
-fn elsewhere(name: &KeyName, arguments: &NewKey, terminal: &Terminal) -> Result<(), Failure> {
+fn elsewhere(
+    name: &KeyName,
+    arguments: &NewKey,
+    books: Books,
+    terminal: &Terminal,
+) -> Result<(), Failure> {
     let wanted = Wanted {
         algorithm: Some(arguments.alg),
         passphrase_file: arguments.passphrase_file.as_deref(),
@@ -31,6 +41,7 @@ fn elsewhere(name: &KeyName, arguments: &NewKey, terminal: &Terminal) -> Result<
     key.sign(b"keygen new-key")
         .map_err(|error| not_issued(&error))?;
     let public = key.public();
+    enter(books, public)?;
     if terminal.is_json() {
         return terminal.json(&json!({
             "kid": public.id().as_str(),
@@ -48,7 +59,17 @@ fn elsewhere(name: &KeyName, arguments: &NewKey, terminal: &Terminal) -> Result<
     Ok(())
 }
 
-fn in_file(out: &Destination, arguments: &NewKey, terminal: &Terminal) -> Result<(), Failure> {
+/// Who dies before this finds the key entered when it first signs.
+fn enter(mut books: Books, key: &TrustedKey) -> Result<(), Failure> {
+    books.counter(now())?.enter_key(key)
+}
+
+fn in_file(
+    out: &Destination,
+    arguments: &NewKey,
+    books: Books,
+    terminal: &Terminal,
+) -> Result<(), Failure> {
     // Before the key is made and the passphrase asked for.
     out.check(Overwrite::Refuse).map_err(never_replaced)?;
     let to_stdout = matches!(out, Destination::Stdout);
@@ -81,6 +102,7 @@ fn in_file(out: &Destination, arguments: &NewKey, terminal: &Terminal) -> Result
     };
     let written = out.write(pem.as_bytes(), Overwrite::Refuse, Audience::OwnerOnly);
     written.map_err(never_replaced)?;
+    enter(books, key.public())?;
     tell(out, &key, passphrase.is_some(), terminal)
 }
 

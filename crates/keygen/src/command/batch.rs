@@ -1,0 +1,132 @@
+//! `keygen batch`: a license for each row of a table.
+
+mod mint;
+mod orders;
+mod progress;
+
+use std::path::Path;
+
+use license_core::{MAX_FILE_BYTES, Matrix};
+use license_terminal::{Exit, Failure, Terminal, show_path};
+use serde_json::json;
+
+use super::{matrix, now};
+use crate::books::Books;
+use crate::cli::Batch;
+use crate::custody;
+use crate::ledger::Place;
+use mint::Mint;
+use orders::Orders;
+
+pub(crate) fn run(arguments: &Batch, place: &Place, terminal: &Terminal) -> Result<(), Failure> {
+    let matrix = matrix(arguments.product_file.as_ref())?;
+    // Every row is read and checked before the first is signed, and before a passphrase is asked for.
+    let orders = Orders::open(&arguments.orders)?;
+    let count = check(&orders, &matrix)?;
+    if arguments.dry_run {
+        return told(
+            terminal,
+            &json!({ "rows": count, "minted": 0, "known": 0, "dry_run": true }),
+            || format!("{count} rows are right; nothing was minted"),
+        );
+    }
+    make_folder(&arguments.out)?;
+    let mut books = Books::open(place)?;
+    let key = custody::load(&arguments.key, terminal)?;
+    books
+        .counter(now())?
+        .enter_key(license_core::issue::Sign::public(&key))?;
+    let mint = Mint {
+        key: &key,
+        matrix: &matrix,
+        orders: &orders,
+        folder: &arguments.out,
+        jobs: jobs(arguments),
+        count,
+    };
+    let done = mint.run(&mut books)?;
+    let manifest = show_path(&arguments.out.join(mint::MANIFEST));
+    let object = json!({
+        "rows": count,
+        "minted": done.minted,
+        "known": done.known,
+        "manifest": manifest,
+        "dry_run": false,
+    });
+    told(terminal, &object, || {
+        let known = match done.known {
+            0 => String::new(),
+            known => format!("; {known} were there already"),
+        };
+        format!(
+            "minted {} licenses{known}\nmanifest {manifest}",
+            done.minted
+        )
+    })
+}
+
+fn told(
+    terminal: &Terminal,
+    object: &serde_json::Value,
+    text: impl Fn() -> String,
+) -> Result<(), Failure> {
+    match terminal.is_json() {
+        true => terminal.json(object),
+        false => terminal.data(&text()),
+    }
+}
+
+/// How many rows there are, if all are right.
+fn check(orders: &Orders, matrix: &Matrix) -> Result<u64, Failure> {
+    let mut count = 0;
+    let mut mistakes = Vec::new();
+    let mut files = std::collections::HashSet::new();
+    orders.each(|order| {
+        count += 1;
+        let order = order.and_then(|order| {
+            orders.draft(&order, matrix)?;
+            // Eight bytes of each, so that a million rows take little room.
+            let name = order.file.to_lowercase();
+            match files.insert(std::hash::BuildHasher::hash_one(&orders.hasher, &name)) {
+                true => Ok(()),
+                false => Err(order.mistake("file", "expected a name that no other row has")),
+            }
+        });
+        mistakes.extend(order.err());
+        Ok(mistakes.len() < MOST_MISTAKES)
+    })?;
+    if count == 0 {
+        return Err(Failure::malformed(format!(
+            "{}: expected orders, found only a header",
+            orders.name
+        ))
+        .hint("add a row for each license"));
+    }
+    match mistakes.len() {
+        0 => Ok(count),
+        _ => {
+            let lines: Vec<_> = mistakes.iter().map(ToString::to_string).collect();
+            let message = format!("{}: {}", orders.name, lines.join("; "));
+            Err(Failure::new(Exit::Usage, "ORDERS", message)
+                .hint("correct the rows that are named; nothing was minted"))
+        }
+    }
+}
+
+/// After so many the rest is not read.
+const MOST_MISTAKES: usize = 20;
+
+fn jobs(arguments: &Batch) -> usize {
+    let all = std::thread::available_parallelism().map_or(1, usize::from);
+    let asked = arguments
+        .jobs
+        .and_then(|jobs| usize::try_from(jobs.get()).ok());
+    asked.map_or(all, |asked| asked.min(256))
+}
+
+fn make_folder(path: &Path) -> Result<(), Failure> {
+    std::fs::create_dir_all(path).map_err(|error| Failure::io("write", path, &error))
+}
+
+/// No table of orders is larger.
+const MAX_CELL: usize = MAX_FILE_BYTES;

@@ -1,0 +1,272 @@
+//! Signs on all cores, and hands out chunk by chunk: whoever is interrupted loses one chunk's signatures and nothing else.
+
+use std::fs::File;
+use std::io::BufWriter;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
+use std::thread;
+
+use license_core::issue::{CheckedKey, LicenseDraft};
+use license_core::{License, Matrix, TrustSet, Unverified};
+use license_terminal::Failure;
+
+use super::super::{not_issued, not_verified, now, since_epoch, trust_of};
+use super::orders::{Order, Orders};
+use super::progress::Progress;
+use crate::books::{self, Books, Sheet};
+
+/// The table of what was minted, in the folder of the licenses.
+pub(super) const MANIFEST: &str = "manifest.csv";
+
+/// Licenses that are entered together: a commit costs the same for one as for many.
+const CHUNK: usize = 256;
+
+/// What a batch needs.
+pub(super) struct Mint<'a> {
+    pub(super) key: &'a CheckedKey,
+    pub(super) matrix: &'a Matrix,
+    pub(super) orders: &'a Orders,
+    pub(super) folder: &'a Path,
+    pub(super) jobs: usize,
+    pub(super) count: u64,
+}
+
+/// How many were minted, and how many were there.
+#[derive(Default)]
+pub(super) struct Done {
+    pub(super) minted: u64,
+    pub(super) known: u64,
+}
+
+/// A row on its way to be signed.
+struct Job {
+    order: Order,
+    draft: LicenseDraft,
+}
+
+/// A row that is signed, or was before.
+enum Finished {
+    Signed {
+        order: Order,
+        license: License,
+        token: String,
+    },
+    Known {
+        order: Order,
+        license_id: String,
+        key: String,
+    },
+    Failed(Failure),
+}
+
+impl Mint<'_> {
+    pub(super) fn run(&self, books: &mut Books) -> Result<Done, Failure> {
+        let trust = trust_of(self.key).map_err(|error| not_verified("license", &error))?;
+        let microseconds = u64::try_from(since_epoch().as_micros()).unwrap_or(0);
+        let serial = books.counter(now())?.serials(self.count, microseconds)?;
+        let looking = books.another_view()?;
+        let mut manifest = Manifest::new(self.folder)?;
+        let mut progress = Progress::new(self.count);
+        let mut done = Done::default();
+        let (jobs, waiting) = sync_channel::<Job>(2 * CHUNK);
+        let waiting = Mutex::new(waiting);
+        let (results, finished) = channel();
+        let outcome = thread::scope(|scope| {
+            let feeding = results.clone();
+            scope.spawn(move || self.feed(serial, looking.as_ref(), &jobs, &feeding));
+            for _ in 0..self.jobs {
+                let results = results.clone();
+                scope.spawn(|| self.sign_all(&waiting, &trust, results));
+            }
+            drop(results);
+            let outcome = self.hand_out(&finished, books, &mut manifest, &mut progress, &mut done);
+            // Whoever still signs finds nobody waiting, and ends.
+            drop(finished);
+            if let Ok(waiting) = waiting.lock() {
+                while waiting.try_recv().is_ok() {}
+            }
+            outcome
+        });
+        outcome?;
+        manifest.finish()?;
+        Ok(done)
+    }
+
+    /// Reads the orders again and passes on those that are not minted yet.
+    fn feed(
+        &self,
+        first_serial: u64,
+        books: Option<&crate::ledger::Ledger>,
+        jobs: &SyncSender<Job>,
+        results: &Sender<Finished>,
+    ) {
+        let mut serial = first_serial;
+        let read = self.orders.each(|order| {
+            let order = match order {
+                Ok(order) => order,
+                Err(mistake) => {
+                    let message =
+                        format!("{} changed while it was read: {mistake}", self.orders.name);
+                    return Err(Failure::malformed(message).hint("run the command again"));
+                }
+            };
+            let path = self.folder.join(&order.file);
+            if let Some(known) = books::known_order(books, &order.id, &path)? {
+                let (license_id, key) = known;
+                let known = Finished::Known {
+                    order,
+                    license_id,
+                    key,
+                };
+                return Ok(results.send(known).is_ok());
+            }
+            let draft = self.orders.draft(&order, self.matrix);
+            let mut draft = draft.map_err(|mistake| Failure::malformed(mistake.to_string()))?;
+            draft.serial = Some(serial);
+            serial = serial.saturating_add(1);
+            Ok(jobs.send(Job { order, draft }).is_ok())
+        });
+        if let Err(failure) = read {
+            let _ = results.send(Finished::Failed(failure));
+        }
+    }
+
+    fn sign_all(&self, jobs: &Mutex<Receiver<Job>>, trust: &TrustSet, results: Sender<Finished>) {
+        loop {
+            let job = match jobs.lock() {
+                Ok(jobs) => jobs.recv(),
+                Err(_) => return,
+            };
+            let Ok(Job { order, draft }) = job else {
+                return;
+            };
+            let signed = self.sign(&draft, trust);
+            let result = match signed {
+                Ok((license, token)) => Finished::Signed {
+                    order,
+                    license,
+                    token,
+                },
+                Err(failure) => Finished::Failed(failure),
+            };
+            if results.send(result).is_err() {
+                return;
+            }
+        }
+    }
+
+    fn sign(&self, draft: &LicenseDraft, trust: &TrustSet) -> Result<(License, String), Failure> {
+        let token = draft.sign(self.key).map_err(|error| not_issued(&error))?;
+        let unverified = Unverified::parse(&token);
+        let unverified = unverified.map_err(|error| not_verified("license", &error))?;
+        let license = unverified.verify(trust);
+        let license = license.map_err(|error| not_verified("license", &error))?;
+        Ok((license, token))
+    }
+
+    fn hand_out(
+        &self,
+        finished: &Receiver<Finished>,
+        books: &mut Books,
+        manifest: &mut Manifest,
+        progress: &mut Progress,
+        done: &mut Done,
+    ) -> Result<(), Failure> {
+        let mut chunk = Vec::with_capacity(CHUNK);
+        loop {
+            let result = finished.recv();
+            let is_end = result.is_err();
+            match result {
+                Ok(Finished::Failed(failure)) => return Err(failure),
+                Ok(Finished::Known {
+                    order,
+                    license_id,
+                    key,
+                }) => {
+                    manifest.add(&order, &license_id, &key)?;
+                    done.known += 1;
+                }
+                Ok(Finished::Signed {
+                    order,
+                    license,
+                    token,
+                }) => chunk.push((order, license, token)),
+                Err(_) => {}
+            }
+            if chunk.len() >= CHUNK || (is_end && !chunk.is_empty()) {
+                chunk.sort_by_key(|(order, _, _)| order.row);
+                self.hand_out_chunk(&chunk, books)?;
+                for (order, license, _) in chunk.drain(..) {
+                    let key = license.standard_key().map(|key| key.to_string());
+                    manifest.add(&order, license.id().as_str(), &key.unwrap_or_default())?;
+                    done.minted += 1;
+                }
+            }
+            progress.tell(done.minted + done.known);
+            if is_end {
+                return Ok(());
+            }
+        }
+    }
+
+    fn hand_out_chunk(
+        &self,
+        chunk: &[(Order, License, String)],
+        books: &mut Books,
+    ) -> Result<(), Failure> {
+        let sheets = chunk.iter().map(|(order, license, token)| {
+            let mut record = books::license(license, token, self.matrix);
+            if let Some(body) = record.body.as_object_mut() {
+                body.insert("order".to_owned(), order.id.clone().into());
+            }
+            let armored = Unverified::parse(token).map(|token| token.to_armor());
+            let content = armored.map_err(|error| not_verified("license", &error))?;
+            Ok(Sheet {
+                record,
+                path: self.folder.join(&order.file),
+                passing: order.id.clone(),
+                content,
+            })
+        });
+        let sheets: Vec<Sheet> = sheets.collect::<Result<_, Failure>>()?;
+        books.counter(now())?.hand_out_all(sheets)
+    }
+}
+
+/// The table of what was minted, which gets its name when it is whole.
+struct Manifest {
+    passing: PathBuf,
+    path: PathBuf,
+    writer: csv::Writer<BufWriter<File>>,
+}
+
+impl Manifest {
+    fn new(folder: &Path) -> Result<Self, Failure> {
+        let (passing, path) = (folder.join(".manifest"), folder.join(MANIFEST));
+        let file =
+            File::create(&passing).map_err(|error| Failure::io("write", &passing, &error))?;
+        let mut manifest = Self {
+            writer: csv::Writer::from_writer(BufWriter::new(file)),
+            passing,
+            path,
+        };
+        manifest.write(&["row", "file", "license_id", "key"])?;
+        Ok(manifest)
+    }
+
+    fn add(&mut self, order: &Order, license_id: &str, key: &str) -> Result<(), Failure> {
+        self.write(&[&order.row.to_string(), &order.file, license_id, key])
+    }
+
+    fn write(&mut self, cells: &[&str]) -> Result<(), Failure> {
+        let written = self.writer.write_record(cells);
+        written.map_err(|error| Failure::io("write", &self.path, &error.into()))
+    }
+
+    fn finish(mut self) -> Result<(), Failure> {
+        let failed = |error: std::io::Error| Failure::io("write", &self.path, &error);
+        self.writer.flush().map_err(failed)?;
+        std::fs::rename(&self.passing, &self.path).map_err(failed)
+    }
+}

@@ -1,0 +1,284 @@
+//! A table of orders: each row is read as the options of `keygen issue`.
+
+use std::fmt;
+use std::fs::File;
+use std::hash::RandomState;
+use std::path::{Path, PathBuf};
+
+use clap::{CommandFactory, Parser};
+use license_core::Matrix;
+use license_core::issue::LicenseDraft;
+use license_terminal::{Failure, escape, show_path};
+use sha2::{Digest, Sha256};
+
+use super::super::issue;
+use super::MAX_CELL;
+use crate::cli;
+
+/// The one column that is no option of `issue`.
+const FILE: &str = "file";
+
+/// Options that the whole batch shares.
+const SHARED: [&str; 7] = [
+    "key",
+    "passphrase-file",
+    "alg",
+    "product-file",
+    "out",
+    "force",
+    "help",
+];
+
+/// What may be repeated is separated by this in a cell.
+const SEPARATOR: char = ';';
+
+/// A file of orders whose header is right.
+pub(super) struct Orders {
+    path: PathBuf,
+    pub(super) name: String,
+    columns: Vec<Column>,
+    pub(super) hasher: RandomState,
+}
+
+/// A column of the table.
+#[derive(Clone, Debug)]
+struct Column {
+    name: String,
+    kind: Kind,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    File,
+    /// An option with a value.
+    Value,
+    /// An option that may be repeated.
+    Repeated,
+    /// An option without a value.
+    Flag,
+}
+
+/// A row.
+pub(super) struct Order {
+    /// Counted as a spreadsheet does: the header is 1.
+    pub(super) row: u64,
+    pub(super) file: String,
+    /// The same for the same row of the same orders, whenever it is read.
+    pub(super) id: String,
+    arguments: Vec<String>,
+}
+
+/// What is wrong with a row.
+#[derive(Debug)]
+pub(super) struct Mistake {
+    row: u64,
+    column: String,
+    what: String,
+}
+
+impl fmt::Display for Mistake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "row {}, {}: {}", self.row, self.column, self.what)
+    }
+}
+
+impl Orders {
+    pub(super) fn open(path: &Path) -> Result<Self, Failure> {
+        let name = show_path(path);
+        let mut reader = reader(path)?;
+        let header = reader
+            .headers()
+            .map_err(|error| unreadable(&name, &error))?;
+        let command = cli::Order::command();
+        let mut columns: Vec<Column> = Vec::new();
+        for title in header {
+            let column =
+                column(title, &command).ok_or_else(|| no_column(&name, title, &command))?;
+            if columns.iter().any(|other| other.name == column.name) {
+                return Err(Failure::malformed(format!(
+                    "{name}: column {} is there twice",
+                    column.name
+                ))
+                .hint("take one of the two away"));
+            }
+            columns.push(column);
+        }
+        Ok(Self {
+            path: path.to_owned(),
+            name,
+            columns,
+            hasher: RandomState::new(),
+        })
+    }
+
+    /// Reads the rows one by one, until the callback has had enough.
+    pub(super) fn each(
+        &self,
+        mut callback: impl FnMut(Result<Order, Mistake>) -> Result<bool, Failure>,
+    ) -> Result<(), Failure> {
+        let mut reader = reader(&self.path)?;
+        for (row, record) in (2..).zip(reader.records()) {
+            let record = record.map_err(|error| unreadable(&self.name, &error))?;
+            if !callback(self.order(row, &record))? {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn order(&self, row: u64, record: &csv::StringRecord) -> Result<Order, Mistake> {
+        let mut arguments = Vec::new();
+        let mut file = None;
+        let mut id = Sha256::new();
+        for (column, cell) in self.columns.iter().zip(record) {
+            let cell = cell.trim();
+            let mistake = |what: &str| Mistake {
+                row,
+                column: column.name.clone(),
+                what: what.to_owned(),
+            };
+            if cell.len() > MAX_CELL {
+                return Err(mistake("expected less text"));
+            }
+            id.update(format!(
+                "{}:{}={}:{cell}\n",
+                column.name.len(),
+                column.name,
+                cell.len()
+            ));
+            let option = format!("--{}", column.name);
+            match column.kind {
+                _ if cell.is_empty() => {}
+                Kind::File if is_name(cell) => file = Some(cell.to_owned()),
+                Kind::File => {
+                    return Err(mistake(
+                        "expected a file's name without a folder, ending in .lic",
+                    ));
+                }
+                Kind::Value => arguments.push(format!("{option}={cell}")),
+                Kind::Repeated => {
+                    let parts = cell.split(SEPARATOR).map(str::trim);
+                    let parts = parts.filter(|part| !part.is_empty());
+                    arguments.extend(parts.map(|part| format!("{option}={part}")));
+                }
+                Kind::Flag => match cell.to_ascii_lowercase().as_str() {
+                    "yes" | "true" | "1" | "x" => arguments.push(option),
+                    "no" | "false" | "0" => {}
+                    _ => return Err(mistake("expected yes or no")),
+                },
+            }
+        }
+        id.update(format!("row {row}"));
+        let id = crate::ledger::hex(&id.finalize());
+        Ok(Order {
+            row,
+            file: file.unwrap_or_else(|| format!("{row:07}.lic")),
+            id,
+            arguments,
+        })
+    }
+
+    /// The license that a row asks for.
+    pub(super) fn draft(&self, order: &Order, matrix: &Matrix) -> Result<LicenseDraft, Mistake> {
+        let given = order.arguments.iter().cloned();
+        let arguments = ["--key=-".to_owned()].into_iter().chain(given);
+        let parsed =
+            cli::Order::try_parse_from(arguments).map_err(|error| order.refused(&error))?;
+        let drafted = issue::draft(&parsed.issue, matrix);
+        let draft = drafted.map_err(|failure| order.mistake("order", failure.message()))?;
+        let checked = draft.check();
+        checked.map_err(|error| order.mistake("order", &error.to_string()))?;
+        Ok(draft)
+    }
+}
+
+impl Order {
+    pub(super) fn mistake(&self, column: &str, what: &str) -> Mistake {
+        Mistake {
+            row: self.row,
+            column: column.to_owned(),
+            what: escape(what).into_owned(),
+        }
+    }
+
+    /// What the command line says of an option, without how it says it.
+    fn refused(&self, error: &clap::Error) -> Mistake {
+        let text = error.to_string();
+        let first = text.lines().next().unwrap_or_default();
+        let what = first
+            .strip_prefix("error: ")
+            .unwrap_or(first)
+            .trim_end_matches(':');
+        let missing: Vec<_> = text
+            .lines()
+            .skip(1)
+            .filter_map(|line| line.trim().strip_prefix("--"))
+            .filter_map(|option| option.split([' ', '=', '>']).next())
+            .collect();
+        let named = what
+            .split("'--")
+            .nth(1)
+            .and_then(|rest| rest.split([' ', '\'', '=']).next());
+        match (named, missing.is_empty()) {
+            (Some(column), _) => self.mistake(column, what),
+            (None, false) => self.mistake(&missing.join(", "), "expected a value, found none"),
+            (None, true) => self.mistake("order", what),
+        }
+    }
+}
+
+fn reader(path: &Path) -> Result<csv::Reader<File>, Failure> {
+    let file = File::open(path).map_err(|error| Failure::io("read", path, &error))?;
+    Ok(csv::ReaderBuilder::new()
+        .trim(csv::Trim::Headers)
+        .from_reader(file))
+}
+
+fn column(title: &str, command: &clap::Command) -> Option<Column> {
+    let name = title
+        .trim_start_matches('\u{feff}')
+        .trim()
+        .to_lowercase()
+        .replace(['_', ' '], "-");
+    let kind = match name.as_str() {
+        FILE => Kind::File,
+        name if SHARED.contains(&name) => return None,
+        name => {
+            let option = command
+                .get_arguments()
+                .find(|option| option.get_long() == Some(name))?;
+            match option.get_action() {
+                clap::ArgAction::SetTrue => Kind::Flag,
+                clap::ArgAction::Append => Kind::Repeated,
+                _ => Kind::Value,
+            }
+        }
+    };
+    Some(Column { name, kind })
+}
+
+fn no_column(file: &str, title: &str, command: &clap::Command) -> Failure {
+    let title: String = title.chars().take(64).collect();
+    let options = command.get_arguments().filter_map(clap::Arg::get_long);
+    let known: Vec<_> = options.filter(|name| !SHARED.contains(name)).collect();
+    Failure::malformed(format!(
+        "{file}: expected a column that orders have, found `{}`",
+        escape(&title)
+    ))
+    .hint(format!("columns are {FILE}, {}", known.join(", ")))
+}
+
+/// A name that stays in the folder, on every platform.
+fn is_name(name: &str) -> bool {
+    let is_plain =
+        |letter: char| letter.is_alphanumeric() || matches!(letter, '-' | '_' | '.' | ' ');
+    name.len() <= 200
+        && name.ends_with(".lic")
+        && !name.starts_with(['.', ' '])
+        && name.chars().all(is_plain)
+}
+
+fn unreadable(name: &str, error: &csv::Error) -> Failure {
+    Failure::malformed(format!("{name}: {error}"))
+        .hint("save the table as comma-separated values in UTF-8, with a header")
+}

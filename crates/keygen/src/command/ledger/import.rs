@@ -1,0 +1,230 @@
+//! `keygen ledger import`: what was minted elsewhere, or before there was a ledger.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use license_core::{
+    Artefacts, Bundle, BundleError, License, LicenseId, LicenseKey, MAX_FILE_BYTES, Matrix,
+    TokenKind, TrustSet, Unverified,
+};
+use license_terminal::{Failure, Source, Terminal};
+use serde_json::{Value, json};
+
+use super::super::check_in::not_judged;
+use super::super::{add_keys, matrix, now};
+use crate::books::{self, Books};
+use crate::ledger::{Kind, Place, Record};
+
+/// An export holds a line an entry, of which the largest has a token.
+const MAX_EXPORT_BYTES: usize = 1 << 30;
+
+pub(super) fn run(
+    files: &[Source],
+    trust: &[Source],
+    product_file: Option<&Source>,
+    place: &Place,
+    terminal: &Terminal,
+) -> Result<(), Failure> {
+    if *place == Place::None {
+        return Err(
+            Failure::usage("--no-ledger leaves nothing to enter it in").hint("leave it away")
+        );
+    }
+    let matrix = matrix(product_file)?;
+    let mut keys = TrustSet::default();
+    add_keys(&mut keys, trust)?;
+    let mut reader = Reader {
+        trust: &keys,
+        matrix: &matrix,
+        licenses: BTreeMap::new(),
+        records: Vec::new(),
+    };
+    // Everything is read and verified before the first is entered.
+    for file in files {
+        reader.read(file)?;
+    }
+    let (entered, known) = enter(reader.records, place)?;
+    if terminal.is_json() {
+        return terminal.json(&json!({ "entered": entered, "known": known }));
+    }
+    terminal.data(&format!(
+        "entered {entered}; the ledger knew {known} already"
+    ))
+}
+
+/// How many were entered, and how many were known.
+fn enter(records: Vec<Record>, place: &Place) -> Result<(usize, usize), Failure> {
+    let mut books = Books::open(place)?;
+    let mut counter = books.counter(now())?;
+    let (count, mut seen, mut news) = (records.len(), BTreeSet::new(), Vec::new());
+    for record in records {
+        let body = match record.artefact.is_empty() {
+            true => record.body.to_string(),
+            false => String::new(),
+        };
+        let is_first = seen.insert((
+            record.kind,
+            record.subject.clone(),
+            record.artefact.clone(),
+            body,
+        ));
+        if is_first && !counter.knows(&record)? {
+            news.push(record);
+        }
+    }
+    counter.enter_all(&news)?;
+    Ok((news.len(), count.saturating_sub(news.len())))
+}
+
+/// What was read and verified so far.
+struct Reader<'a> {
+    trust: &'a TrustSet,
+    matrix: &'a Matrix,
+    /// To which check-ins belong, by id.
+    licenses: BTreeMap<String, License>,
+    records: Vec<Record>,
+}
+
+impl Reader<'_> {
+    fn read(&mut self, file: &Source) -> Result<(), Failure> {
+        let text = file.read_text(MAX_EXPORT_BYTES)?;
+        if text.trim_start().starts_with('{') {
+            return self.export(file, &text);
+        }
+        if text.len() > MAX_FILE_BYTES {
+            let message = format!(
+                "{file}: expected at most {MAX_FILE_BYTES} bytes, found {}",
+                text.len()
+            );
+            return Err(
+                Failure::malformed(message).hint("import license files one by one, or an export")
+            );
+        }
+        let at_hand: Vec<_> = self.licenses.values().cloned().collect();
+        let records = self
+            .artefacts(&text, &at_hand)
+            .map_err(|error| not_judged(file, &error))?;
+        self.records.extend(records);
+        Ok(())
+    }
+
+    /// The records of what is in a license file, or a full enterprise key.
+    fn artefacts(&mut self, text: &str, at_hand: &[License]) -> Result<Vec<Record>, BundleError> {
+        let bundle = Bundle::verify_beside(text, self.trust, self.matrix, at_hand)?;
+        let ids = bundle.licenses().iter();
+        self.licenses
+            .extend(ids.map(|license| (license.id().as_str().to_owned(), license.clone())));
+        if let (Ok(LicenseKey::Enterprise(key)), [license]) =
+            (LicenseKey::parse(text), bundle.licenses())
+        {
+            let tier = license.tier().to_string();
+            let kid = license.key_id().as_str();
+            return Ok(vec![books::enterprise_key(&key, kid, Some(&tier))]);
+        }
+        let artefacts = Artefacts::parse(text).map_err(BundleError::Parse)?;
+        let tokens = |kind| artefacts.of_kind(kind).map(|block| block.token.as_str());
+        let licenses = bundle.licenses().iter().zip(tokens(TokenKind::License));
+        let mut records: Vec<_> = licenses
+            .map(|(license, token)| books::license(license, token, self.matrix))
+            .collect();
+        for (said, token) in bundle
+            .validations()
+            .iter()
+            .zip(tokens(TokenKind::Validation))
+        {
+            let mut licenses = bundle.licenses().iter().chain(at_hand);
+            if let Some(license) = licenses.find(|license| said.is_for(license)) {
+                records.push(books::check_in(license, said, token));
+            }
+        }
+        Ok(records)
+    }
+
+    /// What was exported is verified as if it were sent: artefacts by their signatures, and that the facts are theirs. What is signed by
+    /// nobody, such as a revocation, is believed; so is a check-in for a license that is not there.
+    fn export(&mut self, file: &Source, text: &str) -> Result<(), Failure> {
+        let lines = (1..).zip(text.lines());
+        let lines = lines.filter(|(_, line)| !line.trim().is_empty());
+        let mut records = lines
+            .map(|(number, line)| Some((number, stated(line)?)))
+            .collect::<Option<Vec<(u64, Record)>>>()
+            .ok_or_else(|| malformed(file))?;
+        // Licenses first, wherever they stand: check-ins belong to them.
+        for kinds in [&[Kind::License, Kind::EnterpriseKey][..], &[Kind::CheckIn]] {
+            for (number, record) in &mut records {
+                if kinds.contains(&record.kind) {
+                    self.verify(file, *number, record)?;
+                }
+            }
+        }
+        self.records
+            .extend(records.into_iter().map(|(_, record)| record));
+        Ok(())
+    }
+
+    fn verify(&mut self, file: &Source, line: u64, stated: &Record) -> Result<(), Failure> {
+        let license = self.licenses.get(&stated.subject).cloned();
+        let is_check_in = stated.kind == Kind::CheckIn;
+        if is_check_in && license.is_none() {
+            return Ok(());
+        }
+        let at_hand: Vec<_> = license.filter(|_| is_check_in).into_iter().collect();
+        let found = self.artefacts(&stated.artefact, &at_hand);
+        let found = found.map_err(|error| not_judged(file, &error))?;
+        match found.as_slice() {
+            [found] if is_said(stated, found) => Ok(()),
+            _ => Err(tampered(file, line)),
+        }
+    }
+}
+
+/// A line of an export, as far as it can be told without its signature.
+fn stated(line: &str) -> Option<Record> {
+    let entry: Value = serde_json::from_str(line).ok()?;
+    let member = |name: &str| entry.get(name).and_then(Value::as_str);
+    let record = Record {
+        kind: Kind::parse(member("kind")?)?,
+        subject: member("subject")?.to_owned(),
+        body: entry.get("body").filter(|body| body.is_object())?.clone(),
+        artefact: member("artefact")?.to_owned(),
+    };
+    let is_right = match record.kind {
+        Kind::SigningKey => {
+            let keys = record
+                .body
+                .get("jwk")
+                .map(|jwk| TrustSet::parse(&jwk.to_string()));
+            keys.and_then(Result::ok)
+                .is_some_and(|keys| keys.get(&record.subject).is_some())
+        }
+        Kind::CheckIn => Unverified::parse(&record.artefact)
+            .is_ok_and(|token| token.unverified_kind() == TokenKind::Validation),
+        Kind::License | Kind::EnterpriseKey | Kind::Revocation => true,
+    };
+    let is_about = match record.kind {
+        Kind::SigningKey => true,
+        _ => LicenseId::parse(&record.subject).is_some(),
+    };
+    let is_artefact = !matches!(record.kind, Kind::SigningKey | Kind::Revocation);
+    (is_right && is_about && is_artefact != record.artefact.is_empty()).then_some(record)
+}
+
+/// Whether the facts stated are those of what was signed.
+fn is_said(stated: &Record, found: &Record) -> bool {
+    // Which order of a batch it was is in no license.
+    let mut facts = stated.body.clone();
+    if let Some(facts) = facts.as_object_mut() {
+        facts.remove("order");
+    }
+    stated.kind == found.kind && stated.subject == found.subject && facts == found.body
+}
+
+fn malformed(file: &Source) -> Failure {
+    let message = format!("{file}: expected an entry in each line, found something else");
+    Failure::malformed(message).hint("give what `keygen ledger export` wrote")
+}
+
+fn tampered(file: &Source, line: u64) -> Failure {
+    let message = format!("{file}: what line {line} says is not what was signed");
+    Failure::malformed(message)
+        .hint("it was changed, or is of another product, whose file --product-file names")
+}

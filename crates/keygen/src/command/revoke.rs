@@ -1,0 +1,78 @@
+//! `keygen revoke`.
+
+use license_core::{LicenseId, LicenseKey};
+use license_terminal::{Exit, Failure, Terminal};
+use serde_json::json;
+
+use super::ledger::{not_found, resolve};
+use super::now;
+use crate::books::Books;
+use crate::cli::Revoke;
+use crate::ledger::{Kind, Place, Record};
+
+pub(crate) fn run(arguments: &Revoke, place: &Place, terminal: &Terminal) -> Result<(), Failure> {
+    if *place == Place::None {
+        return Err(Failure::usage(
+            "a revocation is kept in the ledger, and --no-ledger leaves none",
+        )
+        .hint("leave --no-ledger away"));
+    }
+    // Where there is none, there is no license to revoke either.
+    if !arguments.force {
+        let _ = super::ledger::open(place)?;
+    }
+    let mut books = Books::open(place)?;
+    let known = match books.ledger() {
+        Some(ledger) => resolve(ledger, &arguments.license)?,
+        None => None,
+    };
+    let known = known.filter(|id| LicenseId::parse(id).is_some());
+    let id = match known {
+        Some(id) => id,
+        None if arguments.force => unknown(&arguments.license)?,
+        None => return Err(not_found(&arguments.license)),
+    };
+    let at = now();
+    let record = Record {
+        kind: Kind::Revocation,
+        subject: id.clone(),
+        body: json!({ "license_id": id, "reason": arguments.reason, "at": at.to_string() }),
+        artefact: String::new(),
+    };
+    let mut counter = books.counter(at)?;
+    let was_revoked = counter.has(Kind::Revocation, &id)?;
+    if !was_revoked {
+        counter.enter(record)?;
+    }
+    if terminal.is_json() {
+        return terminal.json(&json!({
+            "license_id": id,
+            "reason": arguments.reason,
+            "already_revoked": was_revoked,
+        }));
+    }
+    match was_revoked {
+        true => terminal.data(&format!("{id} was revoked already; nothing was entered")),
+        false => terminal.data(&format!("entered: {id} is revoked")),
+    }?;
+    terminal.note(
+        "it reaches the customer with the next check-in (`keygen check-in --status revoked`)",
+    );
+    Ok(())
+}
+
+/// The id that a license has which the ledger does not know.
+fn unknown(text: &str) -> Result<String, Failure> {
+    let of_key = LicenseKey::parse(text)
+        .ok()
+        .and_then(|key| key.license_id());
+    let id = LicenseId::parse(&text.trim().to_ascii_lowercase()).or(of_key);
+    id.map(|id| id.as_str().to_owned()).ok_or_else(|| {
+        Failure::new(
+            Exit::Usage,
+            "USAGE",
+            "expected a license id or a short enterprise key, found another text",
+        )
+        .hint("`keygen inspect FILE` shows the license id (jti)")
+    })
+}

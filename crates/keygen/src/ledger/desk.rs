@@ -1,0 +1,325 @@
+//! Where artefacts are handed out, one process at a time.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use license_core::Timestamp;
+use rusqlite::{OptionalExtension, Row, Transaction, TransactionBehavior, params};
+use serde_json::Value;
+
+use super::entry::{Entry, Kind, Record};
+use super::{Ledger, LedgerError, passing};
+
+/// The right to mint: nobody else does until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Desk<'l> {
+    ledger: &'l mut Ledger,
+    now: Timestamp,
+    _lock: File,
+}
+
+/// Artefacts that are about to be handed out.
+#[derive(Debug)]
+#[must_use = "it is neither confirmed nor given up"]
+pub(crate) struct Intent {
+    first: i64,
+    count: i64,
+}
+
+/// Where an artefact goes.
+#[derive(Clone, Debug)]
+pub(crate) enum Outlet {
+    /// To standard output.
+    Stream,
+    /// To a file, which has another name in the same folder until it is entered.
+    File {
+        path: PathBuf,
+        passing: PathBuf,
+        /// Whether it takes the place of another.
+        replaces: bool,
+    },
+}
+
+impl Outlet {
+    /// The outlet of a file.
+    pub(crate) fn file(path: &Path, id: &str, replaces: bool) -> Self {
+        Self::File {
+            path: path.to_owned(),
+            passing: passing::name(path, id),
+            replaces,
+        }
+    }
+}
+
+impl Intent {
+    fn ids(&self) -> std::ops::Range<i64> {
+        self.first..self.first.saturating_add(self.count)
+    }
+}
+
+impl<'l> Desk<'l> {
+    /// Sits down, as the holder of the lock, and settles what whoever died before had begun.
+    pub(super) fn open(
+        ledger: &'l mut Ledger,
+        now: Timestamp,
+        lock: File,
+    ) -> Result<Self, LedgerError> {
+        let mut desk = Self {
+            ledger,
+            now,
+            _lock: lock,
+        };
+        desk.recover()?;
+        Ok(desk)
+    }
+
+    pub(crate) fn ledger(&self) -> &Ledger {
+        self.ledger
+    }
+
+    /// Hands out so many serials, the first of which is returned. They rise above those of clocks too, which is what there is without a
+    /// ledger.
+    pub(crate) fn serials(&mut self, count: u64, microseconds: u64) -> Result<u64, LedgerError> {
+        let change = self.change()?;
+        let last: i64 = change.query_row("SELECT serial FROM head", [], |row| row.get(0))?;
+        let last = u64::try_from(last).unwrap_or(0);
+        let first = last.saturating_add(1).max(microseconds);
+        let end = first.saturating_add(count).saturating_sub(1);
+        let end = i64::try_from(end).map_err(|_| LedgerError::Full)?;
+        change.execute("UPDATE head SET serial = ?1", [end])?;
+        change.commit()?;
+        Ok(first)
+    }
+
+    /// States what is about to be handed out.
+    pub(crate) fn intend(
+        &mut self,
+        records: &[Record],
+        outlet: &Outlet,
+    ) -> Result<Intent, LedgerError> {
+        self.intend_each(records.iter().map(|record| (record, outlet)))
+    }
+
+    /// The same for artefacts that go to a place each.
+    pub(crate) fn intend_each<'r>(
+        &mut self,
+        records: impl ExactSizeIterator<Item = (&'r Record, &'r Outlet)>,
+    ) -> Result<Intent, LedgerError> {
+        let at = seconds(self.now);
+        let count = i64::try_from(records.len()).unwrap_or(i64::MAX);
+        let change = self.change()?;
+        let mut first = None;
+        for (record, outlet) in records {
+            let (path, passing, replaces) = match outlet {
+                Outlet::Stream => (None, None, false),
+                Outlet::File {
+                    path,
+                    passing,
+                    replaces,
+                } => (Some(text(path)?), Some(text(passing)?), *replaces),
+            };
+            change
+                .prepare_cached(
+                    "INSERT INTO intents (at, kind, subject, body, artefact, path, passing, replaces)
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+                )?
+                .execute(params![
+                    at,
+                    record.kind.as_str(),
+                    record.subject,
+                    record.body.to_string(),
+                    record.artefact,
+                    path,
+                    passing,
+                    replaces,
+                ])?;
+            first = first.or(Some(change.last_insert_rowid()));
+        }
+        change.commit()?;
+        Ok(Intent {
+            first: first.unwrap_or(0),
+            count,
+        })
+    }
+
+    /// Enters what is written under its passing name: from here on it is handed out, whatever happens.
+    pub(crate) fn enter(&mut self, intent: &Intent) -> Result<(), LedgerError> {
+        self.enter_as(intent, true)
+    }
+
+    fn enter_as(&mut self, intent: &Intent, delivered: bool) -> Result<(), LedgerError> {
+        let change = self.change()?;
+        for id in intent.ids() {
+            enter(&change, id, delivered)?;
+        }
+        change.commit()?;
+        Ok(())
+    }
+
+    /// Forgets what was entered and has its own name, or was not handed out after all.
+    pub(crate) fn forget(&mut self, intent: &Intent) -> Result<(), LedgerError> {
+        let ids = intent.ids();
+        self.ledger.db.execute(
+            "DELETE FROM intents WHERE id >= ?1 AND id < ?2",
+            [ids.start, ids.end],
+        )?;
+        Ok(())
+    }
+
+    /// Enters what hands nothing out, such as a revocation: all of it or nothing.
+    pub(crate) fn record(&mut self, records: &[Record]) -> Result<(), LedgerError> {
+        let at = seconds(self.now);
+        let change = self.change()?;
+        for record in records {
+            append(&change, at, true, record)?;
+        }
+        change.commit()?;
+        Ok(())
+    }
+
+    /// Finishes or undoes what somebody intended: nobody else is at the desk, so that they have died. What was entered gets its name;
+    /// what was not entered is removed. What may have been seen, on standard output or on a disk that is not there now, is entered as
+    /// such.
+    fn recover(&mut self) -> Result<(), LedgerError> {
+        for (id, left) in self.left()? {
+            let intent = Intent {
+                first: id,
+                count: 1,
+            };
+            match (left.files, left.entered) {
+                (Some((passing, path)), true) => {
+                    // Another time, when its disk is there.
+                    if passing::finish(&passing, &path, left.replaces).is_err() {
+                        continue;
+                    }
+                }
+                (Some((passing, _)), false) if passing::remove(&passing).is_ok() => {}
+                (_, false) => self.enter_as(&intent, false)?,
+                (None, true) => {}
+            }
+            self.forget(&intent)?;
+        }
+        Ok(())
+    }
+
+    fn left(&self) -> Result<Vec<(i64, Left)>, LedgerError> {
+        let sql = "SELECT id, passing, path, replaces, entered FROM intents ORDER BY id";
+        let mut statement = self.ledger.db.prepare_cached(sql)?;
+        let left = statement.query_map([], |row| Ok((row.get(0)?, Left::of_row(row)?)))?;
+        Ok(left.collect::<Result<_, _>>()?)
+    }
+
+    fn change(&mut self) -> Result<Transaction<'_>, LedgerError> {
+        let behavior = TransactionBehavior::Immediate;
+        Ok(self.ledger.db.transaction_with_behavior(behavior)?)
+    }
+}
+
+/// What somebody intended and did not live to finish.
+struct Left {
+    /// The passing name and the one to be.
+    files: Option<(PathBuf, PathBuf)>,
+    replaces: bool,
+    entered: bool,
+}
+
+impl Left {
+    fn of_row(row: &Row<'_>) -> rusqlite::Result<Self> {
+        let (passing, path): (Option<String>, Option<String>) = (row.get(1)?, row.get(2)?);
+        let files = passing.zip(path);
+        Ok(Self {
+            files: files.map(|(passing, path)| (passing.into(), path.into())),
+            replaces: row.get(3)?,
+            entered: row.get(4)?,
+        })
+    }
+}
+
+/// Makes an intent the next entry of the chain, if it is not yet.
+fn enter(change: &Transaction<'_>, id: i64, delivered: bool) -> Result<(), LedgerError> {
+    let sql = "SELECT at, kind, subject, body, artefact FROM intents WHERE id = ?1 AND NOT entered";
+    let intent = change
+        .prepare_cached(sql)?
+        .query_row([id], |row| {
+            let at: i64 = row.get(0)?;
+            let (kind, body): (String, String) = (row.get(1)?, row.get(3)?);
+            let record = Record {
+                kind: Kind::parse(&kind).ok_or(rusqlite::Error::InvalidQuery)?,
+                subject: row.get(2)?,
+                body: serde_json::from_str::<Value>(&body)
+                    .map_err(|_| rusqlite::Error::InvalidQuery)?,
+                artefact: row.get(4)?,
+            };
+            Ok((at, record))
+        })
+        .optional()?;
+    if let Some((at, record)) = intent {
+        append(change, at, delivered, &record)?;
+    }
+    change
+        .prepare_cached("UPDATE intents SET entered = 1 WHERE id = ?1")?
+        .execute([id])?;
+    Ok(())
+}
+
+/// The next entry of the chain.
+fn append(
+    change: &Transaction<'_>,
+    at: i64,
+    delivered: bool,
+    record: &Record,
+) -> Result<(), LedgerError> {
+    let (count, previous): (i64, Vec<u8>) = change
+        .prepare_cached("SELECT entries, hash FROM head")?
+        .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let entry = Entry {
+        seq: count.saturating_add(1),
+        at,
+        kind: record.kind.as_str().to_owned(),
+        subject: record.subject.clone(),
+        delivered,
+        body: record.body.to_string(),
+        artefact: record.artefact.clone(),
+        hash: Vec::new(),
+    };
+    let hash = entry.expected_hash(&previous);
+    change
+        .prepare_cached(
+            "INSERT INTO entries (seq, at, kind, subject, delivered, body, artefact, hash)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        )?
+        .execute(params![
+            entry.seq,
+            entry.at,
+            entry.kind,
+            entry.subject,
+            entry.delivered,
+            entry.body,
+            entry.artefact,
+            hash,
+        ])?;
+    change
+        .prepare_cached(
+            "INSERT OR IGNORE INTO replaced (old, new)
+             SELECT value, ?1 FROM json_each(?2, '$.supersedes')",
+        )?
+        .execute([&entry.subject, &entry.body])?;
+    change
+        .prepare_cached("UPDATE head SET entries = ?1, hash = ?2")?
+        .execute(params![entry.seq, hash])?;
+    Ok(())
+}
+
+fn text(path: &Path) -> Result<String, LedgerError> {
+    let path = std::path::absolute(path).map_err(LedgerError::Io)?;
+    path.into_os_string()
+        .into_string()
+        .map_err(|_| LedgerError::NotText)
+}
+
+fn seconds(at: Timestamp) -> i64 {
+    i64::try_from(at.unix_seconds()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,120 @@
+//! The tables of a ledger, and how an older one becomes the present one.
+
+use rusqlite::{Connection, TransactionBehavior};
+
+use super::LedgerError;
+
+/// Each step makes version N of version N-1, in one transaction. None is ever changed once released.
+const MIGRATIONS: [&str; 1] = [V1];
+
+/// `entries` is the ledger: a hash chain that only grows. `intents` are what is about to be handed out: they stand from before an artefact is
+/// written under a passing name until it has its own, so that whoever comes after a crash can finish or undo it.
+const V1: &str = "
+CREATE TABLE entries (
+  seq       INTEGER PRIMARY KEY,
+  at        INTEGER NOT NULL,
+  kind      TEXT NOT NULL,
+  subject   TEXT NOT NULL,
+  delivered INTEGER NOT NULL CHECK (delivered IN (0, 1)),
+  body      TEXT NOT NULL,
+  artefact  TEXT NOT NULL,
+  hash      BLOB NOT NULL UNIQUE
+) STRICT;
+CREATE TRIGGER entries_stay BEFORE UPDATE ON entries BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END;
+CREATE TRIGGER entries_last BEFORE DELETE ON entries BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END;
+CREATE INDEX entries_by_subject ON entries (subject, kind);
+CREATE INDEX entries_by_kind ON entries (kind, at);
+CREATE INDEX entries_by_key ON entries (json_extract(body, '$.key')) WHERE kind = 'license';
+CREATE INDEX entries_by_order ON entries (json_extract(body, '$.order')) WHERE kind = 'license';
+CREATE INDEX entries_by_end ON entries (json_extract(body, '$.expires_at')) WHERE kind IN ('license', 'enterprise_key');
+CREATE INDEX entries_by_customer ON entries (json_extract(body, '$.customer') COLLATE NOCASE) WHERE kind IN ('license', 'enterprise_key');
+
+-- Which license replaces which, out of the entries.
+CREATE TABLE replaced (
+  old TEXT NOT NULL,
+  new TEXT NOT NULL,
+  PRIMARY KEY (old, new)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE intents (
+  id       INTEGER PRIMARY KEY,
+  at       INTEGER NOT NULL,
+  kind     TEXT NOT NULL,
+  subject  TEXT NOT NULL,
+  body     TEXT NOT NULL,
+  artefact TEXT NOT NULL,
+  path     TEXT,
+  passing  TEXT,
+  replaces INTEGER NOT NULL DEFAULT 0,
+  entered  INTEGER NOT NULL DEFAULT 0
+) STRICT;
+
+-- One row: what the chain ends with, and the highest serial handed out.
+CREATE TABLE head (
+  only    INTEGER PRIMARY KEY CHECK (only = 1),
+  entries INTEGER NOT NULL,
+  hash    BLOB NOT NULL,
+  serial  INTEGER NOT NULL
+) STRICT;
+INSERT INTO head VALUES (1, 0, zeroblob(32), 0);
+";
+
+/// Tells a ledger from other databases (`PRAGMA application_id`).
+const APPLICATION_ID: i64 = 0x4C69_634C;
+
+/// How a database stands to this program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Version {
+    /// There is nothing in it.
+    Empty,
+    Older,
+    Present,
+}
+
+/// Looks at a database without changing it.
+pub(super) fn version(db: &Connection) -> Result<Version, LedgerError> {
+    // As of one moment: another process may be making it.
+    let read = db.unchecked_transaction()?;
+    let pragma = |name: &str| read.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
+    let (application, found) = (pragma("application_id")?, pragma("user_version")?);
+    let things = "SELECT count(*) FROM sqlite_schema";
+    let things: i64 = read.query_row(things, [], |row| row.get(0))?;
+    let supported = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
+    match (application, things) {
+        (0, 0) => Ok(Version::Empty),
+        (APPLICATION_ID, _) if found > supported => Err(LedgerError::Newer { found, supported }),
+        (APPLICATION_ID, _) if found == supported => Ok(Version::Present),
+        (APPLICATION_ID, 1..) => Ok(Version::Older),
+        _ => Err(LedgerError::NotALedger),
+    }
+}
+
+/// Makes a new database a ledger, and an older ledger one of this version.
+pub(super) fn migrate(db: &mut Connection) -> Result<(), LedgerError> {
+    for (number, step) in (1_i64..).zip(MIGRATIONS) {
+        let change = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let now: i64 = change.pragma_query_value(None, "user_version", |row| row.get(0))?;
+        if now < number {
+            change.execute_batch(step)?;
+            change.pragma_update(None, "application_id", APPLICATION_ID)?;
+            change.pragma_update(None, "user_version", number)?;
+        }
+        change.commit()?;
+    }
+    Ok(())
+}
+
+/// Whether the tables, indexes and triggers are those of this version, and there are no others.
+pub(super) fn is_intact(db: &Connection) -> Result<bool, LedgerError> {
+    let mut fresh = Connection::open_in_memory()?;
+    migrate(&mut fresh)?;
+    Ok(things(db)? == things(&fresh)?)
+}
+
+/// Everything that the schema holds: type, name and text.
+fn things(db: &Connection) -> Result<Vec<[Option<String>; 3]>, LedgerError> {
+    let sql = "SELECT type, name, sql FROM sqlite_schema ORDER BY type, name";
+    let mut statement = db.prepare(sql)?;
+    let things = statement.query_map([], |row| Ok([row.get(0)?, row.get(1)?, row.get(2)?]))?;
+    Ok(things.collect::<Result<_, _>>()?)
+}

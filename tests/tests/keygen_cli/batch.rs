@@ -1,0 +1,213 @@
+//! `keygen batch`: a license for each row of a table, or nothing.
+
+use std::fs;
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use license_tests::{Outcome, Run, Scratch, Vendor, programs};
+use serde_json::Value;
+
+const ROWS: usize = 60;
+
+fn desk() -> Scratch {
+    let desk = Vendor::shared().desk();
+    desk.write("trust.jwks", &Vendor::shared().trust);
+    let rows = (0..ROWS).map(|row| format!("pro,\"Customer, {row}\",2030-12-31,yes,c{row}.lic\n"));
+    let header = "tier,customer,expires,offline,file\n".to_owned();
+    desk.write("orders.csv", header + &rows.collect::<String>());
+    desk
+}
+
+fn batch(desk: &Scratch, args: &[&str]) -> Outcome {
+    let batch = ["batch", "orders.csv", "--key", "vendor.key", "--out", "out"];
+    Run::keygen(desk).args(batch).args(args).run()
+}
+
+fn files(desk: &Scratch) -> Vec<String> {
+    let entries = fs::read_dir(desk.file("out")).into_iter().flatten();
+    let mut names: Vec<_> = entries
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
+}
+
+fn licenses(desk: &Scratch) -> Value {
+    let list = Run::keygen(desk).args(["ledger", "list", "--json"]).run();
+    list.expect_code(0).json()
+}
+
+#[test]
+fn each_row_becomes_a_license_that_verifies_and_is_entered() {
+    let desk = desk();
+    let told = batch(&desk, &["--json"]).expect_code(0).json();
+    assert_eq!(
+        (&told["rows"], &told["minted"]),
+        (&ROWS.into(), &ROWS.into())
+    );
+    assert_eq!(files(&desk).len(), ROWS + 1);
+    let manifest = desk.read("out/manifest.csv");
+    assert_eq!(manifest.lines().count(), ROWS + 1);
+    assert_eq!(licenses(&desk)["count"], ROWS);
+    let verify = ["verify", "--json", "--trust", "trust.jwks", "out/c7.lic"];
+    let license = Run::license(&desk).args(verify).run().expect_code(0).json();
+    assert_eq!(license["customer"], "Customer, 7");
+    assert!(manifest.contains(license["license_id"].as_str().unwrap()));
+}
+
+#[test]
+fn the_columns_come_in_any_order_and_form() {
+    let desk = desk();
+    let table = "\u{feff}Add_Feature, customer ,TIER,perpetual,user\r\nsso;cloud_sync,Ann,team,x,ann;bob\r\n,Bob,pro,yes,\r\n";
+    desk.write("orders.csv", table);
+    let _ = batch(&desk, &[]).expect_code(0);
+    let show = ["inspect", "--json", "out/0000002.lic"];
+    let shown = Run::keygen(&desk).args(show).run().expect_code(0).stdout;
+    for expected in ["\"ann\"", "\"bob\"", "\"sso\""] {
+        assert!(shown.contains(expected), "{shown}");
+    }
+    assert_eq!(files(&desk).len(), 3);
+}
+
+#[test]
+fn a_mistake_is_named_by_row_and_column_and_nothing_is_minted() {
+    for (table, row, column) in [
+        ("tier,customer,days\npro,A,1\ngold,B,1\n", "row 3", "GOLD"),
+        ("tier,customer,days\npro,A,x\n", "row 2", "days"),
+        ("tier,customer,days\npro,,1\n", "row 2", "customer"),
+        (
+            "tier,customer,days,perpetual\npro,A,1,yes\n",
+            "row 2",
+            "perpetual",
+        ),
+        (
+            "tier,customer,perpetual\npro,A,maybe\n",
+            "row 2",
+            "perpetual",
+        ),
+        (
+            "tier,customer,days,file\npro,A,1,../a.lic\n",
+            "row 2",
+            "file",
+        ),
+        (
+            "tier,customer,days,file\npro,A,1,a.lic\npro,B,1,A.lic\n",
+            "row 3",
+            "file",
+        ),
+        (
+            "tier,customer,days,machine\npro,A,1,nonsense\n",
+            "row 2",
+            "machine",
+        ),
+    ] {
+        let desk = desk();
+        desk.write("orders.csv", table);
+        let complaint = batch(&desk, &[]).expect_failure(2);
+        assert!(complaint.message.contains(row), "{complaint:?}");
+        assert!(complaint.message.contains(column), "{complaint:?}");
+        assert!(files(&desk).is_empty());
+    }
+}
+
+#[test]
+fn what_is_no_table_of_orders_is_refused() {
+    for table in [
+        "",
+        "tier,customer,days\n",
+        "tier,colour\npro,red\n",
+        "tier,tier\npro,pro\n",
+        "tier,key\npro,x\n",
+        "tier,customer\npro\n",
+    ] {
+        let desk = desk();
+        desk.write("orders.csv", table);
+        let outcome = batch(&desk, &[]);
+        assert!(matches!(outcome.code, Some(2 | 3)), "{table}: {outcome:?}");
+        assert!(files(&desk).is_empty());
+    }
+}
+
+#[test]
+fn a_dry_run_mints_nothing() {
+    let desk = desk();
+    let told = batch(&desk, &["--dry-run", "--json"]).expect_code(0).json();
+    assert_eq!((&told["rows"], &told["minted"]), (&ROWS.into(), &0.into()));
+    assert!(files(&desk).is_empty());
+}
+
+#[test]
+fn the_same_orders_are_minted_once_and_a_file_that_is_gone_comes_back() {
+    let desk = desk();
+    let _ = batch(&desk, &[]).expect_code(0);
+    let (file, manifest) = (desk.read("out/c3.lic"), desk.read("out/manifest.csv"));
+    fs::remove_file(desk.file("out/c3.lic")).unwrap();
+    let again = batch(&desk, &["--json"]).expect_code(0).json();
+    assert_eq!(
+        (&again["minted"], &again["known"]),
+        (&0.into(), &ROWS.into())
+    );
+    assert_eq!(desk.read("out/c3.lic"), file);
+    assert_eq!(desk.read("out/manifest.csv"), manifest);
+}
+
+#[test]
+fn without_a_ledger_the_files_tell_what_is_minted() {
+    let desk = desk();
+    let _ = batch(&desk, &["--no-ledger"]).expect_code(0);
+    let file = desk.read("out/c3.lic");
+    let again = batch(&desk, &["--no-ledger", "--json"])
+        .expect_code(0)
+        .json();
+    assert_eq!(
+        (&again["minted"], &again["known"]),
+        (&0.into(), &ROWS.into())
+    );
+    assert_eq!(desk.read("out/c3.lic"), file);
+}
+
+#[test]
+fn a_file_of_somebody_elses_is_not_replaced() {
+    let desk = desk();
+    fs::create_dir(desk.file("out")).unwrap();
+    desk.write("out/c9.lic", "precious");
+    assert_eq!(batch(&desk, &["--json"]).expect_json_failure(2), "EXISTS");
+    assert_eq!(desk.read("out/c9.lic"), "precious");
+}
+
+#[cfg(unix)]
+#[test]
+fn whoever_is_killed_goes_on_where_they_were_and_mints_nothing_twice() {
+    let desk = desk();
+    let rows = (0..600).map(|row| format!("pro,Customer {row},2030-12-31,yes,c{row}.lic\n"));
+    let header = "tier,customer,expires,offline,file\n".to_owned();
+    desk.write("orders.csv", header + &rows.collect::<String>());
+    for kill in 1..=8 {
+        let mut child = Command::new(programs::keygen())
+            .args(["batch", "orders.csv", "--key", "vendor.key", "--out", "out"])
+            .env_clear()
+            .env("HOME", desk.home())
+            .current_dir(desk.path())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        thread::sleep(Duration::from_millis(kill * 40));
+        let _ = child.kill();
+        let _ = child.wait().unwrap();
+    }
+    let told = batch(&desk, &["--json"]).expect_code(0).json();
+    assert_eq!(told["rows"], 600);
+    let listed = licenses(&desk);
+    assert_eq!(listed["count"], 600);
+    let customers = listed["licenses"].as_array().unwrap().iter();
+    let customers: std::collections::BTreeSet<_> = customers
+        .map(|license| license["customer"].as_str().unwrap())
+        .collect();
+    assert_eq!(customers.len(), 600);
+    assert_eq!(files(&desk).len(), 601, "no file in passing is left");
+    let whole = Run::keygen(&desk).args(["ledger", "verify"]).run();
+    let _ = whole.expect_code(0);
+}

@@ -1,0 +1,208 @@
+//! What was minted elsewhere, and what another ledger holds.
+
+use super::*;
+
+fn import(desk: &Scratch, files: &[&str]) -> Outcome {
+    let import = ["ledger", "import", "--trust", "trust.jwks", "--json"];
+    keygen(desk, &[&import[..], files].concat())
+}
+
+#[track_caller]
+fn imported(desk: &Scratch, files: &[&str]) -> (u64, u64) {
+    let told = import(desk, files).expect_code(0).json();
+    let count = |name: &str| told[name].as_u64().unwrap();
+    (count("entered"), count("known"))
+}
+
+/// A desk where things were minted without a ledger.
+fn unrecorded() -> Scratch {
+    let desk = desk();
+    issue(
+        &desk,
+        "acme.lic",
+        &["--no-ledger", "--tier", "team", "--seats", "9"],
+    );
+    let terms = [
+        "--company",
+        "ACME",
+        "--seats",
+        "100",
+        "--perpetual",
+        "--no-ledger",
+    ];
+    let key = ["enterprise-key", "--key", "vendor.key", "--out", "acme.key"];
+    let _ = keygen(&desk, &[&key[..], &terms].concat()).expect_code(0);
+    let check_in = [
+        "check-in",
+        "--key",
+        "vendor.key",
+        "acme.lic",
+        "--out",
+        "v.lic",
+        "--no-ledger",
+    ];
+    let _ = keygen(&desk, &check_in).expect_code(0);
+    desk
+}
+
+#[test]
+fn what_was_minted_without_a_ledger_is_entered_once() {
+    let desk = unrecorded();
+    assert_eq!(imported(&desk, &["acme.lic", "v.lic", "acme.key"]), (3, 0));
+    assert_eq!(imported(&desk, &["acme.lic", "v.lic", "acme.key"]), (0, 3));
+    assert_eq!(kinds(&desk), ["license", "check_in", "enterprise_key"]);
+    whole(&desk);
+    let both = desk.read("acme.lic") + &desk.read("v.lic");
+    desk.write("both.lic", both);
+    assert_eq!(imported(&desk, &["both.lic", "both.lic"]), (0, 4));
+}
+
+#[test]
+fn the_same_file_twice_at_once_is_entered_once() {
+    let desk = unrecorded();
+    assert_eq!(imported(&desk, &["acme.lic", "acme.lic"]), (1, 1));
+}
+
+#[test]
+fn what_was_minted_here_is_known() {
+    let desk = desk();
+    issue(
+        &desk,
+        "acme.lic",
+        &["--company", "ACME", "--tier", "ent", "--seats", "100"],
+    );
+    enterprise_key(&desk, "acme.key");
+    assert_eq!(imported(&desk, &["acme.lic", "acme.key"]), (0, 2));
+}
+
+/// A desk with something of every kind in its ledger.
+fn filled() -> Scratch {
+    let desk = desk();
+    issue(&desk, "1.lic", &["--customer", "Jo \"Doe\", Žofie\nInc"]);
+    let two = issue(
+        &desk,
+        "2.lic",
+        &["--company", "ACME", "--tier", "ent", "--seats", "100"],
+    );
+    enterprise_key(&desk, "acme.key");
+    for license in ["1.lic", "acme.key"] {
+        let check_in = ["check-in", "--key", "vendor.key", license];
+        let _ = keygen(&desk, &check_in).expect_code(0);
+    }
+    let revoke = ["revoke", text(&two["license_id"]), "--reason", "unpaid"];
+    let _ = keygen(&desk, &revoke).expect_code(0);
+    desk
+}
+
+#[test]
+fn an_export_makes_the_same_ledger_elsewhere() {
+    let desk = filled();
+    let _ = keygen(&desk, &["ledger", "export", "--out", "all.jsonl"]).expect_code(0);
+    let other = self::desk();
+    other.write("all.jsonl", desk.read("all.jsonl"));
+    assert_eq!(imported(&other, &["all.jsonl"]), (7, 0));
+    assert_eq!(imported(&other, &["all.jsonl"]), (0, 7));
+    whole(&other);
+    let of = |desk: &Scratch| {
+        let mut licenses = licenses(desk, &["list"]);
+        for license in &mut licenses {
+            license["recorded_at"].take();
+        }
+        licenses
+    };
+    assert_eq!(of(&desk), of(&other));
+    let facts = |desk: &Scratch| {
+        let entries = export(desk).into_iter();
+        let facts = entries
+            .map(|entry| ["kind", "subject", "body", "artefact"].map(|name| entry[name].clone()));
+        facts.collect::<Vec<_>>()
+    };
+    assert_eq!(facts(&desk), facts(&other));
+    // Its own export is known to it.
+    assert_eq!(imported(&desk, &["all.jsonl"]), (0, 7));
+}
+
+#[test]
+fn a_check_in_whose_license_is_nowhere_comes_along() {
+    let desk = unrecorded();
+    let check_in = [
+        "check-in",
+        "--key",
+        "vendor.key",
+        "acme.lic",
+        "--out",
+        "w.lic",
+    ];
+    let _ = keygen(&desk, &check_in).expect_code(0);
+    let _ = keygen(&desk, &["ledger", "export", "--out", "all.jsonl"]).expect_code(0);
+    let other = self::desk();
+    other.write("all.jsonl", desk.read("all.jsonl"));
+    assert_eq!(imported(&other, &["all.jsonl"]), (2, 0));
+}
+
+#[test]
+fn what_is_foreign_or_tampered_with_is_refused_with_all_that_came_along() {
+    let desk = unrecorded();
+    let stranger = Vendor::with_key("2048", "RS256");
+    desk.write(
+        "foreign.lic",
+        stranger.issue(&["--tier", "pro", "--perpetual"]).file,
+    );
+    let license = desk.read("acme.lic");
+    desk.write(
+        "changed.lic",
+        license_tests::vendor::changed_at(&license, 200),
+    );
+    desk.write("noise", "noise\n");
+    desk.write("object", "{\"kind\": \"license\"}\n");
+    for wrong in [
+        "foreign.lic",
+        "changed.lic",
+        "noise",
+        "object",
+        "trust.jwks",
+        "vendor.key",
+    ] {
+        let refused = import(&desk, &["acme.lic", wrong]);
+        assert_eq!(refused.code, Some(3), "{wrong}: {}", refused.said());
+    }
+    let missing = import(&desk, &["acme.lic", "missing"]);
+    assert_eq!(missing.code, Some(4), "{}", missing.said());
+    assert!(!database(&desk).exists(), "nothing was entered");
+    // A validation proves nothing without its license.
+    assert_eq!(import(&desk, &["v.lic"]).code, Some(3));
+}
+
+#[test]
+fn an_export_that_says_what_was_not_signed_is_refused() {
+    let desk = filled();
+    let entries = export(&desk);
+    let other = self::desk();
+    let at = |kind: &str| {
+        entries
+            .iter()
+            .position(|entry| entry["kind"] == kind)
+            .unwrap()
+    };
+    let changes: [(usize, &str, Value); 10] = [
+        (at("license"), "/body/customer", json!("Another")),
+        (at("license"), "/body/seats", json!(1_000_000)),
+        (at("license"), "/subject", entries[2]["subject"].clone()),
+        (at("license"), "/kind", json!("check_in")),
+        (at("license"), "/artefact", entries[2]["artefact"].clone()),
+        (at("enterprise_key"), "/body/tier", json!("FREE")),
+        (at("check_in"), "/body/status", json!("revoked")),
+        (at("check_in"), "/artefact", json!("x.y.z")),
+        (at("signing_key"), "/subject", json!("another")),
+        (at("revocation"), "/subject", json!("not an id")),
+    ];
+    for (row, pointer, value) in changes {
+        let mut entries = entries.clone();
+        *entries[row].pointer_mut(pointer).unwrap() = value;
+        let lines: String = entries.iter().map(|entry| format!("{entry}\n")).collect();
+        other.write("all.jsonl", lines);
+        let refused = import(&other, &["all.jsonl"]);
+        assert_eq!(refused.code, Some(3), "{pointer}: {}", refused.said());
+    }
+    assert!(!database(&other).exists(), "nothing was entered");
+}

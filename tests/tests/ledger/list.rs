@@ -1,0 +1,302 @@
+//! What is listed, in which order and form; what ends soon; and how much there is.
+
+use super::*;
+
+fn filled() -> Scratch {
+    let desk = desk();
+    for (customer, terms) in [
+        (
+            "beta GmbH",
+            &["--tier", "team", "--seats", "10", "--expires", "2098-12-31"][..],
+        ),
+        ("Alpha Ltd", &["--tier", "pro", "--expires", "2097-12-31"]),
+        ("Gamma", &["--tier", "pro"]),
+        (
+            "Old",
+            &["--tier", "free", "--issued-at", "2020-01-01", "--days", "1"],
+        ),
+        ("Later", &["--tier", "pro", "--not-before", "2097-01-01"]),
+    ] {
+        issue(
+            &desk,
+            &format!("{customer}.lic"),
+            &[terms, &["--customer", customer]].concat(),
+        );
+    }
+    let gone = licenses(&desk, &["list", "--customer", "gamma"]);
+    let id = text(&gone[0]["license_id"]);
+    let _ = keygen(&desk, &["revoke", id, "--reason", "unpaid"]).expect_code(0);
+    desk
+}
+
+#[test]
+fn licenses_are_listed_by_what_they_are() {
+    let desk = filled();
+    for (options, expected) in [
+        (
+            &[][..],
+            &["beta GmbH", "Alpha Ltd", "Gamma", "Old", "Later"][..],
+        ),
+        (&["--customer", "LTD"], &["Alpha Ltd"]),
+        (&["--customer", "nobody"], &[]),
+        (&["--tier", "pro"], &["Alpha Ltd", "Gamma", "Later"]),
+        (&["--product", "coditect", "--tier", "TEAM"], &["beta GmbH"]),
+        (&["--product", "OTHER"], &[]),
+        (&["--status", "active"], &["beta GmbH", "Alpha Ltd"]),
+        (&["--status", "revoked"], &["Gamma"]),
+        (&["--status", "expired"], &["Old"]),
+        (&["--status", "FUTURE"], &["Later"]),
+        (&["--status", "superseded"], &[]),
+        (&["--tier", "pro", "--status", "active"], &["Alpha Ltd"]),
+    ] {
+        assert_eq!(
+            customers(&desk, &[&["list"], options].concat()),
+            expected,
+            "{options:?}"
+        );
+    }
+    let _ = keygen(&desk, &["ledger", "list", "--status", "lost"]).expect_failure(2);
+    let _ = keygen(&desk, &["ledger", "list", "--sort", "color"]).expect_failure(2);
+}
+
+#[test]
+fn licenses_are_listed_in_every_order() {
+    let desk = filled();
+    for (options, expected) in [
+        (
+            &["--sort", "entered"][..],
+            ["beta GmbH", "Alpha Ltd", "Gamma", "Old", "Later"],
+        ),
+        (
+            &["--sort", "customer"],
+            ["Alpha Ltd", "beta GmbH", "Gamma", "Later", "Old"],
+        ),
+        (
+            &["--sort", "expires"],
+            ["Old", "Alpha Ltd", "beta GmbH", "Gamma", "Later"],
+        ),
+        (
+            &["--sort", "tier"],
+            ["Old", "Alpha Ltd", "Gamma", "Later", "beta GmbH"],
+        ),
+    ] {
+        let list = [&["list"], options].concat();
+        assert_eq!(customers(&desk, &list), expected, "{options:?}");
+        let reversed: Vec<_> = expected.iter().rev().copied().collect();
+        let reverse = [&list[..], &["--reverse"]].concat();
+        assert_eq!(customers(&desk, &reverse), reversed, "{options:?}");
+        let limited = [&list[..], &["--limit", "2"]].concat();
+        assert_eq!(customers(&desk, &limited), expected[..2], "{options:?}");
+    }
+}
+
+#[test]
+fn json_tells_all_there_is_to_know() {
+    let desk = desk();
+    let issued = issue(&desk, "acme.lic", &["--expires", "2098-12-31"]);
+    let license = &licenses(&desk, &["list"])[0];
+    let members: Vec<_> = license
+        .as_object()
+        .unwrap()
+        .keys()
+        .map(String::as_str)
+        .collect();
+    let expected = [
+        "license_id",
+        "key",
+        "short_key",
+        "product",
+        "tier",
+        "customer",
+        "company",
+        "seats",
+        "devices",
+        "users",
+        "machines",
+        "trial",
+        "serial",
+        "supersedes",
+        "issued_at",
+        "not_before",
+        "expires_at",
+        "maintenance_until",
+        "kid",
+        "status",
+        "recorded_at",
+        "seq",
+        "delivered",
+    ];
+    assert_eq!(members, expected);
+    assert_eq!(license["license_id"], issued["license_id"]);
+    assert_eq!(license["seq"], 2);
+    let none = told(&desk, &["ledger", "list", "--customer", "nobody"]);
+    assert_eq!(none, json!({ "licenses": [], "count": 0 }));
+}
+
+#[test]
+fn people_get_a_table() {
+    let desk = filled();
+    let table = keygen(&desk, &["ledger", "list"]).expect_code(0).stdout;
+    assert_eq!(table.lines().count(), 6);
+    assert!(table.starts_with("LICENSE "), "{table}");
+    for word in [
+        "revoked",
+        "expired",
+        "active",
+        "future",
+        "beta GmbH",
+        "never",
+        " ago",
+    ] {
+        assert!(table.contains(word), "{word} in {table}");
+    }
+    let none = keygen(&desk, &["ledger", "list", "--customer", "nobody"]).expect_code(0);
+    assert_eq!(
+        (none.stdout.as_str(), none.stderr.as_str()),
+        ("", "no such license\n")
+    );
+}
+
+#[test]
+fn comma_separated_values_are_quoted_where_they_must_be() {
+    let desk = desk();
+    let names = [
+        "plain",
+        "A, B",
+        "say \"hi\"",
+        "two\nlines",
+        "=1+1",
+        "+1",
+        "-1",
+        "@x",
+        "=a,b",
+    ];
+    for (number, name) in names.iter().enumerate() {
+        issue(
+            &desk,
+            &format!("{number}.lic"),
+            &[&format!("--customer={name}")],
+        );
+    }
+    let csv = keygen(&desk, &["ledger", "list", "--csv"])
+        .expect_code(0)
+        .stdout;
+    let header = "license_id,status,product,tier,customer,company,seats,key,short_key,issued_at,expires_at,kid,recorded_at\r\n";
+    assert!(csv.starts_with(header), "{csv}");
+    for cell in [
+        ",plain,",
+        ",\"A, B\",",
+        ",\"say \"\"hi\"\"\",",
+        ",\"two\nlines\",",
+        ",'=1+1,",
+        ",'+1,",
+        ",'-1,",
+        ",'@x,",
+        ",\"'=a,b\",",
+    ] {
+        assert!(csv.contains(cell), "{cell} in {csv}");
+    }
+    assert_eq!(csv.matches("\r\n").count(), names.len());
+    let none = keygen(&desk, &["ledger", "list", "--csv", "--tier", "free"]);
+    assert_eq!(none.expect_code(0).stdout, header.replace("\r\n", "\n"));
+}
+
+#[test]
+fn what_a_customer_is_called_can_not_forge_the_table() {
+    let desk = desk();
+    let license = issue(&desk, "1.lic", &["--customer", "a\u{1b}[2Jb\nLICENSE"]);
+    let table = keygen(&desk, &["ledger", "list"]).expect_code(0).stdout;
+    let shown = keygen(&desk, &["ledger", "show", text(&license["license_id"])]);
+    for said in [table, shown.expect_code(0).stdout] {
+        assert!(
+            !said.contains('\u{1b}') && !said.contains("\nLICENSE\n"),
+            "{said}"
+        );
+    }
+}
+
+#[test]
+fn what_ends_soon_is_listed_by_its_end_and_what_does_not_hold_is_not() {
+    let desk = desk();
+    for (customer, days) in [
+        ("in 40", "40"),
+        ("in 20", "20"),
+        ("in 3", "3"),
+        ("gone", "5"),
+    ] {
+        issue(
+            &desk,
+            &format!("{customer}.lic"),
+            &["--customer", customer, "--days", days],
+        );
+    }
+    issue(&desk, "never.lic", &["--customer", "never"]);
+    issue(
+        &desk,
+        "ended.lic",
+        &[
+            "--customer",
+            "ended",
+            "--issued-at",
+            "2020-01-01",
+            "--days",
+            "1",
+        ],
+    );
+    let gone = licenses(&desk, &["list", "--customer", "gone"]);
+    let revoke = ["revoke", text(&gone[0]["license_id"]), "--reason", "unpaid"];
+    let _ = keygen(&desk, &revoke).expect_code(0);
+    for (within, expected) in [
+        (&[][..], &["in 3", "in 20"][..]),
+        (&["--within", "30d"], &["in 3", "in 20"]),
+        (&["--within", "60d"], &["in 3", "in 20", "in 40"]),
+        (&["--within", "120h"], &["in 3"]),
+        (&["--within", "0d"], &[]),
+        // More than any date.
+        (&["--within", "4294967295d"], &["in 3", "in 20", "in 40"]),
+    ] {
+        assert_eq!(
+            customers(&desk, &[&["expiring"], within].concat()),
+            expected,
+            "{within:?}"
+        );
+    }
+    for wrong in ["30", "d", "-1d", "30m", "1.5d", "", "é"] {
+        let _ = keygen(&desk, &["ledger", "expiring", "--within", wrong]).expect_failure(2);
+    }
+    let csv = keygen(&desk, &["ledger", "expiring", "--csv"])
+        .expect_code(0)
+        .stdout;
+    assert_eq!(csv.lines().count(), 3);
+}
+
+#[test]
+fn stats_count_what_there_is() {
+    let desk = filled();
+    enterprise_key(&desk, "acme.key");
+    let told = told(&desk, &["ledger", "stats"]);
+    assert_eq!(
+        told["entries"],
+        json!({ "enterprise_key": 1, "license": 5, "revocation": 1, "signing_key": 1 })
+    );
+    let count = |tier: &str, status: &str| {
+        let licenses = told["licenses"].as_array().unwrap().iter();
+        let found = licenses.filter(|row| row["tier"] == tier && row["status"] == status);
+        found.map(|row| row["count"].as_u64().unwrap()).sum::<u64>()
+    };
+    assert_eq!(count("PRO", "active"), 1);
+    assert_eq!(count("PRO", "revoked"), 1);
+    assert_eq!(count("PRO", "future"), 1);
+    assert_eq!(count("FREE", "expired"), 1);
+    assert_eq!(count("ENT", "active"), 1);
+    assert_eq!(told["customers"], 6);
+    let seats = |license: &Value| match text(&license["status"]) {
+        "active" => license["seats"].as_u64().unwrap_or(0),
+        _ => 0,
+    };
+    let expected: u64 = licenses(&desk, &["list"]).iter().map(seats).sum();
+    assert!(expected >= 110);
+    assert_eq!(told["active_seats"], expected);
+    let said = keygen(&desk, &["ledger", "stats"]).expect_code(0).stdout;
+    assert!(said.contains("6  customers"), "{said}");
+}
