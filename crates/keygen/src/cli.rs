@@ -66,6 +66,9 @@ pub(crate) enum Command {
     /// Look into the ledger
     #[command(subcommand)]
     Ledger(LedgerCommand),
+    /// Describe a product: its tiers, features and quotas, in one file
+    #[command(subcommand)]
+    Product(ProductCommand),
     /// Show what a license, key or trust set says, without verifying it
     Inspect(Inspect),
     #[command(flatten)]
@@ -413,6 +416,30 @@ pub(crate) enum LedgerCommand {
         /// A hash that the chain ended with before, and must still hold
         #[arg(long, value_name = "HASH", value_parser = hash)]
         head: Option<[u8; 32]>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ProductCommand {
+    /// Write a product file to begin with
+    Init {
+        /// The product code: 2 to 16 of A-Z and 0-9, first a letter
+        #[arg(value_parser = product, value_name = "CODE")]
+        product: ProductCode,
+        #[command(flatten)]
+        out: Out,
+    },
+    /// Check a product file, and warn of what is rarely meant
+    Check {
+        /// The product file (TOML); - is standard input
+        #[arg(value_name = "FILE")]
+        file: Source,
+    },
+    /// Show what each tier of a product has
+    Show {
+        /// The product file (TOML) [default: the built-in product]
+        #[arg(value_name = "FILE")]
+        file: Option<Source>,
     },
 }
 

@@ -116,6 +116,14 @@ pub(crate) fn not_installed(error: &InstallationError) -> Failure {
             let failure = not_judged(&format!("installed license {path}{set_aside}"), source);
             failure.hint("install the license again: `license install --trust KEYS FILE`")
         }
+        InstallationError::Shared { path, source } => {
+            let inner = not_installed(source);
+            let folder = show_path(path);
+            let message = format!("license for everybody in {folder}: {}", inner.message());
+            let code = inner.code().to_owned();
+            Failure::new(inner.exit(), code, message)
+                .hint(format!("ask the administrator to put license.lic and trust.jwks into {folder} anew, readable by all"))
+        }
         InstallationError::NoLicenseYet => {
             Failure::new(Exit::Denied, Code::NoLicense.as_str(), error.to_string())
                 .hint("install the license first, then the validation token")

@@ -233,7 +233,10 @@ impl Current {
         let snapshot = host.snapshot(Some(trust), matrix, Moment::Now);
         let is_unsure = |problem: &StateProblem| matches!(problem, StateProblem::Store(_));
         Self {
-            is_unsure: matches!(snapshot.installation, Err(InstallationError::Store(_)))
+            is_unsure: snapshot
+                .installation
+                .as_ref()
+                .is_err_and(InstallationError::may_pass)
                 || snapshot.problems.iter().any(is_unsure),
             snapshot: Arc::new(snapshot),
             stamps,

@@ -89,7 +89,8 @@ impl Installation {
             Damaged::Left => error,
         });
         let shared = match home.system() {
-            Some(system) => found_in(system, || keys.of_system(home, system), matrix),
+            Some(system) => found_in(system, || keys.of_system(home, system), matrix)
+                .map_err(|source| InstallationError::shared(system, source)),
             None => Ok(None),
         };
         let (own, shared) = match (own, shared) {
@@ -412,11 +413,34 @@ pub enum InstallationError {
     },
     /// A validation token answers another question.
     OtherNonce,
+    /// Something is wrong in the administrator's folder, which is not the user's to mend.
+    Shared {
+        /// The folder.
+        path: PathBuf,
+        /// What is wrong.
+        source: Box<InstallationError>,
+    },
     /// What this machine remembers can't be read, so that nothing may be added to it.
     State(StateProblem),
 }
 
 impl InstallationError {
+    fn shared(system: &Store, source: Self) -> Self {
+        Self::Shared {
+            path: system.dir().path().to_owned(),
+            source: Box::new(source),
+        }
+    }
+
+    /// Whether a file could not be read, which may pass.
+    pub(crate) fn may_pass(&self) -> bool {
+        match self {
+            Self::Store(_) => true,
+            Self::Shared { source, .. } => source.may_pass(),
+            _ => false,
+        }
+    }
+
     /// Whether the file itself is damaged, and not merely unknown to the keys or the program at hand.
     fn is_damage(&self) -> bool {
         match self {
@@ -511,6 +535,13 @@ impl fmt::Display for InstallationError {
                     "the validation token counts on machine {expected}; this is {actual}"
                 )
             }
+            Self::Shared { path, .. } => {
+                write!(
+                    f,
+                    "the license for everybody in {} can't be used",
+                    path.display()
+                )
+            }
             Self::State(_) => f.write_str("what this machine remembers can't be read now"),
             Self::OtherNonce => {
                 f.write_str("the validation token does not carry the nonce that was asked for")
@@ -534,6 +565,7 @@ impl std::error::Error for InstallationError {
             Self::Trust { source, .. } => Some(source),
             Self::License { source, .. } => Some(source),
             Self::Home(source) => Some(source),
+            Self::Shared { source, .. } => Some(&**source),
             Self::State(source) => Some(source),
             Self::NotText { .. }
             | Self::NoTrust

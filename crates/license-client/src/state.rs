@@ -71,7 +71,7 @@ impl fmt::Display for StateProblem {
                 aside_to(aside.as_deref(), f)
             }
             Self::Store(_) => f.write_str("what this machine remembers can't be read"),
-            Self::NotKept(_) => f.write_str("nothing can be kept on this machine"),
+            Self::NotKept(_) => f.write_str("nothing can be kept"),
         }
     }
 }

@@ -34,7 +34,7 @@ const fn step<'a>(
 }
 
 /// The vendor's desk: keys, a trust set, two licenses and a key.
-const VENDOR: [Step<'_>; 8] = [
+const VENDOR: [Step<'_>; 9] = [
     step(
         "The vendor makes a signing key, and a spare for the day when it is lost.",
         "keygen",
@@ -165,10 +165,16 @@ const VENDOR: [Step<'_>; 8] = [
         ],
         0,
     ),
+    step(
+        "All of it is in the vendor's ledger.",
+        "keygen",
+        &["ledger", "list"],
+        0,
+    ),
 ];
 
 /// The customer's site, which has no network and no private key.
-const SITE: [Step<'_>; 9] = [
+const SITE: [Step<'_>; 12] = [
     step(
         "The site verifies what it was sent.",
         "license",
@@ -228,6 +234,19 @@ const SITE: [Step<'_>; 9] = [
         &["explain", "--at", "2099-01-01"],
         1,
     ),
+    step(
+        "What is used is counted, exactly, between processes.",
+        "license",
+        &["use", "commands_per_day"],
+        0,
+    ),
+    step(
+        "One project is one seat, whatever path leads to it.",
+        "license",
+        &["session", "site"],
+        0,
+    ),
+    step("Is all well on this machine?", "license", &["doctor"], 0),
 ];
 
 fn main() -> ExitCode {
@@ -295,6 +314,7 @@ fn run(step: &Step<'_>, folder: &Path) -> bool {
         .args(step.arguments)
         .current_dir(folder)
         .env("CODITECT_HOME", folder.join("site/home"))
+        .env("KEYGEN_LEDGER", folder.join("vendor/ledger.db"))
         .stdin(Stdio::null())
         .status()
         .expect("the program starts");
@@ -326,7 +346,7 @@ fn farewell(folder: &Path) {
     let programs = programs::license().parent().map(Path::display);
     println!("\nThe files are yours to play with:");
     println!("  cd {}", folder.display());
-    println!("  export CODITECT_HOME=$PWD/site/home");
+    println!("  export CODITECT_HOME=$PWD/site/home KEYGEN_LEDGER=$PWD/vendor/ledger.db");
     if let Some(programs) = programs {
         println!("  PATH={programs}:$PATH");
     }

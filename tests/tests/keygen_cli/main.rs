@@ -16,6 +16,7 @@ mod inspect;
 mod issue;
 mod keys;
 mod node_lock;
+mod product;
 mod program;
 mod public_half;
 mod trust;

@@ -8,6 +8,7 @@ mod issue;
 mod ledger;
 mod machine;
 mod new_key;
+mod product;
 mod public;
 mod revoke;
 mod trust;
@@ -38,6 +39,7 @@ pub(crate) fn run(cli: Cli, terminal: &Terminal) -> Result<(), Failure> {
         Command::CheckIn(arguments) => check_in::run(&arguments, &place, terminal),
         Command::Revoke(arguments) => revoke::run(&arguments, &place, terminal),
         Command::Ledger(command) => ledger::run(&command, &place, terminal),
+        Command::Product(command) => product::run(&command, terminal),
         Command::Inspect(arguments) => inspect::run(&arguments, terminal),
         Command::Description(asked) => asked.write(Cli::command()),
     }
@@ -167,9 +169,11 @@ fn matrix(file: Option<&Source>) -> Result<Matrix, Failure> {
     let Some(file) = file else {
         return Ok(Matrix::built_in().clone());
     };
-    Matrix::parse(&file.read_text(MAX_FILE_BYTES)?).map_err(|error| {
-        Failure::malformed(format!("{file}: {error}")).hint("correct the product file")
-    })
+    Matrix::parse(&file.read_text(MAX_FILE_BYTES)?).map_err(|error| wrong_product(file, &error))
+}
+
+fn wrong_product(file: &Source, error: &license_core::MatrixError) -> Failure {
+    Failure::malformed(format!("{file}: {error}")).hint("correct the product file")
 }
 
 fn not_issued(error: &IssueError) -> Failure {

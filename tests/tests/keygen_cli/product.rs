@@ -1,0 +1,187 @@
+//! `keygen product`, and that nothing is made for one product alone: a made-up one goes through every command.
+
+use license_tests::{Outcome, Run, Scratch, Vendor};
+use serde_json::Value;
+
+/// A product with tiers of its own.
+const WIDGET: &str = r#"
+product = "WIDGET"
+issuer = "Widget Works"
+base_tier = "BASE"
+enterprise_tier = "SITE"
+seats_quota = "operators"
+
+[[tiers]]
+name = "BASE"
+features = ["view"]
+quotas = { prints_per_day = 3, operators = 1 }
+
+[[tiers]]
+name = "SHOP"
+extends = "BASE"
+check_in_every_hours = 48
+offline_grace_hours = 96
+features = ["edit"]
+quotas = { prints_per_day = 50 }
+
+[[tiers]]
+name = "SITE"
+extends = "SHOP"
+features = ["export"]
+quotas = { prints_per_day = -1, operators = -1 }
+"#;
+
+fn desk() -> Scratch {
+    let desk = Vendor::shared().desk();
+    desk.write("trust.jwks", &Vendor::shared().trust);
+    desk.write("widget.toml", WIDGET);
+    desk
+}
+
+fn keygen(desk: &Scratch, args: &[&str]) -> Outcome {
+    Run::keygen(desk).args(args).run()
+}
+
+/// `license` for the product, with its state in `$WIDGET_HOME`.
+fn license(desk: &Scratch, args: &[&str]) -> Outcome {
+    Run::license(desk)
+        .env("WIDGET_HOME", desk.file("widget-state"))
+        .args(["--product-file", "widget.toml"])
+        .args(args)
+        .run()
+}
+
+#[test]
+fn a_product_of_another_kind_goes_through_every_command() {
+    let desk = desk();
+    let key = ["--key", "vendor.key", "--product-file", "widget.toml"];
+    let issue = [
+        "issue",
+        "--tier",
+        "shop",
+        "--customer",
+        "Ann",
+        "--expires",
+        "2030-12-31",
+        "--out",
+        "ann.lic",
+    ];
+    let _ = keygen(&desk, &[&issue[..], &key].concat()).expect_code(0);
+    let enterprise = [
+        "enterprise-key",
+        "--company",
+        "ACME",
+        "--seats",
+        "7",
+        "--perpetual",
+        "--out",
+        "acme.key",
+    ];
+    let _ = keygen(&desk, &[&enterprise[..], &key].concat()).expect_code(0);
+    let check_in = ["check-in", "ann.lic", "--out", "said.lic"];
+    let _ = keygen(&desk, &[&check_in[..], &key].concat()).expect_code(0);
+    desk.write("orders.csv", "tier,customer,perpetual\nsite,Bob,yes\n");
+    let batch = ["batch", "orders.csv", "--out", "batch"];
+    let _ = keygen(&desk, &[&batch[..], &key].concat()).expect_code(0);
+    let listed = keygen(&desk, &["ledger", "list", "--product", "widget", "--json"]);
+    assert_eq!(listed.expect_code(0).json()["count"], 3);
+
+    let install = |file| license(&desk, &["install", "--trust", "trust.jwks", file]);
+    let _ = install("ann.lic").expect_code(0);
+    let _ = license(&desk, &["install", "said.lic"]).expect_code(0);
+    let _ = license(&desk, &["check", "edit"]).expect_code(0);
+    let _ = license(&desk, &["check", "export"]).expect_code(1);
+    let used = license(&desk, &["use", "prints_per_day", "50", "--json"])
+        .expect_code(0)
+        .json();
+    assert_eq!(
+        (&used["limit"], &used["remaining"]),
+        (&50.into(), &0.into())
+    );
+    let _ = license(&desk, &["use", "prints_per_day"]).expect_code(1);
+    let _ = license(&desk, &["doctor"]).expect_code(0);
+    let session = license(&desk, &["session", "--json"]).expect_code(0).json();
+    assert!(session["session_id"].is_string());
+    let _ = install("acme.key").expect_code(0);
+    let status = license(&desk, &["status", "--json"]).expect_code(0).json();
+    assert_eq!(status["effective_tier"], "SITE");
+    assert_eq!(status["quotas"]["operators"], 7);
+    let _ = license(&desk, &["remove"]).expect_code(0);
+    let status = license(&desk, &["status", "--json"]).expect_code(1).json();
+    assert_eq!(status["effective_tier"], "BASE");
+    assert!(
+        !desk.state().exists(),
+        "nothing is kept for the built-in product"
+    );
+}
+
+#[test]
+fn a_new_product_file_is_right_and_is_used_as_it_is() {
+    let desk = desk();
+    let _ = keygen(
+        &desk,
+        &["product", "init", "GADGET", "--out", "gadget.toml"],
+    )
+    .expect_code(0);
+    let checked = keygen(&desk, &["product", "check", "gadget.toml", "--json"]);
+    let checked = checked.expect_code(0).json();
+    assert_eq!(checked["product"], "GADGET");
+    assert_eq!(checked["warnings"], serde_json::json!([]));
+    let issue = [
+        "issue",
+        "--key",
+        "vendor.key",
+        "--product-file",
+        "gadget.toml",
+        "--tier",
+        "pro",
+        "--customer",
+        "A",
+        "--days",
+        "3",
+    ];
+    let _ = keygen(&desk, &issue).expect_code(0);
+    let again = keygen(
+        &desk,
+        &["product", "init", "GADGET", "--out", "gadget.toml"],
+    );
+    assert!(again.expect_failure(2).hint.contains("--force"));
+    keygen(&desk, &["product", "init", "no code"]).expect_failure(2);
+}
+
+#[test]
+fn a_product_is_shown_tier_by_tier() {
+    let desk = desk();
+    let shown = keygen(&desk, &["product", "show", "widget.toml", "--json"])
+        .expect_code(0)
+        .json();
+    let names: Vec<_> = shown["tiers"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|tier| &tier["name"])
+        .collect();
+    assert_eq!(names, ["BASE", "SHOP", "SITE"]);
+    assert_eq!(shown["tiers"][1]["check_in_every_hours"], 48);
+    assert_eq!(shown["trial"], Value::Null);
+    let text = keygen(&desk, &["product", "show"]).expect_code(0).stdout;
+    assert!(text.starts_with("CODITECT"), "{text}");
+}
+
+#[test]
+fn a_product_file_that_is_wrong_is_refused_and_one_that_is_odd_is_warned_of() {
+    let desk = desk();
+    desk.write(
+        "wrong.toml",
+        WIDGET.replace("base_tier = \"BASE\"", "base_tier = \"NONE\""),
+    );
+    let refused = keygen(&desk, &["product", "check", "wrong.toml"]).expect_failure(3);
+    assert!(refused.message.contains("wrong.toml"), "{refused:?}");
+    let odd = WIDGET.replace("extends = \"SHOP\"\nfeatures", "features");
+    desk.write("odd.toml", odd);
+    let warned = keygen(&desk, &["product", "check", "odd.toml", "--json"])
+        .expect_code(0)
+        .json();
+    let warnings = warned["warnings"].to_string();
+    assert!(warnings.contains("lacks feature edit"), "{warnings}");
+}
