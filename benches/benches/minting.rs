@@ -19,7 +19,7 @@ use license_tests::{Run, Vendor};
 
 fn main() {
     let rows = std::env::args().filter_map(|argument| argument.parse().ok());
-    let rows: usize = rows.last().unwrap_or(2000);
+    let rows: usize = rows.min().unwrap_or(2000);
     let cores = thread::available_parallelism().unwrap().get();
     let raw = raw(rows, cores);
     let batch = batch(rows);
