@@ -145,7 +145,8 @@ impl Counter<'_> {
         }
         stated(desk.enter(&intent))?;
         for (path, passing, _) in &files {
-            let named = std::fs::rename(passing, path);
+            // Whatever came there meanwhile stays.
+            let named = passing::give_name(passing, path, false);
             named.map_err(|error| Failure::io("write", path, &error))?;
         }
         stated(desk.forget(&intent))

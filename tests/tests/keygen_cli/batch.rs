@@ -176,6 +176,17 @@ fn a_file_of_somebody_elses_is_not_replaced() {
     assert_eq!(desk.read("out/c9.lic"), "precious");
 }
 
+#[test]
+fn what_goes_wrong_early_ends_a_long_batch_at_once() {
+    let desk = desk();
+    let rows = (0..3000).map(|row| format!("pro,Customer {row},2030-12-31,yes,c{row}.lic\n"));
+    let header = "tier,customer,expires,offline,file\n".to_owned();
+    desk.write("orders.csv", header + &rows.collect::<String>());
+    fs::create_dir(desk.file("out")).unwrap();
+    desk.write("out/c9.lic", "precious");
+    assert_eq!(batch(&desk, &["--json"]).expect_json_failure(2), "EXISTS");
+}
+
 #[cfg(unix)]
 #[test]
 fn whoever_is_killed_goes_on_where_they_were_and_mints_nothing_twice() {

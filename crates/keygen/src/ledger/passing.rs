@@ -21,6 +21,13 @@ pub(crate) fn write(passing: &Path, content: &str) -> io::Result<()> {
 /// Gives a file its own name, unless it has it or was taken away since. What has that name already is another's: it stays, and so does
 /// the passing name, unless it was to be replaced.
 pub(super) fn finish(passing: &Path, path: &Path, replaces: bool) -> io::Result<()> {
+    let named = give_name(passing, path, replaces);
+    sync(path);
+    named
+}
+
+/// The same for many files, whose folder need not outlive a power cut: the ledger can write them again.
+pub(crate) fn give_name(passing: &Path, path: &Path, replaces: bool) -> io::Result<()> {
     let named = match replaces {
         true => fs::rename(passing, path),
         false => match fs::hard_link(passing, path) {
@@ -38,7 +45,6 @@ pub(super) fn finish(passing: &Path, path: &Path, replaces: bool) -> io::Result<
             refused => refused,
         },
     };
-    sync(path);
     gone_is_done(named, passing)
 }
 

@@ -3,8 +3,8 @@
 use std::fs::File;
 use std::io::BufWriter;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
+use std::sync::{Arc, Mutex};
 use std::thread;
 
 use license_core::issue::{CheckedKey, LicenseDraft};
@@ -70,22 +70,22 @@ impl Mint<'_> {
         let mut progress = Progress::new(self.count);
         let mut done = Done::default();
         let (jobs, waiting) = sync_channel::<Job>(2 * CHUNK);
-        let waiting = Mutex::new(waiting);
+        let waiting = Arc::new(Mutex::new(waiting));
         let (results, finished) = channel();
         let outcome = thread::scope(|scope| {
             let feeding = results.clone();
             scope.spawn(move || self.feed(serial, looking.as_ref(), &jobs, &feeding));
             for _ in 0..self.jobs {
                 let results = results.clone();
-                scope.spawn(|| self.sign_all(&waiting, &trust, results));
+                let (waiting, trust) = (Arc::clone(&waiting), &trust);
+                scope.spawn(move || self.sign_all(&waiting, trust, results));
             }
+            // Held by those who sign alone.
+            drop(waiting);
             drop(results);
             let outcome = self.hand_out(&finished, books, &mut manifest, &mut progress, &mut done);
-            // Whoever still signs finds nobody waiting, and ends.
+            // Whoever signs then finds nobody waiting and ends, and with the last of them the reader does.
             drop(finished);
-            if let Ok(waiting) = waiting.lock() {
-                while waiting.try_recv().is_ok() {}
-            }
             outcome
         });
         outcome?;
