@@ -105,7 +105,10 @@ impl Drop for Impostor {
 
 /// What `GetPublicKey` answers.
 pub(crate) fn public_key(vendor: &Vendor) -> Value {
-    let lines = vendor.public.lines().filter(|line| !line.starts_with('-'));
+    let lines = vendor
+        .public
+        .lines()
+        .filter(|line| !line.starts_with("-----"));
     json!({
         "KeyUsage": "SIGN_VERIFY",
         "PublicKey": lines.collect::<String>(),

@@ -194,7 +194,10 @@ fn a_machine_is_named_by_its_digest_however_it_is_given() {
 fn files_tokens_and_standard_input_are_read_with_what_editors_do_to_them() {
     let desk = desk();
     let file = desk.read("acme.lic");
-    let token: String = file.lines().filter(|line| !line.starts_with('-')).collect();
+    let token: String = file
+        .lines()
+        .filter(|line| !line.starts_with("-----"))
+        .collect();
     desk.write("token", &token);
     desk.write(
         "windows.lic",
@@ -416,7 +419,7 @@ fn json_tells_all_there_is_to_know() {
     let block = desk.read("validation.lic");
     let token: String = block
         .lines()
-        .filter(|line| !line.starts_with('-'))
+        .filter(|line| !line.starts_with("-----"))
         .collect();
     let said = payload(&token);
     let expected = json!({

@@ -61,7 +61,10 @@ fn what_is_printed_is_entered_as_well() {
     let json = told(&desk, &args);
     let entries = export(&desk);
     assert_eq!(entries.len(), 3);
-    let armored: String = text.lines().filter(|line| !line.starts_with('-')).collect();
+    let armored: String = text
+        .lines()
+        .filter(|line| !line.starts_with("-----"))
+        .collect();
     assert_eq!(entries[1]["artefact"], armored);
     assert_eq!(entries[2]["artefact"], json["token"]);
     assert!(entries.iter().all(|entry| entry["delivered"] == true));
