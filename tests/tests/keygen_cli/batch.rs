@@ -179,7 +179,7 @@ fn a_file_of_somebody_elses_is_not_replaced() {
 #[test]
 fn what_goes_wrong_early_ends_a_long_batch_at_once() {
     let desk = desk();
-    let rows = (0..3000).map(|row| format!("pro,Customer {row},2030-12-31,yes,c{row}.lic\n"));
+    let rows = (0..5000).map(|row| format!("pro,Customer {row},2030-12-31,yes,c{row}.lic\n"));
     let header = "tier,customer,expires,offline,file\n".to_owned();
     desk.write("orders.csv", header + &rows.collect::<String>());
     fs::create_dir(desk.file("out")).unwrap();

@@ -1,6 +1,7 @@
 //! `keygen batch`: a license for each row of a table.
 
 mod mint;
+mod names;
 mod orders;
 mod progress;
 
@@ -16,6 +17,7 @@ use crate::cli::Batch;
 use crate::custody;
 use crate::ledger::Place;
 use mint::Mint;
+use names::Names;
 use orders::Orders;
 
 pub(crate) fn run(arguments: &Batch, place: &Place, terminal: &Terminal) -> Result<(), Failure> {
@@ -80,19 +82,20 @@ fn told(
 fn check(orders: &Orders, matrix: &Matrix) -> Result<u64, Failure> {
     let mut count = 0;
     let mut mistakes = Vec::new();
-    let mut files = std::collections::HashSet::new();
+    let names = orders.names_files().then(Names::new).transpose()?;
     orders.each(|order| {
         count += 1;
-        let order = order.and_then(|order| {
-            orders.draft(&order, matrix)?;
-            // Eight bytes of each, so that a million rows take little room.
-            let name = order.file.to_lowercase();
-            match files.insert(std::hash::BuildHasher::hash_one(&orders.hasher, &name)) {
-                true => Ok(()),
-                false => Err(order.mistake("file", "expected a name that no other row has")),
+        match order {
+            Ok(order) => {
+                mistakes.extend(orders.draft(&order, matrix).err());
+                if let Some(names) = &names
+                    && !names.insert(&order.file)?
+                {
+                    mistakes.push(order.mistake("file", "expected a name that no other row has"));
+                }
             }
-        });
-        mistakes.extend(order.err());
+            Err(mistake) => mistakes.push(mistake),
+        }
         Ok(mistakes.len() < MOST_MISTAKES)
     })?;
     if count == 0 {

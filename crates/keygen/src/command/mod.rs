@@ -187,6 +187,7 @@ fn not_issued(error: &IssueError) -> Failure {
         }
         IssueError::DoesNotVerify => Failure::new(Exit::Machine, "SIGN", message)
             .hint("nothing was written; what holds the key is faulty, or signs with another key"),
+        IssueError::Refused { reason } => not_verified("license", reason),
         IssueError::Empty { claim } => {
             let flag = match *claim {
                 "iss" => "--issuer",

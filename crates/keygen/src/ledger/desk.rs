@@ -5,9 +5,8 @@ use std::path::{Path, PathBuf};
 
 use license_core::Timestamp;
 use rusqlite::{OptionalExtension, Row, Transaction, TransactionBehavior, params};
-use serde_json::Value;
 
-use super::entry::{Entry, Kind, Record};
+use super::entry::{Entry, Record};
 use super::{Ledger, LedgerError, passing};
 
 /// The right to mint: nobody else does until it is dropped.
@@ -171,7 +170,7 @@ impl<'l> Desk<'l> {
         let at = seconds(self.now);
         let change = self.change()?;
         for record in records {
-            append(&change, at, true, record)?;
+            append(&change, record.entry(at))?;
         }
         change.commit()?;
         Ok(())
@@ -241,20 +240,20 @@ fn enter(change: &Transaction<'_>, id: i64, delivered: bool) -> Result<(), Ledge
     let intent = change
         .prepare_cached(sql)?
         .query_row([id], |row| {
-            let at: i64 = row.get(0)?;
-            let (kind, body): (String, String) = (row.get(1)?, row.get(3)?);
-            let record = Record {
-                kind: Kind::parse(&kind).ok_or(rusqlite::Error::InvalidQuery)?,
+            Ok(Entry {
+                seq: 0,
+                at: row.get(0)?,
+                kind: row.get(1)?,
                 subject: row.get(2)?,
-                body: serde_json::from_str::<Value>(&body)
-                    .map_err(|_| rusqlite::Error::InvalidQuery)?,
+                delivered,
+                body: row.get(3)?,
                 artefact: row.get(4)?,
-            };
-            Ok((at, record))
+                hash: Vec::new(),
+            })
         })
         .optional()?;
-    if let Some((at, record)) = intent {
-        append(change, at, delivered, &record)?;
+    if let Some(entry) = intent {
+        append(change, entry)?;
     }
     change
         .prepare_cached("UPDATE intents SET entered = 1 WHERE id = ?1")?
@@ -262,27 +261,13 @@ fn enter(change: &Transaction<'_>, id: i64, delivered: bool) -> Result<(), Ledge
     Ok(())
 }
 
-/// The next entry of the chain.
-fn append(
-    change: &Transaction<'_>,
-    at: i64,
-    delivered: bool,
-    record: &Record,
-) -> Result<(), LedgerError> {
+/// Makes it the next entry of the chain: its number and its hash are given here.
+fn append(change: &Transaction<'_>, mut entry: Entry) -> Result<(), LedgerError> {
     let (count, previous): (i64, Vec<u8>) = change
         .prepare_cached("SELECT entries, hash FROM head")?
         .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    let entry = Entry {
-        seq: count.saturating_add(1),
-        at,
-        kind: record.kind.as_str().to_owned(),
-        subject: record.subject.clone(),
-        delivered,
-        body: record.body.to_string(),
-        artefact: record.artefact.clone(),
-        hash: Vec::new(),
-    };
-    let hash = entry.expected_hash(&previous);
+    entry.seq = count.saturating_add(1);
+    entry.hash = entry.expected_hash(&previous);
     change
         .prepare_cached(
             "INSERT INTO entries (seq, at, kind, subject, delivered, body, artefact, hash)
@@ -296,7 +281,7 @@ fn append(
             entry.delivered,
             entry.body,
             entry.artefact,
-            hash,
+            entry.hash,
         ])?;
     change
         .prepare_cached(
@@ -306,7 +291,7 @@ fn append(
         .execute([&entry.subject, &entry.body])?;
     change
         .prepare_cached("UPDATE head SET entries = ?1, hash = ?2")?
-        .execute(params![entry.seq, hash])?;
+        .execute(params![entry.seq, entry.hash])?;
     Ok(())
 }
 

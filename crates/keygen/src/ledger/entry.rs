@@ -62,6 +62,22 @@ pub(crate) struct Record {
     pub(crate) artefact: String,
 }
 
+impl Record {
+    /// What it is entered as, once it has a number and a hash.
+    pub(super) fn entry(&self, at: i64) -> Entry {
+        Entry {
+            seq: 0,
+            at,
+            kind: self.kind.as_str().to_owned(),
+            subject: self.subject.clone(),
+            delivered: true,
+            body: self.body.to_string(),
+            artefact: self.artefact.clone(),
+            hash: Vec::new(),
+        }
+    }
+}
+
 /// A row of the ledger.
 #[derive(Clone, Debug)]
 pub(crate) struct Entry {

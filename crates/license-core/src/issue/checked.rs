@@ -19,6 +19,11 @@ impl CheckedKey {
     pub fn new(held: Box<dyn Sign + Send + Sync>) -> Self {
         Self { held }
     }
+
+    /// The key itself, for who checks what it signs in another way.
+    pub(super) fn unchecked(&self) -> &(dyn Sign + Send + Sync) {
+        &*self.held
+    }
 }
 
 impl Sign for CheckedKey {

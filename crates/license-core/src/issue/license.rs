@@ -5,13 +5,13 @@ use std::num::NonZeroU32;
 
 use serde::Serialize;
 
-use super::{IssueError, Sign, sign_token};
+use super::{CheckedKey, IssueError, Sign, sign_token};
 use crate::key::StandardKey;
 use crate::matrix::is_snake;
-use crate::token::TokenKind;
+use crate::token::{TokenKind, VerifyError};
 use crate::{
-    CheckIn, Company, LicenseId, Matrix, ProductCode, Quota, Renewal, Tier, TierTerms, Timestamp,
-    UsageType,
+    CheckIn, Company, License, LicenseId, Matrix, ProductCode, Quota, Renewal, Tier, TierTerms,
+    Timestamp, Unverified, UsageType,
 };
 
 /// Everything that a license is to say. Features and quotas are resolved here, at minting, so that a new
@@ -203,6 +203,28 @@ impl LicenseDraft {
     /// [`IssueError`] if a claim is empty that must not be, the key refuses to sign, or the token is larger
     /// than any verifier reads.
     pub fn sign(&self, key: &impl Sign) -> Result<String, IssueError> {
+        self.sign_with(key)
+    }
+
+    /// Signs the license and verifies it as a customer's program does, which checks the signature too: once for both.
+    ///
+    /// # Errors
+    /// As [`LicenseDraft::sign`]; [`IssueError::DoesNotVerify`] and [`IssueError::Refused`] if nobody would take it.
+    pub fn mint(&self, key: &CheckedKey) -> Result<(License, String), IssueError> {
+        let token = self.sign_with(key.unchecked())?;
+        let refused = |error: &dyn std::fmt::Display| IssueError::Refused {
+            reason: error.to_string(),
+        };
+        let unverified = Unverified::parse(&token).map_err(|error| refused(&error))?;
+        let license = unverified.verify_by(key.public());
+        let license = license.map_err(|error| match error {
+            VerifyError::Signature => IssueError::DoesNotVerify,
+            error => refused(&error),
+        })?;
+        Ok((license, token))
+    }
+
+    fn sign_with(&self, key: &(impl Sign + ?Sized)) -> Result<String, IssueError> {
         self.check()?;
         sign_token(TokenKind::License, &self.claims(), key)
     }

@@ -67,6 +67,11 @@ pub enum IssueError {
     },
     /// The key's own public half does not verify what was signed.
     DoesNotVerify,
+    /// A verifier would refuse what was signed.
+    Refused {
+        /// What it would say.
+        reason: String,
+    },
     /// The claims can't be written as JSON.
     Json,
     /// A name can't be that of a feature or quota.
@@ -108,6 +113,9 @@ impl fmt::Display for IssueError {
             Self::DoesNotVerify => f.write_str(
                 "what was signed does not verify with the public half of the signing key",
             ),
+            Self::Refused { reason } => {
+                write!(f, "a verifier would refuse what was signed: {reason}")
+            }
             Self::Json => f.write_str("the claims can't be written as JSON"),
             Self::Name { found } => write!(
                 f,
@@ -144,7 +152,7 @@ impl std::error::Error for IssueError {}
 fn sign_token(
     kind: TokenKind,
     payload: &impl serde::Serialize,
-    key: &impl Sign,
+    key: &(impl Sign + ?Sized),
 ) -> Result<String, IssueError> {
     let public = key.public();
     let header = serde_json::json!({

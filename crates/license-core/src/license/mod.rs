@@ -73,6 +73,14 @@ impl Unverified<'_> {
         Ok(License::new(facts, verified))
     }
 
+    /// The same with the one key that has just signed it.
+    #[cfg(feature = "issue")]
+    pub(crate) fn verify_by(&self, key: &TrustedKey) -> Result<License, VerifyError> {
+        let verified = self.verified_by(TokenKind::License, key)?;
+        let facts = claims::license(&verified.payload)?;
+        Ok(License::new(facts, verified))
+    }
+
     /// Checks a validation token for a license. The vendor's keys count for every license, the key in the
     /// license's own `cnf` claim (RFC 7800) for that license only.
     ///

@@ -3,15 +3,15 @@
 use std::fs::File;
 use std::io::BufWriter;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
 use license_core::issue::{CheckedKey, LicenseDraft};
-use license_core::{License, Matrix, TrustSet, Unverified};
+use license_core::{License, Matrix, Unverified};
 use license_terminal::Failure;
 
-use super::super::{not_issued, not_verified, now, since_epoch, trust_of};
+use super::super::{not_issued, not_verified, now, since_epoch};
 use super::orders::{Order, Orders};
 use super::progress::Progress;
 use crate::books::{self, Books, Sheet};
@@ -21,6 +21,9 @@ pub(super) const MANIFEST: &str = "manifest.csv";
 
 /// Licenses that are entered together: a commit costs the same for one as for many.
 const CHUNK: usize = 256;
+
+/// What is signed and waits to be handed out, so that nobody stops signing while the disk is slow. Some 3 KB each.
+const BACKLOG: usize = 8 * CHUNK;
 
 /// What a batch needs.
 pub(super) struct Mint<'a> {
@@ -62,7 +65,6 @@ enum Finished {
 
 impl Mint<'_> {
     pub(super) fn run(&self, books: &mut Books) -> Result<Done, Failure> {
-        let trust = trust_of(self.key).map_err(|error| not_verified("license", &error))?;
         let microseconds = u64::try_from(since_epoch().as_micros()).unwrap_or(0);
         let serial = books.counter(now())?.serials(self.count, microseconds)?;
         let looking = books.another_view()?;
@@ -71,14 +73,14 @@ impl Mint<'_> {
         let mut done = Done::default();
         let (jobs, waiting) = sync_channel::<Job>(2 * CHUNK);
         let waiting = Arc::new(Mutex::new(waiting));
-        let (results, finished) = channel();
+        let (results, finished) = sync_channel(BACKLOG);
         let outcome = thread::scope(|scope| {
             let feeding = results.clone();
             scope.spawn(move || self.feed(serial, looking.as_ref(), &jobs, &feeding));
             for _ in 0..self.jobs {
                 let results = results.clone();
-                let (waiting, trust) = (Arc::clone(&waiting), &trust);
-                scope.spawn(move || self.sign_all(&waiting, trust, results));
+                let waiting = Arc::clone(&waiting);
+                scope.spawn(move || self.sign_all(&waiting, &results));
             }
             // Held by those who sign alone.
             drop(waiting);
@@ -99,7 +101,7 @@ impl Mint<'_> {
         first_serial: u64,
         books: Option<&crate::ledger::Ledger>,
         jobs: &SyncSender<Job>,
-        results: &Sender<Finished>,
+        results: &SyncSender<Finished>,
     ) {
         let mut serial = first_serial;
         let read = self.orders.each(|order| {
@@ -132,7 +134,7 @@ impl Mint<'_> {
         }
     }
 
-    fn sign_all(&self, jobs: &Mutex<Receiver<Job>>, trust: &TrustSet, results: Sender<Finished>) {
+    fn sign_all(&self, jobs: &Mutex<Receiver<Job>>, results: &SyncSender<Finished>) {
         loop {
             let job = match jobs.lock() {
                 Ok(jobs) => jobs.recv(),
@@ -141,28 +143,18 @@ impl Mint<'_> {
             let Ok(Job { order, draft }) = job else {
                 return;
             };
-            let signed = self.sign(&draft, trust);
-            let result = match signed {
+            let result = match draft.mint(self.key) {
                 Ok((license, token)) => Finished::Signed {
                     order,
                     license,
                     token,
                 },
-                Err(failure) => Finished::Failed(failure),
+                Err(error) => Finished::Failed(not_issued(&error)),
             };
             if results.send(result).is_err() {
                 return;
             }
         }
-    }
-
-    fn sign(&self, draft: &LicenseDraft, trust: &TrustSet) -> Result<(License, String), Failure> {
-        let token = draft.sign(self.key).map_err(|error| not_issued(&error))?;
-        let unverified = Unverified::parse(&token);
-        let unverified = unverified.map_err(|error| not_verified("license", &error))?;
-        let license = unverified.verify(trust);
-        let license = license.map_err(|error| not_verified("license", &error))?;
-        Ok((license, token))
     }
 
     fn hand_out(

@@ -2,10 +2,10 @@
 
 use std::fmt;
 use std::fs::File;
-use std::hash::RandomState;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
-use clap::{CommandFactory, Parser};
+use clap::{CommandFactory, FromArgMatches};
 use license_core::Matrix;
 use license_core::issue::LicenseDraft;
 use license_terminal::{Failure, escape, show_path};
@@ -37,7 +37,8 @@ pub(super) struct Orders {
     path: PathBuf,
     pub(super) name: String,
     columns: Vec<Column>,
-    pub(super) hasher: RandomState,
+    /// Made once: it takes longer than to read a row by it.
+    command: Mutex<clap::Command>,
 }
 
 /// A column of the table.
@@ -89,7 +90,8 @@ impl Orders {
         let header = reader
             .headers()
             .map_err(|error| unreadable(&name, &error))?;
-        let command = cli::Order::command();
+        let mut command = cli::Order::command();
+        command.build();
         let mut columns: Vec<Column> = Vec::new();
         for title in header {
             let column =
@@ -107,7 +109,7 @@ impl Orders {
             path: path.to_owned(),
             name,
             columns,
-            hasher: RandomState::new(),
+            command: Mutex::new(command),
         })
     }
 
@@ -182,13 +184,25 @@ impl Orders {
     pub(super) fn draft(&self, order: &Order, matrix: &Matrix) -> Result<LicenseDraft, Mistake> {
         let given = order.arguments.iter().cloned();
         let arguments = ["--key=-".to_owned()].into_iter().chain(given);
-        let parsed =
-            cli::Order::try_parse_from(arguments).map_err(|error| order.refused(&error))?;
+        let parsed = self
+            .parse(arguments)
+            .map_err(|error| order.refused(&error))?;
         let drafted = issue::draft(&parsed.issue, matrix);
         let draft = drafted.map_err(|failure| order.mistake("order", failure.message()))?;
         let checked = draft.check();
         checked.map_err(|error| order.mistake("order", &error.to_string()))?;
         Ok(draft)
+    }
+
+    fn parse(&self, arguments: impl Iterator<Item = String>) -> Result<cli::Order, clap::Error> {
+        let mut command = self.command.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut matches = command.try_get_matches_from_mut(arguments)?;
+        cli::Order::from_arg_matches_mut(&mut matches)
+    }
+
+    /// Whether the table names files itself, so that two rows may name the same.
+    pub(super) fn names_files(&self) -> bool {
+        self.columns.iter().any(|column| column.kind == Kind::File)
     }
 }
 

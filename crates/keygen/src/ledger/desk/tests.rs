@@ -9,6 +9,7 @@ use std::fs;
 use serde_json::json;
 
 use super::*;
+use crate::ledger::Kind;
 
 /// A ledger in a folder of its own, and where a license would go.
 struct Stage {
