@@ -38,10 +38,10 @@ pub struct LicenseDraft {
     pub expires_at: Option<Timestamp>,
     /// The tier.
     pub tier: Tier,
-    features: BTreeSet<String>,
-    quotas: BTreeMap<String, Quota>,
-    seats: Option<u64>,
-    devices: Option<u64>,
+    pub(super) features: BTreeSet<String>,
+    pub(super) quotas: BTreeMap<String, Quota>,
+    pub(super) seats: Option<u64>,
+    pub(super) devices: Option<u64>,
     /// The kind of use that it is for; none is any.
     pub usage_type: Option<UsageType>,
     /// Whether it is a trial.

@@ -22,6 +22,7 @@
 mod checked;
 mod license;
 mod signing_key;
+mod succession;
 mod validation;
 
 use std::fmt;

@@ -49,7 +49,7 @@ const KNOWN: [&str; 28] = [
 
 pub(super) fn license(payload: &[u8]) -> Result<Facts, VerifyError> {
     let members = json::object(payload).map_err(VerifyError::Json)?;
-    check_format(&members)?;
+    let critical = check_format(&members)?;
     let claim = |name| Claim::new(&members, name);
     let issued_at = claim("iat").timestamp()?;
     let facts = Facts {
@@ -79,6 +79,7 @@ pub(super) fn license(payload: &[u8]) -> Result<Facts, VerifyError> {
         users: claim("users").names()?.map(Into::into),
         company: claim("company").company()?,
         confirmation: claim("cnf").confirmation()?,
+        critical: critical.into_iter().map(Into::into).collect(),
         extension: claim("ext").extension()?,
     };
     check_key(&members, &facts)?;
@@ -111,8 +112,8 @@ pub(super) fn validation(
     })
 }
 
-/// First of all, so that a newer format is told from a damaged one.
-fn check_format(members: &json::Object<'_>) -> Result<(), VerifyError> {
+/// First of all, so that a newer format is told from a damaged one. Returns the claims that must be understood, and are.
+fn check_format<'j>(members: &'j json::Object<'_>) -> Result<Vec<&'j str>, VerifyError> {
     match Claim::new(members, "ver").integer()? {
         found if found == i64::from(FORMAT_VERSION) => {}
         found if found > i64::from(FORMAT_VERSION) => {
@@ -124,8 +125,9 @@ fn check_format(members: &json::Object<'_>) -> Result<(), VerifyError> {
         _ => return Err(wrong("ver", "1", Some("another integer"))),
     }
     let critical = Claim::new(members, "crit").optional_texts()?;
-    match critical.iter().flatten().find(|name| !KNOWN.contains(name)) {
-        None => Ok(()),
+    let critical = critical.unwrap_or_default();
+    match critical.iter().find(|name| !KNOWN.contains(name)) {
+        None => Ok(critical),
         Some(name) => Err(VerifyError::CriticalClaim {
             found: name.chars().take(32).collect(),
         }),

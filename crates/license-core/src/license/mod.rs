@@ -59,6 +59,7 @@ pub(crate) struct Facts {
     pub(crate) users: Option<Arc<[Box<str>]>>,
     pub(crate) company: Option<Company>,
     pub(crate) confirmation: Option<TrustedKey>,
+    pub(crate) critical: Box<[Box<str>]>,
     pub(crate) extension: Option<serde_json::Value>,
 }
 
@@ -177,6 +178,7 @@ fn enterprise_facts(
         users: None,
         company: Some(terms.company),
         confirmation: None,
+        critical: Box::default(),
         extension: None,
     })
 }
@@ -315,6 +317,11 @@ impl License {
     /// The public key of the customer's own license server (RFC 7800).
     pub fn confirmation_key(&self) -> Option<&TrustedKey> {
         self.facts().confirmation.as_ref()
+    }
+
+    /// The claims that a verifier must understand or refuse it; this one does.
+    pub fn critical(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.facts().critical.iter().map(AsRef::as_ref)
     }
 
     /// The vendor's own data.

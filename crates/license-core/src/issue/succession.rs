@@ -1,0 +1,199 @@
+//! A license that takes the place of another.
+
+use super::LicenseDraft;
+use crate::{License, LicenseId, Machine, Timestamp, TrustedKey};
+
+/// So many licenses a successor names at most: the latest, for a token must not grow with every change.
+const MAX_SUPERSEDED: usize = 64;
+
+impl LicenseDraft {
+    /// A license that says everything that another one says, and replaces it and all that it replaced: what changes is for the caller to
+    /// set. It starts when it is issued, or when the other one starts if that is still to come.
+    ///
+    /// `None` for a license that is an enterprise key, which does not say enough.
+    ///
+    /// ```
+    /// use license_core::issue::{CheckedKey, KeyBits, LicenseDraft, SigningKey};
+    /// use license_core::{Algorithm, LicenseId, Matrix, Tier, Timestamp};
+    ///
+    /// let der = SigningKey::generate(KeyBits::B2048, Algorithm::Rs256)?;
+    /// let key = CheckedKey::new(Box::new(SigningKey::from_pkcs8(&der, None)?));
+    /// let matrix = Matrix::built_in();
+    /// let tier = matrix.tier(Tier::parse("TEAM")?).ok_or("no such tier")?;
+    /// let id = LicenseId::from_random(1_798_761_600_000, &[7; 10]);
+    /// let march = Timestamp::parse("2027-03-01")?;
+    /// let mut draft = LicenseDraft::of_tier(matrix, tier, id, "ACME Ltd".to_owned(), march);
+    /// draft.users = vec!["alice".to_owned()];
+    /// let (license, _) = draft.mint(&key)?;
+    ///
+    /// let id = LicenseId::from_random(1_801_440_000_000, &[8; 10]);
+    /// let april = Timestamp::parse("2027-04-01")?;
+    /// let mut draft = LicenseDraft::succeeding(&license, id, april).ok_or("an enterprise key")?;
+    /// draft.users = vec!["bob".to_owned()];
+    /// let (successor, _) = draft.mint(&key)?;
+    /// assert_eq!(successor.supersedes(), [license.id().clone()]);
+    /// assert_eq!(successor.entitlements(), license.entitlements());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn succeeding(license: &License, id: LicenseId, issued_at: Timestamp) -> Option<Self> {
+        let entitlements = license.entitlements();
+        let quotas = entitlements.quotas();
+        let machines = license.machines().unwrap_or_default().iter();
+        let users = license.users();
+        let extension = license.extension().and_then(serde_json::Value::as_object);
+        Some(Self {
+            id,
+            issuer: license.issuer()?.to_owned(),
+            product: license.product(),
+            customer: license.customer().to_owned(),
+            serial: None,
+            supersedes: superseded(license),
+            issued_at,
+            not_before: license.not_before().filter(|start| *start > issued_at),
+            expires_at: license.expires_at(),
+            tier: license.tier(),
+            features: entitlements.features().map(str::to_owned).collect(),
+            quotas: quotas
+                .map(|(name, quota)| (name.to_owned(), quota))
+                .collect(),
+            seats: license.seats(),
+            devices: license.devices(),
+            usage_type: license.usage_type(),
+            trial: license.is_trial(),
+            check_in: license.check_in(),
+            renewal: license.renewal(),
+            maintenance_until: license.maintenance_until(),
+            max_version: license.max_version().cloned(),
+            machines: machines.map(Machine::to_string).collect(),
+            users: users.map_or_else(Vec::new, |users| users.map(str::to_owned).collect()),
+            company: license.company(),
+            confirmation: license.confirmation_key().map(TrustedKey::to_jwk),
+            critical: license.critical().map(str::to_owned).collect(),
+            extension: extension.cloned(),
+        })
+    }
+}
+
+/// The license and what it replaced, the latest last.
+fn superseded(license: &License) -> Vec<LicenseId> {
+    let mut ids = license.supersedes().to_vec();
+    ids.push(license.id().clone());
+    let excess = ids.len().saturating_sub(MAX_SUPERSEDED);
+    ids.split_off(excess)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use serde_json::{Map, Value, json};
+
+    use super::*;
+    use crate::issue::{CheckedKey, KeyBits, Sign, SigningKey};
+    use crate::{Algorithm, CheckIn, Matrix, Quota, Renewal, UsageType};
+
+    fn key() -> CheckedKey {
+        let der = SigningKey::generate(KeyBits::B2048, Algorithm::Rs256).unwrap();
+        CheckedKey::new(Box::new(SigningKey::from_pkcs8(&der, None).unwrap()))
+    }
+
+    fn id(random: u8) -> LicenseId {
+        LicenseId::from_random(1_798_761_600_000, &[random; 10])
+    }
+
+    fn at(text: &str) -> Timestamp {
+        Timestamp::parse(text).unwrap()
+    }
+
+    fn matrix() -> &'static Matrix {
+        Matrix::built_in()
+    }
+
+    /// One that makes use of every claim.
+    fn draft(key: &CheckedKey) -> LicenseDraft {
+        let matrix = matrix();
+        let tier = matrix.tiers().get(2).unwrap();
+        let mut draft =
+            LicenseDraft::of_tier(matrix, tier, id(1), "ACME".to_owned(), at("2027-01-01"));
+        draft.issuer = "Somebody".to_owned();
+        draft.serial = Some(7);
+        draft.supersedes = vec![id(0)];
+        draft.not_before = Some(at("2027-02-01"));
+        draft.expires_at = Some(at("2028-02-01"));
+        draft.add_feature("sso").unwrap();
+        draft.remove_feature("hooks").unwrap();
+        draft.set_quota("agents", Quota::Limit(7)).unwrap();
+        draft.set_seats(9.try_into().unwrap(), matrix).unwrap();
+        draft.set_devices(3.try_into().unwrap(), matrix);
+        draft.usage_type = Some(UsageType::Runtime);
+        draft.trial = true;
+        draft.check_in = CheckIn::new(48, 96);
+        draft.renewal = Renewal::new(3, 5);
+        draft.maintenance_until = Some(at("2027-12-31T23:59:59Z"));
+        draft.max_version = Some("<3.0.0".parse().unwrap());
+        draft.machines = vec!["mach_00112233445566778899aabbccddeeff".to_owned()];
+        draft.users = vec!["alice".to_owned(), "bob".to_owned()];
+        draft.company = Some(crate::Company::parse("ACME").unwrap());
+        draft.confirmation = Some(key.public().to_jwk());
+        draft.critical = vec!["machines".to_owned()];
+        draft.extension = json!({ "order": [1, { "a": null }] }).as_object().cloned();
+        draft
+    }
+
+    fn claims(token: &str) -> Map<String, Value> {
+        let payload = token.split('.').nth(1).unwrap();
+        let payload = crate::base64url::decode(payload).unwrap();
+        serde_json::from_slice(&payload).unwrap()
+    }
+
+    #[test]
+    fn everything_is_said_again_but_what_names_the_token() {
+        let key = key();
+        let (license, token) = draft(&key).mint(&key).unwrap();
+        let draft = LicenseDraft::succeeding(&license, id(2), at("2027-01-15")).unwrap();
+        let mut after = claims(&draft.mint(&key).unwrap().1);
+        let mut before = claims(&token);
+        assert_eq!(before.len(), 28, "a claim that the draft above leaves out");
+        assert_eq!(after["supersedes"], json!([id(0).as_str(), id(1).as_str()]));
+        for own in ["jti", "iat", "serial", "supersedes", "key"] {
+            before.remove(own);
+            after.remove(own);
+        }
+        assert_eq!(before, after);
+    }
+
+    #[test]
+    fn what_has_started_goes_on_without_a_pause() {
+        let key = key();
+        let (license, _) = draft(&key).mint(&key).unwrap();
+        let draft = LicenseDraft::succeeding(&license, id(2), at("2027-06-01")).unwrap();
+        assert_eq!(draft.not_before, None);
+        assert_eq!(draft.expires_at, license.expires_at());
+    }
+
+    #[test]
+    fn of_what_was_replaced_long_ago_the_latest_are_named() {
+        let key = key();
+        let mut draft = draft(&key);
+        draft.supersedes = (100..200).map(id).collect();
+        let (license, _) = draft.mint(&key).unwrap();
+        let draft = LicenseDraft::succeeding(&license, id(2), at("2027-06-01")).unwrap();
+        assert_eq!(draft.supersedes.len(), MAX_SUPERSEDED);
+        assert_eq!(draft.supersedes.last(), Some(license.id()));
+    }
+
+    #[test]
+    fn an_enterprise_key_has_no_successor() {
+        let key = key();
+        let terms = crate::EnterpriseTerms {
+            product: matrix().product(),
+            company: crate::Company::parse("ACME").unwrap(),
+            seats: 100.try_into().unwrap(),
+            expiry: crate::KeyExpiry::Perpetual,
+        };
+        let minted = crate::issue::enterprise_key(terms, &key).unwrap();
+        let trust = crate::TrustSet::parse(&key.public().to_jwk().to_string()).unwrap();
+        let license = minted.verify(&trust, matrix()).unwrap();
+        assert!(LicenseDraft::succeeding(&license, id(2), at("2027-06-01")).is_none());
+    }
+}
