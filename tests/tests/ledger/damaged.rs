@@ -104,7 +104,7 @@ fn a_folder_is_no_ledger() {
 fn a_ledger_of_a_newer_version_is_left_alone() {
     let desk = filled();
     let db = Connection::open(desk.file("l.db")).unwrap();
-    db.pragma_update(None, "user_version", 2).unwrap();
+    db.pragma_update(None, "user_version", 99).unwrap();
     drop(db);
     expect_refused(&desk, 3, "MALFORMED");
     let complaint = keygen(&desk, &LIST).expect_failure(3);

@@ -90,6 +90,7 @@ fn show(matrix: &Matrix, terminal: &Terminal) -> Result<(), Failure> {
             "base_tier": matrix.base_tier().name().as_str(),
             "enterprise_tier": matrix.enterprise_tier().map(|tier| tier.name().to_string()),
             "trial": matrix.trial().map(|trial| json!({ "tier": trial.tier.as_str(), "days": trial.days })),
+            "user_cool_down_days": matrix.user_cool_down_days(),
             "tiers": tiers,
         }));
     }
@@ -119,6 +120,13 @@ fn table(matrix: &Matrix) -> String {
         escape(matrix.issuer()),
         matrix.base_tier().name()
     )];
+    lines.extend(matrix.trial().map(|trial| {
+        format!("a trial is tier {} for {} days", trial.tier, trial.days)
+    }));
+    if matrix.user_cool_down_days() > 0 {
+        let days = matrix.user_cool_down_days();
+        lines.push(format!("a named user keeps a place for at least {days} days"));
+    }
     for tier in matrix.tiers() {
         let check_in = tier.check_in().map_or_else(
             || "never checks in".to_owned(),

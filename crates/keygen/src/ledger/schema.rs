@@ -5,7 +5,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use super::LedgerError;
 
 /// Each step makes version N of version N-1, in one transaction. None is ever changed once released.
-const MIGRATIONS: [&str; 1] = [V1];
+const MIGRATIONS: [&str; 2] = [V1, V2];
 
 /// `entries` is the ledger: a hash chain that only grows. `intents` are what is about to be handed out: they stand from before an artefact is
 /// written under a passing name until it has its own, so that whoever comes after a crash can finish or undo it.
@@ -57,6 +57,11 @@ CREATE TABLE head (
   serial  INTEGER NOT NULL
 ) STRICT;
 INSERT INTO head VALUES (1, 0, zeroblob(32), 0);
+";
+
+/// Whose trial a license is, so that a customer gets one once.
+const V2: &str = "
+CREATE INDEX entries_by_trial ON entries (json_extract(body, '$.trial_of')) WHERE kind = 'license';
 ";
 
 /// Tells a ledger from other databases (`PRAGMA application_id`).

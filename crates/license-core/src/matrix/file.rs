@@ -11,6 +11,8 @@ use crate::{CheckIn, Entitlements, Position, ProductCode, Quota, Renewal, Tier};
 /// Each tier repeats the features of those that it extends.
 const MAX_TIERS: usize = 64;
 const DEFAULT_GRACE_HOURS: u64 = 168;
+/// Ten years: what is longer was not meant.
+const MAX_DAYS: u64 = 3660;
 const NAME: &str = "a name of a-z, 0-9 and _, up to 64 characters";
 
 #[derive(Deserialize)]
@@ -22,6 +24,7 @@ struct File {
     enterprise_tier: Option<String>,
     seats_quota: Option<String>,
     devices_quota: Option<String>,
+    user_cool_down_days: Option<u64>,
     trial: Option<FileTrial>,
     tiers: Vec<FileTier>,
 }
@@ -81,10 +84,11 @@ pub(super) fn parse(text: &str) -> Result<Matrix, MatrixError> {
         .transpose()?;
     let trial = file.trial.map(|trial| {
         let tier = find("trial.tier", &trial.tier)?.name();
-        Ok(Trial {
-            tier,
-            days: trial.days,
-        })
+        let days = trial.days;
+        if !(1..=MAX_DAYS).contains(&days) {
+            return Err(wrong("trial.days", "1 to 3660 days"));
+        }
+        Ok(Trial { tier, days })
     });
     Ok(Matrix {
         product: product.map_err(|error| wrong("product", error.expected))?,
@@ -92,6 +96,10 @@ pub(super) fn parse(text: &str) -> Result<Matrix, MatrixError> {
         base,
         enterprise,
         trial: trial.transpose()?,
+        user_cool_down_days: match file.user_cool_down_days.unwrap_or(0) {
+            days @ 0..=MAX_DAYS => days,
+            _ => return Err(wrong("user_cool_down_days", "0 to 3660 days")),
+        },
         seats_quota: file
             .seats_quota
             .map(|name| snake("seats_quota", name))

@@ -32,6 +32,7 @@ pub struct Matrix {
     base: TierTerms,
     enterprise: Option<TierTerms>,
     trial: Option<Trial>,
+    user_cool_down_days: u64,
     seats_quota: Option<Box<str>>,
     devices_quota: Option<Box<str>>,
 }
@@ -77,7 +78,7 @@ impl TierTerms {
 pub struct Trial {
     /// Its tier.
     pub tier: Tier,
-    /// Its days.
+    /// Its days, 1 to 3660.
     pub days: u64,
 }
 
@@ -131,6 +132,11 @@ impl Matrix {
     /// What an enterprise key stands for.
     pub fn enterprise_tier(&self) -> Option<&TierTerms> {
         self.enterprise.as_ref()
+    }
+
+    /// For so many days after a user was named in a license, their place in it is not given to another; 0 to 3660.
+    pub fn user_cool_down_days(&self) -> u64 {
+        self.user_cool_down_days
     }
 
     /// What a trial is, if the product has one.
