@@ -69,6 +69,15 @@ impl Books {
     }
 }
 
+/// Whether there is, or can be, a ledger to enter something in; nothing is made or changed. What there is can be looked into.
+pub(crate) fn rehearse(place: &Place) -> Result<Option<Ledger>, Failure> {
+    match place {
+        Place::None => Ok(None),
+        Place::Unknown => Err(no_place()),
+        Place::File(path) => Ledger::rehearse(path).map_err(|error| not_kept(path, &error)),
+    }
+}
+
 /// A license and the file that it goes to.
 pub(crate) struct Sheet {
     pub(crate) record: Record,
@@ -293,7 +302,7 @@ fn hand_out_file(
 }
 
 /// Refuses a name that a file can't have, or that a link or folder has.
-fn check_name(path: &Path) -> Result<(), Failure> {
+pub(crate) fn check_name(path: &Path) -> Result<(), Failure> {
     let refused = |error: &std::io::Error| {
         Failure::io("write", path, error).hint("choose another name with --out")
     };

@@ -1,5 +1,6 @@
 //! The command line of `keygen`.
 
+mod dry_run;
 mod keys;
 mod ledger;
 mod mint;
@@ -12,6 +13,7 @@ use license_core::ProductCode;
 use license_terminal::program::Description;
 use license_terminal::{Destination, OutputOptions, Source};
 
+pub(crate) use dry_run::Dry;
 pub(crate) use keys::{Bits, KeyArgs, NewKey, Public, PublicFormat, Trust};
 pub(crate) use ledger::{Form, LedgerCommand, List, Revoke, SortBy};
 pub(crate) use mint::{Batch, CheckIn, EnterpriseKey, Issue, Order};
@@ -56,13 +58,13 @@ pub(crate) enum Command {
     /// Bundle public keys into the trust set that verifiers need
     Trust(Trust),
     /// Mint a license
-    Issue(Box<Issue>),
+    Issue(Box<Dry<Issue>>),
     /// Mint a license for each row of a table
     Batch(Box<Batch>),
     /// Mint an enterprise key, which verifies without a file
-    EnterpriseKey(EnterpriseKey),
+    EnterpriseKey(Dry<EnterpriseKey>),
     /// Mint validation tokens: a license that must check in holds on with them
-    CheckIn(CheckIn),
+    CheckIn(Dry<CheckIn>),
     /// Enter that a license no longer holds
     Revoke(Revoke),
     /// Look into the ledger

@@ -71,7 +71,9 @@ pub use key::{
     EnterpriseKey, EnterpriseTerms, KeyError, KeyExpiry, LicenseKey, ShortEnterpriseKey,
     StandardKey,
 };
-pub use license::{CheckIn, License, LicenseId, Renewal, Signer, Status, UsageType, Validation};
+pub use license::{
+    CheckIn, Facts, License, LicenseId, Renewal, Signer, Status, UsageType, Validation,
+};
 pub use machine::{Comparison, ComponentKind, Fingerprint, Machine, MachineDigest};
 pub use matrix::{Matrix, MatrixError, TierTerms, Trial};
 pub use name::{Company, NameError, ProductCode, Tier};

@@ -428,7 +428,7 @@ fn json_tells_all_there_is_to_know() {
             "status": "active", "machine": DIGEST, "nonce": "4711", "issued_at": LATER,
             "expires_at": "2020-06-02T00:00:00Z", "holds_until": "2020-06-08T00:00:00Z", "token": null,
         }],
-        "kid": Vendor::shared().kid, "path": "validation.lic",
+        "kid": Vendor::shared().kid, "path": "validation.lic", "dry_run": false,
     });
     assert_eq!(told, expected);
 }

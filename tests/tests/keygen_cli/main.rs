@@ -11,6 +11,7 @@
 mod batch;
 mod check_in;
 mod claims;
+mod dry_run;
 mod enterprise_key;
 mod inspect;
 mod issue;
@@ -22,7 +23,7 @@ mod public_half;
 mod trust;
 
 use license_tests::vendor::payload;
-use license_tests::{Complaint, Outcome, Run, Scratch, Vendor, programs};
+use license_tests::{Complaint, Outcome, Run, Scratch, Vendor, programs, vendor};
 use serde_json::{Value, json};
 
 const PASSPHRASE: &str = "correct horse battery staple";

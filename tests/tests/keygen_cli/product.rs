@@ -4,7 +4,7 @@ use license_tests::{Outcome, Run, Scratch, Vendor};
 use serde_json::Value;
 
 /// A product with tiers of its own.
-const WIDGET: &str = r#"
+pub(crate) const WIDGET: &str = r#"
 product = "WIDGET"
 issuer = "Widget Works"
 base_tier = "BASE"

@@ -1,5 +1,6 @@
 //! `keygen check-in`.
 
+mod dry_run;
 mod report;
 
 use std::collections::BTreeSet;
@@ -13,15 +14,24 @@ use license_terminal::{Destination, Exit, Failure, Source, Terminal};
 
 use super::{add_keys, fresh_id, machine, matrix, not_issued, not_verified, now, trust_of};
 use crate::books::{self, Books};
-use crate::cli::CheckIn;
+use crate::cli::{CheckIn, Dry};
 use crate::custody;
 use crate::ledger::Place;
 use crate::private_file::is_stdin;
+use report::Said;
 
 /// As many characters as 64 random bytes have in hexadecimal: more than any nonce needs, and few enough to be read out.
 const MAX_NONCE: usize = 128;
 
-pub(crate) fn run(arguments: &CheckIn, place: &Place, terminal: &Terminal) -> Result<(), Failure> {
+pub(crate) fn run(
+    arguments: &Dry<CheckIn>,
+    place: &Place,
+    terminal: &Terminal,
+) -> Result<(), Failure> {
+    let Dry {
+        order: arguments,
+        dry_run,
+    } = arguments;
     // What can be wrong with the order is found before the passphrase is asked for.
     check_stdin(arguments)?;
     check_license_stays(arguments)?;
@@ -32,16 +42,24 @@ pub(crate) fn run(arguments: &CheckIn, place: &Place, terminal: &Terminal) -> Re
     check_form(&text, &matrix).map_err(|error| not_judged(&arguments.license, &error))?;
     let mut trust = TrustSet::default();
     add_keys(&mut trust, &arguments.trust)?;
+    if *dry_run {
+        let case = dry_run::Case {
+            arguments,
+            statement: &statement,
+            text: &text,
+            matrix: &matrix,
+        };
+        return case.run(&mut trust, place, terminal);
+    }
     let mut books = Books::open(place)?;
     let key = custody::load(&arguments.key, terminal)?;
-    let added = trust_of(&key).and_then(|own| trust.extend(&own));
-    added.map_err(|error| two_algorithms(&error))?;
+    trust_own(&mut trust, &key)?;
     let bundle = Bundle::verify(&text, &trust, &matrix)
         .map_err(|error| not_judged(&arguments.license, &error))?;
     let minted = statement.mint(&bundle, &matrix, &key, &trust)?;
     minted
         .iter()
-        .for_each(|minted| statement.warn(minted, &bundle, terminal));
+        .for_each(|minted| statement.warn(&minted.license, &bundle, terminal));
     let out = &arguments.out;
     let is_printed = matches!(out.out, Destination::Stdout) && terminal.is_json();
     let file: String = minted.iter().map(|minted| minted.armor.as_str()).collect();
@@ -51,7 +69,14 @@ pub(crate) fn run(arguments: &CheckIn, place: &Place, terminal: &Terminal) -> Re
     counter.enter_key(key.public())?;
     let content = (!is_printed).then_some(file.as_str());
     counter.hand_out(minted.iter().map(record).collect(), out, content)?;
-    report::tell(&minted, &key, &out.out, terminal)
+    let said: Vec<_> = minted.iter().map(Said::of_minted).collect();
+    report::tell(&said, Some(&key), &out.out, terminal)
+}
+
+/// A license that the signing key itself has signed needs no other.
+fn trust_own(trust: &mut TrustSet, key: &CheckedKey) -> Result<(), Failure> {
+    let added = trust_of(key).and_then(|own| trust.extend(&own));
+    added.map_err(|error| two_algorithms(&error))
 }
 
 /// What is to be said of every license in the file.
@@ -82,7 +107,7 @@ impl Statement {
         })
     }
 
-    /// One for each license; one that is in the file twice counts once.
+    /// One for each license.
     fn mint(
         &self,
         bundle: &Bundle,
@@ -90,20 +115,23 @@ impl Statement {
         key: &CheckedKey,
         trust: &TrustSet,
     ) -> Result<Vec<Minted>, Failure> {
-        let licenses = bundle.licenses();
-        // An enterprise key of another product would get this one's features.
-        if let Some(other) = licenses
-            .iter()
-            .find(|license| license.product() != matrix.product())
-        {
-            return Err(other_product(other, matrix));
-        }
-        let mut seen = BTreeSet::new();
+        let licenses = licenses(bundle, matrix)?.into_iter();
         licenses
-            .iter()
-            .filter(|license| seen.insert(license.id()))
             .map(|license| self.mint_one(license, matrix, key, trust))
             .collect()
+    }
+
+    fn draft<'l>(
+        &self,
+        license: &'l License,
+        matrix: &Matrix,
+    ) -> Result<ValidationDraft<'l>, Failure> {
+        let issuer = license.issuer().unwrap_or(matrix.issuer()).to_owned();
+        let mut draft = ValidationDraft::of_license(license, issuer, fresh_id()?, self.issued_at);
+        draft.machine = self.machine.as_ref().map(|(_, digest)| digest.to_string());
+        draft.nonce = self.nonce.clone();
+        draft.status = self.status;
+        Ok(draft)
     }
 
     fn mint_one(
@@ -113,11 +141,7 @@ impl Statement {
         key: &CheckedKey,
         trust: &TrustSet,
     ) -> Result<Minted, Failure> {
-        let issuer = license.issuer().unwrap_or(matrix.issuer()).to_owned();
-        let mut draft = ValidationDraft::of_license(license, issuer, fresh_id()?, self.issued_at);
-        draft.machine = self.machine.as_ref().map(|(_, digest)| digest.to_string());
-        draft.nonce = self.nonce.clone();
-        draft.status = self.status;
+        let draft = self.draft(license, matrix)?;
         let token = draft.sign(key).map_err(|error| not_issued(&error))?;
         let unverified =
             Unverified::parse(&token).map_err(|error| not_verified("validation", &error))?;
@@ -133,8 +157,7 @@ impl Statement {
     }
 
     /// What is allowed, but rarely meant.
-    fn warn(&self, minted: &Minted, bundle: &Bundle, terminal: &Terminal) {
-        let license = &minted.license;
+    fn warn(&self, license: &License, bundle: &Bundle, terminal: &Terminal) {
         let id = license.id();
         if self.status == Status::Active && license.check_in().is_none() {
             let message = format!("license {id} has no check-in term: it never needs one");
@@ -156,6 +179,21 @@ impl Statement {
             terminal.warning(Code::MachineMismatch.as_str(), &message);
         }
     }
+}
+
+/// The licenses of this product; one that is in the file twice counts once.
+fn licenses<'b>(bundle: &'b Bundle, matrix: &Matrix) -> Result<Vec<&'b License>, Failure> {
+    let licenses = bundle.licenses();
+    // An enterprise key of another product would get this one's features.
+    if let Some(other) = licenses
+        .iter()
+        .find(|license| license.product() != matrix.product())
+    {
+        return Err(other_product(other, matrix));
+    }
+    let mut seen = BTreeSet::new();
+    let once = licenses.iter().filter(|license| seen.insert(license.id()));
+    Ok(once.collect())
 }
 
 /// The first instant at which a license fails, whatever is said of it: its end, and the renewal grace after that.
@@ -256,7 +294,7 @@ fn two_algorithms(error: &license_core::TrustError) -> Failure {
         .hint("give each key with the algorithm that it signs with, the signing key's by --alg")
 }
 
-fn other_product(license: &License, matrix: &Matrix) -> Failure {
+pub(super) fn other_product(license: &License, matrix: &Matrix) -> Failure {
     let (expected, found) = (matrix.product(), license.product());
     let message = format!("expected a license for {expected}, found one for {found}");
     Failure::new(Exit::Usage, Code::ProductMismatch.as_str(), message).hint(format!(

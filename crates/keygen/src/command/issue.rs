@@ -4,39 +4,50 @@ use std::num::NonZeroU32;
 
 use license_core::issue::{CheckedKey, LicenseDraft, Sign};
 use license_core::{
-    Bundle, CheckIn, License, Machine, Matrix, Span, Tier, TierTerms, Timestamp, Unverified,
+    Bundle, CheckIn, License, Machine, Matrix, Tier, TierTerms, Timestamp, Unverified,
 };
-use license_terminal::{Destination, Failure, Terminal, escape};
-use serde_json::json;
+use license_terminal::{Destination, Failure, Terminal};
 
-use super::{fresh_id, machine, matrix, not_issued, not_verified, now, since_epoch, trust_of};
+use super::terms::Terms;
+use super::{
+    dry_run, fresh_id, machine, matrix, not_issued, not_verified, now, since_epoch, trust_of,
+};
 use crate::books::{self, Books};
-use crate::cli::Issue;
+use crate::cli::{Dry, Issue};
 use crate::custody;
 use crate::ledger::Place;
 
-pub(crate) fn run(arguments: &Issue, place: &Place, terminal: &Terminal) -> Result<(), Failure> {
-    let matrix = matrix(arguments.product_file.as_ref())?;
+pub(crate) fn run(
+    arguments: &Dry<Issue>,
+    place: &Place,
+    terminal: &Terminal,
+) -> Result<(), Failure> {
+    let Dry { order, dry_run } = arguments;
+    let matrix = matrix(order.product_file.as_ref())?;
     // What can be wrong with the order is found before the passphrase is asked for.
-    let mut draft = draft(arguments, &matrix)?;
+    let mut draft = draft(order, &matrix)?;
+    if *dry_run {
+        note(&draft.machines, order, terminal);
+        return dry_run::license(&draft, &order.key, &order.out, place, &matrix, terminal);
+    }
     draft.check().map_err(|error| not_issued(&error))?;
-    arguments.out.check()?;
+    order.out.check()?;
     let mut books = Books::open(place)?;
-    let key = custody::load(&arguments.key, terminal)?;
+    let key = custody::load(&order.key, terminal)?;
     let mut counter = books.counter(now())?;
     counter.enter_key(key.public())?;
     let microseconds = u64::try_from(since_epoch().as_micros()).unwrap_or(0);
     draft.serial = Some(counter.serial(microseconds)?);
     let token = draft.sign(&key).map_err(|error| not_issued(&error))?;
     let minted = Minted::new(&token, &key, &matrix)?;
-    warn(&minted.license, &matrix, terminal);
-    note(&minted.license, arguments, terminal);
-    let out = &arguments.out;
+    minted.terms().warn(&matrix, terminal);
+    note(&draft.machines, order, terminal);
+    let out = &order.out;
     let is_printed = matches!(out.out, Destination::Stdout) && terminal.is_json();
     let content = (!is_printed).then_some(minted.file.as_str());
     let record = books::license(&minted.license, &token, &matrix);
     counter.hand_out(vec![record], out, content)?;
-    minted.tell(&out.out, terminal)
+    minted.terms().tell(&out.out, terminal)
 }
 
 pub(super) fn draft(arguments: &Issue, matrix: &Matrix) -> Result<LicenseDraft, Failure> {
@@ -187,116 +198,18 @@ impl Minted {
         })
     }
 
-    fn tell(&self, out: &Destination, terminal: &Terminal) -> Result<(), Failure> {
-        if terminal.is_json() {
-            return terminal.json(&self.to_json(out));
-        }
-        let text = self.text(out);
-        match out {
-            Destination::Stdout => terminal.note(&text),
-            Destination::File(_) => terminal.data(&text)?,
-        }
-        Ok(())
-    }
-
-    fn text(&self, out: &Destination) -> String {
-        let license = &self.license;
-        let mut lines = Vec::new();
-        if let Destination::File(_) = out {
-            lines.push(format!("wrote      {out}"));
-        }
-        lines.push(format!(
-            "license    {} for {}, {}",
-            license.tier(),
-            escape(license.customer()),
-            term(license)
-        ));
-        if let Some(start) = license
-            .not_before()
-            .filter(|start| Some(*start) != license.issued_at())
-        {
-            lines.push(format!("starts     {start}"));
-        }
-        lines.push(format!("license id {}", license.id()));
-        lines.extend(
-            license
-                .standard_key()
-                .map(|key| format!("key        {key}")),
-        );
-        lines.extend(self.short_key.iter().map(|key| format!("short key  {key}")));
-        lines.extend(locked_to(license).map(|names| format!("machines   {names}")));
-        lines.push(format!("check-in   {}", check_in_terms(license)));
-        lines.join("\n")
-    }
-
-    fn to_json(&self, out: &Destination) -> serde_json::Value {
-        let license = &self.license;
-        let (path, token) = match out {
-            Destination::Stdout => (None, Some(&self.token)),
-            Destination::File(_) => (Some(out.to_string()), None),
-        };
-        json!({
-            "license_id": license.id().as_str(),
-            "key": license.standard_key().map(|key| key.to_string()),
-            "short_key": self.short_key,
-            "product": license.product().as_str(),
-            "tier": license.tier().as_str(),
-            "customer": license.customer(),
-            "issued_at": license.issued_at().map(|at| at.to_string()),
-            "not_before": license.not_before().map(|at| at.to_string()),
-            "expires_at": license.expires_at().map(|at| at.to_string()),
-            "machines": license.machines().map(|machines| {
-                machines.iter().map(Machine::to_string).collect::<Vec<_>>()
-            }),
-            "check_in": license.check_in().map(|terms| json!({
-                "every_hours": terms.every_hours(),
-                "grace_hours": terms.grace_hours(),
-            })),
-            "kid": license.key_id().as_str(),
-            "path": path,
-            "token": token,
-        })
-    }
-}
-
-/// What is allowed, but rarely meant.
-fn warn(license: &License, matrix: &Matrix, terminal: &Terminal) {
-    if let Some(at) = license.issued_at() {
-        super::warn_of_future(at, terminal);
-    }
-    if let Some(end) = license.expires_at().filter(|end| *end <= now()) {
-        terminal.warning("EXPIRED", &format!("the license ended at {end}"));
-    }
-    let entitlements = license.entitlements();
-    for feature in entitlements
-        .features()
-        .filter(|name| matrix.first_tier_with(name).is_none())
-    {
-        let message = format!("no tier of {} has the feature {feature}", matrix.product());
-        terminal.warning("UNKNOWN_FEATURE", &message);
-    }
-    let known = |name: &str| {
-        matrix
-            .tiers()
-            .iter()
-            .any(|tier| tier.entitlements().quota(name).is_some())
-    };
-    for (quota, _) in entitlements.quotas().filter(|(name, _)| !known(name)) {
-        let message = format!("no tier of {} has the quota {quota}", matrix.product());
-        terminal.warning("UNKNOWN_QUOTA", &message);
+    fn terms(&self) -> Terms<'_> {
+        Terms::of_minted(&self.license, &self.token, self.short_key.as_deref())
     }
 }
 
 /// What a vendor may not know of the machines just named.
-fn note(license: &License, arguments: &Issue, terminal: &Terminal) {
-    let machines = license.machines().unwrap_or_default();
-    if machines.len() < arguments.machine.len() {
+fn note(locks: &[String], order: &Issue, terminal: &Terminal) {
+    if locks.len() < order.machine.len() {
         terminal.note("a machine that was named twice is in the license once");
     }
-    if machines
-        .iter()
-        .any(|machine| matches!(machine, Machine::Digest(_)))
-    {
+    let is_digest = |lock: &String| matches!(Machine::parse(lock), Machine::Digest(_));
+    if locks.iter().any(is_digest) {
         terminal.note(
             "a digest locks to exactly one identity; the fingerprint from `license machine` tolerates changed parts",
         );
@@ -305,28 +218,4 @@ fn note(license: &License, arguments: &Issue, terminal: &Terminal) {
 
 fn refused(reason: &dyn std::fmt::Display) -> Failure {
     not_verified("license", reason)
-}
-
-fn term(license: &License) -> String {
-    match (license.not_before(), license.expires_at()) {
-        (_, None) => "perpetual".to_owned(),
-        (start, Some(end)) => {
-            let span = start.map_or(0, |start| end.seconds_since(start));
-            format!("until {end} ({})", Span(span))
-        }
-    }
-}
-
-/// The digests of the machines that a license is locked to.
-fn locked_to(license: &License) -> Option<String> {
-    let digests = license.machines()?.iter().filter_map(Machine::digest);
-    let digests: Vec<_> = digests.map(|digest| digest.to_string()).collect();
-    Some(format!("only {}", digests.join(", ")))
-}
-
-fn check_in_terms(license: &License) -> String {
-    let never = || "never: it works offline for its whole term".to_owned();
-    license
-        .check_in()
-        .map_or_else(never, |terms| terms.to_string())
 }

@@ -1,7 +1,10 @@
 //! `keygen ledger`: what was minted, and to whom.
 
 mod import;
+mod keys;
 mod report;
+
+pub(super) use keys::signing_keys;
 
 use license_core::{LicenseKey, Span, Timestamp};
 use license_terminal::{

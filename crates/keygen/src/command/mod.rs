@@ -2,6 +2,7 @@
 
 mod batch;
 mod check_in;
+mod dry_run;
 mod enterprise_key;
 mod inspect;
 mod issue;
@@ -11,6 +12,7 @@ mod new_key;
 mod product;
 mod public;
 mod revoke;
+mod terms;
 mod trust;
 
 use std::io::ErrorKind;

@@ -120,12 +120,16 @@ fn table(matrix: &Matrix) -> String {
         escape(matrix.issuer()),
         matrix.base_tier().name()
     )];
-    lines.extend(matrix.trial().map(|trial| {
-        format!("a trial is tier {} for {} days", trial.tier, trial.days)
-    }));
+    lines.extend(
+        matrix
+            .trial()
+            .map(|trial| format!("a trial is tier {} for {} days", trial.tier, trial.days)),
+    );
     if matrix.user_cool_down_days() > 0 {
         let days = matrix.user_cool_down_days();
-        lines.push(format!("a named user keeps a place for at least {days} days"));
+        lines.push(format!(
+            "a named user keeps a place for at least {days} days"
+        ));
     }
     for tier in matrix.tiers() {
         let check_in = tier.check_in().map_or_else(

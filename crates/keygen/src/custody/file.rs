@@ -30,6 +30,39 @@ pub(super) fn open(path: &Path, wanted: &Wanted<'_>) -> Result<SigningKey, Failu
     SigningKey::from_pkcs8(&der, wanted.algorithm).map_err(|error| unusable(path, &error))
 }
 
+/// Reads the key in this file if that takes no passphrase; of a sealed one, that it is there and well formed. What comes from standard
+/// input is left there.
+pub(super) fn look(path: &Path, wanted: &Wanted<'_>) -> Result<Option<SigningKey>, Failure> {
+    if wanted.passphrase_file.is_some_and(is_stdin) && is_stdin(path) {
+        return Err(both_from_stdin());
+    }
+    if is_stdin(path) || private_file::is_descriptor(path) {
+        return Ok(None);
+    }
+    let mut sealed = false;
+    let opened = sealed::open(&read(path)?, || {
+        sealed = true;
+        Err(Failure::usage("the passphrase is not asked for"))
+    });
+    match opened {
+        Err(_) if sealed => check_passphrase_file(wanted.passphrase_file).map(|()| None),
+        Err(failure) => Err(failure.about(&shown(path))),
+        Ok(der) => SigningKey::from_pkcs8(&der, wanted.algorithm)
+            .map(Some)
+            .map_err(|error| unusable(path, &error)),
+    }
+}
+
+/// That it is there, unread.
+fn check_passphrase_file(file: Option<&Path>) -> Result<(), Failure> {
+    match file.filter(|file| !is_stdin(file) && !private_file::is_descriptor(file)) {
+        Some(file) => File::open(file)
+            .map(drop)
+            .map_err(|error| Failure::io("read", file, &error)),
+        None => Ok(()),
+    }
+}
+
 fn both_from_stdin() -> Failure {
     Failure::usage("the key and its passphrase can't both come from standard input")
         .hint("add --passphrase-file FILE; /dev/fd/N reads it from a descriptor")

@@ -42,12 +42,16 @@ type Open = fn(&str, &Wanted<'_>) -> Result<Held, Failure>;
 /// Makes a key of this name and opens it, and says by what name it is found from now on.
 type Create = fn(&str, KeyBits, &Wanted<'_>) -> Result<(Held, String), Failure>;
 
+/// Looks for the key of this name as far as that takes no secret.
+type Look = fn(&str, &Wanted<'_>) -> Result<(), Failure>;
+
 /// A way of keeping keys other than in files.
 pub(crate) struct Custody {
     /// What its names start with.
     prefix: &'static str,
     open: Open,
     create: Create,
+    look: Look,
 }
 
 impl Custody {
@@ -57,27 +61,40 @@ impl Custody {
             prefix: "pkcs11:",
             open: pkcs11::open,
             create: pkcs11::create,
+            look: pkcs11::look,
         },
         Self {
             prefix: "awskms:",
             open: aws_kms::open,
             create: aws_kms::create,
+            look: aws_kms::look,
         },
     ];
 }
 
 /// Opens the key that the command line names, asking for its passphrase or PIN if it has one.
 pub(crate) fn load(arguments: &KeyArgs, terminal: &Terminal) -> Result<CheckedKey, Failure> {
-    let wanted = Wanted {
-        algorithm: arguments.alg,
-        passphrase_file: arguments.passphrase_file.as_deref(),
-        terminal,
-    };
+    let wanted = Wanted::of(arguments, terminal);
     let held = match &arguments.key {
         KeyName::File(path) => Box::new(file::open(path, &wanted)?),
         KeyName::Elsewhere(custody, name) => (custody.open)(name, &wanted)?,
     };
     Ok(CheckedKey::new(held))
+}
+
+/// Looks for the key that the command line names, as far as that takes no secret. A key in an open file is at hand then.
+pub(crate) fn look(
+    arguments: &KeyArgs,
+    terminal: &Terminal,
+) -> Result<Option<CheckedKey>, Failure> {
+    let wanted = Wanted::of(arguments, terminal);
+    match &arguments.key {
+        KeyName::File(path) => {
+            let key = file::look(path, &wanted)?;
+            Ok(key.map(|key| CheckedKey::new(Box::new(key))))
+        }
+        KeyName::Elsewhere(custody, name) => (custody.look)(name, &wanted).map(|()| None),
+    }
 }
 
 /// Makes a key where the name says, and tells the name by which it is found from now on.
@@ -98,7 +115,15 @@ pub(crate) fn create(
     }
 }
 
-impl Wanted<'_> {
+impl<'a> Wanted<'a> {
+    fn of(arguments: &'a KeyArgs, terminal: &'a Terminal) -> Self {
+        Self {
+            algorithm: arguments.alg,
+            passphrase_file: arguments.passphrase_file.as_deref(),
+            terminal,
+        }
+    }
+
     /// What the command line says of the passphrase, else `otherwise`.
     fn passphrase(&self, otherwise: PassphraseSource) -> PassphraseSource {
         self.passphrase_file
@@ -146,6 +171,10 @@ macro_rules! left_out {
                 _: KeyBits,
                 _: &Wanted<'_>,
             ) -> Result<(Held, String), Failure> {
+                Err(absent())
+            }
+
+            pub(super) fn look(_: &str, _: &Wanted<'_>) -> Result<(), Failure> {
                 Err(absent())
             }
         }

@@ -10,6 +10,7 @@ mod error;
 pub(crate) mod passing;
 mod place;
 mod query;
+mod rehearsal;
 mod schema;
 mod verify;
 

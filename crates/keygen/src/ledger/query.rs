@@ -6,7 +6,7 @@ use license_core::Timestamp;
 use rusqlite::{OptionalExtension, Row, ToSql, params_from_iter};
 use serde_json::{Value, json};
 
-use super::entry::{COLUMNS, Entry};
+use super::entry::{COLUMNS, Entry, Kind};
 use super::{Ledger, LedgerError};
 
 /// How a license stands at an instant, by what the ledger knows.
@@ -144,6 +144,14 @@ impl Ledger {
         let sql = format!("SELECT {COLUMNS} FROM entries WHERE subject = ?1 ORDER BY seq");
         let mut statement = self.db.prepare(&sql)?;
         let entries = statement.query_map([subject], Entry::of_row)?;
+        Ok(entries.collect::<Result<_, _>>()?)
+    }
+
+    /// Everything of a kind that was entered, in order.
+    pub(crate) fn of_kind(&self, kind: Kind) -> Result<Vec<Entry>, LedgerError> {
+        let sql = format!("SELECT {COLUMNS} FROM entries WHERE kind = ?1 ORDER BY seq");
+        let mut statement = self.db.prepare(&sql)?;
+        let entries = statement.query_map([kind.as_str()], Entry::of_row)?;
         Ok(entries.collect::<Result<_, _>>()?)
     }
 

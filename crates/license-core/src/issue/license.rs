@@ -5,13 +5,13 @@ use std::num::NonZeroU32;
 
 use serde::Serialize;
 
-use super::{CheckedKey, IssueError, Sign, sign_token};
+use super::{CheckedKey, IssueError, Sign, least_length, sign_token};
 use crate::key::StandardKey;
 use crate::matrix::is_snake;
-use crate::token::{TokenKind, VerifyError};
+use crate::token::{MAX_TOKEN_BYTES, TokenKind, VerifyError};
 use crate::{
-    CheckIn, Company, License, LicenseId, Matrix, ProductCode, Quota, Renewal, Tier, TierTerms,
-    Timestamp, Unverified, UsageType,
+    CheckIn, Company, Facts, License, LicenseId, Matrix, ProductCode, Quota, Renewal, Tier,
+    TierTerms, Timestamp, Unverified, UsageType,
 };
 
 /// Everything that a license is to say. Features and quotas are resolved here, at minting, so that a new
@@ -183,7 +183,8 @@ impl LicenseDraft {
     /// Checks what can be wrong with the draft before a key is at hand.
     ///
     /// # Errors
-    /// [`IssueError::Empty`] if a claim is empty that must not be.
+    /// [`IssueError::Empty`] if a claim is empty that must not be, [`IssueError::TooLong`] if the token would be larger than any verifier
+    /// reads.
     pub fn check(&self) -> Result<(), IssueError> {
         let is_empty = [
             ("sub", self.customer.trim().is_empty()),
@@ -193,8 +194,31 @@ impl LicenseDraft {
         ];
         match is_empty.into_iter().find(|(_, is_empty)| *is_empty) {
             Some((claim, _)) => Err(IssueError::Empty { claim }),
-            None => Ok(()),
+            None => self.check_length(),
         }
+    }
+
+    /// Refuses what is too long whichever key signs it.
+    fn check_length(&self) -> Result<(), IssueError> {
+        match least_length(self.payload()?.len()) {
+            found if found > MAX_TOKEN_BYTES => Err(IssueError::TooLong {
+                limit: MAX_TOKEN_BYTES,
+                found,
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    /// What the license is going to say, read as a verifier will read it.
+    ///
+    /// # Errors
+    /// [`VerifyError`] if no verifier would take it.
+    pub fn facts(&self) -> Result<Facts, VerifyError> {
+        Facts::of_payload(&self.payload().unwrap_or_default())
+    }
+
+    fn payload(&self) -> Result<Vec<u8>, IssueError> {
+        serde_json::to_vec(&self.claims()).map_err(|_| IssueError::Json)
     }
 
     /// Signs the license.

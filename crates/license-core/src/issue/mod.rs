@@ -149,6 +149,13 @@ impl fmt::Display for IssueError {
 
 impl std::error::Error for IssueError {}
 
+/// The bytes of a token with so many in its payload, and the smallest signature there is.
+fn least_length(payload: usize) -> usize {
+    const SMALLEST_SIGNATURE: usize = 256;
+    let encoded = |bytes: usize| bytes.saturating_mul(4).div_ceil(3);
+    encoded(payload) + encoded(SMALLEST_SIGNATURE)
+}
+
 /// Signs a payload as a JWS of this kind (RFC 7515 section 5.1).
 fn sign_token(
     kind: TokenKind,

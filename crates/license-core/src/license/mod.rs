@@ -1,6 +1,7 @@
 //! Verified licenses and validation tokens.
 
 mod claims;
+mod facts;
 mod id;
 mod terms;
 mod validation;
@@ -9,6 +10,7 @@ use std::sync::Arc;
 
 #[cfg(feature = "issue")]
 pub(crate) use claims::FORMAT_VERSION;
+pub use facts::Facts;
 pub use id::LicenseId;
 pub use terms::{CheckIn, Renewal, UsageType};
 pub use validation::{Signer, Status, Validation};
@@ -32,35 +34,6 @@ struct Inner {
     facts: Facts,
     key_id: KeyId,
     signature: Box<[u8]>,
-}
-
-/// What a license says.
-#[derive(Debug)]
-pub(crate) struct Facts {
-    pub(crate) id: LicenseId,
-    pub(crate) issuer: Option<Box<str>>,
-    pub(crate) product: ProductCode,
-    pub(crate) customer: Box<str>,
-    pub(crate) serial: Option<u64>,
-    pub(crate) supersedes: Box<[LicenseId]>,
-    pub(crate) issued_at: Option<Timestamp>,
-    pub(crate) not_before: Option<Timestamp>,
-    pub(crate) expires_at: Option<Timestamp>,
-    pub(crate) entitlements: Arc<Entitlements>,
-    pub(crate) seats: Option<u64>,
-    pub(crate) devices: Option<u64>,
-    pub(crate) usage_type: Option<UsageType>,
-    pub(crate) trial: bool,
-    pub(crate) check_in: Option<CheckIn>,
-    pub(crate) renewal: Option<Renewal>,
-    pub(crate) maintenance_until: Option<Timestamp>,
-    pub(crate) max_version: Option<semver::VersionReq>,
-    pub(crate) machines: Option<Box<[Machine]>>,
-    pub(crate) users: Option<Arc<[Box<str>]>>,
-    pub(crate) company: Option<Company>,
-    pub(crate) confirmation: Option<TrustedKey>,
-    pub(crate) critical: Box<[Box<str>]>,
-    pub(crate) extension: Option<serde_json::Value>,
 }
 
 impl Unverified<'_> {
@@ -139,48 +112,8 @@ impl EnterpriseKey {
             signature: self.signature().to_vec(),
             key_id: key.ok_or(VerifyError::Signature)?.id().clone(),
         };
-        let terms = self.unverified_terms();
-        let facts = enterprise_facts(&terms, &self.short(), matrix);
-        Ok(License::new(
-            facts.ok_or(VerifyError::NoEnterpriseTier)?,
-            verified,
-        ))
+        Ok(License::new(self.unverified_facts(matrix)?, verified))
     }
-}
-
-fn enterprise_facts(
-    terms: &EnterpriseTerms,
-    short: &ShortEnterpriseKey,
-    matrix: &Matrix,
-) -> Option<Facts> {
-    let tier = matrix.enterprise_tier()?;
-    let seats = u64::from(terms.seats.get());
-    Some(Facts {
-        id: LicenseId::of_key(short),
-        issuer: None,
-        product: terms.product,
-        customer: terms.company.as_str().into(),
-        serial: None,
-        supersedes: Box::default(),
-        issued_at: None,
-        not_before: None,
-        expires_at: terms.expiry.ends_at(),
-        entitlements: Arc::new(matrix.entitlements_with_seats(tier, seats)),
-        seats: Some(seats),
-        devices: None,
-        usage_type: None,
-        trial: false,
-        check_in: None,
-        renewal: tier.renewal(),
-        maintenance_until: None,
-        max_version: None,
-        machines: None,
-        users: None,
-        company: Some(terms.company),
-        confirmation: None,
-        critical: Box::default(),
-        extension: None,
-    })
 }
 
 impl License {
@@ -197,7 +130,8 @@ impl License {
         }
     }
 
-    pub(crate) fn facts(&self) -> &Facts {
+    /// All that it says.
+    pub fn facts(&self) -> &Facts {
         &self.inner.facts
     }
 
@@ -336,8 +270,7 @@ impl License {
 
     /// The standard key that names this license. A license that is an enterprise key has none.
     pub fn standard_key(&self) -> Option<StandardKey> {
-        self.facts().issued_at?;
-        Some(claims::standard_key(self.facts()))
+        self.facts().standard_key()
     }
 
     /// The short enterprise key that names this license, if it says all that such a key says: the enterprise

@@ -87,6 +87,17 @@ impl<'a> Unverified<'a> {
         Ok(json::Json::Object(members).to_value())
     }
 
+    /// The payload of a token of this kind, whoever has signed it.
+    pub(crate) fn unverified_payload(&self, kind: TokenKind) -> Result<Vec<u8>, VerifyError> {
+        if self.header.kind != kind {
+            return Err(VerifyError::Kind {
+                expected: kind,
+                found: self.header.kind,
+            });
+        }
+        Ok(self.decode("payload", self.dots.0 + 1, self.dots.1)?)
+    }
+
     /// The token in canonical form, without the white space it came with.
     pub fn as_str(&self) -> &str {
         &self.text

@@ -1,64 +1,106 @@
-//! What `keygen check-in` tells of what it has minted.
+//! What `keygen check-in` tells of what it has minted, or would mint.
 
-use license_core::issue::{CheckedKey, Sign};
-use license_core::{Machine, Status, Timestamp};
+use license_core::issue::{CheckedKey, Sign, ValidationDraft};
+use license_core::{License, Machine, Status, Tier, Timestamp};
 use license_terminal::{Destination, Failure, Terminal, escape};
 use serde_json::{Value, json};
 
+use super::super::dry_run;
 use super::{Minted, end_of, seconds};
 
+/// A validation to tell of.
+pub(super) struct Said<'a> {
+    license: &'a License,
+    tier: Tier,
+    status: Status,
+    machine: Option<String>,
+    nonce: Option<&'a str>,
+    issued_at: Timestamp,
+    expires_at: Option<Timestamp>,
+    minted: Option<&'a Minted>,
+}
+
+/// The key is there if they are minted.
 pub(super) fn tell(
-    minted: &[Minted],
-    key: &CheckedKey,
+    said: &[Said<'_>],
+    key: Option<&CheckedKey>,
     out: &Destination,
     terminal: &Terminal,
 ) -> Result<(), Failure> {
     if terminal.is_json() {
-        return terminal.json(&to_json(minted, key, out));
+        return terminal.json(&to_json(said, key, out));
     }
-    let lines: Vec<String> = minted.iter().flat_map(Minted::lines).collect();
+    let lines: Vec<String> = said.iter().flat_map(Said::lines).collect();
     let text = lines.join("\n");
-    match out {
-        Destination::Stdout => terminal.note(&text),
-        Destination::File(_) => terminal.data(&format!("wrote      {out}\n{text}"))?,
+    match (out, key) {
+        (_, None) => terminal.data(&format!("{}\n{text}", dry_run::line(out)))?,
+        (Destination::Stdout, _) => terminal.note(&text),
+        (Destination::File(_), _) => terminal.data(&format!("wrote      {out}\n{text}"))?,
     }
     Ok(())
 }
 
-fn to_json(minted: &[Minted], key: &CheckedKey, out: &Destination) -> Value {
+fn to_json(said: &[Said<'_>], key: Option<&CheckedKey>, out: &Destination) -> Value {
     let in_file = matches!(out, Destination::File(_));
-    let of = |minted: &Minted| minted.to_json(!in_file);
+    let of = |said: &Said<'_>| said.to_json(!in_file);
     json!({
-        "validations": minted.iter().map(of).collect::<Vec<_>>(),
-        "kid": key.public().id().as_str(),
-        "path": in_file.then(|| out.to_string()),
+        "validations": said.iter().map(of).collect::<Vec<_>>(),
+        "kid": key.map(|key| key.public().id().as_str()),
+        "path": (in_file && key.is_some()).then(|| out.to_string()),
+        "dry_run": key.is_none(),
     })
 }
 
-impl Minted {
+impl<'a> Said<'a> {
+    pub(super) fn of_minted(minted: &'a Minted) -> Self {
+        let validation = &minted.validation;
+        Self {
+            license: &minted.license,
+            tier: validation.entitlements().tier(),
+            status: validation.status(),
+            machine: validation.machine().map(Machine::to_string),
+            nonce: validation.nonce(),
+            issued_at: validation.issued_at(),
+            expires_at: validation.expires_at(),
+            minted: Some(minted),
+        }
+    }
+
+    pub(super) fn of_draft(draft: &'a ValidationDraft<'a>) -> Self {
+        Self {
+            license: draft.license,
+            tier: draft.entitlements.tier(),
+            status: draft.status,
+            machine: draft.machine.clone(),
+            nonce: draft.nonce.as_deref(),
+            issued_at: draft.issued_at,
+            expires_at: draft.expires_at,
+            minted: None,
+        }
+    }
+
     fn to_json(&self, with_token: bool) -> Value {
-        let (license, validation) = (&self.license, &self.validation);
+        let token = self.minted.map(|minted| minted.token.as_str());
         json!({
-            "id": validation.id(),
-            "license_id": license.id().as_str(),
-            "customer": license.customer(),
-            "tier": validation.entitlements().tier().as_str(),
-            "status": validation.status().as_str(),
-            "machine": validation.machine().map(Machine::to_string),
-            "nonce": validation.nonce(),
-            "issued_at": validation.issued_at().to_string(),
-            "expires_at": validation.expires_at().map(|at| at.to_string()),
+            "id": self.minted.map(|minted| minted.validation.id()),
+            "license_id": self.license.id().as_str(),
+            "customer": self.license.customer(),
+            "tier": self.tier.as_str(),
+            "status": self.status.as_str(),
+            "machine": self.machine,
+            "nonce": self.nonce,
+            "issued_at": self.issued_at.to_string(),
+            "expires_at": self.expires_at.map(|at| at.to_string()),
             "holds_until": self.span().map(|(_, holds_until)| holds_until.to_string()),
-            "token": with_token.then_some(&self.token),
+            "token": token.filter(|_| with_token),
         })
     }
 
     fn lines(&self) -> Vec<String> {
-        let (license, validation) = (&self.license, &self.validation);
+        let license = self.license;
         let end = license
             .expires_at()
             .map_or("perpetual".to_owned(), |end| format!("until {end}"));
-        let machine = validation.machine().map(Machine::to_string);
         let mut lines = vec![
             format!(
                 "license    {} for {}, {end}",
@@ -66,14 +108,10 @@ impl Minted {
                 escape(license.customer())
             ),
             format!("license id {}", license.id()),
-            format!("status     {}", validation.status()),
-            format!("machine    {}", machine.as_deref().unwrap_or("any")),
+            format!("status     {}", self.status),
+            format!("machine    {}", self.machine.as_deref().unwrap_or("any")),
         ];
-        lines.extend(
-            validation
-                .nonce()
-                .map(|nonce| format!("nonce      {nonce}")),
-        );
+        lines.extend(self.nonce.map(|nonce| format!("nonce      {nonce}")));
         lines.push(format!("check-in   {}", self.outlook()));
         lines
     }
@@ -82,15 +120,15 @@ impl Minted {
     /// never needs one, or is not to hold.
     fn span(&self) -> Option<(Timestamp, Timestamp)> {
         let terms = self.license.check_in()?;
-        let from = self.validation.issued_at();
+        let from = self.issued_at;
         let span =
             [terms.every_hours(), terms.grace_hours()].map(|hours| from.plus(seconds(hours)));
-        (self.validation.status() == Status::Active).then_some(span.into())
+        (self.status == Status::Active).then_some(span.into())
     }
 
     /// How long the license holds with this.
     fn outlook(&self) -> String {
-        let status = self.validation.status();
+        let status = self.status;
         let Some((due_at, holds_until)) = self.span() else {
             return match status {
                 Status::Active => "the license never needs one".to_owned(),
@@ -101,7 +139,7 @@ impl Minted {
                 }
             };
         };
-        match end_of(&self.license) {
+        match end_of(self.license) {
             Some(end) if end <= due_at => {
                 format!("the license ends at {end}, before its next check-in is due")
             }

@@ -45,13 +45,7 @@ struct KmsKey {
 
 /// Opens the key of this name; it comes without `awskms:`.
 pub(super) fn open(name: &str, wanted: &Wanted<'_>) -> Result<Held, Failure> {
-    let name = Name::parse(name, |variable| std::env::var(variable).ok())?;
-    if wanted.passphrase_file.is_some() {
-        return Err(Failure::usage(
-            "a key in AWS KMS has no passphrase, --passphrase-file was given",
-        )
-        .hint("leave it out; credentials come from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"));
-    }
+    let name = parse(name, wanted)?;
     let service = Service {
         client: Client::new(name.endpoint),
         region: name.region,
@@ -64,6 +58,22 @@ pub(super) fn open(name: &str, wanted: &Wanted<'_>) -> Result<Held, Failure> {
         id: name.id,
         public,
     }))
+}
+
+/// Reads the name; to ask the service takes credentials.
+pub(super) fn look(name: &str, wanted: &Wanted<'_>) -> Result<(), Failure> {
+    parse(name, wanted).map(drop)
+}
+
+fn parse(name: &str, wanted: &Wanted<'_>) -> Result<Name, Failure> {
+    let name = Name::parse(name, |variable| std::env::var(variable).ok())?;
+    match wanted.passphrase_file {
+        None => Ok(name),
+        Some(_) => Err(Failure::usage(
+            "a key in AWS KMS has no passphrase, --passphrase-file was given",
+        )
+        .hint("leave it out; credentials come from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY")),
+    }
 }
 
 /// AWS has a tool for that, and rights of its own.

@@ -45,6 +45,11 @@ pub(super) fn open(uri: &str, wanted: &Wanted<'_>) -> Result<Held, Failure> {
     Ok(Box::new(described.held_in(session, token)))
 }
 
+/// Looks for the token that the URI names; what is in it takes a PIN to see.
+pub(super) fn look(uri: &str, _: &Wanted<'_>) -> Result<(), Failure> {
+    Token::find(&Uri::parse(uri)?).map(drop)
+}
+
 /// Makes a key pair in the token that the URI names, under the label that it names.
 pub(super) fn create(
     uri: &str,

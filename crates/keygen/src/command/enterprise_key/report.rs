@@ -1,0 +1,70 @@
+//! What `keygen enterprise-key` tells of what it has minted, or would mint.
+
+use license_core::issue::{CheckedKey, Sign};
+use license_core::{EnterpriseKey, EnterpriseTerms};
+use license_terminal::{Destination, Failure, Terminal};
+use serde_json::{Value, json};
+
+use super::super::dry_run;
+use crate::cli;
+
+/// The key and what signed it, once it is minted.
+type Minted<'a> = Option<(&'a EnterpriseKey, &'a CheckedKey)>;
+
+pub(super) fn tell(
+    terms: EnterpriseTerms,
+    minted: Minted<'_>,
+    order: &cli::EnterpriseKey,
+    terminal: &Terminal,
+) -> Result<(), Failure> {
+    if terminal.is_json() {
+        return terminal.json(&to_json(terms, minted, order));
+    }
+    let out = &order.out.out;
+    let Some((key, _)) = minted else {
+        return terminal.data(&outlook(terms, order));
+    };
+    if let Destination::File(_) = out {
+        terminal.note(&format!("wrote {out}"));
+    }
+    if !order.short {
+        terminal.note(&format!(
+            "short form, for invoices and phone calls: {}",
+            key.short()
+        ));
+    }
+    Ok(())
+}
+
+/// The key as it would be, but for its signature.
+fn outlook(terms: EnterpriseTerms, order: &cli::EnterpriseKey) -> String {
+    let signature = match order.short {
+        true => "a digest of its signature",
+        false => "its signature",
+    };
+    let end = terms.expiry.ends_at();
+    let end = end.map_or("perpetual".to_owned(), |end| format!("until {end}"));
+    let first = dry_run::line(&order.out.out);
+    format!(
+        "{first}\nkey        {terms}-…, ending in {signature}\nholds      for {} users, {end}",
+        terms.seats
+    )
+}
+
+fn to_json(terms: EnterpriseTerms, minted: Minted<'_>, order: &cli::EnterpriseKey) -> Value {
+    let out = &order.out.out;
+    let key = minted.filter(|_| !order.short);
+    let in_file = matches!(out, Destination::File(_)) && minted.is_some();
+    json!({
+        "key": key.map(|(key, _)| key.to_string()),
+        "short_key": minted.map(|(key, _)| key.short().to_string()),
+        "product": terms.product.as_str(),
+        "company": terms.company.as_str(),
+        "seats": terms.seats,
+        "expires_at": terms.expiry.ends_at().map(|end| end.to_string()),
+        "path": in_file.then(|| out.to_string()),
+        "kid": minted.map(|(_, key)| key.public().id().as_str()),
+        "alg": minted.map(|(_, key)| key.public().algorithm().as_str()),
+        "dry_run": minted.is_none(),
+    })
+}

@@ -1,0 +1,169 @@
+//! What is told of a license, whether it is minted or would be.
+
+use license_core::{Facts, License, Machine, Matrix, Span};
+use license_terminal::{Destination, Failure, Terminal, escape};
+use serde_json::{Value, json};
+
+use super::{dry_run, now};
+
+/// A license to tell of.
+pub(super) struct Terms<'a> {
+    facts: &'a Facts,
+    minted: Option<Minting<'a>>,
+}
+
+/// What only minting makes.
+struct Minting<'a> {
+    license: &'a License,
+    token: &'a str,
+    short_key: Option<&'a str>,
+}
+
+impl<'a> Terms<'a> {
+    /// Of a license that would be minted.
+    pub(super) fn of_draft(facts: &'a Facts) -> Self {
+        Self {
+            facts,
+            minted: None,
+        }
+    }
+
+    /// Of one that is.
+    pub(super) fn of_minted(
+        license: &'a License,
+        token: &'a str,
+        short_key: Option<&'a str>,
+    ) -> Self {
+        let minted = Minting {
+            license,
+            token,
+            short_key,
+        };
+        Self {
+            facts: license.facts(),
+            minted: Some(minted),
+        }
+    }
+
+    /// Where the license itself goes to standard output, the words about it go to standard error.
+    pub(super) fn tell(&self, out: &Destination, terminal: &Terminal) -> Result<(), Failure> {
+        if terminal.is_json() {
+            return terminal.json(&self.to_json(out));
+        }
+        let text = self.text(out);
+        match (out, &self.minted) {
+            (Destination::Stdout, Some(_)) => terminal.note(&text),
+            _ => terminal.data(&text)?,
+        }
+        Ok(())
+    }
+
+    fn text(&self, out: &Destination) -> String {
+        let facts = self.facts;
+        let mut lines = Vec::new();
+        match (out, &self.minted) {
+            (_, None) => lines.push(dry_run::line(out)),
+            (Destination::File(_), _) => lines.push(format!("wrote      {out}")),
+            _ => {}
+        }
+        let customer = escape(&facts.customer);
+        let (tier, term) = (facts.tier(), term(facts));
+        lines.push(format!("license    {tier} for {customer}, {term}"));
+        let start = facts.starts_at();
+        lines.extend(start.map(|start| format!("starts     {start}")));
+        lines.extend(self.minted.iter().flat_map(Minting::names));
+        lines.extend(locked_to(facts).map(|names| format!("machines   {names}")));
+        lines.push(format!("check-in   {}", check_in(facts)));
+        lines.join("\n")
+    }
+
+    fn to_json(&self, out: &Destination) -> Value {
+        let (facts, minted) = (self.facts, self.minted.as_ref());
+        let in_file = matches!(out, Destination::File(_));
+        let machines = facts.machines.as_deref();
+        let key = minted.and_then(|minted| minted.license.standard_key());
+        json!({
+            "license_id": minted.map(|minted| minted.license.id().as_str()),
+            "key": key.map(|key| key.to_string()),
+            "short_key": minted.and_then(|minted| minted.short_key),
+            "product": facts.product.as_str(),
+            "tier": facts.tier().as_str(),
+            "customer": facts.customer,
+            "issued_at": facts.issued_at.map(|at| at.to_string()),
+            "not_before": facts.not_before.map(|at| at.to_string()),
+            "expires_at": facts.expires_at.map(|at| at.to_string()),
+            "machines": machines
+                .map(|machines| machines.iter().map(Machine::to_string).collect::<Vec<_>>()),
+            "check_in": facts.check_in.map(|terms| json!({
+                "every_hours": terms.every_hours(),
+                "grace_hours": terms.grace_hours(),
+            })),
+            "kid": minted.map(|minted| minted.license.key_id().as_str()),
+            "path": (in_file && minted.is_some()).then(|| out.to_string()),
+            "token": minted.filter(|_| !in_file).map(|minted| minted.token),
+            "dry_run": minted.is_none(),
+        })
+    }
+
+    /// Warns of what is allowed, but rarely meant.
+    pub(super) fn warn(&self, matrix: &Matrix, terminal: &Terminal) {
+        let facts = self.facts;
+        if let Some(at) = facts.issued_at {
+            super::warn_of_future(at, terminal);
+        }
+        if let Some(end) = facts.expires_at.filter(|end| *end <= now()) {
+            terminal.warning("EXPIRED", &format!("the license ended at {end}"));
+        }
+        let entitlements = &facts.entitlements;
+        for feature in entitlements
+            .features()
+            .filter(|name| matrix.first_tier_with(name).is_none())
+        {
+            let message = format!("no tier of {} has the feature {feature}", matrix.product());
+            terminal.warning("UNKNOWN_FEATURE", &message);
+        }
+        let known = |name: &str| {
+            matrix
+                .tiers()
+                .iter()
+                .any(|tier| tier.entitlements().quota(name).is_some())
+        };
+        for (quota, _) in entitlements.quotas().filter(|(name, _)| !known(name)) {
+            let message = format!("no tier of {} has the quota {quota}", matrix.product());
+            terminal.warning("UNKNOWN_QUOTA", &message);
+        }
+    }
+}
+
+impl Minting<'_> {
+    /// The lines of what names it.
+    fn names(&self) -> Vec<String> {
+        let mut lines = vec![format!("license id {}", self.license.id())];
+        let key = self.license.standard_key();
+        lines.extend(key.map(|key| format!("key        {key}")));
+        lines.extend(self.short_key.map(|key| format!("short key  {key}")));
+        lines
+    }
+}
+
+fn term(facts: &Facts) -> String {
+    match (facts.not_before, facts.expires_at) {
+        (_, None) => "perpetual".to_owned(),
+        (start, Some(end)) => {
+            let span = start.map_or(0, |start| end.seconds_since(start));
+            format!("until {end} ({})", Span(span))
+        }
+    }
+}
+
+/// The digests of the machines that a license is locked to.
+fn locked_to(facts: &Facts) -> Option<String> {
+    let digests = facts.machines.as_ref()?.iter().filter_map(Machine::digest);
+    let digests: Vec<_> = digests.map(|digest| digest.to_string()).collect();
+    Some(format!("only {}", digests.join(", ")))
+}
+
+fn check_in(facts: &Facts) -> String {
+    let never = || "never: it works offline for its whole term".to_owned();
+    facts.check_in.map_or_else(never, |terms| terms.to_string())
+}
