@@ -4,7 +4,8 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use license_core::{
-    EnterpriseKey, License, Machine, Matrix, Timestamp, TrustedKey, Unverified, Validation,
+    EnterpriseKey, License, Machine, Matrix, ProductCode, Timestamp, TrustedKey, Unverified,
+    Validation,
 };
 use license_terminal::{Audience, Destination, Exit, Failure, Overwrite, show_path};
 use serde_json::{Value, json};
@@ -159,6 +160,11 @@ impl Counter<'_> {
             named.map_err(|error| Failure::io("write", path, &error))?;
         }
         stated(desk.forget(&intent))
+    }
+
+    /// What was entered so far; nobody enters anything else meanwhile.
+    pub(crate) fn ledger(&self) -> Option<&Ledger> {
+        self.desk.as_ref().map(Desk::ledger)
     }
 
     /// The next serial: it rises with every token. Without a ledger it is the clock's microseconds, which fit 53 bits until 2255.
@@ -398,6 +404,7 @@ pub(crate) fn license(license: &License, token: &str, matrix: &Matrix) -> Record
         "users": license.users().map(|users| users.collect::<Vec<_>>()),
         "machines": machines.map(Machine::to_string).collect::<Vec<_>>(),
         "trial": license.is_trial(),
+        "trial_of": license.is_trial().then(|| trial_of(license.product(), license.customer())),
         "serial": license.serial(),
         "supersedes": supersedes.collect::<Vec<_>>(),
         "issued_at": at(license.issued_at()),
@@ -412,6 +419,12 @@ pub(crate) fn license(license: &License, token: &str, matrix: &Matrix) -> Record
         body,
         artefact: token.to_owned(),
     }
+}
+
+/// What tells one customer's trials of a product from another's, whatever the case and spacing of the name.
+pub(crate) fn trial_of(product: ProductCode, customer: &str) -> String {
+    let words: Vec<_> = customer.split_whitespace().map(str::to_lowercase).collect();
+    format!("{product} {}", words.join(" "))
 }
 
 /// The record of an enterprise key.

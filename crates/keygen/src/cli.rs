@@ -2,6 +2,7 @@
 
 mod dry_run;
 mod keys;
+mod kinds;
 mod ledger;
 mod mint;
 mod value;
@@ -15,6 +16,7 @@ use license_terminal::{Destination, OutputOptions, Source};
 
 pub(crate) use dry_run::Dry;
 pub(crate) use keys::{Bits, KeyArgs, NewKey, Public, PublicFormat, Trust};
+pub(crate) use kinds::{Reassign, Trial};
 pub(crate) use ledger::{Form, LedgerCommand, List, Revoke, SortBy};
 pub(crate) use mint::{Batch, CheckIn, EnterpriseKey, Issue, Order};
 use value::product;
@@ -59,6 +61,10 @@ pub(crate) enum Command {
     Trust(Trust),
     /// Mint a license
     Issue(Box<Dry<Issue>>),
+    /// Mint a trial: one for each customer
+    Trial(Box<Dry<Trial>>),
+    /// Give a named user's place in a license to another
+    Reassign(Box<Dry<Reassign>>),
     /// Mint a license for each row of a table
     Batch(Box<Batch>),
     /// Mint an enterprise key, which verifies without a file

@@ -16,6 +16,7 @@ mod enterprise_key;
 mod inspect;
 mod issue;
 mod keys;
+mod kinds;
 mod node_lock;
 mod product;
 mod program;

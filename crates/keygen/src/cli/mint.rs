@@ -27,8 +27,11 @@ pub(crate) struct Issue {
     #[arg(long, value_parser = tier)]
     pub(crate) tier: Tier,
     /// Who it is for
-    #[arg(long, value_name = "NAME")]
-    pub(crate) customer: String,
+    #[arg(long, value_name = "NAME", required_unless_present = "convert")]
+    pub(crate) customer: Option<String>,
+    /// Replace this trial, by its id or key, and keep what is left of it: --days count from its end
+    #[arg(long, value_name = "LICENSE_ID")]
+    pub(crate) convert: Option<String>,
     /// It holds through this day in UTC
     #[arg(long, value_parser = date, value_name = "YYYY-MM-DD")]
     pub(crate) expires: Option<Date>,
@@ -175,6 +178,9 @@ pub(crate) struct CheckIn {
     /// It counts on this machine alone: the fingerprint or digest that `license machine` prints there
     #[arg(long, value_name = "MACHINE")]
     pub(crate) machine: Option<String>,
+    /// Validate a machine more than the license allows
+    #[arg(long, requires = "machine")]
+    pub(crate) over_device_limit: bool,
     /// What it says of the license: active, suspended, canceled or revoked
     #[arg(long, value_parser = status, value_name = "STATUS", default_value = "active")]
     pub(crate) status: Status,

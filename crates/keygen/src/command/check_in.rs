@@ -1,5 +1,6 @@
 //! `keygen check-in`.
 
+mod devices;
 mod dry_run;
 mod report;
 
@@ -16,7 +17,7 @@ use super::{add_keys, fresh_id, machine, matrix, not_issued, not_verified, now, 
 use crate::books::{self, Books};
 use crate::cli::{CheckIn, Dry};
 use crate::custody;
-use crate::ledger::Place;
+use crate::ledger::{Ledger, Place};
 use crate::private_file::is_stdin;
 use report::Said;
 
@@ -66,6 +67,8 @@ pub(crate) fn run(
     let record =
         |minted: &Minted| books::check_in(&minted.license, &minted.validation, &minted.token);
     let mut counter = books.counter(now())?;
+    let licenses = minted.iter().map(|minted| &minted.license);
+    statement.check_devices(licenses, arguments, &matrix, counter.ledger())?;
     counter.enter_key(key.public())?;
     let content = (!is_printed).then_some(file.as_str());
     counter.hand_out(minted.iter().map(record).collect(), out, content)?;
@@ -105,6 +108,24 @@ impl Statement {
             status: arguments.status,
             issued_at: arguments.issued_at.unwrap_or_else(now),
         })
+    }
+
+    /// Refuses a machine too many, unless the vendor knows better.
+    fn check_devices<'l>(
+        &self,
+        mut licenses: impl Iterator<Item = &'l License>,
+        arguments: &CheckIn,
+        matrix: &Matrix,
+        ledger: Option<&Ledger>,
+    ) -> Result<(), Failure> {
+        match (&self.machine, ledger) {
+            (Some((_, digest)), Some(ledger))
+                if self.status == Status::Active && !arguments.over_device_limit =>
+            {
+                licenses.try_for_each(|license| devices::check(license, digest, matrix, ledger))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// One for each license.

@@ -2,20 +2,16 @@
 
 use std::num::NonZeroU32;
 
-use license_core::issue::{CheckedKey, LicenseDraft, Sign};
-use license_core::{
-    Bundle, CheckIn, License, Machine, Matrix, Tier, TierTerms, Timestamp, Unverified,
-};
-use license_terminal::{Destination, Failure, Terminal};
+use license_core::issue::LicenseDraft;
+use license_core::{CheckIn, Matrix, Tier, TierTerms, Timestamp};
+use license_terminal::{Failure, Terminal};
 
-use super::terms::Terms;
-use super::{
-    dry_run, fresh_id, machine, matrix, not_issued, not_verified, now, since_epoch, trust_of,
-};
-use crate::books::{self, Books};
+use super::convert::Converted;
+use super::ledger::{license_of, required};
+use super::mint::{Mint, Order, machine_notes};
+use super::{fresh_id, machine, matrix, not_issued, now, trial};
 use crate::cli::{Dry, Issue};
-use crate::custody;
-use crate::ledger::Place;
+use crate::ledger::{Ledger, Place, Standing};
 
 pub(crate) fn run(
     arguments: &Dry<Issue>,
@@ -23,43 +19,82 @@ pub(crate) fn run(
     terminal: &Terminal,
 ) -> Result<(), Failure> {
     let Dry { order, dry_run } = arguments;
-    let matrix = matrix(order.product_file.as_ref())?;
-    // What can be wrong with the order is found before the passphrase is asked for.
-    let mut draft = draft(order, &matrix)?;
-    if *dry_run {
-        note(&draft.machines, order, terminal);
-        return dry_run::license(&draft, &order.key, &order.out, place, &matrix, terminal);
+    if order.convert.is_some() {
+        required(place, "which trials there are")?;
     }
-    draft.check().map_err(|error| not_issued(&error))?;
-    order.out.check()?;
-    let mut books = Books::open(place)?;
-    let key = custody::load(&order.key, terminal)?;
-    let mut counter = books.counter(now())?;
-    counter.enter_key(key.public())?;
-    let microseconds = u64::try_from(since_epoch().as_micros()).unwrap_or(0);
-    draft.serial = Some(counter.serial(microseconds)?);
-    let token = draft.sign(&key).map_err(|error| not_issued(&error))?;
-    let minted = Minted::new(&token, &key, &matrix)?;
-    minted.terms().warn(&matrix, terminal);
-    note(&draft.machines, order, terminal);
-    let out = &order.out;
-    let is_printed = matches!(out.out, Destination::Stdout) && terminal.is_json();
-    let content = (!is_printed).then_some(minted.file.as_str());
-    let record = books::license(&minted.license, &token, &matrix);
-    counter.hand_out(vec![record], out, content)?;
-    minted.terms().tell(&out.out, terminal)
+    let matrix = matrix(order.product_file.as_ref())?;
+    let mint = Mint {
+        key: &order.key,
+        out: &order.out,
+        matrix: &matrix,
+        place,
+        terminal,
+        dry_run: *dry_run,
+    };
+    mint.run(|ledger| self::order(order, &matrix, ledger))
+}
+
+fn order(asked: &Issue, matrix: &Matrix, ledger: Option<&Ledger>) -> Result<Order, Failure> {
+    let issued_at = asked.issued_at.unwrap_or_else(now);
+    let trial = asked.convert.as_ref();
+    let trial = trial.map(|named| Converted::find(named, ledger, issued_at));
+    let trial = trial.transpose()?;
+    let mut draft = draft_of(asked, matrix, trial.as_ref())?;
+    let mut notes = machine_notes(&draft.machines, asked.machine.len());
+    match (&trial, ledger) {
+        (Some(trial), _) => {
+            trial.apply(&mut draft, matrix)?;
+            notes.push(trial.note(&draft));
+        }
+        (None, Some(ledger)) => notes.extend(open_trial(&draft, matrix, ledger)?),
+        (None, None) => {}
+    }
+    Ok(Order {
+        notes,
+        ..draft.into()
+    })
+}
+
+/// That the customer has a trial which this license does not convert.
+fn open_trial(
+    draft: &LicenseDraft,
+    matrix: &Matrix,
+    ledger: &Ledger,
+) -> Result<Option<String>, Failure> {
+    let trials = trial::trials(&draft.customer, matrix, ledger)?;
+    for entry in trials.iter().rev() {
+        let standing = license_of(ledger, &entry.subject, draft.issued_at)?;
+        let holds = standing.is_some_and(|row| row.standing == Standing::Active);
+        if let Some(end) = trial::ends_after(entry, draft.issued_at).filter(|_| holds) {
+            let id = &entry.subject;
+            return Ok(Some(format!(
+                "this customer has a trial until {end}; with --convert {id} the license keeps what is left of it"
+            )));
+        }
+    }
+    Ok(None)
 }
 
 pub(super) fn draft(arguments: &Issue, matrix: &Matrix) -> Result<LicenseDraft, Failure> {
-    let tier = matrix
-        .tier(arguments.tier)
-        .ok_or_else(|| no_such_tier(arguments.tier, matrix))?;
+    draft_of(arguments, matrix, None)
+}
+
+fn draft_of(
+    arguments: &Issue,
+    matrix: &Matrix,
+    trial: Option<&Converted>,
+) -> Result<LicenseDraft, Failure> {
+    let tier = tier(arguments.tier, matrix)?;
     let issued_at = arguments.issued_at.unwrap_or_else(now);
     let customer = arguments.customer.clone();
+    let customer = customer.or_else(|| trial.map(Converted::customer));
+    let customer = customer.unwrap_or_default();
     let mut draft = LicenseDraft::of_tier(matrix, tier, fresh_id()?, customer, issued_at);
     draft.issuer = arguments.issuer.clone().unwrap_or(draft.issuer);
     draft.not_before = arguments.not_before.map(license_core::Date::start);
-    draft.expires_at = end(arguments, draft.not_before.unwrap_or(issued_at))?;
+    let start = draft.not_before.unwrap_or(issued_at);
+    let last_day = trial.and_then(|trial| trial.last_day(start));
+    draft.expires_at = end(arguments, start, last_day.unwrap_or(start))?;
     draft.check_in = check_in(arguments, tier)?;
     draft.usage_type = arguments.usage_type;
     draft.users = arguments.user.clone();
@@ -70,6 +105,11 @@ pub(super) fn draft(arguments: &Issue, matrix: &Matrix) -> Result<LicenseDraft, 
     draft.company = arguments.company;
     allow(arguments, matrix, &mut draft)?;
     Ok(draft)
+}
+
+/// What the product file says of a tier.
+pub(super) fn tier(name: Tier, matrix: &Matrix) -> Result<&TierTerms, Failure> {
+    matrix.tier(name).ok_or_else(|| no_such_tier(name, matrix))
 }
 
 /// What the license adds to and removes from its tier.
@@ -114,18 +154,16 @@ fn no_such_tier(found: Tier, matrix: &Matrix) -> Failure {
     ))
 }
 
-fn end(arguments: &Issue, start: Timestamp) -> Result<Option<Timestamp>, Failure> {
-    let days = arguments.days.map(|days| {
-        let last = start
-            .date()
-            .and_then(|first| first.plus_days(days.get().into()));
-        last.ok_or_else(|| {
-            Failure::usage(format!("{days} days from {start} end after the year 9999"))
-                .hint("use --perpetual")
-        })
-    });
-    let last_day = days.transpose()?.or(arguments.expires);
-    match last_day {
+/// The end of a license; days are counted from `counted_from`.
+fn end(
+    arguments: &Issue,
+    start: Timestamp,
+    counted_from: Timestamp,
+) -> Result<Option<Timestamp>, Failure> {
+    if let Some(days) = arguments.days {
+        return after_days(counted_from, days.get().into()).map(Some);
+    }
+    match arguments.expires {
         // RFC 3339 has no form for its end.
         Some(day) if day.end().date().is_none() => Err(Failure::usage(format!(
             "expected an end before the year 10000, found that of {day}"
@@ -138,6 +176,16 @@ fn end(arguments: &Issue, start: Timestamp) -> Result<Option<Timestamp>, Failure
         .hint("choose a later day with --expires")),
         day => Ok(day.map(license_core::Date::end)),
     }
+}
+
+/// The end of the day that comes so many days after the one of an instant.
+pub(super) fn after_days(start: Timestamp, days: u64) -> Result<Timestamp, Failure> {
+    let last = start.date().and_then(|first| first.plus_days(days));
+    let end = last.map(license_core::Date::end);
+    end.filter(|end| end.date().is_some()).ok_or_else(|| {
+        Failure::usage(format!("{days} days from {start} end after the year 9999"))
+            .hint("use fewer days, or --perpetual where there is one")
+    })
 }
 
 fn check_in(arguments: &Issue, tier: &TierTerms) -> Result<Option<CheckIn>, Failure> {
@@ -166,56 +214,4 @@ fn check_in(arguments: &Issue, tier: &TierTerms) -> Result<Option<CheckIn>, Fail
         ))
         .hint(format!("use --grace {every} or more"))
     })
-}
-
-/// A license as verified with the key that has just signed it: what does not verify is not handed out.
-struct Minted {
-    license: License,
-    file: String,
-    token: String,
-    short_key: Option<String>,
-}
-
-impl Minted {
-    fn new(token: &str, key: &CheckedKey, matrix: &Matrix) -> Result<Self, Failure> {
-        let trust = trust_of(key).map_err(|error| refused(&error))?;
-        let file = Unverified::parse(token)
-            .map_err(|error| refused(&error))?
-            .to_armor();
-        let bundle = Bundle::verify(&file, &trust, matrix).map_err(|error| refused(&error))?;
-        let license = bundle
-            .licenses()
-            .first()
-            .ok_or_else(|| refused(&"it is no license"))?;
-        let short_key = license
-            .short_enterprise_key(matrix)
-            .map(|key| key.to_string());
-        Ok(Self {
-            license: license.clone(),
-            file,
-            token: token.to_owned(),
-            short_key,
-        })
-    }
-
-    fn terms(&self) -> Terms<'_> {
-        Terms::of_minted(&self.license, &self.token, self.short_key.as_deref())
-    }
-}
-
-/// What a vendor may not know of the machines just named.
-fn note(locks: &[String], order: &Issue, terminal: &Terminal) {
-    if locks.len() < order.machine.len() {
-        terminal.note("a machine that was named twice is in the license once");
-    }
-    let is_digest = |lock: &String| matches!(Machine::parse(lock), Machine::Digest(_));
-    if locks.iter().any(is_digest) {
-        terminal.note(
-            "a digest locks to exactly one identity; the fingerprint from `license machine` tolerates changed parts",
-        );
-    }
-}
-
-fn refused(reason: &dyn std::fmt::Display) -> Failure {
-    not_verified("license", reason)
 }

@@ -70,6 +70,27 @@ pub(crate) fn open(place: &Place) -> Result<Ledger, Failure> {
     }
 }
 
+/// Refuses to go on without a ledger, which has to know something.
+pub(super) fn required(place: &Place, what: &str) -> Result<(), Failure> {
+    match place {
+        Place::None => Err(Failure::usage(format!(
+            "the ledger knows {what}, and --no-ledger leaves none"
+        ))
+        .hint("leave --no-ledger away")),
+        _ => Ok(()),
+    }
+}
+
+/// A license by its id, and how it stands.
+pub(super) fn license_of(
+    ledger: &Ledger,
+    subject: &str,
+    now: Timestamp,
+) -> Result<Option<LicenseRow>, Failure> {
+    let row = ledger.license(subject, now);
+    row.map_err(|error| not_kept(ledger.path(), &error))
+}
+
 fn filter(list: &List) -> Filter {
     Filter {
         customer: list.customer.clone(),

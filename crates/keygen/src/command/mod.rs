@@ -2,17 +2,21 @@
 
 mod batch;
 mod check_in;
+mod convert;
 mod dry_run;
 mod enterprise_key;
 mod inspect;
 mod issue;
 mod ledger;
 mod machine;
+mod mint;
 mod new_key;
 mod product;
 mod public;
+mod reassign;
 mod revoke;
 mod terms;
+mod trial;
 mod trust;
 
 use std::io::ErrorKind;
@@ -36,6 +40,8 @@ pub(crate) fn run(cli: Cli, terminal: &Terminal) -> Result<(), Failure> {
         Command::Public(arguments) => public::run(&arguments, terminal),
         Command::Trust(arguments) => trust::run(&arguments, terminal),
         Command::Issue(arguments) => issue::run(&arguments, &place, terminal),
+        Command::Trial(arguments) => trial::run(&arguments, &place, terminal),
+        Command::Reassign(arguments) => reassign::run(&arguments, &place, terminal),
         Command::Batch(arguments) => batch::run(&arguments, &place, terminal),
         Command::EnterpriseKey(arguments) => enterprise_key::run(&arguments, &place, terminal),
         Command::CheckIn(arguments) => check_in::run(&arguments, &place, terminal),

@@ -68,10 +68,13 @@ impl<'a> Terms<'a> {
         }
         let customer = escape(&facts.customer);
         let (tier, term) = (facts.tier(), term(facts));
-        lines.push(format!("license    {tier} for {customer}, {term}"));
+        let kind = if facts.trial { "trial of " } else { "" };
+        lines.push(format!("license    {kind}{tier} for {customer}, {term}"));
         let start = facts.starts_at();
         lines.extend(start.map(|start| format!("starts     {start}")));
         lines.extend(self.minted.iter().flat_map(Minting::names));
+        lines.extend(facts.supersedes.last().map(|id| format!("replaces   {id}")));
+        lines.extend(named(facts).map(|names| format!("users      only {names}")));
         lines.extend(locked_to(facts).map(|names| format!("machines   {names}")));
         lines.push(format!("check-in   {}", check_in(facts)));
         lines.join("\n")
@@ -92,6 +95,9 @@ impl<'a> Terms<'a> {
             "issued_at": facts.issued_at.map(|at| at.to_string()),
             "not_before": facts.not_before.map(|at| at.to_string()),
             "expires_at": facts.expires_at.map(|at| at.to_string()),
+            "trial": facts.trial,
+            "supersedes": facts.supersedes.iter().map(|id| id.as_str()).collect::<Vec<_>>(),
+            "users": facts.users.as_ref().map(|users| users.iter().map(AsRef::as_ref).collect::<Vec<&str>>()),
             "machines": machines
                 .map(|machines| machines.iter().map(Machine::to_string).collect::<Vec<_>>()),
             "check_in": facts.check_in.map(|terms| json!({
@@ -154,6 +160,17 @@ fn term(facts: &Facts) -> String {
             format!("until {end} ({})", Span(span))
         }
     }
+}
+
+/// The users that a license names.
+fn named(facts: &Facts) -> Option<String> {
+    let users: Vec<_> = facts
+        .users
+        .as_ref()?
+        .iter()
+        .map(|user| escape(user))
+        .collect();
+    Some(users.join(", "))
 }
 
 /// The digests of the machines that a license is locked to.

@@ -7,6 +7,7 @@
 mod desk;
 mod entry;
 mod error;
+mod history;
 pub(crate) mod passing;
 mod place;
 mod query;

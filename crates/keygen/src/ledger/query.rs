@@ -139,6 +139,25 @@ impl Ledger {
         Ok(())
     }
 
+    /// A license by its id.
+    pub(crate) fn license(
+        &self,
+        subject: &str,
+        now: Timestamp,
+    ) -> Result<Option<LicenseRow>, LedgerError> {
+        let columns: Vec<_> = COLUMNS
+            .split(", ")
+            .map(|name| format!("e.{name}"))
+            .collect();
+        let sql = format!(
+            "SELECT {}, {STANDING} FROM entries e WHERE e.subject = ?2 AND {LICENSES} ORDER BY e.seq LIMIT 1",
+            columns.join(", ")
+        );
+        let mut statement = self.db.prepare(&sql)?;
+        let values = [now.to_string(), subject.to_owned()];
+        Ok(statement.query_row(values, license_row).optional()?)
+    }
+
     /// Everything that was entered about a license or key, in order.
     pub(crate) fn about(&self, subject: &str) -> Result<Vec<Entry>, LedgerError> {
         let sql = format!("SELECT {COLUMNS} FROM entries WHERE subject = ?1 ORDER BY seq");
@@ -232,7 +251,7 @@ impl Ledger {
     }
 }
 
-fn license_row(row: &Row<'_>) -> Result<LicenseRow, LedgerError> {
+fn license_row(row: &Row<'_>) -> rusqlite::Result<LicenseRow> {
     let standing: String = row.get(8)?;
     Ok(LicenseRow {
         entry: Entry::of_row(row)?,

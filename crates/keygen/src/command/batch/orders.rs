@@ -18,8 +18,9 @@ use crate::cli;
 /// The one column that is no option of `issue`.
 const FILE: &str = "file";
 
-/// Options that the whole batch shares.
-const SHARED: [&str; 7] = [
+/// Options that the whole batch shares, and what is for one license at a time.
+const NOT_OF_ROWS: [&str; 8] = [
+    "convert",
     "key",
     "passphrase-file",
     "alg",
@@ -256,7 +257,7 @@ fn column(title: &str, command: &clap::Command) -> Option<Column> {
         .replace(['_', ' '], "-");
     let kind = match name.as_str() {
         FILE => Kind::File,
-        name if SHARED.contains(&name) => return None,
+        name if NOT_OF_ROWS.contains(&name) => return None,
         name => {
             let option = command
                 .get_arguments()
@@ -274,7 +275,7 @@ fn column(title: &str, command: &clap::Command) -> Option<Column> {
 fn no_column(file: &str, title: &str, command: &clap::Command) -> Failure {
     let title: String = title.chars().take(64).collect();
     let options = command.get_arguments().filter_map(clap::Arg::get_long);
-    let known: Vec<_> = options.filter(|name| !SHARED.contains(name)).collect();
+    let known: Vec<_> = options.filter(|name| !NOT_OF_ROWS.contains(name)).collect();
     Failure::malformed(format!(
         "{file}: expected a column that orders have, found `{}`",
         escape(&title)

@@ -39,6 +39,10 @@ impl Case<'_> {
         let licenses = licenses(&bundle, self.matrix)?.into_iter();
         let drafts = licenses.map(|license| self.statement.draft(license, self.matrix));
         let drafts: Vec<_> = drafts.collect::<Result<_, _>>()?;
+        let licenses = drafts.iter().map(|draft| draft.license);
+        let ledger = at_hand.ledger.as_ref();
+        self.statement
+            .check_devices(licenses, self.arguments, self.matrix, ledger)?;
         for draft in &drafts {
             self.statement.warn(draft.license, &bundle, terminal);
         }

@@ -1,0 +1,44 @@
+//! How many machines a license was validated on, and how many it may be.
+
+use license_core::{License, MachineDigest, Matrix, Quota};
+use license_terminal::{Exit, Failure};
+
+use crate::books::not_kept;
+use crate::ledger::Ledger;
+
+/// Refuses a machine that would be one too many.
+pub(super) fn check(
+    license: &License,
+    machine: &MachineDigest,
+    matrix: &Matrix,
+    ledger: &Ledger,
+) -> Result<(), Failure> {
+    let Some(limit) = limit(license, matrix) else {
+        return Ok(());
+    };
+    let id = license.id().as_str();
+    let known = ledger.machines(id);
+    let known = known.map_err(|error| not_kept(ledger.path(), &error))?;
+    let count = u64::try_from(known.len()).unwrap_or(u64::MAX);
+    if known.contains(&machine.to_string()) || count < limit {
+        return Ok(());
+    }
+    let message = format!(
+        "license {id} allows {limit} machines, and was validated on {count} others; {machine} would be one more"
+    );
+    Err(Failure::new(Exit::Usage, "DEVICE_LIMIT", message).hint(
+        "`keygen ledger show` lists the check-ins; add --over-device-limit if one of those machines is gone",
+    ))
+}
+
+/// The machines that a license may be used on; none is any number.
+fn limit(license: &License, matrix: &Matrix) -> Option<u64> {
+    let of_quota = || {
+        let quota = license.entitlements().quota(matrix.devices_quota()?)?;
+        match quota {
+            Quota::Limit(limit) => Some(limit),
+            Quota::Unlimited => None,
+        }
+    };
+    license.devices().or_else(of_quota)
+}

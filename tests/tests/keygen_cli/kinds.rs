@@ -1,0 +1,473 @@
+//! Licenses of special kinds: trials, what becomes of them, named users, devices.
+
+use super::*;
+
+const JANUARY: &str = "2026-01-01T10:00:00Z";
+
+fn keygen(desk: &Scratch, args: &[&str]) -> Outcome {
+    Run::keygen(desk).args(args).run()
+}
+
+/// A command with the vendor's key, at an instant.
+fn at(desk: &Scratch, when: &str, args: &[&str]) -> Outcome {
+    let (command, rest) = args.split_first().unwrap();
+    let own = [command, "--key", "vendor.key", "--issued-at", when];
+    keygen(desk, &[&own[..], rest].concat())
+}
+
+/// What it mints, in JSON.
+#[track_caller]
+fn minted(desk: &Scratch, when: &str, args: &[&str]) -> Value {
+    at(desk, when, &[args, &["--json"]].concat())
+        .expect_code(0)
+        .json()
+}
+
+#[track_caller]
+fn refused(desk: &Scratch, when: &str, args: &[&str]) -> Complaint {
+    at(desk, when, args).expect_failure(2)
+}
+
+/// The code of a refusal, in JSON.
+#[track_caller]
+fn code(desk: &Scratch, when: &str, args: &[&str]) -> String {
+    at(desk, when, &[args, &["--json"]].concat()).expect_json_failure(2)
+}
+
+fn id(minted: &Value) -> &str {
+    minted["license_id"].as_str().unwrap()
+}
+
+fn trial<'a>(customer: &'a str) -> [&'a str; 3] {
+    ["trial", "--customer", customer]
+}
+
+#[test]
+fn a_trial_is_what_the_product_file_says_and_has_no_renewal_grace() {
+    let desk = Vendor::shared().desk();
+    let told = minted(&desk, JANUARY, &trial("ACME"));
+    let claims = payload(told["token"].as_str().unwrap());
+    assert_eq!(
+        (&claims["tier"], &claims["trial"]),
+        (&json!("PRO"), &json!(true))
+    );
+    assert_eq!(told["expires_at"], "2026-01-16T00:00:00Z");
+    assert_eq!(claims.get("renewal"), None);
+    assert_eq!(told["trial"], true);
+    let days = [
+        "trial",
+        "--customer",
+        "Other",
+        "--tier",
+        "team",
+        "--days",
+        "30",
+        "--offline",
+    ];
+    let told = minted(&desk, JANUARY, &days);
+    assert_eq!(told["expires_at"], "2026-02-01T00:00:00Z");
+    assert_eq!(
+        (&told["tier"], &told["check_in"]),
+        (&json!("TEAM"), &Value::Null)
+    );
+}
+
+#[test]
+fn a_customer_gets_one_trial_however_the_name_is_written() {
+    let desk = Vendor::shared().desk();
+    let first = minted(&desk, JANUARY, &trial("Größe  AG"));
+    for name in ["Größe AG", "GRÖSSE AG", " größe\tag "] {
+        let complaint = at(&desk, JANUARY, &trial(name));
+        // ß and SS are different letters, as far as lower case goes.
+        if name.contains("SS") {
+            let _ = complaint.expect_code(0);
+            continue;
+        }
+        let complaint = complaint.expect_failure(2);
+        assert!(complaint.message.contains(id(&first)), "{complaint:?}");
+        assert!(complaint.hint.contains("--convert"), "{complaint:?}");
+    }
+    assert_eq!(code(&desk, JANUARY, &trial("größe ag")), "TRIAL_USED");
+    let dry = [&trial("größe ag")[..], &["--dry-run"]].concat();
+    assert_eq!(code(&desk, JANUARY, &dry), "TRIAL_USED");
+    let again = [&trial("größe ag")[..], &["--again"]].concat();
+    let second = minted(&desk, JANUARY, &again);
+    let shown = keygen(&desk, &["ledger", "show", id(&second), "--json"]);
+    assert!(shown.expect_code(0).stdout.contains("\"again\": true"));
+}
+
+#[test]
+fn a_trial_needs_the_ledger_that_knows_who_had_one() {
+    let desk = Vendor::shared().desk();
+    let complaint = refused(
+        &desk,
+        JANUARY,
+        &[&trial("ACME")[..], &["--no-ledger"]].concat(),
+    );
+    assert!(complaint.hint.contains("--no-ledger"), "{complaint:?}");
+}
+
+#[test]
+fn two_processes_at_once_give_a_customer_one_trial() {
+    let desk = Vendor::shared().desk();
+    let codes: Vec<_> = std::thread::scope(|scope| {
+        let runs: Vec<_> = (0..6)
+            .map(|_| scope.spawn(|| at(&desk, JANUARY, &trial("ACME")).code))
+            .collect();
+        runs.into_iter().map(|run| run.join().unwrap()).collect()
+    });
+    assert_eq!(
+        codes.iter().filter(|code| **code == Some(0)).count(),
+        1,
+        "{codes:?}"
+    );
+    assert_eq!(
+        codes.iter().filter(|code| **code == Some(2)).count(),
+        5,
+        "{codes:?}"
+    );
+}
+
+#[test]
+fn another_product_has_trials_of_its_own() {
+    let desk = Vendor::shared().desk();
+    let _ = keygen(&desk, &["product", "init", "WIDGET", "--out", "w.toml"]).expect_code(0);
+    let _ = minted(&desk, JANUARY, &trial("ACME"));
+    let widget = [&trial("ACME")[..], &["--product-file", "w.toml"]].concat();
+    let told = minted(&desk, JANUARY, &widget);
+    assert_eq!(told["product"], "WIDGET");
+    let file = desk.read("w.toml");
+    let (before, after) = file.split_once("[trial]").unwrap();
+    let after = after.split_once("\n\n").unwrap().1;
+    desk.write("w.toml", format!("{before}{after}"));
+    let other = ["trial", "--customer", "Other", "--product-file", "w.toml"];
+    let complaint = refused(&desk, JANUARY, &other);
+    assert!(complaint.hint.contains("[trial]"), "{complaint:?}");
+}
+
+#[test]
+fn a_paid_license_keeps_what_was_left_of_the_trial() {
+    let desk = Vendor::shared().desk();
+    let first = minted(&desk, JANUARY, &trial("ACME Ltd"));
+    let fifth = "2026-01-05T12:00:00Z";
+    let issue = [
+        "issue",
+        "--tier",
+        "team",
+        "--convert",
+        id(&first),
+        "--days",
+        "365",
+    ];
+    let paid = minted(&desk, fifth, &issue);
+    // 365 days from the end of the trial, which would have held through the 15th.
+    assert_eq!(paid["expires_at"], "2027-01-16T00:00:00Z");
+    assert_eq!(
+        (&paid["customer"], &paid["trial"]),
+        (&json!("ACME Ltd"), &json!(false))
+    );
+    assert_eq!(paid["supersedes"], json!([id(&first)]));
+    assert_eq!(paid["not_before"], fifth);
+    assert_eq!(code(&desk, fifth, &issue), "CONVERTED");
+    let complaint = refused(&desk, fifth, &issue);
+    assert!(complaint.message.contains(id(&paid)), "{complaint:?}");
+}
+
+#[test]
+fn of_a_trial_that_is_over_nothing_is_left() {
+    let desk = Vendor::shared().desk();
+    let first = minted(&desk, JANUARY, &trial("ACME Ltd"));
+    let key = first["key"].as_str().unwrap().to_lowercase();
+    let issue = ["issue", "--tier", "pro", "--convert", &key, "--days", "30"];
+    // Its last second is not left over any more: the first day counts as for any other license.
+    let paid = minted(&desk, "2026-01-16T00:00:00Z", &issue);
+    assert_eq!(paid["expires_at"], "2026-02-16T00:00:00Z");
+}
+
+#[test]
+fn a_conversion_ends_no_earlier_than_the_trial_and_is_the_same_customers() {
+    let desk = Vendor::shared().desk();
+    let first = minted(&desk, JANUARY, &trial("ACME Ltd"));
+    let convert = ["issue", "--tier", "pro", "--convert", id(&first)];
+    let with = |rest: &[&'static str]| [&convert[..], rest].concat();
+    let complaint = refused(&desk, JANUARY, &with(&["--expires", "2026-01-10"]));
+    assert!(complaint.message.contains("2026-01-16"), "{complaint:?}");
+    let complaint = refused(
+        &desk,
+        JANUARY,
+        &with(&["--perpetual", "--customer", "Other"]),
+    );
+    assert!(complaint.message.contains("ACME Ltd"), "{complaint:?}");
+    let same = with(&["--expires", "2026-01-15", "--customer", "acme ltd"]);
+    let _ = at(&desk, JANUARY, &[&same[..], &["--dry-run"]].concat()).expect_code(0);
+    let paid = minted(&desk, JANUARY, &with(&["--perpetual"]));
+    assert_eq!(paid["expires_at"], Value::Null);
+}
+
+#[test]
+fn what_is_no_trial_is_not_converted() {
+    let desk = Vendor::shared().desk();
+    let paid = minted(
+        &desk,
+        JANUARY,
+        &["issue", "--tier", "pro", "--customer", "A", "--days", "9"],
+    );
+    let convert = |named: &str| {
+        let issue = ["issue", "--tier", "pro", "--days", "9", "--convert", named];
+        code(&desk, JANUARY, &issue)
+    };
+    assert_eq!(convert(id(&paid)), "USAGE");
+    assert_eq!(convert("01a20559-0f9d-7fd1-a393-f9ddb51873f1"), "NOT_FOUND");
+    assert_eq!(convert(""), "NOT_FOUND");
+    let first = minted(&desk, JANUARY, &trial("ACME Ltd"));
+    let revoke = ["revoke", id(&first), "--reason", "fraud"];
+    let _ = keygen(&desk, &revoke).expect_code(0);
+    assert_eq!(convert(id(&first)), "REVOKED");
+}
+
+#[test]
+fn whoever_issues_is_told_of_a_trial_that_still_holds() {
+    let desk = Vendor::shared().desk();
+    let first = minted(&desk, JANUARY, &trial("ACME Ltd"));
+    let issue = [
+        "issue",
+        "--tier",
+        "pro",
+        "--customer",
+        "ACME  LTD",
+        "--days",
+        "9",
+    ];
+    let told = at(&desk, JANUARY, &issue).expect_code(0);
+    assert!(
+        told.stderr.contains(&format!("--convert {}", id(&first))),
+        "{told:?}"
+    );
+    let told = at(&desk, "2026-01-16T00:00:00Z", &issue).expect_code(0);
+    assert!(!told.stderr.contains("--convert"), "{told:?}");
+}
+
+/// A license that names users, and its id.
+fn named(desk: &Scratch, users: &[&str]) -> Value {
+    let mut issue = vec![
+        "issue",
+        "--tier",
+        "team",
+        "--customer",
+        "ACME",
+        "--days",
+        "365",
+    ];
+    for user in users {
+        issue.extend(["--user", user]);
+    }
+    minted(desk, JANUARY, &issue)
+}
+
+fn reassign<'a>(license: &'a Value, from: &'a str, to: &'a str) -> [&'a str; 6] {
+    ["reassign", id(license), "--from", from, "--to", to]
+}
+
+#[test]
+fn a_place_goes_to_another_user_once_the_cool_down_is_over() {
+    let desk = Vendor::shared().desk();
+    let license = named(&desk, &["alice", "bob"]);
+    let change = reassign(&license, "alice", "carol");
+    assert_eq!(code(&desk, "2026-01-31T09:59:59Z", &change), "COOL_DOWN");
+    let complaint = refused(&desk, "2026-01-31T09:59:59Z", &change);
+    assert!(
+        complaint.message.contains("2026-01-31T10:00:00Z"),
+        "{complaint:?}"
+    );
+    let after = minted(&desk, "2026-01-31T10:00:00Z", &change);
+    assert_eq!(after["users"], json!(["carol", "bob"]));
+    assert_eq!(after["supersedes"], json!([id(&license)]));
+    assert_eq!(after["expires_at"], license["expires_at"]);
+    // Carol has just come; Bob has been there since January, through both licenses.
+    let day = "2026-02-01T00:00:00Z";
+    assert_eq!(
+        code(&desk, day, &reassign(&after, "carol", "dan")),
+        "COOL_DOWN"
+    );
+    let last = minted(&desk, day, &reassign(&after, "bob", "alice"));
+    assert_eq!(last["users"], json!(["carol", "alice"]));
+    // She had a place before, which does not count.
+    assert_eq!(
+        code(&desk, day, &reassign(&last, "alice", "bob")),
+        "COOL_DOWN"
+    );
+}
+
+#[test]
+fn a_cool_down_that_is_waived_is_remembered() {
+    let desk = Vendor::shared().desk();
+    let license = named(&desk, &["alice"]);
+    let change = [
+        &reassign(&license, "alice", "bob")[..],
+        &["--waive-cool-down"],
+    ]
+    .concat();
+    let after = minted(&desk, JANUARY, &change);
+    let shown = keygen(&desk, &["ledger", "show", id(&after), "--json"]).expect_code(0);
+    assert!(
+        shown.stdout.contains("\"cool_down_waived\": true"),
+        "{shown:?}"
+    );
+}
+
+#[test]
+fn only_the_latest_license_is_reassigned() {
+    let desk = Vendor::shared().desk();
+    let license = named(&desk, &["alice"]);
+    let change = [
+        &reassign(&license, "alice", "bob")[..],
+        &["--waive-cool-down"],
+    ]
+    .concat();
+    let after = minted(&desk, JANUARY, &change);
+    assert_eq!(code(&desk, JANUARY, &change), "SUPERSEDED");
+    let complaint = refused(&desk, JANUARY, &change);
+    assert!(complaint.hint.contains(id(&after)), "{complaint:?}");
+    let late = [
+        &reassign(&after, "bob", "carol")[..],
+        &["--waive-cool-down"],
+    ]
+    .concat();
+    assert_eq!(code(&desk, "2028-01-01T00:00:00Z", &late), "EXPIRED");
+}
+
+#[test]
+fn a_place_that_nobody_has_or_somebody_has_twice_is_not_given() {
+    let desk = Vendor::shared().desk();
+    let license = named(&desk, &["alice", "bob"]);
+    for (from, to) in [
+        ("mallory", "carol"),
+        ("alice", "bob"),
+        ("alice", " "),
+        ("alice", "alice"),
+    ] {
+        assert_eq!(
+            code(&desk, JANUARY, &reassign(&license, from, to)),
+            "USAGE",
+            "{from} {to}"
+        );
+    }
+    let unnamed = named(&desk, &[]);
+    let complaint = refused(&desk, JANUARY, &reassign(&unnamed, "alice", "bob"));
+    assert!(
+        complaint.message.contains("names no users"),
+        "{complaint:?}"
+    );
+}
+
+#[test]
+fn the_one_who_gave_up_the_place_is_refused_and_the_new_one_is_not() {
+    let vendor = Vendor::shared();
+    let desk = vendor.desk();
+    desk.write("trust.jwks", &vendor.trust);
+    let license = named(&desk, &["alice"]);
+    let out = ["--waive-cool-down", "--out", "new.lic"];
+    let _ = at(
+        &desk,
+        JANUARY,
+        &[&reassign(&license, "alice", "bob")[..], &out].concat(),
+    )
+    .expect_code(0);
+    let verify = |user: &str| {
+        let args = [
+            "verify",
+            "new.lic",
+            "--trust",
+            "trust.jwks",
+            "--at",
+            "2026-01-02",
+            "--json",
+        ];
+        let run = Run::license(&desk).args(args).args(["--user", user]).run();
+        (run.code, run.json()["code"].clone())
+    };
+    assert_eq!(verify("alice"), (Some(1), json!("USER_MISMATCH")));
+    assert_eq!(verify("bob"), (Some(0), json!("VALID")));
+}
+
+/// The digest of another machine.
+fn digest(number: u8) -> String {
+    format!("mach_{}", format!("{number:02x}").repeat(16))
+}
+
+#[test]
+fn check_ins_count_the_machines_of_a_license() {
+    let desk = Vendor::shared().desk();
+    let issue = [
+        "issue",
+        "--tier",
+        "pro",
+        "--customer",
+        "ACME",
+        "--days",
+        "365",
+    ];
+    let runtime = [
+        "--usage-type",
+        "runtime",
+        "--devices",
+        "2",
+        "--out",
+        "acme.lic",
+    ];
+    let _ = at(&desk, JANUARY, &[&issue[..], &runtime].concat()).expect_code(0);
+    let check_in = |number, rest: &[&str]| {
+        let digest = digest(number);
+        let args = ["check-in", "acme.lic", "--json", "--machine", &digest];
+        at(&desk, JANUARY, &[&args[..], rest].concat())
+    };
+    for number in [1, 2, 1, 2] {
+        let _ = check_in(number, &[]).expect_code(0);
+    }
+    assert_eq!(
+        check_in(3, &["--dry-run"]).expect_json_failure(2),
+        "DEVICE_LIMIT"
+    );
+    assert_eq!(check_in(3, &[]).expect_json_failure(2), "DEVICE_LIMIT");
+    // That a license is suspended there is no use of it.
+    let _ = check_in(4, &["--status", "suspended"]).expect_code(0);
+    let _ = check_in(3, &["--over-device-limit"]).expect_code(0);
+    let _ = check_in(3, &[]).expect_code(0);
+    let _ = check_in(5, &["--no-ledger"]).expect_code(0);
+}
+
+#[test]
+fn a_version_that_was_paid_for_stays_and_a_newer_one_is_not_covered() {
+    let vendor = Vendor::shared();
+    let desk = vendor.desk();
+    desk.write("trust.jwks", &vendor.trust);
+    let issue = [
+        "issue",
+        "--tier",
+        "pro",
+        "--customer",
+        "ACME",
+        "--perpetual",
+        "--offline",
+    ];
+    let fallback = ["--maintenance-until", "2026-12-31", "--out", "acme.lic"];
+    let _ = at(&desk, JANUARY, &[&issue[..], &fallback].concat()).expect_code(0);
+    let verify = |built: &str| {
+        let args = [
+            "verify",
+            "acme.lic",
+            "--trust",
+            "trust.jwks",
+            "--at",
+            "2040-01-01",
+            "--json",
+        ];
+        let run = Run::license(&desk)
+            .args(args)
+            .args(["--build-date", built])
+            .run();
+        run.json()["code"].clone()
+    };
+    assert_eq!(verify("2026-12-31"), "VALID");
+    assert_eq!(verify("2027-01-01"), "VERSION_NOT_COVERED");
+}
