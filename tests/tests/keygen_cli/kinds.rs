@@ -38,7 +38,7 @@ fn id(minted: &Value) -> &str {
     minted["license_id"].as_str().unwrap()
 }
 
-fn trial<'a>(customer: &'a str) -> [&'a str; 3] {
+fn trial(customer: &str) -> [&str; 3] {
     ["trial", "--customer", customer]
 }
 
