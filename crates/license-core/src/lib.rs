@@ -37,6 +37,7 @@
 mod base64url;
 mod bundle;
 mod code;
+mod difference;
 mod entitlements;
 mod evaluate;
 mod high_water;
@@ -60,6 +61,7 @@ pub mod issue;
 
 pub use bundle::{Bundle, BundleError, Canonical};
 pub use code::{Code, CodeKind};
+pub use difference::{Change, Difference, Effect, Shift, Succession};
 pub use entitlements::{Entitlements, Quota};
 pub use evaluate::{
     Context, Decision, Evidence, FeatureAnswer, Finding, Outcome, Rule, RuleOutcome, Warning,

@@ -16,7 +16,7 @@ use reader::{Claim, wrong};
 pub(crate) const FORMAT_VERSION: u32 = 1;
 
 /// Every claim that a verifier of this version understands, so that `crit` may name it.
-const KNOWN: [&str; 28] = [
+pub(crate) const KNOWN: [&str; 28] = [
     "ver",
     "iss",
     "aud",

@@ -10,6 +10,8 @@ use std::sync::Arc;
 
 #[cfg(feature = "issue")]
 pub(crate) use claims::FORMAT_VERSION;
+#[cfg(all(test, feature = "issue"))]
+pub(crate) use claims::KNOWN as KNOWN_CLAIMS;
 pub use facts::Facts;
 pub use id::LicenseId;
 pub use terms::{CheckIn, Renewal, UsageType};
