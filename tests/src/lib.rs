@@ -24,3 +24,6 @@ pub mod vendor;
 pub use run::{Complaint, Outcome, Run};
 pub use scratch::Scratch;
 pub use vendor::Vendor;
+
+/// The product file of a made-up product with tiers of its own.
+pub const WIDGET: &str = include_str!("widget.toml");

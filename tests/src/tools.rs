@@ -1,4 +1,4 @@
-//! Other people's signers and verifiers: OpenSSL, PyJWT with `cryptography`, and npm's `jose`; other people's keepers of keys: SoftHSM,
+//! Other people's signers and verifiers: OpenSSL, PyJWT with `cryptography`, and npm's `jose`; `jsonschema`; other people's keepers of keys: SoftHSM,
 //! and moto in the place of AWS; and `faketime`, which runs a program at another time.
 //!
 //! Each is `None` where it is not installed, after a line on standard error that says so; with `LICENSE_TESTS_REQUIRE_TOOLS` set
@@ -89,6 +89,13 @@ pub fn softhsm() -> Option<&'static SoftHsm> {
 pub fn moto() -> Option<&'static Tool> {
     static MOTO: OnceLock<Option<Tool>> = OnceLock::new();
     found("python with moto", MOTO.get_or_init(find_moto))
+}
+
+/// A Python that has `jsonschema` and `tomllib`: one of those in which [`python()`] looks.
+pub fn schema_validator() -> Option<&'static Tool> {
+    static VALIDATOR: OnceLock<Option<Tool>> = OnceLock::new();
+    let find = || python_with("jsonschema, tomllib");
+    found("python with jsonschema", VALIDATOR.get_or_init(find))
 }
 
 impl Tool {
@@ -199,7 +206,8 @@ fn find_node() -> Option<Library> {
     })
 }
 
-fn script(name: &str) -> PathBuf {
+/// The path of a script of this package.
+pub fn script(name: &str) -> PathBuf {
     workspace().join("tests").join("interop").join(name)
 }
 

@@ -1,5 +1,6 @@
 //! The command line of `keygen`.
 
+mod diff;
 mod dry_run;
 mod keys;
 mod kinds;
@@ -14,6 +15,7 @@ use license_core::ProductCode;
 use license_terminal::program::Description;
 use license_terminal::{Destination, OutputOptions, Source};
 
+pub(crate) use diff::Diff;
 pub(crate) use dry_run::Dry;
 pub(crate) use keys::{Bits, KeyArgs, NewKey, Public, PublicFormat, Trust};
 pub(crate) use kinds::{Reassign, Trial};
@@ -79,6 +81,8 @@ pub(crate) enum Command {
     /// Describe a product: its tiers, features and quotas, in one file
     #[command(subcommand)]
     Product(ProductCommand),
+    /// Say what changes for the customer from one license to another
+    Diff(Diff),
     /// Show what a license, key or trust set says, without verifying it
     Inspect(Inspect),
     #[command(flatten)]
@@ -122,6 +126,11 @@ pub(crate) enum ProductCommand {
         /// The product file (TOML) [default: the built-in product]
         #[arg(value_name = "FILE")]
         file: Option<Source>,
+    },
+    /// Write the JSON Schema of product files, with which editors check and explain them
+    Schema {
+        #[command(flatten)]
+        out: Out,
     },
 }
 

@@ -10,6 +10,7 @@
 )]
 
 mod private_key;
+mod product_schema;
 
 use std::sync::LazyLock;
 

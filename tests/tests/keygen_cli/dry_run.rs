@@ -303,7 +303,7 @@ fn disorder() -> Scratch {
     desk.write_private("other.key", &stranger.key);
     desk.write("exposed.key", &stranger.key);
     desk.write("noise", "no such thing\n");
-    desk.write("widget.toml", super::product::WIDGET);
+    desk.write("widget.toml", license_tests::WIDGET);
     let database = |name: &str, sql: &str| {
         let db = Connection::open(desk.file(name)).unwrap();
         db.execute_batch(sql).unwrap();

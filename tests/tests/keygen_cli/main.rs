@@ -11,6 +11,7 @@
 mod batch;
 mod check_in;
 mod claims;
+mod diff;
 mod dry_run;
 mod enterprise_key;
 mod inspect;

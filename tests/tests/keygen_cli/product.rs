@@ -1,35 +1,7 @@
 //! `keygen product`, and that nothing is made for one product alone: a made-up one goes through every command.
 
-use license_tests::{Outcome, Run, Scratch, Vendor};
+use license_tests::{Outcome, Run, Scratch, Vendor, WIDGET};
 use serde_json::Value;
-
-/// A product with tiers of its own.
-pub(crate) const WIDGET: &str = r#"
-product = "WIDGET"
-issuer = "Widget Works"
-base_tier = "BASE"
-enterprise_tier = "SITE"
-seats_quota = "operators"
-
-[[tiers]]
-name = "BASE"
-features = ["view"]
-quotas = { prints_per_day = 3, operators = 1 }
-
-[[tiers]]
-name = "SHOP"
-extends = "BASE"
-check_in_every_hours = 48
-offline_grace_hours = 96
-features = ["edit"]
-quotas = { prints_per_day = 50 }
-
-[[tiers]]
-name = "SITE"
-extends = "SHOP"
-features = ["export"]
-quotas = { prints_per_day = -1, operators = -1 }
-"#;
 
 fn desk() -> Scratch {
     let desk = Vendor::shared().desk();
@@ -85,6 +57,33 @@ fn a_product_of_another_kind_goes_through_every_command() {
     let _ = keygen(&desk, &[&batch[..], &key].concat()).expect_code(0);
     let listed = keygen(&desk, &["ledger", "list", "--product", "widget", "--json"]);
     assert_eq!(listed.expect_code(0).json()["count"], 3);
+
+    let told = keygen(
+        &desk,
+        &[&issue[..], &key, &["--force", "--dry-run", "--json"]].concat(),
+    );
+    let told = told.expect_code(0).json();
+    assert_eq!(
+        (&told["product"], &told["tier"]),
+        (&"WIDGET".into(), &"SHOP".into())
+    );
+    let file = ["--product-file", "widget.toml"];
+    let diff = ["diff", "ann.lic", "acme.key", "--json"];
+    let told = keygen(&desk, &[&diff[..], &file].concat())
+        .expect_code(0)
+        .json();
+    assert_eq!(told["verified"], true);
+    let gains = told["gains"].to_string();
+    assert!(gains.contains("feature export is added"), "{gains}");
+    assert!(
+        gains.contains("the tier is SITE instead of SHOP"),
+        "{gains}"
+    );
+    let _ = keygen(
+        &desk,
+        &["product", "schema", "--out", "product.schema.json"],
+    )
+    .expect_code(0);
 
     let install = |file| license(&desk, &["install", "--trust", "trust.jwks", file]);
     let _ = install("ann.lic").expect_code(0);
@@ -147,6 +146,31 @@ fn a_new_product_file_is_right_and_is_used_as_it_is() {
     );
     assert!(again.expect_failure(2).hint.contains("--force"));
     keygen(&desk, &["product", "init", "no code"]).expect_failure(2);
+}
+
+#[test]
+fn a_new_product_file_names_its_schema_which_is_written_once() {
+    let desk = desk();
+    let template = keygen(&desk, &["product", "init", "GADGET"]).expect_code(0);
+    let first = template.stdout.lines().next().unwrap().to_owned();
+    let name = first.strip_prefix("#:schema ./").unwrap();
+    let printed = keygen(&desk, &["product", "schema"]).expect_code(0);
+    assert_eq!(
+        printed.json()["$schema"],
+        "https://json-schema.org/draft/2020-12/schema"
+    );
+    let out = ["product", "schema", "--out", name];
+    let written = keygen(&desk, &out).expect_code(0);
+    assert!(written.stderr.contains("#:schema"), "{written:?}");
+    assert_eq!(desk.read(name), printed.stdout);
+    assert!(
+        keygen(&desk, &out)
+            .expect_failure(2)
+            .hint
+            .contains("--force")
+    );
+    let json = keygen(&desk, &[&out[..], &["--force", "--json"]].concat());
+    assert_eq!(json.expect_code(0).json(), printed.json());
 }
 
 #[test]

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use license_core::issue::{CheckedKey, Sign, ValidationDraft};
 use license_core::{
     Bundle, BundleError, Code, License, MAX_FILE_BYTES, Machine, MachineDigest, Matrix, ParseError,
-    Status, Timestamp, TrustSet, Unverified, Validation,
+    ProductCode, Status, Timestamp, TrustSet, Unverified, Validation,
 };
 use license_terminal::{Destination, Exit, Failure, Source, Terminal};
 
@@ -210,7 +210,7 @@ fn licenses<'b>(bundle: &'b Bundle, matrix: &Matrix) -> Result<Vec<&'b License>,
         .iter()
         .find(|license| license.product() != matrix.product())
     {
-        return Err(other_product(other, matrix));
+        return Err(other_product(other.product(), matrix));
     }
     let mut seen = BTreeSet::new();
     let once = licenses.iter().filter(|license| seen.insert(license.id()));
@@ -315,8 +315,8 @@ fn two_algorithms(error: &license_core::TrustError) -> Failure {
         .hint("give each key with the algorithm that it signs with, the signing key's by --alg")
 }
 
-pub(super) fn other_product(license: &License, matrix: &Matrix) -> Failure {
-    let (expected, found) = (matrix.product(), license.product());
+pub(super) fn other_product(found: ProductCode, matrix: &Matrix) -> Failure {
+    let expected = matrix.product();
     let message = format!("expected a license for {expected}, found one for {found}");
     Failure::new(Exit::Usage, Code::ProductMismatch.as_str(), message).hint(format!(
         "give the product file of {found} with --product-file"

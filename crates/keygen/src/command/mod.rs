@@ -3,6 +3,7 @@
 mod batch;
 mod check_in;
 mod convert;
+mod diff;
 mod dry_run;
 mod enterprise_key;
 mod inspect;
@@ -48,6 +49,7 @@ pub(crate) fn run(cli: Cli, terminal: &Terminal) -> Result<(), Failure> {
         Command::Revoke(arguments) => revoke::run(&arguments, &place, terminal),
         Command::Ledger(command) => ledger::run(&command, &place, terminal),
         Command::Product(command) => product::run(&command, terminal),
+        Command::Diff(arguments) => diff::run(&arguments, &place, terminal),
         Command::Inspect(arguments) => inspect::run(&arguments, terminal),
         Command::Description(asked) => asked.write(Cli::command()),
     }

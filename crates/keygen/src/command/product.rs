@@ -14,6 +14,7 @@ pub(crate) fn run(command: &ProductCommand, terminal: &Terminal) -> Result<(), F
     match command {
         ProductCommand::Init { product, out } => init(*product, out, terminal),
         ProductCommand::Check { file } => check(file, terminal),
+        ProductCommand::Schema { out } => schema(out, terminal),
         ProductCommand::Show { file } => show(&matrix(file.as_ref())?, terminal),
     }
 }
@@ -26,6 +27,20 @@ fn init(product: ProductCode, out: &Out, terminal: &Terminal) -> Result<(), Fail
         terminal.note(&format!(
             "wrote {file}: change tiers, features and quotas, then `keygen product check {file}`"
         ));
+    }
+    Ok(())
+}
+
+fn schema(out: &Out, terminal: &Terminal) -> Result<(), Failure> {
+    out.write(Matrix::schema())?;
+    if let Destination::File(_) = out.out {
+        let file = &out.out;
+        terminal.note(&format!(
+            "wrote {file}: name it in the first line of a product file, as in `#:schema ./product.schema.json`, for editors that know Taplo"
+        ));
+        if terminal.is_json() {
+            return terminal.json(&serde_json::from_str(Matrix::schema()).unwrap_or_default());
+        }
     }
     Ok(())
 }

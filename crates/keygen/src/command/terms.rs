@@ -66,10 +66,7 @@ impl<'a> Terms<'a> {
             (Destination::File(_), _) => lines.push(format!("wrote      {out}")),
             _ => {}
         }
-        let customer = escape(&facts.customer);
-        let (tier, term) = (facts.tier(), term(facts));
-        let kind = if facts.trial { "trial of " } else { "" };
-        lines.push(format!("license    {kind}{tier} for {customer}, {term}"));
+        lines.push(format!("license    {}", summary(facts)));
         let start = facts.starts_at();
         lines.extend(start.map(|start| format!("starts     {start}")));
         lines.extend(self.minted.iter().flat_map(Minting::names));
@@ -150,6 +147,13 @@ impl Minting<'_> {
         lines.extend(self.short_key.map(|key| format!("short key  {key}")));
         lines
     }
+}
+
+/// What is sold to whom, and until when.
+pub(super) fn summary(facts: &Facts) -> String {
+    let customer = escape(&facts.customer);
+    let kind = if facts.trial { "trial of " } else { "" };
+    format!("{kind}{} for {customer}, {}", facts.tier(), term(facts))
 }
 
 fn term(facts: &Facts) -> String {

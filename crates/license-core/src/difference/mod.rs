@@ -263,10 +263,13 @@ fn users(before: &Facts, after: &Facts) -> Vec<Change> {
     match (&before.users, &after.users) {
         (None, None) => Vec::new(),
         (Some(before), Some(after)) => {
-            let users: BTreeSet<&Box<str>> = before.iter().chain(after.iter()).collect();
-            let member = |user: &Box<str>| {
-                let named = shift(&before.contains(user), &after.contains(user))?;
-                Some(Change::User(user.clone(), named))
+            let users = before.iter().chain(after.iter());
+            let users: BTreeSet<&str> = users.map(AsRef::as_ref).collect();
+            let names =
+                |list: &[Box<str>], user: &str| list.iter().any(|other| other.as_ref() == user);
+            let member = |user: &str| {
+                let named = shift(&names(before, user), &names(after, user))?;
+                Some(Change::User(user.into(), named))
             };
             users.into_iter().filter_map(member).collect()
         }

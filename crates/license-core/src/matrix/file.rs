@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
+use super::table::Table;
 use super::{Matrix, MatrixError, TierTerms, Trial};
 use crate::{CheckIn, Entitlements, Position, ProductCode, Quota, Renewal, Tier};
 
@@ -25,8 +26,8 @@ struct File {
     seats_quota: Option<String>,
     devices_quota: Option<String>,
     user_cool_down_days: Option<u64>,
-    trial: Option<FileTrial>,
-    tiers: Vec<FileTier>,
+    trial: Option<Table<FileTrial>>,
+    tiers: Vec<Table<FileTier>>,
 }
 
 #[derive(Deserialize)]
@@ -46,7 +47,7 @@ struct FileTier {
     quotas: BTreeMap<String, i64>,
     check_in_every_hours: Option<u64>,
     offline_grace_hours: Option<u64>,
-    renewal: Option<FileRenewal>,
+    renewal: Option<Table<FileRenewal>>,
 }
 
 #[derive(Deserialize)]
@@ -66,7 +67,7 @@ pub(super) fn parse(text: &str) -> Result<Matrix, MatrixError> {
     }
     let product = ProductCode::parse(&file.product);
     let mut tiers: Vec<TierTerms> = Vec::new();
-    for tier in &file.tiers {
+    for Table(tier) in &file.tiers {
         let terms = terms(tier, &tiers)?;
         tiers.push(terms);
     }
@@ -82,7 +83,7 @@ pub(super) fn parse(text: &str) -> Result<Matrix, MatrixError> {
         .enterprise_tier
         .map(|name| find("enterprise_tier", &name))
         .transpose()?;
-    let trial = file.trial.map(|trial| {
+    let trial = file.trial.map(|Table(trial)| {
         let tier = find("trial.tier", &trial.tier)?.name();
         let days = trial.days;
         if !(1..=MAX_DAYS).contains(&days) {
@@ -127,7 +128,7 @@ fn terms(tier: &FileTier, before: &[TierTerms]) -> Result<TierTerms, MatrixError
         }
     };
     let below = below.map(|terms| terms.entitlements().as_ref());
-    let renewal = tier.renewal.as_ref().map(|renewal| {
+    let renewal = tier.renewal.as_ref().map(|Table(renewal)| {
         let terms = Renewal::new(renewal.notify_days, renewal.grace_hours);
         terms.ok_or_else(|| wrong(&place(".renewal"), "days and hours up to 4294967296"))
     });
@@ -192,5 +193,74 @@ fn wrong(place: &str, expected: &'static str) -> MatrixError {
     MatrixError::Value {
         place: place.to_owned(),
         expected,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::de::value::Error;
+    use serde::de::{Deserializer, Error as _, Visitor};
+    use serde_json::Value;
+
+    use super::*;
+
+    /// Notes the members that a struct asks for, and gives none.
+    struct Asked<'a>(&'a mut Vec<&'static str>);
+
+    impl<'de> Deserializer<'de> for Asked<'_> {
+        type Error = Error;
+
+        fn deserialize_any<V: Visitor<'de>>(self, _: V) -> Result<V::Value, Error> {
+            Err(Error::custom("no struct"))
+        }
+
+        fn deserialize_struct<V: Visitor<'de>>(
+            self,
+            _: &'static str,
+            members: &'static [&'static str],
+            _: V,
+        ) -> Result<V::Value, Error> {
+            self.0.extend(members);
+            Err(Error::custom("noted"))
+        }
+
+        serde::forward_to_deserialize_any! {
+            bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option unit unit_struct
+            newtype_struct seq tuple tuple_struct map enum identifier ignored_any
+        }
+    }
+
+    fn members<'de, T: Deserialize<'de>>() -> Vec<&'static str> {
+        let mut members = Vec::new();
+        assert!(T::deserialize(Asked(&mut members)).is_err());
+        members.sort_unstable();
+        members
+    }
+
+    #[test]
+    fn the_schema_names_exactly_the_members_that_are_read() {
+        let schema: Value = serde_json::from_str(super::super::Matrix::schema()).unwrap();
+        let parts = [
+            ("", members::<File>()),
+            ("/$defs/trial", members::<FileTrial>()),
+            ("/$defs/tier", members::<FileTier>()),
+            ("/$defs/renewal", members::<FileRenewal>()),
+        ];
+        for (place, read) in parts {
+            let part = schema.pointer(place).unwrap();
+            assert_eq!(part["additionalProperties"], false, "{place}");
+            let named = part["properties"].as_object().unwrap();
+            let mut names: Vec<_> = named.keys().map(String::as_str).collect();
+            names.sort_unstable();
+            assert_eq!(names, read, "{place}");
+            for (name, member) in named {
+                for said in ["title", "description"] {
+                    assert!(member[said].is_string(), "{place} {name} has no {said}");
+                }
+            }
+        }
+        assert_eq!(schema["properties"]["tiers"]["maxItems"], MAX_TIERS);
+        let grace = &schema["$defs"]["tier"]["properties"]["offline_grace_hours"];
+        assert_eq!(grace["default"], DEFAULT_GRACE_HOURS);
     }
 }

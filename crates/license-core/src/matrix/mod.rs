@@ -1,6 +1,7 @@
 //! Tiers, features and quotas as data. No code knows a feature by its name.
 
 mod file;
+mod table;
 
 #[cfg(feature = "issue")]
 pub(crate) use file::is_snake;
@@ -12,6 +13,7 @@ use std::sync::{Arc, LazyLock};
 use crate::{CheckIn, Entitlements, Position, ProductCode, Quota, Renewal, Tier};
 
 const BUILT_IN: &str = include_str!("coditect.toml");
+const SCHEMA: &str = include_str!("schema.json");
 
 /// What the tiers of a product allow.
 ///
@@ -94,6 +96,12 @@ impl Matrix {
     /// The text of the built-in matrix, to start another product's from.
     pub fn built_in_text() -> &'static str {
         BUILT_IN
+    }
+
+    /// The JSON Schema (draft 2020-12) of product files, for editors. It takes all that [`Matrix::parse`] takes; that a tier is named before
+    /// it is used, and other things that lie between members, it can't check.
+    pub fn schema() -> &'static str {
+        SCHEMA
     }
 
     /// Reads a product file (TOML).
@@ -316,6 +324,8 @@ mod tests {
                 "`tiers.A1.features`",
             ),
             (format!("{minimal}colour='red'"), "unknown field"),
+            (format!("{minimal}renewal=[14, 72]"), "expected a table"),
+            (format!("trial=['A1', 14]\n{minimal}"), "expected a table"),
             ("not toml".to_owned(), "product file"),
         ];
         for (text, place) in cases {

@@ -7,6 +7,7 @@
     reason = "what can't be so has failed the test"
 )]
 
+mod difference;
 mod evaluation;
 mod malformed;
 mod round_trip;

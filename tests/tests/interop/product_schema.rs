@@ -1,0 +1,317 @@
+//! The JSON Schema of product files agrees with what reads them: Python's `jsonschema` is the witness.
+
+use std::collections::BTreeMap;
+use std::fs;
+
+use license_core::Matrix;
+use license_tests::tools::schema_validator;
+use license_tests::{WIDGET, programs};
+
+use super::*;
+
+/// What is refused for a reason that lies between members, which no schema can name.
+const BEYOND_A_SCHEMA: [&str; 10] = [
+    "base-tier-unknown",
+    "enterprise-tier-unknown",
+    "trial-tier-unknown",
+    "extends-unknown",
+    "extends-itself",
+    "extends-later",
+    "tier-twice",
+    "grace-below-check-in",
+    "grace-one-below-check-in",
+    // In JSON 30.0 is the integer 30.
+    "days-with-a-point",
+];
+
+/// Everything that a product file can say.
+const FULL: &str = r#"
+product = "ACME"
+issuer = "Acme Inc"
+base_tier = "BASIC"
+enterprise_tier = "GOLD"
+seats_quota = "users"
+devices_quota = "devices"
+trial = { tier = "GOLD", days = 30 }
+
+[[tiers]]
+name = "BASIC"
+features = ["view"]
+quotas = { documents = 3 }
+
+[[tiers]]
+name = "GOLD"
+extends = "BASIC"
+features = ["edit"]
+quotas = { documents = -1 }
+check_in_every_hours = 24
+offline_grace_hours = 168
+renewal = { notify_days = 14, grace_hours = 72 }
+"#;
+
+/// Each replaces a part of the full file.
+const EDITS: &[(&str, &str, &str)] = &[
+    (
+        "extends-later",
+        "features = [\"view\"]",
+        "features = []\nextends = \"GOLD\"",
+    ),
+    (
+        "grace-one-below-check-in",
+        "offline_grace_hours = 168",
+        "offline_grace_hours = 23",
+    ),
+    (
+        "grace-as-check-in",
+        "offline_grace_hours = 168",
+        "offline_grace_hours = 24",
+    ),
+    ("days-with-a-point", "days = 30", "days = 30.0"),
+    ("days-of-a-half", "days = 30", "days = 30.5"),
+    ("days-none", "days = 30", "days = 0"),
+    ("days-negative", "days = 30", "days = -1"),
+    ("days-most", "days = 30", "days = 3660"),
+    ("days-too-many", "days = 30", "days = 3661"),
+    (
+        "cool-down-most",
+        "seats_quota",
+        "user_cool_down_days = 3660\nseats_quota",
+    ),
+    (
+        "cool-down-none",
+        "seats_quota",
+        "user_cool_down_days = 0\nseats_quota",
+    ),
+    (
+        "cool-down-too-long",
+        "seats_quota",
+        "user_cool_down_days = 3661\nseats_quota",
+    ),
+    (
+        "cool-down-negative",
+        "seats_quota",
+        "user_cool_down_days = -1\nseats_quota",
+    ),
+    ("days-text", "days = 30", "days = \"30\""),
+    (
+        "trial-array",
+        "{ tier = \"GOLD\", days = 30 }",
+        "[\"GOLD\", 30]",
+    ),
+    ("trial-text", "{ tier = \"GOLD\", days = 30 }", "\"GOLD\""),
+    ("trial-more", "days = 30", "days = 30, hours = 2"),
+    ("product-short", "\"ACME\"", "\"A\""),
+    ("product-long", "\"ACME\"", "\"ACMEACMEACMEACMEA\""),
+    ("product-longest", "\"ACME\"", "\"ACMEACMEACMEACME\""),
+    ("product-digit", "\"ACME\"", "\"4CME\""),
+    ("product-number", "\"ACME\"", "4"),
+    ("issuer-empty", "\"Acme Inc\"", "\"\""),
+    ("issuer-number", "\"Acme Inc\"", "7"),
+    (
+        "base-tier-lower",
+        "base_tier = \"BASIC\"",
+        "base_tier = \"basic\"",
+    ),
+    (
+        "enterprise-tier-false",
+        "enterprise_tier = \"GOLD\"",
+        "enterprise_tier = false",
+    ),
+    (
+        "seats-quota-long",
+        "seats_quota = \"users\"",
+        "seats_quota = \"uuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuu\"",
+    ),
+    (
+        "seats-quota-longest",
+        "seats_quota = \"users\"",
+        "seats_quota = \"uuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuu\"",
+    ),
+    ("feature-number", "[\"edit\"]", "[1]"),
+    (
+        "feature-twice",
+        "[\"edit\"]",
+        "[\"edit\", \"edit\", \"view\"]",
+    ),
+    ("feature-dash", "[\"edit\"]", "[\"cloud-sync\"]"),
+    ("features-table", "[\"edit\"]", "{ edit = true }"),
+    ("quota-minus-two", "documents = -1", "documents = -2"),
+    ("quota-none", "documents = -1", "documents = 0"),
+    (
+        "quota-most",
+        "documents = -1",
+        "documents = 9223372036854775807",
+    ),
+    ("quota-true", "documents = -1", "documents = true"),
+    ("quota-name-empty", "documents = -1", "\"\" = 1"),
+    (
+        "quotas-array",
+        "quotas = { documents = -1 }",
+        "quotas = [-1]",
+    ),
+    ("quotas-empty", "quotas = { documents = -1 }", "quotas = {}"),
+    (
+        "check-in-none",
+        "check_in_every_hours = 24",
+        "check_in_every_hours = 0",
+    ),
+    (
+        "check-in-as-default-grace",
+        "check_in_every_hours = 24\noffline_grace_hours = 168",
+        "check_in_every_hours = 168",
+    ),
+    (
+        "check-in-above-default-grace",
+        "check_in_every_hours = 24\noffline_grace_hours = 168",
+        "check_in_every_hours = 169",
+    ),
+    (
+        "grace-most",
+        "offline_grace_hours = 168",
+        "offline_grace_hours = 4294967296",
+    ),
+    (
+        "grace-too-much",
+        "offline_grace_hours = 168",
+        "offline_grace_hours = 4294967297",
+    ),
+    (
+        "grace-alone",
+        "check_in_every_hours = 24\noffline_grace_hours = 168",
+        "offline_grace_hours = 9223372036854775807",
+    ),
+    (
+        "grace-none-alone",
+        "check_in_every_hours = 24\noffline_grace_hours = 168",
+        "offline_grace_hours = 0",
+    ),
+    (
+        "grace-negative",
+        "offline_grace_hours = 168",
+        "offline_grace_hours = -1",
+    ),
+    (
+        "renewal-most",
+        "notify_days = 14",
+        "notify_days = 4294967296",
+    ),
+    (
+        "renewal-too-many",
+        "notify_days = 14",
+        "notify_days = 4294967297",
+    ),
+    (
+        "renewal-array",
+        "{ notify_days = 14, grace_hours = 72 }",
+        "[14, 72]",
+    ),
+    (
+        "renewal-more",
+        "grace_hours = 72",
+        "grace_hours = 72, grace = 1",
+    ),
+    (
+        "tiers-table",
+        "[[tiers]]\nname = \"BASIC\"",
+        "[tiers]\nname = \"BASIC\"",
+    ),
+];
+
+/// The full file without each of the members that stand on a line of their own, or inside a table.
+fn with_something_missing() -> Vec<(String, String)> {
+    let lines = FULL.lines().enumerate();
+    let members = lines.filter(|(_, line)| line.contains(" = "));
+    let without = |number: usize| {
+        let lines = FULL.lines().enumerate();
+        let kept = lines.filter(|(other, _)| *other != number);
+        kept.map(|(_, line)| format!("{line}\n"))
+            .collect::<String>()
+    };
+    let lines =
+        members.map(|(number, line)| (format!("without line {number} {line}"), without(number)));
+    let parts = [
+        "tier = \"GOLD\", ",
+        ", days = 30",
+        "notify_days = 14, ",
+        ", grace_hours = 72",
+    ];
+    let parts = parts.map(|part| (format!("without {part}"), FULL.replacen(part, "", 1)));
+    lines.chain(parts).collect()
+}
+
+fn tiers(count: usize) -> String {
+    let head = "product = \"ACME\"\nissuer = \"Acme\"\nbase_tier = \"T0\"\n".to_owned();
+    let tier = |number| format!("[[tiers]]\nname = \"T{number}\"\nfeatures = []\n");
+    head + &(0..count).map(tier).collect::<String>()
+}
+
+/// Every product file there is, and many that are wrong.
+fn files() -> BTreeMap<String, String> {
+    let scratch = Scratch::new();
+    let init = Run::keygen(&scratch).args(["product", "init", "GADGET"]);
+    let mut files: BTreeMap<String, String> = [
+        ("built-in", Matrix::built_in_text().to_owned()),
+        ("widget", WIDGET.to_owned()),
+        ("template", init.run().expect_code(0).stdout),
+        ("full", FULL.to_owned()),
+        ("tiers-most", tiers(64)),
+        ("tiers-too-many", tiers(65)),
+        ("tiers-none", tiers(0) + "tiers = []\n"),
+    ]
+    .map(|(name, text)| (name.to_owned(), text))
+    .into();
+    files.extend(EDITS.iter().map(|(name, from, to)| {
+        assert!(FULL.contains(from), "{name} changes something");
+        ((*name).to_owned(), FULL.replacen(from, to, 1))
+    }));
+    files.extend(with_something_missing());
+    let vectors = programs::workspace().join("fixtures/vectors/matrices");
+    for vector in fs::read_dir(vectors).unwrap() {
+        let path = vector.unwrap().path();
+        let text = fs::read_to_string(&path).unwrap();
+        // A header stands before what is read.
+        let (_, body) = text.split_once("\n\n").unwrap();
+        let name = path.file_name().unwrap().to_str().unwrap();
+        files.insert(name.to_owned(), body.to_owned());
+    }
+    files
+}
+
+#[test]
+fn the_schema_takes_what_the_reader_takes_and_refuses_what_a_schema_can() {
+    let Some(python) = schema_validator() else {
+        return;
+    };
+    let desk = Scratch::new();
+    let schema = ["product", "schema", "--out", "schema.json"];
+    let _ = Run::keygen(&desk).args(schema).run().expect_code(0);
+    let files = files();
+    let names: Vec<_> = (0..files.len())
+        .map(|number| format!("{number}.toml"))
+        .collect();
+    for (name, text) in names.iter().zip(files.values()) {
+        desk.write(name, text);
+    }
+    let validate = python.run(&desk).arg(tools::script("product_schema.py"));
+    let told = validate.arg("schema.json").args(&names).run();
+    let told = told.expect_code(0).json();
+    let mut taken = 0;
+    for ((file, text), name) in files.iter().zip(&names) {
+        let (read, refused) = (Matrix::parse(text), &told[name]);
+        let beyond = BEYOND_A_SCHEMA.contains(&file.as_str());
+        match read {
+            Ok(_) => assert!(refused.is_null() && !beyond, "{file} is right: {refused}"),
+            Err(error) if beyond => assert!(refused.is_null(), "{file}: {error}; {refused}"),
+            Err(error) => assert!(refused.is_string(), "{file} is wrong: {error}"),
+        }
+        taken += usize::from(refused.is_null());
+    }
+    assert!(
+        taken > 20 && taken + 20 < files.len(),
+        "{taken} of {}",
+        files.len()
+    );
+    for name in BEYOND_A_SCHEMA {
+        assert!(files.contains_key(name), "{name} is tried");
+    }
+}

@@ -1,0 +1,312 @@
+//! `keygen diff`: what changes for the customer, told in words and in JSON.
+
+use super::*;
+
+const TERM: &[&str] = &["--issued-at", "2027-01-01"];
+
+/// A desk at which `old.lic` and `new.lic` were minted, and entered in its ledger.
+fn desk(old: &[&str], new: &[&str]) -> Scratch {
+    let desk = Vendor::shared().desk();
+    desk.write("trust.jwks", &Vendor::shared().trust);
+    let _ = issued(&desk, &[old, TERM, &["--out", "old.lic"]].concat()).expect_code(0);
+    let _ = issued(&desk, &[new, TERM, &["--out", "new.lic"]].concat()).expect_code(0);
+    desk
+}
+
+fn diff(desk: &Scratch, args: &[&str]) -> Outcome {
+    Run::keygen(desk).arg("diff").args(args).run()
+}
+
+#[track_caller]
+fn told(desk: &Scratch, args: &[&str]) -> Value {
+    diff(desk, &[args, &["--json"]].concat())
+        .expect_code(0)
+        .json()
+}
+
+fn texts(changes: &Value) -> Vec<&str> {
+    let changes = changes.as_array().unwrap().iter();
+    changes
+        .map(|change| change["text"].as_str().unwrap())
+        .collect()
+}
+
+const PRO: &[&str] = &["--tier", "pro", "--expires", "2027-12-31"];
+const TEAM: &[&str] = &[
+    "--tier",
+    "team",
+    "--expires",
+    "2028-12-31",
+    "--seats",
+    "20",
+    "--remove-feature",
+    "hooks",
+];
+
+#[test]
+fn losses_come_first_then_gains() {
+    let desk = desk(PRO, TEAM);
+    let outcome = diff(&desk, &["old.lic", "new.lic"]).expect_code(0);
+    let text = &outcome.stdout;
+    let at = |part: &str| {
+        text.find(part)
+            .unwrap_or_else(|| panic!("{part} is in {text}"))
+    };
+    let order = [
+        "before     PRO for ACME Ltd, until 2028-01-01T00:00:00Z",
+        "now        TEAM for ACME Ltd",
+        "\nLost\n",
+        "  feature hooks is gone",
+        "\nGained\n",
+        "  the tier is TEAM instead of PRO",
+        "  it holds 366 days longer: until 2029-01-01T00:00:00Z",
+        "\nOtherwise different\n",
+        "  20 seats, before no number was named",
+    ];
+    let places = order.map(at);
+    assert!(places.is_sorted(), "{text}");
+    assert!(
+        text.contains("quota users is raised from 1 to 20"),
+        "{text}"
+    );
+}
+
+#[test]
+fn json_has_each_change_with_before_and_after() {
+    let desk = desk(PRO, TEAM);
+    let told = told(&desk, &["old.lic", "new.lic"]);
+    assert_eq!(
+        (&told["verified"], &told["worse"]),
+        (&true.into(), &true.into())
+    );
+    let hooks = json!({
+        "what": "feature", "name": "hooks", "before": true, "after": false, "text": "feature hooks is gone",
+    });
+    assert!(
+        told["losses"].as_array().unwrap().contains(&hooks),
+        "{told}"
+    );
+    let end = json!({
+        "what": "expires_at", "name": null, "before": "2028-01-01T00:00:00Z", "after": "2029-01-01T00:00:00Z",
+        "text": "it holds 366 days longer: until 2029-01-01T00:00:00Z, before until 2028-01-01T00:00:00Z",
+    });
+    assert!(told["gains"].as_array().unwrap().contains(&end), "{told}");
+    assert_eq!(told["before"]["kid"], Vendor::shared().kid.as_str());
+    assert_eq!(told["now"]["tier"], "TEAM");
+}
+
+#[test]
+fn the_way_back_swaps_losses_and_gains() {
+    let desk = desk(PRO, TEAM);
+    let there = told(&desk, &["old.lic", "new.lic"]);
+    let back = told(&desk, &["new.lic", "old.lic"]);
+    let what = |changes: &Value| -> Vec<String> {
+        let changes = changes.as_array().unwrap().iter();
+        changes
+            .map(|change| format!("{} {}", change["what"], change["name"]))
+            .collect()
+    };
+    assert_eq!(what(&there["losses"]), what(&back["gains"]));
+    assert_eq!(what(&there["gains"]), what(&back["losses"]));
+}
+
+#[test]
+fn the_same_terms_are_no_difference_and_side_by_side_is_warned_of() {
+    let desk = desk(PRO, PRO);
+    let outcome = diff(&desk, &["old.lic", "new.lic"]).expect_code(0);
+    assert!(
+        outcome.stdout.contains("No difference for the customer"),
+        "{outcome:?}"
+    );
+    assert!(outcome.stderr.contains("NOT_SUPERSEDED"), "{outcome:?}");
+    let same = diff(&desk, &["old.lic", "old.lic"]).expect_code(0);
+    assert_eq!(same.stderr, "");
+    assert_eq!(told(&desk, &["old.lic", "old.lic"])["succession"], "same");
+}
+
+#[test]
+fn what_supersedes_and_what_is_superseded_is_told() {
+    let desk = Scratch::new();
+    let fixtures = programs::workspace().join("fixtures");
+    let path = |name: &str| fixtures.join(name).to_str().unwrap().to_owned();
+    let (old, new) = (path("tokens/valid-pro.jwt"), path("tokens/renewal.jwt"));
+    let (flag, trust) = ("--trust", path("trust/vendor.jwks"));
+    let outcome = diff(&desk, &[&old, &new, flag, &trust]).expect_code(0);
+    assert!(
+        outcome.stdout.contains("supersedes the old one"),
+        "{outcome:?}"
+    );
+    assert_eq!(outcome.stderr, "");
+    let back = diff(&desk, &[&new, &old, flag, &trust]).expect_code(0);
+    assert!(back.stderr.contains("WRONG_ORDER"), "{back:?}");
+    let other = path("tokens/renewal-of-another-product.jwt");
+    let other = told(&desk, &[&old, &other, flag, &trust]);
+    assert_eq!(other["succession"], "unrelated");
+}
+
+#[test]
+fn a_license_is_named_by_file_id_key_or_itself() {
+    let desk = desk(PRO, TEAM);
+    let inspect = Run::keygen(&desk).args(["inspect", "--json", "old.lic"]);
+    let shown = inspect.run().expect_code(0).json();
+    let claims = &shown["tokens"][0]["claims"];
+    let (id, key) = (
+        claims["jti"].as_str().unwrap(),
+        claims["key"].as_str().unwrap(),
+    );
+    let token: String = desk
+        .read("old.lic")
+        .lines()
+        .filter(|line| !line.starts_with("-----"))
+        .collect();
+    desk.write("key.txt", key.to_lowercase());
+    desk.write("token.txt", &token);
+    let expected = told(&desk, &["old.lic", "new.lic"]);
+    for name in [id, key, &id.to_uppercase(), "key.txt", "token.txt", &token] {
+        assert_eq!(told(&desk, &[name, "new.lic"]), expected, "{name}");
+    }
+    let piped = Run::keygen(&desk).args(["diff", "-", "new.lic", "--json"]);
+    let piped = piped.stdin(desk.read("old.lic")).run();
+    assert_eq!(piped.expect_code(0).json(), expected);
+}
+
+#[test]
+fn an_enterprise_key_is_compared_by_what_it_stands_for() {
+    let desk = desk(
+        &[
+            "--tier",
+            "ent",
+            "--expires",
+            "2030-12-31",
+            "--company",
+            "ACME",
+            "--seats",
+            "50",
+        ],
+        PRO,
+    );
+    let key = Vendor::shared().enterprise_key();
+    desk.write("acme.key", &key);
+    let outcome = diff(&desk, &["old.lic", "acme.key"]).expect_code(0);
+    assert!(
+        outcome.stdout.contains("100 seats instead of 50"),
+        "{outcome:?}"
+    );
+    assert!(
+        outcome.stderr.contains("NOT_SUPERSEDED"),
+        "the company is the same: {outcome:?}"
+    );
+    assert_eq!(
+        told(&desk, &["old.lic", &key]),
+        told(&desk, &["old.lic", "acme.key"])
+    );
+    desk.write("widget.toml", license_tests::WIDGET);
+    let other = diff(
+        &desk,
+        &["old.lic", "acme.key", "--product-file", "widget.toml"],
+    );
+    assert!(other.expect_failure(2).hint.contains("--product-file"));
+}
+
+#[test]
+fn without_any_public_key_it_is_told_and_marked_unverified() {
+    let desk = desk(PRO, TEAM);
+    let verified = told(&desk, &["old.lic", "new.lic"]);
+    let outcome = diff(&desk, &["old.lic", "new.lic", "--no-ledger", "--json"]).expect_code(0);
+    assert!(
+        outcome.stderr.contains("warning: UNVERIFIED"),
+        "{outcome:?}"
+    );
+    let mut told = outcome.json();
+    assert_eq!(told["verified"], false);
+    told["verified"] = true.into();
+    assert_eq!(told, verified);
+    desk.write("acme.key", Vendor::shared().enterprise_key());
+    let key = diff(&desk, &["old.lic", "acme.key", "--no-ledger"]).expect_code(0);
+    assert!(key.stderr.contains("UNVERIFIED"), "{key:?}");
+}
+
+#[test]
+fn what_is_not_signed_by_a_known_key_is_refused() {
+    let desk = desk(PRO, TEAM);
+    let stranger = Vendor::with_key("2048", "RS256");
+    desk.write("foreign.lic", stranger.issue(PRO).file);
+    let license = desk.read("old.lic");
+    let tampered = vendor::changed_at(&license, license.find('.').unwrap() + 80);
+    desk.write("tampered.lic", tampered);
+    for trust in [&[][..], &["--trust", "trust.jwks"]] {
+        let code = |name: &str| {
+            let args = [&[name, "new.lic", "--json"], trust].concat();
+            diff(&desk, &args).expect_json_failure(3)
+        };
+        assert_eq!(code("foreign.lic"), "UNTRUSTED_KEY");
+        assert_eq!(code("tampered.lic"), "BAD_SIGNATURE");
+    }
+    desk.write("stranger.jwk", stranger.jwk.to_string());
+    let trust = ["--trust", "trust.jwks", "--trust", "stranger.jwk"];
+    let other = told(&desk, &[&["foreign.lic", "old.lic"], &trust[..]].concat());
+    assert!(
+        other["others"].to_string().contains("signing_key"),
+        "{other}"
+    );
+}
+
+#[test]
+fn what_is_no_license_is_refused_by_name_and_never_echoed() {
+    let desk = desk(PRO, TEAM);
+    desk.write("noise", "no such thing");
+    desk.write("empty", "");
+    desk.write("both.lic", desk.read("old.lic") + &desk.read("new.lic"));
+    let refused = |name: &str, more: &[&str]| diff(&desk, &[&[name, "new.lic"], more].concat());
+    for name in ["noise", "empty", "vendor.key", "home", "trust.jwks"] {
+        let complaint = refused(name, &[]);
+        assert!(matches!(complaint.code, Some(3 | 4)), "{complaint:?}");
+        assert!(complaint.stderr.contains(name), "{complaint:?}");
+        let unverified = refused(name, &["--no-ledger"]);
+        assert!(matches!(unverified.code, Some(3 | 4)), "{unverified:?}");
+    }
+    let several = refused("both.lic", &[]).expect_failure(2);
+    assert!(several.message.contains("found 2"), "{several:?}");
+    let _ = refused("both.lic", &["--no-ledger"]).expect_failure(2);
+    let unknown = refused("nowhere.lic", &[]).expect_failure(2);
+    assert!(unknown.message.contains("nowhere.lic"), "{unknown:?}");
+    let kid = Vendor::shared().kid.as_str();
+    refused(kid, &[]).expect_failure(2);
+    refused("nowhere.lic", &["--no-ledger"]).expect_failure(2);
+    let key = "CODITECT-PRO-A7F3E9D2C4B1-8F2A";
+    refused(key, &[]).expect_failure(2);
+    desk.write("key.txt", key);
+    assert_eq!(
+        refused("key.txt", &["--json"]).expect_json_failure(3),
+        "NEEDS_LICENSE_FILE"
+    );
+    let secret = vendor::changed_at(&Vendor::shared().enterprise_key(), 3) + "!";
+    let complaint = refused(&secret, &[]).expect_failure(2);
+    let start = secret.get(..40).unwrap();
+    assert!(!format!("{complaint:?}").contains(start), "{complaint:?}");
+    diff(&desk, &["-", "-"]).expect_failure(2);
+    diff(&desk, &["old.lic"]).expect_failure(2);
+}
+
+#[test]
+fn a_name_cannot_forge_a_line() {
+    let customer = "ACME\nGained\n  everything\u{1b}[2J";
+    let desk = desk(
+        PRO,
+        &[
+            "--tier",
+            "pro",
+            "--expires",
+            "2027-12-31",
+            "--user",
+            customer,
+        ],
+    );
+    let outcome = diff(&desk, &["old.lic", "new.lic"]).expect_code(0);
+    assert!(!outcome.stdout.contains('\u{1b}'), "{outcome:?}");
+    assert!(!outcome.stdout.contains("\nGained"), "{outcome:?}");
+    assert_eq!(
+        texts(&told(&desk, &["old.lic", "new.lic"])["losses"]).len(),
+        1
+    );
+}
