@@ -142,6 +142,11 @@ const EDITS: &[(&str, &str, &str)] = &[
         "documents = -1",
         "documents = 9223372036854775807",
     ),
+    (
+        "quota-too-much",
+        "documents = -1",
+        "documents = 9223372036854775808",
+    ),
     ("quota-true", "documents = -1", "documents = true"),
     ("quota-name-empty", "documents = -1", "\"\" = 1"),
     (
@@ -178,7 +183,7 @@ const EDITS: &[(&str, &str, &str)] = &[
     (
         "grace-alone",
         "check_in_every_hours = 24\noffline_grace_hours = 168",
-        "offline_grace_hours = 9223372036854775807",
+        "offline_grace_hours = 18446744073709551615",
     ),
     (
         "grace-none-alone",

@@ -163,6 +163,7 @@ fn compare(before: &Facts, after: &Facts, matrix: &Matrix, changes: &mut Vec<Cha
         users: _,
         company,
         confirmation: _,
+        critical: _,
         extension,
     } = before;
     let mut add = |change: Option<Change>| changes.extend(change);
