@@ -1,5 +1,7 @@
 //! Every claim that matters to the customer has its change.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::num::NonZeroU32;
 
 use super::*;
