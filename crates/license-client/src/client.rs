@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant, SystemTime};
 
-use license_core::{Context, Decision, Matrix, QuotaUse, TrustSet};
+use license_core::usage_report::Counts;
+use license_core::{Code, Context, Decision, Matrix, Outcome, QuotaUse, TrustSet};
 
-use crate::host::{Host, Moment, Snapshot, names_machines};
+use crate::host::{Account, Host, Moment, Snapshot, names_machines};
 use crate::installation::{Installation, InstallationError};
 use crate::session::{Session, SessionError};
 use crate::{Home, StateFile, StateProblem, StoreError, now};
@@ -74,7 +75,19 @@ impl Client {
     }
 
     /// Decides in a context of the caller's: [`Client::context`] with the user, the version, the usage type; or another altogether.
+    ///
+    /// That a license does not hold is counted for usage reports: in memory, and written with the next use of a quota, or when the client
+    /// is dropped.
     pub fn decide_in(&self, context: &Context<'_>) -> Decision {
+        let decision = self.judge(context);
+        let is_news = decision.outcome() == Outcome::Denied && decision.code() != Code::NoLicense;
+        if is_news {
+            self.count(&decision, context, Counts::denied(decision.code()));
+        }
+        decision
+    }
+
+    fn judge(&self, context: &Context<'_>) -> Decision {
         match &self.snapshot().installation {
             Ok(Some(installation)) => installation.bundle().evaluate(&self.matrix, context),
             _ => Decision::without_license(&self.matrix, context),
@@ -100,9 +113,22 @@ impl Client {
         }
     }
 
-    /// Whether a feature may be used here and now.
+    /// Whether a feature may be used here and now. A refusal is counted for usage reports, as [`Client::decide_in`] counts.
     pub fn allows(&self, feature: &str) -> bool {
-        self.decide().allows(feature)
+        let context = self.context();
+        let decision = self.judge(&context);
+        let is_allowed = decision.allows(feature);
+        if !is_allowed {
+            let code = decision.feature(feature, &self.matrix).code;
+            let refused = Counts::feature_refused(feature, code);
+            self.count(&decision, &context, refused);
+        }
+        is_allowed
+    }
+
+    fn count(&self, decision: &Decision, context: &Context<'_>, counts: Counts) {
+        self.host
+            .count(account(decision, context.named_user()), counts);
     }
 
     /// Takes `count` from a quota that is counted by UTC day, all of it or nothing; zero asks how much is left.
@@ -126,9 +152,10 @@ impl Client {
         quota: &str,
         count: u64,
     ) -> Result<QuotaUse, QuotaError> {
-        let decision = self.decide_in(context);
+        let decision = self.judge(context);
         let limit = decision.quota(quota).ok_or(QuotaError::Unknown)?;
-        let taken = self.host.take(quota, count, limit);
+        let account = account(&decision, context.named_user());
+        let taken = self.host.take(account, quota, count, limit);
         taken.map(|taken| taken.taken).map_err(QuotaError::Store)
     }
 
@@ -150,7 +177,7 @@ impl Client {
             Some(user) => self.context().user(user),
             None => self.context(),
         };
-        let decision = self.decide_in(&context);
+        let decision = self.judge(&context);
         let license = decision.license().map(|license| license.id());
         Session::open(&self.host, license, user, path)
     }
@@ -223,6 +250,18 @@ impl Client {
         }
         Arc::clone(&current.snapshot)
     }
+}
+
+/// What was counted in memory is written at the end. What can't be written then is lost, and stops nothing.
+impl Drop for Client {
+    fn drop(&mut self) {
+        let _ = self.host.flush_counts();
+    }
+}
+
+fn account<'a>(decision: &'a Decision, user: Option<&'a str>) -> Account<'a> {
+    let license = decision.license().map(|license| license.id());
+    Account { license, user }
 }
 
 impl Current {

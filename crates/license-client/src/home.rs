@@ -247,6 +247,8 @@ pub enum StateFile {
     Quota,
     /// `trust.jwks`: the vendor's public keys, for programs that embed none.
     Trust,
+    /// `usage`: the closed entries of usage reports, sealed.
+    Usage,
 }
 
 impl StateFile {
@@ -257,6 +259,7 @@ impl StateFile {
         Self::Cache,
         Self::Quota,
         Self::Trust,
+        Self::Usage,
     ];
 
     /// Its name in the folder.
@@ -267,6 +270,7 @@ impl StateFile {
             Self::Cache => "license.cache",
             Self::Quota => "quota",
             Self::Trust => "trust.jwks",
+            Self::Usage => "usage",
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod counting;
 mod installing;
+mod reporting;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -15,6 +16,7 @@ use license_core::{
 pub use counting::QuotaTaken;
 pub(crate) use installing::names_machines;
 pub use installing::{Installed, Removed};
+pub use reporting::{Account, Cut, ReportError, UsageExport};
 
 use crate::clock;
 use crate::home::{Home, HomeError, StateDir, StateFile};
@@ -36,6 +38,8 @@ pub struct Host {
     seal: OnceLock<Seal>,
     /// What is remembered where nothing can be kept.
     memory: Mutex<State>,
+    /// What was counted for usage reports and is not written yet.
+    pending: Mutex<reporting::Pending>,
 }
 
 /// What is installed at a moment, and what the machine remembers then.
@@ -80,6 +84,7 @@ impl Host {
             machine: OnceLock::new(),
             seal: OnceLock::new(),
             memory: Mutex::default(),
+            pending: Mutex::default(),
         }
     }
 
@@ -241,12 +246,9 @@ impl Host {
         let mut state = loaded.state;
         self.note(&mut state.high_water, newest);
         // One of the two is to outlive a loss of power.
-        state.save(
-            &lock,
-            self.seal(),
-            Durability::PowerLoss,
-            Durability::Process,
-        )
+        let durability = [Durability::PowerLoss, Durability::Process];
+        let (written, _) = self.write_counts(&lock, store, &mut state, durability);
+        written
     }
 
     /// The user's state directory, where there is one.

@@ -26,6 +26,7 @@ mod clock;
 mod home;
 mod host;
 mod installation;
+mod journal;
 mod machine;
 mod project;
 mod sealed;
@@ -37,7 +38,9 @@ mod usage;
 pub use client::{Client, QuotaError};
 pub use clock::now;
 pub use home::{Home, HomeError, StateDir, StateFile};
-pub use host::{Host, Installed, Moment, QuotaTaken, Removed, Snapshot};
+pub use host::{
+    Account, Cut, Host, Installed, Moment, QuotaTaken, Removed, ReportError, Snapshot, UsageExport,
+};
 pub use installation::{Candidate, Installation, InstallationError, Replace};
 pub use machine::{
     Found, MachineFacts, Missing, MissingReason, Platform, Rejection, Stability, System, ThisSystem,

@@ -6,10 +6,11 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use license_core::usage_report::Counts;
 use license_core::{LicenseId, SessionId};
 
 use crate::home::create_private;
-use crate::host::Host;
+use crate::host::{Account, Host};
 use crate::project::{ProjectError, ProjectRoot};
 
 /// The folder of the state directory in which open sessions hold a lock each.
@@ -36,7 +37,8 @@ struct Guard {
 }
 
 impl Session {
-    /// Opens a session on the project that the path belongs to, for a user; none is the system's user who runs this process.
+    /// Opens a session on the project that the path belongs to, for a user; none is the system's user who runs this process. It is counted
+    /// for usage reports.
     ///
     /// # Errors
     /// [`SessionError`] if the path leads to no project that can be read.
@@ -51,6 +53,12 @@ impl Session {
         let dir = host.state_dir().filter(|dir| dir.create().is_ok());
         let folder = dir.map(|dir| dir.path().join(FOLDER));
         session.guard = folder.and_then(|folder| Guard::take(&folder, session.id).ok());
+        let by_system = user.is_none().then(user_of_this_process);
+        let user = user.or(by_system.as_deref());
+        let id = session.id.to_string();
+        host.count(Account { license, user }, Counts::session(&id));
+        // What can't be written now is written with something else, or not at all: a session needs no counting.
+        let _ = host.flush_counts();
         Ok(session)
     }
 

@@ -1,10 +1,12 @@
 //! What a machine remembers: the high-water mark, what was used of quotas today, and the latest validation tokens.
 //!
-//! All of it is kept twice, in `license.cache` and in `quota`, so that whoever removes one of the two gains nothing.
+//! All of it is kept twice, in `license.cache` and in `quota`, so that whoever removes one of the two gains nothing. So is what was counted
+//! for usage reports since the last entry was written to `usage`.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use license_core::usage_report::{Closed, Period};
 use license_core::{HighWater, MAX_FILE_BYTES, Tally};
 use serde_json::{Value, json};
 
@@ -22,6 +24,10 @@ pub(crate) struct State {
     pub(crate) tally: Tally,
     /// Each in armor.
     pub(crate) validations: Vec<String>,
+    /// What was counted since the last entry of the usage report.
+    pub(crate) period: Option<Period>,
+    /// Entries that are closed and may not be in the journal yet.
+    pub(crate) closed: Vec<Closed>,
 }
 
 /// Whether what is written must outlive a loss of power.
@@ -50,6 +56,8 @@ pub enum StateProblem {
     Store(StoreError),
     /// Nothing can be kept: what is counted is forgotten when the program ends.
     NotKept(StoreError),
+    /// The journal of usage reports is of no use, which stops nothing.
+    Journal(Box<StateProblem>),
 }
 
 impl fmt::Display for StateProblem {
@@ -72,6 +80,7 @@ impl fmt::Display for StateProblem {
             }
             Self::Store(_) => f.write_str("what this machine remembers can't be read"),
             Self::NotKept(_) => f.write_str("nothing can be kept"),
+            Self::Journal(problem) => write!(f, "usage report: {problem}"),
         }
     }
 }
@@ -89,6 +98,7 @@ impl std::error::Error for StateProblem {
         match self {
             Self::Sealed { source, .. } => Some(source),
             Self::Store(source) | Self::NotKept(source) => Some(source),
+            Self::Journal(problem) => problem.source(),
         }
     }
 }
@@ -113,7 +123,7 @@ impl State {
         load_with(store, seal, |file, problem| {
             let lock = store.lock_within(std::time::Duration::ZERO).ok()?;
             // Somebody may have written another in the meantime.
-            read(store, seal, file).err()?;
+            read(store, seal, file, &State::of_copy()).err()?;
             put_aside(&lock, file, problem)
         })
     }
@@ -156,10 +166,22 @@ impl State {
                 validations.push(block);
             }
         }
+        let mut closed = self.closed;
+        for entry in other.closed {
+            if !closed.contains(&entry) {
+                closed.push(entry);
+            }
+        }
+        let period = match (self.period, other.period) {
+            (Some(one), Some(two)) => Some(one.merged(two)),
+            (one, two) => one.or(two),
+        };
         Self {
             high_water: self.high_water.merged(other.high_water),
             tally: self.tally.merged(other.tally),
             validations,
+            period,
+            closed,
         }
     }
 
@@ -179,6 +201,8 @@ impl State {
             "high_water": self.high_water.to_json(),
             "tally": self.tally.to_json(),
             "validations": self.validations,
+            "usage": self.period.as_ref().map(Period::to_json),
+            "usage_closed": self.closed.iter().map(Closed::to_json).collect::<Value>(),
         })
     }
 
@@ -191,8 +215,16 @@ impl State {
             high_water: HighWater::from_json(members.get("high_water")?)?,
             tally: Tally::from_json(members.get("tally")?)?,
             validations: validations.collect::<Option<_>>()?,
+            // Of an older program there is none; one that can't be read stops nothing.
+            period: members.get("usage").and_then(Period::from_json),
+            closed: closed_of(&members).unwrap_or_default(),
         })
     }
+}
+
+fn closed_of(members: &Value) -> Option<Vec<Closed>> {
+    let closed = members.get("usage_closed")?.as_array()?.iter();
+    closed.map(Closed::from_json).collect()
 }
 
 fn load_with(
@@ -202,7 +234,7 @@ fn load_with(
 ) -> Loaded {
     let mut loaded = Loaded::default();
     for file in FILES {
-        let (state, problem) = load_file(store, seal, file, &set_aside);
+        let (state, problem) = load_file(store, seal, file, State::of_copy(), &set_aside);
         let is_unreadable = matches!(problem, Some(StateProblem::Store(_)));
         loaded.is_partial |= is_unreadable;
         loaded.problems.extend(problem);
@@ -211,37 +243,60 @@ fn load_with(
     loaded
 }
 
-fn load_file(
+/// How the content of a sealed file is read, and how large the file may be.
+pub(crate) struct Reading<T> {
+    pub(crate) parse: fn(&[u8]) -> Option<T>,
+    pub(crate) cap: usize,
+}
+
+impl State {
+    /// Sealing and JSON's escapes make it larger than what it holds.
+    fn of_copy() -> Reading<Self> {
+        Reading {
+            parse: Self::parse,
+            cap: 2 * MAX_FILE_BYTES,
+        }
+    }
+}
+
+/// What a sealed file holds, and what is wrong with it. What can't be used is set aside by whoever can.
+pub(crate) fn load_file<T: Default>(
     store: &Store,
     seal: &Seal,
     file: StateFile,
+    reading: Reading<T>,
     set_aside: impl Fn(StateFile, &StateProblem) -> Option<PathBuf>,
-) -> (State, Option<StateProblem>) {
-    let mut problem = match read(store, seal, file) {
-        Ok(Some(state)) => return (state, None),
+) -> (T, Option<StateProblem>) {
+    let left_here = || left_here(store, seal, file, &reading).unwrap_or_default();
+    let mut problem = match read(store, seal, file, &reading) {
+        Ok(Some(content)) => return (content, None),
         // Whoever put another machine's file aside may have died before this one's was back.
-        Ok(None) => return (left_here(store, seal, file).unwrap_or_default(), None),
+        Ok(None) => return (left_here(), None),
         Err(problem) => problem,
     };
-    let mut state = State::default();
+    let mut content = T::default();
     if let StateProblem::Sealed { .. } = problem {
         let moved = set_aside(file, &problem);
         if let (StateProblem::Sealed { source, .. }, Some(_)) = (&problem, &moved)
             && let SealError::OtherMachine { .. } = source
         {
             // What this machine had left here before, when the other one took over.
-            state = left_here(store, seal, file).unwrap_or_default();
+            content = left_here();
         }
         if let StateProblem::Sealed { aside, .. } = &mut problem {
             *aside = moved;
         }
     }
-    (state, Some(problem))
+    (content, Some(problem))
 }
 
 /// Puts a file aside: one of another machine under that machine's name, so that it finds it again and no more than one of each machine
 /// is kept.
-fn put_aside(lock: &StoreLock, file: StateFile, problem: &StateProblem) -> Option<PathBuf> {
+pub(crate) fn put_aside(
+    lock: &StoreLock,
+    file: StateFile,
+    problem: &StateProblem,
+) -> Option<PathBuf> {
     match problem {
         StateProblem::Sealed {
             source: SealError::OtherMachine { machine },
@@ -253,10 +308,10 @@ fn put_aside(lock: &StoreLock, file: StateFile, problem: &StateProblem) -> Optio
 
 /// What this machine had left in the folder before another one took over. It is read from there until the next write, and is then older
 /// than what was written.
-fn left_here(store: &Store, seal: &Seal, file: StateFile) -> Option<State> {
+fn left_here<T>(store: &Store, seal: &Seal, file: StateFile, reading: &Reading<T>) -> Option<T> {
     let path = store.dir().path().join(of_machine(file, seal.machine()));
     let sealed = std::fs::read(&path).ok()?;
-    State::parse(&seal.open(file, &sealed).ok()?)
+    (reading.parse)(&seal.open(file, &sealed).ok()?)
 }
 
 fn of_machine(file: StateFile, machine: &[u8]) -> String {
@@ -264,22 +319,26 @@ fn of_machine(file: StateFile, machine: &[u8]) -> String {
     format!("{}.machine-{machine}", file.name())
 }
 
-fn read(store: &Store, seal: &Seal, file: StateFile) -> Result<Option<State>, StateProblem> {
-    // Sealing and JSON's escapes make it larger than what it holds.
+fn read<T>(
+    store: &Store,
+    seal: &Seal,
+    file: StateFile,
+    reading: &Reading<T>,
+) -> Result<Option<T>, StateProblem> {
     let not_sealed = || StateProblem::Sealed {
         path: store.dir().file(file),
         source: SealError::NotSealed,
         aside: None,
     };
-    let sealed = match store.read(file, 2 * MAX_FILE_BYTES) {
+    let sealed = match store.read(file, reading.cap) {
         Ok(Some(sealed)) => sealed,
         Ok(None) => return Ok(None),
         Err(StoreError::TooLarge { .. } | StoreError::NotAFile { .. }) => return Err(not_sealed()),
         Err(error) => return Err(StateProblem::Store(error)),
     };
     let opened = seal.open(file, &sealed);
-    let state = opened.and_then(|content| State::parse(&content).ok_or(SealError::NotSealed));
-    state.map(Some).map_err(|source| StateProblem::Sealed {
+    let content = opened.and_then(|content| (reading.parse)(&content).ok_or(SealError::NotSealed));
+    content.map(Some).map_err(|source| StateProblem::Sealed {
         path: store.dir().file(file),
         source,
         aside: None,

@@ -54,6 +54,11 @@ impl<'a> Context<'a> {
         self.clock
     }
 
+    /// The user, if one was named.
+    pub fn named_user(&self) -> Option<&'a str> {
+        self.user
+    }
+
     /// The latest instant that this machine has seen.
     pub fn high_water(self, mark: Timestamp) -> Self {
         Self {

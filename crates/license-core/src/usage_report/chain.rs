@@ -1,0 +1,206 @@
+//! Chains of entries, out of one report or many.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::report::EntryLine;
+use super::{ChainId, Finding, Hash, UsageEntry, UsageReport};
+use crate::high_water::CLOCK_TOLERANCE;
+use crate::{LicenseId, ProductCode, Timestamp};
+
+/// What is known of a chain.
+#[derive(Clone, Debug)]
+#[must_use]
+#[non_exhaustive]
+pub struct ChainSummary {
+    /// Its id; a machine has one for each state directory.
+    pub chain: ChainId,
+    /// The product.
+    pub product: ProductCode,
+    /// The licenses that are in it.
+    pub licenses: BTreeSet<LicenseId>,
+    /// How many different entries there are.
+    pub entries: usize,
+    /// How many of them have their private part.
+    pub private_parts: usize,
+    /// The numbers of the first and the last.
+    pub numbers: (u64, u64),
+    /// The hash of the last.
+    pub head: Hash,
+    /// When the first of it was counted, and the last.
+    pub period: (Timestamp, Timestamp),
+    /// What its reader should know, faults first.
+    pub findings: Vec<Finding>,
+}
+
+impl ChainSummary {
+    /// Whether nothing is missing between its first entry and its last, and nothing was changed.
+    pub fn is_whole(&self) -> bool {
+        !self.findings.iter().any(Finding::is_fault)
+    }
+}
+
+/// Recomputes every chain in these reports, in the order of their ids. `now` is the reader's: what ends over a day later is of a clock that
+/// was ahead.
+///
+/// A report in which a chain is changed counts for all its chains: its header holds for the whole of it.
+pub fn examine(reports: &[UsageReport], now: Timestamp) -> Vec<ChainSummary> {
+    let mut chains: BTreeMap<ChainId, Chain<'_>> = BTreeMap::new();
+    for report in reports {
+        let faults = faults_of_report(report);
+        let mut ids = BTreeSet::new();
+        for line in &report.lines {
+            let id = line.entry.place.chain;
+            chains.entry(id).or_default().add(line);
+            ids.insert(id);
+        }
+        for id in ids {
+            let chain = chains.entry(id).or_default();
+            chain.findings.extend(faults.iter().cloned());
+            chain.findings.extend(faults_of_chain(report, id));
+        }
+    }
+    let summaries = chains.into_iter();
+    summaries
+        .filter_map(|(id, chain)| chain.summary(id, now))
+        .collect()
+}
+
+/// What was changed in a report, whichever chain it is of.
+fn faults_of_report(report: &UsageReport) -> Vec<Finding> {
+    let found = u64::try_from(report.lines.len()).unwrap_or(u64::MAX);
+    let expected = report.declared;
+    let incomplete = (found != expected).then_some(Finding::Incomplete { expected, found });
+    let strays = report.strays.iter();
+    let strays = strays.map(|line| Finding::PrivateEdited { line: *line });
+    incomplete.into_iter().chain(strays).collect()
+}
+
+/// What was changed in one chain of a report: each entry against the one after it, the last against the header.
+fn faults_of_chain(report: &UsageReport, id: ChainId) -> Vec<Finding> {
+    let lines = report.lines.iter();
+    let lines: Vec<_> = lines.filter(|line| line.entry.place.chain == id).collect();
+    let mut faults = Vec::new();
+    for (line, next) in lines.iter().zip(lines.iter().skip(1)) {
+        let (place, next) = (line.entry.place, next.entry.place);
+        if next.seq <= place.seq {
+            faults.push(Finding::Reordered { seq: next.seq });
+        } else if next.seq == place.seq.saturating_add(1) && next.prev != line.hash {
+            faults.push(Finding::Edited { seq: place.seq });
+        }
+    }
+    let end = lines.last().map(|line| line.hash);
+    if let (Some(line), true) = (lines.last(), end != report.heads.get(&id).copied()) {
+        faults.push(Finding::Edited {
+            seq: line.entry.place.seq,
+        });
+    }
+    faults
+}
+
+/// The entries of one chain, by number; of a fork several of one number.
+#[derive(Default)]
+struct Chain<'a> {
+    entries: BTreeMap<u64, BTreeMap<Hash, &'a UsageEntry>>,
+    private: BTreeSet<Hash>,
+    findings: Vec<Finding>,
+}
+
+impl<'a> Chain<'a> {
+    fn add(&mut self, line: &'a EntryLine) {
+        let seq = line.entry.place.seq;
+        self.entries
+            .entry(seq)
+            .or_default()
+            .insert(line.hash, &line.entry);
+        if line.has_private {
+            self.private.insert(line.hash);
+        }
+    }
+
+    fn summary(self, chain: ChainId, now: Timestamp) -> Option<ChainSummary> {
+        let all = || self.entries.values().flat_map(BTreeMap::values);
+        let (first, _) = self.entries.first_key_value()?;
+        let (last, heads) = self.entries.last_key_value()?;
+        let mut findings = self.findings.clone();
+        findings.extend(gaps(&self.entries));
+        // What was changed is no history of its own.
+        if !findings.iter().any(Finding::is_change) {
+            findings.extend(fork(&self.entries));
+        }
+        findings.extend(self.clocks(now));
+        findings.sort_by_key(|finding| !finding.is_fault());
+        findings.dedup();
+        Some(ChainSummary {
+            chain,
+            product: all().next()?.product,
+            licenses: all().filter_map(|entry| entry.license.clone()).collect(),
+            entries: all().count(),
+            private_parts: self.private.len(),
+            numbers: (*first, *last),
+            head: *heads.keys().next()?,
+            period: (
+                all().map(|entry| entry.from).min()?,
+                all().map(|entry| entry.to).max()?,
+            ),
+            findings,
+        })
+    }
+
+    fn clocks(&self, now: Timestamp) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        let mut ended = None;
+        for entry in self.entries.values().flat_map(BTreeMap::values) {
+            findings.extend(of_clock(entry, ended, now));
+            ended = Some((entry.place.seq, entry.to));
+        }
+        findings
+    }
+}
+
+fn gaps<T>(entries: &BTreeMap<u64, T>) -> impl Iterator<Item = Finding> {
+    let pairs = entries.keys().zip(entries.keys().skip(1));
+    pairs.filter_map(|(one, next)| {
+        let (first, last) = (one.saturating_add(1), next.saturating_sub(1));
+        (first <= last).then_some(Finding::Gap { first, last })
+    })
+}
+
+/// The first entry that there are two of, or that follows another than the one there is.
+fn fork(entries: &BTreeMap<u64, BTreeMap<Hash, &UsageEntry>>) -> Option<Finding> {
+    let mut before: Option<(u64, BTreeSet<Hash>)> = None;
+    for (seq, alike) in entries {
+        let follows = |entry: &&UsageEntry| match &before {
+            Some((last, hashes)) if last.saturating_add(1) == *seq => {
+                hashes.contains(&entry.place.prev)
+            }
+            _ => true,
+        };
+        if alike.len() > 1 || !alike.values().all(follows) {
+            return Some(Finding::Fork { seq: *seq });
+        }
+        before = Some((*seq, alike.keys().copied().collect()));
+    }
+    None
+}
+
+fn of_clock(
+    entry: &UsageEntry,
+    before: Option<(u64, Timestamp)>,
+    now: Timestamp,
+) -> impl Iterator<Item = Finding> {
+    let (seq, to, clock) = (entry.place.seq, entry.to, entry.clock);
+    let is_behind = clock.most_seconds > CLOCK_TOLERANCE || clock.lowered > 0;
+    let behind = is_behind.then_some(Finding::ClockBehind {
+        seq,
+        seconds: clock.most_seconds,
+        lowered: clock.lowered,
+    });
+    // Entries of one period, of a license each, end together; so do those of a fork, which is told as such.
+    let goes_back = before.is_some_and(|(number, ended)| {
+        number < seq && entry.to < ended && ended.seconds_since(entry.from) > CLOCK_TOLERANCE
+    });
+    let is_ahead = to > now.plus(CLOCK_TOLERANCE);
+    let ahead = (goes_back || is_ahead).then_some(Finding::ClockAhead { seq, to });
+    let lost = entry.lost.then_some(Finding::Lost { seq });
+    behind.into_iter().chain(ahead).chain(lost)
+}

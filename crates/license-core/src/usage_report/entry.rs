@@ -1,0 +1,178 @@
+//! An entry: what was counted of one license in one period, and where it stands in its chain.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value, json};
+
+use super::counts::QuotaCount;
+use super::line::{self, LineError, Members, ascii, wrong};
+use super::{ChainId, Hash};
+use crate::json::Json;
+use crate::{Date, LicenseId, ProductCode, Timestamp};
+
+/// Where an entry stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The chain.
+    pub chain: ChainId,
+    /// Its number in the chain, from 1.
+    pub seq: u64,
+    /// The hash of the entry before it; [`Hash::NONE`] for the first.
+    pub prev: Hash,
+}
+
+/// What was seen of the clock in a period.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ClockSeen {
+    /// How often it was found behind the latest time seen, by more than five minutes.
+    pub behind: u64,
+    /// By how many seconds at most.
+    pub most_seconds: u64,
+    /// How often the latest time seen was lowered, by something that the vendor signed later.
+    pub lowered: u64,
+}
+
+/// An entry, as its line says it. Nothing proves what it says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct UsageEntry {
+    /// Where it stands.
+    pub place: Place,
+    /// The product.
+    pub product: ProductCode,
+    /// The license; none if none was in effect.
+    pub license: Option<LicenseId>,
+    /// When the first of it was counted, by the latest time that the machine had seen.
+    pub from: Timestamp,
+    /// When the last of it was.
+    pub to: Timestamp,
+    /// Of each quota how much was used and refused.
+    pub quotas: BTreeMap<String, QuotaCount>,
+    /// How often something was denied, by reason code.
+    pub denials: BTreeMap<String, u64>,
+    /// How often each feature was refused.
+    pub refused_features: BTreeMap<String, u64>,
+    /// How many sessions were opened.
+    pub sessions: u64,
+    /// On how many projects.
+    pub projects: u64,
+    /// By how many users.
+    pub users: u64,
+    /// What was seen of the clock.
+    pub clock: ClockSeen,
+    /// Whether what was counted since the entry before it was lost.
+    pub lost: bool,
+    /// The commitment to its private part.
+    pub private: Hash,
+}
+
+/// RFC 3339 has no form for what is later.
+const LAST: &str = "9999-12-31T23:59:59Z";
+
+impl UsageEntry {
+    /// Reads its line, which must be as it was written, without line break.
+    ///
+    /// # Errors
+    /// [`LineError`] if a member is missing or of another type, or stands twice.
+    pub fn parse(line: &str) -> Result<Self, LineError> {
+        Self::read(Members::of(&line::object(line)?))
+    }
+
+    pub(super) fn read(members: Members<'_>) -> Result<Self, LineError> {
+        let place = Place {
+            seq: members.count("entry")?,
+            chain: members.chain("chain")?,
+            prev: members.hash("prev")?,
+        };
+        let clock = members.members("clock")?;
+        let (from, to) = (members.instant("from")?, members.instant("to")?);
+        if place.seq == 0 || (place.seq == 1 && place.prev != Hash::NONE) {
+            return Err(wrong("entry", "a number from 1, where 1 follows nothing"));
+        }
+        if to < from {
+            return Err(wrong("to", "no earlier than `from`"));
+        }
+        Ok(Self {
+            place,
+            product: members.product("product")?,
+            license: license(members)?,
+            from,
+            to,
+            quotas: members.each("quotas", "used and refused by name", quota)?,
+            denials: members.counts("denials")?,
+            refused_features: members.counts("refused_features")?,
+            sessions: members.count("sessions")?,
+            projects: members.count("projects")?,
+            users: members.count("users")?,
+            clock: ClockSeen {
+                behind: clock.count("behind")?,
+                most_seconds: clock.count("most_seconds")?,
+                lowered: clock.count("lowered")?,
+            },
+            lost: members.flag("lost")?,
+            private: members.hash("private_part")?,
+        })
+    }
+
+    /// Its line, without line break.
+    pub fn to_line(&self) -> String {
+        ascii(&self.to_json())
+    }
+
+    /// Everything by name, in the order of its line.
+    pub fn to_json(&self) -> Value {
+        let quota = |(name, count): (&String, &QuotaCount)| {
+            let count = json!({ "used": count.used, "refused": count.refused });
+            (name.clone(), count)
+        };
+        json!({
+            "entry": self.place.seq,
+            "chain": self.place.chain.to_string(),
+            "prev": self.place.prev.to_string(),
+            "product": self.product.as_str(),
+            "license": self.license.as_ref().map(LicenseId::as_str),
+            "from": readable(self.from),
+            "to": readable(self.to),
+            "quotas": self.quotas.iter().map(quota).collect::<Map<_, _>>(),
+            "denials": self.denials,
+            "refused_features": self.refused_features,
+            "sessions": self.sessions,
+            "projects": self.projects,
+            "users": self.users,
+            "clock": {
+                "behind": self.clock.behind,
+                "most_seconds": self.clock.most_seconds,
+                "lowered": self.clock.lowered,
+            },
+            "lost": self.lost,
+            "private_part": self.private.to_string(),
+        })
+    }
+
+    /// The UTC day on which it began.
+    pub fn day(&self) -> Option<Date> {
+        self.from.date()
+    }
+}
+
+fn readable(at: Timestamp) -> String {
+    at.date()
+        .map_or_else(|| LAST.to_owned(), |_| at.to_string())
+}
+
+fn license(members: Members<'_>) -> Result<Option<LicenseId>, LineError> {
+    let id = members.optional_text("license")?;
+    id.map(|id| LicenseId::parse(id).ok_or_else(|| wrong("license", LicenseId::EXPECTED_OF_ANY)))
+        .transpose()
+}
+
+fn quota(value: &Json<'_>) -> Option<QuotaCount> {
+    let Json::Object(object) = value else {
+        return None;
+    };
+    let members = Members::of(object);
+    Some(QuotaCount {
+        used: line::count(members.get("used")?)?,
+        refused: line::count(members.get("refused")?)?,
+    })
+}

@@ -1,0 +1,273 @@
+//! A report as text.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use serde_json::{Map, Value, json};
+
+use super::line::{self, LineError, Members, ascii};
+use super::{ChainId, Closed, Hash, MAX_REPORT_BYTES, UsageEntry};
+use crate::ProductCode;
+use crate::json::Json;
+
+/// The version of the format.
+const VERSION: u64 = 1;
+
+/// What the header tells whoever opens the file.
+const ABOUT: &str = "What this machine counted for its license, for the vendor to read. It was not sent by itself. Each line that begins with \
+{\"entry\" is chained to the one before it by its hash: change none. A line that begins with {\"private\" names the machine, users and sessions: \
+delete any of them, or all, and the rest can be checked all the same.";
+
+/// A report that was read: a header and its entries. Whether they are whole is for [`examine`](super::examine) to say.
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct UsageReport {
+    /// The product of its header.
+    pub product: ProductCode,
+    /// How many entries the header says it has.
+    pub(super) declared: u64,
+    /// What the header says each chain ends with.
+    pub(super) heads: BTreeMap<ChainId, Hash>,
+    pub(super) lines: Vec<EntryLine>,
+    /// The lines, by number, of private parts that belong to no entry here.
+    pub(super) strays: Vec<usize>,
+}
+
+/// An entry as it stands in a report.
+#[derive(Clone, Debug)]
+pub(super) struct EntryLine {
+    pub(super) text: String,
+    pub(super) hash: Hash,
+    pub(super) entry: UsageEntry,
+    pub(super) has_private: bool,
+}
+
+/// Why a text is no usage report.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum UsageReportError {
+    /// It is larger than any report.
+    TooLarge {
+        /// How many bytes it has.
+        found: usize,
+    },
+    /// There is nothing in it.
+    Empty,
+    /// It does not begin with a header.
+    NoHeader,
+    /// It ends after its header, which says that entries follow.
+    NoEntries {
+        /// How many.
+        expected: u64,
+    },
+    /// A line can't be read.
+    Line {
+        /// Which, counted from 1.
+        number: usize,
+        /// Why.
+        source: LineError,
+    },
+}
+
+impl fmt::Display for UsageReportError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TooLarge { found } => {
+                write!(f, "expected at most {MAX_REPORT_BYTES} bytes, found {found}")
+            }
+            Self::Empty => f.write_str("expected a usage report, found nothing"),
+            Self::NoHeader => f.write_str(
+                "expected a usage report, which begins with a line {\"usage_report\":…, found another text",
+            ),
+            Self::NoEntries { expected } => {
+                write!(f, "expected {expected} entries as the header says, found none")
+            }
+            Self::Line { number, .. } => write!(f, "line {number} can't be read"),
+        }
+    }
+}
+
+impl std::error::Error for UsageReportError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Line { source, .. } => Some(source),
+            _ => None,
+        }
+    }
+}
+
+impl UsageReportError {
+    /// Whether a newer program wrote it.
+    pub fn is_of_newer(&self) -> bool {
+        let is_newer = |source: &LineError| matches!(source, LineError::Newer { .. });
+        matches!(self, Self::Line { source, .. } if is_newer(source))
+    }
+}
+
+/// Writes a report of these entries, in their order; anonymised is without the private parts.
+pub fn write(product: ProductCode, entries: &[Closed], anonymised: bool) -> String {
+    let heads = entries.iter().filter_map(|closed| {
+        let chain = closed.parsed()?.place.chain;
+        Some((
+            chain.to_string(),
+            Hash::of_entry(&closed.entry).to_string().into(),
+        ))
+    });
+    let header = json!({
+        "usage_report": VERSION,
+        "product": product.as_str(),
+        "entries": entries.len(),
+        "heads": heads.collect::<Map<String, Value>>(),
+        "about": ABOUT,
+    });
+    let mut text = ascii(&header);
+    text.push('\n');
+    for closed in entries {
+        let private = (!anonymised).then_some(closed.private.as_str());
+        for line in std::iter::once(closed.entry.as_str()).chain(private) {
+            text.push_str(line);
+            text.push('\n');
+        }
+    }
+    text
+}
+
+impl UsageReport {
+    /// Reads the one report of a text.
+    ///
+    /// # Errors
+    /// [`UsageReportError`] as for [`UsageReport::parse_all`], also if there are several.
+    pub fn parse(text: &str) -> Result<Self, UsageReportError> {
+        let mut reports = Self::parse_all(text)?;
+        match (reports.pop(), reports.is_empty()) {
+            (Some(report), true) => Ok(report),
+            _ => Err(UsageReportError::NoHeader),
+        }
+    }
+
+    /// Reads every report of a text, into which several may have been copied. Byte order marks, blank lines and white space around a line
+    /// are passed over, and so are line breaks of any system.
+    ///
+    /// # Errors
+    /// [`UsageReportError`] if a line is none of a report. Lines before it are not used then.
+    pub fn parse_all(text: &str) -> Result<Vec<Self>, UsageReportError> {
+        if text.len() > MAX_REPORT_BYTES {
+            let found = text.len();
+            return Err(UsageReportError::TooLarge { found });
+        }
+        let mut reports: Vec<Reader> = Vec::new();
+        for (number, line) in (1..).zip(text.lines()) {
+            let line =
+                line.trim_matches(|letter: char| letter.is_whitespace() || letter == '\u{feff}');
+            if line.is_empty() {
+                continue;
+            }
+            if reports.is_empty() && !line.starts_with('{') {
+                return Err(UsageReportError::NoHeader);
+            }
+            let read = read_line(&mut reports, number, line);
+            read.map_err(|error| match error {
+                LineError::Unknown if reports.is_empty() => UsageReportError::NoHeader,
+                source => UsageReportError::Line { number, source },
+            })?;
+        }
+        if reports.is_empty() {
+            return Err(UsageReportError::Empty);
+        }
+        let reports = reports.into_iter().map(Reader::finished);
+        reports.map(UsageReport::not_cut).collect()
+    }
+
+    /// What has no entries belongs to no chain, so that no chain could say that they are missing.
+    fn not_cut(self) -> Result<Self, UsageReportError> {
+        match self.declared {
+            expected if self.lines.is_empty() && expected > 0 => {
+                Err(UsageReportError::NoEntries { expected })
+            }
+            _ => Ok(self),
+        }
+    }
+
+    /// The lines of its entries, exactly as they are chained.
+    pub fn entries(&self) -> impl Iterator<Item = (&str, &UsageEntry, Hash)> {
+        let lines = self.lines.iter();
+        lines.map(|line| (line.text.as_str(), &line.entry, line.hash))
+    }
+
+    /// How many of its entries have their private part.
+    pub fn private_parts(&self) -> usize {
+        self.lines.iter().filter(|line| line.has_private).count()
+    }
+}
+
+/// A report that is being read.
+struct Reader {
+    report: UsageReport,
+    privates: Vec<(usize, Hash)>,
+}
+
+impl Reader {
+    /// Gives each private part to the entry that has committed to it.
+    fn finished(self) -> UsageReport {
+        let mut report = self.report;
+        let given: BTreeSet<Hash> = self.privates.iter().map(|(_, hash)| *hash).collect();
+        for line in &mut report.lines {
+            line.has_private = given.contains(&line.entry.private);
+        }
+        let known: BTreeSet<Hash> = report.lines.iter().map(|line| line.entry.private).collect();
+        let strays = self.privates.into_iter();
+        let strays = strays.filter(|(_, hash)| !known.contains(hash));
+        report.strays = strays.map(|(number, _)| number).collect();
+        report
+    }
+}
+
+fn read_line(reports: &mut Vec<Reader>, number: usize, text: &str) -> Result<(), LineError> {
+    let object = line::object(text)?;
+    let members = Members::of(&object);
+    if members.get("usage_report").is_some() {
+        let report = header(members)?;
+        reports.push(Reader {
+            report,
+            privates: Vec::new(),
+        });
+        return Ok(());
+    }
+    let last = reports.last_mut().ok_or(LineError::Unknown)?;
+    if members.get("entry").is_some() {
+        last.report.lines.push(EntryLine {
+            entry: UsageEntry::read(members)?,
+            hash: Hash::of_entry(text),
+            text: text.to_owned(),
+            has_private: false,
+        });
+        return Ok(());
+    }
+    match members.get("private") {
+        Some(Json::Object(_)) => last.privates.push((number, Hash::of_private(text))),
+        _ => return Err(LineError::Unknown),
+    }
+    Ok(())
+}
+
+fn header(members: Members<'_>) -> Result<UsageReport, LineError> {
+    match members.count("usage_report")? {
+        VERSION => {}
+        found => return Err(LineError::Newer { found }),
+    }
+    let heads = members.each("heads", "hashes by chain", |value| match value {
+        Json::String(hash) => Hash::parse(hash),
+        _ => None,
+    })?;
+    let heads = heads
+        .into_iter()
+        .map(|(chain, hash)| Some((ChainId::parse(&chain)?, hash)));
+    let heads = heads.collect::<Option<_>>();
+    Ok(UsageReport {
+        product: members.product("product")?,
+        declared: members.count("entries")?,
+        heads: heads.ok_or_else(|| line::wrong("heads", "hashes by chain"))?,
+        lines: Vec::new(),
+        strays: Vec::new(),
+    })
+}
