@@ -235,6 +235,14 @@ impl Counter<'_> {
         self.about(subject, |entry| entry.kind == kind.as_str())
     }
 
+    /// Every entry of a kind, one by one.
+    pub(crate) fn of_kind(&self, kind: Kind, each: impl FnMut(Entry)) -> Result<(), Failure> {
+        match &self.desk {
+            Some(desk) => stated(desk.ledger().of_kind(kind, each)),
+            None => Ok(()),
+        }
+    }
+
     /// Whether just this was entered.
     pub(crate) fn knows(&self, record: &Record) -> Result<bool, Failure> {
         self.about(&record.subject, |entry| is_of(entry, record))

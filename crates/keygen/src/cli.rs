@@ -6,6 +6,7 @@ mod keys;
 mod kinds;
 mod ledger;
 mod mint;
+mod usage;
 mod value;
 
 use std::path::PathBuf;
@@ -21,6 +22,7 @@ pub(crate) use keys::{Bits, KeyArgs, NewKey, Public, PublicFormat, Trust};
 pub(crate) use kinds::{Reassign, Trial};
 pub(crate) use ledger::{Form, LedgerCommand, List, Revoke, SortBy};
 pub(crate) use mint::{Batch, CheckIn, EnterpriseKey, Issue, Order};
+pub(crate) use usage::{UsageCommand, UsageSummary};
 use value::product;
 
 /// Mints licenses offline: signing keys, license files and enterprise keys
@@ -78,6 +80,9 @@ pub(crate) enum Command {
     /// Look into the ledger
     #[command(subcommand)]
     Ledger(LedgerCommand),
+    /// Check usage reports of customers, enter them, and sum them up
+    #[command(subcommand)]
+    Usage(UsageCommand),
     /// Describe a product: its tiers, features and quotas, in one file
     #[command(subcommand)]
     Product(ProductCommand),

@@ -11,7 +11,7 @@ mod sealed;
 
 use std::process::ExitCode;
 
-use license_terminal::{Exit, Terminal, program};
+use license_terminal::{Terminal, program};
 
 fn main() -> ExitCode {
     let cli: cli::Cli = match program::parse(std::env::args_os()) {
@@ -20,7 +20,7 @@ fn main() -> ExitCode {
     };
     let terminal = Terminal::new(&cli.output);
     match command::run(cli, &terminal) {
-        Ok(()) => Exit::Licensed.into(),
+        Ok(exit) => exit.into(),
         Err(failure) => {
             terminal.failure(&failure);
             failure.exit().into()

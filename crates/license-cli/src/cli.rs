@@ -4,9 +4,9 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
-use license_core::{Machine, Timestamp, UsageType, Version};
+use license_core::{Date, Machine, Timestamp, UsageType, Version};
 use license_terminal::program::Description;
-use license_terminal::{OutputOptions, Source};
+use license_terminal::{Destination, OutputOptions, Source};
 
 /// Verifies and installs licenses offline, and says what they allow and why
 #[derive(Debug, Parser)]
@@ -66,6 +66,8 @@ pub(crate) enum Command {
     Machine,
     /// Tell what the product is used for in a project: builder or runtime
     Usage(Project),
+    /// Write what this machine counted, for you to read and hand on; nothing is ever sent by itself
+    UsageReport(UsageReport),
     /// Remove the license of this user
     Remove,
     /// Look for what is wrong with licensing on this machine, and change nothing: exit code 1 if something is
@@ -125,6 +127,30 @@ pub(crate) struct Use {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct UsageReport {
+    /// Where it goes; - is standard output [default: -]
+    #[arg(
+        long,
+        value_name = "FILE",
+        default_value = "-",
+        hide_default_value = true
+    )]
+    pub(crate) out: Destination,
+    /// Replace the file if it exists
+    #[arg(long)]
+    pub(crate) force: bool,
+    /// Only what was counted on this day (UTC) or later
+    #[arg(long, value_name = "DATE", value_parser = date)]
+    pub(crate) since: Option<Date>,
+    /// Leave out the lines that name the machine, users and sessions
+    #[arg(long, visible_alias = "anonymize")]
+    pub(crate) anonymise: bool,
+    /// Only tell what would be in it: nothing is written, and what is counted goes on
+    #[arg(long, conflicts_with_all = ["out", "force"])]
+    pub(crate) dry_run: bool,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct Project {
     /// A path in the project
     #[arg(default_value = ".", hide_default_value = true)]
@@ -178,6 +204,10 @@ pub(crate) struct ContextArgs {
 
 fn instant(text: &str) -> Result<Timestamp, String> {
     Timestamp::parse(text).map_err(|error| error.to_string())
+}
+
+fn date(text: &str) -> Result<Date, String> {
+    Date::parse(text).map_err(|error| error.to_string())
 }
 
 fn machine(text: &str) -> Result<Machine, &'static str> {

@@ -3,7 +3,8 @@
 use std::error::Error;
 
 use license_client::{
-    HomeError, InstallationError, ProjectError, SessionError, StoreError, UsageError,
+    HomeError, InstallationError, ProjectError, ReportError, SealError, SessionError, StateProblem,
+    StoreError, UsageError,
 };
 use license_core::{
     BundleError, Code, InspectError, KeyError, MatrixError, ParseError, TrustError, VerifyError,
@@ -140,6 +141,41 @@ pub(crate) fn not_installed(error: &InstallationError) -> Failure {
             .hint("install the license again with --trust FILE"),
         other => Failure::malformed(other.to_string())
             .hint("install the license again: `license install FILE`"),
+    }
+}
+
+pub(crate) fn no_report(error: &ReportError) -> Failure {
+    match error {
+        ReportError::Home(error) => no_home(error),
+        ReportError::Store(error) => not_stored(error)
+            .hint("run it as the user who uses the product; `license usage-report --dry-run` needs to write nothing"),
+        ReportError::State(problem) => no_journal(problem),
+        _ => Failure::new(Exit::Machine, "RANDOM", error.to_string()).hint("run the command again"),
+    }
+}
+
+/// What was counted is there and can't be used.
+fn no_journal(problem: &StateProblem) -> Failure {
+    let inner = match problem {
+        StateProblem::Journal(inner) => inner,
+        other => other,
+    };
+    let message = line(problem);
+    match inner {
+        StateProblem::Sealed {
+            source: SealError::OtherMachine { .. },
+            ..
+        } => Failure::new(Exit::Unjudged, "STATE", message)
+            .hint("run the command again for what this machine counted by itself"),
+        StateProblem::Sealed { aside: Some(_), .. } => {
+            Failure::new(Exit::Unjudged, "STATE", message).hint(
+                "run the command again for what is left; tell the vendor that entries are missing",
+            )
+        }
+        StateProblem::Sealed { .. } => Failure::new(Exit::Unjudged, "STATE", message)
+            .hint("`license usage-report` without --dry-run sets it aside and goes on without it"),
+        _ => Failure::new(Exit::Machine, "IO", message)
+            .hint("check the permissions of the file and the space left on its disk"),
     }
 }
 

@@ -1,6 +1,6 @@
 //! A decision as text, as JSON and as an exit code.
 
-use license_client::{Host, InstallationError, SealError, Snapshot, StateProblem};
+use license_client::{Account, Host, InstallationError, SealError, Snapshot, StateProblem};
 use license_core::{Code, Decision, Evidence, License, Outcome, Quota, Span, Tier, Timestamp};
 use license_terminal::{Exit, Failure, Terminal, escape, show_path};
 use serde_json::{Map, Value, json};
@@ -56,6 +56,14 @@ impl Notice {
         json!({ "code": self.code, "message": self.message })
     }
 
+    pub(crate) fn code(&self) -> &str {
+        &self.code
+    }
+
+    pub(crate) fn message(&self) -> &str {
+        &self.message
+    }
+
     pub(crate) fn of_state(problem: &StateProblem) -> Self {
         let what_to_do = match problem {
             StateProblem::Sealed {
@@ -65,6 +73,7 @@ impl Notice {
             StateProblem::Sealed { .. } => {
                 "; counts and check-ins in it are lost: install the latest check-in again"
             }
+            StateProblem::Journal(_) => "; nothing else depends on it",
             _ => "",
         };
         Self {
@@ -90,6 +99,12 @@ pub(crate) fn add(notices: &mut Vec<Notice>, more: impl IntoIterator<Item = Noti
             notices.push(notice);
         }
     }
+}
+
+/// On whose account what comes of a decision is counted.
+pub(crate) fn account<'a>(decision: &'a Decision, user: Option<&'a str>) -> Account<'a> {
+    let license = decision.license().map(License::id);
+    Account { license, user }
 }
 
 /// What went wrong beside the license itself.

@@ -5,6 +5,7 @@ mod keys;
 mod report;
 
 pub(super) use keys::signing_keys;
+pub(crate) use report::quoted;
 
 use license_core::{LicenseKey, Span, Timestamp};
 use license_terminal::{

@@ -19,6 +19,7 @@ mod revoke;
 mod terms;
 mod trial;
 mod trust;
+mod usage;
 
 use std::io::ErrorKind;
 use std::path::Path;
@@ -34,9 +35,9 @@ use license_terminal::{
 use crate::cli::{Cli, Command, Out};
 use crate::ledger::{Place, default_place};
 
-pub(crate) fn run(cli: Cli, terminal: &Terminal) -> Result<(), Failure> {
+pub(crate) fn run(cli: Cli, terminal: &Terminal) -> Result<Exit, Failure> {
     let place = place(&cli);
-    match cli.command {
+    let done = match cli.command {
         Command::NewKey(arguments) => new_key::run(&arguments, &place, terminal),
         Command::Public(arguments) => public::run(&arguments, terminal),
         Command::Trust(arguments) => trust::run(&arguments, terminal),
@@ -48,11 +49,13 @@ pub(crate) fn run(cli: Cli, terminal: &Terminal) -> Result<(), Failure> {
         Command::CheckIn(arguments) => check_in::run(&arguments, &place, terminal),
         Command::Revoke(arguments) => revoke::run(&arguments, &place, terminal),
         Command::Ledger(command) => ledger::run(&command, &place, terminal),
+        Command::Usage(command) => return usage::run(&command, &place, terminal),
         Command::Product(command) => product::run(&command, terminal),
         Command::Diff(arguments) => diff::run(&arguments, &place, terminal),
         Command::Inspect(arguments) => inspect::run(&arguments, terminal),
         Command::Description(asked) => asked.write(Cli::command()),
-    }
+    };
+    done.map(|()| Exit::Licensed)
 }
 
 /// Where the command line, else the environment, else the platform has the ledger.

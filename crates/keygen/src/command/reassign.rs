@@ -43,7 +43,7 @@ fn reassigned(
     let ledger = ledger.ok_or_else(|| not_found(&order.license))?;
     let license = find(&order.license, ledger, issued_at)?;
     if license.product() != matrix.product() {
-        return Err(other_product(&license, matrix));
+        return Err(other_product(license.product(), matrix));
     }
     let users: Vec<_> = license
         .users()

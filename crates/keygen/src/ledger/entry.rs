@@ -18,15 +18,18 @@ pub(crate) enum Kind {
     /// A validation token.
     CheckIn,
     Revocation,
+    /// An entry of a customer's usage report.
+    Usage,
 }
 
 impl Kind {
-    pub(crate) const ALL: [Self; 5] = [
+    pub(crate) const ALL: [Self; 6] = [
         Self::SigningKey,
         Self::License,
         Self::EnterpriseKey,
         Self::CheckIn,
         Self::Revocation,
+        Self::Usage,
     ];
 
     pub(crate) const fn as_str(self) -> &'static str {
@@ -36,6 +39,7 @@ impl Kind {
             Self::EnterpriseKey => "enterprise_key",
             Self::CheckIn => "check_in",
             Self::Revocation => "revocation",
+            Self::Usage => "usage",
         }
     }
 

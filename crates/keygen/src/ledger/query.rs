@@ -166,12 +166,19 @@ impl Ledger {
         Ok(entries.collect::<Result<_, _>>()?)
     }
 
-    /// Everything of a kind that was entered, in order.
-    pub(crate) fn of_kind(&self, kind: Kind) -> Result<Vec<Entry>, LedgerError> {
+    /// Every entry of a kind, in order, one by one.
+    pub(crate) fn of_kind(
+        &self,
+        kind: Kind,
+        mut each: impl FnMut(Entry),
+    ) -> Result<(), LedgerError> {
         let sql = format!("SELECT {COLUMNS} FROM entries WHERE kind = ?1 ORDER BY seq");
         let mut statement = self.db.prepare(&sql)?;
-        let entries = statement.query_map([kind.as_str()], Entry::of_row)?;
-        Ok(entries.collect::<Result<_, _>>()?)
+        let mut rows = statement.query([kind.as_str()])?;
+        while let Some(row) = rows.next()? {
+            each(Entry::of_row(row)?);
+        }
+        Ok(())
     }
 
     /// The license that an order of a batch was minted as.

@@ -1,5 +1,7 @@
 //! `license check`.
 
+use license_client::StateProblem;
+use license_core::usage_report::Counts;
 use license_core::{Decision, FeatureAnswer, Matrix, Outcome};
 use license_terminal::{Exit, Failure, Terminal, escape};
 use serde_json::Value;
@@ -19,7 +21,7 @@ pub(crate) fn run(
         return Err(no_name(feature.len()));
     }
     let base = site.matrix.base_tier().entitlements();
-    let case = match site.asked(ask) {
+    let mut case = match site.asked(ask) {
         // What needs no license is granted without one, also where the installed one is damaged.
         Err(failure) if ask.license.is_none() && base.allows(feature) => {
             let mut case = Case::without_license(site, &ask.context);
@@ -37,6 +39,9 @@ pub(crate) fn run(
             code,
             evidence,
         };
+    }
+    if !answer.granted {
+        count(site, ask, feature, &answer, &decision, &mut case);
     }
     if terminal.is_json() {
         let mut object = report::to_json(&decision, &case.notices);
@@ -57,6 +62,29 @@ pub(crate) fn run(
     } else {
         Exit::Denied
     })
+}
+
+/// Counts a refusal for usage reports: one of what is installed, here and now.
+fn count(
+    site: &Site,
+    ask: &Ask,
+    feature: &str,
+    answer: &FeatureAnswer,
+    decision: &Decision,
+    case: &mut Case<'_>,
+) {
+    if ask.license.is_some() || ask.context.at.is_some() {
+        return;
+    }
+    let account = report::account(decision, ask.context.user.as_deref());
+    let refused = Counts::feature_refused(feature, answer.code);
+    site.host.count(account, refused);
+    let problems = site.host.flush_counts();
+    // That nothing can be kept at all is no news for who asks about a feature.
+    let of_journal = problems
+        .iter()
+        .filter(|problem| matches!(problem, StateProblem::Journal(_)));
+    report::add(&mut case.notices, of_journal.map(Notice::of_state));
 }
 
 const MAX_FEATURE: usize = 64;

@@ -10,6 +10,7 @@ mod machine;
 mod remove;
 mod session;
 mod status;
+mod usage_report;
 mod use_quota;
 mod verify;
 
@@ -32,6 +33,7 @@ pub(crate) fn run(cli: &Cli, terminal: &Terminal) -> Result<Exit, Failure> {
         Command::Session { project, context } => session::run(&site()?, project, context, terminal),
         Command::Machine => machine::run(&site()?, terminal),
         Command::Usage(project) => session::usage(&site()?, project, terminal),
+        Command::UsageReport(arguments) => usage_report::run(&site()?, arguments, terminal),
         Command::Remove => remove::run(&site()?, terminal),
         Command::Doctor { strict } => doctor::run(&site()?, *strict, terminal),
         Command::Explain(ask) => explain::run(&site()?, ask, terminal),

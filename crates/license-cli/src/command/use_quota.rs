@@ -33,7 +33,8 @@ pub(crate) fn run(site: &Site, arguments: &Use, terminal: &Terminal) -> Result<E
     let Some(limit) = limit else {
         return Err(no_such_quota(name, &decision));
     };
-    let taken = site.host.take(name, arguments.count, limit);
+    let account = report::account(&decision, arguments.context.user.as_deref());
+    let taken = site.host.take(account, name, arguments.count, limit);
     let taken = taken.map_err(|error| failure::not_stored(&error))?;
     let mut notices = case.notices;
     report::add(&mut notices, taken.problems.iter().map(Notice::of_state));

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::report::EntryLine;
 use super::{ChainId, Finding, Hash, UsageEntry, UsageReport};
 use crate::high_water::CLOCK_TOLERANCE;
 use crate::{LicenseId, ProductCode, Timestamp};
@@ -50,7 +49,8 @@ pub fn examine(reports: &[UsageReport], now: Timestamp) -> Vec<ChainSummary> {
         let mut ids = BTreeSet::new();
         for line in &report.lines {
             let id = line.entry.place.chain;
-            chains.entry(id).or_default().add(line);
+            let chain = chains.entry(id).or_default();
+            chain.add(line.hash, &line.entry, line.has_private);
             ids.insert(id);
         }
         for id in ids {
@@ -58,6 +58,28 @@ pub fn examine(reports: &[UsageReport], now: Timestamp) -> Vec<ChainSummary> {
             chain.findings.extend(faults.iter().cloned());
             chain.findings.extend(faults_of_chain(report, id));
         }
+    }
+    let summaries = chains.into_iter();
+    summaries
+        .filter_map(|(id, chain)| chain.summary(id, now))
+        .collect()
+}
+
+/// The same for entries alone, such as those of a ledger, by their lines: what is missing, told twice or of a wrong clock. A line that is none is
+/// passed over.
+pub fn examine_entries<'a>(
+    lines: impl IntoIterator<Item = &'a str>,
+    now: Timestamp,
+) -> Vec<ChainSummary> {
+    let parsed = lines.into_iter().filter_map(|line| {
+        let entry = UsageEntry::parse(line).ok()?;
+        Some((Hash::of_entry(line), entry))
+    });
+    let parsed: Vec<_> = parsed.collect();
+    let mut chains: BTreeMap<ChainId, Chain<'_>> = BTreeMap::new();
+    for (hash, entry) in &parsed {
+        let chain = chains.entry(entry.place.chain).or_default();
+        chain.add(*hash, entry, false);
     }
     let summaries = chains.into_iter();
     summaries
@@ -106,14 +128,11 @@ struct Chain<'a> {
 }
 
 impl<'a> Chain<'a> {
-    fn add(&mut self, line: &'a EntryLine) {
-        let seq = line.entry.place.seq;
-        self.entries
-            .entry(seq)
-            .or_default()
-            .insert(line.hash, &line.entry);
-        if line.has_private {
-            self.private.insert(line.hash);
+    fn add(&mut self, hash: Hash, entry: &'a UsageEntry, has_private: bool) {
+        let alike = self.entries.entry(entry.place.seq).or_default();
+        alike.insert(hash, entry);
+        if has_private {
+            self.private.insert(hash);
         }
     }
 

@@ -42,7 +42,7 @@ use std::fmt;
 
 use sha2::{Digest, Sha256};
 
-pub use chain::{ChainSummary, examine};
+pub use chain::{ChainSummary, examine, examine_entries};
 pub use counts::{Counts, QuotaCount};
 pub use entry::{ClockSeen, Place, UsageEntry};
 pub use finding::Finding;

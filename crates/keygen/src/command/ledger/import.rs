@@ -10,7 +10,7 @@ use license_terminal::{Failure, Source, Terminal};
 use serde_json::{Value, json};
 
 use super::super::check_in::not_judged;
-use super::super::{add_keys, matrix, now};
+use super::super::{add_keys, matrix, now, usage};
 use crate::books::{self, Books};
 use crate::ledger::{Kind, Place, Record};
 
@@ -198,10 +198,11 @@ fn stated(line: &str) -> Option<Record> {
         }
         Kind::CheckIn => Unverified::parse(&record.artefact)
             .is_ok_and(|token| token.unverified_kind() == TokenKind::Validation),
+        Kind::Usage => usage::is_of_its_line(&record),
         Kind::License | Kind::EnterpriseKey | Kind::Revocation => true,
     };
     let is_about = match record.kind {
-        Kind::SigningKey => true,
+        Kind::SigningKey | Kind::Usage => true,
         _ => LicenseId::parse(&record.subject).is_some(),
     };
     let is_artefact = !matches!(record.kind, Kind::SigningKey | Kind::Revocation);

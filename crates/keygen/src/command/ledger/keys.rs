@@ -10,16 +10,15 @@ use crate::ledger::{Kind, Ledger};
 /// The signing keys that the ledger has entered. One that can't be read as it stands there is left out: whatever it has signed is then
 /// not trusted. Of one that was entered with two algorithms the first counts.
 pub(crate) fn signing_keys(ledger: &Ledger) -> Result<TrustSet, Failure> {
-    let entries = ledger.of_kind(Kind::SigningKey);
-    let entries = entries.map_err(|error| not_kept(ledger.path(), &error))?;
     let mut keys = TrustSet::default();
-    for entry in entries {
+    let read = ledger.of_kind(Kind::SigningKey, |entry| {
         let body: Value = serde_json::from_str(&entry.body).unwrap_or_default();
         let jwk = body.get("jwk").map(Value::to_string);
         let key = jwk.and_then(|jwk| TrustSet::parse(&jwk).ok());
         // The id under which it was entered is its thumbprint.
         let key = key.filter(|key| key.get(&entry.subject).is_some());
         keys = keys.joined(&key.unwrap_or_default());
-    }
+    });
+    read.map_err(|error| not_kept(ledger.path(), &error))?;
     Ok(keys)
 }

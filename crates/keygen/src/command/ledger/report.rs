@@ -91,7 +91,8 @@ fn csv(rows: &[LicenseRow]) -> String {
     text
 }
 
-fn quoted(cell: &str) -> String {
+/// A cell of comma-separated values.
+pub(crate) fn quoted(cell: &str) -> String {
     let is_formula = cell.starts_with(['=', '+', '-', '@', '\t', '\r']);
     let cell = format!("{}{cell}", if is_formula { "'" } else { "" });
     match cell.contains([',', '"', '\r', '\n']) {

@@ -31,6 +31,16 @@ pub(super) fn state(site: &Site, snapshot: &Snapshot) -> Check {
             ""
         }
     };
+    let mut right = right.to_owned();
+    match site.host.inspect_journal() {
+        Ok(None) => {}
+        Ok(Some(1)) => right.push_str("; usage holds 1 entry of usage reports"),
+        Ok(Some(count)) => right.push_str(&format!("; usage holds {count} entries of usage reports")),
+        Err(problem) => faults.push(Fault::warning(
+            failure::line(&problem),
+            "only usage reports need it: `license usage-report` sets it aside and goes on without it",
+        )),
+    }
     Check::of(NAME, faults, right)
 }
 
@@ -50,7 +60,7 @@ fn unusable(problem: &StateProblem) -> Fault {
 
 /// What stands beside the files that count.
 fn left_behind(store: &Store) -> Vec<Fault> {
-    let aside = store.set_aside(&[StateFile::Cache, StateFile::Quota]);
+    let aside = store.set_aside(&[StateFile::Cache, StateFile::Quota, StateFile::Usage]);
     let aside = aside.iter().map(|path| {
         let message = format!("a damaged file was set aside as {}", show_path(path));
         Fault::warning(message, "remove it once nobody needs to look at it")
