@@ -69,6 +69,13 @@ pub fn faketime() -> Option<&'static Tool> {
     found("faketime", FAKETIME.get_or_init(find))
 }
 
+/// `sha256sum`, of coreutils.
+pub fn sha256sum() -> Option<&'static Tool> {
+    static SHA256SUM: OnceLock<Option<Tool>> = OnceLock::new();
+    let find = || Tool::new("sha256sum").that_runs(&["--version".as_ref()]);
+    found("sha256sum", SHA256SUM.get_or_init(find))
+}
+
 /// `setpriv`, which runs a program as a user who owns nothing; only root can use it.
 pub fn setpriv() -> Option<&'static Tool> {
     static SETPRIV: OnceLock<Option<Tool>> = OnceLock::new();

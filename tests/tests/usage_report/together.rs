@@ -1,0 +1,48 @@
+//! Several at once lose no count.
+
+use super::*;
+
+#[test]
+fn of_many_processes_at_once_every_use_and_refusal_is_counted_once() {
+    let (desk, machine, _) = desk_and_machine();
+    std::thread::scope(|scope| {
+        for number in 0..24 {
+            let machine = &machine;
+            scope.spawn(move || match number % 3 {
+                0 => drop(license_on(machine, &["check", "sso"]).expect_code(1)),
+                1 => drop(license_on(machine, &["use", QUOTA])),
+                _ => drop(license_on(machine, &["usage-report", "--json"]).expect_code(0)),
+            });
+        }
+    });
+    let report = send(&machine, &desk, "usage.jsonl", &[]);
+    let entries = entries(&report);
+    assert_eq!(total(&entries), (5, 3), "{report}");
+    let refused = entries
+        .iter()
+        .filter_map(|entry| entry["refused_features"]["sso"].as_u64());
+    assert_eq!(refused.sum::<u64>(), 8);
+    let _ = verify(&desk, &["usage.jsonl"]);
+}
+
+#[test]
+fn of_many_threads_of_a_program_every_session_is_counted_once() {
+    let (desk, machine, _) = desk_and_machine();
+    let client = client(&machine);
+    std::thread::scope(|scope| {
+        for number in 0..8 {
+            let (client, machine) = (&client, &machine);
+            scope.spawn(move || {
+                let user = format!("user-{}", number % 4);
+                let session = client.session_of(Some(&user), machine.path());
+                drop(session.unwrap());
+            });
+        }
+    });
+    drop(client);
+    let entries = entries(&send(&machine, &desk, "usage.jsonl", &[]));
+    assert_eq!(
+        (&entries[0]["sessions"], &entries[0]["users"]),
+        (&json!(8), &json!(4))
+    );
+}
