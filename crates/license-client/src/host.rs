@@ -151,7 +151,7 @@ impl Host {
         Some(system.dir().path())
     }
 
-    fn seal(&self) -> &Seal {
+    pub(crate) fn seal(&self) -> &Seal {
         self.seal
             .get_or_init(|| Seal::new(self.product, self.identity().machine_id()))
     }

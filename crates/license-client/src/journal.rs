@@ -107,3 +107,6 @@ fn load(
     let problem = problem.map(|problem| StateProblem::Journal(Box::new(problem)));
     (journal, problem)
 }
+
+#[cfg(test)]
+mod tests;

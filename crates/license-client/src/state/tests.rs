@@ -192,3 +192,29 @@ fn what_is_kept_of_tokens_is_bounded_and_the_first_stay() {
     assert_eq!(state.validations.len(), 4);
     assert!(state.validations[0].starts_with('0'));
 }
+
+#[test]
+fn a_state_of_before_there_were_usage_reports_is_read_and_one_that_is_damaged_in_that_part_alone_too()
+ {
+    let (_scratch, store) = saved();
+    let whole = state().to_json();
+    for usage in [
+        None,
+        Some(serde_json::json!({ "chain": 1 })),
+        Some(Value::Null),
+    ] {
+        let mut members = whole.clone();
+        let object = members.as_object_mut().unwrap();
+        object.shift_remove("usage_closed");
+        object.shift_remove("usage");
+        object.extend(usage.map(|usage| ("usage".to_owned(), usage)));
+        let here = seal("here");
+        for file in FILES {
+            let sealed = here.seal(file, members.to_string().as_bytes()).unwrap();
+            fs::write(store.dir().file(file), sealed).unwrap();
+        }
+        let loaded = State::load(&store, &here);
+        assert!(loaded.problems.is_empty());
+        assert_eq!(loaded.state, state());
+    }
+}

@@ -1,0 +1,187 @@
+use super::*;
+use crate::home::{Home, StateDir};
+use crate::host::{Account, Cut, Host};
+use crate::state::{Durability, State};
+use license_core::usage_report::{Counts, Period, UsageReport, examine, write};
+use license_core::{ProductCode, Quota, Timestamp};
+
+const QUOTA: &str = "commands";
+
+fn product() -> ProductCode {
+    ProductCode::parse("CODITECT").unwrap()
+}
+
+fn noon() -> Timestamp {
+    Timestamp::parse("2027-03-01T12:00:00Z").unwrap()
+}
+
+/// So many entries of a chain.
+fn entries(count: u8) -> Vec<Closed> {
+    let mut period = Period::begin(None, [1; 16], 0);
+    let mut closed = Vec::new();
+    for number in 0..count {
+        period.add(None, &Counts::used(QUOTA, 1), noon());
+        closed.extend(
+            period
+                .close(product(), None, 0, || Some([number; 16]))
+                .unwrap(),
+        );
+    }
+    closed
+}
+
+fn journal(entries: &[Closed]) -> Journal {
+    let mut journal = Journal::default();
+    journal.absorb(entries);
+    journal
+}
+
+/// The codes of what a reader finds.
+fn findings(entries: &[Closed]) -> Vec<&'static str> {
+    let report = UsageReport::parse(&write(product(), entries, false)).unwrap();
+    let chains = examine(&[report], Timestamp::MAX);
+    let findings = chains.iter().flat_map(|chain| &chain.findings);
+    findings.map(|finding| finding.code()).collect()
+}
+
+#[test]
+fn what_is_absorbed_twice_is_kept_once() {
+    let entries = entries(3);
+    let mut journal = journal(&entries[..2]);
+    journal.absorb(&entries[1..]);
+    journal.absorb(&entries);
+    assert_eq!(journal.entries, entries);
+}
+
+#[test]
+fn what_an_older_copy_of_the_state_closed_goes_on_after_what_is_kept() {
+    let mut journal = journal(&entries(3));
+    let mut period = Period::begin(None, [1; 16], 0);
+    for salt in [7, 8] {
+        period.add(None, &Counts::used(QUOTA, 5), noon());
+        let closed = period
+            .close(product(), None, 0, || Some([salt; 16]))
+            .unwrap();
+        journal.absorb(&closed);
+        period.go_on_in(journal.next_place().unwrap());
+    }
+    assert_eq!(journal.entries.len(), 5);
+    assert_eq!(findings(&journal.entries), [""; 0]);
+}
+
+#[test]
+fn the_oldest_are_forgotten_past_the_bound() {
+    let mut period = Period::begin(None, [1; 16], 0);
+    let mut journal = Journal::default();
+    for number in 0..u8::try_from(MOST_ENTRIES / 2).unwrap() {
+        for half in [0, 1] {
+            period.add(None, &Counts::used(QUOTA, 1), noon());
+            let mut salt = [number; 16];
+            salt[0] = half;
+            let closed = period.close(product(), None, 0, || Some(salt)).unwrap();
+            journal.absorb(&closed);
+        }
+    }
+    period.add(None, &Counts::used(QUOTA, 1), noon());
+    journal.absorb(
+        &period
+            .close(product(), None, 0, || Some([255; 16]))
+            .unwrap(),
+    );
+    assert_eq!(journal.entries.len(), MOST_ENTRIES);
+    assert_eq!(journal.entries[0].parsed().unwrap().place.seq, 2);
+    assert_eq!(findings(&journal.entries), [""; 0]);
+}
+
+/// A host of its own.
+fn host() -> (tempfile::TempDir, Host, Store) {
+    let scratch = tempfile::tempdir().unwrap();
+    let dir = StateDir::at(scratch.path().join("state"));
+    let host = Host::at(product(), Home::at(dir.clone()));
+    (scratch, host, Store::new(dir))
+}
+
+fn used(host: &Host) -> u64 {
+    let export = host.usage_report(Cut::Imagined).unwrap();
+    let entries = export.entries.iter().filter_map(Closed::parsed);
+    entries
+        .filter_map(|entry| Some(entry.quotas.get(QUOTA)?.used))
+        .sum()
+}
+
+fn take(host: &Host) {
+    let taken = host
+        .take(Account::default(), QUOTA, 1, Quota::Unlimited)
+        .unwrap();
+    assert!(
+        taken.taken.granted && taken.problems.is_empty(),
+        "{taken:?}"
+    );
+}
+
+/// Copies of both files of the state as they are.
+fn snapshot(store: &Store) -> [Vec<u8>; 2] {
+    [StateFile::Cache, StateFile::Quota].map(|file| std::fs::read(store.dir().file(file)).unwrap())
+}
+
+#[test]
+fn who_dies_between_the_state_and_the_journal_has_neither_lost_nor_doubled() {
+    let (_scratch, host, store) = host();
+    take(&host);
+    // Closed in the state, and not in the journal yet.
+    let mut state = State::inspect(&store, host.seal()).state;
+    let period = state.period.as_mut().unwrap();
+    state.closed = period.close(product(), None, 0, || Some([5; 16])).unwrap();
+    let lock = store.lock().unwrap();
+    let soon = Durability::Process;
+    state.save(&lock, host.seal(), soon, soon).unwrap();
+    drop(lock);
+    let before = snapshot(&store);
+    assert_eq!(used(&host), 1);
+    take(&host);
+    assert_eq!(host.usage_report(Cut::Now).unwrap().entries.len(), 2);
+    assert_eq!(used(&host), 2);
+    // In the journal, and still in the state.
+    let (journal, _) = Journal::inspect(&store, host.seal());
+    for (file, bytes) in [StateFile::Cache, StateFile::Quota].into_iter().zip(before) {
+        std::fs::write(store.dir().file(file), bytes).unwrap();
+    }
+    let again = host.usage_report(Cut::Now).unwrap().entries;
+    assert_eq!(again, journal.entries);
+}
+
+#[test]
+fn where_the_journal_can_not_be_kept_entries_wait_and_none_is_lost() {
+    let (_scratch, host, store) = host();
+    take(&host);
+    std::fs::create_dir(store.dir().file(StateFile::Usage)).unwrap();
+    for _ in 0..3 {
+        assert!(host.usage_report(Cut::Now).is_err());
+        take(&host);
+    }
+    std::fs::remove_dir(store.dir().file(StateFile::Usage)).ok();
+    for entry in std::fs::read_dir(store.dir().path()).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            std::fs::remove_dir(path).unwrap();
+        }
+    }
+    let entries = host.usage_report(Cut::Now).unwrap().entries;
+    assert_eq!(findings(&entries), [""; 0]);
+    assert_eq!(used(&host), 4);
+}
+
+#[test]
+fn what_is_counted_in_memory_is_in_no_file_until_something_is_written() {
+    let (_scratch, host, store) = host();
+    take(&host);
+    let before = snapshot(&store);
+    host.count(Account::default(), Counts::used(QUOTA, 2));
+    assert_eq!((snapshot(&store), used(&host)), (before, 1));
+    take(&host);
+    assert_eq!(used(&host), 4);
+    host.count(Account::default(), Counts::used(QUOTA, 1));
+    assert!(host.flush_counts().is_empty());
+    assert!(host.flush_counts().is_empty());
+    assert_eq!(used(&host), 5);
+}
