@@ -159,9 +159,9 @@ pub(super) fn summary(facts: &Facts) -> String {
 fn term(facts: &Facts) -> String {
     match (facts.not_before, facts.expires_at) {
         (_, None) => "perpetual".to_owned(),
-        (start, Some(end)) => {
-            let span = start.map_or(0, |start| end.seconds_since(start));
-            format!("until {end} ({})", Span(span))
+        (None, Some(end)) => format!("until {end}"),
+        (Some(start), Some(end)) => {
+            format!("until {end} ({})", Span(end.seconds_since(start)))
         }
     }
 }

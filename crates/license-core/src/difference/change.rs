@@ -71,9 +71,9 @@ pub enum Change {
     /// The company's short code.
     Company(Shift<Option<Company>>),
     /// The vendor's name.
-    Issuer(Shift<Option<Box<str>>>),
+    Issuer(Shift<Box<str>>),
     /// The id of the key that signed it, or is said to have.
-    SigningKey(Shift<Option<Box<str>>>),
+    SigningKey(Shift<Box<str>>),
     /// Whether it is a trial.
     Trial(Shift<bool>),
     /// The tier, and whether that is more or less as the product has its tiers.
@@ -245,11 +245,10 @@ impl Change {
     fn values(&self) -> (Value, Value) {
         match self {
             Self::Product(shift) => shift.to_values(|product| product.as_str().into()),
-            Self::Customer(shift) => shift.to_values(|name| name.as_ref().into()),
-            Self::Company(shift) => shift.to_values(|company| text(company.as_ref())),
-            Self::Issuer(shift) | Self::SigningKey(shift) => {
-                shift.to_values(|name| text(name.as_ref()))
+            Self::Customer(shift) | Self::Issuer(shift) | Self::SigningKey(shift) => {
+                shift.to_values(|name| name.as_ref().into())
             }
+            Self::Company(shift) => shift.to_values(|company| text(company.as_ref())),
             Self::Tier(shift, _) => shift.to_values(|tier| tier.as_str().into()),
             Self::Start(shift) | Self::End(shift) | Self::Maintenance(shift) => {
                 shift.to_values(|at| text(at.as_ref()))

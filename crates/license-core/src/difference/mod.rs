@@ -104,7 +104,7 @@ impl Difference {
         if let (Some(before), Some(after)) = (before, after)
             && before != after
         {
-            let shift = Shift::new(Some(before.into()), Some(after.into()));
+            let shift = Shift::new(before.into(), after.into());
             self.changes.push(Change::SigningKey(shift));
         }
         self
@@ -170,7 +170,9 @@ fn compare(before: &Facts, after: &Facts, matrix: &Matrix, changes: &mut Vec<Cha
     add(shift(product, &after.product).map(Change::Product));
     add(shift(customer, &after.customer).map(Change::Customer));
     add(shift(company, &after.company).map(Change::Company));
-    add(shift(issuer, &after.issuer).map(Change::Issuer));
+    // An enterprise key does not say.
+    let issuers = issuer.as_ref().zip(after.issuer.as_ref());
+    add(issuers.and_then(|(one, other)| shift(one, other).map(Change::Issuer)));
     add(shift(trial, &after.trial).map(Change::Trial));
     let tiers = shift(&entitlements.tier(), &after.entitlements.tier());
     add(tiers.map(|tiers| {

@@ -3,17 +3,17 @@
 use std::fmt;
 
 use super::{Change, Shift};
-use crate::{Machine, Quota, Span, Timestamp};
+use crate::{Company, Machine, Quota, Span, Timestamp};
 
 impl fmt::Display for Change {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Product(shift) => instead(f, "the product is", &shift.after, &shift.before),
             Self::Customer(shift) => instead(f, "the customer is", &shift.after, &shift.before),
-            Self::Company(shift) => named(f, "company", shift),
-            Self::Issuer(shift) => named(f, "vendor", shift),
+            Self::Company(shift) => company(f, shift),
+            Self::Issuer(shift) => instead(f, "the vendor is", &shift.after, &shift.before),
             Self::SigningKey(shift) => {
-                named(f, "signing key", shift)?;
+                instead(f, "the signing key is", &shift.after, &shift.before)?;
                 f.write_str(": whoever verifies it must trust that one")
             }
             Self::Trial(trial) if trial.after => f.write_str("it is a trial"),
@@ -96,17 +96,12 @@ fn instead(
     write!(f, "{what} {after} instead of {before}")
 }
 
-/// What may be missing on one side.
-fn named<T: fmt::Display>(
-    f: &mut fmt::Formatter<'_>,
-    what: &str,
-    shift: &Shift<Option<T>>,
-) -> fmt::Result {
+fn company(f: &mut fmt::Formatter<'_>, shift: &Shift<Option<Company>>) -> fmt::Result {
     match (&shift.before, &shift.after) {
-        (Some(before), Some(after)) => instead(f, &format!("the {what} is"), after, before),
-        (None, Some(after)) => write!(f, "the {what} is {after}, before none was named"),
-        (Some(before), None) => write!(f, "no {what} is named, before it was {before}"),
-        (None, None) => write!(f, "the {what} is the same"),
+        (Some(before), Some(after)) => instead(f, "the company is", after, before),
+        (None, Some(after)) => write!(f, "the company is {after}, before none was named"),
+        (Some(before), None) => write!(f, "no company is named, before it was {before}"),
+        (None, None) => f.write_str("no company is named"),
     }
 }
 
