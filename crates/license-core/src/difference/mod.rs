@@ -303,5 +303,6 @@ fn machines(before: &Facts, after: &Facts) -> Vec<Change> {
     }
 }
 
-#[cfg(all(test, feature = "issue"))]
+#[cfg(test)]
+#[cfg(feature = "issue")]
 mod tests;
