@@ -140,7 +140,7 @@ fn what_names_somebody_may_be_deleted_line_by_line() {
         .iter()
         .map(|closed| closed.private.as_str())
         .collect();
-    for kept in 0..1 << privates.len() {
+    for kept in 0_u32..1 << privates.len() {
         let is_kept = |line: &&str| match privates.iter().position(|private| private == line) {
             Some(at) => kept & (1 << at) != 0,
             None => true,

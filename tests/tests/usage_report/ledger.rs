@@ -82,6 +82,9 @@ fn usage_of_a_license_that_the_ledger_does_not_know_is_entered_with_a_warning() 
         ["UNKNOWN_LICENSE"]
     );
     assert_eq!(summary(&elsewhere, &id)["customer"], Value::Null);
+    // That a customer reports of it does not make it one that was minted here.
+    let revoke = ["revoke", &id, "--reason", "none"];
+    let _ = keygen(&elsewhere, &revoke).expect_failure(2);
 }
 
 #[test]

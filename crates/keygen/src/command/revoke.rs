@@ -8,7 +8,7 @@ use super::ledger::{not_found, resolve};
 use super::now;
 use crate::books::Books;
 use crate::cli::Revoke;
-use crate::ledger::{Kind, Place, Record};
+use crate::ledger::{Entry, Kind, Ledger, Place, Record};
 
 pub(crate) fn run(arguments: &Revoke, place: &Place, terminal: &Terminal) -> Result<(), Failure> {
     if *place == Place::None {
@@ -26,7 +26,9 @@ pub(crate) fn run(arguments: &Revoke, place: &Place, terminal: &Terminal) -> Res
         Some(ledger) => resolve(ledger, &arguments.license)?,
         None => None,
     };
-    let known = known.filter(|id| LicenseId::parse(id).is_some());
+    // What a customer reported of a license does not say that there is such a license.
+    let is_minted = |id: &String| books.ledger().is_some_and(|ledger| is_minted(ledger, id));
+    let known = known.filter(|id| LicenseId::parse(id).is_some() && is_minted(id));
     let id = match known {
         Some(id) => id,
         None if arguments.force => unknown(&arguments.license)?,
@@ -59,6 +61,13 @@ pub(crate) fn run(arguments: &Revoke, place: &Place, terminal: &Terminal) -> Res
         "it reaches the customer with the next check-in (`keygen check-in --status revoked`)",
     );
     Ok(())
+}
+
+fn is_minted(ledger: &Ledger, id: &str) -> bool {
+    let is_usage = |entry: &Entry| entry.kind == Kind::Usage.as_str();
+    ledger
+        .about(id)
+        .is_ok_and(|entries| !entries.iter().all(is_usage))
 }
 
 /// The id that a license has which the ledger does not know.

@@ -9,6 +9,7 @@ use license_core::LicenseId;
 use license_core::usage_report::{Closed, Counts, Period};
 
 use super::Host;
+use crate::clock;
 use crate::home::HomeError;
 use crate::journal::Journal;
 use crate::state::{Durability, Loaded, State, StateProblem};
@@ -238,7 +239,7 @@ impl Host {
         counted: &Pending,
     ) -> Result<(), StateProblem> {
         let now = state.high_water.mark();
-        let mut behind = now.seconds_since(self.reading().clock);
+        let mut behind = now.seconds_since(clock::now());
         for (license, counts) in counted {
             if state.period.is_none() {
                 state.period = self.begin(lock, store, state)?;

@@ -151,24 +151,39 @@ fn who_dies_between_the_state_and_the_journal_has_neither_lost_nor_doubled() {
 }
 
 #[test]
-fn where_the_journal_can_not_be_kept_entries_wait_and_none_is_lost() {
+fn what_is_no_journal_is_set_aside_and_told_once_and_no_count_is_lost() {
     let (_scratch, host, store) = host();
     take(&host);
-    std::fs::create_dir(store.dir().file(StateFile::Usage)).unwrap();
     for _ in 0..3 {
+        std::fs::create_dir(store.dir().file(StateFile::Usage)).unwrap();
+        assert!(host.usage_report(Cut::Imagined).is_err());
+        assert!(host.inspect_journal().is_err());
         assert!(host.usage_report(Cut::Now).is_err());
         take(&host);
     }
-    std::fs::remove_dir(store.dir().file(StateFile::Usage)).ok();
-    for entry in std::fs::read_dir(store.dir().path()).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            std::fs::remove_dir(path).unwrap();
-        }
-    }
+    assert_eq!(store.set_aside(&[StateFile::Usage]).len(), 3);
     let entries = host.usage_report(Cut::Now).unwrap().entries;
-    assert_eq!(findings(&entries), [""; 0]);
+    assert_eq!((entries.len(), findings(&entries)), (1, vec![]));
     assert_eq!(used(&host), 4);
+}
+
+#[test]
+fn entries_wait_in_the_state_while_the_journal_can_not_be_read() {
+    let mut state = State::default();
+    let (_scratch, host, store) = host();
+    let closed = entries(2);
+    state.closed = closed.clone();
+    let lock = store.lock().unwrap();
+    let soon = Durability::Process;
+    state.save(&lock, host.seal(), soon, soon).unwrap();
+    drop(lock);
+    assert_eq!(State::inspect(&store, host.seal()).state.closed, closed);
+    // The next count writes them.
+    take(&host);
+    assert_eq!(State::inspect(&store, host.seal()).state.closed, []);
+    let (journal, problem) = Journal::inspect(&store, host.seal());
+    assert!(problem.is_none());
+    assert_eq!(journal.entries, closed);
 }
 
 #[test]
