@@ -249,12 +249,15 @@ pub(crate) struct Reading<T> {
     pub(crate) cap: usize,
 }
 
+/// What is counted for usage reports takes no more: 8 licenses of some 25 KiB each at most, and 15 closed entries that wait, of some 60 KiB.
+const MAX_USAGE: usize = 1 << 20;
+
 impl State {
     /// Sealing and JSON's escapes make it larger than what it holds.
     fn of_copy() -> Reading<Self> {
         Reading {
             parse: Self::parse,
-            cap: 2 * MAX_FILE_BYTES,
+            cap: 2 * MAX_FILE_BYTES + MAX_USAGE,
         }
     }
 }

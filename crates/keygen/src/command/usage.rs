@@ -9,7 +9,7 @@ use license_core::usage_report::{
 };
 use license_core::{Code, LicenseId};
 use license_terminal::{Exit, Failure, Source, Terminal};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::cli::UsageCommand;
 use crate::ledger::{Kind, Place, Record};
@@ -63,16 +63,14 @@ fn finding_json(finding: &Finding) -> Value {
 
 /// The record of an entry, without its private part: what is entered can't be deleted. What is not whole around it is noted.
 fn record(line: &str, entry: &UsageEntry, gap: Option<(u64, u64)>, fork: bool) -> Record {
+    let gap = gap.map(|(first, last)| json!({ "first": first, "last": last }));
     let mut body = facts(line, entry);
-    body["gap"] = match gap {
-        Some((first, last)) => json!({ "first": first, "last": last }),
-        None => Value::Null,
-    };
-    body["fork"] = fork.into();
+    body.insert("gap".to_owned(), gap.into());
+    body.insert("fork".to_owned(), fork.into());
     Record {
         kind: Kind::Usage,
         subject: subject(entry),
-        body,
+        body: Value::Object(body),
         artefact: line.to_owned(),
     }
 }
@@ -83,14 +81,19 @@ fn subject(entry: &UsageEntry) -> String {
 }
 
 /// What an entry says, under the names that other entries of the ledger have for it.
-fn facts(line: &str, entry: &UsageEntry) -> Value {
-    let mut body = entry.to_json();
-    body["license_id"] = body["license"].take();
-    body["hash"] = Hash::of_entry(line).to_string().into();
-    if let Some(members) = body.as_object_mut() {
-        members.shift_remove("license");
-    }
-    body
+fn facts(line: &str, entry: &UsageEntry) -> Map<String, Value> {
+    let members = match entry.to_json() {
+        Value::Object(members) => members,
+        _ => Map::new(),
+    };
+    let named = members
+        .into_iter()
+        .map(|(name, value)| match name.as_str() {
+            "license" => ("license_id".to_owned(), value),
+            _ => (name, value),
+        });
+    let hash = Hash::of_entry(line).to_string();
+    named.chain([("hash".to_owned(), hash.into())]).collect()
 }
 
 /// Whether a record that was exported says what its line does.
@@ -103,5 +106,6 @@ pub(crate) fn is_of_its_line(stated: &Record) -> bool {
         members.shift_remove("gap");
         members.shift_remove("fork");
     }
-    stated.subject == subject(&entry) && body == facts(&stated.artefact, &entry)
+    let facts = Value::Object(facts(&stated.artefact, &entry));
+    stated.subject == subject(&entry) && body == facts
 }

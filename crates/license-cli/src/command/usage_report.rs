@@ -64,11 +64,17 @@ fn tell(
         _ => None,
     };
     if terminal.is_json() {
+        let warnings = notices.iter().map(Notice::to_json).collect::<Vec<_>>();
+        let more = json!({
+            "path": path,
+            "dry_run": arguments.dry_run,
+            "warnings": warnings,
+            "report": shown,
+        });
         let mut object = told.to_json();
-        object["path"] = path.into();
-        object["dry_run"] = arguments.dry_run.into();
-        object["warnings"] = notices.iter().map(Notice::to_json).collect();
-        object["report"] = shown.into();
+        if let (Some(members), Value::Object(more)) = (object.as_object_mut(), more) {
+            members.extend(more);
+        }
         return terminal.json(&object);
     }
     for notice in &notices {

@@ -136,7 +136,7 @@ fn files_cut_short_oversized_or_of_another_form_are_problems_and_no_panic() {
         sealed("[]"),
         sealed(r#"{"version":2}"#),
         sealed(r#"{"version":1,"high_water":{},"tally":{}}"#),
-        vec![0; 2 * MAX_FILE_BYTES + 1],
+        vec![0; 2 * MAX_FILE_BYTES + MAX_USAGE + 1],
     ];
     for content in contents {
         let (_scratch, store) = store();
@@ -217,4 +217,49 @@ fn a_state_of_before_there_were_usage_reports_is_read_and_one_that_is_damaged_in
         assert!(loaded.problems.is_empty());
         assert_eq!(loaded.state, state());
     }
+}
+
+#[test]
+fn the_most_that_can_be_counted_and_kept_is_read_again() {
+    use license_core::usage_report::Counts;
+    use license_core::{Code, LicenseId};
+    let mut most = state();
+    most.keep((0..4).map(|number| number.to_string().repeat(63 * 1024)));
+    let id = |number: u8| LicenseId::from_random(1, &[number; 10]);
+    // Of all characters the one that takes most room when it is escaped, beside none that needs as many bytes.
+    let name = |number: usize| format!("{number:04}{}", "\u{80}".repeat(30));
+    let mut salt = 0;
+    let mut fill = || {
+        let mut period = Period::begin(None, [salt; 16], 0);
+        for license in 0..8 {
+            let mut counts = Counts::default();
+            for number in 0..300 {
+                counts.add(&Counts::feature_refused(
+                    &name(number),
+                    Code::FeatureNotIncluded,
+                ));
+                counts.add(&Counts::session(&format!("sess_{number:032}")).by(Some(&name(number))));
+            }
+            period.add(Some(&id(license)), &counts, noon());
+        }
+        salt += 1;
+        period
+    };
+    let product = ProductCode::parse("CODITECT").unwrap();
+    for _ in 0..2 {
+        let closed = fill().close(product, None, 0, || Some([7; 16])).unwrap();
+        most.closed.extend(closed);
+    }
+    most.closed.pop();
+    most.period = Some(fill());
+    let (_scratch, store) = store();
+    let lock = store.lock().unwrap();
+    let durability = Durability::Process;
+    most.save(&lock, &seal("here"), durability, durability)
+        .unwrap();
+    drop(lock);
+    let loaded = State::load(&store, &seal("here"));
+    assert!(loaded.problems.is_empty(), "{:?}", loaded.problems);
+    assert_eq!(loaded.state.closed.len(), 15);
+    assert_eq!(loaded.state.period, most.period);
 }

@@ -12,7 +12,7 @@ use crate::Code;
 const MOST_NAMES: usize = 64;
 /// The same of sessions, of which a busy machine has more.
 const MOST_SESSIONS: usize = 256;
-/// Names are cut to so many characters.
+/// Names are cut to so many bytes, between two characters.
 const LONGEST_NAME: usize = 64;
 /// What stands for all names past the bound.
 const OTHERS: &str = "(others)";
@@ -221,8 +221,10 @@ fn bump(names: &mut Names, name: &str, count: u64, most: usize) {
 
 /// The name, cut to its bound, or what stands for those past the bound.
 fn bounded<T>(names: &BTreeMap<Box<str>, T>, name: &str, most: usize) -> Box<str> {
-    let name: String = name.chars().take(LONGEST_NAME).collect();
-    match names.contains_key(name.as_str()) || names.len() < most {
+    let mut ends = (0..=name.len().min(LONGEST_NAME)).rev();
+    let name = ends.find_map(|end| name.get(..end));
+    let name = name.unwrap_or_default();
+    match names.contains_key(name) || names.len() < most {
         true => name.into(),
         false => OTHERS.into(),
     }
@@ -279,6 +281,14 @@ mod tests {
         assert_eq!(counts.features.values().sum::<u64>(), 1000);
         assert_eq!(counts.opened(), 1000);
         assert!(counts.to_json().to_string().len() < 64 * 1024);
+    }
+
+    #[test]
+    fn a_name_is_cut_between_two_characters() {
+        let counts = Counts::used(&"\u{1f680}x".repeat(40), 1);
+        let (name, _) = counts.quotas.first_key_value().unwrap();
+        assert_eq!((name.len(), name.chars().count()), (61, 25));
+        assert_eq!(Counts::used("", 1).quotas[""].used, 1);
     }
 
     #[test]
