@@ -19,6 +19,7 @@ use crate::ledger::Place;
 use mint::Mint;
 use names::Names;
 use orders::Orders;
+use progress::Progress;
 
 pub(crate) fn run(arguments: &Batch, place: &Place, terminal: &Terminal) -> Result<(), Failure> {
     let matrix = matrix(arguments.product_file.as_ref())?;
@@ -82,8 +83,10 @@ fn told(
 fn check(orders: &Orders, matrix: &Matrix) -> Result<u64, Failure> {
     let mut count = 0;
     let mut mistakes = Vec::new();
+    let mut progress = Progress::new("rows checked", None);
     let names = orders.names_files().then(Names::new).transpose()?;
     orders.each(|order| {
+        progress.tell(count);
         count += 1;
         match order {
             Ok(order) => {

@@ -86,3 +86,6 @@ fn texts<'b>(body: &'b Value, name: &str) -> impl Iterator<Item = &'b str> {
     let array = body.get(name).and_then(Value::as_array);
     array.into_iter().flatten().filter_map(Value::as_str)
 }
+
+#[cfg(test)]
+mod tests;

@@ -123,3 +123,6 @@ fn things(db: &Connection) -> Result<Vec<[Option<String>; 3]>, LedgerError> {
     let things = statement.query_map([], |row| Ok([row.get(0)?, row.get(1)?, row.get(2)?]))?;
     Ok(things.collect::<Result<_, _>>()?)
 }
+
+#[cfg(test)]
+mod tests;

@@ -69,7 +69,7 @@ impl Mint<'_> {
         let serial = books.counter(now())?.serials(self.count, microseconds)?;
         let looking = books.another_view()?;
         let mut manifest = Manifest::new(self.folder)?;
-        let mut progress = Progress::new(self.count);
+        let mut progress = Progress::new("licenses minted", Some(self.count));
         let mut done = Done::default();
         let (jobs, waiting) = sync_channel::<Job>(2 * CHUNK);
         let waiting = Arc::new(Mutex::new(waiting));

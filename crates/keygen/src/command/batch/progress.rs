@@ -7,15 +7,19 @@ const EVERY: Duration = Duration::from_millis(250);
 
 /// A line on standard error that says how many are done, how fast, and how long it will take.
 pub(super) struct Progress {
-    total: u64,
+    /// What is done.
+    what: &'static str,
+    /// None while nobody knows how many there are.
+    total: Option<u64>,
     started: Instant,
     shown: Option<Instant>,
     is_shown: bool,
 }
 
 impl Progress {
-    pub(super) fn new(total: u64) -> Self {
+    pub(super) fn new(what: &'static str, total: Option<u64>) -> Self {
         Self {
+            what,
             total,
             started: Instant::now(),
             shown: None,
@@ -31,13 +35,16 @@ impl Progress {
         self.shown = Some(Instant::now());
         let elapsed = self.started.elapsed().as_millis().max(1);
         let rate = u128::from(done) * 1000 / elapsed;
-        let left = u128::from(self.total.saturating_sub(done)) / rate.max(1);
+        let what = self.what;
+        let line = match self.total {
+            None => format!("{done} {what}, {rate} a second"),
+            Some(total) => {
+                let left = u128::from(total.saturating_sub(done)) / rate.max(1);
+                format!("{done} of {total} {what}, {rate} a second, {left} s left")
+            }
+        };
         // Without a terminal there is nobody to tell.
-        let _ = write!(
-            std::io::stderr(),
-            "\r{done} of {} licenses, {rate} a second, {left} s left   ",
-            self.total
-        );
+        let _ = write!(std::io::stderr(), "\r{line}   ");
     }
 }
 
