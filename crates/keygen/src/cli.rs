@@ -6,6 +6,7 @@ mod keys;
 mod kinds;
 mod ledger;
 mod mint;
+mod renewal;
 mod usage;
 mod value;
 
@@ -22,6 +23,7 @@ pub(crate) use keys::{Bits, KeyArgs, NewKey, Public, PublicFormat, Trust};
 pub(crate) use kinds::{Reassign, Trial};
 pub(crate) use ledger::{Form, LedgerCommand, List, Revoke, SortBy};
 pub(crate) use mint::{Batch, CheckIn, EnterpriseKey, Issue, Order};
+pub(crate) use renewal::{Former, Renew, Upgrade};
 pub(crate) use usage::{UsageCommand, UsageSummary};
 use value::product;
 
@@ -67,6 +69,10 @@ pub(crate) enum Command {
     Issue(Box<Dry<Issue>>),
     /// Mint a trial: one for each customer
     Trial(Box<Dry<Trial>>),
+    /// Mint the license that follows another one
+    Renew(Box<Dry<Renew>>),
+    /// Mint a license that allows more, in another one's place
+    Upgrade(Box<Dry<Upgrade>>),
     /// Give a named user's place in a license to another
     Reassign(Box<Dry<Reassign>>),
     /// Mint a license for each row of a table

@@ -1,15 +1,14 @@
 //! `keygen diff`: what changes for the customer from one license to another.
 
 mod report;
-mod subject;
 
 use license_core::{Difference, Succession, TrustSet};
 use license_terminal::{Failure, Source, Terminal};
 
+use super::subject::{self, Subject};
 use super::{add_keys, ledger, matrix};
 use crate::cli::Diff;
 use crate::ledger::{Ledger, LedgerError, Place};
-use subject::Subject;
 
 pub(crate) fn run(arguments: &Diff, place: &Place, terminal: &Terminal) -> Result<(), Failure> {
     check_stdin(arguments)?;

@@ -6,6 +6,7 @@ mod convert;
 mod diff;
 mod dry_run;
 mod enterprise_key;
+mod former;
 mod inspect;
 mod issue;
 mod ledger;
@@ -15,10 +16,13 @@ mod new_key;
 mod product;
 mod public;
 mod reassign;
+mod renew;
 mod revoke;
+mod subject;
 mod terms;
 mod trial;
 mod trust;
+mod upgrade;
 mod usage;
 
 use std::io::ErrorKind;
@@ -43,6 +47,8 @@ pub(crate) fn run(cli: Cli, terminal: &Terminal) -> Result<Exit, Failure> {
         Command::Trust(arguments) => trust::run(&arguments, terminal),
         Command::Issue(arguments) => issue::run(&arguments, &place, terminal),
         Command::Trial(arguments) => trial::run(&arguments, &place, terminal),
+        Command::Renew(arguments) => renew::run(&arguments, &place, terminal),
+        Command::Upgrade(arguments) => upgrade::run(&arguments, &place, terminal),
         Command::Reassign(arguments) => reassign::run(&arguments, &place, terminal),
         Command::Batch(arguments) => batch::run(&arguments, &place, terminal),
         Command::EnterpriseKey(arguments) => enterprise_key::run(&arguments, &place, terminal),

@@ -6,6 +6,7 @@ use license_terminal::{Exit, Failure, Terminal, escape};
 use serde_json::json;
 
 use super::check_in::other_product;
+use super::former::does_not_stand;
 use super::ledger::{license_of, not_found, required, resolve, signing_keys};
 use super::mint::{Mint, Order};
 use super::{fresh_id, matrix, now};
@@ -145,16 +146,6 @@ fn check_cool_down(
     );
     Err(Failure::new(Exit::Usage, "COOL_DOWN", message)
         .hint("wait until then, or add --waive-cool-down, which the ledger remembers"))
-}
-
-fn does_not_stand(subject: &str, standing: Standing, ledger: &Ledger) -> Failure {
-    let message = format!("license {subject} is {standing}");
-    let code = standing.as_str().to_ascii_uppercase();
-    let failure = Failure::new(Exit::Usage, code, message);
-    match ledger.successor(subject) {
-        Ok(Some(successor)) => failure.hint(format!("{successor} took its place: name that one")),
-        _ => failure.hint("mint a new one with `keygen issue --user NAME`"),
-    }
 }
 
 fn no_users(named: &str) -> Failure {

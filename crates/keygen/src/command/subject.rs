@@ -6,8 +6,8 @@ use license_core::{
 };
 use license_terminal::{Exit, Failure, Source, escape};
 
-use super::super::check_in::{not_judged, other_product};
-use super::super::ledger::resolve;
+use super::check_in::{not_judged, other_product};
+use super::ledger::resolve;
 use crate::books::not_kept;
 use crate::ledger::{Kind, Ledger};
 

@@ -1,0 +1,97 @@
+//! The license that a new one takes the place of.
+
+use license_core::issue::LicenseDraft;
+use license_core::{Difference, Effect, License, Matrix, Timestamp, TrustSet};
+use license_terminal::{Exit, Failure, escape};
+
+use super::check_in::other_product;
+use super::ledger::{license_of, signing_keys};
+use super::subject::{Subject, Text};
+use super::{add_keys, fresh_id, not_verified, now};
+use crate::cli;
+use crate::ledger::{Ledger, Standing};
+
+/// A license that stands, as far as is known, and was signed by one of the vendor's keys.
+pub(super) struct Former {
+    pub(super) license: License,
+    pub(super) issued_at: Timestamp,
+}
+
+impl Former {
+    /// Finds and verifies it, and refuses one that was revoked or replaced.
+    pub(super) fn find(
+        arguments: &cli::Former,
+        matrix: &Matrix,
+        ledger: Option<&Ledger>,
+    ) -> Result<Self, Failure> {
+        let issued_at = arguments.issued_at.unwrap_or_else(now);
+        let mut trust = ledger.map(signing_keys).transpose()?.unwrap_or_default();
+        let mut given = TrustSet::default();
+        add_keys(&mut given, &arguments.trust)?;
+        trust = given.joined(&trust);
+        let text = Text::find(&arguments.license, ledger)?;
+        let Subject::Verified(license) = Subject::read(&text, Some(&trust), matrix)? else {
+            return Err(not_verified("license", &"no key is at hand"));
+        };
+        if license.product() != matrix.product() {
+            return Err(other_product(license.product(), matrix));
+        }
+        if let Some(ledger) = ledger {
+            check_standing(&license, ledger, issued_at)?;
+        }
+        Ok(Self { license, issued_at })
+    }
+
+    /// A draft that says what it says.
+    pub(super) fn successor(&self) -> Result<LicenseDraft, Failure> {
+        let draft = LicenseDraft::succeeding(&self.license, fresh_id()?, self.issued_at);
+        draft.ok_or_else(|| {
+            Failure::usage("an enterprise key is replaced by another one, not by a license file")
+                .hint("`keygen enterprise-key` mints it")
+        })
+    }
+
+    /// What changes for the customer, losses first.
+    pub(super) fn changes(
+        &self,
+        draft: &LicenseDraft,
+        matrix: &Matrix,
+    ) -> Result<Vec<String>, Failure> {
+        let facts = draft.facts();
+        let facts = facts.map_err(|error| not_verified("license", &error))?;
+        let difference = Difference::between(self.license.facts(), &facts, matrix);
+        let groups = [
+            ("lost", Effect::Loss),
+            ("gained", Effect::Gain),
+            ("changed", Effect::Other),
+        ];
+        let mut notes = Vec::new();
+        for (word, effect) in groups {
+            let changes = difference.with_effect(effect);
+            notes.extend(changes.map(|change| format!("{word}: {}", escape(&change.to_string()))));
+        }
+        Ok(notes)
+    }
+}
+
+fn check_standing(license: &License, ledger: &Ledger, now: Timestamp) -> Result<(), Failure> {
+    let id = license.id().as_str();
+    let standing = license_of(ledger, id, now)?.map(|row| row.standing);
+    match standing {
+        Some(standing @ (Standing::Revoked | Standing::Superseded)) => {
+            Err(does_not_stand(id, standing, ledger))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Why a license is not changed any more.
+pub(super) fn does_not_stand(subject: &str, standing: Standing, ledger: &Ledger) -> Failure {
+    let message = format!("license {subject} is {standing}");
+    let code = standing.as_str().to_ascii_uppercase();
+    let failure = Failure::new(Exit::Usage, code, message);
+    match ledger.successor(subject) {
+        Ok(Some(successor)) => failure.hint(format!("{successor} took its place: name that one")),
+        _ => failure.hint("mint a new one with `keygen issue`"),
+    }
+}

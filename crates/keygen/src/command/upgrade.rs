@@ -1,0 +1,125 @@
+//! `keygen upgrade`.
+
+use license_core::issue::LicenseDraft;
+use license_core::{License, Matrix, Quota, TierTerms};
+use license_terminal::{Failure, Terminal};
+
+use super::former::Former;
+use super::mint::{Mint, Order};
+use super::{issue, matrix, not_issued};
+use crate::cli::{Dry, Upgrade};
+use crate::ledger::{Ledger, Place};
+
+pub(crate) fn run(
+    arguments: &Dry<Upgrade>,
+    place: &Place,
+    terminal: &Terminal,
+) -> Result<(), Failure> {
+    let Dry { order, dry_run } = arguments;
+    let matrix = matrix(order.former.product_file.as_ref())?;
+    let mint = Mint {
+        key: &order.key,
+        out: &order.out,
+        matrix: &matrix,
+        place,
+        terminal,
+        dry_run: *dry_run,
+    };
+    mint.run(|ledger| upgraded(order, &matrix, ledger))
+}
+
+/// An upgrade begins at once and ends when the license would have.
+fn upgraded(order: &Upgrade, matrix: &Matrix, ledger: Option<&Ledger>) -> Result<Order, Failure> {
+    let former = Former::find(&order.former, matrix, ledger)?;
+    if let Some(end) = former.license.expires_at()
+        && end <= former.issued_at
+    {
+        return Err(Failure::usage(format!("the license ended at {end}"))
+            .hint("`keygen renew` gives it a new term; upgrade that"));
+    }
+    if former.license.is_trial() {
+        return Err(Failure::usage("a trial is not upgraded")
+            .hint("`keygen issue --convert LICENSE_ID` makes it a paid license of any tier"));
+    }
+    let mut draft = former.successor()?;
+    if let Some(tier) = order.tier {
+        raise(
+            &mut draft,
+            &former.license,
+            issue::tier(tier, matrix)?,
+            matrix,
+        )?;
+    }
+    add(&mut draft, order, matrix)?;
+    let notes = former.changes(&draft, matrix)?;
+    if notes.is_empty() {
+        return Err(Failure::usage("the license says all of that already")
+            .hint("`keygen inspect LICENSE` shows what it says"));
+    }
+    Ok(Order {
+        notes,
+        ..draft.into()
+    })
+}
+
+/// Gives it what a higher tier has, and leaves what the license had beside its own: a feature more, a quota of its own, other check-in terms.
+fn raise(
+    draft: &mut LicenseDraft,
+    license: &License,
+    tier: &TierTerms,
+    matrix: &Matrix,
+) -> Result<(), Failure> {
+    let place = |name| matrix.tiers().iter().position(|terms| terms.name() == name);
+    let from = matrix.tier(license.tier());
+    if place(tier.name()) < place(license.tier()) {
+        return Err(Failure::usage(format!(
+            "expected a tier of {} or more, found {}",
+            license.tier(),
+            tier.name()
+        ))
+        .hint("`keygen issue` mints a lower one; it does not replace this license"));
+    }
+    draft.tier = tier.name();
+    let own = from.map(TierTerms::entitlements);
+    for feature in tier.entitlements().features() {
+        let was_removed =
+            own.is_some_and(|own| own.allows(feature)) && !license.entitlements().allows(feature);
+        if !was_removed {
+            draft
+                .add_feature(feature)
+                .map_err(|error| not_issued(&error))?;
+        }
+    }
+    for (name, quota) in tier.entitlements().quotas() {
+        let had = license.entitlements().quota(name);
+        let is_own = had != own.and_then(|own| own.quota(name));
+        // A quota that was sold apart is not taken away.
+        let quota = had.filter(|had| is_own && *had > quota).unwrap_or(quota);
+        draft
+            .set_quota(name, quota)
+            .map_err(|error| not_issued(&error))?;
+    }
+    if license.check_in() == from.and_then(TierTerms::check_in) {
+        draft.check_in = tier.check_in();
+    }
+    if license.renewal() == from.and_then(TierTerms::renewal) {
+        draft.renewal = tier.renewal();
+    }
+    Ok(())
+}
+
+fn add(draft: &mut LicenseDraft, order: &Upgrade, matrix: &Matrix) -> Result<(), Failure> {
+    let mut apply = || {
+        if let Some(seats) = order.seats {
+            draft.set_seats(seats, matrix)?;
+        }
+        if let Some(devices) = order.devices {
+            draft.set_devices(devices, matrix);
+        }
+        let mut features = order.add_feature.iter();
+        features.try_for_each(|feature| draft.add_feature(feature))?;
+        let mut quotas = order.quota.iter();
+        quotas.try_for_each(|(name, quota): &(String, Quota)| draft.set_quota(name, *quota))
+    };
+    apply().map_err(|error| not_issued(&error))
+}
