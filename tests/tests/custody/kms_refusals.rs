@@ -45,6 +45,20 @@ fn a_signature_by_another_key_is_not_handed_out() {
 }
 
 #[test]
+fn a_dry_run_asks_no_service_and_still_refuses_a_name_that_is_none() {
+    let server = Impostor::of_key(Vendor::shared(), |_| signature(&[]));
+    let scratch = Scratch::new();
+    let dry_run = |name: &str| {
+        let desk = desk(&scratch, name, &server.address);
+        desk.issue().arg("--dry-run").run()
+    };
+    let told = dry_run("alias/vendor").expect_code(0).json();
+    assert_eq!(told["dry_run"], true);
+    assert!(server.requests().is_empty());
+    assert_eq!(dry_run("no such name").code, Some(2));
+}
+
+#[test]
 fn the_answers_of_something_else_are_refused() {
     for (status, body) in [
         (200, "<html>welcome</html>"),

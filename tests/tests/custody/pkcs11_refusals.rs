@@ -46,6 +46,19 @@ fn a_token_that_is_not_there_is_told_with_those_that_are() {
 }
 
 #[test]
+fn a_dry_run_looks_for_the_token_and_asks_for_no_pin() {
+    let Some(tokens) = Tokens::new() else { return };
+    let _ = tokens.new_key("lic", "RS256").expect_code(0);
+    let issue = |uri: &str| tokens.desk(uri).issue();
+    let without_pin = "pkcs11:token=vendor;object=lic";
+    let told = issue(without_pin).arg("--dry-run").run().expect_code(0);
+    assert_eq!(told.json()["dry_run"], true);
+    assert_eq!(issue(without_pin).run().code, Some(2));
+    let other = issue("pkcs11:token=vendro;object=lic").arg("--dry-run");
+    assert_eq!(other.run().code, Some(4));
+}
+
+#[test]
 fn a_key_that_is_not_there_is_told_with_those_that_are() {
     let Some(tokens) = Tokens::new() else { return };
     let _ = tokens.new_key("lic", "RS256").expect_code(0);
