@@ -1,14 +1,18 @@
 //! The license installed on this machine, and the keys that it was verified with.
 
+mod early;
+
 use std::fmt;
 use std::path::{Path, PathBuf};
 
 use license_core::{
     Bundle, BundleError, Canonical, Code, Context, MAX_FILE_BYTES, Machine, Matrix, Outcome,
-    TrustError, TrustSet,
+    Timestamp, TrustError, TrustSet,
 };
 
 use crate::state::{StateProblem, aside_to};
+use early::Early;
+
 use crate::{Home, HomeError, StateFile, Store, StoreError, StoreLock};
 
 /// What becomes of a license file of the user's that is damaged.
@@ -267,6 +271,13 @@ pub struct Candidate<'a> {
     pub matrix: &'a Matrix,
 }
 
+/// Where a license is kept now.
+pub(crate) struct Stored {
+    pub(crate) path: PathBuf,
+    /// When it begins, if what is installed goes on until then.
+    pub(crate) begins: Option<Timestamp>,
+}
+
 impl Candidate<'_> {
     /// Stores the license in place of what is installed, and its keys beside it, and returns where it is kept.
     /// Whatever moment the process dies at, what is found then verifies.
@@ -281,7 +292,8 @@ impl Candidate<'_> {
         replace: Replace,
     ) -> Result<PathBuf, InstallationError> {
         let lock = home.user().lock().map_err(InstallationError::Store)?;
-        self.install_locked(&lock, home, context, replace, &[])
+        let stored = self.install_locked(&lock, home, context, replace, &[])?;
+        Ok(stored.path)
     }
 
     /// Keeps the keys of a validation token beside those of its license.
@@ -303,46 +315,74 @@ impl Candidate<'_> {
         context: &Context<'_>,
         replace: Replace,
         kept: &[String],
-    ) -> Result<PathBuf, InstallationError> {
-        if replace == Replace::UnlessWorse {
-            self.refuse_if_worse(home, context, kept)?;
-        }
-        let write = |file, text: &str| {
-            let written = lock.write(file, text.as_bytes());
-            written.map_err(InstallationError::Store)
-        };
+    ) -> Result<Stored, InstallationError> {
         // The old keys stay until the new license stands, so that there is no moment without a license that
         // verifies, but where one key has changed its algorithm.
         let mut keys = trust_in(home.user()).ok().flatten().unwrap_or_default();
         if keys.extend(self.trust).is_err() {
             keys = self.trust.clone();
         }
+        let installed = self.installed(home, replace);
+        let early = installed
+            .as_ref()
+            .and_then(|installed| self.early(installed, &keys, context));
+        if let Some(installed) = installed.filter(|_| early.is_none()) {
+            self.refuse_if_worse(installed, home, context, kept)?;
+        }
+        let write = |file, text: &str| {
+            let written = lock.write(file, text.as_bytes());
+            written.map_err(InstallationError::Store)
+        };
         write(StateFile::Trust, &jwks(&keys))?;
         let (file, other, text) = match self.bundle.canonical() {
-            Canonical::File(text) => (StateFile::License, StateFile::Key, text.clone()),
+            Canonical::File(text) => {
+                let text = early.as_ref().map_or(text, |early| &early.text);
+                (StateFile::License, StateFile::Key, text.clone())
+            }
             Canonical::EnterpriseKey(key) => {
                 (StateFile::Key, StateFile::License, format!("{key}\n"))
             }
         };
         write(file, &text)?;
         lock.remove(other).map_err(InstallationError::Store)?;
-        if keys.len() > self.trust.len() {
+        if keys.len() > self.trust.len() && early.is_none() {
             write(StateFile::Trust, &jwks(self.trust))?;
         }
-        Ok(home.user().dir().file(file))
+        Ok(Stored {
+            path: home.user().dir().file(file),
+            begins: early.map(|early| early.begins),
+        })
+    }
+
+    /// What it would take the place of, if that matters.
+    fn installed(&self, home: &Home, replace: Replace) -> Option<Installation> {
+        // What is installed and damaged is what one installs anew for.
+        let own = Home::at(home.user().dir().clone());
+        let installed = (replace == Replace::UnlessWorse)
+            .then(|| Installation::open(&own, self.matrix).ok().flatten());
+        installed.flatten()
+    }
+
+    fn early(
+        &self,
+        installed: &Installation,
+        keys: &TrustSet,
+        context: &Context<'_>,
+    ) -> Option<Early> {
+        let now = self.bundle.evaluate(self.matrix, context).evaluated_at();
+        let early = Early::of(self.bundle, &installed.bundle, now)?;
+        // What is stored verifies as a whole or not at all.
+        let verifies = Bundle::verify(&early.text, keys, self.matrix).is_ok();
+        verifies.then_some(early)
     }
 
     fn refuse_if_worse(
         &self,
+        mut installed: Installation,
         home: &Home,
         context: &Context<'_>,
         kept: &[String],
     ) -> Result<(), InstallationError> {
-        // What is installed and damaged is what one installs anew for.
-        let own = Home::at(home.user().dir().clone());
-        let Some(mut installed) = Installation::open(&own, self.matrix).ok().flatten() else {
-            return Ok(());
-        };
         // What the vendor said last counts for both.
         let own_keys = trust_in(home.user()).ok().flatten().unwrap_or_default();
         installed.add_validations(kept, &own_keys, self.matrix);

@@ -22,6 +22,7 @@ mod program;
 mod quota;
 mod refuse;
 mod remove;
+mod renewal;
 mod session;
 mod state;
 mod system;

@@ -65,9 +65,15 @@ impl Former {
             ("gained", Effect::Gain),
             ("changed", Effect::Other),
         ];
+        // Where it begins when the other one ends, nothing is lost.
+        let follows = draft.not_before.is_none_or(|start| {
+            let end = self.license.expires_at();
+            end.is_some_and(|end| start <= end)
+        });
         let mut notes = Vec::new();
         for (word, effect) in groups {
             let changes = difference.with_effect(effect);
+            let changes = changes.filter(|change| !(follows && change.what() == "not_before"));
             notes.extend(changes.map(|change| format!("{word}: {}", escape(&change.to_string()))));
         }
         Ok(notes)

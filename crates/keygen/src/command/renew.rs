@@ -1,11 +1,12 @@
 //! `keygen renew`.
 
 use license_core::{Date, Matrix, Timestamp};
-use license_terminal::{Failure, Terminal};
+use license_terminal::{Exit, Failure, Terminal};
 
 use super::former::Former;
 use super::mint::{Mint, Order};
 use super::{issue, matrix};
+use crate::books::not_kept;
 use crate::cli::{Dry, Renew};
 use crate::ledger::{Ledger, Place};
 
@@ -35,6 +36,9 @@ fn renewed(order: &Renew, matrix: &Matrix, ledger: Option<&Ledger>) -> Result<Or
             "`keygen issue --convert LICENSE_ID` makes it a paid license; `keygen trial --again` gives another trial",
         ));
     }
+    if let Some(ledger) = ledger {
+        check_first(&former, ledger)?;
+    }
     let mut draft = former.successor()?;
     let maintenance = order.maintenance_until.map(|day| day.end().minus(1));
     check_maintenance(former.license.maintenance_until(), maintenance)?;
@@ -55,6 +59,19 @@ fn renewed(order: &Renew, matrix: &Matrix, ledger: Option<&Ledger>) -> Result<Or
         notes,
         ..draft.into()
     })
+}
+
+/// Refuses a license that has its renewal already.
+fn check_first(former: &Former, ledger: &Ledger) -> Result<(), Failure> {
+    let id = former.license.id();
+    let renewal = ledger.successor(id.as_str());
+    let renewal = renewal.map_err(|error| not_kept(ledger.path(), &error))?;
+    let Some(renewal) = renewal else {
+        return Ok(());
+    };
+    let message = format!("license {id} is renewed already, by {renewal}");
+    Err(Failure::new(Exit::Usage, "RENEWED", message)
+        .hint("renew that one, or revoke it if it was minted by mistake"))
 }
 
 /// The new end, which may be none at all; `None` if it stays.

@@ -29,10 +29,12 @@ impl Ledger {
         Ok(active.filter_map(|entry| entry.fact("machine")).collect())
     }
 
-    /// The license that took the place of this one, the latest if there are several.
+    /// The license that takes the place of this one, the latest if there are several, and none that was revoked.
     pub(crate) fn successor(&self, license: &str) -> Result<Option<String>, LedgerError> {
         let sql = "SELECT p.new FROM replaced p JOIN entries e ON e.subject = p.new
-                   WHERE p.old = ?1 ORDER BY e.seq DESC LIMIT 1";
+                   WHERE p.old = ?1 AND NOT EXISTS (
+                     SELECT 1 FROM entries r WHERE r.subject = p.new AND r.kind = 'revocation')
+                   ORDER BY e.seq DESC LIMIT 1";
         let mut statement = self.db.prepare(sql)?;
         Ok(statement
             .query_row([license], |row| row.get(0))

@@ -115,7 +115,8 @@ pub(crate) struct Stats {
 /// The standing at `?1`, in the order in which a verifier would deny.
 const STANDING: &str = "CASE
   WHEN EXISTS (SELECT 1 FROM entries r WHERE r.subject = e.subject AND r.kind = 'revocation') THEN 'revoked'
-  WHEN EXISTS (SELECT 1 FROM replaced p WHERE p.old = e.subject) THEN 'superseded'
+  WHEN EXISTS (SELECT 1 FROM replaced p JOIN entries n ON n.subject = p.new WHERE p.old = e.subject
+    AND n.kind = 'license' AND coalesce(json_extract(n.body, '$.not_before') <= ?1, 1)) THEN 'superseded'
   WHEN json_extract(e.body, '$.expires_at') <= ?1 THEN 'expired'
   WHEN json_extract(e.body, '$.not_before') > ?1 THEN 'future'
   ELSE 'active' END";

@@ -94,7 +94,13 @@ fn tell(installed: &Installed, bundle: &Bundle, before: &[License], terminal: &T
     } else {
         terminal.note(&format!("installed as {}", show_path(&installed.path)));
     }
-    let replaced = before.iter().filter(|_| !bundle.licenses().is_empty());
+    if let Some(begins) = installed.begins {
+        terminal.note(&format!(
+            "it begins at {begins}; what was installed goes on until then"
+        ));
+    }
+    let is_replaced = !bundle.licenses().is_empty() && installed.begins.is_none();
+    let replaced = before.iter().filter(|_| is_replaced);
     for license in replaced {
         let customer = escape(license.customer()).into_owned();
         terminal.note(&format!(

@@ -17,6 +17,8 @@ use crate::store::StoreLock;
 pub struct Installed {
     /// Where it is kept.
     pub path: PathBuf,
+    /// When it begins, if what was installed goes on until then.
+    pub begins: Option<Timestamp>,
     /// Whether a mark that a wrong clock had pushed into the future was lowered.
     pub clock_repaired: bool,
     /// Whether all of it was kept already, or is older than what is.
@@ -55,6 +57,7 @@ impl Host {
         let before = state.validations.clone();
         let newest = candidate.bundle.newest_signature();
         let mut is_old = false;
+        let mut begins = None;
         let path = if is_check_in {
             if let Some(problem) = problems.pop_if(|_| loaded.is_partial) {
                 return Err(InstallationError::State(problem));
@@ -70,10 +73,11 @@ impl Host {
                 Moment::Now => context.clone().high_water(state.high_water.mark()),
                 Moment::Imagined => context.clone(),
             };
-            let path =
+            let stored =
                 candidate.install_locked(&lock, home, &context, replace, &state.validations)?;
             lock.clear_aside(&[StateFile::License, StateFile::Key]);
-            path
+            begins = stored.begins;
+            stored.path
         };
         let clock_repaired = moment == Moment::Now && self.note(&mut state.high_water, newest);
         if !loaded.is_partial
@@ -87,6 +91,7 @@ impl Host {
         }
         Ok(Installed {
             path,
+            begins,
             clock_repaired,
             is_old,
             problems,

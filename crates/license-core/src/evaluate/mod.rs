@@ -142,7 +142,7 @@ fn grace(case: &Case<'_>, evidence: &Evidence, holds_until: Option<Timestamp>) -
 
 fn expires_soon(case: &Case<'_>) -> Option<Warning> {
     let (end, renewal) = (case.license.expires_at()?, case.license.renewal()?);
-    if case.now < end.minus(renewal.notify_seconds()) || case.now >= end {
+    if case.now < end.minus(renewal.notify_seconds()) || case.now >= end || is_renewed(case, end) {
         return None;
     }
     let left = Span(end.seconds_since(case.now));
@@ -151,6 +151,16 @@ fn expires_soon(case: &Case<'_>) -> Option<Warning> {
     Some(Warning {
         code: Code::ExpiresSoon,
         message,
+    })
+}
+
+/// Whether a license at hand goes on where this one ends.
+fn is_renewed(case: &Case<'_>, end: Timestamp) -> bool {
+    case.context.all_installed().any(|newer| {
+        newer.product() == case.license.product()
+            && newer.supersedes().contains(case.license.id())
+            && newer.not_before().is_none_or(|start| start <= end)
+            && newer.expires_at().is_none_or(|newer_end| newer_end > end)
     })
 }
 

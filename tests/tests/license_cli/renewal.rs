@@ -1,0 +1,201 @@
+//! Renewals and upgrades on the customer's side: early, late, and without a gap.
+
+use std::fs;
+
+use super::*;
+
+/// A customer's machine with a license for PRO through 2026-06-30, and the vendor's desk on which it was minted.
+struct Sale {
+    desk: Scratch,
+    machine: Scratch,
+}
+
+fn keygen(desk: &Scratch, args: &[&str]) -> Outcome {
+    Run::keygen(desk).args(args).run()
+}
+
+impl Sale {
+    fn new() -> Self {
+        let vendor = Vendor::shared();
+        let sale = Self {
+            desk: vendor.desk(),
+            machine: Scratch::new(),
+        };
+        sale.machine.write("trust.jwks", &vendor.trust);
+        let issue = ["issue", "--tier", "pro", "--customer", "ACME", "--offline"];
+        let term = ["--issued-at", "2025-07-01", "--expires", "2026-06-30"];
+        sale.mint(&[&issue[..], &term].concat(), "acme.lic");
+        sale.install("acme.lic", "2026-01-01").expect_code(0);
+        sale
+    }
+
+    fn mint(&self, args: &[&str], out: &str) {
+        let own = ["--key", "vendor.key", "--out", out];
+        let _ = keygen(&self.desk, &[args, &own].concat()).expect_code(0);
+        self.machine.write(out, self.desk.read(out));
+    }
+
+    #[must_use]
+    fn install(&self, file: &str, at: &str) -> Outcome {
+        let args = ["install", file, "--trust", "trust.jwks", "--at", at];
+        Run::license(&self.machine).args(args).run()
+    }
+
+    fn status(&self, at: &str) -> Value {
+        let args = ["status", "--json", "--at", at];
+        Run::license(&self.machine).args(args).run().json()
+    }
+
+    fn codes(&self, at: &str) -> Vec<String> {
+        let warnings = self.status(at)["warnings"].clone();
+        let codes = warnings.as_array().unwrap().iter();
+        codes
+            .map(|warning| warning["code"].as_str().unwrap().to_owned())
+            .collect()
+    }
+}
+
+#[test]
+fn a_renewal_that_is_installed_early_starts_when_it_should_and_nothing_warns_of_the_end() {
+    let sale = Sale::new();
+    assert_eq!(sale.codes("2026-06-20"), ["EXPIRES_SOON"]);
+    let renew = [
+        "renew",
+        "acme.lic",
+        "--days",
+        "365",
+        "--issued-at",
+        "2026-06-01",
+    ];
+    sale.mint(&renew, "next.lic");
+    let told = sale.install("next.lic", "2026-06-20").expect_code(0);
+    assert!(
+        told.stderr.contains("begins at 2026-07-01T00:00:00Z"),
+        "{told:?}"
+    );
+    assert_eq!(sale.codes("2026-06-20"), Vec::<String>::new());
+    for (at, end) in [
+        ("2026-06-30T23:59:59Z", "2026-07-01T00:00:00Z"),
+        ("2026-07-01T00:00:00Z", "2027-07-01T00:00:00Z"),
+        ("2027-06-30T23:59:59Z", "2027-07-01T00:00:00Z"),
+    ] {
+        let status = sale.status(at);
+        assert_eq!(
+            (&status["code"], &status["expires_at"]),
+            (&json!("VALID"), &json!(end)),
+            "{at}"
+        );
+    }
+    assert_eq!(sale.status("2027-08-01")["code"], "EXPIRED");
+}
+
+#[test]
+fn the_same_renewal_twice_is_kept_once_and_a_third_term_beside_it() {
+    let sale = Sale::new();
+    let renew = [
+        "renew",
+        "acme.lic",
+        "--days",
+        "365",
+        "--issued-at",
+        "2026-06-01",
+    ];
+    sale.mint(&renew, "next.lic");
+    for _ in 0..2 {
+        let _ = sale.install("next.lic", "2026-06-20").expect_code(0);
+    }
+    let kept = || fs::read_to_string(sale.machine.state().join("license.lic")).unwrap();
+    assert_eq!(kept().matches("BEGIN LICENSE-").count(), 2);
+    let renew = [
+        "renew",
+        "next.lic",
+        "--until",
+        "2028-06-30",
+        "--issued-at",
+        "2026-06-02",
+    ];
+    sale.mint(&renew, "third.lic");
+    let _ = sale.install("third.lic", "2026-06-20").expect_code(0);
+    assert_eq!(kept().matches("BEGIN LICENSE-").count(), 3);
+    for (at, end) in [
+        ("2026-06-20", "2026-07-01T00:00:00Z"),
+        ("2027-01-01", "2027-07-01T00:00:00Z"),
+        ("2028-01-01", "2028-07-01T00:00:00Z"),
+    ] {
+        assert_eq!(sale.status(at)["expires_at"], end);
+    }
+    // Once the last has begun, the others are history.
+    let _ = sale.install("third.lic", "2027-08-01").expect_code(0);
+    assert_eq!(kept().matches("BEGIN LICENSE-").count(), 1);
+}
+
+#[test]
+fn a_check_in_of_the_license_stays_until_its_renewal_begins() {
+    let sale = Sale::new();
+    let issue = ["issue", "--tier", "pro", "--customer", "ACME"];
+    let term = ["--issued-at", "2026-01-01", "--expires", "2026-06-30"];
+    sale.mint(&[&issue[..], &term].concat(), "daily.lic");
+    let check_in = ["check-in", "daily.lic", "--issued-at", "2026-06-19"];
+    sale.mint(&check_in, "said.lic");
+    sale.machine.write(
+        "both.lic",
+        sale.machine.read("daily.lic") + &sale.machine.read("said.lic"),
+    );
+    let _ = sale
+        .install("both.lic", "2026-06-19T01:00:00Z")
+        .expect_code(0);
+    let renew = [
+        "renew",
+        "daily.lic",
+        "--days",
+        "365",
+        "--issued-at",
+        "2026-06-19",
+    ];
+    sale.mint(&renew, "next.lic");
+    let _ = sale
+        .install("next.lic", "2026-06-19T02:00:00Z")
+        .expect_code(0);
+    assert_eq!(sale.status("2026-06-19T03:00:00Z")["code"], "VALID");
+}
+
+#[test]
+fn what_replaces_nothing_and_begins_later_is_refused_as_before() {
+    let sale = Sale::new();
+    let issue = [
+        "issue",
+        "--tier",
+        "ent",
+        "--customer",
+        "Other",
+        "--perpetual",
+    ];
+    let later = ["--issued-at", "2026-01-01", "--not-before", "2030-01-01"];
+    sale.mint(&[&issue[..], &later].concat(), "other.lic");
+    let _ = sale.install("other.lic", "2026-06-20").expect_failure(1);
+    assert_eq!(sale.status("2026-06-20")["tier"], "PRO");
+}
+
+#[test]
+fn an_upgrade_begins_at_once_and_ends_with_what_was_paid_for() {
+    let sale = Sale::new();
+    let upgrade = [
+        "upgrade",
+        "acme.lic",
+        "--tier",
+        "team",
+        "--seats",
+        "20",
+        "--issued-at",
+        "2026-03-01",
+    ];
+    sale.mint(&upgrade, "team.lic");
+    let told = sale.install("team.lic", "2026-03-01").expect_code(0);
+    assert!(told.stderr.contains("replaces the PRO license"), "{told:?}");
+    let status = sale.status("2026-03-01");
+    assert_eq!(
+        (&status["tier"], &status["quotas"]["users"]),
+        (&json!("TEAM"), &json!(20))
+    );
+    assert_eq!(status["expires_at"], "2026-07-01T00:00:00Z");
+}
