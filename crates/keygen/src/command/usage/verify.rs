@@ -37,12 +37,6 @@ pub(super) fn run(files: &[Source], terminal: &Terminal) -> Result<Exit, Failure
             terminal.data(&text.join("\n"))?;
         }
     }
-    for chain in &chains {
-        for finding in chain.findings.iter().filter(|finding| !finding.is_fault()) {
-            let message = format!("chain {}: {finding}", short(chain.chain));
-            terminal.warning(finding.code(), &message);
-        }
-    }
     match failure(&chains) {
         Some(failure) => Err(failure),
         None => Ok(Exit::Licensed),
