@@ -22,6 +22,7 @@ mod node_lock;
 mod product;
 mod program;
 mod public_half;
+mod renewal;
 mod trust;
 
 use license_tests::vendor::payload;

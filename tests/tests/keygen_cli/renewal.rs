@@ -1,0 +1,273 @@
+//! `keygen renew` and `upgrade`: what follows a license, and what takes its place.
+
+use super::*;
+
+fn keygen(desk: &Scratch, args: &[&str]) -> Outcome {
+    Run::keygen(desk).args(args).run()
+}
+
+/// A command with the vendor's key, in February 2026.
+fn now(desk: &Scratch, args: &[&str]) -> Outcome {
+    let (command, rest) = args.split_first().unwrap();
+    let own = [command, "--key", "vendor.key", "--issued-at", "2026-02-01"];
+    keygen(desk, &[&own[..], rest].concat())
+}
+
+#[track_caller]
+fn minted(desk: &Scratch, args: &[&str]) -> Value {
+    now(desk, &[args, &["--json"]].concat())
+        .expect_code(0)
+        .json()
+}
+
+#[track_caller]
+fn code(desk: &Scratch, args: &[&str]) -> String {
+    now(desk, &[args, &["--json"]].concat()).expect_json_failure(2)
+}
+
+/// A desk with a license through 2026-06-30, and its id.
+fn desk(terms: &[&str]) -> (Scratch, String) {
+    let desk = Vendor::shared().desk();
+    let issue = [
+        "issue",
+        "--key",
+        "vendor.key",
+        "--customer",
+        "ACME",
+        "--issued-at",
+        "2026-01-01",
+    ];
+    let out = ["--out", "acme.lic", "--json"];
+    let told = keygen(&desk, &[&issue[..], terms, &out].concat())
+        .expect_code(0)
+        .json();
+    let id = told["license_id"].as_str().unwrap().to_owned();
+    (desk, id)
+}
+
+const PRO: &[&str] = &["--tier", "pro", "--expires", "2026-06-30"];
+
+#[test]
+fn a_renewal_begins_where_the_license_ends() {
+    let (desk, id) = desk(PRO);
+    for (term, end) in [
+        (&["--days", "365"][..], json!("2027-07-01T00:00:00Z")),
+        (&["--until", "2026-12-31"], json!("2027-01-01T00:00:00Z")),
+        (&["--perpetual"], Value::Null),
+    ] {
+        let told = minted(&desk, &[&["renew", "acme.lic", "--dry-run"], term].concat());
+        assert_eq!(told["not_before"], "2026-07-01T00:00:00Z");
+        assert_eq!(told["expires_at"], end);
+        assert_eq!(told["supersedes"], json!([id]));
+    }
+    let told = minted(&desk, &["renew", &id, "--days", "30"]);
+    assert_eq!(told["supersedes"], json!([id]));
+    assert_eq!(code(&desk, &["renew", &id, "--days", "30"]), "RENEWED");
+    // The first goes on until then, also in the ledger.
+    let list = keygen(&desk, &["ledger", "show", &id, "--json"]).expect_code(0);
+    assert!(!list.stdout.contains("superseded"), "{list:?}");
+    let _ = minted(&desk, &["upgrade", &id, "--tier", "team", "--seats", "9"]);
+}
+
+#[test]
+fn a_renewal_of_what_has_ended_begins_now() {
+    let (desk, _) = desk(&["--tier", "pro", "--expires", "2026-01-15"]);
+    let told = minted(&desk, &["renew", "acme.lic", "--days", "10"]);
+    assert_eq!(told["not_before"], "2026-02-01T00:00:00Z");
+    assert_eq!(told["expires_at"], "2026-02-12T00:00:00Z");
+}
+
+#[test]
+fn a_renewal_never_shortens() {
+    let (desk, _) = desk(PRO);
+    for until in ["2026-06-30", "2026-03-01", "2020-01-01"] {
+        assert_eq!(
+            code(&desk, &["renew", "acme.lic", "--until", until]),
+            "USAGE",
+            "{until}"
+        );
+    }
+    let complaint = now(&desk, &["renew", "acme.lic", "--until", "2026-06-29"]).expect_failure(2);
+    assert!(complaint.message.contains("2026-07-01"), "{complaint:?}");
+    // It covers versions of any day.
+    let narrower = [
+        "renew",
+        "acme.lic",
+        "--days",
+        "9",
+        "--maintenance-until",
+        "2027-01-01",
+    ];
+    assert_eq!(code(&desk, &narrower), "USAGE");
+}
+
+#[test]
+fn of_what_never_ends_the_maintenance_is_renewed() {
+    let terms = [
+        "--tier",
+        "pro",
+        "--perpetual",
+        "--maintenance-until",
+        "2026-12-31",
+    ];
+    let (desk, id) = desk(&terms);
+    assert_eq!(code(&desk, &["renew", "acme.lic", "--days", "9"]), "USAGE");
+    assert_eq!(
+        code(
+            &desk,
+            &["renew", "acme.lic", "--maintenance-until", "2026-12-30"]
+        ),
+        "USAGE"
+    );
+    let told = minted(
+        &desk,
+        &["renew", "acme.lic", "--maintenance-until", "2027-12-31"],
+    );
+    assert_eq!(
+        (&told["expires_at"], &told["supersedes"]),
+        (&Value::Null, &json!([id]))
+    );
+    assert_eq!(told["not_before"], "2026-02-01T00:00:00Z");
+    let claims = payload(told["token"].as_str().unwrap());
+    assert_eq!(claims["maintenance_until"], 1_830_297_599);
+}
+
+#[test]
+fn an_upgrade_adds_what_the_higher_tier_has_and_keeps_what_the_license_had_of_its_own() {
+    let own = [
+        "--add-feature",
+        "sla_guarantee",
+        "--remove-feature",
+        "hooks",
+        "--quota",
+        "agents=99",
+    ];
+    let (desk, id) = desk(&[PRO, &own, &["--offline", "--user", "alice"]].concat());
+    let told = minted(
+        &desk,
+        &["upgrade", "acme.lic", "--tier", "team", "--seats", "7"],
+    );
+    let claims = payload(told["token"].as_str().unwrap());
+    let features = claims["features"].as_array().unwrap();
+    let has = |name: &str| features.contains(&json!(name));
+    assert!(has("team_analytics") && has("sla_guarantee") && !has("hooks"));
+    assert_eq!(claims["quotas"]["agents"], 99);
+    assert_eq!(claims["quotas"]["users"], 7);
+    assert_eq!(
+        (&told["tier"], &told["users"]),
+        (&json!("TEAM"), &json!(["alice"]))
+    );
+    assert_eq!(told["check_in"], Value::Null);
+    assert_eq!(told["expires_at"], "2026-07-01T00:00:00Z");
+    assert_eq!(told["supersedes"], json!([id]));
+}
+
+#[test]
+fn an_upgrade_tells_what_the_customer_gains_and_loses() {
+    let (desk, _) = desk(PRO);
+    let told = now(
+        &desk,
+        &["upgrade", "acme.lic", "--tier", "team", "--dry-run"],
+    )
+    .expect_code(0);
+    assert!(
+        told.stderr
+            .contains("gained: feature team_analytics is added"),
+        "{told:?}"
+    );
+    assert!(
+        told.stderr
+            .contains("lost: quota devices is lowered from unlimited to 5"),
+        "{told:?}"
+    );
+    let told = now(&desk, &["renew", "acme.lic", "--days", "9", "--dry-run"]).expect_code(0);
+    assert!(!told.stderr.contains("lost"), "{told:?}");
+}
+
+#[test]
+fn what_is_no_upgrade_is_refused() {
+    let (desk, _) = desk(PRO);
+    for args in [
+        &["--tier", "free"][..],
+        &["--tier", "pro"],
+        &["--add-feature", "hooks"],
+    ] {
+        assert_eq!(
+            code(&desk, &[&["upgrade", "acme.lic"], args].concat()),
+            "USAGE",
+            "{args:?}"
+        );
+    }
+    let (ended, _) = self::desk(&["--tier", "pro", "--expires", "2026-01-15"]);
+    let complaint = now(&ended, &["upgrade", "acme.lic", "--tier", "team"]).expect_failure(2);
+    assert!(complaint.hint.contains("keygen renew"), "{complaint:?}");
+}
+
+#[test]
+fn what_was_replaced_or_revoked_is_neither_renewed_nor_upgraded() {
+    let (desk, id) = desk(PRO);
+    let team = minted(&desk, &["upgrade", "acme.lic", "--tier", "team"]);
+    let complaint = now(&desk, &["renew", "acme.lic", "--days", "9"]).expect_failure(2);
+    assert!(
+        complaint
+            .hint
+            .contains(team["license_id"].as_str().unwrap()),
+        "{complaint:?}"
+    );
+    let revoked = team["license_id"].as_str().unwrap();
+    let _ = keygen(&desk, &["revoke", revoked, "--reason", "fraud"]).expect_code(0);
+    assert_eq!(code(&desk, &["renew", revoked, "--days", "9"]), "REVOKED");
+    assert_eq!(code(&desk, &["upgrade", &id, "--seats", "9"]), "SUPERSEDED");
+}
+
+#[test]
+fn only_what_one_of_the_vendors_keys_has_signed_is_followed() {
+    let (desk, _) = desk(PRO);
+    let stranger = Vendor::with_key("2048", "RS256");
+    desk.write(
+        "foreign.lic",
+        stranger.issue(&["--tier", "ent", "--perpetual"]).file,
+    );
+    let renew = now(
+        &desk,
+        &[
+            "renew",
+            "foreign.lic",
+            "--maintenance-until",
+            "2030-01-01",
+            "--json",
+        ],
+    );
+    assert_eq!(renew.expect_json_failure(3), "UNTRUSTED_KEY");
+    let file = desk.read("acme.lic");
+    let at = file.find('.').unwrap() + 80;
+    desk.write("edited.lic", vendor::changed_at(&file, at));
+    let renew = now(&desk, &["renew", "edited.lic", "--days", "9", "--json"]);
+    assert_eq!(renew.expect_json_failure(3), "BAD_SIGNATURE");
+}
+
+#[test]
+fn a_trial_and_an_enterprise_key_are_told_their_own_ways() {
+    let desk = Vendor::shared().desk();
+    let trial = ["trial", "--customer", "ACME", "--out", "trial.lic"];
+    let _ = now(&desk, &trial).expect_code(0);
+    let complaint = now(&desk, &["renew", "trial.lic", "--days", "9"]).expect_failure(2);
+    assert!(complaint.hint.contains("--convert"), "{complaint:?}");
+    let _ = now(&desk, &["upgrade", "trial.lic", "--tier", "team"]).expect_failure(2);
+    let key = [
+        "enterprise-key",
+        "--key",
+        "vendor.key",
+        "--company",
+        "ACME",
+        "--seats",
+        "9",
+    ];
+    let _ = keygen(
+        &desk,
+        &[&key[..], &["--expires", "20271231", "--out", "a.key"]].concat(),
+    )
+    .expect_code(0);
+    let complaint = now(&desk, &["renew", "a.key", "--days", "9"]).expect_failure(2);
+    assert!(complaint.hint.contains("enterprise-key"), "{complaint:?}");
+}
