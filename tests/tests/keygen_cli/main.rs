@@ -14,6 +14,7 @@ mod claims;
 mod diff;
 mod dry_run;
 mod enterprise_key;
+mod guide;
 mod inspect;
 mod issue;
 mod keys;

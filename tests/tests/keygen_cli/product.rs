@@ -101,6 +101,16 @@ fn a_product_of_another_kind_goes_through_every_command() {
     let _ = license(&desk, &["doctor"]).expect_code(0);
     let session = license(&desk, &["session", "--json"]).expect_code(0).json();
     assert!(session["session_id"].is_string());
+    let _ = license(&desk, &["usage-report", "--out", "usage.jsonl"]).expect_code(0);
+    let import = keygen(&desk, &["usage", "import", "usage.jsonl", "--json"]).expect_code(0);
+    assert_eq!(import.json()["warnings"], serde_json::json!([]));
+    let usage = keygen(&desk, &["usage", "summary", "--customer", "ann", "--json"]).expect_code(0);
+    let usage = usage.json();
+    assert_eq!(usage["licenses"][0]["quotas"]["prints_per_day"]["used"], 50);
+    assert_eq!(
+        usage["licenses"][0]["quotas"]["prints_per_day"]["refused"],
+        1
+    );
     let _ = install("acme.key").expect_code(0);
     let status = license(&desk, &["status", "--json"]).expect_code(0).json();
     assert_eq!(status["effective_tier"], "SITE");
@@ -112,6 +122,47 @@ fn a_product_of_another_kind_goes_through_every_command() {
         !desk.state().exists(),
         "nothing is kept for the built-in product"
     );
+}
+
+#[test]
+fn its_licenses_are_tried_paid_for_renewed_upgraded_and_reassigned() {
+    let desk = desk();
+    let key = [
+        "--key",
+        "vendor.key",
+        "--product-file",
+        "widget.toml",
+        "--json",
+    ];
+    let minted = |args: &[&str]| {
+        let told = keygen(&desk, &[args, &key].concat()).expect_code(0).json();
+        assert_eq!(told["product"], "WIDGET");
+        let id = told["license_id"].as_str().unwrap().to_owned();
+        (id, told)
+    };
+    let (trial, told) = minted(&[
+        "trial",
+        "--customer",
+        "Ann",
+        "--tier",
+        "site",
+        "--days",
+        "9",
+    ]);
+    assert_eq!(
+        (&told["trial"], &told["tier"]),
+        (&true.into(), &"SITE".into())
+    );
+    let user = ["--days", "30", "--user", "ann"];
+    let convert = ["issue", "--tier", "shop", "--convert", &trial];
+    let (paid, _) = minted(&[&convert[..], &user].concat());
+    let (site, told) = minted(&["upgrade", &paid, "--tier", "site"]);
+    assert_eq!(told["tier"], "SITE");
+    // There is no cool-down in its file.
+    let (named, told) = minted(&["reassign", &site, "--from", "ann", "--to", "bob"]);
+    assert_eq!(told["users"], serde_json::json!(["bob"]));
+    let (_, told) = minted(&["renew", &named, "--days", "30"]);
+    assert_eq!(told["supersedes"].as_array().unwrap().len(), 4);
 }
 
 #[test]

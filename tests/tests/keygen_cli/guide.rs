@@ -1,0 +1,62 @@
+//! The guides' command lines are taken as they stand there.
+
+use std::fs;
+
+use super::*;
+
+/// The indented lines of a guide that call `keygen`.
+fn lines(guide: &str) -> Vec<String> {
+    let path = programs::workspace().join("docs").join(guide);
+    let text = fs::read_to_string(path).unwrap();
+    let lines = text.lines().filter(|line| line.starts_with("    keygen "));
+    lines.map(|line| line.trim().to_owned()).collect()
+}
+
+/// Splits as a shell does, as far as the guides go.
+fn words(line: &str) -> Vec<String> {
+    let line = line.split(" #").next().unwrap();
+    let mut words = Vec::new();
+    for (at, part) in line.split('"').enumerate() {
+        match at % 2 {
+            0 => words.extend(part.split_whitespace().map(str::to_owned)),
+            _ => words.push(part.to_owned()),
+        }
+    }
+    words
+}
+
+/// The license that was minted last.
+fn last_id(desk: &Scratch) -> String {
+    let list = Run::keygen(desk).args(["ledger", "list", "--json"]).run();
+    let list = list.expect_code(0).json();
+    let last = list["licenses"].as_array().unwrap().last().cloned();
+    last.unwrap()["license_id"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn every_kind_of_license_is_minted_as_the_guide_says() {
+    let desk = Vendor::shared().desk();
+    let lines = lines("kinds.md");
+    assert!(lines.len() >= 12, "{lines:?}");
+    for line in lines {
+        let mut words = words(&line);
+        for word in &mut words {
+            match word.as_str() {
+                "LICENSE_ID" => *word = last_id(&desk),
+                machine if machine.starts_with("fp1:") => *word = FINGERPRINT.to_owned(),
+                machine if machine.starts_with("mach_") => *word = DIGEST.to_owned(),
+                _ => {}
+            }
+        }
+        // Several examples have a file of the same name; and nobody waits for thirty days.
+        let mut extra = Vec::new();
+        if words.iter().any(|word| word == "--out") {
+            extra.push("--force");
+        }
+        if words[1] == "reassign" {
+            extra.push("--waive-cool-down");
+        }
+        let run = Run::keygen(&desk).args(&words[1..]).args(extra).run();
+        let _ = run.expect_code(0);
+    }
+}
