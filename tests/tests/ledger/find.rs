@@ -136,3 +136,40 @@ fn all_that_was_entered_is_shown_by_id_or_key() {
     let code = keygen(&desk, &["ledger", "show", "nobody", "--json"]).expect_json_failure(2);
     assert_eq!(code, "NOT_FOUND");
 }
+
+#[test]
+fn who_has_lost_a_license_gets_the_same_file_again() {
+    let desk = desk();
+    let one = issue(&desk, "1.lic", &["--customer", "ACME"]);
+    let key = enterprise_key(&desk, "acme.key");
+    let entries = || told(&desk, &["ledger", "stats"])["entries"].clone();
+    let before = entries();
+    for (id, file) in [
+        (text(&one["license_id"]), "1.lic"),
+        (text(&one["key"]), "1.lic"),
+        (text(&key["short_key"]), "acme.key"),
+    ] {
+        let resent = keygen(&desk, &["ledger", "resend", id]).expect_code(0);
+        assert_eq!(resent.stdout, desk.read(file), "{id}");
+    }
+    let id = text(&one["license_id"]);
+    let resend = ["ledger", "resend", id, "--out", "again.lic"];
+    let _ = keygen(&desk, &resend).expect_code(0);
+    assert_eq!(desk.read("again.lic"), desk.read("1.lic"));
+    assert_eq!(
+        keygen(&desk, &[&resend[..], &["--json"]].concat()).expect_json_failure(2),
+        "EXISTS"
+    );
+    let _ = keygen(&desk, &["revoke", id, "--reason", "fraud"]).expect_code(0);
+    let warned = keygen(&desk, &["ledger", "resend", id]).expect_code(0);
+    assert!(
+        warned.stderr.starts_with("warning: REVOKED: "),
+        "{warned:?}"
+    );
+    let kid = &Vendor::shared().kid;
+    assert_eq!(
+        keygen(&desk, &["ledger", "resend", kid, "--json"]).expect_json_failure(2),
+        "NOT_FOUND"
+    );
+    assert_eq!(before["license"], entries()["license"]);
+}

@@ -32,6 +32,14 @@ pub(crate) enum LedgerCommand {
         #[arg(value_name = "ID")]
         id: String,
     },
+    /// Write a license or enterprise key again, as it was minted: for a customer who has lost it
+    Resend {
+        /// The license id, or a license key
+        #[arg(value_name = "ID")]
+        id: String,
+        #[command(flatten)]
+        out: Out,
+    },
     /// Find licenses by a part of any id, key, customer or company; a license key may have a typing error
     Find {
         /// What to look for

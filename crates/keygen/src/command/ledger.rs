@@ -7,7 +7,7 @@ mod report;
 pub(super) use keys::signing_keys;
 pub(crate) use report::quoted;
 
-use license_core::{LicenseKey, Span, Timestamp};
+use license_core::{LicenseKey, Span, Timestamp, Unverified};
 use license_terminal::{
     Audience, Destination, Exit, Failure, Overwrite, Terminal, escape, show_path,
 };
@@ -15,8 +15,10 @@ use serde_json::{Value, json};
 
 use super::now;
 use crate::books::not_kept;
-use crate::cli::{LedgerCommand, List, SortBy};
-use crate::ledger::{ChainFault, Filter, Ledger, LedgerError, LicenseRow, Place, Sort, hex};
+use crate::cli::{LedgerCommand, List, Out, SortBy};
+use crate::ledger::{
+    ChainFault, Filter, Ledger, LedgerError, LicenseRow, Place, Sort, Standing, hex,
+};
 
 pub(crate) fn run(
     command: &LedgerCommand,
@@ -38,6 +40,7 @@ pub(crate) fn run(
             report::licenses(&rows, list.form, terminal)
         }
         LedgerCommand::Show { id } => show(&ledger, id, terminal),
+        LedgerCommand::Resend { id, out } => resend(&ledger, id, out, terminal),
         LedgerCommand::Find { text } => find(&ledger, text, terminal),
         LedgerCommand::Expiring { within, form } => {
             let filter = Filter {
@@ -125,6 +128,34 @@ fn show(ledger: &Ledger, id: &str, terminal: &Terminal) -> Result<(), Failure> {
     let entries = ledger.about(&subject);
     let entries = entries.map_err(|error| not_kept(ledger.path(), &error))?;
     report::entries(&subject, &entries, terminal)
+}
+
+/// Nothing is minted, so that nothing is entered.
+fn resend(ledger: &Ledger, id: &str, out: &Out, terminal: &Terminal) -> Result<(), Failure> {
+    out.check()?;
+    let subject = resolve(ledger, id)?.ok_or_else(|| not_found(id))?;
+    let row = license_of(ledger, &subject, now())?.ok_or_else(|| not_found(id))?;
+    if row.standing != Standing::Active {
+        let standing = row.standing.as_str();
+        let message = format!("license {subject} is {standing}");
+        terminal.warning(&standing.to_ascii_uppercase(), &message);
+    }
+    let artefact = &row.entry.artefact;
+    let text = Unverified::parse(artefact)
+        .map_or_else(|_| format!("{artefact}\n"), |token| token.to_armor());
+    if terminal.is_json() {
+        let in_file = matches!(out.out, Destination::File(_));
+        if in_file {
+            out.write(&text)?;
+        }
+        return terminal.json(&json!({
+            "license_id": subject,
+            "status": row.standing.as_str(),
+            "path": in_file.then(|| out.out.to_string()),
+            "license": (!in_file).then_some(text),
+        }));
+    }
+    out.write(&text)
 }
 
 /// The subject that an id or key names.
