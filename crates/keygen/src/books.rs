@@ -119,6 +119,30 @@ pub(crate) fn known_order(
     )))
 }
 
+/// Whether an order was minted as a license before. Nothing is written.
+pub(crate) fn is_known_order(
+    ledger: Option<&Ledger>,
+    order: &str,
+    path: &Path,
+) -> Result<bool, Failure> {
+    match ledger {
+        None => Ok(path.symlink_metadata().is_ok()),
+        Some(ledger) => {
+            let entry = ledger.of_order(order);
+            let entry = entry.map_err(|error| not_kept(ledger.path(), &error))?;
+            Ok(entry.is_some())
+        }
+    }
+}
+
+/// A file that is in the way of a batch.
+pub(crate) fn not_for_these_orders(path: &Path) -> Failure {
+    let path = show_path(path);
+    let message = format!("{path} is there, and was not minted for these orders");
+    Failure::new(Exit::Usage, "EXISTS", message)
+        .hint("choose another folder with --out, or another name in column file")
+}
+
 impl Counter<'_> {
     /// Hands out many licenses as files, none of which may be there yet. They are in the ledger and in the files, or in neither; what is
     /// lost with the power can be written again from the ledger.
@@ -137,10 +161,7 @@ impl Counter<'_> {
         let mut files = Vec::with_capacity(sheets.len());
         for sheet in sheets {
             if sheet.path.symlink_metadata().is_ok() {
-                let path = show_path(&sheet.path);
-                let message = format!("{path} is there, and was not minted for these orders");
-                return Err(Failure::new(Exit::Usage, "EXISTS", message)
-                    .hint("choose another folder with --out, or another name in column file"));
+                return Err(not_for_these_orders(&sheet.path));
             }
             let outlet = Outlet::file(&sheet.path, &sheet.passing, false);
             if let Outlet::File { path, passing, .. } = &outlet {
@@ -160,6 +181,18 @@ impl Counter<'_> {
             named.map_err(|error| Failure::io("write", path, &error))?;
         }
         stated(desk.forget(&intent))
+    }
+
+    /// The id and key of a license that an order was minted as, by now.
+    pub(crate) fn known_order(
+        &self,
+        order: &str,
+        path: &Path,
+    ) -> Result<Option<(String, String)>, Failure> {
+        match self.ledger() {
+            None => Ok(None),
+            ledger => known_order(ledger, order, path),
+        }
     }
 
     /// What was entered so far; nobody enters anything else meanwhile.
@@ -232,7 +265,10 @@ impl Counter<'_> {
 
     /// Whether anything of this kind was entered about the subject.
     pub(crate) fn has(&self, kind: Kind, subject: &str) -> Result<bool, Failure> {
-        self.about(subject, |entry| entry.kind == kind.as_str())
+        let Some(desk) = &self.desk else {
+            return Ok(false);
+        };
+        Ok(!stated(desk.ledger().about_of_kind(subject, kind))?.is_empty())
     }
 
     /// Every entry of a kind, one by one.
@@ -245,21 +281,22 @@ impl Counter<'_> {
 
     /// Whether just this was entered.
     pub(crate) fn knows(&self, record: &Record) -> Result<bool, Failure> {
-        self.about(&record.subject, |entry| is_of(entry, record))
+        Ok(!self.same(record)?.is_empty())
     }
 
     fn has_handed_out(&self, record: &Record) -> Result<bool, Failure> {
-        self.about(&record.subject, |entry| {
-            entry.delivered && is_of(entry, record)
-        })
+        Ok(self.same(record)?.iter().any(|entry| entry.delivered))
     }
 
-    fn about(&self, subject: &str, is_such: impl Fn(&Entry) -> bool) -> Result<bool, Failure> {
+    /// The entries of this record.
+    fn same(&self, record: &Record) -> Result<Vec<Entry>, Failure> {
         let Some(desk) = &self.desk else {
-            return Ok(false);
+            return Ok(Vec::new());
         };
-        let entries = stated(desk.ledger().about(subject))?;
-        Ok(entries.iter().any(is_such))
+        let (subject, kind, artefact) = (&record.subject, record.kind, &record.artefact);
+        let mut entries = stated(desk.ledger().same_artefact(subject, kind, artefact))?;
+        entries.retain(|entry| is_of(entry, record));
+        Ok(entries)
     }
 
     /// Enters what hands nothing out.
@@ -428,6 +465,9 @@ pub(crate) fn license(license: &License, token: &str, matrix: &Matrix) -> Record
         artefact: token.to_owned(),
     }
 }
+
+/// Facts of a record that are in no license: how it came to be.
+pub(crate) const UNSIGNED: [&str; 3] = ["order", "again", "reassigned"];
 
 /// What tells one customer's trials of a product from another's, whatever the case and spacing of the name.
 pub(crate) fn trial_of(product: ProductCode, customer: &str) -> String {

@@ -222,3 +222,78 @@ fn whoever_is_killed_goes_on_where_they_were_and_mints_nothing_twice() {
     let whole = Run::keygen(&desk).args(["ledger", "verify"]).run();
     let _ = whole.expect_code(0);
 }
+
+#[test]
+fn two_batches_of_the_same_orders_mint_each_once() {
+    let desk = desk();
+    let run = |out: &str| {
+        let args = [
+            "batch",
+            "orders.csv",
+            "--key",
+            "vendor.key",
+            "--out",
+            out,
+            "--json",
+        ];
+        Run::keygen(&desk).args(args).run().expect_code(0).json()
+    };
+    let told: Vec<_> = thread::scope(|scope| {
+        let runs = ["one", "two", "three"].map(|out| scope.spawn(move || run(out)));
+        runs.map(|run| run.join().unwrap()).into()
+    });
+    let minted: u64 = told
+        .iter()
+        .map(|told| told["minted"].as_u64().unwrap())
+        .sum();
+    assert_eq!(minted, u64::try_from(ROWS).unwrap(), "{told:?}");
+    assert_eq!(licenses(&desk)["count"], ROWS);
+    // Each folder has all of them, and the same.
+    for out in ["one", "two", "three"] {
+        assert_eq!(desk.read(&format!("{out}/c7.lic")), desk.read("one/c7.lic"));
+    }
+}
+
+#[test]
+fn one_folder_takes_one_batch_at_a_time() {
+    let desk = desk();
+    fs::create_dir(desk.file("out")).unwrap();
+    let held = fs::File::create(desk.file("out/.manifest")).unwrap();
+    held.lock().unwrap();
+    assert_eq!(batch(&desk, &["--json"]).expect_json_failure(4), "BUSY");
+    drop(held);
+    let _ = batch(&desk, &[]).expect_code(0);
+}
+
+#[test]
+fn a_dry_run_finds_what_would_refuse_the_batch() {
+    let desk = desk();
+    let dry = |args: &[&str]| {
+        let batch = ["batch", "orders.csv", "--dry-run", "--json"];
+        Run::keygen(&desk).args(batch).args(args).run()
+    };
+    let out = ["--out", "out", "--key"];
+    assert_eq!(
+        dry(&[&out[..], &["missing.key"]].concat()).expect_json_failure(4),
+        "IO"
+    );
+    let no_ledger = ["vendor.key", "--ledger", "orders.csv/l.db"];
+    assert_eq!(
+        dry(&[&out[..], &no_ledger].concat()).expect_json_failure(4),
+        "LEDGER"
+    );
+    let in_file = ["--key", "vendor.key", "--out", "orders.csv/out"];
+    assert_eq!(dry(&in_file).expect_json_failure(4), "IO");
+    fs::create_dir(desk.file("out")).unwrap();
+    desk.write("out/c9.lic", "precious");
+    assert_eq!(
+        dry(&[&out[..], &["vendor.key"]].concat()).expect_json_failure(2),
+        "EXISTS"
+    );
+    fs::remove_file(desk.file("out/c9.lic")).unwrap();
+    let _ = batch(&desk, &[]).expect_code(0);
+    let told = dry(&[&out[..], &["vendor.key"]].concat())
+        .expect_code(0)
+        .json();
+    assert_eq!((&told["known"], &told["minted"]), (&ROWS.into(), &0.into()));
+}

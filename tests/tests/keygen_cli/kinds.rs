@@ -471,3 +471,76 @@ fn a_version_that_was_paid_for_stays_and_a_newer_one_is_not_covered() {
     assert_eq!(verify("2026-12-31"), "VALID");
     assert_eq!(verify("2027-01-01"), "VERSION_NOT_COVERED");
 }
+
+#[test]
+fn a_license_that_took_another_ones_place_goes_on_with_its_machines() {
+    let desk = Vendor::shared().desk();
+    let issue = [
+        "issue",
+        "--tier",
+        "pro",
+        "--customer",
+        "ACME",
+        "--days",
+        "365",
+    ];
+    let terms = ["--devices", "1", "--user", "alice", "--out", "a.lic"];
+    let _ = at(&desk, JANUARY, &[&issue[..], &terms].concat()).expect_code(0);
+    let check_in = |file: &str, number| {
+        let digest = digest(number);
+        at(
+            &desk,
+            JANUARY,
+            &["check-in", file, "--json", "--machine", &digest],
+        )
+    };
+    let _ = check_in("a.lic", 1).expect_code(0);
+    let change = [
+        "--from",
+        "alice",
+        "--to",
+        "carol",
+        "--waive-cool-down",
+        "--out",
+        "b.lic",
+    ];
+    let license = keygen(&desk, &["ledger", "list", "--json"])
+        .expect_code(0)
+        .json();
+    let license = &license["licenses"][0];
+    let _ = at(
+        &desk,
+        JANUARY,
+        &[&["reassign", id(license)][..], &change].concat(),
+    )
+    .expect_code(0);
+    assert_eq!(check_in("b.lic", 2).expect_json_failure(2), "DEVICE_LIMIT");
+    let _ = check_in("b.lic", 1).expect_code(0);
+    let warned = check_in("a.lic", 1).expect_code(0);
+    assert!(warned.stderr.contains("SUPERSEDED"), "{warned:?}");
+}
+
+#[test]
+fn what_the_ledger_knows_as_revoked_is_not_called_active() {
+    let desk = Vendor::shared().desk();
+    let issue = [
+        "issue",
+        "--tier",
+        "pro",
+        "--customer",
+        "ACME",
+        "--days",
+        "365",
+        "--out",
+        "a.lic",
+        "--json",
+    ];
+    let told = at(&desk, JANUARY, &issue).expect_code(0).json();
+    let _ = keygen(&desk, &["revoke", id(&told), "--reason", "fraud"]).expect_code(0);
+    for dry in [&[][..], &["--dry-run"]] {
+        let check_in = [&["check-in", "a.lic"][..], dry].concat();
+        assert_eq!(code(&desk, JANUARY, &check_in), "REVOKED");
+    }
+    let said = ["check-in", "a.lic", "--status", "revoked", "--json"];
+    let _ = at(&desk, JANUARY, &said).expect_code(0);
+}

@@ -206,3 +206,164 @@ fn an_export_that_says_what_was_not_signed_is_refused() {
     }
     assert!(!database(&other).exists(), "nothing was entered");
 }
+
+/// Exports of a ledger into which every command that mints has entered something.
+fn exported() -> (Scratch, String) {
+    let desk = desk();
+    let own = |args: &[&str]| {
+        let told = keygen(&desk, &[args, &["--key", "vendor.key", "--json"]].concat());
+        let told = told.expect_code(0).json();
+        told["license_id"].as_str().unwrap_or_default().to_owned()
+    };
+    let trial = own(&["trial", "--customer", "ACME"]);
+    own(&["trial", "--customer", "acme", "--again"]);
+    let convert = [
+        "issue",
+        "--tier",
+        "pro",
+        "--convert",
+        &trial,
+        "--days",
+        "9",
+        "--user",
+        "alice",
+    ];
+    let paid = own(&convert);
+    let change = [
+        "reassign",
+        &paid,
+        "--from",
+        "alice",
+        "--to",
+        "bob",
+        "--waive-cool-down",
+    ];
+    let named = own(&[&change[..], &["--out", "named.lic"]].concat());
+    own(&["upgrade", &named, "--tier", "team", "--out", "team.lic"]);
+    own(&["renew", "team.lic", "--days", "9"]);
+    own(&[
+        "check-in",
+        "team.lic",
+        "--machine",
+        "mach_00112233445566778899aabbccddeeff",
+    ]);
+    own(&[
+        "enterprise-key",
+        "--company",
+        "ACME",
+        "--seats",
+        "9",
+        "--perpetual",
+    ]);
+    desk.write("orders.csv", "tier,customer,days\npro,Batch,9\n");
+    own(&["batch", "orders.csv", "--out", "out"]);
+    let _ = keygen(&desk, &["revoke", &trial, "--reason", "fraud"]).expect_code(0);
+    let exported = keygen(&desk, &["ledger", "export"]).expect_code(0).stdout;
+    (desk, exported)
+}
+
+#[test]
+fn a_ledger_comes_back_from_its_own_export_whatever_was_minted() {
+    let (desk, exported) = exported();
+    desk.write("all.jsonl", &exported);
+    let lines = u64::try_from(exported.lines().count()).unwrap();
+    let other = ["--ledger", "other.db", "all.jsonl"];
+    assert_eq!(imported(&desk, &other), (lines, 0));
+    let again = keygen(&desk, &["ledger", "export", "--ledger", "other.db"]);
+    let again = again.expect_code(0).stdout;
+    for fact in [
+        "\"again\":true",
+        "\"cool_down_waived\":true",
+        "\"order\":",
+        "\"trial_of\":\"CODITECT acme\"",
+    ] {
+        assert_eq!(
+            again.matches(fact).count(),
+            exported.matches(fact).count(),
+            "{fact}"
+        );
+        assert!(again.contains(fact), "{fact}");
+    }
+    let second = [
+        "trial",
+        "--key",
+        "vendor.key",
+        "--customer",
+        "ACME",
+        "--ledger",
+        "other.db",
+    ];
+    assert_eq!(
+        keygen(&desk, &[&second[..], &["--json"]].concat()).expect_json_failure(2),
+        "TRIAL_USED"
+    );
+}
+
+#[test]
+fn an_export_of_an_earlier_version_is_taken_and_an_edited_one_is_not() {
+    let (desk, exported) = exported();
+    let earlier = exported
+        .replace("\"trial_of\":null,", "")
+        .replace("\"trial_of\":null", "\"x\":1")
+        .replace("\"trial_of\":\"CODITECT acme\",", "");
+    desk.write("earlier.jsonl", &earlier);
+    let _ = import(&desk, &["--ledger", "earlier.db", "earlier.jsonl"]).expect_code(0);
+    let second = [
+        "trial",
+        "--key",
+        "vendor.key",
+        "--customer",
+        "ACME",
+        "--ledger",
+        "earlier.db",
+    ];
+    assert_eq!(
+        keygen(&desk, &[&second[..], &["--json"]].concat()).expect_json_failure(2),
+        "TRIAL_USED"
+    );
+    for (from, to) in [
+        ("\"customer\":\"ACME\"", "\"customer\":\"Other\""),
+        (
+            "\"trial_of\":\"CODITECT acme\"",
+            "\"trial_of\":\"CODITECT other\"",
+        ),
+        ("\"tier\":\"PRO\"", "\"tier\":\"ENT\""),
+        ("\"seats\":null,", ""),
+        ("\"trial\":true", "\"trial\":true,\"more\":1"),
+    ] {
+        assert!(exported.contains(from), "{from}");
+        desk.write("edited.jsonl", exported.replacen(from, to, 1));
+        let refused = import(&desk, &["--ledger", "edited.db", "edited.jsonl"]);
+        assert_eq!(refused.expect_json_failure(3), "MALFORMED", "{from}");
+    }
+}
+
+#[test]
+fn a_ledger_of_the_first_version_is_asked_before_it_is_migrated() {
+    let (desk, _) = exported();
+    let db = rusqlite::Connection::open(desk.file("l.db")).unwrap();
+    let back = "DROP INDEX entries_by_trial; DROP INDEX IF EXISTS entries_by_chain; PRAGMA user_version = 1;";
+    db.execute_batch(back).unwrap();
+    drop(db);
+    let trial = [
+        "trial",
+        "--key",
+        "vendor.key",
+        "--customer",
+        "ACME",
+        "--json",
+    ];
+    let dry = keygen(&desk, &[&trial[..], &["--dry-run"]].concat());
+    assert_eq!(dry.expect_json_failure(2), "TRIAL_USED");
+    let renew = [
+        "renew",
+        "team.lic",
+        "--days",
+        "9",
+        "--key",
+        "vendor.key",
+        "--json",
+    ];
+    assert_eq!(keygen(&desk, &renew).expect_json_failure(2), "RENEWED");
+    whole(&desk);
+}

@@ -11,8 +11,8 @@ use license_core::{MAX_FILE_BYTES, Matrix};
 use license_terminal::{Exit, Failure, Terminal, show_path};
 use serde_json::json;
 
-use super::{matrix, now};
-use crate::books::Books;
+use super::{dry_run, matrix, now};
+use crate::books::{self, Books};
 use crate::cli::Batch;
 use crate::custody;
 use crate::ledger::Place;
@@ -27,11 +27,7 @@ pub(crate) fn run(arguments: &Batch, place: &Place, terminal: &Terminal) -> Resu
     let orders = Orders::open(&arguments.orders)?;
     let count = check(&orders, &matrix)?;
     if arguments.dry_run {
-        return told(
-            terminal,
-            &json!({ "rows": count, "minted": 0, "known": 0, "dry_run": true }),
-            || format!("{count} rows are right; nothing was minted"),
-        );
+        return rehearse(arguments, &orders, count, place, terminal);
     }
     make_folder(&arguments.out)?;
     let mut books = Books::open(place)?;
@@ -65,6 +61,54 @@ pub(crate) fn run(arguments: &Batch, place: &Place, terminal: &Terminal) -> Resu
             "minted {} licenses{known}\nmanifest {manifest}",
             done.minted
         )
+    })
+}
+
+/// Finds what would refuse the folder, the ledger, the key or a file's name, and which rows are minted already.
+fn rehearse(
+    arguments: &Batch,
+    orders: &Orders,
+    count: u64,
+    place: &Place,
+    terminal: &Terminal,
+) -> Result<(), Failure> {
+    let folder = &arguments.out;
+    let existing = folder.ancestors().find(|folder| folder.exists());
+    if let Some(file) = existing.filter(|folder| !folder.is_dir()) {
+        let error = std::io::ErrorKind::NotADirectory.into();
+        return Err(Failure::io("write", file, &error));
+    }
+    let ledger = dry_run::look(&arguments.key, place, terminal)?.ledger;
+    let mut known: u64 = 0;
+    orders.each(|order| {
+        // Every row was read a moment ago.
+        let Ok(order) = order else { return Ok(true) };
+        let path = folder.join(&order.file);
+        // A ledger that is still to be made knows nothing.
+        let is_known = match (&ledger, place) {
+            (None, Place::File(_)) => false,
+            (ledger, _) => books::is_known_order(ledger.as_ref(), &order.id, &path)?,
+        };
+        if is_known {
+            known += 1;
+        } else if path.symlink_metadata().is_ok() {
+            return Err(books::not_for_these_orders(&path));
+        }
+        Ok(true)
+    })?;
+    let object = json!({
+        "rows": count,
+        "minted": 0,
+        "known": known,
+        "manifest": null,
+        "dry_run": true,
+    });
+    told(terminal, &object, || {
+        let known = match known {
+            0 => String::new(),
+            known => format!(", {known} of them minted already"),
+        };
+        format!("dry run    nothing was minted or written; {count} rows are right{known}")
     })
 }
 

@@ -13,11 +13,12 @@ use license_core::{
 };
 use license_terminal::{Destination, Exit, Failure, Source, Terminal};
 
+use super::ledger::license_of;
 use super::{add_keys, fresh_id, machine, matrix, not_issued, not_verified, now, trust_of};
 use crate::books::{self, Books};
 use crate::cli::{CheckIn, Dry};
 use crate::custody;
-use crate::ledger::{Ledger, Place};
+use crate::ledger::{Ledger, Place, Standing};
 use crate::private_file::is_stdin;
 use report::Said;
 
@@ -67,6 +68,9 @@ pub(crate) fn run(
     let record =
         |minted: &Minted| books::check_in(&minted.license, &minted.validation, &minted.token);
     let mut counter = books.counter(now())?;
+    for minted in &minted {
+        statement.check_standing(&minted.license, counter.ledger(), terminal)?;
+    }
     let licenses = minted.iter().map(|minted| &minted.license);
     statement.check_devices(licenses, arguments, &matrix, counter.ledger())?;
     counter.enter_key(key.public())?;
@@ -108,6 +112,36 @@ impl Statement {
             status: arguments.status,
             issued_at: arguments.issued_at.unwrap_or_else(now),
         })
+    }
+
+    /// Refuses to call a license active that is revoked, and warns of one that was replaced.
+    fn check_standing(
+        &self,
+        license: &License,
+        ledger: Option<&Ledger>,
+        terminal: &Terminal,
+    ) -> Result<(), Failure> {
+        let Some(ledger) = ledger.filter(|_| self.status == Status::Active) else {
+            return Ok(());
+        };
+        let id = license.id().as_str();
+        let row = license_of(ledger, id, self.issued_at)?;
+        match row.map(|row| row.standing) {
+            Some(Standing::Revoked) => {
+                let message = format!("license {id} is revoked");
+                Err(Failure::new(Exit::Usage, "REVOKED", message).hint(
+                    "`--status revoked` says so to the customer; a new license takes its place",
+                ))
+            }
+            Some(Standing::Superseded) => {
+                let by = ledger.successor(id).ok().flatten();
+                let by = by.map_or_else(String::new, |by| format!(" by {by}"));
+                let message = format!("license {id} was replaced{by}");
+                terminal.warning("SUPERSEDED", &message);
+                Ok(())
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Refuses a machine too many, unless the vendor knows better.

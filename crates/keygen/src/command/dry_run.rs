@@ -32,6 +32,11 @@ pub(super) fn check(
     {
         books::check_name(path)?;
     }
+    look(key, place, terminal)
+}
+
+/// The same of ledger and key alone.
+pub(super) fn look(key: &KeyArgs, place: &Place, terminal: &Terminal) -> Result<AtHand, Failure> {
     let ledger = books::rehearse(place)?;
     let key = custody::look(key, terminal)?;
     Ok(AtHand { key, ledger })

@@ -174,7 +174,7 @@ pub(crate) fn resolve(ledger: &Ledger, id: &str) -> Result<Option<String>, Failu
         candidates.extend(named.into_iter().map(|row| row.entry.subject));
     }
     for candidate in candidates {
-        if !ledger.about(&candidate).map_err(failed)?.is_empty() {
+        if ledger.knows_of(&candidate).map_err(failed)? {
             return Ok(Some(candidate));
         }
     }

@@ -7,9 +7,9 @@ use license_core::{
 use license_terminal::{Exit, Failure, Source, escape};
 
 use super::check_in::{not_judged, other_product};
-use super::ledger::resolve;
-use crate::books::not_kept;
-use crate::ledger::{Kind, Ledger};
+use super::ledger::{license_of, resolve};
+use super::now;
+use crate::ledger::Ledger;
 
 /// What was found under a name.
 pub(super) struct Text {
@@ -63,13 +63,8 @@ fn of_ledger(name: &str, ledger: Option<&Ledger>) -> Result<Option<String>, Fail
     let Some(subject) = resolve(ledger, name)? else {
         return Ok(None);
     };
-    let entries = ledger.about(&subject);
-    let entries = entries.map_err(|error| not_kept(ledger.path(), &error))?;
-    let licenses = [Kind::License.as_str(), Kind::EnterpriseKey.as_str()];
-    let license = entries
-        .into_iter()
-        .find(|entry| licenses.contains(&entry.kind.as_str()));
-    Ok(license.map(|entry| entry.artefact))
+    let row = license_of(ledger, &subject, now())?;
+    Ok(row.map(|row| row.entry.artefact))
 }
 
 /// Without what may be a whole key or token.

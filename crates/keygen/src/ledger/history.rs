@@ -23,10 +23,12 @@ impl Ledger {
 
     /// The machines that check-ins for a license named, by their digests: its devices.
     pub(crate) fn machines(&self, license: &str) -> Result<BTreeSet<String>, LedgerError> {
-        let said = self.about(license)?.into_iter();
-        let said = said.filter(|entry| entry.kind == Kind::CheckIn.as_str());
-        let active = said.filter(|entry| entry.fact("status").as_deref() == Some("active"));
-        Ok(active.filter_map(|entry| entry.fact("machine")).collect())
+        let sql = "SELECT DISTINCT json_extract(body, '$.machine') FROM entries
+                   WHERE subject = ?1 AND kind = 'check_in' AND json_extract(body, '$.status') = 'active'
+                     AND json_extract(body, '$.machine') IS NOT NULL";
+        let mut statement = self.db.prepare_cached(sql)?;
+        let machines = statement.query_map([license], |row| row.get(0))?;
+        Ok(machines.collect::<Result<_, _>>()?)
     }
 
     /// The license that takes the place of this one, the latest if there are several, and none that was revoked.
@@ -79,8 +81,7 @@ impl Ledger {
     }
 
     fn license_entry(&self, id: &str) -> Result<Option<Entry>, LedgerError> {
-        let mut entries = self.about(id)?.into_iter();
-        Ok(entries.find(|entry| entry.kind == Kind::License.as_str()))
+        Ok(self.about_of_kind(id, Kind::License)?.into_iter().next())
     }
 }
 

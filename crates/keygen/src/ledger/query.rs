@@ -182,6 +182,42 @@ impl Ledger {
         Ok(())
     }
 
+    /// Whether anything was entered about it.
+    pub(crate) fn knows_of(&self, subject: &str) -> Result<bool, LedgerError> {
+        let sql = "SELECT EXISTS (SELECT 1 FROM entries WHERE subject = ?1)";
+        let mut statement = self.db.prepare_cached(sql)?;
+        Ok(statement.query_row([subject], |row| row.get(0))?)
+    }
+
+    /// What was entered of a kind about it, in order.
+    pub(crate) fn about_of_kind(
+        &self,
+        subject: &str,
+        kind: Kind,
+    ) -> Result<Vec<Entry>, LedgerError> {
+        let sql =
+            format!("SELECT {COLUMNS} FROM entries WHERE subject = ?1 AND kind = ?2 ORDER BY seq");
+        let mut statement = self.db.prepare_cached(&sql)?;
+        let entries = statement.query_map([subject, kind.as_str()], Entry::of_row)?;
+        Ok(entries.collect::<Result<_, _>>()?)
+    }
+
+    /// What was entered of a kind about it as this very artefact.
+    pub(crate) fn same_artefact(
+        &self,
+        subject: &str,
+        kind: Kind,
+        artefact: &str,
+    ) -> Result<Vec<Entry>, LedgerError> {
+        let sql = format!(
+            "SELECT {COLUMNS} FROM entries WHERE subject = ?1 AND kind = ?2 AND artefact = ?3"
+        );
+        let mut statement = self.db.prepare_cached(&sql)?;
+        let values = [subject, kind.as_str(), artefact];
+        let entries = statement.query_map(values, Entry::of_row)?;
+        Ok(entries.collect::<Result<_, _>>()?)
+    }
+
     /// The license that an order of a batch was minted as.
     pub(crate) fn of_order(&self, order: &str) -> Result<Option<Entry>, LedgerError> {
         let sql = format!(

@@ -1,6 +1,6 @@
 //! Signs on all cores, and hands out chunk by chunk: whoever is interrupted loses one chunk's signatures and nothing else.
 
-use std::fs::File;
+use std::fs::{File, TryLockError};
 use std::io::BufWriter;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -9,7 +9,7 @@ use std::thread;
 
 use license_core::issue::{CheckedKey, LicenseDraft};
 use license_core::{License, Matrix, Unverified};
-use license_terminal::Failure;
+use license_terminal::{Exit, Failure, show_path};
 
 use super::super::{not_issued, not_verified, now, since_epoch};
 use super::orders::{Order, Orders};
@@ -41,6 +41,12 @@ pub(super) struct Done {
     pub(super) minted: u64,
     pub(super) known: u64,
 }
+
+/// A row with the license that was signed for it.
+type Signed = (Order, License, String);
+
+/// A row with the id and key of the license that it has.
+type Known = (Order, String, String);
 
 /// A row on its way to be signed.
 struct Job {
@@ -165,7 +171,7 @@ impl Mint<'_> {
         progress: &mut Progress,
         done: &mut Done,
     ) -> Result<(), Failure> {
-        let mut chunk = Vec::with_capacity(CHUNK);
+        let mut chunk: Vec<Signed> = Vec::with_capacity(CHUNK);
         loop {
             let result = finished.recv();
             let is_end = result.is_err();
@@ -188,7 +194,11 @@ impl Mint<'_> {
             }
             if chunk.len() >= CHUNK || (is_end && !chunk.is_empty()) {
                 chunk.sort_by_key(|(order, _, _)| order.row);
-                self.hand_out_chunk(&chunk, books)?;
+                let known = self.hand_out_chunk(&mut chunk, books)?;
+                for (order, license_id, key) in known {
+                    manifest.add(&order, &license_id, &key)?;
+                    done.known += 1;
+                }
                 for (order, license, _) in chunk.drain(..) {
                     let key = license.standard_key().map(|key| key.to_string());
                     manifest.add(&order, license.id().as_str(), &key.unwrap_or_default())?;
@@ -202,11 +212,22 @@ impl Mint<'_> {
         }
     }
 
+    /// Hands out what nobody else has minted of the same orders meanwhile, and takes the rest out of the chunk.
     fn hand_out_chunk(
         &self,
-        chunk: &[(Order, License, String)],
+        chunk: &mut Vec<Signed>,
         books: &mut Books,
-    ) -> Result<(), Failure> {
+    ) -> Result<Vec<Known>, Failure> {
+        let mut counter = books.counter(now())?;
+        let (mut news, mut known) = (Vec::with_capacity(chunk.len()), Vec::new());
+        for (order, license, token) in chunk.drain(..) {
+            let path = self.folder.join(&order.file);
+            match counter.known_order(&order.id, &path)? {
+                Some((license_id, key)) => known.push((order, license_id, key)),
+                None => news.push((order, license, token)),
+            }
+        }
+        *chunk = news;
         let sheets = chunk.iter().map(|(order, license, token)| {
             let mut record = books::license(license, token, self.matrix);
             if let Some(body) = record.body.as_object_mut() {
@@ -222,8 +243,15 @@ impl Mint<'_> {
             })
         });
         let sheets: Vec<Sheet> = sheets.collect::<Result<_, Failure>>()?;
-        books.counter(now())?.hand_out_all(sheets)
+        counter.hand_out_all(sheets)?;
+        Ok(known)
     }
+}
+
+fn busy(folder: &Path) -> Failure {
+    let message = format!("another batch writes to {} now", show_path(folder));
+    Failure::new(Exit::Machine, "BUSY", message)
+        .hint("wait until it is done, or choose another folder with --out")
 }
 
 /// The table of what was minted, which gets its name when it is whole.
@@ -236,8 +264,17 @@ struct Manifest {
 impl Manifest {
     fn new(folder: &Path) -> Result<Self, Failure> {
         let (passing, path) = (folder.join(".manifest"), folder.join(MANIFEST));
-        let file =
-            File::create(&passing).map_err(|error| Failure::io("write", &passing, &error))?;
+        let failed = |error: std::io::Error| Failure::io("write", &passing, &error);
+        let mut options = File::options();
+        let options = options.write(true).create(true).truncate(false);
+        let file = options.open(&passing).map_err(failed)?;
+        // Another batch that writes here would write another manifest.
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(busy(folder)),
+            Err(TryLockError::Error(error)) => return Err(failed(error)),
+        }
+        file.set_len(0).map_err(failed)?;
         let mut manifest = Self {
             writer: csv::Writer::from_writer(BufWriter::new(file)),
             passing,

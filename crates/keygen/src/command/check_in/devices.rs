@@ -1,5 +1,7 @@
 //! How many machines a license was validated on, and how many it may be.
 
+use std::collections::BTreeSet;
+
 use license_core::{License, MachineDigest, Matrix, Quota};
 use license_terminal::{Exit, Failure};
 
@@ -16,9 +18,13 @@ pub(super) fn check(
     let Some(limit) = limit(license, matrix) else {
         return Ok(());
     };
-    let id = license.id().as_str();
-    let known = ledger.machines(id);
-    let known = known.map_err(|error| not_kept(ledger.path(), &error))?;
+    // A license that took another one's place goes on with its machines.
+    let id = license.id();
+    let mut known = BTreeSet::new();
+    for id in license.supersedes().iter().chain([id]) {
+        let machines = ledger.machines(id.as_str());
+        known.extend(machines.map_err(|error| not_kept(ledger.path(), &error))?);
+    }
     let count = u64::try_from(known.len()).unwrap_or(u64::MAX);
     if known.contains(&machine.to_string()) || count < limit {
         return Ok(());

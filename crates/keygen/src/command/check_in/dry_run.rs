@@ -39,6 +39,11 @@ impl Case<'_> {
         let licenses = licenses(&bundle, self.matrix)?.into_iter();
         let drafts = licenses.map(|license| self.statement.draft(license, self.matrix));
         let drafts: Vec<_> = drafts.collect::<Result<_, _>>()?;
+        for draft in &drafts {
+            let ledger = at_hand.ledger.as_ref();
+            self.statement
+                .check_standing(draft.license, ledger, terminal)?;
+        }
         let licenses = drafts.iter().map(|draft| draft.license);
         let ledger = at_hand.ledger.as_ref();
         self.statement

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::super::check_in::not_judged;
 use super::super::{add_keys, matrix, now, usage};
-use crate::books::{self, Books};
+use crate::books::{self, Books, UNSIGNED};
 use crate::ledger::{Kind, Place, Record};
 
 /// An export holds a line an entry, of which the largest has a token.
@@ -161,7 +161,8 @@ impl Reader<'_> {
         Ok(())
     }
 
-    fn verify(&mut self, file: &Source, line: u64, stated: &Record) -> Result<(), Failure> {
+    /// What is entered is what was signed, and what was said of how it came to be.
+    fn verify(&mut self, file: &Source, line: u64, stated: &mut Record) -> Result<(), Failure> {
         let license = self.licenses.get(&stated.subject).cloned();
         let is_check_in = stated.kind == Kind::CheckIn;
         if is_check_in && license.is_none() {
@@ -171,7 +172,10 @@ impl Reader<'_> {
         let found = self.artefacts(&stated.artefact, &at_hand);
         let found = found.map_err(|error| not_judged(file, &error))?;
         match found.as_slice() {
-            [found] if is_said(stated, found) => Ok(()),
+            [found] if is_said(stated, found) => {
+                stated.body = with_unsigned(found, stated);
+                Ok(())
+            }
             _ => Err(tampered(file, line)),
         }
     }
@@ -211,12 +215,32 @@ fn stated(line: &str) -> Option<Record> {
 
 /// Whether the facts stated are those of what was signed.
 fn is_said(stated: &Record, found: &Record) -> bool {
-    // Which order of a batch it was is in no license.
-    let mut facts = stated.body.clone();
-    if let Some(facts) = facts.as_object_mut() {
-        facts.remove("order");
+    let (Some(facts), Some(signed)) = (stated.body.as_object(), found.body.as_object()) else {
+        return false;
+    };
+    let is_known = |name: &str| UNSIGNED.contains(&name) || DERIVED_LATER.contains(&name);
+    let mut stated_facts = facts
+        .iter()
+        .filter(|(name, _)| !UNSIGNED.contains(&name.as_str()));
+    let mut signed_names = signed.keys();
+    stated.kind == found.kind
+        && stated.subject == found.subject
+        && stated_facts.all(|(name, fact)| signed.get(name) == Some(fact))
+        && signed_names.all(|name| facts.contains_key(name) || is_known(name))
+}
+
+/// What follows from what was signed, and was not yet entered by earlier versions.
+const DERIVED_LATER: [&str; 1] = ["trial_of"];
+
+fn with_unsigned(found: &Record, stated: &Record) -> Value {
+    let mut body = found.body.clone();
+    if let Some(body) = body.as_object_mut() {
+        for name in UNSIGNED {
+            let fact = stated.body.get(name).cloned();
+            body.extend(fact.map(|fact| (name.to_owned(), fact)));
+        }
     }
-    stated.kind == found.kind && stated.subject == found.subject && facts == found.body
+    body
 }
 
 fn malformed(file: &Source) -> Failure {
