@@ -341,7 +341,8 @@ fn an_export_of_an_earlier_version_is_taken_and_an_edited_one_is_not() {
 #[test]
 fn a_ledger_of_the_first_version_is_asked_before_it_is_migrated() {
     let (desk, _) = exported();
-    let db = rusqlite::Connection::open(desk.file("l.db")).unwrap();
+    let place = told(&desk, &["ledger", "stats"])["path"].clone();
+    let db = rusqlite::Connection::open(text(&place)).unwrap();
     let back = "DROP INDEX entries_by_trial; DROP INDEX IF EXISTS entries_by_chain; PRAGMA user_version = 1;";
     db.execute_batch(back).unwrap();
     drop(db);
