@@ -99,6 +99,24 @@ impl<'s> Run<'s> {
         }
     }
 
+    /// Starts it and returns at once: its standard output is a pipe, its standard error goes nowhere. For what is to be killed.
+    ///
+    /// # Panics
+    ///
+    /// When it cannot be started.
+    #[track_caller]
+    pub fn start(mut self) -> Child {
+        let line = self.line();
+        let started = self
+            .command
+            .current_dir(self.scratch.path())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn();
+        started.unwrap_or_else(|error| panic!("cannot run {line}: {error}"))
+    }
+
     pub(crate) fn try_run(&mut self) -> io::Result<Output> {
         let mut child = self
             .command

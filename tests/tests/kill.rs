@@ -11,11 +11,11 @@
 )]
 
 use std::fs;
-use std::process::{Child, Command, Stdio};
+use std::process::Child;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use license_tests::{Run, Scratch, Vendor, programs};
+use license_tests::{Run, Scratch, Vendor};
 
 const KILLS: u64 = 1000;
 
@@ -33,17 +33,7 @@ fn machine() -> Scratch {
 }
 
 fn start(machine: &Scratch, args: &[&str]) -> Child {
-    Command::new(programs::license())
-        .args(args)
-        .env_clear()
-        .env("HOME", machine.home())
-        .env("CODITECT_HOME", machine.state())
-        .current_dir(machine.path())
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap()
+    Run::license(machine).args(args).start()
 }
 
 /// How long it takes to its end, the longest of some.

@@ -1,11 +1,10 @@
 //! `keygen batch`: a license for each row of a table, or nothing.
 
 use std::fs;
-use std::process::{Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
-use license_tests::{Outcome, Run, Scratch, Vendor, programs};
+use license_tests::{Outcome, Run, Scratch, Vendor};
 use serde_json::Value;
 
 const ROWS: usize = 60;
@@ -195,16 +194,9 @@ fn whoever_is_killed_goes_on_where_they_were_and_mints_nothing_twice() {
     let header = "tier,customer,expires,offline,file\n".to_owned();
     desk.write("orders.csv", header + &rows.collect::<String>());
     for kill in 1..=8 {
-        let mut child = Command::new(programs::keygen())
+        let mut child = Run::keygen(&desk)
             .args(["batch", "orders.csv", "--key", "vendor.key", "--out", "out"])
-            .env_clear()
-            .env("HOME", desk.home())
-            .current_dir(desk.path())
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
+            .start();
         thread::sleep(Duration::from_millis(kill * 40));
         let _ = child.kill();
         let _ = child.wait().unwrap();

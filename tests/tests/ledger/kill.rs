@@ -3,10 +3,8 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::process::{Child, Command, Stdio};
+use std::process::Child;
 use std::time::{Duration, Instant};
-
-use license_tests::programs;
 
 use super::*;
 
@@ -14,18 +12,11 @@ const KILLS: u32 = 150;
 
 fn start(desk: &Scratch, out: &str, force: bool) -> Child {
     let order = ["--tier", "pro", "--customer", "ACME Ltd", "--perpetual"];
-    Command::new(programs::keygen())
+    Run::keygen(desk)
         .args(["issue", "--key", "vendor.key", "--out", out])
         .args(order)
         .args(force.then_some("--force"))
-        .env_clear()
-        .env("HOME", desk.home())
-        .current_dir(desk.path())
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap()
+        .start()
 }
 
 /// How long it takes, the longest of some.
@@ -136,18 +127,11 @@ fn what_was_printed_is_entered_and_what_is_certain_was_printed() {
     let mut seen = BTreeSet::new();
     for kill in 0..KILLS / 2 {
         let json = (kill % 2 == 0).then_some("--json");
-        let mut child = Command::new(programs::keygen())
+        let mut child = Run::keygen(&desk)
             .args(["issue", "--key", "vendor.key", "--tier", "pro"])
             .args(["--customer", "ACME Ltd", "--perpetual", "--quiet"])
             .args(json)
-            .env_clear()
-            .env("HOME", desk.home())
-            .current_dir(desk.path())
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
+            .start();
         std::thread::sleep(moment(kill, duration));
         let _ = child.kill();
         let printed = String::from_utf8(child.wait_with_output().unwrap().stdout).unwrap();

@@ -1,9 +1,6 @@
 //! `kill -9` at any moment loses and doubles nothing that was acknowledged.
 
-use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
-
-use license_tests::programs;
 
 use super::*;
 
@@ -11,17 +8,7 @@ const KILLS: u32 = 60;
 
 /// Runs it, kills it after so long, and returns whether it had acknowledged by then what it did.
 fn kill_after(moment: Duration, machine: &Scratch, args: &[&str]) -> bool {
-    let mut child = Command::new(programs::license())
-        .args(args)
-        .env_clear()
-        .env("HOME", machine.home())
-        .env("CODITECT_HOME", machine.state())
-        .current_dir(machine.path())
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
+    let mut child = Run::license(machine).args(args).start();
     std::thread::sleep(moment);
     // SIGKILL. It may have ended already.
     let _ = child.kill();
