@@ -4,8 +4,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use license_core::{
-    EnterpriseKey, License, Machine, Matrix, ProductCode, Timestamp, TrustedKey, Unverified,
-    Validation,
+    EnterpriseKey, License, Machine, Matrix, ProductCode, Timestamp, TrustedKey, Validation,
 };
 use license_terminal::{Audience, Destination, Exit, Failure, Overwrite, show_path};
 use serde_json::{Value, json};
@@ -88,53 +87,6 @@ pub(crate) struct Sheet {
     pub(crate) content: String,
 }
 
-/// The id and key of a license that an order was minted as before. Its file is written again if it is gone. Without a ledger the file is
-/// what tells.
-pub(crate) fn known_order(
-    ledger: Option<&Ledger>,
-    order: &str,
-    path: &Path,
-) -> Result<Option<(String, String)>, Failure> {
-    let Some(ledger) = ledger else {
-        let is_there = path.symlink_metadata().is_ok();
-        return Ok(is_there.then(|| (String::new(), String::new())));
-    };
-    let entry = ledger.of_order(order);
-    let Some(entry) = entry.map_err(|error| not_kept(ledger.path(), &error))? else {
-        return Ok(None);
-    };
-    if path.symlink_metadata().is_err()
-        && let Ok(token) = Unverified::parse(&entry.artefact)
-    {
-        let file = Destination::File(path.to_owned());
-        file.write(
-            token.to_armor().as_bytes(),
-            Overwrite::Refuse,
-            Audience::Everyone,
-        )?;
-    }
-    Ok(Some((
-        entry.subject.clone(),
-        entry.fact("key").unwrap_or_default(),
-    )))
-}
-
-/// Whether an order was minted as a license before. Nothing is written.
-pub(crate) fn is_known_order(
-    ledger: Option<&Ledger>,
-    order: &str,
-    path: &Path,
-) -> Result<bool, Failure> {
-    match ledger {
-        None => Ok(path.symlink_metadata().is_ok()),
-        Some(ledger) => {
-            let entry = ledger.of_order(order);
-            let entry = entry.map_err(|error| not_kept(ledger.path(), &error))?;
-            Ok(entry.is_some())
-        }
-    }
-}
-
 /// A file that is in the way of a batch.
 pub(crate) fn not_for_these_orders(path: &Path) -> Failure {
     let path = show_path(path);
@@ -181,18 +133,6 @@ impl Counter<'_> {
             named.map_err(|error| Failure::io("write", path, &error))?;
         }
         stated(desk.forget(&intent))
-    }
-
-    /// The id and key of a license that an order was minted as, by now.
-    pub(crate) fn known_order(
-        &self,
-        order: &str,
-        path: &Path,
-    ) -> Result<Option<(String, String)>, Failure> {
-        match self.ledger() {
-            None => Ok(None),
-            ledger => known_order(ledger, order, path),
-        }
     }
 
     /// What was entered so far; nobody enters anything else meanwhile.

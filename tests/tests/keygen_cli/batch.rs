@@ -289,3 +289,129 @@ fn a_dry_run_finds_what_would_refuse_the_batch() {
         .json();
     assert_eq!((&told["known"], &told["minted"]), (&ROWS.into(), &0.into()));
 }
+
+fn orders(desk: &Scratch, table: impl AsRef<[u8]>) -> Outcome {
+    desk.write("orders.csv", table);
+    batch(desk, &["--json"])
+}
+
+#[test]
+fn tables_of_other_countries_spreadsheets_are_read() {
+    for (number, table) in [
+        "tier;customer;days;user\r\npro;\"Größe; AG\";9;\"alice;bob\"\r\n;;;\r\n",
+        "\u{feff}sep=;\r\ntier;customer;days;user\r\npro;Größe;9;alice\r\n",
+        "tier\tcustomer\tdays\npro\tGröße\t9\n",
+        "\n\ntier,customer,days\n\n\npro,Größe,9\n,,\n",
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let desk = Vendor::shared().desk();
+        let told = orders(&desk, table).expect_code(0).json();
+        assert_eq!(
+            (&told["rows"], &told["minted"]),
+            (&1.into(), &1.into()),
+            "{number}"
+        );
+        assert!(desk.read("out/manifest.csv").contains("Größe"), "{number}");
+    }
+}
+
+#[test]
+fn a_mistake_is_named_by_its_line_and_column_and_what_was_found() {
+    for (table, expected) in [
+        (
+            "tier,customer,days\n\n\npro,A,9\ngold,B,9\n",
+            "row 5, tier: expected a tier of CODITECT, found GOLD",
+        ),
+        (
+            "tier,customer,days\npro,A\npro,,9\n",
+            "row 2, cells: expected 3, found 2; row 3, customer:",
+        ),
+        (
+            "tier,customer,days,offline\npro,A,9,ja\n",
+            "row 2, offline: expected yes or no, found `ja`",
+        ),
+        (
+            "tier,customer\npro,A\n",
+            "row 2, expires or days or perpetual: expected a value",
+        ),
+        ("sep=;\ntier;customer;days\npro;A;x\n", "row 3, days:"),
+        (
+            "tier,customer,days\r\n\r\npro,A,9\r\n\r\n\r\npro,\"A\r\nB\",9\r\npro,A,x",
+            "row 8, days:",
+        ),
+    ] {
+        let desk = Vendor::shared().desk();
+        desk.write("orders.csv", table);
+        let complaint = batch(&desk, &[]).expect_failure(2);
+        assert!(complaint.message.contains(expected), "{complaint:?}");
+    }
+    let desk = Vendor::shared().desk();
+    desk.write("orders.csv", b"tier,customer,days\npro,Gr\xf6\xdfe,9\n");
+    let complaint = batch(&desk, &[]).expect_failure(3);
+    assert!(complaint.message.contains("UTF-8"), "{complaint:?}");
+    let rows = "pro,A,x\n".repeat(50);
+    desk.write("orders.csv", format!("tier,customer,days\n{rows}"));
+    let complaint = batch(&desk, &[]).expect_failure(2);
+    assert!(complaint.message.ends_with("was not read"), "{complaint:?}");
+    let stdin = ["batch", "-", "--key", "vendor.key", "--out", "out"];
+    let complaint = Run::keygen(&desk).args(stdin).run().expect_failure(2);
+    assert!(
+        complaint.message.contains("standard input"),
+        "{complaint:?}"
+    );
+}
+
+#[test]
+fn the_same_orders_of_another_time_are_minted_anew_where_the_batch_has_a_name() {
+    let desk = desk();
+    let january = &["--name", "2027-01", "--json"];
+    let _ = batch(&desk, &[]).expect_code(0);
+    let run = |out: &str, args: &[&str]| {
+        let batch = ["batch", "orders.csv", "--key", "vendor.key", "--out", out];
+        Run::keygen(&desk).args(batch).args(args).run()
+    };
+    let told = run("january", january).expect_code(0).json();
+    assert_eq!((&told["minted"], &told["known"]), (&ROWS.into(), &0.into()));
+    let told = run("january", january).expect_code(0).json();
+    assert_eq!((&told["minted"], &told["known"]), (&0.into(), &ROWS.into()));
+    let told = run("february", &["--json"]).expect_code(0).json();
+    assert_eq!(
+        (&told["minted"], &told["restored"]),
+        (&0.into(), &ROWS.into())
+    );
+    assert_eq!(desk.read("february/c7.lic"), desk.read("out/c7.lic"));
+    assert_ne!(desk.read("january/c7.lic"), desk.read("out/c7.lic"));
+}
+
+#[test]
+fn what_ended_or_was_revoked_since_is_warned_of() {
+    let desk = Vendor::shared().desk();
+    let table = "tier,customer,expires,issued_at,file\npro,A,2026-01-31,2026-01-01,a.lic\npro,B,2099-01-31,2026-01-01,b.lic\n";
+    let _ = orders(&desk, table).expect_code(0);
+    let listed = licenses(&desk);
+    let id = listed["licenses"][1]["license_id"].as_str().unwrap();
+    let revoke = ["revoke", id, "--reason", "fraud"];
+    let _ = Run::keygen(&desk).args(revoke).run().expect_code(0);
+    for args in [&["--dry-run"][..], &[]] {
+        let again = batch(&desk, args).expect_code(0);
+        for warning in ["EXPIRED: 1 of", "REVOKED: 1 of", "--name NAME"] {
+            assert!(again.stderr.contains(warning), "{again:?}");
+        }
+    }
+}
+
+#[test]
+fn a_file_that_was_damaged_since_does_not_count_as_there() {
+    let desk = desk();
+    let _ = batch(&desk, &[]).expect_code(0);
+    let license = desk.read("out/c7.lic");
+    desk.write("out/c7.lic", license.replacen('A', "B", 1));
+    let complaint = batch(&desk, &[]).expect_failure(2);
+    assert!(complaint.message.contains("c7.lic"), "{complaint:?}");
+    fs::remove_file(desk.file("out/c7.lic")).unwrap();
+    let told = batch(&desk, &["--json"]).expect_code(0).json();
+    assert_eq!(told["restored"], 1);
+    assert_eq!(desk.read("out/c7.lic"), license);
+}

@@ -116,6 +116,9 @@ pub(crate) struct Batch {
     /// The folder for the license files and the manifest; what is there of the same orders is not minted again
     #[arg(long, value_name = "DIR")]
     pub(crate) out: PathBuf,
+    /// Tell these orders from the same ones of another time, such as 2027-01: what was minted before is minted anew
+    #[arg(long, value_name = "NAME")]
+    pub(crate) name: Option<String>,
     /// Sign on so many cores [default: all]
     #[arg(long, value_name = "N", value_parser = count, allow_negative_numbers = true)]
     pub(crate) jobs: Option<NonZeroU32>,

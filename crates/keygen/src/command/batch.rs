@@ -1,5 +1,6 @@
 //! `keygen batch`: a license for each row of a table.
 
+mod known;
 mod mint;
 mod names;
 mod orders;
@@ -16,6 +17,7 @@ use crate::books::{self, Books};
 use crate::cli::Batch;
 use crate::custody;
 use crate::ledger::Place;
+use known::{Known, Tally};
 use mint::Mint;
 use names::Names;
 use orders::Orders;
@@ -23,8 +25,14 @@ use progress::Progress;
 
 pub(crate) fn run(arguments: &Batch, place: &Place, terminal: &Terminal) -> Result<(), Failure> {
     let matrix = matrix(arguments.product_file.as_ref())?;
+    if arguments.orders.as_os_str() == "-" {
+        return Err(
+            Failure::usage("orders are read twice, and standard input only once")
+                .hint("write them to a file and name that"),
+        );
+    }
     // Every row is read and checked before the first is signed, and before a passphrase is asked for.
-    let orders = Orders::open(&arguments.orders)?;
+    let orders = Orders::open(&arguments.orders, arguments.name.as_deref())?;
     let count = check(&orders, &matrix)?;
     if arguments.dry_run {
         return rehearse(arguments, &orders, count, place, terminal);
@@ -48,19 +56,21 @@ pub(crate) fn run(arguments: &Batch, place: &Place, terminal: &Terminal) -> Resu
     let object = json!({
         "rows": count,
         "minted": done.minted,
-        "known": done.known,
+        "known": done.before.known,
+        "restored": done.before.restored,
         "manifest": manifest,
         "dry_run": false,
     });
+    done.before.warn(terminal);
     told(terminal, &object, || {
-        let known = match done.known {
-            0 => String::new(),
-            known => format!("; {known} were there already"),
-        };
-        format!(
-            "minted {} licenses{known}\nmanifest {manifest}",
-            done.minted
-        )
+        let mut line = format!("minted   {}", licenses(done.minted));
+        if done.before.known > 0 {
+            line += &format!(
+                "; {} had been minted before for these orders, of which {} were written again",
+                done.before.known, done.before.restored
+            );
+        }
+        format!("{line}\nmanifest {manifest}")
     })
 }
 
@@ -79,18 +89,18 @@ fn rehearse(
         return Err(Failure::io("write", file, &error));
     }
     let ledger = dry_run::look(&arguments.key, place, terminal)?.ledger;
-    let mut known: u64 = 0;
+    let mut before = Tally::default();
     orders.each(|order| {
         // Every row was read a moment ago.
         let Ok(order) = order else { return Ok(true) };
         let path = folder.join(&order.file);
         // A ledger that is still to be made knows nothing.
-        let is_known = match (&ledger, place) {
-            (None, Place::File(_)) => false,
-            (ledger, _) => books::is_known_order(ledger.as_ref(), &order.id, &path)?,
+        let known = match (&ledger, place) {
+            (None, Place::File(_)) => None,
+            (ledger, _) => Known::find(ledger.as_ref(), &order.id, &path, now())?,
         };
-        if is_known {
-            known += 1;
+        if let Some((known, _)) = known {
+            before.add(&known);
         } else if path.symlink_metadata().is_ok() {
             return Err(books::not_for_these_orders(&path));
         }
@@ -99,17 +109,26 @@ fn rehearse(
     let object = json!({
         "rows": count,
         "minted": 0,
-        "known": known,
+        "known": before.known,
+        "restored": 0,
         "manifest": null,
         "dry_run": true,
     });
+    before.warn(terminal);
     told(terminal, &object, || {
-        let known = match known {
-            0 => String::new(),
-            known => format!(", {known} of them minted already"),
-        };
-        format!("dry run    nothing was minted or written; {count} rows are right{known}")
+        format!(
+            "dry run    nothing was minted or written; {} would be minted, {} were before",
+            licenses(count.saturating_sub(before.known)),
+            before.known
+        )
     })
+}
+
+fn licenses(count: u64) -> String {
+    match count {
+        1 => "1 license".to_owned(),
+        count => format!("{count} licenses"),
+    }
 }
 
 fn told(
@@ -155,7 +174,10 @@ fn check(orders: &Orders, matrix: &Matrix) -> Result<u64, Failure> {
     match mistakes.len() {
         0 => Ok(count),
         _ => {
-            let lines: Vec<_> = mistakes.iter().map(ToString::to_string).collect();
+            let mut lines: Vec<_> = mistakes.iter().map(ToString::to_string).collect();
+            if lines.len() >= MOST_MISTAKES {
+                lines.push("what follows was not read".to_owned());
+            }
             let message = format!("{}: {}", orders.name, lines.join("; "));
             Err(Failure::new(Exit::Usage, "ORDERS", message)
                 .hint("correct the rows that are named; nothing was minted"))

@@ -12,6 +12,7 @@ use license_core::{License, Matrix, Unverified};
 use license_terminal::{Exit, Failure, show_path};
 
 use super::super::{not_issued, not_verified, now, since_epoch};
+use super::known::{Known, Tally};
 use super::orders::{Order, Orders};
 use super::progress::Progress;
 use crate::books::{self, Books, Sheet};
@@ -39,14 +40,11 @@ pub(super) struct Mint<'a> {
 #[derive(Default)]
 pub(super) struct Done {
     pub(super) minted: u64,
-    pub(super) known: u64,
+    pub(super) before: Tally,
 }
 
 /// A row with the license that was signed for it.
 type Signed = (Order, License, String);
-
-/// A row with the id and key of the license that it has.
-type Known = (Order, String, String);
 
 /// A row on its way to be signed.
 struct Job {
@@ -61,11 +59,7 @@ enum Finished {
         license: License,
         token: String,
     },
-    Known {
-        order: Order,
-        license_id: String,
-        key: String,
-    },
+    Known(Order, Known),
     Failed(Failure),
 }
 
@@ -120,14 +114,8 @@ impl Mint<'_> {
                 }
             };
             let path = self.folder.join(&order.file);
-            if let Some(known) = books::known_order(books, &order.id, &path)? {
-                let (license_id, key) = known;
-                let known = Finished::Known {
-                    order,
-                    license_id,
-                    key,
-                };
-                return Ok(results.send(known).is_ok());
+            if let Some(known) = Known::restore(books, &order.id, &path, now())? {
+                return Ok(results.send(Finished::Known(order, known)).is_ok());
             }
             let draft = self.orders.draft(&order, self.matrix);
             let mut draft = draft.map_err(|mistake| Failure::malformed(mistake.to_string()))?;
@@ -177,13 +165,9 @@ impl Mint<'_> {
             let is_end = result.is_err();
             match result {
                 Ok(Finished::Failed(failure)) => return Err(failure),
-                Ok(Finished::Known {
-                    order,
-                    license_id,
-                    key,
-                }) => {
-                    manifest.add(&order, &license_id, &key)?;
-                    done.known += 1;
+                Ok(Finished::Known(order, known)) => {
+                    manifest.add(&order, &known.license_id, &known.key)?;
+                    done.before.add(&known);
                 }
                 Ok(Finished::Signed {
                     order,
@@ -195,9 +179,9 @@ impl Mint<'_> {
             if chunk.len() >= CHUNK || (is_end && !chunk.is_empty()) {
                 chunk.sort_by_key(|(order, _, _)| order.row);
                 let known = self.hand_out_chunk(&mut chunk, books)?;
-                for (order, license_id, key) in known {
-                    manifest.add(&order, &license_id, &key)?;
-                    done.known += 1;
+                for (order, known) in known {
+                    manifest.add(&order, &known.license_id, &known.key)?;
+                    done.before.add(&known);
                 }
                 for (order, license, _) in chunk.drain(..) {
                     let key = license.standard_key().map(|key| key.to_string());
@@ -205,7 +189,7 @@ impl Mint<'_> {
                     done.minted += 1;
                 }
             }
-            progress.tell(done.minted + done.known);
+            progress.tell(done.minted + done.before.known);
             if is_end {
                 return Ok(());
             }
@@ -217,13 +201,17 @@ impl Mint<'_> {
         &self,
         chunk: &mut Vec<Signed>,
         books: &mut Books,
-    ) -> Result<Vec<Known>, Failure> {
+    ) -> Result<Vec<(Order, Known)>, Failure> {
         let mut counter = books.counter(now())?;
         let (mut news, mut known) = (Vec::with_capacity(chunk.len()), Vec::new());
         for (order, license, token) in chunk.drain(..) {
             let path = self.folder.join(&order.file);
-            match counter.known_order(&order.id, &path)? {
-                Some((license_id, key)) => known.push((order, license_id, key)),
+            let found = match counter.ledger() {
+                None => None,
+                ledger => Known::restore(ledger, &order.id, &path, now())?,
+            };
+            match found {
+                Some(found) => known.push((order, found)),
                 None => news.push((order, license, token)),
             }
         }
@@ -280,12 +268,13 @@ impl Manifest {
             passing,
             path,
         };
-        manifest.write(&["row", "file", "license_id", "key"])?;
+        manifest.write(&["row", "file", "license_id", "key", "customer"])?;
         Ok(manifest)
     }
 
     fn add(&mut self, order: &Order, license_id: &str, key: &str) -> Result<(), Failure> {
-        self.write(&[&order.row.to_string(), &order.file, license_id, key])
+        let row = order.row.to_string();
+        self.write(&[&row, &order.file, license_id, key, &order.customer])
     }
 
     fn write(&mut self, cells: &[&str]) -> Result<(), Failure> {

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::fs::File;
+use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
@@ -37,6 +38,9 @@ const SEPARATOR: char = ';';
 pub(super) struct Orders {
     path: PathBuf,
     pub(super) name: String,
+    /// Of the batch.
+    batch: Option<String>,
+    form: Form,
     columns: Vec<Column>,
     /// Made once: it takes longer than to read a row by it.
     command: Mutex<clap::Command>,
@@ -62,9 +66,10 @@ enum Kind {
 
 /// A row.
 pub(super) struct Order {
-    /// Counted as a spreadsheet does: the header is 1.
+    /// The line of the file on which it begins: as a spreadsheet counts, where no cell has a line break.
     pub(super) row: u64,
     pub(super) file: String,
+    pub(super) customer: String,
     /// The same for the same row of the same orders, whenever it is read.
     pub(super) id: String,
     arguments: Vec<String>,
@@ -85,9 +90,10 @@ impl fmt::Display for Mistake {
 }
 
 impl Orders {
-    pub(super) fn open(path: &Path) -> Result<Self, Failure> {
+    pub(super) fn open(path: &Path, batch: Option<&str>) -> Result<Self, Failure> {
         let name = show_path(path);
-        let mut reader = reader(path)?;
+        let form = Form::of(path)?;
+        let mut reader = form.reader(path)?;
         let header = reader
             .headers()
             .map_err(|error| unreadable(&name, &error))?;
@@ -109,6 +115,8 @@ impl Orders {
         Ok(Self {
             path: path.to_owned(),
             name,
+            batch: batch.map(str::to_owned),
+            form,
             columns,
             command: Mutex::new(command),
         })
@@ -119,9 +127,17 @@ impl Orders {
         &self,
         mut callback: impl FnMut(Result<Order, Mistake>) -> Result<bool, Failure>,
     ) -> Result<(), Failure> {
-        let mut reader = reader(&self.path)?;
-        for (row, record) in (2..).zip(reader.records()) {
-            let record = record.map_err(|error| unreadable(&self.name, &error))?;
+        let mut reader = self.form.reader(&self.path)?;
+        let mut record = csv::StringRecord::new();
+        while reader
+            .read_record(&mut record)
+            .map_err(|error| unreadable(&self.name, &error))?
+        {
+            let row = self.form.line(reader.position(), &record);
+            // What a spreadsheet has of rows that nobody filled in.
+            if record.iter().all(|cell| cell.trim().is_empty()) {
+                continue;
+            }
             if !callback(self.order(row, &record))? {
                 break;
             }
@@ -130,8 +146,16 @@ impl Orders {
     }
 
     fn order(&self, row: u64, record: &csv::StringRecord) -> Result<Order, Mistake> {
+        let (expected, found) = (self.columns.len(), record.len());
+        if found != expected {
+            return Err(Mistake {
+                row,
+                column: "cells".to_owned(),
+                what: format!("expected {expected}, found {found}"),
+            });
+        }
         let mut arguments = Vec::new();
-        let mut file = None;
+        let (mut file, mut customer) = (None, String::new());
         let mut id = Sha256::new();
         for (column, cell) in self.columns.iter().zip(record) {
             let cell = cell.trim();
@@ -149,6 +173,9 @@ impl Orders {
                 column.name,
                 cell.len()
             ));
+            if column.name == "customer" {
+                cell.clone_into(&mut customer);
+            }
             let option = format!("--{}", column.name);
             match column.kind {
                 _ if cell.is_empty() => {}
@@ -167,15 +194,23 @@ impl Orders {
                 Kind::Flag => match cell.to_ascii_lowercase().as_str() {
                     "yes" | "true" | "1" | "x" => arguments.push(option),
                     "no" | "false" | "0" => {}
-                    _ => return Err(mistake("expected yes or no")),
+                    _ => {
+                        let found: String = cell.chars().take(32).collect();
+                        let found = escape(&found);
+                        return Err(mistake(&format!("expected yes or no, found `{found}`")));
+                    }
                 },
             }
         }
         id.update(format!("row {row}"));
+        if let Some(batch) = &self.batch {
+            id.update(format!(" of {batch}"));
+        }
         let id = crate::ledger::hex(&id.finalize());
         Ok(Order {
             row,
             file: file.unwrap_or_else(|| format!("{row:07}.lic")),
+            customer,
             id,
             arguments,
         })
@@ -188,6 +223,9 @@ impl Orders {
         let parsed = self
             .parse(arguments)
             .map_err(|error| order.refused(&error))?;
+        if let Err(failure) = issue::tier(parsed.issue.tier, matrix) {
+            return Err(order.mistake("tier", failure.message()));
+        }
         let drafted = issue::draft(&parsed.issue, matrix);
         let draft = drafted.map_err(|failure| order.mistake("order", failure.message()))?;
         let checked = draft.check();
@@ -227,7 +265,8 @@ impl Order {
         let missing: Vec<_> = text
             .lines()
             .skip(1)
-            .filter_map(|line| line.trim().strip_prefix("--"))
+            .take_while(|line| !line.trim().is_empty())
+            .flat_map(|line| line.split("--").skip(1))
             .filter_map(|option| option.split([' ', '=', '>']).next())
             .collect();
         let named = what
@@ -236,17 +275,75 @@ impl Order {
             .and_then(|rest| rest.split([' ', '\'', '=']).next());
         match (named, missing.is_empty()) {
             (Some(column), _) => self.mistake(column, what),
-            (None, false) => self.mistake(&missing.join(", "), "expected a value, found none"),
+            (None, false) => self.mistake(&missing.join(" or "), "expected a value, found none"),
             (None, true) => self.mistake("order", what),
         }
     }
 }
 
-fn reader(path: &Path) -> Result<csv::Reader<File>, Failure> {
-    let file = File::open(path).map_err(|error| Failure::io("read", path, &error))?;
-    Ok(csv::ReaderBuilder::new()
-        .trim(csv::Trim::Headers)
-        .from_reader(file))
+/// How the table separates its cells.
+#[derive(Clone, Copy, Debug)]
+struct Form {
+    delimiter: u8,
+    /// Lines before the header.
+    lines_before: u64,
+    /// Their bytes.
+    bytes_before: u64,
+}
+
+/// No header is longer.
+const MAX_HEADER: u64 = 64 * 1024;
+
+impl Form {
+    /// Comma, or what spreadsheets of other countries write instead; they may say so in a line `sep=;` before the header.
+    fn of(path: &Path) -> Result<Self, Failure> {
+        let mut first = Vec::new();
+        let failed = |error: std::io::Error| Failure::io("read", path, &error);
+        let file = File::open(path).map_err(failed)?.take(MAX_HEADER);
+        BufReader::new(file)
+            .read_until(b'\n', &mut first)
+            .map_err(failed)?;
+        let text = String::from_utf8_lossy(&first);
+        let text = text.trim_start_matches('\u{feff}').trim_end();
+        if let Some(&[delimiter]) = text.strip_prefix("sep=").map(str::as_bytes) {
+            return Ok(Self {
+                delimiter,
+                lines_before: 1,
+                bytes_before: u64::try_from(first.len()).unwrap_or(0),
+            });
+        }
+        let separates = |delimiter: &u8| text.as_bytes().contains(delimiter);
+        let delimiter = b",;\t".iter().find(|delimiter| separates(delimiter));
+        Ok(Self {
+            delimiter: delimiter.copied().unwrap_or(b','),
+            lines_before: 0,
+            bytes_before: 0,
+        })
+    }
+
+    /// The line on which a record begins, by the place after it: where empty lines come before it, it does not know itself.
+    fn line(self, after: &csv::Position, record: &csv::StringRecord) -> u64 {
+        let breaks = record.iter().flat_map(str::bytes);
+        let breaks = breaks.filter(|byte| *byte == b'\n').count();
+        let lines = u64::try_from(breaks).unwrap_or(0).saturating_add(1);
+        let line = after.line().saturating_sub(lines);
+        line.saturating_add(self.lines_before)
+    }
+
+    fn reader(self, path: &Path) -> Result<csv::Reader<impl Read + use<>>, Failure> {
+        let failed = |error: std::io::Error| Failure::io("read", path, &error);
+        let mut file = File::open(path).map_err(failed)?;
+        file.seek(SeekFrom::Start(self.bytes_before))
+            .map_err(failed)?;
+        Ok(csv::ReaderBuilder::new()
+            .trim(csv::Trim::Headers)
+            .delimiter(self.delimiter)
+            // Of each row it is told whether it has as many cells as it must.
+            .flexible(true)
+            // A carriage return before it is trimmed with the cell, and every record ends with one, so that lines can be counted.
+            .terminator(csv::Terminator::Any(b'\n'))
+            .from_reader(file.chain(&b"\n"[..])))
+    }
 }
 
 fn column(title: &str, command: &clap::Command) -> Option<Column> {
@@ -294,6 +391,14 @@ fn is_name(name: &str) -> bool {
 }
 
 fn unreadable(name: &str, error: &csv::Error) -> Failure {
-    Failure::malformed(format!("{name}: {error}"))
-        .hint("save the table as comma-separated values in UTF-8, with a header")
+    let line = error.position().map(csv::Position::line);
+    let at = line.map_or_else(String::new, |line| format!(" after line {line}"));
+    match error.kind() {
+        csv::ErrorKind::Utf8 { .. } => Failure::malformed(format!(
+            "{name}: expected text in UTF-8, found other bytes{at}"
+        ))
+        .hint("save the table as \"CSV UTF-8\""),
+        _ => Failure::malformed(format!("{name}: {error}"))
+            .hint("save the table as comma-separated values in UTF-8, with a header"),
+    }
 }
