@@ -388,8 +388,14 @@ impl Candidate<'_> {
         installed.add_validations(kept, &own_keys, self.matrix);
         let mut new = self.bundle.clone();
         add_validations(&mut new, kept, &self.trust.joined(&own_keys), self.matrix);
-        let new = new.evaluate(self.matrix, context);
+        // What is installed may replace it.
+        let beside = context.clone().installed(installed.bundle.licenses());
+        let new = new.evaluate(self.matrix, &beside);
         let installed = installed.bundle.evaluate(self.matrix, context);
+        if new.code() == Code::Superseded {
+            let (new, installed) = (new.code(), installed.code());
+            return Err(InstallationError::Worse { new, installed });
+        }
         if new.outcome() == Outcome::Denied && installed.outcome() != Outcome::Denied {
             let (new, installed) = (new.code(), installed.code());
             return Err(InstallationError::Worse { new, installed });
@@ -546,6 +552,10 @@ impl fmt::Display for InstallationError {
             Self::Store(_) => f.write_str("the state directory can't be used"),
             Self::Home(_) => f.write_str("there is no place where a license could be installed"),
             Self::NoTrust => f.write_str("a license is installed, but no keys to verify it with"),
+            Self::Worse {
+                new: Code::Superseded,
+                ..
+            } => f.write_str("the installed license replaces this one; nothing was changed"),
             Self::Worse { new, installed } => write!(
                 f,
                 "the license does not hold now ({new}), and the installed one does ({installed}); nothing was changed"

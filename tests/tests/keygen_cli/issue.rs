@@ -234,7 +234,10 @@ fn json_tells_all_there_is_to_know() {
         "license_id": claims["jti"], "key": claims["key"], "short_key": null, "product": "CODITECT",
         "tier": "TEAM", "customer": "ACME Ltd", "issued_at": "2020-01-01T00:00:00Z",
         "not_before": "2020-02-01T00:00:00Z", "expires_at": "2020-03-03T00:00:00Z",
-        "machines": null, "check_in": {"every_hours": 24, "grace_hours": 168},
+        "trial": false, "supersedes": [], "users": null, "machines": null,
+        "seats": null, "devices": null, "usage_type": null, "maintenance_until": null, "max_version": null,
+        "features": claims["features"], "quotas": claims["quotas"],
+        "check_in": {"every_hours": 24, "grace_hours": 168},
         "kid": Vendor::shared().kid, "path": "minted.lic", "token": null, "dry_run": false,
     });
     assert_eq!(minted.told, expected);

@@ -544,3 +544,75 @@ fn what_the_ledger_knows_as_revoked_is_not_called_active() {
     let said = ["check-in", "a.lic", "--status", "revoked", "--json"];
     let _ = at(&desk, JANUARY, &said).expect_code(0);
 }
+
+#[test]
+fn what_is_sold_is_told_before_and_when_it_is_minted() {
+    let desk = Vendor::shared().desk();
+    let issue = [
+        "issue",
+        "--tier",
+        "pro",
+        "--customer",
+        "ACME",
+        "--perpetual",
+        "--user",
+        " ann ",
+        "--user",
+        "ann",
+    ];
+    let own = [
+        "--seats",
+        "3",
+        "--devices",
+        "2",
+        "--usage-type",
+        "runtime",
+        "--add-feature",
+        "sso",
+    ];
+    let more = [
+        "--remove-feature",
+        "hooks",
+        "--quota",
+        "agents=7",
+        "--max-version",
+        "<3.0.0",
+    ];
+    let until = ["--maintenance-until", "2026-06-30", "--out", "a.lic"];
+    let all = [&issue[..], &own, &more, &until].concat();
+    for dry in [&["--dry-run"][..], &[]] {
+        let told = at(&desk, JANUARY, &[&all[..], dry].concat()).expect_code(0);
+        for line in [
+            "users      only ann\n",
+            "counts     3 seats, 2 devices\n",
+            "usage      only runtime\n",
+            "versions   built up to 2026-06-30T23:59:59Z\n",
+            "versions   <3.0.0\n",
+            "adds       sso\n",
+            "lacks      hooks\n",
+            "quotas     agents 7, devices 2, users 3\n",
+        ] {
+            assert!(told.stdout.contains(line), "{line} {told:?}");
+        }
+        assert!(told.stderr.contains("named twice"), "{told:?}");
+    }
+}
+
+#[test]
+fn a_check_in_that_counts_on_any_machine_is_warned_of_where_machines_were_sold() {
+    let desk = Vendor::shared().desk();
+    let issue = [
+        "issue",
+        "--tier",
+        "pro",
+        "--customer",
+        "ACME",
+        "--days",
+        "365",
+        "--devices",
+        "2",
+    ];
+    let _ = at(&desk, JANUARY, &[&issue[..], &["--out", "a.lic"]].concat()).expect_code(0);
+    let told = at(&desk, JANUARY, &["check-in", "a.lic"]).expect_code(0);
+    assert!(told.stderr.contains("NOT_COUNTED"), "{told:?}");
+}

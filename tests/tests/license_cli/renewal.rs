@@ -199,3 +199,51 @@ fn an_upgrade_begins_at_once_and_ends_with_what_was_paid_for() {
     );
     assert_eq!(status["expires_at"], "2026-07-01T00:00:00Z");
 }
+
+#[test]
+fn what_was_replaced_is_not_put_in_the_place_of_what_replaced_it() {
+    let sale = Sale::new();
+    let upgrade = [
+        "upgrade",
+        "acme.lic",
+        "--tier",
+        "team",
+        "--issued-at",
+        "2026-03-01",
+    ];
+    sale.mint(&upgrade, "team.lic");
+    let _ = sale.install("team.lic", "2026-03-01").expect_code(0);
+    let complaint = sale.install("acme.lic", "2026-03-02").expect_failure(1);
+    assert!(
+        complaint.message.contains("replaces this one"),
+        "{complaint:?}"
+    );
+    assert!(complaint.hint.contains("--force"), "{complaint:?}");
+    assert_eq!(sale.status("2026-03-02")["tier"], "TEAM");
+}
+
+#[test]
+fn the_license_again_does_not_take_its_renewal_away() {
+    let sale = Sale::new();
+    let renew = [
+        "renew",
+        "acme.lic",
+        "--days",
+        "365",
+        "--issued-at",
+        "2026-06-01",
+    ];
+    sale.mint(&renew, "next.lic");
+    let _ = sale.install("next.lic", "2026-06-20").expect_code(0);
+    let _ = sale.install("acme.lic", "2026-06-21").expect_code(0);
+    assert_eq!(
+        sale.status("2026-07-02")["expires_at"],
+        "2027-07-01T00:00:00Z"
+    );
+    // Once it has begun, it is not replaced by what it replaced.
+    let _ = sale.install("acme.lic", "2026-07-02").expect_failure(1);
+    assert_eq!(
+        sale.status("2026-07-02")["expires_at"],
+        "2027-07-01T00:00:00Z"
+    );
+}

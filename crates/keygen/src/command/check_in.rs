@@ -72,7 +72,7 @@ pub(crate) fn run(
         statement.check_standing(&minted.license, counter.ledger(), terminal)?;
     }
     let licenses = minted.iter().map(|minted| &minted.license);
-    statement.check_devices(licenses, arguments, &matrix, counter.ledger())?;
+    statement.check_devices(licenses, arguments, &matrix, counter.ledger(), terminal)?;
     counter.enter_key(key.public())?;
     let content = (!is_printed).then_some(file.as_str());
     counter.hand_out(minted.iter().map(record).collect(), out, content)?;
@@ -151,8 +151,13 @@ impl Statement {
         arguments: &CheckIn,
         matrix: &Matrix,
         ledger: Option<&Ledger>,
+        terminal: &Terminal,
     ) -> Result<(), Failure> {
         match (&self.machine, ledger) {
+            (None, Some(_)) if self.status == Status::Active => {
+                licenses.for_each(|license| devices::warn_uncounted(license, terminal));
+                Ok(())
+            }
             (Some((_, digest)), Some(ledger))
                 if self.status == Status::Active && !arguments.over_device_limit =>
             {

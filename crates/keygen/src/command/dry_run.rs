@@ -56,8 +56,8 @@ pub(super) fn license(
     let facts = draft.facts();
     let facts = facts.map_err(|error| not_verified("license", &error))?;
     check(key, out, place, terminal)?;
-    let terms = Terms::of_draft(&facts);
-    terms.warn(matrix, terminal);
+    let terms = Terms::of_draft(&facts, matrix);
+    terms.warn(terminal);
     terms.tell(&out.out, terminal)
 }
 

@@ -8,7 +8,7 @@ use license_terminal::{Failure, Terminal};
 
 use super::convert::Converted;
 use super::ledger::{license_of, required};
-use super::mint::{Mint, Order, machine_notes};
+use super::mint::{Mint, Order, machine_notes, users};
 use super::{fresh_id, machine, matrix, not_issued, now, trial};
 use crate::cli::{Dry, Issue};
 use crate::ledger::{Ledger, Place, Standing};
@@ -41,6 +41,7 @@ fn order(asked: &Issue, matrix: &Matrix, ledger: Option<&Ledger>) -> Result<Orde
     let trial = trial.transpose()?;
     let mut draft = draft_of(asked, matrix, trial.as_ref())?;
     let mut notes = machine_notes(&draft.machines, asked.machine.len());
+    draft.users = users(&asked.user, &mut notes);
     match (&trial, ledger) {
         (Some(trial), _) => {
             trial.apply(&mut draft, matrix)?;
@@ -97,7 +98,7 @@ fn draft_of(
     draft.expires_at = end(arguments, start, last_day.unwrap_or(start))?;
     draft.check_in = check_in(arguments, tier)?;
     draft.usage_type = arguments.usage_type;
-    draft.users = arguments.user.clone();
+    draft.users = users(&arguments.user, &mut Vec::new());
     draft.machines = machine::locks(&arguments.machine)?;
     // The claim is the last second that is covered.
     draft.maintenance_until = arguments.maintenance_until.map(|day| day.end().minus(1));

@@ -2,7 +2,7 @@
 
 use license_core::issue::{CheckedKey, LicenseDraft, Sign};
 use license_core::{License, Machine, Matrix, Unverified};
-use license_terminal::{Destination, Failure, Terminal};
+use license_terminal::{Destination, Failure, Terminal, escape};
 use serde_json::{Map, Value};
 
 use super::terms::Terms;
@@ -73,7 +73,7 @@ impl Mint<'_> {
         let microseconds = u64::try_from(since_epoch().as_micros()).unwrap_or(0);
         draft.serial = Some(counter.serial(microseconds)?);
         let minted = Minted::new(&draft, &key, self.matrix)?;
-        minted.terms().warn(self.matrix, self.terminal);
+        minted.terms(self.matrix).warn(self.terminal);
         notes();
         let out = self.out;
         let is_printed = matches!(out.out, Destination::Stdout) && self.terminal.is_json();
@@ -83,7 +83,7 @@ impl Mint<'_> {
             body.extend(facts);
         }
         counter.hand_out(vec![record], out, content)?;
-        minted.terms().tell(&out.out, self.terminal)
+        minted.terms(self.matrix).tell(&out.out, self.terminal)
     }
 }
 
@@ -109,9 +109,25 @@ impl Minted {
         })
     }
 
-    fn terms(&self) -> Terms<'_> {
-        Terms::of_minted(&self.license, &self.token, self.short_key.as_deref())
+    fn terms<'a>(&'a self, matrix: &'a Matrix) -> Terms<'a> {
+        let short_key = self.short_key.as_deref();
+        Terms::of_minted(&self.license, &self.token, short_key, matrix)
     }
+}
+
+/// The users to name, without space around them; one who is named twice counts once.
+pub(super) fn users(named: &[String], notes: &mut Vec<String>) -> Vec<String> {
+    let mut users: Vec<String> = Vec::with_capacity(named.len());
+    for user in named.iter().map(|user| user.trim()) {
+        match users.iter().any(|other| other == user) {
+            false => users.push(user.to_owned()),
+            true => notes.push(format!(
+                "user {}, who was named twice, is in the license once",
+                escape(user)
+            )),
+        }
+    }
+    users
 }
 
 /// What a vendor may not know of the machines that were named.

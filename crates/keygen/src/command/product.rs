@@ -87,6 +87,25 @@ fn warnings(matrix: &Matrix) -> Vec<String> {
             format!("tier {higher} has less of quota {name} than the lower tier {lower}")
         }));
     }
+    let lowest = matrix.tiers().first().map(TierTerms::name);
+    let base = matrix.base_tier().name();
+    if let Some(lowest) = lowest.filter(|lowest| *lowest != base) {
+        warnings.push(format!(
+            "base_tier is {base}, and not the lowest tier {lowest}: who has no license has what {base} allows"
+        ));
+    }
+    for (member, quota) in [
+        ("seats_quota", matrix.seats_quota()),
+        ("devices_quota", matrix.devices_quota()),
+    ] {
+        let is_known = |name: &&str| {
+            let mut tiers = matrix.tiers().iter();
+            tiers.any(|tier| tier.entitlements().quota(name).is_some())
+        };
+        if let Some(quota) = quota.filter(|quota| !is_known(quota)) {
+            warnings.push(format!("{member} is {quota}, which no tier has"));
+        }
+    }
     if matrix.enterprise_tier().is_none() {
         warnings.push("no enterprise_tier: there are no enterprise keys".to_owned());
     }

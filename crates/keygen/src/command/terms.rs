@@ -1,6 +1,6 @@
 //! What is told of a license, whether it is minted or would be.
 
-use license_core::{Facts, License, Machine, Matrix, Span};
+use license_core::{Facts, License, Machine, Matrix, Span, TierTerms, UsageType};
 use license_terminal::{Destination, Failure, Terminal, escape};
 use serde_json::{Value, json};
 
@@ -9,6 +9,7 @@ use super::{dry_run, now};
 /// A license to tell of.
 pub(super) struct Terms<'a> {
     facts: &'a Facts,
+    matrix: &'a Matrix,
     minted: Option<Minting<'a>>,
 }
 
@@ -21,9 +22,10 @@ struct Minting<'a> {
 
 impl<'a> Terms<'a> {
     /// Of a license that would be minted.
-    pub(super) fn of_draft(facts: &'a Facts) -> Self {
+    pub(super) fn of_draft(facts: &'a Facts, matrix: &'a Matrix) -> Self {
         Self {
             facts,
+            matrix,
             minted: None,
         }
     }
@@ -33,6 +35,7 @@ impl<'a> Terms<'a> {
         license: &'a License,
         token: &'a str,
         short_key: Option<&'a str>,
+        matrix: &'a Matrix,
     ) -> Self {
         let minted = Minting {
             license,
@@ -41,6 +44,7 @@ impl<'a> Terms<'a> {
         };
         Self {
             facts: license.facts(),
+            matrix,
             minted: Some(minted),
         }
     }
@@ -73,6 +77,8 @@ impl<'a> Terms<'a> {
         lines.extend(facts.supersedes.last().map(|id| format!("replaces   {id}")));
         lines.extend(named(facts).map(|names| format!("users      only {names}")));
         lines.extend(locked_to(facts).map(|names| format!("machines   {names}")));
+        lines.extend(bounds(facts));
+        lines.extend(beside_tier(facts, self.matrix));
         lines.push(format!("check-in   {}", check_in(facts)));
         lines.join("\n")
     }
@@ -97,6 +103,15 @@ impl<'a> Terms<'a> {
             "users": facts.users.as_ref().map(|users| users.iter().map(AsRef::as_ref).collect::<Vec<&str>>()),
             "machines": machines
                 .map(|machines| machines.iter().map(Machine::to_string).collect::<Vec<_>>()),
+            "seats": facts.seats,
+            "devices": facts.devices,
+            "usage_type": facts.usage_type.map(UsageType::as_str),
+            "maintenance_until": facts.maintenance_until.map(|at| at.to_string()),
+            "max_version": facts.max_version.as_ref().map(ToString::to_string),
+            "features": facts.entitlements.features().collect::<Vec<_>>(),
+            "quotas": facts.entitlements.quotas()
+                .map(|(name, quota)| (name.to_owned(), quota.to_number().into()))
+                .collect::<serde_json::Map<_, Value>>(),
             "check_in": facts.check_in.map(|terms| json!({
                 "every_hours": terms.every_hours(),
                 "grace_hours": terms.grace_hours(),
@@ -109,13 +124,17 @@ impl<'a> Terms<'a> {
     }
 
     /// Warns of what is allowed, but rarely meant.
-    pub(super) fn warn(&self, matrix: &Matrix, terminal: &Terminal) {
-        let facts = self.facts;
+    pub(super) fn warn(&self, terminal: &Terminal) {
+        let (facts, matrix) = (self.facts, self.matrix);
         if let Some(at) = facts.issued_at {
             super::warn_of_future(at, terminal);
         }
         if let Some(end) = facts.expires_at.filter(|end| *end <= now()) {
             terminal.warning("EXPIRED", &format!("the license ended at {end}"));
+        }
+        if let Some(end) = facts.maintenance_until.filter(|end| *end <= now()) {
+            let message = format!("versions built after {end} are not covered, which is past");
+            terminal.warning("EXPIRED", &message);
         }
         let entitlements = &facts.entitlements;
         for feature in entitlements
@@ -164,6 +183,46 @@ fn term(facts: &Facts) -> String {
             format!("until {end} ({})", Span(end.seconds_since(start)))
         }
     }
+}
+
+/// What else the license restricts.
+fn bounds(facts: &Facts) -> Vec<String> {
+    let mut lines = Vec::new();
+    let seats = facts.seats.map(|seats| format!("{seats} seats"));
+    let devices = facts.devices.map(|devices| format!("{devices} devices"));
+    let counts: Vec<_> = seats.into_iter().chain(devices).collect();
+    if !counts.is_empty() {
+        lines.push(format!("counts     {}", counts.join(", ")));
+    }
+    let usage = facts.usage_type.map(UsageType::as_str);
+    lines.extend(usage.map(|usage| format!("usage      only {usage}")));
+    let built = facts.maintenance_until;
+    lines.extend(built.map(|until| format!("versions   built up to {until}")));
+    let version = facts.max_version.as_ref();
+    lines.extend(version.map(|version| format!("versions   {version}")));
+    lines
+}
+
+/// What it has that its tier does not, or not so much of, and the other way round.
+fn beside_tier(facts: &Facts, matrix: &Matrix) -> Vec<String> {
+    let (has, tier) = (&facts.entitlements, matrix.tier(facts.tier()));
+    let Some(tier) = tier.map(TierTerms::entitlements) else {
+        return Vec::new();
+    };
+    let added = has.features().filter(|name| !tier.allows(name));
+    let removed = tier.features().filter(|name| !has.allows(name));
+    let quotas = has.quotas();
+    let quotas = quotas.filter(|(name, quota)| tier.quota(name) != Some(*quota));
+    let quotas = quotas.map(|(name, quota)| format!("{name} {quota}"));
+    let groups: [(&str, Vec<String>); 3] = [
+        ("adds", added.map(str::to_owned).collect()),
+        ("lacks", removed.map(str::to_owned).collect()),
+        ("quotas", quotas.collect()),
+    ];
+    let groups = groups.into_iter().filter(|(_, names)| !names.is_empty());
+    groups
+        .map(|(word, names)| format!("{word:<10} {}", names.join(", ")))
+        .collect()
 }
 
 /// The users that a license names.

@@ -5,7 +5,7 @@ use license_core::{Matrix, Timestamp};
 use license_terminal::{Exit, Failure, Terminal, escape};
 
 use super::ledger::required;
-use super::mint::{Mint, Order, machine_notes};
+use super::mint::{Mint, Order, machine_notes, users};
 use super::{fresh_id, issue, machine, matrix, now};
 use crate::books::{self, not_kept};
 use crate::cli::{Dry, Trial};
@@ -52,9 +52,9 @@ fn draft(order: &Trial, matrix: &Matrix) -> Result<Order, Failure> {
     draft.expires_at = Some(issue::after_days(issued_at, days)?);
     draft.check_in = draft.check_in.filter(|_| !order.offline);
     draft.usage_type = order.usage_type;
-    draft.users = order.user.clone();
     draft.machines = machine::locks(&order.machine)?;
-    let notes = machine_notes(&draft.machines, order.machine.len());
+    let mut notes = machine_notes(&draft.machines, order.machine.len());
+    draft.users = users(&order.user, &mut notes);
     let mut facts = serde_json::Map::new();
     if order.again {
         facts.insert("again".to_owned(), true.into());

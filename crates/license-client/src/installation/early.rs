@@ -13,16 +13,18 @@ pub(super) struct Early {
 }
 
 impl Early {
-    /// What to store, if the new license replaces an installed one, but not yet.
+    /// What to store, if one of the two replaces the other, but not yet: a renewal beside what is installed, or the license again of which
+    /// the renewal is installed.
     pub(super) fn of(new: &Bundle, installed: &Bundle, now: Timestamp) -> Option<Self> {
         let later = |license: &&License| license.not_before().is_some_and(|start| start > now);
-        let to_come: Vec<&License> = new.licenses().iter().filter(later).collect();
-        let awaited = |old: &&License| to_come.iter().any(|new| replaces(new, old));
-        installed.licenses().iter().find(awaited)?;
-        let begins = to_come
-            .iter()
-            .filter_map(|license| license.not_before())
-            .min()?;
+        let awaited = |successors: &Bundle, others: &Bundle| {
+            let successors = successors.licenses().iter().filter(later);
+            let begins =
+                successors.filter(|new| others.licenses().iter().any(|old| replaces(new, old)));
+            begins.filter_map(License::not_before).min()
+        };
+        let both = [awaited(new, installed), awaited(installed, new)];
+        let begins = both.into_iter().flatten().min()?;
         let (Canonical::File(new_text), Canonical::File(old_text)) =
             (new.canonical(), installed.canonical())
         else {

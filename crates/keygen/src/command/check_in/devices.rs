@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use license_core::{License, MachineDigest, Matrix, Quota};
-use license_terminal::{Exit, Failure};
+use license_terminal::{Exit, Failure, Terminal};
 
 use crate::books::not_kept;
 use crate::ledger::Ledger;
@@ -35,6 +35,18 @@ pub(super) fn check(
     Err(Failure::new(Exit::Usage, "DEVICE_LIMIT", message).hint(
         "`keygen ledger show` lists the check-ins; add --over-device-limit if one of those machines is gone",
     ))
+}
+
+/// Warns of a validation that counts on any machine, where the license was sold for so many.
+pub(super) fn warn_uncounted(license: &License, terminal: &Terminal) {
+    let Some(devices) = license.devices() else {
+        return;
+    };
+    let message = format!(
+        "license {} is for {devices} machines, and this counts on any: --machine names the one that asks",
+        license.id()
+    );
+    terminal.warning("NOT_COUNTED", &message);
 }
 
 /// The machines that a license may be used on; none is any number.

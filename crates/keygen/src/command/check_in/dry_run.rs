@@ -47,7 +47,7 @@ impl Case<'_> {
         let licenses = drafts.iter().map(|draft| draft.license);
         let ledger = at_hand.ledger.as_ref();
         self.statement
-            .check_devices(licenses, self.arguments, self.matrix, ledger)?;
+            .check_devices(licenses, self.arguments, self.matrix, ledger, terminal)?;
         for draft in &drafts {
             self.statement.warn(draft.license, &bundle, terminal);
         }
