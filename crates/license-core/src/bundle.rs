@@ -1,4 +1,4 @@
-//! What a customer was sent, verified as a whole: licenses with the validation tokens for them.
+//! What a customer was sent, verified as a whole: licenses with the validation tokens for them, and revocation lists.
 
 use std::fmt;
 
@@ -6,8 +6,8 @@ use crate::key::{KeyError, LicenseKey};
 use crate::pasted::without_wrapping;
 use crate::token::{Artefacts, Block, ParseError, TokenKind, VerifyError};
 use crate::{
-    Code, Context, Decision, Finding, License, Matrix, Outcome, Tier, Timestamp, TrustSet,
-    Unverified, Validation,
+    Code, Context, Decision, Finding, License, Matrix, Outcome, RevocationList, Tier, Timestamp,
+    TrustSet, Unverified, Validation,
 };
 
 /// A verified license file or enterprise key.
@@ -28,6 +28,7 @@ use crate::{
 pub struct Bundle {
     licenses: Vec<License>,
     validations: Vec<Validation>,
+    revocations: Vec<RevocationList>,
     canonical: Canonical,
 }
 
@@ -51,16 +52,21 @@ impl fmt::Debug for Canonical {
 }
 
 impl Bundle {
-    /// Verifies a license file, a bare token or a full enterprise key: every part of it, or none.
+    /// Verifies a license file, a bare token or a full enterprise key: every part of it, or none. There is a license in it.
     ///
     /// # Errors
     /// [`BundleError`] if any part is damaged or not signed by a trusted key, and
     /// [`BundleError::NeedsLicenseFile`] for a key that proves nothing alone.
     pub fn verify(text: &str, trust: &TrustSet, matrix: &Matrix) -> Result<Self, BundleError> {
-        Self::verify_beside(text, trust, matrix, &[])
+        let bundle = Self::verify_beside(text, trust, matrix, &[])?;
+        match bundle.licenses.is_empty() {
+            true => Err(BundleError::NoLicense),
+            false => Ok(bundle),
+        }
     }
 
-    /// The same for what is sent after the license: it may hold validation tokens alone, for licenses that are at hand.
+    /// The same for what is sent after the license: it may hold validation tokens alone, for licenses that are at hand, or revocation lists
+    /// alone.
     ///
     /// # Errors
     /// As [`Bundle::verify`].
@@ -80,6 +86,7 @@ impl Bundle {
             LicenseKey::Enterprise(key) => Ok(Self {
                 licenses: vec![key.verify(trust, matrix).map_err(BundleError::Verify)?],
                 validations: Vec::new(),
+                revocations: Vec::new(),
                 canonical: Canonical::EnterpriseKey(key.to_string()),
             }),
             key => Err(needs_file(&key)),
@@ -106,7 +113,11 @@ impl Bundle {
     fn of_file(text: &str, trust: &TrustSet, at_hand: &[License]) -> Result<Self, BundleError> {
         let artefacts = Artefacts::parse(text).map_err(BundleError::Parse)?;
         let tokens = || artefacts.blocks().iter().map(|block| &block.token);
-        let usable = [TokenKind::License, TokenKind::Validation];
+        let usable = [
+            TokenKind::License,
+            TokenKind::Validation,
+            TokenKind::Revocations,
+        ];
         let foreign = |token: &&Unverified<'_>| !usable.contains(&token.unverified_kind());
         if let Some(token) = tokens().find(foreign) {
             let found = token.unverified_kind().label();
@@ -130,7 +141,8 @@ impl Bundle {
             artefacts.of_kind(TokenKind::License).map(license).collect();
         let licenses = licenses?;
         let all = [&licenses, at_hand].concat();
-        if all.is_empty() {
+        let is_list = |token: &&Unverified<'_>| token.unverified_kind() == TokenKind::Revocations;
+        if all.is_empty() && !tokens().all(|token| is_list(&token)) {
             return Err(BundleError::NoLicense);
         }
         let validation = |block: &Block<'_>| {
@@ -141,15 +153,25 @@ impl Bundle {
             .of_kind(TokenKind::Validation)
             .map(validation)
             .collect();
-        let canonical = Canonical::File(tokens().map(Unverified::to_armor).collect());
+        let list = |block: &Block<'_>| {
+            let list = block.token.verify_revocations(trust);
+            list.map_err(|error| refused(block, error))
+        };
+        let revocations: Result<_, _> = artefacts
+            .of_kind(TokenKind::Revocations)
+            .map(list)
+            .collect();
+        let own = tokens().filter(|token| !is_list(token));
+        let canonical = Canonical::File(own.map(Unverified::to_armor).collect());
         Ok(Self {
+            revocations: revocations?,
             validations: validations?,
             licenses,
             canonical,
         })
     }
 
-    /// The licenses; none only where [`Bundle::verify_beside`] was given validation tokens alone.
+    /// The licenses; none only where [`Bundle::verify_beside`] was given validation tokens or revocation lists alone.
     pub fn licenses(&self) -> &[License] {
         &self.licenses
     }
@@ -159,20 +181,32 @@ impl Bundle {
         &self.validations
     }
 
+    /// The revocation lists, which are of any product.
+    pub fn revocations(&self) -> &[RevocationList] {
+        &self.revocations
+    }
+
+    /// Adds revocation lists that are kept elsewhere.
+    pub fn add_revocations(&mut self, lists: impl IntoIterator<Item = RevocationList>) {
+        self.revocations.extend(lists);
+    }
+
     /// Adds what another bundle holds, whose text to store stays its own.
     pub fn extend(&mut self, other: &Self) {
         self.licenses.extend_from_slice(&other.licenses);
         self.validations.extend_from_slice(&other.validations);
+        self.revocations.extend_from_slice(&other.revocations);
     }
 
     /// When the newest part of it was signed.
     pub fn newest_signature(&self) -> Option<Timestamp> {
         let licenses = self.licenses.iter().filter_map(License::issued_at);
         let validations = self.validations.iter().map(Validation::issued_at);
-        licenses.chain(validations).max()
+        let lists = self.revocations.iter().map(RevocationList::issued_at);
+        licenses.chain(validations).chain(lists).max()
     }
 
-    /// The text to store.
+    /// The text to store: all but the revocation lists, which are kept by themselves.
     pub fn canonical(&self) -> &Canonical {
         &self.canonical
     }
@@ -209,7 +243,9 @@ impl Bundle {
     }
 
     fn in_context<'a>(&'a self, context: &Context<'a>) -> Context<'a> {
-        context.clone().in_bundle(&self.licenses, &self.validations)
+        context
+            .clone()
+            .in_bundle(&self.licenses, &self.validations, &self.revocations)
     }
 }
 

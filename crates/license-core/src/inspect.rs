@@ -9,7 +9,7 @@ use crate::trust::TrustSet;
 use crate::{BundleError, Timestamp, TrustError};
 
 /// Claims that are instants, so that they can be shown as dates too.
-const INSTANTS: [&str; 4] = ["iat", "nbf", "exp", "maintenance_until"];
+const INSTANTS: [&str; 5] = ["iat", "nbf", "exp", "maintenance_until", "next_update"];
 
 /// What to say above everything that [`inspect`] shows.
 pub const UNVERIFIED: &str = "UNVERIFIED: anybody can have written this; `license verify` tells";

@@ -110,6 +110,22 @@ pub(crate) fn object(bytes: &[u8]) -> Result<Object<'_>, JsonError> {
     Err(JsonError { reason })
 }
 
+/// Reads a text by a reader of its own, and nothing after what it reads.
+pub(crate) fn read<'de, S: DeserializeSeed<'de>>(
+    bytes: &'de [u8],
+    reader: S,
+) -> Result<S::Value, JsonError> {
+    let text = std::str::from_utf8(bytes).map_err(|error| JsonError {
+        reason: Reason::Utf8(error),
+    })?;
+    let mut deserializer = serde_json::Deserializer::from_str(text);
+    let value = reader.deserialize(&mut deserializer);
+    let read = value.and_then(|value| deserializer.end().map(|()| value));
+    read.map_err(|error| JsonError {
+        reason: Reason::Json(error),
+    })
+}
+
 fn value(text: &str) -> Result<Json<'_>, serde_json::Error> {
     let mut deserializer = serde_json::Deserializer::from_str(text);
     let value = Strict { room: MAX_DEPTH }.deserialize(&mut deserializer)?;
@@ -119,11 +135,17 @@ fn value(text: &str) -> Result<Json<'_>, serde_json::Error> {
 
 /// Reads a value that may nest `room` levels deep.
 #[derive(Clone, Copy)]
-struct Strict {
+pub(crate) struct Strict {
     room: usize,
 }
 
 impl Strict {
+    /// Reads a value inside so many arrays and objects.
+    pub(crate) fn inside(levels: usize) -> Self {
+        let room = MAX_DEPTH.saturating_sub(levels);
+        Self { room }
+    }
+
     fn deeper<E: Error>(self) -> Result<Self, E> {
         let room = self
             .room
@@ -195,13 +217,16 @@ impl<'de> Visitor<'de> for Strict {
             object.push((name, members.next_value_seed(inner)?));
         }
         match duplicate(&object) {
-            Some(name) => {
-                let name: String = name.chars().take(32).collect();
-                Err(Error::custom(format_args!("member `{name}` stands twice")))
-            }
+            Some(name) => Err(stands_twice(name)),
             None => Ok(Json::Object(object)),
         }
     }
+}
+
+/// The error of a member that is there twice.
+pub(crate) fn stands_twice<E: Error>(name: &str) -> E {
+    let name: String = name.chars().take(32).collect();
+    E::custom(format_args!("member `{name}` stands twice"))
 }
 
 /// Names are compared after their escapes are undone, so `"a"` and `"\u0061"` are the same.
@@ -216,7 +241,8 @@ fn duplicate<'o>(object: &'o Object<'_>) -> Option<&'o str> {
     names().find(|name| !seen.insert(*name))
 }
 
-struct Name;
+/// Reads the name of a member.
+pub(crate) struct Name;
 
 impl<'de> DeserializeSeed<'de> for Name {
     type Value = Cow<'de, str>;

@@ -75,7 +75,8 @@ pub use key::{
     StandardKey,
 };
 pub use license::{
-    CheckIn, Facts, License, LicenseId, Renewal, Signer, Status, UsageType, Validation,
+    CheckIn, Facts, License, LicenseId, Renewal, Revocation, RevocationList, Signer, Status,
+    UsageType, Validation,
 };
 pub use machine::{Comparison, ComponentKind, Fingerprint, Machine, MachineDigest};
 pub use matrix::{Matrix, MatrixError, TierTerms, Trial};
@@ -87,7 +88,7 @@ pub use signature::{Algorithm, Backend};
 pub use tally::{QuotaUse, Tally};
 pub use time::{Date, Span, TimeError, Timestamp};
 pub use token::{
-    Artefacts, Block, MAX_FILE_BYTES, MAX_TOKEN_BYTES, ParseError, TokenKind, Unverified,
-    VerifyError,
+    Artefacts, Block, MAX_FILE_BYTES, MAX_LIST_BYTES, MAX_TOKEN_BYTES, ParseError, TokenKind,
+    Unverified, VerifyError, input_cap,
 };
 pub use trust::{KeyId, TrustError, TrustSet, TrustedKey};

@@ -2,7 +2,7 @@
 
 use semver::Version;
 
-use crate::{License, Machine, Timestamp, UsageType, Validation};
+use crate::{License, Machine, RevocationList, Timestamp, UsageType, Validation};
 
 /// What an evaluation needs to know besides the license. Nothing is read from the system: each fact is
 /// brought by the caller, so that every date and every machine can be tried.
@@ -30,6 +30,7 @@ pub struct Context<'a> {
     /// The caller's, then those of the bundle that is evaluated.
     validations: [&'a [Validation]; 2],
     installed: [&'a [License]; 2],
+    revocations: [&'a [RevocationList]; 2],
 }
 
 impl<'a> Context<'a> {
@@ -45,6 +46,7 @@ impl<'a> Context<'a> {
             usage_type: UsageType::Builder,
             validations: [&[]; 2],
             installed: [&[]; 2],
+            revocations: [&[]; 2],
         }
     }
 
@@ -124,18 +126,39 @@ impl<'a> Context<'a> {
         }
     }
 
+    /// The revocation lists at hand, besides those in the bundle that is evaluated. Of those of one signing key the newest counts; those of
+    /// other products are passed over.
+    pub fn revocations(self, revocations: &'a [RevocationList]) -> Self {
+        let [_, of_bundle] = self.revocations;
+        Self {
+            revocations: [revocations, of_bundle],
+            ..self
+        }
+    }
+
     /// The same with what lies beside the evaluated license in its bundle.
-    pub(crate) fn in_bundle(self, licenses: &'a [License], validations: &'a [Validation]) -> Self {
+    pub(crate) fn in_bundle(
+        self,
+        licenses: &'a [License],
+        validations: &'a [Validation],
+        revocations: &'a [RevocationList],
+    ) -> Self {
         let ([given, _], [at_hand, _]) = (self.validations, self.installed);
+        let [lists, _] = self.revocations;
         Self {
             validations: [given, validations],
             installed: [at_hand, licenses],
+            revocations: [lists, revocations],
             ..self
         }
     }
 
     pub(super) fn all_validations(&self) -> impl Iterator<Item = &'a Validation> + Clone {
         self.validations.into_iter().flatten()
+    }
+
+    pub(super) fn all_revocations(&self) -> impl Iterator<Item = &'a RevocationList> + Clone {
+        self.revocations.into_iter().flatten()
     }
 
     pub(super) fn all_installed(&self) -> impl Iterator<Item = &'a License> + Clone {

@@ -33,6 +33,28 @@ pub enum Evidence {
         /// When it was said.
         at: Timestamp,
     },
+    /// A license that a revocation list names.
+    Revocation {
+        /// The license.
+        license: LicenseId,
+        /// The first instant at which it no longer holds.
+        at: Timestamp,
+        /// Why, as the vendor says it.
+        reason: Box<str>,
+        /// The list's number.
+        seq: u64,
+        /// The instant of the evaluation.
+        now: Timestamp,
+    },
+    /// A license that no revocation list names.
+    NotListed {
+        /// The number of the newest list.
+        seq: u64,
+        /// When it was issued.
+        issued_at: Timestamp,
+        /// Until when it counts as recent.
+        next_update: Timestamp,
+    },
     /// A license that replaces this one.
     SupersededBy {
         /// The newer license.
@@ -116,11 +138,12 @@ pub enum Evidence {
 }
 
 impl Evidence {
-    /// Until when the license holds though the rule is broken.
+    /// Until when the license holds though the rule is broken, or will be.
     pub(super) fn grace_until(&self) -> Option<Timestamp> {
         match self {
             Self::CheckIn { grace_until, .. } => Some(*grace_until),
             Self::Expiry { grace_until, .. } => *grace_until,
+            Self::Revocation { at, .. } => Some(*at),
             _ => None,
         }
     }
@@ -132,6 +155,12 @@ impl Evidence {
             Self::NoLicense => "a license".to_owned(),
             Self::Product { expected, .. } => expected.to_string(),
             Self::Status { .. } => "status active".to_owned(),
+            Self::Revocation { at, now, .. } if now < at => {
+                format!("before {at}, when it is revoked")
+            }
+            Self::Revocation { .. } | Self::NotListed { .. } => {
+                "not on a revocation list".to_owned()
+            }
             Self::SupersededBy { .. } => "no newer license that replaces this one".to_owned(),
             Self::NotBefore { not_before, .. } => format!("{not_before} or later"),
             Self::Machine { named, .. } => {
@@ -175,6 +204,21 @@ impl Evidence {
             Self::NoLicense => "none".to_owned(),
             Self::Product { actual, .. } => actual.to_string(),
             Self::Status { actual, at } => format!("status {actual}, said at {at}"),
+            Self::Revocation { at, now, .. } if now < at => now.to_string(),
+            Self::Revocation {
+                license,
+                at,
+                reason,
+                seq,
+                ..
+            } => format!("license {license} on list {seq}, revoked at {at}: {reason}"),
+            Self::NotListed {
+                seq,
+                issued_at,
+                next_update,
+            } => format!(
+                "not on list {seq} of {issued_at}, the next of which is due by {next_update}"
+            ),
             Self::SupersededBy { license } => format!("license {license}"),
             Self::NotBefore { now, .. } | Self::Expiry { now, .. } => now.to_string(),
             Self::Machine {
@@ -214,6 +258,28 @@ impl Evidence {
                 json!({})
             }
             Self::Status { actual, at } => json!({ "status": actual.as_str(), "at": text(at) }),
+            Self::Revocation {
+                license,
+                at,
+                reason,
+                seq,
+                now,
+            } => json!({
+                "license_id": license.as_str(),
+                "revoked_at": text(at),
+                "reason": reason,
+                "seq": seq,
+                "now": text(now),
+            }),
+            Self::NotListed {
+                seq,
+                issued_at,
+                next_update,
+            } => json!({
+                "seq": seq,
+                "issued_at": text(issued_at),
+                "next_update": text(next_update),
+            }),
             Self::SupersededBy { license } => json!({ "superseded_by": license.as_str() }),
             Self::NotBefore { not_before, now } => {
                 json!({ "not_before": text(not_before), "now": text(now) })

@@ -103,6 +103,7 @@ fn warnings(
         warnings.push(Warning { code, message });
     }
     warnings.extend(clock_behind(case.context.clock(), case.now));
+    warnings.extend(list_outdated(case));
     if outcome != Outcome::Denied {
         warnings.extend(expires_soon(case));
     }
@@ -125,6 +126,22 @@ fn clock_behind(clock: Timestamp, now: Timestamp) -> Option<Warning> {
     };
     (behind > CLOCK_TOLERANCE).then(|| Warning {
         code: Code::ClockBehind,
+        message: message(),
+    })
+}
+
+/// Of several keys' lists the one that is recent the longest: a key that signs no more leaves its last list behind.
+fn list_outdated(case: &Case<'_>) -> Option<Warning> {
+    let latest = case.lists().max_by_key(|list| list.next_update())?;
+    let (seq, next, now) = (latest.seq(), latest.next_update(), case.now);
+    let message = || {
+        let late = Span(now.seconds_since(next));
+        format!(
+            "the one after revocation list {seq} was due at {next}, {late} ago; it goes on counting; ask the vendor for the latest"
+        )
+    };
+    latest.is_outdated_at(now).then(|| Warning {
+        code: Code::ListOutdated,
         message: message(),
     })
 }

@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use super::{Context, Evidence};
-use crate::{Code, Comparison, License, Machine, Matrix, Signer, Status, Timestamp, Validation};
+use crate::{
+    Code, Comparison, License, Machine, Matrix, RevocationList, Signer, Status, Timestamp,
+    Validation,
+};
 
 /// A rule of evaluation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -73,8 +76,10 @@ impl<'a> Case<'a> {
         let validations = context.all_validations();
         let issued = validations.clone().map(|validation| validation.issued_at());
         let installed = context.all_installed().filter_map(License::issued_at);
+        let lists = context.all_revocations().map(RevocationList::issued_at);
         let seen = issued
             .chain(installed)
+            .chain(lists)
             .chain(license.issued_at())
             .chain(context.high_water);
         let matching = validations.filter(|validation| matches(validation, license, context));
@@ -87,6 +92,13 @@ impl<'a> Case<'a> {
             newest_validation: newest(matching.clone()),
             newest_vendor_validation: newest(matching.filter(is_by_vendor)),
         }
+    }
+
+    /// The revocation lists that count.
+    pub(super) fn lists(&self) -> impl Iterator<Item = &'a RevocationList> {
+        let product = self.license.product();
+        let of_product = move |list: &&RevocationList| list.product() == product;
+        RevocationList::newest(self.context.all_revocations().filter(of_product))
     }
 
     /// What was said last. A customer's own server can deny what the vendor granted, not grant what the vendor denied.
@@ -199,15 +211,44 @@ fn product(case: &Case<'_>) -> Found {
     )
 }
 
+/// What was said last, and what the lists say, each by itself: neither takes back what the other denies.
 fn revoked(case: &Case<'_>) -> Found {
-    match case.status() {
-        None => NOT_APPLICABLE,
-        Some((actual, at)) => require(
-            actual != Status::Revoked,
-            Code::Revoked,
-            Evidence::Status { actual, at },
-        ),
+    let said = case
+        .status()
+        .map(|(actual, at)| (actual, Evidence::Status { actual, at }));
+    match (said, by_list(case)) {
+        (Some((Status::Revoked, said)), _) => (RuleOutcome::Denied(Code::Revoked), said),
+        (_, Some(found)) => found,
+        (Some((_, said)), None) => (RuleOutcome::Passed, said),
+        (None, None) => NOT_APPLICABLE,
     }
+}
+
+/// A license that any of the lists names is revoked from that instant on, the earliest if several name it.
+fn by_list(case: &Case<'_>) -> Option<Found> {
+    let (license, now) = (case.license, case.now);
+    let naming = case.lists().filter_map(|list| {
+        let revocation = list.revoked(license.id())?;
+        Some((revocation, list))
+    });
+    let first = naming.min_by_key(|(revocation, list)| (revocation.at, list.key_id(), list.seq()));
+    let Some((revocation, list)) = first else {
+        let list = case.lists().max_by_key(|list| list.issued_at())?;
+        let evidence = Evidence::NotListed {
+            seq: list.seq(),
+            issued_at: list.issued_at(),
+            next_update: list.next_update(),
+        };
+        return Some((RuleOutcome::Passed, evidence));
+    };
+    let evidence = Evidence::Revocation {
+        license: license.id().clone(),
+        at: revocation.at,
+        reason: revocation.reason.clone(),
+        seq: list.seq(),
+        now,
+    };
+    Some(require(now < revocation.at, Code::Revoked, evidence))
 }
 
 fn superseded(case: &Case<'_>) -> Found {

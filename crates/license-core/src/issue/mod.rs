@@ -1,4 +1,4 @@
-//! Minting: licenses, validation tokens and enterprise keys. For vendors, and for tests.
+//! Minting: licenses, validation tokens, revocation lists and enterprise keys. For vendors, and for tests.
 //!
 //! ```
 //! use license_core::issue::{KeyBits, LicenseDraft, Sign, SigningKey};
@@ -21,6 +21,7 @@
 
 mod checked;
 mod license;
+mod revocations;
 mod signing_key;
 mod succession;
 mod validation;
@@ -29,12 +30,13 @@ use std::fmt;
 
 pub use checked::CheckedKey;
 pub use license::LicenseDraft;
+pub use revocations::{RevocationsDraft, Revoked};
 pub use signing_key::{KeyBits, SigningKey, SigningKeyError};
 pub use validation::ValidationDraft;
 
 use crate::base64url;
 use crate::key::{EnterpriseKey, EnterpriseTerms};
-use crate::token::{MAX_TOKEN_BYTES, TokenKind};
+use crate::token::{MAX_LIST_BYTES, MAX_TOKEN_BYTES, TokenKind};
 use crate::trust::TrustedKey;
 
 /// Whatever holds a private key: memory, an HSM, a cloud's key service.
@@ -156,6 +158,9 @@ fn least_length(payload: usize) -> usize {
     encoded(payload) + encoded(SMALLEST_SIGNATURE)
 }
 
+/// What a list's armor adds at most: a line feed for each 64 characters, and the delimiters.
+const ARMOR_BYTES: usize = MAX_LIST_BYTES / 65 + 128;
+
 /// Signs a payload as a JWS of this kind (RFC 7515 section 5.1).
 fn sign_token(
     kind: TokenKind,
@@ -174,11 +179,12 @@ fn sign_token(
     let signature = key.sign(token.as_bytes())?;
     token.push('.');
     token.push_str(&base64url::encode(&signature));
+    let limit = match kind {
+        TokenKind::Revocations => MAX_LIST_BYTES - ARMOR_BYTES,
+        _ => MAX_TOKEN_BYTES,
+    };
     match token.len() {
-        found if found > MAX_TOKEN_BYTES => Err(IssueError::TooLong {
-            limit: MAX_TOKEN_BYTES,
-            found,
-        }),
+        found if found > limit => Err(IssueError::TooLong { limit, found }),
         _ => Ok(token),
     }
 }

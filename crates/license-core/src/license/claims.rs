@@ -1,6 +1,7 @@
 //! Reads claims, after the signature has held. A known claim of the wrong type is an error, never absent.
 
 mod reader;
+mod revocations;
 
 use std::sync::Arc;
 
@@ -11,6 +12,7 @@ use crate::key::{LicenseKey, StandardKey};
 use crate::token::{Unverified, VerifyError};
 use crate::{Entitlements, Machine, UsageType};
 use reader::{Claim, wrong};
+pub(super) use revocations::revocations;
 
 /// The format that is understood (claim `ver`).
 pub(crate) const FORMAT_VERSION: u32 = 1;
@@ -124,9 +126,17 @@ fn check_format<'j>(members: &'j json::Object<'_>) -> Result<Vec<&'j str>, Verif
         }
         _ => return Err(wrong("ver", "1", Some("another integer"))),
     }
+    check_critical(members, &KNOWN)
+}
+
+/// Returns the claims that must be understood, if they are.
+fn check_critical<'j>(
+    members: &'j json::Object<'_>,
+    known: &[&str],
+) -> Result<Vec<&'j str>, VerifyError> {
     let critical = Claim::new(members, "crit").optional_texts()?;
     let critical = critical.unwrap_or_default();
-    match critical.iter().find(|name| !KNOWN.contains(name)) {
+    match critical.iter().find(|name| !known.contains(name)) {
         None => Ok(critical),
         Some(name) => Err(VerifyError::CriticalClaim {
             found: name.chars().take(32).collect(),

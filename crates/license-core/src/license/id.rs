@@ -28,11 +28,17 @@ impl LicenseId {
 
     /// Reads the id of a license token: a UUIDv7 in its canonical spelling.
     pub(crate) fn parse_uuid(text: &str) -> Option<Self> {
+        Self::uuid_number(text).map(|_| Self(text.into()))
+    }
+
+    /// The 128 bits of a UUIDv7 in its canonical spelling.
+    pub(super) fn uuid_number(text: &str) -> Option<u128> {
         let uuid = Uuid::try_parse(text).ok()?;
-        let canonical = uuid.hyphenated().to_string();
+        let mut canonical = Uuid::encode_buffer();
+        let canonical = uuid.hyphenated().encode_lower(&mut canonical);
         let is_v7 = uuid.get_version() == Some(Version::SortRand);
         let accepted = is_v7 && uuid.get_variant() == Variant::RFC4122 && canonical == text;
-        accepted.then(|| Self(canonical.into()))
+        accepted.then(|| uuid.as_u128())
     }
 
     /// Makes an id of an instant and 10 random bytes, which the caller brings.

@@ -1,8 +1,9 @@
-//! Verified licenses and validation tokens.
+//! Verified licenses, validation tokens and revocation lists.
 
 mod claims;
 mod facts;
 mod id;
+mod revocations;
 mod terms;
 mod validation;
 
@@ -14,6 +15,7 @@ pub(crate) use claims::FORMAT_VERSION;
 pub(crate) use claims::KNOWN as KNOWN_CLAIMS;
 pub use facts::Facts;
 pub use id::LicenseId;
+pub use revocations::{Revocation, RevocationList};
 pub use terms::{CheckIn, Renewal, UsageType};
 pub use validation::{Signer, Status, Validation};
 

@@ -3,7 +3,8 @@
 use std::fmt::Write;
 
 use super::compact::at_most;
-use super::{MAX_FILE_BYTES, ParseError, TokenKind, Unverified};
+use super::size::{MAX_FILE_BYTES, input_cap};
+use super::{ParseError, TokenKind, Unverified};
 use crate::pasted::{plain_dash, without_wrapping};
 
 const COLUMNS: usize = 64;
@@ -40,7 +41,7 @@ impl<'a> Artefacts<'a> {
     /// # Errors
     /// [`ParseError`] if there is anything but blocks in it, or a block is damaged.
     pub fn parse(text: &'a str) -> Result<Self, ParseError> {
-        at_most(MAX_FILE_BYTES, text)?;
+        at_most(input_cap(text.as_bytes()), text)?;
         let body = without_wrapping(text);
         let skipped = text
             .find(body)
@@ -57,6 +58,7 @@ impl<'a> Artefacts<'a> {
                 }],
             },
         };
+        at_most_beside_lists(&blocks)?;
         Ok(Self { blocks })
     }
 
@@ -69,6 +71,20 @@ impl<'a> Artefacts<'a> {
     pub fn of_kind(&self, kind: TokenKind) -> impl Iterator<Item = &Block<'a>> {
         let is_such = move |block: &&Block<'a>| block.token.unverified_kind() == kind;
         self.blocks.iter().filter(is_such)
+    }
+}
+
+/// A revocation list makes room for itself, and for nothing else.
+fn at_most_beside_lists(blocks: &[Block<'_>]) -> Result<(), ParseError> {
+    let is_other = |block: &&Block<'_>| block.token.unverified_kind() != TokenKind::Revocations;
+    let others = blocks.iter().filter(is_other);
+    let found = others.map(|block| block.token.as_str().len()).sum();
+    match found > MAX_FILE_BYTES {
+        true => Err(ParseError::TooLong {
+            limit: MAX_FILE_BYTES,
+            found,
+        }),
+        false => Ok(()),
     }
 }
 
@@ -121,11 +137,13 @@ impl Unverified<'_> {
     pub fn to_armor(&self) -> String {
         let label = self.unverified_kind().label();
         let mut armor = begin(label);
-        for (column, letter) in self.as_str().chars().enumerate() {
-            if column % COLUMNS == 0 {
-                armor.push('\n');
-            }
-            armor.push(letter);
+        let mut rest = self.as_str();
+        armor.reserve(rest.len() + rest.len() / COLUMNS + 2 * COLUMNS);
+        while !rest.is_empty() {
+            let (line, after) = rest.split_at_checked(COLUMNS).unwrap_or((rest, ""));
+            armor.push('\n');
+            armor.push_str(line);
+            rest = after;
         }
         // Writing to a string can't fail.
         let _ = writeln!(armor, "\n-----END {label}-----");
@@ -144,7 +162,12 @@ enum Delimiter {
 
 /// Reads `-----BEGIN x-----`, also where an editor has made one long dash of several hyphens.
 fn delimiter(line: &str) -> Option<Delimiter> {
-    let line: String = line.trim().chars().map(plain_dash).collect();
+    let line = line.trim();
+    // Nearly every line of a large file is none.
+    if !line.starts_with(plain_hyphen) {
+        return None;
+    }
+    let line: String = line.chars().map(plain_dash).collect();
     let inner = line.strip_prefix('-')?.trim_start_matches('-');
     let inner = inner.strip_suffix('-')?.trim_end_matches('-');
     let (word, label) = inner.split_once(' ')?;

@@ -4,7 +4,8 @@ use std::borrow::Cow;
 use std::fmt;
 
 use super::header::{self, Header};
-use super::{MAX_FILE_BYTES, MAX_TOKEN_BYTES, ParseError, TokenKind, VerifyError};
+use super::size::{self, MAX_FILE_BYTES, MAX_LIST_BYTES, MAX_TOKEN_BYTES};
+use super::{ParseError, TokenKind, VerifyError};
 use crate::base64url;
 use crate::json;
 use crate::pasted::Pasted;
@@ -45,10 +46,15 @@ impl<'a> Unverified<'a> {
     /// # Errors
     /// [`ParseError`] if it is no token in canonical form with exactly the members `alg`, `kid` and `typ`.
     pub fn parse(text: &'a str) -> Result<Self, ParseError> {
-        at_most(MAX_FILE_BYTES, text)?;
+        // What is small needs no look at what it is.
+        let (given, own) = match text.len() > MAX_TOKEN_BYTES && size::is_list(text) {
+            true => (MAX_LIST_BYTES, MAX_LIST_BYTES),
+            false => (MAX_FILE_BYTES, MAX_TOKEN_BYTES),
+        };
+        at_most(given, text)?;
         let pasted = Pasted::new(text);
         // Without the line breaks it came with.
-        at_most(MAX_TOKEN_BYTES, &pasted.text)?;
+        at_most(own, &pasted.text)?;
         if pasted.text.is_empty() {
             return Err(ParseError::Empty);
         }

@@ -4,15 +4,11 @@ mod armor;
 mod compact;
 mod error;
 mod header;
+mod size;
 
 pub use armor::{Artefacts, Block};
 pub use compact::Unverified;
 pub(crate) use compact::Verified;
 pub use error::{ParseError, VerifyError};
 pub use header::TokenKind;
-
-/// The most bytes of one token.
-pub const MAX_TOKEN_BYTES: usize = 64 * 1024;
-
-/// The most bytes of a file of several tokens.
-pub const MAX_FILE_BYTES: usize = 256 * 1024;
+pub use size::{MAX_FILE_BYTES, MAX_LIST_BYTES, MAX_TOKEN_BYTES, input_cap};
