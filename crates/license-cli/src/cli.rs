@@ -32,7 +32,7 @@ Exit codes: 0 licensed (or in grace, with a warning), 1 denied, 2 usage, 3 could
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Verify a license file, token or key, and decide whether it holds
+    /// Verify a license file, token, key or revocation list, and decide whether it holds
     Verify(Verify),
     /// Show what a license file, token or key says, without verifying it
     Inspect {
@@ -40,7 +40,7 @@ pub(crate) enum Command {
         #[arg(value_name = "FILE|KEY|-")]
         license: OsString,
     },
-    /// Verify a license or a check-in and keep it for this user
+    /// Verify a license, a check-in or a revocation list and keep it for this user
     Install(Install),
     /// Tell whether the installed license holds
     Status(Status),

@@ -3,8 +3,8 @@
 use std::error::Error;
 
 use license_client::{
-    HomeError, InstallationError, ProjectError, ReportError, SealError, SessionError, StateProblem,
-    StoreError, UsageError,
+    HomeError, InstallationError, ProjectError, ReportError, SealError, SessionError, StaleList,
+    StateProblem, StoreError, UsageError,
 };
 use license_core::{
     BundleError, Code, InspectError, KeyError, MatrixError, ParseError, TrustError, VerifyError,
@@ -135,6 +135,13 @@ pub(crate) fn not_installed(error: &InstallationError) -> Failure {
             error.to_string(),
         )
         .hint("ask the vendor for one for this machine: `license machine` prints its digest"),
+        InstallationError::OtherProduct { .. } => Failure::new(
+            Exit::Denied,
+            Code::ProductMismatch.as_str(),
+            error.to_string(),
+        )
+        .hint("install the list of this product, or give the other's file with --product-file"),
+        InstallationError::StaleList(stale) => not_recent(stale),
         InstallationError::OtherNonce => Failure::malformed(error.to_string())
             .hint("install the answer to the question that was asked last"),
         InstallationError::Trust { path, source } => not_trusted(&show_path(path), source)
@@ -142,6 +149,16 @@ pub(crate) fn not_installed(error: &InstallationError) -> Failure {
         other => Failure::malformed(other.to_string())
             .hint("install the license again: `license install FILE`"),
     }
+}
+
+/// Nothing of an artefact with a list that was overtaken is installed.
+fn not_recent(stale: &StaleList) -> Failure {
+    let code = Code::StaleList.as_str();
+    let message = format!("{code}: {stale}; nothing was changed");
+    Failure::new(Exit::Unjudged, code, message).hint(match stale.expected == stale.found {
+        true => "ask the vendor which of the two is theirs, then `license install FILE`",
+        false => "ask the vendor for the latest list, then `license install FILE`",
+    })
 }
 
 pub(crate) fn no_report(error: &ReportError) -> Failure {

@@ -5,7 +5,9 @@ use license_core::{Code, Decision, Evidence, License, Outcome, Quota, Span, Tier
 use license_terminal::{Exit, Failure, Terminal, escape, show_path};
 use serde_json::{Map, Value, json};
 
+use crate::command::lists;
 use crate::failure;
+use crate::subject::Case;
 
 /// The code of what is wrong with what this machine remembers.
 const STATE: &str = "STATE";
@@ -74,10 +76,15 @@ impl Notice {
                 "; counts and check-ins in it are lost: install the latest check-in again"
             }
             StateProblem::Journal(_) => "; nothing else depends on it",
+            StateProblem::Revocations(_) => "; install the latest list: `license install FILE`",
             _ => "",
         };
+        let code = match problem {
+            StateProblem::Revocations(problem) => problem.code(),
+            _ => None,
+        };
         Self {
-            code: STATE.to_owned(),
+            code: code.map_or(STATE, Code::as_str).to_owned(),
             message: format!("{}{what_to_do}", failure::line(problem)),
         }
     }
@@ -124,15 +131,24 @@ pub(crate) fn notices(snapshot: &Snapshot, host: &Host) -> Vec<Notice> {
 /// Prints the decision on a case and says how the program ends.
 pub(crate) fn decision(
     decision: &Decision,
-    notices: &[Notice],
+    case: &Case<'_>,
     strict: bool,
     terminal: &Terminal,
 ) -> Result<Exit, Failure> {
     if terminal.is_json() {
-        terminal.json(&Value::Object(to_json(decision, notices)))?;
+        let mut object = to_json(decision, &case.notices);
+        let lists = case.lists().iter().map(lists::to_json).collect();
+        object.insert("revocation_lists".to_owned(), lists);
+        terminal.json(&Value::Object(object))?;
     } else {
-        terminal.data(&to_text(decision))?;
-        warnings(decision, notices, terminal);
+        let lists = case.lists().iter();
+        let lists = lists.map(|list| format!("\n  revocations {}", lists::line(list)));
+        terminal.data(&format!(
+            "{}{}",
+            to_text(decision),
+            lists.collect::<String>()
+        ))?;
+        warnings(decision, &case.notices, terminal);
         if let Some(advice) = advice(decision) {
             terminal.note(&format!("hint: {advice}"));
         }

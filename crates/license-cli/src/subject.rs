@@ -10,7 +10,7 @@ use license_client::{
 };
 use license_core::{
     Bundle, Context, Decision, Finding, License, LicenseKey, MAX_FILE_BYTES, Machine, Matrix,
-    Timestamp, TrustSet, UsageType,
+    RevocationList, Timestamp, TrustSet, UsageType, input_cap,
 };
 use license_terminal::{Failure, Source};
 
@@ -206,6 +206,12 @@ impl<'a> Case<'a> {
         context
     }
 
+    /// The revocation lists beside the license.
+    pub(crate) fn lists(&self) -> &[RevocationList] {
+        let bundle = self.bundle.as_ref();
+        bundle.map(Bundle::revocations).unwrap_or_default()
+    }
+
     pub(crate) fn decide(&self) -> Decision {
         let (matrix, context) = (&self.site.matrix, self.context());
         match &self.bundle {
@@ -234,7 +240,7 @@ impl Given {
             return Ok(given);
         }
         let source = Source::from(argument.to_owned());
-        let text = source.read_text(MAX_FILE_BYTES)?;
+        let text = source.read_text_or_more(MAX_FILE_BYTES, input_cap)?;
         Ok(Self {
             name: source.to_string(),
             text,

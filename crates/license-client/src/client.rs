@@ -11,7 +11,7 @@ use license_core::{Code, Context, Decision, Matrix, Outcome, QuotaUse, TrustSet}
 use crate::host::{Account, Host, Moment, Snapshot, names_machines};
 use crate::installation::{Installation, InstallationError};
 use crate::session::{Session, SessionError};
-use crate::{Home, StateFile, StateProblem, StoreError, now};
+use crate::{Home, ListProblem, StateFile, StateProblem, StoreError, now};
 
 /// How often the installed files are looked at. A look costs some microseconds.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -270,7 +270,11 @@ impl Current {
         let stamps = stamps(host);
         let now = Instant::now();
         let snapshot = host.snapshot(Some(trust), matrix, Moment::Now);
-        let is_unsure = |problem: &StateProblem| matches!(problem, StateProblem::Store(_));
+        let is_unsure = |problem: &StateProblem| match problem {
+            StateProblem::Store(_) => true,
+            StateProblem::Revocations(problem) => matches!(**problem, ListProblem::Store(_)),
+            _ => false,
+        };
         Self {
             is_unsure: snapshot
                 .installation
@@ -293,7 +297,12 @@ fn stamps(host: &Host) -> Vec<Option<Stamp>> {
     let Ok(home) = host.home() else {
         return Vec::new();
     };
-    let files = [StateFile::License, StateFile::Key, StateFile::Cache];
+    let files = [
+        StateFile::License,
+        StateFile::Key,
+        StateFile::Cache,
+        StateFile::Revocations,
+    ];
     let stores = [Some(home.user()), home.system()].into_iter().flatten();
     stores
         .flat_map(|store| files.map(|file| stamp(store.dir().file(file))))

@@ -249,6 +249,8 @@ pub enum StateFile {
     Trust,
     /// `usage`: the closed entries of usage reports, sealed.
     Usage,
+    /// `revocations.lic`: the newest revocation list of each signing key.
+    Revocations,
 }
 
 impl StateFile {
@@ -260,6 +262,7 @@ impl StateFile {
         Self::Quota,
         Self::Trust,
         Self::Usage,
+        Self::Revocations,
     ];
 
     /// Its name in the folder.
@@ -271,6 +274,7 @@ impl StateFile {
             Self::Quota => "quota",
             Self::Trust => "trust.jwks",
             Self::Usage => "usage",
+            Self::Revocations => "revocations.lic",
         }
     }
 }

@@ -9,8 +9,8 @@ use std::path::PathBuf;
 use std::sync::{Mutex, OnceLock};
 
 use license_core::{
-    ComponentKind, HighWater, Machine, MachineDigest, Matrix, ProductCode, Reading, Timestamp,
-    TrustSet,
+    ComponentKind, HighWater, Machine, MachineDigest, Matrix, ProductCode, Reading, RevocationList,
+    Timestamp, TrustSet,
 };
 
 pub use counting::QuotaTaken;
@@ -22,6 +22,7 @@ use crate::clock;
 use crate::home::{Home, HomeError, StateDir, StateFile};
 use crate::installation::{Installation, InstallationError};
 use crate::machine::{MachineFacts, MissingReason};
+use crate::revocations::{self, ListProblem};
 use crate::sealed::Seal;
 use crate::state::{Durability, Loaded, State, StateProblem};
 use crate::store::{Store, StoreError};
@@ -174,15 +175,22 @@ impl Host {
             mut problems,
             is_partial,
         } = loaded;
-        let installation = self.installation(home, trust, matrix, &state);
+        let mut installation = self.installation(home, trust, matrix, &state);
+        if let Ok(Some(found)) = installation.as_mut() {
+            problems.extend(add_lists(found, home, trust, matrix, &state, true));
+        }
         let found = installation.as_ref().ok().and_then(Option::as_ref);
+        let lists = found.map(|found| found.bundle().revocations());
+        let lists = lists.unwrap_or_default();
         let newest = found.and_then(|found| found.bundle().newest_signature());
         let mut high_water = state.high_water;
         if moment == Moment::Now && (found.is_some() || home.user().dir().path().is_dir()) {
             let before = high_water.clone();
             self.note(&mut high_water, newest);
-            if !is_partial && is_worth_writing(&before, &high_water) {
-                let written = self.write_mark(home.user(), newest);
+            let is_news = state.lists.clone().note(of_product(lists, matrix));
+            if !is_partial && (is_news || is_worth_writing(&before, &high_water)) {
+                let lists = of_product(lists, matrix);
+                let written = self.write_mark(home.user(), newest, lists);
                 problems.extend(written.err().map(StateProblem::NotKept));
             }
         }
@@ -197,11 +205,14 @@ impl Host {
             Err(error) => return Snapshot::nowhere(error),
         };
         let Loaded {
-            state, problems, ..
+            state,
+            mut problems,
+            ..
         } = State::inspect(home.user(), self.seal());
         let mut installation = Installation::inspect(home, matrix);
         if let Ok(Some(found)) = installation.as_mut() {
             add_kept(found, home, None, matrix, &state);
+            problems.extend(add_lists(found, home, None, matrix, &state, false));
         }
         Snapshot::of(home, installation, state.high_water.mark(), problems)
     }
@@ -234,7 +245,12 @@ impl Host {
     }
 
     /// Writes the mark if nobody else is writing: whoever is, writes it too.
-    fn write_mark(&self, store: &Store, newest: Option<Timestamp>) -> Result<(), StoreError> {
+    fn write_mark<'l>(
+        &self,
+        store: &Store,
+        newest: Option<Timestamp>,
+        lists: impl Iterator<Item = &'l RevocationList>,
+    ) -> Result<(), StoreError> {
         let lock = match store.lock_within(std::time::Duration::ZERO) {
             Err(StoreError::Busy { .. }) => return Ok(()),
             lock => lock?,
@@ -245,6 +261,7 @@ impl Host {
         }
         let mut state = loaded.state;
         self.note(&mut state.high_water, newest);
+        let _ = state.lists.note(lists);
         // One of the two is to outlive a loss of power.
         let durability = [Durability::PowerLoss, Durability::Process];
         let (written, _) = self.write_counts(&lock, store, &mut state, durability);
@@ -304,6 +321,34 @@ fn add_kept(
     let installed = || Installation::trust(home).ok().flatten().unwrap_or_default();
     let trust = trust.cloned().unwrap_or_else(installed);
     found.add_validations(&state.validations, &trust, matrix);
+}
+
+/// Adds the revocation lists that are kept beside the license, and returns what is wrong with others.
+fn add_lists(
+    found: &mut Installation,
+    home: &Home,
+    trust: Option<&TrustSet>,
+    matrix: &Matrix,
+    state: &State,
+    may_set_aside: bool,
+) -> Vec<StateProblem> {
+    let installed = || Installation::trust(home).ok().flatten().unwrap_or_default();
+    let trust = trust.cloned().unwrap_or_else(installed);
+    let product = matrix.product();
+    let (lists, problems) =
+        revocations::of_home(home, &trust, product, &state.lists, may_set_aside);
+    found.add_revocations(lists);
+    let problem = |problem: ListProblem| StateProblem::Revocations(Box::new(problem));
+    problems.into_iter().map(problem).collect()
+}
+
+/// A list of another product may come in a license file; its number is none of ours.
+fn of_product<'l>(
+    lists: &'l [RevocationList],
+    matrix: &Matrix,
+) -> impl Iterator<Item = &'l RevocationList> {
+    let product = matrix.product();
+    lists.iter().filter(move |list| list.product() == product)
 }
 
 fn is_worth_writing(before: &HighWater, after: &HighWater) -> bool {

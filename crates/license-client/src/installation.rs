@@ -7,12 +7,13 @@ use std::path::{Path, PathBuf};
 
 use license_core::{
     Bundle, BundleError, Canonical, Code, Context, MAX_FILE_BYTES, Machine, Matrix, Outcome,
-    Timestamp, TrustError, TrustSet,
+    ProductCode, RevocationList, Timestamp, TrustError, TrustSet,
 };
 
-use crate::state::{StateProblem, aside_to};
 use early::Early;
 
+use crate::revocations::{Refused, StaleList};
+use crate::state::{StateProblem, aside_to};
 use crate::{Home, HomeError, StateFile, Store, StoreError, StoreLock};
 
 /// What becomes of a license file of the user's that is damaged.
@@ -133,7 +134,12 @@ impl Installation {
         add_validations(&mut self.bundle, armored, trust, matrix)
     }
 
-    /// The verified licenses, and the validation tokens for them.
+    /// Adds revocation lists that are kept elsewhere.
+    pub(crate) fn add_revocations(&mut self, lists: Vec<RevocationList>) {
+        self.bundle.add_revocations(lists);
+    }
+
+    /// The verified licenses, the validation tokens for them, and the revocation lists.
     pub fn bundle(&self) -> &Bundle {
         &self.bundle
     }
@@ -279,7 +285,8 @@ pub(crate) struct Stored {
 }
 
 impl Candidate<'_> {
-    /// Stores the license in place of what is installed, and its keys beside it, and returns where it is kept.
+    /// Stores the license in place of what is installed, and its keys beside it, and returns where it is kept. Revocation lists that came
+    /// with it are for [`Host::install`](crate::Host::install), which knows what was seen.
     /// Whatever moment the process dies at, what is found then verifies.
     ///
     /// # Errors
@@ -316,19 +323,8 @@ impl Candidate<'_> {
         replace: Replace,
         kept: &[String],
     ) -> Result<Stored, InstallationError> {
-        // The old keys stay until the new license stands, so that there is no moment without a license that
-        // verifies, but where one key has changed its algorithm.
-        let mut keys = trust_in(home.user()).ok().flatten().unwrap_or_default();
-        if keys.extend(self.trust).is_err() {
-            keys = self.trust.clone();
-        }
-        let installed = self.installed(home, replace);
-        let early = installed
-            .as_ref()
-            .and_then(|installed| self.early(installed, &keys, context));
-        if let Some(installed) = installed.filter(|_| early.is_none()) {
-            self.refuse_if_worse(installed, home, context, kept)?;
-        }
+        let early = self.beside(home, context, replace, kept)?;
+        let keys = self.keys_of_both(home);
         let write = |file, text: &str| {
             let written = lock.write(file, text.as_bytes());
             written.map_err(InstallationError::Store)
@@ -354,6 +350,37 @@ impl Candidate<'_> {
         })
     }
 
+    /// What is stored together with it, where one of the two replaces the other only later.
+    ///
+    /// # Errors
+    /// [`InstallationError::Worse`] if it would take the place of what is better.
+    pub(crate) fn beside(
+        &self,
+        home: &Home,
+        context: &Context<'_>,
+        replace: Replace,
+        kept: &[String],
+    ) -> Result<Option<Early>, InstallationError> {
+        let Some(installed) = self.installed(home, replace) else {
+            return Ok(None);
+        };
+        let early = self.early(&installed, &self.keys_of_both(home), context);
+        if early.is_none() {
+            self.refuse_if_worse(installed, home, context, kept)?;
+        }
+        Ok(early)
+    }
+
+    /// The old keys stay until the new license stands, so that there is no moment without a license that verifies, but where one key has
+    /// changed its algorithm.
+    fn keys_of_both(&self, home: &Home) -> TrustSet {
+        let mut keys = trust_in(home.user()).ok().flatten().unwrap_or_default();
+        if keys.extend(self.trust).is_err() {
+            keys = self.trust.clone();
+        }
+        keys
+    }
+
     /// What it would take the place of, if that matters.
     fn installed(&self, home: &Home, replace: Replace) -> Option<Installation> {
         // What is installed and damaged is what one installs anew for.
@@ -376,6 +403,7 @@ impl Candidate<'_> {
         verifies.then_some(early)
     }
 
+    /// Refuses what would replace a license that holds by one that does not.
     fn refuse_if_worse(
         &self,
         mut installed: Installation,
@@ -459,6 +487,15 @@ pub enum InstallationError {
     },
     /// A validation token answers another question.
     OtherNonce,
+    /// A revocation list is of another product.
+    OtherProduct {
+        /// The product.
+        expected: ProductCode,
+        /// The list's product.
+        found: ProductCode,
+    },
+    /// A revocation list is older than one that was seen here.
+    StaleList(StaleList),
     /// Something is wrong in the administrator's folder, which is not the user's to mend.
     Shared {
         /// The folder.
@@ -475,6 +512,13 @@ impl InstallationError {
         Self::Shared {
             path: system.dir().path().to_owned(),
             source: Box::new(source),
+        }
+    }
+
+    pub(crate) fn of_list(refused: Refused, expected: ProductCode) -> Self {
+        match refused {
+            Refused::Product { found } => Self::OtherProduct { expected, found },
+            Refused::Stale(stale) => Self::StaleList(stale),
         }
     }
 
@@ -592,6 +636,13 @@ impl fmt::Display for InstallationError {
                     path.display()
                 )
             }
+            Self::OtherProduct { expected, found } => {
+                write!(
+                    f,
+                    "expected a revocation list of {expected}, found one of {found}"
+                )
+            }
+            Self::StaleList(stale) => stale.fmt(f),
             Self::State(_) => f.write_str("what this machine remembers can't be read now"),
             Self::OtherNonce => {
                 f.write_str("the validation token does not carry the nonce that was asked for")
@@ -622,7 +673,9 @@ impl std::error::Error for InstallationError {
             | Self::Worse { .. }
             | Self::NoLicenseYet
             | Self::OtherMachine { .. }
-            | Self::OtherNonce => None,
+            | Self::OtherNonce
+            | Self::OtherProduct { .. }
+            | Self::StaleList(_) => None,
         }
     }
 }

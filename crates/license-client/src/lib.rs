@@ -29,6 +29,7 @@ mod installation;
 mod journal;
 mod machine;
 mod project;
+mod revocations;
 mod sealed;
 mod session;
 mod state;
@@ -46,6 +47,7 @@ pub use machine::{
     Found, MachineFacts, Missing, MissingReason, Platform, Rejection, Stability, System, ThisSystem,
 };
 pub use project::{FoundBy, Link, ProjectError, ProjectRoot};
+pub use revocations::{InstalledList, ListFault, ListProblem, StaleList};
 pub use sealed::SealError;
 pub use session::{Session, SessionError};
 pub use state::StateProblem;

@@ -11,6 +11,7 @@ use license_core::{HighWater, MAX_FILE_BYTES, Tally};
 use serde_json::{Value, json};
 
 use crate::home::StateFile;
+use crate::revocations::{ListProblem, Seen};
 use crate::sealed::{Seal, SealError};
 use crate::store::{Store, StoreError, StoreLock};
 
@@ -28,6 +29,8 @@ pub(crate) struct State {
     pub(crate) period: Option<Period>,
     /// Entries that are closed and may not be in the journal yet.
     pub(crate) closed: Vec<Closed>,
+    /// The newest revocation list of each signing key.
+    pub(crate) lists: Seen,
 }
 
 /// Whether what is written must outlive a loss of power.
@@ -58,6 +61,8 @@ pub enum StateProblem {
     NotKept(StoreError),
     /// The journal of usage reports is of no use, which stops nothing.
     Journal(Box<StateProblem>),
+    /// Something is wrong with a revocation list, which stops nothing.
+    Revocations(Box<ListProblem>),
 }
 
 impl fmt::Display for StateProblem {
@@ -81,6 +86,7 @@ impl fmt::Display for StateProblem {
             Self::Store(_) => f.write_str("what this machine remembers can't be read"),
             Self::NotKept(_) => f.write_str("nothing can be kept"),
             Self::Journal(problem) => write!(f, "usage report: {problem}"),
+            Self::Revocations(problem) => problem.fmt(f),
         }
     }
 }
@@ -99,6 +105,7 @@ impl std::error::Error for StateProblem {
             Self::Sealed { source, .. } => Some(source),
             Self::Store(source) | Self::NotKept(source) => Some(source),
             Self::Journal(problem) => problem.source(),
+            Self::Revocations(problem) => problem.source(),
         }
     }
 }
@@ -182,6 +189,7 @@ impl State {
             validations,
             period,
             closed,
+            lists: self.lists.merged(other.lists),
         }
     }
 
@@ -203,6 +211,7 @@ impl State {
             "validations": self.validations,
             "usage": self.period.as_ref().map(Period::to_json),
             "usage_closed": self.closed.iter().map(Closed::to_json).collect::<Value>(),
+            "lists": self.lists.to_json(),
         })
     }
 
@@ -218,8 +227,13 @@ impl State {
             // Of an older program there is none; one that can't be read stops nothing.
             period: members.get("usage").and_then(Period::from_json),
             closed: closed_of(&members).unwrap_or_default(),
+            lists: lists_of(&members).unwrap_or_default(),
         })
     }
+}
+
+fn lists_of(members: &Value) -> Option<Seen> {
+    Seen::from_json(members.get("lists")?)
 }
 
 fn closed_of(members: &Value) -> Option<Vec<Closed>> {

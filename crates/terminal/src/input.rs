@@ -50,12 +50,35 @@ impl Source {
     ///
     /// As [`read_bytes`](Self::read_bytes), and `MALFORMED` with the byte offset when it is not text.
     pub fn read_text(&self, cap: usize) -> Result<String, Failure> {
-        decode(self.read_bytes(cap)?).map_err(|NotText { encoding, offset }| {
+        self.text(self.read_bytes(cap)?)
+    }
+
+    fn text(&self, bytes: Vec<u8>) -> Result<String, Failure> {
+        decode(bytes).map_err(|NotText { encoding, offset }| {
             Failure::malformed(format!(
                 "{self}: expected text, found a byte at offset {offset} that is not {encoding}"
             ))
             .hint("save it as UTF-8 text, or give the file that was sent to you")
         })
+    }
+
+    /// Reads text of at most `cap` bytes, or more where what was read up to there says so: `larger` is asked how much.
+    ///
+    /// # Errors
+    ///
+    /// As [`read_text`](Self::read_text).
+    pub fn read_text_or_more(
+        &self,
+        cap: usize,
+        larger: impl Fn(&[u8]) -> usize,
+    ) -> Result<String, Failure> {
+        let read = match self {
+            Self::Stdin => read_in_two(io::stdin().lock(), cap, &larger),
+            Self::File(path) => File::open(path).and_then(|file| read_in_two(file, cap, &larger)),
+        };
+        let (bytes, cap) = read.map_err(|error| Failure::io("read", self.as_path(), &error))?;
+        self.refuse_more_than(cap, &bytes)?;
+        self.text(bytes)
     }
 
     fn refuse_more_than(&self, cap: usize, bytes: &[u8]) -> Result<(), Failure> {
@@ -107,6 +130,22 @@ fn read_capped(reader: impl Read, cap: usize) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::with_capacity(cap.min(64 * 1024).saturating_add(1));
     reader.take(limit).read_to_end(&mut bytes)?;
     Ok(bytes)
+}
+
+/// What was read, and how much of it would have been too much.
+fn read_in_two(
+    mut reader: impl Read,
+    cap: usize,
+    larger: impl Fn(&[u8]) -> usize,
+) -> io::Result<(Vec<u8>, usize)> {
+    let mut bytes = read_capped(&mut reader, cap)?;
+    if bytes.len() <= cap {
+        return Ok((bytes, cap));
+    }
+    let cap = larger(&bytes).max(cap);
+    let rest = cap.saturating_sub(bytes.len());
+    bytes.extend(read_capped(reader, rest)?);
+    Ok((bytes, cap))
 }
 
 #[derive(Debug, PartialEq, Eq)]

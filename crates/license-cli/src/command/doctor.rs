@@ -2,6 +2,7 @@
 
 mod folder;
 mod license;
+mod lists;
 mod machine;
 mod memory;
 
@@ -48,6 +49,7 @@ fn checks(site: &Site, snapshot: &Snapshot, verdict: &license::Verdict<'_>) -> V
         license::trust(site),
         license::license(site, snapshot, verdict),
         license::check_in(site, snapshot, verdict),
+        lists::revocations(site, snapshot),
         folder::system(site),
         license::next(verdict),
     ]

@@ -4,6 +4,7 @@ use license_client::{Candidate, Installation, InstallationError, Installed, Mome
 use license_core::{Bundle, BundleError, License, TrustSet};
 use license_terminal::{Exit, Failure, Terminal, escape, show_path};
 
+use super::lists;
 use crate::cli::Install;
 use crate::subject::{Case, Given, Site};
 use crate::{failure, report};
@@ -36,8 +37,17 @@ pub(crate) fn run(site: &Site, arguments: &Install, terminal: &Terminal) -> Resu
     let mut case = site.installed(&arguments.context)?;
     let problems = installed.problems.iter().map(report::Notice::of_state);
     report::add(&mut case.notices, problems);
+    if case.bundle.is_none() {
+        // A list asks for no license.
+        return lists::tell(
+            bundle.revocations(),
+            &arguments.context,
+            case.notices,
+            terminal,
+        );
+    }
     let decision = case.decide();
-    report::decision(&decision, &case.notices, arguments.context.strict, terminal)
+    report::decision(&decision, &case, arguments.context.strict, terminal)
 }
 
 /// What was given, and the keys that it was verified with: for a license those given, else those installed; for a validation token
@@ -52,6 +62,10 @@ fn verified(
     match Bundle::verify(&given.text, &trust, &site.matrix) {
         Err(BundleError::NoLicense) => {}
         bundle => return bundle.map(|bundle| (bundle, trust)).map_err(not_judged),
+    }
+    // Lists alone are for no license in particular.
+    if let Ok(lists) = Bundle::verify_beside(&given.text, &trust, &site.matrix, &[]) {
+        return Ok((lists, trust));
     }
     let home = site.host.home().map_err(failure::no_home)?;
     if let Ok(Some(keys)) = Installation::trust(home) {
@@ -89,7 +103,11 @@ fn licenses_before(site: &Site) -> Vec<License> {
 }
 
 fn tell(installed: &Installed, bundle: &Bundle, before: &[License], terminal: &Terminal) {
-    if installed.is_old {
+    lists::note_installed(&installed.lists, terminal);
+    let is_only_lists = bundle.licenses().is_empty() && bundle.validations().is_empty();
+    if is_only_lists {
+        // There is no more to say.
+    } else if installed.is_old {
         terminal.note("this check-in is not newer than the one installed; nothing was changed");
     } else {
         terminal.note(&format!("installed as {}", show_path(&installed.path)));

@@ -6,6 +6,7 @@ mod explain;
 mod features;
 mod inspect;
 mod install;
+pub(crate) mod lists;
 mod machine;
 mod remove;
 mod session;

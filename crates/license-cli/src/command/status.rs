@@ -9,5 +9,5 @@ use crate::subject::Site;
 pub(crate) fn run(site: &Site, arguments: &Status, terminal: &Terminal) -> Result<Exit, Failure> {
     let case = site.installed(&arguments.context)?;
     let decision = case.decide();
-    report::decision(&decision, &case.notices, arguments.context.strict, terminal)
+    report::decision(&decision, &case, arguments.context.strict, terminal)
 }

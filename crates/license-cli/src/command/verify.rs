@@ -1,8 +1,9 @@
 //! `license verify`.
 
-use license_core::{BundleError, LicenseKey, MAX_FILE_BYTES};
+use license_core::{Bundle, BundleError, LicenseKey, MAX_FILE_BYTES, TrustSet};
 use license_terminal::{Exit, Failure, Terminal};
 
+use super::lists;
 use crate::cli::Verify;
 use crate::subject::{Case, Given, Site};
 use crate::{failure, report};
@@ -11,7 +12,7 @@ pub(crate) fn run(site: &Site, arguments: &Verify, terminal: &Terminal) -> Resul
     let given = Given::read(&arguments.license)?;
     let trust = || site.trust(&arguments.trust);
     let bundle = match &arguments.companion {
-        None => site.verify(&given, &trust()?)?,
+        None => verified(site, &given, &trust()?)?,
         Some(file) => {
             let refused = |error| failure::not_judged(&given.name, &error);
             let key = LicenseKey::parse(&given.text);
@@ -28,7 +29,17 @@ pub(crate) fn run(site: &Site, arguments: &Verify, terminal: &Terminal) -> Resul
             bundle
         }
     };
+    if bundle.licenses().is_empty() {
+        let (lists, context) = (bundle.revocations(), &arguments.context);
+        return lists::tell(lists, context, Vec::new(), terminal);
+    }
     let case = Case::new(site, Some(bundle), &arguments.context)?;
     let decision = case.decide();
-    report::decision(&decision, &case.notices, arguments.context.strict, terminal)
+    report::decision(&decision, &case, arguments.context.strict, terminal)
+}
+
+/// What was given: a license, or revocation lists and no license.
+fn verified(site: &Site, given: &Given, trust: &TrustSet) -> Result<Bundle, Failure> {
+    Bundle::verify_beside(&given.text, trust, &site.matrix, &[])
+        .map_err(|error| failure::not_judged(&given.name, &error))
 }

@@ -1,13 +1,14 @@
-//! Installing and removing licenses and validation tokens.
+//! Installing and removing licenses, validation tokens and revocation lists.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use license_core::{Context, License, Timestamp, Validation};
+use license_core::{Context, License, RevocationList, Timestamp, Validation};
 
 use super::{Host, Moment};
 use crate::home::{Home, StateFile};
 use crate::installation::{Candidate, Installation, InstallationError, Replace};
+use crate::revocations::{self, InstalledList};
 use crate::state::{Durability, State, StateProblem};
 use crate::store::StoreLock;
 
@@ -25,6 +26,8 @@ pub struct Installed {
     pub is_old: bool,
     /// What could not be read or kept beside it.
     pub problems: Vec<StateProblem>,
+    /// What became of each revocation list, in the order of their numbers.
+    pub lists: Vec<InstalledList>,
 }
 
 /// What removing did.
@@ -36,7 +39,8 @@ pub struct Removed {
 }
 
 impl Host {
-    /// Installs a license, or a validation token for one that is installed. The context says at which moment, for whom and on which
+    /// Installs a license, a validation token for one that is installed, or revocation lists, alone or with one of these: all of it or
+    /// nothing. The context says at which moment, for whom and on which
     /// machine the license is compared with what it replaces.
     ///
     /// # Errors
@@ -53,7 +57,18 @@ impl Host {
         let lock = home.user().lock().map_err(InstallationError::Store)?;
         let loaded = State::load_locked(&lock, home.user(), self.seal());
         let (mut state, mut problems) = (loaded.state, loaded.problems);
-        let is_check_in = candidate.bundle.licenses().is_empty();
+        let bundle = candidate.bundle;
+        let is_check_in = bundle.licenses().is_empty() && !bundle.validations().is_empty();
+        let product = candidate.matrix.product();
+        let seen = revocations::seen_with(state.lists.clone(), home.user(), candidate.trust);
+        let file = home.user().dir().file(StateFile::Revocations);
+        let lists = revocations::check(bundle.revocations(), product, seen, &file)
+            .map_err(|refused| InstallationError::of_list(refused, product))?;
+        if !lists.is_empty()
+            && let Some(problem) = problems.pop_if(|_| loaded.is_partial)
+        {
+            return Err(InstallationError::State(problem));
+        }
         let before = state.validations.clone();
         let newest = candidate.bundle.newest_signature();
         let mut is_old = false;
@@ -67,12 +82,22 @@ impl Host {
                 |block: String| state.validations.contains(&block) && !before.contains(&block);
             is_old = !armor(candidate.bundle.validations()).any(is_news);
             candidate.add_keys(&lock, home)?;
+            self.keep_lists(&lock, home, candidate, &mut state)?;
             home.user().dir().file(StateFile::Cache)
+        } else if bundle.licenses().is_empty() {
+            candidate.add_keys(&lock, home)?;
+            self.keep_lists(&lock, home, candidate, &mut state)?;
+            file
         } else {
             let context = match moment {
                 Moment::Now => context.clone().high_water(state.high_water.mark()),
                 Moment::Imagined => context.clone(),
             };
+            let kept = self.lists_with(home, candidate);
+            let context = context.revocations(&kept);
+            // Lists are kept of what is installed, and of nothing that is refused.
+            let _ = candidate.beside(home, &context, replace, &state.validations)?;
+            self.keep_lists(&lock, home, candidate, &mut state)?;
             let stored =
                 candidate.install_locked(&lock, home, &context, replace, &state.validations)?;
             lock.clear_aside(&[StateFile::License, StateFile::Key]);
@@ -83,8 +108,8 @@ impl Host {
         if !loaded.is_partial
             && let Err(error) = self.save(&state, &lock)
         {
-            // A license stands without; a validation token is kept nowhere else.
-            if is_check_in {
+            // A license stands without; a validation token is kept nowhere else, nor is the number of a list.
+            if is_check_in || !lists.is_empty() {
                 return Err(InstallationError::Store(error));
             }
             problems.push(StateProblem::NotKept(error));
@@ -95,7 +120,33 @@ impl Host {
             clock_repaired,
             is_old,
             problems,
+            lists,
         })
+    }
+
+    /// The lists of the candidate and those that are kept: what the vendor revoked counts for the new license and for the old one.
+    fn lists_with(&self, home: &Home, candidate: &Candidate<'_>) -> Vec<RevocationList> {
+        let (product, seen) = (candidate.matrix.product(), Default::default());
+        let (kept, _) = revocations::of_home(home, candidate.trust, product, &seen, false);
+        [kept.as_slice(), candidate.bundle.revocations()].concat()
+    }
+
+    /// Writes the lists of the candidate and takes note of their numbers. A list without its license does no harm.
+    fn keep_lists(
+        &self,
+        lock: &StoreLock,
+        home: &Home,
+        candidate: &Candidate<'_>,
+        state: &mut State,
+    ) -> Result<(), InstallationError> {
+        let lists = candidate.bundle.revocations();
+        if lists.is_empty() {
+            return Ok(());
+        }
+        revocations::write(lock, home.user(), candidate.trust, lists)
+            .map_err(InstallationError::Store)?;
+        let _ = state.lists.note(lists);
+        Ok(())
     }
 
     /// The tokens that are kept and the new ones: of each license, signer and machine the newest. Those that speak of other licenses stay:

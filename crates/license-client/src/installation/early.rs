@@ -5,7 +5,7 @@ use license_core::{
 };
 
 /// A license that begins later, together with what it takes the place of.
-pub(super) struct Early {
+pub(crate) struct Early {
     /// The text of both.
     pub(super) text: String,
     /// When the first of the new licenses begins.

@@ -90,6 +90,7 @@ fn ends(license: &License, evidence: &Evidence) -> Vec<Next> {
             // It holds at that instant still.
             next_at("end of the check-in grace period", grace_until),
         ],
+        Evidence::Revocation { at, .. } => vec![next_at("revocation", at)],
         Evidence::Expiry {
             expires_at: Some(end),
             grace_until,

@@ -4,6 +4,7 @@ use license_client::{Installation, SealError, Snapshot, StateFile, StateProblem,
 use license_core::{HighWater, Reading, Span, Timestamp};
 use license_terminal::show_path;
 
+use super::lists::of_list;
 use super::{Check, Fault};
 use crate::failure;
 use crate::subject::Site;
@@ -14,7 +15,9 @@ pub(super) fn state(site: &Site, snapshot: &Snapshot) -> Check {
         return Check::ok(NAME, "nothing is kept");
     };
     let store = home.user();
-    let mut faults: Vec<_> = snapshot.problems.iter().map(unusable).collect();
+    let problems = snapshot.problems.iter();
+    let problems = problems.filter(|problem| of_list(problem).is_none());
+    let mut faults: Vec<_> = problems.map(unusable).collect();
     faults.extend(left_behind(store));
     let both = [StateFile::Cache, StateFile::Quota];
     let is_there = |file: &StateFile| store.dir().file(*file).exists();

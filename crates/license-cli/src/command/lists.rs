@@ -1,0 +1,109 @@
+//! Revocation lists, as `verify`, `install`, `status` and `doctor` tell of them.
+
+use license_client::{InstalledList, now};
+use license_core::{Code, RevocationList, Span, Timestamp};
+use license_terminal::{Exit, Failure, Terminal};
+use serde_json::{Value, json};
+
+use crate::cli::ContextArgs;
+use crate::report::{self, Notice};
+
+/// The documented members of a list.
+pub(crate) fn to_json(list: &RevocationList) -> Value {
+    json!({
+        "seq": list.seq(),
+        "product": list.product().as_str(),
+        "issuer": list.issuer(),
+        "revoked": list.len(),
+        "issued_at": list.issued_at().to_string(),
+        "next_update": list.next_update().to_string(),
+        "kid": list.key_id().as_str(),
+    })
+}
+
+/// A list in one line.
+pub(crate) fn line(list: &RevocationList) -> String {
+    format!(
+        "list {} of {}, {}; the next is due by {}",
+        list.seq(),
+        list.issued_at(),
+        revoked(list),
+        list.next_update()
+    )
+}
+
+fn revoked(list: &RevocationList) -> String {
+    match list.len() {
+        0 => "nothing revoked".to_owned(),
+        1 => "1 license revoked".to_owned(),
+        count => format!("{count} licenses revoked"),
+    }
+}
+
+fn to_text(list: &RevocationList) -> String {
+    format!(
+        "revocation list {} of {}\n  revoked     {}\n  issued      {}\n  next due    {}\n  key         {}",
+        list.seq(),
+        list.product(),
+        revoked(list),
+        list.issued_at(),
+        list.next_update(),
+        list.key_id().as_str()
+    )
+}
+
+/// That another list should be there by now.
+fn outdated(list: &RevocationList, now: Timestamp) -> Option<Notice> {
+    let (seq, next) = (list.seq(), list.next_update());
+    let late = Span(now.seconds_since(next));
+    let message = format!(
+        "the one after revocation list {seq} was due at {next}, {late} ago; ask the vendor for the latest"
+    );
+    let is_outdated = list.is_outdated_at(now);
+    is_outdated.then(|| Notice::of_code(Code::ListOutdated, message))
+}
+
+/// Tells of lists that came without a license.
+pub(crate) fn tell(
+    lists: &[RevocationList],
+    context: &ContextArgs,
+    more: Vec<Notice>,
+    terminal: &Terminal,
+) -> Result<Exit, Failure> {
+    let now = context.at.unwrap_or_else(now);
+    let mut notices: Vec<_> = lists
+        .iter()
+        .filter_map(|list| outdated(list, now))
+        .collect();
+    report::add(&mut notices, more);
+    if terminal.is_json() {
+        let warnings: Vec<_> = notices.iter().map(Notice::to_json).collect();
+        let lists: Vec<_> = lists.iter().map(to_json).collect();
+        terminal.json(&json!({ "revocation_lists": lists, "warnings": warnings }))?;
+    } else {
+        let texts: Vec<_> = lists.iter().map(to_text).collect();
+        terminal.data(&texts.join("\n"))?;
+        for notice in &notices {
+            terminal.warning(notice.code(), notice.message());
+        }
+    }
+    Ok(Exit::Licensed)
+}
+
+/// Says what installing did with each list.
+pub(crate) fn note_installed(installed: &[InstalledList], terminal: &Terminal) {
+    for InstalledList {
+        list,
+        path,
+        is_news,
+        ..
+    } in installed
+    {
+        let (seq, path) = (list.seq(), license_terminal::show_path(path));
+        let revoked = revoked(list);
+        terminal.note(&match is_news {
+            true => format!("revocation list {seq} installed as {path}: {revoked}"),
+            false => format!("revocation list {seq} was installed already: {revoked}"),
+        });
+    }
+}
