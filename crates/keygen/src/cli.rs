@@ -7,6 +7,7 @@ mod kinds;
 mod ledger;
 mod mint;
 mod renewal;
+mod revocations;
 mod usage;
 mod value;
 
@@ -24,6 +25,7 @@ pub(crate) use kinds::{Reassign, Trial};
 pub(crate) use ledger::{Form, LedgerCommand, List, Revoke, SortBy};
 pub(crate) use mint::{Batch, CheckIn, EnterpriseKey, Issue, Order};
 pub(crate) use renewal::{Former, Renew, Upgrade};
+pub(crate) use revocations::Revocations;
 pub(crate) use usage::{UsageCommand, UsageSummary};
 use value::product;
 
@@ -83,6 +85,8 @@ pub(crate) enum Command {
     CheckIn(Dry<CheckIn>),
     /// Enter that a license no longer holds
     Revoke(Revoke),
+    /// Sign the list of all revoked licenses, which reaches customers without a network
+    Revocations(Dry<Revocations>),
     /// Look into the ledger
     #[command(subcommand)]
     Ledger(LedgerCommand),

@@ -17,6 +17,7 @@ mod product;
 mod public;
 mod reassign;
 mod renew;
+mod revocations;
 mod revoke;
 mod subject;
 mod terms;
@@ -54,6 +55,7 @@ pub(crate) fn run(cli: Cli, terminal: &Terminal) -> Result<Exit, Failure> {
         Command::EnterpriseKey(arguments) => enterprise_key::run(&arguments, &place, terminal),
         Command::CheckIn(arguments) => check_in::run(&arguments, &place, terminal),
         Command::Revoke(arguments) => revoke::run(&arguments, &place, terminal),
+        Command::Revocations(arguments) => revocations::run(&arguments, &place, terminal),
         Command::Ledger(command) => ledger::run(&command, &place, terminal),
         Command::Usage(command) => return usage::run(&command, &place, terminal),
         Command::Product(command) => product::run(&command, terminal),

@@ -58,7 +58,7 @@ pub(crate) fn run(arguments: &Revoke, place: &Place, terminal: &Terminal) -> Res
         false => terminal.data(&format!("entered: {id} is revoked")),
     }?;
     terminal.note(
-        "it reaches the customer with the next check-in (`keygen check-in --status revoked`)",
+        "it reaches customers with the next revocation list (`keygen revocations`) or check-in (`keygen check-in --status revoked`)",
     );
     Ok(())
 }

@@ -20,16 +20,19 @@ pub(crate) enum Kind {
     Revocation,
     /// An entry of a customer's usage report.
     Usage,
+    /// A revocation list; its subject is the key that signed it.
+    RevocationList,
 }
 
 impl Kind {
-    pub(crate) const ALL: [Self; 6] = [
+    pub(crate) const ALL: [Self; 7] = [
         Self::SigningKey,
         Self::License,
         Self::EnterpriseKey,
         Self::CheckIn,
         Self::Revocation,
         Self::Usage,
+        Self::RevocationList,
     ];
 
     pub(crate) const fn as_str(self) -> &'static str {
@@ -40,6 +43,7 @@ impl Kind {
             Self::CheckIn => "check_in",
             Self::Revocation => "revocation",
             Self::Usage => "usage",
+            Self::RevocationList => "revocation_list",
         }
     }
 

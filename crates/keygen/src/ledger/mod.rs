@@ -12,6 +12,7 @@ pub(crate) mod passing;
 mod place;
 mod query;
 mod rehearsal;
+mod revocations;
 mod schema;
 mod verify;
 

@@ -149,6 +149,16 @@ pub(crate) fn validation(vector: &Vector, backend: Backend) -> Result<Answer, Re
     Ok(Answer::valid(vec![("signer", signer.to_owned())]))
 }
 
+pub(crate) fn revocations(vector: &Vector, backend: Backend) -> Result<Answer, Refusal> {
+    let trust = vector.trust(backend);
+    let list = Unverified::parse(&vector.body)?.verify_revocations(&trust)?;
+    let facts = [
+        ("seq", list.seq().to_string()),
+        ("revoked", list.len().to_string()),
+    ];
+    Ok(Answer::valid(facts.into()))
+}
+
 /// A license of `fixtures/tokens/`.
 pub(crate) fn installed(name: &str, trust: &TrustSet) -> License {
     let text = read(&format!("tokens/{name}.jwt"));

@@ -25,7 +25,7 @@ use vector::{Vector, fixtures, read};
 const COMMON: [&str; 3] = ["why", "expect", "message"];
 
 /// Headers that describe a decision and its context.
-const DECISION: [&str; 15] = [
+const DECISION: [&str; 16] = [
     "at",
     "trust",
     "user",
@@ -35,6 +35,7 @@ const DECISION: [&str; 15] = [
     "usage-type",
     "high-water",
     "validation",
+    "revocations",
     "installed",
     "tier",
     "allows",
@@ -49,7 +50,7 @@ struct Folder {
     check: fn(&Vector, Backend) -> Result<Answer, Refusal>,
 }
 
-const FOLDERS: [Folder; 8] = [
+const FOLDERS: [Folder; 9] = [
     Folder {
         name: "decisions",
         headers: &DECISION,
@@ -74,6 +75,11 @@ const FOLDERS: [Folder; 8] = [
         name: "matrices",
         headers: &[],
         check: answer::matrix,
+    },
+    Folder {
+        name: "revocations",
+        headers: &["seq", "revoked"],
+        check: answer::revocations,
     },
     Folder {
         name: "tokens",
@@ -115,6 +121,11 @@ fn license_keys() {
 #[test]
 fn matrices() {
     run("matrices");
+}
+
+#[test]
+fn revocations() {
+    run("revocations");
 }
 
 #[test]

@@ -74,12 +74,20 @@ impl Vector {
                 .unwrap()
         };
         let validations: Vec<Validation> = self.all("validation").map(validation).collect();
+        let list = |name: &str| {
+            let path = format!("vectors/revocations/{name}");
+            let body = Vector::parse(name.to_owned(), &read(&path)).body;
+            let token = Unverified::parse(&body).unwrap();
+            token.verify_revocations(&trust).unwrap()
+        };
+        let lists: Vec<_> = self.all("revocations").map(list).collect();
         let licenses: Vec<License> = self
             .all("installed")
             .map(|name| installed(name, &trust))
             .collect();
         let context = Context::at(at)
             .validations(&validations)
+            .revocations(&lists)
             .installed(&licenses);
         Answer::decided(
             Vec::new(),

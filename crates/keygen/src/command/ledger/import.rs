@@ -203,14 +203,26 @@ fn stated(line: &str) -> Option<Record> {
         Kind::CheckIn => Unverified::parse(&record.artefact)
             .is_ok_and(|token| token.unverified_kind() == TokenKind::Validation),
         Kind::Usage => usage::is_of_its_line(&record),
+        Kind::RevocationList => is_list(&record),
         Kind::License | Kind::EnterpriseKey | Kind::Revocation => true,
     };
     let is_about = match record.kind {
-        Kind::SigningKey | Kind::Usage => true,
+        Kind::SigningKey | Kind::Usage | Kind::RevocationList => true,
         _ => LicenseId::parse(&record.subject).is_some(),
     };
-    let is_artefact = !matches!(record.kind, Kind::SigningKey | Kind::Revocation);
+    let is_artefact = !matches!(
+        record.kind,
+        Kind::SigningKey | Kind::Revocation | Kind::RevocationList
+    );
     (is_right && is_about && is_artefact != record.artefact.is_empty()).then_some(record)
+}
+
+/// Whether it says which list of which key it was.
+fn is_list(record: &Record) -> bool {
+    let fact = |name: &str| record.body.get(name);
+    let seq = fact("seq").and_then(Value::as_u64);
+    let kid = fact("kid").and_then(Value::as_str);
+    seq.is_some() && kid == Some(&record.subject)
 }
 
 /// Whether the facts stated are those of what was signed.

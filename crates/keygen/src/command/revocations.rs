@@ -1,0 +1,193 @@
+//! `keygen revocations`: everything that the ledger has revoked, as one signed list.
+
+use license_core::issue::{CheckedKey, RevocationsDraft, Sign};
+use license_core::{Matrix, RevocationList, Span, Timestamp, Unverified};
+use license_terminal::{Destination, Exit, Failure, Terminal};
+use serde_json::json;
+use sha2::{Digest, Sha256};
+
+use super::{dry_run, ledger, matrix, not_issued, not_verified, now, trust_of, warn_of_future};
+use crate::books::{Books, not_entered};
+use crate::cli::{Dry, Revocations};
+use crate::custody;
+use crate::ledger::{Kind, Ledger, LedgerError, Place, Record, hex};
+
+const SECONDS_PER_DAY: u64 = 24 * 3600;
+
+pub(crate) fn run(
+    arguments: &Dry<Revocations>,
+    place: &Place,
+    terminal: &Terminal,
+) -> Result<(), Failure> {
+    let Dry {
+        order: arguments,
+        dry_run,
+    } = arguments;
+    ledger::required(place, "what is revoked")?;
+    arguments.out.check()?;
+    let matrix = matrix(arguments.product_file.as_ref())?;
+    if *dry_run {
+        return rehearse(arguments, &matrix, place, terminal);
+    }
+    // Where there is none, nothing was revoked; a list that says so would be of the wrong ledger.
+    drop(ledger::open(place)?);
+    let mut books = Books::open(place)?;
+    let key = custody::load(&arguments.key, terminal)?;
+    let mut counter = books.counter(now())?;
+    let draft = draft(arguments, &matrix, counter.ledger(), Some(&key))?;
+    counter.enter_key(key.public())?;
+    let minted = Minted::new(&draft, &key)?;
+    warn_of_future(draft.issued_at, terminal);
+    let out = &arguments.out;
+    let is_printed = matches!(out.out, Destination::Stdout) && terminal.is_json();
+    let content = (!is_printed).then(|| minted.list.to_armor());
+    counter.hand_out(vec![minted.record()], out, content.as_deref())?;
+    tell(&draft, Some(&minted), &out.out, terminal)
+}
+
+/// What would be in the list, and what would refuse it, without a secret.
+fn rehearse(
+    arguments: &Revocations,
+    matrix: &Matrix,
+    place: &Place,
+    terminal: &Terminal,
+) -> Result<(), Failure> {
+    drop(ledger::open(place)?);
+    let at_hand = dry_run::check(&arguments.key, &arguments.out, place, terminal)?;
+    let key = at_hand.key.as_ref();
+    let draft = draft(arguments, matrix, at_hand.ledger.as_ref(), key)?;
+    warn_of_future(draft.issued_at, terminal);
+    tell(&draft, None, &arguments.out.out, terminal)
+}
+
+fn draft(
+    arguments: &Revocations,
+    matrix: &Matrix,
+    ledger: Option<&Ledger>,
+    key: Option<&CheckedKey>,
+) -> Result<RevocationsDraft, Failure> {
+    let failed = |error: LedgerError| not_entered(&error);
+    let product = matrix.product();
+    let revoked = ledger.map(|ledger| ledger.revoked(product)).transpose();
+    let last = ledger.zip(key).map(|(ledger, key)| {
+        let kid = key.public().id().as_str();
+        ledger.last_list(kid)
+    });
+    let last = last.transpose().map_err(failed)?.flatten();
+    let issued_at = arguments.issued_at.unwrap_or_else(now);
+    let valid = u64::from(arguments.valid_days.get()).saturating_mul(SECONDS_PER_DAY);
+    Ok(RevocationsDraft {
+        issuer: matrix.issuer().to_owned(),
+        product,
+        issued_at,
+        seq: next_seq(last, now())?,
+        next_update: issued_at.plus(valid),
+        revoked: revoked.map_err(failed)?.unwrap_or_default(),
+    })
+}
+
+/// One more than the last, and at least the clock's seconds: who has lost their ledger, or restored an old one, goes on above all that
+/// customers have seen.
+fn next_seq(last: Option<u64>, clock: Timestamp) -> Result<u64, Failure> {
+    let next = last.map_or(0, |last| last.saturating_add(1));
+    let next = next.max(clock.unix_seconds());
+    match next > Timestamp::MAX.unix_seconds() {
+        true => Err(not_entered(&LedgerError::Full)),
+        false => Ok(next),
+    }
+}
+
+/// A list as verified with the key that has just signed it.
+struct Minted {
+    list: RevocationList,
+    token: String,
+}
+
+impl Minted {
+    fn new(draft: &RevocationsDraft, key: &CheckedKey) -> Result<Self, Failure> {
+        let token = draft.sign(key).map_err(|error| match error {
+            license_core::issue::IssueError::TooLong { .. } => too_long(draft, &error),
+            error => not_issued(&error),
+        })?;
+        let refused = |reason: &dyn std::fmt::Display| not_verified("revocation list", reason);
+        let trust = trust_of(key).map_err(|error| refused(&error))?;
+        let list = Unverified::parse(&token)
+            .map_err(|error| refused(&error))?
+            .verify_revocations(&trust)
+            .map_err(|error| refused(&error))?;
+        Ok(Self { list, token })
+    }
+
+    /// Without the token: it is large, and what is in it is entered already.
+    fn record(&self) -> Record {
+        let list = &self.list;
+        let body = json!({
+            "kid": list.key_id().as_str(),
+            "seq": list.seq(),
+            "product": list.product().as_str(),
+            "revoked": list.len(),
+            "issued_at": list.issued_at().to_string(),
+            "next_update": list.next_update().to_string(),
+            "sha256": hex(&Sha256::digest(&self.token)),
+        });
+        Record {
+            kind: Kind::RevocationList,
+            subject: list.key_id().as_str().to_owned(),
+            body,
+            artefact: String::new(),
+        }
+    }
+}
+
+fn too_long(draft: &RevocationsDraft, error: &license_core::issue::IssueError) -> Failure {
+    let count = draft.revoked.len();
+    Failure::new(Exit::Usage, "USAGE", format!("{count} revoked licenses: {error}"))
+        .hint("sign with a new key and leave the old one out of the trust set: what it signed needs no list then")
+}
+
+fn tell(
+    draft: &RevocationsDraft,
+    minted: Option<&Minted>,
+    out: &Destination,
+    terminal: &Terminal,
+) -> Result<(), Failure> {
+    let in_file = matches!(out, Destination::File(_));
+    if terminal.is_json() {
+        let token = minted.filter(|_| !in_file).map(|minted| &minted.token);
+        return terminal.json(&json!({
+            "seq": minted.map(|minted| minted.list.seq()),
+            "product": draft.product.as_str(),
+            "revoked": draft.revoked.len(),
+            "issued_at": draft.issued_at.to_string(),
+            "next_update": draft.next_update.to_string(),
+            "kid": minted.map(|minted| minted.list.key_id().as_str()),
+            "path": (in_file && minted.is_some()).then(|| out.to_string()),
+            "token": token,
+            "dry_run": minted.is_none(),
+        }));
+    }
+    let text = lines(draft, minted).join("\n");
+    match (out, minted) {
+        (_, None) => terminal.data(&format!("{}\n{text}", dry_run::line(out))),
+        (Destination::Stdout, _) => {
+            terminal.note(&text);
+            Ok(())
+        }
+        (Destination::File(_), _) => terminal.data(&format!("wrote      {out}\n{text}")),
+    }
+}
+
+fn lines(draft: &RevocationsDraft, minted: Option<&Minted>) -> Vec<String> {
+    let valid = Span(draft.next_update.seconds_since(draft.issued_at));
+    let mut lines = Vec::new();
+    lines.extend(minted.map(|minted| format!("list       {}", minted.list.seq())));
+    lines.push(format!("product    {}", draft.product));
+    lines.push(format!("revoked    {}", draft.revoked.len()));
+    lines.push(format!("issued     {}", draft.issued_at));
+    lines.push(format!(
+        "next due   {}, {valid} after its issue",
+        draft.next_update
+    ));
+    lines.extend(minted.map(|minted| format!("key        {}", minted.list.key_id().as_str())));
+    lines
+}
