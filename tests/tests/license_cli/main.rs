@@ -23,6 +23,7 @@ mod quota;
 mod refuse;
 mod remove;
 mod renewal;
+mod revocations;
 mod session;
 mod state;
 mod system;

@@ -10,6 +10,7 @@
 mod difference;
 mod evaluation;
 mod malformed;
+mod revocations;
 mod round_trip;
 #[path = "../support/mod.rs"]
 mod support;

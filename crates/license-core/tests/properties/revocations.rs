@@ -1,0 +1,126 @@
+//! Revocation lists only take away, whatever the number, the order and the age.
+
+use license_core::issue::{RevocationsDraft, Revoked, SigningKey};
+use license_core::{
+    Code, Context, Decision, Matrix, Outcome, ProductCode, RevocationList, Timestamp, Unverified,
+};
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+use crate::cases;
+use crate::support::{SPARE, VENDOR, id, trust};
+use crate::world::{Step, World, at, plan, step};
+
+#[derive(Clone, Debug)]
+struct Plan {
+    seq: u64,
+    issued_at: Step,
+    next_update: Step,
+    revoked_at: Option<Step>,
+    by_spare: bool,
+}
+
+fn list() -> impl Strategy<Value = Plan> {
+    let revoked_at = proptest::option::weighted(0.4, step());
+    (0..4_u64, step(), step(), revoked_at, any::<bool>()).prop_map(
+        |(seq, issued_at, next_update, revoked_at, by_spare)| Plan {
+            seq,
+            issued_at,
+            next_update,
+            revoked_at,
+            by_spare,
+        },
+    )
+}
+
+fn mint(plan: &Plan) -> RevocationList {
+    let revoked = plan.revoked_at.map(|step| Revoked {
+        license: id(1),
+        at: at(step),
+        reason: "refunded".to_owned(),
+    });
+    let draft = RevocationsDraft {
+        issuer: "CODITECT".to_owned(),
+        product: ProductCode::parse("CODITECT").unwrap(),
+        issued_at: at(plan.issued_at),
+        seq: plan.seq,
+        next_update: at(plan.next_update),
+        revoked: revoked.into_iter().collect(),
+    };
+    let key: &SigningKey = if plan.by_spare { &SPARE } else { &VENDOR };
+    let token = draft.sign(key).unwrap();
+    let trust = trust(&[&VENDOR, &SPARE]);
+    let token = Unverified::parse(&token).unwrap();
+    token.verify_revocations(&trust).unwrap()
+}
+
+fn decide(world: &World, lists: &[RevocationList], now: Timestamp) -> Decision {
+    let context: Context<'_> = world.context(now).revocations(lists);
+    world.license.evaluate(Matrix::built_in(), &context)
+}
+
+proptest! {
+    #![proptest_config(cases(300))]
+
+    #[test]
+    fn a_later_now_is_never_better_with_lists(
+        plan in plan(), lists in vec(list(), 0..4), steps in vec(step(), 2..12),
+    ) {
+        let world = World::new(plan);
+        let lists: Vec<_> = lists.iter().map(mint).collect();
+        let start = world.license.not_before().unwrap();
+        let mut instants: Vec<_> = steps.into_iter().map(at).collect();
+        instants.sort_unstable();
+        let decisions = instants.iter().map(|&now| decide(&world, &lists, now));
+        let decisions: Vec<_> = decisions.filter(|decision| decision.evaluated_at() >= start).collect();
+        for (earlier, later) in decisions.iter().zip(decisions.iter().skip(1)) {
+            prop_assert!(later.outcome() <= earlier.outcome(), "{:?} then {:?}", earlier, later);
+        }
+        for decision in &decisions {
+            let until = decision.holds_until();
+            prop_assert!(until.is_none_or(|until| until >= decision.evaluated_at()));
+        }
+    }
+
+    /// Files are read in the order in which a directory lists them, and some are there twice.
+    #[test]
+    fn the_order_of_lists_does_not_matter(plan in plan(), lists in vec(list(), 0..4), now in step()) {
+        let world = World::new(plan);
+        let mut lists: Vec<_> = lists.iter().map(mint).collect();
+        let decision = decide(&world, &lists, at(now));
+        lists.reverse();
+        lists.extend_from_within(..);
+        let other = decide(&world, &lists, at(now));
+        prop_assert_eq!(decision.outcome(), other.outcome());
+        prop_assert_eq!(decision.code(), other.code());
+    }
+
+    /// At the same instant; a list that was issued later moves the instant itself.
+    #[test]
+    fn lists_never_lift_what_is_denied_without_them(plan in plan(), lists in vec(list(), 0..4), now in step()) {
+        let world = World::new(plan);
+        let lists: Vec<_> = lists.iter().map(mint).collect();
+        let with = decide(&world, &lists, at(now));
+        let without = decide(&world, &[], with.evaluated_at());
+        prop_assert!(with.outcome() <= without.outcome());
+    }
+
+    #[test]
+    fn a_license_is_revoked_by_the_newest_list_of_any_key(lists in vec(list(), 1..5), now in step()) {
+        let license = crate::support::mint(&crate::support::timeless("PRO", id(1)));
+        let minted: Vec<_> = lists.iter().map(mint).collect();
+        let context = Context::at(at(now)).revocations(&minted);
+        let decision = license.evaluate(Matrix::built_in(), &context);
+        let now = decision.evaluated_at();
+        let is_newest = |plan: &&Plan| {
+            !lists.iter().any(|other| other.by_spare == plan.by_spare && other.seq > plan.seq)
+        };
+        let mut newest = lists.iter().filter(is_newest);
+        let is_revoked = newest.any(|plan| plan.revoked_at.is_some_and(|step| at(step) <= now));
+        prop_assert_eq!(decision.code() == Code::Revoked, is_revoked);
+        prop_assert_eq!(decision.outcome() == Outcome::Denied, is_revoked);
+        let latest = lists.iter().filter(is_newest).map(|plan| at(plan.next_update)).max();
+        let warns = decision.warnings().iter().any(|warning| warning.code == Code::ListOutdated);
+        prop_assert_eq!(warns, latest.is_some_and(|next| now > next));
+    }
+}

@@ -1,0 +1,361 @@
+//! Revocation lists: installed, replayed, edited, removed, and signed with a stolen key.
+
+use license_core::issue::{KeyBits, RevocationsDraft, Revoked, Sign, SigningKey};
+use license_core::{Algorithm, LicenseId, ProductCode, Timestamp, TrustSet, Unverified};
+
+use super::*;
+
+/// A list by the vendor of most tests, of these licenses.
+fn list(seq: u64, revoked: &[&Minted]) -> String {
+    by(&vendors_key(), "CODITECT", seq, revoked, "2020-02-01")
+}
+
+fn by(key: &SigningKey, product: &str, seq: u64, licenses: &[&Minted], next: &str) -> String {
+    let at = |text| Timestamp::parse(text).unwrap();
+    let revoked = |license: &&Minted| Revoked {
+        license: LicenseId::parse(license.told["license_id"].as_str().unwrap()).unwrap(),
+        at: at("2020-01-01T00:30:00Z"),
+        reason: "refunded\u{1b}[31m".to_owned(),
+    };
+    let draft = RevocationsDraft {
+        issuer: "CODITECT".to_owned(),
+        product: ProductCode::parse(product).unwrap(),
+        issued_at: at("2020-01-01T00:40:00Z"),
+        seq,
+        next_update: at(next),
+        revoked: licenses.iter().map(revoked).collect(),
+    };
+    let token = draft.sign(key).unwrap();
+    Unverified::parse(&token).unwrap().to_armor()
+}
+
+fn vendors_key() -> SigningKey {
+    let pem = &Vendor::shared().key;
+    let base64: String = pem.lines().filter(|line| !line.starts_with('-')).collect();
+    let der = base64::Engine::decode(&base64::engine::general_purpose::STANDARD, base64).unwrap();
+    SigningKey::from_pkcs8(&der, None).unwrap()
+}
+
+/// A key that is nobody's yet.
+fn another_key() -> SigningKey {
+    let der = SigningKey::generate(KeyBits::B2048, Algorithm::Rs256).unwrap();
+    SigningKey::from_pkcs8(&der, None).unwrap()
+}
+
+/// The keys of the vendor and this one, as a file.
+fn trust_both(site: &Scratch, key: &SigningKey) {
+    let mut trust = TrustSet::parse(&Vendor::shared().trust).unwrap();
+    let own = TrustSet::parse(&key.public().to_jwk().to_string()).unwrap();
+    trust.extend(&own).unwrap();
+    site.write("both.jwks", trust.to_jwks().to_string());
+}
+
+fn install(site: &Scratch, list: &str, options: &[&str]) -> Outcome {
+    site.write("list.lic", list);
+    license(
+        site,
+        &[&["install", "list.lic", "--at", AT], options].concat(),
+    )
+}
+
+#[track_caller]
+fn code(site: &Scratch) -> String {
+    let said = license(site, &["status", "--json", "--at", AT]).json();
+    said["code"].as_str().unwrap().to_owned()
+}
+
+#[track_caller]
+fn warnings(site: &Scratch, at: &str) -> Vec<String> {
+    let said = license(site, &["status", "--json", "--at", at]).json();
+    let warnings = said["warnings"].as_array().unwrap().iter();
+    let codes = warnings.map(|warning| warning["code"].as_str().unwrap().to_owned());
+    codes.collect()
+}
+
+#[track_caller]
+fn refused(outcome: &Outcome, exit: i32, code: &str, parts: &[&str]) {
+    let Complaint { message, hint } = outcome.expect_failure(exit);
+    for part in [&[code], parts].concat() {
+        assert!(message.contains(part), "no {part} in {message}");
+    }
+    assert!(!hint.is_empty());
+}
+
+#[test]
+fn a_license_on_an_installed_list_is_revoked_and_it_is_said_why() {
+    let site = site_with("team.lic");
+    assert_eq!(code(&site), "VALID");
+    let said = install(&site, &list(1, &[&TEAM]), &[]).expect_code(1);
+    assert!(
+        said.stdout.starts_with("denied: REVOKED"),
+        "{}",
+        said.stdout
+    );
+    assert!(
+        said.stdout
+            .contains("on list 1, revoked at 2020-01-01T00:30:00Z: refunded\\u{1b}"),
+        "{}",
+        said.stdout
+    );
+    assert!(
+        said.stderr.contains("revocation list 1 installed as"),
+        "{}",
+        said.stderr
+    );
+    let explained = license(&site, &["explain", "--json", "--at", AT]).json();
+    let rule = explained["rules"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|rule| rule["rule"] == "revoked")
+        .unwrap();
+    assert_eq!(rule["code"], "REVOKED");
+    assert_eq!(rule["evidence"]["seq"], 1);
+    assert_eq!(rule["evidence"]["license_id"], TEAM.told["license_id"]);
+    assert_eq!(rule["evidence"]["revoked_at"], "2020-01-01T00:30:00Z");
+    let _ = license(&site, &["check", "cloud_sync", "--at", AT]).expect_code(1);
+}
+
+#[test]
+fn a_license_on_no_list_goes_on_and_the_list_is_shown() {
+    let site = site_with("team.lic");
+    let _ = install(&site, &list(1, &[&PRO]), &[]).expect_code(0);
+    let said = license(&site, &["status", "--json", "--at", AT])
+        .expect_code(0)
+        .json();
+    assert_eq!(said["revocation_lists"][0]["seq"], 1);
+    assert_eq!(said["revocation_lists"][0]["revoked"], 1);
+    let said = license(&site, &["doctor"]);
+    assert!(
+        said.stdout.contains("revocations  LIST_OUTDATED: list 1"),
+        "{}",
+        said.stdout
+    );
+}
+
+#[test]
+fn an_older_list_is_refused_and_the_same_again_is_fine() {
+    let site = site_with("team.lic");
+    let (old, new) = (list(1, &[]), list(2, &[&TEAM]));
+    let _ = install(&site, &old, &[]).expect_code(0);
+    let _ = install(&site, &new, &[]).expect_code(1);
+    refused(
+        &install(&site, &old, &[]),
+        3,
+        "STALE_LIST",
+        &["list 2 or later", "found 1"],
+    );
+    let again = install(&site, &new, &[]).expect_code(1);
+    assert!(
+        again.stderr.contains("list 2 was installed already"),
+        "{}",
+        again.stderr
+    );
+    refused(
+        &install(&site, &list(2, &[]), &[]),
+        3,
+        "STALE_LIST",
+        &["another of that number"],
+    );
+    assert_eq!(code(&site), "REVOKED");
+}
+
+#[test]
+fn removing_the_file_lets_no_older_list_in() {
+    let site = site_with("team.lic");
+    let (old, new) = (list(1, &[]), list(2, &[&TEAM]));
+    let _ = install(&site, &new, &[]).expect_code(1);
+    std::fs::remove_file(site.state().join("revocations.lic")).unwrap();
+    assert_eq!(code(&site), "VALID", "a missing list stops nothing");
+    assert_eq!(warnings(&site, AT), ["STALE_LIST"], "and is told");
+    refused(
+        &install(&site, &old, &[]),
+        3,
+        "STALE_LIST",
+        &["list 2 or later", "found 1"],
+    );
+    // One of the two files that remember is enough.
+    std::fs::remove_file(site.state().join("license.cache")).unwrap();
+    refused(&install(&site, &old, &[]), 3, "STALE_LIST", &["found 1"]);
+    let _ = install(&site, &new, &[]).expect_code(1);
+    assert_eq!(warnings(&site, AT), [""; 0]);
+}
+
+#[test]
+fn a_list_that_was_put_back_by_hand_counts_and_is_told() {
+    let site = site_with("team.lic");
+    let file = site.state().join("revocations.lic");
+    let _ = install(&site, &list(1, &[&TEAM]), &[]).expect_code(1);
+    let old = std::fs::read(&file).unwrap();
+    let _ = install(&site, &list(2, &[&TEAM]), &[]).expect_code(1);
+    std::fs::write(&file, old).unwrap();
+    assert_eq!(code(&site), "REVOKED");
+    assert_eq!(warnings(&site, AT), ["STALE_LIST"]);
+}
+
+#[test]
+fn a_damaged_list_is_set_aside_and_stops_nothing() {
+    let site = site_with("team.lic");
+    let whole = list(2, &[&TEAM]);
+    let _ = install(&site, &whole, &[]).expect_code(1);
+    for (number, damaged) in [
+        &whole[..whole.len() / 2],
+        "",
+        "\0",
+        &changed_at(&whole, 900),
+    ]
+    .iter()
+    .enumerate()
+    {
+        std::fs::write(site.state().join("revocations.lic"), damaged).unwrap();
+        let said = license(&site, &["status", "--at", AT]).expect_code(0);
+        let aside = format!("revocations.lic.damaged-{}", number + 1);
+        assert!(said.stderr.contains(&aside), "{}", said.stderr);
+    }
+    let _ = install(&site, &whole, &[]).expect_code(1);
+    assert!(!site.state().join("revocations.lic.damaged-1").exists());
+}
+
+#[test]
+fn what_is_edited_foreign_or_of_another_product_changes_nothing() {
+    let site = site_with("team.lic");
+    let whole = list(2, &[&TEAM]);
+    refused(
+        &install(&site, &changed_at(&whole, 900), &[]),
+        3,
+        "BAD_SIGNATURE",
+        &[],
+    );
+    let stranger = by(&another_key(), "CODITECT", 9, &[&TEAM], "2020-02-01");
+    refused(&install(&site, &stranger, &[]), 3, "UNTRUSTED_KEY", &[]);
+    let other = by(&vendors_key(), "WIDGET", 9, &[&TEAM], "2020-02-01");
+    refused(&install(&site, &other, &[]), 1, "CODITECT", &["WIDGET"]);
+    refused(
+        &install(&site, &whole[..whole.len() - 40], &[]),
+        3,
+        "MALFORMED",
+        &[],
+    );
+    assert!(!site.state().join("revocations.lic").exists());
+    let _ = install(&site, &list(1, &[]), &[]).expect_code(0);
+}
+
+#[test]
+fn a_stolen_key_stops_no_list_of_another() {
+    let site = site_with("team.lic");
+    let stolen = another_key();
+    trust_both(&site, &stolen);
+    let highest = by(&stolen, "CODITECT", (1 << 53) - 1, &[], "2999-01-01");
+    let both = ["--trust", "both.jwks"];
+    let _ = install(&site, &highest, &both).expect_code(0);
+    let _ = install(&site, &list(1, &[&TEAM]), &both).expect_code(1);
+    assert_eq!(code(&site), "REVOKED");
+    let file = std::fs::read_to_string(site.state().join("revocations.lic")).unwrap();
+    assert_eq!(file.matches("BEGIN").count(), 2);
+}
+
+#[test]
+fn with_a_license_it_is_installed_whole_or_not_at_all() {
+    let site = site_with("team.lic");
+    let _ = install(&site, &list(2, &[]), &[]).expect_code(0);
+    let both = format!("{}{}", PRO.file, list(1, &[]));
+    refused(
+        &install(&site, &both, &[]),
+        3,
+        "STALE_LIST",
+        &["nothing was changed"],
+    );
+    let said = license(&site, &["status", "--json", "--at", AT]).json();
+    assert_eq!(said["tier"], "TEAM");
+    let both = format!("{}{}", PRO.file, list(3, &[&TEAM]));
+    let said = install(&site, &both, &[]).expect_code(0);
+    assert!(
+        said.stderr.contains("revocation list 3 installed"),
+        "{}",
+        said.stderr
+    );
+    assert!(
+        said.stderr.contains("it replaces the TEAM license"),
+        "{}",
+        said.stderr
+    );
+    // The old one is revoked by now, wherever it comes from.
+    site.write("team.lic", &TEAM.file);
+    refused(
+        &license(&site, &["install", "team.lic", "--at", AT]),
+        1,
+        "REVOKED",
+        &["nothing was changed"],
+    );
+}
+
+#[test]
+fn an_overdue_list_is_warned_about_and_counts() {
+    let site = site_with("team.lic");
+    let _ = install(&site, &list(1, &[&PRO]), &[]).expect_code(0);
+    assert_eq!(warnings(&site, "2020-02-01T00:00:00Z"), [""; 0]);
+    assert_eq!(warnings(&site, "2020-02-01T00:00:01Z"), ["LIST_OUTDATED"]);
+}
+
+#[test]
+fn the_administrators_list_counts_too_and_is_remembered() {
+    let site = site_with("team.lic");
+    std::fs::create_dir(site.file("etc")).unwrap();
+    site.write("etc/revocations.lic", list(2, &[&TEAM]));
+    let system = site.file("etc");
+    let status = |options: &[&str]| {
+        Run::license(&site)
+            .env("CODITECT_SYSTEM_DIR", &system)
+            .args(["status", "--json"])
+            .args(options)
+            .run()
+    };
+    assert_eq!(status(&["--at", AT]).json()["code"], "REVOKED");
+    // Now: what is seen at a moment that counts is remembered.
+    let _ = status(&[]);
+    std::fs::remove_file(system.join("revocations.lic")).unwrap();
+    refused(
+        &install(&site, &list(1, &[]), &[]),
+        3,
+        "STALE_LIST",
+        &["found 1"],
+    );
+}
+
+#[test]
+fn a_list_is_verified_and_inspected_by_itself_and_needs_no_license() {
+    let site = Vendor::shared().site();
+    site.write("list.lic", list(4, &[&TEAM, &PRO]));
+    let trust = ["--trust", "trust.jwks", "--at", AT];
+    let said = license(
+        &site,
+        &[&["verify", "list.lic", "--json"], &trust[..]].concat(),
+    )
+    .expect_code(0)
+    .json();
+    assert_eq!(said["revocation_lists"][0]["seq"], 4);
+    assert_eq!(said["revocation_lists"][0]["revoked"], 2);
+    let said = license(&site, &["inspect", "list.lic"]).expect_code(0);
+    assert!(
+        said.stdout.contains("next_update: 2020-02-01T00:00:00Z"),
+        "{}",
+        said.stdout
+    );
+    let _ = license(&site, &[&["install", "list.lic"], &trust[..]].concat()).expect_code(0);
+    let _ = license(&site, &["check", "cloud_sync", "--license", "list.lic"]).expect_failure(3);
+}
+
+#[test]
+fn only_a_list_may_be_large() {
+    let site = site_with("team.lic");
+    let space = " ".repeat(300 * 1024);
+    refused(
+        &install(&site, &format!("{space}{}", TEAM.file), &[]),
+        3,
+        "at most 262144 bytes",
+        &[],
+    );
+    let large = list(1, &[]).repeat(400);
+    assert!(large.len() > 262_144);
+    let _ = install(&site, &large, &[]).expect_code(0);
+}
