@@ -24,6 +24,7 @@ mod product;
 mod program;
 mod public_half;
 mod renewal;
+mod revocations;
 mod trust;
 
 use license_tests::vendor::payload;

@@ -1,0 +1,182 @@
+//! `keygen revocations`: what the ledger has revoked, signed.
+
+use super::*;
+
+fn keygen(desk: &Scratch, args: &[&str]) -> Outcome {
+    Run::keygen(desk).args(args).run()
+}
+
+fn text<'v>(value: &'v Value, member: &str) -> &'v str {
+    value[member].as_str().unwrap()
+}
+
+/// A license or key that was minted and revoked, by its id.
+fn revoked(desk: &Scratch, mint: &[&str]) -> String {
+    let told = keygen(desk, &[mint, &["--key", "vendor.key", "--json"]].concat());
+    let told = told.expect_code(0).json();
+    let id = told["license_id"].as_str().or(told["short_key"].as_str());
+    let id = id.unwrap().to_owned();
+    let _ = keygen(desk, &["revoke", &id, "--reason", "charged back"]).expect_code(0);
+    id
+}
+
+const PRO: [&str; 7] = [
+    "issue",
+    "--customer",
+    "ACME",
+    "--tier",
+    "pro",
+    "--days",
+    "30",
+];
+const ENTERPRISE: [&str; 6] = [
+    "enterprise-key",
+    "--company",
+    "ACME",
+    "--seats",
+    "5",
+    "--perpetual",
+];
+
+fn list(desk: &Scratch, options: &[&str]) -> Value {
+    let args = ["revocations", "--key", "vendor.key", "--json"];
+    keygen(desk, &[&args, options].concat())
+        .expect_code(0)
+        .json()
+}
+
+fn kinds(desk: &Scratch) -> Vec<String> {
+    let lines = keygen(desk, &["ledger", "export"]).expect_code(0).stdout;
+    let kind = |line: &str| text(&serde_json::from_str(line).unwrap(), "kind").to_owned();
+    lines.lines().map(kind).collect()
+}
+
+#[test]
+fn everything_that_is_revoked_is_on_the_list_and_nothing_else() {
+    let desk = Vendor::shared().desk();
+    let mut ids = vec![revoked(&desk, &PRO), revoked(&desk, &ENTERPRISE)];
+    let _ = issued(
+        &desk,
+        &["--tier", "pro", "--days", "3", "--out", "good.lic"],
+    )
+    .expect_code(0);
+    ids.sort();
+    let told = list(&desk, &["--valid-days", "7"]);
+    assert_eq!(
+        (&told["revoked"], &told["dry_run"]),
+        (&json!(2), &json!(false))
+    );
+    let claims = payload(text(&told, "token"));
+    let entries = claims["revoked"].as_array().unwrap();
+    let found: Vec<_> = entries.iter().map(|entry| text(entry, "jti")).collect();
+    assert_eq!(found, ids);
+    assert!(
+        entries
+            .iter()
+            .all(|entry| entry["reason"] == "charged back")
+    );
+    assert_eq!(claims["aud"], "CODITECT");
+    let days = |claim: &str| claims[claim].as_u64().unwrap();
+    assert_eq!(days("next_update") - days("iat"), 7 * 24 * 3600);
+    assert_eq!(kinds(&desk).last().unwrap(), "revocation_list");
+}
+
+#[test]
+fn the_number_rises_with_every_list_and_never_repeats() {
+    let desk = Vendor::shared().desk();
+    let _ = revoked(&desk, &PRO);
+    let numbers: Vec<_> = (0..4)
+        .map(|_| list(&desk, &[])["seq"].as_u64().unwrap())
+        .collect();
+    assert!(numbers.is_sorted_by(|one, next| one < next), "{numbers:?}");
+    // Another ledger of the same key, an hour of lists later or with nothing in it, does not begin anew.
+    let other = Vendor::shared().desk();
+    let _ = revoked(&other, &PRO);
+    assert!(list(&other, &[])["seq"].as_u64().unwrap() >= numbers[0]);
+    let _ = keygen(&desk, &["ledger", "verify"]).expect_code(0);
+}
+
+#[test]
+fn another_products_revocations_are_on_its_own_list() {
+    let desk = Vendor::shared().desk();
+    desk.write("widget.toml", license_tests::WIDGET);
+    let _ = revoked(&desk, &PRO);
+    let told = list(&desk, &["--product-file", "widget.toml"]);
+    assert_eq!(
+        (&told["product"], &told["revoked"]),
+        (&json!("WIDGET"), &json!(0))
+    );
+}
+
+#[test]
+fn a_dry_run_signs_nothing_and_enters_nothing() {
+    let desk = Vendor::shared().desk();
+    let _ = revoked(&desk, &PRO);
+    let before = kinds(&desk);
+    let told = list(&desk, &["--dry-run", "--out", "list.lic"]);
+    assert_eq!((&told["revoked"], &told["seq"]), (&json!(1), &Value::Null));
+    assert_eq!(kinds(&desk), before);
+    assert!(!desk.file("list.lic").exists());
+}
+
+#[test]
+fn nothing_is_overwritten_and_no_list_is_made_without_a_ledger() {
+    let desk = Vendor::shared().desk();
+    let args = ["revocations", "--key", "vendor.key"];
+    let Complaint { message, .. } = keygen(&desk, &args).expect_failure(4);
+    assert!(message.contains("ledger"), "{message}");
+    let refused = keygen(&desk, &[&args[..], &["--no-ledger"]].concat());
+    let _ = refused.expect_failure(2);
+    let _ = revoked(&desk, &PRO);
+    desk.write("list.lic", "kept");
+    let _ = keygen(&desk, &[&args[..], &["--out", "list.lic"]].concat()).expect_failure(2);
+    assert_eq!(desk.read("list.lic"), "kept");
+    assert_eq!(
+        list(&desk, &["--out", "list.lic", "--force"])["path"],
+        "list.lic"
+    );
+    assert!(
+        desk.read("list.lic")
+            .starts_with("-----BEGIN LICENSE REVOCATIONS-----\n")
+    );
+}
+
+/// From the vendor's desk to a site without a network.
+#[test]
+fn a_revoked_license_stops_where_the_list_is_installed() {
+    let desk = Vendor::shared().desk();
+    let told = issued(
+        &desk,
+        &[
+            "--tier",
+            "team",
+            "--days",
+            "30",
+            "--offline",
+            "--out",
+            "acme.lic",
+            "--json",
+        ],
+    );
+    let told = told.expect_code(0).json();
+    let site = Vendor::shared().site();
+    site.write("acme.lic", desk.read("acme.lic"));
+    let license = |args: &[&str]| Run::license(&site).args(args).run();
+    let _ = license(&["install", "--trust", "trust.jwks", "acme.lic"]).expect_code(0);
+    let _ = keygen(
+        &desk,
+        &[
+            "revoke",
+            text(&told, "license_id"),
+            "--reason",
+            "charged back",
+        ],
+    )
+    .expect_code(0);
+    let _ = list(&desk, &["--out", "list.lic"]);
+    site.write("list.lic", desk.read("list.lic"));
+    let _ = license(&["check", "cloud_sync"]).expect_code(0);
+    let said = license(&["install", "list.lic"]).expect_code(1);
+    assert!(said.stdout.contains("charged back"), "{}", said.stdout);
+    let _ = license(&["check", "cloud_sync"]).expect_code(1);
+}
