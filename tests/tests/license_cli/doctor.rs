@@ -9,7 +9,7 @@ use std::time::SystemTime;
 
 use super::*;
 
-const CHECKS: [&str; 11] = [
+const CHECKS: [&str; 12] = [
     "home",
     "permissions",
     "state",
@@ -19,6 +19,7 @@ const CHECKS: [&str; 11] = [
     "trust",
     "license",
     "check-in",
+    "revocations",
     "system",
     "next",
 ];

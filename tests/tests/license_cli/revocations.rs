@@ -202,7 +202,7 @@ fn a_damaged_list_is_set_aside_and_stops_nothing() {
         &whole[..whole.len() / 2],
         "",
         "\0",
-        &changed_at(&whole, 900),
+        &changed_at(&whole, 300),
     ]
     .iter()
     .enumerate()
@@ -221,7 +221,7 @@ fn what_is_edited_foreign_or_of_another_product_changes_nothing() {
     let site = site_with("team.lic");
     let whole = list(2, &[&TEAM]);
     refused(
-        &install(&site, &changed_at(&whole, 900), &[]),
+        &install(&site, &changed_at(&whole, 300), &[]),
         3,
         "BAD_SIGNATURE",
         &[],

@@ -48,6 +48,7 @@ fn json_has_the_documented_members() {
         "evaluated_at",
         "warnings",
         "evidence",
+        "revocation_lists",
     ];
     assert_eq!(members, documented);
     let texts = [
