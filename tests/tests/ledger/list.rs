@@ -114,6 +114,7 @@ fn json_tells_all_there_is_to_know() {
         "users",
         "machines",
         "trial",
+        "trial_of",
         "serial",
         "supersedes",
         "issued_at",
