@@ -142,10 +142,13 @@ fn read_in_two(
     if bytes.len() <= cap {
         return Ok((bytes, cap));
     }
-    let cap = larger(&bytes).max(cap);
-    let rest = cap.saturating_sub(bytes.len());
+    let larger = larger(&bytes);
+    if larger <= cap {
+        return Ok((bytes, cap));
+    }
+    let rest = larger.saturating_sub(bytes.len());
     bytes.extend(read_capped(reader, rest)?);
-    Ok((bytes, cap))
+    Ok((bytes, larger))
 }
 
 #[derive(Debug, PartialEq, Eq)]

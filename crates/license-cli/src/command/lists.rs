@@ -33,10 +33,14 @@ pub(crate) fn line(list: &RevocationList) -> String {
 }
 
 fn revoked(list: &RevocationList) -> String {
+    format!("{} revoked", count(list))
+}
+
+fn count(list: &RevocationList) -> String {
     match list.len() {
-        0 => "nothing revoked".to_owned(),
-        1 => "1 license revoked".to_owned(),
-        count => format!("{count} licenses revoked"),
+        0 => "nothing".to_owned(),
+        1 => "1 license".to_owned(),
+        count => format!("{count} licenses"),
     }
 }
 
@@ -45,7 +49,7 @@ fn to_text(list: &RevocationList) -> String {
         "revocation list {} of {}\n  revoked     {}\n  issued      {}\n  next due    {}\n  key         {}",
         list.seq(),
         list.product(),
-        revoked(list),
+        count(list),
         list.issued_at(),
         list.next_update(),
         list.key_id().as_str()

@@ -68,8 +68,8 @@ mod tests {
         for text in [&list, &wrapped, "—BEGIN LICENSE REVOCATIONS—"] {
             assert_eq!(input_cap(text.as_bytes()), MAX_LIST_BYTES, "{text}");
             let utf16: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
-            let is_ascii = text.is_ascii();
-            assert_eq!(input_cap(&utf16) == MAX_LIST_BYTES, is_ascii, "{text}");
+            let is_seen = input_cap(&utf16) == MAX_LIST_BYTES;
+            assert!(is_seen || !text.is_ascii(), "{text}");
         }
         let late = format!("{}LICENSE REVOCATIONS", " ".repeat(MAX_FILE_BYTES));
         for text in [&token("license+jwt"), "", "LICENSE", "....", &late] {

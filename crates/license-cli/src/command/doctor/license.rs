@@ -281,7 +281,8 @@ fn advice(code: Code) -> &'static str {
         Code::MachineMismatch => {
             "ask the vendor for a license for this machine: `license machine` prints its fingerprint"
         }
-        Code::Revoked | Code::Suspended | Code::Canceled => {
+        Code::Revoked => "ask the vendor why, or for another license in its place",
+        Code::Suspended | Code::Canceled => {
             "ask the vendor why; `license install FILE` takes a validation token that says it is active again"
         }
         _ => "`license explain` shows rule by rule why",
