@@ -406,3 +406,46 @@ proptest! {
         prop_assert_eq!(missing + u64::try_from(left.len()).unwrap(), numbers);
     }
 }
+
+/// A forged report: so many chains of an entry each, and so many private parts of no entry.
+fn forged(chains: u32, strays: usize) -> String {
+    let of = |number: u32| {
+        let mut fresh = [0; 16];
+        fresh[..4].copy_from_slice(&number.to_be_bytes());
+        let mut period = Period::begin(None, fresh, 0);
+        period.add(None, &Counts::used("commands_per_day", 1), noon());
+        period.close(product(), None, 0, || Some(fresh)).unwrap()
+    };
+    let entries: Vec<_> = (0..chains).flat_map(of).collect();
+    write(product(), &entries, true) + &"{\"private\":{}}\n".repeat(strays)
+}
+
+#[test]
+fn what_is_told_of_a_forged_report_is_bounded_by_its_chains() {
+    let text = forged(1500, 200_000);
+    let started = std::time::Instant::now();
+    let chains = read(&text);
+    let findings = || chains.iter().flat_map(|chain| &chain.findings);
+    assert_eq!((chains.len(), findings().count()), (1500, 1500));
+    let told: usize = findings().map(|finding| finding.to_string().len()).sum();
+    assert!(told < text.len(), "{told}");
+    assert!(chains.iter().all(|chain| !chain.is_whole()));
+    // Chains times lines would take minutes and gigabytes.
+    assert!(started.elapsed().as_secs() < 60, "{:?}", started.elapsed());
+}
+
+#[test]
+fn private_parts_that_were_changed_are_told_by_their_lines_and_of_many_how_many_there_are() {
+    let whole = text(&chain(1, 2));
+    let changed = |count: usize| {
+        let text = whole.clone() + &"{\"private\":{}}\n".repeat(count);
+        read(&text)[0].findings[0].to_string()
+    };
+    assert!(changed(1).starts_with("the private part in line 6 is "));
+    assert!(changed(2).starts_with("the private parts in lines 6, 7 are "));
+    let many = changed(1000);
+    assert!(
+        many.contains(" 14, 15 and 990 more are not as they were written"),
+        "{many}"
+    );
+}

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::report::EntryLine;
 use super::{ChainId, Finding, Hash, UsageEntry, UsageReport};
 use crate::high_water::CLOCK_TOLERANCE;
 use crate::{LicenseId, ProductCode, Timestamp};
@@ -46,17 +47,14 @@ pub fn examine(reports: &[UsageReport], now: Timestamp) -> Vec<ChainSummary> {
     let mut chains: BTreeMap<ChainId, Chain<'_>> = BTreeMap::new();
     for report in reports {
         let faults = faults_of_report(report);
-        let mut ids = BTreeSet::new();
-        for line in &report.lines {
-            let id = line.entry.place.chain;
+        for (id, lines) in by_chain(report) {
             let chain = chains.entry(id).or_default();
-            chain.add(line.hash, &line.entry, line.has_private);
-            ids.insert(id);
-        }
-        for id in ids {
-            let chain = chains.entry(id).or_default();
+            for line in &lines {
+                chain.add(line.hash, &line.entry, line.has_private);
+            }
             chain.findings.extend(faults.iter().cloned());
-            chain.findings.extend(faults_of_chain(report, id));
+            let end = report.heads.get(&id);
+            chain.findings.extend(faults_of_chain(&lines, end));
         }
     }
     let summaries = chains.into_iter();
@@ -87,20 +85,31 @@ pub fn examine_entries<'a>(
         .collect()
 }
 
-/// What was changed in a report, whichever chain it is of.
+/// What was changed in a report, whichever chain it is of: two findings at most, for each of its chains is to have them.
 fn faults_of_report(report: &UsageReport) -> Vec<Finding> {
     let found = u64::try_from(report.lines.len()).unwrap_or(u64::MAX);
     let expected = report.declared;
     let incomplete = (found != expected).then_some(Finding::Incomplete { expected, found });
-    let strays = report.strays.iter();
-    let strays = strays.map(|line| Finding::PrivateEdited { line: *line });
-    incomplete.into_iter().chain(strays).collect()
+    let strays = &report.strays;
+    let edited = (!strays.first.is_empty()).then(|| Finding::PrivateEdited {
+        lines: strays.first.clone(),
+        more: strays.more,
+    });
+    incomplete.into_iter().chain(edited).collect()
 }
 
-/// What was changed in one chain of a report: each entry against the one after it, the last against the header.
-fn faults_of_chain(report: &UsageReport, id: ChainId) -> Vec<Finding> {
-    let lines = report.lines.iter();
-    let lines: Vec<_> = lines.filter(|line| line.entry.place.chain == id).collect();
+/// The entries of each chain, in the order in which they stand.
+fn by_chain(report: &UsageReport) -> BTreeMap<ChainId, Vec<&EntryLine>> {
+    let mut chains: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for line in &report.lines {
+        let lines = chains.entry(line.entry.place.chain).or_default();
+        lines.push(line);
+    }
+    chains
+}
+
+/// What was changed in one chain of a report: each entry against the one after it, the last against what the header says it ends with.
+fn faults_of_chain(lines: &[&EntryLine], end: Option<&Hash>) -> Vec<Finding> {
     let mut faults = Vec::new();
     for (line, next) in lines.iter().zip(lines.iter().skip(1)) {
         let (place, next) = (line.entry.place, next.entry.place);
@@ -110,12 +119,10 @@ fn faults_of_chain(report: &UsageReport, id: ChainId) -> Vec<Finding> {
             faults.push(Finding::Edited { seq: place.seq });
         }
     }
-    let end = lines.last().map(|line| line.hash);
-    if let (Some(line), true) = (lines.last(), end != report.heads.get(&id).copied()) {
-        faults.push(Finding::Edited {
-            seq: line.entry.place.seq,
-        });
-    }
+    let last = lines.last().filter(|line| Some(&line.hash) != end);
+    faults.extend(last.map(|line| Finding::Edited {
+        seq: line.entry.place.seq,
+    }));
     faults
 }
 

@@ -13,10 +13,12 @@ pub enum Finding {
         /// The entry that was changed, unless what follows it was.
         seq: u64,
     },
-    /// A private part is not what its entry has committed to, or belongs to no entry.
+    /// Private parts are not what their entries have committed to, or belong to no entry.
     PrivateEdited {
-        /// Its line in the report.
-        line: usize,
+        /// The first lines of the report that hold such, ten at most.
+        lines: Vec<usize>,
+        /// How many there are beside them.
+        more: usize,
     },
     /// Entries do not stand in their order.
     Reordered {
@@ -106,10 +108,24 @@ impl fmt::Display for Finding {
                     "entry {seq} is not as it was written, or what holds its hash was changed"
                 )
             }
-            Self::PrivateEdited { line } => write!(
-                f,
-                "the private part in line {line} is not as it was written, or its entry is not here; it could have been deleted instead"
-            ),
+            Self::PrivateEdited { lines, more } => match (&lines[..], more) {
+                ([line], 0) => write!(
+                    f,
+                    "the private part in line {line} is not as it was written, or its entry is not here; it could have been deleted instead"
+                ),
+                _ => {
+                    let lines: Vec<_> = lines.iter().map(ToString::to_string).collect();
+                    let lines = lines.join(", ");
+                    write!(f, "the private parts in lines {lines}")?;
+                    match more {
+                        0 => {}
+                        more => write!(f, " and {more} more")?,
+                    }
+                    f.write_str(
+                        " are not as they were written, or their entries are not here; they could have been deleted instead",
+                    )
+                }
+            },
             Self::Reordered { seq } => {
                 write!(
                     f,

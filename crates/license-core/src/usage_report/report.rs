@@ -29,9 +29,20 @@ pub struct UsageReport {
     /// What the header says each chain ends with.
     pub(super) heads: BTreeMap<ChainId, Hash>,
     pub(super) lines: Vec<EntryLine>,
-    /// The lines, by number, of private parts that belong to no entry here.
-    pub(super) strays: Vec<usize>,
+    pub(super) strays: Strays,
 }
+
+/// Private parts that belong to no entry of their report.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Strays {
+    /// The lines, by number, of the first of them.
+    pub(super) first: Vec<usize>,
+    /// How many there are beside them.
+    pub(super) more: usize,
+}
+
+/// So many lines are named: whoever looks for what was changed has seen it by then, and each chain of the report tells them.
+const MOST_STRAYS: usize = 10;
 
 /// An entry as it stands in a report.
 #[derive(Clone, Debug)]
@@ -217,7 +228,9 @@ impl Reader {
         let known: BTreeSet<Hash> = report.lines.iter().map(|line| line.entry.private).collect();
         let strays = self.privates.into_iter();
         let strays = strays.filter(|(_, hash)| !known.contains(hash));
-        report.strays = strays.map(|(number, _)| number).collect();
+        let mut strays = strays.map(|(number, _)| number);
+        report.strays.first = strays.by_ref().take(MOST_STRAYS).collect();
+        report.strays.more = strays.count();
         report
     }
 }
@@ -268,6 +281,6 @@ fn header(members: Members<'_>) -> Result<UsageReport, LineError> {
         declared: members.count("entries")?,
         heads: heads.ok_or_else(|| line::wrong("heads", "hashes by chain"))?,
         lines: Vec::new(),
-        strays: Vec::new(),
+        strays: Strays::default(),
     })
 }
