@@ -91,11 +91,14 @@ fn csv(rows: &[LicenseRow]) -> String {
     text
 }
 
-/// A cell of comma-separated values.
+/// A cell of comma-separated values. What does something to a terminal is escaped first, so that nothing that is taken out later leaves a
+/// formula behind; the full-width forms are those that some spreadsheets take for the usual ones.
 pub(crate) fn quoted(cell: &str) -> String {
-    let is_formula = cell.starts_with(['=', '+', '-', '@', '\t', '\r']);
+    let cell = escape(cell);
+    let formula = ['=', '+', '-', '@', '\u{ff1d}', '\u{ff0b}', '\u{ff0d}', '\u{ff20}'];
+    let is_formula = cell.trim_start().starts_with(formula);
     let cell = format!("{}{cell}", if is_formula { "'" } else { "" });
-    match cell.contains([',', '"', '\r', '\n']) {
+    match cell.contains([',', ';', '"']) {
         true => format!("\"{}\"", cell.replace('"', "\"\"")),
         false => cell,
     }
@@ -144,4 +147,30 @@ pub(super) fn entries(
         terminal.note("--json shows what was handed out, to be sent again");
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::quoted;
+
+    #[test]
+    fn no_cell_is_a_formula_whatever_is_before_it() {
+        for (cell, expected) in [
+            ("=1+1", "'=1+1"),
+            ("-1", "'-1"),
+            (" =1", "' =1"),
+            ("\u{a0}@SUM(1)", "'\u{a0}@SUM(1)"),
+            ("\u{ff1d}1", "'\u{ff1d}1"),
+            ("\u{1b}[31m=evil", r"\u{1b}[31m=evil"),
+            ("\t=1", r"\u{9}=1"),
+            ("\r\n=1", r"\u{d}\u{a}=1"),
+            ("\u{feff}=1", r"\u{feff}=1"),
+            ("a;=1", "\"a;=1\""),
+            ("=a\"b", "\"'=a\"\"b\""),
+            ("ACME, Inc", "\"ACME, Inc\""),
+            ("M\u{fc}ller", "M\u{fc}ller"),
+        ] {
+            assert_eq!(quoted(cell), expected, "{cell:?}");
+        }
+    }
 }
