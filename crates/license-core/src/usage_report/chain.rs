@@ -153,7 +153,7 @@ impl<'a> Chain<'a> {
         if !findings.iter().any(Finding::is_change) {
             findings.extend(fork(&self.entries));
         }
-        findings.extend(self.clocks(now));
+        findings.extend(self.entries_alone(now));
         findings.sort_by_key(|finding| !finding.is_fault());
         findings.dedup();
         Some(ChainSummary {
@@ -172,11 +172,15 @@ impl<'a> Chain<'a> {
         })
     }
 
-    fn clocks(&self, now: Timestamp) -> Vec<Finding> {
+    /// What each entry says of its clock, and of counts that were lost or counted again.
+    fn entries_alone(&self, now: Timestamp) -> Vec<Finding> {
         let mut findings = Vec::new();
         let mut ended = None;
         for entry in self.entries.values().flat_map(BTreeMap::values) {
+            let seq = entry.place.seq;
             findings.extend(of_clock(entry, ended, now));
+            findings.extend(entry.lost.then_some(Finding::Lost { seq }));
+            findings.extend(entry.recounted.then_some(Finding::Recounted { seq }));
             ended = Some((entry.place.seq, entry.to));
         }
         findings
@@ -227,6 +231,5 @@ fn of_clock(
     });
     let is_ahead = to > now.plus(CLOCK_TOLERANCE);
     let ahead = (goes_back || is_ahead).then_some(Finding::ClockAhead { seq, to });
-    let lost = entry.lost.then_some(Finding::Lost { seq });
-    behind.into_iter().chain(ahead).chain(lost)
+    behind.into_iter().chain(ahead)
 }

@@ -62,6 +62,8 @@ pub struct UsageEntry {
     pub clock: ClockSeen,
     /// Whether what was counted since the entry before it was lost.
     pub lost: bool,
+    /// Whether entries before it may have counted the same, for the state that counted it was older than the journal.
+    pub recounted: bool,
     /// The commitment to its private part.
     pub private: Hash,
 }
@@ -110,6 +112,7 @@ impl UsageEntry {
                 lowered: clock.count("lowered")?,
             },
             lost: members.flag("lost")?,
+            recounted: members.flag("recounted")?,
             private: members.hash("private_part")?,
         })
     }
@@ -145,6 +148,7 @@ impl UsageEntry {
                 "lowered": self.clock.lowered,
             },
             "lost": self.lost,
+            "recounted": self.recounted,
             "private_part": self.private.to_string(),
         })
     }

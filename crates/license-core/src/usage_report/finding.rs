@@ -60,6 +60,11 @@ pub enum Finding {
         /// Its end.
         to: Timestamp,
     },
+    /// What is counted in an entry may be counted in those before it too, as where the state was set back or copied back.
+    Recounted {
+        /// The entry.
+        seq: u64,
+    },
     /// What was counted before this entry was lost, as where the state was removed.
     Lost {
         /// The entry.
@@ -78,6 +83,7 @@ impl Finding {
             Self::Fork { .. } => "FORK",
             Self::ClockBehind { .. } | Self::ClockAhead { .. } => "CLOCK_JUMP",
             Self::Lost { .. } => "COUNTS_LOST",
+            Self::Recounted { .. } => "COUNTED_AGAIN",
         }
     }
 
@@ -92,8 +98,8 @@ impl Finding {
         )
     }
 
-    /// Whether a part is missing or changed, so that it is not all there is. A fork, a clock that jumps and counts that were lost happen to
-    /// the honest, and every entry still says what was counted.
+    /// Whether a part is missing or changed, so that it is not all there is. A fork, a clock that jumps and counts that were lost or
+    /// counted again happen to the honest, and every entry still says what was counted.
     pub const fn is_fault(&self) -> bool {
         self.is_change() || matches!(self, Self::Gap { .. })
     }
@@ -160,6 +166,12 @@ impl fmt::Display for Finding {
                 write!(
                     f,
                     "entry {seq} ends at {to}, which does not fit what is around it or is still to come"
+                )
+            }
+            Self::Recounted { seq } => {
+                write!(
+                    f,
+                    "entry {seq} may count again what entries before it count: the state was set back or copied back"
                 )
             }
             Self::Lost { seq } => {

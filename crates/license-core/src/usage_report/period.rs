@@ -237,6 +237,7 @@ fn entry_of(
             lowered: 0,
         },
         lost: false,
+        recounted: false,
         private,
     }
 }

@@ -31,10 +31,11 @@ impl Closed {
         })
     }
 
-    /// The same in another place of a chain.
+    /// The same in another place of a chain, because its own is taken: it says so, for what it counts may be counted there already.
     pub fn moved_to(&self, place: Place) -> Option<Self> {
         let mut entry = self.parsed()?;
         entry.place = place;
+        entry.recounted = true;
         Some(Self {
             entry: entry.to_line(),
             private: self.private.clone(),
