@@ -252,10 +252,10 @@ impl Client {
     }
 }
 
-/// What was counted in memory is written at the end. What can't be written then is lost, and stops nothing.
+/// What was counted in memory is written at the end. What can't be written then, or while somebody else is writing, is lost, and stops nothing.
 impl Drop for Client {
     fn drop(&mut self) {
-        let _ = self.host.flush_counts();
+        self.host.flush_if_free();
     }
 }
 

@@ -57,8 +57,7 @@ impl Session {
         let user = user.or(by_system.as_deref());
         let id = session.id.to_string();
         host.count(Account { license, user }, Counts::session(&id));
-        // What can't be written now is written with something else, or not at all: a session needs no counting.
-        let _ = host.flush_counts();
+        host.flush_if_free();
         Ok(session)
     }
 

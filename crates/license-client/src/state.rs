@@ -42,6 +42,20 @@ pub(crate) enum Durability {
     Process,
 }
 
+/// The state is not in both of its files.
+#[derive(Debug)]
+pub(crate) struct Unsaved {
+    pub(crate) source: StoreError,
+    /// It is in one, so that what it counts must not be counted again.
+    pub(crate) is_in_one: bool,
+}
+
+impl From<Unsaved> for StoreError {
+    fn from(unsaved: Unsaved) -> Self {
+        unsaved.source
+    }
+}
+
 /// Why a file of what the machine remembers is of no use.
 #[derive(Debug)]
 #[non_exhaustive]
@@ -152,15 +166,18 @@ impl State {
         seal: &Seal,
         cache: Durability,
         quota: Durability,
-    ) -> Result<(), StoreError> {
+    ) -> Result<(), Unsaved> {
+        let mut is_in_one = false;
         for (file, durability) in [(StateFile::Cache, cache), (StateFile::Quota, quota)] {
             let content = self.to_json().to_string();
             let sealed = seal.seal(file, content.as_bytes());
-            let sealed = sealed.map_err(|source| lock.unwritable(file, source))?;
-            match durability {
-                Durability::PowerLoss => lock.write(file, &sealed)?,
-                Durability::Process => lock.write_unsynced(file, &sealed)?,
-            }
+            let sealed = sealed.map_err(|source| lock.unwritable(file, source));
+            let written = sealed.and_then(|sealed| match durability {
+                Durability::PowerLoss => lock.write(file, &sealed),
+                Durability::Process => lock.write_unsynced(file, &sealed),
+            });
+            written.map_err(|source| Unsaved { source, is_in_one })?;
+            is_in_one = true;
         }
         Ok(())
     }

@@ -220,7 +220,7 @@ impl Host {
 
     fn save(&self, state: &State, lock: &StoreLock) -> Result<(), crate::StoreError> {
         let (last, soon) = (Durability::PowerLoss, Durability::Process);
-        state.save(lock, self.seal(), last, soon)
+        Ok(state.save(lock, self.seal(), last, soon)?)
     }
 }
 

@@ -12,11 +12,11 @@ use super::Host;
 use crate::clock;
 use crate::home::HomeError;
 use crate::journal::Journal;
-use crate::state::{Durability, Loaded, State, StateProblem};
+use crate::state::{Durability, Loaded, State, StateProblem, Unsaved};
 use crate::store::{Store, StoreError, StoreLock};
 
-/// For counts alone nobody waits longer: they are written with the next ones.
-const SHORT_PATIENCE: Duration = Duration::from_secs(2);
+/// For counts alone a program that ends waits no longer, which is enough for others to write.
+const SHORT_PATIENCE: Duration = Duration::from_secs(1);
 
 /// So many closed entries may wait for a journal that can't be written; after that the period stays open for longer than a day.
 const MOST_WAITING: usize = 8;
@@ -88,6 +88,38 @@ impl std::error::Error for ReportError {
     }
 }
 
+/// Why nothing of what was counted is in the open period.
+enum Unrecorded {
+    /// The journal, after which a period would begin, can't be read for now.
+    Problem(StateProblem),
+    NoRandomness,
+}
+
+impl Unrecorded {
+    /// That there is no randomness may pass, and is told when a report is asked for.
+    fn problem(self) -> Option<StateProblem> {
+        match self {
+            Self::Problem(problem) => Some(problem),
+            Self::NoRandomness => None,
+        }
+    }
+}
+
+impl From<StateProblem> for Unrecorded {
+    fn from(problem: StateProblem) -> Self {
+        Self::Problem(problem)
+    }
+}
+
+impl From<Unrecorded> for ReportError {
+    fn from(unrecorded: Unrecorded) -> Self {
+        match unrecorded {
+            Unrecorded::Problem(problem) => Self::State(problem),
+            Unrecorded::NoRandomness => Self::NoRandomness,
+        }
+    }
+}
+
 impl Host {
     /// Counts in memory, which is quick. [`Host::flush_counts`] writes it, and so does whatever is written next.
     pub fn count(&self, account: Account<'_>, counts: Counts) {
@@ -99,6 +131,16 @@ impl Host {
 
     /// Writes what was counted in memory, where there is a state directory. What can't be written is kept for another time, and told.
     pub fn flush_counts(&self) -> Vec<StateProblem> {
+        self.flush_within(SHORT_PATIENCE)
+    }
+
+    /// The same, unless somebody else is writing just now: what is counted is kept for the next write then.
+    pub(crate) fn flush_if_free(&self) {
+        // What can't be written now is written with something else, or not at all: nothing else needs it.
+        let _ = self.flush_within(Duration::ZERO);
+    }
+
+    fn flush_within(&self, patience: Duration) -> Vec<StateProblem> {
         let Ok(home) = &self.home else {
             return Vec::new();
         };
@@ -106,7 +148,7 @@ impl Host {
         if !self.has_pending() || !store.dir().path().is_dir() {
             return Vec::new();
         }
-        let lock = match store.lock_within(SHORT_PATIENCE) {
+        let lock = match store.lock_within(patience) {
             Ok(lock) => lock,
             Err(error) => return vec![StateProblem::NotKept(error)],
         };
@@ -171,19 +213,26 @@ impl Host {
         }
         state.high_water.observe(self.reading());
         let pending = self.take_pending();
-        if let Err(problem) = self.record(&lock, store, &mut state, &pending) {
+        let recorded = self.record(&lock, store, &mut state, &pending);
+        let closed = recorded.and_then(|()| match self.close_period(&mut state) {
+            Some(()) => Ok(()),
+            None => Err(Unrecorded::NoRandomness),
+        });
+        if let Err(unrecorded) = closed {
             self.put_back(pending);
-            return Err(ReportError::State(problem));
+            return Err(unrecorded.into());
         }
-        self.close_period(&mut state)
-            .ok_or(ReportError::NoRandomness)?;
         if state.closed.is_empty() {
             let entries = journal.entries;
             return Ok(UsageExport { entries, problems });
         }
         let durable = [Durability::Process, Durability::PowerLoss];
-        self.save_state(&lock, &state, durable)
-            .map_err(ReportError::Store)?;
+        if let Err(unsaved) = self.save_state(&lock, &state, durable) {
+            if !unsaved.is_in_one {
+                self.put_back(pending);
+            }
+            return Err(ReportError::Store(unsaved.into()));
+        }
         let settled = self.settle(&lock, store, &mut state);
         let entries = settled.map_err(ReportError::State)?.entries;
         Ok(UsageExport { entries, problems })
@@ -209,40 +258,50 @@ impl Host {
 
     /// Writes the state with what was counted in memory, then the journal if an entry was closed. The error of the state is the first part of
     /// the answer; what else went wrong stops nothing.
-    pub(super) fn write_counts(
+    pub(crate) fn write_counts(
         &self,
         lock: &StoreLock,
         store: &Store,
         state: &mut State,
-        durability: [Durability; 2],
+        [cache, quota]: [Durability; 2],
     ) -> (Result<(), StoreError>, Option<StateProblem>) {
         let pending = self.take_pending();
         let recorded = self.record(lock, store, state, &pending);
-        let written = self.save_state(lock, state, durability);
-        if recorded.is_err() || written.is_err() {
+        // What the journal has must not be open in a state that comes back after a loss of power: it would be counted again.
+        let quota = match state.closed.is_empty() {
+            true => quota,
+            false => Durability::PowerLoss,
+        };
+        let written = self.save_state(lock, state, [cache, quota]);
+        let is_written = match &written {
+            Ok(()) => true,
+            Err(unsaved) => unsaved.is_in_one,
+        };
+        if recorded.is_err() || !is_written {
             self.put_back(pending);
         }
         let problem = match (recorded, &written) {
-            (Err(problem), _) => Some(problem),
+            (Err(unrecorded), _) => unrecorded.problem(),
             (Ok(()), Ok(())) if !state.closed.is_empty() => self.settle(lock, store, state).err(),
             _ => None,
         };
-        (written, problem)
+        (written.map_err(StoreError::from), problem)
     }
 
-    /// Adds what was counted to the open period, and closes it before if its day is over.
+    /// Adds what was counted to the open period, and closes it before if its day is over: all of it, or nothing.
     fn record(
         &self,
         lock: &StoreLock,
         store: &Store,
         state: &mut State,
         counted: &Pending,
-    ) -> Result<(), StateProblem> {
+    ) -> Result<(), Unrecorded> {
         let now = state.high_water.mark();
         let mut behind = now.seconds_since(clock::now());
         for (license, counts) in counted {
             if state.period.is_none() {
-                state.period = self.begin(lock, store, state)?;
+                let begun = self.begin(lock, store, state)?;
+                state.period = Some(begun.ok_or(Unrecorded::NoRandomness)?);
             }
             let is_over = |period: &Period| period.is_over(license.as_ref(), now);
             let may_close = state.closed.len() < MOST_WAITING;
@@ -315,7 +374,7 @@ impl Host {
         lock: &StoreLock,
         state: &State,
         [cache, quota]: [Durability; 2],
-    ) -> Result<(), StoreError> {
+    ) -> Result<(), Unsaved> {
         state.save(lock, self.seal(), cache, quota)
     }
 

@@ -66,7 +66,7 @@ fn what_an_older_copy_of_the_state_closed_goes_on_after_what_is_kept() {
         period.go_on_in(journal.next_place().unwrap());
     }
     assert_eq!(journal.entries.len(), 5);
-    assert_eq!(findings(&journal.entries), [""; 0]);
+    assert_eq!(findings(&journal.entries), ["COUNTED_AGAIN"]);
 }
 
 #[test]
@@ -199,4 +199,91 @@ fn what_is_counted_in_memory_is_in_no_file_until_something_is_written() {
     assert!(host.flush_counts().is_empty());
     assert!(host.flush_counts().is_empty());
     assert_eq!(used(&host), 5);
+}
+
+#[test]
+fn what_a_state_that_was_copied_back_counts_again_says_so() {
+    let (_scratch, host, store) = host();
+    take(&host);
+    let before = snapshot(&store);
+    assert_eq!(
+        findings(&host.usage_report(Cut::Now).unwrap().entries),
+        [""; 0]
+    );
+    for (file, bytes) in [StateFile::Cache, StateFile::Quota].into_iter().zip(before) {
+        std::fs::write(store.dir().file(file), bytes).unwrap();
+    }
+    let entries = host.usage_report(Cut::Now).unwrap().entries;
+    assert_eq!(
+        (entries.len(), findings(&entries)),
+        (2, vec!["COUNTED_AGAIN"])
+    );
+    // What comes after it is new.
+    take(&host);
+    let entries = host.usage_report(Cut::Now).unwrap().entries;
+    assert_eq!(
+        (entries.len(), findings(&entries)),
+        (3, vec!["COUNTED_AGAIN"])
+    );
+}
+
+/// Puts a folder in the place of a file, so that it can't be written.
+fn block(store: &Store, file: StateFile) {
+    let path = store.dir().file(file);
+    let _ = std::fs::remove_file(&path);
+    std::fs::create_dir_all(path.join("full")).unwrap();
+}
+
+#[test]
+fn what_is_in_one_copy_of_the_state_is_not_counted_again_when_the_other_can_be_written() {
+    let (_scratch, host, store) = host();
+    take(&host);
+    for _ in 0..4 {
+        block(&store, StateFile::Quota);
+        let lock = store.lock().unwrap();
+        let mut state = State::inspect(&store, host.seal()).state;
+        host.count(Account::default(), Counts::used(QUOTA, 1));
+        let soon = [Durability::Process; 2];
+        let (written, _) = host.write_counts(&lock, &store, &mut state, soon);
+        assert!(written.is_err());
+    }
+    std::fs::remove_dir_all(store.dir().file(StateFile::Quota)).unwrap();
+    take(&host);
+    assert_eq!(used(&host), 6);
+}
+
+#[test]
+fn what_a_report_could_not_write_is_counted_with_the_next() {
+    let (_scratch, host, store) = host();
+    take(&host);
+    host.count(Account::default(), Counts::used(QUOTA, 3));
+    let copy = std::fs::read(store.dir().file(StateFile::Quota)).unwrap();
+    let state = State::inspect(&store, host.seal()).state;
+    block(&store, StateFile::Cache);
+    let lock = store.lock().unwrap();
+    let (written, _) =
+        host.write_counts(&lock, &store, &mut state.clone(), [Durability::Process; 2]);
+    drop(lock);
+    assert!(written.is_err());
+    assert_eq!(
+        std::fs::read(store.dir().file(StateFile::Quota)).unwrap(),
+        copy
+    );
+    std::fs::remove_dir_all(store.dir().file(StateFile::Cache)).unwrap();
+    take(&host);
+    assert_eq!(used(&host), 5);
+}
+
+#[test]
+fn a_session_or_the_end_of_a_client_waits_for_nobody_and_forgets_nothing() {
+    let (_scratch, host, store) = host();
+    take(&host);
+    let lock = store.lock().unwrap();
+    host.count(Account::default(), Counts::used(QUOTA, 2));
+    let started = std::time::Instant::now();
+    host.flush_if_free();
+    assert!(started.elapsed() < std::time::Duration::from_millis(500));
+    drop(lock);
+    host.flush_if_free();
+    assert_eq!(used(&host), 3);
 }

@@ -95,7 +95,9 @@ fn csv(rows: &[LicenseRow]) -> String {
 /// formula behind; the full-width forms are those that some spreadsheets take for the usual ones.
 pub(crate) fn quoted(cell: &str) -> String {
     let cell = escape(cell);
-    let formula = ['=', '+', '-', '@', '\u{ff1d}', '\u{ff0b}', '\u{ff0d}', '\u{ff20}'];
+    let formula = [
+        '=', '+', '-', '@', '\u{ff1d}', '\u{ff0b}', '\u{ff0d}', '\u{ff20}',
+    ];
     let is_formula = cell.trim_start().starts_with(formula);
     let cell = format!("{}{cell}", if is_formula { "'" } else { "" });
     match cell.contains([',', ';', '"']) {

@@ -192,7 +192,7 @@ fn unknown_licenses(counter: &Counter<'_>, records: &[Record]) -> Result<Vec<War
     Ok(warnings)
 }
 
-/// What entries that are new say of their clocks, and of counts that were lost.
+/// What entries that are new say of their clocks, and of counts that were lost or counted again.
 fn of_clocks(reports: &[UsageReport], records: &[Record]) -> Vec<Warning> {
     let news: BTreeSet<_> = records
         .iter()
@@ -206,7 +206,8 @@ fn of_clocks(reports: &[UsageReport], records: &[Record]) -> Vec<Warning> {
         let is_new = |finding: &&Finding| match finding {
             Finding::ClockBehind { seq, .. }
             | Finding::ClockAhead { seq, .. }
-            | Finding::Lost { seq } => news.contains(&(chain.chain, *seq)),
+            | Finding::Lost { seq }
+            | Finding::Recounted { seq } => news.contains(&(chain.chain, *seq)),
             _ => false,
         };
         let findings = chain.findings.iter().filter(is_new);

@@ -108,6 +108,7 @@ struct License {
     forks: usize,
     clock_jumps: usize,
     losses: usize,
+    recounts: usize,
 }
 
 #[derive(Default)]
@@ -142,6 +143,7 @@ impl License {
                         self.clock_jumps += 1;
                     }
                     Finding::Lost { .. } => self.losses += 1,
+                    Finding::Recounted { .. } => self.recounts += 1,
                     _ => {}
                 }
             }

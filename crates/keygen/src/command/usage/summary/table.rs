@@ -77,27 +77,29 @@ fn text(id: &str, license: &License) -> String {
         lines.push(format!("  features refused: {features}"));
     }
     lines.push(format!(
-        "  {}, {}, {}, counts lost {}",
+        "  {}, {}, {}, counts lost {}, counted again {}",
         counted(license.gaps, "gap"),
         counted(license.forks, "fork"),
         counted(license.clock_jumps, "clock jump"),
-        match license.losses {
-            1 => "once".to_owned(),
-            times => format!("{times} times"),
-        },
+        times(license.losses),
+        times(license.recounts),
     ));
     lines.join("\n")
 }
 
 fn quota_text(quota: &Quota) -> String {
     let (used, refused) = (quota.count.used, quota.count.refused);
-    let refused = match refused {
-        1 => "once".to_owned(),
-        times => format!("{times} times"),
-    };
+    let refused = times(refused);
     match quota.peak() {
         Some((day, most)) => format!("{used} used, most on {day} ({most}), refused {refused}"),
         None => format!("{used} used, refused {refused}"),
+    }
+}
+
+fn times(count: impl ToString) -> String {
+    match count.to_string().as_str() {
+        "1" => "once".to_owned(),
+        count => format!("{count} times"),
     }
 }
 
@@ -139,6 +141,7 @@ fn to_json(id: &str, license: &License) -> Value {
         "forks": license.forks,
         "clock_jumps": license.clock_jumps,
         "losses": license.losses,
+        "recounts": license.recounts,
     })
 }
 
