@@ -205,16 +205,16 @@ impl Counter<'_> {
 
     /// Whether anything of this kind was entered about the subject.
     pub(crate) fn has(&self, kind: Kind, subject: &str) -> Result<bool, Failure> {
-        let Some(desk) = &self.desk else {
-            return Ok(false);
-        };
-        Ok(!stated(desk.ledger().about_of_kind(subject, kind))?.is_empty())
+        match &self.desk {
+            Some(desk) => stated(desk.ledger().has(kind, subject)),
+            None => Ok(false),
+        }
     }
 
-    /// Every entry of a kind, one by one.
-    pub(crate) fn of_kind(&self, kind: Kind, each: impl FnMut(Entry)) -> Result<(), Failure> {
+    /// Every usage entry of a chain, one by one.
+    pub(crate) fn of_chain(&self, chain: &str, each: impl FnMut(Entry)) -> Result<(), Failure> {
         match &self.desk {
-            Some(desk) => stated(desk.ledger().of_kind(kind, each)),
+            Some(desk) => stated(desk.ledger().of_chain(chain, each)),
             None => Ok(()),
         }
     }

@@ -218,6 +218,48 @@ impl Ledger {
         Ok(entries.collect::<Result<_, _>>()?)
     }
 
+    /// Every usage entry of a chain, in order, one by one.
+    pub(crate) fn of_chain(
+        &self,
+        chain: &str,
+        mut each: impl FnMut(Entry),
+    ) -> Result<(), LedgerError> {
+        let sql = format!(
+            "SELECT {COLUMNS} FROM entries
+             WHERE json_extract(body, '$.chain') = ?1 AND kind = 'usage' ORDER BY seq"
+        );
+        let mut statement = self.db.prepare_cached(&sql)?;
+        let mut rows = statement.query([chain])?;
+        while let Some(row) = rows.next()? {
+            each(Entry::of_row(row)?);
+        }
+        Ok(())
+    }
+
+    /// Every entry of a kind about a subject, in order, one by one.
+    pub(crate) fn of_subject(
+        &self,
+        subject: &str,
+        kind: Kind,
+        mut each: impl FnMut(Entry),
+    ) -> Result<(), LedgerError> {
+        let sql =
+            format!("SELECT {COLUMNS} FROM entries WHERE subject = ?1 AND kind = ?2 ORDER BY seq");
+        let mut statement = self.db.prepare_cached(&sql)?;
+        let mut rows = statement.query([subject, kind.as_str()])?;
+        while let Some(row) = rows.next()? {
+            each(Entry::of_row(row)?);
+        }
+        Ok(())
+    }
+
+    /// Whether anything of a kind was entered about a subject.
+    pub(crate) fn has(&self, kind: Kind, subject: &str) -> Result<bool, LedgerError> {
+        let sql = "SELECT 1 FROM entries WHERE subject = ?1 AND kind = ?2 LIMIT 1";
+        let mut statement = self.db.prepare_cached(sql)?;
+        Ok(statement.exists([subject, kind.as_str()])?)
+    }
+
     /// The license that an order of a batch was minted as.
     pub(crate) fn of_order(&self, order: &str) -> Result<Option<Entry>, LedgerError> {
         let sql = format!(

@@ -59,9 +59,10 @@ CREATE TABLE head (
 INSERT INTO head VALUES (1, 0, zeroblob(32), 0);
 ";
 
-/// Whose trial a license is, so that a customer gets one once.
+/// Whose trial a license is, so that a customer gets one once; and what was reported of a chain, so that a report is compared with that alone.
 const V2: &str = "
 CREATE INDEX entries_by_trial ON entries (json_extract(body, '$.trial_of')) WHERE kind = 'license';
+CREATE INDEX entries_by_chain ON entries (json_extract(body, '$.chain')) WHERE kind = 'usage';
 ";
 
 /// Tells a ledger from other databases (`PRAGMA application_id`).

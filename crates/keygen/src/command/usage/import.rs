@@ -29,7 +29,7 @@ pub(super) fn run(files: &[Source], place: &Place, terminal: &Terminal) -> Resul
     }
     let mut books = Books::open(place)?;
     let mut counter = books.counter(now())?;
-    let mut known = Known::of(&counter)?;
+    let mut known = Known::of(&counter, &reports)?;
     let (records, mut warnings) = known.news(&reports);
     warnings.extend(unknown_licenses(&counter, &records)?);
     warnings.extend(of_clocks(&reports, &records));
@@ -85,7 +85,7 @@ fn distinct(reports: &[UsageReport]) -> usize {
     all.map(|(_, _, hash)| hash).collect::<BTreeSet<_>>().len()
 }
 
-/// What was reported of each chain: by number the hash of each entry with the one that it follows.
+/// What was reported of each chain that is in these reports: by number the hash of each entry with the one that it follows.
 struct Known {
     chains: BTreeMap<ChainId, Numbers>,
 }
@@ -93,15 +93,19 @@ struct Known {
 type Numbers = BTreeMap<u64, BTreeMap<Hash, Hash>>;
 
 impl Known {
-    fn of(counter: &Counter<'_>) -> Result<Self, Failure> {
+    fn of(counter: &Counter<'_>, reports: &[UsageReport]) -> Result<Self, Failure> {
         let mut known = Self {
             chains: BTreeMap::new(),
         };
-        counter.of_kind(Kind::Usage, |entered| {
-            if let Ok(entry) = UsageEntry::parse(&entered.artefact) {
-                known.add(&entry, Hash::of_entry(&entered.artefact));
-            }
-        })?;
+        let entries = reports.iter().flat_map(UsageReport::entries);
+        let chains: BTreeSet<_> = entries.map(|(_, entry, _)| entry.place.chain).collect();
+        for chain in chains {
+            counter.of_chain(&chain.to_string(), |entered| {
+                if let Ok(entry) = UsageEntry::parse(&entered.artefact) {
+                    known.add(&entry, Hash::of_entry(&entered.artefact));
+                }
+            })?;
+        }
         Ok(known)
     }
 

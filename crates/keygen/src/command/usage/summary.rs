@@ -5,7 +5,7 @@ mod table;
 use std::collections::{BTreeMap, BTreeSet};
 
 use license_core::usage_report::{
-    ChainId, ChainSummary, Finding, QuotaCount, UsageEntry, examine_entries,
+    ChainId, ChainSummary, Finding, Hash, QuotaCount, UsageEntry, examine_entries,
 };
 use license_core::{Date, Timestamp};
 use license_terminal::{Failure, Terminal};
@@ -32,23 +32,26 @@ pub(super) fn run(
         );
     }
     let ledger = open(place)?;
-    let mut lines = Vec::new();
-    let read = ledger.of_kind(Kind::Usage, |entry: Entry| lines.push(entry.artefact));
-    read.map_err(|error| not_kept(ledger.path(), &error))?;
-    let lines: BTreeSet<_> = lines.iter().map(String::as_str).collect();
-    let chains = chains(&lines, now());
     let wanted = wanted(&ledger, arguments)?;
     let mut licenses: BTreeMap<String, License> = BTreeMap::new();
-    for line in &lines {
-        let Ok(entry) = UsageEntry::parse(line) else {
-            continue;
+    // Nothing is kept of a line but its sums and its hash: the same line may have been entered twice.
+    let mut seen = BTreeSet::new();
+    let each = |entered: Entry| {
+        let Ok(entry) = UsageEntry::parse(&entered.artefact) else {
+            return;
         };
-        let id = subject(&entry);
-        let is_wanted = wanted.as_ref().is_none_or(|wanted| *wanted == id);
-        if is_wanted && is_within(&entry, arguments) {
-            licenses.entry(id).or_default().add(&entry);
+        let is_new = seen.insert(Hash::of_entry(&entered.artefact));
+        if is_new && is_within(&entry, arguments) {
+            licenses.entry(subject(&entry)).or_default().add(&entry);
         }
-    }
+    };
+    let read = match &wanted {
+        Some(id) => ledger.of_subject(id, Kind::Usage, each),
+        None => ledger.of_kind(Kind::Usage, each),
+    };
+    read.map_err(|error| not_kept(ledger.path(), &error))?;
+    let ids = licenses.values().flat_map(|license| &license.chains);
+    let chains = chains(&ledger, &ids.copied().collect())?;
     for (id, license) in &mut licenses {
         license.customer = customer(&ledger, id)?;
         license.judge(&chains);
@@ -70,13 +73,9 @@ fn wanted(ledger: &Ledger, arguments: &UsageSummary) -> Result<Option<String>, F
 }
 
 fn customer(ledger: &Ledger, id: &str) -> Result<Option<String>, Failure> {
-    let entries = ledger.about(id);
-    let entries = entries.map_err(|error| not_kept(ledger.path(), &error))?;
-    let kinds = [Kind::License, Kind::EnterpriseKey].map(Kind::as_str);
-    let mut minted = entries
-        .iter()
-        .filter(|entry| kinds.contains(&entry.kind.as_str()));
-    Ok(minted.find_map(|entry| entry.fact("customer")))
+    let row = ledger.license(id, now());
+    let row = row.map_err(|error| not_kept(ledger.path(), &error))?;
+    Ok(row.and_then(|row| row.entry.fact("customer")))
 }
 
 fn is_within(entry: &UsageEntry, arguments: &UsageSummary) -> bool {
@@ -85,13 +84,22 @@ fn is_within(entry: &UsageEntry, arguments: &UsageSummary) -> bool {
     from <= entry.from && entry.from < end
 }
 
-/// What is found in each chain as a whole, for its numbers go through all of its licenses.
-fn chains(lines: &BTreeSet<&str>, now: Timestamp) -> BTreeMap<ChainId, ChainSummary> {
-    let chains = examine_entries(lines.iter().copied(), now);
-    chains
-        .into_iter()
-        .map(|chain| (chain.chain, chain))
-        .collect()
+/// What is found in each chain as a whole, for its numbers go through all of its licenses: one chain after the other.
+fn chains(
+    ledger: &Ledger,
+    ids: &BTreeSet<ChainId>,
+) -> Result<BTreeMap<ChainId, ChainSummary>, Failure> {
+    let mut chains = BTreeMap::new();
+    for id in ids {
+        let mut lines = BTreeSet::new();
+        let read = ledger.of_chain(&id.to_string(), |entry| {
+            lines.insert(entry.artefact);
+        });
+        read.map_err(|error| not_kept(ledger.path(), &error))?;
+        let found = examine_entries(lines.iter().map(String::as_str), now());
+        chains.extend(found.into_iter().map(|chain| (chain.chain, chain)));
+    }
+    Ok(chains)
 }
 
 /// What was reported of a license.

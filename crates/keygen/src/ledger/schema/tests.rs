@@ -73,3 +73,21 @@ fn trials_are_found_by_an_index() {
     let plan: String = db.query_row(sql, ["x"], |row| row.get("detail")).unwrap();
     assert!(plan.contains("entries_by_trial"), "{plan}");
 }
+
+#[test]
+fn what_was_reported_of_a_chain_or_of_a_license_is_found_by_an_index() {
+    let (_folder, path) = left_by(MIGRATIONS.len());
+    let db = Connection::open(path).unwrap();
+    for (condition, index) in [
+        (
+            "json_extract(body, '$.chain') = ?1 AND kind = 'usage'",
+            "entries_by_chain",
+        ),
+        ("subject = ?1 AND kind = 'usage'", "entries_by_subject"),
+    ] {
+        let sql =
+            format!("EXPLAIN QUERY PLAN SELECT seq FROM entries WHERE {condition} ORDER BY seq");
+        let plan: String = db.query_row(&sql, ["x"], |row| row.get("detail")).unwrap();
+        assert!(plan.contains(index), "{plan}");
+    }
+}
