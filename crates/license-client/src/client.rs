@@ -120,7 +120,7 @@ impl Client {
         let is_allowed = decision.allows(feature);
         if !is_allowed {
             let code = decision.feature(feature, &self.matrix).code;
-            let refused = Counts::feature_refused(feature, code);
+            let refused = Counts::feature_refused_by(&decision, &self.matrix, feature, code);
             self.count(&decision, &context, refused);
         }
         is_allowed

@@ -97,6 +97,18 @@ fn json_is_one_object_with_the_report_in_it_where_no_file_takes_it() {
 }
 
 #[test]
+fn a_name_that_is_no_feature_is_in_no_report() {
+    let (desk, machine, _) = desk_and_machine();
+    let _ = license_on(&machine, &["check", "jane.doe@corp.com"]).expect_code(1);
+    let client = client(&machine);
+    assert!(!client.allows("jane.doe@corp.com"));
+    drop(client);
+    let report = send(&machine, &desk, "usage.jsonl", &["--anonymise"]);
+    assert!(!report.contains("jane"), "{report}");
+    assert_eq!(entries(&report)[0]["refused_features"]["(others)"], 2);
+}
+
+#[test]
 fn since_a_day_leaves_out_what_was_before() {
     let (desk, machine, _) = desk_and_machine();
     let _ = license_on(&machine, &["use", QUOTA]).expect_code(0);

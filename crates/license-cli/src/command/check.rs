@@ -77,7 +77,7 @@ fn count(
         return;
     }
     let account = report::account(decision, ask.context.user.as_deref());
-    let refused = Counts::feature_refused(feature, answer.code);
+    let refused = Counts::feature_refused_by(decision, &site.matrix, feature, answer.code);
     site.host.count(account, refused);
     let problems = site.host.flush_counts();
     // That nothing can be kept at all is no news for who asks about a feature.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use super::MAX_COUNT;
-use crate::Code;
+use crate::{Code, Decision, Matrix};
 
 /// So many names of one sort are told apart; what comes after them counts as [`OTHERS`]. A script that asks for a thousand features by
 /// names of its own can't make the state large.
@@ -14,7 +14,7 @@ const MOST_NAMES: usize = 64;
 const MOST_SESSIONS: usize = 256;
 /// Names are cut to so many bytes, between two characters.
 const LONGEST_NAME: usize = 64;
-/// What stands for all names past the bound.
+/// What stands for all names past the bound, and for those that are nobody's.
 const OTHERS: &str = "(others)";
 /// A clock that is behind by no more is a matter of rounding: what the uptime says and what the clock shows differ by seconds.
 const CLOCK_NOISE: u64 = 300;
@@ -64,6 +64,22 @@ impl Counts {
         let mut counts = Self::denied(code);
         bump(&mut counts.features, feature, 1, MOST_NAMES);
         counts
+    }
+
+    /// A feature was asked for and refused, under this decision and for this reason. A name that neither the product nor the license knows can be anything,
+    /// such as somebody's: it counts among the others.
+    pub fn feature_refused_by(
+        decision: &Decision,
+        matrix: &Matrix,
+        feature: &str,
+        code: Code,
+    ) -> Self {
+        let in_license = decision.license();
+        let in_license = in_license.is_some_and(|license| license.entitlements().allows(feature));
+        match in_license || matrix.first_tier_with(feature).is_some() {
+            true => Self::feature_refused(feature, code),
+            false => Self::feature_refused(OTHERS, code),
+        }
     }
 
     /// Something was denied for this reason.
