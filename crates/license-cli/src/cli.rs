@@ -8,9 +8,11 @@ use license_core::{Date, Machine, Timestamp, UsageType, Version};
 use license_terminal::program::Description;
 use license_terminal::{Destination, OutputOptions, Source};
 
+use crate::embedded;
+
 /// Verifies and installs licenses offline, and says what they allow and why
 #[derive(Debug, Parser)]
-#[command(name = "license", version, after_help = AFTER_HELP)]
+#[command(name = "license", version, long_version = embedded::VERSION, after_help = AFTER_HELP)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -21,14 +23,24 @@ pub(crate) struct Cli {
     pub(crate) output: OutputOptions,
 }
 
-const AFTER_HELP: &str = "\
+const AFTER_HELP: &str = embedded::or(
+    "\
+First steps, with the file that the vendor sent, whose keys this program has:
+  license verify acme.lic
+  license install acme.lic
+  license status
+  license check cloud_sync
+
+Exit codes: 0 licensed (or in grace, with a warning), 1 denied, 2 usage, 3 could not be judged, 4 the machine failed.",
+    "\
 First steps, with the files that the vendor sent:
   license verify --trust trust.jwks acme.lic
   license install --trust trust.jwks acme.lic
   license status
   license check cloud_sync
 
-Exit codes: 0 licensed (or in grace, with a warning), 1 denied, 2 usage, 3 could not be judged, 4 the machine failed.";
+Exit codes: 0 licensed (or in grace, with a warning), 1 denied, 2 usage, 3 could not be judged, 4 the machine failed.",
+);
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -82,6 +94,17 @@ pub(crate) enum Command {
     Description(Description),
 }
 
+impl Command {
+    /// The keys that the command line names.
+    pub(crate) fn trust(&self) -> &[Source] {
+        match self {
+            Self::Verify(Verify { trust, .. }) | Self::Install(Install { trust, .. }) => trust,
+            Self::Features(ask) | Self::Check { ask, .. } | Self::Explain(ask) => &ask.trust,
+            _ => &[],
+        }
+    }
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct Verify {
     /// A file, a key or token itself, or - for standard input
@@ -91,7 +114,7 @@ pub(crate) struct Verify {
     #[arg(long = "license", value_name = "FILE")]
     pub(crate) companion: Option<Source>,
     /// The vendor's public keys: PEM, JWK or JWK Set; may be repeated [default: those installed]
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", hide = embedded::PRESENT)]
     pub(crate) trust: Vec<Source>,
     #[command(flatten)]
     pub(crate) context: ContextArgs,
@@ -103,7 +126,7 @@ pub(crate) struct Install {
     #[arg(value_name = "FILE|KEY|-")]
     pub(crate) license: OsString,
     /// The vendor's public keys: PEM, JWK or JWK Set; may be repeated [default: those installed]
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", hide = embedded::PRESENT)]
     pub(crate) trust: Vec<Source>,
     /// Replace a license that holds by one that does not
     #[arg(long)]
@@ -169,7 +192,7 @@ pub(crate) struct Ask {
     #[arg(long, value_name = "FILE|KEY|-")]
     pub(crate) license: Option<OsString>,
     /// The vendor's public keys to verify it with; may be repeated [default: those installed]
-    #[arg(long, value_name = "FILE", requires = "license")]
+    #[arg(long, value_name = "FILE", requires = "license", hide = embedded::PRESENT)]
     pub(crate) trust: Vec<Source>,
     #[command(flatten)]
     pub(crate) context: ContextArgs,

@@ -11,6 +11,8 @@ use license_core::{
 };
 use license_terminal::{Exit, Failure, Source, show_path};
 
+use crate::embedded;
+
 pub(crate) fn not_judged(what: &str, error: &BundleError) -> Failure {
     let code = error.code();
     Failure::new(
@@ -50,12 +52,14 @@ fn hint(error: &BundleError) -> &'static str {
 
 fn verify_hint(error: &VerifyError) -> &'static str {
     match error.code() {
-        Code::UntrustedKey => {
-            "give the vendor's public keys with --trust FILE; ask the vendor if they are new"
-        }
-        Code::BadSignature => {
-            "it was changed after it was signed, or --trust lacks the key that signed it: ask the vendor to send it anew"
-        }
+        Code::UntrustedKey => embedded::or(
+            "`license --version` lists the keys that this program has; ask the vendor if theirs are newer",
+            "give the vendor's public keys with --trust FILE; ask the vendor if they are new",
+        ),
+        Code::BadSignature => embedded::or(
+            "it was changed after it was signed, or with a key that this program lacks: ask the vendor to send it anew",
+            "it was changed after it was signed, or --trust lacks the key that signed it: ask the vendor to send it anew",
+        ),
         Code::UnsupportedVersion | Code::UnsupportedClaim => "use a newer version of this program",
         _ => "ask the vendor for a corrected license",
     }
@@ -115,15 +119,20 @@ pub(crate) fn not_installed(error: &InstallationError) -> Failure {
             let set_aside = set_aside.map(|aside| format!(", set aside as {aside}"));
             let (path, set_aside) = (show_path(path), set_aside.unwrap_or_default());
             let failure = not_judged(&format!("installed license {path}{set_aside}"), source);
-            failure.hint("install the license again: `license install --trust KEYS FILE`")
+            failure.hint(embedded::or(
+                "install the license again: `license install FILE`",
+                "install the license again: `license install --trust KEYS FILE`",
+            ))
         }
         InstallationError::Shared { path, source } => {
             let inner = not_installed(source);
             let folder = show_path(path);
             let message = format!("license for everybody in {folder}: {}", inner.message());
             let code = inner.code().to_owned();
-            Failure::new(inner.exit(), code, message)
-                .hint(format!("ask the administrator to put license.lic and trust.jwks into {folder} anew, readable by all"))
+            Failure::new(inner.exit(), code, message).hint(format!(
+                "ask the administrator to put license.lic{} into {folder} anew, readable by all",
+                embedded::or("", " and trust.jwks"),
+            ))
         }
         InstallationError::NoLicenseYet => {
             Failure::new(Exit::Denied, Code::NoLicense.as_str(), error.to_string())

@@ -2,6 +2,7 @@
 
 mod cli;
 mod command;
+mod embedded;
 mod failure;
 mod report;
 mod subject;

@@ -15,7 +15,7 @@ use license_core::{
 use license_terminal::{Failure, Source};
 
 use crate::cli::{Ask, ContextArgs};
-use crate::{failure, report};
+use crate::{embedded, failure, report};
 
 /// What commands share: the product, and this machine as it sees it.
 pub(crate) struct Site {
@@ -31,11 +31,18 @@ impl Site {
                 .map_err(|error| failure::no_product(file, &error))?,
         };
         let host = Host::of_this_user(matrix.product());
+        let host = match embedded::trust()? {
+            Some(keys) => host.trusting(&keys),
+            None => host,
+        };
         Ok(Self { matrix, host })
     }
 
-    /// The keys given, else those installed.
+    /// The keys embedded in this program, else those given, else those installed.
     pub(crate) fn trust(&self, given: &[Source]) -> Result<TrustSet, Failure> {
+        if let Some(embedded) = self.host.trust() {
+            return Ok(embedded.clone());
+        }
         if given.is_empty() {
             let home = self.host.home().map_err(failure::no_home)?;
             let installed = Installation::trust(home);

@@ -59,7 +59,10 @@ impl Client {
     }
 
     /// Opens what is installed on this host.
+    ///
+    /// Only these keys count, also in what is asked of [`Client::host`] from then on.
     pub fn of_host(host: Host, trust: &TrustSet, matrix: &Matrix) -> Self {
+        let host = host.trusting(trust);
         let current = Current::read(&host, trust, matrix);
         Self {
             host,

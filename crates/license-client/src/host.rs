@@ -20,7 +20,7 @@ pub use reporting::{Account, Cut, ReportError, UsageExport};
 
 use crate::clock;
 use crate::home::{Home, HomeError, StateDir, StateFile};
-use crate::installation::{Installation, InstallationError};
+use crate::installation::{Installation, InstallationError, Keys};
 use crate::machine::{MachineFacts, MissingReason};
 use crate::revocations::{self, ListProblem};
 use crate::sealed::Seal;
@@ -34,6 +34,8 @@ const MARK_STEP: u64 = 600;
 pub struct Host {
     product: ProductCode,
     home: Result<Home, HomeError>,
+    /// The keys that this program brings along; none where those installed count.
+    trust: Option<TrustSet>,
     identity: OnceLock<MachineFacts>,
     machine: OnceLock<Option<Machine>>,
     seal: OnceLock<Seal>,
@@ -81,12 +83,28 @@ impl Host {
         Self {
             product,
             home,
+            trust: None,
             identity: OnceLock::new(),
             machine: OnceLock::new(),
             seal: OnceLock::new(),
             memory: Mutex::default(),
             pending: Mutex::default(),
         }
+    }
+
+    /// The same for a program that has its own keys: only these count, here and in everything that is asked of this host. Those installed
+    /// beside a license, and the administrator's, do not, whoever wrote them.
+    #[must_use]
+    pub fn trusting(self, keys: &TrustSet) -> Self {
+        Self {
+            trust: Some(keys.clone()),
+            ..self
+        }
+    }
+
+    /// The keys that this program brings along; none where those installed count.
+    pub fn trust(&self) -> Option<&TrustSet> {
+        self.trust.as_ref()
     }
 
     /// The product.
@@ -157,10 +175,12 @@ impl Host {
             .get_or_init(|| Seal::new(self.product, self.identity().machine_id()))
     }
 
-    /// Reads and verifies what is installed, with these keys or else those installed beside it, and takes note of the moment.
+    /// Reads and verifies what is installed, with these keys, else with [the host's](Host::trusting), else with those installed beside it,
+    /// and takes note of the moment.
     ///
     /// Nothing is written where there is neither a state directory nor a license yet.
     pub fn snapshot(&self, trust: Option<&TrustSet>, matrix: &Matrix, moment: Moment) -> Snapshot {
+        let trust = trust.or(self.trust());
         let home = match &self.home {
             Ok(home) => home,
             Err(error) => return Snapshot::nowhere(error),
@@ -197,7 +217,7 @@ impl Host {
         Snapshot::of(home, installation, high_water.mark(), problems)
     }
 
-    /// What [`Host::snapshot`] finds with the installed keys, with everything left as it is: damaged files are told and stay where they
+    /// What [`Host::snapshot`] finds with the host's keys or else those installed, with everything left as it is: damaged files are told and stay where they
     /// are, and nothing is noted.
     pub fn inspect(&self, matrix: &Matrix) -> Snapshot {
         let home = match &self.home {
@@ -209,10 +229,10 @@ impl Host {
             mut problems,
             ..
         } = State::inspect(home.user(), self.seal());
-        let mut installation = Installation::inspect(home, matrix);
+        let mut installation = Installation::inspect(home, Keys::of(self.trust()), matrix);
         if let Ok(Some(found)) = installation.as_mut() {
-            add_kept(found, home, None, matrix, &state);
-            problems.extend(add_lists(found, home, None, matrix, &state, false));
+            add_kept(found, home, self.trust(), matrix, &state);
+            problems.extend(add_lists(found, home, self.trust(), matrix, &state, false));
         }
         Snapshot::of(home, installation, state.high_water.mark(), problems)
     }

@@ -45,11 +45,15 @@ impl Installation {
     }
 
     /// The same with everything left as it is, damaged files too.
-    pub(crate) fn inspect(home: &Home, matrix: &Matrix) -> Result<Option<Self>, InstallationError> {
-        Self::read(home, Keys::Installed, matrix, Damaged::Left)
+    pub(crate) fn inspect(
+        home: &Home,
+        keys: Keys<'_>,
+        matrix: &Matrix,
+    ) -> Result<Option<Self>, InstallationError> {
+        Self::read(home, keys, matrix, Damaged::Left)
     }
 
-    /// The same with these keys.
+    /// The same with these keys alone: those installed do not count, and need not be there.
     ///
     /// # Errors
     /// As [`Installation::open`].
@@ -202,14 +206,27 @@ fn found_in(
 
 /// The keys to verify with.
 #[derive(Clone, Copy)]
-enum Keys<'a> {
+pub(crate) enum Keys<'a> {
     /// Those installed beside the license.
     Installed,
     /// These.
     Given(&'a TrustSet),
 }
 
-impl Keys<'_> {
+impl<'a> Keys<'a> {
+    /// These if there are some, else those installed.
+    pub(crate) fn of(given: Option<&'a TrustSet>) -> Self {
+        given.map_or(Self::Installed, Self::Given)
+    }
+
+    /// What a license of the user's is replaced with regard to: an installed set that is damaged is none.
+    fn before(self, home: &Home) -> TrustSet {
+        match self {
+            Self::Given(keys) => keys.clone(),
+            Self::Installed => trust_in(home.user()).ok().flatten().unwrap_or_default(),
+        }
+    }
+
     fn of_user(self, home: &Home) -> Result<TrustSet, InstallationError> {
         match self {
             Self::Given(keys) => Ok(keys.clone()),
@@ -299,13 +316,19 @@ impl Candidate<'_> {
         replace: Replace,
     ) -> Result<PathBuf, InstallationError> {
         let lock = home.user().lock().map_err(InstallationError::Store)?;
-        let stored = self.install_locked(&lock, home, context, replace, &[])?;
+        let keys = Keys::Installed;
+        let stored = self.install_locked(&lock, home, keys, context, replace, &[])?;
         Ok(stored.path)
     }
 
-    /// Keeps the keys of a validation token beside those of its license.
-    pub(crate) fn add_keys(&self, lock: &StoreLock, home: &Home) -> Result<(), InstallationError> {
-        let own = trust_in(home.user()).ok().flatten().unwrap_or_default();
+    /// Keeps the keys of a validation token beside those of its license, where installed keys count.
+    pub(crate) fn add_keys(
+        &self,
+        lock: &StoreLock,
+        home: &Home,
+        keys: Keys<'_>,
+    ) -> Result<(), InstallationError> {
+        let own = keys.before(home);
         let all = own.joined(self.trust);
         if all.len() > own.len() {
             let written = lock.write(StateFile::Trust, jwks(&all).as_bytes());
@@ -319,12 +342,13 @@ impl Candidate<'_> {
         &self,
         lock: &StoreLock,
         home: &Home,
+        before: Keys<'_>,
         context: &Context<'_>,
         replace: Replace,
         kept: &[String],
     ) -> Result<Stored, InstallationError> {
-        let early = self.beside(home, context, replace, kept)?;
-        let keys = self.keys_of_both(home);
+        let early = self.beside(home, before, context, replace, kept)?;
+        let keys = self.keys_of_both(home, before);
         let write = |file, text: &str| {
             let written = lock.write(file, text.as_bytes());
             written.map_err(InstallationError::Store)
@@ -357,24 +381,25 @@ impl Candidate<'_> {
     pub(crate) fn beside(
         &self,
         home: &Home,
+        before: Keys<'_>,
         context: &Context<'_>,
         replace: Replace,
         kept: &[String],
     ) -> Result<Option<Early>, InstallationError> {
-        let Some(installed) = self.installed(home, replace) else {
+        let Some(installed) = self.installed(home, before, replace) else {
             return Ok(None);
         };
-        let early = self.early(&installed, &self.keys_of_both(home), context);
+        let early = self.early(&installed, &self.keys_of_both(home, before), context);
         if early.is_none() {
-            self.refuse_if_worse(installed, home, context, kept)?;
+            self.refuse_if_worse(installed, &before.before(home), context, kept)?;
         }
         Ok(early)
     }
 
     /// The old keys stay until the new license stands, so that there is no moment without a license that verifies, but where one key has
     /// changed its algorithm.
-    fn keys_of_both(&self, home: &Home) -> TrustSet {
-        let mut keys = trust_in(home.user()).ok().flatten().unwrap_or_default();
+    fn keys_of_both(&self, home: &Home, before: Keys<'_>) -> TrustSet {
+        let mut keys = before.before(home);
         if keys.extend(self.trust).is_err() {
             keys = self.trust.clone();
         }
@@ -382,11 +407,11 @@ impl Candidate<'_> {
     }
 
     /// What it would take the place of, if that matters.
-    fn installed(&self, home: &Home, replace: Replace) -> Option<Installation> {
+    fn installed(&self, home: &Home, keys: Keys<'_>, replace: Replace) -> Option<Installation> {
         // What is installed and damaged is what one installs anew for.
         let own = Home::at(home.user().dir().clone());
-        let installed = (replace == Replace::UnlessWorse)
-            .then(|| Installation::open(&own, self.matrix).ok().flatten());
+        let read = || Installation::read(&own, keys, self.matrix, Damaged::SetAside);
+        let installed = (replace == Replace::UnlessWorse).then(|| read().ok().flatten());
         installed.flatten()
     }
 
@@ -407,15 +432,14 @@ impl Candidate<'_> {
     fn refuse_if_worse(
         &self,
         mut installed: Installation,
-        home: &Home,
+        own_keys: &TrustSet,
         context: &Context<'_>,
         kept: &[String],
     ) -> Result<(), InstallationError> {
         // What the vendor said last counts for both.
-        let own_keys = trust_in(home.user()).ok().flatten().unwrap_or_default();
-        installed.add_validations(kept, &own_keys, self.matrix);
+        installed.add_validations(kept, own_keys, self.matrix);
         let mut new = self.bundle.clone();
-        add_validations(&mut new, kept, &self.trust.joined(&own_keys), self.matrix);
+        add_validations(&mut new, kept, &self.trust.joined(own_keys), self.matrix);
         // What is installed may replace it.
         let beside = context.clone().installed(installed.bundle.licenses());
         let new = new.evaluate(self.matrix, &beside);

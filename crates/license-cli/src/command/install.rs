@@ -50,8 +50,8 @@ pub(crate) fn run(site: &Site, arguments: &Install, terminal: &Terminal) -> Resu
     report::decision(&decision, &case, arguments.context.strict, terminal)
 }
 
-/// What was given, and the keys that it was verified with: for a license those given, else those installed; for a validation token
-/// those of the license too.
+/// What was given, and the keys that it was verified with: those embedded, else for a license those given, else those installed; for a
+/// validation token those of the license too.
 fn verified(
     site: &Site,
     arguments: &Install,
@@ -68,7 +68,9 @@ fn verified(
         return Ok((lists, trust));
     }
     let home = site.host.home().map_err(failure::no_home)?;
-    if let Ok(Some(keys)) = Installation::trust(home) {
+    if site.host.trust().is_none()
+        && let Ok(Some(keys)) = Installation::trust(home)
+    {
         trust = trust.joined(&keys);
     }
     let installed = Installation::load(home, &trust, &site.matrix);
@@ -95,7 +97,10 @@ fn check_nonce(arguments: &Install, bundle: &Bundle) -> Result<(), InstallationE
 /// The user's own, for what is the administrator's is not replaced.
 fn licenses_before(site: &Site) -> Vec<License> {
     let own = site.host.home().map(|home| home.user().dir().clone());
-    let own = own.map(|dir| Installation::open(&dir.into(), &site.matrix));
+    let own = own.map(|dir| match site.host.trust() {
+        Some(keys) => Installation::load(&dir.into(), keys, &site.matrix),
+        None => Installation::open(&dir.into(), &site.matrix),
+    });
     match own {
         Ok(Ok(Some(installed))) => installed.bundle().licenses().to_vec(),
         _ => Vec::new(),

@@ -19,9 +19,13 @@ use clap::CommandFactory;
 use license_terminal::{Exit, Failure, Terminal};
 
 use crate::cli::{Cli, Command};
+use crate::embedded;
 use crate::subject::Site;
 
 pub(crate) fn run(cli: &Cli, terminal: &Terminal) -> Result<Exit, Failure> {
+    if embedded::PRESENT && !cli.command.trust().is_empty() {
+        return Err(embedded::no_other_keys());
+    }
     let site = || Site::open(cli.product_file.as_ref());
     match &cli.command {
         Command::Verify(arguments) => verify::run(&site()?, arguments, terminal),

@@ -7,7 +7,7 @@ use license_core::{Context, License, RevocationList, Timestamp, Validation};
 
 use super::{Host, Moment};
 use crate::home::{Home, StateFile};
-use crate::installation::{Candidate, Installation, InstallationError, Replace};
+use crate::installation::{Candidate, Installation, InstallationError, Keys, Replace};
 use crate::revocations::{self, InstalledList};
 use crate::state::{Durability, State, StateProblem};
 use crate::store::StoreLock;
@@ -81,11 +81,11 @@ impl Host {
             let is_news =
                 |block: String| state.validations.contains(&block) && !before.contains(&block);
             is_old = !armor(candidate.bundle.validations()).any(is_news);
-            candidate.add_keys(&lock, home)?;
+            candidate.add_keys(&lock, home, Keys::of(self.trust()))?;
             self.keep_lists(&lock, home, candidate, &mut state)?;
             home.user().dir().file(StateFile::Cache)
         } else if bundle.licenses().is_empty() {
-            candidate.add_keys(&lock, home)?;
+            candidate.add_keys(&lock, home, Keys::of(self.trust()))?;
             self.keep_lists(&lock, home, candidate, &mut state)?;
             file
         } else {
@@ -93,13 +93,14 @@ impl Host {
                 Moment::Now => context.clone().high_water(state.high_water.mark()),
                 Moment::Imagined => context.clone(),
             };
-            let kept = self.lists_with(home, candidate);
-            let context = context.revocations(&kept);
+            let lists = self.lists_with(home, candidate);
+            let context = context.revocations(&lists);
+            let (keys, kept) = (Keys::of(self.trust()), &state.validations);
             // Lists are kept of what is installed, and of nothing that is refused.
-            let _ = candidate.beside(home, &context, replace, &state.validations)?;
+            let _ = candidate.beside(home, keys, &context, replace, kept)?;
             self.keep_lists(&lock, home, candidate, &mut state)?;
-            let stored =
-                candidate.install_locked(&lock, home, &context, replace, &state.validations)?;
+            let kept = &state.validations;
+            let stored = candidate.install_locked(&lock, home, keys, &context, replace, kept)?;
             lock.clear_aside(&[StateFile::License, StateFile::Key]);
             begins = stored.begins;
             stored.path

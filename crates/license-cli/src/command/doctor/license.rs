@@ -9,8 +9,8 @@ use license_terminal::{Failure, show_path};
 
 use super::{Check, Fault, Next, Status};
 use crate::cli::ContextArgs;
-use crate::failure;
 use crate::subject::{Case, Site};
+use crate::{embedded, failure};
 
 /// The context of somebody who says nothing.
 pub(super) fn nothing_said() -> ContextArgs {
@@ -137,6 +137,10 @@ pub(super) fn next(verdict: &Verdict<'_>) -> Check {
 /// The vendor's public keys.
 pub(super) fn trust(site: &Site) -> Check {
     const NAME: &str = "trust";
+    if let Some(keys) = site.host.trust() {
+        let message = format!("embedded, and no others count: {}", keys_of(keys));
+        return Check::ok(NAME, message);
+    }
     let Ok(home) = site.host.home() else {
         return Check::ok(NAME, "none is installed");
     };
@@ -203,7 +207,10 @@ pub(super) fn license(site: &Site, snapshot: &Snapshot, verdict: &Verdict<'_>) -
             let base = site.matrix.base_tier().name();
             faults.push(Fault::warning(
                 format!("NO_LICENSE: no license is installed; tier {base} is in effect"),
-                "`license install --trust KEYS FILE` installs one",
+                embedded::or(
+                    "`license install FILE` installs one",
+                    "`license install --trust KEYS FILE` installs one",
+                ),
             ));
         }
         (Ok(_), Some(decision)) => {

@@ -1,0 +1,42 @@
+//! Compiles the keys of the file that `CODITECT_TRUST_SET` names into the program, or none if the variable is not set.
+
+#[path = "build/embedding.rs"]
+mod embedding;
+
+use std::env;
+use std::error::Error;
+use std::fs;
+use std::path::Path;
+
+use embedding::{Asked, Embedding, VARIABLE};
+
+#[allow(
+    clippy::print_stdout,
+    reason = "this is how a build script speaks to Cargo"
+)]
+fn main() -> Result<(), Box<dyn Error>> {
+    println!("cargo::rerun-if-changed=build.rs");
+    println!("cargo::rerun-if-changed=build");
+    println!("cargo::rerun-if-env-changed={VARIABLE}");
+    let asked = Asked::new(env::var_os(VARIABLE), env::var_os("PWD"));
+    if asked.depends_on_folder() {
+        println!("cargo::rerun-if-env-changed=PWD");
+    }
+    if let Some(path) = asked.file() {
+        println!("cargo::rerun-if-changed={}", path.display());
+    }
+    let embedding = asked.embedding().unwrap_or_else(|refusal| {
+        // Cargo ends the build at the first of these, whatever else this program does.
+        println!("cargo::error={refusal}");
+        println!("cargo::error=hint: {}", refusal.hint());
+        Embedding::none()
+    });
+    let folder = env::var_os("OUT_DIR").ok_or("Cargo names a folder for what is generated")?;
+    let folder = Path::new(&folder);
+    fs::write(folder.join("trust.jwks"), embedding.jwks())?;
+    fs::write(
+        folder.join("version.txt"),
+        embedding.version(env!("CARGO_PKG_VERSION")),
+    )?;
+    Ok(())
+}
