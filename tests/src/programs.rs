@@ -1,7 +1,8 @@
 //! `keygen` and `license`, as the sources of this moment make them.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{self, Command};
 use std::sync::OnceLock;
 
 /// The path of `keygen`.
@@ -23,6 +24,33 @@ pub fn example(package: &str, name: &str) -> PathBuf {
     let output = Output::of_this_process();
     output.build(&["-p", package, "--example", name]);
     output.program(&format!("examples/{name}"))
+}
+
+/// `license` as a vendor builds it: with the keys of this file inside. One file a process, for the program is built anew for another.
+///
+/// # Panics
+///
+/// With what Cargo said, when it does not build.
+pub fn license_with_keys(trust: &Path) -> PathBuf {
+    let output = Output::of_this_process();
+    let built = try_license_with_keys(trust.as_os_str());
+    assert!(built.status.success(), "{built:?}");
+    output.program("license-embedded")
+}
+
+/// Builds it, and returns what Cargo said.
+///
+/// # Panics
+///
+/// When Cargo can't be started.
+pub fn try_license_with_keys(trust: &OsStr) -> process::Output {
+    // Beside `keygen`, since what is built together decides on the features of what both depend on: then all of that is built already.
+    let what = ["-p", "keygen", "-p", "license-embedded"];
+    let mut build = Output::of_this_process().cargo(&what);
+    build
+        .env("CODITECT_TRUST_SET", trust)
+        .env("PWD", workspace());
+    build.output().expect("cargo can be started")
 }
 
 /// The root of the workspace.
@@ -72,16 +100,22 @@ impl Output {
     }
 
     fn build(&self, what: &[&str]) {
-        let status = Command::new(env!("CARGO"))
+        let status = self.cargo(what).status().expect("cargo can be started");
+        assert!(status.success(), "{what:?} does not build");
+    }
+
+    fn cargo(&self, what: &[&str]) -> Command {
+        let mut cargo = Command::new(env!("CARGO"));
+        cargo
             .args(["build", "--quiet"])
             .args(what)
             .args(["--profile", self.profile()])
             .args(self.target())
             .arg("--manifest-path")
             .arg(workspace().join("Cargo.toml"))
-            .status()
-            .expect("cargo can be started");
-        assert!(status.success(), "{what:?} does not build");
+            // Whoever runs the tests may build programs with keys inside.
+            .env_remove("CODITECT_TRUST_SET");
+        cargo
     }
 
     /// The profile `dev`, and only it, has a folder of another name.

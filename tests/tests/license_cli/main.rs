@@ -12,6 +12,7 @@ mod check_in;
 mod clock;
 mod damage;
 mod doctor;
+mod embedded;
 mod inspect;
 mod install;
 mod machine;

@@ -1,0 +1,158 @@
+//! Which file is compiled into the program, and which is refused while it is built.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
+#[path = "../build/embedding.rs"]
+mod embedding;
+
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use embedding::{Asked, Embedding, Refusal};
+use license_core::TrustSet;
+
+fn fixtures() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/trust")
+}
+
+/// What is embedded if the variable names this.
+fn embed(value: impl Into<OsString>) -> Result<Embedding, Refusal> {
+    Asked::new(Some(value.into()), Some(fixtures().into())).embedding()
+}
+
+#[track_caller]
+fn refusal(value: impl Into<OsString>) -> (String, &'static str) {
+    match embed(value) {
+        Ok(embedding) => panic!("embedded: {}", embedding.jwks()),
+        Err(refusal) => (refusal.to_string(), refusal.hint()),
+    }
+}
+
+#[test]
+fn without_the_variable_there_are_no_keys_and_the_version_says_so() {
+    let asked = Asked::new(None, Some(fixtures().into()));
+    assert!(asked.file().is_none() && !asked.depends_on_folder());
+    let embedding = asked.embedding().ok().unwrap();
+    assert_eq!(embedding.jwks(), "");
+    assert_eq!(
+        embedding.version("1.2.3"),
+        "1.2.3\nno keys embedded: those given with --trust or installed count"
+    );
+}
+
+#[test]
+fn the_keys_of_the_file_are_embedded_and_the_version_lists_them() {
+    for file in ["vendor.jwks", "vendor.pem", "bundle.pem", "ps256.pem"] {
+        let path = fixtures().join(file);
+        let keys = TrustSet::parse(&fs::read_to_string(&path).unwrap()).unwrap();
+        let embedding = embed(path).ok().unwrap();
+        let inside = TrustSet::parse(&embedding.jwks()).unwrap();
+        assert_eq!(inside.to_jwks(), keys.to_jwks(), "{file}");
+        let version = embedding.version("1.2.3");
+        let head = match keys.len() {
+            1 => "1.2.3\n1 key embedded, and no other counts:\n".to_owned(),
+            count => format!("1.2.3\n{count} keys embedded, and no others count:\n"),
+        };
+        assert!(version.starts_with(&head), "{version}");
+        for key in keys.iter() {
+            let line = format!("\n  {} {} {} bits", key.id(), key.algorithm(), key.bits());
+            assert!(version.contains(&line), "{version}");
+        }
+    }
+}
+
+#[test]
+fn a_relative_path_counts_from_where_cargo_was_called() {
+    let asked = Asked::new(Some("vendor.jwks".into()), Some(fixtures().into()));
+    assert_eq!(asked.file(), Some(&*fixtures().join("vendor.jwks")));
+    assert!(asked.depends_on_folder(), "elsewhere it is another file");
+    assert!(asked.embedding().is_ok());
+    let absolute = Asked::new(Some(fixtures().join("vendor.jwks").into()), None);
+    assert!(!absolute.depends_on_folder());
+    assert!(absolute.embedding().is_ok());
+}
+
+#[test]
+fn a_relative_path_is_refused_where_nobody_says_from_where_it_counts() {
+    for folder in [None, Some("".into()), Some("here".into())] {
+        let asked = Asked::new(Some("vendor.jwks".into()), folder);
+        assert!(asked.file().is_none() && asked.depends_on_folder());
+        let refusal = asked.embedding().err().unwrap();
+        assert!(refusal.to_string().contains("absolute path"), "{refusal}");
+        assert_eq!(refusal.hint(), "give an absolute path");
+    }
+}
+
+#[test]
+fn a_variable_that_is_set_and_empty_builds_no_program_that_takes_any_keys() {
+    let (message, hint) = refusal("");
+    let expected = "CODITECT_TRUST_SET: expected the path of a trust set, found nothing";
+    assert_eq!(message, expected);
+    assert!(hint.contains("unset"), "{hint}");
+}
+
+#[test]
+fn every_file_that_holds_no_trusted_keys_is_refused_in_one_line() {
+    let mut refused = 0;
+    for file in fs::read_dir(fixtures()).unwrap() {
+        let path = file.unwrap().path();
+        let text = String::from_utf8(fs::read(&path).unwrap()).unwrap();
+        match (embed(&path), TrustSet::parse(&text)) {
+            (Ok(embedding), Ok(keys)) => assert_eq!(embedding.jwks(), keys.to_jwks().to_string()),
+            (Err(refusal), Err(_)) => {
+                let said = refusal.to_string();
+                let name = path.file_name().unwrap().to_str().unwrap();
+                assert!(said.contains(name) && !said.contains('\n'), "{said}");
+                refused += 1;
+            }
+            (embedded, _) => panic!("{}: {}", path.display(), embedded.is_ok()),
+        }
+    }
+    assert!(refused > 40, "{refused}");
+}
+
+#[test]
+fn a_private_key_is_refused_with_what_to_do_and_without_its_text() {
+    for file in ["private.pem", "private.jwk", "private-crt.jwk"] {
+        let (message, hint) = refusal(file);
+        assert!(message.contains("found a private key"), "{message}");
+        assert!(hint.contains("keygen public"), "{hint}");
+        let secret = fs::read_to_string(fixtures().join(file)).unwrap();
+        let secret = secret.lines().max_by_key(|line| line.len()).unwrap();
+        assert!(!message.contains(secret), "{message}");
+    }
+}
+
+#[test]
+fn what_is_no_file_or_missing_or_noise_or_too_large_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str, content: &[u8]| {
+        let path = folder.path().join(name);
+        fs::write(&path, content).unwrap();
+        path
+    };
+    for (path, expected) in [
+        (folder.path().to_owned(), "it is not a file"),
+        (folder.path().join("missing"), "cannot read"),
+        (file("noise", &[0x80, 0xff, 0]), "it is not text in UTF-8"),
+        (
+            file("large", "A".repeat(256 * 1024 + 1).as_bytes()),
+            "at most 262144 bytes",
+        ),
+        (folder.path().join("two\nlines"), "two\\nlines"),
+    ] {
+        let (message, hint) = refusal(path);
+        assert!(message.contains(expected), "{message}");
+        assert!(!message.contains('\n') && !hint.is_empty());
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn what_has_no_end_does_not_keep_the_build_waiting() {
+    assert!(refusal("/dev/zero").0.contains("it is not a file"));
+}

@@ -1,0 +1,309 @@
+//! A program that was built with keys inside takes no others, wherever they come from.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use license_tests::programs;
+
+use super::*;
+
+fn keys() -> PathBuf {
+    programs::workspace().join("fixtures/trust/vendor.jwks")
+}
+
+/// `license` with the keys of this vendor inside.
+static PROGRAM: LazyLock<PathBuf> = LazyLock::new(|| programs::license_with_keys(&keys()));
+
+static VENDOR: LazyLock<Vendor> = LazyLock::new(|| {
+    let key = programs::workspace().join("fixtures/keys/vendor.pem");
+    Vendor::of_key(fs::read_to_string(key).unwrap(), &[])
+});
+
+/// This vendor's license for TEAM.
+static OWN: LazyLock<Minted> =
+    LazyLock::new(|| VENDOR.issue(&["--tier", "team", "--offline", "--expires", "2020-12-31"]));
+/// A license for ENT that its holder has signed.
+static FORGED: LazyLock<Minted> =
+    LazyLock::new(|| Vendor::shared().issue(&["--tier", "ent", "--perpetual"]));
+
+/// A machine with both licenses, and with the keys of neither.
+fn machine() -> Scratch {
+    let machine = Scratch::new();
+    machine.write("own.lic", &OWN.file);
+    machine.write("forged.lic", &FORGED.file);
+    machine.write("holder.jwks", &Vendor::shared().trust);
+    machine.write("own.jwks", &VENDOR.trust);
+    machine
+}
+
+fn with_keys<'s>(machine: &'s Scratch, args: &[&str]) -> Run<'s> {
+    Run::of(&*PROGRAM, machine).args(args)
+}
+
+fn embedded(machine: &Scratch, args: &[&str]) -> Outcome {
+    with_keys(machine, args).run()
+}
+
+#[track_caller]
+fn installed(machine: &Scratch) -> Value {
+    let status = embedded(machine, &["status", "--json", "--at", AT]);
+    serde_json::from_str(&status.stdout).unwrap()
+}
+
+#[test]
+fn it_says_which_keys_it_has_and_an_ordinary_one_that_it_has_none() {
+    let machine = machine();
+    let said = embedded(&machine, &["--version"]).expect_code(0).stdout;
+    let version = env!("CARGO_PKG_VERSION");
+    let head = format!("license {version}\n3 keys embedded, and no others count:\n");
+    assert!(said.starts_with(&head), "{said}");
+    assert!(said.contains(&format!("\n  {} RS256 2048 bits\n", VENDOR.kid)));
+    assert_eq!(said.lines().count(), 5);
+    let said = license(&machine, &["--version"]).expect_code(0).stdout;
+    assert_eq!(
+        said,
+        format!(
+            "license {version}\nno keys embedded: those given with --trust or installed count\n"
+        )
+    );
+    for run in [embedded(&machine, &["-V"]), license(&machine, &["-V"])] {
+        assert_eq!(run.stdout, format!("license {version}\n"));
+    }
+}
+
+#[test]
+fn it_verifies_installs_and_asks_without_being_given_keys() {
+    let machine = machine();
+    for command in ["verify", "install"] {
+        expect_valid(embedded(
+            &machine,
+            &[command, "--json", "--at", AT, "own.lic"],
+        ));
+    }
+    assert_eq!(installed(&machine)["tier"], "TEAM");
+    let ask = [
+        "check",
+        "team_analytics",
+        "--license",
+        "own.lic",
+        "--at",
+        AT,
+    ];
+    let _ = embedded(&machine, &ask).expect_code(0);
+    let key = VENDOR.enterprise_key();
+    expect_valid(embedded(&machine, &["verify", "--json", "--at", AT, &key]));
+}
+
+#[test]
+fn keys_on_the_command_line_are_refused_even_its_own() {
+    let machine = machine();
+    for keys in ["holder.jwks", "own.jwks", "missing.jwks"] {
+        for args in [
+            &["verify", "own.lic", "--trust", keys][..],
+            &["verify", "missing.lic", "--trust", keys],
+            &["install", "forged.lic", "--trust", keys, "--force"],
+            &["features", "--license", "own.lic", "--trust", keys],
+            &["explain", "--license", "own.lic", "--trust", keys],
+            &["check", "sso", "--license", "own.lic", "--trust", keys],
+        ] {
+            let complaint = embedded(&machine, args).expect_failure(2);
+            assert!(complaint.message.contains("embedded"), "{complaint:?}");
+            assert!(complaint.hint.contains("leave --trust out"));
+            let json = embedded(&machine, &[args, &["--json"]].concat());
+            assert_eq!(json.expect_json_failure(2), "USAGE");
+        }
+    }
+    assert!(!machine.state().exists(), "nothing was installed");
+}
+
+#[test]
+fn a_license_signed_by_its_holder_is_refused_with_a_hint_that_names_no_way_around() {
+    let machine = machine();
+    for command in ["verify", "install"] {
+        let complaint = embedded(&machine, &[command, "forged.lic"]).expect_failure(3);
+        assert!(complaint.message.contains("UNTRUSTED_KEY"), "{complaint:?}");
+        assert!(!complaint.hint.contains("--trust"), "{complaint:?}");
+    }
+}
+
+/// Puts a license with the keys that verify it into a folder, as somebody may who can write there.
+fn plant(machine: &Scratch, folder: &str) {
+    fs::create_dir_all(machine.file(folder)).unwrap();
+    machine.write_private(&format!("{folder}/license.lic"), &FORGED.file);
+    machine.write_private(&format!("{folder}/trust.jwks"), &Vendor::shared().trust);
+}
+
+#[test]
+fn keys_planted_in_the_state_directory_gain_nothing() {
+    let machine = machine();
+    plant(&machine, "state");
+    let status = license(&machine, &["status", "--json", "--at", AT]);
+    assert_eq!(
+        expect_valid(status)["tier"],
+        "ENT",
+        "an ordinary program takes them"
+    );
+    let complaint = embedded(&machine, &["status"]).expect_failure(3);
+    assert!(complaint.message.contains("UNTRUSTED_KEY"), "{complaint:?}");
+    assert!(!complaint.hint.contains("--trust"), "{complaint:?}");
+    let _ = embedded(&machine, &["check", "sso"]).expect_code(3);
+    let _ = embedded(&machine, &["check", "local_execution"]).expect_code(0);
+    let doctor = embedded(&machine, &["doctor"]).expect_code(1).stdout;
+    assert!(doctor.contains("embedded, and no others count"), "{doctor}");
+}
+
+#[test]
+fn keys_planted_in_the_administrators_folder_gain_nothing() {
+    let machine = machine();
+    plant(&machine, "etc");
+    let system = |args: &[&str]| {
+        let run = with_keys(&machine, args);
+        run.env("CODITECT_SYSTEM_DIR", machine.file("etc")).run()
+    };
+    let complaint = system(&["status"]).expect_failure(3);
+    assert!(complaint.message.contains("UNTRUSTED_KEY"), "{complaint:?}");
+    assert!(!complaint.hint.contains("trust"), "{complaint:?}");
+    let _ = system(&["check", "sso"]).expect_code(3);
+    let _ = system(&["install", "--at", AT, "own.lic"]).expect_code(0);
+    let _ = system(&["check", "sso", "--at", AT]).expect_code(1);
+    let _ = system(&["check", "team_analytics", "--at", AT]).expect_code(0);
+}
+
+#[test]
+fn a_planted_license_does_not_stand_in_the_way_of_the_vendors() {
+    let machine = machine();
+    plant(&machine, "state");
+    // Later the vendor's own license has ended, and the planted one would hold.
+    let ended = ["install", "--json", "--at", LATER, "own.lic"];
+    let _ = embedded(&machine, &ended);
+    assert_eq!(installed(&machine)["code"], "VALID");
+    assert_eq!(installed(&machine)["tier"], "TEAM");
+    let kept = machine.read("state/trust.jwks");
+    assert!(!kept.contains(&Vendor::shared().kid), "{kept}");
+}
+
+#[test]
+fn a_suspension_can_not_be_taken_back_with_planted_keys() {
+    let machine = machine();
+    let _ = embedded(&machine, &["install", "--at", AT, "own.lic"]).expect_code(0);
+    let suspend = ["--status", "suspended", "--issued-at", AT];
+    machine.write("suspended.lic", VENDOR.check_in(&OWN, &suspend));
+    let _ = embedded(&machine, &["install", "--at", AT, "suspended.lic"]).expect_code(1);
+    assert_eq!(installed(&machine)["code"], "SUSPENDED");
+    machine.write_private("state/trust.jwks", &Vendor::shared().trust);
+    assert_eq!(installed(&machine)["code"], "SUSPENDED");
+    fs::remove_file(machine.file("state/trust.jwks")).unwrap();
+    assert_eq!(installed(&machine)["code"], "SUSPENDED");
+}
+
+#[test]
+fn installed_keys_that_are_missing_or_damaged_stop_nothing() {
+    let machine = machine();
+    let _ = embedded(&machine, &["install", "--at", AT, "own.lic"]).expect_code(0);
+    machine.write_private("state/trust.jwks", "noise");
+    assert_eq!(installed(&machine)["code"], "VALID");
+    fs::remove_file(machine.file("state/trust.jwks")).unwrap();
+    assert_eq!(installed(&machine)["code"], "VALID");
+    let doctor = embedded(&machine, &["doctor", "--json"]);
+    let doctor: Value = serde_json::from_str(&doctor.stdout).unwrap();
+    let checks = doctor["checks"].as_array().unwrap();
+    let trust = checks
+        .iter()
+        .find(|check| check["check"] == "trust")
+        .unwrap();
+    assert_eq!(trust["status"], "ok");
+    assert!(trust["message"].as_str().unwrap().contains(&VENDOR.kid));
+}
+
+#[test]
+fn what_it_installs_serves_an_ordinary_program_too() {
+    let machine = machine();
+    let _ = embedded(&machine, &["install", "--at", AT, "own.lic"]).expect_code(0);
+    let status = license(&machine, &["status", "--json", "--at", AT]);
+    assert_eq!(expect_valid(status)["tier"], "TEAM");
+}
+
+#[test]
+fn its_keys_count_for_whatever_product() {
+    let machine = machine();
+    machine.write("widget.toml", license_tests::WIDGET);
+    let desk = VENDOR.desk();
+    desk.write("widget.toml", license_tests::WIDGET);
+    let told = Run::keygen(&desk).args(["product", "show", "--json", "widget.toml"]);
+    let told = told.run().expect_code(0).json();
+    let tier = told["tiers"][0]["name"].as_str().unwrap().to_owned();
+    let issue = [
+        "issue",
+        "--key",
+        "vendor.key",
+        "--product-file",
+        "widget.toml",
+    ];
+    let terms = ["--customer", "ACME Ltd", "--perpetual", "--out", "w.lic"];
+    let issue = Run::keygen(&desk).args(issue).args(terms);
+    let _ = issue.args(["--tier", &tier]).run().expect_code(0);
+    machine.write("w.lic", desk.read("w.lic"));
+    let widget = |args: &[&str]| {
+        let args = [args, &["--product-file", "widget.toml"]].concat();
+        with_keys(&machine, &args)
+            .env("WIDGET_HOME", machine.file("widget"))
+            .run()
+    };
+    let _ = widget(&["install", "w.lic"]).expect_code(0);
+    let _ = widget(&["status"]).expect_code(0);
+    widget(&["verify", "w.lic", "--trust", "own.jwks"]).expect_failure(2);
+}
+
+#[test]
+fn its_help_names_no_option_that_it_refuses() {
+    let machine = Scratch::new();
+    for args in [
+        &["--help"][..],
+        &["verify", "--help"],
+        &["install", "--help"],
+        &["check", "--help"],
+    ] {
+        let help = embedded(&machine, args).expect_code(0).stdout;
+        assert!(!help.contains("--trust"), "{help}");
+    }
+}
+
+#[test]
+fn a_file_that_is_no_trust_set_fails_the_build_with_what_is_wrong() {
+    // Not while the good one is being built.
+    let _ = &*PROGRAM;
+    let relative = OsStr::new("fixtures/trust/private.pem");
+    let missing = Path::new("fixtures/trust/nowhere.jwks").as_os_str();
+    for (file, expected, hint) in [
+        (
+            relative,
+            "expected a public key, found a private key",
+            "keygen public",
+        ),
+        (missing, "cannot read", "an absolute one is always right"),
+        (OsStr::new(""), "found nothing", "unset the variable"),
+    ] {
+        let build = programs::try_license_with_keys(file);
+        let said = String::from_utf8(build.stderr).unwrap();
+        assert!(!build.status.success(), "{said}");
+        assert!(said.contains("CODITECT_TRUST_SET"), "{said}");
+        assert!(said.contains(expected) && said.contains(hint), "{said}");
+    }
+}
+
+#[test]
+fn it_is_built_from_what_the_ordinary_program_is_built_from() {
+    let read = |path: &str| fs::read_to_string(programs::workspace().join(path)).unwrap();
+    let section = |manifest: &str, name: &str| {
+        let (_, rest) = manifest.split_once(&format!("\n[{name}]\n")).unwrap();
+        rest.split("\n\n").next().unwrap().trim().to_owned()
+    };
+    let (ordinary, other) = (
+        read("crates/license-cli/Cargo.toml"),
+        read("tests/embedded/Cargo.toml"),
+    );
+    for name in ["dependencies", "build-dependencies"] {
+        assert_eq!(section(&ordinary, name), section(&other, name));
+    }
+}
