@@ -98,6 +98,26 @@ pub fn moto() -> Option<&'static Tool> {
     found("python with moto", MOTO.get_or_init(find_moto))
 }
 
+/// Helm: the one on the `PATH`, or else the one that `.ci/run` took out of an npm package.
+pub fn helm() -> Option<&'static Tool> {
+    static HELM: OnceLock<Option<Tool>> = OnceLock::new();
+    let find = || {
+        let mut tools = ["helm".into(), installed("helm")]
+            .into_iter()
+            .map(Tool::new);
+        tools.find_map(|tool| tool.that_runs(&["version".as_ref()]))
+    };
+    found("helm", HELM.get_or_init(find))
+}
+
+/// A Python that has `kubernetes-validate`, with the schemas of Kubernetes: one of those in which [`python()`] looks.
+pub fn manifest_validator() -> Option<&'static Tool> {
+    static VALIDATOR: OnceLock<Option<Tool>> = OnceLock::new();
+    let find = || python_with("kubernetes_validate, yaml");
+    let name = "python with kubernetes-validate";
+    found(name, VALIDATOR.get_or_init(find))
+}
+
 /// A Python that has `jsonschema` and `tomllib`: one of those in which [`python()`] looks.
 pub fn schema_validator() -> Option<&'static Tool> {
     static VALIDATOR: OnceLock<Option<Tool>> = OnceLock::new();

@@ -1,0 +1,134 @@
+{{- define "coditect.name" -}}
+{{- if contains .Chart.Name .Release.Name -}}
+{{ .Release.Name | trunc 53 | trimSuffix "-" }}
+{{- else -}}
+{{ printf "%s-%s" .Release.Name .Chart.Name | trunc 53 | trimSuffix "-" }}
+{{- end -}}
+{{- end -}}
+
+{{- define "coditect.selector" -}}
+app.kubernetes.io/name: {{ .Chart.Name }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end -}}
+
+{{- define "coditect.labels" -}}
+{{ include "coditect.selector" . }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
+{{- end -}}
+
+{{- define "coditect.image" -}}
+{{- $image := .Values.image -}}
+{{- if not $image.repository -}}
+{{- fail "image.repository: expected the image that the license is for, found nothing; hint: --set image.repository=registry.example/app" -}}
+{{- end -}}
+{{- if $image.digest -}}
+{{ printf "%s@%s" $image.repository $image.digest }}
+{{- else if $image.tag -}}
+{{ printf "%s:%s" $image.repository $image.tag }}
+{{- else -}}
+{{- fail "image: expected a tag or a digest, found neither; hint: --set image.tag=1.2.3" -}}
+{{- end -}}
+{{- end -}}
+
+{{/* What is wrong with a license is said without its text. */}}
+{{- define "coditect.check" -}}
+{{- $license := .Values.license -}}
+{{- $given := list -}}
+{{- range $name := list "key" "file" "existingSecret" -}}
+{{- if get $license $name -}}{{- $given = append $given (printf "license.%s" $name) -}}{{- end -}}
+{{- end -}}
+{{- if ne (len $given) 1 -}}
+{{- fail (printf "license: expected one of license.key, license.file and license.existingSecret, found %s; hint: --set-file license.key=acme.key" (ternary "none" (join " and " $given) (empty $given))) -}}
+{{- end -}}
+{{- if and $license.existingSecret $license.trust -}}
+{{- fail "license.trust: expected trust.jwks in the existing Secret beside the license, found it here; hint: leave license.trust out" -}}
+{{- end -}}
+{{- if $license.key -}}
+{{- $key := trim $license.key -}}
+{{- if regexMatch "-[0-9A-F]{16}$" $key -}}
+{{- fail "license.key: expected a full enterprise key, found a short one, which proves nothing; hint: use the key or the license file that the vendor sent" -}}
+{{- else if not (regexMatch "^[A-Z][A-Z0-9]{1,15}-ENT-[A-Z0-9]{2,16}-[1-9][0-9]{0,9}-[0-9]{8}-[A-Za-z0-9_-]{342,}$" $key) -}}
+{{- fail "license.key: expected a full enterprise key in one line, such as CODITECT-ENT-ACME-100-20271231-…; hint: --set-file license.key=acme.key, and license.file for a license file" -}}
+{{- end -}}
+{{- end -}}
+{{- if and $license.file (not (contains "-----BEGIN LICENSE" $license.file)) -}}
+{{- fail "license.file: expected -----BEGIN LICENSE-----; hint: --set-file license.file=acme.lic, and license.key for an enterprise key" -}}
+{{- end -}}
+{{- if contains "PRIVATE KEY" (printf "%s%s" $license.file $license.trust) -}}
+{{- fail "license: expected public keys and licenses, found a private key; hint: tell the vendor, it must never leave them" -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "coditect.secret" -}}
+{{ .Values.license.existingSecret | default (printf "%s-license" (include "coditect.name" .)) }}
+{{- end -}}
+
+{{- define "coditect.podSecurity" -}}
+runAsNonRoot: true
+runAsUser: {{ .Values.user }}
+runAsGroup: {{ .Values.user }}
+fsGroup: {{ .Values.user }}
+seccompProfile:
+  type: RuntimeDefault
+{{- end -}}
+
+{{- define "coditect.security" -}}
+allowPrivilegeEscalation: false
+readOnlyRootFilesystem: true
+privileged: false
+capabilities:
+  drop: [ALL]
+{{- end -}}
+
+{{- define "coditect.env" -}}
+- name: CODITECT_HOME
+  value: /var/lib/coditect
+- name: CODITECT_SYSTEM_DIR
+  value: /etc/coditect
+- name: CODITECT_MACHINE_ID
+  value: {{ .Values.machineId | default (printf "%s.%s" .Release.Namespace (include "coditect.name" .)) | quote }}
+{{- end -}}
+
+{{- define "coditect.mounts" -}}
+- name: license
+  mountPath: /etc/coditect
+  readOnly: true
+- name: state
+  mountPath: /var/lib/coditect
+- name: tmp
+  mountPath: /tmp
+{{- end -}}
+
+{{- define "coditect.volumes" -}}
+# The whole folder, and no single file of it: so a new license arrives in pods that run.
+- name: license
+  secret:
+    secretName: {{ include "coditect.secret" . }}
+    defaultMode: 0440
+- name: state
+  emptyDir:
+    medium: Memory
+    sizeLimit: {{ .Values.stateSize }}
+- name: tmp
+  emptyDir:
+    medium: Memory
+    sizeLimit: {{ .Values.tmpSize }}
+{{- end -}}
+
+{{/* Whether the license holds, said by the command itself. */}}
+{{- define "coditect.verify" -}}
+image: {{ .Values.program.image | default (include "coditect.image" .) | quote }}
+imagePullPolicy: {{ .Values.image.pullPolicy }}
+command: [{{ .Values.program.path | quote }}, status{{ if .Values.verify.strict }}, --strict{{ end }}]
+securityContext:
+  {{- include "coditect.security" . | nindent 2 }}
+env:
+  {{- include "coditect.env" . | nindent 2 }}
+volumeMounts:
+  {{- include "coditect.mounts" . | nindent 2 }}
+{{- with .Values.resources }}
+resources:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end -}}

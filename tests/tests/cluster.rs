@@ -1,0 +1,428 @@
+//! The Helm chart carries a license into a container: as Helm renders it, as Kubernetes' schemas take it, and as `license` reads what is then mounted.
+#![cfg(unix)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::PathBuf;
+use std::sync::LazyLock;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use license_tests::tools::{self, Tool};
+use license_tests::{Outcome, Run, Scratch, Vendor, programs};
+use serde_json::{Value, json};
+
+/// The oldest and the newest that the chart is checked against.
+const VERSIONS: [&str; 2] = ["1.25", "1.37"];
+const IMAGE: &[&str] = &[
+    "--set",
+    "image.repository=registry.example/app",
+    "--set-string",
+    "image.tag=1.2.3",
+];
+const KEY: &[&str] = &[
+    "--set-file",
+    "license.key=acme.key",
+    "--set-file",
+    "license.trust=trust.jwks",
+];
+
+static ENTERPRISE_KEY: LazyLock<String> = LazyLock::new(|| Vendor::shared().enterprise_key());
+
+fn chart() -> PathBuf {
+    programs::workspace().join("deploy/helm/coditect")
+}
+
+/// A desk with what the vendor sent.
+fn desk() -> Scratch {
+    let desk = Vendor::shared().site();
+    desk.write("acme.key", format!("{}\n", *ENTERPRISE_KEY));
+    desk
+}
+
+fn helm<'s>(helm: &Tool, desk: &'s Scratch, args: &[&str]) -> Run<'s> {
+    let (command, rest) = args.split_first().unwrap();
+    let run = helm.run(desk).arg(command);
+    let run = match *command {
+        "template" => run.arg("acme"),
+        _ => run,
+    };
+    run.arg(chart()).args(rest)
+}
+
+/// What the chart renders with these values, each manifest valid for Kubernetes; none where a tool is missing.
+#[track_caller]
+fn rendered(desk: &Scratch, values: &[&str]) -> Option<Vec<Value>> {
+    let (program, python) = (tools::helm()?, tools::manifest_validator()?);
+    let args = [&["template", "--namespace", "apps"], IMAGE, values].concat();
+    let text = helm(program, desk, &args).run().expect_code(0).stdout;
+    desk.write("manifests.yaml", text);
+    let validate = python.run(desk).arg(tools::script("manifests.py"));
+    let manifests = validate.arg("manifests.yaml").args(VERSIONS).run();
+    let manifests = manifests.expect_code(0).json();
+    Some(manifests.as_array().unwrap().clone())
+}
+
+#[track_caller]
+fn of_kind<'m>(manifests: &'m [Value], kind: &str) -> &'m Value {
+    let found = manifests.iter().find(|manifest| manifest["kind"] == kind);
+    found.unwrap_or_else(|| panic!("no {kind} in {manifests:#?}"))
+}
+
+/// The specification of every pod, and every container in them.
+fn pods(manifests: &[Value]) -> Vec<&Value> {
+    let deployment = &of_kind(manifests, "Deployment")["spec"]["template"]["spec"];
+    vec![deployment, &of_kind(manifests, "Pod")["spec"]]
+}
+
+fn containers<'m>(pod: &'m Value) -> impl Iterator<Item = &'m Value> {
+    let lists = ["initContainers", "containers"].map(|list| pod[list].as_array());
+    lists.into_iter().flatten().flatten()
+}
+
+/// Mounts a Secret as Kubernetes does: the files are links into a folder that is a link itself, which is how all of them change at once.
+fn mount(desk: &Scratch, secret: &Value, revision: &str) {
+    let folder = desk.file("etc");
+    let data = folder.join(revision);
+    fs::create_dir_all(&data).unwrap();
+    for (name, content) in secret["data"].as_object().unwrap() {
+        let content = BASE64.decode(content.as_str().unwrap()).unwrap();
+        fs::write(data.join(name), content).unwrap();
+        let link = folder.join(name);
+        if !link.is_symlink() {
+            symlink(PathBuf::from("..data").join(name), link).unwrap();
+        }
+    }
+    symlink(revision, folder.join("..data_tmp")).unwrap();
+    fs::rename(folder.join("..data_tmp"), folder.join("..data")).unwrap();
+}
+
+/// `license` in a container of the chart: its variables, with the mounted folders where they are on this machine.
+fn in_container(desk: &Scratch, container: &Value, args: &[&str]) -> Outcome {
+    let mut run = Run::license(desk).args(args);
+    for variable in container["env"].as_array().unwrap() {
+        let value = variable["value"].as_str().unwrap();
+        let value = match value {
+            "/etc/coditect" => desk.file("etc"),
+            "/var/lib/coditect" => desk.state(),
+            other => other.into(),
+        };
+        run = run.env(variable["name"].as_str().unwrap(), value);
+    }
+    run.run()
+}
+
+#[test]
+fn helm_finds_nothing_to_complain_about() {
+    let Some(program) = tools::helm() else { return };
+    let desk = desk();
+    for values in [KEY, &["--set", "license.existingSecret=acme"]] {
+        let args = [&["lint", "--strict"], IMAGE, values].concat();
+        let _ = helm(program, &desk, &args).run().expect_code(0);
+    }
+}
+
+#[test]
+fn the_license_in_the_secret_holds_for_the_program_in_the_container() {
+    let desk = desk();
+    let values = [KEY, &["--set", "verify.beforeStart=true"]].concat();
+    let Some(manifests) = rendered(&desk, &values) else {
+        return;
+    };
+    mount(&desk, of_kind(&manifests, "Secret"), "..1");
+    for container in pods(&manifests).into_iter().flat_map(containers) {
+        let status = in_container(&desk, container, &["status", "--json"]);
+        let status = status.expect_code(0).json();
+        assert_eq!(
+            (&status["code"], &status["tier"]),
+            (&json!("VALID"), &json!("ENT"))
+        );
+        let _ = in_container(&desk, container, &["check", "sso"]).expect_code(0);
+        let machine = in_container(&desk, container, &["machine", "--json"]);
+        assert!(machine.expect_code(0).json()["digest"].is_string());
+        let mounts = container["volumeMounts"].as_array().unwrap();
+        let license = mounts
+            .iter()
+            .find(|mount| mount["name"] == "license")
+            .unwrap();
+        assert_eq!(
+            (&license["mountPath"], &license["readOnly"]),
+            (&json!("/etc/coditect"), &json!(true))
+        );
+        assert!(
+            license.get("subPath").is_none(),
+            "a renewal would never arrive"
+        );
+    }
+}
+
+#[test]
+fn what_verifies_before_the_start_lets_nothing_pass_that_does_not_hold() {
+    let desk = desk();
+    let values = [KEY, &["--set", "verify.beforeStart=true"]].concat();
+    let Some(manifests) = rendered(&desk, &values) else {
+        return;
+    };
+    let verify = &pods(&manifests)[0]["initContainers"][0];
+    assert_eq!(verify["command"], json!(["license", "status"]));
+    // Nothing is mounted yet.
+    let _ = in_container(&desk, verify, &["status"]).expect_code(1);
+    let mut forged = of_kind(&manifests, "Secret").clone();
+    let another = Vendor::with_key("2048", "RS256").enterprise_key();
+    forged["data"]["license.key"] = json!(BASE64.encode(another));
+    mount(&desk, &forged, "..1");
+    in_container(&desk, verify, &["status"]).expect_failure(3);
+    // The Secret is replaced while the pod is there.
+    mount(&desk, of_kind(&manifests, "Secret"), "..2");
+    let _ = in_container(&desk, verify, &["status"]).expect_code(0);
+}
+
+#[test]
+fn nothing_waits_for_a_license_unless_it_is_asked_for() {
+    let Some(manifests) = rendered(&desk(), KEY) else {
+        return;
+    };
+    assert!(pods(&manifests)[0].get("initContainers").is_none());
+    let hook = &of_kind(&manifests, "Pod")["metadata"]["annotations"];
+    assert_eq!(hook["helm.sh/hook"], "test");
+}
+
+#[test]
+fn the_key_is_in_the_secret_and_nowhere_else() {
+    let Some(manifests) = rendered(&desk(), KEY) else {
+        return;
+    };
+    let signature = ENTERPRISE_KEY.rsplit_once('-').unwrap().1;
+    let encoded = BASE64.encode(format!("{}\n", *ENTERPRISE_KEY));
+    for manifest in &manifests {
+        let text = manifest.to_string();
+        assert!(!text.contains(signature), "{text}");
+        let is_secret = manifest["kind"] == "Secret";
+        assert_eq!(text.contains(&encoded), is_secret, "{text}");
+    }
+}
+
+#[test]
+fn every_container_is_as_the_restricted_pod_security_standard_wants_it() {
+    let values = [KEY, &["--set", "verify.beforeStart=true"]].concat();
+    let Some(manifests) = rendered(&desk(), &values) else {
+        return;
+    };
+    let mut count = 0;
+    for pod in pods(&manifests) {
+        let security = &pod["securityContext"];
+        assert_eq!(security["runAsNonRoot"], true);
+        assert_eq!(
+            security["runAsUser"], security["fsGroup"],
+            "who reads the license"
+        );
+        assert_eq!(
+            security["seccompProfile"],
+            json!({ "type": "RuntimeDefault" })
+        );
+        assert_eq!(pod["automountServiceAccountToken"], false);
+        for container in containers(pod) {
+            let security = &container["securityContext"];
+            assert_eq!(security["allowPrivilegeEscalation"], false);
+            assert_eq!(security["readOnlyRootFilesystem"], true);
+            assert_eq!(security["privileged"], false);
+            assert_eq!(security["capabilities"], json!({ "drop": ["ALL"] }));
+            count += 1;
+        }
+        let volumes = pod["volumes"].as_array().unwrap();
+        let license = volumes.iter().find(|volume| volume["name"] == "license");
+        assert_eq!(license.unwrap()["secret"]["defaultMode"], 0o440);
+        let state = volumes.iter().find(|volume| volume["name"] == "state");
+        assert!(state.unwrap()["emptyDir"].is_object());
+    }
+    assert_eq!(count, 3);
+}
+
+#[test]
+fn a_license_file_or_a_secret_that_is_there_serves_as_well() {
+    let desk = desk();
+    let minted = Vendor::shared().issue(&["--tier", "ent", "--perpetual"]);
+    desk.write("acme.lic", &minted.file);
+    let file = [
+        "--set-file",
+        "license.file=acme.lic",
+        "--set-file",
+        "license.trust=trust.jwks",
+    ];
+    let Some(manifests) = rendered(&desk, &file) else {
+        return;
+    };
+    mount(&desk, of_kind(&manifests, "Secret"), "..1");
+    let app = &pods(&manifests)[0]["containers"][0];
+    let _ = in_container(&desk, app, &["status"]).expect_code(0);
+
+    let existing = ["--set", "license.existingSecret=acme-license"];
+    let manifests = rendered(&desk, &existing).unwrap();
+    assert!(
+        manifests
+            .iter()
+            .all(|manifest| manifest["kind"] != "Secret")
+    );
+    for pod in pods(&manifests) {
+        let name = &pod["volumes"][0]["secret"]["secretName"];
+        assert_eq!(name, "acme-license");
+    }
+}
+
+#[test]
+fn what_is_no_license_is_refused_with_a_hint_and_without_its_text() {
+    let Some(program) = tools::helm() else { return };
+    let desk = desk();
+    let minted = Vendor::shared().issue(&["--tier", "ent", "--perpetual"]);
+    desk.write("acme.lic", &minted.file);
+    desk.write("cut.key", ENTERPRISE_KEY.get(..200).unwrap());
+    desk.write("private.pem", &Vendor::shared().key);
+    desk.write("large", "A".repeat(256 * 1024 + 1));
+    let short = "license.key=CODITECT-ENT-ACME-100-20301231-A7F3E9D2C4B1F8E2";
+    for (values, expected) in [
+        (&[][..], "found none"),
+        (&["--set", short], "found a short one"),
+        (
+            &["--set-file", "license.key=cut.key"],
+            "expected a full enterprise key",
+        ),
+        (
+            &["--set-file", "license.key=acme.lic"],
+            "license.file for a license file",
+        ),
+        (
+            &["--set-file", "license.file=acme.key"],
+            "license.key for an enterprise key",
+        ),
+        (
+            &[
+                "--set-file",
+                "license.key=acme.key",
+                "--set",
+                "license.existingSecret=a",
+            ],
+            "found license.key and license.existingSecret",
+        ),
+        (
+            &[
+                "--set-file",
+                "license.key=acme.key",
+                "--set-file",
+                "license.trust=private.pem",
+            ],
+            "found a private key",
+        ),
+        (
+            &[
+                "--set",
+                "license.existingSecret=a",
+                "--set-file",
+                "license.trust=trust.jwks",
+            ],
+            "leave license.trust out",
+        ),
+        (&["--set-file", "license.file=large"], "/license/file"),
+        (
+            &["--set-file", "license.key=acme.key", "--set", "user=0"],
+            "/user",
+        ),
+        (
+            &[
+                "--set-file",
+                "license.key=acme.key",
+                "--set",
+                "licence.key=x",
+            ],
+            "licence",
+        ),
+        (
+            &[
+                "--set-file",
+                "license.key=acme.key",
+                "--set",
+                "machineId=short",
+            ],
+            "/machineId",
+        ),
+        (
+            &[
+                "--set-file",
+                "license.key=acme.key",
+                "--set",
+                "env[0].name=CODITECT_HOME",
+            ],
+            "/env/0/name",
+        ),
+    ] {
+        let args = [&["template"], IMAGE, values].concat();
+        let refused = helm(program, &desk, &args).run().expect_code(1);
+        assert!(
+            refused.stderr.contains(expected),
+            "{expected}: {}",
+            refused.stderr
+        );
+        for secret in [
+            ENTERPRISE_KEY.get(40..80),
+            minted.file.get(30..80),
+            Vendor::shared().key.get(60..110),
+            Some("A7F3E9D2C4B1F8E2"),
+        ] {
+            assert!(!refused.said().contains(secret.unwrap()), "{expected}");
+        }
+    }
+}
+
+#[test]
+fn an_image_is_asked_for_by_its_name_and_a_tag_or_digest() {
+    let Some(program) = tools::helm() else { return };
+    let desk = desk();
+    for (values, expected) in [
+        (&[][..], "image.repository"),
+        (
+            &["--set", "image.repository=app"],
+            "expected a tag or a digest",
+        ),
+        (
+            &[
+                "--set",
+                "image.repository=app",
+                "--set",
+                "image.digest=sha256:12",
+            ],
+            "/image/digest",
+        ),
+    ] {
+        let args = [&["template"], KEY, values].concat();
+        let refused = helm(program, &desk, &args).run().expect_code(1);
+        assert!(refused.stderr.contains(expected), "{}", refused.stderr);
+    }
+}
+
+#[test]
+fn a_manifest_that_kubernetes_does_not_know_does_not_pass_for_valid() {
+    let Some(python) = tools::manifest_validator() else {
+        return;
+    };
+    let desk = desk();
+    let Some(manifests) = rendered(&desk, KEY) else {
+        return;
+    };
+    for (pointer, wrong) in [
+        ("/spec/template/spec/runAsNonRoot", json!(true)),
+        ("/spec/replicas", json!("one")),
+    ] {
+        let mut deployment = of_kind(&manifests, "Deployment").clone();
+        let (parent, member) = pointer.rsplit_once('/').unwrap();
+        deployment.pointer_mut(parent).unwrap()[member] = wrong;
+        desk.write("wrong.yaml", deployment.to_string());
+        let validate = python.run(&desk).arg(tools::script("manifests.py"));
+        let refused = validate.args(["wrong.yaml", "1.37"]).run().expect_code(1);
+        assert!(refused.stderr.contains("Deployment"), "{}", refused.stderr);
+    }
+}
