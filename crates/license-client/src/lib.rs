@@ -6,18 +6,19 @@
 //! use license_client::Client;
 //! use license_core::TrustSet;
 //!
-//! # const JWKS: &str = include_str!("../../../fixtures/trust/vendor.jwks");
+//! # const TRUST: &str = include_str!("../../../fixtures/trust/vendor.jwks");
 //! # let home = tempfile::tempdir()?;
 //! # let dir = license_client::StateDir::at(home.path());
-//! // const JWKS: &str = include_str!("trust.jwks");
-//! let trust = TrustSet::parse(JWKS)?;
+//! // const TRUST: &str = include_str!("trust.jwks");
+//! let trust = TrustSet::parse(TRUST)?;
 //! # let client = Client::open_at(dir, &trust, license_core::Matrix::built_in());
 //! # /*
 //! let client = Client::open(&trust);
 //! # */
 //! let decision = client.decide();
 //! assert!(decision.allows("local_execution"), "the base tier needs no license");
-//! assert!(!decision.allows("sso"));
+//! let may_sign_in = decision.allows("sso");
+//! # assert!(!may_sign_in);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 

@@ -1,0 +1,145 @@
+//! A program that brings its keys along: what somebody else put beside a license counts for nothing, in whatever it asks of its host.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
+use std::fs;
+
+use license_client::{
+    Candidate, Client, Host, InstallationError, Installed, Moment, Replace, StateDir, StateFile,
+};
+use license_core::{Bundle, Code, Context, Matrix, Timestamp, TrustSet};
+
+const VENDORS_KEYS: &str = include_str!("../../../fixtures/trust/vendor.jwks");
+const STRANGERS_KEYS: &str = include_str!("../../../fixtures/trust/stranger.jwks");
+const PRO: &str = include_str!("../../../fixtures/files/valid-pro.lic");
+
+/// Fixtures hold through the year 2027.
+const NOW: &str = "2027-01-15T09:00:00Z";
+
+fn keys(text: &str) -> TrustSet {
+    TrustSet::parse(text).unwrap()
+}
+
+fn now() -> Context<'static> {
+    Context::at(Timestamp::parse(NOW).unwrap())
+}
+
+/// A machine where the license of a vendor is installed, and that vendor's keys beside it.
+struct Machine(tempfile::TempDir);
+
+impl Machine {
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    fn with_license() -> Self {
+        let machine = Self::new();
+        fs::write(machine.dir().file(StateFile::License), PRO).unwrap();
+        fs::write(machine.dir().file(StateFile::Trust), VENDORS_KEYS).unwrap();
+        machine
+    }
+
+    fn dir(&self) -> StateDir {
+        StateDir::at(self.0.path())
+    }
+
+    fn host(&self) -> Host {
+        Host::at(Matrix::built_in().product(), self.dir())
+    }
+
+    /// The host of a program with these keys.
+    fn trusting(&self, text: &str) -> Host {
+        self.host().trusting(&keys(text))
+    }
+}
+
+fn install(host: &Host, trust: &TrustSet) -> Result<Installed, InstallationError> {
+    let bundle = Bundle::verify(PRO, trust, Matrix::built_in()).unwrap();
+    let candidate = Candidate {
+        bundle: &bundle,
+        trust,
+        matrix: Matrix::built_in(),
+    };
+    host.install(&candidate, &now(), Replace::UnlessWorse, Moment::Imagined)
+}
+
+#[test]
+fn an_ordinary_host_takes_the_keys_that_are_installed() {
+    let (machine, matrix) = (Machine::with_license(), Matrix::built_in());
+    assert!(machine.host().trust().is_none());
+    let snapshot = machine.host().snapshot(None, matrix, Moment::Imagined);
+    assert!(matches!(snapshot.installation, Ok(Some(_))));
+}
+
+#[test]
+fn with_other_keys_the_installed_ones_count_neither_when_read_nor_when_looked_at() {
+    let (machine, matrix) = (Machine::with_license(), Matrix::built_in());
+    let host = machine.trusting(STRANGERS_KEYS);
+    let snapshots = [
+        host.snapshot(None, matrix, Moment::Imagined),
+        host.inspect(matrix),
+    ];
+    for snapshot in snapshots {
+        let Err(InstallationError::License { source, .. }) = snapshot.installation else {
+            panic!("{:?}", snapshot.installation);
+        };
+        assert_eq!(source.code(), Code::UntrustedKey);
+    }
+    let kept = machine.dir().file(StateFile::License);
+    assert!(kept.exists(), "a license of somebody else is not damaged");
+}
+
+#[test]
+fn its_own_keys_need_no_others_beside_the_license() {
+    let (machine, matrix) = (Machine::with_license(), Matrix::built_in());
+    for damaged in ["noise", ""] {
+        fs::write(machine.dir().file(StateFile::Trust), damaged).unwrap();
+        let host = machine.trusting(VENDORS_KEYS);
+        assert!(matches!(host.inspect(matrix).installation, Ok(Some(_))));
+    }
+    fs::remove_file(machine.dir().file(StateFile::Trust)).unwrap();
+    let host = machine.trusting(VENDORS_KEYS);
+    let snapshot = host.snapshot(None, matrix, Moment::Imagined);
+    assert!(matches!(snapshot.installation, Ok(Some(_))));
+}
+
+#[test]
+fn a_client_gives_its_keys_to_its_host() {
+    let machine = Machine::with_license();
+    let client = Client::open_at(machine.dir(), &keys(STRANGERS_KEYS), Matrix::built_in());
+    let host = client.host();
+    assert_eq!(
+        host.trust().unwrap().to_jwks(),
+        keys(STRANGERS_KEYS).to_jwks()
+    );
+    assert!(host.inspect(Matrix::built_in()).installation.is_err());
+    assert_eq!(client.decide_in(&now()).code(), Code::NoLicense);
+}
+
+#[test]
+fn installing_writes_its_keys_over_those_that_were_planted() {
+    let machine = Machine::new();
+    fs::write(machine.dir().file(StateFile::Trust), STRANGERS_KEYS).unwrap();
+    let vendor = keys(VENDORS_KEYS);
+    let _ = install(&machine.trusting(VENDORS_KEYS), &vendor).unwrap();
+    let kept = fs::read_to_string(machine.dir().file(StateFile::Trust)).unwrap();
+    assert_eq!(keys(&kept).to_jwks(), vendor.to_jwks());
+}
+
+#[test]
+fn the_guide_shows_what_the_documentation_of_the_crate_runs() {
+    let guide = include_str!("../../../docs/developer.md");
+    let (_, section) = guide.split_once("## The trust set").unwrap();
+    let (_, block) = section.split_once("```rust,ignore\n").unwrap();
+    let (block, _) = block.split_once("```").unwrap();
+    let tested = include_str!("../src/lib.rs");
+    let lines: Vec<_> = block.lines().filter(|line| !line.is_empty()).collect();
+    assert_eq!(lines.len(), 5);
+    for line in lines {
+        let code = line.split("  //").next().unwrap().trim_end();
+        assert!(tested.contains(code), "{code}");
+    }
+}
