@@ -8,7 +8,7 @@ use std::error::Error;
 use std::fs;
 use std::path::Path;
 
-use embedding::{Asked, Embedding, VARIABLE};
+use embedding::{Asked, VARIABLE};
 
 #[allow(
     clippy::print_stdout,
@@ -25,12 +25,15 @@ fn main() -> Result<(), Box<dyn Error>> {
     if let Some(path) = asked.file() {
         println!("cargo::rerun-if-changed={}", path.display());
     }
-    let embedding = asked.embedding().unwrap_or_else(|refusal| {
-        // Cargo ends the build at the first of these, whatever else this program does.
-        println!("cargo::error={refusal}");
-        println!("cargo::error=hint: {}", refusal.hint());
-        Embedding::none()
-    });
+    let embedding = match asked.embedding() {
+        Ok(embedding) => embedding,
+        Err(refusal) => {
+            // Cargo ends the build at these, and without the files below there is nothing to build.
+            println!("cargo::error={refusal}");
+            println!("cargo::error=hint: {}", refusal.hint());
+            return Ok(());
+        }
+    };
     let folder = env::var_os("OUT_DIR").ok_or("Cargo names a folder for what is generated")?;
     let folder = Path::new(&folder);
     fs::write(folder.join("trust.jwks"), embedding.jwks())?;

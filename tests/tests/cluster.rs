@@ -81,7 +81,7 @@ fn pods(manifests: &[Value]) -> Vec<&Value> {
     vec![deployment, &of_kind(manifests, "Pod")["spec"]]
 }
 
-fn containers<'m>(pod: &'m Value) -> impl Iterator<Item = &'m Value> {
+fn containers(pod: &Value) -> impl Iterator<Item = &Value> {
     let lists = ["initContainers", "containers"].map(|list| pod[list].as_array());
     lists.into_iter().flatten().flatten()
 }
