@@ -126,7 +126,7 @@ impl Counter<'_> {
             // The next one at the desk clears what was written by then.
             std::fs::write(passing, content).map_err(|error| Failure::io("write", path, &error))?;
         }
-        stated(desk.enter(&intent))?;
+        stated(desk.enter_each(&intent, records.iter().map(|(record, _)| record)))?;
         for (path, passing, _) in &files {
             // Whatever came there meanwhile stays.
             let named = passing::give_name(passing, path, false);

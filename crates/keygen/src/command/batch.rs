@@ -153,7 +153,7 @@ fn check(orders: &Orders, matrix: &Matrix) -> Result<u64, Failure> {
         count += 1;
         match order {
             Ok(order) => {
-                mistakes.extend(orders.draft(&order, matrix).err());
+                mistakes.extend(orders.check(&order, matrix).err());
                 if let Some(names) = &names
                     && !names.insert(&order.file)?
                 {

@@ -146,6 +146,25 @@ impl<'l> Desk<'l> {
         self.enter_as(intent, true)
     }
 
+    /// The same for what was just intended, with the records still at hand.
+    pub(crate) fn enter_each<'r>(
+        &mut self,
+        intent: &Intent,
+        records: impl Iterator<Item = &'r Record>,
+    ) -> Result<(), LedgerError> {
+        let (at, ids) = (seconds(self.now), intent.ids());
+        let change = self.change()?;
+        for record in records {
+            append(&change, record.entry(at))?;
+        }
+        change.execute(
+            "UPDATE intents SET entered = 1 WHERE id >= ?1 AND id < ?2",
+            [ids.start, ids.end],
+        )?;
+        change.commit()?;
+        Ok(())
+    }
+
     fn enter_as(&mut self, intent: &Intent, delivered: bool) -> Result<(), LedgerError> {
         let change = self.change()?;
         for id in intent.ids() {

@@ -21,10 +21,10 @@ use crate::books::{self, Books, Sheet};
 pub(super) const MANIFEST: &str = "manifest.csv";
 
 /// Licenses that are entered together: a commit costs the same for one as for many.
-const CHUNK: usize = 256;
+const CHUNK: usize = 512;
 
 /// What is signed and waits to be handed out, so that nobody stops signing while the disk is slow. Some 3 KB each.
-const BACKLOG: usize = 8 * CHUNK;
+const BACKLOG: usize = 4 * CHUNK;
 
 /// What a batch needs.
 pub(super) struct Mint<'a> {

@@ -227,10 +227,13 @@ impl Orders {
             return Err(order.mistake("tier", failure.message()));
         }
         let drafted = issue::draft(&parsed.issue, matrix);
-        let draft = drafted.map_err(|failure| order.mistake("order", failure.message()))?;
-        let checked = draft.check();
-        checked.map_err(|error| order.mistake("order", &error.to_string()))?;
-        Ok(draft)
+        drafted.map_err(|failure| order.mistake("order", failure.message()))
+    }
+
+    /// Finds what is wrong with a row.
+    pub(super) fn check(&self, order: &Order, matrix: &Matrix) -> Result<(), Mistake> {
+        let checked = self.draft(order, matrix)?.check();
+        checked.map_err(|error| order.mistake("order", &error.to_string()))
     }
 
     fn parse(&self, arguments: impl Iterator<Item = String>) -> Result<cli::Order, clap::Error> {
