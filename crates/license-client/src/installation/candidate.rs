@@ -1,0 +1,195 @@
+//! A license to install: what it is compared with, and how it is stored.
+
+use std::path::PathBuf;
+
+use license_core::{Bundle, Canonical, Code, Context, Matrix, Outcome, Timestamp, TrustSet};
+
+use super::early::Early;
+use super::{Damaged, Installation, InstallationError, Keys, add_validations};
+use crate::{Home, StateFile, StoreLock};
+
+/// Whether a license that holds may be replaced by one that does not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Replace {
+    /// It may not: that would stop software in production.
+    UnlessWorse,
+    /// It may.
+    Always,
+}
+
+/// A verified license to install, and what it was verified with.
+#[derive(Clone, Copy, Debug)]
+pub struct Candidate<'a> {
+    /// The license.
+    pub bundle: &'a Bundle,
+    /// The keys that it was verified with.
+    pub trust: &'a TrustSet,
+    /// The product.
+    pub matrix: &'a Matrix,
+}
+
+/// Where a license is kept now.
+pub(crate) struct Stored {
+    pub(crate) path: PathBuf,
+    /// When it begins, if what is installed goes on until then.
+    pub(crate) begins: Option<Timestamp>,
+}
+
+impl Candidate<'_> {
+    /// Stores the license in place of what is installed, and its keys beside it, and returns where it is kept. Revocation lists that came
+    /// with it are for [`Host::install`](crate::Host::install), which knows what was seen.
+    /// Whatever moment the process dies at, what is found then verifies.
+    ///
+    /// # Errors
+    /// [`InstallationError::Worse`] if it does not hold in this context, what is installed does, and `replace` does
+    /// not allow that; others if the state directory can't be written.
+    pub fn install(
+        &self,
+        home: &Home,
+        context: &Context<'_>,
+        replace: Replace,
+    ) -> Result<PathBuf, InstallationError> {
+        let lock = home.user().lock().map_err(InstallationError::Store)?;
+        let keys = Keys::Installed;
+        let stored = self.install_locked(&lock, home, keys, context, replace, &[])?;
+        Ok(stored.path)
+    }
+
+    /// Keeps the keys of a validation token beside those of its license, where installed keys count.
+    pub(crate) fn add_keys(
+        &self,
+        lock: &StoreLock,
+        home: &Home,
+        keys: Keys<'_>,
+    ) -> Result<(), InstallationError> {
+        let own = keys.before(home);
+        let all = own.joined(self.trust);
+        if all.len() > own.len() {
+            let written = lock.write(StateFile::Trust, jwks(&all).as_bytes());
+            written.map_err(InstallationError::Store)?;
+        }
+        Ok(())
+    }
+
+    /// The same by who holds the lock, with the validation tokens that are kept beside licenses.
+    pub(crate) fn install_locked(
+        &self,
+        lock: &StoreLock,
+        home: &Home,
+        before: Keys<'_>,
+        context: &Context<'_>,
+        replace: Replace,
+        kept: &[String],
+    ) -> Result<Stored, InstallationError> {
+        let early = self.beside(home, before, context, replace, kept)?;
+        let keys = self.keys_of_both(home, before);
+        let write = |file, text: &str| {
+            let written = lock.write(file, text.as_bytes());
+            written.map_err(InstallationError::Store)
+        };
+        write(StateFile::Trust, &jwks(&keys))?;
+        let (file, other, text) = match self.bundle.canonical() {
+            Canonical::File(text) => {
+                let text = early.as_ref().map_or(text, |early| &early.text);
+                (StateFile::License, StateFile::Key, text.clone())
+            }
+            Canonical::EnterpriseKey(key) => {
+                (StateFile::Key, StateFile::License, format!("{key}\n"))
+            }
+        };
+        write(file, &text)?;
+        lock.remove(other).map_err(InstallationError::Store)?;
+        if keys.len() > self.trust.len() && early.is_none() {
+            write(StateFile::Trust, &jwks(self.trust))?;
+        }
+        Ok(Stored {
+            path: home.user().dir().file(file),
+            begins: early.map(|early| early.begins),
+        })
+    }
+
+    /// What is stored together with it, where one of the two replaces the other only later.
+    ///
+    /// # Errors
+    /// [`InstallationError::Worse`] if it would take the place of what is better.
+    pub(crate) fn beside(
+        &self,
+        home: &Home,
+        before: Keys<'_>,
+        context: &Context<'_>,
+        replace: Replace,
+        kept: &[String],
+    ) -> Result<Option<Early>, InstallationError> {
+        let Some(installed) = self.installed(home, before, replace) else {
+            return Ok(None);
+        };
+        let early = self.early(&installed, &self.keys_of_both(home, before), context);
+        if early.is_none() {
+            self.refuse_if_worse(installed, &before.before(home), context, kept)?;
+        }
+        Ok(early)
+    }
+
+    /// The old keys stay until the new license stands, so that there is no moment without a license that verifies, but where one key has
+    /// changed its algorithm.
+    fn keys_of_both(&self, home: &Home, before: Keys<'_>) -> TrustSet {
+        let mut keys = before.before(home);
+        if keys.extend(self.trust).is_err() {
+            keys = self.trust.clone();
+        }
+        keys
+    }
+
+    /// What it would take the place of, if that matters.
+    fn installed(&self, home: &Home, keys: Keys<'_>, replace: Replace) -> Option<Installation> {
+        // What is installed and damaged is what one installs anew for.
+        let own = Home::at(home.user().dir().clone());
+        let read = || Installation::read(&own, keys, self.matrix, Damaged::SetAside);
+        let installed = (replace == Replace::UnlessWorse).then(|| read().ok().flatten());
+        installed.flatten()
+    }
+
+    fn early(
+        &self,
+        installed: &Installation,
+        keys: &TrustSet,
+        context: &Context<'_>,
+    ) -> Option<Early> {
+        let now = self.bundle.evaluate(self.matrix, context).evaluated_at();
+        let early = Early::of(self.bundle, &installed.bundle, now)?;
+        // What is stored verifies as a whole or not at all.
+        let verifies = Bundle::verify(&early.text, keys, self.matrix).is_ok();
+        verifies.then_some(early)
+    }
+
+    /// Refuses what would replace a license that holds by one that does not.
+    fn refuse_if_worse(
+        &self,
+        mut installed: Installation,
+        own_keys: &TrustSet,
+        context: &Context<'_>,
+        kept: &[String],
+    ) -> Result<(), InstallationError> {
+        // What the vendor said last counts for both.
+        installed.add_validations(kept, own_keys, self.matrix);
+        let mut new = self.bundle.clone();
+        add_validations(&mut new, kept, &self.trust.joined(own_keys), self.matrix);
+        // What is installed may replace it.
+        let beside = context.clone().installed(installed.bundle.licenses());
+        let new = new.evaluate(self.matrix, &beside);
+        let installed = installed.bundle.evaluate(self.matrix, context);
+        if new.code() == Code::Superseded {
+            let (new, installed) = (new.code(), installed.code());
+            return Err(InstallationError::Worse { new, installed });
+        }
+        if new.outcome() == Outcome::Denied && installed.outcome() != Outcome::Denied {
+            let (new, installed) = (new.code(), installed.code());
+            return Err(InstallationError::Worse { new, installed });
+        }
+        Ok(())
+    }
+}
+
+fn jwks(trust: &TrustSet) -> String {
+    format!("{:#}\n", trust.to_jwks())
+}
