@@ -172,9 +172,22 @@ fn advice(decision: &Decision) -> Option<&'static str> {
         Code::MachineMismatch => {
             "send the vendor what `license machine` prints; `license explain` shows what differs"
         }
-        Code::UserMismatch => "name the user with --user",
+        Code::UserMismatch => match decision.evidence() {
+            Evidence::User {
+                actual: Some(_), ..
+            } => "it is for other users: ask the vendor for a place in it",
+            _ => "name the user with --user",
+        },
         Code::UsageMismatch => "`license usage` says what this is taken for, and why",
-        Code::VersionNotCovered => "name the version with --app-version and --build-date",
+        Code::VersionNotCovered => match decision.evidence() {
+            Evidence::Version {
+                actual: Some(_), ..
+            }
+            | Evidence::BuildDate {
+                actual: Some(_), ..
+            } => "use a version that it covers, or ask the vendor for an extension",
+            _ => "name the version with --app-version and --build-date",
+        },
         Code::ProductMismatch => "give the product's own file with --product-file",
         Code::NotYetValid | Code::Superseded => "`license explain` shows every rule",
         _ => return None,

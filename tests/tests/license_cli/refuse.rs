@@ -207,3 +207,24 @@ fn one_bad_license_in_a_file_makes_all_of_it_bad() {
         "BAD_SIGNATURE"
     );
 }
+
+#[test]
+fn who_said_who_they_are_is_not_told_to_say_so() {
+    let vendor = Vendor::shared();
+    let machine = vendor.site();
+    let terms = ["--tier", "pro", "--perpetual", "--offline"];
+    let hint = |own: &[&str], said: &[&str]| {
+        let license = vendor.issue(&[&terms[..], own].concat()).file;
+        machine.write("a.lic", license);
+        let args = ["verify", "a.lic", "--trust", "trust.jwks"];
+        let run = Run::license(&machine).args(args).args(said).run();
+        run.expect_code(1).stderr
+    };
+    assert!(hint(&["--user", "ann"], &[]).contains("--user"));
+    assert!(hint(&["--user", "ann"], &["--user", "bob"]).contains("ask the vendor for a place"));
+    let until = ["--maintenance-until", "2026-12-31"];
+    assert!(hint(&until, &[]).contains("--build-date"));
+    assert!(hint(&until, &["--build-date", "2027-01-01"]).contains("that it covers"));
+    let below = ["--max-version", "<3.0.0"];
+    assert!(hint(&below, &["--app-version", "3.0.0"]).contains("that it covers"));
+}
