@@ -271,3 +271,36 @@ fn a_trial_and_an_enterprise_key_are_told_their_own_ways() {
     let complaint = now(&desk, &["renew", "a.key", "--days", "9"]).expect_failure(2);
     assert!(complaint.hint.contains("enterprise-key"), "{complaint:?}");
 }
+
+#[test]
+fn the_license_and_the_keys_may_come_on_standard_input() {
+    let (desk, id) = desk(PRO);
+    for command in [
+        &["renew", "-", "--days", "9"][..],
+        &["upgrade", "-", "--tier", "team"],
+    ] {
+        let run = Run::keygen(&desk)
+            .args(command)
+            .args(["--key", "vendor.key", "--json"]);
+        let at = ["--issued-at", "2026-02-01", "--ledger", "other.db"];
+        let trust = ["--trust", "vendor.jwk"];
+        desk.write("vendor.jwk", &Vendor::shared().trust);
+        let told = run.args(at).args(trust).stdin(desk.read("acme.lic")).run();
+        let told = told.expect_code(0).json();
+        assert!(told["supersedes"].to_string().contains(&id));
+    }
+    let run = Run::keygen(&desk).args(["renew", "acme.lic", "--days", "9", "--key", "vendor.key"]);
+    let at = [
+        "--issued-at",
+        "2026-02-01",
+        "--ledger",
+        "third.db",
+        "--trust",
+        "-",
+    ];
+    let _ = run
+        .args(at)
+        .stdin(Vendor::shared().trust.clone())
+        .run()
+        .expect_code(0);
+}

@@ -1,8 +1,8 @@
 //! The license that a new one takes the place of.
 
 use license_core::issue::LicenseDraft;
-use license_core::{Difference, Effect, License, Matrix, Timestamp, TrustSet};
-use license_terminal::{Exit, Failure, escape};
+use license_core::{Difference, Effect, License, MAX_FILE_BYTES, Matrix, Timestamp, TrustSet};
+use license_terminal::{Exit, Failure, Source, escape};
 
 use super::check_in::other_product;
 use super::ledger::{license_of, signing_keys};
@@ -17,19 +17,39 @@ pub(super) struct Former {
     pub(super) issued_at: Timestamp,
 }
 
+/// What the command line gives of it, read once: an order is made twice, and standard input ends.
+pub(super) struct Given<'a> {
+    arguments: &'a cli::Former,
+    stdin: Option<String>,
+    trust: TrustSet,
+}
+
+impl<'a> Given<'a> {
+    pub(super) fn read(arguments: &'a cli::Former) -> Result<Self, Failure> {
+        let license = &arguments.license;
+        let stdin = matches!(license, Source::Stdin).then(|| license.read_text(MAX_FILE_BYTES));
+        let mut trust = TrustSet::default();
+        add_keys(&mut trust, &arguments.trust)?;
+        Ok(Self {
+            arguments,
+            stdin: stdin.transpose()?,
+            trust,
+        })
+    }
+}
+
 impl Former {
     /// Finds and verifies it, and refuses one that was revoked or replaced.
     pub(super) fn find(
-        arguments: &cli::Former,
+        given: &Given<'_>,
         matrix: &Matrix,
         ledger: Option<&Ledger>,
     ) -> Result<Self, Failure> {
-        let issued_at = arguments.issued_at.unwrap_or_else(now);
-        let mut trust = ledger.map(signing_keys).transpose()?.unwrap_or_default();
-        let mut given = TrustSet::default();
-        add_keys(&mut given, &arguments.trust)?;
-        trust = given.joined(&trust);
-        let text = Text::find(&arguments.license, ledger)?;
+        let issued_at = given.arguments.issued_at.unwrap_or_else(now);
+        let entered = ledger.map(signing_keys).transpose()?.unwrap_or_default();
+        let trust = given.trust.joined(&entered);
+        let license = &given.arguments.license;
+        let text = Text::find_or(license, given.stdin.as_deref(), ledger)?;
         let Subject::Verified(license) = Subject::read(&text, Some(&trust), matrix)? else {
             return Err(not_verified("license", &"no key is at hand"));
         };

@@ -3,7 +3,7 @@
 use license_core::{Date, Matrix, Timestamp};
 use license_terminal::{Exit, Failure, Terminal};
 
-use super::former::Former;
+use super::former::{Former, Given};
 use super::mint::{Mint, Order};
 use super::{issue, matrix};
 use crate::books::not_kept;
@@ -25,12 +25,18 @@ pub(crate) fn run(
         terminal,
         dry_run: *dry_run,
     };
-    mint.run(|ledger| renewed(order, &matrix, ledger))
+    let given = Given::read(&order.former)?;
+    mint.run(|ledger| renewed(order, &given, &matrix, ledger))
 }
 
 /// A renewal begins where the license ends, so that nothing that was paid for is lost and what changes with it changes on that day.
-fn renewed(order: &Renew, matrix: &Matrix, ledger: Option<&Ledger>) -> Result<Order, Failure> {
-    let former = Former::find(&order.former, matrix, ledger)?;
+fn renewed(
+    order: &Renew,
+    given: &Given<'_>,
+    matrix: &Matrix,
+    ledger: Option<&Ledger>,
+) -> Result<Order, Failure> {
+    let former = Former::find(given, matrix, ledger)?;
     if former.license.is_trial() {
         return Err(Failure::usage("a trial is not renewed").hint(
             "`keygen issue --convert LICENSE_ID` makes it a paid license; `keygen trial --again` gives another trial",

@@ -22,12 +22,24 @@ impl Text {
     /// Reads a file or standard input; what is no file is a key or token itself, or an id or key that the ledger knows. So is a key that
     /// was read and proves nothing alone.
     pub(super) fn find(source: &Source, ledger: Option<&Ledger>) -> Result<Self, Failure> {
+        Self::find_or(source, None, ledger)
+    }
+
+    /// The same where standard input was read before.
+    pub(super) fn find_or(
+        source: &Source,
+        stdin: Option<&str>,
+        ledger: Option<&Ledger>,
+    ) -> Result<Self, Failure> {
         let named = match source {
             Source::File(path) if path.symlink_metadata().is_err() => path.to_str(),
             _ => None,
         };
         let text = match named {
-            None => source.read_text(MAX_FILE_BYTES)?,
+            None => match stdin {
+                Some(text) => text.to_owned(),
+                None => source.read_text(MAX_FILE_BYTES)?,
+            },
             Some(name) if is_artefact(name) => name.to_owned(),
             Some(name) => {
                 let entered = of_ledger(name, ledger)?;

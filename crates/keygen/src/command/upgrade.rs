@@ -4,7 +4,7 @@ use license_core::issue::LicenseDraft;
 use license_core::{License, Matrix, Quota, TierTerms};
 use license_terminal::{Failure, Terminal};
 
-use super::former::Former;
+use super::former::{Former, Given};
 use super::mint::{Mint, Order};
 use super::{issue, matrix, not_issued};
 use crate::cli::{Dry, Upgrade};
@@ -25,12 +25,18 @@ pub(crate) fn run(
         terminal,
         dry_run: *dry_run,
     };
-    mint.run(|ledger| upgraded(order, &matrix, ledger))
+    let given = Given::read(&order.former)?;
+    mint.run(|ledger| upgraded(order, &given, &matrix, ledger))
 }
 
 /// An upgrade begins at once and ends when the license would have.
-fn upgraded(order: &Upgrade, matrix: &Matrix, ledger: Option<&Ledger>) -> Result<Order, Failure> {
-    let former = Former::find(&order.former, matrix, ledger)?;
+fn upgraded(
+    order: &Upgrade,
+    given: &Given<'_>,
+    matrix: &Matrix,
+    ledger: Option<&Ledger>,
+) -> Result<Order, Failure> {
+    let former = Former::find(given, matrix, ledger)?;
     if let Some(end) = former.license.expires_at()
         && end <= former.issued_at
     {
