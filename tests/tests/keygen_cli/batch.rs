@@ -361,6 +361,11 @@ fn a_mistake_is_named_by_its_line_and_column_and_what_was_found() {
         complaint.message.contains("standard input"),
         "{complaint:?}"
     );
+    let pipe = ["batch", "/dev/stdin", "--key", "vendor.key", "--out", "out"];
+    let run = Run::keygen(&desk)
+        .args(pipe)
+        .stdin("tier,customer,days\npro,A,9\n");
+    assert!(run.run().expect_failure(2).hint.contains("to a file"));
 }
 
 #[test]

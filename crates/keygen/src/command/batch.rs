@@ -25,12 +25,7 @@ use progress::Progress;
 
 pub(crate) fn run(arguments: &Batch, place: &Place, terminal: &Terminal) -> Result<(), Failure> {
     let matrix = matrix(arguments.product_file.as_ref())?;
-    if arguments.orders.as_os_str() == "-" {
-        return Err(
-            Failure::usage("orders are read twice, and standard input only once")
-                .hint("write them to a file and name that"),
-        );
-    }
+    check_file(&arguments.orders)?;
     // Every row is read and checked before the first is signed, and before a passphrase is asked for.
     let orders = Orders::open(&arguments.orders, arguments.name.as_deref())?;
     let count = check(&orders, &matrix)?;
@@ -140,6 +135,22 @@ fn told(
         true => terminal.json(object),
         false => terminal.data(&text()),
     }
+}
+
+/// Refuses standard input and pipes: orders are read several times.
+fn check_file(orders: &Path) -> Result<(), Failure> {
+    let is_file = orders.metadata().map_or(true, |found| found.is_file());
+    if is_file && orders.as_os_str() != "-" {
+        return Ok(());
+    }
+    let found = match orders.to_str() {
+        Some("-") => "standard input".to_owned(),
+        _ => show_path(orders),
+    };
+    Err(Failure::usage(format!(
+        "expected a file of orders, which is read several times, found {found}"
+    ))
+    .hint("write them to a file and name that"))
 }
 
 /// How many rows there are, if all are right.
