@@ -1,13 +1,14 @@
-//! What a customer was sent, verified as a whole: licenses with the validation tokens for them, and revocation lists.
+//! What a customer was sent, verified as a whole: licenses, and what is said of them later.
 
 use std::fmt;
 
+use crate::evaluate::AtHand;
 use crate::key::{KeyError, LicenseKey};
 use crate::pasted::without_wrapping;
 use crate::token::{Artefacts, Block, ParseError, TokenKind, VerifyError};
 use crate::{
-    Code, Context, Decision, Finding, License, Matrix, Outcome, RevocationList, Tier, Timestamp,
-    TrustSet, Unverified, Validation,
+    Activation, ClockRepair, Code, Context, Decision, Finding, License, Matrix, Outcome,
+    RevocationList, Tier, Timestamp, TrustSet, Unverified, Validation,
 };
 
 /// A verified license file or enterprise key.
@@ -29,6 +30,8 @@ pub struct Bundle {
     licenses: Vec<License>,
     validations: Vec<Validation>,
     revocations: Vec<RevocationList>,
+    activations: Vec<Activation>,
+    clock_repairs: Vec<ClockRepair>,
     canonical: Canonical,
 }
 
@@ -65,8 +68,8 @@ impl Bundle {
         }
     }
 
-    /// The same for what is sent after the license: it may hold validation tokens alone, for licenses that are at hand, or revocation lists
-    /// alone.
+    /// The same for what is sent after the license: validation tokens for licenses that are at hand, revocation lists, activations and
+    /// clock repairs, alone or together.
     ///
     /// # Errors
     /// As [`Bundle::verify`].
@@ -87,6 +90,8 @@ impl Bundle {
                 licenses: vec![key.verify(trust, matrix).map_err(BundleError::Verify)?],
                 validations: Vec::new(),
                 revocations: Vec::new(),
+                activations: Vec::new(),
+                clock_repairs: Vec::new(),
                 canonical: Canonical::EnterpriseKey(key.to_string()),
             }),
             key => Err(needs_file(&key)),
@@ -111,62 +116,34 @@ impl Bundle {
     }
 
     fn of_file(text: &str, trust: &TrustSet, at_hand: &[License]) -> Result<Self, BundleError> {
-        let artefacts = Artefacts::parse(text).map_err(BundleError::Parse)?;
-        let tokens = || artefacts.blocks().iter().map(|block| &block.token);
-        let usable = [
-            TokenKind::License,
-            TokenKind::Validation,
-            TokenKind::Revocations,
-        ];
-        let foreign = |token: &&Unverified<'_>| !usable.contains(&token.unverified_kind());
-        if let Some(token) = tokens().find(foreign) {
-            let found = token.unverified_kind().label();
-            return Err(BundleError::Parse(ParseError::UnsupportedBlock { found }));
-        }
-        let many = artefacts.blocks().len() > 1;
-        let refused = |block: &Block<'_>, error| match many {
-            true => BundleError::Block {
-                line: block.line,
-                error,
-            },
-            false => BundleError::Verify(error),
-        };
-        let license = |block: &Block<'_>| {
-            block
-                .token
-                .verify(trust)
-                .map_err(|error| refused(block, error))
-        };
-        let licenses: Result<Vec<_>, _> =
-            artefacts.of_kind(TokenKind::License).map(license).collect();
-        let licenses = licenses?;
+        let file = Artefacts::parse(text).map_err(BundleError::Parse)?;
+        let licenses = each(&file, TokenKind::License, |token| token.verify(trust))?;
         let all = [&licenses, at_hand].concat();
-        let is_list = |token: &&Unverified<'_>| token.unverified_kind() == TokenKind::Revocations;
-        if all.is_empty() && !tokens().all(|token| is_list(&token)) {
+        let of_license = [TokenKind::License, TokenKind::Validation];
+        if all.is_empty() && file.of_kind(TokenKind::Validation).next().is_some() {
             return Err(BundleError::NoLicense);
         }
-        let validation = |block: &Block<'_>| {
-            let validation = block.token.verify_validation_of(trust, &all);
-            validation.map_err(|error| refused(block, error))
-        };
-        let validations: Result<_, _> = artefacts
-            .of_kind(TokenKind::Validation)
-            .map(validation)
-            .collect();
-        let list = |block: &Block<'_>| {
-            let list = block.token.verify_revocations(trust);
-            list.map_err(|error| refused(block, error))
-        };
-        let revocations: Result<_, _> = artefacts
-            .of_kind(TokenKind::Revocations)
-            .map(list)
-            .collect();
-        let own = tokens().filter(|token| !is_list(token));
+        let validations = each(&file, TokenKind::Validation, |token| {
+            token.verify_validation_of(trust, &all)
+        })?;
+        let revocations = each(&file, TokenKind::Revocations, |token| {
+            token.verify_revocations(trust)
+        })?;
+        let activations = each(&file, TokenKind::Activation, |token| {
+            token.verify_activation(trust)
+        })?;
+        let clock_repairs = each(&file, TokenKind::ClockRepair, |token| {
+            token.verify_clock_repair(trust)
+        })?;
+        let tokens = file.blocks().iter().map(|block| &block.token);
+        let own = tokens.filter(|token| of_license.contains(&token.unverified_kind()));
         let canonical = Canonical::File(own.map(Unverified::to_armor).collect());
         Ok(Self {
-            revocations: revocations?,
-            validations: validations?,
             licenses,
+            validations,
+            revocations,
+            activations,
+            clock_repairs,
             canonical,
         })
     }
@@ -186,6 +163,21 @@ impl Bundle {
         &self.revocations
     }
 
+    /// The activations, of any license and machine.
+    pub fn activations(&self) -> &[Activation] {
+        &self.activations
+    }
+
+    /// The clock repairs, for any machine.
+    pub fn clock_repairs(&self) -> &[ClockRepair] {
+        &self.clock_repairs
+    }
+
+    /// Adds activations that are kept elsewhere.
+    pub fn add_activations(&mut self, activations: impl IntoIterator<Item = Activation>) {
+        self.activations.extend(activations);
+    }
+
     /// Adds revocation lists that are kept elsewhere.
     pub fn add_revocations(&mut self, lists: impl IntoIterator<Item = RevocationList>) {
         self.revocations.extend(lists);
@@ -196,6 +188,7 @@ impl Bundle {
         self.licenses.extend_from_slice(&other.licenses);
         self.validations.extend_from_slice(&other.validations);
         self.revocations.extend_from_slice(&other.revocations);
+        self.activations.extend_from_slice(&other.activations);
     }
 
     /// When the newest part of it was signed.
@@ -203,10 +196,12 @@ impl Bundle {
         let licenses = self.licenses.iter().filter_map(License::issued_at);
         let validations = self.validations.iter().map(Validation::issued_at);
         let lists = self.revocations.iter().map(RevocationList::issued_at);
-        licenses.chain(validations).chain(lists).max()
+        let activations = self.activations.iter().map(Activation::issued_at);
+        let later = lists.chain(activations);
+        licenses.chain(validations).chain(later).max()
     }
 
-    /// The text to store: all but the revocation lists, which are kept by themselves.
+    /// The text to store: licenses and validation tokens. The rest is kept by itself.
     pub fn canonical(&self) -> &Canonical {
         &self.canonical
     }
@@ -243,10 +238,32 @@ impl Bundle {
     }
 
     fn in_context<'a>(&'a self, context: &Context<'a>) -> Context<'a> {
-        context
-            .clone()
-            .in_bundle(&self.licenses, &self.validations, &self.revocations)
+        context.clone().in_bundle(AtHand {
+            licenses: &self.licenses,
+            validations: &self.validations,
+            revocations: &self.revocations,
+            activations: &self.activations,
+        })
     }
+}
+
+/// Verifies every block of one kind, or says which is refused.
+fn each<T>(
+    file: &Artefacts<'_>,
+    kind: TokenKind,
+    verify: impl Fn(&Unverified<'_>) -> Result<T, VerifyError>,
+) -> Result<Vec<T>, BundleError> {
+    let many = file.blocks().len() > 1;
+    let verified = |block: &Block<'_>| {
+        verify(&block.token).map_err(|error| match many {
+            true => BundleError::Block {
+                line: block.line,
+                error,
+            },
+            false => BundleError::Verify(error),
+        })
+    };
+    file.of_kind(kind).map(verified).collect()
 }
 
 fn rank(tier: Tier, matrix: &Matrix) -> Option<usize> {

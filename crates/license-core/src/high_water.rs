@@ -148,6 +148,22 @@ impl HighWater {
         is_reset && was_behind
     }
 
+    /// Forgets everything later than a moment that the vendor has signed for this machine, and goes on from there. Unlike
+    /// [`HighWater::install`] it does so whatever has been seen: each statement is for one machine and counts once.
+    pub fn repair(&mut self, at: Timestamp, reading: Reading) {
+        *self = Self {
+            mark: at,
+            proven: at,
+            proven_at_mark: at,
+            signed: at,
+            resets: self.resets + 1,
+            run: reading.boot.map(|last| Run {
+                last,
+                ceiling: at.plus(CLOCK_TOLERANCE),
+            }),
+        };
+    }
+
     /// Whether another boot, another signature or a repair lies between the two, which is more than time passing.
     pub fn is_of_other_boot(&self, later: &Self) -> bool {
         let boot = |seen: &Self| seen.run.map(|run| run.last.id);

@@ -44,6 +44,7 @@ mod high_water;
 mod inspect;
 mod json;
 mod key;
+mod letter;
 mod license;
 mod machine;
 mod matrix;
@@ -74,9 +75,13 @@ pub use key::{
     EnterpriseKey, EnterpriseTerms, KeyError, KeyExpiry, LicenseKey, ShortEnterpriseKey,
     StandardKey,
 };
+pub use letter::{
+    ActivationRequest, ClockRequest, Commitment, Letter, LetterError, LetterKind, Nonce, Receipt,
+    Secret,
+};
 pub use license::{
-    CheckIn, Facts, License, LicenseId, Renewal, Revocation, RevocationList, Signer, Status,
-    UsageType, Validation,
+    Activation, CheckIn, ClockRepair, Facts, License, LicenseId, Renewal, Revocation,
+    RevocationList, Signer, Status, UsageType, Validation,
 };
 pub use machine::{Comparison, ComponentKind, Fingerprint, Machine, MachineDigest};
 pub use matrix::{Matrix, MatrixError, TierTerms, Trial};

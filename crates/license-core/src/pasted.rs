@@ -116,6 +116,14 @@ fn is_dash(letter: char) -> bool {
     )
 }
 
+/// `"` for every double quotation mark that an editor may have put in its place.
+pub(crate) fn plain_quote(letter: char) -> char {
+    match letter {
+        '\u{201c}'..='\u{201f}' | '«' | '»' | '＂' => '"',
+        other => other,
+    }
+}
+
 /// `-` for every dash that an editor may have put in its place.
 pub(crate) fn plain_dash(letter: char) -> char {
     if is_dash(letter) { '-' } else { letter }

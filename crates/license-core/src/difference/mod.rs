@@ -153,6 +153,7 @@ fn compare(before: &Facts, after: &Facts, matrix: &Matrix, changes: &mut Vec<Cha
         entitlements,
         seats,
         devices,
+        must_activate,
         usage_type,
         trial,
         check_in: _,
@@ -183,6 +184,7 @@ fn compare(before: &Facts, after: &Facts, matrix: &Matrix, changes: &mut Vec<Cha
     add(shift(expires_at, &after.expires_at).map(Change::End));
     add(shift(seats, &after.seats).map(Change::Seats));
     add(shift(devices, &after.devices).map(Change::Devices));
+    add(shift(must_activate, &after.must_activate).map(Change::Activation));
     let maintenance = shift(maintenance_until, &after.maintenance_until);
     add(maintenance.map(Change::Maintenance));
     add(shift(max_version, &after.max_version).map(Change::Versions));

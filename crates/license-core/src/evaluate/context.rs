@@ -2,7 +2,10 @@
 
 use semver::Version;
 
-use crate::{License, Machine, RevocationList, Timestamp, UsageType, Validation};
+use crate::{
+    Activation, License, LicenseId, Machine, Nonce, RevocationList, Timestamp, UsageType,
+    Validation,
+};
 
 /// What an evaluation needs to know besides the license. Nothing is read from the system: each fact is
 /// brought by the caller, so that every date and every machine can be tried.
@@ -27,10 +30,19 @@ pub struct Context<'a> {
     pub(super) app_version: Option<Version>,
     pub(super) build_date: Option<Timestamp>,
     pub(super) usage_type: UsageType,
-    /// The caller's, then those of the bundle that is evaluated.
-    validations: [&'a [Validation]; 2],
-    installed: [&'a [License]; 2],
-    revocations: [&'a [RevocationList]; 2],
+    /// What this machine has given up.
+    pub(super) deactivated: &'a [(LicenseId, Nonce)],
+    given: AtHand<'a>,
+    of_bundle: AtHand<'a>,
+}
+
+/// Verified artefacts beside the license that is evaluated.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct AtHand<'a> {
+    pub(crate) licenses: &'a [License],
+    pub(crate) validations: &'a [Validation],
+    pub(crate) revocations: &'a [RevocationList],
+    pub(crate) activations: &'a [Activation],
 }
 
 impl<'a> Context<'a> {
@@ -44,9 +56,9 @@ impl<'a> Context<'a> {
             app_version: None,
             build_date: None,
             usage_type: UsageType::Builder,
-            validations: [&[]; 2],
-            installed: [&[]; 2],
-            revocations: [&[]; 2],
+            deactivated: &[],
+            given: AtHand::NOTHING,
+            of_bundle: AtHand::NOTHING,
         }
     }
 
@@ -109,59 +121,83 @@ impl<'a> Context<'a> {
     /// The validation tokens at hand, besides those in the bundle that is evaluated. Those of other licenses and
     /// machines are passed over.
     pub fn validations(self, validations: &'a [Validation]) -> Self {
-        let [_, of_bundle] = self.validations;
-        Self {
-            validations: [validations, of_bundle],
-            ..self
-        }
+        let given = AtHand {
+            validations,
+            ..self.given
+        };
+        Self { given, ..self }
     }
 
     /// The licenses at hand, besides those in the bundle that is evaluated; any of them may replace the evaluated
     /// one once it has started.
     pub fn installed(self, installed: &'a [License]) -> Self {
-        let [_, of_bundle] = self.installed;
-        Self {
-            installed: [installed, of_bundle],
-            ..self
-        }
+        let given = AtHand {
+            licenses: installed,
+            ..self.given
+        };
+        Self { given, ..self }
     }
 
     /// The revocation lists at hand, besides those in the bundle that is evaluated. Of those of one signing key the newest counts; those of
     /// other products are passed over.
     pub fn revocations(self, revocations: &'a [RevocationList]) -> Self {
-        let [_, of_bundle] = self.revocations;
+        let given = AtHand {
+            revocations,
+            ..self.given
+        };
+        Self { given, ..self }
+    }
+
+    /// The activations at hand, besides those in the bundle that is evaluated. Those of other licenses and machines are passed over.
+    pub fn activations(self, activations: &'a [Activation]) -> Self {
+        let given = AtHand {
+            activations,
+            ..self.given
+        };
+        Self { given, ..self }
+    }
+
+    /// What this machine has given up: licenses, each by the nonce of its activation. They hold here no longer, and neither does what takes
+    /// their place, until they are activated anew.
+    pub fn deactivated(self, given_up: &'a [(LicenseId, Nonce)]) -> Self {
         Self {
-            revocations: [revocations, of_bundle],
+            deactivated: given_up,
             ..self
         }
     }
 
     /// The same with what lies beside the evaluated license in its bundle.
-    pub(crate) fn in_bundle(
-        self,
-        licenses: &'a [License],
-        validations: &'a [Validation],
-        revocations: &'a [RevocationList],
-    ) -> Self {
-        let ([given, _], [at_hand, _]) = (self.validations, self.installed);
-        let [lists, _] = self.revocations;
-        Self {
-            validations: [given, validations],
-            installed: [at_hand, licenses],
-            revocations: [lists, revocations],
-            ..self
-        }
+    pub(crate) fn in_bundle(self, of_bundle: AtHand<'a>) -> Self {
+        Self { of_bundle, ..self }
     }
 
     pub(super) fn all_validations(&self) -> impl Iterator<Item = &'a Validation> + Clone {
-        self.validations.into_iter().flatten()
+        self.each(|at_hand| at_hand.validations)
     }
 
     pub(super) fn all_revocations(&self) -> impl Iterator<Item = &'a RevocationList> + Clone {
-        self.revocations.into_iter().flatten()
+        self.each(|at_hand| at_hand.revocations)
     }
 
     pub(super) fn all_installed(&self) -> impl Iterator<Item = &'a License> + Clone {
-        self.installed.into_iter().flatten()
+        self.each(|at_hand| at_hand.licenses)
     }
+
+    pub(super) fn all_activations(&self) -> impl Iterator<Item = &'a Activation> + Clone {
+        self.each(|at_hand| at_hand.activations)
+    }
+
+    /// The caller's, then those of the bundle that is evaluated.
+    fn each<T: 'a>(&self, of: fn(&AtHand<'a>) -> &'a [T]) -> impl Iterator<Item = &'a T> + Clone {
+        of(&self.given).iter().chain(of(&self.of_bundle))
+    }
+}
+
+impl AtHand<'_> {
+    const NOTHING: Self = Self {
+        licenses: &[],
+        validations: &[],
+        revocations: &[],
+        activations: &[],
+    };
 }

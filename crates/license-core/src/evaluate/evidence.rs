@@ -76,6 +76,20 @@ pub enum Evidence {
         /// How it compares with the one of those that is most like it, where both are fingerprints.
         nearest: Option<Comparison>,
     },
+    /// A license that this machine has given up.
+    Deactivated {
+        /// The license.
+        license: LicenseId,
+    },
+    /// The activation of the license on this machine.
+    Activation {
+        /// When it was activated; none if it is not.
+        at: Option<Timestamp>,
+        /// When the vendor ended the activation that there was.
+        ended_at: Option<Timestamp>,
+        /// This machine.
+        machine: Option<Machine>,
+    },
     /// The user.
     User {
         /// The users that the license names.
@@ -166,6 +180,8 @@ impl Evidence {
             Self::Machine { named, .. } => {
                 format!("one of the {named} machines that the license names")
             }
+            Self::Deactivated { .. } => "a license that this machine has not given up".to_owned(),
+            Self::Activation { .. } => "activated for this machine".to_owned(),
             Self::User { expected, .. } => format!("one of {}", expected.join(", ")),
             Self::Usage { expected, .. } => expected.to_string(),
             Self::Version { expected, .. } => format!("a version {expected}"),
@@ -224,6 +240,18 @@ impl Evidence {
             Self::Machine {
                 actual, nearest, ..
             } => machine(actual.as_ref(), nearest.as_ref()),
+            Self::Deactivated { license } => format!("license {license} was deactivated here"),
+            Self::Activation { at: Some(at), .. } => format!("activated at {at}"),
+            Self::Activation {
+                ended_at: Some(at), ..
+            } => format!("an activation that the vendor ended at {at}"),
+            Self::Activation { machine, .. } => match machine {
+                Some(_) => format!(
+                    "no activation for {}",
+                    self::machine(machine.as_ref(), None)
+                ),
+                None => "no activation, and nothing that names this machine".to_owned(),
+            },
             Self::User { actual, .. } => or_not_given(actual.as_deref()),
             Self::Usage { actual, .. } => actual.to_string(),
             Self::Version { actual, .. } => or_not_given(actual.as_ref()),
@@ -287,6 +315,16 @@ impl Evidence {
             Self::Machine {
                 actual, nearest, ..
             } => machine_facts(actual.as_ref(), nearest.as_ref()),
+            Self::Deactivated { license } => json!({ "license_id": license.as_str() }),
+            Self::Activation {
+                at,
+                ended_at,
+                machine,
+            } => json!({
+                "activated_at": at.as_ref().map(text),
+                "ended_at": ended_at.as_ref().map(text),
+                "machine": machine.as_ref().map(ToString::to_string),
+            }),
             Self::User { expected, actual } => json!({ "users": **expected, "user": actual }),
             Self::Version { expected, actual } => json!({
                 "max_version": expected.to_string(),

@@ -7,6 +7,7 @@ mod rules;
 
 use std::sync::Arc;
 
+pub(crate) use context::AtHand;
 pub use context::Context;
 pub use decision::{Decision, FeatureAnswer, Outcome, Warning};
 pub use evidence::Evidence;

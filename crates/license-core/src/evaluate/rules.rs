@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::{Context, Evidence};
 use crate::{
-    Code, Comparison, License, Machine, Matrix, RevocationList, Signer, Status, Timestamp,
-    Validation,
+    Activation, Code, Comparison, License, LicenseId, Machine, Matrix, RevocationList, Signer,
+    Status, Timestamp, Validation,
 };
 
 /// A rule of evaluation.
@@ -22,7 +22,7 @@ pub enum Rule {
     Status,
     /// It has started.
     NotBefore,
-    /// It is not locked to other machines.
+    /// It is not locked to other machines, nor given up on this one, and activated where it must be.
     Machine,
     /// It does not name other users.
     User,
@@ -77,9 +77,11 @@ impl<'a> Case<'a> {
         let issued = validations.clone().map(|validation| validation.issued_at());
         let installed = context.all_installed().filter_map(License::issued_at);
         let lists = context.all_revocations().map(RevocationList::issued_at);
+        let activations = context.all_activations().map(Activation::issued_at);
         let seen = issued
             .chain(installed)
             .chain(lists)
+            .chain(activations)
             .chain(license.issued_at())
             .chain(context.high_water);
         let matching = validations.filter(|validation| matches(validation, license, context));
@@ -294,7 +296,66 @@ fn not_before(case: &Case<'_>) -> Found {
     )
 }
 
+/// Whether the license was given up here, is locked to this machine, and is activated for it, in this order.
 fn machine(case: &Case<'_>) -> Found {
+    let (locked, activated) = (lock(case), activation(case));
+    match (locked.0, activated.0) {
+        (_, RuleOutcome::Denied(Code::Deactivated)) => activated,
+        (RuleOutcome::Denied(_), _) | (_, RuleOutcome::NotApplicable) => locked,
+        _ => activated,
+    }
+}
+
+/// A license goes on with the activations of those that it replaces. One that the vendor has ended by a revocation list, or that the
+/// machine has given up, counts no more.
+fn activation(case: &Case<'_>) -> Found {
+    let here = case.context.machine;
+    let given_up = case.context.deactivated;
+    let matches = |found: &&Activation| {
+        goes_by(case.license, found.license_id())
+            && found.product() == case.license.product()
+            && here.is_some_and(|here| found.machine().is(here))
+            && !given_up.iter().any(|(_, nonce)| *nonce == found.nonce())
+    };
+    let matching = || case.context.all_activations().filter(matches);
+    let ended = |found: &Activation| {
+        let revocations = case.lists().filter_map(|list| list.revoked(found.id()));
+        let at = revocations.map(|revocation| revocation.at).min();
+        at.filter(|at| *at <= case.now)
+    };
+    let counting = matching().filter(|found| ended(found).is_none());
+    let newest = counting.max_by_key(|found| found.issued_at());
+    let here_given_up = given_up
+        .iter()
+        .find(|(license, _)| goes_by(case.license, license));
+    let evidence = Evidence::Activation {
+        at: newest.map(Activation::issued_at),
+        ended_at: matching()
+            .filter_map(ended)
+            .max()
+            .filter(|_| newest.is_none()),
+        machine: here.cloned(),
+    };
+    match (newest, here_given_up) {
+        (Some(_), _) => (RuleOutcome::Passed, evidence),
+        (None, Some((license, _))) => {
+            let license = license.clone();
+            let evidence = Evidence::Deactivated { license };
+            (RuleOutcome::Denied(Code::Deactivated), evidence)
+        }
+        (None, None) if case.license.must_activate() => {
+            (RuleOutcome::Denied(Code::NotActivated), evidence)
+        }
+        (None, None) => NOT_APPLICABLE,
+    }
+}
+
+/// Whether it is the license, or one that it replaces.
+fn goes_by(license: &License, id: &LicenseId) -> bool {
+    license.id() == id || license.supersedes().contains(id)
+}
+
+fn lock(case: &Case<'_>) -> Found {
     let Some(machines) = case.license.machines() else {
         return NOT_APPLICABLE;
     };

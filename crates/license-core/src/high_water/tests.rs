@@ -124,3 +124,27 @@ fn a_mark_reads_as_it_is_written() {
         assert_eq!(HighWater::from_json(&value), None, "{wrong}");
     }
 }
+
+#[test]
+fn a_repair_forgets_whatever_was_seen_and_survives_an_older_copy() {
+    let mut seen = seen_at_start();
+    // An artefact that a vendor's own wrong clock has dated.
+    let _ = seen.install(at("2099-01-01"), reading(at("2099-01-02"), 2, 10));
+    let copy = seen.clone();
+    let now = start().plus(DAY);
+    seen.repair(now, reading(now, 2, 20));
+    assert_eq!(seen.mark(), now);
+    assert_eq!(seen.clone().merged(copy.clone()).mark(), now);
+    assert_eq!(copy.merged(seen.clone()).mark(), now);
+    // What is signed from then on is news again.
+    assert!(!seen.install(now.plus(HOUR), reading(now.plus(HOUR), 2, 20 + HOUR)));
+    assert_eq!(seen.mark(), now.plus(HOUR));
+}
+
+#[test]
+fn after_a_repair_a_clock_that_is_still_wrong_moves_the_mark_by_a_day_at_most() {
+    let mut seen = seen_at_start();
+    seen.repair(start(), reading(at("2099-01-01"), 1, 200));
+    seen.observe(reading(at("2099-01-01"), 1, 300));
+    assert_eq!(seen.mark(), start().plus(DAY + 100));
+}

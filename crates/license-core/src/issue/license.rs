@@ -42,6 +42,8 @@ pub struct LicenseDraft {
     pub(super) quotas: BTreeMap<String, Quota>,
     pub(super) seats: Option<u64>,
     pub(super) devices: Option<u64>,
+    /// Whether it is to hold only on machines that the vendor has activated it for. A verifier that knows nothing of activation refuses it.
+    pub must_activate: bool,
     /// The kind of use that it is for; none is any.
     pub usage_type: Option<UsageType>,
     /// Whether it is a trial.
@@ -96,6 +98,7 @@ impl LicenseDraft {
                 .collect(),
             seats: None,
             devices: None,
+            must_activate: false,
             usage_type: None,
             trial: false,
             check_in: tier.check_in(),
@@ -258,6 +261,16 @@ impl LicenseDraft {
         sign_token(TokenKind::License, &self.claims(), key)
     }
 
+    /// Who does not understand that a license must be activated has to refuse it.
+    fn critical_claims(&self) -> Vec<&str> {
+        let own = self.must_activate.then_some(ACTIVATION);
+        let named = self.critical.iter().map(String::as_str);
+        named
+            .filter(|name| *name != ACTIVATION)
+            .chain(own)
+            .collect()
+    }
+
     fn claims(&self) -> Claims<'_> {
         let seconds = |instant: Timestamp| instant.unix_seconds();
         Claims {
@@ -280,6 +293,7 @@ impl LicenseDraft {
                 .collect(),
             seats: self.seats,
             devices: self.devices,
+            activation: self.must_activate,
             usage_type: self.usage_type.map(UsageType::as_str),
             trial: self.trial,
             check_in: self.check_in.map(|terms| CheckInClaim {
@@ -297,7 +311,7 @@ impl LicenseDraft {
             company: self.company.as_ref().map(Company::as_str),
             key: self.standard_key().to_string(),
             cnf: self.confirmation.as_ref().map(|jwk| Confirmation { jwk }),
-            crit: &self.critical,
+            crit: self.critical_claims(),
             ext: self.extension.as_ref(),
         }
     }
@@ -312,6 +326,8 @@ fn checked(name: &str) -> Result<String, IssueError> {
         })
     }
 }
+
+const ACTIVATION: &str = "activation";
 
 /// The claims in the order of the specification.
 #[derive(Serialize)]
@@ -337,6 +353,8 @@ struct Claims<'a> {
     seats: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     devices: Option<u64>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    activation: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     usage_type: Option<&'static str>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
@@ -358,8 +376,8 @@ struct Claims<'a> {
     key: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     cnf: Option<Confirmation<'a>>,
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    crit: &'a [String],
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    crit: Vec<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     ext: Option<&'a serde_json::Map<String, serde_json::Value>>,
 }

@@ -19,6 +19,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod activation;
 mod checked;
 mod license;
 mod revocations;
@@ -28,6 +29,7 @@ mod validation;
 
 use std::fmt;
 
+pub use activation::{ActivationDraft, ClockRepairDraft};
 pub use checked::CheckedKey;
 pub use license::LicenseDraft;
 pub use revocations::{RevocationsDraft, Revoked};

@@ -58,6 +58,7 @@ impl LicenseDraft {
                 .collect(),
             seats: license.seats(),
             devices: license.devices(),
+            must_activate: license.must_activate(),
             usage_type: license.usage_type(),
             trial: license.is_trial(),
             check_in: license.check_in(),

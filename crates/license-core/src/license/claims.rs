@@ -5,10 +5,13 @@ mod revocations;
 
 use std::sync::Arc;
 
+use super::activation::ActivationFacts;
+use super::clock_repair::RepairFacts;
 use super::validation::{Signer, Status, Validation};
 use super::{Facts, LicenseId};
 use crate::json::{self, Json};
 use crate::key::{LicenseKey, StandardKey};
+use crate::letter::{Commitment, Nonce};
 use crate::token::{Unverified, VerifyError};
 use crate::{Entitlements, Machine, UsageType};
 use reader::{Claim, wrong};
@@ -18,7 +21,7 @@ pub(super) use revocations::revocations;
 pub(crate) const FORMAT_VERSION: u32 = 1;
 
 /// Every claim that a verifier of this version understands, so that `crit` may name it.
-pub(crate) const KNOWN: [&str; 28] = [
+pub(crate) const KNOWN: [&str; 29] = [
     "ver",
     "iss",
     "aud",
@@ -34,6 +37,7 @@ pub(crate) const KNOWN: [&str; 28] = [
     "quotas",
     "seats",
     "devices",
+    "activation",
     "usage_type",
     "trial",
     "check_in",
@@ -70,6 +74,7 @@ pub(super) fn license(payload: &[u8]) -> Result<Facts, VerifyError> {
         entitlements: Arc::new(entitlements(&members)?),
         seats: claim("seats").optional_positive()?,
         devices: claim("devices").optional_positive()?,
+        must_activate: claim("activation").flag()?,
         usage_type: claim("usage_type")
             .optional_named(UsageType::parse, "`builder` or `runtime`")?,
         trial: claim("trial").flag()?,
@@ -111,6 +116,52 @@ pub(super) fn validation(
             .ok_or(wrong("status", STATUS, None))?,
         entitlements: Arc::new(entitlements(&members)?),
         signer,
+    })
+}
+
+/// Every claim of an activation or a clock repair that a verifier of this version understands, so that `crit` may name it.
+const KNOWN_OF_ANSWER: [&str; 9] = [
+    "iss",
+    "aud",
+    "jti",
+    "iat",
+    "lic",
+    "machine",
+    "nonce",
+    "commitment",
+    "crit",
+];
+
+pub(super) fn activation(payload: &[u8]) -> Result<ActivationFacts, VerifyError> {
+    let members = json::object(payload).map_err(VerifyError::Json)?;
+    check_critical(&members, &KNOWN_OF_ANSWER)?;
+    let claim = |name| Claim::new(&members, name);
+    claim("iss").text()?;
+    const COMMITMENT: &str = "64 hexadecimal digits in lower case";
+    Ok(ActivationFacts {
+        id: claim("jti").uuid()?,
+        license: claim("lic").license_id()?,
+        product: claim("aud").product()?,
+        issued_at: claim("iat").timestamp()?,
+        machine: Machine::parse(claim("machine").text()?),
+        nonce: claim("nonce").nonce()?,
+        commitment: claim("commitment")
+            .optional_named(Commitment::parse, COMMITMENT)?
+            .ok_or(wrong("commitment", COMMITMENT, None))?,
+    })
+}
+
+pub(super) fn clock_repair(payload: &[u8]) -> Result<RepairFacts, VerifyError> {
+    let members = json::object(payload).map_err(VerifyError::Json)?;
+    check_critical(&members, &KNOWN_OF_ANSWER)?;
+    let claim = |name| Claim::new(&members, name);
+    claim("iss").text()?;
+    Ok(RepairFacts {
+        id: claim("jti").uuid()?,
+        product: claim("aud").product()?,
+        issued_at: claim("iat").timestamp()?,
+        machine: Machine::parse(claim("machine").text()?),
+        nonce: claim("nonce").nonce()?,
     })
 }
 
@@ -192,6 +243,12 @@ impl Claim<'_> {
         let expected = LicenseId::EXPECTED_OF_ANY;
         let id = LicenseId::parse(self.text()?);
         id.ok_or(wrong(self.name(), expected, Some("another text")))
+    }
+
+    fn nonce(self) -> Result<Nonce, VerifyError> {
+        let nonce = Nonce::parse(self.text()?);
+        let expected = "32 hexadecimal digits in lower case";
+        nonce.ok_or(wrong(self.name(), expected, Some("another text")))
     }
 
     fn license_ids(self) -> Result<Box<[LicenseId]>, VerifyError> {

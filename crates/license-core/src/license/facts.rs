@@ -39,6 +39,8 @@ pub struct Facts {
     pub seats: Option<u64>,
     /// Machines that may be activated.
     pub devices: Option<u64>,
+    /// Whether it holds only on machines that the vendor has activated it for.
+    pub must_activate: bool,
     /// The kind of use that it is for; none is any.
     pub usage_type: Option<UsageType>,
     /// Whether it is a trial.
@@ -125,6 +127,7 @@ impl EnterpriseKey {
             entitlements: Arc::new(matrix.entitlements_with_seats(tier, seats)),
             seats: Some(seats),
             devices: None,
+            must_activate: false,
             usage_type: None,
             trial: false,
             check_in: None,

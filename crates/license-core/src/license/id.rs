@@ -41,6 +41,16 @@ impl LicenseId {
         accepted.then(|| uuid.as_u128())
     }
 
+    /// The 16 bytes of an id that is a UUID.
+    pub(crate) fn uuid_bytes(&self) -> Option<[u8; 16]> {
+        Self::uuid_number(&self.0).map(u128::to_be_bytes)
+    }
+
+    /// The id of these 16 bytes, if they are a UUIDv7.
+    pub(crate) fn from_uuid_bytes(bytes: [u8; 16]) -> Option<Self> {
+        Self::parse_uuid(&Uuid::from_bytes(bytes).hyphenated().to_string())
+    }
+
     /// Makes an id of an instant and 10 random bytes, which the caller brings.
     pub fn from_random(unix_milliseconds: u64, random: &[u8; 10]) -> Self {
         let uuid = uuid::Builder::from_unix_timestamp_millis(unix_milliseconds, random).into_uuid();

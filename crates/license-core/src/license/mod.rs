@@ -1,6 +1,8 @@
-//! Verified licenses, validation tokens and revocation lists.
+//! Verified licenses, and what is said of them later.
 
+mod activation;
 mod claims;
+mod clock_repair;
 mod facts;
 mod id;
 mod revocations;
@@ -9,10 +11,12 @@ mod validation;
 
 use std::sync::Arc;
 
+pub use activation::Activation;
 #[cfg(feature = "issue")]
 pub(crate) use claims::FORMAT_VERSION;
 #[cfg(all(test, feature = "issue"))]
 pub(crate) use claims::KNOWN as KNOWN_CLAIMS;
+pub use clock_repair::ClockRepair;
 pub use facts::Facts;
 pub use id::LicenseId;
 pub use revocations::{Revocation, RevocationList};
@@ -202,6 +206,11 @@ impl License {
     /// Machines that may be activated.
     pub fn devices(&self) -> Option<u64> {
         self.facts().devices
+    }
+
+    /// Whether it holds only on machines that the vendor has activated it for.
+    pub fn must_activate(&self) -> bool {
+        self.facts().must_activate
     }
 
     /// The kind of use that it is for; none means any.

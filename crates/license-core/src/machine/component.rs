@@ -114,7 +114,7 @@ pub(super) fn write_hex(bytes: &[u8], f: &mut fmt::Formatter<'_>) -> fmt::Result
 }
 
 /// Reads exactly `N` bytes as hexadecimal digits of either case.
-pub(super) fn from_hex<const N: usize>(digits: &str) -> Option<[u8; N]> {
+pub(crate) fn from_hex<const N: usize>(digits: &str) -> Option<[u8; N]> {
     let is_hex = digits.bytes().all(|digit| digit.is_ascii_hexdigit());
     if digits.len() != 2 * N || !is_hex {
         return None;

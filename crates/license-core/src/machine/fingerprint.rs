@@ -69,6 +69,12 @@ impl Fingerprint {
             .map(move |component| (component.kind, hex(component)))
     }
 
+    /// The hashes of its components as bytes.
+    pub(crate) fn raw_components(&self) -> impl Iterator<Item = (ComponentKind, &[u8])> {
+        let components = self.components.iter();
+        components.map(|component| (component.kind, component.hash.as_slice()))
+    }
+
     /// The digest that names the machine, made of what is most stable alone: an id that was given, else the system's, else the
     /// board's UUID, else all else. None if that is not at least two components: a processor's model names nothing.
     pub fn digest(&self) -> Option<MachineDigest> {

@@ -8,6 +8,7 @@ use std::fmt;
 
 pub use comparison::Comparison;
 pub use component::ComponentKind;
+pub(crate) use component::from_hex;
 pub use fingerprint::{Fingerprint, MachineDigest};
 
 /// A machine as a license or a program names it.

@@ -5,11 +5,10 @@ use std::fmt::Write;
 use super::compact::at_most;
 use super::size::{MAX_FILE_BYTES, input_cap};
 use super::{ParseError, TokenKind, Unverified};
+use crate::letter::LetterKind;
 use crate::pasted::{plain_dash, without_wrapping};
 
 const COLUMNS: usize = 64;
-/// Kept apart from the kinds of token: it is no token, but JSON that nobody signs.
-const ACTIVATION_REQUEST: &str = "LICENSE ACTIVATION REQUEST";
 
 /// One token of a file.
 #[derive(Debug)]
@@ -230,10 +229,8 @@ fn blocks(body: &str, first_line: usize) -> Result<Vec<Block<'_>>, ParseError> {
 }
 
 fn kind(line: usize, label: &str) -> Result<TokenKind, ParseError> {
-    if label == ACTIVATION_REQUEST {
-        return Err(ParseError::UnsupportedBlock {
-            found: ACTIVATION_REQUEST,
-        });
+    if let Some(found) = LetterKind::of_label(label) {
+        return Err(ParseError::Letter { found });
     }
     if label.ends_with("PRIVATE KEY") {
         return Err(ParseError::PrivateKey);

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::json::JsonError;
+use crate::letter::LetterKind;
 use crate::pasted::{Found, Position};
 use crate::signature::Algorithm;
 use crate::token::TokenKind;
@@ -79,10 +80,10 @@ pub enum ParseError {
         /// The kind that the header says.
         found: TokenKind,
     },
-    /// The file holds blocks that this version can't use.
-    UnsupportedBlock {
-        /// The label found.
-        found: &'static str,
+    /// The file holds what a machine sends to its vendor.
+    Letter {
+        /// What it is.
+        found: LetterKind,
     },
 }
 
@@ -104,7 +105,6 @@ impl ParseError {
     /// The reason code.
     pub const fn code(&self) -> Code {
         match self {
-            Self::UnsupportedBlock { .. } => Code::UnsupportedVersion,
             Self::Block { error, .. } => error.code(),
             _ => Code::Malformed,
         }
@@ -162,8 +162,12 @@ impl fmt::Display for ParseError {
                 expected.label(),
                 found.label()
             ),
-            Self::UnsupportedBlock { found } => {
-                write!(f, "this version can't use a block `{found}`")
+            Self::Letter { found } => {
+                write!(
+                    f,
+                    "expected what the vendor has signed, found {}",
+                    found.name()
+                )
             }
         }
     }

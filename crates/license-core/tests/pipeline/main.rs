@@ -6,6 +6,7 @@
     reason = "what can't be so has failed the test"
 )]
 
+mod activation;
 mod license_key;
 mod scope;
 #[path = "../support/mod.rs"]

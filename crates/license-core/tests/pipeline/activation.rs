@@ -1,0 +1,207 @@
+//! Licenses that are activated for a machine, and given up.
+
+use license_core::issue::{
+    ActivationDraft, ClockRepairDraft, RevocationsDraft, Revoked, SigningKey,
+};
+use license_core::{
+    Activation, ActivationRequest, ClockRequest, Code, ComponentKind, Context, Fingerprint,
+    License, LicenseId, Machine, Nonce, ProductCode, RevocationList, Secret, Unverified,
+    VerifyError,
+};
+
+use super::support::{DAY, HOUR, STRANGER, TRUST, VENDOR, id, issued};
+use super::{evaluate, license};
+
+fn product() -> ProductCode {
+    ProductCode::parse("CODITECT").unwrap()
+}
+
+fn fingerprint(machine_id: &str) -> Fingerprint {
+    let mac = format!("52:54:00:12:34:{}", &machine_id[..2]);
+    let values = [
+        (ComponentKind::MachineId, machine_id),
+        (ComponentKind::Mac, mac.as_str()),
+    ];
+    Fingerprint::of(product(), values)
+}
+
+const HERE: &str = "5a7c3e9b1d2f48069ab4c8e0d6f1735b";
+const THERE: &str = "0b7c3e9b1d2f48069ab4c8e0d6f1735b";
+
+fn here() -> Machine {
+    Machine::Fingerprint(fingerprint(HERE))
+}
+
+fn nonce(number: u8) -> Nonce {
+    Nonce::from_random([number; 16])
+}
+
+fn request(license: &LicenseId, machine_id: &str, number: u8) -> ActivationRequest {
+    ActivationRequest {
+        product: product(),
+        license: license.clone(),
+        machine: fingerprint(machine_id),
+        nonce: nonce(number),
+        commitment: Secret::from_random([number; 32]).commitment(),
+        made_at: issued(),
+    }
+}
+
+fn signed(request: &ActivationRequest, key: &SigningKey) -> String {
+    let draft = ActivationDraft {
+        issuer: "vendor".to_owned(),
+        id: id(900),
+        issued_at: issued().plus(HOUR),
+        request,
+    };
+    draft.sign(key).unwrap()
+}
+
+fn activation(license: &LicenseId, machine_id: &str, number: u8) -> Activation {
+    let token = signed(&request(license, machine_id, number), &VENDOR);
+    let token = Unverified::parse(&token).unwrap();
+    token.verify_activation(&TRUST).unwrap()
+}
+
+fn to_activate() -> License {
+    license(|draft| draft.must_activate = true)
+}
+
+fn code(license: &License, with: &[Activation], given_up: &[(LicenseId, Nonce)]) -> Code {
+    let here = here();
+    let context = Context::at(issued().plus(DAY)).machine(&here);
+    let context = context.activations(with).deactivated(given_up);
+    evaluate(license, &context).code()
+}
+
+fn ended(activation: &Activation) -> RevocationList {
+    let draft = RevocationsDraft {
+        issuer: "vendor".to_owned(),
+        product: product(),
+        issued_at: issued(),
+        seq: 1,
+        next_update: issued().plus(30 * DAY),
+        revoked: vec![Revoked {
+            license: activation.id().clone(),
+            at: issued().plus(2 * HOUR),
+            reason: "released".to_owned(),
+        }],
+    };
+    let token = draft.sign(&*VENDOR).unwrap();
+    let token = Unverified::parse(&token).unwrap();
+    token.verify_revocations(&TRUST).unwrap()
+}
+
+#[test]
+fn a_license_that_must_be_activated_holds_where_it_is_and_nowhere_else() {
+    let license = to_activate();
+    assert_eq!(code(&license, &[], &[]), Code::NotActivated);
+    let own = activation(license.id(), HERE, 1);
+    assert_eq!(code(&license, &[own], &[]), Code::Valid);
+    let other_machine = activation(license.id(), THERE, 1);
+    let other_license = activation(&id(77), HERE, 1);
+    let others = [other_machine, other_license];
+    assert_eq!(code(&license, &others, &[]), Code::NotActivated);
+    let unnamed = Context::at(issued().plus(DAY));
+    let own = [activation(license.id(), HERE, 1)];
+    let decision = evaluate(&license, &unnamed.activations(&own));
+    assert_eq!(decision.code(), Code::NotActivated);
+}
+
+#[test]
+fn who_knows_nothing_of_activation_must_refuse_such_a_license() {
+    assert!(to_activate().critical().eq(["activation"]));
+    assert_eq!(license(|_| {}).critical().len(), 0);
+}
+
+#[test]
+fn other_licenses_need_no_activation_and_end_where_they_are_given_up() {
+    let license = license(|_| {});
+    assert_eq!(code(&license, &[], &[]), Code::Valid);
+    let own = activation(license.id(), HERE, 1);
+    let given_up = [(license.id().clone(), nonce(1))];
+    assert_eq!(code(&license, &[], &given_up), Code::Deactivated);
+    // A backup brings back the activation, and not the license.
+    assert_eq!(code(&license, &[own], &given_up), Code::Deactivated);
+    let anew = activation(license.id(), HERE, 2);
+    assert_eq!(code(&license, &[anew], &given_up), Code::Valid);
+    let other = [(id(77), nonce(1))];
+    assert_eq!(code(&license, &[], &other), Code::Valid);
+}
+
+#[test]
+fn a_renewal_goes_on_with_what_was_activated_and_with_what_was_given_up() {
+    let old = to_activate();
+    let renewal = license(|draft| {
+        draft.id = id(2);
+        draft.must_activate = true;
+        draft.supersedes = vec![old.id().clone()];
+    });
+    let own = [activation(old.id(), HERE, 1)];
+    assert_eq!(code(&renewal, &own, &[]), Code::Valid);
+    let given_up = [(old.id().clone(), nonce(1))];
+    assert_eq!(code(&renewal, &own, &given_up), Code::Deactivated);
+}
+
+#[test]
+fn an_activation_that_the_vendor_has_ended_counts_no_more() {
+    let license = to_activate();
+    let own = [activation(license.id(), HERE, 1)];
+    let (here, lists) = (here(), [ended(&own[0])]);
+    let at = |now| {
+        let context = Context::at(now).machine(&here);
+        let context = context.activations(&own).revocations(&lists);
+        evaluate(&license, &context).code()
+    };
+    assert_eq!(at(issued().plus(2 * HOUR).minus(1)), Code::Valid);
+    assert_eq!(at(issued().plus(2 * HOUR)), Code::NotActivated);
+}
+
+#[test]
+fn a_lock_to_other_machines_is_told_before_a_missing_activation() {
+    let license = license(|draft| {
+        draft.must_activate = true;
+        draft.machines = vec![fingerprint(THERE).to_string()];
+    });
+    assert_eq!(code(&license, &[], &[]), Code::MachineMismatch);
+    let own = activation(license.id(), HERE, 1);
+    assert_eq!(code(&license, &[own], &[]), Code::MachineMismatch);
+}
+
+#[test]
+fn an_activation_by_a_stranger_or_of_another_kind_is_none() {
+    let request = request(&id(1), HERE, 1);
+    let foreign = signed(&request, &STRANGER);
+    let foreign = Unverified::parse(&foreign).unwrap();
+    assert!(matches!(
+        foreign.verify_activation(&TRUST),
+        Err(VerifyError::UntrustedKey { .. })
+    ));
+    let own = signed(&request, &VENDOR);
+    let own = Unverified::parse(&own).unwrap();
+    assert!(own.verify_clock_repair(&TRUST).is_err());
+    assert!(own.verify(&TRUST).is_err());
+}
+
+#[test]
+fn a_clock_repair_says_for_which_machine_and_request_it_is() {
+    let request = ClockRequest {
+        product: product(),
+        machine: fingerprint(HERE),
+        nonce: nonce(3),
+        mark: issued().plus(1000 * DAY),
+        made_at: issued(),
+    };
+    let draft = ClockRepairDraft {
+        issuer: "vendor".to_owned(),
+        id: id(901),
+        issued_at: issued(),
+        request: &request,
+    };
+    let token = draft.sign(&*VENDOR).unwrap();
+    let token = Unverified::parse(&token).unwrap();
+    let repair = token.verify_clock_repair(&TRUST).unwrap();
+    assert_eq!(repair.nonce(), nonce(3));
+    assert_eq!(repair.issued_at(), issued());
+    assert!(repair.machine().is(&here()));
+}
