@@ -101,9 +101,7 @@ impl Client {
     pub fn context(&self) -> Context<'_> {
         let current = self.snapshot();
         let context = Context::at(now()).high_water(current.mark);
-        let names_machines = |found: &Installation| {
-            names_machines(found.bundle().licenses(), found.bundle().validations())
-        };
+        let names_machines = |found: &Installation| names_machines(found.bundle());
         let installation = current.installation.as_ref().ok();
         let installation = installation.and_then(Option::as_ref);
         // To look for every component of a machine takes a millisecond.
@@ -305,6 +303,7 @@ fn stamps(host: &Host) -> Vec<Option<Stamp>> {
         StateFile::Key,
         StateFile::Cache,
         StateFile::Revocations,
+        StateFile::Activation,
     ];
     let stores = [Some(home.user()), home.system()].into_iter().flatten();
     stores

@@ -251,6 +251,8 @@ pub enum StateFile {
     Usage,
     /// `revocations.lic`: the newest revocation list of each signing key.
     Revocations,
+    /// `activation`: what was asked of the vendor, is held and was given up, sealed.
+    Activation,
 }
 
 impl StateFile {
@@ -263,6 +265,7 @@ impl StateFile {
         Self::Trust,
         Self::Usage,
         Self::Revocations,
+        Self::Activation,
     ];
 
     /// Its name in the folder.
@@ -275,6 +278,7 @@ impl StateFile {
             Self::Trust => "trust.jwks",
             Self::Usage => "usage",
             Self::Revocations => "revocations.lic",
+            Self::Activation => "activation",
         }
     }
 }

@@ -1,5 +1,6 @@
 //! This machine as one product sees it: where its files are, what time it is here, and which machine it is.
 
+mod activating;
 mod counting;
 mod installing;
 mod reporting;
@@ -9,15 +10,17 @@ use std::path::PathBuf;
 use std::sync::{Mutex, OnceLock};
 
 use license_core::{
-    ComponentKind, HighWater, Machine, MachineDigest, Matrix, ProductCode, Reading, RevocationList,
-    Timestamp, TrustSet,
+    Activation, Artefacts, ComponentKind, HighWater, Machine, MachineDigest, Matrix, ProductCode,
+    Reading, RevocationList, Timestamp, TokenKind, TrustSet,
 };
 
+pub use activating::Asked;
 pub use counting::QuotaTaken;
 pub(crate) use installing::names_machines;
-pub use installing::{Installed, Removed};
+pub use installing::{Installed, InstalledBlock, Removed};
 pub use reporting::{Account, Cut, ReportError, UsageExport};
 
+use crate::activation::Bindings;
 use crate::clock;
 use crate::home::{Home, HomeError, StateDir, StateFile};
 use crate::installation::{Installation, InstallationError, Keys};
@@ -198,6 +201,9 @@ impl Host {
         let mut installation = self.installation(home, trust, matrix, &state);
         if let Ok(Some(found)) = installation.as_mut() {
             problems.extend(add_lists(found, home, trust, matrix, &state, true));
+            let (bindings, problem) = Bindings::load(home.user(), self.seal());
+            problems.extend(problem);
+            add_activations(found, home, trust, &bindings, &state);
         }
         let found = installation.as_ref().ok().and_then(Option::as_ref);
         let lists = found.map(|found| found.bundle().revocations());
@@ -233,6 +239,9 @@ impl Host {
         if let Ok(Some(found)) = installation.as_mut() {
             add_kept(found, home, self.trust(), matrix, &state);
             problems.extend(add_lists(found, home, self.trust(), matrix, &state, false));
+            let (bindings, problem) = Bindings::inspect(home.user(), self.seal());
+            problems.extend(problem);
+            add_activations(found, home, self.trust(), &bindings, &state);
         }
         Snapshot::of(home, installation, state.high_water.mark(), problems)
     }
@@ -360,6 +369,33 @@ fn add_lists(
     found.add_revocations(lists);
     let problem = |problem: ListProblem| StateProblem::Revocations(Box::new(problem));
     problems.into_iter().map(problem).collect()
+}
+
+/// Adds the activations that are held here, and what was given up. Those that no longer verify count no more.
+fn add_activations(
+    found: &mut Installation,
+    home: &Home,
+    trust: Option<&TrustSet>,
+    bindings: &Bindings,
+    state: &State,
+) {
+    let installed = || Installation::trust(home).ok().flatten().unwrap_or_default();
+    let trust = || trust.cloned().unwrap_or_else(installed);
+    found.add_activations(verified(bindings, trust), &state.given_up);
+}
+
+/// The activations that verify.
+fn verified(bindings: &Bindings, trust: impl FnOnce() -> TrustSet) -> Vec<Activation> {
+    if bindings.licenses().next().is_none() {
+        return Vec::new();
+    }
+    let trust = trust();
+    let verified = |armor| {
+        let file = Artefacts::parse(armor).ok()?;
+        let block = file.of_kind(TokenKind::Activation).next()?;
+        block.token.verify_activation(&trust).ok()
+    };
+    bindings.armored().filter_map(verified).collect()
 }
 
 /// A list of another product may come in a license file; its number is none of ours.

@@ -6,7 +6,9 @@ mod error;
 
 use std::path::PathBuf;
 
-use license_core::{Bundle, MAX_FILE_BYTES, Matrix, RevocationList, TrustSet};
+use license_core::{
+    Activation, Bundle, LicenseId, MAX_FILE_BYTES, Matrix, Nonce, RevocationList, TrustSet,
+};
 
 pub use candidate::{Candidate, Replace};
 pub use error::InstallationError;
@@ -138,6 +140,16 @@ impl Installation {
     /// Adds revocation lists that are kept elsewhere.
     pub(crate) fn add_revocations(&mut self, lists: Vec<RevocationList>) {
         self.bundle.add_revocations(lists);
+    }
+
+    /// Adds activations that are kept elsewhere, and what was given up.
+    pub(crate) fn add_activations(
+        &mut self,
+        activations: Vec<Activation>,
+        given_up: &[(LicenseId, Nonce)],
+    ) {
+        self.bundle.add_activations(activations);
+        self.bundle.add_given_up(given_up.iter().cloned());
     }
 
     /// The verified licenses, the validation tokens for them, and the revocation lists.

@@ -22,6 +22,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod activation;
 mod client;
 mod clock;
 mod home;
@@ -37,11 +38,13 @@ mod state;
 mod store;
 mod usage;
 
+pub use activation::AnswerFault;
 pub use client::{Client, QuotaError};
 pub use clock::now;
 pub use home::{Home, HomeError, StateDir, StateFile};
 pub use host::{
-    Account, Cut, Host, Installed, Moment, QuotaTaken, Removed, ReportError, Snapshot, UsageExport,
+    Account, Asked, Cut, Host, Installed, InstalledBlock, Moment, QuotaTaken, Removed, ReportError,
+    Snapshot, UsageExport,
 };
 pub use installation::{Candidate, Installation, InstallationError, Replace};
 pub use machine::{

@@ -7,7 +7,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use license_core::usage_report::{Closed, Period};
-use license_core::{HighWater, MAX_FILE_BYTES, Tally};
+use license_core::{HighWater, LicenseId, MAX_FILE_BYTES, Nonce, Tally};
 use serde_json::{Value, json};
 
 use crate::home::StateFile;
@@ -31,6 +31,10 @@ pub(crate) struct State {
     pub(crate) closed: Vec<Closed>,
     /// The newest revocation list of each signing key.
     pub(crate) lists: Seen,
+    /// Licenses that were given up here, each by the nonce of its activation.
+    pub(crate) given_up: Vec<(LicenseId, Nonce)>,
+    /// The clock repairs that were used.
+    pub(crate) repaired: Vec<Nonce>,
 }
 
 /// Whether what is written must outlive a loss of power.
@@ -184,18 +188,6 @@ impl State {
 
     /// What two copies know together.
     pub(crate) fn merged(self, other: Self) -> Self {
-        let mut validations = self.validations;
-        for block in other.validations {
-            if !validations.contains(&block) {
-                validations.push(block);
-            }
-        }
-        let mut closed = self.closed;
-        for entry in other.closed {
-            if !closed.contains(&entry) {
-                closed.push(entry);
-            }
-        }
         let period = match (self.period, other.period) {
             (Some(one), Some(two)) => Some(one.merged(two)),
             (one, two) => one.or(two),
@@ -203,10 +195,12 @@ impl State {
         Self {
             high_water: self.high_water.merged(other.high_water),
             tally: self.tally.merged(other.tally),
-            validations,
+            validations: united(self.validations, other.validations),
             period,
-            closed,
+            closed: united(self.closed, other.closed),
             lists: self.lists.merged(other.lists),
+            given_up: united(self.given_up, other.given_up),
+            repaired: united(self.repaired, other.repaired),
         }
     }
 
@@ -229,6 +223,8 @@ impl State {
             "usage": self.period.as_ref().map(Period::to_json),
             "usage_closed": self.closed.iter().map(Closed::to_json).collect::<Value>(),
             "lists": self.lists.to_json(),
+            "given_up": self.given_up.iter().map(|(license, nonce)| json!([license.as_str(), nonce.to_string()])).collect::<Value>(),
+            "repaired": self.repaired.iter().map(Nonce::to_string).collect::<Value>(),
         })
     }
 
@@ -245,8 +241,38 @@ impl State {
             period: members.get("usage").and_then(Period::from_json),
             closed: closed_of(&members).unwrap_or_default(),
             lists: lists_of(&members).unwrap_or_default(),
+            given_up: given_up_of(&members).unwrap_or_default(),
+            repaired: repaired_of(&members).unwrap_or_default(),
         })
     }
+}
+
+/// Both, each entry once.
+fn united<T: PartialEq>(mut one: Vec<T>, other: Vec<T>) -> Vec<T> {
+    for entry in other {
+        if !one.contains(&entry) {
+            one.push(entry);
+        }
+    }
+    one
+}
+
+fn given_up_of(members: &Value) -> Option<Vec<(LicenseId, Nonce)>> {
+    let entry = |entry: &Value| {
+        let license = LicenseId::parse(entry.get(0)?.as_str()?)?;
+        Some((license, Nonce::parse(entry.get(1)?.as_str()?)?))
+    };
+    members
+        .get("given_up")?
+        .as_array()?
+        .iter()
+        .map(entry)
+        .collect()
+}
+
+fn repaired_of(members: &Value) -> Option<Vec<Nonce>> {
+    let nonces = members.get("repaired")?.as_array()?.iter();
+    nonces.map(|nonce| Nonce::parse(nonce.as_str()?)).collect()
 }
 
 fn lists_of(members: &Value) -> Option<Seen> {

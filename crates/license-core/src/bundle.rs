@@ -7,8 +7,8 @@ use crate::key::{KeyError, LicenseKey};
 use crate::pasted::without_wrapping;
 use crate::token::{Artefacts, Block, ParseError, TokenKind, VerifyError};
 use crate::{
-    Activation, ClockRepair, Code, Context, Decision, Finding, License, Matrix, Outcome,
-    RevocationList, Tier, Timestamp, TrustSet, Unverified, Validation,
+    Activation, ClockRepair, Code, Context, Decision, Finding, License, LicenseId, Matrix, Nonce,
+    Outcome, RevocationList, Tier, Timestamp, TrustSet, Unverified, Validation,
 };
 
 /// A verified license file or enterprise key.
@@ -32,6 +32,7 @@ pub struct Bundle {
     revocations: Vec<RevocationList>,
     activations: Vec<Activation>,
     clock_repairs: Vec<ClockRepair>,
+    given_up: Vec<(LicenseId, Nonce)>,
     canonical: Canonical,
 }
 
@@ -92,6 +93,7 @@ impl Bundle {
                 revocations: Vec::new(),
                 activations: Vec::new(),
                 clock_repairs: Vec::new(),
+                given_up: Vec::new(),
                 canonical: Canonical::EnterpriseKey(key.to_string()),
             }),
             key => Err(needs_file(&key)),
@@ -144,6 +146,7 @@ impl Bundle {
             revocations,
             activations,
             clock_repairs,
+            given_up: Vec::new(),
             canonical,
         })
     }
@@ -178,6 +181,11 @@ impl Bundle {
         self.activations.extend(activations);
     }
 
+    /// Adds what this machine has given up: licenses, each by the nonce of its activation.
+    pub fn add_given_up(&mut self, given_up: impl IntoIterator<Item = (LicenseId, Nonce)>) {
+        self.given_up.extend(given_up);
+    }
+
     /// Adds revocation lists that are kept elsewhere.
     pub fn add_revocations(&mut self, lists: impl IntoIterator<Item = RevocationList>) {
         self.revocations.extend(lists);
@@ -189,6 +197,7 @@ impl Bundle {
         self.validations.extend_from_slice(&other.validations);
         self.revocations.extend_from_slice(&other.revocations);
         self.activations.extend_from_slice(&other.activations);
+        self.given_up.extend_from_slice(&other.given_up);
     }
 
     /// When the newest part of it was signed.
@@ -243,6 +252,7 @@ impl Bundle {
             validations: &self.validations,
             revocations: &self.revocations,
             activations: &self.activations,
+            given_up: &self.given_up,
         })
     }
 }

@@ -3,14 +3,21 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use license_core::{Context, License, RevocationList, Timestamp, Validation};
+use license_core::{
+    Activation, Bundle, Context, License, Machine, ProductCode, RevocationList, Timestamp,
+    TokenKind, Validation,
+};
 
 use super::{Host, Moment};
+use crate::activation::{Bindings, goes_by};
 use crate::home::{Home, StateFile};
 use crate::installation::{Candidate, Installation, InstallationError, Keys, Replace};
 use crate::revocations::{self, InstalledList};
 use crate::state::{Durability, State, StateProblem};
 use crate::store::StoreLock;
+
+const ACTIVATION: &str = "activation";
+const CLOCK_REPAIR: &str = "clock repair";
 
 /// What installing did.
 #[derive(Debug)]
@@ -28,6 +35,19 @@ pub struct Installed {
     pub problems: Vec<StateProblem>,
     /// What became of each revocation list, in the order of their numbers.
     pub lists: Vec<InstalledList>,
+    /// What became of each block: licenses, validation tokens, lists, activations and clock repairs, in this order.
+    pub blocks: Vec<InstalledBlock>,
+}
+
+/// What became of one block of what was installed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InstalledBlock {
+    /// What it is.
+    pub kind: TokenKind,
+    /// Its id; of a revocation list its number.
+    pub id: String,
+    /// Whether it was not kept already.
+    pub is_news: bool,
 }
 
 /// What removing did.
@@ -38,13 +58,30 @@ pub struct Removed {
     pub paths: Vec<PathBuf>,
 }
 
+/// Somebody who installs, and holds the lock meanwhile.
+struct Visit<'v> {
+    host: &'v Host,
+    home: &'v Home,
+    lock: &'v StoreLock,
+    candidate: &'v Candidate<'v>,
+    state: State,
+    bindings: Bindings,
+}
+
+/// Where it is kept, since when it counts, and whether it was there before.
+struct Kept {
+    path: PathBuf,
+    begins: Option<Timestamp>,
+    is_old: bool,
+}
+
 impl Host {
-    /// Installs a license, a validation token for one that is installed, or revocation lists, alone or with one of these: all of it or
-    /// nothing. The context says at which moment, for whom and on which
-    /// machine the license is compared with what it replaces.
+    /// Installs what the vendor has sent: a license, a validation token for one that is installed, revocation lists, the answers to what
+    /// this machine asked, alone or together: all of it or nothing. The context says at which moment, for whom and on which machine the
+    /// license is compared with what it replaces.
     ///
     /// # Errors
-    /// [`InstallationError`] if it may not be installed, or can't be written; then nothing is changed.
+    /// [`InstallationError`] if any of it may not be installed, or can't be written; then nothing is changed.
     pub fn install(
         &self,
         candidate: &Candidate<'_>,
@@ -56,139 +93,66 @@ impl Host {
         let home = home.map_err(|error| InstallationError::Home(error.clone()))?;
         let lock = home.user().lock().map_err(InstallationError::Store)?;
         let loaded = State::load_locked(&lock, home.user(), self.seal());
-        let (mut state, mut problems) = (loaded.state, loaded.problems);
-        let bundle = candidate.bundle;
-        let is_check_in = bundle.licenses().is_empty() && !bundle.validations().is_empty();
-        let product = candidate.matrix.product();
-        let seen = revocations::seen_with(state.lists.clone(), home.user(), candidate.trust);
-        let file = home.user().dir().file(StateFile::Revocations);
-        let lists = revocations::check(bundle.revocations(), product, seen, &file)
-            .map_err(|refused| InstallationError::of_list(refused, product))?;
-        if !lists.is_empty()
-            && let Some(problem) = problems.pop_if(|_| loaded.is_partial)
+        let (bindings, problem) = Bindings::load_locked(&lock, home.user(), self.seal());
+        let mut problems = loaded.problems;
+        problems.extend(problem);
+        if must_be_kept(candidate.bundle)
+            && let Some(at) = problems.iter().position(is_unreadable)
         {
-            return Err(InstallationError::State(problem));
+            return Err(InstallationError::State(problems.swap_remove(at)));
         }
-        let before = state.validations.clone();
-        let newest = candidate.bundle.newest_signature();
-        let mut is_old = false;
-        let mut begins = None;
-        let path = if is_check_in {
-            if let Some(problem) = problems.pop_if(|_| loaded.is_partial) {
-                return Err(InstallationError::State(problem));
-            }
-            state.keep(self.with_validations(home, candidate, &state)?);
-            let is_news =
-                |block: String| state.validations.contains(&block) && !before.contains(&block);
-            is_old = !armor(candidate.bundle.validations()).any(is_news);
-            candidate.add_keys(&lock, home, Keys::of(self.trust()))?;
-            self.keep_lists(&lock, home, candidate, &mut state)?;
-            home.user().dir().file(StateFile::Cache)
-        } else if bundle.licenses().is_empty() {
-            candidate.add_keys(&lock, home, Keys::of(self.trust()))?;
-            self.keep_lists(&lock, home, candidate, &mut state)?;
-            file
-        } else {
-            let context = match moment {
-                Moment::Now => context.clone().high_water(state.high_water.mark()),
-                Moment::Imagined => context.clone(),
-            };
-            let lists = self.lists_with(home, candidate);
-            let context = context.revocations(&lists);
-            let (keys, kept) = (Keys::of(self.trust()), &state.validations);
-            // Lists are kept of what is installed, and of nothing that is refused.
-            let _ = candidate.beside(home, keys, &context, replace, kept)?;
-            self.keep_lists(&lock, home, candidate, &mut state)?;
-            let kept = &state.validations;
-            let stored = candidate.install_locked(&lock, home, keys, &context, replace, kept)?;
-            lock.clear_aside(&[StateFile::License, StateFile::Key]);
-            begins = stored.begins;
-            stored.path
+        let mut visit = Visit {
+            host: self,
+            home,
+            lock: &lock,
+            candidate,
+            state: loaded.state,
+            bindings,
         };
-        let clock_repaired = moment == Moment::Now && self.note(&mut state.high_water, newest);
+        // Everything that can be refused is, before anything is written.
+        let lists = visit.check_lists()?;
+        let answers = visit.check_answers()?;
+        let known = visit.state.validations.clone();
+        let context = match moment {
+            Moment::Now => context.clone().high_water(visit.state.high_water.mark()),
+            Moment::Imagined => context.clone(),
+        };
+        let kept = visit.keep(&context, replace)?;
+        visit.take_answers()?;
+        let newest = candidate.bundle.newest_signature();
+        let is_lowered = moment == Moment::Now && self.note(&mut visit.state.high_water, newest);
+        let blocks = visit.blocks(&kept, &lists, &answers, &known);
         if !loaded.is_partial
-            && let Err(error) = self.save(&state, &lock)
+            && let Err(error) = self.save(&visit.state, &lock)
         {
-            // A license stands without; a validation token is kept nowhere else, nor is the number of a list.
-            if is_check_in || !lists.is_empty() {
+            // A license stands without; what else there is, is kept nowhere else.
+            if must_be_kept(candidate.bundle) {
                 return Err(InstallationError::Store(error));
             }
             problems.push(StateProblem::NotKept(error));
         }
         Ok(Installed {
-            path,
-            begins,
-            clock_repaired,
-            is_old,
+            path: kept.path,
+            begins: kept.begins,
+            clock_repaired: is_lowered,
+            is_old: kept.is_old,
             problems,
             lists,
+            blocks,
         })
     }
 
-    /// The lists of the candidate and those that are kept: what the vendor revoked counts for the new license and for the old one.
-    fn lists_with(&self, home: &Home, candidate: &Candidate<'_>) -> Vec<RevocationList> {
-        let (product, seen) = (candidate.matrix.product(), Default::default());
-        let (kept, _) = revocations::of_home(home, candidate.trust, product, &seen, false);
-        [kept.as_slice(), candidate.bundle.revocations()].concat()
-    }
-
-    /// Writes the lists of the candidate and takes note of their numbers. A list without its license does no harm.
-    fn keep_lists(
+    fn check_machine(
         &self,
-        lock: &StoreLock,
-        home: &Home,
-        candidate: &Candidate<'_>,
-        state: &mut State,
+        what: &'static str,
+        expected: &Machine,
     ) -> Result<(), InstallationError> {
-        let lists = candidate.bundle.revocations();
-        if lists.is_empty() {
-            return Ok(());
-        }
-        revocations::write(lock, home.user(), candidate.trust, lists)
-            .map_err(InstallationError::Store)?;
-        let _ = state.lists.note(lists);
-        Ok(())
-    }
-
-    /// The tokens that are kept and the new ones: of each license, signer and machine the newest. Those that speak of other licenses stay:
-    /// such a license may be installed again, and what was said of it holds.
-    fn with_validations(
-        &self,
-        home: &Home,
-        candidate: &Candidate<'_>,
-        state: &State,
-    ) -> Result<Vec<String>, InstallationError> {
-        for validation in candidate.bundle.validations() {
-            self.check_machine(validation)?;
-        }
-        let installed = Installation::load(home, candidate.trust, candidate.matrix)?;
-        let mut installed = installed.ok_or(InstallationError::NoLicenseYet)?;
-        let own: BTreeSet<String> = armor(installed.bundle().validations()).collect();
-        let foreign =
-            installed.add_validations(&state.validations, candidate.trust, candidate.matrix);
-        let mut all: Vec<&Validation> = installed.bundle().validations().iter().collect();
-        all.extend(candidate.bundle.validations());
-        all.sort_by_key(|said| std::cmp::Reverse(rank(said)));
-        let mut kept: Vec<&Validation> = Vec::new();
-        for said in all {
-            if !kept.iter().any(|other| speaks_as(other, said)) {
-                kept.push(said);
-            }
-        }
-        // Those in the license file are kept there.
-        let kept = armor(kept).filter(|block| !own.contains(block));
-        Ok(kept.chain(foreign).collect())
-    }
-
-    fn check_machine(&self, validation: &Validation) -> Result<(), InstallationError> {
-        let Some(expected) = validation.machine() else {
-            return Ok(());
-        };
         let actual = self.machine();
         if actual.is_some_and(|actual| expected.is(actual)) {
             return Ok(());
         }
         Err(InstallationError::OtherMachine {
+            what,
             expected: expected.clone(),
             actual: actual.cloned(),
         })
@@ -225,6 +189,244 @@ impl Host {
     }
 }
 
+impl Visit<'_> {
+    fn check_lists(&self) -> Result<Vec<InstalledList>, InstallationError> {
+        let (candidate, user) = (self.candidate, self.home.user());
+        let product = candidate.matrix.product();
+        let seen = revocations::seen_with(self.state.lists.clone(), user, candidate.trust);
+        let file = user.dir().file(StateFile::Revocations);
+        let lists = revocations::check(candidate.bundle.revocations(), product, seen, &file);
+        lists.map_err(|refused| InstallationError::of_list(refused, product))
+    }
+
+    /// Checks what answers this machine's requests, and tells of each activation whether it is news.
+    fn check_answers(&self) -> Result<Vec<bool>, InstallationError> {
+        let bundle = self.candidate.bundle;
+        for repair in bundle.clock_repairs() {
+            self.check_product(CLOCK_REPAIR, repair.product())?;
+            self.host.check_machine(CLOCK_REPAIR, repair.machine())?;
+            let checked = self.bindings.check_clock(repair, &self.state.repaired);
+            checked.map_err(|fault| InstallationError::Answer {
+                what: CLOCK_REPAIR,
+                fault,
+            })?;
+        }
+        let activations = bundle.activations().iter();
+        activations
+            .map(|answer| self.check_activation(answer))
+            .collect()
+    }
+
+    fn check_activation(&self, answer: &Activation) -> Result<bool, InstallationError> {
+        self.check_product(ACTIVATION, answer.product())?;
+        self.host.check_machine(ACTIVATION, answer.machine())?;
+        let is_news = self.bindings.check(answer, &self.state.given_up);
+        let is_news = is_news.map_err(|fault| InstallationError::Answer {
+            what: ACTIVATION,
+            fault,
+        })?;
+        let installed = self.installed()?;
+        let installed = installed.iter().flat_map(|found| found.bundle().licenses());
+        let mut licenses = self.candidate.bundle.licenses().iter().chain(installed);
+        match licenses.any(|license| goes_by(license, answer.license_id())) {
+            true => Ok(is_news),
+            false => Err(InstallationError::LicenseNotHere {
+                license: answer.license_id().clone(),
+            }),
+        }
+    }
+
+    fn check_product(
+        &self,
+        what: &'static str,
+        found: ProductCode,
+    ) -> Result<(), InstallationError> {
+        let expected = self.candidate.matrix.product();
+        match found == expected {
+            true => Ok(()),
+            false => Err(InstallationError::OtherProduct {
+                what,
+                expected,
+                found,
+            }),
+        }
+    }
+
+    fn installed(&self) -> Result<Option<Installation>, InstallationError> {
+        let (trust, matrix) = (self.candidate.trust, self.candidate.matrix);
+        Installation::load(self.home, trust, matrix)
+    }
+
+    /// Writes license, validation tokens and lists.
+    fn keep(&mut self, context: &Context<'_>, replace: Replace) -> Result<Kept, InstallationError> {
+        let (candidate, user) = (self.candidate, self.home.user());
+        let keys = Keys::of(self.host.trust());
+        let bundle = candidate.bundle;
+        if !bundle.licenses().is_empty() {
+            return self.keep_license(context, replace);
+        }
+        let mut is_old = false;
+        if !bundle.validations().is_empty() {
+            let validations = self.with_validations()?;
+            let before = std::mem::take(&mut self.state.validations);
+            self.state.keep(validations);
+            let kept = &self.state.validations;
+            let is_news = |block: String| kept.contains(&block) && !before.contains(&block);
+            is_old = !armor(bundle.validations()).any(is_news);
+        }
+        candidate.add_keys(self.lock, self.home, keys)?;
+        self.keep_lists()?;
+        let file = match (bundle.validations(), bundle.activations()) {
+            ([_, ..], _) => StateFile::Cache,
+            (_, [_, ..]) => StateFile::Activation,
+            _ if !bundle.revocations().is_empty() => StateFile::Revocations,
+            _ => StateFile::Cache,
+        };
+        Ok(Kept {
+            path: user.dir().file(file),
+            begins: None,
+            is_old,
+        })
+    }
+
+    fn keep_license(
+        &mut self,
+        context: &Context<'_>,
+        replace: Replace,
+    ) -> Result<Kept, InstallationError> {
+        let (candidate, home) = (self.candidate, self.home);
+        let lists = self.all_lists();
+        let activations = super::verified(&self.bindings, || candidate.trust.clone());
+        let given_up = self.state.given_up.clone();
+        let context = context.clone().revocations(&lists);
+        let context = context.activations(&activations).deactivated(&given_up);
+        let keys = Keys::of(self.host.trust());
+        let _ = candidate.beside(home, keys, &context, replace, &self.state.validations)?;
+        // Lists are kept of what is installed, and of nothing that is refused.
+        self.keep_lists()?;
+        let kept = &self.state.validations;
+        let stored = candidate.install_locked(self.lock, home, keys, &context, replace, kept)?;
+        self.lock.clear_aside(&[StateFile::License, StateFile::Key]);
+        Ok(Kept {
+            path: stored.path,
+            begins: stored.begins,
+            is_old: false,
+        })
+    }
+
+    /// Takes the answers that were checked. The nonce of a repair is spent in the same file as the mark that it sets back.
+    fn take_answers(&mut self) -> Result<(), InstallationError> {
+        let bundle = self.candidate.bundle;
+        if bundle.activations().is_empty() && bundle.clock_repairs().is_empty() {
+            return Ok(());
+        }
+        for answer in bundle.activations() {
+            self.bindings.take(answer);
+        }
+        for repair in bundle.clock_repairs() {
+            self.bindings.take_clock(repair);
+            self.state.repaired.push(repair.nonce());
+            let reading = self.host.reading();
+            self.state.high_water.repair(repair.issued_at(), reading);
+        }
+        let saved = self.bindings.save(self.lock, self.host.seal());
+        saved.map_err(InstallationError::Store)
+    }
+
+    fn blocks(
+        &self,
+        kept: &Kept,
+        lists: &[InstalledList],
+        answers: &[bool],
+        known: &[String],
+    ) -> Vec<InstalledBlock> {
+        let block = |kind, id: String, is_news| InstalledBlock { kind, id, is_news };
+        let bundle = self.candidate.bundle;
+        let licenses = bundle.licenses().iter();
+        let licenses =
+            licenses.map(|license| block(TokenKind::License, license.id().to_string(), true));
+        let said = bundle.validations().iter().map(|said| {
+            let is_news = !kept.is_old && !known.contains(&said.to_armor());
+            block(TokenKind::Validation, said.id().to_owned(), is_news)
+        });
+        let lists = lists.iter().map(|list| {
+            let seq = list.list.seq().to_string();
+            block(TokenKind::Revocations, seq, list.is_news)
+        });
+        let activations = bundle.activations().iter().zip(answers);
+        let activations = activations.map(|(answer, is_news)| {
+            block(TokenKind::Activation, answer.id().to_string(), *is_news)
+        });
+        let repairs = bundle.clock_repairs().iter();
+        let repairs =
+            repairs.map(|repair| block(TokenKind::ClockRepair, repair.id().to_string(), true));
+        let later = lists.chain(activations).chain(repairs);
+        licenses.chain(said).chain(later).collect()
+    }
+
+    /// The lists of the candidate and those that are kept: what the vendor revoked counts for the new license and for the old one.
+    fn all_lists(&self) -> Vec<RevocationList> {
+        let (candidate, seen) = (self.candidate, Default::default());
+        let product = candidate.matrix.product();
+        let (kept, _) = revocations::of_home(self.home, candidate.trust, product, &seen, false);
+        [kept.as_slice(), candidate.bundle.revocations()].concat()
+    }
+
+    /// Writes the lists of the candidate and takes note of their numbers. A list without its license does no harm.
+    fn keep_lists(&mut self) -> Result<(), InstallationError> {
+        let lists = self.candidate.bundle.revocations();
+        if lists.is_empty() {
+            return Ok(());
+        }
+        revocations::write(self.lock, self.home.user(), self.candidate.trust, lists)
+            .map_err(InstallationError::Store)?;
+        let _ = self.state.lists.note(lists);
+        Ok(())
+    }
+
+    /// The tokens that are kept and the new ones: of each license, signer and machine the newest. Those that speak of other licenses stay:
+    /// such a license may be installed again, and what was said of it holds.
+    fn with_validations(&self) -> Result<Vec<String>, InstallationError> {
+        let (candidate, state) = (self.candidate, &self.state);
+        for machine in candidate
+            .bundle
+            .validations()
+            .iter()
+            .filter_map(Validation::machine)
+        {
+            self.host.check_machine("validation token", machine)?;
+        }
+        let installed = self.installed()?;
+        let mut installed = installed.ok_or(InstallationError::NoLicenseYet)?;
+        let own: BTreeSet<String> = armor(installed.bundle().validations()).collect();
+        let foreign =
+            installed.add_validations(&state.validations, candidate.trust, candidate.matrix);
+        let mut all: Vec<&Validation> = installed.bundle().validations().iter().collect();
+        all.extend(candidate.bundle.validations());
+        all.sort_by_key(|said| std::cmp::Reverse(rank(said)));
+        let mut kept: Vec<&Validation> = Vec::new();
+        for said in all {
+            if !kept.iter().any(|other| speaks_as(other, said)) {
+                kept.push(said);
+            }
+        }
+        // Those in the license file are kept there.
+        let kept = armor(kept).filter(|block| !own.contains(block));
+        Ok(kept.chain(foreign).collect())
+    }
+}
+
+/// What is kept nowhere else than in what this machine remembers.
+fn must_be_kept(bundle: &Bundle) -> bool {
+    let is_check_in = bundle.licenses().is_empty() && !bundle.validations().is_empty();
+    let answers = !bundle.activations().is_empty() || !bundle.clock_repairs().is_empty();
+    is_check_in || answers || !bundle.revocations().is_empty()
+}
+
+fn is_unreadable(problem: &StateProblem) -> bool {
+    matches!(problem, StateProblem::Store(_))
+}
+
 fn armor<'a>(
     validations: impl IntoIterator<Item = &'a Validation>,
 ) -> impl Iterator<Item = String> {
@@ -242,8 +444,12 @@ fn speaks_as(one: &Validation, other: &Validation) -> bool {
         && one.machine() == other.machine()
 }
 
-/// Whether a license asks which machine it is on.
-pub(crate) fn names_machines(licenses: &[License], validations: &[Validation]) -> bool {
-    let by_license = licenses.iter().any(|license| license.machines().is_some());
-    by_license || validations.iter().any(|said| said.machine().is_some())
+/// Whether anything in it asks which machine it is on.
+pub(crate) fn names_machines(bundle: &Bundle) -> bool {
+    let asks = |license: &License| license.machines().is_some() || license.must_activate();
+    let by_validation = bundle
+        .validations()
+        .iter()
+        .any(|said| said.machine().is_some());
+    by_validation || !bundle.activations().is_empty() || bundle.licenses().iter().any(asks)
 }

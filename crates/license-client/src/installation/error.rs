@@ -3,9 +3,10 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use license_core::{BundleError, Code, Machine, ProductCode, TrustError};
+use license_core::{BundleError, Code, LicenseId, Machine, ProductCode, TrustError};
 
 use super::Found;
+use crate::activation::AnswerFault;
 use crate::revocations::{Refused, StaleList};
 use crate::state::{StateProblem, aside_to};
 use crate::{HomeError, StateFile, Store, StoreError};
@@ -52,8 +53,10 @@ pub enum InstallationError {
     },
     /// A validation token comes without the license of which it speaks.
     NoLicenseYet,
-    /// A validation token counts on another machine only.
+    /// What was given counts on another machine only.
     OtherMachine {
+        /// What it is: `validation token`, `activation` or `clock repair`.
+        what: &'static str,
         /// The machine that it names.
         expected: Machine,
         /// This machine, where it can be told.
@@ -61,11 +64,31 @@ pub enum InstallationError {
     },
     /// A validation token answers another question.
     OtherNonce,
-    /// A revocation list is of another product.
+    /// An answer that the vendor has signed is not one to take.
+    Answer {
+        /// What it is: `activation` or `clock repair`.
+        what: &'static str,
+        /// Why.
+        fault: AnswerFault,
+    },
+    /// An activation is of a license that is not here.
+    LicenseNotHere {
+        /// The license.
+        license: LicenseId,
+    },
+    /// There is no activation here to give up.
+    NotActivated,
+    /// Nothing tells this machine from others.
+    NoMachine,
+    /// No random numbers can be had.
+    Random,
+    /// What was given is of another product.
     OtherProduct {
+        /// What it is.
+        what: &'static str,
         /// The product.
         expected: ProductCode,
-        /// The list's product.
+        /// The other one.
         found: ProductCode,
     },
     /// A revocation list is older than one that was seen here.
@@ -91,7 +114,11 @@ impl InstallationError {
 
     pub(crate) fn of_list(refused: Refused, expected: ProductCode) -> Self {
         match refused {
-            Refused::Product { found } => Self::OtherProduct { expected, found },
+            Refused::Product { found } => Self::OtherProduct {
+                what: "revocation list",
+                expected,
+                found,
+            },
             Refused::Stale(stale) => Self::StaleList(stale),
         }
     }
@@ -193,14 +220,18 @@ impl fmt::Display for InstallationError {
             Self::NoLicenseYet => f.write_str(
                 "a validation token counts beside its license only, and none is installed",
             ),
-            Self::OtherMachine { expected, actual } => {
+            Self::OtherMachine {
+                what,
+                expected,
+                actual,
+            } => {
                 let actual = actual
                     .as_ref()
                     .map_or("none that can be told".to_owned(), name);
                 let expected = name(expected);
                 write!(
                     f,
-                    "the validation token counts on machine {expected}; this is {actual}"
+                    "the {what} counts on machine {expected}; this is {actual}"
                 )
             }
             Self::Shared { path, .. } => {
@@ -210,12 +241,27 @@ impl fmt::Display for InstallationError {
                     path.display()
                 )
             }
-            Self::OtherProduct { expected, found } => {
+            Self::OtherProduct {
+                what,
+                expected,
+                found,
+            } => {
+                let article = if *what == "activation" { "an" } else { "a" };
                 write!(
                     f,
-                    "expected a revocation list of {expected}, found one of {found}"
+                    "expected {article} {what} of {expected}, found one of {found}"
                 )
             }
+            Self::Answer { what, fault } => write!(f, "{what}: {fault}"),
+            Self::LicenseNotHere { license } => write!(
+                f,
+                "the activation is of license {license}, which is neither installed nor in the file"
+            ),
+            Self::NotActivated => {
+                f.write_str("expected an activation of this machine to give up, found none")
+            }
+            Self::NoMachine => f.write_str("nothing tells this machine from others"),
+            Self::Random => f.write_str("the system gives no random numbers"),
             Self::StaleList(stale) => stale.fmt(f),
             Self::State(_) => f.write_str("what this machine remembers can't be read now"),
             Self::OtherNonce => {
@@ -248,6 +294,11 @@ impl std::error::Error for InstallationError {
             | Self::NoLicenseYet
             | Self::OtherMachine { .. }
             | Self::OtherNonce
+            | Self::Answer { .. }
+            | Self::LicenseNotHere { .. }
+            | Self::NotActivated
+            | Self::NoMachine
+            | Self::Random
             | Self::OtherProduct { .. }
             | Self::StaleList(_) => None,
         }

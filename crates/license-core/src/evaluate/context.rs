@@ -30,8 +30,6 @@ pub struct Context<'a> {
     pub(super) app_version: Option<Version>,
     pub(super) build_date: Option<Timestamp>,
     pub(super) usage_type: UsageType,
-    /// What this machine has given up.
-    pub(super) deactivated: &'a [(LicenseId, Nonce)],
     given: AtHand<'a>,
     of_bundle: AtHand<'a>,
 }
@@ -43,6 +41,8 @@ pub(crate) struct AtHand<'a> {
     pub(crate) validations: &'a [Validation],
     pub(crate) revocations: &'a [RevocationList],
     pub(crate) activations: &'a [Activation],
+    /// What this machine has given up.
+    pub(crate) given_up: &'a [(LicenseId, Nonce)],
 }
 
 impl<'a> Context<'a> {
@@ -56,7 +56,6 @@ impl<'a> Context<'a> {
             app_version: None,
             build_date: None,
             usage_type: UsageType::Builder,
-            deactivated: &[],
             given: AtHand::NOTHING,
             of_bundle: AtHand::NOTHING,
         }
@@ -160,10 +159,11 @@ impl<'a> Context<'a> {
     /// What this machine has given up: licenses, each by the nonce of its activation. They hold here no longer, and neither does what takes
     /// their place, until they are activated anew.
     pub fn deactivated(self, given_up: &'a [(LicenseId, Nonce)]) -> Self {
-        Self {
-            deactivated: given_up,
-            ..self
-        }
+        let given = AtHand {
+            given_up,
+            ..self.given
+        };
+        Self { given, ..self }
     }
 
     /// The same with what lies beside the evaluated license in its bundle.
@@ -187,6 +187,10 @@ impl<'a> Context<'a> {
         self.each(|at_hand| at_hand.activations)
     }
 
+    pub(super) fn all_given_up(&self) -> impl Iterator<Item = &'a (LicenseId, Nonce)> + Clone {
+        self.each(|at_hand| at_hand.given_up)
+    }
+
     /// The caller's, then those of the bundle that is evaluated.
     fn each<T: 'a>(&self, of: fn(&AtHand<'a>) -> &'a [T]) -> impl Iterator<Item = &'a T> + Clone {
         of(&self.given).iter().chain(of(&self.of_bundle))
@@ -199,5 +203,6 @@ impl AtHand<'_> {
         validations: &[],
         revocations: &[],
         activations: &[],
+        given_up: &[],
     };
 }

@@ -310,12 +310,12 @@ fn machine(case: &Case<'_>) -> Found {
 /// machine has given up, counts no more.
 fn activation(case: &Case<'_>) -> Found {
     let here = case.context.machine;
-    let given_up = case.context.deactivated;
+    let given_up = case.context.all_given_up();
     let matches = |found: &&Activation| {
         goes_by(case.license, found.license_id())
             && found.product() == case.license.product()
             && here.is_some_and(|here| found.machine().is(here))
-            && !given_up.iter().any(|(_, nonce)| *nonce == found.nonce())
+            && !given_up.clone().any(|(_, nonce)| *nonce == found.nonce())
     };
     let matching = || case.context.all_activations().filter(matches);
     let ended = |found: &Activation| {
@@ -326,7 +326,7 @@ fn activation(case: &Case<'_>) -> Found {
     let counting = matching().filter(|found| ended(found).is_none());
     let newest = counting.max_by_key(|found| found.issued_at());
     let here_given_up = given_up
-        .iter()
+        .clone()
         .find(|(license, _)| goes_by(case.license, license));
     let evidence = Evidence::Activation {
         at: newest.map(Activation::issued_at),

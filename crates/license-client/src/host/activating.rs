@@ -1,0 +1,211 @@
+//! Asking the vendor for what only they can give, without a network, and giving it up again.
+
+use license_core::{
+    ActivationRequest, ClockRequest, Fingerprint, Letter, License, LicenseId, Machine, Nonce,
+    Receipt, Secret, Timestamp,
+};
+
+use super::Host;
+use crate::activation::{Bindings, GivenUp, Open};
+use crate::installation::InstallationError;
+use crate::state::{Durability, State, StateProblem};
+use crate::store::StoreLock;
+
+/// What asking or giving up did.
+#[derive(Debug)]
+#[must_use]
+pub struct Asked {
+    /// What goes to the vendor.
+    pub letter: Letter,
+    /// When an earlier request was made that can no longer be answered.
+    pub replaced: Option<Timestamp>,
+    /// Whether it was written before, and is the same again.
+    pub is_again: bool,
+    /// What could not be read or kept beside it.
+    pub problems: Vec<StateProblem>,
+}
+
+/// What this machine remembers, held so that nobody else writes it meanwhile.
+struct Desk<'h> {
+    host: &'h Host,
+    lock: StoreLock,
+    state: State,
+    bindings: Bindings,
+    problems: Vec<StateProblem>,
+}
+
+impl Host {
+    /// Asks to activate a license on this machine. The secret that it commits itself to stays here; an earlier request for the same
+    /// license can no longer be answered.
+    ///
+    /// # Errors
+    /// [`InstallationError`] if nothing tells this machine from others, or the request can't be kept.
+    pub fn request_activation(
+        &self,
+        license: &LicenseId,
+        made_at: Timestamp,
+    ) -> Result<Asked, InstallationError> {
+        let machine = self.fingerprint()?;
+        let mut desk = self.open_desk()?;
+        let (nonce, secret) = (
+            Nonce::from_random(random()?),
+            Secret::from_random(random()?),
+        );
+        let request = ActivationRequest {
+            product: self.product,
+            license: license.clone(),
+            machine,
+            nonce,
+            commitment: secret.commitment(),
+            made_at,
+        };
+        let replaced = desk.bindings.ask(Open {
+            license: license.clone(),
+            nonce,
+            secret,
+            made_at,
+        });
+        desk.save_bindings()?;
+        Ok(desk.done(Letter::Activation(request), replaced, false))
+    }
+
+    /// Asks to set back what this machine remembers of time.
+    ///
+    /// # Errors
+    /// As [`Host::request_activation`].
+    pub fn request_clock_repair(&self, made_at: Timestamp) -> Result<Asked, InstallationError> {
+        let machine = self.fingerprint()?;
+        let mut desk = self.open_desk()?;
+        let nonce = Nonce::from_random(random()?);
+        let request = ClockRequest {
+            product: self.product,
+            machine,
+            nonce,
+            mark: desk.state.high_water.mark(),
+            made_at,
+        };
+        desk.bindings.ask_clock(nonce);
+        desk.save_bindings()?;
+        Ok(desk.done(Letter::Clock(request), None, false))
+    }
+
+    /// Gives up the activation of a license, or the only one that there is, and tells what proves it. First this machine takes note of it,
+    /// in two places, so that whatever happens then it is not used here any more; what was given up last is told again.
+    ///
+    /// # Errors
+    /// [`InstallationError::NotActivated`] if there is none, others if that can't be kept.
+    pub fn deactivate(
+        &self,
+        license: Option<&License>,
+        made_at: Timestamp,
+    ) -> Result<Asked, InstallationError> {
+        let machine = self.digest().ok_or(InstallationError::NoMachine)?;
+        let mut desk = self.open_desk()?;
+        let Some((id, nonce)) = desk.held(license) else {
+            let receipt = desk.receipt(license)?;
+            return Ok(desk.done(receipt, None, true));
+        };
+        if !desk.state.given_up.iter().any(|(_, other)| *other == nonce) {
+            desk.state.given_up.push((id, nonce));
+        }
+        desk.save_state()?;
+        desk.bindings.give_up(nonce, machine, made_at);
+        desk.save_bindings()?;
+        let receipt = desk.receipt(license)?;
+        Ok(desk.done(receipt, None, false))
+    }
+
+    fn fingerprint(&self) -> Result<Fingerprint, InstallationError> {
+        match self.machine() {
+            Some(Machine::Fingerprint(fingerprint)) if fingerprint.digest().is_some() => {
+                Ok(fingerprint.clone())
+            }
+            _ => Err(InstallationError::NoMachine),
+        }
+    }
+
+    fn open_desk(&self) -> Result<Desk<'_>, InstallationError> {
+        let home = self.home.as_ref();
+        let home = home.map_err(|error| InstallationError::Home(error.clone()))?;
+        let lock = home.user().lock().map_err(InstallationError::Store)?;
+        let mut loaded = State::load_locked(&lock, home.user(), self.seal());
+        if let Some(problem) = loaded.problems.pop_if(|_| loaded.is_partial) {
+            return Err(InstallationError::State(problem));
+        }
+        let (bindings, problem) = Bindings::load_locked(&lock, home.user(), self.seal());
+        if let Some(problem @ StateProblem::Store(_)) = problem {
+            return Err(InstallationError::State(problem));
+        }
+        let mut problems = loaded.problems;
+        problems.extend(problem);
+        Ok(Desk {
+            host: self,
+            lock,
+            state: loaded.state,
+            bindings,
+            problems,
+        })
+    }
+}
+
+impl Desk<'_> {
+    /// The activation to give up.
+    fn held(&self, license: Option<&License>) -> Option<(LicenseId, Nonce)> {
+        match license {
+            Some(license) => self.bindings.held_for(license.id(), license.supersedes()),
+            None => {
+                let mut licenses = self.bindings.licenses();
+                let only = licenses.next().filter(|_| licenses.next().is_none())?;
+                self.bindings.held_for(only, &[])
+            }
+        }
+    }
+
+    fn receipt(&self, license: Option<&License>) -> Result<Letter, InstallationError> {
+        let replaced = license.map(License::supersedes).unwrap_or_default();
+        let given = self.bindings.receipt(license.map(License::id), replaced);
+        let GivenUp {
+            license,
+            nonce,
+            secret,
+            machine,
+            made_at,
+        } = given.ok_or(InstallationError::NotActivated)?;
+        let secret = Secret::parse(&secret.reveal()).ok_or(InstallationError::NotActivated)?;
+        Ok(Letter::Deactivation(Receipt {
+            product: self.host.product,
+            license: license.clone(),
+            machine: *machine,
+            nonce: *nonce,
+            secret,
+            made_at: *made_at,
+        }))
+    }
+
+    fn save_bindings(&self) -> Result<(), InstallationError> {
+        let saved = self.bindings.save(&self.lock, self.host.seal());
+        saved.map_err(InstallationError::Store)
+    }
+
+    /// In both places, each safe from a loss of power.
+    fn save_state(&self) -> Result<(), InstallationError> {
+        let (last, seal) = (Durability::PowerLoss, self.host.seal());
+        let saved = self.state.save(&self.lock, seal, last, last);
+        saved.map_err(|unsaved| InstallationError::Store(unsaved.source))
+    }
+
+    fn done(self, letter: Letter, replaced: Option<Timestamp>, is_again: bool) -> Asked {
+        Asked {
+            letter,
+            replaced,
+            is_again,
+            problems: self.problems,
+        }
+    }
+}
+
+fn random<const N: usize>() -> Result<[u8; N], InstallationError> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).map_err(|_| InstallationError::Random)?;
+    Ok(bytes)
+}
