@@ -52,8 +52,14 @@ pub(crate) enum Command {
         #[arg(value_name = "FILE|KEY|-")]
         license: OsString,
     },
-    /// Verify a license, a check-in or a revocation list and keep it for this user
+    /// Verify what the vendor sent, in one file or several blocks of it, and keep it for this user
     Install(Install),
+    /// Ask the vendor to activate the installed license on this machine, or to repair its clock, without a network
+    Request(Request),
+    /// Take the vendor's answer to a request
+    Activate(Install),
+    /// Give up the activation of this machine, and write the receipt that frees the device
+    Deactivate(Deactivate),
     /// Tell whether the installed license holds
     Status(Status),
     /// Show the tiers with their features, what is granted here, and why not
@@ -98,7 +104,9 @@ impl Command {
     /// The keys that the command line names.
     pub(crate) fn trust(&self) -> &[Source] {
         match self {
-            Self::Verify(Verify { trust, .. }) | Self::Install(Install { trust, .. }) => trust,
+            Self::Verify(Verify { trust, .. })
+            | Self::Install(Install { trust, .. })
+            | Self::Activate(Install { trust, .. }) => trust,
             Self::Features(ask) | Self::Check { ask, .. } | Self::Explain(ask) => &ask.trust,
             _ => &[],
         }
@@ -136,6 +144,55 @@ pub(crate) struct Install {
     pub(crate) nonce: Option<String>,
     #[command(flatten)]
     pub(crate) context: ContextArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Request {
+    /// The id of the license to activate [default: the one in effect]
+    #[arg(long, value_name = "ID", conflicts_with = "clock")]
+    pub(crate) license: Option<String>,
+    /// Ask to set back what this machine remembers of time, which a wrong clock pushed into the future
+    #[arg(long)]
+    pub(crate) clock: bool,
+    #[command(flatten)]
+    pub(crate) sending: Sending,
+    /// Say that it was made at this instant or date instead of now
+    #[arg(long, value_parser = instant, value_name = "TIME")]
+    pub(crate) at: Option<Timestamp>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Deactivate {
+    /// The id of the license to give up [default: the one that is activated]
+    #[arg(long, value_name = "ID")]
+    pub(crate) license: Option<String>,
+    #[command(flatten)]
+    pub(crate) sending: Sending,
+    /// Say that it was given up at this instant or date instead of now
+    #[arg(long, value_parser = instant, value_name = "TIME")]
+    pub(crate) at: Option<Timestamp>,
+}
+
+/// How something goes to the vendor.
+#[derive(Debug, Args)]
+pub(crate) struct Sending {
+    /// Where it goes; - is standard output [default: -]
+    #[arg(
+        long,
+        value_name = "FILE",
+        default_value = "-",
+        hide_default_value = true
+    )]
+    pub(crate) out: Destination,
+    /// Replace the file if it exists
+    #[arg(long)]
+    pub(crate) force: bool,
+    /// Draw a QR code on the terminal, or write it as a picture with --out x.png
+    #[arg(long)]
+    pub(crate) qr: bool,
+    /// Print numbered lines to read out over a phone; whoever types them is told which line is wrong
+    #[arg(long, conflicts_with = "qr")]
+    pub(crate) speak: bool,
 }
 
 #[derive(Debug, Args)]

@@ -3,8 +3,8 @@
 use std::error::Error;
 
 use license_client::{
-    HomeError, InstallationError, ProjectError, ReportError, SealError, SessionError, StaleList,
-    StateProblem, StoreError, UsageError,
+    AnswerFault, HomeError, InstallationError, ProjectError, ReportError, SealError, SessionError,
+    StaleList, StateProblem, StoreError, UsageError,
 };
 use license_core::{
     BundleError, Code, InspectError, KeyError, MatrixError, ParseError, TrustError, VerifyError,
@@ -149,7 +149,27 @@ pub(crate) fn not_installed(error: &InstallationError) -> Failure {
             Code::ProductMismatch.as_str(),
             error.to_string(),
         )
-        .hint("install the list of this product, or give the other's file with --product-file"),
+        .hint("install what is for this product, or give the other's file with --product-file"),
+        InstallationError::Answer { fault, .. } => not_an_answer(error, *fault),
+        InstallationError::LicenseNotHere { .. } => {
+            Failure::new(Exit::Denied, Code::NoLicense.as_str(), error.to_string())
+                .hint("install that license first, or together with its activation in one file")
+        }
+        InstallationError::NotActivated => {
+            Failure::new(Exit::Denied, Code::NotActivated.as_str(), error.to_string()).hint(
+                "nothing was changed; `license remove` takes away a license that is not activated",
+            )
+        }
+        InstallationError::NoMachine => {
+            Failure::new(Exit::Machine, "NO_MACHINE", error.to_string()).hint(
+                "`license machine` shows what is missing; in a container give CODITECT_MACHINE_ID",
+            )
+        }
+        InstallationError::Random => {
+            Failure::new(Exit::Machine, "RANDOM", error.to_string()).hint("run the command again")
+        }
+        InstallationError::State(problem) => Failure::new(Exit::Machine, "IO", line(problem))
+            .hint("check the permissions of the file; nothing was changed"),
         InstallationError::StaleList(stale) => not_recent(stale),
         InstallationError::OtherNonce => Failure::malformed(error.to_string())
             .hint("install the answer to the question that was asked last"),
@@ -158,6 +178,19 @@ pub(crate) fn not_installed(error: &InstallationError) -> Failure {
         other => Failure::malformed(other.to_string())
             .hint("install the license again: `license install FILE`"),
     }
+}
+
+/// Nothing of what came with it is installed.
+fn not_an_answer(error: &InstallationError, fault: AnswerFault) -> Failure {
+    let code = fault.code().as_str();
+    let message = format!("{code}: {error}; nothing was changed");
+    Failure::new(Exit::Unjudged, code, message).hint(match fault {
+        AnswerFault::Replayed => "make a new request with `license request`, and have that answered",
+        AnswerFault::Stale => {
+            "have the latest request answered, or make a new one with `license request`"
+        }
+        _ => "make sure that the answer is for this machine, or make a new request with `license request`",
+    })
 }
 
 /// Nothing of an artefact with a list that was overtaken is installed.

@@ -172,6 +172,12 @@ fn advice(decision: &Decision) -> Option<&'static str> {
         Code::MachineMismatch => {
             "send the vendor what `license machine` prints; `license explain` shows what differs"
         }
+        Code::NotActivated => {
+            "`license request` asks the vendor; `license activate FILE` takes the answer"
+        }
+        Code::Deactivated => {
+            "it was given up here; `license request` asks the vendor to activate it anew"
+        }
         Code::UserMismatch => match decision.evidence() {
             Evidence::User {
                 actual: Some(_), ..

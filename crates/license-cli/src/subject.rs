@@ -160,7 +160,9 @@ impl<'a> Case<'a> {
             false => args.usage_type.unwrap_or_default(),
         };
         let mut validations = bundle.iter().flat_map(Bundle::validations);
-        let names_machines = licenses.clone().any(|license| license.machines().is_some())
+        let asks = |license: &License| license.machines().is_some() || license.must_activate();
+        let names_machines = licenses.clone().any(asks)
+            || bundle.iter().any(|bundle| !bundle.activations().is_empty())
             || validations.any(|said| said.machine().is_some());
         let here = || site.host.machine().cloned();
         let machine = args

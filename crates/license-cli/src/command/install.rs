@@ -1,7 +1,9 @@
 //! `license install`.
 
-use license_client::{Candidate, Installation, InstallationError, Installed, Moment, Replace};
-use license_core::{Bundle, BundleError, License, TrustSet};
+use license_client::{
+    Candidate, Installation, InstallationError, Installed, InstalledBlock, Moment, Replace,
+};
+use license_core::{Activation, Bundle, BundleError, License, TokenKind, TrustSet};
 use license_terminal::{Exit, Failure, Terminal, escape, show_path};
 
 use super::lists;
@@ -12,13 +14,59 @@ use crate::{failure, report};
 pub(crate) fn run(site: &Site, arguments: &Install, terminal: &Terminal) -> Result<Exit, Failure> {
     let given = Given::read(&arguments.license)?;
     let (bundle, trust) = verified(site, arguments, &given)?;
+    install(site, arguments, &bundle, &trust, terminal)
+}
+
+/// `license activate`: the same for what has to be an answer, and one that was not taken yet.
+pub(crate) fn activate(
+    site: &Site,
+    arguments: &Install,
+    terminal: &Terminal,
+) -> Result<Exit, Failure> {
+    let given = Given::read(&arguments.license)?;
+    let (bundle, trust) = verified(site, arguments, &given)?;
+    if bundle.activations().is_empty() && bundle.clock_repairs().is_empty() {
+        let message = format!(
+            "{}: expected the answer to a request, found none in it",
+            given.name
+        );
+        return Err(Failure::malformed(message).hint(
+            "`license install` takes licenses, check-ins and lists; `license request` makes what the vendor answers",
+        ));
+    }
+    if let Some(answer) = held(site, &bundle) {
+        let id = answer.id();
+        let message =
+            format!("REPLAYED: activation {id} is in use here already; nothing was changed");
+        return Err(Failure::new(Exit::Unjudged, "REPLAYED", message)
+            .hint("there is nothing to do; `license status` tells what holds"));
+    }
+    install(site, arguments, &bundle, &trust, terminal)
+}
+
+/// An activation of these that this machine holds already.
+fn held<'b>(site: &Site, bundle: &'b Bundle) -> Option<&'b Activation> {
+    let snapshot = site.host.inspect(&site.matrix);
+    let found = snapshot.installation.ok().flatten()?;
+    let held = found.bundle().activations();
+    let mut answers = bundle.activations().iter();
+    answers.find(|answer| held.iter().any(|held| held.id() == answer.id()))
+}
+
+fn install(
+    site: &Site,
+    arguments: &Install,
+    bundle: &Bundle,
+    trust: &TrustSet,
+    terminal: &Terminal,
+) -> Result<Exit, Failure> {
     let refused = |error| failure::not_installed(&error);
-    check_nonce(arguments, &bundle).map_err(refused)?;
+    check_nonce(arguments, bundle).map_err(refused)?;
     let before = licenses_before(site);
     let new = Case::beside(site, Some(bundle.clone()), &arguments.context, &before)?;
     let candidate = Candidate {
-        bundle: &bundle,
-        trust: &trust,
+        bundle,
+        trust,
         matrix: &site.matrix,
     };
     let replace = match arguments.force {
@@ -33,7 +81,7 @@ pub(crate) fn run(site: &Site, arguments: &Install, terminal: &Terminal) -> Resu
         .host
         .install(&candidate, &new.context(), replace, moment)
         .map_err(refused)?;
-    tell(&installed, &bundle, &before, terminal);
+    tell(&installed, bundle, &before, terminal);
     let mut case = site.installed(&arguments.context)?;
     let problems = installed.problems.iter().map(report::Notice::of_state);
     report::add(&mut case.notices, problems);
@@ -63,9 +111,9 @@ fn verified(
         Err(BundleError::NoLicense) => {}
         bundle => return bundle.map(|bundle| (bundle, trust)).map_err(not_judged),
     }
-    // Lists alone are for no license in particular.
-    if let Ok(lists) = Bundle::verify_beside(&given.text, &trust, &site.matrix, &[]) {
-        return Ok((lists, trust));
+    // What is for no license in particular needs none.
+    if let Ok(bundle) = Bundle::verify_beside(&given.text, &trust, &site.matrix, &[]) {
+        return Ok((bundle, trust));
     }
     let home = site.host.home().map_err(failure::no_home)?;
     if site.host.trust().is_none()
@@ -109,12 +157,10 @@ fn licenses_before(site: &Site) -> Vec<License> {
 
 fn tell(installed: &Installed, bundle: &Bundle, before: &[License], terminal: &Terminal) {
     lists::note_installed(&installed.lists, terminal);
-    let is_only_lists = bundle.licenses().is_empty() && bundle.validations().is_empty();
-    if is_only_lists {
-        // There is no more to say.
-    } else if installed.is_old {
+    let is_license = !bundle.licenses().is_empty();
+    if !bundle.validations().is_empty() && !is_license && installed.is_old {
         terminal.note("this check-in is not newer than the one installed; nothing was changed");
-    } else {
+    } else if is_license || !bundle.validations().is_empty() {
         terminal.note(&format!("installed as {}", show_path(&installed.path)));
     }
     if let Some(begins) = installed.begins {
@@ -122,7 +168,7 @@ fn tell(installed: &Installed, bundle: &Bundle, before: &[License], terminal: &T
             "it begins at {begins}; what was installed goes on until then"
         ));
     }
-    let is_replaced = !bundle.licenses().is_empty() && installed.begins.is_none();
+    let is_replaced = is_license && installed.begins.is_none();
     let replaced = before.iter().filter(|_| is_replaced);
     for license in replaced {
         let customer = escape(license.customer()).into_owned();
@@ -131,7 +177,48 @@ fn tell(installed: &Installed, bundle: &Bundle, before: &[License], terminal: &T
             license.tier()
         ));
     }
+    tell_answers(installed, bundle, terminal);
     if installed.clock_repaired {
         terminal.note("the clock had been ahead; time counts from this artefact on again");
     }
+    if let blocks @ [_, _, ..] = installed.blocks.as_slice() {
+        blocks.iter().for_each(|block| terminal.note(&line(block)));
+    }
+}
+
+fn tell_answers(installed: &Installed, bundle: &Bundle, terminal: &Terminal) {
+    let is_news = |id: &str| {
+        let mut blocks = installed.blocks.iter();
+        blocks.any(|block| block.id == id && block.is_news)
+    };
+    for answer in bundle.activations() {
+        let license = answer.license_id();
+        terminal.note(&match is_news(answer.id().as_str()) {
+            true => format!("license {license} is activated for this machine"),
+            false => format!("license {license} was activated by this answer already"),
+        });
+    }
+    for repair in bundle.clock_repairs() {
+        let at = repair.issued_at();
+        terminal.note(&format!(
+            "time counts from {at} on again, when the vendor signed this"
+        ));
+    }
+}
+
+/// A block of several, and what became of it.
+fn line(block: &InstalledBlock) -> String {
+    let what = match block.kind {
+        TokenKind::License => "license",
+        TokenKind::Validation => "validation token",
+        TokenKind::Revocations => "revocation list",
+        TokenKind::Activation => "activation",
+        TokenKind::ClockRepair => "clock repair",
+        _ => "block",
+    };
+    let effect = match block.is_news {
+        true => "taken",
+        false => "was here already, or is older than what is",
+    };
+    format!("  {what} {}: {effect}", escape(&block.id))
 }

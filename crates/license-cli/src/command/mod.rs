@@ -6,6 +6,7 @@ mod explain;
 mod features;
 mod inspect;
 mod install;
+mod letter;
 pub(crate) mod lists;
 mod machine;
 mod remove;
@@ -31,6 +32,9 @@ pub(crate) fn run(cli: &Cli, terminal: &Terminal) -> Result<Exit, Failure> {
         Command::Verify(arguments) => verify::run(&site()?, arguments, terminal),
         Command::Inspect { license } => inspect::run(license, terminal),
         Command::Install(arguments) => install::run(&site()?, arguments, terminal),
+        Command::Request(arguments) => letter::request(&site()?, arguments, terminal),
+        Command::Activate(arguments) => install::activate(&site()?, arguments, terminal),
+        Command::Deactivate(arguments) => letter::deactivate(&site()?, arguments, terminal),
         Command::Status(arguments) => status::run(&site()?, arguments, terminal),
         Command::Features(ask) => features::run(&site()?, ask, terminal),
         Command::Check { feature, ask } => check::run(&site()?, feature, ask, terminal),

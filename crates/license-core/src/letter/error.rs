@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::Code;
 use crate::json::JsonError;
+use crate::spoken::SpokenError;
 
 /// Why a text is no request or receipt of a machine.
 #[derive(Debug)]
@@ -25,6 +26,8 @@ pub enum LetterError {
         /// Its label, cut to 40 characters.
         found: String,
     },
+    /// The lines that it was read out in are not all there, or not right.
+    Spoken(SpokenError),
     /// What is inside is no strict JSON object.
     Json(JsonError),
     /// The format is newer.
@@ -54,10 +57,11 @@ pub enum LetterError {
 
 impl LetterError {
     /// The reason code.
-    pub const fn code(&self) -> Code {
+    pub fn code(&self) -> Code {
         match self {
             Self::Version { .. } => Code::UnsupportedVersion,
             Self::Check => Code::ChecksumMismatch,
+            Self::Spoken(error) => error.code(),
             _ => Code::Malformed,
         }
     }
@@ -77,6 +81,7 @@ impl fmt::Display for LetterError {
                 f,
                 "expected a request or receipt of a machine, found a block `{found}`"
             ),
+            Self::Spoken(error) => error.fmt(f),
             Self::Json(error) => write!(f, "between the lines: {error}"),
             Self::Version { supported, found } => write!(
                 f,

@@ -7,7 +7,7 @@
 
 use super::text::MAX_LETTER_BYTES;
 use super::*;
-use crate::{Code, ComponentKind};
+use crate::{Code, ComponentKind, spoken};
 
 fn product() -> ProductCode {
     ProductCode::parse("CODITECT").unwrap()
@@ -72,7 +72,10 @@ fn letters() -> [Letter; 4] {
 fn what_is_written_is_read_in_both_forms() {
     for letter in letters() {
         assert_eq!(Letter::parse(&letter.to_armor()).unwrap(), letter);
+        assert_eq!(Letter::parse(&letter.to_line()).unwrap(), letter);
         assert_eq!(Letter::from_bytes(&letter.to_bytes()).unwrap(), letter);
+        let lines = spoken::lines(&letter.to_bytes()).unwrap();
+        assert_eq!(Letter::parse(&lines.join("\n")).unwrap(), letter);
     }
 }
 

@@ -10,6 +10,7 @@ use super::{
 };
 use crate::json::{self, Json};
 use crate::pasted::{plain_dash, plain_quote};
+use crate::spoken;
 use crate::{Fingerprint, LicenseId, MachineDigest, ProductCode, Timestamp};
 
 /// The format.
@@ -25,6 +26,13 @@ impl Letter {
         let label = self.kind().label();
         let body = self.to_json();
         format!("-----BEGIN {label}-----\n{body:#}\n-----END {label}-----\n")
+    }
+
+    /// The same on one line, which takes less room in a QR code.
+    pub fn to_line(&self) -> String {
+        let label = self.kind().label();
+        let body = self.to_json();
+        format!("-----BEGIN {label}-----{body}-----END {label}-----")
     }
 
     /// What it says by name.
@@ -63,7 +71,8 @@ impl Letter {
         members
     }
 
-    /// Reads a letter in armor, whatever mail and editors have done to its lines, quotes and hyphens.
+    /// Reads a letter in armor, whatever mail and editors have done to its lines, quotes and hyphens; or the lines of
+    /// [`spoken`](crate::spoken) that its compact form was read out in.
     ///
     /// # Errors
     /// [`LetterError`] if it is none, or was changed on its way.
@@ -73,6 +82,10 @@ impl Letter {
                 limit: MAX_LETTER_BYTES,
                 found: text.len(),
             });
+        }
+        if spoken::is_likely(text) {
+            let bytes = spoken::read(text).map_err(LetterError::Spoken)?;
+            return Self::from_bytes(&bytes);
         }
         // No value has white space in it that would be missed.
         let tidy = |letter: char| plain_quote(plain_dash(letter));

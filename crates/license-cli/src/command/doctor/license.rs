@@ -288,6 +288,9 @@ fn advice(code: Code) -> &'static str {
         Code::MachineMismatch => {
             "ask the vendor for a license for this machine: `license machine` prints its fingerprint"
         }
+        Code::NotActivated | Code::Deactivated => {
+            "`license request` asks the vendor to activate it; `license activate FILE` takes the answer"
+        }
         Code::Revoked => "ask the vendor why, or for another license in its place",
         Code::Suspended | Code::Canceled => {
             "ask the vendor why; `license install FILE` takes a validation token that says it is active again"
