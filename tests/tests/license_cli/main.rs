@@ -7,6 +7,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod activation;
 mod ask;
 mod check_in;
 mod clock;

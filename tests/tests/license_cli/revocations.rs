@@ -29,7 +29,7 @@ fn by(key: &SigningKey, product: &str, seq: u64, licenses: &[&Minted], next: &st
     Unverified::parse(&token).unwrap().to_armor()
 }
 
-fn vendors_key() -> SigningKey {
+pub(crate) fn vendors_key() -> SigningKey {
     let pem = &Vendor::shared().key;
     let base64: String = pem.lines().filter(|line| !line.starts_with('-')).collect();
     let der = base64::Engine::decode(&base64::engine::general_purpose::STANDARD, base64).unwrap();

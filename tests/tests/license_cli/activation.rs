@@ -1,0 +1,387 @@
+//! What a machine asks of its vendor without a network, which answers it takes, and what it can give up.
+
+use license_core::issue::{ActivationDraft, ClockRepairDraft, KeyBits, SigningKey};
+use license_core::{
+    ActivationRequest, Algorithm, ClockRequest, Letter, LicenseId, Receipt, Timestamp, Unverified,
+    spoken,
+};
+
+use super::revocations::vendors_key;
+use super::*;
+
+/// TEAM for ever, which must be activated.
+static ACTIVATED: LazyLock<Minted> = LazyLock::new(|| with_activation(&[]));
+
+/// A license as the vendor mints it, with a claim that says so.
+fn with_activation(terms: &[&str]) -> Minted {
+    let usual = ["--tier", "team", "--perpetual", "--offline", "--activation"];
+    minted(&[&usual[..], terms].concat())
+}
+
+/// A machine that has installed it and holds nothing yet.
+fn asking() -> Scratch {
+    let site = Vendor::shared().site();
+    site.write("team.lic", &ACTIVATED.file);
+    let installed = on(
+        HERE,
+        &site,
+        &["install", "--trust", "trust.jwks", "team.lic"],
+    );
+    let _ = installed.expect_code(1);
+    site
+}
+
+fn at(text: &str) -> Timestamp {
+    Timestamp::parse(text).unwrap()
+}
+
+#[track_caller]
+fn request(site: &Scratch, options: &[&str]) -> Outcome {
+    on(HERE, site, &[&["request"], options].concat()).expect_code(0)
+}
+
+fn activation_request(text: &str) -> ActivationRequest {
+    match Letter::parse(text).unwrap() {
+        Letter::Activation(request) => request,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn clock_request(text: &str) -> ClockRequest {
+    match Letter::parse(text).unwrap() {
+        Letter::Clock(request) => request,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn receipt(text: &str) -> Receipt {
+    match Letter::parse(text).unwrap() {
+        Letter::Deactivation(receipt) => receipt,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// An id that no other answer has.
+fn fresh_id() -> LicenseId {
+    let mut random = [0; 10];
+    let bytes = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap()
+        .as_nanos()
+        .to_be_bytes();
+    random.copy_from_slice(&bytes[6..]);
+    LicenseId::from_random(1_577_836_800_000, &random)
+}
+
+fn answer_by(key: &SigningKey, request: &ActivationRequest) -> String {
+    let draft = ActivationDraft {
+        issuer: "CODITECT".to_owned(),
+        id: fresh_id(),
+        issued_at: at("2020-01-01T00:30:00Z"),
+        request,
+    };
+    Unverified::parse(&draft.sign(key).unwrap())
+        .unwrap()
+        .to_armor()
+}
+
+fn answer(request: &str) -> String {
+    answer_by(&vendors_key(), &activation_request(request))
+}
+
+fn repair(request: &str, issued_at: &str) -> String {
+    let draft = ClockRepairDraft {
+        issuer: "CODITECT".to_owned(),
+        id: fresh_id(),
+        issued_at: at(issued_at),
+        request: &clock_request(request),
+    };
+    Unverified::parse(&draft.sign(&vendors_key()).unwrap())
+        .unwrap()
+        .to_armor()
+}
+
+fn activate(site: &Scratch, answer: &str) -> Outcome {
+    site.write("answer.lic", answer);
+    on(HERE, site, &["activate", "answer.lic"])
+}
+
+#[track_caller]
+fn code(site: &Scratch) -> String {
+    let said = on(HERE, site, &["status", "--json"]).json();
+    said["code"].as_str().unwrap().to_owned()
+}
+
+#[track_caller]
+fn refused(outcome: &Outcome, exit: i32, code: &str) {
+    let Complaint { message, hint } = outcome.expect_failure(exit);
+    assert!(message.contains(code), "no {code} in {message}");
+    assert!(!hint.is_empty());
+}
+
+/// The same site with its activation.
+fn activated() -> Scratch {
+    let site = asking();
+    let asked = request(&site, &[]);
+    let _ = activate(&site, &answer(&asked.stdout)).expect_code(0);
+    site
+}
+
+#[test]
+fn a_license_that_must_be_activated_is_after_the_answer_and_not_before() {
+    let site = asking();
+    assert_eq!(code(&site), "NOT_ACTIVATED");
+    let asked = request(&site, &[]);
+    assert!(asked.stderr.contains("keygen activate"), "{}", asked.stderr);
+    assert_eq!(code(&site), "NOT_ACTIVATED");
+    let taken = activate(&site, &answer(&asked.stdout)).expect_code(0);
+    assert!(
+        taken.stderr.contains("is activated for this machine"),
+        "{}",
+        taken.stderr
+    );
+    assert_eq!(code(&site), "VALID");
+    let copied = on(ELSEWHERE, &site, &["status", "--json"]).json();
+    assert_eq!(copied["code"], "NOT_ACTIVATED", "{copied:#}");
+    assert_eq!(code(&site), "VALID", "the other machine has taken nothing");
+}
+
+#[test]
+fn a_request_says_what_leaves_the_machine_and_the_secret_does_not() {
+    let site = asking();
+    site.write("old", "there");
+    refused(
+        &on(HERE, &site, &["request", "--out", "old"]),
+        2,
+        "expected",
+    );
+    let told = request(&site, &["--out", "request.lic", "--json"]).json();
+    let file = activation_request(&site.read("request.lic"));
+    assert_eq!(told["kind"], "LICENSE ACTIVATION REQUEST");
+    assert_eq!(told["content"]["license"], ACTIVATED.told["license_id"]);
+    assert_eq!(told["content"]["nonce"], file.nonce.to_string());
+    let machine = on(HERE, &site, &["machine", "--json"]).json();
+    assert_eq!(machine["digest"], file.machine.digest().unwrap().to_string());
+    let kept = std::fs::read(site.state().join("activation")).unwrap();
+    assert!(!kept.windows(6).any(|bytes| bytes == b"secret"), "sealed");
+    #[cfg(unix)]
+    assert_eq!(site.mode("state/activation"), 0o600);
+}
+
+#[test]
+fn lines_to_read_out_are_the_same_request() {
+    let site = asking();
+    let told = request(&site, &["--speak"]).stdout;
+    assert!(spoken::is_likely(&told), "{told}");
+    let typed: String = told.lines().rev().map(|line| format!("{line}\n")).collect();
+    let typed = typed.to_lowercase();
+    let asked = Letter::parse(&typed).unwrap();
+    let _ = activate(&site, &answer(&asked.to_armor())).expect_code(0);
+    assert_eq!(code(&site), "VALID");
+}
+
+#[test]
+fn a_code_is_drawn_and_a_picture_is_written() {
+    let site = asking();
+    let drawn = request(&site, &["--qr"]).stdout;
+    assert!(drawn.contains('█') && drawn.lines().count() > 20, "{drawn}");
+    let _ = request(&site, &["--qr", "--out", "code.png"]);
+    let picture = std::fs::read(site.file("code.png")).unwrap();
+    assert!(picture.starts_with(b"\x89PNG\r\n"));
+    for wrong in [
+        &["request", "--qr", "--out", "code.lic"][..],
+        &["request", "--qr", "--json"],
+        &["request", "--qr", "--speak"],
+        &["request", "--clock", "--license", "x"],
+    ] {
+        let _ = on(HERE, &site, wrong).expect_code(2);
+    }
+}
+
+#[test]
+fn each_bad_answer_has_a_code_of_its_own_and_changes_nothing() {
+    let site = asking();
+    let first = request(&site, &[]).stdout;
+    let second = request(&site, &[]);
+    assert!(
+        second.stderr.contains("can no longer be answered"),
+        "{}",
+        second.stderr
+    );
+    let second = second.stdout;
+    refused(&activate(&site, &answer(&first)), 3, "STALE_ANSWER");
+
+    let good = answer(&second);
+    let token: String = good.lines().filter(|line| !line.starts_with('-')).collect();
+    let edited = changed_at(&token, token.len() / 2);
+    refused(&activate(&site, &edited), 3, "BAD_SIGNATURE");
+    let der = SigningKey::generate(KeyBits::B2048, Algorithm::Rs256).unwrap();
+    let stranger = SigningKey::from_pkcs8(&der, None).unwrap();
+    let foreign = answer_by(&stranger, &activation_request(&second));
+    refused(&activate(&site, &foreign), 3, "UNTRUSTED_KEY");
+
+    // Of another machine, and of another state directory on this one.
+    let elsewhere = asking();
+    let theirs = on(ELSEWHERE, &elsewhere, &["request"]).expect_code(0).stdout;
+    refused(&activate(&site, &answer(&theirs)), 1, "machine");
+    let swapped = request(&asking(), &[]).stdout;
+    refused(&activate(&site, &answer(&swapped)), 3, "REQUEST_MISMATCH");
+    let mut other_secret = activation_request(&second);
+    other_secret.commitment = activation_request(&first).commitment;
+    let other_secret = answer_by(&vendors_key(), &other_secret);
+    refused(&activate(&site, &other_secret), 3, "REQUEST_MISMATCH");
+    let mut other_license = activation_request(&second);
+    other_license.license = fresh_id();
+    let other_license = answer_by(&vendors_key(), &other_license);
+    refused(&activate(&site, &other_license), 3, "REQUEST_MISMATCH");
+
+    assert_eq!(code(&site), "NOT_ACTIVATED");
+    let _ = activate(&site, &good).expect_code(0);
+    refused(&activate(&site, &good), 3, "REPLAYED");
+    let again = on(HERE, &site, &["install", "answer.lic"]).expect_code(0);
+    assert!(again.stderr.contains("already"), "{}", again.stderr);
+    assert_eq!(code(&site), "VALID");
+}
+
+#[test]
+fn activate_takes_answers_only_and_says_what_else_takes_what() {
+    let site = asking();
+    refused(&on(HERE, &site, &["activate", "team.lic"]), 3, "expected the answer");
+    site.write("request.lic", request(&site, &[]).stdout);
+    refused(&on(HERE, &site, &["activate", "request.lic"]), 3, "request");
+    refused(&on(HERE, &site, &["verify", "request.lic"]), 3, "request");
+}
+
+#[test]
+fn a_file_with_a_license_and_its_activation_is_taken_whole_or_not_at_all() {
+    let site = asking();
+    let renewal = with_activation(&["--supersedes", ACTIVATED.told["license_id"].as_str().unwrap()]);
+    let asked = request(&site, &[]).stdout;
+    let stale = answer(&asked);
+    let asked = request(&site, &[]).stdout;
+    site.write("both.lic", format!("{}{stale}", renewal.file));
+    refused(&on(HERE, &site, &["install", "both.lic"]), 3, "STALE_ANSWER");
+    let kept = std::fs::read_to_string(site.state().join("license.lic")).unwrap();
+    assert_eq!(kept, ACTIVATED.file);
+    site.write("both.lic", format!("{}{}", renewal.file, answer(&asked)));
+    let taken = on(HERE, &site, &["install", "both.lic"]).expect_code(0);
+    for block in ["license ", "activation "] {
+        assert!(taken.stderr.contains(block), "{}", taken.stderr);
+    }
+    assert_eq!(code(&site), "VALID", "a renewal goes on with the activation");
+}
+
+#[test]
+fn an_activation_counts_where_an_administrator_put_it_for_everybody() {
+    let site = activated();
+    let shared = Scratch::new();
+    let answer = site.read("answer.lic");
+    shared.write("license.lic", format!("{}{answer}", ACTIVATED.file));
+    shared.write("trust.jwks", &Vendor::shared().trust);
+    let other = Scratch::new();
+    let status = |machine: &str| {
+        let run = Run::license(&other).env("CODITECT_MACHINE_ID", machine);
+        let run = run.env("CODITECT_SYSTEM_DIR", shared.path());
+        run.args(["status", "--json"]).run().json()["code"].clone()
+    };
+    assert_eq!(status(HERE), "VALID");
+    assert_eq!(status(ELSEWHERE), "NOT_ACTIVATED");
+}
+
+#[test]
+fn what_is_given_up_is_proved_by_the_secret_and_not_used_here_any_more() {
+    let site = asking();
+    refused(&on(HERE, &site, &["deactivate"]), 1, "found none");
+    let asked = request(&site, &[]).stdout;
+    let token = answer(&asked);
+    let _ = activate(&site, &token).expect_code(0);
+    let given = on(HERE, &site, &["deactivate", "--out", "receipt.lic"]).expect_code(0);
+    assert!(given.stderr.contains("keygen release"), "{}", given.stderr);
+    let proof = receipt(&site.read("receipt.lic"));
+    let asked = activation_request(&asked);
+    assert_eq!(proof.secret.commitment(), asked.commitment);
+    assert_eq!((proof.nonce, &proof.license), (asked.nonce, &asked.license));
+    assert_eq!(code(&site), "DEACTIVATED");
+    assert_eq!(
+        on(HERE, &site, &["status", "--json"]).json()["effective_tier"],
+        "FREE"
+    );
+    // The receipt may have been lost on its way.
+    let again = on(HERE, &site, &["deactivate"]).expect_code(0);
+    assert_eq!(receipt(&again.stdout), proof);
+    assert!(again.stderr.contains("again"), "{}", again.stderr);
+    refused(&activate(&site, &token), 3, "REPLAYED");
+    // Neither installing the license nor removing everything that names the activation brings it back.
+    let _ = on(HERE, &site, &["install", "team.lic"]).expect_code(1);
+    std::fs::remove_file(site.state().join("activation")).unwrap();
+    assert_eq!(code(&site), "DEACTIVATED");
+    let anew = request(&site, &[]).stdout;
+    let _ = activate(&site, &answer(&anew)).expect_code(0);
+    assert_eq!(code(&site), "VALID");
+}
+
+#[test]
+fn a_backup_of_what_was_held_does_not_undo_giving_it_up() {
+    let site = activated();
+    let held = std::fs::read(site.state().join("activation")).unwrap();
+    let quota = std::fs::read(site.state().join("quota")).unwrap();
+    let _ = on(HERE, &site, &["deactivate"]).expect_code(0);
+    std::fs::write(site.state().join("activation"), held).unwrap();
+    assert_eq!(code(&site), "DEACTIVATED");
+    // One of the two files that remember it is not enough either.
+    std::fs::write(site.state().join("quota"), quota).unwrap();
+    assert_eq!(code(&site), "DEACTIVATED");
+}
+
+#[test]
+fn a_license_that_needs_no_activation_can_be_given_up_too() {
+    let site = Vendor::shared().site();
+    site.write("ent.lic", &ENT.file);
+    let _ = on(HERE, &site, &["install", "--trust", "trust.jwks", "ent.lic"]).expect_code(0);
+    let asked = request(&site, &[]).stdout;
+    let _ = activate(&site, &answer(&asked)).expect_code(0);
+    let _ = on(HERE, &site, &["deactivate"]).expect_code(0);
+    assert_eq!(code(&site), "DEACTIVATED");
+    let _ = on(HERE, &site, &["install", "--force", "ent.lic"]).expect_code(1);
+}
+
+#[test]
+fn a_mark_in_the_far_future_is_set_back_once_by_who_is_asked_for_it() {
+    let site = site_with("pro.lic");
+    // A signed artefact of a wrong date is what no clock puts right.
+    let early = list_dated("2098-01-01");
+    site.write("early.lic", early);
+    let _ = on(HERE, &site, &["install", "early.lic"]);
+    std::fs::remove_file(site.state().join("revocations.lic")).unwrap();
+    let status = |site: &Scratch| on(HERE, site, &["status", "--json"]).json();
+    assert!(status(&site)["evaluated_at"].as_str().unwrap() > "2098");
+    let asked = request(&site, &["--clock"]).stdout;
+    let mark = clock_request(&asked).mark;
+    assert!(mark > at("2098-01-01"), "{mark}");
+    let repaired = repair(&asked, "2020-01-01T00:50:00Z");
+    site.write("repair.lic", &repaired);
+    let stale = repair(&request(&asking(), &["--clock"]).stdout, "2020-01-01");
+    refused(&activate(&site, &stale), 3, "REQUEST_MISMATCH");
+    let taken = on(HERE, &site, &["install", "repair.lic"]);
+    assert!(
+        taken.stderr.contains("time counts from 2020-01-01T00:50:00Z"),
+        "{}",
+        taken.stderr
+    );
+    assert!(status(&site)["evaluated_at"].as_str().unwrap() < "2098");
+    refused(&on(HERE, &site, &["install", "repair.lic"]), 3, "REPLAYED");
+}
+
+fn list_dated(issued_at: &str) -> String {
+    use license_core::issue::RevocationsDraft;
+    let draft = RevocationsDraft {
+        issuer: "CODITECT".to_owned(),
+        product: license_core::ProductCode::parse("CODITECT").unwrap(),
+        issued_at: at(issued_at),
+        seq: 1,
+        next_update: at("2099-01-01"),
+        revoked: Vec::new(),
+    };
+    let token = draft.sign(&vendors_key()).unwrap();
+    Unverified::parse(&token).unwrap().to_armor()
+}
