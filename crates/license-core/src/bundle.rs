@@ -1,4 +1,5 @@
-//! What a customer was sent, verified as a whole: licenses with the validation tokens for them, and revocation lists.
+//! What a customer was sent, verified as a whole: licenses with the validation tokens for them, revocation lists and trust
+//! statements.
 
 use std::fmt;
 
@@ -6,8 +7,8 @@ use crate::key::{KeyError, LicenseKey};
 use crate::pasted::without_wrapping;
 use crate::token::{Artefacts, Block, ParseError, TokenKind, VerifyError};
 use crate::{
-    Code, Context, Decision, Finding, License, Matrix, Outcome, RevocationList, Tier, Timestamp,
-    TrustSet, Unverified, Validation,
+    Code, Context, Decision, Finding, License, Matrix, Outcome, RevocationList, RotationError,
+    Tier, Timestamp, TrustSet, Unverified, Validation,
 };
 
 /// A verified license file or enterprise key.
@@ -29,6 +30,7 @@ pub struct Bundle {
     licenses: Vec<License>,
     validations: Vec<Validation>,
     revocations: Vec<RevocationList>,
+    statements: Vec<Unverified<'static>>,
     canonical: Canonical,
 }
 
@@ -87,6 +89,7 @@ impl Bundle {
                 licenses: vec![key.verify(trust, matrix).map_err(BundleError::Verify)?],
                 validations: Vec::new(),
                 revocations: Vec::new(),
+                statements: Vec::new(),
                 canonical: Canonical::EnterpriseKey(key.to_string()),
             }),
             key => Err(needs_file(&key)),
@@ -117,6 +120,7 @@ impl Bundle {
             TokenKind::License,
             TokenKind::Validation,
             TokenKind::Revocations,
+            TokenKind::TrustStatement,
         ];
         let foreign = |token: &&Unverified<'_>| !usable.contains(&token.unverified_kind());
         if let Some(token) = tokens().find(foreign) {
@@ -142,7 +146,9 @@ impl Bundle {
         let licenses = licenses?;
         let all = [&licenses, at_hand].concat();
         let is_list = |token: &&Unverified<'_>| token.unverified_kind() == TokenKind::Revocations;
-        if all.is_empty() && !tokens().all(|token| is_list(&token)) {
+        let is_statement =
+            |token: &&Unverified<'_>| token.unverified_kind() == TokenKind::TrustStatement;
+        if all.is_empty() && !tokens().all(|token| is_list(&token) || is_statement(&token)) {
             return Err(BundleError::NoLicense);
         }
         let validation = |block: &Block<'_>| {
@@ -161,12 +167,15 @@ impl Bundle {
             .of_kind(TokenKind::Revocations)
             .map(list)
             .collect();
-        let own = tokens().filter(|token| !is_list(token));
+        let own = tokens().filter(|token| !is_list(token) && !is_statement(token));
+        let statements = tokens().filter(is_statement);
+        let statements = statements.map(|token| token.clone().into_owned()).collect();
         let canonical = Canonical::File(own.map(Unverified::to_armor).collect());
         Ok(Self {
             revocations: revocations?,
             validations: validations?,
             licenses,
+            statements,
             canonical,
         })
     }
@@ -184,6 +193,12 @@ impl Bundle {
     /// The revocation lists, which are of any product.
     pub fn revocations(&self) -> &[RevocationList] {
         &self.revocations
+    }
+
+    /// The trust statements that came with it, in their order. They are not verified here and change nothing here:
+    /// [`Rotation`](crate::Rotation) does that, and gives the keys to verify all else with.
+    pub fn unverified_trust_statements(&self) -> &[Unverified<'static>] {
+        &self.statements
     }
 
     /// Adds revocation lists that are kept elsewhere.
@@ -206,7 +221,7 @@ impl Bundle {
         licenses.chain(validations).chain(lists).max()
     }
 
-    /// The text to store: all but the revocation lists, which are kept by themselves.
+    /// The text to store: all but the revocation lists and trust statements, which are kept by themselves.
     pub fn canonical(&self) -> &Canonical {
         &self.canonical
     }
@@ -295,6 +310,13 @@ pub enum BundleError {
         /// What is wrong with it.
         error: VerifyError,
     },
+    /// A trust statement does not count.
+    Statement {
+        /// The line on which its block begins, from 1.
+        line: usize,
+        /// Why.
+        error: RotationError,
+    },
     /// The key is spelled right, and proves nothing alone.
     NeedsLicenseFile {
         /// The tier that a standard key names; none for a short enterprise key.
@@ -316,6 +338,7 @@ impl BundleError {
             Self::Key(error) => error.code(),
             Self::Parse(error) => error.code(),
             Self::Verify(error) | Self::Block { error, .. } => error.code(),
+            Self::Statement { error, .. } => error.code(),
             Self::NeedsLicenseFile { .. } | Self::OtherLicense { .. } | Self::NoLicense => {
                 Code::NeedsLicenseFile
             }
@@ -330,6 +353,7 @@ impl fmt::Display for BundleError {
             Self::Parse(error) => error.fmt(f),
             Self::Verify(error) => error.fmt(f),
             Self::Block { line, error } => write!(f, "block at line {line}: {error}"),
+            Self::Statement { line, error } => write!(f, "trust statement at line {line}: {error}"),
             Self::NeedsLicenseFile { tier: Some(tier) } => write!(
                 f,
                 "the key is well formed and names a {tier} license, but carries no signature"

@@ -76,7 +76,7 @@ pub use key::{
 };
 pub use license::{
     CheckIn, Facts, License, LicenseId, Renewal, Revocation, RevocationList, Signer, Status,
-    UsageType, Validation,
+    TrustStatement, UsageType, Validation,
 };
 pub use machine::{Comparison, ComponentKind, Fingerprint, Machine, MachineDigest};
 pub use matrix::{Matrix, MatrixError, TierTerms, Trial};
@@ -91,4 +91,4 @@ pub use token::{
     Artefacts, Block, MAX_FILE_BYTES, MAX_LIST_BYTES, MAX_TOKEN_BYTES, ParseError, TokenKind,
     Unverified, VerifyError, input_cap,
 };
-pub use trust::{KeyId, TrustError, TrustSet, TrustedKey};
+pub use trust::{KeyId, Rotation, RotationError, Taken, TrustError, TrustSet, TrustedKey};

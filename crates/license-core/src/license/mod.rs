@@ -1,10 +1,11 @@
-//! Verified licenses, validation tokens and revocation lists.
+//! Verified licenses, validation tokens, revocation lists and trust statements.
 
 mod claims;
 mod facts;
 mod id;
 mod revocations;
 mod terms;
+mod trust_statement;
 mod validation;
 
 use std::sync::Arc;
@@ -17,6 +18,8 @@ pub use facts::Facts;
 pub use id::LicenseId;
 pub use revocations::{Revocation, RevocationList};
 pub use terms::{CheckIn, Renewal, UsageType};
+pub(crate) use trust_statement::Change;
+pub use trust_statement::TrustStatement;
 pub use validation::{Signer, Status, Validation};
 
 use crate::key::{EnterpriseKey, EnterpriseTerms, KeyExpiry, ShortEnterpriseKey, StandardKey};

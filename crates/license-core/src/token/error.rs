@@ -2,11 +2,12 @@
 
 use std::fmt;
 
+use crate::Code;
 use crate::json::JsonError;
 use crate::pasted::{Found, Position};
 use crate::signature::Algorithm;
 use crate::token::TokenKind;
-use crate::{Code, trust::KeyId};
+use crate::trust::{KeyId, TrustError};
 
 /// Why a text is no token or no file of tokens. Nothing has been verified by then.
 #[derive(Debug)]
@@ -189,6 +190,11 @@ pub enum VerifyError {
         /// How many keys are trusted.
         trusted: usize,
     },
+    /// The key that the header names was retired by its vendor.
+    RetiredKey {
+        /// The key.
+        key: KeyId,
+    },
     /// The header names another algorithm than the key's.
     Algorithm {
         /// The key.
@@ -213,6 +219,13 @@ pub enum VerifyError {
         /// What it is: a type or `nothing`.
         found: &'static str,
     },
+    /// A public key in a claim must not be trusted.
+    Key {
+        /// The claim.
+        claim: &'static str,
+        /// What is wrong with the key.
+        error: TrustError,
+    },
     /// The token's format is newer.
     Version {
         /// The newest format that is understood.
@@ -236,6 +249,7 @@ impl VerifyError {
     pub const fn code(&self) -> Code {
         match self {
             Self::UntrustedKey { .. } => Code::UntrustedKey,
+            Self::RetiredKey { .. } => Code::RetiredKey,
             Self::Algorithm { .. } | Self::Signature => Code::BadSignature,
             Self::Version { .. } => Code::UnsupportedVersion,
             Self::CriticalClaim { .. } => Code::UnsupportedClaim,
@@ -254,6 +268,9 @@ impl fmt::Display for VerifyError {
                 f,
                 "signed by key {found}, which is not among the trusted keys ({trusted})"
             ),
+            Self::RetiredKey { key } => {
+                write!(f, "signed by key {key}, which its vendor has retired")
+            }
             Self::Algorithm {
                 key,
                 expected,
@@ -271,6 +288,7 @@ impl fmt::Display for VerifyError {
             } => {
                 write!(f, "claim `{claim}`: expected {expected}, found {found}")
             }
+            Self::Key { claim, error } => write!(f, "claim `{claim}`: {error}"),
             Self::Version { supported, found } => {
                 write!(
                     f,

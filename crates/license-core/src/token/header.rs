@@ -19,14 +19,17 @@ pub enum TokenKind {
     Revocations,
     /// `license-activation+jwt`: a license is bound to a machine.
     Activation,
+    /// `license-trust+jwt`: keys that are to be trusted, or no longer.
+    TrustStatement,
 }
 
 impl TokenKind {
-    const ALL: [Self; 4] = [
+    const ALL: [Self; 5] = [
         Self::License,
         Self::Validation,
         Self::Revocations,
         Self::Activation,
+        Self::TrustStatement,
     ];
 
     /// The `typ` of the header.
@@ -36,6 +39,7 @@ impl TokenKind {
             Self::Validation => "license-validation+jwt",
             Self::Revocations => "license-revocations+jwt",
             Self::Activation => "license-activation+jwt",
+            Self::TrustStatement => "license-trust+jwt",
         }
     }
 
@@ -46,6 +50,7 @@ impl TokenKind {
             Self::Validation => "LICENSE VALIDATION",
             Self::Revocations => "LICENSE REVOCATIONS",
             Self::Activation => "LICENSE ACTIVATION",
+            Self::TrustStatement => "LICENSE TRUST",
         }
     }
 
