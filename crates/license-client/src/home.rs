@@ -251,6 +251,8 @@ pub enum StateFile {
     Usage,
     /// `revocations.lic`: the newest revocation list of each signing key.
     Revocations,
+    /// `trust.lic`: what keys in `trust.jwks` say of others, in the order in which it was installed.
+    TrustStatements,
 }
 
 impl StateFile {
@@ -263,6 +265,7 @@ impl StateFile {
         Self::Trust,
         Self::Usage,
         Self::Revocations,
+        Self::TrustStatements,
     ];
 
     /// Its name in the folder.
@@ -275,6 +278,7 @@ impl StateFile {
             Self::Trust => "trust.jwks",
             Self::Usage => "usage",
             Self::Revocations => "revocations.lic",
+            Self::TrustStatements => "trust.lic",
         }
     }
 }

@@ -312,8 +312,8 @@ pub enum BundleError {
     },
     /// A trust statement does not count.
     Statement {
-        /// The line on which its block begins, from 1.
-        line: usize,
+        /// The line on which its block begins, from 1, where there are several blocks.
+        line: Option<usize>,
         /// Why.
         error: RotationError,
     },
@@ -353,7 +353,13 @@ impl fmt::Display for BundleError {
             Self::Parse(error) => error.fmt(f),
             Self::Verify(error) => error.fmt(f),
             Self::Block { line, error } => write!(f, "block at line {line}: {error}"),
-            Self::Statement { line, error } => write!(f, "trust statement at line {line}: {error}"),
+            Self::Statement {
+                line: Some(line),
+                error,
+            } => {
+                write!(f, "trust statement at line {line}: {error}")
+            }
+            Self::Statement { line: None, error } => write!(f, "trust statement: {error}"),
             Self::NeedsLicenseFile { tier: Some(tier) } => write!(
                 f,
                 "the key is well formed and names a {tier} license, but carries no signature"

@@ -1,24 +1,29 @@
 //! `license install`.
 
 use license_client::{Candidate, Installation, InstallationError, Installed, Moment, Replace};
-use license_core::{Bundle, BundleError, License, TrustSet};
+use license_core::{Bundle, BundleError, License, Rotation, TrustSet};
 use license_terminal::{Exit, Failure, Terminal, escape, show_path};
 
 use super::lists;
+use super::trust_statements::{self, Told};
 use crate::cli::Install;
 use crate::subject::{Case, Given, Site};
 use crate::{failure, report};
 
 pub(crate) fn run(site: &Site, arguments: &Install, terminal: &Terminal) -> Result<Exit, Failure> {
     let given = Given::read(&arguments.license)?;
-    let (bundle, trust) = verified(site, arguments, &given)?;
+    let Verified {
+        bundle,
+        roots,
+        statements,
+    } = Verified::of(site, arguments, &given)?;
     let refused = |error| failure::not_installed(&error);
     check_nonce(arguments, &bundle).map_err(refused)?;
     let before = licenses_before(site);
     let new = Case::beside(site, Some(bundle.clone()), &arguments.context, &before)?;
     let candidate = Candidate {
         bundle: &bundle,
-        trust: &trust,
+        trust: &roots,
         matrix: &site.matrix,
     };
     let replace = match arguments.force {
@@ -37,49 +42,70 @@ pub(crate) fn run(site: &Site, arguments: &Install, terminal: &Terminal) -> Resu
     let mut case = site.installed(&arguments.context)?;
     let problems = installed.problems.iter().map(report::Notice::of_state);
     report::add(&mut case.notices, problems);
+    case.notices
+        .extend(trust_statements::ignored_by(site, &given));
     if case.bundle.is_none() {
-        // A list asks for no license.
+        // Lists and trust statements ask for no license.
         return lists::tell(
             bundle.revocations(),
+            &statements,
             &arguments.context,
             case.notices,
             terminal,
         );
     }
+    case.statements = statements;
     let decision = case.decide();
     report::decision(&decision, &case, arguments.context.strict, terminal)
 }
 
-/// What was given, and the keys that it was verified with: those embedded, else for a license those given, else those installed; for a
-/// validation token those of the license too.
-fn verified(
-    site: &Site,
-    arguments: &Install,
-    given: &Given,
-) -> Result<(Bundle, TrustSet), Failure> {
-    let mut trust = site.trust(&arguments.trust)?;
-    let not_judged = |error| failure::not_judged(&given.name, &error);
-    match Bundle::verify(&given.text, &trust, &site.matrix) {
-        Err(BundleError::NoLicense) => {}
-        bundle => return bundle.map(|bundle| (bundle, trust)).map_err(not_judged),
+/// What was given, and the keys that it was verified with: those embedded, else for a license those given, else those installed; for what
+/// comes without one those of the license too.
+struct Verified {
+    bundle: Bundle,
+    /// The keys before any trust statement.
+    roots: TrustSet,
+    statements: Told,
+}
+
+impl Verified {
+    fn of(site: &Site, arguments: &Install, given: &Given) -> Result<Self, Failure> {
+        let mut rotation = site.rotation_here(&arguments.trust)?;
+        let mut statements = Told::default();
+        if site.host.trust().is_none() {
+            statements = trust_statements::apply(given, &mut rotation)?;
+        }
+        let not_judged = |error| failure::not_judged(&given.name, &error);
+        let with = |bundle, rotation: &Rotation, statements| Self {
+            bundle,
+            roots: rotation.roots().clone(),
+            statements,
+        };
+        match Bundle::verify(&given.text, rotation.keys(), &site.matrix) {
+            Err(BundleError::NoLicense) => {}
+            bundle => return Ok(with(bundle.map_err(not_judged)?, &rotation, statements)),
+        }
+        // Lists and trust statements alone are for no license in particular.
+        let alone = Bundle::verify_beside(&given.text, rotation.keys(), &site.matrix, &[]);
+        if let Ok(alone) = alone {
+            return Ok(with(alone, &rotation, statements));
+        }
+        let home = site.host.home().map_err(failure::no_home)?;
+        if site.host.trust().is_none()
+            && let Ok(Some(installed)) = Installation::rotation(home)
+        {
+            let roots = rotation.roots().joined(installed.roots());
+            rotation = Installation::rotation_of(home, roots);
+            statements = trust_statements::apply(given, &mut rotation)?;
+        }
+        let installed = Installation::load(home, rotation.keys(), &site.matrix);
+        let installed = installed
+            .and_then(|installed| installed.ok_or(InstallationError::NoLicenseYet))
+            .map_err(|error| failure::not_installed(&error))?;
+        let licenses = installed.bundle().licenses();
+        let bundle = Bundle::verify_beside(&given.text, rotation.keys(), &site.matrix, licenses);
+        Ok(with(bundle.map_err(not_judged)?, &rotation, statements))
     }
-    // Lists alone are for no license in particular.
-    if let Ok(lists) = Bundle::verify_beside(&given.text, &trust, &site.matrix, &[]) {
-        return Ok((lists, trust));
-    }
-    let home = site.host.home().map_err(failure::no_home)?;
-    if site.host.trust().is_none()
-        && let Ok(Some(keys)) = Installation::trust(home)
-    {
-        trust = trust.joined(&keys);
-    }
-    let installed = Installation::load(home, &trust, &site.matrix);
-    let installed = installed
-        .and_then(|installed| installed.ok_or(InstallationError::NoLicenseYet))
-        .map_err(|error| failure::not_installed(&error))?;
-    let licenses = installed.bundle().licenses();
-    let bundle = Bundle::verify_beside(&given.text, &trust, &site.matrix, licenses);
-    bundle.map(|bundle| (bundle, trust)).map_err(not_judged)
 }
 
 fn check_nonce(arguments: &Install, bundle: &Bundle) -> Result<(), InstallationError> {
@@ -108,9 +134,10 @@ fn licenses_before(site: &Site) -> Vec<License> {
 }
 
 fn tell(installed: &Installed, bundle: &Bundle, before: &[License], terminal: &Terminal) {
+    trust_statements::note_installed(&installed.statements, terminal);
     lists::note_installed(&installed.lists, terminal);
-    let is_only_lists = bundle.licenses().is_empty() && bundle.validations().is_empty();
-    if is_only_lists {
+    let is_only_beside = bundle.licenses().is_empty() && bundle.validations().is_empty();
+    if is_only_beside {
         // There is no more to say.
     } else if installed.is_old {
         terminal.note("this check-in is not newer than the one installed; nothing was changed");

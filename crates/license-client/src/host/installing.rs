@@ -1,10 +1,11 @@
-//! Installing and removing licenses, validation tokens and revocation lists.
+//! Installing and removing licenses, validation tokens, revocation lists and trust statements.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use license_core::{Context, License, RevocationList, Timestamp, Validation};
 
+use super::rotating::InstalledStatement;
 use super::{Host, Moment};
 use crate::home::{Home, StateFile};
 use crate::installation::{Candidate, Installation, InstallationError, Keys, Replace};
@@ -28,6 +29,8 @@ pub struct Installed {
     pub problems: Vec<StateProblem>,
     /// What became of each revocation list, in the order of their numbers.
     pub lists: Vec<InstalledList>,
+    /// What became of each trust statement, in their order; none where the program has keys of its own.
+    pub statements: Vec<InstalledStatement>,
 }
 
 /// What removing did.
@@ -39,8 +42,8 @@ pub struct Removed {
 }
 
 impl Host {
-    /// Installs a license, a validation token for one that is installed, or revocation lists, alone or with one of these: all of it or
-    /// nothing. The context says at which moment, for whom and on which
+    /// Installs a license, a validation token for one that is installed, revocation lists or trust statements, alone or together: all of it
+    /// or nothing. Trust statements count first. The context says at which moment, for whom and on which
     /// machine the license is compared with what it replaces.
     ///
     /// # Errors
@@ -58,6 +61,15 @@ impl Host {
         let loaded = State::load_locked(&lock, home.user(), self.seal());
         let (mut state, mut problems) = (loaded.state, loaded.problems);
         let bundle = candidate.bundle;
+        let roots = candidate.trust;
+        let change = self.change_of_trust(&lock, home, candidate)?;
+        let candidate = &Candidate {
+            trust: change.keys(),
+            ..*candidate
+        };
+        if bundle.licenses().is_empty() && replace == Replace::UnlessWorse {
+            change.refuse_orphans(home, candidate.matrix, context, &state.validations)?;
+        }
         let is_check_in = bundle.licenses().is_empty() && !bundle.validations().is_empty();
         let product = candidate.matrix.product();
         let seen = revocations::seen_with(state.lists.clone(), home.user(), candidate.trust);
@@ -70,7 +82,7 @@ impl Host {
             return Err(InstallationError::State(problem));
         }
         let before = state.validations.clone();
-        let newest = candidate.bundle.newest_signature();
+        let newest = candidate.bundle.newest_signature().max(change.newest());
         let mut is_old = false;
         let mut begins = None;
         let path = if is_check_in {
@@ -81,13 +93,18 @@ impl Host {
             let is_news =
                 |block: String| state.validations.contains(&block) && !before.contains(&block);
             is_old = !armor(candidate.bundle.validations()).any(is_news);
-            candidate.add_keys(&lock, home, Keys::of(self.trust()))?;
+            candidate.add_keys(&lock, home, Keys::of(self.trust()), roots)?;
+            change.begin(&lock)?;
             self.keep_lists(&lock, home, candidate, &mut state)?;
             home.user().dir().file(StateFile::Cache)
         } else if bundle.licenses().is_empty() {
-            candidate.add_keys(&lock, home, Keys::of(self.trust()))?;
+            candidate.add_keys(&lock, home, Keys::of(self.trust()), roots)?;
+            change.begin(&lock)?;
             self.keep_lists(&lock, home, candidate, &mut state)?;
-            file
+            match lists.is_empty() {
+                true => home.user().dir().file(StateFile::TrustStatements),
+                false => file,
+            }
         } else {
             let context = match moment {
                 Moment::Now => context.clone().high_water(state.high_water.mark()),
@@ -98,9 +115,11 @@ impl Host {
             let (keys, kept) = (Keys::of(self.trust()), &state.validations);
             // Lists are kept of what is installed, and of nothing that is refused.
             let _ = candidate.beside(home, keys, &context, replace, kept)?;
+            change.begin(&lock)?;
             self.keep_lists(&lock, home, candidate, &mut state)?;
             let kept = &state.validations;
-            let stored = candidate.install_locked(&lock, home, keys, &context, replace, kept)?;
+            let stored =
+                candidate.install_locked(&lock, home, keys, roots, &context, replace, kept)?;
             lock.clear_aside(&[StateFile::License, StateFile::Key]);
             begins = stored.begins;
             stored.path
@@ -115,6 +134,7 @@ impl Host {
             }
             problems.push(StateProblem::NotKept(error));
         }
+        change.finish(&lock)?;
         Ok(Installed {
             path,
             begins,
@@ -122,6 +142,7 @@ impl Host {
             is_old,
             problems,
             lists,
+            statements: change.told(home),
         })
     }
 

@@ -86,7 +86,7 @@ impl Rotation {
         let mut rotation = self.clone();
         let mut taken = Vec::new();
         for block in artefacts.of_kind(TokenKind::TrustStatement) {
-            let line = block.line;
+            let line = (artefacts.blocks().len() > 1).then_some(block.line);
             let refused = |error| BundleError::Statement { line, error };
             taken.push(rotation.apply(&block.token).map_err(refused)?);
         }
