@@ -115,6 +115,7 @@ impl Order {
                     .hint("a retirement takes two keys: the one that goes and one that stays"),
             );
         }
+        self.check_goes_with_it(second.as_ref())?;
         let is_own = |key: &&TrustedKey| Some(key.id()) == own.as_ref();
         match self.introduced.iter().find(is_own) {
             Some(_) => Err(Failure::usage(
@@ -122,6 +123,20 @@ impl Order {
             )
             .hint("`keygen public --key NEW --format jwk` gives the public half of the new key")),
             None => Ok(()),
+        }
+    }
+
+    /// What a key introduced goes with it, unless that takes its place.
+    fn check_goes_with_it(&self, second: Option<&KeyId>) -> Result<(), Failure> {
+        let Some(second) = second else { return Ok(()) };
+        let goes = |key: &&TrustedKey| key.id() != second;
+        match self.introduced.iter().find(goes) {
+            None => Ok(()),
+            Some(key) => Err(Failure::usage(format!(
+                "--introduce: key {} would go with the key that is retired, which alone introduces it",
+                key.id()
+            ))
+            .hint("introduce it with the key that stays: `keygen rotate --key STAYS --introduce FILE`")),
         }
     }
 
@@ -142,7 +157,7 @@ impl Order {
         for gone in ledger.introduced_by(kid).map_err(failed)? {
             if Some(gone.as_str()) != stays {
                 let message = format!(
-                    "key {gone} was introduced by the key that is retired and goes with it, unless another trusted key introduces it too"
+                    "key {gone} was introduced by the key that is retired and goes with it, unless a key that stays introduces it too (`keygen rotate --key STAYS --introduce FILE`)"
                 );
                 terminal.warning("GOES_TOO", &message);
             }

@@ -85,13 +85,13 @@ pub(crate) fn to_json(statement: &TrustStatement) -> Value {
 pub(crate) fn line(statement: &TrustStatement) -> String {
     let (signer, at) = (statement.signer(), statement.issued_at());
     if let Some(successor) = statement.countersigner() {
-        return format!("key {signer} is retired ({at}); key {successor} takes its place");
+        return format!("key {signer} is retired, and key {successor} takes its place; signed {at}");
     }
     let keys = statement
         .introduces()
         .map(|key| format!("{} ({}, {} bits)", key.id(), key.algorithm(), key.bits()));
     let keys = keys.collect::<Vec<_>>().join(", ");
-    format!("key {signer} introduces {keys} ({at})")
+    format!("key {signer} introduces {keys}; signed {at}")
 }
 
 /// Says where installing keeps those that are news.
