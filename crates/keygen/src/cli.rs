@@ -8,6 +8,7 @@ mod ledger;
 mod mint;
 mod renewal;
 mod revocations;
+mod rotate;
 mod usage;
 mod value;
 
@@ -26,6 +27,7 @@ pub(crate) use ledger::{Form, LedgerCommand, List, Revoke, SortBy};
 pub(crate) use mint::{Batch, CheckIn, EnterpriseKey, Issue, Order};
 pub(crate) use renewal::{Former, Renew, Upgrade};
 pub(crate) use revocations::Revocations;
+pub(crate) use rotate::Rotate;
 pub(crate) use usage::{UsageCommand, UsageSummary};
 use value::product;
 
@@ -87,6 +89,8 @@ pub(crate) enum Command {
     Revoke(Revoke),
     /// Sign the list of all revoked licenses, which reaches customers without a network
     Revocations(Dry<Revocations>),
+    /// Sign that a new signing key is to be trusted, or an old one no longer, for customers who have the old one
+    Rotate(Box<Dry<Rotate>>),
     /// Look into the ledger
     #[command(subcommand)]
     Ledger(LedgerCommand),

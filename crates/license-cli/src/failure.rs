@@ -7,7 +7,8 @@ use license_client::{
     StaleList, StateProblem, StoreError, UsageError,
 };
 use license_core::{
-    BundleError, Code, InspectError, KeyError, MatrixError, ParseError, TrustError, VerifyError,
+    BundleError, Code, InspectError, KeyError, MatrixError, ParseError, RotationError, TrustError,
+    VerifyError,
 };
 use license_terminal::{Exit, Failure, Source, show_path};
 
@@ -40,6 +41,7 @@ fn hint(error: &BundleError) -> &'static str {
             ..
         } => "install the license of which it speaks, or ask for a check-in of the one installed",
         BundleError::Verify(error) | BundleError::Block { error, .. } => verify_hint(error),
+        BundleError::Statement { error, .. } => statement_hint(error),
         BundleError::Parse(ParseError::PrivateKey) => {
             "a private key must never leave its vendor; give the license file"
         }
@@ -50,8 +52,23 @@ fn hint(error: &BundleError) -> &'static str {
     }
 }
 
+fn statement_hint(error: &RotationError) -> &'static str {
+    match error.code() {
+        Code::UntrustedKey => {
+            "install the statements that came before it first, in their order; ask the vendor for all of them in one file"
+        }
+        Code::RetiredKey => {
+            "do not use it; ask the vendor whether it is theirs: somebody may have stolen the key"
+        }
+        Code::BadSignature => "it was changed after it was signed: ask the vendor to send it anew",
+        Code::UnsupportedClaim => "use a newer version of this program",
+        _ => "ask the vendor for a corrected statement",
+    }
+}
+
 fn verify_hint(error: &VerifyError) -> &'static str {
     match error.code() {
+        Code::RetiredKey => "ask the vendor to send it anew, signed with a key that is trusted",
         Code::UntrustedKey => embedded::or(
             "`license --version` lists the keys that this program has; ask the vendor if theirs are newer",
             "give the vendor's public keys with --trust FILE; ask the vendor if they are new",
@@ -171,6 +188,11 @@ pub(crate) fn not_installed(error: &InstallationError) -> Failure {
         InstallationError::State(problem) => Failure::new(Exit::Machine, "IO", line(problem))
             .hint("check the permissions of the file; nothing was changed"),
         InstallationError::StaleList(stale) => not_recent(stale),
+        InstallationError::Statement(error) => not_judged("trust statement", error),
+        InstallationError::OwnKeys => Failure::usage(error.to_string())
+            .hint("`license --version` lists the keys that count; ask the vendor for a build with the new ones"),
+        InstallationError::Orphaned { .. } => Failure::new(Exit::Denied, Code::RetiredKey.as_str(), error.to_string())
+            .hint("ask the vendor for your license signed anew, in one file with this; --force installs this alone"),
         InstallationError::OtherNonce => Failure::malformed(error.to_string())
             .hint("install the answer to the question that was asked last"),
         InstallationError::Trust { path, source } => not_trusted(&show_path(path), source)
@@ -191,6 +213,21 @@ fn not_an_answer(error: &InstallationError, fault: AnswerFault) -> Failure {
         }
         _ => "make sure that the answer is for this machine, or make a new request with `license request`",
     })
+}
+
+/// The same with what is wrong with trust statements, which may be why.
+pub(crate) fn beside(error: &InstallationError, problems: &[StateProblem]) -> Failure {
+    let failure = not_installed(error);
+    let is_of_trust = |problem: &&StateProblem| matches!(problem, StateProblem::Trust(_));
+    match problems.iter().find(is_of_trust) {
+        None => failure,
+        Some(problem) => {
+            let message = format!("{}; {}", failure.message(), line(problem));
+            let code = failure.code().to_owned();
+            Failure::new(failure.exit(), code, message)
+                .hint("install what the vendor sent of keys again: `license install FILE`")
+        }
+    }
 }
 
 /// Nothing of an artefact with a list that was overtaken is installed.

@@ -9,6 +9,8 @@ use crate::command::lists;
 use crate::failure;
 use crate::subject::Case;
 
+/// The code of what is wrong with trust statements, or of those that do not count here.
+const TRUST: &str = "TRUST";
 /// The code of what is wrong with what this machine remembers.
 const STATE: &str = "STATE";
 
@@ -30,6 +32,14 @@ impl Notice {
     pub(crate) fn of_code(code: Code, message: String) -> Self {
         Self {
             code: code.as_str().to_owned(),
+            message,
+        }
+    }
+
+    /// Trust statements that change nothing here.
+    pub(crate) fn of_trust(message: String) -> Self {
+        Self {
+            code: TRUST.to_owned(),
             message,
         }
     }
@@ -76,15 +86,19 @@ impl Notice {
                 "; counts and check-ins in it are lost: install the latest check-in again"
             }
             StateProblem::Journal(_) => "; nothing else depends on it",
+            StateProblem::Trust(_) => {
+                "; install what the vendor sent of keys again: `license install FILE`"
+            }
             StateProblem::Revocations(_) => "; install the latest list: `license install FILE`",
             _ => "",
         };
         let code = match problem {
-            StateProblem::Revocations(problem) => problem.code(),
+            StateProblem::Revocations(problem) => problem.code().map(Code::as_str),
+            StateProblem::Trust(_) => Some(TRUST),
             _ => None,
         };
         Self {
-            code: code.map_or(STATE, Code::as_str).to_owned(),
+            code: code.unwrap_or(STATE).to_owned(),
             message: format!("{}{what_to_do}", failure::line(problem)),
         }
     }
@@ -139,14 +153,17 @@ pub(crate) fn decision(
         let mut object = to_json(decision, &case.notices);
         let lists = case.lists().iter().map(lists::to_json).collect();
         object.insert("revocation_lists".to_owned(), lists);
+        object.insert("trust_statements".to_owned(), case.statements.to_json());
         terminal.json(&Value::Object(object))?;
     } else {
         let lists = case.lists().iter();
         let lists = lists.map(|list| format!("\n  revocations {}", lists::line(list)));
+        let trust = case.statements.lines().into_iter();
+        let trust = trust.map(|line| format!("\n  trust       {line}"));
         terminal.data(&format!(
             "{}{}",
             to_text(decision),
-            lists.collect::<String>()
+            lists.chain(trust).collect::<String>()
         ))?;
         warnings(decision, &case.notices, terminal);
         if let Some(advice) = advice(decision) {

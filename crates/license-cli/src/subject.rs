@@ -10,11 +10,12 @@ use license_client::{
 };
 use license_core::{
     Bundle, Context, Decision, Finding, License, LicenseKey, MAX_FILE_BYTES, Machine, Matrix,
-    RevocationList, Timestamp, TrustSet, UsageType, input_cap,
+    RevocationList, Rotation, Timestamp, TrustSet, UsageType, input_cap,
 };
 use license_terminal::{Failure, Source};
 
 use crate::cli::{Ask, ContextArgs};
+use crate::command::trust_statements::Told;
 use crate::{embedded, failure, report};
 
 /// What commands share: the product, and this machine as it sees it.
@@ -40,22 +41,33 @@ impl Site {
 
     /// The keys embedded in this program, else those given, else those installed.
     pub(crate) fn trust(&self, given: &[Source]) -> Result<TrustSet, Failure> {
+        Ok(self.rotation(given)?.keys().clone())
+    }
+
+    /// The same with where each comes from: keys embedded or given are as they are, those installed as trust statements made them.
+    pub(crate) fn rotation(&self, given: &[Source]) -> Result<Rotation, Failure> {
         if let Some(embedded) = self.host.trust() {
-            return Ok(embedded.clone());
+            return Ok(Rotation::new(embedded.clone()));
         }
-        if given.is_empty() {
-            let home = self.host.home().map_err(failure::no_home)?;
-            let installed = Installation::trust(home);
-            let installed = installed.map_err(|error| failure::not_installed(&error))?;
-            return installed.ok_or_else(failure::no_trust_set);
+        if !given.is_empty() {
+            return given_keys(given).map(Rotation::new);
         }
-        let mut trust = TrustSet::default();
-        for file in given {
-            let refused = |error| failure::not_trusted(&file.to_string(), &error);
-            let keys = TrustSet::parse(&file.read_text(MAX_FILE_BYTES)?).map_err(refused)?;
-            trust.extend(&keys).map_err(refused)?;
+        let home = self.host.home().map_err(failure::no_home)?;
+        let installed = Installation::rotation(home);
+        let installed = installed.map_err(|error| failure::not_installed(&error))?;
+        installed.ok_or_else(failure::no_trust_set)
+    }
+
+    /// The keys to install something with: what the installed trust statements say counts for keys that are given too.
+    pub(crate) fn rotation_here(&self, given: &[Source]) -> Result<Rotation, Failure> {
+        let rotation = self.rotation(given)?;
+        match self.host.home() {
+            Ok(home) if self.host.trust().is_none() => {
+                let roots = rotation.roots().clone();
+                Ok(Installation::rotation_of(home, roots))
+            }
+            _ => Ok(rotation),
         }
-        Ok(trust)
     }
 
     /// Verifies what was given.
@@ -73,8 +85,9 @@ impl Site {
         let snapshot = self.host.snapshot(None, &self.matrix, moment);
         let mark = (moment == Moment::Now).then_some(snapshot.mark);
         let mut notices = report::notices(&snapshot, &self.host);
+        let problems = snapshot.problems;
         let installation = snapshot.installation;
-        let found = installation.map_err(|error| failure::not_installed(&error))?;
+        let found = installation.map_err(|error| failure::beside(&error, &problems))?;
         let others = found.iter().flat_map(|found| found.problems());
         notices.extend(others.map(report::Notice::of_installation));
         let bundle = found.map(|found| found.bundle().clone());
@@ -125,6 +138,17 @@ impl Site {
     }
 }
 
+/// The keys in these files.
+fn given_keys(given: &[Source]) -> Result<TrustSet, Failure> {
+    let mut trust = TrustSet::default();
+    for file in given {
+        let refused = |error| failure::not_trusted(&file.to_string(), &error);
+        let keys = TrustSet::parse(&file.read_text(MAX_FILE_BYTES)?).map_err(refused)?;
+        trust.extend(&keys).map_err(refused)?;
+    }
+    Ok(trust)
+}
+
 /// A license to decide on, or that there is none, with all that the decision depends on.
 pub(crate) struct Case<'a> {
     site: &'a Site,
@@ -134,6 +158,8 @@ pub(crate) struct Case<'a> {
     usage_type: UsageType,
     pub(crate) mark: Option<Timestamp>,
     pub(crate) notices: Vec<report::Notice>,
+    /// The trust statements that came with the license.
+    pub(crate) statements: Told,
 }
 
 impl<'a> Case<'a> {
@@ -177,6 +203,7 @@ impl<'a> Case<'a> {
             usage_type,
             mark: None,
             notices: Vec::new(),
+            statements: Told::default(),
         })
     }
 
@@ -190,6 +217,7 @@ impl<'a> Case<'a> {
             usage_type: args.usage_type.unwrap_or_default(),
             mark: None,
             notices: Vec::new(),
+            statements: Told::default(),
         }
     }
 

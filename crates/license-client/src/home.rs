@@ -253,6 +253,8 @@ pub enum StateFile {
     Revocations,
     /// `activation`: what was asked of the vendor, is held and was given up, sealed.
     Activation,
+    /// `trust.lic`: what keys in `trust.jwks` say of others, in the order in which it was installed.
+    TrustStatements,
 }
 
 impl StateFile {
@@ -266,6 +268,7 @@ impl StateFile {
         Self::Usage,
         Self::Revocations,
         Self::Activation,
+        Self::TrustStatements,
     ];
 
     /// Its name in the folder.
@@ -279,6 +282,7 @@ impl StateFile {
             Self::Usage => "usage",
             Self::Revocations => "revocations.lic",
             Self::Activation => "activation",
+            Self::TrustStatements => "trust.lic",
         }
     }
 }

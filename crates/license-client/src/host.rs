@@ -4,6 +4,7 @@ mod activating;
 mod counting;
 mod installing;
 mod reporting;
+mod rotating;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -19,11 +20,12 @@ pub use counting::QuotaTaken;
 pub(crate) use installing::names_machines;
 pub use installing::{Installed, InstalledBlock, Removed};
 pub use reporting::{Account, Cut, ReportError, UsageExport};
+pub use rotating::InstalledStatement;
 
 use crate::activation::Bindings;
 use crate::clock;
 use crate::home::{Home, HomeError, StateDir, StateFile};
-use crate::installation::{Installation, InstallationError, Keys};
+use crate::installation::{self, Installation, InstallationError, Keys};
 use crate::machine::{MachineFacts, MissingReason};
 use crate::revocations::{self, ListProblem};
 use crate::sealed::Seal;
@@ -198,6 +200,9 @@ impl Host {
             mut problems,
             is_partial,
         } = loaded;
+        if trust.is_none() {
+            problems.extend(statement_problems(home, true));
+        }
         let mut installation = self.installation(home, trust, matrix, &state);
         if let Ok(Some(found)) = installation.as_mut() {
             problems.extend(add_lists(found, home, trust, matrix, &state, true));
@@ -235,6 +240,9 @@ impl Host {
             mut problems,
             ..
         } = State::inspect(home.user(), self.seal());
+        if self.trust().is_none() {
+            problems.extend(statement_problems(home, false));
+        }
         let mut installation = Installation::inspect(home, Keys::of(self.trust()), matrix);
         if let Ok(Some(found)) = installation.as_mut() {
             add_kept(found, home, self.trust(), matrix, &state);
@@ -396,6 +404,13 @@ fn verified(bindings: &Bindings, trust: impl FnOnce() -> TrustSet) -> Vec<Activa
         block.token.verify_activation(&trust).ok()
     };
     bindings.armored().filter_map(verified).collect()
+}
+
+/// What is wrong with the trust statements beside the installed keys.
+fn statement_problems(home: &Home, may_set_aside: bool) -> impl Iterator<Item = StateProblem> {
+    let problems = installation::statement_problems(home, may_set_aside);
+    let problem = |problem| StateProblem::Trust(Box::new(problem));
+    problems.into_iter().map(problem)
 }
 
 /// A list of another product may come in a license file; its number is none of ours.

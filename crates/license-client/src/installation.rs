@@ -3,15 +3,19 @@
 mod candidate;
 mod early;
 mod error;
+mod statements;
 
 use std::path::PathBuf;
 
 use license_core::{
-    Activation, Bundle, LicenseId, MAX_FILE_BYTES, Matrix, Nonce, RevocationList, TrustSet,
+    Activation, Bundle, LicenseId, MAX_FILE_BYTES, Matrix, Nonce, RevocationList, Rotation,
+    TrustSet,
 };
 
 pub use candidate::{Candidate, Replace};
 pub use error::InstallationError;
+pub use statements::StatementProblem;
+pub(crate) use statements::{kept_text, problems as statement_problems};
 
 use crate::{Home, StateFile, Store};
 
@@ -64,20 +68,29 @@ impl Installation {
         Self::read(home, Keys::Given(trust), matrix, Damaged::SetAside)
     }
 
-    /// The installed keys, the user's with the administrator's; none if there are none.
+    /// The installed keys, the user's with the administrator's, and what trust statements made of them; none if there are none.
     ///
     /// # Errors
-    /// [`InstallationError`] if a file can't be read, or is no trust set.
+    /// [`InstallationError`] if a file of keys can't be read, or is no trust set.
     pub fn trust(home: &Home) -> Result<Option<TrustSet>, InstallationError> {
-        let own = trust_in(home.user())?;
-        // A file of the administrator's that is of no use must not keep a user from their own license.
-        let shared = home
-            .system()
-            .and_then(|system| trust_in(system).ok().flatten());
-        Ok(match (own, shared) {
-            (Some(own), Some(shared)) => Some(own.joined(&shared)),
-            (own, shared) => own.or(shared),
-        })
+        let rotation = Self::rotation(home)?;
+        Ok(rotation.map(|rotation| rotation.keys().clone()))
+    }
+
+    /// The same with where each key comes from, and which were retired.
+    ///
+    /// # Errors
+    /// As [`Installation::trust`].
+    pub fn rotation(home: &Home) -> Result<Option<Rotation>, InstallationError> {
+        let roots = roots_of(home)?;
+        Ok(roots.map(|roots| Self::rotation_of(home, roots)))
+    }
+
+    /// What the installed trust statements make of these keys.
+    pub fn rotation_of(home: &Home, roots: TrustSet) -> Rotation {
+        let mut rotation = Rotation::new(roots);
+        statements::apply_kept(&mut rotation, home);
+        rotation
     }
 
     fn read(
@@ -230,13 +243,26 @@ impl<'a> Keys<'a> {
 
     /// What a license of the user's is replaced with regard to: an installed set that is damaged is none.
     fn before(self, home: &Home) -> TrustSet {
+        self.with_kept(home, self.roots_before(home)).keys().clone()
+    }
+
+    /// The same before any trust statement.
+    fn roots_before(self, home: &Home) -> TrustSet {
         match self {
             Self::Given(keys) => keys.clone(),
-            Self::Installed => trust_in(home.user()).ok().flatten().unwrap_or_default(),
+            Self::Installed => roots_in(home.user()).ok().flatten().unwrap_or_default(),
         }
     }
 
-    fn of_user(self, home: &Home) -> Result<TrustSet, InstallationError> {
+    /// What the kept statements make of keys: nothing where a program has its own.
+    pub(crate) fn with_kept(self, home: &Home, roots: TrustSet) -> Rotation {
+        match self {
+            Self::Given(_) => Rotation::new(roots),
+            Self::Installed => Installation::rotation_of(home, roots),
+        }
+    }
+
+    pub(crate) fn of_user(self, home: &Home) -> Result<TrustSet, InstallationError> {
         match self {
             Self::Given(keys) => Ok(keys.clone()),
             Self::Installed => Installation::trust(home).map(Option::unwrap_or_default),
@@ -248,15 +274,29 @@ impl<'a> Keys<'a> {
         match self {
             Self::Given(keys) => Ok(keys.clone()),
             Self::Installed => {
-                let shared = trust_in(system)?.unwrap_or_default();
-                let own = trust_in(home.user()).ok().flatten().unwrap_or_default();
-                Ok(shared.joined(&own))
+                let only = |store: &Store| Home::at(store.dir().clone());
+                let shared = Installation::trust(&only(system))?.unwrap_or_default();
+                let own = Installation::trust(&only(home.user())).ok().flatten();
+                Ok(shared.joined(&own.unwrap_or_default()))
             }
         }
     }
 }
 
-fn trust_in(store: &Store) -> Result<Option<TrustSet>, InstallationError> {
+/// The keys of both folders before any trust statement.
+pub(crate) fn roots_of(home: &Home) -> Result<Option<TrustSet>, InstallationError> {
+    let own = roots_in(home.user())?;
+    // A file of the administrator's that is of no use must not keep a user from their own license.
+    let shared = home
+        .system()
+        .and_then(|system| roots_in(system).ok().flatten());
+    Ok(match (own, shared) {
+        (Some(own), Some(shared)) => Some(own.joined(&shared)),
+        (own, shared) => own.or(shared),
+    })
+}
+
+fn roots_in(store: &Store) -> Result<Option<TrustSet>, InstallationError> {
     let Some(text) = read_text(store, StateFile::Trust)? else {
         return Ok(None);
     };

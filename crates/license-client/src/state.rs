@@ -11,6 +11,7 @@ use license_core::{HighWater, LicenseId, MAX_FILE_BYTES, Nonce, Tally};
 use serde_json::{Value, json};
 
 use crate::home::StateFile;
+use crate::installation::StatementProblem;
 use crate::revocations::{ListProblem, Seen};
 use crate::sealed::{Seal, SealError};
 use crate::store::{Store, StoreError, StoreLock};
@@ -81,6 +82,8 @@ pub enum StateProblem {
     Journal(Box<StateProblem>),
     /// Something is wrong with a revocation list, which stops nothing.
     Revocations(Box<ListProblem>),
+    /// Something is wrong with the trust statements.
+    Trust(Box<StatementProblem>),
 }
 
 impl fmt::Display for StateProblem {
@@ -105,6 +108,7 @@ impl fmt::Display for StateProblem {
             Self::NotKept(_) => f.write_str("nothing can be kept"),
             Self::Journal(problem) => write!(f, "usage report: {problem}"),
             Self::Revocations(problem) => problem.fmt(f),
+            Self::Trust(problem) => problem.fmt(f),
         }
     }
 }
@@ -124,6 +128,7 @@ impl std::error::Error for StateProblem {
             Self::Store(source) | Self::NotKept(source) => Some(source),
             Self::Journal(problem) => problem.source(),
             Self::Revocations(problem) => problem.source(),
+            Self::Trust(problem) => problem.source(),
         }
     }
 }

@@ -8,7 +8,7 @@ use crate::pasted::without_wrapping;
 use crate::token::{Artefacts, Block, ParseError, TokenKind, VerifyError};
 use crate::{
     Activation, ClockRepair, Code, Context, Decision, Finding, License, LicenseId, Matrix, Nonce,
-    Outcome, RevocationList, Tier, Timestamp, TrustSet, Unverified, Validation,
+    Outcome, RevocationList, RotationError, Tier, Timestamp, TrustSet, Unverified, Validation,
 };
 
 /// A verified license file or enterprise key.
@@ -32,6 +32,7 @@ pub struct Bundle {
     revocations: Vec<RevocationList>,
     activations: Vec<Activation>,
     clock_repairs: Vec<ClockRepair>,
+    statements: Vec<Unverified<'static>>,
     given_up: Vec<(LicenseId, Nonce)>,
     canonical: Canonical,
 }
@@ -93,6 +94,7 @@ impl Bundle {
                 revocations: Vec::new(),
                 activations: Vec::new(),
                 clock_repairs: Vec::new(),
+                statements: Vec::new(),
                 given_up: Vec::new(),
                 canonical: Canonical::EnterpriseKey(key.to_string()),
             }),
@@ -139,6 +141,8 @@ impl Bundle {
         })?;
         let tokens = file.blocks().iter().map(|block| &block.token);
         let own = tokens.filter(|token| of_license.contains(&token.unverified_kind()));
+        let statements = file.of_kind(TokenKind::TrustStatement);
+        let statements = statements.map(|block| block.token.clone().into_owned());
         let canonical = Canonical::File(own.map(Unverified::to_armor).collect());
         Ok(Self {
             licenses,
@@ -146,6 +150,7 @@ impl Bundle {
             revocations,
             activations,
             clock_repairs,
+            statements: statements.collect(),
             given_up: Vec::new(),
             canonical,
         })
@@ -174,6 +179,12 @@ impl Bundle {
     /// The clock repairs, for any machine.
     pub fn clock_repairs(&self) -> &[ClockRepair] {
         &self.clock_repairs
+    }
+
+    /// The trust statements that came with it, in their order. They are not verified here and change nothing here:
+    /// [`Rotation`](crate::Rotation) does that, and gives the keys to verify all else with.
+    pub fn unverified_trust_statements(&self) -> &[Unverified<'static>] {
+        &self.statements
     }
 
     /// Adds activations that are kept elsewhere.
@@ -322,6 +333,13 @@ pub enum BundleError {
         /// What is wrong with it.
         error: VerifyError,
     },
+    /// A trust statement does not count.
+    Statement {
+        /// The line on which its block begins, from 1, where there are several blocks.
+        line: Option<usize>,
+        /// Why.
+        error: RotationError,
+    },
     /// The key is spelled right, and proves nothing alone.
     NeedsLicenseFile {
         /// The tier that a standard key names; none for a short enterprise key.
@@ -343,6 +361,7 @@ impl BundleError {
             Self::Key(error) => error.code(),
             Self::Parse(error) => error.code(),
             Self::Verify(error) | Self::Block { error, .. } => error.code(),
+            Self::Statement { error, .. } => error.code(),
             Self::NeedsLicenseFile { .. } | Self::OtherLicense { .. } | Self::NoLicense => {
                 Code::NeedsLicenseFile
             }
@@ -357,6 +376,13 @@ impl fmt::Display for BundleError {
             Self::Parse(error) => error.fmt(f),
             Self::Verify(error) => error.fmt(f),
             Self::Block { line, error } => write!(f, "block at line {line}: {error}"),
+            Self::Statement {
+                line: Some(line),
+                error,
+            } => {
+                write!(f, "trust statement at line {line}: {error}")
+            }
+            Self::Statement { line: None, error } => write!(f, "trust statement: {error}"),
             Self::NeedsLicenseFile { tier: Some(tier) } => write!(
                 f,
                 "the key is well formed and names a {tier} license, but carries no signature"

@@ -60,6 +60,7 @@ codes! {
     Malformed "MALFORMED" Unjudged "The input is not spelled as it must be.",
     ChecksumMismatch "CHECKSUM_MISMATCH" Unjudged "A character of the license key is wrong.",
     UntrustedKey "UNTRUSTED_KEY" Unjudged "The signing key is not in the trust set.",
+    RetiredKey "RETIRED_KEY" Unjudged "The vendor has retired the signing key.",
     BadSignature "BAD_SIGNATURE" Unjudged "The signature does not verify.",
     UnsupportedVersion "UNSUPPORTED_VERSION" Unjudged "The format is newer than this verifier.",
     UnsupportedClaim "UNSUPPORTED_CLAIM" Unjudged "A critical claim is unknown to this verifier.",

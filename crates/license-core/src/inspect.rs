@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use crate::key::{LicenseKey, ShortEnterpriseKey};
 use crate::pasted::without_wrapping;
-use crate::token::{Artefacts, Block};
+use crate::token::{Artefacts, Block, TokenKind, Unverified};
 use crate::trust::TrustSet;
 use crate::{BundleError, Timestamp, TrustError};
 
@@ -104,15 +104,26 @@ fn enterprise(kind: &str, key: &ShortEnterpriseKey, proof: &str) -> Map<String, 
 }
 
 fn token(block: &Block<'_>) -> Result<Value, BundleError> {
-    let token = &block.token;
+    let mut shown = shown(&block.token)?;
+    if let Some(members) = shown.as_object_mut() {
+        members.insert("line".to_owned(), block.line.into());
+    }
+    Ok(shown)
+}
+
+fn shown(token: &Unverified<'_>) -> Result<Value, BundleError> {
     let claims = token.unverified_claims().map_err(BundleError::Verify)?;
     let instant = |name: &str| {
         let seconds = Timestamp::from_unix_seconds(claims.get(name)?.as_u64()?)?;
         Some((name.to_owned(), Value::from(seconds.to_string())))
     };
     let dates: Map<_, _> = INSTANTS.into_iter().filter_map(instant).collect();
-    Ok(json!({
-        "line": block.line,
+    // The inner half of a retirement.
+    let statement = claims.get("statement").and_then(Value::as_str);
+    let is_statement = token.unverified_kind() == TokenKind::TrustStatement;
+    let statement = statement.filter(|_| is_statement);
+    let inner = statement.and_then(|text| Unverified::parse(text).ok());
+    let mut shown = json!({
         "header": {
             "alg": token.unverified_algorithm().as_str(),
             "kid": token.unverified_key_id(),
@@ -120,7 +131,18 @@ fn token(block: &Block<'_>) -> Result<Value, BundleError> {
         },
         "claims": claims,
         "dates": dates,
-    }))
+    });
+    // No deeper: a statement about a statement is none.
+    let inner = inner.filter(|inner| is_innermost(inner));
+    if let (Some(members), Some(inner)) = (shown.as_object_mut(), inner) {
+        members.insert("statement".to_owned(), self::shown(&inner)?);
+    }
+    Ok(shown)
+}
+
+fn is_innermost(token: &Unverified<'_>) -> bool {
+    let claims = token.unverified_claims().ok();
+    claims.is_some_and(|claims| claims.get("statement").is_none())
 }
 
 /// Why nothing can be shown.

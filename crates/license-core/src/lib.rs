@@ -82,7 +82,7 @@ pub use letter::{
 };
 pub use license::{
     Activation, CheckIn, ClockRepair, Facts, License, LicenseId, Renewal, Revocation,
-    RevocationList, Signer, Status, UsageType, Validation,
+    RevocationList, Signer, Status, TrustStatement, UsageType, Validation,
 };
 pub use machine::{Comparison, ComponentKind, Fingerprint, Machine, MachineDigest};
 pub use matrix::{Matrix, MatrixError, TierTerms, Trial};
@@ -97,4 +97,4 @@ pub use token::{
     Artefacts, Block, MAX_FILE_BYTES, MAX_LIST_BYTES, MAX_TOKEN_BYTES, ParseError, TokenKind,
     Unverified, VerifyError, input_cap,
 };
-pub use trust::{KeyId, TrustError, TrustSet, TrustedKey};
+pub use trust::{KeyId, Rotation, RotationError, Taken, TrustError, TrustSet, TrustedKey};

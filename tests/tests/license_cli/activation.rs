@@ -161,7 +161,10 @@ fn a_request_says_what_leaves_the_machine_and_the_secret_does_not() {
     assert_eq!(told["content"]["license"], ACTIVATED.told["license_id"]);
     assert_eq!(told["content"]["nonce"], file.nonce.to_string());
     let machine = on(HERE, &site, &["machine", "--json"]).json();
-    assert_eq!(machine["digest"], file.machine.digest().unwrap().to_string());
+    assert_eq!(
+        machine["digest"],
+        file.machine.digest().unwrap().to_string()
+    );
     let kept = std::fs::read(site.state().join("activation")).unwrap();
     assert!(!kept.windows(6).any(|bytes| bytes == b"secret"), "sealed");
     #[cfg(unix)]
@@ -222,7 +225,9 @@ fn each_bad_answer_has_a_code_of_its_own_and_changes_nothing() {
 
     // Of another machine, and of another state directory on this one.
     let elsewhere = asking();
-    let theirs = on(ELSEWHERE, &elsewhere, &["request"]).expect_code(0).stdout;
+    let theirs = on(ELSEWHERE, &elsewhere, &["request"])
+        .expect_code(0)
+        .stdout;
     refused(&activate(&site, &answer(&theirs)), 1, "machine");
     let swapped = request(&asking(), &[]).stdout;
     refused(&activate(&site, &answer(&swapped)), 3, "REQUEST_MISMATCH");
@@ -246,7 +251,11 @@ fn each_bad_answer_has_a_code_of_its_own_and_changes_nothing() {
 #[test]
 fn activate_takes_answers_only_and_says_what_else_takes_what() {
     let site = asking();
-    refused(&on(HERE, &site, &["activate", "team.lic"]), 3, "expected the answer");
+    refused(
+        &on(HERE, &site, &["activate", "team.lic"]),
+        3,
+        "expected the answer",
+    );
     site.write("request.lic", request(&site, &[]).stdout);
     refused(&on(HERE, &site, &["activate", "request.lic"]), 3, "request");
     refused(&on(HERE, &site, &["verify", "request.lic"]), 3, "request");
@@ -255,12 +264,19 @@ fn activate_takes_answers_only_and_says_what_else_takes_what() {
 #[test]
 fn a_file_with_a_license_and_its_activation_is_taken_whole_or_not_at_all() {
     let site = asking();
-    let renewal = with_activation(&["--supersedes", ACTIVATED.told["license_id"].as_str().unwrap()]);
+    let renewal = with_activation(&[
+        "--supersedes",
+        ACTIVATED.told["license_id"].as_str().unwrap(),
+    ]);
     let asked = request(&site, &[]).stdout;
     let stale = answer(&asked);
     let asked = request(&site, &[]).stdout;
     site.write("both.lic", format!("{}{stale}", renewal.file));
-    refused(&on(HERE, &site, &["install", "both.lic"]), 3, "STALE_ANSWER");
+    refused(
+        &on(HERE, &site, &["install", "both.lic"]),
+        3,
+        "STALE_ANSWER",
+    );
     let kept = std::fs::read_to_string(site.state().join("license.lic")).unwrap();
     assert_eq!(kept, ACTIVATED.file);
     site.write("both.lic", format!("{}{}", renewal.file, answer(&asked)));
@@ -268,7 +284,11 @@ fn a_file_with_a_license_and_its_activation_is_taken_whole_or_not_at_all() {
     for block in ["license ", "activation "] {
         assert!(taken.stderr.contains(block), "{}", taken.stderr);
     }
-    assert_eq!(code(&site), "VALID", "a renewal goes on with the activation");
+    assert_eq!(
+        code(&site),
+        "VALID",
+        "a renewal goes on with the activation"
+    );
 }
 
 #[test]
@@ -337,7 +357,12 @@ fn a_backup_of_what_was_held_does_not_undo_giving_it_up() {
 fn a_license_that_needs_no_activation_can_be_given_up_too() {
     let site = Vendor::shared().site();
     site.write("ent.lic", &ENT.file);
-    let _ = on(HERE, &site, &["install", "--trust", "trust.jwks", "ent.lic"]).expect_code(0);
+    let _ = on(
+        HERE,
+        &site,
+        &["install", "--trust", "trust.jwks", "ent.lic"],
+    )
+    .expect_code(0);
     let asked = request(&site, &[]).stdout;
     let _ = activate(&site, &answer(&asked)).expect_code(0);
     let _ = on(HERE, &site, &["deactivate"]).expect_code(0);
@@ -364,7 +389,9 @@ fn a_mark_in_the_far_future_is_set_back_once_by_who_is_asked_for_it() {
     refused(&activate(&site, &stale), 3, "REQUEST_MISMATCH");
     let taken = on(HERE, &site, &["install", "repair.lic"]);
     assert!(
-        taken.stderr.contains("time counts from 2020-01-01T00:50:00Z"),
+        taken
+            .stderr
+            .contains("time counts from 2020-01-01T00:50:00Z"),
         "{}",
         taken.stderr
     );

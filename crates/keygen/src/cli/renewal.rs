@@ -60,7 +60,7 @@ pub(crate) struct Renew {
 #[derive(Debug, Args)]
 #[command(
     group = ArgGroup::new("more").required(true).multiple(true)
-        .args(["tier", "seats", "devices", "add_feature", "quota"])
+        .args(["tier", "seats", "devices", "add_feature", "quota", "anew"])
 )]
 pub(crate) struct Upgrade {
     #[command(flatten)]
@@ -82,6 +82,9 @@ pub(crate) struct Upgrade {
     /// Set a quota, -1 for unlimited; may be repeated
     #[arg(long, value_parser = quota, value_name = "NAME=N")]
     pub(crate) quota: Vec<(String, Quota)>,
+    /// Say the same again, signed with --key: for when the key that signed it is retired
+    #[arg(long)]
+    pub(crate) anew: bool,
     #[command(flatten)]
     pub(crate) out: Out,
 }

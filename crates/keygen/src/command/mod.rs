@@ -19,6 +19,7 @@ mod reassign;
 mod renew;
 mod revocations;
 mod revoke;
+mod rotate;
 mod subject;
 mod terms;
 mod trial;
@@ -56,6 +57,7 @@ pub(crate) fn run(cli: Cli, terminal: &Terminal) -> Result<Exit, Failure> {
         Command::CheckIn(arguments) => check_in::run(&arguments, &place, terminal),
         Command::Revoke(arguments) => revoke::run(&arguments, &place, terminal),
         Command::Revocations(arguments) => revocations::run(&arguments, &place, terminal),
+        Command::Rotate(arguments) => rotate::run(&arguments, &place, terminal),
         Command::Ledger(command) => ledger::run(&command, &place, terminal),
         Command::Usage(command) => return usage::run(&command, &place, terminal),
         Command::Product(command) => product::run(&command, terminal),

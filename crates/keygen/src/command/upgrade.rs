@@ -58,9 +58,10 @@ fn upgraded(
     }
     add(&mut draft, order, matrix)?;
     let notes = former.changes(&draft, matrix)?;
-    if notes.is_empty() {
-        return Err(Failure::usage("the license says all of that already")
-            .hint("`keygen inspect LICENSE` shows what it says"));
+    if notes.is_empty() && !order.anew {
+        return Err(Failure::usage("the license says all of that already").hint(
+            "`keygen inspect LICENSE` shows what it says; --anew signs it again all the same",
+        ));
     }
     Ok(Order {
         notes,

@@ -22,10 +22,12 @@ pub(crate) enum Kind {
     Usage,
     /// A revocation list; its subject is the key that signed it.
     RevocationList,
+    /// What a key says of keys; its subject is that key.
+    TrustStatement,
 }
 
 impl Kind {
-    pub(crate) const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 8] = [
         Self::SigningKey,
         Self::License,
         Self::EnterpriseKey,
@@ -33,6 +35,7 @@ impl Kind {
         Self::Revocation,
         Self::Usage,
         Self::RevocationList,
+        Self::TrustStatement,
     ];
 
     pub(crate) const fn as_str(self) -> &'static str {
@@ -44,6 +47,7 @@ impl Kind {
             Self::Revocation => "revocation",
             Self::Usage => "usage",
             Self::RevocationList => "revocation_list",
+            Self::TrustStatement => "trust_statement",
         }
     }
 

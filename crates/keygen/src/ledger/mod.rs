@@ -13,6 +13,7 @@ mod place;
 mod query;
 mod rehearsal;
 mod revocations;
+mod rotation;
 mod schema;
 mod verify;
 

@@ -5,6 +5,7 @@ mod license;
 mod lists;
 mod machine;
 mod memory;
+mod trust;
 
 use std::fmt;
 
@@ -46,7 +47,7 @@ fn checks(site: &Site, snapshot: &Snapshot, verdict: &license::Verdict<'_>) -> V
         memory::clock(snapshot),
         machine::id(site, &facts),
         machine::container(&facts),
-        license::trust(site),
+        trust::trust(site, snapshot),
         license::license(site, snapshot, verdict),
         license::check_in(site, snapshot, verdict),
         lists::revocations(site, snapshot),

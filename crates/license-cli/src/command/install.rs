@@ -1,30 +1,32 @@
-//! `license install`.
+//! `license install` and `license activate`.
 
 use license_client::{
     Candidate, Installation, InstallationError, Installed, InstalledBlock, Moment, Replace,
 };
-use license_core::{Activation, Bundle, BundleError, License, TokenKind, TrustSet};
+use license_core::{Activation, Bundle, BundleError, License, Rotation, TokenKind, TrustSet};
 use license_terminal::{Exit, Failure, Terminal, escape, show_path};
 
 use super::lists;
+use super::trust_statements::{self, Told};
 use crate::cli::Install;
 use crate::subject::{Case, Given, Site};
 use crate::{failure, report};
 
 pub(crate) fn run(site: &Site, arguments: &Install, terminal: &Terminal) -> Result<Exit, Failure> {
     let given = Given::read(&arguments.license)?;
-    let (bundle, trust) = verified(site, arguments, &given)?;
-    install(site, arguments, &bundle, &trust, terminal)
+    let verified = Verified::of(site, arguments, &given)?;
+    install(site, arguments, &given, verified, terminal)
 }
 
-/// `license activate`: the same for what has to be an answer, and one that was not taken yet.
+/// The same for what has to be an answer, and one that was not taken yet.
 pub(crate) fn activate(
     site: &Site,
     arguments: &Install,
     terminal: &Terminal,
 ) -> Result<Exit, Failure> {
     let given = Given::read(&arguments.license)?;
-    let (bundle, trust) = verified(site, arguments, &given)?;
+    let verified = Verified::of(site, arguments, &given)?;
+    let bundle = &verified.bundle;
     if bundle.activations().is_empty() && bundle.clock_repairs().is_empty() {
         let message = format!(
             "{}: expected the answer to a request, found none in it",
@@ -34,14 +36,14 @@ pub(crate) fn activate(
             "`license install` takes licenses, check-ins and lists; `license request` makes what the vendor answers",
         ));
     }
-    if let Some(answer) = held(site, &bundle) {
+    if let Some(answer) = held(site, bundle) {
         let id = answer.id();
         let message =
             format!("REPLAYED: activation {id} is in use here already; nothing was changed");
         return Err(Failure::new(Exit::Unjudged, "REPLAYED", message)
             .hint("there is nothing to do; `license status` tells what holds"));
     }
-    install(site, arguments, &bundle, &trust, terminal)
+    install(site, arguments, &given, verified, terminal)
 }
 
 /// An activation of these that this machine holds already.
@@ -56,17 +58,22 @@ fn held<'b>(site: &Site, bundle: &'b Bundle) -> Option<&'b Activation> {
 fn install(
     site: &Site,
     arguments: &Install,
-    bundle: &Bundle,
-    trust: &TrustSet,
+    given: &Given,
+    verified: Verified,
     terminal: &Terminal,
 ) -> Result<Exit, Failure> {
+    let Verified {
+        bundle,
+        roots,
+        statements,
+    } = verified;
     let refused = |error| failure::not_installed(&error);
-    check_nonce(arguments, bundle).map_err(refused)?;
+    check_nonce(arguments, &bundle).map_err(refused)?;
     let before = licenses_before(site);
     let new = Case::beside(site, Some(bundle.clone()), &arguments.context, &before)?;
     let candidate = Candidate {
-        bundle,
-        trust,
+        bundle: &bundle,
+        trust: &roots,
         matrix: &site.matrix,
     };
     let replace = match arguments.force {
@@ -81,53 +88,74 @@ fn install(
         .host
         .install(&candidate, &new.context(), replace, moment)
         .map_err(refused)?;
-    tell(&installed, bundle, &before, terminal);
+    tell(&installed, &bundle, &before, terminal);
     let mut case = site.installed(&arguments.context)?;
     let problems = installed.problems.iter().map(report::Notice::of_state);
     report::add(&mut case.notices, problems);
+    case.notices
+        .extend(trust_statements::ignored_by(site, given));
     if case.bundle.is_none() {
-        // A list asks for no license.
+        // Lists and trust statements ask for no license.
         return lists::tell(
             bundle.revocations(),
+            &statements,
             &arguments.context,
             case.notices,
             terminal,
         );
     }
+    case.statements = statements;
     let decision = case.decide();
     report::decision(&decision, &case, arguments.context.strict, terminal)
 }
 
-/// What was given, and the keys that it was verified with: those embedded, else for a license those given, else those installed; for a
-/// validation token those of the license too.
-fn verified(
-    site: &Site,
-    arguments: &Install,
-    given: &Given,
-) -> Result<(Bundle, TrustSet), Failure> {
-    let mut trust = site.trust(&arguments.trust)?;
-    let not_judged = |error| failure::not_judged(&given.name, &error);
-    match Bundle::verify(&given.text, &trust, &site.matrix) {
-        Err(BundleError::NoLicense) => {}
-        bundle => return bundle.map(|bundle| (bundle, trust)).map_err(not_judged),
+/// What was given, and the keys that it was verified with: those embedded, else for a license those given, else those installed; for what
+/// comes without one those of the license too.
+struct Verified {
+    bundle: Bundle,
+    /// The keys before any trust statement.
+    roots: TrustSet,
+    statements: Told,
+}
+
+impl Verified {
+    fn of(site: &Site, arguments: &Install, given: &Given) -> Result<Self, Failure> {
+        let mut rotation = site.rotation_here(&arguments.trust)?;
+        let mut statements = Told::default();
+        if site.host.trust().is_none() {
+            statements = trust_statements::apply(given, &mut rotation)?;
+        }
+        let not_judged = |error| failure::not_judged(&given.name, &error);
+        let with = |bundle, rotation: &Rotation, statements| Self {
+            bundle,
+            roots: rotation.roots().clone(),
+            statements,
+        };
+        match Bundle::verify(&given.text, rotation.keys(), &site.matrix) {
+            Err(BundleError::NoLicense) => {}
+            bundle => return Ok(with(bundle.map_err(not_judged)?, &rotation, statements)),
+        }
+        // Lists and trust statements alone are for no license in particular.
+        let alone = Bundle::verify_beside(&given.text, rotation.keys(), &site.matrix, &[]);
+        if let Ok(alone) = alone {
+            return Ok(with(alone, &rotation, statements));
+        }
+        let home = site.host.home().map_err(failure::no_home)?;
+        if site.host.trust().is_none()
+            && let Ok(Some(installed)) = Installation::rotation(home)
+        {
+            let roots = rotation.roots().joined(installed.roots());
+            rotation = Installation::rotation_of(home, roots);
+            statements = trust_statements::apply(given, &mut rotation)?;
+        }
+        let installed = Installation::load(home, rotation.keys(), &site.matrix);
+        let installed = installed
+            .and_then(|installed| installed.ok_or(InstallationError::NoLicenseYet))
+            .map_err(|error| failure::not_installed(&error))?;
+        let licenses = installed.bundle().licenses();
+        let bundle = Bundle::verify_beside(&given.text, rotation.keys(), &site.matrix, licenses);
+        Ok(with(bundle.map_err(not_judged)?, &rotation, statements))
     }
-    // What is for no license in particular needs none.
-    if let Ok(bundle) = Bundle::verify_beside(&given.text, &trust, &site.matrix, &[]) {
-        return Ok((bundle, trust));
-    }
-    let home = site.host.home().map_err(failure::no_home)?;
-    if site.host.trust().is_none()
-        && let Ok(Some(keys)) = Installation::trust(home)
-    {
-        trust = trust.joined(&keys);
-    }
-    let installed = Installation::load(home, &trust, &site.matrix);
-    let installed = installed
-        .and_then(|installed| installed.ok_or(InstallationError::NoLicenseYet))
-        .map_err(|error| failure::not_installed(&error))?;
-    let licenses = installed.bundle().licenses();
-    let bundle = Bundle::verify_beside(&given.text, &trust, &site.matrix, licenses);
-    bundle.map(|bundle| (bundle, trust)).map_err(not_judged)
 }
 
 fn check_nonce(arguments: &Install, bundle: &Bundle) -> Result<(), InstallationError> {
@@ -156,6 +184,7 @@ fn licenses_before(site: &Site) -> Vec<License> {
 }
 
 fn tell(installed: &Installed, bundle: &Bundle, before: &[License], terminal: &Terminal) {
+    trust_statements::note_installed(&installed.statements, terminal);
     lists::note_installed(&installed.lists, terminal);
     let is_license = !bundle.licenses().is_empty();
     if !bundle.validations().is_empty() && !is_license && installed.is_old {
@@ -214,6 +243,7 @@ fn line(block: &InstalledBlock) -> String {
         TokenKind::Revocations => "revocation list",
         TokenKind::Activation => "activation",
         TokenKind::ClockRepair => "clock repair",
+        TokenKind::TrustStatement => "trust statement",
         _ => "block",
     };
     let effect = match block.is_news {

@@ -1,10 +1,11 @@
-//! Revocation lists, as `verify`, `install`, `status` and `doctor` tell of them.
+//! Revocation lists, and all that comes without a license, as `verify`, `install`, `status` and `doctor` tell of them.
 
 use license_client::{InstalledList, now};
 use license_core::{Code, RevocationList, Span, Timestamp};
 use license_terminal::{Exit, Failure, Terminal};
 use serde_json::{Value, json};
 
+use super::trust_statements::Told;
 use crate::cli::ContextArgs;
 use crate::report::{self, Notice};
 
@@ -67,9 +68,10 @@ fn outdated(list: &RevocationList, now: Timestamp) -> Option<Notice> {
     is_outdated.then(|| Notice::of_code(Code::ListOutdated, message))
 }
 
-/// Tells of lists that came without a license.
+/// Tells of lists and trust statements that came without a license.
 pub(crate) fn tell(
     lists: &[RevocationList],
+    statements: &Told,
     context: &ContextArgs,
     more: Vec<Notice>,
     terminal: &Terminal,
@@ -83,9 +85,15 @@ pub(crate) fn tell(
     if terminal.is_json() {
         let warnings: Vec<_> = notices.iter().map(Notice::to_json).collect();
         let lists: Vec<_> = lists.iter().map(to_json).collect();
-        terminal.json(&json!({ "revocation_lists": lists, "warnings": warnings }))?;
+        let statements = statements.to_json();
+        terminal.json(&json!({
+            "revocation_lists": lists,
+            "trust_statements": statements,
+            "warnings": warnings,
+        }))?;
     } else {
-        let texts: Vec<_> = lists.iter().map(to_text).collect();
+        let texts = lists.iter().map(to_text).chain(statements.lines());
+        let texts: Vec<_> = texts.collect();
         terminal.data(&texts.join("\n"))?;
         for notice in &notices {
             terminal.warning(notice.code(), notice.message());

@@ -12,6 +12,7 @@ mod machine;
 mod remove;
 mod session;
 mod status;
+pub(crate) mod trust_statements;
 mod usage_report;
 mod use_quota;
 mod verify;

@@ -1,9 +1,11 @@
 //! `license verify`.
 
+use license_client::InstallationError;
 use license_core::{Bundle, BundleError, LicenseKey, MAX_FILE_BYTES, TrustSet};
 use license_terminal::{Exit, Failure, Terminal};
 
-use super::lists;
+use super::trust_statements::Told;
+use super::{lists, trust_statements};
 use crate::cli::Verify;
 use crate::subject::{Case, Given, Site};
 use crate::{failure, report};
@@ -11,8 +13,15 @@ use crate::{failure, report};
 pub(crate) fn run(site: &Site, arguments: &Verify, terminal: &Terminal) -> Result<Exit, Failure> {
     let given = Given::read(&arguments.license)?;
     let trust = || site.trust(&arguments.trust);
+    let mut statements = Told::default();
     let bundle = match &arguments.companion {
-        None => verified(site, &given, &trust()?)?,
+        None => {
+            let mut rotation = site.rotation(&arguments.trust)?;
+            if site.host.trust().is_none() {
+                statements = trust_statements::apply(&given, &mut rotation)?;
+            }
+            verified(site, &given, rotation.keys())?
+        }
         Some(file) => {
             let refused = |error| failure::not_judged(&given.name, &error);
             let key = LicenseKey::parse(&given.text);
@@ -29,16 +38,23 @@ pub(crate) fn run(site: &Site, arguments: &Verify, terminal: &Terminal) -> Resul
             bundle
         }
     };
+    let ignored = trust_statements::ignored_by(site, &given);
     if bundle.licenses().is_empty() {
         let (lists, context) = (bundle.revocations(), &arguments.context);
-        return lists::tell(lists, context, Vec::new(), terminal);
+        if lists.is_empty() && ignored.is_some() {
+            return Err(failure::not_installed(&InstallationError::OwnKeys));
+        }
+        let ignored = ignored.into_iter().collect();
+        return lists::tell(lists, &statements, context, ignored, terminal);
     }
-    let case = Case::new(site, Some(bundle), &arguments.context)?;
+    let mut case = Case::new(site, Some(bundle), &arguments.context)?;
+    case.notices.extend(ignored);
+    case.statements = statements;
     let decision = case.decide();
     report::decision(&decision, &case, arguments.context.strict, terminal)
 }
 
-/// What was given: a license, or revocation lists and no license.
+/// What was given: a license, or revocation lists or trust statements and no license.
 fn verified(site: &Site, given: &Given, trust: &TrustSet) -> Result<Bundle, Failure> {
     Bundle::verify_beside(&given.text, trust, &site.matrix, &[])
         .map_err(|error| failure::not_judged(&given.name, &error))

@@ -1,13 +1,14 @@
-//! Installing and removing licenses, validation tokens and revocation lists.
+//! Installing and removing whatever the vendor has sent.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use license_core::{
     Activation, Bundle, Context, License, Machine, ProductCode, RevocationList, Timestamp,
-    TokenKind, Validation,
+    TokenKind, TrustSet, Validation,
 };
 
+use super::rotating::{ChangeOfTrust, InstalledStatement};
 use super::{Host, Moment};
 use crate::activation::{Bindings, goes_by};
 use crate::home::{Home, StateFile};
@@ -35,6 +36,8 @@ pub struct Installed {
     pub problems: Vec<StateProblem>,
     /// What became of each revocation list, in the order of their numbers.
     pub lists: Vec<InstalledList>,
+    /// What became of each trust statement, in their order; none where the program has keys of its own.
+    pub statements: Vec<InstalledStatement>,
     /// What became of each block: licenses, validation tokens, lists, activations and clock repairs, in this order.
     pub blocks: Vec<InstalledBlock>,
 }
@@ -63,7 +66,11 @@ struct Visit<'v> {
     host: &'v Host,
     home: &'v Home,
     lock: &'v StoreLock,
+    /// With the keys that count once it is installed.
     candidate: &'v Candidate<'v>,
+    /// The keys before any trust statement.
+    roots: &'v TrustSet,
+    change: &'v ChangeOfTrust,
     state: State,
     bindings: Bindings,
 }
@@ -77,7 +84,7 @@ struct Kept {
 
 impl Host {
     /// Installs what the vendor has sent: a license, a validation token for one that is installed, revocation lists, the answers to what
-    /// this machine asked, alone or together: all of it or nothing. The context says at which moment, for whom and on which machine the
+    /// this machine asked, trust statements, alone or together: all of it or nothing. Trust statements count first. The context says at which moment, for whom and on which machine the
     /// license is compared with what it replaces.
     ///
     /// # Errors
@@ -101,11 +108,23 @@ impl Host {
         {
             return Err(InstallationError::State(problems.swap_remove(at)));
         }
+        let roots = candidate.trust;
+        let change = self.change_of_trust(&lock, home, candidate)?;
+        let candidate = &Candidate {
+            trust: change.keys(),
+            ..*candidate
+        };
+        if candidate.bundle.licenses().is_empty() && replace == Replace::UnlessWorse {
+            let validations = &loaded.state.validations;
+            change.refuse_orphans(home, candidate.matrix, context, validations)?;
+        }
         let mut visit = Visit {
             host: self,
             home,
             lock: &lock,
             candidate,
+            roots,
+            change: &change,
             state: loaded.state,
             bindings,
         };
@@ -119,7 +138,7 @@ impl Host {
         };
         let kept = visit.keep(&context, replace)?;
         visit.take_answers()?;
-        let newest = candidate.bundle.newest_signature();
+        let newest = candidate.bundle.newest_signature().max(change.newest());
         let is_lowered = moment == Moment::Now && self.note(&mut visit.state.high_water, newest);
         let blocks = visit.blocks(&kept, &lists, &answers, &known);
         if !loaded.is_partial
@@ -131,6 +150,7 @@ impl Host {
             }
             problems.push(StateProblem::NotKept(error));
         }
+        change.finish(&lock)?;
         Ok(Installed {
             path: kept.path,
             begins: kept.begins,
@@ -138,6 +158,7 @@ impl Host {
             is_old: kept.is_old,
             problems,
             lists,
+            statements: change.told(home),
             blocks,
         })
     }
@@ -274,13 +295,15 @@ impl Visit<'_> {
             let is_news = |block: String| kept.contains(&block) && !before.contains(&block);
             is_old = !armor(bundle.validations()).any(is_news);
         }
-        candidate.add_keys(self.lock, self.home, keys)?;
+        candidate.add_keys(self.lock, self.home, keys, self.roots)?;
+        self.change.begin(self.lock)?;
         self.keep_lists()?;
         let file = match (bundle.validations(), bundle.activations()) {
             ([_, ..], _) => StateFile::Cache,
             (_, [_, ..]) => StateFile::Activation,
             _ if !bundle.revocations().is_empty() => StateFile::Revocations,
-            _ => StateFile::Cache,
+            _ if !bundle.clock_repairs().is_empty() => StateFile::Cache,
+            _ => StateFile::TrustStatements,
         };
         Ok(Kept {
             path: user.dir().file(file),
@@ -303,9 +326,11 @@ impl Visit<'_> {
         let keys = Keys::of(self.host.trust());
         let _ = candidate.beside(home, keys, &context, replace, &self.state.validations)?;
         // Lists are kept of what is installed, and of nothing that is refused.
+        self.change.begin(self.lock)?;
         self.keep_lists()?;
-        let kept = &self.state.validations;
-        let stored = candidate.install_locked(self.lock, home, keys, &context, replace, kept)?;
+        let (roots, kept) = (self.roots, &self.state.validations);
+        let stored =
+            candidate.install_locked(self.lock, home, keys, roots, &context, replace, kept)?;
         self.lock.clear_aside(&[StateFile::License, StateFile::Key]);
         Ok(Kept {
             path: stored.path,

@@ -403,7 +403,7 @@ fn may_pass(problem: &StateProblem) -> bool {
         StateProblem::Store(_) => true,
         // Where it can't be put aside it would be replaced.
         StateProblem::Sealed { aside, .. } => aside.is_none(),
-        StateProblem::NotKept(_) | StateProblem::Revocations(_) => false,
+        StateProblem::NotKept(_) | StateProblem::Revocations(_) | StateProblem::Trust(_) => false,
     }
 }
 

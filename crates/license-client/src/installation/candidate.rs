@@ -22,7 +22,8 @@ pub enum Replace {
 pub struct Candidate<'a> {
     /// The license.
     pub bundle: &'a Bundle,
-    /// The keys that it was verified with.
+    /// The keys that it was verified with, or for a host without [keys of its own](crate::Host::trusting) those from which trust statements,
+    /// installed and in the bundle, led to the keys that it was verified with.
     pub trust: &'a TrustSet,
     /// The product.
     pub matrix: &'a Matrix,
@@ -51,19 +52,21 @@ impl Candidate<'_> {
     ) -> Result<PathBuf, InstallationError> {
         let lock = home.user().lock().map_err(InstallationError::Store)?;
         let keys = Keys::Installed;
-        let stored = self.install_locked(&lock, home, keys, context, replace, &[])?;
+        let roots = self.trust;
+        let stored = self.install_locked(&lock, home, keys, roots, context, replace, &[])?;
         Ok(stored.path)
     }
 
-    /// Keeps the keys of a validation token beside those of its license, where installed keys count.
+    /// Keeps the keys of what comes after the license beside those of the license, where installed keys count.
     pub(crate) fn add_keys(
         &self,
         lock: &StoreLock,
         home: &Home,
         keys: Keys<'_>,
+        roots: &TrustSet,
     ) -> Result<(), InstallationError> {
-        let own = keys.before(home);
-        let all = own.joined(self.trust);
+        let own = keys.roots_before(home);
+        let all = own.joined(roots);
         if all.len() > own.len() {
             let written = lock.write(StateFile::Trust, jwks(&all).as_bytes());
             written.map_err(InstallationError::Store)?;
@@ -71,18 +74,23 @@ impl Candidate<'_> {
         Ok(())
     }
 
-    /// The same by who holds the lock, with the validation tokens that are kept beside licenses.
+    /// The same by who holds the lock, with the keys to keep beside it, and the validation tokens that are kept beside licenses.
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "what is at hand under the lock, each of its own type"
+    )]
     pub(crate) fn install_locked(
         &self,
         lock: &StoreLock,
         home: &Home,
         before: Keys<'_>,
+        roots: &TrustSet,
         context: &Context<'_>,
         replace: Replace,
         kept: &[String],
     ) -> Result<Stored, InstallationError> {
         let early = self.beside(home, before, context, replace, kept)?;
-        let keys = self.keys_of_both(home, before);
+        let keys = both(&before.roots_before(home), roots);
         let write = |file, text: &str| {
             let written = lock.write(file, text.as_bytes());
             written.map_err(InstallationError::Store)
@@ -99,8 +107,8 @@ impl Candidate<'_> {
         };
         write(file, &text)?;
         lock.remove(other).map_err(InstallationError::Store)?;
-        if keys.len() > self.trust.len() && early.is_none() {
-            write(StateFile::Trust, &jwks(self.trust))?;
+        if keys.len() > roots.len() && early.is_none() {
+            write(StateFile::Trust, &jwks(roots))?;
         }
         Ok(Stored {
             path: home.user().dir().file(file),
@@ -130,14 +138,16 @@ impl Candidate<'_> {
         Ok(early)
     }
 
-    /// The old keys stay until the new license stands, so that there is no moment without a license that verifies, but where one key has
-    /// changed its algorithm.
+    /// What both are verified with, if both are kept.
     fn keys_of_both(&self, home: &Home, before: Keys<'_>) -> TrustSet {
-        let mut keys = before.before(home);
-        if keys.extend(self.trust).is_err() {
-            keys = self.trust.clone();
+        let mut rotation = before.with_kept(home, both(&before.roots_before(home), self.trust));
+        if matches!(before, Keys::Installed) {
+            for token in self.bundle.unverified_trust_statements() {
+                // Whoever installs it has let it count by then.
+                let _ = rotation.apply(token);
+            }
         }
-        keys
+        rotation.keys().clone()
     }
 
     /// What it would take the place of, if that matters.
@@ -187,6 +197,16 @@ impl Candidate<'_> {
             return Err(InstallationError::Worse { new, installed });
         }
         Ok(())
+    }
+}
+
+/// The old keys stay until the new license stands, so that there is no moment without a license that verifies, but where one key has changed
+/// its algorithm.
+fn both(before: &TrustSet, new: &TrustSet) -> TrustSet {
+    let mut keys = before.clone();
+    match keys.extend(new) {
+        Ok(()) => keys,
+        Err(_) => new.clone(),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use license_core::{BundleError, Code, LicenseId, Machine, ProductCode, TrustError};
+use license_core::{BundleError, Code, KeyId, LicenseId, Machine, ProductCode, TrustError};
 
 use super::Found;
 use crate::activation::AnswerFault;
@@ -93,6 +93,15 @@ pub enum InstallationError {
     },
     /// A revocation list is older than one that was seen here.
     StaleList(StaleList),
+    /// A trust statement does not count.
+    Statement(BundleError),
+    /// This program has keys of its own, and trust statements change them as little as anything else from outside.
+    OwnKeys,
+    /// What is installed would no longer verify, or no longer hold.
+    Orphaned {
+        /// The key that has signed it, if that is retired or goes with one that is.
+        key: Option<KeyId>,
+    },
     /// Something is wrong in the administrator's folder, which is not the user's to mend.
     Shared {
         /// The folder.
@@ -263,6 +272,17 @@ impl fmt::Display for InstallationError {
             Self::NoMachine => f.write_str("nothing tells this machine from others"),
             Self::Random => f.write_str("the system gives no random numbers"),
             Self::StaleList(stale) => stale.fmt(f),
+            Self::Statement(error) => error.fmt(f),
+            Self::OwnKeys => f.write_str(
+                "this program has the vendor's keys embedded, and a trust statement changes nothing about them",
+            ),
+            Self::Orphaned { key: Some(key) } => write!(
+                f,
+                "the installed license is signed by key {key}, which would be trusted no longer; nothing was changed"
+            ),
+            Self::Orphaned { key: None } => f.write_str(
+                "the installed license would hold no longer, since what was said of it was signed by a key that is retired; nothing was changed",
+            ),
             Self::State(_) => f.write_str("what this machine remembers can't be read now"),
             Self::OtherNonce => {
                 f.write_str("the validation token does not carry the nonce that was asked for")
@@ -293,6 +313,9 @@ impl std::error::Error for InstallationError {
             | Self::Worse { .. }
             | Self::NoLicenseYet
             | Self::OtherMachine { .. }
+            | Self::Statement(_)
+            | Self::OwnKeys
+            | Self::Orphaned { .. }
             | Self::OtherNonce
             | Self::Answer { .. }
             | Self::LicenseNotHere { .. }

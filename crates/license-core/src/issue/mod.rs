@@ -1,4 +1,4 @@
-//! Minting: licenses, validation tokens, revocation lists and enterprise keys. For vendors, and for tests.
+//! Minting: licenses, validation tokens, revocation lists, trust statements and enterprise keys. For vendors, and for tests.
 //!
 //! ```
 //! use license_core::issue::{KeyBits, LicenseDraft, Sign, SigningKey};
@@ -25,6 +25,7 @@ mod license;
 mod revocations;
 mod signing_key;
 mod succession;
+mod trust_statement;
 mod validation;
 
 use std::fmt;
@@ -34,6 +35,7 @@ pub use checked::CheckedKey;
 pub use license::LicenseDraft;
 pub use revocations::{RevocationsDraft, Revoked};
 pub use signing_key::{KeyBits, SigningKey, SigningKeyError};
+pub use trust_statement::{IntroductionDraft, RetirementDraft};
 pub use validation::ValidationDraft;
 
 use crate::base64url;

@@ -2,6 +2,7 @@
 
 mod reader;
 mod revocations;
+mod trust_statement;
 
 use std::sync::Arc;
 
@@ -16,6 +17,9 @@ use crate::token::{Unverified, VerifyError};
 use crate::{Entitlements, Machine, UsageType};
 use reader::{Claim, wrong};
 pub(super) use revocations::revocations;
+pub(super) use trust_statement::{
+    What, one_signature, other_retired, own_introduction, trust_statement, wrong_statement,
+};
 
 /// The format that is understood (claim `ver`).
 pub(crate) const FORMAT_VERSION: u32 = 1;

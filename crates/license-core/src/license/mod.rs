@@ -7,6 +7,7 @@ mod facts;
 mod id;
 mod revocations;
 mod terms;
+mod trust_statement;
 mod validation;
 
 use std::sync::Arc;
@@ -21,6 +22,8 @@ pub use facts::Facts;
 pub use id::LicenseId;
 pub use revocations::{Revocation, RevocationList};
 pub use terms::{CheckIn, Renewal, UsageType};
+pub(crate) use trust_statement::Change;
+pub use trust_statement::TrustStatement;
 pub use validation::{Signer, Status, Validation};
 
 use crate::key::{EnterpriseKey, EnterpriseTerms, KeyExpiry, ShortEnterpriseKey, StandardKey};

@@ -130,13 +130,20 @@ impl<'a> Unverified<'a> {
         kind: TokenKind,
         trust: &TrustSet,
     ) -> Result<Verified, VerifyError> {
-        let key = trust
-            .get(&self.header.key_id)
-            .ok_or_else(|| VerifyError::UntrustedKey {
+        match trust.get(&self.header.key_id) {
+            Some(key) => self.verified_by(kind, key),
+            None => Err(self.not_trusted(trust)),
+        }
+    }
+
+    fn not_trusted(&self, trust: &TrustSet) -> VerifyError {
+        match trust.retired(&self.header.key_id) {
+            Some(key) => VerifyError::RetiredKey { key: key.clone() },
+            None => VerifyError::UntrustedKey {
                 found: self.header.key_id.to_string(),
                 trusted: trust.len(),
-            })?;
-        self.verified_by(kind, key)
+            },
+        }
     }
 
     pub(crate) fn verified_by(

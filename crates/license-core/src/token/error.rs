@@ -2,12 +2,13 @@
 
 use std::fmt;
 
+use crate::Code;
 use crate::json::JsonError;
 use crate::letter::LetterKind;
 use crate::pasted::{Found, Position};
 use crate::signature::Algorithm;
 use crate::token::TokenKind;
-use crate::{Code, trust::KeyId};
+use crate::trust::{KeyId, TrustError};
 
 /// Why a text is no token or no file of tokens. Nothing has been verified by then.
 #[derive(Debug)]
@@ -193,6 +194,11 @@ pub enum VerifyError {
         /// How many keys are trusted.
         trusted: usize,
     },
+    /// The key that the header names was retired by its vendor.
+    RetiredKey {
+        /// The key.
+        key: KeyId,
+    },
     /// The header names another algorithm than the key's.
     Algorithm {
         /// The key.
@@ -217,6 +223,13 @@ pub enum VerifyError {
         /// What it is: a type or `nothing`.
         found: &'static str,
     },
+    /// A public key in a claim must not be trusted.
+    Key {
+        /// The claim.
+        claim: &'static str,
+        /// What is wrong with the key.
+        error: TrustError,
+    },
     /// The token's format is newer.
     Version {
         /// The newest format that is understood.
@@ -240,6 +253,7 @@ impl VerifyError {
     pub const fn code(&self) -> Code {
         match self {
             Self::UntrustedKey { .. } => Code::UntrustedKey,
+            Self::RetiredKey { .. } => Code::RetiredKey,
             Self::Algorithm { .. } | Self::Signature => Code::BadSignature,
             Self::Version { .. } => Code::UnsupportedVersion,
             Self::CriticalClaim { .. } => Code::UnsupportedClaim,
@@ -258,6 +272,9 @@ impl fmt::Display for VerifyError {
                 f,
                 "signed by key {found}, which is not among the trusted keys ({trusted})"
             ),
+            Self::RetiredKey { key } => {
+                write!(f, "signed by key {key}, which its vendor has retired")
+            }
             Self::Algorithm {
                 key,
                 expected,
@@ -275,6 +292,7 @@ impl fmt::Display for VerifyError {
             } => {
                 write!(f, "claim `{claim}`: expected {expected}, found {found}")
             }
+            Self::Key { claim, error } => write!(f, "claim `{claim}`: {error}"),
             Self::Version { supported, found } => {
                 write!(
                     f,

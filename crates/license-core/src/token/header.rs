@@ -21,15 +21,18 @@ pub enum TokenKind {
     Activation,
     /// `license-clock+jwt`: a machine may forget what it remembers of time.
     ClockRepair,
+    /// `license-trust+jwt`: keys that are to be trusted, or no longer.
+    TrustStatement,
 }
 
 impl TokenKind {
-    const ALL: [Self; 5] = [
+    const ALL: [Self; 6] = [
         Self::License,
         Self::Validation,
         Self::Revocations,
         Self::Activation,
         Self::ClockRepair,
+        Self::TrustStatement,
     ];
 
     /// The `typ` of the header.
@@ -40,6 +43,7 @@ impl TokenKind {
             Self::Revocations => "license-revocations+jwt",
             Self::Activation => "license-activation+jwt",
             Self::ClockRepair => "license-clock+jwt",
+            Self::TrustStatement => "license-trust+jwt",
         }
     }
 
@@ -51,6 +55,7 @@ impl TokenKind {
             Self::Revocations => "LICENSE REVOCATIONS",
             Self::Activation => "LICENSE ACTIVATION",
             Self::ClockRepair => "LICENSE CLOCK REPAIR",
+            Self::TrustStatement => "LICENSE TRUST",
         }
     }
 

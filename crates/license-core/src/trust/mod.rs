@@ -4,11 +4,13 @@ mod jwk;
 mod key;
 pub(crate) mod pem;
 mod roca;
+mod rotation;
 
 use std::fmt;
 use std::sync::Arc;
 
 pub use key::{KeyId, TrustedKey};
+pub use rotation::{Rotation, RotationError, Taken};
 
 use crate::json::JsonError;
 use crate::pasted::without_wrapping;
@@ -35,6 +37,8 @@ const MAX_KEYS: usize = 1000;
 pub struct TrustSet {
     /// In the order of their ids, each once.
     keys: Vec<Arc<TrustedKey>>,
+    /// Those that statements took away, so that it can be said of what they signed.
+    retired: Vec<KeyId>,
 }
 
 impl TrustSet {
@@ -77,10 +81,12 @@ impl TrustSet {
             .try_for_each(|key| self.insert(Arc::clone(key)))
     }
 
-    /// These keys, and those of another set that agree with them: where both have a key with two algorithms, this one's counts.
+    /// These keys, and those of another set that agree with them: where both have a key with two algorithms, this one's counts. One
+    /// that a statement took away here does not come back.
     pub fn joined(&self, other: &Self) -> Self {
         let mut all = self.clone();
-        for key in &other.keys {
+        let is_retired = |key: &&Arc<TrustedKey>| self.retired(key.id().as_str()).is_some();
+        for key in other.keys.iter().filter(|key| !is_retired(key)) {
             // What disagrees, or is too many, is left out.
             let _ = all.insert(Arc::clone(key));
         }
@@ -114,6 +120,11 @@ impl TrustSet {
         self.keys.get(at).map(Arc::as_ref)
     }
 
+    /// The id of a key that is no longer in the set, if a statement took it away.
+    pub(crate) fn retired(&self, id: &str) -> Option<&KeyId> {
+        self.retired.iter().find(|key| key.as_str() == id)
+    }
+
     /// The keys, in the order of their ids.
     pub fn iter(&self) -> impl Iterator<Item = &TrustedKey> {
         self.keys.iter().map(Arc::as_ref)
@@ -140,11 +151,11 @@ impl TrustSet {
     /// # Errors
     /// [`TrustError::Unusable`] if the library can't load a key.
     pub fn with_backend(&self, backend: Backend) -> Result<Self, TrustError> {
-        Self::new(
-            self.iter()
-                .map(|key| key.with_backend(backend))
-                .collect::<Result<Vec<_>, _>>()?,
-        )
+        let keys: Result<Vec<_>, _> = self.iter().map(|key| key.with_backend(backend)).collect();
+        Ok(Self {
+            retired: self.retired.clone(),
+            ..Self::new(keys?)?
+        })
     }
 }
 

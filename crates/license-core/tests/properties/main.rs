@@ -11,6 +11,7 @@ mod difference;
 mod evaluation;
 mod malformed;
 mod revocations;
+mod rotation;
 mod round_trip;
 #[path = "../support/mod.rs"]
 mod support;
@@ -102,11 +103,12 @@ fn encoded(bytes: &[u8]) -> String {
 
 /// Well spelled, signed by nobody.
 fn token() -> impl Strategy<Value = String> {
-    const KINDS: [&str; 4] = [
+    const KINDS: [&str; 5] = [
         "license+jwt",
         "license-validation+jwt",
         "license-revocations+jwt",
         "license-activation+jwt",
+        "license-trust+jwt",
     ];
     (
         select(&KINDS[..]),

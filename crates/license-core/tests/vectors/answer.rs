@@ -3,8 +3,8 @@
 use std::fmt::Display;
 
 use license_core::{
-    Artefacts, Backend, Context, Decision, KeyError, License, LicenseKey, Matrix, ParseError,
-    Signer, TokenKind, TrustSet, Unverified, Validation, VerifyError,
+    Artefacts, Backend, BundleError, Context, Decision, KeyError, License, LicenseKey, Matrix,
+    ParseError, Rotation, Signer, TokenKind, TrustSet, Unverified, Validation, VerifyError,
 };
 
 use crate::vector::{Vector, read};
@@ -68,7 +68,7 @@ macro_rules! refusals {
         })+
     };
 }
-refusals!(KeyError, ParseError, VerifyError);
+refusals!(BundleError, KeyError, ParseError, VerifyError);
 
 pub(crate) fn token(vector: &Vector, backend: Backend) -> Result<Answer, Refusal> {
     let license = Unverified::parse(&vector.body)?.verify(&vector.trust(backend))?;
@@ -157,6 +157,26 @@ pub(crate) fn revocations(vector: &Vector, backend: Backend) -> Result<Answer, R
         ("revoked", list.len().to_string()),
     ];
     Ok(Answer::valid(facts.into()))
+}
+
+/// Every statement of the file in its order, and the keys that are trusted then.
+pub(crate) fn trust_statements(vector: &Vector, backend: Backend) -> Result<Answer, Refusal> {
+    let mut rotation = Rotation::new(vector.trust(backend));
+    let before = trusted(&rotation);
+    let applied = rotation.apply_file(&vector.body);
+    assert!(
+        applied.is_ok() || trusted(&rotation) == before,
+        "{}",
+        vector.name
+    );
+    assert!(!applied?.is_empty(), "{}", vector.name);
+    Ok(Answer::valid(vec![("trusted", trusted(&rotation))]))
+}
+
+fn trusted(rotation: &Rotation) -> String {
+    let keys = rotation.keys().iter();
+    let kids: Vec<_> = keys.map(|key| key.id().as_str()).collect();
+    kids.join(" ")
 }
 
 /// A license of `fixtures/tokens/`.

@@ -50,7 +50,7 @@ struct Folder {
     check: fn(&Vector, Backend) -> Result<Answer, Refusal>,
 }
 
-const FOLDERS: [Folder; 9] = [
+const FOLDERS: [Folder; 10] = [
     Folder {
         name: "decisions",
         headers: &DECISION,
@@ -90,6 +90,11 @@ const FOLDERS: [Folder; 9] = [
         name: "trust",
         headers: &["keys"],
         check: answer::trust,
+    },
+    Folder {
+        name: "trust-statements",
+        headers: &["trusted"],
+        check: answer::trust_statements,
     },
     Folder {
         name: "validations",
@@ -136,6 +141,11 @@ fn tokens() {
 #[test]
 fn trust_sets() {
     run("trust");
+}
+
+#[test]
+fn trust_statements() {
+    run("trust-statements");
 }
 
 #[test]

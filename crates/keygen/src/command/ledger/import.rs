@@ -204,10 +204,11 @@ fn stated(line: &str) -> Option<Record> {
             .is_ok_and(|token| token.unverified_kind() == TokenKind::Validation),
         Kind::Usage => usage::is_of_its_line(&record),
         Kind::RevocationList => is_list(&record),
+        Kind::TrustStatement => is_statement(&record),
         Kind::License | Kind::EnterpriseKey | Kind::Revocation => true,
     };
     let is_about = match record.kind {
-        Kind::SigningKey | Kind::Usage | Kind::RevocationList => true,
+        Kind::SigningKey | Kind::Usage | Kind::RevocationList | Kind::TrustStatement => true,
         _ => LicenseId::parse(&record.subject).is_some(),
     };
     let is_artefact = !matches!(
@@ -223,6 +224,24 @@ fn is_list(record: &Record) -> bool {
     let seq = fact("seq").and_then(Value::as_u64);
     let kid = fact("kid").and_then(Value::as_str);
     seq.is_some() && kid == Some(&record.subject)
+}
+
+/// Whether it has the token that says what it says of its key; whether that key signed it, only who trusts it can tell.
+fn is_statement(record: &Record) -> bool {
+    let Ok(token) = Unverified::parse(&record.artefact) else {
+        return false;
+    };
+    let Ok(claims) = token.unverified_claims() else {
+        return false;
+    };
+    let fact = |name: &str| record.body.get(name).and_then(Value::as_str);
+    let key = Some(token.unverified_key_id());
+    let signer = match claims.get("statement") {
+        None => key,
+        Some(_) if fact("successor") != key => None,
+        Some(_) => fact("retires"),
+    };
+    token.unverified_kind() == TokenKind::TrustStatement && signer == Some(&record.subject)
 }
 
 /// Whether the facts stated are those of what was signed.

@@ -225,7 +225,12 @@ pub(super) fn system(site: &Site) -> Check {
         Ok(found) if !found.is_dir() => Check::of(NAME, wrong("is a file and not a folder"), ""),
         Ok(_) => {
             let has = |file: &&StateFile| system.dir().file(**file).exists();
-            let files = [StateFile::License, StateFile::Key, StateFile::Trust];
+            let files = [
+                StateFile::License,
+                StateFile::Key,
+                StateFile::Trust,
+                StateFile::TrustStatements,
+            ];
             let names: Vec<_> = files.iter().filter(has).map(|file| file.name()).collect();
             let holds = match names.is_empty() {
                 true => "holds nothing for licenses".to_owned(),

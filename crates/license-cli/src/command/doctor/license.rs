@@ -1,9 +1,8 @@
 //! What is installed, whether it holds, and what ends next.
 
-use license_client::{Home, Installation, Snapshot, StateFile};
+use license_client::{Installation, Snapshot, StateFile};
 use license_core::{
-    Code, Decision, Evidence, Finding, License, Outcome, Span, Timestamp, TrustSet, Validation,
-    Warning,
+    Code, Decision, Evidence, Finding, License, Outcome, Span, Timestamp, Validation, Warning,
 };
 use license_terminal::{Failure, show_path};
 
@@ -132,69 +131,6 @@ pub(super) fn next(verdict: &Verdict<'_>) -> Check {
         None => "nothing will end or fall due".to_owned(),
     };
     Check::ok(NAME, message)
-}
-
-/// The vendor's public keys.
-pub(super) fn trust(site: &Site) -> Check {
-    const NAME: &str = "trust";
-    if let Some(keys) = site.host.trust() {
-        let message = format!("embedded, and no others count: {}", keys_of(keys));
-        return Check::ok(NAME, message);
-    }
-    let Ok(home) = site.host.home() else {
-        return Check::ok(NAME, "none is installed");
-    };
-    let in_one = |dir| Installation::trust(&Home::at(dir));
-    let own = in_one(home.user().dir().clone());
-    let shared = home.system().map(|system| in_one(system.dir().clone()));
-    let mut faults = Vec::new();
-    let mut told = Vec::new();
-    let places = [
-        (Some(own), "", Status::Problem),
-        (shared, "the administrator's ", Status::Warning),
-    ];
-    for (found, whose, status) in places {
-        match found {
-            None | Some(Ok(None)) => {}
-            Some(Ok(Some(keys))) => told.push(format!("{whose}{}", keys_of(&keys))),
-            Some(Err(error)) => {
-                faults.push(Fault::of_failure(status, &failure::not_installed(&error)));
-            }
-        }
-    }
-    if told.is_empty() && faults.is_empty() && has_license(home) {
-        faults.push(Fault::problem(
-            "a license is installed, but no keys to verify it with",
-            "install the license again with --trust FILE",
-        ));
-    }
-    let right = match told.is_empty() {
-        true => "none is installed; it comes with the first license".to_owned(),
-        false => told.join("; "),
-    };
-    Check::of(NAME, faults, right)
-}
-
-fn keys_of(trust: &TrustSet) -> String {
-    let keys = trust
-        .iter()
-        .map(|key| format!("{} ({})", key.id().as_str(), key.algorithm()));
-    let ids = keys.collect::<Vec<_>>().join(", ");
-    match trust.len() {
-        0 => "no key".to_owned(),
-        1 => format!("1 key: {ids}"),
-        count => format!("{count} keys: {ids}"),
-    }
-}
-
-fn has_license(home: &Home) -> bool {
-    let stores = [Some(home.user()), home.system()];
-    let files = [StateFile::License, StateFile::Key];
-    let has = |file: StateFile| {
-        let mut dirs = stores.iter().flatten().map(|store| store.dir());
-        dirs.any(|dir| dir.file(file).exists())
-    };
-    files.into_iter().any(has)
 }
 
 /// Whether the license holds.

@@ -16,7 +16,9 @@ pub(super) fn state(site: &Site, snapshot: &Snapshot) -> Check {
     };
     let store = home.user();
     let problems = snapshot.problems.iter();
-    let problems = problems.filter(|problem| of_list(problem).is_none());
+    // Lists and trust statements have lines of their own.
+    let is_trust = |problem: &StateProblem| matches!(problem, StateProblem::Trust(_));
+    let problems = problems.filter(|problem| of_list(problem).is_none() && !is_trust(problem));
     let mut faults: Vec<_> = problems.map(unusable).collect();
     faults.extend(left_behind(store));
     let both = [StateFile::Cache, StateFile::Quota];

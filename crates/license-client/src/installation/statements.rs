@@ -1,0 +1,169 @@
+//! The trust statements that are kept beside the installed keys, in the order in which they were installed.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use license_core::{
+    Artefacts, BundleError, Code, MAX_FILE_BYTES, Rotation, RotationError, TokenKind, Unverified,
+};
+
+use crate::state::aside_to;
+use crate::{Home, StateFile, Store, StoreError, StoreLock};
+
+/// What is wrong with the trust statements that are kept here. It stops nothing but what keys signed that they introduce.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum StatementProblem {
+    /// The file can't be read.
+    Store(StoreError),
+    /// The file is damaged.
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it; none if it is no text, or larger than any such file.
+        source: Option<BundleError>,
+        /// Where it was set aside to; none where it is not ours to move.
+        aside: Option<PathBuf>,
+    },
+}
+
+impl StatementProblem {
+    /// The reason code, where there is one.
+    pub fn code(&self) -> Option<Code> {
+        match self {
+            Self::Store(_) => None,
+            Self::Damaged { source, .. } => {
+                Some(source.as_ref().map_or(Code::Malformed, BundleError::code))
+            }
+        }
+    }
+}
+
+impl fmt::Display for StatementProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Store(_) => f.write_str("the trust statements can't be read"),
+            Self::Damaged { path, aside, .. } => {
+                write!(f, "{}: the trust statements are damaged", path.display())?;
+                aside_to(aside.as_deref(), f)
+            }
+        }
+    }
+}
+
+impl std::error::Error for StatementProblem {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Store(source) => Some(source),
+            Self::Damaged { source, .. } => source.as_ref().map(|source| source as _),
+        }
+    }
+}
+
+/// The statements in one folder, none of them verified.
+pub(super) fn tokens_in(store: &Store) -> Result<Vec<Unverified<'static>>, StatementProblem> {
+    let damaged = |source| StatementProblem::Damaged {
+        path: store.dir().file(StateFile::TrustStatements),
+        source,
+        aside: None,
+    };
+    let bytes = match store.read(StateFile::TrustStatements, MAX_FILE_BYTES) {
+        Ok(None) => return Ok(Vec::new()),
+        Ok(Some(bytes)) => bytes,
+        Err(StoreError::TooLarge { .. } | StoreError::NotAFile { .. }) => {
+            return Err(damaged(None));
+        }
+        Err(error) => return Err(StatementProblem::Store(error)),
+    };
+    let text = String::from_utf8(bytes).map_err(|_| damaged(None))?;
+    let artefacts = Artefacts::parse(&text);
+    let artefacts = artefacts.map_err(|error| damaged(Some(BundleError::Parse(error))))?;
+    let blocks = artefacts.of_kind(TokenKind::TrustStatement);
+    Ok(blocks
+        .map(|block| block.token.clone().into_owned())
+        .collect())
+}
+
+/// Lets the statements count one after the other. One whose signer is not trusted then, or was retired, is passed over; what is damaged is
+/// returned.
+fn replay(rotation: &mut Rotation, tokens: &[Unverified<'static>]) -> Option<RotationError> {
+    let mut fault = None;
+    for token in tokens {
+        if let Err(error) = rotation.apply(token)
+            && matches!(error.code(), Code::BadSignature | Code::Malformed)
+        {
+            fault = fault.or(Some(error));
+        }
+    }
+    fault
+}
+
+/// Lets all statements of a home count: first the administrator's, which nothing in the user's folder takes away. What can't be read
+/// counts for nothing, and [`problems`] tells of it.
+pub(super) fn apply_kept(rotation: &mut Rotation, home: &Home) {
+    for store in [home.system(), Some(home.user())].into_iter().flatten() {
+        let tokens = tokens_in(store).unwrap_or_default();
+        let _ = replay(rotation, &tokens);
+    }
+}
+
+/// What is wrong with the statements of a home. The user's own file is put aside if it is damaged.
+pub(crate) fn problems(home: &Home, may_set_aside: bool) -> Vec<StatementProblem> {
+    let own = problem_in(home, home.user());
+    let own = own.map(|problem| match may_set_aside {
+        true => set_aside(problem, home),
+        false => problem,
+    });
+    let shared = home.system().and_then(|system| problem_in(home, system));
+    own.into_iter().chain(shared).collect()
+}
+
+fn problem_in(home: &Home, store: &Store) -> Option<StatementProblem> {
+    let tokens = match tokens_in(store) {
+        Err(problem) => return Some(problem),
+        Ok(tokens) if tokens.is_empty() => return None,
+        Ok(tokens) => tokens,
+    };
+    // Whether a signature is a trusted key's can be told by who knows all keys.
+    let roots = super::roots_of(home).ok().flatten()?;
+    let mut rotation = Rotation::new(roots);
+    apply_kept(&mut rotation, home);
+    let error = replay(&mut rotation, &tokens)?;
+    Some(StatementProblem::Damaged {
+        path: store.dir().file(StateFile::TrustStatements),
+        source: Some(BundleError::Statement { line: None, error }),
+        aside: None,
+    })
+}
+
+/// Puts a damaged file aside, unless another was written in the meantime.
+fn set_aside(problem: StatementProblem, home: &Home) -> StatementProblem {
+    let StatementProblem::Damaged { path, source, .. } = problem else {
+        return problem;
+    };
+    let lock = home.user().lock_within(Duration::ZERO).ok();
+    let is_damaged = || {
+        let found = problem_in(home, home.user());
+        matches!(found, Some(StatementProblem::Damaged { .. }))
+    };
+    let lock = lock.filter(|_| is_damaged());
+    let aside = lock.and_then(|lock| lock.set_aside(StateFile::TrustStatements).ok());
+    StatementProblem::Damaged {
+        path,
+        source,
+        aside,
+    }
+}
+
+/// The text of the statements in the user's folder, to write it again with others. What is damaged is what one installs anew for.
+pub(crate) fn kept_text(lock: &StoreLock, home: &Home) -> Result<String, StoreError> {
+    match tokens_in(home.user()) {
+        Ok(kept) => Ok(kept.iter().map(Unverified::to_armor).collect()),
+        Err(StatementProblem::Store(error)) => Err(error),
+        Err(StatementProblem::Damaged { .. }) => {
+            lock.set_aside(StateFile::TrustStatements)?;
+            Ok(String::new())
+        }
+    }
+}
