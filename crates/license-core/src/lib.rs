@@ -58,6 +58,7 @@ mod trust;
 
 #[cfg(feature = "issue")]
 pub mod issue;
+pub mod spoken;
 pub mod usage_report;
 
 pub use bundle::{Bundle, BundleError, Canonical};
