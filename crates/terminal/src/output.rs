@@ -94,6 +94,13 @@ impl Terminal {
         self.json
     }
 
+    /// How many columns standard output has, if it is a terminal that says so.
+    #[must_use]
+    pub fn columns(&self) -> Option<usize> {
+        let (width, _) = terminal_size::terminal_size_of(io::stdout())?;
+        Some(width.0.into())
+    }
+
     /// Writes text for people to standard output, with a final newline.
     ///
     /// # Errors

@@ -1,0 +1,76 @@
+//! QR codes: text that a phone or a scanner reads off a screen or a picture.
+//!
+//! Whoever sees a code has its text: nothing secret belongs into one. What is drawn here is signed or public, such as a
+//! request or its answer; keys and passphrases never are.
+
+mod drawing;
+mod picture;
+
+use crate::{Exit, Failure};
+use qrcodegen::QrCodeEcc;
+
+/// The most bytes that fit into any code, at the lowest error correction.
+pub const MAX_QR_BYTES: usize = 2953;
+
+/// Light modules on each side, without which readers don't find a code (ISO/IEC 18004, 9.1).
+const QUIET_ZONE: usize = 4;
+
+/// A text as a QR code.
+///
+/// ```
+/// use license_terminal::QrCode;
+///
+/// # fn main() -> Result<(), license_terminal::Failure> {
+/// let code = QrCode::new("-----BEGIN LICENSE ACTIVATION REQUEST-----")?;
+/// let drawn = code.for_terminal(Some(80))?;
+/// assert_eq!(drawn.lines().count(), 19);
+/// # Ok(())
+/// # }
+/// ```
+pub struct QrCode {
+    code: qrcodegen::QrCode,
+}
+
+impl QrCode {
+    /// Encodes a text, with error correction M (15 % may be hidden or dirty) or what is better and takes no more room,
+    /// and L (7 %) where only that fits.
+    ///
+    /// # Errors
+    ///
+    /// `TOO_LONG` for more than fits at L: [`MAX_QR_BYTES`], and more of capital letters and digits alone.
+    pub fn new(text: &str) -> Result<Self, Failure> {
+        let encode = |correction| qrcodegen::QrCode::encode_text(text, correction);
+        let code = encode(QrCodeEcc::Medium).or_else(|_| encode(QrCodeEcc::Low));
+        code.map(|code| Self { code })
+            .map_err(|_| too_long(text.len()))
+    }
+
+    /// Modules on each side, with the quiet zone; as many columns are needed on a terminal.
+    #[must_use]
+    pub fn width(&self) -> usize {
+        usize::try_from(self.code.size()).unwrap_or_default() + 2 * QUIET_ZONE
+    }
+
+    /// Whether the module is dark; all around the code is light.
+    fn is_dark(&self, column: usize, row: usize) -> bool {
+        let within = |place: usize| place.checked_sub(QUIET_ZONE).map(i32::try_from);
+        match (within(column), within(row)) {
+            (Some(Ok(column)), Some(Ok(row))) => self.code.get_module(column, row),
+            _ => false,
+        }
+    }
+}
+
+impl std::fmt::Debug for QrCode {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "QrCode of {} modules", self.code.size())
+    }
+}
+
+fn too_long(found: usize) -> Failure {
+    let message = format!("expected at most {MAX_QR_BYTES} bytes for a QR code, found {found}");
+    Failure::new(Exit::Usage, "TOO_LONG", message).hint("carry it as a file")
+}
+
+#[cfg(test)]
+mod tests;

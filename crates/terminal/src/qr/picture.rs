@@ -1,0 +1,47 @@
+//! A code as a picture.
+
+use super::QrCode;
+use png::{BitDepth, ColorType, Encoder, EncodingError};
+use std::io;
+
+/// Pixels on each side of a module: enough for a screen, a printer and a cheap scanner.
+const SCALE: usize = 8;
+const PIXELS_PER_BYTE: usize = 8;
+
+impl QrCode {
+    /// The code as PNG, in black and white with one bit a pixel, eight pixels a module and its quiet zone.
+    ///
+    /// # Errors
+    ///
+    /// When the picture can't be encoded, which doesn't depend on the text.
+    pub fn to_png(&self) -> io::Result<Vec<u8>> {
+        let mut png = Vec::new();
+        self.write_png(&mut png).map_err(io::Error::from)?;
+        Ok(png)
+    }
+
+    fn write_png(&self, png: &mut Vec<u8>) -> Result<(), EncodingError> {
+        let side = u32::try_from(self.width() * SCALE).map_err(io::Error::other)?;
+        let mut encoder = Encoder::new(png, side, side);
+        encoder.set_color(ColorType::Grayscale);
+        encoder.set_depth(BitDepth::One);
+        let mut writer = encoder.write_header()?;
+        writer.write_image_data(&self.pixels())?;
+        writer.finish()
+    }
+
+    /// A byte is a row of eight white or eight black pixels: one module's, as [`SCALE`] is a byte's.
+    fn pixels(&self) -> Vec<u8> {
+        const { assert!(SCALE == PIXELS_PER_BYTE) };
+        let white = |column, row| {
+            if self.is_dark(column, row) {
+                0
+            } else {
+                u8::MAX
+            }
+        };
+        let rows = (0..self.width()).flat_map(|row| std::iter::repeat_n(row, SCALE));
+        rows.flat_map(|row| (0..self.width()).map(move |column| white(column, row)))
+            .collect()
+    }
+}
