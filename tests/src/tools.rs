@@ -1,4 +1,4 @@
-//! Other people's signers and verifiers: OpenSSL, PyJWT with `cryptography`, and npm's `jose`; `jsonschema`; other people's keepers of keys: SoftHSM,
+//! Other people's signers and verifiers: OpenSSL, PyJWT with `cryptography`, and npm's `jose`; `jsonschema`; ZXing; other people's keepers of keys: SoftHSM,
 //! and moto in the place of AWS; and `faketime`, which runs a program at another time.
 //!
 //! Each is `None` where it is not installed, after a line on standard error that says so; with `LICENSE_TESTS_REQUIRE_TOOLS` set
@@ -123,6 +123,13 @@ pub fn schema_validator() -> Option<&'static Tool> {
     static VALIDATOR: OnceLock<Option<Tool>> = OnceLock::new();
     let find = || python_with("jsonschema, tomllib");
     found("python with jsonschema", VALIDATOR.get_or_init(find))
+}
+
+/// A Python that has `zxing-cpp` and Pillow: one of those in which [`python()`] looks.
+pub fn qr_reader() -> Option<&'static Tool> {
+    static READER: OnceLock<Option<Tool>> = OnceLock::new();
+    let find = || python_with("zxingcpp, PIL.Image");
+    found("python with zxing-cpp", READER.get_or_init(find))
 }
 
 impl Tool {

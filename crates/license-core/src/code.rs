@@ -58,7 +58,7 @@ codes! {
     QuotaExhausted "QUOTA_EXHAUSTED" Denied "The quota is used up.",
     NeedsLicenseFile "NEEDS_LICENSE_FILE" Unjudged "A short key proves nothing alone; its license file is needed.",
     Malformed "MALFORMED" Unjudged "The input is not spelled as it must be.",
-    ChecksumMismatch "CHECKSUM_MISMATCH" Unjudged "A character of the license key is wrong.",
+    ChecksumMismatch "CHECKSUM_MISMATCH" Unjudged "A character of the license key, or of a line that was read out, is wrong.",
     UntrustedKey "UNTRUSTED_KEY" Unjudged "The signing key is not in the trust set.",
     RetiredKey "RETIRED_KEY" Unjudged "The vendor has retired the signing key.",
     BadSignature "BAD_SIGNATURE" Unjudged "The signature does not verify.",

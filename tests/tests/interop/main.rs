@@ -11,6 +11,7 @@
 
 mod private_key;
 mod product_schema;
+mod qr_codes;
 
 use std::sync::LazyLock;
 
