@@ -85,7 +85,9 @@ pub(crate) fn to_json(statement: &TrustStatement) -> Value {
 pub(crate) fn line(statement: &TrustStatement) -> String {
     let (signer, at) = (statement.signer(), statement.issued_at());
     if let Some(successor) = statement.countersigner() {
-        return format!("key {signer} is retired, and key {successor} takes its place; signed {at}");
+        return format!(
+            "key {signer} is retired, and key {successor} takes its place; signed {at}"
+        );
     }
     let keys = statement
         .introduces()
