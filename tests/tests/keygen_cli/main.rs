@@ -25,6 +25,7 @@ mod program;
 mod public_half;
 mod renewal;
 mod revocations;
+mod rotation;
 mod trust;
 
 use license_tests::vendor::payload;

@@ -256,6 +256,35 @@ fn its_keys_count_for_whatever_product() {
 }
 
 #[test]
+fn trust_statements_change_nothing_about_its_keys() {
+    let machine = machine();
+    let desk = VENDOR.desk();
+    desk.write("holder.jwk", Vendor::shared().jwk.to_string());
+    let rotate = ["rotate", "--key", "vendor.key", "--introduce", "holder.jwk"];
+    let rotate = Run::keygen(&desk).args(rotate).run().expect_code(0);
+    let statement = rotate.stdout;
+    machine.write("statement.lic", &statement);
+    for command in ["install", "verify"] {
+        let complaint = embedded(&machine, &[command, "statement.lic"]).expect_failure(2);
+        assert!(complaint.message.contains("embedded"), "{complaint:?}");
+    }
+    assert!(!machine.state().join("trust.lic").exists());
+    // Beside a license it is passed over.
+    machine.write("both.lic", format!("{statement}{}", OWN.file));
+    let told = embedded(&machine, &["install", "both.lic", "--json", "--at", AT]);
+    let told = told.expect_code(0).json();
+    assert_eq!(told["warnings"][0]["code"], "TRUST");
+    assert!(!machine.state().join("trust.lic").exists());
+    machine.write("both.lic", format!("{statement}{}", FORGED.file));
+    let complaint = embedded(&machine, &["install", "both.lic"]).expect_failure(3);
+    assert!(complaint.message.contains("UNTRUSTED_KEY"), "{complaint:?}");
+    // Nor does one that an ordinary program installed, or somebody planted.
+    machine.write_private("state/trust.lic", &statement);
+    let complaint = embedded(&machine, &["verify", "forged.lic"]).expect_failure(3);
+    assert!(complaint.message.contains("UNTRUSTED_KEY"), "{complaint:?}");
+}
+
+#[test]
 fn its_help_names_no_option_that_it_refuses() {
     let machine = Scratch::new();
     for args in [

@@ -26,6 +26,7 @@ mod refuse;
 mod remove;
 mod renewal;
 mod revocations;
+mod rotation;
 mod session;
 mod state;
 mod system;

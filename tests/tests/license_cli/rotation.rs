@@ -1,0 +1,381 @@
+//! Trust statements at a customer's: installed, replayed, edited, signed with a stolen key, and what each leaves behind.
+
+use license_core::issue::{IntroductionDraft, RetirementDraft, Sign, SigningKey};
+use license_core::{Timestamp, Unverified};
+
+use super::*;
+
+/// The vendor's next key, a spare, and a thief's.
+static NEXT: LazyLock<Vendor> = LazyLock::new(|| Vendor::with_key("2048", "RS256"));
+static SPARE: LazyLock<Vendor> = LazyLock::new(|| Vendor::with_key("2048", "PS256"));
+static THIEF: LazyLock<Vendor> = LazyLock::new(|| Vendor::with_key("2048", "RS256"));
+/// TEAM for the year 2020, signed with the next key.
+static BY_NEXT: LazyLock<Minted> =
+    LazyLock::new(|| NEXT.issue(&["--tier", "team", "--expires", "2020-12-31", "--offline"]));
+
+fn key(vendor: &Vendor) -> SigningKey {
+    let lines = vendor.key.lines();
+    let base64: String = lines.filter(|line| !line.starts_with('-')).collect();
+    let der = base64::Engine::decode(&base64::engine::general_purpose::STANDARD, base64).unwrap();
+    SigningKey::from_pkcs8(&der, None).unwrap()
+}
+
+fn at(text: &str) -> Timestamp {
+    Timestamp::parse(text).unwrap()
+}
+
+fn armor(token: &str) -> String {
+    Unverified::parse(token).unwrap().to_armor()
+}
+
+fn introduction(by: &Vendor, of: &Vendor) -> String {
+    let of = key(of);
+    let draft = IntroductionDraft {
+        issuer: "CODITECT\u{1b}[31m".to_owned(),
+        issued_at: at("2020-01-01T00:10:00Z"),
+        keys: vec![of.public()],
+    };
+    armor(&draft.sign(&key(by)).unwrap())
+}
+
+fn retirement(of: &Vendor, with: &Vendor) -> String {
+    let draft = RetirementDraft {
+        issuer: "CODITECT".to_owned(),
+        issued_at: at("2020-01-01T00:20:00Z"),
+    };
+    armor(&draft.sign(&key(of), &key(with)).unwrap())
+}
+
+/// A site with the vendor's key and the spare, and TEAM by the vendor installed.
+fn site() -> Scratch {
+    let site = super::site();
+    site.write("spare.jwks", &SPARE.trust);
+    let keys = ["--trust", "trust.jwks", "--trust", "spare.jwks"];
+    let install = ["install", "--at", AT, "team.lic"];
+    let _ = license(&site, &[&install[..], &keys].concat()).expect_code(0);
+    site
+}
+
+fn install(site: &Scratch, file: &str, options: &[&str]) -> Outcome {
+    site.write("given.lic", file);
+    license(
+        site,
+        &[&["install", "given.lic", "--at", AT], options].concat(),
+    )
+}
+
+#[track_caller]
+fn status(site: &Scratch) -> Value {
+    license(site, &["status", "--json", "--at", AT]).json()
+}
+
+#[track_caller]
+fn verifies(site: &Scratch, minted: &Minted) -> bool {
+    site.write("asked.lic", &minted.file);
+    license(site, &["verify", "asked.lic", "--at", AT]).code == Some(0)
+}
+
+#[track_caller]
+fn refused(outcome: &Outcome, exit: i32, code: &str) -> Complaint {
+    let complaint = outcome.expect_failure(exit);
+    let says = [&complaint.message[..], &complaint.hint].concat();
+    assert!(says.contains(code), "no {code} in {complaint:?}");
+    complaint
+}
+
+fn statements(site: &Scratch) -> usize {
+    let file = std::fs::read_to_string(site.state().join("trust.lic")).unwrap_or_default();
+    file.matches("BEGIN LICENSE TRUST").count()
+}
+
+#[test]
+fn a_key_that_a_trusted_one_introduces_is_trusted_from_then_on() {
+    let site = site();
+    assert!(!verifies(&site, &BY_NEXT));
+    let said = install(&site, &introduction(Vendor::shared(), &NEXT), &[]).expect_code(0);
+    assert!(
+        said.stdout.contains(&format!("introduces {}", NEXT.kid)),
+        "{}",
+        said.stdout
+    );
+    assert!(!said.said().contains('\u{1b}'));
+    assert!(verifies(&site, &BY_NEXT) && verifies(&site, &TEAM));
+    let roots = std::fs::read_to_string(site.state().join("trust.jwks")).unwrap();
+    assert!(!roots.contains(&NEXT.kid), "it is no root");
+    let again = install(&site, &introduction(Vendor::shared(), &NEXT), &["--json"]);
+    assert_eq!(again.expect_code(0).json()["trust_statements"], json!([]));
+    assert_eq!(statements(&site), 1);
+}
+
+#[test]
+fn a_new_key_and_what_it_signed_travel_in_one_file() {
+    let site = site();
+    let both = format!("{}{}", BY_NEXT.file, introduction(Vendor::shared(), &NEXT));
+    site.write("both.lic", &both);
+    let told = license(&site, &["verify", "both.lic", "--at", AT, "--json"])
+        .expect_code(0)
+        .json();
+    assert_eq!(
+        told["trust_statements"][0]["introduces"][0]["kid"],
+        NEXT.kid
+    );
+    assert_eq!(statements(&site), 0, "to look changes nothing");
+    let _ = install(&site, &both, &[]).expect_code(0);
+    assert_eq!(status(&site)["license_id"], BY_NEXT.told["license_id"]);
+    let kept = std::fs::read_to_string(site.state().join("license.lic")).unwrap();
+    assert!(!kept.contains("TRUST"), "it is kept by itself");
+}
+
+#[test]
+fn whole_or_not_at_all() {
+    let site = site();
+    let good = introduction(Vendor::shared(), &NEXT);
+    let edited = changed_at(&retirement(Vendor::shared(), &SPARE), 500);
+    for (file, exit, code) in [
+        (
+            format!("{good}{edited}{}", BY_NEXT.file),
+            3,
+            "BAD_SIGNATURE",
+        ),
+        (
+            format!("{good}{}", changed_at(&BY_NEXT.file, 300)),
+            3,
+            "BAD_SIGNATURE",
+        ),
+        (format!("{good}{}", &BY_NEXT.file[..400]), 3, "MALFORMED"),
+        (
+            format!("{good}{}", introduction(&THIEF, &NEXT)),
+            3,
+            "UNTRUSTED_KEY",
+        ),
+    ] {
+        let _ = refused(&install(&site, &file, &[]), exit, code);
+        assert_eq!(statements(&site), 0);
+        assert_eq!(status(&site)["license_id"], TEAM.told["license_id"]);
+    }
+}
+
+#[test]
+fn what_is_edited_foreign_or_too_little_signed_changes_nothing() {
+    let site = site();
+    let good = introduction(Vendor::shared(), &NEXT);
+    let _ = refused(
+        &install(&site, &changed_at(&good, 400), &[]),
+        3,
+        "BAD_SIGNATURE",
+    );
+    let _ = refused(
+        &install(&site, &good[..good.len() - 60], &[]),
+        3,
+        "MALFORMED",
+    );
+    let stranger = refused(
+        &install(&site, &introduction(&THIEF, &NEXT), &[]),
+        3,
+        "UNTRUSTED_KEY",
+    );
+    assert!(
+        stranger.hint.contains("all of them in one file"),
+        "{stranger:?}"
+    );
+    let _ = refused(
+        &install(&site, &retirement(Vendor::shared(), &THIEF), &[]),
+        3,
+        "UNTRUSTED_KEY",
+    );
+    // The inner half of a retirement, with the old key's signature alone.
+    let whole: String = retirement(Vendor::shared(), &SPARE)
+        .lines()
+        .filter(|line| !line.starts_with('-'))
+        .collect();
+    let inner = license_tests::vendor::payload(&whole)["statement"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let alone = refused(&install(&site, &inner, &[]), 3, "MALFORMED");
+    assert!(alone.message.contains("one signature"), "{alone:?}");
+    assert!(!site.state().join("trust.lic").exists());
+}
+
+#[test]
+fn a_stolen_key_is_retired_with_all_that_it_introduced_and_never_comes_back() {
+    let site = site();
+    let forged = THIEF.issue(&["--tier", "ent", "--perpetual"]);
+    let thiefs = introduction(Vendor::shared(), &THIEF);
+    let _ = install(&site, &thiefs, &[]).expect_code(0);
+    assert!(verifies(&site, &forged), "until the retirement arrives");
+    let retire = retirement(Vendor::shared(), &SPARE);
+    let anew = SPARE.issue(&["--tier", "team", "--expires", "2020-12-31", "--offline"]);
+    let _ = install(&site, &format!("{retire}{}", anew.file), &[]).expect_code(0);
+    assert!(!verifies(&site, &forged) && !verifies(&site, &TEAM));
+    let _ = refused(
+        &license(&site, &["verify", "team.lic", "--at", AT]),
+        3,
+        "RETIRED_KEY",
+    );
+    // Replayed, signed anew by the thief, and by the vendor by mistake.
+    let _ = install(&site, &thiefs, &[]).expect_code(0);
+    assert!(!verifies(&site, &forged));
+    let late = refused(
+        &install(&site, &introduction(Vendor::shared(), &NEXT), &[]),
+        3,
+        "RETIRED_KEY",
+    );
+    assert!(late.hint.contains("stolen"), "{late:?}");
+    let back = introduction(&SPARE, Vendor::shared());
+    let _ = refused(&install(&site, &back, &[]), 3, "RETIRED_KEY");
+    // Nor by giving the old keys again, or installing anew.
+    let given = [
+        "install",
+        "--trust",
+        "trust.jwks",
+        "--trust",
+        "spare.jwks",
+        "--at",
+        AT,
+        "team.lic",
+    ];
+    let _ = refused(&license(&site, &given), 3, "RETIRED_KEY");
+    let _ = license(&site, &["remove"]).expect_code(0);
+    let _ = refused(&license(&site, &given), 3, "RETIRED_KEY");
+}
+
+#[test]
+fn a_retirement_that_would_end_the_installed_license_is_refused_unless_forced() {
+    let site = site();
+    let retire = retirement(Vendor::shared(), &SPARE);
+    let told = refused(&install(&site, &retire, &[]), 1, "--force");
+    assert!(told.message.contains(&Vendor::shared().kid), "{told:?}");
+    let json = install(&site, &retire, &["--json"]);
+    assert_eq!(json.expect_json_failure(1), "RETIRED_KEY");
+    assert_eq!(
+        (statements(&site), &status(&site)["code"]),
+        (0, &json!("VALID"))
+    );
+    let _ = install(&site, &retire, &["--force"]);
+    assert_eq!(statements(&site), 1);
+    let _ = refused(&license(&site, &["status", "--at", AT]), 3, "RETIRED_KEY");
+    let _ = license(&site, &["check", "local_execution", "--at", AT]).expect_code(0);
+    // What ends nobody's license asks for no force.
+    let other = site_with("team.lic");
+    let both = format!(
+        "{}{}",
+        introduction(Vendor::shared(), &NEXT),
+        introduction(&NEXT, &SPARE)
+    );
+    let _ = install(&other, &both, &[]).expect_code(0);
+    let _ = install(&other, &retirement(&SPARE, &NEXT), &[]).expect_code(0);
+    assert_eq!(status(&other)["code"], "VALID");
+}
+
+#[test]
+fn statements_are_for_sites_without_a_license_too() {
+    let site = Vendor::shared().site();
+    let given = ["--trust", "trust.jwks"];
+    let _ = refused(
+        &install(&site, &introduction(Vendor::shared(), &NEXT), &[]),
+        3,
+        "UNTRUSTED_KEY",
+    );
+    let said = install(&site, &introduction(Vendor::shared(), &NEXT), &given).expect_code(0);
+    assert!(said.stdout.contains(&NEXT.kid), "{}", said.stdout);
+    assert!(verifies(&site, &BY_NEXT));
+}
+
+#[test]
+fn a_damaged_file_of_statements_is_set_aside_and_told_and_free_goes_on() {
+    let site = site();
+    let good = introduction(Vendor::shared(), &NEXT);
+    let both = format!("{good}{}", BY_NEXT.file);
+    let _ = install(&site, &both, &[]).expect_code(0);
+    let path = site.state().join("trust.lic");
+    let whole = std::fs::read(&path).unwrap();
+    let text = String::from_utf8(whole.clone()).unwrap();
+    for damaged in [&text[..200], "", "\0", "{}", &changed_at(&text, 400)] {
+        std::fs::write(&path, damaged).unwrap();
+        let doctor = license(&site, &["doctor"]);
+        assert!(
+            doctor.stdout.contains("the trust statements are damaged"),
+            "{}",
+            doctor.stdout
+        );
+        let told = refused(&license(&site, &["status", "--at", AT]), 3, "UNTRUSTED_KEY");
+        assert!(told.message.contains("trust.lic.damaged-1"), "{told:?}");
+        let _ = license(&site, &["check", "local_execution", "--at", AT]).expect_code(0);
+        let _ = install(&site, &good, &[]).expect_code(0);
+        assert_eq!(std::fs::read(&path).unwrap(), whole);
+        assert!(!site.state().join("trust.lic.damaged-1").exists());
+        assert_eq!(status(&site)["code"], "VALID");
+    }
+}
+
+#[test]
+fn the_administrators_statements_count_for_everybody() {
+    let site = site();
+    std::fs::create_dir(site.file("etc")).unwrap();
+    site.write("etc/trust.jwks", &Vendor::shared().trust);
+    site.write("etc/trust.lic", introduction(Vendor::shared(), &NEXT));
+    site.write("etc/license.lic", &BY_NEXT.file);
+    let license = |args: &[&str]| {
+        let run = Run::license(&site).env("CODITECT_SYSTEM_DIR", site.file("etc"));
+        run.args(args).run()
+    };
+    let _ = license(&["remove"]).expect_code(0);
+    let told = license(&["status", "--json", "--at", AT])
+        .expect_code(0)
+        .json();
+    assert_eq!(told["license_id"], BY_NEXT.told["license_id"]);
+    let doctor = license(&["doctor"]).stdout;
+    assert!(
+        doctor.contains(&format!("introduced by {}", Vendor::shared().kid)),
+        "{doctor}"
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn the_file_is_private_and_inspect_shows_both_halves() {
+    use std::os::unix::fs::PermissionsExt;
+    let site = site();
+    let _ = install(&site, &introduction(Vendor::shared(), &NEXT), &[]).expect_code(0);
+    let found = std::fs::metadata(site.state().join("trust.lic")).unwrap();
+    assert_eq!(found.permissions().mode() & 0o777, 0o600);
+    site.write("retire.lic", retirement(Vendor::shared(), &SPARE));
+    let shown = license(&site, &["inspect", "retire.lic", "--json"])
+        .expect_code(0)
+        .json();
+    let token = &shown["tokens"][0];
+    assert_eq!(token["header"]["typ"], "license-trust+jwt");
+    assert_eq!(
+        token["statement"]["claims"]["retires"],
+        json!([Vendor::shared().kid])
+    );
+}
+
+/// Killed at whatever moment, what is installed verifies; and the file can be installed again.
+#[test]
+fn a_rotation_that_is_killed_leaves_a_license_that_verifies() {
+    let whole = [
+        introduction(Vendor::shared(), &NEXT),
+        retirement(Vendor::shared(), &NEXT),
+        BY_NEXT.file.clone(),
+    ]
+    .concat();
+    let mut finished = 0;
+    for kill in 0..60_u64 {
+        let site = site();
+        site.write("rotation.lic", &whole);
+        let args = ["install", "rotation.lic", "--at", AT];
+        let mut child = Run::license(&site).args(args).start();
+        std::thread::sleep(std::time::Duration::from_micros(kill * 500));
+        let _ = child.kill();
+        let _ = child.wait().unwrap();
+        let id = status(&site)["license_id"].clone();
+        assert_eq!(status(&site)["code"], "VALID", "kill {kill}");
+        finished += u64::from(id == BY_NEXT.told["license_id"] && statements(&site) == 2);
+        let _ = license(&site, &args).expect_code(0);
+        assert!(!verifies(&site, &TEAM) && verifies(&site, &BY_NEXT));
+        assert_eq!(statements(&site), 2);
+    }
+    assert!(finished < 60, "none was killed in time");
+}
