@@ -4,12 +4,14 @@ use std::io::ErrorKind;
 use std::path::Path;
 
 use license_core::{
-    EnterpriseKey, License, Machine, Matrix, ProductCode, Timestamp, TrustedKey, Validation,
+    EnterpriseKey, License, Machine, Matrix, ProductCode, Timestamp, TrustedKey, Unverified,
+    Validation,
 };
 use license_terminal::{Audience, Destination, Exit, Failure, Overwrite, show_path};
 use serde_json::{Value, json};
 
 use crate::cli::Out;
+use crate::command::not_verified;
 use crate::ledger::{
     Desk, Entry, Intent, Kind, Ledger, LedgerError, Outlet, Place, Record, Sheet, passing,
 };
@@ -103,7 +105,7 @@ impl Counter<'_> {
         for sheet in &*sheets {
             if let Some((path, passing)) = sheet.outlet.names() {
                 // The next one at the desk clears what was written by then.
-                let written = std::fs::write(passing, &sheet.content);
+                let written = std::fs::write(passing, armored(sheet)?);
                 written.map_err(|error| Failure::io("write", path, &error))?;
             }
         }
@@ -254,11 +256,18 @@ fn write_all(sheets: &[Sheet]) -> Result<(), Failure> {
     for sheet in sheets {
         if let Some((path, _)) = sheet.outlet.names() {
             let file = Destination::File(path.to_owned());
-            let content = sheet.content.as_bytes();
-            file.write(content, Overwrite::Refuse, Audience::Everyone)?;
+            let content = armored(sheet)?;
+            file.write(content.as_bytes(), Overwrite::Refuse, Audience::Everyone)?;
         }
     }
     Ok(())
+}
+
+/// What is in its file.
+fn armored(sheet: &Sheet) -> Result<String, Failure> {
+    let token = Unverified::parse(&sheet.entry.artefact);
+    let token = token.map_err(|error| not_verified("license", &error))?;
+    Ok(token.to_armor())
 }
 
 /// Writes a file under a passing name, enters it, and gives it its own name.

@@ -39,13 +39,12 @@ pub(crate) enum Outlet {
     },
 }
 
-/// An artefact that goes to a file of its own.
+/// A token that goes to a file of its own.
 #[derive(Debug)]
 pub(crate) struct Sheet {
     /// Its time, number and hash are given when it is entered.
     pub(crate) entry: Entry,
     pub(crate) outlet: Outlet,
-    pub(crate) content: String,
 }
 
 impl Outlet {

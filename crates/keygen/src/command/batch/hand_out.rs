@@ -14,7 +14,7 @@ use crate::books::{Books, Counter};
 use crate::ledger::Sheet;
 
 /// Licenses that are entered together: a commit costs the same for one as for many.
-const CHUNK: usize = 512;
+const CHUNK: usize = 256;
 
 /// Where the licenses of a batch go.
 pub(super) struct HandOut<'m> {

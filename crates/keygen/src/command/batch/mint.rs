@@ -6,10 +6,10 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 
 use license_core::issue::{CheckedKey, LicenseDraft};
-use license_core::{License, Matrix, Unverified};
+use license_core::{License, Matrix};
 use license_terminal::Failure;
 
-use super::super::{not_issued, not_verified, now, since_epoch};
+use super::super::{not_issued, now, since_epoch};
 use super::feed::Feed;
 use super::hand_out::HandOut;
 use super::known::{Known, Tally};
@@ -20,8 +20,8 @@ use crate::ledger::{Outlet, Sheet};
 /// Rows that wait to be signed.
 const QUEUE: usize = 128;
 
-/// What is signed and waits to be handed out, so that nobody stops signing while the disk is slow. Some 6 KB each.
-const BACKLOG: usize = 512;
+/// What is signed and waits to be handed out, so that nobody stops signing while the disk is slow. Some 4 KB each.
+const BACKLOG: usize = 256;
 
 /// What a batch needs.
 pub(super) struct Mint<'a> {
@@ -115,7 +115,7 @@ impl Mint<'_> {
     fn sign(&self, Job { order, draft }: Job) -> Result<Signed, Failure> {
         let (license, token) = draft.mint(self.key).map_err(|error| not_issued(&error))?;
         let key = license.standard_key().map(|key| key.to_string());
-        let sheet = self.sheet(&order, &license, &token)?;
+        let sheet = self.sheet(&order, &license, &token);
         Ok(Signed {
             order,
             key: key.unwrap_or_default(),
@@ -123,16 +123,14 @@ impl Mint<'_> {
         })
     }
 
-    fn sheet(&self, order: &Order, license: &License, token: &str) -> Result<Sheet, Failure> {
+    fn sheet(&self, order: &Order, license: &License, token: &str) -> Sheet {
         let mut record = books::license(license, token, self.matrix);
         if let Some(body) = record.body.as_object_mut() {
             body.insert("order".to_owned(), order.id.clone().into());
         }
-        let armored = Unverified::parse(token).map(|token| token.to_armor());
-        Ok(Sheet {
+        Sheet {
             entry: record.into_entry(),
             outlet: Outlet::file(&self.folder.join(&order.file), &order.id, false),
-            content: armored.map_err(|error| not_verified("license", &error))?,
-        })
+        }
     }
 }
