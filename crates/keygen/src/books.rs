@@ -1,17 +1,19 @@
 //! Handing out what was minted, and entering it in the ledger: neither happens without the other.
 
 use std::io::ErrorKind;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use license_core::{
-    EnterpriseKey, License, Machine, Matrix, ProductCode, Timestamp, TrustedKey, Validation,
+    EnterpriseKey, License, Machine, Matrix, ProductCode, Timestamp, TrustedKey, Unverified,
+    Validation,
 };
 use license_terminal::{Audience, Destination, Exit, Failure, Overwrite, show_path};
 use serde_json::{Value, json};
 
 use crate::cli::Out;
+use crate::command::not_verified;
 use crate::ledger::{
-    Desk, Entry, Intent, Kind, Ledger, LedgerError, Outlet, Place, Record, passing,
+    Desk, Entry, Intent, Kind, Ledger, LedgerError, Outlet, Place, Record, Sheet, passing,
 };
 
 /// The ledger that the command line names, opened; or that there is to be none.
@@ -39,11 +41,12 @@ impl Books {
         Ok(Self { ledger })
     }
 
-    /// The same ledger for another thread to look into.
+    /// The same ledger for another thread to look into while this one writes, so that it need not keep what it has seen.
     pub(crate) fn another_view(&self) -> Result<Option<Ledger>, Failure> {
         let open = |ledger: &Ledger| {
             let path = ledger.path();
-            Ledger::open_existing(path).map_err(|error| not_kept(path, &error))
+            let view = Ledger::open_existing(path).and_then(Ledger::forgetful);
+            view.map_err(|error| not_kept(path, &error))
         };
         self.ledger.as_ref().map(open).transpose()
     }
@@ -78,15 +81,6 @@ pub(crate) fn rehearse(place: &Place) -> Result<Option<Ledger>, Failure> {
     }
 }
 
-/// A license and the file that it goes to.
-pub(crate) struct Sheet {
-    pub(crate) record: Record,
-    pub(crate) path: PathBuf,
-    /// What the file is called in passing; nobody else's is called so.
-    pub(crate) passing: String,
-    pub(crate) content: String,
-}
-
 /// A file that is in the way of a batch.
 pub(crate) fn not_for_these_orders(path: &Path) -> Failure {
     let path = show_path(path);
@@ -98,41 +92,36 @@ pub(crate) fn not_for_these_orders(path: &Path) -> Failure {
 impl Counter<'_> {
     /// Hands out many licenses as files, none of which may be there yet. They are in the ledger and in the files, or in neither; what is
     /// lost with the power can be written again from the ledger.
-    pub(crate) fn hand_out_all(&mut self, sheets: Vec<Sheet>) -> Result<(), Failure> {
+    pub(crate) fn hand_out_all(&mut self, sheets: &mut [Sheet]) -> Result<(), Failure> {
         let Some(desk) = &mut self.desk else {
-            return sheets.iter().try_for_each(|sheet| {
-                let file = Destination::File(sheet.path.clone());
-                file.write(
-                    sheet.content.as_bytes(),
-                    Overwrite::Refuse,
-                    Audience::Everyone,
-                )
-            });
+            return write_all(sheets);
         };
-        let mut records = Vec::with_capacity(sheets.len());
-        let mut files = Vec::with_capacity(sheets.len());
-        for sheet in sheets {
-            if sheet.path.symlink_metadata().is_ok() {
-                return Err(not_for_these_orders(&sheet.path));
+        for (path, _) in sheets.iter().filter_map(|sheet| sheet.outlet.names()) {
+            if path.symlink_metadata().is_ok() {
+                return Err(not_for_these_orders(path));
             }
-            let outlet = Outlet::file(&sheet.path, &sheet.passing, false);
-            if let Outlet::File { path, passing, .. } = &outlet {
-                files.push((path.clone(), passing.clone(), sheet.content));
+        }
+        let intent = stated(desk.intend_each(sheets))?;
+        for sheet in &*sheets {
+            if let Some((path, passing)) = sheet.outlet.names() {
+                // The next one at the desk clears what was written by then.
+                let written = std::fs::write(passing, armored(sheet)?);
+                written.map_err(|error| Failure::io("write", path, &error))?;
             }
-            records.push((sheet.record, outlet));
         }
-        let intent = stated(desk.intend_each(records.iter().map(|(record, to)| (record, to))))?;
-        for (path, passing, content) in &files {
-            // The next one at the desk clears what was written by then.
-            std::fs::write(passing, content).map_err(|error| Failure::io("write", path, &error))?;
-        }
-        stated(desk.enter_each(&intent, records.iter().map(|(record, _)| record)))?;
-        for (path, passing, _) in &files {
+        stated(desk.enter_each(sheets))?;
+        for (path, passing) in sheets.iter().filter_map(|sheet| sheet.outlet.names()) {
             // Whatever came there meanwhile stays.
             let named = passing::give_name(passing, path, false);
             named.map_err(|error| Failure::io("write", path, &error))?;
         }
         stated(desk.forget(&intent))
+    }
+
+    /// A number that changes when another process enters something.
+    pub(crate) fn others_version(&self) -> Result<Option<i64>, Failure> {
+        let ledger = self.ledger();
+        stated(ledger.map(Ledger::others_version).transpose())
     }
 
     /// What was entered so far; nobody enters anything else meanwhile.
@@ -260,6 +249,25 @@ impl Drop for Counter<'_> {
             let _ = settled(desk, &printed);
         }
     }
+}
+
+/// Writes files that nobody enters.
+fn write_all(sheets: &[Sheet]) -> Result<(), Failure> {
+    for sheet in sheets {
+        if let Some((path, _)) = sheet.outlet.names() {
+            let file = Destination::File(path.to_owned());
+            let content = armored(sheet)?;
+            file.write(content.as_bytes(), Overwrite::Refuse, Audience::Everyone)?;
+        }
+    }
+    Ok(())
+}
+
+/// What is in its file.
+fn armored(sheet: &Sheet) -> Result<String, Failure> {
+    let token = Unverified::parse(&sheet.entry.artefact);
+    let token = token.map_err(|error| not_verified("license", &error))?;
+    Ok(token.to_armor())
 }
 
 /// Writes a file under a passing name, enters it, and gives it its own name.

@@ -1,6 +1,9 @@
 //! `keygen batch`: a license for each row of a table.
 
+mod feed;
+mod hand_out;
 mod known;
+mod manifest;
 mod mint;
 mod names;
 mod orders;
@@ -47,7 +50,7 @@ pub(crate) fn run(arguments: &Batch, place: &Place, terminal: &Terminal) -> Resu
         count,
     };
     let done = mint.run(&mut books)?;
-    let manifest = show_path(&arguments.out.join(mint::MANIFEST));
+    let manifest = show_path(&arguments.out.join(manifest::NAME));
     let object = json!({
         "rows": count,
         "minted": done.minted,

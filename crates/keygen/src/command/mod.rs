@@ -231,7 +231,7 @@ fn not_issued(error: &IssueError) -> Failure {
 }
 
 /// What was signed and then did not verify is not handed out.
-fn not_verified(what: &str, reason: &dyn std::fmt::Display) -> Failure {
+pub(crate) fn not_verified(what: &str, reason: &dyn std::fmt::Display) -> Failure {
     let message = format!("the {what} just signed does not verify: {reason}");
     Failure::new(Exit::Machine, "SIGN", message)
         .hint("nothing was written; leave out what is unusual in the order, and report this")

@@ -39,6 +39,14 @@ pub(crate) enum Outlet {
     },
 }
 
+/// A token that goes to a file of its own.
+#[derive(Debug)]
+pub(crate) struct Sheet {
+    /// Its time, number and hash are given when it is entered.
+    pub(crate) entry: Entry,
+    pub(crate) outlet: Outlet,
+}
+
 impl Outlet {
     /// The outlet of a file.
     pub(crate) fn file(path: &Path, id: &str, replaces: bool) -> Self {
@@ -48,9 +56,25 @@ impl Outlet {
             replaces,
         }
     }
+
+    /// The file's own name, and the one in passing.
+    pub(crate) fn names(&self) -> Option<(&Path, &Path)> {
+        match self {
+            Self::Stream => None,
+            Self::File { path, passing, .. } => Some((path, passing)),
+        }
+    }
 }
 
 impl Intent {
+    /// Of the rows of one transaction.
+    fn of(ids: &[i64]) -> Self {
+        Self {
+            first: ids.first().copied().unwrap_or(0),
+            count: i64::try_from(ids.len()).unwrap_or(i64::MAX),
+        }
+    }
+
     fn ids(&self) -> std::ops::Range<i64> {
         self.first..self.first.saturating_add(self.count)
     }
@@ -96,49 +120,29 @@ impl<'l> Desk<'l> {
         records: &[Record],
         outlet: &Outlet,
     ) -> Result<Intent, LedgerError> {
-        self.intend_each(records.iter().map(|record| (record, outlet)))
-    }
-
-    /// The same for artefacts that go to a place each.
-    pub(crate) fn intend_each<'r>(
-        &mut self,
-        records: impl ExactSizeIterator<Item = (&'r Record, &'r Outlet)>,
-    ) -> Result<Intent, LedgerError> {
         let at = seconds(self.now);
-        let count = i64::try_from(records.len()).unwrap_or(i64::MAX);
         let change = self.change()?;
-        let mut first = None;
-        for (record, outlet) in records {
-            let (path, passing, replaces) = match outlet {
-                Outlet::Stream => (None, None, false),
-                Outlet::File {
-                    path,
-                    passing,
-                    replaces,
-                } => (Some(text(path)?), Some(text(passing)?), *replaces),
-            };
-            change
-                .prepare_cached(
-                    "INSERT INTO intents (at, kind, subject, body, artefact, path, passing, replaces)
-                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-                )?
-                .execute(params![
-                    at,
-                    record.kind.as_str(),
-                    record.subject,
-                    record.body.to_string(),
-                    record.artefact,
-                    path,
-                    passing,
-                    replaces,
-                ])?;
-            first = first.or(Some(change.last_insert_rowid()));
+        let mut ids = Vec::with_capacity(records.len());
+        for record in records {
+            let mut entry = record.clone().into_entry();
+            entry.at = at;
+            ids.push(intend(&change, &entry, outlet)?);
         }
         change.commit()?;
-        Ok(Intent {
-            first: first.unwrap_or(0),
-            count,
-        })
+        Ok(Intent::of(&ids))
+    }
+
+    /// The same for artefacts that go to a place each; the entries get their time here.
+    pub(crate) fn intend_each(&mut self, sheets: &mut [Sheet]) -> Result<Intent, LedgerError> {
+        let at = seconds(self.now);
+        let change = self.change()?;
+        let mut ids = Vec::with_capacity(sheets.len());
+        for sheet in sheets {
+            sheet.entry.at = at;
+            ids.push(intend(&change, &sheet.entry, &sheet.outlet)?);
+        }
+        change.commit()?;
+        Ok(Intent::of(&ids))
     }
 
     /// Enters what is written under its passing name: from here on it is handed out, whatever happens.
@@ -146,21 +150,13 @@ impl<'l> Desk<'l> {
         self.enter_as(intent, true)
     }
 
-    /// The same for what was just intended, with the records still at hand.
-    pub(crate) fn enter_each<'r>(
-        &mut self,
-        intent: &Intent,
-        records: impl Iterator<Item = &'r Record>,
-    ) -> Result<(), LedgerError> {
-        let (at, ids) = (seconds(self.now), intent.ids());
+    /// Enters what was intended for a place each, with the entries still at hand. That they are entered shows the entries alone: to note
+    /// it with each intent would be to write as much again.
+    pub(crate) fn enter_each(&mut self, sheets: &mut [Sheet]) -> Result<(), LedgerError> {
         let change = self.change()?;
-        for record in records {
-            append(&change, record.entry(at))?;
+        for sheet in sheets {
+            append(&change, &mut sheet.entry)?;
         }
-        change.execute(
-            "UPDATE intents SET entered = 1 WHERE id >= ?1 AND id < ?2",
-            [ids.start, ids.end],
-        )?;
         change.commit()?;
         Ok(())
     }
@@ -189,7 +185,9 @@ impl<'l> Desk<'l> {
         let at = seconds(self.now);
         let change = self.change()?;
         for record in records {
-            append(&change, record.entry(at))?;
+            let mut entry = record.clone().into_entry();
+            entry.at = at;
+            append(&change, &mut entry)?;
         }
         change.commit()?;
         Ok(())
@@ -221,8 +219,7 @@ impl<'l> Desk<'l> {
     }
 
     fn left(&self) -> Result<Vec<(i64, Left)>, LedgerError> {
-        let sql = "SELECT id, passing, path, replaces, entered FROM intents ORDER BY id";
-        let mut statement = self.ledger.db.prepare_cached(sql)?;
+        let mut statement = self.ledger.db.prepare_cached(LEFT)?;
         let left = statement.query_map([], |row| Ok((row.get(0)?, Left::of_row(row)?)))?;
         Ok(left.collect::<Result<_, _>>()?)
     }
@@ -232,6 +229,13 @@ impl<'l> Desk<'l> {
         Ok(self.ledger.db.transaction_with_behavior(behavior)?)
     }
 }
+
+/// What is intended, and whether it is entered: it says so itself, or it is a license and certainly handed out as this very token.
+const LEFT: &str = "
+SELECT id, passing, path, replaces, entered OR (kind = 'license' AND EXISTS (
+  SELECT 1 FROM entries e WHERE e.subject = intents.subject AND e.kind = intents.kind
+    AND e.artefact = intents.artefact AND e.delivered))
+FROM intents ORDER BY id";
 
 /// What somebody intended and did not live to finish.
 struct Left {
@@ -253,6 +257,27 @@ impl Left {
     }
 }
 
+/// Notes an intent; its number is returned.
+fn intend(change: &Transaction<'_>, entry: &Entry, outlet: &Outlet) -> Result<i64, LedgerError> {
+    let names = outlet.names();
+    let path = names.map(|(path, _)| text(path)).transpose()?;
+    let passing = names.map(|(_, passing)| text(passing)).transpose()?;
+    let replaces = matches!(outlet, Outlet::File { replaces: true, .. });
+    let sql = "INSERT INTO intents (at, kind, subject, body, artefact, path, passing, replaces)
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+    change.prepare_cached(sql)?.execute(params![
+        entry.at,
+        entry.kind,
+        entry.subject,
+        entry.body,
+        entry.artefact,
+        path,
+        passing,
+        replaces,
+    ])?;
+    Ok(change.last_insert_rowid())
+}
+
 /// Makes an intent the next entry of the chain, if it is not yet.
 fn enter(change: &Transaction<'_>, id: i64, delivered: bool) -> Result<(), LedgerError> {
     let sql = "SELECT at, kind, subject, body, artefact FROM intents WHERE id = ?1 AND NOT entered";
@@ -271,8 +296,8 @@ fn enter(change: &Transaction<'_>, id: i64, delivered: bool) -> Result<(), Ledge
             })
         })
         .optional()?;
-    if let Some(entry) = intent {
-        append(change, entry)?;
+    if let Some(mut entry) = intent {
+        append(change, &mut entry)?;
     }
     change
         .prepare_cached("UPDATE intents SET entered = 1 WHERE id = ?1")?
@@ -281,7 +306,7 @@ fn enter(change: &Transaction<'_>, id: i64, delivered: bool) -> Result<(), Ledge
 }
 
 /// Makes it the next entry of the chain: its number and its hash are given here.
-fn append(change: &Transaction<'_>, mut entry: Entry) -> Result<(), LedgerError> {
+fn append(change: &Transaction<'_>, entry: &mut Entry) -> Result<(), LedgerError> {
     let (count, previous): (i64, Vec<u8>) = change
         .prepare_cached("SELECT entries, hash FROM head")?
         .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?;

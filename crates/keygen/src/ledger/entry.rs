@@ -75,16 +75,16 @@ pub(crate) struct Record {
 }
 
 impl Record {
-    /// What it is entered as, once it has a number and a hash.
-    pub(super) fn entry(&self, at: i64) -> Entry {
+    /// What it is entered as, once it has a time, a number and a hash.
+    pub(crate) fn into_entry(self) -> Entry {
         Entry {
             seq: 0,
-            at,
+            at: 0,
             kind: self.kind.as_str().to_owned(),
-            subject: self.subject.clone(),
+            subject: self.subject,
             delivered: true,
             body: self.body.to_string(),
-            artefact: self.artefact.clone(),
+            artefact: self.artefact,
             hash: Vec::new(),
         }
     }
@@ -178,5 +178,7 @@ impl Entry {
 }
 
 pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    let digit = |digit: u8| char::from_digit(digit.into(), 16).unwrap_or('?');
+    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    digits.map(digit).collect()
 }

@@ -25,7 +25,7 @@ use std::time::Duration;
 use license_core::Timestamp;
 use rusqlite::{Connection, MAIN_DB, OpenFlags};
 
-pub(crate) use desk::{Desk, Intent, Outlet};
+pub(crate) use desk::{Desk, Intent, Outlet, Sheet};
 pub(crate) use entry::{Entry, Kind, Record, hex};
 pub(crate) use error::LedgerError;
 pub(crate) use place::{Place, default_place};
@@ -36,6 +36,9 @@ use schema::Version;
 
 /// For what SQLite itself locks, which is short.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How long the log grows before it is copied into the database, in pages of 4 KB: some batches' chunks.
+const LOG_PAGES: i64 = 8 * 1024;
 
 /// An open ledger.
 #[derive(Debug)]
@@ -74,6 +77,25 @@ impl Ledger {
         &self.path
     }
 
+    /// Keeps 256 KiB of pages in memory instead of SQLite's 2 MB: for what is read once.
+    pub(crate) fn forgetful(self) -> Result<Self, LedgerError> {
+        self.db.pragma_update(None, "cache_size", -256)?;
+        Ok(self)
+    }
+
+    /// Looks as of one moment, which is also faster than to look often: what others write meanwhile need not be read again each time.
+    pub(crate) fn at_one_moment<T>(&self, look: impl FnOnce() -> T) -> Result<T, LedgerError> {
+        let _read = self.db.unchecked_transaction()?;
+        Ok(look())
+    }
+
+    /// A number that is another one when somebody else has written since (<https://sqlite.org/pragma.html#pragma_data_version>).
+    pub(crate) fn others_version(&self) -> Result<i64, LedgerError> {
+        Ok(self
+            .db
+            .pragma_query_value(None, "data_version", |row| row.get(0))?)
+    }
+
     fn connect(path: &Path) -> Result<Self, LedgerError> {
         match fs::metadata(path) {
             Ok(found) if found.is_file() => {}
@@ -88,6 +110,8 @@ impl Ledger {
         db.busy_timeout(PATIENCE)?;
         // What is committed is on the disk (https://sqlite.org/pragma.html#pragma_synchronous).
         db.pragma_update(None, "synchronous", "FULL")?;
+        // What is written again and again meanwhile, such as indexes, is copied once.
+        db.pragma_update(None, "wal_autocheckpoint", LOG_PAGES)?;
         Ok(Self {
             db,
             path: path.to_owned(),

@@ -112,10 +112,11 @@ pub(crate) struct Stats {
     pub(crate) seats: i64,
 }
 
-/// The standing at `?1`, in the order in which a verifier would deny.
+/// The standing at `?1`, in the order in which a verifier would deny. `CROSS JOIN` has what replaces this one looked up, where SQLite by
+/// itself may go through all licenses for each (<https://sqlite.org/optoverview.html#crossjoin>).
 const STANDING: &str = "CASE
   WHEN EXISTS (SELECT 1 FROM entries r WHERE r.subject = e.subject AND r.kind = 'revocation') THEN 'revoked'
-  WHEN EXISTS (SELECT 1 FROM replaced p JOIN entries n ON n.subject = p.new WHERE p.old = e.subject
+  WHEN EXISTS (SELECT 1 FROM replaced p CROSS JOIN entries n ON n.subject = p.new WHERE p.old = e.subject
     AND n.kind = 'license' AND coalesce(json_extract(n.body, '$.not_before') <= ?1, 1)) THEN 'superseded'
   WHEN json_extract(e.body, '$.expires_at') <= ?1 THEN 'expired'
   WHEN json_extract(e.body, '$.not_before') > ?1 THEN 'future'
@@ -154,7 +155,7 @@ impl Ledger {
             "SELECT {}, {STANDING} FROM entries e WHERE e.subject = ?2 AND {LICENSES} ORDER BY e.seq LIMIT 1",
             columns.join(", ")
         );
-        let mut statement = self.db.prepare(&sql)?;
+        let mut statement = self.db.prepare_cached(&sql)?;
         let values = [now.to_string(), subject.to_owned()];
         Ok(statement.query_row(values, license_row).optional()?)
     }

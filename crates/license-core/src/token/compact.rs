@@ -199,6 +199,9 @@ pub(super) fn at_most(limit: usize, text: &str) -> Result<(), ParseError> {
 
 fn check_letters(pasted: &Pasted<'_>) -> Result<(), ParseError> {
     let wrong = |letter: char| !base64url::is_letter(letter) && letter != '.';
+    if !pasted.text.bytes().any(|byte| wrong(byte.into())) {
+        return Ok(());
+    }
     match pasted.text.chars().position(wrong) {
         None => Ok(()),
         Some(index) => Err(ParseError::Unexpected {

@@ -19,6 +19,9 @@ pub(super) struct Known {
     is_restored: bool,
 }
 
+/// It, with what the ledger has of it.
+pub(super) type Found = (Known, Option<LicenseRow>);
+
 impl Known {
     /// What the ledger knows of an order; without one the file tells. Nothing is written.
     pub(super) fn find(
@@ -26,7 +29,7 @@ impl Known {
         order: &str,
         path: &Path,
         now: Timestamp,
-    ) -> Result<Option<(Self, Option<LicenseRow>)>, Failure> {
+    ) -> Result<Option<Found>, Failure> {
         let Some(ledger) = ledger else {
             let is_there = path.symlink_metadata().is_ok();
             return Ok(is_there.then(|| (Self::default(), None)));
@@ -45,25 +48,16 @@ impl Known {
         Ok(Some((known, row)))
     }
 
-    /// The same, with its file written again if it is gone.
+    /// With its file written again if it is gone.
     ///
     /// # Errors
     /// If another file has its name, such as one that was damaged since.
-    pub(super) fn restore(
-        ledger: Option<&Ledger>,
-        order: &str,
-        path: &Path,
-        now: Timestamp,
-    ) -> Result<Option<Self>, Failure> {
-        let found = Self::find(ledger, order, path, now)?;
-        let Some((mut known, row)) = found else {
-            return Ok(None);
-        };
+    pub(super) fn restore(mut self, row: Option<LicenseRow>, path: &Path) -> Result<Self, Failure> {
         let artefact = row.map(|row| row.entry.artefact).unwrap_or_default();
         if let Ok(token) = Unverified::parse(&artefact) {
             let text = token.to_armor();
-            known.is_restored = path.symlink_metadata().is_err();
-            match known.is_restored {
+            self.is_restored = path.symlink_metadata().is_err();
+            match self.is_restored {
                 true => Destination::File(path.to_owned()).write(
                     text.as_bytes(),
                     Overwrite::Refuse,
@@ -72,7 +66,7 @@ impl Known {
                 false => check(path, &text)?,
             }
         }
-        Ok(Some(known))
+        Ok(self)
     }
 }
 

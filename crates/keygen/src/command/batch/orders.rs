@@ -42,8 +42,14 @@ pub(super) struct Orders {
     batch: Option<String>,
     form: Form,
     columns: Vec<Column>,
+    reader: Mutex<Reader>,
+}
+
+/// Reads options, and keeps what it read last: rows are often alike but for the customer.
+struct Reader {
     /// Made once: it takes longer than to read a row by it.
-    command: Mutex<clap::Command>,
+    command: clap::Command,
+    last: Option<(Vec<String>, cli::Order)>,
 }
 
 /// A column of the table.
@@ -118,7 +124,10 @@ impl Orders {
             batch: batch.map(str::to_owned),
             form,
             columns,
-            command: Mutex::new(command),
+            reader: Mutex::new(Reader {
+                command,
+                last: None,
+            }),
         })
     }
 
@@ -179,6 +188,8 @@ impl Orders {
             let option = format!("--{}", column.name);
             match column.kind {
                 _ if cell.is_empty() => {}
+                // Who it is does not change what the other options mean: the name is set when they are read.
+                Kind::Value if column.name == "customer" => arguments.push(format!("{option}=-")),
                 Kind::File if is_name(cell) => file = Some(cell.to_owned()),
                 Kind::File => {
                     return Err(mistake(
@@ -218,11 +229,11 @@ impl Orders {
 
     /// The license that a row asks for.
     pub(super) fn draft(&self, order: &Order, matrix: &Matrix) -> Result<LicenseDraft, Mistake> {
-        let given = order.arguments.iter().cloned();
-        let arguments = ["--key=-".to_owned()].into_iter().chain(given);
-        let parsed = self
-            .parse(arguments)
+        let mut reader = self.reader.lock().unwrap_or_else(PoisonError::into_inner);
+        let parsed = reader
+            .parse(&order.arguments)
             .map_err(|error| order.refused(&error))?;
+        parsed.issue.customer = Some(order.customer.clone());
         if let Err(failure) = issue::tier(parsed.issue.tier, matrix) {
             return Err(order.mistake("tier", failure.message()));
         }
@@ -236,15 +247,26 @@ impl Orders {
         checked.map_err(|error| order.mistake("order", &error.to_string()))
     }
 
-    fn parse(&self, arguments: impl Iterator<Item = String>) -> Result<cli::Order, clap::Error> {
-        let mut command = self.command.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut matches = command.try_get_matches_from_mut(arguments)?;
-        cli::Order::from_arg_matches_mut(&mut matches)
-    }
-
     /// Whether the table names files itself, so that two rows may name the same.
     pub(super) fn names_files(&self) -> bool {
         self.columns.iter().any(|column| column.kind == Kind::File)
+    }
+}
+
+impl Reader {
+    fn parse(&mut self, arguments: &[String]) -> Result<&mut cli::Order, clap::Error> {
+        let last = match self.last.take() {
+            Some(last) if last.0 == arguments => last,
+            _ => (arguments.to_vec(), self.read(arguments)?),
+        };
+        Ok(&mut self.last.insert(last).1)
+    }
+
+    fn read(&mut self, arguments: &[String]) -> Result<cli::Order, clap::Error> {
+        let given = arguments.iter().map(String::as_str);
+        let given = ["--key=-"].into_iter().chain(given);
+        let mut matches = self.command.try_get_matches_from_mut(given)?;
+        cli::Order::from_arg_matches_mut(&mut matches)
     }
 }
 

@@ -210,6 +210,46 @@ fn several_in_one_file_are_entered_together() {
     );
 }
 
+/// One of a batch.
+fn sheet(stage: &Stage) -> Sheet {
+    Sheet {
+        entry: license("one").into_entry(),
+        outlet: stage.outlet(false),
+    }
+}
+
+#[test]
+fn what_a_batch_entered_gets_its_name_and_what_it_only_wrote_is_removed() {
+    for (is_entered, entries, names) in [
+        (true, vec![true], vec!["acme.lic"]),
+        (false, vec![], vec![]),
+    ] {
+        let mut stage = Stage::set();
+        let mut sheets = [sheet(&stage)];
+        let passing = stage.path(".keygen-0123");
+        let mut desk = stage.ledger.desk(now()).unwrap();
+        let _ = desk.intend_each(&mut sheets).unwrap();
+        passing::write(&passing, "license").unwrap();
+        if is_entered {
+            desk.enter_each(&mut sheets).unwrap();
+        }
+        drop(desk);
+        drop(stage.ledger.desk(now()).unwrap());
+        let names: Vec<_> = names.into_iter().map(str::to_owned).collect();
+        assert_eq!(stage.found(), (entries, names));
+    }
+}
+
+#[test]
+fn what_may_have_been_handed_out_before_is_not_taken_for_entered_now() {
+    let mut stage = Stage::set();
+    stage.die_after(&Outlet::Stream, |_, _, _| {});
+    stage.die_after(&stage.outlet(false), |_, _, passing| {
+        passing::write(passing, "half a lic").unwrap();
+    });
+    assert_eq!(stage.found(), (vec![false], vec![]));
+}
+
 #[test]
 fn who_looks_does_not_settle_what_somebody_is_doing() {
     let mut stage = Stage::set();

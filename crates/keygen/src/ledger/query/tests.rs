@@ -143,3 +143,15 @@ fn any_limit_is_taken() {
         assert_eq!(found.len(), expected);
     }
 }
+
+#[test]
+fn a_standing_is_looked_up_and_not_searched_for() {
+    let (_folder, ledger) = ledger(&[]);
+    let sql = format!("EXPLAIN QUERY PLAN SELECT {STANDING} FROM entries e WHERE e.subject = ?2");
+    let mut plan = ledger.db.prepare(&sql).unwrap();
+    let steps = plan.query_map(["", ""], |row| row.get("detail")).unwrap();
+    let steps: Vec<String> = steps.map(Result::unwrap).collect();
+    let goes_through_many =
+        |step: &String| step.contains("SCAN") || step.contains("entries_by_kind");
+    assert!(!steps.iter().any(goes_through_many), "{steps:?}");
+}
