@@ -44,7 +44,7 @@ Exit codes: 0 licensed (or in grace, with a warning), 1 denied, 2 usage, 3 could
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Verify a license file, token, key or revocation list, and decide whether it holds
+    /// Verify a license file, token, key, revocation list or trust statement, and decide whether it holds
     Verify(Verify),
     /// Show what a license file, token or key says, without verifying it
     Inspect {
@@ -136,7 +136,7 @@ pub(crate) struct Install {
     /// The vendor's public keys: PEM, JWK or JWK Set; may be repeated [default: those installed]
     #[arg(long, value_name = "FILE", hide = embedded::PRESENT)]
     pub(crate) trust: Vec<Source>,
-    /// Replace a license that holds by one that does not
+    /// Replace a license that holds by one that does not, or let a retired key end it
     #[arg(long)]
     pub(crate) force: bool,
     /// Take only a validation token that carries this nonce

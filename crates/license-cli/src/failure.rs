@@ -191,8 +191,7 @@ pub(crate) fn not_installed(error: &InstallationError) -> Failure {
         InstallationError::Statement(error) => not_judged("trust statement", error),
         InstallationError::OwnKeys => Failure::usage(error.to_string())
             .hint("`license --version` lists the keys that count; ask the vendor for a build with the new ones"),
-        InstallationError::Orphaned { .. } => Failure::new(Exit::Denied, Code::RetiredKey.as_str(), error.to_string())
-            .hint("ask the vendor for your license signed anew, in one file with this; --force installs this alone"),
+        InstallationError::Orphaned { .. } => orphaned(error),
         InstallationError::OtherNonce => Failure::malformed(error.to_string())
             .hint("install the answer to the question that was asked last"),
         InstallationError::Trust { path, source } => not_trusted(&show_path(path), source)
@@ -213,6 +212,12 @@ fn not_an_answer(error: &InstallationError, fault: AnswerFault) -> Failure {
         }
         _ => "make sure that the answer is for this machine, or make a new request with `license request`",
     })
+}
+
+fn orphaned(error: &InstallationError) -> Failure {
+    const HINT: &str = "ask the vendor for your license signed anew, in one file with this; --force installs this alone";
+    let code = Code::RetiredKey.as_str();
+    Failure::new(Exit::Denied, code, format!("{code}: {error}")).hint(HINT)
 }
 
 /// The same with what is wrong with trust statements, which may be why.

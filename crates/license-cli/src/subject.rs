@@ -15,7 +15,7 @@ use license_core::{
 use license_terminal::{Failure, Source};
 
 use crate::cli::{Ask, ContextArgs};
-use crate::command::trust_statements::Told;
+use crate::command::trust_statements::{self, Told};
 use crate::{embedded, failure, report};
 
 /// What commands share: the product, and this machine as it sees it.
@@ -105,8 +105,11 @@ impl Site {
             None => self.installed(&ask.context),
             Some(license) => {
                 let given = Given::read(license)?;
-                let bundle = self.verify(&given, &self.trust(&ask.trust)?)?;
-                Case::new(self, Some(bundle), &ask.context)
+                let mut rotation = self.rotation(&ask.trust)?;
+                let statements = trust_statements::apply(self, &given, &mut rotation)?;
+                let bundle = self.verify(&given, rotation.keys())?;
+                let case = Case::new(self, Some(bundle), &ask.context)?;
+                Ok(Case { statements, ..case })
             }
         }
     }

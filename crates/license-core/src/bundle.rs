@@ -338,7 +338,7 @@ pub enum BundleError {
         /// The line on which its block begins, from 1, where there are several blocks.
         line: Option<usize>,
         /// Why.
-        error: RotationError,
+        error: Box<RotationError>,
     },
     /// The key is spelled right, and proves nothing alone.
     NeedsLicenseFile {

@@ -104,14 +104,13 @@ fn enterprise(kind: &str, key: &ShortEnterpriseKey, proof: &str) -> Map<String, 
 }
 
 fn token(block: &Block<'_>) -> Result<Value, BundleError> {
-    let mut shown = shown(&block.token)?;
-    if let Some(members) = shown.as_object_mut() {
-        members.insert("line".to_owned(), block.line.into());
-    }
-    Ok(shown)
+    let mut members = Map::new();
+    members.insert("line".to_owned(), block.line.into());
+    members.append(&mut shown(&block.token)?);
+    Ok(Value::Object(members))
 }
 
-fn shown(token: &Unverified<'_>) -> Result<Value, BundleError> {
+fn shown(token: &Unverified<'_>) -> Result<Map<String, Value>, BundleError> {
     let claims = token.unverified_claims().map_err(BundleError::Verify)?;
     let instant = |name: &str| {
         let seconds = Timestamp::from_unix_seconds(claims.get(name)?.as_u64()?)?;
@@ -123,19 +122,24 @@ fn shown(token: &Unverified<'_>) -> Result<Value, BundleError> {
     let is_statement = token.unverified_kind() == TokenKind::TrustStatement;
     let statement = statement.filter(|_| is_statement);
     let inner = statement.and_then(|text| Unverified::parse(text).ok());
-    let mut shown = json!({
-        "header": {
-            "alg": token.unverified_algorithm().as_str(),
-            "kid": token.unverified_key_id(),
-            "typ": token.unverified_kind().typ(),
-        },
-        "claims": claims,
-        "dates": dates,
+    let inner = inner.map(Unverified::into_owned);
+    let header = json!({
+        "alg": token.unverified_algorithm().as_str(),
+        "kid": token.unverified_key_id(),
+        "typ": token.unverified_kind().typ(),
     });
+    let members = [
+        ("header", header),
+        ("claims", claims),
+        ("dates", dates.into()),
+    ];
+    let mut shown: Map<_, _> = members
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect();
     // No deeper: a statement about a statement is none.
-    let inner = inner.filter(|inner| is_innermost(inner));
-    if let (Some(members), Some(inner)) = (shown.as_object_mut(), inner) {
-        members.insert("statement".to_owned(), self::shown(&inner)?);
+    if let Some(inner) = inner.filter(is_innermost) {
+        shown.insert("statement".to_owned(), self::shown(&inner)?.into());
     }
     Ok(shown)
 }

@@ -216,3 +216,24 @@ fn json_of_a_new_key_tells_the_same_as_text() {
             .starts_with(&format!("kid: {}\nkey: pkcs11:", kid.as_str().unwrap()))
     );
 }
+
+#[test]
+fn one_key_in_a_token_retires_another_in_the_same_token() {
+    let Some(tokens) = Tokens::new() else { return };
+    for (key, algorithm) in [("old", "RS256"), ("new", "PS256")] {
+        let _ = tokens.new_key(key, algorithm).expect_code(0);
+    }
+    let (old, new) = (tokens.with_pin("old"), tokens.with_pin("new"));
+    let public = new.keygen("public").args(["--format", "jwk"]);
+    let _ = public.args(["--out", "new.jwk"]).run().expect_code(0);
+    let rotate = ["--introduce", "new.jwk", "--retire", "--with", &new.key];
+    let rehearsed = old.keygen("rotate").args(rotate).arg("--dry-run");
+    let _ = rehearsed.run().expect_code(0);
+    let told = old.keygen("rotate").args(rotate).arg("--json").run();
+    let told = told.expect_code(0).json();
+    assert_eq!(told["statements"].as_array().map(Vec::len), Some(2));
+    assert_eq!(
+        told["statements"][1]["retires"],
+        told["statements"][0]["kid"]
+    );
+}

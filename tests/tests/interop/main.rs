@@ -206,6 +206,30 @@ fn the_key_id_is_the_thumbprint_that_jose_computes() {
     });
 }
 
+#[test]
+fn openssl_finds_both_signatures_of_a_retirement_to_be_those_of_the_two_keys() {
+    let Some(openssl) = tools::openssl() else {
+        return;
+    };
+    let successor = Vendor::shared();
+    each_vendor(|vendor| {
+        let desk = vendor.desk();
+        desk.write_private("successor.key", &successor.key);
+        let rotate = ["rotate", "--key", "vendor.key", "--json", "--retire"];
+        let rotate = Run::keygen(&desk).args(rotate);
+        let told = rotate.args(["--with", "successor.key"]).run();
+        let told = told.expect_code(0).json();
+        let outer = told["statements"][0]["token"].as_str().unwrap().to_owned();
+        let inner = payload(&outer)["statement"].as_str().unwrap().to_owned();
+        for (token, signer, other) in [(outer, successor, vendor), (inner, vendor, successor)] {
+            let (signed, signature) = token.rsplit_once('.').unwrap();
+            let by = |key| digest_verifies(openssl, key, signed, signature);
+            let _ = by(signer).expect_code(0);
+            let _ = by(other).expect_code(1);
+        }
+    });
+}
+
 /// `None` where a witness is missing, which has then been said.
 fn witnesses() -> Option<[&'static Library; 2]> {
     let (python, node) = (tools::python(), tools::node());

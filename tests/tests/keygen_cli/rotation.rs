@@ -199,7 +199,7 @@ fn two_sealed_keys_have_a_passphrase_each() {
         "{}",
         said.stdout
     );
-    let complaint = rotate("one.txt").expect_failure(3);
+    let complaint = rotate("one.txt").expect_failure(2);
     assert!(complaint.message.contains("two.key"), "{complaint:?}");
 }
 

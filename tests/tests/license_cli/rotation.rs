@@ -119,6 +119,15 @@ fn a_new_key_and_what_it_signed_travel_in_one_file() {
         told["trust_statements"][0]["introduces"][0]["kid"],
         NEXT.kid
     );
+    let ask = [
+        "check",
+        "team_analytics",
+        "--license",
+        "both.lic",
+        "--at",
+        AT,
+    ];
+    let _ = license(&site, &ask).expect_code(0);
     assert_eq!(statements(&site), 0, "to look changes nothing");
     let _ = install(&site, &both, &[]).expect_code(0);
     assert_eq!(status(&site)["license_id"], BY_NEXT.told["license_id"]);
@@ -275,7 +284,7 @@ fn statements_are_for_sites_without_a_license_too() {
     let _ = refused(
         &install(&site, &introduction(Vendor::shared(), &NEXT), &[]),
         3,
-        "UNTRUSTED_KEY",
+        "give them with --trust FILE",
     );
     let said = install(&site, &introduction(Vendor::shared(), &NEXT), &given).expect_code(0);
     assert!(said.stdout.contains(&NEXT.kid), "{}", said.stdout);

@@ -49,6 +49,7 @@ fn json_has_the_documented_members() {
         "warnings",
         "evidence",
         "revocation_lists",
+        "trust_statements",
     ];
     assert_eq!(members, documented);
     let texts = [

@@ -121,10 +121,7 @@ struct Verified {
 impl Verified {
     fn of(site: &Site, arguments: &Install, given: &Given) -> Result<Self, Failure> {
         let mut rotation = site.rotation_here(&arguments.trust)?;
-        let mut statements = Told::default();
-        if site.host.trust().is_none() {
-            statements = trust_statements::apply(given, &mut rotation)?;
-        }
+        let mut statements = trust_statements::apply(site, given, &mut rotation)?;
         let not_judged = |error| failure::not_judged(&given.name, &error);
         let with = |bundle, rotation: &Rotation, statements| Self {
             bundle,
@@ -146,7 +143,7 @@ impl Verified {
         {
             let roots = rotation.roots().joined(installed.roots());
             rotation = Installation::rotation_of(home, roots);
-            statements = trust_statements::apply(given, &mut rotation)?;
+            statements = trust_statements::apply(site, given, &mut rotation)?;
         }
         let installed = Installation::load(home, rotation.keys(), &site.matrix);
         let installed = installed

@@ -41,9 +41,9 @@ fn count(given: &Given) -> usize {
     artefacts.map_or(0, |file| file.of_kind(TokenKind::TrustStatement).count())
 }
 
-/// Lets the trust statements of a file count before all else in it.
-pub(crate) fn apply(given: &Given, rotation: &mut Rotation) -> Result<Told, Failure> {
-    if count(given) == 0 {
+/// Lets the trust statements of a file count before all else in it; none does where the program has keys of its own.
+pub(crate) fn apply(site: &Site, given: &Given, rotation: &mut Rotation) -> Result<Told, Failure> {
+    if site.host.trust().is_some() || count(given) == 0 {
         return Ok(Told::default());
     }
     let before = rotation.statements().len();

@@ -17,9 +17,7 @@ pub(crate) fn run(site: &Site, arguments: &Verify, terminal: &Terminal) -> Resul
     let bundle = match &arguments.companion {
         None => {
             let mut rotation = site.rotation(&arguments.trust)?;
-            if site.host.trust().is_none() {
-                statements = trust_statements::apply(&given, &mut rotation)?;
-            }
+            statements = trust_statements::apply(site, &given, &mut rotation)?;
             verified(site, &given, rotation.keys())?
         }
         Some(file) => {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use license_core::{
     Bundle, BundleError, Code, Context, KeyId, MAX_FILE_BYTES, Matrix, Outcome, ParseError,
-    Rotation, Taken, Timestamp, TrustSet, TrustStatement, Unverified, VerifyError,
+    Rotation, RotationError, Taken, Timestamp, TrustSet, TrustStatement, Unverified, VerifyError,
 };
 
 use super::Host;
@@ -51,7 +51,10 @@ impl Host {
             return refuse_alone(candidate.bundle).map(|()| change);
         }
         for token in candidate.bundle.unverified_trust_statements() {
-            let refused = |error| BundleError::Statement { line: None, error };
+            let refused = |error: RotationError| BundleError::Statement {
+                line: None,
+                error: error.into(),
+            };
             let taken = change.after.apply(token).map_err(refused);
             let taken = taken.map_err(InstallationError::Statement)?;
             let new = change.after.statements().last().cloned();

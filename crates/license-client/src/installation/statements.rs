@@ -56,7 +56,11 @@ impl std::error::Error for StatementProblem {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Store(source) => Some(source),
-            Self::Damaged { source, .. } => source.as_ref().map(|source| source as _),
+            Self::Damaged {
+                source: Some(source),
+                ..
+            } => Some(source),
+            Self::Damaged { source: None, .. } => None,
         }
     }
 }
@@ -132,7 +136,10 @@ fn problem_in(home: &Home, store: &Store) -> Option<StatementProblem> {
     let error = replay(&mut rotation, &tokens)?;
     Some(StatementProblem::Damaged {
         path: store.dir().file(StateFile::TrustStatements),
-        source: Some(BundleError::Statement { line: None, error }),
+        source: Some(BundleError::Statement {
+            line: None,
+            error: error.into(),
+        }),
         aside: None,
     })
 }

@@ -228,7 +228,7 @@ pub enum VerifyError {
         /// The claim.
         claim: &'static str,
         /// What is wrong with the key.
-        error: TrustError,
+        error: Box<TrustError>,
     },
     /// The token's format is newer.
     Version {

@@ -87,7 +87,10 @@ impl Rotation {
         let mut taken = Vec::new();
         for block in artefacts.of_kind(TokenKind::TrustStatement) {
             let line = (artefacts.blocks().len() > 1).then_some(block.line);
-            let refused = |error| BundleError::Statement { line, error };
+            let refused = |error: RotationError| BundleError::Statement {
+                line,
+                error: error.into(),
+            };
             taken.push(rotation.apply(&block.token).map_err(refused)?);
         }
         *self = rotation;

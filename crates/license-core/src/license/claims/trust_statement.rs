@@ -84,7 +84,7 @@ fn introduced_key(item: &Json<'_>) -> Result<TrustedKey, VerifyError> {
     let has = |name: &&str| jwk.iter().any(|(member, _)| member == name);
     let key = TrustedKey::from_jwk(jwk).map_err(|error| VerifyError::Key {
         claim: INTRODUCES,
-        error,
+        error: error.into(),
     })?;
     match ["kid", "use"].iter().all(has) {
         true => Ok(key),
