@@ -22,10 +22,16 @@ pub(crate) enum Kind {
     Usage,
     /// A revocation list; its subject is the key that signed it.
     RevocationList,
+    /// An activation of a license on a machine; its subject is the license.
+    Activation,
+    /// That an activation ended; its subject is the license too.
+    Release,
+    /// A clock repair; its subject is the machine.
+    ClockRepair,
 }
 
 impl Kind {
-    pub(crate) const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 10] = [
         Self::SigningKey,
         Self::License,
         Self::EnterpriseKey,
@@ -33,6 +39,9 @@ impl Kind {
         Self::Revocation,
         Self::Usage,
         Self::RevocationList,
+        Self::Activation,
+        Self::Release,
+        Self::ClockRepair,
     ];
 
     pub(crate) const fn as_str(self) -> &'static str {
@@ -44,6 +53,9 @@ impl Kind {
             Self::Revocation => "revocation",
             Self::Usage => "usage",
             Self::RevocationList => "revocation_list",
+            Self::Activation => "activation",
+            Self::Release => "release",
+            Self::ClockRepair => "clock_repair",
         }
     }
 
@@ -62,7 +74,7 @@ impl fmt::Display for Kind {
 #[derive(Clone, Debug)]
 pub(crate) struct Record {
     pub(crate) kind: Kind,
-    /// The id of what it is about: a license id, or a key's.
+    /// The id of what it is about: a license id, a key's, or a machine's digest.
     pub(crate) subject: String,
     /// A JSON object of facts to look for.
     pub(crate) body: Value,
