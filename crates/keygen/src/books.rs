@@ -396,6 +396,7 @@ pub(crate) fn license(license: &License, token: &str, matrix: &Matrix) -> Record
         "devices": license.devices(),
         "users": license.users().map(|users| users.collect::<Vec<_>>()),
         "machines": machines.map(Machine::to_string).collect::<Vec<_>>(),
+        "activation": license.must_activate(),
         "trial": license.is_trial(),
         "trial_of": license.is_trial().then(|| trial_of(license.product(), license.customer())),
         "serial": license.serial(),

@@ -1,5 +1,6 @@
 //! The command line of `keygen`.
 
+mod activation;
 mod diff;
 mod dry_run;
 mod keys;
@@ -19,6 +20,7 @@ use license_core::ProductCode;
 use license_terminal::program::Description;
 use license_terminal::{Destination, OutputOptions, Source};
 
+pub(crate) use activation::{Activate, Bundle, ClockRepair, Release};
 pub(crate) use diff::Diff;
 pub(crate) use dry_run::Dry;
 pub(crate) use keys::{Bits, KeyArgs, NewKey, Public, PublicFormat, Trust};
@@ -85,12 +87,20 @@ pub(crate) enum Command {
     EnterpriseKey(Dry<EnterpriseKey>),
     /// Mint validation tokens: a license that must check in holds on with them
     CheckIn(Dry<CheckIn>),
+    /// Answer a machine's request: a license is activated on it
+    Activate(Box<Dry<Activate>>),
+    /// Enter that a machine has given up its activation, or can't be used any more
+    Release(Dry<Release>),
+    /// Answer a machine whose time is ahead: it may set it back
+    ClockRepair(Dry<ClockRepair>),
     /// Enter that a license no longer holds
     Revoke(Revoke),
-    /// Sign the list of all revoked licenses, which reaches customers without a network
+    /// Sign the list of all revoked licenses and ended activations, which reaches customers without a network
     Revocations(Dry<Revocations>),
     /// Sign that a new signing key is to be trusted, or an old one no longer, for customers who have the old one
     Rotate(Box<Dry<Rotate>>),
+    /// Put licenses and what belongs to them into one file, each block verified
+    Bundle(Bundle),
     /// Look into the ledger
     #[command(subcommand)]
     Ledger(LedgerCommand),

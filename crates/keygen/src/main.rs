@@ -1,5 +1,6 @@
 //! `keygen`: signing keys, licenses and enterprise keys, minted offline.
 
+mod answers;
 mod books;
 mod cli;
 mod command;

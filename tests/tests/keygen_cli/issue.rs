@@ -235,7 +235,7 @@ fn json_tells_all_there_is_to_know() {
         "tier": "TEAM", "customer": "ACME Ltd", "issued_at": "2020-01-01T00:00:00Z",
         "not_before": "2020-02-01T00:00:00Z", "expires_at": "2020-03-03T00:00:00Z",
         "trial": false, "supersedes": [], "users": null, "machines": null,
-        "seats": null, "devices": null, "usage_type": null, "maintenance_until": null, "max_version": null,
+        "seats": null, "devices": null, "activation": false, "usage_type": null, "maintenance_until": null, "max_version": null,
         "features": claims["features"], "quotas": claims["quotas"],
         "check_in": {"every_hours": 24, "grace_hours": 168},
         "kid": Vendor::shared().kid, "path": "minted.lic", "token": null, "dry_run": false,

@@ -8,6 +8,7 @@
     reason = "a test fails by panicking, and says so when it is skipped"
 )]
 
+mod activation;
 mod batch;
 mod check_in;
 mod claims;

@@ -37,6 +37,9 @@ pub(crate) struct Trial {
     /// Only on this machine: the fingerprint or digest that `license machine` prints there; may be repeated
     #[arg(long, value_name = "MACHINE")]
     pub(crate) machine: Vec<String>,
+    /// Only on machines that were activated: `keygen activate` answers their requests
+    #[arg(long)]
+    pub(crate) activation: bool,
     /// A product file (TOML) instead of the built-in one
     #[arg(long, value_name = "FILE")]
     pub(crate) product_file: Option<Source>,

@@ -26,21 +26,22 @@ pub(crate) struct Revoke {
 pub(crate) enum LedgerCommand {
     /// List licenses and enterprise keys
     List(List),
-    /// Show all that was entered about a license or signing key
+    /// Show all that was entered about a license, signing key or machine
     Show {
-        /// The license id, a license key, or a signing key's id
+        /// The license id, a license key, an activation's id or nonce, a signing key's id, or a machine's digest
         #[arg(value_name = "ID")]
         id: String,
     },
-    /// Write a license or enterprise key again, as it was minted: for a customer who has lost it
+    /// Write a license, enterprise key or activation again, as it was minted: for a customer who has lost it
     Resend {
-        /// The license id, or a license key
+        /// The license id, a license key, or an activation's id or nonce
         #[arg(value_name = "ID")]
         id: String,
         #[command(flatten)]
         out: Out,
     },
-    /// Find licenses by a part of any id, key, customer or company; a license key may have a typing error
+    /// Find licenses by a part of any id, key, customer or company, or of an activation's id, machine or nonce; a license key may have a
+    /// typing error
     Find {
         /// What to look for
         text: String,
@@ -60,7 +61,7 @@ pub(crate) enum LedgerCommand {
         #[command(flatten)]
         out: Out,
     },
-    /// Enter licenses, enterprise keys and check-ins that were minted elsewhere, or an export of another ledger
+    /// Enter licenses, enterprise keys, check-ins and activations that were minted elsewhere, or an export of another ledger
     Import {
         /// License files, keys, tokens, or an export
         #[arg(required = true, value_name = "FILE")]

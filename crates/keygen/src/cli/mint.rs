@@ -80,6 +80,9 @@ pub(crate) struct Issue {
     /// Only on this machine: the fingerprint or digest that `license machine` prints there; may be repeated
     #[arg(long, value_name = "MACHINE")]
     pub(crate) machine: Vec<String>,
+    /// Only on machines that were activated: `keygen activate` answers their requests
+    #[arg(long)]
+    pub(crate) activation: bool,
     /// Versions built through this day are covered
     #[arg(long, value_parser = date, value_name = "YYYY-MM-DD")]
     pub(crate) maintenance_until: Option<Date>,

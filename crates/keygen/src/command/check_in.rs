@@ -1,6 +1,5 @@
 //! `keygen check-in`.
 
-mod devices;
 mod dry_run;
 mod report;
 
@@ -13,6 +12,7 @@ use license_core::{
 };
 use license_terminal::{Destination, Exit, Failure, Source, Terminal};
 
+use super::devices::{self, Devices};
 use super::ledger::license_of;
 use super::{add_keys, fresh_id, machine, matrix, not_issued, not_verified, now, trust_of};
 use crate::books::{self, Books};
@@ -161,7 +161,9 @@ impl Statement {
             (Some((_, digest)), Some(ledger))
                 if self.status == Status::Active && !arguments.over_device_limit =>
             {
-                licenses.try_for_each(|license| devices::check(license, digest, matrix, ledger))
+                licenses.try_for_each(|license| {
+                    Devices::of(license, matrix, ledger)?.check(license, digest)
+                })
             }
             _ => Ok(()),
         }
@@ -257,7 +259,7 @@ fn licenses<'b>(bundle: &'b Bundle, matrix: &Matrix) -> Result<Vec<&'b License>,
 }
 
 /// The first instant at which a license fails, whatever is said of it: its end, and the renewal grace after that.
-fn end_of(license: &License) -> Option<Timestamp> {
+pub(super) fn end_of(license: &License) -> Option<Timestamp> {
     let grace = license.renewal().unwrap_or_default().grace_hours();
     Some(license.expires_at()?.plus(seconds(grace)))
 }

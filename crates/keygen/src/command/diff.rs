@@ -39,7 +39,7 @@ pub(crate) fn run(arguments: &Diff, place: &Place, terminal: &Terminal) -> Resul
 }
 
 /// The ledger, if there is one.
-fn existing(place: &Place) -> Result<Option<Ledger>, Failure> {
+pub(super) fn existing(place: &Place) -> Result<Option<Ledger>, Failure> {
     match place {
         Place::File(path) => match Ledger::open_existing(path) {
             Ok(ledger) => Ok(Some(ledger)),

@@ -1,5 +1,6 @@
 //! `keygen ledger`: what was minted, and to whom.
 
+mod activations;
 mod import;
 mod keys;
 mod report;
@@ -124,16 +125,23 @@ fn rows(ledger: &Ledger, filter: &Filter) -> Result<Vec<LicenseRow>, Failure> {
 }
 
 fn show(ledger: &Ledger, id: &str, terminal: &Terminal) -> Result<(), Failure> {
-    let subject = resolve(ledger, id)?.ok_or_else(|| not_found(id))?;
-    let entries = ledger.about(&subject);
-    let entries = entries.map_err(|error| not_kept(ledger.path(), &error))?;
-    report::entries(&subject, &entries, terminal)
+    let subject = match resolve(ledger, id)? {
+        Some(subject) => subject,
+        None => activations::subject(ledger, id)?.ok_or_else(|| not_found(id))?,
+    };
+    let failed = |error| not_kept(ledger.path(), &error);
+    let entries = ledger.about(&subject).map_err(failed)?;
+    let activations = ledger.activations(&subject).map_err(failed)?;
+    report::entries(&subject, &entries, &activations, terminal)
 }
 
 /// Nothing is minted, so that nothing is entered.
 fn resend(ledger: &Ledger, id: &str, out: &Out, terminal: &Terminal) -> Result<(), Failure> {
     out.check()?;
-    let subject = resolve(ledger, id)?.ok_or_else(|| not_found(id))?;
+    let subject = match resolve(ledger, id)? {
+        Some(subject) => subject,
+        None => return activations::resend(ledger, id, out, terminal),
+    };
     let row = license_of(ledger, &subject, now())?.ok_or_else(|| not_found(id))?;
     if row.standing != Standing::Active {
         let standing = row.standing.as_str();

@@ -1,8 +1,13 @@
 //! One module a command.
 
+mod activate;
+mod answer;
 mod batch;
+mod bundle;
 mod check_in;
+mod clock_repair;
 mod convert;
+mod devices;
 mod diff;
 mod dry_run;
 mod enterprise_key;
@@ -16,7 +21,9 @@ mod new_key;
 mod product;
 mod public;
 mod reassign;
+mod release;
 mod renew;
+mod request;
 mod revocations;
 mod revoke;
 mod rotate;
@@ -55,6 +62,10 @@ pub(crate) fn run(cli: Cli, terminal: &Terminal) -> Result<Exit, Failure> {
         Command::Batch(arguments) => batch::run(&arguments, &place, terminal),
         Command::EnterpriseKey(arguments) => enterprise_key::run(&arguments, &place, terminal),
         Command::CheckIn(arguments) => check_in::run(&arguments, &place, terminal),
+        Command::Activate(arguments) => activate::run(&arguments, &place, terminal),
+        Command::Release(arguments) => release::run(&arguments, &place, terminal),
+        Command::ClockRepair(arguments) => clock_repair::run(&arguments, &place, terminal),
+        Command::Bundle(arguments) => bundle::run(&arguments, &place, terminal),
         Command::Revoke(arguments) => revoke::run(&arguments, &place, terminal),
         Command::Revocations(arguments) => revocations::run(&arguments, &place, terminal),
         Command::Rotate(arguments) => rotate::run(&arguments, &place, terminal),
@@ -118,6 +129,17 @@ fn add_keys(trust: &mut TrustSet, files: &[Source]) -> Result<(), Failure> {
         keys.and_then(|keys| trust.extend(&keys))
             .map_err(|error| not_trusted(file, &error))
     })
+}
+
+/// Standard input can be only one thing.
+fn one_stdin(found: usize) -> Result<(), Failure> {
+    match found {
+        0 | 1 => Ok(()),
+        found => Err(Failure::usage(format!(
+            "expected one thing on standard input, found {found} that are read from it"
+        ))
+        .hint("name files instead of -; /dev/fd/N reads a descriptor")),
+    }
 }
 
 /// A vendor's clock that is ahead is every customer's trouble: their time never runs backwards from what was signed.

@@ -1,7 +1,9 @@
-//! `keygen revocations`: everything that the ledger has revoked, as one signed list.
+//! `keygen revocations`: every license that the ledger has revoked and every activation that ended, as one signed list.
 
-use license_core::issue::{CheckedKey, RevocationsDraft, Sign};
-use license_core::{Matrix, RevocationList, Span, Timestamp, Unverified};
+use std::collections::BTreeSet;
+
+use license_core::issue::{CheckedKey, RevocationsDraft, Revoked, Sign};
+use license_core::{Matrix, ProductCode, RevocationList, Span, Timestamp, Unverified};
 use license_terminal::{Destination, Exit, Failure, Terminal};
 use serde_json::json;
 use sha2::{Digest, Sha256};
@@ -68,7 +70,7 @@ fn draft(
 ) -> Result<RevocationsDraft, Failure> {
     let failed = |error: LedgerError| not_entered(&error);
     let product = matrix.product();
-    let revoked = ledger.map(|ledger| ledger.revoked(product)).transpose();
+    let listed = ledger.map(|ledger| listed(ledger, product)).transpose();
     let last = ledger.zip(key).map(|(ledger, key)| {
         let kid = key.public().id().as_str();
         ledger.last_list(kid)
@@ -82,8 +84,18 @@ fn draft(
         issued_at,
         seq: next_seq(last, now())?,
         next_update: issued_at.plus(valid),
-        revoked: revoked.map_err(failed)?.unwrap_or_default(),
+        revoked: listed.map_err(failed)?.unwrap_or_default(),
     })
+}
+
+/// Licenses that were revoked, and activations that ended: so that no restored backup brings one back.
+fn listed(ledger: &Ledger, product: ProductCode) -> Result<Vec<Revoked>, LedgerError> {
+    let mut listed = ledger.revoked(product)?;
+    let known: BTreeSet<_> = listed.iter().map(|one| one.license.clone()).collect();
+    let released = ledger.released(product)?.into_iter();
+    listed.extend(released.filter(|one| !known.contains(&one.license)));
+    listed.sort_by(|a, b| a.license.cmp(&b.license));
+    Ok(listed)
 }
 
 /// One more than the last, and at least the clock's seconds: who has lost their ledger, or restored an old one, goes on above all that
@@ -141,7 +153,7 @@ impl Minted {
 
 fn too_long(draft: &RevocationsDraft, error: &license_core::issue::IssueError) -> Failure {
     let count = draft.revoked.len();
-    Failure::new(Exit::Usage, "USAGE", format!("{count} revoked licenses: {error}"))
+    Failure::new(Exit::Usage, "USAGE", format!("{count} revoked licenses and activations: {error}"))
         .hint("sign with a new key and leave the old one out of the trust set: what it signed needs no list then")
 }
 

@@ -22,6 +22,10 @@ pub(crate) fn run(arguments: &Revoke, place: &Place, terminal: &Terminal) -> Res
         let _ = super::ledger::open(place)?;
     }
     let mut books = Books::open(place)?;
+    let activation = |ledger| super::release::not_a_license(&arguments.license, ledger);
+    if let Some(refused) = books.ledger().and_then(activation) {
+        return Err(refused);
+    }
     let known = match books.ledger() {
         Some(ledger) => resolve(ledger, &arguments.license)?,
         None => None,

@@ -24,10 +24,16 @@ pub(crate) enum Kind {
     RevocationList,
     /// What a key says of keys; its subject is that key.
     TrustStatement,
+    /// An activation of a license on a machine; its subject is the license.
+    Activation,
+    /// That an activation ended; its subject is the license too.
+    Release,
+    /// A clock repair; its subject is the machine.
+    ClockRepair,
 }
 
 impl Kind {
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 11] = [
         Self::SigningKey,
         Self::License,
         Self::EnterpriseKey,
@@ -36,6 +42,9 @@ impl Kind {
         Self::Usage,
         Self::RevocationList,
         Self::TrustStatement,
+        Self::Activation,
+        Self::Release,
+        Self::ClockRepair,
     ];
 
     pub(crate) const fn as_str(self) -> &'static str {
@@ -48,6 +57,9 @@ impl Kind {
             Self::Usage => "usage",
             Self::RevocationList => "revocation_list",
             Self::TrustStatement => "trust_statement",
+            Self::Activation => "activation",
+            Self::Release => "release",
+            Self::ClockRepair => "clock_repair",
         }
     }
 
@@ -66,7 +78,7 @@ impl fmt::Display for Kind {
 #[derive(Clone, Debug)]
 pub(crate) struct Record {
     pub(crate) kind: Kind,
-    /// The id of what it is about: a license id, or a key's.
+    /// The id of what it is about: a license id, a key's, or a machine's digest.
     pub(crate) subject: String,
     /// A JSON object of facts to look for.
     pub(crate) body: Value,

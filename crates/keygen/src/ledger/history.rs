@@ -1,7 +1,5 @@
 //! What was before: whose trial it was, and since when a user has a place.
 
-use std::collections::BTreeSet;
-
 use license_core::Timestamp;
 use rusqlite::OptionalExtension;
 use serde_json::Value;
@@ -19,16 +17,6 @@ impl Ledger {
         let mut statement = self.db.prepare(&sql)?;
         let entries = statement.query_map([of], Entry::of_row)?;
         Ok(entries.collect::<Result<_, _>>()?)
-    }
-
-    /// The machines that check-ins for a license named, by their digests: its devices.
-    pub(crate) fn machines(&self, license: &str) -> Result<BTreeSet<String>, LedgerError> {
-        let sql = "SELECT DISTINCT json_extract(body, '$.machine') FROM entries
-                   WHERE subject = ?1 AND kind = 'check_in' AND json_extract(body, '$.status') = 'active'
-                     AND json_extract(body, '$.machine') IS NOT NULL";
-        let mut statement = self.db.prepare_cached(sql)?;
-        let machines = statement.query_map([license], |row| row.get(0))?;
-        Ok(machines.collect::<Result<_, _>>()?)
     }
 
     /// The license that takes the place of this one, the latest if there are several, and none that was revoked.

@@ -1,9 +1,10 @@
-//! What a vendor has minted: every key, license, check-in and revocation, in a SQLite database that only grows.
+//! What a vendor has minted: every key, license, check-in, activation and revocation, in a SQLite database that only grows.
 //!
 //! An artefact is stated as an intent, written under a passing name, entered, and given its own name, in this order. So nothing is handed
 //! out that is not entered, and nothing is entered that was not written: who comes next finds the intents of whoever died, and finishes
 //! or undoes them.
 
+mod activations;
 mod desk;
 mod entry;
 mod error;
@@ -25,6 +26,7 @@ use std::time::Duration;
 use license_core::Timestamp;
 use rusqlite::{Connection, MAIN_DB, OpenFlags};
 
+pub(crate) use activations::Activated;
 pub(crate) use desk::{Desk, Intent, Outlet, Sheet};
 pub(crate) use entry::{Entry, Kind, Record, hex};
 pub(crate) use error::LedgerError;

@@ -388,7 +388,11 @@ impl Filter {
               OR json_extract(e.body, '$.customer') LIKE # ESCAPE '\\'
               OR json_extract(e.body, '$.company') LIKE # ESCAPE '\\'
               OR json_extract(e.body, '$.kid') LIKE # ESCAPE '\\'
-              OR (e.kind = 'enterprise_key' AND e.artefact LIKE # ESCAPE '\\'))";
+              OR (e.kind = 'enterprise_key' AND e.artefact LIKE # ESCAPE '\\')
+              OR e.subject IN (SELECT a.subject FROM entries a WHERE a.kind = 'activation'
+                AND (json_extract(a.body, '$.activation_id') LIKE # ESCAPE '\\'
+                  OR json_extract(a.body, '$.machine') LIKE # ESCAPE '\\'
+                  OR json_extract(a.body, '$.nonce') LIKE # ESCAPE '\\')))";
             add(holds, Box::new(like(text)));
         }
         let order: &[&str] = match self.sort {

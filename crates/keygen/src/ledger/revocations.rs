@@ -37,6 +37,21 @@ impl Ledger {
         Ok(of_product)
     }
 
+    /// The activations of a product that have ended, in the order of their ids, each since it first did.
+    pub(crate) fn released(&self, product: ProductCode) -> Result<Vec<Revoked>, LedgerError> {
+        let mut released: BTreeMap<LicenseId, Revoked> = BTreeMap::new();
+        self.of_kind(Kind::Release, |entry| {
+            let of_product = entry.fact("product").as_deref() == Some(product.as_str());
+            let id = entry.fact("activation_id");
+            let id = id.and_then(|id| LicenseId::parse(&id));
+            if let Some(one) = id.filter(|_| of_product).and_then(|id| ended(id, &entry)) {
+                // The chain has them in the order in which they came.
+                released.entry(one.license.clone()).or_insert(one);
+            }
+        })?;
+        Ok(released.into_values().collect())
+    }
+
     fn product_of(&self, license: &LicenseId) -> Result<Option<ProductCode>, LedgerError> {
         if let Ok(LicenseKey::EnterpriseShort(key)) = LicenseKey::parse(license.as_str()) {
             return Ok(Some(key.unverified_terms().product));
@@ -62,11 +77,16 @@ impl Ledger {
 }
 
 fn revocation(entry: &Entry) -> Option<Revoked> {
+    ended(LicenseId::parse(&entry.subject)?, entry)
+}
+
+/// That what has this id holds no longer, as the entry says.
+fn ended(id: LicenseId, entry: &Entry) -> Option<Revoked> {
     let at = entry.fact("at").and_then(|at| Timestamp::parse(&at).ok());
     let recorded = u64::try_from(entry.at).ok();
     let recorded = recorded.and_then(Timestamp::from_unix_seconds);
     Some(Revoked {
-        license: LicenseId::parse(&entry.subject)?,
+        license: id,
         at: at.or(recorded)?,
         reason: entry.fact("reason").filter(|reason| !reason.is_empty())?,
     })

@@ -5,7 +5,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use super::LedgerError;
 
 /// Each step makes version N of version N-1, in one transaction. None is ever changed once released.
-const MIGRATIONS: [&str; 2] = [V1, V2];
+const MIGRATIONS: [&str; 3] = [V1, V2, V3];
 
 /// `entries` is the ledger: a hash chain that only grows. `intents` are what is about to be handed out: they stand from before an artefact is
 /// written under a passing name until it has its own, so that whoever comes after a crash can finish or undo it.
@@ -63,6 +63,12 @@ INSERT INTO head VALUES (1, 0, zeroblob(32), 0);
 const V2: &str = "
 CREATE INDEX entries_by_trial ON entries (json_extract(body, '$.trial_of')) WHERE kind = 'license';
 CREATE INDEX entries_by_chain ON entries (json_extract(body, '$.chain')) WHERE kind = 'usage';
+";
+
+/// Which request was answered, and which activation ended.
+const V3: &str = "
+CREATE INDEX entries_by_nonce ON entries (json_extract(body, '$.nonce')) WHERE kind IN ('activation', 'clock_repair');
+CREATE INDEX entries_by_activation ON entries (json_extract(body, '$.activation_id')) WHERE kind IN ('activation', 'release');
 ";
 
 /// Tells a ledger from other databases (`PRAGMA application_id`).

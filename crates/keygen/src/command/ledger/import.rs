@@ -3,15 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use license_core::{
-    Artefacts, Bundle, BundleError, License, LicenseId, LicenseKey, MAX_FILE_BYTES, Matrix,
-    TokenKind, TrustSet, Unverified,
+    Artefacts, Bundle, BundleError, License, LicenseId, LicenseKey, MAX_FILE_BYTES, MachineDigest,
+    Matrix, Timestamp, TokenKind, TrustSet, Unverified,
 };
 use license_terminal::{Failure, Source, Terminal};
 use serde_json::{Value, json};
 
 use super::super::check_in::not_judged;
 use super::super::{add_keys, matrix, now, usage};
-use crate::books::{self, Books, UNSIGNED};
+use crate::answers;
+use crate::books::{self, Books};
 use crate::ledger::{Kind, Place, Record};
 
 /// An export holds a line an entry, of which the largest has a token.
@@ -136,6 +137,12 @@ impl Reader<'_> {
                 records.push(books::check_in(license, said, token));
             }
         }
+        let activations = bundle.activations().iter();
+        let activations = activations.zip(tokens(TokenKind::Activation));
+        records.extend(activations.map(|(said, token)| answers::activation(said, token)));
+        let repairs = bundle.clock_repairs().iter();
+        let repairs = repairs.zip(tokens(TokenKind::ClockRepair));
+        records.extend(repairs.filter_map(|(said, token)| answers::clock_repair(said, token)));
         Ok(records)
     }
 
@@ -149,7 +156,8 @@ impl Reader<'_> {
             .collect::<Option<Vec<(u64, Record)>>>()
             .ok_or_else(|| malformed(file))?;
         // Licenses first, wherever they stand: check-ins belong to them.
-        for kinds in [&[Kind::License, Kind::EnterpriseKey][..], &[Kind::CheckIn]] {
+        let after = [Kind::CheckIn, Kind::Activation, Kind::ClockRepair];
+        for kinds in [&[Kind::License, Kind::EnterpriseKey][..], &after] {
             for (number, record) in &mut records {
                 if kinds.contains(&record.kind) {
                     self.verify(file, *number, record)?;
@@ -200,22 +208,38 @@ fn stated(line: &str) -> Option<Record> {
             keys.and_then(Result::ok)
                 .is_some_and(|keys| keys.get(&record.subject).is_some())
         }
-        Kind::CheckIn => Unverified::parse(&record.artefact)
-            .is_ok_and(|token| token.unverified_kind() == TokenKind::Validation),
+        Kind::CheckIn => is_token(&record, TokenKind::Validation),
         Kind::Usage => usage::is_of_its_line(&record),
         Kind::RevocationList => is_list(&record),
         Kind::TrustStatement => is_statement(&record),
+        Kind::Activation => is_token(&record, TokenKind::Activation),
+        Kind::ClockRepair => is_token(&record, TokenKind::ClockRepair),
+        Kind::Release => is_release(&record),
         Kind::License | Kind::EnterpriseKey | Kind::Revocation => true,
     };
     let is_about = match record.kind {
         Kind::SigningKey | Kind::Usage | Kind::RevocationList | Kind::TrustStatement => true,
+        Kind::ClockRepair => MachineDigest::parse(&record.subject).is_some(),
         _ => LicenseId::parse(&record.subject).is_some(),
     };
     let is_artefact = !matches!(
         record.kind,
-        Kind::SigningKey | Kind::Revocation | Kind::RevocationList
+        Kind::SigningKey | Kind::Revocation | Kind::RevocationList | Kind::Release
     );
     (is_right && is_about && is_artefact != record.artefact.is_empty()).then_some(record)
+}
+
+fn is_token(record: &Record, kind: TokenKind) -> bool {
+    Unverified::parse(&record.artefact).is_ok_and(|token| token.unverified_kind() == kind)
+}
+
+/// Whether it says which activation ended, when and why.
+fn is_release(record: &Record) -> bool {
+    let fact = |name: &str| record.body.get(name).and_then(Value::as_str);
+    let is_id = |name: &str| fact(name).is_some_and(|id| LicenseId::parse(id).is_some());
+    let at = fact("at").is_some_and(|at| Timestamp::parse(at).is_ok());
+    let reason = fact("reason").is_some_and(|reason| !reason.is_empty());
+    is_id("activation_id") && at && reason
 }
 
 /// Whether it says which list of which key it was.
@@ -249,10 +273,11 @@ fn is_said(stated: &Record, found: &Record) -> bool {
     let (Some(facts), Some(signed)) = (stated.body.as_object(), found.body.as_object()) else {
         return false;
     };
-    let is_known = |name: &str| UNSIGNED.contains(&name) || DERIVED_LATER.contains(&name);
+    let unsigned = unsigned(stated.kind);
+    let is_known = |name: &str| unsigned.contains(&name) || DERIVED_LATER.contains(&name);
     let mut stated_facts = facts
         .iter()
-        .filter(|(name, _)| !UNSIGNED.contains(&name.as_str()));
+        .filter(|(name, _)| !unsigned.contains(&name.as_str()));
     let mut signed_names = signed.keys();
     stated.kind == found.kind
         && stated.subject == found.subject
@@ -260,13 +285,21 @@ fn is_said(stated: &Record, found: &Record) -> bool {
         && signed_names.all(|name| facts.contains_key(name) || is_known(name))
 }
 
+/// What is said of how it came to be.
+fn unsigned(kind: Kind) -> &'static [&'static str] {
+    match kind {
+        Kind::Activation | Kind::ClockRepair => &answers::UNSIGNED,
+        _ => &books::UNSIGNED,
+    }
+}
+
 /// What follows from what was signed, and was not yet entered by earlier versions.
-const DERIVED_LATER: [&str; 1] = ["trial_of"];
+const DERIVED_LATER: [&str; 2] = ["trial_of", "activation"];
 
 fn with_unsigned(found: &Record, stated: &Record) -> Value {
     let mut body = found.body.clone();
     if let Some(body) = body.as_object_mut() {
-        for name in UNSIGNED {
+        for &name in unsigned(stated.kind) {
             let fact = stated.body.get(name).cloned();
             body.extend(fact.map(|fact| (name.to_owned(), fact)));
         }

@@ -4,9 +4,9 @@ use license_terminal::{Failure, Terminal, escape};
 use serde_json::json;
 
 use super::super::now;
-use super::left;
+use super::{activations, left};
 use crate::cli::Form;
-use crate::ledger::{Entry, LicenseRow};
+use crate::ledger::{Activated, Entry, LicenseRow};
 
 /// The columns of comma-separated values; they are the members of the JSON too.
 const COLUMNS: [&str; 13] = [
@@ -109,13 +109,17 @@ pub(crate) fn quoted(cell: &str) -> String {
 pub(super) fn entries(
     subject: &str,
     entries: &[Entry],
+    activations: &[Activated],
     terminal: &Terminal,
 ) -> Result<(), Failure> {
     if terminal.is_json() {
         let entries: Vec<_> = entries.iter().map(Entry::to_json).collect();
-        return terminal.json(&json!({ "subject": subject, "entries": entries }));
+        let activations: Vec<_> = activations.iter().map(activations::to_json).collect();
+        return terminal
+            .json(&json!({ "subject": subject, "entries": entries, "activations": activations }));
     }
     let mut lines = vec![subject.to_owned()];
+    lines.extend(activations.iter().map(activations::line));
     for entry in entries {
         let unsure = if entry.delivered {
             ""

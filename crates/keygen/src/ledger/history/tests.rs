@@ -18,15 +18,6 @@ fn license(id: &str, issued_at: &str, users: &[&str], supersedes: &[&str]) -> Re
     }
 }
 
-fn check_in(license: &str, machine: Option<&str>, status: &str) -> Record {
-    Record {
-        kind: Kind::CheckIn,
-        subject: license.to_owned(),
-        body: json!({ "machine": machine, "status": status }),
-        artefact: format!("{license} {machine:?} {status}"),
-    }
-}
-
 fn ledger(records: &[Record]) -> (tempfile::TempDir, Ledger) {
     let folder = tempfile::tempdir().unwrap();
     let mut ledger = Ledger::open(&folder.path().join("ledger.db")).unwrap();
@@ -66,20 +57,6 @@ fn licenses_that_say_that_they_replace_each_other_end_the_search() {
     ]);
     assert_eq!(ledger.named_since("b", "alice").unwrap(), Some(at(a)));
     assert_eq!(ledger.named_since("a", "alice").unwrap(), Some(at(a)));
-}
-
-#[test]
-fn a_machine_counts_once_and_only_where_it_was_said_to_be_good() {
-    let (_folder, ledger) = ledger(&[
-        license("a", "2027-01-01", &[], &[]),
-        check_in("a", Some("one"), "active"),
-        check_in("a", Some("one"), "active"),
-        check_in("a", Some("two"), "suspended"),
-        check_in("a", None, "active"),
-        check_in("b", Some("three"), "active"),
-    ]);
-    let machines = ledger.machines("a").unwrap();
-    assert_eq!(machines.into_iter().collect::<Vec<_>>(), ["one"]);
 }
 
 #[test]

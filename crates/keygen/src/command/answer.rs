@@ -1,0 +1,84 @@
+//! Requests that were answered before: each gets one answer, however often it comes.
+
+use license_core::{Fingerprint, Nonce, Unverified};
+use license_terminal::{Destination, Exit, Failure, Terminal};
+
+use super::not_verified;
+use crate::books::{Counter, not_kept};
+use crate::cli::Out;
+use crate::ledger::{Entry, Kind, Ledger, Record};
+
+/// What the ledger has answered to the request of this nonce; the facts are those that must be the same for it to be that request.
+pub(super) fn before(
+    ledger: &Ledger,
+    kind: Kind,
+    nonce: Nonce,
+    facts: &[(&str, String)],
+) -> Result<Option<Entry>, Failure> {
+    let entry = ledger.answer(kind, &nonce.to_string());
+    let Some(entry) = entry.map_err(|error| not_kept(ledger.path(), &error))? else {
+        return Ok(None);
+    };
+    let is_other = |(name, fact): &&(&str, String)| entry.fact(name).as_ref() != Some(fact);
+    match facts.iter().find(is_other) {
+        None => Ok(Some(entry)),
+        Some((name, _)) => Err(replayed(&entry, name)),
+    }
+}
+
+/// The facts of a machine that make a request the same.
+pub(super) fn of_machine(machine: &Fingerprint) -> (&'static str, String) {
+    ("fingerprint", machine.to_string())
+}
+
+fn replayed(entry: &Entry, differing: &str) -> Failure {
+    let at = entry.fact("issued_at").unwrap_or_default();
+    let what = match differing {
+        "license_id" => "license",
+        "fingerprint" => "machine",
+        other => other,
+    };
+    let message =
+        format!("a request with this nonce was answered at {at}, and it named another {what}");
+    Failure::new(Exit::Usage, "REPLAYED", message)
+        .hint("the machine makes a new request for each activation: have that one sent")
+}
+
+/// Hands out what was answered before, and enters it only if nobody can tell whether it ever left.
+pub(super) fn again(
+    counter: &mut Counter<'_>,
+    kind: Kind,
+    entry: &Entry,
+    out: &Out,
+    terminal: &Terminal,
+) -> Result<(), Failure> {
+    let record = Record {
+        kind,
+        subject: entry.subject.clone(),
+        body: serde_json::from_str(&entry.body).unwrap_or_default(),
+        artefact: entry.artefact.clone(),
+    };
+    let text = armored(&entry.artefact)?;
+    let is_printed = matches!(out.out, Destination::Stdout) && terminal.is_json();
+    counter.hand_out(vec![record], out, (!is_printed).then_some(text.as_str()))
+}
+
+/// The token in armor.
+pub(super) fn armored(token: &str) -> Result<String, Failure> {
+    let token = Unverified::parse(token).map_err(|error| not_verified("answer", &error))?;
+    Ok(token.to_armor())
+}
+
+/// The id of the key that a token names.
+pub(super) fn key_id(token: &str) -> Option<String> {
+    let token = Unverified::parse(token).ok()?;
+    Some(token.unverified_key_id().to_owned())
+}
+
+/// That the request was answered before.
+pub(super) fn tell_again(entry: &Entry, terminal: &Terminal) {
+    let at = entry.fact("issued_at").unwrap_or_default();
+    terminal.note(&format!(
+        "this request was answered at {at}: it gets the same answer again, and counts once"
+    ));
+}

@@ -1,0 +1,382 @@
+//! `keygen activate` and `release`: what a machine asks, is given, and gives up.
+
+mod bundle;
+mod clock_repair;
+mod refusal;
+mod release;
+
+use super::*;
+use license_core::{
+    Activation, ActivationRequest, ComponentKind, Fingerprint, Letter, LicenseId, Nonce,
+    ProductCode, Receipt, Secret, Timestamp, TrustSet, Unverified,
+};
+
+/// A desk with the public keys and a license for two machines that must be activated, as `acme.lic`.
+fn desk() -> (Scratch, String) {
+    let desk = Vendor::shared().desk();
+    desk.write("trust.jwks", &Vendor::shared().trust);
+    let id = license(&desk, "acme.lic", &["--devices", "2", "--activation"]);
+    (desk, id)
+}
+
+/// A perpetual license for PRO in a file, by its id.
+fn license(desk: &Scratch, out: &str, terms: &[&str]) -> String {
+    let usual = ["--tier", "pro", "--perpetual", "--json", "--out", out];
+    let told = issued(desk, &[&usual[..], terms].concat()).expect_code(0);
+    told.json()["license_id"].as_str().unwrap().to_owned()
+}
+
+fn keygen(desk: &Scratch, args: &[&str]) -> Outcome {
+    Run::keygen(desk).args(args).run()
+}
+
+fn product() -> ProductCode {
+    ProductCode::parse("CODITECT").unwrap()
+}
+
+/// The machine of a number, which has an id and a network card.
+fn machine(number: u8) -> Fingerprint {
+    let id = format!("{number:02x}7c3e9b1d2f48069ab4c8e0d6f1735b");
+    let mac = format!("52:54:00:12:34:{number:02x}");
+    let parts = [
+        (ComponentKind::MachineId, id.as_str()),
+        (ComponentKind::Mac, mac.as_str()),
+    ];
+    Fingerprint::of(product(), parts)
+}
+
+fn secret(number: u8) -> Secret {
+    Secret::from_random([number; 32])
+}
+
+/// What the machine of a number asks; each number of a request has its nonce and secret.
+fn request(license: &str, number: u8, of_request: u8) -> ActivationRequest {
+    ActivationRequest {
+        product: product(),
+        license: LicenseId::parse(license).unwrap(),
+        machine: machine(number),
+        nonce: Nonce::from_random([of_request; 16]),
+        commitment: secret(of_request).commitment(),
+        made_at: Timestamp::parse("2026-11-23T08:00:00Z").unwrap(),
+    }
+}
+
+fn receipt(license: &str, number: u8, of_request: u8) -> Receipt {
+    Receipt {
+        product: product(),
+        license: LicenseId::parse(license).unwrap(),
+        machine: machine(number).digest().unwrap(),
+        nonce: Nonce::from_random([of_request; 16]),
+        secret: secret(of_request),
+        made_at: Timestamp::parse("2026-11-24T08:00:00Z").unwrap(),
+    }
+}
+
+fn digest(number: u8) -> String {
+    machine(number).digest().unwrap().to_string()
+}
+
+fn write(desk: &Scratch, name: &str, letter: Letter) {
+    desk.write(name, letter.to_armor());
+}
+
+/// `keygen activate` of what the machine of a number asks with its first request.
+fn activate(desk: &Scratch, license: &str, number: u8, options: &[&str]) -> Outcome {
+    activate_with(desk, &request(license, number, number), options)
+}
+
+fn activate_with(desk: &Scratch, request: &ActivationRequest, options: &[&str]) -> Outcome {
+    write(desk, "request.lic", Letter::Activation(request.clone()));
+    let args = ["activate", "--key", "vendor.key", "request.lic"];
+    keygen(desk, &[&args, options].concat())
+}
+
+fn release(desk: &Scratch, receipt: Receipt, options: &[&str]) -> Outcome {
+    write(desk, "receipt.lic", Letter::Deactivation(receipt));
+    keygen(desk, &[&["release", "receipt.lic"], options].concat())
+}
+
+/// The activation in a token, as the vendor's public keys verify it.
+fn verified(text: &str) -> Activation {
+    let trust = TrustSet::parse(&Vendor::shared().trust).unwrap();
+    let token: String = text
+        .lines()
+        .filter(|line| !line.starts_with("-----"))
+        .collect();
+    let token = Unverified::parse(&token).unwrap();
+    token.verify_activation(&trust).unwrap()
+}
+
+/// The entries of a kind, as they are exported.
+fn entries(desk: &Scratch, kind: &str) -> Vec<Value> {
+    let lines = keygen(desk, &["ledger", "export"]).expect_code(0).stdout;
+    let entries = lines.lines().map(|line| serde_json::from_str(line));
+    let entries = entries.map(Result::unwrap);
+    entries
+        .filter(|entry: &Value| entry["kind"] == kind)
+        .collect()
+}
+
+#[test]
+fn a_license_may_ask_to_be_activated_and_says_so_everywhere() {
+    let desk = Vendor::shared().desk();
+    let terms = ["--tier", "pro", "--days", "30", "--activation"];
+    for dry in [&["--dry-run"][..], &["--out", "acme.lic"]] {
+        let told = issued(&desk, &[&terms[..], dry].concat()).expect_code(0);
+        let line = "activation needed on every machine\n";
+        assert!(told.stdout.contains(line), "{told:?}");
+    }
+    let inspect = keygen(&desk, &["inspect", "acme.lic", "--json"]).expect_code(0);
+    let claims = &inspect.json()["tokens"][0]["claims"];
+    assert_eq!(claims["activation"], true);
+    assert_eq!(claims["crit"], json!(["activation"]));
+    let renew = ["renew", "acme.lic", "--key", "vendor.key", "--days", "30"];
+    let renewed = keygen(&desk, &[&renew[..], &["--json"]].concat()).expect_code(0);
+    assert_eq!(renewed.json()["activation"], true);
+    let trial = ["trial", "--key", "vendor.key", "--customer", "New Ltd"];
+    let trial = keygen(&desk, &[&trial[..], &["--activation", "--json"]].concat());
+    assert_eq!(trial.expect_code(0).json()["activation"], true);
+    let listed = keygen(&desk, &["ledger", "list", "--json"]).expect_code(0);
+    let listed = listed.json();
+    let mut licenses = listed["licenses"].as_array().unwrap().iter();
+    assert!(licenses.all(|license| license["activation"] == true));
+    let plain = ["--tier", "pro", "--days", "30", "--out", "plain.lic"];
+    let _ = issued(&desk, &plain).expect_code(0);
+    let diff = keygen(&desk, &["diff", "plain.lic", "acme.lic", "--json"]).expect_code(0);
+    let losses = diff.json()["losses"].clone();
+    let mut losses = losses.as_array().unwrap().iter();
+    assert!(losses.any(|loss| loss["what"] == "activation"));
+}
+
+#[test]
+fn a_column_of_a_batch_asks_for_activation() {
+    let desk = Vendor::shared().desk();
+    let orders = "customer,tier,days,activation\nA,pro,30,yes\nB,pro,30,no\n";
+    desk.write("orders.csv", orders);
+    let batch = ["batch", "orders.csv", "--key", "vendor.key", "--out", "all"];
+    let _ = keygen(&desk, &batch).expect_code(0);
+    let licenses = entries(&desk, "license");
+    let asks = |entry: &Value| entry["body"]["activation"].clone();
+    let asks: Vec<_> = licenses.iter().map(asks).collect();
+    assert_eq!(asks, [json!(true), json!(false)]);
+}
+
+#[test]
+fn the_answer_is_of_this_request_and_signed() {
+    let (desk, id) = desk();
+    let told = activate(&desk, &id, 1, &["--out", "activation.lic", "--json"]);
+    let told = told.expect_code(0).json();
+    let file = desk.read("activation.lic");
+    assert!(file.starts_with("-----BEGIN LICENSE ACTIVATION-----\n"));
+    let said = verified(&file);
+    let asked = request(&id, 1, 1);
+    assert_eq!(said.license_id(), &asked.license);
+    assert_eq!(said.machine().to_string(), asked.machine.to_string());
+    assert_eq!(
+        (said.nonce(), said.commitment()),
+        (asked.nonce, asked.commitment)
+    );
+    let expected = json!({
+        "activation_id": said.id().as_str(), "license_id": id, "customer": "ACME Ltd",
+        "machine": digest(1), "nonce": "01".repeat(16), "requested_at": "2026-11-23T08:00:00Z",
+        "issued_at": said.issued_at().to_string(), "needed": true,
+        "devices": {"used": 1, "limit": 2}, "answered_before": false,
+        "kid": Vendor::shared().kid, "path": "activation.lic", "token": null, "dry_run": false,
+    });
+    assert_eq!(told, expected);
+    let entry = &entries(&desk, "activation")[0];
+    assert_eq!(entry["subject"], id.as_str());
+    assert_eq!(entry["body"]["machine"], digest(1));
+    assert_eq!(entry["body"]["customer"], "ACME Ltd");
+    assert_eq!(entry["body"]["commitment"], asked.commitment.to_string());
+    assert_eq!(
+        verified(entry["artefact"].as_str().unwrap()).id(),
+        said.id()
+    );
+}
+
+#[test]
+fn a_license_that_must_be_activated_holds_with_the_answer_on_that_machine_alone() {
+    let (desk, id) = desk();
+    let _ = activate(&desk, &id, 1, &["--out", "activation.lic"]).expect_code(0);
+    let all = desk.read("acme.lic") + &desk.read("activation.lic");
+    let trust = TrustSet::parse(&Vendor::shared().trust).unwrap();
+    let matrix = license_core::Matrix::built_in();
+    let code = |text: &str, number| {
+        let bundle = license_core::Bundle::verify(text, &trust, matrix).unwrap();
+        let here = license_core::Machine::Fingerprint(machine(number));
+        let now = bundle.newest_signature().unwrap();
+        let context = license_core::Context::at(now).machine(&here);
+        bundle.evaluate(matrix, &context).code().as_str()
+    };
+    assert_eq!(code(&desk.read("acme.lic"), 1), "NOT_ACTIVATED");
+    assert_eq!(code(&all, 1), "VALID");
+    assert_eq!(code(&all, 2), "NOT_ACTIVATED");
+}
+
+#[test]
+fn a_request_that_comes_again_gets_the_same_answer_and_counts_once() {
+    let (desk, id) = desk();
+    let _ = activate(&desk, &id, 1, &["--out", "one.lic"]).expect_code(0);
+    // No key is opened for it.
+    desk.write_private("other.key", "no key at all");
+    let again = ["activate", "--key", "other.key", "request.lic"];
+    let told = keygen(&desk, &[&again[..], &["--out", "two.lic"]].concat()).expect_code(0);
+    assert!(told.stderr.contains("was answered at"), "{told:?}");
+    assert_eq!(desk.read("one.lic"), desk.read("two.lic"));
+    let told = keygen(&desk, &[&again[..], &["--json"]].concat());
+    let told = told.expect_code(0).json();
+    assert_eq!(told["answered_before"], true);
+    assert_eq!(
+        verified(told["token"].as_str().unwrap()).id().as_str(),
+        told["activation_id"]
+    );
+    let dry = keygen(&desk, &[&again[..], &["--json", "--dry-run"]].concat());
+    assert_eq!(
+        dry.code,
+        Some(3),
+        "the key of a dry run is looked at: {dry:?}"
+    );
+    assert_eq!(entries(&desk, "activation").len(), 1);
+    // What the machine's clock says is no other content.
+    let mut later = request(&id, 1, 1);
+    later.made_at = later.made_at.plus(60);
+    let told = activate_with(&desk, &later, &["--json"]).expect_code(0);
+    assert_eq!(told.json()["answered_before"], true);
+}
+
+#[test]
+fn one_machine_counts_once_however_it_was_seen() {
+    let (desk, id) = desk();
+    let check_in = ["check-in", "--key", "vendor.key", "acme.lic", "--machine"];
+    let check_in = |number| keygen(&desk, &[&check_in[..], &[&digest(number)]].concat());
+    let _ = check_in(1).expect_code(0);
+    let used = |outcome: Outcome| outcome.expect_code(0).json()["devices"]["used"].clone();
+    assert_eq!(used(activate(&desk, &id, 1, &["--json"])), 1);
+    let second = request(&id, 1, 100);
+    assert_eq!(used(activate_with(&desk, &second, &["--json"])), 1);
+    assert_eq!(used(activate(&desk, &id, 2, &["--json"])), 2);
+    let refused = activate(&desk, &id, 3, &["--json"]);
+    assert_eq!(refused.expect_json_failure(2), "DEVICE_LIMIT");
+    let complaint = check_in(3).expect_failure(2);
+    assert!(
+        complaint.message.contains("allows 2 machines"),
+        "{complaint:?}"
+    );
+    assert!(complaint.hint.contains("keygen release"), "{complaint:?}");
+    let dry = activate(&desk, &id, 3, &["--json", "--dry-run"]);
+    assert_eq!(dry.expect_json_failure(2), "DEVICE_LIMIT");
+    assert_eq!(
+        used(activate(&desk, &id, 3, &["--over-device-limit", "--json"])),
+        3
+    );
+}
+
+#[test]
+fn a_renewal_goes_on_with_the_machines_and_a_replaced_license_takes_no_others() {
+    let (desk, id) = desk();
+    let _ = activate(&desk, &id, 1, &[]).expect_code(0);
+    let upgrade = ["upgrade", "acme.lic", "--key", "vendor.key", "--seats", "9"];
+    let next = keygen(
+        &desk,
+        &[&upgrade[..], &["--out", "next.lic", "--json"]].concat(),
+    );
+    let next = next.expect_code(0).json()["license_id"].clone();
+    let next = next.as_str().unwrap();
+    let _ = activate(&desk, next, 2, &[]).expect_code(0);
+    let refused = activate(&desk, next, 3, &["--json"]);
+    assert_eq!(refused.expect_json_failure(2), "DEVICE_LIMIT");
+    // It would count for the renewal too.
+    let refused = activate(&desk, &id, 3, &["--json"]);
+    assert_eq!(refused.code, Some(2), "{refused:?}");
+    assert!(refused.stdout.contains("DEVICE_LIMIT"), "{refused:?}");
+    let told = activate_with(&desk, &request(&id, 1, 100), &[]).expect_code(0);
+    assert!(told.stderr.contains("SUPERSEDED"), "{told:?}");
+    assert!(told.stderr.contains(next), "{told:?}");
+}
+
+#[test]
+fn two_processes_at_once_do_not_both_get_the_last_machine() {
+    for round in 0..4 {
+        let (desk, id) = desk();
+        let _ = activate(&desk, &id, 1, &[]).expect_code(0);
+        let names = ["two.lic", "three.lic", "four.lic"];
+        for (number, name) in (2..).zip(names) {
+            write(
+                &desk,
+                name,
+                Letter::Activation(request(&id, number, number)),
+            );
+        }
+        let codes: Vec<_> = std::thread::scope(|scope| {
+            let run = |name| keygen(&desk, &["activate", "--key", "vendor.key", name]).code;
+            let runs = names.map(|name| scope.spawn(move || run(name)));
+            runs.into_iter().map(|run| run.join().unwrap()).collect()
+        });
+        let done = codes.iter().filter(|code| **code == Some(0)).count();
+        let refused = codes.iter().filter(|code| **code == Some(2)).count();
+        assert_eq!((done, refused), (1, 2), "round {round}");
+        assert_eq!(entries(&desk, "activation").len(), 2);
+    }
+}
+
+#[test]
+fn one_request_that_two_processes_answer_at_once_has_one_answer() {
+    let (desk, id) = desk();
+    write(&desk, "request.lic", Letter::Activation(request(&id, 1, 1)));
+    std::thread::scope(|scope| {
+        for number in 0..4 {
+            let (desk, out) = (&desk, format!("{number}.lic"));
+            scope.spawn(move || {
+                let args = ["activate", "--key", "vendor.key", "request.lic", "--out"];
+                let _ = keygen(desk, &[&args[..], &[&out]].concat()).expect_code(0);
+            });
+        }
+    });
+    assert_eq!(entries(&desk, "activation").len(), 1);
+    let answer = desk.read("0.lic");
+    assert!((1..4).all(|number| desk.read(&format!("{number}.lic")) == answer));
+}
+
+#[test]
+fn a_dry_run_tells_the_same_and_enters_nothing() {
+    let (desk, id) = desk();
+    let dry = activate(&desk, &id, 1, &["--dry-run", "--out", "a.lic", "--json"]);
+    let told = dry.expect_code(0).json();
+    for minted in ["activation_id", "issued_at", "kid", "path", "token"] {
+        assert_eq!(told[minted], Value::Null, "{minted}");
+    }
+    assert_eq!(told["devices"], json!({"used": 1, "limit": 2}));
+    assert!(!desk.file("a.lic").exists());
+    assert_eq!(entries(&desk, "activation").len(), 0);
+}
+
+#[test]
+fn an_enterprise_key_is_activated_by_its_short_form() {
+    let desk = Vendor::shared().desk();
+    let key = ["enterprise-key", "--key", "vendor.key", "--company", "ACME"];
+    let terms = ["--seats", "5", "--perpetual", "--json"];
+    let told = keygen(&desk, &[&key[..], &terms].concat()).expect_code(0);
+    let short = told.json()["short_key"].as_str().unwrap().to_owned();
+    let told = activate(&desk, &short, 1, &["--json"])
+        .expect_code(0)
+        .json();
+    assert_eq!(told["license_id"], short.as_str());
+    assert_eq!(told["needed"], false);
+    assert_eq!(told["devices"], json!({"used": 1, "limit": null}));
+}
+
+#[test]
+fn without_a_ledger_the_license_is_given() {
+    let (desk, id) = desk();
+    let refused = activate(&desk, &id, 1, &["--no-ledger"]).expect_failure(2);
+    assert!(refused.hint.contains("--license"), "{refused:?}");
+    let given = ["--no-ledger", "--license", "acme.lic", "--json"];
+    let told = activate(&desk, &id, 1, &given).expect_code(0).json();
+    assert_eq!(told["devices"], Value::Null);
+    assert_eq!(entries(&desk, "activation").len(), 0);
+    // And where the ledger is another.
+    let other = ["--ledger", "other.db", "--license", "acme.lic", "--json"];
+    let told = activate(&desk, &id, 1, &other).expect_code(0).json();
+    assert_eq!(told["devices"], json!({"used": 1, "limit": 2}));
+}

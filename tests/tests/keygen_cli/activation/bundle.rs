@@ -1,0 +1,108 @@
+//! `keygen bundle`: one file of all that a customer is to install.
+
+use super::*;
+
+/// A desk with a license, its validation, an activation and a revocation list in files.
+fn filled() -> Scratch {
+    let (desk, id) = desk();
+    let _ = activate(&desk, &id, 1, &["--out", "activation.lic"]).expect_code(0);
+    let check_in = [
+        "check-in",
+        "--key",
+        "vendor.key",
+        "acme.lic",
+        "--out",
+        "v.lic",
+    ];
+    let _ = keygen(&desk, &check_in).expect_code(0);
+    let list = ["revocations", "--key", "vendor.key", "--out", "r.lic"];
+    let _ = keygen(&desk, &list).expect_code(0);
+    desk
+}
+
+fn bundle(desk: &Scratch, files: &[&str]) -> Outcome {
+    keygen(desk, &[&["bundle"], files].concat())
+}
+
+const ALL: [&str; 4] = ["acme.lic", "v.lic", "activation.lic", "r.lic"];
+
+#[test]
+fn each_block_is_there_once_in_the_same_order_however_they_are_named() {
+    let desk = filled();
+    let together = bundle(&desk, &ALL).expect_code(0).stdout;
+    let whole: String = ALL.iter().map(|name| desk.read(name)).collect();
+    assert_eq!(together, whole);
+    desk.write("whole.lic", &whole);
+    let otherwise = [
+        "r.lic",
+        "whole.lic",
+        "v.lic",
+        "acme.lic",
+        "v.lic",
+        "activation.lic",
+    ];
+    let told = bundle(
+        &desk,
+        &[&otherwise[..], &["--out", "all.lic", "--json"]].concat(),
+    );
+    let told = told.expect_code(0).json();
+    assert_eq!(desk.read("all.lic"), whole);
+    let blocks = told["blocks"].as_array().unwrap();
+    let kinds: Vec<_> = blocks
+        .iter()
+        .map(|block| block["kind"].as_str().unwrap())
+        .collect();
+    let expected = [
+        "LICENSE",
+        "LICENSE VALIDATION",
+        "LICENSE ACTIVATION",
+        "LICENSE REVOCATIONS",
+    ];
+    assert_eq!(kinds, expected);
+    assert_eq!(
+        (&told["path"], &told["bundle"]),
+        (&json!("all.lic"), &Value::Null)
+    );
+    let verify = ["verify", "--trust", "trust.jwks", "all.lic", "--json"];
+    let verify = Run::license(&desk).args(verify).run();
+    assert_eq!(verify.json()["license_id"].as_str().map(str::len), Some(36));
+    bundle(&desk, &["acme.lic", "--out", "all.lic"]).expect_failure(2);
+}
+
+#[test]
+fn of_the_lists_of_one_key_the_newest_is_enough() {
+    let desk = filled();
+    let list = ["revocations", "--key", "vendor.key", "--out", "newer.lic"];
+    let _ = keygen(&desk, &list).expect_code(0);
+    let told = bundle(&desk, &["newer.lic", "r.lic"]).expect_code(0);
+    assert_eq!(told.stdout, desk.read("newer.lic"));
+    assert!(told.stderr.contains("left out list"), "{told:?}");
+}
+
+#[test]
+fn what_does_not_verify_is_in_no_bundle() {
+    let desk = filled();
+    let refused = |files: &[&str], exit, code: &str| {
+        let json = bundle(&desk, &[files, &["--out", "all.lic", "--json"]].concat());
+        assert_eq!(json.expect_json_failure(exit), code, "{files:?}");
+        bundle(&desk, &[files, &["--out", "all.lic"]].concat()).expect_failure(exit);
+        assert!(!desk.file("all.lic").exists());
+    };
+    let license = desk.read("acme.lic");
+    let middle = license.find('.').unwrap() + 80;
+    desk.write("edited.lic", vendor::changed_at(&license, middle));
+    refused(&["v.lic", "acme.lic", "edited.lic"], 3, "BAD_SIGNATURE");
+    refused(&["acme.lic", "--no-ledger"], 3, "UNTRUSTED_KEY");
+    refused(&["v.lic"], 3, "NEEDS_LICENSE_FILE");
+    desk.write("cut.lic", &license[..300]);
+    refused(&["cut.lic"], 3, "MALFORMED");
+    refused(&["vendor.key"], 3, "MALFORMED");
+    refused(&["-", "-"], 2, "USAGE");
+    refused(&["gone.lic"], 4, "IO");
+    let key = ["enterprise-key", "--key", "vendor.key", "--company", "ACME"];
+    let terms = ["--seats", "5", "--perpetual", "--out", "acme.key"];
+    let _ = keygen(&desk, &[&key[..], &terms].concat()).expect_code(0);
+    refused(&["acme.key"], 2, "USAGE");
+    let trusted = ["acme.lic", "--no-ledger", "--trust", "trust.jwks"];
+    let _ = bundle(&desk, &trusted).expect_code(0);
+}

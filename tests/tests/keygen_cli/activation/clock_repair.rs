@@ -1,0 +1,90 @@
+//! `keygen clock-repair`.
+
+use super::*;
+use license_core::ClockRequest;
+
+fn asked(mark: &str) -> ClockRequest {
+    ClockRequest {
+        product: product(),
+        machine: machine(1),
+        nonce: Nonce::from_random([4; 16]),
+        mark: Timestamp::parse(mark).unwrap(),
+        made_at: Timestamp::parse("2026-11-23T08:00:00Z").unwrap(),
+    }
+}
+
+fn repair(desk: &Scratch, request: ClockRequest, options: &[&str]) -> Outcome {
+    write(desk, "clock.lic", Letter::Clock(request));
+    let args = ["clock-repair", "--key", "vendor.key", "clock.lic"];
+    keygen(desk, &[&args, options].concat())
+}
+
+#[test]
+fn a_machine_is_told_what_time_it_is() {
+    let desk = Vendor::shared().desk();
+    let told = repair(&desk, asked("2099-01-01"), &["--json"])
+        .expect_code(0)
+        .json();
+    let trust = TrustSet::parse(&Vendor::shared().trust).unwrap();
+    let token = Unverified::parse(told["token"].as_str().unwrap()).unwrap();
+    let said = token.verify_clock_repair(&trust).unwrap();
+    assert_eq!(said.machine().to_string(), machine(1).to_string());
+    assert_eq!(said.nonce(), Nonce::from_random([4; 16]));
+    let mark = Timestamp::parse("2099-01-01").unwrap();
+    let expected = json!({
+        "repair_id": said.id().as_str(), "machine": digest(1), "nonce": "04".repeat(16),
+        "mark": "2099-01-01T00:00:00Z", "ahead_seconds": mark.seconds_since(said.issued_at()),
+        "requested_at": "2026-11-23T08:00:00Z", "issued_at": said.issued_at().to_string(),
+        "answered_before": false, "kid": Vendor::shared().kid, "path": null,
+        "token": told["token"], "dry_run": false,
+    });
+    assert_eq!(told, expected);
+    let entry = &entries(&desk, "clock_repair")[0];
+    assert_eq!(entry["subject"], digest(1).as_str());
+    assert_eq!(entry["body"]["mark"], "2099-01-01T00:00:00Z");
+    let text = repair(&desk, asked("2099-01-01"), &["--out", "repair.lic"]).expect_code(0);
+    assert!(text.stdout.contains(" ahead\n"), "{text:?}");
+    assert!(
+        desk.read("repair.lic")
+            .starts_with("-----BEGIN LICENSE CLOCK REPAIR-----\n")
+    );
+}
+
+#[test]
+fn the_same_request_gets_the_same_answer() {
+    let desk = Vendor::shared().desk();
+    let first = repair(&desk, asked("2099-01-01"), &["--json"])
+        .expect_code(0)
+        .json();
+    let again = repair(&desk, asked("2099-01-01"), &["--json"])
+        .expect_code(0)
+        .json();
+    assert_eq!(first["token"], again["token"]);
+    assert_eq!(again["answered_before"], true);
+    assert_eq!(entries(&desk, "clock_repair").len(), 1);
+    let mut other = asked("2099-01-01");
+    other.machine = machine(2);
+    assert_eq!(
+        repair(&desk, other, &["--json"]).expect_json_failure(2),
+        "REPLAYED"
+    );
+}
+
+#[test]
+fn a_repair_of_another_time_than_now_is_warned_of() {
+    let desk = Vendor::shared().desk();
+    for (at, code) in [("2020-01-01", "BACKDATED"), ("2098-01-01", "POSTDATED")] {
+        let options = ["--issued-at", at, "--dry-run"];
+        let told = repair(&desk, asked("2099-01-01"), &options).expect_code(0);
+        assert!(told.stderr.contains(code), "{told:?}");
+    }
+    let told = repair(&desk, asked("2020-01-01"), &["--dry-run"]).expect_code(0);
+    assert!(told.stderr.contains("NOT_AHEAD"), "{told:?}");
+    let told = repair(&desk, asked("2099-01-01"), &["--dry-run"]).expect_code(0);
+    assert!(!told.stderr.contains("warning"), "{told:?}");
+    assert_eq!(
+        keygen(&desk, &["ledger", "stats"]).code,
+        Some(4),
+        "none was made"
+    );
+}

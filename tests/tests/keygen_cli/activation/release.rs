@@ -1,0 +1,189 @@
+//! What machines give up, and what the vendor ends.
+
+use super::*;
+
+/// A desk on which the machines 1 and 2 have the two places of a license, with the id of the license and of the activation of 1.
+fn full() -> (Scratch, String, String) {
+    let (desk, id) = desk();
+    let first = activate(&desk, &id, 1, &["--json"]).expect_code(0).json();
+    let _ = activate(&desk, &id, 2, &[]).expect_code(0);
+    let first = first["activation_id"].as_str().unwrap().to_owned();
+    (desk, id, first)
+}
+
+fn listed(desk: &Scratch) -> Vec<(String, String)> {
+    let args = ["revocations", "--key", "vendor.key", "--json"];
+    let told = keygen(desk, &args).expect_code(0).json();
+    let claims = payload(told["token"].as_str().unwrap());
+    let text = |entry: &Value, name: &str| entry[name].as_str().unwrap().to_owned();
+    let revoked = claims["revoked"].as_array().unwrap().iter();
+    revoked
+        .map(|entry| (text(entry, "jti"), text(entry, "reason")))
+        .collect()
+}
+
+#[test]
+fn a_receipt_frees_the_device_once() {
+    let (desk, id, first) = full();
+    let dry = release(&desk, receipt(&id, 1, 1), &["--dry-run", "--json"]);
+    assert_eq!(dry.expect_code(0).json()["dry_run"], true);
+    assert_eq!(entries(&desk, "release").len(), 0);
+    let told = release(&desk, receipt(&id, 1, 1), &["--json"])
+        .expect_code(0)
+        .json();
+    let expected = json!({
+        "activation_id": first, "license_id": id, "machine": digest(1), "by": "receipt",
+        "reason": "released", "released_at": told["released_at"], "also_released": [], "dry_run": false,
+    });
+    assert_eq!(told, expected);
+    let told = activate(&desk, &id, 3, &["--json"]).expect_code(0).json();
+    assert_eq!(told["devices"], json!({"used": 2, "limit": 2}));
+    let again = release(&desk, receipt(&id, 1, 1), &[]).expect_failure(2);
+    assert!(
+        again.message.contains(" already, by a receipt"),
+        "{again:?}"
+    );
+    let again = release(&desk, receipt(&id, 1, 1), &["--json"]);
+    assert_eq!(again.expect_json_failure(2), "REPLAYED");
+    // The request that was answered is no way back.
+    let back = activate(&desk, &id, 1, &["--json"]);
+    assert_eq!(back.expect_json_failure(2), "REPLAYED");
+    let entered = &entries(&desk, "release")[0]["body"];
+    assert_eq!(entered["given_up_at"], "2026-11-24T08:00:00Z");
+    assert!(!entered.to_string().contains(&secret(1).reveal()));
+}
+
+#[test]
+fn a_receipt_needs_the_secret_of_its_activation() {
+    let (desk, id, _) = full();
+    let other = license(&desk, "other.lic", &[]);
+    let mut wrong = receipt(&id, 1, 1);
+    wrong.secret = secret(7);
+    let complaint = release(&desk, wrong, &[]).expect_failure(3);
+    assert!(
+        !complaint.message.contains(&secret(7).reveal()),
+        "{complaint:?}"
+    );
+    assert!(complaint.hint.contains("--activation"), "{complaint:?}");
+    let mut wrong = receipt(&id, 1, 1);
+    wrong.secret = secret(2);
+    let wrong = release(&desk, wrong, &["--json"]);
+    assert_eq!(wrong.expect_json_failure(3), "COMMITMENT_MISMATCH");
+    let mut product = receipt(&id, 1, 1);
+    product.product = ProductCode::parse("WIDGET").unwrap();
+    for mismatched in [receipt(&id, 2, 1), receipt(&other, 1, 1), product] {
+        let wrong = release(&desk, mismatched, &["--json"]);
+        assert_eq!(wrong.expect_json_failure(3), "RECEIPT_MISMATCH");
+    }
+    let unknown = release(&desk, receipt(&id, 1, 5), &["--json"]);
+    assert_eq!(unknown.expect_json_failure(2), "UNKNOWN_ACTIVATION");
+    assert_eq!(entries(&desk, "release").len(), 0);
+}
+
+#[test]
+fn a_machine_that_is_gone_is_released_by_the_vendors_word() {
+    let (desk, id, first) = full();
+    let gone = ["release", "--activation", &first, "--reason", "burnt down"];
+    let told = keygen(&desk, &gone).expect_code(0);
+    assert!(
+        told.stdout.contains("by your word: burnt down\n"),
+        "{told:?}"
+    );
+    let _ = activate(&desk, &id, 3, &[]).expect_code(0);
+    assert_eq!(listed(&desk), [(first.clone(), "burnt down".to_owned())]);
+    let receipt = release(&desk, receipt(&id, 1, 1), &[]).expect_failure(2);
+    assert!(
+        receipt.message.contains("already, by your word"),
+        "{receipt:?}"
+    );
+    for wrong in [
+        &["release"][..],
+        &["release", "--activation", &first],
+        &["release", "--reason", "x"],
+        &[
+            "release",
+            "receipt.lic",
+            "--activation",
+            &first,
+            "--reason",
+            "x",
+        ],
+        &["release", "--activation", "none", "--reason", "x"],
+        &["release", "--activation", &id, "--reason", "x"],
+        &["release", "receipt.lic", "--no-ledger"],
+    ] {
+        keygen(&desk, wrong).expect_failure(2);
+    }
+    let absent = keygen(
+        &desk,
+        &["release", "receipt.lic", "--ledger", "none.db", "--json"],
+    );
+    assert_eq!(absent.expect_json_failure(4), "NO_LEDGER");
+    assert!(!desk.file("none.db").exists());
+}
+
+#[test]
+fn an_activation_is_not_revoked_as_a_license_is() {
+    let (desk, _, first) = full();
+    let complaint = keygen(&desk, &["revoke", &first, "--reason", "x"]).expect_failure(2);
+    assert!(
+        complaint.hint.contains("keygen release --activation"),
+        "{complaint:?}"
+    );
+}
+
+#[test]
+fn what_was_released_is_on_the_next_revocation_list_beside_what_was_revoked() {
+    let (desk, id, first) = full();
+    let other = license(&desk, "other.lic", &[]);
+    let _ = keygen(&desk, &["revoke", &other, "--reason", "unpaid"]).expect_code(0);
+    let _ = release(&desk, receipt(&id, 1, 1), &[]).expect_code(0);
+    let mut expected = vec![(first, "released".to_owned()), (other, "unpaid".to_owned())];
+    expected.sort();
+    assert_eq!(listed(&desk), expected);
+}
+
+#[test]
+fn the_receipt_of_a_machine_ends_what_it_was_activated_with_before() {
+    let (desk, id, first) = full();
+    let later = activate_with(&desk, &request(&id, 1, 100), &["--json"]);
+    let later = later.expect_code(0).json()["activation_id"].clone();
+    let told = release(&desk, receipt(&id, 1, 100), &["--json"])
+        .expect_code(0)
+        .json();
+    assert_eq!(
+        (&told["activation_id"], &told["also_released"]),
+        (&later, &json!([first]))
+    );
+    let _ = activate(&desk, &id, 3, &[]).expect_code(0);
+    assert_eq!(listed(&desk).len(), 2);
+}
+
+#[test]
+fn an_old_receipt_ends_nothing_that_came_after_it() {
+    let (desk, id, _) = full();
+    let _ = activate_with(&desk, &request(&id, 1, 100), &[]).expect_code(0);
+    let told = release(&desk, receipt(&id, 1, 1), &["--json"])
+        .expect_code(0)
+        .json();
+    assert_eq!(told["also_released"], json!([]));
+    let refused = activate(&desk, &id, 3, &["--json"]);
+    assert_eq!(refused.expect_json_failure(2), "DEVICE_LIMIT");
+}
+
+#[test]
+fn two_receipts_at_once_free_one_device_once() {
+    let (desk, id, _) = full();
+    write(
+        &desk,
+        "receipt.lic",
+        Letter::Deactivation(receipt(&id, 1, 1)),
+    );
+    let codes: Vec<_> = std::thread::scope(|scope| {
+        let run = || keygen(&desk, &["release", "receipt.lic"]).code;
+        let runs = [scope.spawn(run), scope.spawn(run), scope.spawn(run)];
+        runs.into_iter().map(|run| run.join().unwrap()).collect()
+    });
+    assert_eq!(codes.iter().filter(|code| **code == Some(0)).count(), 1);
+    assert_eq!(entries(&desk, "release").len(), 1);
+}
