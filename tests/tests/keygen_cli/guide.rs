@@ -13,7 +13,7 @@ fn lines(guide: &str) -> Vec<String> {
 }
 
 /// Splits as a shell does, as far as the guides go.
-fn words(line: &str) -> Vec<String> {
+pub(super) fn words(line: &str) -> Vec<String> {
     let line = line.split(" #").next().unwrap();
     let mut words = Vec::new();
     for (at, part) in line.split('"').enumerate() {
