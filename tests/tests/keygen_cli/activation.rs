@@ -2,6 +2,7 @@
 
 mod bundle;
 mod clock_repair;
+mod guide;
 mod refusal;
 mod release;
 

@@ -66,16 +66,19 @@ impl Case<'_> {
     /// What can be refused is refused before the passphrase is asked for, and again when nobody else can enter anything.
     fn run(&self, place: &Place, terminal: &Terminal) -> Result<(), Failure> {
         let mut books = Books::open(place)?;
-        if let Some(entry) = self.answered(books.ledger())? {
-            let mut counter = books.counter(now())?;
-            return self.answer_again(&entry, &mut counter, terminal);
-        }
-        self.text(books.ledger())?;
-        let key = custody::load(&self.order.key, terminal)?;
+        let load = || custody::load(&self.order.key, terminal);
+        let key = match self.answered(books.ledger())? {
+            Some(_) => None,
+            None => {
+                self.text(books.ledger())?;
+                Some(load()?)
+            }
+        };
         let mut counter = books.counter(now())?;
         if let Some(entry) = self.answered(counter.ledger())? {
             return self.answer_again(&entry, &mut counter, terminal);
         }
+        let key = key.map_or_else(load, Ok)?;
         let license = self.license(counter.ledger(), Some(&key))?;
         let devices = self.judge(&license, counter.ledger(), terminal)?;
         counter.enter_key(key.public())?;

@@ -52,15 +52,16 @@ struct Case<'a> {
 impl Case<'_> {
     fn run(&self, place: &Place, terminal: &Terminal) -> Result<(), Failure> {
         let mut books = Books::open(place)?;
-        if let Some(entry) = self.answered(books.ledger())? {
-            let mut counter = books.counter(now())?;
-            return self.answer_again(&entry, &mut counter, terminal);
-        }
-        let key = custody::load(&self.order.key, terminal)?;
+        let load = || custody::load(&self.order.key, terminal);
+        let key = match self.answered(books.ledger())? {
+            Some(_) => None,
+            None => Some(load()?),
+        };
         let mut counter = books.counter(now())?;
         if let Some(entry) = self.answered(counter.ledger())? {
             return self.answer_again(&entry, &mut counter, terminal);
         }
+        let key = key.map_or_else(load, Ok)?;
         let issued_at = self.order.issued_at.unwrap_or_else(now);
         self.warn(issued_at, terminal);
         counter.enter_key(key.public())?;

@@ -40,7 +40,7 @@ impl Devices {
             "license {id} allows {limit} machines, and is used on {count} others; {machine} would be one more"
         );
         Err(Failure::new(Exit::Usage, "DEVICE_LIMIT", message).hint(format!(
-            "`keygen ledger show {id}` lists them; `keygen release` frees one, --over-device-limit goes beyond"
+            "`keygen ledger show {id}` lists them; `keygen release` frees one that was activated, --over-device-limit goes beyond"
         )))
     }
 

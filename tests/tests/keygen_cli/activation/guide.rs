@@ -1,0 +1,75 @@
+//! The guide's command lines, as they stand there and in their order.
+
+use std::fs;
+
+use super::super::guide::words;
+use super::*;
+
+/// The lines of a section that call `keygen`.
+fn section(heading: &str) -> Vec<String> {
+    let path = programs::workspace().join("docs").join("vendor.md");
+    let text = fs::read_to_string(path).unwrap();
+    let lines = text.lines().skip_while(|line| *line != heading).skip(1);
+    let lines = lines.take_while(|line| !line.starts_with("## "));
+    let lines = lines.filter(|line| line.starts_with("    keygen "));
+    lines.map(|line| line.trim().to_owned()).collect()
+}
+
+#[test]
+fn the_guide_to_activation_is_right_line_by_line() {
+    let desk = Vendor::shared().desk();
+    let lines = section("## Machine by machine: activation");
+    assert!(lines.len() >= 6, "{lines:?}");
+    let mut license = String::new();
+    for line in lines {
+        let mut words = words(&line);
+        match words[1].as_str() {
+            "activate" => {
+                license = entries(&desk, "license")[0]["subject"]
+                    .as_str()
+                    .unwrap()
+                    .to_owned();
+                write(
+                    &desk,
+                    "request.lic",
+                    Letter::Activation(request(&license, 1, 1)),
+                );
+            }
+            "release" if words[2] == "receipt.lic" => {
+                write(
+                    &desk,
+                    "receipt.lic",
+                    Letter::Deactivation(receipt(&license, 1, 1)),
+                );
+            }
+            "release" => {
+                let told = activate(&desk, &license, 2, &["--json"])
+                    .expect_code(0)
+                    .json();
+                words[3] = told["activation_id"].as_str().unwrap().to_owned();
+            }
+            "clock-repair" => {
+                let clock = license_core::ClockRequest {
+                    product: product(),
+                    machine: machine(1),
+                    nonce: Nonce::from_random([9; 16]),
+                    mark: Timestamp::parse("2099-01-01").unwrap(),
+                    made_at: Timestamp::parse("2026-11-23").unwrap(),
+                };
+                write(&desk, "clock.lic", Letter::Clock(clock));
+            }
+            "bundle" => {
+                let list = [
+                    "revocations",
+                    "--key",
+                    "vendor.key",
+                    "--out",
+                    "revocations.lic",
+                ];
+                let _ = keygen(&desk, &list).expect_code(0);
+            }
+            _ => {}
+        }
+        let _ = Run::keygen(&desk).args(&words[1..]).run().expect_code(0);
+    }
+}
