@@ -20,9 +20,9 @@ pub fn license() -> &'static Path {
 /// # Panics
 ///
 /// When it does not build.
-pub fn example(package: &str, name: &str) -> PathBuf {
+pub fn example(name: &str) -> PathBuf {
     let output = Output::of_this_process();
-    output.build(&["-p", package, "--example", name]);
+    output.build(ALL);
     output.program(&format!("examples/{name}"))
 }
 
@@ -44,8 +44,8 @@ pub fn license_with_keys(trust: &Path) -> PathBuf {
 ///
 /// When Cargo can't be started.
 pub fn try_license_with_keys(trust: &OsStr) -> process::Output {
-    // Beside `keygen`, since what is built together decides on the features of what both depend on: then all of that is built already.
-    let what = ["-p", "keygen", "-p", "license-embedded"];
+    // `license` itself would be built with these keys too, and tests run it without.
+    let what = [ALL, &["--exclude", "license-cli"]].concat();
     let mut build = Output::of_this_process().cargo(&what);
     build
         .env("CODITECT_TRUST_SET", trust)
@@ -64,12 +64,21 @@ struct Programs {
     license: PathBuf,
 }
 
+/// What is built together decides on the features of what all depend on. All of it, with the examples and what only they need, is what
+/// `cargo test --workspace` has then built already, but for `keygen`.
+const ALL: &[&str] = &["--workspace", "--bins", "--examples"];
+/// As they are shipped, which is what benches measure.
+const SHIPPED: &[&str] = &["-p", "keygen", "-p", "license-cli"];
+
 /// Cargo builds the programs of other packages for no test, so that the first one to ask has them built.
 fn built() -> &'static Programs {
     static PROGRAMS: OnceLock<Programs> = OnceLock::new();
     PROGRAMS.get_or_init(|| {
         let output = Output::of_this_process();
-        output.build(&["-p", "keygen", "-p", "license-cli"]);
+        output.build(match output.profile() {
+            "dev" => ALL,
+            _ => SHIPPED,
+        });
         Programs {
             keygen: output.program("keygen"),
             license: output.program("license"),

@@ -17,7 +17,7 @@ use std::time::Duration;
 use license_client::{Host, Session};
 use license_tests::{Outcome, Run, Scratch, Vendor, programs};
 
-static GATE: LazyLock<PathBuf> = LazyLock::new(|| programs::example("license-client", "gate"));
+static GATE: LazyLock<PathBuf> = LazyLock::new(|| programs::example("gate"));
 
 /// The vendor whose public key is compiled into the program.
 static VENDOR: LazyLock<Vendor> = LazyLock::new(|| {
@@ -148,8 +148,7 @@ impl Drop for Service {
     }
 }
 
-static SERVICE: LazyLock<PathBuf> =
-    LazyLock::new(|| programs::example("license-client", "service"));
+static SERVICE: LazyLock<PathBuf> = LazyLock::new(|| programs::example("service"));
 
 #[test]
 fn a_service_notices_what_is_installed_and_removed_while_it_runs() {

@@ -257,6 +257,20 @@ fn damage_is_located_in_lines_that_a_chat_has_joined() {
 }
 
 #[test]
+fn what_to_do_depends_on_whether_lines_are_wrong_or_of_two_readings() {
+    let advice = |lines: &[String]| spoken::read(&lines.join("\n")).unwrap_err().advice();
+    let lines = lines(&request());
+    let again = advice(&lines[1..]);
+    assert!(again.starts_with("have these lines read out again"));
+    let wrong_number = with(&lines, 8, format!("49{}", &lines[8][2..]));
+    assert_eq!(advice(&wrong_number), again);
+    let other = self::lines(&[7; 140]);
+    let two = advice(&[&lines[..], &other[1..2]].concat());
+    assert!(two.starts_with("these are lines of two readings"));
+    assert_eq!(advice(&[&lines[..], &other[16..]].concat()), two);
+}
+
+#[test]
 fn a_line_without_its_number_is_told_beside_the_one_that_is_missing() {
     let lines = lines(&request());
     let typed = with(&lines, 7, &lines[7][4..]).join("\n");

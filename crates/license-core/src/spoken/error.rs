@@ -95,13 +95,15 @@ impl SpokenError {
 
     /// What to do about it, for the hint below an error.
     pub fn advice(&self) -> &'static str {
-        let is_of_another =
-            |fault: &Fault| matches!(fault.kind, FaultKind::Different | FaultKind::Beyond { .. });
+        let is_different = |fault: &Fault| fault.kind == FaultKind::Different;
+        let is_beyond = |fault: &Fault| matches!(fault.kind, FaultKind::Beyond { .. });
         match self {
             Self::ContentTooLong { .. } => "carry it as a file or as a QR code",
             Self::TextTooLong { .. } => "give the lines alone, and nothing else",
             Self::Nothing => "type each line with its number, as in 02  000G-40R4-0M30-E2XC",
-            Self::Lines { faults, .. } if faults.iter().any(is_of_another) => {
+            Self::Lines { faults, .. }
+                if faults.iter().any(is_different) || faults.iter().all(is_beyond) =>
+            {
                 "these are lines of two readings: leave only those of one"
             }
             Self::Lines { .. } => {
@@ -174,7 +176,9 @@ impl fmt::Display for FaultKind {
             Self::Foreign => f.write_str("expected letters A to Z and digits, found another"),
             Self::Different => f.write_str("stands there twice, with different content"),
             Self::Beyond { count } => write!(f, "line 1 says that there are only {count}"),
-            Self::AlsoDamaged => f.write_str("there is another one that does not hold"),
+            Self::AlsoDamaged => {
+                f.write_str("superfluous and wrong, its number may be another line's")
+            }
         }
     }
 }
