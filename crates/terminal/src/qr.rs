@@ -6,8 +6,9 @@
 mod drawing;
 mod picture;
 
-use crate::{Exit, Failure};
+use crate::{Destination, Exit, Failure, Terminal};
 use qrcodegen::QrCodeEcc;
+use std::path::Path;
 
 /// The most bytes that fit into any code, at the lowest error correction.
 pub const MAX_QR_BYTES: usize = 2953;
@@ -45,6 +46,26 @@ impl QrCode {
             .map_err(|_| too_long(text.len()))
     }
 
+    /// Refuses early where a code can't go: a file whose name is not that of a picture, or an object that a script reads.
+    ///
+    /// # Errors
+    ///
+    /// `USAGE` for either.
+    pub fn check_destination(out: &Destination, terminal: &Terminal) -> Result<(), Failure> {
+        const PICTURE: &str = "write the code as a picture: --qr --out code.png";
+        match out {
+            Destination::File(path) if is_png(path) => Ok(()),
+            Destination::File(_) => Err(Failure::usage(format!(
+                "--qr: expected a name that ends in .png, found {out}"
+            ))
+            .hint("name the picture code.png, or leave --out out for a code on the terminal")),
+            Destination::Stdout if terminal.is_json() => {
+                Err(Failure::usage("--qr draws, and --json prints an object").hint(PICTURE))
+            }
+            Destination::Stdout => Ok(()),
+        }
+    }
+
     /// Modules on each side, with the quiet zone; as many columns are needed on a terminal.
     #[must_use]
     pub fn width(&self) -> usize {
@@ -65,6 +86,11 @@ impl std::fmt::Debug for QrCode {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(formatter, "QrCode of {} modules", self.code.size())
     }
+}
+
+fn is_png(path: &Path) -> bool {
+    let extension = path.extension();
+    extension.is_some_and(|extension| extension.eq_ignore_ascii_case("png"))
 }
 
 fn too_long(found: usize) -> Failure {

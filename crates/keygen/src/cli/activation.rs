@@ -31,6 +31,9 @@ pub(crate) struct Activate {
     pub(crate) issued_at: Option<Timestamp>,
     #[command(flatten)]
     pub(crate) out: Out,
+    /// Draw a QR code on the terminal, or write it as a picture with --out x.png
+    #[arg(long)]
+    pub(crate) qr: bool,
 }
 
 #[derive(Debug, Args)]
@@ -62,6 +65,9 @@ pub(crate) struct ClockRepair {
     pub(crate) issued_at: Option<Timestamp>,
     #[command(flatten)]
     pub(crate) out: Out,
+    /// Draw a QR code on the terminal, or write it as a picture with --out x.png
+    #[arg(long)]
+    pub(crate) qr: bool,
 }
 
 #[derive(Debug, Args)]

@@ -7,7 +7,7 @@ use license_core::{
     ActivationRequest, Bundle, Code, License, LicenseId, MAX_FILE_BYTES, Machine, MachineDigest,
     Matrix, Timestamp, TrustSet, Unverified,
 };
-use license_terminal::{Destination, Exit, Failure, Source, Terminal};
+use license_terminal::{Exit, Failure, Source, Terminal};
 
 use super::check_in::{end_of, not_judged, other_product};
 use super::devices::Devices;
@@ -30,7 +30,11 @@ pub(crate) fn run(
 ) -> Result<(), Failure> {
     let Dry { order, dry_run } = arguments;
     check_stdin(order)?;
-    order.out.check()?;
+    let way = answer::Way {
+        out: &order.out,
+        qr: order.qr,
+    };
+    way.check(terminal)?;
     let matrix = matrix(order.product_file.as_ref())?;
     let request = request::activation(&order.request, &matrix)?;
     let given = order.license.as_ref();
@@ -83,17 +87,9 @@ impl Case<'_> {
         let devices = self.judge(&license, counter.ledger(), terminal)?;
         counter.enter_key(key.public())?;
         let record = self.mint(&license, &key)?;
-        let token = record.artefact.clone();
-        let out = &self.order.out;
-        let is_printed = matches!(out.out, Destination::Stdout) && terminal.is_json();
-        let armor = answer::armored(&token)?;
         let said = Said::minted(self, &license, &record, devices);
-        counter.hand_out(
-            vec![record.clone()],
-            out,
-            (!is_printed).then_some(armor.as_str()),
-        )?;
-        said.tell(&out.out, terminal)
+        self.way().hand_out(&mut counter, record, terminal)?;
+        said.tell(&self.order.out.out, terminal)
     }
 
     fn rehearse(&self, place: &Place, terminal: &Terminal) -> Result<(), Failure> {
@@ -133,6 +129,11 @@ impl Case<'_> {
         }
     }
 
+    fn way(&self) -> answer::Way<'_> {
+        let Activate { out, qr, .. } = self.order;
+        answer::Way { out, qr: *qr }
+    }
+
     fn answer_again(
         &self,
         entry: &Entry,
@@ -141,7 +142,8 @@ impl Case<'_> {
     ) -> Result<(), Failure> {
         let out = &self.order.out;
         answer::tell_again(entry, terminal);
-        answer::again(counter, Kind::Activation, entry, out, terminal)?;
+        self.way()
+            .again(counter, Kind::Activation, entry, terminal)?;
         Said::again(self, entry).tell(&out.out, terminal)
     }
 

@@ -1,7 +1,7 @@
 //! Requests that were answered before: each gets one answer, however often it comes.
 
 use license_core::{Fingerprint, Nonce, Unverified};
-use license_terminal::{Destination, Exit, Failure, Terminal};
+use license_terminal::{Audience, Destination, Exit, Failure, Overwrite, QrCode, Terminal};
 
 use super::not_verified;
 use crate::books::{Counter, not_kept};
@@ -44,23 +44,68 @@ fn replayed(entry: &Entry, differing: &str) -> Failure {
         .hint("the machine makes a new request for each activation: have that one sent")
 }
 
-/// Hands out what was answered before, and enters it only if nobody can tell whether it ever left.
-pub(super) fn again(
-    counter: &mut Counter<'_>,
-    kind: Kind,
-    entry: &Entry,
-    out: &Out,
-    terminal: &Terminal,
-) -> Result<(), Failure> {
-    let record = Record {
-        kind,
-        subject: entry.subject.clone(),
-        body: serde_json::from_str(&entry.body).unwrap_or_default(),
-        artefact: entry.artefact.clone(),
-    };
-    let text = armored(&entry.artefact)?;
-    let is_printed = matches!(out.out, Destination::Stdout) && terminal.is_json();
-    counter.hand_out(vec![record], out, (!is_printed).then_some(text.as_str()))
+/// Where an answer goes, and whether as a QR code.
+pub(super) struct Way<'a> {
+    pub(super) out: &'a Out,
+    pub(super) qr: bool,
+}
+
+impl Way<'_> {
+    /// Refuses early what [`Way::hand_out`] would refuse.
+    pub(super) fn check(&self, terminal: &Terminal) -> Result<(), Failure> {
+        if self.qr {
+            QrCode::check_destination(&self.out.out, terminal)?;
+        }
+        self.out.check()
+    }
+
+    /// Enters an answer and hands it out.
+    pub(super) fn hand_out(
+        &self,
+        counter: &mut Counter<'_>,
+        record: Record,
+        terminal: &Terminal,
+    ) -> Result<(), Failure> {
+        let text = armored(&record.artefact)?;
+        let is_printed = matches!(self.out.out, Destination::Stdout) && terminal.is_json();
+        if !self.qr {
+            let content = (!is_printed).then_some(text.as_str());
+            return counter.hand_out(vec![record], self.out, content);
+        }
+        // The token alone takes less room, and is read as well.
+        let code = QrCode::new(&record.artefact)?;
+        match &self.out.out {
+            Destination::Stdout => {
+                let drawn = code.for_terminal(terminal.columns())?;
+                counter.hand_out(vec![record], self.out, None)?;
+                terminal.data(drawn.trim_end())
+            }
+            picture @ Destination::File(_) => {
+                let png = code.to_png();
+                let png = png.map_err(|error| Failure::malformed(error.to_string()))?;
+                counter.hand_out(vec![record], self.out, None)?;
+                let overwrite = Overwrite::forced(self.out.force);
+                picture.write(&png, overwrite, Audience::Everyone)
+            }
+        }
+    }
+
+    /// Hands out what was answered before, and enters it only if nobody can tell whether it ever left.
+    pub(super) fn again(
+        &self,
+        counter: &mut Counter<'_>,
+        kind: Kind,
+        entry: &Entry,
+        terminal: &Terminal,
+    ) -> Result<(), Failure> {
+        let record = Record {
+            kind,
+            subject: entry.subject.clone(),
+            body: serde_json::from_str(&entry.body).unwrap_or_default(),
+            artefact: entry.artefact.clone(),
+        };
+        self.hand_out(counter, record, terminal)
+    }
 }
 
 /// The token in armor.

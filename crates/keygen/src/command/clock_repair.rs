@@ -26,7 +26,11 @@ pub(crate) fn run(
 ) -> Result<(), Failure> {
     let Dry { order, dry_run } = arguments;
     check_stdin(order)?;
-    order.out.check()?;
+    let way = answer::Way {
+        out: &order.out,
+        qr: order.qr,
+    };
+    way.check(terminal)?;
     let matrix = matrix(order.product_file.as_ref())?;
     let request = request::clock(&order.request, &matrix)?;
     let case = Case {
@@ -66,13 +70,9 @@ impl Case<'_> {
         self.warn(issued_at, terminal);
         counter.enter_key(key.public())?;
         let record = self.mint(issued_at, &key)?;
-        let armor = answer::armored(&record.artefact)?;
         let said = Said::of_record(self, &record, issued_at);
-        let out = &self.order.out;
-        let is_printed = matches!(out.out, Destination::Stdout) && terminal.is_json();
-        let content = (!is_printed).then_some(armor.as_str());
-        counter.hand_out(vec![record], out, content)?;
-        said.tell(&out.out, terminal)
+        self.way().hand_out(&mut counter, record, terminal)?;
+        said.tell(&self.order.out.out, terminal)
     }
 
     fn rehearse(&self, place: &Place, terminal: &Terminal) -> Result<(), Failure> {
@@ -97,6 +97,11 @@ impl Case<'_> {
         answer::before(ledger, Kind::ClockRepair, self.request.nonce, &facts)
     }
 
+    fn way(&self) -> answer::Way<'_> {
+        let ClockRepair { out, qr, .. } = self.order;
+        answer::Way { out, qr: *qr }
+    }
+
     fn answer_again(
         &self,
         entry: &Entry,
@@ -105,7 +110,8 @@ impl Case<'_> {
     ) -> Result<(), Failure> {
         let out = &self.order.out;
         answer::tell_again(entry, terminal);
-        answer::again(counter, Kind::ClockRepair, entry, out, terminal)?;
+        self.way()
+            .again(counter, Kind::ClockRepair, entry, terminal)?;
         Said::again(self, entry).tell(&out.out, terminal)
     }
 

@@ -120,18 +120,8 @@ fn refused(error: InstallationError) -> Failure {
 impl Sending {
     /// What would be refused is, before anything is asked or given up.
     fn check(&self, terminal: &Terminal) -> Result<(), Failure> {
-        let is_file = matches!(self.out, Destination::File(_));
-        if self.qr && is_file && !is_png(&self.out) {
-            let message = format!(
-                "--qr: expected a name that ends in .png, found {}",
-                self.out
-            );
-            return Err(Failure::usage(message)
-                .hint("name the picture code.png, or leave --out out for a code on the terminal"));
-        }
-        if self.qr && !is_file && terminal.is_json() {
-            return Err(Failure::usage("--qr draws, and --json prints an object")
-                .hint("write the code as a picture: --qr --out code.png"));
+        if self.qr {
+            QrCode::check_destination(&self.out, terminal)?;
         }
         self.out.check(Overwrite::forced(self.force))
     }
@@ -208,14 +198,6 @@ impl Sending {
             (Destination::Stdout, false) => Ok(text.trim_end().to_owned()),
         }
     }
-}
-
-fn is_png(out: &Destination) -> bool {
-    let Destination::File(path) = out else {
-        return false;
-    };
-    path.extension()
-        .is_some_and(|extension| extension.eq_ignore_ascii_case("png"))
 }
 
 fn to_json(asked: &Asked, lines: &[String], path: Option<&str>, notices: &[Notice]) -> Value {
