@@ -100,8 +100,9 @@ fn machine() -> Scratch {
 fn letters(machine: &Scratch) {
     let told = Run::keygen(machine).args(["inspect", "--json", "acme.lic"]);
     let told = told.run().expect_code(0).json();
-    let license = told["tokens"][0]["claims"]["jti"].as_str().unwrap();
-    let license = LicenseId::parse(license).unwrap();
+    let license = told.pointer("/tokens/0/claims/jti");
+    let license = license.and_then(serde_json::Value::as_str);
+    let license = license.and_then(LicenseId::parse).unwrap();
     let product = ProductCode::parse("CODITECT").unwrap();
     let here = Fingerprint::parse("fp1:id=60cc22a081bb116368e42320,mac=00112233445566778899aabb");
     let (here, nonce) = (here.unwrap(), Nonce::from_random([0x4c; 16]));
