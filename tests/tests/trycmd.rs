@@ -8,6 +8,10 @@
 use std::fs;
 use std::path::Path;
 
+use license_core::{
+    ActivationRequest, ClockRequest, Fingerprint, Letter, LicenseId, Nonce, ProductCode, Receipt,
+    Secret, Timestamp,
+};
 use license_tests::vendor::changed_at;
 use license_tests::{Run, Scratch, programs};
 
@@ -58,6 +62,7 @@ fn machine() -> Scratch {
     );
     machine.write("cut.lic", license.get(..400).unwrap());
     machine.write("noise.lic", [0x80, 0xff, 0x00, 0x1b]);
+    letters(&machine);
     machine.write("large.lic", "A".repeat(257 * 1024));
     let foreign = [
         "issue",
@@ -89,4 +94,44 @@ fn machine() -> Scratch {
         .args(["--out", "enterprise.key"]);
     let _ = key.run().expect_code(0);
     machine
+}
+
+/// What a machine sends, of the license in `acme.lic`: a request, a receipt, and a request to repair its clock.
+fn letters(machine: &Scratch) {
+    let told = Run::keygen(machine).args(["inspect", "--json", "acme.lic"]);
+    let told = told.run().expect_code(0).json();
+    let license = told.pointer("/tokens/0/claims/jti");
+    let license = license.and_then(serde_json::Value::as_str);
+    let license = license.and_then(LicenseId::parse).unwrap();
+    let product = ProductCode::parse("CODITECT").unwrap();
+    let here = Fingerprint::parse("fp1:id=60cc22a081bb116368e42320,mac=00112233445566778899aabb");
+    let (here, nonce) = (here.unwrap(), Nonce::from_random([0x4c; 16]));
+    let at = |text| Timestamp::parse(text).unwrap();
+    let request = Letter::Activation(ActivationRequest {
+        product,
+        license: license.clone(),
+        machine: here.clone(),
+        nonce,
+        commitment: Secret::from_random([7; 32]).commitment(),
+        made_at: at("2027-01-15T09:00:00Z"),
+    });
+    let receipt = Letter::Deactivation(Receipt {
+        product,
+        license,
+        machine: here.digest().unwrap(),
+        nonce,
+        secret: Secret::from_random([7; 32]),
+        made_at: at("2027-02-15T09:00:00Z"),
+    });
+    let clock = Letter::Clock(ClockRequest {
+        product,
+        machine: here,
+        nonce,
+        mark: at("2031-01-01T00:00:00Z"),
+        made_at: at("2027-01-15T09:00:00Z"),
+    });
+    machine.write("request.lic", request.to_armor());
+    machine.write("edited.lic", request.to_armor().replace("60cc", "60cd"));
+    machine.write("receipt.lic", receipt.to_armor());
+    machine.write("clock.lic", clock.to_armor());
 }

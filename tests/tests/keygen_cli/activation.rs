@@ -111,7 +111,7 @@ fn verified(text: &str) -> Activation {
 /// The entries of a kind, as they are exported.
 fn entries(desk: &Scratch, kind: &str) -> Vec<Value> {
     let lines = keygen(desk, &["ledger", "export"]).expect_code(0).stdout;
-    let entries = lines.lines().map(|line| serde_json::from_str(line));
+    let entries = lines.lines().map(serde_json::from_str);
     let entries = entries.map(Result::unwrap);
     entries
         .filter(|entry: &Value| entry["kind"] == kind)

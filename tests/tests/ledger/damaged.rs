@@ -109,7 +109,7 @@ fn a_ledger_of_a_newer_version_is_left_alone() {
     expect_refused(&desk, 3, "MALFORMED");
     let complaint = keygen(&desk, &LIST).expect_failure(3);
     assert!(
-        complaint.message.contains("version 2 at most, found 99"),
+        complaint.message.contains("version 3 at most, found 99"),
         "{complaint:?}"
     );
     assert!(complaint.hint.contains("newer version"), "{complaint:?}");

@@ -343,7 +343,8 @@ fn a_ledger_of_the_first_version_is_asked_before_it_is_migrated() {
     let (desk, _) = exported();
     let place = told(&desk, &["ledger", "stats"])["path"].clone();
     let db = rusqlite::Connection::open(text(&place)).unwrap();
-    let back = "DROP INDEX entries_by_trial; DROP INDEX IF EXISTS entries_by_chain; PRAGMA user_version = 1;";
+    let back = "DROP INDEX entries_by_trial; DROP INDEX entries_by_chain;
+                DROP INDEX entries_by_nonce; DROP INDEX entries_by_activation; PRAGMA user_version = 1;";
     db.execute_batch(back).unwrap();
     drop(db);
     let trial = [

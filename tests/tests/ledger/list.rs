@@ -113,6 +113,7 @@ fn json_tells_all_there_is_to_know() {
         "devices",
         "users",
         "machines",
+        "activation",
         "trial",
         "trial_of",
         "serial",
