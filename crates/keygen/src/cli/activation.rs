@@ -72,7 +72,7 @@ pub(crate) struct ClockRepair {
 
 #[derive(Debug, Args)]
 pub(crate) struct Bundle {
-    /// Files of licenses, validations, activations, revocation lists and clock repairs; - is standard input
+    /// Files of licenses, validations, activations, revocation lists, clock repairs and trust statements; - is standard input
     #[arg(required = true, value_name = "FILE")]
     pub(crate) files: Vec<Source>,
     /// Public keys that signed them, if the ledger does not know them; may be repeated

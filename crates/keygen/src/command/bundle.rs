@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use license_core::{
     Artefacts, Bundle, BundleError, Code, License, LicenseKey, MAX_FILE_BYTES, Matrix, ParseError,
-    Timestamp, TokenKind, TrustSet, input_cap,
+    Rotation, Timestamp, TokenKind, TrustSet, TrustStatement, input_cap,
 };
 use license_terminal::{Destination, Exit, Failure, Source, Terminal, escape};
 use serde_json::{Value, json};
@@ -14,8 +14,9 @@ use super::{add_keys, diff, matrix, one_stdin};
 use crate::cli;
 use crate::ledger::Place;
 
-/// The order of the blocks: first what the others are about.
-const ORDER: [TokenKind; 5] = [
+/// The order of the blocks: first what the others are verified with, then what they are about.
+const ORDER: [TokenKind; 6] = [
+    TokenKind::TrustStatement,
     TokenKind::License,
     TokenKind::Validation,
     TokenKind::Activation,
@@ -37,7 +38,10 @@ pub(crate) fn run(
     add_keys(&mut trust, &arguments.trust)?;
     let entered = ledger.as_ref().map(signing_keys).transpose()?;
     let trust = trust.joined(&entered.unwrap_or_default());
-    let mut parts = Parts::default();
+    let mut parts = Parts {
+        blocks: BTreeMap::new(),
+        rotation: Rotation::new(trust.clone()),
+    };
     let texts = texts(&arguments.files)?;
     let licenses = licenses(&texts, &trust, &matrix)?;
     for (source, text) in &texts {
@@ -101,13 +105,16 @@ struct Block {
     issued_at: Option<Timestamp>,
     /// Of a revocation list: the key, the product and the number, of which the highest counts.
     list: Option<(String, String, u64)>,
+    /// The place of a trust statement among the others, of which each counts over those before it.
+    place: usize,
     armor: String,
 }
 
 /// Blocks by their tokens, so that each is there once.
-#[derive(Default)]
 struct Parts {
     blocks: BTreeMap<String, Block>,
+    /// What the trust statements say one after the other.
+    rotation: Rotation,
 }
 
 impl Parts {
@@ -123,7 +130,7 @@ impl Parts {
         let artefacts =
             Artefacts::parse(text).map_err(|error| refused(BundleError::Parse(error)))?;
         let bundle = Bundle::verify_beside(text, trust, matrix, licenses).map_err(refused)?;
-        let mut verified = 0;
+        let mut verified = self.add_statements(&artefacts, &refused)?;
         for kind in ORDER {
             let tokens = artefacts.of_kind(kind).map(|block| &block.token);
             for (token, mut block) in tokens.zip(blocks(kind, &bundle)) {
@@ -139,7 +146,41 @@ impl Parts {
         }
     }
 
-    /// The same whatever order the files were named in. Of the lists of one key the newest is enough.
+    /// Statements in the order in which the files are named: each is verified with the keys that those before it leave.
+    fn add_statements(
+        &mut self,
+        artefacts: &Artefacts<'_>,
+        refused: &impl Fn(BundleError) -> Failure,
+    ) -> Result<usize, Failure> {
+        let mut count = 0;
+        for found in artefacts.of_kind(TokenKind::TrustStatement) {
+            count += 1;
+            let applied = self.rotation.apply(&found.token);
+            applied.map_err(|error| {
+                let (line, error) = (Some(found.line), error.into());
+                refused(BundleError::Statement { line, error })
+            })?;
+            let statements = self.rotation.statements();
+            let is_it = |said: &TrustStatement| said.as_str() == found.token.as_str();
+            // One of which all is known goes along: who installs it may know less.
+            let said = statements.iter().find(|said| is_it(said));
+            let place = self.blocks.len();
+            let block = Block {
+                kind: TokenKind::TrustStatement,
+                id: found.token.unverified_key_id().to_owned(),
+                about: said.map_or_else(|| "says what others say".to_owned(), about_keys),
+                issued_at: said.map(TrustStatement::issued_at),
+                list: None,
+                place,
+                armor: found.token.to_armor(),
+            };
+            let token = found.token.as_str().to_owned();
+            self.blocks.entry(token).or_insert(block);
+        }
+        Ok(count)
+    }
+
+    /// The same whatever order the files were named in, but for trust statements. Of the lists of one key the newest is enough.
     fn in_order(self, terminal: &Terminal) -> Vec<Block> {
         let mut newest: BTreeMap<(String, String), u64> = BTreeMap::new();
         for (key, product, seq) in self.blocks.values().filter_map(|block| block.list.clone()) {
@@ -159,7 +200,9 @@ impl Parts {
         }
         let place = |kind| ORDER.iter().position(|other| *other == kind);
         blocks.sort_by(|a, b| {
-            let key = |block: &Block| (place(block.kind), block.issued_at);
+            let is_statement = |block: &Block| block.kind == TokenKind::TrustStatement;
+            let at = |block: &Block| block.issued_at.filter(|_| !is_statement(block));
+            let key = |block: &Block| (place(block.kind), block.place, at(block));
             key(a).cmp(&key(b)).then_with(|| a.id.cmp(&b.id))
         });
         blocks
@@ -174,6 +217,7 @@ fn blocks(kind: TokenKind, bundle: &Bundle) -> Vec<Block> {
         about,
         issued_at,
         list: None,
+        place: 0,
         armor: String::new(),
     };
     match kind {
@@ -229,6 +273,17 @@ fn blocks(kind: TokenKind, bundle: &Bundle) -> Vec<Block> {
             .collect()
         }
         _ => Vec::new(),
+    }
+}
+
+fn about_keys(said: &TrustStatement) -> String {
+    let signer = said.signer();
+    match said.countersigner() {
+        Some(successor) => format!("key {signer} is retired, {successor} takes its place"),
+        None => {
+            let keys: Vec<_> = said.introduces().map(|key| key.id().to_string()).collect();
+            format!("key {signer} introduces {}", keys.join(", "))
+        }
     }
 }
 
