@@ -9,6 +9,7 @@
 )]
 
 mod lifetime;
+mod year;
 
 use std::fs;
 use std::path::Path;
