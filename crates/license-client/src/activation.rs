@@ -45,6 +45,8 @@ struct Held {
     license: LicenseId,
     nonce: Nonce,
     secret: Secret,
+    /// As the vendor knows it, whatever has changed here since.
+    machine: Option<MachineDigest>,
     armor: String,
 }
 
@@ -227,6 +229,7 @@ impl Bindings {
             license,
             nonce,
             secret,
+            machine: answer.machine().digest(),
             armor: answer.to_armor(),
         });
         forget(&mut self.held, MOST);
@@ -250,18 +253,21 @@ impl Bindings {
     }
 
     /// Gives up an activation, and keeps what its receipt tells.
-    pub(crate) fn give_up(&mut self, nonce: Nonce, machine: MachineDigest, made_at: Timestamp) {
+    pub(crate) fn give_up(&mut self, nonce: Nonce, here: MachineDigest, made_at: Timestamp) {
         let Some(at) = self.held.iter().position(|held| held.nonce == nonce) else {
             return;
         };
         let Held {
-            license, secret, ..
+            license,
+            secret,
+            machine,
+            ..
         } = self.held.remove(at);
         self.receipts.push(GivenUp {
             license,
             nonce,
             secret,
-            machine,
+            machine: machine.unwrap_or(here),
             made_at,
         });
         forget(&mut self.receipts, MOST);
@@ -298,6 +304,7 @@ impl Bindings {
                 "license": held.license.as_str(),
                 "nonce": held.nonce.to_string(),
                 "secret": held.secret.reveal(),
+                "machine": held.machine.map(|machine| machine.to_string()),
                 "token": held.armor,
             })
         });
@@ -345,6 +352,10 @@ impl Bindings {
                     license: license(entry)?,
                     nonce: nonce(entry)?,
                     secret: secret(entry)?,
+                    machine: entry
+                        .get("machine")
+                        .and_then(Value::as_str)
+                        .and_then(MachineDigest::parse),
                     armor: entry.get("token")?.as_str()?.to_owned(),
                 })
             })?,

@@ -202,7 +202,7 @@ fn a_site_without_a_network_lives_through_a_year() {
     second.expect("2027-03-01", "DEACTIVATED");
     second.carry("receipt.lic", &desk);
     let _ = desk.run(&["release", "receipt.lic"]).expect_code(0);
-    refused(&desk.run(&["release", "receipt.lic"]), 2, "released");
+    refused(&desk.run(&["release", "receipt.lic"]), 2, "already");
     let _ = desk
         .signs(&activate, "2027-03-02", "third.lic")
         .expect_code(0);

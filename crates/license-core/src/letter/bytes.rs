@@ -61,8 +61,8 @@ impl Letter {
             });
         }
         let [number] = bytes.array()?;
-        let kind = LetterKind::ALL.into_iter();
-        let kind = kind.filter(|kind| kind.number() == number).next_back();
+        let mut kinds = LetterKind::ALL.into_iter();
+        let kind = kinds.find(|kind| kind.number() == number);
         let product = bytes.product()?;
         let letter = match kind.ok_or(LetterError::Compact)? {
             LetterKind::Activation => Self::Activation(ActivationRequest {
