@@ -247,3 +247,62 @@ fn the_license_again_does_not_take_its_renewal_away() {
         "2027-07-01T00:00:00Z"
     );
 }
+
+/// Two licenses of one customer, of which the second has still to begin, and an upgrade of the first that a vendor without a ledger minted.
+fn paid_ahead() -> Sale {
+    let sale = Sale::new();
+    let minted = ["--issued-at", "2026-06-01"];
+    let renew = ["renew", "acme.lic", "--days", "365"];
+    sale.mint(&[&renew[..], &minted].concat(), "next.lic");
+    let upgrade = ["upgrade", "acme.lic", "--tier", "team", "--seats", "50"];
+    let alone = ["--ledger", "other.db", "--trust", "vendor.jwks"];
+    sale.desk.write("vendor.jwks", &Vendor::shared().trust);
+    let upgrade = [&upgrade[..], &alone, &minted].concat();
+    sale.mint(&upgrade, "up.lic");
+    let _ = sale.install("next.lic", "2026-06-10").expect_code(0);
+    sale
+}
+
+#[test]
+fn what_is_paid_for_and_has_still_to_begin_outlasts_an_upgrade() {
+    let sale = paid_ahead();
+    let told = sale.install("up.lic", "2026-06-11").expect_code(0);
+    let stays = "the PRO license of ACME that begins at 2026-07-01T00:00:00Z stays beside it";
+    assert!(told.stderr.contains(stays), "{told:?}");
+    assert!(told.stderr.contains("it replaces the PRO license of ACME"));
+    assert_eq!(told.stderr.matches("it replaces").count(), 1, "{told:?}");
+    for (at, tier, end) in [
+        ("2026-06-11", "TEAM", "2026-07-01T00:00:00Z"),
+        ("2026-06-30T23:59:59Z", "TEAM", "2026-07-01T00:00:00Z"),
+        ("2026-12-28", "PRO", "2027-07-01T00:00:00Z"),
+    ] {
+        let status = sale.status(at);
+        let told = (&status["code"], &status["tier"], &status["expires_at"]);
+        assert_eq!(told, (&json!("VALID"), &json!(tier), &json!(end)), "{at}");
+    }
+}
+
+#[test]
+fn what_has_still_to_begin_gives_way_to_what_replaces_it_and_to_force() {
+    let sale = paid_ahead();
+    let kept = || fs::read_to_string(sale.machine.state().join("license.lic")).unwrap();
+    let blocks = || kept().matches("BEGIN LICENSE-").count();
+    let _ = sale.install("up.lic", "2026-06-11").expect_code(0);
+    assert_eq!(blocks(), 2);
+    let args = ["install", "--force", "up.lic", "--trust", "trust.jwks"];
+    let at = ["--at", "2026-06-11"];
+    let forced = Run::license(&sale.machine).args(args).args(at).run();
+    let _ = forced.expect_code(0);
+    assert_eq!(blocks(), 1);
+}
+
+#[test]
+fn what_has_still_to_begin_stays_beside_no_license_of_another_customer() {
+    let sale = paid_ahead();
+    let issue = ["issue", "--tier", "ent", "--customer", "Other", "--perpetual"];
+    let at = ["--issued-at", "2026-06-01"];
+    sale.mint(&[&issue[..], &at].concat(), "other.lic");
+    let _ = sale.install("other.lic", "2026-06-11").expect_code(0);
+    let kept = fs::read_to_string(sale.machine.state().join("license.lic")).unwrap();
+    assert_eq!(kept.matches("BEGIN LICENSE-").count(), 1);
+}

@@ -1,7 +1,7 @@
 //! `license install`.
 
 use license_client::{Candidate, Installation, InstallationError, Installed, Moment, Replace};
-use license_core::{Bundle, BundleError, License, TrustSet};
+use license_core::{Bundle, BundleError, License, LicenseId, Timestamp, TrustSet};
 use license_terminal::{Exit, Failure, Terminal, escape, show_path};
 
 use super::lists;
@@ -14,7 +14,7 @@ pub(crate) fn run(site: &Site, arguments: &Install, terminal: &Terminal) -> Resu
     let (bundle, trust) = verified(site, arguments, &given)?;
     let refused = |error| failure::not_installed(&error);
     check_nonce(arguments, &bundle).map_err(refused)?;
-    let before = licenses_before(site);
+    let before = own_licenses(site);
     let new = Case::beside(site, Some(bundle.clone()), &arguments.context, &before)?;
     let candidate = Candidate {
         bundle: &bundle,
@@ -33,7 +33,12 @@ pub(crate) fn run(site: &Site, arguments: &Install, terminal: &Terminal) -> Resu
         .host
         .install(&candidate, &new.context(), replace, moment)
         .map_err(refused)?;
-    tell(&installed, &bundle, &before, terminal);
+    let after = own_licenses(site);
+    tell(&installed, &bundle, terminal);
+    if !bundle.licenses().is_empty() {
+        let (now, licenses) = (new.context().clock(), (&before[..], &after[..]));
+        tell_of_others(installed.begins, now, &bundle, licenses, terminal);
+    }
     let mut case = site.installed(&arguments.context)?;
     let problems = installed.problems.iter().map(report::Notice::of_state);
     report::add(&mut case.notices, problems);
@@ -95,7 +100,7 @@ fn check_nonce(arguments: &Install, bundle: &Bundle) -> Result<(), InstallationE
 }
 
 /// The user's own, for what is the administrator's is not replaced.
-fn licenses_before(site: &Site) -> Vec<License> {
+fn own_licenses(site: &Site) -> Vec<License> {
     let own = site.host.home().map(|home| home.user().dir().clone());
     let own = own.map(|dir| match site.host.trust() {
         Some(keys) => Installation::load(&dir.into(), keys, &site.matrix),
@@ -107,7 +112,7 @@ fn licenses_before(site: &Site) -> Vec<License> {
     }
 }
 
-fn tell(installed: &Installed, bundle: &Bundle, before: &[License], terminal: &Terminal) {
+fn tell(installed: &Installed, bundle: &Bundle, terminal: &Terminal) {
     lists::note_installed(&installed.lists, terminal);
     let is_only_lists = bundle.licenses().is_empty() && bundle.validations().is_empty();
     if is_only_lists {
@@ -117,21 +122,43 @@ fn tell(installed: &Installed, bundle: &Bundle, before: &[License], terminal: &T
     } else {
         terminal.note(&format!("installed as {}", show_path(&installed.path)));
     }
-    if let Some(begins) = installed.begins {
+    if installed.clock_repaired {
+        terminal.note("the clock had been ahead; time counts from this artefact on again");
+    }
+}
+
+/// What becomes of the licenses that were installed.
+fn tell_of_others(
+    begins: Option<Timestamp>,
+    now: Timestamp,
+    bundle: &Bundle,
+    (before, after): (&[License], &[License]),
+    terminal: &Terminal,
+) {
+    let is_in = |licenses: &[License], id: &LicenseId| licenses.iter().any(|one| one.id() == id);
+    let start = |license: &License| license.not_before();
+    let is_of_new = |begins: &Timestamp| {
+        let mut new = bundle.licenses().iter().filter_map(start);
+        new.any(|start| start == *begins)
+    };
+    if let Some(begins) = begins.filter(is_of_new) {
         terminal.note(&format!(
             "it begins at {begins}; what was installed goes on until then"
         ));
     }
-    let is_replaced = !bundle.licenses().is_empty() && installed.begins.is_none();
-    let replaced = before.iter().filter(|_| is_replaced);
-    for license in replaced {
-        let customer = escape(license.customer()).into_owned();
-        terminal.note(&format!(
-            "it replaces the {} license of {customer}",
-            license.tier()
-        ));
-    }
-    if installed.clock_repaired {
-        terminal.note("the clock had been ahead; time counts from this artefact on again");
+    for license in before {
+        if is_in(bundle.licenses(), license.id()) {
+            continue;
+        }
+        let (tier, customer) = (license.tier(), escape(license.customer()));
+        match start(license).filter(|start| *start > now) {
+            _ if !is_in(after, license.id()) => {
+                terminal.note(&format!("it replaces the {tier} license of {customer}"));
+            }
+            Some(start) => terminal.note(&format!(
+                "the {tier} license of {customer} that begins at {start} stays beside it"
+            )),
+            None => {}
+        }
     }
 }
