@@ -20,6 +20,7 @@ mod renew;
 mod revocations;
 mod revoke;
 mod subject;
+mod successor;
 mod terms;
 mod trial;
 mod trust;
