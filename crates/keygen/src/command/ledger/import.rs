@@ -3,14 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use license_core::{
-    Artefacts, Bundle, BundleError, License, LicenseId, LicenseKey, MAX_FILE_BYTES, Matrix,
-    TokenKind, TrustSet, Unverified,
+    Artefacts, Bundle, BundleError, License, LicenseId, LicenseKey, Matrix, RevocationList,
+    TokenKind, TrustSet, Unverified, input_cap,
 };
 use license_terminal::{Failure, Source, Terminal};
 use serde_json::{Value, json};
 
 use super::super::check_in::not_judged;
-use super::super::{add_keys, matrix, now, usage};
+use super::super::{add_keys, matrix, now, revocations, revoke, usage};
 use crate::books::{self, Books, UNSIGNED};
 use crate::ledger::{Kind, Place, Record};
 
@@ -87,14 +87,12 @@ struct Reader<'a> {
 impl Reader<'_> {
     fn read(&mut self, file: &Source) -> Result<(), Failure> {
         let text = file.read_text(MAX_EXPORT_BYTES)?;
+        let cap = input_cap(text.as_bytes());
         if text.trim_start().starts_with('{') {
             return self.export(file, &text);
         }
-        if text.len() > MAX_FILE_BYTES {
-            let message = format!(
-                "{file}: expected at most {MAX_FILE_BYTES} bytes, found {}",
-                text.len()
-            );
+        if text.len() > cap {
+            let message = format!("{file}: expected at most {cap} bytes, found {}", text.len());
             return Err(
                 Failure::malformed(message).hint("import license files one by one, or an export")
             );
@@ -136,6 +134,7 @@ impl Reader<'_> {
                 records.push(books::check_in(license, said, token));
             }
         }
+        records.extend(bundle.revocations().iter().flat_map(of_list));
         Ok(records)
     }
 
@@ -179,6 +178,13 @@ impl Reader<'_> {
             _ => Err(tampered(file, line)),
         }
     }
+}
+
+/// A list, and each license that it names: a ledger that was lost knows from it what customers know.
+fn of_list(list: &RevocationList) -> Vec<Record> {
+    let licenses = list.licenses().into_iter();
+    let revoked = licenses.map(|(id, one)| revoke::record(id.as_str(), &one.reason, one.at));
+    revoked.chain([revocations::record(list)]).collect()
 }
 
 /// A line of an export, as far as it can be told without its signature.
