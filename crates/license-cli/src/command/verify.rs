@@ -11,28 +11,31 @@ use crate::{failure, report};
 pub(crate) fn run(site: &Site, arguments: &Verify, terminal: &Terminal) -> Result<Exit, Failure> {
     let given = Given::read(&arguments.license)?;
     let trust = || site.trust(&arguments.trust);
-    let bundle = match &arguments.companion {
-        None => verified(site, &given, &trust()?)?,
+    let (mut bundle, trust) = match &arguments.companion {
+        None => {
+            let trust = trust()?;
+            (verified(site, &given, &trust)?, trust)
+        }
         Some(file) => {
             let refused = |error| failure::not_judged(&given.name, &error);
             let key = LicenseKey::parse(&given.text);
             let key = key.map_err(|error| refused(BundleError::Key(error)))?;
-            let text = file.read_text(MAX_FILE_BYTES)?;
-            let bundle = site.verify(
-                &Given {
-                    name: file.to_string(),
-                    text,
-                },
-                &trust()?,
-            )?;
+            let file = Given {
+                name: file.to_string(),
+                text: file.read_text(MAX_FILE_BYTES)?,
+            };
+            let trust = trust()?;
+            let bundle = site.verify(&file, &trust)?;
             bundle.check_named(&key, &site.matrix).map_err(refused)?;
-            bundle
+            (bundle, trust)
         }
     };
     if bundle.licenses().is_empty() {
         let (lists, context) = (bundle.revocations(), &arguments.context);
         return lists::tell(lists, context, Vec::new(), terminal);
     }
+    // What would stop it once it is installed is told before.
+    bundle.add_revocations(site.host.revocation_lists(&trust));
     let case = Case::new(site, Some(bundle), &arguments.context)?;
     let decision = case.decide();
     report::decision(&decision, &case, arguments.context.strict, terminal)

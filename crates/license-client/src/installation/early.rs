@@ -43,14 +43,19 @@ impl Early {
         let waits = |old: &&License| begins.is_some() || later(old) && is_of_one(new, old);
         let kept = installed.licenses().iter().filter(goes_on).filter(waits);
         let kept: Vec<&License> = kept.collect();
-        if begins.is_none() && kept.is_empty() {
+        let is_said_of_former = |said: &&Validation| {
+            let mut new = new.licenses().iter();
+            new.any(|license| said.concerns(license) && !said.is_for(license))
+        };
+        let said = installed.validations().iter();
+        if begins.is_none() && kept.is_empty() && !said.clone().any(|one| is_said_of_former(&one)) {
             return None;
         }
         let mut text = new_text.clone();
         text.extend(blocks(old_text, &kept)?);
         let is_kept = |said: &&Validation| kept.iter().any(|license| said.is_for(license));
-        let validations = installed.validations().iter().filter(is_kept);
-        text.extend(validations.map(Validation::to_armor));
+        let said = said.filter(|said| is_kept(said) || is_said_of_former(said));
+        text.extend(said.map(Validation::to_armor));
         Some(Self { text, begins })
     }
 }
