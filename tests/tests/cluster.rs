@@ -278,11 +278,52 @@ fn a_license_file_or_a_secret_that_is_there_serves_as_well() {
 }
 
 #[test]
+fn a_revocation_list_is_mounted_beside_the_license_and_counts() {
+    let desk = desk();
+    let minted = Vendor::shared().issue(&["--tier", "ent", "--perpetual"]);
+    desk.write("acme.lic", &minted.file);
+    let office = Vendor::shared().desk();
+    let id = minted.told["license_id"].as_str().unwrap();
+    let revoke = ["revoke", id, "--reason", "unpaid", "--force"];
+    let _ = Run::keygen(&office).args(revoke).run().expect_code(0);
+    let list = ["revocations", "--key", "vendor.key", "--out", "list.lic"];
+    let _ = Run::keygen(&office).args(list).run().expect_code(0);
+    desk.write("list.lic", office.read("list.lic"));
+    let values = [
+        "--set-file",
+        "license.file=acme.lic",
+        "--set-file",
+        "license.trust=trust.jwks",
+        "--set-file",
+        "license.revocations=list.lic",
+    ];
+    let Some(manifests) = rendered(&desk, &values) else {
+        return;
+    };
+    mount(&desk, of_kind(&manifests, "Secret"), "..1");
+    let container = containers(pods(&manifests)[0]).next().unwrap();
+    let status = in_container(&desk, container, &["status", "--json"]);
+    assert_eq!(status.json()["code"], "REVOKED");
+}
+
+#[test]
+fn the_pod_that_tests_is_none_of_the_deployment() {
+    let Some(manifests) = rendered(&desk(), KEY) else {
+        return;
+    };
+    let selector = &of_kind(&manifests, "Deployment")["spec"]["selector"]["matchLabels"];
+    let labels = &of_kind(&manifests, "Pod")["metadata"]["labels"];
+    let mut selected = selector.as_object().unwrap().iter();
+    assert!(selected.any(|(name, value)| labels[name] != *value));
+}
+
+#[test]
 fn what_is_no_license_is_refused_with_a_hint_and_without_its_text() {
     let Some(program) = tools::helm() else { return };
     let desk = desk();
     let minted = Vendor::shared().issue(&["--tier", "ent", "--perpetual"]);
     desk.write("acme.lic", &minted.file);
+    desk.write("list.lic", "-----BEGIN LICENSE REVOCATIONS-----\n");
     desk.write("cut.key", ENTERPRISE_KEY.get(..200).unwrap());
     desk.write("private.pem", &Vendor::shared().key);
     desk.write("large", "A".repeat(256 * 1024 + 1));
@@ -328,6 +369,23 @@ fn what_is_no_license_is_refused_with_a_hint_and_without_its_text() {
                 "license.trust=trust.jwks",
             ],
             "leave license.trust out",
+        ),
+        (
+            &["--set-file", "license.file=list.lic"],
+            "license.revocations for a revocation list",
+        ),
+        (
+            &[
+                "--set-file",
+                "license.file=acme.lic",
+                "--set-file",
+                "license.revocations=acme.lic",
+            ],
+            "expected -----BEGIN LICENSE REVOCATIONS-----",
+        ),
+        (
+            &["--set", "license.existingSecret=a b"],
+            "does not match pattern",
         ),
         (&["--set-file", "license.file=large"], "/license/file"),
         (

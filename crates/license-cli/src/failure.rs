@@ -123,6 +123,22 @@ pub(crate) fn not_installed(error: &InstallationError) -> Failure {
             error.to_string(),
         )
         .hint("install the license again with --trust FILE"),
+        InstallationError::Worse {
+            new: Code::Superseded,
+            installed,
+        } => Failure::new(Exit::Denied, Code::Superseded.as_str(), error.to_string()).hint(
+            match installed {
+                Code::Revoked => {
+                    "ask the vendor which of the two holds; --force puts this one in the place of the installed one"
+                }
+                _ => "`license status` shows the installed one; --force puts this one in its place",
+            },
+        ),
+        InstallationError::Worse {
+            new: Code::NotYetValid,
+            ..
+        } => Failure::new(Exit::Denied, Code::NotYetValid.as_str(), error.to_string())
+            .hint("install it on the day on which it begins; --force installs it all the same"),
         InstallationError::Worse { new, .. } => {
             Failure::new(Exit::Denied, new.as_str(), error.to_string())
                 .hint("`license verify` says why; --force installs it all the same")

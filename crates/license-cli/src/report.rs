@@ -183,8 +183,11 @@ fn advice(decision: &Decision) -> Option<&'static str> {
             "install a check-in: the vendor mints it with `keygen check-in`"
         }
         Code::GraceRenewal | Code::Expired => "ask the vendor for a renewal",
+        Code::Revoked if matches!(decision.evidence(), Evidence::Revocation { .. }) => {
+            "ask the vendor why, or for another license in its place"
+        }
         Code::Suspended | Code::Revoked | Code::Canceled => {
-            "ask the vendor why; a check-in that says `active` lifts a suspension"
+            "ask the vendor why; a later check-in that says `active` lifts it"
         }
         Code::MachineMismatch => {
             "send the vendor what `license machine` prints; `license explain` shows what differs"
@@ -212,9 +215,18 @@ fn advice(decision: &Decision) -> Option<&'static str> {
             _ => "name the version with --app-version and --build-date",
         },
         Code::ProductMismatch => "give the product's own file with --product-file",
-        Code::NotYetValid | Code::Superseded => "`license explain` shows every rule",
+        Code::NotYetValid if is_renewal(decision) => {
+            "it begins by itself; until then keep it beside the license that it follows: `license install`, or both in one file"
+        }
+        Code::NotYetValid => "it begins by itself on that day",
+        Code::Superseded => "`license explain` shows every rule",
         _ => return None,
     })
+}
+
+fn is_renewal(decision: &Decision) -> bool {
+    let license = decision.license();
+    license.is_some_and(|license| !license.supersedes().is_empty())
 }
 
 pub(crate) fn exit(decision: &Decision, strict: bool) -> Exit {
@@ -305,6 +317,10 @@ fn to_text(decision: &Decision) -> String {
         "  expires     {}",
         end(license, decision.evaluated_at())
     ));
+    lines.extend(
+        announced_end(decision, license)
+            .map(|end| format!("  but only    until {end}; `license explain` says why")),
+    );
     lines.push(format!(
         "  tier now    {}",
         effective(license.tier(), decision)
@@ -341,6 +357,21 @@ fn end(license: &License, now: Timestamp) -> String {
         Some(end) if now < end => format!("{end} ({} left)", Span(end.seconds_since(now))),
         Some(end) => format!("{end} ({} ago)", Span(now.seconds_since(end))),
     }
+}
+
+/// When it ends before its time, such as by a revocation that is announced; a check-in that falls due is told by itself.
+fn announced_end(decision: &Decision, license: &License) -> Option<Timestamp> {
+    let of_check_in = match decision.check_in() {
+        Some(Evidence::CheckIn { grace_until, .. }) => Some(*grace_until),
+        _ => None,
+    };
+    let end = decision
+        .holds_until()
+        .filter(|end| Some(*end) != of_check_in)?;
+    license
+        .expires_at()
+        .is_none_or(|own| end < own)
+        .then_some(end)
 }
 
 fn effective(bought: Tier, decision: &Decision) -> String {

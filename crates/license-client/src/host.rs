@@ -3,6 +3,7 @@
 mod activating;
 mod counting;
 mod installing;
+mod lists;
 mod reporting;
 mod rotating;
 

@@ -227,7 +227,8 @@ impl Bundle {
     }
 
     /// Decides by the license that allows most: of those that hold the one of the highest tier, then the best
-    /// outcome, the latest end, the latest issue. So what is allowed never grows again by the mere passing of time.
+    /// outcome, the latest end, the latest issue. So what is allowed never grows again by the mere passing of time. If none holds, one that
+    /// has begun tells why, before one that is still to come.
     pub fn evaluate(&self, matrix: &Matrix, context: &Context<'_>) -> Decision {
         let context = self.in_context(context);
         let decisions = self
@@ -241,8 +242,12 @@ impl Bundle {
             let tier = rank(decision.entitlements().tier(), matrix).filter(|_| holds);
             let end = license.and_then(License::expires_at);
             let issued = license.and_then(License::issued_at);
+            let now = decision.evaluated_at();
+            let start = license.and_then(License::not_before);
+            let has_begun = start.is_none_or(|start| start <= now);
             // A perpetual license ends after all others.
-            (holds, tier, decision.outcome(), end.is_none(), end, issued)
+            let end = (end.is_none(), end);
+            (holds, tier, decision.outcome(), has_begun, end, issued)
         });
         best.unwrap_or_else(|| Decision::without_license(matrix, &context))
     }

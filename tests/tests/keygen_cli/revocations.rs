@@ -180,3 +180,36 @@ fn a_revoked_license_stops_where_the_list_is_installed() {
     assert!(said.stdout.contains("charged back"), "{}", said.stdout);
     let _ = license(&["check", "cloud_sync"]).expect_code(1);
 }
+
+#[test]
+fn a_list_that_may_give_licenses_back_is_warned_of() {
+    let desk = Vendor::shared().desk();
+    let _ = revoked(&desk, &PRO);
+    let args = ["revocations", "--key", "vendor.key", "--json"];
+    let first = keygen(&desk, &args).expect_code(0);
+    assert!(first.stderr.contains("SHORTER_LIST"), "{first:?}");
+    assert!(first.stderr.contains("keygen ledger import"), "{first:?}");
+    for _ in 0..2 {
+        let _ = revoked(&desk, &PRO);
+        let next = keygen(&desk, &args).expect_code(0);
+        assert!(!next.stderr.contains("SHORTER_LIST"), "{next:?}");
+    }
+}
+
+#[test]
+fn a_list_is_not_dated_far_ahead() {
+    let desk = Vendor::shared().desk();
+    let _ = revoked(&desk, &PRO);
+    let args = [
+        "revocations",
+        "--key",
+        "vendor.key",
+        "--issued-at",
+        "2099-01-01",
+    ];
+    for dry_run in [&[][..], &["--dry-run"]] {
+        let complaint = keygen(&desk, &[&args[..], dry_run].concat()).expect_failure(2);
+        assert!(complaint.message.contains("2099-01-01"), "{complaint:?}");
+        assert!(complaint.hint.contains("--issued-at"), "{complaint:?}");
+    }
+}

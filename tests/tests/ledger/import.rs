@@ -369,3 +369,64 @@ fn a_ledger_of_the_first_version_is_asked_before_it_is_migrated() {
     assert_eq!(keygen(&desk, &renew).expect_json_failure(2), "RENEWED");
     whole(&desk);
 }
+
+/// A desk where one of two licenses was revoked, and the list that says so.
+fn listed() -> (Scratch, String) {
+    let desk = desk();
+    let license = issue(&desk, "1.lic", &[]);
+    issue(&desk, "2.lic", &[]);
+    let id = text(&license["license_id"]).to_owned();
+    let _ = keygen(&desk, &["revoke", &id, "--reason", "charged back"]).expect_code(0);
+    let _ = list(&desk, &["--out", "list.lic"]).expect_code(0);
+    (desk, id)
+}
+
+fn list(desk: &Scratch, options: &[&str]) -> Outcome {
+    let args = ["revocations", "--key", "vendor.key"];
+    keygen(desk, &[&args[..], options].concat())
+}
+
+#[test]
+fn a_ledger_that_was_lost_learns_from_the_last_list_what_is_revoked() {
+    let (desk, id) = listed();
+    std::fs::remove_dir_all(desk.home().join(".local/share/keygen")).unwrap();
+    issue(&desk, "3.lic", &[]);
+    let told = list(&desk, &["--dry-run", "--json"]).expect_code(0);
+    assert_eq!(told.json()["revoked"], 0);
+    assert_eq!(imported(&desk, &["list.lic"]), (2, 0));
+    assert_eq!(imported(&desk, &["list.lic"]), (0, 2));
+    let told = list(&desk, &["--json"]).expect_code(0).json();
+    assert_eq!(told["revoked"], 1);
+    let entry = export(&desk)
+        .into_iter()
+        .find(|entry| entry["kind"] == "revocation");
+    let entry = entry.unwrap();
+    assert_eq!(
+        (text(&entry["subject"]), &entry["body"]["reason"]),
+        (&*id, &"charged back".into())
+    );
+    whole(&desk);
+}
+
+#[test]
+fn a_list_that_another_has_signed_or_changed_is_not_entered() {
+    let (desk, _) = listed();
+    let file = desk.read("list.lic");
+    let at = file.find('.').unwrap() + 80;
+    desk.write("edited.lic", license_tests::vendor::changed_at(&file, at));
+    assert_eq!(
+        import(&desk, &["edited.lic"]).expect_json_failure(3),
+        "BAD_SIGNATURE"
+    );
+    let stranger = Vendor::with_key("2048", "RS256");
+    desk.write("other.jwks", &stranger.trust);
+    let args = [
+        "ledger",
+        "import",
+        "--trust",
+        "other.jwks",
+        "--json",
+        "list.lic",
+    ];
+    assert_eq!(keygen(&desk, &args).expect_json_failure(3), "UNTRUSTED_KEY");
+}

@@ -18,6 +18,7 @@ fn a_license_is_revoked_by_its_id_its_key_or_its_short_key() {
             .json();
         let expected = json!({
             "license_id": license["license_id"], "reason": "unpaid", "already_revoked": false,
+            "still_hold": [],
         });
         assert_eq!(told, expected);
     }

@@ -247,3 +247,181 @@ fn the_license_again_does_not_take_its_renewal_away() {
         "2027-07-01T00:00:00Z"
     );
 }
+
+/// Two licenses of one customer, of which the second has still to begin, and an upgrade of the first that a vendor without a ledger minted.
+fn paid_ahead() -> Sale {
+    let sale = Sale::new();
+    let minted = ["--issued-at", "2026-06-01"];
+    let renew = ["renew", "acme.lic", "--days", "365"];
+    sale.mint(&[&renew[..], &minted].concat(), "next.lic");
+    let upgrade = ["upgrade", "acme.lic", "--tier", "team", "--seats", "50"];
+    let alone = ["--ledger", "other.db", "--trust", "vendor.jwks"];
+    sale.desk.write("vendor.jwks", &Vendor::shared().trust);
+    let upgrade = [&upgrade[..], &alone, &minted].concat();
+    sale.mint(&upgrade, "up.lic");
+    let _ = sale.install("next.lic", "2026-06-10").expect_code(0);
+    sale
+}
+
+#[test]
+fn what_is_paid_for_and_has_still_to_begin_outlasts_an_upgrade() {
+    let sale = paid_ahead();
+    let told = sale.install("up.lic", "2026-06-11").expect_code(0);
+    let stays = "the PRO license of ACME that begins at 2026-07-01T00:00:00Z stays beside it";
+    assert!(told.stderr.contains(stays), "{told:?}");
+    assert!(told.stderr.contains("it replaces the PRO license of ACME"));
+    assert_eq!(told.stderr.matches("it replaces").count(), 1, "{told:?}");
+    for (at, tier, end) in [
+        ("2026-06-11", "TEAM", "2026-07-01T00:00:00Z"),
+        ("2026-06-30T23:59:59Z", "TEAM", "2026-07-01T00:00:00Z"),
+        ("2026-12-28", "PRO", "2027-07-01T00:00:00Z"),
+    ] {
+        let status = sale.status(at);
+        let told = (&status["code"], &status["tier"], &status["expires_at"]);
+        assert_eq!(told, (&json!("VALID"), &json!(tier), &json!(end)), "{at}");
+    }
+}
+
+#[test]
+fn what_has_still_to_begin_gives_way_to_what_replaces_it_and_to_force() {
+    let sale = paid_ahead();
+    let kept = || fs::read_to_string(sale.machine.state().join("license.lic")).unwrap();
+    let blocks = || kept().matches("BEGIN LICENSE-").count();
+    let _ = sale.install("up.lic", "2026-06-11").expect_code(0);
+    assert_eq!(blocks(), 2);
+    let args = ["install", "--force", "up.lic", "--trust", "trust.jwks"];
+    let at = ["--at", "2026-06-11"];
+    let forced = Run::license(&sale.machine).args(args).args(at).run();
+    let _ = forced.expect_code(0);
+    assert_eq!(blocks(), 1);
+}
+
+#[test]
+fn what_has_still_to_begin_stays_beside_no_license_of_another_customer() {
+    let sale = paid_ahead();
+    let issue = [
+        "issue",
+        "--tier",
+        "ent",
+        "--customer",
+        "Other",
+        "--perpetual",
+    ];
+    let at = ["--issued-at", "2026-06-01"];
+    sale.mint(&[&issue[..], &at].concat(), "other.lic");
+    let _ = sale.install("other.lic", "2026-06-11").expect_code(0);
+    let kept = fs::read_to_string(sale.machine.state().join("license.lic")).unwrap();
+    assert_eq!(kept.matches("BEGIN LICENSE-").count(), 1);
+}
+
+/// A license of a month that is validated every day, its renewal, minted a month ahead, and a check-in of the first in its last days.
+fn checked_in() -> Sale {
+    let sale = Sale::new();
+    let issue = ["issue", "--tier", "pro", "--customer", "Daily"];
+    let term = ["--issued-at", "2026-01-01", "--expires", "2026-01-31"];
+    sale.mint(&[&issue[..], &term].concat(), "daily.lic");
+    let renew = [
+        "renew",
+        "daily.lic",
+        "--days",
+        "365",
+        "--issued-at",
+        "2026-01-02",
+    ];
+    sale.mint(&renew, "next.lic");
+    let check_in = ["check-in", "daily.lic", "--issued-at", "2026-01-28"];
+    sale.mint(&check_in, "said.lic");
+    sale
+}
+
+#[test]
+fn a_renewal_that_was_minted_early_is_not_overdue_on_its_first_day() {
+    let sale = checked_in();
+    let _ = sale.install("daily.lic", "2026-01-02").expect_code(0);
+    let _ = sale.install("next.lic", "2026-01-03").expect_code(0);
+    let _ = sale.install("said.lic", "2026-01-28").expect_code(0);
+    for (at, code) in [
+        ("2026-01-29", "GRACE_OFFLINE"),
+        ("2026-02-01T00:00:00Z", "VALID"),
+        ("2026-02-05", "GRACE_OFFLINE"),
+        ("2026-02-08T00:00:01Z", "CHECK_IN_OVERDUE"),
+    ] {
+        let status = sale.status(at);
+        assert_eq!(status["code"], code, "{at}");
+        if code != "CHECK_IN_OVERDUE" {
+            assert_eq!(status["holds_until"], "2026-02-08T00:00:00Z", "{at}");
+        }
+    }
+}
+
+#[test]
+fn a_renewal_that_is_installed_on_its_first_day_holds_and_a_check_in_of_the_license_before_counts()
+{
+    let sale = checked_in();
+    let _ = sale.install("daily.lic", "2026-01-02").expect_code(0);
+    let _ = sale.install("next.lic", "2026-02-01").expect_code(0);
+    assert_eq!(sale.status("2026-02-01")["code"], "VALID");
+    let check_in = ["check-in", "daily.lic", "--issued-at", "2026-02-06"];
+    sale.mint(&check_in, "late.lic");
+    let _ = sale
+        .install("late.lic", "2026-02-06T01:00:00Z")
+        .expect_code(0);
+    assert_eq!(sale.status("2026-02-06T02:00:00Z")["code"], "VALID");
+}
+
+#[test]
+fn a_renewal_is_no_way_out_of_a_suspension() {
+    let sale = checked_in();
+    let _ = sale.install("daily.lic", "2026-01-02").expect_code(0);
+    let rest = ["check-in", "daily.lic", "--status", "suspended"];
+    sale.mint(
+        &[&rest[..], &["--issued-at", "2026-01-20"]].concat(),
+        "rest.lic",
+    );
+    let _ = sale
+        .install("rest.lic", "2026-01-20T01:00:00Z")
+        .expect_code(1);
+    let _ = sale.install("next.lic", "2026-02-01").expect_code(1);
+    assert_eq!(sale.status("2026-02-01")["code"], "SUSPENDED");
+    let lift = ["check-in", "next.lic", "--issued-at", "2026-02-02"];
+    sale.mint(&lift, "lift.lic");
+    let _ = sale.install("lift.lic", "2026-02-02").expect_code(0);
+    assert_eq!(sale.status("2026-02-02T01:00:00Z")["code"], "VALID");
+}
+
+#[test]
+fn before_a_renewal_begins_the_license_that_has_begun_tells_why_it_does_not_hold() {
+    let sale = checked_in();
+    let _ = sale.install("daily.lic", "2026-01-02").expect_code(0);
+    let _ = sale.install("next.lic", "2026-01-03").expect_code(0);
+    let status = sale.status("2026-01-20");
+    assert_eq!(status["code"], "CHECK_IN_OVERDUE");
+    assert_eq!(status["expires_at"], "2026-02-01T00:00:00Z");
+}
+
+#[test]
+fn a_renewal_that_is_verified_before_it_begins_is_said_to_go_beside_the_license() {
+    let sale = checked_in();
+    let args = [
+        "verify",
+        "next.lic",
+        "--trust",
+        "trust.jwks",
+        "--at",
+        "2026-01-20",
+    ];
+    let told = Run::license(&sale.machine).args(args).run().expect_code(1);
+    assert!(told.stdout.contains("NOT_YET_VALID"), "{told:?}");
+    assert!(told.stderr.contains("both in one file"), "{told:?}");
+    let both = sale.machine.read("daily.lic") + &sale.machine.read("next.lic");
+    sale.machine.write("both.lic", both);
+    let args = [
+        "verify",
+        "both.lic",
+        "--trust",
+        "trust.jwks",
+        "--at",
+        "2026-01-02",
+    ];
+    let _ = Run::license(&sale.machine).args(args).run().expect_code(0);
+}

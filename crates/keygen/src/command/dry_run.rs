@@ -45,7 +45,7 @@ pub(super) fn look(key: &KeyArgs, place: &Place, terminal: &Terminal) -> Result<
 /// The dry run of any command that mints a license: everything that can be checked of the draft and around it, and what would be handed
 /// out.
 pub(super) fn license(
-    draft: &LicenseDraft,
+    (draft, losses): (&LicenseDraft, Option<&[String]>),
     key: &KeyArgs,
     out: &Out,
     place: &Place,
@@ -56,7 +56,7 @@ pub(super) fn license(
     let facts = draft.facts();
     let facts = facts.map_err(|error| not_verified("license", &error))?;
     check(key, out, place, terminal)?;
-    let terms = Terms::of_draft(&facts, matrix);
+    let terms = Terms::of_draft(&facts, matrix).losing(losses);
     terms.warn(terminal);
     terms.tell(&out.out, terminal)
 }

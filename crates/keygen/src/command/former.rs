@@ -6,6 +6,7 @@ use license_terminal::{Exit, Failure, Source, escape};
 
 use super::check_in::other_product;
 use super::ledger::{license_of, signing_keys};
+use super::mint::Order;
 use super::subject::{Subject, Text};
 use super::{add_keys, fresh_id, not_verified, now};
 use crate::cli;
@@ -71,32 +72,57 @@ impl Former {
         })
     }
 
-    /// What changes for the customer, losses first.
+    /// What changes for the customer.
     pub(super) fn changes(
         &self,
         draft: &LicenseDraft,
         matrix: &Matrix,
-    ) -> Result<Vec<String>, Failure> {
+    ) -> Result<Changes, Failure> {
         let facts = draft.facts();
         let facts = facts.map_err(|error| not_verified("license", &error))?;
         let difference = Difference::between(self.license.facts(), &facts, matrix);
-        let groups = [
-            ("lost", Effect::Loss),
-            ("gained", Effect::Gain),
-            ("changed", Effect::Other),
-        ];
         // Where it begins when the other one ends, nothing is lost.
         let follows = draft.not_before.is_none_or(|start| {
             let end = self.license.expires_at();
             end.is_some_and(|end| start <= end)
         });
-        let mut notes = Vec::new();
-        for (word, effect) in groups {
+        let of = |effect| {
             let changes = difference.with_effect(effect);
             let changes = changes.filter(|change| !(follows && change.what() == "not_before"));
-            notes.extend(changes.map(|change| format!("{word}: {}", escape(&change.to_string()))));
+            let told = changes.map(|change| escape(&change.to_string()).into_owned());
+            told.collect::<Vec<_>>()
+        };
+        let gains = of(Effect::Gain)
+            .into_iter()
+            .map(|gain| format!("gained: {gain}"));
+        let others = of(Effect::Other).into_iter();
+        let others = others.map(|other| format!("changed: {other}"));
+        Ok(Changes {
+            losses: of(Effect::Loss),
+            notes: gains.chain(others).collect(),
+        })
+    }
+}
+
+/// What a new license changes for the customer.
+pub(super) struct Changes {
+    pub(super) losses: Vec<String>,
+    /// What is gained, or neither lost nor gained.
+    pub(super) notes: Vec<String>,
+}
+
+impl Changes {
+    pub(super) fn is_empty(&self) -> bool {
+        self.losses.is_empty() && self.notes.is_empty()
+    }
+
+    /// The order of the new license.
+    pub(super) fn order(self, draft: LicenseDraft) -> Order {
+        Order {
+            notes: self.notes,
+            losses: Some(self.losses),
+            ..draft.into()
         }
-        Ok(notes)
     }
 }
 

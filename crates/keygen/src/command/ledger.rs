@@ -195,8 +195,11 @@ pub(crate) fn not_found(id: &str) -> Failure {
         "expected an id or key in the ledger, found none like `{}`",
         escape(&shown)
     );
-    Failure::new(Exit::Usage, "NOT_FOUND", message)
-        .hint("`keygen ledger find TEXT` looks for parts of ids, keys and names")
+    let hint = match std::path::Path::new(id).is_file() {
+        true => "a file is not taken here: `keygen inspect FILE` shows its license id (jti)",
+        false => "`keygen ledger find TEXT` looks for parts of ids, keys and names",
+    };
+    Failure::new(Exit::Usage, "NOT_FOUND", message).hint(hint)
 }
 
 fn find(ledger: &Ledger, text: &str, terminal: &Terminal) -> Result<(), Failure> {

@@ -29,6 +29,8 @@ pub(super) struct Order {
     pub(super) facts: Map<String, Value>,
     /// What the vendor may not know.
     pub(super) notes: Vec<String>,
+    /// What the customer loses, of a license that takes the place of another.
+    pub(super) losses: Option<Vec<String>>,
 }
 
 impl From<LicenseDraft> for Order {
@@ -37,6 +39,7 @@ impl From<LicenseDraft> for Order {
             draft,
             facts: Map::new(),
             notes: Vec::new(),
+            losses: None,
         }
     }
 }
@@ -51,7 +54,10 @@ impl Mint<'_> {
         let known = books::rehearse(self.place)?;
         let first = order(known.as_ref())?;
         drop(known);
+        let losses = first.losses.as_deref();
         let notes = || {
+            let losses = losses.unwrap_or_default().iter();
+            losses.for_each(|loss| self.terminal.warning("LOSS", loss));
             let notes = first.notes.iter();
             notes.for_each(|note| self.terminal.note(note));
         };
@@ -59,7 +65,8 @@ impl Mint<'_> {
             notes();
             let Self { key, out, .. } = self;
             let (place, terminal) = (self.place, self.terminal);
-            return dry_run::license(&first.draft, key, out, place, self.matrix, terminal);
+            let what = (&first.draft, losses);
+            return dry_run::license(what, key, out, place, self.matrix, terminal);
         }
         first.draft.check().map_err(|error| not_issued(&error))?;
         self.out.check()?;
@@ -83,7 +90,8 @@ impl Mint<'_> {
             body.extend(facts);
         }
         counter.hand_out(vec![record], out, content)?;
-        minted.terms(self.matrix).tell(&out.out, self.terminal)
+        let terms = minted.terms(self.matrix).losing(losses);
+        terms.tell(&out.out, self.terminal)
     }
 }
 

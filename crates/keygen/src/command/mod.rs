@@ -28,6 +28,7 @@ mod revocations;
 mod revoke;
 mod rotate;
 mod subject;
+mod successor;
 mod terms;
 mod trial;
 mod trust;

@@ -9,6 +9,7 @@ use super::check_in::other_product;
 use super::former::does_not_stand;
 use super::ledger::{license_of, not_found, required, resolve, signing_keys};
 use super::mint::{Mint, Order};
+use super::successor::{Change, begin_at_once, refuse_followed};
 use super::{fresh_id, matrix, now};
 use crate::books::not_kept;
 use crate::cli::{Dry, Reassign};
@@ -43,6 +44,7 @@ fn reassigned(
     let issued_at = order.issued_at.unwrap_or_else(now);
     let ledger = ledger.ok_or_else(|| not_found(&order.license))?;
     let license = find(&order.license, ledger, issued_at)?;
+    refuse_followed(&license, Change::Terms, ledger, issued_at)?;
     if license.product() != matrix.product() {
         return Err(other_product(license.product(), matrix));
     }
@@ -59,12 +61,14 @@ fn reassigned(
     let draft = LicenseDraft::succeeding(&license, fresh_id()?, issued_at);
     let mut draft = draft.ok_or_else(|| no_users(&order.license))?;
     draft.users = users;
+    let at_once = begin_at_once(&mut draft, &license, Some(ledger))?;
     let change = json!({
         "from": order.from,
         "to": order.to,
         "cool_down_waived": order.waive_cool_down,
     });
     let mut order = Order::from(draft);
+    order.notes.extend(at_once);
     order.facts.insert("reassigned".to_owned(), change);
     order.notes.push(format!(
         "{} is replaced where the new license is installed; elsewhere it holds until it ends",

@@ -1,12 +1,12 @@
 //! `keygen renew`.
 
 use license_core::{Date, Matrix, Timestamp};
-use license_terminal::{Exit, Failure, Terminal};
+use license_terminal::{Failure, Terminal};
 
 use super::former::{Former, Given};
 use super::mint::{Mint, Order};
+use super::successor::{Change, refuse_followed};
 use super::{issue, matrix};
-use crate::books::not_kept;
 use crate::cli::{Dry, Renew};
 use crate::ledger::{Ledger, Place};
 
@@ -43,7 +43,7 @@ fn renewed(
         ));
     }
     if let Some(ledger) = ledger {
-        check_first(&former, ledger)?;
+        refuse_followed(&former.license, Change::Renew, ledger, former.issued_at)?;
     }
     let mut draft = former.successor()?;
     let maintenance = order.maintenance_until.map(|day| day.end().minus(1));
@@ -60,24 +60,7 @@ fn renewed(
             }
         }
     }
-    let notes = former.changes(&draft, matrix)?;
-    Ok(Order {
-        notes,
-        ..draft.into()
-    })
-}
-
-/// Refuses a license that has its renewal already.
-fn check_first(former: &Former, ledger: &Ledger) -> Result<(), Failure> {
-    let id = former.license.id();
-    let renewal = ledger.successor(id.as_str());
-    let renewal = renewal.map_err(|error| not_kept(ledger.path(), &error))?;
-    let Some(renewal) = renewal else {
-        return Ok(());
-    };
-    let message = format!("license {id} is renewed already, by {renewal}");
-    Err(Failure::new(Exit::Usage, "RENEWED", message)
-        .hint("renew that one, or revoke it if it was minted by mistake"))
+    Ok(former.changes(&draft, matrix)?.order(draft))
 }
 
 /// The new end, which may be none at all; `None` if it stays.
@@ -97,7 +80,13 @@ fn until(
         return Ok(None);
     };
     let latest = end.max(now);
-    if until <= latest || until.date().is_none() {
+    if until.date().is_none() {
+        return Err(
+            Failure::usage("expected a day before 9999-12-31 for --until")
+                .hint("--perpetual makes it a license that never ends"),
+        );
+    }
+    if until <= latest {
         return Err(
             Failure::usage(format!("expected an end after {latest}, found {until}"))
                 .hint("a renewal never shortens a license: choose a later day with --until"),

@@ -6,7 +6,6 @@ use license_core::issue::{CheckedKey, RevocationsDraft, Revoked, Sign};
 use license_core::{Matrix, ProductCode, RevocationList, Span, Timestamp, Unverified};
 use license_terminal::{Destination, Exit, Failure, Terminal};
 use serde_json::json;
-use sha2::{Digest, Sha256};
 
 use super::{dry_run, ledger, matrix, not_issued, not_verified, now, trust_of, warn_of_future};
 use crate::books::{Books, not_entered};
@@ -27,6 +26,7 @@ pub(crate) fn run(
     } = arguments;
     ledger::required(place, "what is revoked")?;
     arguments.out.check()?;
+    arguments.issued_at.map_or(Ok(()), refuse_future)?;
     let matrix = matrix(arguments.product_file.as_ref())?;
     if *dry_run {
         return rehearse(arguments, &matrix, place, terminal);
@@ -37,6 +37,7 @@ pub(crate) fn run(
     let key = custody::load(&arguments.key, terminal)?;
     let mut counter = books.counter(now())?;
     let draft = draft(arguments, &matrix, counter.ledger(), Some(&key))?;
+    warn_of_lost(&draft, Some(&key), counter.ledger(), terminal)?;
     counter.enter_key(key.public())?;
     let minted = Minted::new(&draft, &key)?;
     warn_of_future(draft.issued_at, terminal);
@@ -58,6 +59,7 @@ fn rehearse(
     let at_hand = dry_run::check(&arguments.key, &arguments.out, place, terminal)?;
     let key = at_hand.key.as_ref();
     let draft = draft(arguments, matrix, at_hand.ledger.as_ref(), key)?;
+    warn_of_lost(&draft, key, at_hand.ledger.as_ref(), terminal)?;
     warn_of_future(draft.issued_at, terminal);
     tell(&draft, None, &arguments.out.out, terminal)
 }
@@ -132,23 +134,64 @@ impl Minted {
 
     /// Without the token: it is large, and what is in it is entered already.
     fn record(&self) -> Record {
-        let list = &self.list;
-        let body = json!({
-            "kid": list.key_id().as_str(),
-            "seq": list.seq(),
-            "product": list.product().as_str(),
-            "revoked": list.len(),
-            "issued_at": list.issued_at().to_string(),
-            "next_update": list.next_update().to_string(),
-            "sha256": hex(&Sha256::digest(&self.token)),
-        });
-        Record {
-            kind: Kind::RevocationList,
-            subject: list.key_id().as_str().to_owned(),
-            body,
-            artefact: String::new(),
-        }
+        record(&self.list)
     }
+}
+
+/// What the ledger keeps of a list.
+pub(super) fn record(list: &RevocationList) -> Record {
+    let body = json!({
+        "kid": list.key_id().as_str(),
+        "seq": list.seq(),
+        "product": list.product().as_str(),
+        "revoked": list.len(),
+        "issued_at": list.issued_at().to_string(),
+        "next_update": list.next_update().to_string(),
+        "sha256": hex(&list.digest()),
+    });
+    Record {
+        kind: Kind::RevocationList,
+        subject: list.key_id().as_str().to_owned(),
+        body,
+        artefact: String::new(),
+    }
+}
+
+/// So far ahead a list may be dated: time counts from its date on wherever it is installed, and can't be set back by a right one.
+const MAX_AHEAD: u64 = SECONDS_PER_DAY;
+
+fn refuse_future(issued_at: Timestamp) -> Result<(), Failure> {
+    let latest = now().plus(MAX_AHEAD);
+    match issued_at > latest {
+        true => Err(Failure::usage(format!("--issued-at: expected {latest} at the latest, found {issued_at}"))
+            .hint("wherever such a list is installed, time would count from then on and licenses would end: leave --issued-at away")),
+        false => Ok(()),
+    }
+}
+
+/// A list that leaves out what an earlier one named gives those licenses back, wherever it is installed.
+fn warn_of_lost(
+    draft: &RevocationsDraft,
+    key: Option<&CheckedKey>,
+    ledger: Option<&Ledger>,
+    terminal: &Terminal,
+) -> Result<(), Failure> {
+    let Some((key, ledger)) = key.zip(ledger) else {
+        return Ok(());
+    };
+    let kid = key.public().id().as_str();
+    let most = ledger.most_revoked(kid, draft.product);
+    let most = most.map_err(|error| not_entered(&error))?;
+    let count = u64::try_from(draft.revoked.len()).unwrap_or(u64::MAX);
+    let message = match most {
+        None => "the ledger knows no earlier list of this key; if customers have one, what it names and this one does not is given back to them: `keygen ledger import LIST` enters it first".to_owned(),
+        Some(most) if count < most => format!(
+            "an earlier list of this key named {most} licenses, and this one {count}: the others are given back to customers; `keygen ledger import LIST` enters what is missing"
+        ),
+        Some(_) => return Ok(()),
+    };
+    terminal.warning("SHORTER_LIST", &message);
+    Ok(())
 }
 
 fn too_long(draft: &RevocationsDraft, error: &license_core::issue::IssueError) -> Failure {

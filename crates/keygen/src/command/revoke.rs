@@ -1,14 +1,14 @@
 //! `keygen revoke`.
 
-use license_core::{LicenseId, LicenseKey};
+use license_core::{LicenseId, LicenseKey, Timestamp};
 use license_terminal::{Exit, Failure, Terminal};
 use serde_json::json;
 
-use super::ledger::{not_found, resolve};
+use super::ledger::{license_of, not_found, resolve};
 use super::now;
-use crate::books::Books;
+use crate::books::{Books, not_kept};
 use crate::cli::Revoke;
-use crate::ledger::{Entry, Kind, Ledger, Place, Record};
+use crate::ledger::{Entry, Kind, Ledger, LicenseRow, Place, Record, Standing};
 
 pub(crate) fn run(arguments: &Revoke, place: &Place, terminal: &Terminal) -> Result<(), Failure> {
     if *place == Place::None {
@@ -39,22 +39,26 @@ pub(crate) fn run(arguments: &Revoke, place: &Place, terminal: &Terminal) -> Res
         None => return Err(not_found(&arguments.license)),
     };
     let at = now();
-    let record = Record {
-        kind: Kind::Revocation,
-        subject: id.clone(),
-        body: json!({ "license_id": id, "reason": arguments.reason, "at": at.to_string() }),
-        artefact: String::new(),
-    };
+    let record = record(&id, &arguments.reason, at);
     let mut counter = books.counter(at)?;
     let was_revoked = counter.has(Kind::Revocation, &id)?;
     if !was_revoked {
         counter.enter(record)?;
+    }
+    let still_hold = still_hold(&id, counter.ledger(), at)?;
+    if !still_hold.is_empty() {
+        let message = format!(
+            "what {id} replaced holds where it is installed alone: {}; revoke these too if the customer is to have none",
+            still_hold.join(", ")
+        );
+        terminal.warning("STILL_HOLDS", &message);
     }
     if terminal.is_json() {
         return terminal.json(&json!({
             "license_id": id,
             "reason": arguments.reason,
             "already_revoked": was_revoked,
+            "still_hold": still_hold,
         }));
     }
     match was_revoked {
@@ -65,6 +69,36 @@ pub(crate) fn run(arguments: &Revoke, place: &Place, terminal: &Terminal) -> Res
         "it reaches customers with the next revocation list (`keygen revocations`) or check-in (`keygen check-in --status revoked`)",
     );
     Ok(())
+}
+
+/// That a license is revoked.
+pub(super) fn record(id: &str, reason: &str, at: Timestamp) -> Record {
+    Record {
+        kind: Kind::Revocation,
+        subject: id.to_owned(),
+        body: json!({ "license_id": id, "reason": reason, "at": at.to_string() }),
+        artefact: String::new(),
+    }
+}
+
+/// The licenses that it replaced, which are neither revoked nor over.
+fn still_hold(id: &str, ledger: Option<&Ledger>, now: Timestamp) -> Result<Vec<String>, Failure> {
+    let Some(ledger) = ledger else {
+        return Ok(Vec::new());
+    };
+    let replaced = ledger.replaced_by(id);
+    let mut still_hold = Vec::new();
+    for former in replaced.map_err(|error| not_kept(ledger.path(), &error))? {
+        let row = license_of(ledger, &former, now)?;
+        let has_ended = |row: &LicenseRow| {
+            let end = row.entry.fact("expires_at");
+            end.is_some_and(|end| Timestamp::parse(&end).is_ok_and(|end| end <= now))
+        };
+        if row.is_some_and(|row| row.standing != Standing::Revoked && !has_ended(&row)) {
+            still_hold.push(former);
+        }
+    }
+    Ok(still_hold)
 }
 
 fn is_minted(ledger: &Ledger, id: &str) -> bool {

@@ -11,6 +11,7 @@ pub(super) struct Terms<'a> {
     facts: &'a Facts,
     matrix: &'a Matrix,
     minted: Option<Minting<'a>>,
+    losses: Option<&'a [String]>,
 }
 
 /// What only minting makes.
@@ -27,6 +28,7 @@ impl<'a> Terms<'a> {
             facts,
             matrix,
             minted: None,
+            losses: None,
         }
     }
 
@@ -46,13 +48,23 @@ impl<'a> Terms<'a> {
             facts: license.facts(),
             matrix,
             minted: Some(minted),
+            losses: None,
         }
+    }
+
+    /// The same with what the customer loses, where it takes the place of another.
+    pub(super) fn losing(self, losses: Option<&'a [String]>) -> Self {
+        Self { losses, ..self }
     }
 
     /// Where the license itself goes to standard output, the words about it go to standard error.
     pub(super) fn tell(&self, out: &Destination, terminal: &Terminal) -> Result<(), Failure> {
         if terminal.is_json() {
-            return terminal.json(&self.to_json(out));
+            let mut object = self.to_json(out);
+            if let (Some(members), Some(losses)) = (object.as_object_mut(), self.losses) {
+                members.insert("losses".to_owned(), losses.into());
+            }
+            return terminal.json(&object);
         }
         let text = self.text(out);
         match (out, &self.minted) {

@@ -64,6 +64,7 @@ fn draft(order: &Trial, matrix: &Matrix) -> Result<Order, Failure> {
         draft,
         facts,
         notes,
+        losses: None,
     })
 }
 

@@ -1,12 +1,15 @@
 //! `keygen upgrade`.
 
+use std::num::NonZeroU32;
+
 use license_core::issue::LicenseDraft;
 use license_core::{License, Matrix, Quota, TierTerms};
 use license_terminal::{Failure, Terminal};
 
 use super::former::{Former, Given};
 use super::mint::{Mint, Order};
-use super::{issue, matrix, not_issued};
+use super::successor::{Change, begin_at_once, refuse_followed};
+use super::{issue, matrix, not_issued, not_verified};
 use crate::cli::{Dry, Upgrade};
 use crate::ledger::{Ledger, Place};
 
@@ -37,6 +40,9 @@ fn upgraded(
     ledger: Option<&Ledger>,
 ) -> Result<Order, Failure> {
     let former = Former::find(given, matrix, ledger)?;
+    if let Some(ledger) = ledger {
+        refuse_followed(&former.license, Change::Terms, ledger, former.issued_at)?;
+    }
     if let Some(end) = former.license.expires_at()
         && end <= former.issued_at
     {
@@ -56,17 +62,54 @@ fn upgraded(
             matrix,
         )?;
     }
+    refuse_lower(&draft, order, matrix)?;
     add(&mut draft, order, matrix)?;
-    let notes = former.changes(&draft, matrix)?;
-    if notes.is_empty() && !order.anew {
+    let at_once = begin_at_once(&mut draft, &former.license, ledger)?;
+    let mut changes = former.changes(&draft, matrix)?;
+    if changes.is_empty() && !order.anew {
         return Err(Failure::usage("the license says all of that already").hint(
             "`keygen inspect LICENSE` shows what it says; --anew signs it again all the same",
         ));
     }
-    Ok(Order {
-        notes,
-        ..draft.into()
-    })
+    changes.notes.extend(at_once);
+    Ok(changes.order(draft))
+}
+
+/// Refuses to lower what is asked for in so many words: an upgrade allows more. What a higher tier itself has less of is warned of.
+fn refuse_lower(draft: &LicenseDraft, order: &Upgrade, matrix: &Matrix) -> Result<(), Failure> {
+    let facts = draft.facts();
+    let facts = facts.map_err(|error| not_verified("license", &error))?;
+    for (flag, name, quota) in asked(order, matrix) {
+        let had = facts.entitlements.quota(name).filter(|had| quota < *had);
+        let Some(had) = had.filter(|_| flag == "--seats" || !order.out.force) else {
+            continue;
+        };
+        let message =
+            format!("{flag}: expected at least what the license has, {name} {had}, found {quota}");
+        return Err(Failure::usage(message).hint(match flag {
+            "--seats" => "an upgrade allows more; `keygen issue` mints a license of fewer",
+            _ => "an upgrade allows more; --force lowers it all the same",
+        }));
+    }
+    Ok(())
+}
+
+/// The quotas that are asked for, each with its flag.
+fn asked<'o>(
+    order: &'o Upgrade,
+    matrix: &'o Matrix,
+) -> impl Iterator<Item = (&'static str, &'o str, Quota)> {
+    let of_count = |flag, count: Option<NonZeroU32>, name: Option<&'o str>| {
+        let quota = |count: NonZeroU32| Quota::Limit(count.get().into());
+        count
+            .zip(name)
+            .map(|(count, name)| (flag, name, quota(count)))
+    };
+    let seats = of_count("--seats", order.seats, matrix.seats_quota());
+    let devices = of_count("--devices", order.devices, matrix.devices_quota());
+    let quotas = order.quota.iter();
+    let quotas = quotas.map(|(name, quota)| ("--quota", name.as_str(), *quota));
+    quotas.chain(seats).chain(devices)
 }
 
 /// Gives it what a higher tier has, and leaves what the license had beside its own: a feature more, a quota of its own, other check-in terms.

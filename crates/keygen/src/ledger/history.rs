@@ -31,6 +31,15 @@ impl Ledger {
             .optional()?)
     }
 
+    /// The licenses that this one replaces, as far as the ledger knows them.
+    pub(crate) fn replaced_by(&self, license: &str) -> Result<Vec<String>, LedgerError> {
+        let sql = "SELECT p.old FROM replaced p JOIN entries e ON e.subject = p.old AND e.kind = 'license'
+                   WHERE p.new = ?1 GROUP BY p.old ORDER BY min(e.seq)";
+        let mut statement = self.db.prepare(sql)?;
+        let replaced = statement.query_map([license], |row| row.get(0))?;
+        Ok(replaced.collect::<Result<_, _>>()?)
+    }
+
     /// Since when a license, and those that it replaced, have named a user without a pause; none if the license does not.
     pub(crate) fn named_since(
         &self,

@@ -112,12 +112,14 @@ pub(crate) struct Stats {
     pub(crate) seats: i64,
 }
 
-/// The standing at `?1`, in the order in which a verifier would deny. `CROSS JOIN` has what replaces this one looked up, where SQLite by
-/// itself may go through all licenses for each (<https://sqlite.org/optoverview.html#crossjoin>).
+/// The standing at `?1`, in the order in which a verifier would deny. What was revoked takes nobody's place: the license that it replaced
+/// holds where it is installed alone. `CROSS JOIN` has what replaces this one looked up, where SQLite by itself may go through all licenses
+/// for each (<https://sqlite.org/optoverview.html#crossjoin>).
 const STANDING: &str = "CASE
   WHEN EXISTS (SELECT 1 FROM entries r WHERE r.subject = e.subject AND r.kind = 'revocation') THEN 'revoked'
   WHEN EXISTS (SELECT 1 FROM replaced p CROSS JOIN entries n ON n.subject = p.new WHERE p.old = e.subject
-    AND n.kind = 'license' AND coalesce(json_extract(n.body, '$.not_before') <= ?1, 1)) THEN 'superseded'
+    AND n.kind = 'license' AND coalesce(json_extract(n.body, '$.not_before') <= ?1, 1)
+    AND NOT EXISTS (SELECT 1 FROM entries r WHERE r.subject = p.new AND r.kind = 'revocation')) THEN 'superseded'
   WHEN json_extract(e.body, '$.expires_at') <= ?1 THEN 'expired'
   WHEN json_extract(e.body, '$.not_before') > ?1 THEN 'future'
   ELSE 'active' END";

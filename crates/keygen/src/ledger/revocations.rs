@@ -66,6 +66,20 @@ impl Ledger {
             .and_then(|code| ProductCode::parse(&code).ok()))
     }
 
+    /// How many licenses of a product the longest list of a key names; none if it has signed none for it.
+    pub(crate) fn most_revoked(
+        &self,
+        key: &str,
+        product: ProductCode,
+    ) -> Result<Option<u64>, LedgerError> {
+        let lists = self.about_of_kind(key, Kind::RevocationList)?.into_iter();
+        let of_product =
+            lists.filter(|list| list.fact("product").as_deref() == Some(product.as_str()));
+        Ok(of_product
+            .filter_map(|list| list.fact("revoked")?.parse().ok())
+            .max())
+    }
+
     /// The highest number of the lists that a key has signed; none if it has signed none.
     pub(crate) fn last_list(&self, key: &str) -> Result<Option<u64>, LedgerError> {
         let entries = self.about(key)?.into_iter();

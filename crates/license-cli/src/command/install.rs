@@ -3,7 +3,9 @@
 use license_client::{
     Candidate, Installation, InstallationError, Installed, InstalledBlock, Moment, Replace,
 };
-use license_core::{Activation, Bundle, BundleError, License, Rotation, TokenKind, TrustSet};
+use license_core::{
+    Activation, Bundle, BundleError, License, LicenseId, Rotation, Timestamp, TokenKind, TrustSet,
+};
 use license_terminal::{Exit, Failure, Terminal, escape, show_path};
 
 use super::lists;
@@ -69,7 +71,7 @@ fn install(
     } = verified;
     let refused = |error| failure::not_installed(&error);
     check_nonce(arguments, &bundle).map_err(refused)?;
-    let before = licenses_before(site);
+    let before = own_licenses(site);
     let new = Case::beside(site, Some(bundle.clone()), &arguments.context, &before)?;
     let candidate = Candidate {
         bundle: &bundle,
@@ -88,7 +90,12 @@ fn install(
         .host
         .install(&candidate, &new.context(), replace, moment)
         .map_err(refused)?;
-    tell(&installed, &bundle, &before, terminal);
+    let after = own_licenses(site);
+    tell(&installed, &bundle, terminal);
+    if !bundle.licenses().is_empty() {
+        let (now, licenses) = (new.context().clock(), (&before[..], &after[..]));
+        tell_of_others(installed.begins, now, &bundle, licenses, terminal);
+    }
     let mut case = site.installed(&arguments.context)?;
     let problems = installed.problems.iter().map(report::Notice::of_state);
     report::add(&mut case.notices, problems);
@@ -168,7 +175,7 @@ fn check_nonce(arguments: &Install, bundle: &Bundle) -> Result<(), InstallationE
 }
 
 /// The user's own, for what is the administrator's is not replaced.
-fn licenses_before(site: &Site) -> Vec<License> {
+fn own_licenses(site: &Site) -> Vec<License> {
     let own = site.host.home().map(|home| home.user().dir().clone());
     let own = own.map(|dir| match site.host.trust() {
         Some(keys) => Installation::load(&dir.into(), keys, &site.matrix),
@@ -180,7 +187,7 @@ fn licenses_before(site: &Site) -> Vec<License> {
     }
 }
 
-fn tell(installed: &Installed, bundle: &Bundle, before: &[License], terminal: &Terminal) {
+fn tell(installed: &Installed, bundle: &Bundle, terminal: &Terminal) {
     trust_statements::note_installed(&installed.statements, terminal);
     lists::note_installed(&installed.lists, terminal);
     let is_license = !bundle.licenses().is_empty();
@@ -188,20 +195,6 @@ fn tell(installed: &Installed, bundle: &Bundle, before: &[License], terminal: &T
         terminal.note("this check-in is not newer than the one installed; nothing was changed");
     } else if is_license || !bundle.validations().is_empty() {
         terminal.note(&format!("installed as {}", show_path(&installed.path)));
-    }
-    if let Some(begins) = installed.begins {
-        terminal.note(&format!(
-            "it begins at {begins}; what was installed goes on until then"
-        ));
-    }
-    let is_replaced = is_license && installed.begins.is_none();
-    let replaced = before.iter().filter(|_| is_replaced);
-    for license in replaced {
-        let customer = escape(license.customer()).into_owned();
-        terminal.note(&format!(
-            "it replaces the {} license of {customer}",
-            license.tier()
-        ));
     }
     tell_answers(installed, bundle, terminal);
     if installed.clock_repaired {
@@ -248,4 +241,40 @@ fn line(block: &InstalledBlock) -> String {
         false => "was here already, or is older than what is",
     };
     format!("  {what} {}: {effect}", escape(&block.id))
+}
+
+/// What becomes of the licenses that were installed.
+fn tell_of_others(
+    begins: Option<Timestamp>,
+    now: Timestamp,
+    bundle: &Bundle,
+    (before, after): (&[License], &[License]),
+    terminal: &Terminal,
+) {
+    let is_in = |licenses: &[License], id: &LicenseId| licenses.iter().any(|one| one.id() == id);
+    let start = |license: &License| license.not_before();
+    let is_of_new = |begins: &Timestamp| {
+        let mut new = bundle.licenses().iter().filter_map(start);
+        new.any(|start| start == *begins)
+    };
+    if let Some(begins) = begins.filter(is_of_new) {
+        terminal.note(&format!(
+            "it begins at {begins}; what was installed goes on until then"
+        ));
+    }
+    for license in before {
+        if is_in(bundle.licenses(), license.id()) {
+            continue;
+        }
+        let (tier, customer) = (license.tier(), escape(license.customer()));
+        match start(license).filter(|start| *start > now) {
+            _ if !is_in(after, license.id()) => {
+                terminal.note(&format!("it replaces the {tier} license of {customer}"));
+            }
+            Some(start) => terminal.note(&format!(
+                "the {tier} license of {customer} that begins at {start} stays beside it"
+            )),
+            None => {}
+        }
+    }
 }

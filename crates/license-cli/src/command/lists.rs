@@ -25,11 +25,12 @@ pub(crate) fn to_json(list: &RevocationList) -> Value {
 /// A list in one line.
 pub(crate) fn line(list: &RevocationList) -> String {
     format!(
-        "list {} of {}, {}; the next is due by {}",
+        "list {} of {}, {}; the next is due by {}; key {}",
         list.seq(),
         list.issued_at(),
         revoked(list),
-        list.next_update()
+        list.next_update(),
+        list.key_id().as_str()
     )
 }
 

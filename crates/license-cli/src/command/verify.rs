@@ -14,26 +14,25 @@ pub(crate) fn run(site: &Site, arguments: &Verify, terminal: &Terminal) -> Resul
     let given = Given::read(&arguments.license)?;
     let trust = || site.trust(&arguments.trust);
     let mut statements = Told::default();
-    let bundle = match &arguments.companion {
+    let (mut bundle, trust) = match &arguments.companion {
         None => {
             let mut rotation = site.rotation(&arguments.trust)?;
             statements = trust_statements::apply(site, &given, &mut rotation)?;
-            verified(site, &given, rotation.keys())?
+            let trust = rotation.keys().clone();
+            (verified(site, &given, &trust)?, trust)
         }
         Some(file) => {
             let refused = |error| failure::not_judged(&given.name, &error);
             let key = LicenseKey::parse(&given.text);
             let key = key.map_err(|error| refused(BundleError::Key(error)))?;
-            let text = file.read_text(MAX_FILE_BYTES)?;
-            let bundle = site.verify(
-                &Given {
-                    name: file.to_string(),
-                    text,
-                },
-                &trust()?,
-            )?;
+            let file = Given {
+                name: file.to_string(),
+                text: file.read_text(MAX_FILE_BYTES)?,
+            };
+            let trust = trust()?;
+            let bundle = site.verify(&file, &trust)?;
             bundle.check_named(&key, &site.matrix).map_err(refused)?;
-            bundle
+            (bundle, trust)
         }
     };
     let ignored = trust_statements::ignored_by(site, &given);
@@ -45,6 +44,8 @@ pub(crate) fn run(site: &Site, arguments: &Verify, terminal: &Terminal) -> Resul
         let ignored = ignored.into_iter().collect();
         return lists::tell(lists, &statements, context, ignored, terminal);
     }
+    // What would stop it once it is installed is told before.
+    bundle.add_revocations(site.host.revocation_lists(&trust));
     let mut case = Case::new(site, Some(bundle), &arguments.context)?;
     case.notices.extend(ignored);
     case.statements = statements;

@@ -112,11 +112,11 @@ impl Candidate<'_> {
         }
         Ok(Stored {
             path: home.user().dir().file(file),
-            begins: early.map(|early| early.begins),
+            begins: early.and_then(|early| early.begins),
         })
     }
 
-    /// What is stored together with it, where one of the two replaces the other only later.
+    /// What is stored together with it: where one of the two replaces the other only later, or what is installed has still to begin.
     ///
     /// # Errors
     /// [`InstallationError::Worse`] if it would take the place of what is better.
@@ -132,7 +132,7 @@ impl Candidate<'_> {
             return Ok(None);
         };
         let early = self.early(&installed, &self.keys_of_both(home, before), context);
-        if early.is_none() {
+        if early.as_ref().is_none_or(|early| early.begins.is_none()) {
             self.refuse_if_worse(installed, &before.before(home), context, kept)?;
         }
         Ok(early)

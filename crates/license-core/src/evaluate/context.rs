@@ -61,6 +61,11 @@ impl<'a> Context<'a> {
         }
     }
 
+    /// The same at another instant.
+    pub(super) fn at_instant(self, clock: Timestamp) -> Self {
+        Self { clock, ..self }
+    }
+
     /// What the clock shows. Evaluation uses the latest of this, the high-water mark and the issue dates of
     /// the verified artefacts.
     pub fn clock(&self) -> Timestamp {

@@ -140,7 +140,8 @@ impl Decision {
         Some(until.seconds_since(self.evaluated_at))
     }
 
-    /// Until when a license that holds goes on holding as things are, grace included; none if it is denied, or if nothing ends it.
+    /// Until when a license that holds goes on holding as things are, grace included, and a successor at hand that takes its place; none
+    /// if it is denied, or if nothing ends it.
     pub fn holds_until(&self) -> Option<Timestamp> {
         self.holds_until
     }

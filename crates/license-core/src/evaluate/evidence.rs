@@ -129,9 +129,9 @@ pub enum Evidence {
     },
     /// The last validation.
     CheckIn {
-        /// When the license was last validated, or issued.
+        /// When the license, or one that it replaces, was last validated; its start if that is later.
         last: Timestamp,
-        /// Whether it was ever validated.
+        /// Whether it was validated since it began.
         is_validated: bool,
         /// The first instant at which a validation is due.
         due_at: Timestamp,
@@ -263,7 +263,7 @@ impl Evidence {
                 ..
             } => format!("validated at {last}, now {now}"),
             Self::CheckIn { last, now, .. } => {
-                format!("never validated since it was issued at {last}, now {now}")
+                format!("not validated since it began at {last}, now {now}")
             }
             Self::Feature { tier, .. } => format!("tier {tier}"),
         }

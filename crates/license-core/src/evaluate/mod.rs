@@ -4,6 +4,7 @@ mod context;
 mod decision;
 mod evidence;
 mod rules;
+mod said;
 
 use std::sync::Arc;
 
@@ -54,7 +55,10 @@ fn decide(case: &Case<'_>, decisive: Option<&Finding>, findings: &[Finding]) -> 
     let ends = findings
         .iter()
         .filter_map(|finding| finding.evidence.grace_until());
-    let holds_until = ends.min().filter(|_| outcome != Outcome::Denied);
+    let holds_until = match outcome {
+        Outcome::Denied => None,
+        _ => holds_until(case, ends.min()),
+    };
     let effective = match outcome {
         Outcome::Denied => Arc::clone(case.matrix.base_tier().entitlements()),
         _ => entitlements(case),
@@ -70,6 +74,24 @@ fn decide(case: &Case<'_>, decisive: Option<&Finding>, findings: &[Finding]) -> 
         check_in: check_in(findings),
         evidence,
         evaluated_at: case.now,
+    }
+}
+
+/// Until when it holds, or what takes its place: a successor at hand ends it on its first day, and goes on from there if it holds then.
+fn holds_until(case: &Case<'_>, end: Option<Timestamp>) -> Option<Timestamp> {
+    let start = |newer: &License| newer.not_before().filter(|start| *start > case.now);
+    let installed = case.context.all_installed();
+    let successors = installed.filter(|newer| rules::replaces(newer, case.license));
+    let successors = successors.filter_map(|newer| Some((start(newer)?, newer)));
+    let next = successors.min_by_key(|(start, newer)| (*start, newer.id()));
+    let Some((start, next)) = next.filter(|(start, _)| end.is_none_or(|end| *start <= end)) else {
+        return end;
+    };
+    // The start of each is later than that of the one before, so that this ends.
+    let then = next.evaluate(case.matrix, &case.context.clone().at_instant(start));
+    match then.outcome() {
+        Outcome::Denied => Some(start),
+        _ => then.holds_until(),
     }
 }
 
@@ -175,8 +197,7 @@ fn expires_soon(case: &Case<'_>) -> Option<Warning> {
 /// Whether a license at hand goes on where this one ends.
 fn is_renewed(case: &Case<'_>, end: Timestamp) -> bool {
     case.context.all_installed().any(|newer| {
-        newer.product() == case.license.product()
-            && newer.supersedes().contains(case.license.id())
+        rules::replaces(newer, case.license)
             && newer.not_before().is_none_or(|start| start <= end)
             && newer.expires_at().is_none_or(|newer_end| newer_end > end)
     })

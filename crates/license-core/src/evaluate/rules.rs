@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::said::Said;
 use super::{Context, Evidence};
 use crate::{
     Activation, Code, Comparison, License, LicenseId, Machine, Matrix, RevocationList, Signer,
@@ -69,6 +70,7 @@ pub(super) struct Case<'a> {
     pub(super) now: Timestamp,
     pub(super) newest_validation: Option<&'a Validation>,
     pub(super) newest_vendor_validation: Option<&'a Validation>,
+    said: Said<'a>,
 }
 
 impl<'a> Case<'a> {
@@ -84,7 +86,9 @@ impl<'a> Case<'a> {
             .chain(activations)
             .chain(license.issued_at())
             .chain(context.high_water);
-        let matching = validations.filter(|validation| matches(validation, license, context));
+        let matching = validations
+            .clone()
+            .filter(|validation| matches(validation, license, context));
         let is_by_vendor = |validation: &&Validation| validation.signer() == Signer::Vendor;
         Self {
             license,
@@ -93,6 +97,7 @@ impl<'a> Case<'a> {
             now: seen.fold(context.clock(), Timestamp::max),
             newest_validation: newest(matching.clone()),
             newest_vendor_validation: newest(matching.filter(is_by_vendor)),
+            said: Said::of(license, validations, context),
         }
     }
 
@@ -103,17 +108,9 @@ impl<'a> Case<'a> {
         RevocationList::newest(self.context.all_revocations().filter(of_product))
     }
 
-    /// What was said last. A customer's own server can deny what the vendor granted, not grant what the vendor denied.
+    /// What was said last.
     fn status(&self) -> Option<(Status, Timestamp)> {
-        let denied = |validation: &&Validation| validation.status().denial().is_some();
-        let newest = self.newest_validation?;
-        let decisive = match newest.status().denial() {
-            Some(_) => newest,
-            None => self
-                .newest_vendor_validation
-                .filter(denied)
-                .unwrap_or(newest),
-        };
+        let decisive = self.said.denial().or(self.newest_validation)?;
         Some((decisive.status(), decisive.issued_at()))
     }
 }
@@ -130,8 +127,12 @@ fn newest<'a>(validations: impl Iterator<Item = &'a Validation>) -> Option<&'a V
 }
 
 fn matches(validation: &Validation, license: &License, context: &Context<'_>) -> bool {
+    validation.is_for(license) && is_here(validation, context)
+}
+
+pub(super) fn is_here(validation: &Validation, context: &Context<'_>) -> bool {
     let is_here = |named: &Machine| context.machine.is_some_and(|here| named.is(here));
-    validation.is_for(license) && validation.machine().is_none_or(is_here)
+    validation.machine().is_none_or(is_here)
 }
 
 type Found = (RuleOutcome, Evidence);
@@ -253,10 +254,14 @@ fn by_list(case: &Case<'_>) -> Option<Found> {
     Some(require(now < revocation.at, Code::Revoked, evidence))
 }
 
+/// Whether one takes the place of the other, once it has begun.
+pub(super) fn replaces(newer: &License, license: &License) -> bool {
+    newer.product() == license.product() && newer.supersedes().contains(license.id())
+}
+
 fn superseded(case: &Case<'_>) -> Found {
     let replaces = |newer: &&License| {
-        newer.product() == case.license.product()
-            && newer.supersedes().contains(case.license.id())
+        replaces(newer, case.license)
             // A renewal that is installed early starts when it should.
             && newer.not_before().is_none_or(|start| start <= case.now)
     };
@@ -473,9 +478,11 @@ fn expiry(case: &Case<'_>) -> Found {
     )
 }
 
+/// It counts from the last check-in, and not from before the license begins: it can't be overdue before it may be used.
 fn check_in(case: &Case<'_>) -> Found {
-    let validated = case.newest_validation.map(Validation::issued_at);
-    let last = validated.or(case.license.issued_at());
+    let start = case.license.not_before().max(case.license.issued_at());
+    let validated = case.said.checked_in_at().filter(|at| Some(*at) >= start);
+    let last = validated.or(start);
     let Some((check_in, last)) = case.license.check_in().zip(last) else {
         return NOT_APPLICABLE;
     };

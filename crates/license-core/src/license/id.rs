@@ -31,6 +31,11 @@ impl LicenseId {
         Self::uuid_number(text).map(|_| Self(text.into()))
     }
 
+    /// The UUIDv7 of these 128 bits.
+    pub(super) fn of_uuid_number(number: u128) -> Option<Self> {
+        Self::parse(&Uuid::from_u128(number).hyphenated().to_string())
+    }
+
     /// The 128 bits of a UUIDv7 in its canonical spelling.
     pub(super) fn uuid_number(text: &str) -> Option<u128> {
         let uuid = Uuid::try_parse(text).ok()?;

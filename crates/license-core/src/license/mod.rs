@@ -100,7 +100,8 @@ impl Unverified<'_> {
         let validation = claims::validation(self, &verified.payload, signer)?;
         let may_speak_for = |license: &&License| signer == Signer::Vendor || confirms(license);
         let mut heard = licenses.iter().filter(may_speak_for);
-        if !heard.any(|license| validation.is_for(license)) {
+        // A successor that is at hand alone goes on with what was said of the license that it replaced.
+        if !heard.any(|license| validation.concerns(license)) {
             return Err(VerifyError::OtherLicense);
         }
         Ok(validation)

@@ -130,6 +130,18 @@ impl RevocationList {
         self.facts().revoked.get(license)
     }
 
+    /// The licenses that it names, in the order of their ids.
+    pub fn licenses(&self) -> Vec<(LicenseId, &Revocation)> {
+        let Revoked { tokens, keys } = &self.facts().revoked;
+        let tokens = tokens.iter();
+        let tokens =
+            tokens.filter_map(|(number, one)| Some((LicenseId::of_uuid_number(*number)?, one)));
+        let keys = keys.iter().map(|(id, one)| (id.clone(), one));
+        let mut all: Vec<_> = tokens.chain(keys).collect();
+        all.sort_by(|(one, _), (other, _)| one.cmp(other));
+        all
+    }
+
     /// How many licenses it names.
     pub fn len(&self) -> usize {
         self.facts().revoked.tokens.len() + self.facts().revoked.keys.len()

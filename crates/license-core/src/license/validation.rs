@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::{License, LicenseId};
 use crate::token::Unverified;
-use crate::{Code, Entitlements, Machine, ProductCode, Timestamp};
+use crate::{Code, Entitlements, Machine, ProductCode, Timestamp, TrustedKey};
 
 /// What the vendor says of a license.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -107,6 +107,21 @@ impl Validation {
     /// Whether it speaks of this license.
     pub fn is_for(&self, license: &License) -> bool {
         self.license == *license.id() && self.product == license.product()
+    }
+
+    /// The product of the license.
+    pub fn product(&self) -> ProductCode {
+        self.product
+    }
+
+    pub(crate) fn is_signed_by(&self, key: &TrustedKey) -> bool {
+        self.token.unverified_key_id() == key.id().as_str()
+    }
+
+    /// Whether it speaks of this license, or of one that it replaces.
+    pub fn concerns(&self, license: &License) -> bool {
+        let is_former = || license.supersedes().contains(&self.license);
+        self.is_for(license) || self.product == license.product() && is_former()
     }
 
     /// The id of the statement.

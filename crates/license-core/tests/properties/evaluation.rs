@@ -98,7 +98,10 @@ proptest! {
         prop_assert_eq!(decision.outcome(), world.at(at(now)).outcome());
         let matching = world.plan.statements.iter().filter(|statement| {
             let here = world.plan.is_named && statement.machine == Some("m1");
-            (here || statement.machine.is_none()) && (world.plan.has_server || !statement.by_server)
+            let is_heard = world.plan.has_server || !statement.by_server;
+            // Whoever minted the license later than that knew what was said of the former one.
+            let is_known = statement.of_former && at(statement.at) < issued();
+            (here || statement.machine.is_none()) && is_heard && !is_known
         });
         if matching.clone().any(|statement| statement.status != Status::Active) {
             prop_assert_eq!(decision.outcome(), Outcome::Denied);
@@ -150,7 +153,7 @@ proptest! {
     #[test]
     fn what_the_vendor_said_last_replaces_what_was_bought(plan in plan(), now in step()) {
         let mut plan = plan;
-        plan.statements.retain(|statement| !statement.by_server);
+        plan.statements.retain(|statement| !statement.by_server && !statement.of_former);
         plan.statements.sort_by_key(|statement| at(statement.at));
         plan.statements.dedup_by_key(|statement| at(statement.at));
         let world = World::new(plan);
@@ -161,6 +164,32 @@ proptest! {
         if decision.outcome() != Outcome::Denied {
             let granted = newest.map_or(world.license.entitlements(), |said| said.entitlements());
             prop_assert_eq!(decision.entitlements(), granted);
+        }
+    }
+
+    /// Else a renewal would be a way out of a suspension.
+    #[test]
+    fn what_denies_the_former_license_denies_its_successor(plan in plan(), when in step(), now in step()) {
+        let mut world = World::new(plan);
+        let when = at(when).max(issued());
+        let former = world.license.supersedes()[0].clone();
+        let is_own = |said: &Validation| *said.license_id() != former;
+        world.validations.retain(|said| !is_own(said) || said.issued_at() <= when);
+        world.validations.retain(|said| is_own(said) || said.issued_at() < when);
+        world.suspend_former(when);
+        prop_assert_eq!(world.at(at(now)).outcome(), Outcome::Denied);
+    }
+
+    /// What is promised of a license, and of what follows it, is kept.
+    #[test]
+    fn it_holds_until_the_instant_that_is_promised(plan in plan(), now in step()) {
+        let world = World::new(plan);
+        let bundle = world.bundle();
+        let at_hand = |now| world.context(now);
+        let decision = bundle.evaluate(Matrix::built_in(), &at_hand(at(now)));
+        if let Some(until) = decision.holds_until() {
+            let before = bundle.evaluate(Matrix::built_in(), &at_hand(until.minus(1).max(decision.evaluated_at())));
+            prop_assert!(before.outcome() != Outcome::Denied, "{:?}", before);
         }
     }
 }

@@ -2,7 +2,8 @@
 
 use license_core::issue::{LicenseDraft, ValidationDraft};
 use license_core::{
-    CheckIn, Context, Decision, License, Matrix, Renewal, Status, Timestamp, UsageType, Validation,
+    Bundle, CheckIn, Context, Decision, License, Matrix, Renewal, Status, Timestamp, Unverified,
+    UsageType, Validation,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -40,6 +41,8 @@ pub(crate) struct Statement {
     pub(crate) status: Status,
     pub(crate) machine: Option<&'static str>,
     pub(crate) by_server: bool,
+    /// It speaks of the license that this one replaced.
+    pub(crate) of_former: bool,
     features: Vec<&'static str>,
     quotas: Vec<(&'static str, i64)>,
 }
@@ -76,15 +79,17 @@ fn statement() -> impl Strategy<Value = Statement> {
         status,
         machine,
         any::<bool>(),
+        prop::bool::weighted(0.3),
         features,
         vec(quota, 0..4),
     )
         .prop_map(
-            |(at, status, machine, by_server, features, quotas)| Statement {
+            |(at, status, machine, by_server, of_former, features, quotas)| Statement {
                 at,
                 status,
                 machine,
                 by_server,
+                of_former,
                 features,
                 quotas,
             },
@@ -138,19 +143,18 @@ pub(crate) struct World {
 impl World {
     pub(crate) fn new(plan: Plan) -> Self {
         let license = mint(&license_draft(&plan));
+        let former = mint(&former_draft(&plan));
         let statements = plan
             .statements
             .iter()
             .filter(|statement| plan.has_server || !statement.by_server);
         let validations = statements
-            .map(|statement| validation(statement, &license))
+            .map(|statement| match statement.of_former {
+                true => validation(statement, &former),
+                false => validation(statement, &license),
+            })
             .collect();
-        let newer = plan.replaced_from.map(|start| {
-            let mut newer = draft("PRO", id(2));
-            newer.supersedes = vec![license.id().clone()];
-            newer.not_before = Some(at(start));
-            mint(&newer)
-        });
+        let newer = plan.replaced_from.map(|start| mint(&newer_draft(start)));
         let installed = newer.into_iter().chain([license.clone()]).collect();
         Self {
             license,
@@ -158,6 +162,26 @@ impl World {
             installed,
             plan,
         }
+    }
+
+    /// Says of the license that this one replaced that it rests.
+    pub(crate) fn suspend_former(&mut self, at: Timestamp) {
+        let former = mint(&former_draft(&self.plan));
+        let said = crate::support::statement(&former, Status::Suspended, at);
+        let said = crate::support::validated(&said, &VENDOR, &former).unwrap();
+        self.validations.push(said);
+    }
+
+    /// The license and what else is installed, in one file.
+    pub(crate) fn bundle(&self) -> Bundle {
+        let newer = self.plan.replaced_from.map(newer_draft);
+        let drafts = newer.into_iter().chain([license_draft(&self.plan)]);
+        let armor = drafts.map(|draft| {
+            let token = draft.sign(&*VENDOR).unwrap();
+            Unverified::parse(&token).unwrap().to_armor()
+        });
+        let file = armor.collect::<String>();
+        Bundle::verify(&file, &crate::support::TRUST, Matrix::built_in()).unwrap()
     }
 
     pub(crate) fn context(&self, clock: Timestamp) -> Context<'_> {
@@ -181,8 +205,27 @@ impl World {
     }
 }
 
+/// The license that replaces this one.
+fn newer_draft(start: Step) -> LicenseDraft {
+    let mut newer = draft("PRO", id(2));
+    newer.supersedes = vec![id(1)];
+    newer.not_before = Some(at(start));
+    newer
+}
+
+/// The license that this one replaced, of the day before.
+fn former_draft(plan: &Plan) -> LicenseDraft {
+    let mut draft = draft("PRO", id(3));
+    draft.issued_at = issued().minus(DAY);
+    if plan.has_server {
+        draft.confirmation = Some(public(&SERVER).to_jwk());
+    }
+    draft
+}
+
 fn license_draft(plan: &Plan) -> LicenseDraft {
     let mut draft = draft("PRO", id(1));
+    draft.supersedes = vec![id(3)];
     draft.not_before = plan.starts.map(at);
     draft.expires_at = plan.ends.map(at);
     draft.renewal = plan

@@ -13,6 +13,10 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 
 {{- define "coditect.labels" -}}
 {{ include "coditect.selector" . }}
+{{ include "coditect.origin" . }}
+{{- end -}}
+
+{{- define "coditect.origin" -}}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- end -}}
@@ -48,14 +52,20 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- $key := trim $license.key -}}
 {{- if regexMatch "-[0-9A-F]{16}$" $key -}}
 {{- fail "license.key: expected a full enterprise key, found a short one, which proves nothing; hint: use the key or the license file that the vendor sent" -}}
-{{- else if not (regexMatch "^[A-Z][A-Z0-9]{1,15}-ENT-[A-Z0-9]{2,16}-[1-9][0-9]{0,9}-[0-9]{8}-[A-Za-z0-9_-]{342,}$" $key) -}}
+{{- else if not (regexMatch "^CODITECT-ENT-[A-Z0-9]{2,16}-[1-9][0-9]{0,9}-[0-9]{8}-[A-Za-z0-9_-]{342,}$" $key) -}}
 {{- fail "license.key: expected a full enterprise key in one line, such as CODITECT-ENT-ACME-100-20271231-…; hint: --set-file license.key=acme.key, and license.file for a license file" -}}
 {{- end -}}
 {{- end -}}
-{{- if and $license.file (not (contains "-----BEGIN LICENSE" $license.file)) -}}
-{{- fail "license.file: expected -----BEGIN LICENSE-----; hint: --set-file license.file=acme.lic, and license.key for an enterprise key" -}}
+{{- if and $license.file (not (contains "-----BEGIN LICENSE-----" $license.file)) -}}
+{{- fail "license.file: expected -----BEGIN LICENSE-----; hint: --set-file license.file=acme.lic, license.key for an enterprise key, and license.revocations for a revocation list" -}}
 {{- end -}}
-{{- if contains "PRIVATE KEY" (printf "%s%s" $license.file $license.trust) -}}
+{{- if and $license.existingSecret $license.revocations -}}
+{{- fail "license.revocations: expected revocations.lic in the existing Secret beside the license, found it here; hint: leave license.revocations out" -}}
+{{- end -}}
+{{- if and $license.revocations (not (contains "-----BEGIN LICENSE REVOCATIONS-----" $license.revocations)) -}}
+{{- fail "license.revocations: expected -----BEGIN LICENSE REVOCATIONS-----; hint: --set-file license.revocations=revocations.lic, and license.file for a license file" -}}
+{{- end -}}
+{{- if contains "PRIVATE KEY" (printf "%s%s%s" $license.file $license.trust $license.revocations) -}}
 {{- fail "license: expected public keys and licenses, found a private key; hint: tell the vendor, it must never leave them" -}}
 {{- end -}}
 {{- end -}}

@@ -3,14 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use license_core::{
-    Artefacts, Bundle, BundleError, License, LicenseId, LicenseKey, MAX_FILE_BYTES, MachineDigest,
-    Matrix, Timestamp, TokenKind, TrustSet, Unverified,
+    Artefacts, Bundle, BundleError, License, LicenseId, LicenseKey, MachineDigest, Matrix,
+    RevocationList, Timestamp, TokenKind, TrustSet, Unverified, input_cap,
 };
 use license_terminal::{Failure, Source, Terminal};
 use serde_json::{Value, json};
 
 use super::super::check_in::not_judged;
-use super::super::{add_keys, matrix, now, usage};
+use super::super::{add_keys, matrix, now, revocations, revoke, usage};
 use crate::answers;
 use crate::books::{self, Books};
 use crate::ledger::{Kind, Place, Record};
@@ -88,14 +88,12 @@ struct Reader<'a> {
 impl Reader<'_> {
     fn read(&mut self, file: &Source) -> Result<(), Failure> {
         let text = file.read_text(MAX_EXPORT_BYTES)?;
+        let cap = input_cap(text.as_bytes());
         if text.trim_start().starts_with('{') {
             return self.export(file, &text);
         }
-        if text.len() > MAX_FILE_BYTES {
-            let message = format!(
-                "{file}: expected at most {MAX_FILE_BYTES} bytes, found {}",
-                text.len()
-            );
+        if text.len() > cap {
+            let message = format!("{file}: expected at most {cap} bytes, found {}", text.len());
             return Err(
                 Failure::malformed(message).hint("import license files one by one, or an export")
             );
@@ -143,6 +141,7 @@ impl Reader<'_> {
         let repairs = bundle.clock_repairs().iter();
         let repairs = repairs.zip(tokens(TokenKind::ClockRepair));
         records.extend(repairs.filter_map(|(said, token)| answers::clock_repair(said, token)));
+        records.extend(bundle.revocations().iter().flat_map(of_list));
         Ok(records)
     }
 
@@ -187,6 +186,13 @@ impl Reader<'_> {
             _ => Err(tampered(file, line)),
         }
     }
+}
+
+/// A list, and each license that it names: a ledger that was lost knows from it what customers know.
+fn of_list(list: &RevocationList) -> Vec<Record> {
+    let licenses = list.licenses().into_iter();
+    let revoked = licenses.map(|(id, one)| revoke::record(id.as_str(), &one.reason, one.at));
+    revoked.chain([revocations::record(list)]).collect()
 }
 
 /// A line of an export, as far as it can be told without its signature.

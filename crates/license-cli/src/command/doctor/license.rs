@@ -56,7 +56,7 @@ impl<'a> Verdict<'a> {
         let case = self.case.as_ref().ok().and_then(Option::as_ref);
         let bundle = case.and_then(|case| case.bundle.as_ref());
         let all = bundle.into_iter().flat_map(|bundle| bundle.validations());
-        all.filter(|said| self.license().is_some_and(|license| said.is_for(license)))
+        all.filter(|said| self.license().is_some_and(|license| said.concerns(license)))
     }
 
     fn findings(&self) -> Vec<Finding> {
@@ -68,13 +68,24 @@ impl<'a> Verdict<'a> {
     pub(super) fn next(&self) -> Option<Next> {
         let decision = self.decision.as_ref()?;
         let holds = decision.outcome() != Outcome::Denied || is_up_to_the_application(decision);
-        let license = decision.license().filter(|_| holds)?;
+        let Some(license) = decision.license().filter(|_| holds) else {
+            return self.start(decision.evaluated_at());
+        };
         let findings = self.findings();
         let ends = findings
             .iter()
             .flat_map(|finding| ends(license, &finding.evidence));
         let now = decision.evaluated_at();
         ends.filter(|next| next.at > now).min_by_key(|next| next.at)
+    }
+
+    /// The first start of a license that is still to come.
+    fn start(&self, now: Timestamp) -> Option<Next> {
+        let case = self.case.as_ref().ok()?.as_ref()?;
+        let licenses = case.bundle.iter().flat_map(|bundle| bundle.licenses());
+        let starts = licenses.filter_map(License::not_before);
+        let next = starts.filter(|start| *start > now).min()?;
+        Some(next_at("start of a license", next))
     }
 }
 
@@ -279,7 +290,7 @@ pub(super) fn check_in(site: &Site, snapshot: &Snapshot, verdict: &Verdict<'_>) 
             format!("the newest is of {}, {status}; {due}", said.issued_at())
         }
         (None, Some(terms)) => {
-            format!("none is installed, so that it counts from the license's issue; {terms}")
+            format!("none is installed, so that it counts from the license's first day; {terms}")
         }
         (None, None) => "the license needs none".to_owned(),
     };
