@@ -381,3 +381,37 @@ fn without_a_ledger_the_license_is_given() {
     let told = activate(&desk, &id, 1, &other).expect_code(0).json();
     assert_eq!(told["devices"], json!({"used": 1, "limit": 2}));
 }
+
+#[test]
+fn an_answer_goes_by_a_picture_too_and_is_entered_once() {
+    let (desk, license) = desk();
+    let picture = ["--qr", "--out", "answer.png"];
+    for wrong in [&["--qr", "--out", "answer.lic"][..], &["--qr", "--json"]] {
+        let _ = activate(&desk, &license, 1, wrong).expect_failure(2);
+    }
+    assert!(entries(&desk, "activation").is_empty());
+    let _ = activate(&desk, &license, 1, &picture).expect_code(0);
+    let drawn = std::fs::read(desk.file("answer.png")).unwrap();
+    assert!(drawn.starts_with(b"\x89PNG\r\n"));
+    let again = [&picture[..], &["--force"]].concat();
+    let told = activate(&desk, &license, 1, &again).expect_code(0);
+    assert!(told.stderr.contains("same answer again"), "{}", told.stderr);
+    assert_eq!(std::fs::read(desk.file("answer.png")).unwrap(), drawn);
+    let terminal = activate(&desk, &license, 1, &["--qr"]).expect_code(0);
+    assert!(terminal.stdout.contains('█'), "{}", terminal.stdout);
+    assert_eq!(entries(&desk, "activation").len(), 1);
+}
+
+#[test]
+fn a_request_that_was_read_out_is_answered_and_a_wrong_line_is_named() {
+    let (desk, license) = desk();
+    let letter = Letter::Activation(request(&license, 1, 1));
+    let lines = license_core::spoken::lines(&letter.to_bytes()).unwrap();
+    desk.write("request.txt", lines[1..].join("\n"));
+    let args = ["activate", "--key", "vendor.key", "request.txt"];
+    let said = keygen(&desk, &args).expect_failure(3);
+    assert!(said.message.contains("line 1"), "{}", said.message);
+    desk.write("request.txt", lines.join("\n"));
+    let token = keygen(&desk, &args).expect_code(0).stdout;
+    assert_eq!(verified(&token).nonce(), Nonce::from_random([1; 16]));
+}

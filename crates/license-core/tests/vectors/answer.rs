@@ -159,6 +159,17 @@ pub(crate) fn revocations(vector: &Vector, backend: Backend) -> Result<Answer, R
     Ok(Answer::valid(facts.into()))
 }
 
+/// An activation or a clock repair, as its header says.
+pub(crate) fn answers(vector: &Vector, backend: Backend) -> Result<Answer, Refusal> {
+    let trust = vector.trust(backend);
+    let token = Unverified::parse(&vector.body)?;
+    let nonce = match token.unverified_kind() {
+        TokenKind::ClockRepair => token.verify_clock_repair(&trust)?.nonce(),
+        _ => token.verify_activation(&trust)?.nonce(),
+    };
+    Ok(Answer::valid(vec![("nonce", nonce.to_string())]))
+}
+
 /// Every statement of the file in its order, and the keys that are trusted then.
 pub(crate) fn trust_statements(vector: &Vector, backend: Backend) -> Result<Answer, Refusal> {
     let mut rotation = Rotation::new(vector.trust(backend));

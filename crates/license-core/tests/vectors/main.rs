@@ -50,7 +50,12 @@ struct Folder {
     check: fn(&Vector, Backend) -> Result<Answer, Refusal>,
 }
 
-const FOLDERS: [Folder; 10] = [
+const FOLDERS: [Folder; 11] = [
+    Folder {
+        name: "answers",
+        headers: &["nonce"],
+        check: answer::answers,
+    },
     Folder {
         name: "decisions",
         headers: &DECISION,
@@ -102,6 +107,11 @@ const FOLDERS: [Folder; 10] = [
         check: answer::validation,
     },
 ];
+
+#[test]
+fn answers() {
+    run("answers");
+}
 
 #[test]
 fn decisions() {
