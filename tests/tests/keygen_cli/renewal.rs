@@ -178,6 +178,9 @@ fn a_renewal_of_what_has_ended_begins_now() {
     let told = minted(&desk, &["renew", "acme.lic", "--days", "10"]);
     assert_eq!(told["not_before"], "2026-02-01T00:00:00Z");
     assert_eq!(told["expires_at"], "2026-02-12T00:00:00Z");
+    let (desk, _) = self::desk(&["--tier", "pro", "--expires", "2026-01-15"]);
+    let told = now(&desk, &["renew", "acme.lic", "--days", "10", "--dry-run"]).expect_code(0);
+    assert!(told.stderr.contains("16 days since then"), "{told:?}");
 }
 
 #[test]

@@ -359,3 +359,49 @@ fn only_a_list_may_be_large() {
     assert!(large.len() > 262_144);
     let _ = install(&site, &large, &[]).expect_code(0);
 }
+
+#[test]
+fn an_installed_list_counts_also_for_a_license_that_is_only_verified() {
+    let site = site_with("team.lic");
+    site.write("again.lic", &TEAM.file);
+    let verify = ["verify", "again.lic", "--trust", "trust.jwks", "--at", AT];
+    let _ = license(&site, &verify).expect_code(0);
+    let _ = install(&site, &list(1, &[&TEAM]), &[]).expect_code(1);
+    let said = license(&site, &verify).expect_code(1);
+    assert!(said.stdout.starts_with("denied: REVOKED"), "{said:?}");
+    // A check-in lifts no list.
+    assert!(!said.stderr.contains("check-in"), "{said:?}");
+    let remaining = license(&site, &["verify", "again.lic", "--json", "--at", AT]);
+    assert_eq!(remaining.json()["revocation_lists"][0]["seq"], 1);
+}
+
+#[test]
+fn an_end_that_is_announced_is_shown_by_status() {
+    let site = Vendor::shared().site();
+    let terms = ["--tier", "ent", "--perpetual"];
+    let minted = Vendor::shared().issue(&[&terms[..], &["--issued-at", "2020-01-01"]].concat());
+    site.write("ent.lic", &minted.file);
+    let install_it = ["install", "ent.lic", "--trust", "trust.jwks", "--at", AT];
+    let _ = license(&site, &install_it).expect_code(0);
+    let status = ["status", "--at", AT];
+    let before = license(&site, &status).expect_code(0);
+    assert!(!before.stdout.contains("but only"), "{before:?}");
+    let draft = RevocationsDraft {
+        issuer: "CODITECT".to_owned(),
+        product: ProductCode::parse("CODITECT").unwrap(),
+        issued_at: Timestamp::parse("2020-01-01T00:40:00Z").unwrap(),
+        seq: 1,
+        next_update: Timestamp::parse("2020-02-01").unwrap(),
+        revoked: vec![Revoked {
+            license: LicenseId::parse(minted.told["license_id"].as_str().unwrap()).unwrap(),
+            at: Timestamp::parse("2020-01-20").unwrap(),
+            reason: "the contract ends".to_owned(),
+        }],
+    };
+    let token = draft.sign(&vendors_key()).unwrap();
+    let list = Unverified::parse(&token).unwrap().to_armor();
+    let _ = install(&site, &list, &[]).expect_code(0);
+    let said = license(&site, &status).expect_code(0);
+    let end = "but only    until 2020-01-20T00:00:00Z";
+    assert!(said.stdout.contains(end), "{said:?}");
+}

@@ -1,6 +1,6 @@
 //! `keygen renew`.
 
-use license_core::{Date, Matrix, Timestamp};
+use license_core::{Date, Matrix, Span, Timestamp};
 use license_terminal::{Failure, Terminal};
 
 use super::former::{Former, Given};
@@ -60,7 +60,15 @@ fn renewed(
             }
         }
     }
-    Ok(former.changes(&draft, matrix)?.order(draft))
+    let mut changes = former.changes(&draft, matrix)?;
+    let end = former.license.expires_at();
+    if let Some(end) = end.filter(|end| *end < former.issued_at) {
+        let gap = Span(former.issued_at.seconds_since(end));
+        changes.notes.push(format!(
+            "the license ended at {end}: the {gap} since then are in neither term"
+        ));
+    }
+    Ok(changes.order(draft))
 }
 
 /// The new end, which may be none at all; `None` if it stays.

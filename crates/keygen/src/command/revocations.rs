@@ -184,7 +184,7 @@ fn warn_of_lost(
     let most = most.map_err(|error| not_entered(&error))?;
     let count = u64::try_from(draft.revoked.len()).unwrap_or(u64::MAX);
     let message = match most {
-        None => "the ledger knows no earlier list of this key; if customers have one, what it names and this one does not is given back to them: `keygen ledger import LIST` enters it first".to_owned(),
+        None => "the ledger knows no earlier list of this key; if there is one, licenses that only that one names are given back: `keygen ledger import LIST` enters them".to_owned(),
         Some(most) if count < most => format!(
             "an earlier list of this key named {most} licenses, and this one {count}: the others are given back to customers; `keygen ledger import LIST` enters what is missing"
         ),
