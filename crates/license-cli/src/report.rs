@@ -154,6 +154,8 @@ pub(crate) fn decision(
         let lists = case.lists().iter().map(lists::to_json).collect();
         object.insert("revocation_lists".to_owned(), lists);
         object.insert("trust_statements".to_owned(), case.statements.to_json());
+        let blocks = case.blocks.clone();
+        object.extend(blocks.map(|blocks| ("blocks".to_owned(), blocks)));
         terminal.json(&Value::Object(object))?;
     } else {
         let lists = case.lists().iter();

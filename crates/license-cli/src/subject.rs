@@ -163,6 +163,8 @@ pub(crate) struct Case<'a> {
     pub(crate) notices: Vec<report::Notice>,
     /// The trust statements that came with the license.
     pub(crate) statements: Told,
+    /// What became of each block, where something was installed.
+    pub(crate) blocks: Option<serde_json::Value>,
 }
 
 impl<'a> Case<'a> {
@@ -207,6 +209,7 @@ impl<'a> Case<'a> {
             mark: None,
             notices: Vec::new(),
             statements: Told::default(),
+            blocks: None,
         })
     }
 
@@ -221,6 +224,7 @@ impl<'a> Case<'a> {
             mark: None,
             notices: Vec::new(),
             statements: Told::default(),
+            blocks: None,
         }
     }
 

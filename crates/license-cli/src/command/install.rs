@@ -7,6 +7,7 @@ use license_core::{
     Activation, Bundle, BundleError, License, LicenseId, Rotation, Timestamp, TokenKind, TrustSet,
 };
 use license_terminal::{Exit, Failure, Terminal, escape, show_path};
+use serde_json::{Value, json};
 
 use super::lists;
 use super::trust_statements::{self, Told};
@@ -112,6 +113,7 @@ fn install(
         );
     }
     case.statements = statements;
+    case.blocks = Some(installed.blocks.iter().map(to_json).collect());
     let decision = case.decide();
     report::decision(&decision, &case, arguments.context.strict, terminal)
 }
@@ -223,6 +225,11 @@ fn tell_answers(installed: &Installed, bundle: &Bundle, terminal: &Terminal) {
             "time counts from {at} on again, when the vendor signed this"
         ));
     }
+}
+
+fn to_json(block: &InstalledBlock) -> Value {
+    let InstalledBlock { kind, id, is_news } = block;
+    json!({ "kind": kind.label(), "id": id, "taken": is_news })
 }
 
 /// A block of several, and what became of it.

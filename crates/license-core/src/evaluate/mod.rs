@@ -3,6 +3,7 @@
 mod context;
 mod decision;
 mod evidence;
+mod machine;
 mod rules;
 mod said;
 
