@@ -154,6 +154,9 @@ pub(crate) struct Request {
     /// Ask to set back what this machine remembers of time, which a wrong clock pushed into the future
     #[arg(long)]
     pub(crate) clock: bool,
+    /// Make a new request; the answer to one that waits will be refused [default: write that again]
+    #[arg(long)]
+    pub(crate) new: bool,
     #[command(flatten)]
     pub(crate) sending: Sending,
     /// Say that it was made at this instant or date instead of now

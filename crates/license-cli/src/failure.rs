@@ -222,11 +222,11 @@ fn not_an_answer(error: &InstallationError, fault: AnswerFault) -> Failure {
     let code = fault.code().as_str();
     let message = format!("{code}: {error}; nothing was changed");
     Failure::new(Exit::Unjudged, code, message).hint(match fault {
-        AnswerFault::Replayed => "make a new request with `license request`, and have that answered",
+        AnswerFault::Replayed => "make a new request, with `license request` or `license request --clock`, and have that answered",
         AnswerFault::Stale => {
-            "have the latest request answered, or make a new one with `license request`"
+            "have the latest request answered: `license request` writes it again"
         }
-        _ => "make sure that the answer is for this machine, or make a new request with `license request`",
+        _ => "have the request of this machine answered: `license request` writes it again",
     })
 }
 

@@ -36,6 +36,8 @@ pub(crate) struct Open {
     pub(crate) license: LicenseId,
     pub(crate) nonce: Nonce,
     pub(crate) secret: Secret,
+    /// The machine as it was told.
+    pub(crate) machine: String,
     pub(crate) made_at: Timestamp,
 }
 
@@ -160,6 +162,16 @@ impl Bindings {
         earlier.map(|earlier| earlier.made_at)
     }
 
+    /// The request for a license that waits for its answer.
+    pub(crate) fn open_for(&self, license: &LicenseId) -> Option<&Open> {
+        self.open.iter().find(|open| open.license == *license)
+    }
+
+    /// The request for a clock repair that waits for its answer, unless that was used.
+    pub(crate) fn open_clock(&self, repaired: &[Nonce]) -> Option<Nonce> {
+        self.clock.filter(|nonce| !repaired.contains(nonce))
+    }
+
     /// Takes note of a request to repair the clock; an earlier one can no longer be answered.
     pub(crate) fn ask_clock(&mut self, nonce: Nonce) {
         if let Some(earlier) = self.clock.replace(nonce) {
@@ -177,8 +189,14 @@ impl Bindings {
         if given_up.iter().any(|(_, other)| *other == nonce) {
             return Err(AnswerFault::Replayed);
         }
-        if self.held.iter().any(|held| held.nonce == nonce) {
-            return Ok(false);
+        if let Some(held) = self.held.iter().find(|held| held.nonce == nonce) {
+            let is_answered = held.license == *answer.license_id()
+                && held.secret.commitment() == answer.commitment();
+            return match is_answered {
+                // The same, or signed anew with another key.
+                true => Ok(held.armor != answer.to_armor()),
+                false => Err(AnswerFault::OtherRequest),
+            };
         }
         let open = self.open.iter().find(|open| open.nonce == nonce);
         let is_answered = |open: &Open| {
@@ -217,6 +235,9 @@ impl Bindings {
     /// Takes an activation that was checked; an older one of the same license makes way for it.
     pub(crate) fn take(&mut self, answer: &Activation) {
         let nonce = answer.nonce();
+        if let Some(held) = self.held.iter_mut().find(|held| held.nonce == nonce) {
+            held.armor = answer.to_armor();
+        }
         let Some(at) = self.open.iter().position(|open| open.nonce == nonce) else {
             return;
         };
@@ -233,12 +254,6 @@ impl Bindings {
             armor: answer.to_armor(),
         });
         forget(&mut self.held, MOST);
-    }
-
-    /// The request for a clock repair is answered.
-    pub(crate) fn take_clock(&mut self, answer: &ClockRepair) {
-        self.clock = None;
-        self.close(answer.nonce(), Fate::Answered);
     }
 
     /// The license and nonce of the activation by which a license is active here: its own, else that of one that it replaces.
@@ -263,6 +278,11 @@ impl Bindings {
             machine,
             ..
         } = self.held.remove(at);
+        // What was asked besides would bring it back.
+        while let Some(open) = self.open.iter().position(|open| open.license == license) {
+            let open = self.open.remove(open);
+            self.close(open.nonce, Fate::Replaced);
+        }
         self.receipts.push(GivenUp {
             license,
             nonce,
@@ -296,6 +316,7 @@ impl Bindings {
                 "license": open.license.as_str(),
                 "nonce": open.nonce.to_string(),
                 "secret": open.secret.reveal(),
+                "machine": open.machine,
                 "made_at": open.made_at.unix_seconds(),
             })
         });
@@ -344,6 +365,7 @@ impl Bindings {
                     license: license(entry)?,
                     nonce: nonce(entry)?,
                     secret: secret(entry)?,
+                    machine: entry.get("machine")?.as_str()?.to_owned(),
                     made_at: made_at(entry)?,
                 })
             })?,

@@ -16,7 +16,7 @@ use license_core::{
     Reading, RevocationList, Timestamp, TokenKind, TrustSet,
 };
 
-pub use activating::Asked;
+pub use activating::{Asked, Asking};
 pub use counting::QuotaTaken;
 pub(crate) use installing::names_machines;
 pub use installing::{Installed, InstalledBlock, Removed};

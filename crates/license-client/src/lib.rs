@@ -43,8 +43,8 @@ pub use client::{Client, QuotaError};
 pub use clock::now;
 pub use home::{Home, HomeError, StateDir, StateFile};
 pub use host::{
-    Account, Asked, Cut, Host, Installed, InstalledBlock, InstalledStatement, Moment, QuotaTaken,
-    Removed, ReportError, Snapshot, UsageExport,
+    Account, Asked, Asking, Cut, Host, Installed, InstalledBlock, InstalledStatement, Moment,
+    QuotaTaken, Removed, ReportError, Snapshot, UsageExport,
 };
 pub use installation::{Candidate, Installation, InstallationError, Replace, StatementProblem};
 pub use machine::{

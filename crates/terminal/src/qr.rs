@@ -58,7 +58,7 @@ impl QrCode {
             Destination::File(_) => Err(Failure::usage(format!(
                 "--qr: expected a name that ends in .png, found {out}"
             ))
-            .hint("name the picture code.png, or leave --out out for a code on the terminal")),
+            .hint("name the picture code.png")),
             Destination::Stdout if terminal.is_json() => {
                 Err(Failure::usage("--qr draws, and --json prints an object").hint(PICTURE))
             }

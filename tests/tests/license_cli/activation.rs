@@ -215,9 +215,14 @@ fn a_code_is_drawn_and_a_picture_is_written() {
 fn each_bad_answer_has_a_code_of_its_own_and_changes_nothing() {
     let site = asking();
     let first = request(&site, &[]).stdout;
-    let second = request(&site, &[]);
+    assert_eq!(
+        request(&site, &[]).stdout,
+        first,
+        "the same until it is answered"
+    );
+    let second = request(&site, &["--new"]);
     assert!(
-        second.stderr.contains("can no longer be answered"),
+        second.stderr.contains("will be refused here"),
         "{}",
         second.stderr
     );
@@ -277,7 +282,7 @@ fn a_file_with_a_license_and_its_activation_is_taken_whole_or_not_at_all() {
     let renewal = renewed(&ACTIVATED);
     let asked = request(&site, &[]).stdout;
     let stale = answer(&asked);
-    let asked = request(&site, &[]).stdout;
+    let asked = request(&site, &["--new"]).stdout;
     site.write("both.lic", format!("{renewal}{stale}"));
     refused(
         &on(HERE, &site, &["install", "both.lic"]),
@@ -322,6 +327,7 @@ fn what_is_given_up_is_proved_by_the_secret_and_not_used_here_any_more() {
     let asked = request(&site, &[]).stdout;
     let token = answer(&asked);
     let _ = activate(&site, &token).expect_code(0);
+    let second = answer(&request(&site, &[]).stdout);
     let given = on(HERE, &site, &["deactivate", "--out", "receipt.lic"]).expect_code(0);
     assert!(given.stderr.contains("keygen release"), "{}", given.stderr);
     let proof = receipt(&site.read("receipt.lic"));
@@ -338,6 +344,7 @@ fn what_is_given_up_is_proved_by_the_secret_and_not_used_here_any_more() {
     assert_eq!(receipt(&again.stdout), proof);
     assert!(again.stderr.contains("again"), "{}", again.stderr);
     refused(&activate(&site, &token), 3, "REPLAYED");
+    refused(&activate(&site, &second), 3, "STALE_ANSWER");
     // Neither installing the license nor removing everything that names the activation brings it back.
     let _ = on(HERE, &site, &["install", "team.lic"]).expect_code(1);
     std::fs::remove_file(site.state().join("activation")).unwrap();
@@ -375,6 +382,19 @@ fn a_license_that_needs_no_activation_can_be_given_up_too() {
     let _ = on(HERE, &site, &["deactivate"]).expect_code(0);
     assert_eq!(code(&site), "DEACTIVATED");
     let _ = on(HERE, &site, &["install", "--force", "ent.lic"]).expect_code(1);
+}
+
+#[test]
+fn an_answer_that_is_signed_anew_takes_the_place_of_the_one_that_is_held() {
+    let site = asking();
+    let asked = request(&site, &[]).stdout;
+    let _ = activate(&site, &answer(&asked)).expect_code(0);
+    let _ = activate(&site, &answer(&asked)).expect_code(0);
+    assert_eq!(code(&site), "VALID");
+    let mut other_secret = activation_request(&asked);
+    other_secret.commitment = activation_request(&request(&asking(), &[]).stdout).commitment;
+    let other_secret = answer_by(&vendors_key(), &other_secret);
+    refused(&activate(&site, &other_secret), 3, "REQUEST_MISMATCH");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! `license request` and `license deactivate`: what this machine tells its vendor, as a file, a QR code or lines to read out.
 
-use license_client::{Asked, InstallationError, now};
+use license_client::{Asked, Asking, InstallationError, now};
 use license_core::{Letter, License, LicenseId, spoken};
 use license_terminal::{Audience, Destination, Exit, Failure, Overwrite, QrCode, Terminal, escape};
 use serde_json::{Value, json};
@@ -18,11 +18,15 @@ pub(crate) fn request(
     let sending = &arguments.sending;
     sending.check(terminal)?;
     let made_at = arguments.at.unwrap_or_else(now);
+    let asking = match arguments.new {
+        true => Asking::Anew,
+        false => Asking::Again,
+    };
     let asked = match arguments.clock {
-        true => site.host.request_clock_repair(made_at),
+        true => site.host.request_clock_repair(made_at, asking),
         false => {
             let license = chosen(site, arguments.license.as_deref())?;
-            site.host.request_activation(license.id(), made_at)
+            site.host.request_activation(license.id(), made_at, asking)
         }
     };
     let asked = asked.map_err(refused)?;
@@ -48,13 +52,14 @@ pub(crate) fn deactivate(
         Found::Unknown(_) => None,
     };
     let made_at = arguments.at.unwrap_or_else(now);
-    let asked = site.host.deactivate(license.as_ref(), made_at);
+    let mut asked = site.host.deactivate(license.as_ref(), made_at);
+    // The license in effect may be another one than the one that is activated.
+    if matches!(asked, Err(InstallationError::NotActivated)) && arguments.license.is_none() {
+        asked = site.host.deactivate(None, made_at);
+    }
     let asked = asked.map_err(refused)?;
-    let base = site.matrix.base_tier().name();
-    let hint = format!(
-        "tier {base} is in effect here; send it to the vendor: `keygen release` frees the device"
-    );
-    sending.send(&asked, &hint, terminal)
+    let hint = "it holds here no more; send this to the vendor: `keygen release` frees the device";
+    sending.send(&asked, hint, terminal)
 }
 
 /// The license that a command is about.
@@ -98,8 +103,11 @@ fn installed(site: &Site, id: Option<&str>) -> Result<Found, Failure> {
 fn chosen(site: &Site, id: Option<&str>) -> Result<License, Failure> {
     match installed(site, id)? {
         Found::One(license) => Ok(license),
-        Found::None => Err(refused(InstallationError::NoLicenseYet)
-            .hint("install the license first: `license install FILE`")),
+        Found::None => {
+            let message = "expected an installed license to ask for, found none";
+            Err(Failure::new(Exit::Denied, "NO_LICENSE", message)
+                .hint("install the license first: `license install FILE`"))
+        }
         Found::Unknown(failure) => Err(failure),
     }
 }
@@ -151,11 +159,14 @@ impl Sending {
             terminal.data(&lines.join("\n"))?;
         }
         if asked.is_again {
-            terminal.note("it was given up before; this is the same receipt again");
+            terminal.note(match asked.letter {
+                Letter::Deactivation(_) => "it was given up before; this is the same receipt again",
+                _ => "it was asked before; this is the same request again (--new makes another)",
+            });
         }
         if let Some(earlier) = asked.replaced {
             terminal.note(&format!(
-                "the request of {earlier} can no longer be answered: this one takes its place"
+                "this takes the place of the request of {earlier}, whose answer will be refused here"
             ));
         }
         terminal.note(hint);

@@ -25,6 +25,15 @@ pub struct Asked {
     pub problems: Vec<StateProblem>,
 }
 
+/// Whether a request that waits for its answer is told again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asking {
+    /// It is, where there is one.
+    Again,
+    /// A new one takes its place.
+    Anew,
+}
+
 /// What this machine remembers, held so that nobody else writes it meanwhile.
 struct Desk<'h> {
     host: &'h Host,
@@ -35,8 +44,8 @@ struct Desk<'h> {
 }
 
 impl Host {
-    /// Asks to activate a license on this machine. The secret that it commits itself to stays here; an earlier request for the same
-    /// license can no longer be answered.
+    /// Asks to activate a license on this machine. The secret that it commits itself to stays here. A request that waits for its answer is
+    /// the same again, unless a new one is wanted or the machine has changed; then the earlier one can no longer be answered.
     ///
     /// # Errors
     /// [`InstallationError`] if nothing tells this machine from others, or the request can't be kept.
@@ -44,39 +53,61 @@ impl Host {
         &self,
         license: &LicenseId,
         made_at: Timestamp,
+        asking: Asking,
     ) -> Result<Asked, InstallationError> {
         let machine = self.fingerprint()?;
         let mut desk = self.open_desk()?;
-        let (nonce, secret) = (
-            Nonce::from_random(random()?),
-            Secret::from_random(random()?),
-        );
-        let request = ActivationRequest {
-            product: self.product,
+        let told = machine.to_string();
+        let waiting = desk.bindings.open_for(license);
+        if let Some(open) = waiting.filter(|open| asking == Asking::Again && open.machine == told) {
+            let request = self.letter(open, machine);
+            return Ok(desk.done(request, None, true));
+        }
+        let open = Open {
             license: license.clone(),
-            machine,
-            nonce,
-            commitment: secret.commitment(),
+            nonce: Nonce::from_random(random()?),
+            secret: Secret::from_random(random()?),
+            machine: told,
             made_at,
         };
-        let replaced = desk.bindings.ask(Open {
-            license: license.clone(),
-            nonce,
-            secret,
-            made_at,
-        });
+        let request = self.letter(&open, machine);
+        let replaced = desk.bindings.ask(open);
         desk.save_bindings()?;
-        Ok(desk.done(Letter::Activation(request), replaced, false))
+        Ok(desk.done(request, replaced, false))
+    }
+
+    fn letter(&self, open: &Open, machine: Fingerprint) -> Letter {
+        Letter::Activation(ActivationRequest {
+            product: self.product,
+            license: open.license.clone(),
+            machine,
+            nonce: open.nonce,
+            commitment: open.secret.commitment(),
+            made_at: open.made_at,
+        })
     }
 
     /// Asks to set back what this machine remembers of time.
     ///
     /// # Errors
     /// As [`Host::request_activation`].
-    pub fn request_clock_repair(&self, made_at: Timestamp) -> Result<Asked, InstallationError> {
+    pub fn request_clock_repair(
+        &self,
+        made_at: Timestamp,
+        asking: Asking,
+    ) -> Result<Asked, InstallationError> {
         let machine = self.fingerprint()?;
         let mut desk = self.open_desk()?;
-        let nonce = Nonce::from_random(random()?);
+        let waiting = desk.bindings.open_clock(&desk.state.repaired);
+        let waiting = waiting.filter(|_| asking == Asking::Again);
+        let nonce = match waiting {
+            Some(nonce) => nonce,
+            None => Nonce::from_random(random()?),
+        };
+        if waiting.is_none() {
+            desk.bindings.ask_clock(nonce);
+            desk.save_bindings()?;
+        }
         let request = ClockRequest {
             product: self.product,
             machine,
@@ -84,9 +115,7 @@ impl Host {
             mark: desk.state.high_water.mark(),
             made_at,
         };
-        desk.bindings.ask_clock(nonce);
-        desk.save_bindings()?;
-        Ok(desk.done(Letter::Clock(request), None, false))
+        Ok(desk.done(Letter::Clock(request), None, waiting.is_some()))
     }
 
     /// Gives up the activation of a license, or the only one that there is, and tells what proves it. First this machine takes note of it,

@@ -138,6 +138,8 @@ impl Host {
         };
         let kept = visit.keep(&context, replace)?;
         visit.take_answers()?;
+        // Lists last: they take away, also what came before with the same file.
+        visit.keep_lists()?;
         let newest = candidate.bundle.newest_signature().max(change.newest());
         let is_lowered = moment == Moment::Now && self.note(&mut visit.state.high_water, newest);
         let blocks = visit.blocks(&kept, &lists, &answers, &known);
@@ -246,7 +248,8 @@ impl Visit<'_> {
             what: ACTIVATION,
             fault,
         })?;
-        let installed = self.installed()?;
+        // What the file replaces may verify no longer.
+        let installed = self.installed().ok().flatten();
         let installed = installed.iter().flat_map(|found| found.bundle().licenses());
         let mut licenses = self.candidate.bundle.licenses().iter().chain(installed);
         match licenses.any(|license| goes_by(license, answer.license_id())) {
@@ -297,7 +300,6 @@ impl Visit<'_> {
         }
         candidate.add_keys(self.lock, self.home, keys, self.roots)?;
         self.change.begin(self.lock)?;
-        self.keep_lists()?;
         let file = match (bundle.validations(), bundle.activations()) {
             ([_, ..], _) => StateFile::Cache,
             (_, [_, ..]) => StateFile::Activation,
@@ -325,9 +327,7 @@ impl Visit<'_> {
         let context = context.activations(&activations).deactivated(&given_up);
         let keys = Keys::of(self.host.trust());
         let _ = candidate.beside(home, keys, &context, replace, &self.state.validations)?;
-        // Lists are kept of what is installed, and of nothing that is refused.
         self.change.begin(self.lock)?;
-        self.keep_lists()?;
         let (roots, kept) = (self.roots, &self.state.validations);
         let stored =
             candidate.install_locked(self.lock, home, keys, roots, &context, replace, kept)?;
@@ -342,17 +342,16 @@ impl Visit<'_> {
     /// Takes the answers that were checked. The nonce of a repair is spent in the same file as the mark that it sets back.
     fn take_answers(&mut self) -> Result<(), InstallationError> {
         let bundle = self.candidate.bundle;
-        if bundle.activations().is_empty() && bundle.clock_repairs().is_empty() {
-            return Ok(());
-        }
         for answer in bundle.activations() {
             self.bindings.take(answer);
         }
         for repair in bundle.clock_repairs() {
-            self.bindings.take_clock(repair);
             self.state.repaired.push(repair.nonce());
             let reading = self.host.reading();
             self.state.high_water.repair(repair.issued_at(), reading);
+        }
+        if bundle.activations().is_empty() {
+            return Ok(());
         }
         let saved = self.bindings.save(self.lock, self.host.seal());
         saved.map_err(InstallationError::Store)
@@ -397,7 +396,7 @@ impl Visit<'_> {
         [kept.as_slice(), candidate.bundle.revocations()].concat()
     }
 
-    /// Writes the lists of the candidate and takes note of their numbers. A list without its license does no harm.
+    /// Writes the lists of the candidate and takes note of their numbers.
     fn keep_lists(&mut self) -> Result<(), InstallationError> {
         let lists = self.candidate.bundle.revocations();
         if lists.is_empty() {
