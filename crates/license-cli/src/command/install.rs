@@ -105,7 +105,7 @@ fn install(
     if case.bundle.is_none() {
         // Lists and trust statements ask for no license.
         return lists::tell(
-            bundle.revocations(),
+            &bundle,
             &statements,
             &arguments.context,
             case.notices,

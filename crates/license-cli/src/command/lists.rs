@@ -1,8 +1,8 @@
 //! Revocation lists, and all that comes without a license, as `verify`, `install`, `status` and `doctor` tell of them.
 
 use license_client::{InstalledList, now};
-use license_core::{Code, RevocationList, Span, Timestamp};
-use license_terminal::{Exit, Failure, Terminal};
+use license_core::{Bundle, Code, Machine, RevocationList, Span, Timestamp};
+use license_terminal::{Exit, Failure, Terminal, escape};
 use serde_json::{Value, json};
 
 use super::trust_statements::Told;
@@ -69,15 +69,16 @@ fn outdated(list: &RevocationList, now: Timestamp) -> Option<Notice> {
     is_outdated.then(|| Notice::of_code(Code::ListOutdated, message))
 }
 
-/// Tells of lists and trust statements that came without a license.
+/// Tells of what came without a license: lists, answers and trust statements.
 pub(crate) fn tell(
-    lists: &[RevocationList],
+    bundle: &Bundle,
     statements: &Told,
     context: &ContextArgs,
     more: Vec<Notice>,
     terminal: &Terminal,
 ) -> Result<Exit, Failure> {
     let now = context.at.unwrap_or_else(now);
+    let lists = bundle.revocations();
     let mut notices: Vec<_> = lists
         .iter()
         .filter_map(|list| outdated(list, now))
@@ -90,10 +91,12 @@ pub(crate) fn tell(
         terminal.json(&json!({
             "revocation_lists": lists,
             "trust_statements": statements,
+            "answers": answers_to_json(bundle),
             "warnings": warnings,
         }))?;
     } else {
-        let texts = lists.iter().map(to_text).chain(statements.lines());
+        let texts = lists.iter().map(to_text);
+        let texts = texts.chain(answers(bundle)).chain(statements.lines());
         let texts: Vec<_> = texts.collect();
         terminal.data(&texts.join("\n"))?;
         for notice in &notices {
@@ -101,6 +104,52 @@ pub(crate) fn tell(
         }
     }
     Ok(Exit::Licensed)
+}
+
+fn machine(named: &Machine) -> String {
+    let digest = named.digest().map(|digest| digest.to_string());
+    digest.unwrap_or_else(|| named.to_string())
+}
+
+/// A line for each answer to a machine.
+fn answers(bundle: &Bundle) -> Vec<String> {
+    let activations = bundle.activations().iter().map(|answer| {
+        let (license, machine) = (answer.license_id(), machine(answer.machine()));
+        format!(
+            "activation of license {license} for machine {}, signed {}",
+            escape(&machine),
+            answer.issued_at()
+        )
+    });
+    let repairs = bundle.clock_repairs().iter().map(|repair| {
+        let machine = machine(repair.machine());
+        let at = repair.issued_at();
+        format!("clock repair of machine {}, to {at}", escape(&machine))
+    });
+    activations.chain(repairs).collect()
+}
+
+fn answers_to_json(bundle: &Bundle) -> Value {
+    let activations = bundle.activations().iter().map(|answer| {
+        json!({
+            "kind": "activation",
+            "id": answer.id().as_str(),
+            "license_id": answer.license_id().as_str(),
+            "machine": machine(answer.machine()),
+            "nonce": answer.nonce().to_string(),
+            "issued_at": answer.issued_at().to_string(),
+        })
+    });
+    let repairs = bundle.clock_repairs().iter().map(|repair| {
+        json!({
+            "kind": "clock repair",
+            "id": repair.id().as_str(),
+            "machine": machine(repair.machine()),
+            "nonce": repair.nonce().to_string(),
+            "issued_at": repair.issued_at().to_string(),
+        })
+    });
+    activations.chain(repairs).collect()
 }
 
 /// Says what installing did with each list.

@@ -42,7 +42,7 @@ pub(crate) fn run(site: &Site, arguments: &Verify, terminal: &Terminal) -> Resul
             return Err(failure::not_installed(&InstallationError::OwnKeys));
         }
         let ignored = ignored.into_iter().collect();
-        return lists::tell(lists, &statements, context, ignored, terminal);
+        return lists::tell(&bundle, &statements, context, ignored, terminal);
     }
     // What would stop it once it is installed is told before.
     bundle.add_revocations(site.host.revocation_lists(&trust));
