@@ -1,10 +1,12 @@
 //! `keygen activate` and `release`: what a machine asks, is given, and gives up.
 
+mod anew;
 mod bundle;
 mod clock_repair;
 mod guide;
 mod refusal;
 mod release;
+mod same_machine;
 
 use super::*;
 use license_core::{
@@ -375,6 +377,8 @@ fn without_a_ledger_the_license_is_given() {
     let given = ["--no-ledger", "--license", "acme.lic", "--json"];
     let told = activate(&desk, &id, 1, &given).expect_code(0).json();
     assert_eq!(told["devices"], Value::Null);
+    let counts = activate(&desk, &id, 1, &given[..3]).expect_code(0).stderr;
+    assert!(counts.contains("NOT_COUNTED"), "{counts}");
     assert_eq!(entries(&desk, "activation").len(), 0);
     // And where the ledger is another.
     let other = ["--ledger", "other.db", "--license", "acme.lic", "--json"];
@@ -387,7 +391,7 @@ fn an_answer_goes_by_a_picture_too_and_is_entered_once() {
     let (desk, license) = desk();
     let picture = ["--qr", "--out", "answer.png"];
     for wrong in [&["--qr", "--out", "answer.lic"][..], &["--qr", "--json"]] {
-        let _ = activate(&desk, &license, 1, wrong).expect_failure(2);
+        let _ = activate(&desk, &license, 1, wrong).expect_code(2);
     }
     assert!(entries(&desk, "activation").is_empty());
     let _ = activate(&desk, &license, 1, &picture).expect_code(0);
@@ -411,6 +415,7 @@ fn a_request_that_was_read_out_is_answered_and_a_wrong_line_is_named() {
     let args = ["activate", "--key", "vendor.key", "request.txt"];
     let said = keygen(&desk, &args).expect_failure(3);
     assert!(said.message.contains("line 1"), "{}", said.message);
+    assert!(said.hint.contains("read out again"), "{}", said.hint);
     desk.write("request.txt", lines.join("\n"));
     let token = keygen(&desk, &args).expect_code(0).stdout;
     assert_eq!(verified(&token).nonce(), Nonce::from_random([1; 16]));

@@ -20,6 +20,9 @@ pub(crate) struct Activate {
     /// Public keys that signed the license, if the ledger does not know them; may be repeated
     #[arg(long, value_name = "FILE")]
     pub(crate) trust: Vec<Source>,
+    /// Sign the answer to a request that was answered before again, with this key: where the key that signed it was retired
+    #[arg(long)]
+    pub(crate) anew: bool,
     /// Activate a machine more than the license allows
     #[arg(long)]
     pub(crate) over_device_limit: bool,
@@ -42,10 +45,10 @@ pub(crate) struct Release {
     /// The receipt that `license deactivate` has written on the machine; - is standard input
     #[arg(value_name = "RECEIPT")]
     pub(crate) receipt: Option<Source>,
-    /// End this activation without a receipt: its machine is gone, and can write none
+    /// End this activation without a receipt, with --reason: its machine is gone, and can write none
     #[arg(long, value_name = "ACTIVATION_ID", requires = "reason")]
     pub(crate) activation: Option<String>,
-    /// Why, for the ledger and the revocation list
+    /// Why, for the ledger and the revocation list; --activation needs it
     #[arg(long, value_name = "TEXT", value_parser = reason, requires = "activation")]
     pub(crate) reason: Option<String>,
 }

@@ -10,7 +10,7 @@ use license_core::{
 use license_terminal::{Exit, Failure, Source, Terminal};
 
 use super::check_in::{end_of, not_judged, other_product};
-use super::devices::Devices;
+use super::devices::{self, Devices};
 use super::ledger::{license_of, signing_keys};
 use super::{
     add_keys, answer, dry_run, fresh_id, matrix, not_issued, not_verified, now, request, trust_of,
@@ -46,6 +46,7 @@ pub(crate) fn run(
         matrix: &matrix,
         machine: request::digest(&order.request, &request.machine)?,
         request,
+        is_kept: !matches!(place, Place::None),
         given: given.transpose()?,
         trust,
     };
@@ -61,6 +62,8 @@ struct Case<'a> {
     matrix: &'a Matrix,
     request: ActivationRequest,
     machine: MachineDigest,
+    /// Whether there is to be a ledger.
+    is_kept: bool,
     /// The text of the license file given.
     given: Option<String>,
     trust: TrustSet,
@@ -72,22 +75,24 @@ impl Case<'_> {
         let mut books = Books::open(place)?;
         let load = || custody::load(&self.order.key, terminal);
         let key = match self.answered(books.ledger())? {
-            Some(_) => None,
-            None => {
+            Some(_) if !self.order.anew => None,
+            _ => {
                 self.text(books.ledger())?;
                 Some(load()?)
             }
         };
         let mut counter = books.counter(now())?;
-        if let Some(entry) = self.answered(counter.ledger())? {
-            return self.answer_again(&entry, &mut counter, terminal);
+        let before = self.answered(counter.ledger())?;
+        if let Some(entry) = before.as_ref().filter(|_| !self.order.anew) {
+            return self.answer_again(entry, &mut counter, terminal);
         }
         let key = key.map_or_else(load, Ok)?;
         let license = self.license(counter.ledger(), Some(&key))?;
         let devices = self.judge(&license, counter.ledger(), terminal)?;
         counter.enter_key(key.public())?;
         let record = self.mint(&license, &key)?;
-        let said = Said::minted(self, &license, &record, devices);
+        let said = Said::minted(self, &license, &record, devices).after(before.as_ref());
+        tell_anew(before.as_ref(), terminal);
         self.way().hand_out(&mut counter, record, terminal)?;
         said.tell(&self.order.out.out, terminal)
     }
@@ -96,13 +101,16 @@ impl Case<'_> {
         let at_hand = dry_run::check(&self.order.key, &self.order.out, place, terminal)?;
         let ledger = at_hand.ledger.as_ref();
         let out = &self.order.out.out;
-        if let Some(entry) = self.answered(ledger)? {
-            answer::tell_again(&entry, terminal);
-            return Said::again(self, &entry).in_dry_run().tell(out, terminal);
+        let before = self.answered(ledger)?;
+        if let Some(entry) = before.as_ref().filter(|_| !self.order.anew) {
+            self.tell_again(entry, terminal);
+            return Said::again(self, entry).in_dry_run().tell(out, terminal);
         }
         let license = self.license(ledger, at_hand.key.as_ref())?;
         let devices = self.judge(&license, ledger, terminal)?;
-        Said::of_draft(self, &license, devices).tell(out, terminal)
+        tell_anew(before.as_ref(), terminal);
+        let said = Said::of_draft(self, &license, devices);
+        said.after(before.as_ref()).tell(out, terminal)
     }
 
     /// What this very request was answered. It is refused if its license was revoked or its activation has ended since.
@@ -141,10 +149,31 @@ impl Case<'_> {
         terminal: &Terminal,
     ) -> Result<(), Failure> {
         let out = &self.order.out;
-        answer::tell_again(entry, terminal);
+        self.tell_again(entry, terminal);
         self.way()
             .again(counter, Kind::Activation, entry, terminal)?;
         Said::again(self, entry).tell(&out.out, terminal)
+    }
+
+    /// That it is the same answer, and if another key than the one given has signed it. No key is opened for that.
+    fn tell_again(&self, entry: &Entry, terminal: &Terminal) {
+        answer::tell_again(entry, terminal);
+        let Some(kid) = answer::key_id(&entry.artefact) else {
+            return;
+        };
+        let given = custody::look(&self.order.key, terminal).ok().flatten();
+        match given.map(|key| key.public().id().to_string()) {
+            Some(given) if given == kid => {}
+            Some(given) => {
+                let message = format!(
+                    "the answer was signed by key {kid}, not by {given}: where that is retired it counts no more (--anew signs it again)"
+                );
+                terminal.warning("OTHER_KEY", &message);
+            }
+            None => terminal.note(&format!(
+                "it was signed by key {kid}; if that was retired, --anew signs it again"
+            )),
+        }
     }
 
     fn check_revoked(&self, ledger: &Ledger) -> Result<(), Failure> {
@@ -213,13 +242,17 @@ impl Case<'_> {
         self.check_lock(license)?;
         self.warn(license, ledger, terminal)?;
         let Some(ledger) = ledger else {
+            if !self.is_kept {
+                devices::warn_unkept(license, self.matrix, terminal);
+            }
             return Ok(None);
         };
         let devices = Devices::of(license, self.matrix, ledger)?;
-        if !self.order.over_device_limit {
-            devices.check(license, &self.machine)?;
+        let machine = Machine::Fingerprint(self.request.machine.clone());
+        match self.order.over_device_limit {
+            true => Ok(Some(devices.with(&machine))),
+            false => devices.check(license, &machine).map(Some),
         }
-        Ok(Some(devices.with(&self.machine)))
     }
 
     fn check_lock(&self, license: &License) -> Result<(), Failure> {
@@ -284,6 +317,15 @@ impl Case<'_> {
         Ok(answers::activation(&activation, &token)
             .with("customer", license.customer())
             .with("requested_at", self.request.made_at.to_string()))
+    }
+}
+
+/// That the answer to a request that was answered before is another one now.
+fn tell_anew(before: Option<&Entry>, terminal: &Terminal) {
+    if let Some(at) = before.and_then(|before| before.fact("issued_at")) {
+        terminal.note(&format!(
+            "this request was answered at {at}: it is answered anew, and counts once"
+        ));
     }
 }
 

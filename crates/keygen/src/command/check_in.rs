@@ -158,11 +158,12 @@ impl Statement {
                 licenses.for_each(|license| devices::warn_uncounted(license, terminal));
                 Ok(())
             }
-            (Some((_, digest)), Some(ledger))
+            (Some((machine, _)), Some(ledger))
                 if self.status == Status::Active && !arguments.over_device_limit =>
             {
                 licenses.try_for_each(|license| {
-                    Devices::of(license, matrix, ledger)?.check(license, digest)
+                    let devices = Devices::of(license, matrix, ledger)?;
+                    devices.check(license, machine).map(drop)
                 })
             }
             _ => Ok(()),

@@ -8,7 +8,7 @@ mod report;
 pub(super) use keys::signing_keys;
 pub(crate) use report::quoted;
 
-use license_core::{LicenseKey, Span, Timestamp, Unverified};
+use license_core::{LicenseKey, MachineDigest, Span, Timestamp, Unverified};
 use license_terminal::{
     Audience, Destination, Exit, Failure, Overwrite, Terminal, escape, show_path,
 };
@@ -125,6 +125,9 @@ fn rows(ledger: &Ledger, filter: &Filter) -> Result<Vec<LicenseRow>, Failure> {
 }
 
 fn show(ledger: &Ledger, id: &str, terminal: &Terminal) -> Result<(), Failure> {
+    if let Some(digest) = MachineDigest::parse(&id.trim().to_ascii_lowercase()) {
+        return activations::show(ledger, &digest.to_string(), terminal);
+    }
     let subject = match resolve(ledger, id)? {
         Some(subject) => subject,
         None => activations::subject(ledger, id)?.ok_or_else(|| not_found(id))?,

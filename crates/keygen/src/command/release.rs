@@ -53,6 +53,8 @@ struct Ending {
     activation: Entry,
     /// What the machine was activated with before, which it gives up too.
     earlier: Vec<Entry>,
+    /// What it was activated with since, which stands.
+    later: Vec<Activated>,
     by: &'static str,
     reason: String,
     at: String,
@@ -74,10 +76,12 @@ impl Ending {
         if let Some(release) = &activated.release {
             return Err(released_before(&activated, release));
         }
+        let (earlier, later) = others(&activated, ledger).map_err(failed)?;
         let activation = activated.entry;
         let given_up_at = receipt.map(|(_, receipt)| receipt.made_at.to_string());
         Ok(Self {
-            earlier: earlier(&activation, ledger).map_err(failed)?,
+            earlier,
+            later,
             by: if receipt.is_some() {
                 "receipt"
             } else {
@@ -115,15 +119,29 @@ impl Ending {
         }
     }
 
+    fn warn(&self, terminal: &Terminal) {
+        for later in &self.later {
+            let (id, license) = (later.id(), &later.entry.subject);
+            let message = format!(
+                "the machine was activated again since, and takes its place on: activation {id} of license {license} stands (`keygen release --activation {id} --reason TEXT` ends it)"
+            );
+            terminal.warning("STILL_ACTIVE", &escape(&message));
+        }
+    }
+
     fn tell(&self, dry_run: bool, terminal: &Terminal) -> Result<(), Failure> {
+        self.warn(terminal);
         if terminal.is_json() {
             return terminal.json(&self.to_json(dry_run));
         }
         let (id, machine) = (id(&self.activation), self.activation.fact("machine"));
         let license = escape(&self.activation.subject);
-        let mut lines = vec![match dry_run {
-            true => "dry run    nothing was entered".to_owned(),
-            false => "entered    the machine is released".to_owned(),
+        let mut lines = vec![match (dry_run, self.later.is_empty()) {
+            (true, _) => "dry run    nothing was entered".to_owned(),
+            (false, true) => "entered    the machine is released".to_owned(),
+            (false, false) => {
+                "entered    the activation has ended, the machine has another".to_owned()
+            }
         }];
         lines.push(format!("activation {}", escape(&id)));
         lines.push(format!("license    {license}"));
@@ -152,6 +170,7 @@ impl Ending {
             "reason": self.reason,
             "released_at": self.at,
             "also_released": self.earlier.iter().map(id).collect::<Vec<_>>(),
+            "still_active": self.later.iter().map(Activated::id).collect::<Vec<_>>(),
             "dry_run": dry_run,
         })
     }
@@ -238,21 +257,20 @@ fn released_before(activated: &Activated, release: &Entry) -> Failure {
         .hint("nothing is left to do: its machine does not count any more")
 }
 
-/// What else the same machine has of the license, of those that it replaced and of those that took its place, entered before.
-fn earlier(activation: &Entry, ledger: &Ledger) -> Result<Vec<Entry>, LedgerError> {
-    let machine = activation.fact("machine");
-    let mut earlier = Vec::new();
-    for license in ledger.kin(&activation.subject)? {
-        let others = ledger.activations(&license)?.into_iter();
-        let others = others.filter(|other| {
-            other.release.is_none()
-                && other.entry.seq < activation.seq
-                && other.entry.fact("machine") == machine
-                && other.id() != id(activation)
-        });
-        earlier.extend(others.map(|other| other.entry));
-    }
-    Ok(earlier)
+/// What else the same machine has of the license, of those that it replaced and of those that took its place: what ends with the
+/// activation, and what stands. What answers the same request ends with it, whichever of its answers is named.
+fn others(ended: &Activated, ledger: &Ledger) -> Result<(Vec<Entry>, Vec<Activated>), LedgerError> {
+    let kin = ledger.kin(&ended.entry.subject)?;
+    let standing = ledger.standing(kin.iter().map(String::as_str))?.into_iter();
+    let of_machine = standing.filter(|other| match other.entry.seq < ended.entry.seq {
+        true => other.is_machine_of(ended),
+        false => ended.is_machine_of(other),
+    });
+    let others = of_machine.filter(|other| other.id() != ended.id());
+    let (ending, later): (Vec<_>, Vec<_>) =
+        others.partition(|other| other.entry.seq < ended.entry.seq || other.is_of_request(ended));
+    let ending = ending.into_iter().map(|other| other.entry);
+    Ok((ending.collect(), later))
 }
 
 /// Refuses the id of an activation where a license is to be named.

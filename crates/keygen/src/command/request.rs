@@ -81,6 +81,7 @@ fn another(source: &Source, expected: LetterKind, found: &Letter) -> Failure {
 fn damaged(source: &Source, error: &LetterError) -> Failure {
     let hint = match error {
         LetterError::Version { .. } => "use a newer version of this program",
+        LetterError::Spoken(spoken) => spoken.advice(),
         LetterError::Check => {
             "it was changed on its way: have it sent again, as a file rather than as text"
         }

@@ -170,6 +170,14 @@ impl Order {
             );
             terminal.warning("SIGNED_WITH_IT", &message);
         }
+        let count = ledger.activations_signed_by(kid, now()).map_err(failed)?;
+        if count > 0 {
+            let message = format!(
+                "{} signed with this key: send each anew in that file too (`keygen activate REQUEST --anew --key NEW`), or its machine stops there",
+                activations(count)
+            );
+            terminal.warning("SIGNED_WITH_IT", &message);
+        }
         Ok(())
     }
 
@@ -225,6 +233,13 @@ fn licenses(count: u64) -> String {
     match count {
         1 => "1 license that holds was".to_owned(),
         count => format!("{count} licenses that hold were"),
+    }
+}
+
+fn activations(count: u64) -> String {
+    match count {
+        1 => "1 activation that stands was".to_owned(),
+        count => format!("{count} activations that stand were"),
     }
 }
 

@@ -201,8 +201,12 @@ fn term(facts: &Facts) -> String {
 /// What else the license restricts.
 fn bounds(facts: &Facts) -> Vec<String> {
     let mut lines = Vec::new();
-    let seats = facts.seats.map(|seats| format!("{seats} seats"));
-    let devices = facts.devices.map(|devices| format!("{devices} devices"));
+    let several = |count: u64, one: &str| match count {
+        1 => format!("1 {one}"),
+        count => format!("{count} {one}s"),
+    };
+    let seats = facts.seats.map(|seats| several(seats, "seat"));
+    let devices = facts.devices.map(|devices| several(devices, "device"));
     let counts: Vec<_> = seats.into_iter().chain(devices).collect();
     if !counts.is_empty() {
         lines.push(format!("counts     {}", counts.join(", ")));

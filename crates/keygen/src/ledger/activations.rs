@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use license_core::Machine;
 use rusqlite::{OptionalExtension, params};
 use serde_json::Value;
 
@@ -19,6 +20,27 @@ impl Activated {
     /// The id of the activation.
     pub(crate) fn id(&self) -> String {
         self.entry.fact("activation_id").unwrap_or_default()
+    }
+
+    /// The machine as it asked.
+    pub(crate) fn machine(&self) -> Option<Machine> {
+        let named = |name| self.entry.fact(name);
+        let asked = named("fingerprint").or_else(|| named("machine"))?;
+        Some(Machine::parse(&asked))
+    }
+
+    /// Whether this is the machine that asked later, by its digest or by what else it has.
+    pub(crate) fn is_machine_of(&self, later: &Self) -> bool {
+        let digest = |of: &Self| of.entry.fact("machine");
+        let is_named = digest(self).is_some() && digest(self) == digest(later);
+        let (named, actual) = (self.machine(), later.machine());
+        is_named || named.zip(actual).is_some_and(|(a, b)| a.is(&b))
+    }
+
+    /// Whether both answer one request.
+    pub(crate) fn is_of_request(&self, other: &Self) -> bool {
+        let nonce = |of: &Self| of.entry.fact("nonce");
+        nonce(self).is_some() && nonce(self) == nonce(other)
     }
 }
 
@@ -94,11 +116,36 @@ impl Ledger {
         Ok(kin)
     }
 
-    /// What was answered to the request of this nonce.
+    /// The activations of these licenses that have not ended, in the order in which they were entered.
+    pub(crate) fn standing<'i>(
+        &self,
+        licenses: impl IntoIterator<Item = &'i str>,
+    ) -> Result<Vec<Activated>, LedgerError> {
+        let mut standing = Vec::new();
+        for license in licenses {
+            let activations = self.activations(license)?.into_iter();
+            standing.extend(activations.filter(|activated| activated.release.is_none()));
+        }
+        standing.sort_by_key(|activated| activated.entry.seq);
+        Ok(standing)
+    }
+
+    /// All that was entered of a machine, in order.
+    pub(crate) fn of_machine(&self, digest: &str) -> Result<Vec<Entry>, LedgerError> {
+        let sql = format!(
+            "SELECT {COLUMNS} FROM entries WHERE json_extract(body, '$.machine') = ?1
+               AND kind IN ('activation', 'release', 'check_in', 'clock_repair') ORDER BY seq"
+        );
+        let mut statement = self.db.prepare(&sql)?;
+        let entries = statement.query_map([digest], Entry::of_row)?;
+        Ok(entries.collect::<Result<_, _>>()?)
+    }
+
+    /// What was answered to the request of this nonce, at last if it was signed anew.
     pub(crate) fn answer(&self, kind: Kind, nonce: &str) -> Result<Option<Entry>, LedgerError> {
         let sql = format!(
             "SELECT {COLUMNS} FROM entries WHERE json_extract(body, '$.nonce') = ?1
-               AND kind IN ('activation', 'clock_repair') AND kind = ?2 ORDER BY seq LIMIT 1"
+               AND kind IN ('activation', 'clock_repair') AND kind = ?2 ORDER BY seq DESC LIMIT 1"
         );
         let mut statement = self.db.prepare_cached(&sql)?;
         let values = [nonce, kind.as_str()];
@@ -113,9 +160,15 @@ impl Ledger {
 
     /// The activations of a license, each once, in the order in which they were entered.
     pub(crate) fn activations(&self, license: &str) -> Result<Vec<Activated>, LedgerError> {
+        self.once(self.about_of_kind(license, Kind::Activation)?)
+    }
+
+    /// The activations among these entries, each once.
+    pub(crate) fn once(&self, entries: Vec<Entry>) -> Result<Vec<Activated>, LedgerError> {
         let mut seen = BTreeSet::new();
         let mut activations = Vec::new();
-        for entry in self.about_of_kind(license, Kind::Activation)? {
+        let is_activation = |entry: &Entry| entry.kind == Kind::Activation.as_str();
+        for entry in entries.into_iter().filter(is_activation) {
             let activated = self.with_release(entry)?;
             if seen.insert(activated.id()) {
                 activations.push(activated);

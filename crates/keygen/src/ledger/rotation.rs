@@ -1,10 +1,12 @@
 //! What depends on a signing key, out of the entries.
 
-use license_core::Timestamp;
+use std::collections::BTreeMap;
+
+use license_core::{Timestamp, Unverified};
 use serde_json::Value;
 
-use super::entry::Kind;
-use super::{Ledger, LedgerError};
+use super::entry::{Entry, Kind};
+use super::{Ledger, LedgerError, Standing};
 
 impl Ledger {
     /// The ids of the keys that a key introduced, in the order in which that was entered.
@@ -34,4 +36,36 @@ impl Ledger {
             .query_row(sql, [key, &now.to_string()], |row| row.get(0))?;
         Ok(u64::try_from(count).unwrap_or(0))
     }
+
+    /// How many activations a key has signed that have not ended and were not signed anew, of licenses that hold or were replaced: of
+    /// those they count for what came after.
+    pub(crate) fn activations_signed_by(
+        &self,
+        key: &str,
+        now: Timestamp,
+    ) -> Result<u64, LedgerError> {
+        let mut last: BTreeMap<Option<String>, Entry> = BTreeMap::new();
+        self.of_kind(Kind::Activation, |entry| {
+            last.insert(entry.fact("nonce"), entry);
+        })?;
+        let mut count = 0;
+        for entry in last.into_values().filter(|entry| is_signed_by(entry, key)) {
+            let counts = self.is_of_use(&entry.subject, now)?;
+            if counts && self.with_release(entry)?.release.is_none() {
+                count += 1;
+            }
+        }
+        Ok(count)
+    }
+
+    /// Whether a license may hold anywhere, itself or by what replaces it.
+    fn is_of_use(&self, license: &str, now: Timestamp) -> Result<bool, LedgerError> {
+        let standing = self.license(license, now)?.map(|row| row.standing);
+        let is_over = matches!(standing, Some(Standing::Revoked | Standing::Expired));
+        Ok(!is_over)
+    }
+}
+
+fn is_signed_by(entry: &Entry, key: &str) -> bool {
+    Unverified::parse(&entry.artefact).is_ok_and(|token| token.unverified_key_id() == key)
 }

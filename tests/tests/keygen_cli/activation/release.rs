@@ -33,7 +33,8 @@ fn a_receipt_frees_the_device_once() {
         .json();
     let expected = json!({
         "activation_id": first, "license_id": id, "machine": digest(1), "by": "receipt",
-        "reason": "released", "released_at": told["released_at"], "also_released": [], "dry_run": false,
+        "reason": "released", "released_at": told["released_at"], "also_released": [], "still_active": [],
+        "dry_run": false,
     });
     assert_eq!(told, expected);
     let told = activate(&desk, &id, 3, &["--json"]).expect_code(0).json();
@@ -162,11 +163,17 @@ fn the_receipt_of_a_machine_ends_what_it_was_activated_with_before() {
 #[test]
 fn an_old_receipt_ends_nothing_that_came_after_it() {
     let (desk, id, _) = full();
-    let _ = activate_with(&desk, &request(&id, 1, 100), &[]).expect_code(0);
-    let told = release(&desk, receipt(&id, 1, 1), &["--json"])
-        .expect_code(0)
-        .json();
-    assert_eq!(told["also_released"], json!([]));
+    let later = activate_with(&desk, &request(&id, 1, 100), &["--json"]);
+    let later = later.expect_code(0).json()["activation_id"].clone();
+    let dry = release(&desk, receipt(&id, 1, 1), &["--dry-run"]).expect_code(0);
+    assert!(dry.stderr.contains("STILL_ACTIVE"), "{dry:?}");
+    let told = release(&desk, receipt(&id, 1, 1), &[]).expect_code(0);
+    assert!(!told.stdout.contains("machine is released"), "{told:?}");
+    let command = format!(
+        "`keygen release --activation {} --reason",
+        later.as_str().unwrap()
+    );
+    assert!(told.stderr.contains(&command), "{told:?}");
     let refused = activate(&desk, &id, 3, &["--json"]);
     assert_eq!(refused.expect_json_failure(2), "DEVICE_LIMIT");
 }

@@ -80,6 +80,14 @@ impl<'a> Said<'a> {
         }
     }
 
+    /// The same, where the request was answered before.
+    pub(super) fn after(self, before: Option<&Entry>) -> Self {
+        Self {
+            answered_before: before.is_some(),
+            ..self
+        }
+    }
+
     pub(super) fn in_dry_run(self) -> Self {
         Self {
             dry_run: true,

@@ -5,7 +5,7 @@ use license_terminal::{Destination, Failure, Terminal, escape};
 use serde_json::{Value, json};
 
 use super::super::answer;
-use super::not_found;
+use super::{not_found, report};
 use crate::books::not_kept;
 use crate::cli::Out;
 use crate::ledger::{Activated, Entry, Kind, Ledger};
@@ -31,6 +31,17 @@ fn find(ledger: &Ledger, name: &str) -> Result<Option<Activated>, Failure> {
         }
     }
     Ok(None)
+}
+
+/// Shows all that was entered of a machine.
+pub(super) fn show(ledger: &Ledger, digest: &str, terminal: &Terminal) -> Result<(), Failure> {
+    let failed = |error| not_kept(ledger.path(), &error);
+    let entries = ledger.of_machine(digest).map_err(failed)?;
+    if entries.is_empty() {
+        return Err(not_found(digest));
+    }
+    let activations = ledger.once(entries.clone()).map_err(failed)?;
+    report::entries(digest, &entries, &activations, terminal)
 }
 
 /// Writes an answer again, as it was minted; one that has ended is warned of.
@@ -80,6 +91,7 @@ pub(super) fn to_json(activated: &Activated) -> Value {
     let of_release = |name| release.and_then(|release: &Entry| release.fact(name));
     json!({
         "activation_id": activated.id(),
+        "license_id": activated.entry.subject,
         "machine": fact("machine"),
         "nonce": fact("nonce"),
         "issued_at": fact("issued_at"),

@@ -120,7 +120,7 @@ fn an_activation_that_was_entered_twice_is_one() {
     assert_eq!(found.len(), 1);
     assert!(found.iter().all(|activated| activated.release.is_some()));
     let answer = ledger.answer(Kind::Activation, "nonce of x").unwrap();
-    assert_eq!(answer.map(|entry| entry.seq), Some(1));
+    assert_eq!(answer.map(|entry| entry.seq), Some(2));
     assert!(
         ledger
             .answer(Kind::ClockRepair, "nonce of x")
