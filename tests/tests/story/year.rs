@@ -305,6 +305,7 @@ fn a_site_without_a_network_lives_through_a_year() {
     let _ = second.run(&["install", "december.lic", "--at", "2027-12-10"]);
     second.expect("2028-02-01", "NOT_ACTIVATED");
 
+    retire_a_key(&desk, &first);
     repair_a_clock(&desk, &first);
     let verified = desk.run(&["ledger", "verify", "--json"]).expect_code(0);
     assert!(
@@ -313,6 +314,41 @@ fn a_site_without_a_network_lives_through_a_year() {
         verified.stdout
     );
     assert_no_private_key_in(first.scratch.path());
+}
+
+/// The old key goes, and what it had activated is signed anew: without another request, in one file.
+fn retire_a_key(desk: &Desk, machine: &Machine) {
+    let with = ["--with", "next.key", "--with-passphrase-file", "passphrase"];
+    let retire = [&["rotate", "--retire"], &with[..]].concat();
+    let _ = desk
+        .signs(&retire, "2028-01-10", "retire.lic")
+        .expect_code(0);
+    let anew = [
+        "activate",
+        "first-request.lic",
+        "--anew",
+        "--key",
+        "next.key",
+        "--passphrase-file",
+        "passphrase",
+        "--issued-at",
+        "2028-01-10",
+        "--out",
+        "first-anew.lic",
+    ];
+    let _ = desk.run(&anew).expect_code(0);
+    let bundle = [
+        "bundle",
+        "retire.lic",
+        "first-anew.lic",
+        "--out",
+        "january.lic",
+    ];
+    let _ = desk.run(&bundle).expect_code(0);
+    desk.carry("january.lic", machine);
+    let install = ["install", "january.lic", "--at", "2028-01-11"];
+    let _ = machine.run(&install).expect_code(0);
+    machine.expect("2028-02-01", "VALID");
 }
 
 /// One character of the fourth line is another.
