@@ -7,6 +7,7 @@
     clippy::expect_used,
     clippy::unwrap_used,
     clippy::indexing_slicing,
+    clippy::panic,
     reason = "a test fails by panicking"
 )]
 
@@ -144,4 +145,80 @@ fn an_installed_license_is_whole_whenever_the_process_is_killed() {
         KILLS - acknowledged - silent
     );
     assert!(acknowledged < KILLS, "none was killed in time");
+}
+
+/// A vendor's file with a license and a list that revokes the one before it, and a machine with that.
+fn bundle() -> Scratch {
+    let desk = Vendor::shared().desk();
+    let keygen = |args: &[&str]| Run::keygen(&desk).args(args).run().expect_code(0);
+    let key = ["--key", "vendor.key"];
+    let mut ids = Vec::new();
+    for (tier, file) in [("pro", "pro.lic"), ("team", "team.lic")] {
+        let terms = [
+            "--tier",
+            tier,
+            "--customer",
+            "ACME Ltd",
+            "--perpetual",
+            "--offline",
+        ];
+        let issue = [&["issue", "--json", "--out", file], &terms[..], &key].concat();
+        let told = keygen(&issue).json();
+        ids.push(told["license_id"].as_str().unwrap().to_owned());
+    }
+    let _ = keygen(&["revoke", &ids[0], "--reason", "replaced"]);
+    let _ = keygen(&[&["revocations", "--out", "list.lic"], &key[..]].concat());
+    let _ = keygen(&["bundle", "list.lic", "team.lic", "--out", "all.lic"]);
+    let machine = Vendor::shared().site();
+    for file in ["pro.lic", "all.lic"] {
+        machine.write(file, desk.read(file));
+    }
+    let install = ["install", "--trust", "trust.jwks", "pro.lic"];
+    let _ = Run::license(&machine).args(install).run().expect_code(0);
+    machine
+}
+
+fn copy(from: &std::path::Path, to: &std::path::Path) {
+    let _ = fs::remove_dir_all(to);
+    fs::create_dir(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
+    }
+}
+
+#[test]
+fn a_file_of_several_blocks_is_taken_whole_or_not_at_all_whenever_the_process_is_killed() {
+    const KILLS: u64 = 200;
+    let machine = bundle();
+    let base = machine.file("base");
+    copy(&machine.state(), &base);
+    let install = ["install", "--trust", "trust.jwks", "all.lic"];
+    let duration = duration(&machine, &install);
+    let mut seen = [0, 0];
+    for kill in 0..KILLS {
+        copy(&base, &machine.state());
+        let is_acknowledged = kill_at(moment(kill, duration), &machine, &install);
+        let status = Run::license(&machine).args(["status", "--json"]).run();
+        let status = status.expect_code(0).json();
+        assert_eq!(status["code"], "VALID", "kill {kill}: {status:#}");
+        let lists = status["revocation_lists"].as_array().unwrap().len();
+        match (status["tier"].as_str().unwrap(), lists) {
+            ("PRO", 0) => assert!(!is_acknowledged, "kill {kill}"),
+            ("TEAM", 1) => {}
+            other => panic!("kill {kill}: half of it, {other:?}"),
+        }
+        seen[lists] += 1;
+        let left = fs::read_dir(machine.state()).unwrap();
+        let mut left = left.map(|entry| entry.unwrap().file_name());
+        assert!(!left.any(|name| name == ".undo"), "kill {kill}");
+    }
+    println!(
+        "{KILLS} kills of `license install` of several blocks: {} had done nothing, {} all of it",
+        seen[0], seen[1]
+    );
+    assert!(
+        seen.iter().all(|count| *count > 0),
+        "none was killed in time"
+    );
 }

@@ -3,6 +3,8 @@
 //! Readers need no lock: a file is replaced by a rename, so they see the old one or the new one, whole. Writers hold the
 //! lock from the read that they decide by until their write.
 
+mod undo;
+
 use std::fmt;
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Read, Write};
@@ -61,6 +63,10 @@ impl Store {
     ///
     /// [`StoreError::TooLarge`], [`StoreError::NotAFile`], or [`StoreError::Unreadable`].
     pub fn read(&self, file: StateFile, cap: usize) -> Result<Option<Vec<u8>>, StoreError> {
+        if undo::is_begun(&self.dir) {
+            // Where somebody has died over it, to lock puts back what was before; where somebody is at it, this changes nothing.
+            drop(self.lock_within(Duration::ZERO));
+        }
         let path = self.dir.file(file);
         match read_capped(&path, cap) {
             Ok(bytes) if bytes.len() > cap => Err(StoreError::TooLarge { path, cap }),
@@ -129,6 +135,7 @@ impl Store {
             file,
         };
         lock.sweep();
+        lock.recover();
         Ok(lock)
     }
 }
@@ -248,7 +255,10 @@ impl StoreLock {
         let entries = fs::read_dir(self.dir.path()).into_iter().flatten();
         for entry in entries.flatten().filter(is_unfinished) {
             // What cannot be removed only takes up room.
-            let _ = fs::remove_file(entry.path());
+            let _ = match entry.path().is_dir() {
+                true => fs::remove_dir_all(entry.path()),
+                false => fs::remove_file(entry.path()),
+            };
         }
     }
 }

@@ -136,6 +136,8 @@ impl Host {
             Moment::Now => context.clone().high_water(visit.state.high_water.mark()),
             Moment::Imagined => context.clone(),
         };
+        // All of what is written from here on stands, or none of it.
+        let undo = lock.begin().map_err(InstallationError::Store)?;
         let kept = visit.keep(&context, replace)?;
         visit.take_answers()?;
         // Lists last: they take away, also what came before with the same file.
@@ -153,6 +155,7 @@ impl Host {
             problems.push(StateProblem::NotKept(error));
         }
         change.finish(&lock)?;
+        undo.commit().map_err(InstallationError::Store)?;
         Ok(Installed {
             path: kept.path,
             begins: kept.begins,
