@@ -337,14 +337,20 @@ fn retire_a_key(desk: &Desk, machine: &Machine) {
         "first-anew.lic",
     ];
     let _ = desk.run(&anew).expect_code(0);
-    let bundle = [
-        "bundle",
-        "retire.lic",
-        "first-anew.lic",
-        "--out",
-        "january.lic",
-    ];
-    let _ = desk.run(&bundle).expect_code(0);
+    let parts = ["retire.lic", "first-anew.lic"];
+    let half = [&["bundle", "--out", "half.lic"], &parts[..]].concat();
+    let _ = desk.run(&half).expect_code(0);
+    desk.carry("half.lic", machine);
+    // The license of before, which stands beside its renewal, would not verify any more.
+    let install = ["install", "half.lic", "--at", "2028-01-11"];
+    refused(&machine.run(&install), 1, "RETIRED_KEY");
+    machine.expect("2028-01-11", "VALID");
+    let whole = [
+        &["bundle", "--out", "january.lic", "renewal.lic"],
+        &parts[..],
+    ]
+    .concat();
+    let _ = desk.run(&whole).expect_code(0);
     desk.carry("january.lic", machine);
     let install = ["install", "january.lic", "--at", "2028-01-11"];
     let _ = machine.run(&install).expect_code(0);
@@ -399,9 +405,11 @@ fn repair_a_clock(desk: &Desk, machine: &Machine) {
         .run(&["request", "--clock", "--out", "clock-request.lic"])
         .expect_code(0);
     machine.carry("clock-request.lic", desk);
+    let key = ["--key", "next.key", "--passphrase-file", "passphrase"];
+    let rest = ["--issued-at", "2028-01-15", "--out", "repair.lic"];
     let repair = ["clock-repair", "clock-request.lic"];
     let _ = desk
-        .signs(&repair, "2028-01-05", "repair.lic")
+        .run(&[&repair[..], &key, &rest].concat())
         .expect_code(0);
     desk.carry("repair.lic", machine);
     let _ = machine.run(&["install", "repair.lic"]).expect_code(0);

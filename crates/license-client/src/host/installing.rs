@@ -115,8 +115,12 @@ impl Host {
             ..*candidate
         };
         if candidate.bundle.licenses().is_empty() && replace == Replace::UnlessWorse {
-            let validations = &loaded.state.validations;
-            change.refuse_orphans(home, candidate.matrix, context, validations)?;
+            let activations = |keys: &TrustSet| {
+                let held = super::verified(&bindings, || keys.clone());
+                [held.as_slice(), candidate.bundle.activations()].concat()
+            };
+            let matrix = candidate.matrix;
+            change.refuse_orphans(home, matrix, context, &loaded.state, activations)?;
         }
         let mut visit = Visit {
             host: self,

@@ -3,13 +3,15 @@
 use std::path::PathBuf;
 
 use license_core::{
-    Bundle, BundleError, Code, Context, KeyId, MAX_FILE_BYTES, Matrix, Outcome, ParseError,
-    Rotation, RotationError, Taken, Timestamp, TrustSet, TrustStatement, Unverified, VerifyError,
+    Activation, Bundle, BundleError, Code, Context, KeyId, MAX_FILE_BYTES, Matrix, Outcome,
+    ParseError, Rotation, RotationError, Taken, Timestamp, TrustSet, TrustStatement, Unverified,
+    VerifyError,
 };
 
 use super::Host;
 use crate::home::{Home, StateFile};
 use crate::installation::{Candidate, Installation, InstallationError, Keys, kept_text, roots_of};
+use crate::state::State;
 use crate::store::StoreLock;
 
 /// What installing a trust statement did.
@@ -113,7 +115,8 @@ impl ChangeOfTrust {
         home: &Home,
         matrix: &Matrix,
         context: &Context<'_>,
-        validations: &[String],
+        state: &State,
+        activations: impl Fn(&TrustSet) -> Vec<Activation>,
     ) -> Result<(), InstallationError> {
         if !self.news().any(|said| said.retires().is_some()) {
             return Ok(());
@@ -122,7 +125,8 @@ impl ChangeOfTrust {
         let holds = |keys: &TrustSet| {
             let found = Installation::inspect(&own, Keys::Given(keys), matrix)?;
             Ok(found.is_some_and(|mut found| {
-                let _ = found.add_validations(validations, keys, matrix);
+                let _ = found.add_validations(&state.validations, keys, matrix);
+                found.add_activations(activations(keys), &state.given_up);
                 let decision = found.bundle().evaluate(matrix, context);
                 decision.outcome() != Outcome::Denied
             }))
