@@ -1,6 +1,10 @@
 //! A decision as text, as JSON and as an exit code.
 
-use license_client::{Account, Host, InstallationError, SealError, Snapshot, StateProblem};
+use std::path::Path;
+
+use license_client::{
+    Account, Host, InstallationError, SealError, Snapshot, StateFile, StateProblem,
+};
 use license_core::{Code, Decision, Evidence, License, Outcome, Quota, Span, Tier, Timestamp};
 use license_terminal::{Exit, Failure, Terminal, escape, show_path};
 use serde_json::{Map, Value, json};
@@ -82,6 +86,9 @@ impl Notice {
                 source: SealError::OtherMachine { .. },
                 ..
             } => "; this machine counts by itself",
+            StateProblem::Sealed { path, .. } if holds_activations(path) => {
+                "; activations in it are lost: `license request` asks for others"
+            }
             StateProblem::Sealed { .. } => {
                 "; counts and check-ins in it are lost: install the latest check-in again"
             }
@@ -140,6 +147,12 @@ pub(crate) fn notices(snapshot: &Snapshot, host: &Host) -> Vec<Notice> {
     let state = snapshot.problems.iter().map(Notice::of_state);
     let aside = snapshot.set_aside.iter().map(set_aside);
     state.chain(aside).chain(given_id(host)).collect()
+}
+
+/// Whether a file is the one of requests and activations.
+pub(crate) fn holds_activations(path: &Path) -> bool {
+    path.file_name()
+        .is_some_and(|name| name == StateFile::Activation.name())
 }
 
 /// Prints the decision on a case and says how the program ends.

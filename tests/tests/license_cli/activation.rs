@@ -368,6 +368,21 @@ fn a_backup_of_what_was_held_does_not_undo_giving_it_up() {
 }
 
 #[test]
+fn a_damaged_file_of_activations_is_told_and_stops_nothing() {
+    let site = activated();
+    std::fs::write(site.state().join("activation"), "nonsense").unwrap();
+    let said = on(HERE, &site, &["status"]).expect_code(1);
+    assert!(
+        said.stderr.contains("`license request` asks"),
+        "{}",
+        said.stderr
+    );
+    let asked = request(&site, &[]).stdout;
+    let _ = activate(&site, &answer(&asked)).expect_code(0);
+    assert_eq!(code(&site), "VALID");
+}
+
+#[test]
 fn a_license_that_needs_no_activation_can_be_given_up_too() {
     let site = Vendor::shared().site();
     site.write("ent.lic", &ENT.file);

@@ -6,8 +6,8 @@ use license_terminal::show_path;
 
 use super::lists::of_list;
 use super::{Check, Fault};
-use crate::failure;
 use crate::subject::Site;
+use crate::{failure, report};
 
 pub(super) fn state(site: &Site, snapshot: &Snapshot) -> Check {
     const NAME: &str = "state";
@@ -55,6 +55,9 @@ fn unusable(problem: &StateProblem) -> Fault {
             source: SealError::OtherMachine { .. },
             ..
         } => "the next command puts it aside for that machine; set no other machine id by accident",
+        StateProblem::Sealed { path, .. } if report::holds_activations(path) => {
+            "the next command sets it aside; activations in it are lost: `license request` asks for others"
+        }
         StateProblem::Sealed { .. } => {
             "the next command sets it aside; counts and check-ins in it are lost: install the latest check-in again"
         }
