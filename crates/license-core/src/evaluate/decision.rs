@@ -113,6 +113,7 @@ impl Decision {
     }
 
     /// Whether the feature may be used now.
+    #[inline]
     pub fn allows(&self, feature: &str) -> bool {
         self.effective.allows(feature)
     }

@@ -27,15 +27,11 @@ impl License {
     /// downgraded to the base tier of the matrix, not locked out.
     pub fn evaluate(&self, matrix: &Matrix, context: &Context<'_>) -> Decision {
         let case = Case::new(self, matrix, context);
-        let findings = Rule::ALL.map(|rule| rule.find(&case));
-        let first = |is_such: fn(&RuleOutcome) -> bool| {
-            findings.iter().find(|finding| is_such(&finding.outcome))
-        };
-        let decisive = first(|outcome| matches!(outcome, RuleOutcome::Denied(_)))
-            .or_else(|| first(|outcome| matches!(outcome, RuleOutcome::Grace(_))))
-            // Where all is well, its end is what there is to tell of a license.
-            .or_else(|| findings.iter().find(|finding| finding.rule == Rule::Expiry));
-        decide(&case, decisive, &findings)
+        let mut verdict = Verdict::default();
+        for rule in Rule::ALL {
+            verdict.hear(rule.find(&case));
+        }
+        decide(&case, verdict)
     }
 
     /// Applies every rule, also those after the first that fails, so that the whole case can be shown.
@@ -45,34 +41,67 @@ impl License {
     }
 }
 
-fn decide(case: &Case<'_>, decisive: Option<&Finding>, findings: &[Finding]) -> Decision {
-    let (outcome, code) = match decisive.map(|finding| finding.outcome) {
-        Some(RuleOutcome::Denied(code)) => (Outcome::Denied, code),
-        Some(RuleOutcome::Grace(code)) => (Outcome::Grace, code),
+/// What the rules have found so far, as far as it counts.
+#[derive(Default)]
+struct Verdict {
+    decisive: Option<Finding>,
+    /// In grace by one rule, a license may end by another before.
+    ends: Option<Timestamp>,
+    check_in: Option<Evidence>,
+}
+
+impl Verdict {
+    /// The first denial decides, else the first grace. Where all is well, its end is what there is to tell of a license.
+    fn hear(&mut self, finding: Finding) {
+        if let Some(end) = finding.evidence.grace_until() {
+            self.ends = Some(self.ends.map_or(end, |ends| ends.min(end)));
+        }
+        if let Evidence::CheckIn { .. } = finding.evidence {
+            self.check_in = Some(finding.evidence.clone());
+        }
+        let outweighs = match &self.decisive {
+            None => finding.rule == Rule::Expiry || finding.outcome.weight() > 0,
+            Some(decisive) => finding.outcome.weight() > decisive.outcome.weight(),
+        };
+        if outweighs {
+            self.decisive = Some(finding);
+        }
+    }
+}
+
+impl RuleOutcome {
+    fn weight(self) -> u8 {
+        match self {
+            Self::NotApplicable | Self::Passed => 0,
+            Self::Grace(_) => 1,
+            Self::Denied(_) => 2,
+        }
+    }
+}
+
+fn decide(case: &Case<'_>, verdict: Verdict) -> Decision {
+    let (rule, found, evidence) = match verdict.decisive {
+        Some(finding) => (Some(finding.rule), finding.outcome, finding.evidence),
+        None => (None, RuleOutcome::NotApplicable, Evidence::Nothing),
+    };
+    let (outcome, code) = match found {
+        RuleOutcome::Denied(code) => (Outcome::Denied, code),
+        RuleOutcome::Grace(code) => (Outcome::Grace, code),
         _ => (Outcome::Licensed, Code::Valid),
     };
-    let evidence = decisive.map_or(Evidence::Nothing, |finding| finding.evidence.clone());
-    // In grace by one rule, a license may end by another before.
-    let ends = findings
-        .iter()
-        .filter_map(|finding| finding.evidence.grace_until());
-    let holds_until = match outcome {
-        Outcome::Denied => None,
-        _ => holds_until(case, ends.min()),
-    };
-    let effective = match outcome {
-        Outcome::Denied => Arc::clone(case.matrix.base_tier().entitlements()),
-        _ => entitlements(case),
+    let (effective, holds_until) = match outcome {
+        Outcome::Denied => (Arc::clone(case.matrix.base_tier().entitlements()), None),
+        _ => (entitlements(case), holds_until(case, verdict.ends)),
     };
     Decision {
         outcome,
         code,
         license: Some(case.license.clone()),
         effective,
-        rule: decisive.map(|finding| finding.rule),
+        rule,
         warnings: warnings(case, outcome, code, &evidence, holds_until),
         holds_until,
-        check_in: check_in(findings),
+        check_in: verdict.check_in,
         evidence,
         evaluated_at: case.now,
     }
@@ -94,12 +123,6 @@ fn holds_until(case: &Case<'_>, end: Option<Timestamp>) -> Option<Timestamp> {
         Outcome::Denied => Some(start),
         _ => then.holds_until(),
     }
-}
-
-fn check_in(findings: &[Finding]) -> Option<Evidence> {
-    let mut findings = findings.iter();
-    let finding = findings.find(|finding| finding.rule == Rule::CheckIn)?;
-    matches!(finding.evidence, Evidence::CheckIn { .. }).then(|| finding.evidence.clone())
 }
 
 /// What the vendor said last counts; a customer's own server may only narrow it, and only by what it said since.
