@@ -86,7 +86,11 @@ impl Entitlements {
     }
 
     /// The same of names that are borrowed.
-    pub(crate) fn of(tier: Tier, features: Vec<&str>, mut quotas: Vec<(&str, Quota)>) -> Self {
+    pub(crate) fn of(tier: Tier, mut features: Vec<&str>, mut quotas: Vec<(&str, Quota)>) -> Self {
+        if !features.is_sorted_by(|one, next| one < next) {
+            features.sort_unstable();
+            features.dedup();
+        }
         if !quotas.is_sorted_by(|(one, _), (next, _)| one < next) {
             // Of those alike the last comes first, and stays.
             quotas.reverse();
@@ -95,8 +99,8 @@ impl Entitlements {
         }
         Self {
             tier,
-            features: Names::new(features),
-            quotas: Names::new(quotas.iter().map(|(name, _)| *name).collect()),
+            features: Names::of_sorted(features.iter().copied()),
+            quotas: Names::of_sorted(quotas.iter().map(|(name, _)| *name)),
             limits: quotas.iter().map(|(_, quota)| *quota).collect(),
         }
     }

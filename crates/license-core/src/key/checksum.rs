@@ -11,15 +11,29 @@ pub(super) fn checksum(text: &str) -> u16 {
 }
 
 fn feed(crc: u16, byte: u8) -> u16 {
-    (0..8).fold(crc ^ (u16::from(byte) << 8), |crc, _| {
-        let shifted = crc << 1;
-        if crc & 0x8000 == 0 {
-            shifted
-        } else {
-            shifted ^ POLYNOMIAL
-        }
-    })
+    let [high, low] = crc.to_be_bytes();
+    let index = usize::from(high ^ byte);
+    u16::from_be_bytes([low, 0]) ^ OF_BYTE.get(index).copied().unwrap_or_default()
 }
+
+/// What each byte makes of a checksum of zero.
+#[allow(clippy::indexing_slicing, reason = "computed by the compiler")]
+const OF_BYTE: [u16; 256] = {
+    let mut table = [0; 256];
+    let (mut index, mut byte) = (0, 0_u16);
+    while index < table.len() {
+        let mut crc = byte << 8;
+        let mut bit = 0;
+        while bit < 8 {
+            let carry = crc & 0x8000 != 0;
+            crc = crc << 1 ^ if carry { POLYNOMIAL } else { 0 };
+            bit += 1;
+        }
+        table[index] = crc;
+        (index, byte) = (index + 1, byte + 1);
+    }
+    table
+};
 
 #[cfg(test)]
 mod tests {

@@ -39,18 +39,18 @@ impl StandardKey {
         customer: &str,
         expires_at: Option<Timestamp>,
     ) -> Self {
-        let expiry = expires_at.map_or_else(
-            || "perpetual".to_owned(),
-            |at| at.unix_seconds().to_string(),
-        );
+        let expiry = expires_at.map(|at| at.unix_seconds().to_string());
         let lines = [
-            "coditect-license-key-v1",
+            "coditect-license-key-v1\n",
             id.as_str(),
+            "\n",
             customer,
+            "\n",
             tier.as_str(),
-            &expiry,
+            "\n",
+            expiry.as_deref().unwrap_or("perpetual"),
         ];
-        let digest = Sha256::digest(lines.join("\n"));
+        let digest = Sha256::digest(lines.concat());
         let hash = digest
             .iter()
             .take(6)
@@ -60,6 +60,27 @@ impl StandardKey {
             tier,
             hash,
         }
+    }
+
+    /// Whether the text is the key in its canonical spelling.
+    pub(crate) fn is_written(&self, text: &str) -> bool {
+        let number = |digits: &str| {
+            let is_canonical = digits.chars().all(is_hex);
+            u64::from_str_radix(digits, 16)
+                .ok()
+                .filter(|_| is_canonical)
+        };
+        let is_written = || {
+            let (body, checked) = text.rsplit_once('-')?;
+            let (names, hash) = body.rsplit_once('-')?;
+            let (product, tier) = names.split_once('-')?;
+            let is_named = product == self.product.as_str() && tier == self.tier.as_str();
+            let is_long = (hash.len(), checked.len()) == (12, 4);
+            let is_right =
+                number(hash)? == self.hash && number(checked)? == u64::from(checksum(body));
+            Some(is_named && is_long && is_right)
+        };
+        is_written().unwrap_or(false)
     }
 
     /// The product that the key names.

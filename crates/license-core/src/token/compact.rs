@@ -52,20 +52,14 @@ impl<'a> Unverified<'a> {
             false => (MAX_FILE_BYTES, MAX_TOKEN_BYTES),
         };
         at_most(given, text)?;
-        let pasted = Pasted::new(text);
-        // Without the line breaks it came with.
-        at_most(own, &pasted.text)?;
-        if pasted.text.is_empty() {
-            return Err(ParseError::Empty);
-        }
-        check_letters(&pasted)?;
-        let dots = dots(&pasted.text)?;
-        let header = header::parse(pasted.text.get(..dots.0).unwrap_or_default())?;
-        Ok(Self {
-            text: pasted.text,
-            dots,
-            header,
-        })
+        let text = match base64url::is_letters_and_dots(text) {
+            true if !text.is_empty() => Cow::Borrowed(text),
+            _ => tidied(text, own)?,
+        };
+        at_most(own, &text)?;
+        let dots = dots(&text)?;
+        let header = header::parse(text.get(..dots.0).unwrap_or_default())?;
+        Ok(Self { text, dots, header })
     }
 
     /// What the header says that the token is.
@@ -197,11 +191,23 @@ pub(super) fn at_most(limit: usize, text: &str) -> Result<(), ParseError> {
     }
 }
 
+/// What mail and editors did to it is undone.
+fn tidied(text: &str, limit: usize) -> Result<Cow<'_, str>, ParseError> {
+    let pasted = Pasted::new(text);
+    // Without the line breaks it came with.
+    at_most(limit, &pasted.text)?;
+    if pasted.text.is_empty() {
+        return Err(ParseError::Empty);
+    }
+    check_letters(&pasted)?;
+    Ok(pasted.text)
+}
+
 fn check_letters(pasted: &Pasted<'_>) -> Result<(), ParseError> {
-    let wrong = |letter: char| !base64url::is_letter(letter) && letter != '.';
-    if !pasted.text.bytes().any(|byte| wrong(byte.into())) {
+    if base64url::is_letters_and_dots(&pasted.text) {
         return Ok(());
     }
+    let wrong = |letter: char| !base64url::is_letter(letter) && letter != '.';
     match pasted.text.chars().position(wrong) {
         None => Ok(()),
         Some(index) => Err(ParseError::Unexpected {
@@ -213,8 +219,11 @@ fn check_letters(pasted: &Pasted<'_>) -> Result<(), ParseError> {
 }
 
 fn dots(text: &str) -> Result<(usize, usize), ParseError> {
-    let mut dots = text.match_indices('.').map(|(at, _)| at);
-    match (dots.next(), dots.next(), dots.next()) {
+    let after = |from: usize| Some(from + text.get(from..)?.find('.')?);
+    let first = after(0);
+    let second = first.and_then(|first| after(first + 1));
+    let third = second.and_then(|second| after(second + 1));
+    match (first, second, third) {
         (Some(first), Some(second), None) => Ok((first, second)),
         _ => Err(ParseError::Segments {
             found: text.matches('.').count() + 1,
