@@ -11,6 +11,8 @@ use std::fmt;
 
 use serde::de::{DeserializeSeed, Error, MapAccess, SeqAccess, Visitor};
 
+pub(crate) use plain::Plain;
+
 /// Arrays and objects inside one another; deeper ones have no use here and cost stack.
 pub(crate) const MAX_DEPTH: usize = 16;
 
@@ -104,9 +106,6 @@ pub(crate) fn object(bytes: &[u8]) -> Result<Object<'_>, JsonError> {
     let text = std::str::from_utf8(bytes).map_err(|error| JsonError {
         reason: Reason::Utf8(error),
     })?;
-    if let Some(members) = plain::object(text) {
-        return Ok(members);
-    }
     let reason = match value(text) {
         Ok(Json::Object(members)) => return Ok(members),
         Ok(other) => Reason::NoObject(other.type_name()),
@@ -238,26 +237,12 @@ pub(crate) fn stands_twice<E: Error>(name: &str) -> E {
 fn duplicate<'o>(object: &'o Object<'_>) -> Option<&'o str> {
     let names = || object.iter().map(|(name, _)| name.as_ref());
     if object.len() <= FEW_MEMBERS {
-        let mut marks = 0;
-        return names().enumerate().find_map(|(i, name)| {
-            let is_like_another = marks & mark(name) != 0;
-            marks |= mark(name);
-            let another = || names().take(i).find(|&other| other == name);
-            is_like_another.then(another).flatten()
-        });
+        return names()
+            .enumerate()
+            .find_map(|(i, name)| names().take(i).find(|&other| other == name));
     }
     let mut seen = HashSet::with_capacity(object.len());
     names().find(|name| !seen.insert(*name))
-}
-
-/// One of 64 bits. Names with different ones need not be compared.
-#[inline]
-pub(crate) fn mark(name: &str) -> u64 {
-    let end = |byte: Option<&u8>| byte.map_or(0, |&byte| u64::from(byte));
-    let bytes = name.as_bytes();
-    let (first, middle) = (end(bytes.first()), end(bytes.get(bytes.len() / 2)));
-    let length = u64::try_from(bytes.len()).unwrap_or_default();
-    1 << ((first ^ middle << 3 ^ length << 1) & 63)
 }
 
 /// Reads the name of a member.
@@ -309,65 +294,6 @@ mod tests {
         }
         let many: Vec<_> = (0..100).map(|i| format!("\"m{}\":0", i % 99)).collect();
         assert!(refusal(&format!("{{{}}}", many.join(","))).contains("`m0` stands twice"));
-    }
-
-    /// What is read without the parser is read as the parser does.
-    fn check(text: &str) {
-        let parsed = value(text).ok();
-        if let Some(members) = plain::object(text) {
-            assert_eq!(parsed, Some(Json::Object(members)), "{text}");
-        }
-    }
-
-    #[test]
-    fn plain_json_is_read_as_by_the_parser() {
-        let text = r#"{"ver":1,"n":-7,"z":0,"t":true,"f":false,"none":[],"o":{},"s":"","b":"\u00e4\u2713 of eight bytes and more","#;
-        let text = text.replace("\\u00e4\\u2713", "ä✓")
-            + r#""features":["a","bb","ccccccccc"],"quotas":{"x":-1,"y":999999999999999999}}"#;
-        assert!(plain::object(&text).is_some());
-        check(&text);
-        // Every other byte at every place.
-        for at in 0..text.len() {
-            for byte in 0..=127_u8 {
-                let mut bytes = text.as_bytes().to_vec();
-                bytes[at] = byte;
-                for bytes in [&bytes[..], &bytes[..at]] {
-                    if let Ok(text) = std::str::from_utf8(bytes) {
-                        check(text);
-                    }
-                }
-            }
-        }
-        for value in [
-            "00",
-            "-0",
-            "01",
-            "-",
-            "1.0",
-            "1e3",
-            "-1",
-            "123456789012345678",
-            "9223372036854775807",
-            "18446744073709551615",
-            "[1,]",
-            "[,1]",
-            "{\"a\":1,}",
-            "tru",
-            "null",
-            "[true,false]",
-            "[[[]]]",
-            "\"\u{7f}\"",
-        ] {
-            check(&format!("{{\"a\":{value}}}"));
-        }
-        for depth in [1, MAX_DEPTH - 1, MAX_DEPTH, 1000] {
-            check(&format!(
-                "{{\"a\":{}{}}}",
-                "[".repeat(depth),
-                "]".repeat(depth)
-            ));
-        }
-        check(r#"{"a":1,"a":1}"#);
     }
 
     #[test]

@@ -1,7 +1,6 @@
 //! One claim, read as the type that it must have.
 
 use std::borrow::Cow;
-use std::cell::Cell;
 
 use crate::json::{self, Json};
 use crate::license::terms::{CheckIn, MAX_SPAN, Renewal};
@@ -13,48 +12,6 @@ const TEXT: &str = "a string that is not empty";
 const TEXTS: &str = "an array of strings that are not empty";
 const SECONDS: &str = "whole seconds from 0 to 9007199254740991";
 const COUNT: &str = "an integer from 0 on";
-
-/// The claims of a payload, which are found at once if they are asked for in the order in which they stand.
-pub(super) struct Claims<'j> {
-    members: &'j json::Object<'j>,
-    /// The marks of all names: what has another is not there.
-    marks: u64,
-    next: Cell<usize>,
-}
-
-impl<'j> Claims<'j> {
-    pub(super) fn of(members: &'j json::Object<'j>) -> Self {
-        let marks = members.iter().map(|(name, _)| json::mark(name));
-        Self {
-            members,
-            marks: marks.fold(0, |all, mark| all | mark),
-            next: Cell::new(0),
-        }
-    }
-
-    #[inline]
-    pub(super) fn get(&self, name: &'static str) -> Claim<'j> {
-        let value = match self.marks & json::mark(name) {
-            0 => None,
-            _ => self.find(name),
-        };
-        Claim { name, value }
-    }
-
-    fn find(&self, name: &str) -> Option<&'j Json<'j>> {
-        let next = self.next.get();
-        let is_next = |at: &usize| {
-            self.members
-                .get(*at)
-                .is_some_and(|(other, _)| other == name)
-        };
-        let at = Some(next)
-            .filter(is_next)
-            .or_else(|| (0..self.members.len()).find(is_next))?;
-        self.next.set(at + 1);
-        self.members.get(at).map(|(_, value)| value)
-    }
-}
 
 /// A claim of a payload, if it is there.
 #[derive(Clone, Copy)]
