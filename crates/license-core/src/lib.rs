@@ -56,6 +56,7 @@ mod tally;
 mod time;
 mod token;
 mod trust;
+mod verifier;
 
 #[cfg(feature = "issue")]
 pub mod issue;
@@ -98,3 +99,4 @@ pub use token::{
     Unverified, VerifyError, input_cap,
 };
 pub use trust::{KeyId, Rotation, RotationError, Taken, TrustError, TrustSet, TrustedKey};
+pub use verifier::Verifier;

@@ -52,12 +52,16 @@ impl<'a> Unverified<'a> {
             false => (MAX_FILE_BYTES, MAX_TOKEN_BYTES),
         };
         at_most(given, text)?;
-        let text = match base64url::is_letters_and_dots(text) {
-            true if !text.is_empty() => Cow::Borrowed(text),
-            _ => tidied(text, own)?,
-        };
-        at_most(own, &text)?;
+        if let Some(dots) = dots_of_plain(text) {
+            at_most(own, text)?;
+            return Self::with_dots(Cow::Borrowed(text), dots);
+        }
+        let text = tidied(text, own)?;
         let dots = dots(&text)?;
+        Self::with_dots(text, dots)
+    }
+
+    fn with_dots(text: Cow<'a, str>, dots: (usize, usize)) -> Result<Self, ParseError> {
         let header = header::parse(text.get(..dots.0).unwrap_or_default())?;
         Ok(Self { text, dots, header })
     }
@@ -199,14 +203,13 @@ fn tidied(text: &str, limit: usize) -> Result<Cow<'_, str>, ParseError> {
     if pasted.text.is_empty() {
         return Err(ParseError::Empty);
     }
-    check_letters(&pasted)?;
+    if dots_of_plain(&pasted.text).is_none() {
+        check_letters(&pasted)?;
+    }
     Ok(pasted.text)
 }
 
 fn check_letters(pasted: &Pasted<'_>) -> Result<(), ParseError> {
-    if base64url::is_letters_and_dots(&pasted.text) {
-        return Ok(());
-    }
     let wrong = |letter: char| !base64url::is_letter(letter) && letter != '.';
     match pasted.text.chars().position(wrong) {
         None => Ok(()),
@@ -218,12 +221,21 @@ fn check_letters(pasted: &Pasted<'_>) -> Result<(), ParseError> {
     }
 }
 
+/// The dots of a token that needs no tidying: of three segments that could each be decoded.
+fn dots_of_plain(text: &str) -> Option<(usize, usize)> {
+    let (first, second) = dots(text).ok()?;
+    let segments = [
+        text.get(..first)?,
+        text.get(first + 1..second)?,
+        text.get(second + 1..)?,
+    ];
+    let is_plain = |segment: &&str| base64url::is_canonical(segment);
+    segments.iter().all(is_plain).then_some((first, second))
+}
+
 fn dots(text: &str) -> Result<(usize, usize), ParseError> {
-    let after = |from: usize| Some(from + text.get(from..)?.find('.')?);
-    let first = after(0);
-    let second = first.and_then(|first| after(first + 1));
-    let third = second.and_then(|second| after(second + 1));
-    match (first, second, third) {
+    let mut dots = memchr::memchr_iter(b'.', text.as_bytes());
+    match (dots.next(), dots.next(), dots.next()) {
         (Some(first), Some(second), None) => Ok((first, second)),
         _ => Err(ParseError::Segments {
             found: text.matches('.').count() + 1,

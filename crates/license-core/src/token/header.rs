@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::ParseError;
 use crate::base64url;
-use crate::json::{self, Json};
+use crate::json::{self, Json, Plain};
 use crate::signature::Algorithm;
 
 /// What a token states, by its `typ`.
@@ -109,25 +109,30 @@ pub(super) fn parse(segment: &str) -> Result<Header, ParseError> {
     })
 }
 
-/// As long as the header that [`usual`] reads can be.
+/// As long as the headers that [`usual`] reads can be.
 const USUAL_BYTES: usize = 224;
 
-/// Reads a header in the one spelling in which tokens are minted, without a parser: another one, right or wrong, is read by that.
+/// Reads a header as tokens are minted with, without a parser: another one, right or wrong, is read by that.
 fn usual(header: &[u8]) -> Option<Header> {
-    let header = std::str::from_utf8(header).ok()?;
-    let (algorithm, rest) = header
-        .strip_prefix(r#"{"alg":""#)?
-        .split_once(r#"","kid":""#)?;
-    let (key_id, rest) = rest.split_once(r#"","typ":""#)?;
-    let typ = rest.strip_suffix(r#""}"#)?;
-    // A key id of letters alone needs no unescaping.
-    let is_plain = key_id.chars().all(base64url::is_letter);
+    let (mut algorithm, mut key_id, mut kind) = (None, None, None);
+    let mut text = Plain::new(std::str::from_utf8(header).ok()?);
+    text.object(|value, name| {
+        let member = match name {
+            "alg" => &mut algorithm,
+            "kid" => &mut key_id,
+            "typ" => &mut kind,
+            _ => return None,
+        };
+        member.replace(value.text()?).is_none().then_some(())
+    })?;
+    text.end()?;
+    let is_such = |kind: &TokenKind, typ: Option<&str>| Some(kind.typ()) == typ;
     Some(Header {
-        algorithm: Algorithm::parse(algorithm)?,
-        key_id: Some(key_id)
-            .filter(|id| is_plain && (1..=MAX_KEY_ID).contains(&id.len()))?
+        algorithm: Algorithm::parse(algorithm?)?,
+        key_id: key_id
+            .filter(|id| (1..=MAX_KEY_ID).contains(&id.len()))?
             .into(),
-        kind: TokenKind::ALL.into_iter().find(|kind| kind.typ() == typ)?,
+        kind: TokenKind::ALL.into_iter().find(|one| is_such(one, kind))?,
     })
 }
 

@@ -1,6 +1,7 @@
 //! One trusted key.
 
 use std::fmt;
+use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
@@ -13,7 +14,7 @@ const SMALLEST_EXPONENT: u64 = 65_537;
 
 /// A key's id: the RFC 7638 SHA-256 thumbprint of its public half, 43 characters of base64url.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct KeyId(Box<str>);
+pub struct KeyId(Arc<str>);
 
 impl KeyId {
     fn of(modulus: &[u8], exponent: &[u8]) -> Self {

@@ -14,6 +14,7 @@ mod support;
 mod trust;
 mod validation;
 mod validity;
+mod verifier;
 
 use std::num::NonZeroU32;
 
@@ -66,6 +67,16 @@ fn asking_a_decision_allocates_nothing() {
     assert_eq!(asked.count_total, 0);
     let evaluated = allocation_counter::measure(|| drop(decision.feature("sso", matrix())));
     assert!(evaluated.count_total > 0, "the counter counts");
+}
+
+#[test]
+fn a_plain_licensed_decision_allocates_nothing() {
+    let license = license(|draft| draft.expires_at = Some(issued().plus(365 * DAY)));
+    let context = Context::at(issued());
+    let decided = allocation_counter::measure(|| {
+        assert_eq!(evaluate(&license, &context).code(), Code::Valid);
+    });
+    assert_eq!(decided.count_total, 0);
 }
 
 #[test]

@@ -51,38 +51,38 @@ pub(super) fn license(payload: &[u8]) -> Option<Facts> {
 
 impl<'t> Claims<'t> {
     fn read(&mut self, name: &str, value: &mut Plain<'t>) -> Option<()> {
-        match name {
-            "ver" => once(&mut self.ver, value.integer()),
-            "iss" => once(&mut self.iss, text(value)),
-            "aud" => once(&mut self.aud, ProductCode::parse(value.text()?).ok()),
-            "sub" => once(&mut self.sub, text(value)),
-            "jti" => once(&mut self.jti, LicenseId::parse_uuid(value.text()?)),
-            "serial" => once(&mut self.serial, count(value)),
-            "supersedes" => once(&mut self.supersedes, license_ids(value)),
-            "iat" => once(&mut self.iat, timestamp(value)),
-            "nbf" => once(&mut self.nbf, timestamp(value)),
-            "exp" => once(&mut self.exp, timestamp(value)),
-            "tier" => once(&mut self.tier, Tier::parse(value.text()?).ok()),
-            "features" => once(&mut self.features, texts(value)),
-            "quotas" => once(&mut self.quotas, quotas(value)),
-            "seats" => once(&mut self.seats, positive(value)),
-            "devices" => once(&mut self.devices, positive(value)),
-            "trial" => once(&mut self.trial, value.flag()),
-            "check_in" => {
+        match name.as_bytes() {
+            b"ver" => once(&mut self.ver, value.integer()),
+            b"iss" => once(&mut self.iss, text(value)),
+            b"aud" => once(&mut self.aud, ProductCode::parse(value.text()?).ok()),
+            b"sub" => once(&mut self.sub, text(value)),
+            b"jti" => once(&mut self.jti, LicenseId::parse_uuid(value.text()?)),
+            b"serial" => once(&mut self.serial, count(value)),
+            b"supersedes" => once(&mut self.supersedes, license_ids(value)),
+            b"iat" => once(&mut self.iat, timestamp(value)),
+            b"nbf" => once(&mut self.nbf, timestamp(value)),
+            b"exp" => once(&mut self.exp, timestamp(value)),
+            b"tier" => once(&mut self.tier, Tier::parse(value.text()?).ok()),
+            b"features" => once(&mut self.features, texts(value)),
+            b"quotas" => once(&mut self.quotas, quotas(value)),
+            b"seats" => once(&mut self.seats, positive(value)),
+            b"devices" => once(&mut self.devices, positive(value)),
+            b"trial" => once(&mut self.trial, value.flag()),
+            b"check_in" => {
                 let pair = pair(value, "every_hours", "grace_hours");
                 let terms = pair.and_then(|(every, grace)| CheckIn::new(every, grace));
                 once(&mut self.check_in, terms)
             }
-            "renewal" => {
+            b"renewal" => {
                 let pair = pair(value, "notify_days", "grace_hours");
                 let terms = pair.and_then(|(notify, grace)| Renewal::new(notify, grace));
                 once(&mut self.renewal, terms)
             }
-            "maintenance_until" => once(&mut self.maintenance_until, timestamp(value)),
-            "machines" => once(&mut self.machines, names(value)),
-            "users" => once(&mut self.users, names(value)),
-            "company" => once(&mut self.company, Company::parse(value.text()?).ok()),
-            "key" => once(&mut self.key, text(value)),
+            b"maintenance_until" => once(&mut self.maintenance_until, timestamp(value)),
+            b"machines" => once(&mut self.machines, names(value)),
+            b"users" => once(&mut self.users, names(value)),
+            b"company" => once(&mut self.company, Company::parse(value.text()?).ok()),
+            b"key" => once(&mut self.key, text(value)),
             _ => None,
         }
     }
