@@ -64,21 +64,17 @@ impl StandardKey {
 
     /// Whether the text is the key in its canonical spelling.
     pub(crate) fn is_written(&self, text: &str) -> bool {
-        let number = |digits: &str| {
-            let is_canonical = digits.chars().all(is_hex);
-            u64::from_str_radix(digits, 16)
-                .ok()
-                .filter(|_| is_canonical)
-        };
         let is_written = || {
-            let (body, checked) = text.rsplit_once('-')?;
-            let (names, hash) = body.rsplit_once('-')?;
-            let (product, tier) = names.split_once('-')?;
-            let is_named = product == self.product.as_str() && tier == self.tier.as_str();
-            let is_long = (hash.len(), checked.len()) == (12, 4);
-            let is_right =
-                number(hash)? == self.hash && number(checked)? == u64::from(checksum(body));
-            Some(is_named && is_long && is_right)
+            let rest = text
+                .strip_prefix(self.product.as_str())?
+                .strip_prefix('-')?;
+            let rest = rest.strip_prefix(self.tier.as_str())?;
+            let (hash, checked) = rest.strip_prefix('-')?.split_at_checked(12)?;
+            let checked = checked
+                .strip_prefix('-')
+                .filter(|digits| digits.len() == 4)?;
+            let body = text.get(..text.len().checked_sub(5)?)?;
+            Some(number(hash)? == self.hash && number(checked)? == u64::from(checksum(body)))
         };
         is_written().unwrap_or(false)
     }
@@ -92,6 +88,18 @@ impl StandardKey {
     pub fn tier(&self) -> Tier {
         self.tier
     }
+}
+
+/// Reads digits of 0-9 and A-F.
+fn number(digits: &str) -> Option<u64> {
+    digits.bytes().try_fold(0, |number, digit| {
+        let value = match digit {
+            b'0'..=b'9' => digit - b'0',
+            b'A'..=b'F' => digit - b'A' + 10,
+            _ => return None,
+        };
+        Some(number << 4 | u64::from(value))
+    })
 }
 
 pub(super) fn parse(scan: Scan<'_>) -> Result<StandardKey, KeyError> {
