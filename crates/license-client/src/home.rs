@@ -194,12 +194,26 @@ impl StateDir {
         if !metadata.is_dir() {
             return Err(io::ErrorKind::NotADirectory.into());
         }
+        if self.is_astray(&metadata)? {
+            return Err(io::ErrorKind::PermissionDenied.into());
+        }
         let open_to_others = metadata.mode() & 0o077 != 0;
         if open_to_others && self.is_for_state_alone(&metadata) && self.is_of_this_user(&metadata) {
             // A file system without permissions refuses this, and holds state well enough all the same.
             let _ = folder.set_permissions(fs::Permissions::from_mode(0o700));
         }
         Ok(())
+    }
+
+    /// Whether a link that somebody else made leads to a folder that is none of theirs: root would write there for whoever made the link.
+    fn is_astray(&self, folder: &fs::Metadata) -> io::Result<bool> {
+        use std::os::unix::fs::MetadataExt;
+        let link = fs::symlink_metadata(&self.path)?;
+        let is_of_root = link.uid() == 0;
+        Ok(link.is_symlink()
+            && !is_of_root
+            && link.uid() != folder.uid()
+            && !self.is_of_this_user(&link))
     }
 
     /// A folder that was chosen may be one that other users need, such as `/opt/product`: unless it is empty, it stays as
