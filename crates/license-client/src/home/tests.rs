@@ -146,8 +146,10 @@ mod permissions {
         let error = dir.create().unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::PermissionDenied);
         assert_eq!(mode(&theirs), 0o755);
+        assert!(dir.obstacle().is_some());
         chown(&theirs, Some(12345), None).unwrap();
         dir.create().unwrap();
+        assert_eq!(dir.obstacle(), None);
     }
 
     #[test]
