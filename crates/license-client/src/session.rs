@@ -276,7 +276,7 @@ mod tests {
             "sess_0011.4711-0",
             &format!("{id}.4711"),
             &format!("{id}.conf-d"),
-            &format!("{id}"),
+            id,
         ];
         for name in others.iter().chain([&ours.as_str()]) {
             fs::write(folder.path().join(name), "").unwrap();
