@@ -185,14 +185,19 @@ fn a_session_ends_with_its_process_even_if_that_is_killed() {
     // Killed ones leave a file, but not its lock.
     drop(two);
     assert_eq!(open(), 0);
+    let files = || {
+        let entries = fs::read_dir(machine.state().join("sessions"));
+        entries.unwrap().count()
+    };
     let mut three = Service::start(&machine);
     let _ = three.ask("sso");
     assert_eq!(open(), 1);
     assert!(three.end());
-    assert_eq!(
-        fs::read_dir(machine.state().join("sessions"))
-            .unwrap()
-            .count(),
-        0
-    );
+    assert_eq!(files(), 0);
+    // Also where nobody asks which are open.
+    for _ in 0..3 {
+        let mut killed = Service::start(&machine);
+        let _ = killed.ask("sso");
+        assert_eq!(files(), 1, "what the one before left is gone");
+    }
 }

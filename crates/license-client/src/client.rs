@@ -43,8 +43,9 @@ struct Current {
     is_unsure: bool,
 }
 
-/// Tells one version of a file from the next: a file is replaced, never rewritten.
-type Stamp = (Option<SystemTime>, u64);
+/// Tells one version of a file from the next by its time, its length and its place on the disk: a file is replaced, never rewritten, and
+/// some systems give all their files the same time.
+type Stamp = (Option<SystemTime>, u64, u64);
 
 impl Client {
     /// Opens what is installed for this user, for the default product.
@@ -293,7 +294,7 @@ impl Current {
 fn stamps(host: &Host) -> Vec<Option<Stamp>> {
     let stamp = |path: PathBuf| {
         let metadata = fs::metadata(path).ok()?;
-        Some((metadata.modified().ok(), metadata.len()))
+        Some((metadata.modified().ok(), metadata.len(), place(&metadata)))
     };
     let Ok(home) = host.home() else {
         return Vec::new();
@@ -309,6 +310,16 @@ fn stamps(host: &Host) -> Vec<Option<Stamp>> {
     stores
         .flat_map(|store| files.map(|file| stamp(store.dir().file(file))))
         .collect()
+}
+
+#[cfg(unix)]
+fn place(metadata: &fs::Metadata) -> u64 {
+    std::os::unix::fs::MetadataExt::ino(metadata)
+}
+
+#[cfg(not(unix))]
+fn place(_: &fs::Metadata) -> u64 {
+    0
 }
 
 /// An error and what led to it, in one line.
@@ -347,5 +358,38 @@ impl std::error::Error for QuotaError {
             Self::Unknown => None,
             Self::Store(source) => Some(source),
         }
+    }
+}
+
+#[cfg(test)]
+#[cfg(unix)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use super::*;
+    use crate::StateDir;
+
+    #[test]
+    fn a_file_that_was_replaced_is_another_even_with_the_same_length_and_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let host = Host::at(
+            Matrix::built_in().product(),
+            StateDir::at(folder.path().to_owned()),
+        );
+        let (path, next) = (
+            folder.path().join("license.lic"),
+            folder.path().join("next"),
+        );
+        let write = |path: &Path, content: &str| {
+            fs::write(path, content).unwrap();
+            let file = fs::File::options().write(true).open(path).unwrap();
+            file.set_modified(SystemTime::UNIX_EPOCH).unwrap();
+        };
+        write(&path, "one");
+        let before = stamps(&host);
+        assert_eq!(stamps(&host), before);
+        write(&next, "two");
+        fs::rename(&next, &path).unwrap();
+        assert_ne!(stamps(&host), before);
     }
 }

@@ -125,6 +125,17 @@ impl StateDir {
         tempfile::tempfile_in(&self.path)?.metadata()
     }
 
+    /// Why nothing is written here although it could be, in words that follow "it can't be written:"; none where nothing is suspicious.
+    pub fn obstacle(&self) -> Option<&'static str> {
+        let is_other = |found: fs::Metadata| !found.file_type().is_file();
+        if fs::metadata(&self.path).is_ok_and(|folder| self.leads_astray(&folder)) {
+            return Some("a link of somebody else's leads to a folder that is none of theirs");
+        }
+        let lock = fs::symlink_metadata(self.lock_file());
+        lock.is_ok_and(is_other)
+            .then_some(".lock in it is not a regular file")
+    }
+
     /// The file that writers lock; it holds nothing, and it is never replaced or removed, for a lock is on the file and not
     /// on its name.
     pub(crate) fn lock_file(&self) -> PathBuf {
@@ -194,12 +205,24 @@ impl StateDir {
         if !metadata.is_dir() {
             return Err(io::ErrorKind::NotADirectory.into());
         }
+        if self.leads_astray(&metadata) {
+            return Err(io::ErrorKind::PermissionDenied.into());
+        }
         let open_to_others = metadata.mode() & 0o077 != 0;
         if open_to_others && self.is_for_state_alone(&metadata) && self.is_of_this_user(&metadata) {
             // A file system without permissions refuses this, and holds state well enough all the same.
             let _ = folder.set_permissions(fs::Permissions::from_mode(0o700));
         }
         Ok(())
+    }
+
+    /// Whether a link that somebody else made leads to a folder that is none of theirs: root would write there for whoever made the link.
+    fn leads_astray(&self, folder: &fs::Metadata) -> bool {
+        use std::os::unix::fs::MetadataExt;
+        let is_anothers =
+            |link: &fs::Metadata| link.is_symlink() && ![0, folder.uid()].contains(&link.uid());
+        let link = fs::symlink_metadata(&self.path).ok().filter(is_anothers);
+        link.is_some_and(|link| !self.is_of_this_user(&link))
     }
 
     /// A folder that was chosen may be one that other users need, such as `/opt/product`: unless it is empty, it stays as
@@ -224,6 +247,11 @@ impl StateDir {
 
 #[cfg(not(unix))]
 impl StateDir {
+    /// Elsewhere only some users make links.
+    fn leads_astray(&self, _: &fs::Metadata) -> bool {
+        false
+    }
+
     /// Elsewhere a folder inherits the access rules of the user's profile.
     fn tighten(&self) -> io::Result<()> {
         if fs::metadata(&self.path)?.is_dir() {

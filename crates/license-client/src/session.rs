@@ -1,9 +1,11 @@
 //! A session: one project of one user on this machine, for as long as somebody works on it.
 
+use std::ffi::OsStr;
 use std::fmt;
 use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Once;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use license_core::usage_report::Counts;
@@ -15,6 +17,9 @@ use crate::project::{ProjectError, ProjectRoot};
 
 /// The folder of the state directory in which open sessions hold a lock each.
 const FOLDER: &str = "sessions";
+
+/// Whether this process has cleared away what others had left when they were killed.
+static SWEPT: Once = Once::new();
 
 /// How often a file is made anew that somebody has removed before it was locked.
 const ATTEMPTS: u32 = 16;
@@ -52,6 +57,10 @@ impl Session {
         // Without a place for its lock a session is not counted, and works all the same.
         let dir = host.state_dir().filter(|dir| dir.create().is_ok());
         let folder = dir.map(|dir| dir.path().join(FOLDER));
+        if let Some(folder) = &folder {
+            // Who is killed leaves a file, and else nobody might ever ask.
+            SWEPT.call_once(|| drop(open_in(folder)));
+        }
         session.guard = folder.and_then(|folder| Guard::take(&folder, session.id).ok());
         let by_system = user.is_none().then(user_of_this_process);
         let user = user.or(by_system.as_deref());
@@ -89,25 +98,10 @@ impl Session {
     /// # Errors
     /// If the state directory can't be read.
     pub fn open_on(host: &Host) -> io::Result<Vec<String>> {
-        let Some(dir) = host.state_dir() else {
-            return Ok(Vec::new());
-        };
-        let entries = match fs::read_dir(dir.path().join(FOLDER)) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-            entries => entries?,
-        };
-        let mut open = Vec::new();
-        for entry in entries {
-            let entry = entry?;
-            let name = entry.file_name().to_string_lossy().into_owned();
-            let id = name.split_once('.').map_or(&*name, |(id, _)| id).to_owned();
-            let is_file = entry.file_type().is_ok_and(|kind| kind.is_file());
-            if is_file && is_held(&entry.path()) && !open.contains(&id) {
-                open.push(id);
-            }
+        match host.state_dir() {
+            Some(dir) => open_in(&dir.path().join(FOLDER)),
+            None => Ok(Vec::new()),
         }
-        open.sort();
-        Ok(open)
     }
 
     /// Its id.
@@ -124,6 +118,38 @@ impl Session {
     pub fn is_counted(&self) -> bool {
         self.guard.is_some()
     }
+}
+
+/// The sessions whose files somebody holds. The files of others are removed.
+fn open_in(folder: &Path) -> io::Result<Vec<String>> {
+    let entries = match fs::read_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries?,
+    };
+    let mut open = Vec::new();
+    for entry in entries {
+        let entry = entry?;
+        let name = entry.file_name();
+        let Some(id) = session_of(&name) else {
+            continue;
+        };
+        let is_file = entry.file_type().is_ok_and(|kind| kind.is_file());
+        if is_file && is_held(&entry.path()) && !open.iter().any(|known| known == id) {
+            open.push(id.to_owned());
+        }
+    }
+    open.sort();
+    Ok(open)
+}
+
+/// The session that a file in the folder is of; none if it is no session's, and none of ours to remove.
+fn session_of(name: &OsStr) -> Option<&str> {
+    let (id, rest) = name.to_str()?.split_once('.')?;
+    let (process, number) = rest.split_once('-')?;
+    let is_number = |text: &str| text.parse::<u64>().is_ok();
+    let digits = id.strip_prefix("sess_")?;
+    let is_id = digits.len() == 32 && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+    (is_id && is_number(process) && is_number(number)).then_some(id)
 }
 
 /// Counts the sessions of this process, to tell their files apart.
@@ -233,5 +259,40 @@ impl std::error::Error for SessionError {
         match self {
             Self::Project(error) => error.source(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_sessions_file_is_not_removed() {
+        let folder = tempfile::tempdir().unwrap();
+        let id = "sess_00112233445566778899aabbccddeeff";
+        let ours = format!("{id}.4711-0");
+        let others = [
+            "passwd",
+            "sess_0011.4711-0",
+            &format!("{id}.4711"),
+            &format!("{id}.conf-d"),
+            id,
+        ];
+        for name in others.iter().chain([&ours.as_str()]) {
+            fs::write(folder.path().join(name), "").unwrap();
+        }
+        assert_eq!(open_in(folder.path()).unwrap(), [""; 0]);
+        assert!(!folder.path().join(&ours).exists(), "nobody holds it");
+        for name in others {
+            assert!(folder.path().join(name).exists(), "{name}");
+        }
+        let held = Guard::take(folder.path(), open_id()).unwrap();
+        assert_eq!(open_in(folder.path()).unwrap(), [open_id().to_string()]);
+        drop(held);
+        assert_eq!(open_in(folder.path()).unwrap(), [""; 0]);
+    }
+
+    fn open_id() -> SessionId {
+        SessionId::new(None, None, "ann", b"/p")
     }
 }

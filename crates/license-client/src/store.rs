@@ -3,6 +3,7 @@
 //! Readers need no lock: a file is replaced by a rename, so they see the old one or the new one, whole. Writers hold the
 //! lock from the read that they decide by until their write.
 
+mod lock_file;
 mod undo;
 
 use std::fmt;
@@ -127,9 +128,9 @@ impl Store {
             .create()
             .map_err(|source| StoreError::on_write(self.dir.path().to_owned(), source))?;
         let path = self.dir.lock_file();
-        let file = open_lock(&path).map_err(|source| StoreError::on_write(path.clone(), source))?;
+        let file = lock_file::open(self.dir.path(), &path);
+        let file = file.map_err(|source| StoreError::on_write(path.clone(), source))?;
         wait_for(&file, path, patience)?;
-        keep_owner(self.dir.path(), &file);
         let lock = StoreLock {
             dir: self.dir.clone(),
             file,
@@ -301,14 +302,6 @@ fn keep_owner(folder: &Path, file: &File) {
 
 #[cfg(not(unix))]
 fn keep_owner(_: &Path, _: &File) {}
-
-fn open_lock(path: &Path) -> io::Result<File> {
-    let mut options = File::options();
-    options.read(true).write(true).create(true).truncate(false);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)
-}
 
 /// Tries again and again, for a lock that waits by itself cannot be given up. The pauses are what is counted, so that a
 /// clock which jumps changes nothing.

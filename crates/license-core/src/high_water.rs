@@ -3,12 +3,16 @@
 use serde_json::{Value, json};
 
 use crate::Timestamp;
+use crate::tally::REMEMBERED;
 
 const SECONDS_PER_DAY: u64 = 86_400;
 
-/// How far a clock may be behind before it is worth a warning, and how far it may run ahead of the uptime before it is no longer
-/// believed: 24 hours. Less happens to honest machines that boot two systems.
+/// How far a clock may be behind before it is worth a warning: 24 hours. Less happens to honest machines that boot two systems.
 pub(crate) const CLOCK_TOLERANCE: u64 = SECONDS_PER_DAY;
+
+/// How far a clock may run ahead of the uptime before it is no longer believed: a minute less, so that neither the rounding of clock and
+/// uptime nor a small step of the network's time makes a warning of a clock that was ahead and came back.
+const UPTIME_TOLERANCE: u64 = CLOCK_TOLERANCE - 60;
 
 /// How far the signer's clock may be behind this machine's uptime.
 const SIGNER_SKEW: u64 = 3600;
@@ -97,6 +101,36 @@ impl HighWater {
         self.mark.seconds_since(clock) > CLOCK_TOLERANCE
     }
 
+    /// The time by whose day quotas are counted: the clock's where it is ahead of the mark by as many days at most as are remembered, else
+    /// the mark.
+    ///
+    /// Within a boot the mark falls behind a clock that is right where the uptime stands still while time passes: on virtual machines that
+    /// are paused, and under WSL while the host sleeps. Nothing is gained by a clock that is wrong, for days that were used before they
+    /// came are used when they come.
+    ///
+    /// ```
+    /// use license_core::{Boot, HighWater, Reading, Timestamp};
+    ///
+    /// let at = |text| Timestamp::parse(text);
+    /// let boot = Some(Boot { id: 1, uptime: 60 });
+    /// let mut seen = HighWater::default();
+    /// seen.observe(Reading { clock: at("2027-03-01")?, boot });
+    /// // Paused for a week.
+    /// seen.observe(Reading { clock: at("2027-03-08")?, boot });
+    /// assert!(seen.mark() < at("2027-03-02")?);
+    /// assert_eq!(seen.counted_at(at("2027-03-08")?), at("2027-03-08")?);
+    /// // What is further ahead than anything that is remembered is believed no more than by the mark.
+    /// assert_eq!(seen.counted_at(at("2099-01-01")?), seen.mark());
+    /// assert_eq!(seen.counted_at(at("2027-02-01")?), seen.mark());
+    /// # Ok::<(), license_core::TimeError>(())
+    /// ```
+    pub fn counted_at(&self, clock: Timestamp) -> Timestamp {
+        match clock.seconds_since(self.mark) <= REMEMBERED * SECONDS_PER_DAY {
+            true => self.mark.max(clock),
+            false => self.mark,
+        }
+    }
+
     /// Takes note of a moment.
     pub fn observe(&mut self, reading: Reading) {
         let elapsed = self.elapsed(reading);
@@ -105,7 +139,7 @@ impl HighWater {
         let ceiling = match (elapsed, self.run) {
             (Some(elapsed), Some(run)) => run.ceiling.plus(elapsed),
             // From the clock, not from the mark: else each boot could push the mark ahead by another day.
-            _ => self.mark.max(reading.clock.plus(CLOCK_TOLERANCE)),
+            _ => self.mark.max(reading.clock.plus(UPTIME_TOLERANCE)),
         };
         self.run = reading.boot.map(|last| Run { last, ceiling });
         let believed = match self.run {
@@ -140,7 +174,7 @@ impl HighWater {
             self.proven_at_mark = self.proven;
             self.run = reading.boot.map(|last| Run {
                 last,
-                ceiling: self.mark.plus(CLOCK_TOLERANCE),
+                ceiling: self.mark.plus(UPTIME_TOLERANCE),
             });
         }
         // Where the clock has never been right, a signature is what is known of time.
@@ -159,7 +193,7 @@ impl HighWater {
             resets: self.resets + 1,
             run: reading.boot.map(|last| Run {
                 last,
-                ceiling: at.plus(CLOCK_TOLERANCE),
+                ceiling: at.plus(UPTIME_TOLERANCE),
             }),
         };
     }

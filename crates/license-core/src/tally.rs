@@ -9,14 +9,14 @@ use crate::{Quota, Timestamp};
 const SECONDS_PER_DAY: u64 = 86_400;
 
 /// So many days before the present one are remembered, and so many after it: those that a wrong clock has been through.
-const REMEMBERED: u64 = 64;
+pub(crate) const REMEMBERED: u64 = 64;
 
 /// A quota is low from this part of it on: four fifths.
 const LOW: (u64, u64) = (4, 5);
 
 /// What was used of each quota on each UTC day.
 ///
-/// The caller says which day it is: by the high-water mark, never by a clock alone, which can be set. Days that a wrong clock has been
+/// The caller says which day it is: by [`HighWater::counted_at`](crate::HighWater::counted_at), never by a clock alone, which can be set. Days that a wrong clock has been
 /// through stay used until they have passed.
 ///
 /// ```

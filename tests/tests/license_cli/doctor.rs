@@ -243,6 +243,26 @@ fn a_home_that_is_a_link_to_nowhere_is_a_problem() {
 
 #[cfg(unix)]
 #[test]
+fn a_lock_that_is_a_link_is_followed_by_nobody_and_told() {
+    let site = healthy();
+    let (lock, elsewhere) = (site.state().join(".lock"), site.file("elsewhere"));
+    fs::remove_file(&lock).unwrap();
+    std::os::unix::fs::symlink(&elsewhere, &lock).unwrap();
+    let told = examine(&site).expect_code(0).json();
+    let words = ["can't be written", ".lock in it is not a regular file"];
+    expect(&told, "home", "warning", &words);
+    let used = on(HERE, &site, &["use", "commands_per_day", "--json"]);
+    let used = used.expect_code(0).json();
+    let warning = state_warning(&used);
+    assert!(warning.contains("not a regular file"), "{warning}");
+    let install = ["install", "--trust", "trust.jwks", "ent.lic"];
+    let complaint = on(HERE, &site, &install).expect_failure(4);
+    assert!(complaint.message.contains(".lock"), "{complaint:?}");
+    assert!(!elsewhere.exists());
+}
+
+#[cfg(unix)]
+#[test]
 fn a_home_that_may_not_be_written_is_a_warning() {
     let site = Scratch::new();
     fs::create_dir(site.state()).unwrap();

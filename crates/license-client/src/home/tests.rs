@@ -57,7 +57,7 @@ fn a_product_code_cannot_lead_out_of_the_home_directory() {
 #[cfg(unix)]
 mod permissions {
     use super::*;
-    use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
+    use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, lchown, symlink};
 
     fn mode(path: &Path) -> u32 {
         fs::metadata(path).unwrap().mode() & 0o7777
@@ -123,6 +123,33 @@ mod permissions {
         let dir = StateDir::resolve("ACME9", nothing_set, Some(scratch.path())).unwrap();
         dir.create().unwrap();
         assert_eq!(mode(&foreign), before);
+    }
+
+    #[test]
+    fn a_symlink_of_someone_else_leads_to_none_but_their_own_folders() {
+        let scratch = tempfile::tempdir().unwrap();
+        let (ours, theirs) = (scratch.path().join("ours"), scratch.path().join("theirs"));
+        let (ours, theirs) = (folder(ours, 0o755), folder(theirs, 0o755));
+        let link = scratch.path().join(".acme9");
+        let dir = StateDir::resolve("ACME9", nothing_set, Some(scratch.path())).unwrap();
+        let leads_to = |folder: &Path| {
+            let _ = fs::remove_file(&link);
+            symlink(folder, &link).unwrap();
+        };
+        leads_to(&ours);
+        dir.create().unwrap();
+        assert_eq!(mode(&ours), 0o700, "a link of one's own is followed");
+        leads_to(&theirs);
+        if lchown(&link, Some(12345), None).is_err() {
+            return; // only root can give a link away, and only root has to be careful
+        }
+        let error = dir.create().unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::PermissionDenied);
+        assert_eq!(mode(&theirs), 0o755);
+        assert!(dir.obstacle().is_some());
+        chown(&theirs, Some(12345), None).unwrap();
+        dir.create().unwrap();
+        assert_eq!(dir.obstacle(), None);
     }
 
     #[test]

@@ -98,8 +98,9 @@ impl Host {
     }
 
     fn take_from(&self, state: &mut State, asked: Asked<'_>) -> QuotaUse {
-        state.high_water.observe(self.reading());
-        let now = state.high_water.mark();
+        let reading = self.reading();
+        state.high_water.observe(reading);
+        let now = state.high_water.counted_at(reading.clock);
         state.tally.take(asked.quota, asked.count, asked.limit, now)
     }
 }

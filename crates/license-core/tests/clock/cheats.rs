@@ -101,14 +101,16 @@ impl<'a> Cheater<'a> {
             assert!(decision.outcome() <= without, "{decision:?}");
         }
         self.counts.denied += u64::from(decision.outcome() == Outcome::Denied);
+        let now = self.device.counted_at();
+        assert!(behind == 0 || now == mark, "{now} instead of {mark}");
         for _ in 0..4 {
             let taken = self
                 .tally
-                .take("commands_per_day", 1, Quota::Limit(LIMIT), mark);
-            let of_day = self.granted.entry(mark.unix_seconds() / DAY).or_default();
+                .take("commands_per_day", 1, Quota::Limit(LIMIT), now);
+            let of_day = self.granted.entry(now.unix_seconds() / DAY).or_default();
             *of_day += u64::from(taken.granted);
             self.counts.granted += u64::from(taken.granted);
-            assert!(*of_day <= LIMIT, "the day of {mark} was refilled");
+            assert!(*of_day <= LIMIT, "the day of {now} was refilled");
         }
     }
 

@@ -96,6 +96,16 @@ impl Device {
         self.boot.uptime += seconds;
     }
 
+    /// Stands still for so long as a virtual machine may, and its clock is set right after it: the uptime counts none of it.
+    pub(crate) fn pause(&mut self, seconds: u64) {
+        self.pass(seconds);
+    }
+
+    /// The time by which quotas are counted.
+    pub(crate) fn counted_at(&self) -> Timestamp {
+        self.seen.counted_at(self.clock())
+    }
+
     /// Is off for so long, and is started.
     pub(crate) fn restart(&mut self, off: u64) {
         self.pass(off + 60);

@@ -36,10 +36,10 @@ impl User {
         }
     }
 
-    /// Takes all that there is, one by one. The day is the mark's.
+    /// Takes all that there is, one by one.
     fn work(&mut self) {
         self.device.seen.observe(self.device.reading());
-        let mark = self.device.seen.mark();
+        let now = self.device.counted_at();
         let day = self
             .days
             .entry(self.device.truth.unix_seconds() / DAY)
@@ -49,7 +49,7 @@ impl User {
         day.wrong |= day.clock_wrong || self.device.lead().unsigned_abs() > MINUTE;
         while self
             .tally
-            .take("commands_per_day", 1, Quota::Limit(LIMIT), mark)
+            .take("commands_per_day", 1, Quota::Limit(LIMIT), now)
             .granted
         {
             day.granted += 1;
@@ -146,6 +146,45 @@ fn an_honest_day_brings_its_quota() {
         println!(
             "quota, {name}: 300 histories, {days} days of use, {whole} undisturbed and whole, {empty} empty"
         );
+    }
+}
+
+/// What runs for eight hours a day and is paused for the rest, never started anew, has every day's quota: its mark falls behind.
+#[test]
+fn a_machine_that_is_paused_every_day_has_every_days_quota() {
+    let mut user = User::new(at("2027-03-01T08:00:00Z"));
+    for _ in 0..60 {
+        for _ in 0..8 {
+            user.work();
+            user.device.run(HOUR);
+        }
+        user.device.pause(16 * HOUR);
+    }
+    let lead = user.device.lead();
+    assert!(lead < -30 * signed(DAY), "the mark is {lead} s ahead");
+    assert_eq!(user.days.len(), 60);
+    let granted: Vec<_> = user.days.values().map(|day| day.granted).collect();
+    assert_eq!(granted, [LIMIT; 60]);
+}
+
+/// A clock that is set ahead again and again within a boot brings days before they come, and none twice.
+#[test]
+fn days_that_are_used_before_they_come_are_used_when_they_come() {
+    const AHEAD: u64 = 64;
+    let mut user = User::new(at("2027-03-01T12:00:00Z"));
+    for day in 0..200 {
+        for ahead in [0, 1, 7, AHEAD - 1, AHEAD, AHEAD + 2, 26_000] {
+            user.device.error = signed(ahead * DAY);
+            user.work();
+        }
+        user.device.error = 0;
+        user.work();
+        let granted: u64 = user.days.values().map(|day| day.granted).sum();
+        assert!(
+            granted <= (day + 1 + AHEAD + 1) * LIMIT,
+            "{granted} on day {day}"
+        );
+        user.device.run(DAY);
     }
 }
 

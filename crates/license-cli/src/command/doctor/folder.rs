@@ -69,9 +69,13 @@ fn look(dir: &StateDir) -> Result<&'static str, Wrong> {
     let path = dir.path();
     match fs::metadata(path) {
         Ok(found) if !found.is_dir() => Err(fatal("is a file and not a folder")),
-        Ok(_) => match dir.try_writing() {
-            Ok(_) => Ok("is there and can be written"),
-            Err(error) => Err(unwritable(path, &error)),
+        Ok(_) => match (dir.try_writing(), dir.obstacle()) {
+            (Ok(_), None) => Ok("is there and can be written"),
+            (Ok(_), Some(obstacle)) => Err(Wrong {
+                is_fatal: false,
+                what: format!("can't be written: {obstacle}"),
+            }),
+            (Err(error), _) => Err(unwritable(path, &error)),
         },
         Err(error) if error.kind() == ErrorKind::NotFound => look_above(path),
         Err(error) if error.kind() == ErrorKind::NotADirectory => {
@@ -124,6 +128,9 @@ pub(super) fn permissions(site: &Site) -> Check {
         return Check::ok(NAME, "there is no folder yet");
     };
     let dir = store.dir();
+    if dir.obstacle().is_some() {
+        return Check::ok(NAME, "looked at once the folder can be used");
+    }
     let user = owner(dir);
     let mut faults: Vec<_> = unix::faults(dir.path(), &folder, 0o700, user).collect();
     let named = StateFile::ALL.iter().map(|file| dir.file(*file));

@@ -1,0 +1,165 @@
+//! The file that writers lock: it is made if there is none, and is never a link.
+//!
+//! Whoever owns the folder may put a link in the file's place, and root may come by: what root makes or gives away then would be a file
+//! of root's own.
+
+use std::fs::{self, File, Metadata};
+use std::io::{self, ErrorKind};
+use std::path::Path;
+
+use super::keep_owner;
+
+/// How often it is looked for again after somebody has removed it.
+const ATTEMPTS: u32 = 16;
+
+/// Opens the file in the folder, and gives what root makes to whom the folder belongs to.
+pub(super) fn open(folder: &Path, path: &Path) -> io::Result<File> {
+    for _ in 0..ATTEMPTS {
+        let file = match made(path) {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => found(path),
+            made => made,
+        };
+        match file {
+            Err(error) if error.kind() == ErrorKind::NotFound && folder.is_dir() => {}
+            Ok(file) => {
+                if has_one_name(&file) {
+                    keep_owner(folder, &file);
+                }
+                return Ok(file);
+            }
+            refused => return refused,
+        }
+    }
+    Err(ErrorKind::NotFound.into())
+}
+
+/// Never follows a link, also not one that leads nowhere yet.
+fn made(path: &Path) -> io::Result<File> {
+    let mut options = File::options();
+    options.read(true).write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
+}
+
+/// Before it is opened it is no link, so that no device is touched; and it is none after that, so that nobody has made it one meanwhile.
+fn found(path: &Path) -> io::Result<File> {
+    let is_file = |metadata: &Metadata| metadata.file_type().is_file();
+    let no_file = || io::Error::other("it is not a regular file");
+    if !is_file(&fs::symlink_metadata(path)?) {
+        return Err(no_file());
+    }
+    let file = File::options().read(true).write(true).open(path)?;
+    let there = fs::symlink_metadata(path)?;
+    match is_file(&there) && is_same(&there, &file.metadata()?) {
+        true => Ok(file),
+        false => Err(no_file()),
+    }
+}
+
+#[cfg(unix)]
+fn is_same(one: &Metadata, other: &Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    (one.dev(), one.ino()) == (other.dev(), other.ino())
+}
+
+/// Elsewhere a file that is open can't be replaced.
+#[cfg(not(unix))]
+fn is_same(_: &Metadata, _: &Metadata) -> bool {
+    true
+}
+
+/// One that has another name may be somebody else's by that name.
+#[cfg(unix)]
+fn has_one_name(file: &File) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    file.metadata().is_ok_and(|metadata| metadata.nlink() == 1)
+}
+
+#[cfg(not(unix))]
+fn has_one_name(_: &File) -> bool {
+    true
+}
+
+#[cfg(test)]
+#[cfg(unix)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use std::os::unix::fs::{MetadataExt, chown, symlink};
+    use std::path::PathBuf;
+
+    use super::*;
+    use crate::{StateDir, StateFile, Store, StoreError};
+
+    /// A state directory, and beside it a file that is none of its own.
+    fn scratch() -> (tempfile::TempDir, Store, PathBuf) {
+        let scratch = tempfile::tempdir().unwrap();
+        let folder = scratch.path().join("state");
+        let other = scratch.path().join("other");
+        fs::create_dir(&folder).unwrap();
+        fs::write(&other, "theirs").unwrap();
+        (scratch, Store::new(StateDir::at(folder)), other)
+    }
+
+    /// Who owns the folder then is somebody else than the one who works in it, where root runs this.
+    fn given_away(store: &Store) -> bool {
+        chown(store.dir().path(), Some(12345), Some(12345)).is_ok()
+    }
+
+    #[test]
+    fn a_link_to_a_file_is_refused_and_the_file_left_as_it_is() {
+        let (_scratch, store, other) = scratch();
+        let before = fs::metadata(&other).unwrap();
+        symlink(&other, store.dir().lock_file()).unwrap();
+        let _ = given_away(&store);
+        let error = store.lock().unwrap_err();
+        assert!(matches!(&error, StoreError::Unwritable { .. }), "{error:?}");
+        let after = fs::metadata(&other).unwrap();
+        assert_eq!((after.uid(), after.mode()), (before.uid(), before.mode()));
+    }
+
+    #[test]
+    fn a_link_that_leads_nowhere_makes_nothing_there() {
+        let (scratch, store, _) = scratch();
+        let nowhere = scratch.path().join("nologin");
+        symlink(&nowhere, store.dir().lock_file()).unwrap();
+        assert!(store.lock().is_err());
+        assert!(!nowhere.exists());
+    }
+
+    #[test]
+    fn a_file_that_has_another_name_stays_its_owners() {
+        let (_scratch, store, other) = scratch();
+        fs::hard_link(&other, store.dir().lock_file()).unwrap();
+        let before = fs::metadata(&other).unwrap().uid();
+        let _ = given_away(&store);
+        drop(store.lock().unwrap());
+        assert_eq!(fs::metadata(&other).unwrap().uid(), before);
+    }
+
+    #[test]
+    fn what_is_made_belongs_to_whom_the_folder_belongs_to() {
+        let (_scratch, store, _) = scratch();
+        let owner = match given_away(&store) {
+            true => 12345,
+            false => fs::metadata(store.dir().path()).unwrap().uid(),
+        };
+        let lock = store.lock().unwrap();
+        lock.write(StateFile::License, b"token").unwrap();
+        for path in [
+            store.dir().lock_file(),
+            store.dir().file(StateFile::License),
+        ] {
+            assert_eq!(fs::metadata(path).unwrap().uid(), owner);
+        }
+    }
+
+    #[test]
+    fn a_folder_in_its_place_is_refused() {
+        let (_scratch, store, _) = scratch();
+        fs::create_dir(store.dir().lock_file()).unwrap();
+        let error = store.lock().unwrap_err();
+        assert!(matches!(&error, StoreError::Unwritable { .. }), "{error:?}");
+    }
+}
