@@ -59,32 +59,32 @@ impl fmt::Display for Found {
 /// A tidied text that remembers where each of its characters came from.
 pub(crate) struct Pasted<'a> {
     source: &'a str,
+    body_start: usize,
     body: &'a str,
     pub(crate) text: Cow<'a, str>,
 }
 
 impl<'a> Pasted<'a> {
     pub(crate) fn new(source: &'a str) -> Self {
-        let body = without_wrapping(source);
-        let is_wrapped = |byte: u8| byte.is_ascii_graphic() || matches!(byte, b'\n' | b'\r');
-        let text = if body.bytes().all(|byte| byte.is_ascii_graphic()) {
-            Cow::Borrowed(body)
-        } else if body.bytes().all(is_wrapped) {
-            // As every file that nothing has changed: many times as fast.
-            Cow::Owned(body.split(['\n', '\r']).collect())
-        } else {
-            Cow::Owned(tidied(body).map(|(_, letter)| letter).collect())
+        let (body_start, body) = unwrapped(source);
+        let text = match body.bytes().all(|byte| byte.is_ascii_graphic()) {
+            true => Cow::Borrowed(body),
+            false => Cow::Owned(tidied(body).map(|(_, letter)| letter).collect()),
         };
-        Self { source, body, text }
+        Self {
+            source,
+            body_start,
+            body,
+            text,
+        }
     }
 
     /// Where the character with this index of the tidied text stood in the text as given.
     pub(crate) fn position(&self, index: usize) -> Position {
-        let body_start = self.source.find(self.body).unwrap_or(0);
         let offset = tidied(self.body)
             .nth(index)
             .map_or(self.body.len(), |(offset, _)| offset);
-        Position::of(self.source, body_start + offset)
+        Position::of(self.source, self.body_start + offset)
     }
 
     /// The character with this index.
@@ -131,14 +131,37 @@ pub(crate) fn plain_dash(letter: char) -> char {
 
 /// Takes off what surrounds the text: blanks, and quotes that stand at both ends.
 pub(crate) fn without_wrapping(text: &str) -> &str {
-    let mut text = text.trim_matches(is_blank);
-    while let Some(inner) = text
-        .strip_prefix(is_quote)
-        .and_then(|rest| rest.strip_suffix(is_quote))
-    {
-        text = inner.trim_matches(is_blank);
+    unwrapped(text).1
+}
+
+/// The same with how many bytes stood before.
+pub(crate) fn unwrapped(text: &str) -> (usize, &str) {
+    let (mut start, mut body) = (0, text);
+    loop {
+        let rest = body.trim_start_matches(is_blank);
+        start += body.len() - rest.len();
+        body = rest.trim_end_matches(is_blank);
+        let Some(opened) = body.strip_prefix(is_quote) else {
+            return (start, body);
+        };
+        let Some(inner) = opened.strip_suffix(is_quote) else {
+            return (start, body);
+        };
+        start += body.len() - opened.len();
+        body = inner;
     }
-    text
+}
+
+/// The text without its line breaks, by which every file is wrapped that nothing has changed.
+pub(crate) fn unbroken(text: &str) -> String {
+    let mut unbroken = String::with_capacity(text.len());
+    let mut start = 0;
+    let ends = memchr::memchr2_iter(b'\n', b'\r', text.as_bytes());
+    for end in ends.chain([text.len()]) {
+        unbroken.push_str(text.get(start..end).unwrap_or_default());
+        start = end + 1;
+    }
+    unbroken
 }
 
 /// The characters that count, each with its offset: no white space that holds a line break, plain hyphens.
@@ -193,6 +216,27 @@ mod tests {
     fn what_is_not_known_damage_stays_to_be_refused() {
         for pasted in ["AB CD", "\"AB", "A\u{200b}B", "A\tB", "<AB>"] {
             assert_eq!(Pasted::new(pasted).text, pasted, "{pasted:?}");
+        }
+    }
+
+    #[test]
+    fn what_stood_before_is_counted() {
+        for (text, expected) in [
+            ("AB", (0, "AB")),
+            ("  AB\n", (2, "AB")),
+            ("\u{feff}“ 'AB' ”", (8, "AB")),
+            ("\"AB", (0, "\"AB")),
+            ("", (0, "")),
+            (" \"\" ", (2, "")),
+        ] {
+            assert_eq!(unwrapped(text), expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn line_breaks_are_taken_out() {
+        for text in ["", "\n", "ab", "a\nb", "a\r\nb\r\n", "\na\n\nb", "ä\n✓"] {
+            assert_eq!(unbroken(text), text.replace(['\n', '\r'], ""), "{text:?}");
         }
     }
 

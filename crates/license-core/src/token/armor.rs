@@ -6,7 +6,7 @@ use super::compact::at_most;
 use super::size::{MAX_FILE_BYTES, input_cap};
 use super::{ParseError, TokenKind, Unverified};
 use crate::letter::LetterKind;
-use crate::pasted::{plain_dash, without_wrapping};
+use crate::pasted::{plain_dash, unwrapped, without_wrapping};
 
 const COLUMNS: usize = 64;
 
@@ -41,11 +41,8 @@ impl<'a> Artefacts<'a> {
     /// [`ParseError`] if there is anything but blocks in it, or a block is damaged.
     pub fn parse(text: &'a str) -> Result<Self, ParseError> {
         at_most(input_cap(text.as_bytes()), text)?;
-        let body = without_wrapping(text);
-        let skipped = text
-            .find(body)
-            .and_then(|start| text.get(..start))
-            .unwrap_or_default();
+        let (start, body) = unwrapped(text);
+        let skipped = text.get(..start).unwrap_or_default();
         let first_line = skipped.matches('\n').count() + 1;
         let blocks = match delimiter(body.lines().next().unwrap_or_default()) {
             Some(_) => blocks(body, first_line)?,

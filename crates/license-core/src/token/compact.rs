@@ -8,7 +8,7 @@ use super::size::{self, MAX_FILE_BYTES, MAX_LIST_BYTES, MAX_TOKEN_BYTES};
 use super::{ParseError, TokenKind, VerifyError};
 use crate::base64url;
 use crate::json;
-use crate::pasted::Pasted;
+use crate::pasted::{Pasted, unbroken, without_wrapping};
 use crate::signature::Algorithm;
 use crate::trust::{KeyId, TrustSet, TrustedKey};
 
@@ -55,6 +55,11 @@ impl<'a> Unverified<'a> {
         if let Some(dots) = dots_of_plain(text) {
             at_most(own, text)?;
             return Self::with_dots(Cow::Borrowed(text), dots);
+        }
+        let unbroken = unbroken(without_wrapping(text));
+        if let Some(dots) = dots_of_plain(&unbroken) {
+            at_most(own, &unbroken)?;
+            return Self::with_dots(Cow::Owned(unbroken), dots);
         }
         let text = tidied(text, own)?;
         let dots = dots(&text)?;
@@ -203,9 +208,7 @@ fn tidied(text: &str, limit: usize) -> Result<Cow<'_, str>, ParseError> {
     if pasted.text.is_empty() {
         return Err(ParseError::Empty);
     }
-    if dots_of_plain(&pasted.text).is_none() {
-        check_letters(&pasted)?;
-    }
+    check_letters(&pasted)?;
     Ok(pasted.text)
 }
 
