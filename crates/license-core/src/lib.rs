@@ -36,6 +36,7 @@
 //! - `product-files` (default): [`Matrix::parse`], the tiers of other products than the built-in one.
 //! - `ordered-json` (default): the members of JSON that is written stand in their documented order, not in that of the alphabet. What is
 //!   read, and the lines of usage reports, are the same without it.
+//! - `usage-reports` (default): module `usage_report`.
 //! - `issue`: mint licenses; signs with AWS-LC.
 //!
 //! A program that only verifies needs one of the first two, and nothing else: `default-features = false, features = ["aws-lc-rs"]`.
@@ -67,6 +68,7 @@ mod trust;
 #[cfg(feature = "issue")]
 pub mod issue;
 pub mod spoken;
+#[cfg(feature = "usage-reports")]
 pub mod usage_report;
 
 pub use bundle::{Bundle, BundleError, Canonical};
