@@ -36,6 +36,7 @@
 //! - `product-files` (default): [`Matrix::parse`], the tiers of other products than the built-in one.
 //! - `ordered-json` (default): the members of JSON that is written stand in their documented order, not in that of the alphabet. What is
 //!   read, and the lines of usage reports, are the same without it.
+//! - `inspection` (default): [`inspect`], and [`Difference`] between licenses.
 //! - `usage-reports` (default): module `usage_report`.
 //! - `issue`: mint licenses; signs with AWS-LC.
 //!
@@ -44,11 +45,13 @@
 mod base64url;
 mod bundle;
 mod code;
+#[cfg(feature = "inspection")]
 mod difference;
 mod digest;
 mod entitlements;
 mod evaluate;
 mod high_water;
+#[cfg(feature = "inspection")]
 mod inspect;
 mod json;
 mod key;
@@ -73,12 +76,14 @@ pub mod usage_report;
 
 pub use bundle::{Bundle, BundleError, Canonical};
 pub use code::{Code, CodeKind};
+#[cfg(feature = "inspection")]
 pub use difference::{Change, Difference, Effect, Shift, Succession};
 pub use entitlements::{Entitlements, Quota};
 pub use evaluate::{
     Context, Decision, Evidence, FeatureAnswer, Finding, Outcome, Rule, RuleOutcome, Warning,
 };
 pub use high_water::{Boot, HighWater, Reading};
+#[cfg(feature = "inspection")]
 pub use inspect::{InspectError, UNVERIFIED, inspect};
 pub use json::JsonError;
 pub use key::{
