@@ -32,15 +32,26 @@
 //!
 //! - `rsa` (default): verify with RustCrypto's `rsa`; pure Rust, no C compiler.
 //! - `aws-lc-rs`: verify with AWS-LC; about ten times faster. Preferred where both are compiled in.
+//! - `pem` (default): trust sets of PEM public keys, not of JWKs alone, and [`TrustedKey::to_pem`].
+//! - `product-files` (default): [`Matrix::parse`], the tiers of other products than the built-in one.
+//! - `ordered-json` (default): the members of JSON that is written stand in their documented order, not in that of the alphabet. What is
+//!   read, and the lines of usage reports, are the same without it.
+//! - `inspection` (default): [`inspect`], and [`Difference`] between licenses.
+//! - `usage-reports` (default): module `usage_report`.
 //! - `issue`: mint licenses; signs with AWS-LC.
+//!
+//! A program that only verifies needs one of the first two, and nothing else: `default-features = false, features = ["aws-lc-rs"]`.
 
 mod base64url;
 mod bundle;
 mod code;
+#[cfg(feature = "inspection")]
 mod difference;
+mod digest;
 mod entitlements;
 mod evaluate;
 mod high_water;
+#[cfg(feature = "inspection")]
 mod inspect;
 mod json;
 mod key;
@@ -61,16 +72,19 @@ mod verifier;
 #[cfg(feature = "issue")]
 pub mod issue;
 pub mod spoken;
+#[cfg(feature = "usage-reports")]
 pub mod usage_report;
 
 pub use bundle::{Bundle, BundleError, Canonical};
 pub use code::{Code, CodeKind};
+#[cfg(feature = "inspection")]
 pub use difference::{Change, Difference, Effect, Shift, Succession};
 pub use entitlements::{Entitlements, Quota};
 pub use evaluate::{
     Context, Decision, Evidence, FeatureAnswer, Finding, Outcome, Rule, RuleOutcome, Warning,
 };
 pub use high_water::{Boot, HighWater, Reading};
+#[cfg(feature = "inspection")]
 pub use inspect::{InspectError, UNVERIFIED, inspect};
 pub use json::JsonError;
 pub use key::{
@@ -86,7 +100,9 @@ pub use license::{
     RevocationList, Signer, Status, TrustStatement, UsageType, Validation,
 };
 pub use machine::{Comparison, ComponentKind, Fingerprint, Machine, MachineDigest};
-pub use matrix::{Matrix, MatrixError, TierTerms, Trial};
+#[cfg(feature = "product-files")]
+pub use matrix::MatrixError;
+pub use matrix::{Matrix, TierTerms, Trial};
 pub use name::{Company, NameError, ProductCode, Tier};
 pub use pasted::{Found, Position};
 pub use semver::{Version, VersionReq};

@@ -2,8 +2,7 @@
 
 use std::fmt;
 
-use sha2::{Digest, Sha256};
-
+use crate::digest::Sha256;
 use crate::{LicenseId, MachineDigest};
 
 /// Names a session: `sess_` and 32 hexadecimal digits.

@@ -1,8 +1,9 @@
 //! Instants and dates. Nothing here reads a clock.
 
-use std::fmt;
+mod rfc3339;
 
-use chrono::{DateTime, Datelike, NaiveDate, NaiveTime};
+use std::fmt;
+use std::str::FromStr;
 
 const SECONDS_PER_DAY: u64 = 86_400;
 
@@ -50,8 +51,8 @@ impl Timestamp {
         if let Ok(date) = Date::parse(text) {
             return Ok(date.start());
         }
-        let instant = DateTime::parse_from_rfc3339(text).map_err(|_| TimeError::NotAnInstant)?;
-        u64::try_from(instant.timestamp())
+        let seconds = rfc3339::parse(text).ok_or(TimeError::NotAnInstant)?;
+        u64::try_from(seconds)
             .ok()
             .and_then(Self::from_unix_seconds)
             .ok_or(TimeError::OutOfRange)
@@ -79,8 +80,7 @@ impl Timestamp {
 
     /// The UTC date, if its year has four digits.
     pub fn date(self) -> Option<Date> {
-        let seconds = i64::try_from(self.0).ok()?;
-        Date::new(DateTime::from_timestamp(seconds, 0)?.date_naive())
+        Date::new(self.0 / SECONDS_PER_DAY)
     }
 }
 
@@ -109,12 +109,23 @@ impl fmt::Display for Timestamp {
 /// assert!(Date::parse("2027-02-29").is_err());
 /// # Ok::<(), license_core::TimeError>(())
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Date(NaiveDate);
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Date(
+    /// Days since 1970-01-01.
+    i32,
+);
+
+/// 9999-12-31.
+const LAST_DAY: i32 = datealgo::date_to_rd((9999, 12, 31));
 
 impl Date {
-    fn new(date: NaiveDate) -> Option<Self> {
-        (1970..=9999).contains(&date.year()).then_some(Self(date))
+    fn new(days: impl TryInto<i32>) -> Option<Self> {
+        let days = days.try_into().ok()?;
+        (0..=LAST_DAY).contains(&days).then_some(Self(days))
+    }
+
+    fn days(self) -> u64 {
+        self.0.unsigned_abs().into()
     }
 
     /// Reads `YYYY-MM-DD` or `YYYYMMDD`, digits only and a real date.
@@ -122,27 +133,16 @@ impl Date {
     /// # Errors
     /// [`TimeError::NotADate`] otherwise.
     pub fn parse(text: &str) -> Result<Self, TimeError> {
-        let (year, month, day) = match text.len() {
-            8 => (text.get(..4), text.get(4..6), text.get(6..)),
-            10 if text.get(4..5) == Some("-") && text.get(7..8) == Some("-") => {
-                (text.get(..4), text.get(5..7), text.get(8..))
-            }
-            _ => return Err(TimeError::NotADate),
+        let days = match text.len() {
+            8 => days(text.get(..4), text.get(4..6), text.get(6..)),
+            _ => hyphenated(text),
         };
-        let month = number(month).and_then(|month| u32::try_from(month).ok());
-        let day = number(day).and_then(|day| u32::try_from(day).ok());
-        number(year)
-            .zip(month)
-            .zip(day)
-            .and_then(|((year, month), day)| NaiveDate::from_ymd_opt(year, month, day))
-            .and_then(Self::new)
-            .ok_or(TimeError::NotADate)
+        days.and_then(Self::new).ok_or(TimeError::NotADate)
     }
 
     /// The first second of the day.
     pub fn start(self) -> Timestamp {
-        let seconds = self.0.and_time(NaiveTime::MIN).and_utc().timestamp();
-        Timestamp(u64::try_from(seconds).unwrap_or(0))
+        Timestamp(self.days() * SECONDS_PER_DAY)
     }
 
     /// The first second of the next day: the first instant that is no longer in this one.
@@ -152,24 +152,45 @@ impl Date {
 
     /// The date in the form of enterprise keys, `YYYYMMDD`.
     pub fn compact(self) -> impl fmt::Display {
-        self.0.format("%Y%m%d")
+        let (year, month, day) = datealgo::rd_to_date(self.0);
+        format!("{year:04}{month:02}{day:02}")
     }
 
     /// The date so many days later, if it is still before the year 10000.
     pub fn plus_days(self, days: u64) -> Option<Self> {
-        let later = self.0.checked_add_days(chrono::Days::new(days))?;
-        Self::new(later)
+        Self::new(self.days().checked_add(days)?)
     }
 }
 
 impl fmt::Display for Date {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0.format("%Y-%m-%d"))
+        let (year, month, day) = datealgo::rd_to_date(self.0);
+        write!(f, "{year:04}-{month:02}-{day:02}")
     }
 }
 
+impl fmt::Debug for Date {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Date({self})")
+    }
+}
+
+/// Days since 1970 of a real date of the form `YYYY-MM-DD`, also before 1970.
+fn hyphenated(text: &str) -> Option<i32> {
+    let is_such = text.len() == 10 && text.get(4..5) == Some("-") && text.get(7..8) == Some("-");
+    is_such.then(|| days(text.get(..4), text.get(5..7), text.get(8..)))?
+}
+
+/// Days since 1970 of a real date.
+fn days(year: Option<&str>, month: Option<&str>, day: Option<&str>) -> Option<i32> {
+    let (year, month, day) = (number(year)?, number(month)?, number(day)?);
+    let is_real =
+        (1..=12).contains(&month) && (1..=datealgo::days_in_month(year, month)).contains(&day);
+    is_real.then(|| datealgo::date_to_rd((year, month, day)))
+}
+
 /// `str::parse` alone would take a sign.
-fn number(digits: Option<&str>) -> Option<i32> {
+fn number<T: FromStr>(digits: Option<&str>) -> Option<T> {
     digits
         .filter(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()))?
         .parse()

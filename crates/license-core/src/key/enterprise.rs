@@ -3,11 +3,10 @@
 use std::fmt;
 use std::num::NonZeroU32;
 
-use sha2::{Digest, Sha256};
-
 use super::scan::{Field, Scan, is_hex, name};
 use super::{KeyError, LicenseKey};
 use crate::base64url;
+use crate::digest::Sha256;
 use crate::{Company, Date, ProductCode, TimeError, Timestamp};
 
 /// Bytes of an RSA signature: 2048 to 8192 bits.

@@ -2,11 +2,10 @@
 
 use std::fmt;
 
-use sha2::{Digest, Sha256};
-
 use super::KeyError;
 use super::checksum::checksum;
 use super::scan::{Field, Scan, is_hex, name};
+use crate::digest::Sha256;
 use crate::{LicenseId, ProductCode, Tier, Timestamp};
 
 const HASH: Field = Field {

@@ -2,8 +2,9 @@
 
 use std::fmt;
 
-use sha2::{Digest, Sha256};
-use zeroize::ZeroizeOnDrop;
+use zeroize::{Zeroize, ZeroizeOnDrop};
+
+use crate::digest::Sha256;
 
 const NONCE_BYTES: usize = 16;
 const SECRET_BYTES: usize = 32;
@@ -72,7 +73,7 @@ impl fmt::Debug for Commitment {
 }
 
 /// 256 random bits that a machine keeps until it gives up its activation.
-#[derive(PartialEq, Eq, ZeroizeOnDrop)]
+#[derive(PartialEq, Eq)]
 pub struct Secret([u8; SECRET_BYTES]);
 
 impl Secret {
@@ -88,7 +89,7 @@ impl Secret {
 
     /// What can be told of it beforehand.
     pub fn commitment(&self) -> Commitment {
-        Commitment(Sha256::digest(self.0).into())
+        Commitment(Sha256::digest(self.0))
     }
 
     /// The secret as hexadecimal digits: in a receipt, or where it is sealed.
@@ -100,6 +101,14 @@ impl Secret {
         &self.0
     }
 }
+
+impl Drop for Secret {
+    fn drop(&mut self) {
+        self.0.zeroize();
+    }
+}
+
+impl ZeroizeOnDrop for Secret {}
 
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

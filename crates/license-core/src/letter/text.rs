@@ -1,13 +1,13 @@
 //! The readable form of a letter: JSON in armor, so that whoever carries it sees what it says.
 
 use serde_json::{Map, Value, json};
-use sha2::{Digest, Sha256};
 
 use super::proof::to_hex;
 use super::{
     ActivationRequest, ClockRequest, Commitment, Letter, LetterError, LetterKind, Nonce, Receipt,
     Secret,
 };
+use crate::digest::Sha256;
 use crate::json::{self, Json};
 use crate::pasted::{plain_dash, plain_quote};
 use crate::spoken;

@@ -2,10 +2,8 @@
 
 use std::fmt;
 
-use hmac::{Hmac, Mac};
-use sha2::Sha256;
-
 use crate::ProductCode;
+use crate::digest::hmac_sha256;
 
 /// Something that tells machines apart, from what names one best to what says least.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -83,14 +81,10 @@ impl Component {
         let value = value.trim().to_lowercase();
         let context = format!("license-fingerprint-v1\n{product}\n{kind}");
         let mut hash = [0; HASH_BYTES];
-        // HMAC takes a key of any length.
-        if let Ok(mut hmac) = Hmac::<Sha256>::new_from_slice(value.as_bytes()) {
-            hmac.update(context.as_bytes());
-            let full = hmac.finalize().into_bytes();
-            hash.iter_mut()
-                .zip(full)
-                .for_each(|(byte, full)| *byte = full);
-        }
+        let full = hmac_sha256(value.as_bytes(), context.as_bytes());
+        hash.iter_mut()
+            .zip(full)
+            .for_each(|(byte, full)| *byte = full);
         Self { kind, hash }
     }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 
 use super::table::Table;
-use super::{Matrix, MatrixError, TierTerms, Trial};
+use super::{Matrix, MatrixError, TierTerms, Trial, is_snake};
 use crate::{CheckIn, Entitlements, Position, ProductCode, Quota, Renewal, Tier};
 
 /// Each tier repeats the features of those that it extends.
@@ -171,14 +171,6 @@ fn entitlements(
         quotas.push((snake(&place, quota.clone())?.into(), limit));
     }
     Ok(Entitlements::new(name, features, quotas))
-}
-
-/// Whether the text can name a feature or a quota.
-pub(crate) fn is_snake(name: &str) -> bool {
-    let letters = name
-        .bytes()
-        .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
-    letters && (1..=64).contains(&name.len())
 }
 
 fn snake(place: &str, name: String) -> Result<Box<str>, MatrixError> {

@@ -1,16 +1,20 @@
 //! Tiers, features and quotas as data. No code knows a feature by its name.
 
+mod built_in;
+#[cfg(feature = "product-files")]
+mod error;
+#[cfg(feature = "product-files")]
 mod file;
+#[cfg(feature = "product-files")]
 mod table;
 
-#[cfg(feature = "issue")]
-pub(crate) use file::is_snake;
+#[cfg(feature = "product-files")]
+pub use error::MatrixError;
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::sync::{Arc, LazyLock};
 
-use crate::{CheckIn, Entitlements, Position, ProductCode, Quota, Renewal, Tier};
+use crate::{CheckIn, Entitlements, ProductCode, Quota, Renewal, Tier};
 
 const BUILT_IN: &str = include_str!("coditect.toml");
 const SCHEMA: &str = include_str!("schema.json");
@@ -87,9 +91,9 @@ pub struct Trial {
 impl Matrix {
     /// The matrix of the default product.
     pub fn built_in() -> &'static Self {
-        #[allow(clippy::expect_used, reason = "compiled in, and read by every test")]
+        #[allow(clippy::expect_used, reason = "compiled in, and made by every test")]
         static MATRIX: LazyLock<Matrix> =
-            LazyLock::new(|| Matrix::parse(BUILT_IN).expect("the built-in matrix is well formed"));
+            LazyLock::new(|| built_in::matrix().expect("the built-in matrix is well formed"));
         &MATRIX
     }
 
@@ -98,16 +102,17 @@ impl Matrix {
         BUILT_IN
     }
 
-    /// The JSON Schema (draft 2020-12) of product files, for editors. It takes all that [`Matrix::parse`] takes; that a tier is named before
+    /// The JSON Schema (draft 2020-12) of product files, for editors. It takes all that `Matrix::parse` takes; that a tier is named before
     /// it is used, and other things that lie between members, it can't check.
     pub fn schema() -> &'static str {
         SCHEMA
     }
 
-    /// Reads a product file (TOML).
+    /// Reads a product file (TOML). Needs feature `product-files`.
     ///
     /// # Errors
     /// [`MatrixError`] if it is no TOML of this form, or contradicts itself.
+    #[cfg(feature = "product-files")]
     pub fn parse(text: &str) -> Result<Self, MatrixError> {
         file::parse(text)
     }
@@ -205,55 +210,14 @@ impl Matrix {
     }
 }
 
-/// Why a text is no product file.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum MatrixError {
-    /// Not TOML of this form.
-    Toml {
-        /// Where, if that can be said.
-        position: Option<Position>,
-        /// What is wrong there.
-        reason: String,
-    },
-    /// More tiers than are read.
-    TooManyTiers {
-        /// The most tiers.
-        limit: usize,
-    },
-    /// A value is not what it must be.
-    Value {
-        /// Where, as in `tiers.PRO.quotas.agents`.
-        place: String,
-        /// What it must be.
-        expected: &'static str,
-    },
+/// Whether the text can name a feature or a quota.
+#[cfg(any(feature = "issue", feature = "product-files"))]
+pub(crate) fn is_snake(name: &str) -> bool {
+    let letters = name
+        .bytes()
+        .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
+    letters && (1..=64).contains(&name.len())
 }
-
-impl fmt::Display for MatrixError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Toml {
-                position: Some(position),
-                reason,
-            } => {
-                write!(f, "product file: at {position}: {reason}")
-            }
-            Self::Toml {
-                position: None,
-                reason,
-            } => write!(f, "product file: {reason}"),
-            Self::TooManyTiers { limit } => {
-                write!(f, "product file: expected at most {limit} tiers")
-            }
-            Self::Value { place, expected } => {
-                write!(f, "product file: `{place}`: expected {expected}")
-            }
-        }
-    }
-}
-
-impl std::error::Error for MatrixError {}
 
 #[cfg(test)]
 mod tests {
@@ -292,48 +256,5 @@ mod tests {
             renewals,
             [None, fortnight, fortnight, Renewal::new(30, 168)]
         );
-    }
-
-    fn refusal(text: &str) -> String {
-        Matrix::parse(text).unwrap_err().to_string()
-    }
-
-    #[test]
-    fn contradictions_are_named_with_their_place() {
-        let minimal =
-            "product='ACME'\nissuer='Acme'\nbase_tier='A1'\n[[tiers]]\nname='A1'\nfeatures=[]\n";
-        assert!(Matrix::parse(minimal).is_ok());
-        let cases = [
-            (minimal.replace("='ACME'", "='acme'"), "`product`"),
-            (
-                minimal.replace("base_tier='A1'", "base_tier='B1'"),
-                "`base_tier`",
-            ),
-            (format!("{minimal}extends='B1'"), "`tiers.A1.extends`"),
-            (format!("{minimal}quotas={{x=-2}}"), "`tiers.A1.quotas.x`"),
-            (
-                format!("{minimal}check_in_every_hours=48\noffline_grace_hours=24"),
-                "`tiers.A1.offline_grace_hours`",
-            ),
-            (
-                format!("{minimal}[[tiers]]\nname='A1'\nfeatures=[]"),
-                "`tiers.A1`",
-            ),
-            (
-                minimal.replace("features=[]", "features=['Not Snake']"),
-                "`tiers.A1.features`",
-            ),
-            (format!("{minimal}colour='red'"), "unknown field"),
-            (format!("{minimal}renewal=[14, 72]"), "expected a table"),
-            (format!("trial=['A1', 14]\n{minimal}"), "expected a table"),
-            ("not toml".to_owned(), "product file"),
-        ];
-        for (text, place) in cases {
-            assert!(
-                refusal(&text).contains(place),
-                "{place}: {}",
-                refusal(&text)
-            );
-        }
     }
 }

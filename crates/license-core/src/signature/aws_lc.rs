@@ -2,9 +2,8 @@
 
 use aws_lc_rs::signature::{
     ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256, RSA_PSS_2048_8192_SHA256, RsaParameters,
+    RsaPublicKeyComponents,
 };
-use pkcs1::UintRef;
-use pkcs1::der::Encode;
 
 use super::Algorithm;
 
@@ -17,13 +16,11 @@ impl Key {
             Algorithm::Rs256 => &RSA_PKCS1_2048_8192_SHA256,
             Algorithm::Ps256 => &RSA_PSS_2048_8192_SHA256,
         };
-        let key = pkcs1::RsaPublicKey {
-            modulus: UintRef::new(modulus).ok()?,
-            public_exponent: UintRef::new(exponent).ok()?,
+        let key = RsaPublicKeyComponents {
+            n: modulus,
+            e: exponent,
         };
-        ParsedPublicKey::new(parameters, key.to_der().ok()?)
-            .ok()
-            .map(Self)
+        key.to_parsed_public_key(parameters).ok().map(Self)
     }
 
     pub(super) fn verify(&self, message: &[u8], signature: &[u8]) -> bool {

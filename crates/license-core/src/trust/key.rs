@@ -3,10 +3,9 @@
 use std::fmt;
 use std::sync::Arc;
 
-use sha2::{Digest, Sha256};
-
 use super::{TrustError, roca};
 use crate::base64url;
+use crate::digest::Sha256;
 use crate::signature::{Algorithm, Backend, Verifier};
 
 const MODULUS_BITS: std::ops::RangeInclusive<usize> = 2048..=8192;

@@ -2,6 +2,7 @@
 
 mod jwk;
 mod key;
+#[cfg(feature = "pem")]
 pub(crate) mod pem;
 mod roca;
 mod rotation;
@@ -14,7 +15,7 @@ pub use rotation::{Rotation, RotationError, Taken};
 
 use crate::json::JsonError;
 use crate::pasted::without_wrapping;
-use crate::signature::{Algorithm, Backend};
+use crate::signature::Backend;
 
 /// Keys in one set: the key in use, its spares, those being retired. A bound on the work that an enterprise
 /// key without a key id can cause.
@@ -54,7 +55,7 @@ impl TrustSet {
         Ok(set)
     }
 
-    /// Reads one or more PEM public keys, a JWK, or a JWK Set (RFC 7517).
+    /// Reads one or more PEM public keys, a JWK, or a JWK Set (RFC 7517). PEM needs feature `pem`.
     ///
     /// # Errors
     /// [`TrustError`] if the text is none of these, or holds a key that must not be trusted.
@@ -62,7 +63,7 @@ impl TrustSet {
         let text = without_wrapping(text);
         let keys = match text.starts_with('{') {
             true => jwk::parse(text)?,
-            false => pem::parse(text)?,
+            false => pem(text)?,
         };
         if keys.is_empty() {
             return Err(TrustError::Empty);
@@ -166,6 +167,7 @@ pub enum TrustError {
     /// There is no key.
     Empty,
     /// Not PEM, or PEM that is damaged.
+    #[cfg(feature = "pem")]
     Pem(pkcs1::der::pem::Error),
     /// PEM of something else than a public key.
     PemLabel {
@@ -174,7 +176,10 @@ pub enum TrustError {
     },
     /// A private key was given. It must not travel to where licenses are verified.
     PrivateKey,
+    /// No JWK or JWK Set, and feature `pem` is not compiled in.
+    NoPem,
     /// The DER inside is damaged, or not that of an RSA public key.
+    #[cfg(feature = "pem")]
     Der(spki::Error),
     /// A key of another kind than RSA.
     NotRsa,
@@ -225,6 +230,7 @@ impl fmt::Display for TrustError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Empty => f.write_str("expected public keys, found nothing"),
+            #[cfg(feature = "pem")]
             Self::Pem(reason) => {
                 write!(f, "expected a PEM public key, a JWK or a JWK Set: {reason}")
             }
@@ -233,6 +239,10 @@ impl fmt::Display for TrustError {
                 write!(f, "expected a PEM block `PUBLIC KEY`, found `{found}`")
             }
             Self::PrivateKey => f.write_str("expected a public key, found a private key"),
+            Self::NoPem => f.write_str(
+                "expected a JWK or a JWK Set: feature `pem`, which reads others, is not compiled in",
+            ),
+            #[cfg(feature = "pem")]
             Self::Der(_) => f.write_str("expected the DER of an RSA public key"),
             Self::NotRsa => f.write_str("expected an RSA key, found one of another kind"),
             Self::PssParameters => f.write_str(
@@ -271,6 +281,7 @@ impl fmt::Display for TrustError {
 impl std::error::Error for TrustError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
+            #[cfg(feature = "pem")]
             Self::Der(error) => Some(error),
             Self::Json(error) => Some(error),
             _ => None,
@@ -278,5 +289,13 @@ impl std::error::Error for TrustError {
     }
 }
 
-/// The algorithm that a bare RSA public key stands for.
-const DEFAULT_ALGORITHM: Algorithm = Algorithm::Rs256;
+#[cfg(feature = "pem")]
+use pem::parse as pem;
+
+#[cfg(not(feature = "pem"))]
+fn pem(text: &str) -> Result<Vec<TrustedKey>, TrustError> {
+    match text {
+        "" => Ok(Vec::new()),
+        _ => Err(TrustError::NoPem),
+    }
+}

@@ -8,12 +8,14 @@ use spki::der::pem::{LineEnding, decode_vec};
 use spki::der::{Decode, Encode, EncodePem, Tag, Tagged};
 use spki::{AlgorithmIdentifierRef, ObjectIdentifier, SubjectPublicKeyInfoRef};
 
-use super::{DEFAULT_ALGORITHM, TrustError, TrustedKey};
+use super::{TrustError, TrustedKey};
 use crate::signature::Algorithm;
 
 const RSA_ENCRYPTION: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
 const RSASSA_PSS: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.10");
 const END: &str = "-----END ";
+/// The algorithm that a bare RSA public key stands for.
+const DEFAULT_ALGORITHM: Algorithm = Algorithm::Rs256;
 
 /// DER of `RSASSA-PSS-params` for PS256 (RFC 4055 section 3.1): SHA-256, MGF1 with SHA-256, salt of 32.
 pub(crate) const PS256_PARAMETERS: &[u8] = &[

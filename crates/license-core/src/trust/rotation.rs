@@ -149,8 +149,10 @@ impl Rotation {
                 Change::Introduces(keys) => keys.as_slice(),
                 Change::Retires { .. } => &[],
             });
-        let all = introduced.chain(roots);
-        all.map(|key| (key.id(), key)).collect()
+        // One by one: to collect would compile a sort.
+        let mut known = BTreeMap::new();
+        known.extend(introduced.chain(roots).map(|key| (key.id(), key)));
+        known
     }
 
     fn retired_keys(&self) -> TrustSet {

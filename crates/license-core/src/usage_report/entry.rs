@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use super::counts::QuotaCount;
-use super::line::{self, LineError, Members, ascii, wrong};
+use super::line::{self, LineError, Members, Written, ascii, wrong};
 use super::{ChainId, Hash};
 use crate::json::Json;
 use crate::{Date, LicenseId, ProductCode, Timestamp};
@@ -119,38 +119,52 @@ impl UsageEntry {
 
     /// Its line, without line break.
     pub fn to_line(&self) -> String {
-        ascii(&self.to_json())
+        ascii(&self.members())
     }
 
     /// Everything by name, in the order of its line.
     pub fn to_json(&self) -> Value {
+        let members = self.members().into_iter();
+        Value::Object(
+            members
+                .map(|(name, value)| (name.to_owned(), value))
+                .collect(),
+        )
+    }
+
+    fn members(&self) -> [Written; 17] {
         let quota = |(name, count): (&String, &QuotaCount)| {
             let count = json!({ "used": count.used, "refused": count.refused });
             (name.clone(), count)
         };
-        json!({
-            "entry": self.place.seq,
-            "chain": self.place.chain.to_string(),
-            "prev": self.place.prev.to_string(),
-            "product": self.product.as_str(),
-            "license": self.license.as_ref().map(LicenseId::as_str),
-            "from": readable(self.from),
-            "to": readable(self.to),
-            "quotas": self.quotas.iter().map(quota).collect::<Map<_, _>>(),
-            "denials": self.denials,
-            "refused_features": self.refused_features,
-            "sessions": self.sessions,
-            "projects": self.projects,
-            "users": self.users,
-            "clock": {
-                "behind": self.clock.behind,
-                "most_seconds": self.clock.most_seconds,
-                "lowered": self.clock.lowered,
-            },
-            "lost": self.lost,
-            "recounted": self.recounted,
-            "private_part": self.private.to_string(),
-        })
+        let clock = json!({
+            "behind": self.clock.behind,
+            "most_seconds": self.clock.most_seconds,
+            "lowered": self.clock.lowered,
+        });
+        let quotas: Map<_, _> = self.quotas.iter().map(quota).collect();
+        [
+            ("entry", self.place.seq.into()),
+            ("chain", self.place.chain.to_string().into()),
+            ("prev", self.place.prev.to_string().into()),
+            ("product", self.product.as_str().into()),
+            (
+                "license",
+                self.license.as_ref().map(LicenseId::as_str).into(),
+            ),
+            ("from", readable(self.from).into()),
+            ("to", readable(self.to).into()),
+            ("quotas", quotas.into()),
+            ("denials", json!(self.denials)),
+            ("refused_features", json!(self.refused_features)),
+            ("sessions", self.sessions.into()),
+            ("projects", self.projects.into()),
+            ("users", self.users.into()),
+            ("clock", clock),
+            ("lost", self.lost.into()),
+            ("recounted", self.recounted.into()),
+            ("private_part", self.private.to_string().into()),
+        ]
     }
 
     /// The UTC day on which it began.

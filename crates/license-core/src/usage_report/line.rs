@@ -50,10 +50,18 @@ impl std::error::Error for LineError {
     }
 }
 
+/// A member that is written: its name and its value.
+pub(super) type Written = (&'static str, Value);
+
 /// One line of ASCII: no editor, mail program or code page changes its bytes unseen, and nothing in it does anything to a terminal.
-pub(super) fn ascii(value: &Value) -> String {
+/// Its members stand in this order: what a line is shows in its first.
+pub(super) fn ascii(members: &[Written]) -> String {
+    let members = members
+        .iter()
+        .map(|(name, value)| format!("\"{name}\":{value}"));
+    let members: Vec<String> = members.collect();
     let mut line = String::new();
-    for letter in value.to_string().chars() {
+    for letter in format!("{{{}}}", members.join(",")).chars() {
         if letter.is_ascii() && !letter.is_ascii_control() {
             line.push(letter);
             continue;

@@ -65,14 +65,13 @@ pub(super) fn private_part(
     salt: [u8; 16],
 ) -> (String, Hash) {
     let salt: String = salt.iter().map(|byte| format!("{byte:02x}")).collect();
-    let line = ascii(&json!({
-        "private": {
-            "salt": salt,
-            "machine": machine,
-            "users": counts.users,
-            "sessions": counts.sessions,
-        },
-    }));
+    let private = json!({
+        "salt": salt,
+        "machine": machine,
+        "users": counts.users,
+        "sessions": counts.sessions,
+    });
+    let line = ascii(&[("private", private)]);
     let hash = Hash::of_private(&line);
     (line, hash)
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::line::{self, LineError, Members, ascii};
 use super::{ChainId, Closed, Hash, MAX_REPORT_BYTES, UsageEntry};
@@ -124,13 +124,13 @@ pub fn write(product: ProductCode, entries: &[Closed], anonymised: bool) -> Stri
             Hash::of_entry(&closed.entry).to_string().into(),
         ))
     });
-    let header = json!({
-        "usage_report": VERSION,
-        "product": product.as_str(),
-        "entries": entries.len(),
-        "heads": heads.collect::<Map<String, Value>>(),
-        "about": ABOUT,
-    });
+    let header = [
+        ("usage_report", VERSION.into()),
+        ("product", product.as_str().into()),
+        ("entries", entries.len().into()),
+        ("heads", heads.collect::<Map<String, Value>>().into()),
+        ("about", ABOUT.into()),
+    ];
     let mut text = ascii(&header);
     text.push('\n');
     for closed in entries {

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::cell::Cell;
 use std::fmt;
 
-use serde::de::{DeserializeSeed, Error, MapAccess, SeqAccess, Visitor};
+use serde_core::de::{DeserializeSeed, Error, MapAccess, SeqAccess, Visitor};
 
 use super::check_critical;
 use super::reader::{Claim, wrong};
@@ -76,7 +76,7 @@ struct Payload<'f> {
 impl<'de> DeserializeSeed<'de> for Payload<'_> {
     type Value = (json::Object<'de>, Option<Revoked>);
 
-    fn deserialize<D: serde::Deserializer<'de>>(
+    fn deserialize<D: serde_core::Deserializer<'de>>(
         self,
         deserializer: D,
     ) -> Result<Self::Value, D::Error> {
@@ -125,7 +125,7 @@ struct Entries<'f> {
 impl<'de> DeserializeSeed<'de> for Entries<'_> {
     type Value = Revoked;
 
-    fn deserialize<D: serde::Deserializer<'de>>(
+    fn deserialize<D: serde_core::Deserializer<'de>>(
         self,
         deserializer: D,
     ) -> Result<Revoked, D::Error> {
@@ -167,7 +167,7 @@ struct EntryReader<'f> {
 impl<'de> DeserializeSeed<'de> for EntryReader<'_> {
     type Value = (Cow<'de, str>, Revocation);
 
-    fn deserialize<D: serde::Deserializer<'de>>(
+    fn deserialize<D: serde_core::Deserializer<'de>>(
         self,
         deserializer: D,
     ) -> Result<Self::Value, D::Error> {

@@ -1,0 +1,20 @@
+//! Verifies the license token in the file that is named, decides, and prints the tier.
+
+use std::error::Error;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use license_core::{Context, Matrix, Timestamp, TrustSet, Unverified};
+
+const TRUST: &str = include_str!("../../fixtures/trust/vendor.jwk");
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let file = std::env::args_os().nth(1).ok_or("expected a file")?;
+    let text = std::fs::read_to_string(file)?;
+    let trust = TrustSet::parse(TRUST)?;
+    let license = Unverified::parse(&text)?.verify(&trust)?;
+    let seconds = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
+    let now = Timestamp::from_unix_seconds(seconds).ok_or("the clock is past all dates")?;
+    let decision = license.evaluate(Matrix::built_in(), &Context::at(now));
+    println!("{}", decision.entitlements().tier());
+    Ok(())
+}
