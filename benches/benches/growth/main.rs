@@ -1,0 +1,4 @@
+//! How cost grows.
+#![allow(missing_docs, reason = "a program, and no library")]
+
+fn main() {}
