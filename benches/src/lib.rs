@@ -21,5 +21,5 @@ pub use peers::{Peer, Provider};
 pub use plot::Plot;
 pub use revocations::Revocations;
 pub use row::Row;
-pub use side_by_side::{Measured, Spread, Subject, compare, measure};
+pub use side_by_side::{Measured, Spread, Subject, compare, measure, time};
 pub use vendor::{Vendor, now};

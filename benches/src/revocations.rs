@@ -1,12 +1,9 @@
 //! A revocation list of many licenses, as a file.
 
 use license_core::issue::{RevocationsDraft, Revoked, SigningKey};
-use license_core::{
-    Artefacts, LicenseId, ProductCode, RevocationList, Timestamp, TrustSet, Unverified,
-};
+use license_core::{Artefacts, LicenseId, ProductCode, RevocationList, TrustSet, Unverified};
 
-/// 2027-01-01.
-const START: u64 = 1_798_761_600;
+use crate::vendor::now;
 
 /// The file, and who is on the list.
 pub struct Revocations {
@@ -60,25 +57,28 @@ impl Revocations {
     }
 }
 
-/// Ten random bytes, nearly.
+/// 2025-01-01.
+const FIRST: u64 = 1_735_689_600;
+
+/// Issued a second after one another, with ten bytes that are nearly random.
 fn id(number: u64) -> LicenseId {
     let [.., a, b, c, d, e, f] = number.wrapping_mul(0x9E37_79B9_7F4A_7C15).to_be_bytes();
-    LicenseId::from_random((START + number) * 1000, &[a, b, c, d, e, f, a, c, e, b])
+    LicenseId::from_random((FIRST + number) * 1000, &[a, b, c, d, e, f, a, c, e, b])
 }
 
 fn file(ids: &[LicenseId], key: &SigningKey) -> String {
-    let at = |seconds| Timestamp::from_unix_seconds(seconds).expect("an instant");
+    let at = now();
     let revoked = |license: &LicenseId| Revoked {
         license: license.clone(),
-        at: at(START),
+        at,
         reason: "charged back".to_owned(),
     };
     let draft = RevocationsDraft {
         issuer: "CODITECT".to_owned(),
         product: ProductCode::parse("CODITECT").expect("a product"),
-        issued_at: at(START),
+        issued_at: at,
         seq: 1,
-        next_update: at(START * 2),
+        next_update: at.plus(30 * 86_400),
         revoked: ids.iter().map(revoked).collect(),
     };
     let token = draft.sign(key).expect("a list");

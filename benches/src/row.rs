@@ -1,6 +1,6 @@
 //! A line of the table: what something takes beside its limit and its peers, and what it is to reach.
 
-use crate::side_by_side::{Measured, Subject, measure};
+use crate::side_by_side::{Measured, Subject, measure, time};
 
 /// One kind of work: ours, what bounds it, and how others do it.
 pub struct Row<'a> {
@@ -145,18 +145,4 @@ impl Cells {
         wanted.push(what);
         reached.push(if is_reached { "yes" } else { "**no**" }.to_owned());
     }
-}
-
-/// Seconds in the unit that suits them, to three digits.
-fn time(seconds: f64) -> String {
-    let units = [(1.0, "s"), (1e-3, "ms"), (1e-6, "µs")];
-    let unit = units.into_iter().find(|(unit, _)| seconds >= *unit);
-    let (unit, name) = unit.unwrap_or((1e-9, "ns"));
-    let number = seconds / unit;
-    let digits = match number {
-        100.0.. => 0,
-        10.0.. => 1,
-        _ => 2,
-    };
-    format!("{number:.digits$} {name}")
 }

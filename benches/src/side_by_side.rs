@@ -133,3 +133,17 @@ pub fn compare(title: &str, rounds: usize, batch: u32, mut subjects: Vec<Subject
     }
     println!();
 }
+
+/// Seconds in the unit that suits them, to three digits.
+pub fn time(seconds: f64) -> String {
+    let units = [(1.0, "s"), (1e-3, "ms"), (1e-6, "µs")];
+    let unit = units.into_iter().find(|(unit, _)| seconds >= *unit);
+    let (unit, name) = unit.unwrap_or((1e-9, "ns"));
+    let number = seconds / unit;
+    let digits = match number {
+        100.0.. => 0,
+        10.0.. => 1,
+        _ => 2,
+    };
+    format!("{number:.digits$} {name}")
+}
