@@ -75,7 +75,7 @@ impl Desk {
         let time = times.sum();
         let list = ["ledger", "list", "--limit", "1", "--json"];
         let listed = Run::keygen(&scratch).args(list).run().expect_code(0).json();
-        let license = &listed["licenses"][0]["license_id"];
+        let license = listed.pointer("/licenses/0/license_id").unwrap();
         Self {
             size,
             time,
