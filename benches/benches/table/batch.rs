@@ -1,0 +1,94 @@
+//! Rows: ten thousand different licenses verified on all cores.
+
+use std::hint::black_box;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+use license_benches::{Row, Vendor};
+use license_core::Unverified;
+
+use crate::{Planned, Vendors};
+
+const COUNT: u64 = 10_000;
+/// Each takes a third of a second.
+const ROUNDS: usize = 15;
+
+pub(crate) fn rows(vendors: &Vendors) -> Vec<Planned<'_>> {
+    let vendor = &vendors.large;
+    vec![
+        (
+            "a batch of 10,000, RSA-4096, all cores",
+            Box::new(move |work| batch(work, vendor)),
+        ),
+        (
+            "10,000, RSA-4096, two threads beside one",
+            Box::new(move |work| threads(work, vendor)),
+        ),
+    ]
+}
+
+/// Ours has no public call for a batch yet: each token by itself.
+fn all(tokens: &[String], vendor: &Vendor, threads: usize) {
+    each(tokens.len(), threads, |at| {
+        let token = Unverified::parse(tokens.get(at).unwrap()).unwrap();
+        drop(black_box(token.verify(&vendor.trust).unwrap()));
+    });
+}
+
+fn batch<'a>(work: &'a str, vendor: &'a Vendor) -> Row<'a> {
+    let cores = thread::available_parallelism().unwrap().get();
+    let tokens: &'static [String] = vendor.tokens(COUNT).leak();
+    let key = vendor.parsed();
+    let (signed, signature) = vendor.signed();
+    let row = Row::new(work, move || all(tokens, vendor, cores)).rounds(ROUNDS);
+    // 0.97 of the limit's throughput.
+    let row = row.limit("aws-lc-rs", Some(1.0 / 0.97), move || {
+        each(tokens.len(), cores, |_| {
+            key.verify_sig(black_box(signed), &signature).unwrap();
+        });
+    });
+    jsonwebtoken(row, tokens, vendor)
+}
+
+/// To take 1.93 times less than one thread.
+fn threads<'a>(work: &'a str, vendor: &'a Vendor) -> Row<'a> {
+    let tokens: &'static [String] = vendor.tokens(COUNT).leak();
+    let two = move || all(tokens, vendor, 2);
+    let row = Row::new(work, two).rounds(ROUNDS);
+    row.peer("one thread", Some(1.93), move || all(tokens, vendor, 1))
+}
+
+/// Calls the task with each number below `count`, on so many threads.
+fn each(count: usize, threads: usize, task: impl Fn(usize) + Sync) {
+    let next = AtomicUsize::new(0);
+    let work = || {
+        loop {
+            let at = next.fetch_add(1, Ordering::Relaxed);
+            if at >= count {
+                break;
+            }
+            task(at);
+        }
+    };
+    thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(work);
+        }
+    });
+}
+
+#[cfg(feature = "peers")]
+fn jsonwebtoken<'a>(row: Row<'a>, tokens: &'static [String], vendor: &Vendor) -> Row<'a> {
+    use rayon::prelude::*;
+    let peer = license_benches::Peer::new(vendor);
+    row.peer("jsonwebtoken with rayon", None, move || {
+        tokens.par_iter().for_each(|token| {
+            drop(black_box(peer.decode(token)));
+        });
+    })
+}
+
+#[cfg(not(feature = "peers"))]
+fn jsonwebtoken<'a>(row: Row<'a>, _: &'static [String], _: &Vendor) -> Row<'a> {
+    row
+}

@@ -1,0 +1,107 @@
+//! Counting under Valgrind.
+
+use std::env;
+use std::fs;
+use std::process::Command;
+
+use crate::path::Path;
+
+/// What one call costs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Count {
+    pub(crate) instructions: u64,
+    pub(crate) allocations: u64,
+    pub(crate) bytes: u64,
+}
+
+impl Count {
+    /// Of this path, without what is not ours in it.
+    pub(crate) fn of(path: Path) -> Self {
+        let all = Self::whole(path);
+        path.without()
+            .map_or(all, |other| all.minus(Self::whole(other)))
+    }
+
+    /// What more calls cost more: so nothing that comes before or after is counted.
+    fn whole(path: Path) -> Self {
+        let (few, many) = (total(path, FEW), total(path, FEW + CALLS));
+        many.minus(few).map(|count| count / CALLS)
+    }
+
+    fn minus(self, other: Self) -> Self {
+        Self {
+            instructions: self.instructions.saturating_sub(other.instructions),
+            allocations: self.allocations.saturating_sub(other.allocations),
+            bytes: self.bytes.saturating_sub(other.bytes),
+        }
+    }
+
+    fn map(self, with: impl Fn(u64) -> u64) -> Self {
+        Self {
+            instructions: with(self.instructions),
+            allocations: with(self.allocations),
+            bytes: with(self.bytes),
+        }
+    }
+}
+
+/// So many calls are made to begin with, after which the first of something is behind.
+const FEW: u64 = 5;
+/// So many are counted.
+const CALLS: u64 = 20;
+
+/// What a process costs that takes a path so often. DHAT gives out memory and copies it in the same way on every machine, and counts the
+/// instructions besides.
+fn total(path: Path, times: u64) -> Count {
+    let report = env::temp_dir().join(format!("license-counts-{}", std::process::id()));
+    let output = Command::new("valgrind")
+        .arg("--tool=dhat")
+        .arg(format!("--dhat-out-file={}", report.display()))
+        .arg(env::current_exe().expect("a program knows its path"))
+        .args([path.name(), &times.to_string()])
+        .output()
+        .expect("valgrind can be started: install `valgrind`");
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{told}");
+    let profile = fs::read_to_string(&report).expect("DHAT writes its profile");
+    let _ = fs::remove_file(report);
+    read(&profile, &told).expect("a profile of DHAT")
+}
+
+/// Instructions are in the profile, `"te":123`, and the rest in the summary: `Total: 1,234 bytes in 56 blocks`.
+fn read(profile: &str, summary: &str) -> Option<Count> {
+    let digits = |text: &str| {
+        text.chars()
+            .filter(char::is_ascii_digit)
+            .collect::<String>()
+    };
+    let (_, instructions) = profile.split_once("\"te\":")?;
+    let instructions = instructions.lines().next()?;
+    let total = summary.lines().find(|line| line.contains("Total: "))?;
+    let (_, total) = total.split_once("Total: ")?;
+    let (bytes, blocks) = total.split_once(" bytes in ")?;
+    Some(Count {
+        instructions: digits(instructions).parse().ok()?,
+        allocations: digits(blocks).parse().ok()?,
+        bytes: digits(bytes).parse().ok()?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_dhat_tells_is_read() {
+        let summary = "==7== Command: x 5\n==7== Total:     1,234 bytes in 56 blocks\n==7== At t-gmax: 9 bytes in 1 blocks\n";
+        let profile = "{\"dhatFileVersion\":2\n,\"pid\":7\n,\"te\":175315\n,\"tg\":1\n}";
+        let count = Count {
+            instructions: 175_315,
+            allocations: 56,
+            bytes: 1234,
+        };
+        assert_eq!(read(profile, summary), Some(count));
+        assert_eq!(read(profile, "killed"), None);
+        assert_eq!(read("{}", summary), None);
+    }
+}

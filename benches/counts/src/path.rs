@@ -1,0 +1,114 @@
+//! The hottest paths, as an application takes them.
+
+use std::hint::black_box;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use license_core::{Context, License, Matrix, Timestamp, TrustSet, TrustedKey, Unverified};
+use rsa::{BigUint, Pkcs1v15Sign, RsaPublicKey};
+use sha2::{Digest, Sha256};
+
+/// A PRO license, signed by an RSA-2048 key.
+const TOKEN: &str = include_str!("../../../fixtures/tokens/valid-pro.jwt");
+const KEYS: &str = include_str!("../../../fixtures/trust/vendor.jwks");
+
+/// Something that is called often.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Path {
+    /// A license's text, read and not verified.
+    Parse,
+    /// A license's text, read and verified.
+    Verify,
+    /// The signature alone, which is the other library's work and is taken off.
+    Signature,
+    /// A verified license, decided on.
+    Evaluate,
+    /// A decision, asked for a feature.
+    Allows,
+}
+
+impl Path {
+    /// What is watched.
+    pub(crate) const WATCHED: [Self; 4] = [Self::Verify, Self::Parse, Self::Evaluate, Self::Allows];
+
+    const ALL: [Self; 5] = [
+        Self::Parse,
+        Self::Verify,
+        Self::Signature,
+        Self::Evaluate,
+        Self::Allows,
+    ];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Parse => "parse",
+            Self::Verify => "verify",
+            Self::Signature => "signature",
+            Self::Evaluate => "evaluate",
+            Self::Allows => "allows",
+        }
+    }
+
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|path| path.name() == name)
+    }
+
+    /// What it contains that is not ours.
+    pub(crate) fn without(self) -> Option<Self> {
+        (self == Self::Verify).then_some(Self::Signature)
+    }
+
+    /// Takes it so often. What comes before is the same for any number.
+    pub(crate) fn run(self, times: u64) {
+        let trust = TrustSet::parse(KEYS).expect("a trust set");
+        let token = TOKEN.trim_end();
+        let license = verify(token, &trust);
+        let at = license.issued_at().expect("a date").plus(3600);
+        match self {
+            Self::Parse => repeat(times, || {
+                let _ = black_box(Unverified::parse(black_box(token)));
+            }),
+            Self::Verify => repeat(times, || drop(black_box(verify(black_box(token), &trust)))),
+            Self::Signature => {
+                let key = trust.get(license.key_id().as_str()).expect("a key");
+                repeat(times, signature(token, key));
+            }
+            Self::Evaluate => repeat(times, || evaluate(&license, at)),
+            Self::Allows => {
+                let decision = license.evaluate(Matrix::built_in(), &Context::at(at));
+                repeat(times, || {
+                    black_box(black_box(&decision).allows(black_box("cloud_sync")));
+                });
+            }
+        }
+    }
+}
+
+fn repeat(times: u64, call: impl Fn()) {
+    (0..times).for_each(|_| call());
+}
+
+fn verify(token: &str, trust: &TrustSet) -> License {
+    let token = Unverified::parse(token).expect("a token");
+    token.verify(trust).expect("a license")
+}
+
+fn evaluate(license: &License, at: Timestamp) {
+    let context = Context::at(black_box(at));
+    drop(black_box(license.evaluate(Matrix::built_in(), &context)));
+}
+
+/// As the core has it verified.
+fn signature(token: &str, public: &TrustedKey) -> impl Fn() + use<> {
+    let [n, e] = [public.modulus(), public.exponent()].map(BigUint::from_bytes_be);
+    let key = RsaPublicKey::new(n, e).expect("a key");
+    let (signed, signature) = token.rsplit_once('.').expect("three segments");
+    let signature = URL_SAFE_NO_PAD.decode(signature).expect("base64url");
+    let signed = signed.to_owned();
+    move || {
+        let digest = Sha256::digest(black_box(&signed));
+        let scheme = Pkcs1v15Sign::new::<Sha256>();
+        key.verify(scheme, &digest, &signature)
+            .expect("a signature");
+    }
+}

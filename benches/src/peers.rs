@@ -1,0 +1,121 @@
+//! `jsonwebtoken`, as somebody would use it who knows it well: keys read once, claims of their own types, `exp` and `aud` validated.
+
+use std::collections::BTreeMap;
+
+use jsonwebtoken::crypto::{aws_lc, rust_crypto};
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, encode};
+use license_core::issue::Sign as _;
+use serde::{Deserialize, Serialize};
+
+use crate::Vendor;
+
+/// The library that it calculates with, of which a process has one.
+#[derive(Clone, Copy, Debug)]
+pub enum Provider {
+    /// AWS-LC.
+    AwsLc,
+    /// RustCrypto.
+    RustCrypto,
+}
+
+impl Provider {
+    /// Chooses it for this process.
+    ///
+    /// # Panics
+    ///
+    /// When one was chosen before.
+    pub fn install(self) {
+        let provider = match self {
+            Self::AwsLc => &aws_lc::DEFAULT_PROVIDER,
+            Self::RustCrypto => &rust_crypto::DEFAULT_PROVIDER,
+        };
+        provider.install_default().expect("the first choice");
+    }
+}
+
+/// A vendor's key and license in the hands of `jsonwebtoken`.
+pub struct Peer {
+    decoding: DecodingKey,
+    encoding: EncodingKey,
+    validation: Validation,
+    header: Header,
+    claims: Claims,
+}
+
+impl Peer {
+    /// The same key and the same license.
+    ///
+    /// # Panics
+    ///
+    /// When it refuses them.
+    pub fn new(vendor: &Vendor) -> Self {
+        let public = vendor.key.public();
+        let private = pkcs8::PrivateKeyInfo::try_from(vendor.pkcs8.as_slice());
+        let private = private.expect("the key that was made").private_key;
+        let mut validation = Validation::new(Algorithm::RS256);
+        validation.set_audience(&[vendor.draft.product]);
+        let mut peer = Self {
+            decoding: DecodingKey::from_rsa_raw_components(public.modulus(), public.exponent()),
+            encoding: EncodingKey::from_rsa_der(private),
+            header: Header {
+                kid: Some(public.id().as_str().to_owned()),
+                typ: Some("license+jwt".to_owned()),
+                ..Header::new(Algorithm::RS256)
+            },
+            claims: Claims::default(),
+            validation,
+        };
+        peer.claims = peer.decode(&vendor.token);
+        peer
+    }
+
+    /// Verifies a license.
+    ///
+    /// # Panics
+    ///
+    /// When it refuses it.
+    pub fn decode(&self, token: &str) -> Claims {
+        let data = decode(token, &self.decoding, &self.validation);
+        data.expect("a license").claims
+    }
+
+    /// Mints the license.
+    ///
+    /// # Panics
+    ///
+    /// When it refuses to.
+    pub fn encode(&self) -> String {
+        encode(&self.header, &self.claims, &self.encoding).expect("a license")
+    }
+}
+
+/// What a license of our own draft says.
+#[derive(Debug, Default, Deserialize, Serialize)]
+pub struct Claims {
+    ver: u32,
+    iss: String,
+    aud: String,
+    sub: String,
+    jti: String,
+    serial: u64,
+    iat: u64,
+    exp: u64,
+    tier: String,
+    features: Vec<String>,
+    quotas: BTreeMap<String, i64>,
+    check_in: Option<CheckIn>,
+    renewal: Option<Renewal>,
+    key: String,
+}
+
+#[derive(Debug, Deserialize, Serialize)]
+struct CheckIn {
+    every_hours: u64,
+    grace_hours: u64,
+}
+
+#[derive(Debug, Deserialize, Serialize)]
+struct Renewal {
+    notify_days: u64,
+    grace_hours: u64,
+}
