@@ -6,7 +6,7 @@ mod walk;
 
 use std::borrow::Cow;
 use std::env;
-use std::fs;
+use std::fs::{self, Metadata};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -96,12 +96,14 @@ impl ProjectRoot {
         product: ProductCode,
         state: Option<&Path>,
     ) -> Result<Self, ProjectError> {
-        let (directory, links) = Walk::along(base, path)?.into_directory();
+        let (directory, links) = Walk::along(base, path)?.into_directory()?;
         let entry = entry_of(product);
-        let by_product = nearest_with(&directory, &entry, |found| is_state(found, state))?;
+        let by_product = nearest_with(&directory, &entry, |path, found| {
+            is_state(path, found, state)
+        })?;
         let (root, found_by) = match by_product {
             Some(root) => (root, FoundBy::Product),
-            None => match nearest_with(&directory, ".git", |_| false)? {
+            None => match nearest_with(&directory, ".git", |_, _| false)? {
                 Some(root) => (root, FoundBy::Git),
                 None => (&*directory, FoundBy::Directory),
             },
@@ -171,12 +173,12 @@ fn entry_of(product: ProductCode) -> String {
 fn nearest_with<'a>(
     directory: &'a Path,
     entry: &str,
-    passed_over: impl Fn(&Path) -> bool,
+    passed_over: impl Fn(&Path, &Metadata) -> bool,
 ) -> Result<Option<&'a Path>, ProjectError> {
     let mut candidate = directory.to_owned();
     for ancestor in directory.ancestors() {
         candidate.push(entry);
-        if exists(&candidate)? && !passed_over(&candidate) {
+        if entry_at(&candidate)?.is_some_and(|found| !passed_over(&candidate, &found)) {
             return Ok(Some(ancestor));
         }
         candidate.pop();
@@ -185,11 +187,11 @@ fn nearest_with<'a>(
     Ok(None)
 }
 
-/// Whether there is an entry, be it a link that leads nowhere. Not to know is an error: it decides who shares a seat.
-fn exists(path: &Path) -> Result<bool, ProjectError> {
+/// The entry, be it a link that leads nowhere. Not to know is an error: it decides who shares a seat.
+fn entry_at(path: &Path) -> Result<Option<Metadata>, ProjectError> {
     match fs::symlink_metadata(path) {
-        Ok(_) => Ok(true),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Ok(found) => Ok(Some(found)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(source) => Err(ProjectError::Unreadable {
             path: path.to_owned(),
             source,
@@ -198,13 +200,33 @@ fn exists(path: &Path) -> Result<bool, ProjectError> {
 }
 
 /// By its place, which holds while its disk is away, or by what both lead to.
-fn is_state(entry: &Path, state: Option<&Path>) -> bool {
+fn is_state(entry: &Path, found: &Metadata, state: Option<&Path>) -> bool {
     let real = |path: &Path| fs::canonicalize(path).ok();
     let place = |state: &Path| Some(real(state.parent()?)?.join(state.file_name()?));
-    state.is_some_and(|state| {
+    let is_same = |state: &Path| {
         place(state).is_some_and(|place| place == entry)
             || real(state).is_some_and(|state| Some(state) == real(entry))
-    }) || holds_state(entry)
+    };
+    state.is_some_and(|state| !is_another(found, state) && is_same(state)) || holds_state(entry)
+}
+
+/// Whether it is known at once that an entry is not what this path leads to: two files of two numbers have no name in common.
+#[cfg(unix)]
+fn is_another(entry: &Metadata, state: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let number = |file: &Metadata| (file.dev(), file.ino());
+    if entry.is_symlink() {
+        return false;
+    }
+    match fs::metadata(state) {
+        Ok(state) => number(&state) != number(entry),
+        Err(error) => error.kind() == io::ErrorKind::NotFound,
+    }
+}
+
+#[cfg(not(unix))]
+fn is_another(_: &Metadata, _: &Path) -> bool {
+    false
 }
 
 /// Whether somebody's state is kept there, such as from before another place was named for it.

@@ -21,13 +21,22 @@ pub struct Link {
     pub target: PathBuf,
 }
 
-/// A path on its way to being resolved. Costs one `lstat(2)` a name and one `readlink(2)` a link.
+/// A path on its way to being resolved. As with `realpath(3)` each name costs one `readlink(2)`, which most often tells that it is no link.
 #[derive(Debug)]
 pub(super) struct Walk {
     /// Resolved so far.
     at: PathBuf,
-    is_directory: bool,
+    is_directory: IsDirectory,
     links: Vec<Link>,
+}
+
+/// Whether what a walk has come to is a directory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum IsDirectory {
+    Yes,
+    No,
+    /// It is no link, and has not been looked at: the next name tells, if there is one.
+    Unknown,
 }
 
 impl Walk {
@@ -41,7 +50,7 @@ impl Walk {
         }
         let mut walk = Self {
             at: start(base, path)?,
-            is_directory: true,
+            is_directory: IsDirectory::Yes,
             links: Vec::new(),
         };
         if Platform::HERE == Platform::Windows {
@@ -57,11 +66,11 @@ impl Walk {
     }
 
     /// The path if it is a directory, else the directory that it is in; and the links.
-    pub(super) fn into_directory(mut self) -> (PathBuf, Vec<Link>) {
-        if !self.is_directory {
+    pub(super) fn into_directory(mut self) -> Result<(PathBuf, Vec<Link>), ProjectError> {
+        if !self.is_directory()? {
             self.at.pop();
         }
-        (self.at, self.links)
+        Ok((self.at, self.links))
     }
 
     fn go(&mut self, path: &Path) -> Result<(), ProjectError> {
@@ -71,8 +80,8 @@ impl Walk {
             directory_wanted |= names_a_directory(&next);
             rest = Cow::Owned(next);
         }
-        if directory_wanted && !self.is_directory {
-            return Err(self.not_a_directory());
+        if directory_wanted {
+            self.must_be_directory()?;
         }
         Ok(())
     }
@@ -92,13 +101,11 @@ impl Walk {
     }
 
     fn step(&mut self, name: Component<'_>) -> Result<Option<PathBuf>, ProjectError> {
-        if !self.is_directory {
-            return Err(self.not_a_directory());
-        }
         match name {
             Component::Prefix(_) | Component::RootDir => self.at.push(name.as_os_str()),
-            Component::CurDir => {}
+            Component::CurDir => self.must_be_directory()?,
             Component::ParentDir => {
+                self.must_be_directory()?;
                 self.at.pop();
             }
             Component::Normal(name) => return self.enter(name),
@@ -107,22 +114,62 @@ impl Walk {
     }
 
     fn enter(&mut self, name: &OsStr) -> Result<Option<PathBuf>, ProjectError> {
-        self.at.push(name);
-        let entry = fs::symlink_metadata(&self.at).map_err(|error| self.refusal(error))?;
-        if entry.is_symlink() {
-            return self.follow().map(Some);
+        if self.is_directory == IsDirectory::No {
+            return Err(self.not_a_directory());
         }
-        self.is_directory = entry.is_dir();
+        self.at.push(name);
+        if Platform::HERE == Platform::Unix {
+            match fs::read_link(&self.at) {
+                Ok(target) => return self.follow(target).map(Some),
+                Err(error) if error.kind() == io::ErrorKind::InvalidInput => {
+                    self.is_directory = IsDirectory::Unknown;
+                    return Ok(None);
+                }
+                // Looked at below, which says what is wrong.
+                Err(_) => {}
+            }
+        }
+        let entry = self.look()?;
+        if entry.is_symlink() {
+            let target = fs::read_link(&self.at).map_err(|error| self.refusal(error))?;
+            return self.follow(target).map(Some);
+        }
+        self.is_directory = IsDirectory::of(&entry);
         Ok(None)
     }
 
-    fn follow(&mut self) -> Result<PathBuf, ProjectError> {
+    fn look(&mut self) -> Result<fs::Metadata, ProjectError> {
+        fs::symlink_metadata(&self.at).map_err(|error| {
+            if error.kind() == io::ErrorKind::NotADirectory {
+                self.at.pop();
+                return self.not_a_directory();
+            }
+            self.refusal(error)
+        })
+    }
+
+    fn is_directory(&mut self) -> Result<bool, ProjectError> {
+        if self.is_directory == IsDirectory::Unknown {
+            self.is_directory = IsDirectory::of(&self.look()?);
+        }
+        Ok(self.is_directory == IsDirectory::Yes)
+    }
+
+    fn must_be_directory(&mut self) -> Result<(), ProjectError> {
+        match self.is_directory()? {
+            true => Ok(()),
+            false => Err(self.not_a_directory()),
+        }
+    }
+
+    fn follow(&mut self, target: PathBuf) -> Result<PathBuf, ProjectError> {
         let path = self.at.clone();
         if self.links.len() >= MAX_LINKS {
             return Err(ProjectError::Loop { path });
         }
-        let target = fs::read_link(&path).map_err(|error| self.refusal(error))?;
         self.at.pop();
+        // The directory that the link is in.
+        self.is_directory = IsDirectory::Yes;
         self.links.push(Link {
             path,
             target: target.clone(),
@@ -143,6 +190,15 @@ impl Walk {
     fn not_a_directory(&self) -> ProjectError {
         ProjectError::NotADirectory {
             path: self.at.clone(),
+        }
+    }
+}
+
+impl IsDirectory {
+    fn of(entry: &fs::Metadata) -> Self {
+        match entry.is_dir() {
+            true => Self::Yes,
+            false => Self::No,
         }
     }
 }
