@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use license_core::{Date, Machine, Timestamp, UsageType, Version};
 use license_terminal::program::Description;
-use license_terminal::{Destination, Later, OutputOptions, Source};
+use license_terminal::{Called, Destination, Later, OutputOptions, Source};
 
 use crate::embedded;
 
@@ -15,7 +15,7 @@ use crate::embedded;
 #[command(name = "license", version, long_version = embedded::VERSION, after_help = AFTER_HELP)]
 pub(crate) struct Cli {
     #[command(subcommand)]
-    pub(crate) command: Command,
+    pub(crate) command: Called<Command>,
     /// A product file (TOML) instead of the built-in one; state is then in its own $PRODUCT_HOME or ~/.product
     #[arg(long, global = true, value_name = "FILE", help_heading = "Product")]
     pub(crate) product_file: Option<Source>,

@@ -28,7 +28,7 @@ pub use escape::{escape, show_path};
 pub use exit::Exit;
 pub use failure::Failure;
 pub use input::Source;
-pub use later::Later;
+pub use later::{Called, Later};
 pub use outline::outline;
 pub use output::{Color, OutputOptions, Terminal};
 pub use qr::{MAX_QR_BYTES, QrCode};

@@ -1,6 +1,6 @@
 //! A program's command line: usage errors in our shape, completions, man pages.
 
-use crate::later::for_one_line;
+use crate::later::for_line;
 use crate::output::write_stdout;
 use crate::{
     Audience, Color, Destination, Exit, Failure, OutputOptions, Overwrite, Shell, Terminal, escape,
@@ -45,7 +45,7 @@ pub fn parse<P: Parser>(arguments: impl IntoIterator<Item = OsString>) -> Result
 
 /// Describes as much of the program as the line is about, and all of it where that is not enough: what is said of an error is then the same.
 fn parsed<P: Parser>(arguments: &[OsString]) -> Result<P, clap::Error> {
-    let command = for_one_line(P::command);
+    let command = for_line(arguments, P::command);
     let matches = command.try_get_matches_from(arguments);
     match matches.and_then(|mut matches| P::from_arg_matches_mut(&mut matches)) {
         Err(error) if error.kind() != ErrorKind::DisplayVersion => P::try_parse_from(arguments),

@@ -29,7 +29,7 @@ pub(crate) fn run(cli: &Cli, terminal: &Terminal) -> Result<Exit, Failure> {
         return Err(embedded::no_other_keys());
     }
     let site = || Site::open(cli.product_file.as_ref());
-    match &cli.command {
+    match &*cli.command {
         Command::Verify(arguments) => verify::run(&site()?, arguments, terminal),
         Command::Inspect { license } => inspect::run(license, terminal),
         Command::Install(arguments) => install::run(&site()?, arguments, terminal),
