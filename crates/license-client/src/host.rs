@@ -356,8 +356,7 @@ fn add_kept(
     if state.validations.is_empty() {
         return;
     }
-    let installed = || Installation::trust(home).ok().flatten().unwrap_or_default();
-    let trust = trust.cloned().unwrap_or_else(installed);
+    let trust = trust.cloned().unwrap_or_else(|| found.keys(home));
     found.add_validations(&state.validations, &trust, matrix);
 }
 
@@ -370,8 +369,7 @@ fn add_lists(
     state: &State,
     may_set_aside: bool,
 ) -> Vec<StateProblem> {
-    let installed = || Installation::trust(home).ok().flatten().unwrap_or_default();
-    let trust = trust.cloned().unwrap_or_else(installed);
+    let trust = trust.cloned().unwrap_or_else(|| found.keys(home));
     let product = matrix.product();
     let (lists, problems) =
         revocations::of_home(home, &trust, product, &state.lists, may_set_aside);
@@ -388,9 +386,9 @@ fn add_activations(
     bindings: &Bindings,
     state: &State,
 ) {
-    let installed = || Installation::trust(home).ok().flatten().unwrap_or_default();
-    let trust = || trust.cloned().unwrap_or_else(installed);
-    found.add_activations(verified(bindings, trust), &state.given_up);
+    let trust = || trust.cloned().unwrap_or_else(|| found.keys(home));
+    let activations = verified(bindings, trust);
+    found.add_activations(activations, &state.given_up);
 }
 
 /// The activations that verify.
