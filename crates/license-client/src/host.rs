@@ -44,6 +44,7 @@ pub struct Host {
     trust: Option<TrustSet>,
     identity: OnceLock<MachineFacts>,
     machine: OnceLock<Option<Machine>>,
+    digest: OnceLock<Option<MachineDigest>>,
     seal: OnceLock<Seal>,
     /// What is remembered where nothing can be kept.
     memory: Mutex<State>,
@@ -92,6 +93,7 @@ impl Host {
             trust: None,
             identity: OnceLock::new(),
             machine: OnceLock::new(),
+            digest: OnceLock::new(),
             seal: OnceLock::new(),
             memory: Mutex::default(),
             pending: Mutex::default(),
@@ -142,8 +144,10 @@ impl Host {
 
     /// The digest that names this machine; none if nothing does.
     pub fn digest(&self) -> Option<MachineDigest> {
-        let by_id = self.identity().digest();
-        by_id.or_else(|| self.machine()?.digest())
+        *self.digest.get_or_init(|| {
+            let by_id = self.identity().digest();
+            by_id.or_else(|| self.machine()?.digest())
+        })
     }
 
     /// The kind of container that this process runs in.

@@ -7,7 +7,10 @@ mod walk;
 use std::borrow::Cow;
 use std::env;
 use std::fs::{self, Metadata};
-use std::io;
+use std::io::{
+    self,
+    ErrorKind::{NotADirectory, NotFound},
+};
 use std::path::{Path, PathBuf};
 
 use license_core::ProductCode;
@@ -96,17 +99,22 @@ impl ProjectRoot {
         product: ProductCode,
         state: Option<&Path>,
     ) -> Result<Self, ProjectError> {
-        let (directory, links) = Walk::along(base, path)?.into_directory()?;
+        let walk = Walk::along(base, path)?;
         let entry = entry_of(product);
-        let by_product = nearest_with(&directory, &entry, |path, found| {
+        let by_product = nearest_with(walk.at(), &entry, |path, found| {
             is_state(path, found, state)
         })?;
-        let (root, found_by) = match by_product {
-            Some(root) => (root, FoundBy::Product),
-            None => match nearest_with(&directory, ".git", |_, _| false)? {
-                Some(root) => (root, FoundBy::Git),
-                None => (&*directory, FoundBy::Directory),
-            },
+        let found = match by_product {
+            Some(root) => Some((root, FoundBy::Product)),
+            None => nearest_with(walk.at(), ".git", |_, _| false)?.map(|root| (root, FoundBy::Git)),
+        };
+        let found = found.map(|(root, found_by)| (root.to_owned(), found_by));
+        let (root, found_by, links) = match found {
+            Some((root, found_by)) => (root, found_by, walk.into_links()),
+            None => {
+                let (itself, links) = walk.into_directory()?;
+                (itself, FoundBy::Directory, links)
+            }
         };
         Ok(Self {
             path: as_on_disk(root)?,
@@ -169,14 +177,14 @@ fn entry_of(product: ProductCode) -> String {
     format!(".{}", product.as_str().to_ascii_lowercase())
 }
 
-/// The nearest of `directory` and those above it that has the entry, unless the entry is to be passed over.
+/// The nearest of `place` and those above it that has the entry, unless the entry is to be passed over. A file has none.
 fn nearest_with<'a>(
-    directory: &'a Path,
+    place: &'a Path,
     entry: &str,
     passed_over: impl Fn(&Path, &Metadata) -> bool,
 ) -> Result<Option<&'a Path>, ProjectError> {
-    let mut candidate = directory.to_owned();
-    for ancestor in directory.ancestors() {
+    let mut candidate = place.to_owned();
+    for ancestor in place.ancestors() {
         candidate.push(entry);
         if entry_at(&candidate)?.is_some_and(|found| !passed_over(&candidate, &found)) {
             return Ok(Some(ancestor));
@@ -191,7 +199,7 @@ fn nearest_with<'a>(
 fn entry_at(path: &Path) -> Result<Option<Metadata>, ProjectError> {
     match fs::symlink_metadata(path) {
         Ok(found) => Ok(Some(found)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) if matches!(error.kind(), NotFound | NotADirectory) => Ok(None),
         Err(source) => Err(ProjectError::Unreadable {
             path: path.to_owned(),
             source,
@@ -237,14 +245,11 @@ fn holds_state(entry: &Path) -> bool {
 
 /// Where file systems take other spellings of a name too, the one that is stored: `realpath(3)` on macOS and
 /// `GetFinalPathNameByHandle` on Windows give it.
-fn as_on_disk(root: &Path) -> Result<PathBuf, ProjectError> {
+fn as_on_disk(root: PathBuf) -> Result<PathBuf, ProjectError> {
     if Platform::HERE == Platform::Unix {
-        return Ok(root.to_owned());
+        return Ok(root);
     }
-    fs::canonicalize(root).map_err(|source| ProjectError::Unreadable {
-        path: root.to_owned(),
-        source,
-    })
+    fs::canonicalize(&root).map_err(|source| ProjectError::Unreadable { path: root, source })
 }
 
 // Trees of symbolic links: Windows lets only some users make them.

@@ -65,6 +65,16 @@ impl Walk {
         Ok(walk)
     }
 
+    /// The path, resolved to the end: a directory or a file.
+    pub(super) fn at(&self) -> &Path {
+        &self.at
+    }
+
+    /// The links that were followed.
+    pub(super) fn into_links(self) -> Vec<Link> {
+        self.links
+    }
+
     /// The path if it is a directory, else the directory that it is in; and the links.
     pub(super) fn into_directory(mut self) -> Result<(PathBuf, Vec<Link>), ProjectError> {
         if !self.is_directory()? {
@@ -90,17 +100,23 @@ impl Walk {
     fn up_to_a_link(&mut self, path: &Path) -> Result<Option<PathBuf>, ProjectError> {
         let mut names = path.components();
         while let Some(name) = names.next() {
-            if let Some(target) = self.step(name)? {
+            if self.step(name)?
+                && let Some(Link { target, .. }) = self.links.last()
+            {
                 let rest = names.as_path();
                 // To join nothing would add a slash, which says something else about a file.
                 let ends = rest.as_os_str().is_empty();
-                return Ok(Some(if ends { target } else { target.join(rest) }));
+                return Ok(Some(match ends {
+                    true => target.to_owned(),
+                    false => target.join(rest),
+                }));
             }
         }
         Ok(None)
     }
 
-    fn step(&mut self, name: Component<'_>) -> Result<Option<PathBuf>, ProjectError> {
+    /// Goes on by one name, and returns whether it is that of a link, which is then the last of those followed.
+    fn step(&mut self, name: Component<'_>) -> Result<bool, ProjectError> {
         match name {
             Component::Prefix(_) | Component::RootDir => self.at.push(name.as_os_str()),
             Component::CurDir => self.must_be_directory()?,
@@ -110,20 +126,20 @@ impl Walk {
             }
             Component::Normal(name) => return self.enter(name),
         }
-        Ok(None)
+        Ok(false)
     }
 
-    fn enter(&mut self, name: &OsStr) -> Result<Option<PathBuf>, ProjectError> {
+    fn enter(&mut self, name: &OsStr) -> Result<bool, ProjectError> {
         if self.is_directory == IsDirectory::No {
             return Err(self.not_a_directory());
         }
         self.at.push(name);
         if Platform::HERE == Platform::Unix {
             match fs::read_link(&self.at) {
-                Ok(target) => return self.follow(target).map(Some),
+                Ok(target) => return self.follow(target),
                 Err(error) if error.kind() == io::ErrorKind::InvalidInput => {
                     self.is_directory = IsDirectory::Unknown;
-                    return Ok(None);
+                    return Ok(false);
                 }
                 // Looked at below, which says what is wrong.
                 Err(_) => {}
@@ -132,10 +148,10 @@ impl Walk {
         let entry = self.look()?;
         if entry.is_symlink() {
             let target = fs::read_link(&self.at).map_err(|error| self.refusal(error))?;
-            return self.follow(target).map(Some);
+            return self.follow(target);
         }
         self.is_directory = IsDirectory::of(&entry);
-        Ok(None)
+        Ok(false)
     }
 
     fn look(&mut self) -> Result<fs::Metadata, ProjectError> {
@@ -162,7 +178,7 @@ impl Walk {
         }
     }
 
-    fn follow(&mut self, target: PathBuf) -> Result<PathBuf, ProjectError> {
+    fn follow(&mut self, target: PathBuf) -> Result<bool, ProjectError> {
         let path = self.at.clone();
         if self.links.len() >= MAX_LINKS {
             return Err(ProjectError::Loop { path });
@@ -170,11 +186,8 @@ impl Walk {
         self.at.pop();
         // The directory that the link is in.
         self.is_directory = IsDirectory::Yes;
-        self.links.push(Link {
-            path,
-            target: target.clone(),
-        });
-        Ok(target)
+        self.links.push(Link { path, target });
+        Ok(true)
     }
 
     fn refusal(&self, error: io::Error) -> ProjectError {
@@ -237,13 +250,5 @@ fn unreadable(path: &Path, source: io::Error) -> ProjectError {
     ProjectError::Unreadable {
         path: path.to_owned(),
         source,
-    }
-}
-
-#[cfg(all(test, unix))]
-impl Walk {
-    /// The path, resolved to the end.
-    pub(super) fn at(&self) -> &Path {
-        &self.at
     }
 }
