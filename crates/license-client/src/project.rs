@@ -183,7 +183,9 @@ fn nearest_with<'a>(
     entry: &str,
     passed_over: impl Fn(&Path, &Metadata) -> bool,
 ) -> Result<Option<&'a Path>, ProjectError> {
-    let mut candidate = place.to_owned();
+    let length = place.as_os_str().len() + entry.len() + 1;
+    let mut candidate = PathBuf::with_capacity(length);
+    candidate.push(place);
     for ancestor in place.ancestors() {
         candidate.push(entry);
         if entry_at(&candidate)?.is_some_and(|found| !passed_over(&candidate, &found)) {

@@ -139,3 +139,6 @@ macro_rules! from_matches {
 
 from_matches!(Called);
 from_matches!(Later);
+
+#[cfg(test)]
+mod tests;

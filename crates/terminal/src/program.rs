@@ -44,7 +44,7 @@ pub fn parse<P: Parser>(arguments: impl IntoIterator<Item = OsString>) -> Result
 }
 
 /// Describes as much of the program as the line is about, and all of it where that is not enough: what is said of an error is then the same.
-fn parsed<P: Parser>(arguments: &[OsString]) -> Result<P, clap::Error> {
+pub(crate) fn parsed<P: Parser>(arguments: &[OsString]) -> Result<P, clap::Error> {
     let command = for_line(arguments, P::command);
     let matches = command.try_get_matches_from(arguments);
     match matches.and_then(|mut matches| P::from_arg_matches_mut(&mut matches)) {

@@ -12,6 +12,9 @@ use super::name::Platform;
 /// As many as Linux follows in one path (`MAXSYMLINKS`); macOS gives up after 32 and Windows after 63.
 pub(super) const MAX_LINKS: usize = 40;
 
+/// Few paths are longer, so that the names of one are put together in one place.
+const USUAL_LENGTH: usize = 256;
+
 /// A symbolic link that was followed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Link {
@@ -219,7 +222,7 @@ impl IsDirectory {
 /// The current directory for a relative path. It holds no links, says getcwd(3), so they are not looked for in it.
 fn start(base: impl FnOnce() -> io::Result<PathBuf>, path: &Path) -> Result<PathBuf, ProjectError> {
     if path.is_absolute() {
-        return Ok(PathBuf::new());
+        return Ok(PathBuf::with_capacity(USUAL_LENGTH));
     }
     base().map_err(|source| ProjectError::NoCurrentDirectory {
         path: last_known_directory(),
