@@ -5,6 +5,7 @@
 //!     cargo bench -p license-benches --bench memory
 #![allow(missing_docs, reason = "a program, and no library")]
 #![allow(
+    clippy::indexing_slicing,
     clippy::print_stdout,
     clippy::unwrap_used,
     reason = "a bench prints, and ends where it can't be set up"
