@@ -1,25 +1,18 @@
-//! What `license` costs as a process beside `openssl version`, and what the library costs beside opening it.
+//! What the library costs beside opening it.
 //!
 //!     cargo bench -p license-benches --bench machine
 #![allow(missing_docs, reason = "a program, and no library")]
-#![allow(
-    clippy::print_stdout,
-    clippy::unwrap_used,
-    reason = "a bench prints, and ends where it can't be set up"
-)]
+#![allow(clippy::unwrap_used, reason = "a bench ends where it can't be set up")]
 
 use std::hint::black_box;
-use std::path::Path;
-use std::process::{Command, Stdio};
 
 use license_benches::{Subject, compare};
 use license_client::{Client, StateDir};
 use license_core::{Matrix, TrustSet};
-use license_tests::{Run, Scratch, Vendor, programs};
+use license_tests::{Run, Scratch, Vendor};
 
 fn main() {
     let machine = machine();
-    processes(&machine);
     library(&machine);
 }
 
@@ -32,47 +25,6 @@ fn machine() -> Scratch {
     let install = ["install", "--trust", "trust.jwks", "pro.lic"];
     let _ = Run::license(&machine).args(install).run().expect_code(0);
     machine
-}
-
-fn processes(machine: &Scratch) {
-    let run = |program: &Path, args: &[&str]| {
-        let status = Command::new(program)
-            .args(args)
-            .env_clear()
-            .env("HOME", machine.home())
-            .env("CODITECT_HOME", machine.state())
-            .current_dir(machine.path())
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .status();
-        assert!(status.unwrap().success(), "{args:?}");
-    };
-    let license = programs::license();
-    let openssl = Path::new("/usr/bin/openssl");
-    let mut subjects = Vec::new();
-    if openssl.exists() {
-        subjects.push(Subject::new("openssl version", || {
-            run(openssl, &["version"])
-        }));
-    }
-    for (name, args) in [
-        ("license --version", &["--version"][..]),
-        ("license status", &["status"]),
-        ("license check cloud_sync", &["check", "cloud_sync"]),
-        (
-            "license verify FILE",
-            &["verify", "--trust", "trust.jwks", "pro.lic"],
-        ),
-        ("license session", &["session"]),
-        (
-            "license use (counted on the disk)",
-            &["use", "commands_per_day"],
-        ),
-    ] {
-        subjects.push(Subject::new(name, move || run(license, args)));
-    }
-    compare("whole processes", 300, 1, subjects);
 }
 
 fn library(machine: &Scratch) {

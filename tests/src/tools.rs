@@ -76,6 +76,13 @@ pub fn sha256sum() -> Option<&'static Tool> {
     found("sha256sum", SHA256SUM.get_or_init(find))
 }
 
+/// `strace`, which tells what a program asks of the system; not where it may not look on.
+pub fn strace() -> Option<&'static Tool> {
+    static STRACE: OnceLock<Option<Tool>> = OnceLock::new();
+    let find = || Tool::new("strace").that_runs(&["-e", "trace=none", "true"].map(Path::new));
+    found("strace", STRACE.get_or_init(find))
+}
+
 /// `setpriv`, which runs a program as a user who owns nothing; only root can use it.
 pub fn setpriv() -> Option<&'static Tool> {
     static SETPRIV: OnceLock<Option<Tool>> = OnceLock::new();

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use license_core::{Date, Machine, Timestamp, UsageType, Version};
 use license_terminal::program::Description;
-use license_terminal::{Destination, OutputOptions, Source};
+use license_terminal::{Called, Destination, Later, OutputOptions, Source};
 
 use crate::embedded;
 
@@ -15,7 +15,7 @@ use crate::embedded;
 #[command(name = "license", version, long_version = embedded::VERSION, after_help = AFTER_HELP)]
 pub(crate) struct Cli {
     #[command(subcommand)]
-    pub(crate) command: Command,
+    pub(crate) command: Called<Command>,
     /// A product file (TOML) instead of the built-in one; state is then in its own $PRODUCT_HOME or ~/.product
     #[arg(long, global = true, value_name = "FILE", help_heading = "Product")]
     pub(crate) product_file: Option<Source>,
@@ -45,7 +45,7 @@ Exit codes: 0 licensed (or in grace, with a warning), 1 denied, 2 usage, 3 could
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Verify a license file, token, key, revocation list or trust statement, and decide whether it holds
-    Verify(Verify),
+    Verify(Later<Verify>),
     /// Show what a license file, token or key says, without verifying it
     Inspect {
         /// A file, a key or token itself, or - for standard input
@@ -53,39 +53,29 @@ pub(crate) enum Command {
         license: OsString,
     },
     /// Verify what the vendor sent, in one file or several blocks of it, and keep it for this user
-    Install(Install),
+    Install(Later<Install>),
     /// Ask the vendor to activate the installed license on this machine, or to repair its clock, without a network
-    Request(Request),
+    Request(Later<Request>),
     /// Take the vendor's answer to a request
-    Activate(Install),
+    Activate(Later<Install>),
     /// Give up the activation of this machine, and write the receipt that frees the device
-    Deactivate(Deactivate),
+    Deactivate(Later<Deactivate>),
     /// Tell whether the installed license holds
-    Status(Status),
+    Status(Later<Status>),
     /// Show the tiers with their features, what is granted here, and why not
-    Features(Ask),
+    Features(Later<Ask>),
     /// Tell whether a feature may be used: exit code 0 or 1
-    Check {
-        /// The feature
-        feature: String,
-        #[command(flatten)]
-        ask: Ask,
-    },
+    Check(Later<Check>),
     /// Count a use of a quota, unless it is used up: exit code 0 or 1
-    Use(Use),
+    Use(Later<Use>),
     /// Name the session of a project: one project is one seat, whatever path leads to it
-    Session {
-        #[command(flatten)]
-        project: Project,
-        #[command(flatten)]
-        context: ContextArgs,
-    },
+    Session(Later<Session>),
     /// Show what tells this machine from others, hashed
     Machine,
     /// Tell what the product is used for in a project: builder or runtime
-    Usage(Project),
+    Usage(Later<Project>),
     /// Write what this machine counted, for you to read and hand on; nothing is ever sent by itself
-    UsageReport(UsageReport),
+    UsageReport(Later<UsageReport>),
     /// Remove the license of this user
     Remove,
     /// Look for what is wrong with licensing on this machine, and change nothing: exit code 1 if something is
@@ -95,7 +85,7 @@ pub(crate) enum Command {
         strict: bool,
     },
     /// Show every rule in order, with expected, actual and outcome
-    Explain(Ask),
+    Explain(Later<Ask>),
     #[command(flatten)]
     Description(Description),
 }
@@ -104,10 +94,10 @@ impl Command {
     /// The keys that the command line names.
     pub(crate) fn trust(&self) -> &[Source] {
         match self {
-            Self::Verify(Verify { trust, .. })
-            | Self::Install(Install { trust, .. })
-            | Self::Activate(Install { trust, .. }) => trust,
-            Self::Features(ask) | Self::Check { ask, .. } | Self::Explain(ask) => &ask.trust,
+            Self::Verify(arguments) => &arguments.trust,
+            Self::Install(arguments) | Self::Activate(arguments) => &arguments.trust,
+            Self::Check(arguments) => &arguments.ask.trust,
+            Self::Features(ask) | Self::Explain(ask) => &ask.trust,
             _ => &[],
         }
     }
@@ -254,6 +244,22 @@ pub(crate) struct Ask {
     /// The vendor's public keys to verify it with; may be repeated [default: those installed]
     #[arg(long, value_name = "FILE", requires = "license", hide = embedded::PRESENT)]
     pub(crate) trust: Vec<Source>,
+    #[command(flatten)]
+    pub(crate) context: ContextArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Check {
+    /// The feature
+    pub(crate) feature: String,
+    #[command(flatten)]
+    pub(crate) ask: Ask,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Session {
+    #[command(flatten)]
+    pub(crate) project: Project,
     #[command(flatten)]
     pub(crate) context: ContextArgs,
 }

@@ -44,6 +44,7 @@ pub struct Host {
     trust: Option<TrustSet>,
     identity: OnceLock<MachineFacts>,
     machine: OnceLock<Option<Machine>>,
+    digest: OnceLock<Option<MachineDigest>>,
     seal: OnceLock<Seal>,
     /// What is remembered where nothing can be kept.
     memory: Mutex<State>,
@@ -92,6 +93,7 @@ impl Host {
             trust: None,
             identity: OnceLock::new(),
             machine: OnceLock::new(),
+            digest: OnceLock::new(),
             seal: OnceLock::new(),
             memory: Mutex::default(),
             pending: Mutex::default(),
@@ -142,8 +144,10 @@ impl Host {
 
     /// The digest that names this machine; none if nothing does.
     pub fn digest(&self) -> Option<MachineDigest> {
-        let by_id = self.identity().digest();
-        by_id.or_else(|| self.machine()?.digest())
+        *self.digest.get_or_init(|| {
+            let by_id = self.identity().digest();
+            by_id.or_else(|| self.machine()?.digest())
+        })
     }
 
     /// The kind of container that this process runs in.
@@ -356,8 +360,7 @@ fn add_kept(
     if state.validations.is_empty() {
         return;
     }
-    let installed = || Installation::trust(home).ok().flatten().unwrap_or_default();
-    let trust = trust.cloned().unwrap_or_else(installed);
+    let trust = trust.cloned().unwrap_or_else(|| found.keys(home));
     found.add_validations(&state.validations, &trust, matrix);
 }
 
@@ -370,8 +373,7 @@ fn add_lists(
     state: &State,
     may_set_aside: bool,
 ) -> Vec<StateProblem> {
-    let installed = || Installation::trust(home).ok().flatten().unwrap_or_default();
-    let trust = trust.cloned().unwrap_or_else(installed);
+    let trust = trust.cloned().unwrap_or_else(|| found.keys(home));
     let product = matrix.product();
     let (lists, problems) =
         revocations::of_home(home, &trust, product, &state.lists, may_set_aside);
@@ -388,9 +390,9 @@ fn add_activations(
     bindings: &Bindings,
     state: &State,
 ) {
-    let installed = || Installation::trust(home).ok().flatten().unwrap_or_default();
-    let trust = || trust.cloned().unwrap_or_else(installed);
-    found.add_activations(verified(bindings, trust), &state.given_up);
+    let trust = || trust.cloned().unwrap_or_else(|| found.keys(home));
+    let activations = verified(bindings, trust);
+    found.add_activations(activations, &state.given_up);
 }
 
 /// The activations that verify.

@@ -33,6 +33,8 @@ pub struct Installation {
     bundle: Bundle,
     paths: Vec<PathBuf>,
     problems: Vec<InstallationError>,
+    /// What the license of the user's was verified with, if there is one.
+    keys: Option<TrustSet>,
 }
 
 impl Installation {
@@ -120,24 +122,37 @@ impl Installation {
         };
         let mut found: Option<Self> = None;
         let mut problems = Vec::new();
+        let users = own.as_ref().ok().and_then(Option::as_ref);
+        let users = users.map(|(_, _, keys)| keys.clone());
         for place in [own, shared] {
             match (place, &mut found) {
                 (Err(problem), _) => problems.push(problem),
                 (Ok(None), _) => {}
-                (Ok(Some((bundle, path))), Some(found)) => {
+                (Ok(Some((bundle, path, _))), Some(found)) => {
                     found.bundle.extend(&bundle);
                     found.paths.push(path);
                 }
-                (Ok(Some((bundle, path))), none) => {
+                (Ok(Some((bundle, path, _))), none) => {
                     *none = Some(Self {
                         bundle,
                         paths: vec![path],
                         problems: Vec::new(),
+                        keys: None,
                     });
                 }
             }
         }
-        Ok(found.map(|found| Self { problems, ..found }))
+        Ok(found.map(|found| Self {
+            problems,
+            keys: users,
+            ..found
+        }))
+    }
+
+    /// The keys for what is kept beside the licenses: those that the user's was verified with just now, or else those installed.
+    pub(crate) fn keys(&self, home: &Home) -> TrustSet {
+        let installed = || Self::trust(home).ok().flatten().unwrap_or_default();
+        self.keys.clone().unwrap_or_else(installed)
     }
 
     /// Adds validation tokens that are kept elsewhere, and returns those that are not for these licenses, or no longer verify.
@@ -197,7 +212,8 @@ fn add_validations(
     foreign
 }
 
-type Found = Result<Option<(Bundle, PathBuf)>, InstallationError>;
+/// The license, where it is, and the keys that it was verified with.
+type Found = Result<Option<(Bundle, PathBuf, TrustSet)>, InstallationError>;
 
 /// The license in one place.
 fn found_in(
@@ -214,7 +230,7 @@ fn found_in(
             }
             let path = store.dir().file(file);
             return match Bundle::verify(&text, &trust, matrix) {
-                Ok(bundle) => Ok(Some((bundle, path))),
+                Ok(bundle) => Ok(Some((bundle, path, trust))),
                 Err(source) => Err(InstallationError::License {
                     path,
                     source,

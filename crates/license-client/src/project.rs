@@ -6,8 +6,11 @@ mod walk;
 
 use std::borrow::Cow;
 use std::env;
-use std::fs;
-use std::io;
+use std::fs::{self, Metadata};
+use std::io::{
+    self,
+    ErrorKind::{NotADirectory, NotFound},
+};
 use std::path::{Path, PathBuf};
 
 use license_core::ProductCode;
@@ -96,15 +99,22 @@ impl ProjectRoot {
         product: ProductCode,
         state: Option<&Path>,
     ) -> Result<Self, ProjectError> {
-        let (directory, links) = Walk::along(base, path)?.into_directory();
+        let walk = Walk::along(base, path)?;
         let entry = entry_of(product);
-        let by_product = nearest_with(&directory, &entry, |found| is_state(found, state))?;
-        let (root, found_by) = match by_product {
-            Some(root) => (root, FoundBy::Product),
-            None => match nearest_with(&directory, ".git", |_| false)? {
-                Some(root) => (root, FoundBy::Git),
-                None => (&*directory, FoundBy::Directory),
-            },
+        let by_product = nearest_with(walk.at(), &entry, |path, found| {
+            is_state(path, found, state)
+        })?;
+        let found = match by_product {
+            Some(root) => Some((root, FoundBy::Product)),
+            None => nearest_with(walk.at(), ".git", |_, _| false)?.map(|root| (root, FoundBy::Git)),
+        };
+        let found = found.map(|(root, found_by)| (root.to_owned(), found_by));
+        let (root, found_by, links) = match found {
+            Some((root, found_by)) => (root, found_by, walk.into_links()),
+            None => {
+                let (itself, links) = walk.into_directory()?;
+                (itself, FoundBy::Directory, links)
+            }
         };
         Ok(Self {
             path: as_on_disk(root)?,
@@ -167,16 +177,18 @@ fn entry_of(product: ProductCode) -> String {
     format!(".{}", product.as_str().to_ascii_lowercase())
 }
 
-/// The nearest of `directory` and those above it that has the entry, unless the entry is to be passed over.
+/// The nearest of `place` and those above it that has the entry, unless the entry is to be passed over. A file has none.
 fn nearest_with<'a>(
-    directory: &'a Path,
+    place: &'a Path,
     entry: &str,
-    passed_over: impl Fn(&Path) -> bool,
+    passed_over: impl Fn(&Path, &Metadata) -> bool,
 ) -> Result<Option<&'a Path>, ProjectError> {
-    let mut candidate = directory.to_owned();
-    for ancestor in directory.ancestors() {
+    let length = place.as_os_str().len() + entry.len() + 1;
+    let mut candidate = PathBuf::with_capacity(length);
+    candidate.push(place);
+    for ancestor in place.ancestors() {
         candidate.push(entry);
-        if exists(&candidate)? && !passed_over(&candidate) {
+        if entry_at(&candidate)?.is_some_and(|found| !passed_over(&candidate, &found)) {
             return Ok(Some(ancestor));
         }
         candidate.pop();
@@ -185,11 +197,11 @@ fn nearest_with<'a>(
     Ok(None)
 }
 
-/// Whether there is an entry, be it a link that leads nowhere. Not to know is an error: it decides who shares a seat.
-fn exists(path: &Path) -> Result<bool, ProjectError> {
+/// The entry, be it a link that leads nowhere. Not to know is an error: it decides who shares a seat.
+fn entry_at(path: &Path) -> Result<Option<Metadata>, ProjectError> {
     match fs::symlink_metadata(path) {
-        Ok(_) => Ok(true),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Ok(found) => Ok(Some(found)),
+        Err(error) if matches!(error.kind(), NotFound | NotADirectory) => Ok(None),
         Err(source) => Err(ProjectError::Unreadable {
             path: path.to_owned(),
             source,
@@ -198,13 +210,33 @@ fn exists(path: &Path) -> Result<bool, ProjectError> {
 }
 
 /// By its place, which holds while its disk is away, or by what both lead to.
-fn is_state(entry: &Path, state: Option<&Path>) -> bool {
+fn is_state(entry: &Path, found: &Metadata, state: Option<&Path>) -> bool {
     let real = |path: &Path| fs::canonicalize(path).ok();
     let place = |state: &Path| Some(real(state.parent()?)?.join(state.file_name()?));
-    state.is_some_and(|state| {
+    let is_same = |state: &Path| {
         place(state).is_some_and(|place| place == entry)
             || real(state).is_some_and(|state| Some(state) == real(entry))
-    }) || holds_state(entry)
+    };
+    state.is_some_and(|state| !is_another(found, state) && is_same(state)) || holds_state(entry)
+}
+
+/// Whether it is known at once that an entry is not what this path leads to: two files of two numbers have no name in common.
+#[cfg(unix)]
+fn is_another(entry: &Metadata, state: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let number = |file: &Metadata| (file.dev(), file.ino());
+    if entry.is_symlink() {
+        return false;
+    }
+    match fs::metadata(state) {
+        Ok(state) => number(&state) != number(entry),
+        Err(error) => error.kind() == io::ErrorKind::NotFound,
+    }
+}
+
+#[cfg(not(unix))]
+fn is_another(_: &Metadata, _: &Path) -> bool {
+    false
 }
 
 /// Whether somebody's state is kept there, such as from before another place was named for it.
@@ -215,14 +247,11 @@ fn holds_state(entry: &Path) -> bool {
 
 /// Where file systems take other spellings of a name too, the one that is stored: `realpath(3)` on macOS and
 /// `GetFinalPathNameByHandle` on Windows give it.
-fn as_on_disk(root: &Path) -> Result<PathBuf, ProjectError> {
+fn as_on_disk(root: PathBuf) -> Result<PathBuf, ProjectError> {
     if Platform::HERE == Platform::Unix {
-        return Ok(root.to_owned());
+        return Ok(root);
     }
-    fs::canonicalize(root).map_err(|source| ProjectError::Unreadable {
-        path: root.to_owned(),
-        source,
-    })
+    fs::canonicalize(&root).map_err(|source| ProjectError::Unreadable { path: root, source })
 }
 
 // Trees of symbolic links: Windows lets only some users make them.

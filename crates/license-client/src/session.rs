@@ -223,14 +223,7 @@ impl Drop for Guard {
 /// The user by number where the system has numbers, for a name in the environment can be anybody's.
 #[cfg(unix)]
 fn user_of_this_process() -> String {
-    use std::os::unix::fs::MetadataExt;
-    let own = fs::metadata("/proc/self").map(|metadata| metadata.uid());
-    // A new file belongs to whoever makes it.
-    let made = || tempfile::tempfile()?.metadata().map(|file| file.uid());
-    match own.or_else(|_| made()) {
-        Ok(uid) => format!("uid:{uid}"),
-        Err(_) => std::env::var("USER").unwrap_or_default(),
-    }
+    format!("uid:{}", rustix::process::geteuid().as_raw())
 }
 
 #[cfg(not(unix))]

@@ -279,11 +279,14 @@ fn is_unfinished(entry: &fs::DirEntry) -> bool {
 /// Reads one byte more than `cap`, which shows that a file is too large without reading all of it.
 fn read_capped(path: &Path, cap: usize) -> io::Result<Vec<u8>> {
     // Before opening it: to open a named pipe would wait for somebody to write.
-    if !fs::metadata(path)?.is_file() {
+    let found = fs::metadata(path)?;
+    if !found.is_file() {
         return Err(io::ErrorKind::IsADirectory.into());
     }
     let limit = u64::try_from(cap).unwrap_or(u64::MAX).saturating_add(1);
-    let mut bytes = Vec::new();
+    // All of it fits, so that it is read at once.
+    let expected = usize::try_from(found.len()).map_or(cap, |length| length.min(cap));
+    let mut bytes = Vec::with_capacity(expected.saturating_add(1));
     File::open(path)?.take(limit).read_to_end(&mut bytes)?;
     Ok(bytes)
 }

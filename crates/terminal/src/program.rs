@@ -1,5 +1,6 @@
 //! A program's command line: usage errors in our shape, completions, man pages.
 
+use crate::later::for_line;
 use crate::output::write_stdout;
 use crate::{
     Audience, Color, Destination, Exit, Failure, OutputOptions, Overwrite, Shell, Terminal, escape,
@@ -35,11 +36,21 @@ const LONGEST_ECHO: usize = 40;
 /// ```
 pub fn parse<P: Parser>(arguments: impl IntoIterator<Item = OsString>) -> Result<P, ExitCode> {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
-    P::try_parse_from(&arguments).map_err(|error| {
+    parsed(&arguments).map_err(|error| {
         let terminal = Terminal::new(&peek(&arguments));
-        let command = addressed(&P::command(), &arguments);
-        ExitCode::from(answer(&terminal, error, &command))
+        let command = || addressed(&P::command(), &arguments);
+        ExitCode::from(answer(&terminal, error, command))
     })
+}
+
+/// Describes as much of the program as the line is about, and all of it where that is not enough: what is said of an error is then the same.
+pub(crate) fn parsed<P: Parser>(arguments: &[OsString]) -> Result<P, clap::Error> {
+    let command = for_line(arguments, P::command);
+    let matches = command.try_get_matches_from(arguments);
+    match matches.and_then(|mut matches| P::from_arg_matches_mut(&mut matches)) {
+        Err(error) if error.kind() != ErrorKind::DisplayVersion => P::try_parse_from(arguments),
+        parsed => parsed,
+    }
 }
 
 /// The commands with which a program describes itself: `#[command(flatten)]` them among its own.
@@ -149,7 +160,7 @@ fn peek_color(argument: &OsStr, next: Option<&OsString>) -> Option<Color> {
     Color::from_str(value, false).ok()
 }
 
-fn answer(terminal: &Terminal, error: clap::Error, command: &str) -> Exit {
+fn answer(terminal: &Terminal, error: clap::Error, command: impl FnOnce() -> String) -> Exit {
     let text = || error.render().ansi().to_string();
     match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => match terminal.data(&text()) {
@@ -160,7 +171,7 @@ fn answer(terminal: &Terminal, error: clap::Error, command: &str) -> Exit {
             terminal.say(&text());
             Exit::Usage
         }
-        _ => report(terminal, &usage(error, command)),
+        _ => report(terminal, &usage(error, &command())),
     }
 }
 
@@ -280,7 +291,7 @@ mod tests {
         answer(
             &terminal,
             Program::try_parse_from(line).unwrap_err(),
-            "keygen",
+            || "keygen".to_owned(),
         )
     }
 

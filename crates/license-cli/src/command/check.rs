@@ -6,16 +6,12 @@ use license_core::{Decision, FeatureAnswer, Matrix, Outcome};
 use license_terminal::{Exit, Failure, Terminal, escape};
 use serde_json::Value;
 
-use crate::cli::Ask;
+use crate::cli::{Ask, Check};
 use crate::report::{self, Notice};
 use crate::subject::{Case, Site};
 
-pub(crate) fn run(
-    site: &Site,
-    feature: &str,
-    ask: &Ask,
-    terminal: &Terminal,
-) -> Result<Exit, Failure> {
+pub(crate) fn run(site: &Site, arguments: &Check, terminal: &Terminal) -> Result<Exit, Failure> {
+    let (feature, ask) = (arguments.feature.as_str(), &arguments.ask);
     // Longer names are nobody's feature, but may be a license pasted in the wrong place.
     if !(1..=MAX_FEATURE).contains(&feature.len()) {
         return Err(no_name(feature.len()));

@@ -29,7 +29,7 @@ pub(crate) fn run(cli: &Cli, terminal: &Terminal) -> Result<Exit, Failure> {
         return Err(embedded::no_other_keys());
     }
     let site = || Site::open(cli.product_file.as_ref());
-    match &cli.command {
+    match &*cli.command {
         Command::Verify(arguments) => verify::run(&site()?, arguments, terminal),
         Command::Inspect { license } => inspect::run(license, terminal),
         Command::Install(arguments) => install::run(&site()?, arguments, terminal),
@@ -38,9 +38,9 @@ pub(crate) fn run(cli: &Cli, terminal: &Terminal) -> Result<Exit, Failure> {
         Command::Deactivate(arguments) => letter::deactivate(&site()?, arguments, terminal),
         Command::Status(arguments) => status::run(&site()?, arguments, terminal),
         Command::Features(ask) => features::run(&site()?, ask, terminal),
-        Command::Check { feature, ask } => check::run(&site()?, feature, ask, terminal),
+        Command::Check(arguments) => check::run(&site()?, arguments, terminal),
         Command::Use(arguments) => use_quota::run(&site()?, arguments, terminal),
-        Command::Session { project, context } => session::run(&site()?, project, context, terminal),
+        Command::Session(arguments) => session::run(&site()?, arguments, terminal),
         Command::Machine => machine::run(&site()?, terminal),
         Command::Usage(project) => session::usage(&site()?, project, terminal),
         Command::UsageReport(arguments) => usage_report::run(&site()?, arguments, terminal),

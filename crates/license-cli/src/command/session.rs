@@ -6,17 +6,17 @@ use license_client::{Link, ProjectRoot, Session};
 use license_terminal::{Exit, Failure, Terminal, show_path};
 use serde_json::{Value, json};
 
-use crate::cli::{ContextArgs, Project};
+use crate::cli::{self, Project};
 use crate::failure;
 use crate::report::{self, Notice};
 use crate::subject::{Case, Site};
 
 pub(crate) fn run(
     site: &Site,
-    arguments: &Project,
-    context: &ContextArgs,
+    arguments: &cli::Session,
     terminal: &Terminal,
 ) -> Result<Exit, Failure> {
+    let cli::Session { project, context } = arguments;
     // A session needs no license, so that a damaged one is no reason not to name it.
     let mut case = site.installed(context).unwrap_or_else(|failure| {
         let mut case = Case::without_license(site, context);
@@ -26,7 +26,7 @@ pub(crate) fn run(
     let decision = case.decide();
     let license = decision.license().map(|license| license.id());
     let user = context.user.as_deref();
-    let session = Session::find(&site.host, license, user, &arguments.path);
+    let session = Session::find(&site.host, license, user, &project.path);
     let session = session.map_err(|error| failure::no_session(&error))?;
     let machine = site.host.digest().map(|digest| digest.to_string());
     let root = session.root();

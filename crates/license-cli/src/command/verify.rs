@@ -17,9 +17,15 @@ pub(crate) fn run(site: &Site, arguments: &Verify, terminal: &Terminal) -> Resul
     let (mut bundle, trust) = match &arguments.companion {
         None => {
             let mut rotation = site.rotation(&arguments.trust)?;
-            statements = trust_statements::apply(site, &given, &mut rotation)?;
-            let trust = rotation.keys().clone();
-            (verified(site, &given, &trust)?, trust)
+            let bundle = match verified(site, &given, rotation.keys()) {
+                Ok(bundle) if bundle.unverified_trust_statements().is_empty() => bundle,
+                // What it says of keys counts before all else in it.
+                _ => {
+                    statements = trust_statements::apply(site, &given, &mut rotation)?;
+                    verified(site, &given, rotation.keys())?
+                }
+            };
+            (bundle, rotation.keys().clone())
         }
         Some(file) => {
             let refused = |error| failure::not_judged(&given.name, &error);

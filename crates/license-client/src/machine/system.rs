@@ -12,6 +12,9 @@ use std::time::{Duration, Instant};
 /// Long lists of mounts and of processors fit; what is further on is not needed.
 const MOST_BYTES: u64 = 256 * 1024;
 
+/// What most files of `/proc` have, which tell no length: they are read at once.
+const USUAL_BYTES: usize = 4096;
+
 /// PowerShell takes a few seconds to start on a machine that is busy.
 const PATIENCE: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_millis(5);
@@ -121,7 +124,7 @@ impl System for ThisSystem {
 }
 
 fn read_text(from: impl Read) -> io::Result<String> {
-    let mut bytes = Vec::new();
+    let mut bytes = Vec::with_capacity(USUAL_BYTES);
     from.take(MOST_BYTES).read_to_end(&mut bytes)?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }

@@ -12,6 +12,9 @@ use super::name::Platform;
 /// As many as Linux follows in one path (`MAXSYMLINKS`); macOS gives up after 32 and Windows after 63.
 pub(super) const MAX_LINKS: usize = 40;
 
+/// Few paths are longer, so that the names of one are put together in one place.
+const USUAL_LENGTH: usize = 256;
+
 /// A symbolic link that was followed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Link {
@@ -21,13 +24,22 @@ pub struct Link {
     pub target: PathBuf,
 }
 
-/// A path on its way to being resolved. Costs one `lstat(2)` a name and one `readlink(2)` a link.
+/// A path on its way to being resolved. As with `realpath(3)` each name costs one `readlink(2)`, which most often tells that it is no link.
 #[derive(Debug)]
 pub(super) struct Walk {
     /// Resolved so far.
     at: PathBuf,
-    is_directory: bool,
+    is_directory: IsDirectory,
     links: Vec<Link>,
+}
+
+/// Whether what a walk has come to is a directory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum IsDirectory {
+    Yes,
+    No,
+    /// It is no link, and has not been looked at: the next name tells, if there is one.
+    Unknown,
 }
 
 impl Walk {
@@ -41,7 +53,7 @@ impl Walk {
         }
         let mut walk = Self {
             at: start(base, path)?,
-            is_directory: true,
+            is_directory: IsDirectory::Yes,
             links: Vec::new(),
         };
         if Platform::HERE == Platform::Windows {
@@ -56,12 +68,22 @@ impl Walk {
         Ok(walk)
     }
 
+    /// The path, resolved to the end: a directory or a file.
+    pub(super) fn at(&self) -> &Path {
+        &self.at
+    }
+
+    /// The links that were followed.
+    pub(super) fn into_links(self) -> Vec<Link> {
+        self.links
+    }
+
     /// The path if it is a directory, else the directory that it is in; and the links.
-    pub(super) fn into_directory(mut self) -> (PathBuf, Vec<Link>) {
-        if !self.is_directory {
+    pub(super) fn into_directory(mut self) -> Result<(PathBuf, Vec<Link>), ProjectError> {
+        if !self.is_directory()? {
             self.at.pop();
         }
-        (self.at, self.links)
+        Ok((self.at, self.links))
     }
 
     fn go(&mut self, path: &Path) -> Result<(), ProjectError> {
@@ -71,8 +93,8 @@ impl Walk {
             directory_wanted |= names_a_directory(&next);
             rest = Cow::Owned(next);
         }
-        if directory_wanted && !self.is_directory {
-            return Err(self.not_a_directory());
+        if directory_wanted {
+            self.must_be_directory()?;
         }
         Ok(())
     }
@@ -81,53 +103,94 @@ impl Walk {
     fn up_to_a_link(&mut self, path: &Path) -> Result<Option<PathBuf>, ProjectError> {
         let mut names = path.components();
         while let Some(name) = names.next() {
-            if let Some(target) = self.step(name)? {
+            if self.step(name)?
+                && let Some(Link { target, .. }) = self.links.last()
+            {
                 let rest = names.as_path();
                 // To join nothing would add a slash, which says something else about a file.
                 let ends = rest.as_os_str().is_empty();
-                return Ok(Some(if ends { target } else { target.join(rest) }));
+                return Ok(Some(match ends {
+                    true => target.to_owned(),
+                    false => target.join(rest),
+                }));
             }
         }
         Ok(None)
     }
 
-    fn step(&mut self, name: Component<'_>) -> Result<Option<PathBuf>, ProjectError> {
-        if !self.is_directory {
-            return Err(self.not_a_directory());
-        }
+    /// Goes on by one name, and returns whether it is that of a link, which is then the last of those followed.
+    fn step(&mut self, name: Component<'_>) -> Result<bool, ProjectError> {
         match name {
             Component::Prefix(_) | Component::RootDir => self.at.push(name.as_os_str()),
-            Component::CurDir => {}
+            Component::CurDir => self.must_be_directory()?,
             Component::ParentDir => {
+                self.must_be_directory()?;
                 self.at.pop();
             }
             Component::Normal(name) => return self.enter(name),
         }
-        Ok(None)
+        Ok(false)
     }
 
-    fn enter(&mut self, name: &OsStr) -> Result<Option<PathBuf>, ProjectError> {
-        self.at.push(name);
-        let entry = fs::symlink_metadata(&self.at).map_err(|error| self.refusal(error))?;
-        if entry.is_symlink() {
-            return self.follow().map(Some);
+    fn enter(&mut self, name: &OsStr) -> Result<bool, ProjectError> {
+        if self.is_directory == IsDirectory::No {
+            return Err(self.not_a_directory());
         }
-        self.is_directory = entry.is_dir();
-        Ok(None)
+        self.at.push(name);
+        if Platform::HERE == Platform::Unix {
+            match fs::read_link(&self.at) {
+                Ok(target) => return self.follow(target),
+                Err(error) if error.kind() == io::ErrorKind::InvalidInput => {
+                    self.is_directory = IsDirectory::Unknown;
+                    return Ok(false);
+                }
+                // Looked at below, which says what is wrong.
+                Err(_) => {}
+            }
+        }
+        let entry = self.look()?;
+        if entry.is_symlink() {
+            let target = fs::read_link(&self.at).map_err(|error| self.refusal(error))?;
+            return self.follow(target);
+        }
+        self.is_directory = IsDirectory::of(&entry);
+        Ok(false)
     }
 
-    fn follow(&mut self) -> Result<PathBuf, ProjectError> {
+    fn look(&mut self) -> Result<fs::Metadata, ProjectError> {
+        fs::symlink_metadata(&self.at).map_err(|error| {
+            if error.kind() == io::ErrorKind::NotADirectory {
+                self.at.pop();
+                return self.not_a_directory();
+            }
+            self.refusal(error)
+        })
+    }
+
+    fn is_directory(&mut self) -> Result<bool, ProjectError> {
+        if self.is_directory == IsDirectory::Unknown {
+            self.is_directory = IsDirectory::of(&self.look()?);
+        }
+        Ok(self.is_directory == IsDirectory::Yes)
+    }
+
+    fn must_be_directory(&mut self) -> Result<(), ProjectError> {
+        match self.is_directory()? {
+            true => Ok(()),
+            false => Err(self.not_a_directory()),
+        }
+    }
+
+    fn follow(&mut self, target: PathBuf) -> Result<bool, ProjectError> {
         let path = self.at.clone();
         if self.links.len() >= MAX_LINKS {
             return Err(ProjectError::Loop { path });
         }
-        let target = fs::read_link(&path).map_err(|error| self.refusal(error))?;
         self.at.pop();
-        self.links.push(Link {
-            path,
-            target: target.clone(),
-        });
-        Ok(target)
+        // The directory that the link is in.
+        self.is_directory = IsDirectory::Yes;
+        self.links.push(Link { path, target });
+        Ok(true)
     }
 
     fn refusal(&self, error: io::Error) -> ProjectError {
@@ -147,10 +210,19 @@ impl Walk {
     }
 }
 
+impl IsDirectory {
+    fn of(entry: &fs::Metadata) -> Self {
+        match entry.is_dir() {
+            true => Self::Yes,
+            false => Self::No,
+        }
+    }
+}
+
 /// The current directory for a relative path. It holds no links, says getcwd(3), so they are not looked for in it.
 fn start(base: impl FnOnce() -> io::Result<PathBuf>, path: &Path) -> Result<PathBuf, ProjectError> {
     if path.is_absolute() {
-        return Ok(PathBuf::new());
+        return Ok(PathBuf::with_capacity(USUAL_LENGTH));
     }
     base().map_err(|source| ProjectError::NoCurrentDirectory {
         path: last_known_directory(),
@@ -181,13 +253,5 @@ fn unreadable(path: &Path, source: io::Error) -> ProjectError {
     ProjectError::Unreadable {
         path: path.to_owned(),
         source,
-    }
-}
-
-#[cfg(all(test, unix))]
-impl Walk {
-    /// The path, resolved to the end.
-    pub(super) fn at(&self) -> &Path {
-        &self.at
     }
 }

@@ -1,5 +1,7 @@
 //! On any forest of links a path leads where the system says it does.
 
+use std::ffi::OsString;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -57,6 +59,71 @@ fn plant(tree: &Tree, entries: &[(Vec<&'static str>, Kind)]) {
     }
 }
 
+/// The links on a path, or what is wrong with it and where: name by name, each looked at before it is read.
+fn by_names(path: &Path) -> Result<(PathBuf, Vec<PathBuf>), (&'static str, PathBuf)> {
+    let (mut at, mut links) = (PathBuf::from("/"), Vec::new());
+    let mut left: Vec<OsString> = names(path);
+    while let Some(name) = left.pop() {
+        if !fs::symlink_metadata(&at).is_ok_and(|found| found.is_dir()) {
+            return Err(("no directory", at));
+        }
+        match name.to_str() {
+            Some(".") => {}
+            Some("..") => drop(at.pop()),
+            _ => {
+                at.push(name);
+                let Ok(found) = fs::symlink_metadata(&at) else {
+                    return Err(("not found", at));
+                };
+                if found.is_symlink() && links.len() == MAX_LINKS {
+                    return Err(("a loop", at));
+                }
+                if found.is_symlink() {
+                    let target = fs::read_link(&at).unwrap();
+                    left.extend(names(&target));
+                    links.push(at.clone());
+                    at = if target.is_absolute() {
+                        PathBuf::from("/")
+                    } else {
+                        at.parent().unwrap().to_owned()
+                    };
+                }
+            }
+        }
+    }
+    Ok((at, links))
+}
+
+/// The names of a path, the last first; a slash at its end is a name `.`.
+fn names(path: &Path) -> Vec<OsString> {
+    let text = path.as_os_str().as_bytes();
+    let end: &[&[u8]] = if text.ends_with(b"/") { &[b"."] } else { &[] };
+    let names = text
+        .split(|byte| *byte == b'/')
+        .filter(|name| !name.is_empty());
+    let names = names
+        .chain(end.iter().copied())
+        .map(|name| OsStr::from_bytes(name).to_owned());
+    names.collect::<Vec<_>>().into_iter().rev().collect()
+}
+
+fn of_walk(path: &Path) -> Result<(PathBuf, Vec<PathBuf>), (&'static str, PathBuf)> {
+    let walked = Walk::along(|| unreachable!("it is absolute"), path).map(|walk| {
+        let at = walk.at().to_owned();
+        let (_, links) = walk.into_directory().unwrap();
+        (at, links.into_iter().map(|link| link.path).collect())
+    });
+    walked.map_err(|error| {
+        let kind = match &error {
+            ProjectError::NotFound { .. } => "not found",
+            ProjectError::NotADirectory { .. } => "no directory",
+            ProjectError::Loop { .. } => "a loop",
+            _ => "something else",
+        };
+        (kind, error.path().to_owned())
+    })
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -76,6 +143,18 @@ proptest! {
             };
             prop_assert_eq!(resolved(&absolute), system.clone(), "{}", path);
             prop_assert_eq!(resolved(Path::new(&path)), system, "{}", path);
+        }
+    }
+    #[test]
+    fn to_read_each_name_first_finds_the_same_as_to_look_at_it_first(
+        entries in prop::collection::vec((place(), kind()), 0..24),
+        paths in prop::collection::vec(path(), 1..24),
+    ) {
+        let tree = Tree::new();
+        plant(&tree, &entries);
+        for path in paths {
+            let path = tree.path(&path);
+            prop_assert_eq!(of_walk(&path), by_names(&path), "{:?}", path);
         }
     }
 }

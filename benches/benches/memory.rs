@@ -1,0 +1,144 @@
+//! The peak of memory that each command of `license` and `keygen` takes, and the page faults on the way, as GNU `time` tells them; beside
+//! the smallest program that reads its command line with `clap`. The commands are one story: a license is sold, installed, activated,
+//! used, renewed and given up.
+//!
+//!     cargo bench -p license-benches --bench memory
+#![allow(missing_docs, reason = "a program, and no library")]
+#![allow(
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a bench prints, and ends where it can't be set up"
+)]
+
+use std::path::Path;
+
+use license_tests::{Run, Scratch, programs};
+
+const SMALLEST: &str = env!("CARGO_BIN_EXE_smallest");
+const TIME: &str = "/usr/bin/time";
+
+/// What each line needs is made by those above it. `TEAM` and `TRIAL` are the ids of those licenses.
+const STORY: &[&str] = &[
+    "license --version",
+    "keygen --version",
+    "keygen new-key --bits 4096 --no-passphrase --out vendor.key",
+    "keygen new-key --bits 4096 --no-passphrase --out next.key",
+    "keygen public --key vendor.key --format jwk --out vendor.jwk",
+    "keygen public --key next.key --format jwk --out next.jwk",
+    "keygen trust vendor.jwk --out trust.jwks",
+    "keygen issue --key vendor.key --customer ACME --tier pro --days 365 --user ann --activation --out acme.lic",
+    "keygen trial --key vendor.key --customer Bolt --out trial.lic",
+    "keygen enterprise-key --key vendor.key --company ACME --seats 9 --expires 20991231 --out key.txt",
+    "keygen batch orders.csv --key vendor.key --out sold",
+    "keygen check-in --key vendor.key acme.lic --out validation.lic",
+    "keygen inspect acme.lic",
+    "license inspect acme.lic",
+    "license verify --trust trust.jwks acme.lic --user ann",
+    "license install --trust trust.jwks acme.lic --user ann --force",
+    "license request --out request.lic",
+    "keygen activate --key vendor.key request.lic --out activation.lic",
+    "license activate activation.lic --user ann",
+    "license status --user ann",
+    "license features --user ann",
+    "license check cloud_sync --user ann",
+    "license use commands_per_day --user ann",
+    "license session --user ann",
+    "license machine",
+    "license usage",
+    "license explain --user ann",
+    "license doctor",
+    "license usage-report --out usage.txt",
+    "keygen usage import usage.txt",
+    "keygen usage summary",
+    "license request --clock --out clock.lic",
+    "keygen clock-repair --key vendor.key clock.lic --out repair.lic",
+    "license deactivate --out receipt.lic",
+    "keygen release receipt.lic",
+    "license remove",
+    "keygen renew acme.lic --key vendor.key --days 365 --out renewed.lic",
+    "keygen upgrade renewed.lic --key vendor.key --tier team --out team.lic",
+    "keygen reassign TEAM --key vendor.key --from ann --to bob --waive-cool-down --out bob.lic",
+    "keygen diff acme.lic renewed.lic --trust trust.jwks",
+    "keygen bundle renewed.lic validation.lic --trust trust.jwks --out bundle.lic",
+    "keygen revoke TRIAL --reason tested",
+    "keygen revocations --key vendor.key --out revocations.lic",
+    "keygen rotate --key vendor.key --introduce next.jwk --out rotate.lic",
+    "keygen ledger stats",
+    "keygen ledger list",
+    "keygen product show",
+    "license completions bash",
+    "license man",
+    "keygen completions bash",
+    "keygen man",
+];
+
+fn main() {
+    if !Path::new(TIME).exists() {
+        println!("GNU time not found at {TIME}: nothing is measured");
+        return;
+    }
+    let place = Scratch::new();
+    place.write("orders.csv", orders());
+    let (base, faults) = measured(&place, SMALLEST, &["acme.lic"]);
+    println!("peak resident set, ratio to the first, page faults");
+    line("the smallest clap program", base, base, faults);
+    for told in STORY {
+        let words: Vec<String> = told.split(' ').map(|word| named(&place, word)).collect();
+        let (program, args) = words.split_first().unwrap();
+        let path = match program.as_str() {
+            "license" => programs::license(),
+            _ => programs::keygen(),
+        };
+        let (peak, faults) = measured(&place, path.to_str().unwrap(), args);
+        line(told, peak, base, faults);
+    }
+}
+
+fn orders() -> String {
+    let rows = (0..1000).map(|row| format!("customer {row},pro,365\n"));
+    "customer,tier,days\n".to_owned() + &rows.collect::<String>()
+}
+
+/// The id of a license, where one is named; else the word.
+fn named(place: &Scratch, word: &str) -> String {
+    let file = match word {
+        "TEAM" => "team.lic",
+        "TRIAL" => "trial.lic",
+        _ => return word.to_owned(),
+    };
+    let inspect = Run::license(place).args(["inspect", "--json", file]);
+    let told = inspect.run().expect_code(0).json();
+    told["tokens"][0]["claims"]["jti"]
+        .as_str()
+        .unwrap()
+        .to_owned()
+}
+
+/// The peak in KiB, and the page faults for which no disk was read.
+fn measured(place: &Scratch, program: &str, args: &[impl AsRef<str>]) -> (u32, u32) {
+    let time = Run::of(TIME, place).args(["-o", "time.txt", "-f", "%M %R", program]);
+    let ledger = place.file("ledger");
+    let run = time
+        .args(args.iter().map(AsRef::as_ref))
+        .env("KEYGEN_LEDGER", ledger);
+    let outcome = run.run();
+    // A license that is still to be activated is denied, which takes no less.
+    assert!(matches!(outcome.code, Some(0 | 1)), "{outcome:?}");
+    let told = place.read("time.txt");
+    let figures = told.lines().last().unwrap();
+    let (peak, faults) = figures.split_once(' ').unwrap();
+    (peak.parse().unwrap(), faults.parse().unwrap())
+}
+
+fn line(name: &str, peak: u32, base: u32, faults: u32) {
+    let short: Vec<&str> = name
+        .split(' ')
+        .take_while(|word| !word.starts_with("--o"))
+        .collect();
+    let (megabytes, ratio) = (f64::from(peak) / 1024.0, f64::from(peak) / f64::from(base));
+    println!(
+        "  {:60.60} {megabytes:7.1} MiB {ratio:7.2} {faults:6}",
+        short.join(" ")
+    );
+}

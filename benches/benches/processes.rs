@@ -1,0 +1,99 @@
+//! What `license` costs as a process, beside the smallest program that reads its command line with `clap`; and to verify a license beside
+//! `openssl dgst -verify`, PyJWT and npm's `jose`, which `.ci/run` installs.
+//!
+//!     chrt -f 10 cargo bench -p license-benches --bench processes
+#![allow(missing_docs, reason = "a program, and no library")]
+#![allow(clippy::unwrap_used, reason = "a bench ends where it can't be set up")]
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use license_benches::{Subject, compare};
+use license_tests::{Run, Scratch, Vendor, programs, tools};
+
+const SMALLEST: &str = env!("CARGO_BIN_EXE_smallest");
+const VERIFY: &[&str] = &["verify", "--trust", "trust.jwks", "pro.lic"];
+
+fn main() {
+    let machine = machine();
+    beside_the_smallest(&machine);
+    beside_others(&machine);
+}
+
+/// A machine with a PRO license of an RSA-4096 key, and with the same as others want it.
+fn machine() -> Scratch {
+    let vendor = Vendor::with_key("4096", "RS256");
+    let machine = vendor.site();
+    let minted = vendor.issue(&["--tier", "pro", "--perpetual", "--offline"]);
+    let token = minted.token();
+    let (signed, signature) = token.rsplit_once('.').unwrap();
+    machine.write("pro.lic", &minted.file);
+    machine.write("token.jwt", &token);
+    machine.write("signed", signed);
+    machine.write("signature", URL_SAFE_NO_PAD.decode(signature).unwrap());
+    machine.write("vendor.pem", &vendor.public);
+    let install = ["install", "--trust", "trust.jwks", "pro.lic"];
+    let _ = Run::license(&machine).args(install).run().expect_code(0);
+    machine
+}
+
+fn beside_the_smallest(machine: &Scratch) {
+    let mut subjects = vec![Subject::new("the smallest clap program", || {
+        end_to_end(Path::new(SMALLEST), &["pro.lic"], machine);
+    })];
+    for (name, args) in [
+        ("license --version", &["--version"][..]),
+        ("license verify FILE", VERIFY),
+        ("license status", &["status"]),
+        ("license check cloud_sync", &["check", "cloud_sync"]),
+        ("license session", &["session"]),
+        (
+            "license use (counted on the disk)",
+            &["use", "commands_per_day"],
+        ),
+    ] {
+        let run = move || end_to_end(programs::license(), args, machine);
+        subjects.push(Subject::new(name, run));
+    }
+    compare("whole processes", 300, 1, subjects);
+}
+
+/// Who is not installed is told on standard error and left out.
+fn beside_others(machine: &Scratch) {
+    let mut subjects = vec![Subject::new("license verify FILE", || {
+        end_to_end(programs::license(), VERIFY, machine);
+    })];
+    if let Some(openssl) = tools::openssl() {
+        let args = ["dgst", "-sha256", "-verify", "vendor.pem", "-signature"];
+        let args = [&args[..], &["signature", "signed"]].concat();
+        let run = move || end_to_end(openssl.program(), &args, machine);
+        subjects.push(Subject::new("openssl dgst -verify", run));
+    }
+    let libraries = [("PyJWT", tools::python()), ("jose", tools::node())];
+    for (name, library) in libraries {
+        if let Some(library) = library {
+            let args = ["token.jwt", "trust.jwks", "RS256", "CODITECT"];
+            let run = move || {
+                let _ = library.verify(machine).args(args).run().expect_code(0);
+            };
+            subjects.push(Subject::new(name, run));
+        }
+    }
+    compare("to verify one license of RSA-4096", 40, 1, subjects);
+}
+
+fn end_to_end(program: &Path, args: &[&str], machine: &Scratch) {
+    let status = Command::new(program)
+        .args(args)
+        .env_clear()
+        .env("HOME", machine.home())
+        .env("CODITECT_HOME", machine.state())
+        .current_dir(machine.path())
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status();
+    assert!(status.unwrap().success(), "{args:?}");
+}

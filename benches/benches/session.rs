@@ -1,0 +1,69 @@
+//! What the session id of a project costs beside `realpath(3)` of the same path, which is what `std::fs::canonicalize` calls on Unix.
+//!
+//!     chrt -f 10 cargo bench -p license-benches --bench session
+#![allow(missing_docs, reason = "a program, and no library")]
+#![allow(clippy::unwrap_used, reason = "a bench ends where it can't be set up")]
+
+use std::fs;
+use std::hint::black_box;
+use std::path::Path;
+
+use license_benches::{Subject, compare};
+use license_client::{FoundBy, Host, ProjectRoot, Session, StateDir};
+use license_core::{LicenseId, ProductCode};
+
+fn main() {
+    let scratch = license_tests::Scratch::new();
+    let product = ProductCode::parse("CODITECT").unwrap();
+    let license = LicenseId::parse("01980000-0000-7000-8000-000000000001");
+    let state = StateDir::at(scratch.home().join(".coditect"));
+    fs::create_dir_all(state.path()).unwrap();
+    let host = Host::at(product, state.clone());
+    for (title, path) in [
+        ("a project behind five links", behind_links(&scratch)),
+        ("the same without a link", scratch.file("work/team/shop")),
+    ] {
+        let root = ProjectRoot::find(&path, product, Some(state.path())).unwrap();
+        assert!(root.path().ends_with("work/team/shop"), "{root:?}");
+        assert_eq!(root.found_by(), FoundBy::Product);
+        let find = |path: &Path, user| Session::find(&host, license.as_ref(), user, path).unwrap();
+        let subjects = vec![
+            Subject::new("realpath(3)", || {
+                let _ = black_box(fs::canonicalize(&path).unwrap());
+            }),
+            Subject::new("ProjectRoot::find", || {
+                let root = ProjectRoot::find(&path, product, Some(state.path()));
+                let _ = black_box(root.unwrap());
+            }),
+            Subject::new("session id for a user who is named", || {
+                let _ = black_box(find(&path, Some("ann")).id());
+            }),
+            Subject::new("session id for the system's user", || {
+                let _ = black_box(find(&path, None).id());
+            }),
+        ];
+        compare(title, 400, 50, subjects);
+    }
+}
+
+/// `desk/now` leads to `desk/team/now`, and so on, through five folders of one or two levels, the last to the project `work/team/shop`.
+fn behind_links(scratch: &license_tests::Scratch) -> std::path::PathBuf {
+    for folder in [
+        "desk/team",
+        "links/of/ann",
+        "old",
+        "work/team/shop/.coditect",
+    ] {
+        fs::create_dir_all(scratch.file(folder)).unwrap();
+    }
+    for (link, target) in [
+        ("desk/now", "team/now"),
+        ("desk/team/now", "../../links/of/ann/shop"),
+        ("links/of/ann/shop", "../../../old/shop"),
+        ("old/shop", "../current"),
+        ("current", "work/team/shop"),
+    ] {
+        std::os::unix::fs::symlink(target, scratch.file(link)).unwrap();
+    }
+    scratch.file("desk/now")
+}
