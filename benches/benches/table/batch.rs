@@ -1,11 +1,12 @@
 //! Rows: ten thousand different licenses verified on all cores.
 
 use std::hint::black_box;
+use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use license_benches::{Row, Vendor};
-use license_core::Unverified;
+use license_core::Verifier;
 
 use crate::{Planned, Vendors};
 
@@ -27,12 +28,13 @@ pub(crate) fn rows(vendors: &Vendors) -> Vec<Planned<'_>> {
     ]
 }
 
-/// Ours has no public call for a batch yet: each token by itself.
-fn all(tokens: &[String], vendor: &Vendor, threads: usize) {
-    each(tokens.len(), threads, |at| {
-        let token = Unverified::parse(tokens.get(at).unwrap()).unwrap();
-        drop(black_box(token.verify(&vendor.trust).unwrap()));
+/// By one call.
+fn all(tokens: &[String], verifier: &Verifier, threads: usize) {
+    let threads = NonZeroUsize::new(threads).unwrap();
+    let count = verifier.verify_each(tokens, threads, |_, license| {
+        drop(black_box(license.unwrap()));
     });
+    assert_eq!(count, tokens.len());
 }
 
 fn batch<'a>(work: &'a str, vendor: &'a Vendor) -> Row<'a> {
@@ -40,7 +42,8 @@ fn batch<'a>(work: &'a str, vendor: &'a Vendor) -> Row<'a> {
     let tokens: &'static [String] = vendor.tokens(COUNT).leak();
     let key = vendor.parsed();
     let (signed, signature) = vendor.signed();
-    let row = Row::new(work, move || all(tokens, vendor, cores)).rounds(ROUNDS);
+    let verifier = Verifier::new(vendor.trust.clone());
+    let row = Row::new(work, move || all(tokens, &verifier, cores)).rounds(ROUNDS);
     // 0.97 of the limit's throughput.
     let row = row.limit("aws-lc-rs", Some(1.0 / 0.97), move || {
         each(tokens.len(), cores, |_| {
@@ -53,9 +56,9 @@ fn batch<'a>(work: &'a str, vendor: &'a Vendor) -> Row<'a> {
 /// To take 1.93 times less than one thread.
 fn threads<'a>(work: &'a str, vendor: &'a Vendor) -> Row<'a> {
     let tokens: &'static [String] = vendor.tokens(COUNT).leak();
-    let two = move || all(tokens, vendor, 2);
-    let row = Row::new(work, two).rounds(ROUNDS);
-    row.peer("one thread", Some(1.93), move || all(tokens, vendor, 1))
+    let [verifier, one] = [(); 2].map(|()| Verifier::new(vendor.trust.clone()));
+    let row = Row::new(work, move || all(tokens, &verifier, 2)).rounds(ROUNDS);
+    row.peer("one thread", Some(1.93), move || all(tokens, &one, 1))
 }
 
 /// Calls the task with each number below `count`, on so many threads.
