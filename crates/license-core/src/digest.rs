@@ -14,7 +14,7 @@ impl Sha256 {
 
     /// The digest of bytes that are all there.
     pub(crate) fn digest(bytes: impl AsRef<[u8]>) -> [u8; 32] {
-        Self::new().chain_update(bytes).finalize()
+        library::digest(bytes.as_ref())
     }
 
     /// Begins with a tag, so that what is digested here is digested nowhere else.
@@ -56,6 +56,10 @@ mod library {
         }
     }
 
+    pub(super) fn digest(bytes: &[u8]) -> [u8; 32] {
+        whole(digest::digest(&digest::SHA256, bytes).as_ref())
+    }
+
     pub(crate) fn hmac_sha256(key: &[u8], message: &[u8]) -> [u8; 32] {
         let key = hmac::Key::new(hmac::HMAC_SHA256, key);
         whole(hmac::sign(&key, message).as_ref())
@@ -92,6 +96,10 @@ mod library {
         }
     }
 
+    pub(super) fn digest(bytes: &[u8]) -> [u8; 32] {
+        Sha256::digest(bytes).into()
+    }
+
     pub(crate) fn hmac_sha256(key: &[u8], message: &[u8]) -> [u8; 32] {
         hmac_sha256::HMAC::mac(message, key)
     }
@@ -113,6 +121,10 @@ mod library {
         pub(super) fn finalize(self) -> [u8; 32] {
             self.0.finalize()
         }
+    }
+
+    pub(super) fn digest(bytes: &[u8]) -> [u8; 32] {
+        hmac_sha256::Hash::hash(bytes)
     }
 
     pub(crate) fn hmac_sha256(key: &[u8], message: &[u8]) -> [u8; 32] {

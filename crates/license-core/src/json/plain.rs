@@ -115,22 +115,25 @@ impl<'t> Plain<'t> {
     #[inline]
     pub(crate) fn text(&mut self) -> Option<&'t str> {
         self.expect(b'"')?;
-        let start = self.at;
-        loop {
-            let Some(word) = self.rest()?.first_chunk() else {
-                let is_end = |byte: &u8| *byte == b'"' || *byte == b'\\' || *byte < b' ';
-                self.at += self.rest()?.iter().position(is_end)?;
-                break;
-            };
+        let rest = self.text.get(self.at..)?;
+        let mut bytes = rest.as_bytes();
+        while let Some((word, after)) = bytes.split_first_chunk() {
             if let Some(before) = before_end(u64::from_le_bytes(*word)) {
-                self.at += before;
-                break;
+                return self.text_of(rest, rest.len() - bytes.len() + before);
             }
-            self.at += 8;
+            bytes = after;
         }
-        let text = self.text.get(start..self.at);
-        self.expect(b'"')?;
-        text
+        let is_end = |byte: &u8| *byte == b'"' || *byte == b'\\' || *byte < b' ';
+        let before = bytes.iter().position(is_end)?;
+        self.text_of(rest, rest.len() - bytes.len() + before)
+    }
+
+    /// What stands before a quote.
+    #[inline]
+    fn text_of(&mut self, rest: &'t str, length: usize) -> Option<&'t str> {
+        let (text, after) = rest.split_at_checked(length)?;
+        self.at += length + 1;
+        after.starts_with('"').then_some(text)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Standard keys: `CODITECT-PRO-A7F3E9D2C4B1-8F2A`.
 
-use std::fmt;
+use std::fmt::{self, Write};
 
 use super::KeyError;
 use super::checksum::checksum;
@@ -18,6 +18,12 @@ const CHECKSUM: Field = Field {
     allowed: is_hex,
     length: 4..=4,
 };
+
+/// The version of what is digested.
+const TAG: &str = "coditect-license-key-v1";
+
+/// As long as what is digested mostly is, or longer.
+const MOST_TEXTS: usize = 160;
 
 /// A key that names a license. Whoever holds the license's token can compute it, so the two can be
 /// checked against each other; alone it proves nothing.
@@ -38,18 +44,16 @@ impl StandardKey {
         customer: &str,
         expires_at: Option<Timestamp>,
     ) -> Self {
-        let expiry = expires_at.map(|at| at.unix_seconds().to_string());
-        let lines = [
-            "coditect-license-key-v1\n",
-            id.as_str(),
-            "\n",
-            customer,
-            "\n",
-            tier.as_str(),
-            "\n",
-            expiry.as_deref().unwrap_or("perpetual"),
-        ];
-        let digest = Sha256::digest(lines.concat());
+        let mut text = String::with_capacity(MOST_TEXTS);
+        for line in [TAG, id.as_str(), customer, tier.as_str()] {
+            text.extend([line, "\n"]);
+        }
+        match expires_at {
+            None => text.push_str("perpetual"),
+            // Writing to a string can't fail.
+            Some(at) => drop(write!(text, "{}", at.unix_seconds())),
+        }
+        let digest = Sha256::digest(text);
         let hash = digest
             .iter()
             .take(6)
