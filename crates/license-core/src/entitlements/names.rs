@@ -86,10 +86,16 @@ fn halves(word: u128) -> [u64; 2] {
 
 impl Names {
     /// Of names in alphabetical order, each once.
+    #[allow(
+        clippy::slow_vector_initialization,
+        reason = "glibc takes longer to find zeros than to write so few"
+    )]
     pub(super) fn of_sorted<'n>(sorted: impl ExactSizeIterator<Item = &'n str> + Clone) -> Self {
         let mut text = String::with_capacity(sorted.clone().map(str::len).sum());
         let mut names = Vec::with_capacity(sorted.len());
-        let mut places = vec![0; (4 * sorted.len()).next_power_of_two()];
+        let count = (4 * sorted.len()).next_power_of_two();
+        let mut places = Vec::with_capacity(count);
+        places.resize(count, 0);
         for (number, name) in (1..).zip(sorted) {
             let start = text.len();
             text.push_str(name);
@@ -166,6 +172,11 @@ impl Names {
 
 /// The first free place takes the name; if there is none near, it is searched for.
 fn put(all: &mut [u32], spread: usize, number: u32) {
+    let mask = all.len().wrapping_sub(1);
+    if let Some(free @ 0) = all.get_mut(spread & mask) {
+        *free = number;
+        return;
+    }
     for place in places(spread, all.len()) {
         if let Some(free @ 0) = all.get_mut(place) {
             *free = number;
