@@ -166,12 +166,12 @@ fn failure_lines(failure: &Failure) -> String {
     }
 }
 
-fn write_line(mut stream: impl Write, text: &str) -> io::Result<()> {
-    stream.write_all(text.as_bytes())?;
-    if !text.ends_with('\n') {
-        stream.write_all(b"\n")?;
+/// At once, so that whoever is killed meanwhile has written all of it or nothing.
+fn write_line(stream: impl Write, text: &str) -> io::Result<()> {
+    match text.ends_with('\n') {
+        true => write_all(stream, text.as_bytes()),
+        false => write_all(stream, format!("{text}\n").as_bytes()),
     }
-    stream.flush()
 }
 
 fn write_all(mut stream: impl Write, bytes: &[u8]) -> io::Result<()> {
