@@ -14,6 +14,7 @@ use license_core::{LicenseId, SessionId};
 use crate::home::create_private;
 use crate::host::{Account, Host};
 use crate::project::{ProjectError, ProjectRoot};
+use crate::store::keep_owner;
 
 /// The folder of the state directory in which open sessions hold a lock each.
 const FOLDER: &str = "sessions";
@@ -57,6 +58,7 @@ impl Session {
         // Without a place for its lock a session is not counted, and works all the same.
         let dir = host.state_dir().filter(|dir| dir.create().is_ok());
         let folder = dir.map(|dir| dir.path().join(FOLDER));
+        let folder = folder.filter(|folder| is_no_link(folder));
         if let Some(folder) = &folder {
             // Who is killed leaves a file, and else nobody might ever ask.
             SWEPT.call_once(|| drop(open_in(folder)));
@@ -120,6 +122,11 @@ impl Session {
     }
 }
 
+/// A link in its place may lead root, who comes by, to a folder that is none of this user's.
+fn is_no_link(folder: &Path) -> bool {
+    !fs::symlink_metadata(folder).is_ok_and(|found| found.is_symlink())
+}
+
 /// The sessions whose files somebody holds. The files of others are removed.
 fn open_in(folder: &Path) -> io::Result<Vec<String>> {
     let entries = match fs::read_dir(folder) {
@@ -159,8 +166,14 @@ impl Guard {
     /// Makes a file of this session's own and locks it: one that holds its lock alone can be told from one that only asks.
     fn take(folder: &Path, id: SessionId) -> io::Result<Self> {
         match create_private(folder) {
-            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
-            _ => {}
+            Ok(()) => {
+                // What root makes for a user is the user's.
+                if let (Some(state), Ok(made)) = (folder.parent(), File::open(folder)) {
+                    keep_owner(state, &made);
+                }
+            }
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(error),
         }
         let mut options = File::options();
         options.write(true).create_new(true);
@@ -176,6 +189,7 @@ impl Guard {
             };
             // Whoever asks may have taken it for one that was left behind, and removed it.
             if file.try_lock().is_ok() && is_same_file(&file, &path) {
+                keep_owner(folder, &file);
                 return Ok(Self { file, path });
             }
         }
@@ -191,10 +205,12 @@ fn is_held(path: &Path) -> bool {
     // Shared, so that two who ask at once don't take each other for a session.
     match file.try_lock_shared() {
         Err(TryLockError::WouldBlock) => true,
-        _ => {
+        Ok(()) => {
             let _ = fs::remove_file(path);
             false
         }
+        // Where nothing can be locked nothing is known.
+        Err(TryLockError::Error(_)) => false,
     }
 }
 

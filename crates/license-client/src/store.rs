@@ -293,7 +293,7 @@ fn read_capped(path: &Path, cap: usize) -> io::Result<Vec<u8>> {
 
 /// Gives a file that root makes in a user's folder to that user, who could not read it otherwise.
 #[cfg(unix)]
-fn keep_owner(folder: &Path, file: &File) {
+pub(crate) fn keep_owner(folder: &Path, file: &File) {
     use std::os::unix::fs::{MetadataExt, fchown};
     if let (Ok(folder), Ok(own)) = (fs::metadata(folder), file.metadata())
         && folder.uid() != own.uid()
@@ -304,7 +304,7 @@ fn keep_owner(folder: &Path, file: &File) {
 }
 
 #[cfg(not(unix))]
-fn keep_owner(_: &Path, _: &File) {}
+pub(crate) fn keep_owner(_: &Path, _: &File) {}
 
 /// Tries again and again, for a lock that waits by itself cannot be given up. The pauses are what is counted, so that a
 /// clock which jumps changes nothing.

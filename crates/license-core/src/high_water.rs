@@ -105,8 +105,8 @@ impl HighWater {
     /// the mark.
     ///
     /// Within a boot the mark falls behind a clock that is right where the uptime stands still while time passes: on virtual machines that
-    /// are paused, and under WSL while the host sleeps. Nothing is gained by a clock that is wrong, for days that were used before they
-    /// came are used when they come.
+    /// are paused, and under WSL while the host sleeps. A clock that is set ahead borrows at most those days: what was used before
+    /// a day came is used when it comes.
     ///
     /// ```
     /// use license_core::{Boot, HighWater, Reading, Timestamp};

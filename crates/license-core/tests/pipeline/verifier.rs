@@ -69,6 +69,14 @@ fn a_token_that_is_nearly_one_that_was_seen_is_not_known() {
 }
 
 #[test]
+fn a_token_among_many_blanks_verifies_and_is_not_remembered() {
+    let (verifier, token) = (verifier(1), token(1));
+    let wide = format!("{token}{}", "\n".repeat(100_000));
+    assert_eq!(*verifier.verify(&wide).unwrap().id(), id(1));
+    assert!(!is_remembered(&verifier, &wide));
+}
+
+#[test]
 fn what_does_not_verify_is_not_remembered() {
     let (verifier, theirs) = (verifier(8), token_by(&STRANGER, 1));
     for _ in 0..2 {
