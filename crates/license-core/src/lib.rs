@@ -35,7 +35,7 @@
 //! - `pem` (default): trust sets of PEM public keys, not of JWKs alone, and [`TrustedKey::to_pem`].
 //! - `product-files` (default): [`Matrix::parse`], the tiers of other products than the built-in one.
 //! - `ordered-json` (default): the members of JSON that is written stand in their documented order, not in that of the alphabet. What is
-//!   read, and the lines of usage reports, are the same without it.
+//!   read is the same without it, and so is the order of the outermost members of the lines of usage reports.
 //! - `inspection` (default): [`inspect`], and [`Difference`] between licenses.
 //! - `usage-reports` (default): module `usage_report`.
 //! - `issue`: mint licenses; signs with AWS-LC.

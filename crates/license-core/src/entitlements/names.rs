@@ -172,11 +172,6 @@ impl Names {
 
 /// The first free place takes the name; if there is none near, it is searched for.
 fn put(all: &mut [u32], spread: usize, number: u32) {
-    let mask = all.len().wrapping_sub(1);
-    if let Some(free @ 0) = all.get_mut(spread & mask) {
-        *free = number;
-        return;
-    }
     for place in places(spread, all.len()) {
         if let Some(free @ 0) = all.get_mut(place) {
             *free = number;
