@@ -78,10 +78,7 @@ impl Vendor {
     ///
     /// When the token is none.
     pub fn signed(&self) -> (&[u8], Vec<u8>) {
-        let (signed, signature) = self.token.rsplit_once('.').expect("three segments");
-        use base64::Engine as _;
-        let signature = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(signature);
-        (signed.as_bytes(), signature.expect("base64url"))
+        signed(&self.token)
     }
 
     /// So many different licenses.
@@ -93,6 +90,18 @@ impl Vendor {
         let sign = |number| draft(number).sign(&self.key).expect("a license");
         (1..=count).map(sign).collect()
     }
+}
+
+/// What is signed of a token, and the signature.
+///
+/// # Panics
+///
+/// When it is no token.
+pub fn signed(token: &str) -> (&[u8], Vec<u8>) {
+    let (signed, signature) = token.rsplit_once('.').expect("three segments");
+    use base64::Engine as _;
+    let signature = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(signature);
+    (signed.as_bytes(), signature.expect("base64url"))
 }
 
 /// A PRO license of a year, with what the ledger adds to it.

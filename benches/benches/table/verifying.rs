@@ -2,7 +2,7 @@
 
 use std::hint::black_box;
 
-use license_benches::{Row, Vendor};
+use license_benches::{Row, Vendor, signed};
 use license_core::{Backend, Matrix, TrustSet, Unverified, Verifier};
 use rsa::{BigUint, Pkcs1v15Sign, RsaPublicKey};
 use sha2::{Digest, Sha256};
@@ -20,6 +20,10 @@ pub(crate) fn aws_lc(vendors: &Vendors) -> Vec<Planned<'_>> {
         (
             "verify and evaluate, RSA-2048",
             Box::new(move |work| beside_aws_lc(work, small, 1.08, 1.25)),
+        ),
+        (
+            "the same of a license alone, RSA-2048",
+            Box::new(move |work| alone(work, small)),
         ),
     ]
 }
@@ -74,46 +78,85 @@ pub(crate) fn deciding(vendors: &Vendors) -> Vec<Planned<'_>> {
     ]
 }
 
-/// From the text to the decision, with the keys loaded.
-fn verify(token: &str, trust: &TrustSet, vendor: &Vendor) {
-    let license = Unverified::parse(black_box(token)).unwrap().verify(trust);
-    let decision = license
-        .unwrap()
-        .evaluate(Matrix::built_in(), &vendor.context());
-    drop(black_box(decision));
+/// So many licenses take turns, so that nothing is good for one of them alone.
+const LICENSES: u64 = 16;
+
+/// One after another, for ever.
+fn turns<T>(all: Vec<T>, mut each: impl FnMut(&T)) -> impl FnMut() {
+    let mut at = 0;
+    move || {
+        each(black_box(all.get(at).unwrap()));
+        at = (at + 1) % all.len();
+    }
+}
+
+/// From the text to the decision, with the keys loaded. Nothing of a license is remembered but the features and quotas that its tier has.
+fn verify<'a>(vendor: &'a Vendor, trust: TrustSet) -> impl FnMut() + 'a {
+    let verifier = Verifier::with_memory(trust, 0);
+    turns(vendor.tokens(LICENSES), move |token| {
+        let license = verifier.verify(token).unwrap();
+        drop(black_box(
+            license.evaluate(Matrix::built_in(), &vendor.context()),
+        ));
+    })
+}
+
+/// What is signed of each, and the signature.
+fn all_signed(vendor: &Vendor) -> Vec<(Vec<u8>, Vec<u8>)> {
+    let owned = |token: &String| {
+        let (signed, signature) = signed(token);
+        (signed.to_owned(), signature)
+    };
+    vendor.tokens(LICENSES).iter().map(owned).collect()
 }
 
 fn beside_aws_lc<'a>(work: &'a str, vendor: &'a Vendor, limit: f64, peer: f64) -> Row<'a> {
     let key = vendor.parsed();
-    let (signed, signature) = vendor.signed();
-    let row = Row::new(work, || verify(&vendor.token, &vendor.trust, vendor));
-    let row = row.limit("aws-lc-rs", Some(limit), move || {
-        key.verify_sig(black_box(signed), &signature).unwrap();
+    let row = Row::new(work, verify(vendor, vendor.trust.clone()));
+    let raw = turns(all_signed(vendor), move |(signed, signature)| {
+        key.verify_sig(signed, signature).unwrap();
     });
-    jsonwebtoken(row, vendor, Some(peer))
+    jsonwebtoken(row.limit("aws-lc-rs", Some(limit), raw), vendor, Some(peer))
+}
+
+/// A license that nothing is known of beforehand, by no verifier.
+fn alone<'a>(work: &'a str, vendor: &'a Vendor) -> Row<'a> {
+    let key = vendor.parsed();
+    let ours = turns(vendor.tokens(LICENSES), |token| {
+        let license = Unverified::parse(token).unwrap().verify(&vendor.trust);
+        drop(black_box(
+            license
+                .unwrap()
+                .evaluate(Matrix::built_in(), &vendor.context()),
+        ));
+    });
+    let raw = turns(all_signed(vendor), move |(signed, signature)| {
+        key.verify_sig(signed, signature).unwrap();
+    });
+    Row::new(work, ours).limit("aws-lc-rs", None, raw)
 }
 
 fn beside_rust_crypto<'a>(work: &'a str, vendor: &'a Vendor, limit: Option<f64>) -> Row<'a> {
     let trust = vendor.trust.with_backend(Backend::Rsa).unwrap();
-    let row = Row::new(work, move || verify(&vendor.token, &trust, vendor));
+    let row = Row::new(work, verify(vendor, trust));
     let public = vendor.trust.iter().next().unwrap();
     let [n, e] = [public.modulus(), public.exponent()].map(BigUint::from_bytes_be);
     let key = RsaPublicKey::new_with_max_size(n, e, 8192).unwrap();
-    let (signed, signature) = vendor.signed();
     let scheme = Pkcs1v15Sign::new::<Sha256>();
-    let row = row.limit("rsa", limit, move || {
-        let digest = Sha256::digest(black_box(signed));
-        key.verify(scheme.clone(), &digest, &signature).unwrap();
+    let raw = turns(all_signed(vendor), move |(signed, signature)| {
+        let digest = Sha256::digest(signed);
+        key.verify(scheme.clone(), &digest, signature).unwrap();
     });
-    jsonwebtoken(row, vendor, None)
+    jsonwebtoken(row.limit("rsa", limit, raw), vendor, None)
 }
 
 #[cfg(feature = "peers")]
 fn jsonwebtoken<'a>(row: Row<'a>, vendor: &'a Vendor, times: Option<f64>) -> Row<'a> {
     let peer = license_benches::Peer::new(vendor);
-    row.peer("jsonwebtoken", times, move || {
-        drop(black_box(peer.decode(black_box(&vendor.token))));
-    })
+    let decode = turns(vendor.tokens(LICENSES), move |token| {
+        drop(black_box(peer.decode(token)));
+    });
+    row.peer("jsonwebtoken", times, decode)
 }
 
 #[cfg(not(feature = "peers"))]

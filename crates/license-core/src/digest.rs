@@ -4,6 +4,9 @@
 use library::Context;
 pub(crate) use library::hmac_sha256;
 
+/// As many bytes as lines that are digested mostly are, or more.
+const MOST_LINES: usize = 192;
+
 /// A digest that is being computed.
 pub(crate) struct Sha256(Context);
 
@@ -15,6 +18,15 @@ impl Sha256 {
     /// The digest of bytes that are all there.
     pub(crate) fn digest(bytes: impl AsRef<[u8]>) -> [u8; 32] {
         library::digest(bytes.as_ref())
+    }
+
+    /// The digest of lines, with a line feed between two of them.
+    pub(crate) fn of_lines<const N: usize>(lines: [&str; N]) -> [u8; 32] {
+        let mut room = [0; MOST_LINES];
+        match joined(lines, &mut room) {
+            Some(text) => Self::digest(text),
+            None => Self::digest(lines.join("\n")),
+        }
     }
 
     /// Begins with a tag, so that what is digested here is digested nowhere else.
@@ -34,6 +46,18 @@ impl Sha256 {
     pub(crate) fn finalize(self) -> [u8; 32] {
         self.0.finalize()
     }
+}
+
+/// The lines one after another, in place of an allocation; none if they have no room.
+fn joined<'r, const N: usize>(lines: [&str; N], room: &'r mut [u8]) -> Option<&'r [u8]> {
+    let mut end = 0;
+    for (number, line) in lines.iter().enumerate() {
+        let start = end + usize::from(number > 0);
+        room.get_mut(end..start)?.fill(b'\n');
+        end = start + line.len();
+        room.get_mut(start..end)?.copy_from_slice(line.as_bytes());
+    }
+    room.get(..end)
 }
 
 #[cfg(feature = "aws-lc-rs")]

@@ -119,7 +119,7 @@ pub enum Change {
     /// The key of the customer's own license server.
     Server(Shift<Option<KeyId>>),
     /// The vendor's own data.
-    Extension(Shift<Option<Value>>),
+    Extension(Shift<Option<Box<Value>>>),
 }
 
 impl Change {
@@ -279,7 +279,7 @@ impl Change {
             Self::Users(shift) => shift.to_values(|users| texts(users.as_deref())),
             Self::Machines(shift) => shift.to_values(|machines| texts(machines.as_deref())),
             Self::Server(shift) => shift.to_values(|key| text(key.as_ref())),
-            Self::Extension(shift) => shift.to_values(|data| data.clone().into()),
+            Self::Extension(shift) => shift.to_values(|data| data.as_deref().cloned().into()),
         }
     }
 }

@@ -1,10 +1,12 @@
 //! What a license allows: tier, features and quotas.
 
+mod known;
 mod names;
 
 use std::fmt;
 
 use crate::Tier;
+pub(crate) use known::KnownEntitlements;
 use names::Names;
 
 /// How much of something is allowed.

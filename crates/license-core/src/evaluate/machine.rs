@@ -1,16 +1,16 @@
 //! Which machine a license holds on: locked to it, activated for it, and not given up.
 
 use super::Evidence;
-use super::rules::{Case, Found, NOT_APPLICABLE, RuleOutcome, require};
+use super::rules::{Case, Found, RuleOutcome, require};
 use crate::{Activation, Code, Comparison, License, LicenseId, Machine};
 
 /// Whether the license was given up here, is locked to this machine, and is activated for it, in this order.
 pub(super) fn find(case: &Case<'_>) -> Found {
-    let (locked, activated) = (lock(case), activation(case));
-    match (locked.0, activated.0) {
-        (_, RuleOutcome::Denied(Code::Deactivated)) => activated,
-        (RuleOutcome::Denied(_), _) | (_, RuleOutcome::NotApplicable) => locked,
-        _ => activated,
+    match (lock(case), activation(case)) {
+        (locked, None) => locked,
+        (_, activated @ Some((RuleOutcome::Denied(Code::Deactivated), _))) => activated,
+        (locked @ Some((RuleOutcome::Denied(_), _)), _) => locked,
+        (_, activated) => activated,
     }
 }
 
@@ -36,7 +36,7 @@ fn activation(case: &Case<'_>) -> Found {
     let here_given_up = given_up
         .clone()
         .find(|(license, _)| goes_by(case.license, license));
-    let evidence = Evidence::Activation {
+    let evidence = |newest: Option<&Activation>| Evidence::Activation {
         at: newest.map(Activation::issued_at),
         ended_at: matching()
             .filter_map(ended)
@@ -45,16 +45,15 @@ fn activation(case: &Case<'_>) -> Found {
         machine: here.cloned(),
     };
     match (newest, here_given_up) {
-        (Some(_), _) => (RuleOutcome::Passed, evidence),
+        (Some(_), _) => Some((RuleOutcome::Passed, evidence(newest))),
         (None, Some((license, _))) => {
             let license = license.clone();
-            let evidence = Evidence::Deactivated { license };
-            (RuleOutcome::Denied(Code::Deactivated), evidence)
+            require(false, Code::Deactivated, Evidence::Deactivated { license })
         }
         (None, None) if case.license.must_activate() => {
-            (RuleOutcome::Denied(Code::NotActivated), evidence)
+            require(false, Code::NotActivated, evidence(None))
         }
-        (None, None) => NOT_APPLICABLE,
+        (None, None) => None,
     }
 }
 
@@ -64,9 +63,7 @@ fn goes_by(license: &License, id: &LicenseId) -> bool {
 }
 
 fn lock(case: &Case<'_>) -> Found {
-    let Some(machines) = case.license.machines() else {
-        return NOT_APPLICABLE;
-    };
+    let machines = case.license.machines()?;
     let actual = case.context.machine;
     let met = actual.is_some_and(|actual| machines.iter().any(|named| named.is(actual)));
     let evidence = Evidence::Machine {

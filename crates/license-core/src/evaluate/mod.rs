@@ -29,7 +29,9 @@ impl License {
         let case = Case::new(self, matrix, context);
         let mut verdict = Verdict::default();
         for rule in Rule::ALL {
-            verdict.hear(rule.find(&case));
+            if let Some((outcome, evidence)) = rule.find(&case) {
+                verdict.hear(rule, outcome, evidence);
+            }
         }
         decide(&case, verdict)
     }
@@ -37,7 +39,17 @@ impl License {
     /// Applies every rule, also those after the first that fails, so that the whole case can be shown.
     pub fn explain(&self, matrix: &Matrix, context: &Context<'_>) -> Vec<Finding> {
         let case = Case::new(self, matrix, context);
-        Rule::ALL.into_iter().map(|rule| rule.find(&case)).collect()
+        let finding = |rule: Rule| {
+            let found = rule.find(&case);
+            let (outcome, evidence) =
+                found.unwrap_or((RuleOutcome::NotApplicable, Evidence::Nothing));
+            Finding {
+                rule,
+                outcome,
+                evidence,
+            }
+        };
+        Rule::ALL.into_iter().map(finding).collect()
     }
 }
 
@@ -52,19 +64,23 @@ struct Verdict {
 
 impl Verdict {
     /// The first denial decides, else the first grace. Where all is well, its end is what there is to tell of a license.
-    fn hear(&mut self, finding: Finding) {
-        if let Some(end) = finding.evidence.grace_until() {
+    fn hear(&mut self, rule: Rule, outcome: RuleOutcome, evidence: Evidence) {
+        if let Some(end) = evidence.grace_until() {
             self.ends = Some(self.ends.map_or(end, |ends| ends.min(end)));
         }
-        if let Evidence::CheckIn { .. } = finding.evidence {
-            self.check_in = Some(finding.evidence.clone());
+        if let Evidence::CheckIn { .. } = evidence {
+            self.check_in = Some(evidence.clone());
         }
         let outweighs = match &self.decisive {
-            None => finding.rule == Rule::Expiry || finding.outcome.weight() > 0,
-            Some(decisive) => finding.outcome.weight() > decisive.outcome.weight(),
+            None => rule == Rule::Expiry || outcome.weight() > 0,
+            Some(decisive) => outcome.weight() > decisive.outcome.weight(),
         };
         if outweighs {
-            self.decisive = Some(finding);
+            self.decisive = Some(Finding {
+                rule,
+                outcome,
+                evidence,
+            });
         }
     }
 }

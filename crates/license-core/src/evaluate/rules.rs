@@ -135,19 +135,15 @@ pub(super) fn is_here(validation: &Validation, context: &Context<'_>) -> bool {
     validation.machine().is_none_or(is_here)
 }
 
-pub(super) type Found = (RuleOutcome, Evidence);
-
-pub(super) const NOT_APPLICABLE: Found = (RuleOutcome::NotApplicable, Evidence::Nothing);
+/// What came of a rule, and what it looked at; none where the license sets no such term.
+pub(super) type Found = Option<(RuleOutcome, Evidence)>;
 
 pub(super) fn require(met: bool, code: Code, evidence: Evidence) -> Found {
-    (
-        if met {
-            RuleOutcome::Passed
-        } else {
-            RuleOutcome::Denied(code)
-        },
-        evidence,
-    )
+    let outcome = match met {
+        true => RuleOutcome::Passed,
+        false => RuleOutcome::Denied(code),
+    };
+    Some((outcome, evidence))
 }
 
 impl Rule {
@@ -183,8 +179,8 @@ impl Rule {
         }
     }
 
-    pub(super) fn find(self, case: &Case<'_>) -> Finding {
-        let (outcome, evidence) = match self {
+    pub(super) fn find(self, case: &Case<'_>) -> Found {
+        match self {
             Self::Product => product(case),
             Self::Revoked => revoked(case),
             Self::Superseded => superseded(case),
@@ -196,11 +192,6 @@ impl Rule {
             Self::Version => version(case),
             Self::Expiry => expiry(case),
             Self::CheckIn => check_in(case),
-        };
-        Finding {
-            rule: self,
-            outcome,
-            evidence,
         }
     }
 }
@@ -220,15 +211,14 @@ fn revoked(case: &Case<'_>) -> Found {
         .status()
         .map(|(actual, at)| (actual, Evidence::Status { actual, at }));
     match (said, by_list(case)) {
-        (Some((Status::Revoked, said)), _) => (RuleOutcome::Denied(Code::Revoked), said),
-        (_, Some(found)) => found,
-        (Some((_, said)), None) => (RuleOutcome::Passed, said),
-        (None, None) => NOT_APPLICABLE,
+        (Some((Status::Revoked, said)), _) => Some((RuleOutcome::Denied(Code::Revoked), said)),
+        (_, Some(found)) => Some(found),
+        (said, None) => Some((RuleOutcome::Passed, said?.1)),
     }
 }
 
 /// A license that any of the lists names is revoked from that instant on, the earliest if several name it.
-fn by_list(case: &Case<'_>) -> Option<Found> {
+fn by_list(case: &Case<'_>) -> Found {
     let (license, now) = (case.license, case.now);
     let naming = case.lists().filter_map(|list| {
         let revocation = list.revoked(license.id())?;
@@ -251,7 +241,7 @@ fn by_list(case: &Case<'_>) -> Option<Found> {
         seq: list.seq(),
         now,
     };
-    Some(require(now < revocation.at, Code::Revoked, evidence))
+    require(now < revocation.at, Code::Revoked, evidence)
 }
 
 /// Whether one takes the place of the other, once it has begun.
@@ -265,34 +255,22 @@ fn superseded(case: &Case<'_>) -> Found {
             // A renewal that is installed early starts when it should.
             && newer.not_before().is_none_or(|start| start <= case.now)
     };
-    match case.context.all_installed().find(replaces) {
-        None => NOT_APPLICABLE,
-        Some(newer) => {
-            let evidence = Evidence::SupersededBy {
-                license: newer.id().clone(),
-            };
-            (RuleOutcome::Denied(Code::Superseded), evidence)
-        }
-    }
+    let newer = case.context.all_installed().find(replaces)?;
+    let evidence = Evidence::SupersededBy {
+        license: newer.id().clone(),
+    };
+    Some((RuleOutcome::Denied(Code::Superseded), evidence))
 }
 
 fn status(case: &Case<'_>) -> Found {
-    match case.status() {
-        None => NOT_APPLICABLE,
-        Some((actual, at)) => {
-            let evidence = Evidence::Status { actual, at };
-            match actual.denial() {
-                Some(code) => (RuleOutcome::Denied(code), evidence),
-                None => (RuleOutcome::Passed, evidence),
-            }
-        }
-    }
+    let (actual, at) = case.status()?;
+    let denial = actual.denial().map(RuleOutcome::Denied);
+    let evidence = Evidence::Status { actual, at };
+    Some((denial.unwrap_or(RuleOutcome::Passed), evidence))
 }
 
 fn not_before(case: &Case<'_>) -> Found {
-    let Some(not_before) = case.license.not_before() else {
-        return NOT_APPLICABLE;
-    };
+    let not_before = case.license.not_before()?;
     let now = case.now;
     require(
         now >= not_before,
@@ -302,9 +280,7 @@ fn not_before(case: &Case<'_>) -> Found {
 }
 
 fn user(case: &Case<'_>) -> Found {
-    let Some(users) = &case.license.facts().users else {
-        return NOT_APPLICABLE;
-    };
+    let users = case.license.facts().users.as_ref()?;
     let actual = case.context.user;
     let met = actual.is_some_and(|actual| users.iter().any(|user| user.as_ref() == actual));
     let evidence = Evidence::User {
@@ -315,9 +291,7 @@ fn user(case: &Case<'_>) -> Found {
 }
 
 fn usage(case: &Case<'_>) -> Found {
-    let Some(expected) = case.license.usage_type() else {
-        return NOT_APPLICABLE;
-    };
+    let expected = case.license.usage_type()?;
     let actual = case.context.usage_type;
     require(
         expected == actual,
@@ -340,10 +314,7 @@ fn version(case: &Case<'_>) -> Found {
         actual: actual.clone(),
     };
     if let Some(expected) = requirement.filter(|requirement| !is_met(requirement)) {
-        return (
-            RuleOutcome::Denied(Code::VersionNotCovered),
-            evidence(expected),
-        );
+        return require(false, Code::VersionNotCovered, evidence(expected));
     }
     match (case.license.maintenance_until(), requirement) {
         (Some(maintenance_until), _) => {
@@ -355,8 +326,7 @@ fn version(case: &Case<'_>) -> Found {
             };
             require(met, Code::VersionNotCovered, evidence)
         }
-        (None, Some(expected)) => (RuleOutcome::Passed, evidence(expected)),
-        (None, None) => NOT_APPLICABLE,
+        (None, expected) => Some((RuleOutcome::Passed, evidence(expected?))),
     }
 }
 
@@ -374,7 +344,7 @@ fn expiry(case: &Case<'_>) -> Found {
             grace_until: None,
             now,
         };
-        return (RuleOutcome::Passed, evidence);
+        return Some((RuleOutcome::Passed, evidence));
     };
     let grace = case.license.renewal().unwrap_or_default().grace_seconds();
     let grace_until = end.plus(grace);
@@ -383,14 +353,12 @@ fn expiry(case: &Case<'_>) -> Found {
         now if now < grace_until => RuleOutcome::Grace(Code::GraceRenewal),
         _ => RuleOutcome::Denied(Code::Expired),
     };
-    (
-        outcome,
-        Evidence::Expiry {
-            expires_at: Some(end),
-            grace_until: Some(grace_until),
-            now,
-        },
-    )
+    let evidence = Evidence::Expiry {
+        expires_at: Some(end),
+        grace_until: Some(grace_until),
+        now,
+    };
+    Some((outcome, evidence))
 }
 
 /// It counts from the last check-in, and not from before the license begins: it can't be overdue before it may be used.
@@ -398,9 +366,7 @@ fn check_in(case: &Case<'_>) -> Found {
     let start = case.license.not_before().max(case.license.issued_at());
     let validated = case.said.checked_in_at().filter(|at| Some(*at) >= start);
     let last = validated.or(start);
-    let Some((check_in, last)) = case.license.check_in().zip(last) else {
-        return NOT_APPLICABLE;
-    };
+    let (check_in, last) = case.license.check_in().zip(last)?;
     let now = case.now;
     let outcome = match now.seconds_since(last) {
         age if age < check_in.every_seconds() => RuleOutcome::Passed,
@@ -409,14 +375,12 @@ fn check_in(case: &Case<'_>) -> Found {
     };
     let due_at = last.plus(check_in.every_seconds());
     let grace_until = last.plus(check_in.grace_seconds());
-    (
-        outcome,
-        Evidence::CheckIn {
-            last,
-            is_validated: validated.is_some(),
-            due_at,
-            grace_until,
-            now,
-        },
-    )
+    let evidence = Evidence::CheckIn {
+        last,
+        is_validated: validated.is_some(),
+        due_at,
+        grace_until,
+        now,
+    };
+    Some((outcome, evidence))
 }

@@ -40,7 +40,7 @@ pub use validation::ValidationDraft;
 
 use crate::base64url;
 use crate::key::{EnterpriseKey, EnterpriseTerms};
-use crate::token::{MAX_LIST_BYTES, MAX_TOKEN_BYTES, TokenKind};
+use crate::token::{MAX_LIST_BYTES, MAX_TOKEN_BYTES, TokenKind, minted_header};
 use crate::trust::TrustedKey;
 
 /// Whatever holds a private key: memory, an HSM, a cloud's key service.
@@ -158,8 +158,7 @@ impl std::error::Error for IssueError {}
 /// The bytes of a token with so many in its payload, and the smallest signature there is.
 fn least_length(payload: usize) -> usize {
     const SMALLEST_SIGNATURE: usize = 256;
-    let encoded = |bytes: usize| bytes.saturating_mul(4).div_ceil(3);
-    encoded(payload) + encoded(SMALLEST_SIGNATURE)
+    base64url::encoded_length(payload) + base64url::encoded_length(SMALLEST_SIGNATURE)
 }
 
 /// What a list's armor adds at most: a line feed for each 64 characters, and the delimiters.
@@ -172,13 +171,8 @@ fn sign_token(
     key: &(impl Sign + ?Sized),
 ) -> Result<String, IssueError> {
     let public = key.public();
-    let header = serde_json::json!({
-        "alg": public.algorithm().as_str(),
-        "kid": public.id().as_str(),
-        "typ": kind.typ(),
-    });
+    let header = minted_header(public.algorithm(), public.id().as_str(), kind);
     let payload = serde_json::to_vec(payload).map_err(|_| IssueError::Json)?;
-    let header = base64url::encode(header.to_string().as_bytes());
     let mut token = format!("{header}.{}", base64url::encode(&payload));
     let signature = key.sign(token.as_bytes())?;
     token.push('.');

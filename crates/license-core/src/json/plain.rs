@@ -39,6 +39,46 @@ impl<'t> Plain<'t> {
         is_next
     }
 
+    /// What is still to be read.
+    #[inline]
+    pub(crate) fn rest_text(&self) -> Option<&'t str> {
+        self.text.get(self.at..)
+    }
+
+    /// Goes on behind so many bytes, which have been read otherwise.
+    #[inline]
+    pub(crate) fn skip(&mut self, bytes: usize) {
+        self.at += bytes;
+    }
+
+    /// Goes on if this text is next.
+    #[inline(always)]
+    fn is_next(&mut self, text: &str) -> bool {
+        let rest = self.rest().unwrap_or_default();
+        let is_next = rest.starts_with(text.as_bytes());
+        self.at += if is_next { text.len() } else { 0 };
+        is_next
+    }
+
+    /// Exactly this text.
+    #[inline(always)]
+    pub(crate) fn literal(&mut self, text: &str) -> Option<()> {
+        self.is_next(text).then_some(())
+    }
+
+    /// What stands behind this name, if that is next.
+    #[inline(always)]
+    pub(crate) fn optional<T>(
+        &mut self,
+        name: &str,
+        read: impl FnOnce(&mut Self) -> Option<T>,
+    ) -> Option<Option<T>> {
+        match self.is_next(name) {
+            true => read(self).map(Some),
+            false => Some(None),
+        }
+    }
+
     /// Whether all has been read.
     pub(crate) fn end(&self) -> Option<()> {
         (self.at == self.text.len()).then_some(())
@@ -115,7 +155,7 @@ impl<'t> Plain<'t> {
     #[inline]
     pub(crate) fn text(&mut self) -> Option<&'t str> {
         self.expect(b'"')?;
-        let rest = self.text.get(self.at..)?;
+        let rest = self.rest_text()?;
         let mut bytes = rest.as_bytes();
         while let Some((word, after)) = bytes.split_first_chunk() {
             if let Some(before) = before_end(u64::from_le_bytes(*word)) {

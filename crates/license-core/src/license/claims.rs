@@ -11,6 +11,7 @@ use super::activation::ActivationFacts;
 use super::clock_repair::RepairFacts;
 use super::validation::{Signer, Status, Validation};
 use super::{Facts, LicenseId};
+use crate::entitlements::KnownEntitlements;
 use crate::json::{self, Json};
 use crate::key::{LicenseKey, StandardKey};
 use crate::letter::{Commitment, Nonce};
@@ -59,7 +60,15 @@ pub(crate) const KNOWN: [&str; 29] = [
 ];
 
 pub(super) fn license(payload: &[u8]) -> Result<Facts, VerifyError> {
-    match usual::license(payload) {
+    license_among(payload, None)
+}
+
+/// Reads a license whose features and quotas may be those of others.
+pub(super) fn license_among(
+    payload: &[u8],
+    known: Option<&KnownEntitlements>,
+) -> Result<Facts, VerifyError> {
+    match usual::license(payload, known) {
         Some(facts) => Ok(facts),
         None => any_license(payload),
     }
@@ -98,9 +107,9 @@ fn any_license(payload: &[u8]) -> Result<Facts, VerifyError> {
         machines: claim("machines").machines()?,
         users: claim("users").names()?.map(Into::into),
         company: claim("company").company()?,
-        confirmation: claim("cnf").confirmation()?,
+        confirmation: claim("cnf").confirmation()?.map(Box::new),
         critical: critical.into_iter().map(Into::into).collect(),
-        extension: claim("ext").extension()?,
+        extension: claim("ext").extension()?.map(Box::new),
     };
     check_key(&members, &facts)?;
     Ok(facts)

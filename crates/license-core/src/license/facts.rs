@@ -60,11 +60,11 @@ pub struct Facts {
     /// The company's short code.
     pub company: Option<Company>,
     /// The public key of the customer's own license server.
-    pub confirmation: Option<TrustedKey>,
+    pub confirmation: Option<Box<TrustedKey>>,
     /// The claims that a verifier must understand or refuse it.
     pub critical: Box<[Box<str>]>,
     /// The vendor's own data.
-    pub extension: Option<serde_json::Value>,
+    pub extension: Option<Box<serde_json::Value>>,
 }
 
 impl Facts {

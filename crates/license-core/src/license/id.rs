@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use uuid::{Uuid, Variant, Version};
+use uuid::Uuid;
 
 use crate::key::{LicenseKey, ShortEnterpriseKey};
 
@@ -28,7 +28,7 @@ impl LicenseId {
 
     /// Reads the id of a license token: a UUIDv7 in its canonical spelling.
     pub(crate) fn parse_uuid(text: &str) -> Option<Self> {
-        Self::uuid_number(text).map(|_| Self(text.into()))
+        is_uuid(text).then(|| Self(text.into()))
     }
 
     /// The UUIDv7 of these 128 bits.
@@ -38,12 +38,8 @@ impl LicenseId {
 
     /// The 128 bits of a UUIDv7 in its canonical spelling.
     pub(super) fn uuid_number(text: &str) -> Option<u128> {
-        let uuid = Uuid::try_parse(text).ok()?;
-        let mut canonical = Uuid::encode_buffer();
-        let canonical = uuid.hyphenated().encode_lower(&mut canonical);
-        let is_v7 = uuid.get_version() == Some(Version::SortRand);
-        let accepted = is_v7 && uuid.get_variant() == Variant::RFC4122 && canonical == text;
-        accepted.then(|| uuid.as_u128())
+        let uuid = Uuid::try_parse(text).ok().filter(|_| is_uuid(text))?;
+        Some(uuid.as_u128())
     }
 
     /// The 16 bytes of an id that is a UUID.
@@ -70,6 +66,24 @@ impl LicenseId {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// Whether it is a UUIDv7 in its canonical spelling (RFC 9562 sections 4 and 5.7).
+fn is_uuid(text: &str) -> bool {
+    const FORM: &[u8; 36] = b"xxxxxxxx-xxxx-7xxx-vxxx-xxxxxxxxxxxx";
+    let is_right = |(byte, form): (&u8, &u8)| match form {
+        b'x' => matches!(byte, b'0'..=b'9' | b'a'..=b'f'),
+        b'v' => matches!(byte, b'8' | b'9' | b'a' | b'b'),
+        form => byte == form,
+    };
+    let Ok(bytes) = <&[u8; 36]>::try_from(text.as_bytes()) else {
+        return false;
+    };
+    // All of them, so that the compiler needs no branch for each.
+    bytes
+        .iter()
+        .zip(FORM)
+        .fold(true, |all, pair| all & is_right(pair))
 }
 
 impl fmt::Display for LicenseId {
@@ -101,5 +115,35 @@ mod tests {
         ] {
             assert_eq!(LicenseId::parse(&wrong), None, "{wrong}");
         }
+    }
+
+    /// The library's parser, which takes other versions and spellings too, beside ours, for every change of one byte.
+    #[test]
+    fn what_is_an_id_is_what_the_library_writes() {
+        let id = LicenseId::from_random(1_795_000_000_000, &[0xab; 10]);
+        let mut ids = 0;
+        for (at, byte) in (0..36).flat_map(|at| (0..=127).map(move |byte| (at, byte))) {
+            let mut text = id.as_str().as_bytes().to_vec();
+            text[at] = byte;
+            let text = String::from_utf8(text).unwrap();
+            let is_written = |uuid: &Uuid| {
+                let is_v7 = uuid.get_version() == Some(uuid::Version::SortRand);
+                let is_ours = uuid.get_variant() == uuid::Variant::RFC4122;
+                is_v7 && is_ours && uuid.hyphenated().to_string() == text
+            };
+            let expected = Uuid::try_parse(&text).ok().filter(is_written);
+            assert_eq!(
+                LicenseId::parse_uuid(&text).is_some(),
+                expected.is_some(),
+                "{text}"
+            );
+            assert_eq!(
+                LicenseId::uuid_number(&text),
+                expected.map(|uuid| uuid.as_u128())
+            );
+            ids += usize::from(expected.is_some());
+        }
+        // Digits, the variant, and what may not be changed.
+        assert_eq!(ids, 30 * 16 + 4 + 5);
     }
 }

@@ -26,6 +26,7 @@ pub(crate) use trust_statement::Change;
 pub use trust_statement::TrustStatement;
 pub use validation::{Signer, Status, Validation};
 
+use crate::entitlements::KnownEntitlements;
 use crate::key::{EnterpriseKey, EnterpriseTerms, KeyExpiry, ShortEnterpriseKey, StandardKey};
 use crate::token::{TokenKind, Unverified, Verified, VerifyError};
 use crate::trust::{KeyId, TrustSet, TrustedKey};
@@ -53,8 +54,17 @@ impl Unverified<'_> {
     /// # Errors
     /// [`VerifyError`] if the key is not trusted, the signature does not verify, or a claim is not what it must be.
     pub fn verify(&self, trust: &TrustSet) -> Result<License, VerifyError> {
+        self.verify_among(trust, None)
+    }
+
+    /// The same among other licenses, whose features and quotas may be this one's.
+    pub(crate) fn verify_among(
+        &self,
+        trust: &TrustSet,
+        known: Option<&KnownEntitlements>,
+    ) -> Result<License, VerifyError> {
         let verified = self.verified(TokenKind::License, trust)?;
-        let facts = claims::license(&verified.payload)?;
+        let facts = claims::license_among(&verified.payload, known)?;
         Ok(License::new(facts, verified))
     }
 
@@ -267,7 +277,7 @@ impl License {
 
     /// The public key of the customer's own license server (RFC 7800).
     pub fn confirmation_key(&self) -> Option<&TrustedKey> {
-        self.facts().confirmation.as_ref()
+        self.facts().confirmation.as_deref()
     }
 
     /// The claims that a verifier must understand or refuse it; this one does.
@@ -277,7 +287,7 @@ impl License {
 
     /// The vendor's own data.
     pub fn extension(&self) -> Option<&serde_json::Value> {
-        self.facts().extension.as_ref()
+        self.facts().extension.as_deref()
     }
 
     /// The key that signed it.

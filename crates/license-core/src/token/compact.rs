@@ -30,7 +30,7 @@ pub struct Unverified<'a> {
     text: Cow<'a, str>,
     /// Where the dots are.
     dots: (usize, usize),
-    header: Header,
+    header: Cow<'a, Header>,
 }
 
 /// What a trusted key has signed.
@@ -68,7 +68,14 @@ impl<'a> Unverified<'a> {
 
     fn with_dots(text: Cow<'a, str>, dots: (usize, usize)) -> Result<Self, ParseError> {
         let header = header::parse(text.get(..dots.0).unwrap_or_default())?;
+        let header = Cow::Owned(header);
         Ok(Self { text, dots, header })
+    }
+
+    /// Of a text whose header is known.
+    pub(super) fn with_header(text: &'a str, dots: (usize, usize), header: &'a Header) -> Self {
+        let (text, header) = (Cow::Borrowed(text), Cow::Borrowed(header));
+        Self { text, dots, header }
     }
 
     /// What the header says that the token is.
@@ -117,7 +124,7 @@ impl<'a> Unverified<'a> {
         Unverified {
             text: Cow::Owned(self.text.into_owned()),
             dots: self.dots,
-            header: self.header,
+            header: Cow::Owned(self.header.into_owned()),
         }
     }
 

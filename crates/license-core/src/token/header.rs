@@ -77,6 +77,14 @@ pub(super) struct Header {
     pub(super) kind: TokenKind,
 }
 
+/// The first segment of a token as it is minted.
+pub(crate) fn minted(algorithm: Algorithm, key_id: &str, kind: TokenKind) -> String {
+    let typ = kind.typ();
+    base64url::encode(
+        format!(r#"{{"alg":"{algorithm}","kid":"{key_id}","typ":"{typ}"}}"#).as_bytes(),
+    )
+}
+
 /// Longer key ids are nobody's; a thumbprint has 43 characters.
 const MAX_KEY_ID: usize = 128;
 

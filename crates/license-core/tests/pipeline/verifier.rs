@@ -4,11 +4,11 @@ use std::num::NonZeroUsize;
 use std::sync::Mutex;
 use std::thread;
 
-use license_core::issue::SigningKey;
-use license_core::{Code, Context, License, Verifier, VerifyError};
+use license_core::issue::{LicenseDraft, SigningKey};
+use license_core::{Code, Context, License, Quota, Tier, Verifier, VerifyError};
 
 use super::matrix;
-use super::support::{DAY, STRANGER, TRUST, VENDOR, id, issued, timeless};
+use super::support::{DAY, STRANGER, TRUST, VENDOR, id, issued, mint, timeless};
 
 fn token_by(key: &SigningKey, number: u64) -> String {
     let mut draft = timeless("PRO", id(number));
@@ -119,6 +119,43 @@ fn a_verifier_is_shared_by_threads() {
     });
 }
 
+#[test]
+fn licenses_of_a_tier_have_one_list_of_features() {
+    let verifier = verifier(0);
+    let list = |draft: &LicenseDraft| -> *const _ {
+        let license = verifier.verify(&draft.sign(&*VENDOR).unwrap()).unwrap();
+        assert_eq!(*license.entitlements(), *mint(draft).entitlements());
+        std::ptr::from_ref(license.entitlements())
+    };
+    let pro = list(&timeless("PRO", id(1)));
+    assert_eq!(list(&timeless("PRO", id(2))), pro);
+    assert_ne!(list(&timeless("TEAM", id(3))), pro);
+    // The same features and quotas do not make another tier the same.
+    let mut renamed = timeless("PRO", id(4));
+    renamed.tier = Tier::parse("TEAM").unwrap();
+    assert_ne!(list(&renamed), pro);
+    let mut fewer = timeless("PRO", id(5));
+    fewer.remove_feature("cloud_sync").unwrap();
+    assert_ne!(list(&fewer), pro);
+    let mut other = timeless("PRO", id(6));
+    other.set_quota("zzz", Quota::Unlimited).unwrap();
+    assert_ne!(list(&other), pro);
+    assert_eq!(list(&timeless("PRO", id(7))), pro);
+}
+
+#[test]
+fn more_kinds_of_licenses_than_are_kept_are_told_apart() {
+    let verifier = verifier(0);
+    for _ in 0..2 {
+        for number in 0..20 {
+            let mut draft = timeless("PRO", id(number));
+            draft.add_feature(&format!("feature_{number}")).unwrap();
+            let license = verifier.verify(&draft.sign(&*VENDOR).unwrap()).unwrap();
+            assert_eq!(*license.entitlements(), *mint(&draft).entitlements());
+        }
+    }
+}
+
 /// What comes of each token, by its number.
 fn verify_each(tokens: &[String], threads: usize) -> Vec<Option<Result<License, VerifyError>>> {
     let outcomes = Mutex::new((0..tokens.len()).map(|_| None).collect::<Vec<_>>());
@@ -163,6 +200,8 @@ fn a_hundred_times_as_many_tokens_take_no_more_memory() {
         });
         measured.bytes_max
     };
+    // The first license brings its list of features.
+    let _ = peak(1);
     let ten = peak(10);
     assert!(ten > 0);
     assert_eq!(peak(1000), ten);

@@ -1,10 +1,13 @@
 //! What the code under test says of each kind of input.
 
+use std::collections::BTreeMap;
 use std::fmt::Display;
+use std::sync::{Arc, LazyLock, Mutex};
 
 use license_core::{
     Artefacts, Backend, BundleError, Context, Decision, KeyError, License, LicenseKey, Matrix,
-    ParseError, Rotation, Signer, TokenKind, TrustSet, Unverified, Validation, VerifyError,
+    ParseError, Rotation, Signer, TokenKind, TrustSet, Unverified, Validation, Verifier,
+    VerifyError,
 };
 
 use crate::vector::{Vector, read};
@@ -71,8 +74,27 @@ macro_rules! refusals {
 refusals!(BundleError, KeyError, ParseError, VerifyError);
 
 pub(crate) fn token(vector: &Vector, backend: Backend) -> Result<Answer, Refusal> {
-    let license = Unverified::parse(&vector.body)?.verify(&vector.trust(backend))?;
-    Ok(vector.decide(&license, backend))
+    let trust = vector.trust(backend);
+    let parsed = Unverified::parse(&vector.body).map_err(VerifyError::from);
+    let verified = parsed.and_then(|token| token.verify(&trust));
+    let by_verifier = verifier(vector, backend).verify(&vector.body);
+    assert_eq!(
+        format!("{by_verifier:?}"),
+        format!("{verified:?}"),
+        "{}",
+        vector.name
+    );
+    Ok(vector.decide(&verified?, backend))
+}
+
+/// One verifier for all vectors that trust the same keys, so that it has seen others like each.
+fn verifier(vector: &Vector, backend: Backend) -> Arc<Verifier> {
+    type All = BTreeMap<String, Arc<Verifier>>;
+    static ALL: LazyLock<Mutex<All>> = LazyLock::new(Mutex::default);
+    let name = format!("{:?} {backend:?}", vector.get("trust"));
+    let mut all = ALL.lock().unwrap();
+    let make = || Arc::new(Verifier::with_memory(vector.trust(backend), 0));
+    Arc::clone(all.entry(name).or_insert_with(make))
 }
 
 pub(crate) fn enterprise_key(vector: &Vector, backend: Backend) -> Result<Answer, Refusal> {

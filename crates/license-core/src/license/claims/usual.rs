@@ -1,9 +1,10 @@
-//! Licenses as they are minted, read in one pass. What is spelled or made up in another way, right or wrong, is left to the reader that
-//! takes and names everything.
+//! Licenses as they are minted, read in one pass in the order of their claims. What is spelled or made up in another way, right or wrong,
+//! is left to the reader that takes and names everything.
 
 use std::sync::Arc;
 
-use super::{FORMAT_VERSION, standard_key};
+use super::standard_key;
+use crate::entitlements::KnownEntitlements;
 use crate::json::Plain;
 use crate::license::{Facts, LicenseId};
 use crate::{
@@ -13,127 +14,60 @@ use crate::{
 /// So many features and quotas are made room for at first.
 const ROOM: usize = 16;
 
-/// The claims that most licenses have.
-#[derive(Default)]
-struct Claims<'t> {
-    ver: Option<i64>,
-    iss: Option<&'t str>,
-    aud: Option<ProductCode>,
-    sub: Option<&'t str>,
-    jti: Option<LicenseId>,
-    serial: Option<u64>,
-    supersedes: Option<Vec<LicenseId>>,
-    iat: Option<Timestamp>,
-    nbf: Option<Timestamp>,
-    exp: Option<Timestamp>,
-    tier: Option<Tier>,
-    features: Option<Vec<&'t str>>,
-    quotas: Option<Vec<(&'t str, Quota)>>,
-    seats: Option<u64>,
-    devices: Option<u64>,
-    trial: Option<bool>,
-    check_in: Option<CheckIn>,
-    renewal: Option<Renewal>,
-    maintenance_until: Option<Timestamp>,
-    machines: Option<Vec<&'t str>>,
-    users: Option<Vec<&'t str>>,
-    company: Option<Company>,
-    key: Option<&'t str>,
-}
-
-pub(super) fn license(payload: &[u8]) -> Option<Facts> {
-    let mut text = Plain::new(std::str::from_utf8(payload).ok()?);
-    let mut claims = Claims::default();
-    text.object(|value, name| claims.read(name, value))?;
-    text.end()?;
-    claims.into_facts()
-}
-
-impl<'t> Claims<'t> {
-    fn read(&mut self, name: &str, value: &mut Plain<'t>) -> Option<()> {
-        match name.as_bytes() {
-            b"ver" => once(&mut self.ver, value.integer()),
-            b"iss" => once(&mut self.iss, text(value)),
-            b"aud" => once(&mut self.aud, ProductCode::parse(value.text()?).ok()),
-            b"sub" => once(&mut self.sub, text(value)),
-            b"jti" => once(&mut self.jti, LicenseId::parse_uuid(value.text()?)),
-            b"serial" => once(&mut self.serial, count(value)),
-            b"supersedes" => once(&mut self.supersedes, license_ids(value)),
-            b"iat" => once(&mut self.iat, timestamp(value)),
-            b"nbf" => once(&mut self.nbf, timestamp(value)),
-            b"exp" => once(&mut self.exp, timestamp(value)),
-            b"tier" => once(&mut self.tier, Tier::parse(value.text()?).ok()),
-            b"features" => once(&mut self.features, texts(value)),
-            b"quotas" => once(&mut self.quotas, quotas(value)),
-            b"seats" => once(&mut self.seats, positive(value)),
-            b"devices" => once(&mut self.devices, positive(value)),
-            b"trial" => once(&mut self.trial, value.flag()),
-            b"check_in" => {
-                let pair = pair(value, "every_hours", "grace_hours");
-                let terms = pair.and_then(|(every, grace)| CheckIn::new(every, grace));
-                once(&mut self.check_in, terms)
-            }
-            b"renewal" => {
-                let pair = pair(value, "notify_days", "grace_hours");
-                let terms = pair.and_then(|(notify, grace)| Renewal::new(notify, grace));
-                once(&mut self.renewal, terms)
-            }
-            b"maintenance_until" => once(&mut self.maintenance_until, timestamp(value)),
-            b"machines" => once(&mut self.machines, names(value)),
-            b"users" => once(&mut self.users, names(value)),
-            b"company" => once(&mut self.company, Company::parse(value.text()?).ok()),
-            b"key" => once(&mut self.key, text(value)),
-            _ => None,
-        }
-    }
-
-    fn into_facts(self) -> Option<Facts> {
-        let issued_at = self.iat?;
-        let machines = |names: Vec<&str>| names.into_iter().map(Machine::parse).collect();
-        let users = |names: Vec<&str>| names.into_iter().map(Into::into).collect();
-        let entitlements = Entitlements::of(self.tier?, self.features?, self.quotas?);
-        let facts = Facts {
-            issuer: Some(self.iss?.into()),
-            product: self.aud?,
-            customer: self.sub?.into(),
-            id: self.jti?,
-            serial: self.serial,
-            supersedes: self.supersedes.unwrap_or_default().into(),
-            issued_at: Some(issued_at),
-            not_before: Some(self.nbf.unwrap_or(issued_at)),
-            expires_at: self.exp,
-            entitlements: Arc::new(entitlements),
-            seats: self.seats,
-            devices: self.devices,
-            must_activate: false,
-            usage_type: None,
-            trial: self.trial.unwrap_or(false),
-            check_in: self.check_in,
-            renewal: self.renewal,
-            maintenance_until: self.maintenance_until,
-            max_version: None,
-            machines: self.machines.map(machines),
-            users: self.users.map(users),
-            company: self.company,
-            confirmation: None,
-            critical: Box::default(),
-            extension: None,
-        };
-        let is_named = self
-            .key
-            .is_none_or(|key| standard_key(&facts).is_written(key));
-        let is_this_format = self.ver? == i64::from(FORMAT_VERSION);
-        (is_named && is_this_format).then_some(facts)
-    }
-}
-
-/// A claim that stands twice is for the other reader to refuse.
-#[inline]
-fn once<T>(claim: &mut Option<T>, value: Option<T>) -> Option<()> {
-    match claim.replace(value?) {
-        None => Some(()),
-        Some(_) => None,
-    }
+pub(super) fn license(payload: &[u8], known: Option<&KnownEntitlements>) -> Option<Facts> {
+    let mut claims = Plain::new(std::str::from_utf8(payload).ok()?);
+    // Of version 1, [`FORMAT_VERSION`](super::FORMAT_VERSION).
+    claims.literal(r#"{"ver":1,"iss":"#)?;
+    let issuer = text(&mut claims)?.into();
+    claims.literal(r#","aud":"#)?;
+    let product = ProductCode::parse(claims.text()?).ok()?;
+    claims.literal(r#","sub":"#)?;
+    let customer = text(&mut claims)?.into();
+    claims.literal(r#","jti":"#)?;
+    let id = LicenseId::parse_uuid(claims.text()?)?;
+    let serial = claims.optional(r#","serial":"#, count)?;
+    let supersedes = claims.optional(r#","supersedes":"#, license_ids)?;
+    claims.literal(r#","iat":"#)?;
+    let issued_at = timestamp(&mut claims)?;
+    let not_before = claims.optional(r#","nbf":"#, timestamp)?;
+    let expires_at = claims.optional(r#","exp":"#, timestamp)?;
+    claims.literal(r#","tier":"#)?;
+    let tier = Tier::parse(claims.text()?).ok()?;
+    claims.literal(r#","features":"#)?;
+    let facts = Facts {
+        issuer: Some(issuer),
+        product,
+        customer,
+        id,
+        serial,
+        supersedes: supersedes.unwrap_or_default().into(),
+        issued_at: Some(issued_at),
+        not_before: Some(not_before.unwrap_or(issued_at)),
+        expires_at,
+        entitlements: entitlements(tier, &mut claims, known)?,
+        seats: claims.optional(r#","seats":"#, positive)?,
+        devices: claims.optional(r#","devices":"#, positive)?,
+        must_activate: false,
+        usage_type: None,
+        trial: claims
+            .optional(r#","trial":"#, Plain::flag)?
+            .unwrap_or(false),
+        check_in: claims.optional(r#","check_in":"#, check_in)?,
+        renewal: claims.optional(r#","renewal":"#, renewal)?,
+        maintenance_until: claims.optional(r#","maintenance_until":"#, timestamp)?,
+        max_version: None,
+        machines: claims.optional(r#","machines":"#, machines)?,
+        users: claims.optional(r#","users":"#, users)?,
+        company: claims.optional(r#","company":"#, company)?,
+        confirmation: None,
+        critical: Box::default(),
+        extension: None,
+    };
+    let key = claims.optional(r#","key":"#, Plain::text)?;
+    claims.literal("}")?;
+    claims.end()?;
+    let is_named = key.is_none_or(|key| standard_key(&facts).is_written(key));
+    is_named.then_some(facts)
 }
 
 #[inline]
@@ -148,6 +82,18 @@ fn texts<'t>(value: &mut Plain<'t>) -> Option<Vec<&'t str>> {
         Some(())
     })?;
     Some(texts)
+}
+
+fn company(value: &mut Plain<'_>) -> Option<Company> {
+    Company::parse(value.text()?).ok()
+}
+
+fn machines(value: &mut Plain<'_>) -> Option<Box<[Machine]>> {
+    Some(names(value)?.into_iter().map(Machine::parse).collect())
+}
+
+fn users(value: &mut Plain<'_>) -> Option<Arc<[Box<str>]>> {
+    Some(names(value)?.into_iter().map(Into::into).collect())
 }
 
 fn names<'t>(value: &mut Plain<'t>) -> Option<Vec<&'t str>> {
@@ -171,6 +117,27 @@ fn timestamp(value: &mut Plain<'_>) -> Option<Timestamp> {
     Timestamp::from_unix_seconds(count(value)?)
 }
 
+/// Features with quotas right behind them, as they are minted. What is known of others is not read again.
+fn entitlements(
+    tier: Tier,
+    value: &mut Plain<'_>,
+    known: Option<&KnownEntitlements>,
+) -> Option<Arc<Entitlements>> {
+    let text = value.rest_text()?;
+    if let Some((entitlements, length)) = known.and_then(|known| known.find(tier, text)) {
+        value.skip(length);
+        return Some(Arc::clone(entitlements));
+    }
+    let features = texts(value)?;
+    value.literal(r#","quotas":"#)?;
+    let entitlements = Arc::new(Entitlements::of(tier, features, quotas(value)?));
+    if let Some(known) = known {
+        let length = text.len() - value.rest_text()?.len();
+        known.keep(text.get(..length)?, &entitlements);
+    }
+    Some(entitlements)
+}
+
 fn quotas<'t>(value: &mut Plain<'t>) -> Option<Vec<(&'t str, Quota)>> {
     let mut quotas: Vec<(&str, Quota)> = Vec::with_capacity(ROOM);
     value.object(|value, name| {
@@ -182,15 +149,22 @@ fn quotas<'t>(value: &mut Plain<'t>) -> Option<Vec<(&'t str, Quota)>> {
     Some(quotas)
 }
 
-/// Two numbers of an object that has no others.
-fn pair(value: &mut Plain<'_>, first: &str, second: &str) -> Option<(u64, u64)> {
-    let (mut one, mut other) = (None, None);
-    value.object(|value, name| match name {
-        name if name == first => once(&mut one, count(value)),
-        name if name == second => once(&mut other, count(value)),
-        _ => None,
-    })?;
-    one.zip(other)
+fn check_in(value: &mut Plain<'_>) -> Option<CheckIn> {
+    value.literal(r#"{"every_hours":"#)?;
+    let every = count(value)?;
+    value.literal(r#","grace_hours":"#)?;
+    let terms = CheckIn::new(every, count(value)?);
+    value.literal("}")?;
+    terms
+}
+
+fn renewal(value: &mut Plain<'_>) -> Option<Renewal> {
+    value.literal(r#"{"notify_days":"#)?;
+    let notify = count(value)?;
+    value.literal(r#","grace_hours":"#)?;
+    let terms = Renewal::new(notify, count(value)?);
+    value.literal("}")?;
+    terms
 }
 
 #[cfg(test)]
@@ -202,7 +176,7 @@ mod tests {
 
     /// What is read in one pass is read as by the reader that takes everything. Returns whether it was.
     fn check(payload: &[u8]) -> bool {
-        let Some(usual) = license(payload) else {
+        let Some(usual) = license(payload, None) else {
             return false;
         };
         let any = any_license(payload);
@@ -218,7 +192,7 @@ mod tests {
     #[test]
     fn a_minted_license_is_read_as_by_the_reader_that_takes_everything() {
         assert!(check(PAYLOAD.as_bytes()));
-        let facts = license(PAYLOAD.as_bytes()).unwrap();
+        let facts = license(PAYLOAD.as_bytes(), None).unwrap();
         let key = format!(r#","key":"{}"}}"#, standard_key(&facts));
         let named = PAYLOAD.strip_suffix('}').unwrap().to_owned() + &key;
         assert!(check(named.as_bytes()));
