@@ -10,8 +10,8 @@ use license_core::{
 use rsa::{BigUint, Pkcs1v15Sign, RsaPublicKey};
 use sha2::{Digest, Sha256};
 
-/// A PRO license, signed by an RSA-2048 key.
-const TOKEN: &str = include_str!("../../../fixtures/tokens/valid-pro.jwt");
+/// A PRO license as `keygen issue` mints it, signed by an RSA-2048 key.
+const TOKEN: &str = include_str!("../pro.jwt");
 const KEYS: &str = include_str!("../../../fixtures/trust/vendor.jwks");
 
 /// Something that is called often.
@@ -19,7 +19,9 @@ const KEYS: &str = include_str!("../../../fixtures/trust/vendor.jwks");
 pub(crate) enum Path {
     /// A license's text, verified by a verifier that has seen it.
     Again,
-    /// A license's text, read and verified.
+    /// A license's text, verified by a verifier that has seen others of the same vendor and tier.
+    Among,
+    /// A license's text, read and verified by itself.
     Verify,
     /// The signature alone, which is the other library's work and is taken off.
     Signature,
@@ -31,10 +33,17 @@ pub(crate) enum Path {
 
 impl Path {
     /// What is watched.
-    pub(crate) const WATCHED: [Self; 4] = [Self::Verify, Self::Again, Self::Evaluate, Self::Allows];
-
-    const ALL: [Self; 5] = [
+    pub(crate) const WATCHED: [Self; 5] = [
+        Self::Verify,
+        Self::Among,
         Self::Again,
+        Self::Evaluate,
+        Self::Allows,
+    ];
+
+    const ALL: [Self; 6] = [
+        Self::Again,
+        Self::Among,
         Self::Verify,
         Self::Signature,
         Self::Evaluate,
@@ -44,6 +53,7 @@ impl Path {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Again => "again",
+            Self::Among => "among",
             Self::Verify => "verify",
             Self::Signature => "signature",
             Self::Evaluate => "evaluate",
@@ -57,7 +67,7 @@ impl Path {
 
     /// What it contains that is not ours.
     pub(crate) fn without(self) -> Option<Self> {
-        (self == Self::Verify).then_some(Self::Signature)
+        matches!(self, Self::Verify | Self::Among).then_some(Self::Signature)
     }
 
     /// Takes it so often. What comes before is the same for any number.
@@ -67,13 +77,12 @@ impl Path {
         let license = verify(token, &trust);
         let at = license.issued_at().expect("a date").plus(3600);
         match self {
-            Self::Again => {
-                let verifier = Verifier::new(trust);
-                repeat(times, || {
-                    drop(black_box(
-                        verifier.verify(black_box(token)).expect("a license"),
-                    ))
-                });
+            Self::Again => repeat(times, verified(token, Verifier::new(trust))),
+            Self::Among => {
+                let verifier = Verifier::with_memory(trust, 0);
+                // Brings what its tier has.
+                drop(verifier.verify(token).expect("a license"));
+                repeat(times, verified(token, verifier));
             }
             Self::Verify => repeat(times, || drop(black_box(verify(black_box(token), &trust)))),
             Self::Signature => {
@@ -98,6 +107,13 @@ fn repeat(times: u64, call: impl Fn()) {
 fn verify(token: &str, trust: &TrustSet) -> License {
     let token = Unverified::parse(token).expect("a token");
     token.verify(trust).expect("a license")
+}
+
+fn verified(token: &str, verifier: Verifier) -> impl Fn() {
+    move || {
+        let license = verifier.verify(black_box(token));
+        drop(black_box(license.expect("a license")));
+    }
 }
 
 fn evaluate(license: &License, at: Timestamp) {

@@ -4,9 +4,7 @@ use base64_simd::{Out, URL_SAFE_NO_PAD};
 
 /// Decodes, refusing padding, foreign characters and stray bits at the end.
 pub(crate) fn decode(text: &str) -> Option<Vec<u8>> {
-    let mut bytes = zeros(decoded_length(text));
-    decode_into(text, &mut bytes)?;
-    Some(bytes)
+    URL_SAFE_NO_PAD.decode_to_vec(text.as_bytes()).ok()
 }
 
 /// The same into the start of what is there; none too if it has no room.
@@ -16,17 +14,6 @@ pub(crate) fn decode_into<'b>(text: &str, bytes: &'b mut [u8]) -> Option<&'b [u8
         .decode(text.as_bytes(), Out::from_slice(room))
         .ok()
         .map(|decoded| &*decoded)
-}
-
-/// As `vec![0; length]`, which asks the system's allocator for zeros; of glibc's that takes longer than to write so few.
-#[allow(
-    clippy::slow_vector_initialization,
-    reason = "the quicker one of so few"
-)]
-fn zeros(length: usize) -> Vec<u8> {
-    let mut zeros = Vec::with_capacity(length);
-    zeros.resize(length, 0);
-    zeros
 }
 
 /// Four letters are three bytes.

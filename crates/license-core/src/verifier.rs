@@ -17,8 +17,11 @@ const AT_ONCE: usize = 8;
 /// are signed by one of its keys, and what they say: whether the license holds is for [`License::evaluate`] to say each time, so that
 /// revocations and the end of a license count at once. Where the trusted keys change, make another.
 ///
+/// A token that it has not seen costs less than by [`Unverified::verify`] too: licenses that one key has signed begin with one header, and those of a
+/// tier mostly have the same features and quotas, which it reads once and keeps once. What it accepts and refuses, and why, is the same.
+///
 /// Its memory is bounded: so many tokens of at most [`MAX_TOKEN_BYTES`](crate::MAX_TOKEN_BYTES), of which a new one may put out an older
-/// one. What does not verify is never remembered. It may be shared by threads.
+/// one, and eight lists of features and quotas. What does not verify is never remembered. It may be shared by threads.
 ///
 /// ```
 /// use license_core::{TrustSet, Verifier};
@@ -103,7 +106,7 @@ impl Verifier {
     /// Verifies license tokens on so many threads, this one among them, and hands out each with its number from 0 on as soon as it is
     /// done, in any order and from any of the threads. Returns how many there were.
     ///
-    /// A thread takes eight tokens at a time, so that an iterator that waits for more holds back up to seven. Nothing is gathered or remembered, so that it takes no more memory for a million than for ten. Where a thread can't be had it goes on
+    /// A thread takes eight tokens at a time, so that an iterator that waits for more holds back up to seven. No token is gathered or remembered, so that it takes no more memory for a million than for ten. Where a thread can't be had it goes on
     /// with those that there are.
     ///
     /// ```

@@ -230,6 +230,16 @@ mod tests {
     }
 
     #[test]
+    fn names_of_control_characters_are_told_apart() {
+        for letter in '\0'..=' ' {
+            let letters = |count| letter.to_string().repeat(count);
+            check(&(0..40).map(letters).collect::<Vec<_>>());
+            let ends = |count| format!("{letter}{}\u{10}", "\0".repeat(count));
+            check(&(0..40).map(ends).collect::<Vec<_>>());
+        }
+    }
+
+    #[test]
     fn names_with_one_fingerprint_are_told_apart() {
         let alike: Vec<_> = (0..100)
             .map(|n| format!("a_long_beginning_{n:03}_and_the_same_ending"))
