@@ -72,7 +72,7 @@ mod tests {
     fn four_bytes_at_once_are_as_one_by_one() {
         let text: String = ('!'..='~').collect();
         for length in 0..text.len() {
-            let one_by_one = text[..length].as_bytes().iter().fold(INITIAL, feed);
+            let one_by_one = text.as_bytes()[..length].iter().fold(INITIAL, feed);
             assert_eq!(checksum(&text[..length]), one_by_one ^ FINAL, "{length}");
         }
     }
