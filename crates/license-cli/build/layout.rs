@@ -11,6 +11,14 @@ use std::process::{Command, Stdio};
 /// Which functions: `benches/start-up/order` writes it.
 const SCRIPT: &str = include_str!("start-up.ld");
 
+/// Which linker it is depends on these.
+pub(crate) const VARIABLES: [&str; 4] = [
+    "CARGO_ENCODED_RUSTFLAGS",
+    "CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_LINKER",
+    "RUSTC_LINKER",
+    "RUSTFLAGS",
+];
+
 /// What the linker is to be given, or nothing where it would not take it or nobody counts how long a start takes.
 pub(crate) fn arguments(folder: &Path) -> io::Result<Vec<String>> {
     let is = |variable: &str, value: &str| env::var_os(variable).is_some_and(|is| is == value);
