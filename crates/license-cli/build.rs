@@ -1,7 +1,10 @@
-//! Compiles the keys of the file that `CODITECT_TRUST_SET` names into the program, or none if the variable is not set.
+//! Compiles the keys of the file that `CODITECT_TRUST_SET` names into the program, or none if the variable is not set, and says how it is
+//! laid out.
 
 #[path = "build/embedding.rs"]
 mod embedding;
+#[path = "build/layout.rs"]
+mod layout;
 
 use std::env;
 use std::error::Error;
@@ -41,5 +44,11 @@ fn main() -> Result<(), Box<dyn Error>> {
         folder.join("version.txt"),
         embedding.version(env!("CARGO_PKG_VERSION")),
     )?;
+    for variable in layout::VARIABLES {
+        println!("cargo::rerun-if-env-changed={variable}");
+    }
+    for argument in layout::arguments(folder)? {
+        println!("cargo::rustc-link-arg-bins={argument}");
+    }
     Ok(())
 }

@@ -42,10 +42,24 @@ First steps, with the files that the vendor sent:
 Exit codes: 0 licensed (or in grace, with a warning), 1 denied, 2 usage, 3 could not be judged, 4 the machine failed.",
 );
 
+/// The commands, in groups: those groups that the line does not name are not described, which costs as much as reading the rest of it.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Verify a license file, token, key, revocation list or trust statement, and decide whether it holds
     Verify(Later<Verify>),
+    #[command(flatten)]
+    Exchange(Called<Exchange>),
+    #[command(flatten)]
+    Question(Called<Question>),
+    #[command(flatten)]
+    Upkeep(Called<Upkeep>),
+    #[command(flatten)]
+    Description(Called<Description>),
+}
+
+/// What comes from the vendor and goes there.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Exchange {
     /// Show what a license file, token or key says, without verifying it
     Inspect {
         /// A file, a key or token itself, or - for standard input
@@ -60,6 +74,11 @@ pub(crate) enum Command {
     Activate(Later<Install>),
     /// Give up the activation of this machine, and write the receipt that frees the device
     Deactivate(Later<Deactivate>),
+}
+
+/// What applications and users ask of a license.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Question {
     /// Tell whether the installed license holds
     Status(Later<Status>),
     /// Show the tiers with their features, what is granted here, and why not
@@ -70,6 +89,11 @@ pub(crate) enum Command {
     Use(Later<Use>),
     /// Name the session of a project: one project is one seat, whatever path leads to it
     Session(Later<Session>),
+}
+
+/// What is asked about this machine, and what is done there.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Upkeep {
     /// Show what tells this machine from others, hashed
     Machine,
     /// Tell what the product is used for in a project: builder or runtime
@@ -86,8 +110,6 @@ pub(crate) enum Command {
     },
     /// Show every rule in order, with expected, actual and outcome
     Explain(Later<Ask>),
-    #[command(flatten)]
-    Description(Description),
 }
 
 impl Command {
@@ -95,9 +117,37 @@ impl Command {
     pub(crate) fn trust(&self) -> &[Source] {
         match self {
             Self::Verify(arguments) => &arguments.trust,
+            Self::Exchange(asked) => asked.trust(),
+            Self::Question(asked) => asked.trust(),
+            Self::Upkeep(asked) => asked.trust(),
+            Self::Description(_) => &[],
+        }
+    }
+}
+
+impl Exchange {
+    fn trust(&self) -> &[Source] {
+        match self {
             Self::Install(arguments) | Self::Activate(arguments) => &arguments.trust,
+            _ => &[],
+        }
+    }
+}
+
+impl Question {
+    fn trust(&self) -> &[Source] {
+        match self {
             Self::Check(arguments) => &arguments.ask.trust,
-            Self::Features(ask) | Self::Explain(ask) => &ask.trust,
+            Self::Features(ask) => &ask.trust,
+            _ => &[],
+        }
+    }
+}
+
+impl Upkeep {
+    fn trust(&self) -> &[Source] {
+        match self {
+            Self::Explain(ask) => &ask.trust,
             _ => &[],
         }
     }

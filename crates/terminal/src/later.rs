@@ -29,10 +29,19 @@ fn is_asked_for(name: &str) -> bool {
     })
 }
 
+/// Whether a word of the line is the name of one of these.
+fn is_one_asked_for(has_subcommand: impl Fn(&str) -> bool) -> bool {
+    LINE.with_borrow(|line| {
+        let mut words = line.iter().flatten().filter_map(|word| word.to_str());
+        words.any(has_subcommand)
+    })
+}
+
 /// The subcommands of a program, of which [`parse`](crate::program::parse) looks only at the one that was called.
 ///
 /// To describe all others, each with its own arguments and those of the whole program, costs more than the rest of reading a command line.
-/// Completions, man pages, help and usage errors are made from all of them.
+/// Completions, man pages, help and usage errors are made from all of them. Of a group of subcommands that is flattened into others, none
+/// is described if the line names none.
 ///
 /// ```
 /// use license_terminal::{Called, Later, program};
@@ -76,6 +85,9 @@ impl<T: Subcommand> Subcommand for Called<T> {
         let is_whole = LINE.with_borrow(Option::is_none);
         if is_whole {
             return T::augment_subcommands(command);
+        }
+        if !is_one_asked_for(T::has_subcommand) {
+            return command;
         }
         let mut all = T::augment_subcommands(Command::default());
         let asked_for = all

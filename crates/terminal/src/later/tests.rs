@@ -25,6 +25,24 @@ enum Trade {
         #[arg(long)]
         twice: bool,
     },
+    #[command(flatten)]
+    Door(Called<Door>),
+}
+
+/// What is done with the door.
+#[derive(Debug, Clone, clap::Subcommand)]
+enum Door {
+    /// Let people in
+    Open(Later<Hours>),
+    /// Send them home
+    Close,
+}
+
+#[derive(Debug, Clone, clap::Args)]
+struct Hours {
+    /// How long
+    #[arg(long)]
+    hours: Option<u32>,
 }
 
 /// What a trade is about.
@@ -51,6 +69,14 @@ const LINES: &[&str] = &[
     "buy buy",
     "sell -- --price",
     "count --twice",
+    "open --hours 3 --name Ann",
+    "open --hours many",
+    "close",
+    "clos",
+    "sell open",
+    "close sell",
+    "help open",
+    "close --help",
     "sell",
     "sell apple --price many",
     "sell apple --price 3 --free",
@@ -137,13 +163,61 @@ fn what_is_not_called_is_not_described() {
     assert_eq!(version.kind(), clap::error::ErrorKind::DisplayVersion);
 }
 
+/// Fails the test when somebody asks for it.
+#[derive(Debug)]
+struct UnaskedGroup;
+
+impl Subcommand for UnaskedGroup {
+    fn augment_subcommands(_: Command) -> Command {
+        panic!("none of it was called")
+    }
+
+    fn augment_subcommands_for_update(command: Command) -> Command {
+        Self::augment_subcommands(command)
+    }
+
+    fn has_subcommand(name: &str) -> bool {
+        name == "uncalled"
+    }
+}
+
+impl FromArgMatches for UnaskedGroup {
+    fn from_arg_matches(_: &ArgMatches) -> Result<Self, clap::Error> {
+        Ok(Self)
+    }
+
+    fn update_from_arg_matches(&mut self, _: &ArgMatches) -> Result<(), clap::Error> {
+        Ok(())
+    }
+}
+
+#[derive(Debug, clap::Parser)]
+struct Grouped {
+    #[command(subcommand)]
+    command: Called<OneOrGroup>,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum OneOrGroup {
+    Asked(Later<Terms>),
+    #[command(flatten)]
+    Not(Called<UnaskedGroup>),
+}
+
+#[test]
+fn a_group_of_which_none_is_called_is_not_described() {
+    let line = ["grouped", "asked", "apple"].map(Into::into);
+    let grouped: Grouped = parsed(&line).unwrap();
+    assert!(matches!(&*grouped.command, OneOrGroup::Asked(terms) if terms.ware == "apple"));
+}
+
 #[test]
 fn outside_of_a_line_everything_is_described() {
     use clap::CommandFactory;
     let _ = parsed::<Shop>(&["shop".into(), "count".into()]);
     let names = |command: &Command| command.get_subcommands().count();
     let shop = Shop::command();
-    assert_eq!(names(&shop), 3);
+    assert_eq!(names(&shop), 5);
     let sell = shop.find_subcommand("sell").unwrap();
     assert!(
         sell.get_arguments()
