@@ -4,11 +4,7 @@ use serde_json::{Value, json};
 
 use crate::Timestamp;
 use crate::tally::REMEMBERED;
-
-const SECONDS_PER_DAY: u64 = 86_400;
-
-/// How far a clock may be behind before it is worth a warning: 24 hours. Less happens to honest machines that boot two systems.
-pub(crate) const CLOCK_TOLERANCE: u64 = SECONDS_PER_DAY;
+use crate::time::{CLOCK_TOLERANCE, SECONDS_PER_DAY};
 
 /// How far a clock may run ahead of the uptime before it is no longer believed: a minute less, so that neither the rounding of clock and
 /// uptime nor a small step of the network's time makes a warning of a clock that was ahead and came back.

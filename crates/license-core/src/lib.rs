@@ -37,6 +37,8 @@
 //! - `ordered-json` (default): the members of JSON that is written stand in their documented order, not in that of the alphabet. What is
 //!   read is the same without it, and so is the order of the outermost members of the lines of usage reports.
 //! - `inspection` (default): [`inspect`], and [`Difference`] between licenses.
+//! - `machine-state` (default): what a machine keeps, [`HighWater`], [`Tally`] and [`SessionId`].
+//! - `requests` (default): what a machine sends to its vendor, [`Letter`], also [`spoken`].
 //! - `usage-reports` (default): module `usage_report`.
 //! - `issue`: mint licenses; signs with AWS-LC.
 //!
@@ -50,6 +52,7 @@ mod difference;
 mod digest;
 mod entitlements;
 mod evaluate;
+#[cfg(feature = "machine-state")]
 mod high_water;
 #[cfg(feature = "inspection")]
 mod inspect;
@@ -61,8 +64,10 @@ mod machine;
 mod matrix;
 mod name;
 mod pasted;
+#[cfg(feature = "machine-state")]
 mod session;
 mod signature;
+#[cfg(feature = "machine-state")]
 mod tally;
 mod time;
 mod token;
@@ -71,6 +76,7 @@ mod verifier;
 
 #[cfg(feature = "issue")]
 pub mod issue;
+#[cfg(feature = "requests")]
 pub mod spoken;
 #[cfg(feature = "usage-reports")]
 pub mod usage_report;
@@ -83,6 +89,7 @@ pub use entitlements::{Entitlements, Quota};
 pub use evaluate::{
     Context, Decision, Evidence, FeatureAnswer, Finding, Outcome, Rule, RuleOutcome, Warning,
 };
+#[cfg(feature = "machine-state")]
 pub use high_water::{Boot, HighWater, Reading};
 #[cfg(feature = "inspection")]
 pub use inspect::{InspectError, UNVERIFIED, inspect};
@@ -91,10 +98,9 @@ pub use key::{
     EnterpriseKey, EnterpriseTerms, KeyError, KeyExpiry, LicenseKey, ShortEnterpriseKey,
     StandardKey,
 };
-pub use letter::{
-    ActivationRequest, ClockRequest, Commitment, Letter, LetterError, LetterKind, Nonce, Receipt,
-    Secret,
-};
+#[cfg(feature = "requests")]
+pub use letter::{ActivationRequest, ClockRequest, Letter, LetterError, Receipt, Secret};
+pub use letter::{Commitment, LetterKind, Nonce};
 pub use license::{
     Activation, CheckIn, ClockRepair, Facts, License, LicenseId, Renewal, Revocation,
     RevocationList, Signer, Status, TrustStatement, UsageType, Validation,
@@ -106,8 +112,10 @@ pub use matrix::{Matrix, TierTerms, Trial};
 pub use name::{Company, NameError, ProductCode, Tier};
 pub use pasted::{Found, Position};
 pub use semver::{Version, VersionReq};
+#[cfg(feature = "machine-state")]
 pub use session::SessionId;
 pub use signature::{Algorithm, Backend};
+#[cfg(feature = "machine-state")]
 pub use tally::{QuotaUse, Tally};
 pub use time::{Date, Span, TimeError, Timestamp};
 pub use token::{

@@ -116,6 +116,7 @@ fn is_dash(letter: char) -> bool {
     )
 }
 
+#[cfg(feature = "requests")]
 /// `"` for every double quotation mark that an editor may have put in its place.
 pub(crate) fn plain_quote(letter: char) -> char {
     match letter {

@@ -5,7 +5,10 @@ mod rfc3339;
 use std::fmt;
 use std::str::FromStr;
 
-const SECONDS_PER_DAY: u64 = 86_400;
+pub(crate) const SECONDS_PER_DAY: u64 = 86_400;
+
+/// How far a clock may be behind before it is worth a warning: 24 hours. Less happens to honest machines that boot two systems.
+pub(crate) const CLOCK_TOLERANCE: u64 = SECONDS_PER_DAY;
 
 /// An instant in whole seconds since 1970-01-01T00:00:00Z, from 0 to 2^53-1
 /// (what every JSON implementation can carry exactly, RFC 8259 section 6).

@@ -15,8 +15,7 @@ pub use decision::{Decision, FeatureAnswer, Outcome, Warning};
 pub use evidence::Evidence;
 pub use rules::{Finding, Rule, RuleOutcome};
 
-use crate::high_water::CLOCK_TOLERANCE;
-use crate::time::Span;
+use crate::time::{CLOCK_TOLERANCE, Span};
 use crate::{Code, Entitlements, License, Matrix, Signer, Timestamp, Validation};
 use rules::Case;
 

@@ -3,79 +3,28 @@
 //! Nobody signs a letter: a machine has no key that a vendor would know. What makes an answer this machine's own is the nonce that it made
 //! and the commitment to a secret that it keeps; what makes a receipt true is the secret itself.
 
+#[cfg(feature = "requests")]
 mod bytes;
+#[cfg(feature = "requests")]
 mod error;
+#[cfg(feature = "requests")]
+mod kinds;
 mod proof;
+#[cfg(feature = "requests")]
+mod secret;
+#[cfg(feature = "requests")]
 mod text;
 
-#[cfg(test)]
+#[cfg(all(test, feature = "requests"))]
 mod tests;
 
+#[cfg(feature = "requests")]
 pub use error::LetterError;
-pub use proof::{Commitment, Nonce, Secret};
-
-use crate::{Fingerprint, LicenseId, MachineDigest, ProductCode, Timestamp};
-
-/// A request to activate a license on a machine.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ActivationRequest {
-    /// The product.
-    pub product: ProductCode,
-    /// The license.
-    pub license: LicenseId,
-    /// The machine, with its components hashed.
-    pub machine: Fingerprint,
-    /// Tells the answer to this request from all others.
-    pub nonce: Nonce,
-    /// SHA-256 of a secret that stays on the machine until it is deactivated.
-    pub commitment: Commitment,
-    /// When it was made, by the machine's clock.
-    pub made_at: Timestamp,
-}
-
-/// A request to set back what a machine remembers of time.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ClockRequest {
-    /// The product.
-    pub product: ProductCode,
-    /// The machine, with its components hashed.
-    pub machine: Fingerprint,
-    /// Tells the answer to this request from all others.
-    pub nonce: Nonce,
-    /// The latest instant that the machine has seen.
-    pub mark: Timestamp,
-    /// When it was made, by the machine's clock.
-    pub made_at: Timestamp,
-}
-
-/// The proof that a machine has given up its activation.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Receipt {
-    /// The product.
-    pub product: ProductCode,
-    /// The license.
-    pub license: LicenseId,
-    /// The machine.
-    pub machine: MachineDigest,
-    /// The nonce of the request that the activation answered.
-    pub nonce: Nonce,
-    /// What the machine committed itself to.
-    pub secret: Secret,
-    /// When it was given up, by the machine's clock.
-    pub made_at: Timestamp,
-}
-
-/// Anything that a machine sends.
-#[derive(Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Letter {
-    /// `LICENSE ACTIVATION REQUEST`.
-    Activation(ActivationRequest),
-    /// `LICENSE CLOCK REQUEST`.
-    Clock(ClockRequest),
-    /// `LICENSE DEACTIVATION`.
-    Deactivation(Receipt),
-}
+#[cfg(feature = "requests")]
+pub use kinds::{ActivationRequest, ClockRequest, Letter, Receipt};
+pub use proof::{Commitment, Nonce};
+#[cfg(feature = "requests")]
+pub use secret::Secret;
 
 /// What a letter is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -115,31 +64,12 @@ impl LetterKind {
     }
 
     /// The byte that says so in the compact form.
+    #[cfg(feature = "requests")]
     const fn number(self) -> u8 {
         match self {
             Self::Activation => 1,
             Self::Clock => 2,
             Self::Deactivation => 3,
-        }
-    }
-}
-
-impl Letter {
-    /// What it is about.
-    pub const fn kind(&self) -> LetterKind {
-        match self {
-            Self::Activation(_) => LetterKind::Activation,
-            Self::Clock(_) => LetterKind::Clock,
-            Self::Deactivation(_) => LetterKind::Deactivation,
-        }
-    }
-
-    /// The product that it is about.
-    pub const fn product(&self) -> ProductCode {
-        match self {
-            Self::Activation(request) => request.product,
-            Self::Clock(request) => request.product,
-            Self::Deactivation(receipt) => receipt.product,
         }
     }
 }

@@ -7,7 +7,7 @@
 
 use super::text::MAX_LETTER_BYTES;
 use super::*;
-use crate::{Code, ComponentKind, spoken};
+use crate::{Code, ComponentKind, Fingerprint, LicenseId, ProductCode, Timestamp, spoken};
 
 fn product() -> ProductCode {
     ProductCode::parse("CODITECT").unwrap()

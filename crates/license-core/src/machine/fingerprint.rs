@@ -68,6 +68,7 @@ impl Fingerprint {
             .map(move |component| (component.kind, hex(component)))
     }
 
+    #[cfg(feature = "requests")]
     /// The hashes of its components as bytes.
     pub(crate) fn raw_components(&self) -> impl Iterator<Item = (ComponentKind, &[u8])> {
         let components = self.components.iter();

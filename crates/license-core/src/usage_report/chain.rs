@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::report::EntryLine;
 use super::{ChainId, Finding, Hash, UsageEntry, UsageReport};
-use crate::high_water::CLOCK_TOLERANCE;
+use crate::time::CLOCK_TOLERANCE;
 use crate::{LicenseId, ProductCode, Timestamp};
 
 /// What is known of a chain.
