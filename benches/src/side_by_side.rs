@@ -100,14 +100,16 @@ impl fmt::Display for Spread {
     }
 }
 
-/// Runs each in turn, in so many rounds after one that warms up. Each round begins with another of them, so that none always comes after
-/// the same.
+/// Runs each in turn, in so many rounds after one that warms up. Each round has another order, so that none always comes after the same,
+/// and finds what that left in the caches.
 pub fn measure(rounds: usize, batch: u32, subjects: &mut [Subject<'_>]) -> Measured {
     let count = subjects.len();
     let mut times = vec![Vec::with_capacity(rounds); count];
+    let mut order: Vec<usize> = (0..count).collect();
+    let mut random = 0x9E37_79B9_7F4A_7C15_u64;
     for round in 0..=rounds {
-        for turn in 0..count {
-            let at = (round + turn) % count;
+        shuffle(&mut order, &mut random);
+        for at in order.iter().copied() {
             let (Some(subject), Some(times)) = (subjects.get_mut(at), times.get_mut(at)) else {
                 continue;
             };
@@ -120,6 +122,17 @@ pub fn measure(rounds: usize, batch: u32, subjects: &mut [Subject<'_>]) -> Measu
         }
     }
     Measured { times }
+}
+
+/// Another order, the same in every run (Fisher and Yates, by Marsaglia's xorshift).
+fn shuffle(order: &mut [usize], random: &mut u64) {
+    for left in (2..=order.len()).rev() {
+        *random ^= *random << 13;
+        *random ^= *random >> 7;
+        *random ^= *random << 17;
+        let spread = usize::try_from(*random >> 32).unwrap_or_default();
+        order.swap(left - 1, spread % left);
+    }
 }
 
 /// Runs each in turn, so many rounds, and prints the median of each and of its ratios to the first, with the half between the quartiles.
