@@ -303,8 +303,13 @@ pub(crate) fn no_session(error: &SessionError) -> Failure {
     }
 }
 
+/// A link leads to the same path.
+const TOO_LONG: &str =
+    "move the project to where its path is shorter; a link to it makes it no shorter";
+
 pub(crate) fn no_project(error: &ProjectError) -> Failure {
     let (exit, hint) = match error {
+        error if error.is_too_long() => (Exit::Machine, TOO_LONG),
         ProjectError::Unreadable { .. } | ProjectError::NoCurrentDirectory { .. } => (
             Exit::Machine,
             "go to a folder that is there and that you may read, or name another path",
@@ -352,6 +357,7 @@ pub(crate) fn no_usage_type(error: &UsageError) -> Failure {
         UsageError::BadVariable { name, .. } => {
             format!("set {name} to builder or runtime, or unset it")
         }
+        error if error.is_too_long() => TOO_LONG.to_owned(),
         UsageError::Unreadable { .. } => "check its permissions".to_owned(),
         _ => "in the project file say usage_type = \"builder\" or \"runtime\"".to_owned(),
     };
