@@ -1,6 +1,7 @@
 //! What a refusal of the libraries is on the command line: one line, a hint, an exit code.
 
 use std::error::Error;
+use std::path::Path;
 
 use license_client::{
     AnswerFault, HomeError, InstallationError, ProjectError, ReportError, SealError, SessionError,
@@ -215,6 +216,17 @@ pub(crate) fn not_installed(error: &InstallationError) -> Failure {
         other => Failure::malformed(other.to_string())
             .hint("install the license again: `license install FILE`"),
     }
+}
+
+/// An activation in the administrator's folder is not this user's to give up.
+pub(crate) fn activated_for_all(path: &Path) -> Failure {
+    let path = show_path(path);
+    let message = format!(
+        "expected an activation of this user's to give up, found only the administrator's, in {path}"
+    );
+    Failure::new(Exit::Denied, Code::NotActivated.as_str(), message).hint(
+        "nothing was changed; ask the administrator to take it out of there, and the vendor to end it: `keygen release --activation`",
+    )
 }
 
 /// Nothing of what came with it is installed.
