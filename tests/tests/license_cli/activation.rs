@@ -327,7 +327,7 @@ fn give_up_beside(site: &Scratch, shared: &str, options: &[&str]) -> (Outcome, S
     site.write("etc/trust.jwks", &Vendor::shared().trust);
     let run = Run::license(site).env("CODITECT_MACHINE_ID", HERE);
     let run = run.env("CODITECT_SYSTEM_DIR", site.file("etc"));
-    let outcome = run.args(&[&["deactivate"], options].concat()).run();
+    let outcome = run.args([&["deactivate"], options].concat()).run();
     (outcome, "etc/license.lic".to_owned())
 }
 
