@@ -1,6 +1,7 @@
 //! What a refusal of the libraries is on the command line: one line, a hint, an exit code.
 
 use std::error::Error;
+use std::path::Path;
 
 use license_client::{
     AnswerFault, HomeError, InstallationError, ProjectError, ReportError, SealError, SessionError,
@@ -217,6 +218,17 @@ pub(crate) fn not_installed(error: &InstallationError) -> Failure {
     }
 }
 
+/// An activation in the administrator's folder is not this user's to give up.
+pub(crate) fn activated_for_all(path: &Path) -> Failure {
+    let path = show_path(path);
+    let message = format!(
+        "expected an activation of this user's to give up, found only the administrator's, in {path}"
+    );
+    Failure::new(Exit::Denied, Code::NotActivated.as_str(), message).hint(
+        "nothing was changed; ask the administrator to take it out of there, and the vendor to end it: `keygen release --activation`",
+    )
+}
+
 /// Nothing of what came with it is installed.
 fn not_an_answer(error: &InstallationError, fault: AnswerFault) -> Failure {
     let code = fault.code().as_str();
@@ -303,8 +315,13 @@ pub(crate) fn no_session(error: &SessionError) -> Failure {
     }
 }
 
+/// A link leads to the same path.
+const TOO_LONG: &str =
+    "move the project to where its path is shorter; a link to it makes it no shorter";
+
 pub(crate) fn no_project(error: &ProjectError) -> Failure {
     let (exit, hint) = match error {
+        error if error.is_too_long() => (Exit::Machine, TOO_LONG),
         ProjectError::Unreadable { .. } | ProjectError::NoCurrentDirectory { .. } => (
             Exit::Machine,
             "go to a folder that is there and that you may read, or name another path",
@@ -352,6 +369,7 @@ pub(crate) fn no_usage_type(error: &UsageError) -> Failure {
         UsageError::BadVariable { name, .. } => {
             format!("set {name} to builder or runtime, or unset it")
         }
+        error if error.is_too_long() => TOO_LONG.to_owned(),
         UsageError::Unreadable { .. } => "check its permissions".to_owned(),
         _ => "in the project file say usage_type = \"builder\" or \"runtime\"".to_owned(),
     };

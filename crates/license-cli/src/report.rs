@@ -48,6 +48,18 @@ impl Notice {
         }
     }
 
+    /// What was given up lies with the administrator too.
+    pub(crate) fn shared(path: &Path) -> Self {
+        let path = show_path(path);
+        Self {
+            code: "STILL_ACTIVE".to_owned(),
+            message: format!(
+                "{path}, which is the administrator's, holds an activation of the license for this machine too: it counts for everybody who \
+                uses the machine until the administrator takes it out"
+            ),
+        }
+    }
+
     /// Nothing tells this machine from others.
     pub(crate) fn nameless() -> Self {
         Self {

@@ -43,9 +43,15 @@ struct Current {
     is_unsure: bool,
 }
 
-/// Tells one version of a file from the next by its time, its length and its place on the disk: a file is replaced, never rewritten, and
-/// some systems give all their files the same time.
-type Stamp = (Option<SystemTime>, u64, u64);
+/// Tells one version of a file from the next by its time, its length, its place on the disk and when that changed: some systems give all their
+/// files the same time, and a place that has become free to the next file.
+type Stamp = (Option<SystemTime>, u64, Place);
+
+/// The number of the file, and since when it is what it is: seconds and nanoseconds, which nobody can set.
+#[cfg(unix)]
+type Place = (u64, i64, i64);
+#[cfg(not(unix))]
+type Place = ();
 
 impl Client {
     /// Opens what is installed for this user, for the default product.
@@ -313,14 +319,13 @@ fn stamps(host: &Host) -> Vec<Option<Stamp>> {
 }
 
 #[cfg(unix)]
-fn place(metadata: &fs::Metadata) -> u64 {
-    std::os::unix::fs::MetadataExt::ino(metadata)
+fn place(metadata: &fs::Metadata) -> Place {
+    use std::os::unix::fs::MetadataExt;
+    (metadata.ino(), metadata.ctime(), metadata.ctime_nsec())
 }
 
 #[cfg(not(unix))]
-fn place(_: &fs::Metadata) -> u64 {
-    0
-}
+fn place(_: &fs::Metadata) -> Place {}
 
 /// An error and what led to it, in one line.
 pub(crate) fn with_causes(error: &dyn std::error::Error) -> String {
@@ -369,22 +374,40 @@ mod tests {
     use super::*;
     use crate::StateDir;
 
+    /// A host and the path of its license.
+    fn scratch() -> (tempfile::TempDir, Host, PathBuf) {
+        let folder = tempfile::tempdir().unwrap();
+        let product = Matrix::built_in().product();
+        let host = Host::at(product, StateDir::at(folder.path().to_owned()));
+        let path = folder.path().join("license.lic");
+        (folder, host, path)
+    }
+
+    /// With the time that all files have.
+    fn write(path: &Path, content: &str) {
+        fs::write(path, content).unwrap();
+        let file = fs::File::options().write(true).open(path).unwrap();
+        file.set_modified(SystemTime::UNIX_EPOCH).unwrap();
+    }
+
+    #[test]
+    fn a_file_in_the_same_place_is_another_even_with_the_same_length_and_time() {
+        let (_folder, host, path) = scratch();
+        write(&path, "one");
+        let before = stamps(&host);
+        // The system counts time in steps of some milliseconds.
+        let is_noticed = (0..200).any(|_| {
+            std::thread::sleep(Duration::from_millis(1));
+            write(&path, "two");
+            stamps(&host) != before
+        });
+        assert!(is_noticed);
+    }
+
     #[test]
     fn a_file_that_was_replaced_is_another_even_with_the_same_length_and_time() {
-        let folder = tempfile::tempdir().unwrap();
-        let host = Host::at(
-            Matrix::built_in().product(),
-            StateDir::at(folder.path().to_owned()),
-        );
-        let (path, next) = (
-            folder.path().join("license.lic"),
-            folder.path().join("next"),
-        );
-        let write = |path: &Path, content: &str| {
-            fs::write(path, content).unwrap();
-            let file = fs::File::options().write(true).open(path).unwrap();
-            file.set_modified(SystemTime::UNIX_EPOCH).unwrap();
-        };
+        let (folder, host, path) = scratch();
+        let next = folder.path().join("next");
         write(&path, "one");
         let before = stamps(&host);
         assert_eq!(stamps(&host), before);

@@ -95,6 +95,18 @@ impl Installation {
         rotation
     }
 
+    /// What the administrator's folder holds by itself, verified, and in which file.
+    pub(crate) fn shared(
+        home: &Home,
+        keys: Keys<'_>,
+        matrix: &Matrix,
+    ) -> Option<(Bundle, PathBuf)> {
+        let system = home.system()?;
+        let found = found_in(system, || keys.of_system(home, system), matrix);
+        let (bundle, path, _) = found.ok().flatten()?;
+        Some((bundle, path))
+    }
+
     fn read(
         home: &Home,
         keys: Keys<'_>,

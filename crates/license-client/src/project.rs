@@ -18,6 +18,7 @@ use license_core::ProductCode;
 use crate::home::{LOCK, StateFile};
 
 pub use self::error::ProjectError;
+pub(crate) use self::error::{is_too_long, unreadable};
 use self::name::Platform;
 pub use self::walk::Link;
 use self::walk::Walk;

@@ -14,7 +14,7 @@ use license_core::{LicenseId, SessionId};
 use crate::home::create_private;
 use crate::host::{Account, Host};
 use crate::project::{ProjectError, ProjectRoot};
-use crate::store::keep_owner;
+use crate::store::{keep_owner, never_followed};
 
 /// The folder of the state directory in which open sessions hold a lock each.
 const FOLDER: &str = "sessions";
@@ -127,8 +127,11 @@ fn is_no_link(folder: &Path) -> bool {
     !fs::symlink_metadata(folder).is_ok_and(|found| found.is_symlink())
 }
 
-/// The sessions whose files somebody holds. The files of others are removed.
+/// The sessions whose files somebody holds. The files of others are removed. Behind a link nobody holds any.
 fn open_in(folder: &Path) -> io::Result<Vec<String>> {
+    if !is_no_link(folder) {
+        return Ok(Vec::new());
+    }
     let entries = match fs::read_dir(folder) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         entries => entries?,
@@ -167,8 +170,10 @@ impl Guard {
     fn take(folder: &Path, id: SessionId) -> io::Result<Self> {
         match create_private(folder) {
             Ok(()) => {
-                // What root makes for a user is the user's.
-                if let (Some(state), Ok(made)) = (folder.parent(), File::open(folder)) {
+                // What root makes for a user is the user's, unless they have put something else of root's in its place.
+                if let (Some(state), Ok(made)) = (folder.parent(), opened(folder))
+                    && made.metadata().is_ok_and(|made| made.is_dir())
+                {
                     keep_owner(state, &made);
                 }
             }
@@ -197,9 +202,13 @@ impl Guard {
     }
 }
 
-/// Whether somebody holds it; what nobody holds was left behind, and is removed.
+fn opened(path: &Path) -> io::Result<File> {
+    never_followed(File::options().read(true)).open(path)
+}
+
+/// Whether somebody holds it; what nobody holds was left behind, and is removed. A link is held by nobody, and left.
 fn is_held(path: &Path) -> bool {
-    let Ok(file) = File::open(path) else {
+    let Ok(file) = opened(path) else {
         return false;
     };
     // Shared, so that two who ask at once don't take each other for a session.
@@ -219,7 +228,7 @@ fn is_same_file(file: &File, path: &Path) -> bool {
     use std::os::unix::fs::MetadataExt;
     let inode = |metadata: fs::Metadata| (metadata.dev(), metadata.ino());
     let opened = file.metadata().map(inode);
-    let there = fs::metadata(path).map(inode);
+    let there = fs::symlink_metadata(path).map(inode);
     matches!((opened, there), (Ok(opened), Ok(there)) if opened == there)
 }
 
@@ -299,6 +308,68 @@ mod tests {
         assert_eq!(open_in(folder.path()).unwrap(), [open_id().to_string()]);
         drop(held);
         assert_eq!(open_in(folder.path()).unwrap(), [""; 0]);
+    }
+
+    /// A state directory, and beside it a folder with a session's file that nobody holds.
+    #[cfg(unix)]
+    fn beside() -> (tempfile::TempDir, Host, std::path::PathBuf) {
+        let scratch = tempfile::tempdir().unwrap();
+        let (state, other) = (scratch.path().join("state"), scratch.path().join("other"));
+        for folder in [&state, &other] {
+            create_private(folder).unwrap();
+        }
+        let theirs = other.join("sess_00112233445566778899aabbccddeeff.4711-0");
+        fs::write(&theirs, "theirs").unwrap();
+        let product = license_core::Matrix::built_in().product();
+        let host = Host::at(product, crate::StateDir::at(state));
+        (scratch, host, theirs)
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn behind_a_link_no_session_is_looked_for_and_none_removed() {
+        let (scratch, host, theirs) = beside();
+        let folder = scratch.path().join("state").join(FOLDER);
+        std::os::unix::fs::symlink(scratch.path().join("other"), folder).unwrap();
+        assert_eq!(Session::open_on(&host).unwrap(), [""; 0]);
+        assert!(theirs.exists());
+        let session = Session::open(&host, None, None, scratch.path()).unwrap();
+        assert!(!session.is_counted());
+        assert_eq!(
+            fs::read_dir(scratch.path().join("other")).unwrap().count(),
+            1
+        );
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn a_file_that_is_a_link_is_no_session_whoever_holds_what_it_leads_to() {
+        let (scratch, host, theirs) = beside();
+        let folder = scratch.path().join("state").join(FOLDER);
+        create_private(&folder).unwrap();
+        let link = folder.join(theirs.file_name().unwrap());
+        std::os::unix::fs::symlink(&theirs, &link).unwrap();
+        let held = File::open(&theirs).unwrap();
+        held.lock().unwrap();
+        assert!(
+            !is_held(&link),
+            "also if it became one after it was looked at"
+        );
+        assert_eq!(Session::open_on(&host).unwrap(), [""; 0]);
+        drop(held);
+        assert!(!is_held(&link));
+        assert!(theirs.exists() && link.is_symlink());
+        assert_eq!(fs::read(&theirs).unwrap(), b"theirs");
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn what_is_given_to_the_user_is_no_link() {
+        let (scratch, _, theirs) = beside();
+        let link = scratch.path().join("link");
+        std::os::unix::fs::symlink(theirs.parent().unwrap(), &link).unwrap();
+        assert!(opened(&link).is_err());
+        assert!(opened(theirs.parent().unwrap()).is_ok());
     }
 
     fn open_id() -> SessionId {

@@ -7,7 +7,7 @@ mod lock_file;
 mod undo;
 
 use std::fmt;
-use std::fs::{self, File, TryLockError};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -289,6 +289,20 @@ fn read_capped(path: &Path, cap: usize) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::with_capacity(expected.saturating_add(1));
     File::open(path)?.take(limit).read_to_end(&mut bytes)?;
     Ok(bytes)
+}
+
+/// Opens no link, whoever puts one there between a look at the path and its opening, and does not wait for the other end of a pipe.
+#[cfg(unix)]
+pub(crate) fn never_followed(options: &mut OpenOptions) -> &mut OpenOptions {
+    use rustix::fs::OFlags;
+    let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed();
+    std::os::unix::fs::OpenOptionsExt::custom_flags(options, flags)
+}
+
+/// Elsewhere only some users make links.
+#[cfg(not(unix))]
+pub(crate) fn never_followed(options: &mut OpenOptions) -> &mut OpenOptions {
+    options
 }
 
 /// Gives a file that root makes in a user's folder to that user, who could not read it otherwise.

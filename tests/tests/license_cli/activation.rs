@@ -320,6 +320,70 @@ fn an_activation_counts_where_an_administrator_put_it_for_everybody() {
     assert_eq!(status(ELSEWHERE), "NOT_ACTIVATED");
 }
 
+/// Runs `deactivate` where this file is the administrator's, and returns what it says with the path of that file.
+fn give_up_beside(site: &Scratch, shared: &str, options: &[&str]) -> (Outcome, String) {
+    std::fs::create_dir_all(site.file("etc")).unwrap();
+    site.write("etc/license.lic", shared);
+    site.write("etc/trust.jwks", &Vendor::shared().trust);
+    let run = Run::license(site).env("CODITECT_MACHINE_ID", HERE);
+    let run = run.env("CODITECT_SYSTEM_DIR", site.file("etc"));
+    let outcome = run.args([&["deactivate"], options].concat()).run();
+    (outcome, "etc/license.lic".to_owned())
+}
+
+#[test]
+fn what_is_given_up_and_lies_with_the_administrator_too_is_told() {
+    // The same activation for everybody, or another.
+    let others = || answer(&request(&asking(), &[]).stdout);
+    for of_all in [None, Some(others())] {
+        let site = activated();
+        let of_all = of_all.unwrap_or_else(|| site.read("answer.lic"));
+        let shared = format!("{}{of_all}", ACTIVATED.file);
+        let (given, path) = give_up_beside(&site, &shared, &["--json"]);
+        let warnings = &given.expect_code(0).json()["warnings"];
+        assert_eq!(warnings[0]["code"], "STILL_ACTIVE", "{warnings}");
+        assert!(warnings[0]["message"].as_str().unwrap().contains(&path));
+        let (again, _) = give_up_beside(&site, &shared, &[]);
+        let said = again.expect_code(0).stderr;
+        assert!(said.contains("warning: STILL_ACTIVE"), "{said}");
+        assert!(said.contains("ask the administrator to take"), "{said}");
+        assert!(!said.contains("it holds here no more"), "{said}");
+        let other = Scratch::new();
+        let somebody = Run::license(&other).env("CODITECT_MACHINE_ID", HERE);
+        let somebody = somebody.env("CODITECT_SYSTEM_DIR", site.file("etc"));
+        let status = somebody.args(["status", "--json"]).run();
+        assert_eq!(status.expect_code(0).json()["code"], "VALID");
+    }
+}
+
+#[test]
+fn what_lies_with_the_administrator_for_another_machine_or_license_is_no_matter() {
+    let site = activated();
+    let (given, _) = give_up_beside(&site, &ACTIVATED.file, &["--json"]);
+    assert_eq!(given.expect_code(0).json()["warnings"], json!([]));
+    let elsewhere = Vendor::shared().site();
+    elsewhere.write("team.lic", &ACTIVATED.file);
+    let install = ["install", "--trust", "trust.jwks", "team.lic"];
+    let _ = on(ELSEWHERE, &elsewhere, &install).expect_code(1);
+    let asked = on(ELSEWHERE, &elsewhere, &["request"]).expect_code(0);
+    let shared = format!("{}{}", ACTIVATED.file, answer(&asked.stdout));
+    let (given, _) = give_up_beside(&site, &shared, &["--json"]);
+    assert_eq!(given.expect_code(0).json()["warnings"], json!([]));
+}
+
+#[test]
+fn what_lies_with_the_administrator_alone_is_not_given_up_and_is_named() {
+    let holder = activated();
+    let shared = format!("{}{}", ACTIVATED.file, holder.read("answer.lic"));
+    let site = Vendor::shared().site();
+    let (refused, path) = give_up_beside(&site, &shared, &[]);
+    let complaint = refused.expect_failure(1);
+    assert!(complaint.message.contains(&path), "{complaint:?}");
+    assert!(complaint.hint.contains("administrator"), "{complaint:?}");
+    let (refused, _) = give_up_beside(&site, &shared, &["--json"]);
+    assert_eq!(refused.expect_json_failure(1), "NOT_ACTIVATED");
+}
+
 #[test]
 fn what_is_given_up_is_proved_by_the_secret_and_not_used_here_any_more() {
     let site = asking();

@@ -219,6 +219,29 @@ fn what_may_not_be_read_is_named() {
     assert_eq!(json.expect_json_failure(4), "IO");
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn a_path_that_is_too_long_is_told_by_its_length() {
+    let site = projects();
+    let mut folder = site.file("shop");
+    while folder.as_os_str().len() < 3890 {
+        folder.push("d".repeat(190));
+    }
+    let left = 4090 - folder.as_os_str().len() - 1;
+    folder.push("d".repeat(left));
+    fs::create_dir_all(&folder).unwrap();
+    for command in ["session", "usage"] {
+        let path = folder.to_str().unwrap();
+        let complaint = license(&site, &[command, path]).expect_failure(4);
+        for words in ["its 4100 bytes, ", " are more than the system takes"] {
+            assert!(complaint.message.contains(words), "{complaint:?}");
+        }
+        assert!(complaint.hint.contains("shorter"), "{complaint:?}");
+        let json = license(&site, &[command, path, "--json"]);
+        assert_eq!(json.expect_json_failure(4), "IO");
+    }
+}
+
 #[test]
 fn a_damaged_license_is_no_reason_not_to_name_the_session() {
     let site = projects();

@@ -1,8 +1,12 @@
 //! `license request` and `license deactivate`: what this machine tells its vendor, as a file, a QR code or lines to read out.
 
+use std::path::PathBuf;
+
 use license_client::{Asked, Asking, InstallationError, now};
 use license_core::{Letter, License, LicenseId, spoken};
-use license_terminal::{Audience, Destination, Exit, Failure, Overwrite, QrCode, Terminal, escape};
+use license_terminal::{
+    Audience, Destination, Exit, Failure, Overwrite, QrCode, Terminal, escape, show_path,
+};
 use serde_json::{Value, json};
 
 use crate::cli::{Deactivate, Request, Sending};
@@ -35,7 +39,7 @@ pub(crate) fn request(
         false => "keygen activate",
     };
     let hint = format!("send it to the vendor, who answers it with `{answer}`");
-    sending.send(&asked, &hint, terminal)
+    sending.send(&asked, None, &hint, terminal)
 }
 
 pub(crate) fn deactivate(
@@ -57,9 +61,41 @@ pub(crate) fn deactivate(
     if matches!(asked, Err(InstallationError::NotActivated)) && arguments.license.is_none() {
         asked = site.host.deactivate(None, made_at);
     }
-    let asked = asked.map_err(refused)?;
-    let hint = "it holds here no more; send this to the vendor: `keygen release` frees the device";
-    sending.send(&asked, hint, terminal)
+    let asked = asked.map_err(|error| match shared(site, license.as_ref(), None) {
+        Some(path) if matches!(error, InstallationError::NotActivated) => {
+            failure::activated_for_all(&path)
+        }
+        _ => refused(error),
+    })?;
+    let shared = shared(site, license.as_ref(), Some(&asked.letter));
+    let hint = match &shared {
+        None => "it holds here no more; send this to the vendor: `keygen release` frees the device"
+            .to_owned(),
+        Some(path) => format!(
+            "ask the administrator to take the activation out of {} first; then send this to the vendor: `keygen release` frees the device",
+            show_path(path)
+        ),
+    };
+    sending.send(
+        &asked,
+        shared.as_deref().map(Notice::shared),
+        &hint,
+        terminal,
+    )
+}
+
+/// The administrator's file that holds an activation of the license too, or of the one that was given up.
+fn shared(site: &Site, license: Option<&License>, given_up: Option<&Letter>) -> Option<PathBuf> {
+    let goes_by = |id: &LicenseId| {
+        license.is_some_and(|license| license.id() == id || license.supersedes().contains(id))
+    };
+    site.host
+        .shared_activation(&site.matrix, |id| match given_up {
+            Some(Letter::Deactivation(receipt)) => {
+                receipt.license == *id || (goes_by(&receipt.license) && goes_by(id))
+            }
+            _ => license.is_none() || goes_by(id),
+        })
 }
 
 /// The license that a command is about.
@@ -134,8 +170,14 @@ impl Sending {
         self.out.check(Overwrite::forced(self.force))
     }
 
-    fn send(&self, asked: &Asked, hint: &str, terminal: &Terminal) -> Result<Exit, Failure> {
-        let mut notices = Vec::new();
+    fn send(
+        &self,
+        asked: &Asked,
+        beside: Option<Notice>,
+        hint: &str,
+        terminal: &Terminal,
+    ) -> Result<Exit, Failure> {
+        let mut notices: Vec<_> = beside.into_iter().collect();
         report::add(&mut notices, asked.problems.iter().map(Notice::of_state));
         let lines = spoken::lines(&asked.letter.to_bytes());
         let lines = lines.map_err(|error| Failure::malformed(error.to_string()))?;

@@ -1,13 +1,15 @@
 //! Asking the vendor for what only they can give, without a network, and giving it up again.
 
+use std::path::PathBuf;
+
 use license_core::{
-    ActivationRequest, ClockRequest, Fingerprint, Letter, License, LicenseId, Machine, Nonce,
-    Receipt, Secret, Timestamp,
+    Activation, ActivationRequest, ClockRequest, Fingerprint, Letter, License, LicenseId, Machine,
+    Matrix, Nonce, Receipt, Secret, Timestamp,
 };
 
 use super::Host;
 use crate::activation::{Bindings, GivenUp, Open};
-use crate::installation::InstallationError;
+use crate::installation::{Installation, InstallationError, Keys};
 use crate::state::{Durability, State, StateProblem};
 use crate::store::StoreLock;
 
@@ -142,6 +144,20 @@ impl Host {
         desk.save_bindings()?;
         let receipt = desk.receipt(license)?;
         Ok(desk.done(receipt, None, false))
+    }
+
+    /// The administrator's file that holds an activation of such a license for this machine. It counts for everybody who uses the machine,
+    /// and nobody gives it up but whoever takes it out of there.
+    pub fn shared_activation(
+        &self,
+        matrix: &Matrix,
+        is_such: impl Fn(&LicenseId) -> bool,
+    ) -> Option<PathBuf> {
+        let home = self.home.as_ref().ok()?;
+        let (bundle, path) = Installation::shared(home, Keys::of(self.trust()), matrix)?;
+        let here = self.machine()?;
+        let is_one = |found: &Activation| is_such(found.license_id()) && found.machine().is(here);
+        bundle.activations().iter().any(is_one).then_some(path)
     }
 
     fn fingerprint(&self) -> Result<Fingerprint, InstallationError> {

@@ -55,6 +55,35 @@ impl ProjectError {
             | Self::NoCurrentDirectory { path, .. } => path,
         }
     }
+
+    /// Whether nobody could look because the path, or a name in it, is longer than the system takes.
+    pub fn is_too_long(&self) -> bool {
+        matches!(self, Self::Unreadable { source, .. } if is_too_long(source))
+    }
+}
+
+/// Windows does not tell this from a name that no file can have.
+pub(crate) fn is_too_long(source: &io::Error) -> bool {
+    cfg!(unix) && source.kind() == io::ErrorKind::InvalidFilename
+}
+
+/// That a path can't be read, and its length where that is why.
+pub(crate) fn unreadable(
+    path: &Path,
+    source: &io::Error,
+    f: &mut fmt::Formatter<'_>,
+) -> fmt::Result {
+    write!(f, "{} cannot be read", path.display())?;
+    if !is_too_long(source) {
+        return Ok(());
+    }
+    let bytes = path.as_os_str().len();
+    let names = path.components().map(|name| name.as_os_str().len());
+    let longest = names.max().unwrap_or_default();
+    write!(
+        f,
+        ": its {bytes} bytes, {longest} of them in one name, are more than the system takes"
+    )
 }
 
 impl fmt::Display for ProjectError {
@@ -76,7 +105,7 @@ impl fmt::Display for ProjectError {
                 "symbolic links lead in circles at {path}, or are more than {}",
                 super::walk::MAX_LINKS
             ),
-            Self::Unreadable { .. } => write!(f, "{path} cannot be read"),
+            Self::Unreadable { path, source } => unreadable(path, source, f),
             Self::NoCurrentDirectory { .. } => {
                 write!(
                     f,

@@ -6,6 +6,8 @@ use super::walk::MAX_LINKS;
 use super::*;
 
 mod agreement;
+#[cfg(target_os = "linux")]
+mod length;
 mod process;
 mod state;
 

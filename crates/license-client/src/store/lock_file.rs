@@ -7,54 +7,56 @@ use std::fs::{self, File, Metadata};
 use std::io::{self, ErrorKind};
 use std::path::Path;
 
-use super::keep_owner;
+use super::{keep_owner, never_followed};
 
 /// How often it is looked for again after somebody has removed it.
 const ATTEMPTS: u32 = 16;
 
-/// Opens the file in the folder, and gives what root makes to whom the folder belongs to.
+/// Opens the file in the folder, and gives what root makes to whom the folder belongs to. What was there stays whose it is.
 pub(super) fn open(folder: &Path, path: &Path) -> io::Result<File> {
     for _ in 0..ATTEMPTS {
-        let file = match made(path) {
+        let file = match made(folder, path) {
             Err(error) if error.kind() == ErrorKind::AlreadyExists => found(path),
             made => made,
         };
         match file {
             Err(error) if error.kind() == ErrorKind::NotFound && folder.is_dir() => {}
-            Ok(file) => {
-                if has_one_name(&file) {
-                    keep_owner(folder, &file);
-                }
-                return Ok(file);
-            }
-            refused => return refused,
+            opened => return opened,
         }
     }
     Err(ErrorKind::NotFound.into())
 }
 
 /// Never follows a link, also not one that leads nowhere yet.
-fn made(path: &Path) -> io::Result<File> {
+fn made(folder: &Path, path: &Path) -> io::Result<File> {
     let mut options = File::options();
     options.read(true).write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)
+    let file = options.open(path)?;
+    keep_owner(folder, &file);
+    Ok(file)
 }
 
-/// Before it is opened it is no link, so that no device is touched; and it is none after that, so that nobody has made it one meanwhile.
+/// Before it is opened it is a file, so that no device is touched; and the same is there after that, so that nobody has put another in its
+/// place. A link that comes between is not followed.
 fn found(path: &Path) -> io::Result<File> {
     let is_file = |metadata: &Metadata| metadata.file_type().is_file();
     let no_file = || io::Error::other("it is not a regular file");
     if !is_file(&fs::symlink_metadata(path)?) {
         return Err(no_file());
     }
-    let file = File::options().read(true).write(true).open(path)?;
+    let file = opened(path)?;
     let there = fs::symlink_metadata(path)?;
     match is_file(&there) && is_same(&there, &file.metadata()?) {
         true => Ok(file),
         false => Err(no_file()),
     }
+}
+
+fn opened(path: &Path) -> io::Result<File> {
+    let mut options = File::options();
+    never_followed(options.read(true).write(true)).open(path)
 }
 
 #[cfg(unix)]
@@ -66,18 +68,6 @@ fn is_same(one: &Metadata, other: &Metadata) -> bool {
 /// Elsewhere a file that is open can't be replaced.
 #[cfg(not(unix))]
 fn is_same(_: &Metadata, _: &Metadata) -> bool {
-    true
-}
-
-/// One that has another name may be somebody else's by that name.
-#[cfg(unix)]
-fn has_one_name(file: &File) -> bool {
-    use std::os::unix::fs::MetadataExt;
-    file.metadata().is_ok_and(|metadata| metadata.nlink() == 1)
-}
-
-#[cfg(not(unix))]
-fn has_one_name(_: &File) -> bool {
     true
 }
 
@@ -136,6 +126,25 @@ mod tests {
         let _ = given_away(&store);
         drop(store.lock().unwrap());
         assert_eq!(fs::metadata(&other).unwrap().uid(), before);
+    }
+
+    #[test]
+    fn a_link_that_is_put_there_before_it_is_opened_is_not_followed() {
+        let (_scratch, store, other) = scratch();
+        symlink(&other, store.dir().lock_file()).unwrap();
+        assert!(opened(&store.dir().lock_file()).is_err());
+        assert!(opened(&other).is_ok());
+    }
+
+    #[test]
+    fn a_file_that_is_found_stays_its_owners() {
+        let (_scratch, store, _) = scratch();
+        let path = store.dir().lock_file();
+        fs::write(&path, "").unwrap();
+        let before = fs::metadata(&path).unwrap().uid();
+        let _ = given_away(&store);
+        drop(store.lock().unwrap());
+        assert_eq!(fs::metadata(&path).unwrap().uid(), before);
     }
 
     #[test]

@@ -5,6 +5,8 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::project::{is_too_long, unreadable};
+
 /// Shows a slip of the keyboard, and not all of a text that was pasted in the wrong place.
 const MAX_FOUND: usize = 32;
 
@@ -64,6 +66,11 @@ pub enum UsageError {
 }
 
 impl UsageError {
+    /// Whether a file could not be read because its path, or a name in it, is longer than the system takes.
+    pub fn is_too_long(&self) -> bool {
+        matches!(self, Self::Unreadable { source, .. } if is_too_long(source))
+    }
+
     pub(super) fn bad_variable(name: String, value: &OsStr) -> Self {
         let found = beginning(&value.to_string_lossy());
         Self::BadVariable { name, found }
@@ -135,7 +142,7 @@ impl fmt::Display for UsageError {
             Self::TooLarge { path, cap } => {
                 write!(f, "{} is larger than {cap} bytes", path.display())
             }
-            Self::Unreadable { path, .. } => write!(f, "{} cannot be read", path.display()),
+            Self::Unreadable { path, source } => unreadable(path, source, f),
         }
     }
 }

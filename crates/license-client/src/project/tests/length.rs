@@ -1,0 +1,63 @@
+//! Paths that are as long as Linux takes them (`PATH_MAX`, 4096 bytes with the one that ends it), and longer.
+
+use super::*;
+use crate::{Surroundings, UsageError, detect_usage};
+
+/// The length of a project's path below which a file in it can be named.
+const LONGEST: usize = 4095;
+
+impl Tree {
+    /// A folder whose path is this long.
+    fn deep(&self, length: usize) -> PathBuf {
+        let mut path = self.top.clone();
+        while let Some(left) = length.checked_sub(path.as_os_str().len() + 1) {
+            // One that leaves a single byte would leave a slash, and no name.
+            path.push("d".repeat(if left <= 200 { left } else { 198 }));
+        }
+        assert_eq!(path.as_os_str().len(), length);
+        fs::create_dir_all(&path).unwrap();
+        path
+    }
+}
+
+#[test]
+fn a_path_that_leaves_no_room_for_the_entry_is_told_by_its_length() {
+    let tree = Tree::new();
+    let room = LONGEST - "/.coditect".len();
+    let found = ProjectRoot::find(&tree.deep(room), product(), None);
+    assert_eq!(found.unwrap().found_by(), FoundBy::Directory);
+
+    let error = ProjectRoot::find(&tree.deep(room + 1), product(), None).unwrap_err();
+    assert!(error.is_too_long(), "{error:?}");
+    let told = error.to_string();
+    let told = told
+        .split_once("/.coditect cannot be read: its ")
+        .unwrap()
+        .1;
+    assert!(told.starts_with("4096 bytes, "), "{told}");
+    assert!(told.ends_with(" are more than the system takes"), "{told}");
+}
+
+#[test]
+fn a_name_that_is_too_long_is_told_by_its_length() {
+    let error = Tree::new().error("n".repeat(300));
+    assert!(error.is_too_long(), "{error:?}");
+    assert!(
+        error.to_string().contains(" 300 of them in one name, "),
+        "{error}"
+    );
+    let error = Tree::new().error("nowhere");
+    assert!(!error.is_too_long(), "{error:?}");
+}
+
+#[test]
+fn a_path_that_leaves_no_room_for_the_project_file_is_told_by_its_length() {
+    let tree = Tree::new();
+    let deep = tree.deep(LONGEST - "/.coditect/project.toml".len() + 1);
+    fs::create_dir(deep.join(".coditect")).unwrap();
+    let root = ProjectRoot::find(&deep, product(), None).unwrap();
+    let error = detect_usage(&root, &Surroundings::default()).unwrap_err();
+    assert!(matches!(&error, UsageError::Unreadable { .. }), "{error:?}");
+    assert!(error.is_too_long());
+    assert!(error.to_string().contains(" its 4096 bytes, "), "{error}");
+}
