@@ -44,11 +44,13 @@ fn main() -> Result<(), Box<dyn Error>> {
         folder.join("version.txt"),
         embedding.version(env!("CARGO_PKG_VERSION")),
     )?;
-    for variable in layout::VARIABLES {
-        println!("cargo::rerun-if-env-changed={variable}");
-    }
-    for argument in layout::arguments(folder)? {
-        println!("cargo::rustc-link-arg-bins={argument}");
+    if layout::is_wanted() {
+        for variable in layout::VARIABLES {
+            println!("cargo::rerun-if-env-changed={variable}");
+        }
+        for argument in layout::arguments(folder)? {
+            println!("cargo::rustc-link-arg-bins={argument}");
+        }
     }
     Ok(())
 }

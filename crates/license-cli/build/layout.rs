@@ -15,20 +15,21 @@ const SCRIPT: &str = include_str!("start-up.ld");
 pub(crate) const VARIABLES: [&str; 4] = [
     "CARGO_ENCODED_RUSTFLAGS",
     "CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_LINKER",
-    "RUSTC_LINKER",
+    "PATH",
     "RUSTFLAGS",
 ];
 
-/// What the linker is to be given, or nothing where it would not take it or nobody counts how long a start takes.
-pub(crate) fn arguments(folder: &Path) -> io::Result<Vec<String>> {
+/// Whether anybody counts how long a start of this build takes, and there is a list for it.
+pub(crate) fn is_wanted() -> bool {
     let is = |variable: &str, value: &str| env::var_os(variable).is_some_and(|is| is == value);
-    let is_wanted = is("PROFILE", "release")
+    is("PROFILE", "release")
         && is("CARGO_CFG_TARGET_ARCH", "x86_64")
         && is("CARGO_CFG_TARGET_OS", "linux")
-        && is("CARGO_CFG_TARGET_ENV", "gnu");
-    if !is_wanted {
-        return Ok(Vec::new());
-    }
+        && is("CARGO_CFG_TARGET_ENV", "gnu")
+}
+
+/// What the linker is to be given, or nothing where it would not take it.
+pub(crate) fn arguments(folder: &Path) -> io::Result<Vec<String>> {
     let script = folder.join("start-up.ld");
     fs::write(&script, SCRIPT)?;
     let Some(script) = script.to_str() else {

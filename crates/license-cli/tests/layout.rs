@@ -37,7 +37,19 @@ fn no_name_is_of_one_compiler_or_of_one_version() {
         let is_version = |text: &str| text.starts_with(|first: char| first.is_ascii_digit());
         assert!(!versions.any(is_version), "{pattern}");
         assert!(!pattern.contains(".llvm."), "{pattern}");
+        // A crate's name in the newer names of functions, as in `NtCs5Zl7_4core`.
+        let mut crates = pattern.split("Cs").skip(1);
+        let is_crate = |text: &str| {
+            text.split_once('_').is_some_and(|(hash, name)| {
+                is_crate_hash(hash) && name.starts_with(|first: char| first.is_ascii_digit())
+            })
+        };
+        assert!(!crates.any(is_crate), "{pattern}");
     }
+}
+
+fn is_crate_hash(text: &str) -> bool {
+    text.len() > 4 && text.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }
 
 fn is_hex_digit(byte: u8) -> bool {

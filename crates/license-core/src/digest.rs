@@ -208,4 +208,17 @@ mod tests {
             assert_eq!(hmac_sha256(text, rest), hmac_sha256::HMAC::mac(rest, text));
         }
     }
+
+    #[test]
+    fn lines_of_any_length_are_digested_as_one_text() {
+        for length in (0..10).chain(MOST_LINES - 9..MOST_LINES + 3) {
+            let long = "ä".repeat(length / 2) + &"x".repeat(length % 2);
+            let lines = ["", "tag", &long, "z"];
+            assert_eq!(
+                Sha256::of_lines(lines),
+                Sha256::digest(lines.join("\n")),
+                "{length}"
+            );
+        }
+    }
 }

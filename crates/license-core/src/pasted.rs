@@ -116,8 +116,8 @@ fn is_dash(letter: char) -> bool {
     )
 }
 
-#[cfg(feature = "requests")]
 /// `"` for every double quotation mark that an editor may have put in its place.
+#[cfg(feature = "requests")]
 pub(crate) fn plain_quote(letter: char) -> char {
     match letter {
         '\u{201c}'..='\u{201f}' | '«' | '»' | '＂' => '"',

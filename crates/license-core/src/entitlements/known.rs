@@ -34,18 +34,66 @@ impl KnownEntitlements {
         Some((&known.entitlements, known.text.len()))
     }
 
-    /// Keeps what was read from a text, if there is a place left.
+    /// Keeps what was read from a text, if there is a place left and no other thread has just kept it.
     pub(crate) fn keep(&self, text: &str, entitlements: &Arc<Entitlements>) {
-        let free = self.places.iter().find(|place| place.get().is_none());
-        if let Some(place) = free.filter(|_| text.len() <= MOST_TEXT) {
-            place.get_or_init(|| Known {
-                text: text.into(),
-                entitlements: Arc::clone(entitlements),
-            });
+        let known = || Known {
+            text: text.into(),
+            entitlements: Arc::clone(entitlements),
+        };
+        let is_it =
+            |kept: &Known| *kept.text == *text && kept.entitlements.tier() == entitlements.tier();
+        if text.len() <= MOST_TEXT {
+            let _ = self
+                .places
+                .iter()
+                .any(|place| is_it(place.get_or_init(known)));
         }
     }
 
     fn known(&self) -> impl Iterator<Item = &Known> {
         self.places.iter().map_while(OnceLock::get)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(tier: &str, feature: &str) -> Arc<Entitlements> {
+        let tier = Tier::parse(tier).unwrap();
+        Arc::new(Entitlements::of(tier, vec![feature], Vec::new()))
+    }
+
+    #[test]
+    fn what_threads_keep_at_once_takes_one_place() {
+        let (known, pro) = (KnownEntitlements::default(), of("PRO", "a"));
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| known.keep(r#"["a"],"quotas":{}"#, &pro));
+            }
+        });
+        assert_eq!(known.known().count(), 1);
+        known.keep(r#"["a"],"quotas":{}"#, &of("TEAM", "a"));
+        assert_eq!(known.known().count(), 2);
+        let found = |tier| {
+            known.find(
+                Tier::parse(tier).unwrap(),
+                r#"["a"],"quotas":{},"seats":1}"#,
+            )
+        };
+        assert_eq!(found("TEAM").unwrap().0.tier().as_str(), "TEAM");
+        assert_eq!(found("PRO").unwrap().1, r#"["a"],"quotas":{}"#.len());
+        assert!(found("ENT").is_none());
+    }
+
+    #[test]
+    fn no_more_is_kept_than_there_are_places_and_nothing_long() {
+        let known = KnownEntitlements::default();
+        known.keep(&"x".repeat(MOST_TEXT + 1), &of("PRO", "x"));
+        assert_eq!(known.known().count(), 0);
+        for feature in 0..2 * PLACES {
+            known.keep(&feature.to_string(), &of("PRO", "x"));
+        }
+        assert_eq!(known.known().count(), PLACES);
     }
 }

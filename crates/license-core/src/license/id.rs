@@ -42,14 +42,14 @@ impl LicenseId {
         Some(uuid.as_u128())
     }
 
-    #[cfg(feature = "requests")]
     /// The 16 bytes of an id that is a UUID.
+    #[cfg(feature = "requests")]
     pub(crate) fn uuid_bytes(&self) -> Option<[u8; 16]> {
         Self::uuid_number(&self.0).map(u128::to_be_bytes)
     }
 
-    #[cfg(feature = "requests")]
     /// The id of these 16 bytes, if they are a UUIDv7.
+    #[cfg(feature = "requests")]
     pub(crate) fn from_uuid_bytes(bytes: [u8; 16]) -> Option<Self> {
         Self::parse_uuid(&Uuid::from_bytes(bytes).hyphenated().to_string())
     }

@@ -68,8 +68,8 @@ impl Fingerprint {
             .map(move |component| (component.kind, hex(component)))
     }
 
-    #[cfg(feature = "requests")]
     /// The hashes of its components as bytes.
+    #[cfg(feature = "requests")]
     pub(crate) fn raw_components(&self) -> impl Iterator<Item = (ComponentKind, &[u8])> {
         let components = self.components.iter();
         components.map(|component| (component.kind, component.hash.as_slice()))

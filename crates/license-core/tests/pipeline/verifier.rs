@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use std::thread;
 
 use license_core::issue::{LicenseDraft, SigningKey};
-use license_core::{Code, Context, License, Quota, Tier, Verifier, VerifyError};
+use license_core::{Code, Context, License, Quota, Tier, Unverified, Verifier, VerifyError};
 
 use super::matrix;
 use super::support::{DAY, STRANGER, TRUST, VENDOR, id, issued, mint, timeless};
@@ -117,6 +117,38 @@ fn a_verifier_is_shared_by_threads() {
             });
         }
     });
+}
+
+/// Accepted and refused, and why, as without a verifier.
+fn check(verifier: &Verifier, text: &str) -> bool {
+    let parsed = Unverified::parse(text).map_err(VerifyError::from);
+    let alone = parsed.and_then(|token| token.verify(&TRUST));
+    let verified = verifier.verify(text);
+    assert_eq!(format!("{verified:?}"), format!("{alone:?}"), "{text:?}");
+    alone.is_ok()
+}
+
+#[test]
+fn what_mail_and_editors_do_to_a_token_is_undone_as_without_a_verifier() {
+    let (verifier, token) = (verifier(0), token(1));
+    assert!(check(&verifier, &token));
+    for at in 0..=token.len() {
+        let (before, after) = token.split_at(at);
+        for broken in ["\n", "\r\n", "\n  ", " ", "\u{2028}", ".", "=", "ä", "\0"] {
+            let is_accepted = check(&verifier, &format!("{before}{broken}{after}"));
+            assert!(
+                is_accepted || !matches!(broken, "\n" | "\r\n" | "\n  "),
+                "{at} {broken:?}"
+            );
+        }
+        for other in ["\u{2010}", "\u{2212}", "+", "A"] {
+            check(
+                &verifier,
+                &format!("{before}{other}{}", after.get(1..).unwrap_or("")),
+            );
+        }
+        check(&verifier, before);
+    }
 }
 
 #[test]

@@ -169,14 +169,25 @@ fn renewal(value: &mut Plain<'_>) -> Option<Renewal> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::LazyLock;
+
     use super::super::any_license;
     use super::*;
 
     const PAYLOAD: &str = r#"{"ver":1,"iss":"CODITECT","aud":"CODITECT","sub":"ACME Ltd ä","jti":"01a2ce8b-d400-7a10-8c4e-5f1d2a3b4c01","serial":1001,"supersedes":["01a2ce8b-d400-7a10-8c4e-5f1d2a3b4c02"],"iat":1798761600,"nbf":1798761601,"exp":1830297600,"tier":"PRO","features":["b","a"],"quotas":{"agents":52,"users":-1},"seats":5,"devices":2,"trial":true,"check_in":{"every_hours":24,"grace_hours":168},"renewal":{"notify_days":14,"grace_hours":72},"maintenance_until":1830297601,"machines":["m"],"users":["alice"],"company":"ACME"}"#;
 
-    /// What is read in one pass is read as by the reader that takes everything. Returns whether it was.
+    /// What is read in one pass is read as by the reader that takes everything, also where its features and quotas are known. Returns
+    /// whether it was.
     fn check(payload: &[u8]) -> bool {
-        let Some(usual) = license(payload, None) else {
+        static KNOWN: LazyLock<KnownEntitlements> = LazyLock::new(|| {
+            let known = KnownEntitlements::default();
+            assert!(license(PAYLOAD.as_bytes(), Some(&known)).is_some());
+            known
+        });
+        let among = license(payload, Some(&*KNOWN));
+        let usual = license(payload, None);
+        assert_eq!(format!("{among:?}"), format!("{usual:?}"));
+        let Some(usual) = usual else {
             return false;
         };
         let any = any_license(payload);
