@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 pub struct Subject<'a> {
     /// What it is called in the table.
     pub name: &'a str,
-    /// One run of it.
-    pub run: Box<dyn FnMut() + 'a>,
+    /// Calls it so often.
+    call: Box<dyn FnMut(u32) + 'a>,
     /// So many calls are one run.
     calls: u32,
 }
@@ -22,25 +22,30 @@ impl<'a> Subject<'a> {
         Self::of_calls(name, 1, run)
     }
 
-    /// One of as many calls a run as fit into two milliseconds. The calls are made in a loop that the compiler sees, so that nothing but
+    /// One of as many calls a run as fit into two milliseconds. The calls are made in one loop that the compiler sees, so that nothing but
     /// them is measured.
-    pub fn calibrated(name: &'a str, mut call: impl FnMut() + 'a) -> Self {
-        let mut calls = 1;
-        while calls < 1 << 24 {
+    pub fn calibrated(name: &'a str, call: impl FnMut() + 'a) -> Self {
+        let mut subject = Self::of_calls(name, 1, call);
+        while subject.calls < 1 << 24 {
             let started = Instant::now();
-            (0..calls).for_each(|_| call());
+            subject.run();
             if started.elapsed() * 2 > RUN {
                 break;
             }
-            calls *= 2;
+            subject.calls *= 2;
         }
-        Self::of_calls(name, calls, call)
+        subject
     }
 
     /// One of so many calls a run.
     pub fn of_calls(name: &'a str, calls: u32, mut call: impl FnMut() + 'a) -> Self {
-        let run = Box::new(move || (0..calls).for_each(|_| call()));
-        Self { name, run, calls }
+        let call = Box::new(move |calls| (0..calls).for_each(|_| call()));
+        Self { name, call, calls }
+    }
+
+    /// One run.
+    fn run(&mut self) {
+        (self.call)(self.calls);
     }
 }
 
@@ -114,7 +119,7 @@ pub fn measure(rounds: usize, batch: u32, subjects: &mut [Subject<'_>]) -> Measu
                 continue;
             };
             let started = Instant::now();
-            (0..batch).for_each(|_| (subject.run)());
+            (0..batch).for_each(|_| subject.run());
             if round > 0 {
                 let calls = f64::from(batch) * f64::from(subject.calls);
                 times.push(started.elapsed().as_secs_f64() / calls);

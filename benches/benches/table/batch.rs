@@ -12,7 +12,7 @@ use crate::{Planned, Vendors};
 
 const COUNT: u64 = 10_000;
 /// Each takes a third of a second.
-const ROUNDS: usize = 15;
+const ROUNDS: usize = 61;
 
 pub(crate) fn rows(vendors: &Vendors) -> Vec<Planned<'_>> {
     let vendor = &vendors.large;
