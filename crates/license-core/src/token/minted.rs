@@ -45,7 +45,7 @@ impl MintedLicenses {
     /// Reads a token by its header and the length of its signature. What the letters between them are is found out when they are decoded;
     /// none says no more than that it is to be parsed.
     pub(crate) fn read<'t>(&'t self, token: &'t str) -> Option<Unverified<'t>> {
-        let token = token.trim_ascii();
+        let (given, token) = (token.len(), token.trim_ascii());
         let length = self.headers.first()?.segment.len();
         let segment = token.get(..length)?;
         let by_segment = |known: &Known| (*known.segment).cmp(segment);
@@ -54,7 +54,7 @@ impl MintedLicenses {
         let second = token.len().checked_sub(known.signature + 1)?;
         let is_dot = |at: usize| token.as_bytes().get(at) == Some(&b'.');
         let is_minted =
-            token.len() <= MAX_TOKEN_BYTES && length < second && is_dot(length) && is_dot(second);
+            given <= MAX_TOKEN_BYTES && length < second && is_dot(length) && is_dot(second);
         is_minted.then(|| Unverified::with_header(token, (length, second), &known.header))
     }
 }

@@ -134,7 +134,10 @@ fn what_mail_and_editors_do_to_a_token_is_undone_as_without_a_verifier() {
     assert!(check(&verifier, &token));
     for at in 0..=token.len() {
         let (before, after) = token.split_at(at);
-        for broken in ["\n", "\r\n", "\n  ", " ", "\u{2028}", ".", "=", "ä", "\0"] {
+        for broken in [
+            "\t", "\u{b}", "\u{c}", "\u{feff}", "\"", "\n", "\r\n", "\n  ", " ", "\u{2028}", ".",
+            "=", "ä", "\0",
+        ] {
             let is_accepted = check(&verifier, &format!("{before}{broken}{after}"));
             assert!(
                 is_accepted || !matches!(broken, "\n" | "\r\n" | "\n  "),
@@ -148,6 +151,9 @@ fn what_mail_and_editors_do_to_a_token_is_undone_as_without_a_verifier() {
             );
         }
         check(&verifier, before);
+    }
+    for blanks in [60_000, 70_000, 300_000] {
+        check(&verifier, &format!("{token}{}", " ".repeat(blanks)));
     }
 }
 
