@@ -3,7 +3,8 @@
 use std::fmt;
 
 use crate::digest::Sha256;
-use crate::{LicenseId, MachineDigest};
+use crate::key::LicenseId;
+use crate::machine::MachineDigest;
 
 /// Names a session: `sess_` and 32 hexadecimal digits.
 ///
@@ -68,7 +69,7 @@ impl fmt::Debug for SessionId {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Machine;
+    use crate::machine::Machine;
 
     const LICENSE: &str = "01980000-0000-7000-8000-000000000001";
     const MACHINE: &str = "mach_00112233445566778899aabbccddeeff";

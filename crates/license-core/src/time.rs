@@ -5,13 +5,15 @@ mod rfc3339;
 use std::fmt;
 use std::str::FromStr;
 
+use crate::encoding::strict_json::serde_as_text;
+
 pub(crate) const SECONDS_PER_DAY: u64 = 86_400;
 
 /// How far a clock may be behind before it is worth a warning: 24 hours. Less happens to honest machines that boot two systems.
 pub(crate) const CLOCK_TOLERANCE: u64 = SECONDS_PER_DAY;
 
-/// An instant in whole seconds since 1970-01-01T00:00:00Z, from 0 to 2^53-1
-/// (what every JSON implementation can carry exactly, RFC 8259 section 6).
+/// An instant in whole seconds since 1970-01-01T00:00:00Z, from 0 to 253402300799
+/// (9999-12-31T23:59:59Z).
 ///
 /// ```
 /// use license_core::Timestamp;
@@ -28,8 +30,8 @@ pub struct Timestamp(u64);
 impl Timestamp {
     /// 1970-01-01T00:00:00Z.
     pub const MIN: Self = Self(0);
-    /// 2^53-1 seconds.
-    pub const MAX: Self = Self((1 << 53) - 1);
+    /// 9999-12-31T23:59:59Z, the last second that RFC 3339 can write.
+    pub const MAX: Self = Self(253_402_300_799);
 
     /// The instant so many seconds after the epoch, if it is at most [`Timestamp::MAX`].
     pub const fn from_unix_seconds(seconds: u64) -> Option<Self> {
@@ -100,6 +102,12 @@ impl fmt::Display for Timestamp {
         }
     }
 }
+
+serde_as_text!(
+    Timestamp,
+    "an instant such as 2027-03-01T12:00:00Z",
+    |text| Timestamp::parse(text).ok()
+);
 
 /// A calendar date in UTC, 1970-01-01 to 9999-12-31.
 ///
@@ -262,7 +270,7 @@ mod tests {
         ] {
             assert_eq!(Timestamp::parse(text).unwrap().to_string(), text);
         }
-        assert_eq!(Timestamp::MAX.to_string(), "@9007199254740991");
+        assert_eq!(Timestamp::MAX.to_string(), "9999-12-31T23:59:59Z");
     }
 
     #[test]
@@ -293,7 +301,7 @@ mod tests {
         assert_eq!(Timestamp::MAX.plus(1), Timestamp::MAX);
         assert_eq!(Timestamp::MIN.minus(1), Timestamp::MIN);
         assert_eq!(Timestamp::MIN.seconds_since(Timestamp::MAX), 0);
-        assert!(Timestamp::from_unix_seconds(1 << 53).is_none());
+        assert!(Timestamp::from_unix_seconds(253_402_300_800).is_none());
     }
 
     #[test]

@@ -11,7 +11,7 @@ use pkcs8::der::{Decode, Encode};
 use zeroize::Zeroizing;
 
 use super::{IssueError, Sign};
-use crate::signature::Algorithm;
+use crate::jose::Algorithm;
 use crate::trust::{TrustError, TrustedKey, pem};
 
 /// How large a new key is.

@@ -6,7 +6,8 @@ mod data;
 use std::sync::Arc;
 
 use super::{Matrix, TierTerms, Trial};
-use crate::{CheckIn, Entitlements, ProductCode, Quota, Renewal, Tier};
+use crate::ids::{ProductCode, Tier};
+use crate::policy::{CheckIn, Entitlements, Quota, Renewal};
 
 /// What a product file says.
 struct Product {

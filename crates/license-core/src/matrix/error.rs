@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::Position;
+use crate::encoding::pasted::Position;
 
 /// Why a text is no product file.
 #[derive(Debug)]
@@ -56,7 +56,7 @@ impl std::error::Error for MatrixError {}
 
 #[cfg(test)]
 mod tests {
-    use crate::Matrix;
+    use crate::matrix::Matrix;
 
     fn refusal(text: &str) -> String {
         Matrix::parse(text).unwrap_err().to_string()

@@ -4,9 +4,9 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::{TrustError, roca};
-use crate::base64url;
 use crate::digest::Sha256;
-use crate::signature::{Algorithm, Backend, Verifier};
+use crate::encoding::base64url;
+use crate::jose::{Algorithm, Backend, SignatureVerifier};
 
 const MODULUS_BITS: std::ops::RangeInclusive<usize> = 2048..=8192;
 const SMALLEST_EXPONENT: u64 = 65_537;
@@ -47,7 +47,7 @@ pub struct TrustedKey {
     algorithm: Algorithm,
     modulus: Box<[u8]>,
     exponent: Box<[u8]>,
-    verifier: Verifier,
+    verifier: SignatureVerifier,
 }
 
 impl TrustedKey {
@@ -78,7 +78,7 @@ impl TrustedKey {
             algorithm,
             modulus: modulus.into(),
             exponent: exponent.into(),
-            verifier: Verifier::new(backend, algorithm, modulus, exponent)
+            verifier: SignatureVerifier::new(backend, algorithm, modulus, exponent)
                 .ok_or(TrustError::Unusable)?,
         })
     }

@@ -3,7 +3,9 @@
 use std::fmt::Write;
 use std::{env, fs};
 
-use crate::{Matrix, Quota, Tier};
+use crate::ids::Tier;
+use crate::matrix::Matrix;
+use crate::policy::Quota;
 
 /// Set, the test writes what it would compare.
 const WRITE: &str = "WRITE_BUILT_IN_MATRIX";

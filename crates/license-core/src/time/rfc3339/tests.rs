@@ -3,7 +3,7 @@
 use chrono::{DateTime, Days, NaiveDate};
 use proptest::prelude::*;
 
-use crate::{Date, TimeError, Timestamp};
+use crate::time::{Date, TimeError, Timestamp};
 
 /// What `chrono` reads, in our bounds.
 fn expected(text: &str) -> Result<u64, TimeError> {
