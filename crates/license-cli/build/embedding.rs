@@ -160,7 +160,9 @@ pub(crate) enum EmbeddingError {
     #[error("{VARIABLE}: expected the path of a trust set, found nothing")]
     EmptyVariable,
     /// The path is relative to an unknown directory.
-    #[error("{VARIABLE}: expected an absolute path, because $PWD does not say where {path:?} starts")]
+    #[error(
+        "{VARIABLE}: expected an absolute path, because $PWD does not say where {path:?} starts"
+    )]
     UnknownDirectory { path: PathBuf },
     /// The file cannot be read.
     #[error("{VARIABLE}: cannot read {path:?}")]

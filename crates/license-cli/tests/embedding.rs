@@ -69,7 +69,10 @@ fn the_keys_of_the_file_are_embedded_and_the_version_lists_them() {
 fn a_relative_path_counts_from_where_cargo_was_called() {
     let request = EmbeddingRequest::new(Some("vendor.jwks".into()), Some(fixtures().into()));
     assert_eq!(request.file(), Some(&*fixtures().join("vendor.jwks")));
-    assert!(request.depends_on_directory(), "elsewhere it is another file");
+    assert!(
+        request.depends_on_directory(),
+        "elsewhere it is another file"
+    );
     assert!(request.read().is_ok());
     let absolute = EmbeddingRequest::new(Some(fixtures().join("vendor.jwks").into()), None);
     assert!(!absolute.depends_on_directory());
