@@ -105,12 +105,7 @@ impl Table {
     /// a terminal, each row is one line.
     #[must_use]
     pub fn to_text(&self, terminal_columns: Option<usize>) -> String {
-        let mut table = comfy_table::Table::new();
-        table.load_style(NOTHING);
-        if self.columns.iter().any(|column| !column.title.is_empty()) {
-            table.set_header(self.columns.iter().map(|column| escape(&column.title)));
-        }
-        table.add_rows(&self.rows);
+        let mut table = self.unaligned();
         let contents = table.column_max_content_widths();
         let last = self.columns.len().saturating_sub(1);
         for (index, (column, content)) in self.columns.iter().zip(contents).enumerate() {
@@ -132,6 +127,24 @@ impl Table {
             table.set_width(width);
         }
         table.trim_fmt()
+    }
+
+    /// Returns how many terminal columns the longest cell of a column takes, to align another table
+    /// with it. A column that does not exist takes none.
+    #[must_use]
+    pub fn content_width(&self, column: usize) -> u16 {
+        let widths = self.unaligned().column_max_content_widths();
+        widths.get(column).copied().unwrap_or(0)
+    }
+
+    fn unaligned(&self) -> comfy_table::Table {
+        let mut table = comfy_table::Table::new();
+        table.load_style(NOTHING);
+        if self.columns.iter().any(|column| !column.title.is_empty()) {
+            table.set_header(self.columns.iter().map(|column| escape(&column.title)));
+        }
+        table.add_rows(&self.rows);
+        table
     }
 }
 
