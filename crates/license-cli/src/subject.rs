@@ -5,8 +5,8 @@ use std::io::IsTerminal;
 use std::path::Path;
 
 use license_client::{
-    DetectedUsage, Host, Installation, Moment, ProjectRoot, Surroundings, detect_usage, now,
-    usage_variable,
+    DetectedUsage, Host, Installation, Moment, ProjectRoot, Surroundings, detect_usage,
+    find_project, now, usage_variable,
 };
 use license_core::{
     Bundle, Context, Decision, Finding, License, LicenseKey, MAX_FILE_BYTES, Machine, Matrix,
@@ -120,7 +120,7 @@ impl Site {
             return Ok(usage_type);
         }
         // What can't be told is what most users are.
-        match ProjectRoot::find(Path::new("."), self.host.product(), self.state_dir()) {
+        match find_project(Path::new("."), self.host.product(), self.state_dir()) {
             Ok(root) => Ok(self.usage_of(&root)?.usage_type),
             Err(_) => Ok(UsageType::default()),
         }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use license_client::{Link, ProjectRoot, Session};
+use license_client::{Link, ProjectRoot, Session, find_project};
 use license_terminal::{Exit, Failure, Terminal, show_path};
 use serde_json::{Value, json};
 
@@ -100,6 +100,6 @@ pub(crate) fn usage(
 }
 
 fn find(site: &Site, path: &Path) -> Result<ProjectRoot, Failure> {
-    ProjectRoot::find(path, site.host.product(), site.state_dir())
+    find_project(path, site.host.product(), site.state_dir())
         .map_err(|error| failure::no_project(&error))
 }
