@@ -1,11 +1,12 @@
 //! Minting: licenses, validation tokens, revocation lists, trust statements and enterprise keys. For vendors, and for tests.
 //!
 //! ```
-//! use license_core::issue::{KeyBits, LicenseDraft, Sign, SigningKey};
+//! use license_core::issue::{KeyBits, LicenseDraft, RandomError, Sign, SigningKey};
 //! use license_core::{Algorithm, Bundle, LicenseId, Matrix, Tier, Timestamp, TrustSet, Unverified};
 //!
-//! let der = SigningKey::generate(KeyBits::B2048, Algorithm::Rs256)?;
-//! let key = SigningKey::from_pkcs8(&der, None)?;
+//! let random = |bytes: &mut [u8]| getrandom::fill(bytes).map_err(RandomError::new);
+//! let der = SigningKey::generate(KeyBits::B2048, Algorithm::Rs256, &random)?;
+//! let key = SigningKey::from_pkcs8(&der, None, random)?;
 //! let trust = TrustSet::parse(&key.public().to_jwk().to_string())?;
 //!
 //! let matrix = Matrix::built_in();
@@ -32,11 +33,12 @@ pub use crate::claims::{Confirmation, LicenseClaims as LicenseDraft, Revoked};
 pub use activation::{ActivationDraft, ClockRepairDraft};
 pub use checked::CheckedKey;
 pub use revocations::RevocationsDraft;
-pub use signing_key::{KeyBits, SigningKey, SigningKeyError};
+pub use signing_key::{SigningKey, SigningKeyError};
 pub use trust_statement::{IntroductionDraft, RetirementDraft};
 pub use validation::ValidationDraft;
 
 use crate::encoding::base64url;
+pub use crate::jose::{KeyBits, RandomError, RandomSource};
 use crate::jose::{MAX_LIST_BYTES, MAX_TOKEN_BYTES, TokenKind, header_segment};
 use crate::key::{EnterpriseKey, EnterpriseTerms};
 use crate::trust::TrustedKey;
@@ -118,6 +120,12 @@ pub enum IssueError {
         /// The length of the token in bytes.
         found: usize,
     },
+}
+
+/// The random source of tests.
+#[cfg(test)]
+fn system_random(bytes: &mut [u8]) -> Result<(), RandomError> {
+    getrandom::fill(bytes).map_err(RandomError::new)
 }
 
 /// The bytes of a token with so many in its payload, and the smallest signature there is.

@@ -63,7 +63,7 @@ mod policy;
 #[cfg(feature = "requests")]
 mod requests;
 #[cfg(feature = "machine-state")]
-mod session;
+pub mod session;
 #[cfg(feature = "machine-state")]
 mod state;
 mod time;

@@ -155,9 +155,7 @@ pub(crate) fn unwrapped(text: &str) -> (usize, &str) {
 
 /// Returns the text without its line breaks.
 pub(crate) fn unbroken(text: &str) -> String {
-    let mut unbroken = String::with_capacity(text.len());
-    unbroken.extend(text.split(['\n', '\r']));
-    unbroken
+    text.split(['\n', '\r']).collect()
 }
 
 /// The characters that count, each with its offset: no white space that holds a line break, plain hyphens.

@@ -5,10 +5,10 @@ use std::fmt;
 use super::KeyError;
 use super::checksum::checksum;
 use super::scan::{Field, Scan, is_hex, name};
-use crate::digest::Sha256;
 use crate::ids::{ProductCode, Tier};
 use crate::key::LicenseId;
 use crate::time::Timestamp;
+use sha2::{Digest, Sha256};
 
 const HASH: Field = Field {
     expected: "12 of 0-9 and A-F",
@@ -43,9 +43,12 @@ impl StandardKey {
         customer: &str,
         expires_at: Option<Timestamp>,
     ) -> Self {
-        let end = expires_at.map(|at| at.unix_seconds().to_string());
-        let end = end.as_deref().unwrap_or("perpetual");
-        let digest = Sha256::of_lines([TAG, id.as_str(), customer, tier.as_str(), end]);
+        let end = match expires_at {
+            None => "perpetual".to_owned(),
+            Some(at) => at.unix_seconds().to_string(),
+        };
+        let lines = [TAG, id.as_str(), customer, tier.as_str(), &end];
+        let digest = Sha256::digest(lines.join("\n"));
         let hash = digest
             .iter()
             .take(6)

@@ -4,13 +4,13 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::claims::{Revocation, RevocationClaims, RevokedLicenses};
-use crate::digest::Sha256;
 use crate::ids::ProductCode;
 use crate::jose::{TokenKind, Unverified};
 use crate::key::LicenseId;
 use crate::time::Timestamp;
 use crate::trust::VerifyError;
 use crate::trust::{KeyId, TrustSet};
+use sha2::{Digest, Sha256};
 
 /// A list of revoked licenses that a trusted key has signed. There is no other way to get one.
 ///
@@ -129,7 +129,7 @@ impl RevocationList {
 
     /// SHA-256 of the token: tells one list from another of the same number.
     pub fn digest(&self) -> [u8; 32] {
-        Sha256::digest(self.inner.token.as_str())
+        Sha256::digest(self.inner.token.as_str()).into()
     }
 
     /// The lists that count: of each key the newest. Two of the same number, which no vendor issues, both do.

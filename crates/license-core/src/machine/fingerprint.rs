@@ -4,10 +4,10 @@ use std::fmt;
 
 use super::comparison::Comparison;
 use super::component::{Component, ComponentKind};
-use crate::digest::Sha256;
 use crate::encoding::hex;
 use crate::encoding::strict_json::serde_as_text;
 use crate::ids::ProductCode;
+use sha2::{Digest, Sha256};
 
 /// Begins every fingerprint of this form.
 const PREFIX: &str = "fp1:";

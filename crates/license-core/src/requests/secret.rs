@@ -4,9 +4,9 @@ use std::fmt;
 
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
-use crate::digest::Sha256;
 use crate::encoding::hex;
 use crate::ids::{Commitment, SECRET_BYTES};
+use sha2::{Digest, Sha256};
 
 /// 256 random bits that a machine keeps until it gives up its activation.
 #[derive(PartialEq, Eq)]
@@ -25,7 +25,7 @@ impl Secret {
 
     /// What can be told of it beforehand.
     pub fn commitment(&self) -> Commitment {
-        Commitment::from_bytes(Sha256::digest(self.0))
+        Commitment::from_bytes(Sha256::digest(self.0).into())
     }
 
     /// The secret as hexadecimal digits: in a receipt, or where it is sealed.

@@ -5,7 +5,6 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Value, json};
 
 use super::{ActivationRequest, ClockRequest, Letter, LetterError, Receipt, Secret, spoken};
-use crate::digest::Sha256;
 use crate::encoding::armor::LetterKind;
 use crate::encoding::hex;
 use crate::encoding::pasted::{plain_dash, plain_quote};
@@ -14,6 +13,7 @@ use crate::ids::{Commitment, Nonce, ProductCode};
 use crate::key::LicenseId;
 use crate::machine::{Fingerprint, MachineDigest};
 use crate::time::Timestamp;
+use sha2::{Digest, Sha256};
 
 /// The format version.
 const VERSION: u64 = 1;
