@@ -53,7 +53,7 @@ pub(super) fn license(
     terminal: &Terminal,
 ) -> Result<(), Failure> {
     draft.check().map_err(|error| not_issued(&error))?;
-    let facts = draft.facts();
+    let facts = draft.read_back();
     let facts = facts.map_err(|error| not_verified("license", &error))?;
     check(key, out, place, terminal)?;
     let terms = Terms::of_draft(&facts, matrix).losing(losses);
