@@ -64,8 +64,8 @@ pub(crate) const KNOWN_CLAIMS: [&str; 29] = [
 /// error, and so is `null`. Unknown claims are kept in [`unknown`](Self::unknown), where they have
 /// no effect.
 ///
-/// Claims alone prove nothing: a [`License`](crate::license::License) is what a trusted key has
-/// signed, and only a license is evaluated.
+/// Claims alone prove nothing. A `License` is what a trusted key has signed, and only a license is
+/// evaluated.
 ///
 /// `CONTRIBUTING.md` describes how to add a claim.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

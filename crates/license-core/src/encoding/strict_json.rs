@@ -107,7 +107,9 @@ impl<'de> DeserializeSeed<'de> for StrictObject {
 
 impl StrictObject {
     fn refuse<E: Error>(found: &str) -> Result<(), E> {
-        Err(E::custom(format_args!("expected an object, found {found}")))
+        Err(E::custom(format_args!(
+            "expected a JSON object, found {found}"
+        )))
     }
 }
 

@@ -90,8 +90,8 @@ name! {
     ProductCode, "a product code: 2 to 16 of A-Z and 0-9, first a letter", |b| b.is_ascii_uppercase()
 }
 name! {
-    /// A tier such as `PRO`: 2 to 16 of `A-Z0-9`, first a letter. Which tiers exist is the
-    /// [`Matrix`](crate::matrix::Matrix)'s business.
+    /// A tier such as `PRO`: 2 to 16 of `A-Z0-9`, first a letter. The matrix of a product defines
+    /// which tiers exist.
     Tier, "a tier: 2 to 16 of A-Z and 0-9, first a letter", |b| b.is_ascii_uppercase()
 }
 name! {

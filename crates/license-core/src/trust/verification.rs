@@ -134,10 +134,13 @@ pub enum VerifyError {
     #[error("token payload: {0}")]
     Json(JsonError),
     /// A claim is missing or has a value that is not accepted.
-    #[error("claim `{claim}`: expected {expected}, found {found}")]
+    #[error("claim `{claim}`: {}expected {expected}, found {found}", at_path(.claim, .path))]
     Claim {
-        /// The path of the claim, such as `check_in.every_hours`.
+        /// The claim.
         claim: String,
+        /// The path of the value in the claim, such as `check_in.every_hours`. The path of the claim
+        /// itself is its name.
+        path: String,
         /// A description of the accepted values.
         expected: String,
         /// A description of the found value: its type or `nothing`.
@@ -173,11 +176,20 @@ pub enum VerifyError {
     NoEnterpriseTier,
 }
 
+/// Returns where a value is, unless it is the claim itself.
+fn at_path(claim: &str, path: &str) -> String {
+    match claim == path {
+        true => String::new(),
+        false => format!("at `{path}`: "),
+    }
+}
+
 impl VerifyError {
     /// Creates an error of a claim.
     pub(crate) fn claim(claim: &str, expected: &str, found: &str) -> Self {
         Self::Claim {
             claim: claim.to_owned(),
+            path: claim.to_owned(),
             expected: expected.to_owned(),
             found: found.to_owned(),
         }
@@ -201,7 +213,8 @@ impl From<ReadError> for VerifyError {
         match error {
             ReadError::Json(error) => Self::Json(error),
             ReadError::Member(error) => Self::Claim {
-                claim: error.path,
+                claim: error.path.split(['.', '[']).take(1).collect(),
+                path: error.path,
                 expected: error.expected,
                 found: error.found,
             },

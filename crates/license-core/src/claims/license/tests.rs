@@ -80,10 +80,11 @@ fn with(name: &str, value: Value) -> Value {
 fn refusal(payload: &Value) -> (String, String, String) {
     match read(payload) {
         Err(VerifyError::Claim {
-            claim,
+            path,
             expected,
             found,
-        }) => (claim, expected, found),
+            ..
+        }) => (path, expected, found),
         other => panic!("{other:?}"),
     }
 }
