@@ -2,28 +2,10 @@
 
 use std::borrow::Cow;
 
-/// Whose rules say which spellings are one name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Platform {
-    /// A name is its bytes.
-    Unix,
-    /// A name is its bytes as the volume stores them.
-    MacOs,
-    /// A name is its letters, whatever their case.
-    Windows,
-}
+use super::file_system::NameRules;
 
-impl Platform {
-    /// The one that this was compiled for.
-    pub(super) const HERE: Self = if cfg!(windows) {
-        Self::Windows
-    } else if cfg!(target_os = "macos") {
-        Self::MacOs
-    } else {
-        Self::Unix
-    };
-
-    /// The bytes for a path that is resolved, absolute and spelled as on disk.
+impl NameRules {
+    /// Returns the bytes for a path that is resolved, absolute and spelled as on disk.
     pub(super) fn name(self, path: &[u8]) -> Cow<'_, [u8]> {
         match self {
             Self::Unix => Cow::Borrowed(path),
@@ -33,7 +15,8 @@ impl Platform {
     }
 }
 
-/// `/Users` and its like are firmlinks into the data volume, and `realpath(3)` leaves either way to them as it is.
+/// Removes the prefix of the data volume: `/Users` and others are firmlinks into it, and
+/// `realpath(3)` changes neither of the two paths.
 fn without_data_volume(path: &[u8]) -> &[u8] {
     let below = path.strip_prefix(b"/System/Volumes/Data");
     below
@@ -41,7 +24,8 @@ fn without_data_volume(path: &[u8]) -> &[u8] {
         .unwrap_or(path)
 }
 
-/// Letter by letter, for the lower case of a whole word depends on its end in Greek. What is no Unicode stays as it is.
+/// Folds the case letter by letter, because the lower case of a whole Greek word depends on its end.
+/// Bytes that are not Unicode stay as they are.
 fn folded(path: &[u8]) -> Vec<u8> {
     let mut folded = Vec::with_capacity(path.len());
     for chunk in path.utf8_chunks() {
@@ -61,7 +45,8 @@ fn backslash(letter: char) -> char {
     if letter == '/' { '\\' } else { letter }
 }
 
-/// Drives and shares have a usual spelling. Other verbatim paths, such as of volumes without a letter, have none.
+/// Returns the usual spelling of a drive or a share. Other verbatim paths, such as those of volumes
+/// without a letter, have no other spelling.
 fn without_verbatim_prefix(path: Vec<u8>) -> Vec<u8> {
     if let Some(share) = path.strip_prefix(br"\\?\unc\") {
         return [br"\\", share].concat();
@@ -76,23 +61,23 @@ fn without_verbatim_prefix(path: Vec<u8>) -> Vec<u8> {
 mod tests {
     use super::*;
 
-    fn name(platform: Platform, path: &str) -> String {
+    fn name(platform: NameRules, path: &str) -> String {
         String::from_utf8(platform.name(path.as_bytes()).into_owned()).unwrap()
     }
 
     #[test]
     fn on_unix_a_name_is_its_bytes() {
         for path in ["/", "/srv/Shop", r"/srv/a\b", "/System/Volumes/Data/x"] {
-            assert_eq!(name(Platform::Unix, path), path);
+            assert_eq!(name(NameRules::Unix, path), path);
         }
-        assert_eq!(&*Platform::Unix.name(b"/\xFF"), b"/\xFF");
+        assert_eq!(&*NameRules::Unix.name(b"/\xFF"), b"/\xFF");
     }
 
     #[test]
     fn on_macos_case_and_unicode_form_stay_as_stored() {
         let (composed, decomposed) = ("/Users/ann/Caf\u{e9}", "/Users/ann/Cafe\u{301}");
         for path in ["/", "/Users/ann/Shop", composed, decomposed] {
-            assert_eq!(name(Platform::MacOs, path), path);
+            assert_eq!(name(NameRules::MacOs, path), path);
         }
     }
 
@@ -104,7 +89,7 @@ mod tests {
             ("/System/Volumes/Database/x", "/System/Volumes/Database/x"),
             ("/mnt/System/Volumes/Data/x", "/mnt/System/Volumes/Data/x"),
         ] {
-            assert_eq!(name(Platform::MacOs, path), expected);
+            assert_eq!(name(NameRules::MacOs, path), expected);
         }
     }
 
@@ -121,22 +106,22 @@ mod tests {
             (r"\\?\Volume{AB-1}\Shop", r"\\?\volume{ab-1}\shop"),
             (r"C:\ÄRGER\ΟΔΟΣ", r"c:\ärger\οδοσ"),
         ] {
-            assert_eq!(name(Platform::Windows, path), expected);
+            assert_eq!(name(NameRules::Windows, path), expected);
         }
     }
 
     #[test]
     fn on_windows_half_a_surrogate_pair_is_kept() {
         let (one, other) = (b"C:\\A\xED\xA0\x80B", b"C:\\A\xED\xA0\x81B");
-        assert_eq!(&*Platform::Windows.name(one), b"c:\\a\xED\xA0\x80b");
-        assert_ne!(Platform::Windows.name(one), Platform::Windows.name(other));
+        assert_eq!(&*NameRules::Windows.name(one), b"c:\\a\xED\xA0\x80b");
+        assert_ne!(NameRules::Windows.name(one), NameRules::Windows.name(other));
     }
 
     #[test]
     fn a_name_is_its_own_name() {
         for path in [r"\\?\C:\Shop", r"\\?\UNC\Server\Share", r"C:\x\y"] {
-            let once = name(Platform::Windows, path);
-            assert_eq!(name(Platform::Windows, &once), once);
+            let once = name(NameRules::Windows, path);
+            assert_eq!(name(NameRules::Windows, &once), once);
         }
     }
 }
