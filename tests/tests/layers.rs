@@ -18,7 +18,6 @@ mod sources;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::Path;
 
 use license_tests::programs;
 use paths::{exported_names, paths_in};

@@ -11,12 +11,16 @@ use syn::{Item, UseTree};
 pub(crate) fn paths_in(items: &[Item], module: &[String]) -> Vec<Vec<String>> {
     let mut paths = Vec::new();
     for item in items {
+        // A definition of a macro may contain modules, whose `super` is not the one of this module.
+        let is_definition = matches!(item, Item::Macro(item) if item.ident.is_some());
+        let module = (!is_definition).then_some(module);
         collect(item.to_token_stream(), module, &mut paths);
     }
     paths
 }
 
-fn collect(tokens: TokenStream, module: &[String], paths: &mut Vec<Vec<String>>) {
+/// Collects the paths from `crate`, and those from `self` and `super` if their module is known.
+fn collect(tokens: TokenStream, module: Option<&[String]>, paths: &mut Vec<Vec<String>>) {
     let tokens: Vec<TokenTree> = tokens.into_iter().collect();
     let mut position = 0;
     while let Some(token) = tokens.get(position) {
@@ -26,8 +30,8 @@ fn collect(tokens: TokenStream, module: &[String], paths: &mut Vec<Vec<String>>)
             TokenTree::Ident(first) if is_separator(&tokens, position + 1) => {
                 let start = match first.to_string().as_str() {
                     "crate" => Some(Vec::new()),
-                    "self" => Some(module.to_vec()),
-                    "super" => Some(parent(module)),
+                    "self" => module.map(<[String]>::to_vec),
+                    "super" => module.map(parent),
                     _ => None,
                 };
                 match start {
