@@ -62,7 +62,7 @@ mod matrix;
 mod name;
 mod pasted;
 #[cfg(feature = "machine-state")]
-mod session;
+pub mod session;
 mod signature;
 #[cfg(feature = "machine-state")]
 mod tally;
