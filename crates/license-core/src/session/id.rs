@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use crate::digest::Sha256;
+use sha2::{Digest, Sha256};
+
 use crate::license::LicenseId;
 use crate::machine::MachineDigest;
 
