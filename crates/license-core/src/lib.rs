@@ -37,7 +37,7 @@
 //! - `ordered-json` (default): the members of JSON that is written stand in their documented order, not in that of the alphabet. What is
 //!   read is the same without it, and so is the order of the outermost members of the lines of usage reports.
 //! - `inspection` (default): [`inspect`], and [`Difference`] between licenses.
-//! - `machine-state` (default): what a machine keeps, [`HighWater`], [`Tally`] and [`SessionId`].
+//! - `machine-state` (default): what a machine keeps, [`HighWater`] and [`Tally`], and module [`session`].
 //! - `requests` (default): what a machine sends to its vendor, [`Letter`], also [`spoken`].
 //! - `usage-reports` (default): module `usage_report`.
 //! - `issue`: mint licenses; signs with AWS-LC.
