@@ -34,7 +34,8 @@
 //! - `aws-lc-rs`: signatures by AWS-LC, about five times as fast. Preferred when both are enabled.
 //! - `pem` (default): trust sets of PEM public keys besides JWKs, and [`TrustedKey::to_pem`].
 //! - `inspection` (default): [`inspect`], and [`Difference`] between licenses.
-//! - `machine-state` (default): the state that a machine keeps, [`HighWater`], [`Tally`] and [`SessionId`].
+//! - `machine-state` (default): the state that a machine keeps, [`HighWater`] and [`Tally`], and module
+//!   [`session`].
 //! - `requests` (default): the requests that a machine sends to its vendor, [`Letter`], and [`spoken`].
 //! - `usage-reports` (default): module `usage_report`.
 //! - `issue`: issue licenses, signed by either backend.
