@@ -36,6 +36,7 @@ mod problem;
 mod project;
 mod revocations;
 mod sealed;
+mod sealed_file;
 mod session;
 mod state;
 mod store;
