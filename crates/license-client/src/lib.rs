@@ -25,6 +25,7 @@
 mod activation;
 mod client;
 mod clock;
+mod files;
 mod hex;
 mod home;
 mod host;
