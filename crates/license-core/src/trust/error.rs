@@ -12,8 +12,8 @@ pub enum TrustError {
     Empty,
     /// The text is not PEM, or the PEM is damaged.
     #[cfg(feature = "pem")]
-    #[error("expected a PEM public key, a JWK or a JWK Set: {0}")]
-    Pem(pkcs1::der::pem::Error),
+    #[error("expected a PEM public key, a JWK or a JWK Set")]
+    Pem(#[source] pkcs1::der::pem::Error),
     /// The PEM contains something other than a public key.
     #[error("expected a PEM block `PUBLIC KEY`, found `{found:.40}`")]
     PemLabel {
