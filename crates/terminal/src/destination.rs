@@ -70,8 +70,8 @@ impl Destination {
     ///
     /// # Errors
     ///
-    /// Returns `EXISTS` if something exists and must not be replaced, `USAGE` if a secret would go to a
-    /// terminal or a symbolic link would be replaced, and `IO` if the file cannot be written.
+    /// Returns `EXISTS` if something exists and must not be replaced, `USAGE` if a secret would go
+    /// to a terminal or a symbolic link would be replaced, and `IO` if the file cannot be written.
     pub fn write(
         &self,
         bytes: &[u8],
@@ -90,8 +90,8 @@ impl Destination {
 }
 
 impl Destination {
-    /// Returns whether the destination is standard output or another stream. Output to a stream has no
-    /// name and cannot be undone.
+    /// Returns whether the destination is standard output or another stream. Output to a stream has
+    /// no name and cannot be undone.
     #[must_use]
     pub fn is_stream(&self) -> bool {
         match self {
@@ -164,8 +164,8 @@ fn refuse_terminal(terminal: bool, audience: Audience) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Returns whether a path is a stream. Only the names that the system gives to descriptors and devices
-/// are streams, because another user may have left a pipe in a shared directory.
+/// Returns whether a path is a stream. Only the names that the system gives to descriptors and
+/// devices are streams, because another user may have left a pipe in a shared directory.
 #[cfg(unix)]
 fn is_stream(path: &Path) -> bool {
     use std::os::unix::fs::FileTypeExt;
@@ -208,7 +208,8 @@ fn write_file(
     Ok(())
 }
 
-/// Fails early with a clear message. The guarantee that nothing is overwritten does not depend on it.
+/// Fails early with a clear message. The guarantee that nothing is overwritten does not depend on
+/// it.
 fn refuse_existing(path: &Path, overwrite: Overwrite) -> Result<(), Failure> {
     match (fs::symlink_metadata(path), overwrite) {
         (Err(_), _) => Ok(()),
@@ -265,9 +266,9 @@ fn place_new(complete: NamedTempFile, path: &Path) -> io::Result<()> {
     }
 }
 
-/// Creates a file on a file system that has neither hard links nor a rename that fails on an existing
-/// name (FAT, some network shares). An empty file, which only one process can create, claims the name,
-/// and the complete file replaces it.
+/// Creates a file on a file system that has neither hard links nor a rename that fails on an
+/// existing name (FAT, some network shares). An empty file, which only one process can create,
+/// claims the name, and the complete file replaces it.
 fn claim_and_replace(complete: NamedTempFile, path: &Path) -> io::Result<()> {
     drop(OpenOptions::new().write(true).create_new(true).open(path)?);
     persisted(complete.persist(path)).inspect_err(|_| {

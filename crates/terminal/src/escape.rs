@@ -7,8 +7,8 @@ use std::path::Path;
 /// Replaces every character that could forge, hide or reorder text on a terminal by `\u{..}`.
 ///
 /// These are control characters (also newline and tab, so that one line stays one line), direction
-/// marks, overrides and isolates, zero-width characters, and line and paragraph separators. Escaping
-/// twice gives the same text.
+/// marks, overrides and isolates, zero-width characters, and line and paragraph separators.
+/// Escaping twice gives the same text.
 ///
 /// ```
 /// use license_terminal::escape;
@@ -33,8 +33,8 @@ pub fn escape(text: &str) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
-/// Escapes serialized JSON. These characters occur only inside its strings, except for the line feeds
-/// between them, and JSON has already escaped those below U+0020.
+/// Escapes serialized JSON. These characters occur only inside its strings, except for the line
+/// feeds between them, and JSON has already escaped those below U+0020.
 pub(crate) fn escape_json(json: &str) -> String {
     let mut shown = String::with_capacity(json.len());
     for character in json.chars() {
@@ -71,7 +71,8 @@ const LONGEST_NAME: usize = 100;
 /// The number of characters that are shown of a longer name.
 const GLIMPSE: usize = 12;
 
-/// Returns a path for messages: escaped, and cut if a name in it is so long that it may be a license.
+/// Returns a path for messages: escaped, and cut if a name in it is so long that it may be a
+/// license.
 ///
 /// ```
 /// use license_terminal::show_path;

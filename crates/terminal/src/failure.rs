@@ -26,8 +26,8 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// Creates a failure that ends the program with `exit`. Scripts distinguish failures by `code`, which
-    /// never changes.
+    /// Creates a failure that ends the program with `exit`. Scripts distinguish failures by `code`,
+    /// which never changes.
     #[must_use]
     pub fn new(exit: Exit, code: impl Into<Cow<'static, str>>, message: impl Into<String>) -> Self {
         Self {
@@ -50,7 +50,8 @@ impl Failure {
         Self::new(Exit::Unjudged, "MALFORMED", message)
     }
 
-    /// Creates the failure of an I/O error: exit code 4, code `IO`, "cannot `action` `path`: reason".
+    /// Creates the failure of an I/O error: exit code 4, code `IO`, "cannot `action` `path`:
+    /// reason".
     ///
     /// ```
     /// use license_terminal::Failure;
@@ -108,8 +109,8 @@ impl Failure {
         self.hint.as_deref()
     }
 
-    /// Returns the failure as `--json` prints it: `{"error": {"code", "message", "hint"}}`. The hint is
-    /// null if there is none.
+    /// Returns the failure as `--json` prints it: `{"error": {"code", "message", "hint"}}`. The
+    /// hint is null if there is none.
     #[must_use]
     pub fn to_json(&self) -> serde_json::Value {
         serde_json::json!({
@@ -118,7 +119,8 @@ impl Failure {
     }
 }
 
-/// Returns the message of the system without its number, in lower case for the middle of a sentence.
+/// Returns the message of the system without its number, in lower case for the middle of a
+/// sentence.
 fn reason(error: &io::Error) -> String {
     let text = error.to_string();
     let text = match text.rfind(" (os error ") {

@@ -49,8 +49,8 @@ impl Source {
     ///
     /// # Errors
     ///
-    /// Returns the errors of [`read_bytes`](Self::read_bytes), and `MALFORMED` with the byte offset if
-    /// the input is not text.
+    /// Returns the errors of [`read_bytes`](Self::read_bytes), and `MALFORMED` with the byte offset
+    /// if the input is not text.
     pub fn read_text(&self, cap: usize) -> Result<String, Failure> {
         self.text(self.read_bytes(cap)?)
     }
@@ -64,8 +64,8 @@ impl Source {
         })
     }
 
-    /// Reads text of at most `cap` bytes. If it is longer, `larger` returns the limit from the bytes up to
-    /// there.
+    /// Reads text of at most `cap` bytes. If it is longer, `larger` returns the limit from the
+    /// bytes up to there.
     ///
     /// # Errors
     ///

@@ -36,8 +36,8 @@ pub struct QrCode {
 }
 
 impl QrCode {
-    /// Encodes a text with error correction level M (15 % may be unreadable), with a higher level if it
-    /// takes no more room, or with level L (7 %) if only that fits.
+    /// Encodes a text with error correction level M (15 % may be unreadable), with a higher level
+    /// if it takes no more room, or with level L (7 %) if only that fits.
     ///
     /// # Errors
     ///

@@ -13,12 +13,13 @@ impl QrCode {
     /// Returns the code for a terminal, which is checked to be wide enough if its width is known.
     ///
     /// Blocks are light modules, in white on black for every color scheme. Without colors,
-    /// [`Terminal::data`](crate::output::Terminal::data) prints the blocks alone, which is right on a
-    /// terminal with light text on a dark background.
+    /// [`Terminal::data`](crate::output::Terminal::data) prints the blocks alone, which is right on
+    /// a terminal with light text on a dark background.
     ///
     /// # Errors
     ///
-    /// Returns `TOO_WIDE` if the code is wider than the terminal, because a wrapped code is unreadable.
+    /// Returns `TOO_WIDE` if the code is wider than the terminal, because a wrapped code is
+    /// unreadable.
     pub fn for_terminal(&self, columns: Option<usize>) -> Result<String, Failure> {
         let width = self.width();
         if let Some(columns) = columns.filter(|columns| *columns < width) {

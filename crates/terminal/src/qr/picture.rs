@@ -9,8 +9,8 @@ const SCALE: usize = 8;
 const PIXELS_PER_BYTE: usize = 8;
 
 impl QrCode {
-    /// Returns the code with its quiet zone as a PNG picture: one bit for each pixel, eight pixels for
-    /// each module.
+    /// Returns the code with its quiet zone as a PNG picture: one bit for each pixel, eight pixels
+    /// for each module.
     ///
     /// # Errors
     ///
