@@ -4,11 +4,9 @@ mod answers;
 mod books;
 mod cli;
 mod command;
-mod custody;
+mod keys;
 mod ledger;
 mod passphrase;
-mod private_file;
-mod sealed;
 
 use std::process::ExitCode;
 

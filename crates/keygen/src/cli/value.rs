@@ -8,8 +8,8 @@ use license_core::{
     VersionReq,
 };
 
-use crate::custody::KeyName;
 use crate::ledger::Standing;
+use license_issuer::signer::KeyLocation;
 
 pub(super) fn count(text: &str) -> Result<NonZeroU32, &'static str> {
     text.parse()
@@ -61,8 +61,8 @@ pub(super) fn quota(text: &str) -> Result<(String, Quota), &'static str> {
     Ok((name.to_owned(), number.ok_or(EXPECTED)?))
 }
 
-pub(super) fn key_name() -> impl TypedValueParser<Value = KeyName> {
-    OsStringValueParser::new().map(KeyName::from)
+pub(super) fn key_name() -> impl TypedValueParser<Value = KeyLocation> {
+    OsStringValueParser::new().map(KeyLocation::from)
 }
 
 pub(super) fn algorithm(text: &str) -> Result<Algorithm, &'static str> {

@@ -18,9 +18,9 @@ use super::{
 use crate::answers;
 use crate::books::{Books, Counter, not_kept};
 use crate::cli::{Activate, Dry};
-use crate::custody;
+use crate::keys;
 use crate::ledger::{Entry, Kind, Ledger, Place, Record, Standing};
-use crate::private_file::is_stdin;
+use crate::passphrase::is_stdin;
 use report::Said;
 
 pub(crate) fn run(
@@ -73,7 +73,7 @@ impl Case<'_> {
     /// What can be refused is refused before the passphrase is asked for, and again when nobody else can enter anything.
     fn run(&self, place: &Place, terminal: &Terminal) -> Result<(), Failure> {
         let mut books = Books::open(place)?;
-        let load = || custody::load(&self.order.key, terminal);
+        let load = || keys::open(&self.order.key, terminal);
         let key = match self.answered(books.ledger())? {
             Some(_) if !self.order.anew => None,
             _ => {
@@ -161,7 +161,7 @@ impl Case<'_> {
         let Some(kid) = answer::key_id(&entry.artefact) else {
             return;
         };
-        let given = custody::look(&self.order.key, terminal).ok().flatten();
+        let given = keys::probe(&self.order.key, terminal).ok().flatten();
         match given.map(|key| key.public().id().to_string()) {
             Some(given) if given == kid => {}
             Some(given) => {

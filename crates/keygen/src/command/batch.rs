@@ -18,7 +18,7 @@ use serde_json::json;
 use super::{dry_run, matrix, now};
 use crate::books::{self, Books};
 use crate::cli::Batch;
-use crate::custody;
+use crate::keys;
 use crate::ledger::Place;
 use known::{Known, Tally};
 use mint::Mint;
@@ -37,7 +37,7 @@ pub(crate) fn run(arguments: &Batch, place: &Place, terminal: &Terminal) -> Resu
     }
     make_folder(&arguments.out)?;
     let mut books = Books::open(place)?;
-    let key = custody::load(&arguments.key, terminal)?;
+    let key = keys::open(&arguments.key, terminal)?;
     books
         .counter(now())?
         .enter_key(license_core::issue::Sign::public(&key))?;

@@ -17,9 +17,9 @@ use super::ledger::license_of;
 use super::{add_keys, fresh_id, machine, matrix, not_issued, not_verified, now, trust_of};
 use crate::books::{self, Books};
 use crate::cli::{CheckIn, Dry};
-use crate::custody;
+use crate::keys;
 use crate::ledger::{Ledger, Place, Standing};
-use crate::private_file::is_stdin;
+use crate::passphrase::is_stdin;
 use report::Said;
 
 /// As many characters as 64 random bytes have in hexadecimal: more than any nonce needs, and few enough to be read out.
@@ -54,7 +54,7 @@ pub(crate) fn run(
         return case.run(&mut trust, place, terminal);
     }
     let mut books = Books::open(place)?;
-    let key = custody::load(&arguments.key, terminal)?;
+    let key = keys::open(&arguments.key, terminal)?;
     trust_own(&mut trust, &key)?;
     let bundle = Bundle::verify(&text, &trust, &matrix)
         .map_err(|error| not_judged(&arguments.license, &error))?;

@@ -12,9 +12,9 @@ use super::{
 use crate::answers;
 use crate::books::{Books, Counter};
 use crate::cli::{ClockRepair, Dry};
-use crate::custody;
+use crate::keys;
 use crate::ledger::{Entry, Kind, Ledger, Place, Record};
-use crate::private_file::is_stdin;
+use crate::passphrase::is_stdin;
 
 /// As far as a vendor's clock and theirs may differ, in seconds.
 const SKEW: u64 = 300;
@@ -56,7 +56,7 @@ struct Case<'a> {
 impl Case<'_> {
     fn run(&self, place: &Place, terminal: &Terminal) -> Result<(), Failure> {
         let mut books = Books::open(place)?;
-        let load = || custody::load(&self.order.key, terminal);
+        let load = || keys::open(&self.order.key, terminal);
         let key = match self.answered(books.ledger())? {
             Some(_) => None,
             None => Some(load()?),

@@ -8,7 +8,7 @@ use super::terms::Terms;
 use super::{not_issued, not_verified};
 use crate::cli::{KeyArgs, Out};
 use crate::ledger::{Ledger, Place};
-use crate::{books, custody};
+use crate::{books, keys};
 
 /// What can be had without a secret.
 pub(super) struct AtHand {
@@ -38,7 +38,7 @@ pub(super) fn check(
 /// The same of ledger and key alone.
 pub(super) fn look(key: &KeyArgs, place: &Place, terminal: &Terminal) -> Result<AtHand, Failure> {
     let ledger = books::rehearse(place)?;
-    let key = custody::look(key, terminal)?;
+    let key = keys::probe(key, terminal)?;
     Ok(AtHand { key, ledger })
 }
 

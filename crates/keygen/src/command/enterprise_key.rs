@@ -9,7 +9,7 @@ use license_terminal::{Failure, Terminal};
 use super::{dry_run, matrix, not_issued, now};
 use crate::books::{self, Books};
 use crate::cli::{Dry, EnterpriseKey};
-use crate::custody;
+use crate::keys;
 use crate::ledger::{Place, Record};
 
 pub(crate) fn run(
@@ -34,7 +34,7 @@ pub(crate) fn run(
         return report::tell(terms, None, order, terminal);
     }
     let mut books = Books::open(place)?;
-    let key = custody::load(&order.key, terminal)?;
+    let key = keys::open(&order.key, terminal)?;
     check_algorithm(order, Some(key.public().algorithm()))?;
     warn(terms, terminal);
     let minted = issue::enterprise_key(terms, &key).map_err(|error| not_issued(&error))?;

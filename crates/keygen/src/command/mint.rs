@@ -9,7 +9,7 @@ use super::terms::Terms;
 use super::{dry_run, not_issued, not_verified, now, since_epoch};
 use crate::books::{self, Books};
 use crate::cli::{KeyArgs, Out};
-use crate::custody;
+use crate::keys;
 use crate::ledger::{Ledger, Place};
 
 /// What minting needs besides the license itself.
@@ -71,7 +71,7 @@ impl Mint<'_> {
         first.draft.check().map_err(|error| not_issued(&error))?;
         self.out.check()?;
         let mut books = Books::open(self.place)?;
-        let key = custody::load(self.key, self.terminal)?;
+        let key = keys::open(self.key, self.terminal)?;
         let mut counter = books.counter(now())?;
         let Order {
             mut draft, facts, ..

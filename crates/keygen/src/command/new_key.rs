@@ -2,16 +2,17 @@
 
 use license_core::TrustedKey;
 use license_core::issue::{KeyBits, Sign, SigningKey, SigningKeyError};
+use license_issuer::signer::KeyLocation;
+use license_issuer::signer::private_key::{self, EncryptionEntropy, PrivateKeyError};
 use license_terminal::{Audience, Destination, Exit, Failure, Overwrite, Terminal};
 use serde_json::json;
 
 use super::{not_issued, now, random};
 use crate::books::Books;
-use crate::cli::{Bits, NewKey};
-use crate::custody::{self, KeyName, Wanted, warn_of_exposure};
+use crate::cli::{Bits, KeyArgs, NewKey};
+use crate::keys;
 use crate::ledger::Place;
-use crate::passphrase::PassphraseSource;
-use crate::sealed::{self, Entropy};
+use crate::passphrase::PassphraseInput;
 
 pub(crate) fn run(arguments: &NewKey, place: &Place, terminal: &Terminal) -> Result<(), Failure> {
     // Before a key is made.
@@ -24,19 +25,21 @@ pub(crate) fn run(arguments: &NewKey, place: &Place, terminal: &Terminal) -> Res
     }
 }
 
-/// In a custody that makes the key itself and never gives it away.
+/// Creates the key in a token, which never releases it.
 fn elsewhere(
-    name: &KeyName,
+    location: &KeyLocation,
     arguments: &NewKey,
     books: Books,
     terminal: &Terminal,
 ) -> Result<(), Failure> {
-    let wanted = Wanted {
-        algorithm: Some(arguments.alg),
-        passphrase_file: arguments.passphrase_file.as_deref(),
-        terminal,
+    let bits = bits(arguments.bits);
+    let arguments = KeyArgs {
+        key: location.clone(),
+        passphrase_file: arguments.passphrase_file.clone(),
+        alg: Some(arguments.alg),
     };
-    let (key, name) = custody::create(name, bits(arguments.bits), &wanted)?;
+    let created = keys::create(&arguments, bits, terminal)?;
+    let (key, name) = (created.key, created.location);
     // A key that cannot sign is found now, not when the first customer waits.
     key.sign(b"keygen new-key")
         .map_err(|error| not_issued(&error))?;
@@ -79,11 +82,11 @@ fn in_file(
     }
     let passphrase = match (&arguments.passphrase_file, arguments.no_passphrase) {
         (_, true) => None,
-        (Some(path), false) => Some(PassphraseSource::File(path.clone())),
-        (None, false) => Some(PassphraseSource::Prompt),
+        (Some(path), false) => Some(PassphraseInput::File(path.clone())),
+        (None, false) => Some(PassphraseInput::Prompt),
     };
     let passphrase = passphrase.map(|source| {
-        warn_of_exposure(&source, terminal);
+        source.warn_if_exposed(terminal);
         source.read_new()
     });
     let passphrase = passphrase.transpose()?;
@@ -92,14 +95,15 @@ fn in_file(
     let key = SigningKey::from_pkcs8(&der, None).map_err(|error| failed(&error))?;
     let pem = match &passphrase {
         Some(passphrase) => {
-            let entropy = Entropy {
+            let entropy = EncryptionEntropy {
                 salt: random()?,
                 iv: random()?,
             };
-            sealed::seal(&der, passphrase, &entropy)?
+            private_key::encrypt(&der, passphrase, &entropy)
         }
-        None => sealed::plain(&der)?,
+        None => private_key::to_plain_pem(&der),
     };
+    let pem = pem.map_err(|error| not_stored(&error))?;
     let written = out.write(pem.as_bytes(), Overwrite::Refuse, Audience::OwnerOnly);
     written.map_err(never_replaced)?;
     enter(books, key.public())?;
@@ -155,6 +159,10 @@ fn never_replaced(failure: Failure) -> Failure {
         }
         _ => failure,
     }
+}
+
+fn not_stored(error: &PrivateKeyError) -> Failure {
+    Failure::new(Exit::Machine, error.code(), error.to_string()).hint(error.hint())
 }
 
 fn failed(error: &SigningKeyError) -> Failure {

@@ -10,7 +10,7 @@ use serde_json::json;
 use super::{dry_run, ledger, matrix, not_issued, not_verified, now, trust_of, warn_of_future};
 use crate::books::{Books, not_entered};
 use crate::cli::{Dry, Revocations};
-use crate::custody;
+use crate::keys;
 use crate::ledger::{Kind, Ledger, LedgerError, Place, Record, hex};
 
 const SECONDS_PER_DAY: u64 = 24 * 3600;
@@ -34,7 +34,7 @@ pub(crate) fn run(
     // Where there is none, nothing was revoked; a list that says so would be of the wrong ledger.
     drop(ledger::open(place)?);
     let mut books = Books::open(place)?;
-    let key = custody::load(&arguments.key, terminal)?;
+    let key = keys::open(&arguments.key, terminal)?;
     let mut counter = books.counter(now())?;
     let draft = draft(arguments, &matrix, counter.ledger(), Some(&key))?;
     warn_of_lost(&draft, Some(&key), counter.ledger(), terminal)?;

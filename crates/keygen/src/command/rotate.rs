@@ -10,9 +10,9 @@ use serde_json::json;
 use super::{add_keys, dry_run, matrix, not_issued, not_verified, now, trust_of, warn_of_future};
 use crate::books::{Books, not_entered};
 use crate::cli::{Dry, KeyArgs, Rotate};
-use crate::custody;
+use crate::keys;
 use crate::ledger::{Kind, Ledger, Place, Record};
-use crate::private_file::is_stdin;
+use crate::passphrase::is_stdin;
 
 pub(crate) fn run(
     arguments: &Dry<Rotate>,
@@ -30,7 +30,7 @@ pub(crate) fn run(
         return rehearse(arguments, &order, place, terminal);
     }
     let mut books = Books::open(place)?;
-    let key = custody::load(&arguments.key, terminal)?;
+    let key = keys::open(&arguments.key, terminal)?;
     let second = order.second.as_ref();
     let second = second.map(|key| open_second(key, terminal)).transpose()?;
     order.check(Some(&key), second.as_ref())?;
@@ -52,10 +52,10 @@ pub(crate) fn run(
 fn open_second(key: &KeyArgs, terminal: &Terminal) -> Result<CheckedKey, Failure> {
     let file = key.key.file().filter(|file| !is_stdin(file));
     let is_asked_for = file.is_some() && key.passphrase_file.is_none();
-    if is_asked_for && custody::look(key, terminal)?.is_none() {
+    if is_asked_for && keys::probe(key, terminal)?.is_none() {
         terminal.note("now the key that stays, --with");
     }
-    custody::load(key, terminal)
+    keys::open(key, terminal)
 }
 
 /// What would be said, and what would refuse it, without a secret.
@@ -67,7 +67,7 @@ fn rehearse(
 ) -> Result<(), Failure> {
     let at_hand = dry_run::check(&arguments.key, &arguments.out, place, terminal)?;
     let second = order.second.as_ref();
-    let second = second.map(|key| custody::look(key, terminal)).transpose()?;
+    let second = second.map(|key| keys::probe(key, terminal)).transpose()?;
     let (key, second) = (at_hand.key.as_ref(), second.flatten());
     order.check(key, second.as_ref())?;
     order.warn(at_hand.ledger.as_ref(), key, second.as_ref(), terminal)?;

@@ -1,45 +1,47 @@
-//! Names of keys in AWS KMS: `KEY[?region=REGION][&endpoint=URL]`, where KEY is an id, an alias or an ARN of either.
+//! Names of keys in AWS KMS: `KEY[?region=REGION][&endpoint=URL]`, where KEY is an id, an alias or
+//! an ARN of either.
 
-use license_terminal::{Failure, escape};
+use super::error::AwsKmsError;
+use super::http::Endpoint;
 
-use crate::custody::http::Endpoint;
+/// The longest id, alias or ARN (AWS KMS API reference, `GetPublicKey`).
+const MAX_ID: usize = 2048;
+/// The longest region. It becomes a part of a host name.
+const MAX_REGION: usize = 40;
 
-/// A key, and where it is.
+/// A key with its region and endpoint.
 #[derive(Debug)]
-pub(super) struct Name {
+pub(super) struct KmsKeyName {
     pub(super) id: String,
     pub(super) region: String,
     pub(super) endpoint: Endpoint,
 }
 
-impl Name {
-    /// What the name does not say comes from the environment, as with AWS's own tools.
+impl KmsKeyName {
+    /// Parses a name. Options that it lacks come from the environment, as with the tools of AWS.
     pub(super) fn parse(
         text: &str,
-        variable: impl Fn(&str) -> Option<String>,
-    ) -> Result<Self, Failure> {
-        let given = |name: &str| variable(name).filter(|value| !value.is_empty());
+        variable: impl Fn(&'static str) -> Option<String>,
+    ) -> Result<Self, AwsKmsError> {
+        let optional = |name| variable(name).filter(|value| !value.is_empty());
         let (id, query) = text.split_once('?').unwrap_or((text, ""));
         // Other tools write `awskms:///alias/NAME`.
         let id = id.strip_prefix("///").unwrap_or(id);
-        let options = Options::parse(query)?;
+        let options = KeyNameOptions::parse(query)?;
         let region = options
             .region
-            .or_else(|| of_arn(id))
-            .or_else(|| given("AWS_REGION"))
-            .or_else(|| given("AWS_DEFAULT_REGION"))
-            .ok_or_else(no_region)?;
+            .or_else(|| region_of_arn(id))
+            .or_else(|| optional("AWS_REGION"))
+            .or_else(|| optional("AWS_DEFAULT_REGION"))
+            .ok_or(AwsKmsError::NoRegion)?;
         if !is_region(&region) {
-            return Err(malformed(
-                "expected a region of a-z, 0-9 and -, found something else",
-                "as in eu-central-1",
-            ));
+            return Err(AwsKmsError::Region);
         }
         let endpoint = options
             .endpoint
-            .or_else(|| given("AWS_ENDPOINT_URL_KMS"))
-            .or_else(|| given("AWS_ENDPOINT_URL"))
-            .unwrap_or_else(|| standard(&region));
+            .or_else(|| optional("AWS_ENDPOINT_URL_KMS"))
+            .or_else(|| optional("AWS_ENDPOINT_URL"))
+            .unwrap_or_else(|| default_endpoint(&region));
         Ok(Self {
             id: checked(id)?,
             endpoint: Endpoint::parse(&endpoint)?,
@@ -49,13 +51,13 @@ impl Name {
 }
 
 #[derive(Default)]
-struct Options {
+struct KeyNameOptions {
     region: Option<String>,
     endpoint: Option<String>,
 }
 
-impl Options {
-    fn parse(query: &str) -> Result<Self, Failure> {
+impl KeyNameOptions {
+    fn parse(query: &str) -> Result<Self, AwsKmsError> {
         let mut options = Self::default();
         for part in query.split('&').filter(|part| !part.is_empty()) {
             let (name, value) = part.split_once('=').unwrap_or((part, ""));
@@ -63,39 +65,32 @@ impl Options {
                 "region" => &mut options.region,
                 "endpoint" => &mut options.endpoint,
                 _ => {
-                    let message = format!("`{}` is no option", escape(name));
-                    return Err(malformed(
-                        &message,
-                        "there are region=REGION and endpoint=URL",
-                    ));
+                    let name = name.to_owned();
+                    return Err(AwsKmsError::UnknownOption { name });
                 }
             };
             if value.is_empty() || option.replace(value.to_owned()).is_some() {
-                let message = format!("expected one value for `{name}`");
-                return Err(malformed(
-                    &message,
-                    "as in awskms:alias/vendor?region=eu-central-1",
-                ));
+                let name = name.to_owned();
+                return Err(AwsKmsError::OptionValue { name });
             }
         }
         Ok(options)
     }
 }
 
-/// `arn:aws:kms:REGION:ACCOUNT:key/ID`.
-fn of_arn(id: &str) -> Option<String> {
+/// Returns the region of `arn:aws:kms:REGION:ACCOUNT:key/ID`.
+fn region_of_arn(id: &str) -> Option<String> {
     let region = id.strip_prefix("arn:")?.split(':').nth(2)?;
     (!region.is_empty()).then(|| region.to_owned())
 }
 
-/// It becomes part of a host's name.
 fn is_region(region: &str) -> bool {
-    let fits =
+    let is_allowed =
         |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '-';
-    region.len() <= 40 && region.chars().all(fits)
+    region.len() <= MAX_REGION && region.chars().all(is_allowed)
 }
 
-fn standard(region: &str) -> String {
+fn default_endpoint(region: &str) -> String {
     let suffix = match region.starts_with("cn-") {
         true => ".cn",
         false => "",
@@ -103,26 +98,12 @@ fn standard(region: &str) -> String {
     format!("https://kms.{region}.amazonaws.com{suffix}")
 }
 
-fn checked(id: &str) -> Result<String, Failure> {
-    let fits = |letter: char| letter.is_ascii_alphanumeric() || "/_-:".contains(letter);
-    match !id.is_empty() && id.len() <= 2048 && id.chars().all(fits) {
+fn checked(id: &str) -> Result<String, AwsKmsError> {
+    let is_allowed = |letter: char| letter.is_ascii_alphanumeric() || "/_-:".contains(letter);
+    match !id.is_empty() && id.len() <= MAX_ID && id.chars().all(is_allowed) {
         true => Ok(id.to_owned()),
-        false => Err(malformed(
-            "expected the id, alias or ARN of a key, found something else",
-            "as in awskms:alias/vendor, or awskms:arn:aws:kms:REGION:ACCOUNT:key/ID",
-        )),
+        false => Err(AwsKmsError::KeyId),
     }
-}
-
-fn no_region() -> Failure {
-    malformed(
-        "expected a region, found none",
-        "add ?region=REGION, give the key's ARN, or set AWS_REGION",
-    )
-}
-
-fn malformed(message: &str, hint: &str) -> Failure {
-    Failure::usage(format!("awskms: {message}")).hint(hint)
 }
 
 #[cfg(test)]
@@ -131,15 +112,15 @@ mod tests {
 
     const ARN: &str = "arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab";
 
-    fn parse(text: &str, found: &[(&str, &str)]) -> Result<Name, Failure> {
-        Name::parse(text, |name| {
+    fn parse(text: &str, found: &[(&str, &str)]) -> Result<KmsKeyName, AwsKmsError> {
+        KmsKeyName::parse(text, |name| {
             let found = found.iter().find(|(other, _)| *other == name);
             found.map(|(_, value)| (*value).to_owned())
         })
     }
 
     #[test]
-    fn the_region_is_the_nearest_that_is_said() {
+    fn the_region_of_the_name_precedes_the_environment() {
         let (region, default) = (
             ("AWS_REGION", "us-east-1"),
             ("AWS_DEFAULT_REGION", "us-east-2"),
@@ -165,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn the_endpoint_is_the_nearest_that_is_said() {
+    fn the_endpoint_of_the_name_precedes_the_environment() {
         let (kms, any) = (
             ("AWS_ENDPOINT_URL_KMS", "https://kms.example"),
             ("AWS_ENDPOINT_URL", "https://any.example"),
@@ -184,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn what_names_no_key_or_no_place_is_refused() {
+    fn a_name_without_key_or_region_is_refused() {
         for text in [
             "?region=r",
             "alias/vendor",

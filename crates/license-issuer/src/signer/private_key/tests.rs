@@ -3,7 +3,7 @@ use pbes2::EncryptionScheme;
 use std::io::{self, Write};
 use std::process::{Command, Stdio};
 
-const ENTROPY: Entropy = Entropy {
+const ENTROPY: EncryptionEntropy = EncryptionEntropy {
     salt: [1; 16],
     iv: [2; 16],
 };
@@ -18,86 +18,91 @@ fn passphrase(text: &str) -> Passphrase {
     Passphrase::new(Zeroizing::new(text.into())).unwrap()
 }
 
-fn correct() -> Result<Passphrase, Failure> {
-    Ok(passphrase("correct horse"))
+fn correct() -> Passphrase {
+    passphrase("correct horse")
 }
 
-fn never_asked() -> Result<Passphrase, Failure> {
-    panic!("the passphrase was asked for")
+fn never_asked() -> Passphrase {
+    panic!("the passphrase was requested")
 }
 
-fn sealed() -> Zeroizing<String> {
-    seal(&key(), &passphrase("correct horse"), &ENTROPY).unwrap()
+/// Opens a private key. Requests the passphrase only if the key is encrypted.
+fn open(
+    pem: &str,
+    passphrase: impl FnOnce() -> Passphrase,
+) -> Result<Zeroizing<Vec<u8>>, PrivateKeyError> {
+    match StoredKey::parse(pem)? {
+        StoredKey::Plain(der) => Ok(der),
+        StoredKey::Encrypted(key) => key.decrypt(&passphrase()),
+    }
+}
+
+fn encrypted() -> Zeroizing<String> {
+    encrypt(&key(), &passphrase("correct horse"), &ENTROPY).unwrap()
 }
 
 #[test]
-fn what_was_sealed_opens_with_its_passphrase() {
-    let pem = sealed();
+fn an_encrypted_key_opens_with_its_passphrase() {
+    let pem = encrypted();
     assert!(pem.starts_with("-----BEGIN ENCRYPTED PRIVATE KEY-----\n"));
     assert_eq!(*open(&pem, correct).unwrap(), key());
 }
 
 #[test]
-fn what_is_plain_opens_without_asking() {
-    let pem = plain(&key()).unwrap();
+fn a_plain_key_opens_without_a_passphrase() {
+    let pem = to_plain_pem(&key()).unwrap();
     assert!(pem.starts_with("-----BEGIN PRIVATE KEY-----\n"));
     assert_eq!(*open(&pem, never_asked).unwrap(), key());
 }
 
 #[test]
-fn a_wrong_passphrase_is_told_apart_also_when_the_padding_happens_to_fit() {
-    let pem = cheaply_sealed();
+fn a_wrong_passphrase_is_detected_even_if_the_padding_is_valid() {
+    let pem = cheaply_encrypted();
     for number in 0..1000 {
-        let failure = open(&pem, || Ok(passphrase(&format!("wrong {number}")))).unwrap_err();
+        let error = open(&pem, || passphrase(&format!("wrong {number}"))).unwrap_err();
         assert_eq!(
-            (failure.exit(), failure.code()),
-            (Exit::Usage, "WRONG_PASSPHRASE")
+            (error.category(), error.code()),
+            (ErrorCategory::Request, "WRONG_PASSPHRASE")
         );
-        assert!(!failure.message().contains("wrong"));
+        assert!(!error.to_string().contains("wrong"));
     }
     assert_eq!(*open(&pem, correct).unwrap(), key());
 }
 
 #[test]
 fn other_entropy_gives_another_file() {
-    let other = Entropy {
+    let other = EncryptionEntropy {
         salt: [3; 16],
         iv: [2; 16],
     };
-    let again = seal(&key(), &passphrase("correct horse"), &other).unwrap();
-    assert_ne!(*again, *sealed());
-}
-
-#[test]
-fn a_failure_to_ask_is_passed_on() {
-    let failure = open(&sealed(), || Err(Failure::usage("no terminal"))).unwrap_err();
-    assert_eq!(failure, Failure::usage("no terminal"));
+    let again = encrypt(&key(), &passphrase("correct horse"), &other).unwrap();
+    assert_ne!(*again, *encrypted());
 }
 
 #[test]
 fn line_endings_and_text_around_the_key_do_not_matter() {
-    let pem = plain(&key()).unwrap();
+    let pem = to_plain_pem(&key()).unwrap();
     let around = format!("Key of Acme:\n\n{}\n\n -- kept in the safe\n", *pem);
     for variant in [pem.replace('\n', "\r\n"), pem.trim_end().into(), around] {
         assert_eq!(*open(&variant, never_asked).unwrap(), key());
     }
-    let crlf = sealed().replace('\n', "\r\n");
+    let crlf = encrypted().replace('\n', "\r\n");
     assert_eq!(*open(&crlf, correct).unwrap(), key());
 }
 
 #[test]
 fn a_key_cut_off_anywhere_is_malformed_and_never_a_wrong_passphrase() {
-    for pem in [sealed(), plain(&key()).unwrap()] {
+    for pem in [encrypted(), to_plain_pem(&key()).unwrap()] {
         for length in 0..pem.trim_end().len() {
-            let failure = open(&pem[..length], never_asked).unwrap_err();
-            assert_eq!(failure.code(), "MALFORMED", "{length}");
+            let error = open(&pem[..length], never_asked).unwrap_err();
+            assert_eq!(error.code(), "MALFORMED", "{length}");
         }
     }
 }
 
 #[test]
 fn a_key_with_a_line_missing_is_malformed() {
-    let pem = sealed();
+    let pem = encrypted();
     let lines: Vec<&str> = pem.lines().collect();
     for missing in 1..lines.len() - 1 {
         let mut rest = lines.clone();
@@ -111,11 +116,11 @@ fn a_key_with_a_line_missing_is_malformed() {
 
 #[test]
 fn two_keys_in_one_file_are_refused() {
-    let two = format!("{}{}", *plain(&key()).unwrap(), *sealed());
+    let two = format!("{}{}", *to_plain_pem(&key()).unwrap(), *encrypted());
     assert!(
         open(&two, never_asked)
             .unwrap_err()
-            .message()
+            .to_string()
             .contains("several")
     );
 }
@@ -128,29 +133,29 @@ fn other_kinds_of_key_are_refused_with_the_command_that_converts_them() {
         "Proc-Type: 4,ENCRYPTED\nDEK-Info: AES-256-CBC,00\n\nMIIB",
     );
     for pem in [pkcs1, &legacy] {
-        let failure = open(pem, never_asked).unwrap_err();
-        assert_eq!(failure.code(), "UNSUPPORTED");
+        let error = open(pem, never_asked).unwrap_err();
+        assert_eq!(error.code(), "UNSUPPORTED");
         assert!(
-            failure.message().contains("found `RSA PRIVATE KEY`"),
-            "{failure}"
+            error.to_string().contains("found `RSA PRIVATE KEY`"),
+            "{error}"
         );
-        assert!(failure.advice().unwrap().contains("openssl pkcs8 -topk8"));
+        assert!(error.hint().contains("openssl pkcs8 -topk8"));
     }
 }
 
 #[test]
 fn a_public_key_is_not_told_to_convert() {
     let public = "-----BEGIN PUBLIC KEY-----\nMIIB\n-----END PUBLIC KEY-----\n";
-    let failure = open(public, never_asked).unwrap_err();
-    assert_eq!(failure.advice(), Some("give the file with the private key"));
+    let error = open(public, never_asked).unwrap_err();
+    assert_eq!(error.hint(), "give the file with the private key");
 }
 
 #[test]
-fn what_is_no_key_is_neither_sealed_nor_written() {
+fn bytes_that_are_not_a_key_are_neither_encrypted_nor_written() {
     for der in [&b""[..], b"\x30\x00", b"not a key"] {
-        let failure = seal(der, &passphrase("x"), &ENTROPY).unwrap_err();
-        assert_eq!(failure.code(), "MALFORMED");
-        assert_eq!(plain(der).unwrap_err().code(), "MALFORMED");
+        let error = encrypt(der, &passphrase("x"), &ENTROPY).unwrap_err();
+        assert_eq!(error.code(), "MALFORMED");
+        assert_eq!(to_plain_pem(der).unwrap_err().code(), "MALFORMED");
     }
 }
 
@@ -162,7 +167,7 @@ fn pem_with(kdf: Kdf<'_>, encrypted_data: &[u8]) -> Zeroizing<String> {
         encrypted_data,
     };
     let document = SecretDocument::try_from(info).unwrap();
-    document.to_pem(SEALED, LineEnding::LF).unwrap()
+    document.to_pem(ENCRYPTED, LineEnding::LF).unwrap()
 }
 
 fn scrypt(cost_parameter: u64, block_size: u16, parallelization: u16) -> Kdf<'static> {
@@ -186,7 +191,7 @@ fn pbkdf2(iteration_count: u32) -> Kdf<'static> {
     })
 }
 
-fn cheaply_sealed() -> Zeroizing<String> {
+fn cheaply_encrypted() -> Zeroizing<String> {
     let encryption = EncryptionScheme::Aes256Cbc { iv: &ENTROPY.iv };
     let scheme = pbes2::Parameters {
         kdf: pbkdf2(1),
@@ -196,7 +201,7 @@ fn cheaply_sealed() -> Zeroizing<String> {
 }
 
 #[test]
-fn hostile_parameters_are_refused_before_the_passphrase_is_asked_for() {
+fn hostile_parameters_are_refused_before_the_passphrase_is_requested() {
     let hostile = [
         (
             scrypt(1 << 21, 8, 1),
@@ -217,24 +222,24 @@ fn hostile_parameters_are_refused_before_the_passphrase_is_asked_for() {
         (pbkdf2(0), "found 0"),
     ];
     for (kdf, expected) in hostile {
-        let failure = open(&pem_with(kdf, &[0; 64]), never_asked).unwrap_err();
+        let error = open(&pem_with(kdf, &[0; 64]), never_asked).unwrap_err();
         assert_eq!(
-            (failure.exit(), failure.code()),
-            (Exit::Unjudged, "UNSUPPORTED")
+            (error.category(), error.code()),
+            (ErrorCategory::Key, "UNSUPPORTED")
         );
-        assert!(failure.message().contains(expected), "{failure}");
+        assert!(error.to_string().contains(expected), "{error}");
     }
 }
 
 #[test]
 fn the_largest_allowed_parameters_pass_the_bounds() {
-    bound_work(&scrypt(1 << 20, 8, 4)).unwrap();
-    bound_work(&scrypt(1 << 17, 8, 1)).unwrap();
-    bound_work(&pbkdf2(10_000_000)).unwrap();
+    check_cost(&scrypt(1 << 20, 8, 4)).unwrap();
+    check_cost(&scrypt(1 << 17, 8, 1)).unwrap();
+    check_cost(&pbkdf2(10_000_000)).unwrap();
 }
 
 #[test]
-fn encrypted_data_that_is_no_whole_number_of_blocks_is_malformed() {
+fn encrypted_data_of_partial_blocks_is_malformed() {
     for length in [0, 1, 15, 17] {
         let pem = pem_with(scrypt(1024, 8, 1), &vec![0; length]);
         assert_eq!(open(&pem, never_asked).unwrap_err().code(), "MALFORMED");
@@ -256,7 +261,7 @@ fn a_derived_key_of_another_length_is_refused() {
     );
 }
 
-/// Whether OpenSSL itself is here to be tested against; where it has to be, its absence fails the test.
+/// Returns whether OpenSSL is installed. Fails if it is missing and the tests require it.
 fn has_openssl() -> bool {
     let version = Command::new("openssl").arg("version").output();
     let found = version.is_ok_and(|output| output.stdout.starts_with(b"OpenSSL "));
@@ -302,20 +307,20 @@ fn rsa_key() -> String {
 }
 
 #[test]
-fn openssl_opens_what_is_sealed_or_written_here() {
+fn openssl_opens_what_is_encrypted_or_written_here() {
     if !has_openssl() {
         return;
     }
     let original = rsa_key();
     let der = open(&original, never_asked).unwrap();
-    assert_eq!(*plain(&der).unwrap(), original);
-    let ours = seal(&der, &passphrase("correct-horse"), &ENTROPY).unwrap();
+    assert_eq!(*to_plain_pem(&der).unwrap(), original);
+    let ours = encrypt(&der, &passphrase("correct-horse"), &ENTROPY).unwrap();
     assert_eq!(openssl("pkey -passin pass:correct-horse", &ours), original);
-    assert_eq!(openssl("pkey", &plain(&der).unwrap()), original);
+    assert_eq!(openssl("pkey", &to_plain_pem(&der).unwrap()), original);
 }
 
 #[test]
-fn what_openssl_seals_is_opened_here() {
+fn what_openssl_encrypts_is_opened_here() {
     if !has_openssl() {
         return;
     }
@@ -330,13 +335,13 @@ fn what_openssl_seals_is_opened_here() {
             &format!("pkcs8 -topk8 {way} -passout pass:secret"),
             &original,
         );
-        let opened = open(&theirs, || Ok(passphrase("secret"))).unwrap();
+        let opened = open(&theirs, || passphrase("secret")).unwrap();
         assert_eq!(*opened, *der, "{way}");
     }
 }
 
 #[test]
-fn what_openssl_seals_in_older_ways_is_refused_and_converted_as_the_hint_says() {
+fn older_encryption_by_openssl_is_refused_and_converted_as_the_hint_says() {
     if !has_openssl() {
         return;
     }
@@ -350,12 +355,12 @@ fn what_openssl_seals_in_older_ways_is_refused_and_converted_as_the_hint_says() 
             &format!("pkcs8 -topk8 {way} -passout pass:secret"),
             &original,
         );
-        let failure = open(&theirs, || Ok(passphrase("secret"))).unwrap_err();
-        assert_eq!(failure.code(), "UNSUPPORTED", "{failure}");
-        let (_, command) = failure.advice().unwrap().split_once("openssl ").unwrap();
+        let error = open(&theirs, || passphrase("secret")).unwrap_err();
+        assert_eq!(error.code(), "UNSUPPORTED", "{error}");
+        let (_, command) = error.hint().split_once("openssl ").unwrap();
         let options = command.replace(" -in OLD.pem -out NEW.pem", "");
         let passwords = "-passin pass:secret -passout pass:secret";
         let converted = openssl(&format!("{options} {passwords}"), &theirs);
-        open(&converted, || Ok(passphrase("secret"))).unwrap();
+        open(&converted, || passphrase("secret")).unwrap();
     }
 }

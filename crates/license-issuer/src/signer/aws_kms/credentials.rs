@@ -1,11 +1,12 @@
-//! Who asks.
+//! Credentials of AWS.
 
 use std::fmt;
 
-use license_terminal::Failure;
 use zeroize::Zeroizing;
 
-/// Credentials of AWS; never shown, wiped when dropped.
+use super::error::AwsKmsError;
+
+/// Credentials of AWS. They are never shown, and wiped when they are dropped.
 pub(super) struct Credentials {
     access_key: String,
     secret_key: Zeroizing<String>,
@@ -13,24 +14,24 @@ pub(super) struct Credentials {
 }
 
 impl Credentials {
-    /// From the environment, and from nowhere else.
-    pub(super) fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Self, Failure> {
-        let given = |name: &str| variable(name).filter(|value| !value.is_empty());
-        let needed = |name: &str| given(name).ok_or_else(|| missing(name));
+    /// Reads the credentials from environment variables, and from nowhere else.
+    pub(super) fn read(
+        variable: impl Fn(&'static str) -> Option<String>,
+    ) -> Result<Self, AwsKmsError> {
+        let optional = |name| variable(name).filter(|value| !value.is_empty());
+        let required = |name| optional(name).ok_or(AwsKmsError::NoCredentials { variable: name });
         let credentials = Self {
-            access_key: needed("AWS_ACCESS_KEY_ID")?,
-            secret_key: needed("AWS_SECRET_ACCESS_KEY")?.into(),
-            session_token: given("AWS_SESSION_TOKEN").map(Zeroizing::new),
+            access_key: required("AWS_ACCESS_KEY_ID")?,
+            secret_key: required("AWS_SECRET_ACCESS_KEY")?.into(),
+            session_token: optional("AWS_SESSION_TOKEN").map(Zeroizing::new),
         };
-        // What goes into a header must not end it.
-        let token = credentials.session_token().unwrap_or_default();
-        let is_visible = |text: &str| text.bytes().all(|byte| byte.is_ascii_graphic());
-        match is_visible(&credentials.access_key) && is_visible(token) {
+        // A header must not contain line breaks.
+        let is_printable = |text: &str| text.bytes().all(|byte| byte.is_ascii_graphic());
+        match is_printable(&credentials.access_key)
+            && credentials.session_token().is_none_or(is_printable)
+        {
             true => Ok(credentials),
-            false => Err(Failure::usage(
-                "expected credentials of printable ASCII, found others in AWS_ACCESS_KEY_ID or AWS_SESSION_TOKEN",
-            )
-            .hint("copy them anew, without spaces and line breaks")),
+            false => Err(AwsKmsError::Credentials),
         }
     }
 
@@ -46,7 +47,7 @@ impl Credentials {
         self.session_token.as_ref().map(|token| token.as_str())
     }
 
-    /// Whether a text repeats what nobody is to see.
+    /// Returns whether a text contains a secret.
     pub(super) fn are_in(&self, text: &str) -> bool {
         text.contains(self.secret_key())
             || self
@@ -61,18 +62,11 @@ impl fmt::Debug for Credentials {
     }
 }
 
-fn missing(name: &str) -> Failure {
-    let message = format!("expected credentials for AWS in the environment, found no {name}");
-    Failure::new(license_terminal::Exit::Usage, "CREDENTIALS", message).hint(
-        "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; `aws configure export-credentials --format env` prints them",
-    )
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn read(found: &[(&str, &str)]) -> Result<Credentials, Failure> {
+    fn read(found: &[(&str, &str)]) -> Result<Credentials, AwsKmsError> {
         Credentials::read(|name| {
             let found = found.iter().find(|(other, _)| *other == name);
             found.map(|(_, value)| (*value).to_owned())
@@ -80,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_is_named() {
+    fn a_missing_variable_is_named() {
         let (id, secret) = (
             ("AWS_ACCESS_KEY_ID", "AK"),
             ("AWS_SECRET_ACCESS_KEY", "s3cret"),
@@ -95,11 +89,11 @@ mod tests {
                 "AWS_SECRET_ACCESS_KEY",
             ),
         ] {
-            let failure = read(found).unwrap_err();
-            assert!(failure.message().contains(missing), "{failure:?}");
+            let error = read(found).unwrap_err();
+            assert!(error.to_string().contains(missing), "{error}");
         }
         let broken = read(&[id, secret, ("AWS_SESSION_TOKEN", "a\nb")]).unwrap_err();
-        assert!(!broken.message().contains("a\nb"));
+        assert!(!broken.to_string().contains("a\nb"));
     }
 
     #[test]

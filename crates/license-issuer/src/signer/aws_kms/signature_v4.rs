@@ -1,14 +1,16 @@
-//! AWS Signature Version 4: proof of who asks, over the request as it is sent.
+//! AWS Signature Version 4, which authenticates requests.
 
-use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::hmac::{HMAC_SHA256, Key, Tag, sign};
+use sha2::{Digest, Sha256};
+use zeroize::Zeroizing;
 
 use super::credentials::Credentials;
 
 const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 
-/// A request. Path and query are in their canonical form already; headers are lower case, in order, and all of them are signed.
-pub(super) struct Request<'a> {
+/// A request in canonical form. The names of the headers are in lower case and sorted. All headers
+/// are signed.
+pub(super) struct CanonicalRequest<'a> {
     pub(super) method: &'a str,
     pub(super) path: &'a str,
     pub(super) query: &'a str,
@@ -16,17 +18,17 @@ pub(super) struct Request<'a> {
     pub(super) body: &'a [u8],
 }
 
-/// What a signature is good for.
-pub(super) struct Scope<'a> {
-    /// As in `20150830T123600Z`, and in header `x-amz-date`.
-    pub(super) at: &'a str,
+/// The date, region and service that a signature is valid for.
+pub(super) struct CredentialScope<'a> {
+    /// The value of the header `x-amz-date`, as in `20150830T123600Z`.
+    pub(super) date: &'a str,
     pub(super) region: &'a str,
     pub(super) service: &'a str,
 }
 
-impl Scope<'_> {
+impl CredentialScope<'_> {
     fn day(&self) -> &str {
-        self.at.split('T').next().unwrap_or_default()
+        self.date.split_once('T').map_or(self.date, |(day, _)| day)
     }
 
     fn text(&self) -> String {
@@ -37,10 +39,10 @@ impl Scope<'_> {
     }
 }
 
-/// The header `Authorization`.
+/// Returns the value of the header `Authorization`.
 pub(super) fn authorization(
-    request: &Request<'_>,
-    scope: &Scope<'_>,
+    request: &CanonicalRequest<'_>,
+    scope: &CredentialScope<'_>,
     credentials: &Credentials,
 ) -> String {
     let signature = hex(signature(request, scope, credentials.secret_key()).as_ref());
@@ -48,14 +50,14 @@ pub(super) fn authorization(
         "{ALGORITHM} Credential={}/{}, SignedHeaders={}, Signature={signature}",
         credentials.access_key(),
         scope.text(),
-        request.names(),
+        request.header_names(),
     )
 }
 
-fn signature(request: &Request<'_>, scope: &Scope<'_>, secret: &str) -> Tag {
-    let digest = hex(digest(&SHA256, request.canonical().as_bytes()).as_ref());
-    let to_sign = format!("{ALGORITHM}\n{}\n{}\n{digest}", scope.at, scope.text());
-    let first = zeroize::Zeroizing::new(format!("AWS4{secret}"));
+fn signature(request: &CanonicalRequest<'_>, scope: &CredentialScope<'_>, secret: &str) -> Tag {
+    let digest = hex(&Sha256::digest(request.text()));
+    let to_sign = format!("{ALGORITHM}\n{}\n{}\n{digest}", scope.date, scope.text());
+    let first = Zeroizing::new(format!("AWS4{secret}"));
     let mut key = Key::new(HMAC_SHA256, first.as_bytes());
     for part in [scope.day(), scope.region, scope.service, "aws4_request"] {
         key = Key::new(HMAC_SHA256, sign(&key, part.as_bytes()).as_ref());
@@ -63,28 +65,28 @@ fn signature(request: &Request<'_>, scope: &Scope<'_>, secret: &str) -> Tag {
     sign(&key, to_sign.as_bytes())
 }
 
-impl Request<'_> {
-    fn names(&self) -> String {
+impl CanonicalRequest<'_> {
+    fn header_names(&self) -> String {
         let names: Vec<_> = self.headers.iter().map(|(name, _)| *name).collect();
         names.join(";")
     }
 
-    fn canonical(&self) -> String {
+    fn text(&self) -> String {
         let Self {
             method,
             path,
             query,
             ..
         } = self;
-        let lines = self
+        let headers: String = self
             .headers
             .iter()
-            .map(|(name, value)| format!("{name}:{value}\n"));
-        let headers: String = lines.collect();
-        let body = hex(digest(&SHA256, self.body).as_ref());
+            .map(|(name, value)| format!("{name}:{value}\n"))
+            .collect();
+        let body = hex(&Sha256::digest(self.body));
         format!(
             "{method}\n{path}\n{query}\n{headers}\n{}\n{body}",
-            self.names()
+            self.header_names()
         )
     }
 }
@@ -97,27 +99,27 @@ fn hex(bytes: &[u8]) -> String {
 mod tests {
     use super::*;
 
-    const AT: &str = "20150830T123600Z";
+    const DATE: &str = "20150830T123600Z";
 
-    /// The suite that AWS has published (`aws-sig-v4-test-suite`), with its credentials.
+    /// Signs a request of the suite that AWS published (`aws-sig-v4-test-suite`).
     fn of_suite(method: &str, query: &str, more: &[(&'static str, &str)], body: &str) -> String {
         let owned = |(name, value): (&'static str, &str)| (name, value.to_owned());
-        let fixed = [("host", "example.amazonaws.com"), ("x-amz-date", AT)];
+        let fixed = [("host", "example.amazonaws.com"), ("x-amz-date", DATE)];
         let mut headers: Vec<_> = fixed
             .into_iter()
             .chain(more.iter().copied())
             .map(owned)
             .collect();
         headers.sort();
-        let request = Request {
+        let request = CanonicalRequest {
             method,
             path: "/",
             query,
             headers: &headers,
             body: body.as_bytes(),
         };
-        let scope = Scope {
-            at: AT,
+        let scope = CredentialScope {
+            date: DATE,
             region: "us-east-1",
             service: "service",
         };
