@@ -17,7 +17,7 @@ use license_issuer::signer::{
 use license_terminal::{Exit, Failure, Terminal, escape, show_path};
 
 use crate::cli::KeyArgs;
-use crate::command::{now, random};
+use crate::command::{now, random, system_random};
 use crate::passphrase::{PassphraseReader, is_stdin};
 
 /// The environment variable that names the PKCS#11 module.
@@ -105,6 +105,7 @@ impl<'a> SignerCall<'a> {
             algorithm: self.arguments.alg,
             passphrases: &self.passphrases,
             pkcs11_module: self.module.as_deref(),
+            random: system_random,
             clock: now,
         };
         function(location, &options).map_err(|error| failure(error, location))

@@ -69,7 +69,7 @@ impl Seal {
         let _ = hkdf.expand_multi_info(&[b"key", product], &mut key);
         let _ = hkdf.expand_multi_info(&[b"machine", product], &mut machine);
         Self {
-            cipher: XChaCha20Poly1305::new(Key::from_slice(&key)),
+            cipher: XChaCha20Poly1305::new(&Key::from(key)),
             machine,
         }
     }
@@ -88,7 +88,7 @@ impl Seal {
             msg: content,
             aad: &aad,
         };
-        let encrypted = self.cipher.encrypt(XNonce::from_slice(&nonce), payload);
+        let encrypted = self.cipher.encrypt(&XNonce::from(nonce), payload);
         let encrypted = encrypted.map_err(|_| io::ErrorKind::InvalidInput)?;
         sealed.extend(nonce);
         sealed.extend(encrypted);
@@ -110,7 +110,7 @@ impl Seal {
         }
         let aad = [FIRST_LINE, machine, file.name().as_bytes()].concat();
         let payload = Payload { msg, aad: &aad };
-        let opened = self.cipher.decrypt(XNonce::from_slice(nonce), payload);
+        let opened = self.cipher.decrypt(&XNonce::from(*nonce), payload);
         opened.map_err(|_| SealError::Tampered)
     }
 }

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use crate::digest::Sha256;
 use crate::{LicenseId, MachineDigest};
+use sha2::{Digest, Sha256};
 
 /// Names a session: `sess_` and 32 hexadecimal digits.
 ///

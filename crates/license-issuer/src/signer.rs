@@ -17,7 +17,7 @@ pub mod pkcs11;
 
 use std::path::Path;
 
-use license_core::issue::{CheckedKey, KeyBits, SigningKey};
+use license_core::issue::{CheckedKey, KeyBits, RandomError, SigningKey};
 use license_core::{Algorithm, Timestamp};
 
 pub use error::{ErrorCategory, SignerError};
@@ -37,6 +37,8 @@ pub struct SignerOptions<'a> {
     pub passphrases: &'a dyn PassphraseSource,
     /// The PKCS#11 module to use if the URI names none.
     pub pkcs11_module: Option<&'a Path>,
+    /// The random source of signatures with keys in memory.
+    pub random: fn(&mut [u8]) -> Result<(), RandomError>,
     /// The clock, which requests to AWS KMS are dated with.
     pub clock: fn() -> Timestamp,
 }
@@ -89,7 +91,7 @@ pub fn open_stored(
             encrypted.decrypt(&passphrase)?
         }
     };
-    load(&der, options.algorithm)
+    load(&der, options)
 }
 
 /// Checks as much of a key as is possible without a passphrase, PIN or credentials.
@@ -107,7 +109,7 @@ pub fn probe(
         KeyLocation::File(path) => StoredKey::read(path)
             .map_err(SignerError::from)
             .and_then(|stored| match stored {
-                StoredKey::Plain(der) => load(&der, options.algorithm).map(Some),
+                StoredKey::Plain(der) => load(&der, options).map(Some),
                 StoredKey::Encrypted(_) => Ok(None),
             })
             .map_err(|error| error.in_file(path)),
@@ -137,8 +139,9 @@ pub fn create(
     }
 }
 
-fn load(der: &[u8], algorithm: Option<Algorithm>) -> Result<CheckedKey, SignerError> {
-    let key = SigningKey::from_pkcs8(der, algorithm).map_err(PrivateKeyError::Unusable)?;
+fn load(der: &[u8], options: &SignerOptions<'_>) -> Result<CheckedKey, SignerError> {
+    let key = SigningKey::from_pkcs8(der, options.algorithm, options.random)
+        .map_err(PrivateKeyError::Unusable)?;
     Ok(CheckedKey::new(Box::new(key)))
 }
 
@@ -229,12 +232,17 @@ mod tests {
             algorithm: None,
             passphrases,
             pkcs11_module: None,
+            random,
             clock: || Timestamp::MAX,
         }
     }
 
+    fn random(bytes: &mut [u8]) -> Result<(), RandomError> {
+        getrandom::fill(bytes).map_err(RandomError::new)
+    }
+
     fn key() -> Zeroizing<Vec<u8>> {
-        SigningKey::generate(KeyBits::B2048, Algorithm::Rs256).unwrap()
+        SigningKey::generate(KeyBits::B2048, Algorithm::Rs256, &random).unwrap()
     }
 
     fn encrypted(der: &[u8]) -> StoredKey {

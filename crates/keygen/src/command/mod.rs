@@ -40,7 +40,7 @@ use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use clap::CommandFactory;
-use license_core::issue::{CheckedKey, IssueError, Sign};
+use license_core::issue::{CheckedKey, IssueError, RandomError, Sign};
 use license_core::{LicenseId, MAX_FILE_BYTES, Matrix, Timestamp, TrustError, TrustSet};
 use license_terminal::{
     Audience, Destination, Exit, Failure, Overwrite, Source, Terminal, show_path,
@@ -106,10 +106,15 @@ pub(crate) fn now() -> Timestamp {
 /// The one place that draws random bytes.
 pub(crate) fn random<const N: usize>() -> Result<[u8; N], Failure> {
     let mut bytes = [0; N];
-    aws_lc_rs::rand::fill(&mut bytes)
+    system_random(&mut bytes)
         .map_err(|_| Failure::new(Exit::Machine, "RANDOM", "the system gives no random bytes"))
         .map_err(|failure| failure.hint("run the command again"))?;
     Ok(bytes)
+}
+
+/// Fills the slice from AWS-LC's generator, which the operating system seeds.
+pub(crate) fn system_random(bytes: &mut [u8]) -> Result<(), RandomError> {
+    aws_lc_rs::rand::fill(bytes).map_err(RandomError::new)
 }
 
 /// The id of what is minted now.

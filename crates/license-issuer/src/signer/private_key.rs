@@ -7,10 +7,11 @@ use std::io::{self, Read};
 use std::path::Path;
 
 use license_core::issue::SigningKeyError;
+use pkcs8::der::asn1::OctetStringRef;
 use pkcs8::der::{self, SecretDocument, pem};
 use pkcs8::pkcs5::pbes2::{self, Kdf, Pbkdf2Params, ScryptParams};
 use pkcs8::pkcs5::{self, scrypt};
-use pkcs8::{EncryptedPrivateKeyInfo, LineEnding, PrivateKeyInfo};
+use pkcs8::{EncryptedPrivateKeyInfoRef, LineEnding, PrivateKeyInfoRef};
 use zeroize::Zeroizing;
 
 use super::error::ErrorCategory;
@@ -34,7 +35,6 @@ const MAX_BYTES: usize = 64 * 1024;
 const LOG_N: u8 = 14;
 const BLOCK_SIZE: u32 = 8;
 const PARALLELISM: u32 = 5;
-const AES_256_KEY: usize = 32;
 
 /// The maximum cost of a passphrase: 1 GiB of memory and about 15 seconds. A file must not be able
 /// to keep the machine busy.
@@ -93,6 +93,9 @@ pub enum PrivateKeyError {
     /// The key is encrypted with an algorithm that is not supported.
     #[error("private key: expected PBES2 with scrypt or PBKDF2-SHA-2 and AES-CBC")]
     Encryption(#[source] pkcs8::Error),
+    /// The key is not encrypted with AES-CBC.
+    #[error("private key: expected encryption with AES-CBC, found another cipher")]
+    Cipher,
     /// The key derivation is neither scrypt nor PBKDF2.
     #[error("private key: expected a key derived with scrypt or PBKDF2, found another function")]
     KeyDerivation,
@@ -186,6 +189,7 @@ impl PrivateKeyError {
             Self::OtherLabel { .. }
             | Self::Pbes1
             | Self::Encryption(_)
+            | Self::Cipher
             | Self::KeyDerivation
             | Self::InvalidScrypt { .. }
             | Self::ScryptMemory { .. }
@@ -227,6 +231,7 @@ impl PrivateKeyError {
             Self::OtherLabel { .. }
             | Self::Pbes1
             | Self::Encryption(_)
+            | Self::Cipher
             | Self::KeyDerivation
             | Self::InvalidScrypt { .. }
             | Self::ScryptMemory { .. }
@@ -308,10 +313,11 @@ impl StoredKey {
 
 impl EncryptedKey {
     fn from_der(der: Zeroizing<Vec<u8>>) -> Result<Self, PrivateKeyError> {
-        let info = EncryptedPrivateKeyInfo::try_from(der.as_slice()).map_err(bad_header)?;
+        let info = EncryptedPrivateKeyInfoRef::try_from(der.as_slice()).map_err(bad_header)?;
         let scheme = pbes2(&info)?;
+        check_cipher(&scheme.encryption)?;
         check_cost(&scheme.kdf)?;
-        check_blocks(info.encrypted_data)?;
+        check_blocks(info.encrypted_data.as_bytes())?;
         Ok(Self { der })
     }
 
@@ -322,9 +328,9 @@ impl EncryptedKey {
     /// Returns [`PrivateKeyError::WrongPassphrase`] if the passphrase is wrong, or
     /// [`PrivateKeyError::Encryption`] if a parameter is not supported.
     pub fn decrypt(&self, passphrase: &Passphrase) -> Result<Zeroizing<Vec<u8>>, PrivateKeyError> {
-        let info = EncryptedPrivateKeyInfo::try_from(self.der.as_slice()).map_err(bad_header)?;
+        let info = EncryptedPrivateKeyInfoRef::try_from(self.der.as_slice()).map_err(bad_header)?;
         let key = pbes2(&info)?
-            .decrypt(passphrase.as_bytes(), info.encrypted_data)
+            .decrypt(passphrase.as_bytes(), info.encrypted_data.as_bytes())
             .map(Zeroizing::new)
             .map_err(not_decrypted)?;
         // One wrong passphrase in 256 produces valid padding and is only detected here.
@@ -403,7 +409,7 @@ fn read_all(reader: impl Read) -> io::Result<Zeroizing<Vec<u8>>> {
 }
 
 fn check_pkcs8(pkcs8_der: &[u8]) -> Result<(), PrivateKeyError> {
-    PrivateKeyInfo::try_from(pkcs8_der)
+    PrivateKeyInfoRef::try_from(pkcs8_der)
         .map(drop)
         .map_err(PrivateKeyError::NotPkcs8)
 }
@@ -414,25 +420,35 @@ fn encrypted_document(
     passphrase: &Passphrase,
     entropy: &EncryptionEntropy,
 ) -> pkcs8::Result<SecretDocument> {
-    let cost = scrypt::Params::new(LOG_N, BLOCK_SIZE, PARALLELISM, AES_256_KEY)
+    let cost = scrypt::Params::new(LOG_N, BLOCK_SIZE, PARALLELISM)
         .map_err(|_| pkcs8::Error::ParametersMalformed)?;
-    let scheme = pbes2::Parameters::scrypt_aes256cbc(cost, &entropy.salt, &entropy.iv)?;
+    let scheme = pbes2::Parameters::generate_scrypt_aes256cbc(cost, &entropy.salt, entropy.iv)?;
     let encrypted_data = scheme.encrypt(passphrase.as_bytes(), pkcs8_der)?;
-    SecretDocument::try_from(EncryptedPrivateKeyInfo {
+    SecretDocument::try_from(EncryptedPrivateKeyInfoRef {
         encryption_algorithm: scheme.into(),
-        encrypted_data: &encrypted_data,
+        encrypted_data: OctetStringRef::new(&encrypted_data)?,
     })
 }
 
 fn pbes2<'a>(
-    info: &'a EncryptedPrivateKeyInfo<'a>,
-) -> Result<&'a pbes2::Parameters<'a>, PrivateKeyError> {
+    info: &'a EncryptedPrivateKeyInfoRef<'_>,
+) -> Result<&'a pbes2::Parameters, PrivateKeyError> {
     info.encryption_algorithm
         .pbes2()
         .ok_or(PrivateKeyError::Pbes1)
 }
 
-fn check_cost(kdf: &Kdf<'_>) -> Result<(), PrivateKeyError> {
+/// Accepts AES-CBC only. The library also decrypts AES-GCM, in an encoding that OpenSSL does not
+/// write.
+fn check_cipher(cipher: &pbes2::EncryptionScheme) -> Result<(), PrivateKeyError> {
+    use pbes2::EncryptionScheme::{Aes128Cbc, Aes192Cbc, Aes256Cbc};
+    match cipher {
+        Aes128Cbc { .. } | Aes192Cbc { .. } | Aes256Cbc { .. } => Ok(()),
+        _ => Err(PrivateKeyError::Cipher),
+    }
+}
+
+fn check_cost(kdf: &Kdf) -> Result<(), PrivateKeyError> {
     match kdf {
         Kdf::Scrypt(cost) => check_scrypt(cost),
         Kdf::Pbkdf2(cost) => check_pbkdf2(cost),
@@ -440,7 +456,7 @@ fn check_cost(kdf: &Kdf<'_>) -> Result<(), PrivateKeyError> {
     }
 }
 
-fn check_scrypt(cost: &ScryptParams<'_>) -> Result<(), PrivateKeyError> {
+fn check_scrypt(cost: &ScryptParams) -> Result<(), PrivateKeyError> {
     let (n, r, p) = (cost.cost_parameter, cost.block_size, cost.parallelization);
     if n < 2 || !n.is_power_of_two() || r == 0 || p == 0 {
         return Err(PrivateKeyError::InvalidScrypt { n, r, p });
@@ -457,7 +473,7 @@ fn check_scrypt(cost: &ScryptParams<'_>) -> Result<(), PrivateKeyError> {
     Ok(())
 }
 
-fn check_pbkdf2(cost: &Pbkdf2Params<'_>) -> Result<(), PrivateKeyError> {
+fn check_pbkdf2(cost: &Pbkdf2Params) -> Result<(), PrivateKeyError> {
     match cost.iteration_count {
         1..=MAX_PBKDF2_ITERATIONS => Ok(()),
         found => Err(PrivateKeyError::Pbkdf2Iterations { found }),

@@ -1,6 +1,6 @@
 //! AWS Signature Version 4, which authenticates requests.
 
-use aws_lc_rs::hmac::{HMAC_SHA256, Key, Tag, sign};
+use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
@@ -45,7 +45,7 @@ pub(super) fn authorization(
     scope: &CredentialScope<'_>,
     credentials: &Credentials,
 ) -> String {
-    let signature = hex(signature(request, scope, credentials.secret_key()).as_ref());
+    let signature = hex(&signature(request, scope, credentials.secret_key()));
     format!(
         "{ALGORITHM} Credential={}/{}, SignedHeaders={}, Signature={signature}",
         credentials.access_key(),
@@ -54,15 +54,28 @@ pub(super) fn authorization(
     )
 }
 
-fn signature(request: &CanonicalRequest<'_>, scope: &CredentialScope<'_>, secret: &str) -> Tag {
+fn signature(
+    request: &CanonicalRequest<'_>,
+    scope: &CredentialScope<'_>,
+    secret: &str,
+) -> [u8; 32] {
     let digest = hex(&Sha256::digest(request.text()));
     let to_sign = format!("{ALGORITHM}\n{}\n{}\n{digest}", scope.date, scope.text());
     let first = Zeroizing::new(format!("AWS4{secret}"));
-    let mut key = Key::new(HMAC_SHA256, first.as_bytes());
-    for part in [scope.day(), scope.region, scope.service, "aws4_request"] {
-        key = Key::new(HMAC_SHA256, sign(&key, part.as_bytes()).as_ref());
+    let mut key = Zeroizing::new(hmac_sha256(first.as_bytes(), scope.day()));
+    for part in [scope.region, scope.service, "aws4_request"] {
+        key = Zeroizing::new(hmac_sha256(key.as_slice(), part));
     }
-    sign(&key, to_sign.as_bytes())
+    hmac_sha256(key.as_slice(), &to_sign)
+}
+
+fn hmac_sha256(key: &[u8], message: &str) -> [u8; 32] {
+    #[allow(
+        clippy::expect_used,
+        reason = "HMAC takes a key of any length (RFC 2104 section 3)"
+    )]
+    let mac = Hmac::<Sha256>::new_from_slice(key).expect("a key of any length");
+    mac.chain_update(message).finalize().into_bytes().into()
 }
 
 impl CanonicalRequest<'_> {
