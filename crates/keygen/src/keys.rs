@@ -17,7 +17,6 @@ use license_issuer::signer::{
 use license_terminal::{Exit, Failure, Terminal, escape, show_path};
 
 use crate::cli::KeyArgs;
-use crate::command::{now, random, system_random};
 use crate::passphrase::{PassphraseReader, is_stdin};
 
 /// The environment variable that names the PKCS#11 module.
@@ -67,9 +66,8 @@ pub(crate) fn create(
     bits: KeyBits,
     terminal: &Terminal,
 ) -> Result<CreatedKey, Failure> {
-    let id = random()?;
     SignerCall::new(arguments, terminal)
-        .run(|location, options| signer::create(location, bits, id, options))
+        .run(|location, options| signer::create(location, bits, options))
 }
 
 /// The context in which a function of the signer library is called.
@@ -105,8 +103,6 @@ impl<'a> SignerCall<'a> {
             algorithm: self.arguments.alg,
             passphrases: &self.passphrases,
             pkcs11_module: self.module.as_deref(),
-            random: system_random,
-            clock: now,
         };
         function(location, &options).map_err(|error| failure(error, location))
     }

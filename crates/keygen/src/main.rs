@@ -4,8 +4,10 @@ mod answers;
 mod books;
 mod cli;
 mod command;
+mod failures;
 mod keys;
 mod ledger;
+mod output;
 mod passphrase;
 
 use std::process::ExitCode;

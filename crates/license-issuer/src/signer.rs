@@ -17,8 +17,8 @@ pub mod pkcs11;
 
 use std::path::Path;
 
-use license_core::issue::{CheckedKey, KeyBits, RandomError, SigningKey};
-use license_core::{Algorithm, Timestamp};
+use license_core::Algorithm;
+use license_core::issue::{CheckedKey, KeyBits, SigningKey};
 
 pub use error::{ErrorCategory, SignerError};
 pub use location::{KeyLocation, SignerBackend};
@@ -26,6 +26,7 @@ pub use passphrase::{
     Passphrase, PassphraseError, PassphraseRequest, PassphraseSource, SignerNotice,
 };
 
+use crate::random;
 use private_key::{PrivateKeyError, StoredKey};
 
 /// The options with which a key is opened or created.
@@ -37,10 +38,6 @@ pub struct SignerOptions<'a> {
     pub passphrases: &'a dyn PassphraseSource,
     /// The PKCS#11 module to use if the URI names none.
     pub pkcs11_module: Option<&'a Path>,
-    /// The random source of signatures with keys in memory.
-    pub random: fn(&mut [u8]) -> Result<(), RandomError>,
-    /// The clock, which requests to AWS KMS are dated with.
-    pub clock: fn() -> Timestamp,
 }
 
 /// A key that was created in a token.
@@ -120,7 +117,7 @@ pub fn probe(
 
 /// Creates a key in a token, which never releases it.
 ///
-/// `id` is the random `CKA_ID` of the key if the URI contains none.
+/// The key gets a random `CKA_ID` if the URI contains none.
 ///
 /// # Errors
 ///
@@ -129,18 +126,17 @@ pub fn probe(
 pub fn create(
     location: &KeyLocation,
     bits: KeyBits,
-    id: [u8; 8],
     options: &SignerOptions<'_>,
 ) -> Result<CreatedKey, SignerError> {
     match location {
         KeyLocation::File(_) => Err(SignerError::CreateInFile),
-        KeyLocation::Pkcs11(uri) => create_pkcs11(uri, bits, id, options),
+        KeyLocation::Pkcs11(uri) => create_pkcs11(uri, bits, options),
         KeyLocation::AwsKms(_) => Err(SignerError::CreateInAwsKms),
     }
 }
 
 fn load(der: &[u8], options: &SignerOptions<'_>) -> Result<CheckedKey, SignerError> {
-    let key = SigningKey::from_pkcs8(der, options.algorithm, options.random)
+    let key = SigningKey::from_pkcs8(der, options.algorithm, random::fill)
         .map_err(PrivateKeyError::Unusable)?;
     Ok(CheckedKey::new(Box::new(key)))
 }
@@ -159,10 +155,9 @@ fn probe_pkcs11(uri: &str, options: &SignerOptions<'_>) -> Result<(), SignerErro
 fn create_pkcs11(
     uri: &str,
     bits: KeyBits,
-    id: [u8; 8],
     options: &SignerOptions<'_>,
 ) -> Result<CreatedKey, SignerError> {
-    pkcs11::create(uri, bits, id, options)
+    pkcs11::create(uri, bits, options)
 }
 
 #[cfg(not(feature = "pkcs11"))]
@@ -176,18 +171,13 @@ fn probe_pkcs11(_: &str, _: &SignerOptions<'_>) -> Result<(), SignerError> {
 }
 
 #[cfg(not(feature = "pkcs11"))]
-fn create_pkcs11(
-    _: &str,
-    _: KeyBits,
-    _: [u8; 8],
-    _: &SignerOptions<'_>,
-) -> Result<CreatedKey, SignerError> {
+fn create_pkcs11(_: &str, _: KeyBits, _: &SignerOptions<'_>) -> Result<CreatedKey, SignerError> {
     Err(SignerError::NotBuiltIn(SignerBackend::Pkcs11))
 }
 
 #[cfg(feature = "aws-kms")]
 fn open_aws_kms(name: &str, options: &SignerOptions<'_>) -> Result<CheckedKey, SignerError> {
-    Ok(aws_kms::open(name, options.algorithm, options.clock)?)
+    Ok(aws_kms::open(name, options.algorithm)?)
 }
 
 #[cfg(feature = "aws-kms")]
@@ -232,17 +222,11 @@ mod tests {
             algorithm: None,
             passphrases,
             pkcs11_module: None,
-            random,
-            clock: || Timestamp::MAX,
         }
     }
 
-    fn random(bytes: &mut [u8]) -> Result<(), RandomError> {
-        getrandom::fill(bytes).map_err(RandomError::new)
-    }
-
     fn key() -> Zeroizing<Vec<u8>> {
-        SigningKey::generate(KeyBits::B2048, Algorithm::Rs256, &random).unwrap()
+        SigningKey::generate(KeyBits::B2048, Algorithm::Rs256, &random::fill).unwrap()
     }
 
     fn encrypted(der: &[u8]) -> StoredKey {

@@ -16,10 +16,10 @@ use super::{
     add_keys, answer, dry_run, fresh_id, matrix, not_issued, not_verified, now, request, trust_of,
 };
 use crate::answers;
-use crate::books::{Books, Counter, not_kept};
+use crate::books::{Books, Counter, not_kept_in};
 use crate::cli::{Activate, Dry};
 use crate::keys;
-use crate::ledger::{Entry, Kind, Ledger, Place, Record, Standing};
+use crate::ledger::{Entry, Kind, LedgerReader, Place, Record, Standing};
 use crate::passphrase::is_stdin;
 use report::Said;
 
@@ -99,7 +99,7 @@ impl Case<'_> {
 
     fn rehearse(&self, place: &Place, terminal: &Terminal) -> Result<(), Failure> {
         let at_hand = dry_run::check(&self.order.key, &self.order.out, place, terminal)?;
-        let ledger = at_hand.ledger.as_ref();
+        let ledger = at_hand.ledger.as_deref();
         let out = &self.order.out.out;
         let before = self.answered(ledger)?;
         if let Some(entry) = before.as_ref().filter(|_| !self.order.anew) {
@@ -114,7 +114,7 @@ impl Case<'_> {
     }
 
     /// What this very request was answered. It is refused if its license was revoked or its activation has ended since.
-    fn answered(&self, ledger: Option<&Ledger>) -> Result<Option<Entry>, Failure> {
+    fn answered(&self, ledger: Option<&dyn LedgerReader>) -> Result<Option<Entry>, Failure> {
         let Some(ledger) = ledger else {
             return Ok(None);
         };
@@ -130,7 +130,7 @@ impl Case<'_> {
             return Ok(None);
         };
         let activated = ledger.with_release(entry);
-        let activated = activated.map_err(|error| not_kept(ledger.path(), &error))?;
+        let activated = activated.map_err(|error| not_kept_in(ledger, &error))?;
         match activated.release {
             None => Ok(Some(activated.entry)),
             Some(release) => Err(ended(&activated.entry, &release)),
@@ -158,7 +158,7 @@ impl Case<'_> {
     /// That it is the same answer, and if another key than the one given has signed it. No key is opened for that.
     fn tell_again(&self, entry: &Entry, terminal: &Terminal) {
         answer::tell_again(entry, terminal);
-        let Some(kid) = answer::key_id(&entry.artefact) else {
+        let Some(kid) = answer::key_id(&entry.artifact) else {
             return;
         };
         let given = keys::probe(&self.order.key, terminal).ok().flatten();
@@ -176,7 +176,7 @@ impl Case<'_> {
         }
     }
 
-    fn check_revoked(&self, ledger: &Ledger) -> Result<(), Failure> {
+    fn check_revoked(&self, ledger: &dyn LedgerReader) -> Result<(), Failure> {
         let id = self.request.license.as_str();
         match self.standing(ledger)? {
             Some(Standing::Revoked) => {
@@ -188,9 +188,9 @@ impl Case<'_> {
         }
     }
 
-    fn standing(&self, ledger: &Ledger) -> Result<Option<Standing>, Failure> {
+    fn standing(&self, ledger: &dyn LedgerReader) -> Result<Option<Standing>, Failure> {
         let row = license_of(ledger, self.request.license.as_str(), self.issued_at())?;
-        Ok(row.map(|row| row.standing))
+        Ok(row.map(|row| row.status))
     }
 
     fn issued_at(&self) -> Timestamp {
@@ -198,7 +198,7 @@ impl Case<'_> {
     }
 
     /// The file given, else what the ledger has handed out as the license.
-    fn text(&self, ledger: Option<&Ledger>) -> Result<(Source, String), Failure> {
+    fn text(&self, ledger: Option<&dyn LedgerReader>) -> Result<(Source, String), Failure> {
         if let (Some(text), Some(file)) = (&self.given, &self.order.license) {
             return Ok((file.clone(), text.clone()));
         }
@@ -207,13 +207,13 @@ impl Case<'_> {
         let row = row.transpose()?.flatten();
         let row = row.ok_or_else(|| unknown(id, ledger.is_some()))?;
         let name = Source::File("the license in the ledger".into());
-        Ok((name, row.entry.artefact))
+        Ok((name, row.entry.artifact))
     }
 
     /// The license that the request names, signed by a key of the vendor's.
     fn license(
         &self,
-        ledger: Option<&Ledger>,
+        ledger: Option<&dyn LedgerReader>,
         key: Option<&CheckedKey>,
     ) -> Result<License, Failure> {
         let (source, text) = self.text(ledger)?;
@@ -236,7 +236,7 @@ impl Case<'_> {
     fn judge(
         &self,
         license: &License,
-        ledger: Option<&Ledger>,
+        ledger: Option<&dyn LedgerReader>,
         terminal: &Terminal,
     ) -> Result<Option<Devices>, Failure> {
         self.check_lock(license)?;
@@ -277,7 +277,7 @@ impl Case<'_> {
     fn warn(
         &self,
         license: &License,
-        ledger: Option<&Ledger>,
+        ledger: Option<&dyn LedgerReader>,
         terminal: &Terminal,
     ) -> Result<(), Failure> {
         let (id, issued_at) = (license.id(), self.issued_at());

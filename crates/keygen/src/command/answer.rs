@@ -4,19 +4,19 @@ use license_core::{Fingerprint, Nonce, Unverified};
 use license_terminal::{Audience, Destination, Exit, Failure, Overwrite, QrCode, Terminal};
 
 use super::not_verified;
-use crate::books::{Counter, not_kept};
+use crate::books::{Counter, not_kept_in};
 use crate::cli::Out;
-use crate::ledger::{Entry, Kind, Ledger, Record};
+use crate::ledger::{Entry, Kind, LedgerReader, Record};
 
 /// What the ledger has answered to the request of this nonce; the facts are those that must be the same for it to be that request.
 pub(super) fn before(
-    ledger: &Ledger,
+    ledger: &dyn LedgerReader,
     kind: Kind,
     nonce: Nonce,
     facts: &[(&str, String)],
 ) -> Result<Option<Entry>, Failure> {
     let entry = ledger.answer(kind, &nonce.to_string());
-    let Some(entry) = entry.map_err(|error| not_kept(ledger.path(), &error))? else {
+    let Some(entry) = entry.map_err(|error| not_kept_in(ledger, &error))? else {
         return Ok(None);
     };
     let is_other = |(name, fact): &&(&str, String)| entry.fact(name).as_ref() != Some(fact);
@@ -66,14 +66,14 @@ impl Way<'_> {
         record: Record,
         terminal: &Terminal,
     ) -> Result<(), Failure> {
-        let text = armored(&record.artefact)?;
+        let text = armored(&record.artifact)?;
         let is_printed = matches!(self.out.out, Destination::Stdout) && terminal.is_json();
         if !self.qr {
             let content = (!is_printed).then_some(text.as_str());
             return counter.hand_out(vec![record], self.out, content);
         }
         // The token alone takes less room, and is read as well.
-        let code = QrCode::new(&record.artefact)?;
+        let code = QrCode::new(&record.artifact)?;
         match &self.out.out {
             Destination::Stdout => {
                 let drawn = code.for_terminal(terminal.columns())?;
@@ -102,7 +102,7 @@ impl Way<'_> {
             kind,
             subject: entry.subject.clone(),
             body: serde_json::from_str(&entry.body).unwrap_or_default(),
-            artefact: entry.artefact.clone(),
+            artifact: entry.artifact.clone(),
         };
         self.hand_out(counter, record, terminal)
     }

@@ -1,146 +1,176 @@
-//! `keygen batch`: a license for each row of a table.
+//! `keygen batch`: issues a license for each row of a table.
 
-mod feed;
-mod hand_out;
-mod known;
 mod manifest;
-mod mint;
-mod names;
 mod orders;
 mod progress;
 
 use std::path::Path;
 
-use license_core::{MAX_FILE_BYTES, Matrix};
+use license_core::MAX_FILE_BYTES;
+use license_issuer::names::{NameSet, NameSetError};
+use license_issuer::services::batch::{
+    BatchError, BatchObserver, BatchReport, BatchRequest, KnownCounts,
+};
+use license_issuer::services::issue::{IssueService, Mode};
 use license_terminal::{Exit, Failure, Terminal, show_path};
 use serde_json::json;
 
-use super::{dry_run, matrix, now};
-use crate::books::{self, Books};
+use super::matrix;
+use super::signer::KeyFile;
 use crate::cli::Batch;
-use crate::keys;
 use crate::ledger::Place;
-use known::{Known, Tally};
-use mint::Mint;
-use names::Names;
-use orders::Orders;
+use crate::{failures, output};
+use manifest::Manifest;
+use orders::{Order, Orders};
 use progress::Progress;
+
+/// The number of row errors after which the rest is not read.
+const MAX_ROW_ERRORS: usize = 20;
 
 pub(crate) fn run(arguments: &Batch, place: &Place, terminal: &Terminal) -> Result<(), Failure> {
     let matrix = matrix(arguments.product_file.as_ref())?;
     check_file(&arguments.orders)?;
-    // Every row is read and checked before the first is signed, and before a passphrase is asked for.
-    let orders = Orders::open(&arguments.orders, arguments.name.as_deref())?;
-    let count = check(&orders, &matrix)?;
-    if arguments.dry_run {
-        return rehearse(arguments, &orders, count, place, terminal);
-    }
-    make_folder(&arguments.out)?;
-    let mut books = Books::open(place)?;
-    let key = keys::open(&arguments.key, terminal)?;
-    books
-        .counter(now())?
-        .enter_key(license_core::issue::Sign::public(&key))?;
-    let mint = Mint {
-        key: &key,
-        matrix: &matrix,
-        orders: &orders,
-        folder: &arguments.out,
-        jobs: jobs(arguments),
-        count,
+    // Every row is checked before the first is signed, and before a passphrase prompt.
+    let orders = Orders::open(&arguments.orders, arguments.name.as_deref(), &matrix)?;
+    let rows = check(&orders)?;
+    let mut observer = Observer {
+        directory: &arguments.out,
+        manifest: None,
+        progress: Progress::new("licenses minted", Some(rows)),
+        done: 0,
     };
-    let done = mint.run(&mut books)?;
-    let manifest = show_path(&arguments.out.join(manifest::NAME));
-    let object = json!({
-        "rows": count,
-        "minted": done.minted,
-        "known": done.before.known,
-        "restored": done.before.restored,
-        "manifest": manifest,
-        "dry_run": false,
-    });
-    done.before.warn(terminal);
-    told(terminal, &object, || {
-        let mut line = format!("minted   {}", licenses(done.minted));
-        if done.before.known > 0 {
-            line += &format!(
-                "; {} had been minted before for these orders, of which {} were written again",
-                done.before.known, done.before.restored
+    let request = BatchRequest {
+        source: &orders,
+        rows,
+        matrix: &matrix,
+        directory: &arguments.out,
+        jobs: jobs(arguments),
+        signer: &KeyFile {
+            arguments: &arguments.key,
+            terminal,
+        },
+        observer: &mut observer,
+    };
+    let mode = match arguments.dry_run {
+        true => Mode::DryRun,
+        false => Mode::Commit,
+    };
+    let mut service = IssueService::new(output::ledger_file(place)?);
+    let report = service.issue_batch(request, mode);
+    drop(observer);
+    let report = report.map_err(|error| not_done(error, place))?;
+    warn(&report.known, terminal);
+    tell(arguments, rows, &report, mode, terminal)
+}
+
+/// Writes the manifest and shows the progress.
+struct Observer<'a> {
+    directory: &'a Path,
+    manifest: Option<Manifest>,
+    progress: Progress,
+    done: u64,
+}
+
+impl BatchObserver for Observer<'_> {
+    type Row = Order;
+    type Error = Failure;
+
+    fn started(&mut self) -> Result<(), Failure> {
+        self.manifest = Some(Manifest::new(self.directory)?);
+        Ok(())
+    }
+
+    fn delivered(
+        &mut self,
+        order: &Order,
+        license_id: Option<&str>,
+        key: Option<&str>,
+    ) -> Result<(), Failure> {
+        if let Some(manifest) = &mut self.manifest {
+            // Without a ledger, the manifest names only the files of licenses issued before.
+            let (license_id, key) = (license_id.unwrap_or_default(), key.unwrap_or_default());
+            manifest.add(order, license_id, key)?;
+        }
+        self.done += 1;
+        self.progress.set(self.done);
+        Ok(())
+    }
+
+    fn finished(&mut self) -> Result<(), Failure> {
+        self.manifest.take().map_or(Ok(()), Manifest::finish)
+    }
+}
+
+fn not_done(error: BatchError<Failure>, place: &Place) -> Failure {
+    match error {
+        BatchError::ForeignFile { path } => {
+            let path = show_path(&path);
+            let message = format!("{path} is there, and was not minted for these orders");
+            Failure::new(Exit::Usage, "EXISTS", message)
+                .hint("choose another folder with --out, or another name in column file")
+        }
+        BatchError::DamagedFile { path } => {
+            let path = show_path(&path);
+            let message = format!("{path} is not the license that was minted for its row");
+            Failure::new(Exit::Usage, "EXISTS", message)
+                .hint("take it away: the license is written again from the ledger")
+        }
+        other => failures::batch_not_issued(other, place),
+    }
+}
+
+/// Warns of licenses that are rarely meant to be sent again.
+fn warn(known: &KnownCounts, terminal: &Terminal) {
+    for (code, count, word) in [
+        ("EXPIRED", known.expired, "have ended"),
+        ("REVOKED", known.revoked, "are revoked"),
+    ] {
+        if count > 0 {
+            let message = format!(
+                "{count} of the licenses that were minted before for these orders {word}; with --name NAME the same orders are minted anew"
             );
+            terminal.warning(code, &message);
         }
-        format!("{line}\nmanifest {manifest}")
-    })
+    }
 }
 
-/// Finds what would refuse the folder, the ledger, the key or a file's name, and which rows are minted already.
-fn rehearse(
+fn tell(
     arguments: &Batch,
-    orders: &Orders,
-    count: u64,
-    place: &Place,
+    rows: u64,
+    report: &BatchReport,
+    mode: Mode,
     terminal: &Terminal,
 ) -> Result<(), Failure> {
-    let folder = &arguments.out;
-    let existing = folder.ancestors().find(|folder| folder.exists());
-    if let Some(file) = existing.filter(|folder| !folder.is_dir()) {
-        let error = std::io::ErrorKind::NotADirectory.into();
-        return Err(Failure::io("write", file, &error));
+    let manifest = show_path(&arguments.out.join(manifest::NAME));
+    let known = report.known;
+    if terminal.is_json() {
+        return terminal.json(&json!({
+            "rows": rows,
+            "minted": report.issued,
+            "known": known.known,
+            "restored": known.restored,
+            "manifest": (!mode.is_dry_run()).then_some(manifest),
+            "dry_run": mode.is_dry_run(),
+        }));
     }
-    let ledger = dry_run::look(&arguments.key, place, terminal)?.ledger;
-    let mut before = Tally::default();
-    orders.each(|order| {
-        // Every row was read a moment ago.
-        let Ok(order) = order else { return Ok(true) };
-        let path = folder.join(&order.file);
-        // A ledger that is still to be made knows nothing.
-        let known = match (&ledger, place) {
-            (None, Place::File(_)) => None,
-            (ledger, _) => Known::find(ledger.as_ref(), &order.id, &path, now())?,
-        };
-        if let Some((known, _)) = known {
-            before.add(&known);
-        } else if path.symlink_metadata().is_ok() {
-            return Err(books::not_for_these_orders(&path));
-        }
-        Ok(true)
-    })?;
-    let object = json!({
-        "rows": count,
-        "minted": 0,
-        "known": before.known,
-        "restored": 0,
-        "manifest": null,
-        "dry_run": true,
-    });
-    before.warn(terminal);
-    told(terminal, &object, || {
-        format!(
+    if mode.is_dry_run() {
+        return terminal.data(&format!(
             "dry run    nothing was minted or written; {} would be minted, {} were before",
-            licenses(count.saturating_sub(before.known)),
-            before.known
-        )
-    })
-}
-
-fn licenses(count: u64) -> String {
-    match count {
-        1 => "1 license".to_owned(),
-        count => format!("{count} licenses"),
+            output::counted(rows.saturating_sub(known.known), "license"),
+            known.known
+        ));
     }
-}
-
-fn told(
-    terminal: &Terminal,
-    object: &serde_json::Value,
-    text: impl Fn() -> String,
-) -> Result<(), Failure> {
-    match terminal.is_json() {
-        true => terminal.json(object),
-        false => terminal.data(&text()),
+    let mut line = format!("minted   {}", output::counted(report.issued, "license"));
+    if known.known > 0 {
+        line += &format!(
+            "; {} had been minted before for these orders, of which {} were written again",
+            known.known, known.restored
+        );
     }
+    terminal.data(&format!("{line}\nmanifest {manifest}"))
 }
 
-/// Refuses standard input and pipes: orders are read several times.
+/// Refuses standard input and pipes, because orders are read several times.
 fn check_file(orders: &Path) -> Result<(), Failure> {
     let is_file = orders.metadata().map_or(true, |found| found.is_file());
     if is_file && orders.as_os_str() != "-" {
@@ -156,27 +186,30 @@ fn check_file(orders: &Path) -> Result<(), Failure> {
     .hint("write them to a file and name that"))
 }
 
-/// How many rows there are, if all are right.
-fn check(orders: &Orders, matrix: &Matrix) -> Result<u64, Failure> {
+/// Returns the number of rows, if all are valid.
+fn check(orders: &Orders<'_>) -> Result<u64, Failure> {
     let mut count = 0;
-    let mut mistakes = Vec::new();
-    let mut progress = Progress::new("rows checked", None);
-    let names = orders.names_files().then(Names::new).transpose()?;
+    let mut errors = Vec::new();
+    let progress = Progress::new("rows checked", None);
+    let names = orders.names_files().then(NameSet::new).transpose();
+    let names = names.map_err(|error| no_names(&error))?;
     orders.each(|order| {
-        progress.tell(count);
+        progress.set(count);
         count += 1;
         match order {
             Ok(order) => {
-                mistakes.extend(orders.check(&order, matrix).err());
+                errors.extend(orders.check(&order).err());
                 if let Some(names) = &names
-                    && !names.insert(&order.file)?
+                    && !names
+                        .insert(&order.file)
+                        .map_err(|error| no_names(&error))?
                 {
-                    mistakes.push(order.mistake("file", "expected a name that no other row has"));
+                    errors.push(order.error("file", "expected a name that no other row has"));
                 }
             }
-            Err(mistake) => mistakes.push(mistake),
+            Err(error) => errors.push(error),
         }
-        Ok(mistakes.len() < MOST_MISTAKES)
+        Ok(errors.len() < MAX_ROW_ERRORS)
     })?;
     if count == 0 {
         return Err(Failure::malformed(format!(
@@ -185,22 +218,24 @@ fn check(orders: &Orders, matrix: &Matrix) -> Result<u64, Failure> {
         ))
         .hint("add a row for each license"));
     }
-    match mistakes.len() {
-        0 => Ok(count),
-        _ => {
-            let mut lines: Vec<_> = mistakes.iter().map(ToString::to_string).collect();
-            if lines.len() >= MOST_MISTAKES {
-                lines.push("what follows was not read".to_owned());
-            }
-            let message = format!("{}: {}", orders.name, lines.join("; "));
-            Err(Failure::new(Exit::Usage, "ORDERS", message)
-                .hint("correct the rows that are named; nothing was minted"))
-        }
+    if errors.is_empty() {
+        return Ok(count);
     }
+    let mut lines: Vec<_> = errors.iter().map(ToString::to_string).collect();
+    if lines.len() >= MAX_ROW_ERRORS {
+        lines.push("what follows was not read".to_owned());
+    }
+    let message = format!("{}: {}", orders.name, lines.join("; "));
+    Err(Failure::new(Exit::Usage, "ORDERS", message)
+        .hint("correct the rows that are named; nothing was minted"))
 }
 
-/// After so many the rest is not read.
-const MOST_MISTAKES: usize = 20;
+fn no_names(error: &NameSetError) -> Failure {
+    let reason = std::error::Error::source(error).map(ToString::to_string);
+    let reason = reason.unwrap_or_else(|| error.to_string());
+    let message = format!("a temporary file of names can't be kept: {reason}");
+    Failure::new(Exit::Machine, "IO", message).hint("make room where TMPDIR points to")
+}
 
 fn jobs(arguments: &Batch) -> usize {
     let all = std::thread::available_parallelism().map_or(1, usize::from);
@@ -210,9 +245,5 @@ fn jobs(arguments: &Batch) -> usize {
     asked.map_or(all, |asked| asked.min(256))
 }
 
-fn make_folder(path: &Path) -> Result<(), Failure> {
-    std::fs::create_dir_all(path).map_err(|error| Failure::io("write", path, &error))
-}
-
-/// No table of orders is larger.
+/// The maximum size of a cell.
 const MAX_CELL: usize = MAX_FILE_BYTES;

@@ -36,7 +36,7 @@ pub(crate) fn run(
     let ledger = diff::existing(place)?;
     let mut trust = TrustSet::default();
     add_keys(&mut trust, &arguments.trust)?;
-    let entered = ledger.as_ref().map(signing_keys).transpose()?;
+    let entered = ledger.as_deref().map(signing_keys).transpose()?;
     let trust = trust.joined(&entered.unwrap_or_default());
     let mut parts = Parts {
         blocks: BTreeMap::new(),

@@ -18,7 +18,7 @@ use super::{add_keys, fresh_id, machine, matrix, not_issued, not_verified, now, 
 use crate::books::{self, Books};
 use crate::cli::{CheckIn, Dry};
 use crate::keys;
-use crate::ledger::{Ledger, Place, Standing};
+use crate::ledger::{LedgerReader, Place, Standing};
 use crate::passphrase::is_stdin;
 use report::Said;
 
@@ -118,7 +118,7 @@ impl Statement {
     fn check_standing(
         &self,
         license: &License,
-        ledger: Option<&Ledger>,
+        ledger: Option<&dyn LedgerReader>,
         terminal: &Terminal,
     ) -> Result<(), Failure> {
         let Some(ledger) = ledger.filter(|_| self.status == Status::Active) else {
@@ -126,7 +126,7 @@ impl Statement {
         };
         let id = license.id().as_str();
         let row = license_of(ledger, id, self.issued_at)?;
-        match row.map(|row| row.standing) {
+        match row.map(|row| row.status) {
             Some(Standing::Revoked) => {
                 let message = format!("license {id} is revoked");
                 Err(Failure::new(Exit::Usage, "REVOKED", message).hint(
@@ -150,7 +150,7 @@ impl Statement {
         mut licenses: impl Iterator<Item = &'l License>,
         arguments: &CheckIn,
         matrix: &Matrix,
-        ledger: Option<&Ledger>,
+        ledger: Option<&dyn LedgerReader>,
         terminal: &Terminal,
     ) -> Result<(), Failure> {
         match (&self.machine, ledger) {

@@ -13,7 +13,7 @@ use crate::answers;
 use crate::books::{Books, Counter};
 use crate::cli::{ClockRepair, Dry};
 use crate::keys;
-use crate::ledger::{Entry, Kind, Ledger, Place, Record};
+use crate::ledger::{Entry, Kind, LedgerReader, Place, Record};
 use crate::passphrase::is_stdin;
 
 /// As far as a vendor's clock and theirs may differ, in seconds.
@@ -78,7 +78,7 @@ impl Case<'_> {
     fn rehearse(&self, place: &Place, terminal: &Terminal) -> Result<(), Failure> {
         let at_hand = dry_run::check(&self.order.key, &self.order.out, place, terminal)?;
         let out = &self.order.out.out;
-        if let Some(entry) = self.answered(at_hand.ledger.as_ref())? {
+        if let Some(entry) = self.answered(at_hand.ledger.as_deref())? {
             answer::tell_again(&entry, terminal);
             let mut said = Said::again(self, &entry);
             said.dry_run = true;
@@ -89,7 +89,7 @@ impl Case<'_> {
         Said::of_draft(self, issued_at).tell(out, terminal)
     }
 
-    fn answered(&self, ledger: Option<&Ledger>) -> Result<Option<Entry>, Failure> {
+    fn answered(&self, ledger: Option<&dyn LedgerReader>) -> Result<Option<Entry>, Failure> {
         let Some(ledger) = ledger else {
             return Ok(None);
         };
@@ -181,7 +181,7 @@ impl<'a> Said<'a> {
         let id = record.body.get("repair_id").and_then(Value::as_str);
         Self {
             repair_id: id.map(str::to_owned),
-            token: Some(record.artefact.clone()),
+            token: Some(record.artifact.clone()),
             dry_run: false,
             ..Self::of_draft(case, issued_at)
         }
@@ -193,7 +193,7 @@ impl<'a> Said<'a> {
             case,
             repair_id: entry.fact("repair_id"),
             issued_at: issued_at.and_then(|at| Timestamp::parse(&at).ok()),
-            token: Some(entry.artefact.clone()),
+            token: Some(entry.artifact.clone()),
             answered_before: true,
             dry_run: false,
         }

@@ -6,8 +6,7 @@ use license_terminal::{Exit, Failure, escape};
 
 use super::ledger::{license_of, not_found, resolve};
 use super::trial::ends_after;
-use crate::books;
-use crate::ledger::{Entry, Ledger, Standing};
+use crate::ledger::{Entry, LedgerReader, Standing};
 
 /// A trial that may be converted.
 pub(super) struct Converted {
@@ -19,7 +18,7 @@ impl Converted {
     /// Finds the trial that an id or key names, and refuses one that is used up.
     pub(super) fn find(
         named: &str,
-        ledger: Option<&Ledger>,
+        ledger: Option<&dyn LedgerReader>,
         now: Timestamp,
     ) -> Result<Self, Failure> {
         let ledger = ledger.ok_or_else(|| not_found(named))?;
@@ -28,7 +27,7 @@ impl Converted {
         if row.entry.fact("trial").as_deref() != Some("true") {
             return Err(no_trial(&subject));
         }
-        match row.standing {
+        match row.status {
             Standing::Revoked => return Err(revoked(&subject)),
             Standing::Superseded => return Err(converted(&subject, ledger)),
             _ => {}
@@ -55,7 +54,7 @@ impl Converted {
     /// If it is another customer's or product's, or ends before the trial.
     pub(super) fn apply(&self, draft: &mut LicenseDraft, matrix: &Matrix) -> Result<(), Failure> {
         let had = self.customer();
-        let of = |customer: &str| books::trial_of(matrix.product(), customer);
+        let of = |customer: &str| license_issuer::records::trial_key(matrix.product(), customer);
         let product = self.entry.fact("product").unwrap_or_default();
         if product != matrix.product().as_str() {
             return Err(Failure::usage(format!(
@@ -111,7 +110,7 @@ fn revoked(subject: &str) -> Failure {
         .hint("leave --convert away to mint a license that keeps nothing of it")
 }
 
-fn converted(subject: &str, ledger: &Ledger) -> Failure {
+fn converted(subject: &str, ledger: &dyn LedgerReader) -> Failure {
     let by = match ledger.successor(subject) {
         Ok(Some(by)) => format!(" by {by}"),
         _ => String::new(),

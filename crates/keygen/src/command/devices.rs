@@ -6,8 +6,8 @@ use license_core::{License, Machine, Matrix, Quota};
 use license_terminal::{Exit, Failure, Terminal};
 use serde_json::{Value, json};
 
-use crate::books::not_kept;
-use crate::ledger::{Activated, Ledger, LedgerError};
+use crate::books::not_kept_in;
+use crate::ledger::{Activated, LedgerError, LedgerReader};
 
 /// The machines of a license, and the most that it allows; none is any number.
 pub(super) struct Devices {
@@ -27,11 +27,15 @@ struct Asked {
 impl Devices {
     /// What the ledger knows, counted over the license, those that it replaced and those that took its place: an activation of one counts
     /// for what replaces it.
-    pub(super) fn of(license: &License, matrix: &Matrix, ledger: &Ledger) -> Result<Self, Failure> {
-        let failed = |error| not_kept(ledger.path(), &error);
+    pub(super) fn of(
+        license: &License,
+        matrix: &Matrix,
+        ledger: &dyn LedgerReader,
+    ) -> Result<Self, Failure> {
+        let failed = |error| not_kept_in(ledger, &error);
         let kin = kin(license, ledger).map_err(failed)?;
-        let used = ledger.machines(kin.iter().map(String::as_str));
-        let standing = ledger.standing(kin.iter().map(String::as_str));
+        let used = ledger.machines_in_use(&kin.iter().map(String::as_str).collect::<Vec<_>>());
+        let standing = ledger.open_activations(&kin.iter().map(String::as_str).collect::<Vec<_>>());
         let standing = standing.map_err(failed)?;
         Ok(Self {
             used: used.map_err(failed)?,
@@ -153,8 +157,8 @@ impl Asked {
 }
 
 /// What replaced the license counts with it: else a license that was replaced would take machines that nobody counts.
-fn kin(license: &License, ledger: &Ledger) -> Result<BTreeSet<String>, LedgerError> {
-    let mut kin = ledger.kin(license.id().as_str())?;
+fn kin(license: &License, ledger: &dyn LedgerReader) -> Result<BTreeSet<String>, LedgerError> {
+    let mut kin = ledger.license_family(license.id().as_str())?;
     let replaced = license.supersedes().iter();
     kin.extend(replaced.map(|id| id.as_str().to_owned()));
     Ok(kin)

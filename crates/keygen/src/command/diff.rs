@@ -8,15 +8,15 @@ use license_terminal::{Failure, Source, Terminal};
 use super::subject::{self, Subject};
 use super::{add_keys, ledger, matrix};
 use crate::cli::Diff;
-use crate::ledger::{Ledger, LedgerError, Place};
+use crate::ledger::{LedgerError, LedgerReader, Place, SqliteLedger};
 
 pub(crate) fn run(arguments: &Diff, place: &Place, terminal: &Terminal) -> Result<(), Failure> {
     check_stdin(arguments)?;
     let matrix = matrix(arguments.product_file.as_ref())?;
     let ledger = existing(place)?;
-    let trust = trust(&arguments.trust, ledger.as_ref())?;
+    let trust = trust(&arguments.trust, ledger.as_deref())?;
     let subjects = [&arguments.before, &arguments.after].map(|source| {
-        let text = subject::Text::find(source, ledger.as_ref())?;
+        let text = subject::Text::find(source, ledger.as_deref())?;
         Subject::read(&text, trust.as_ref(), &matrix)
     });
     let [before, after] = subjects;
@@ -39,10 +39,10 @@ pub(crate) fn run(arguments: &Diff, place: &Place, terminal: &Terminal) -> Resul
 }
 
 /// The ledger, if there is one.
-pub(super) fn existing(place: &Place) -> Result<Option<Ledger>, Failure> {
+pub(super) fn existing(place: &Place) -> Result<Option<Box<dyn LedgerReader>>, Failure> {
     match place {
-        Place::File(path) => match Ledger::open_existing(path) {
-            Ok(ledger) => Ok(Some(ledger)),
+        Place::File(path) => match SqliteLedger::open_existing(path) {
+            Ok(ledger) => Ok(Some(Box::new(ledger))),
             Err(LedgerError::Missing) => Ok(None),
             Err(error) => Err(crate::books::not_kept(path, &error)),
         },
@@ -51,7 +51,7 @@ pub(super) fn existing(place: &Place) -> Result<Option<Ledger>, Failure> {
 }
 
 /// The keys given, else those of the ledger; none if nobody has any.
-fn trust(given: &[Source], ledger: Option<&Ledger>) -> Result<Option<TrustSet>, Failure> {
+fn trust(given: &[Source], ledger: Option<&dyn LedgerReader>) -> Result<Option<TrustSet>, Failure> {
     if given.is_empty() {
         let keys = ledger.map(ledger::signing_keys).transpose()?;
         return Ok(keys.filter(|keys| !keys.is_empty()));

@@ -1,13 +1,12 @@
 //! What every dry run checks, and how one says that it was one.
 
-use license_core::Matrix;
-use license_core::issue::{CheckedKey, LicenseDraft};
+use license_core::issue::CheckedKey;
+use license_issuer::delivery::check_file;
+use license_issuer::files::Collision;
 use license_terminal::{Destination, Failure, Terminal};
 
-use super::terms::Terms;
-use super::{not_issued, not_verified};
 use crate::cli::{KeyArgs, Out};
-use crate::ledger::{Ledger, Place};
+use crate::ledger::{LedgerReader, Place};
 use crate::{books, keys};
 
 /// What can be had without a secret.
@@ -15,7 +14,7 @@ pub(super) struct AtHand {
     /// The signing key, if it is in a file that is not sealed.
     pub(super) key: Option<CheckedKey>,
     /// The ledger, if there is one.
-    pub(super) ledger: Option<Ledger>,
+    pub(super) ledger: Option<Box<dyn LedgerReader>>,
 }
 
 /// Refuses what minting would refuse of destination, ledger and key, in the same order, as far as that shows without a secret. Nothing is
@@ -30,7 +29,8 @@ pub(super) fn check(
     if let Destination::File(path) = &out.out
         && !out.out.is_stream()
     {
-        books::check_name(path)?;
+        let checked = check_file(path, Collision::Replace);
+        checked.map_err(|error| crate::failures::not_delivered(&error))?;
     }
     look(key, place, terminal)
 }
@@ -40,25 +40,6 @@ pub(super) fn look(key: &KeyArgs, place: &Place, terminal: &Terminal) -> Result<
     let ledger = books::rehearse(place)?;
     let key = keys::probe(key, terminal)?;
     Ok(AtHand { key, ledger })
-}
-
-/// The dry run of any command that mints a license: everything that can be checked of the draft and around it, and what would be handed
-/// out.
-pub(super) fn license(
-    (draft, losses): (&LicenseDraft, Option<&[String]>),
-    key: &KeyArgs,
-    out: &Out,
-    place: &Place,
-    matrix: &Matrix,
-    terminal: &Terminal,
-) -> Result<(), Failure> {
-    draft.check().map_err(|error| not_issued(&error))?;
-    let facts = draft.facts();
-    let facts = facts.map_err(|error| not_verified("license", &error))?;
-    check(key, out, place, terminal)?;
-    let terms = Terms::of_draft(&facts, matrix).losing(losses);
-    terms.warn(terminal);
-    terms.tell(&out.out, terminal)
 }
 
 /// The first line of what a dry run tells.

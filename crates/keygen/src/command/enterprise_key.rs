@@ -2,15 +2,17 @@
 
 mod report;
 
-use license_core::issue::{self, CheckedKey, Sign};
-use license_core::{Algorithm, EnterpriseTerms, KeyExpiry, Matrix};
+use license_core::issue::{CheckedKey, Sign};
+use license_core::{Algorithm, EnterpriseTerms, KeyExpiry};
+use license_issuer::services::enterprise_keys::{EnterpriseKeyOrder, SignedEnterpriseKey};
+use license_issuer::services::issue::{DraftContext, IssueRequest, IssueService, Mode};
 use license_terminal::{Failure, Terminal};
 
-use super::{dry_run, matrix, not_issued, now};
-use crate::books::{self, Books};
+use super::signer::KeyFile;
+use super::{matrix, now};
 use crate::cli::{Dry, EnterpriseKey};
-use crate::keys;
-use crate::ledger::{Place, Record};
+use crate::ledger::Place;
+use crate::{failures, output};
 
 pub(crate) fn run(
     arguments: &Dry<EnterpriseKey>,
@@ -18,7 +20,6 @@ pub(crate) fn run(
     terminal: &Terminal,
 ) -> Result<(), Failure> {
     let Dry { order, dry_run } = arguments;
-    order.out.check()?;
     let matrix = matrix(order.product_file.as_ref())?;
     let terms = EnterpriseTerms {
         product: order.product.unwrap_or(matrix.product()),
@@ -26,38 +27,49 @@ pub(crate) fn run(
         seats: order.seats,
         expiry: order.expires.unwrap_or(KeyExpiry::Perpetual),
     };
-    if *dry_run {
-        let at_hand = dry_run::check(&order.key, &order.out, place, terminal)?;
-        let key = at_hand.key.as_ref().map(|key| key.public().algorithm());
-        check_algorithm(order, key.or(order.key.alg))?;
-        warn(terms, terminal);
-        return report::tell(terms, None, order, terminal);
-    }
-    let mut books = Books::open(place)?;
-    let key = keys::open(&order.key, terminal)?;
-    check_algorithm(order, Some(key.public().algorithm()))?;
+    let in_report = terminal.is_json() && order.out.is_stdout();
+    let mut service = IssueService::new(output::ledger_file(place)?);
+    let mut delivery = output::delivery(&order.out);
+    let request = IssueRequest {
+        draft: &|context: &DraftContext<'_, CheckedKey>| {
+            let algorithm = context.signer.map(|key| key.public().algorithm());
+            check_algorithm(order, algorithm.or(order.key.alg))?;
+            Ok(EnterpriseKeyOrder {
+                terms,
+                matrix: &matrix,
+                short: order.short,
+            })
+        },
+        signer: &KeyFile {
+            arguments: &order.key,
+            terminal,
+        },
+        destination: output::destination(&order.out)?,
+        delivery: &mut *delivery,
+        render: &|_, signed: &SignedEnterpriseKey| {
+            let text = match (in_report, order.short) {
+                (true, _) => Terminal::json_text(&report::to_json(terms, Some(signed), order)),
+                (false, true) => format!("{}\n", signed.key.short()),
+                (false, false) => format!("{}\n", signed.key),
+            };
+            Ok(text.into_bytes())
+        },
+    };
+    let mode = match dry_run {
+        true => Mode::DryRun,
+        false => Mode::Commit,
+    };
+    let report = service.issue(request, mode);
+    let report = report.map_err(|error| failures::not_issued(error, place))?;
     warn(terms, terminal);
-    let minted = issue::enterprise_key(terms, &key).map_err(|error| not_issued(&error))?;
-    let text = if order.short {
-        minted.short().to_string()
-    } else {
-        minted.to_string()
-    };
-    let out = &order.out;
-    let line = format!("{text}\n");
-    let content = (!(terminal.is_json() && out.is_stdout())).then_some(line.as_str());
-    // The short form proves nothing: what it names is entered when it is minted.
-    let records = match order.short {
-        true => Vec::new(),
-        false => vec![record(&minted, &key, &matrix)],
-    };
-    let mut counter = books.counter(now())?;
-    counter.enter_key(key.public())?;
-    counter.hand_out(records, out, content)?;
-    report::tell(terms, Some((&minted, &key)), order, terminal)
+    match report.signed {
+        Some(_) if in_report => Ok(()),
+        signed => report::tell(terms, signed.as_ref(), order, terminal),
+    }
 }
 
-/// RS256 gives the same signature each time; with PS256 the short form would match no key minted before.
+/// Refuses the short form of a PS256 key. RS256 gives the same signature each time; with PS256 the
+/// short form would match no key that was issued before.
 fn check_algorithm(order: &EnterpriseKey, algorithm: Option<Algorithm>) -> Result<(), Failure> {
     if order.short && algorithm == Some(Algorithm::Ps256) {
         return Err(Failure::usage(
@@ -72,9 +84,4 @@ fn warn(terms: EnterpriseTerms, terminal: &Terminal) {
     if let Some(end) = terms.expiry.ends_at().filter(|end| *end <= now()) {
         terminal.warning("EXPIRED", &format!("the key ended at {end}"));
     }
-}
-
-fn record(minted: &license_core::EnterpriseKey, key: &CheckedKey, matrix: &Matrix) -> Record {
-    let tier = matrix.enterprise_tier().map(|tier| tier.name().to_string());
-    books::enterprise_key(minted, key.public().id().as_str(), tier.as_deref())
 }

@@ -10,7 +10,7 @@ use super::mint::Order;
 use super::subject::{Subject, Text};
 use super::{add_keys, fresh_id, not_verified, now};
 use crate::cli;
-use crate::ledger::{Ledger, Standing};
+use crate::ledger::{LedgerReader, Standing};
 
 /// A license that stands, as far as is known, and was signed by one of the vendor's keys.
 pub(super) struct Former {
@@ -44,7 +44,7 @@ impl Former {
     pub(super) fn find(
         given: &Given<'_>,
         matrix: &Matrix,
-        ledger: Option<&Ledger>,
+        ledger: Option<&dyn LedgerReader>,
     ) -> Result<Self, Failure> {
         let issued_at = given.arguments.issued_at.unwrap_or_else(now);
         let entered = ledger.map(signing_keys).transpose()?.unwrap_or_default();
@@ -117,18 +117,22 @@ impl Changes {
     }
 
     /// The order of the new license.
-    pub(super) fn order(self, draft: LicenseDraft) -> Order {
+    pub(super) fn order(self, draft: LicenseDraft, matrix: &Matrix) -> Order<'_> {
         Order {
             notes: self.notes,
             losses: Some(self.losses),
-            ..draft.into()
+            ..Order::new(draft, matrix)
         }
     }
 }
 
-fn check_standing(license: &License, ledger: &Ledger, now: Timestamp) -> Result<(), Failure> {
+fn check_standing(
+    license: &License,
+    ledger: &dyn LedgerReader,
+    now: Timestamp,
+) -> Result<(), Failure> {
     let id = license.id().as_str();
-    let standing = license_of(ledger, id, now)?.map(|row| row.standing);
+    let standing = license_of(ledger, id, now)?.map(|row| row.status);
     match standing {
         Some(standing @ (Standing::Revoked | Standing::Superseded)) => {
             Err(does_not_stand(id, standing, ledger))
@@ -138,7 +142,11 @@ fn check_standing(license: &License, ledger: &Ledger, now: Timestamp) -> Result<
 }
 
 /// Why a license is not changed any more.
-pub(super) fn does_not_stand(subject: &str, standing: Standing, ledger: &Ledger) -> Failure {
+pub(super) fn does_not_stand(
+    subject: &str,
+    standing: Standing,
+    ledger: &dyn LedgerReader,
+) -> Failure {
     let message = format!("license {subject} is {standing}");
     let code = standing.as_str().to_ascii_uppercase();
     let failure = Failure::new(Exit::Usage, code, message);

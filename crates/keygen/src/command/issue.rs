@@ -11,7 +11,7 @@ use super::ledger::{license_of, required};
 use super::mint::{Mint, Order, machine_notes, users};
 use super::{fresh_id, machine, matrix, not_issued, now, trial};
 use crate::cli::{Dry, Issue};
-use crate::ledger::{Ledger, Place, Standing};
+use crate::ledger::{LedgerReader, Place, Standing};
 
 pub(crate) fn run(
     arguments: &Dry<Issue>,
@@ -34,7 +34,11 @@ pub(crate) fn run(
     mint.run(|ledger| self::order(order, &matrix, ledger))
 }
 
-fn order(asked: &Issue, matrix: &Matrix, ledger: Option<&Ledger>) -> Result<Order, Failure> {
+fn order<'m>(
+    asked: &Issue,
+    matrix: &'m Matrix,
+    ledger: Option<&dyn LedgerReader>,
+) -> Result<Order<'m>, Failure> {
     let issued_at = asked.issued_at.unwrap_or_else(now);
     let trial = asked.convert.as_ref();
     let trial = trial.map(|named| Converted::find(named, ledger, issued_at));
@@ -52,7 +56,7 @@ fn order(asked: &Issue, matrix: &Matrix, ledger: Option<&Ledger>) -> Result<Orde
     }
     Ok(Order {
         notes,
-        ..draft.into()
+        ..Order::new(draft, matrix)
     })
 }
 
@@ -60,12 +64,12 @@ fn order(asked: &Issue, matrix: &Matrix, ledger: Option<&Ledger>) -> Result<Orde
 fn open_trial(
     draft: &LicenseDraft,
     matrix: &Matrix,
-    ledger: &Ledger,
+    ledger: &dyn LedgerReader,
 ) -> Result<Option<String>, Failure> {
     let trials = trial::trials(&draft.customer, matrix, ledger)?;
     for entry in trials.iter().rev() {
         let standing = license_of(ledger, &entry.subject, draft.issued_at)?;
-        let holds = standing.is_some_and(|row| row.standing == Standing::Active);
+        let holds = standing.is_some_and(|row| row.status == Standing::Active);
         if let Some(end) = trial::ends_after(entry, draft.issued_at).filter(|_| holds) {
             let id = &entry.subject;
             return Ok(Some(format!(

@@ -8,17 +8,20 @@ mod report;
 pub(super) use keys::signing_keys;
 pub(crate) use report::quoted;
 
+use std::path::Path;
+
 use license_core::{LicenseKey, MachineDigest, Span, Timestamp, Unverified};
+use license_issuer::hex;
 use license_terminal::{
     Audience, Destination, Exit, Failure, Overwrite, Terminal, escape, show_path,
 };
 use serde_json::{Value, json};
 
 use super::now;
-use crate::books::not_kept;
+use crate::books::{not_kept, not_kept_in};
 use crate::cli::{LedgerCommand, List, Out, SortBy};
 use crate::ledger::{
-    ChainFault, Filter, Ledger, LedgerError, LicenseRow, Place, Sort, Standing, hex,
+    ChainFault, Filter, LedgerError, LedgerReader, LicenseRow, Place, Sort, SqliteLedger, Standing,
 };
 
 pub(crate) fn run(
@@ -60,13 +63,13 @@ pub(crate) fn run(
 }
 
 /// The ledger that is there.
-pub(crate) fn open(place: &Place) -> Result<Ledger, Failure> {
+pub(crate) fn open(place: &Place) -> Result<SqliteLedger, Failure> {
     match place {
         Place::File(path) => {
-            let ledger = Ledger::open_existing(path).map_err(|error| not_kept(path, &error));
+            let ledger = SqliteLedger::open_existing(path).map_err(|error| not_kept(path, &error));
             let mut ledger = ledger?;
             // What can't be settled now, who mints next settles, or says why not.
-            let _ = ledger.settle(now());
+            let _ = ledger.recover_if_idle(now());
             Ok(ledger)
         }
         Place::None => Err(Failure::usage("--no-ledger leaves nothing to look into")
@@ -88,12 +91,12 @@ pub(super) fn required(place: &Place, what: &str) -> Result<(), Failure> {
 
 /// A license by its id, and how it stands.
 pub(super) fn license_of(
-    ledger: &Ledger,
+    ledger: &dyn LedgerReader,
     subject: &str,
     now: Timestamp,
 ) -> Result<Option<LicenseRow>, Failure> {
     let row = ledger.license(subject, now);
-    row.map_err(|error| not_kept(ledger.path(), &error))
+    row.map_err(|error| not_kept_in(ledger, &error))
 }
 
 fn filter(list: &List) -> Filter {
@@ -101,9 +104,9 @@ fn filter(list: &List) -> Filter {
         customer: list.customer.clone(),
         tier: list.tier.clone(),
         product: list.product.clone(),
-        standing: list.status,
+        status: list.status,
         sort: match list.sort {
-            SortBy::Entered => Sort::Entered,
+            SortBy::Entered => Sort::Recorded,
             SortBy::Customer => Sort::Customer,
             SortBy::Expires => Sort::Expires,
             SortBy::Tier => Sort::Tier,
@@ -114,17 +117,14 @@ fn filter(list: &List) -> Filter {
     }
 }
 
-fn rows(ledger: &Ledger, filter: &Filter) -> Result<Vec<LicenseRow>, Failure> {
+fn rows(ledger: &dyn LedgerReader, filter: &Filter) -> Result<Vec<LicenseRow>, Failure> {
     let mut rows = Vec::new();
-    let read = ledger.licenses(filter, now(), |row| {
-        rows.push(row);
-        Ok(())
-    });
-    read.map_err(|error| not_kept(ledger.path(), &error))?;
+    let read = ledger.visit_licenses(filter, now(), &mut |row| rows.push(row));
+    read.map_err(|error| not_kept_in(ledger, &error))?;
     Ok(rows)
 }
 
-fn show(ledger: &Ledger, id: &str, terminal: &Terminal) -> Result<(), Failure> {
+fn show(ledger: &dyn LedgerReader, id: &str, terminal: &Terminal) -> Result<(), Failure> {
     if let Some(digest) = MachineDigest::parse(&id.trim().to_ascii_lowercase()) {
         return activations::show(ledger, &digest.to_string(), terminal);
     }
@@ -132,26 +132,31 @@ fn show(ledger: &Ledger, id: &str, terminal: &Terminal) -> Result<(), Failure> {
         Some(subject) => subject,
         None => activations::subject(ledger, id)?.ok_or_else(|| not_found(id))?,
     };
-    let failed = |error| not_kept(ledger.path(), &error);
-    let entries = ledger.about(&subject).map_err(failed)?;
+    let failed = |error| not_kept_in(ledger, &error);
+    let entries = ledger.entries_about(&subject).map_err(failed)?;
     let activations = ledger.activations(&subject).map_err(failed)?;
     report::entries(&subject, &entries, &activations, terminal)
 }
 
 /// Nothing is minted, so that nothing is entered.
-fn resend(ledger: &Ledger, id: &str, out: &Out, terminal: &Terminal) -> Result<(), Failure> {
+fn resend(
+    ledger: &dyn LedgerReader,
+    id: &str,
+    out: &Out,
+    terminal: &Terminal,
+) -> Result<(), Failure> {
     out.check()?;
     let subject = match resolve(ledger, id)? {
         Some(subject) => subject,
         None => return activations::resend(ledger, id, out, terminal),
     };
     let row = license_of(ledger, &subject, now())?.ok_or_else(|| not_found(id))?;
-    if row.standing != Standing::Active {
-        let standing = row.standing.as_str();
+    if row.status != Standing::Active {
+        let standing = row.status.as_str();
         let message = format!("license {subject} is {standing}");
         terminal.warning(&standing.to_ascii_uppercase(), &message);
     }
-    let artefact = &row.entry.artefact;
+    let artefact = &row.entry.artifact;
     let text = Unverified::parse(artefact)
         .map_or_else(|_| format!("{artefact}\n"), |token| token.to_armor());
     if terminal.is_json() {
@@ -161,7 +166,7 @@ fn resend(ledger: &Ledger, id: &str, out: &Out, terminal: &Terminal) -> Result<(
         }
         return terminal.json(&json!({
             "license_id": subject,
-            "status": row.standing.as_str(),
+            "status": row.status.as_str(),
             "path": in_file.then(|| out.out.to_string()),
             "license": (!in_file).then_some(text),
         }));
@@ -170,8 +175,8 @@ fn resend(ledger: &Ledger, id: &str, out: &Out, terminal: &Terminal) -> Result<(
 }
 
 /// The subject that an id or key names.
-pub(crate) fn resolve(ledger: &Ledger, id: &str) -> Result<Option<String>, Failure> {
-    let failed = |error| not_kept(ledger.path(), &error);
+pub(crate) fn resolve(ledger: &dyn LedgerReader, id: &str) -> Result<Option<String>, Failure> {
+    let failed = |error| not_kept_in(ledger, &error);
     let id = id.trim();
     let mut candidates = vec![id.to_owned(), id.to_ascii_lowercase()];
     if let Ok(key) = LicenseKey::parse(id) {
@@ -185,7 +190,7 @@ pub(crate) fn resolve(ledger: &Ledger, id: &str) -> Result<Option<String>, Failu
         candidates.extend(named.into_iter().map(|row| row.entry.subject));
     }
     for candidate in candidates {
-        if ledger.knows_of(&candidate).map_err(failed)? {
+        if ledger.contains(&candidate).map_err(failed)? {
             return Ok(Some(candidate));
         }
     }
@@ -205,7 +210,7 @@ pub(crate) fn not_found(id: &str) -> Failure {
     Failure::new(Exit::Usage, "NOT_FOUND", message).hint(hint)
 }
 
-fn find(ledger: &Ledger, text: &str, terminal: &Terminal) -> Result<(), Failure> {
+fn find(ledger: &dyn LedgerReader, text: &str, terminal: &Terminal) -> Result<(), Failure> {
     let holding = |text: String| {
         let filter = Filter {
             text: Some(text),
@@ -230,7 +235,7 @@ fn find(ledger: &Ledger, text: &str, terminal: &Terminal) -> Result<(), Failure>
 }
 
 /// The licenses of which an id or key differs from the text by one or two characters, or by two that are swapped.
-fn near(ledger: &Ledger, text: &str) -> Result<Vec<String>, Failure> {
+fn near(ledger: &dyn LedgerReader, text: &str) -> Result<Vec<String>, Failure> {
     // Enough to choose from.
     const MAX: usize = 100;
     let letters = |text: &str| -> Vec<char> { text.to_ascii_uppercase().chars().collect() };
@@ -240,13 +245,13 @@ fn near(ledger: &Ledger, text: &str) -> Result<Vec<String>, Failure> {
         return Ok(Vec::new());
     }
     let mut subjects: Vec<String> = Vec::new();
-    let read = ledger.names(|subject, name| {
+    let read = ledger.visit_names(&mut |subject, name| {
         let is_known = subjects.last().is_some_and(|last| last == subject);
         if !is_known && subjects.len() < MAX && is_near(&typed, &letters(name)) {
             subjects.push(subject.to_owned());
         }
     });
-    read.map_err(|error| not_kept(ledger.path(), &error))?;
+    read.map_err(|error| not_kept_in(ledger, &error))?;
     Ok(subjects)
 }
 
@@ -276,9 +281,9 @@ fn is_near(typed: &[char], key: &[char]) -> bool {
     }
 }
 
-fn stats(ledger: &Ledger, terminal: &Terminal) -> Result<(), Failure> {
+fn stats(ledger: &dyn LedgerReader, terminal: &Terminal) -> Result<(), Failure> {
     let stats = ledger.stats(now());
-    let stats = stats.map_err(|error| not_kept(ledger.path(), &error))?;
+    let stats = stats.map_err(|error| not_kept_in(ledger, &error))?;
     if terminal.is_json() {
         let entries = stats.entries.iter();
         let entries = entries.map(|(kind, count)| (kind.clone(), Value::from(*count)));
@@ -287,14 +292,17 @@ fn stats(ledger: &Ledger, terminal: &Terminal) -> Result<(), Failure> {
             .iter()
             .map(|(tier, status, count)| json!({ "tier": tier, "status": status, "count": count }));
         return terminal.json(&json!({
-            "path": show_path(ledger.path()),
+            "path": show_path(Path::new(&ledger.location())),
             "entries": entries.collect::<serde_json::Map<_, _>>(),
             "licenses": licenses.collect::<Vec<_>>(),
             "customers": stats.customers,
             "active_seats": stats.seats,
         }));
     }
-    let mut lines = vec![format!("ledger  {}", show_path(ledger.path()))];
+    let mut lines = vec![format!(
+        "ledger  {}",
+        show_path(Path::new(&ledger.location()))
+    )];
     for (kind, count) in &stats.entries {
         lines.push(format!("{count:8}  {kind}"));
     }
@@ -306,17 +314,20 @@ fn stats(ledger: &Ledger, terminal: &Terminal) -> Result<(), Failure> {
     terminal.data(&lines.join("\n"))
 }
 
-fn export(ledger: &Ledger, out: &crate::cli::Out, terminal: &Terminal) -> Result<(), Failure> {
+fn export(
+    ledger: &dyn LedgerReader,
+    out: &crate::cli::Out,
+    terminal: &Terminal,
+) -> Result<(), Failure> {
     out.check()?;
     let mut text = String::new();
     let mut count: u64 = 0;
-    let read = ledger.entries(|entry| {
+    let read = ledger.visit_entries(&mut |entry| {
         text.push_str(&entry.to_json().to_string());
         text.push('\n');
         count += 1;
-        Ok(())
     });
-    read.map_err(|error| not_kept(ledger.path(), &error))?;
+    read.map_err(|error| not_kept_in(ledger, &error))?;
     // It holds what customers were sent, as the ledger does.
     match out.out.is_stream() {
         true => out.write(&text)?,
@@ -332,7 +343,11 @@ fn export(ledger: &Ledger, out: &crate::cli::Out, terminal: &Terminal) -> Result
     Ok(())
 }
 
-fn back_up(ledger: &Ledger, out: &std::path::Path, terminal: &Terminal) -> Result<(), Failure> {
+fn back_up(
+    ledger: &SqliteLedger,
+    out: &std::path::Path,
+    terminal: &Terminal,
+) -> Result<(), Failure> {
     if out.symlink_metadata().is_ok() {
         let message = format!("{} exists already and is not overwritten", show_path(out));
         return Err(
@@ -341,7 +356,7 @@ fn back_up(ledger: &Ledger, out: &std::path::Path, terminal: &Terminal) -> Resul
     }
     let failed = |error| not_kept(out, &error);
     ledger.back_up(out).map_err(failed)?;
-    let copy = Ledger::open_existing(out).map_err(failed)?;
+    let copy = SqliteLedger::open_existing(out).map_err(failed)?;
     let report = copy.verify_chain(None).map_err(failed)?;
     if let Some(fault) = report.fault {
         return Err(broken(&copy, &fault));
@@ -350,7 +365,7 @@ fn back_up(ledger: &Ledger, out: &std::path::Path, terminal: &Terminal) -> Resul
         return terminal.json(&json!({
             "path": show_path(out),
             "entries": report.entries,
-            "head": hex(&report.head),
+            "head": hex::encode(&report.head),
         }));
     }
     terminal.data(&format!(
@@ -360,23 +375,27 @@ fn back_up(ledger: &Ledger, out: &std::path::Path, terminal: &Terminal) -> Resul
     ))
 }
 
-fn verify(ledger: &Ledger, head: Option<&[u8; 32]>, terminal: &Terminal) -> Result<(), Failure> {
+fn verify(
+    ledger: &SqliteLedger,
+    head: Option<&[u8; 32]>,
+    terminal: &Terminal,
+) -> Result<(), Failure> {
     let report = ledger.verify_chain(head.map(<[u8; 32]>::as_slice));
-    let report = report.map_err(|error| not_kept(ledger.path(), &error))?;
+    let report = report.map_err(|error| not_kept_in(ledger, &error))?;
     if let Some(fault) = report.fault {
         return Err(broken(ledger, &fault));
     }
     if terminal.is_json() {
         return terminal.json(&json!({
             "entries": report.entries,
-            "head": hex(&report.head),
+            "head": hex::encode(&report.head),
             "whole": true,
         }));
     }
     terminal.data(&format!(
         "whole: {} entries\nhead: {}",
         report.entries,
-        hex(&report.head)
+        hex::encode(&report.head)
     ))?;
     terminal.note(
         "write the head down elsewhere: `--head` then shows that nothing before it was rewritten",
@@ -384,7 +403,7 @@ fn verify(ledger: &Ledger, head: Option<&[u8; 32]>, terminal: &Terminal) -> Resu
     Ok(())
 }
 
-fn broken(ledger: &Ledger, fault: &ChainFault) -> Failure {
+fn broken(ledger: &dyn LedgerReader, fault: &ChainFault) -> Failure {
     let what = match fault {
         ChainFault::Schema => {
             "its tables or triggers are not as this program makes them: they were changed"
@@ -404,7 +423,10 @@ fn broken(ledger: &Ledger, fault: &ChainFault) -> Failure {
         }
         ChainFault::NotInChain => "the head given is not in the chain: it was rewritten".to_owned(),
     };
-    let message = format!("ledger {}: {what}", show_path(ledger.path()));
+    let message = format!(
+        "ledger {}: {what}",
+        show_path(Path::new(&ledger.location()))
+    );
     Failure::new(Exit::Unjudged, "BROKEN_CHAIN", message)
         .hint("compare it with a backup: `keygen ledger export` shows what each holds")
 }

@@ -1,18 +1,18 @@
-//! The way of every license that is minted one at a time: drafted, signed, verified, entered, handed out.
+//! Issues one license at a time, with the issue service.
 
-use license_core::issue::{CheckedKey, LicenseDraft, Sign};
-use license_core::{License, Machine, Matrix, Unverified};
+use license_core::{Machine, Matrix};
+use license_issuer::services::issue::{DraftContext, IssueRequest, IssueService, Mode};
+use license_issuer::services::licenses::{LicenseOrder, SignedLicense};
 use license_terminal::{Destination, Failure, Terminal, escape};
-use serde_json::{Map, Value};
 
+use super::signer::KeyFile;
 use super::terms::Terms;
-use super::{dry_run, not_issued, not_verified, now, since_epoch};
-use crate::books::{self, Books};
 use crate::cli::{KeyArgs, Out};
-use crate::keys;
-use crate::ledger::{Ledger, Place};
+use crate::failures;
+use crate::ledger::{LedgerReader, Place};
+use crate::output;
 
-/// What minting needs besides the license itself.
+/// The options of a command that issues a license, besides those of the license itself.
 pub(super) struct Mint<'a> {
     pub(super) key: &'a KeyArgs,
     pub(super) out: &'a Out,
@@ -23,107 +23,74 @@ pub(super) struct Mint<'a> {
 }
 
 /// A license that is asked for.
-pub(super) struct Order {
-    pub(super) draft: LicenseDraft,
-    /// What the ledger keeps besides what the license says.
-    pub(super) facts: Map<String, Value>,
-    /// What the vendor may not know.
-    pub(super) notes: Vec<String>,
-    /// What the customer loses, of a license that takes the place of another.
-    pub(super) losses: Option<Vec<String>>,
-}
-
-impl From<LicenseDraft> for Order {
-    fn from(draft: LicenseDraft) -> Self {
-        Self {
-            draft,
-            facts: Map::new(),
-            notes: Vec::new(),
-            losses: None,
-        }
-    }
-}
+pub(super) type Order<'m> = LicenseOrder<'m>;
 
 impl Mint<'_> {
-    /// Mints what is ordered. The order is made twice: first so that what is wrong with it is found before a passphrase is asked for, and
-    /// then, when nobody else can enter anything, by what the ledger knows now.
-    pub(super) fn run(
+    /// Issues the license of an order, or checks in a dry run that it can be issued.
+    pub(super) fn run<'m>(
         &self,
-        order: impl Fn(Option<&Ledger>) -> Result<Order, Failure>,
+        order: impl Fn(Option<&dyn LedgerReader>) -> Result<Order<'m>, Failure>,
     ) -> Result<(), Failure> {
-        let known = books::rehearse(self.place)?;
-        let first = order(known.as_ref())?;
-        drop(known);
-        let losses = first.losses.as_deref();
-        let notes = || {
-            let losses = losses.unwrap_or_default().iter();
-            losses.for_each(|loss| self.terminal.warning("LOSS", loss));
-            let notes = first.notes.iter();
-            notes.for_each(|note| self.terminal.note(note));
+        let mut service = IssueService::new(output::ledger_file(self.place)?);
+        let mut delivery = output::delivery(self.out);
+        let request = IssueRequest {
+            draft: &|context: &DraftContext<'_, _>| order(context.ledger),
+            signer: &KeyFile {
+                arguments: self.key,
+                terminal: self.terminal,
+            },
+            destination: output::destination(self.out)?,
+            delivery: &mut *delivery,
+            render: &|order: &Order<'_>, signed: &SignedLicense| {
+                Ok(self.render(order, signed).into_bytes())
+            },
         };
-        if self.dry_run {
-            notes();
-            let Self { key, out, .. } = self;
-            let (place, terminal) = (self.place, self.terminal);
-            let what = (&first.draft, losses);
-            return dry_run::license(what, key, out, place, self.matrix, terminal);
+        let mode = match self.dry_run {
+            true => Mode::DryRun,
+            false => Mode::Commit,
+        };
+        let report = service.issue(request, mode);
+        let report = report.map_err(|error| failures::not_issued(error, self.place))?;
+        self.tell(&report.draft, report.signed.as_ref())
+    }
+
+    /// Whether the report on standard output contains the license.
+    fn is_in_report(&self) -> bool {
+        matches!(self.out.out, Destination::Stdout) && self.terminal.is_json()
+    }
+
+    fn render(&self, order: &Order<'_>, signed: &SignedLicense) -> String {
+        match self.is_in_report() {
+            true => {
+                let terms = Terms::of_signed(signed, self.matrix).losing(order.losses.as_deref());
+                Terminal::json_text(&terms.to_report(&self.out.out))
+            }
+            false => signed.file.clone(),
         }
-        first.draft.check().map_err(|error| not_issued(&error))?;
-        self.out.check()?;
-        let mut books = Books::open(self.place)?;
-        let key = keys::open(self.key, self.terminal)?;
-        let mut counter = books.counter(now())?;
-        let Order {
-            mut draft, facts, ..
-        } = order(counter.ledger())?;
-        counter.enter_key(key.public())?;
-        let microseconds = u64::try_from(since_epoch().as_micros()).unwrap_or(0);
-        draft.serial = Some(counter.serial(microseconds)?);
-        let minted = Minted::new(&draft, &key, self.matrix)?;
-        minted.terms(self.matrix).warn(self.terminal);
-        notes();
-        let out = self.out;
-        let is_printed = matches!(out.out, Destination::Stdout) && self.terminal.is_json();
-        let content = (!is_printed).then_some(minted.file.as_str());
-        let mut record = books::license(&minted.license, &minted.token, self.matrix);
-        if let Some(body) = record.body.as_object_mut() {
-            body.extend(facts);
+    }
+
+    fn tell(&self, order: &Order<'_>, signed: Option<&SignedLicense>) -> Result<(), Failure> {
+        let claims = order.claims();
+        let claims = claims.map_err(|error| failures::not_signed(&error))?;
+        let losses = order.losses.as_deref();
+        let terms = match signed {
+            Some(signed) => Terms::of_signed(signed, self.matrix),
+            None => Terms::of_draft(&claims, self.matrix),
+        };
+        let terms = terms.losing(losses);
+        terms.warn(self.terminal);
+        for loss in losses.into_iter().flatten() {
+            self.terminal.warning("LOSS", loss);
         }
-        counter.hand_out(vec![record], out, content)?;
-        let terms = minted.terms(self.matrix).losing(losses);
-        terms.tell(&out.out, self.terminal)
+        order.notes.iter().for_each(|note| self.terminal.note(note));
+        match signed {
+            Some(_) if self.is_in_report() => Ok(()),
+            _ => terms.tell(&self.out.out, self.terminal),
+        }
     }
 }
 
-/// A license as verified with the key that has just signed it: what does not verify is not handed out.
-struct Minted {
-    license: License,
-    file: String,
-    token: String,
-    short_key: Option<String>,
-}
-
-impl Minted {
-    fn new(draft: &LicenseDraft, key: &CheckedKey, matrix: &Matrix) -> Result<Self, Failure> {
-        let (license, token) = draft.mint(key).map_err(|error| not_issued(&error))?;
-        let unverified = Unverified::parse(&token);
-        let file = unverified.map(|token| token.to_armor());
-        let short_key = license.short_enterprise_key(matrix);
-        Ok(Self {
-            file: file.map_err(|error| not_verified("license", &error))?,
-            short_key: short_key.map(|key| key.to_string()),
-            license,
-            token,
-        })
-    }
-
-    fn terms<'a>(&'a self, matrix: &'a Matrix) -> Terms<'a> {
-        let short_key = self.short_key.as_deref();
-        Terms::of_minted(&self.license, &self.token, short_key, matrix)
-    }
-}
-
-/// The users to name, without space around them; one who is named twice counts once.
+/// Returns the users without surrounding space, each once.
 pub(super) fn users(named: &[String], notes: &mut Vec<String>) -> Vec<String> {
     let mut users: Vec<String> = Vec::with_capacity(named.len());
     for user in named.iter().map(|user| user.trim()) {
@@ -138,7 +105,7 @@ pub(super) fn users(named: &[String], notes: &mut Vec<String>) -> Vec<String> {
     users
 }
 
-/// What a vendor may not know of the machines that were named.
+/// Returns remarks about the machines that were named.
 pub(super) fn machine_notes(locks: &[String], named: usize) -> Vec<String> {
     let mut notes = Vec::new();
     if locks.len() < named {

@@ -27,6 +27,7 @@ mod request;
 mod revocations;
 mod revoke;
 mod rotate;
+mod signer;
 mod subject;
 mod successor;
 mod terms;
@@ -35,16 +36,12 @@ mod trust;
 mod upgrade;
 mod usage;
 
-use std::io::ErrorKind;
-use std::path::Path;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
-
 use clap::CommandFactory;
-use license_core::issue::{CheckedKey, IssueError, RandomError, Sign};
+use license_core::issue::{CheckedKey, Sign};
 use license_core::{LicenseId, MAX_FILE_BYTES, Matrix, Timestamp, TrustError, TrustSet};
-use license_terminal::{
-    Audience, Destination, Exit, Failure, Overwrite, Source, Terminal, show_path,
-};
+use license_issuer::clock::{Clock, SystemClock};
+use license_terminal::{Audience, Destination, Exit, Failure, Overwrite, Source, Terminal};
+use std::path::Path;
 
 use crate::cli::{Cli, Command, Out};
 use crate::ledger::{Place, default_place};
@@ -92,35 +89,19 @@ fn place(cli: &Cli) -> Place {
         .map_or(Place::Unknown, Place::File)
 }
 
-/// The one place that reads the clock; a clock before 1970 counts as 1970.
-fn since_epoch() -> Duration {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default()
-}
-
 pub(crate) fn now() -> Timestamp {
-    Timestamp::from_unix_seconds(since_epoch().as_secs()).unwrap_or(Timestamp::MAX)
+    SystemClock.now()
 }
 
-/// The one place that draws random bytes.
+/// Draws random bytes.
 pub(crate) fn random<const N: usize>() -> Result<[u8; N], Failure> {
-    let mut bytes = [0; N];
-    system_random(&mut bytes)
-        .map_err(|_| Failure::new(Exit::Machine, "RANDOM", "the system gives no random bytes"))
-        .map_err(|failure| failure.hint("run the command again"))?;
-    Ok(bytes)
-}
-
-/// Fills the slice from AWS-LC's generator, which the operating system seeds.
-pub(crate) fn system_random(bytes: &mut [u8]) -> Result<(), RandomError> {
-    aws_lc_rs::rand::fill(bytes).map_err(RandomError::new)
+    license_issuer::random::bytes().map_err(|error| crate::output::no_random(&error))
 }
 
 /// The id of what is minted now.
 fn fresh_id() -> Result<LicenseId, Failure> {
-    let milliseconds = u64::try_from(since_epoch().as_millis()).unwrap_or(0);
-    Ok(LicenseId::from_random(milliseconds, &random()?))
+    let id = license_issuer::random::license_id(&SystemClock);
+    id.map_err(|error| crate::output::no_random(&error))
 }
 
 /// A trust set of the key's own public half.
@@ -177,24 +158,6 @@ impl Out {
             .write(text.as_bytes(), overwrite, Audience::Everyone)
     }
 
-    /// Gives what was written under a passing name its own; --force replaces what is there.
-    pub(crate) fn rename(&self, passing: &Path, path: &Path) -> Result<(), Failure> {
-        let renamed = match self.force {
-            true => std::fs::rename(passing, path),
-            false => match std::fs::hard_link(passing, path) {
-                // Where there are no hard links.
-                Err(error) if error.kind() != ErrorKind::AlreadyExists && !path.exists() => {
-                    std::fs::rename(passing, path)
-                }
-                linked => linked.and_then(|()| std::fs::remove_file(passing)),
-            },
-        };
-        renamed.map_err(|error| {
-            let failure = Failure::io("write", path, &error);
-            failure.hint(format!("it is entered, and kept as {}", show_path(passing)))
-        })
-    }
-
     fn is_stdout(&self) -> bool {
         matches!(self.out, Destination::Stdout)
     }
@@ -208,14 +171,6 @@ fn holds_private_key(path: &Path) -> bool {
             .is_ok_and(|text| text.contains("PRIVATE KEY-"))
 }
 
-fn private_key_there(path: &Path) -> Failure {
-    let message = format!(
-        "{} holds a private key, which is never replaced",
-        show_path(path)
-    );
-    Failure::new(Exit::Usage, "EXISTS", message).hint("choose another name with --out")
-}
-
 fn matrix(file: Option<&Source>) -> Result<Matrix, Failure> {
     let Some(file) = file else {
         return Ok(Matrix::built_in().clone());
@@ -227,43 +182,7 @@ fn wrong_product(file: &Source, error: &license_core::MatrixError) -> Failure {
     Failure::malformed(format!("{file}: {error}")).hint("correct the product file")
 }
 
-fn not_issued(error: &IssueError) -> Failure {
-    let message = error.to_string();
-    match error {
-        IssueError::Sign | IssueError::Json => {
-            Failure::new(Exit::Machine, "SIGN", message).hint("try again, or with another key")
-        }
-        IssueError::Device { code, hint, .. } => {
-            Failure::new(Exit::Machine, code.clone(), message).hint(hint.clone())
-        }
-        IssueError::DoesNotVerify => Failure::new(Exit::Machine, "SIGN", message)
-            .hint("nothing was written; what holds the key is faulty, or signs with another key"),
-        IssueError::Refused { reason } => not_verified("license", reason),
-        IssueError::Empty { claim } => {
-            let flag = match *claim {
-                "iss" => "--issuer",
-                "users" => "--user",
-                _ => "--customer",
-            };
-            Failure::usage(format!("expected a value for {flag}, found an empty one"))
-                .hint(format!("give {flag} a name"))
-        }
-        IssueError::Name { .. } => Failure::usage(format!("--add-feature or --quota: {message}"))
-            .hint("names look like cloud_sync"),
-        IssueError::NoSuchFeature { .. } => Failure::usage(format!("--remove-feature: {message}"))
-            .hint("`license features` lists the features of each tier"),
-        IssueError::Seats { included, .. } => Failure::usage(format!("--seats: {message}"))
-            .hint(format!("use --seats {included} or more, or leave it out")),
-        _ => Failure::usage(message).hint("leave something out: the license is too large"),
-    }
-}
-
-/// What was signed and then did not verify is not handed out.
-pub(crate) fn not_verified(what: &str, reason: &dyn std::fmt::Display) -> Failure {
-    let message = format!("the {what} just signed does not verify: {reason}");
-    Failure::new(Exit::Machine, "SIGN", message)
-        .hint("nothing was written; leave out what is unusual in the order, and report this")
-}
+use crate::failures::{draft_refused as not_issued, not_verified, private_key_there};
 
 fn not_trusted(source: &Source, error: &TrustError) -> Failure {
     let mut message = format!("{source}: {error}");

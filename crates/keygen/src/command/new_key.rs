@@ -7,7 +7,7 @@ use license_issuer::signer::private_key::{self, EncryptionEntropy, PrivateKeyErr
 use license_terminal::{Audience, Destination, Exit, Failure, Overwrite, Terminal};
 use serde_json::json;
 
-use super::{not_issued, now, random, system_random};
+use super::{not_issued, now, random};
 use crate::books::Books;
 use crate::cli::{Bits, KeyArgs, NewKey};
 use crate::keys;
@@ -91,9 +91,14 @@ fn in_file(
     });
     let passphrase = passphrase.transpose()?;
     terminal.note("making an RSA key; this takes a moment");
-    let der = SigningKey::generate(bits(arguments.bits), arguments.alg, &system_random)
+    let der = SigningKey::generate(
+        bits(arguments.bits),
+        arguments.alg,
+        &license_issuer::random::fill,
+    )
+    .map_err(|error| failed(&error))?;
+    let key = SigningKey::from_pkcs8(&der, None, license_issuer::random::fill)
         .map_err(|error| failed(&error))?;
-    let key = SigningKey::from_pkcs8(&der, None, system_random).map_err(|error| failed(&error))?;
     let pem = match &passphrase {
         Some(passphrase) => {
             let entropy = EncryptionEntropy {

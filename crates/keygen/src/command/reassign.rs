@@ -11,9 +11,9 @@ use super::ledger::{license_of, not_found, required, resolve, signing_keys};
 use super::mint::{Mint, Order};
 use super::successor::{Change, begin_at_once, refuse_followed};
 use super::{fresh_id, matrix, now};
-use crate::books::not_kept;
+use crate::books::not_kept_in;
 use crate::cli::{Dry, Reassign};
-use crate::ledger::{Ledger, Place, Standing};
+use crate::ledger::{LedgerReader, Place, Standing};
 
 const SECONDS_PER_DAY: u64 = 86_400;
 
@@ -36,11 +36,11 @@ pub(crate) fn run(
     mint.run(|ledger| reassigned(order, &matrix, ledger))
 }
 
-fn reassigned(
+fn reassigned<'m>(
     order: &Reassign,
-    matrix: &Matrix,
-    ledger: Option<&Ledger>,
-) -> Result<Order, Failure> {
+    matrix: &'m Matrix,
+    ledger: Option<&dyn LedgerReader>,
+) -> Result<Order<'m>, Failure> {
     let issued_at = order.issued_at.unwrap_or_else(now);
     let ledger = ledger.ok_or_else(|| not_found(&order.license))?;
     let license = find(&order.license, ledger, issued_at)?;
@@ -67,7 +67,7 @@ fn reassigned(
         "to": order.to,
         "cool_down_waived": order.waive_cool_down,
     });
-    let mut order = Order::from(draft);
+    let mut order = Order::new(draft, matrix);
     order.notes.extend(at_once);
     order.facts.insert("reassigned".to_owned(), change);
     order.notes.push(format!(
@@ -78,14 +78,14 @@ fn reassigned(
 }
 
 /// The license as it was minted, if it stands.
-fn find(named: &str, ledger: &Ledger, now: Timestamp) -> Result<License, Failure> {
+fn find(named: &str, ledger: &dyn LedgerReader, now: Timestamp) -> Result<License, Failure> {
     let subject = resolve(ledger, named)?.ok_or_else(|| not_found(named))?;
     let row = license_of(ledger, &subject, now)?.ok_or_else(|| not_found(named))?;
-    if !matches!(row.standing, Standing::Active | Standing::Future) {
-        return Err(does_not_stand(&subject, row.standing, ledger));
+    if !matches!(row.status, Standing::Active | Standing::Future) {
+        return Err(does_not_stand(&subject, row.status, ledger));
     }
     let keys = signing_keys(ledger)?;
-    let token = Unverified::parse(&row.entry.artefact).map_err(|_| no_users(&subject))?;
+    let token = Unverified::parse(&row.entry.artifact).map_err(|_| no_users(&subject))?;
     token.verify(&keys).map_err(|error| {
         let message = format!("license {subject} as the ledger has it: {error}");
         Failure::malformed(message).hint("`keygen ledger verify` finds what was changed")
@@ -132,13 +132,13 @@ fn check_cool_down(
     order: &Reassign,
     license: &License,
     matrix: &Matrix,
-    ledger: &Ledger,
+    ledger: &dyn LedgerReader,
     now: Timestamp,
 ) -> Result<(), Failure> {
     let days = matrix.user_cool_down_days();
     let user = order.from.trim();
     let since = ledger.named_since(license.id().as_str(), user);
-    let since = since.map_err(|error| not_kept(ledger.path(), &error))?;
+    let since = since.map_err(|error| not_kept_in(ledger, &error))?;
     let Some(since) = since else { return Ok(()) };
     let end = since.plus(days.saturating_mul(SECONDS_PER_DAY));
     if now >= end {

@@ -5,9 +5,9 @@ use license_terminal::{Exit, Failure, Source, Terminal, escape};
 use serde_json::{Value, json};
 
 use super::{ledger, now, request};
-use crate::books::{self, Books, not_kept};
+use crate::books::{self, Books, not_kept, not_kept_in};
 use crate::cli::{Dry, Release};
-use crate::ledger::{Activated, Entry, Kind, Ledger, LedgerError, Place, Record};
+use crate::ledger::{Activated, Entry, Kind, LedgerError, LedgerReader, Place, Record};
 
 pub(crate) fn run(
     arguments: &Dry<Release>,
@@ -20,13 +20,13 @@ pub(crate) fn run(
         Some(source) => Some((source, request::receipt(source)?)),
         None => None,
     };
-    let find = |ledger: Option<&Ledger>| {
+    let find = |ledger: Option<&dyn LedgerReader>| {
         let ledger = ledger.ok_or_else(|| ledger_missing(place))?;
         Ending::find(order, receipt.as_ref(), ledger)
     };
     if *dry_run {
         let known = books::rehearse(place)?;
-        return find(known.as_ref())?.tell(true, terminal);
+        return find(known.as_deref())?.tell(true, terminal);
     }
     // Where there is none, nothing was activated either.
     drop(ledger::open(place)?);
@@ -66,9 +66,9 @@ impl Ending {
     fn find(
         order: &Release,
         receipt: Option<&(&Source, Receipt)>,
-        ledger: &Ledger,
+        ledger: &dyn LedgerReader,
     ) -> Result<Self, Failure> {
-        let failed = |error| not_kept(ledger.path(), &error);
+        let failed = |error| not_kept_in(ledger, &error);
         let activated = match (receipt, &order.activation) {
             (Some((source, receipt)), _) => proven(source, receipt, ledger)?,
             (None, id) => named(id.as_deref().unwrap_or_default(), ledger)?,
@@ -115,13 +115,13 @@ impl Ending {
             kind: Kind::Release,
             subject: activation.subject.clone(),
             body,
-            artefact: String::new(),
+            artifact: String::new(),
         }
     }
 
     fn warn(&self, terminal: &Terminal) {
         for later in &self.later {
-            let (id, license) = (later.id(), &later.entry.subject);
+            let (id, license) = (later.id().unwrap_or_default(), &later.entry.subject);
             let message = format!(
                 "the machine was activated again since, and takes its place on: activation {id} of license {license} stands (`keygen release --activation {id} --reason TEXT` ends it)"
             );
@@ -181,8 +181,12 @@ fn id(activation: &Entry) -> String {
 }
 
 /// The activation that a receipt proves to be given up.
-fn proven(source: &Source, receipt: &Receipt, ledger: &Ledger) -> Result<Activated, Failure> {
-    let failed = |error| not_kept(ledger.path(), &error);
+fn proven(
+    source: &Source,
+    receipt: &Receipt,
+    ledger: &dyn LedgerReader,
+) -> Result<Activated, Failure> {
+    let failed = |error| not_kept_in(ledger, &error);
     let entry = ledger.answer(Kind::Activation, &receipt.nonce.to_string());
     let entry = entry.map_err(failed)?;
     let entry = entry.ok_or_else(|| unknown_nonce(source, receipt.nonce))?;
@@ -227,10 +231,10 @@ fn check_machine(source: &Source, entry: &Entry, found: &MachineDigest) -> Resul
 }
 
 /// An activation that the vendor names by its id.
-fn named(id: &str, ledger: &Ledger) -> Result<Activated, Failure> {
+fn named(id: &str, ledger: &dyn LedgerReader) -> Result<Activated, Failure> {
     let id = id.trim().to_ascii_lowercase();
     let found = ledger.activation(&id);
-    let found = found.map_err(|error| not_kept(ledger.path(), &error))?;
+    let found = found.map_err(|error| not_kept_in(ledger, &error))?;
     found.ok_or_else(|| {
         let shown: String = id.chars().take(64).collect();
         let message = format!("the ledger knows no activation `{}`", escape(&shown));
@@ -252,16 +256,24 @@ fn released_before(activated: &Activated, release: &Entry) -> Failure {
         Some("vendor") => "by your word",
         _ => "by a receipt",
     };
-    let message = format!("activation {} ended at {at} already, {by}", activated.id());
+    let message = format!(
+        "activation {} ended at {at} already, {by}",
+        activated.id().unwrap_or_default()
+    );
     Failure::new(Exit::Usage, "REPLAYED", message)
         .hint("nothing is left to do: its machine does not count any more")
 }
 
 /// What else the same machine has of the license, of those that it replaced and of those that took its place: what ends with the
 /// activation, and what stands. What answers the same request ends with it, whichever of its answers is named.
-fn others(ended: &Activated, ledger: &Ledger) -> Result<(Vec<Entry>, Vec<Activated>), LedgerError> {
-    let kin = ledger.kin(&ended.entry.subject)?;
-    let standing = ledger.standing(kin.iter().map(String::as_str))?.into_iter();
+fn others(
+    ended: &Activated,
+    ledger: &dyn LedgerReader,
+) -> Result<(Vec<Entry>, Vec<Activated>), LedgerError> {
+    let kin = ledger.license_family(&ended.entry.subject)?;
+    let standing = ledger
+        .open_activations(&kin.iter().map(String::as_str).collect::<Vec<_>>())?
+        .into_iter();
     let of_machine = standing.filter(|other| match other.entry.seq < ended.entry.seq {
         true => other.is_machine_of(ended),
         false => ended.is_machine_of(other),
@@ -274,10 +286,13 @@ fn others(ended: &Activated, ledger: &Ledger) -> Result<(Vec<Entry>, Vec<Activat
 }
 
 /// Refuses the id of an activation where a license is to be named.
-pub(super) fn not_a_license(id: &str, ledger: &Ledger) -> Option<Failure> {
+pub(super) fn not_a_license(id: &str, ledger: &dyn LedgerReader) -> Option<Failure> {
     let id = id.trim().to_ascii_lowercase();
     let activated = ledger.activation(&id).ok().flatten()?;
-    let message = format!("{} is an activation, not a license", activated.id());
+    let message = format!(
+        "{} is an activation, not a license",
+        activated.id().unwrap_or_default()
+    );
     Some(
         Failure::new(Exit::Usage, Code::NoLicense.as_str(), message).hint(format!(
             "`keygen release --activation {id} --reason TEXT` ends it"

@@ -8,7 +8,7 @@ use super::mint::{Mint, Order};
 use super::successor::{Change, refuse_followed};
 use super::{issue, matrix};
 use crate::cli::{Dry, Renew};
-use crate::ledger::{Ledger, Place};
+use crate::ledger::{LedgerReader, Place};
 
 pub(crate) fn run(
     arguments: &Dry<Renew>,
@@ -30,12 +30,12 @@ pub(crate) fn run(
 }
 
 /// A renewal begins where the license ends, so that nothing that was paid for is lost and what changes with it changes on that day.
-fn renewed(
+fn renewed<'m>(
     order: &Renew,
     given: &Given<'_>,
-    matrix: &Matrix,
-    ledger: Option<&Ledger>,
-) -> Result<Order, Failure> {
+    matrix: &'m Matrix,
+    ledger: Option<&dyn LedgerReader>,
+) -> Result<Order<'m>, Failure> {
     let former = Former::find(given, matrix, ledger)?;
     if former.license.is_trial() {
         return Err(Failure::usage("a trial is not renewed").hint(
@@ -68,7 +68,7 @@ fn renewed(
             "the license ended at {end}: the {gap} since then are in neither term"
         ));
     }
-    Ok(changes.order(draft))
+    Ok(changes.order(draft, matrix))
 }
 
 /// The new end, which may be none at all; `None` if it stays.

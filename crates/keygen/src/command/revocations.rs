@@ -11,11 +11,9 @@ use super::{dry_run, ledger, matrix, not_issued, not_verified, now, trust_of, wa
 use crate::books::{Books, not_entered};
 use crate::cli::{Dry, Revocations};
 use crate::keys;
-use crate::ledger::{Kind, Ledger, LedgerError, Place, Record, hex};
+use crate::ledger::{Kind, LedgerError, LedgerReader, Place, Record};
 
 const SECONDS_PER_DAY: u64 = 24 * 3600;
-/// The largest integer that every JSON implementation carries exactly (RFC 8259 section 6).
-const MAX_SEQ: u64 = (1 << 53) - 1;
 
 pub(crate) fn run(
     arguments: &Dry<Revocations>,
@@ -60,8 +58,8 @@ fn rehearse(
     drop(ledger::open(place)?);
     let at_hand = dry_run::check(&arguments.key, &arguments.out, place, terminal)?;
     let key = at_hand.key.as_ref();
-    let draft = draft(arguments, matrix, at_hand.ledger.as_ref(), key)?;
-    warn_of_lost(&draft, key, at_hand.ledger.as_ref(), terminal)?;
+    let draft = draft(arguments, matrix, at_hand.ledger.as_deref(), key)?;
+    warn_of_lost(&draft, key, at_hand.ledger.as_deref(), terminal)?;
     warn_of_future(draft.issued_at, terminal);
     tell(&draft, None, &arguments.out.out, terminal)
 }
@@ -69,7 +67,7 @@ fn rehearse(
 fn draft(
     arguments: &Revocations,
     matrix: &Matrix,
-    ledger: Option<&Ledger>,
+    ledger: Option<&dyn LedgerReader>,
     key: Option<&CheckedKey>,
 ) -> Result<RevocationsDraft, Failure> {
     let failed = |error: LedgerError| not_entered(&error);
@@ -77,7 +75,7 @@ fn draft(
     let listed = ledger.map(|ledger| listed(ledger, product)).transpose();
     let last = ledger.zip(key).map(|(ledger, key)| {
         let kid = key.public().id().as_str();
-        ledger.last_list(kid)
+        ledger.last_revocation_list(kid)
     });
     let last = last.transpose().map_err(failed)?.flatten();
     let issued_at = arguments.issued_at.unwrap_or_else(now);
@@ -93,10 +91,10 @@ fn draft(
 }
 
 /// Licenses that were revoked, and activations that ended: so that no restored backup brings one back.
-fn listed(ledger: &Ledger, product: ProductCode) -> Result<Vec<Revoked>, LedgerError> {
-    let mut listed = ledger.revoked(product)?;
+fn listed(ledger: &dyn LedgerReader, product: ProductCode) -> Result<Vec<Revoked>, LedgerError> {
+    let mut listed = ledger.revoked_licenses(product)?;
     let known: BTreeSet<_> = listed.iter().map(|one| one.license.clone()).collect();
-    let released = ledger.released(product)?.into_iter();
+    let released = ledger.ended_activations(product)?.into_iter();
     listed.extend(released.filter(|one| !known.contains(&one.license)));
     listed.sort_by(|a, b| a.license.cmp(&b.license));
     Ok(listed)
@@ -107,7 +105,7 @@ fn listed(ledger: &Ledger, product: ProductCode) -> Result<Vec<Revoked>, LedgerE
 fn next_seq(last: Option<u64>, clock: Timestamp) -> Result<u64, Failure> {
     let next = last.map_or(0, |last| last.saturating_add(1));
     let next = next.max(clock.unix_seconds());
-    match next > MAX_SEQ {
+    match next > Timestamp::MAX.unix_seconds() {
         true => Err(not_entered(&LedgerError::Full)),
         false => Ok(next),
     }
@@ -149,13 +147,13 @@ pub(super) fn record(list: &RevocationList) -> Record {
         "revoked": list.len(),
         "issued_at": list.issued_at().to_string(),
         "next_update": list.next_update().to_string(),
-        "sha256": hex(&list.digest()),
+        "sha256": license_issuer::hex::encode(&list.digest()),
     });
     Record {
         kind: Kind::RevocationList,
         subject: list.key_id().as_str().to_owned(),
         body,
-        artefact: String::new(),
+        artifact: String::new(),
     }
 }
 
@@ -175,14 +173,14 @@ fn refuse_future(issued_at: Timestamp) -> Result<(), Failure> {
 fn warn_of_lost(
     draft: &RevocationsDraft,
     key: Option<&CheckedKey>,
-    ledger: Option<&Ledger>,
+    ledger: Option<&dyn LedgerReader>,
     terminal: &Terminal,
 ) -> Result<(), Failure> {
     let Some((key, ledger)) = key.zip(ledger) else {
         return Ok(());
     };
     let kid = key.public().id().as_str();
-    let most = ledger.most_revoked(kid, draft.product);
+    let most = ledger.longest_revocation_list(kid, draft.product);
     let most = most.map_err(|error| not_entered(&error))?;
     let count = u64::try_from(draft.revoked.len()).unwrap_or(u64::MAX);
     let message = match most {

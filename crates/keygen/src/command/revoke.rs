@@ -6,9 +6,9 @@ use serde_json::json;
 
 use super::ledger::{license_of, not_found, resolve};
 use super::now;
-use crate::books::{Books, not_kept};
+use crate::books::{Books, not_kept_in};
 use crate::cli::Revoke;
-use crate::ledger::{Entry, Kind, Ledger, LicenseRow, Place, Record, Standing};
+use crate::ledger::{Entry, Kind, LedgerReader, LicenseRow, Place, Record, Standing};
 
 pub(crate) fn run(arguments: &Revoke, place: &Place, terminal: &Terminal) -> Result<(), Failure> {
     if *place == Place::None {
@@ -77,34 +77,38 @@ pub(super) fn record(id: &str, reason: &str, at: Timestamp) -> Record {
         kind: Kind::Revocation,
         subject: id.to_owned(),
         body: json!({ "license_id": id, "reason": reason, "at": at.to_string() }),
-        artefact: String::new(),
+        artifact: String::new(),
     }
 }
 
 /// The licenses that it replaced, which are neither revoked nor over.
-fn still_hold(id: &str, ledger: Option<&Ledger>, now: Timestamp) -> Result<Vec<String>, Failure> {
+fn still_hold(
+    id: &str,
+    ledger: Option<&dyn LedgerReader>,
+    now: Timestamp,
+) -> Result<Vec<String>, Failure> {
     let Some(ledger) = ledger else {
         return Ok(Vec::new());
     };
-    let replaced = ledger.replaced_by(id);
+    let replaced = ledger.replaced_licenses(id);
     let mut still_hold = Vec::new();
-    for former in replaced.map_err(|error| not_kept(ledger.path(), &error))? {
+    for former in replaced.map_err(|error| not_kept_in(ledger, &error))? {
         let row = license_of(ledger, &former, now)?;
         let has_ended = |row: &LicenseRow| {
             let end = row.entry.fact("expires_at");
             end.is_some_and(|end| Timestamp::parse(&end).is_ok_and(|end| end <= now))
         };
-        if row.is_some_and(|row| row.standing != Standing::Revoked && !has_ended(&row)) {
+        if row.is_some_and(|row| row.status != Standing::Revoked && !has_ended(&row)) {
             still_hold.push(former);
         }
     }
     Ok(still_hold)
 }
 
-fn is_minted(ledger: &Ledger, id: &str) -> bool {
+fn is_minted(ledger: &dyn LedgerReader, id: &str) -> bool {
     let is_usage = |entry: &Entry| entry.kind == Kind::Usage.as_str();
     ledger
-        .about(id)
+        .entries_about(id)
         .is_ok_and(|entries| !entries.iter().all(is_usage))
 }
 

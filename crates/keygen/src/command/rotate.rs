@@ -11,7 +11,7 @@ use super::{add_keys, dry_run, matrix, not_issued, not_verified, now, trust_of, 
 use crate::books::{Books, not_entered};
 use crate::cli::{Dry, KeyArgs, Rotate};
 use crate::keys;
-use crate::ledger::{Kind, Ledger, Place, Record};
+use crate::ledger::{Kind, LedgerReader, Place, Record};
 use crate::passphrase::is_stdin;
 
 pub(crate) fn run(
@@ -70,7 +70,7 @@ fn rehearse(
     let second = second.map(|key| keys::probe(key, terminal)).transpose()?;
     let (key, second) = (at_hand.key.as_ref(), second.flatten());
     order.check(key, second.as_ref())?;
-    order.warn(at_hand.ledger.as_ref(), key, second.as_ref(), terminal)?;
+    order.warn(at_hand.ledger.as_deref(), key, second.as_ref(), terminal)?;
     let keys = (key, second.as_ref());
     report::rehearsed(order, keys, &arguments.out.out, terminal)
 }
@@ -143,7 +143,7 @@ impl Order {
     /// What goes with the key that is retired, as far as the ledger knows.
     fn warn(
         &self,
-        ledger: Option<&Ledger>,
+        ledger: Option<&dyn LedgerReader>,
         key: Option<&CheckedKey>,
         second: Option<&CheckedKey>,
         terminal: &Terminal,
@@ -154,7 +154,7 @@ impl Order {
         let kid = key.public().id().as_str();
         let failed = |error| not_entered(&error);
         let stays = second.map(|second| second.public().id().as_str());
-        for gone in ledger.introduced_by(kid).map_err(failed)? {
+        for gone in ledger.keys_introduced_by(kid).map_err(failed)? {
             if Some(gone.as_str()) != stays {
                 let message = format!(
                     "key {gone} was introduced by the key that is retired and goes with it, unless a key that stays introduces it too (`keygen rotate --key STAYS --introduce FILE`)"
@@ -162,7 +162,9 @@ impl Order {
                 terminal.warning("GOES_TOO", &message);
             }
         }
-        let count = ledger.signed_by(kid, now()).map_err(failed)?;
+        let count = ledger
+            .count_licenses_signed_by(kid, now())
+            .map_err(failed)?;
         if count > 0 {
             let message = format!(
                 "{} signed with this key: send each anew in one file with the retirement (`keygen upgrade LICENSE --anew --key NEW`), or it stops there",
@@ -170,7 +172,9 @@ impl Order {
             );
             terminal.warning("SIGNED_WITH_IT", &message);
         }
-        let count = ledger.activations_signed_by(kid, now()).map_err(failed)?;
+        let count = ledger
+            .count_activations_signed_by(kid, now())
+            .map_err(failed)?;
         if count > 0 {
             let message = format!(
                 "{} signed with this key: send each anew in that file too (`keygen activate REQUEST --anew --key NEW`), or its machine stops there",
@@ -256,6 +260,6 @@ fn record(statement: &TrustStatement) -> Record {
         kind: Kind::TrustStatement,
         subject: statement.signer().as_str().to_owned(),
         body,
-        artefact: statement.as_str().to_owned(),
+        artifact: statement.as_str().to_owned(),
     }
 }

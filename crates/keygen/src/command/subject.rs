@@ -9,7 +9,7 @@ use license_terminal::{Exit, Failure, Source, escape};
 use super::check_in::{not_judged, other_product};
 use super::ledger::{license_of, resolve};
 use super::now;
-use crate::ledger::Ledger;
+use crate::ledger::LedgerReader;
 
 /// What was found under a name.
 pub(super) struct Text {
@@ -21,7 +21,10 @@ pub(super) struct Text {
 impl Text {
     /// Reads a file or standard input; what is no file is a key or token itself, or an id or key that the ledger knows. So is a key that
     /// was read and proves nothing alone.
-    pub(super) fn find(source: &Source, ledger: Option<&Ledger>) -> Result<Self, Failure> {
+    pub(super) fn find(
+        source: &Source,
+        ledger: Option<&dyn LedgerReader>,
+    ) -> Result<Self, Failure> {
         Self::find_or(source, None, ledger)
     }
 
@@ -29,7 +32,7 @@ impl Text {
     pub(super) fn find_or(
         source: &Source,
         stdin: Option<&str>,
-        ledger: Option<&Ledger>,
+        ledger: Option<&dyn LedgerReader>,
     ) -> Result<Self, Failure> {
         let named = match source {
             Source::File(path) if path.symlink_metadata().is_err() => path.to_str(),
@@ -68,7 +71,7 @@ fn is_artefact(text: &str) -> bool {
 }
 
 /// What was handed out as the license of this id or key.
-fn of_ledger(name: &str, ledger: Option<&Ledger>) -> Result<Option<String>, Failure> {
+fn of_ledger(name: &str, ledger: Option<&dyn LedgerReader>) -> Result<Option<String>, Failure> {
     let Some(ledger) = ledger else {
         return Ok(None);
     };
@@ -76,7 +79,7 @@ fn of_ledger(name: &str, ledger: Option<&Ledger>) -> Result<Option<String>, Fail
         return Ok(None);
     };
     let row = license_of(ledger, &subject, now())?;
-    Ok(row.map(|row| row.entry.artefact))
+    Ok(row.map(|row| row.entry.artifact))
 }
 
 /// Without what may be a whole key or token.

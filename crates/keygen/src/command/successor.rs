@@ -5,8 +5,8 @@ use license_core::{License, Timestamp};
 use license_terminal::{Exit, Failure};
 
 use super::ledger::license_of;
-use crate::books::not_kept;
-use crate::ledger::{Ledger, Standing};
+use crate::books::not_kept_in;
+use crate::ledger::{LedgerReader, Standing};
 
 /// So many successors are followed at most.
 const MAX_SUCCESSORS: usize = 256;
@@ -23,7 +23,7 @@ pub(super) enum Change {
 pub(super) fn refuse_followed(
     license: &License,
     change: Change,
-    ledger: &Ledger,
+    ledger: &dyn LedgerReader,
     now: Timestamp,
 ) -> Result<(), Failure> {
     let id = license.id().as_str();
@@ -43,11 +43,11 @@ pub(super) fn refuse_followed(
 }
 
 /// The last of those that take the place of one another.
-fn last_successor(id: &str, ledger: &Ledger) -> Result<Option<String>, Failure> {
+fn last_successor(id: &str, ledger: &dyn LedgerReader) -> Result<Option<String>, Failure> {
     let mut last = None;
     for _ in 0..MAX_SUCCESSORS {
         let after = ledger.successor(last.as_deref().unwrap_or(id));
-        match after.map_err(|error| not_kept(ledger.path(), &error))? {
+        match after.map_err(|error| not_kept_in(ledger, &error))? {
             Some(next) => last = Some(next),
             None => break,
         }
@@ -59,14 +59,14 @@ fn last_successor(id: &str, ledger: &Ledger) -> Result<Option<String>, Failure> 
 pub(super) fn begin_at_once(
     draft: &mut LicenseDraft,
     license: &License,
-    ledger: Option<&Ledger>,
+    ledger: Option<&dyn LedgerReader>,
 ) -> Result<Option<String>, Failure> {
     let (Some(start), Some(ledger)) = (draft.not_before, ledger) else {
         return Ok(None);
     };
     for former in license.supersedes() {
         let row = license_of(ledger, former.as_str(), draft.issued_at)?;
-        if row.is_some_and(|row| row.standing == Standing::Active) {
+        if row.is_some_and(|row| row.status == Standing::Active) {
             draft.not_before = None;
             return Ok(Some(format!(
                 "it begins at once and replaces {former} too, which {} would have followed at {start}",

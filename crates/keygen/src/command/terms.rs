@@ -1,6 +1,7 @@
 //! What is told of a license, whether it is minted or would be.
 
 use license_core::{Facts, License, Machine, Matrix, Span, TierTerms, UsageType};
+use license_issuer::services::licenses::SignedLicense;
 use license_terminal::{Destination, Failure, Terminal, escape};
 use serde_json::{Value, json};
 
@@ -22,7 +23,7 @@ struct Minting<'a> {
 }
 
 impl<'a> Terms<'a> {
-    /// Of a license that would be minted.
+    /// Describes a license that would be issued.
     pub(super) fn of_draft(facts: &'a Facts, matrix: &'a Matrix) -> Self {
         Self {
             facts,
@@ -32,20 +33,15 @@ impl<'a> Terms<'a> {
         }
     }
 
-    /// Of one that is.
-    pub(super) fn of_minted(
-        license: &'a License,
-        token: &'a str,
-        short_key: Option<&'a str>,
-        matrix: &'a Matrix,
-    ) -> Self {
+    /// Describes an issued license.
+    pub(super) fn of_signed(signed: &'a SignedLicense, matrix: &'a Matrix) -> Self {
         let minted = Minting {
-            license,
-            token,
-            short_key,
+            license: &signed.license,
+            token: &signed.token,
+            short_key: signed.short_key.as_deref(),
         };
         Self {
-            facts: license.facts(),
+            facts: signed.license.facts(),
             matrix,
             minted: Some(minted),
             losses: None,
@@ -57,14 +53,20 @@ impl<'a> Terms<'a> {
         Self { losses, ..self }
     }
 
-    /// Where the license itself goes to standard output, the words about it go to standard error.
+    /// Returns the report as a JSON object.
+    pub(super) fn to_report(&self, out: &Destination) -> Value {
+        let mut object = self.to_json(out);
+        if let (Some(members), Some(losses)) = (object.as_object_mut(), self.losses) {
+            members.insert("losses".to_owned(), losses.into());
+        }
+        object
+    }
+
+    /// Prints the report. Where the license itself goes to standard output, the report goes to
+    /// standard error.
     pub(super) fn tell(&self, out: &Destination, terminal: &Terminal) -> Result<(), Failure> {
         if terminal.is_json() {
-            let mut object = self.to_json(out);
-            if let (Some(members), Some(losses)) = (object.as_object_mut(), self.losses) {
-                members.insert("losses".to_owned(), losses.into());
-            }
-            return terminal.json(&object);
+            return terminal.json(&self.to_report(out));
         }
         let text = self.text(out);
         match (out, &self.minted) {

@@ -7,9 +7,9 @@ use license_terminal::{Exit, Failure, Terminal, escape};
 use super::ledger::required;
 use super::mint::{Mint, Order, machine_notes, users};
 use super::{fresh_id, issue, machine, matrix, now};
-use crate::books::{self, not_kept};
+use crate::books::not_kept_in;
 use crate::cli::{Dry, Trial};
-use crate::ledger::{Entry, Ledger, Place};
+use crate::ledger::{Entry, LedgerReader, Place};
 
 pub(crate) fn run(
     arguments: &Dry<Trial>,
@@ -35,7 +35,7 @@ pub(crate) fn run(
     })
 }
 
-fn draft(order: &Trial, matrix: &Matrix) -> Result<Order, Failure> {
+fn draft<'m>(order: &Trial, matrix: &'m Matrix) -> Result<Order<'m>, Failure> {
     let usual = matrix.trial();
     let tier = order.tier.or(usual.map(|trial| trial.tier));
     let tier = tier.ok_or_else(|| no_trials(matrix, "--tier"))?;
@@ -62,6 +62,7 @@ fn draft(order: &Trial, matrix: &Matrix) -> Result<Order, Failure> {
     }
     Ok(Order {
         draft,
+        matrix,
         facts,
         notes,
         losses: None,
@@ -69,7 +70,7 @@ fn draft(order: &Trial, matrix: &Matrix) -> Result<Order, Failure> {
 }
 
 /// Refuses a customer who had one.
-fn check_first(customer: &str, matrix: &Matrix, ledger: &Ledger) -> Result<(), Failure> {
+fn check_first(customer: &str, matrix: &Matrix, ledger: &dyn LedgerReader) -> Result<(), Failure> {
     let Some(entry) = trials(customer, matrix, ledger)?.pop() else {
         return Ok(());
     };
@@ -92,11 +93,11 @@ fn check_first(customer: &str, matrix: &Matrix, ledger: &Ledger) -> Result<(), F
 pub(super) fn trials(
     customer: &str,
     matrix: &Matrix,
-    ledger: &Ledger,
+    ledger: &dyn LedgerReader,
 ) -> Result<Vec<Entry>, Failure> {
-    let of = books::trial_of(matrix.product(), customer);
+    let of = license_issuer::records::trial_key(matrix.product(), customer);
     let trials = ledger.trials(&of);
-    trials.map_err(|error| not_kept(ledger.path(), &error))
+    trials.map_err(|error| not_kept_in(ledger, &error))
 }
 
 /// Whether a trial still holds at an instant.

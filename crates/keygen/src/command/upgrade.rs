@@ -11,7 +11,7 @@ use super::mint::{Mint, Order};
 use super::successor::{Change, begin_at_once, refuse_followed};
 use super::{issue, matrix, not_issued, not_verified};
 use crate::cli::{Dry, Upgrade};
-use crate::ledger::{Ledger, Place};
+use crate::ledger::{LedgerReader, Place};
 
 pub(crate) fn run(
     arguments: &Dry<Upgrade>,
@@ -33,12 +33,12 @@ pub(crate) fn run(
 }
 
 /// An upgrade begins at once and ends when the license would have.
-fn upgraded(
+fn upgraded<'m>(
     order: &Upgrade,
     given: &Given<'_>,
-    matrix: &Matrix,
-    ledger: Option<&Ledger>,
-) -> Result<Order, Failure> {
+    matrix: &'m Matrix,
+    ledger: Option<&dyn LedgerReader>,
+) -> Result<Order<'m>, Failure> {
     let former = Former::find(given, matrix, ledger)?;
     if let Some(ledger) = ledger {
         refuse_followed(&former.license, Change::Terms, ledger, former.issued_at)?;
@@ -72,7 +72,7 @@ fn upgraded(
         ));
     }
     changes.notes.extend(at_once);
-    Ok(changes.order(draft))
+    Ok(changes.order(draft, matrix))
 }
 
 /// Refuses to lower what is asked for in so many words: an upgrade allows more. What a higher tier itself has less of is warned of.

@@ -71,7 +71,7 @@ fn record(line: &str, entry: &UsageEntry, gap: Option<(u64, u64)>, fork: bool) -
         kind: Kind::Usage,
         subject: subject(entry),
         body: Value::Object(body),
-        artefact: line.to_owned(),
+        artifact: line.to_owned(),
     }
 }
 
@@ -98,7 +98,7 @@ fn facts(line: &str, entry: &UsageEntry) -> Map<String, Value> {
 
 /// Whether a record that was exported says what its line does.
 pub(crate) fn is_of_its_line(stated: &Record) -> bool {
-    let Ok(entry) = UsageEntry::parse(&stated.artefact) else {
+    let Ok(entry) = UsageEntry::parse(&stated.artifact) else {
         return false;
     };
     let mut body = stated.body.clone();
@@ -106,6 +106,6 @@ pub(crate) fn is_of_its_line(stated: &Record) -> bool {
         members.shift_remove("gap");
         members.shift_remove("fork");
     }
-    let facts = Value::Object(facts(&stated.artefact, &entry));
+    let facts = Value::Object(facts(&stated.artifact, &entry));
     stated.subject == subject(&entry) && body == facts
 }

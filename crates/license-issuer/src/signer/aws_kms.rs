@@ -12,7 +12,7 @@ mod signature_v4;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use license_core::issue::{CheckedKey, IssueError, Sign};
-use license_core::{Algorithm, Timestamp, TrustedKey};
+use license_core::{Algorithm, TrustedKey};
 use pkcs8::der::Decode;
 use pkcs8::{ObjectIdentifier, SubjectPublicKeyInfoRef};
 use serde_json::{Value, json};
@@ -22,6 +22,7 @@ pub use error::AwsKmsError;
 pub use refusal::KmsRefusal;
 
 use super::error::SignerError;
+use crate::clock::{Clock, SystemClock};
 use credentials::Credentials;
 use http::{HttpClient, HttpResponse};
 use key_name::KmsKeyName;
@@ -38,7 +39,6 @@ struct KmsClient {
     http: HttpClient,
     region: String,
     credentials: Credentials,
-    clock: fn() -> Timestamp,
 }
 
 /// A private key in AWS KMS.
@@ -49,17 +49,12 @@ struct KmsKey {
 }
 
 /// Opens the key with a name. The credentials come from the environment.
-pub(super) fn open(
-    name: &str,
-    algorithm: Option<Algorithm>,
-    clock: fn() -> Timestamp,
-) -> Result<CheckedKey, AwsKmsError> {
+pub(super) fn open(name: &str, algorithm: Option<Algorithm>) -> Result<CheckedKey, AwsKmsError> {
     let name = parse(name)?;
     let client = KmsClient {
         http: HttpClient::new(name.endpoint),
         region: name.region,
         credentials: Credentials::read(environment)?,
-        clock,
     };
     let public = client.public_key(&name.id, algorithm.unwrap_or(Algorithm::Rs256))?;
     Ok(CheckedKey::new(Box::new(KmsKey {
@@ -154,7 +149,7 @@ impl KmsClient {
     }
 
     fn headers(&self, action: &str, body: &str) -> Vec<(&'static str, String)> {
-        let date = (self.clock)().to_string().replace(['-', ':'], "");
+        let date = SystemClock.now().to_string().replace(['-', ':'], "");
         let mut headers = vec![
             ("content-type", CONTENT_TYPE.to_owned()),
             ("host", self.http.endpoint().authority().to_owned()),

@@ -7,6 +7,7 @@ use license_core::issue::IssueError;
 
 use super::SignerBackend;
 use super::private_key::PrivateKeyError;
+use crate::random::RandomError;
 
 /// What kind of problem an error reports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +42,9 @@ pub enum SignerError {
     /// The source of passphrases has none for this key.
     #[error("expected a passphrase for the encrypted private key, found none")]
     NoPassphrase,
+    /// The operating system provides no random bytes.
+    #[error(transparent)]
+    Random(#[from] RandomError),
     /// A key in a PKCS#11 token cannot be used.
     #[cfg(feature = "pkcs11")]
     #[error(transparent)]
@@ -82,6 +86,7 @@ impl SignerError {
             | Self::NotBuiltIn(_)
             | Self::CreateInFile
             | Self::CreateInAwsKms => ErrorCategory::Request,
+            Self::Random(_) => ErrorCategory::Environment,
             #[cfg(feature = "pkcs11")]
             Self::Pkcs11(error) => error.category(),
             #[cfg(feature = "aws-kms")]
@@ -99,6 +104,7 @@ impl SignerError {
             | Self::NotBuiltIn(_)
             | Self::CreateInFile
             | Self::CreateInAwsKms => "USAGE",
+            Self::Random(_) => "RANDOM",
             #[cfg(feature = "pkcs11")]
             Self::Pkcs11(error) => error.code(),
             #[cfg(feature = "aws-kms")]
@@ -119,6 +125,7 @@ impl SignerError {
                     SignerBackend::AwsKms => "aws-kms",
                 }
             ),
+            Self::Random(_) => "try again".to_owned(),
             Self::CreateInFile => "generate the key and store it in the file".to_owned(),
             Self::CreateInAwsKms => {
                 "aws kms create-key --key-usage SIGN_VERIFY --key-spec RSA_4096".to_owned()

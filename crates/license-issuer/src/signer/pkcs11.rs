@@ -25,6 +25,7 @@ pub use uri::Pkcs11UriError;
 use super::error::SignerError;
 use super::passphrase::{PassphraseSource, SignerNotice};
 use super::{CreatedKey, SignerOptions};
+use crate::random;
 use mechanism::SigningMechanism;
 use module::Module;
 use token::{Access, Token};
@@ -65,13 +66,12 @@ pub(super) fn probe(uri: &str, module: Option<&Path>) -> Result<(), Pkcs11Error>
 pub(super) fn create(
     uri: &str,
     bits: KeyBits,
-    id: [u8; 8],
     options: &SignerOptions<'_>,
 ) -> Result<CreatedKey, SignerError> {
     let uri = parse(uri, options.passphrases)?;
     let token = Token::find(&uri, options.pkcs11_module)?;
     let session = token.log_in(&uri, options.passphrases, Access::Write)?;
-    let template = create::KeyTemplate::new(&uri, bits, id, options.algorithm)?;
+    let template = create::KeyTemplate::new(&uri, bits, random::bytes()?, options.algorithm)?;
     template.check(&session, &token)?;
     options.passphrases.notify(SignerNotice::CreatingKey);
     let (key, location) = template.create(&uri, &session, &token)?;

@@ -54,7 +54,7 @@ impl<'a> Said<'a> {
         let minted = Minted {
             activation_id: fact("activation_id"),
             issued_at: fact("issued_at"),
-            token: record.artefact.clone(),
+            token: record.artifact.clone(),
         };
         Self {
             minted: Some(minted),
@@ -67,7 +67,7 @@ impl<'a> Said<'a> {
         let minted = Minted {
             activation_id: entry.fact("activation_id"),
             issued_at: entry.fact("issued_at"),
-            token: entry.artefact.clone(),
+            token: entry.artifact.clone(),
         };
         Self {
             case,

@@ -1,4 +1,4 @@
-//! The table of what was minted, in the folder of the licenses.
+//! The table of issued licenses, in the directory of the license files.
 
 use std::fs::{File, TryLockError};
 use std::io::BufWriter;
@@ -8,39 +8,39 @@ use license_terminal::{Exit, Failure, show_path};
 
 use super::orders::Order;
 
-/// What it is called.
+/// The name of the file.
 pub(super) const NAME: &str = "manifest.csv";
 
-fn busy(folder: &Path) -> Failure {
-    let message = format!("another batch writes to {} now", show_path(folder));
+fn busy(directory: &Path) -> Failure {
+    let message = format!("another batch writes to {} now", show_path(directory));
     Failure::new(Exit::Machine, "BUSY", message)
         .hint("wait until it is done, or choose another folder with --out")
 }
 
-/// It gets its name when it is whole.
+/// The manifest. It gets its final name when it is complete.
 pub(super) struct Manifest {
-    passing: PathBuf,
+    staging: PathBuf,
     path: PathBuf,
     writer: csv::Writer<BufWriter<File>>,
 }
 
 impl Manifest {
-    pub(super) fn new(folder: &Path) -> Result<Self, Failure> {
-        let (passing, path) = (folder.join(".manifest"), folder.join(NAME));
-        let failed = |error: std::io::Error| Failure::io("write", &passing, &error);
+    /// Creates the manifest and locks it, so that one batch at a time writes to the directory.
+    pub(super) fn new(directory: &Path) -> Result<Self, Failure> {
+        let (staging, path) = (directory.join(".manifest"), directory.join(NAME));
+        let failed = |error: std::io::Error| Failure::io("write", &staging, &error);
         let mut options = File::options();
         let options = options.write(true).create(true).truncate(false);
-        let file = options.open(&passing).map_err(failed)?;
-        // Another batch that writes here would write another manifest.
+        let file = options.open(&staging).map_err(failed)?;
         match file.try_lock() {
             Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(busy(folder)),
+            Err(TryLockError::WouldBlock) => return Err(busy(directory)),
             Err(TryLockError::Error(error)) => return Err(failed(error)),
         }
         file.set_len(0).map_err(failed)?;
         let mut manifest = Self {
             writer: csv::Writer::from_writer(BufWriter::new(file)),
-            passing,
+            staging,
             path,
         };
         manifest.write(&["row", "file", "license_id", "key", "customer"])?;
@@ -65,6 +65,6 @@ impl Manifest {
     pub(super) fn finish(mut self) -> Result<(), Failure> {
         let failed = |error: std::io::Error| Failure::io("write", &self.path, &error);
         self.writer.flush().map_err(failed)?;
-        std::fs::rename(&self.passing, &self.path).map_err(failed)
+        std::fs::rename(&self.staging, &self.path).map_err(failed)
     }
 }

@@ -1,14 +1,18 @@
-//! A table of orders: each row is read as the options of `keygen issue`.
+//! A table of orders. Each row is read as the options of `keygen issue`.
 
 use std::fmt;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory, FromArgMatches};
 use license_core::Matrix;
 use license_core::issue::LicenseDraft;
+use license_issuer::hex;
+use license_issuer::services::batch::{BatchRow, BatchSource};
 use license_terminal::{Failure, escape, show_path};
 use sha2::{Digest, Sha256};
 
@@ -16,10 +20,10 @@ use super::super::issue;
 use super::MAX_CELL;
 use crate::cli;
 
-/// The one column that is no option of `issue`.
+/// The column that is not an option of `issue`.
 const FILE: &str = "file";
 
-/// Options that the whole batch shares, and what is for one license at a time.
+/// Options that the whole batch shares, and options for one license at a time.
 const NOT_OF_ROWS: [&str; 8] = [
     "convert",
     "key",
@@ -31,23 +35,25 @@ const NOT_OF_ROWS: [&str; 8] = [
     "help",
 ];
 
-/// What may be repeated is separated by this in a cell.
+/// The separator of repeated values in a cell.
 const SEPARATOR: char = ';';
 
-/// A file of orders whose header is right.
-pub(super) struct Orders {
+/// A file of orders with a valid header.
+pub(super) struct Orders<'m> {
+    matrix: &'m Matrix,
     path: PathBuf,
+    /// The file as messages show it.
     pub(super) name: String,
-    /// Of the batch.
+    /// The name of the batch.
     batch: Option<String>,
-    form: Form,
+    dialect: CsvDialect,
     columns: Vec<Column>,
     reader: Mutex<Reader>,
 }
 
-/// Reads options, and keeps what it read last: rows are often alike but for the customer.
+/// A parser of options. It keeps the last result, because rows often differ only in the customer.
 struct Reader {
-    /// Made once: it takes longer than to read a row by it.
+    /// The command is built once, because that takes longer than to parse a row.
     command: clap::Command,
     last: Option<(Vec<String>, cli::Order)>,
 }
@@ -72,34 +78,40 @@ enum Kind {
 
 /// A row.
 pub(super) struct Order {
-    /// The line of the file on which it begins: as a spreadsheet counts, where no cell has a line break.
+    /// The line of the file on which the row begins. A spreadsheet counts the same, unless a cell
+    /// contains a line break.
     pub(super) row: u64,
     pub(super) file: String,
     pub(super) customer: String,
-    /// The same for the same row of the same orders, whenever it is read.
+    /// An id that is the same whenever the same row of the same orders is read.
     pub(super) id: String,
     arguments: Vec<String>,
 }
 
-/// What is wrong with a row.
+/// An error in a row.
 #[derive(Debug)]
-pub(super) struct Mistake {
+pub(super) struct RowError {
     row: u64,
     column: String,
     what: String,
 }
 
-impl fmt::Display for Mistake {
+impl fmt::Display for RowError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "row {}, {}: {}", self.row, self.column, self.what)
     }
 }
 
-impl Orders {
-    pub(super) fn open(path: &Path, batch: Option<&str>) -> Result<Self, Failure> {
+impl<'m> Orders<'m> {
+    /// Opens the file and reads its header.
+    pub(super) fn open(
+        path: &Path,
+        batch: Option<&str>,
+        matrix: &'m Matrix,
+    ) -> Result<Self, Failure> {
         let name = show_path(path);
-        let form = Form::of(path)?;
-        let mut reader = form.reader(path)?;
+        let dialect = CsvDialect::detect(path)?;
+        let mut reader = dialect.reader(path)?;
         let header = reader
             .headers()
             .map_err(|error| unreadable(&name, &error))?;
@@ -119,10 +131,11 @@ impl Orders {
             columns.push(column);
         }
         Ok(Self {
+            matrix,
             path: path.to_owned(),
             name,
             batch: batch.map(str::to_owned),
-            form,
+            dialect,
             columns,
             reader: Mutex::new(Reader {
                 command,
@@ -131,19 +144,19 @@ impl Orders {
         })
     }
 
-    /// Reads the rows one by one, until the callback has had enough.
+    /// Visits the rows, until the callback returns `false`.
     pub(super) fn each(
         &self,
-        mut callback: impl FnMut(Result<Order, Mistake>) -> Result<bool, Failure>,
+        mut callback: impl FnMut(Result<Order, RowError>) -> Result<bool, Failure>,
     ) -> Result<(), Failure> {
-        let mut reader = self.form.reader(&self.path)?;
+        let mut reader = self.dialect.reader(&self.path)?;
         let mut record = csv::StringRecord::new();
         while reader
             .read_record(&mut record)
             .map_err(|error| unreadable(&self.name, &error))?
         {
-            let row = self.form.line(reader.position(), &record);
-            // What a spreadsheet has of rows that nobody filled in.
+            let row = self.dialect.line(reader.position(), &record);
+            // Spreadsheets also write rows that nobody has filled in.
             if record.iter().all(|cell| cell.trim().is_empty()) {
                 continue;
             }
@@ -154,10 +167,10 @@ impl Orders {
         Ok(())
     }
 
-    fn order(&self, row: u64, record: &csv::StringRecord) -> Result<Order, Mistake> {
+    fn order(&self, row: u64, record: &csv::StringRecord) -> Result<Order, RowError> {
         let (expected, found) = (self.columns.len(), record.len());
         if found != expected {
-            return Err(Mistake {
+            return Err(RowError {
                 row,
                 column: "cells".to_owned(),
                 what: format!("expected {expected}, found {found}"),
@@ -168,13 +181,13 @@ impl Orders {
         let mut id = Sha256::new();
         for (column, cell) in self.columns.iter().zip(record) {
             let cell = cell.trim();
-            let mistake = |what: &str| Mistake {
+            let error = |what: &str| RowError {
                 row,
                 column: column.name.clone(),
                 what: what.to_owned(),
             };
             if cell.len() > MAX_CELL {
-                return Err(mistake("expected less text"));
+                return Err(error("expected less text"));
             }
             id.update(format!(
                 "{}:{}={}:{cell}\n",
@@ -188,11 +201,11 @@ impl Orders {
             let option = format!("--{}", column.name);
             match column.kind {
                 _ if cell.is_empty() => {}
-                // Who it is does not change what the other options mean: the name is set when they are read.
+                // The name does not change the meaning of other options, and is set afterwards.
                 Kind::Value if column.name == "customer" => arguments.push(format!("{option}=-")),
                 Kind::File if is_name(cell) => file = Some(cell.to_owned()),
                 Kind::File => {
-                    return Err(mistake(
+                    return Err(error(
                         "expected a file's name without a folder, ending in .lic",
                     ));
                 }
@@ -208,7 +221,7 @@ impl Orders {
                     _ => {
                         let found: String = cell.chars().take(32).collect();
                         let found = escape(&found);
-                        return Err(mistake(&format!("expected yes or no, found `{found}`")));
+                        return Err(error(&format!("expected yes or no, found `{found}`")));
                     }
                 },
             }
@@ -217,7 +230,7 @@ impl Orders {
         if let Some(batch) = &self.batch {
             id.update(format!(" of {batch}"));
         }
-        let id = crate::ledger::hex(&id.finalize());
+        let id = hex::encode(&id.finalize());
         Ok(Order {
             row,
             file: file.unwrap_or_else(|| format!("{row:07}.lic")),
@@ -227,29 +240,64 @@ impl Orders {
         })
     }
 
-    /// The license that a row asks for.
-    pub(super) fn draft(&self, order: &Order, matrix: &Matrix) -> Result<LicenseDraft, Mistake> {
+    /// Returns the license that a row asks for.
+    fn license(&self, order: &Order) -> Result<LicenseDraft, RowError> {
+        let matrix = self.matrix;
         let mut reader = self.reader.lock().unwrap_or_else(PoisonError::into_inner);
         let parsed = reader
             .parse(&order.arguments)
             .map_err(|error| order.refused(&error))?;
         parsed.issue.customer = Some(order.customer.clone());
         if let Err(failure) = issue::tier(parsed.issue.tier, matrix) {
-            return Err(order.mistake("tier", failure.message()));
+            return Err(order.error("tier", failure.message()));
         }
         let drafted = issue::draft(&parsed.issue, matrix);
-        drafted.map_err(|failure| order.mistake("order", failure.message()))
+        drafted.map_err(|failure| order.error("order", failure.message()))
     }
 
-    /// Finds what is wrong with a row.
-    pub(super) fn check(&self, order: &Order, matrix: &Matrix) -> Result<(), Mistake> {
-        let checked = self.draft(order, matrix)?.check();
-        checked.map_err(|error| order.mistake("order", &error.to_string()))
+    /// Checks a row.
+    pub(super) fn check(&self, order: &Order) -> Result<(), RowError> {
+        let checked = self.license(order)?.check();
+        checked.map_err(|error| order.error("order", &error.to_string()))
     }
 
-    /// Whether the table names files itself, so that two rows may name the same.
+    /// Returns whether the table names files, so that two rows may name the same one.
     pub(super) fn names_files(&self) -> bool {
         self.columns.iter().any(|column| column.kind == Kind::File)
+    }
+}
+
+impl BatchRow for Order {
+    fn number(&self) -> u64 {
+        self.row
+    }
+
+    fn file_name(&self) -> &str {
+        &self.file
+    }
+
+    fn order_id(&self) -> &str {
+        &self.id
+    }
+}
+
+impl BatchSource for Orders<'_> {
+    type Row = Order;
+    type Error = Failure;
+
+    fn visit(&self, each: &mut dyn FnMut(Order) -> ControlFlow<()>) -> Result<(), Failure> {
+        self.each(|order| {
+            let order = order.map_err(|error| {
+                let message = format!("{} changed while it was read: {error}", self.name);
+                Failure::malformed(message).hint("run the command again")
+            })?;
+            Ok(each(order).is_continue())
+        })
+    }
+
+    fn draft(&self, order: &Order) -> Result<LicenseDraft, Failure> {
+        let draft = self.license(order);
+        draft.map_err(|error| Failure::malformed(error.to_string()))
     }
 }
 
@@ -271,57 +319,70 @@ impl Reader {
 }
 
 impl Order {
-    pub(super) fn mistake(&self, column: &str, what: &str) -> Mistake {
-        Mistake {
+    /// Returns an error in a column of the row.
+    pub(super) fn error(&self, column: &str, what: &str) -> RowError {
+        RowError {
             row: self.row,
             column: column.to_owned(),
             what: escape(what).into_owned(),
         }
     }
 
-    /// What the command line says of an option, without how it says it.
-    fn refused(&self, error: &clap::Error) -> Mistake {
-        let text = error.to_string();
-        let first = text.lines().next().unwrap_or_default();
-        let what = first
-            .strip_prefix("error: ")
-            .unwrap_or(first)
-            .trim_end_matches(':');
-        let missing: Vec<_> = text
-            .lines()
-            .skip(1)
-            .take_while(|line| !line.trim().is_empty())
-            .flat_map(|line| line.split("--").skip(1))
-            .filter_map(|option| option.split([' ', '=', '>']).next())
+    /// Returns the error of options that cannot be parsed.
+    fn refused(&self, error: &clap::Error) -> RowError {
+        let context = |kind| match error.get(kind) {
+            Some(ContextValue::String(text)) => vec![text.clone()],
+            Some(ContextValue::Strings(texts)) => texts.clone(),
+            _ => Vec::new(),
+        };
+        let arguments = context(ContextKind::InvalidArg);
+        let columns: Vec<_> = arguments
+            .iter()
+            .flat_map(|names| names.split("--").skip(1))
+            .filter_map(|name| name.split([' ', '=', '>', '|']).next())
             .collect();
-        let named = what
-            .split("'--")
-            .nth(1)
-            .and_then(|rest| rest.split([' ', '\'', '=']).next());
-        match (named, missing.is_empty()) {
-            (Some(column), _) => self.mistake(column, what),
-            (None, false) => self.mistake(&missing.join(" or "), "expected a value, found none"),
-            (None, true) => self.mistake("order", what),
-        }
+        let columns = match columns.is_empty() {
+            true => "order".to_owned(),
+            false => columns.join(" or "),
+        };
+        let argument = arguments.join(", ");
+        let what = match error.kind() {
+            ErrorKind::MissingRequiredArgument => "expected a value, found none".to_owned(),
+            ErrorKind::ValueValidation | ErrorKind::InvalidValue => {
+                let value = context(ContextKind::InvalidValue).join(", ");
+                let reason = std::error::Error::source(error).map(ToString::to_string);
+                let reason = reason.unwrap_or_else(|| "expected another value".to_owned());
+                format!("invalid value '{value}' for '{argument}': {reason}")
+            }
+            ErrorKind::ArgumentConflict => {
+                let other = context(ContextKind::PriorArg).join(", ");
+                format!("the argument '{argument}' cannot be used with '{other}'")
+            }
+            kind => kind.to_string(),
+        };
+        self.error(&columns, &what)
     }
 }
 
-/// How the table separates its cells.
+/// The dialect of a CSV file.
 #[derive(Clone, Copy, Debug)]
-struct Form {
+struct CsvDialect {
     delimiter: u8,
-    /// Lines before the header.
+    /// The number of lines before the header.
     lines_before: u64,
-    /// Their bytes.
+    /// The number of bytes before the header.
     bytes_before: u64,
 }
 
-/// No header is longer.
+/// The maximum size of the first line.
 const MAX_HEADER: u64 = 64 * 1024;
 
-impl Form {
-    /// Comma, or what spreadsheets of other countries write instead; they may say so in a line `sep=;` before the header.
-    fn of(path: &Path) -> Result<Self, Failure> {
+impl CsvDialect {
+    /// Detects the delimiter by the first line.
+    ///
+    /// Spreadsheets in some countries use another delimiter than the comma. Some of them name it
+    /// in a line such as `sep=;` before the header.
+    fn detect(path: &Path) -> Result<Self, Failure> {
         let mut first = Vec::new();
         let failed = |error: std::io::Error| Failure::io("read", path, &error);
         let file = File::open(path).map_err(failed)?.take(MAX_HEADER);
@@ -334,7 +395,8 @@ impl Form {
             return Ok(Self {
                 delimiter,
                 lines_before: 1,
-                bytes_before: u64::try_from(first.len()).unwrap_or(0),
+                // At most `MAX_HEADER`.
+                bytes_before: first.len().try_into().unwrap_or(MAX_HEADER),
             });
         }
         let separates = |delimiter: &u8| text.as_bytes().contains(delimiter);
@@ -346,11 +408,13 @@ impl Form {
         })
     }
 
-    /// The line on which a record begins, by the place after it: where empty lines come before it, it does not know itself.
+    /// Returns the line on which a record begins, by the position after it. The record itself does
+    /// not count the empty lines before it.
     fn line(self, after: &csv::Position, record: &csv::StringRecord) -> u64 {
         let breaks = record.iter().flat_map(str::bytes);
         let breaks = breaks.filter(|byte| *byte == b'\n').count();
-        let lines = u64::try_from(breaks).unwrap_or(0).saturating_add(1);
+        // A length in memory always fits 64 bits.
+        let lines = u64::try_from(breaks).unwrap_or(u64::MAX).saturating_add(1);
         let line = after.line().saturating_sub(lines);
         line.saturating_add(self.lines_before)
     }
@@ -363,9 +427,10 @@ impl Form {
         Ok(csv::ReaderBuilder::new()
             .trim(csv::Trim::Headers)
             .delimiter(self.delimiter)
-            // Of each row it is told whether it has as many cells as it must.
+            // The number of cells is checked for each row, with a better message.
             .flexible(true)
-            // A carriage return before it is trimmed with the cell, and every record ends with one, so that lines can be counted.
+            // A carriage return is trimmed with the cell. Every record ends with a line feed, so
+            // that lines can be counted.
             .terminator(csv::Terminator::Any(b'\n'))
             .from_reader(file.chain(&b"\n"[..])))
     }
@@ -405,7 +470,7 @@ fn no_column(file: &str, title: &str, command: &clap::Command) -> Failure {
     .hint(format!("columns are {FILE}, {}", known.join(", ")))
 }
 
-/// A name that stays in the folder, on every platform.
+/// Returns whether a name stays in the directory, on every platform.
 fn is_name(name: &str) -> bool {
     let is_plain =
         |letter: char| letter.is_alphanumeric() || matches!(letter, '-' | '_' | '.' | ' ');

@@ -7,7 +7,7 @@ use super::super::{dry_run, ledger};
 use super::report::{self, Said};
 use super::{Statement, licenses, not_judged, trust_own};
 use crate::cli::CheckIn;
-use crate::ledger::{Ledger, Place};
+use crate::ledger::{LedgerReader, Place};
 
 /// What is at hand before the key is opened.
 pub(super) struct Case<'a> {
@@ -32,7 +32,7 @@ impl Case<'_> {
         let is_open = at_hand.key.is_some();
         let bundle = match self.verify(trust) {
             Err(error) if !is_open && self.is_of_unknown_key(&error) => {
-                self.verify_by_ledger(trust, at_hand.ledger.as_ref(), terminal)?
+                self.verify_by_ledger(trust, at_hand.ledger.as_deref(), terminal)?
             }
             bundle => bundle.map_err(|error| not_judged(&self.arguments.license, &error))?,
         };
@@ -40,12 +40,12 @@ impl Case<'_> {
         let drafts = licenses.map(|license| self.statement.draft(license, self.matrix));
         let drafts: Vec<_> = drafts.collect::<Result<_, _>>()?;
         for draft in &drafts {
-            let ledger = at_hand.ledger.as_ref();
+            let ledger = at_hand.ledger.as_deref();
             self.statement
                 .check_standing(draft.license, ledger, terminal)?;
         }
         let licenses = drafts.iter().map(|draft| draft.license);
-        let ledger = at_hand.ledger.as_ref();
+        let ledger = at_hand.ledger.as_deref();
         self.statement
             .check_devices(licenses, self.arguments, self.matrix, ledger, terminal)?;
         for draft in &drafts {
@@ -72,7 +72,7 @@ impl Case<'_> {
     fn verify_by_ledger(
         &self,
         trust: &TrustSet,
-        ledger: Option<&Ledger>,
+        ledger: Option<&dyn LedgerReader>,
         terminal: &Terminal,
     ) -> Result<Bundle, Failure> {
         let entered = ledger.map(ledger::signing_keys).transpose()?;

@@ -1,19 +1,17 @@
-//! What `keygen enterprise-key` tells of what it has minted, or would mint.
+//! The report of `keygen enterprise-key`.
 
-use license_core::issue::{CheckedKey, Sign};
-use license_core::{EnterpriseKey, EnterpriseTerms};
+use license_core::EnterpriseTerms;
+use license_issuer::services::enterprise_keys::SignedEnterpriseKey;
 use license_terminal::{Destination, Failure, Terminal};
 use serde_json::{Value, json};
 
 use super::super::dry_run;
 use crate::cli;
 
-/// The key and what signed it, once it is minted.
-type Minted<'a> = Option<(&'a EnterpriseKey, &'a CheckedKey)>;
-
+/// Prints the report of an issued key, or of a dry run.
 pub(super) fn tell(
     terms: EnterpriseTerms,
-    minted: Minted<'_>,
+    minted: Option<&SignedEnterpriseKey>,
     order: &cli::EnterpriseKey,
     terminal: &Terminal,
 ) -> Result<(), Failure> {
@@ -21,7 +19,7 @@ pub(super) fn tell(
         return terminal.json(&to_json(terms, minted, order));
     }
     let out = &order.out.out;
-    let Some((key, _)) = minted else {
+    let Some(signed) = minted else {
         return terminal.data(&outlook(terms, order));
     };
     if let Destination::File(_) = out {
@@ -30,13 +28,13 @@ pub(super) fn tell(
     if !order.short {
         terminal.note(&format!(
             "short form, for invoices and phone calls: {}",
-            key.short()
+            signed.key.short()
         ));
     }
     Ok(())
 }
 
-/// The key as it would be, but for its signature.
+/// Returns the key as it would be, except for its signature.
 fn outlook(terms: EnterpriseTerms, order: &cli::EnterpriseKey) -> String {
     let signature = match order.short {
         true => "a digest of its signature",
@@ -51,20 +49,25 @@ fn outlook(terms: EnterpriseTerms, order: &cli::EnterpriseKey) -> String {
     )
 }
 
-fn to_json(terms: EnterpriseTerms, minted: Minted<'_>, order: &cli::EnterpriseKey) -> Value {
+/// Returns the report as a JSON object.
+pub(super) fn to_json(
+    terms: EnterpriseTerms,
+    minted: Option<&SignedEnterpriseKey>,
+    order: &cli::EnterpriseKey,
+) -> Value {
     let out = &order.out.out;
     let key = minted.filter(|_| !order.short);
     let in_file = matches!(out, Destination::File(_)) && minted.is_some();
     json!({
-        "key": key.map(|(key, _)| key.to_string()),
-        "short_key": minted.map(|(key, _)| key.short().to_string()),
+        "key": key.map(|signed| signed.key.to_string()),
+        "short_key": minted.map(|signed| signed.key.short().to_string()),
         "product": terms.product.as_str(),
         "company": terms.company.as_str(),
         "seats": terms.seats,
         "expires_at": terms.expiry.ends_at().map(|end| end.to_string()),
         "path": in_file.then(|| out.to_string()),
-        "kid": minted.map(|(_, key)| key.public().id().as_str()),
-        "alg": minted.map(|(_, key)| key.public().algorithm().as_str()),
+        "kid": minted.map(|signed| signed.kid.as_str()),
+        "alg": minted.map(|signed| signed.algorithm.as_str()),
         "dry_run": minted.is_none(),
     })
 }

@@ -6,18 +6,18 @@ use serde_json::{Value, json};
 
 use super::super::answer;
 use super::{not_found, report};
-use crate::books::not_kept;
+use crate::books::not_kept_in;
 use crate::cli::Out;
-use crate::ledger::{Activated, Entry, Kind, Ledger};
+use crate::ledger::{Activated, Entry, Kind, LedgerReader};
 
 /// What an activation's id, or the nonce of a request that was answered, is about.
-pub(super) fn subject(ledger: &Ledger, name: &str) -> Result<Option<String>, Failure> {
+pub(super) fn subject(ledger: &dyn LedgerReader, name: &str) -> Result<Option<String>, Failure> {
     Ok(find(ledger, name)?.map(|activated| activated.entry.subject))
 }
 
 /// An answer by its id, or by the nonce of its request.
-fn find(ledger: &Ledger, name: &str) -> Result<Option<Activated>, Failure> {
-    let failed = |error| not_kept(ledger.path(), &error);
+fn find(ledger: &dyn LedgerReader, name: &str) -> Result<Option<Activated>, Failure> {
+    let failed = |error| not_kept_in(ledger, &error);
     let name = name.trim().to_ascii_lowercase();
     if let Some(found) = ledger.activation(&name).map_err(failed)? {
         return Ok(Some(found));
@@ -34,19 +34,25 @@ fn find(ledger: &Ledger, name: &str) -> Result<Option<Activated>, Failure> {
 }
 
 /// Shows all that was entered of a machine.
-pub(super) fn show(ledger: &Ledger, digest: &str, terminal: &Terminal) -> Result<(), Failure> {
-    let failed = |error| not_kept(ledger.path(), &error);
-    let entries = ledger.of_machine(digest).map_err(failed)?;
+pub(super) fn show(
+    ledger: &dyn LedgerReader,
+    digest: &str,
+    terminal: &Terminal,
+) -> Result<(), Failure> {
+    let failed = |error| not_kept_in(ledger, &error);
+    let entries = ledger.entries_of_machine(digest).map_err(failed)?;
     if entries.is_empty() {
         return Err(not_found(digest));
     }
-    let activations = ledger.once(entries.clone()).map_err(failed)?;
+    let activations = ledger
+        .distinct_activations(entries.clone())
+        .map_err(failed)?;
     report::entries(digest, &entries, &activations, terminal)
 }
 
 /// Writes an answer again, as it was minted; one that has ended is warned of.
 pub(super) fn resend(
-    ledger: &Ledger,
+    ledger: &dyn LedgerReader,
     name: &str,
     out: &Out,
     terminal: &Terminal,
@@ -54,10 +60,13 @@ pub(super) fn resend(
     let found = find(ledger, name)?.ok_or_else(|| not_found(name))?;
     if let Some(release) = &found.release {
         let at = release.fact("at").unwrap_or_default();
-        let message = format!("activation {} ended at {at}", found.id());
+        let message = format!(
+            "activation {} ended at {at}",
+            found.id().unwrap_or_default()
+        );
         terminal.warning("RELEASED", &message);
     }
-    let text = answer::armored(&found.entry.artefact)?;
+    let text = answer::armored(&found.entry.artifact)?;
     if !terminal.is_json() {
         return out.write(&text);
     }
@@ -115,7 +124,7 @@ pub(super) fn line(activated: &Activated) -> String {
     });
     let line = format!(
         "activation {} on {machine} since {issued_at}{}",
-        activated.id(),
+        activated.id().unwrap_or_default(),
         ended.unwrap_or_default()
     );
     escape(&line).into_owned()

@@ -58,14 +58,14 @@ fn enter(records: Vec<Record>, place: &Place) -> Result<(usize, usize), Failure>
     let mut counter = books.counter(now())?;
     let (count, mut seen, mut news) = (records.len(), BTreeSet::new(), Vec::new());
     for record in records {
-        let body = match record.artefact.is_empty() {
+        let body = match record.artifact.is_empty() {
             true => record.body.to_string(),
             false => String::new(),
         };
         let is_first = seen.insert((
             record.kind,
             record.subject.clone(),
-            record.artefact.clone(),
+            record.artifact.clone(),
             body,
         ));
         if is_first && !counter.knows(&record)? {
@@ -176,7 +176,7 @@ impl Reader<'_> {
             return Ok(());
         }
         let at_hand: Vec<_> = license.filter(|_| is_check_in).into_iter().collect();
-        let found = self.artefacts(&stated.artefact, &at_hand);
+        let found = self.artefacts(&stated.artifact, &at_hand);
         let found = found.map_err(|error| not_judged(file, &error))?;
         match found.as_slice() {
             [found] if is_said(stated, found) => {
@@ -203,7 +203,7 @@ fn stated(line: &str) -> Option<Record> {
         kind: Kind::parse(member("kind")?)?,
         subject: member("subject")?.to_owned(),
         body: entry.get("body").filter(|body| body.is_object())?.clone(),
-        artefact: member("artefact")?.to_owned(),
+        artifact: member("artefact")?.to_owned(),
     };
     let is_right = match record.kind {
         Kind::SigningKey => {
@@ -232,11 +232,11 @@ fn stated(line: &str) -> Option<Record> {
         record.kind,
         Kind::SigningKey | Kind::Revocation | Kind::RevocationList | Kind::Release
     );
-    (is_right && is_about && is_artefact != record.artefact.is_empty()).then_some(record)
+    (is_right && is_about && is_artefact != record.artifact.is_empty()).then_some(record)
 }
 
 fn is_token(record: &Record, kind: TokenKind) -> bool {
-    Unverified::parse(&record.artefact).is_ok_and(|token| token.unverified_kind() == kind)
+    Unverified::parse(&record.artifact).is_ok_and(|token| token.unverified_kind() == kind)
 }
 
 /// Whether it says which activation ended, when and why.
@@ -258,7 +258,7 @@ fn is_list(record: &Record) -> bool {
 
 /// Whether it has the token that says what it says of its key; whether that key signed it, only who trusts it can tell.
 fn is_statement(record: &Record) -> bool {
-    let Ok(token) = Unverified::parse(&record.artefact) else {
+    let Ok(token) = Unverified::parse(&record.artifact) else {
         return false;
     };
     let Ok(claims) = token.unverified_claims() else {
@@ -295,7 +295,7 @@ fn is_said(stated: &Record, found: &Record) -> bool {
 fn unsigned(kind: Kind) -> &'static [&'static str] {
     match kind {
         Kind::Activation | Kind::ClockRepair => &answers::UNSIGNED,
-        _ => &books::UNSIGNED,
+        _ => &license_issuer::records::UNSIGNED_LICENSE_FACTS,
     }
 }
 

@@ -59,7 +59,7 @@ fn table(rows: &[LicenseRow]) -> String {
         format!(
             "{:36}  {:10}  {tier:5}  {:14}  {}  {}{unsure}",
             escape(&row.entry.subject),
-            row.standing,
+            row.status,
             left(end.as_deref(), now),
             escape(&name.unwrap_or_default()),
             escape(&customer),
@@ -147,7 +147,7 @@ pub(super) fn entries(
     terminal.data(&lines.join("\n"))?;
     let artefacts = entries
         .iter()
-        .filter(|entry| !entry.artefact.is_empty())
+        .filter(|entry| !entry.artifact.is_empty())
         .count();
     if artefacts > 0 {
         terminal.note("--json shows what was handed out, to be sent again");

@@ -101,8 +101,8 @@ impl Known {
         let chains: BTreeSet<_> = entries.map(|(_, entry, _)| entry.place.chain).collect();
         for chain in chains {
             counter.of_chain(&chain.to_string(), |entered| {
-                if let Ok(entry) = UsageEntry::parse(&entered.artefact) {
-                    known.add(&entry, Hash::of_entry(&entered.artefact));
+                if let Ok(entry) = UsageEntry::parse(&entered.artifact) {
+                    known.add(&entry, Hash::of_entry(&entered.artifact));
                 }
             })?;
         }
@@ -201,7 +201,7 @@ fn of_clocks(reports: &[UsageReport], records: &[Record]) -> Vec<Warning> {
     let news: BTreeSet<_> = records
         .iter()
         .filter_map(|record| {
-            let place = UsageEntry::parse(&record.artefact).ok()?.place;
+            let place = UsageEntry::parse(&record.artifact).ok()?.place;
             Some((place.chain, place.seq))
         })
         .collect();

@@ -13,9 +13,9 @@ use license_terminal::{Failure, Terminal};
 use super::super::ledger::{open, resolve};
 use super::super::now;
 use super::subject;
-use crate::books::not_kept;
+use crate::books::not_kept_in;
 use crate::cli::UsageSummary;
-use crate::ledger::{Entry, Kind, Ledger, Place};
+use crate::ledger::{Entry, Kind, LedgerReader, Place};
 
 pub(super) fn run(
     arguments: &UsageSummary,
@@ -36,20 +36,20 @@ pub(super) fn run(
     let mut licenses: BTreeMap<String, License> = BTreeMap::new();
     // Nothing is kept of a line but its sums and its hash: the same line may have been entered twice.
     let mut seen = BTreeSet::new();
-    let each = |entered: Entry| {
-        let Ok(entry) = UsageEntry::parse(&entered.artefact) else {
+    let mut each = |entered: Entry| {
+        let Ok(entry) = UsageEntry::parse(&entered.artifact) else {
             return;
         };
-        let is_new = seen.insert(Hash::of_entry(&entered.artefact));
+        let is_new = seen.insert(Hash::of_entry(&entered.artifact));
         if is_new && is_within(&entry, arguments) {
             licenses.entry(subject(&entry)).or_default().add(&entry);
         }
     };
     let read = match &wanted {
-        Some(id) => ledger.of_subject(id, Kind::Usage, each),
-        None => ledger.of_kind(Kind::Usage, each),
+        Some(id) => ledger.visit_entries_about(id, Kind::Usage, &mut each),
+        None => ledger.visit_entries_of_kind(Kind::Usage, &mut each),
     };
-    read.map_err(|error| not_kept(ledger.path(), &error))?;
+    read.map_err(|error| not_kept_in(&ledger, &error))?;
     let ids = licenses.values().flat_map(|license| &license.chains);
     let chains = chains(&ledger, &ids.copied().collect())?;
     for (id, license) in &mut licenses {
@@ -65,16 +65,16 @@ pub(super) fn run(
 }
 
 /// The license that was asked for, by whatever names it; a name that the ledger does not know is taken for an id.
-fn wanted(ledger: &Ledger, arguments: &UsageSummary) -> Result<Option<String>, Failure> {
+fn wanted(ledger: &dyn LedgerReader, arguments: &UsageSummary) -> Result<Option<String>, Failure> {
     match &arguments.license {
         None => Ok(None),
         Some(id) => Ok(Some(resolve(ledger, id)?.unwrap_or_else(|| id.clone()))),
     }
 }
 
-fn customer(ledger: &Ledger, id: &str) -> Result<Option<String>, Failure> {
+fn customer(ledger: &dyn LedgerReader, id: &str) -> Result<Option<String>, Failure> {
     let row = ledger.license(id, now());
-    let row = row.map_err(|error| not_kept(ledger.path(), &error))?;
+    let row = row.map_err(|error| not_kept_in(ledger, &error))?;
     Ok(row.and_then(|row| row.entry.fact("customer")))
 }
 
@@ -86,16 +86,16 @@ fn is_within(entry: &UsageEntry, arguments: &UsageSummary) -> bool {
 
 /// What is found in each chain as a whole, for its numbers go through all of its licenses: one chain after the other.
 fn chains(
-    ledger: &Ledger,
+    ledger: &dyn LedgerReader,
     ids: &BTreeSet<ChainId>,
 ) -> Result<BTreeMap<ChainId, ChainSummary>, Failure> {
     let mut chains = BTreeMap::new();
     for id in ids {
         let mut lines = BTreeSet::new();
-        let read = ledger.of_chain(&id.to_string(), |entry| {
-            lines.insert(entry.artefact);
+        let read = ledger.visit_usage_chain(&id.to_string(), &mut |entry| {
+            lines.insert(entry.artifact);
         });
-        read.map_err(|error| not_kept(ledger.path(), &error))?;
+        read.map_err(|error| not_kept_in(ledger, &error))?;
         let found = examine_entries(lines.iter().map(String::as_str), now());
         chains.extend(found.into_iter().map(|chain| (chain.chain, chain)));
     }
