@@ -8,6 +8,7 @@ use license_terminal::{Destination, Source};
 
 use super::Out;
 use super::value::{algorithm, key_name};
+use crate::passphrase::is_stdin;
 use license_issuer::signer::KeyLocation;
 
 #[derive(Debug, Args)]
@@ -63,6 +64,15 @@ pub(crate) struct KeyArgs {
     /// The algorithm to sign with, RS256 or PS256 [default: the key's own, else RS256]
     #[arg(long, value_parser = algorithm, value_name = "ALG")]
     pub(crate) alg: Option<Algorithm>,
+}
+
+impl KeyArgs {
+    /// Returns how many of the key and its passphrase come from standard input.
+    pub(crate) fn stdin_count(&self) -> usize {
+        let files = [self.key.file(), self.passphrase_file.as_deref()];
+        let files = files.into_iter().flatten();
+        files.filter(|path| is_stdin(path)).count()
+    }
 }
 
 #[derive(Debug, Args)]

@@ -14,6 +14,7 @@ mod enterprise_key;
 mod former;
 mod inspect;
 mod issue;
+mod issuing;
 mod ledger;
 mod machine;
 mod mint;
@@ -37,7 +38,6 @@ mod upgrade;
 mod usage;
 
 use clap::CommandFactory;
-use license_core::issue::{CheckedKey, Sign};
 use license_core::{LicenseId, MAX_FILE_BYTES, Matrix, Timestamp, TrustError, TrustSet};
 use license_issuer::clock::{Clock, SystemClock};
 use license_terminal::{Audience, Destination, Exit, Failure, Overwrite, Source, Terminal};
@@ -102,11 +102,6 @@ pub(crate) fn random<const N: usize>() -> Result<[u8; N], Failure> {
 fn fresh_id() -> Result<LicenseId, Failure> {
     let id = license_issuer::random::license_id(&SystemClock);
     id.map_err(|error| crate::output::no_random(&error))
-}
-
-/// A trust set of the key's own public half.
-fn trust_of(key: &CheckedKey) -> Result<TrustSet, TrustError> {
-    TrustSet::parse(&key.public().to_jwk().to_string())
 }
 
 /// Adds the public keys in these files to a trust set.

@@ -2,24 +2,31 @@
 
 use license_core::TrustedKey;
 use license_core::issue::{KeyBits, Sign, SigningKey, SigningKeyError};
+use license_issuer::ledger::Ledger;
+use license_issuer::records;
+use license_issuer::services::issue::Mode;
+use license_issuer::services::record::{MissingLedger, RecordPlan, record};
 use license_issuer::signer::KeyLocation;
 use license_issuer::signer::private_key::{self, EncryptionEntropy, PrivateKeyError};
 use license_terminal::{Audience, Destination, Exit, Failure, Overwrite, Terminal};
 use serde_json::json;
 
 use super::{not_issued, now, random};
-use crate::books::Books;
 use crate::cli::{Bits, KeyArgs, NewKey};
-use crate::keys;
-use crate::ledger::Place;
+use crate::ledger::{LedgerReader, Place};
 use crate::passphrase::PassphraseInput;
+use crate::{failures, keys, output};
 
 pub(crate) fn run(arguments: &NewKey, place: &Place, terminal: &Terminal) -> Result<(), Failure> {
-    // Before a key is made.
-    let books = Books::open(place)?;
+    // Before a key is created.
+    let mut ledger = output::ledger_file(place)?;
+    if let Some(ledger) = &mut ledger {
+        let prepared = ledger.prepare();
+        prepared.map_err(|error| failures::ledger_not_opened(ledger.path(), &error))?;
+    }
     match (&arguments.key, &arguments.out) {
-        (Some(name), _) => elsewhere(name, arguments, books, terminal),
-        (None, Some(out)) => in_file(out, arguments, books, terminal),
+        (Some(name), _) => elsewhere(name, arguments, place, terminal),
+        (None, Some(out)) => in_file(out, arguments, place, terminal),
         (None, None) => Err(Failure::usage("expected where the key goes, found nothing")
             .hint("name a file with --out, or an HSM's token with --key")),
     }
@@ -29,7 +36,7 @@ pub(crate) fn run(arguments: &NewKey, place: &Place, terminal: &Terminal) -> Res
 fn elsewhere(
     location: &KeyLocation,
     arguments: &NewKey,
-    books: Books,
+    place: &Place,
     terminal: &Terminal,
 ) -> Result<(), Failure> {
     let bits = bits(arguments.bits);
@@ -44,7 +51,7 @@ fn elsewhere(
     key.sign(b"keygen new-key")
         .map_err(|error| not_issued(&error))?;
     let public = key.public();
-    enter(books, public)?;
+    record_key(place, public)?;
     if terminal.is_json() {
         return terminal.json(&json!({
             "kid": public.id().as_str(),
@@ -62,15 +69,38 @@ fn elsewhere(
     Ok(())
 }
 
-/// Who dies before this finds the key entered when it first signs.
-fn enter(mut books: Books, key: &TrustedKey) -> Result<(), Failure> {
-    books.counter(now())?.enter_key(key)
+/// Records the public half of a key. After a crash, the first signature records it.
+fn record_key(place: &Place, key: &TrustedKey) -> Result<(), Failure> {
+    let Some(mut ledger) = output::ledger_file(place)? else {
+        return Ok(());
+    };
+    let plan = |ledger: Option<&dyn LedgerReader>| {
+        let entry = records::signing_key(key);
+        let is_recorded = match ledger {
+            Some(ledger) => ledger
+                .has(entry.kind, &entry.subject)
+                .map_err(|error| failures::ledger_not_read(ledger, &error))?,
+            None => false,
+        };
+        Ok(RecordPlan {
+            content: (),
+            entries: (!is_recorded).then_some(entry).into_iter().collect(),
+        })
+    };
+    let recorded = record(
+        &mut ledger,
+        MissingLedger::Create,
+        Mode::Commit,
+        now(),
+        plan,
+    );
+    recorded.map_err(|error| failures::not_recorded(error, place))
 }
 
 fn in_file(
     out: &Destination,
     arguments: &NewKey,
-    books: Books,
+    place: &Place,
     terminal: &Terminal,
 ) -> Result<(), Failure> {
     // Before the key is made and the passphrase asked for.
@@ -112,7 +142,7 @@ fn in_file(
     let pem = pem.map_err(|error| not_stored(&error))?;
     let written = out.write(pem.as_bytes(), Overwrite::Refuse, Audience::OwnerOnly);
     written.map_err(never_replaced)?;
-    enter(books, key.public())?;
+    record_key(place, key.public())?;
     tell(out, &key, passphrase.is_some(), terminal)
 }
 

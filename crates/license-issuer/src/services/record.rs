@@ -39,6 +39,16 @@ pub struct RecordPlan<T> {
     pub entries: Vec<NewEntry>,
 }
 
+impl<T> RecordPlan<T> {
+    /// Converts the content of the plan.
+    pub fn map<U>(self, convert: impl FnOnce(T) -> U) -> RecordPlan<U> {
+        RecordPlan {
+            content: convert(self.content),
+            entries: self.entries,
+        }
+    }
+}
+
 /// Records the entries of a plan in one transaction, or checks in a dry run that this is possible.
 ///
 /// The plan is made while no other process can write, except in a dry run. It gets no reader if a dry

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use license_core::issue::{CheckedKey, Sign, ValidationDraft};
 use license_core::{
-    Bundle, BundleError, Code, License, LicenseId, LicenseKey, Machine, MachineDigest, Matrix,
-    ProductCode, Status, Timestamp, TrustError, TrustSet, Unverified, Validation,
+    Bundle, BundleError, Code, KeyId, License, LicenseId, LicenseKey, Machine, MachineDigest,
+    Matrix, ProductCode, Status, Timestamp, TrustError, TrustSet, Unverified, Validation,
 };
 
 use crate::clock::Clock;
@@ -113,6 +113,8 @@ pub struct SignedValidation {
     pub license: License,
     /// The validation.
     pub validation: Validation,
+    /// The key that signed the token.
+    pub key_id: KeyId,
     /// The token.
     pub token: String,
     /// The block of the token in a file.
@@ -267,6 +269,7 @@ impl ValidationPlan<'_> {
                 self.warnings.push(IssueWarning::Superseded {
                     license: id.clone(),
                     by: ledger.successor(id.as_str())?,
+                    covers_successor: false,
                 });
                 Ok(())
             }
@@ -308,7 +311,7 @@ impl ValidationPlan<'_> {
         self.warnings.extend(postdated(self.issued_at, now));
         let later = latest(license, bundle).filter(|later| *later > self.issued_at);
         self.warnings
-            .extend(later.map(|later| IssueWarning::Backdated {
+            .extend(later.map(|later| IssueWarning::ValidatedLater {
                 license: id(),
                 later,
             }));
@@ -356,6 +359,7 @@ impl ValidationPlan<'_> {
         Ok(SignedValidation {
             license: planned.license.clone(),
             validation,
+            key_id: key.public().id().clone(),
             armor: unverified.to_armor(),
             token,
         })

@@ -14,8 +14,15 @@ pub enum IssueWarning {
         /// The time of issue.
         issued_at: Timestamp,
     },
-    /// The license was issued or last validated after the artifact.
-    Backdated {
+    /// The license was issued after the artifact.
+    IssuedLater {
+        /// The license.
+        license: LicenseId,
+        /// The later time.
+        later: Timestamp,
+    },
+    /// The license was issued or last validated after the validation.
+    ValidatedLater {
         /// The license.
         license: LicenseId,
         /// The later time.
@@ -34,6 +41,8 @@ pub enum IssueWarning {
         license: LicenseId,
         /// The latest license that replaces it.
         by: Option<String>,
+        /// Whether the artifact is valid for the later license as well.
+        covers_successor: bool,
     },
     /// The license is limited to a number of machines, and no ledger counts them.
     NotCountedWithoutLedger {

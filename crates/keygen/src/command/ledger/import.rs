@@ -6,11 +6,12 @@ use license_core::{
     Artefacts, Bundle, BundleError, License, LicenseId, LicenseKey, MachineDigest, Matrix,
     RevocationList, Timestamp, TokenKind, TrustSet, Unverified, input_cap,
 };
+use license_issuer::records;
 use license_terminal::{Failure, Source, Terminal};
 use serde_json::{Value, json};
 
 use super::super::check_in::not_judged;
-use super::super::{add_keys, matrix, now, revocations, revoke, usage};
+use super::super::{add_keys, matrix, now, usage};
 use crate::answers;
 use crate::books::{self, Books};
 use crate::ledger::{Kind, Place, Record};
@@ -191,8 +192,8 @@ impl Reader<'_> {
 /// A list, and each license that it names: a ledger that was lost knows from it what customers know.
 fn of_list(list: &RevocationList) -> Vec<Record> {
     let licenses = list.licenses().into_iter();
-    let revoked = licenses.map(|(id, one)| revoke::record(id.as_str(), &one.reason, one.at));
-    revoked.chain([revocations::record(list)]).collect()
+    let revoked = licenses.map(|(id, one)| records::revocation(id.as_str(), &one.reason, one.at));
+    revoked.chain([records::revocation_list(list)]).collect()
 }
 
 /// A line of an export, as far as it can be told without its signature.

@@ -243,12 +243,13 @@ impl ActivationPolicy<'_> {
             warnings.push(IssueWarning::Superseded {
                 license: id.clone(),
                 by: ledger.successor(id.as_str())?,
+                covers_successor: true,
             });
         }
         warnings.extend(expired(license, issued_at));
         warnings.extend(postdated(issued_at, context.now));
         let later = license.issued_at().filter(|later| *later > issued_at);
-        warnings.extend(later.map(|later| IssueWarning::Backdated {
+        warnings.extend(later.map(|later| IssueWarning::IssuedLater {
             license: id.clone(),
             later,
         }));
