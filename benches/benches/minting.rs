@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Instant;
 
+use license_benches::random;
 use license_core::Algorithm;
 use license_core::issue::{KeyBits, Sign, SigningKey};
 use license_tests::{Run, Scratch, Vendor};
@@ -81,8 +82,8 @@ fn processor_time() -> f64 {
 
 /// As many signatures over as many bytes as a license has.
 fn raw(count: usize, cores: usize) -> Cost {
-    let der = SigningKey::generate(KeyBits::B4096, Algorithm::Rs256).unwrap();
-    let key = SigningKey::from_pkcs8(&der, None).unwrap();
+    let der = SigningKey::generate(KeyBits::B4096, Algorithm::Rs256, &random).unwrap();
+    let key = SigningKey::from_pkcs8(&der, None, random).unwrap();
     let next = AtomicUsize::new(0);
     let message = [b'a'; 1000];
     let sign = || {

@@ -22,4 +22,4 @@ pub use plot::Plot;
 pub use revocations::Revocations;
 pub use row::Row;
 pub use side_by_side::{Measured, Spread, Subject, compare, measure, time};
-pub use vendor::{Vendor, now, signed};
+pub use vendor::{Vendor, now, random, signed};

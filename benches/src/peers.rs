@@ -50,7 +50,7 @@ impl Peer {
     /// When it refuses them.
     pub fn new(vendor: &Vendor) -> Self {
         let public = vendor.key.public();
-        let private = pkcs8::PrivateKeyInfo::try_from(vendor.pkcs8.as_slice());
+        let private = pkcs8::PrivateKeyInfoRef::try_from(vendor.pkcs8.as_slice());
         let private = private.expect("the key that was made").private_key;
         let mut validation = Validation::new(Algorithm::RS256);
         validation.set_audience(&[vendor.draft.product]);

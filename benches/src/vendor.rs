@@ -3,7 +3,7 @@
 use std::time::SystemTime;
 
 use aws_lc_rs::signature::{KeyPair, ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256, RsaKeyPair};
-use license_core::issue::{KeyBits, LicenseDraft, Sign, SigningKey};
+use license_core::issue::{KeyBits, LicenseDraft, RandomError, Sign, SigningKey};
 use license_core::{
     Algorithm, Context, License, LicenseId, Matrix, Tier, Timestamp, TrustSet, Unverified,
 };
@@ -23,6 +23,15 @@ pub struct Vendor {
     pub token: String,
 }
 
+/// Random bytes for keys, which AWS-LC draws itself.
+///
+/// # Errors
+///
+/// When AWS-LC has none.
+pub fn random(bytes: &mut [u8]) -> Result<(), RandomError> {
+    aws_lc_rs::rand::fill(bytes).map_err(RandomError::new)
+}
+
 impl Vendor {
     /// A vendor with a new key.
     ///
@@ -30,8 +39,8 @@ impl Vendor {
     ///
     /// When no key can be made.
     pub fn new(bits: KeyBits) -> Self {
-        let pkcs8 = SigningKey::generate(bits, Algorithm::Rs256).expect("a key");
-        let key = SigningKey::from_pkcs8(&pkcs8, None).expect("a key");
+        let pkcs8 = SigningKey::generate(bits, Algorithm::Rs256, &random).expect("a key");
+        let key = SigningKey::from_pkcs8(&pkcs8, None, random).expect("a key");
         let jwk = key.public().to_jwk().to_string();
         let draft = draft(1);
         Self {

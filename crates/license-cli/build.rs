@@ -1,56 +1,46 @@
-//! Compiles the keys of the file that `CODITECT_TRUST_SET` names into the program, or none if the variable is not set, and says how it is
-//! laid out.
+//! Embeds the keys of the file that `CODITECT_TRUST_SET` names, or none if the variable is unset.
 
 #[path = "build/embedding.rs"]
 mod embedding;
-#[path = "build/layout.rs"]
-mod layout;
 
 use std::env;
 use std::error::Error;
 use std::fs;
 use std::path::Path;
 
-use embedding::{Asked, VARIABLE};
+use embedding::{EmbeddingRequest, VARIABLE};
 
 #[allow(
     clippy::print_stdout,
-    reason = "this is how a build script speaks to Cargo"
+    reason = "a build script passes instructions to Cargo on standard output"
 )]
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-changed=build");
     println!("cargo::rerun-if-env-changed={VARIABLE}");
-    let asked = Asked::new(env::var_os(VARIABLE), env::var_os("PWD"));
-    if asked.depends_on_folder() {
+    let request = EmbeddingRequest::new(env::var_os(VARIABLE), env::var_os("PWD"));
+    if request.depends_on_directory() {
         println!("cargo::rerun-if-env-changed=PWD");
     }
-    if let Some(path) = asked.file() {
+    if let Some(path) = request.file() {
         println!("cargo::rerun-if-changed={}", path.display());
     }
-    let embedding = match asked.embedding() {
+    let embedding = match request.read() {
         Ok(embedding) => embedding,
-        Err(refusal) => {
-            // Cargo ends the build at these, and without the files below there is nothing to build.
-            println!("cargo::error={refusal}");
-            println!("cargo::error=hint: {}", refusal.hint());
+        Err(error) => {
+            // Cargo fails the build because of these lines. Without the files below, the program
+            // does not compile either.
+            println!("cargo::error={}", error.line());
+            println!("cargo::error=hint: {}", error.hint());
             return Ok(());
         }
     };
-    let folder = env::var_os("OUT_DIR").ok_or("Cargo names a folder for what is generated")?;
-    let folder = Path::new(&folder);
-    fs::write(folder.join("trust.jwks"), embedding.jwks())?;
+    let directory = env::var_os("OUT_DIR").ok_or("expected Cargo to set OUT_DIR")?;
+    let directory = Path::new(&directory);
+    fs::write(directory.join("trust.jwks"), embedding.jwks())?;
     fs::write(
-        folder.join("version.txt"),
+        directory.join("version.txt"),
         embedding.version(env!("CARGO_PKG_VERSION")),
     )?;
-    if layout::is_wanted() {
-        for variable in layout::VARIABLES {
-            println!("cargo::rerun-if-env-changed={variable}");
-        }
-        for argument in layout::arguments(folder)? {
-            println!("cargo::rustc-link-arg-bins={argument}");
-        }
-    }
     Ok(())
 }

@@ -4,7 +4,7 @@ use std::hint::black_box;
 
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::RSA_PKCS1_SHA256;
-use license_benches::{Row, Vendor};
+use license_benches::{Row, Vendor, random};
 use license_core::issue::{CheckedKey, SigningKey};
 
 use crate::{Planned, Vendors};
@@ -22,7 +22,7 @@ pub(crate) fn rows(vendors: &Vendors) -> Vec<Planned<'_>> {
         (
             "the same, verified before it is released",
             Box::new(move |work| {
-                let key = SigningKey::from_pkcs8(&vendor.pkcs8, None).unwrap();
+                let key = SigningKey::from_pkcs8(&vendor.pkcs8, None, random).unwrap();
                 let key = CheckedKey::new(Box::new(key));
                 let mint = move || drop(black_box(vendor.draft.mint(&key).unwrap()));
                 beside_both(Row::new(work, mint), vendor)

@@ -4,7 +4,7 @@ use std::hint::black_box;
 
 use license_benches::{Row, Vendor, signed};
 use license_core::{Backend, Matrix, TrustSet, Unverified, Verifier};
-use rsa::{BigUint, Pkcs1v15Sign, RsaPublicKey};
+use rsa::{BoxedUint, Pkcs1v15Sign, PublicKey};
 use sha2::{Digest, Sha256};
 
 use crate::{Planned, Vendors};
@@ -140,8 +140,8 @@ fn beside_rust_crypto<'a>(work: &'a str, vendor: &'a Vendor, limit: Option<f64>)
     let trust = vendor.trust.with_backend(Backend::Rsa).unwrap();
     let row = Row::new(work, verify(vendor, trust));
     let public = vendor.trust.iter().next().unwrap();
-    let [n, e] = [public.modulus(), public.exponent()].map(BigUint::from_bytes_be);
-    let key = RsaPublicKey::new_with_max_size(n, e, 8192).unwrap();
+    let [n, e] = [public.modulus(), public.exponent()].map(BoxedUint::from_be_slice_vartime);
+    let key = PublicKey::new(n, e).unwrap();
     let scheme = Pkcs1v15Sign::new::<Sha256>();
     let raw = turns(all_signed(vendor), move |(signed, signature)| {
         let digest = Sha256::digest(signed);

@@ -7,7 +7,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use license_core::{
     Context, License, Matrix, Timestamp, TrustSet, TrustedKey, Unverified, Verifier,
 };
-use rsa::{BigUint, Pkcs1v15Sign, RsaPublicKey};
+use rsa::{BoxedUint, Pkcs1v15Sign, PublicKey};
 use sha2::{Digest, Sha256};
 
 /// A PRO license as `keygen issue` mints it, signed by an RSA-2048 key.
@@ -123,8 +123,8 @@ fn evaluate(license: &License, at: Timestamp) {
 
 /// As the core has it verified.
 fn signature(token: &str, public: &TrustedKey) -> impl Fn() + use<> {
-    let [n, e] = [public.modulus(), public.exponent()].map(BigUint::from_bytes_be);
-    let key = RsaPublicKey::new(n, e).expect("a key");
+    let [n, e] = [public.modulus(), public.exponent()].map(BoxedUint::from_be_slice_vartime);
+    let key = PublicKey::new(n, e).expect("a key");
     let (signed, signature) = token.rsplit_once('.').expect("three segments");
     let signature = URL_SAFE_NO_PAD.decode(signature).expect("base64url");
     let signed = signed.to_owned();

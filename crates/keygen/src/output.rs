@@ -46,14 +46,6 @@ pub(crate) fn delivery(out: &Out) -> Box<dyn Delivery> {
     }
 }
 
-/// Returns a count with its noun, which gets an "s" unless the count is one.
-pub(crate) fn counted(count: u64, noun: &str) -> String {
-    match count {
-        1 => format!("1 {noun}"),
-        count => format!("{count} {noun}s"),
-    }
-}
-
 /// Returns the failure of a system without random bytes.
 pub(crate) fn no_random(error: &random::RandomError) -> Failure {
     let _ = error;

@@ -4,10 +4,11 @@
 
 use crate::passphrase::Passphrase;
 use license_terminal::{Exit, Failure, escape};
+use pkcs8::der::asn1::OctetStringRef;
 use pkcs8::der::{self, SecretDocument, pem};
 use pkcs8::pkcs5::pbes2::{self, Kdf, Pbkdf2Params, ScryptParams};
 use pkcs8::pkcs5::{self, scrypt};
-use pkcs8::{EncryptedPrivateKeyInfo, LineEnding, PrivateKeyInfo};
+use pkcs8::{EncryptedPrivateKeyInfoRef, LineEnding, PrivateKeyInfoRef};
 use zeroize::Zeroizing;
 
 /// RFC 7468 section 10.
@@ -23,7 +24,6 @@ const DASHES: &str = "-----";
 const LOG_N: u8 = 14;
 const BLOCK_SIZE: u32 = 8;
 const PARALLELISM: u32 = 5;
-const AES_256_KEY: usize = 32;
 
 /// A file must not be able to keep the machine busy: 1 GiB and some 15 seconds are the most a passphrase may cost.
 const MOST_SCRYPT_MEMORY: u64 = 1 << 30;
@@ -101,7 +101,7 @@ pub(crate) fn open(
 }
 
 fn check_key(pkcs8_der: &[u8]) -> Result<(), Failure> {
-    match PrivateKeyInfo::try_from(pkcs8_der) {
+    match PrivateKeyInfoRef::try_from(pkcs8_der) {
         Ok(_) => Ok(()),
         Err(error) => Err(not_a_key(&error)),
     }
@@ -113,13 +113,13 @@ fn sealed_document(
     passphrase: &Passphrase,
     entropy: &Entropy,
 ) -> pkcs8::Result<SecretDocument> {
-    let cost = scrypt::Params::new(LOG_N, BLOCK_SIZE, PARALLELISM, AES_256_KEY)
+    let cost = scrypt::Params::new(LOG_N, BLOCK_SIZE, PARALLELISM)
         .map_err(|_| pkcs8::Error::ParametersMalformed)?;
-    let scheme = pbes2::Parameters::scrypt_aes256cbc(cost, &entropy.salt, &entropy.iv)?;
+    let scheme = pbes2::Parameters::generate_scrypt_aes256cbc(cost, &entropy.salt, entropy.iv)?;
     let encrypted_data = scheme.encrypt(passphrase.as_bytes(), pkcs8_der)?;
-    SecretDocument::try_from(EncryptedPrivateKeyInfo {
+    SecretDocument::try_from(EncryptedPrivateKeyInfoRef {
         encryption_algorithm: scheme.into(),
-        encrypted_data: &encrypted_data,
+        encrypted_data: OctetStringRef::new(&encrypted_data)?,
     })
 }
 
@@ -127,16 +127,17 @@ fn unseal(
     sealed_der: &[u8],
     passphrase: impl FnOnce() -> Result<Passphrase, Failure>,
 ) -> Result<Zeroizing<Vec<u8>>, Failure> {
-    let sealed =
-        EncryptedPrivateKeyInfo::try_from(sealed_der).map_err(|error| unreadable_seal(&error))?;
+    let sealed = EncryptedPrivateKeyInfoRef::try_from(sealed_der)
+        .map_err(|error| unreadable_seal(&error))?;
     let scheme = sealed
         .encryption_algorithm
         .pbes2()
         .ok_or_else(|| unsupported("expected encryption with PBES2, found the older PBES1"))?;
+    refuse_other_ciphers(&scheme.encryption)?;
     bound_work(&scheme.kdf)?;
-    refuse_partial_blocks(sealed.encrypted_data)?;
+    refuse_partial_blocks(sealed.encrypted_data.as_bytes())?;
     let key = scheme
-        .decrypt(passphrase()?.as_bytes(), sealed.encrypted_data)
+        .decrypt(passphrase()?.as_bytes(), sealed.encrypted_data.as_bytes())
         .map(Zeroizing::new)
         .map_err(|error| not_decrypted(&error))?;
     // One wrong passphrase in 256 leaves valid padding and only fails here.
@@ -144,7 +145,18 @@ fn unseal(
     Ok(key)
 }
 
-fn bound_work(kdf: &Kdf<'_>) -> Result<(), Failure> {
+/// Accepts AES-CBC only. The library also decrypts AES-GCM, in an encoding that OpenSSL does not write.
+fn refuse_other_ciphers(cipher: &pbes2::EncryptionScheme) -> Result<(), Failure> {
+    use pbes2::EncryptionScheme::{Aes128Cbc, Aes192Cbc, Aes256Cbc};
+    match cipher {
+        Aes128Cbc { .. } | Aes192Cbc { .. } | Aes256Cbc { .. } => Ok(()),
+        _ => Err(unsupported(
+            "expected encryption with AES-CBC, found another cipher",
+        )),
+    }
+}
+
+fn bound_work(kdf: &Kdf) -> Result<(), Failure> {
     match kdf {
         Kdf::Scrypt(cost) => bound_scrypt(cost),
         Kdf::Pbkdf2(cost) => bound_pbkdf2(cost),
@@ -154,7 +166,7 @@ fn bound_work(kdf: &Kdf<'_>) -> Result<(), Failure> {
     }
 }
 
-fn bound_scrypt(cost: &ScryptParams<'_>) -> Result<(), Failure> {
+fn bound_scrypt(cost: &ScryptParams) -> Result<(), Failure> {
     let (n, r, p) = (cost.cost_parameter, cost.block_size, cost.parallelization);
     if n < 2 || !n.is_power_of_two() || r == 0 || p == 0 {
         let expected = "expected scrypt with N a power of two above 1, and r and p above 0";
@@ -178,7 +190,7 @@ fn bound_scrypt(cost: &ScryptParams<'_>) -> Result<(), Failure> {
     Ok(())
 }
 
-fn bound_pbkdf2(cost: &Pbkdf2Params<'_>) -> Result<(), Failure> {
+fn bound_pbkdf2(cost: &Pbkdf2Params) -> Result<(), Failure> {
     let found = cost.iteration_count;
     if (1..=MOST_PBKDF2_ITERATIONS).contains(&found) {
         return Ok(());

@@ -1,134 +1,141 @@
-//! The keys that a program is built with: which file is asked for, and what is compiled in.
+//! The keys that a program is built with: the file that is requested, and what is embedded.
 
+use std::error::Error;
 use std::ffi::OsString;
-use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use license_core::{MAX_FILE_BYTES, TrustError, TrustSet};
 
-/// Names the file while the program is built.
+/// The environment variable that names the trust set at build time.
 pub(crate) const VARIABLE: &str = "CODITECT_TRUST_SET";
 
-/// What the environment asks for.
-pub(crate) enum Asked {
+/// What the environment requests.
+pub(crate) enum EmbeddingRequest {
     /// The variable is not set.
     Nothing,
     /// A file, by its absolute path.
     File {
         path: PathBuf,
-        /// Whether the variable holds a relative path, so that the folder says which file it is.
+        /// Whether the variable contains a relative path, so that the file depends on the directory.
         is_relative: bool,
     },
-    /// Something that names no file.
-    NoFile(Refusal),
+    /// A value that names no file.
+    Invalid(EmbeddingError),
 }
 
-impl Asked {
-    /// A relative path counts from the folder that the shell says Cargo was called in: a build script runs in its package's.
-    pub(crate) fn new(variable: Option<OsString>, folder: Option<OsString>) -> Self {
+impl EmbeddingRequest {
+    /// Creates the request from the value of the variable and from the directory where Cargo was
+    /// called.
+    ///
+    /// A relative path is relative to that directory, because a build script runs in the directory
+    /// of its package.
+    pub(crate) fn new(variable: Option<OsString>, directory: Option<OsString>) -> Self {
         let Some(value) = variable else {
             return Self::Nothing;
         };
         if value.is_empty() {
-            return Self::NoFile(Refusal::NoName);
+            return Self::Invalid(EmbeddingError::EmptyVariable);
         }
         let path = PathBuf::from(value);
         if path.is_absolute() {
             let is_relative = false;
             return Self::File { path, is_relative };
         }
-        match folder
-            .map(PathBuf::from)
-            .filter(|folder| folder.is_absolute())
-        {
-            Some(folder) => Self::File {
-                path: folder.join(path),
+        let directory = directory.map(PathBuf::from);
+        match directory.filter(|directory| directory.is_absolute()) {
+            Some(directory) => Self::File {
+                path: directory.join(path),
                 is_relative: true,
             },
-            None => Self::NoFile(Refusal::NoFolder { path }),
+            None => Self::Invalid(EmbeddingError::UnknownDirectory { path }),
         }
     }
 
-    /// The file, if there is one to look at.
+    /// Returns the file that the build depends on.
     pub(crate) fn file(&self) -> Option<&Path> {
         match self {
             Self::File { path, .. } => Some(path),
-            Self::Nothing | Self::NoFile(_) => None,
+            Self::Nothing | Self::Invalid(_) => None,
         }
     }
 
-    /// Whether another folder would mean another file.
-    pub(crate) fn depends_on_folder(&self) -> bool {
+    /// Returns whether another directory would mean another file.
+    pub(crate) fn depends_on_directory(&self) -> bool {
         match self {
             Self::File { is_relative, .. } => *is_relative,
-            Self::NoFile(refusal) => matches!(refusal, Refusal::NoFolder { .. }),
+            Self::Invalid(error) => matches!(error, EmbeddingError::UnknownDirectory { .. }),
             Self::Nothing => false,
         }
     }
 
-    /// What to compile in.
-    pub(crate) fn embedding(self) -> Result<Embedding, Refusal> {
+    /// Reads and checks the keys.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`EmbeddingError`] if the variable is set and does not name a valid trust set.
+    pub(crate) fn read(self) -> Result<Embedding, EmbeddingError> {
         match self {
             Self::Nothing => Ok(Embedding::none()),
-            Self::NoFile(refusal) => Err(refusal),
+            Self::Invalid(error) => Err(error),
             Self::File { path, .. } => Embedding::read(path),
         }
     }
 }
 
-/// What is compiled in.
+/// The keys to embed.
 pub(crate) struct Embedding {
     keys: TrustSet,
 }
 
 impl Embedding {
-    /// No keys: the program takes those that it is given.
+    /// Returns an embedding without keys: the program accepts the keys that it is given.
     pub(crate) fn none() -> Self {
         Self {
             keys: TrustSet::default(),
         }
     }
 
-    fn read(path: PathBuf) -> Result<Self, Refusal> {
+    fn read(path: PathBuf) -> Result<Self, EmbeddingError> {
         let text = match read_text(&path) {
             Ok(Some(text)) => text,
-            Ok(None) => return Err(Refusal::TooLarge { path }),
-            Err(error) => return Err(Refusal::Unreadable { path, error }),
+            Ok(None) => return Err(EmbeddingError::TooLarge { path }),
+            Err(source) => return Err(EmbeddingError::Unreadable { path, source }),
         };
         match TrustSet::parse(&text) {
             Ok(keys) => Ok(Self { keys }),
-            Err(error) => Err(Refusal::NoTrustSet { path, error }),
+            Err(source) => Err(EmbeddingError::InvalidTrustSet { path, source }),
         }
     }
 
-    /// The keys as one JWK Set, or nothing at all.
+    /// Returns the keys as one JWK Set, or an empty text if there are none.
     pub(crate) fn jwks(&self) -> String {
-        match self.keys.is_empty() {
-            true => String::new(),
-            false => self.keys.to_jwks().to_string(),
+        if self.keys.is_empty() {
+            String::new()
+        } else {
+            self.keys.to_jwks().to_string()
         }
     }
 
-    /// What `license --version` says after the program's name.
+    /// Returns what `license --version` prints after the name of the program.
     pub(crate) fn version(&self, number: &str) -> String {
         let keys = self.keys.iter().map(|key| {
             let (id, algorithm, bits) = (key.id(), key.algorithm(), key.bits());
             format!("\n  {id} {algorithm} {bits} bits")
         });
-        let told = match self.keys.len() {
+        let summary = match self.keys.len() {
             0 => "no keys embedded: those given with --trust or installed count".to_owned(),
             1 => "1 key embedded, and no other counts:".to_owned(),
             count => format!("{count} keys embedded, and no others count:"),
         };
-        format!("{number}\n{told}{}", keys.collect::<String>())
+        format!("{number}\n{summary}{}", keys.collect::<String>())
     }
 }
 
-/// The text of a file; none if there is more of it than any trust set has.
+/// Reads the text of a file. Returns `None` if it is larger than a trust set can be.
 fn read_text(path: &Path) -> io::Result<Option<String>> {
-    // Nothing but a file has an end that is sure to come.
+    // A device or a pipe may never end.
     if !path.metadata()?.is_file() {
         return Err(io::Error::other("it is not a file"));
     }
@@ -144,61 +151,59 @@ fn read_text(path: &Path) -> io::Result<Option<String>> {
         .map_err(|_| io::Error::other("it is not text in UTF-8"))
 }
 
-/// Why there is nothing to compile in. None of it is a reason to build a program that takes any keys.
-#[derive(Debug)]
-pub(crate) enum Refusal {
-    /// The variable is set, and empty.
-    NoName,
-    /// A relative path, and nobody says from where.
-    NoFolder { path: PathBuf },
-    /// The file can't be read.
-    Unreadable { path: PathBuf, error: io::Error },
-    /// It is larger than any file with keys.
+/// The reason why there are no keys to embed.
+///
+/// Each of them fails the build, so that a program that accepts any keys is never built by mistake.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum EmbeddingError {
+    /// The variable is set and empty.
+    #[error("{VARIABLE}: expected the path of a trust set, found nothing")]
+    EmptyVariable,
+    /// The path is relative to an unknown directory.
+    #[error(
+        "{VARIABLE}: expected an absolute path, because $PWD does not say where {path:?} starts"
+    )]
+    UnknownDirectory { path: PathBuf },
+    /// The file cannot be read.
+    #[error("{VARIABLE}: cannot read {path:?}")]
+    Unreadable { path: PathBuf, source: io::Error },
+    /// The file is larger than a trust set can be.
+    #[error("{VARIABLE}: {path:?}: expected a trust set of at most {MAX_FILE_BYTES} bytes")]
     TooLarge { path: PathBuf },
-    /// It holds no keys that may be trusted.
-    NoTrustSet { path: PathBuf, error: TrustError },
+    /// The file contains no valid public keys.
+    #[error("{VARIABLE}: expected a trust set in {path:?}")]
+    InvalidTrustSet { path: PathBuf, source: TrustError },
 }
 
-impl Refusal {
-    /// What to do about it.
+impl EmbeddingError {
+    /// Returns the error and its causes in one line, because Cargo prints one line.
+    pub(crate) fn line(&self) -> String {
+        let mut line = self.to_string();
+        let mut cause = self.source();
+        while let Some(error) = cause {
+            let text = error.to_string();
+            line = format!("{line}: {}", text.escape_debug());
+            cause = error.source();
+        }
+        line
+    }
+
+    /// Returns what the user can do.
     pub(crate) fn hint(&self) -> &'static str {
         match self {
-            Self::NoName => {
+            Self::EmptyVariable => {
                 "name the trust set, or unset the variable for a program without keys of its own"
             }
-            Self::NoFolder { .. } => "give an absolute path",
+            Self::UnknownDirectory { .. } => "give an absolute path",
             Self::Unreadable { .. } => {
                 "a relative path counts from $PWD, where Cargo was called; an absolute one is always right"
             }
-            Self::NoTrustSet {
-                error: TrustError::PrivateKey,
+            Self::InvalidTrustSet {
+                source: TrustError::PrivateKey,
                 ..
             } => "`keygen public` writes the public half, `keygen trust` the trust set",
-            Self::TooLarge { .. } | Self::NoTrustSet { .. } => {
+            Self::TooLarge { .. } | Self::InvalidTrustSet { .. } => {
                 "`keygen trust vendor.jwk spare.jwk --out trust.jwks` writes a trust set"
-            }
-        }
-    }
-}
-
-/// In one line, for Cargo takes no more, whatever a file is called.
-impl fmt::Display for Refusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{VARIABLE}: ")?;
-        match self {
-            Self::NoName => f.write_str("expected the path of a trust set, found nothing"),
-            Self::NoFolder { path } => write!(
-                f,
-                "expected an absolute path, since $PWD does not say from where {path:?} counts"
-            ),
-            Self::Unreadable { path, error } => write!(f, "cannot read {path:?}: {error}"),
-            Self::TooLarge { path } => write!(
-                f,
-                "{path:?}: expected a trust set of at most {MAX_FILE_BYTES} bytes"
-            ),
-            Self::NoTrustSet { path, error } => {
-                let error = error.to_string();
-                write!(f, "{path:?}: {}", error.escape_debug())
             }
         }
     }

@@ -1,23 +1,24 @@
-//! `license`: verify, install and ask, with no network.
+//! `license`: verifies, installs and explains licenses without a network.
+//!
+//! Each module uses only those to its left: `embedded`, `args` ← `output` ← `context` ← `commands`.
 
-mod cli;
-mod command;
+mod args;
+mod commands;
+mod context;
 mod embedded;
-mod failure;
-mod report;
-mod subject;
+mod output;
 
 use std::process::ExitCode;
 
 use license_terminal::{Terminal, program};
 
 fn main() -> ExitCode {
-    let cli: cli::Cli = match program::parse(std::env::args_os()) {
+    let cli: args::Cli = match program::parse(std::env::args_os()) {
         Ok(cli) => cli,
         Err(answered) => return answered,
     };
     let terminal = Terminal::new(&cli.output);
-    match command::run(&cli, &terminal) {
+    match commands::run(&cli, &terminal) {
         Ok(exit) => exit.into(),
         Err(failure) => {
             terminal.failure(&failure);

@@ -12,31 +12,31 @@ use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use embedding::{Asked, Embedding, Refusal};
+use embedding::{Embedding, EmbeddingError, EmbeddingRequest};
 use license_core::TrustSet;
 
 fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/trust")
 }
 
-/// What is embedded if the variable names this.
-fn embed(value: impl Into<OsString>) -> Result<Embedding, Refusal> {
-    Asked::new(Some(value.into()), Some(fixtures().into())).embedding()
+/// Reads the embedding for this value of the variable.
+fn embed(value: impl Into<OsString>) -> Result<Embedding, EmbeddingError> {
+    EmbeddingRequest::new(Some(value.into()), Some(fixtures().into())).read()
 }
 
 #[track_caller]
 fn refusal(value: impl Into<OsString>) -> (String, &'static str) {
     match embed(value) {
         Ok(embedding) => panic!("embedded: {}", embedding.jwks()),
-        Err(refusal) => (refusal.to_string(), refusal.hint()),
+        Err(error) => (error.line(), error.hint()),
     }
 }
 
 #[test]
 fn without_the_variable_there_are_no_keys_and_the_version_says_so() {
-    let asked = Asked::new(None, Some(fixtures().into()));
-    assert!(asked.file().is_none() && !asked.depends_on_folder());
-    let embedding = asked.embedding().ok().unwrap();
+    let request = EmbeddingRequest::new(None, Some(fixtures().into()));
+    assert!(request.file().is_none() && !request.depends_on_directory());
+    let embedding = request.read().ok().unwrap();
     assert_eq!(embedding.jwks(), "");
     assert_eq!(
         embedding.version("1.2.3"),
@@ -67,23 +67,26 @@ fn the_keys_of_the_file_are_embedded_and_the_version_lists_them() {
 
 #[test]
 fn a_relative_path_counts_from_where_cargo_was_called() {
-    let asked = Asked::new(Some("vendor.jwks".into()), Some(fixtures().into()));
-    assert_eq!(asked.file(), Some(&*fixtures().join("vendor.jwks")));
-    assert!(asked.depends_on_folder(), "elsewhere it is another file");
-    assert!(asked.embedding().is_ok());
-    let absolute = Asked::new(Some(fixtures().join("vendor.jwks").into()), None);
-    assert!(!absolute.depends_on_folder());
-    assert!(absolute.embedding().is_ok());
+    let request = EmbeddingRequest::new(Some("vendor.jwks".into()), Some(fixtures().into()));
+    assert_eq!(request.file(), Some(&*fixtures().join("vendor.jwks")));
+    assert!(
+        request.depends_on_directory(),
+        "elsewhere it is another file"
+    );
+    assert!(request.read().is_ok());
+    let absolute = EmbeddingRequest::new(Some(fixtures().join("vendor.jwks").into()), None);
+    assert!(!absolute.depends_on_directory());
+    assert!(absolute.read().is_ok());
 }
 
 #[test]
 fn a_relative_path_is_refused_where_nobody_says_from_where_it_counts() {
     for folder in [None, Some("".into()), Some("here".into())] {
-        let asked = Asked::new(Some("vendor.jwks".into()), folder);
-        assert!(asked.file().is_none() && asked.depends_on_folder());
-        let refusal = asked.embedding().err().unwrap();
-        assert!(refusal.to_string().contains("absolute path"), "{refusal}");
-        assert_eq!(refusal.hint(), "give an absolute path");
+        let request = EmbeddingRequest::new(Some("vendor.jwks".into()), folder);
+        assert!(request.file().is_none() && request.depends_on_directory());
+        let error = request.read().err().unwrap();
+        assert!(error.line().contains("absolute path"), "{error}");
+        assert_eq!(error.hint(), "give an absolute path");
     }
 }
 
@@ -103,10 +106,10 @@ fn every_file_that_holds_no_trusted_keys_is_refused_in_one_line() {
         let text = String::from_utf8(fs::read(&path).unwrap()).unwrap();
         match (embed(&path), TrustSet::parse(&text)) {
             (Ok(embedding), Ok(keys)) => assert_eq!(embedding.jwks(), keys.to_jwks().to_string()),
-            (Err(refusal), Err(_)) => {
-                let said = refusal.to_string();
+            (Err(error), Err(_)) => {
+                let line = error.line();
                 let name = path.file_name().unwrap().to_str().unwrap();
-                assert!(said.contains(name) && !said.contains('\n'), "{said}");
+                assert!(line.contains(name) && !line.contains('\n'), "{line}");
                 refused += 1;
             }
             (embedded, _) => panic!("{}: {}", path.display(), embedded.is_ok()),

@@ -155,14 +155,7 @@ pub(crate) fn unwrapped(text: &str) -> (usize, &str) {
 
 /// The text without its line breaks, by which every file is wrapped that nothing has changed.
 pub(crate) fn unbroken(text: &str) -> String {
-    let mut unbroken = String::with_capacity(text.len());
-    let mut start = 0;
-    let ends = memchr::memchr2_iter(b'\n', b'\r', text.as_bytes());
-    for end in ends.chain([text.len()]) {
-        unbroken.push_str(text.get(start..end).unwrap_or_default());
-        start = end + 1;
-    }
-    unbroken
+    text.split(['\n', '\r']).collect()
 }
 
 /// The characters that count, each with its offset: no white space that holds a line break, plain hyphens.

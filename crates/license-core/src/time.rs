@@ -1,17 +1,18 @@
-//! Instants and dates. Nothing here reads a clock.
-
-mod rfc3339;
+//! Instants and dates, as thin types over `chrono`. Nothing here reads a clock.
 
 use std::fmt;
-use std::str::FromStr;
+
+use chrono::{DateTime, Days, NaiveDate, NaiveTime, TimeDelta, Utc};
 
 pub(crate) const SECONDS_PER_DAY: u64 = 86_400;
 
-/// How far a clock may be behind before it is worth a warning: 24 hours. Less happens to honest machines that boot two systems.
+/// How far a clock may be behind before it is worth a warning: 24 hours. Less happens to honest
+/// machines that boot two systems.
 pub(crate) const CLOCK_TOLERANCE: u64 = SECONDS_PER_DAY;
 
-/// An instant in whole seconds since 1970-01-01T00:00:00Z, from 0 to 2^53-1
-/// (what every JSON implementation can carry exactly, RFC 8259 section 6).
+/// An instant in whole seconds, from 1970-01-01T00:00:00Z to 9999-12-31T23:59:59Z.
+///
+/// RFC 3339 can write exactly the instants up to the year 9999.
 ///
 /// ```
 /// use license_core::Timestamp;
@@ -23,81 +24,104 @@ pub(crate) const CLOCK_TOLERANCE: u64 = SECONDS_PER_DAY;
 /// # Ok::<(), license_core::TimeError>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Timestamp(u64);
+pub struct Timestamp(
+    /// In whole seconds and in range.
+    DateTime<Utc>,
+);
 
 impl Timestamp {
     /// 1970-01-01T00:00:00Z.
-    pub const MIN: Self = Self(0);
-    /// 2^53-1 seconds.
-    pub const MAX: Self = Self((1 << 53) - 1);
+    pub const MIN: Self = Self(DateTime::UNIX_EPOCH);
+    /// 9999-12-31T23:59:59Z.
+    pub const MAX: Self = match DateTime::from_timestamp_secs(253_402_300_799) {
+        Some(instant) => Self(instant),
+        // A constant, so this would not compile.
+        None => unreachable!(),
+    };
 
-    /// The instant so many seconds after the epoch, if it is at most [`Timestamp::MAX`].
+    /// Returns the instant so many seconds after the epoch, if it is at most [`Timestamp::MAX`].
     pub const fn from_unix_seconds(seconds: u64) -> Option<Self> {
-        if seconds <= Self::MAX.0 {
-            Some(Self(seconds))
-        } else {
-            None
+        if seconds > Self::MAX.unix_seconds() {
+            return None;
+        }
+        match DateTime::from_timestamp_secs(seconds.cast_signed()) {
+            Some(instant) => Some(Self(instant)),
+            None => None,
         }
     }
 
-    /// Seconds since the epoch.
+    /// Returns the seconds since the epoch.
     pub const fn unix_seconds(self) -> u64 {
-        self.0
+        // Never negative, because no instant is before the epoch.
+        self.0.timestamp().cast_unsigned()
     }
 
-    /// Reads an RFC 3339 instant, or a date, which stands for its first second in UTC.
-    /// A fraction of a second is dropped.
+    /// Parses an RFC 3339 instant, or a date, which stands for its first second in UTC.
+    ///
+    /// A space may replace the `T`. A fraction of a second is dropped, and a leap second counts as
+    /// the second before it.
     ///
     /// # Errors
-    /// [`TimeError`] if it is neither, or lies before 1970.
+    /// [`TimeError`] if the text is neither, or not between [`Timestamp::MIN`] and
+    /// [`Timestamp::MAX`].
     pub fn parse(text: &str) -> Result<Self, TimeError> {
         if let Ok(date) = Date::parse(text) {
             return Ok(date.start());
         }
-        let seconds = rfc3339::parse(text).ok_or(TimeError::NotAnInstant)?;
-        u64::try_from(seconds)
+        let instant = DateTime::parse_from_rfc3339(text).map_err(|_| TimeError::NotAnInstant)?;
+        instant.to_utc().try_into()
+    }
+
+    /// Returns the instant so many seconds later, at most [`Timestamp::MAX`].
+    pub const fn plus(self, seconds: u64) -> Self {
+        match Self::from_unix_seconds(self.unix_seconds().saturating_add(seconds)) {
+            Some(later) => later,
+            None => Self::MAX,
+        }
+    }
+
+    /// Returns the instant so many seconds earlier, at least [`Timestamp::MIN`].
+    pub const fn minus(self, seconds: u64) -> Self {
+        match Self::from_unix_seconds(self.unix_seconds().saturating_sub(seconds)) {
+            Some(earlier) => earlier,
+            // Not reached: an earlier instant is in range too.
+            None => Self::MIN,
+        }
+    }
+
+    /// Returns the seconds from `earlier` to this instant, and 0 if `earlier` is later.
+    pub const fn seconds_since(self, earlier: Self) -> u64 {
+        self.unix_seconds().saturating_sub(earlier.unix_seconds())
+    }
+
+    /// Returns the UTC date. Every instant in range has one.
+    pub fn date(self) -> Option<Date> {
+        Date::try_from(self.0.date_naive()).ok()
+    }
+}
+
+/// Drops a fraction of a second.
+impl TryFrom<DateTime<Utc>> for Timestamp {
+    type Error = TimeError;
+
+    fn try_from(instant: DateTime<Utc>) -> Result<Self, TimeError> {
+        u64::try_from(instant.timestamp())
             .ok()
             .and_then(Self::from_unix_seconds)
             .ok_or(TimeError::OutOfRange)
     }
+}
 
-    /// The instant so many seconds later, at most [`Timestamp::MAX`].
-    pub const fn plus(self, seconds: u64) -> Self {
-        let later = self.0.saturating_add(seconds);
-        if later > Self::MAX.0 {
-            Self::MAX
-        } else {
-            Self(later)
-        }
-    }
-
-    /// The instant so many seconds earlier, at least [`Timestamp::MIN`].
-    pub const fn minus(self, seconds: u64) -> Self {
-        Self(self.0.saturating_sub(seconds))
-    }
-
-    /// Seconds from `earlier` to this instant; 0 if `earlier` is later.
-    pub const fn seconds_since(self, earlier: Self) -> u64 {
-        self.0.saturating_sub(earlier.0)
-    }
-
-    /// The UTC date, if its year has four digits.
-    pub fn date(self) -> Option<Date> {
-        Date::new(self.0 / SECONDS_PER_DAY)
+impl From<Timestamp> for DateTime<Utc> {
+    fn from(instant: Timestamp) -> Self {
+        instant.0
     }
 }
 
-/// RFC 3339 in UTC. Instants after the year 9999, for which RFC 3339 has no form, as `@seconds`.
+/// Prints RFC 3339 in UTC.
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.date() {
-            None => write!(f, "@{}", self.0),
-            Some(date) => {
-                let second = self.0 % SECONDS_PER_DAY;
-                let (hour, minute) = (second / 3600, second / 60 % 60);
-                write!(f, "{date}T{hour:02}:{minute:02}:{:02}Z", second % 60)
-            }
-        }
+        self.0.format("%Y-%m-%dT%H:%M:%SZ").fmt(f)
     }
 }
 
@@ -114,61 +138,78 @@ impl fmt::Display for Timestamp {
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Date(
-    /// Days since 1970-01-01.
-    i32,
+    /// In range.
+    NaiveDate,
 );
 
-/// 9999-12-31.
-const LAST_DAY: i32 = datealgo::date_to_rd((9999, 12, 31));
-
 impl Date {
-    fn new(days: impl TryInto<i32>) -> Option<Self> {
-        let days = days.try_into().ok()?;
-        (0..=LAST_DAY).contains(&days).then_some(Self(days))
-    }
-
-    fn days(self) -> u64 {
-        self.0.unsigned_abs().into()
-    }
-
-    /// Reads `YYYY-MM-DD` or `YYYYMMDD`, digits only and a real date.
+    /// Parses `YYYY-MM-DD` or `YYYYMMDD`, digits only and a real date.
     ///
     /// # Errors
     /// [`TimeError::NotADate`] otherwise.
     pub fn parse(text: &str) -> Result<Self, TimeError> {
-        let days = match text.len() {
-            8 => days(text.get(..4), text.get(4..6), text.get(6..)),
-            _ => hyphenated(text),
+        // `chrono` alone would also accept signs, spaces and single digits.
+        let format = match text.len() {
+            8 if has_shape(text, "dddddddd") => "%Y%m%d",
+            10 if has_shape(text, "dddd-dd-dd") => "%Y-%m-%d",
+            _ => return Err(TimeError::NotADate),
         };
-        days.and_then(Self::new).ok_or(TimeError::NotADate)
+        let date = NaiveDate::parse_from_str(text, format).map_err(|_| TimeError::NotADate)?;
+        Self::try_from(date).map_err(|_| TimeError::NotADate)
     }
 
-    /// The first second of the day.
+    /// Returns the first second of the day.
     pub fn start(self) -> Timestamp {
-        Timestamp(self.days() * SECONDS_PER_DAY)
+        Timestamp(self.0.and_time(NaiveTime::MIN).and_utc())
     }
 
-    /// The first second of the next day: the first instant that is no longer in this one.
+    /// Returns the first instant after the day. For the last day of the year 9999 it is
+    /// [`Timestamp::MAX`], the day's last second.
     pub fn end(self) -> Timestamp {
         self.start().plus(SECONDS_PER_DAY)
     }
 
-    /// The date in the form of enterprise keys, `YYYYMMDD`.
+    /// Returns the date in the form of enterprise keys, `YYYYMMDD`.
     pub fn compact(self) -> impl fmt::Display {
-        let (year, month, day) = datealgo::rd_to_date(self.0);
-        format!("{year:04}{month:02}{day:02}")
+        self.0.format("%Y%m%d")
     }
 
-    /// The date so many days later, if it is still before the year 10000.
+    /// Returns the date so many days later, if it is still before the year 10000.
     pub fn plus_days(self, days: u64) -> Option<Self> {
-        Self::new(self.days().checked_add(days)?)
+        let date = self.0.checked_add_days(Days::new(days))?;
+        Self::try_from(date).ok()
+    }
+}
+
+/// Returns whether the text has a digit for each `d` of the shape, and the same character otherwise.
+fn has_shape(text: &str, shape: &str) -> bool {
+    text.bytes().zip(shape.bytes()).all(|pair| match pair {
+        (byte, b'd') => byte.is_ascii_digit(),
+        (byte, expected) => byte == expected,
+    })
+}
+
+impl TryFrom<NaiveDate> for Date {
+    type Error = TimeError;
+
+    fn try_from(date: NaiveDate) -> Result<Self, TimeError> {
+        let days = Timestamp::MIN.0.date_naive()..=Timestamp::MAX.0.date_naive();
+        match days.contains(&date) {
+            true => Ok(Self(date)),
+            false => Err(TimeError::OutOfRange),
+        }
+    }
+}
+
+impl From<Date> for NaiveDate {
+    fn from(date: Date) -> Self {
+        date.0
     }
 }
 
 impl fmt::Display for Date {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (year, month, day) = datealgo::rd_to_date(self.0);
-        write!(f, "{year:04}-{month:02}-{day:02}")
+        self.0.format("%Y-%m-%d").fmt(f)
     }
 }
 
@@ -178,29 +219,8 @@ impl fmt::Debug for Date {
     }
 }
 
-/// Days since 1970 of a real date of the form `YYYY-MM-DD`, also before 1970.
-fn hyphenated(text: &str) -> Option<i32> {
-    let is_such = text.len() == 10 && text.get(4..5) == Some("-") && text.get(7..8) == Some("-");
-    is_such.then(|| days(text.get(..4), text.get(5..7), text.get(8..)))?
-}
-
-/// Days since 1970 of a real date.
-fn days(year: Option<&str>, month: Option<&str>, day: Option<&str>) -> Option<i32> {
-    let (year, month, day) = (number(year)?, number(month)?, number(day)?);
-    let is_real =
-        (1..=12).contains(&month) && (1..=datealgo::days_in_month(year, month)).contains(&day);
-    is_real.then(|| datealgo::date_to_rd((year, month, day)))
-}
-
-/// `str::parse` alone would take a sign.
-fn number<T: FromStr>(digits: Option<&str>) -> Option<T> {
-    digits
-        .filter(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()))?
-        .parse()
-        .ok()
-}
-
-/// Writes a span of time as a person would say it, rounded down: `3 days`, `36 hours`, `5 minutes`.
+/// Prints a span of seconds in its largest sensible unit, rounded down: `3 days`, `36 hours`,
+/// `5 minutes`.
 #[derive(Clone, Copy, Debug)]
 pub struct Span(pub u64);
 
@@ -217,95 +237,51 @@ impl fmt::Display for Span {
 }
 
 impl Span {
-    /// The same of what is left: `3 more days`.
+    /// Returns the text of what is left: `3 more days`.
     pub fn more(self) -> String {
         self.to_string().replacen(' ', " more ", 1)
     }
 }
 
-/// Why a text is no instant or date.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Drops a fraction of a second. A negative span is out of range.
+impl TryFrom<TimeDelta> for Span {
+    type Error = TimeError;
+
+    fn try_from(span: TimeDelta) -> Result<Self, TimeError> {
+        let is_negative = span < TimeDelta::zero();
+        let seconds = u64::try_from(span.num_seconds()).ok();
+        seconds
+            .filter(|_| !is_negative)
+            .map(Self)
+            .ok_or(TimeError::OutOfRange)
+    }
+}
+
+impl TryFrom<Span> for TimeDelta {
+    type Error = TimeError;
+
+    fn try_from(Span(seconds): Span) -> Result<Self, TimeError> {
+        i64::try_from(seconds)
+            .ok()
+            .and_then(Self::try_seconds)
+            .ok_or(TimeError::OutOfRange)
+    }
+}
+
+/// Why a text or a value is not an instant, a date or a span.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TimeError {
     /// Neither an RFC 3339 instant nor a date.
+    #[error("expected an instant such as 2027-01-31T12:00:00Z or a date such as 2027-01-31")]
     NotAnInstant,
     /// Not a real date in the form `YYYY-MM-DD` or `YYYYMMDD`, 1970 to 9999.
+    #[error("expected a real date such as 2027-01-31, from 1970 to 9999")]
     NotADate,
-    /// Before 1970 or past 2^53-1 seconds.
+    /// Before 1970 or after 9999.
+    #[error("expected an instant from 1970 to 9999")]
     OutOfRange,
 }
 
-impl fmt::Display for TimeError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::NotAnInstant => {
-                "expected an instant such as 2027-01-31T12:00:00Z or a date such as 2027-01-31"
-            }
-            Self::NotADate => "expected a real date such as 2027-01-31, from 1970 to 9999",
-            Self::OutOfRange => "expected an instant from 1970 on",
-        })
-    }
-}
-
-impl std::error::Error for TimeError {}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn instants_print_as_they_parse_up_to_the_year_9999() {
-        for text in [
-            "1970-01-01T00:00:00Z",
-            "2024-02-29T23:59:59Z",
-            "9999-12-31T23:59:59Z",
-        ] {
-            assert_eq!(Timestamp::parse(text).unwrap().to_string(), text);
-        }
-        assert_eq!(Timestamp::MAX.to_string(), "@9007199254740991");
-    }
-
-    #[test]
-    fn what_is_no_instant_is_refused() {
-        for text in [
-            "",
-            "tomorrow",
-            "2027-02-30",
-            "+2027-01-1",
-            "2027-13-01T00:00:00Z",
-            "2027-01-01T00:00:00",
-            "１９９９-01-01",
-        ] {
-            assert_eq!(
-                Timestamp::parse(text),
-                Err(TimeError::NotAnInstant),
-                "{text}"
-            );
-        }
-        assert_eq!(
-            Timestamp::parse("1969-12-31T23:59:59Z"),
-            Err(TimeError::OutOfRange)
-        );
-    }
-
-    #[test]
-    fn arithmetic_stays_in_bounds() {
-        assert_eq!(Timestamp::MAX.plus(1), Timestamp::MAX);
-        assert_eq!(Timestamp::MIN.minus(1), Timestamp::MIN);
-        assert_eq!(Timestamp::MIN.seconds_since(Timestamp::MAX), 0);
-        assert!(Timestamp::from_unix_seconds(1 << 53).is_none());
-    }
-
-    #[test]
-    fn spans_are_rounded_down_and_agree_in_number() {
-        let spans = [
-            (0, "0 seconds"),
-            (61, "1 minute"),
-            (172_799, "47 hours"),
-            (172_800, "2 days"),
-        ];
-        for (seconds, text) in spans {
-            assert_eq!(Span(seconds).to_string(), text);
-        }
-    }
-}
+mod tests;

@@ -1,7 +1,9 @@
 //! Output to a file or standard output, which overwrites nothing unless told to.
 
+use crate::escape::{escape, show_path};
+use crate::exit::Exit;
+use crate::failure::Failure;
 use crate::output::{delivered, write_stdout};
-use crate::{Exit, Failure, escape, show_path};
 use std::convert::Infallible;
 use std::ffi::OsString;
 use std::fmt;

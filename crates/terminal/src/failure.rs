@@ -1,8 +1,8 @@
 //! An error as both programs report it.
 
-use crate::{Exit, show_path};
+use crate::escape::show_path;
+use crate::exit::Exit;
 use std::borrow::Cow;
-use std::fmt;
 use std::io::{self, ErrorKind};
 use std::path::Path;
 
@@ -16,7 +16,8 @@ use std::path::Path;
 /// assert_eq!(failure.exit(), Exit::Usage);
 /// assert_eq!(failure.to_json()["error"]["code"], "USAGE");
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
 pub struct Failure {
     exit: Exit,
     code: Cow<'static, str>,
@@ -114,14 +115,6 @@ impl Failure {
         })
     }
 }
-
-impl fmt::Display for Failure {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.message)
-    }
-}
-
-impl std::error::Error for Failure {}
 
 /// The system's own words without the number, starting like the middle of a sentence.
 fn reason(error: &io::Error) -> String {

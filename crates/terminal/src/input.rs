@@ -1,6 +1,7 @@
 //! Input with a cap, from a file or standard input.
 
-use crate::{Failure, show_path};
+use crate::escape::show_path;
+use crate::failure::Failure;
 use std::convert::Infallible;
 use std::ffi::OsString;
 use std::fmt;
@@ -201,7 +202,7 @@ fn not_utf16(decoded: &str) -> NotText {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Exit;
+    use crate::exit::Exit;
 
     fn file(content: &[u8]) -> (tempfile::TempDir, Source) {
         let directory = tempfile::tempdir().unwrap();

@@ -1,26 +1,32 @@
-//! What `license` and `keygen` share on a terminal.
+//! Command-line support that `license` and `keygen` share.
 //!
-//! | what | where |
+//! | task | item |
 //! |---|---|
-//! | how a program ends | [`Exit`], [`Failure`] |
-//! | what it prints | [`Terminal`], the only owner of its output; [`escape()`] for text from elsewhere |
-//! | what it reads | [`Source`], with a cap |
-//! | what phones read off it | [`QrCode`], for a terminal or as a picture |
-//! | what it writes | [`Destination`], which never overwrites unless told to |
-//! | its command line | [`program`]: usage errors in our shape, completions, man pages |
+//! | end a program | [`Exit`], [`Failure`] |
+//! | print | [`Terminal`], the only owner of its output; [`escape()`] for untrusted text |
+//! | lay out output | [`Table`], [`Column`], [`outline()`], [`plural`], [`times`] |
+//! | show progress | [`Progress`], on a terminal only |
+//! | read input | [`Source`], with a size limit |
+//! | draw QR codes | [`QrCode`], for a terminal or as a picture |
+//! | write output | [`Destination`], which does not overwrite by default |
+//! | parse arguments | [`program`]: usage errors, completions, man pages |
+//! | suggest names | [`closest`] |
 //!
-//! Nothing here knows what a license is.
+//! The crate knows nothing of licenses.
 
 mod destination;
 mod escape;
 mod exit;
 mod failure;
 mod input;
-mod later;
 mod outline;
 mod output;
 pub mod program;
+mod progress;
 mod qr;
+mod suggest;
+mod table;
+mod text;
 
 pub use clap_complete::Shell;
 pub use destination::{Audience, Destination, Overwrite};
@@ -28,7 +34,10 @@ pub use escape::{escape, show_path};
 pub use exit::Exit;
 pub use failure::Failure;
 pub use input::Source;
-pub use later::{Called, Later};
 pub use outline::outline;
 pub use output::{Color, OutputOptions, Terminal};
+pub use progress::Progress;
 pub use qr::{MAX_QR_BYTES, QrCode};
+pub use suggest::{closest, is_near};
+pub use table::{Column, Table};
+pub use text::{plural, times};

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::escape;
+use crate::escape::escape;
 
 /// Writes each member on a line of its own, nested ones indented; what is foreign in it is escaped.
 ///

@@ -1,7 +1,7 @@
 //! The only owner of standard output and standard error.
 
-use crate::Failure;
 use crate::escape::{escape, escape_json};
+use crate::failure::Failure;
 use anstream::{AutoStream, ColorChoice};
 use clap::builder::styling::{AnsiColor, Style};
 use std::io::{self, ErrorKind, Write};
@@ -197,7 +197,7 @@ pub(crate) fn delivered(written: io::Result<()>) -> Result<(), Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Exit;
+    use crate::exit::Exit;
     use clap::Parser;
 
     #[derive(Debug, clap::Parser)]

@@ -1,26 +1,30 @@
-//! A program's command line: usage errors in our shape, completions, man pages.
+//! The command line of a program: usage errors, completions, man pages.
 
-use crate::later::for_line;
-use crate::output::write_stdout;
-use crate::{
-    Audience, Color, Destination, Exit, Failure, OutputOptions, Overwrite, Shell, Terminal, escape,
-};
-use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{Command, Parser, ValueEnum};
-use clap_mangen::Man;
+mod usage_error;
+
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-/// Longer values are cut in a usage error: what was pasted in the wrong place may be a license.
-const LONGEST_ECHO: usize = 40;
+use clap::error::ErrorKind;
+use clap::{Command, Parser, ValueEnum};
+use clap_complete::Shell;
+use clap_mangen::Man;
 
-/// Reads the command line, or answers it: help and version on standard output, a usage error as any other failure.
+pub use usage_error::UsageError;
+
+use crate::destination::{Audience, Destination, Overwrite};
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::output::{Color, OutputOptions, Terminal, write_stdout};
+
+/// Parses the command line, or answers it: help and version on standard output, a usage error like
+/// any other failure.
 ///
 /// # Errors
 ///
-/// The code to end with, after everything was said: 0 for help and version, 2 for a usage error.
+/// Returns the exit code after everything is printed: 0 for help and version, 2 for a usage error.
 ///
 /// ```
 /// use license_terminal::program;
@@ -36,24 +40,20 @@ const LONGEST_ECHO: usize = 40;
 /// ```
 pub fn parse<P: Parser>(arguments: impl IntoIterator<Item = OsString>) -> Result<P, ExitCode> {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
-    parsed(&arguments).map_err(|error| {
-        let terminal = Terminal::new(&peek(&arguments));
-        let command = || addressed(&P::command(), &arguments);
-        ExitCode::from(answer(&terminal, error, command))
+    let mut command = P::command();
+    parse_with(&mut command, &arguments).map_err(|error| {
+        let terminal = Terminal::new(&output_options(&arguments));
+        ExitCode::from(answer(&terminal, &error, &command, &arguments))
     })
 }
 
-/// Describes as much of the program as the line is about, and all of it where that is not enough: what is said of an error is then the same.
-pub(crate) fn parsed<P: Parser>(arguments: &[OsString]) -> Result<P, clap::Error> {
-    let command = for_line(arguments, P::command);
-    let matches = command.try_get_matches_from(arguments);
-    match matches.and_then(|mut matches| P::from_arg_matches_mut(&mut matches)) {
-        Err(error) if error.kind() != ErrorKind::DisplayVersion => P::try_parse_from(arguments),
-        parsed => parsed,
-    }
+/// Parses as [`Parser::try_parse_from`] does, and keeps the description of the program for messages.
+fn parse_with<P: Parser>(command: &mut Command, arguments: &[OsString]) -> Result<P, clap::Error> {
+    let mut matches = command.try_get_matches_from_mut(arguments)?;
+    P::from_arg_matches_mut(&mut matches).map_err(|error| error.format(command))
 }
 
-/// The commands with which a program describes itself: `#[command(flatten)]` them among its own.
+/// The commands that describe a program. Use `#[command(flatten)]` to add them to its own commands.
 #[derive(Debug, Clone, clap::Subcommand)]
 pub enum Description {
     /// Print the completions for a shell
@@ -73,11 +73,11 @@ pub enum Description {
 }
 
 impl Description {
-    /// Prints or writes what was asked for of `program`.
+    /// Prints or writes the requested description of `program`.
     ///
     /// # Errors
     ///
-    /// As [`completions`] and [`man`].
+    /// Returns the errors of [`completions`] and [`man`].
     pub fn write(&self, program: Command) -> Result<(), Failure> {
         match self {
             Self::Completions { shell } => completions(program, *shell),
@@ -90,7 +90,7 @@ impl Description {
 ///
 /// # Errors
 ///
-/// When standard output cannot be written; a closed pipe is no error.
+/// Returns an error if standard output cannot be written. A closed pipe is not an error.
 pub fn completions(mut command: Command, shell: Shell) -> Result<(), Failure> {
     let name = command.get_name().to_owned();
     let mut script = Vec::new();
@@ -98,13 +98,14 @@ pub fn completions(mut command: Command, shell: Shell) -> Result<(), Failure> {
     write_stdout(&script)
 }
 
-/// Writes the man page of `command` to standard output, or into `directory` that page and one for each subcommand.
+/// Writes the man page of `command` to standard output, or that page and one for each subcommand into
+/// `directory`.
 ///
-/// The directory is created when it is missing.
+/// Creates the directory if it is missing.
 ///
 /// # Errors
 ///
-/// `EXISTS` when a page is there and may not be replaced, `IO` when the machine fails.
+/// Returns `EXISTS` if a page exists and must not be replaced, and `IO` if a file cannot be written.
 pub fn man(
     command: Command,
     directory: Option<&Path>,
@@ -138,19 +139,23 @@ fn page(man: &Man) -> Result<Vec<u8>, Failure> {
     Ok(page)
 }
 
-/// How to speak when the command line could not be read as a whole.
-fn peek(arguments: &[OsString]) -> OutputOptions {
-    let color = given(arguments)
-        .zip(given(arguments).skip(1).map(Some).chain([None]))
-        .find_map(|(argument, next)| peek_color(argument, next));
+/// Returns how to print the answer to a command line that does not parse.
+///
+/// clap returns no values beside an error, so the two options that decide the form of the answer are
+/// searched for among the arguments: `--json` and `--color`.
+fn output_options(arguments: &[OsString]) -> OutputOptions {
+    let following = options(arguments).skip(1).map(Some).chain([None]);
+    let color = options(arguments)
+        .zip(following)
+        .find_map(|(argument, next)| color_option(argument, next));
     OutputOptions {
-        json: given(arguments).any(|argument| argument == "--json"),
+        json: options(arguments).any(|argument| argument == "--json"),
         color: color.unwrap_or_default(),
         quiet: false,
     }
 }
 
-fn peek_color(argument: &OsStr, next: Option<&OsString>) -> Option<Color> {
+fn color_option(argument: &OsStr, next: Option<&OsString>) -> Option<Color> {
     let argument = argument.to_str()?;
     let value = match argument.strip_prefix("--color=") {
         Some(value) => value,
@@ -160,7 +165,12 @@ fn peek_color(argument: &OsStr, next: Option<&OsString>) -> Option<Color> {
     Color::from_str(value, false).ok()
 }
 
-fn answer(terminal: &Terminal, error: clap::Error, command: impl FnOnce() -> String) -> Exit {
+fn answer(
+    terminal: &Terminal,
+    error: &clap::Error,
+    command: &Command,
+    arguments: &[OsString],
+) -> Exit {
     let text = || error.render().ansi().to_string();
     match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => match terminal.data(&text()) {
@@ -171,7 +181,10 @@ fn answer(terminal: &Terminal, error: clap::Error, command: impl FnOnce() -> Str
             terminal.say(&text());
             Exit::Usage
         }
-        _ => report(terminal, &usage(error, &command())),
+        _ => {
+            let command = addressed(command, arguments);
+            report(terminal, &UsageError::from(error).into_failure(&command))
+        }
     }
 }
 
@@ -180,61 +193,12 @@ fn report(terminal: &Terminal, failure: &Failure) -> Exit {
     failure.exit()
 }
 
-fn usage(error: clap::Error, command: &str) -> Failure {
-    let hint = suggestion(&error).unwrap_or_else(|| format!("see `{command} --help`"));
-    let rendered = shortened(error).render().to_string();
-    let text = rendered.strip_prefix("error: ").unwrap_or(&rendered);
-    // What follows the first blank line is clap's own tip and usage.
-    let text = text.split("\n\n").next().unwrap_or(text);
-    let words: Vec<&str> = text.lines().map(str::trim).collect();
-    Failure::usage(escape(&words.join(" "))).hint(escape(&hint))
-}
-
-fn shortened(mut error: clap::Error) -> clap::Error {
-    for kind in [
-        ContextKind::InvalidValue,
-        ContextKind::InvalidArg,
-        ContextKind::InvalidSubcommand,
-    ] {
-        if let Some(ContextValue::String(value)) = error.get(kind)
-            && value.chars().count() > LONGEST_ECHO
-        {
-            let start: String = value.chars().take(LONGEST_ECHO / 4).collect();
-            error.insert(kind, ContextValue::String(format!("{start}…")));
-        }
-    }
-    error
-}
-
-fn suggestion(error: &clap::Error) -> Option<String> {
-    if let Some(ContextValue::String(argument)) = error.get(ContextKind::InvalidArg)
-        && argument.chars().count() > LONGEST_ECHO
-    {
-        return Some("give a long text through standard input, as -, or after --".to_owned());
-    }
-    let similar = [
-        ContextKind::SuggestedSubcommand,
-        ContextKind::SuggestedArg,
-        ContextKind::SuggestedValue,
-    ];
-    let found = similar.into_iter().find_map(|kind| error.get(kind));
-    match found.or_else(|| error.get(ContextKind::Suggested))? {
-        ContextValue::String(one) => Some(format!("did you mean `{one}`?")),
-        ContextValue::Strings(some) => Some(format!("did you mean `{}`?", some.join("` or `"))),
-        // Tips repeat the argument, which may be a license.
-        ContextValue::StyledStrs(tips) => {
-            let tip = tips.first().map(ToString::to_string)?;
-            (tip.chars().count() <= 2 * LONGEST_ECHO).then_some(tip)
-        }
-        _ => None,
-    }
-}
-
-/// The subcommand that the arguments are for, as it is typed; clap does not always say.
+/// Returns the subcommand that the arguments address, as a user types it. Not every error of clap
+/// names it.
 fn addressed(program: &Command, arguments: &[OsString]) -> String {
     let mut command = program;
     let mut typed = program.get_name().to_owned();
-    for argument in given(arguments) {
+    for argument in options(arguments).filter(|argument| *argument != "help") {
         if let Some(subcommand) = command.find_subcommand(argument) {
             command = subcommand;
             typed = format!("{typed} {}", command.get_name());
@@ -243,8 +207,9 @@ fn addressed(program: &Command, arguments: &[OsString]) -> String {
     typed
 }
 
-/// What may be an option or a command: the program's own name and all that follows `--` may not.
-fn given(arguments: &[OsString]) -> impl Iterator<Item = &OsString> {
+/// Returns the arguments that can be options or commands: not the name of the program, and nothing
+/// after `--`.
+fn options(arguments: &[OsString]) -> impl Iterator<Item = &OsString> {
     let rest = arguments.iter().skip(1);
     rest.take_while(|argument| *argument != "--")
 }
@@ -254,7 +219,7 @@ mod tests {
     use super::*;
     use clap::CommandFactory;
 
-    /// Mints licenses
+    /// Issues licenses
     #[derive(Debug, clap::Parser)]
     #[command(name = "keygen", version)]
     struct Program {
@@ -272,6 +237,13 @@ mod tests {
             seats: u32,
             #[arg(long)]
             customer: String,
+            #[arg(long, conflicts_with = "seats")]
+            few: bool,
+        },
+        /// Takes two values
+        Pair {
+            #[arg(long, num_args = 2)]
+            two: Vec<String>,
         },
         /// Shows the public key
         Public,
@@ -282,17 +254,16 @@ mod tests {
     }
 
     fn refused(line: &[&str]) -> Failure {
-        let error = Program::try_parse_from(line).unwrap_err();
-        usage(error, &addressed(&Program::command(), &arguments(line)))
+        let (mut command, arguments) = (Program::command(), arguments(line));
+        let error = parse_with::<Program>(&mut command, &arguments).unwrap_err();
+        UsageError::from(&error).into_failure(&addressed(&command, &arguments))
     }
 
     fn answered(line: &[&str]) -> Exit {
-        let terminal = Terminal::new(&peek(&arguments(line)));
-        answer(
-            &terminal,
-            Program::try_parse_from(line).unwrap_err(),
-            || "keygen".to_owned(),
-        )
+        let (mut command, arguments) = (Program::command(), arguments(line));
+        let error = parse_with::<Program>(&mut command, &arguments).unwrap_err();
+        let terminal = Terminal::new(&output_options(&arguments));
+        answer(&terminal, &error, &command, &arguments)
     }
 
     #[test]
@@ -344,6 +315,60 @@ mod tests {
     }
 
     #[test]
+    fn an_error_names_its_options() {
+        let options = |line: &[&str]| {
+            let error = Program::try_parse_from(line).unwrap_err();
+            let error = UsageError::from(&error);
+            let names: Vec<_> = error.options().map(str::to_owned).collect();
+            (error.is_missing(), names)
+        };
+        let missing = options(&["keygen", "issue"]);
+        assert_eq!(missing, (true, vec!["seats".into(), "customer".into()]));
+        let invalid = options(&["keygen", "issue", "--seats", "many"]);
+        assert_eq!(invalid, (false, vec!["seats".into()]));
+        let unknown = options(&["keygen", "isue"]);
+        assert_eq!(unknown, (false, Vec::new()));
+    }
+
+    #[test]
+    fn every_kind_of_error_is_described_by_its_context() {
+        for (line, expected) in [
+            (
+                &["keygen", "public", "--json", "--json"][..],
+                "the argument '--json' cannot be used multiple times",
+            ),
+            (
+                &[
+                    "keygen",
+                    "issue",
+                    "--few",
+                    "--seats",
+                    "1",
+                    "--customer",
+                    "Acme",
+                ],
+                "the argument '--few' cannot be used with '--seats <SEATS>'",
+            ),
+            (
+                &["keygen", "public", "--color"],
+                "a value is required for '--color <WHEN>' but none was supplied \
+                 [possible values: auto, always, never]",
+            ),
+            (
+                &["keygen", "public", "--json=yes"],
+                "unexpected value 'yes' for '--json' found; no more were expected",
+            ),
+            (&["keygen", "public", "x"], "unexpected argument 'x' found"),
+            (
+                &["keygen", "pair", "--two", "a"],
+                "expected 2 values for '--two <TWO> <TWO>', found 1",
+            ),
+        ] {
+            assert_eq!(refused(line).message(), expected, "{line:?}");
+        }
+    }
+
+    #[test]
     fn a_value_cannot_forge_a_line() {
         let failure = refused(&["keygen", "x\nerror: y\u{202e}"]);
         assert_eq!(
@@ -363,22 +388,22 @@ mod tests {
     #[test]
     fn the_shared_options_do_not_describe_the_program() {
         let help = Program::command().render_long_help().to_string();
-        assert!(help.starts_with("Mints licenses\n"), "{help}");
+        assert!(help.starts_with("Issues licenses\n"), "{help}");
     }
 
     #[test]
     fn how_to_speak_is_known_even_when_the_rest_is_not() {
-        let options = peek(&arguments(&[
+        let options = output_options(&arguments(&[
             "keygen", "nonsense", "--json", "--color", "never",
         ]));
         assert!(options.json);
         assert_eq!(options.color, Color::Never);
-        let joined = peek(&arguments(&["keygen", "--color=always"]));
+        let joined = output_options(&arguments(&["keygen", "--color=always"]));
         assert_eq!(joined.color, Color::Always);
-        let behind = peek(&arguments(&["keygen", "--", "--json"]));
+        let behind = output_options(&arguments(&["keygen", "--", "--json"]));
         assert!(!behind.json, "what follows -- is no option");
         assert!(
-            !peek(&arguments(&["--json"])).json,
+            !output_options(&arguments(&["--json"])).json,
             "nor is the program's name"
         );
     }

@@ -6,7 +6,10 @@
 mod drawing;
 mod picture;
 
-use crate::{Destination, Exit, Failure, Terminal};
+use crate::destination::Destination;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::output::Terminal;
 use qrcodegen::QrCodeEcc;
 use std::path::Path;
 
@@ -69,7 +72,7 @@ impl QrCode {
     /// Modules on each side, with the quiet zone; as many columns are needed on a terminal.
     #[must_use]
     pub fn width(&self) -> usize {
-        usize::try_from(self.code.size()).unwrap_or_default() + 2 * QUIET_ZONE
+        (0..self.code.size()).len() + 2 * QUIET_ZONE
     }
 
     /// Whether the module is dark; all around the code is light.

@@ -233,8 +233,8 @@ fn each_bad_answer_has_a_code_of_its_own_and_changes_nothing() {
     let token: String = good.lines().filter(|line| !line.starts_with('-')).collect();
     let edited = changed_at(&token, token.len() / 2);
     refused(&activate(&site, &edited), 3, "BAD_SIGNATURE");
-    let der = SigningKey::generate(KeyBits::B2048, Algorithm::Rs256).unwrap();
-    let stranger = SigningKey::from_pkcs8(&der, None).unwrap();
+    let der = SigningKey::generate(KeyBits::B2048, Algorithm::Rs256, &crate::random).unwrap();
+    let stranger = SigningKey::from_pkcs8(&der, None, crate::random).unwrap();
     let foreign = answer_by(&stranger, &activation_request(&second));
     refused(&activate(&site, &foreign), 3, "UNTRUSTED_KEY");
 

@@ -35,6 +35,7 @@ mod verify;
 
 use std::sync::LazyLock;
 
+use license_core::issue::RandomError;
 use license_tests::vendor::{Minted, changed_at};
 use license_tests::{Complaint, Outcome, Run, Scratch, Vendor};
 #[cfg(unix)]
@@ -95,6 +96,11 @@ fn site_with(file: &str) -> Scratch {
 
 fn license(site: &Scratch, args: &[&str]) -> Outcome {
     Run::license(site).args(args).run()
+}
+
+/// The random source of keys that these tests sign with.
+fn random(bytes: &mut [u8]) -> Result<(), RandomError> {
+    getrandom::fill(bytes).map_err(RandomError::new)
 }
 
 /// An id that makes any machine a certain one.

@@ -33,13 +33,13 @@ pub(crate) fn vendors_key() -> SigningKey {
     let pem = &Vendor::shared().key;
     let base64: String = pem.lines().filter(|line| !line.starts_with('-')).collect();
     let der = base64::Engine::decode(&base64::engine::general_purpose::STANDARD, base64).unwrap();
-    SigningKey::from_pkcs8(&der, None).unwrap()
+    SigningKey::from_pkcs8(&der, None, crate::random).unwrap()
 }
 
 /// A key that is nobody's yet.
 fn another_key() -> SigningKey {
-    let der = SigningKey::generate(KeyBits::B2048, Algorithm::Rs256).unwrap();
-    SigningKey::from_pkcs8(&der, None).unwrap()
+    let der = SigningKey::generate(KeyBits::B2048, Algorithm::Rs256, &crate::random).unwrap();
+    SigningKey::from_pkcs8(&der, None, crate::random).unwrap()
 }
 
 /// The keys of the vendor and this one, as a file.

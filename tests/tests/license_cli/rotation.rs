@@ -17,7 +17,7 @@ fn key(vendor: &Vendor) -> SigningKey {
     let lines = vendor.key.lines();
     let base64: String = lines.filter(|line| !line.starts_with('-')).collect();
     let der = base64::Engine::decode(&base64::engine::general_purpose::STANDARD, base64).unwrap();
-    SigningKey::from_pkcs8(&der, None).unwrap()
+    SigningKey::from_pkcs8(&der, None, crate::random).unwrap()
 }
 
 fn at(text: &str) -> Timestamp {

@@ -2,7 +2,6 @@
 
 mod manifest;
 mod orders;
-mod progress;
 
 use std::path::Path;
 
@@ -12,7 +11,7 @@ use license_issuer::services::batch::{
     BatchError, BatchObserver, BatchReport, BatchRequest, KnownCounts,
 };
 use license_issuer::services::issue::{IssueService, Mode};
-use license_terminal::{Exit, Failure, Terminal, show_path};
+use license_terminal::{Exit, Failure, Progress, Terminal, plural, show_path};
 use serde_json::json;
 
 use super::matrix;
@@ -22,7 +21,6 @@ use crate::ledger::Place;
 use crate::{failures, output};
 use manifest::Manifest;
 use orders::{Order, Orders};
-use progress::Progress;
 
 /// The number of row errors after which the rest is not read.
 const MAX_ROW_ERRORS: usize = 20;
@@ -156,11 +154,11 @@ fn tell(
     if mode.is_dry_run() {
         return terminal.data(&format!(
             "dry run    nothing was minted or written; {} would be minted, {} were before",
-            output::counted(rows.saturating_sub(known.known), "license"),
+            plural(rows.saturating_sub(known.known), "license", "licenses"),
             known.known
         ));
     }
-    let mut line = format!("minted   {}", output::counted(report.issued, "license"));
+    let mut line = format!("minted   {}", plural(report.issued, "license", "licenses"));
     if known.known > 0 {
         line += &format!(
             "; {} had been minted before for these orders, of which {} were written again",
@@ -190,7 +188,7 @@ fn check_file(orders: &Path) -> Result<(), Failure> {
 fn check(orders: &Orders<'_>) -> Result<u64, Failure> {
     let mut count = 0;
     let mut errors = Vec::new();
-    let progress = Progress::new("rows checked", None);
+    let mut progress = Progress::new("rows checked", None);
     let names = orders.names_files().then(NameSet::new).transpose();
     let names = names.map_err(|error| no_names(&error))?;
     orders.each(|order| {

@@ -37,7 +37,7 @@ mod upgrade;
 mod usage;
 
 use clap::CommandFactory;
-use license_core::issue::{CheckedKey, Sign};
+use license_core::issue::{CheckedKey, RandomError, Sign};
 use license_core::{LicenseId, MAX_FILE_BYTES, Matrix, Timestamp, TrustError, TrustSet};
 use license_issuer::clock::{Clock, SystemClock};
 use license_terminal::{Audience, Destination, Exit, Failure, Overwrite, Source, Terminal};
@@ -96,6 +96,11 @@ pub(crate) fn now() -> Timestamp {
 /// Draws random bytes.
 pub(crate) fn random<const N: usize>() -> Result<[u8; N], Failure> {
     license_issuer::random::bytes().map_err(|error| crate::output::no_random(&error))
+}
+
+/// Fills the slice from AWS-LC's generator, which the operating system seeds.
+pub(crate) fn system_random(bytes: &mut [u8]) -> Result<(), RandomError> {
+    aws_lc_rs::rand::fill(bytes).map_err(RandomError::new)
 }
 
 /// The id of what is minted now.

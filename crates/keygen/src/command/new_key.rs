@@ -5,7 +5,7 @@ use license_core::issue::{KeyBits, Sign, SigningKey, SigningKeyError};
 use license_terminal::{Audience, Destination, Exit, Failure, Overwrite, Terminal};
 use serde_json::json;
 
-use super::{not_issued, now, random};
+use super::{not_issued, now, random, system_random};
 use crate::books::Books;
 use crate::cli::{Bits, NewKey};
 use crate::custody::{self, KeyName, Wanted, warn_of_exposure};
@@ -88,8 +88,9 @@ fn in_file(
     });
     let passphrase = passphrase.transpose()?;
     terminal.note("making an RSA key; this takes a moment");
-    let der = SigningKey::generate(bits(arguments.bits), arguments.alg).map_err(|e| failed(&e))?;
-    let key = SigningKey::from_pkcs8(&der, None).map_err(|error| failed(&error))?;
+    let der = SigningKey::generate(bits(arguments.bits), arguments.alg, &system_random)
+        .map_err(|error| failed(&error))?;
+    let key = SigningKey::from_pkcs8(&der, None, system_random).map_err(|error| failed(&error))?;
     let pem = match &passphrase {
         Some(passphrase) => {
             let entropy = Entropy {

@@ -14,6 +14,8 @@ use crate::custody;
 use crate::ledger::{Kind, LedgerError, LedgerReader, Place, Record};
 
 const SECONDS_PER_DAY: u64 = 24 * 3600;
+/// The largest integer that every JSON implementation carries exactly (RFC 8259 section 6).
+const MAX_SEQ: u64 = (1 << 53) - 1;
 
 pub(crate) fn run(
     arguments: &Dry<Revocations>,
@@ -105,7 +107,7 @@ fn listed(ledger: &dyn LedgerReader, product: ProductCode) -> Result<Vec<Revoked
 fn next_seq(last: Option<u64>, clock: Timestamp) -> Result<u64, Failure> {
     let next = last.map_or(0, |last| last.saturating_add(1));
     let next = next.max(clock.unix_seconds());
-    match next > Timestamp::MAX.unix_seconds() {
+    match next > MAX_SEQ {
         true => Err(not_entered(&LedgerError::Full)),
         false => Ok(next),
     }

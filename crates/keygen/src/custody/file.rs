@@ -9,6 +9,7 @@ use license_terminal::{Exit, Failure, show_path};
 use zeroize::Zeroizing;
 
 use super::{Wanted, warn_of_exposure};
+use crate::command::system_random;
 use crate::passphrase::PassphraseSource;
 use crate::private_file::is_stdin;
 use crate::{private_file, sealed};
@@ -27,7 +28,8 @@ pub(super) fn open(path: &Path, wanted: &Wanted<'_>) -> Result<SigningKey, Failu
         source.read_existing()
     });
     let der = der.map_err(|failure| failure.about(&shown(path)))?;
-    SigningKey::from_pkcs8(&der, wanted.algorithm).map_err(|error| unusable(path, &error))
+    SigningKey::from_pkcs8(&der, wanted.algorithm, system_random)
+        .map_err(|error| unusable(path, &error))
 }
 
 /// Reads the key in this file if that takes no passphrase; of a sealed one, that it is there and well formed. What comes from standard
@@ -47,7 +49,7 @@ pub(super) fn look(path: &Path, wanted: &Wanted<'_>) -> Result<Option<SigningKey
     match opened {
         Err(_) if sealed => check_passphrase_file(wanted.passphrase_file).map(|()| None),
         Err(failure) => Err(failure.about(&shown(path))),
-        Ok(der) => SigningKey::from_pkcs8(&der, wanted.algorithm)
+        Ok(der) => SigningKey::from_pkcs8(&der, wanted.algorithm, system_random)
             .map(Some)
             .map_err(|error| unusable(path, &error)),
     }

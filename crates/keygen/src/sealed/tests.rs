@@ -1,5 +1,5 @@
 use super::*;
-use pbes2::EncryptionScheme;
+use pbes2::{EncryptionScheme, Salt};
 use std::io::{self, Write};
 use std::process::{Command, Stdio};
 
@@ -154,21 +154,20 @@ fn what_is_no_key_is_neither_sealed_nor_written() {
     }
 }
 
-fn pem_with(kdf: Kdf<'_>, encrypted_data: &[u8]) -> Zeroizing<String> {
-    let encryption = EncryptionScheme::Aes256Cbc { iv: &ENTROPY.iv };
+fn pem_with(kdf: Kdf, encrypted_data: &[u8]) -> Zeroizing<String> {
+    let encryption = EncryptionScheme::Aes256Cbc { iv: ENTROPY.iv };
     let encryption_algorithm = pbes2::Parameters { kdf, encryption }.into();
-    let info = EncryptedPrivateKeyInfo {
+    let info = EncryptedPrivateKeyInfoRef {
         encryption_algorithm,
-        encrypted_data,
+        encrypted_data: OctetStringRef::new(encrypted_data).unwrap(),
     };
     let document = SecretDocument::try_from(info).unwrap();
     document.to_pem(SEALED, LineEnding::LF).unwrap()
 }
 
-fn scrypt(cost_parameter: u64, block_size: u16, parallelization: u16) -> Kdf<'static> {
-    let salt = &[1; 16];
+fn scrypt(cost_parameter: u64, block_size: u16, parallelization: u16) -> Kdf {
     Kdf::Scrypt(ScryptParams {
-        salt,
+        salt: Salt::new([1; 16]).unwrap(),
         cost_parameter,
         block_size,
         parallelization,
@@ -176,10 +175,10 @@ fn scrypt(cost_parameter: u64, block_size: u16, parallelization: u16) -> Kdf<'st
     })
 }
 
-fn pbkdf2(iteration_count: u32) -> Kdf<'static> {
+fn pbkdf2(iteration_count: u32) -> Kdf {
     let prf = pbes2::Pbkdf2Prf::HmacWithSha256;
     Kdf::Pbkdf2(Pbkdf2Params {
-        salt: &[1; 16],
+        salt: Salt::new([1; 16]).unwrap(),
         iteration_count,
         key_length: None,
         prf,
@@ -187,7 +186,7 @@ fn pbkdf2(iteration_count: u32) -> Kdf<'static> {
 }
 
 fn cheaply_sealed() -> Zeroizing<String> {
-    let encryption = EncryptionScheme::Aes256Cbc { iv: &ENTROPY.iv };
+    let encryption = EncryptionScheme::Aes256Cbc { iv: ENTROPY.iv };
     let scheme = pbes2::Parameters {
         kdf: pbkdf2(1),
         encryption,
@@ -244,7 +243,7 @@ fn encrypted_data_that_is_no_whole_number_of_blocks_is_malformed() {
 #[test]
 fn a_derived_key_of_another_length_is_refused() {
     let kdf = Kdf::Scrypt(ScryptParams {
-        salt: &[1],
+        salt: Salt::new([1]).unwrap(),
         cost_parameter: 2,
         block_size: 8,
         parallelization: 1,

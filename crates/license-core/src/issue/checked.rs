@@ -52,7 +52,7 @@ mod tests {
 
     use super::*;
     use crate::Algorithm;
-    use crate::issue::{KeyBits, SigningKey};
+    use crate::issue::{KeyBits, SigningKey, system_random};
 
     /// Says that it is one key and signs with another, or garbles what it signs.
     struct Faulty {
@@ -72,7 +72,7 @@ mod tests {
     }
 
     fn key(algorithm: Algorithm) -> zeroize::Zeroizing<Vec<u8>> {
-        SigningKey::generate(KeyBits::B2048, algorithm).unwrap()
+        SigningKey::generate(KeyBits::B2048, algorithm, &system_random).unwrap()
     }
 
     fn signed(
@@ -80,7 +80,7 @@ mod tests {
         used: &[u8],
         garble: fn(Vec<u8>) -> Vec<u8>,
     ) -> Result<Vec<u8>, IssueError> {
-        let load = |der| SigningKey::from_pkcs8(der, None).unwrap();
+        let load = |der| SigningKey::from_pkcs8(der, None, system_random).unwrap();
         let (shown, used) = (load(shown), load(used));
         let faulty = Faulty {
             shown,
@@ -114,7 +114,8 @@ mod tests {
     #[test]
     fn the_other_algorithm_of_the_same_key_does_not_pass() {
         let der = key(Algorithm::Rs256);
-        let load = |algorithm| SigningKey::from_pkcs8(&der, Some(algorithm)).unwrap();
+        let load =
+            |algorithm| SigningKey::from_pkcs8(&der, Some(algorithm), system_random).unwrap();
         let faulty = Faulty {
             shown: load(Algorithm::Ps256),
             used: load(Algorithm::Rs256),

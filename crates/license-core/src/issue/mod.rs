@@ -1,11 +1,12 @@
 //! Minting: licenses, validation tokens, revocation lists, trust statements and enterprise keys. For vendors, and for tests.
 //!
 //! ```
-//! use license_core::issue::{KeyBits, LicenseDraft, Sign, SigningKey};
+//! use license_core::issue::{KeyBits, LicenseDraft, RandomError, Sign, SigningKey};
 //! use license_core::{Algorithm, Bundle, LicenseId, Matrix, Tier, Timestamp, TrustSet, Unverified};
 //!
-//! let der = SigningKey::generate(KeyBits::B2048, Algorithm::Rs256)?;
-//! let key = SigningKey::from_pkcs8(&der, None)?;
+//! let random = |bytes: &mut [u8]| getrandom::fill(bytes).map_err(RandomError::new);
+//! let der = SigningKey::generate(KeyBits::B2048, Algorithm::Rs256, &random)?;
+//! let key = SigningKey::from_pkcs8(&der, None, random)?;
 //! let trust = TrustSet::parse(&key.public().to_jwk().to_string())?;
 //!
 //! let matrix = Matrix::built_in();
@@ -34,12 +35,13 @@ pub use activation::{ActivationDraft, ClockRepairDraft};
 pub use checked::CheckedKey;
 pub use license::LicenseDraft;
 pub use revocations::{RevocationsDraft, Revoked};
-pub use signing_key::{KeyBits, SigningKey, SigningKeyError};
+pub use signing_key::{SigningKey, SigningKeyError};
 pub use trust_statement::{IntroductionDraft, RetirementDraft};
 pub use validation::ValidationDraft;
 
 use crate::base64url;
 use crate::key::{EnterpriseKey, EnterpriseTerms};
+pub use crate::signature::{KeyBits, RandomError, RandomSource};
 use crate::token::{MAX_LIST_BYTES, MAX_TOKEN_BYTES, TokenKind, minted_header};
 use crate::trust::TrustedKey;
 
@@ -154,6 +156,12 @@ impl fmt::Display for IssueError {
 }
 
 impl std::error::Error for IssueError {}
+
+/// The random source of tests.
+#[cfg(test)]
+fn system_random(bytes: &mut [u8]) -> Result<(), RandomError> {
+    getrandom::fill(bytes).map_err(RandomError::new)
+}
 
 /// The bytes of a token with so many in its payload, and the smallest signature there is.
 fn least_length(payload: usize) -> usize {

@@ -1,85 +1,99 @@
-//! A private key in memory, held and used by AWS-LC.
+//! A private key in memory.
 
 use std::fmt;
 
-use aws_lc_rs::encoding::AsDer;
-use aws_lc_rs::rand::SystemRandom;
-use aws_lc_rs::rsa::KeySize;
-use aws_lc_rs::signature::{RSA_PKCS1_SHA256, RSA_PSS_SHA256, RsaEncoding, RsaKeyPair};
-use pkcs8::PrivateKeyInfo;
+use pkcs8::der::asn1::OctetStringRef;
 use pkcs8::der::{Decode, Encode};
+use pkcs8::{PrivateKeyInfo, PrivateKeyInfoRef};
 use zeroize::Zeroizing;
 
 use super::{IssueError, Sign};
-use crate::signature::Algorithm;
+use crate::signature::{Algorithm, Backend, KeyBits, PrivateKey, RandomSource};
 use crate::trust::{TrustError, TrustedKey, pem};
-
-/// How large a new key is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum KeyBits {
-    /// 2048 bits: about 112 bits of strength (NIST SP 800-57).
-    B2048,
-    /// 3072 bits: about 128 bits of strength.
-    B3072,
-    /// 4096 bits.
-    B4096,
-}
 
 /// An RSA private key and its one algorithm.
 ///
-/// The PKCS#8 that holds it says which: `rsaEncryption` leaves the choice open and stands for RS256 unless
-/// PS256 is asked for; `id-RSASSA-PSS` (RFC 4055) is for PS256 alone.
+/// The PKCS#8 structure around the key determines the algorithm: `rsaEncryption` stands for RS256
+/// unless PS256 is asked for, and `id-RSASSA-PSS` (RFC 4055) for PS256 only.
 pub struct SigningKey {
-    pair: RsaKeyPair,
+    private: PrivateKey,
     public: TrustedKey,
 }
 
 impl SigningKey {
-    /// Makes a new key, as the DER of a PKCS#8 `PrivateKeyInfo` that says its algorithm.
+    /// Generates a key, as the DER of a PKCS#8 `PrivateKeyInfo` that names its algorithm.
+    ///
+    /// Backend `rsa` draws from `random`. AWS-LC draws from its own generator, which the operating
+    /// system seeds and which cannot be replaced.
     ///
     /// # Errors
-    /// [`SigningKeyError::Generate`] if the library can't make one.
+    /// [`SigningKeyError::Generate`] if the backend or the random source fails.
     pub fn generate(
         bits: KeyBits,
         algorithm: Algorithm,
+        random: &dyn RandomSource,
     ) -> Result<Zeroizing<Vec<u8>>, SigningKeyError> {
-        let size = match bits {
-            KeyBits::B2048 => KeySize::Rsa2048,
-            KeyBits::B3072 => KeySize::Rsa3072,
-            KeyBits::B4096 => KeySize::Rsa4096,
-        };
-        let pair = RsaKeyPair::generate(size).map_err(|_| SigningKeyError::Generate)?;
-        let der = pair.as_der().map_err(|_| SigningKeyError::Generate)?;
-        let mut info = PrivateKeyInfo::from_der(der.as_ref()).map_err(SigningKeyError::Pkcs8)?;
-        info.algorithm = pem::identifier(algorithm).map_err(|_| SigningKeyError::Generate)?;
-        info.to_der()
-            .map(Zeroizing::new)
-            .map_err(SigningKeyError::Pkcs8)
+        Self::generate_by(backend()?, bits, algorithm, random)
+    }
+
+    fn generate_by(
+        backend: Backend,
+        bits: KeyBits,
+        algorithm: Algorithm,
+        random: &dyn RandomSource,
+    ) -> Result<Zeroizing<Vec<u8>>, SigningKeyError> {
+        let key = PrivateKey::generate(backend, bits, random).ok_or(SigningKeyError::Generate)?;
+        let identifier = pem::identifier(algorithm).map_err(|_| SigningKeyError::Generate)?;
+        let key = OctetStringRef::new(&key).map_err(SigningKeyError::Pkcs8)?;
+        let info: PrivateKeyInfoRef<'_> = PrivateKeyInfo::new(identifier, key);
+        let der = info.to_der().map_err(SigningKeyError::Pkcs8)?;
+        Ok(Zeroizing::new(der))
     }
 
     /// Loads a key from the DER of a PKCS#8 `PrivateKeyInfo`.
     ///
+    /// Backend `rsa` blinds each signature, and salts PS256, with bytes from `random`. AWS-LC uses
+    /// its own generator.
+    ///
     /// # Errors
-    /// [`SigningKeyError`] if it is no RSA key that may be trusted, or is not for the algorithm asked for.
-    pub fn from_pkcs8(der: &[u8], asked: Option<Algorithm>) -> Result<Self, SigningKeyError> {
-        let info = PrivateKeyInfo::from_der(der).map_err(SigningKeyError::Pkcs8)?;
+    /// [`SigningKeyError`] if it is not an RSA key that may be trusted, or not a key for the
+    /// algorithm asked for.
+    pub fn from_pkcs8(
+        der: &[u8],
+        asked: Option<Algorithm>,
+        random: impl RandomSource + 'static,
+    ) -> Result<Self, SigningKeyError> {
+        Self::from_pkcs8_by(backend()?, der, asked, Box::new(random))
+    }
+
+    fn from_pkcs8_by(
+        backend: Backend,
+        der: &[u8],
+        asked: Option<Algorithm>,
+        random: Box<dyn RandomSource>,
+    ) -> Result<Self, SigningKeyError> {
+        let info = PrivateKeyInfoRef::from_der(der).map_err(SigningKeyError::Pkcs8)?;
         let own = pem::algorithm(&info.algorithm).map_err(SigningKeyError::Refused)?;
         let algorithm = match (own, asked) {
             (Algorithm::Ps256, Some(Algorithm::Rs256)) => return Err(SigningKeyError::PssOnly),
             (own, asked) => asked.unwrap_or(own),
         };
-        // First of all whether anybody would trust it, which says more than the library's refusal.
-        let numbers =
-            pkcs1::RsaPrivateKey::from_der(info.private_key).map_err(|_| SigningKeyError::Key)?;
+        let pkcs1 = info.private_key.as_bytes();
+        // The trust policy comes first, because it says more than the refusal of a library.
+        let numbers = pkcs1::RsaPrivateKeyRef::from_der(pkcs1).map_err(|_| SigningKeyError::Key)?;
         let (modulus, exponent) = (
             numbers.modulus.as_bytes(),
             numbers.public_exponent.as_bytes(),
         );
         let public =
             TrustedKey::new(algorithm, modulus, exponent).map_err(SigningKeyError::Refused)?;
-        let pair = RsaKeyPair::from_der(info.private_key).map_err(|_| SigningKeyError::Key)?;
-        Ok(Self { pair, public })
+        let private = PrivateKey::from_pkcs1(backend, pkcs1, random).ok_or(SigningKeyError::Key)?;
+        Ok(Self { private, public })
     }
+}
+
+fn backend() -> Result<Backend, SigningKeyError> {
+    Backend::fastest().ok_or(SigningKeyError::Refused(TrustError::NoBackend))
 }
 
 impl Sign for SigningKey {
@@ -88,15 +102,8 @@ impl Sign for SigningKey {
     }
 
     fn sign(&self, message: &[u8]) -> Result<Vec<u8>, IssueError> {
-        let encoding: &'static dyn RsaEncoding = match self.public.algorithm() {
-            Algorithm::Rs256 => &RSA_PKCS1_SHA256,
-            Algorithm::Ps256 => &RSA_PSS_SHA256,
-        };
-        let mut signature = vec![0; self.pair.public_modulus_len()];
-        self.pair
-            .sign(encoding, &SystemRandom::new(), message, &mut signature)
-            .map_err(|_| IssueError::Sign)?;
-        Ok(signature)
+        let signature = self.private.sign(self.public.algorithm(), message);
+        signature.ok_or(IssueError::Sign)
     }
 }
 
@@ -106,32 +113,27 @@ impl fmt::Debug for SigningKey {
     }
 }
 
-/// Why a private key can't be used.
-#[derive(Debug)]
+/// Why a private key cannot be used.
+#[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SigningKeyError {
     /// Not a PKCS#8 private key.
-    Pkcs8(pkcs8::der::Error),
+    #[error("expected a PKCS#8 private key")]
+    Pkcs8(#[source] pkcs8::der::Error),
     /// Not an RSA private key whose numbers belong together.
+    #[error("expected an RSA private key whose numbers belong together")]
     Key,
-    /// Its public half must not be trusted, so that nothing it signs would verify.
-    Refused(TrustError),
-    /// The key says that it is for PS256 alone.
+    /// The public half must not be trusted, so nothing that the key signs would verify.
+    #[error("the key can't be used: {0}")]
+    Refused(#[source] TrustError),
+    /// The key is marked as a PS256 key.
+    #[error("the key is for PS256 alone, RS256 was asked for")]
     PssOnly,
-    /// No key could be made.
+    /// No key could be generated.
+    #[error("no key could be made")]
     Generate,
 }
 
-impl fmt::Display for SigningKeyError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Pkcs8(_) => f.write_str("expected a PKCS#8 private key"),
-            Self::Key => f.write_str("expected an RSA private key whose numbers belong together"),
-            Self::Refused(error) => write!(f, "the key can't be used: {error}"),
-            Self::PssOnly => f.write_str("the key is for PS256 alone, RS256 was asked for"),
-            Self::Generate => f.write_str("no key could be made"),
-        }
-    }
-}
-
-impl std::error::Error for SigningKeyError {}
+#[cfg(test)]
+#[cfg(all(feature = "rsa", feature = "aws-lc-rs"))]
+mod tests;

@@ -13,11 +13,12 @@ impl LicenseDraft {
     /// `None` for a license that is an enterprise key, which does not say enough.
     ///
     /// ```
-    /// use license_core::issue::{CheckedKey, KeyBits, LicenseDraft, SigningKey};
+    /// use license_core::issue::{CheckedKey, KeyBits, LicenseDraft, RandomError, SigningKey};
     /// use license_core::{Algorithm, LicenseId, Matrix, Tier, Timestamp};
     ///
-    /// let der = SigningKey::generate(KeyBits::B2048, Algorithm::Rs256)?;
-    /// let key = CheckedKey::new(Box::new(SigningKey::from_pkcs8(&der, None)?));
+    /// let random = |bytes: &mut [u8]| getrandom::fill(bytes).map_err(RandomError::new);
+    /// let der = SigningKey::generate(KeyBits::B2048, Algorithm::Rs256, &random)?;
+    /// let key = CheckedKey::new(Box::new(SigningKey::from_pkcs8(&der, None, random)?));
     /// let matrix = Matrix::built_in();
     /// let tier = matrix.tier(Tier::parse("TEAM")?).ok_or("no such tier")?;
     /// let id = LicenseId::from_random(1_798_761_600_000, &[7; 10]);
@@ -90,12 +91,13 @@ mod tests {
     use serde_json::{Map, Value, json};
 
     use super::*;
-    use crate::issue::{CheckedKey, KeyBits, Sign, SigningKey};
+    use crate::issue::{CheckedKey, KeyBits, Sign, SigningKey, system_random};
     use crate::{Algorithm, CheckIn, Matrix, Quota, Renewal, UsageType};
 
     fn key() -> CheckedKey {
-        let der = SigningKey::generate(KeyBits::B2048, Algorithm::Rs256).unwrap();
-        CheckedKey::new(Box::new(SigningKey::from_pkcs8(&der, None).unwrap()))
+        let der = SigningKey::generate(KeyBits::B2048, Algorithm::Rs256, &system_random).unwrap();
+        let key = SigningKey::from_pkcs8(&der, None, system_random);
+        CheckedKey::new(Box::new(key.unwrap()))
     }
 
     fn id(random: u8) -> LicenseId {

@@ -6,8 +6,8 @@ use std::num::NonZeroU32;
 use super::scan::{Field, Scan, is_hex, name};
 use super::{KeyError, LicenseKey};
 use crate::base64url;
-use crate::digest::Sha256;
 use crate::{Company, Date, ProductCode, TimeError, Timestamp};
+use sha2::{Digest, Sha256};
 
 /// Bytes of an RSA signature: 2048 to 8192 bits.
 const SIGNATURE_BYTES: std::ops::RangeInclusive<usize> = 256..=1024;

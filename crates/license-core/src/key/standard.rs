@@ -5,8 +5,8 @@ use std::fmt;
 use super::KeyError;
 use super::checksum::checksum;
 use super::scan::{Field, Scan, is_hex, name};
-use crate::digest::Sha256;
 use crate::{LicenseId, ProductCode, Tier, Timestamp};
+use sha2::{Digest, Sha256};
 
 const HASH: Field = Field {
     expected: "12 of 0-9 and A-F",
@@ -41,12 +41,12 @@ impl StandardKey {
         customer: &str,
         expires_at: Option<Timestamp>,
     ) -> Self {
-        let mut digits = itoa::Buffer::new();
         let end = match expires_at {
-            None => "perpetual",
-            Some(at) => digits.format(at.unix_seconds()),
+            None => "perpetual".to_owned(),
+            Some(at) => at.unix_seconds().to_string(),
         };
-        let digest = Sha256::of_lines([TAG, id.as_str(), customer, tier.as_str(), end]);
+        let lines = [TAG, id.as_str(), customer, tier.as_str(), &end];
+        let digest = Sha256::digest(lines.join("\n"));
         let hash = digest
             .iter()
             .take(6)

@@ -5,7 +5,7 @@ use std::fmt;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use super::proof::{Commitment, SECRET_BYTES, from_hex, to_hex};
-use crate::digest::Sha256;
+use sha2::{Digest, Sha256};
 
 /// 256 random bits that a machine keeps until it gives up its activation.
 #[derive(PartialEq, Eq)]
@@ -24,7 +24,7 @@ impl Secret {
 
     /// What can be told of it beforehand.
     pub fn commitment(&self) -> Commitment {
-        Commitment::from_bytes(Sha256::digest(self.0))
+        Commitment::from_bytes(Sha256::digest(self.0).into())
     }
 
     /// The secret as hexadecimal digits: in a receipt, or where it is sealed.

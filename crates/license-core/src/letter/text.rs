@@ -7,11 +7,11 @@ use super::{
     ActivationRequest, ClockRequest, Commitment, Letter, LetterError, LetterKind, Nonce, Receipt,
     Secret,
 };
-use crate::digest::Sha256;
 use crate::json::{self, Json};
 use crate::pasted::{plain_dash, plain_quote};
 use crate::spoken;
 use crate::{Fingerprint, LicenseId, MachineDigest, ProductCode, Timestamp};
+use sha2::{Digest, Sha256};
 
 /// The format.
 const VERSION: u64 = 1;

@@ -6,10 +6,10 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::{LicenseId, claims};
-use crate::digest::Sha256;
 use crate::token::{TokenKind, Unverified, VerifyError};
 use crate::trust::{KeyId, TrustSet};
 use crate::{ProductCode, Timestamp};
+use sha2::{Digest, Sha256};
 
 /// That a license no longer holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -193,7 +193,7 @@ impl RevocationList {
 
     /// SHA-256 of the token: tells one list from another of the same number.
     pub fn digest(&self) -> [u8; 32] {
-        Sha256::digest(self.inner.token.as_str())
+        Sha256::digest(self.inner.token.as_str()).into()
     }
 
     /// The lists that count: of each key the newest. Two of the same number, which no vendor issues, both do.

@@ -5,7 +5,7 @@ use std::fmt;
 use super::comparison::Comparison;
 use super::component::{Component, ComponentKind, from_hex, write_hex};
 use crate::ProductCode;
-use crate::digest::Sha256;
+use sha2::{Digest, Sha256};
 
 /// Begins every fingerprint of this form.
 const PREFIX: &str = "fp1:";

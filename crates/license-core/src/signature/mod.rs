@@ -1,7 +1,11 @@
-//! The seam to the libraries that verify RSA signatures. Public operations only.
+//! The seam to the libraries that verify and make RSA signatures.
 
 #[cfg(feature = "aws-lc-rs")]
 mod aws_lc;
+#[cfg(feature = "issue")]
+mod private_key;
+#[cfg(feature = "issue")]
+mod random;
 #[cfg(feature = "rsa")]
 mod rust_crypto;
 #[cfg(test)]
@@ -9,6 +13,13 @@ mod rust_crypto;
 mod wycheproof_vectors;
 
 use std::fmt;
+
+#[cfg(feature = "issue")]
+pub use private_key::KeyBits;
+#[cfg(feature = "issue")]
+pub(crate) use private_key::PrivateKey;
+#[cfg(feature = "issue")]
+pub use random::{RandomError, RandomSource};
 
 /// A signature algorithm. A trusted key has one; a token can only name it, never choose it
 /// (RFC 8725 section 3.1).
@@ -43,14 +54,14 @@ impl fmt::Display for Algorithm {
     }
 }
 
-/// A library that verifies signatures, as far as it is compiled in. All give the same answers.
+/// A compiled-in library that verifies and makes signatures. All give the same answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Backend {
     /// AWS-LC: constant time, the fastest; needs a C compiler.
     #[cfg(feature = "aws-lc-rs")]
     AwsLcRs,
-    /// RustCrypto's `rsa`: pure Rust. RUSTSEC-2023-0071 concerns private keys, which it never sees here.
+    /// RustCrypto's `rsa`: pure Rust. It signs with blinding (RUSTSEC-2023-0071).
     #[cfg(feature = "rsa")]
     Rsa,
 }
@@ -78,9 +89,9 @@ pub(crate) struct Verifier {
 
 enum Inner {
     #[cfg(feature = "aws-lc-rs")]
-    AwsLcRs(aws_lc::Key),
+    AwsLcRs(aws_lc::PublicKey),
     #[cfg(feature = "rsa")]
-    Rsa(rust_crypto::Key),
+    Rsa(rust_crypto::PublicKey),
 }
 
 impl Verifier {
@@ -99,9 +110,11 @@ impl Verifier {
     ) -> Option<Self> {
         let inner: Inner = match backend {
             #[cfg(feature = "aws-lc-rs")]
-            Backend::AwsLcRs => Inner::AwsLcRs(aws_lc::Key::new(algorithm, modulus, exponent)?),
+            Backend::AwsLcRs => {
+                Inner::AwsLcRs(aws_lc::PublicKey::new(algorithm, modulus, exponent)?)
+            }
             #[cfg(feature = "rsa")]
-            Backend::Rsa => Inner::Rsa(rust_crypto::Key::new(algorithm, modulus, exponent)?),
+            Backend::Rsa => Inner::Rsa(rust_crypto::PublicKey::new(algorithm, modulus, exponent)?),
         };
         Some(Self {
             modulus: modulus.into(),

@@ -37,7 +37,7 @@ pub use error::{Fault, FaultKind, SpokenError};
 use collected::Collected;
 use line::{Body, CONTENT, Line};
 
-use crate::digest::Sha256;
+use sha2::{Digest, Sha256};
 
 /// The most bytes that are put into lines: 60 lines, which take half an hour to read. Whoever has more
 /// carries a file or a QR code.

@@ -244,9 +244,9 @@ fn dots_of_plain(text: &str) -> Option<(usize, usize)> {
 }
 
 fn dots(text: &str) -> Result<(usize, usize), ParseError> {
-    let mut dots = memchr::memchr_iter(b'.', text.as_bytes());
+    let mut dots = text.match_indices('.');
     match (dots.next(), dots.next(), dots.next()) {
-        (Some(first), Some(second), None) => Ok((first, second)),
+        (Some((first, _)), Some((second, _)), None) => Ok((first, second)),
         _ => Err(ParseError::Segments {
             found: text.matches('.').count() + 1,
         }),

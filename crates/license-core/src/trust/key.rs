@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use super::{TrustError, roca};
 use crate::base64url;
-use crate::digest::Sha256;
 use crate::signature::{Algorithm, Backend, Verifier};
+use sha2::{Digest, Sha256};
 
 const MODULUS_BITS: std::ops::RangeInclusive<usize> = 2048..=8192;
 const SMALLEST_EXPONENT: u64 = 65_537;
@@ -83,7 +83,7 @@ impl TrustedKey {
         })
     }
 
-    pub(super) fn with_backend(&self, backend: Backend) -> Result<Self, TrustError> {
+    pub(crate) fn with_backend(&self, backend: Backend) -> Result<Self, TrustError> {
         Self::load(backend, self.algorithm, &self.modulus, &self.exponent)
     }
 

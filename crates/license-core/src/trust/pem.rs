@@ -80,7 +80,7 @@ fn from_spki(der: &[u8]) -> Result<TrustedKey, TrustError> {
 }
 
 fn from_pkcs1(algorithm: Algorithm, der: &[u8]) -> Result<TrustedKey, TrustError> {
-    let key = pkcs1::RsaPublicKey::from_der(der)
+    let key = pkcs1::RsaPublicKeyRef::from_der(der)
         .map_err(|error| TrustError::Der(spki::Error::Asn1(error)))?;
     TrustedKey::new(
         algorithm,

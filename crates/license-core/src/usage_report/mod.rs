@@ -40,7 +40,7 @@ mod report;
 
 use std::fmt;
 
-use crate::digest::Sha256;
+use sha2::{Digest, Sha256};
 
 pub use chain::{ChainSummary, examine, examine_entries};
 pub use counts::{Counts, QuotaCount};
@@ -86,7 +86,7 @@ impl Hash {
 
     fn tagged(tag: &[u8], line: &str) -> Self {
         let hash = Sha256::new().chain_update(tag).chain_update(line);
-        Self(hash.finalize())
+        Self(hash.finalize().into())
     }
 
     /// Reads 64 lower-case hexadecimal digits.

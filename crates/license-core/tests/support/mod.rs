@@ -4,15 +4,19 @@
 
 use std::sync::LazyLock;
 
-use license_core::issue::{KeyBits, LicenseDraft, Sign, SigningKey, ValidationDraft};
+use license_core::issue::{KeyBits, LicenseDraft, RandomError, Sign, SigningKey, ValidationDraft};
 use license_core::{
     Algorithm, Entitlements, License, LicenseId, Machine, Matrix, Quota, Status, Tier, Timestamp,
     TrustSet, TrustedKey, Unverified, Validation, VerifyError,
 };
 
+fn random(bytes: &mut [u8]) -> Result<(), RandomError> {
+    getrandom::fill(bytes).map_err(RandomError::new)
+}
+
 fn generate(algorithm: Algorithm) -> SigningKey {
-    let der = SigningKey::generate(KeyBits::B2048, algorithm).unwrap();
-    SigningKey::from_pkcs8(&der, None).unwrap()
+    let der = SigningKey::generate(KeyBits::B2048, algorithm, &random).unwrap();
+    SigningKey::from_pkcs8(&der, None, random).unwrap()
 }
 
 /// The key that the vendor signs with.

@@ -1,7 +1,8 @@
 //! A code drawn with half blocks, two modules above each other in a character.
 
 use super::QrCode;
-use crate::{Exit, Failure};
+use crate::exit::Exit;
+use crate::failure::Failure;
 use std::fmt::Write as _;
 
 /// White on black from the fixed part of the palette of 256, which no theme changes.
@@ -12,7 +13,7 @@ impl QrCode {
     /// The code for a terminal of so many columns, where they are known.
     ///
     /// Blocks are the light modules: in white on black, whatever the colors of the terminal are. Printed by
-    /// [`Terminal::data`](crate::Terminal::data) where no color is wanted, the blocks alone remain; these are right on a
+    /// [`Terminal::data`](crate::output::Terminal::data) where no color is wanted, the blocks alone remain; these are right on a
     /// terminal that writes light on dark.
     ///
     /// # Errors

@@ -193,7 +193,7 @@ impl Service {
 fn numbers(der: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
     let info = SubjectPublicKeyInfoRef::from_der(der).ok()?;
     info.algorithm.assert_algorithm_oid(RSA_ENCRYPTION).ok()?;
-    let key = pkcs1::RsaPublicKey::from_der(info.subject_public_key.as_bytes()?).ok()?;
+    let key = pkcs1::RsaPublicKeyRef::from_der(info.subject_public_key.as_bytes()?).ok()?;
     Some((
         key.modulus.as_bytes().to_vec(),
         key.public_exponent.as_bytes().to_vec(),

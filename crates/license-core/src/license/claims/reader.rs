@@ -10,7 +10,7 @@ use crate::{Company, ProductCode, Quota, Tier, Timestamp};
 
 const TEXT: &str = "a string that is not empty";
 const TEXTS: &str = "an array of strings that are not empty";
-const SECONDS: &str = "whole seconds from 0 to 9007199254740991";
+const SECONDS: &str = "whole seconds from 0 to 253402300799";
 const COUNT: &str = "an integer from 0 on";
 
 /// A claim of a payload, if it is there.

@@ -52,7 +52,7 @@ impl Claim<'_> {
     fn timestamp_sized(self) -> Result<u64, VerifyError> {
         const EXPECTED: &str = "a whole number from 0 to 9007199254740991";
         let number = self.count()?;
-        let is_in_bounds = number <= Timestamp::MAX.unix_seconds();
+        let is_in_bounds = number < 1 << 53;
         is_in_bounds
             .then_some(number)
             .ok_or(wrong(self.name(), EXPECTED, Some("another integer")))
@@ -224,7 +224,7 @@ impl EntryReader<'_> {
             _ => None,
         };
         let Some(at) = at.and_then(Timestamp::from_unix_seconds) else {
-            let expected = "whole seconds from 0 to 9007199254740991 as `at` in each";
+            let expected = "whole seconds from 0 to 253402300799 as `at` in each";
             return Err(stop(self.fault, expected, "an entry without"));
         };
         match reason {

@@ -1,0 +1,129 @@
+//! `license check`.
+
+use license_client::StateProblem;
+use license_core::usage_report::Counts;
+use license_core::{Decision, FeatureAnswer, Matrix, Outcome};
+use license_terminal::{Exit, Failure, Terminal, closest, escape};
+use serde_json::Value;
+
+use crate::args::{Ask, Check};
+use crate::context::{AppContext, Evaluation};
+use crate::output::decision;
+use crate::output::notice::{self, Notice};
+
+/// Runs the command.
+///
+/// # Errors
+///
+/// Returns the failure that ends the program.
+pub(crate) fn run(
+    app: &AppContext,
+    arguments: &Check,
+    terminal: &Terminal,
+) -> Result<Exit, Failure> {
+    let (feature, ask) = (arguments.feature.as_str(), &arguments.ask);
+    // No feature has a longer name, but it may be a license at the wrong place.
+    if !(1..=MAX_FEATURE).contains(&feature.len()) {
+        return Err(invalid_name(feature.len()));
+    }
+    let base = app.matrix.base_tier().entitlements();
+    let mut evaluation = match app.requested(ask) {
+        // A feature of the base tier needs no license, even if the installed one is damaged.
+        Err(failure) if ask.license.is_none() && base.allows(feature) => {
+            let mut evaluation = Evaluation::without_license(app, &ask.context);
+            evaluation.notices.push(Notice::failure(&failure));
+            evaluation
+        }
+        evaluation => evaluation?,
+    };
+    let decision = evaluation.decide();
+    let mut answer = decision.feature(feature, &app.matrix);
+    if ask.context.strict && decision.outcome() == Outcome::Grace && !base.allows(feature) {
+        let (code, evidence) = (decision.code(), decision.evidence().clone());
+        answer = FeatureAnswer {
+            granted: false,
+            code,
+            evidence,
+        };
+    }
+    if !answer.granted {
+        count(app, ask, feature, &answer, &decision, &mut evaluation);
+    }
+    if terminal.is_json() {
+        let mut object = decision::to_json(&decision, &evaluation.notices);
+        object.insert("feature".to_owned(), feature.into());
+        object.insert("granted".to_owned(), answer.granted.into());
+        object.insert("feature_code".to_owned(), answer.code.as_str().into());
+        object.insert("feature_evidence".to_owned(), answer.evidence.to_json());
+        terminal.json(&Value::Object(object))?;
+    } else {
+        decision::print_warnings(&decision, &evaluation.notices, terminal);
+        terminal.data(&sentence(feature, &answer, &decision))?;
+        if let Some(hint) = suggestion(feature, &app.matrix).filter(|_| !answer.granted) {
+            terminal.note(&hint);
+        }
+    }
+    Ok(if answer.granted {
+        Exit::Licensed
+    } else {
+        Exit::Denied
+    })
+}
+
+/// Counts a refusal for usage reports, if it is about the installed license at this moment.
+fn count(
+    app: &AppContext,
+    ask: &Ask,
+    feature: &str,
+    answer: &FeatureAnswer,
+    decision: &Decision,
+    evaluation: &mut Evaluation<'_>,
+) {
+    if ask.license.is_some() || ask.context.at.is_some() {
+        return;
+    }
+    let account = decision::account(decision, ask.context.user.as_deref());
+    let refused = Counts::feature_refused_by(decision, &app.matrix, feature, answer.code);
+    app.host.count(account, refused);
+    let problems = app.host.flush_counts();
+    // Other problems with the state do not concern the question about a feature.
+    let of_journal = problems
+        .iter()
+        .filter(|problem| matches!(problem, StateProblem::Journal(_)));
+    notice::add(&mut evaluation.notices, of_journal.map(Notice::state));
+}
+
+const MAX_FEATURE: usize = 64;
+
+fn invalid_name(found: usize) -> Failure {
+    let message = format!("expected a feature's name of 1 to {MAX_FEATURE} bytes, found {found}");
+    Failure::usage(message).hint("`license features` lists the features")
+}
+
+fn sentence(feature: &str, answer: &FeatureAnswer, decision: &Decision) -> String {
+    let feature = escape(feature);
+    if answer.granted {
+        return format!(
+            "granted: {feature} (tier {})",
+            decision.entitlements().tier()
+        );
+    }
+    let (expected, actual) = (answer.evidence.expected(), answer.evidence.actual());
+    let (expected, actual) = (escape(&expected), escape(&actual));
+    format!(
+        "denied: {feature}: {}: expected {expected}, found {actual}",
+        answer.code
+    )
+}
+
+/// Suggests a feature of the product if no tier has the requested one.
+fn suggestion(feature: &str, matrix: &Matrix) -> Option<String> {
+    if matrix.first_tier_with(feature).is_some() {
+        return None;
+    }
+    let features = matrix.features().into_iter().map(|(name, _)| name);
+    Some(match closest(feature, features) {
+        Some(name) => format!("hint: no tier has this feature; did you mean {name}?"),
+        None => "hint: no tier has this feature; `license features` lists them".to_owned(),
+    })
+}

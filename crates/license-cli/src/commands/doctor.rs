@@ -1,0 +1,187 @@
+//! `license doctor`: checks licensing on this machine, and changes nothing.
+
+mod directories;
+mod license;
+mod machine;
+mod revocations;
+mod state;
+mod trust;
+
+use std::fmt;
+
+use license_client::Snapshot;
+use license_core::Timestamp;
+use license_terminal::{Exit, Failure, Terminal, escape};
+use serde_json::{Value, json};
+
+use crate::args::ContextArgs;
+use crate::context::AppContext;
+
+/// Runs the command.
+///
+/// # Errors
+///
+/// Returns the failure that ends the program.
+pub(crate) fn run(app: &AppContext, strict: bool, terminal: &Terminal) -> Result<Exit, Failure> {
+    let snapshot = app.host.inspect(&app.matrix);
+    let args = ContextArgs::default();
+    let verdict = license::Verdict::new(app, &args, &snapshot);
+    let checks = checks(app, &snapshot, &verdict);
+    let worst = checks.iter().map(|check| check.status).max();
+    let worst = worst.unwrap_or(Status::Ok);
+    if terminal.is_json() {
+        let next = verdict.next().map(|next| next.to_json());
+        let checks: Vec<_> = checks.iter().map(Check::to_json).collect();
+        terminal.json(&json!({ "checks": checks, "status": worst.as_str(), "next": next }))?;
+    } else {
+        let lines: Vec<_> = checks.iter().map(Check::to_text).collect();
+        terminal.data(&lines.join("\n"))?;
+    }
+    Ok(match worst {
+        Status::Problem => Exit::Denied,
+        Status::Warning if strict => Exit::Denied,
+        _ => Exit::Licensed,
+    })
+}
+
+fn checks(app: &AppContext, snapshot: &Snapshot, verdict: &license::Verdict<'_>) -> Vec<Check> {
+    let facts = app.host.facts();
+    vec![
+        directories::home(app),
+        directories::permissions(app),
+        state::state(app, snapshot),
+        state::clock(snapshot),
+        machine::id(app, &facts),
+        machine::container(&facts),
+        trust::trust(app, snapshot),
+        license::license(app, snapshot, verdict),
+        license::check_in(app, snapshot, verdict),
+        revocations::revocations(app, snapshot),
+        directories::system(app),
+        license::next(verdict),
+    ]
+}
+
+/// The result of a check, from best to worst.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Status {
+    Ok,
+    /// Nothing stops working.
+    Warning,
+    /// Something does not work.
+    Problem,
+}
+
+impl Status {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Warning => "warning",
+            Self::Problem => "problem",
+        }
+    }
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// A warning or a problem, with what to do about it.
+struct Fault {
+    status: Status,
+    message: String,
+    hint: String,
+}
+
+impl Fault {
+    fn warning(message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self {
+            status: Status::Warning,
+            message: message.into(),
+            hint: hint.into(),
+        }
+    }
+
+    fn problem(message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self {
+            status: Status::Problem,
+            ..Self::warning(message, hint)
+        }
+    }
+
+    /// Creates a fault from the failure of a command that needs what is checked.
+    fn from_failure(status: Status, failure: &Failure) -> Self {
+        Self {
+            status,
+            message: failure.message().to_owned(),
+            hint: failure.advice().unwrap_or("").to_owned(),
+        }
+    }
+}
+
+/// The line of a check.
+struct Check {
+    name: &'static str,
+    status: Status,
+    message: String,
+    hint: Option<String>,
+}
+
+impl Check {
+    fn ok(name: &'static str, message: impl Into<String>) -> Self {
+        Self {
+            name,
+            status: Status::Ok,
+            message: message.into(),
+            hint: None,
+        }
+    }
+
+    /// Creates a check from all its faults in one line, the worst first, with the hint of the worst.
+    /// Without faults, the line is `right`.
+    fn new(name: &'static str, mut faults: Vec<Fault>, right: impl Into<String>) -> Self {
+        faults.sort_by_key(|fault| std::cmp::Reverse(fault.status));
+        let Some(worst) = faults.first() else {
+            return Self::ok(name, right);
+        };
+        let messages: Vec<_> = faults.iter().map(|fault| &*fault.message).collect();
+        Self {
+            name,
+            status: worst.status,
+            message: messages.join("; "),
+            hint: Some(worst.hint.clone()).filter(|hint| !hint.is_empty()),
+        }
+    }
+
+    fn to_json(&self) -> Value {
+        json!({
+            "check": self.name,
+            "status": self.status.as_str(),
+            "message": self.message,
+            "hint": self.hint,
+        })
+    }
+
+    fn to_text(&self) -> String {
+        let (status, name, message) = (self.status, self.name, escape(&self.message));
+        let line = format!("{status:8} {name:11}  {message}");
+        match &self.hint {
+            Some(hint) => format!("{line}\n  hint: {}", escape(hint)),
+            None => line,
+        }
+    }
+}
+
+/// The next date at which something ends or is due.
+struct Next {
+    what: &'static str,
+    at: Timestamp,
+}
+
+impl Next {
+    fn to_json(&self) -> Value {
+        json!({ "what": self.what, "at": self.at.to_string() })
+    }
+}

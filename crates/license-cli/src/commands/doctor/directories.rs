@@ -1,0 +1,259 @@
+//! The directories of this user and of the administrator, and their permissions.
+
+use std::fs;
+use std::io::{self, ErrorKind};
+use std::path::Path;
+
+use license_client::{StateDir, StateFile};
+use license_terminal::{Failure, show_path};
+
+use super::{Check, Fault};
+use crate::context::AppContext;
+use crate::output::failure;
+
+/// Checks the state directory of this user.
+pub(super) fn home(app: &AppContext) -> Check {
+    const NAME: &str = "home";
+    let dir = match app.host.home() {
+        Ok(home) => home.user().dir(),
+        Err(error) => {
+            let fault = Fault::from_failure(super::Status::Problem, &failure::home(error));
+            return Check::new(NAME, vec![fault], "");
+        }
+    };
+    let variable = home_variable(app);
+    let origin = match is_set(&variable) {
+        true => format!("from {variable}"),
+        false => format!("the default, {variable} is not set"),
+    };
+    let path = show_path(dir.path());
+    let place = format!("{path} ({origin})");
+    match check_directory(dir) {
+        Ok(found) => Check::ok(NAME, format!("{place} {found}")),
+        Err(Defect { is_fatal, what }) => {
+            let message = format!("{place} {what}");
+            let hint = format!("mend that, or set {variable} to a folder that can be used");
+            let fault = match is_fatal {
+                true => Fault::problem(message, hint),
+                false => Fault::warning(
+                    format!("{message}; nothing can be installed, and counts are not kept"),
+                    hint,
+                ),
+            };
+            Check::new(NAME, vec![fault], "")
+        }
+    }
+}
+
+fn home_variable(app: &AppContext) -> String {
+    format!("{}_HOME", app.host.product())
+}
+
+fn is_set(variable: &str) -> bool {
+    std::env::var_os(variable).is_some_and(|value| !value.is_empty())
+}
+
+/// The reason why a directory cannot be used.
+struct Defect {
+    is_fatal: bool,
+    what: String,
+}
+
+fn fatal(what: impl Into<String>) -> Defect {
+    Defect {
+        is_fatal: true,
+        what: what.into(),
+    }
+}
+
+fn check_directory(dir: &StateDir) -> Result<&'static str, Defect> {
+    let path = dir.path();
+    match fs::metadata(path) {
+        Ok(found) if !found.is_dir() => Err(fatal("is a file and not a folder")),
+        Ok(_) => match (dir.try_writing(), dir.obstacle()) {
+            (Ok(_), None) => Ok("is there and can be written"),
+            (Ok(_), Some(obstacle)) => Err(Defect {
+                is_fatal: false,
+                what: format!("can't be written: {obstacle}"),
+            }),
+            (Err(error), _) => Err(unwritable(path, &error)),
+        },
+        Err(error) if error.kind() == ErrorKind::NotFound => check_ancestor(path),
+        Err(error) if error.kind() == ErrorKind::NotADirectory => {
+            Err(fatal("can't be made: what it should be in is a file"))
+        }
+        Err(error) => Err(fatal(format!("can't be looked at: {}", reason(&error)))),
+    }
+}
+
+/// Checks whether a missing directory can be created in its nearest existing ancestor.
+fn check_ancestor(path: &Path) -> Result<&'static str, Defect> {
+    let is_there = |path: &&Path| fs::symlink_metadata(path).is_ok();
+    let Some(nearest) = path.ancestors().find(is_there) else {
+        return Err(fatal("can't be made"));
+    };
+    if let (Ok(target), Err(_)) = (fs::read_link(nearest), fs::metadata(nearest)) {
+        let (nearest, target) = (show_path(nearest), show_path(&target));
+        let what = format!(
+            "can't be used: the symbolic link {nearest} leads to {target}, which does not exist"
+        );
+        return Err(fatal(what));
+    }
+    match StateDir::at(nearest).try_writing() {
+        Ok(_) => Ok("is not there yet, and is made when something is installed"),
+        Err(error) => Err(unwritable(nearest, &error)),
+    }
+}
+
+fn unwritable(path: &Path, error: &io::Error) -> Defect {
+    let failure = Failure::io("write", path, error);
+    Defect {
+        is_fatal: false,
+        what: format!("can't be written: {}", failure.message()),
+    }
+}
+
+fn reason(error: &io::Error) -> String {
+    error.kind().to_string()
+}
+
+/// Checks that only this user can access the state directory.
+#[cfg(unix)]
+pub(super) fn permissions(app: &AppContext) -> Check {
+    const NAME: &str = "permissions";
+    let home = app.host.home().ok();
+    let store = home.map(|home| home.user());
+    let Some((store, folder)) = store.and_then(|store| {
+        let folder = fs::metadata(store.dir().path()).ok()?;
+        folder.is_dir().then_some((store, folder))
+    }) else {
+        return Check::ok(NAME, "there is no folder yet");
+    };
+    let dir = store.dir();
+    if dir.obstacle().is_some() {
+        return Check::ok(NAME, "looked at once the folder can be used");
+    }
+    let user = owner(dir);
+    let mut faults: Vec<_> = unix::faults(dir.path(), &folder, 0o700, user).collect();
+    let named = StateFile::ALL.iter().map(|file| dir.file(*file));
+    let rest = store
+        .set_aside(StateFile::ALL)
+        .into_iter()
+        .chain(store.unfinished());
+    let mut count = 0_usize;
+    for path in named.chain(rest) {
+        // The target of a symbolic link is not managed here.
+        let found = fs::symlink_metadata(&path).ok();
+        let Some(found) = found.filter(fs::Metadata::is_file) else {
+            continue;
+        };
+        count = count.saturating_add(1);
+        faults.extend(unix::faults(&path, &found, 0o600, user));
+    }
+    let files = match count {
+        0 => "it is empty".to_owned(),
+        1 => "its file is 0600".to_owned(),
+        count => format!("its {count} files are 0600"),
+    };
+    Check::new(NAME, faults, format!("the folder is 0700, {files}"))
+}
+
+/// Returns the user id of this process, as the owner of a temporary file, or `None` if no file can be
+/// created.
+#[cfg(unix)]
+fn owner(dir: &StateDir) -> Option<u32> {
+    use std::os::unix::fs::MetadataExt;
+    let temporary = || StateDir::at(std::env::temp_dir()).try_writing();
+    let made = dir.try_writing().or_else(|_| temporary()).ok()?;
+    Some(made.uid())
+}
+
+#[cfg(unix)]
+mod unix {
+    use std::fs::Metadata;
+    use std::os::unix::fs::MetadataExt;
+    use std::path::Path;
+
+    use license_terminal::show_path;
+
+    use crate::commands::doctor::Fault;
+
+    pub(super) fn faults(
+        path: &Path,
+        found: &Metadata,
+        expected: u32,
+        user: Option<u32>,
+    ) -> impl Iterator<Item = Fault> {
+        let (mode, shown) = (found.mode() & 0o7777, show_path(path));
+        let is_open = mode & 0o077 != 0;
+        let open = is_open.then(|| {
+            Fault::warning(
+                format!("{shown} is {mode:04o}, expected {expected:04o}: other users may use it"),
+                format!("chmod {expected:o} {shown}"),
+            )
+        });
+        let other = user.filter(|user| *user != found.uid()).map(|user| {
+            Fault::warning(
+                format!(
+                    "{shown} belongs to user {}, and this is user {user}",
+                    found.uid()
+                ),
+                format!("run the program as its owner, or: chown {user} {shown}"),
+            )
+        });
+        open.into_iter().chain(other)
+    }
+}
+
+#[cfg(not(unix))]
+pub(super) fn permissions(_: &AppContext) -> Check {
+    Check::ok("permissions", "as the user's profile has them")
+}
+
+/// Checks the administrator's directory.
+pub(super) fn system(app: &AppContext) -> Check {
+    const NAME: &str = "system";
+    let variable = format!("{}_SYSTEM_DIR", app.host.product());
+    let origin = match is_set(&variable) {
+        true => format!("from {variable}"),
+        false => "the default".to_owned(),
+    };
+    let system = app.host.home().ok().and_then(|home| home.system());
+    let Some(system) = system else {
+        let fault = Fault::warning(
+            "there is no administrator's folder",
+            format!("set {variable} to an absolute path"),
+        );
+        let faults = is_set(&variable).then_some(fault);
+        return Check::new(NAME, faults.into_iter().collect(), "none on this platform");
+    };
+    let path = system.dir().path();
+    let place = format!("{} ({origin})", show_path(path));
+    let hint = format!("set {variable} to a folder, or ask the administrator");
+    let wrong = |what: &str| vec![Fault::warning(format!("{place} {what}"), hint.clone())];
+    match fs::metadata(path) {
+        Ok(found) if !found.is_dir() => Check::new(NAME, wrong("is a file and not a folder"), ""),
+        Ok(_) => {
+            let has = |file: &&StateFile| system.dir().file(**file).exists();
+            let files = [
+                StateFile::License,
+                StateFile::Key,
+                StateFile::Trust,
+                StateFile::TrustStatements,
+            ];
+            let names: Vec<_> = files.iter().filter(has).map(|file| file.name()).collect();
+            let holds = match names.is_empty() {
+                true => "holds nothing for licenses".to_owned(),
+                false => format!("holds {}", names.join(", ")),
+            };
+            Check::ok(NAME, format!("{place} {holds}"))
+        }
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            Check::ok(NAME, format!("{place} is not there"))
+        }
+        Err(error) => {
+            let what = format!("can't be looked at: {}", reason(&error));
+            Check::new(NAME, wrong(&what), "")
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! The identity of this machine.
+
+use license_client::{MachineFacts, Missing, MissingReason, Stability};
+use license_core::ComponentKind;
+
+use super::{Check, Fault};
+use crate::context::AppContext;
+
+/// Checks how well this machine is identified.
+pub(super) fn id(app: &AppContext, facts: &MachineFacts) -> Check {
+    let digest = facts
+        .digest()
+        .map_or_else(|| "no digest".to_owned(), |digest| digest.to_string());
+    let (stability, explanation) = (facts.stability(), facts.explain());
+    // The first sentence describes the identity. A second one says how to improve it.
+    let (says, advice) = explanation
+        .split_once(". ")
+        .unwrap_or((explanation.trim_end_matches('.'), ""));
+    let message = format!("{digest}, {stability}: {says}");
+    let is_weak = matches!(stability, Stability::Weak | Stability::None);
+    let weak = is_weak.then(|| Fault::warning(&*message, advice));
+    let rejected = facts.missing().find_map(|missing| rejected(app, missing));
+    let faults = rejected.into_iter().chain(weak).collect();
+    Check::new("machine", faults, message)
+}
+
+/// Returns a warning if a machine id was given and is rejected.
+fn rejected(app: &AppContext, missing: &Missing) -> Option<Fault> {
+    let is_given = missing.kind() == ComponentKind::GivenId;
+    if !is_given || missing.reason() == MissingReason::NotFound {
+        return None;
+    }
+    let source = missing.source().unwrap_or("the id that was given");
+    let message = format!("{source} does not count: {}", missing.reason());
+    let hint = format!(
+        "set {}_MACHINE_ID to an id of this machine's own, of 8 to 128 characters, or unset it",
+        app.host.product()
+    );
+    Some(Fault::warning(message, hint))
+}
+
+/// Reports the container.
+pub(super) fn container(facts: &MachineFacts) -> Check {
+    let message = match facts.container() {
+        None => "none".to_owned(),
+        Some(kind) => kind.to_owned(),
+    };
+    Check::ok("container", message)
+}

@@ -1,0 +1,74 @@
+//! The installed revocation lists.
+
+use license_client::{ListProblem, Snapshot, StateFile, StateProblem, now};
+use license_core::RevocationList;
+use license_terminal::show_path;
+
+use super::{Check, Fault};
+use crate::context::AppContext;
+use crate::output::artifacts;
+use crate::output::failure;
+
+/// Checks the installed revocation lists.
+pub(super) fn revocations(app: &AppContext, snapshot: &Snapshot) -> Check {
+    let found = snapshot.installation.as_ref().ok();
+    let found = found.and_then(Option::as_ref);
+    let lists = found.map(|found| found.bundle().revocations());
+    let lists = lists.unwrap_or_default();
+    let problems = snapshot.problems.iter().filter_map(of_list);
+    let mut faults: Vec<_> = problems.map(fault).collect();
+    faults.extend(outdated(lists));
+    faults.extend(set_aside(app));
+    let right = match (lists, found) {
+        ([], None) => "looked at once a license is installed".to_owned(),
+        ([], Some(_)) => "none is installed, and none is needed".to_owned(),
+        (lists, _) => lists
+            .iter()
+            .map(artifacts::list_line)
+            .collect::<Vec<_>>()
+            .join("; "),
+    };
+    Check::new("revocations", faults, right)
+}
+
+/// Returns the problem if it is about a revocation list.
+pub(super) fn of_list(problem: &StateProblem) -> Option<&ListProblem> {
+    match problem {
+        StateProblem::Revocations(problem) => Some(problem),
+        _ => None,
+    }
+}
+
+fn fault(problem: &ListProblem) -> Fault {
+    let line = failure::line(problem);
+    let message = match problem.code() {
+        Some(code) => format!("{code}: {line}"),
+        None => line,
+    };
+    Fault::warning(
+        message,
+        "ask the vendor for the latest list, then `license install FILE`",
+    )
+}
+
+/// Returns a warning if even the list with the latest update date is outdated, as in a decision.
+fn outdated(lists: &[RevocationList]) -> Option<Fault> {
+    let latest = lists.iter().max_by_key(|list| list.next_update())?;
+    let fault = || {
+        Fault::warning(
+            format!("LIST_OUTDATED: {}", artifacts::list_line(latest)),
+            "ask the vendor for the latest list, then `license install FILE`",
+        )
+    };
+    latest.is_outdated_at(now()).then(fault)
+}
+
+fn set_aside(app: &AppContext) -> Vec<Fault> {
+    let home = app.host.home().ok();
+    let aside = home.map(|home| home.user().set_aside(&[StateFile::Revocations]));
+    let fault = |path: &std::path::PathBuf| {
+        let message = format!("a damaged list was set aside as {}", show_path(path));
+        Fault::warning(message, "install the latest list: it takes that file away")
+    };
+    aside.iter().flatten().map(fault).collect()
+}

@@ -1,0 +1,134 @@
+//! The vendor's public keys: the origin of each, and which are retired.
+
+use license_client::{Home, Installation, Snapshot, StateFile, StateProblem, Store};
+use license_core::{KeyId, Rotation, TrustSet, TrustedKey};
+use license_terminal::{plural, show_path};
+
+use super::{Check, Fault, Status};
+use crate::context::AppContext;
+use crate::output::failure;
+
+/// Checks the trusted keys.
+pub(super) fn trust(app: &AppContext, snapshot: &Snapshot) -> Check {
+    const NAME: &str = "trust";
+    if let Some(keys) = app.host.trust() {
+        let message = format!("embedded, and no others count: {}", keys_of(keys));
+        return Check::ok(NAME, message);
+    }
+    let Ok(home) = app.host.home() else {
+        return Check::ok(NAME, "none is installed");
+    };
+    let all = Installation::rotation(home).ok().flatten();
+    let in_one = |store: &Store| Installation::rotation(&Home::at(store.dir().clone()));
+    let mut faults: Vec<_> = snapshot.problems.iter().filter_map(fault).collect();
+    let mut parts = Vec::new();
+    let places = [
+        (Some(in_one(home.user())), "", Status::Problem),
+        (
+            home.system().map(in_one),
+            "the administrator's ",
+            Status::Warning,
+        ),
+    ];
+    for (found, whose, status) in places {
+        match found {
+            None | Some(Ok(None)) => {}
+            Some(Ok(Some(own))) => parts.push(format!("{whose}{}", described(&own, all.as_ref()))),
+            Some(Err(error)) => {
+                faults.push(Fault::from_failure(status, &failure::installation(&error)));
+            }
+        }
+    }
+    if parts.is_empty() && faults.is_empty() && has_license(home) {
+        faults.push(Fault::problem(
+            "a license is installed, but no keys to verify it with",
+            "install the license again with --trust FILE",
+        ));
+    }
+    parts.extend(all.as_ref().and_then(retired));
+    faults.extend(set_aside(home));
+    let right = match parts.is_empty() {
+        true => "none is installed; it comes with the first license".to_owned(),
+        false => parts.join("; "),
+    };
+    Check::new(NAME, faults, right)
+}
+
+/// Describes the trusted keys of one directory, with their origins if there are trust statements.
+fn described(own: &Rotation, all: Option<&Rotation>) -> String {
+    let all = all.unwrap_or(own);
+    if all.statements().is_empty() {
+        return keys_of(own.keys());
+    }
+    let counts = |key: &&TrustedKey| all.keys().get(key.id().as_str()).is_some();
+    let keys = own.keys().iter().filter(counts);
+    let keys = keys.map(|key| format!("{}, {}", key_line(key), origin(own, key.id())));
+    list_keys(keys.collect())
+}
+
+fn origin(rotation: &Rotation, key: &KeyId) -> String {
+    match rotation.introduction_of(key) {
+        None => format!("of {}", StateFile::Trust.name()),
+        Some(statement) => format!(
+            "introduced by {} at {}",
+            statement.signer(),
+            statement.issued_at()
+        ),
+    }
+}
+
+fn retired(rotation: &Rotation) -> Option<String> {
+    let retired = rotation.retirements().filter_map(|statement| {
+        let key = statement.retires()?;
+        Some(format!("{key} at {}", statement.issued_at()))
+    });
+    let retired: Vec<_> = retired.collect();
+    (!retired.is_empty()).then(|| format!("retired: {}", retired.join(", ")))
+}
+
+fn keys_of(trust: &TrustSet) -> String {
+    list_keys(trust.iter().map(key_line).collect())
+}
+
+fn key_line(key: &TrustedKey) -> String {
+    format!("{} ({})", key.id(), key.algorithm())
+}
+
+fn list_keys(keys: Vec<String>) -> String {
+    let all = keys.join(", ");
+    match keys.len() {
+        0 => "no key".to_owned(),
+        count => format!("{}: {all}", plural(count, "key", "keys")),
+    }
+}
+
+fn has_license(home: &Home) -> bool {
+    let stores = [Some(home.user()), home.system()];
+    let files = [StateFile::License, StateFile::Key];
+    let has = |file: StateFile| {
+        let mut dirs = stores.iter().flatten().map(|store| store.dir());
+        dirs.any(|dir| dir.file(file).exists())
+    };
+    files.into_iter().any(has)
+}
+
+const AGAIN: &str = "install what the vendor sent of keys again: `license install FILE`";
+
+fn fault(problem: &StateProblem) -> Option<Fault> {
+    match problem {
+        StateProblem::Trust(problem) => Some(Fault::warning(failure::line(&**problem), AGAIN)),
+        _ => None,
+    }
+}
+
+fn set_aside(home: &Home) -> Vec<Fault> {
+    let aside = home.user().set_aside(&[StateFile::TrustStatements]);
+    let fault = |path: &std::path::PathBuf| {
+        let message = format!(
+            "damaged trust statements were set aside as {}",
+            show_path(path)
+        );
+        Fault::warning(message, AGAIN)
+    };
+    aside.iter().map(fault).collect()
+}

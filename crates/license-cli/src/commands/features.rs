@@ -1,0 +1,164 @@
+//! `license features`.
+
+use std::collections::BTreeSet;
+
+use license_core::{Decision, FeatureAnswer, Matrix, Outcome};
+use license_terminal::{Column, Exit, Failure, Table, Terminal};
+use serde_json::{Value, json};
+
+use crate::args::Ask;
+use crate::context::AppContext;
+use crate::output::decision;
+
+/// A feature, whether each tier has it, and the decision on it.
+struct Row {
+    feature: String,
+    tiers: Vec<bool>,
+    answer: FeatureAnswer,
+}
+
+/// Runs the command.
+///
+/// # Errors
+///
+/// Returns the failure that ends the program.
+pub(crate) fn run(app: &AppContext, ask: &Ask, terminal: &Terminal) -> Result<Exit, Failure> {
+    let evaluation = app.requested(ask)?;
+    let decision = evaluation.decide();
+    let rows = rows(&decision, &app.matrix);
+    if terminal.is_json() {
+        let mut object = decision::to_json(&decision, &evaluation.notices);
+        object.insert("matrix".to_owned(), matrix_json(&rows, &app.matrix));
+        terminal.json(&Value::Object(object))?;
+    } else {
+        let columns = terminal.columns();
+        terminal.data(&to_text(&rows, &decision, &app.matrix, columns))?;
+        decision::print_warnings(&decision, &evaluation.notices, terminal);
+    }
+    Ok(decision::exit(&decision, ask.context.strict))
+}
+
+/// Returns the features of the tiers, then those that only this license has.
+fn rows(decision: &Decision, matrix: &Matrix) -> Vec<Row> {
+    let of_tiers = matrix
+        .features()
+        .into_iter()
+        .map(|(feature, _)| feature.to_owned());
+    let own = decision.license().into_iter().flat_map(|license| {
+        let features = license.entitlements().features();
+        features
+            .filter(|name| matrix.first_tier_with(name).is_none())
+            .map(str::to_owned)
+    });
+    let row = |feature: String| Row {
+        tiers: matrix
+            .tiers()
+            .iter()
+            .map(|tier| tier.entitlements().allows(&feature))
+            .collect(),
+        answer: decision.feature(&feature, matrix),
+        feature,
+    };
+    of_tiers.chain(own).map(row).collect()
+}
+
+fn to_text(
+    rows: &[Row],
+    decision: &Decision,
+    matrix: &Matrix,
+    terminal_columns: Option<usize>,
+) -> String {
+    let features = feature_table(rows, decision, matrix);
+    let mut quotas = Table::new([
+        Column::new("").min_width(features.content_width(0)),
+        Column::new(""),
+    ]);
+    for name in quota_names(decision, matrix) {
+        quotas.row([name, &quota(name, decision, matrix)]);
+    }
+    format!(
+        "{}\n\n{}",
+        features.to_text(terminal_columns),
+        quotas.to_text(terminal_columns)
+    )
+}
+
+/// Returns a row for each feature, with a mark below each tier that has it.
+fn feature_table(rows: &[Row], decision: &Decision, matrix: &Matrix) -> Table {
+    let tiers = matrix.tiers().iter();
+    let tiers = tiers.map(|tier| Column::new(tier.name().as_str()).gap(1).whole());
+    let mut columns = vec![Column::new("FEATURE").whole()];
+    columns.extend(tiers);
+    if let Some(last) = columns.pop() {
+        columns.push(last.gap(2));
+    }
+    columns.push(Column::new("HERE"));
+    let mut table = Table::new(columns);
+    for row in rows {
+        let marks = row.tiers.iter().map(|has| if *has { "x" } else { "-" });
+        let mut cells = vec![row.feature.clone()];
+        cells.extend(marks.map(str::to_owned));
+        cells.push(here(row, decision));
+        table.row(cells);
+    }
+    table
+}
+
+/// Returns the quotas of all tiers and of the license, sorted and without duplicates.
+fn quota_names<'a>(decision: &'a Decision, matrix: &'a Matrix) -> BTreeSet<&'a str> {
+    let tiers = matrix.tiers().iter();
+    let of_tiers = tiers.flat_map(|tier| tier.entitlements().quotas());
+    let own = decision.entitlements().quotas();
+    of_tiers.chain(own).map(|(name, _)| name).collect()
+}
+
+fn here(row: &Row, decision: &Decision) -> String {
+    if row.answer.granted {
+        return "granted".to_owned();
+    }
+    let why = match (&row.answer.evidence, decision.outcome()) {
+        (
+            license_core::Evidence::Feature {
+                included_from: Some(tier),
+                ..
+            },
+            _,
+        ) => {
+            format!("included from {tier}")
+        }
+        (_, Outcome::Denied) => format!("the license has it, but is {}", row.answer.code),
+        _ => "in no tier".to_owned(),
+    };
+    format!("no: {why}")
+}
+
+fn quota(name: &str, decision: &Decision, matrix: &Matrix) -> String {
+    let here = decision
+        .quota(name)
+        .map_or_else(|| "none".to_owned(), |quota| quota.to_string());
+    let tiers = matrix.tiers().iter().map(|tier| {
+        let quota = tier.entitlements().quota(name);
+        let quota = quota.map_or_else(|| "none".to_owned(), |quota| quota.to_string());
+        format!("{} {quota}", tier.name())
+    });
+    format!("here {here} ({})", tiers.collect::<Vec<_>>().join(", "))
+}
+
+fn matrix_json(rows: &[Row], matrix: &Matrix) -> Value {
+    let features = rows.iter().map(|row| {
+        let tiers = matrix
+            .tiers()
+            .iter()
+            .zip(&row.tiers)
+            .filter(|(_, has)| **has);
+        let tiers: Vec<_> = tiers.map(|(tier, _)| tier.name().to_string()).collect();
+        json!({
+            "feature": row.feature,
+            "tiers": tiers,
+            "granted": row.answer.granted,
+            "code": row.answer.code.as_str(),
+            "evidence": row.answer.evidence.to_json(),
+        })
+    });
+    features.collect()
+}

@@ -1,0 +1,25 @@
+//! `license inspect`.
+
+use std::ffi::OsStr;
+
+use license_core::{UNVERIFIED, inspect};
+use license_terminal::{Exit, Failure, Terminal, outline};
+
+use crate::context::LicenseInput;
+use crate::output::failure;
+
+/// Runs the command.
+///
+/// # Errors
+///
+/// Returns the failure that ends the program.
+pub(crate) fn run(license: &OsStr, terminal: &Terminal) -> Result<Exit, Failure> {
+    let input = LicenseInput::read(license)?;
+    let shown = inspect(&input.text).map_err(|error| failure::inspection(&input.name, &error))?;
+    if terminal.is_json() {
+        terminal.json(&shown)?;
+    } else {
+        terminal.data(&format!("{UNVERIFIED}\n{}", outline(&shown)))?;
+    }
+    Ok(Exit::Licensed)
+}

@@ -1,0 +1,298 @@
+//! `license install` and `license activate`.
+
+use license_client::{
+    Candidate, Installation, InstallationError, Installed, InstalledBlock, Moment, Replace,
+};
+use license_core::{
+    Activation, Bundle, BundleError, License, LicenseId, Rotation, Timestamp, TokenKind, TrustSet,
+};
+use license_terminal::{Exit, Failure, Terminal, escape, show_path};
+use serde_json::{Value, json};
+
+use crate::args::Install;
+use crate::context::{AppContext, Evaluation, LicenseInput};
+use crate::output::notice::{self, Notice};
+use crate::output::trust_statements::{self, StatementsReport};
+use crate::output::{artifacts, failure};
+
+/// Verifies and installs what the vendor sent, and prints the decision on what is installed then.
+///
+/// # Errors
+///
+/// Returns a failure if the input does not verify or cannot be installed.
+pub(crate) fn run(
+    app: &AppContext,
+    arguments: &Install,
+    terminal: &Terminal,
+) -> Result<Exit, Failure> {
+    let input = LicenseInput::read(&arguments.license)?;
+    let verified = Verified::new(app, arguments, &input)?;
+    install(app, arguments, &input, verified, terminal)
+}
+
+/// Installs the answer to a request of this machine, unless it is installed already.
+///
+/// # Errors
+///
+/// Returns a failure if the input is not a new answer, or if it cannot be installed.
+pub(crate) fn activate(
+    app: &AppContext,
+    arguments: &Install,
+    terminal: &Terminal,
+) -> Result<Exit, Failure> {
+    let input = LicenseInput::read(&arguments.license)?;
+    let verified = Verified::new(app, arguments, &input)?;
+    let bundle = &verified.bundle;
+    if bundle.activations().is_empty() && bundle.clock_repairs().is_empty() {
+        let message = format!(
+            "{}: expected the answer to a request, found none in it",
+            input.name
+        );
+        return Err(Failure::malformed(message).hint(
+            "`license install` takes licenses, check-ins and lists; `license request` makes what the vendor answers",
+        ));
+    }
+    if let Some(answer) = find_installed(app, bundle) {
+        let id = answer.id();
+        let message =
+            format!("REPLAYED: activation {id} is in use here already; nothing was changed");
+        return Err(Failure::new(Exit::Unjudged, "REPLAYED", message)
+            .hint("there is nothing to do; `license status` tells what holds"));
+    }
+    install(app, arguments, &input, verified, terminal)
+}
+
+/// Returns an activation of the bundle that is installed on this machine.
+fn find_installed<'b>(app: &AppContext, bundle: &'b Bundle) -> Option<&'b Activation> {
+    let snapshot = app.host.inspect(&app.matrix);
+    let installation = snapshot.installation.ok().flatten()?;
+    let installed = installation.bundle().activations();
+    let mut answers = bundle.activations().iter();
+    answers.find(|answer| installed.iter().any(|other| other.id() == answer.id()))
+}
+
+fn install(
+    app: &AppContext,
+    arguments: &Install,
+    input: &LicenseInput,
+    verified: Verified,
+    terminal: &Terminal,
+) -> Result<Exit, Failure> {
+    let Verified {
+        bundle,
+        roots,
+        statements,
+    } = verified;
+    let failed = |error| failure::installation(&error);
+    check_nonce(arguments, &bundle).map_err(failed)?;
+    let before = own_licenses(app);
+    let new = Evaluation::comparable_with(app, Some(bundle.clone()), &arguments.context, &before)?;
+    let context = new.context();
+    let candidate = Candidate {
+        bundle: &bundle,
+        trust: &roots,
+        matrix: &app.matrix,
+    };
+    let replace = if arguments.force {
+        Replace::Always
+    } else {
+        Replace::UnlessWorse
+    };
+    let moment = match arguments.context.at {
+        None => Moment::Now,
+        Some(_) => Moment::Imagined,
+    };
+    let installed = app.host.install(&candidate, &context, replace, moment);
+    let installed = installed.map_err(failed)?;
+    let after = own_licenses(app);
+    note_installed(&installed, &bundle, terminal);
+    if !bundle.licenses().is_empty() {
+        let (now, licenses) = (context.clock(), (&before[..], &after[..]));
+        note_other_licenses(installed.begins, now, &bundle, licenses, terminal);
+    }
+    let mut evaluation = app.installed(&arguments.context)?;
+    let problems = installed.problems.iter().map(Notice::state);
+    notice::add(&mut evaluation.notices, problems);
+    evaluation.notices.extend(app.ignored_statements(input));
+    if evaluation.bundle.is_none() {
+        // Revocation lists and trust statements can be installed without a license.
+        let (now, notices) = (context.clock(), evaluation.notices);
+        return artifacts::print(&bundle, &statements, now, notices, terminal);
+    }
+    evaluation.statements = statements;
+    evaluation.blocks = Some(installed.blocks.iter().map(block_to_json).collect());
+    evaluation.print(terminal)
+}
+
+/// The verified input, and the keys that verified it.
+///
+/// A license is verified with the embedded keys, else with those given, else with those installed.
+/// An input without a license is verified with the keys of the installed license too.
+struct Verified {
+    bundle: Bundle,
+    /// The keys without any trust statement.
+    roots: TrustSet,
+    statements: StatementsReport,
+}
+
+impl Verified {
+    fn new(app: &AppContext, arguments: &Install, input: &LicenseInput) -> Result<Self, Failure> {
+        let mut rotation = app.rotation_for_installing(&arguments.trust)?;
+        let mut statements = app.apply_statements(input, &mut rotation)?;
+        let invalid = |error| failure::bundle(&input.name, &error);
+        let with = |bundle, rotation: &Rotation, statements| Self {
+            bundle,
+            roots: rotation.roots().clone(),
+            statements,
+        };
+        match Bundle::verify(&input.text, rotation.keys(), &app.matrix) {
+            Err(BundleError::NoLicense) => {}
+            bundle => return Ok(with(bundle.map_err(invalid)?, &rotation, statements)),
+        }
+        // Revocation lists and trust statements need no license.
+        let alone = Bundle::verify_beside(&input.text, rotation.keys(), &app.matrix, &[]);
+        if let Ok(alone) = alone {
+            return Ok(with(alone, &rotation, statements));
+        }
+        let home = app.host.home().map_err(failure::home)?;
+        if app.host.trust().is_none()
+            && let Ok(Some(installed)) = Installation::rotation(home)
+        {
+            let roots = rotation.roots().joined(installed.roots());
+            rotation = Installation::rotation_of(home, roots);
+            statements = app.apply_statements(input, &mut rotation)?;
+        }
+        let installed = Installation::load(home, rotation.keys(), &app.matrix);
+        let installed = installed
+            .and_then(|installed| installed.ok_or(InstallationError::NoLicenseYet))
+            .map_err(|error| failure::installation(&error))?;
+        let licenses = installed.bundle().licenses();
+        let bundle = Bundle::verify_beside(&input.text, rotation.keys(), &app.matrix, licenses);
+        Ok(with(bundle.map_err(invalid)?, &rotation, statements))
+    }
+}
+
+fn check_nonce(arguments: &Install, bundle: &Bundle) -> Result<(), InstallationError> {
+    let Some(nonce) = arguments.nonce.as_deref() else {
+        return Ok(());
+    };
+    let mut validations = bundle.validations().iter();
+    let has_validations = !bundle.validations().is_empty();
+    if has_validations && validations.all(|validation| validation.nonce() == Some(nonce)) {
+        Ok(())
+    } else {
+        Err(InstallationError::OtherNonce)
+    }
+}
+
+/// Returns the licenses of this user. Those of the administrator are not replaced.
+fn own_licenses(app: &AppContext) -> Vec<License> {
+    let own = app.host.home().map(|home| home.user().dir().clone());
+    let own = own.map(|dir| match app.host.trust() {
+        Some(keys) => Installation::load(&dir.into(), keys, &app.matrix),
+        None => Installation::open(&dir.into(), &app.matrix),
+    });
+    match own {
+        Ok(Ok(Some(installed))) => installed.bundle().licenses().to_vec(),
+        _ => Vec::new(),
+    }
+}
+
+fn note_installed(installed: &Installed, bundle: &Bundle, terminal: &Terminal) {
+    trust_statements::note_installed(&installed.statements, terminal);
+    artifacts::note_installed(&installed.lists, terminal);
+    let is_license = !bundle.licenses().is_empty();
+    if !bundle.validations().is_empty() && !is_license && installed.is_old {
+        terminal.note("this check-in is not newer than the one installed; nothing was changed");
+    } else if is_license || !bundle.validations().is_empty() {
+        terminal.note(&format!("installed as {}", show_path(&installed.path)));
+    }
+    note_answers(installed, bundle, terminal);
+    if installed.clock_repaired {
+        terminal.note("the clock had been ahead; time counts from this artefact on again");
+    }
+    if let blocks @ [_, _, ..] = installed.blocks.as_slice() {
+        blocks
+            .iter()
+            .for_each(|block| terminal.note(&block_line(block)));
+    }
+}
+
+fn note_answers(installed: &Installed, bundle: &Bundle, terminal: &Terminal) {
+    let is_news = |id: &str| {
+        let mut blocks = installed.blocks.iter();
+        blocks.any(|block| block.id == id && block.is_news)
+    };
+    for answer in bundle.activations() {
+        let license = answer.license_id();
+        terminal.note(&match is_news(answer.id().as_str()) {
+            true => format!("license {license} is activated for this machine"),
+            false => format!("license {license} was activated by this answer already"),
+        });
+    }
+    for repair in bundle.clock_repairs() {
+        let at = repair.issued_at();
+        terminal.note(&format!(
+            "time counts from {at} on again, when the vendor signed this"
+        ));
+    }
+}
+
+fn block_to_json(block: &InstalledBlock) -> Value {
+    let InstalledBlock { kind, id, is_news } = block;
+    json!({ "kind": kind.label(), "id": id, "taken": is_news })
+}
+
+/// Describes a block and the result of installing it.
+fn block_line(block: &InstalledBlock) -> String {
+    let what = match block.kind {
+        TokenKind::License => "license",
+        TokenKind::Validation => "validation token",
+        TokenKind::Revocations => "revocation list",
+        TokenKind::Activation => "activation",
+        TokenKind::ClockRepair => "clock repair",
+        TokenKind::TrustStatement => "trust statement",
+        _ => "block",
+    };
+    let effect = match block.is_news {
+        true => "taken",
+        false => "was here already, or is older than what is",
+    };
+    format!("  {what} {}: {effect}", escape(&block.id))
+}
+
+/// Notes what happens to the licenses that were installed before.
+fn note_other_licenses(
+    begins: Option<Timestamp>,
+    now: Timestamp,
+    bundle: &Bundle,
+    (before, after): (&[License], &[License]),
+    terminal: &Terminal,
+) {
+    let is_in = |licenses: &[License], id: &LicenseId| licenses.iter().any(|one| one.id() == id);
+    let start = |license: &License| license.not_before();
+    let is_of_new = |begins: &Timestamp| {
+        let mut new = bundle.licenses().iter().filter_map(start);
+        new.any(|start| start == *begins)
+    };
+    if let Some(begins) = begins.filter(is_of_new) {
+        terminal.note(&format!(
+            "it begins at {begins}; what was installed goes on until then"
+        ));
+    }
+    for license in before {
+        if is_in(bundle.licenses(), license.id()) {
+            continue;
+        }
+        let (tier, customer) = (license.tier(), escape(license.customer()));
+        match start(license).filter(|start| *start > now) {
+            _ if !is_in(after, license.id()) => {
+                terminal.note(&format!("it replaces the {tier} license of {customer}"));
+            }
+            Some(start) => terminal.note(&format!(
+                "the {tier} license of {customer} that begins at {start} stays beside it"
+            )),
+            None => {}
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! `license machine`.
+
+use license_client::{Found, MachineFacts, Missing};
+use license_core::Fingerprint;
+use license_terminal::{Exit, Failure, Terminal, escape};
+use serde_json::{Value, json};
+
+use crate::context::AppContext;
+
+/// Runs the command.
+///
+/// # Errors
+///
+/// Returns the failure that ends the program.
+pub(crate) fn run(app: &AppContext, terminal: &Terminal) -> Result<Exit, Failure> {
+    let facts = app.host.facts();
+    let fingerprint = facts.fingerprint();
+    if terminal.is_json() {
+        terminal.json(&to_json(&facts, fingerprint.as_ref()))?;
+    } else {
+        terminal.data(&to_text(&facts, fingerprint.as_ref()))?;
+    }
+    Ok(Exit::Licensed)
+}
+
+/// Returns each component with its hash. The values themselves are never shown.
+fn components<'a>(
+    facts: &'a MachineFacts,
+    fingerprint: Option<&Fingerprint>,
+) -> Vec<(&'a Found, String)> {
+    let hashes: Vec<_> = fingerprint
+        .map(|fingerprint| fingerprint.components().collect())
+        .unwrap_or_default();
+    let hash = |found: &Found| {
+        let mut hashes = hashes.iter();
+        let hash = hashes.find(|(kind, _)| *kind == found.kind());
+        hash.map(|(_, hash)| hash.clone()).unwrap_or_default()
+    };
+    facts.found().map(|found| (found, hash(found))).collect()
+}
+
+fn to_json(facts: &MachineFacts, fingerprint: Option<&Fingerprint>) -> Value {
+    let components = components(facts, fingerprint);
+    let component = |(found, hash): &(&Found, String)| json!({ "name": found.kind().as_str(), "hash": hash, "source": found.source() });
+    let missing = |missing: &Missing| {
+        json!({
+            "name": missing.kind().as_str(),
+            "reason": missing.reason().to_string(),
+            "source": missing.source(),
+        })
+    };
+    json!({
+        "digest": facts.digest().map(|digest| digest.to_string()),
+        "fingerprint": fingerprint.map(Fingerprint::to_string),
+        "components": components.iter().map(component).collect::<Vec<_>>(),
+        "missing": facts.missing().map(missing).collect::<Vec<_>>(),
+        "stability": facts.stability().as_str(),
+        "explanation": facts.explain(),
+        "container": facts.container(),
+    })
+}
+
+fn to_text(facts: &MachineFacts, fingerprint: Option<&Fingerprint>) -> String {
+    let none = || "none".to_owned();
+    let digest = facts
+        .digest()
+        .map_or_else(none, |digest| digest.to_string());
+    let whole = fingerprint.map_or_else(none, Fingerprint::to_string);
+    let mut lines = vec![
+        format!("digest       {digest}"),
+        format!("fingerprint  {whole}"),
+    ];
+    for (found, hash) in components(facts, fingerprint) {
+        let source = escape(found.source()).into_owned();
+        lines.push(format!("  {:5} {hash}  from {source}", found.kind()));
+    }
+    for missing in facts.missing() {
+        let place = missing
+            .source()
+            .map(|source| format!(" ({})", escape(source)));
+        lines.push(format!(
+            "  {:5} missing: {}{}",
+            missing.kind(),
+            missing.reason(),
+            place.unwrap_or_default()
+        ));
+    }
+    if let Some(container) = facts.container() {
+        lines.push(format!("container    {container}"));
+    }
+    lines.push(format!(
+        "stability    {}: {}",
+        facts.stability(),
+        facts.explain()
+    ));
+    lines.join("\n")
+}

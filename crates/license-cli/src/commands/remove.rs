@@ -1,0 +1,36 @@
+//! `license remove`.
+
+use license_terminal::{Exit, Failure, Terminal, show_path};
+use serde_json::json;
+
+use crate::context::AppContext;
+use crate::output::failure;
+
+/// Runs the command.
+///
+/// # Errors
+///
+/// Returns the failure that ends the program.
+pub(crate) fn run(app: &AppContext, terminal: &Terminal) -> Result<Exit, Failure> {
+    let removed = app.host.remove();
+    let removed = removed.map_err(|error| failure::installation(&error))?;
+    let removed = removed.paths;
+    if terminal.is_json() {
+        let paths: Vec<_> = removed.iter().map(|path| show_path(path)).collect();
+        terminal.json(&json!({ "removed": paths }))?;
+        return Ok(Exit::Licensed);
+    }
+    if removed.is_empty() {
+        terminal.data("nothing was installed for this user")?;
+    }
+    for path in &removed {
+        terminal.data(&format!("removed {}", show_path(path)))?;
+    }
+    if !removed.is_empty() {
+        let base = app.matrix.base_tier().name();
+        terminal.note(&format!(
+            "tier {base} is in effect, unless the administrator installed a license for everybody"
+        ));
+    }
+    Ok(Exit::Licensed)
+}

@@ -1,0 +1,281 @@
+//! `license request` and `license deactivate`: messages of this machine to its vendor, as a file, a QR
+//! code or lines to read out.
+
+use std::path::PathBuf;
+
+use license_client::{Asked, Asking, InstallationError, now};
+use license_core::{Letter, License, LicenseId, spoken};
+use license_terminal::{
+    Audience, Destination, Exit, Failure, Overwrite, QrCode, Terminal, escape, show_path,
+};
+use serde_json::{Value, json};
+
+use crate::args::{Deactivate, Request, Sending};
+use crate::context::AppContext;
+use crate::output::failure;
+use crate::output::notice::{self, Notice};
+
+/// Requests an activation or a clock repair.
+///
+/// # Errors
+///
+/// Returns a failure if there is no license to activate or the request cannot be stored.
+pub(crate) fn run(
+    app: &AppContext,
+    arguments: &Request,
+    terminal: &Terminal,
+) -> Result<Exit, Failure> {
+    let sending = &arguments.sending;
+    sending.check(terminal)?;
+    let made_at = arguments.at.unwrap_or_else(now);
+    let asking = if arguments.new {
+        Asking::Anew
+    } else {
+        Asking::Again
+    };
+    let (request, answer) = if arguments.clock {
+        let request = app.host.request_clock_repair(made_at, asking);
+        (request, "keygen clock-repair")
+    } else {
+        let license = license_to_activate(app, arguments.license.as_deref())?;
+        let request = app.host.request_activation(license.id(), made_at, asking);
+        (request, "keygen activate")
+    };
+    let request = request.map_err(|error| failure::installation(&error))?;
+    let hint = format!("send it to the vendor, who answers it with `{answer}`");
+    sending.send(&request, None, &hint, terminal)
+}
+
+/// Ends the activation of this machine and prints the receipt.
+///
+/// # Errors
+///
+/// Returns a failure if there is no activation of this user or the receipt cannot be stored.
+pub(crate) fn deactivate(
+    app: &AppContext,
+    arguments: &Deactivate,
+    terminal: &Terminal,
+) -> Result<Exit, Failure> {
+    let sending = &arguments.sending;
+    sending.check(terminal)?;
+    let license = match installed_license(app, arguments.license.as_deref())? {
+        InstalledLicense::Found(license) => Some(*license),
+        InstalledLicense::NothingInstalled => None,
+        InstalledLicense::NotFound(failure) if arguments.license.is_some() => return Err(failure),
+        InstalledLicense::NotFound(_) => None,
+    };
+    let made_at = arguments.at.unwrap_or_else(now);
+    let mut receipt = app.host.deactivate(license.as_ref(), made_at);
+    // The license in effect may differ from the one that is activated.
+    if matches!(receipt, Err(InstallationError::NotActivated)) && arguments.license.is_none() {
+        receipt = app.host.deactivate(None, made_at);
+    }
+    let receipt = receipt.map_err(|error| match shared(app, license.as_ref(), None) {
+        Some(path) if matches!(error, InstallationError::NotActivated) => {
+            failure::activated_by_administrator(&path)
+        }
+        _ => failure::installation(&error),
+    })?;
+    let shared = shared(app, license.as_ref(), Some(&receipt.letter));
+    let hint = match &shared {
+        None => "it holds here no more; send this to the vendor: `keygen release` frees the device"
+            .to_owned(),
+        Some(path) => format!(
+            "ask the administrator to take the activation out of {} first; then send this to the vendor: `keygen release` frees the device",
+            show_path(path)
+        ),
+    };
+    sending.send(
+        &receipt,
+        shared.as_deref().map(Notice::shared_activation),
+        &hint,
+        terminal,
+    )
+}
+
+/// Returns the administrator's file that contains an activation of the license, or of the deactivated
+/// one.
+fn shared(
+    app: &AppContext,
+    license: Option<&License>,
+    receipt: Option<&Letter>,
+) -> Option<PathBuf> {
+    let covers = |id: &LicenseId| {
+        license.is_some_and(|license| license.id() == id || license.supersedes().contains(id))
+    };
+    app.host.shared_activation(&app.matrix, |id| match receipt {
+        Some(Letter::Deactivation(receipt)) => {
+            receipt.license == *id || (covers(&receipt.license) && covers(id))
+        }
+        _ => license.is_none() || covers(id),
+    })
+}
+
+/// The result of searching for an installed license.
+enum InstalledLicense {
+    Found(Box<License>),
+    NothingInstalled,
+    /// Something is installed, but not the license. Contains the failure of a command that needs it.
+    NotFound(Failure),
+}
+
+/// Returns the installed license with this id, or the one that is in effect.
+fn installed_license(app: &AppContext, id: Option<&str>) -> Result<InstalledLicense, Failure> {
+    let snapshot = app.host.inspect(&app.matrix);
+    let found = snapshot
+        .installation
+        .map_err(|error| failure::installation(&error))?;
+    let Some(found) = found else {
+        return Ok(match id {
+            None => InstalledLicense::NothingInstalled,
+            Some(_) => InstalledLicense::NotFound(not_installed(id)),
+        });
+    };
+    let context = license_core::Context::at(now()).high_water(snapshot.mark);
+    let context = match app.host.machine() {
+        Some(machine) => context.machine(machine),
+        None => context,
+    };
+    let bundle = found.bundle();
+    let license = match id {
+        Some(id) => {
+            let mut licenses = bundle.licenses().iter();
+            licenses
+                .find(|license| license.id().as_str() == id)
+                .cloned()
+        }
+        None => bundle.evaluate(&app.matrix, &context).license().cloned(),
+    };
+    Ok(match license {
+        Some(license) => InstalledLicense::Found(Box::new(license)),
+        None => InstalledLicense::NotFound(not_installed(id)),
+    })
+}
+
+fn license_to_activate(app: &AppContext, id: Option<&str>) -> Result<License, Failure> {
+    match installed_license(app, id)? {
+        InstalledLicense::Found(license) => Ok(*license),
+        InstalledLicense::NothingInstalled => {
+            let message = "expected an installed license to ask for, found none";
+            Err(Failure::new(Exit::Denied, "NO_LICENSE", message)
+                .hint("install the license first: `license install FILE`"))
+        }
+        InstalledLicense::NotFound(failure) => Err(failure),
+    }
+}
+
+fn not_installed(id: Option<&str>) -> Failure {
+    let message = match id.and_then(LicenseId::parse) {
+        Some(id) => format!("expected an installed license, found none of id {id}"),
+        None => "--license: expected the id of an installed license, found another text".to_owned(),
+    };
+    Failure::new(Exit::Denied, "NO_LICENSE", message)
+        .hint("`license status` shows the license that is installed, with its id")
+}
+
+impl Sending {
+    /// Checks the destination before anything is requested or deactivated.
+    fn check(&self, terminal: &Terminal) -> Result<(), Failure> {
+        if self.qr {
+            QrCode::check_destination(&self.out, terminal)?;
+        }
+        self.out.check(Overwrite::forced(self.force))
+    }
+
+    /// Delivers a request or receipt and prints what to do with it.
+    fn send(
+        &self,
+        request: &Asked,
+        notice: Option<Notice>,
+        hint: &str,
+        terminal: &Terminal,
+    ) -> Result<Exit, Failure> {
+        let mut notices: Vec<_> = notice.into_iter().collect();
+        notice::add(&mut notices, request.problems.iter().map(Notice::state));
+        let lines = spoken::lines(&request.letter.to_bytes());
+        let lines = lines.map_err(|error| Failure::malformed(error.to_string()))?;
+        let drawn = self.deliver(&request.letter, &lines, terminal)?;
+        let path = match &self.out {
+            Destination::File(_) => Some(self.out.to_string()),
+            Destination::Stdout => None,
+        };
+        if terminal.is_json() {
+            terminal.json(&to_json(request, &lines, path.as_deref(), &notices))?;
+            return Ok(Exit::Licensed);
+        }
+        for notice in &notices {
+            notice.print(terminal);
+        }
+        match path {
+            Some(path) => terminal.data(&format!("wrote {path}"))?,
+            None => terminal.data(&drawn)?,
+        }
+        if self.speak && self.out != Destination::Stdout {
+            terminal.data(&lines.join("\n"))?;
+        }
+        if request.is_again {
+            terminal.note(match request.letter {
+                Letter::Deactivation(_) => "it was given up before; this is the same receipt again",
+                _ => "it was asked before; this is the same request again (--new makes another)",
+            });
+        }
+        if let Some(earlier) = request.replaced {
+            terminal.note(&format!(
+                "this takes the place of the request of {earlier}, whose answer will be refused here"
+            ));
+        }
+        terminal.note(hint);
+        Ok(Exit::Licensed)
+    }
+
+    /// Writes the file, or returns the text for standard output.
+    fn deliver(
+        &self,
+        letter: &Letter,
+        lines: &[String],
+        terminal: &Terminal,
+    ) -> Result<String, Failure> {
+        let text = letter.to_armor();
+        let overwrite = Overwrite::forced(self.force);
+        match (&self.out, self.qr) {
+            (Destination::File(_), true) => {
+                let picture = QrCode::new(&letter.to_line())?.to_png();
+                let picture = picture.map_err(|error| Failure::malformed(error.to_string()))?;
+                self.out.write(&picture, overwrite, Audience::Everyone)?;
+                Ok(text)
+            }
+            (Destination::File(_), false) => {
+                self.out
+                    .write(text.as_bytes(), overwrite, Audience::Everyone)?;
+                Ok(text)
+            }
+            (Destination::Stdout, true) => {
+                let code = QrCode::new(&letter.to_line())?;
+                // The request is stored by now, so it can be printed in another form.
+                match code.for_terminal(terminal.columns()) {
+                    Ok(drawn) => Ok(drawn.trim_end().to_owned()),
+                    Err(failure) => {
+                        terminal.warning(failure.code(), failure.message());
+                        Ok(text.trim_end().to_owned())
+                    }
+                }
+            }
+            (Destination::Stdout, false) if self.speak => Ok(lines.join("\n")),
+            (Destination::Stdout, false) => Ok(text.trim_end().to_owned()),
+        }
+    }
+}
+
+fn to_json(request: &Asked, lines: &[String], path: Option<&str>, notices: &[Notice]) -> Value {
+    let letter = &request.letter;
+    json!({
+        "kind": letter.kind().label(),
+        "content": letter.to_json(),
+        "text": letter.to_armor(),
+        "lines": lines,
+        "path": path.map(escape),
+        "again": request.is_again,
+        "replaced": request.replaced.map(|at| at.to_string()),
+        "warnings": notice::warnings_to_json(&[], notices),
+    })
+}

@@ -1,0 +1,112 @@
+//! `license session` and `license usage`: the session and the usage type of a project.
+
+use std::path::Path;
+
+use license_client::{Link, ProjectRoot, Session, find_project};
+use license_terminal::{Exit, Failure, Terminal, show_path};
+use serde_json::{Value, json};
+
+use crate::args::{self, Project};
+use crate::context::{AppContext, Evaluation};
+use crate::output::decision;
+use crate::output::failure;
+use crate::output::notice::{self, Notice};
+
+/// Runs the command.
+///
+/// # Errors
+///
+/// Returns the failure that ends the program.
+pub(crate) fn run(
+    app: &AppContext,
+    arguments: &args::Session,
+    terminal: &Terminal,
+) -> Result<Exit, Failure> {
+    let args::Session { project, context } = arguments;
+    // A session needs no license, so a damaged one does not prevent it.
+    let mut evaluation = app.installed(context).unwrap_or_else(|failure| {
+        let mut evaluation = Evaluation::without_license(app, context);
+        evaluation.notices.push(Notice::failure(&failure));
+        evaluation
+    });
+    let decision = evaluation.decide();
+    let license = decision.license().map(|license| license.id());
+    let user = context.user.as_deref();
+    let session = Session::find(&app.host, license, user, &project.path);
+    let session = session.map_err(|error| failure::session(&error))?;
+    let machine = app.host.digest().map(|digest| digest.to_string());
+    let root = session.root();
+    if machine.is_none() {
+        evaluation.notices.push(Notice::no_machine());
+    }
+    if terminal.is_json() {
+        let links: Vec<_> = root.links().iter().map(link_json).collect();
+        terminal.json(&json!({
+            "session_id": session.id().to_string(),
+            "root": root.path().to_string_lossy(),
+            "found_by": root.found_by_name(),
+            "links": links,
+            "license_id": license.map(|id| id.as_str()),
+            "machine": machine,
+            "warnings": notice::warnings_to_json(decision.warnings(), &evaluation.notices),
+        }))?;
+        return Ok(Exit::Licensed);
+    }
+    terminal.data(&to_text(&session, machine.as_deref()))?;
+    decision::print_warnings(&decision, &evaluation.notices, terminal);
+    Ok(Exit::Licensed)
+}
+
+fn to_text(session: &Session, machine: Option<&str>) -> String {
+    let root = session.root();
+    let found_by = match root.found_by_name().as_str() {
+        "directory" => "the directory itself".to_owned(),
+        entry => format!("its entry .{entry}"),
+    };
+    let mut lines = vec![
+        session.id().to_string(),
+        format!("  root      {}", show_path(root.path())),
+        format!("  found by  {found_by}"),
+        format!("  machine   {}", machine.unwrap_or("none that can be told")),
+    ];
+    for link in root.links() {
+        let (path, target) = (show_path(&link.path), show_path(&link.target));
+        lines.push(format!("  link      {path} -> {target}"));
+    }
+    lines.join("\n")
+}
+
+fn link_json(link: &Link) -> Value {
+    json!({ "path": link.path.to_string_lossy(), "target": link.target.to_string_lossy() })
+}
+
+/// Prints the usage type of a project.
+///
+/// # Errors
+///
+/// Returns a failure if there is no project or it declares an invalid usage type.
+pub(crate) fn usage(
+    app: &AppContext,
+    arguments: &Project,
+    terminal: &Terminal,
+) -> Result<Exit, Failure> {
+    let root = find(app, &arguments.path)?;
+    let usage = app.detect_usage(&root)?;
+    let reason = usage.reason.to_string();
+    if terminal.is_json() {
+        terminal.json(&json!({
+            "usage_type": usage.usage_type.as_str(),
+            "reason": reason,
+            "reason_code": usage.reason.as_str(),
+            "root": root.path().to_string_lossy(),
+        }))?;
+    } else {
+        terminal.data(&format!("{}: {reason}", usage.usage_type))?;
+    }
+    Ok(Exit::Licensed)
+}
+
+fn find(app: &AppContext, path: &Path) -> Result<ProjectRoot, Failure> {
+    find_project(path, app.host.product(), app.state_dir())
+        .map_err(|error| failure::project(&error))
+}

@@ -1,0 +1,202 @@
+//! `license usage-report`: the usage counts of this machine, for its owner to read and pass on.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use license_client::{Cut, StateProblem, UsageExport};
+use license_core::Timestamp;
+use license_core::usage_report::{Closed, Hash, UsageEntry, write};
+use license_terminal::{
+    Audience, Destination, Exit, Failure, Overwrite, Terminal, escape, plural, times,
+};
+use serde_json::{Value, json};
+
+use crate::args::UsageReport;
+use crate::context::AppContext;
+use crate::output::failure;
+use crate::output::notice::{self, Notice};
+
+/// Runs the command.
+///
+/// # Errors
+///
+/// Returns the failure that ends the program.
+pub(crate) fn run(
+    app: &AppContext,
+    arguments: &UsageReport,
+    terminal: &Terminal,
+) -> Result<Exit, Failure> {
+    let overwrite = Overwrite::forced(arguments.force);
+    arguments.out.check(overwrite)?;
+    let cut = match arguments.dry_run {
+        true => Cut::Imagined,
+        false => Cut::Now,
+    };
+    let export = app.host.usage_report(cut);
+    let UsageExport {
+        mut entries,
+        problems,
+    } = export.map_err(|error| failure::report(&error))?;
+    let since = arguments.since.map_or(Timestamp::MIN, |date| date.start());
+    let is_included = |entry: &UsageEntry| entry.to >= since;
+    entries.retain(|closed| closed.parsed().is_some_and(|entry| is_included(&entry)));
+    let summary = ReportSummary::new(&entries, arguments.anonymise);
+    let text = write(app.host.product(), &entries, arguments.anonymise);
+    let shown = match (arguments.dry_run, &arguments.out) {
+        (true, _) => None,
+        (false, Destination::Stdout) => Some(text),
+        (false, out) => {
+            let audience = match arguments.anonymise {
+                true => Audience::Everyone,
+                false => Audience::OwnerOnly,
+            };
+            out.write(text.as_bytes(), overwrite, audience)?;
+            None
+        }
+    };
+    print(arguments, &summary, shown.as_deref(), &problems, terminal)?;
+    Ok(Exit::Licensed)
+}
+
+fn print(
+    arguments: &UsageReport,
+    summary: &ReportSummary,
+    shown: Option<&str>,
+    problems: &[StateProblem],
+    terminal: &Terminal,
+) -> Result<(), Failure> {
+    let mut notices = Vec::new();
+    notice::add(&mut notices, problems.iter().map(Notice::state));
+    let path = match &arguments.out {
+        Destination::File(_) if !arguments.dry_run => Some(arguments.out.to_string()),
+        _ => None,
+    };
+    if terminal.is_json() {
+        let more = json!({
+            "path": path,
+            "dry_run": arguments.dry_run,
+            "warnings": notice::warnings_to_json(&[], &notices),
+            "report": shown,
+        });
+        let mut object = summary.to_json();
+        if let (Some(members), Value::Object(more)) = (object.as_object_mut(), more) {
+            members.extend(more);
+        }
+        return terminal.json(&object);
+    }
+    for notice in &notices {
+        notice.print(terminal);
+    }
+    let lines = summary.lines().join("\n");
+    match (path, shown) {
+        (_, Some(report)) => {
+            terminal.data(report)?;
+            terminal.note(&lines);
+        }
+        (Some(path), None) => terminal.data(&format!("wrote {path}: {lines}"))?,
+        (None, None) => terminal.data(&format!("would write {lines}"))?,
+    }
+    match arguments.dry_run {
+        true => terminal.note("nothing was written or sent"),
+        false => terminal.note("nothing was sent: read it, and hand it on if you want to"),
+    }
+    Ok(())
+}
+
+/// The totals of a report.
+struct ReportSummary {
+    entries: usize,
+    chains: BTreeMap<String, (u64, u64, String)>,
+    period: Option<(Timestamp, Timestamp)>,
+    licenses: BTreeSet<String>,
+    quotas: BTreeMap<String, (u64, u64)>,
+    denials: u64,
+    sessions: u64,
+    anonymised: bool,
+}
+
+impl ReportSummary {
+    fn new(entries: &[Closed], anonymised: bool) -> Self {
+        let mut summary = Self {
+            entries: entries.len(),
+            chains: BTreeMap::new(),
+            period: None,
+            licenses: BTreeSet::new(),
+            quotas: BTreeMap::new(),
+            denials: 0,
+            sessions: 0,
+            anonymised,
+        };
+        for closed in entries {
+            if let Some(entry) = closed.parsed() {
+                summary.add(&entry, Hash::of_entry(&closed.entry));
+            }
+        }
+        summary
+    }
+
+    fn add(&mut self, entry: &UsageEntry, hash: Hash) {
+        let (chain, seq) = (entry.place.chain.to_string(), entry.place.seq);
+        let (first, _, _) = self
+            .chains
+            .remove(&chain)
+            .unwrap_or((seq, seq, String::new()));
+        self.chains.insert(chain, (first, seq, hash.to_string()));
+        self.period = match self.period {
+            None => Some((entry.from, entry.to)),
+            Some((from, to)) => Some((from.min(entry.from), to.max(entry.to))),
+        };
+        let license = entry.license.as_ref().map(ToString::to_string);
+        self.licenses.extend(license);
+        for (name, count) in &entry.quotas {
+            let (used, refused) = self.quotas.entry(name.clone()).or_default();
+            *used = used.saturating_add(count.used);
+            *refused = refused.saturating_add(count.refused);
+        }
+        let denials = entry.denials.values();
+        self.denials = denials.fold(self.denials, |total, count| total.saturating_add(*count));
+        self.sessions = self.sessions.saturating_add(entry.sessions);
+    }
+
+    fn lines(&self) -> Vec<String> {
+        let Some((from, to)) = self.period else {
+            return vec!["no entries: nothing was counted".to_owned()];
+        };
+        let entries = plural(self.entries, "entry", "entries");
+        let mut lines = vec![format!("{entries}, {from} to {to}")];
+        for (name, (used, refused)) in &self.quotas {
+            let name = escape(name);
+            lines.push(format!(
+                "  {name}: {used} used, refused {}",
+                times(*refused)
+            ));
+        }
+        lines.push(format!("  sessions: {} opened", self.sessions));
+        lines.push(format!("  denied {}", times(self.denials)));
+        lines.push(match self.anonymised {
+            true => "  no machine, user or session is named".to_owned(),
+            false => "  names this machine, its users and sessions in lines of their own; --anonymise leaves them out".to_owned(),
+        });
+        lines
+    }
+
+    fn to_json(&self) -> Value {
+        let chains = self.chains.iter();
+        let chains = chains.map(|(chain, (first, last, head))| {
+            json!({ "chain": chain, "first": first, "last": last, "head": head })
+        });
+        let quotas = self.quotas.iter().map(|(name, (used, refused))| {
+            (name.clone(), json!({ "used": used, "refused": refused }))
+        });
+        json!({
+            "entries": self.entries,
+            "chains": chains.collect::<Vec<_>>(),
+            "from": self.period.map(|(from, _)| from.to_string()),
+            "to": self.period.map(|(_, to)| to.to_string()),
+            "licenses": self.licenses,
+            "quotas": quotas.collect::<serde_json::Map<_, _>>(),
+            "denials": self.denials,
+            "sessions": self.sessions,
+            "anonymised": self.anonymised,
+        })
+    }
+}

@@ -1,0 +1,144 @@
+//! `license use`.
+
+use license_core::{Code, Decision, Outcome, Quota, QuotaUse, Span};
+use license_terminal::{Exit, Failure, Terminal, escape};
+use serde_json::{Value, json};
+
+use crate::args::Use;
+use crate::context::{AppContext, Evaluation};
+use crate::output::decision;
+use crate::output::failure;
+use crate::output::notice::{self, Notice};
+
+/// Runs the command.
+///
+/// # Errors
+///
+/// Returns the failure that ends the program.
+pub(crate) fn run(app: &AppContext, arguments: &Use, terminal: &Terminal) -> Result<Exit, Failure> {
+    let name = arguments.quota.as_str();
+    if arguments.context.at.is_some() {
+        let message = "what is used is counted now, so that there is nothing to try out with --at";
+        return Err(Failure::usage(message).hint("leave --at away; 0 asks how much is left"));
+    }
+    let evaluation = match app.installed(&arguments.context) {
+        // A quota of the base tier needs no license, even if the installed one is damaged.
+        Err(failure) => {
+            let mut evaluation = Evaluation::without_license(app, &arguments.context);
+            evaluation.notices.push(Notice::failure(&failure));
+            evaluation
+        }
+        evaluation => evaluation?,
+    };
+    let decision = evaluation.decide();
+    let in_grace = decision.outcome() == Outcome::Grace;
+    let limit = match in_grace && arguments.context.strict {
+        true => app.matrix.base_tier().entitlements().quota(name),
+        false => decision.quota(name),
+    };
+    let Some(limit) = limit else {
+        return Err(no_such_quota(name, &decision));
+    };
+    let account = decision::account(&decision, arguments.context.user.as_deref());
+    let taken = app.host.take(account, name, arguments.count, limit);
+    let taken = taken.map_err(|error| failure::store(&error))?;
+    let mut notices = evaluation.notices;
+    notice::add(&mut notices, taken.problems.iter().map(Notice::state));
+    notices.extend(denial(&decision));
+    let used = taken.taken;
+    if used.granted && used.is_low() {
+        notices.push(Notice::with_code(Code::QuotaLow, low(name, &used)));
+    }
+    if terminal.is_json() {
+        terminal.json(&to_json(name, &used, &decision, &notices))?;
+    } else {
+        terminal.data(&sentence(name, &used))?;
+        decision::print_warnings(&decision, &notices, terminal);
+    }
+    Ok(match used.granted {
+        true => Exit::Licensed,
+        false => Exit::Denied,
+    })
+}
+
+fn no_such_quota(name: &str, decision: &Decision) -> Failure {
+    let known = decision.entitlements().quotas().map(|(name, _)| name);
+    let known = known.collect::<Vec<_>>().join(", ");
+    let shown: String = name.chars().take(64).collect();
+    let found = format!(
+        "expected a quota of tier {}",
+        decision.entitlements().tier()
+    );
+    Failure::usage(format!("{found}, found `{}`", escape(&shown)))
+        .hint(format!("the quotas are {known}"))
+}
+
+/// Returns a notice if the installed license does not hold.
+fn denial(decision: &Decision) -> Option<Notice> {
+    let license = decision.license()?;
+    let tier = decision.entitlements().tier();
+    let message = format!(
+        "the {} license does not hold, so that tier {tier} counts: expected {}, found {}; `license explain` says more",
+        license.tier(),
+        escape(&decision.evidence().expected()),
+        escape(&decision.evidence().actual())
+    );
+    (decision.outcome() == Outcome::Denied).then(|| Notice::with_code(decision.code(), message))
+}
+
+fn code(used: &QuotaUse) -> Code {
+    match used.granted {
+        true => Code::Valid,
+        false => Code::QuotaExhausted,
+    }
+}
+
+fn to_json(name: &str, used: &QuotaUse, decision: &Decision, notices: &[Notice]) -> Value {
+    json!({
+        "quota": name,
+        "granted": used.granted,
+        "code": code(used).as_str(),
+        "asked": used.asked,
+        "used": used.used,
+        "limit": used.limit.to_number(),
+        "remaining": used.remaining().to_number(),
+        "refills_at": used.refills_at.to_string(),
+        "tier": decision.entitlements().tier().as_str(),
+        "decision": decision.outcome().as_str(),
+        "license_code": decision.code().as_str(),
+        "warnings": notice::warnings_to_json(decision.warnings(), notices),
+    })
+}
+
+fn sentence(name: &str, used: &QuotaUse) -> String {
+    let (name, refills) = (escape(name), refills(used));
+    let asked = used.asked;
+    match (used.granted, used.limit) {
+        (true, Quota::Unlimited) => format!("granted: {name}: {} used today, unlimited", used.used),
+        (true, limit) => {
+            let (used, left) = (used.used, used.remaining());
+            format!("granted: {name}: {used} of {limit} used today, {left} left; it {refills}")
+        }
+        (false, limit) => format!(
+            "denied: {name}: {}: expected at most {limit} a day, found {} used and {asked} asked for; it {refills}",
+            Code::QuotaExhausted,
+            used.used
+        ),
+    }
+}
+
+fn refills(used: &QuotaUse) -> String {
+    let left = used.refills_at.seconds_since(license_client::now());
+    match left {
+        0 => format!("refills at {}", used.refills_at),
+        left => format!("refills at {}, in {}", used.refills_at, Span(left)),
+    }
+}
+
+fn low(name: &str, used: &QuotaUse) -> String {
+    let (name, left) = (escape(name), used.remaining());
+    format!(
+        "{} of {} of {name} are used today, {left} left until {}",
+        used.used, used.limit, used.refills_at
+    )
+}

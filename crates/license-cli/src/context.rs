@@ -1,0 +1,248 @@
+//! What the commands share: the product, this machine, the input, and the evaluation of a license.
+
+mod evaluation;
+mod input;
+
+use std::io::IsTerminal;
+use std::path::Path;
+
+use license_client::{
+    DetectedUsage, Host, Installation, Moment, ProjectRoot, Surroundings, detect_usage,
+    find_project, usage_variable,
+};
+use license_core::{
+    Artefacts, Bundle, MAX_FILE_BYTES, Matrix, Rotation, Taken, TokenKind, TrustSet, UsageType,
+};
+use license_terminal::{Failure, Source, plural};
+
+pub(crate) use evaluation::Evaluation;
+pub(crate) use input::LicenseInput;
+
+use crate::args::{Ask, ContextArgs};
+use crate::embedded;
+use crate::output::failure;
+use crate::output::notice::{self, Notice};
+use crate::output::trust_statements::StatementsReport;
+
+/// The product, and this machine as it sees it.
+pub(crate) struct AppContext {
+    pub(crate) matrix: Matrix,
+    pub(crate) host: Host,
+}
+
+impl AppContext {
+    /// Loads the product and the keys that are embedded in this program.
+    ///
+    /// # Errors
+    ///
+    /// Returns a failure if the product file or the embedded keys cannot be used.
+    pub(crate) fn open(product_file: Option<&Source>) -> Result<Self, Failure> {
+        let matrix = match product_file {
+            None => Matrix::built_in().clone(),
+            Some(file) => Matrix::parse(&file.read_text(MAX_FILE_BYTES)?)
+                .map_err(|error| failure::invalid_product(file, &error))?,
+        };
+        let host = Host::of_this_user(matrix.product());
+        let host = match embedded::trust()? {
+            Some(keys) => host.trusting(&keys),
+            None => host,
+        };
+        Ok(Self { matrix, host })
+    }
+
+    /// Returns the trusted keys: those embedded in this program, else those in `files`, else those
+    /// installed.
+    ///
+    /// # Errors
+    ///
+    /// Returns a failure if a file or the installation cannot be read, or if there are no keys.
+    pub(crate) fn trust(&self, files: &[Source]) -> Result<TrustSet, Failure> {
+        Ok(self.rotation(files)?.keys().clone())
+    }
+
+    /// Returns the trusted keys with their origins.
+    ///
+    /// Installed trust statements apply to installed keys only, not to embedded keys or to those in
+    /// `files`.
+    ///
+    /// # Errors
+    ///
+    /// See [`trust`](Self::trust).
+    pub(crate) fn rotation(&self, files: &[Source]) -> Result<Rotation, Failure> {
+        if let Some(embedded) = self.host.trust() {
+            return Ok(Rotation::new(embedded.clone()));
+        }
+        if !files.is_empty() {
+            return read_keys(files).map(Rotation::new);
+        }
+        let home = self.host.home().map_err(failure::home)?;
+        let installed = Installation::rotation(home);
+        let installed = installed.map_err(|error| failure::installation(&error))?;
+        installed.ok_or_else(failure::missing_trust)
+    }
+
+    /// Returns the keys for an installation: installed trust statements apply to those in `files`
+    /// too.
+    ///
+    /// # Errors
+    ///
+    /// See [`trust`](Self::trust).
+    pub(crate) fn rotation_for_installing(&self, files: &[Source]) -> Result<Rotation, Failure> {
+        let rotation = self.rotation(files)?;
+        match self.host.home() {
+            Ok(home) if self.host.trust().is_none() => {
+                let roots = rotation.roots().clone();
+                Ok(Installation::rotation_of(home, roots))
+            }
+            _ => Ok(rotation),
+        }
+    }
+
+    /// Verifies a license.
+    ///
+    /// # Errors
+    ///
+    /// Returns a failure if the input does not verify with these keys.
+    pub(crate) fn verify(&self, input: &LicenseInput, trust: &TrustSet) -> Result<Bundle, Failure> {
+        Bundle::verify(&input.text, trust, &self.matrix)
+            .map_err(|error| failure::bundle(&input.name, &error))
+    }
+
+    /// Applies the trust statements of the input to the keys, before anything else in it is
+    /// verified. Embedded keys never change.
+    ///
+    /// # Errors
+    ///
+    /// Returns a failure if a statement is invalid.
+    pub(crate) fn apply_statements(
+        &self,
+        input: &LicenseInput,
+        rotation: &mut Rotation,
+    ) -> Result<StatementsReport, Failure> {
+        if self.host.trust().is_some() || count_statements(input) == 0 {
+            return Ok(StatementsReport::default());
+        }
+        let before = rotation.statements().len();
+        let taken = rotation
+            .apply_file(&input.text)
+            .map_err(|error| failure::bundle(&input.name, &error))?;
+        let new = rotation.statements().iter().skip(before).cloned();
+        let is_known = |taken: &&Taken| **taken == Taken::Already;
+        Ok(StatementsReport {
+            new: new.collect(),
+            known: taken.iter().filter(is_known).count(),
+        })
+    }
+
+    /// Returns a notice if the input contains trust statements that this program ignores because it
+    /// has embedded keys.
+    pub(crate) fn ignored_statements(&self, input: &LicenseInput) -> Option<Notice> {
+        let _ = self.host.trust()?;
+        let count = count_statements(input);
+        (count > 0).then(|| {
+            let ignored = plural(
+                count,
+                "trust statement was ignored",
+                "trust statements were ignored",
+            );
+            Notice::trust(format!(
+                "{ignored}: this program has the vendor's keys embedded"
+            ))
+        })
+    }
+
+    /// Returns the evaluation of the installed license, which is verified again.
+    ///
+    /// # Errors
+    ///
+    /// Returns a failure if the installation cannot be used.
+    pub(crate) fn installed<'a>(
+        &'a self,
+        args: &'a ContextArgs,
+    ) -> Result<Evaluation<'a>, Failure> {
+        let moment = match args.at {
+            None => Moment::Now,
+            Some(_) => Moment::Imagined,
+        };
+        let snapshot = self.host.snapshot(None, &self.matrix, moment);
+        let mark = (moment == Moment::Now).then_some(snapshot.mark);
+        let mut notices = notice::of_snapshot(&snapshot, &self.host);
+        let problems = snapshot.problems;
+        let installation = snapshot.installation;
+        let installation =
+            installation.map_err(|error| failure::installation_with_trust(&error, &problems))?;
+        let others = installation.iter().flat_map(|found| found.problems());
+        notices.extend(others.map(Notice::installation));
+        let bundle = installation.map(|found| found.bundle().clone());
+        let mut evaluation = Evaluation::new(self, bundle, args)?;
+        evaluation.mark = mark;
+        evaluation.notices = notices;
+        Ok(evaluation)
+    }
+
+    /// Returns the evaluation of the license that the command line names, else of the installed one.
+    ///
+    /// # Errors
+    ///
+    /// Returns a failure if the license does not verify or the installation cannot be used.
+    pub(crate) fn requested<'a>(&'a self, ask: &'a Ask) -> Result<Evaluation<'a>, Failure> {
+        let Some(license) = &ask.license else {
+            return self.installed(&ask.context);
+        };
+        let input = LicenseInput::read(license)?;
+        let mut rotation = self.rotation(&ask.trust)?;
+        let statements = self.apply_statements(&input, &mut rotation)?;
+        let bundle = self.verify(&input, rotation.keys())?;
+        let mut evaluation = Evaluation::new(self, Some(bundle), &ask.context)?;
+        evaluation.statements = statements;
+        Ok(evaluation)
+    }
+
+    /// Returns the usage type: of the option, else of the project in the working directory.
+    fn usage_type(&self, args: &ContextArgs) -> Result<UsageType, Failure> {
+        if let Some(usage_type) = args.usage_type {
+            return Ok(usage_type);
+        }
+        // Without a project, the usage type is the default one.
+        match find_project(Path::new("."), self.host.product(), self.state_dir()) {
+            Ok(root) => Ok(self.detect_usage(&root)?.usage_type),
+            Err(_) => Ok(UsageType::default()),
+        }
+    }
+
+    /// Detects the usage type of a project and the reason for it.
+    ///
+    /// # Errors
+    ///
+    /// Returns a failure if the project declares an invalid usage type.
+    pub(crate) fn detect_usage(&self, root: &ProjectRoot) -> Result<DetectedUsage, Failure> {
+        let surroundings = Surroundings {
+            variable: std::env::var_os(usage_variable(self.host.product())),
+            in_container: self.host.container().is_some(),
+            on_terminal: std::io::stdin().is_terminal() || std::io::stdout().is_terminal(),
+        };
+        detect_usage(root, &surroundings).map_err(|error| failure::usage_type(&error))
+    }
+
+    /// Returns the state directory of this user.
+    pub(crate) fn state_dir(&self) -> Option<&Path> {
+        self.host.state_dir().map(|dir| dir.path())
+    }
+}
+
+/// Reads the keys in these files.
+fn read_keys(files: &[Source]) -> Result<TrustSet, Failure> {
+    let mut trust = TrustSet::default();
+    for file in files {
+        let invalid = |error| failure::invalid_trust(&file.to_string(), &error);
+        let keys = TrustSet::parse(&file.read_text(MAX_FILE_BYTES)?).map_err(invalid)?;
+        trust.extend(&keys).map_err(invalid)?;
+    }
+    Ok(trust)
+}
+
+/// Counts the trust statements in the input. An input that does not parse has none.
+fn count_statements(input: &LicenseInput) -> usize {
+    let artifacts = Artefacts::parse(&input.text);
+    artifacts.map_or(0, |file| file.of_kind(TokenKind::TrustStatement).count())
+}

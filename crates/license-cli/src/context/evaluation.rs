@@ -1,0 +1,157 @@
+//! The evaluation of a license.
+
+use license_client::now;
+use license_core::{
+    Bundle, Context, Decision, Finding, License, Machine, RevocationList, Timestamp, UsageType,
+};
+use license_terminal::{Exit, Failure, Terminal};
+use serde_json::Value;
+
+use super::AppContext;
+use crate::args::ContextArgs;
+use crate::output::decision::{self, DecisionReport};
+use crate::output::notice::Notice;
+use crate::output::trust_statements::StatementsReport;
+
+/// A license to decide on, or that there is none, with everything that the decision depends on.
+pub(crate) struct Evaluation<'a> {
+    app: &'a AppContext,
+    args: &'a ContextArgs,
+    pub(crate) bundle: Option<Bundle>,
+    machine: Option<Machine>,
+    usage_type: UsageType,
+    /// The latest time that this machine has seen.
+    pub(crate) mark: Option<Timestamp>,
+    pub(crate) notices: Vec<Notice>,
+    /// The trust statements that came with the license.
+    pub(crate) statements: StatementsReport,
+    /// The result for each installed block, as JSON.
+    pub(crate) blocks: Option<Value>,
+}
+
+impl<'a> Evaluation<'a> {
+    /// Creates the evaluation of a verified license.
+    ///
+    /// # Errors
+    ///
+    /// Returns a failure if the usage type is needed and cannot be detected.
+    pub(crate) fn new(
+        app: &'a AppContext,
+        bundle: Option<Bundle>,
+        args: &'a ContextArgs,
+    ) -> Result<Self, Failure> {
+        Self::comparable_with(app, bundle, args, &[])
+    }
+
+    /// Creates the evaluation of a verified license with the context that other licenses need too, so
+    /// that it can be compared with them.
+    ///
+    /// # Errors
+    ///
+    /// See [`new`](Self::new).
+    pub(crate) fn comparable_with(
+        app: &'a AppContext,
+        bundle: Option<Bundle>,
+        args: &'a ContextArgs,
+        others: &[License],
+    ) -> Result<Self, Failure> {
+        let licenses = bundle.iter().flat_map(Bundle::licenses).chain(others);
+        let has_usage_type = |license: &License| license.usage_type().is_some();
+        let usage_type = if licenses.clone().any(has_usage_type) {
+            app.usage_type(args)?
+        } else {
+            args.usage_type.unwrap_or_default()
+        };
+        let mut validations = bundle.iter().flat_map(Bundle::validations);
+        let needs_machine =
+            |license: &License| license.machines().is_some() || license.must_activate();
+        let needs_machine = licenses.clone().any(needs_machine)
+            || bundle.iter().any(|bundle| !bundle.activations().is_empty())
+            || validations.any(|validation| validation.machine().is_some());
+        let this_machine = || app.host.machine().cloned();
+        let machine = args
+            .machine
+            .clone()
+            .or_else(|| needs_machine.then(this_machine).flatten());
+        Ok(Self {
+            bundle,
+            machine,
+            usage_type,
+            ..Self::without_license(app, args)
+        })
+    }
+
+    /// Creates the evaluation of no license.
+    pub(crate) fn without_license(app: &'a AppContext, args: &'a ContextArgs) -> Self {
+        Self {
+            app,
+            args,
+            bundle: None,
+            machine: None,
+            usage_type: args.usage_type.unwrap_or_default(),
+            mark: None,
+            notices: Vec::new(),
+            statements: StatementsReport::default(),
+            blocks: None,
+        }
+    }
+
+    /// Returns the context of the decision. Reads the clock only if no instant was given.
+    pub(crate) fn context(&self) -> Context<'_> {
+        let clock = self.args.at.unwrap_or_else(now);
+        let mut context = Context::at(clock).usage_type(self.usage_type);
+        if let Some(mark) = self.mark {
+            context = context.high_water(mark);
+        }
+        if let Some(machine) = &self.machine {
+            context = context.machine(machine);
+        }
+        if let Some(user) = &self.args.user {
+            context = context.user(user);
+        }
+        if let Some(version) = &self.args.app_version {
+            context = context.app_version(version.clone());
+        }
+        if let Some(date) = self.args.build_date {
+            context = context.build_date(date);
+        }
+        context
+    }
+
+    /// Decides whether the license holds.
+    pub(crate) fn decide(&self) -> Decision {
+        let (matrix, context) = (&self.app.matrix, self.context());
+        match &self.bundle {
+            Some(bundle) => bundle.evaluate(matrix, &context),
+            None => Decision::without_license(matrix, &context),
+        }
+    }
+
+    /// Applies every rule to the license. Returns nothing if there is no license.
+    pub(crate) fn explain(&self) -> Vec<Finding> {
+        let explain = |bundle: &Bundle| bundle.explain(&self.app.matrix, &self.context());
+        self.bundle.as_ref().map_or_else(Vec::new, explain)
+    }
+
+    /// Decides, prints the decision, and returns the exit code.
+    ///
+    /// # Errors
+    ///
+    /// Returns a failure if standard output cannot be written.
+    pub(crate) fn print(&self, terminal: &Terminal) -> Result<Exit, Failure> {
+        let report = DecisionReport {
+            decision: &self.decide(),
+            notices: &self.notices,
+            lists: self.lists(),
+            statements: &self.statements,
+            blocks: self.blocks.as_ref(),
+            strict: self.args.strict,
+        };
+        decision::print(&report, terminal)
+    }
+
+    /// Returns the revocation lists that came with the license.
+    fn lists(&self) -> &[RevocationList] {
+        self.bundle.as_ref().map_or(&[], Bundle::revocations)
+    }
+}

@@ -1,0 +1,71 @@
+//! A license as the command line names it.
+
+use std::ffi::OsStr;
+use std::path::Path;
+
+use license_core::{LicenseKey, MAX_FILE_BYTES, Matrix, input_cap};
+use license_terminal::{Failure, Source};
+
+/// The text of a license, and a name for messages that never contains the text.
+pub(crate) struct LicenseInput {
+    pub(crate) name: String,
+    pub(crate) text: String,
+}
+
+impl LicenseInput {
+    /// Reads a file or standard input. An argument that names no file and looks like a license is the
+    /// license itself.
+    ///
+    /// # Errors
+    ///
+    /// Returns a failure if the input cannot be read, is too large, or is not text.
+    pub(crate) fn read(argument: &OsStr) -> Result<Self, Failure> {
+        if let Some(input) = argument.to_str().and_then(Self::from_literal) {
+            return Ok(input);
+        }
+        let source = Source::from(argument.to_owned());
+        let text = source.read_text_or_more(MAX_FILE_BYTES, input_cap)?;
+        Ok(Self {
+            name: source.to_string(),
+            text,
+        })
+    }
+
+    fn from_literal(argument: &str) -> Option<Self> {
+        let is_literal =
+            argument != "-" && !Path::new(argument).exists() && looks_like_license(argument);
+        let name = if LicenseKey::is_likely(argument) {
+            "the key given"
+        } else {
+            "the token given"
+        };
+        is_literal.then(|| Self {
+            name: name.to_owned(),
+            text: argument.to_owned(),
+        })
+    }
+}
+
+/// The longest name of a file. A longer text was pasted.
+const LONGEST_FILE_NAME: usize = 255;
+
+/// Returns whether an argument that names no file looks like a key or a token rather than like a
+/// misspelled file name. In doubt it does, so that no message shows it as a path.
+fn looks_like_license(argument: &str) -> bool {
+    let text = argument.trim_matches(|letter: char| letter.is_whitespace() || is_quote(letter));
+    let is_token = text.starts_with("eyJ") || text.contains("-BEGIN ");
+    let folded = text.to_uppercase();
+    let fields: Vec<&str> = folded
+        .split(|letter: char| letter == '-' || !letter.is_ascii())
+        .collect();
+    let is_built_in = fields.first() == Some(&Matrix::built_in().product().as_str());
+    let is_key = fields.len() >= 3 && (is_built_in || !text.contains(['.', '/', '\\']));
+    let is_name = text
+        .split(['/', '\\'])
+        .all(|name| name.len() <= LONGEST_FILE_NAME);
+    is_token || is_key || !is_name
+}
+
+fn is_quote(letter: char) -> bool {
+    matches!(letter, '"' | '\'' | '`' | '\u{2018}'..='\u{201f}')
+}

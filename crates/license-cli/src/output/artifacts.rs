@@ -1,0 +1,170 @@
+//! Artifacts that came without a license, as text and JSON: revocation lists, answers to machines and
+//! trust statements.
+
+use license_client::InstalledList;
+use license_core::{Bundle, Code, Machine, RevocationList, Span, Timestamp};
+use license_terminal::{Exit, Failure, Terminal, escape, plural, show_path};
+use serde_json::{Value, json};
+
+use super::notice::{self, Notice};
+use super::trust_statements::StatementsReport;
+
+/// Returns the documented members of a revocation list.
+pub(crate) fn list_to_json(list: &RevocationList) -> Value {
+    json!({
+        "seq": list.seq(),
+        "product": list.product().as_str(),
+        "issuer": list.issuer(),
+        "revoked": list.len(),
+        "issued_at": list.issued_at().to_string(),
+        "next_update": list.next_update().to_string(),
+        "kid": list.key_id().as_str(),
+    })
+}
+
+/// Describes a revocation list in one line.
+pub(crate) fn list_line(list: &RevocationList) -> String {
+    format!(
+        "list {} of {}, {}; the next is due by {}; key {}",
+        list.seq(),
+        list.issued_at(),
+        revoked(list),
+        list.next_update(),
+        list.key_id().as_str()
+    )
+}
+
+fn revoked(list: &RevocationList) -> String {
+    format!("{} revoked", count(list))
+}
+
+fn count(list: &RevocationList) -> String {
+    match list.len() {
+        0 => "nothing".to_owned(),
+        count => plural(count, "license", "licenses"),
+    }
+}
+
+fn list_to_text(list: &RevocationList) -> String {
+    format!(
+        "revocation list {} of {}\n  revoked     {}\n  issued      {}\n  next due    {}\n  key         {}",
+        list.seq(),
+        list.product(),
+        count(list),
+        list.issued_at(),
+        list.next_update(),
+        list.key_id().as_str()
+    )
+}
+
+/// Returns a notice if the next list was due before `now`.
+fn outdated(list: &RevocationList, now: Timestamp) -> Option<Notice> {
+    let (seq, next) = (list.seq(), list.next_update());
+    let late = Span(now.seconds_since(next));
+    let message = format!(
+        "the one after revocation list {seq} was due at {next}, {late} ago; ask the vendor for the latest"
+    );
+    let is_outdated = list.is_outdated_at(now);
+    is_outdated.then(|| Notice::with_code(Code::ListOutdated, message))
+}
+
+/// Prints the artifacts of an input that contains no license.
+///
+/// # Errors
+///
+/// Returns a failure if standard output cannot be written.
+pub(crate) fn print(
+    bundle: &Bundle,
+    statements: &StatementsReport,
+    now: Timestamp,
+    more: Vec<Notice>,
+    terminal: &Terminal,
+) -> Result<Exit, Failure> {
+    let lists = bundle.revocations();
+    let mut notices: Vec<_> = lists
+        .iter()
+        .filter_map(|list| outdated(list, now))
+        .collect();
+    notice::add(&mut notices, more);
+    if terminal.is_json() {
+        terminal.json(&json!({
+            "revocation_lists": lists.iter().map(list_to_json).collect::<Vec<_>>(),
+            "trust_statements": statements.to_json(),
+            "answers": answers_to_json(bundle),
+            "warnings": notice::warnings_to_json(&[], &notices),
+        }))?;
+    } else {
+        let texts = lists.iter().map(list_to_text);
+        let texts = texts.chain(answers(bundle)).chain(statements.lines());
+        let texts: Vec<_> = texts.collect();
+        terminal.data(&texts.join("\n"))?;
+        for notice in &notices {
+            notice.print(terminal);
+        }
+    }
+    Ok(Exit::Licensed)
+}
+
+fn machine(named: &Machine) -> String {
+    let digest = named.digest().map(|digest| digest.to_string());
+    digest.unwrap_or_else(|| named.to_string())
+}
+
+/// Describes each answer to a machine in one line.
+fn answers(bundle: &Bundle) -> Vec<String> {
+    let activations = bundle.activations().iter().map(|answer| {
+        let (license, machine) = (answer.license_id(), machine(answer.machine()));
+        format!(
+            "activation of license {license} for machine {}, signed {}",
+            escape(&machine),
+            answer.issued_at()
+        )
+    });
+    let repairs = bundle.clock_repairs().iter().map(|repair| {
+        let machine = machine(repair.machine());
+        let at = repair.issued_at();
+        format!("clock repair of machine {}, to {at}", escape(&machine))
+    });
+    activations.chain(repairs).collect()
+}
+
+fn answers_to_json(bundle: &Bundle) -> Value {
+    let activations = bundle.activations().iter().map(|answer| {
+        json!({
+            "kind": "activation",
+            "id": answer.id().as_str(),
+            "license_id": answer.license_id().as_str(),
+            "machine": machine(answer.machine()),
+            "nonce": answer.nonce().to_string(),
+            "issued_at": answer.issued_at().to_string(),
+        })
+    });
+    let repairs = bundle.clock_repairs().iter().map(|repair| {
+        json!({
+            "kind": "clock repair",
+            "id": repair.id().as_str(),
+            "machine": machine(repair.machine()),
+            "nonce": repair.nonce().to_string(),
+            "issued_at": repair.issued_at().to_string(),
+        })
+    });
+    activations.chain(repairs).collect()
+}
+
+/// Notes the result of installing each list.
+pub(crate) fn note_installed(installed: &[InstalledList], terminal: &Terminal) {
+    for InstalledList {
+        list,
+        path,
+        is_news,
+        ..
+    } in installed
+    {
+        let (seq, path) = (list.seq(), show_path(path));
+        let revoked = revoked(list);
+        terminal.note(&match is_news {
+            true => format!("revocation list {seq} installed as {path}: {revoked}"),
+            false => format!("revocation list {seq} was installed already: {revoked}"),
+        });
+    }
+}

@@ -1,0 +1,303 @@
+//! A decision as text, as JSON and as an exit code.
+
+use license_client::Account;
+use license_core::{
+    Code, Decision, Evidence, License, Outcome, Quota, RevocationList, Span, Tier, Timestamp,
+};
+use license_terminal::{Exit, Failure, Terminal, escape};
+use serde_json::{Map, Value, json};
+
+use super::artifacts;
+use super::notice::{self, Notice};
+use super::trust_statements::StatementsReport;
+
+/// A decision with everything that is printed with it.
+pub(crate) struct DecisionReport<'a> {
+    pub(crate) decision: &'a Decision,
+    pub(crate) notices: &'a [Notice],
+    /// The revocation lists that came with the license.
+    pub(crate) lists: &'a [RevocationList],
+    /// The trust statements that came with the license.
+    pub(crate) statements: &'a StatementsReport,
+    /// The result for each installed block, as JSON.
+    pub(crate) blocks: Option<&'a Value>,
+    /// Whether a grace period counts as a denial.
+    pub(crate) strict: bool,
+}
+
+/// Prints a decision and returns the exit code.
+///
+/// # Errors
+///
+/// Returns a failure if standard output cannot be written.
+pub(crate) fn print(report: &DecisionReport<'_>, terminal: &Terminal) -> Result<Exit, Failure> {
+    let decision = report.decision;
+    if terminal.is_json() {
+        terminal.json(&Value::Object(report_to_json(report)))?;
+    } else {
+        terminal.data(&report_to_text(report))?;
+        print_warnings(decision, report.notices, terminal);
+        if let Some(advice) = advice(decision) {
+            terminal.note(&format!("hint: {advice}"));
+        }
+        if report.strict && decision.outcome() == Outcome::Grace {
+            terminal.note("denied, since --strict takes no grace period");
+        }
+    }
+    Ok(exit(decision, report.strict))
+}
+
+fn report_to_json(report: &DecisionReport<'_>) -> Map<String, Value> {
+    let mut object = to_json(report.decision, report.notices);
+    let lists = report.lists.iter().map(artifacts::list_to_json).collect();
+    object.insert("revocation_lists".to_owned(), lists);
+    object.insert("trust_statements".to_owned(), report.statements.to_json());
+    if let Some(blocks) = report.blocks {
+        object.insert("blocks".to_owned(), blocks.clone());
+    }
+    object
+}
+
+fn report_to_text(report: &DecisionReport<'_>) -> String {
+    let mut text = to_text(report.decision);
+    for list in report.lists {
+        text.push_str(&format!("\n  revocations {}", artifacts::list_line(list)));
+    }
+    for statement in report.statements.lines() {
+        text.push_str(&format!("\n  trust       {statement}"));
+    }
+    text
+}
+
+/// Returns the account on which the consequences of a decision are counted.
+pub(crate) fn account<'a>(decision: &'a Decision, user: Option<&'a str>) -> Account<'a> {
+    let license = decision.license().map(License::id);
+    Account { license, user }
+}
+
+/// Returns what to do about a license that does not hold, or that soon ends.
+fn advice(decision: &Decision) -> Option<&'static str> {
+    Some(match decision.code() {
+        Code::GraceOffline | Code::CheckInOverdue => {
+            "install a check-in: the vendor mints it with `keygen check-in`"
+        }
+        Code::GraceRenewal | Code::Expired => "ask the vendor for a renewal",
+        Code::Revoked if matches!(decision.evidence(), Evidence::Revocation { .. }) => {
+            "ask the vendor why, or for another license in its place"
+        }
+        Code::Suspended | Code::Revoked | Code::Canceled => {
+            "ask the vendor why; a later check-in that says `active` lifts it"
+        }
+        Code::MachineMismatch => {
+            "send the vendor what `license machine` prints; `license explain` shows what differs"
+        }
+        Code::NotActivated => {
+            "`license request` asks the vendor; `license activate FILE` takes the answer"
+        }
+        Code::Deactivated => {
+            "it was given up here; `license request` asks the vendor to activate it anew"
+        }
+        Code::UserMismatch => match decision.evidence() {
+            Evidence::User {
+                actual: Some(_), ..
+            } => "it is for other users: ask the vendor for a place in it",
+            _ => "name the user with --user",
+        },
+        Code::UsageMismatch => "`license usage` says what this is taken for, and why",
+        Code::VersionNotCovered => match decision.evidence() {
+            Evidence::Version {
+                actual: Some(_), ..
+            }
+            | Evidence::BuildDate {
+                actual: Some(_), ..
+            } => "use a version that it covers, or ask the vendor for an extension",
+            _ => "name the version with --app-version and --build-date",
+        },
+        Code::ProductMismatch => "give the product's own file with --product-file",
+        Code::NotYetValid if is_renewal(decision) => {
+            "it begins by itself; until then keep it beside the license that it follows: `license install`, or both in one file"
+        }
+        Code::NotYetValid => "it begins by itself on that day",
+        Code::Superseded => "`license explain` shows every rule",
+        _ => return None,
+    })
+}
+
+fn is_renewal(decision: &Decision) -> bool {
+    let license = decision.license();
+    license.is_some_and(|license| !license.supersedes().is_empty())
+}
+
+/// Returns the exit code of a decision.
+pub(crate) fn exit(decision: &Decision, strict: bool) -> Exit {
+    match decision.outcome() {
+        Outcome::Licensed => Exit::Licensed,
+        Outcome::Grace if !strict => Exit::Licensed,
+        _ => Exit::Denied,
+    }
+}
+
+/// Prints the warnings of a decision and the notices on standard error.
+pub(crate) fn print_warnings(decision: &Decision, notices: &[Notice], terminal: &Terminal) {
+    for warning in decision.warnings() {
+        terminal.warning(warning.code.as_str(), &warning.message);
+    }
+    for notice in notices {
+        notice.print(terminal);
+    }
+}
+
+/// Returns the documented members of a decision.
+pub(crate) fn to_json(decision: &Decision, notices: &[Notice]) -> Map<String, Value> {
+    let license = decision.license();
+    let entitlements = decision.entitlements();
+    let number = |(name, quota): (&str, Quota)| (name.to_owned(), Value::from(quota.to_number()));
+    let instant = |at: Option<Timestamp>| at.map(|at| at.to_string());
+    let members = json!({
+        "decision": decision.outcome().as_str(),
+        "code": decision.code().as_str(),
+        "tier": license.map(|license| license.tier().to_string()),
+        "effective_tier": entitlements.tier().as_str(),
+        "features": entitlements.features().collect::<Vec<_>>(),
+        "quotas": entitlements.quotas().map(number).collect::<Map<_, _>>(),
+        "license_id": license.map(|license| license.id().as_str()),
+        "customer": license.map(License::customer),
+        "product": license.map(|license| license.product().to_string()),
+        "issued_at": instant(license.and_then(License::issued_at)),
+        "expires_at": instant(license.and_then(License::expires_at)),
+        "holds_until": instant(decision.holds_until()),
+        "check_in": decision.check_in().map(Evidence::to_json),
+        "evaluated_at": decision.evaluated_at().to_string(),
+        "warnings": notice::warnings_to_json(decision.warnings(), notices),
+        "evidence": evidence(decision),
+    });
+    match members {
+        Value::Object(members) => members,
+        _ => Map::new(),
+    }
+}
+
+fn evidence(decision: &Decision) -> Value {
+    let mut evidence = decision.evidence().to_json();
+    if let (Some(members), Some(rule)) = (evidence.as_object_mut(), decision.rule()) {
+        members.insert("rule".to_owned(), rule.as_str().into());
+    }
+    evidence
+}
+
+fn to_text(decision: &Decision) -> String {
+    let Some(license) = decision.license() else {
+        return format!(
+            "denied: NO_LICENSE\nno license is installed; tier {} is in effect; `license install FILE` installs one",
+            decision.entitlements().tier()
+        );
+    };
+    let mut lines = vec![format!("{}: {}", decision.outcome(), decision.code())];
+    if let Some(left) = decision.grace_left() {
+        lines.push(format!("valid for {}", Span(left).more()));
+    }
+    let customer = escape(license.customer());
+    lines.push(format!(
+        "{} license of {} for {customer}",
+        license.tier(),
+        license.product()
+    ));
+    lines.push(format!("  license id  {}", license.id()));
+    if let Some(key) = license.standard_key() {
+        lines.push(format!("  key         {key}"));
+    }
+    lines.push(format!("  issued      {}", or_unknown(license.issued_at())));
+    lines.push(format!(
+        "  expires     {}",
+        end(license, decision.evaluated_at())
+    ));
+    lines.extend(
+        announced_end(decision, license)
+            .map(|end| format!("  but only    until {end}; `license explain` says why")),
+    );
+    lines.push(format!(
+        "  tier now    {}",
+        effective(license.tier(), decision)
+    ));
+    lines.push(format!("  check-in    {}", check_in(license)));
+    lines.extend(
+        decision
+            .check_in()
+            .map(|dates| format!("              {}", check_in_dates(dates))),
+    );
+    if decision.outcome() != Outcome::Licensed {
+        lines.push(format!(
+            "  expected    {}",
+            escape(&decision.evidence().expected())
+        ));
+        lines.push(format!(
+            "  actual      {}",
+            escape(&decision.evidence().actual())
+        ));
+    }
+    lines.join("\n")
+}
+
+fn or_unknown(at: Option<Timestamp>) -> String {
+    at.map_or_else(
+        || "an enterprise key does not say".to_owned(),
+        |at| at.to_string(),
+    )
+}
+
+fn end(license: &License, now: Timestamp) -> String {
+    match license.expires_at() {
+        None => "never: perpetual".to_owned(),
+        Some(end) if now < end => format!("{end} ({} left)", Span(end.seconds_since(now))),
+        Some(end) => format!("{end} ({} ago)", Span(now.seconds_since(end))),
+    }
+}
+
+/// Returns the end that comes before the license expires, such as an announced revocation. The date of
+/// the next check-in is printed separately.
+fn announced_end(decision: &Decision, license: &License) -> Option<Timestamp> {
+    let of_check_in = match decision.check_in() {
+        Some(Evidence::CheckIn { grace_until, .. }) => Some(*grace_until),
+        _ => None,
+    };
+    let end = decision
+        .holds_until()
+        .filter(|end| Some(*end) != of_check_in)?;
+    license
+        .expires_at()
+        .is_none_or(|own| end < own)
+        .then_some(end)
+}
+
+fn effective(bought: Tier, decision: &Decision) -> String {
+    let tier = decision.entitlements().tier();
+    match decision.outcome() {
+        Outcome::Denied if tier != bought => format!("{tier}, since the license does not hold"),
+        _ => tier.to_string(),
+    }
+}
+
+/// Describes the last validation, the next one, and how long the license holds without it.
+fn check_in_dates(dates: &Evidence) -> String {
+    let Evidence::CheckIn {
+        last,
+        is_validated,
+        due_at,
+        grace_until,
+        ..
+    } = dates
+    else {
+        return String::new();
+    };
+    let since = match is_validated {
+        true => format!("last on {last}"),
+        false => "none yet".to_owned(),
+    };
+    format!("{since}; next by {due_at}, and holds until {grace_until} without")
+}
+
+fn check_in(license: &License) -> String {
+    license
+        .check_in()
+        .map_or_else(|| "never".to_owned(), |terms| terms.to_string())
+}

@@ -1,0 +1,411 @@
+//! The errors of the libraries as failures of the program: one line, a hint, an exit code.
+
+use std::error::Error;
+use std::path::Path;
+
+use license_client::{
+    AnswerFault, HomeError, InstallationError, ProjectError, ReportError, SealError, SessionError,
+    StaleList, StateProblem, StoreError, UsageError,
+};
+use license_core::{
+    BundleError, Code, InspectError, KeyError, MatrixError, ParseError, RotationError, TrustError,
+    VerifyError,
+};
+use license_terminal::{Exit, Failure, Source, show_path};
+
+use crate::embedded;
+
+/// Returns the failure of an artifact that does not verify.
+pub(crate) fn bundle(what: &str, error: &BundleError) -> Failure {
+    let code = error.code();
+    Failure::new(
+        Exit::Unjudged,
+        code.as_str(),
+        format!("{what}: {code}: {error}"),
+    )
+    .hint(hint(error))
+}
+
+fn hint(error: &BundleError) -> &'static str {
+    match error {
+        BundleError::NeedsLicenseFile { .. } => {
+            "verify its license file, or add --license FILE to check that the key names that license"
+        }
+        BundleError::OtherLicense { .. } => "use the license file that came with this key",
+        BundleError::NoLicense => "use the license file that the vendor sent",
+        BundleError::Key(KeyError::Checksum { .. }) => {
+            "compare the key with the original: a character is wrong, or two are swapped"
+        }
+        BundleError::Key(_) => "copy the whole key again; enterprise keys are case-sensitive",
+        BundleError::Verify(VerifyError::OtherLicense)
+        | BundleError::Block {
+            error: VerifyError::OtherLicense,
+            ..
+        } => "install the license of which it speaks, or ask for a check-in of the one installed",
+        BundleError::Verify(error) | BundleError::Block { error, .. } => verify_hint(error),
+        BundleError::Statement { error, .. } => statement_hint(error),
+        BundleError::Parse(ParseError::PrivateKey) => {
+            "a private key must never leave its vendor; give the license file"
+        }
+        BundleError::Parse(ParseError::Empty) => "give the license file that the vendor sent",
+        _ => {
+            "copy the whole file again, from -----BEGIN to END-----, or ask the vendor to send it anew"
+        }
+    }
+}
+
+fn statement_hint(error: &RotationError) -> &'static str {
+    match error.code() {
+        Code::UntrustedKey => {
+            "install the statements that came before it first, in their order; ask the vendor for all of them in one file"
+        }
+        Code::RetiredKey => {
+            "do not use it; ask the vendor whether it is theirs: somebody may have stolen the key"
+        }
+        Code::BadSignature => "it was changed after it was signed: ask the vendor to send it anew",
+        Code::UnsupportedClaim => "use a newer version of this program",
+        _ => "ask the vendor for a corrected statement",
+    }
+}
+
+fn verify_hint(error: &VerifyError) -> &'static str {
+    match error.code() {
+        Code::RetiredKey => "ask the vendor to send it anew, signed with a key that is trusted",
+        Code::UntrustedKey => embedded::or(
+            "`license --version` lists the keys that this program has; ask the vendor if theirs are newer",
+            "give the vendor's public keys with --trust FILE; ask the vendor if they are new",
+        ),
+        Code::BadSignature => embedded::or(
+            "it was changed after it was signed, or with a key that this program lacks: ask the vendor to send it anew",
+            "it was changed after it was signed, or --trust lacks the key that signed it: ask the vendor to send it anew",
+        ),
+        Code::UnsupportedVersion | Code::UnsupportedClaim => "use a newer version of this program",
+        _ => "ask the vendor for a corrected license",
+    }
+}
+
+/// Returns the failure of an artifact that cannot be inspected.
+pub(crate) fn inspection(what: &str, error: &InspectError) -> Failure {
+    match error {
+        InspectError::Trust(error) => invalid_trust(what, error),
+        InspectError::Artefact(error) => bundle(what, error),
+        other => Failure::malformed(format!("{what}: {other}")),
+    }
+}
+
+/// Returns the failure of keys that cannot be used.
+pub(crate) fn invalid_trust(what: &str, error: &TrustError) -> Failure {
+    let message = with_causes(what, error);
+    Failure::malformed(message).hint(match error {
+        TrustError::PrivateKey => "tell the vendor: a private key must never leave them",
+        _ => "use the trust set that the vendor sent: PEM, JWK or JWK Set",
+    })
+}
+
+/// Returns the failure of a command that finds no trusted keys.
+pub(crate) fn missing_trust() -> Failure {
+    let message = "expected the vendor's public keys, found none given or installed";
+    Failure::new(Exit::Unjudged, Code::UntrustedKey.as_str(), message)
+        .hint("give them with --trust FILE")
+}
+
+/// Returns the failure of an invalid product file.
+pub(crate) fn invalid_product(source: &Source, error: &MatrixError) -> Failure {
+    Failure::malformed(format!("{source}: {error}")).hint("correct the product file")
+}
+
+/// Returns the failure of a missing state directory.
+pub(crate) fn home(error: &HomeError) -> Failure {
+    Failure::new(Exit::Machine, "IO", error.to_string())
+        .hint("set the variable to an absolute path where licenses may be kept")
+}
+
+/// Returns the failure of an installation that cannot be read or changed.
+pub(crate) fn installation(error: &InstallationError) -> Failure {
+    match error {
+        InstallationError::Store(error) => store(error),
+        InstallationError::Home(error) => home(error),
+        InstallationError::NoTrust => Failure::new(
+            Exit::Unjudged,
+            Code::UntrustedKey.as_str(),
+            error.to_string(),
+        )
+        .hint("install the license again with --trust FILE"),
+        InstallationError::Worse {
+            new: Code::Superseded,
+            installed,
+        } => Failure::new(Exit::Denied, Code::Superseded.as_str(), error.to_string()).hint(
+            match installed {
+                Code::Revoked => {
+                    "ask the vendor which of the two holds; --force puts this one in the place of the installed one"
+                }
+                _ => "`license status` shows the installed one; --force puts this one in its place",
+            },
+        ),
+        InstallationError::Worse {
+            new: Code::NotYetValid,
+            ..
+        } => Failure::new(Exit::Denied, Code::NotYetValid.as_str(), error.to_string())
+            .hint("install it on the day on which it begins; --force installs it all the same"),
+        InstallationError::Worse { new, .. } => {
+            Failure::new(Exit::Denied, new.as_str(), error.to_string())
+                .hint("`license verify` says why; --force installs it all the same")
+        }
+        InstallationError::License {
+            path,
+            source,
+            aside,
+        } => {
+            let set_aside = aside.as_ref().map(|aside| show_path(aside));
+            let set_aside = set_aside.map(|aside| format!(", set aside as {aside}"));
+            let (path, set_aside) = (show_path(path), set_aside.unwrap_or_default());
+            let failure = bundle(&format!("installed license {path}{set_aside}"), source);
+            failure.hint(embedded::or(
+                "install the license again: `license install FILE`",
+                "install the license again: `license install --trust KEYS FILE`",
+            ))
+        }
+        InstallationError::Shared { path, source } => {
+            let inner = installation(source);
+            let folder = show_path(path);
+            let message = format!("license for everybody in {folder}: {}", inner.message());
+            let code = inner.code().to_owned();
+            Failure::new(inner.exit(), code, message).hint(format!(
+                "ask the administrator to put license.lic{} into {folder} anew, readable by all",
+                embedded::or("", " and trust.jwks"),
+            ))
+        }
+        InstallationError::NoLicenseYet => {
+            Failure::new(Exit::Denied, Code::NoLicense.as_str(), error.to_string())
+                .hint("install the license first, then the validation token")
+        }
+        InstallationError::OtherMachine { .. } => Failure::new(
+            Exit::Denied,
+            Code::MachineMismatch.as_str(),
+            error.to_string(),
+        )
+        .hint("ask the vendor for one for this machine: `license machine` prints its digest"),
+        InstallationError::OtherProduct { .. } => Failure::new(
+            Exit::Denied,
+            Code::ProductMismatch.as_str(),
+            error.to_string(),
+        )
+        .hint("install what is for this product, or give the other's file with --product-file"),
+        InstallationError::Answer { fault, .. } => rejected_answer(error, *fault),
+        InstallationError::LicenseNotHere { .. } => {
+            Failure::new(Exit::Denied, Code::NoLicense.as_str(), error.to_string())
+                .hint("install that license first, or together with its activation in one file")
+        }
+        InstallationError::NotActivated => {
+            Failure::new(Exit::Denied, Code::NotActivated.as_str(), error.to_string()).hint(
+                "nothing was changed; `license remove` takes away a license that is not activated",
+            )
+        }
+        InstallationError::NoMachine => {
+            Failure::new(Exit::Machine, "NO_MACHINE", error.to_string()).hint(
+                "`license machine` shows what is missing; in a container give CODITECT_MACHINE_ID",
+            )
+        }
+        InstallationError::Random => {
+            Failure::new(Exit::Machine, "RANDOM", error.to_string()).hint("run the command again")
+        }
+        InstallationError::State(problem) => Failure::new(Exit::Machine, "IO", line(problem))
+            .hint("check the permissions of the file; nothing was changed"),
+        InstallationError::StaleList(stale) => stale_list(stale),
+        InstallationError::Statement(error) => bundle("trust statement", error),
+        InstallationError::OwnKeys => Failure::usage(error.to_string())
+            .hint("`license --version` lists the keys that count; ask the vendor for a build with the new ones"),
+        InstallationError::Orphaned { .. } => orphaned(error),
+        InstallationError::OtherNonce => Failure::malformed(error.to_string())
+            .hint("install the answer to the question that was asked last"),
+        InstallationError::Trust { path, source } => invalid_trust(&show_path(path), source)
+            .hint("install the license again with --trust FILE"),
+        other => Failure::malformed(other.to_string())
+            .hint("install the license again: `license install FILE`"),
+    }
+}
+
+/// Returns the failure of a deactivation whose activation belongs to the administrator.
+pub(crate) fn activated_by_administrator(path: &Path) -> Failure {
+    let path = show_path(path);
+    let message = format!(
+        "expected an activation of this user's to give up, found only the administrator's, in {path}"
+    );
+    Failure::new(Exit::Denied, Code::NotActivated.as_str(), message).hint(
+        "nothing was changed; ask the administrator to take it out of there, and the vendor to end it: `keygen release --activation`",
+    )
+}
+
+/// Returns the failure of an answer that belongs to another request.
+fn rejected_answer(error: &InstallationError, fault: AnswerFault) -> Failure {
+    let code = fault.code().as_str();
+    let message = format!("{code}: {error}; nothing was changed");
+    Failure::new(Exit::Unjudged, code, message).hint(match fault {
+        AnswerFault::Replayed => "make a new request, with `license request` or `license request --clock`, and have that answered",
+        AnswerFault::Stale => {
+            "have the latest request answered: `license request` writes it again"
+        }
+        _ => "have the request of this machine answered: `license request` writes it again",
+    })
+}
+
+fn orphaned(error: &InstallationError) -> Failure {
+    const HINT: &str = "ask the vendor for your license signed anew, in one file with this; --force installs this alone";
+    let code = Code::RetiredKey.as_str();
+    Failure::new(Exit::Denied, code, format!("{code}: {error}")).hint(HINT)
+}
+
+/// Returns the failure of an installation with the problem of the trust statements, which may have
+/// caused it.
+pub(crate) fn installation_with_trust(
+    error: &InstallationError,
+    problems: &[StateProblem],
+) -> Failure {
+    let failure = installation(error);
+    let is_of_trust = |problem: &&StateProblem| matches!(problem, StateProblem::Trust(_));
+    match problems.iter().find(is_of_trust) {
+        None => failure,
+        Some(problem) => {
+            let message = format!("{}; {}", failure.message(), line(problem));
+            let code = failure.code().to_owned();
+            Failure::new(failure.exit(), code, message)
+                .hint("install what the vendor sent of keys again: `license install FILE`")
+        }
+    }
+}
+
+/// Returns the failure of a revocation list that is not newer than the installed one.
+fn stale_list(stale: &StaleList) -> Failure {
+    let code = Code::StaleList.as_str();
+    let message = format!("{code}: {stale}; nothing was changed");
+    Failure::new(Exit::Unjudged, code, message).hint(match stale.expected == stale.found {
+        true => "ask the vendor which of the two is theirs, then `license install FILE`",
+        false => "ask the vendor for the latest list, then `license install FILE`",
+    })
+}
+
+/// Returns the failure of a usage report that cannot be written.
+pub(crate) fn report(error: &ReportError) -> Failure {
+    match error {
+        ReportError::Home(error) => home(error),
+        ReportError::Store(error) => store(error)
+            .hint("run it as the user who uses the product; `license usage-report --dry-run` needs to write nothing"),
+        ReportError::State(problem) => journal(problem),
+        _ => Failure::new(Exit::Machine, "RANDOM", error.to_string()).hint("run the command again"),
+    }
+}
+
+/// Returns the failure of a usage journal that cannot be read.
+fn journal(problem: &StateProblem) -> Failure {
+    let inner = match problem {
+        StateProblem::Journal(inner) => inner,
+        other => other,
+    };
+    let message = line(problem);
+    match inner {
+        StateProblem::Sealed {
+            source: SealError::OtherMachine { .. },
+            ..
+        } => Failure::new(Exit::Unjudged, "STATE", message)
+            .hint("run the command again for what this machine counted by itself"),
+        StateProblem::Sealed { aside: Some(_), .. } => {
+            Failure::new(Exit::Unjudged, "STATE", message).hint(
+                "run the command again for what is left; tell the vendor that entries are missing",
+            )
+        }
+        StateProblem::Sealed { .. } => Failure::new(Exit::Unjudged, "STATE", message)
+            .hint("`license usage-report` without --dry-run sets it aside and goes on without it"),
+        _ => Failure::new(Exit::Machine, "IO", message)
+            .hint("check the permissions of the file and the space left on its disk"),
+    }
+}
+
+/// Returns the failure of a session that cannot be named.
+pub(crate) fn session(error: &SessionError) -> Failure {
+    match error {
+        SessionError::Project(error) => project(error),
+        other => Failure::malformed(other.to_string()),
+    }
+}
+
+/// A symbolic link does not help, because it resolves to the same path.
+const TOO_LONG: &str =
+    "move the project to where its path is shorter; a link to it makes it no shorter";
+
+/// Returns the failure of a project that is not found.
+pub(crate) fn project(error: &ProjectError) -> Failure {
+    let (exit, hint) = match error {
+        error if error.is_too_long() => (Exit::Machine, TOO_LONG),
+        ProjectError::Unreadable { .. } | ProjectError::NoCurrentDirectory { .. } => (
+            Exit::Machine,
+            "go to a folder that is there and that you may read, or name another path",
+        ),
+        ProjectError::Loop { .. } => (
+            Exit::Usage,
+            "mend the link that is named, or give another path",
+        ),
+        _ => (Exit::Usage, "give a path that is there"),
+    };
+    let code = match exit {
+        Exit::Machine => "IO",
+        _ => "USAGE",
+    };
+    Failure::new(exit, code, line(error)).hint(hint)
+}
+
+/// Returns the failure of the state directory.
+pub(crate) fn store(error: &StoreError) -> Failure {
+    let path = error.path().to_string_lossy();
+    let message = with_causes("state directory", error);
+    Failure::new(Exit::Machine, "IO", message).hint(match error {
+        StoreError::Busy { .. } => {
+            "wait for the other process, or end it, and run the command again".to_owned()
+        }
+        StoreError::NotAFile { .. } => format!("take away what is at {path}: it is to be a file"),
+        StoreError::TooLarge { .. } => {
+            format!("take {path} away: no license is as large")
+        }
+        _ => format!("check the permissions of {path} and the space left on its disk"),
+    })
+}
+
+/// Returns the failure of a usage type that cannot be detected.
+pub(crate) fn usage_type(error: &UsageError) -> Failure {
+    let exit = match error {
+        UsageError::BadVariable { .. } => Exit::Usage,
+        UsageError::Unreadable { .. } => Exit::Machine,
+        _ => Exit::Unjudged,
+    };
+    let code = match exit {
+        Exit::Machine => "IO",
+        Exit::Usage => "USAGE",
+        _ => Code::Malformed.as_str(),
+    };
+    let hint = match error {
+        UsageError::BadVariable { name, .. } => {
+            format!("set {name} to builder or runtime, or unset it")
+        }
+        error if error.is_too_long() => TOO_LONG.to_owned(),
+        UsageError::Unreadable { .. } => "check its permissions".to_owned(),
+        _ => "in the project file say usage_type = \"builder\" or \"runtime\"".to_owned(),
+    };
+    Failure::new(exit, code, line(error)).hint(hint)
+}
+
+/// Returns an error and its causes in one line.
+pub(crate) fn line(error: &dyn Error) -> String {
+    causes(error.to_string(), error)
+}
+
+fn with_causes(what: &str, error: &dyn Error) -> String {
+    causes(format!("{what}: {error}"), error)
+}
+
+fn causes(mut message: String, error: &dyn Error) -> String {
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        message = format!("{message}: {error}");
+        cause = error.source();
+    }
+    message
+}

@@ -1,0 +1,153 @@
+//! Notices: what a command reports about this machine in addition to its answer.
+
+use std::path::Path;
+
+use license_client::{Host, InstallationError, SealError, Snapshot, StateFile, StateProblem};
+use license_core::{Code, Warning};
+use license_terminal::{Failure, Terminal, show_path};
+use serde_json::{Value, json};
+
+use super::failure;
+
+/// The code of a problem with trust statements, or of statements that are ignored.
+const TRUST: &str = "TRUST";
+/// The code of a problem with the state of this machine.
+const STATE: &str = "STATE";
+/// The code of a problem with the identity of this machine.
+const MACHINE: &str = "MACHINE";
+
+/// A code and a message about this machine.
+#[derive(PartialEq, Eq)]
+pub(crate) struct Notice {
+    code: String,
+    message: String,
+}
+
+impl Notice {
+    fn new(code: impl Into<String>, message: impl Into<String>) -> Self {
+        Self {
+            code: code.into(),
+            message: message.into(),
+        }
+    }
+
+    /// Creates a notice with a reason code of the core.
+    pub(crate) fn with_code(code: Code, message: String) -> Self {
+        Self::new(code.as_str(), message)
+    }
+
+    /// Creates a notice from a failure that does not end the command.
+    pub(crate) fn failure(failure: &Failure) -> Self {
+        Self::new(failure.code(), failure.message())
+    }
+
+    /// Creates a notice about ignored trust statements.
+    pub(crate) fn trust(message: String) -> Self {
+        Self::new(TRUST, message)
+    }
+
+    /// Reports that the administrator's installation contains an activation for this machine too.
+    pub(crate) fn shared_activation(path: &Path) -> Self {
+        let path = show_path(path);
+        let message = format!(
+            "{path}, which is the administrator's, holds an activation of the license for this \
+             machine too: it counts for everybody who uses the machine until the administrator \
+             takes it out"
+        );
+        Self::new("STILL_ACTIVE", message)
+    }
+
+    /// Reports that this machine has no identity.
+    pub(crate) fn no_machine() -> Self {
+        let message = "nothing names this machine, so that its sessions are those of others like \
+                       it; `license machine` says why";
+        Self::new(MACHINE, message)
+    }
+
+    /// Creates a notice about an installation that is not in effect.
+    pub(crate) fn installation(error: &InstallationError) -> Self {
+        let failure = failure::installation(error);
+        let message = match failure.advice() {
+            Some(advice) => format!("{}; {advice}", failure.message()),
+            None => failure.message().to_owned(),
+        };
+        Self::new(STATE, message)
+    }
+
+    /// Creates a notice about a problem with the state directory.
+    pub(crate) fn state(problem: &StateProblem) -> Self {
+        let advice = match problem {
+            StateProblem::Sealed {
+                source: SealError::OtherMachine { .. },
+                ..
+            } => "; this machine counts by itself",
+            StateProblem::Sealed { path, .. } if holds_activations(path) => {
+                "; activations in it are lost: `license request` asks for others"
+            }
+            StateProblem::Sealed { .. } => {
+                "; counts and check-ins in it are lost: install the latest check-in again"
+            }
+            StateProblem::Journal(_) => "; nothing else depends on it",
+            StateProblem::Trust(_) => {
+                "; install what the vendor sent of keys again: `license install FILE`"
+            }
+            StateProblem::Revocations(_) => "; install the latest list: `license install FILE`",
+            _ => "",
+        };
+        let code = match problem {
+            StateProblem::Revocations(problem) => problem.code().map_or(STATE, Code::as_str),
+            StateProblem::Trust(_) => TRUST,
+            _ => STATE,
+        };
+        Self::new(code, format!("{}{advice}", failure::line(problem)))
+    }
+
+    /// Prints the notice as a warning.
+    pub(crate) fn print(&self, terminal: &Terminal) {
+        terminal.warning(&self.code, &self.message);
+    }
+
+    fn to_json(&self) -> Value {
+        json!({ "code": self.code, "message": self.message })
+    }
+}
+
+/// Returns the member `warnings` of a JSON answer: the warnings of a decision, then the notices.
+pub(crate) fn warnings_to_json(warnings: &[Warning], notices: &[Notice]) -> Value {
+    let of_decision = warnings
+        .iter()
+        .map(|warning| json!({ "code": warning.code.as_str(), "message": warning.message }));
+    let notices = notices.iter().map(Notice::to_json);
+    of_decision.chain(notices).collect()
+}
+
+/// Adds notices that are not in the list yet.
+pub(crate) fn add(notices: &mut Vec<Notice>, more: impl IntoIterator<Item = Notice>) {
+    for notice in more {
+        if !notices.contains(&notice) {
+            notices.push(notice);
+        }
+    }
+}
+
+/// Returns the problems of an installation and of this machine.
+pub(crate) fn of_snapshot(snapshot: &Snapshot, host: &Host) -> Vec<Notice> {
+    let quarantined = snapshot.set_aside.iter().map(|path| {
+        let path = show_path(path);
+        let message =
+            format!("a damaged license was set aside as {path}; install the license again");
+        Notice::new(STATE, message)
+    });
+    let state = snapshot.problems.iter().map(Notice::state);
+    let rejected_id = host.rejected_id().map(|message| {
+        let message = format!("{message}; correct it, or take it away");
+        Notice::new(MACHINE, message)
+    });
+    state.chain(quarantined).chain(rejected_id).collect()
+}
+
+/// Returns whether a file is the one that stores requests and activations.
+pub(crate) fn holds_activations(path: &Path) -> bool {
+    path.file_name()
+        .is_some_and(|name| name == StateFile::Activation.name())
+}

@@ -1,0 +1,71 @@
+//! Trust statements as text and JSON.
+
+use license_client::InstalledStatement;
+use license_core::{TrustStatement, TrustedKey};
+use license_terminal::{Terminal, plural, show_path};
+use serde_json::{Value, json};
+
+/// The result of applying the trust statements in a file.
+#[derive(Default)]
+pub(crate) struct StatementsReport {
+    /// The statements that changed the trusted keys.
+    pub(crate) new: Vec<TrustStatement>,
+    /// How many statements were known before.
+    pub(crate) known: usize,
+}
+
+impl StatementsReport {
+    /// Returns the new statements as a JSON array.
+    pub(crate) fn to_json(&self) -> Value {
+        self.new.iter().map(to_json).collect()
+    }
+
+    /// Returns a line for each new statement, and one for all known ones.
+    pub(crate) fn lines(&self) -> Vec<String> {
+        let mut lines: Vec<_> = self.new.iter().map(line).collect();
+        if self.known > 0 {
+            lines.push(plural(
+                self.known,
+                "trust statement says what is known here",
+                "trust statements say what is known here",
+            ));
+        }
+        lines
+    }
+}
+
+fn to_json(statement: &TrustStatement) -> Value {
+    let key = |key: &TrustedKey| json!({ "kid": key.id().as_str(), "alg": key.algorithm().as_str(), "bits": key.bits() });
+    json!({
+        "kid": statement.signer().as_str(),
+        "introduces": statement.introduces().map(key).collect::<Vec<_>>(),
+        "retires": statement.retires().map(|key| key.as_str()),
+        "successor": statement.countersigner().map(|key| key.as_str()),
+        "issuer": statement.issuer(),
+        "issued_at": statement.issued_at().to_string(),
+    })
+}
+
+/// Describes a statement in one line.
+fn line(statement: &TrustStatement) -> String {
+    let (signer, at) = (statement.signer(), statement.issued_at());
+    if let Some(successor) = statement.countersigner() {
+        return format!(
+            "key {signer} is retired, and key {successor} takes its place; signed {at}"
+        );
+    }
+    let keys = statement
+        .introduces()
+        .map(|key| format!("{} ({}, {} bits)", key.id(), key.algorithm(), key.bits()));
+    let keys = keys.collect::<Vec<_>>().join(", ");
+    format!("key {signer} introduces {keys}; signed {at}")
+}
+
+/// Notes where new statements were stored.
+pub(crate) fn note_installed(installed: &[InstalledStatement], terminal: &Terminal) {
+    let mut news = installed.iter().filter(|one| one.statement.is_some());
+    if let Some(first) = news.next() {
+        let path = show_path(&first.path);
+        terminal.note(&format!("what it says of keys is kept in {path}"));
+    }
+}

@@ -1,0 +1,95 @@
+//! The seam to the libraries that sign with RSA keys.
+
+use zeroize::Zeroizing;
+
+#[cfg(feature = "aws-lc-rs")]
+use super::aws_lc;
+#[cfg(feature = "rsa")]
+use super::rust_crypto;
+use super::{Algorithm, Backend, RandomSource};
+
+/// How large a new key is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyBits {
+    /// 2048 bits: about 112 bits of strength (NIST SP 800-57).
+    B2048,
+    /// 3072 bits: about 128 bits of strength.
+    B3072,
+    /// 4096 bits.
+    B4096,
+}
+
+/// A private key, loaded once. The libraries erase it from memory when it is dropped.
+pub(crate) struct PrivateKey(Inner);
+
+enum Inner {
+    #[cfg(feature = "aws-lc-rs")]
+    AwsLcRs(aws_lc::PrivateKey),
+    #[cfg(feature = "rsa")]
+    Rsa {
+        key: rust_crypto::PrivateKey,
+        /// Blinds every private operation and salts PS256 signatures.
+        random: Box<dyn RandomSource>,
+    },
+}
+
+impl PrivateKey {
+    /// Generates a key, as the DER of a PKCS#1 `RSAPrivateKey`.
+    ///
+    /// AWS-LC draws from its own generator, which the operating system seeds and which cannot be
+    /// replaced. `rsa` draws from `random`.
+    #[allow(
+        unused_variables,
+        reason = "some combinations of backends use no argument"
+    )]
+    pub(crate) fn generate(
+        backend: Backend,
+        bits: KeyBits,
+        random: &dyn RandomSource,
+    ) -> Option<Zeroizing<Vec<u8>>> {
+        match backend {
+            #[cfg(feature = "aws-lc-rs")]
+            Backend::AwsLcRs => aws_lc::PrivateKey::generate(bits),
+            #[cfg(feature = "rsa")]
+            Backend::Rsa => rust_crypto::PrivateKey::generate(bits, random),
+        }
+    }
+
+    /// Loads a key from the DER of a PKCS#1 `RSAPrivateKey`. Returns `None` if its numbers do not
+    /// belong together.
+    #[allow(
+        unused_variables,
+        unreachable_code,
+        reason = "some combinations of backends use no argument"
+    )]
+    pub(crate) fn from_pkcs1(
+        backend: Backend,
+        der: &[u8],
+        random: Box<dyn RandomSource>,
+    ) -> Option<Self> {
+        let inner: Inner = match backend {
+            #[cfg(feature = "aws-lc-rs")]
+            Backend::AwsLcRs => Inner::AwsLcRs(aws_lc::PrivateKey::from_pkcs1(der)?),
+            #[cfg(feature = "rsa")]
+            Backend::Rsa => Inner::Rsa {
+                key: rust_crypto::PrivateKey::from_pkcs1(der)?,
+                random,
+            },
+        };
+        Some(Self(inner))
+    }
+
+    /// Signs a message. Returns `None` if the library or the random source fails.
+    #[allow(unused_variables, reason = "without a backend there is no key")]
+    pub(crate) fn sign(&self, algorithm: Algorithm, message: &[u8]) -> Option<Vec<u8>> {
+        match self.0 {
+            #[cfg(feature = "aws-lc-rs")]
+            Inner::AwsLcRs(ref key) => key.sign(algorithm, message),
+            #[cfg(feature = "rsa")]
+            Inner::Rsa {
+                ref key,
+                ref random,
+            } => key.sign(algorithm, message, &**random),
+        }
+    }
+}

@@ -1,0 +1,50 @@
+//! The random source of signing and key generation.
+
+/// A cryptographically secure source of random bytes.
+///
+/// This crate never asks the operating system for anything, so the program passes its source as an
+/// argument. Any function with the right signature is one:
+///
+/// ```
+/// use license_core::issue::{RandomError, RandomSource};
+///
+/// fn system(bytes: &mut [u8]) -> Result<(), RandomError> {
+///     getrandom::fill(bytes).map_err(RandomError::new)
+/// }
+///
+/// let mut nonce = [0; 16];
+/// system.fill(&mut nonce)?;
+/// # Ok::<(), RandomError>(())
+/// ```
+pub trait RandomSource: Send + Sync {
+    /// Fills the whole slice with unpredictable bytes.
+    ///
+    /// # Errors
+    /// [`RandomError`] if the source fails. The content of the slice is unspecified then.
+    fn fill(&self, bytes: &mut [u8]) -> Result<(), RandomError>;
+}
+
+impl<F> RandomSource for F
+where
+    F: Fn(&mut [u8]) -> Result<(), RandomError> + Send + Sync,
+{
+    fn fill(&self, bytes: &mut [u8]) -> Result<(), RandomError> {
+        self(bytes)
+    }
+}
+
+/// A random source failed.
+#[derive(Debug, thiserror::Error)]
+#[error("the random source failed")]
+pub struct RandomError {
+    source: Box<dyn std::error::Error + Send + Sync>,
+}
+
+impl RandomError {
+    /// Wraps the error of the source.
+    pub fn new(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self {
+            source: source.into(),
+        }
+    }
+}

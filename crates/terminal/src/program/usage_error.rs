@@ -1,0 +1,236 @@
+//! The errors of clap, described by their kind and context.
+
+use std::error::Error;
+
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+
+use crate::escape::escape;
+use crate::failure::Failure;
+
+/// Longer values are cut in a message, because a value at the wrong place may be a license.
+const MAX_ECHO: usize = 40;
+
+/// What is wrong with an argument.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UsageError {
+    message: String,
+    arguments: Vec<String>,
+    hint: Option<String>,
+    is_missing: bool,
+}
+
+impl UsageError {
+    /// Returns what was wrong, in one line.
+    #[must_use]
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// Returns whether arguments are missing.
+    #[must_use]
+    pub fn is_missing(&self) -> bool {
+        self.is_missing
+    }
+
+    /// Returns the names of the options that the error is about, without `--`.
+    pub fn options(&self) -> impl Iterator<Item = &str> {
+        // clap names an argument as in its usage: `--days <DAYS>`, or `<--days <DAYS>|--perpetual>`.
+        let specifications = self.arguments.iter();
+        let parts = specifications.flat_map(|specification| specification.split("--").skip(1));
+        let is_end = |letter: char| !letter.is_alphanumeric() && letter != '-';
+        parts.filter_map(move |part| part.split(is_end).next())
+    }
+
+    /// Returns the failure of a program whose command is `command`, such as `keygen issue`.
+    pub(super) fn into_failure(self, command: &str) -> Failure {
+        let hint = self
+            .hint
+            .unwrap_or_else(|| format!("see `{command} --help`"));
+        Failure::usage(escape(&self.message)).hint(escape(&hint))
+    }
+}
+
+impl From<&clap::Error> for UsageError {
+    fn from(error: &clap::Error) -> Self {
+        let message = describe(error).unwrap_or_else(|| error.kind().to_string());
+        let arguments = match error.get(ContextKind::InvalidArg) {
+            Some(ContextValue::String(one)) => vec![one.clone()],
+            Some(ContextValue::Strings(several)) => several.clone(),
+            _ => Vec::new(),
+        };
+        Self {
+            message: in_one_line(&message),
+            arguments,
+            hint: suggestion(error),
+            is_missing: error.kind() == ErrorKind::MissingRequiredArgument,
+        }
+    }
+}
+
+fn in_one_line(text: &str) -> String {
+    let lines: Vec<_> = text.lines().map(str::trim).collect();
+    lines.join(" ")
+}
+
+/// Describes the error if it has the context of its kind.
+fn describe(error: &clap::Error) -> Option<String> {
+    match error.kind() {
+        ErrorKind::ArgumentConflict => conflict(error),
+        ErrorKind::InvalidValue => invalid_value(error),
+        ErrorKind::ValueValidation => failed_validation(error),
+        ErrorKind::MissingRequiredArgument => {
+            let missing = strings(error, ContextKind::InvalidArg)?.join(" ");
+            Some(format!(
+                "the following required arguments were not provided: {missing}"
+            ))
+        }
+        ErrorKind::MissingSubcommand => {
+            let command = string(error, ContextKind::InvalidSubcommand)?;
+            Some(format!(
+                "'{command}' requires a subcommand but one was not provided{}",
+                choices("subcommands", strings(error, ContextKind::ValidSubcommand))
+            ))
+        }
+        ErrorKind::InvalidSubcommand => {
+            let command = typed(error, ContextKind::InvalidSubcommand)?;
+            Some(format!("unrecognized subcommand '{command}'"))
+        }
+        ErrorKind::UnknownArgument => {
+            let argument = typed(error, ContextKind::InvalidArg)?;
+            Some(format!("unexpected argument '{argument}' found"))
+        }
+        ErrorKind::NoEquals => {
+            let argument = string(error, ContextKind::InvalidArg)?;
+            Some(format!(
+                "equal sign is needed when assigning values to '{argument}'"
+            ))
+        }
+        ErrorKind::TooManyValues => {
+            let argument = string(error, ContextKind::InvalidArg)?;
+            let value = typed(error, ContextKind::InvalidValue)?;
+            Some(format!(
+                "unexpected value '{value}' for '{argument}' found; no more were expected"
+            ))
+        }
+        ErrorKind::TooFewValues => {
+            let argument = string(error, ContextKind::InvalidArg)?;
+            let least = number(error, ContextKind::MinValues)?;
+            let found = number(error, ContextKind::ActualNumValues)?;
+            Some(format!(
+                "expected at least {least} values for '{argument}', found {found}"
+            ))
+        }
+        ErrorKind::WrongNumberOfValues => {
+            let argument = string(error, ContextKind::InvalidArg)?;
+            let expected = number(error, ContextKind::ExpectedNumValues)?;
+            let found = number(error, ContextKind::ActualNumValues)?;
+            Some(format!(
+                "expected {expected} values for '{argument}', found {found}"
+            ))
+        }
+        _ => error.source().map(ToString::to_string),
+    }
+}
+
+fn conflict(error: &clap::Error) -> Option<String> {
+    let (what, name) = match string(error, ContextKind::InvalidArg) {
+        Some(argument) => ("argument", argument),
+        None => ("subcommand", string(error, ContextKind::InvalidSubcommand)?),
+    };
+    let subject = format!("the {what} '{name}' cannot be used");
+    Some(match error.get(ContextKind::PriorArg) {
+        Some(ContextValue::String(other)) if other == name => format!("{subject} multiple times"),
+        Some(ContextValue::String(other)) => format!("{subject} with '{other}'"),
+        Some(ContextValue::Strings(others)) => format!("{subject} with: {}", others.join(" ")),
+        _ => format!("{subject} with one or more of the other specified arguments"),
+    })
+}
+
+fn invalid_value(error: &clap::Error) -> Option<String> {
+    let argument = string(error, ContextKind::InvalidArg)?;
+    let value = typed(error, ContextKind::InvalidValue)?;
+    let choices = choices("possible values", strings(error, ContextKind::ValidValue));
+    Some(if value.is_empty() {
+        format!("a value is required for '{argument}' but none was supplied{choices}")
+    } else {
+        format!("invalid value '{value}' for '{argument}'{choices}")
+    })
+}
+
+/// Describes a value that a parser of the program rejected. Its reason is the source of the error.
+fn failed_validation(error: &clap::Error) -> Option<String> {
+    let argument = string(error, ContextKind::InvalidArg)?;
+    let value = typed(error, ContextKind::InvalidValue)?;
+    let reason = error.source().map(|source| format!(": {source}"));
+    Some(format!(
+        "invalid value '{value}' for '{argument}'{}",
+        reason.unwrap_or_default()
+    ))
+}
+
+fn choices(title: &str, values: Option<&[String]>) -> String {
+    match values {
+        Some(values) if !values.is_empty() => format!(" [{title}: {}]", values.join(", ")),
+        _ => String::new(),
+    }
+}
+
+fn string(error: &clap::Error, kind: ContextKind) -> Option<&str> {
+    match error.get(kind)? {
+        ContextValue::String(text) => Some(text),
+        _ => None,
+    }
+}
+
+fn strings(error: &clap::Error, kind: ContextKind) -> Option<&[String]> {
+    match error.get(kind)? {
+        ContextValue::Strings(texts) => Some(texts),
+        _ => None,
+    }
+}
+
+fn number(error: &clap::Error, kind: ContextKind) -> Option<isize> {
+    match error.get(kind)? {
+        ContextValue::Number(number) => Some(*number),
+        _ => None,
+    }
+}
+
+/// Returns a text that the user typed, cut if it is long.
+fn typed(error: &clap::Error, kind: ContextKind) -> Option<String> {
+    let text = string(error, kind)?;
+    if is_short(text) {
+        return Some(text.to_owned());
+    }
+    let start: String = text.chars().take(MAX_ECHO / 4).collect();
+    Some(format!("{start}…"))
+}
+
+fn is_short(text: &str) -> bool {
+    text.chars().count() <= MAX_ECHO
+}
+
+/// Returns what the user may have meant.
+fn suggestion(error: &clap::Error) -> Option<String> {
+    if error.kind() == ErrorKind::UnknownArgument
+        && string(error, ContextKind::InvalidArg).is_some_and(|argument| !is_short(argument))
+    {
+        return Some("give a long text through standard input, as -, or after --".to_owned());
+    }
+    let similar = [
+        ContextKind::SuggestedSubcommand,
+        ContextKind::SuggestedArg,
+        ContextKind::SuggestedValue,
+        ContextKind::Suggested,
+    ];
+    match similar.into_iter().find_map(|kind| error.get(kind))? {
+        ContextValue::String(one) => Some(format!("did you mean `{one}`?")),
+        ContextValue::Strings(some) => Some(format!("did you mean `{}`?", some.join("` or `"))),
+        // A tip repeats the argument, which may be a license.
+        ContextValue::StyledStrs(tips) => {
+            let tip = tips.first().map(ToString::to_string)?;
+            (tip.chars().count() <= 2 * MAX_ECHO).then_some(tip)
+        }
+        _ => None,
+    }
+}

@@ -1,0 +1,63 @@
+//! Suggestions for misspelled names.
+
+use strsim::{jaro_winkler, osa_distance};
+
+/// The lowest similarity, from 0 to 1, of a name that is suggested.
+const MIN_SIMILARITY: f64 = 0.8;
+/// Shorter texts are part of too many names.
+const MIN_PART: usize = 3;
+
+/// Returns the candidate that is most similar to `typed`, or `None` if none is similar enough.
+///
+/// Letter case is ignored, and `-`, `.` and a space count as `_`. A candidate that contains the
+/// typed text, or is contained in it, is similar.
+///
+/// ```
+/// use license_terminal::closest;
+///
+/// let features = ["cloud_sync", "audit_log"];
+/// assert_eq!(closest("Cloud-Snyc", features), Some("cloud_sync"));
+/// assert_eq!(closest("sync", features), Some("cloud_sync"));
+/// assert_eq!(closest("sso", features), None);
+/// ```
+#[must_use]
+pub fn closest<'a>(typed: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let typed = normalize(typed);
+    let scored = candidates.into_iter().map(|candidate| {
+        let score = similarity(&typed, &normalize(candidate));
+        (candidate, score)
+    });
+    let best = scored.reduce(|best, next| if next.1 > best.1 { next } else { best });
+    best.filter(|(_, score)| *score >= MIN_SIMILARITY)
+        .map(|(candidate, _)| candidate)
+}
+
+fn normalize(name: &str) -> String {
+    name.to_lowercase().replace(['-', ' ', '.'], "_")
+}
+
+fn similarity(typed: &str, candidate: &str) -> f64 {
+    let is_part = typed.len() >= MIN_PART && candidate.len() >= MIN_PART;
+    if is_part && (candidate.contains(typed) || typed.contains(candidate)) {
+        return 1.0;
+    }
+    jaro_winkler(typed, candidate)
+}
+
+/// Returns whether two texts differ by at most two typing errors, and in length by at most one.
+///
+/// A typing error is a wrong, missing or additional character, or two adjacent characters that are
+/// swapped.
+///
+/// ```
+/// use license_terminal::is_near;
+///
+/// assert!(is_near("LIC-7Q2F", "LIC-Q72F"));
+/// assert!(is_near("LIC-7Q2", "LIC-7Q2F"));
+/// assert!(!is_near("LIC-7", "LIC-7Q2F"));
+/// ```
+#[must_use]
+pub fn is_near(typed: &str, name: &str) -> bool {
+    let lengths = (typed.chars().count(), name.chars().count());
+    lengths.0.abs_diff(lengths.1) <= 1 && osa_distance(typed, name) <= 2
+}

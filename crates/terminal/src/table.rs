@@ -1,0 +1,210 @@
+//! Rows of text in aligned columns.
+
+use comfy_table::presets::NOTHING;
+use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Width};
+
+use crate::escape::escape;
+
+/// Spaces between two columns.
+const GAP: u16 = 2;
+
+/// A column of a [`Table`].
+#[derive(Debug, Clone)]
+pub struct Column {
+    title: String,
+    gap: u16,
+    min_width: Option<u16>,
+    is_whole: bool,
+    is_right_aligned: bool,
+}
+
+impl Column {
+    /// Creates a left-aligned column that is followed by two spaces.
+    #[must_use]
+    pub fn new(title: impl Into<String>) -> Self {
+        Self {
+            title: title.into(),
+            gap: GAP,
+            min_width: None,
+            is_whole: false,
+            is_right_aligned: false,
+        }
+    }
+
+    /// Sets the number of spaces between this column and the next one.
+    #[must_use]
+    pub fn gap(mut self, gap: u16) -> Self {
+        self.gap = gap;
+        self
+    }
+
+    /// Sets the least width of the column.
+    #[must_use]
+    pub fn min_width(mut self, width: u16) -> Self {
+        self.min_width = Some(width);
+        self
+    }
+
+    /// Never wraps the cells of the column, such as ids that are copied.
+    #[must_use]
+    pub fn whole(mut self) -> Self {
+        self.is_whole = true;
+        self
+    }
+
+    /// Aligns the cells of the column to the right, such as numbers.
+    #[must_use]
+    pub fn right_aligned(mut self) -> Self {
+        self.is_right_aligned = true;
+        self
+    }
+
+    fn constraint(&self, content: u16) -> Option<ColumnConstraint> {
+        let least = self.min_width.filter(|least| *least > content);
+        match (least, self.is_whole) {
+            (Some(least), _) => Some(ColumnConstraint::Absolute(Width::Fixed(least + self.gap))),
+            (None, true) => Some(ColumnConstraint::ContentWidth),
+            (None, false) => None,
+        }
+    }
+}
+
+/// Rows of text in aligned columns. Cells are escaped.
+///
+/// ```
+/// use license_terminal::{Column, Table};
+///
+/// let mut table = Table::new([Column::new("KEY"), Column::new("CUSTOMER")]);
+/// table.row(["LIC-7Q2F", "ACME Ltd"]);
+/// assert_eq!(table.to_text(None), "KEY       CUSTOMER\nLIC-7Q2F  ACME Ltd");
+/// ```
+#[derive(Debug, Clone)]
+pub struct Table {
+    columns: Vec<Column>,
+    rows: Vec<Vec<String>>,
+}
+
+impl Table {
+    /// Creates a table without rows. It has a header unless all titles are empty.
+    #[must_use]
+    pub fn new(columns: impl IntoIterator<Item = Column>) -> Self {
+        let columns = columns.into_iter().collect();
+        let rows = Vec::new();
+        Self { columns, rows }
+    }
+
+    /// Adds a row.
+    pub fn row<C: AsRef<str>>(&mut self, cells: impl IntoIterator<Item = C>) {
+        let cells = cells.into_iter().map(|cell| escape(cell.as_ref()).into());
+        self.rows.push(cells.collect());
+    }
+
+    /// Returns the lines of the table.
+    ///
+    /// If the width of the terminal is known, long cells are wrapped so that the table fits. Without
+    /// a terminal, each row is one line.
+    #[must_use]
+    pub fn to_text(&self, terminal_columns: Option<usize>) -> String {
+        let mut table = self.unaligned();
+        let contents = table.column_max_content_widths();
+        let last = self.columns.len().saturating_sub(1);
+        for (index, (column, content)) in self.columns.iter().zip(contents).enumerate() {
+            let Some(target) = table.column_mut(index) else {
+                continue;
+            };
+            let gap = if index == last { 0 } else { column.gap };
+            target.set_padding((0, gap));
+            if column.is_right_aligned {
+                target.set_cell_alignment(CellAlignment::Right);
+            }
+            if let Some(constraint) = column.constraint(content) {
+                target.set_constraint(constraint);
+            }
+        }
+        // A terminal of more columns than fit into the number has room for every table.
+        if let Some(Ok(width)) = terminal_columns.map(u16::try_from) {
+            table.set_content_arrangement(ContentArrangement::Dynamic);
+            table.set_width(width);
+        }
+        table.trim_fmt()
+    }
+
+    /// Returns how many terminal columns the longest cell of a column takes, to align another table
+    /// with it. A column that does not exist takes none.
+    #[must_use]
+    pub fn content_width(&self, column: usize) -> u16 {
+        let widths = self.unaligned().column_max_content_widths();
+        widths.get(column).copied().unwrap_or(0)
+    }
+
+    fn unaligned(&self) -> comfy_table::Table {
+        let mut table = comfy_table::Table::new();
+        table.load_style(NOTHING);
+        if self.columns.iter().any(|column| !column.title.is_empty()) {
+            table.set_header(self.columns.iter().map(|column| escape(&column.title)));
+        }
+        table.add_rows(&self.rows);
+        table
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sample() -> Table {
+        let columns = [
+            Column::new("ID").whole(),
+            Column::new("N").right_aligned(),
+            Column::new("NAME"),
+        ];
+        let mut table = Table::new(columns);
+        table.row(["0190-aaaa-bbbb", "7", "a name of several words"]);
+        table.row(["0191-cccc-dddd", "12", "b"]);
+        table
+    }
+
+    #[test]
+    fn without_a_terminal_each_row_is_one_line_without_trailing_spaces() {
+        let expected = "ID               N  NAME\n\
+                        0190-aaaa-bbbb   7  a name of several words\n\
+                        0191-cccc-dddd  12  b";
+        assert_eq!(sample().to_text(None), expected);
+    }
+
+    #[test]
+    fn on_a_narrow_terminal_cells_are_wrapped_and_whole_ones_are_not() {
+        let text = sample().to_text(Some(34));
+        let lines: Vec<_> = text.lines().collect();
+        assert!(
+            lines.iter().all(|line| line.chars().count() <= 34),
+            "{text}"
+        );
+        assert!(lines.len() > 3, "{text}");
+        assert!(lines[1].starts_with("0190-aaaa-bbbb   7  "), "{text}");
+    }
+
+    #[test]
+    fn a_wide_terminal_changes_nothing() {
+        assert_eq!(sample().to_text(Some(200)), sample().to_text(None));
+    }
+
+    #[test]
+    fn a_column_is_as_wide_as_asked_and_as_its_content() {
+        let columns = |least| [Column::new("A").min_width(least), Column::new("B").gap(1)];
+        let text = |least| {
+            let mut table = Table::new(columns(least));
+            table.row(["cell", "x"]);
+            table.to_text(None)
+        };
+        assert_eq!(text(6), "A       B\ncell    x");
+        assert_eq!(text(2), "A     B\ncell  x");
+    }
+
+    #[test]
+    fn cells_are_escaped_and_empty_titles_are_no_header() {
+        let mut table = Table::new([Column::new(""), Column::new("")]);
+        table.row(["a\nb", "\u{1b}[2J"]);
+        assert_eq!(table.to_text(None), r"a\u{a}b  \u{1b}[2J");
+    }
+}
