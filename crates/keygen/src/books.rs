@@ -10,7 +10,7 @@ use license_issuer::services::issue::record_signing_key;
 use license_issuer::services::{Deliverable, IssueTransaction};
 use license_terminal::Failure;
 
-use crate::cli::Out;
+use crate::args::Out;
 use crate::ledger::{Entry, Kind, LedgerReader, Place, Record};
 use crate::{failures, output};
 

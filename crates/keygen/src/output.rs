@@ -6,7 +6,7 @@ use license_issuer::ledger::sqlite::{LedgerFile, LedgerLocation};
 use license_issuer::{hex, random};
 use license_terminal::{Destination, Exit, Failure};
 
-use crate::cli::Out;
+use crate::args::Out;
 use crate::failures;
 
 /// Returns the file of the ledger, or `None` if nothing is recorded.

@@ -9,7 +9,7 @@ use license_terminal::{Exit, Failure, show_path};
 use zeroize::Zeroizing;
 
 use super::{Wanted, warn_of_exposure};
-use crate::command::system_random;
+use crate::commands::system_random;
 use crate::passphrase::PassphraseSource;
 use crate::private_file::is_stdin;
 use crate::{private_file, sealed};

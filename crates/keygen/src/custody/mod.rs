@@ -20,7 +20,7 @@ use license_terminal::{Failure, Terminal};
 
 pub(crate) use name::KeyName;
 
-use crate::cli::KeyArgs;
+use crate::args::KeyArgs;
 use crate::passphrase::PassphraseSource;
 
 /// A key as its custody hands it over: not yet checked, and never copied.

@@ -161,7 +161,7 @@ impl Service {
     }
 
     fn headers(&self, action: &str, body: &str) -> Vec<(&'static str, String)> {
-        let at = crate::command::now().to_string().replace(['-', ':'], "");
+        let at = crate::commands::now().to_string().replace(['-', ':'], "");
         let mut headers = vec![
             ("content-type", CONTENT_TYPE.to_owned()),
             ("host", self.client.endpoint().authority().to_owned()),

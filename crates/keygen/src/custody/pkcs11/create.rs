@@ -12,7 +12,7 @@ use license_terminal::{Exit, Failure, escape};
 use super::mechanism::Signature;
 use super::token::Token;
 use super::{Described, Uri, object, refused};
-use crate::command::random;
+use crate::commands::random;
 use crate::custody::Wanted;
 
 /// Big-endian 65537.
