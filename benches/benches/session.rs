@@ -9,7 +9,7 @@ use std::hint::black_box;
 use std::path::Path;
 
 use license_benches::{Subject, compare};
-use license_client::{FoundBy, Host, ProjectRoot, Session, StateDir};
+use license_client::{FoundBy, Host, Session, StateDir, find_project};
 use license_core::{LicenseId, ProductCode};
 
 fn main() {
@@ -23,7 +23,7 @@ fn main() {
         ("a project behind five links", behind_links(&scratch)),
         ("the same without a link", scratch.file("work/team/shop")),
     ] {
-        let root = ProjectRoot::find(&path, product, Some(state.path())).unwrap();
+        let root = find_project(&path, product, Some(state.path())).unwrap();
         assert!(root.path().ends_with("work/team/shop"), "{root:?}");
         assert_eq!(root.found_by(), FoundBy::Product);
         let find = |path: &Path, user| Session::find(&host, license.as_ref(), user, path).unwrap();
@@ -31,8 +31,8 @@ fn main() {
             Subject::new("realpath(3)", || {
                 let _ = black_box(fs::canonicalize(&path).unwrap());
             }),
-            Subject::new("ProjectRoot::find", || {
-                let root = ProjectRoot::find(&path, product, Some(state.path()));
+            Subject::new("find_project", || {
+                let root = find_project(&path, product, Some(state.path()));
                 let _ = black_box(root.unwrap());
             }),
             Subject::new("session id for a user who is named", || {

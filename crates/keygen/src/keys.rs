@@ -16,7 +16,7 @@ use license_issuer::signer::{
 };
 use license_terminal::{Exit, Failure, Terminal, escape, show_path};
 
-use crate::cli::KeyArgs;
+use crate::args::KeyArgs;
 use crate::passphrase::{PassphraseReader, is_stdin};
 
 /// The environment variable that names the PKCS#11 module.

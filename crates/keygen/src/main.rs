@@ -1,9 +1,9 @@
 //! `keygen`: signing keys, licenses and enterprise keys, minted offline.
 
 mod answers;
+mod args;
 mod books;
-mod cli;
-mod command;
+mod commands;
 mod failures;
 mod keys;
 mod ledger;
@@ -15,12 +15,12 @@ use std::process::ExitCode;
 use license_terminal::{Terminal, program};
 
 fn main() -> ExitCode {
-    let cli: cli::Cli = match program::parse(std::env::args_os()) {
+    let cli: args::Cli = match program::parse(std::env::args_os()) {
         Ok(cli) => cli,
         Err(answered) => return answered,
     };
     let terminal = Terminal::new(&cli.output);
-    match command::run(cli, &terminal) {
+    match commands::run(cli, &terminal) {
         Ok(exit) => exit.into(),
         Err(failure) => {
             terminal.failure(&failure);

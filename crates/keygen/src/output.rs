@@ -6,7 +6,7 @@ use license_issuer::ledger::sqlite::{LedgerFile, LedgerLocation};
 use license_issuer::{hex, random};
 use license_terminal::{Destination, Exit, Failure};
 
-use crate::cli::Out;
+use crate::args::Out;
 use crate::failures;
 
 /// Returns the file of the ledger, or `None` if nothing is recorded.
@@ -43,14 +43,6 @@ pub(crate) fn delivery(out: &Out) -> Box<dyn Delivery> {
         Destination::Stdout => Box::new(StreamDelivery::stdout()),
         Destination::File(path) if out.out.is_stream() => Box::new(StreamDelivery::device(path)),
         Destination::File(_) => Box::new(FileDelivery::default()),
-    }
-}
-
-/// Returns a count with its noun, which gets an "s" unless the count is one.
-pub(crate) fn counted(count: u64, noun: &str) -> String {
-    match count {
-        1 => format!("1 {noun}"),
-        count => format!("{count} {noun}s"),
     }
 }
 

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use license_client::{
     DetectedUsage, Host, Installation, Moment, ProjectRoot, Surroundings, detect_usage,
-    usage_variable,
+    find_project, usage_variable,
 };
 use license_core::{
     Artefacts, Bundle, MAX_FILE_BYTES, Matrix, Rotation, Taken, TokenKind, TrustSet, UsageType,
@@ -204,7 +204,7 @@ impl AppContext {
             return Ok(usage_type);
         }
         // Without a project, the usage type is the default one.
-        match ProjectRoot::find(Path::new("."), self.host.product(), self.state_dir()) {
+        match find_project(Path::new("."), self.host.product(), self.state_dir()) {
             Ok(root) => Ok(self.detect_usage(&root)?.usage_type),
             Err(_) => Ok(UsageType::default()),
         }

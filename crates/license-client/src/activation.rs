@@ -1,16 +1,16 @@
 //! What this machine has asked of its vendor, what it holds, and what it has given up: in a sealed file of its own.
 
-use std::fmt;
-
 use license_core::{
     Activation, ClockRepair, Code, License, LicenseId, MAX_FILE_BYTES, MachineDigest, Nonce,
     Secret, Timestamp,
 };
 use serde_json::{Value, json};
+use thiserror::Error;
 
-use crate::home::StateFile;
+use crate::paths::StateFile;
+use crate::problem::StateProblem;
 use crate::sealed::Seal;
-use crate::state::{Reading, StateProblem, load_file, put_aside};
+use crate::state::{Reading, load_file, put_aside};
 use crate::store::{Store, StoreError, StoreLock};
 
 /// The format of what is sealed.
@@ -69,40 +69,31 @@ enum Fate {
     Replaced,
 }
 
-/// Why an answer is not one to take.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// The reason why an answer is not accepted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum AnswerFault {
-    /// It was taken before.
+    /// It was accepted before.
+    #[error("expected an answer that was not used yet, found one that was")]
     Replayed,
-    /// It answers a request that a newer one took the place of.
+    /// It answers a request that a newer one superseded.
+    #[error(
+        "expected the answer to the latest request, found one to a request that it took the place of"
+    )]
     Stale,
-    /// It answers no request of this machine, or one for something else.
+    /// It answers no request of this machine, or one about something else.
+    #[error("expected the answer to a request of this machine, found one to another")]
     OtherRequest,
 }
 
 impl AnswerFault {
-    /// The reason code.
+    /// Returns the reason code.
     pub const fn code(self) -> Code {
         match self {
             Self::Replayed => Code::Replayed,
             Self::Stale => Code::StaleAnswer,
             Self::OtherRequest => Code::RequestMismatch,
         }
-    }
-}
-
-impl fmt::Display for AnswerFault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Replayed => "expected an answer that was not used yet, found one that was",
-            Self::Stale => {
-                "expected the answer to the latest request, found one to a request that it took the place of"
-            }
-            Self::OtherRequest => {
-                "expected the answer to a request of this machine, found one to another"
-            }
-        })
     }
 }
 

@@ -7,11 +7,16 @@ use std::time::{Duration, Instant, SystemTime};
 
 use license_core::usage_report::Counts;
 use license_core::{Code, Context, Decision, Matrix, Outcome, QuotaUse, TrustSet};
+use thiserror::Error;
 
+use crate::clock::now;
+use crate::home::Home;
 use crate::host::{Account, Host, Moment, Snapshot, names_machines};
 use crate::installation::{Installation, InstallationError};
+use crate::paths::StateFile;
+use crate::problem::{ListProblem, StateProblem};
 use crate::session::{Session, SessionError};
-use crate::{Home, ListProblem, StateFile, StateProblem, StoreError, now};
+use crate::store::StoreError;
 
 /// How often the installed files are looked at. A look costs some microseconds.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -338,32 +343,16 @@ pub(crate) fn with_causes(error: &dyn std::error::Error) -> String {
     line
 }
 
-/// Why a quota can't be used.
-#[derive(Debug)]
+/// The reason why a quota cannot be used.
+#[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum QuotaError {
     /// Neither the license nor the tier in effect has such a quota.
+    #[error("there is no such quota")]
     Unknown,
-    /// The counts can't be written.
-    Store(StoreError),
-}
-
-impl std::fmt::Display for QuotaError {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Unknown => "there is no such quota",
-            Self::Store(_) => "what is used of the quota can't be counted",
-        })
-    }
-}
-
-impl std::error::Error for QuotaError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Unknown => None,
-            Self::Store(source) => Some(source),
-        }
-    }
+    /// The counts cannot be written.
+    #[error("what is used of the quota can't be counted")]
+    Store(#[source] StoreError),
 }
 
 #[cfg(test)]
@@ -372,7 +361,7 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
     use super::*;
-    use crate::StateDir;
+    use crate::paths::StateDir;
 
     /// A host and the path of its license.
     fn scratch() -> (tempfile::TempDir, Host, PathBuf) {

@@ -1,39 +1,40 @@
-//! The one place that reads the clock and the uptime.
+//! The clock and the uptime. Nothing else in this crate reads them.
 
 use std::fs;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use license_core::{Boot, Reading, Timestamp};
 
-/// What the clock shows. A clock before 1970, as after a flat battery, counts as 1970: evaluation never goes
-/// back behind what signed artefacts prove.
+/// Returns the current time.
+///
+/// A clock before 1970, as after a flat battery, counts as 1970: evaluation never goes back behind
+/// the times in signed artifacts. A clock after the year 9999 counts as the latest timestamp.
 pub fn now() -> Timestamp {
-    let since_epoch = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
-    Timestamp::from_unix_seconds(since_epoch.as_secs()).unwrap_or(Timestamp::MAX)
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH);
+    let seconds = since_epoch.map_or(0, |since_epoch| since_epoch.as_secs());
+    Timestamp::from_unix_seconds(seconds).unwrap_or(Timestamp::MAX)
 }
 
-/// What the clock shows, and for how long the system has been running.
+/// Returns the current time, and how long the system has been running.
 ///
-/// The uptime is told by Linux alone (`/proc/uptime`, which counts time in suspend and heeds no setting of the clock), and outside of
-/// containers alone: some of them see an uptime of their own and share the id of the boot with others.
+/// The uptime is known only on Linux, which has an id for each boot (`/proc/uptime` includes time
+/// in suspend, and setting the clock does not change it), and only outside of containers: some of
+/// them see an uptime of their own and share the id of the boot with others.
 pub(crate) fn reading(is_in_container: bool) -> Reading {
-    let boot = || boot("/proc/sys/kernel/random/boot_id", "/proc/uptime");
+    let boot = || boot("/proc/sys/kernel/random/boot_id", sysinfo::System::uptime);
     Reading {
         clock: now(),
         boot: (!is_in_container).then(boot).flatten(),
     }
 }
 
-fn boot(id: &str, uptime: &str) -> Option<Boot> {
+/// Returns the boot with the id in this file. An uptime of zero seconds is one that the system does
+/// not tell.
+fn boot(id: &str, uptime: impl FnOnce() -> u64) -> Option<Boot> {
     let id = fs::read_to_string(id).ok()?.trim().replace('-', "");
-    let uptime = fs::read_to_string(uptime).ok()?;
-    let seconds = uptime.split(['.', ' ']).next()?;
-    Some(Boot {
-        id: u128::from_str_radix(&id, 16).ok()?,
-        uptime: seconds.parse().ok()?,
-    })
+    let id = u128::from_str_radix(&id, 16).ok()?;
+    let uptime = uptime();
+    (uptime > 0).then_some(Boot { id, uptime })
 }
 
 #[cfg(test)]
@@ -59,12 +60,12 @@ mod tests {
             path.to_str().unwrap().to_owned()
         };
         let id = file("id", "281c01bb-20f7-4f59-bed2-ca0979a50285\n");
-        let uptime = file("uptime", "11072.08 8837.31\n");
-        let read = boot(&id, &uptime).unwrap();
+        let other = file("uptime", "11072.08 8837.31\n");
+        let read = boot(&id, || 11_072).unwrap();
         assert_eq!(read.uptime, 11_072);
         assert_eq!(read.id, 0x281c_01bb_20f7_4f59_bed2_ca09_79a5_0285);
-        assert_eq!(boot(&uptime, &uptime), None);
-        assert_eq!(boot(&id, &id), None);
-        assert_eq!(boot("/nowhere", &uptime), None);
+        assert_eq!(boot(&other, || 11_072), None);
+        assert_eq!(boot(&id, || 0), None);
+        assert_eq!(boot("/nowhere", || 11_072), None);
     }
 }

@@ -25,12 +25,14 @@ pub use rotating::InstalledStatement;
 
 use crate::activation::Bindings;
 use crate::clock;
-use crate::home::{Home, HomeError, StateDir, StateFile};
+use crate::home::Home;
 use crate::installation::{self, Installation, InstallationError, Keys};
 use crate::machine::{MachineFacts, MissingReason};
-use crate::revocations::{self, ListProblem};
+use crate::paths::{HomeError, StateDir, StateFile};
+use crate::problem::{ListProblem, StateProblem};
+use crate::revocations;
 use crate::sealed::Seal;
-use crate::state::{Durability, Loaded, State, StateProblem};
+use crate::state::{Durability, Loaded, State};
 use crate::store::{Store, StoreError};
 
 /// How far the mark may move before it is written again. A clock that is set back gains this much at most.

@@ -14,10 +14,11 @@ use license_core::{
 
 pub use candidate::{Candidate, Replace};
 pub use error::InstallationError;
-pub use statements::StatementProblem;
 pub(crate) use statements::{kept_text, problems as statement_problems};
 
-use crate::{Home, StateFile, Store};
+use crate::home::Home;
+use crate::paths::StateFile;
+use crate::store::Store;
 
 /// What becomes of a license file of the user's that is damaged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

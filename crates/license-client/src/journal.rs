@@ -3,9 +3,10 @@
 use license_core::usage_report::{Closed, Place};
 use serde_json::{Value, json};
 
-use crate::home::StateFile;
+use crate::paths::StateFile;
+use crate::problem::StateProblem;
 use crate::sealed::Seal;
-use crate::state::{Reading, StateProblem, load_file, put_aside};
+use crate::state::{Reading, load_file, put_aside};
 use crate::store::{Store, StoreError, StoreLock};
 
 /// The format of what is sealed.

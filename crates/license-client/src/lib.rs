@@ -25,11 +25,14 @@
 mod activation;
 mod client;
 mod clock;
+mod hex;
 mod home;
 mod host;
 mod installation;
 mod journal;
 mod machine;
+mod paths;
+mod problem;
 mod project;
 mod revocations;
 mod sealed;
@@ -41,20 +44,22 @@ mod usage;
 pub use activation::AnswerFault;
 pub use client::{Client, QuotaError};
 pub use clock::now;
-pub use home::{Home, HomeError, StateDir, StateFile};
+pub use home::Home;
 pub use host::{
     Account, Asked, Asking, Cut, Host, Installed, InstalledBlock, InstalledStatement, Moment,
     QuotaTaken, Removed, ReportError, Snapshot, UsageExport,
 };
-pub use installation::{Candidate, Installation, InstallationError, Replace, StatementProblem};
+pub use installation::{Candidate, Installation, InstallationError, Replace};
+pub use license_core::session::{FoundBy, Link, ProjectError, ProjectRoot};
 pub use machine::{
     Found, MachineFacts, Missing, MissingReason, Platform, Rejection, Stability, System, ThisSystem,
 };
-pub use project::{FoundBy, Link, ProjectError, ProjectRoot};
-pub use revocations::{InstalledList, ListFault, ListProblem, StaleList};
+pub use paths::{HomeError, StateDir, StateFile};
+pub use problem::{ListFault, ListProblem, StaleList, StateProblem, StatementProblem};
+pub use project::{LocalFileSystem, find_project};
+pub use revocations::InstalledList;
 pub use sealed::SealError;
 pub use session::{Session, SessionError};
-pub use state::StateProblem;
 pub use store::{Store, StoreError, StoreLock};
 pub use usage::{
     DetectedUsage, Surroundings, UsageError, UsageReason, detect_usage, usage_variable,

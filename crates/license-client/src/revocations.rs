@@ -4,240 +4,17 @@
 //! belongs to the key: a stolen one can push up its own number, and no other's.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::path::{Path, PathBuf};
 
 use license_core::{
-    Artefacts, Code, KeyId, MAX_LIST_BYTES, ParseError, ProductCode, RevocationList, TokenKind,
-    TrustSet, VerifyError,
+    Artefacts, KeyId, MAX_LIST_BYTES, ProductCode, RevocationList, TokenKind, TrustSet, VerifyError,
 };
-use serde_json::{Value, json};
 
-use crate::state::aside_to;
-use crate::{Home, StateFile, Store, StoreError, StoreLock};
-
-/// The newest list of each key that was seen here, by key id.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Seen {
-    keys: BTreeMap<String, Newest>,
-}
-
-/// The number of a list, and what tells it from another of that number.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-struct Newest {
-    seq: u64,
-    digest: String,
-}
-
-impl Newest {
-    fn of(list: &RevocationList) -> Self {
-        let digest = list.digest();
-        Self {
-            seq: list.seq(),
-            digest: digest.iter().map(|byte| format!("{byte:02x}")).collect(),
-        }
-    }
-}
-
-impl Seen {
-    /// What two copies know together.
-    pub(crate) fn merged(mut self, other: Self) -> Self {
-        for (key, newest) in other.keys {
-            self.raise(key, newest);
-        }
-        self
-    }
-
-    fn raise(&mut self, key: String, newest: Newest) {
-        let known = self.keys.entry(key).or_insert_with(|| newest.clone());
-        if newest.seq > known.seq {
-            *known = newest;
-        }
-    }
-
-    /// Takes note of lists, and tells whether that was news.
-    pub(crate) fn note<'l>(&mut self, lists: impl IntoIterator<Item = &'l RevocationList>) -> bool {
-        let before = self.clone();
-        for list in lists {
-            self.raise(list.key_id().as_str().to_owned(), Newest::of(list));
-        }
-        *self != before
-    }
-
-    /// The highest number of a key.
-    fn seq(&self, key: &KeyId) -> Option<u64> {
-        Some(self.keys.get(key.as_str())?.seq)
-    }
-
-    /// Checks that a list is not older than the newest seen of its key, and tells whether it is news.
-    pub(crate) fn check(&self, list: &RevocationList) -> Result<bool, StaleList> {
-        let own = Newest::of(list);
-        match self.keys.get(list.key_id().as_str()) {
-            Some(newest) if newest.seq > own.seq || (newest.seq == own.seq && *newest != own) => {
-                Err(StaleList {
-                    key: list.key_id().clone(),
-                    expected: newest.seq,
-                    found: own.seq,
-                })
-            }
-            newest => Ok(newest != Some(&own)),
-        }
-    }
-
-    pub(crate) fn to_json(&self) -> Value {
-        let keys = self.keys.iter();
-        keys.map(|(key, newest)| (key.clone(), json!([newest.seq, newest.digest])))
-            .collect()
-    }
-
-    pub(crate) fn from_json(value: &Value) -> Option<Self> {
-        let newest = |value: &Value| {
-            Some(Newest {
-                seq: value.get(0)?.as_u64()?,
-                digest: value.get(1)?.as_str()?.to_owned(),
-            })
-        };
-        let keys = value.as_object()?.iter();
-        let keys = keys.map(|(key, value)| Some((key.clone(), newest(value)?)));
-        let keys = keys.collect::<Option<_>>()?;
-        Some(Self { keys })
-    }
-}
-
-/// A list is older than one that was seen here, or another of the same number.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct StaleList {
-    /// The key that signed it.
-    pub key: KeyId,
-    /// The highest number seen of that key.
-    pub expected: u64,
-    /// The list's number.
-    pub found: u64,
-}
-
-impl fmt::Display for StaleList {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            key,
-            expected,
-            found,
-        } = self;
-        match expected == found {
-            true => write!(
-                f,
-                "expected revocation list {expected} of key {key} as it was first seen here, found another of that number"
-            ),
-            false => write!(
-                f,
-                "expected revocation list {expected} or later of key {key}, found {found}"
-            ),
-        }
-    }
-}
-
-impl std::error::Error for StaleList {}
-
-/// What is wrong with a revocation list that is kept here. It stops nothing.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum ListProblem {
-    /// The file can't be read.
-    Store(StoreError),
-    /// The file is damaged.
-    Damaged {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        source: ListFault,
-        /// Where it was set aside to; none where it is not ours to move.
-        aside: Option<PathBuf>,
-    },
-    /// An older list than one that was seen here is all there is; it counts as far as it goes.
-    Stale(StaleList),
-    /// A list was seen here and is gone.
-    Gone {
-        /// The key that signed it.
-        key: KeyId,
-        /// Its number.
-        seq: u64,
-    },
-}
-
-impl ListProblem {
-    /// The reason code, where there is one.
-    pub fn code(&self) -> Option<Code> {
-        match self {
-            Self::Stale(_) | Self::Gone { .. } => Some(Code::StaleList),
-            Self::Damaged { source, .. } => Some(source.code()),
-            Self::Store(_) => None,
-        }
-    }
-}
-
-impl fmt::Display for ListProblem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Store(_) => f.write_str("the revocation list can't be read"),
-            Self::Damaged { path, aside, .. } => {
-                write!(f, "{}: the revocation list is damaged", path.display())?;
-                aside_to(aside.as_deref(), f)
-            }
-            Self::Stale(stale) => stale.fmt(f),
-            Self::Gone { key, seq } => write!(
-                f,
-                "expected revocation list {seq} or later of key {key}, which was installed here, found none"
-            ),
-        }
-    }
-}
-
-impl std::error::Error for ListProblem {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Store(source) => Some(source),
-            Self::Damaged { source, .. } => Some(source),
-            Self::Stale(_) | Self::Gone { .. } => None,
-        }
-    }
-}
-
-/// What is wrong with a file of revocation lists.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum ListFault {
-    /// It is not UTF-8, or larger than any list.
-    NotText,
-    /// It is no file of tokens.
-    Parse(ParseError),
-    /// A list in it does not verify.
-    Verify(VerifyError),
-}
-
-impl ListFault {
-    fn code(&self) -> Code {
-        match self {
-            Self::NotText => Code::Malformed,
-            Self::Parse(error) => error.code(),
-            Self::Verify(error) => error.code(),
-        }
-    }
-}
-
-impl fmt::Display for ListFault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NotText => write!(
-                f,
-                "expected text in UTF-8 of at most {MAX_LIST_BYTES} bytes"
-            ),
-            Self::Parse(error) => error.fmt(f),
-            Self::Verify(error) => error.fmt(f),
-        }
-    }
-}
-
-impl std::error::Error for ListFault {}
+use crate::home::Home;
+use crate::paths::StateFile;
+use crate::problem::{ListFault, ListProblem, StaleList};
+use crate::state::seen::SeenLists;
+use crate::store::{Store, StoreError, StoreLock};
 
 /// The lists that are kept in one folder.
 #[derive(Debug, Default)]
@@ -252,7 +29,7 @@ pub(crate) fn of_home(
     home: &Home,
     trust: &TrustSet,
     product: ProductCode,
-    seen: &Seen,
+    seen: &SeenLists,
     may_set_aside: bool,
 ) -> (Vec<RevocationList>, Vec<ListProblem>) {
     let (mut lists, mut problems) = (Vec::new(), Vec::new());
@@ -275,7 +52,7 @@ pub(crate) fn of_home(
 }
 
 /// Where less is at hand than was seen here. It is no secret from whoever removed it, but a mistake is worth telling.
-fn missing(lists: &[RevocationList], trust: &TrustSet, seen: &Seen) -> Vec<ListProblem> {
+fn missing(lists: &[RevocationList], trust: &TrustSet, seen: &SeenLists) -> Vec<ListProblem> {
     let of_key = |key: &KeyId| {
         let expected = seen.seq(key)?;
         let list = lists.iter().find(|list| list.key_id() == key);
@@ -284,11 +61,11 @@ fn missing(lists: &[RevocationList], trust: &TrustSet, seen: &Seen) -> Vec<ListP
                 key: key.clone(),
                 seq: expected,
             }),
-            Some(found) if found < expected => Some(ListProblem::Stale(StaleList {
-                key: key.clone(),
+            Some(found) if found < expected => Some(ListProblem::Stale(StaleList::new(
+                key.clone(),
                 expected,
                 found,
-            })),
+            ))),
             Some(_) => None,
         }
     };
@@ -401,7 +178,7 @@ pub struct InstalledList {
 pub(crate) fn check(
     lists: &[RevocationList],
     product: ProductCode,
-    mut seen: Seen,
+    mut seen: SeenLists,
     path: &Path,
 ) -> Result<Vec<InstalledList>, Refused> {
     let mut checked = Vec::with_capacity(lists.len());
@@ -430,7 +207,7 @@ pub(crate) enum Refused {
 }
 
 /// What was seen: what the state says, and the lists that are kept, should the state be gone.
-pub(crate) fn seen_with(mut seen: Seen, store: &Store, trust: &TrustSet) -> Seen {
+pub(crate) fn seen_with(mut seen: SeenLists, store: &Store, trust: &TrustSet) -> SeenLists {
     if let Ok(kept) = in_store(store, trust) {
         let _ = seen.note(&kept.lists);
     }

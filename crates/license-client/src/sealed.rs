@@ -11,8 +11,9 @@ use chacha20poly1305::{Key, XChaCha20Poly1305, XNonce};
 use hkdf::Hkdf;
 use license_core::ProductCode;
 use sha2::Sha256;
+use thiserror::Error;
 
-use crate::home::StateFile;
+use crate::paths::StateFile;
 
 const FIRST_LINE: &[u8] = b"license state 1\n";
 const MACHINE_BYTES: usize = 8;
@@ -28,32 +29,23 @@ pub(crate) struct Seal {
     machine: [u8; MACHINE_BYTES],
 }
 
-/// Why a sealed file can't be opened.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// The reason why a sealed file cannot be opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum SealError {
-    /// It is no sealed file, or one that is cut short.
+    /// It is not a sealed file, or is truncated.
+    #[error("it is not a whole state file")]
     NotSealed,
-    /// Another machine has sealed it.
+    /// Another machine sealed it.
+    #[error("it was made on another machine")]
     OtherMachine {
-        /// What tells that machine's key from others; nothing of the machine can be read from it.
+        /// Identifies the key of that machine, and reveals nothing else about it.
         machine: [u8; MACHINE_BYTES],
     },
     /// It was changed after it was sealed.
+    #[error("it was changed by something else than this program")]
     Tampered,
 }
-
-impl fmt::Display for SealError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::NotSealed => "it is not a whole state file",
-            Self::OtherMachine { .. } => "it was made on another machine",
-            Self::Tampered => "it was changed by something else than this program",
-        })
-    }
-}
-
-impl std::error::Error for SealError {}
 
 impl Seal {
     /// The seal of a machine. Without an id it still tells what was edited, not what was copied.

@@ -1,19 +1,20 @@
 //! A session: one project of one user on this machine, for as long as somebody works on it.
 
 use std::ffi::OsStr;
-use std::fmt;
 use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Once;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use license_core::LicenseId;
+use license_core::session::{ProjectError, ProjectRoot, SessionId};
 use license_core::usage_report::Counts;
-use license_core::{LicenseId, SessionId};
+use thiserror::Error;
 
-use crate::home::create_private;
 use crate::host::{Account, Host};
-use crate::project::{ProjectError, ProjectRoot};
+use crate::paths::create_private;
+use crate::project::find_project;
 use crate::store::{keep_owner, never_followed};
 
 /// The folder of the state directory in which open sessions hold a lock each.
@@ -83,8 +84,7 @@ impl Session {
         path: &Path,
     ) -> Result<Self, SessionError> {
         let state = host.state_dir().map(|dir| dir.path());
-        let root = ProjectRoot::find(path, host.product(), state);
-        let root = root.map_err(SessionError::Project)?;
+        let root = find_project(path, host.product(), state)?;
         let system_user = || user_of_this_process();
         let user = user.map_or_else(system_user, str::to_owned);
         let id = SessionId::new(license, host.digest(), &user, &root.name_bytes());
@@ -256,28 +256,13 @@ fn user_of_this_process() -> String {
     std::env::var("USERNAME").unwrap_or_default()
 }
 
-/// Why there is no session.
-#[derive(Debug)]
+/// The reason why there is no session.
+#[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum SessionError {
     /// The path leads to no project that can be read.
-    Project(ProjectError),
-}
-
-impl fmt::Display for SessionError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Project(error) => error.fmt(f),
-        }
-    }
-}
-
-impl std::error::Error for SessionError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Project(error) => error.source(),
-        }
-    }
+    #[error(transparent)]
+    Project(#[from] ProjectError),
 }
 
 #[cfg(test)]
@@ -321,7 +306,7 @@ mod tests {
         let theirs = other.join("sess_00112233445566778899aabbccddeeff.4711-0");
         fs::write(&theirs, "theirs").unwrap();
         let product = license_core::Matrix::built_in().product();
-        let host = Host::at(product, crate::StateDir::at(state));
+        let host = Host::at(product, crate::paths::StateDir::at(state));
         (scratch, host, theirs)
     }
 

@@ -3,16 +3,18 @@
 //! All of it is kept twice, in `license.cache` and in `quota`, so that whoever removes one of the two gains nothing. So is what was counted
 //! for usage reports since the last entry was written to `usage`.
 
-use std::fmt;
-use std::path::{Path, PathBuf};
+pub(crate) mod seen;
+
+use std::path::PathBuf;
 
 use license_core::usage_report::{Closed, Period};
 use license_core::{HighWater, LicenseId, MAX_FILE_BYTES, Nonce, Tally};
 use serde_json::{Value, json};
 
-use crate::home::StateFile;
-use crate::installation::StatementProblem;
-use crate::revocations::{ListProblem, Seen};
+use self::seen::SeenLists;
+use crate::hex;
+use crate::paths::StateFile;
+use crate::problem::StateProblem;
 use crate::sealed::{Seal, SealError};
 use crate::store::{Store, StoreError, StoreLock};
 
@@ -31,7 +33,7 @@ pub(crate) struct State {
     /// Entries that are closed and may not be in the journal yet.
     pub(crate) closed: Vec<Closed>,
     /// The newest revocation list of each signing key.
-    pub(crate) lists: Seen,
+    pub(crate) lists: SeenLists,
     /// Licenses that were given up here, each by the nonce of its activation.
     pub(crate) given_up: Vec<(LicenseId, Nonce)>,
     /// The clock repairs that were used.
@@ -58,78 +60,6 @@ pub(crate) struct Unsaved {
 impl From<Unsaved> for StoreError {
     fn from(unsaved: Unsaved) -> Self {
         unsaved.source
-    }
-}
-
-/// Why a file of what the machine remembers is of no use.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum StateProblem {
-    /// It can't be opened.
-    Sealed {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: SealError,
-        /// Where it was put aside to; none where nothing can be written.
-        aside: Option<PathBuf>,
-    },
-    /// It can't be read.
-    Store(StoreError),
-    /// Nothing can be kept: what is counted is forgotten when the program ends.
-    NotKept(StoreError),
-    /// The journal of usage reports is of no use, which stops nothing.
-    Journal(Box<StateProblem>),
-    /// Something is wrong with a revocation list, which stops nothing.
-    Revocations(Box<ListProblem>),
-    /// Something is wrong with the trust statements.
-    Trust(Box<StatementProblem>),
-}
-
-impl fmt::Display for StateProblem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Sealed {
-                path,
-                source: SealError::OtherMachine { .. },
-                aside,
-            } => {
-                write!(f, "{} is another machine's", path.display())?;
-                match aside {
-                    Some(aside) => write!(f, ", and is kept for it as {}", aside.display()),
-                    None => Ok(()),
-                }
-            }
-            Self::Sealed { path, aside, .. } => {
-                write!(f, "{} can't be used", path.display())?;
-                aside_to(aside.as_deref(), f)
-            }
-            Self::Store(_) => f.write_str("what this machine remembers can't be read"),
-            Self::NotKept(_) => f.write_str("nothing can be kept"),
-            Self::Journal(problem) => write!(f, "usage report: {problem}"),
-            Self::Revocations(problem) => problem.fmt(f),
-            Self::Trust(problem) => problem.fmt(f),
-        }
-    }
-}
-
-/// `, and was set aside as …`, where it was.
-pub(crate) fn aside_to(aside: Option<&Path>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    match aside {
-        Some(aside) => write!(f, ", and was set aside as {}", aside.display()),
-        None => Ok(()),
-    }
-}
-
-impl std::error::Error for StateProblem {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Sealed { source, .. } => Some(source),
-            Self::Store(source) | Self::NotKept(source) => Some(source),
-            Self::Journal(problem) => problem.source(),
-            Self::Revocations(problem) => problem.source(),
-            Self::Trust(problem) => problem.source(),
-        }
     }
 }
 
@@ -280,8 +210,8 @@ fn repaired_of(members: &Value) -> Option<Vec<Nonce>> {
     nonces.map(|nonce| Nonce::parse(nonce.as_str()?)).collect()
 }
 
-fn lists_of(members: &Value) -> Option<Seen> {
-    Seen::from_json(members.get("lists")?)
+fn lists_of(members: &Value) -> Option<SeenLists> {
+    SeenLists::from_json(members.get("lists")?)
 }
 
 fn closed_of(members: &Value) -> Option<Vec<Closed>> {
@@ -380,8 +310,7 @@ fn left_here<T>(store: &Store, seal: &Seal, file: StateFile, reading: &Reading<T
 }
 
 fn of_machine(file: StateFile, machine: &[u8]) -> String {
-    let machine: String = machine.iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("{}.machine-{machine}", file.name())
+    format!("{}.machine-{}", file.name(), hex::encode(machine))
 }
 
 fn read<T>(

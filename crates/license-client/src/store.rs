@@ -6,14 +6,15 @@
 mod lock_file;
 mod undo;
 
-use std::fmt;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
-use crate::home::{StateDir, StateFile};
+use thiserror::Error;
+
+use crate::paths::{StateDir, StateFile};
 
 /// Long enough for a slow disk to finish somebody's write, short enough that a person still waits for the error.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -359,48 +360,55 @@ fn sync_folder(_: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Why state could not be read or written.
-#[derive(Debug)]
+/// The reason why state could not be read or written.
+#[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum StoreError {
-    /// The state directory or a file in it may not be written, so the caller can only go on without keeping state.
+    /// The state directory or a file in it may not be written, so the caller can only continue
+    /// without keeping state.
+    #[error("{} is read-only", path.display())]
     ReadOnly {
-        /// What could not be written.
+        /// The path that could not be written.
         path: PathBuf,
-        /// The system's refusal.
+        /// The system's error.
         source: io::Error,
     },
     /// Writing failed for another reason, such as a full disk.
+    #[error("{} cannot be written", path.display())]
     Unwritable {
-        /// What could not be written.
+        /// The path that could not be written.
         path: PathBuf,
         /// The system's error.
         source: io::Error,
     },
-    /// The file is there and cannot be read.
+    /// The file exists and cannot be read.
+    #[error("{} cannot be read", path.display())]
     Unreadable {
-        /// What could not be read.
+        /// The path that could not be read.
         path: PathBuf,
         /// The system's error.
         source: io::Error,
     },
-    /// A folder, a pipe or a device is where a file should be.
+    /// A directory, a pipe or a device is in the place of a file.
+    #[error("{} is not a regular file", path.display())]
     NotAFile {
-        /// What is no file.
+        /// Its path.
         path: PathBuf,
     },
     /// The file is larger than any that this program writes.
+    #[error("{} is larger than {cap} bytes", path.display())]
     TooLarge {
-        /// Which file.
+        /// The file.
         path: PathBuf,
-        /// How many bytes it may have.
+        /// The most bytes that it may have.
         cap: usize,
     },
     /// Another process, or another thread of this one, held the lock all the time.
+    #[error("another process has held {} for {patience:?}", path.display())]
     Busy {
-        /// The lock.
+        /// The lock file.
         path: PathBuf,
-        /// How long was waited for it.
+        /// How long this process waited.
         patience: Duration,
     },
 }
@@ -415,7 +423,7 @@ impl StoreError {
         }
     }
 
-    /// What it is about.
+    /// Returns the path that the error is about.
     pub fn path(&self) -> &Path {
         match self {
             Self::ReadOnly { path, .. }
@@ -424,33 +432,6 @@ impl StoreError {
             | Self::NotAFile { path }
             | Self::TooLarge { path, .. }
             | Self::Busy { path, .. } => path,
-        }
-    }
-}
-
-impl fmt::Display for StoreError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let path = self.path().display();
-        match self {
-            Self::ReadOnly { .. } => write!(f, "{path} is read-only"),
-            Self::Unwritable { .. } => write!(f, "{path} cannot be written"),
-            Self::Unreadable { .. } => write!(f, "{path} cannot be read"),
-            Self::NotAFile { .. } => write!(f, "{path} is not a regular file"),
-            Self::TooLarge { cap, .. } => write!(f, "{path} is larger than {cap} bytes"),
-            Self::Busy { patience, .. } => {
-                write!(f, "another process has held {path} for {patience:?}")
-            }
-        }
-    }
-}
-
-impl std::error::Error for StoreError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::ReadOnly { source, .. }
-            | Self::Unwritable { source, .. }
-            | Self::Unreadable { source, .. } => Some(source),
-            Self::NotAFile { .. } | Self::TooLarge { .. } | Self::Busy { .. } => None,
         }
     }
 }

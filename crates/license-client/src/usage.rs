@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use license_core::{ProductCode, UsageType};
 
-use crate::project::{FoundBy, ProjectRoot};
+use license_core::session::{FoundBy, ProjectRoot};
 
 mod error;
 
@@ -144,7 +144,7 @@ pub fn usage_variable(product: ProductCode) -> String {
 /// (no entry of the product, no `.git` and no manifest of the usual build tools), and `builder` anywhere else.
 ///
 /// ```
-/// use license_client::{ProjectRoot, Surroundings, detect_usage};
+/// use license_client::{Surroundings, detect_usage, find_project};
 /// use license_core::{ProductCode, UsageType};
 /// use std::fs;
 ///
@@ -152,7 +152,7 @@ pub fn usage_variable(product: ProductCode) -> String {
 /// let product = ProductCode::parse("CODITECT")?;
 /// let surroundings = Surroundings { in_container: true, ..Surroundings::default() };
 ///
-/// let root = ProjectRoot::find(app.path(), product, None)?;
+/// let root = find_project(app.path(), product, None)?;
 /// let usage = detect_usage(&root, &surroundings)?;
 /// assert_eq!((usage.usage_type, usage.reason.as_str()), (UsageType::Runtime, "container"));
 ///

@@ -65,7 +65,7 @@ mod matrix;
 mod name;
 mod pasted;
 #[cfg(feature = "machine-state")]
-mod session;
+pub mod session;
 mod signature;
 #[cfg(feature = "machine-state")]
 mod tally;

@@ -1,117 +1,22 @@
-//! Session ids: one project of one user on one machine is one seat, whatever path leads to it.
+//! Sessions: the project that a path belongs to, and the id of a session in that project.
+//!
+//! One project of one user on one machine is one seat, whichever path leads to the project.
+//! [`ProjectRoot::find`] resolves symbolic links by asking a [`FileSystem`], which the caller
+//! provides, and [`SessionId`] is a hash over the result.
 
-use std::fmt;
+mod error;
+mod file_system;
+mod id;
+mod name;
+mod resolve;
+mod root;
 
-use crate::{LicenseId, MachineDigest};
-use sha2::{Digest, Sha256};
+pub use error::{ProjectError, UnreadablePath};
+pub use file_system::{Entry, EntryKind, FileId, FileSystem, NameRules};
+pub use id::SessionId;
+pub use resolve::{Link, MAX_LINKS};
+pub use root::{FoundBy, ProductState, ProjectRoot};
 
-/// Names a session: `sess_` and 32 hexadecimal digits.
-///
-/// They are the first 128 bits of a SHA-256 over a version tag, the license id, the machine's digest, the user and the bytes of the
-/// project's root, each preceded by its length in bytes as eight bytes, big-endian. What is not known is empty.
-///
-/// ```
-/// use license_core::SessionId;
-///
-/// let here = SessionId::new(None, None, "ann", b"/home/ann/project");
-/// assert_eq!(here, SessionId::new(None, None, "ann", b"/home/ann/project"));
-/// assert_ne!(here, SessionId::new(None, None, "annh", b"ome/ann/project"));
-/// assert!(here.to_string().starts_with("sess_"));
-/// ```
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct SessionId([u8; 16]);
-
-impl SessionId {
-    /// The id of a project whose root, resolved of every link, has the name `root`.
-    pub fn new(
-        license: Option<&LicenseId>,
-        machine: Option<MachineDigest>,
-        user: &str,
-        root: &[u8],
-    ) -> Self {
-        let license = license.map(LicenseId::as_str).unwrap_or_default();
-        let machine = machine.map(|digest| digest.to_string()).unwrap_or_default();
-        let fields = [
-            b"license-session-v1",
-            license.as_bytes(),
-            machine.as_bytes(),
-            user.as_bytes(),
-            root,
-        ];
-        let mut hash = Sha256::new();
-        for field in fields {
-            let length = u64::try_from(field.len()).unwrap_or(u64::MAX);
-            hash.update(length.to_be_bytes());
-            hash.update(field);
-        }
-        let mut id = [0; 16];
-        id.iter_mut()
-            .zip(hash.finalize())
-            .for_each(|(byte, full)| *byte = full);
-        Self(id)
-    }
-}
-
-impl fmt::Display for SessionId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("sess_")?;
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
-    }
-}
-
-impl fmt::Debug for SessionId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "SessionId({self})")
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::Machine;
-
-    const LICENSE: &str = "01980000-0000-7000-8000-000000000001";
-    const MACHINE: &str = "mach_00112233445566778899aabbccddeeff";
-
-    fn id(license: &str, machine: &str, user: &str, root: &[u8]) -> SessionId {
-        let license = LicenseId::parse(license);
-        SessionId::new(
-            license.as_ref(),
-            Machine::parse(machine).digest(),
-            user,
-            root,
-        )
-    }
-
-    /// Made with Python: `hashlib.sha256(b"".join(len(f).to_bytes(8, "big") + f for f in fields)).hexdigest()[:32]`.
-    #[test]
-    fn the_id_is_a_hash_over_length_prefixed_fields() {
-        let session = id(LICENSE, MACHINE, "ann", b"/home/ann/project");
-        assert_eq!(session.to_string(), "sess_b6113f0c2edde9012630626d0e79ea28");
-    }
-
-    #[test]
-    fn every_field_makes_another_session() {
-        let here = id(LICENSE, MACHINE, "ann", b"/p");
-        let others = [
-            id(
-                "01980000-0000-7000-8000-000000000002",
-                MACHINE,
-                "ann",
-                b"/p",
-            ),
-            id(
-                LICENSE,
-                "mach_00112233445566778899aabbccddee00",
-                "ann",
-                b"/p",
-            ),
-            id(LICENSE, MACHINE, "bob", b"/p"),
-            id(LICENSE, MACHINE, "ann", b"/q"),
-            id(LICENSE, MACHINE, "ann/", b"p"),
-            id("", MACHINE, "ann", b"/p"),
-            id(LICENSE, "", "ann", b"/p"),
-        ];
-        assert!(!others.contains(&here));
-    }
-}
+// The trees in memory have paths with slashes, which are not absolute on Windows.
+#[cfg(all(test, unix))]
+mod tests;

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use license_client::{Link, ProjectRoot, Session};
+use license_client::{Link, ProjectRoot, Session, find_project};
 use license_terminal::{Exit, Failure, Terminal, show_path};
 use serde_json::{Value, json};
 
@@ -107,6 +107,6 @@ pub(crate) fn usage(
 }
 
 fn find(app: &AppContext, path: &Path) -> Result<ProjectRoot, Failure> {
-    ProjectRoot::find(path, app.host.product(), app.state_dir())
+    find_project(path, app.host.product(), app.state_dir())
         .map_err(|error| failure::project(&error))
 }

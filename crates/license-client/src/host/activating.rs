@@ -10,7 +10,8 @@ use license_core::{
 use super::Host;
 use crate::activation::{Bindings, GivenUp, Open};
 use crate::installation::{Installation, InstallationError, Keys};
-use crate::state::{Durability, State, StateProblem};
+use crate::problem::StateProblem;
+use crate::state::{Durability, State};
 use crate::store::StoreLock;
 
 /// What asking or giving up did.

@@ -6,7 +6,8 @@ use license_core::usage_report::Counts;
 use license_core::{Quota, QuotaUse};
 
 use super::{Account, Host};
-use crate::state::{Durability, State, StateProblem};
+use crate::problem::StateProblem;
+use crate::state::{Durability, State};
 use crate::store::StoreError;
 
 /// What came of taking from a quota, and what went wrong beside it.

@@ -11,10 +11,12 @@ use license_core::{
 use super::rotating::{ChangeOfTrust, InstalledStatement};
 use super::{Host, Moment};
 use crate::activation::{Bindings, goes_by};
-use crate::home::{Home, StateFile};
+use crate::home::Home;
 use crate::installation::{Candidate, Installation, InstallationError, Keys, Replace};
+use crate::paths::StateFile;
+use crate::problem::StateProblem;
 use crate::revocations::{self, InstalledList};
-use crate::state::{Durability, State, StateProblem};
+use crate::state::{Durability, State};
 use crate::store::StoreLock;
 
 const ACTIVATION: &str = "activation";
@@ -213,7 +215,7 @@ impl Host {
         Ok(Removed { paths })
     }
 
-    fn save(&self, state: &State, lock: &StoreLock) -> Result<(), crate::StoreError> {
+    fn save(&self, state: &State, lock: &StoreLock) -> Result<(), crate::store::StoreError> {
         let (last, soon) = (Durability::PowerLoss, Durability::Process);
         Ok(state.save(lock, self.seal(), last, soon)?)
     }

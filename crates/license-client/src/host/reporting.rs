@@ -1,18 +1,19 @@
 //! What is counted for usage reports, and cutting one. Nothing is sent, and nothing that fails here stops anything else.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::sync::PoisonError;
 use std::time::Duration;
 
 use license_core::LicenseId;
 use license_core::usage_report::{Closed, Counts, Period};
+use thiserror::Error;
 
 use super::Host;
 use crate::clock;
-use crate::home::HomeError;
 use crate::journal::Journal;
-use crate::state::{Durability, Loaded, State, StateProblem, Unsaved};
+use crate::paths::HomeError;
+use crate::problem::StateProblem;
+use crate::state::{Durability, Loaded, State, Unsaved};
 use crate::store::{Store, StoreError, StoreLock};
 
 /// For counts alone a program that ends waits no longer, which is enough for others to write.
@@ -52,40 +53,22 @@ pub struct UsageExport {
     pub problems: Vec<StateProblem>,
 }
 
-/// Why there is no report.
-#[derive(Debug)]
+/// The reason why there is no report.
+#[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum ReportError {
     /// There is no place where anything could have been counted.
-    Home(HomeError),
-    /// The state directory can't be used.
-    Store(StoreError),
-    /// What was counted can't be read.
-    State(StateProblem),
-    /// The system gives no random bytes.
+    #[error("there is no place where usage could be counted")]
+    Home(#[source] HomeError),
+    /// The state directory cannot be used.
+    #[error("the state directory can't be used")]
+    Store(#[source] StoreError),
+    /// The counts cannot be read.
+    #[error("what was counted can't be read")]
+    State(#[source] StateProblem),
+    /// The system provides no random bytes.
+    #[error("the system gives no random bytes")]
     NoRandomness,
-}
-
-impl fmt::Display for ReportError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Home(_) => "there is no place where usage could be counted",
-            Self::Store(_) => "the state directory can't be used",
-            Self::State(_) => "what was counted can't be read",
-            Self::NoRandomness => "the system gives no random bytes",
-        })
-    }
-}
-
-impl std::error::Error for ReportError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Home(source) => Some(source),
-            Self::Store(source) => Some(source),
-            Self::State(source) => Some(source),
-            Self::NoRandomness => None,
-        }
-    }
 }
 
 /// Why nothing of what was counted is in the open period.

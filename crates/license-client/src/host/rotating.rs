@@ -9,8 +9,9 @@ use license_core::{
 };
 
 use super::Host;
-use crate::home::{Home, StateFile};
+use crate::home::Home;
 use crate::installation::{Candidate, Installation, InstallationError, Keys, kept_text, roots_of};
+use crate::paths::StateFile;
 use crate::state::State;
 use crate::store::StoreLock;
 

@@ -6,7 +6,9 @@ use license_core::{Bundle, Canonical, Code, Context, Matrix, Outcome, Timestamp,
 
 use super::early::Early;
 use super::{Damaged, Installation, InstallationError, Keys, add_validations};
-use crate::{Home, StateFile, StoreLock};
+use crate::home::Home;
+use crate::paths::StateFile;
+use crate::store::StoreLock;
 
 /// Whether a license that holds may be replaced by one that does not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,8 +24,9 @@ pub enum Replace {
 pub struct Candidate<'a> {
     /// The license.
     pub bundle: &'a Bundle,
-    /// The keys that it was verified with, or for a host without [keys of its own](crate::Host::trusting) those from which trust statements,
-    /// installed and in the bundle, led to the keys that it was verified with.
+    /// The keys that it was verified with. For a `Host` without keys of its own (`Host::trusting`)
+    /// these are the keys from which trust statements, installed and in the bundle, led to the keys
+    /// that it was verified with.
     pub trust: &'a TrustSet,
     /// The product.
     pub matrix: &'a Matrix,
@@ -37,9 +40,10 @@ pub(crate) struct Stored {
 }
 
 impl Candidate<'_> {
-    /// Stores the license in place of what is installed, and its keys beside it, and returns where it is kept. Revocation lists that came
-    /// with it are for [`Host::install`](crate::Host::install), which knows what was seen.
-    /// Whatever moment the process dies at, what is found then verifies.
+    /// Replaces what is installed by this license and its keys, and returns the path of the license.
+    ///
+    /// Revocation lists that came with it are left to `Host::install`, which knows the lists seen
+    /// before. The process may die at any moment: what is found afterwards verifies.
     ///
     /// # Errors
     /// [`InstallationError::Worse`] if it does not hold in this context, what is installed does, and `replace` does

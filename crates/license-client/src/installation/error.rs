@@ -1,116 +1,148 @@
 //! Why an installed license can't be used, or one can't be installed.
 
-use std::fmt;
 use std::path::{Path, PathBuf};
 
 use license_core::{BundleError, Code, KeyId, LicenseId, Machine, ProductCode, TrustError};
+use thiserror::Error;
 
 use super::Found;
 use crate::activation::AnswerFault;
-use crate::revocations::{Refused, StaleList};
-use crate::state::{StateProblem, aside_to};
-use crate::{HomeError, StateFile, Store, StoreError};
+use crate::paths::{HomeError, StateFile};
+use crate::problem::{StaleList, StateProblem, set_aside_as};
+use crate::revocations::Refused;
+use crate::store::{Store, StoreError};
 
-/// Why an installed license can't be used.
-#[derive(Debug)]
+/// The reason why an installed license cannot be used, or one cannot be installed.
+#[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum InstallationError {
-    /// The state directory can't be read or written.
-    Store(StoreError),
+    /// The state directory cannot be read or written.
+    #[error("the state directory can't be used")]
+    Store(#[source] StoreError),
     /// There is no place where a license could be installed.
-    Home(HomeError),
+    #[error("there is no place where a license could be installed")]
+    Home(#[source] HomeError),
     /// There is a license, but there are no keys to verify it with.
+    #[error("a license is installed, but no keys to verify it with")]
     NoTrust,
     /// A license that holds would be replaced by one that does not.
+    #[error("{}", worse(*new, *installed))]
     Worse {
-        /// Why the new one does not hold.
+        /// The reason code of the new license.
         new: Code,
-        /// Why the installed one holds.
+        /// The reason code of the installed license.
         installed: Code,
     },
     /// A file is not UTF-8.
+    #[error("{}: expected text in UTF-8{}", path.display(), set_aside_as(aside.as_deref()))]
     NotText {
         /// The file.
         path: PathBuf,
-        /// Where it was set aside to; none where nothing can be written.
+        /// Where it was moved; `None` where nothing can be written.
         aside: Option<PathBuf>,
     },
     /// The installed keys are damaged.
+    #[error("{}: the installed keys can't be used", path.display())]
     Trust {
         /// The file.
         path: PathBuf,
-        /// What is wrong with them.
+        /// The damage.
         source: TrustError,
     },
     /// The installed license does not verify.
+    #[error(
+        "{}: the installed license does not verify{}",
+        path.display(),
+        set_aside_as(aside.as_deref())
+    )]
     License {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The reason.
         source: BundleError,
-        /// Where it was set aside to; none if it may be whole, and only the keys are missing.
+        /// Where it was moved; `None` if it may be whole, and only the keys are missing.
         aside: Option<PathBuf>,
     },
-    /// A validation token comes without the license of which it speaks.
+    /// A validation token comes without the license that it is about.
+    #[error("a validation token counts beside its license only, and none is installed")]
     NoLicenseYet,
-    /// What was given counts on another machine only.
+    /// The artifact is for another machine.
+    #[error("the {what} counts on machine {}; this is {}", name(expected), this_machine(actual.as_ref()))]
     OtherMachine {
-        /// What it is: `validation token`, `activation` or `clock repair`.
+        /// Its kind: `validation token`, `activation` or `clock repair`.
         what: &'static str,
         /// The machine that it names.
         expected: Machine,
-        /// This machine, where it can be told.
+        /// This machine, if it is known.
         actual: Option<Machine>,
     },
-    /// A validation token answers another question.
+    /// A validation token has another nonce.
+    #[error("the validation token does not carry the nonce that was asked for")]
     OtherNonce,
-    /// An answer that the vendor has signed is not one to take.
+    /// An answer that the vendor signed is not accepted.
+    #[error("{what}: {fault}")]
     Answer {
-        /// What it is: `activation` or `clock repair`.
+        /// Its kind: `activation` or `clock repair`.
         what: &'static str,
-        /// Why.
+        /// The reason.
         fault: AnswerFault,
     },
-    /// An activation is of a license that is not here.
+    /// An activation is for a license that is not here.
+    #[error("the activation is of license {license}, which is neither installed nor in the file")]
     LicenseNotHere {
         /// The license.
         license: LicenseId,
     },
-    /// There is no activation here to give up.
+    /// There is no activation to deactivate.
+    #[error("expected an activation of this machine to give up, found none")]
     NotActivated,
-    /// Nothing tells this machine from others.
+    /// Nothing distinguishes this machine from others.
+    #[error("nothing tells this machine from others")]
     NoMachine,
-    /// No random numbers can be had.
+    /// The system provides no random numbers.
+    #[error("the system gives no random numbers")]
     Random,
-    /// What was given is of another product.
+    /// The artifact is for another product.
+    #[error(
+        "expected {} {what} of {expected}, found one of {found}",
+        article(what)
+    )]
     OtherProduct {
-        /// What it is.
+        /// Its kind.
         what: &'static str,
-        /// The product.
+        /// The expected product.
         expected: ProductCode,
-        /// The other one.
+        /// The product that it is for.
         found: ProductCode,
     },
-    /// A revocation list is older than one that was seen here.
+    /// A revocation list is older than one that was seen before.
+    #[error(transparent)]
     StaleList(StaleList),
     /// A trust statement does not count.
+    #[error(transparent)]
     Statement(BundleError),
-    /// This program has keys of its own, and trust statements change them as little as anything else from outside.
+    /// This program has embedded keys, which trust statements do not change.
+    #[error(
+        "this program has the vendor's keys embedded, and a trust statement changes nothing about them"
+    )]
     OwnKeys,
-    /// What is installed would no longer verify, or no longer hold.
+    /// The installed license would no longer verify, or no longer hold.
+    #[error("{}", orphaned(key.as_ref()))]
     Orphaned {
-        /// The key that has signed it, if that is retired or goes with one that is.
+        /// The key that signed it, if that key is retired or goes with a retired one.
         key: Option<KeyId>,
     },
-    /// Something is wrong in the administrator's folder, which is not the user's to mend.
+    /// A problem in the administrator's directory, which the user cannot repair.
+    #[error("the license for everybody in {} can't be used", path.display())]
     Shared {
-        /// The folder.
+        /// The directory.
         path: PathBuf,
-        /// What is wrong.
+        /// The problem.
         source: Box<InstallationError>,
     },
-    /// What this machine remembers can't be read, so that nothing may be added to it.
-    State(StateProblem),
+    /// The state of this machine cannot be read, so that nothing may be added to it.
+    #[error("what this machine remembers can't be read now")]
+    State(#[source] StateProblem),
 }
 
 impl InstallationError {
@@ -200,130 +232,36 @@ impl InstallationError {
     }
 }
 
-impl fmt::Display for InstallationError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Store(_) => f.write_str("the state directory can't be used"),
-            Self::Home(_) => f.write_str("there is no place where a license could be installed"),
-            Self::NoTrust => f.write_str("a license is installed, but no keys to verify it with"),
-            Self::Worse {
-                new: Code::Superseded,
-                ..
-            } => f.write_str("the installed license replaces this one; nothing was changed"),
-            Self::Worse { new, installed } => write!(
-                f,
-                "the license does not hold now ({new}), and the installed one does ({installed}); nothing was changed"
-            ),
-            Self::NotText { path, aside } => {
-                write!(f, "{}: expected text in UTF-8", path.display())?;
-                aside_to(aside.as_deref(), f)
-            }
-            Self::Trust { path, .. } => {
-                write!(f, "{}: the installed keys can't be used", path.display())
-            }
-            Self::License { path, aside, .. } => {
-                let path = path.display();
-                write!(f, "{path}: the installed license does not verify")?;
-                aside_to(aside.as_deref(), f)
-            }
-            Self::NoLicenseYet => f.write_str(
-                "a validation token counts beside its license only, and none is installed",
-            ),
-            Self::OtherMachine {
-                what,
-                expected,
-                actual,
-            } => {
-                let actual = actual
-                    .as_ref()
-                    .map_or("none that can be told".to_owned(), name);
-                let expected = name(expected);
-                write!(
-                    f,
-                    "the {what} counts on machine {expected}; this is {actual}"
-                )
-            }
-            Self::Shared { path, .. } => {
-                write!(
-                    f,
-                    "the license for everybody in {} can't be used",
-                    path.display()
-                )
-            }
-            Self::OtherProduct {
-                what,
-                expected,
-                found,
-            } => {
-                let article = if *what == "activation" { "an" } else { "a" };
-                write!(
-                    f,
-                    "expected {article} {what} of {expected}, found one of {found}"
-                )
-            }
-            Self::Answer { what, fault } => write!(f, "{what}: {fault}"),
-            Self::LicenseNotHere { license } => write!(
-                f,
-                "the activation is of license {license}, which is neither installed nor in the file"
-            ),
-            Self::NotActivated => {
-                f.write_str("expected an activation of this machine to give up, found none")
-            }
-            Self::NoMachine => f.write_str("nothing tells this machine from others"),
-            Self::Random => f.write_str("the system gives no random numbers"),
-            Self::StaleList(stale) => stale.fmt(f),
-            Self::Statement(error) => error.fmt(f),
-            Self::OwnKeys => f.write_str(
-                "this program has the vendor's keys embedded, and a trust statement changes nothing about them",
-            ),
-            Self::Orphaned { key: Some(key) } => write!(
-                f,
-                "the installed license is signed by key {key}, which would be trusted no longer; nothing was changed"
-            ),
-            Self::Orphaned { key: None } => f.write_str(
-                "the installed license would hold no longer, since what was said of it was signed by a key that is retired; nothing was changed",
-            ),
-            Self::State(_) => f.write_str("what this machine remembers can't be read now"),
-            Self::OtherNonce => {
-                f.write_str("the validation token does not carry the nonce that was asked for")
-            }
-        }
+fn worse(new: Code, installed: Code) -> String {
+    if new == Code::Superseded {
+        return "the installed license replaces this one; nothing was changed".to_owned();
+    }
+    format!(
+        "the license does not hold now ({new}), and the installed one does ({installed}); nothing was changed"
+    )
+}
+
+fn this_machine(actual: Option<&Machine>) -> String {
+    actual.map_or_else(|| "none that can be told".to_owned(), name)
+}
+
+fn article(what: &str) -> &'static str {
+    if what == "activation" { "an" } else { "a" }
+}
+
+fn orphaned(key: Option<&KeyId>) -> String {
+    match key {
+        Some(key) => format!(
+            "the installed license is signed by key {key}, which would be trusted no longer; nothing was changed"
+        ),
+        None => "the installed license would hold no longer, since what was said of it was signed by a key that is retired; nothing was changed".to_owned(),
     }
 }
 
-/// A machine as a person compares it: by its digest, if it has one.
+/// Returns the name by which a person compares a machine: its digest, if it has one.
 fn name(machine: &Machine) -> String {
     match machine.digest() {
         Some(digest) => digest.to_string(),
         None => machine.to_string(),
-    }
-}
-
-impl std::error::Error for InstallationError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Store(source) => Some(source),
-            Self::Trust { source, .. } => Some(source),
-            Self::License { source, .. } => Some(source),
-            Self::Home(source) => Some(source),
-            Self::Shared { source, .. } => Some(&**source),
-            Self::State(source) => Some(source),
-            Self::NotText { .. }
-            | Self::NoTrust
-            | Self::Worse { .. }
-            | Self::NoLicenseYet
-            | Self::OtherMachine { .. }
-            | Self::Statement(_)
-            | Self::OwnKeys
-            | Self::Orphaned { .. }
-            | Self::OtherNonce
-            | Self::Answer { .. }
-            | Self::LicenseNotHere { .. }
-            | Self::NotActivated
-            | Self::NoMachine
-            | Self::Random
-            | Self::OtherProduct { .. }
-            | Self::StaleList(_) => None,
-        }
     }
 }

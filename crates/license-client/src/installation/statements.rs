@@ -1,69 +1,15 @@
 //! The trust statements that are kept beside the installed keys, in the order in which they were installed.
 
-use std::fmt;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use license_core::{
     Artefacts, BundleError, Code, MAX_FILE_BYTES, Rotation, RotationError, TokenKind, Unverified,
 };
 
-use crate::state::aside_to;
-use crate::{Home, StateFile, Store, StoreError, StoreLock};
-
-/// What is wrong with the trust statements that are kept here. It stops nothing but what keys signed that they introduce.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum StatementProblem {
-    /// The file can't be read.
-    Store(StoreError),
-    /// The file is damaged.
-    Damaged {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it; none if it is no text, or larger than any such file.
-        source: Option<BundleError>,
-        /// Where it was set aside to; none where it is not ours to move.
-        aside: Option<PathBuf>,
-    },
-}
-
-impl StatementProblem {
-    /// The reason code, where there is one.
-    pub fn code(&self) -> Option<Code> {
-        match self {
-            Self::Store(_) => None,
-            Self::Damaged { source, .. } => {
-                Some(source.as_ref().map_or(Code::Malformed, BundleError::code))
-            }
-        }
-    }
-}
-
-impl fmt::Display for StatementProblem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Store(_) => f.write_str("the trust statements can't be read"),
-            Self::Damaged { path, aside, .. } => {
-                write!(f, "{}: the trust statements are damaged", path.display())?;
-                aside_to(aside.as_deref(), f)
-            }
-        }
-    }
-}
-
-impl std::error::Error for StatementProblem {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Store(source) => Some(source),
-            Self::Damaged {
-                source: Some(source),
-                ..
-            } => Some(source),
-            Self::Damaged { source: None, .. } => None,
-        }
-    }
-}
+use crate::home::Home;
+use crate::paths::StateFile;
+use crate::problem::StatementProblem;
+use crate::store::{Store, StoreError, StoreLock};
 
 /// The statements in one folder, none of them verified.
 pub(super) fn tokens_in(store: &Store) -> Result<Vec<Unverified<'static>>, StatementProblem> {

@@ -1,6 +1,7 @@
 use super::*;
-use crate::home::{Home, StateDir};
+use crate::home::Home;
 use crate::host::{Account, Cut, Host};
+use crate::paths::StateDir;
 use crate::state::{Durability, State};
 use license_core::usage_report::{Counts, Period, UsageReport, examine, write};
 use license_core::{ProductCode, Quota, Timestamp};

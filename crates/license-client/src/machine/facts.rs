@@ -43,15 +43,15 @@ impl MachineFacts {
     /// `{PRODUCT}_MACHINE_ID_FILE` names, else from the file `machine-id` in `system_dir`, the administrator's folder. It is 8 to
     /// 128 characters of printable ASCII.
     ///
-    /// Reads a few dozen small files on Linux. Elsewhere it starts programs of the system's, and waits up to ten seconds for
-    /// each.
+    /// It reads a few dozen small files on Linux. On macOS and Windows it starts programs of the
+    /// system too, and waits up to ten seconds for each.
     pub fn collect(product: ProductCode, system_dir: Option<&Path>) -> Self {
         Self::collect_from(&ThisSystem, product, system_dir)
     }
 
     /// Looks for what names the machine by itself alone: an id that was given, and the system's.
     ///
-    /// Reads a few small files on Linux, and starts one or two programs elsewhere.
+    /// It reads a few small files on Linux, and one value elsewhere.
     pub fn identify(product: ProductCode, system_dir: Option<&Path>) -> Self {
         Self::identify_from(&ThisSystem, product, system_dir)
     }

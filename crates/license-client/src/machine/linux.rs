@@ -12,6 +12,9 @@ use super::finding::{Absence, Outcome, first, judge, judge_file};
 use super::mounts::Mounts;
 use super::{MissingReason, Rejection, Scope, Survey, System, identity};
 
+/// The board's UUID by SMBIOS, as `sysinfo` reads it.
+pub(super) const PRODUCT_UUID: &str = "/sys/class/dmi/id/product_uuid";
+
 /// The systemd one, and the one of D-Bus for systems without systemd.
 const MACHINE_ID_FILES: [&str; 2] = ["/etc/machine-id", "/var/lib/dbus/machine-id"];
 
@@ -111,10 +114,9 @@ fn says_something(outcome: &Outcome) -> bool {
 
 /// The UUID by SMBIOS, which root alone may read, else the serial number in the device tree of a board without SMBIOS.
 fn product_uuid(system: &dyn System) -> Outcome {
-    let smbios = "/sys/class/dmi/id/product_uuid";
     let device_tree = "/proc/device-tree/serial-number";
     first([
-        judge_file(system, smbios, identity::uuid),
+        judge(PRODUCT_UUID, system.product_uuid(), identity::uuid),
         judge_file(system, device_tree, identity::serial),
     ])
 }

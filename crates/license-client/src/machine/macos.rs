@@ -1,4 +1,4 @@
-//! macOS, by the programs that come with it.
+//! macOS, by IOKit and sysctl(3), and by the programs that tell what those do not.
 
 use std::io;
 
@@ -8,23 +8,23 @@ use super::container::Surroundings;
 use super::finding::{Outcome, first, judge};
 use super::{Scope, Survey, System, identity};
 
-/// Looks for everything in `scope`.
+/// Collects everything in `scope`.
 pub(super) fn survey(system: &dyn System, scope: Scope) -> Survey {
-    let arguments = ["-rd1", "-c", "IOPlatformExpertDevice"];
-    let platform = system.run("/usr/sbin/ioreg", &arguments);
-    let property = |name| match &platform {
-        Ok(output) => found(ioreg_property(output, name)),
-        Err(error) => Err(error.kind().into()),
-    };
-    let id = property("IOPlatformUUID");
-    let mut outcomes = vec![(MachineId, judge("IOPlatformUUID", id, identity::uuid))];
+    let id = judge("IOPlatformUUID", system.product_uuid(), identity::uuid);
+    let mut outcomes = vec![(MachineId, id)];
     if scope == Scope::All {
-        let name = "IOPlatformSerialNumber";
-        let serial = judge(name, property(name), identity::serial);
+        let serial = system.product_serial_number();
+        let model = system.cpu_brand();
         outcomes.extend([
-            (ProductUuid, serial),
+            (
+                ProductUuid,
+                judge("IOPlatformSerialNumber", serial, identity::serial),
+            ),
             (Mac, mac(system)),
-            (Cpu, cpu(system)),
+            (
+                Cpu,
+                judge("machdep.cpu.brand_string", model, identity::model),
+            ),
             (RootDisk, root_disk(system)),
         ]);
     }
@@ -34,21 +34,18 @@ pub(super) fn survey(system: &dyn System, scope: Scope) -> Survey {
     }
 }
 
-/// `en0` is the first built-in card. networksetup(8) shows what the hardware says, not what was made up for a network.
+/// Returns the address of `en0`, the first built-in card.
+///
+/// networksetup(8) prints the address of the hardware, where getifaddrs(3) and so `sysinfo` return
+/// the one that was made up for a network.
 fn mac(system: &dyn System) -> Outcome {
     let ports = system.run("/usr/sbin/networksetup", &["-listallhardwareports"]);
     let address = ports.and_then(|ports| found(address_of_en0(&ports)));
     judge("en0", address, identity::mac_address)
 }
 
-/// sysctl(3).
-fn cpu(system: &dyn System) -> Outcome {
-    let name = "machdep.cpu.brand_string";
-    let model = system.run("/usr/sbin/sysctl", &["-n", name]);
-    judge(name, model, identity::model)
-}
-
-/// The volume of the data that stays when the system's is replaced; before macOS 10.15 there is one for both.
+/// Returns the UUID of the volume with the data, which stays when the system's volume is replaced.
+/// Before macOS 10.15 one volume holds both.
 fn root_disk(system: &dyn System) -> Outcome {
     let volumes = ["/System/Volumes/Data", "/"];
     first(volumes.into_iter().map(|volume| {
@@ -62,16 +59,7 @@ fn found(text: Option<&str>) -> io::Result<String> {
     Ok(text.ok_or(io::ErrorKind::NotFound)?.to_owned())
 }
 
-/// The text after `"name" = `, in quotes.
-fn ioreg_property<'a>(output: &'a str, name: &str) -> Option<&'a str> {
-    output.lines().find_map(|line| {
-        let (key, value) = line.split_once(" = ")?;
-        let key = key.trim().trim_matches('"');
-        (key == name).then(|| value.trim().trim_matches('"'))
-    })
-}
-
-/// Of the paragraph about `en0` the line that ends in an address. The labels may be translated.
+/// Returns the address in the paragraph about `en0`. The labels may be translated.
 fn address_of_en0(ports: &str) -> Option<&str> {
     let mut paragraphs = ports.split("\n\n");
     let en0 = paragraphs.find(|text| lines_after_colon(text).any(|value| value == "en0"))?;
@@ -87,7 +75,7 @@ fn is_address(value: &str) -> bool {
     value.split(':').count() == 6
 }
 
-/// The `<string>` after `<key>name</key>`.
+/// Returns the `<string>` after `<key>name</key>`.
 fn plist_string<'a>(plist: &'a str, name: &str) -> Option<&'a str> {
     let (_, rest) = plist.split_once(&format!("<key>{name}</key>"))?;
     let value = rest.trim_start().strip_prefix("<string>")?;

@@ -20,6 +20,8 @@ mod identity;
 mod linux;
 mod macos;
 mod mounts;
+#[cfg(windows)]
+mod registry;
 mod stability;
 mod system;
 mod windows;

@@ -1,4 +1,4 @@
-//! The one way to the machine: files, variables and programs.
+//! Access to the machine: files, variables, programs, hardware and registry.
 
 use std::ffi::OsString;
 use std::fs::{self, File};
@@ -50,6 +50,35 @@ pub trait System {
 
     /// Whether there is a file or folder, also where it may not be read.
     fn exists(&self, path: &Path) -> bool;
+
+    /// Returns the UUID of the product in the firmware; on macOS it is `IOPlatformUUID`.
+    ///
+    /// # Errors
+    ///
+    /// `NotFound` if there is none, `PermissionDenied` if it may not be read.
+    fn product_uuid(&self) -> io::Result<String>;
+
+    /// Returns the serial number of the product in the firmware.
+    ///
+    /// # Errors
+    ///
+    /// As [`System::product_uuid`].
+    fn product_serial_number(&self) -> io::Result<String>;
+
+    /// Returns the brand of the first processor.
+    ///
+    /// # Errors
+    ///
+    /// `NotFound` if the system does not tell it.
+    fn cpu_brand(&self) -> io::Result<String>;
+
+    /// Returns a value below `HKEY_LOCAL_MACHINE` as text: a number in decimal, binary data as
+    /// hexadecimal digits. Other systems than Windows have no registry.
+    ///
+    /// # Errors
+    ///
+    /// `NotFound` if there is no such value, `PermissionDenied` if it may not be read.
+    fn registry(&self, key: &str, name: &str) -> io::Result<String>;
 
     /// What a program prints, at most 256 KiB of it; no shell is involved.
     ///
@@ -118,9 +147,54 @@ impl System for ThisSystem {
         path.exists()
     }
 
+    fn product_uuid(&self) -> io::Result<String> {
+        sysinfo::Product::uuid().ok_or_else(why_no_product_uuid)
+    }
+
+    fn product_serial_number(&self) -> io::Result<String> {
+        found(sysinfo::Product::serial_number())
+    }
+
+    fn cpu_brand(&self) -> io::Result<String> {
+        let mut system = sysinfo::System::new();
+        system.refresh_cpu_list(sysinfo::CpuRefreshKind::nothing());
+        found(system.cpus().first().map(|cpu| cpu.brand().to_owned()))
+    }
+
+    fn registry(&self, key: &str, name: &str) -> io::Result<String> {
+        registry_value(key, name)
+    }
+
     fn run(&self, program: &str, arguments: &[&str]) -> io::Result<String> {
         run_within(PATIENCE, program, arguments)
     }
+}
+
+fn found(text: Option<String>) -> io::Result<String> {
+    text.ok_or(io::ErrorKind::NotFound.into())
+}
+
+/// Returns why `sysinfo` returned nothing: on Linux only root may read the file.
+#[cfg(target_os = "linux")]
+fn why_no_product_uuid() -> io::Error {
+    match fs::read_to_string(super::linux::PRODUCT_UUID) {
+        Err(error) => error,
+        // It can be read now, and could not be a moment ago.
+        Ok(_) => io::ErrorKind::Interrupted.into(),
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn why_no_product_uuid() -> io::Error {
+    io::ErrorKind::NotFound.into()
+}
+
+#[cfg(windows)]
+use super::registry::value as registry_value;
+
+#[cfg(not(windows))]
+fn registry_value(_: &str, _: &str) -> io::Result<String> {
+    Err(io::ErrorKind::Unsupported.into())
 }
 
 fn read_text(from: impl Read) -> io::Result<String> {

@@ -1,6 +1,4 @@
-//! Windows, by the registry and what PowerShell says of the network cards.
-
-use std::io;
+//! Windows, by the firmware tables, the registry, and what PowerShell says of the network cards.
 
 use license_core::ComponentKind::{self, Cpu, Mac, MachineId, ProductUuid, RootDisk};
 
@@ -34,8 +32,8 @@ pub(super) fn survey(system: &dyn System, scope: Scope) -> Survey {
 
 /// The machine id of a Windows container is its image's.
 fn surroundings(system: &dyn System) -> Surroundings {
-    let key = r"HKLM\SYSTEM\CurrentControlSet\Control";
-    match query(system, key, "ContainerType") {
+    let key = r"SYSTEM\CurrentControlSet\Control";
+    match system.registry(key, "ContainerType") {
         Ok(_) => Surroundings::Container("windows"),
         Err(_) => Surroundings::Machine,
     }
@@ -43,23 +41,25 @@ fn surroundings(system: &dyn System) -> Surroundings {
 
 fn look_for(system: &dyn System, kind: ComponentKind) -> Outcome {
     let registry = |key: &str, name: &str, accept: Accept| {
-        let source = format!(r"{key}\{name}");
-        judge(&source, query(system, key, name), accept)
+        let source = format!(r"HKLM\{key}\{name}");
+        judge(&source, system.registry(key, name), accept)
     };
     match kind {
         MachineId => {
-            let key = r"HKLM\SOFTWARE\Microsoft\Cryptography";
+            let key = r"SOFTWARE\Microsoft\Cryptography";
             registry(key, "MachineGuid", identity::uuid)
         }
-        ProductUuid => registry(r"HKLM\SYSTEM\HardwareConfig", "LastConfig", identity::uuid),
+        ProductUuid => judge("SMBIOS", system.product_uuid(), identity::uuid),
         Mac => mac(system),
         Cpu => {
-            let key = r"HKLM\HARDWARE\DESCRIPTION\System\CentralProcessor\0";
+            // `sysinfo` returns the same on x86, where it sets performance counters up for that,
+            // and nothing on ARM.
+            let key = r"HARDWARE\DESCRIPTION\System\CentralProcessor\0";
             registry(key, "ProcessorNameString", identity::model)
         }
         RootDisk => {
             let name = format!(r"\DosDevices\{}", system_drive(system));
-            registry(r"HKLM\SYSTEM\MountedDevices", &name, identity::serial)
+            registry(r"SYSTEM\MountedDevices", &name, identity::serial)
         }
         _ => Err(MissingReason::NotApplicable.into()),
     }
@@ -106,25 +106,6 @@ fn with_colons(digits: &str) -> String {
         .filter_map(|at| digits.get(at..at + 2))
         .collect::<Vec<_>>();
     octets.join(":")
-}
-
-/// A value in the registry as 64-bit programs see it.
-fn query(system: &dyn System, key: &str, name: &str) -> io::Result<String> {
-    let program = in_system_folder(system, "reg.exe");
-    let output = system.run(&program, &["query", key, "/v", name, "/reg:64"])?;
-    let value = registry_value(&output, name).ok_or(io::ErrorKind::NotFound)?;
-    Ok(value.to_owned())
-}
-
-/// The data in the line of name, type and data.
-fn registry_value<'a>(output: &'a str, name: &str) -> Option<&'a str> {
-    output.lines().find_map(|line| {
-        let line = line.trim();
-        let (found, rest) = line.split_at_checked(name.len())?;
-        let rest = rest.trim_start().strip_prefix("REG_")?;
-        let (_, data) = rest.split_once([' ', '\t']).unwrap_or((rest, ""));
-        found.eq_ignore_ascii_case(name).then(|| data.trim())
-    })
 }
 
 /// A program that comes with Windows, by its full path: a folder on the search path may hold another of that name.

@@ -2,7 +2,8 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::symlink;
 
-use super::walk::MAX_LINKS;
+use license_core::session::{FoundBy, MAX_LINKS};
+
 use super::*;
 
 mod agreement;
@@ -60,7 +61,7 @@ impl Tree {
     }
 
     fn found(&self, name: impl AsRef<Path>) -> Result<ProjectRoot, ProjectError> {
-        ProjectRoot::find(&self.path(name), product(), None)
+        find_project(&self.path(name), product(), None)
     }
 
     /// The root of a path, from the top of the tree.
@@ -76,8 +77,35 @@ impl Tree {
     }
 
     fn from(&self, base: &str, path: &str) -> Result<ProjectRoot, ProjectError> {
-        let base = self.path(base);
-        ProjectRoot::find_from(|| Ok(base), Path::new(path), product(), None)
+        let files = Elsewhere(Some(self.path(base)));
+        find_project_in(&files, Path::new(path), product(), None)
+    }
+}
+
+/// This machine with another current directory, or with none that is left.
+struct Elsewhere(Option<PathBuf>);
+
+impl FileSystem for Elsewhere {
+    fn name_rules(&self) -> NameRules {
+        LocalFileSystem.name_rules()
+    }
+    fn current_dir(&self) -> io::Result<PathBuf> {
+        self.0.clone().ok_or(io::ErrorKind::NotFound.into())
+    }
+    fn entry(&self, path: &Path) -> io::Result<Entry> {
+        LocalFileSystem.entry(path)
+    }
+    fn target(&self, path: &Path) -> io::Result<Entry> {
+        LocalFileSystem.target(path)
+    }
+    fn read_link(&self, path: &Path) -> io::Result<PathBuf> {
+        LocalFileSystem.read_link(path)
+    }
+    fn stored_path(&self, path: &Path) -> io::Result<PathBuf> {
+        LocalFileSystem.stored_path(path)
+    }
+    fn absolute(&self, path: &Path) -> io::Result<PathBuf> {
+        LocalFileSystem.absolute(path)
     }
 }
 
@@ -140,7 +168,7 @@ fn an_entry_of_any_kind_counts() {
 fn another_products_entry_does_not_count() {
     let tree = Tree::with(&["shop/.coditect", "shop/cart/.git"]);
     let other = ProductCode::parse("ACME").unwrap();
-    let found = ProjectRoot::find(&tree.path("shop/cart"), other, None).unwrap();
+    let found = find_project(&tree.path("shop/cart"), other, None).unwrap();
     assert_eq!(found.path(), tree.path("shop/cart"));
 }
 
@@ -197,14 +225,13 @@ fn a_relative_path_starts_at_the_current_directory() {
 #[test]
 fn an_absolute_path_asks_for_no_current_directory() {
     let tree = Tree::new();
-    let removed = || Err(io::ErrorKind::NotFound.into());
-    let found = ProjectRoot::find_from(removed, &tree.top, product(), None);
+    let found = find_project_in(&Elsewhere(None), &tree.top, product(), None);
     assert_eq!(found.unwrap().path(), tree.top);
 }
 
 #[test]
 fn above_the_file_system_is_the_file_system() {
-    let found = ProjectRoot::find(Path::new("/../.."), product(), None).unwrap();
+    let found = find_project(Path::new("/../.."), product(), None).unwrap();
     assert_eq!(found.path(), Path::new("/"));
 }
 
@@ -357,7 +384,7 @@ fn a_file_is_no_directory() {
 
 #[test]
 fn an_empty_path_is_refused() {
-    let error = ProjectRoot::find(Path::new(""), product(), None).unwrap_err();
+    let error = find_project(Path::new(""), product(), None).unwrap_err();
     assert!(matches!(&error, ProjectError::Empty));
     assert_eq!(error.path(), Path::new(""));
 }

@@ -1,5 +1,5 @@
 use super::*;
-use crate::StateDir;
+use crate::paths::StateDir;
 use license_core::{ProductCode, Quota, Reading, Timestamp};
 use std::fs;
 

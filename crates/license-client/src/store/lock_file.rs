@@ -80,7 +80,8 @@ mod tests {
     use std::path::PathBuf;
 
     use super::*;
-    use crate::{StateDir, StateFile, Store, StoreError};
+    use crate::paths::{StateDir, StateFile};
+    use crate::store::{Store, StoreError};
 
     /// A state directory, and beside it a file that is none of its own.
     fn scratch() -> (tempfile::TempDir, Store, PathBuf) {

@@ -8,7 +8,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::{StoreError, StoreLock, UNFINISHED, sync_folder};
-use crate::home::{StateDir, StateFile, create_private};
+use crate::paths::{StateDir, StateFile, create_private};
 
 /// What was there, whole.
 const UNDO: &str = ".undo";
@@ -135,7 +135,7 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
     use super::*;
-    use crate::Store;
+    use crate::store::Store;
 
     fn store() -> (tempfile::TempDir, Store) {
         let folder = tempfile::tempdir().unwrap();

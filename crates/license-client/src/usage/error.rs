@@ -1,74 +1,81 @@
-//! Why it cannot be said how the product is used.
+//! Reasons why the usage type is not known.
 
 use std::ffi::OsStr;
-use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::project::{is_too_long, unreadable};
+use license_core::session::UnreadablePath;
+use thiserror::Error;
 
-/// Shows a slip of the keyboard, and not all of a text that was pasted in the wrong place.
+/// The most characters of a value that are shown: enough for a typing mistake, and not all of a
+/// text that was pasted in the wrong place.
 const MAX_FOUND: usize = 32;
 
-/// Why it cannot be said how the product is used.
-#[derive(Debug)]
+/// The reason why the usage type is not known.
+#[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum UsageError {
-    /// The environment variable says neither `builder` nor `runtime`.
+    /// The environment variable is neither `builder` nor `runtime`.
+    #[error("{name} must be `builder` or `runtime`, not {found:?}")]
     BadVariable {
         /// The variable, such as `CODITECT_USAGE_TYPE`.
         name: String,
-        /// What it says, at most 32 characters of it.
+        /// At most 32 characters of its value.
         found: String,
     },
-    /// `usage_type` in the project file says neither `builder` nor `runtime`.
+    /// `usage_type` in the project file is neither `builder` nor `runtime`.
+    #[error("`usage_type` in {} must be `builder` or `runtime`, not {found:?}", path.display())]
     BadProjectFile {
         /// The file.
         path: PathBuf,
-        /// What it says, at most 32 characters of it.
+        /// At most 32 characters of the value.
         found: String,
     },
-    /// `usage_type` in the project file is no text.
+    /// `usage_type` in the project file is not text.
+    #[error("`usage_type` in {} must be `builder` or `runtime`, not of type {found}", path.display())]
     NotText {
         /// The file.
         path: PathBuf,
-        /// The TOML type of it, such as `integer`.
+        /// The TOML type of the value, such as `integer`.
         found: &'static str,
     },
-    /// The project file is no TOML, whatever it may say.
+    /// The project file is not TOML.
+    #[error("{}{}: no TOML: {reason}", path.display(), in_line(*line))]
     NotToml {
         /// The file.
         path: PathBuf,
-        /// The line that cannot be read, counted from 1, if it is one.
+        /// The line that cannot be parsed, counted from 1, if it is one line.
         line: Option<usize>,
-        /// What is wrong there.
+        /// The error in that line.
         reason: String,
     },
-    /// A folder, a pipe or a device is where the project file should be.
+    /// A directory, a pipe or a device is in the place of the project file.
+    #[error("{} is not a regular file", path.display())]
     NotAFile {
-        /// What is no file.
+        /// Its path.
         path: PathBuf,
     },
     /// The project file is larger than any page of settings.
+    #[error("{} is larger than {cap} bytes", path.display())]
     TooLarge {
         /// The file.
         path: PathBuf,
-        /// How many bytes it may have.
+        /// The most bytes that it may have.
         cap: usize,
     },
     /// The project file, or the root of the project, cannot be read.
-    Unreadable {
-        /// What cannot be read.
-        path: PathBuf,
-        /// The system's error.
-        source: io::Error,
-    },
+    #[error(transparent)]
+    Unreadable(#[from] UnreadablePath),
+}
+
+fn in_line(line: Option<usize>) -> String {
+    line.map_or_else(String::new, |line| format!(", line {line}"))
 }
 
 impl UsageError {
-    /// Whether a file could not be read because its path, or a name in it, is longer than the system takes.
+    /// Returns whether a path, or a name in it, is longer than the system accepts.
     pub fn is_too_long(&self) -> bool {
-        matches!(self, Self::Unreadable { source, .. } if is_too_long(source))
+        matches!(self, Self::Unreadable(unreadable) if unreadable.is_too_long())
     }
 
     pub(super) fn bad_variable(name: String, value: &OsStr) -> Self {
@@ -107,51 +114,11 @@ impl UsageError {
     }
 
     pub(super) fn unreadable(path: &Path, source: io::Error) -> Self {
-        Self::Unreadable {
-            path: path.to_owned(),
-            source,
-        }
+        let path = path.to_owned();
+        UnreadablePath { path, source }.into()
     }
 }
 
 fn beginning(text: &str) -> String {
     text.chars().take(MAX_FOUND).collect()
-}
-
-impl fmt::Display for UsageError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const EXPECTED: &str = "must be `builder` or `runtime`";
-        match self {
-            Self::BadVariable { name, found } => write!(f, "{name} {EXPECTED}, not {found:?}"),
-            Self::BadProjectFile { path, found } => {
-                let path = path.display();
-                write!(f, "`usage_type` in {path} {EXPECTED}, not {found:?}")
-            }
-            Self::NotText { path, found } => {
-                let path = path.display();
-                write!(f, "`usage_type` in {path} {EXPECTED}, not of type {found}")
-            }
-            Self::NotToml { path, line, reason } => {
-                write!(f, "{}", path.display())?;
-                if let Some(line) = line {
-                    write!(f, ", line {line}")?;
-                }
-                write!(f, ": no TOML: {reason}")
-            }
-            Self::NotAFile { path } => write!(f, "{} is not a regular file", path.display()),
-            Self::TooLarge { path, cap } => {
-                write!(f, "{} is larger than {cap} bytes", path.display())
-            }
-            Self::Unreadable { path, source } => unreadable(path, source, f),
-        }
-    }
-}
-
-impl std::error::Error for UsageError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Unreadable { source, .. } => Some(source),
-            _ => None,
-        }
-    }
 }

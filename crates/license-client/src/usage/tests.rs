@@ -1,4 +1,5 @@
 use super::*;
+use crate::project::find_project;
 
 /// A project root that goes away with the test.
 struct Project {
@@ -30,7 +31,7 @@ impl Project {
 
     fn root(&self, state: Option<&Path>) -> ProjectRoot {
         let product = ProductCode::parse("CODITECT").unwrap();
-        ProjectRoot::find(self.folder.path(), product, state).unwrap()
+        find_project(self.folder.path(), product, state).unwrap()
     }
 
     fn usage(&self, surroundings: &Surroundings) -> Result<DetectedUsage, UsageError> {
@@ -230,7 +231,7 @@ fn a_root_that_went_away_is_an_error_with_its_cause() {
     let root = project.root(None);
     drop(project);
     let error = detect_usage(&root, &deployed()).unwrap_err();
-    assert!(matches!(&error, UsageError::Unreadable { path, .. } if path == root.path()));
+    assert!(matches!(&error, UsageError::Unreadable(unreadable) if unreadable.path == root.path()));
     assert!(std::error::Error::source(&error).is_some());
 }
 

@@ -1,25 +1,14 @@
 use std::io;
 
+use super::recorded::{CPU_BRAND, PRODUCT_UUID, SERIAL_NUMBER};
 use super::*;
 use MissingReason::{NotFound, Rejected, TimedOut, Unreadable};
 
-const IOREG: &str = "/usr/sbin/ioreg -rd1 -c IOPlatformExpertDevice";
 const PORTS: &str = "/usr/sbin/networksetup -listallhardwareports";
-const SYSCTL: &str = "/usr/sbin/sysctl -n machdep.cpu.brand_string";
 const DATA: &str = "/usr/sbin/diskutil info -plist /System/Volumes/Data";
 const ROOT: &str = "/usr/sbin/diskutil info -plist /";
 
-const PLATFORM: &str = r##"+-o J314cAP  <class IOPlatformExpertDevice, id 0x10000025a, registered, matched, active, busy 0 (1181 ms), retain 38>
-    {
-      "IOPolledInterface" = "AppleARMWatchdogTimerHibernateHandler is not serializable"
-      "#address-cells" = <02000000>
-      "serial-number" = <433032584d3233344a47484800000000>
-      "IOPlatformSerialNumber" = "C02XM234JGHH"
-      "IOPlatformUUID" = "5A1B0C77-3D2E-5F60-9A8B-7C6D5E4F3A2B"
-      "manufacturer" = <"Apple Inc.">
-    }
-
-"##;
+const UUID: &str = "5A1B0C77-3D2E-5F60-9A8B-7C6D5E4F3A2B";
 
 const HARDWARE_PORTS: &str = "
 Hardware Port: Ethernet Adapter (en4)
@@ -47,9 +36,10 @@ fn plist(uuid: &str) -> String {
 
 fn mac() -> Recorded {
     Recorded::new(Platform::MacOs)
-        .prints(IOREG, PLATFORM)
+        .tells(PRODUCT_UUID, UUID)
+        .tells(SERIAL_NUMBER, "C02XM234JGHH")
+        .tells(CPU_BRAND, "Apple M1 Pro")
         .prints(PORTS, HARDWARE_PORTS)
-        .prints(SYSCTL, "Apple M1 Pro\n")
         .prints(DATA, &plist("0C1D2E3F-4A5B-4C6D-8E7F-90A1B2C3D4E5"))
         .prints(ROOT, &plist("11111111-2222-4333-8444-555555555555"))
 }
@@ -75,8 +65,8 @@ fn everything_is_found_on_a_mac() {
 }
 
 #[test]
-fn identify_starts_one_program() {
-    let system = Recorded::new(Platform::MacOs).prints(IOREG, PLATFORM);
+fn identify_asks_for_the_uuid_alone() {
+    let system = Recorded::new(Platform::MacOs).tells(PRODUCT_UUID, UUID);
     let facts = MachineFacts::identify_from(&system, product(), None);
     assert_eq!(kinds(&facts), [MachineId]);
     assert_eq!(facts.digest(), collect(&mac()).digest());
@@ -99,15 +89,16 @@ fn a_mac_without_a_data_volume_has_one_for_both() {
 }
 
 #[test]
-fn programs_that_fail_leave_their_components_out() {
+fn sources_that_fail_leave_their_components_out() {
     let facts = collect(
         &mac()
-            .fails(IOREG, io::ErrorKind::TimedOut)
+            .refuses(PRODUCT_UUID, io::ErrorKind::TimedOut)
+            .refuses(SERIAL_NUMBER, io::ErrorKind::NotFound)
             .prints(
                 PORTS,
                 "Hardware Port: Wi-Fi\nDevice: en0\nEthernet Address: N/A\n",
             )
-            .fails(SYSCTL, io::ErrorKind::Other)
+            .refuses(CPU_BRAND, io::ErrorKind::Other)
             .prints(DATA, "Could not find disk\n")
             .prints(ROOT, ""),
     );
@@ -121,11 +112,9 @@ fn programs_that_fail_leave_their_components_out() {
 
 #[test]
 fn placeholders_are_refused_here_too() {
-    let platform = PLATFORM.replace("C02XM234JGHH", "System Serial#").replace(
-        "5A1B0C77-3D2E-5F60-9A8B-7C6D5E4F3A2B",
-        "00000000-0000-0000-0000-000000000000",
-    );
-    let facts = collect(&mac().prints(IOREG, &platform));
+    let zeros = "00000000-0000-0000-0000-000000000000";
+    let system = mac().tells(PRODUCT_UUID, zeros);
+    let facts = collect(&system.tells(SERIAL_NUMBER, "System Serial#"));
     assert_eq!(
         reason(&facts, MachineId),
         Some(Rejected(Rejection::Uniform))

@@ -7,6 +7,10 @@ use crate::machine::{Platform, System};
 
 const MOUNTS: &str = "/proc/self/mountinfo";
 
+pub(super) const PRODUCT_UUID: &str = "product UUID";
+pub(super) const SERIAL_NUMBER: &str = "serial number";
+pub(super) const CPU_BRAND: &str = "CPU brand";
+
 /// A machine as it was written down.
 #[derive(Clone)]
 pub(super) struct Recorded {
@@ -15,6 +19,8 @@ pub(super) struct Recorded {
     links: BTreeMap<String, String>,
     variables: BTreeMap<String, OsString>,
     programs: BTreeMap<String, Result<String, io::ErrorKind>>,
+    /// What the firmware tells, by the name of the question, and the values in the registry.
+    values: BTreeMap<String, Result<String, io::ErrorKind>>,
 }
 
 impl Recorded {
@@ -25,6 +31,7 @@ impl Recorded {
             links: BTreeMap::new(),
             variables: BTreeMap::new(),
             programs: BTreeMap::new(),
+            values: BTreeMap::new(),
         }
     }
 
@@ -71,6 +78,24 @@ impl Recorded {
     pub(super) fn fails(mut self, command: &str, error: io::ErrorKind) -> Self {
         self.programs.insert(command.to_owned(), Err(error));
         self
+    }
+
+    /// An answer of the firmware, or a value in the registry by its whole path.
+    pub(super) fn tells(mut self, name: &str, value: &str) -> Self {
+        self.values.insert(name.to_owned(), Ok(value.to_owned()));
+        self
+    }
+
+    pub(super) fn refuses(mut self, name: &str, error: io::ErrorKind) -> Self {
+        self.values.insert(name.to_owned(), Err(error));
+        self
+    }
+
+    fn value(&self, name: &str) -> io::Result<String> {
+        let value = self.values.get(name).cloned();
+        value
+            .unwrap_or(Err(io::ErrorKind::NotFound))
+            .map_err(Into::into)
     }
 
     /// One more mount, `device root point - type source`.
@@ -123,6 +148,25 @@ impl System for Recorded {
         let path = path.to_str().unwrap();
         let here = self.files.contains_key(path) || self.links.contains_key(path);
         here || self.list(Path::new(path)).is_ok()
+    }
+
+    fn product_uuid(&self) -> io::Result<String> {
+        match self.platform {
+            Platform::Linux => self.read(Path::new("/sys/class/dmi/id/product_uuid")),
+            _ => self.value(PRODUCT_UUID),
+        }
+    }
+
+    fn product_serial_number(&self) -> io::Result<String> {
+        self.value(SERIAL_NUMBER)
+    }
+
+    fn cpu_brand(&self) -> io::Result<String> {
+        self.value(CPU_BRAND)
+    }
+
+    fn registry(&self, key: &str, name: &str) -> io::Result<String> {
+        self.value(&format!(r"{key}\{name}"))
     }
 
     fn run(&self, program: &str, arguments: &[&str]) -> io::Result<String> {

@@ -1,19 +1,14 @@
 use std::io;
 
+use super::recorded::PRODUCT_UUID;
 use super::*;
 use crate::machine::windows::LIST_CARDS;
 use MissingReason::{InContainer, NotFound, Rejected, TimedOut, Unreadable};
 
-const CRYPTOGRAPHY: &str = r"HKLM\SOFTWARE\Microsoft\Cryptography /v MachineGuid";
-const HARDWARE: &str = r"HKLM\SYSTEM\HardwareConfig /v LastConfig";
-const PROCESSOR: &str =
-    r"HKLM\HARDWARE\DESCRIPTION\System\CentralProcessor\0 /v ProcessorNameString";
-const DEVICES: &str = r"HKLM\SYSTEM\MountedDevices /v \DosDevices\C:";
-const CONTROL: &str = r"HKLM\SYSTEM\CurrentControlSet\Control /v ContainerType";
-
-fn reg(query: &str) -> String {
-    format!(r"C:\Windows\System32\reg.exe query {query} /reg:64")
-}
+const GUID: &str = r"SOFTWARE\Microsoft\Cryptography\MachineGuid";
+const PROCESSOR: &str = r"HARDWARE\DESCRIPTION\System\CentralProcessor\0\ProcessorNameString";
+const DEVICE: &str = r"SYSTEM\MountedDevices\\DosDevices\C:";
+const CONTAINER: &str = r"SYSTEM\CurrentControlSet\Control\ContainerType";
 
 fn powershell() -> String {
     let program = r"C:\Windows\System32\WindowsPowerShell\v1.0\powershell.exe";
@@ -23,34 +18,14 @@ fn powershell() -> String {
     )
 }
 
-/// As reg.exe answers: an empty line, the key, and a line of name, type and data.
-fn answer(line: &str) -> String {
-    format!("\r\nHKEY_LOCAL_MACHINE\\SYSTEM\\Some\\Key\r\n    {line}\r\n\r\n")
-}
-
 fn pc() -> Recorded {
     Recorded::new(Platform::Windows)
         .set("SystemRoot", r"C:\Windows")
         .set("SystemDrive", "C:")
-        .prints(
-            &reg(CRYPTOGRAPHY),
-            &answer("MachineGuid    REG_SZ    6f1a2b3c-4d5e-4f70-8192-a3b4c5d6e7f8"),
-        )
-        .prints(
-            &reg(HARDWARE),
-            &answer("LastConfig    REG_SZ    {4C4C4544-0051-3610-8052-B4C04F564433}"),
-        )
-        .prints(
-            &reg(PROCESSOR),
-            &answer("ProcessorNameString    REG_SZ    Intel(R) Core(TM) i7-8650U CPU @ 1.90GHz"),
-        )
-        .prints(
-            &reg(DEVICES),
-            &answer(
-                r"\DosDevices\C:    REG_BINARY    444D494F3A49443A27B1C8F1E2D3C4B5A697887960514233",
-            ),
-        )
-        .fails(&reg(CONTROL), io::ErrorKind::Other)
+        .tells(GUID, "6f1a2b3c-4d5e-4f70-8192-a3b4c5d6e7f8")
+        .tells(PRODUCT_UUID, "4C4C4544-0051-3610-8052-B4C04F564433")
+        .tells(PROCESSOR, "Intel(R) Core(TM) i7-8650U CPU @ 1.90GHz")
+        .tells(DEVICE, "444d494f3a49443a27b1c8f1e2d3c4b5a697887960514233")
         .prints(
             &powershell(),
             "9 3C6AA7112233 PCI\\VEN_8086&DEV_24FD\\4&1\r\n\
@@ -91,8 +66,8 @@ fn a_wireless_card_comes_before_a_plugged_one_and_bluetooth_is_none() {
 
 #[test]
 fn identify_asks_for_the_machine_guid_alone() {
-    let guid = answer("MachineGuid    REG_SZ    6f1a2b3c-4d5e-4f70-8192-a3b4c5d6e7f8");
-    let system = Recorded::new(Platform::Windows).prints(&reg(CRYPTOGRAPHY), &guid);
+    let guid = "6f1a2b3c-4d5e-4f70-8192-a3b4c5d6e7f8";
+    let system = Recorded::new(Platform::Windows).tells(GUID, guid);
     let facts = MachineFacts::identify_from(&system, product(), None);
     assert_eq!(kinds(&facts), [MachineId]);
     assert_eq!(facts.digest(), collect(&pc()).digest());
@@ -100,23 +75,20 @@ fn identify_asks_for_the_machine_guid_alone() {
 
 #[test]
 fn a_windows_container_has_its_images_ids() {
-    let facts = collect(&pc().prints(&reg(CONTROL), &answer("ContainerType    REG_DWORD    0x2")));
+    let facts = collect(&pc().tells(CONTAINER, "2"));
     assert_eq!(facts.container(), Some("windows"));
     assert_eq!(kinds(&facts), []);
     assert_eq!(reason(&facts, MachineId), Some(InContainer));
 }
 
 #[test]
-fn programs_that_fail_leave_their_components_out() {
+fn sources_that_fail_leave_their_components_out() {
     let facts = collect(
         &pc()
-            .prints(
-                &reg(CRYPTOGRAPHY),
-                "FEHLER: Der angegebene Wert wurde nicht gefunden.\r\n",
-            )
-            .fails(&reg(HARDWARE), io::ErrorKind::Other)
-            .prints(&reg(PROCESSOR), &answer("ProcessorNameString    REG_SZ"))
-            .prints(&reg(DEVICES), "")
+            .refuses(GUID, io::ErrorKind::NotFound)
+            .refuses(PRODUCT_UUID, io::ErrorKind::Other)
+            .tells(PROCESSOR, "")
+            .refuses(DEVICE, io::ErrorKind::NotFound)
             .fails(&powershell(), io::ErrorKind::TimedOut),
     );
     assert_eq!(kinds(&facts), []);
@@ -136,11 +108,7 @@ fn output_that_makes_no_sense_is_refused() {
         "MachineGuidREG_SZ",
         "14 zz",
     ] {
-        let facts = collect(
-            &pc()
-                .prints(&reg(CRYPTOGRAPHY), output)
-                .prints(&powershell(), output),
-        );
+        let facts = collect(&pc().tells(GUID, output).prints(&powershell(), output));
         assert_eq!(facts.machine_id(), None, "{output}");
         assert_eq!(value(&facts, Mac), None, "{output}");
     }
@@ -148,12 +116,12 @@ fn output_that_makes_no_sense_is_refused() {
 
 #[test]
 fn another_system_folder_is_found_and_a_relative_one_is_not_believed() {
-    let guid = answer("MachineGuid    REG_SZ    6f1a2b3c-4d5e-4f70-8192-a3b4c5d6e7f8");
-    let elsewhere = reg(CRYPTOGRAPHY).replace(r"C:\Windows", r"D:\WINNT");
+    let cards = "14 F0DEF1000002 PCI\\VEN_8086&DEV_15D7\\3&1\r\n";
+    let elsewhere = powershell().replace(r"C:\Windows", r"D:\WINNT");
     let system = Recorded::new(Platform::Windows)
         .set("SystemRoot", r"D:\WINNT")
-        .prints(&elsewhere, &guid);
-    assert!(collect(&system).machine_id().is_some());
+        .prints(&elsewhere, cards);
+    assert!(value(&collect(&system), Mac).is_some());
     let relative = pc().set("SystemRoot", r"tools");
-    assert!(collect(&relative).machine_id().is_some());
+    assert!(value(&collect(&relative), Mac).is_some());
 }

@@ -107,21 +107,31 @@ fn names(path: &Path) -> Vec<OsString> {
     names.collect::<Vec<_>>().into_iter().rev().collect()
 }
 
-fn of_walk(path: &Path) -> Result<(PathBuf, Vec<PathBuf>), (&'static str, PathBuf)> {
-    let walked = Walk::along(|| unreachable!("it is absolute"), path).map(|walk| {
-        let at = walk.at().to_owned();
-        let (_, links) = walk.into_directory().unwrap();
-        (at, links.into_iter().map(|link| link.path).collect())
-    });
-    walked.map_err(|error| {
-        let kind = match &error {
-            ProjectError::NotFound { .. } => "not found",
-            ProjectError::NotADirectory { .. } => "no directory",
-            ProjectError::Loop { .. } => "a loop",
-            _ => "something else",
-        };
-        (kind, error.path().to_owned())
-    })
+/// A path whose links are all followed, with the links; or what is wrong with it, and where.
+fn resolved(path: &Path) -> Result<(PathBuf, Vec<PathBuf>), (&'static str, PathBuf)> {
+    match find_project(path, product(), None) {
+        Ok(root) => {
+            let links = root.links().iter().map(|link| link.path.clone());
+            Ok((root.path().to_owned(), links.collect()))
+        }
+        Err(error) => {
+            let kind = match &error {
+                ProjectError::NotFound { .. } => "not found",
+                ProjectError::NotADirectory { .. } => "no directory",
+                ProjectError::Loop { .. } => "a loop",
+                _ => "something else",
+            };
+            Err((kind, error.path().to_owned()))
+        }
+    }
+}
+
+/// The directory that a path is a project of: a file belongs to its directory.
+fn directory_of(mut path: PathBuf) -> PathBuf {
+    if !path.is_dir() {
+        path.pop();
+    }
+    path
 }
 
 proptest! {
@@ -136,13 +146,14 @@ proptest! {
         plant(&tree, &entries);
         for path in paths {
             let absolute = tree.path(&path);
-            let system = fs::canonicalize(&absolute).ok();
-            let resolved = |path: &Path| {
-                let walk = Walk::along(|| Ok(tree.top.clone()), path).ok();
-                walk.map(|walk| walk.at().to_owned())
+            let system = fs::canonicalize(&absolute).ok().map(directory_of);
+            let found = |path: &Path| {
+                let files = Elsewhere(Some(tree.top.clone()));
+                let root = find_project_in(&files, path, product(), None).ok();
+                root.map(|root| root.path().to_owned())
             };
-            prop_assert_eq!(resolved(&absolute), system.clone(), "{}", path);
-            prop_assert_eq!(resolved(Path::new(&path)), system, "{}", path);
+            prop_assert_eq!(found(&absolute), system.clone(), "{}", path);
+            prop_assert_eq!(found(Path::new(&path)), system, "{}", path);
         }
     }
     #[test]
@@ -154,7 +165,8 @@ proptest! {
         plant(&tree, &entries);
         for path in paths {
             let path = tree.path(&path);
-            prop_assert_eq!(of_walk(&path), by_names(&path), "{:?}", path);
+            let expected = by_names(&path).map(|(at, links)| (directory_of(at), links));
+            prop_assert_eq!(resolved(&path), expected, "{:?}", path);
         }
     }
 }

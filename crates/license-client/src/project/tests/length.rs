@@ -1,7 +1,7 @@
 //! Paths that are as long as Linux takes them (`PATH_MAX`, 4096 bytes with the one that ends it), and longer.
 
 use super::*;
-use crate::{Surroundings, UsageError, detect_usage};
+use crate::usage::{Surroundings, UsageError, detect_usage};
 
 /// The length of a project's path below which a file in it can be named.
 const LONGEST: usize = 4095;
@@ -24,10 +24,10 @@ impl Tree {
 fn a_path_that_leaves_no_room_for_the_entry_is_told_by_its_length() {
     let tree = Tree::new();
     let room = LONGEST - "/.coditect".len();
-    let found = ProjectRoot::find(&tree.deep(room), product(), None);
+    let found = find_project(&tree.deep(room), product(), None);
     assert_eq!(found.unwrap().found_by(), FoundBy::Directory);
 
-    let error = ProjectRoot::find(&tree.deep(room + 1), product(), None).unwrap_err();
+    let error = find_project(&tree.deep(room + 1), product(), None).unwrap_err();
     assert!(error.is_too_long(), "{error:?}");
     let told = error.to_string();
     let told = told
@@ -55,7 +55,7 @@ fn a_path_that_leaves_no_room_for_the_project_file_is_told_by_its_length() {
     let tree = Tree::new();
     let deep = tree.deep(LONGEST - "/.coditect/project.toml".len() + 1);
     fs::create_dir(deep.join(".coditect")).unwrap();
-    let root = ProjectRoot::find(&deep, product(), None).unwrap();
+    let root = find_project(&deep, product(), None).unwrap();
     let error = detect_usage(&root, &Surroundings::default()).unwrap_err();
     assert!(matches!(&error, UsageError::Unreadable { .. }), "{error:?}");
     assert!(error.is_too_long());

@@ -17,7 +17,7 @@ fn answer() {
     let Some(path) = env::var_os(ASKED) else {
         return;
     };
-    let answer = match ProjectRoot::find(Path::new(&path), product(), None) {
+    let answer = match find_project(Path::new(&path), product(), None) {
         Ok(found) => format!("found {}", found.path().display()),
         Err(error) => {
             let kind = error.source().map(ToString::to_string);

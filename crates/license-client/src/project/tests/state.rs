@@ -3,7 +3,7 @@
 use super::*;
 
 fn found(tree: &Tree, path: &str, state: &Path) -> (PathBuf, FoundBy) {
-    let found = ProjectRoot::find(&tree.path(path), product(), Some(state)).unwrap();
+    let found = find_project(&tree.path(path), product(), Some(state)).unwrap();
     (found.path().to_owned(), found.found_by())
 }
 

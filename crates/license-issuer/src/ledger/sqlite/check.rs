@@ -49,18 +49,23 @@ impl SqliteLedger {
 /// Opens a view of a database, which takes no lock and leaves no file behind.
 ///
 /// Where another process has the database open, or has crashed with it, its log exists already and
-/// is read too.
+/// is read too. If a process has crashed while it created the ledger, SQLite rolls that back first,
+/// because the database cannot be read otherwise.
 fn view(path: &Path) -> Result<Connection, LedgerError> {
     let absolute = std::path::absolute(path).map_err(LedgerError::Io)?;
-    let log = fs::metadata(with_suffix(&absolute, "-wal"));
-    let name = match log.is_ok_and(|log| log.len() > 0) {
-        true => absolute.into_os_string(),
-        false => immutable_uri(&absolute),
+    let has_content = |suffix| {
+        let found = fs::metadata(with_suffix(&absolute, suffix));
+        found.is_ok_and(|found| found.len() > 0)
     };
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
-        | OpenFlags::SQLITE_OPEN_NO_MUTEX
-        | OpenFlags::SQLITE_OPEN_URI;
-    let db = Connection::open_with_flags(name, flags)?;
+    let (name, access) = match (has_content("-journal"), has_content("-wal")) {
+        (true, _) => (absolute.into_os_string(), OpenFlags::SQLITE_OPEN_READ_WRITE),
+        (false, true) => (absolute.into_os_string(), OpenFlags::SQLITE_OPEN_READ_ONLY),
+        (false, false) => (
+            immutable_uri(&absolute),
+            OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI,
+        ),
+    };
+    let db = Connection::open_with_flags(name, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     db.busy_timeout(BUSY_TIMEOUT)?;
     Ok(db)
 }

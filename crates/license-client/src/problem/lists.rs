@@ -1,0 +1,117 @@
+//! Problems with revocation lists.
+
+use std::path::PathBuf;
+
+use license_core::{Code, KeyId, MAX_LIST_BYTES, ParseError, VerifyError};
+use thiserror::Error;
+
+use super::set_aside_as;
+use crate::store::StoreError;
+
+/// A problem with a revocation list that is kept on this machine. It stops nothing.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ListProblem {
+    /// The file cannot be read.
+    #[error("the revocation list can't be read")]
+    Store(#[source] StoreError),
+    /// The file is damaged.
+    #[error("{}: the revocation list is damaged{}", path.display(), set_aside_as(aside.as_deref()))]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// The damage.
+        source: ListFault,
+        /// Where it was moved; `None` where it may not be moved.
+        aside: Option<PathBuf>,
+    },
+    /// There are only lists that are older than one seen before. They count nevertheless.
+    #[error(transparent)]
+    Stale(StaleList),
+    /// A list was seen before and is gone.
+    #[error(
+        "expected revocation list {seq} or later of key {key}, which was installed here, found none"
+    )]
+    Gone {
+        /// The key that signed it.
+        key: KeyId,
+        /// Its number.
+        seq: u64,
+    },
+}
+
+impl ListProblem {
+    /// Returns the reason code, if there is one.
+    pub fn code(&self) -> Option<Code> {
+        match self {
+            Self::Stale(_) | Self::Gone { .. } => Some(Code::StaleList),
+            Self::Damaged { source, .. } => Some(source.code()),
+            Self::Store(_) => None,
+        }
+    }
+}
+
+/// The damage of a file of revocation lists.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ListFault {
+    /// It is not UTF-8, or larger than any list.
+    #[error("expected text in UTF-8 of at most {MAX_LIST_BYTES} bytes")]
+    NotText,
+    /// It is not a file of tokens.
+    #[error(transparent)]
+    Parse(ParseError),
+    /// A list in it does not verify.
+    #[error(transparent)]
+    Verify(VerifyError),
+}
+
+impl ListFault {
+    fn code(&self) -> Code {
+        match self {
+            Self::NotText => Code::Malformed,
+            Self::Parse(error) => error.code(),
+            Self::Verify(error) => error.code(),
+        }
+    }
+}
+
+/// A list is older than one that was seen before, or another one with the same number.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("expected revocation list {}, found {}", self.expectation(), self.finding())]
+#[non_exhaustive]
+pub struct StaleList {
+    /// The key that signed it.
+    pub key: KeyId,
+    /// The highest number seen of that key.
+    pub expected: u64,
+    /// The number of the list.
+    pub found: u64,
+}
+
+impl StaleList {
+    pub(crate) fn new(key: KeyId, expected: u64, found: u64) -> Self {
+        Self {
+            key,
+            expected,
+            found,
+        }
+    }
+
+    fn expectation(&self) -> String {
+        let Self { key, expected, .. } = self;
+        if self.expected == self.found {
+            format!("{expected} of key {key} as it was first seen here")
+        } else {
+            format!("{expected} or later of key {key}")
+        }
+    }
+
+    fn finding(&self) -> String {
+        if self.expected == self.found {
+            "another of that number".to_owned()
+        } else {
+            self.found.to_string()
+        }
+    }
+}

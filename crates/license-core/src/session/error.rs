@@ -1,0 +1,111 @@
+//! Reasons why no project could be found for a path.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use thiserror::Error;
+
+use super::resolve::MAX_LINKS;
+
+/// The reason why a path belongs to no project that can be named.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ProjectError {
+    /// The path is empty; the current directory is `.`.
+    #[error("the path is empty")]
+    Empty,
+    /// A part of the path does not exist.
+    #[error("{} does not exist", reached(path, link.as_deref()))]
+    NotFound {
+        /// The first part of the path that does not exist.
+        path: PathBuf,
+        /// The last symbolic link that was followed before that.
+        link: Option<PathBuf>,
+    },
+    /// The path continues after a file, or ends with a slash there.
+    #[error("{} is not a directory", path.display())]
+    NotADirectory {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Symbolic links form a loop, or there are more than [`MAX_LINKS`].
+    #[error("symbolic links lead in circles at {}, or are more than {MAX_LINKS}", path.display())]
+    Loop {
+        /// The link that was not followed any more.
+        path: PathBuf,
+    },
+    /// The system does not let this process examine a path, or fails to.
+    #[error(transparent)]
+    Unreadable(#[from] UnreadablePath),
+    /// The path is relative, and the current directory was removed or is out of reach.
+    #[error("the current directory {} was removed or is out of reach", path.display())]
+    NoCurrentDirectory {
+        /// Where it was, or `.` if the system does not tell.
+        path: PathBuf,
+        /// The system's error.
+        source: io::Error,
+    },
+}
+
+impl ProjectError {
+    /// Returns the path that could not be resolved; it is empty for [`ProjectError::Empty`].
+    pub fn path(&self) -> &Path {
+        match self {
+            Self::Empty => Path::new(""),
+            Self::NotFound { path, .. }
+            | Self::NotADirectory { path }
+            | Self::Loop { path }
+            | Self::Unreadable(UnreadablePath { path, .. })
+            | Self::NoCurrentDirectory { path, .. } => path,
+        }
+    }
+
+    /// Returns whether the path, or a name in it, is longer than the system accepts.
+    pub fn is_too_long(&self) -> bool {
+        matches!(self, Self::Unreadable(unreadable) if unreadable.is_too_long())
+    }
+}
+
+fn reached(path: &Path, link: Option<&Path>) -> String {
+    let path = path.display();
+    match link {
+        Some(link) => {
+            let link = link.display();
+            format!("{path}, reached through the symbolic link {link},")
+        }
+        None => path.to_string(),
+    }
+}
+
+/// A path that could not be examined. The message tells the path's length if that is the reason.
+#[derive(Debug, Error)]
+#[error("{} cannot be read{}", path.display(), length_of(path, source))]
+pub struct UnreadablePath {
+    /// The path.
+    pub path: PathBuf,
+    /// The system's error.
+    pub source: io::Error,
+}
+
+impl UnreadablePath {
+    /// Returns whether the path, or a name in it, is longer than the system accepts.
+    ///
+    /// Windows does not distinguish this from a name that no file can have.
+    pub fn is_too_long(&self) -> bool {
+        is_too_long(&self.source)
+    }
+}
+
+fn is_too_long(source: &io::Error) -> bool {
+    cfg!(unix) && source.kind() == io::ErrorKind::InvalidFilename
+}
+
+fn length_of(path: &Path, source: &io::Error) -> String {
+    if !is_too_long(source) {
+        return String::new();
+    }
+    let bytes = path.as_os_str().len();
+    let names = path.components().map(|name| name.as_os_str().len());
+    let longest = names.fold(0, usize::max);
+    format!(": its {bytes} bytes, {longest} of them in one name, are more than the system takes")
+}

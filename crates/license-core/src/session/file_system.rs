@@ -1,0 +1,118 @@
+//! The file system as far as the search for a project root needs it.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// File system operations that the search for a project root needs.
+///
+/// The library performs no I/O of its own. `license-client` implements this trait with `std::fs`;
+/// tests implement it in memory.
+pub trait FileSystem {
+    /// Returns the rules by which two spellings are one name.
+    fn name_rules(&self) -> NameRules;
+
+    /// Returns the current directory, from which relative paths start.
+    ///
+    /// # Errors
+    ///
+    /// The system's error, for example if the directory was removed.
+    fn current_dir(&self) -> io::Result<PathBuf>;
+
+    /// Returns where the current directory was, for the message about one that was removed.
+    fn removed_current_dir(&self) -> PathBuf {
+        PathBuf::from(".")
+    }
+
+    /// Returns the entry at `path`, without following a symbolic link there, as lstat(2) does.
+    ///
+    /// # Errors
+    ///
+    /// The system's error: `NotFound` if there is none, `NotADirectory` if the path continues
+    /// after a file.
+    fn entry(&self, path: &Path) -> io::Result<Entry>;
+
+    /// Returns the entry that `path` leads to, with every symbolic link followed, as stat(2) does.
+    ///
+    /// # Errors
+    ///
+    /// As [`FileSystem::entry`].
+    fn target(&self, path: &Path) -> io::Result<Entry>;
+
+    /// Returns the text of the symbolic link at `path`, as readlink(2) does.
+    ///
+    /// # Errors
+    ///
+    /// The system's error: `InvalidInput` if the entry is not a symbolic link.
+    fn read_link(&self, path: &Path) -> io::Result<PathBuf>;
+
+    /// Returns `path`, which is resolved, with its names spelled as the volume stores them.
+    ///
+    /// It is called under [`NameRules::MacOs`] and [`NameRules::Windows`], where a volume accepts
+    /// other spellings of a name too.
+    ///
+    /// # Errors
+    ///
+    /// The system's error.
+    fn stored_path(&self, path: &Path) -> io::Result<PathBuf>;
+
+    /// Returns `path` as an absolute path in which `.` and `..` are removed before any symbolic
+    /// link is followed.
+    ///
+    /// It is called under [`NameRules::Windows`] only.
+    ///
+    /// # Errors
+    ///
+    /// The system's error.
+    fn absolute(&self, path: &Path) -> io::Result<PathBuf>;
+}
+
+/// The rules by which two spellings are one name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NameRules {
+    /// A name is its bytes.
+    Unix,
+    /// A name is its bytes as the volume stores them.
+    MacOs,
+    /// A name is its letters, regardless of their case.
+    Windows,
+}
+
+impl NameRules {
+    /// The rules of the platform that this was compiled for.
+    pub const NATIVE: Self = if cfg!(windows) {
+        Self::Windows
+    } else if cfg!(target_os = "macos") {
+        Self::MacOs
+    } else {
+        Self::Unix
+    };
+}
+
+/// An entry of a directory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Entry {
+    /// Its kind.
+    pub kind: EntryKind,
+    /// The numbers that identify the file; `None` where the system has none.
+    pub id: Option<FileId>,
+}
+
+/// The kind of an entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EntryKind {
+    /// A directory.
+    Directory,
+    /// A symbolic link.
+    Link,
+    /// A file, a pipe, a device or a socket.
+    File,
+}
+
+/// The numbers that identify a file: two paths with different numbers lead to different files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FileId {
+    /// The device that the file is on.
+    pub device: u64,
+    /// The number of the file on that device.
+    pub inode: u64,
+}

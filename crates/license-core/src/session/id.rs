@@ -1,0 +1,122 @@
+//! The id of a session.
+
+use std::fmt;
+
+use sha2::{Digest, Sha256};
+
+use crate::license::LicenseId;
+use crate::machine::MachineDigest;
+
+/// The id of a session: `sess_` and 32 hexadecimal digits.
+///
+/// The digits are the first 128 bits of a SHA-256 over a version tag, the license id, the machine's
+/// digest, the user and the bytes of the project's root. Each field is preceded by its length in
+/// bytes, as eight bytes in big-endian order. An unknown field is empty.
+///
+/// ```
+/// use license_core::SessionId;
+///
+/// let here = SessionId::new(None, None, "ann", b"/home/ann/project");
+/// assert_eq!(here, SessionId::new(None, None, "ann", b"/home/ann/project"));
+/// assert_ne!(here, SessionId::new(None, None, "annh", b"ome/ann/project"));
+/// assert!(here.to_string().starts_with("sess_"));
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct SessionId([u8; 16]);
+
+impl SessionId {
+    /// Returns the id of a session in a project. `root` is
+    /// [`ProjectRoot::name_bytes`](super::ProjectRoot::name_bytes).
+    pub fn new(
+        license: Option<&LicenseId>,
+        machine: Option<MachineDigest>,
+        user: &str,
+        root: &[u8],
+    ) -> Self {
+        let license = license.map(LicenseId::as_str).unwrap_or_default();
+        let machine = machine.map(|digest| digest.to_string()).unwrap_or_default();
+        let fields = [
+            b"license-session-v1",
+            license.as_bytes(),
+            machine.as_bytes(),
+            user.as_bytes(),
+            root,
+        ];
+        let mut hash = Sha256::new();
+        for field in fields {
+            // No supported platform has sizes of more than 64 bits.
+            let length = u64::try_from(field.len()).unwrap_or(u64::MAX);
+            hash.update(length.to_be_bytes());
+            hash.update(field);
+        }
+        let mut id = [0; 16];
+        id.iter_mut()
+            .zip(hash.finalize())
+            .for_each(|(byte, full)| *byte = full);
+        Self(id)
+    }
+}
+
+impl fmt::Display for SessionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("sess_")?;
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for SessionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SessionId({self})")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::machine::Machine;
+
+    const LICENSE: &str = "01980000-0000-7000-8000-000000000001";
+    const MACHINE: &str = "mach_00112233445566778899aabbccddeeff";
+
+    fn id(license: &str, machine: &str, user: &str, root: &[u8]) -> SessionId {
+        let license = LicenseId::parse(license);
+        SessionId::new(
+            license.as_ref(),
+            Machine::parse(machine).digest(),
+            user,
+            root,
+        )
+    }
+
+    /// Made with Python: `hashlib.sha256(b"".join(len(f).to_bytes(8, "big") + f for f in fields)).hexdigest()[:32]`.
+    #[test]
+    fn the_id_is_a_hash_over_length_prefixed_fields() {
+        let session = id(LICENSE, MACHINE, "ann", b"/home/ann/project");
+        assert_eq!(session.to_string(), "sess_b6113f0c2edde9012630626d0e79ea28");
+    }
+
+    #[test]
+    fn every_field_makes_another_session() {
+        let here = id(LICENSE, MACHINE, "ann", b"/p");
+        let others = [
+            id(
+                "01980000-0000-7000-8000-000000000002",
+                MACHINE,
+                "ann",
+                b"/p",
+            ),
+            id(
+                LICENSE,
+                "mach_00112233445566778899aabbccddee00",
+                "ann",
+                b"/p",
+            ),
+            id(LICENSE, MACHINE, "bob", b"/p"),
+            id(LICENSE, MACHINE, "ann", b"/q"),
+            id(LICENSE, MACHINE, "ann/", b"p"),
+            id("", MACHINE, "ann", b"/p"),
+            id(LICENSE, "", "ann", b"/p"),
+        ];
+        assert!(!others.contains(&here));
+    }
+}
