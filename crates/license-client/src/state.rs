@@ -172,12 +172,12 @@ impl State {
             high_water: HighWater::from_json(members.get("high_water")?)?,
             tally: Tally::from_json(members.get("tally")?)?,
             validations: validations.collect::<Option<_>>()?,
-            // Of an older program there is none; one that can't be read stops nothing.
+            // Usage counts that cannot be read stop nothing.
             period: members.get("usage").and_then(Period::from_json),
-            closed: closed_of(&members).unwrap_or_default(),
-            lists: lists_of(&members).unwrap_or_default(),
-            given_up: given_up_of(&members).unwrap_or_default(),
-            repaired: repaired_of(&members).unwrap_or_default(),
+            closed: optional(&members, "usage_closed", closed_of).unwrap_or_default(),
+            lists: optional(&members, "lists", SeenLists::from_json)?,
+            given_up: optional(&members, "given_up", given_up_of)?,
+            repaired: optional(&members, "repaired", repaired_of)?,
         })
     }
 }
@@ -192,31 +192,31 @@ fn united<T: PartialEq>(mut one: Vec<T>, other: Vec<T>) -> Vec<T> {
     one
 }
 
-fn given_up_of(members: &Value) -> Option<Vec<(LicenseId, Nonce)>> {
+/// Returns a member that an older program did not write. `None` stands for one that is malformed:
+/// to take it for an empty one would bring a deactivated license back.
+fn optional<T: Default>(
+    members: &Value,
+    name: &str,
+    parse: impl FnOnce(&Value) -> Option<T>,
+) -> Option<T> {
+    members.get(name).map_or_else(|| Some(T::default()), parse)
+}
+
+fn given_up_of(entries: &Value) -> Option<Vec<(LicenseId, Nonce)>> {
     let entry = |entry: &Value| {
         let license = LicenseId::parse(entry.get(0)?.as_str()?)?;
         Some((license, Nonce::parse(entry.get(1)?.as_str()?)?))
     };
-    members
-        .get("given_up")?
-        .as_array()?
-        .iter()
-        .map(entry)
-        .collect()
+    entries.as_array()?.iter().map(entry).collect()
 }
 
-fn repaired_of(members: &Value) -> Option<Vec<Nonce>> {
-    let nonces = members.get("repaired")?.as_array()?.iter();
+fn repaired_of(nonces: &Value) -> Option<Vec<Nonce>> {
+    let nonces = nonces.as_array()?.iter();
     nonces.map(|nonce| Nonce::parse(nonce.as_str()?)).collect()
 }
 
-fn lists_of(members: &Value) -> Option<SeenLists> {
-    SeenLists::from_json(members.get("lists")?)
-}
-
-fn closed_of(members: &Value) -> Option<Vec<Closed>> {
-    let closed = members.get("usage_closed")?.as_array()?.iter();
-    closed.map(Closed::from_json).collect()
+fn closed_of(closed: &Value) -> Option<Vec<Closed>> {
+    closed.as_array()?.iter().map(Closed::from_json).collect()
 }
 
 fn load_with(

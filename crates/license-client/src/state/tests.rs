@@ -220,6 +220,28 @@ fn a_state_of_before_there_were_usage_reports_is_read_and_one_that_is_damaged_in
 }
 
 #[test]
+fn a_deactivation_or_a_list_that_is_malformed_is_not_taken_for_none() {
+    let here = seal("here");
+    for (member, malformed) in [
+        (
+            "given_up",
+            serde_json::json!([["01980000-0000-7000-8000-000000000001"]]),
+        ),
+        ("repaired", serde_json::json!(["nonce"])),
+        ("lists", serde_json::json!({ "key": [1] })),
+    ] {
+        let (_scratch, store) = saved();
+        let mut members = state().to_json();
+        members[member] = malformed;
+        for file in FILES {
+            let sealed = here.seal(file, members.to_string().as_bytes()).unwrap();
+            fs::write(store.dir().file(file), sealed).unwrap();
+        }
+        assert_eq!(State::load(&store, &here).problems.len(), 2, "{member}");
+    }
+}
+
+#[test]
 fn the_most_that_can_be_counted_and_kept_is_read_again() {
     use license_core::usage_report::Counts;
     use license_core::{Code, LicenseId};
