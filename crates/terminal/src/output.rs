@@ -111,6 +111,12 @@ impl Terminal {
         delivered(write_line(stream, text))
     }
 
+    /// Returns one JSON object as [`json`](Self::json) writes it, with a final newline.
+    #[must_use]
+    pub fn json_text(value: &serde_json::Value) -> String {
+        format!("{}\n", escape_json(&format!("{value:#}")))
+    }
+
     /// Writes one JSON object to standard output.
     ///
     /// # Errors
