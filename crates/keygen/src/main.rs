@@ -1,26 +1,26 @@
 //! `keygen`: signing keys, licenses and enterprise keys, minted offline.
 
 mod answers;
+mod args;
 mod books;
-mod cli;
-mod command;
-mod custody;
+mod commands;
+mod failures;
+mod keys;
 mod ledger;
+mod output;
 mod passphrase;
-mod private_file;
-mod sealed;
 
 use std::process::ExitCode;
 
 use license_terminal::{Terminal, program};
 
 fn main() -> ExitCode {
-    let cli: cli::Cli = match program::parse(std::env::args_os()) {
+    let cli: args::Cli = match program::parse(std::env::args_os()) {
         Ok(cli) => cli,
         Err(answered) => return answered,
     };
     let terminal = Terminal::new(&cli.output);
-    match command::run(cli, &terminal) {
+    match commands::run(cli, &terminal) {
         Ok(exit) => exit.into(),
         Err(failure) => {
             terminal.failure(&failure);

@@ -1,2 +1,23 @@
 //! Issues licenses: signers, the ledger of issued artifacts, and the services that draft, sign,
 //! verify, record and deliver.
+//!
+//! | layer | modules |
+//! |---|---|
+//! | foundation | [`errors`], [`clock`], [`random`], [`hex`], [`files`], [`names`] |
+//! | keys and storage | [`signer`], [`ledger`], [`delivery`], [`records`] |
+//! | services | [`services`]: issue, batch, answer, revoke |
+//!
+//! Each layer uses only the layers above it in this table. The library does not print, does not
+//! parse command lines, and reads the clock through [`clock::Clock`] only.
+
+pub mod clock;
+pub mod delivery;
+pub mod errors;
+pub mod files;
+pub mod hex;
+pub mod ledger;
+pub mod names;
+pub mod random;
+pub mod records;
+pub mod services;
+pub mod signer;

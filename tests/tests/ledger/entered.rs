@@ -170,6 +170,7 @@ fn what_is_refused_is_not_entered_and_what_only_reads_enters_nothing() {
 #[test]
 fn a_link_is_neither_followed_nor_replaced_nor_entered() {
     let desk = desk();
+    issue(&desk, "other.lic", &[]);
     desk.write("precious", "precious");
     std::os::unix::fs::symlink("precious", desk.file("link")).unwrap();
     let args = [
@@ -185,7 +186,7 @@ fn a_link_is_neither_followed_nor_replaced_nor_entered() {
     let _ = keygen(&desk, &[&args[..], &to_link].concat()).expect_failure(2);
     assert_eq!(desk.read("precious"), "precious");
     assert!(desk.file("link").symlink_metadata().unwrap().is_symlink());
-    assert_eq!(kinds(&desk), ["signing_key"]);
+    assert_eq!(kinds(&desk), ["signing_key", "license"]);
 }
 
 #[test]

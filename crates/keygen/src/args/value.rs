@@ -1,0 +1,112 @@
+//! How values are read, and what is expected of them.
+
+use std::num::NonZeroU32;
+
+use clap::builder::{OsStringValueParser, TypedValueParser};
+use license_core::{
+    Algorithm, Company, Date, KeyExpiry, ProductCode, Quota, Status, Tier, Timestamp, UsageType,
+    VersionReq,
+};
+
+use crate::ledger::Standing;
+use license_issuer::signer::KeyLocation;
+
+pub(super) fn count(text: &str) -> Result<NonZeroU32, &'static str> {
+    text.parse()
+        .map_err(|_| "expected a whole number from 1 to 4294967295")
+}
+
+pub(super) fn product(text: &str) -> Result<ProductCode, String> {
+    ProductCode::parse(text).map_err(|error| error.to_string())
+}
+
+pub(super) fn instant(text: &str) -> Result<Timestamp, String> {
+    Timestamp::parse(text).map_err(|error| error.to_string())
+}
+
+pub(super) fn tier(text: &str) -> Result<Tier, String> {
+    Tier::parse(&text.to_ascii_uppercase()).map_err(|error| error.to_string())
+}
+
+pub(super) fn company(text: &str) -> Result<Company, String> {
+    Company::parse(text).map_err(|error| error.to_string())
+}
+
+pub(super) fn date(text: &str) -> Result<Date, String> {
+    Date::parse(text).map_err(|error| error.to_string())
+}
+
+pub(super) fn key_expiry(text: &str) -> Result<KeyExpiry, String> {
+    KeyExpiry::parse(text).map_err(|error| error.to_string())
+}
+
+pub(super) fn requirement(text: &str) -> Result<VersionReq, String> {
+    VersionReq::parse(text)
+        .map_err(|error| format!("expected a requirement such as <3.0.0: {error}"))
+}
+
+pub(super) fn usage_type(text: &str) -> Result<UsageType, &'static str> {
+    UsageType::parse(text).ok_or("expected builder or runtime")
+}
+
+pub(super) fn status(text: &str) -> Result<Status, &'static str> {
+    Status::parse(&text.to_ascii_lowercase())
+        .ok_or("expected active, suspended, canceled or revoked")
+}
+
+pub(super) fn quota(text: &str) -> Result<(String, Quota), &'static str> {
+    const EXPECTED: &str = "expected NAME=N, where N is a count or -1 for unlimited";
+    let (name, number) = text.split_once('=').ok_or(EXPECTED)?;
+    let number = number.parse().ok().and_then(Quota::from_number);
+    Ok((name.to_owned(), number.ok_or(EXPECTED)?))
+}
+
+pub(super) fn key_name() -> impl TypedValueParser<Value = KeyLocation> {
+    OsStringValueParser::new().map(KeyLocation::from)
+}
+
+pub(super) fn algorithm(text: &str) -> Result<Algorithm, &'static str> {
+    Algorithm::parse(&text.to_ascii_uppercase()).ok_or("expected RS256 or PS256")
+}
+
+pub(super) fn reason(text: &str) -> Result<String, &'static str> {
+    let text = text.trim();
+    match text.chars().count() {
+        1..=200 if !text.chars().any(char::is_control) => Ok(text.to_owned()),
+        _ => Err("expected 1 to 200 characters in one line"),
+    }
+}
+
+pub(super) fn standing(text: &str) -> Result<Standing, &'static str> {
+    Standing::parse(&text.to_ascii_lowercase())
+        .ok_or("expected active, future, expired, superseded or revoked")
+}
+
+pub(super) fn span(text: &str) -> Result<u64, &'static str> {
+    const EXPECTED: &str = "expected days or hours, such as 30d or 12h";
+    let unit = match text.chars().last() {
+        Some('d') => 86_400,
+        Some('h') => 3600,
+        _ => return Err(EXPECTED),
+    };
+    let count: u32 = text
+        .get(..text.len().saturating_sub(1))
+        .and_then(|count| count.parse().ok())
+        .ok_or(EXPECTED)?;
+    Ok(u64::from(count) * unit)
+}
+
+pub(super) fn hash(text: &str) -> Result<[u8; 32], &'static str> {
+    const EXPECTED: &str = "expected 64 hexadecimal digits, as `keygen ledger verify` prints them";
+    let text = text.trim();
+    let is_hex = text.bytes().all(|digit| digit.is_ascii_hexdigit());
+    if text.len() != 64 || !is_hex {
+        return Err(EXPECTED);
+    }
+    let mut hash = [0; 32];
+    for (byte, at) in hash.iter_mut().zip((0..).step_by(2)) {
+        let digits = text.get(at..at + 2).ok_or(EXPECTED)?;
+        *byte = u8::from_str_radix(digits, 16).map_err(|_| EXPECTED)?;
+    }
+    Ok(hash)
+}

@@ -1,0 +1,494 @@
+//! A table of orders. Each row is read as the options of `keygen issue`.
+
+use std::fmt;
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{CommandFactory, FromArgMatches};
+use license_core::Matrix;
+use license_core::issue::LicenseDraft;
+use license_issuer::hex;
+use license_issuer::services::batch::{BatchRow, BatchSource};
+use license_terminal::{Failure, escape, show_path};
+use sha2::{Digest, Sha256};
+
+use super::super::issue;
+use super::MAX_CELL;
+use crate::args;
+
+/// The column that is not an option of `issue`.
+const FILE: &str = "file";
+
+/// Options that the whole batch shares, and options for one license at a time.
+const NOT_OF_ROWS: [&str; 8] = [
+    "convert",
+    "key",
+    "passphrase-file",
+    "alg",
+    "product-file",
+    "out",
+    "force",
+    "help",
+];
+
+/// The separator of repeated values in a cell.
+const SEPARATOR: char = ';';
+
+/// A file of orders with a valid header.
+pub(super) struct Orders<'m> {
+    matrix: &'m Matrix,
+    path: PathBuf,
+    /// The file as messages show it.
+    pub(super) name: String,
+    /// The name of the batch.
+    batch: Option<String>,
+    dialect: CsvDialect,
+    columns: Vec<Column>,
+    reader: Mutex<Reader>,
+}
+
+/// A parser of options. It keeps the last result, because rows often differ only in the customer.
+struct Reader {
+    /// The command is built once, because that takes longer than to parse a row.
+    command: clap::Command,
+    last: Option<(Vec<String>, args::Order)>,
+}
+
+/// A column of the table.
+#[derive(Clone, Debug)]
+struct Column {
+    name: String,
+    kind: Kind,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    File,
+    /// An option with a value.
+    Value,
+    /// An option that may be repeated.
+    Repeated,
+    /// An option without a value.
+    Flag,
+}
+
+/// A row.
+pub(super) struct Order {
+    /// The line of the file on which the row begins. A spreadsheet counts the same, unless a cell
+    /// contains a line break.
+    pub(super) row: u64,
+    pub(super) file: String,
+    pub(super) customer: String,
+    /// An id that is the same whenever the same row of the same orders is read.
+    pub(super) id: String,
+    arguments: Vec<String>,
+}
+
+/// An error in a row.
+#[derive(Debug)]
+pub(super) struct RowError {
+    row: u64,
+    column: String,
+    what: String,
+}
+
+impl fmt::Display for RowError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "row {}, {}: {}", self.row, self.column, self.what)
+    }
+}
+
+impl<'m> Orders<'m> {
+    /// Opens the file and reads its header.
+    pub(super) fn open(
+        path: &Path,
+        batch: Option<&str>,
+        matrix: &'m Matrix,
+    ) -> Result<Self, Failure> {
+        let name = show_path(path);
+        let dialect = CsvDialect::detect(path)?;
+        let mut reader = dialect.reader(path)?;
+        let header = reader
+            .headers()
+            .map_err(|error| unreadable(&name, &error))?;
+        let mut command = args::Order::command();
+        command.build();
+        let mut columns: Vec<Column> = Vec::new();
+        for title in header {
+            let column =
+                column(title, &command).ok_or_else(|| no_column(&name, title, &command))?;
+            if columns.iter().any(|other| other.name == column.name) {
+                return Err(Failure::malformed(format!(
+                    "{name}: column {} is there twice",
+                    column.name
+                ))
+                .hint("take one of the two away"));
+            }
+            columns.push(column);
+        }
+        Ok(Self {
+            matrix,
+            path: path.to_owned(),
+            name,
+            batch: batch.map(str::to_owned),
+            dialect,
+            columns,
+            reader: Mutex::new(Reader {
+                command,
+                last: None,
+            }),
+        })
+    }
+
+    /// Visits the rows, until the callback returns `false`.
+    pub(super) fn each(
+        &self,
+        mut callback: impl FnMut(Result<Order, RowError>) -> Result<bool, Failure>,
+    ) -> Result<(), Failure> {
+        let mut reader = self.dialect.reader(&self.path)?;
+        let mut record = csv::StringRecord::new();
+        while reader
+            .read_record(&mut record)
+            .map_err(|error| unreadable(&self.name, &error))?
+        {
+            let row = self.dialect.line(reader.position(), &record);
+            // Spreadsheets also write rows that nobody has filled in.
+            if record.iter().all(|cell| cell.trim().is_empty()) {
+                continue;
+            }
+            if !callback(self.order(row, &record))? {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn order(&self, row: u64, record: &csv::StringRecord) -> Result<Order, RowError> {
+        let (expected, found) = (self.columns.len(), record.len());
+        if found != expected {
+            return Err(RowError {
+                row,
+                column: "cells".to_owned(),
+                what: format!("expected {expected}, found {found}"),
+            });
+        }
+        let mut arguments = Vec::new();
+        let (mut file, mut customer) = (None, String::new());
+        let mut id = Sha256::new();
+        for (column, cell) in self.columns.iter().zip(record) {
+            let cell = cell.trim();
+            let error = |what: &str| RowError {
+                row,
+                column: column.name.clone(),
+                what: what.to_owned(),
+            };
+            if cell.len() > MAX_CELL {
+                return Err(error("expected less text"));
+            }
+            id.update(format!(
+                "{}:{}={}:{cell}\n",
+                column.name.len(),
+                column.name,
+                cell.len()
+            ));
+            if column.name == "customer" {
+                cell.clone_into(&mut customer);
+            }
+            let option = format!("--{}", column.name);
+            match column.kind {
+                _ if cell.is_empty() => {}
+                // The name does not change the meaning of other options, and is set afterwards.
+                Kind::Value if column.name == "customer" => arguments.push(format!("{option}=-")),
+                Kind::File if is_name(cell) => file = Some(cell.to_owned()),
+                Kind::File => {
+                    return Err(error(
+                        "expected a file's name without a folder, ending in .lic",
+                    ));
+                }
+                Kind::Value => arguments.push(format!("{option}={cell}")),
+                Kind::Repeated => {
+                    let parts = cell.split(SEPARATOR).map(str::trim);
+                    let parts = parts.filter(|part| !part.is_empty());
+                    arguments.extend(parts.map(|part| format!("{option}={part}")));
+                }
+                Kind::Flag => match cell.to_ascii_lowercase().as_str() {
+                    "yes" | "true" | "1" | "x" => arguments.push(option),
+                    "no" | "false" | "0" => {}
+                    _ => {
+                        let found: String = cell.chars().take(32).collect();
+                        let found = escape(&found);
+                        return Err(error(&format!("expected yes or no, found `{found}`")));
+                    }
+                },
+            }
+        }
+        id.update(format!("row {row}"));
+        if let Some(batch) = &self.batch {
+            id.update(format!(" of {batch}"));
+        }
+        let id = hex::encode(&id.finalize());
+        Ok(Order {
+            row,
+            file: file.unwrap_or_else(|| format!("{row:07}.lic")),
+            customer,
+            id,
+            arguments,
+        })
+    }
+
+    /// Returns the license that a row asks for.
+    fn license(&self, order: &Order) -> Result<LicenseDraft, RowError> {
+        let matrix = self.matrix;
+        let mut reader = self.reader.lock().unwrap_or_else(PoisonError::into_inner);
+        let parsed = reader
+            .parse(&order.arguments)
+            .map_err(|error| order.refused(&error))?;
+        parsed.issue.customer = Some(order.customer.clone());
+        if let Err(failure) = issue::tier(parsed.issue.tier, matrix) {
+            return Err(order.error("tier", failure.message()));
+        }
+        let drafted = issue::draft(&parsed.issue, matrix);
+        drafted.map_err(|failure| order.error("order", failure.message()))
+    }
+
+    /// Checks a row.
+    pub(super) fn check(&self, order: &Order) -> Result<(), RowError> {
+        let checked = self.license(order)?.check();
+        checked.map_err(|error| order.error("order", &error.to_string()))
+    }
+
+    /// Returns whether the table names files, so that two rows may name the same one.
+    pub(super) fn names_files(&self) -> bool {
+        self.columns.iter().any(|column| column.kind == Kind::File)
+    }
+}
+
+impl BatchRow for Order {
+    fn number(&self) -> u64 {
+        self.row
+    }
+
+    fn file_name(&self) -> &str {
+        &self.file
+    }
+
+    fn order_id(&self) -> &str {
+        &self.id
+    }
+}
+
+impl BatchSource for Orders<'_> {
+    type Row = Order;
+    type Error = Failure;
+
+    fn visit(&self, each: &mut dyn FnMut(Order) -> ControlFlow<()>) -> Result<(), Failure> {
+        self.each(|order| {
+            let order = order.map_err(|error| {
+                let message = format!("{} changed while it was read: {error}", self.name);
+                Failure::malformed(message).hint("run the command again")
+            })?;
+            Ok(each(order).is_continue())
+        })
+    }
+
+    fn draft(&self, order: &Order) -> Result<LicenseDraft, Failure> {
+        let draft = self.license(order);
+        draft.map_err(|error| Failure::malformed(error.to_string()))
+    }
+}
+
+impl Reader {
+    fn parse(&mut self, arguments: &[String]) -> Result<&mut args::Order, clap::Error> {
+        let last = match self.last.take() {
+            Some(last) if last.0 == arguments => last,
+            _ => (arguments.to_vec(), self.read(arguments)?),
+        };
+        Ok(&mut self.last.insert(last).1)
+    }
+
+    fn read(&mut self, arguments: &[String]) -> Result<args::Order, clap::Error> {
+        let given = arguments.iter().map(String::as_str);
+        let given = ["--key=-"].into_iter().chain(given);
+        let mut matches = self.command.try_get_matches_from_mut(given)?;
+        args::Order::from_arg_matches_mut(&mut matches)
+    }
+}
+
+impl Order {
+    /// Returns an error in a column of the row.
+    pub(super) fn error(&self, column: &str, what: &str) -> RowError {
+        RowError {
+            row: self.row,
+            column: column.to_owned(),
+            what: escape(what).into_owned(),
+        }
+    }
+
+    /// Returns the error of options that cannot be parsed.
+    fn refused(&self, error: &clap::Error) -> RowError {
+        let context = |kind| match error.get(kind) {
+            Some(ContextValue::String(text)) => vec![text.clone()],
+            Some(ContextValue::Strings(texts)) => texts.clone(),
+            _ => Vec::new(),
+        };
+        let arguments = context(ContextKind::InvalidArg);
+        let columns: Vec<_> = arguments
+            .iter()
+            .flat_map(|names| names.split("--").skip(1))
+            .filter_map(|name| name.split([' ', '=', '>', '|']).next())
+            .collect();
+        let columns = match columns.is_empty() {
+            true => "order".to_owned(),
+            false => columns.join(" or "),
+        };
+        let argument = arguments.join(", ");
+        let what = match error.kind() {
+            ErrorKind::MissingRequiredArgument => "expected a value, found none".to_owned(),
+            ErrorKind::ValueValidation | ErrorKind::InvalidValue => {
+                let value = context(ContextKind::InvalidValue).join(", ");
+                let reason = std::error::Error::source(error).map(ToString::to_string);
+                let reason = reason.unwrap_or_else(|| "expected another value".to_owned());
+                format!("invalid value '{value}' for '{argument}': {reason}")
+            }
+            ErrorKind::ArgumentConflict => {
+                let other = context(ContextKind::PriorArg).join(", ");
+                format!("the argument '{argument}' cannot be used with '{other}'")
+            }
+            kind => kind.to_string(),
+        };
+        self.error(&columns, &what)
+    }
+}
+
+/// The dialect of a CSV file.
+#[derive(Clone, Copy, Debug)]
+struct CsvDialect {
+    delimiter: u8,
+    /// The number of lines before the header.
+    lines_before: u64,
+    /// The number of bytes before the header.
+    bytes_before: u64,
+}
+
+/// The maximum size of the first line.
+const MAX_HEADER: u64 = 64 * 1024;
+
+impl CsvDialect {
+    /// Detects the delimiter by the first line.
+    ///
+    /// Spreadsheets in some countries use another delimiter than the comma. Some of them name it
+    /// in a line such as `sep=;` before the header.
+    fn detect(path: &Path) -> Result<Self, Failure> {
+        let mut first = Vec::new();
+        let failed = |error: std::io::Error| Failure::io("read", path, &error);
+        let file = File::open(path).map_err(failed)?.take(MAX_HEADER);
+        BufReader::new(file)
+            .read_until(b'\n', &mut first)
+            .map_err(failed)?;
+        let text = String::from_utf8_lossy(&first);
+        let text = text.trim_start_matches('\u{feff}').trim_end();
+        if let Some(&[delimiter]) = text.strip_prefix("sep=").map(str::as_bytes) {
+            return Ok(Self {
+                delimiter,
+                lines_before: 1,
+                // At most `MAX_HEADER`.
+                bytes_before: first.len().try_into().unwrap_or(MAX_HEADER),
+            });
+        }
+        let separates = |delimiter: &u8| text.as_bytes().contains(delimiter);
+        let delimiter = b",;\t".iter().find(|delimiter| separates(delimiter));
+        Ok(Self {
+            delimiter: delimiter.copied().unwrap_or(b','),
+            lines_before: 0,
+            bytes_before: 0,
+        })
+    }
+
+    /// Returns the line on which a record begins, by the position after it. The record itself does
+    /// not count the empty lines before it.
+    fn line(self, after: &csv::Position, record: &csv::StringRecord) -> u64 {
+        let breaks = record.iter().flat_map(str::bytes);
+        let breaks = breaks.filter(|byte| *byte == b'\n').count();
+        // A length in memory always fits 64 bits.
+        let lines = u64::try_from(breaks).unwrap_or(u64::MAX).saturating_add(1);
+        let line = after.line().saturating_sub(lines);
+        line.saturating_add(self.lines_before)
+    }
+
+    fn reader(self, path: &Path) -> Result<csv::Reader<impl Read + use<>>, Failure> {
+        let failed = |error: std::io::Error| Failure::io("read", path, &error);
+        let mut file = File::open(path).map_err(failed)?;
+        file.seek(SeekFrom::Start(self.bytes_before))
+            .map_err(failed)?;
+        Ok(csv::ReaderBuilder::new()
+            .trim(csv::Trim::Headers)
+            .delimiter(self.delimiter)
+            // The number of cells is checked for each row, with a better message.
+            .flexible(true)
+            // A carriage return is trimmed with the cell. Every record ends with a line feed, so
+            // that lines can be counted.
+            .terminator(csv::Terminator::Any(b'\n'))
+            .from_reader(file.chain(&b"\n"[..])))
+    }
+}
+
+fn column(title: &str, command: &clap::Command) -> Option<Column> {
+    let name = title
+        .trim_start_matches('\u{feff}')
+        .trim()
+        .to_lowercase()
+        .replace(['_', ' '], "-");
+    let kind = match name.as_str() {
+        FILE => Kind::File,
+        name if NOT_OF_ROWS.contains(&name) => return None,
+        name => {
+            let option = command
+                .get_arguments()
+                .find(|option| option.get_long() == Some(name))?;
+            match option.get_action() {
+                clap::ArgAction::SetTrue => Kind::Flag,
+                clap::ArgAction::Append => Kind::Repeated,
+                _ => Kind::Value,
+            }
+        }
+    };
+    Some(Column { name, kind })
+}
+
+fn no_column(file: &str, title: &str, command: &clap::Command) -> Failure {
+    let title: String = title.chars().take(64).collect();
+    let options = command.get_arguments().filter_map(clap::Arg::get_long);
+    let known: Vec<_> = options.filter(|name| !NOT_OF_ROWS.contains(name)).collect();
+    Failure::malformed(format!(
+        "{file}: expected a column that orders have, found `{}`",
+        escape(&title)
+    ))
+    .hint(format!("columns are {FILE}, {}", known.join(", ")))
+}
+
+/// Returns whether a name stays in the directory, on every platform.
+fn is_name(name: &str) -> bool {
+    let is_plain =
+        |letter: char| letter.is_alphanumeric() || matches!(letter, '-' | '_' | '.' | ' ');
+    name.len() <= 200
+        && name.ends_with(".lic")
+        && !name.starts_with(['.', ' '])
+        && name.chars().all(is_plain)
+}
+
+fn unreadable(name: &str, error: &csv::Error) -> Failure {
+    let line = error.position().map(csv::Position::line);
+    let at = line.map_or_else(String::new, |line| format!(" after line {line}"));
+    match error.kind() {
+        csv::ErrorKind::Utf8 { .. } => Failure::malformed(format!(
+            "{name}: expected text in UTF-8, found other bytes{at}"
+        ))
+        .hint("save the table as \"CSV UTF-8\""),
+        _ => Failure::malformed(format!("{name}: {error}"))
+            .hint("save the table as comma-separated values in UTF-8, with a header"),
+    }
+}

@@ -1,0 +1,94 @@
+//! `keygen diff`: what changes for the customer from one license to another.
+
+mod report;
+
+use license_core::{Difference, Succession, TrustSet};
+use license_terminal::{Failure, Source, Terminal};
+
+use super::subject::{self, Subject};
+use super::{add_keys, ledger, matrix};
+use crate::args::Diff;
+use crate::ledger::{LedgerError, LedgerReader, Place, SqliteLedger};
+
+pub(crate) fn run(arguments: &Diff, place: &Place, terminal: &Terminal) -> Result<(), Failure> {
+    check_stdin(arguments)?;
+    let matrix = matrix(arguments.product_file.as_ref())?;
+    let ledger = existing(place)?;
+    let trust = trust(&arguments.trust, ledger.as_deref())?;
+    let subjects = [&arguments.before, &arguments.after].map(|source| {
+        let text = subject::Text::find(source, ledger.as_deref())?;
+        Subject::read(&text, trust.as_ref(), &matrix)
+    });
+    let [before, after] = subjects;
+    let [before, after] = [before?, after?];
+    if trust.is_none() {
+        let message = "anybody can have written what is compared: no public keys are at hand, --trust FILE names them";
+        terminal.warning("UNVERIFIED", message);
+    }
+    let keys = [before.key_id(), after.key_id()];
+    let difference = Difference::between(before.claims(), after.claims(), &matrix);
+    let difference = difference.with_signing_keys(keys);
+    warn(difference.succession(), terminal);
+    let report = report::Report {
+        before: &before,
+        after: &after,
+        difference: &difference,
+        verified: trust.is_some(),
+    };
+    report.tell(terminal)
+}
+
+/// The ledger, if there is one.
+pub(super) fn existing(place: &Place) -> Result<Option<Box<dyn LedgerReader>>, Failure> {
+    match place {
+        Place::File(path) => match SqliteLedger::open_existing(path) {
+            Ok(ledger) => Ok(Some(Box::new(ledger))),
+            Err(LedgerError::Missing) => Ok(None),
+            Err(error) => Err(crate::books::not_kept(path, &error)),
+        },
+        Place::None | Place::Unknown => Ok(None),
+    }
+}
+
+/// The keys given, else those of the ledger; none if nobody has any.
+fn trust(given: &[Source], ledger: Option<&dyn LedgerReader>) -> Result<Option<TrustSet>, Failure> {
+    if given.is_empty() {
+        let keys = ledger.map(ledger::signing_keys).transpose()?;
+        return Ok(keys.filter(|keys| !keys.is_empty()));
+    }
+    let mut keys = TrustSet::default();
+    add_keys(&mut keys, given)?;
+    Ok(Some(keys))
+}
+
+fn warn(succession: Succession, terminal: &Terminal) {
+    match succession {
+        Succession::SideBySide => terminal.warning(
+            "NOT_SUPERSEDED",
+            "the second license does not supersede the first: where both are installed, the one that allows more decides",
+        ),
+        Succession::ReplacedBy => terminal.warning(
+            "WRONG_ORDER",
+            "the first license supersedes the second: they are named the other way round",
+        ),
+        Succession::Same | Succession::Replaces | Succession::Unrelated => {}
+    }
+}
+
+/// Standard input can be only one thing.
+fn check_stdin(arguments: &Diff) -> Result<(), Failure> {
+    let sources = [&arguments.before, &arguments.after].into_iter();
+    let sources = sources
+        .chain(&arguments.trust)
+        .chain(&arguments.product_file);
+    match sources
+        .filter(|source| matches!(source, Source::Stdin))
+        .count()
+    {
+        0 | 1 => Ok(()),
+        found => Err(Failure::usage(format!(
+            "expected one thing on standard input, found {found} that are read from it"
+        ))
+        .hint("name files instead of -; /dev/fd/N reads a descriptor")),
+    }
+}

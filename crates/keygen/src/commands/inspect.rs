@@ -1,0 +1,26 @@
+//! `keygen inspect`.
+
+use license_core::{InspectError, MAX_FILE_BYTES, UNVERIFIED, input_cap, inspect};
+use license_terminal::{Exit, Failure, Terminal, outline};
+
+use super::not_trusted;
+use crate::args::Inspect;
+
+pub(crate) fn run(arguments: &Inspect, terminal: &Terminal) -> Result<(), Failure> {
+    let source = &arguments.file;
+    let shown = inspect(&source.read_text_or_more(MAX_FILE_BYTES, input_cap)?).map_err(
+        |error| match &error {
+            InspectError::Trust(error) => not_trusted(source, error),
+            InspectError::Artefact(error) => {
+                let message = format!("{source}: {error}");
+                Failure::new(Exit::Unjudged, error.code().as_str(), message)
+                    .hint("give a license file, token, license key or trust set")
+            }
+            other => Failure::malformed(format!("{source}: {other}")),
+        },
+    )?;
+    if terminal.is_json() {
+        return terminal.json(&shown);
+    }
+    terminal.data(&format!("{UNVERIFIED}\n{}", outline(&shown)))
+}

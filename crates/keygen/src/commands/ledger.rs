@@ -1,0 +1,442 @@
+//! `keygen ledger`: what was minted, and to whom.
+
+mod activations;
+mod import;
+mod keys;
+mod report;
+
+pub(super) use keys::signing_keys;
+pub(crate) use report::quoted;
+
+use std::path::Path;
+
+use license_core::{LicenseKey, MachineDigest, Span, Timestamp, Unverified};
+use license_issuer::hex;
+use license_terminal::{
+    Audience, Destination, Exit, Failure, Overwrite, Terminal, escape, show_path,
+};
+use serde_json::{Value, json};
+
+use super::now;
+use crate::args::{LedgerCommand, List, Out, SortBy};
+use crate::books::{not_kept, not_kept_in};
+use crate::ledger::{
+    ChainFault, Filter, LedgerError, LedgerReader, LicenseRow, Place, Sort, SqliteLedger, Standing,
+};
+
+pub(crate) fn run(
+    command: &LedgerCommand,
+    place: &Place,
+    terminal: &Terminal,
+) -> Result<(), Failure> {
+    if let LedgerCommand::Import {
+        files,
+        trust,
+        product_file,
+    } = command
+    {
+        return import::run(files, trust, product_file.as_ref(), place, terminal);
+    }
+    let ledger = open(place)?;
+    match command {
+        LedgerCommand::List(list) => {
+            let rows = rows(&ledger, &filter(list))?;
+            report::licenses(&rows, list.form, terminal)
+        }
+        LedgerCommand::Show { id } => show(&ledger, id, terminal),
+        LedgerCommand::Resend { id, out } => resend(&ledger, id, out, terminal),
+        LedgerCommand::Find { text } => find(&ledger, text, terminal),
+        LedgerCommand::Expiring { within, form } => {
+            let filter = Filter {
+                ends_by: Some(now().plus(*within)),
+                sort: Sort::Expires,
+                ..Filter::default()
+            };
+            report::licenses(&rows(&ledger, &filter)?, *form, terminal)
+        }
+        LedgerCommand::Stats => stats(&ledger, terminal),
+        LedgerCommand::Export { out } => export(&ledger, out, terminal),
+        LedgerCommand::Backup { out } => back_up(&ledger, out, terminal),
+        LedgerCommand::Verify { head } => verify(&ledger, head.as_ref(), terminal),
+        LedgerCommand::Import { .. } => Ok(()),
+    }
+}
+
+/// The ledger that is there.
+pub(crate) fn open(place: &Place) -> Result<SqliteLedger, Failure> {
+    match place {
+        Place::File(path) => {
+            let ledger = SqliteLedger::open_existing(path).map_err(|error| not_kept(path, &error));
+            let mut ledger = ledger?;
+            // What can't be settled now, who mints next settles, or says why not.
+            let _ = ledger.recover_if_idle(now());
+            Ok(ledger)
+        }
+        Place::None => Err(Failure::usage("--no-ledger leaves nothing to look into")
+            .hint("leave it away, or name a ledger with --ledger")),
+        Place::Unknown => Err(not_kept(std::path::Path::new("?"), &LedgerError::Missing)),
+    }
+}
+
+/// Refuses to go on without a ledger, which has to know something.
+pub(super) fn required(place: &Place, what: &str) -> Result<(), Failure> {
+    match place {
+        Place::None => Err(Failure::usage(format!(
+            "the ledger knows {what}, and --no-ledger leaves none"
+        ))
+        .hint("leave --no-ledger away")),
+        _ => Ok(()),
+    }
+}
+
+/// A license by its id, and how it stands.
+pub(super) fn license_of(
+    ledger: &dyn LedgerReader,
+    subject: &str,
+    now: Timestamp,
+) -> Result<Option<LicenseRow>, Failure> {
+    let row = ledger.license(subject, now);
+    row.map_err(|error| not_kept_in(ledger, &error))
+}
+
+fn filter(list: &List) -> Filter {
+    Filter {
+        customer: list.customer.clone(),
+        tier: list.tier.clone(),
+        product: list.product.clone(),
+        status: list.status,
+        sort: match list.sort {
+            SortBy::Entered => Sort::Recorded,
+            SortBy::Customer => Sort::Customer,
+            SortBy::Expires => Sort::Expires,
+            SortBy::Tier => Sort::Tier,
+        },
+        reverse: list.reverse,
+        limit: list.limit,
+        ..Filter::default()
+    }
+}
+
+fn rows(ledger: &dyn LedgerReader, filter: &Filter) -> Result<Vec<LicenseRow>, Failure> {
+    let mut rows = Vec::new();
+    let read = ledger.visit_licenses(filter, now(), &mut |row| rows.push(row));
+    read.map_err(|error| not_kept_in(ledger, &error))?;
+    Ok(rows)
+}
+
+fn show(ledger: &dyn LedgerReader, id: &str, terminal: &Terminal) -> Result<(), Failure> {
+    if let Some(digest) = MachineDigest::parse(&id.trim().to_ascii_lowercase()) {
+        return activations::show(ledger, &digest.to_string(), terminal);
+    }
+    let subject = match resolve(ledger, id)? {
+        Some(subject) => subject,
+        None => activations::subject(ledger, id)?.ok_or_else(|| not_found(id))?,
+    };
+    let failed = |error| not_kept_in(ledger, &error);
+    let entries = ledger.entries_about(&subject).map_err(failed)?;
+    let activations = ledger.activations(&subject).map_err(failed)?;
+    report::entries(&subject, &entries, &activations, terminal)
+}
+
+/// Nothing is minted, so that nothing is entered.
+fn resend(
+    ledger: &dyn LedgerReader,
+    id: &str,
+    out: &Out,
+    terminal: &Terminal,
+) -> Result<(), Failure> {
+    out.check()?;
+    let subject = match resolve(ledger, id)? {
+        Some(subject) => subject,
+        None => return activations::resend(ledger, id, out, terminal),
+    };
+    let row = license_of(ledger, &subject, now())?.ok_or_else(|| not_found(id))?;
+    if row.status != Standing::Active {
+        let standing = row.status.as_str();
+        let message = format!("license {subject} is {standing}");
+        terminal.warning(&standing.to_ascii_uppercase(), &message);
+    }
+    let artefact = &row.entry.artifact;
+    let text = Unverified::parse(artefact)
+        .map_or_else(|_| format!("{artefact}\n"), |token| token.to_armor());
+    if terminal.is_json() {
+        let in_file = matches!(out.out, Destination::File(_));
+        if in_file {
+            out.write(&text)?;
+        }
+        return terminal.json(&json!({
+            "license_id": subject,
+            "status": row.status.as_str(),
+            "path": in_file.then(|| out.out.to_string()),
+            "license": (!in_file).then_some(text),
+        }));
+    }
+    out.write(&text)
+}
+
+/// The subject that an id or key names.
+pub(crate) fn resolve(ledger: &dyn LedgerReader, id: &str) -> Result<Option<String>, Failure> {
+    let failed = |error| not_kept_in(ledger, &error);
+    let id = id.trim();
+    let mut candidates = vec![id.to_owned(), id.to_ascii_lowercase()];
+    if let Ok(key) = LicenseKey::parse(id) {
+        candidates.extend(key.license_id().map(|id| id.as_str().to_owned()));
+        candidates.push(key.to_string());
+        let filter = Filter {
+            text: Some(key.to_string()),
+            ..Filter::default()
+        };
+        let named = rows(ledger, &filter)?;
+        candidates.extend(named.into_iter().map(|row| row.entry.subject));
+    }
+    for candidate in candidates {
+        if ledger.contains(&candidate).map_err(failed)? {
+            return Ok(Some(candidate));
+        }
+    }
+    Ok(None)
+}
+
+pub(crate) fn not_found(id: &str) -> Failure {
+    let shown: String = id.chars().take(64).collect();
+    let message = format!(
+        "expected an id or key in the ledger, found none like `{}`",
+        escape(&shown)
+    );
+    let hint = match std::path::Path::new(id).is_file() {
+        true => "a file is not taken here: `keygen inspect FILE` shows its license id (jti)",
+        false => "`keygen ledger find TEXT` looks for parts of ids, keys and names",
+    };
+    Failure::new(Exit::Usage, "NOT_FOUND", message).hint(hint)
+}
+
+fn find(ledger: &dyn LedgerReader, text: &str, terminal: &Terminal) -> Result<(), Failure> {
+    let holding = |text: String| {
+        let filter = Filter {
+            text: Some(text),
+            ..Filter::default()
+        };
+        rows(ledger, &filter)
+    };
+    let mut found = holding(text.trim().to_owned())?;
+    // A key as mail and chat leave it.
+    if let (true, Ok(key)) = (found.is_empty(), LicenseKey::parse(text)) {
+        found = holding(key.to_string())?;
+    }
+    if found.is_empty() {
+        for subject in near(ledger, text)? {
+            found.extend(holding(subject)?);
+        }
+        if !found.is_empty() {
+            terminal.note("nothing is quite that; these differ from it by a typing error");
+        }
+    }
+    report::licenses(&found, crate::args::Form { csv: false }, terminal)
+}
+
+/// The licenses of which an id or key differs from the text by one or two characters, or by two that are swapped.
+fn near(ledger: &dyn LedgerReader, text: &str) -> Result<Vec<String>, Failure> {
+    // Enough to choose from.
+    const MAX: usize = 100;
+    let letters = |text: &str| -> Vec<char> { text.to_ascii_uppercase().chars().collect() };
+    let typed = letters(text.trim());
+    // What is much shorter is no key, and near to far too many.
+    if typed.len() < 12 {
+        return Ok(Vec::new());
+    }
+    let mut subjects: Vec<String> = Vec::new();
+    let read = ledger.visit_names(&mut |subject, name| {
+        let is_known = subjects.last().is_some_and(|last| last == subject);
+        if !is_known && subjects.len() < MAX && is_near(&typed, &letters(name)) {
+            subjects.push(subject.to_owned());
+        }
+    });
+    read.map_err(|error| not_kept_in(ledger, &error))?;
+    Ok(subjects)
+}
+
+/// Whether the texts differ by at most two changes of a character, or by one that is missing, one too many, or two swapped.
+fn is_near(typed: &[char], key: &[char]) -> bool {
+    let same_start = typed.iter().zip(key).take_while(|(a, b)| a == b).count();
+    let rest = |text: &[char]| text.get(same_start..).unwrap_or_default().to_vec();
+    let (typed_rest, key_rest) = (rest(typed), rest(key));
+    let same_end = typed_rest.iter().rev().zip(key_rest.iter().rev());
+    let same_end = same_end.take_while(|(a, b)| a == b).count();
+    let cut = |text: &[char]| {
+        text.get(..text.len().saturating_sub(same_end))
+            .map(<[char]>::to_vec)
+    };
+    match (
+        cut(&typed_rest).unwrap_or_default(),
+        cut(&key_rest).unwrap_or_default(),
+    ) {
+        (a, b) if a.len() == b.len() => {
+            let mut sorted = (a.clone(), b.clone());
+            sorted.0.sort_unstable();
+            sorted.1.sort_unstable();
+            let differing = a.iter().zip(&b).filter(|(a, b)| a != b).count();
+            differing <= 2 || (a.len() == 2 && sorted.0 == sorted.1)
+        }
+        (a, b) => a.len().abs_diff(b.len()) == 1 && a.len().max(b.len()) <= 1,
+    }
+}
+
+fn stats(ledger: &dyn LedgerReader, terminal: &Terminal) -> Result<(), Failure> {
+    let stats = ledger.stats(now());
+    let stats = stats.map_err(|error| not_kept_in(ledger, &error))?;
+    if terminal.is_json() {
+        let entries = stats.entries.iter();
+        let entries = entries.map(|(kind, count)| (kind.clone(), Value::from(*count)));
+        let licenses = stats
+            .licenses
+            .iter()
+            .map(|(tier, status, count)| json!({ "tier": tier, "status": status, "count": count }));
+        return terminal.json(&json!({
+            "path": show_path(Path::new(&ledger.location())),
+            "entries": entries.collect::<serde_json::Map<_, _>>(),
+            "licenses": licenses.collect::<Vec<_>>(),
+            "customers": stats.customers,
+            "active_seats": stats.seats,
+        }));
+    }
+    let mut lines = vec![format!(
+        "ledger  {}",
+        show_path(Path::new(&ledger.location()))
+    )];
+    for (kind, count) in &stats.entries {
+        lines.push(format!("{count:8}  {kind}"));
+    }
+    for (tier, status, count) in &stats.licenses {
+        lines.push(format!("{count:8}  {tier} {status}"));
+    }
+    lines.push(format!("{:8}  customers", stats.customers));
+    lines.push(format!("{:8}  seats in active licenses", stats.seats));
+    terminal.data(&lines.join("\n"))
+}
+
+fn export(
+    ledger: &dyn LedgerReader,
+    out: &crate::args::Out,
+    terminal: &Terminal,
+) -> Result<(), Failure> {
+    out.check()?;
+    let mut text = String::new();
+    let mut count: u64 = 0;
+    let read = ledger.visit_entries(&mut |entry| {
+        text.push_str(&entry.to_json().to_string());
+        text.push('\n');
+        count += 1;
+    });
+    read.map_err(|error| not_kept_in(ledger, &error))?;
+    // It holds what customers were sent, as the ledger does.
+    match out.out.is_stream() {
+        true => out.write(&text)?,
+        false => out.out.write(
+            text.as_bytes(),
+            Overwrite::forced(out.force),
+            Audience::OwnerOnly,
+        )?,
+    }
+    if let Destination::File(_) = out.out {
+        terminal.note(&format!("wrote {}: {count} entries", out.out));
+    }
+    Ok(())
+}
+
+fn back_up(
+    ledger: &SqliteLedger,
+    out: &std::path::Path,
+    terminal: &Terminal,
+) -> Result<(), Failure> {
+    if out.symlink_metadata().is_ok() {
+        let message = format!("{} exists already and is not overwritten", show_path(out));
+        return Err(
+            Failure::new(Exit::Usage, "EXISTS", message).hint("choose another name with --out")
+        );
+    }
+    let failed = |error| not_kept(out, &error);
+    ledger.back_up(out).map_err(failed)?;
+    let copy = SqliteLedger::open_existing(out).map_err(failed)?;
+    let report = copy.verify_chain(None).map_err(failed)?;
+    if let Some(fault) = report.fault {
+        return Err(broken(&copy, &fault));
+    }
+    if terminal.is_json() {
+        return terminal.json(&json!({
+            "path": show_path(out),
+            "entries": report.entries,
+            "head": hex::encode(&report.head),
+        }));
+    }
+    terminal.data(&format!(
+        "wrote {}: {} entries",
+        show_path(out),
+        report.entries
+    ))
+}
+
+fn verify(
+    ledger: &SqliteLedger,
+    head: Option<&[u8; 32]>,
+    terminal: &Terminal,
+) -> Result<(), Failure> {
+    let report = ledger.verify_chain(head.map(<[u8; 32]>::as_slice));
+    let report = report.map_err(|error| not_kept_in(ledger, &error))?;
+    if let Some(fault) = report.fault {
+        return Err(broken(ledger, &fault));
+    }
+    if terminal.is_json() {
+        return terminal.json(&json!({
+            "entries": report.entries,
+            "head": hex::encode(&report.head),
+            "whole": true,
+        }));
+    }
+    terminal.data(&format!(
+        "whole: {} entries\nhead: {}",
+        report.entries,
+        hex::encode(&report.head)
+    ))?;
+    terminal.note(
+        "write the head down elsewhere: `--head` then shows that nothing before it was rewritten",
+    );
+    Ok(())
+}
+
+fn broken(ledger: &dyn LedgerReader, fault: &ChainFault) -> Failure {
+    let what = match fault {
+        ChainFault::Schema => {
+            "its tables or triggers are not as this program makes them: they were changed"
+                .to_owned()
+        }
+        ChainFault::Derived => {
+            "what it keeps beside the entries does not say what they say: it was changed".to_owned()
+        }
+        ChainFault::Missing { seq } => {
+            format!("expected entry {seq}, found another: one was removed, added or moved")
+        }
+        ChainFault::Changed { seq } => {
+            format!("entry {seq} is not as it was entered, or follows another than it did")
+        }
+        ChainFault::Head { expected, found } => {
+            format!("expected {expected} entries, found {found}: the end was changed")
+        }
+        ChainFault::NotInChain => "the head given is not in the chain: it was rewritten".to_owned(),
+    };
+    let message = format!(
+        "ledger {}: {what}",
+        show_path(Path::new(&ledger.location()))
+    );
+    Failure::new(Exit::Unjudged, "BROKEN_CHAIN", message)
+        .hint("compare it with a backup: `keygen ledger export` shows what each holds")
+}
+
+/// For how long a license still holds, for a person.
+fn left(end: Option<&str>, now: Timestamp) -> String {
+    let end = end.and_then(|end| Timestamp::parse(end).ok());
+    match end {
+        None => "never".to_owned(),
+        Some(end) if end > now => format!("in {}", Span(end.seconds_since(now))),
+        Some(end) => format!("{} ago", Span(now.seconds_since(end))),
+    }
+}

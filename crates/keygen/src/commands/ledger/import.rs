@@ -1,0 +1,326 @@
+//! `keygen ledger import`: what was minted elsewhere, or before there was a ledger.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use license_core::{
+    Artefacts, Bundle, BundleError, License, LicenseId, LicenseKey, MachineDigest, Matrix,
+    RevocationList, Timestamp, TokenKind, TrustSet, Unverified, input_cap,
+};
+use license_issuer::records;
+use license_terminal::{Failure, Source, Terminal};
+use serde_json::{Value, json};
+
+use super::super::check_in::not_judged;
+use super::super::{add_keys, matrix, now, usage};
+use crate::answers;
+use crate::books::{self, Books};
+use crate::ledger::{Kind, Place, Record};
+
+/// An export holds a line an entry, of which the largest has a token.
+const MAX_EXPORT_BYTES: usize = 1 << 30;
+
+pub(super) fn run(
+    files: &[Source],
+    trust: &[Source],
+    product_file: Option<&Source>,
+    place: &Place,
+    terminal: &Terminal,
+) -> Result<(), Failure> {
+    if *place == Place::None {
+        return Err(
+            Failure::usage("--no-ledger leaves nothing to enter it in").hint("leave it away")
+        );
+    }
+    let matrix = matrix(product_file)?;
+    let mut keys = TrustSet::default();
+    add_keys(&mut keys, trust)?;
+    let mut reader = Reader {
+        trust: &keys,
+        matrix: &matrix,
+        licenses: BTreeMap::new(),
+        records: Vec::new(),
+    };
+    // Everything is read and verified before the first is entered.
+    for file in files {
+        reader.read(file)?;
+    }
+    let (entered, known) = enter(reader.records, place)?;
+    if terminal.is_json() {
+        return terminal.json(&json!({ "entered": entered, "known": known }));
+    }
+    terminal.data(&format!(
+        "entered {entered}; the ledger knew {known} already"
+    ))
+}
+
+/// How many were entered, and how many were known.
+fn enter(records: Vec<Record>, place: &Place) -> Result<(usize, usize), Failure> {
+    let mut books = Books::open(place)?;
+    let mut counter = books.counter(now())?;
+    let (count, mut seen, mut news) = (records.len(), BTreeSet::new(), Vec::new());
+    for record in records {
+        let body = match record.artifact.is_empty() {
+            true => record.body.to_string(),
+            false => String::new(),
+        };
+        let is_first = seen.insert((
+            record.kind,
+            record.subject.clone(),
+            record.artifact.clone(),
+            body,
+        ));
+        if is_first && !counter.knows(&record)? {
+            news.push(record);
+        }
+    }
+    counter.enter_all(&news)?;
+    Ok((news.len(), count.saturating_sub(news.len())))
+}
+
+/// What was read and verified so far.
+struct Reader<'a> {
+    trust: &'a TrustSet,
+    matrix: &'a Matrix,
+    /// To which check-ins belong, by id.
+    licenses: BTreeMap<String, License>,
+    records: Vec<Record>,
+}
+
+impl Reader<'_> {
+    fn read(&mut self, file: &Source) -> Result<(), Failure> {
+        let text = file.read_text(MAX_EXPORT_BYTES)?;
+        let cap = input_cap(text.as_bytes());
+        if text.trim_start().starts_with('{') {
+            return self.export(file, &text);
+        }
+        if text.len() > cap {
+            let message = format!("{file}: expected at most {cap} bytes, found {}", text.len());
+            return Err(
+                Failure::malformed(message).hint("import license files one by one, or an export")
+            );
+        }
+        let at_hand: Vec<_> = self.licenses.values().cloned().collect();
+        let records = self
+            .artefacts(&text, &at_hand)
+            .map_err(|error| not_judged(file, &error))?;
+        self.records.extend(records);
+        Ok(())
+    }
+
+    /// The records of what is in a license file, or a full enterprise key.
+    fn artefacts(&mut self, text: &str, at_hand: &[License]) -> Result<Vec<Record>, BundleError> {
+        let bundle = Bundle::verify_beside(text, self.trust, self.matrix, at_hand)?;
+        let ids = bundle.licenses().iter();
+        self.licenses
+            .extend(ids.map(|license| (license.id().as_str().to_owned(), license.clone())));
+        if let (Ok(LicenseKey::Enterprise(key)), [license]) =
+            (LicenseKey::parse(text), bundle.licenses())
+        {
+            let tier = license.tier().to_string();
+            let kid = license.key_id().as_str();
+            return Ok(vec![books::enterprise_key(&key, kid, Some(&tier))]);
+        }
+        let artefacts = Artefacts::parse(text).map_err(BundleError::Parse)?;
+        let tokens = |kind| artefacts.of_kind(kind).map(|block| block.token.as_str());
+        let licenses = bundle.licenses().iter().zip(tokens(TokenKind::License));
+        let mut records: Vec<_> = licenses
+            .map(|(license, token)| books::license(license, token, self.matrix))
+            .collect();
+        for (said, token) in bundle
+            .validations()
+            .iter()
+            .zip(tokens(TokenKind::Validation))
+        {
+            let mut licenses = bundle.licenses().iter().chain(at_hand);
+            if let Some(license) = licenses.find(|license| said.is_for(license)) {
+                records.push(books::check_in(license, said, token));
+            }
+        }
+        let activations = bundle.activations().iter();
+        let activations = activations.zip(tokens(TokenKind::Activation));
+        records.extend(activations.map(|(said, token)| answers::activation(said, token)));
+        let repairs = bundle.clock_repairs().iter();
+        let repairs = repairs.zip(tokens(TokenKind::ClockRepair));
+        records.extend(repairs.filter_map(|(said, token)| answers::clock_repair(said, token)));
+        records.extend(bundle.revocations().iter().flat_map(of_list));
+        Ok(records)
+    }
+
+    /// What was exported is verified as if it were sent: artefacts by their signatures, and that the facts are theirs. What is signed by
+    /// nobody, such as a revocation, is believed; so is a check-in for a license that is not there.
+    fn export(&mut self, file: &Source, text: &str) -> Result<(), Failure> {
+        let lines = (1..).zip(text.lines());
+        let lines = lines.filter(|(_, line)| !line.trim().is_empty());
+        let mut records = lines
+            .map(|(number, line)| Some((number, stated(line)?)))
+            .collect::<Option<Vec<(u64, Record)>>>()
+            .ok_or_else(|| malformed(file))?;
+        // Licenses first, wherever they stand: check-ins belong to them.
+        let after = [Kind::CheckIn, Kind::Activation, Kind::ClockRepair];
+        for kinds in [&[Kind::License, Kind::EnterpriseKey][..], &after] {
+            for (number, record) in &mut records {
+                if kinds.contains(&record.kind) {
+                    self.verify(file, *number, record)?;
+                }
+            }
+        }
+        self.records
+            .extend(records.into_iter().map(|(_, record)| record));
+        Ok(())
+    }
+
+    /// What is entered is what was signed, and what was said of how it came to be.
+    fn verify(&mut self, file: &Source, line: u64, stated: &mut Record) -> Result<(), Failure> {
+        let license = self.licenses.get(&stated.subject).cloned();
+        let is_check_in = stated.kind == Kind::CheckIn;
+        if is_check_in && license.is_none() {
+            return Ok(());
+        }
+        let at_hand: Vec<_> = license.filter(|_| is_check_in).into_iter().collect();
+        let found = self.artefacts(&stated.artifact, &at_hand);
+        let found = found.map_err(|error| not_judged(file, &error))?;
+        match found.as_slice() {
+            [found] if is_said(stated, found) => {
+                stated.body = with_unsigned(found, stated);
+                Ok(())
+            }
+            _ => Err(tampered(file, line)),
+        }
+    }
+}
+
+/// A list, and each license that it names: a ledger that was lost knows from it what customers know.
+fn of_list(list: &RevocationList) -> Vec<Record> {
+    let licenses = list.licenses().into_iter();
+    let revoked = licenses.map(|(id, one)| records::revocation(id.as_str(), &one.reason, one.at));
+    revoked.chain([records::revocation_list(list)]).collect()
+}
+
+/// A line of an export, as far as it can be told without its signature.
+fn stated(line: &str) -> Option<Record> {
+    let entry: Value = serde_json::from_str(line).ok()?;
+    let member = |name: &str| entry.get(name).and_then(Value::as_str);
+    let record = Record {
+        kind: Kind::parse(member("kind")?)?,
+        subject: member("subject")?.to_owned(),
+        body: entry.get("body").filter(|body| body.is_object())?.clone(),
+        artifact: member("artefact")?.to_owned(),
+    };
+    let is_right = match record.kind {
+        Kind::SigningKey => {
+            let keys = record
+                .body
+                .get("jwk")
+                .map(|jwk| TrustSet::parse(&jwk.to_string()));
+            keys.and_then(Result::ok)
+                .is_some_and(|keys| keys.get(&record.subject).is_some())
+        }
+        Kind::CheckIn => is_token(&record, TokenKind::Validation),
+        Kind::Usage => usage::is_of_its_line(&record),
+        Kind::RevocationList => is_list(&record),
+        Kind::TrustStatement => is_statement(&record),
+        Kind::Activation => is_token(&record, TokenKind::Activation),
+        Kind::ClockRepair => is_token(&record, TokenKind::ClockRepair),
+        Kind::Release => is_release(&record),
+        Kind::License | Kind::EnterpriseKey | Kind::Revocation => true,
+    };
+    let is_about = match record.kind {
+        Kind::SigningKey | Kind::Usage | Kind::RevocationList | Kind::TrustStatement => true,
+        Kind::ClockRepair => MachineDigest::parse(&record.subject).is_some(),
+        _ => LicenseId::parse(&record.subject).is_some(),
+    };
+    let is_artefact = !matches!(
+        record.kind,
+        Kind::SigningKey | Kind::Revocation | Kind::RevocationList | Kind::Release
+    );
+    (is_right && is_about && is_artefact != record.artifact.is_empty()).then_some(record)
+}
+
+fn is_token(record: &Record, kind: TokenKind) -> bool {
+    Unverified::parse(&record.artifact).is_ok_and(|token| token.unverified_kind() == kind)
+}
+
+/// Whether it says which activation ended, when and why.
+fn is_release(record: &Record) -> bool {
+    let fact = |name: &str| record.body.get(name).and_then(Value::as_str);
+    let is_id = |name: &str| fact(name).is_some_and(|id| LicenseId::parse(id).is_some());
+    let at = fact("at").is_some_and(|at| Timestamp::parse(at).is_ok());
+    let reason = fact("reason").is_some_and(|reason| !reason.is_empty());
+    is_id("activation_id") && at && reason
+}
+
+/// Whether it says which list of which key it was.
+fn is_list(record: &Record) -> bool {
+    let fact = |name: &str| record.body.get(name);
+    let seq = fact("seq").and_then(Value::as_u64);
+    let kid = fact("kid").and_then(Value::as_str);
+    seq.is_some() && kid == Some(&record.subject)
+}
+
+/// Whether it has the token that says what it says of its key; whether that key signed it, only who trusts it can tell.
+fn is_statement(record: &Record) -> bool {
+    let Ok(token) = Unverified::parse(&record.artifact) else {
+        return false;
+    };
+    let Ok(claims) = token.unverified_claims() else {
+        return false;
+    };
+    let fact = |name: &str| record.body.get(name).and_then(Value::as_str);
+    let key = Some(token.unverified_key_id());
+    let signer = match claims.get("statement") {
+        None => key,
+        Some(_) if fact("successor") != key => None,
+        Some(_) => fact("retires"),
+    };
+    token.unverified_kind() == TokenKind::TrustStatement && signer == Some(&record.subject)
+}
+
+/// Whether the facts stated are those of what was signed.
+fn is_said(stated: &Record, found: &Record) -> bool {
+    let (Some(facts), Some(signed)) = (stated.body.as_object(), found.body.as_object()) else {
+        return false;
+    };
+    let unsigned = unsigned(stated.kind);
+    let is_known = |name: &str| unsigned.contains(&name) || DERIVED_LATER.contains(&name);
+    let mut stated_facts = facts
+        .iter()
+        .filter(|(name, _)| !unsigned.contains(&name.as_str()));
+    let mut signed_names = signed.keys();
+    stated.kind == found.kind
+        && stated.subject == found.subject
+        && stated_facts.all(|(name, fact)| signed.get(name) == Some(fact))
+        && signed_names.all(|name| facts.contains_key(name) || is_known(name))
+}
+
+/// What is said of how it came to be.
+fn unsigned(kind: Kind) -> &'static [&'static str] {
+    match kind {
+        Kind::Activation | Kind::ClockRepair => &answers::UNSIGNED,
+        _ => &license_issuer::records::UNSIGNED_LICENSE_FACTS,
+    }
+}
+
+/// What follows from what was signed, and was not yet entered by earlier versions.
+const DERIVED_LATER: [&str; 2] = ["trial_of", "activation"];
+
+fn with_unsigned(found: &Record, stated: &Record) -> Value {
+    let mut body = found.body.clone();
+    if let Some(body) = body.as_object_mut() {
+        for &name in unsigned(stated.kind) {
+            let fact = stated.body.get(name).cloned();
+            body.extend(fact.map(|fact| (name.to_owned(), fact)));
+        }
+    }
+    body
+}
+
+fn malformed(file: &Source) -> Failure {
+    let message = format!("{file}: expected an entry in each line, found something else");
+    Failure::malformed(message).hint("give what `keygen ledger export` wrote")
+}
+
+fn tampered(file: &Source, line: u64) -> Failure {
+    let message = format!("{file}: what line {line} says is not what was signed");
+    Failure::malformed(message)
+        .hint("it was changed, or is of another product, whose file --product-file names")
+}

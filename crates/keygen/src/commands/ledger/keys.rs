@@ -1,0 +1,13 @@
+//! The public halves of the recorded signing keys.
+
+use license_core::TrustSet;
+use license_terminal::Failure;
+
+use crate::failures;
+use crate::ledger::LedgerReader;
+
+/// Returns the signing keys that the ledger contains.
+pub(crate) fn signing_keys(ledger: &dyn LedgerReader) -> Result<TrustSet, Failure> {
+    let keys = ledger.signing_keys();
+    keys.map_err(|error| failures::ledger_not_read(ledger, &error))
+}

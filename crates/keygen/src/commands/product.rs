@@ -1,0 +1,191 @@
+//! `keygen product`: the file that describes a product.
+
+use license_core::{CheckIn, MAX_FILE_BYTES, Matrix, ProductCode, Quota, TierTerms};
+use license_terminal::{Destination, Failure, Source, Terminal, escape};
+use serde_json::{Map, Value, json};
+
+use super::matrix;
+use crate::args::{Out, ProductCommand};
+
+/// What a new product file begins as; `@PRODUCT@` stands for the product code.
+const TEMPLATE: &str = include_str!("product/template.toml");
+
+pub(crate) fn run(command: &ProductCommand, terminal: &Terminal) -> Result<(), Failure> {
+    match command {
+        ProductCommand::Init { product, out } => init(*product, out, terminal),
+        ProductCommand::Check { file } => check(file, terminal),
+        ProductCommand::Schema { out } => schema(out, terminal),
+        ProductCommand::Show { file } => show(&matrix(file.as_ref())?, terminal),
+    }
+}
+
+fn init(product: ProductCode, out: &Out, terminal: &Terminal) -> Result<(), Failure> {
+    out.check()?;
+    out.write(&TEMPLATE.replace("@PRODUCT@", product.as_str()))?;
+    if let Destination::File(_) = out.out {
+        let file = &out.out;
+        terminal.note(&format!(
+            "wrote {file}: change tiers, features and quotas, then `keygen product check {file}`"
+        ));
+    }
+    Ok(())
+}
+
+fn schema(out: &Out, terminal: &Terminal) -> Result<(), Failure> {
+    out.write(Matrix::schema())?;
+    if let Destination::File(_) = out.out {
+        let file = &out.out;
+        terminal.note(&format!(
+            "wrote {file}: name it in the first line of a product file, as in `#:schema ./product.schema.json`, for editors that know Taplo"
+        ));
+        if terminal.is_json() {
+            return terminal.json(&serde_json::from_str(Matrix::schema()).unwrap_or_default());
+        }
+    }
+    Ok(())
+}
+
+fn check(file: &Source, terminal: &Terminal) -> Result<(), Failure> {
+    // Read on its own, so that standard input is read once.
+    let text = file.read_text(MAX_FILE_BYTES)?;
+    let matrix = Matrix::parse(&text).map_err(|error| super::wrong_product(file, &error))?;
+    let warnings = warnings(&matrix);
+    if terminal.is_json() {
+        return terminal.json(&json!({
+            "product": matrix.product().as_str(),
+            "tiers": matrix.tiers().iter().map(|tier| tier.name().to_string()).collect::<Vec<_>>(),
+            "warnings": warnings,
+        }));
+    }
+    for warning in &warnings {
+        terminal.warning("PRODUCT", warning);
+    }
+    let (tiers, features) = (matrix.tiers().len(), matrix.features().len());
+    terminal.data(&format!(
+        "{}: {tiers} tiers, {features} features",
+        matrix.product()
+    ))
+}
+
+/// What is allowed, but rarely meant.
+fn warnings(matrix: &Matrix) -> Vec<String> {
+    let mut warnings = Vec::new();
+    for pair in matrix.tiers().windows(2) {
+        let [lower, higher] = pair else { continue };
+        let (lower, higher) = (lower.entitlements(), higher.entitlements());
+        let lost = lower.features().filter(|feature| !higher.allows(feature));
+        warnings.extend(lost.map(|feature| {
+            let (lower, higher) = (lower.tier(), higher.tier());
+            format!("tier {higher} lacks feature {feature}, which the lower tier {lower} has")
+        }));
+        let less = lower.quotas().filter(|(name, quota)| {
+            let above = higher.quota(name);
+            above.is_none_or(|above| above < *quota)
+        });
+        warnings.extend(less.map(|(name, _)| {
+            let (lower, higher) = (lower.tier(), higher.tier());
+            format!("tier {higher} has less of quota {name} than the lower tier {lower}")
+        }));
+    }
+    let lowest = matrix.tiers().first().map(TierTerms::name);
+    let base = matrix.base_tier().name();
+    if let Some(lowest) = lowest.filter(|lowest| *lowest != base) {
+        warnings.push(format!(
+            "base_tier is {base}, and not the lowest tier {lowest}: who has no license has what {base} allows"
+        ));
+    }
+    for (member, quota) in [
+        ("seats_quota", matrix.seats_quota()),
+        ("devices_quota", matrix.devices_quota()),
+    ] {
+        let is_known = |name: &&str| {
+            let mut tiers = matrix.tiers().iter();
+            tiers.any(|tier| tier.entitlements().quota(name).is_some())
+        };
+        if let Some(quota) = quota.filter(|quota| !is_known(quota)) {
+            warnings.push(format!("{member} is {quota}, which no tier has"));
+        }
+    }
+    if matrix.enterprise_tier().is_none() {
+        warnings.push("no enterprise_tier: there are no enterprise keys".to_owned());
+    }
+    if matrix.trial().is_none() {
+        warnings.push("no [trial]: there are no trials".to_owned());
+    }
+    warnings
+}
+
+fn show(matrix: &Matrix, terminal: &Terminal) -> Result<(), Failure> {
+    if terminal.is_json() {
+        let tiers: Vec<_> = matrix.tiers().iter().map(tier_json).collect();
+        return terminal.json(&json!({
+            "product": matrix.product().as_str(),
+            "issuer": matrix.issuer(),
+            "base_tier": matrix.base_tier().name().as_str(),
+            "enterprise_tier": matrix.enterprise_tier().map(|tier| tier.name().to_string()),
+            "trial": matrix.trial().map(|trial| json!({ "tier": trial.tier.as_str(), "days": trial.days })),
+            "user_cool_down_days": matrix.user_cool_down_days(),
+            "tiers": tiers,
+        }));
+    }
+    terminal.data(&table(matrix))
+}
+
+fn tier_json(tier: &TierTerms) -> Value {
+    let entitlements = tier.entitlements();
+    let number = |(name, quota): (&str, Quota)| (name.to_owned(), Value::from(quota.to_number()));
+    json!({
+        "name": tier.name().as_str(),
+        "features": entitlements.features().collect::<Vec<_>>(),
+        "quotas": entitlements.quotas().map(number).collect::<Map<_, _>>(),
+        "check_in_every_hours": tier.check_in().map(CheckIn::every_hours),
+        "offline_grace_hours": tier.offline_grace_hours(),
+        "renewal": tier.renewal().map(|renewal| json!({
+            "notify_days": renewal.notify_days(),
+            "grace_hours": renewal.grace_hours(),
+        })),
+    })
+}
+
+fn table(matrix: &Matrix) -> String {
+    let mut lines = vec![format!(
+        "{} by {}; tier {} is what is left when a license does not hold",
+        matrix.product(),
+        escape(matrix.issuer()),
+        matrix.base_tier().name()
+    )];
+    lines.extend(
+        matrix
+            .trial()
+            .map(|trial| format!("a trial is tier {} for {} days", trial.tier, trial.days)),
+    );
+    if matrix.user_cool_down_days() > 0 {
+        let days = matrix.user_cool_down_days();
+        lines.push(format!(
+            "a named user keeps a place for at least {days} days"
+        ));
+    }
+    for tier in matrix.tiers() {
+        let check_in = tier.check_in().map_or_else(
+            || "never checks in".to_owned(),
+            |terms| format!("checks in every {} h", terms.every_hours()),
+        );
+        let renewal = tier.renewal().map_or_else(String::new, |renewal| {
+            let (days, hours) = (renewal.notify_days(), renewal.grace_hours());
+            format!(", warns {days} days before its end and holds {hours} h after")
+        });
+        lines.push(format!("\n{}: {check_in}{renewal}", tier.name()));
+        let features = tier.entitlements().features().filter(|feature| {
+            let first = matrix.first_tier_with(feature);
+            first.is_some_and(|first| first.name() == tier.name())
+        });
+        let features: Vec<_> = features.collect();
+        lines.push(format!("  adds    {}", features.join(", ")));
+        let quotas = tier.entitlements().quotas();
+        let quotas: Vec<_> = quotas
+            .map(|(name, quota)| format!("{name} {quota}"))
+            .collect();
+        lines.push(format!("  quotas  {}", quotas.join(", ")));
+    }
+    lines.join("\n")
+}

@@ -1,0 +1,100 @@
+//! `keygen revoke`.
+
+use license_core::{LicenseId, LicenseKey};
+use license_issuer::services::issue::Mode;
+use license_issuer::services::record::{MissingLedger, record};
+use license_issuer::services::revoke::{RevocationOrder, is_issued};
+use license_terminal::{Exit, Failure, Terminal};
+use serde_json::json;
+
+use super::ledger::{not_found, resolve};
+use super::{now, release};
+use crate::args::Revoke;
+use crate::ledger::{LedgerReader, Place};
+use crate::{failures, output};
+
+pub(crate) fn run(arguments: &Revoke, place: &Place, terminal: &Terminal) -> Result<(), Failure> {
+    let Some(mut ledger) = output::ledger_file(place)? else {
+        return Err(Failure::usage(
+            "a revocation is kept in the ledger, and --no-ledger leaves none",
+        )
+        .hint("leave --no-ledger away"));
+    };
+    // A ledger that does not exist contains no license.
+    let missing = match arguments.force {
+        true => MissingLedger::Create,
+        false => MissingLedger::Refuse,
+    };
+    let at = now();
+    let recorded = record(&mut ledger, missing, Mode::Commit, at, |ledger| {
+        let license = license_id(arguments, ledger)?;
+        let order = RevocationOrder {
+            license: &license,
+            reason: &arguments.reason,
+            at,
+        };
+        let plan = order.plan(ledger);
+        let plan = plan.map_err(|error| failures::ledger_refused(ledger, &error))?;
+        Ok(plan.map(|report| (license, report)))
+    });
+    let (id, report) = recorded.map_err(|error| failures::not_recorded(error, place))?;
+    if !report.still_valid.is_empty() {
+        let message = format!(
+            "what {id} replaced holds where it is installed alone: {}; revoke these too if the customer is to have none",
+            report.still_valid.join(", ")
+        );
+        terminal.warning("STILL_HOLDS", &message);
+    }
+    if terminal.is_json() {
+        return terminal.json(&json!({
+            "license_id": id,
+            "reason": arguments.reason,
+            "already_revoked": report.was_revoked,
+            "still_hold": report.still_valid,
+        }));
+    }
+    match report.was_revoked {
+        true => terminal.data(&format!("{id} was revoked already; nothing was entered")),
+        false => terminal.data(&format!("entered: {id} is revoked")),
+    }?;
+    terminal.note(
+        "it reaches customers with the next revocation list (`keygen revocations`) or check-in (`keygen check-in --status revoked`)",
+    );
+    Ok(())
+}
+
+/// Returns the id of the license to revoke.
+fn license_id(arguments: &Revoke, ledger: Option<&dyn LedgerReader>) -> Result<String, Failure> {
+    let named = &arguments.license;
+    if let Some(ledger) = ledger {
+        if let Some(refused) = release::not_a_license(named, ledger) {
+            return Err(refused);
+        }
+        if let Some(id) = resolve(ledger, named)? {
+            let issued = is_issued(ledger, &id);
+            if issued.map_err(|error| failures::ledger_not_read(ledger, &error))? {
+                return Ok(id);
+            }
+        }
+    }
+    match arguments.force {
+        true => unknown(named),
+        false => Err(not_found(named)),
+    }
+}
+
+/// Returns the id of a license that the ledger does not contain.
+fn unknown(text: &str) -> Result<String, Failure> {
+    let of_key = LicenseKey::parse(text)
+        .ok()
+        .and_then(|key| key.license_id());
+    let id = LicenseId::parse(&text.trim().to_ascii_lowercase()).or(of_key);
+    id.map(|id| id.as_str().to_owned()).ok_or_else(|| {
+        Failure::new(
+            Exit::Usage,
+            "USAGE",
+            "expected a license id or a short enterprise key, found another text",
+        )
+        .hint("`keygen inspect FILE` shows the license id (jti)")
+    })
+}

@@ -1,0 +1,32 @@
+//! The key that the command line names, as the services open it.
+
+use license_core::TrustedKey;
+use license_core::issue::{CheckedKey, Sign};
+use license_issuer::services::issue::SignerSource;
+use license_terminal::{Failure, Terminal};
+
+use crate::args::KeyArgs;
+use crate::keys;
+
+/// The key of the option `--key`.
+pub(super) struct KeyFile<'a> {
+    pub(super) arguments: &'a KeyArgs,
+    pub(super) terminal: &'a Terminal,
+}
+
+impl SignerSource for KeyFile<'_> {
+    type Signer = CheckedKey;
+    type Error = Failure;
+
+    fn peek(&self) -> Result<Option<CheckedKey>, Failure> {
+        keys::probe(self.arguments, self.terminal)
+    }
+
+    fn open(&self) -> Result<CheckedKey, Failure> {
+        keys::open(self.arguments, self.terminal)
+    }
+
+    fn public_keys<'s>(&self, signer: &'s CheckedKey) -> Vec<&'s TrustedKey> {
+        vec![signer.public()]
+    }
+}

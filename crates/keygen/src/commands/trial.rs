@@ -1,0 +1,116 @@
+//! `keygen trial`.
+
+use license_core::issue::LicenseDraft;
+use license_core::{Matrix, Timestamp};
+use license_terminal::{Exit, Failure, Terminal, escape};
+
+use super::ledger::required;
+use super::mint::{Mint, Order, machine_notes, users};
+use super::{fresh_id, issue, machine, matrix, now};
+use crate::args::{Dry, Trial};
+use crate::books::not_kept_in;
+use crate::ledger::{Entry, LedgerReader, Place};
+
+pub(crate) fn run(
+    arguments: &Dry<Trial>,
+    place: &Place,
+    terminal: &Terminal,
+) -> Result<(), Failure> {
+    required(place, "that a customer had a trial")?;
+    let Dry { order, dry_run } = arguments;
+    let matrix = matrix(order.product_file.as_ref())?;
+    let mint = Mint {
+        key: &order.key,
+        out: &order.out,
+        matrix: &matrix,
+        place,
+        terminal,
+        dry_run: *dry_run,
+    };
+    mint.run(|ledger| {
+        if let Some(ledger) = ledger.filter(|_| !order.again) {
+            check_first(&order.customer, &matrix, ledger)?;
+        }
+        draft(order, &matrix)
+    })
+}
+
+fn draft<'m>(order: &Trial, matrix: &'m Matrix) -> Result<Order<'m>, Failure> {
+    let usual = matrix.trial();
+    let tier = order.tier.or(usual.map(|trial| trial.tier));
+    let tier = tier.ok_or_else(|| no_trials(matrix, "--tier"))?;
+    let days = order.days.map(|days| days.get().into());
+    let days = days.or(usual.map(|trial| trial.days));
+    let days = days.ok_or_else(|| no_trials(matrix, "--days"))?;
+    let terms = issue::tier(tier, matrix)?;
+    let issued_at = order.issued_at.unwrap_or_else(now);
+    let customer = order.customer.clone();
+    let mut draft = LicenseDraft::of_tier(matrix, terms, fresh_id()?, customer, issued_at);
+    draft.issuer = order.issuer.clone().or(draft.issuer);
+    draft.trial = true;
+    draft.renewal = None;
+    draft.expires_at = Some(issue::after_days(issued_at, days)?);
+    draft.check_in = draft.check_in.filter(|_| !order.offline);
+    draft.usage_type = order.usage_type;
+    draft.machines = machine::locks(&order.machine)?;
+    draft.must_activate = order.activation;
+    let mut notes = machine_notes(&draft.machines, order.machine.len());
+    draft.users = users(&order.user, &mut notes);
+    let mut facts = serde_json::Map::new();
+    if order.again {
+        facts.insert("again".to_owned(), true.into());
+    }
+    Ok(Order {
+        draft,
+        matrix,
+        facts,
+        notes,
+        losses: None,
+    })
+}
+
+/// Refuses a customer who had one.
+fn check_first(customer: &str, matrix: &Matrix, ledger: &dyn LedgerReader) -> Result<(), Failure> {
+    let Some(entry) = trials(customer, matrix, ledger)?.pop() else {
+        return Ok(());
+    };
+    let fact = |name| entry.fact(name).unwrap_or_default();
+    let (had, product, id) = (fact("customer"), matrix.product(), &entry.subject);
+    let message = format!(
+        "{} had a trial of {product}, issued at {} and until {}: {id}",
+        escape(&had),
+        fact("issued_at"),
+        fact("expires_at"),
+    );
+    Err(
+        Failure::new(Exit::Usage, "TRIAL_USED", message).hint(format!(
+            "`keygen issue --convert {id}` makes it a paid license; --again gives another trial"
+        )),
+    )
+}
+
+/// The trials that a customer had, in the order in which they were entered.
+pub(super) fn trials(
+    customer: &str,
+    matrix: &Matrix,
+    ledger: &dyn LedgerReader,
+) -> Result<Vec<Entry>, Failure> {
+    let of = license_issuer::records::trial_key(matrix.product(), customer);
+    let trials = ledger.trials(&of);
+    trials.map_err(|error| not_kept_in(ledger, &error))
+}
+
+/// Whether a trial still holds at an instant.
+pub(super) fn ends_after(entry: &Entry, now: Timestamp) -> Option<Timestamp> {
+    let end = entry.fact("expires_at")?;
+    let end = Timestamp::parse(&end).ok()?;
+    (end > now).then_some(end)
+}
+
+fn no_trials(matrix: &Matrix, option: &str) -> Failure {
+    let product = matrix.product();
+    Failure::usage(format!(
+        "the product file of {product} does not say what a trial is"
+    ))
+    .hint(format!("add [trial] to it, or give {option}"))
+}

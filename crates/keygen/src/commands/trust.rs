@@ -1,0 +1,36 @@
+//! `keygen trust`.
+
+use license_core::TrustSet;
+use license_terminal::{Destination, Failure, Terminal};
+
+use super::add_keys;
+use crate::args::Trust;
+
+pub(crate) fn run(arguments: &Trust, terminal: &Terminal) -> Result<(), Failure> {
+    let mut trust = TrustSet::default();
+    add_keys(&mut trust, &arguments.keys)?;
+    let jwks = trust.to_jwks();
+    let out = &arguments.out;
+    if matches!(out.out, Destination::File(_)) {
+        let text = format!("{jwks:#}\n");
+        out.write(&text)?;
+        terminal.note(&format!(
+            "wrote {}: {} key{}",
+            out.out,
+            trust.len(),
+            if trust.len() == 1 { "" } else { "s" }
+        ));
+        for key in trust.iter() {
+            terminal.note(&format!(
+                "  {} {} {} bits",
+                key.id(),
+                key.algorithm(),
+                key.bits()
+            ));
+        }
+        if !terminal.is_json() {
+            return Ok(());
+        }
+    }
+    terminal.json(&jwks)
+}

@@ -1,0 +1,175 @@
+//! `keygen upgrade`.
+
+use std::num::NonZeroU32;
+
+use license_core::issue::LicenseDraft;
+use license_core::{License, Matrix, Quota, TierTerms};
+use license_terminal::{Failure, Terminal};
+
+use super::former::{Former, Given};
+use super::mint::{Mint, Order};
+use super::successor::{Change, begin_at_once, refuse_followed};
+use super::{issue, matrix, not_issued, not_verified};
+use crate::args::{Dry, Upgrade};
+use crate::ledger::{LedgerReader, Place};
+
+pub(crate) fn run(
+    arguments: &Dry<Upgrade>,
+    place: &Place,
+    terminal: &Terminal,
+) -> Result<(), Failure> {
+    let Dry { order, dry_run } = arguments;
+    let matrix = matrix(order.former.product_file.as_ref())?;
+    let mint = Mint {
+        key: &order.key,
+        out: &order.out,
+        matrix: &matrix,
+        place,
+        terminal,
+        dry_run: *dry_run,
+    };
+    let given = Given::read(&order.former)?;
+    mint.run(|ledger| upgraded(order, &given, &matrix, ledger))
+}
+
+/// An upgrade begins at once and ends when the license would have.
+fn upgraded<'m>(
+    order: &Upgrade,
+    given: &Given<'_>,
+    matrix: &'m Matrix,
+    ledger: Option<&dyn LedgerReader>,
+) -> Result<Order<'m>, Failure> {
+    let former = Former::find(given, matrix, ledger)?;
+    if let Some(ledger) = ledger {
+        refuse_followed(&former.license, Change::Terms, ledger, former.issued_at)?;
+    }
+    if let Some(end) = former.license.expires_at()
+        && end <= former.issued_at
+    {
+        return Err(Failure::usage(format!("the license ended at {end}"))
+            .hint("`keygen renew` gives it a new term; upgrade that"));
+    }
+    if former.license.is_trial() {
+        return Err(Failure::usage("a trial is not upgraded")
+            .hint("`keygen issue --convert LICENSE_ID` makes it a paid license of any tier"));
+    }
+    let mut draft = former.successor()?;
+    if let Some(tier) = order.tier {
+        raise(
+            &mut draft,
+            &former.license,
+            issue::tier(tier, matrix)?,
+            matrix,
+        )?;
+    }
+    refuse_lower(&draft, order, matrix)?;
+    add(&mut draft, order, matrix)?;
+    let at_once = begin_at_once(&mut draft, &former.license, ledger)?;
+    let mut changes = former.changes(&draft, matrix)?;
+    if changes.is_empty() && !order.anew {
+        return Err(Failure::usage("the license says all of that already").hint(
+            "`keygen inspect LICENSE` shows what it says; --anew signs it again all the same",
+        ));
+    }
+    changes.notes.extend(at_once);
+    Ok(changes.order(draft, matrix))
+}
+
+/// Refuses to lower what is asked for in so many words: an upgrade allows more. What a higher tier itself has less of is warned of.
+fn refuse_lower(draft: &LicenseDraft, order: &Upgrade, matrix: &Matrix) -> Result<(), Failure> {
+    let facts = draft.read_back();
+    let facts = facts.map_err(|error| not_verified("license", &error))?;
+    for (flag, name, quota) in asked(order, matrix) {
+        let had = facts.quotas.get(name).copied().filter(|had| quota < *had);
+        let Some(had) = had.filter(|_| flag == "--seats" || !order.out.force) else {
+            continue;
+        };
+        let message =
+            format!("{flag}: expected at least what the license has, {name} {had}, found {quota}");
+        return Err(Failure::usage(message).hint(match flag {
+            "--seats" => "an upgrade allows more; `keygen issue` mints a license of fewer",
+            _ => "an upgrade allows more; --force lowers it all the same",
+        }));
+    }
+    Ok(())
+}
+
+/// The quotas that are asked for, each with its flag.
+fn asked<'o>(
+    order: &'o Upgrade,
+    matrix: &'o Matrix,
+) -> impl Iterator<Item = (&'static str, &'o str, Quota)> {
+    let of_count = |flag, count: Option<NonZeroU32>, name: Option<&'o str>| {
+        let quota = |count: NonZeroU32| Quota::Limit(count.get().into());
+        count
+            .zip(name)
+            .map(|(count, name)| (flag, name, quota(count)))
+    };
+    let seats = of_count("--seats", order.seats, matrix.seats_quota());
+    let devices = of_count("--devices", order.devices, matrix.devices_quota());
+    let quotas = order.quota.iter();
+    let quotas = quotas.map(|(name, quota)| ("--quota", name.as_str(), *quota));
+    quotas.chain(seats).chain(devices)
+}
+
+/// Gives it what a higher tier has, and leaves what the license had beside its own: a feature more, a quota of its own, other check-in terms.
+fn raise(
+    draft: &mut LicenseDraft,
+    license: &License,
+    tier: &TierTerms,
+    matrix: &Matrix,
+) -> Result<(), Failure> {
+    let place = |name| matrix.tiers().iter().position(|terms| terms.name() == name);
+    let from = matrix.tier(license.tier());
+    if place(tier.name()) < place(license.tier()) {
+        return Err(Failure::usage(format!(
+            "expected a tier of {} or more, found {}",
+            license.tier(),
+            tier.name()
+        ))
+        .hint("`keygen issue` mints a lower one; it does not replace this license"));
+    }
+    draft.tier = tier.name();
+    let own = from.map(TierTerms::entitlements);
+    for feature in tier.entitlements().features() {
+        let was_removed =
+            own.is_some_and(|own| own.allows(feature)) && !license.entitlements().allows(feature);
+        if !was_removed {
+            draft
+                .add_feature(feature)
+                .map_err(|error| not_issued(&error))?;
+        }
+    }
+    for (name, quota) in tier.entitlements().quotas() {
+        let had = license.entitlements().quota(name);
+        let is_own = had != own.and_then(|own| own.quota(name));
+        // A quota that was sold apart is not taken away.
+        let quota = had.filter(|had| is_own && *had > quota).unwrap_or(quota);
+        draft
+            .set_quota(name, quota)
+            .map_err(|error| not_issued(&error))?;
+    }
+    if license.check_in() == from.and_then(TierTerms::check_in) {
+        draft.check_in = tier.check_in();
+    }
+    if license.renewal() == from.and_then(TierTerms::renewal) {
+        draft.renewal = tier.renewal();
+    }
+    Ok(())
+}
+
+fn add(draft: &mut LicenseDraft, order: &Upgrade, matrix: &Matrix) -> Result<(), Failure> {
+    let mut apply = || {
+        if let Some(seats) = order.seats {
+            draft.set_seats(seats, matrix)?;
+        }
+        if let Some(devices) = order.devices {
+            draft.set_devices(devices, matrix);
+        }
+        let mut features = order.add_feature.iter();
+        features.try_for_each(|feature| draft.add_feature(feature))?;
+        let mut quotas = order.quota.iter();
+        quotas.try_for_each(|(name, quota): &(String, Quota)| draft.set_quota(name, *quota))
+    };
+    apply().map_err(|error| not_issued(&error))
+}

@@ -1,0 +1,210 @@
+//! Maps the errors of the library to failures: exit code, code, message and hint.
+
+use std::error::Error;
+use std::path::Path;
+
+use license_core::issue::IssueError as CoreIssueError;
+use license_issuer::errors::{DeliveryError, LedgerError};
+use license_issuer::ledger::LedgerReader;
+use license_issuer::ledger::sqlite::LedgerLocation;
+use license_issuer::services::batch::BatchError;
+use license_issuer::services::issue::{IssueError, SignError};
+use license_issuer::services::record::RecordError;
+use license_terminal::{Exit, Failure, show_path};
+
+/// Maps an error of the issue service.
+pub(crate) fn not_issued(error: IssueError<Failure>, location: &LedgerLocation) -> Failure {
+    match error {
+        IssueError::Request(failure) => failure,
+        IssueError::Sign(error) => not_signed(&error),
+        IssueError::OpenLedger(error) => ledger_not_opened(&path_of(location), &error),
+        IssueError::Ledger(error) => ledger_not_written(&error),
+        IssueError::Delivery(error) => not_delivered(&error),
+        other => Failure::new(Exit::Machine, "SIGN", other.to_string()),
+    }
+}
+
+/// Maps an error of a batch.
+pub(crate) fn batch_not_issued(error: BatchError<Failure>, location: &LedgerLocation) -> Failure {
+    match error {
+        BatchError::Request(failure) => failure,
+        BatchError::Sign(error) => not_signed(&error),
+        BatchError::OpenLedger(error) => ledger_not_opened(&path_of(location), &error),
+        BatchError::Ledger(error) => ledger_not_written(&error),
+        BatchError::Delivery(error) => not_delivered(&error),
+        BatchError::Io {
+            action,
+            path,
+            source,
+        } => Failure::io(action, &path, &source),
+        other => Failure::new(Exit::Machine, "IO", other.to_string()),
+    }
+}
+
+/// Maps an error of signing.
+pub(crate) fn not_signed(error: &SignError) -> Failure {
+    match error {
+        SignError::Sign { source, .. } => draft_refused(source),
+        SignError::TooMany { count, source } => {
+            let message = format!("{count} revoked licenses and activations: {source}");
+            Failure::usage(message).hint("sign with a new key and leave the old one out of the trust set: what it signed needs no list then")
+        }
+        SignError::Verify { artifact, reason } => not_verified(artifact, reason),
+        SignError::Serial(error) => ledger_not_written(error),
+        other => Failure::new(Exit::Machine, "SIGN", other.to_string()),
+    }
+}
+
+/// Maps the reason why a draft cannot be signed.
+pub(crate) fn draft_refused(error: &CoreIssueError) -> Failure {
+    let message = error.to_string();
+    match error {
+        CoreIssueError::Sign | CoreIssueError::Json => {
+            Failure::new(Exit::Machine, "SIGN", message).hint("try again, or with another key")
+        }
+        CoreIssueError::Device { code, hint, .. } => {
+            Failure::new(Exit::Machine, code.clone(), message).hint(hint.clone())
+        }
+        CoreIssueError::DoesNotVerify => Failure::new(Exit::Machine, "SIGN", message)
+            .hint("nothing was written; what holds the key is faulty, or signs with another key"),
+        CoreIssueError::Refused { reason } => not_verified("license", reason),
+        CoreIssueError::Empty { claim } => {
+            let flag = match *claim {
+                "iss" => "--issuer",
+                "users" => "--user",
+                _ => "--customer",
+            };
+            Failure::usage(format!("expected a value for {flag}, found an empty one"))
+                .hint(format!("give {flag} a name"))
+        }
+        CoreIssueError::Name { .. } => {
+            Failure::usage(format!("--add-feature or --quota: {message}"))
+                .hint("names look like cloud_sync")
+        }
+        CoreIssueError::NoSuchFeature { .. } => {
+            Failure::usage(format!("--remove-feature: {message}"))
+                .hint("`license features` lists the features of each tier")
+        }
+        CoreIssueError::Seats { included, .. } => Failure::usage(format!("--seats: {message}"))
+            .hint(format!("use --seats {included} or more, or leave it out")),
+        _ => Failure::usage(message).hint("leave something out: the license is too large"),
+    }
+}
+
+/// Returns the failure of an artifact that does not verify, and is therefore not delivered.
+pub(crate) fn not_verified(artifact: &str, reason: &dyn std::fmt::Display) -> Failure {
+    let message = format!("the {artifact} just signed does not verify: {reason}");
+    Failure::new(Exit::Machine, "SIGN", message)
+        .hint("nothing was written; leave out what is unusual in the order, and report this")
+}
+
+/// Maps an error of a delivery.
+pub(crate) fn not_delivered(error: &DeliveryError) -> Failure {
+    match error {
+        DeliveryError::Exists { path } => {
+            let path = show_path(path);
+            let message = format!("{path} exists already and is not overwritten");
+            Failure::new(Exit::Usage, "EXISTS", message).hint("choose another name or add --force")
+        }
+        DeliveryError::SymbolicLink { path } => {
+            let path = show_path(path);
+            Failure::usage(format!("{path} is a symbolic link and is not replaced"))
+                .hint("name the file it points to, or use - for standard output")
+        }
+        DeliveryError::PrivateKey { path } => private_key_there(path),
+        DeliveryError::Name { path, source } => {
+            Failure::io("write", path, source).hint("choose another name with --out")
+        }
+        DeliveryError::Write { path, source } => Failure::io("write", path, source),
+        DeliveryError::Publish {
+            staging,
+            path,
+            source,
+        } => Failure::io("write", path, source).hint(format!(
+            "it is recorded, and kept as {}",
+            show_path(staging)
+        )),
+        other => Failure::new(Exit::Machine, "IO", other.to_string()),
+    }
+}
+
+/// Returns the failure of a destination that holds a private key.
+pub(crate) fn private_key_there(path: &Path) -> Failure {
+    let path = show_path(path);
+    let message = format!("{path} holds a private key, which is never replaced");
+    Failure::new(Exit::Usage, "EXISTS", message).hint("choose another name with --out")
+}
+
+/// Maps an error of opening or reading the ledger at a path.
+pub(crate) fn ledger_not_opened(path: &Path, error: &LedgerError) -> Failure {
+    let message = format!("ledger {}: {}", show_path(path), reason(error));
+    match error {
+        LedgerError::Missing => Failure::new(Exit::Machine, "NO_LEDGER", message)
+            .hint("minting makes one; --ledger or KEYGEN_LEDGER names another"),
+        LedgerError::NotALedger => {
+            Failure::malformed(message).hint("name another file with --ledger")
+        }
+        LedgerError::Newer { .. } => {
+            Failure::malformed(message).hint("use a newer version of this program")
+        }
+        LedgerError::Damaged | LedgerError::Inconsistent { .. } => Failure::malformed(message)
+            .hint("restore it from a backup; `sqlite3 FILE .recover` shows what is left of it"),
+        _ => Failure::new(Exit::Machine, "LEDGER", message)
+            .hint("check its permissions and the space left on its disk, or add --no-ledger"),
+    }
+}
+
+/// Maps an error of reading an open ledger.
+pub(crate) fn ledger_not_read(ledger: &dyn LedgerReader, error: &LedgerError) -> Failure {
+    ledger_not_opened(Path::new(&ledger.location()), error)
+}
+
+/// Maps an error of reading a ledger, which may not be open.
+pub(crate) fn ledger_refused(ledger: Option<&dyn LedgerReader>, error: &LedgerError) -> Failure {
+    match ledger {
+        Some(ledger) => ledger_not_read(ledger, error),
+        None => ledger_not_opened(Path::new("?"), error),
+    }
+}
+
+/// Maps an error of recording entries that deliver nothing.
+pub(crate) fn not_recorded(error: RecordError<Failure>, location: &LedgerLocation) -> Failure {
+    match error {
+        RecordError::Request(failure) => failure,
+        RecordError::OpenLedger(error) => ledger_not_opened(&path_of(location), &error),
+        RecordError::Ledger(error) => ledger_not_written(&error),
+        other => Failure::new(Exit::Machine, "LEDGER", other.to_string()),
+    }
+}
+
+/// Maps an error of writing to the ledger.
+pub(crate) fn ledger_not_written(error: &LedgerError) -> Failure {
+    let message = format!("the ledger can't be written: {}", reason(error));
+    Failure::new(Exit::Machine, "LEDGER", message)
+        .hint("nothing was handed out that is not entered: run the command again")
+}
+
+/// Returns the failure of a user without a directory for a ledger.
+pub(crate) fn no_ledger_location() -> Failure {
+    Failure::new(
+        Exit::Machine,
+        "IO",
+        "this user has no folder where a ledger could be kept",
+    )
+    .hint("name a file with --ledger or KEYGEN_LEDGER, or add --no-ledger")
+}
+
+fn path_of(location: &LedgerLocation) -> std::path::PathBuf {
+    match location {
+        LedgerLocation::File(path) => path.clone(),
+        LedgerLocation::None | LedgerLocation::Unknown => "?".into(),
+    }
+}
+
+/// Returns the reason of an error: the one of the system or database, if there is one.
+fn reason(error: &LedgerError) -> String {
+    match error.source() {
+        Some(source) => source.to_string(),
+        None => error.to_string(),
+    }
+}

@@ -1,0 +1,37 @@
+//! The clock, as an argument of the services.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use license_core::Timestamp;
+
+/// A source of the current time.
+pub trait Clock {
+    /// Returns the time since 1970-01-01T00:00:00Z.
+    fn since_epoch(&self) -> Duration;
+
+    /// Returns the current time in whole seconds.
+    fn now(&self) -> Timestamp {
+        Timestamp::from_unix_seconds(self.since_epoch().as_secs()).unwrap_or(Timestamp::MAX)
+    }
+
+    /// Returns the microseconds since 1970, which fit 53 bits until the year 2255.
+    fn unix_micros(&self) -> u64 {
+        u64::try_from(self.since_epoch().as_micros()).unwrap_or(u64::MAX)
+    }
+
+    /// Returns the milliseconds since 1970.
+    fn unix_millis(&self) -> u64 {
+        u64::try_from(self.since_epoch().as_millis()).unwrap_or(u64::MAX)
+    }
+}
+
+/// The clock of the operating system. A time before 1970 counts as 1970.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    fn since_epoch(&self) -> Duration {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH);
+        now.unwrap_or(Duration::ZERO)
+    }
+}

@@ -1,0 +1,104 @@
+//! The errors of the ledger and of deliveries.
+
+use std::error::Error;
+use std::io;
+use std::path::PathBuf;
+
+/// An error of a storage backend, such as a database driver.
+pub type BackendError = Box<dyn Error + Send + Sync>;
+
+/// The reason why a ledger cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LedgerError {
+    /// There is no ledger at the given location.
+    #[error("expected a ledger, found none")]
+    Missing,
+    /// The file is not a ledger.
+    #[error("expected a ledger, found something else")]
+    NotALedger,
+    /// The database is damaged.
+    #[error("expected a whole ledger, found a damaged database")]
+    Damaged,
+    /// A later version of this program has created the ledger.
+    #[error("expected a ledger of version {supported} at most, found {found}")]
+    Newer {
+        /// The version of the ledger.
+        found: i64,
+        /// The latest version that this program can read.
+        supported: i64,
+    },
+    /// All serials are used.
+    #[error("no more serials are left")]
+    Full,
+    /// A path that the ledger must store is not valid UTF-8.
+    #[error("expected a path in UTF-8")]
+    NotText,
+    /// The ledger contains a value that this program never writes.
+    #[error("expected {expected} in the ledger, found {found}")]
+    Inconsistent {
+        /// The expected value.
+        expected: &'static str,
+        /// The value in the ledger.
+        found: String,
+    },
+    /// The caller has recorded an artifact that was not stored as pending before.
+    #[error("expected a pending artifact, found one that was never stored")]
+    NotPending,
+    /// The file system has refused an operation.
+    #[error("cannot access the file of the ledger")]
+    Io(#[source] io::Error),
+    /// The database has refused an operation.
+    #[error("cannot access the database of the ledger")]
+    Database(#[source] BackendError),
+}
+
+/// The reason why an artifact cannot be delivered.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DeliveryError {
+    /// The destination exists and must not be replaced.
+    #[error("{} exists already and is not overwritten", .path.display())]
+    Exists {
+        /// The destination.
+        path: PathBuf,
+    },
+    /// The destination is a symbolic link.
+    #[error("{} is a symbolic link and is not replaced", .path.display())]
+    SymbolicLink {
+        /// The destination.
+        path: PathBuf,
+    },
+    /// The destination contains a private key.
+    #[error("{} holds a private key, which is never replaced", .path.display())]
+    PrivateKey {
+        /// The destination.
+        path: PathBuf,
+    },
+    /// No file can have this name.
+    #[error("{} cannot be the name of a file", .path.display())]
+    Name {
+        /// The destination.
+        path: PathBuf,
+        /// The error of the file system.
+        source: io::Error,
+    },
+    /// The file system has refused to write.
+    #[error("cannot write {}", .path.display())]
+    Write {
+        /// The destination.
+        path: PathBuf,
+        /// The error of the file system.
+        source: io::Error,
+    },
+    /// The artifact is recorded and staged, but does not have its final name.
+    #[error("cannot rename {} to {}", .staging.display(), .path.display())]
+    Publish {
+        /// The staging file, which the next recovery renames.
+        staging: PathBuf,
+        /// The destination.
+        path: PathBuf,
+        /// The error of the file system.
+        source: io::Error,
+    },
+}

@@ -1,0 +1,134 @@
+//! Staging files: an artifact is written beside its destination and renamed once it is recorded.
+
+use std::fs::{self, File};
+use std::io::{self, ErrorKind, Write};
+use std::path::{Path, PathBuf};
+
+/// The treatment of a file that already has the destination's name.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Collision {
+    /// The existing file stays.
+    #[default]
+    Refuse,
+    /// The existing file is replaced.
+    Replace,
+}
+
+/// Whether a file must survive a power failure by itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Durability {
+    /// File and directory are synced.
+    #[default]
+    Synced,
+    /// Nothing is synced, because the ledger can restore the file.
+    Restorable,
+}
+
+/// Returns the path of the staging file with this id, in the directory of `path`.
+pub fn staging_path(path: &Path, id: &str) -> PathBuf {
+    directory_of(path).join(format!(".keygen-{id}"))
+}
+
+/// Writes a staging file.
+///
+/// # Errors
+///
+/// Returns an error if the file cannot be written completely. A synced file must be new.
+pub fn stage(staging: &Path, content: &[u8], durability: Durability) -> io::Result<()> {
+    match durability {
+        Durability::Restorable => fs::write(staging, content),
+        Durability::Synced => {
+            let mut file = File::options().write(true).create_new(true).open(staging)?;
+            file.write_all(content)?;
+            file.sync_all()?;
+            sync_directory(staging);
+            Ok(())
+        }
+    }
+}
+
+/// Renames a staging file to its final path.
+///
+/// # Errors
+///
+/// Returns an error of kind [`ErrorKind::AlreadyExists`] if another file has the final path and
+/// must not be replaced, and other errors if the file system refuses the change. The staging file
+/// stays in both cases.
+pub fn publish(staging: &Path, path: &Path, collision: Collision) -> io::Result<()> {
+    match collision {
+        Collision::Replace => fs::rename(staging, path),
+        Collision::Refuse => match fs::hard_link(staging, path) {
+            Ok(()) => fs::remove_file(staging),
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => Err(error),
+            // The file system has no hard links.
+            Err(error) if error.kind() != ErrorKind::NotFound && !path.exists() => {
+                fs::rename(staging, path)
+            }
+            refused => refused,
+        },
+    }
+}
+
+/// Renames the staging file that a crashed process has left, and syncs the directory.
+///
+/// Succeeds without a change if the staging file no longer exists. If another file has the final
+/// path, `collision` decides: either that file is replaced, or both files stay as they are. A
+/// staging file with the same content as the final file is deleted.
+///
+/// # Errors
+///
+/// Returns an error if the file system refuses the change, or if the directory does not exist.
+pub fn recover(staging: &Path, path: &Path, collision: Collision) -> io::Result<()> {
+    let published = match publish(staging, path, collision) {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+            match has_same_content(staging, path) {
+                true => fs::remove_file(staging),
+                false => Ok(()),
+            }
+        }
+        published => published,
+    };
+    sync_directory(path);
+    accept_missing(published, staging)
+}
+
+/// Deletes a staging file. Succeeds if the file does not exist.
+///
+/// # Errors
+///
+/// Returns an error if nobody can tell whether the file exists, because its disk is disconnected.
+pub fn discard(staging: &Path) -> io::Result<()> {
+    accept_missing(fs::remove_file(staging), staging)
+}
+
+/// Syncs the directory of a file, on platforms where that is possible.
+pub fn sync_directory(path: &Path) {
+    if cfg!(unix) {
+        // A file system that cannot sync a directory has no better durability to offer.
+        let _ = File::open(directory_of(path)).and_then(|directory| directory.sync_all());
+    }
+}
+
+/// Returns the directory of a file.
+pub fn directory_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(directory) if directory != Path::new("") => directory,
+        _ => Path::new("."),
+    }
+}
+
+fn accept_missing(done: io::Result<()>, staging: &Path) -> io::Result<()> {
+    match done {
+        Err(error) if error.kind() == ErrorKind::NotFound && directory_of(staging).is_dir() => {
+            Ok(())
+        }
+        done => done,
+    }
+}
+
+fn has_same_content(one: &Path, other: &Path) -> bool {
+    match (fs::read(one), fs::read(other)) {
+        (Ok(one), Ok(other)) => one == other,
+        _ => false,
+    }
+}

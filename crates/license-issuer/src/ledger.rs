@@ -1,0 +1,29 @@
+//! The ledger of issued artifacts: every key, license, check-in, activation and revocation.
+//!
+//! A ledger only grows. Its entries form a hash chain. An artifact is stored as pending, staged
+//! under a temporary name, recorded as an entry, and then renamed, in this order. So every
+//! delivered artifact is recorded, and every recorded artifact was written. [`recover`] completes
+//! or rolls back the artifacts that a crashed process has left pending.
+//!
+//! The traits are synchronous. [`LedgerReader`], [`LedgerWriter`] and [`Ledger`] name what the
+//! services need in terms of the domain, so that other databases can implement them. This crate
+//! implements them for SQLite in [`sqlite`].
+
+mod activations;
+mod chain;
+mod entry;
+mod pending;
+mod query;
+mod reader;
+mod recovery;
+pub mod sqlite;
+mod writer;
+
+pub use activations::RecordedActivation;
+pub use chain::{ChainFault, ChainReport};
+pub use entry::{Entry, EntryKind, NewEntry};
+pub use pending::{DeliveryState, PendingArtifact, StoredPending};
+pub use query::{LedgerStats, LicenseFilter, LicenseSort, LicenseStatus, RecordedLicense};
+pub use reader::LedgerReader;
+pub use recovery::recover;
+pub use writer::{Ledger, LedgerWriter};

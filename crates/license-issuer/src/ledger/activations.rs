@@ -1,0 +1,43 @@
+//! Activations and their ends.
+
+use license_core::Machine;
+
+use crate::ledger::entry::Entry;
+
+/// A recorded activation, with its release if it has ended.
+#[derive(Clone, Debug)]
+pub struct RecordedActivation {
+    /// The entry of the activation.
+    pub entry: Entry,
+    /// The entry of its end.
+    pub release: Option<Entry>,
+}
+
+impl RecordedActivation {
+    /// Returns the id of the activation. Other answers have none.
+    pub fn id(&self) -> Option<String> {
+        self.entry.fact("activation_id")
+    }
+
+    /// Returns the machine as it was requested.
+    pub fn machine(&self) -> Option<Machine> {
+        let named = |name| self.entry.fact(name);
+        let requested = named("fingerprint").or_else(|| named("machine"))?;
+        Some(Machine::parse(&requested))
+    }
+
+    /// Returns whether this machine is the one of a later activation, by its digest or by its
+    /// fingerprint.
+    pub fn is_machine_of(&self, later: &Self) -> bool {
+        let digest = |of: &Self| of.entry.fact("machine");
+        let is_named = digest(self).is_some() && digest(self) == digest(later);
+        let (named, actual) = (self.machine(), later.machine());
+        is_named || named.zip(actual).is_some_and(|(a, b)| a.is(&b))
+    }
+
+    /// Returns whether both answer the same request.
+    pub fn is_of_request(&self, other: &Self) -> bool {
+        let nonce = |of: &Self| of.entry.fact("nonce");
+        nonce(self).is_some() && nonce(self) == nonce(other)
+    }
+}

@@ -1,0 +1,40 @@
+//! The result of verifying the hash chain.
+
+/// The state of the hash chain.
+#[derive(Clone, Debug)]
+pub struct ChainReport {
+    /// The number of entries that were verified.
+    pub entries: i64,
+    /// The hash of the last entry. A copy kept elsewhere proves later that nothing was rewritten.
+    pub head: Vec<u8>,
+    /// The first fault.
+    pub fault: Option<ChainFault>,
+}
+
+/// A fault of the hash chain.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ChainFault {
+    /// Tables, indexes or triggers differ from those that this program creates.
+    Schema,
+    /// An entry was removed, added or moved.
+    Missing {
+        /// The number of the expected entry.
+        seq: i64,
+    },
+    /// An entry, or the one before it, was changed.
+    Changed {
+        /// The number of the entry.
+        seq: i64,
+    },
+    /// Entries were removed from the end or added by hand.
+    Head {
+        /// The number of entries that the ledger counted.
+        expected: i64,
+        /// The number of entries in the ledger.
+        found: i64,
+    },
+    /// Derived data contradicts the entries.
+    Derived,
+    /// The given hash is not in the chain.
+    NotInChain,
+}

@@ -1,0 +1,227 @@
+//! Ledger entries, and the hash that chains each entry to the one before it.
+
+use std::fmt;
+
+use license_core::Timestamp;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+use crate::errors::LedgerError;
+use crate::hex;
+
+/// The kind of a ledger entry. The names are part of the hash chain and never change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum EntryKind {
+    /// The public half of a signing key.
+    SigningKey,
+    /// A license.
+    License,
+    /// An enterprise key.
+    EnterpriseKey,
+    /// A validation token.
+    CheckIn,
+    /// The revocation of a license.
+    Revocation,
+    /// An entry of a customer's usage report.
+    Usage,
+    /// A revocation list. Its subject is the key that signed it.
+    RevocationList,
+    /// A trust statement. Its subject is the key that signed it.
+    TrustStatement,
+    /// The activation of a license on a machine. Its subject is the license.
+    Activation,
+    /// The end of an activation. Its subject is the license.
+    Release,
+    /// A clock repair. Its subject is the machine.
+    ClockRepair,
+}
+
+impl EntryKind {
+    /// All kinds.
+    pub const ALL: [Self; 11] = [
+        Self::SigningKey,
+        Self::License,
+        Self::EnterpriseKey,
+        Self::CheckIn,
+        Self::Revocation,
+        Self::Usage,
+        Self::RevocationList,
+        Self::TrustStatement,
+        Self::Activation,
+        Self::Release,
+        Self::ClockRepair,
+    ];
+
+    /// Returns the name in the ledger.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::SigningKey => "signing_key",
+            Self::License => "license",
+            Self::EnterpriseKey => "enterprise_key",
+            Self::CheckIn => "check_in",
+            Self::Revocation => "revocation",
+            Self::Usage => "usage",
+            Self::RevocationList => "revocation_list",
+            Self::TrustStatement => "trust_statement",
+            Self::Activation => "activation",
+            Self::Release => "release",
+            Self::ClockRepair => "clock_repair",
+        }
+    }
+
+    /// Returns the kind with this name.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == name)
+    }
+}
+
+impl fmt::Display for EntryKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// An entry that is to be recorded.
+#[derive(Clone, Debug)]
+pub struct NewEntry {
+    /// The kind.
+    pub kind: EntryKind,
+    /// The id of the license, key or machine that the entry is about.
+    pub subject: String,
+    /// A JSON object of searchable facts.
+    pub body: Value,
+    /// The issued artifact, so that it can be delivered again. Empty if there is none.
+    pub artifact: String,
+}
+
+impl NewEntry {
+    /// Returns the entry with one more fact.
+    #[must_use]
+    pub fn with(mut self, name: &str, fact: impl Into<Value>) -> Self {
+        if let Some(body) = self.body.as_object_mut() {
+            body.insert(name.to_owned(), fact.into());
+        }
+        self
+    }
+
+    /// Returns whether a recorded entry is this one.
+    ///
+    /// Two entries with an artifact are the same if the artifacts are. Other entries are the same
+    /// if their facts are.
+    pub fn is_recorded_as(&self, entry: &Entry) -> bool {
+        let body = || serde_json::from_str::<Value>(&entry.body).ok();
+        entry.kind == self.kind.as_str()
+            && entry.artifact == self.artifact
+            && (!self.artifact.is_empty() || body().as_ref() == Some(&self.body))
+    }
+}
+
+/// A recorded entry.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// The number of the entry, counted from 1.
+    pub seq: i64,
+    /// The time of recording, in seconds since 1970.
+    pub at: i64,
+    /// The name of the kind. A later version of this program may have recorded an unknown kind.
+    pub kind: String,
+    /// The id of the license, key or machine that the entry is about.
+    pub subject: String,
+    /// Whether the artifact was certainly delivered.
+    pub delivered: bool,
+    /// A JSON object of searchable facts, as it was hashed.
+    pub body: String,
+    /// The issued artifact, or an empty string.
+    pub artifact: String,
+    /// The hash of this entry and of the one before it.
+    pub hash: Vec<u8>,
+}
+
+impl Entry {
+    /// Returns the hash that the entry must have after an entry with the hash `previous`.
+    ///
+    /// The hash is SHA-256 over a version tag, the previous hash and every field. Each field is
+    /// preceded by its length in bytes as a big-endian 64-bit number.
+    pub fn expected_hash(&self, previous: &[u8]) -> Vec<u8> {
+        let (seq, at) = (self.seq.to_string(), self.at.to_string());
+        let delivered = if self.delivered { "1" } else { "0" };
+        let fields: [&[u8]; 9] = [
+            b"license-ledger-v1",
+            previous,
+            seq.as_bytes(),
+            at.as_bytes(),
+            self.kind.as_bytes(),
+            self.subject.as_bytes(),
+            delivered.as_bytes(),
+            self.body.as_bytes(),
+            self.artifact.as_bytes(),
+        ];
+        let mut hash = Sha256::new();
+        for field in fields {
+            // A length in memory always fits 64 bits.
+            let length = u64::try_from(field.len()).unwrap_or(u64::MAX);
+            hash.update(length.to_be_bytes());
+            hash.update(field);
+        }
+        hash.finalize().to_vec()
+    }
+
+    /// Returns the facts as a JSON object.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`LedgerError::Inconsistent`] if the body is not a JSON object.
+    pub fn facts(&self) -> Result<serde_json::Map<String, Value>, LedgerError> {
+        serde_json::from_str(&self.body).map_err(|_| LedgerError::Inconsistent {
+            expected: "a JSON object as the body of each entry",
+            found: format!("another body in entry {}", self.seq),
+        })
+    }
+
+    /// Returns a fact of the body as text. A missing fact and `null` are `None`.
+    pub fn fact(&self, name: &str) -> Option<String> {
+        let body: Value = serde_json::from_str(&self.body).ok()?;
+        match body.get(name)? {
+            Value::String(text) => Some(text.clone()),
+            Value::Null => None,
+            other => Some(other.to_string()),
+        }
+    }
+
+    /// Returns the texts in an array of the body. They are none if the fact is missing.
+    pub fn texts(&self, name: &str) -> Vec<String> {
+        let body: Option<Value> = serde_json::from_str(&self.body).ok();
+        let array = body.as_ref().and_then(|body| body.get(name)?.as_array());
+        let texts = array.into_iter().flatten().filter_map(Value::as_str);
+        texts.map(str::to_owned).collect()
+    }
+
+    /// Returns a time of the body.
+    pub fn time(&self, name: &str) -> Option<Timestamp> {
+        let time = self.fact(name)?;
+        Timestamp::parse(&time).ok()
+    }
+
+    /// Returns the time of recording, or `?` if it cannot be a time.
+    pub fn recorded_at(&self) -> String {
+        let at = u64::try_from(self.at).ok();
+        let at = at.and_then(Timestamp::from_unix_seconds);
+        at.map_or_else(|| "?".to_owned(), |at| at.to_string())
+    }
+
+    /// Returns all fields under their names, as an export contains them.
+    pub fn to_json(&self) -> Value {
+        // An export shows a damaged body as `null`, and verification of the chain reports it.
+        let body: Value = serde_json::from_str(&self.body).unwrap_or(Value::Null);
+        json!({
+            "seq": self.seq,
+            "recorded_at": self.recorded_at(),
+            "kind": self.kind,
+            "subject": self.subject,
+            "delivered": self.delivered,
+            "body": body,
+            "artefact": self.artifact,
+            "hash": hex::encode(&self.hash),
+        })
+    }
+}

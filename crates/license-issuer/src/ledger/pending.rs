@@ -1,0 +1,55 @@
+//! Artifacts that are signed and not yet delivered.
+
+use crate::delivery::ArtifactDestination;
+use crate::ledger::entry::{EntryKind, NewEntry};
+
+/// Whether a recorded artifact has reached its destination.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeliveryState {
+    /// The artifact is at its destination, or will be there after recovery.
+    Delivered,
+    /// A process crashed before it confirmed the delivery.
+    Uncertain,
+}
+
+/// A signed artifact that is not yet delivered.
+#[derive(Clone, Debug)]
+pub struct PendingArtifact {
+    /// The kind of its entry.
+    pub kind: EntryKind,
+    /// The id of the license, key or machine that the entry is about.
+    pub subject: String,
+    /// The facts of the entry, as JSON text.
+    pub body: String,
+    /// The artifact.
+    pub artifact: String,
+    /// The destination.
+    pub destination: ArtifactDestination,
+    /// The place in the ledger, set by [`LedgerWriter::begin`](crate::ledger::LedgerWriter::begin).
+    pub stored: Option<StoredPending>,
+}
+
+/// The place of a pending artifact in the ledger.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StoredPending {
+    /// The number of the pending artifact.
+    pub id: i64,
+    /// The time when it was stored, in seconds since 1970. Its entry gets the same time.
+    pub at: i64,
+    /// Whether the entries contain the artifact.
+    pub is_recorded: bool,
+}
+
+impl PendingArtifact {
+    /// Creates a pending artifact that is not stored yet.
+    pub fn new(entry: NewEntry, destination: ArtifactDestination) -> Self {
+        Self {
+            kind: entry.kind,
+            subject: entry.subject,
+            body: entry.body.to_string(),
+            artifact: entry.artifact,
+            destination,
+            stored: None,
+        }
+    }
+}

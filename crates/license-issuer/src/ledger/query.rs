@@ -1,0 +1,128 @@
+//! Questions about the licenses in a ledger, and their answers.
+
+use std::fmt;
+
+use license_core::Timestamp;
+use serde_json::{Value, json};
+
+use crate::ledger::entry::Entry;
+
+/// The status of a license at an instant, as far as the ledger knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LicenseStatus {
+    /// The license is valid.
+    Active,
+    /// The license starts later.
+    Future,
+    /// The license has ended.
+    Expired,
+    /// Another license replaces it.
+    Superseded,
+    /// The license is revoked.
+    Revoked,
+}
+
+impl LicenseStatus {
+    /// All states.
+    pub const ALL: [Self; 5] = [
+        Self::Active,
+        Self::Future,
+        Self::Expired,
+        Self::Superseded,
+        Self::Revoked,
+    ];
+
+    /// Returns the name.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Future => "future",
+            Self::Expired => "expired",
+            Self::Superseded => "superseded",
+            Self::Revoked => "revoked",
+        }
+    }
+
+    /// Returns the status with this name.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|status| status.as_str() == name)
+    }
+}
+
+impl fmt::Display for LicenseStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// The order of a list of licenses.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LicenseSort {
+    /// By the order of recording.
+    #[default]
+    Recorded,
+    /// By the name of the customer.
+    Customer,
+    /// By the end, perpetual licenses last.
+    Expires,
+    /// By the tier.
+    Tier,
+}
+
+/// A selection of licenses. A field that is not set selects all.
+#[derive(Clone, Debug, Default)]
+pub struct LicenseFilter {
+    /// A part of the name of the customer or company. Upper and lower case are the same.
+    pub customer: Option<String>,
+    /// The tier.
+    pub tier: Option<String>,
+    /// The product code.
+    pub product: Option<String>,
+    /// The status.
+    pub status: Option<LicenseStatus>,
+    /// Selects active and future licenses that end at this instant or before.
+    pub ends_by: Option<Timestamp>,
+    /// A part of any id, key or name.
+    pub text: Option<String>,
+    /// The order.
+    pub sort: LicenseSort,
+    /// Whether the order is reversed.
+    pub reverse: bool,
+    /// The maximum number of licenses.
+    pub limit: Option<u64>,
+}
+
+/// A license or enterprise key in the ledger.
+#[derive(Clone, Debug)]
+pub struct RecordedLicense {
+    /// The entry.
+    pub entry: Entry,
+    /// The status.
+    pub status: LicenseStatus,
+}
+
+impl RecordedLicense {
+    /// Returns the facts of the license with its status, as a list contains them.
+    pub fn to_json(&self) -> Value {
+        // A damaged body is shown without facts, and verification of the chain reports it.
+        let mut object = self.entry.facts().unwrap_or_default();
+        object.insert("status".to_owned(), self.status.as_str().into());
+        object.insert("recorded_at".to_owned(), self.entry.recorded_at().into());
+        object.insert("seq".to_owned(), json!(self.entry.seq));
+        object.insert("delivered".to_owned(), self.entry.delivered.into());
+        Value::Object(object)
+    }
+}
+
+/// The numbers of entries, licenses, customers and seats.
+#[derive(Clone, Debug, Default)]
+pub struct LedgerStats {
+    /// The number of entries of each kind.
+    pub entries: Vec<(String, i64)>,
+    /// The number of licenses of each tier and status.
+    pub licenses: Vec<(String, String, i64)>,
+    /// The number of customers.
+    pub customers: i64,
+    /// The number of seats in active licenses.
+    pub seats: i64,
+}

@@ -1,0 +1,383 @@
+//! Read access to a ledger.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use license_core::issue::Revoked;
+use license_core::{LicenseId, LicenseKey, ProductCode, Timestamp, TrustSet, Unverified};
+use serde_json::Value;
+
+use crate::errors::LedgerError;
+use crate::ledger::activations::RecordedActivation;
+use crate::ledger::entry::{Entry, EntryKind, NewEntry};
+use crate::ledger::query::{LedgerStats, LicenseFilter, LicenseStatus, RecordedLicense};
+
+/// Read access to a ledger.
+///
+/// Entries come in the order of recording. Methods named `visit_…` call a closure for each item
+/// and need constant memory.
+///
+/// # Errors
+///
+/// Every method returns an error if the ledger cannot be read.
+pub trait LedgerReader {
+    /// Returns the location of the ledger, as messages show it.
+    fn location(&self) -> String;
+
+    /// Returns a number that changes when another process writes to the ledger.
+    fn change_counter(&self) -> Result<i64, LedgerError>;
+
+    /// Calls `read`, during which the ledger does not change for this reader.
+    fn with_snapshot(&self, read: &mut dyn FnMut()) -> Result<(), LedgerError>;
+
+    /// Returns a license or enterprise key and its status.
+    fn license(
+        &self,
+        subject: &str,
+        now: Timestamp,
+    ) -> Result<Option<RecordedLicense>, LedgerError>;
+
+    /// Visits the licenses and enterprise keys of a selection.
+    fn visit_licenses(
+        &self,
+        filter: &LicenseFilter,
+        now: Timestamp,
+        each: &mut dyn FnMut(RecordedLicense),
+    ) -> Result<(), LedgerError>;
+
+    /// Visits the ids and keys of all licenses, each with the id of its license.
+    fn visit_names(&self, each: &mut dyn FnMut(&str, &str)) -> Result<(), LedgerError>;
+
+    /// Returns the license that was issued for an order of a batch.
+    fn license_of_order(&self, order: &str) -> Result<Option<Entry>, LedgerError>;
+
+    /// Returns the trials of a customer and product, as
+    /// [`trial_key`](crate::records::trial_key) names them.
+    fn trials(&self, trial_key: &str) -> Result<Vec<Entry>, LedgerError>;
+
+    /// Returns the id of the latest license that replaces this one and is not revoked.
+    fn successor(&self, license: &str) -> Result<Option<String>, LedgerError>;
+
+    /// Returns the ids of all licenses that replace this one, directly or indirectly.
+    fn later_licenses(&self, license: &str) -> Result<Vec<String>, LedgerError>;
+
+    /// Returns the ids of the recorded licenses that this one replaces.
+    fn replaced_licenses(&self, license: &str) -> Result<Vec<String>, LedgerError>;
+
+    /// Counts the licenses and enterprise keys that a key has signed and that have not ended, are
+    /// not revoked and are not replaced.
+    fn count_licenses_signed_by(&self, key: &str, now: Timestamp) -> Result<u64, LedgerError>;
+
+    /// Returns whether any entry is about a subject.
+    fn contains(&self, subject: &str) -> Result<bool, LedgerError>;
+
+    /// Returns the entries about a subject.
+    fn entries_about(&self, subject: &str) -> Result<Vec<Entry>, LedgerError>;
+
+    /// Visits the entries of a kind about a subject.
+    fn visit_entries_about(
+        &self,
+        subject: &str,
+        kind: EntryKind,
+        each: &mut dyn FnMut(Entry),
+    ) -> Result<(), LedgerError>;
+
+    /// Visits the entries of a kind.
+    fn visit_entries_of_kind(
+        &self,
+        kind: EntryKind,
+        each: &mut dyn FnMut(Entry),
+    ) -> Result<(), LedgerError>;
+
+    /// Visits the usage entries of a chain.
+    fn visit_usage_chain(
+        &self,
+        chain: &str,
+        each: &mut dyn FnMut(Entry),
+    ) -> Result<(), LedgerError>;
+
+    /// Visits all entries.
+    fn visit_entries(&self, each: &mut dyn FnMut(Entry)) -> Result<(), LedgerError>;
+
+    /// Returns the entries of a kind about a subject that contain this artifact.
+    fn entries_with_artifact(
+        &self,
+        subject: &str,
+        kind: EntryKind,
+        artifact: &str,
+    ) -> Result<Vec<Entry>, LedgerError>;
+
+    /// Returns the latest answer of a kind to the request with this nonce.
+    fn answer(&self, kind: EntryKind, nonce: &str) -> Result<Option<Entry>, LedgerError>;
+
+    /// Returns the first activation or release with this activation id.
+    fn entry_of_activation(&self, id: &str, kind: EntryKind) -> Result<Option<Entry>, LedgerError>;
+
+    /// Returns the activations, releases, check-ins and clock repairs of a machine.
+    fn entries_of_machine(&self, digest: &str) -> Result<Vec<Entry>, LedgerError>;
+
+    /// Returns the digests of the machines that use these licenses: activated and not released, or
+    /// checked in since.
+    fn machines_in_use(&self, licenses: &[&str]) -> Result<BTreeSet<String>, LedgerError>;
+
+    /// Returns the numbers of entries, licenses, customers and seats.
+    fn stats(&self, now: Timestamp) -> Result<LedgerStats, LedgerError>;
+
+    /// Returns the entries of a kind about a subject.
+    fn entries_of_kind_about(
+        &self,
+        subject: &str,
+        kind: EntryKind,
+    ) -> Result<Vec<Entry>, LedgerError> {
+        let mut entries = Vec::new();
+        self.visit_entries_about(subject, kind, &mut |entry| entries.push(entry))?;
+        Ok(entries)
+    }
+
+    /// Returns whether an entry of a kind is about a subject.
+    fn has(&self, kind: EntryKind, subject: &str) -> Result<bool, LedgerError> {
+        Ok(!self.entries_of_kind_about(subject, kind)?.is_empty())
+    }
+
+    /// Returns the recorded entries that are the same as this one.
+    fn recorded(&self, entry: &NewEntry) -> Result<Vec<Entry>, LedgerError> {
+        let (subject, kind, artifact) = (&entry.subject, entry.kind, &entry.artifact);
+        let mut recorded = self.entries_with_artifact(subject, kind, artifact)?;
+        recorded.retain(|found| entry.is_recorded_as(found));
+        Ok(recorded)
+    }
+
+    /// Returns the public halves of the signing keys.
+    ///
+    /// A key that cannot be read is left out, so that nothing it has signed is trusted. The first
+    /// algorithm counts for a key that was recorded with two.
+    fn signing_keys(&self) -> Result<TrustSet, LedgerError> {
+        let mut keys = TrustSet::default();
+        self.visit_entries_of_kind(EntryKind::SigningKey, &mut |entry| {
+            let body = serde_json::from_str::<Value>(&entry.body).ok();
+            let jwk = body.and_then(|body| Some(body.get("jwk")?.to_string()));
+            let key = jwk.and_then(|jwk| TrustSet::parse(&jwk).ok());
+            // The subject is the thumbprint of the key.
+            if let Some(key) = key.filter(|key| key.get(&entry.subject).is_some()) {
+                keys = keys.joined(&key);
+            }
+        })?;
+        Ok(keys)
+    }
+
+    /// Returns the instant since which a license and its predecessors have named a user without
+    /// interruption. `None` means that the license does not name the user.
+    fn named_since(&self, license: &str, user: &str) -> Result<Option<Timestamp>, LedgerError> {
+        let mut since = None;
+        let mut next = self.first_license_entry(license)?;
+        while let Some(entry) = next {
+            if !entry.texts("users").iter().any(|named| named == user) {
+                break;
+            }
+            since = entry.time("issued_at").or(since);
+            // Only earlier entries are followed, so the walk ends.
+            let mut latest: Option<Entry> = None;
+            for id in entry.texts("supersedes") {
+                let earlier = self.first_license_entry(&id)?;
+                let earlier = earlier.filter(|found| found.seq < entry.seq);
+                latest = latest.into_iter().chain(earlier).max_by_key(|one| one.seq);
+            }
+            next = latest;
+        }
+        Ok(since)
+    }
+
+    /// Returns the first entry of a license.
+    fn first_license_entry(&self, id: &str) -> Result<Option<Entry>, LedgerError> {
+        let entries = self.entries_of_kind_about(id, EntryKind::License)?;
+        Ok(entries.into_iter().next())
+    }
+
+    /// Returns the ids of the keys that a key has introduced, in the order of recording.
+    fn keys_introduced_by(&self, key: &str) -> Result<Vec<String>, LedgerError> {
+        let mut ids: Vec<String> = Vec::new();
+        for entry in self.entries_of_kind_about(key, EntryKind::TrustStatement)? {
+            for id in entry.texts("introduces") {
+                if !ids.contains(&id) {
+                    ids.push(id);
+                }
+            }
+        }
+        Ok(ids)
+    }
+
+    /// Counts the activations that a key has signed and that have not ended.
+    ///
+    /// An activation that was signed again counts for the key of its latest token. Activations of
+    /// revoked and expired licenses do not count; those of replaced licenses do, because they are
+    /// valid for the successor.
+    fn count_activations_signed_by(&self, key: &str, now: Timestamp) -> Result<u64, LedgerError> {
+        let mut last: BTreeMap<Option<String>, Entry> = BTreeMap::new();
+        self.visit_entries_of_kind(EntryKind::Activation, &mut |entry| {
+            last.insert(entry.fact("nonce"), entry);
+        })?;
+        let is_signed = |entry: &Entry| {
+            let token = Unverified::parse(&entry.artifact);
+            token.is_ok_and(|token| token.unverified_key_id() == key)
+        };
+        let mut count = 0;
+        for entry in last.into_values().filter(is_signed) {
+            let status = self.license(&entry.subject, now)?.map(|row| row.status);
+            let has_ended = matches!(
+                status,
+                Some(LicenseStatus::Revoked | LicenseStatus::Expired)
+            );
+            if !has_ended && self.with_release(entry)?.release.is_none() {
+                count += 1;
+            }
+        }
+        Ok(count)
+    }
+
+    /// Returns the revoked licenses of a product, ordered by id, each with its first revocation.
+    ///
+    /// A license of an unknown product is on every list, because its id is unique.
+    fn revoked_licenses(&self, product: ProductCode) -> Result<Vec<Revoked>, LedgerError> {
+        let mut revoked = BTreeMap::new();
+        self.visit_entries_of_kind(EntryKind::Revocation, &mut |entry| {
+            let id = LicenseId::parse(&entry.subject);
+            let Some(one) = id.and_then(|id| revocation(id, &entry)) else {
+                return;
+            };
+            let known: &mut Revoked = revoked
+                .entry(one.license.clone())
+                .or_insert_with(|| one.clone());
+            if one.at < known.at {
+                *known = one;
+            }
+        })?;
+        let mut of_product = Vec::with_capacity(revoked.len());
+        for one in revoked.into_values() {
+            let own = self.product_of(&one.license)?;
+            if own.is_none_or(|own| own == product) {
+                of_product.push(one);
+            }
+        }
+        Ok(of_product)
+    }
+
+    /// Returns the ended activations of a product, ordered by id, each with its first end.
+    fn ended_activations(&self, product: ProductCode) -> Result<Vec<Revoked>, LedgerError> {
+        let mut ended: BTreeMap<LicenseId, Revoked> = BTreeMap::new();
+        self.visit_entries_of_kind(EntryKind::Release, &mut |entry| {
+            if entry.fact("product").as_deref() != Some(product.as_str()) {
+                return;
+            }
+            let id = entry.fact("activation_id");
+            let id = id.and_then(|id| LicenseId::parse(&id));
+            if let Some(one) = id.and_then(|id| revocation(id, &entry)) {
+                ended.entry(one.license.clone()).or_insert(one);
+            }
+        })?;
+        Ok(ended.into_values().collect())
+    }
+
+    /// Returns the product of a license, if the ledger knows it.
+    fn product_of(&self, license: &LicenseId) -> Result<Option<ProductCode>, LedgerError> {
+        if let Ok(LicenseKey::EnterpriseShort(key)) = LicenseKey::parse(license.as_str()) {
+            return Ok(Some(key.unverified_terms().product));
+        }
+        let entry = self.first_license_entry(license.as_str())?;
+        let code = entry.and_then(|entry| entry.fact("product"));
+        Ok(code.and_then(|code| ProductCode::parse(&code).ok()))
+    }
+
+    /// Returns the number of licenses in the longest revocation list of a key for a product.
+    /// `None` means that the key has signed no such list.
+    fn longest_revocation_list(
+        &self,
+        key: &str,
+        product: ProductCode,
+    ) -> Result<Option<u64>, LedgerError> {
+        let lists = self.entries_of_kind_about(key, EntryKind::RevocationList)?;
+        let of_product = lists
+            .iter()
+            .filter(|list| list.fact("product").as_deref() == Some(product.as_str()));
+        Ok(of_product
+            .filter_map(|list| list.fact("revoked")?.parse().ok())
+            .max())
+    }
+
+    /// Returns the highest sequence number of the revocation lists of a key.
+    fn last_revocation_list(&self, key: &str) -> Result<Option<u64>, LedgerError> {
+        let lists = self.entries_of_kind_about(key, EntryKind::RevocationList)?;
+        Ok(lists
+            .iter()
+            .filter_map(|list| list.fact("seq")?.parse().ok())
+            .max())
+    }
+
+    /// Returns a license with all that it replaces and all that replace it. An activation of one
+    /// may count for another.
+    fn license_family(&self, license: &str) -> Result<BTreeSet<String>, LedgerError> {
+        let mut family = BTreeSet::from([license.to_owned()]);
+        if let Some(entry) = self.first_license_entry(license)? {
+            family.extend(entry.texts("supersedes"));
+        }
+        family.extend(self.later_licenses(license)?);
+        Ok(family)
+    }
+
+    /// Returns an activation by its id.
+    fn activation(&self, id: &str) -> Result<Option<RecordedActivation>, LedgerError> {
+        let entry = self.entry_of_activation(id, EntryKind::Activation)?;
+        entry.map(|entry| self.with_release(entry)).transpose()
+    }
+
+    /// Returns the activations of a license, each once.
+    fn activations(&self, license: &str) -> Result<Vec<RecordedActivation>, LedgerError> {
+        self.distinct_activations(self.entries_of_kind_about(license, EntryKind::Activation)?)
+    }
+
+    /// Returns the activations of these licenses that have not ended.
+    fn open_activations(&self, licenses: &[&str]) -> Result<Vec<RecordedActivation>, LedgerError> {
+        let mut open = Vec::new();
+        for license in licenses {
+            let activations = self.activations(license)?.into_iter();
+            open.extend(activations.filter(|activation| activation.release.is_none()));
+        }
+        open.sort_by_key(|activation| activation.entry.seq);
+        Ok(open)
+    }
+
+    /// Returns the activations among these entries, each once.
+    fn distinct_activations(
+        &self,
+        entries: Vec<Entry>,
+    ) -> Result<Vec<RecordedActivation>, LedgerError> {
+        let mut seen = BTreeSet::new();
+        let mut activations = Vec::new();
+        let is_activation = |entry: &Entry| entry.kind == EntryKind::Activation.as_str();
+        for entry in entries.into_iter().filter(is_activation) {
+            let activation = self.with_release(entry)?;
+            if seen.insert(activation.id()) {
+                activations.push(activation);
+            }
+        }
+        Ok(activations)
+    }
+
+    /// Returns an activation with its release.
+    fn with_release(&self, entry: Entry) -> Result<RecordedActivation, LedgerError> {
+        let release = match entry.fact("activation_id") {
+            Some(id) => self.entry_of_activation(&id, EntryKind::Release)?,
+            None => None,
+        };
+        Ok(RecordedActivation { entry, release })
+    }
+}
+
+/// Returns the revocation that an entry records. Entries without a reason revoke nothing.
+fn revocation(id: LicenseId, entry: &Entry) -> Option<Revoked> {
+    let recorded = u64::try_from(entry.at).ok();
+    let recorded = recorded.and_then(Timestamp::from_unix_seconds);
+    Some(Revoked {
+        license: id,
+        at: entry.time("at").or(recorded)?,
+        reason: entry.fact("reason").filter(|reason| !reason.is_empty())?,
+    })
+}

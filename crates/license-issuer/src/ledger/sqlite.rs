@@ -1,0 +1,249 @@
+//! The ledger in a SQLite database.
+
+mod backup;
+mod chain;
+mod check;
+mod location;
+mod reader;
+mod schema;
+mod writer;
+
+use std::fs::{self, File, TryLockError};
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use license_core::Timestamp;
+use rusqlite::{Connection, MAIN_DB, OpenFlags};
+
+use crate::errors::LedgerError;
+use crate::ledger::reader::LedgerReader;
+use crate::ledger::writer::Ledger;
+
+pub use location::LedgerLocation;
+pub use writer::SqliteWriter;
+
+use schema::Version;
+
+/// The maximum time that SQLite waits for a lock of its own, which is held only briefly.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// The size of the write-ahead log, in pages of 4 KiB, after which it is copied into the database.
+/// Some chunks of a batch fit.
+const LOG_PAGES: i64 = 8 * 1024;
+
+/// An open ledger.
+#[derive(Debug)]
+pub struct SqliteLedger {
+    db: Connection,
+    path: PathBuf,
+}
+
+/// The file of a ledger, which [`Ledger::prepare`] opens or creates.
+#[derive(Debug)]
+pub struct LedgerFile {
+    path: PathBuf,
+    open: Option<SqliteLedger>,
+}
+
+impl LedgerFile {
+    /// Names a ledger and does not access it.
+    pub fn new(path: &Path) -> Self {
+        Self {
+            path: path.to_owned(),
+            open: None,
+        }
+    }
+
+    /// Returns the path.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Returns read access, if the ledger is open.
+    pub fn reader(&self) -> Option<&SqliteLedger> {
+        self.open.as_ref()
+    }
+
+    /// Returns the open ledger, and opens or creates it first if necessary.
+    fn opened(&mut self) -> Result<&mut SqliteLedger, LedgerError> {
+        let open = match self.open.take() {
+            Some(open) => open,
+            None => SqliteLedger::open(&self.path)?,
+        };
+        Ok(self.open.insert(open))
+    }
+}
+
+impl Ledger for LedgerFile {
+    type Writer<'l> = SqliteWriter<'l>;
+
+    fn check(&self) -> Result<Option<Box<dyn LedgerReader>>, LedgerError> {
+        let Some(view) = SqliteLedger::check(&self.path)? else {
+            return Ok(None);
+        };
+        Ok(Some(Box::new(view)))
+    }
+
+    fn prepare(&mut self) -> Result<(), LedgerError> {
+        self.opened().map(drop)
+    }
+
+    fn second_reader(&self) -> Result<Box<dyn LedgerReader + Send>, LedgerError> {
+        let reader = SqliteLedger::open_existing(&self.path)?;
+        // 256 KiB of pages instead of SQLite's 2 MB, because each page is read once.
+        reader.db.pragma_update(None, "cache_size", -256)?;
+        Ok(Box::new(reader))
+    }
+
+    fn acquire(&mut self, now: Timestamp) -> Result<SqliteWriter<'_>, LedgerError> {
+        self.opened()?.acquire(now)
+    }
+}
+
+impl SqliteLedger {
+    /// Opens the ledger at this path for writing, and creates it if it does not exist.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the file is not a ledger or cannot be opened or created.
+    pub fn open(path: &Path) -> Result<Self, LedgerError> {
+        let directory = path.parent();
+        if let Some(directory) = directory.filter(|name| !name.as_os_str().is_empty()) {
+            fs::create_dir_all(directory).map_err(LedgerError::Io)?;
+        }
+        create_private(path)?;
+        let mut ledger = Self::connect(path)?;
+        ledger.upgrade()?;
+        Ok(ledger)
+    }
+
+    /// Opens a ledger that exists. A ledger that cannot be written can be read.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`LedgerError::Missing`] if there is no ledger, and other errors if the file is not
+    /// a ledger or cannot be opened.
+    pub fn open_existing(path: &Path) -> Result<Self, LedgerError> {
+        let mut ledger = Self::connect(path)?;
+        match schema::version(&ledger.db)? {
+            Version::Empty => return Err(LedgerError::Missing),
+            Version::Older => ledger.upgrade()?,
+            Version::Present => {}
+        }
+        Ok(ledger)
+    }
+
+    /// Returns the path.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Waits for the writer lock, acquires it, and recovers the artifacts of crashed processes.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the ledger cannot be written.
+    pub fn acquire(&mut self, now: Timestamp) -> Result<SqliteWriter<'_>, LedgerError> {
+        let lock = self.lock_file()?;
+        lock.lock().map_err(LedgerError::Io)?;
+        SqliteWriter::recovered(self, now, lock)
+    }
+
+    /// Recovers the artifacts of crashed processes, unless another process holds the writer lock
+    /// and has recovered them.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the ledger cannot be read or written.
+    pub fn recover_if_idle(&mut self, now: Timestamp) -> Result<(), LedgerError> {
+        let any = "SELECT EXISTS (SELECT 1 FROM intents)";
+        let any: bool = self.db.query_row(any, [], |row| row.get(0))?;
+        if !any || self.db.is_readonly(MAIN_DB)? {
+            return Ok(());
+        }
+        let lock = self.lock_file()?;
+        match lock.try_lock() {
+            Ok(()) => SqliteWriter::recovered(self, now, lock).map(drop),
+            Err(TryLockError::WouldBlock) => Ok(()),
+            Err(TryLockError::Error(error)) => Err(LedgerError::Io(error)),
+        }
+    }
+
+    fn connect(path: &Path) -> Result<Self, LedgerError> {
+        match fs::metadata(path) {
+            Ok(found) if found.is_file() => {}
+            Ok(_) => return Err(LedgerError::NotALedger),
+            Err(error) if error.kind() == ErrorKind::NotFound => return Err(LedgerError::Missing),
+            Err(error) => return Err(LedgerError::Io(error)),
+        }
+        // SQLite gives some relative names a meaning of their own, but no absolute path.
+        let absolute = std::path::absolute(path).map_err(LedgerError::Io)?;
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let db = Connection::open_with_flags(absolute, flags)?;
+        db.busy_timeout(BUSY_TIMEOUT)?;
+        // A committed transaction is on the disk (https://sqlite.org/pragma.html#pragma_synchronous).
+        db.pragma_update(None, "synchronous", "FULL")?;
+        // Pages that change often, such as those of indexes, are copied only once.
+        db.pragma_update(None, "wal_autocheckpoint", LOG_PAGES)?;
+        Ok(Self {
+            db,
+            path: path.to_owned(),
+        })
+    }
+
+    /// Migrates the database to this version, with a write-ahead log, so that readers and writers
+    /// do not wait for each other.
+    fn upgrade(&mut self) -> Result<(), LedgerError> {
+        let mode = |db: &Connection| {
+            db.pragma_query_value(None, "journal_mode", |row| row.get::<_, String>(0))
+        };
+        if schema::version(&self.db)? == Version::Present && mode(&self.db)? == "wal" {
+            return Ok(());
+        }
+        // Two processes that change the journal mode at once would refuse each other.
+        let lock = self.lock_file()?;
+        lock.lock().map_err(LedgerError::Io)?;
+        schema::migrate(&mut self.db)?;
+        self.db.pragma_update(None, "journal_mode", "WAL")?;
+        Ok(())
+    }
+
+    /// Opens the lock file. It is beside the ledger itself, wherever symbolic links lead.
+    fn lock_file(&self) -> Result<File, LedgerError> {
+        let path = self.path.canonicalize().map_err(LedgerError::Io)?;
+        let path = with_suffix(&path, ".lock");
+        create_private(&path)?;
+        let opened = File::options().read(true).write(true).open(&path);
+        opened.map_err(LedgerError::Io)
+    }
+}
+
+impl From<rusqlite::Error> for LedgerError {
+    fn from(error: rusqlite::Error) -> Self {
+        match error.sqlite_error_code() {
+            Some(rusqlite::ErrorCode::NotADatabase) => Self::NotALedger,
+            Some(rusqlite::ErrorCode::DatabaseCorrupt) => Self::Damaged,
+            _ => Self::Database(Box::new(error)),
+        }
+    }
+}
+
+fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.to_owned().into_os_string();
+    name.push(suffix);
+    name.into()
+}
+
+/// Creates a file that only its owner can read, unless the file exists. A ledger contains what
+/// customers have received.
+fn create_private(path: &Path) -> Result<(), LedgerError> {
+    let mut options = File::options();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    match options.open(path) {
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(LedgerError::Io(error)),
+        _ => Ok(()),
+    }
+}

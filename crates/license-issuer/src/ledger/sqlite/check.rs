@@ -1,0 +1,110 @@
+//! Checks whether a ledger can be written, without creating or changing anything.
+
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::io::{self, ErrorKind};
+use std::path::Path;
+
+use rusqlite::{Connection, OpenFlags};
+
+use crate::errors::LedgerError;
+use crate::ledger::sqlite::schema::{self, Version};
+use crate::ledger::sqlite::{BUSY_TIMEOUT, SqliteLedger, with_suffix};
+
+impl SqliteLedger {
+    /// Refuses a ledger that [`SqliteLedger::open`] or [`SqliteLedger::acquire`] would refuse, as
+    /// far as that can be found without writing.
+    ///
+    /// Returns a view of the ledger, or `None` if it must still be created.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the ledger cannot be written or created.
+    pub fn check(path: &Path) -> Result<Option<Self>, LedgerError> {
+        match fs::metadata(path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                return check_creatable(path).map(|()| None);
+            }
+            Err(error) => return Err(LedgerError::Io(error)),
+            Ok(found) if !found.is_file() => return Err(LedgerError::NotALedger),
+            Ok(_) => {}
+        }
+        let lock = with_suffix(&path.canonicalize().map_err(LedgerError::Io)?, ".lock");
+        for file in [path, lock.as_path()] {
+            check_writable(file).map_err(LedgerError::Io)?;
+        }
+        let db = view(path)?;
+        // Older versions lack only indexes, which writing creates.
+        if schema::version(&db)? == Version::Empty {
+            return Ok(None);
+        }
+        // A damaged database fails here, as it would at the start of writing.
+        let read = "SELECT (SELECT serial FROM head), (SELECT count(*) FROM intents)";
+        db.query_row(read, [], |row| row.get::<_, i64>(0))?;
+        let path = path.to_owned();
+        Ok(Some(Self { db, path }))
+    }
+}
+
+/// Opens a view of a database, which takes no lock and leaves no file behind.
+///
+/// Where another process has the database open, or has crashed with it, its log exists already and
+/// is read too. If a process has crashed while it created the ledger, SQLite rolls that back first,
+/// because the database cannot be read otherwise.
+fn view(path: &Path) -> Result<Connection, LedgerError> {
+    let absolute = std::path::absolute(path).map_err(LedgerError::Io)?;
+    let has_content = |suffix| {
+        let found = fs::metadata(with_suffix(&absolute, suffix));
+        found.is_ok_and(|found| found.len() > 0)
+    };
+    let (name, access) = match (has_content("-journal"), has_content("-wal")) {
+        (true, _) => (absolute.into_os_string(), OpenFlags::SQLITE_OPEN_READ_WRITE),
+        (false, true) => (absolute.into_os_string(), OpenFlags::SQLITE_OPEN_READ_ONLY),
+        (false, false) => (
+            immutable_uri(&absolute),
+            OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI,
+        ),
+    };
+    let db = Connection::open_with_flags(name, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    db.busy_timeout(BUSY_TIMEOUT)?;
+    Ok(db)
+}
+
+/// Returns the URI that tells SQLite that the file does not change (<https://sqlite.org/uri.html>).
+fn immutable_uri(path: &Path) -> OsString {
+    let mut uri = "file:".to_owned();
+    for &byte in path.as_os_str().as_encoded_bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'.' | b'_' | b'-' | b'~' => {
+                uri.push(char::from(byte));
+            }
+            b'\\' if cfg!(windows) => uri.push('/'),
+            b':' if cfg!(windows) => uri.push(':'),
+            _ => uri.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    uri.push_str("?immutable=1");
+    // The letter of a drive would be taken for a host.
+    match cfg!(windows) {
+        true => uri.replacen("file:", "file:///", 1).into(),
+        false => uri.into(),
+    }
+}
+
+/// Checks that the directory exists or can be created.
+fn check_creatable(path: &Path) -> Result<(), LedgerError> {
+    let absolute = std::path::absolute(path).map_err(LedgerError::Io)?;
+    let existing = absolute.ancestors().skip(1).find(|name| name.exists());
+    match existing {
+        Some(name) if !name.is_dir() => Err(LedgerError::Io(ErrorKind::NotADirectory.into())),
+        _ => Ok(()),
+    }
+}
+
+/// Checks that an existing file can be opened for writing.
+fn check_writable(path: &Path) -> io::Result<()> {
+    match File::options().write(true).open(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}

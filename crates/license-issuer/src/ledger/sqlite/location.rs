@@ -1,0 +1,14 @@
+//! The location of the ledger.
+
+use std::path::PathBuf;
+
+/// The location of the ledger, as a command line or configuration selects it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LedgerLocation {
+    /// Nothing is recorded.
+    None,
+    /// The ledger is in this file.
+    File(PathBuf),
+    /// No file is selected, and the platform has no default.
+    Unknown,
+}

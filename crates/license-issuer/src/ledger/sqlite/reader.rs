@@ -1,0 +1,474 @@
+//! Read access to a SQLite ledger.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use license_core::{LicenseId, LicenseKey, ProductCode, Timestamp};
+use rusqlite::{OptionalExtension, Params, Row, ToSql, params_from_iter};
+
+use crate::errors::LedgerError;
+use crate::ledger::entry::{Entry, EntryKind};
+use crate::ledger::query::{
+    LedgerStats, LicenseFilter, LicenseSort, LicenseStatus, RecordedLicense,
+};
+use crate::ledger::reader::LedgerReader;
+use crate::ledger::sqlite::SqliteLedger;
+
+/// The columns of an entry, as [`entry_of_row`] reads them.
+pub(super) const COLUMNS: &str = "seq, at, kind, subject, delivered, body, artefact, hash";
+
+/// The status at `?1`, in the order in which a verifier would deny.
+///
+/// A revoked license replaces none: the license that it replaced is valid where it is installed
+/// alone. `CROSS JOIN` makes SQLite look up the licenses that replace this one. By itself, it may
+/// go through all licenses for each (<https://sqlite.org/optoverview.html#crossjoin>).
+const STATUS: &str = "CASE
+  WHEN EXISTS (SELECT 1 FROM entries r WHERE r.subject = e.subject AND r.kind = 'revocation') THEN 'revoked'
+  WHEN EXISTS (SELECT 1 FROM replaced p CROSS JOIN entries n ON n.subject = p.new WHERE p.old = e.subject
+    AND n.kind = 'license' AND coalesce(json_extract(n.body, '$.not_before') <= ?1, 1)
+    AND NOT EXISTS (SELECT 1 FROM entries r WHERE r.subject = p.new AND r.kind = 'revocation')) THEN 'superseded'
+  WHEN json_extract(e.body, '$.expires_at') <= ?1 THEN 'expired'
+  WHEN json_extract(e.body, '$.not_before') > ?1 THEN 'future'
+  ELSE 'active' END";
+
+/// The condition for licenses and enterprise keys.
+const LICENSES: &str = "e.kind IN ('license', 'enterprise_key')";
+
+/// The last entry of each kind for each machine of a license. Ended activations do not count.
+const USES: &str = "
+SELECT e.kind, json_extract(e.body, '$.machine') AS machine, max(e.seq) FROM entries e
+WHERE e.subject = ?1 AND e.kind IN ('activation', 'check_in', 'release') AND machine IS NOT NULL
+  AND (e.kind <> 'check_in' OR json_extract(e.body, '$.status') = 'active')
+  AND (e.kind <> 'activation' OR NOT EXISTS (
+    SELECT 1 FROM entries r WHERE r.kind IN ('activation', 'release') AND r.kind = 'release'
+      AND json_extract(r.body, '$.activation_id') = json_extract(e.body, '$.activation_id')))
+GROUP BY e.kind, machine";
+
+/// The state of a machine, with the numbers of the latest entries.
+#[derive(Clone, Copy, Debug, Default)]
+struct MachineUse {
+    is_activated: bool,
+    checked_in: Option<i64>,
+    released: Option<i64>,
+}
+
+impl MachineUse {
+    /// Returns whether the machine counts. A released machine counts again after its next check-in.
+    fn counts(self) -> bool {
+        self.is_activated || self.checked_in > self.released
+    }
+}
+
+impl LedgerReader for SqliteLedger {
+    fn location(&self) -> String {
+        self.path.display().to_string()
+    }
+
+    fn change_counter(&self) -> Result<i64, LedgerError> {
+        // https://sqlite.org/pragma.html#pragma_data_version
+        let counter = self
+            .db
+            .pragma_query_value(None, "data_version", |row| row.get(0));
+        Ok(counter?)
+    }
+
+    fn with_snapshot(&self, read: &mut dyn FnMut()) -> Result<(), LedgerError> {
+        let _snapshot = self.db.unchecked_transaction()?;
+        read();
+        Ok(())
+    }
+
+    fn license(
+        &self,
+        subject: &str,
+        now: Timestamp,
+    ) -> Result<Option<RecordedLicense>, LedgerError> {
+        let sql = format!(
+            "SELECT {}, {STATUS} FROM entries e WHERE e.subject = ?2 AND {LICENSES} ORDER BY e.seq LIMIT 1",
+            license_columns()
+        );
+        let mut statement = self.db.prepare_cached(&sql)?;
+        let mut rows = statement.query([now.to_string(), subject.to_owned()])?;
+        rows.next()?.map(license_of_row).transpose()
+    }
+
+    fn visit_licenses(
+        &self,
+        filter: &LicenseFilter,
+        now: Timestamp,
+        each: &mut dyn FnMut(RecordedLicense),
+    ) -> Result<(), LedgerError> {
+        let (sql, values) = filter_sql(filter, now);
+        let mut statement = self.db.prepare(&sql)?;
+        let mut rows = statement.query(params_from_iter(values.iter().map(AsRef::as_ref)))?;
+        while let Some(row) = rows.next()? {
+            each(license_of_row(row)?);
+        }
+        Ok(())
+    }
+
+    fn visit_names(&self, each: &mut dyn FnMut(&str, &str)) -> Result<(), LedgerError> {
+        let sql = format!(
+            "SELECT e.subject, e.subject, json_extract(e.body, '$.key'), json_extract(e.body, '$.short_key'),
+               CASE e.kind WHEN 'enterprise_key' THEN e.artefact END
+             FROM entries e WHERE {LICENSES}"
+        );
+        let mut statement = self.db.prepare(&sql)?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            let subject: String = row.get(0)?;
+            for column in 1..5 {
+                if let Some(name) = row.get::<_, Option<String>>(column)? {
+                    each(&subject, &name);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn license_of_order(&self, order: &str) -> Result<Option<Entry>, LedgerError> {
+        let condition = "json_extract(body, '$.order') = ?1 AND kind = 'license' LIMIT 1";
+        self.one(condition, [order])
+    }
+
+    fn trials(&self, trial_key: &str) -> Result<Vec<Entry>, LedgerError> {
+        let condition = "json_extract(body, '$.trial_of') = ?1 AND kind = 'license' ORDER BY seq";
+        self.all(condition, [trial_key])
+    }
+
+    fn successor(&self, license: &str) -> Result<Option<String>, LedgerError> {
+        let sql = "SELECT p.new FROM replaced p JOIN entries e ON e.subject = p.new
+                   WHERE p.old = ?1 AND NOT EXISTS (
+                     SELECT 1 FROM entries r WHERE r.subject = p.new AND r.kind = 'revocation')
+                   ORDER BY e.seq DESC LIMIT 1";
+        let mut statement = self.db.prepare_cached(sql)?;
+        let successor = statement.query_row([license], |row| row.get(0));
+        Ok(successor.optional()?)
+    }
+
+    fn later_licenses(&self, license: &str) -> Result<Vec<String>, LedgerError> {
+        let sql = "WITH RECURSIVE later(id) AS (
+                     SELECT new FROM replaced WHERE old = ?1
+                     UNION SELECT p.new FROM replaced p JOIN later ON p.old = later.id)
+                   SELECT id FROM later";
+        let mut statement = self.db.prepare_cached(sql)?;
+        let later = statement.query_map([license], |row| row.get(0))?;
+        Ok(later.collect::<Result<_, _>>()?)
+    }
+
+    fn replaced_licenses(&self, license: &str) -> Result<Vec<String>, LedgerError> {
+        let sql = "SELECT p.old FROM replaced p JOIN entries e ON e.subject = p.old AND e.kind = 'license'
+                   WHERE p.new = ?1 GROUP BY p.old ORDER BY min(e.seq)";
+        let mut statement = self.db.prepare_cached(sql)?;
+        let replaced = statement.query_map([license], |row| row.get(0))?;
+        Ok(replaced.collect::<Result<_, _>>()?)
+    }
+
+    fn count_licenses_signed_by(&self, key: &str, now: Timestamp) -> Result<u64, LedgerError> {
+        let sql = "SELECT count(*) FROM entries e
+                   WHERE e.kind IN ('license', 'enterprise_key') AND json_extract(e.body, '$.kid') = ?1
+                     AND coalesce(json_extract(e.body, '$.expires_at') > ?2, 1)
+                     AND NOT EXISTS (SELECT 1 FROM replaced r WHERE r.old = e.subject)
+                     AND NOT EXISTS (SELECT 1 FROM entries r WHERE r.subject = e.subject AND r.kind = 'revocation')";
+        let values = [key, &now.to_string()];
+        let count: i64 = self.db.query_row(sql, values, |row| row.get(0))?;
+        u64::try_from(count).map_err(|_| LedgerError::Inconsistent {
+            expected: "a count that is not negative",
+            found: count.to_string(),
+        })
+    }
+
+    fn contains(&self, subject: &str) -> Result<bool, LedgerError> {
+        self.exists("subject = ?1", [subject])
+    }
+
+    fn entries_about(&self, subject: &str) -> Result<Vec<Entry>, LedgerError> {
+        self.all("subject = ?1 ORDER BY seq", [subject])
+    }
+
+    fn visit_entries_about(
+        &self,
+        subject: &str,
+        kind: EntryKind,
+        each: &mut dyn FnMut(Entry),
+    ) -> Result<(), LedgerError> {
+        let condition = "subject = ?1 AND kind = ?2 ORDER BY seq";
+        self.visit(condition, [subject, kind.as_str()], each)
+    }
+
+    fn visit_entries_of_kind(
+        &self,
+        kind: EntryKind,
+        each: &mut dyn FnMut(Entry),
+    ) -> Result<(), LedgerError> {
+        self.visit("kind = ?1 ORDER BY seq", [kind.as_str()], each)
+    }
+
+    fn visit_usage_chain(
+        &self,
+        chain: &str,
+        each: &mut dyn FnMut(Entry),
+    ) -> Result<(), LedgerError> {
+        let condition = "json_extract(body, '$.chain') = ?1 AND kind = 'usage' ORDER BY seq";
+        self.visit(condition, [chain], each)
+    }
+
+    fn visit_entries(&self, each: &mut dyn FnMut(Entry)) -> Result<(), LedgerError> {
+        self.visit("1 ORDER BY seq", [], each)
+    }
+
+    fn entries_with_artifact(
+        &self,
+        subject: &str,
+        kind: EntryKind,
+        artifact: &str,
+    ) -> Result<Vec<Entry>, LedgerError> {
+        let condition = "subject = ?1 AND kind = ?2 AND artefact = ?3 ORDER BY seq";
+        self.all(condition, [subject, kind.as_str(), artifact])
+    }
+
+    fn answer(&self, kind: EntryKind, nonce: &str) -> Result<Option<Entry>, LedgerError> {
+        let condition = "json_extract(body, '$.nonce') = ?1
+               AND kind IN ('activation', 'clock_repair') AND kind = ?2 ORDER BY seq DESC LIMIT 1";
+        self.one(condition, [nonce, kind.as_str()])
+    }
+
+    fn entry_of_activation(&self, id: &str, kind: EntryKind) -> Result<Option<Entry>, LedgerError> {
+        let condition = "json_extract(body, '$.activation_id') = ?1
+               AND kind IN ('activation', 'release') AND kind = ?2 ORDER BY seq LIMIT 1";
+        self.one(condition, [id, kind.as_str()])
+    }
+
+    fn entries_of_machine(&self, digest: &str) -> Result<Vec<Entry>, LedgerError> {
+        let condition = "json_extract(body, '$.machine') = ?1
+               AND kind IN ('activation', 'release', 'check_in', 'clock_repair') ORDER BY seq";
+        self.all(condition, [digest])
+    }
+
+    fn machines_in_use(&self, licenses: &[&str]) -> Result<BTreeSet<String>, LedgerError> {
+        let mut uses: BTreeMap<String, MachineUse> = BTreeMap::new();
+        let mut statement = self.db.prepare_cached(USES)?;
+        for license in licenses {
+            let mut rows = statement.query([license])?;
+            while let Some(row) = rows.next()? {
+                let (kind, machine, seq): (String, String, i64) =
+                    (row.get(0)?, row.get(1)?, row.get(2)?);
+                let one = uses.entry(machine).or_default();
+                match EntryKind::parse(&kind) {
+                    Some(EntryKind::Activation) => one.is_activated = true,
+                    Some(EntryKind::CheckIn) => one.checked_in = one.checked_in.max(Some(seq)),
+                    _ => one.released = one.released.max(Some(seq)),
+                }
+            }
+        }
+        let counting = uses.into_iter().filter(|(_, one)| one.counts());
+        Ok(counting.map(|(machine, _)| machine).collect())
+    }
+
+    fn stats(&self, now: Timestamp) -> Result<LedgerStats, LedgerError> {
+        // One snapshot, while other processes may be writing.
+        let _read = self.db.unchecked_transaction()?;
+        let mut by_kind = self
+            .db
+            .prepare("SELECT kind, count(*) FROM entries GROUP BY kind ORDER BY kind")?;
+        let entries = by_kind.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let sql = format!(
+            "SELECT json_extract(e.body, '$.tier') AS tier, {STATUS} AS status, count(*)
+             FROM entries e WHERE {LICENSES} GROUP BY tier, status ORDER BY tier, status"
+        );
+        let mut by_tier = self.db.prepare(&sql)?;
+        let licenses = by_tier.query_map([now.to_string()], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+        })?;
+        let sql = format!(
+            "SELECT count(DISTINCT customer), coalesce(sum(seats), 0) FROM (
+               SELECT json_extract(e.body, '$.customer') AS customer,
+                 CASE {STATUS} WHEN 'active' THEN json_extract(e.body, '$.seats') END AS seats
+               FROM entries e WHERE {LICENSES})"
+        );
+        let (customers, seats) = self.db.query_row(&sql, [now.to_string()], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })?;
+        Ok(LedgerStats {
+            entries: entries.collect::<Result<_, _>>()?,
+            licenses: licenses.collect::<Result<_, _>>()?,
+            customers,
+            seats,
+        })
+    }
+
+    fn has(&self, kind: EntryKind, subject: &str) -> Result<bool, LedgerError> {
+        self.exists("subject = ?1 AND kind = ?2", [subject, kind.as_str()])
+    }
+
+    /// Returns the product of a license, without reading the rest of its entry. A long revocation
+    /// list asks for many.
+    fn product_of(&self, license: &LicenseId) -> Result<Option<ProductCode>, LedgerError> {
+        if let Ok(LicenseKey::EnterpriseShort(key)) = LicenseKey::parse(license.as_str()) {
+            return Ok(Some(key.unverified_terms().product));
+        }
+        let sql = "SELECT json_extract(body, '$.product') FROM entries WHERE subject = ?1 AND kind = 'license'";
+        let mut statement = self.db.prepare_cached(sql)?;
+        let code = statement.query_row([license.as_str()], |row| row.get(0));
+        let code: Option<Option<String>> = code.optional()?;
+        let code = code.flatten();
+        Ok(code.and_then(|code| ProductCode::parse(&code).ok()))
+    }
+}
+
+impl SqliteLedger {
+    /// Visits the entries that meet a condition.
+    fn visit(
+        &self,
+        condition: &str,
+        values: impl Params,
+        each: &mut dyn FnMut(Entry),
+    ) -> Result<(), LedgerError> {
+        let sql = format!("SELECT {COLUMNS} FROM entries WHERE {condition}");
+        let mut statement = self.db.prepare_cached(&sql)?;
+        let mut rows = statement.query(values)?;
+        while let Some(row) = rows.next()? {
+            each(entry_of_row(row)?);
+        }
+        Ok(())
+    }
+
+    fn all(&self, condition: &str, values: impl Params) -> Result<Vec<Entry>, LedgerError> {
+        let mut entries = Vec::new();
+        self.visit(condition, values, &mut |entry| entries.push(entry))?;
+        Ok(entries)
+    }
+
+    fn one(&self, condition: &str, values: impl Params) -> Result<Option<Entry>, LedgerError> {
+        let sql = format!("SELECT {COLUMNS} FROM entries WHERE {condition}");
+        let mut statement = self.db.prepare_cached(&sql)?;
+        Ok(statement.query_row(values, entry_of_row).optional()?)
+    }
+
+    fn exists(&self, condition: &str, values: impl Params) -> Result<bool, LedgerError> {
+        let sql = format!("SELECT 1 FROM entries WHERE {condition} LIMIT 1");
+        Ok(self.db.prepare_cached(&sql)?.exists(values)?)
+    }
+}
+
+/// Reads a row of [`COLUMNS`].
+pub(super) fn entry_of_row(row: &Row<'_>) -> rusqlite::Result<Entry> {
+    Ok(Entry {
+        seq: row.get(0)?,
+        at: row.get(1)?,
+        kind: row.get(2)?,
+        subject: row.get(3)?,
+        delivered: row.get(4)?,
+        body: row.get(5)?,
+        artifact: row.get(6)?,
+        hash: row.get(7)?,
+    })
+}
+
+fn license_of_row(row: &Row<'_>) -> Result<RecordedLicense, LedgerError> {
+    let status: String = row.get(8)?;
+    let entry = entry_of_row(row)?;
+    let status = LicenseStatus::parse(&status).ok_or(LedgerError::Inconsistent {
+        expected: "a known status",
+        found: status,
+    })?;
+    Ok(RecordedLicense { entry, status })
+}
+
+fn license_columns() -> String {
+    let columns: Vec<_> = COLUMNS
+        .split(", ")
+        .map(|name| format!("e.{name}"))
+        .collect();
+    columns.join(", ")
+}
+
+/// Returns the SQL of a selection, and the values of its parameters.
+fn filter_sql(filter: &LicenseFilter, now: Timestamp) -> (String, Vec<Box<dyn ToSql>>) {
+    let mut values: Vec<Box<dyn ToSql>> = vec![Box::new(now.to_string())];
+    let mut conditions = vec![LICENSES.to_owned()];
+    let mut add = |condition: &str, value: Box<dyn ToSql>| {
+        values.push(value);
+        conditions.push(condition.replace('#', &format!("?{}", values.len())));
+    };
+    if let Some(customer) = &filter.customer {
+        let holds = "(json_extract(e.body, '$.customer') LIKE # ESCAPE '\\' OR json_extract(e.body, '$.company') LIKE # ESCAPE '\\')";
+        add(holds, Box::new(like(customer)));
+    }
+    if let Some(tier) = &filter.tier {
+        add(
+            "json_extract(e.body, '$.tier') = #",
+            Box::new(tier.to_ascii_uppercase()),
+        );
+    }
+    if let Some(product) = &filter.product {
+        add(
+            "json_extract(e.body, '$.product') = #",
+            Box::new(product.to_ascii_uppercase()),
+        );
+    }
+    if let Some(status) = filter.status {
+        add(&format!("{STATUS} = #"), Box::new(status.as_str()));
+    }
+    if let Some(end) = filter.ends_by {
+        add(
+            &format!(
+                "json_extract(e.body, '$.expires_at') <= # AND {STATUS} IN ('active', 'future')"
+            ),
+            Box::new(end.to_string()),
+        );
+    }
+    if let Some(text) = &filter.text {
+        let holds = "(e.subject LIKE # ESCAPE '\\'
+              OR json_extract(e.body, '$.key') LIKE # ESCAPE '\\'
+              OR json_extract(e.body, '$.short_key') LIKE # ESCAPE '\\'
+              OR json_extract(e.body, '$.customer') LIKE # ESCAPE '\\'
+              OR json_extract(e.body, '$.company') LIKE # ESCAPE '\\'
+              OR json_extract(e.body, '$.kid') LIKE # ESCAPE '\\'
+              OR (e.kind = 'enterprise_key' AND e.artefact LIKE # ESCAPE '\\')
+              OR e.subject IN (SELECT a.subject FROM entries a WHERE a.kind = 'activation'
+                AND (json_extract(a.body, '$.activation_id') LIKE # ESCAPE '\\'
+                  OR json_extract(a.body, '$.machine') LIKE # ESCAPE '\\'
+                  OR json_extract(a.body, '$.nonce') LIKE # ESCAPE '\\')))";
+        add(holds, Box::new(like(text)));
+    }
+    let order: &[&str] = match filter.sort {
+        LicenseSort::Recorded => &["e.seq"],
+        LicenseSort::Customer => &["json_extract(e.body, '$.customer') COLLATE NOCASE", "e.seq"],
+        LicenseSort::Expires => &[
+            "json_extract(e.body, '$.expires_at') IS NULL",
+            "json_extract(e.body, '$.expires_at')",
+            "e.seq",
+        ],
+        LicenseSort::Tier => &["json_extract(e.body, '$.tier')", "e.seq"],
+    };
+    let order = match filter.reverse {
+        false => order.join(", "),
+        true => order.join(" DESC, ") + " DESC",
+    };
+    // SQLite takes -1 for no limit, and no table has more rows than i64::MAX.
+    let limit = filter
+        .limit
+        .map_or(-1, |limit| i64::try_from(limit).unwrap_or(i64::MAX));
+    let sql = format!(
+        "SELECT {}, {STATUS} FROM entries e WHERE {} ORDER BY {order} LIMIT {limit}",
+        license_columns(),
+        conditions.join(" AND ")
+    );
+    (sql, values)
+}
+
+/// Returns a pattern that finds the text as it is.
+fn like(text: &str) -> String {
+    let escaped = text
+        .replace('\\', "\\\\")
+        .replace('%', "\\%")
+        .replace('_', "\\_");
+    format!("%{escaped}%")
+}
+
+#[cfg(test)]
+mod activation_tests;
+#[cfg(test)]
+mod history_tests;
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,72 @@
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use serde_json::json;
+
+use super::*;
+use crate::ledger::{LedgerWriter, NewEntry};
+
+fn at(text: &str) -> Timestamp {
+    Timestamp::parse(text).unwrap()
+}
+
+fn license(id: &str, issued_at: &str, users: &[&str], supersedes: &[&str]) -> NewEntry {
+    NewEntry {
+        kind: EntryKind::License,
+        subject: id.to_owned(),
+        body: json!({ "issued_at": issued_at, "users": users, "supersedes": supersedes }),
+        artifact: id.to_owned(),
+    }
+}
+
+fn ledger(records: &[NewEntry]) -> (tempfile::TempDir, SqliteLedger) {
+    let folder = tempfile::tempdir().unwrap();
+    let mut ledger = SqliteLedger::open(&folder.path().join("ledger.db")).unwrap();
+    let mut writer = ledger.acquire(at("2027-06-01T00:00:00Z")).unwrap();
+    writer.append(records).unwrap();
+    drop(writer);
+    (folder, ledger)
+}
+
+const MONTHS: [&str; 4] = ["2027-01-01", "2027-02-01", "2027-03-01", "2027-04-01"];
+
+#[test]
+fn a_user_has_a_place_since_the_first_of_the_licenses_that_replaced_each_other() {
+    let [a, b, c, d] = MONTHS;
+    let (_folder, ledger) = ledger(&[
+        license("a", a, &["alice", "bob"], &[]),
+        license("b", b, &["carol", "bob"], &["a"]),
+        license("c", c, &["carol", "bob", "dan"], &["a", "b"]),
+        license("d", d, &["alice", "bob", "dan"], &["a", "b", "c"]),
+    ]);
+    let since = |license, user| ledger.named_since(license, user).unwrap();
+    assert_eq!(since("d", "bob"), Some(at(a)));
+    assert_eq!(since("d", "dan"), Some(at(c)));
+    // She was gone in between.
+    assert_eq!(since("d", "alice"), Some(at(d)));
+    assert_eq!(since("a", "alice"), Some(at(a)));
+    assert_eq!(since("d", "carol"), None);
+    assert_eq!(since("none", "alice"), None);
+}
+
+#[test]
+fn licenses_that_say_that_they_replace_each_other_end_the_search() {
+    let [a, b, ..] = MONTHS;
+    let (_folder, ledger) = ledger(&[
+        license("a", a, &["alice"], &["b", "a"]),
+        license("b", b, &["alice"], &["a", "b", "gone"]),
+    ]);
+    assert_eq!(ledger.named_since("b", "alice").unwrap(), Some(at(a)));
+    assert_eq!(ledger.named_since("a", "alice").unwrap(), Some(at(a)));
+}
+
+#[test]
+fn of_several_successors_the_latest_is_named() {
+    let [a, b, c, _] = MONTHS;
+    let (_folder, ledger) = ledger(&[
+        license("z", a, &[], &[]),
+        license("y", b, &[], &["z"]),
+        license("x", c, &[], &["z", "y"]),
+    ]);
+    assert_eq!(ledger.successor("z").unwrap().as_deref(), Some("x"));
+    assert_eq!(ledger.successor("x").unwrap(), None);
+}

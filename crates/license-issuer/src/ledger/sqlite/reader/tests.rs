@@ -1,0 +1,156 @@
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use serde_json::{Value, json};
+
+use super::*;
+use crate::ledger::{LedgerWriter, NewEntry};
+
+fn at(text: &str) -> Timestamp {
+    Timestamp::parse(text).unwrap()
+}
+
+fn license(id: &str, body: Value) -> NewEntry {
+    NewEntry {
+        kind: EntryKind::License,
+        subject: id.to_owned(),
+        body,
+        artifact: id.to_owned(),
+    }
+}
+
+fn ledger(records: &[NewEntry]) -> (tempfile::TempDir, SqliteLedger) {
+    let folder = tempfile::tempdir().unwrap();
+    let mut ledger = SqliteLedger::open(&folder.path().join("ledger.db")).unwrap();
+    let mut writer = ledger.acquire(at("2020-01-01T00:00:00Z")).unwrap();
+    writer.append(records).unwrap();
+    drop(writer);
+    (folder, ledger)
+}
+
+fn found(ledger: &SqliteLedger, filter: &LicenseFilter, now: &str) -> Vec<(String, LicenseStatus)> {
+    let mut rows = Vec::new();
+    let mut each = |row: RecordedLicense| {
+        rows.push((row.entry.subject, row.status));
+    };
+    ledger.visit_licenses(filter, at(now), &mut each).unwrap();
+    rows
+}
+
+fn status(ledger: &SqliteLedger, now: &str) -> Vec<LicenseStatus> {
+    let rows = found(ledger, &LicenseFilter::default(), now);
+    rows.into_iter().map(|(_, status)| status).collect()
+}
+
+#[test]
+fn a_license_is_active_from_its_start_and_expired_at_its_end() {
+    let (_folder, ledger) = ledger(&[license(
+        "a",
+        json!({ "not_before": "2027-01-01T00:00:00Z", "expires_at": "2028-01-01T00:00:00Z" }),
+    )]);
+    for (now, expected) in [
+        ("2026-12-31T23:59:59Z", LicenseStatus::Future),
+        ("2027-01-01T00:00:00Z", LicenseStatus::Active),
+        ("2027-12-31T23:59:59Z", LicenseStatus::Active),
+        ("2028-01-01T00:00:00Z", LicenseStatus::Expired),
+    ] {
+        assert_eq!(status(&ledger, now), [expected], "{now}");
+    }
+}
+
+#[test]
+fn revoked_goes_before_superseded_and_that_before_expired() {
+    let ended = json!({ "expires_at": "2021-01-01T00:00:00Z" });
+    let newer = json!({ "supersedes": ["revoked", "superseded"] });
+    let revocation = NewEntry {
+        kind: EntryKind::Revocation,
+        subject: "revoked".to_owned(),
+        body: json!({}),
+        artifact: String::new(),
+    };
+    let (_folder, ledger) = ledger(&[
+        license("revoked", ended.clone()),
+        license("superseded", ended.clone()),
+        license("expired", ended),
+        license("newer", newer),
+        revocation,
+    ]);
+    assert_eq!(
+        status(&ledger, "2027-01-01T00:00:00Z"),
+        [
+            LicenseStatus::Revoked,
+            LicenseStatus::Superseded,
+            LicenseStatus::Expired,
+            LicenseStatus::Active
+        ]
+    );
+}
+
+#[test]
+fn what_ends_at_the_very_instant_ends_within_the_span() {
+    let (_folder, ledger) = ledger(&[
+        license("a", json!({ "expires_at": "2027-01-31T00:00:00Z" })),
+        license("never", json!({ "expires_at": null })),
+    ]);
+    let by = |end: &str, now: &str| {
+        let filter = LicenseFilter {
+            ends_by: Some(at(end)),
+            ..LicenseFilter::default()
+        };
+        found(&ledger, &filter, now).len()
+    };
+    let now = "2027-01-01T00:00:00Z";
+    assert_eq!(by("2027-01-30T23:59:59Z", now), 0);
+    assert_eq!(by("2027-01-31T00:00:00Z", now), 1);
+    // It has ended.
+    assert_eq!(by("2027-03-01T00:00:00Z", "2027-01-30T23:59:59Z"), 1);
+    assert_eq!(by("2027-03-01T00:00:00Z", "2027-01-31T00:00:00Z"), 0);
+}
+
+#[test]
+fn what_looks_like_a_pattern_is_looked_for_as_it_is() {
+    let (_folder, ledger) = ledger(&[
+        license("a", json!({ "customer": "100% Ltd" })),
+        license("b", json!({ "customer": "100x Ltd" })),
+        license("c", json!({ "customer": r"under_score\back" })),
+    ]);
+    for (text, expected) in [
+        ("100%", vec!["a"]),
+        ("100_", vec![]),
+        ("R_S", vec!["c"]),
+        (r"e\b", vec!["c"]),
+        ("ltd", vec!["a", "b"]),
+    ] {
+        let filter = LicenseFilter {
+            customer: Some(text.to_owned()),
+            ..LicenseFilter::default()
+        };
+        let found = found(&ledger, &filter, "2027-01-01T00:00:00Z");
+        let found: Vec<_> = found.iter().map(|(id, _)| id.as_str()).collect();
+        assert_eq!(found, expected, "{text}");
+    }
+}
+
+#[test]
+fn any_limit_is_taken() {
+    let (_folder, ledger) = ledger(&[license("a", json!({})), license("b", json!({}))]);
+    for (limit, expected) in [(0, 0), (1, 1), (2, 2), (u64::MAX, 2)] {
+        let filter = LicenseFilter {
+            limit: Some(limit),
+            ..LicenseFilter::default()
+        };
+        let found = found(&ledger, &filter, "2027-01-01T00:00:00Z");
+        assert_eq!(found.len(), expected);
+    }
+}
+
+#[test]
+fn a_status_is_looked_up_and_not_searched_for() {
+    let (_folder, ledger) = ledger(&[]);
+    let sql = format!("EXPLAIN QUERY PLAN SELECT {STATUS} FROM entries e WHERE e.subject = ?2");
+    let mut plan = ledger.db.prepare(&sql).unwrap();
+    let steps = plan.query_map(["", ""], |row| row.get("detail")).unwrap();
+    let steps: Vec<String> = steps.map(Result::unwrap).collect();
+    let goes_through_many =
+        |step: &String| step.contains("SCAN") || step.contains("entries_by_kind");
+    assert!(!steps.iter().any(goes_through_many), "{steps:?}");
+}

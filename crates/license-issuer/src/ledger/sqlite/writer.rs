@@ -1,0 +1,288 @@
+//! Write access to a SQLite ledger.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use license_core::Timestamp;
+use rusqlite::{Row, Transaction, TransactionBehavior, params};
+
+use crate::delivery::ArtifactDestination;
+use crate::errors::LedgerError;
+use crate::files::Collision;
+use crate::ledger::entry::{Entry, EntryKind, NewEntry};
+use crate::ledger::pending::{DeliveryState, PendingArtifact, StoredPending};
+use crate::ledger::reader::LedgerReader;
+use crate::ledger::recovery::recover;
+use crate::ledger::sqlite::SqliteLedger;
+use crate::ledger::writer::LedgerWriter;
+
+/// The exclusive right to write to a SQLite ledger. Dropping it releases the writer lock.
+#[derive(Debug)]
+pub struct SqliteWriter<'l> {
+    ledger: &'l mut SqliteLedger,
+    now: Timestamp,
+    _lock: File,
+}
+
+impl<'l> SqliteWriter<'l> {
+    /// Creates the writer of the holder of the lock, and recovers the artifacts of crashed
+    /// processes.
+    pub(super) fn recovered(
+        ledger: &'l mut SqliteLedger,
+        now: Timestamp,
+        lock: File,
+    ) -> Result<Self, LedgerError> {
+        let mut writer = Self {
+            ledger,
+            now,
+            _lock: lock,
+        };
+        recover(&mut writer)?;
+        Ok(writer)
+    }
+
+    fn transaction(&mut self) -> Result<Transaction<'_>, LedgerError> {
+        let behavior = TransactionBehavior::Immediate;
+        Ok(self.ledger.db.transaction_with_behavior(behavior)?)
+    }
+
+    fn now_seconds(&self) -> Result<i64, LedgerError> {
+        let seconds = self.now.unix_seconds();
+        i64::try_from(seconds).map_err(|_| LedgerError::Inconsistent {
+            expected: "a time before 2^63 seconds",
+            found: seconds.to_string(),
+        })
+    }
+}
+
+impl LedgerWriter for SqliteWriter<'_> {
+    fn reader(&self) -> &dyn LedgerReader {
+        self.ledger
+    }
+
+    fn pending(&self) -> Result<Vec<PendingArtifact>, LedgerError> {
+        let mut statement = self.ledger.db.prepare_cached(PENDING)?;
+        let mut rows = statement.query([])?;
+        let mut pending = Vec::new();
+        while let Some(row) = rows.next()? {
+            pending.push(pending_of_row(row)?);
+        }
+        Ok(pending)
+    }
+
+    fn reserve_serials(&mut self, count: u64, clock_micros: u64) -> Result<u64, LedgerError> {
+        let transaction = self.transaction()?;
+        let sql = "SELECT serial FROM head";
+        let last: i64 = transaction.query_row(sql, [], |row| row.get(0))?;
+        let last = u64::try_from(last).map_err(|_| LedgerError::Inconsistent {
+            expected: "a serial that is not negative",
+            found: last.to_string(),
+        })?;
+        let first = last.saturating_add(1).max(clock_micros);
+        let end = first.saturating_add(count).saturating_sub(1);
+        let end = i64::try_from(end).map_err(|_| LedgerError::Full)?;
+        transaction.execute("UPDATE head SET serial = ?1", [end])?;
+        transaction.commit()?;
+        Ok(first)
+    }
+
+    fn begin(&mut self, artifacts: &mut [PendingArtifact]) -> Result<(), LedgerError> {
+        let at = self.now_seconds()?;
+        let transaction = self.transaction()?;
+        for artifact in artifacts.iter_mut() {
+            let id = insert_pending(&transaction, artifact, at)?;
+            artifact.stored = Some(StoredPending {
+                id,
+                at,
+                is_recorded: false,
+            });
+        }
+        transaction.commit()?;
+        Ok(())
+    }
+
+    /// Appends stored pending artifacts to the entries, in one transaction.
+    ///
+    /// The entry of a delivered license shows by itself that the license is recorded. Marking the
+    /// pending artifact too would write its page again. All others are marked.
+    fn record(
+        &mut self,
+        artifacts: &[PendingArtifact],
+        state: DeliveryState,
+    ) -> Result<(), LedgerError> {
+        let delivered = state == DeliveryState::Delivered;
+        let transaction = self.transaction()?;
+        for artifact in artifacts {
+            let stored = artifact.stored.ok_or(LedgerError::NotPending)?;
+            let mut entry = Entry {
+                seq: 0,
+                at: stored.at,
+                kind: artifact.kind.as_str().to_owned(),
+                subject: artifact.subject.clone(),
+                delivered,
+                body: artifact.body.clone(),
+                artifact: artifact.artifact.clone(),
+                hash: Vec::new(),
+            };
+            append(&transaction, &mut entry)?;
+            if !(delivered && artifact.kind == EntryKind::License) {
+                transaction
+                    .prepare_cached("UPDATE intents SET entered = 1 WHERE id = ?1")?
+                    .execute([stored.id])?;
+            }
+        }
+        transaction.commit()?;
+        Ok(())
+    }
+
+    fn finish(&mut self, artifacts: &[PendingArtifact]) -> Result<(), LedgerError> {
+        let transaction = self.transaction()?;
+        for artifact in artifacts {
+            let stored = artifact.stored.ok_or(LedgerError::NotPending)?;
+            transaction
+                .prepare_cached("DELETE FROM intents WHERE id = ?1")?
+                .execute([stored.id])?;
+        }
+        transaction.commit()?;
+        Ok(())
+    }
+
+    fn append(&mut self, entries: &[NewEntry]) -> Result<(), LedgerError> {
+        let at = self.now_seconds()?;
+        let transaction = self.transaction()?;
+        for entry in entries {
+            let mut entry = Entry {
+                seq: 0,
+                at,
+                kind: entry.kind.as_str().to_owned(),
+                subject: entry.subject.clone(),
+                delivered: true,
+                body: entry.body.to_string(),
+                artifact: entry.artifact.clone(),
+                hash: Vec::new(),
+            };
+            append(&transaction, &mut entry)?;
+        }
+        transaction.commit()?;
+        Ok(())
+    }
+}
+
+/// The pending artifacts. An artifact is recorded if it is marked, or if it is a license that
+/// certainly was delivered as this token.
+const PENDING: &str = "
+SELECT id, at, kind, subject, body, artefact, path, passing, replaces,
+  entered OR (kind = 'license' AND EXISTS (
+    SELECT 1 FROM entries e WHERE e.subject = intents.subject AND e.kind = intents.kind
+      AND e.artefact = intents.artefact AND e.delivered))
+FROM intents ORDER BY id";
+
+fn pending_of_row(row: &Row<'_>) -> Result<PendingArtifact, LedgerError> {
+    let kind: String = row.get(2)?;
+    let kind = EntryKind::parse(&kind).ok_or(LedgerError::Inconsistent {
+        expected: "a known kind of pending artifact",
+        found: kind,
+    })?;
+    let (path, staging): (Option<String>, Option<String>) = (row.get(6)?, row.get(7)?);
+    let collision = match row.get(8)? {
+        true => Collision::Replace,
+        false => Collision::Refuse,
+    };
+    let destination = match path.zip(staging) {
+        None => ArtifactDestination::Stream,
+        Some((path, staging)) => ArtifactDestination::File {
+            path: PathBuf::from(path),
+            staging: PathBuf::from(staging),
+            collision,
+        },
+    };
+    Ok(PendingArtifact {
+        kind,
+        subject: row.get(3)?,
+        body: row.get(4)?,
+        artifact: row.get(5)?,
+        destination,
+        stored: Some(StoredPending {
+            id: row.get(0)?,
+            at: row.get(1)?,
+            is_recorded: row.get(9)?,
+        }),
+    })
+}
+
+/// Stores a pending artifact and returns its number.
+fn insert_pending(
+    transaction: &Transaction<'_>,
+    artifact: &PendingArtifact,
+    at: i64,
+) -> Result<i64, LedgerError> {
+    let (path, staging, replaces) = match &artifact.destination {
+        ArtifactDestination::Stream => (None, None, false),
+        ArtifactDestination::File {
+            path,
+            staging,
+            collision,
+        } => (
+            Some(absolute_text(path)?),
+            Some(absolute_text(staging)?),
+            *collision == Collision::Replace,
+        ),
+    };
+    let sql = "INSERT INTO intents (at, kind, subject, body, artefact, path, passing, replaces)
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+    transaction.prepare_cached(sql)?.execute(params![
+        at,
+        artifact.kind.as_str(),
+        artifact.subject,
+        artifact.body,
+        artifact.artifact,
+        path,
+        staging,
+        replaces,
+    ])?;
+    Ok(transaction.last_insert_rowid())
+}
+
+/// Appends an entry to the chain, and sets its number and hash.
+fn append(transaction: &Transaction<'_>, entry: &mut Entry) -> Result<(), LedgerError> {
+    let (count, previous): (i64, Vec<u8>) = transaction
+        .prepare_cached("SELECT entries, hash FROM head")?
+        .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    entry.seq = count.checked_add(1).ok_or(LedgerError::Full)?;
+    entry.hash = entry.expected_hash(&previous);
+    transaction
+        .prepare_cached(
+            "INSERT INTO entries (seq, at, kind, subject, delivered, body, artefact, hash)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        )?
+        .execute(params![
+            entry.seq,
+            entry.at,
+            entry.kind,
+            entry.subject,
+            entry.delivered,
+            entry.body,
+            entry.artifact,
+            entry.hash,
+        ])?;
+    transaction
+        .prepare_cached(
+            "INSERT OR IGNORE INTO replaced (old, new)
+             SELECT value, ?1 FROM json_each(?2, '$.supersedes')",
+        )?
+        .execute([&entry.subject, &entry.body])?;
+    transaction
+        .prepare_cached("UPDATE head SET entries = ?1, hash = ?2")?
+        .execute(params![entry.seq, entry.hash])?;
+    Ok(())
+}
+
+fn absolute_text(path: &Path) -> Result<String, LedgerError> {
+    let path = std::path::absolute(path).map_err(LedgerError::Io)?;
+    path.into_os_string()
+        .into_string()
+        .map_err(|_| LedgerError::NotText)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,330 @@
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::fs;
+
+use serde_json::json;
+
+use super::*;
+use crate::files::{self, Durability};
+
+/// A ledger in a directory of its own, which is also the destination of licenses.
+struct Fixture {
+    directory: tempfile::TempDir,
+    ledger: SqliteLedger,
+}
+
+fn now() -> Timestamp {
+    Timestamp::parse("2027-01-01T00:00:00Z").unwrap()
+}
+
+fn license(id: &str) -> NewEntry {
+    NewEntry {
+        kind: EntryKind::License,
+        subject: id.to_owned(),
+        body: json!({ "license_id": id, "supersedes": [] }),
+        artifact: format!("token of {id}"),
+    }
+}
+
+fn pending(destination: &ArtifactDestination) -> Vec<PendingArtifact> {
+    vec![PendingArtifact::new(license("one"), destination.clone())]
+}
+
+fn stage(staging: &Path, content: &str) {
+    files::stage(staging, content.as_bytes(), Durability::Synced).unwrap();
+}
+
+fn record(writer: &mut SqliteWriter<'_>, artifacts: &[PendingArtifact]) {
+    writer.record(artifacts, DeliveryState::Delivered).unwrap();
+}
+
+impl Fixture {
+    fn new() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let ledger = SqliteLedger::open(&directory.path().join("ledger.db")).unwrap();
+        Self { directory, ledger }
+    }
+
+    fn file(&self, collision: Collision) -> ArtifactDestination {
+        ArtifactDestination::file(&self.path("acme.lic"), "0123", collision)
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    /// Begins an artifact, does this, crashes, and lets the next process recover.
+    fn crash_after(
+        &mut self,
+        destination: &ArtifactDestination,
+        steps: impl FnOnce(&mut SqliteWriter<'_>, &[PendingArtifact], &Path),
+    ) {
+        let mut writer = self.ledger.acquire(now()).unwrap();
+        let mut artifacts = pending(destination);
+        writer.begin(&mut artifacts).unwrap();
+        let staging = match destination {
+            ArtifactDestination::File { staging, .. } => staging.clone(),
+            ArtifactDestination::Stream => PathBuf::new(),
+        };
+        steps(&mut writer, &artifacts, &staging);
+        drop(writer);
+        drop(self.ledger.acquire(now()).unwrap());
+    }
+
+    /// Returns whether each entry was certainly delivered, and the names of all other files.
+    fn found(&self) -> (Vec<bool>, Vec<String>) {
+        let report = self.ledger.verify_chain(None).unwrap();
+        assert_eq!(report.fault, None);
+        let pending: i64 = self
+            .ledger
+            .db
+            .query_row("SELECT count(*) FROM intents", [], |row| row.get(0))
+            .unwrap();
+        assert_eq!(pending, 0);
+        let entries = self.ledger.entries_about("one").unwrap();
+        let names = fs::read_dir(self.directory.path()).unwrap();
+        let names = names.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        let names = names.filter(|name| !name.starts_with("ledger.db"));
+        (
+            entries.iter().map(|entry| entry.delivered).collect(),
+            names.collect(),
+        )
+    }
+}
+
+#[test]
+fn an_artifact_that_was_only_begun_is_rolled_back() {
+    let mut fixture = Fixture::new();
+    fixture.crash_after(&fixture.file(Collision::Refuse), |_, _, _| {});
+    assert_eq!(fixture.found(), (vec![], vec![]));
+}
+
+#[test]
+fn a_staged_artifact_is_rolled_back_with_its_staging_file() {
+    let mut fixture = Fixture::new();
+    fixture.crash_after(&fixture.file(Collision::Refuse), |_, _, staging| {
+        stage(staging, "license");
+    });
+    assert_eq!(fixture.found(), (vec![], vec![]));
+}
+
+#[test]
+fn a_recorded_artifact_gets_its_final_name() {
+    let mut fixture = Fixture::new();
+    fixture.crash_after(
+        &fixture.file(Collision::Refuse),
+        |writer, artifacts, staging| {
+            stage(staging, "license");
+            record(writer, artifacts);
+        },
+    );
+    assert_eq!(fixture.found(), (vec![true], vec!["acme.lic".to_owned()]));
+    assert_eq!(
+        fs::read_to_string(fixture.path("acme.lic")).unwrap(),
+        "license"
+    );
+}
+
+#[test]
+fn a_file_with_both_names_keeps_the_final_one() {
+    let mut fixture = Fixture::new();
+    let path = fixture.path("acme.lic");
+    fixture.crash_after(
+        &fixture.file(Collision::Refuse),
+        |writer, artifacts, staging| {
+            stage(staging, "license");
+            record(writer, artifacts);
+            fs::hard_link(staging, &path).unwrap();
+        },
+    );
+    assert_eq!(fixture.found(), (vec![true], vec!["acme.lic".to_owned()]));
+}
+
+#[test]
+fn a_published_artifact_stays_as_it_is() {
+    let mut fixture = Fixture::new();
+    let path = fixture.path("acme.lic");
+    for collision in [Collision::Refuse, Collision::Replace] {
+        fixture.crash_after(&fixture.file(collision), |writer, artifacts, staging| {
+            stage(staging, "license");
+            record(writer, artifacts);
+            fs::rename(staging, &path).unwrap();
+        });
+    }
+    assert_eq!(
+        fixture.found(),
+        (vec![true, true], vec!["acme.lic".to_owned()])
+    );
+}
+
+#[test]
+fn recovery_replaces_only_a_file_that_was_to_be_replaced() {
+    for (collision, expected) in [
+        (Collision::Replace, "license"),
+        (Collision::Refuse, "of another"),
+    ] {
+        let mut fixture = Fixture::new();
+        let path = fixture.path("acme.lic");
+        fs::write(&path, "of another").unwrap();
+        fixture.crash_after(&fixture.file(collision), |writer, artifacts, staging| {
+            stage(staging, "license");
+            record(writer, artifacts);
+        });
+        assert_eq!(fs::read_to_string(&path).unwrap(), expected);
+        assert_eq!(fixture.found().0, [true]);
+        // A recorded artifact is not lost.
+        let is_kept = fixture.path(".keygen-0123").exists();
+        assert_eq!(is_kept, collision == Collision::Refuse);
+    }
+}
+
+#[test]
+fn an_artifact_that_may_have_been_printed_is_recorded_as_uncertain() {
+    let mut fixture = Fixture::new();
+    fixture.crash_after(&ArtifactDestination::Stream, |_, _, _| {});
+    assert_eq!(fixture.found(), (vec![false], vec![]));
+    let mut fixture = Fixture::new();
+    fixture.crash_after(&ArtifactDestination::Stream, |writer, artifacts, _| {
+        record(writer, artifacts);
+    });
+    assert_eq!(fixture.found(), (vec![true], vec![]));
+}
+
+#[test]
+fn an_artifact_on_a_disconnected_disk_is_recorded_as_uncertain() {
+    let mut fixture = Fixture::new();
+    let path = fixture.path("stick/acme.lic");
+    let destination = ArtifactDestination::file(&path, "0123", Collision::Refuse);
+    fixture.crash_after(&destination, |_, _, _| {});
+    assert_eq!(fixture.found(), (vec![false], vec![]));
+}
+
+#[test]
+fn a_recorded_artifact_gets_its_name_when_its_disk_is_connected_again() {
+    let mut fixture = Fixture::new();
+    let (stick, drawer) = (fixture.path("stick"), fixture.path("drawer"));
+    fs::create_dir(&stick).unwrap();
+    let path = stick.join("acme.lic");
+    let destination = ArtifactDestination::file(&path, "0123", Collision::Refuse);
+    fixture.crash_after(&destination, |writer, artifacts, staging| {
+        stage(staging, "license");
+        record(writer, artifacts);
+        fs::rename(&stick, &drawer).unwrap();
+    });
+    assert!(drawer.join(".keygen-0123").exists());
+    fs::rename(&drawer, &stick).unwrap();
+    drop(fixture.ledger.acquire(now()).unwrap());
+    assert!(stick.join("acme.lic").exists() && !stick.join(".keygen-0123").exists());
+    assert_eq!(fixture.found().0, [true]);
+}
+
+#[test]
+fn several_artifacts_in_one_file_are_recorded_together() {
+    let mut fixture = Fixture::new();
+    let destination = fixture.file(Collision::Refuse);
+    let mut writer = fixture.ledger.acquire(now()).unwrap();
+    let mut both = [pending(&destination), pending(&destination)].concat();
+    writer.begin(&mut both).unwrap();
+    stage(&fixture.directory.path().join(".keygen-0123"), "both");
+    record(&mut writer, &both);
+    drop(writer);
+    fixture.ledger.recover_if_idle(now()).unwrap();
+    assert_eq!(
+        fixture.found(),
+        (vec![true, true], vec!["acme.lic".to_owned()])
+    );
+}
+
+#[test]
+fn an_artifact_of_any_kind_is_recorded_once() {
+    for kind in EntryKind::ALL {
+        for state in [DeliveryState::Delivered, DeliveryState::Uncertain] {
+            let mut fixture = Fixture::new();
+            let mut writer = fixture.ledger.acquire(now()).unwrap();
+            let entry = NewEntry {
+                kind,
+                ..license("one")
+            };
+            let destination = fixture.directory.path().join("acme.lic");
+            let destination = ArtifactDestination::file(&destination, "0123", Collision::Refuse);
+            let mut artifacts = vec![PendingArtifact::new(entry, destination)];
+            writer.begin(&mut artifacts).unwrap();
+            writer.record(&artifacts, state).unwrap();
+            let stored = writer.pending().unwrap();
+            assert!(stored.iter().all(|one| one.stored.unwrap().is_recorded));
+            drop(writer);
+            drop(fixture.ledger.acquire(now()).unwrap());
+            assert_eq!(fixture.found().0, [state == DeliveryState::Delivered]);
+        }
+    }
+}
+
+#[test]
+fn an_uncertain_delivery_does_not_count_for_a_later_one() {
+    let mut fixture = Fixture::new();
+    fixture.crash_after(&ArtifactDestination::Stream, |_, _, _| {});
+    fixture.crash_after(&fixture.file(Collision::Refuse), |_, _, staging| {
+        stage(staging, "half a lic");
+    });
+    assert_eq!(fixture.found(), (vec![false], vec![]));
+}
+
+#[test]
+fn a_reader_does_not_recover_what_a_running_process_has_begun() {
+    let mut fixture = Fixture::new();
+    let path = fixture.path("ledger.db");
+    let staging = fixture.path(".keygen-0123");
+    let destination = fixture.file(Collision::Refuse);
+    let mut writer = fixture.ledger.acquire(now()).unwrap();
+    let mut artifacts = pending(&destination);
+    writer.begin(&mut artifacts).unwrap();
+    stage(&staging, "license");
+    let mut reader = SqliteLedger::open_existing(&path).unwrap();
+    reader.recover_if_idle(now()).unwrap();
+    assert!(staging.exists());
+    record(&mut writer, &artifacts);
+    drop(writer);
+    reader.recover_if_idle(now()).unwrap();
+    assert_eq!(fixture.found(), (vec![true], vec!["acme.lic".to_owned()]));
+}
+
+#[test]
+fn serials_increase_above_the_clock_and_above_each_other() {
+    let mut fixture = Fixture::new();
+    let mut writer = fixture.ledger.acquire(now()).unwrap();
+    assert_eq!(writer.reserve_serials(1, 1000).unwrap(), 1000);
+    assert_eq!(writer.reserve_serials(3, 1000).unwrap(), 1001);
+    // A clock that was set back does not repeat serials.
+    assert_eq!(writer.reserve_serials(1, 5).unwrap(), 1004);
+    assert_eq!(writer.reserve_serials(1, 2000).unwrap(), 2000);
+    let last = u64::try_from(i64::MAX).unwrap();
+    assert!(matches!(
+        writer.reserve_serials(2, last),
+        Err(LedgerError::Full)
+    ));
+}
+
+#[test]
+fn a_damaged_serial_is_an_error() {
+    let mut fixture = Fixture::new();
+    let damage = "UPDATE head SET serial = -1";
+    assert_eq!(fixture.ledger.db.execute(damage, []).unwrap(), 1);
+    let mut writer = fixture.ledger.acquire(now()).unwrap();
+    let reserved = writer.reserve_serials(1, 1000);
+    assert!(matches!(reserved, Err(LedgerError::Inconsistent { .. })));
+}
+
+#[test]
+fn a_backup_contains_no_pending_artifact() {
+    let mut fixture = Fixture::new();
+    let destination = fixture.file(Collision::Refuse);
+    let copy = fixture.path("copy.db");
+    let mut writer = fixture.ledger.acquire(now()).unwrap();
+    writer.begin(&mut pending(&destination)).unwrap();
+    stage(&fixture.directory.path().join(".keygen-0123"), "license");
+    writer.ledger.back_up(&copy).unwrap();
+    // The copy has a lock of its own.
+    let mut other = SqliteLedger::open(&copy).unwrap();
+    drop(other.acquire(now()).unwrap());
+    assert!(fixture.directory.path().join(".keygen-0123").exists());
+}

@@ -1,0 +1,39 @@
+//! Random bytes of the operating system.
+
+use license_core::LicenseId;
+
+use crate::clock::Clock;
+
+/// The operating system has not provided random bytes.
+#[derive(Debug, thiserror::Error)]
+#[error("the operating system provides no random bytes")]
+pub struct RandomError(#[source] getrandom::Error);
+
+/// Fills a buffer with random bytes. This is the random source of keys in memory.
+///
+/// # Errors
+///
+/// Returns an error if the operating system has no random bytes.
+pub fn fill(bytes: &mut [u8]) -> Result<(), license_core::issue::RandomError> {
+    getrandom::fill(bytes).map_err(license_core::issue::RandomError::new)
+}
+
+/// Returns `N` random bytes.
+///
+/// # Errors
+///
+/// Returns [`RandomError`] if the operating system has no random bytes.
+pub fn bytes<const N: usize>() -> Result<[u8; N], RandomError> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).map_err(RandomError)?;
+    Ok(bytes)
+}
+
+/// Returns a new license id (a UUID of version 7, RFC 9562).
+///
+/// # Errors
+///
+/// Returns [`RandomError`] if the operating system has no random bytes.
+pub fn license_id(clock: &(impl Clock + ?Sized)) -> Result<LicenseId, RandomError> {
+    Ok(LicenseId::from_random(clock.unix_millis(), &bytes()?))
+}

@@ -1,0 +1,443 @@
+//! Issuing of artifacts: draft, sign, verify, record, deliver.
+//!
+//! Everything that is signed with a vendor's key goes through [`IssueService::issue`]. A dry run is
+//! the same function, which stops before the first step that changes something.
+
+use std::fmt;
+
+use license_core::{Timestamp, TrustedKey};
+
+use crate::clock::{Clock, SystemClock};
+use crate::delivery::{ArtifactDestination, Delivery};
+use crate::errors::{DeliveryError, LedgerError};
+use crate::ledger::{EntryKind, Ledger, LedgerReader, LedgerWriter, NewEntry, PendingArtifact};
+use crate::records;
+use crate::services::transaction::{Deliverable, IssueTransaction, TransactionError};
+
+/// Whether a service changes anything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Check everything, and change nothing. Nothing is signed, because a signature alone would
+    /// make a valid artifact.
+    DryRun,
+    /// Issue the artifacts.
+    Commit,
+}
+
+impl Mode {
+    /// Returns whether nothing is changed.
+    pub fn is_dry_run(self) -> bool {
+        self == Self::DryRun
+    }
+}
+
+/// The stage of a draft.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// The key is not opened yet. The draft is checked, so that an invalid request fails before a
+    /// passphrase prompt.
+    Preliminary,
+    /// The draft is the one that is signed, or that a dry run reports.
+    Final,
+}
+
+/// The circumstances of a draft.
+pub struct DraftContext<'a, S> {
+    /// The ledger. `None` means that nothing is recorded, or that the ledger must still be created.
+    pub ledger: Option<&'a dyn LedgerReader>,
+    /// The signer. A dry run has one only if it can be opened without a secret.
+    pub signer: Option<&'a S>,
+    /// The stage.
+    pub stage: Stage,
+    /// Whether anything will be changed.
+    pub mode: Mode,
+    /// The time, which is the same for all drafts of one call.
+    pub now: Timestamp,
+}
+
+/// A source of signers. The key is opened only when it is needed.
+pub trait SignerSource {
+    /// The signer, or a set of signers.
+    type Signer;
+    /// The error of opening a key.
+    type Error;
+
+    /// Checks that the key exists, without asking for a secret, and opens it if that is enough.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the key does not exist or is damaged.
+    fn peek(&self) -> Result<Option<Self::Signer>, Self::Error>;
+
+    /// Opens the key, and asks for its passphrase or PIN if it has one.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the key cannot be opened.
+    fn open(&self) -> Result<Self::Signer, Self::Error>;
+
+    /// Returns the public halves that the ledger records before the first signature.
+    fn public_keys<'s>(&self, signer: &'s Self::Signer) -> Vec<&'s TrustedKey>;
+}
+
+/// The reason why a draft was not signed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SignError {
+    /// The draft is invalid, or the key could not sign.
+    #[error("cannot sign the {artifact}")]
+    Sign {
+        /// The name of the artifact.
+        artifact: &'static str,
+        /// The reason.
+        source: license_core::issue::IssueError,
+    },
+    /// A revocation list has too many entries.
+    #[error("{count} revoked licenses and activations do not fit into one list")]
+    TooMany {
+        /// The number of entries.
+        count: usize,
+        /// The reason.
+        source: license_core::issue::IssueError,
+    },
+    /// The signed artifact does not verify.
+    #[error("the {artifact} just signed does not verify: {reason}")]
+    Verify {
+        /// The name of the artifact.
+        artifact: &'static str,
+        /// The reason, as the verifier states it.
+        reason: String,
+    },
+    /// The service has no signer for a draft that needs one.
+    #[error("expected an opened key for the {artifact}, found none")]
+    NoSigner {
+        /// The name of the artifact.
+        artifact: &'static str,
+    },
+    /// The ledger could not reserve a serial.
+    #[error("cannot reserve a serial")]
+    Serial(#[source] LedgerError),
+}
+
+impl SignError {
+    /// Returns the error of an artifact that does not verify.
+    pub fn not_verified(artifact: &'static str, reason: impl fmt::Display) -> Self {
+        Self::Verify {
+            artifact,
+            reason: reason.to_string(),
+        }
+    }
+}
+
+/// A source of serials.
+pub trait SerialSource {
+    /// Reserves the next serial.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`SignError::Serial`] if the ledger cannot be written.
+    fn next_serial(&mut self) -> Result<u64, SignError>;
+}
+
+/// A draft of one or several artifacts that are delivered together.
+pub trait Draft {
+    /// The signer that the draft needs.
+    type Signer;
+    /// The signed and verified artifacts.
+    type Signed: SignedArtifacts;
+
+    /// Checks the draft as far as that is possible without a signature.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if no verifier would accept the draft.
+    fn check(&self) -> Result<(), SignError>;
+
+    /// Returns whether the draft must be signed. The same answer to a repeated request is not.
+    fn needs_signer(&self) -> bool {
+        true
+    }
+
+    /// Signs the draft and verifies the result.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the key cannot sign, or if a verifier refuses the result.
+    fn sign(
+        &self,
+        signer: Option<&Self::Signer>,
+        serials: &mut dyn SerialSource,
+    ) -> Result<Self::Signed, SignError>;
+}
+
+/// Signed and verified artifacts.
+pub trait SignedArtifacts {
+    /// Returns the entries that record the artifacts.
+    fn entries(&self) -> Vec<NewEntry>;
+}
+
+/// A request to issue artifacts.
+pub struct IssueRequest<'r, D: Draft, E> {
+    /// Makes the draft. See [`IssueService::issue`].
+    pub draft: DraftFn<'r, D, E>,
+    /// The source of the signing key.
+    pub signer: &'r dyn SignerSource<Signer = D::Signer, Error = E>,
+    /// The destination.
+    pub destination: ArtifactDestination,
+    /// The delivery.
+    pub delivery: &'r mut dyn Delivery,
+    /// Returns the bytes that are delivered.
+    pub render: RenderFn<'r, D, E>,
+}
+
+/// A function that makes a draft.
+pub type DraftFn<'r, D, E> = &'r dyn Fn(&DraftContext<'_, <D as Draft>::Signer>) -> Result<D, E>;
+
+/// A function that returns the bytes of signed artifacts.
+pub type RenderFn<'r, D, E> = &'r dyn Fn(&D, &<D as Draft>::Signed) -> Result<Vec<u8>, E>;
+
+/// The reason why nothing was issued. `E` is the error of the caller's own functions.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum IssueError<E: std::error::Error + 'static> {
+    /// The request is refused, the key cannot be opened, or the artifact cannot be rendered.
+    #[error(transparent)]
+    Request(E),
+    /// The draft could not be signed.
+    #[error(transparent)]
+    Sign(#[from] SignError),
+    /// The ledger could not be opened.
+    #[error("cannot open the ledger")]
+    OpenLedger(#[source] LedgerError),
+    /// The ledger could not be read or written.
+    #[error("cannot write to the ledger")]
+    Ledger(#[source] LedgerError),
+    /// The artifact could not be delivered.
+    #[error("cannot deliver the artifact")]
+    Delivery(#[source] DeliveryError),
+}
+
+impl<E: std::error::Error + 'static> From<TransactionError> for IssueError<E> {
+    fn from(error: TransactionError) -> Self {
+        match error {
+            TransactionError::Ledger(error) => Self::Ledger(error),
+            TransactionError::Delivery(error) => Self::Delivery(error),
+        }
+    }
+}
+
+/// The result of [`IssueService::issue`].
+#[derive(Debug)]
+pub struct IssueReport<D: Draft> {
+    /// The final draft.
+    pub draft: D,
+    /// The signed artifacts. A dry run has none.
+    pub signed: Option<D::Signed>,
+}
+
+/// Issues artifacts with one ledger.
+#[derive(Debug)]
+pub struct IssueService<L, C = SystemClock> {
+    pub(super) ledger: Option<L>,
+    pub(super) clock: C,
+}
+
+impl<L: Ledger> IssueService<L, SystemClock> {
+    /// Creates the service. Without a ledger, nothing is recorded.
+    pub fn new(ledger: Option<L>) -> Self {
+        Self::with_clock(ledger, SystemClock)
+    }
+}
+
+impl<L: Ledger, C: Clock> IssueService<L, C> {
+    /// Creates the service with a clock.
+    pub fn with_clock(ledger: Option<L>, clock: C) -> Self {
+        Self { ledger, clock }
+    }
+
+    /// Issues the artifacts of a draft, or checks in a dry run that they can be issued.
+    ///
+    /// Makes the draft twice. The first time is before the key is opened, so that an invalid
+    /// request fails before the passphrase prompt. The second time is with the key and under the
+    /// writer lock, so that the artifact reflects the current state of the ledger. A dry run makes
+    /// the second draft without the lock, and with the key only if it needs no secret.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`IssueError`] if a step fails. Artifacts that are already in the ledger are issued,
+    /// and the next recovery delivers them. Otherwise nothing is issued.
+    pub fn issue<D, E>(
+        &mut self,
+        request: IssueRequest<'_, D, E>,
+        mode: Mode,
+    ) -> Result<IssueReport<D>, IssueError<E>>
+    where
+        D: Draft,
+        E: std::error::Error + 'static,
+    {
+        let now = self.clock.now();
+        let ledger = self.ledger.as_ref().map(Ledger::check).transpose();
+        let ledger = ledger.map_err(IssueError::OpenLedger)?.flatten();
+        let context = DraftContext {
+            ledger: ledger.as_deref(),
+            signer: None,
+            stage: Stage::Preliminary,
+            mode,
+            now,
+        };
+        let draft = (request.draft)(&context).map_err(IssueError::Request)?;
+        draft.check()?;
+        let checked = request.delivery.check(&request.destination);
+        checked.map_err(IssueError::Delivery)?;
+        match mode {
+            Mode::DryRun => {
+                let signer = request.signer.peek().map_err(IssueError::Request)?;
+                let context = DraftContext {
+                    signer: signer.as_ref(),
+                    stage: Stage::Final,
+                    ..context
+                };
+                let draft = (request.draft)(&context).map_err(IssueError::Request)?;
+                draft.check()?;
+                Ok(IssueReport {
+                    draft,
+                    signed: None,
+                })
+            }
+            Mode::Commit => {
+                // The view of the ledger must not outlive the first change.
+                drop(ledger);
+                self.commit(request, draft.needs_signer(), now)
+            }
+        }
+    }
+
+    /// Drafts, signs, verifies, records and delivers while it holds the writer lock.
+    fn commit<D, E>(
+        &mut self,
+        request: IssueRequest<'_, D, E>,
+        needs_signer: bool,
+        now: Timestamp,
+    ) -> Result<IssueReport<D>, IssueError<E>>
+    where
+        D: Draft,
+        E: std::error::Error + 'static,
+    {
+        let clock_micros = self.clock.unix_micros();
+        if let Some(ledger) = &mut self.ledger {
+            ledger.prepare().map_err(IssueError::OpenLedger)?;
+        }
+        let open = || request.signer.open().map_err(IssueError::Request);
+        let mut signer = needs_signer.then(open).transpose()?;
+        let mut writer = match &mut self.ledger {
+            None => None,
+            Some(ledger) => Some(ledger.acquire(now).map_err(IssueError::OpenLedger)?),
+        };
+        let mut draft = final_draft(&request, writer.as_ref(), signer.as_ref(), now)?;
+        if draft.needs_signer() && signer.is_none() {
+            signer = Some(open()?);
+            draft = final_draft(&request, writer.as_ref(), signer.as_ref(), now)?;
+        }
+        let mut writer: Option<&mut dyn LedgerWriter> = match &mut writer {
+            Some(writer) => Some(writer),
+            None => None,
+        };
+        if let (Some(writer), Some(signer)) = (&mut writer, &signer) {
+            for key in request.signer.public_keys(signer) {
+                record_signing_key(*writer, key).map_err(IssueError::Ledger)?;
+            }
+        }
+        let mut serials = Serials {
+            writer: writer.as_deref_mut(),
+            clock_micros,
+        };
+        let signed = draft.sign(signer.as_ref(), &mut serials)?;
+        let content = (request.render)(&draft, &signed).map_err(IssueError::Request)?;
+        let mut transaction = IssueTransaction {
+            artifacts: new_artifacts(writer.as_deref(), &signed, &request.destination)
+                .map_err(IssueError::Ledger)?,
+            deliverables: vec![Deliverable {
+                destination: request.destination,
+                content,
+            }],
+        };
+        transaction.commit(writer, request.delivery)?;
+        Ok(IssueReport {
+            draft,
+            signed: Some(signed),
+        })
+    }
+}
+
+fn final_draft<D, E>(
+    request: &IssueRequest<'_, D, E>,
+    writer: Option<&impl LedgerWriter>,
+    signer: Option<&D::Signer>,
+    now: Timestamp,
+) -> Result<D, IssueError<E>>
+where
+    D: Draft,
+    E: std::error::Error + 'static,
+{
+    let context = DraftContext {
+        ledger: writer.map(LedgerWriter::reader),
+        signer,
+        stage: Stage::Final,
+        mode: Mode::Commit,
+        now,
+    };
+    (request.draft)(&context).map_err(IssueError::Request)
+}
+
+/// Records the public half of a signing key, unless it is recorded.
+///
+/// # Errors
+///
+/// Returns an error if the ledger cannot be read or written.
+pub fn record_signing_key(
+    writer: &mut dyn LedgerWriter,
+    key: &TrustedKey,
+) -> Result<(), LedgerError> {
+    let entry = records::signing_key(key);
+    if writer.reader().has(EntryKind::SigningKey, &entry.subject)? {
+        return Ok(());
+    }
+    writer.append(&[entry])
+}
+
+/// Returns the artifacts that were not certainly delivered before. RS256 signs the same enterprise
+/// key again, and the same answer to a repeated request is delivered again.
+fn new_artifacts(
+    writer: Option<&dyn LedgerWriter>,
+    signed: &impl SignedArtifacts,
+    destination: &ArtifactDestination,
+) -> Result<Vec<PendingArtifact>, LedgerError> {
+    let Some(writer) = writer else {
+        return Ok(Vec::new());
+    };
+    let mut artifacts = Vec::new();
+    for entry in signed.entries() {
+        let recorded = writer.reader().recorded(&entry)?;
+        if !recorded.iter().any(|found| found.delivered) {
+            artifacts.push(PendingArtifact::new(entry, destination.clone()));
+        }
+    }
+    Ok(artifacts)
+}
+
+/// Serials of the ledger, or of the clock if there is none.
+struct Serials<'w, 'l> {
+    writer: Option<&'w mut (dyn LedgerWriter + 'l)>,
+    clock_micros: u64,
+}
+
+impl SerialSource for Serials<'_, '_> {
+    fn next_serial(&mut self) -> Result<u64, SignError> {
+        match &mut self.writer {
+            None => Ok(self.clock_micros),
+            Some(writer) => writer
+                .reserve_serials(1, self.clock_micros)
+                .map_err(SignError::Serial),
+        }
+    }
+}

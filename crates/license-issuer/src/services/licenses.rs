@@ -1,0 +1,125 @@
+//! Drafts of licenses.
+
+use license_core::issue::{CheckedKey, LicenseDraft};
+use license_core::{License, LicenseClaims, Matrix, Unverified};
+use serde_json::{Map, Value};
+
+use crate::ledger::NewEntry;
+use crate::records;
+use crate::services::issue::{Draft, SerialSource, SignError, SignedArtifacts};
+
+const LICENSE: &str = "license";
+
+/// A license to issue.
+#[derive(Clone, Debug)]
+pub struct LicenseOrder<'m> {
+    /// The terms.
+    pub draft: LicenseDraft,
+    /// The product.
+    pub matrix: &'m Matrix,
+    /// Facts for the ledger that the license does not contain.
+    pub facts: Map<String, Value>,
+    /// Remarks for the vendor.
+    pub notes: Vec<String>,
+    /// The losses of the customer, if the license replaces another one.
+    pub losses: Option<Vec<String>>,
+}
+
+impl<'m> LicenseOrder<'m> {
+    /// Creates an order without remarks.
+    pub fn new(draft: LicenseDraft, matrix: &'m Matrix) -> Self {
+        Self {
+            draft,
+            matrix,
+            facts: Map::new(),
+            notes: Vec::new(),
+            losses: None,
+        }
+    }
+
+    /// Returns the terms as a verifier would read them.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if no verifier would accept the draft.
+    pub fn claims(&self) -> Result<LicenseClaims, SignError> {
+        let claims = self.draft.read_back();
+        claims.map_err(|error| SignError::not_verified(LICENSE, error))
+    }
+}
+
+/// A signed and verified license.
+#[derive(Clone, Debug)]
+pub struct SignedLicense {
+    /// The license.
+    pub license: License,
+    /// The token.
+    pub token: String,
+    /// The license file.
+    pub file: String,
+    /// The short enterprise key, if it has one.
+    pub short_key: Option<String>,
+    /// The ledger entry.
+    pub entry: NewEntry,
+}
+
+impl SignedLicense {
+    /// Signs a draft, and verifies the result with the public half of the key.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the key cannot sign, or if a verifier refuses the license.
+    pub fn sign(
+        draft: &LicenseDraft,
+        key: &CheckedKey,
+        matrix: &Matrix,
+    ) -> Result<Self, SignError> {
+        let (license, token) = draft.mint(key).map_err(|source| SignError::Sign {
+            artifact: LICENSE,
+            source,
+        })?;
+        let file = Unverified::parse(&token).map(|token| token.to_armor());
+        let short_key = license.short_enterprise_key(matrix);
+        Ok(Self {
+            entry: records::license(&license, &token, matrix),
+            file: file.map_err(|error| SignError::not_verified(LICENSE, error))?,
+            short_key: short_key.map(|key| key.to_string()),
+            license,
+            token,
+        })
+    }
+}
+
+impl SignedArtifacts for SignedLicense {
+    fn entries(&self) -> Vec<NewEntry> {
+        vec![self.entry.clone()]
+    }
+}
+
+impl Draft for LicenseOrder<'_> {
+    type Signer = CheckedKey;
+    type Signed = SignedLicense;
+
+    fn check(&self) -> Result<(), SignError> {
+        self.draft.check().map_err(|source| SignError::Sign {
+            artifact: LICENSE,
+            source,
+        })?;
+        self.claims().map(drop)
+    }
+
+    fn sign(
+        &self,
+        signer: Option<&CheckedKey>,
+        serials: &mut dyn SerialSource,
+    ) -> Result<SignedLicense, SignError> {
+        let signer = signer.ok_or(SignError::NoSigner { artifact: LICENSE })?;
+        let mut draft = self.draft.clone();
+        draft.serial = Some(serials.next_serial()?);
+        let mut signed = SignedLicense::sign(&draft, signer, self.matrix)?;
+        if let Some(body) = signed.entry.body.as_object_mut() {
+            body.extend(self.facts.clone());
+        }
+        Ok(signed)
+    }
+}

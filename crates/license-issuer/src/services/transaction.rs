@@ -1,0 +1,122 @@
+//! Records artifacts and delivers them: neither happens without the other.
+
+use crate::delivery::{ArtifactDestination, Delivery, Discarded};
+use crate::errors::{DeliveryError, LedgerError};
+use crate::ledger::{DeliveryState, LedgerWriter, PendingArtifact};
+
+/// The content of a file or stream.
+#[derive(Clone, Debug)]
+pub struct Deliverable {
+    /// The destination.
+    pub destination: ArtifactDestination,
+    /// The bytes.
+    pub content: Vec<u8>,
+}
+
+/// The reason why artifacts were not recorded and delivered.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TransactionError {
+    /// The ledger could not be read or written.
+    #[error("cannot write to the ledger")]
+    Ledger(#[source] LedgerError),
+    /// An artifact could not be delivered.
+    #[error("cannot deliver an artifact")]
+    Delivery(#[source] DeliveryError),
+}
+
+/// Artifacts that are recorded together and delivered, to one destination or to many.
+///
+/// The steps of [`commit`](Self::commit) are those of the table. A process that crashes after a
+/// step leaves its artifacts to [`recover`](crate::ledger::recover).
+///
+/// | step | recovery after a crash |
+/// |---|---|
+/// | [`LedgerWriter::begin`] | deletes partial staging files and the pending artifacts |
+/// | [`Delivery::stage`] | deletes the staging files and the pending artifacts |
+/// | [`LedgerWriter::record`] | renames the staging files, deletes the pending artifacts |
+/// | [`Delivery::publish`] | deletes the pending artifacts |
+/// | [`LedgerWriter::finish`] | |
+///
+/// Recording is the point of no return: before it, no artifact is issued; after it, all are.
+/// A stream has no staging file. Staging an artifact there delivers it, and recovery records it
+/// with [`DeliveryState::Uncertain`].
+#[derive(Debug, Default)]
+pub struct IssueTransaction {
+    /// The artifacts. Without a ledger they are not used.
+    pub artifacts: Vec<PendingArtifact>,
+    /// The files and streams that contain the artifacts.
+    pub deliverables: Vec<Deliverable>,
+}
+
+impl IssueTransaction {
+    /// Records and delivers the artifacts. Without a writer, they are only delivered.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`TransactionError`] if a step fails. Artifacts that the ledger contains are issued,
+    /// and the next recovery delivers them. Otherwise none of them is issued.
+    pub fn commit(
+        &mut self,
+        writer: Option<&mut dyn LedgerWriter>,
+        delivery: &mut dyn Delivery,
+    ) -> Result<(), TransactionError> {
+        for deliverable in &self.deliverables {
+            let checked = delivery.check(&deliverable.destination);
+            checked.map_err(TransactionError::Delivery)?;
+        }
+        match writer {
+            Some(writer) if !self.artifacts.is_empty() => self.record(writer, delivery),
+            _ => {
+                if let Err(error) = self.stage(delivery) {
+                    self.discard(delivery);
+                    return Err(TransactionError::Delivery(error));
+                }
+                self.publish(delivery).map_err(TransactionError::Delivery)
+            }
+        }
+    }
+
+    fn record(
+        &mut self,
+        writer: &mut dyn LedgerWriter,
+        delivery: &mut dyn Delivery,
+    ) -> Result<(), TransactionError> {
+        let begun = writer.begin(&mut self.artifacts);
+        begun.map_err(TransactionError::Ledger)?;
+        if let Err(error) = self.stage(delivery) {
+            if self.discard(delivery) == Discarded::Removed {
+                // If this fails, the next recovery finds no staging file and removes them.
+                let _ = writer.finish(&self.artifacts);
+            }
+            return Err(TransactionError::Delivery(error));
+        }
+        let recorded = writer.record(&self.artifacts, DeliveryState::Delivered);
+        recorded.map_err(TransactionError::Ledger)?;
+        self.publish(delivery).map_err(TransactionError::Delivery)?;
+        // The artifacts are recorded and delivered. If this fails, the next recovery finds that
+        // nothing is left to do and removes them.
+        let _ = writer.finish(&self.artifacts);
+        Ok(())
+    }
+
+    fn stage(&self, delivery: &mut dyn Delivery) -> Result<(), DeliveryError> {
+        let mut deliverables = self.deliverables.iter();
+        deliverables.try_for_each(|one| delivery.stage(&one.destination, &one.content))
+    }
+
+    fn publish(&self, delivery: &mut dyn Delivery) -> Result<(), DeliveryError> {
+        let mut deliverables = self.deliverables.iter();
+        deliverables.try_for_each(|one| delivery.publish(&one.destination))
+    }
+
+    fn discard(&self, delivery: &mut dyn Delivery) -> Discarded {
+        let mut all = Discarded::Removed;
+        for one in &self.deliverables {
+            if delivery.discard(&one.destination) == Discarded::MaybeDelivered {
+                all = Discarded::MaybeDelivered;
+            }
+        }
+        all
+    }
+}
