@@ -166,6 +166,7 @@ fn compare(
         quotas: _,
         seats,
         devices,
+        must_activate,
         usage_type,
         trial,
         check_in: _,
@@ -197,6 +198,7 @@ fn compare(
     add(shift(expires_at, &after.expires_at).map(Change::End));
     add(shift(seats, &after.seats).map(Change::Seats));
     add(shift(devices, &after.devices).map(Change::Devices));
+    add(shift(must_activate, &after.must_activate).map(Change::Activation));
     let maintenance = shift(maintenance_until, &after.maintenance_until);
     add(maintenance.map(Change::Maintenance));
     add(shift(max_version, &after.max_version).map(Change::Versions));

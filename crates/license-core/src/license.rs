@@ -228,6 +228,11 @@ impl License {
         self.claims().devices
     }
 
+    /// Whether it holds only on machines that the vendor has activated it for.
+    pub fn must_activate(&self) -> bool {
+        self.claims().must_activate
+    }
+
     /// The kind of use that it is for; none means any.
     pub fn usage_type(&self) -> Option<UsageType> {
         self.claims().usage_type

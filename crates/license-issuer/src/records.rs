@@ -50,6 +50,7 @@ pub fn license(license: &License, token: &str, matrix: &Matrix) -> NewEntry {
         "devices": license.devices(),
         "users": license.users().map(|users| users.collect::<Vec<_>>()),
         "machines": machines.map(Machine::to_string).collect::<Vec<_>>(),
+        "activation": license.must_activate(),
         "trial": license.is_trial(),
         "trial_of": license.is_trial().then(|| trial_key(license.product(), license.customer())),
         "serial": license.serial(),

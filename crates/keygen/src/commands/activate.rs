@@ -108,7 +108,7 @@ impl AnswerTexts<ActivationPolicy<'_>> for ActivationTexts<'_> {
             Some(approval) => Some(approval.license.customer().to_owned()),
             None => facts.text("customer"),
         };
-        let is_needed = approval.map(|approval| approval.license.devices().is_some());
+        let is_needed = approval.map(|approval| approval.license.must_activate());
         let usage = approval.and_then(|approval| approval.devices.as_ref());
         let (id, issued_at) = (facts.text("activation_id"), facts.text("issued_at"));
         let json = json!({

@@ -105,6 +105,7 @@ fn draft_of(
     draft.usage_type = arguments.usage_type;
     draft.users = users(&arguments.user, &mut Vec::new());
     draft.machines = machine::locks(&arguments.machine)?;
+    draft.must_activate = arguments.activation;
     // The claim is the last second that is covered.
     draft.maintenance_until = arguments.maintenance_until.map(|day| day.end().minus(1));
     draft.max_version = arguments.max_version.clone();

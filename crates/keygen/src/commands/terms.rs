@@ -117,6 +117,7 @@ impl<'a> Terms<'a> {
             "machines": (!facts.machines.is_empty()).then_some(&facts.machines),
             "seats": facts.seats,
             "devices": facts.devices,
+            "activation": facts.must_activate,
             "usage_type": facts.usage_type.map(UsageType::as_str),
             "maintenance_until": facts.maintenance_until.map(|at| at.to_string()),
             "max_version": facts.max_version.as_ref().map(ToString::to_string),
@@ -204,6 +205,9 @@ fn bounds(facts: &LicenseClaims) -> Vec<String> {
     let counts: Vec<_> = seats.into_iter().chain(devices).collect();
     if !counts.is_empty() {
         lines.push(format!("counts     {}", counts.join(", ")));
+    }
+    if facts.must_activate {
+        lines.push("activation needed on every machine".to_owned());
     }
     let usage = facts.usage_type.map(UsageType::as_str);
     lines.extend(usage.map(|usage| format!("usage      only {usage}")));

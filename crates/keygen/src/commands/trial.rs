@@ -53,6 +53,7 @@ fn draft<'m>(order: &Trial, matrix: &'m Matrix) -> Result<Order<'m>, Failure> {
     draft.check_in = draft.check_in.filter(|_| !order.offline);
     draft.usage_type = order.usage_type;
     draft.machines = machine::locks(&order.machine)?;
+    draft.must_activate = order.activation;
     let mut notes = machine_notes(&draft.machines, order.machine.len());
     draft.users = users(&order.user, &mut notes);
     let mut facts = serde_json::Map::new();

@@ -63,7 +63,8 @@ impl<'a> Evaluation<'a> {
             args.usage_type.unwrap_or_default()
         };
         let mut validations = bundle.iter().flat_map(Bundle::validations);
-        let needs_machine = |license: &License| license.machines().is_some();
+        let needs_machine =
+            |license: &License| license.machines().is_some() || license.must_activate();
         let needs_machine = licenses.clone().any(needs_machine)
             || bundle.iter().any(|bundle| !bundle.activations().is_empty())
             || validations.any(|validation| validation.machine().is_some());

@@ -422,7 +422,7 @@ fn speaks_as(one: &Validation, other: &Validation) -> bool {
 
 /// Whether anything in it asks which machine it is on.
 pub(crate) fn names_machines(bundle: &Bundle) -> bool {
-    let asks = |license: &License| license.machines().is_some();
+    let asks = |license: &License| license.machines().is_some() || license.must_activate();
     let by_validation = bundle
         .validations()
         .iter()

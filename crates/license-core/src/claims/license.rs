@@ -25,7 +25,7 @@ pub(crate) const FORMAT_VERSION: u32 = 1;
 
 /// The claims that this version understands, in the order in which they are written. The claim
 /// `crit` may name these only.
-pub(crate) const KNOWN_CLAIMS: [&str; 28] = [
+pub(crate) const KNOWN_CLAIMS: [&str; 29] = [
     "ver",
     "iss",
     "aud",
@@ -41,6 +41,7 @@ pub(crate) const KNOWN_CLAIMS: [&str; 28] = [
     "quotas",
     "seats",
     "devices",
+    "activation",
     "usage_type",
     "trial",
     "check_in",
@@ -137,6 +138,14 @@ pub struct LicenseClaims {
         skip_serializing_if = "Option::is_none"
     )]
     pub devices: Option<u64>,
+    /// Whether the license is valid only on machines for which the vendor has activated it, claim
+    /// `activation`. A token with this claim names it in `crit`.
+    #[serde(
+        rename = "activation",
+        default,
+        skip_serializing_if = "std::ops::Not::not"
+    )]
+    pub must_activate: bool,
     /// The permitted kind of use. Without it, every kind is permitted.
     #[serde(
         default,
@@ -259,6 +268,7 @@ impl LicenseClaims {
                 .collect(),
             seats: None,
             devices: None,
+            must_activate: false,
             usage_type: None,
             trial: false,
             check_in: None,

@@ -89,6 +89,8 @@ pub enum Change {
     Seats(Shift<Option<u64>>),
     /// Machines that may be activated.
     Devices(Shift<Option<u64>>),
+    /// Whether each machine must be activated.
+    Activation(Shift<bool>),
     /// Whether a feature is included.
     Feature(Box<str>, Shift<bool>),
     /// How much of something is allowed.
@@ -131,6 +133,7 @@ impl Change {
         match self {
             Self::Tier(_, effect) => *effect,
             Self::Trial(trial) => Effect::gain_if(trial.before),
+            Self::Activation(must) => Effect::gain_if(must.before),
             Self::Start(start) => Effect::gain_if(start.after < start.before),
             Self::End(end) | Self::Maintenance(end) => Effect::gain_if(ends_later(end)),
             Self::Seats(count) | Self::Devices(count) => match (count.before, count.after) {
@@ -172,6 +175,7 @@ impl Change {
             Self::End(shift) => Self::End(shift.reversed()),
             Self::Seats(shift) => Self::Seats(shift.reversed()),
             Self::Devices(shift) => Self::Devices(shift.reversed()),
+            Self::Activation(shift) => Self::Activation(shift.reversed()),
             Self::Feature(name, shift) => Self::Feature(name, shift.reversed()),
             Self::Quota(name, shift) => Self::Quota(name, shift.reversed()),
             Self::CheckIn(shift) => Self::CheckIn(shift.reversed()),
@@ -206,6 +210,7 @@ impl Change {
             Self::End(_) => "expires_at",
             Self::Seats(_) => "seats",
             Self::Devices(_) => "devices",
+            Self::Activation(_) => "activation",
             Self::Feature(..) => "feature",
             Self::Quota(..) => "quota",
             Self::CheckIn(_) => "check_in",
@@ -264,6 +269,7 @@ impl Change {
             }
             Self::Seats(shift) | Self::Devices(shift) => shift.to_values(|count| (*count).into()),
             Self::Trial(shift)
+            | Self::Activation(shift)
             | Self::Feature(_, shift)
             | Self::Usage(_, shift)
             | Self::User(_, shift)

@@ -87,6 +87,7 @@ fn claim(name: &str) -> Option<(Edit, &'static [&'static str])> {
             |draft| draft.set_devices(NonZeroU32::new(3).unwrap(), Matrix::built_in()),
             &["devices", "quota"],
         ),
+        "activation" => (|draft| draft.must_activate = true, &["activation"]),
         "usage_type" => (
             |draft| draft.usage_type = Some(UsageType::Runtime),
             &["usage_type"],

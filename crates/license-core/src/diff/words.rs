@@ -26,6 +26,8 @@ impl fmt::Display for Change {
             Self::End(shift) => end(f, shift),
             Self::Seats(shift) => count(f, "seats", shift),
             Self::Devices(shift) => count(f, "devices", shift),
+            Self::Activation(must) if must.after => f.write_str("each machine must be activated"),
+            Self::Activation(_) => f.write_str("no machine has to be activated any more"),
             Self::Feature(name, is) if is.after => write!(f, "feature {name} is added"),
             Self::Feature(name, _) => write!(f, "feature {name} is gone"),
             Self::Quota(name, shift) => quota(f, name, shift),

@@ -53,6 +53,9 @@ fn activation(case: &Case<'_>) -> Found {
             let license = license.clone();
             require(false, Code::Deactivated, Evidence::Deactivated { license })
         }
+        (None, None) if case.license.must_activate() => {
+            require(false, Code::NotActivated, evidence(None))
+        }
         (None, None) => None,
     }
 }

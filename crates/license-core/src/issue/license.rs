@@ -180,13 +180,20 @@ impl LicenseClaims {
         serde_json::to_vec(&self.completed()).map_err(|_| IssueError::Json)
     }
 
-    /// Sets the claim that follows from others, the standard key.
+    /// Sets the claims that follow from others: the standard key, and `activation` in `crit`, so
+    /// that a verifier that does not know activation refuses the license.
     fn completed(&self) -> Self {
         let mut claims = self.clone();
         claims.key = Some(self.standard_key());
+        claims.critical.retain(|name| name != ACTIVATION);
+        if self.must_activate {
+            claims.critical.push(ACTIVATION.to_owned());
+        }
         claims
     }
 }
+
+const ACTIVATION: &str = "activation";
 
 fn checked(name: &str) -> Result<String, IssueError> {
     if is_snake(name) {

@@ -46,6 +46,7 @@ fn every_claim() -> LicenseClaims {
         ]),
         seats: Some(5),
         devices: Some(2),
+        must_activate: true,
         usage_type: Some(UsageType::Builder),
         trial: true,
         check_in: CheckIn::new(24, 168),
@@ -57,7 +58,7 @@ fn every_claim() -> LicenseClaims {
         company: Some(Company::parse("ACME").unwrap()),
         key: None,
         confirmation: Some(confirmation()),
-        critical: vec!["users".to_owned()],
+        critical: vec!["activation".to_owned()],
         extension: Some(object("order", json!(7))),
         unknown: Map::new(),
     };
