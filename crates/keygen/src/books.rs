@@ -11,14 +11,14 @@ use license_issuer::services::{Deliverable, IssueTransaction};
 use license_terminal::Failure;
 
 use crate::args::Out;
-use crate::ledger::{Entry, Kind, LedgerReader, Place, Record};
+use crate::ledger::{Kind, LedgerReader, Place, Record};
 use crate::{failures, output};
 
 pub(crate) use crate::failures::{
     ledger_not_opened as not_kept, ledger_not_read as not_kept_in,
     ledger_not_written as not_entered,
 };
-pub(crate) use license_issuer::records::{check_in, enterprise_key, license};
+pub(crate) use license_issuer::records::check_in;
 
 /// The ledger that the command line names, opened; or that there is to be none.
 #[derive(Debug)]
@@ -138,22 +138,6 @@ impl Counter<'_> {
     pub(crate) fn has(&self, kind: Kind, subject: &str) -> Result<bool, Failure> {
         match self.ledger() {
             Some(ledger) => stated(ledger.has(kind, subject)),
-            None => Ok(false),
-        }
-    }
-
-    /// Every usage entry of a chain, one by one.
-    pub(crate) fn of_chain(&self, chain: &str, mut each: impl FnMut(Entry)) -> Result<(), Failure> {
-        match self.ledger() {
-            Some(ledger) => stated(ledger.visit_usage_chain(chain, &mut each)),
-            None => Ok(()),
-        }
-    }
-
-    /// Whether just this was entered.
-    pub(crate) fn knows(&self, record: &Record) -> Result<bool, Failure> {
-        match self.ledger() {
-            Some(ledger) => Ok(!stated(ledger.recorded(record))?.is_empty()),
             None => Ok(false),
         }
     }

@@ -1,10 +1,9 @@
 //! Short names for the ledger of the library, for commands that are not converted yet.
 
 pub(crate) use license_issuer::errors::LedgerError;
-pub(crate) use license_issuer::ledger::sqlite::{LedgerLocation as Place, SqliteLedger};
+pub(crate) use license_issuer::ledger::sqlite::LedgerLocation as Place;
 pub(crate) use license_issuer::ledger::{
-    ChainFault, Entry, EntryKind as Kind, LedgerReader, LicenseFilter as Filter,
-    LicenseSort as Sort, LicenseStatus as Standing, NewEntry as Record,
+    Entry, EntryKind as Kind, LedgerReader, LicenseStatus as Standing, NewEntry as Record,
     RecordedActivation as Activated, RecordedLicense as LicenseRow,
 };
 

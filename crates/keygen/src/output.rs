@@ -1,5 +1,7 @@
 //! Destinations of artifacts, as the command line names them.
 
+pub(crate) mod csv;
+
 use license_issuer::delivery::{ArtifactDestination, Delivery, FileDelivery, StreamDelivery};
 use license_issuer::files::Collision;
 use license_issuer::ledger::sqlite::{LedgerFile, LedgerLocation};

@@ -6,6 +6,7 @@ mod orders;
 use std::path::Path;
 
 use license_core::MAX_FILE_BYTES;
+use license_issuer::ledger::sqlite::LedgerLocation;
 use license_issuer::names::{NameSet, NameSetError};
 use license_issuer::services::batch::{
     BatchError, BatchObserver, BatchReport, BatchRequest, KnownCounts,
@@ -17,7 +18,6 @@ use serde_json::json;
 use super::matrix;
 use super::signer::KeyFile;
 use crate::args::Batch;
-use crate::ledger::Place;
 use crate::{failures, output};
 use manifest::Manifest;
 use orders::{Order, Orders};
@@ -25,7 +25,11 @@ use orders::{Order, Orders};
 /// The number of row errors after which the rest is not read.
 const MAX_ROW_ERRORS: usize = 20;
 
-pub(crate) fn run(arguments: &Batch, place: &Place, terminal: &Terminal) -> Result<(), Failure> {
+pub(crate) fn run(
+    arguments: &Batch,
+    place: &LedgerLocation,
+    terminal: &Terminal,
+) -> Result<(), Failure> {
     let matrix = matrix(arguments.product_file.as_ref())?;
     check_file(&arguments.orders)?;
     // Every row is checked before the first is signed, and before a passphrase prompt.
@@ -99,7 +103,7 @@ impl BatchObserver for Observer<'_> {
     }
 }
 
-fn not_done(error: BatchError<Failure>, place: &Place) -> Failure {
+fn not_done(error: BatchError<Failure>, place: &LedgerLocation) -> Failure {
     match error {
         BatchError::ForeignFile { path } => {
             let path = show_path(&path);

@@ -2,11 +2,11 @@
 
 use license_core::issue::LicenseDraft;
 use license_core::{LicenseId, Matrix, Timestamp};
+use license_issuer::ledger::{Entry, LedgerReader, LicenseStatus};
 use license_terminal::{Exit, Failure, escape};
 
 use super::ledger::{license_of, not_found, resolve};
 use super::trial::ends_after;
-use crate::ledger::{Entry, LedgerReader, Standing};
 
 /// A trial that may be converted.
 pub(super) struct Converted {
@@ -28,8 +28,8 @@ impl Converted {
             return Err(no_trial(&subject));
         }
         match row.status {
-            Standing::Revoked => return Err(revoked(&subject)),
-            Standing::Superseded => return Err(converted(&subject, ledger)),
+            LicenseStatus::Revoked => return Err(revoked(&subject)),
+            LicenseStatus::Superseded => return Err(converted(&subject, ledger)),
             _ => {}
         }
         let id = LicenseId::parse(&subject).ok_or_else(|| no_trial(&subject))?;

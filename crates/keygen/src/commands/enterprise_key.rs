@@ -4,6 +4,7 @@ mod report;
 
 use license_core::issue::{CheckedKey, Sign};
 use license_core::{Algorithm, EnterpriseTerms, KeyExpiry};
+use license_issuer::ledger::sqlite::LedgerLocation;
 use license_issuer::services::enterprise_keys::{EnterpriseKeyOrder, SignedEnterpriseKey};
 use license_issuer::services::issue::{DraftContext, IssueRequest, IssueService, Mode};
 use license_terminal::{Failure, Terminal};
@@ -11,12 +12,11 @@ use license_terminal::{Failure, Terminal};
 use super::signer::KeyFile;
 use super::{matrix, now};
 use crate::args::{Dry, EnterpriseKey};
-use crate::ledger::Place;
 use crate::{failures, output};
 
 pub(crate) fn run(
     arguments: &Dry<EnterpriseKey>,
-    place: &Place,
+    place: &LedgerLocation,
     terminal: &Terminal,
 ) -> Result<(), Failure> {
     let Dry { order, dry_run } = arguments;

@@ -2,6 +2,7 @@
 
 use license_core::issue::LicenseDraft;
 use license_core::{Difference, Effect, License, MAX_FILE_BYTES, Matrix, Timestamp, TrustSet};
+use license_issuer::ledger::{LedgerReader, LicenseStatus};
 use license_terminal::{Exit, Failure, Source, escape};
 
 use super::check_in::other_product;
@@ -10,7 +11,6 @@ use super::mint::Order;
 use super::subject::{Subject, Text};
 use super::{add_keys, fresh_id, not_verified, now};
 use crate::args;
-use crate::ledger::{LedgerReader, Standing};
 
 /// A license that stands, as far as is known, and was signed by one of the vendor's keys.
 pub(super) struct Former {
@@ -134,7 +134,7 @@ fn check_standing(
     let id = license.id().as_str();
     let standing = license_of(ledger, id, now)?.map(|row| row.status);
     match standing {
-        Some(standing @ (Standing::Revoked | Standing::Superseded)) => {
+        Some(standing @ (LicenseStatus::Revoked | LicenseStatus::Superseded)) => {
             Err(does_not_stand(id, standing, ledger))
         }
         _ => Ok(()),
@@ -144,7 +144,7 @@ fn check_standing(
 /// Why a license is not changed any more.
 pub(super) fn does_not_stand(
     subject: &str,
-    standing: Standing,
+    standing: LicenseStatus,
     ledger: &dyn LedgerReader,
 ) -> Failure {
     let message = format!("license {subject} is {standing}");

@@ -4,6 +4,8 @@ use std::num::NonZeroU32;
 
 use license_core::issue::LicenseDraft;
 use license_core::{CheckIn, Matrix, Tier, TierTerms, Timestamp};
+use license_issuer::ledger::sqlite::LedgerLocation;
+use license_issuer::ledger::{LedgerReader, LicenseStatus};
 use license_terminal::{Failure, Terminal};
 
 use super::convert::Converted;
@@ -11,11 +13,10 @@ use super::ledger::{license_of, required};
 use super::mint::{Mint, Order, machine_notes, users};
 use super::{fresh_id, machine, matrix, not_issued, now, trial};
 use crate::args::{Dry, Issue};
-use crate::ledger::{LedgerReader, Place, Standing};
 
 pub(crate) fn run(
     arguments: &Dry<Issue>,
-    place: &Place,
+    place: &LedgerLocation,
     terminal: &Terminal,
 ) -> Result<(), Failure> {
     let Dry { order, dry_run } = arguments;
@@ -69,7 +70,7 @@ fn open_trial(
     let trials = trial::trials(&draft.customer, matrix, ledger)?;
     for entry in trials.iter().rev() {
         let standing = license_of(ledger, &entry.subject, draft.issued_at)?;
-        let holds = standing.is_some_and(|row| row.status == Standing::Active);
+        let holds = standing.is_some_and(|row| row.status == LicenseStatus::Active);
         if let Some(end) = trial::ends_after(entry, draft.issued_at).filter(|_| holds) {
             let id = &entry.subject;
             return Ok(Some(format!(

@@ -1,6 +1,8 @@
 //! Issues one license at a time, with the issue service.
 
 use license_core::{Machine, Matrix};
+use license_issuer::ledger::LedgerReader;
+use license_issuer::ledger::sqlite::LedgerLocation;
 use license_issuer::services::issue::{DraftContext, IssueRequest, IssueService, Mode};
 use license_issuer::services::licenses::{LicenseOrder, SignedLicense};
 use license_terminal::{Destination, Failure, Terminal, escape};
@@ -9,7 +11,6 @@ use super::signer::KeyFile;
 use super::terms::Terms;
 use crate::args::{KeyArgs, Out};
 use crate::failures;
-use crate::ledger::{LedgerReader, Place};
 use crate::output;
 
 /// The options of a command that issues a license, besides those of the license itself.
@@ -17,7 +18,7 @@ pub(super) struct Mint<'a> {
     pub(super) key: &'a KeyArgs,
     pub(super) out: &'a Out,
     pub(super) matrix: &'a Matrix,
-    pub(super) place: &'a Place,
+    pub(super) place: &'a LedgerLocation,
     pub(super) terminal: &'a Terminal,
     pub(super) dry_run: bool,
 }

@@ -1,6 +1,8 @@
 //! `keygen renew`.
 
 use license_core::{Date, Matrix, Span, Timestamp};
+use license_issuer::ledger::LedgerReader;
+use license_issuer::ledger::sqlite::LedgerLocation;
 use license_terminal::{Failure, Terminal};
 
 use super::former::{Former, Given};
@@ -8,11 +10,10 @@ use super::mint::{Mint, Order};
 use super::successor::{Change, refuse_followed};
 use super::{issue, matrix};
 use crate::args::{Dry, Renew};
-use crate::ledger::{LedgerReader, Place};
 
 pub(crate) fn run(
     arguments: &Dry<Renew>,
-    place: &Place,
+    place: &LedgerLocation,
     terminal: &Terminal,
 ) -> Result<(), Failure> {
     let Dry { order, dry_run } = arguments;

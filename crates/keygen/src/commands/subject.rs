@@ -4,12 +4,12 @@ use license_core::{
     Artefacts, Bundle, BundleError, Facts, License, LicenseKey, MAX_FILE_BYTES, Matrix, TokenKind,
     TrustSet, Unverified,
 };
+use license_issuer::ledger::LedgerReader;
 use license_terminal::{Exit, Failure, Source, escape};
 
 use super::check_in::{not_judged, other_product};
 use super::ledger::{license_of, resolve};
 use super::now;
-use crate::ledger::LedgerReader;
 
 /// What was found under a name.
 pub(super) struct Text {

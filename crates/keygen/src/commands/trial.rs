@@ -2,18 +2,19 @@
 
 use license_core::issue::LicenseDraft;
 use license_core::{Matrix, Timestamp};
+use license_issuer::ledger::sqlite::LedgerLocation;
+use license_issuer::ledger::{Entry, LedgerReader};
 use license_terminal::{Exit, Failure, Terminal, escape};
 
 use super::ledger::required;
 use super::mint::{Mint, Order, machine_notes, users};
 use super::{fresh_id, issue, machine, matrix, now};
 use crate::args::{Dry, Trial};
-use crate::books::not_kept_in;
-use crate::ledger::{Entry, LedgerReader, Place};
+use crate::failures;
 
 pub(crate) fn run(
     arguments: &Dry<Trial>,
-    place: &Place,
+    place: &LedgerLocation,
     terminal: &Terminal,
 ) -> Result<(), Failure> {
     required(place, "that a customer had a trial")?;
@@ -97,7 +98,7 @@ pub(super) fn trials(
 ) -> Result<Vec<Entry>, Failure> {
     let of = license_issuer::records::trial_key(matrix.product(), customer);
     let trials = ledger.trials(&of);
-    trials.map_err(|error| not_kept_in(ledger, &error))
+    trials.map_err(|error| failures::ledger_not_read(ledger, &error))
 }
 
 /// Whether a trial still holds at an instant.

@@ -4,6 +4,8 @@ use std::num::NonZeroU32;
 
 use license_core::issue::LicenseDraft;
 use license_core::{License, Matrix, Quota, TierTerms};
+use license_issuer::ledger::LedgerReader;
+use license_issuer::ledger::sqlite::LedgerLocation;
 use license_terminal::{Failure, Terminal};
 
 use super::former::{Former, Given};
@@ -11,11 +13,10 @@ use super::mint::{Mint, Order};
 use super::successor::{Change, begin_at_once, refuse_followed};
 use super::{issue, matrix, not_issued, not_verified};
 use crate::args::{Dry, Upgrade};
-use crate::ledger::{LedgerReader, Place};
 
 pub(crate) fn run(
     arguments: &Dry<Upgrade>,
-    place: &Place,
+    place: &LedgerLocation,
     terminal: &Terminal,
 ) -> Result<(), Failure> {
     let Dry { order, dry_run } = arguments;

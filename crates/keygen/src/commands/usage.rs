@@ -8,18 +8,19 @@ use license_core::usage_report::{
     Finding, Hash, MAX_REPORT_BYTES, UsageEntry, UsageReport, UsageReportError,
 };
 use license_core::{Code, LicenseId};
+use license_issuer::ledger::sqlite::LedgerLocation;
+use license_issuer::ledger::{EntryKind, NewEntry};
 use license_terminal::{Exit, Failure, Source, Terminal};
 use serde_json::{Map, Value, json};
 
 use crate::args::UsageCommand;
-use crate::ledger::{Kind, Place, Record};
 
 /// What usage without a license is entered under.
 pub(crate) const UNLICENSED: &str = "unlicensed";
 
 pub(crate) fn run(
     command: &UsageCommand,
-    place: &Place,
+    place: &LedgerLocation,
     terminal: &Terminal,
 ) -> Result<Exit, Failure> {
     let done = match command {
@@ -62,13 +63,13 @@ fn finding_json(finding: &Finding) -> Value {
 }
 
 /// The record of an entry, without its private part: what is entered can't be deleted. What is not whole around it is noted.
-fn record(line: &str, entry: &UsageEntry, gap: Option<(u64, u64)>, fork: bool) -> Record {
+fn record(line: &str, entry: &UsageEntry, gap: Option<(u64, u64)>, fork: bool) -> NewEntry {
     let gap = gap.map(|(first, last)| json!({ "first": first, "last": last }));
     let mut body = facts(line, entry);
     body.insert("gap".to_owned(), gap.into());
     body.insert("fork".to_owned(), fork.into());
-    Record {
-        kind: Kind::Usage,
+    NewEntry {
+        kind: EntryKind::Usage,
         subject: subject(entry),
         body: Value::Object(body),
         artifact: line.to_owned(),
@@ -97,7 +98,7 @@ fn facts(line: &str, entry: &UsageEntry) -> Map<String, Value> {
 }
 
 /// Whether a record that was exported says what its line does.
-pub(crate) fn is_of_its_line(stated: &Record) -> bool {
+pub(crate) fn is_of_its_line(stated: &NewEntry) -> bool {
     let Ok(entry) = UsageEntry::parse(&stated.artifact) else {
         return false;
     };

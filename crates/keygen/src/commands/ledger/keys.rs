@@ -1,10 +1,10 @@
 //! The public halves of the recorded signing keys.
 
 use license_core::TrustSet;
+use license_issuer::ledger::LedgerReader;
 use license_terminal::Failure;
 
 use crate::failures;
-use crate::ledger::LedgerReader;
 
 /// Returns the signing keys that the ledger contains.
 pub(crate) fn signing_keys(ledger: &dyn LedgerReader) -> Result<TrustSet, Failure> {

@@ -5,17 +5,23 @@ use std::collections::{BTreeMap, BTreeSet};
 use license_core::usage_report::{
     ChainId, ChainSummary, Finding, Hash, UsageEntry, UsageReport, examine,
 };
+use license_issuer::ledger::sqlite::LedgerLocation;
+use license_issuer::ledger::{EntryKind, LedgerReader, NewEntry};
+use license_issuer::services::issue::{IssueService, Mode};
 use license_terminal::{Failure, Source, Terminal};
 use serde_json::{Value, json};
 
 use super::super::now;
 use super::verify::failure;
 use super::{read, record, short};
-use crate::books::{Books, Counter};
-use crate::ledger::{Kind, Place, Record};
+use crate::{failures, output};
 
-pub(super) fn run(files: &[Source], place: &Place, terminal: &Terminal) -> Result<(), Failure> {
-    if *place == Place::None {
+pub(super) fn run(
+    files: &[Source],
+    place: &LedgerLocation,
+    terminal: &Terminal,
+) -> Result<(), Failure> {
+    if *place == LedgerLocation::None {
         return Err(
             Failure::usage("--no-ledger leaves nothing to enter it in").hint("leave it away")
         );
@@ -27,18 +33,20 @@ pub(super) fn run(files: &[Source], place: &Place, terminal: &Terminal) -> Resul
         refuse_changes(file, &read)?;
         reports.extend(read);
     }
-    let mut books = Books::open(place)?;
-    let mut counter = books.counter(now())?;
-    let mut known = Known::of(&counter, &reports)?;
-    let (records, mut warnings) = known.news(&reports);
-    warnings.extend(unknown_licenses(&counter, &records)?);
-    warnings.extend(of_clocks(&reports, &records));
-    counter.enter_all(&records)?;
-    drop(counter);
-    let (entered, known) = (
-        records.len(),
-        distinct(&reports).saturating_sub(records.len()),
+    let mut service = IssueService::new(output::ledger_file(place)?);
+    let recorded = service.record(
+        |ledger, _| {
+            let mut known = Known::read(ledger, &reports)?;
+            let (records, mut warnings) = known.news(&reports);
+            warnings.extend(unknown_licenses(ledger, &records)?);
+            warnings.extend(of_clocks(&reports, &records));
+            let entered = records.len();
+            Ok((records, (entered, warnings)))
+        },
+        Mode::Commit,
     );
+    let (entered, warnings) = recorded.map_err(|error| failures::not_issued(error, place))?;
+    let known = distinct(&reports).saturating_sub(entered);
     tell(entered, known, &warnings, terminal)
 }
 
@@ -93,18 +101,22 @@ struct Known {
 type Numbers = BTreeMap<u64, BTreeMap<Hash, Hash>>;
 
 impl Known {
-    fn of(counter: &Counter<'_>, reports: &[UsageReport]) -> Result<Self, Failure> {
+    fn read(ledger: Option<&dyn LedgerReader>, reports: &[UsageReport]) -> Result<Self, Failure> {
         let mut known = Self {
             chains: BTreeMap::new(),
         };
         let entries = reports.iter().flat_map(UsageReport::entries);
         let chains: BTreeSet<_> = entries.map(|(_, entry, _)| entry.place.chain).collect();
+        let Some(ledger) = ledger else {
+            return Ok(known);
+        };
         for chain in chains {
-            counter.of_chain(&chain.to_string(), |entered| {
+            let read = ledger.visit_usage_chain(&chain.to_string(), &mut |entered| {
                 if let Ok(entry) = UsageEntry::parse(&entered.artifact) {
                     known.add(&entry, Hash::of_entry(&entered.artifact));
                 }
-            })?;
+            });
+            read.map_err(|error| failures::ledger_not_read(ledger, &error))?;
         }
         Ok(known)
     }
@@ -116,7 +128,7 @@ impl Known {
     }
 
     /// The records of what is not known yet, in the order of each chain, and what does not fit what is.
-    fn news(&mut self, reports: &[UsageReport]) -> (Vec<Record>, Vec<Warning>) {
+    fn news(&mut self, reports: &[UsageReport]) -> (Vec<NewEntry>, Vec<Warning>) {
         let mut news: BTreeMap<(ChainId, u64, Hash), (&str, &UsageEntry)> = BTreeMap::new();
         for (line, entry, hash) in reports.iter().flat_map(UsageReport::entries) {
             let place = entry.place;
@@ -176,14 +188,23 @@ fn is_fork(numbers: &Numbers, entry: &UsageEntry, hash: Hash) -> bool {
 }
 
 /// Licenses that the ledger does not know: of another vendor's, or minted without it.
-fn unknown_licenses(counter: &Counter<'_>, records: &[Record]) -> Result<Vec<Warning>, Failure> {
+fn unknown_licenses(
+    ledger: Option<&dyn LedgerReader>,
+    records: &[NewEntry],
+) -> Result<Vec<Warning>, Failure> {
+    let has = |kind, id: &str| match ledger {
+        None => Ok(false),
+        Some(ledger) => ledger
+            .has(kind, id)
+            .map_err(|error| failures::ledger_not_read(ledger, &error)),
+    };
     let ids: BTreeSet<_> = records
         .iter()
         .map(|record| record.subject.as_str())
         .collect();
     let mut warnings = Vec::new();
     for id in ids.into_iter().filter(|id| *id != super::UNLICENSED) {
-        let is_known = counter.has(Kind::License, id)? || counter.has(Kind::EnterpriseKey, id)?;
+        let is_known = has(EntryKind::License, id)? || has(EntryKind::EnterpriseKey, id)?;
         if !is_known {
             warnings.push(Warning {
                 code: "UNKNOWN_LICENSE",
@@ -197,7 +218,7 @@ fn unknown_licenses(counter: &Counter<'_>, records: &[Record]) -> Result<Vec<War
 }
 
 /// What entries that are new say of their clocks, and of counts that were lost or counted again.
-fn of_clocks(reports: &[UsageReport], records: &[Record]) -> Vec<Warning> {
+fn of_clocks(reports: &[UsageReport], records: &[NewEntry]) -> Vec<Warning> {
     let news: BTreeSet<_> = records
         .iter()
         .filter_map(|record| {
