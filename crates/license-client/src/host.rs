@@ -32,7 +32,8 @@ use crate::paths::{HomeError, StateDir, StateFile};
 use crate::problem::{ListProblem, StateProblem};
 use crate::revocations;
 use crate::sealed::Seal;
-use crate::state::{Durability, Loaded, State};
+use crate::sealed_file::Durability;
+use crate::state::{Loaded, State};
 use crate::store::{Store, StoreError};
 
 /// How far the mark may move before it is written again. A clock that is set back gains this much at most.

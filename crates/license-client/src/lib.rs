@@ -25,6 +25,7 @@
 mod activation;
 mod client;
 mod clock;
+mod files;
 mod hex;
 mod home;
 mod host;
@@ -36,6 +37,7 @@ mod problem;
 mod project;
 mod revocations;
 mod sealed;
+mod sealed_file;
 mod session;
 mod state;
 mod store;

@@ -2,8 +2,8 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fmt;
-use std::fs::{self, File};
-use std::io::{self, Read};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use license_core::{ProductCode, UsageType};
@@ -13,6 +13,7 @@ use license_core::session::{FoundBy, ProjectRoot};
 mod error;
 
 pub use self::error::UsageError;
+use crate::files::read_capped;
 
 /// The file, in the product's entry of a project, that may name the usage type.
 const PROJECT_FILE: &str = "project.toml";
@@ -263,19 +264,22 @@ fn is_manifest(name: &OsStr) -> bool {
             .any(|manifest| extension.is_some_and(|extension| extension == *manifest))
 }
 
-/// The text of a project file; `None` if there is none, also because the product's entry is no directory.
+/// Returns the text of a project file, or `None` if there is none, even if the product's entry is
+/// not a directory.
 fn read(path: &Path) -> Result<Option<String>, UsageError> {
-    use io::ErrorKind::{NotADirectory, NotFound};
-    let found = match fs::metadata(path) {
-        Err(error) if matches!(error.kind(), NotFound | NotADirectory) => return Ok(None),
-        found => found.map_err(|error| UsageError::unreadable(path, error))?,
+    use io::ErrorKind::{IsADirectory, NotADirectory, NotFound};
+    let bytes = match read_capped(path, MAX_PROJECT_FILE) {
+        Ok(bytes) => bytes,
+        Err(error) => {
+            return match error.kind() {
+                NotFound | NotADirectory => Ok(None),
+                IsADirectory => Err(UsageError::NotAFile {
+                    path: path.to_owned(),
+                }),
+                _ => Err(UsageError::unreadable(path, error)),
+            };
+        }
     };
-    // Before opening it: to open a named pipe would wait for somebody to write.
-    if !found.is_file() {
-        let path = path.to_owned();
-        return Err(UsageError::NotAFile { path });
-    }
-    let bytes = read_capped(path).map_err(|error| UsageError::unreadable(path, error))?;
     if bytes.len() > MAX_PROJECT_FILE {
         return Err(UsageError::TooLarge {
             path: path.to_owned(),
@@ -284,16 +288,6 @@ fn read(path: &Path) -> Result<Option<String>, UsageError> {
     }
     let text = String::from_utf8(bytes).map_err(|_| UsageError::not_utf8(path))?;
     Ok(Some(text))
-}
-
-/// One byte more than the cap shows that a file is too large without reading all of it.
-fn read_capped(path: &Path) -> io::Result<Vec<u8>> {
-    let limit = u64::try_from(MAX_PROJECT_FILE).unwrap_or(u64::MAX);
-    let mut bytes = Vec::new();
-    File::open(path)?
-        .take(limit.saturating_add(1))
-        .read_to_end(&mut bytes)?;
-    Ok(bytes)
 }
 
 #[cfg(test)]

@@ -322,16 +322,20 @@ fn needs_file(key: &LicenseKey) -> BundleError {
 }
 
 /// Why what a customer was sent is no proof of a license.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BundleError {
     /// The key is not spelled right.
+    #[error(transparent)]
     Key(KeyError),
     /// The file is not spelled right.
+    #[error(transparent)]
     Parse(ParseError),
     /// A signature or claim is not what it must be.
+    #[error(transparent)]
     Verify(VerifyError),
     /// A signature or claim of one of several blocks is not what it must be.
+    #[error("block at line {line}: {error}")]
     Block {
         /// The line on which the block begins, from 1.
         line: usize,
@@ -339,6 +343,7 @@ pub enum BundleError {
         error: VerifyError,
     },
     /// A trust statement does not count.
+    #[error("{}: {error}", statement(*line))]
     Statement {
         /// The line on which its block begins, from 1, where there are several blocks.
         line: Option<usize>,
@@ -346,16 +351,22 @@ pub enum BundleError {
         error: Box<RotationError>,
     },
     /// The key is spelled right, and proves nothing alone.
+    #[error("{}", without_signature(*tier))]
     NeedsLicenseFile {
         /// The tier that a standard key names; none for a short enterprise key.
         tier: Option<Tier>,
     },
     /// The key names another license.
+    #[error(
+        "the key names another license than the file, whose key is {}",
+        found.join(", ")
+    )]
     OtherLicense {
         /// The keys that name the licenses in the file.
         found: Vec<String>,
     },
     /// There is no license in the file.
+    #[error("expected a block `LICENSE` in the file, found none")]
     NoLicense,
 }
 
@@ -374,35 +385,20 @@ impl BundleError {
     }
 }
 
-impl fmt::Display for BundleError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Key(error) => error.fmt(f),
-            Self::Parse(error) => error.fmt(f),
-            Self::Verify(error) => error.fmt(f),
-            Self::Block { line, error } => write!(f, "block at line {line}: {error}"),
-            Self::Statement {
-                line: Some(line),
-                error,
-            } => {
-                write!(f, "trust statement at line {line}: {error}")
-            }
-            Self::Statement { line: None, error } => write!(f, "trust statement: {error}"),
-            Self::NeedsLicenseFile { tier: Some(tier) } => write!(
-                f,
-                "the key is well formed and names a {tier} license, but carries no signature"
-            ),
-            Self::NeedsLicenseFile { tier: None } => {
-                f.write_str("the short enterprise key is well formed, but carries no signature")
-            }
-            Self::OtherLicense { found } => write!(
-                f,
-                "the key names another license than the file, whose key is {}",
-                found.join(", ")
-            ),
-            Self::NoLicense => f.write_str("expected a block `LICENSE` in the file, found none"),
-        }
+/// Names a trust statement, with its line where there are several blocks.
+fn statement(line: Option<usize>) -> String {
+    match line {
+        Some(line) => format!("trust statement at line {line}"),
+        None => "trust statement".to_owned(),
     }
 }
 
-impl std::error::Error for BundleError {}
+/// Says that a key is correct but proves nothing.
+fn without_signature(tier: Option<Tier>) -> String {
+    match tier {
+        Some(tier) => {
+            format!("the key is well formed and names a {tier} license, but carries no signature")
+        }
+        None => "the short enterprise key is well formed, but carries no signature".to_owned(),
+    }
+}

@@ -150,22 +150,13 @@ fn is_innermost(token: &Unverified<'_>) -> bool {
 }
 
 /// Why nothing can be shown.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum InspectError {
     /// A damaged license file, token or key.
+    #[error(transparent)]
     Artefact(BundleError),
     /// A damaged set of public keys, or a private key.
+    #[error(transparent)]
     Trust(TrustError),
 }
-
-impl std::fmt::Display for InspectError {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Artefact(error) => error.fmt(f),
-            Self::Trust(error) => error.fmt(f),
-        }
-    }
-}
-
-impl std::error::Error for InspectError {}

@@ -30,19 +30,17 @@
 //!
 //! # Features
 //!
-//! - `rsa` (default): verify with RustCrypto's `rsa`; pure Rust, no C compiler.
-//! - `aws-lc-rs`: verify with AWS-LC; about ten times faster. Preferred where both are compiled in.
-//! - `pem` (default): trust sets of PEM public keys, not of JWKs alone, and [`TrustedKey::to_pem`].
-//! - `product-files` (default): [`Matrix::parse`], the tiers of other products than the built-in one.
-//! - `ordered-json` (default): the members of JSON that is written stand in their documented order, not in that of the alphabet. What is
-//!   read is the same without it, and so is the order of the outermost members of the lines of usage reports.
+//! - `rsa` (default): signatures by RustCrypto's `rsa`; pure Rust, no C compiler.
+//! - `aws-lc-rs`: signatures by AWS-LC, about five times as fast. Preferred when both are enabled.
+//! - `pem` (default): trust sets of PEM public keys besides JWKs, and [`TrustedKey::to_pem`].
 //! - `inspection` (default): [`inspect`], and [`Difference`] between licenses.
-//! - `machine-state` (default): what a machine keeps, [`HighWater`], [`Tally`] and [`SessionId`].
-//! - `requests` (default): what a machine sends to its vendor, [`Letter`], also [`spoken`].
+//! - `machine-state` (default): the state that a machine keeps, [`HighWater`] and [`Tally`], and module
+//!   [`session`].
+//! - `requests` (default): the requests that a machine sends to its vendor, [`Letter`], and [`spoken`].
 //! - `usage-reports` (default): module `usage_report`.
-//! - `issue`: mint licenses; signs with AWS-LC.
+//! - `issue`: issue licenses, signed by either backend.
 //!
-//! A program that only verifies needs one of the first two, and nothing else: `default-features = false, features = ["aws-lc-rs"]`.
+//! A program that only verifies needs one of the first two: `default-features = false, features = ["aws-lc-rs"]`.
 
 mod base64url;
 mod bundle;
@@ -106,9 +104,7 @@ pub use license::{
     RevocationList, Signer, Status, TrustStatement, UsageType, Validation,
 };
 pub use machine::{Comparison, ComponentKind, Fingerprint, Machine, MachineDigest};
-#[cfg(feature = "product-files")]
-pub use matrix::MatrixError;
-pub use matrix::{Matrix, TierTerms, Trial};
+pub use matrix::{Matrix, MatrixError, TierTerms, Trial};
 pub use name::{Company, NameError, ProductCode, Tier};
 pub use pasted::{Found, Position};
 pub use semver::{Version, VersionReq};

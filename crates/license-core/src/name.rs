@@ -28,20 +28,13 @@ impl Inline {
 }
 
 /// Why a text is no name of its kind.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("expected {expected}")]
 #[non_exhaustive]
 pub struct NameError {
     /// What would have been right.
     pub expected: &'static str,
 }
-
-impl fmt::Display for NameError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "expected {}", self.expected)
-    }
-}
-
-impl std::error::Error for NameError {}
 
 macro_rules! name {
     ($(#[$doc:meta])* $name:ident, $expected:literal, $first:expr) => {

@@ -174,9 +174,10 @@ fn failure_lines(failure: &Failure) -> String {
 
 /// At once, so that whoever is killed meanwhile has written all of it or nothing.
 fn write_line(stream: impl Write, text: &str) -> io::Result<()> {
-    match text.ends_with('\n') {
-        true => write_all(stream, text.as_bytes()),
-        false => write_all(stream, format!("{text}\n").as_bytes()),
+    if text.ends_with('\n') {
+        write_all(stream, text.as_bytes())
+    } else {
+        write_all(stream, format!("{text}\n").as_bytes())
     }
 }
 

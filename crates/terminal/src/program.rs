@@ -1,6 +1,6 @@
 //! The command line of a program: usage errors, completions, man pages.
 
-mod usage_error;
+mod argument_error;
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
@@ -12,7 +12,7 @@ use clap::{Command, Parser, ValueEnum};
 use clap_complete::Shell;
 use clap_mangen::Man;
 
-pub use usage_error::UsageError;
+pub use argument_error::ArgumentError;
 
 use crate::destination::{Audience, Destination, Overwrite};
 use crate::exit::Exit;
@@ -183,7 +183,7 @@ fn answer(
         }
         _ => {
             let command = addressed(command, arguments);
-            report(terminal, &UsageError::from(error).into_failure(&command))
+            report(terminal, &ArgumentError::from(error).into_failure(&command))
         }
     }
 }
@@ -256,7 +256,7 @@ mod tests {
     fn refused(line: &[&str]) -> Failure {
         let (mut command, arguments) = (Program::command(), arguments(line));
         let error = parse_with::<Program>(&mut command, &arguments).unwrap_err();
-        UsageError::from(&error).into_failure(&addressed(&command, &arguments))
+        ArgumentError::from(&error).into_failure(&addressed(&command, &arguments))
     }
 
     fn answered(line: &[&str]) -> Exit {
@@ -267,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn a_usage_error_is_one_line_and_says_where_help_is() {
+    fn a_argument_error_is_one_line_and_says_where_help_is() {
         let failure = refused(&["keygen", "issue", "--seats", "many", "--customer", "Acme"]);
         assert_eq!(
             failure.message(),
@@ -318,7 +318,7 @@ mod tests {
     fn an_error_names_its_options() {
         let options = |line: &[&str]| {
             let error = Program::try_parse_from(line).unwrap_err();
-            let error = UsageError::from(&error);
+            let error = ArgumentError::from(&error);
             let names: Vec<_> = error.options().map(str::to_owned).collect();
             (error.is_missing(), names)
         };

@@ -171,8 +171,8 @@ fn end(
         return after_days(counted_from, days.get().into()).map(Some);
     }
     match arguments.expires {
-        // RFC 3339 has no form for its end.
-        Some(day) if day.end().date().is_none() => Err(Failure::usage(format!(
+        // Its end would be the first instant of the year 10000.
+        Some(day) if day.end() == Timestamp::MAX => Err(Failure::usage(format!(
             "expected an end before the year 10000, found that of {day}"
         ))
         .hint("use --perpetual")),
@@ -189,7 +189,7 @@ fn end(
 pub(super) fn after_days(start: Timestamp, days: u64) -> Result<Timestamp, Failure> {
     let last = start.date().and_then(|first| first.plus_days(days));
     let end = last.map(license_core::Date::end);
-    end.filter(|end| end.date().is_some()).ok_or_else(|| {
+    end.filter(|end| *end < Timestamp::MAX).ok_or_else(|| {
         Failure::usage(format!("{days} days from {start} end after the year 9999"))
             .hint("use fewer days, or --perpetual where there is one")
     })

@@ -89,7 +89,7 @@ fn until(
         return Ok(None);
     };
     let latest = end.max(now);
-    if until.date().is_none() {
+    if until == Timestamp::MAX {
         return Err(
             Failure::usage("expected a day before 9999-12-31 for --until")
                 .hint("--perpetual makes it a license that never ends"),

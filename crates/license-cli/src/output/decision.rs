@@ -289,9 +289,10 @@ fn check_in_dates(dates: &Evidence) -> String {
     else {
         return String::new();
     };
-    let since = match is_validated {
-        true => format!("last on {last}"),
-        false => "none yet".to_owned(),
+    let since = if *is_validated {
+        format!("last on {last}")
+    } else {
+        "none yet".to_owned()
     };
     format!("{since}; next by {due_at}, and holds until {grace_until} without")
 }

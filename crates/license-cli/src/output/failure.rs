@@ -278,9 +278,10 @@ pub(crate) fn installation_with_trust(
 fn stale_list(stale: &StaleList) -> Failure {
     let code = Code::StaleList.as_str();
     let message = format!("{code}: {stale}; nothing was changed");
-    Failure::new(Exit::Unjudged, code, message).hint(match stale.expected == stale.found {
-        true => "ask the vendor which of the two is theirs, then `license install FILE`",
-        false => "ask the vendor for the latest list, then `license install FILE`",
+    Failure::new(Exit::Unjudged, code, message).hint(if stale.expected == stale.found {
+        "ask the vendor which of the two is theirs, then `license install FILE`"
+    } else {
+        "ask the vendor for the latest list, then `license install FILE`"
     })
 }
 

@@ -16,7 +16,8 @@ use crate::installation::{Candidate, Installation, InstallationError, Keys, Repl
 use crate::paths::StateFile;
 use crate::problem::StateProblem;
 use crate::revocations::{self, InstalledList};
-use crate::state::{Durability, State};
+use crate::sealed_file::Durability;
+use crate::state::State;
 use crate::store::StoreLock;
 
 const ACTIVATION: &str = "activation";

@@ -1,5 +1,6 @@
 use super::*;
 use crate::paths::StateDir;
+use crate::sealed::SealError;
 use license_core::{ProductCode, Quota, Reading, Timestamp};
 use std::fs;
 
@@ -216,6 +217,28 @@ fn a_state_of_before_there_were_usage_reports_is_read_and_one_that_is_damaged_in
         let loaded = State::load(&store, &here);
         assert!(loaded.problems.is_empty());
         assert_eq!(loaded.state, state());
+    }
+}
+
+#[test]
+fn a_deactivation_or_a_list_that_is_malformed_is_not_taken_for_none() {
+    let here = seal("here");
+    for (member, malformed) in [
+        (
+            "given_up",
+            serde_json::json!([["01980000-0000-7000-8000-000000000001"]]),
+        ),
+        ("repaired", serde_json::json!(["nonce"])),
+        ("lists", serde_json::json!({ "key": [1] })),
+    ] {
+        let (_scratch, store) = saved();
+        let mut members = state().to_json();
+        members[member] = malformed;
+        for file in FILES {
+            let sealed = here.seal(file, members.to_string().as_bytes()).unwrap();
+            fs::write(store.dir().file(file), sealed).unwrap();
+        }
+        assert_eq!(State::load(&store, &here).problems.len(), 2, "{member}");
     }
 }
 

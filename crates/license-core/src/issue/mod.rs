@@ -29,8 +29,6 @@ mod succession;
 mod trust_statement;
 mod validation;
 
-use std::fmt;
-
 pub use activation::{ActivationDraft, ClockRepairDraft};
 pub use checked::CheckedKey;
 pub use license::LicenseDraft;
@@ -60,12 +58,14 @@ pub trait Sign {
 }
 
 /// Why something was not minted.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum IssueError {
     /// The key or its device refused to sign.
+    #[error("the signing key refused to sign")]
     Sign,
     /// What holds the key refused to sign, and said why.
+    #[error("{reason}")]
     Device {
         /// What scripts tell refusals apart by.
         code: String,
@@ -75,25 +75,31 @@ pub enum IssueError {
         hint: String,
     },
     /// The key's own public half does not verify what was signed.
+    #[error("what was signed does not verify with the public half of the signing key")]
     DoesNotVerify,
     /// A verifier would refuse what was signed.
+    #[error("a verifier would refuse what was signed: {reason}")]
     Refused {
         /// What it would say.
         reason: String,
     },
     /// The claims can't be written as JSON.
+    #[error("the claims can't be written as JSON")]
     Json,
     /// A name can't be that of a feature or quota.
+    #[error("expected a name of a-z, 0-9 and _, up to 64 characters, found `{found}`")]
     Name {
         /// The name.
         found: String,
     },
     /// The feature to remove is not one of the tier's.
+    #[error("expected a feature of the tier to remove, found `{found}`")]
     NoSuchFeature {
         /// The feature.
         found: String,
     },
     /// The tier includes more users than seats were asked for.
+    #[error("expected at least the {included} seats that the tier includes, found {found}")]
     Seats {
         /// Users that the tier includes.
         included: u64,
@@ -101,11 +107,13 @@ pub enum IssueError {
         found: u64,
     },
     /// A claim must not be empty.
+    #[error("expected a value for claim `{claim}`, found nothing")]
     Empty {
         /// The claim.
         claim: &'static str,
     },
     /// The token is larger than any verifier reads.
+    #[error("expected a token of at most {limit} bytes, found {found}")]
     TooLong {
         /// The most bytes.
         limit: usize,
@@ -113,49 +121,6 @@ pub enum IssueError {
         found: usize,
     },
 }
-
-impl fmt::Display for IssueError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Sign => f.write_str("the signing key refused to sign"),
-            Self::Device { reason, .. } => f.write_str(reason),
-            Self::DoesNotVerify => f.write_str(
-                "what was signed does not verify with the public half of the signing key",
-            ),
-            Self::Refused { reason } => {
-                write!(f, "a verifier would refuse what was signed: {reason}")
-            }
-            Self::Json => f.write_str("the claims can't be written as JSON"),
-            Self::Name { found } => write!(
-                f,
-                "expected a name of a-z, 0-9 and _, up to 64 characters, found `{found}`"
-            ),
-            Self::NoSuchFeature { found } => {
-                write!(
-                    f,
-                    "expected a feature of the tier to remove, found `{found}`"
-                )
-            }
-            Self::Seats { included, found } => {
-                write!(
-                    f,
-                    "expected at least the {included} seats that the tier includes, found {found}"
-                )
-            }
-            Self::Empty { claim } => {
-                write!(f, "expected a value for claim `{claim}`, found nothing")
-            }
-            Self::TooLong { limit, found } => {
-                write!(
-                    f,
-                    "expected a token of at most {limit} bytes, found {found}"
-                )
-            }
-        }
-    }
-}
-
-impl std::error::Error for IssueError {}
 
 /// The random source of tests.
 #[cfg(test)]

@@ -125,7 +125,7 @@ pub enum SigningKeyError {
     Key,
     /// The public half must not be trusted, so nothing that the key signs would verify.
     #[error("the key can't be used: {0}")]
-    Refused(#[source] TrustError),
+    Refused(TrustError),
     /// The key is marked as a PS256 key.
     #[error("the key is for PS256 alone, RS256 was asked for")]
     PssOnly,

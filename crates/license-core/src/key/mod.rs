@@ -94,10 +94,11 @@ impl fmt::Display for LicenseKey {
 }
 
 /// Why a text is no license key.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum KeyError {
     /// Something else was expected at this place.
+    #[error("license key: at {position}: expected {expected}, found {found}")]
     Unexpected {
         /// Where, in the text as given.
         position: Position,
@@ -107,6 +108,9 @@ pub enum KeyError {
         found: Found,
     },
     /// The checksum is not that of the text before it: a character is wrong, or two are swapped.
+    #[error(
+        "license key: its characters give the checksum {expected:04X}, but it ends with {found:04X}"
+    )]
     Checksum {
         /// The checksum of the text before it.
         expected: u16,
@@ -114,11 +118,13 @@ pub enum KeyError {
         found: u16,
     },
     /// The signature has no length that an RSA key of 2048 to 8192 bits can give: cut off, or doubled.
+    #[error("license key: expected a signature of 342 to 1366 characters, found {found}")]
     SignatureLength {
         /// Characters found.
         found: usize,
     },
     /// Larger than any key.
+    #[error("license key: expected at most {limit} bytes, found {found}")]
     TooLong {
         /// The most bytes that are read.
         limit: usize,
@@ -136,36 +142,3 @@ impl KeyError {
         }
     }
 }
-
-impl fmt::Display for KeyError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Unexpected {
-                position,
-                expected,
-                found,
-            } => {
-                write!(
-                    f,
-                    "license key: at {position}: expected {expected}, found {found}"
-                )
-            }
-            Self::Checksum { expected, found } => write!(
-                f,
-                "license key: its characters give the checksum {expected:04X}, but it ends with {found:04X}"
-            ),
-            Self::SignatureLength { found } => write!(
-                f,
-                "license key: expected a signature of 342 to 1366 characters, found {found}"
-            ),
-            Self::TooLong { limit, found } => {
-                write!(
-                    f,
-                    "license key: expected at most {limit} bytes, found {found}"
-                )
-            }
-        }
-    }
-}
-
-impl std::error::Error for KeyError {}

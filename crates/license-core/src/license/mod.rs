@@ -309,10 +309,9 @@ impl License {
         let seats = u32::try_from(self.seats()?).ok()?;
         let expiry = match self.expires_at() {
             None => KeyExpiry::Perpetual,
-            Some(end) => {
-                end.date()?;
-                KeyExpiry::LastDay(end.minus(1).date().filter(|day| day.end() == end)?)
-            }
+            // The last instant of all is not midnight, and its day would stand for "perpetual".
+            Some(end) if end == Timestamp::MAX => return None,
+            Some(end) => KeyExpiry::LastDay(end.minus(1).date().filter(|day| day.end() == end)?),
         };
         let terms = EnterpriseTerms {
             product: self.product(),

@@ -1,14 +1,13 @@
 //! What is wrong with a product file.
 
-use std::fmt;
-
 use crate::Position;
 
 /// Why a text is no product file.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum MatrixError {
     /// Not TOML of this form.
+    #[error("product file: {}{reason}", at(*position))]
     Toml {
         /// Where, if that can be said.
         position: Option<Position>,
@@ -16,11 +15,13 @@ pub enum MatrixError {
         reason: String,
     },
     /// More tiers than are read.
+    #[error("product file: expected at most {limit} tiers")]
     TooManyTiers {
         /// The most tiers.
         limit: usize,
     },
     /// A value is not what it must be.
+    #[error("product file: `{place}`: expected {expected}")]
     Value {
         /// Where, as in `tiers.PRO.quotas.agents`.
         place: String,
@@ -29,30 +30,9 @@ pub enum MatrixError {
     },
 }
 
-impl fmt::Display for MatrixError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Toml {
-                position: Some(position),
-                reason,
-            } => {
-                write!(f, "product file: at {position}: {reason}")
-            }
-            Self::Toml {
-                position: None,
-                reason,
-            } => write!(f, "product file: {reason}"),
-            Self::TooManyTiers { limit } => {
-                write!(f, "product file: expected at most {limit} tiers")
-            }
-            Self::Value { place, expected } => {
-                write!(f, "product file: `{place}`: expected {expected}")
-            }
-        }
-    }
+fn at(position: Option<Position>) -> String {
+    position.map_or_else(String::new, |position| format!("at {position}: "))
 }
-
-impl std::error::Error for MatrixError {}
 
 #[cfg(test)]
 mod tests {

@@ -1,14 +1,9 @@
 //! Tiers, features and quotas as data. No code knows a feature by its name.
 
-mod built_in;
-#[cfg(feature = "product-files")]
 mod error;
-#[cfg(feature = "product-files")]
 mod file;
-#[cfg(feature = "product-files")]
 mod table;
 
-#[cfg(feature = "product-files")]
 pub use error::MatrixError;
 
 use std::collections::BTreeMap;
@@ -89,11 +84,14 @@ pub struct Trial {
 }
 
 impl Matrix {
-    /// The matrix of the default product.
+    /// Returns the matrix of the default product, parsed at the first call.
     pub fn built_in() -> &'static Self {
-        #[allow(clippy::expect_used, reason = "compiled in, and made by every test")]
+        #[allow(
+            clippy::expect_used,
+            reason = "the text is compiled in, and every test parses it"
+        )]
         static MATRIX: LazyLock<Matrix> =
-            LazyLock::new(|| built_in::matrix().expect("the built-in matrix is well formed"));
+            LazyLock::new(|| Matrix::parse(BUILT_IN).expect("the built-in matrix is well formed"));
         &MATRIX
     }
 
@@ -108,11 +106,10 @@ impl Matrix {
         SCHEMA
     }
 
-    /// Reads a product file (TOML). Needs feature `product-files`.
+    /// Parses a product file (TOML).
     ///
     /// # Errors
     /// [`MatrixError`] if it is no TOML of this form, or contradicts itself.
-    #[cfg(feature = "product-files")]
     pub fn parse(text: &str) -> Result<Self, MatrixError> {
         file::parse(text)
     }
@@ -211,7 +208,6 @@ impl Matrix {
 }
 
 /// Whether the text can name a feature or a quota.
-#[cfg(any(feature = "issue", feature = "product-files"))]
 pub(crate) fn is_snake(name: &str) -> bool {
     let letters = name
         .bytes()

@@ -5,10 +5,11 @@ use std::fmt;
 use crate::Code;
 
 /// Why bytes can't be put into lines, or lines not be read.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SpokenError {
     /// More bytes than are put into lines.
+    #[error("expected at most {limit} bytes to put into lines, found {found}")]
     ContentTooLong {
         /// The most bytes.
         limit: usize,
@@ -16,6 +17,7 @@ pub enum SpokenError {
         found: usize,
     },
     /// More text than lines are read from.
+    #[error("expected at most {limit} bytes of lines, found {found}")]
     TextTooLong {
         /// The most bytes.
         limit: usize,
@@ -23,8 +25,10 @@ pub enum SpokenError {
         found: usize,
     },
     /// Nothing in the text looks like a line.
+    #[error("expected numbered lines, found none")]
     Nothing,
     /// Lines are wrong or missing.
+    #[error("{}", lines(faults, *unnumbered))]
     Lines {
         /// What is wrong, by number.
         faults: Vec<Fault>,
@@ -32,8 +36,13 @@ pub enum SpokenError {
         unnumbered: usize,
     },
     /// Every line holds by itself, but not all of them together.
+    #[error(
+        "every line holds, but not all together: \
+         they are of two readings, or one has several wrong characters"
+    )]
     Mixed,
     /// The lines are of a newer format.
+    #[error("expected lines of format {expected}, found {found}: needs a newer version")]
     Version {
         /// The format that is understood.
         expected: u8,
@@ -115,49 +124,23 @@ impl SpokenError {
     }
 }
 
-impl fmt::Display for SpokenError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::ContentTooLong { limit, found } => {
-                write!(f, "expected at most {limit} bytes to put into lines, found {found}")
-            }
-            Self::TextTooLong { limit, found } => {
-                write!(f, "expected at most {limit} bytes of lines, found {found}")
-            }
-            Self::Nothing => f.write_str("expected numbered lines, found none"),
-            Self::Lines { faults, unnumbered } => lines(f, faults, *unnumbered),
-            Self::Mixed => f.write_str(
-                "every line holds, but not all together: they are of two readings, or one has several wrong characters",
-            ),
-            Self::Version { expected, found } => {
-                write!(f, "expected lines of format {expected}, found {found}: needs a newer version")
-            }
-        }
-    }
-}
-
-impl std::error::Error for SpokenError {}
-
-/// `line 3: the check characters do not match; lines 7 to 9: missing`.
-fn lines(f: &mut fmt::Formatter<'_>, faults: &[Fault], unnumbered: usize) -> fmt::Result {
+/// Lists the faults: `line 3: the check characters do not match; lines 7 to 9: missing`.
+fn lines(faults: &[Fault], unnumbered: usize) -> String {
     let follows = |one: &Fault, next: &Fault| one.kind == next.kind && one.line + 1 == next.line;
-    let mut separator = "";
-    for run in faults.chunk_by(follows) {
-        if let [first, .., last] = run {
-            write!(
-                f,
-                "{separator}lines {} to {}: {}",
-                first.line, last.line, last.kind
-            )?;
-        } else if let [only] = run {
-            write!(f, "{separator}line {}: {}", only.line, only.kind)?;
-        }
-        separator = "; ";
-    }
+    let run = |run: &[Fault]| match run {
+        [first, .., last] => Some(format!(
+            "lines {} to {}: {}",
+            first.line, last.line, last.kind
+        )),
+        [only] => Some(format!("line {}: {}", only.line, only.kind)),
+        [] => None,
+    };
+    let runs: Vec<String> = faults.chunk_by(follows).filter_map(run).collect();
+    let lines = runs.join("; ");
     match unnumbered {
-        0 => Ok(()),
-        1 => f.write_str("; one line has no number"),
-        more => write!(f, "; {more} lines have no number"),
+        0 => lines,
+        1 => format!("{lines}; one line has no number"),
+        more => format!("{lines}; {more} lines have no number"),
     }
 }
 

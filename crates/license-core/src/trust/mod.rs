@@ -7,7 +7,6 @@ pub(crate) mod pem;
 mod roca;
 mod rotation;
 
-use std::fmt;
 use std::sync::Arc;
 
 pub use key::{KeyId, TrustedKey};
@@ -161,33 +160,46 @@ impl TrustSet {
 }
 
 /// Why a text is no trust set.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TrustError {
     /// There is no key.
+    #[error("expected public keys, found nothing")]
     Empty,
     /// Not PEM, or PEM that is damaged.
     #[cfg(feature = "pem")]
-    Pem(pkcs1::der::pem::Error),
+    #[error("expected a PEM public key, a JWK or a JWK Set")]
+    Pem(#[source] pkcs1::der::pem::Error),
     /// PEM of something else than a public key.
+    #[error(
+        "expected a PEM block `PUBLIC KEY`, found `{}`",
+        found.chars().take(40).collect::<String>()
+    )]
     PemLabel {
         /// The label found, as in `-----BEGIN label-----`.
         found: String,
     },
     /// A private key was given. It must not travel to where licenses are verified.
+    #[error("expected a public key, found a private key")]
     PrivateKey,
     /// No JWK or JWK Set, and feature `pem` is not compiled in.
+    #[error("expected a JWK or a JWK Set: feature `pem`, which reads others, is not compiled in")]
     NoPem,
     /// The DER inside is damaged, or not that of an RSA public key.
     #[cfg(feature = "pem")]
-    Der(spki::Error),
+    #[error("expected the DER of an RSA public key")]
+    Der(#[source] spki::Error),
     /// A key of another kind than RSA.
+    #[error("expected an RSA key, found one of another kind")]
     NotRsa,
     /// The key says that it signs with parameters other than SHA-256, MGF1 with SHA-256, and a salt of 32 bytes.
+    #[error("expected RSASSA-PSS parameters SHA-256, MGF1 with SHA-256, salt length 32")]
     PssParameters,
     /// Not a strict JSON object.
-    Json(JsonError),
+    #[error("expected a JWK or a JWK Set")]
+    Json(#[source] JsonError),
     /// A member of a JWK is missing or has another value than it must have.
+    #[error("JWK member `{member}`: expected {expected}")]
     Jwk {
         /// The member.
         member: &'static str,
@@ -195,98 +207,44 @@ pub enum TrustError {
         expected: &'static str,
     },
     /// The `kid` is not the key's RFC 7638 thumbprint.
+    #[error("JWK member `kid`: expected the key's thumbprint {expected}")]
     KeyId {
         /// The thumbprint.
         expected: KeyId,
     },
     /// The modulus is too small or too large.
+    #[error("expected an RSA key of 2048 to 8192 bits, found {found}")]
     ModulusBits {
         /// Bits found; 2048 to 8192 are accepted.
         found: usize,
     },
     /// The modulus is even, which no RSA modulus is.
+    #[error("expected an odd RSA modulus, found an even one")]
     EvenModulus,
     /// The public exponent is not an odd number from 65537 to 2^32-1.
+    #[error("expected an odd public exponent from 65537 to 4294967295")]
     Exponent,
     /// The modulus has the fingerprint of keys that can be factored (ROCA, CVE-2017-15361).
+    #[error("the key has the ROCA weakness (CVE-2017-15361)")]
     Roca,
     /// The signature library refuses the key.
+    #[error("the signature library refuses the key")]
     Unusable,
     /// No signature library is compiled in.
+    #[error("no signature library is compiled in: enable feature `rsa` or `aws-lc-rs`")]
     NoBackend,
     /// One key comes with two algorithms.
+    #[error("key {key} comes with two algorithms, expected one")]
     TwoAlgorithms {
         /// The key's id.
         key: KeyId,
     },
     /// More keys than a set may hold.
+    #[error("expected at most {limit} keys")]
     TooMany {
         /// The most keys.
         limit: usize,
     },
-}
-
-impl fmt::Display for TrustError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Empty => f.write_str("expected public keys, found nothing"),
-            #[cfg(feature = "pem")]
-            Self::Pem(reason) => {
-                write!(f, "expected a PEM public key, a JWK or a JWK Set: {reason}")
-            }
-            Self::PemLabel { found } => {
-                let found: String = found.chars().take(40).collect();
-                write!(f, "expected a PEM block `PUBLIC KEY`, found `{found}`")
-            }
-            Self::PrivateKey => f.write_str("expected a public key, found a private key"),
-            Self::NoPem => f.write_str(
-                "expected a JWK or a JWK Set: feature `pem`, which reads others, is not compiled in",
-            ),
-            #[cfg(feature = "pem")]
-            Self::Der(_) => f.write_str("expected the DER of an RSA public key"),
-            Self::NotRsa => f.write_str("expected an RSA key, found one of another kind"),
-            Self::PssParameters => f.write_str(
-                "expected RSASSA-PSS parameters SHA-256, MGF1 with SHA-256, salt length 32",
-            ),
-            Self::Json(_) => f.write_str("expected a JWK or a JWK Set"),
-            Self::Jwk { member, expected } => {
-                write!(f, "JWK member `{member}`: expected {expected}")
-            }
-            Self::KeyId { expected } => {
-                write!(
-                    f,
-                    "JWK member `kid`: expected the key's thumbprint {expected}"
-                )
-            }
-            Self::ModulusBits { found } => {
-                write!(f, "expected an RSA key of 2048 to 8192 bits, found {found}")
-            }
-            Self::EvenModulus => f.write_str("expected an odd RSA modulus, found an even one"),
-            Self::Exponent => {
-                f.write_str("expected an odd public exponent from 65537 to 4294967295")
-            }
-            Self::Roca => f.write_str("the key has the ROCA weakness (CVE-2017-15361)"),
-            Self::Unusable => f.write_str("the signature library refuses the key"),
-            Self::NoBackend => f.write_str(
-                "no signature library is compiled in: enable feature `rsa` or `aws-lc-rs`",
-            ),
-            Self::TwoAlgorithms { key } => {
-                write!(f, "key {key} comes with two algorithms, expected one")
-            }
-            Self::TooMany { limit } => write!(f, "expected at most {limit} keys"),
-        }
-    }
-}
-
-impl std::error::Error for TrustError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            #[cfg(feature = "pem")]
-            Self::Der(error) => Some(error),
-            Self::Json(error) => Some(error),
-            _ => None,
-        }
-    }
 }
 
 #[cfg(feature = "pem")]

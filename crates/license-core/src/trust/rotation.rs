@@ -1,7 +1,6 @@
 //! Keys that take the place of others: a trust set and what statements made of it.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 use std::sync::Arc;
 
 use super::{KeyId, TrustError, TrustSet, TrustedKey};
@@ -233,17 +232,20 @@ impl Rotation {
 }
 
 /// Why a trust statement does not count.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RotationError {
     /// A signature or claim is not what it must be.
+    #[error(transparent)]
     Verify(VerifyError),
     /// It introduces a key that was retired.
+    #[error("it introduces key {key}, which its vendor has retired: it never comes back")]
     Retired {
         /// The key.
         key: KeyId,
     },
     /// The keys that it introduces do not go with those that are trusted.
+    #[error(transparent)]
     Keys(TrustError),
 }
 
@@ -257,18 +259,3 @@ impl RotationError {
         }
     }
 }
-
-impl fmt::Display for RotationError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Verify(error) => error.fmt(f),
-            Self::Retired { key } => write!(
-                f,
-                "it introduces key {key}, which its vendor has retired: it never comes back"
-            ),
-            Self::Keys(error) => error.fmt(f),
-        }
-    }
-}
-
-impl std::error::Error for RotationError {}

@@ -68,9 +68,6 @@ pub struct UsageEntry {
     pub private: Hash,
 }
 
-/// RFC 3339 has no form for what is later.
-const LAST: &str = "9999-12-31T23:59:59Z";
-
 impl UsageEntry {
     /// Reads its line, which must be as it was written, without line break.
     ///
@@ -152,8 +149,8 @@ impl UsageEntry {
                 "license",
                 self.license.as_ref().map(LicenseId::as_str).into(),
             ),
-            ("from", readable(self.from).into()),
-            ("to", readable(self.to).into()),
+            ("from", self.from.to_string().into()),
+            ("to", self.to.to_string().into()),
             ("quotas", quotas.into()),
             ("denials", json!(self.denials)),
             ("refused_features", json!(self.refused_features)),
@@ -171,11 +168,6 @@ impl UsageEntry {
     pub fn day(&self) -> Option<Date> {
         self.from.date()
     }
-}
-
-fn readable(at: Timestamp) -> String {
-    at.date()
-        .map_or_else(|| LAST.to_owned(), |_| at.to_string())
 }
 
 fn license(members: Members<'_>) -> Result<Option<LicenseId>, LineError> {

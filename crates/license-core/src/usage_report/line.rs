@@ -1,7 +1,6 @@
 //! Lines of JSON: written in ASCII, and read strictly.
 
 use std::collections::BTreeMap;
-use std::fmt;
 
 use serde_json::Value;
 
@@ -10,14 +9,17 @@ use crate::json::{self, Json, JsonError, Object};
 use crate::{ProductCode, Timestamp};
 
 /// Why a line can't be read.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LineError {
     /// It is no JSON object of one meaning.
+    #[error(transparent)]
     Json(JsonError),
     /// It is an object of another sort.
+    #[error("expected a line of a usage report")]
     Unknown,
     /// A member is missing or of another type.
+    #[error("expected `{name}` to be {expected}")]
     Member {
         /// Which.
         name: &'static str,
@@ -25,29 +27,11 @@ pub enum LineError {
         expected: &'static str,
     },
     /// It was written by a newer program.
+    #[error("expected a usage report of version 1, found {found}")]
     Newer {
         /// The version of the format.
         found: u64,
     },
-}
-
-impl fmt::Display for LineError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Json(error) => error.fmt(f),
-            Self::Unknown => f.write_str("expected a line of a usage report"),
-            Self::Member { name, expected } => write!(f, "expected `{name}` to be {expected}"),
-            Self::Newer { found } => {
-                write!(f, "expected a usage report of version 1, found {found}")
-            }
-        }
-    }
-}
-
-impl std::error::Error for LineError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        None
-    }
 }
 
 /// A member that is written: its name and its value.

@@ -1,7 +1,6 @@
 //! A report as text.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 
 use serde_json::{Map, Value};
 
@@ -54,57 +53,37 @@ pub(super) struct EntryLine {
 }
 
 /// Why a text is no usage report.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum UsageReportError {
     /// It is larger than any report.
+    #[error("expected at most {MAX_REPORT_BYTES} bytes, found {found}")]
     TooLarge {
         /// How many bytes it has.
         found: usize,
     },
     /// There is nothing in it.
+    #[error("expected a usage report, found nothing")]
     Empty,
     /// It does not begin with a header.
+    #[error(
+        "expected a usage report, which begins with a line {{\"usage_report\":…, found another text"
+    )]
     NoHeader,
     /// It ends after its header, which says that entries follow.
+    #[error("expected {expected} entries as the header says, found none")]
     NoEntries {
         /// How many.
         expected: u64,
     },
     /// A line can't be read.
+    #[error("line {number} can't be read")]
     Line {
         /// Which, counted from 1.
         number: usize,
         /// Why.
         source: LineError,
     },
-}
-
-impl fmt::Display for UsageReportError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::TooLarge { found } => {
-                write!(f, "expected at most {MAX_REPORT_BYTES} bytes, found {found}")
-            }
-            Self::Empty => f.write_str("expected a usage report, found nothing"),
-            Self::NoHeader => f.write_str(
-                "expected a usage report, which begins with a line {\"usage_report\":…, found another text",
-            ),
-            Self::NoEntries { expected } => {
-                write!(f, "expected {expected} entries as the header says, found none")
-            }
-            Self::Line { number, .. } => write!(f, "line {number} can't be read"),
-        }
-    }
-}
-
-impl std::error::Error for UsageReportError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Line { source, .. } => Some(source),
-            _ => None,
-        }
-    }
 }
 
 impl UsageReportError {

@@ -472,3 +472,6 @@ impl SerialSource for Serials<'_, '_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
