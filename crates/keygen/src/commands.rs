@@ -14,6 +14,7 @@ mod enterprise_key;
 mod former;
 mod inspect;
 mod issue;
+mod issuing;
 mod ledger;
 mod machine;
 mod mint;
@@ -36,15 +37,15 @@ mod trust;
 mod upgrade;
 mod usage;
 
+use crate::output::default_ledger;
 use clap::CommandFactory;
-use license_core::issue::{CheckedKey, RandomError, Sign};
 use license_core::{LicenseId, MAX_FILE_BYTES, Matrix, Timestamp, TrustError, TrustSet};
 use license_issuer::clock::{Clock, SystemClock};
+use license_issuer::ledger::sqlite::LedgerLocation;
 use license_terminal::{Audience, Destination, Exit, Failure, Overwrite, Source, Terminal};
 use std::path::Path;
 
 use crate::args::{Cli, Command, Out};
-use crate::ledger::{Place, default_place};
 
 pub(crate) fn run(cli: Cli, terminal: &Terminal) -> Result<Exit, Failure> {
     let place = place(&cli);
@@ -78,15 +79,15 @@ pub(crate) fn run(cli: Cli, terminal: &Terminal) -> Result<Exit, Failure> {
 }
 
 /// Where the command line, else the environment, else the platform has the ledger.
-fn place(cli: &Cli) -> Place {
+fn place(cli: &Cli) -> LedgerLocation {
     if cli.no_ledger {
-        return Place::None;
+        return LedgerLocation::None;
     }
     let set = || std::env::var_os("KEYGEN_LEDGER").filter(|value| !value.is_empty());
     let named = cli.ledger.clone().or_else(|| set().map(Into::into));
     named
-        .or_else(default_place)
-        .map_or(Place::Unknown, Place::File)
+        .or_else(default_ledger)
+        .map_or(LedgerLocation::Unknown, LedgerLocation::File)
 }
 
 pub(crate) fn now() -> Timestamp {
@@ -98,20 +99,10 @@ pub(crate) fn random<const N: usize>() -> Result<[u8; N], Failure> {
     license_issuer::random::bytes().map_err(|error| crate::output::no_random(&error))
 }
 
-/// Fills the slice from AWS-LC's generator, which the operating system seeds.
-pub(crate) fn system_random(bytes: &mut [u8]) -> Result<(), RandomError> {
-    aws_lc_rs::rand::fill(bytes).map_err(RandomError::new)
-}
-
 /// The id of what is minted now.
 fn fresh_id() -> Result<LicenseId, Failure> {
     let id = license_issuer::random::license_id(&SystemClock);
     id.map_err(|error| crate::output::no_random(&error))
-}
-
-/// A trust set of the key's own public half.
-fn trust_of(key: &CheckedKey) -> Result<TrustSet, TrustError> {
-    TrustSet::parse(&key.public().to_jwk().to_string())
 }
 
 /// Adds the public keys in these files to a trust set.

@@ -7,9 +7,9 @@ use license_core::issue::IssueError as CoreIssueError;
 use license_issuer::errors::{DeliveryError, LedgerError};
 use license_issuer::ledger::LedgerReader;
 use license_issuer::ledger::sqlite::LedgerLocation;
-use license_issuer::services::TransactionError;
 use license_issuer::services::batch::BatchError;
 use license_issuer::services::issue::{IssueError, SignError};
+use license_issuer::services::record::RecordError;
 use license_terminal::{Exit, Failure, show_path};
 
 /// Maps an error of the issue service.
@@ -41,19 +41,14 @@ pub(crate) fn batch_not_issued(error: BatchError<Failure>, location: &LedgerLoca
     }
 }
 
-/// Maps an error of recording and delivering.
-pub(crate) fn not_committed(error: &TransactionError) -> Failure {
-    match error {
-        TransactionError::Ledger(error) => ledger_not_written(error),
-        TransactionError::Delivery(error) => not_delivered(error),
-        other => Failure::new(Exit::Machine, "IO", other.to_string()),
-    }
-}
-
 /// Maps an error of signing.
 pub(crate) fn not_signed(error: &SignError) -> Failure {
     match error {
         SignError::Sign { source, .. } => draft_refused(source),
+        SignError::TooMany { count, source } => {
+            let message = format!("{count} revoked licenses and activations: {source}");
+            Failure::usage(message).hint("sign with a new key and leave the old one out of the trust set: what it signed needs no list then")
+        }
         SignError::Verify { artifact, reason } => not_verified(artifact, reason),
         SignError::Serial(error) => ledger_not_written(error),
         other => Failure::new(Exit::Machine, "SIGN", other.to_string()),
@@ -162,6 +157,24 @@ pub(crate) fn ledger_not_opened(path: &Path, error: &LedgerError) -> Failure {
 /// Maps an error of reading an open ledger.
 pub(crate) fn ledger_not_read(ledger: &dyn LedgerReader, error: &LedgerError) -> Failure {
     ledger_not_opened(Path::new(&ledger.location()), error)
+}
+
+/// Maps an error of reading a ledger, which may not be open.
+pub(crate) fn ledger_refused(ledger: Option<&dyn LedgerReader>, error: &LedgerError) -> Failure {
+    match ledger {
+        Some(ledger) => ledger_not_read(ledger, error),
+        None => ledger_not_opened(Path::new("?"), error),
+    }
+}
+
+/// Maps an error of recording entries that deliver nothing.
+pub(crate) fn not_recorded(error: RecordError<Failure>, location: &LedgerLocation) -> Failure {
+    match error {
+        RecordError::Request(failure) => failure,
+        RecordError::OpenLedger(error) => ledger_not_opened(&path_of(location), &error),
+        RecordError::Ledger(error) => ledger_not_written(&error),
+        other => Failure::new(Exit::Machine, "LEDGER", other.to_string()),
+    }
 }
 
 /// Maps an error of writing to the ledger.

@@ -1,16 +1,11 @@
 //! `keygen`: signing keys, licenses and enterprise keys, minted offline.
 
-mod answers;
 mod args;
-mod books;
 mod commands;
-mod custody;
 mod failures;
-mod ledger;
+mod keys;
 mod output;
 mod passphrase;
-mod private_file;
-mod sealed;
 
 use std::process::ExitCode;
 

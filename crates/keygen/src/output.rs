@@ -2,6 +2,8 @@
 
 pub(crate) mod csv;
 
+use std::path::PathBuf;
+
 use license_issuer::delivery::{ArtifactDestination, Delivery, FileDelivery, StreamDelivery};
 use license_issuer::files::Collision;
 use license_issuer::ledger::sqlite::{LedgerFile, LedgerLocation};
@@ -10,6 +12,14 @@ use license_terminal::{Destination, Exit, Failure};
 
 use crate::args::Out;
 use crate::failures;
+
+/// Returns the default file of the ledger on this platform, such as
+/// `~/.local/share/keygen/ledger.db`.
+pub(crate) fn default_ledger() -> Option<PathBuf> {
+    let directories = directories::BaseDirs::new()?;
+    let data = directories.data_local_dir();
+    Some(data.join("keygen").join("ledger.db"))
+}
 
 /// Returns the file of the ledger, or `None` if nothing is recorded.
 pub(crate) fn ledger_file(location: &LedgerLocation) -> Result<Option<LedgerFile>, Failure> {

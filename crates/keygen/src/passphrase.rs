@@ -1,117 +1,176 @@
-//! What seals a private key: asked for on the terminal, or read from a file or descriptor.
+//! The source of passphrases and PINs: the terminal, a file or a descriptor.
 
-use license_terminal::Failure;
-
-use crate::private_file;
-use std::fmt;
+use std::error::Error;
 use std::fs::File;
 use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
+
+use license_issuer::signer::private_key::{is_descriptor, is_exposed};
+use license_issuer::signer::{
+    Passphrase, PassphraseError, PassphraseRequest, PassphraseSource, SignerNotice,
+};
+use license_terminal::{Failure, Terminal, escape};
 use zeroize::Zeroizing;
 
-/// Longer ones are a wrong file rather than a passphrase.
-const LONGEST: usize = 1024;
+/// The longest line that is read: a passphrase with its line ending.
+const MAX_LINE: usize = Passphrase::MAX_LENGTH + 2;
 
-/// A passphrase of 1 to 1024 bytes; it cannot be copied or shown, and is wiped when dropped.
-pub(crate) struct Passphrase(Zeroizing<String>);
+/// Answers the requests of signers. Prompts on the terminal unless a file is given.
+pub(crate) struct PassphraseReader<'a> {
+    /// The file that the command line names.
+    pub(crate) file: Option<&'a Path>,
+    /// The terminal for notes and warnings.
+    pub(crate) terminal: &'a Terminal,
+}
 
-impl Passphrase {
-    /// Takes what was typed or read.
-    ///
-    /// # Errors
-    ///
-    /// `USAGE` when it is empty or longer than 1024 bytes.
-    pub(crate) fn new(text: Zeroizing<String>) -> Result<Self, Failure> {
-        match text.len() {
-            0 => Err(Failure::usage("expected a passphrase, found an empty one")
-                .hint("without a passphrase the key is open to whoever reads the file")),
-            length if length > LONGEST => Err(too_long()),
-            _ => Ok(Self(text)),
+impl PassphraseReader<'_> {
+    fn secret(&self, request: PassphraseRequest<'_>) -> Result<Option<Passphrase>, Failure> {
+        let input = match (self.file, request) {
+            (Some(file), _) => PassphraseInput::File(file.to_owned()),
+            (
+                None,
+                PassphraseRequest::TokenPin {
+                    pin_source: Some(file),
+                    ..
+                },
+            ) => PassphraseInput::File(file.to_owned()),
+            (
+                None,
+                PassphraseRequest::TokenPin {
+                    token, has_pin_pad, ..
+                },
+            ) => {
+                let token = escape(token);
+                if has_pin_pad {
+                    let note = format!("token `{token}`: type the PIN on its own keys");
+                    self.terminal.note(&note);
+                    return Ok(None);
+                }
+                let note = format!("token `{token}` asks for its PIN as passphrase");
+                self.terminal.note(&note);
+                PassphraseInput::Prompt
+            }
+            (None, _) => PassphraseInput::Prompt,
+        };
+        input.warn_if_exposed(self.terminal);
+        input.read_existing().map(Some)
+    }
+}
+
+impl PassphraseSource for PassphraseReader<'_> {
+    fn passphrase(
+        &self,
+        request: PassphraseRequest<'_>,
+    ) -> Result<Option<Passphrase>, Box<dyn Error + Send + Sync>> {
+        Ok(self.secret(request)?)
+    }
+
+    fn notify(&self, notice: SignerNotice<'_>) {
+        match notice {
+            SignerNotice::IgnoredAttribute { name } => {
+                let message =
+                    format!("pkcs11 URI: attribute `{name}` is not known and was ignored");
+                self.terminal.warning("IGNORED_ATTRIBUTE", &message);
+            }
+            SignerNotice::CreatingKey => self
+                .terminal
+                .note("making an RSA key in the token; this takes a moment"),
+            _ => {}
         }
     }
-
-    /// What goes into the key derivation.
-    pub(crate) fn as_bytes(&self) -> &[u8] {
-        self.0.as_bytes()
-    }
 }
 
-impl fmt::Debug for Passphrase {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("Passphrase(..)")
-    }
-}
-
-/// Where a passphrase comes from.
+/// A place that a passphrase is read from.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum PassphraseSource {
+pub(crate) enum PassphraseInput {
     /// The terminal, without echo.
     Prompt,
     /// The first line of a file, a pipe or a descriptor (`/dev/fd/N`).
     File(PathBuf),
 }
 
-impl PassphraseSource {
-    /// Reads the passphrase of a key that exists.
+impl PassphraseInput {
+    /// Reads the passphrase of an existing key.
     ///
     /// # Errors
     ///
-    /// `USAGE` when there is no terminal or no passphrase, `IO` when the file cannot be read.
+    /// Returns `USAGE` if there is no terminal or no passphrase, and `IO` if the file cannot be read.
     pub(crate) fn read_existing(&self) -> Result<Passphrase, Failure> {
         match self {
-            Self::Prompt => ask_once(&mut ask, "Passphrase: "),
+            Self::Prompt => prompt_once(&mut prompt, "Passphrase: "),
             Self::File(path) => read_file(path),
         }
     }
 
-    /// Reads the passphrase of a new key; a terminal is asked twice, since a slip would lock the key for good.
+    /// Reads the passphrase of a new key. Prompts twice, because a typing error would make the key
+    /// unusable.
     ///
     /// # Errors
     ///
-    /// As [`read_existing`](Self::read_existing), and `USAGE` when the two differ.
+    /// Returns the errors of [`read_existing`](Self::read_existing), and `USAGE` if the two entries
+    /// differ.
     pub(crate) fn read_new(&self) -> Result<Passphrase, Failure> {
         match self {
-            Self::Prompt => ask_twice(&mut ask),
+            Self::Prompt => prompt_twice(&mut prompt),
             Self::File(path) => read_file(path),
         }
     }
-}
 
-impl PassphraseSource {
-    /// A warning if others can read the passphrase too. Not a refusal: secrets that a container is given as files
-    /// are often readable to all in it.
-    pub(crate) fn exposure(&self) -> Option<String> {
+    /// Prints a warning if other users can read the passphrase.
+    ///
+    /// This is not an error, because secrets that a container receives as files are often readable
+    /// by all of its users.
+    pub(crate) fn warn_if_exposed(&self, terminal: &Terminal) {
+        if let Some(warning) = self.exposure() {
+            terminal.warning("INSECURE_FILE", &warning);
+        }
+    }
+
+    fn exposure(&self) -> Option<String> {
         let Self::File(path) = self else { return None };
-        let found = std::fs::metadata(path).ok()?;
-        let exposed = private_file::is_exposed(&found) && !private_file::is_descriptor(path);
-        exposed.then(|| {
+        let metadata = std::fs::metadata(path).ok()?;
+        (is_exposed(&metadata) && !is_descriptor(path)).then(|| {
             let shown = path.to_string_lossy();
             format!("others may use passphrase file {shown} too; chmod 600 closes it")
         })
     }
 }
 
-type Ask<'a> = &'a mut dyn FnMut(&str) -> io::Result<Zeroizing<String>>;
-
-fn ask(prompt: &str) -> io::Result<Zeroizing<String>> {
-    rpassword::prompt_password(prompt).map(Zeroizing::new)
+/// Returns whether a path is `-`, which means standard input.
+pub(crate) fn is_stdin(path: &Path) -> bool {
+    path == Path::new("-")
 }
 
-fn ask_once(ask: Ask<'_>, prompt: &str) -> Result<Passphrase, Failure> {
-    Passphrase::new(ask(prompt).map_err(|error| not_asked(&error))?)
+type PromptFn<'a> = &'a mut dyn FnMut(&str) -> io::Result<Zeroizing<String>>;
+
+fn prompt(text: &str) -> io::Result<Zeroizing<String>> {
+    rpassword::prompt_password(text).map(Zeroizing::new)
 }
 
-fn ask_twice(ask: Ask<'_>) -> Result<Passphrase, Failure> {
-    let first = ask_once(ask, "New passphrase: ")?;
-    let second = ask("Repeat the passphrase: ").map_err(|error| not_asked(&error))?;
-    if first.0 == second {
+fn prompt_once(prompt: PromptFn<'_>, text: &str) -> Result<Passphrase, Failure> {
+    checked(prompt(text).map_err(|error| no_prompt(&error))?)
+}
+
+fn prompt_twice(prompt: PromptFn<'_>) -> Result<Passphrase, Failure> {
+    let first = prompt_once(prompt, "New passphrase: ")?;
+    let second = prompt("Repeat the passphrase: ").map_err(|error| no_prompt(&error))?;
+    if first.as_str() == second.as_str() {
         Ok(first)
     } else {
         Err(Failure::usage("the two passphrases differ").hint("run the command again"))
     }
 }
 
-fn not_asked(error: &io::Error) -> Failure {
+fn checked(text: Zeroizing<String>) -> Result<Passphrase, Failure> {
+    Passphrase::new(text).map_err(|error| {
+        Failure::usage(error.to_string()).hint(match error {
+            PassphraseError::TooLong => "check that this is the passphrase file",
+            _ => "without a passphrase the key is open to whoever reads the file",
+        })
+    })
+}
+
+fn no_prompt(error: &io::Error) -> Failure {
     match error.kind() {
         ErrorKind::UnexpectedEof | ErrorKind::Interrupted => {
             Failure::usage("expected a passphrase, found none").hint("run the command again")
@@ -123,21 +182,18 @@ fn not_asked(error: &io::Error) -> Failure {
 
 fn read_file(path: &Path) -> Result<Passphrase, Failure> {
     let failed = |error| Failure::io("read", path, &error);
-    if private_file::is_stdin(path) {
-        let line = first_line(io::stdin().lock()).map_err(failed)?;
-        return Passphrase::new(into_text(line)?);
-    }
-    let file = File::open(path).map_err(failed)?;
-    let line = first_line(file).map_err(failed)?;
-    Passphrase::new(into_text(line)?)
+    let line = match is_stdin(path) {
+        true => first_line(io::stdin().lock()).map_err(failed)?,
+        false => first_line(File::open(path).map_err(failed)?).map_err(failed)?,
+    };
+    checked(into_text(&line)?)
 }
 
-/// Byte by byte, so that what follows the line stays in the pipe for whoever reads next.
+/// Reads byte by byte, so that the data after the line stays in the pipe for the next reader.
 fn first_line(mut reader: impl Read) -> io::Result<Zeroizing<Vec<u8>>> {
-    let room = LONGEST + 2;
-    let mut line = Zeroizing::new(Vec::with_capacity(room));
+    let mut line = Zeroizing::new(Vec::with_capacity(MAX_LINE));
     let mut byte = Zeroizing::new([0u8]);
-    while line.len() < room && read_one(&mut reader, &mut byte)? && *byte != [b'\n'] {
+    while line.len() < MAX_LINE && read_one(&mut reader, &mut byte)? && *byte != [b'\n'] {
         line.extend_from_slice(byte.as_slice());
     }
     if line.last() == Some(&b'\r') {
@@ -155,8 +211,8 @@ fn read_one(reader: &mut impl Read, byte: &mut [u8; 1]) -> io::Result<bool> {
     }
 }
 
-fn into_text(line: Zeroizing<Vec<u8>>) -> Result<Zeroizing<String>, Failure> {
-    match std::str::from_utf8(&line) {
+fn into_text(line: &[u8]) -> Result<Zeroizing<String>, Failure> {
+    match std::str::from_utf8(line) {
         Ok(text) => Ok(Zeroizing::new(text.to_owned())),
         Err(error) => {
             let offset = error.valid_up_to();
@@ -167,20 +223,15 @@ fn into_text(line: Zeroizing<Vec<u8>>) -> Result<Zeroizing<String>, Failure> {
     }
 }
 
-fn too_long() -> Failure {
-    let message = format!("expected a passphrase of at most {LONGEST} bytes, found a longer one");
-    Failure::usage(message).hint("check that this is the passphrase file")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use license_terminal::Exit;
 
-    fn file(content: &[u8]) -> (tempfile::NamedTempFile, PassphraseSource) {
+    fn file(content: &[u8]) -> (tempfile::NamedTempFile, PassphraseInput) {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), content).unwrap();
-        let source = PassphraseSource::File(file.path().into());
+        let source = PassphraseInput::File(file.path().into());
         (file, source)
     }
 
@@ -210,7 +261,7 @@ mod tests {
 
     #[test]
     fn the_longest_passphrase_is_read_and_one_byte_more_is_refused() {
-        let longest = "x".repeat(LONGEST);
+        let longest = "x".repeat(Passphrase::MAX_LENGTH);
         for ending in ["", "\n", "\r\n"] {
             let (_file, source) = file(format!("{longest}{ending}").as_bytes());
             assert_eq!(
@@ -275,40 +326,34 @@ mod tests {
         let (reader, mut writer) = io::pipe().unwrap();
         writer.write_all(b"secret\n").unwrap();
         for descriptor in [kept.as_file().as_raw_fd(), reader.as_raw_fd()] {
-            let source = PassphraseSource::File(format!("/dev/fd/{descriptor}").into());
+            let source = PassphraseInput::File(format!("/dev/fd/{descriptor}").into());
             assert_eq!(source.read_existing().unwrap().as_bytes(), b"secret");
         }
     }
 
     #[test]
     fn a_missing_file_is_a_failure_of_the_machine() {
-        let source = PassphraseSource::File("no such file".into());
+        let source = PassphraseInput::File("no such file".into());
         assert_eq!(source.read_existing().unwrap_err().exit(), Exit::Machine);
     }
 
     #[test]
     fn a_new_passphrase_is_typed_twice_alike() {
-        let same = ask_twice(&mut typed(&["secret", "secret"])).unwrap();
-        assert_eq!(same.as_bytes(), b"secret");
-        let differ = ask_twice(&mut typed(&["secret", "secrets"])).unwrap_err();
+        let equal = prompt_twice(&mut typed(&["secret", "secret"])).unwrap();
+        assert_eq!(equal.as_bytes(), b"secret");
+        let differ = prompt_twice(&mut typed(&["secret", "secrets"])).unwrap_err();
         assert_eq!(differ.message(), "the two passphrases differ");
-        let empty = ask_twice(&mut typed(&["", ""])).unwrap_err();
+        let empty = prompt_twice(&mut typed(&["", ""])).unwrap_err();
         assert!(empty.message().contains("empty"));
-        let left = ask_twice(&mut typed(&["secret"])).unwrap_err();
+        let left = prompt_twice(&mut typed(&["secret"])).unwrap_err();
         assert_eq!(left.message(), "expected a passphrase, found none");
     }
 
     #[test]
     fn without_a_terminal_the_other_way_is_named() {
         let mut no_terminal = |_: &str| Err(io::Error::from(ErrorKind::NotFound));
-        let failure = ask_once(&mut no_terminal, "Passphrase: ").unwrap_err();
+        let failure = prompt_once(&mut no_terminal, "Passphrase: ").unwrap_err();
         assert_eq!((failure.exit(), failure.code()), (Exit::Usage, "USAGE"));
         assert!(failure.advice().unwrap().contains("--passphrase-file"));
-    }
-
-    #[test]
-    fn debug_shows_nothing() {
-        let passphrase = Passphrase::new(Zeroizing::new("secret".into())).unwrap();
-        assert_eq!(format!("{passphrase:?}"), "Passphrase(..)");
     }
 }

@@ -2,8 +2,10 @@
 
 mod activating;
 mod counting;
+mod installed;
 mod installing;
 mod lists;
+mod removing;
 mod reporting;
 mod rotating;
 
@@ -18,8 +20,8 @@ use license_core::{
 
 pub use activating::{Asked, Asking};
 pub use counting::QuotaTaken;
+pub use installed::{Installed, InstalledBlock, Removed};
 pub(crate) use installing::names_machines;
-pub use installing::{Installed, InstalledBlock, Removed};
 pub use reporting::{Account, Cut, ReportError, UsageExport};
 pub use rotating::InstalledStatement;
 

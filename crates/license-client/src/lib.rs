@@ -64,5 +64,5 @@ pub use sealed::SealError;
 pub use session::{Session, SessionError};
 pub use store::{Store, StoreError, StoreLock};
 pub use usage::{
-    DetectedUsage, Surroundings, UsageError, UsageReason, detect_usage, usage_variable,
+    DetectedUsage, Surroundings, UsageReason, UsageTypeError, detect_usage, usage_variable,
 };

@@ -4,8 +4,8 @@
 //! | layer | modules |
 //! |---|---|
 //! | foundation | [`errors`], [`clock`], [`random`], [`hex`], [`files`], [`names`] |
-//! | keys and storage | `signer`, [`ledger`], [`delivery`], [`records`] |
-//! | services | [`services`]: issue, batch |
+//! | keys and storage | [`signer`], [`ledger`], [`delivery`], [`records`] |
+//! | services | [`services`]: issue, batch, answer, revoke |
 //!
 //! Each layer uses only the layers above it in this table. The library does not print, does not
 //! parse command lines, and reads the clock through [`clock::Clock`] only.
@@ -20,3 +20,4 @@ pub mod names;
 pub mod random;
 pub mod records;
 pub mod services;
+pub mod signer;

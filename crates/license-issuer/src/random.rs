@@ -9,6 +9,15 @@ use crate::clock::Clock;
 #[error("the operating system provides no random bytes")]
 pub struct RandomError(#[source] getrandom::Error);
 
+/// Fills a buffer with random bytes. This is the random source of keys in memory.
+///
+/// # Errors
+///
+/// Returns an error if the operating system has no random bytes.
+pub fn fill(bytes: &mut [u8]) -> Result<(), license_core::issue::RandomError> {
+    getrandom::fill(bytes).map_err(license_core::issue::RandomError::new)
+}
+
 /// Returns `N` random bytes.
 ///
 /// # Errors

@@ -2,10 +2,11 @@
 
 use license_core::{
     Activation, ClockRepair, EnterpriseKey, License, LicenseKey, Machine, Matrix, ProductCode,
-    Timestamp, TrustedKey, Validation,
+    RevocationList, Timestamp, TrustStatement, TrustedKey, Validation,
 };
 use serde_json::{Value, json};
 
+use crate::hex;
 use crate::ledger::{EntryKind, NewEntry};
 
 /// Facts of a license's entry that no license contains: they tell how it was issued.
@@ -161,5 +162,42 @@ pub fn revocation(id: &str, reason: &str, at: Timestamp) -> NewEntry {
         subject: id.to_owned(),
         body: json!({ "license_id": id, "reason": reason, "at": at.to_string() }),
         artifact: String::new(),
+    }
+}
+
+/// Returns the entry of a revocation list, without the list itself.
+pub fn revocation_list(list: &RevocationList) -> NewEntry {
+    let body = json!({
+        "kid": list.key_id().as_str(),
+        "seq": list.seq(),
+        "product": list.product().as_str(),
+        "revoked": list.len(),
+        "issued_at": list.issued_at().to_string(),
+        "next_update": list.next_update().to_string(),
+        "sha256": hex::encode(&list.digest()),
+    });
+    NewEntry {
+        kind: EntryKind::RevocationList,
+        subject: list.key_id().as_str().to_owned(),
+        body,
+        artifact: String::new(),
+    }
+}
+
+/// Returns the entry of a trust statement.
+pub fn trust_statement(statement: &TrustStatement) -> NewEntry {
+    let introduces = statement.introduces().map(|key| key.id().as_str());
+    let body = json!({
+        "kid": statement.signer().as_str(),
+        "introduces": introduces.collect::<Vec<_>>(),
+        "retires": statement.retires().map(|key| key.as_str()),
+        "successor": statement.countersigner().map(|key| key.as_str()),
+        "issued_at": statement.issued_at().to_string(),
+    });
+    NewEntry {
+        kind: EntryKind::TrustStatement,
+        subject: statement.signer().as_str().to_owned(),
+        body,
+        artifact: statement.as_str().to_owned(),
     }
 }

@@ -1,9 +1,18 @@
 //! Services over signers, a ledger and a delivery.
 
+pub mod answer;
 pub mod batch;
+pub mod deactivation;
+pub mod devices;
 pub mod enterprise_keys;
 pub mod issue;
 pub mod licenses;
+pub mod record;
+pub mod revocation_lists;
+pub mod revoke;
 mod transaction;
+pub mod trust_statements;
+pub mod validations;
+pub mod warnings;
 
 pub use transaction::{Deliverable, IssueTransaction, TransactionError};

@@ -47,7 +47,8 @@ pub fn parse<P: Parser>(arguments: impl IntoIterator<Item = OsString>) -> Result
     })
 }
 
-/// Parses as [`Parser::try_parse_from`] does, and keeps the description of the program for messages.
+/// Parses as [`Parser::try_parse_from`] does, and keeps the description of the program for
+/// messages.
 fn parse_with<P: Parser>(command: &mut Command, arguments: &[OsString]) -> Result<P, clap::Error> {
     let mut matches = command.try_get_matches_from_mut(arguments)?;
     P::from_arg_matches_mut(&mut matches).map_err(|error| error.format(command))
@@ -98,14 +99,15 @@ pub fn completions(mut command: Command, shell: Shell) -> Result<(), Failure> {
     write_stdout(&script)
 }
 
-/// Writes the man page of `command` to standard output, or that page and one for each subcommand into
-/// `directory`.
+/// Writes the man page of `command` to standard output, or that page and one for each subcommand
+/// into `directory`.
 ///
 /// Creates the directory if it is missing.
 ///
 /// # Errors
 ///
-/// Returns `EXISTS` if a page exists and must not be replaced, and `IO` if a file cannot be written.
+/// Returns `EXISTS` if a page exists and must not be replaced, and `IO` if a file cannot be
+/// written.
 pub fn man(
     command: Command,
     directory: Option<&Path>,
@@ -141,8 +143,8 @@ fn page(man: &Man) -> Result<Vec<u8>, Failure> {
 
 /// Returns how to print the answer to a command line that does not parse.
 ///
-/// clap returns no values beside an error, so the two options that decide the form of the answer are
-/// searched for among the arguments: `--json` and `--color`.
+/// clap returns no values beside an error, so the two options that decide the form of the answer
+/// are searched for among the arguments: `--json` and `--color`.
 fn output_options(arguments: &[OsString]) -> OutputOptions {
     let following = options(arguments).skip(1).map(Some).chain([None]);
     let color = options(arguments)

@@ -8,7 +8,8 @@ use license_terminal::{Destination, Source};
 
 use super::Out;
 use super::value::{algorithm, key_name};
-use crate::custody::KeyName;
+use crate::passphrase::is_stdin;
+use license_issuer::signer::KeyLocation;
 
 #[derive(Debug, Args)]
 #[command(group = ArgGroup::new("seal").args(["passphrase_file", "no_passphrase"]))]
@@ -23,7 +24,7 @@ pub(crate) struct NewKey {
         value_parser = key_name(),
         conflicts_with_all = ["out", "no_passphrase"]
     )]
-    pub(crate) key: Option<KeyName>,
+    pub(crate) key: Option<KeyLocation>,
     /// Size of the key in bits
     #[arg(long, value_enum, default_value = "4096")]
     pub(crate) bits: Bits,
@@ -56,13 +57,22 @@ pub(crate) enum Bits {
 pub(crate) struct KeyArgs {
     /// The signing key: a file (PKCS#8 PEM; - is standard input), pkcs11:… in an HSM, or awskms:… at AWS
     #[arg(long, value_name = "KEY", value_parser = key_name())]
-    pub(crate) key: KeyName,
+    pub(crate) key: KeyLocation,
     /// Take its passphrase or PIN from the first line of a file; /dev/fd/N is a descriptor
     #[arg(long, value_name = "FILE")]
     pub(crate) passphrase_file: Option<PathBuf>,
     /// The algorithm to sign with, RS256 or PS256 [default: the key's own, else RS256]
     #[arg(long, value_parser = algorithm, value_name = "ALG")]
     pub(crate) alg: Option<Algorithm>,
+}
+
+impl KeyArgs {
+    /// Returns how many of the key and its passphrase come from standard input.
+    pub(crate) fn stdin_count(&self) -> usize {
+        let files = [self.key.file(), self.passphrase_file.as_deref()];
+        let files = files.into_iter().flatten();
+        files.filter(|path| is_stdin(path)).count()
+    }
 }
 
 #[derive(Debug, Args)]

@@ -8,7 +8,7 @@ use license_terminal::Source;
 
 use super::value::{algorithm, instant, key_name};
 use super::{KeyArgs, Out};
-use crate::custody::KeyName;
+use license_issuer::signer::KeyLocation;
 
 #[derive(Debug, Args)]
 #[command(group = ArgGroup::new("what").required(true).multiple(true).args(["introduce", "retire"]))]
@@ -23,7 +23,7 @@ pub(crate) struct Rotate {
     pub(crate) retire: bool,
     /// The second key of a retirement: trusted already, or introduced here
     #[arg(long, value_name = "KEY", value_parser = key_name(), requires = "retire")]
-    pub(crate) with: Option<KeyName>,
+    pub(crate) with: Option<KeyLocation>,
     /// Take the passphrase or PIN of --with from the first line of a file; /dev/fd/N is a descriptor
     #[arg(long, value_name = "FILE", requires = "with")]
     pub(crate) with_passphrase_file: Option<PathBuf>,

@@ -7,9 +7,9 @@ use license_core::{
     Algorithm, Company, Date, KeyExpiry, ProductCode, Quota, Status, Tier, Timestamp, UsageType,
     VersionReq,
 };
+use license_issuer::ledger::LicenseStatus;
 
-use crate::custody::KeyName;
-use crate::ledger::Standing;
+use license_issuer::signer::KeyLocation;
 
 pub(super) fn count(text: &str) -> Result<NonZeroU32, &'static str> {
     text.parse()
@@ -61,8 +61,8 @@ pub(super) fn quota(text: &str) -> Result<(String, Quota), &'static str> {
     Ok((name.to_owned(), number.ok_or(EXPECTED)?))
 }
 
-pub(super) fn key_name() -> impl TypedValueParser<Value = KeyName> {
-    OsStringValueParser::new().map(KeyName::from)
+pub(super) fn key_name() -> impl TypedValueParser<Value = KeyLocation> {
+    OsStringValueParser::new().map(KeyLocation::from)
 }
 
 pub(super) fn algorithm(text: &str) -> Result<Algorithm, &'static str> {
@@ -77,8 +77,8 @@ pub(super) fn reason(text: &str) -> Result<String, &'static str> {
     }
 }
 
-pub(super) fn standing(text: &str) -> Result<Standing, &'static str> {
-    Standing::parse(&text.to_ascii_lowercase())
+pub(super) fn standing(text: &str) -> Result<LicenseStatus, &'static str> {
+    LicenseStatus::parse(&text.to_ascii_lowercase())
         .ok_or("expected active, future, expired, superseded or revoked")
 }
 

@@ -1,129 +1,213 @@
-//! Requests that were answered before: each gets one answer, however often it comes.
+//! Answers to machine requests, for `keygen activate` and `keygen clock-repair`.
 
-use license_core::{Fingerprint, Nonce, Unverified};
-use license_terminal::{Audience, Destination, Exit, Failure, Overwrite, QrCode, Terminal};
+use license_core::Unverified;
+use license_core::issue::Sign;
+use license_issuer::ledger::{Entry, LedgerReader};
+use license_issuer::services::answer::{
+    AnswerContext, AnswerDraft, AnswerError, AnswerOrder, AnswerPolicy, SignedAnswer,
+};
+use license_terminal::{Destination, Exit, Failure, QrCode, Terminal};
+use serde_json::Value;
 
-use super::not_verified;
-use crate::args::Out;
-use crate::books::{Counter, not_kept_in};
-use crate::ledger::{Entry, Kind, LedgerReader, Record};
+use super::issuing::{Issuing, IssuingReport};
+use super::signer::KeyFile;
+use crate::args::KeyArgs;
+use crate::{failures, keys, output};
 
-/// What the ledger has answered to the request of this nonce; the facts are those that must be the same for it to be that request.
-pub(super) fn before(
-    ledger: &dyn LedgerReader,
-    kind: Kind,
-    nonce: Nonce,
-    facts: &[(&str, String)],
-) -> Result<Option<Entry>, Failure> {
-    let entry = ledger.answer(kind, &nonce.to_string());
-    let Some(entry) = entry.map_err(|error| not_kept_in(ledger, &error))? else {
-        return Ok(None);
-    };
-    let is_other = |(name, fact): &&(&str, String)| entry.fact(name).as_ref() != Some(fact);
-    match facts.iter().find(is_other) {
-        None => Ok(Some(entry)),
-        Some((name, _)) => Err(replayed(&entry, name)),
-    }
-}
-
-/// The facts of a machine that make a request the same.
-pub(super) fn of_machine(machine: &Fingerprint) -> (&'static str, String) {
-    ("fingerprint", machine.to_string())
-}
-
-fn replayed(entry: &Entry, differing: &str) -> Failure {
-    let at = entry.fact("issued_at").unwrap_or_default();
-    let what = match differing {
-        "license_id" => "license",
-        "fingerprint" => "machine",
-        other => other,
-    };
-    let message =
-        format!("a request with this nonce was answered at {at}, and it named another {what}");
-    Failure::new(Exit::Usage, "REPLAYED", message)
-        .hint("the machine makes a new request for each activation: have that one sent")
-}
-
-/// Where an answer goes, and whether as a QR code.
-pub(super) struct Way<'a> {
-    pub(super) out: &'a Out,
+/// A command that answers a machine request.
+pub(super) struct AnswerCommand<'a> {
+    pub(super) issuing: Issuing<'a>,
+    pub(super) key: &'a KeyArgs,
+    /// Whether the answer is drawn as a QR code.
     pub(super) qr: bool,
 }
 
-impl Way<'_> {
-    /// Refuses early what [`Way::hand_out`] would refuse.
-    pub(super) fn check(&self, terminal: &Terminal) -> Result<(), Failure> {
+/// The texts of one kind of answer.
+pub(super) trait AnswerTexts<P: AnswerPolicy> {
+    /// Returns the failure of a refused request.
+    fn refused(&self, error: AnswerError, ledger: Option<&dyn LedgerReader>) -> Failure;
+
+    /// Returns the report of an answer.
+    fn report(
+        &self,
+        draft: &AnswerDraft<'_, P>,
+        facts: &AnswerFacts<'_>,
+        issuing: &Issuing<'_>,
+    ) -> IssuingReport;
+}
+
+/// The facts of an answer: those of a signed one, or of an earlier one in the ledger.
+pub(super) struct AnswerFacts<'a> {
+    signed: Option<&'a SignedAnswer>,
+    recorded: Option<&'a Entry>,
+}
+
+impl<'a> AnswerFacts<'a> {
+    fn new<P: AnswerPolicy>(
+        draft: &'a AnswerDraft<'_, P>,
+        signed: Option<&'a SignedAnswer>,
+    ) -> Self {
+        Self {
+            signed,
+            recorded: draft.previous().filter(|_| draft.is_repeated()),
+        }
+    }
+
+    /// Returns a fact as text.
+    pub(super) fn text(&self, name: &str) -> Option<String> {
+        match (self.signed, self.recorded) {
+            (Some(signed), _) => {
+                let fact = signed.entry.body.get(name).and_then(Value::as_str);
+                fact.map(str::to_owned)
+            }
+            (None, Some(entry)) => entry.fact(name),
+            (None, None) => None,
+        }
+    }
+
+    /// Returns the token.
+    pub(super) fn token(&self) -> Option<&str> {
+        match (self.signed, self.recorded) {
+            (Some(signed), _) => Some(signed.token()),
+            (None, recorded) => recorded.map(|entry| entry.artifact.as_str()),
+        }
+    }
+
+    /// Returns the id of the key that signed the token.
+    pub(super) fn key_id(&self) -> Option<String> {
+        let token = Unverified::parse(self.token()?).ok()?;
+        Some(token.unverified_key_id().to_owned())
+    }
+}
+
+impl AnswerCommand<'_> {
+    /// Refuses a destination that cannot be written, before anything else is done.
+    pub(super) fn check(&self) -> Result<(), Failure> {
         if self.qr {
-            QrCode::check_destination(&self.out.out, terminal)?;
+            QrCode::check_destination(&self.issuing.out.out, self.issuing.terminal)?;
         }
-        self.out.check()
+        self.issuing.check()
     }
 
-    /// Enters an answer and hands it out.
-    pub(super) fn hand_out(
+    /// Answers the request, or checks in a dry run that it can be answered.
+    pub(super) fn run<P: AnswerPolicy>(
         &self,
-        counter: &mut Counter<'_>,
-        record: Record,
-        terminal: &Terminal,
+        order: &AnswerOrder<P>,
+        texts: &impl AnswerTexts<P>,
     ) -> Result<(), Failure> {
-        let text = armored(&record.artifact)?;
-        let is_printed = matches!(self.out.out, Destination::Stdout) && terminal.is_json();
-        if !self.qr {
-            let content = (!is_printed).then_some(text.as_str());
-            return counter.hand_out(vec![record], self.out, content);
-        }
-        // The token alone takes less room, and is read as well.
-        let code = QrCode::new(&record.artifact)?;
-        match &self.out.out {
-            Destination::Stdout => {
-                let drawn = code.for_terminal(terminal.columns())?;
-                counter.hand_out(vec![record], self.out, None)?;
-                terminal.data(drawn.trim_end())
-            }
-            picture @ Destination::File(_) => {
-                let png = code.to_png();
-                let png = png.map_err(|error| Failure::malformed(error.to_string()))?;
-                counter.hand_out(vec![record], self.out, None)?;
-                let overwrite = Overwrite::forced(self.out.force);
-                picture.write(&png, overwrite, Audience::Everyone)
-            }
-        }
-    }
-
-    /// Hands out what was answered before, and enters it only if nobody can tell whether it ever left.
-    pub(super) fn again(
-        &self,
-        counter: &mut Counter<'_>,
-        kind: Kind,
-        entry: &Entry,
-        terminal: &Terminal,
-    ) -> Result<(), Failure> {
-        let record = Record {
-            kind,
-            subject: entry.subject.clone(),
-            body: serde_json::from_str(&entry.body).unwrap_or_default(),
-            artifact: entry.artifact.clone(),
+        let terminal = self.issuing.terminal;
+        let signer = KeyFile {
+            arguments: self.key,
+            terminal,
         };
-        self.hand_out(counter, record, terminal)
+        let report = self.issuing.run(
+            &signer,
+            &|context: &AnswerContext<'_>| {
+                let draft = order.draft(context);
+                draft.map_err(|error| texts.refused(error, context.ledger))
+            },
+            &|draft| self.announce(draft),
+            &|draft, signed| self.render(draft, signed, texts),
+        )?;
+        let draft = &report.draft;
+        let facts = AnswerFacts::new(draft, report.signed.as_ref());
+        let report = texts.report(draft, &facts, &self.issuing);
+        self.issuing.print(&report)
+    }
+
+    fn announce<P: AnswerPolicy>(&self, draft: &AnswerDraft<'_, P>) {
+        self.issuing.warn(draft.warnings());
+        tell_previous(draft, self.issuing.terminal);
+        if draft.is_repeated() {
+            self.tell_other_key(&AnswerFacts::new(draft, None));
+        }
+    }
+
+    fn render<P: AnswerPolicy>(
+        &self,
+        draft: &AnswerDraft<'_, P>,
+        signed: &SignedAnswer,
+        texts: &impl AnswerTexts<P>,
+    ) -> Result<Vec<u8>, Failure> {
+        if self.qr {
+            return self.render_code(signed);
+        }
+        if self.issuing.is_in_report() {
+            let facts = AnswerFacts::new(draft, Some(signed));
+            let report = texts.report(draft, &facts, &self.issuing);
+            return Ok(Terminal::json_text(&report.json).into_bytes());
+        }
+        Ok(signed.armor.clone().into_bytes())
+    }
+
+    /// Draws the token without armor, which needs less space and is read as well.
+    fn render_code(&self, signed: &SignedAnswer) -> Result<Vec<u8>, Failure> {
+        let code = QrCode::new(signed.token())?;
+        match &self.issuing.out.out {
+            Destination::Stdout => {
+                let drawn = code.for_terminal(self.issuing.terminal.columns())?;
+                Ok(format!("{}\n", drawn.trim_end()).into_bytes())
+            }
+            Destination::File(_) => {
+                let png = code.to_png();
+                png.map_err(|error| Failure::malformed(error.to_string()))
+            }
+        }
+    }
+
+    /// Reports that another key than the given one has signed a repeated activation. No key is opened
+    /// for that.
+    fn tell_other_key(&self, facts: &AnswerFacts<'_>) {
+        let (Some(kid), Some(_)) = (facts.key_id(), facts.text("activation_id")) else {
+            return;
+        };
+        let terminal = self.issuing.terminal;
+        let given = keys::probe(self.key, terminal).ok().flatten();
+        match given.map(|key| key.public().id().to_string()) {
+            Some(given) if given == kid => {}
+            Some(given) => {
+                let message = format!(
+                    "the answer was signed by key {kid}, not by {given}: where that is retired it counts no more (--anew signs it again)"
+                );
+                terminal.warning("OTHER_KEY", &message);
+            }
+            None => terminal.note(&format!(
+                "it was signed by key {kid}; if that was retired, --anew signs it again"
+            )),
+        }
     }
 }
 
-/// The token in armor.
+/// Reports that the request was answered before.
+fn tell_previous<P: AnswerPolicy>(draft: &AnswerDraft<'_, P>, terminal: &Terminal) {
+    let Some(at) = draft.previous().and_then(|entry| entry.fact("issued_at")) else {
+        return;
+    };
+    let outcome = match draft.is_repeated() {
+        true => "it gets the same answer again, and counts once",
+        false => "it is answered anew, and counts once",
+    };
+    terminal.note(&format!("this request was answered at {at}: {outcome}"));
+}
+
+/// Returns the failure of a request that is refused whatever its kind.
+pub(super) fn refused(error: &AnswerError, ledger: Option<&dyn LedgerReader>) -> Failure {
+    const NEW_REQUEST: &str =
+        "the machine makes a new request for each activation: have that one sent";
+    let message = error.to_string();
+    match error {
+        AnswerError::Ledger(error) => failures::ledger_refused(ledger, error),
+        AnswerError::Random(error) => output::no_random(error),
+        AnswerError::Replayed { .. } | AnswerError::Ended { .. } => {
+            Failure::new(Exit::Usage, "REPLAYED", message).hint(NEW_REQUEST)
+        }
+        _ => Failure::new(Exit::Usage, "USAGE", message),
+    }
+}
+
+/// Returns the content of the file of a token.
 pub(super) fn armored(token: &str) -> Result<String, Failure> {
-    let token = Unverified::parse(token).map_err(|error| not_verified("answer", &error))?;
+    let token =
+        Unverified::parse(token).map_err(|error| failures::not_verified("answer", &error))?;
     Ok(token.to_armor())
-}
-
-/// The id of the key that a token names.
-pub(super) fn key_id(token: &str) -> Option<String> {
-    let token = Unverified::parse(token).ok()?;
-    Some(token.unverified_key_id().to_owned())
-}
-
-/// That the request was answered before.
-pub(super) fn tell_again(entry: &Entry, terminal: &Terminal) {
-    let at = entry.fact("issued_at").unwrap_or_default();
-    terminal.note(&format!(
-        "this request was answered at {at}: it gets the same answer again, and counts once"
-    ));
 }

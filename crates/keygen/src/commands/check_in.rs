@@ -1,314 +1,112 @@
 //! `keygen check-in`.
 
-mod dry_run;
 mod report;
 
-use std::collections::BTreeSet;
-
-use license_core::issue::{CheckedKey, Sign, ValidationDraft};
+use license_core::issue::CheckedKey;
 use license_core::{
-    Bundle, BundleError, Code, License, MAX_FILE_BYTES, Machine, MachineDigest, Matrix, ParseError,
-    ProductCode, Status, Timestamp, TrustSet, Unverified, Validation,
+    BundleError, Code, MAX_FILE_BYTES, Machine, MachineDigest, Matrix, ParseError, ProductCode,
+    TrustError, TrustSet,
+};
+use license_issuer::clock::SystemClock;
+use license_issuer::ledger::LedgerReader;
+use license_issuer::ledger::sqlite::LedgerLocation;
+use license_issuer::services::issue::DraftContext;
+use license_issuer::services::validations::{
+    SignedValidation, ValidationError, ValidationOrder, ValidationPlan,
 };
 use license_terminal::{Destination, Exit, Failure, Source, Terminal};
 
-use super::devices::{self, Devices};
-use super::ledger::license_of;
-use super::{add_keys, fresh_id, machine, matrix, not_issued, not_verified, now, trust_of};
+use super::issuing::Issuing;
+use super::signer::KeyFile;
+use super::{add_keys, devices, machine, matrix};
 use crate::args::{CheckIn, Dry};
-use crate::books::{self, Books};
-use crate::custody;
-use crate::ledger::{LedgerReader, Place, Standing};
-use crate::private_file::is_stdin;
-use report::Said;
+use crate::{failures, output};
 
-/// As many characters as 64 random bytes have in hexadecimal: more than any nonce needs, and few enough to be read out.
+/// The maximum length of a nonce: 64 random bytes in hexadecimal. It must be possible to read it out.
 const MAX_NONCE: usize = 128;
 
 pub(crate) fn run(
     arguments: &Dry<CheckIn>,
-    place: &Place,
+    place: &LedgerLocation,
     terminal: &Terminal,
 ) -> Result<(), Failure> {
-    let Dry {
-        order: arguments,
-        dry_run,
-    } = arguments;
-    // What can be wrong with the order is found before the passphrase is asked for.
-    check_stdin(arguments)?;
-    check_license_stays(arguments)?;
-    arguments.out.check()?;
-    let statement = Statement::of(arguments)?;
-    let matrix = matrix(arguments.product_file.as_ref())?;
-    let text = arguments.license.read_text(MAX_FILE_BYTES)?;
-    check_form(&text, &matrix).map_err(|error| not_judged(&arguments.license, &error))?;
+    let Dry { order, dry_run } = arguments;
+    let issuing = Issuing {
+        out: &order.out,
+        place,
+        terminal,
+        dry_run: *dry_run,
+    };
+    check_stdin(order)?;
+    check_license_stays(order)?;
+    issuing.check()?;
+    let nonce = order.nonce.as_deref().map(checked_nonce).transpose()?;
+    let machine = named_machine(order)?;
+    let matrix = matrix(order.product_file.as_ref())?;
+    let text = order.license.read_text(MAX_FILE_BYTES)?;
     let mut trust = TrustSet::default();
-    add_keys(&mut trust, &arguments.trust)?;
-    if *dry_run {
-        let case = dry_run::Case {
-            arguments,
-            statement: &statement,
-            text: &text,
-            matrix: &matrix,
-        };
-        return case.run(&mut trust, place, terminal);
-    }
-    let mut books = Books::open(place)?;
-    let key = custody::load(&arguments.key, terminal)?;
-    trust_own(&mut trust, &key)?;
-    let bundle = Bundle::verify(&text, &trust, &matrix)
-        .map_err(|error| not_judged(&arguments.license, &error))?;
-    let minted = statement.mint(&bundle, &matrix, &key, &trust)?;
-    minted
-        .iter()
-        .for_each(|minted| statement.warn(&minted.license, &bundle, terminal));
-    let out = &arguments.out;
-    let is_printed = matches!(out.out, Destination::Stdout) && terminal.is_json();
-    let file: String = minted.iter().map(|minted| minted.armor.as_str()).collect();
-    let record =
-        |minted: &Minted| books::check_in(&minted.license, &minted.validation, &minted.token);
-    let mut counter = books.counter(now())?;
-    for minted in &minted {
-        statement.check_standing(&minted.license, counter.ledger(), terminal)?;
-    }
-    let licenses = minted.iter().map(|minted| &minted.license);
-    statement.check_devices(licenses, arguments, &matrix, counter.ledger(), terminal)?;
-    counter.enter_key(key.public())?;
-    let content = (!is_printed).then_some(file.as_str());
-    counter.hand_out(minted.iter().map(record).collect(), out, content)?;
-    let said: Vec<_> = minted.iter().map(Said::of_minted).collect();
-    report::tell(&said, Some(&key), &out.out, terminal)
+    add_keys(&mut trust, &order.trust)?;
+    let validations = ValidationOrder {
+        text: &text,
+        matrix: &matrix,
+        trust: &trust,
+        machine: machine.as_ref(),
+        nonce,
+        status: order.status,
+        issued_at: order.issued_at,
+        ignore_device_limit: order.over_device_limit,
+        clock: &SystemClock,
+    };
+    let signer = KeyFile {
+        arguments: &order.key,
+        terminal,
+    };
+    let issued = issuing.run(
+        &signer,
+        &|context: &DraftContext<'_, CheckedKey>| {
+            let plan = validations.plan(context);
+            plan.map_err(|error| refused(error, &order.license, &matrix, context.ledger))
+        },
+        &|plan: &ValidationPlan<'_>| issuing.warn(&plan.warnings),
+        &|_, signed: &Vec<SignedValidation>| Ok(render(signed, &issuing).into_bytes()),
+    )?;
+    issuing.print(&match &issued.signed {
+        Some(signed) => report::of_signed(signed, &issuing),
+        None => report::of_plan(&issued.draft, &issuing),
+    })
 }
 
-/// A license that the signing key itself has signed needs no other.
-fn trust_own(trust: &mut TrustSet, key: &CheckedKey) -> Result<(), Failure> {
-    let added = trust_of(key).and_then(|own| trust.extend(&own));
-    added.map_err(|error| two_algorithms(&error))
-}
-
-/// What is to be said of every license in the file.
-struct Statement {
-    machine: Option<(Machine, MachineDigest)>,
-    nonce: Option<String>,
-    status: Status,
-    issued_at: Timestamp,
-}
-
-/// A validation as verified with the key that has just signed it.
-struct Minted {
-    license: License,
-    validation: Validation,
-    token: String,
-    armor: String,
-}
-
-impl Statement {
-    fn of(arguments: &CheckIn) -> Result<Self, Failure> {
-        let nonce = arguments.nonce.as_deref().map(checked_nonce);
-        let machine = arguments.machine.as_deref().map(machine::named);
-        Ok(Self {
-            machine: machine.transpose()?,
-            nonce: nonce.transpose()?,
-            status: arguments.status,
-            issued_at: arguments.issued_at.unwrap_or_else(now),
-        })
-    }
-
-    /// Refuses to call a license active that is revoked, and warns of one that was replaced.
-    fn check_standing(
-        &self,
-        license: &License,
-        ledger: Option<&dyn LedgerReader>,
-        terminal: &Terminal,
-    ) -> Result<(), Failure> {
-        let Some(ledger) = ledger.filter(|_| self.status == Status::Active) else {
-            return Ok(());
-        };
-        let id = license.id().as_str();
-        let row = license_of(ledger, id, self.issued_at)?;
-        match row.map(|row| row.status) {
-            Some(Standing::Revoked) => {
-                let message = format!("license {id} is revoked");
-                Err(Failure::new(Exit::Usage, "REVOKED", message).hint(
-                    "`--status revoked` says so to the customer; a new license takes its place",
-                ))
-            }
-            Some(Standing::Superseded) => {
-                let by = ledger.successor(id).ok().flatten();
-                let by = by.map_or_else(String::new, |by| format!(" by {by}"));
-                let message = format!("license {id} was replaced{by}");
-                terminal.warning("SUPERSEDED", &message);
-                Ok(())
-            }
-            _ => Ok(()),
-        }
-    }
-
-    /// Refuses a machine too many, unless the vendor knows better.
-    fn check_devices<'l>(
-        &self,
-        mut licenses: impl Iterator<Item = &'l License>,
-        arguments: &CheckIn,
-        matrix: &Matrix,
-        ledger: Option<&dyn LedgerReader>,
-        terminal: &Terminal,
-    ) -> Result<(), Failure> {
-        match (&self.machine, ledger) {
-            (None, Some(_)) if self.status == Status::Active => {
-                licenses.for_each(|license| devices::warn_uncounted(license, terminal));
-                Ok(())
-            }
-            (Some((machine, _)), Some(ledger))
-                if self.status == Status::Active && !arguments.over_device_limit =>
-            {
-                licenses.try_for_each(|license| {
-                    let devices = Devices::of(license, matrix, ledger)?;
-                    devices.check(license, machine).map(drop)
-                })
-            }
-            _ => Ok(()),
-        }
-    }
-
-    /// One for each license.
-    fn mint(
-        &self,
-        bundle: &Bundle,
-        matrix: &Matrix,
-        key: &CheckedKey,
-        trust: &TrustSet,
-    ) -> Result<Vec<Minted>, Failure> {
-        let licenses = licenses(bundle, matrix)?.into_iter();
-        licenses
-            .map(|license| self.mint_one(license, matrix, key, trust))
-            .collect()
-    }
-
-    fn draft<'l>(
-        &self,
-        license: &'l License,
-        matrix: &Matrix,
-    ) -> Result<ValidationDraft<'l>, Failure> {
-        let issuer = license.issuer().unwrap_or(matrix.issuer()).to_owned();
-        let mut draft = ValidationDraft::of_license(license, issuer, fresh_id()?, self.issued_at);
-        draft.machine = self.machine.as_ref().map(|(_, digest)| digest.to_string());
-        draft.nonce = self.nonce.clone();
-        draft.status = self.status;
-        Ok(draft)
-    }
-
-    fn mint_one(
-        &self,
-        license: &License,
-        matrix: &Matrix,
-        key: &CheckedKey,
-        trust: &TrustSet,
-    ) -> Result<Minted, Failure> {
-        let draft = self.draft(license, matrix)?;
-        let token = draft.sign(key).map_err(|error| not_issued(&error))?;
-        let unverified =
-            Unverified::parse(&token).map_err(|error| not_verified("validation", &error))?;
-        let validation = unverified
-            .verify_validation(trust, license)
-            .map_err(|error| not_verified("validation", &error))?;
-        Ok(Minted {
-            license: license.clone(),
-            validation,
-            armor: unverified.to_armor(),
-            token,
-        })
-    }
-
-    /// What is allowed, but rarely meant.
-    fn warn(&self, license: &License, bundle: &Bundle, terminal: &Terminal) {
-        let id = license.id();
-        if self.status == Status::Active && license.check_in().is_none() {
-            let message = format!("license {id} has no check-in term: it never needs one");
-            terminal.warning("NO_CHECK_IN", &message);
-        }
-        if let Some(end) = end_of(license).filter(|end| *end <= self.issued_at) {
-            terminal.warning("EXPIRED", &format!("license {id} ended at {end}"));
-        }
-        super::warn_of_future(self.issued_at, terminal);
-        if let Some(later) = latest(license, bundle).filter(|later| *later > self.issued_at) {
-            let message =
-                format!("license {id} was issued or last validated at {later}, after this");
-            terminal.warning("BACKDATED", &message);
-        }
-        if let (Some((machine, digest)), Some(locks)) = (&self.machine, license.machines())
-            && !locks.iter().any(|lock| lock.is(machine))
-        {
-            let message = format!("license {id} is locked to other machines than {digest}");
-            terminal.warning(Code::MachineMismatch.as_str(), &message);
-        }
+fn render(signed: &[SignedValidation], issuing: &Issuing<'_>) -> String {
+    match issuing.is_in_report() {
+        true => Terminal::json_text(&report::of_signed(signed, issuing).json),
+        false => signed.iter().map(|one| one.armor.as_str()).collect(),
     }
 }
 
-/// The licenses of this product; one that is in the file twice counts once.
-fn licenses<'b>(bundle: &'b Bundle, matrix: &Matrix) -> Result<Vec<&'b License>, Failure> {
-    let licenses = bundle.licenses();
-    // An enterprise key of another product would get this one's features.
-    if let Some(other) = licenses
-        .iter()
-        .find(|license| license.product() != matrix.product())
-    {
-        return Err(other_product(other.product(), matrix));
-    }
-    let mut seen = BTreeSet::new();
-    let once = licenses.iter().filter(|license| seen.insert(license.id()));
-    Ok(once.collect())
+fn named_machine(order: &CheckIn) -> Result<Option<(Machine, MachineDigest)>, Failure> {
+    order.machine.as_deref().map(machine::named).transpose()
 }
 
-/// The first instant at which a license fails, whatever is said of it: its end, and the renewal grace after that.
-pub(super) fn end_of(license: &License) -> Option<Timestamp> {
-    let grace = license.renewal().unwrap_or_default().grace_hours();
-    Some(license.expires_at()?.plus(seconds(grace)))
-}
-
-/// When the license was last issued or validated, as far as the file tells: the newest validation is the one that counts.
-fn latest(license: &License, bundle: &Bundle) -> Option<Timestamp> {
-    let said = bundle.validations().iter();
-    said.filter(|said| said.is_for(license))
-        .map(Validation::issued_at)
-        .chain(license.issued_at())
-        .max()
-}
-
-fn seconds(hours: u64) -> u64 {
-    hours.saturating_mul(3600)
-}
-
-fn checked_nonce(nonce: &str) -> Result<String, Failure> {
+fn checked_nonce(nonce: &str) -> Result<&str, Failure> {
     let is_printable = |letter: char| matches!(letter, ' '..='~');
     let found = match nonce.chars().count() {
         0 => "nothing".to_owned(),
         count if count > MAX_NONCE => format!("{count}"),
         _ if !nonce.chars().all(is_printable) => "another character among them".to_owned(),
-        _ => return Ok(nonce.to_owned()),
+        _ => return Ok(nonce),
     };
     let message =
         format!("--nonce: expected 1 to {MAX_NONCE} printable ASCII characters, found {found}");
     Err(Failure::usage(message).hint("give what the customer sent, or leave it out"))
 }
 
-/// What is no license at all is refused whoever has signed it.
-fn check_form(text: &str, matrix: &Matrix) -> Result<(), BundleError> {
-    match Bundle::verify(text, &TrustSet::default(), matrix) {
-        Ok(_) | Err(BundleError::Verify(_) | BundleError::Block { .. }) => Ok(()),
-        Err(error) => Err(error),
-    }
-}
-
-/// Standard input can be only one thing.
-fn check_stdin(arguments: &CheckIn) -> Result<(), Failure> {
-    let key = &arguments.key;
-    let files = [key.key.file(), key.passphrase_file.as_deref()];
-    let files = files.into_iter().flatten().filter(|path| is_stdin(path));
-    let sources = std::iter::once(&arguments.license)
-        .chain(&arguments.trust)
-        .chain(&arguments.product_file)
+/// Refuses to read several inputs from standard input.
+fn check_stdin(order: &CheckIn) -> Result<(), Failure> {
+    let sources = std::iter::once(&order.license)
+        .chain(&order.trust)
+        .chain(&order.product_file)
         .filter(|source| matches!(source, Source::Stdin));
-    match files.count() + sources.count() {
+    match order.key.stdin_count() + sources.count() {
         0 | 1 => Ok(()),
         found => Err(Failure::usage(format!(
             "expected one thing on standard input, found {found} options that read it"
@@ -317,17 +115,16 @@ fn check_stdin(arguments: &CheckIn) -> Result<(), Failure> {
     }
 }
 
-/// --force is meant for an older validation.
-fn check_license_stays(arguments: &CheckIn) -> Result<(), Failure> {
-    let (Destination::File(out), Source::File(license)) = (&arguments.out.out, &arguments.license)
-    else {
+/// Refuses to replace the license by its validation. The option --force is for an earlier validation.
+fn check_license_stays(order: &CheckIn) -> Result<(), Failure> {
+    let (Destination::File(out), Source::File(license)) = (&order.out.out, &order.license) else {
         return Ok(());
     };
     match (out.canonicalize(), license.canonicalize()) {
         (Ok(out), Ok(license)) if out == license => {
             let message = format!(
                 "{} is the license itself, which its validation does not replace",
-                arguments.license
+                order.license
             );
             Err(Failure::new(Exit::Usage, "EXISTS", message).hint("choose another name with --out"))
         }
@@ -335,6 +132,36 @@ fn check_license_stays(arguments: &CheckIn) -> Result<(), Failure> {
     }
 }
 
+fn refused(
+    error: ValidationError,
+    license: &Source,
+    matrix: &Matrix,
+    ledger: Option<&dyn LedgerReader>,
+) -> Failure {
+    let message = error.to_string();
+    match error {
+        ValidationError::Ledger(error) => failures::ledger_refused(ledger, &error),
+        ValidationError::Random(error) => output::no_random(&error),
+        ValidationError::Trust(error) => two_algorithms(&error),
+        ValidationError::License {
+            error,
+            is_key_unopened,
+        } => {
+            let failure = not_judged(license, &error);
+            match is_key_unopened {
+                true => failure.hint("a dry run opens no sealed key: give the public half of the one that signed it with --trust FILE"),
+                false => failure,
+            }
+        }
+        ValidationError::OtherProduct { found, .. } => other_product(found, matrix),
+        ValidationError::Revoked { .. } => Failure::new(Exit::Usage, "REVOKED", message)
+            .hint("`--status revoked` says so to the customer; a new license takes its place"),
+        ValidationError::DeviceLimit(error) => devices::too_many(&error),
+        _ => Failure::usage(message),
+    }
+}
+
+/// Returns the failure of a license that does not verify.
 pub(super) fn not_judged(source: &Source, error: &BundleError) -> Failure {
     let code = error.code();
     let hint = match error {
@@ -352,11 +179,12 @@ pub(super) fn not_judged(source: &Source, error: &BundleError) -> Failure {
     Failure::new(Exit::Unjudged, code.as_str(), format!("{source}: {error}")).hint(hint)
 }
 
-fn two_algorithms(error: &license_core::TrustError) -> Failure {
+fn two_algorithms(error: &TrustError) -> Failure {
     Failure::malformed(format!("--trust and --key: {error}"))
         .hint("give each key with the algorithm that it signs with, the signing key's by --alg")
 }
 
+/// Returns the failure of a license for another product.
 pub(super) fn other_product(found: ProductCode, matrix: &Matrix) -> Failure {
     let expected = matrix.product();
     let message = format!("expected a license for {expected}, found one for {found}");

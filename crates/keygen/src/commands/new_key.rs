@@ -2,46 +2,61 @@
 
 use license_core::TrustedKey;
 use license_core::issue::{KeyBits, Sign, SigningKey, SigningKeyError};
+use license_issuer::ledger::Ledger;
+use license_issuer::ledger::LedgerReader;
+use license_issuer::ledger::sqlite::LedgerLocation;
+use license_issuer::records;
+use license_issuer::services::issue::Mode;
+use license_issuer::services::record::{MissingLedger, RecordPlan, record};
+use license_issuer::signer::KeyLocation;
+use license_issuer::signer::private_key::{self, EncryptionEntropy, PrivateKeyError};
 use license_terminal::{Audience, Destination, Exit, Failure, Overwrite, Terminal};
 use serde_json::json;
 
-use super::{not_issued, now, random, system_random};
-use crate::args::{Bits, NewKey};
-use crate::books::Books;
-use crate::custody::{self, KeyName, Wanted, warn_of_exposure};
-use crate::ledger::Place;
-use crate::passphrase::PassphraseSource;
-use crate::sealed::{self, Entropy};
+use super::{not_issued, now, random};
+use crate::args::{Bits, KeyArgs, NewKey};
+use crate::passphrase::PassphraseInput;
+use crate::{failures, keys, output};
 
-pub(crate) fn run(arguments: &NewKey, place: &Place, terminal: &Terminal) -> Result<(), Failure> {
-    // Before a key is made.
-    let books = Books::open(place)?;
+pub(crate) fn run(
+    arguments: &NewKey,
+    place: &LedgerLocation,
+    terminal: &Terminal,
+) -> Result<(), Failure> {
+    // Before a key is created.
+    let mut ledger = output::ledger_file(place)?;
+    if let Some(ledger) = &mut ledger {
+        let prepared = ledger.prepare();
+        prepared.map_err(|error| failures::ledger_not_opened(ledger.path(), &error))?;
+    }
     match (&arguments.key, &arguments.out) {
-        (Some(name), _) => elsewhere(name, arguments, books, terminal),
-        (None, Some(out)) => in_file(out, arguments, books, terminal),
+        (Some(name), _) => elsewhere(name, arguments, place, terminal),
+        (None, Some(out)) => in_file(out, arguments, place, terminal),
         (None, None) => Err(Failure::usage("expected where the key goes, found nothing")
             .hint("name a file with --out, or an HSM's token with --key")),
     }
 }
 
-/// In a custody that makes the key itself and never gives it away.
+/// Creates the key in a token, which never releases it.
 fn elsewhere(
-    name: &KeyName,
+    location: &KeyLocation,
     arguments: &NewKey,
-    books: Books,
+    place: &LedgerLocation,
     terminal: &Terminal,
 ) -> Result<(), Failure> {
-    let wanted = Wanted {
-        algorithm: Some(arguments.alg),
-        passphrase_file: arguments.passphrase_file.as_deref(),
-        terminal,
+    let bits = bits(arguments.bits);
+    let arguments = KeyArgs {
+        key: location.clone(),
+        passphrase_file: arguments.passphrase_file.clone(),
+        alg: Some(arguments.alg),
     };
-    let (key, name) = custody::create(name, bits(arguments.bits), &wanted)?;
+    let created = keys::create(&arguments, bits, terminal)?;
+    let (key, name) = (created.key, created.location);
     // A key that cannot sign is found now, not when the first customer waits.
     key.sign(b"keygen new-key")
         .map_err(|error| not_issued(&error))?;
     let public = key.public();
-    enter(books, public)?;
+    record_key(place, public)?;
     if terminal.is_json() {
         return terminal.json(&json!({
             "kid": public.id().as_str(),
@@ -59,15 +74,38 @@ fn elsewhere(
     Ok(())
 }
 
-/// Who dies before this finds the key entered when it first signs.
-fn enter(mut books: Books, key: &TrustedKey) -> Result<(), Failure> {
-    books.counter(now())?.enter_key(key)
+/// Records the public half of a key. After a crash, the first signature records it.
+fn record_key(place: &LedgerLocation, key: &TrustedKey) -> Result<(), Failure> {
+    let Some(mut ledger) = output::ledger_file(place)? else {
+        return Ok(());
+    };
+    let plan = |ledger: Option<&dyn LedgerReader>| {
+        let entry = records::signing_key(key);
+        let is_recorded = match ledger {
+            Some(ledger) => ledger
+                .has(entry.kind, &entry.subject)
+                .map_err(|error| failures::ledger_not_read(ledger, &error))?,
+            None => false,
+        };
+        Ok(RecordPlan {
+            content: (),
+            entries: (!is_recorded).then_some(entry).into_iter().collect(),
+        })
+    };
+    let recorded = record(
+        &mut ledger,
+        MissingLedger::Create,
+        Mode::Commit,
+        now(),
+        plan,
+    );
+    recorded.map_err(|error| failures::not_recorded(error, place))
 }
 
 fn in_file(
     out: &Destination,
     arguments: &NewKey,
-    books: Books,
+    place: &LedgerLocation,
     terminal: &Terminal,
 ) -> Result<(), Failure> {
     // Before the key is made and the passphrase asked for.
@@ -79,31 +117,37 @@ fn in_file(
     }
     let passphrase = match (&arguments.passphrase_file, arguments.no_passphrase) {
         (_, true) => None,
-        (Some(path), false) => Some(PassphraseSource::File(path.clone())),
-        (None, false) => Some(PassphraseSource::Prompt),
+        (Some(path), false) => Some(PassphraseInput::File(path.clone())),
+        (None, false) => Some(PassphraseInput::Prompt),
     };
     let passphrase = passphrase.map(|source| {
-        warn_of_exposure(&source, terminal);
+        source.warn_if_exposed(terminal);
         source.read_new()
     });
     let passphrase = passphrase.transpose()?;
     terminal.note("making an RSA key; this takes a moment");
-    let der = SigningKey::generate(bits(arguments.bits), arguments.alg, &system_random)
+    let der = SigningKey::generate(
+        bits(arguments.bits),
+        arguments.alg,
+        &license_issuer::random::fill,
+    )
+    .map_err(|error| failed(&error))?;
+    let key = SigningKey::from_pkcs8(&der, None, license_issuer::random::fill)
         .map_err(|error| failed(&error))?;
-    let key = SigningKey::from_pkcs8(&der, None, system_random).map_err(|error| failed(&error))?;
     let pem = match &passphrase {
         Some(passphrase) => {
-            let entropy = Entropy {
+            let entropy = EncryptionEntropy {
                 salt: random()?,
                 iv: random()?,
             };
-            sealed::seal(&der, passphrase, &entropy)?
+            private_key::encrypt(&der, passphrase, &entropy)
         }
-        None => sealed::plain(&der)?,
+        None => private_key::to_plain_pem(&der),
     };
+    let pem = pem.map_err(|error| not_stored(&error))?;
     let written = out.write(pem.as_bytes(), Overwrite::Refuse, Audience::OwnerOnly);
     written.map_err(never_replaced)?;
-    enter(books, key.public())?;
+    record_key(place, key.public())?;
     tell(out, &key, passphrase.is_some(), terminal)
 }
 
@@ -156,6 +200,10 @@ fn never_replaced(failure: Failure) -> Failure {
         }
         _ => failure,
     }
+}
+
+fn not_stored(error: &PrivateKeyError) -> Failure {
+    Failure::new(Exit::Machine, error.code(), error.to_string()).hint(error.hint())
 }
 
 fn failed(error: &SigningKeyError) -> Failure {

@@ -5,11 +5,11 @@ use license_terminal::{Destination, Failure, Terminal};
 use serde_json::json;
 
 use crate::args::{Public, PublicFormat};
-use crate::custody;
+use crate::keys;
 
 pub(crate) fn run(arguments: &Public, terminal: &Terminal) -> Result<(), Failure> {
     arguments.out.check()?;
-    let key = custody::load(&arguments.key, terminal)?;
+    let key = keys::open(&arguments.key, terminal)?;
     let public = key.public();
     let pem = || {
         public

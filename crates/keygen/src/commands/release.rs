@@ -1,298 +1,181 @@
 //! `keygen release`.
 
-use license_core::{Code, MachineDigest, Nonce, Receipt};
+use std::path::Path;
+
+use license_core::{Code, Receipt};
+use license_issuer::errors::LedgerError;
+use license_issuer::ledger::LedgerReader;
+use license_issuer::ledger::RecordedActivation;
+use license_issuer::ledger::sqlite::LedgerLocation;
+use license_issuer::services::deactivation::{
+    Deactivation, DeactivationError, DeactivationOrder, DeactivationProof,
+};
+use license_issuer::services::issue::Mode;
+use license_issuer::services::record::{MissingLedger, record};
 use license_terminal::{Exit, Failure, Source, Terminal, escape};
 use serde_json::{Value, json};
 
 use super::{ledger, now, request};
 use crate::args::{Dry, Release};
-use crate::books::{self, Books, not_kept, not_kept_in};
-use crate::ledger::{Activated, Entry, Kind, LedgerError, LedgerReader, Place, Record};
+use crate::{failures, output};
 
 pub(crate) fn run(
     arguments: &Dry<Release>,
-    place: &Place,
+    place: &LedgerLocation,
     terminal: &Terminal,
 ) -> Result<(), Failure> {
     let Dry { order, dry_run } = arguments;
     ledger::required(place, "which machines were activated")?;
-    let receipt = match &order.receipt {
-        Some(source) => Some((source, request::receipt(source)?)),
-        None => None,
+    let receipt = order.receipt.as_ref();
+    let receipt = receipt.map(request::receipt).transpose()?;
+    let at = now();
+    let deactivation = DeactivationOrder {
+        proof: proof(order, receipt.as_ref())?,
+        at,
     };
-    let find = |ledger: Option<&dyn LedgerReader>| {
-        let ledger = ledger.ok_or_else(|| ledger_missing(place))?;
-        Ending::find(order, receipt.as_ref(), ledger)
+    let missing = || failures::ledger_not_opened(Path::new("?"), &LedgerError::Missing);
+    let mut ledger = output::ledger_file(place)?.ok_or_else(missing)?;
+    let mode = match dry_run {
+        true => Mode::DryRun,
+        false => Mode::Commit,
     };
-    if *dry_run {
-        let known = books::rehearse(place)?;
-        return find(known.as_deref())?.tell(true, terminal);
+    // A ledger that does not exist contains no activation.
+    let recorded = record(&mut ledger, MissingLedger::Refuse, mode, at, |ledger| {
+        let ledger = ledger.ok_or_else(missing)?;
+        let plan = deactivation.plan(ledger);
+        plan.map_err(|error| refused(&error, order.receipt.as_ref(), ledger))
+    });
+    let ended = recorded.map_err(|error| failures::not_recorded(error, place))?;
+    report(&ended, *dry_run, terminal)?;
+    if !dry_run {
+        terminal.note(
+            "the next revocation list (`keygen revocations`) says so too: where it is installed, no restored backup brings the activation back",
+        );
     }
-    // Where there is none, nothing was activated either.
-    drop(ledger::open(place)?);
-    let mut books = Books::open(place)?;
-    let mut counter = books.counter(now())?;
-    let ending = find(counter.ledger())?;
-    counter.enter_all(&ending.records())?;
-    ending.tell(false, terminal)?;
-    terminal.note(
-        "the next revocation list (`keygen revocations`) says so too: where it is installed, no restored backup brings the activation back",
-    );
     Ok(())
 }
 
-fn ledger_missing(place: &Place) -> Failure {
-    match place {
-        Place::File(path) => not_kept(path, &LedgerError::Missing),
-        _ => not_kept(std::path::Path::new("?"), &LedgerError::Missing),
+fn proof<'a>(
+    order: &'a Release,
+    receipt: Option<&'a Receipt>,
+) -> Result<DeactivationProof<'a>, Failure> {
+    match (receipt, &order.activation, &order.reason) {
+        (Some(receipt), _, _) => Ok(DeactivationProof::Receipt(receipt)),
+        (None, Some(activation), Some(reason)) => {
+            Ok(DeactivationProof::Vendor { activation, reason })
+        }
+        _ => Err(
+            Failure::usage("expected a receipt or --activation, found neither")
+                .hint("name the file of the receipt"),
+        ),
     }
 }
 
-/// An activation that ends.
-struct Ending {
-    activation: Entry,
-    /// What the machine was activated with before, which it gives up too.
-    earlier: Vec<Entry>,
-    /// What it was activated with since, which stands.
-    later: Vec<Activated>,
-    by: &'static str,
-    reason: String,
-    at: String,
-    /// By the machine's clock.
-    given_up_at: Option<String>,
-}
-
-impl Ending {
-    fn find(
-        order: &Release,
-        receipt: Option<&(&Source, Receipt)>,
-        ledger: &dyn LedgerReader,
-    ) -> Result<Self, Failure> {
-        let failed = |error| not_kept_in(ledger, &error);
-        let activated = match (receipt, &order.activation) {
-            (Some((source, receipt)), _) => proven(source, receipt, ledger)?,
-            (None, id) => named(id.as_deref().unwrap_or_default(), ledger)?,
-        };
-        if let Some(release) = &activated.release {
-            return Err(released_before(&activated, release));
-        }
-        let (earlier, later) = others(&activated, ledger).map_err(failed)?;
-        let activation = activated.entry;
-        let given_up_at = receipt.map(|(_, receipt)| receipt.made_at.to_string());
-        Ok(Self {
-            earlier,
-            later,
-            by: if receipt.is_some() {
-                "receipt"
-            } else {
-                "vendor"
-            },
-            reason: order.reason.clone().unwrap_or("released".to_owned()),
-            at: now().to_string(),
-            given_up_at,
-            activation,
-        })
-    }
-
-    fn records(&self) -> Vec<Record> {
-        let all = std::iter::once(&self.activation).chain(&self.earlier);
-        all.map(|activation| self.record(activation)).collect()
-    }
-
-    fn record(&self, activation: &Entry) -> Record {
-        let fact = |name| activation.fact(name);
-        let body = json!({
-            "license_id": activation.subject,
-            "product": fact("product"),
-            "activation_id": fact("activation_id"),
-            "machine": fact("machine"),
-            "by": self.by,
-            "reason": self.reason,
-            "at": self.at,
-            "given_up_at": self.given_up_at,
-        });
-        Record {
-            kind: Kind::Release,
-            subject: activation.subject.clone(),
-            body,
-            artifact: String::new(),
-        }
-    }
-
-    fn warn(&self, terminal: &Terminal) {
-        for later in &self.later {
-            let (id, license) = (later.id().unwrap_or_default(), &later.entry.subject);
-            let message = format!(
-                "the machine was activated again since, and takes its place on: activation {id} of license {license} stands (`keygen release --activation {id} --reason TEXT` ends it)"
-            );
-            terminal.warning("STILL_ACTIVE", &escape(&message));
-        }
-    }
-
-    fn tell(&self, dry_run: bool, terminal: &Terminal) -> Result<(), Failure> {
-        self.warn(terminal);
-        if terminal.is_json() {
-            return terminal.json(&self.to_json(dry_run));
-        }
-        let (id, machine) = (id(&self.activation), self.activation.fact("machine"));
-        let license = escape(&self.activation.subject);
-        let mut lines = vec![match (dry_run, self.later.is_empty()) {
-            (true, _) => "dry run    nothing was entered".to_owned(),
-            (false, true) => "entered    the machine is released".to_owned(),
-            (false, false) => {
-                "entered    the activation has ended, the machine has another".to_owned()
-            }
-        }];
-        lines.push(format!("activation {}", escape(&id)));
-        lines.push(format!("license    {license}"));
-        lines.extend(machine.map(|machine| format!("machine    {}", escape(&machine))));
-        let why = match self.by {
-            "receipt" => "by its receipt".to_owned(),
-            _ => format!("by your word: {}", escape(&self.reason)),
-        };
-        lines.push(format!("ended      {}, {why}", self.at));
-        for earlier in &self.earlier {
-            let id = self::id(earlier);
-            lines.push(format!(
-                "also ended {}, an earlier activation of this machine",
-                escape(&id)
-            ));
-        }
-        terminal.data(&lines.join("\n"))
-    }
-
-    fn to_json(&self, dry_run: bool) -> Value {
-        json!({
-            "activation_id": id(&self.activation),
-            "license_id": self.activation.subject,
-            "machine": self.activation.fact("machine"),
-            "by": self.by,
-            "reason": self.reason,
-            "released_at": self.at,
-            "also_released": self.earlier.iter().map(id).collect::<Vec<_>>(),
-            "still_active": self.later.iter().map(Activated::id).collect::<Vec<_>>(),
-            "dry_run": dry_run,
-        })
-    }
-}
-
-fn id(activation: &Entry) -> String {
-    activation.fact("activation_id").unwrap_or_default()
-}
-
-/// The activation that a receipt proves to be given up.
-fn proven(
-    source: &Source,
-    receipt: &Receipt,
-    ledger: &dyn LedgerReader,
-) -> Result<Activated, Failure> {
-    let failed = |error| not_kept_in(ledger, &error);
-    let entry = ledger.answer(Kind::Activation, &receipt.nonce.to_string());
-    let entry = entry.map_err(failed)?;
-    let entry = entry.ok_or_else(|| unknown_nonce(source, receipt.nonce))?;
-    let facts = [
-        ("license_id", receipt.license.as_str()),
-        ("product", receipt.product.as_str()),
-    ];
-    for (name, found) in facts {
-        check(source, &entry, name, found)?;
-    }
-    check_machine(source, &entry, &receipt.machine)?;
-    if entry.fact("commitment") != Some(receipt.secret.commitment().to_string()) {
+fn report(ended: &Deactivation, dry_run: bool, terminal: &Terminal) -> Result<(), Failure> {
+    for later in &ended.later {
+        let (id, license) = (shown_id(later), &later.entry.subject);
         let message = format!(
-            "{source}: the secret in it is not the one that activation {} was answered for",
-            id(&entry)
+            "the machine was activated again since, and takes its place on: activation {id} of license {license} stands (`keygen release --activation {id} --reason TEXT` ends it)"
         );
-        return Err(
-            Failure::new(Exit::Unjudged, "COMMITMENT_MISMATCH", message).hint(
-                "only the machine has the secret: have the receipt sent again, or end the activation by `keygen release --activation`",
-            ),
-        );
+        terminal.warning("STILL_ACTIVE", &escape(&message));
     }
-    ledger.with_release(entry).map_err(failed)
-}
-
-fn check(source: &Source, entry: &Entry, name: &str, found: &str) -> Result<(), Failure> {
-    let expected = entry.fact(name).unwrap_or_default();
-    if expected == found {
-        return Ok(());
+    match terminal.is_json() {
+        true => terminal.json(&to_json(ended, dry_run)),
+        false => terminal.data(&lines(ended, dry_run).join("\n")),
     }
-    let message = format!(
-        "{source}: expected {} as activation {} has it, found {found}",
-        escape(&expected),
-        id(entry)
-    );
-    Err(Failure::new(Exit::Unjudged, "RECEIPT_MISMATCH", message)
-        .hint("it was put together from several: have the receipt sent again, as a file"))
 }
 
-fn check_machine(source: &Source, entry: &Entry, found: &MachineDigest) -> Result<(), Failure> {
-    check(source, entry, "machine", &found.to_string())
+fn lines(ended: &Deactivation, dry_run: bool) -> Vec<String> {
+    let first = match (dry_run, ended.later.is_empty()) {
+        (true, _) => "dry run    nothing was entered",
+        (false, true) => "entered    the machine is released",
+        (false, false) => "entered    the activation has ended, the machine has another",
+    };
+    let mut lines = vec![
+        first.to_owned(),
+        format!("activation {}", escape(&ended.id)),
+        format!("license    {}", escape(&ended.activation.subject)),
+    ];
+    let machine = ended.activation.fact("machine");
+    lines.extend(machine.map(|machine| format!("machine    {}", escape(&machine))));
+    let why = match ended.by_receipt {
+        true => "by its receipt".to_owned(),
+        false => format!("by your word: {}", escape(&ended.reason)),
+    };
+    lines.push(format!("ended      {}, {why}", ended.at));
+    for earlier in &ended.earlier {
+        lines.push(format!(
+            "also ended {}, an earlier activation of this machine",
+            escape(&shown_id(earlier))
+        ));
+    }
+    lines
 }
 
-/// An activation that the vendor names by its id.
-fn named(id: &str, ledger: &dyn LedgerReader) -> Result<Activated, Failure> {
-    let id = id.trim().to_ascii_lowercase();
-    let found = ledger.activation(&id);
-    let found = found.map_err(|error| not_kept_in(ledger, &error))?;
-    found.ok_or_else(|| {
-        let shown: String = id.chars().take(64).collect();
-        let message = format!("the ledger knows no activation `{}`", escape(&shown));
-        Failure::new(Exit::Usage, "UNKNOWN_ACTIVATION", message)
-            .hint("`keygen ledger show LICENSE_ID` lists the activations of a license")
+fn to_json(ended: &Deactivation, dry_run: bool) -> Value {
+    let ids = |activations: &[RecordedActivation]| {
+        let ids = activations.iter().map(RecordedActivation::id);
+        ids.collect::<Vec<_>>()
+    };
+    json!({
+        "activation_id": ended.id,
+        "license_id": ended.activation.subject,
+        "machine": ended.activation.fact("machine"),
+        "by": if ended.by_receipt { "receipt" } else { "vendor" },
+        "reason": ended.reason,
+        "released_at": ended.at.to_string(),
+        "also_released": ids(&ended.earlier),
+        "still_active": ids(&ended.later),
+        "dry_run": dry_run,
     })
 }
 
-fn unknown_nonce(source: &Source, nonce: Nonce) -> Failure {
-    let message = format!("{source}: the ledger knows no activation with nonce {nonce}");
-    Failure::new(Exit::Usage, "UNKNOWN_ACTIVATION", message).hint(
-        "`keygen ledger import` enters an activation that was minted elsewhere; --ledger names another ledger",
-    )
+/// Returns the id of an activation, or `?` if its entry is damaged.
+fn shown_id(activation: &RecordedActivation) -> String {
+    activation.id().unwrap_or_else(|| "?".to_owned())
 }
 
-fn released_before(activated: &Activated, release: &Entry) -> Failure {
-    let at = release.fact("at").unwrap_or_default();
-    let by = match release.fact("by").as_deref() {
-        Some("vendor") => "by your word",
-        _ => "by a receipt",
-    };
-    let message = format!(
-        "activation {} ended at {at} already, {by}",
-        activated.id().unwrap_or_default()
-    );
-    Failure::new(Exit::Usage, "REPLAYED", message)
-        .hint("nothing is left to do: its machine does not count any more")
-}
-
-/// What else the same machine has of the license, of those that it replaced and of those that took its place: what ends with the
-/// activation, and what stands. What answers the same request ends with it, whichever of its answers is named.
-fn others(
-    ended: &Activated,
+fn refused(
+    error: &DeactivationError,
+    receipt: Option<&Source>,
     ledger: &dyn LedgerReader,
-) -> Result<(Vec<Entry>, Vec<Activated>), LedgerError> {
-    let kin = ledger.license_family(&ended.entry.subject)?;
-    let standing = ledger
-        .open_activations(&kin.iter().map(String::as_str).collect::<Vec<_>>())?
-        .into_iter();
-    let of_machine = standing.filter(|other| match other.entry.seq < ended.entry.seq {
-        true => other.is_machine_of(ended),
-        false => ended.is_machine_of(other),
-    });
-    let others = of_machine.filter(|other| other.id() != ended.id());
-    let (ending, later): (Vec<_>, Vec<_>) =
-        others.partition(|other| other.entry.seq < ended.entry.seq || other.is_of_request(ended));
-    let ending = ending.into_iter().map(|other| other.entry);
-    Ok((ending.collect(), later))
+) -> Failure {
+    let message = escape(&error.to_string()).into_owned();
+    let about = |failure: Failure| match receipt {
+        Some(source) => failure.about(&source.to_string()),
+        None => failure,
+    };
+    match error {
+        DeactivationError::Ledger(error) => failures::ledger_not_read(ledger, error),
+        DeactivationError::UnknownId { .. } => {
+            Failure::new(Exit::Usage, "UNKNOWN_ACTIVATION", message)
+                .hint("`keygen ledger show LICENSE_ID` lists the activations of a license")
+        }
+        DeactivationError::UnknownNonce { .. } => about(
+            Failure::new(Exit::Usage, "UNKNOWN_ACTIVATION", message).hint(
+                "`keygen ledger import` enters an activation that was minted elsewhere; --ledger names another ledger",
+            ),
+        ),
+        DeactivationError::Mismatch { .. } => about(
+            Failure::new(Exit::Unjudged, "RECEIPT_MISMATCH", message)
+                .hint("it was put together from several: have the receipt sent again, as a file"),
+        ),
+        DeactivationError::Commitment { .. } => about(
+            Failure::new(Exit::Unjudged, "COMMITMENT_MISMATCH", message).hint(
+                "only the machine has the secret: have the receipt sent again, or end the activation by `keygen release --activation`",
+            ),
+        ),
+        DeactivationError::Ended { .. } => Failure::new(Exit::Usage, "REPLAYED", message)
+            .hint("nothing is left to do: its machine does not count any more"),
+        _ => Failure::usage(message),
+    }
 }
 
-/// Refuses the id of an activation where a license is to be named.
+/// Returns a failure if the id of an activation stands where a license must be named.
 pub(super) fn not_a_license(id: &str, ledger: &dyn LedgerReader) -> Option<Failure> {
     let id = id.trim().to_ascii_lowercase();
-    let activated = ledger.activation(&id).ok().flatten()?;
-    let message = format!(
-        "{} is an activation, not a license",
-        activated.id().unwrap_or_default()
-    );
+    let activation = ledger.activation(&id).ok().flatten()?;
+    let message = format!("{} is an activation, not a license", shown_id(&activation));
     Some(
         Failure::new(Exit::Usage, Code::NoLicense.as_str(), message).hint(format!(
             "`keygen release --activation {id} --reason TEXT` ends it"

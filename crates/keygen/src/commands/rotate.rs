@@ -1,265 +1,181 @@
-//! `keygen rotate`: trust statements, by which a key takes the place of another at customers who have the old one.
+//! `keygen rotate`.
 
 mod report;
 
-use license_core::issue::{CheckedKey, IntroductionDraft, RetirementDraft, Sign};
-use license_core::{KeyId, Rotation, Timestamp, TrustSet, TrustStatement, TrustedKey, Unverified};
-use license_terminal::{Destination, Failure, Terminal};
-use serde_json::json;
+use license_core::issue::{CheckedKey, Sign};
+use license_core::{TrustSet, TrustStatement, TrustedKey};
+use license_issuer::ledger::sqlite::LedgerLocation;
+use license_issuer::services::issue::{DraftContext, SignerSource};
+use license_issuer::services::trust_statements::{
+    RetirementConsequences, RotationKeys, TrustStatementError, TrustStatementOrder,
+    TrustStatementPlan,
+};
+use license_terminal::{Failure, Terminal, plural};
 
-use super::{add_keys, dry_run, matrix, not_issued, not_verified, now, trust_of, warn_of_future};
+use super::issuing::Issuing;
+use super::{add_keys, matrix};
 use crate::args::{Dry, KeyArgs, Rotate};
-use crate::books::{Books, not_entered};
-use crate::custody;
-use crate::ledger::{Kind, LedgerReader, Place, Record};
-use crate::private_file::is_stdin;
+use crate::passphrase::is_stdin;
+use crate::{failures, keys};
 
 pub(crate) fn run(
     arguments: &Dry<Rotate>,
-    place: &Place,
+    place: &LedgerLocation,
     terminal: &Terminal,
 ) -> Result<(), Failure> {
-    let Dry {
-        order: arguments,
-        dry_run,
-    } = arguments;
-    arguments.out.check()?;
-    let order = Order::read(arguments)?;
-    warn_of_future(order.issued_at, terminal);
-    if *dry_run {
-        return rehearse(arguments, &order, place, terminal);
-    }
-    let mut books = Books::open(place)?;
-    let key = custody::load(&arguments.key, terminal)?;
-    let second = order.second.as_ref();
-    let second = second.map(|key| open_second(key, terminal)).transpose()?;
-    order.check(Some(&key), second.as_ref())?;
-    order.warn(books.ledger(), Some(&key), second.as_ref(), terminal)?;
-    let minted = order.sign(&key, second.as_ref())?;
-    let mut counter = books.counter(now())?;
-    for key in [Some(&key), second.as_ref()].into_iter().flatten() {
-        counter.enter_key(key.public())?;
-    }
-    let out = &arguments.out;
-    let is_printed = matches!(out.out, Destination::Stdout) && terminal.is_json();
-    let text: String = minted.iter().map(TrustStatement::to_armor).collect();
-    let records = minted.iter().map(record).collect();
-    counter.hand_out(records, out, (!is_printed).then_some(text.as_str()))?;
-    report::minted(&minted, &out.out, terminal)
+    let Dry { order, dry_run } = arguments;
+    let issuing = Issuing {
+        out: &order.out,
+        place,
+        terminal,
+        dry_run: *dry_run,
+    };
+    issuing.check()?;
+    let signer = RotationKeyFiles {
+        signer: &order.key,
+        successor: order.second(),
+        terminal,
+    };
+    signer.check_stdin()?;
+    let mut introduced = TrustSet::default();
+    add_keys(&mut introduced, &order.introduce)?;
+    let matrix = matrix(order.product_file.as_ref())?;
+    let statements = TrustStatementOrder {
+        issuer: matrix.issuer(),
+        issued_at: order.issued_at,
+        introduced: &introduced,
+        retires: order.retire,
+    };
+    let issued = issuing.run(
+        &signer,
+        &|context: &DraftContext<'_, RotationKeys>| statements.plan(context).map_err(refused),
+        &|plan: &TrustStatementPlan<'_>| {
+            issuing.warn(&plan.warnings);
+            warn_of_consequences(&plan.consequences, terminal);
+        },
+        &|_, signed: &Vec<TrustStatement>| {
+            Ok(match issuing.is_in_report() {
+                true => Terminal::json_text(&report::of_signed(signed, &issuing).json),
+                false => signed.iter().map(TrustStatement::to_armor).collect(),
+            }
+            .into_bytes())
+        },
+    )?;
+    issuing.print(&match &issued.signed {
+        Some(signed) => report::of_signed(signed, &issuing),
+        None => report::of_plan(&issued.draft, &issuing),
+    })
 }
 
-/// Opens the second key, and says so where its passphrase is asked for: that of the first was just before.
-fn open_second(key: &KeyArgs, terminal: &Terminal) -> Result<CheckedKey, Failure> {
-    let file = key.key.file().filter(|file| !is_stdin(file));
-    let is_asked_for = file.is_some() && key.passphrase_file.is_none();
-    if is_asked_for && custody::look(key, terminal)?.is_none() {
-        terminal.note("now the key that stays, --with");
-    }
-    custody::load(key, terminal)
+/// The keys of the options `--key` and `--with`.
+struct RotationKeyFiles<'a> {
+    signer: &'a KeyArgs,
+    successor: Option<KeyArgs>,
+    terminal: &'a Terminal,
 }
 
-/// What would be said, and what would refuse it, without a secret.
-fn rehearse(
-    arguments: &Rotate,
-    order: &Order,
-    place: &Place,
-    terminal: &Terminal,
-) -> Result<(), Failure> {
-    let at_hand = dry_run::check(&arguments.key, &arguments.out, place, terminal)?;
-    let second = order.second.as_ref();
-    let second = second.map(|key| custody::look(key, terminal)).transpose()?;
-    let (key, second) = (at_hand.key.as_ref(), second.flatten());
-    order.check(key, second.as_ref())?;
-    order.warn(at_hand.ledger.as_deref(), key, second.as_ref(), terminal)?;
-    let keys = (key, second.as_ref());
-    report::rehearsed(order, keys, &arguments.out.out, terminal)
-}
-
-/// What is to be said.
-struct Order {
-    issuer: String,
-    issued_at: Timestamp,
-    introduced: TrustSet,
-    /// The second key of a retirement.
-    second: Option<KeyArgs>,
-}
-
-impl Order {
-    fn read(arguments: &Rotate) -> Result<Self, Failure> {
-        let second = arguments.second();
-        let names = [Some(&arguments.key), second.as_ref()];
-        let of_stdin = |key: &&KeyArgs| key.key.file().is_some_and(is_stdin);
-        if names.iter().flatten().filter(|key| of_stdin(key)).count() > 1 {
-            return Err(
+impl RotationKeyFiles<'_> {
+    fn check_stdin(&self) -> Result<(), Failure> {
+        let is_from_stdin = |key: &KeyArgs| key.key.file().is_some_and(is_stdin);
+        match is_from_stdin(self.signer) && self.successor.as_ref().is_some_and(is_from_stdin) {
+            true => Err(
                 Failure::usage("--key and --with can't both come from standard input")
                     .hint("name a file for one of them"),
-            );
+            ),
+            false => Ok(()),
         }
-        let mut introduced = TrustSet::default();
-        add_keys(&mut introduced, &arguments.introduce)?;
-        Ok(Self {
-            issuer: matrix(arguments.product_file.as_ref())?.issuer().to_owned(),
-            issued_at: arguments.issued_at.unwrap_or_else(now),
-            introduced,
-            second,
+    }
+
+    /// Opens the successor. Announces its passphrase prompt, because the prompt for the signer was
+    /// just before.
+    fn open_successor(&self, key: &KeyArgs) -> Result<CheckedKey, Failure> {
+        let file = key.key.file().filter(|file| !is_stdin(file));
+        let is_prompted = file.is_some() && key.passphrase_file.is_none();
+        if is_prompted && keys::probe(key, self.terminal)?.is_none() {
+            self.terminal.note("now the key that stays, --with");
+        }
+        keys::open(key, self.terminal)
+    }
+}
+
+impl SignerSource for RotationKeyFiles<'_> {
+    type Signer = RotationKeys;
+    type Error = Failure;
+
+    fn peek(&self) -> Result<Option<RotationKeys>, Failure> {
+        let signer = keys::probe(self.signer, self.terminal)?;
+        let successor = self.successor.as_ref();
+        let successor = successor.map(|key| keys::probe(key, self.terminal));
+        Ok(Some(RotationKeys {
+            signer,
+            successor: successor.transpose()?.flatten(),
+        }))
+    }
+
+    fn open(&self) -> Result<RotationKeys, Failure> {
+        let signer = keys::open(self.signer, self.terminal)?;
+        let successor = self.successor.as_ref();
+        let successor = successor.map(|key| self.open_successor(key));
+        Ok(RotationKeys {
+            signer: Some(signer),
+            successor: successor.transpose()?,
         })
     }
 
-    /// Refuses what no verifier would take, as far as the keys are at hand.
-    fn check(&self, key: Option<&CheckedKey>, second: Option<&CheckedKey>) -> Result<(), Failure> {
-        let id = |key: Option<&CheckedKey>| key.map(|key| key.public().id().clone());
-        let (own, second) = (id(key), id(second));
-        if own.is_some() && own == second {
-            return Err(
-                Failure::usage("--with: expected another key than --key, found the same")
-                    .hint("a retirement takes two keys: the one that goes and one that stays"),
-            );
+    fn public_keys<'s>(&self, keys: &'s RotationKeys) -> Vec<&'s TrustedKey> {
+        let all = keys.signer.iter().chain(&keys.successor);
+        all.map(Sign::public).collect()
+    }
+}
+
+fn refused(error: TrustStatementError) -> Failure {
+    let message = error.to_string();
+    match error {
+        TrustStatementError::Ledger(error) => failures::ledger_not_written(&error),
+        TrustStatementError::SuccessorIsSigner => {
+            Failure::usage("--with: expected another key than --key, found the same")
+                .hint("a retirement takes two keys: the one that goes and one that stays")
         }
-        self.check_goes_with_it(second.as_ref())?;
-        let is_own = |key: &&TrustedKey| Some(key.id()) == own.as_ref();
-        match self.introduced.iter().find(is_own) {
-            Some(_) => Err(Failure::usage(
-                "--introduce: expected other keys than --key, found the same",
+        TrustStatementError::IntroducesSigner => {
+            Failure::usage("--introduce: expected other keys than --key, found the same")
+                .hint("`keygen public --key NEW --format jwk` gives the public half of the new key")
+        }
+        TrustStatementError::IntroducedByRetired { .. } => Failure::usage(format!(
+            "--introduce: {message}"
+        ))
+        .hint("introduce it with the key that stays: `keygen rotate --key STAYS --introduce FILE`"),
+        _ => Failure::usage(message),
+    }
+}
+
+/// Warns of what is no longer trusted after a retirement.
+fn warn_of_consequences(consequences: &RetirementConsequences, terminal: &Terminal) {
+    for key in &consequences.introduced_keys {
+        let message = format!(
+            "key {key} was introduced by the key that is retired and goes with it, unless a key that stays introduces it too (`keygen rotate --key STAYS --introduce FILE`)"
+        );
+        terminal.warning("GOES_TOO", &message);
+    }
+    if consequences.licenses > 0 {
+        let message = format!(
+            "{} signed with this key: send each anew in one file with the retirement (`keygen upgrade LICENSE --anew --key NEW`), or it stops there",
+            plural(
+                consequences.licenses,
+                "license that holds was",
+                "licenses that hold were"
             )
-            .hint("`keygen public --key NEW --format jwk` gives the public half of the new key")),
-            None => Ok(()),
-        }
+        );
+        terminal.warning("SIGNED_WITH_IT", &message);
     }
-
-    /// What a key introduced goes with it, unless that takes its place.
-    fn check_goes_with_it(&self, second: Option<&KeyId>) -> Result<(), Failure> {
-        let Some(second) = second else { return Ok(()) };
-        let goes = |key: &&TrustedKey| key.id() != second;
-        match self.introduced.iter().find(goes) {
-            None => Ok(()),
-            Some(key) => Err(Failure::usage(format!(
-                "--introduce: key {} would go with the key that is retired, which alone introduces it",
-                key.id()
-            ))
-            .hint("introduce it with the key that stays: `keygen rotate --key STAYS --introduce FILE`")),
-        }
-    }
-
-    /// What goes with the key that is retired, as far as the ledger knows.
-    fn warn(
-        &self,
-        ledger: Option<&dyn LedgerReader>,
-        key: Option<&CheckedKey>,
-        second: Option<&CheckedKey>,
-        terminal: &Terminal,
-    ) -> Result<(), Failure> {
-        let (Some(ledger), Some(key), Some(_)) = (ledger, key, &self.second) else {
-            return Ok(());
-        };
-        let kid = key.public().id().as_str();
-        let failed = |error| not_entered(&error);
-        let stays = second.map(|second| second.public().id().as_str());
-        for gone in ledger.keys_introduced_by(kid).map_err(failed)? {
-            if Some(gone.as_str()) != stays {
-                let message = format!(
-                    "key {gone} was introduced by the key that is retired and goes with it, unless a key that stays introduces it too (`keygen rotate --key STAYS --introduce FILE`)"
-                );
-                terminal.warning("GOES_TOO", &message);
-            }
-        }
-        let count = ledger
-            .count_licenses_signed_by(kid, now())
-            .map_err(failed)?;
-        if count > 0 {
-            let message = format!(
-                "{} signed with this key: send each anew in one file with the retirement (`keygen upgrade LICENSE --anew --key NEW`), or it stops there",
-                licenses(count)
-            );
-            terminal.warning("SIGNED_WITH_IT", &message);
-        }
-        let count = ledger
-            .count_activations_signed_by(kid, now())
-            .map_err(failed)?;
-        if count > 0 {
-            let message = format!(
-                "{} signed with this key: send each anew in that file too (`keygen activate REQUEST --anew --key NEW`), or its machine stops there",
-                activations(count)
-            );
-            terminal.warning("SIGNED_WITH_IT", &message);
-        }
-        Ok(())
-    }
-
-    /// The statements, each verified as a customer will who trusts what is needed.
-    fn sign(
-        &self,
-        key: &CheckedKey,
-        second: Option<&CheckedKey>,
-    ) -> Result<Vec<TrustStatement>, Failure> {
-        let mut tokens = Vec::new();
-        let (issuer, issued_at) = (self.issuer.clone(), self.issued_at);
-        if !self.introduced.is_empty() {
-            let keys = self.introduced.iter().collect();
-            let draft = IntroductionDraft {
-                issuer: issuer.clone(),
-                issued_at,
-                keys,
-            };
-            tokens.push(draft.sign(key).map_err(|error| not_issued(&error))?);
-        }
-        if let Some(second) = second {
-            let draft = RetirementDraft { issuer, issued_at };
-            let token = draft.sign(key, second);
-            tokens.push(token.map_err(|error| not_issued(&error))?);
-        }
-        self.verified(&tokens, key, second)
-    }
-
-    fn verified(
-        &self,
-        tokens: &[String],
-        key: &CheckedKey,
-        second: Option<&CheckedKey>,
-    ) -> Result<Vec<TrustStatement>, Failure> {
-        let refused = |reason: &dyn std::fmt::Display| not_verified("trust statement", reason);
-        let mut trust = trust_of(key).map_err(|error| refused(&error))?;
-        // One that is introduced here need not be trusted before.
-        let is_introduced = |id: &KeyId| self.introduced.get(id.as_str()).is_some();
-        if let Some(second) = second.filter(|second| !is_introduced(second.public().id())) {
-            let second = trust_of(second).map_err(|error| refused(&error))?;
-            trust = trust.joined(&second);
-        }
-        let mut rotation = Rotation::new(trust);
-        for token in tokens {
-            let token = Unverified::parse(token).map_err(|error| refused(&error))?;
-            let _ = rotation.apply(&token).map_err(|error| refused(&error))?;
-        }
-        Ok(rotation.statements().to_vec())
-    }
-}
-
-fn licenses(count: u64) -> String {
-    match count {
-        1 => "1 license that holds was".to_owned(),
-        count => format!("{count} licenses that hold were"),
-    }
-}
-
-fn activations(count: u64) -> String {
-    match count {
-        1 => "1 activation that stands was".to_owned(),
-        count => format!("{count} activations that stand were"),
-    }
-}
-
-fn record(statement: &TrustStatement) -> Record {
-    let introduces = statement.introduces().map(|key| key.id().as_str());
-    let body = json!({
-        "kid": statement.signer().as_str(),
-        "introduces": introduces.collect::<Vec<_>>(),
-        "retires": statement.retires().map(|key| key.as_str()),
-        "successor": statement.countersigner().map(|key| key.as_str()),
-        "issued_at": statement.issued_at().to_string(),
-    });
-    Record {
-        kind: Kind::TrustStatement,
-        subject: statement.signer().as_str().to_owned(),
-        body,
-        artifact: statement.as_str().to_owned(),
+    if consequences.activations > 0 {
+        let message = format!(
+            "{} signed with this key: send each anew in that file too (`keygen activate REQUEST --anew --key NEW`), or its machine stops there",
+            plural(
+                consequences.activations,
+                "activation that stands was",
+                "activations that stand were"
+            )
+        );
+        terminal.warning("SIGNED_WITH_IT", &message);
     }
 }

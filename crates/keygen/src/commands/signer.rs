@@ -6,7 +6,7 @@ use license_issuer::services::issue::SignerSource;
 use license_terminal::{Failure, Terminal};
 
 use crate::args::KeyArgs;
-use crate::custody;
+use crate::keys;
 
 /// The key of the option `--key`.
 pub(super) struct KeyFile<'a> {
@@ -19,11 +19,11 @@ impl SignerSource for KeyFile<'_> {
     type Error = Failure;
 
     fn peek(&self) -> Result<Option<CheckedKey>, Failure> {
-        custody::look(self.arguments, self.terminal)
+        keys::probe(self.arguments, self.terminal)
     }
 
     fn open(&self) -> Result<CheckedKey, Failure> {
-        custody::load(self.arguments, self.terminal)
+        keys::open(self.arguments, self.terminal)
     }
 
     fn public_keys<'s>(&self, signer: &'s CheckedKey) -> Vec<&'s TrustedKey> {

@@ -143,8 +143,8 @@ impl CheckResult {
         }
     }
 
-    /// Creates a check from all its faults in one line, the worst first, with the hint of the worst.
-    /// Without faults, the line is `right`.
+    /// Creates a check from all its faults in one line, the worst first, with the hint of the
+    /// worst. Without faults, the line is `right`.
     fn new(name: &'static str, mut faults: Vec<Fault>, right: impl Into<String>) -> Self {
         faults.sort_by_key(|fault| std::cmp::Reverse(fault.status));
         let Some(worst) = faults.first() else {

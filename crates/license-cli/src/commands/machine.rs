@@ -23,7 +23,8 @@ pub(crate) fn run(app: &AppContext, terminal: &Terminal) -> Result<Exit, Failure
     Ok(Exit::Licensed)
 }
 
-/// Returns each component with its hash. Without a fingerprint, there are no components. The values themselves are never shown.
+/// Returns each component with its hash. Without a fingerprint, there are no components. The values
+/// themselves are never shown.
 fn components<'a>(
     facts: &'a MachineFacts,
     fingerprint: Option<&Fingerprint>,

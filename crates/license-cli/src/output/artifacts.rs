@@ -1,5 +1,5 @@
-//! Artifacts that came without a license, as text and JSON: revocation lists, answers to machines and
-//! trust statements.
+//! Artifacts that came without a license, as text and JSON: revocation lists, answers to machines
+//! and trust statements.
 
 use license_client::InstalledList;
 use license_core::{Bundle, Code, Machine, RevocationList, Span, Timestamp};

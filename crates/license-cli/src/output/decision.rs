@@ -253,8 +253,8 @@ fn end(license: &License, now: Timestamp) -> String {
     }
 }
 
-/// Returns the end that comes before the license expires, such as an announced revocation. The date of
-/// the next check-in is printed separately.
+/// Returns the end that comes before the license expires, such as an announced revocation. The date
+/// of the next check-in is printed separately.
 fn announced_end(decision: &Decision, license: &License) -> Option<Timestamp> {
     let of_check_in = match decision.check_in() {
         Some(Evidence::CheckIn { grace_until, .. }) => Some(*grace_until),

@@ -92,6 +92,14 @@ pub enum SignError {
         /// The reason.
         source: license_core::issue::IssueError,
     },
+    /// A revocation list has too many entries.
+    #[error("{count} revoked licenses and activations do not fit into one list")]
+    TooMany {
+        /// The number of entries.
+        count: usize,
+        /// The reason.
+        source: license_core::issue::IssueError,
+    },
     /// The signed artifact does not verify.
     #[error("the {artifact} just signed does not verify: {reason}")]
     Verify {
@@ -300,45 +308,6 @@ impl<L: Ledger, C: Clock> IssueService<L, C> {
                 // The view of the ledger must not outlive the first change.
                 drop(ledger);
                 self.commit(request, draft.needs_signer(), now)
-            }
-        }
-    }
-
-    /// Records entries that deliver nothing, such as a revocation, or returns in a dry run what
-    /// would be recorded.
-    ///
-    /// `entries` is called with the ledger and the time, under the writer lock unless nothing is
-    /// changed. It returns the entries and a result for the caller. The ledger is `None` if there
-    /// is none, or if a dry run would have to create it.
-    ///
-    /// # Errors
-    ///
-    /// Returns [`IssueError`] if a step fails. Then nothing is recorded.
-    pub fn record<T, E>(
-        &mut self,
-        entries: impl FnOnce(Option<&dyn LedgerReader>, Timestamp) -> Result<(Vec<NewEntry>, T), E>,
-        mode: Mode,
-    ) -> Result<T, IssueError<E>>
-    where
-        E: std::error::Error + 'static,
-    {
-        let now = self.clock.now();
-        let Some(ledger) = &mut self.ledger else {
-            let (_, result) = entries(None, now).map_err(IssueError::Request)?;
-            return Ok(result);
-        };
-        match mode {
-            Mode::DryRun => {
-                let view = ledger.check().map_err(IssueError::OpenLedger)?;
-                let (_, result) = entries(view.as_deref(), now).map_err(IssueError::Request)?;
-                Ok(result)
-            }
-            Mode::Commit => {
-                let mut writer = ledger.acquire(now).map_err(IssueError::OpenLedger)?;
-                let made = entries(Some(writer.reader()), now);
-                let (entries, result) = made.map_err(IssueError::Request)?;
-                writer.append(&entries).map_err(IssueError::Ledger)?;
-                Ok(result)
             }
         }
     }

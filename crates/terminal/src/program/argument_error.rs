@@ -34,7 +34,8 @@ impl ArgumentError {
 
     /// Returns the names of the options that the error is about, without `--`.
     pub fn options(&self) -> impl Iterator<Item = &str> {
-        // clap names an argument as in its usage: `--days <DAYS>`, or `<--days <DAYS>|--perpetual>`.
+        // clap names an argument as in its usage: `--days <DAYS>`, or `<--days
+        // <DAYS>|--perpetual>`.
         let specifications = self.arguments.iter();
         let parts = specifications.flat_map(|specification| specification.split("--").skip(1));
         let is_end = |letter: char| !letter.is_alphanumeric() && letter != '-';

@@ -1,88 +1,94 @@
-//! What `keygen check-in` tells of what it has minted, or would mint.
+//! The report of `keygen check-in`.
 
-use license_core::issue::{CheckedKey, Sign, ValidationDraft};
+use license_core::issue::ValidationDraft;
 use license_core::{License, Machine, Status, Tier, Timestamp};
-use license_terminal::{Destination, Failure, Terminal, escape};
+use license_issuer::services::validations::{SignedValidation, ValidationPlan};
+use license_issuer::services::warnings::end_of;
+use license_terminal::escape;
 use serde_json::{Value, json};
 
-use super::super::dry_run;
-use super::{Minted, end_of, seconds};
+use super::super::issuing::{Issuing, IssuingReport};
 
-/// A validation to tell of.
-pub(super) struct Said<'a> {
+const SECONDS_PER_HOUR: u64 = 3600;
+
+/// A validation in a report.
+struct ReportedValidation<'a> {
     license: &'a License,
     tier: Tier,
     status: Status,
     machine: Option<String>,
-    nonce: Option<&'a str>,
+    nonce: Option<String>,
     issued_at: Timestamp,
     expires_at: Option<Timestamp>,
-    minted: Option<&'a Minted>,
+    signed: Option<&'a SignedValidation>,
 }
 
-/// The key is there if they are minted.
-pub(super) fn tell(
-    said: &[Said<'_>],
-    key: Option<&CheckedKey>,
-    out: &Destination,
-    terminal: &Terminal,
-) -> Result<(), Failure> {
-    if terminal.is_json() {
-        return terminal.json(&to_json(said, key, out));
+/// Returns the report of signed validations.
+pub(super) fn of_signed(signed: &[SignedValidation], issuing: &Issuing<'_>) -> IssuingReport {
+    let validations: Vec<_> = signed.iter().map(ReportedValidation::of_signed).collect();
+    let kid = signed.first().map(|one| one.key_id.as_str());
+    report(&validations, kid, issuing)
+}
+
+/// Returns the report of a dry run.
+pub(super) fn of_plan(plan: &ValidationPlan<'_>, issuing: &Issuing<'_>) -> IssuingReport {
+    let drafts: Vec<_> = plan.drafts().collect();
+    let validations: Vec<_> = drafts.iter().map(ReportedValidation::of_draft).collect();
+    report(&validations, None, issuing)
+}
+
+fn report(
+    validations: &[ReportedValidation<'_>],
+    kid: Option<&str>,
+    issuing: &Issuing<'_>,
+) -> IssuingReport {
+    let to_json = |one: &ReportedValidation<'_>| one.to_json(issuing.shows_token());
+    IssuingReport {
+        json: json!({
+            "validations": validations.iter().map(to_json).collect::<Vec<_>>(),
+            "kid": kid,
+            "path": issuing.path(),
+            "dry_run": issuing.dry_run,
+        }),
+        lines: validations
+            .iter()
+            .flat_map(ReportedValidation::lines)
+            .collect(),
     }
-    let lines: Vec<String> = said.iter().flat_map(Said::lines).collect();
-    let text = lines.join("\n");
-    match (out, key) {
-        (_, None) => terminal.data(&format!("{}\n{text}", dry_run::line(out)))?,
-        (Destination::Stdout, _) => terminal.note(&text),
-        (Destination::File(_), _) => terminal.data(&format!("wrote      {out}\n{text}"))?,
-    }
-    Ok(())
 }
 
-fn to_json(said: &[Said<'_>], key: Option<&CheckedKey>, out: &Destination) -> Value {
-    let in_file = matches!(out, Destination::File(_));
-    let of = |said: &Said<'_>| said.to_json(!in_file);
-    json!({
-        "validations": said.iter().map(of).collect::<Vec<_>>(),
-        "kid": key.map(|key| key.public().id().as_str()),
-        "path": (in_file && key.is_some()).then(|| out.to_string()),
-        "dry_run": key.is_none(),
-    })
-}
-
-impl<'a> Said<'a> {
-    pub(super) fn of_minted(minted: &'a Minted) -> Self {
-        let validation = &minted.validation;
+impl<'a> ReportedValidation<'a> {
+    fn of_signed(signed: &'a SignedValidation) -> Self {
+        let validation = &signed.validation;
         Self {
-            license: &minted.license,
+            license: &signed.license,
             tier: validation.entitlements().tier(),
             status: validation.status(),
             machine: validation.machine().map(Machine::to_string),
-            nonce: validation.nonce(),
+            nonce: validation.nonce().map(str::to_owned),
             issued_at: validation.issued_at(),
             expires_at: validation.expires_at(),
-            minted: Some(minted),
+            signed: Some(signed),
         }
     }
 
-    pub(super) fn of_draft(draft: &'a ValidationDraft<'a>) -> Self {
+    fn of_draft(draft: &'a ValidationDraft<'_>) -> Self {
         Self {
             license: draft.license,
             tier: draft.entitlements.tier(),
             status: draft.status,
             machine: draft.machine.clone(),
-            nonce: draft.nonce.as_deref(),
+            nonce: draft.nonce.clone(),
             issued_at: draft.issued_at,
             expires_at: draft.expires_at,
-            minted: None,
+            signed: None,
         }
     }
 
-    fn to_json(&self, with_token: bool) -> Value {
-        let token = self.minted.map(|minted| minted.token.as_str());
+    fn to_json(&self, shows_token: bool) -> Value {
+        let token = self.signed.map(|signed| signed.token.as_str());
         json!({
-            "id": self.minted.map(|minted| minted.validation.id()),
+            "id": self.signed.map(|signed| signed.validation.id()),
             "license_id": self.license.id().as_str(),
             "customer": self.license.customer(),
             "tier": self.tier.as_str(),
@@ -92,7 +98,7 @@ impl<'a> Said<'a> {
             "issued_at": self.issued_at.to_string(),
             "expires_at": self.expires_at.map(|at| at.to_string()),
             "holds_until": self.span().map(|(_, holds_until)| holds_until.to_string()),
-            "token": token.filter(|_| with_token),
+            "token": token.filter(|_| shows_token),
         })
     }
 
@@ -111,32 +117,29 @@ impl<'a> Said<'a> {
             format!("status     {}", self.status),
             format!("machine    {}", self.machine.as_deref().unwrap_or("any")),
         ];
-        lines.extend(self.nonce.map(|nonce| format!("nonce      {nonce}")));
+        let nonce = self.nonce.as_ref();
+        lines.extend(nonce.map(|nonce| format!("nonce      {nonce}")));
         lines.push(format!("check-in   {}", self.outlook()));
         lines
     }
 
-    /// When the next check-in is due, and the last instant at which the license holds without; none for a license that
-    /// never needs one, or is not to hold.
+    /// Returns when the next check-in is due, and until when the license is valid without it. `None`
+    /// if the license needs no check-ins or is not active.
     fn span(&self) -> Option<(Timestamp, Timestamp)> {
         let terms = self.license.check_in()?;
-        let from = self.issued_at;
-        let span =
-            [terms.every_hours(), terms.grace_hours()].map(|hours| from.plus(seconds(hours)));
+        let span = [terms.every_hours(), terms.grace_hours()]
+            .map(|hours| self.issued_at.plus(hours.saturating_mul(SECONDS_PER_HOUR)));
         (self.status == Status::Active).then_some(span.into())
     }
 
-    /// How long the license holds with this.
+    /// Returns how long the license is valid with the validation.
     fn outlook(&self) -> String {
-        let status = self.status;
         let Some((due_at, holds_until)) = self.span() else {
-            return match status {
+            return match self.status {
                 Status::Active => "the license never needs one".to_owned(),
-                denied => {
-                    format!(
-                        "the license is {denied} wherever this is installed, until a later one says active"
-                    )
-                }
+                denied => format!(
+                    "the license is {denied} wherever this is installed, until a later one says active"
+                ),
             };
         };
         match end_of(self.license) {

@@ -9,12 +9,13 @@ use license_core::{
 use license_issuer::ledger::sqlite::LedgerLocation;
 use license_issuer::ledger::{EntryKind, LedgerReader, NewEntry};
 use license_issuer::records;
-use license_issuer::services::issue::{IssueService, Mode};
+use license_issuer::services::issue::Mode;
+use license_issuer::services::record::{self, MissingLedger, RecordPlan};
 use license_terminal::{Failure, Source, Terminal};
 use serde_json::{Value, json};
 
 use super::super::check_in::not_judged;
-use super::super::{add_keys, matrix, revocations, revoke, usage};
+use super::super::{add_keys, matrix, now, usage};
 use crate::{failures, output};
 
 /// An export holds a line an entry, of which the largest has a token.
@@ -45,7 +46,7 @@ pub(super) fn run(
     for file in files {
         reader.read(file)?;
     }
-    let (entered, known) = record(reader.records, place)?;
+    let (entered, known) = record_new(reader.records, place)?;
     if terminal.is_json() {
         return terminal.json(&json!({ "entered": entered, "known": known }));
     }
@@ -56,10 +57,16 @@ pub(super) fn run(
 
 /// Records the entries that the ledger does not contain, and returns how many are new and how many
 /// were known.
-fn record(entries: Vec<NewEntry>, place: &LedgerLocation) -> Result<(usize, usize), Failure> {
-    let mut service = IssueService::new(output::ledger_file(place)?);
-    let recorded = service.record(
-        |ledger, _| {
+fn record_new(entries: Vec<NewEntry>, place: &LedgerLocation) -> Result<(usize, usize), Failure> {
+    let Some(mut file) = output::ledger_file(place)? else {
+        return Ok((0, 0));
+    };
+    let recorded = record::record(
+        &mut file,
+        MissingLedger::Create,
+        Mode::Commit,
+        now(),
+        |ledger| {
             let (count, mut seen, mut new) = (entries.len(), BTreeSet::new(), Vec::new());
             for entry in entries {
                 let body = match entry.artifact.is_empty() {
@@ -76,12 +83,13 @@ fn record(entries: Vec<NewEntry>, place: &LedgerLocation) -> Result<(usize, usiz
                     new.push(entry);
                 }
             }
-            let counts = (new.len(), count.saturating_sub(new.len()));
-            Ok((new, counts))
+            Ok(RecordPlan {
+                content: (new.len(), count.saturating_sub(new.len())),
+                entries: new,
+            })
         },
-        Mode::Commit,
     );
-    recorded.map_err(|error| failures::not_issued(error, place))
+    recorded.map_err(|error| failures::not_recorded(error, place))
 }
 
 fn is_recorded(ledger: Option<&dyn LedgerReader>, entry: &NewEntry) -> Result<bool, Failure> {
@@ -212,8 +220,8 @@ impl Reader<'_> {
 /// A list, and each license that it names: a ledger that was lost knows from it what customers know.
 fn of_list(list: &RevocationList) -> Vec<NewEntry> {
     let licenses = list.licenses().into_iter();
-    let revoked = licenses.map(|(id, one)| revoke::record(id.as_str(), &one.reason, one.at));
-    revoked.chain([revocations::record(list)]).collect()
+    let revoked = licenses.map(|(id, one)| records::revocation(id.as_str(), &one.reason, one.at));
+    revoked.chain([records::revocation_list(list)]).collect()
 }
 
 /// A line of an export, as far as it can be told without its signature.

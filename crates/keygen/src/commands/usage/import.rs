@@ -7,13 +7,14 @@ use license_core::usage_report::{
 };
 use license_issuer::ledger::sqlite::LedgerLocation;
 use license_issuer::ledger::{EntryKind, LedgerReader, NewEntry};
-use license_issuer::services::issue::{IssueService, Mode};
+use license_issuer::services::issue::Mode;
+use license_issuer::services::record::{self, MissingLedger, RecordPlan};
 use license_terminal::{Failure, Source, Terminal};
 use serde_json::{Value, json};
 
 use super::super::now;
 use super::verify::failure;
-use super::{read, record, short};
+use super::{read, short};
 use crate::{failures, output};
 
 pub(super) fn run(
@@ -33,19 +34,26 @@ pub(super) fn run(
         refuse_changes(file, &read)?;
         reports.extend(read);
     }
-    let mut service = IssueService::new(output::ledger_file(place)?);
-    let recorded = service.record(
-        |ledger, _| {
+    let Some(mut file) = output::ledger_file(place)? else {
+        return tell(0, 0, &[], terminal);
+    };
+    let recorded = record::record(
+        &mut file,
+        MissingLedger::Create,
+        Mode::Commit,
+        now(),
+        |ledger| {
             let mut known = Known::read(ledger, &reports)?;
             let (records, mut warnings) = known.news(&reports);
             warnings.extend(unknown_licenses(ledger, &records)?);
             warnings.extend(of_clocks(&reports, &records));
-            let entered = records.len();
-            Ok((records, (entered, warnings)))
+            Ok(RecordPlan {
+                content: (records.len(), warnings),
+                entries: records,
+            })
         },
-        Mode::Commit,
     );
-    let (entered, warnings) = recorded.map_err(|error| failures::not_issued(error, place))?;
+    let (entered, warnings) = recorded.map_err(|error| failures::not_recorded(error, place))?;
     let known = distinct(&reports).saturating_sub(entered);
     tell(entered, known, &warnings, terminal)
 }
@@ -149,7 +157,7 @@ impl Known {
                 let fork = Finding::Fork { seq };
                 warnings.push(warning(chain, &fork, "both are entered"));
             }
-            records.push(record(line, entry, gap, fork));
+            records.push(super::record(line, entry, gap, fork));
             self.add(entry, hash);
         }
         (records, warnings)

@@ -160,8 +160,8 @@ pub(super) fn permissions(app: &AppContext) -> CheckResult {
     CheckResult::new(NAME, faults, format!("the folder is 0700, {files}"))
 }
 
-/// Returns the user id of this process, as the owner of a temporary file, or `None` if no file can be
-/// created.
+/// Returns the user id of this process, as the owner of a temporary file, or `None` if no file can
+/// be created.
 #[cfg(unix)]
 fn owner(dir: &StateDir) -> Option<u32> {
     use std::os::unix::fs::MetadataExt;

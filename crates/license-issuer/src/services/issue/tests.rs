@@ -400,23 +400,6 @@ fn without_a_ledger_the_artifact_is_only_delivered() {
 }
 
 #[test]
-fn events_are_recorded_together_and_a_dry_run_records_none() {
-    let fixture = Fixture::new();
-    let event = |id: &str| records::revocation(id, "fraud", Timestamp::MIN);
-    let path = fixture.path("ledger.db");
-    for (mode, is_recorded) in [(Mode::DryRun, false), (Mode::Commit, true)] {
-        let mut service = IssueService::new(Some(LedgerFile::new(&path)));
-        let entries = |_: Option<&dyn LedgerReader>, _| {
-            Ok::<_, Refused>((vec![event("one"), event("two")], 2))
-        };
-        assert_eq!(service.record(entries, mode).unwrap(), 2);
-        assert_eq!(path.exists(), is_recorded);
-    }
-    assert_eq!(fixture.entries("one"), [true]);
-    assert_eq!(fixture.entries("two"), [true]);
-}
-
-#[test]
 fn a_signing_key_is_recorded_once() {
     let fixture = Fixture::new();
     let random =

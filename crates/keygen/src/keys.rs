@@ -1,0 +1,270 @@
+//! The signing key that the command line names.
+
+use std::error::Error;
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use license_core::issue::{CheckedKey, KeyBits, SigningKeyError};
+#[cfg(feature = "aws-kms")]
+use license_issuer::signer::aws_kms::AwsKmsError;
+#[cfg(feature = "pkcs11")]
+use license_issuer::signer::pkcs11::{Pkcs11Error, Pkcs11UriError};
+use license_issuer::signer::private_key::{PrivateKeyError, StoredKey, is_descriptor};
+use license_issuer::signer::{
+    self, CreatedKey, ErrorCategory, KeyLocation, SignerError, SignerOptions,
+};
+use license_terminal::{Exit, Failure, Terminal, escape, show_path};
+
+use crate::args::KeyArgs;
+use crate::passphrase::{PassphraseReader, is_stdin};
+
+/// The environment variable that names the PKCS#11 module.
+const MODULE_VARIABLE: &str = "KEYGEN_PKCS11_MODULE";
+
+/// Opens the key. Asks for its passphrase or PIN if it has one.
+pub(crate) fn open(arguments: &KeyArgs, terminal: &Terminal) -> Result<CheckedKey, Failure> {
+    let call = SignerCall::new(arguments, terminal);
+    match arguments.key.file().filter(|path| is_stdin(path)) {
+        Some(_) if arguments.passphrase_file.as_deref().is_some_and(is_stdin) => {
+            Err(both_from_stdin())
+        }
+        Some(_) => call.run(|_, options| {
+            let stored = StoredKey::from_reader(io::stdin().lock())?;
+            signer::open_stored(stored, options)
+        }),
+        None => call.run(signer::open),
+    }
+}
+
+/// Checks as much of the key as is possible without a secret. Returns a key in an unencrypted file.
+///
+/// Does not read standard input.
+pub(crate) fn probe(
+    arguments: &KeyArgs,
+    terminal: &Terminal,
+) -> Result<Option<CheckedKey>, Failure> {
+    let passphrase_file = arguments.passphrase_file.as_deref();
+    if let Some(path) = arguments.key.file() {
+        if is_stdin(path) && passphrase_file.is_some_and(is_stdin) {
+            return Err(both_from_stdin());
+        }
+        if is_stdin(path) || is_descriptor(path) {
+            return Ok(None);
+        }
+    }
+    let key = SignerCall::new(arguments, terminal).run(signer::probe)?;
+    if key.is_none() && arguments.key.file().is_some() {
+        check_passphrase_file(passphrase_file)?;
+    }
+    Ok(key)
+}
+
+/// Creates a key in a token.
+pub(crate) fn create(
+    arguments: &KeyArgs,
+    bits: KeyBits,
+    terminal: &Terminal,
+) -> Result<CreatedKey, Failure> {
+    SignerCall::new(arguments, terminal)
+        .run(|location, options| signer::create(location, bits, options))
+}
+
+/// The context in which a function of the signer library is called.
+struct SignerCall<'a> {
+    arguments: &'a KeyArgs,
+    passphrases: PassphraseReader<'a>,
+    module: Option<PathBuf>,
+}
+
+impl<'a> SignerCall<'a> {
+    fn new(arguments: &'a KeyArgs, terminal: &'a Terminal) -> Self {
+        Self {
+            arguments,
+            passphrases: PassphraseReader {
+                file: arguments.passphrase_file.as_deref(),
+                terminal,
+            },
+            module: std::env::var_os(MODULE_VARIABLE)
+                .filter(|value| !value.is_empty())
+                .map(PathBuf::from),
+        }
+    }
+
+    fn run<T>(
+        &self,
+        function: impl FnOnce(&KeyLocation, &SignerOptions<'_>) -> Result<T, SignerError>,
+    ) -> Result<T, Failure> {
+        let location = &self.arguments.key;
+        if matches!(location, KeyLocation::AwsKms(_)) && self.arguments.passphrase_file.is_some() {
+            return Err(no_passphrase_in_kms());
+        }
+        let options = SignerOptions {
+            algorithm: self.arguments.alg,
+            passphrases: &self.passphrases,
+            pkcs11_module: self.module.as_deref(),
+        };
+        function(location, &options).map_err(|error| failure(error, location))
+    }
+}
+
+/// Checks that the file exists. Does not read it.
+fn check_passphrase_file(file: Option<&Path>) -> Result<(), Failure> {
+    match file.filter(|file| !is_stdin(file) && !is_descriptor(file)) {
+        Some(file) => File::open(file)
+            .map(drop)
+            .map_err(|error| Failure::io("read", file, &error)),
+        None => Ok(()),
+    }
+}
+
+fn both_from_stdin() -> Failure {
+    Failure::usage("the key and its passphrase can't both come from standard input")
+        .hint("add --passphrase-file FILE; /dev/fd/N reads it from a descriptor")
+}
+
+fn no_passphrase_in_kms() -> Failure {
+    Failure::usage("a key in AWS KMS has no passphrase, --passphrase-file was given")
+        .hint("leave it out; credentials come from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY")
+}
+
+/// Converts the error of a signer. The hints name the options of this program.
+fn failure(error: SignerError, location: &KeyLocation) -> Failure {
+    let shown = location.file().map(|path| match is_stdin(path) {
+        true => "standard input".to_owned(),
+        false => show_path(path),
+    });
+    match error {
+        SignerError::Passphrase(error) => {
+            let failure = *error
+                .downcast::<Failure>()
+                .unwrap_or_else(|error| Box::new(Failure::usage(error.to_string())));
+            match shown {
+                Some(shown) => failure.about(&shown),
+                None => failure,
+            }
+        }
+        SignerError::KeyFile { error, .. } | SignerError::PrivateKey(error) => {
+            private_key_failure(&error, location, shown.as_deref())
+        }
+        #[cfg(feature = "pkcs11")]
+        SignerError::Pkcs11(Pkcs11Error::ModuleFile { path, error }) => {
+            Failure::io("load", &path, &error)
+        }
+        error => {
+            let hint = hint(&error).map_or_else(|| error.hint(), str::to_owned);
+            let message = message(&error);
+            Failure::new(exit(error.category()), error.code(), escape(&message)).hint(escape(&hint))
+        }
+    }
+}
+
+fn message(error: &SignerError) -> String {
+    match error {
+        SignerError::NotBuiltIn(backend) => format!("this keygen was built without {backend}"),
+        SignerError::CreateInFile => {
+            "--key says where a key is that is in no file, found the name of a file".to_owned()
+        }
+        // The message contains the reason in one line. The sources are paragraphs.
+        #[cfg(feature = "pkcs11")]
+        SignerError::Pkcs11(
+            Pkcs11Error::NotAModule { .. }
+            | Pkcs11Error::ModuleStart { .. }
+            | Pkcs11Error::Call { .. },
+        ) => error.to_string(),
+        #[cfg(feature = "aws-kms")]
+        SignerError::AwsKms(AwsKmsError::Network { .. }) => error.to_string(),
+        error => with_sources(error),
+    }
+}
+
+/// Converts an error of a private key that was read from a file or from standard input.
+fn private_key_failure(
+    error: &PrivateKeyError,
+    location: &KeyLocation,
+    shown: Option<&str>,
+) -> Failure {
+    if let (PrivateKeyError::Read(error), Some(path)) = (error, location.file()) {
+        return Failure::io("read", path, error);
+    }
+    let message = with_sources(error);
+    let message = match (error, shown) {
+        (PrivateKeyError::Exposed, Some(shown)) => format!("private key {shown}: {message}"),
+        (_, Some(shown)) => format!("{shown}: {}", escape(&message)),
+        (_, None) => escape(&message).into_owned(),
+    };
+    let hint = match (error, shown) {
+        (PrivateKeyError::Exposed, Some(shown)) => format!("chmod 600 {shown}"),
+        (PrivateKeyError::NoBlock | PrivateKeyError::NotPkcs8(_), _) => {
+            "give the key file that `keygen new-key` wrote".to_owned()
+        }
+        (PrivateKeyError::Unusable(SigningKeyError::PssOnly), _) => {
+            "leave out --alg, or use a key made without `--alg PS256`".to_owned()
+        }
+        (PrivateKeyError::Unusable(_), _) => "use a key made by `keygen new-key`".to_owned(),
+        (error, _) => error.hint().to_owned(),
+    };
+    Failure::new(exit(error.category()), error.code(), message).hint(hint)
+}
+
+fn exit(category: ErrorCategory) -> Exit {
+    match category {
+        ErrorCategory::Request => Exit::Usage,
+        ErrorCategory::Key => Exit::Unjudged,
+        ErrorCategory::Environment => Exit::Machine,
+    }
+}
+
+/// Returns the hints that name options of this program.
+fn hint(error: &SignerError) -> Option<&'static str> {
+    match error {
+        SignerError::CreateInFile => Some("name a file with --out"),
+        #[cfg(feature = "pkcs11")]
+        SignerError::Pkcs11(error) => pkcs11_hint(error),
+        _ => None,
+    }
+}
+
+#[cfg(feature = "pkcs11")]
+fn pkcs11_hint(error: &Pkcs11Error) -> Option<&'static str> {
+    Some(match error {
+        Pkcs11Error::Uri(Pkcs11UriError::PinValue) => {
+            "change the PIN, and give it with pin-source=file:/PATH or --passphrase-file FILE"
+        }
+        Pkcs11Error::Uri(Pkcs11UriError::PinSource) => {
+            "--passphrase-file also takes - and /dev/fd/N"
+        }
+        Pkcs11Error::NoModulePath => {
+            "add ?module-path=/PATH to the pkcs11 URI, or set KEYGEN_PKCS11_MODULE"
+        }
+        Pkcs11Error::ModuleNotFound { .. } => {
+            "give its path: ?module-path=/PATH, or KEYGEN_PKCS11_MODULE"
+        }
+        Pkcs11Error::NoKey { .. } => {
+            "correct object=NAME, or make the key: `keygen new-key --key pkcs11:…`"
+        }
+        Pkcs11Error::NotRsa { .. } | Pkcs11Error::NotForSigning { .. } => {
+            "make one with `keygen new-key --key`"
+        }
+        Pkcs11Error::OtherAlgorithm { .. } => {
+            "leave out --alg, or use a key made for that algorithm"
+        }
+        Pkcs11Error::UntrustedKey { .. } => "make another with `keygen new-key --key`",
+        _ => return None,
+    })
+}
+
+/// Returns the message of an error with those of its sources.
+fn with_sources(error: &(dyn Error + 'static)) -> String {
+    let mut message = error.to_string();
+    let mut next = error.source();
+    while let Some(source) = next {
+        let text = source.to_string();
+        // Some errors repeat their source in their own message.
+        if !message.ends_with(&text) {
+            message = format!("{message}: {text}");
+        }
+        next = source.source();
+    }
+    message
+}

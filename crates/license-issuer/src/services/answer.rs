@@ -1,0 +1,395 @@
+//! Answers to machine requests: activations and clock repairs.
+//!
+//! A request gets one answer. A request that was answered before gets the same answer again, unless
+//! it is reissued with another key. [`AnswerOrder::draft`] makes the drafts for
+//! [`IssueService::issue`](crate::services::issue::IssueService::issue), so that dry runs and real
+//! runs share one path.
+
+mod activation;
+mod clock_repair;
+
+use license_core::issue::CheckedKey;
+use license_core::{
+    BundleError, LicenseId, MachineDigest, Nonce, ProductCode, Timestamp, TrustSet, Unverified,
+};
+use serde_json::{Map, Value};
+
+use crate::errors::LedgerError;
+use crate::ledger::{Entry, EntryKind, LedgerReader, NewEntry};
+use crate::random::RandomError;
+use crate::services::devices::DeviceLimitError;
+use crate::services::issue::{
+    Draft, DraftContext, Mode, SerialSource, SignError, SignedArtifacts, Stage,
+};
+use crate::services::warnings::IssueWarning;
+
+pub use activation::{ActivationApproval, ActivationPolicy};
+pub use clock_repair::{ClockRepairApproval, ClockRepairPolicy};
+
+/// The context in which a request is judged.
+pub type AnswerContext<'a> = DraftContext<'a, CheckedKey>;
+
+/// The rules for one kind of machine request.
+pub trait AnswerPolicy {
+    /// The kind of the ledger entries of answers.
+    const KIND: EntryKind;
+    /// What is known about a request that is granted.
+    type Approval;
+
+    /// Returns the nonce of the request.
+    fn nonce(&self) -> Nonce;
+
+    /// Returns the facts that two requests with the same nonce must share to be the same request.
+    fn identity(&self) -> Vec<(&'static str, String)>;
+
+    /// Refuses a request that must not be answered, whether or not it was answered before.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`AnswerError`] if the request is refused.
+    fn check_request(&self, ledger: &dyn LedgerReader, now: Timestamp) -> Result<(), AnswerError>;
+
+    /// Refuses to repeat an answer that is no longer valid.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`AnswerError`] if the answer is no longer valid.
+    fn check_repetition(
+        &self,
+        ledger: &dyn LedgerReader,
+        answer: &Entry,
+    ) -> Result<(), AnswerError>;
+
+    /// Checks as much as is possible without the signing key.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`AnswerError`] if the request is refused.
+    fn check_early(&self, context: &AnswerContext<'_>) -> Result<(), AnswerError>;
+
+    /// Grants the request.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`AnswerError`] if the request is refused.
+    fn approve(&self, context: &AnswerContext<'_>) -> Result<Self::Approval, AnswerError>;
+
+    /// Returns the remarks about a granted request.
+    fn warnings(approval: &Self::Approval) -> &[IssueWarning];
+
+    /// Signs the answer, verifies it, and returns its ledger entry with the token.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`SignError`] if the key cannot sign, or if a verifier refuses the answer.
+    fn sign(&self, approval: &Self::Approval, key: &CheckedKey) -> Result<NewEntry, SignError>;
+}
+
+/// A machine request that is to be answered.
+#[derive(Clone, Copy, Debug)]
+pub struct AnswerOrder<P> {
+    /// The request and the rules for it.
+    pub policy: P,
+    /// Whether a request that was answered before is answered again with a new token.
+    pub reissue: bool,
+}
+
+/// The reason why a machine request is not answered.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum AnswerError {
+    /// The ledger cannot be read.
+    #[error("cannot read the ledger")]
+    Ledger(#[from] LedgerError),
+    /// The operating system provides no random bytes.
+    #[error(transparent)]
+    Random(#[from] RandomError),
+    /// The license is revoked.
+    #[error("license {license} is revoked")]
+    Revoked {
+        /// The license.
+        license: LicenseId,
+    },
+    /// Another request had the same nonce.
+    #[error(
+        "a request with this nonce was answered at {answered_at}, and it named another {differing}"
+    )]
+    Replayed {
+        /// The time of the answer.
+        answered_at: String,
+        /// The fact that differs.
+        differing: &'static str,
+    },
+    /// The activation that answered the request has ended.
+    #[error("this request was answered, and its activation {activation} ended at {ended_at}")]
+    Ended {
+        /// The id of the activation.
+        activation: String,
+        /// The time of its end.
+        ended_at: String,
+    },
+    /// The ledger does not contain the license.
+    #[error("the ledger knows no license {license}, which the request names")]
+    UnknownLicense {
+        /// The license.
+        license: LicenseId,
+    },
+    /// There is neither a ledger nor a license file.
+    #[error("without a ledger nobody knows license {license}, which the request names")]
+    NoLicense {
+        /// The license.
+        license: LicenseId,
+    },
+    /// The license does not verify.
+    #[error("the license does not verify")]
+    License {
+        /// Whether the license comes from the ledger.
+        is_recorded: bool,
+        /// The reason.
+        #[source]
+        error: BundleError,
+    },
+    /// The license file contains other licenses.
+    #[error("expected license {expected}, found {found}")]
+    OtherLicense {
+        /// Whether the license comes from the ledger.
+        is_recorded: bool,
+        /// The license that the request names.
+        expected: LicenseId,
+        /// The licenses in the file.
+        found: String,
+    },
+    /// The license is for another product.
+    #[error("expected a license for {expected}, found one for {found}")]
+    OtherProduct {
+        /// The product of the request.
+        expected: ProductCode,
+        /// The product of the license.
+        found: ProductCode,
+    },
+    /// The license is locked to other machines.
+    #[error("license {license} is locked to other machines than {machine}")]
+    LockedToOthers {
+        /// The license.
+        license: LicenseId,
+        /// The machine of the request.
+        machine: MachineDigest,
+    },
+    /// The license allows no more machines.
+    #[error(transparent)]
+    DeviceLimit(#[from] DeviceLimitError),
+}
+
+/// What happens to a request.
+#[derive(Debug)]
+pub enum RequestOutcome<A> {
+    /// The request is judged when the key is open.
+    Deferred,
+    /// The request was answered before and gets the same answer again.
+    Repeated(RecordedAnswer),
+    /// The request is granted.
+    Approved {
+        /// What is known about it.
+        approval: A,
+        /// The earlier answer, which is replaced.
+        previous: Option<Entry>,
+    },
+}
+
+/// An answer from the ledger.
+#[derive(Clone, Debug)]
+pub struct RecordedAnswer {
+    /// The entry.
+    pub entry: Entry,
+    facts: Map<String, Value>,
+}
+
+/// A machine request with its outcome.
+#[derive(Debug)]
+pub struct AnswerDraft<'o, P: AnswerPolicy> {
+    order: &'o AnswerOrder<P>,
+    /// What happens to the request.
+    pub outcome: RequestOutcome<P::Approval>,
+}
+
+/// An answer that is signed and verified.
+#[derive(Clone, Debug)]
+pub struct SignedAnswer {
+    /// The entry. Its artifact is the token.
+    pub entry: NewEntry,
+    /// The content of the file.
+    pub armor: String,
+}
+
+impl SignedAnswer {
+    /// Returns the token.
+    #[must_use]
+    pub fn token(&self) -> &str {
+        &self.entry.artifact
+    }
+}
+
+impl SignedArtifacts for SignedAnswer {
+    fn entries(&self) -> Vec<NewEntry> {
+        vec![self.entry.clone()]
+    }
+}
+
+impl<P: AnswerPolicy> AnswerOrder<P> {
+    /// Judges the request.
+    ///
+    /// Before the key is open, only the checks that need no key are made. So a request that must be
+    /// refused is refused before a passphrase prompt.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`AnswerError`] if the request is refused.
+    pub fn draft(&self, context: &AnswerContext<'_>) -> Result<AnswerDraft<'_, P>, AnswerError> {
+        let previous = self.previous(context)?;
+        let is_key_missing = context.signer.is_none() && context.mode == Mode::Commit;
+        let outcome = match previous {
+            Some(entry) if !self.reissue => RequestOutcome::Repeated(RecordedAnswer {
+                facts: entry.facts()?,
+                entry,
+            }),
+            _ if context.stage == Stage::Preliminary || is_key_missing => {
+                self.policy.check_early(context)?;
+                RequestOutcome::Deferred
+            }
+            previous => RequestOutcome::Approved {
+                approval: self.policy.approve(context)?,
+                previous,
+            },
+        };
+        Ok(AnswerDraft {
+            order: self,
+            outcome,
+        })
+    }
+
+    /// Returns the earlier answer to the same request.
+    fn previous(&self, context: &AnswerContext<'_>) -> Result<Option<Entry>, AnswerError> {
+        let Some(ledger) = context.ledger else {
+            return Ok(None);
+        };
+        self.policy.check_request(ledger, context.now)?;
+        let nonce = self.policy.nonce().to_string();
+        let Some(entry) = ledger.answer(P::KIND, &nonce)? else {
+            return Ok(None);
+        };
+        let identity = self.policy.identity();
+        let differing = identity
+            .iter()
+            .find(|(name, fact)| entry.fact(name).as_ref() != Some(fact));
+        if let Some((differing, _)) = differing {
+            return Err(AnswerError::Replayed {
+                answered_at: fact_of(&entry, "issued_at")?,
+                differing: match *differing {
+                    "license_id" => "license",
+                    "fingerprint" => "machine",
+                    other => other,
+                },
+            });
+        }
+        self.policy.check_repetition(ledger, &entry)?;
+        Ok(Some(entry))
+    }
+}
+
+impl<P: AnswerPolicy> AnswerDraft<'_, P> {
+    /// Returns the rules that the request was judged by.
+    #[must_use]
+    pub fn policy(&self) -> &P {
+        &self.order.policy
+    }
+
+    /// Returns the earlier answer to the request.
+    #[must_use]
+    pub fn previous(&self) -> Option<&Entry> {
+        match &self.outcome {
+            RequestOutcome::Deferred => None,
+            RequestOutcome::Repeated(answer) => Some(&answer.entry),
+            RequestOutcome::Approved { previous, .. } => previous.as_ref(),
+        }
+    }
+
+    /// Returns what is known about a granted request.
+    #[must_use]
+    pub fn approval(&self) -> Option<&P::Approval> {
+        match &self.outcome {
+            RequestOutcome::Approved { approval, .. } => Some(approval),
+            RequestOutcome::Deferred | RequestOutcome::Repeated(_) => None,
+        }
+    }
+
+    /// Returns whether the request gets the same answer again.
+    #[must_use]
+    pub fn is_repeated(&self) -> bool {
+        matches!(self.outcome, RequestOutcome::Repeated(_))
+    }
+
+    /// Returns the remarks about the request.
+    #[must_use]
+    pub fn warnings(&self) -> &[IssueWarning] {
+        self.approval().map_or(&[], P::warnings)
+    }
+}
+
+impl<P: AnswerPolicy> Draft for AnswerDraft<'_, P> {
+    type Signer = CheckedKey;
+    type Signed = SignedAnswer;
+
+    fn check(&self) -> Result<(), SignError> {
+        Ok(())
+    }
+
+    fn needs_signer(&self) -> bool {
+        !self.is_repeated()
+    }
+
+    fn sign(
+        &self,
+        signer: Option<&CheckedKey>,
+        _: &mut dyn SerialSource,
+    ) -> Result<SignedAnswer, SignError> {
+        const ANSWER: &str = "answer";
+        let no_signer = || SignError::NoSigner { artifact: ANSWER };
+        let entry = match &self.outcome {
+            RequestOutcome::Deferred => return Err(no_signer()),
+            RequestOutcome::Repeated(answer) => answer.to_entry(P::KIND),
+            RequestOutcome::Approved { approval, .. } => self
+                .policy()
+                .sign(approval, signer.ok_or_else(no_signer)?)?,
+        };
+        let token = Unverified::parse(&entry.artifact);
+        let armor = token.map(|token| token.to_armor());
+        let armor = armor.map_err(|error| SignError::not_verified(ANSWER, error))?;
+        Ok(SignedAnswer { entry, armor })
+    }
+}
+
+impl RecordedAnswer {
+    /// Returns the entry as it was recorded.
+    fn to_entry(&self, kind: EntryKind) -> NewEntry {
+        NewEntry {
+            kind,
+            subject: self.entry.subject.clone(),
+            body: Value::Object(self.facts.clone()),
+            artifact: self.entry.artifact.clone(),
+        }
+    }
+}
+
+/// Returns a fact that every entry of its kind has.
+pub(super) fn fact_of(entry: &Entry, name: &'static str) -> Result<String, LedgerError> {
+    entry.fact(name).ok_or_else(|| LedgerError::Inconsistent {
+        expected: name,
+        found: format!("none in entry {}", entry.seq),
+    })
+}
+
+/// Returns a trust set that contains only the public half of a key.
+fn trust_of(key: &CheckedKey) -> Result<TrustSet, license_core::TrustError> {
+    use license_core::issue::Sign;
+    TrustSet::parse(&key.public().to_jwk().to_string())
+}

@@ -1,0 +1,274 @@
+//! Activations of licenses on machines.
+
+use license_core::issue::{ActivationDraft, CheckedKey};
+use license_core::{
+    ActivationRequest, Bundle, License, LicenseId, Machine, MachineDigest, Matrix, Nonce,
+    Timestamp, TrustSet, Unverified,
+};
+
+use super::{AnswerContext, AnswerError, AnswerPolicy, fact_of, trust_of};
+use crate::clock::Clock;
+use crate::ledger::{Entry, EntryKind, LedgerReader, LicenseStatus, NewEntry};
+use crate::random;
+use crate::records;
+use crate::services::devices::{DeviceUsage, device_limit};
+use crate::services::issue::SignError;
+use crate::services::warnings::{IssueWarning, expired, postdated};
+
+const ACTIVATION: &str = "activation";
+
+/// An activation request, and the rules for it.
+#[derive(Clone, Copy)]
+pub struct ActivationPolicy<'a> {
+    /// The request.
+    pub request: &'a ActivationRequest,
+    /// The digest of the machine.
+    pub machine: MachineDigest,
+    /// The product.
+    pub matrix: &'a Matrix,
+    /// The text of a license file. Without it, the license comes from the ledger.
+    pub license: Option<&'a str>,
+    /// The keys that are trusted in addition to those of the ledger and to the signing key.
+    pub trust: &'a TrustSet,
+    /// The time of issue, if it is not the current time.
+    pub issued_at: Option<Timestamp>,
+    /// Whether more machines than the license allows are accepted.
+    pub ignore_device_limit: bool,
+    /// Whether the vendor has decided to record nothing.
+    pub is_unrecorded: bool,
+    /// The clock, which ids are made with.
+    pub clock: &'a dyn Clock,
+}
+
+/// A license that may be activated.
+#[derive(Clone, Debug)]
+pub struct ActivationApproval {
+    /// The license.
+    pub license: License,
+    /// The machines that use it, including this one. `None` without a ledger.
+    pub devices: Option<DeviceUsage>,
+    id: LicenseId,
+    issued_at: Timestamp,
+    warnings: Vec<IssueWarning>,
+}
+
+impl AnswerPolicy for ActivationPolicy<'_> {
+    const KIND: EntryKind = EntryKind::Activation;
+    type Approval = ActivationApproval;
+
+    fn nonce(&self) -> Nonce {
+        self.request.nonce
+    }
+
+    fn identity(&self) -> Vec<(&'static str, String)> {
+        let request = self.request;
+        vec![
+            ("license_id", request.license.as_str().to_owned()),
+            ("fingerprint", request.machine.to_string()),
+            ("commitment", request.commitment.to_string()),
+        ]
+    }
+
+    fn check_request(&self, ledger: &dyn LedgerReader, now: Timestamp) -> Result<(), AnswerError> {
+        match self.status(ledger, now)? {
+            Some(LicenseStatus::Revoked) => Err(AnswerError::Revoked {
+                license: self.request.license.clone(),
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    fn check_repetition(
+        &self,
+        ledger: &dyn LedgerReader,
+        answer: &Entry,
+    ) -> Result<(), AnswerError> {
+        let activation = ledger.with_release(answer.clone())?;
+        match &activation.release {
+            None => Ok(()),
+            Some(release) => Err(AnswerError::Ended {
+                activation: fact_of(&activation.entry, "activation_id")?,
+                ended_at: fact_of(release, "at")?,
+            }),
+        }
+    }
+
+    fn check_early(&self, context: &AnswerContext<'_>) -> Result<(), AnswerError> {
+        self.license_text(context).map(drop)
+    }
+
+    fn approve(&self, context: &AnswerContext<'_>) -> Result<ActivationApproval, AnswerError> {
+        let license = self.license(context)?;
+        self.check_lock(&license)?;
+        let issued_at = self.issued_at(context.now);
+        let mut warnings = self.warnings_about(&license, issued_at, context)?;
+        let machine = Machine::Fingerprint(self.request.machine.clone());
+        let devices = match context.ledger {
+            None => {
+                warnings.extend(self.not_counted(&license));
+                None
+            }
+            Some(ledger) => {
+                let usage = DeviceUsage::read(&license, self.matrix, ledger)?;
+                Some(match self.ignore_device_limit {
+                    true => usage.add_unchecked(&machine),
+                    false => usage.add(&license, &machine)?,
+                })
+            }
+        };
+        Ok(ActivationApproval {
+            license,
+            devices,
+            id: random::license_id(self.clock)?,
+            issued_at,
+            warnings,
+        })
+    }
+
+    fn warnings(approval: &ActivationApproval) -> &[IssueWarning] {
+        &approval.warnings
+    }
+
+    fn sign(&self, approval: &ActivationApproval, key: &CheckedKey) -> Result<NewEntry, SignError> {
+        let license = &approval.license;
+        let issuer = license.issuer().unwrap_or(self.matrix.issuer());
+        let draft = ActivationDraft {
+            issuer: issuer.to_owned(),
+            id: approval.id.clone(),
+            issued_at: approval.issued_at,
+            request: self.request,
+        };
+        let token = draft.sign(key).map_err(|source| SignError::Sign {
+            artifact: ACTIVATION,
+            source,
+        })?;
+        let trust = trust_of(key).map_err(|error| SignError::not_verified(ACTIVATION, error))?;
+        let activation = Unverified::parse(&token)
+            .map_err(|error| SignError::not_verified(ACTIVATION, error))?
+            .verify_activation(&trust)
+            .map_err(|error| SignError::not_verified(ACTIVATION, error))?;
+        Ok(records::activation(&activation, &token)
+            .with("customer", license.customer())
+            .with("requested_at", self.request.made_at.to_string()))
+    }
+}
+
+impl ActivationPolicy<'_> {
+    fn issued_at(&self, now: Timestamp) -> Timestamp {
+        self.issued_at.unwrap_or(now)
+    }
+
+    fn status(
+        &self,
+        ledger: &dyn LedgerReader,
+        now: Timestamp,
+    ) -> Result<Option<LicenseStatus>, AnswerError> {
+        let license = ledger.license(self.request.license.as_str(), self.issued_at(now))?;
+        Ok(license.map(|license| license.status))
+    }
+
+    /// Returns the text of the license, and whether it comes from the ledger.
+    fn license_text(&self, context: &AnswerContext<'_>) -> Result<(String, bool), AnswerError> {
+        if let Some(text) = self.license {
+            return Ok((text.to_owned(), false));
+        }
+        let id = || self.request.license.clone();
+        let Some(ledger) = context.ledger else {
+            return Err(match self.is_unrecorded {
+                true => AnswerError::NoLicense { license: id() },
+                false => AnswerError::UnknownLicense { license: id() },
+            });
+        };
+        let license = ledger.license(self.request.license.as_str(), context.now)?;
+        let license = license.ok_or_else(|| AnswerError::UnknownLicense { license: id() })?;
+        Ok((license.entry.artifact, true))
+    }
+
+    /// Returns the license that the request names, signed by one of the vendor's keys.
+    fn license(&self, context: &AnswerContext<'_>) -> Result<License, AnswerError> {
+        let (text, is_recorded) = self.license_text(context)?;
+        let mut trust = self.trust.clone();
+        if let Some(ledger) = context.ledger {
+            trust = trust.joined(&ledger.signing_keys()?);
+        }
+        // A key that cannot be trusted verifies nothing, so that the license is refused below.
+        if let Some(own) = context.signer.and_then(|key| trust_of(key).ok()) {
+            trust = trust.joined(&own);
+        }
+        let bundle = Bundle::verify(&text, &trust, self.matrix)
+            .map_err(|error| AnswerError::License { is_recorded, error })?;
+        let expected = &self.request.license;
+        let license = bundle
+            .licenses()
+            .iter()
+            .find(|license| license.id() == expected)
+            .ok_or_else(|| AnswerError::OtherLicense {
+                is_recorded,
+                expected: expected.clone(),
+                found: ids(bundle.licenses()),
+            })?;
+        match license.product() == self.matrix.product() {
+            true => Ok(license.clone()),
+            false => Err(AnswerError::OtherProduct {
+                expected: self.matrix.product(),
+                found: license.product(),
+            }),
+        }
+    }
+
+    fn check_lock(&self, license: &License) -> Result<(), AnswerError> {
+        let machine = Machine::Fingerprint(self.request.machine.clone());
+        match license.machines() {
+            Some(locks) if !locks.iter().any(|lock| lock.is(&machine)) => {
+                Err(AnswerError::LockedToOthers {
+                    license: license.id().clone(),
+                    machine: self.machine,
+                })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn warnings_about(
+        &self,
+        license: &License,
+        issued_at: Timestamp,
+        context: &AnswerContext<'_>,
+    ) -> Result<Vec<IssueWarning>, AnswerError> {
+        let id = license.id();
+        let mut warnings = Vec::new();
+        if let Some(ledger) = context.ledger
+            && self.status(ledger, context.now)? == Some(LicenseStatus::Superseded)
+        {
+            warnings.push(IssueWarning::Superseded {
+                license: id.clone(),
+                by: ledger.successor(id.as_str())?,
+                covers_successor: true,
+            });
+        }
+        warnings.extend(expired(license, issued_at));
+        warnings.extend(postdated(issued_at, context.now));
+        let later = license.issued_at().filter(|later| *later > issued_at);
+        warnings.extend(later.map(|later| IssueWarning::IssuedLater {
+            license: id.clone(),
+            later,
+        }));
+        Ok(warnings)
+    }
+
+    fn not_counted(&self, license: &License) -> Option<IssueWarning> {
+        let limit = device_limit(license, self.matrix).filter(|_| self.is_unrecorded)?;
+        Some(IssueWarning::NotCountedWithoutLedger {
+            license: license.id().clone(),
+            limit,
+        })
+    }
+}
+
+fn ids(licenses: &[License]) -> String {
+    let ids: Vec<_> = licenses
+        .iter()
+        .map(|license| license.id().to_string())
+        .collect();
+    ids.join(", ")
+}

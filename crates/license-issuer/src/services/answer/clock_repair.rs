@@ -1,0 +1,117 @@
+//! Clock repairs: a machine whose time is ahead may set it back.
+
+use license_core::issue::{CheckedKey, ClockRepairDraft};
+use license_core::{ClockRequest, LicenseId, Matrix, Nonce, Timestamp, Unverified};
+
+use super::{AnswerContext, AnswerError, AnswerPolicy, trust_of};
+use crate::clock::Clock;
+use crate::ledger::{Entry, EntryKind, LedgerReader, NewEntry};
+use crate::random;
+use crate::records;
+use crate::services::issue::SignError;
+use crate::services::warnings::{IssueWarning, is_past, postdated};
+
+const CLOCK_REPAIR: &str = "clock repair";
+
+/// A clock request, and the rules for it.
+#[derive(Clone, Copy)]
+pub struct ClockRepairPolicy<'a> {
+    /// The request.
+    pub request: &'a ClockRequest,
+    /// The product.
+    pub matrix: &'a Matrix,
+    /// The time that the machine is set to, if it is not the current time.
+    pub issued_at: Option<Timestamp>,
+    /// The clock, which ids are made with.
+    pub clock: &'a dyn Clock,
+}
+
+/// A machine whose clock may be repaired.
+#[derive(Clone, Debug)]
+pub struct ClockRepairApproval {
+    /// The time that the machine is set to.
+    pub issued_at: Timestamp,
+    id: LicenseId,
+    warnings: Vec<IssueWarning>,
+}
+
+impl AnswerPolicy for ClockRepairPolicy<'_> {
+    const KIND: EntryKind = EntryKind::ClockRepair;
+    type Approval = ClockRepairApproval;
+
+    fn nonce(&self) -> Nonce {
+        self.request.nonce
+    }
+
+    fn identity(&self) -> Vec<(&'static str, String)> {
+        vec![("fingerprint", self.request.machine.to_string())]
+    }
+
+    fn check_request(&self, _: &dyn LedgerReader, _: Timestamp) -> Result<(), AnswerError> {
+        Ok(())
+    }
+
+    fn check_repetition(&self, _: &dyn LedgerReader, _: &Entry) -> Result<(), AnswerError> {
+        Ok(())
+    }
+
+    fn check_early(&self, _: &AnswerContext<'_>) -> Result<(), AnswerError> {
+        Ok(())
+    }
+
+    fn approve(&self, context: &AnswerContext<'_>) -> Result<ClockRepairApproval, AnswerError> {
+        let issued_at = self.issued_at.unwrap_or(context.now);
+        Ok(ClockRepairApproval {
+            issued_at,
+            id: random::license_id(self.clock)?,
+            warnings: self.warnings_at(issued_at, context.now),
+        })
+    }
+
+    fn warnings(approval: &ClockRepairApproval) -> &[IssueWarning] {
+        &approval.warnings
+    }
+
+    fn sign(
+        &self,
+        approval: &ClockRepairApproval,
+        key: &CheckedKey,
+    ) -> Result<NewEntry, SignError> {
+        let draft = ClockRepairDraft {
+            issuer: self.matrix.issuer().to_owned(),
+            id: approval.id.clone(),
+            issued_at: approval.issued_at,
+            request: self.request,
+        };
+        let token = draft.sign(key).map_err(|source| SignError::Sign {
+            artifact: CLOCK_REPAIR,
+            source,
+        })?;
+        let trust = trust_of(key).map_err(|error| SignError::not_verified(CLOCK_REPAIR, error))?;
+        let repair = Unverified::parse(&token)
+            .map_err(|error| SignError::not_verified(CLOCK_REPAIR, error))?
+            .verify_clock_repair(&trust)
+            .map_err(|error| SignError::not_verified(CLOCK_REPAIR, error))?;
+        let entry = records::clock_repair(&repair, &token)
+            .ok_or_else(|| SignError::not_verified(CLOCK_REPAIR, "it names no machine"))?;
+        Ok(entry
+            .with("mark", self.request.mark.to_string())
+            .with("requested_at", self.request.made_at.to_string()))
+    }
+}
+
+impl ClockRepairPolicy<'_> {
+    fn warnings_at(&self, issued_at: Timestamp, now: Timestamp) -> Vec<IssueWarning> {
+        let mut warnings: Vec<_> = postdated(issued_at, now).into_iter().collect();
+        if is_past(issued_at, now) {
+            warnings.push(IssueWarning::RepairBackdated { issued_at });
+        }
+        if self.request.mark <= issued_at {
+            warnings.push(IssueWarning::NotAhead {
+                mark: self.request.mark,
+                issued_at,
+            });
+        }
+        warnings
+    }
+}

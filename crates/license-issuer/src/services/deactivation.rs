@@ -1,0 +1,247 @@
+//! Ends of activations: a machine has sent a receipt, or the vendor ends the activation.
+
+use license_core::{Nonce, Receipt, Timestamp};
+use serde_json::json;
+
+use crate::errors::LedgerError;
+use crate::ledger::{Entry, EntryKind, LedgerReader, NewEntry, RecordedActivation};
+use crate::services::answer::fact_of;
+use crate::services::record::RecordPlan;
+
+/// The longest part of an unknown id that is shown.
+const MAX_SHOWN_ID: usize = 64;
+
+/// The proof or the decision that an activation has ended.
+#[derive(Clone, Copy, Debug)]
+pub enum DeactivationProof<'a> {
+    /// The machine has given up the activation.
+    Receipt(&'a Receipt),
+    /// The vendor ends the activation, because its machine cannot write a receipt.
+    Vendor {
+        /// The id of the activation.
+        activation: &'a str,
+        /// The reason.
+        reason: &'a str,
+    },
+}
+
+/// An activation to end.
+#[derive(Clone, Copy, Debug)]
+pub struct DeactivationOrder<'a> {
+    /// The proof.
+    pub proof: DeactivationProof<'a>,
+    /// The time of the end.
+    pub at: Timestamp,
+}
+
+/// The reason why an activation is not ended.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DeactivationError {
+    /// The ledger cannot be read.
+    #[error("cannot read the ledger")]
+    Ledger(#[from] LedgerError),
+    /// The ledger contains no activation with the id.
+    #[error("the ledger knows no activation `{id}`")]
+    UnknownId {
+        /// The id, shortened.
+        id: String,
+    },
+    /// The ledger contains no activation with the nonce of the receipt.
+    #[error("the ledger knows no activation with nonce {nonce}")]
+    UnknownNonce {
+        /// The nonce.
+        nonce: Nonce,
+    },
+    /// The receipt is for another license, product or machine than the activation.
+    #[error("expected {expected} as activation {activation} has it, found {found}")]
+    Mismatch {
+        /// The activation.
+        activation: String,
+        /// The value in the ledger.
+        expected: String,
+        /// The value in the receipt.
+        found: String,
+    },
+    /// The receipt contains another secret than the activation was requested with.
+    #[error("the secret in it is not the one that activation {activation} was answered for")]
+    Commitment {
+        /// The activation.
+        activation: String,
+    },
+    /// The activation has ended before.
+    #[error(
+        "activation {activation} ended at {ended_at} already, {}",
+        match by_vendor { true => "by your word", false => "by a receipt" }
+    )]
+    Ended {
+        /// The activation.
+        activation: String,
+        /// The time of its end.
+        ended_at: String,
+        /// Whether the vendor has ended it without a receipt.
+        by_vendor: bool,
+    },
+}
+
+/// An activation that ends.
+#[derive(Clone, Debug)]
+pub struct Deactivation {
+    /// The id of the activation.
+    pub id: String,
+    /// The entry of the activation.
+    pub activation: Entry,
+    /// The earlier activations of the same machine, which end as well.
+    pub earlier: Vec<RecordedActivation>,
+    /// The later activations of the same machine, which remain.
+    pub later: Vec<RecordedActivation>,
+    /// Whether a receipt proves the end.
+    pub by_receipt: bool,
+    /// The reason.
+    pub reason: String,
+    /// The time of the end.
+    pub at: Timestamp,
+    /// The time of the receipt, by the clock of the machine.
+    given_up_at: Option<Timestamp>,
+}
+
+impl DeactivationOrder<'_> {
+    /// Finds the activation, and plans its end.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`DeactivationError`] if the activation is unknown or has ended, or if the receipt
+    /// does not prove its end.
+    pub fn plan(
+        &self,
+        ledger: &dyn LedgerReader,
+    ) -> Result<RecordPlan<Deactivation>, DeactivationError> {
+        let activation = match self.proof {
+            DeactivationProof::Receipt(receipt) => proven(receipt, ledger)?,
+            DeactivationProof::Vendor { activation, .. } => named(activation, ledger)?,
+        };
+        let id = fact_of(&activation.entry, "activation_id")?;
+        if let Some(release) = &activation.release {
+            return Err(DeactivationError::Ended {
+                activation: id,
+                ended_at: fact_of(release, "at")?,
+                by_vendor: release.fact("by").as_deref() == Some("vendor"),
+            });
+        }
+        let (earlier, later) = others(&activation, ledger)?;
+        let receipt = match self.proof {
+            DeactivationProof::Receipt(receipt) => Some(receipt),
+            DeactivationProof::Vendor { .. } => None,
+        };
+        let deactivation = Deactivation {
+            id,
+            activation: activation.entry,
+            earlier,
+            later,
+            by_receipt: receipt.is_some(),
+            reason: match self.proof {
+                DeactivationProof::Receipt(_) => "released".to_owned(),
+                DeactivationProof::Vendor { reason, .. } => reason.to_owned(),
+            },
+            at: self.at,
+            given_up_at: receipt.map(|receipt| receipt.made_at),
+        };
+        Ok(RecordPlan {
+            entries: deactivation.entries(),
+            content: deactivation,
+        })
+    }
+}
+
+impl Deactivation {
+    fn entries(&self) -> Vec<NewEntry> {
+        let earlier = self.earlier.iter().map(|activation| &activation.entry);
+        std::iter::once(&self.activation)
+            .chain(earlier)
+            .map(|activation| self.entry(activation))
+            .collect()
+    }
+
+    fn entry(&self, activation: &Entry) -> NewEntry {
+        let fact = |name| activation.fact(name);
+        let body = json!({
+            "license_id": activation.subject,
+            "product": fact("product"),
+            "activation_id": fact("activation_id"),
+            "machine": fact("machine"),
+            "by": if self.by_receipt { "receipt" } else { "vendor" },
+            "reason": self.reason,
+            "at": self.at.to_string(),
+            "given_up_at": self.given_up_at.map(|at| at.to_string()),
+        });
+        NewEntry {
+            kind: EntryKind::Release,
+            subject: activation.subject.clone(),
+            body,
+            artifact: String::new(),
+        }
+    }
+}
+
+/// Returns the activation whose end a receipt proves.
+fn proven(
+    receipt: &Receipt,
+    ledger: &dyn LedgerReader,
+) -> Result<RecordedActivation, DeactivationError> {
+    let entry = ledger
+        .answer(EntryKind::Activation, &receipt.nonce.to_string())?
+        .ok_or(DeactivationError::UnknownNonce {
+            nonce: receipt.nonce,
+        })?;
+    let activation = fact_of(&entry, "activation_id")?;
+    let facts = [
+        ("license_id", receipt.license.to_string()),
+        ("product", receipt.product.to_string()),
+        ("machine", receipt.machine.to_string()),
+    ];
+    for (name, found) in facts {
+        let expected = fact_of(&entry, name)?;
+        if expected != found {
+            return Err(DeactivationError::Mismatch {
+                activation,
+                expected,
+                found,
+            });
+        }
+    }
+    if entry.fact("commitment") != Some(receipt.secret.commitment().to_string()) {
+        return Err(DeactivationError::Commitment { activation });
+    }
+    Ok(ledger.with_release(entry)?)
+}
+
+/// Returns the activation with an id.
+fn named(id: &str, ledger: &dyn LedgerReader) -> Result<RecordedActivation, DeactivationError> {
+    let id = id.trim().to_ascii_lowercase();
+    let activation = ledger.activation(&id)?;
+    activation.ok_or_else(|| DeactivationError::UnknownId {
+        id: id.chars().take(MAX_SHOWN_ID).collect(),
+    })
+}
+
+/// Returns the other open activations of the same machine: those that end, and those that remain.
+///
+/// All licenses that the license replaces or that replace it are searched. Answers to the same
+/// request end together, whichever of them is named.
+fn others(
+    ended: &RecordedActivation,
+    ledger: &dyn LedgerReader,
+) -> Result<(Vec<RecordedActivation>, Vec<RecordedActivation>), LedgerError> {
+    let family = ledger.license_family(&ended.entry.subject)?;
+    let family: Vec<&str> = family.iter().map(String::as_str).collect();
+    let is_earlier = |other: &RecordedActivation| other.entry.seq < ended.entry.seq;
+    let of_machine = ledger
+        .open_activations(&family)?
+        .into_iter()
+        .filter(|other| match is_earlier(other) {
+            true => other.is_machine_of(ended),
+            false => ended.is_machine_of(other),
+        })
+        .filter(|other| other.id() != ended.id());
+    Ok(of_machine.partition(|other| is_earlier(other) || other.is_of_request(ended)))
+}

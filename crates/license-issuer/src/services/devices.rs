@@ -1,0 +1,174 @@
+//! The machines that use a license, and how many it allows.
+
+use std::collections::BTreeSet;
+
+use license_core::{License, LicenseId, Machine, Matrix, Quota};
+
+use crate::errors::LedgerError;
+use crate::ledger::{LedgerReader, RecordedActivation};
+
+/// The machines that use a license, and the maximum that it allows.
+#[derive(Clone, Debug)]
+pub struct DeviceUsage {
+    /// The digests of the machines.
+    used: BTreeSet<String>,
+    /// The machines with an open activation, in the order of recording.
+    activated: Vec<ActivatedMachine>,
+    limit: Option<u64>,
+}
+
+/// A machine as it was requested.
+#[derive(Clone, Debug)]
+struct ActivatedMachine {
+    digest: String,
+    machine: Machine,
+}
+
+/// A license allows no more machines.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "license {license} allows {}, and is used on {}; {} would be one more",
+    machines(*limit),
+    others(*used),
+    machine.as_deref().unwrap_or("this one")
+)]
+pub struct DeviceLimitError {
+    /// The license.
+    pub license: LicenseId,
+    /// The number of machines that it allows.
+    pub limit: u64,
+    /// The number of machines that use it.
+    pub used: u64,
+    /// The digest of the machine that would be one more, if it has one.
+    pub machine: Option<String>,
+}
+
+impl DeviceUsage {
+    /// Returns the machines that the ledger knows.
+    ///
+    /// The machines of all licenses that the license replaces or that replace it count as well,
+    /// because an activation of one of them is valid for its successors.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the ledger cannot be read.
+    pub fn read(
+        license: &License,
+        matrix: &Matrix,
+        ledger: &dyn LedgerReader,
+    ) -> Result<Self, LedgerError> {
+        let mut family = ledger.license_family(license.id().as_str())?;
+        // The ledger may not contain the license itself.
+        family.extend(license.supersedes().iter().map(|id| id.as_str().to_owned()));
+        let family: Vec<&str> = family.iter().map(String::as_str).collect();
+        let activations = ledger.open_activations(&family)?;
+        Ok(Self {
+            used: ledger.machines_in_use(&family)?,
+            activated: activations
+                .iter()
+                .filter_map(ActivatedMachine::new)
+                .collect(),
+            limit: device_limit(license, matrix),
+        })
+    }
+
+    /// Adds a machine, if the license allows it.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`DeviceLimitError`] if the machine would be one too many.
+    pub fn add(self, license: &License, machine: &Machine) -> Result<Self, DeviceLimitError> {
+        let (used, limit) = (self.count(), self.limit);
+        let with = self.add_unchecked(machine);
+        match limit {
+            Some(limit) if used >= limit && with.count() > used => Err(DeviceLimitError {
+                license: license.id().clone(),
+                limit,
+                used,
+                machine: machine.digest().map(|digest| digest.to_string()),
+            }),
+            _ => Ok(with),
+        }
+    }
+
+    /// Adds a machine, even if the license does not allow it.
+    #[must_use]
+    pub fn add_unchecked(mut self, machine: &Machine) -> Self {
+        if let Some(digest) = machine.digest() {
+            let (digest, machine) = (digest.to_string(), machine.clone());
+            self.used.insert(digest.clone());
+            self.activated.push(ActivatedMachine { digest, machine });
+        }
+        self
+    }
+
+    /// Returns the number of machines.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        let replaced = self.replaced();
+        let counting = self
+            .used
+            .iter()
+            .filter(|digest| !replaced.contains(*digest));
+        counting.map(|_| 1_u64).sum()
+    }
+
+    /// Returns the number of machines that the license allows. `None` means any number.
+    #[must_use]
+    pub fn limit(&self) -> Option<u64> {
+        self.limit
+    }
+
+    /// Returns the earlier digests of machines that have changed since.
+    ///
+    /// A machine whose fingerprint has changed keeps its place, and only its latest digest counts.
+    /// A request takes the place of one earlier machine at most, however many it resembles.
+    fn replaced(&self) -> BTreeSet<&String> {
+        let mut replaced = BTreeSet::new();
+        for (index, one) in self.activated.iter().enumerate() {
+            let earlier = || self.activated.iter().take(index);
+            if earlier().any(|other| other.digest == one.digest) {
+                continue;
+            }
+            let mut free = earlier()
+                .rev()
+                .filter(|other| !replaced.contains(&other.digest));
+            let previous = free.find(|other| other.machine.is(&one.machine));
+            replaced.extend(previous.map(|previous| &previous.digest));
+        }
+        replaced
+    }
+}
+
+impl ActivatedMachine {
+    fn new(activation: &RecordedActivation) -> Option<Self> {
+        Some(Self {
+            digest: activation.entry.fact("machine")?,
+            machine: activation.machine()?,
+        })
+    }
+}
+
+/// Returns the number of machines that a license allows. `None` means any number.
+#[must_use]
+pub fn device_limit(license: &License, matrix: &Matrix) -> Option<u64> {
+    let of_quota = || match license.entitlements().quota(matrix.devices_quota()?)? {
+        Quota::Limit(limit) => Some(limit),
+        Quota::Unlimited => None,
+    };
+    license.devices().or_else(of_quota)
+}
+
+fn machines(count: u64) -> String {
+    match count {
+        1 => "1 machine".to_owned(),
+        count => format!("{count} machines"),
+    }
+}
+
+fn others(count: u64) -> String {
+    match count {
+        1 => "1 other".to_owned(),
+        count => format!("{count} others"),
+    }
+}

@@ -1,0 +1,146 @@
+//! Entries that deliver nothing, such as revocations.
+
+use license_core::Timestamp;
+
+use crate::errors::LedgerError;
+use crate::ledger::{Ledger, LedgerReader, LedgerWriter, NewEntry};
+use crate::services::issue::Mode;
+
+/// The reason why nothing was recorded. `E` is the error of the caller's plan.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RecordError<E: std::error::Error + 'static> {
+    /// The request is refused.
+    #[error(transparent)]
+    Request(E),
+    /// The ledger could not be opened.
+    #[error("cannot open the ledger")]
+    OpenLedger(#[source] LedgerError),
+    /// The ledger could not be read or written.
+    #[error("cannot write to the ledger")]
+    Ledger(#[source] LedgerError),
+}
+
+/// What happens if the ledger does not exist yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MissingLedger {
+    /// Nothing is recorded.
+    Refuse,
+    /// The ledger is created.
+    Create,
+}
+
+/// A plan with the entries to record.
+#[derive(Debug)]
+pub struct RecordPlan<T> {
+    /// The content of the plan, for a report.
+    pub content: T,
+    /// The entries. There may be none.
+    pub entries: Vec<NewEntry>,
+}
+
+impl<T> RecordPlan<T> {
+    /// Converts the content of the plan.
+    pub fn map<U>(self, convert: impl FnOnce(T) -> U) -> RecordPlan<U> {
+        RecordPlan {
+            content: convert(self.content),
+            entries: self.entries,
+        }
+    }
+}
+
+/// Records the entries of a plan in one transaction, or checks in a dry run that this is possible.
+///
+/// The plan is made while no other process can write, except in a dry run. It gets no reader if a dry
+/// run would create the ledger.
+///
+/// # Errors
+///
+/// Returns [`RecordError`] if the plan is refused or the ledger cannot be used. Then nothing is
+/// recorded.
+pub fn record<L, T, E>(
+    ledger: &mut L,
+    missing: MissingLedger,
+    mode: Mode,
+    now: Timestamp,
+    plan: impl FnOnce(Option<&dyn LedgerReader>) -> Result<RecordPlan<T>, E>,
+) -> Result<T, RecordError<E>>
+where
+    L: Ledger,
+    E: std::error::Error + 'static,
+{
+    let reader = ledger.check().map_err(RecordError::OpenLedger)?;
+    if reader.is_none() && missing == MissingLedger::Refuse {
+        return Err(RecordError::OpenLedger(LedgerError::Missing));
+    }
+    if mode == Mode::DryRun {
+        let plan = plan(reader.as_deref()).map_err(RecordError::Request)?;
+        return Ok(plan.content);
+    }
+    // The view of the ledger must not outlive the first change.
+    drop(reader);
+    ledger.prepare().map_err(RecordError::OpenLedger)?;
+    let mut writer = ledger.acquire(now).map_err(RecordError::OpenLedger)?;
+    let plan = plan(Some(writer.reader())).map_err(RecordError::Request)?;
+    if !plan.entries.is_empty() {
+        writer.append(&plan.entries).map_err(RecordError::Ledger)?;
+    }
+    Ok(plan.content)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use super::*;
+    use crate::ledger::sqlite::{LedgerFile, SqliteLedger};
+    use crate::records;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("refused")]
+    struct Refused;
+
+    fn plan(_: Option<&dyn LedgerReader>) -> Result<RecordPlan<u8>, Refused> {
+        let event = |id: &str| records::revocation(id, "fraud", Timestamp::MIN);
+        Ok(RecordPlan {
+            content: 2,
+            entries: vec![event("one"), event("two")],
+        })
+    }
+
+    #[test]
+    fn events_are_recorded_together_and_a_dry_run_records_none() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("ledger.db");
+        let mut file = LedgerFile::new(&path);
+        for (mode, is_recorded) in [(Mode::DryRun, false), (Mode::Commit, true)] {
+            let created = MissingLedger::Create;
+            let content = record(&mut file, created, mode, Timestamp::MIN, plan);
+            assert_eq!(content.unwrap(), 2);
+            assert_eq!(path.exists(), is_recorded);
+        }
+        let ledger = SqliteLedger::open_existing(&path).unwrap();
+        assert!(ledger.contains("one").unwrap() && ledger.contains("two").unwrap());
+    }
+
+    #[test]
+    fn a_refused_plan_and_a_missing_ledger_record_nothing() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("ledger.db");
+        let mut file = LedgerFile::new(&path);
+        for mode in [Mode::DryRun, Mode::Commit] {
+            let missing = record(&mut file, MissingLedger::Refuse, mode, Timestamp::MIN, plan);
+            assert!(matches!(
+                missing,
+                Err(RecordError::OpenLedger(LedgerError::Missing))
+            ));
+            assert!(!path.exists());
+        }
+        let refuse = |_: Option<&dyn LedgerReader>| Err::<RecordPlan<()>, _>(Refused);
+        let created = MissingLedger::Create;
+        let refused = record(&mut file, created, Mode::Commit, Timestamp::MIN, refuse);
+        assert!(matches!(refused, Err(RecordError::Request(Refused))));
+        let ledger = SqliteLedger::open_existing(&path).unwrap();
+        assert_eq!(ledger.verify_chain(None).unwrap().entries, 0);
+    }
+}

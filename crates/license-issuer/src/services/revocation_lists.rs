@@ -1,0 +1,184 @@
+//! Revocation lists: every revoked license and every ended activation of a product.
+
+use std::collections::BTreeSet;
+
+use license_core::issue::{CheckedKey, IssueError, RevocationsDraft, Revoked, Sign};
+use license_core::{Matrix, ProductCode, RevocationList, Timestamp, TrustSet, Unverified};
+
+use crate::errors::LedgerError;
+use crate::ledger::{LedgerReader, NewEntry};
+use crate::records;
+use crate::services::issue::{Draft, DraftContext, SerialSource, SignError, SignedArtifacts};
+use crate::services::warnings::{IssueWarning, postdated};
+
+const REVOCATION_LIST: &str = "revocation list";
+/// The largest integer that every JSON implementation represents exactly (RFC 8259 section 6).
+const MAX_SEQUENCE_NUMBER: u64 = (1 << 53) - 1;
+
+/// A revocation list to issue.
+#[derive(Clone, Copy, Debug)]
+pub struct RevocationListOrder<'a> {
+    /// The product.
+    pub matrix: &'a Matrix,
+    /// The time in seconds until the next list is due.
+    pub valid_seconds: u64,
+    /// The time of issue, if it is not the current time.
+    pub issued_at: Option<Timestamp>,
+}
+
+/// A revocation list that is not signed yet.
+#[derive(Clone, Debug)]
+pub struct RevocationListPlan {
+    /// The draft.
+    pub draft: RevocationsDraft,
+    /// The difference to earlier lists of the same key.
+    pub omission: Option<Omission>,
+    /// Remarks about the order.
+    pub warnings: Vec<IssueWarning>,
+}
+
+/// The suspicion that a list omits licenses that an earlier list contains. A customer who installs
+/// it gets those licenses back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Omission {
+    /// The ledger contains no earlier list of the key.
+    NoEarlierList,
+    /// An earlier list is longer.
+    Shorter {
+        /// The number of entries in the earlier list.
+        earlier: u64,
+        /// The number of entries in this list.
+        found: u64,
+    },
+}
+
+/// A revocation list that is signed and verified.
+#[derive(Clone, Debug)]
+pub struct SignedRevocationList {
+    /// The list.
+    pub list: RevocationList,
+    /// The token.
+    pub token: String,
+}
+
+impl RevocationListOrder<'_> {
+    /// Collects the content of the list.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the ledger cannot be read, or [`LedgerError::Full`] if no sequence number
+    /// is left.
+    pub fn plan(
+        &self,
+        context: &DraftContext<'_, CheckedKey>,
+    ) -> Result<RevocationListPlan, LedgerError> {
+        let product = self.matrix.product();
+        let issued_at = self.issued_at.unwrap_or(context.now);
+        let kid = context.signer.map(|key| key.public().id().as_str());
+        let (mut revoked, mut last, mut omission) = (Vec::new(), None, None);
+        if let Some(ledger) = context.ledger {
+            revoked = revoked_and_ended(ledger, product)?;
+            if let Some(kid) = kid {
+                last = ledger.last_revocation_list(kid)?;
+                omission = Omission::find(ledger, kid, product, &revoked)?;
+            }
+        }
+        Ok(RevocationListPlan {
+            draft: RevocationsDraft {
+                issuer: self.matrix.issuer().to_owned(),
+                product,
+                issued_at,
+                seq: next_sequence_number(last, context.now)?,
+                next_update: issued_at.plus(self.valid_seconds),
+                revoked,
+            },
+            omission,
+            warnings: postdated(issued_at, context.now).into_iter().collect(),
+        })
+    }
+}
+
+impl Omission {
+    fn find(
+        ledger: &dyn LedgerReader,
+        kid: &str,
+        product: ProductCode,
+        revoked: &[Revoked],
+    ) -> Result<Option<Self>, LedgerError> {
+        let found = revoked.iter().map(|_| 1_u64).sum();
+        Ok(match ledger.longest_revocation_list(kid, product)? {
+            None => Some(Self::NoEarlierList),
+            Some(earlier) if found < earlier => Some(Self::Shorter { earlier, found }),
+            Some(_) => None,
+        })
+    }
+}
+
+/// Returns the revoked licenses and the ended activations. A list contains the activations so that
+/// no restored backup brings one back.
+fn revoked_and_ended(
+    ledger: &dyn LedgerReader,
+    product: ProductCode,
+) -> Result<Vec<Revoked>, LedgerError> {
+    let mut all = ledger.revoked_licenses(product)?;
+    let known: BTreeSet<_> = all.iter().map(|one| one.license.clone()).collect();
+    let ended = ledger.ended_activations(product)?.into_iter();
+    all.extend(ended.filter(|one| !known.contains(&one.license)));
+    all.sort_by(|a, b| a.license.cmp(&b.license));
+    Ok(all)
+}
+
+/// Returns the number after the last one, and at least the seconds of the clock. So a vendor who has
+/// lost the ledger, or restored an old one, continues above the numbers that customers have seen.
+fn next_sequence_number(last: Option<u64>, now: Timestamp) -> Result<u64, LedgerError> {
+    let next = last.map_or(0, |last| last.saturating_add(1));
+    let next = next.max(now.unix_seconds());
+    match next > MAX_SEQUENCE_NUMBER {
+        true => Err(LedgerError::Full),
+        false => Ok(next),
+    }
+}
+
+impl Draft for RevocationListPlan {
+    type Signer = CheckedKey;
+    type Signed = SignedRevocationList;
+
+    fn check(&self) -> Result<(), SignError> {
+        Ok(())
+    }
+
+    fn sign(
+        &self,
+        signer: Option<&CheckedKey>,
+        _: &mut dyn SerialSource,
+    ) -> Result<SignedRevocationList, SignError> {
+        let key = signer.ok_or(SignError::NoSigner {
+            artifact: REVOCATION_LIST,
+        })?;
+        let token = self.draft.sign(key).map_err(|source| match source {
+            IssueError::TooLong { .. } => SignError::TooMany {
+                count: self.draft.revoked.len(),
+                source,
+            },
+            source => SignError::Sign {
+                artifact: REVOCATION_LIST,
+                source,
+            },
+        })?;
+        let trust = TrustSet::parse(&key.public().to_jwk().to_string())
+            .map_err(|error| SignError::not_verified(REVOCATION_LIST, error))?;
+        let list = Unverified::parse(&token)
+            .map_err(|error| SignError::not_verified(REVOCATION_LIST, error))?
+            .verify_revocations(&trust)
+            .map_err(|error| SignError::not_verified(REVOCATION_LIST, error))?;
+        Ok(SignedRevocationList { list, token })
+    }
+}
+
+impl SignedArtifacts for SignedRevocationList {
+    /// Returns the entry of the list. It does not contain the token, which is long and contains
+    /// nothing that the ledger does not contain.
+    fn entries(&self) -> Vec<NewEntry> {
+        vec![records::revocation_list(&self.list)]
+    }
+}

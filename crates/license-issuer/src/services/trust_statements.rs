@@ -1,0 +1,247 @@
+//! Trust statements: a new key is trusted, or an old one no longer.
+
+use license_core::issue::{CheckedKey, IntroductionDraft, RetirementDraft, Sign};
+use license_core::{
+    KeyId, Rotation, Timestamp, TrustError, TrustSet, TrustStatement, TrustedKey, Unverified,
+};
+
+use crate::errors::LedgerError;
+use crate::ledger::NewEntry;
+use crate::records;
+use crate::services::issue::{Draft, DraftContext, SerialSource, SignError, SignedArtifacts};
+use crate::services::warnings::{IssueWarning, postdated};
+
+const TRUST_STATEMENT: &str = "trust statement";
+
+/// The keys that sign trust statements.
+#[derive(Debug, Default)]
+pub struct RotationKeys {
+    /// The key that introduces other keys, or is retired. A dry run may not open it.
+    pub signer: Option<CheckedKey>,
+    /// The key that takes the place of a retired one.
+    pub successor: Option<CheckedKey>,
+}
+
+/// Trust statements to issue.
+#[derive(Clone, Copy, Debug)]
+pub struct TrustStatementOrder<'a> {
+    /// The name of the vendor.
+    pub issuer: &'a str,
+    /// The time of issue, if it is not the current time.
+    pub issued_at: Option<Timestamp>,
+    /// The keys to introduce.
+    pub introduced: &'a TrustSet,
+    /// Whether the signer is retired.
+    pub retires: bool,
+}
+
+/// The reason why no trust statement is issued.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TrustStatementError {
+    /// The ledger cannot be read.
+    #[error("cannot read the ledger")]
+    Ledger(#[from] LedgerError),
+    /// The successor is the key that is retired.
+    #[error("expected another key as the successor, found the key that is retired")]
+    SuccessorIsSigner,
+    /// The signer introduces itself.
+    #[error("expected other keys to introduce, found the signing key")]
+    IntroducesSigner,
+    /// A key would be introduced by a key that is retired at the same time.
+    #[error("key {key} would go with the key that is retired, which alone introduces it")]
+    IntroducedByRetired {
+        /// The key.
+        key: KeyId,
+    },
+}
+
+/// Trust statements that are not signed yet.
+#[derive(Clone, Debug)]
+pub struct TrustStatementPlan<'a> {
+    order: TrustStatementOrder<'a>,
+    /// The time of issue.
+    pub issued_at: Timestamp,
+    /// The id of the signer, if it is open.
+    pub signer: Option<KeyId>,
+    /// The id of the successor, if it is open.
+    pub successor: Option<KeyId>,
+    /// What the retirement ends, as far as the ledger knows.
+    pub consequences: RetirementConsequences,
+    /// Remarks about the order.
+    pub warnings: Vec<IssueWarning>,
+}
+
+/// What is no longer trusted after a retirement.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RetirementConsequences {
+    /// The keys that the retired key has introduced.
+    pub introduced_keys: Vec<String>,
+    /// The number of valid licenses that it has signed.
+    pub licenses: u64,
+    /// The number of open activations that it has signed.
+    pub activations: u64,
+}
+
+impl<'a> TrustStatementOrder<'a> {
+    /// Checks the order, as far as the keys are open.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`TrustStatementError`] if no verifier would accept the statements.
+    pub fn plan(
+        &self,
+        context: &DraftContext<'_, RotationKeys>,
+    ) -> Result<TrustStatementPlan<'a>, TrustStatementError> {
+        let id = |key: &Option<CheckedKey>| key.as_ref().map(|key| key.public().id().clone());
+        let signer = context.signer.and_then(|keys| id(&keys.signer));
+        let successor = context.signer.and_then(|keys| id(&keys.successor));
+        self.check(signer.as_ref(), successor.as_ref())?;
+        let issued_at = self.issued_at.unwrap_or(context.now);
+        let mut consequences = RetirementConsequences::default();
+        if let (Some(ledger), Some(kid), true) = (context.ledger, &signer, self.retires) {
+            let stays = successor.as_ref().map(KeyId::as_str);
+            let mut introduced = ledger.keys_introduced_by(kid.as_str())?;
+            introduced.retain(|key| Some(key.as_str()) != stays);
+            consequences = RetirementConsequences {
+                introduced_keys: introduced,
+                licenses: ledger.count_licenses_signed_by(kid.as_str(), context.now)?,
+                activations: ledger.count_activations_signed_by(kid.as_str(), context.now)?,
+            };
+        }
+        Ok(TrustStatementPlan {
+            order: *self,
+            issued_at,
+            signer,
+            successor,
+            consequences,
+            warnings: postdated(issued_at, context.now).into_iter().collect(),
+        })
+    }
+
+    fn check(
+        &self,
+        signer: Option<&KeyId>,
+        successor: Option<&KeyId>,
+    ) -> Result<(), TrustStatementError> {
+        if signer.is_some() && signer == successor {
+            return Err(TrustStatementError::SuccessorIsSigner);
+        }
+        if let Some(successor) = successor {
+            let other = self.introduced.iter().find(|key| key.id() != successor);
+            if let Some(key) = other {
+                let key = key.id().clone();
+                return Err(TrustStatementError::IntroducedByRetired { key });
+            }
+        }
+        match self.introduced.iter().any(|key| Some(key.id()) == signer) {
+            true => Err(TrustStatementError::IntroducesSigner),
+            false => Ok(()),
+        }
+    }
+}
+
+impl TrustStatementPlan<'_> {
+    /// Returns the keys to introduce.
+    pub fn introduced(&self) -> impl Iterator<Item = &TrustedKey> {
+        self.order.introduced.iter()
+    }
+
+    /// Returns whether the signer is retired.
+    #[must_use]
+    pub fn retires(&self) -> bool {
+        self.order.retires
+    }
+
+    fn tokens(
+        &self,
+        signer: &CheckedKey,
+        successor: Option<&CheckedKey>,
+    ) -> Result<Vec<String>, SignError> {
+        let failed = |source| SignError::Sign {
+            artifact: TRUST_STATEMENT,
+            source,
+        };
+        let issuer = || self.order.issuer.to_owned();
+        let issued_at = self.issued_at;
+        let mut tokens = Vec::new();
+        if !self.order.introduced.is_empty() {
+            let draft = IntroductionDraft {
+                issuer: issuer(),
+                issued_at,
+                keys: self.introduced().collect(),
+            };
+            tokens.push(draft.sign(signer).map_err(failed)?);
+        }
+        if let Some(successor) = successor {
+            let draft = RetirementDraft {
+                issuer: issuer(),
+                issued_at,
+            };
+            tokens.push(draft.sign(signer, successor).map_err(failed)?);
+        }
+        Ok(tokens)
+    }
+
+    /// Verifies the statements like a customer who trusts only the keys that are needed.
+    fn verified(
+        &self,
+        tokens: &[String],
+        signer: &CheckedKey,
+        successor: Option<&CheckedKey>,
+    ) -> Result<Vec<TrustStatement>, SignError> {
+        let mut trust = trust_of(signer).map_err(not_verified)?;
+        // A key that is introduced here need not be trusted before.
+        let is_introduced = |id: &KeyId| self.order.introduced.get(id.as_str()).is_some();
+        if let Some(successor) = successor.filter(|key| !is_introduced(key.public().id())) {
+            trust = trust.joined(&trust_of(successor).map_err(not_verified)?);
+        }
+        let mut rotation = Rotation::new(trust);
+        for token in tokens {
+            let token = Unverified::parse(token).map_err(not_verified)?;
+            let _ = rotation.apply(&token).map_err(not_verified)?;
+        }
+        Ok(rotation.statements().to_vec())
+    }
+}
+
+impl Draft for TrustStatementPlan<'_> {
+    type Signer = RotationKeys;
+    type Signed = Vec<TrustStatement>;
+
+    fn check(&self) -> Result<(), SignError> {
+        Ok(())
+    }
+
+    fn sign(
+        &self,
+        keys: Option<&RotationKeys>,
+        _: &mut dyn SerialSource,
+    ) -> Result<Vec<TrustStatement>, SignError> {
+        let no_signer = || SignError::NoSigner {
+            artifact: TRUST_STATEMENT,
+        };
+        let keys = keys.ok_or_else(no_signer)?;
+        let signer = keys.signer.as_ref().ok_or_else(no_signer)?;
+        let successor = match self.order.retires {
+            true => Some(keys.successor.as_ref().ok_or_else(no_signer)?),
+            false => None,
+        };
+        let tokens = self.tokens(signer, successor)?;
+        self.verified(&tokens, signer, successor)
+    }
+}
+
+impl SignedArtifacts for Vec<TrustStatement> {
+    fn entries(&self) -> Vec<NewEntry> {
+        self.iter().map(records::trust_statement).collect()
+    }
+}
+
+fn not_verified(error: impl std::fmt::Display) -> SignError {
+    SignError::not_verified(TRUST_STATEMENT, error)
+}
+
+fn trust_of(key: &CheckedKey) -> Result<TrustSet, TrustError> {
+    TrustSet::parse(&key.public().to_jwk().to_string())
+}

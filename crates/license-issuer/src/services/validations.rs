@@ -1,0 +1,416 @@
+//! Validation tokens, with which licenses that need check-ins remain valid.
+
+use std::collections::BTreeSet;
+
+use license_core::issue::{CheckedKey, Sign, ValidationDraft};
+use license_core::{
+    Bundle, BundleError, Code, KeyId, License, LicenseId, LicenseKey, Machine, MachineDigest,
+    Matrix, ProductCode, Status, Timestamp, TrustError, TrustSet, Unverified, Validation,
+};
+
+use crate::clock::Clock;
+use crate::errors::LedgerError;
+use crate::ledger::{LedgerReader, LicenseStatus, NewEntry};
+use crate::random::{self, RandomError};
+use crate::records;
+use crate::services::devices::{DeviceLimitError, DeviceUsage};
+use crate::services::issue::{
+    Draft, DraftContext, Mode, SerialSource, SignError, SignedArtifacts, Stage,
+};
+use crate::services::warnings::{IssueWarning, expired, postdated};
+
+const VALIDATION: &str = "validation";
+
+/// Validation tokens to issue, one for each license of a file.
+#[derive(Clone, Copy)]
+pub struct ValidationOrder<'a> {
+    /// The text of the license file.
+    pub text: &'a str,
+    /// The product.
+    pub matrix: &'a Matrix,
+    /// The keys that are trusted in addition to the signing key.
+    pub trust: &'a TrustSet,
+    /// The machine that the validation is for. `None` means any machine.
+    pub machine: Option<&'a (Machine, MachineDigest)>,
+    /// The nonce of the customer.
+    pub nonce: Option<&'a str>,
+    /// The status of the license.
+    pub status: Status,
+    /// The time of issue, if it is not the current time.
+    pub issued_at: Option<Timestamp>,
+    /// Whether more machines than a license allows are accepted.
+    pub ignore_device_limit: bool,
+    /// The clock, which ids are made with.
+    pub clock: &'a dyn Clock,
+}
+
+/// The reason why no validation tokens are issued.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ValidationError {
+    /// The ledger cannot be read.
+    #[error("cannot read the ledger")]
+    Ledger(#[from] LedgerError),
+    /// The operating system provides no random bytes.
+    #[error(transparent)]
+    Random(#[from] RandomError),
+    /// The signing key is trusted with another algorithm.
+    #[error("cannot trust the signing key")]
+    Trust(#[source] TrustError),
+    /// The license does not verify.
+    #[error("the license does not verify")]
+    License {
+        /// The reason.
+        #[source]
+        error: BundleError,
+        /// Whether the license may be signed by the signing key, which is not opened.
+        is_key_unopened: bool,
+    },
+    /// A license is for another product.
+    #[error("expected a license for {expected}, found one for {found}")]
+    OtherProduct {
+        /// The product of the order.
+        expected: ProductCode,
+        /// The product of the license.
+        found: ProductCode,
+    },
+    /// A license is revoked and cannot be called active.
+    #[error("license {license} is revoked")]
+    Revoked {
+        /// The license.
+        license: LicenseId,
+    },
+    /// A license allows no more machines.
+    #[error(transparent)]
+    DeviceLimit(#[from] DeviceLimitError),
+}
+
+/// A validation of one license that is not signed yet.
+#[derive(Clone, Debug)]
+pub struct PlannedValidation {
+    /// The license.
+    pub license: License,
+    id: LicenseId,
+}
+
+/// Validations that are not signed yet. Before the key is open, there are none.
+pub struct ValidationPlan<'a> {
+    order: ValidationOrder<'a>,
+    /// The time of issue.
+    pub issued_at: Timestamp,
+    /// The keys that the licenses were verified with.
+    trust: TrustSet,
+    /// The validations.
+    pub validations: Vec<PlannedValidation>,
+    /// Remarks about the order.
+    pub warnings: Vec<IssueWarning>,
+}
+
+/// A validation that is signed and verified.
+#[derive(Clone, Debug)]
+pub struct SignedValidation {
+    /// The license.
+    pub license: License,
+    /// The validation.
+    pub validation: Validation,
+    /// The key that signed the token.
+    pub key_id: KeyId,
+    /// The token.
+    pub token: String,
+    /// The block of the token in a file.
+    pub armor: String,
+}
+
+impl ValidationOrder<'_> {
+    /// Verifies the licenses and plans their validations.
+    ///
+    /// Before the key is open, only the form of the licenses is checked, because the signing key may
+    /// be the one that verifies them.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`ValidationError`] if a license does not verify, or if the ledger forbids the
+    /// validation.
+    pub fn plan(
+        &self,
+        context: &DraftContext<'_, CheckedKey>,
+    ) -> Result<ValidationPlan<'_>, ValidationError> {
+        let mut plan = ValidationPlan {
+            order: *self,
+            issued_at: self.issued_at.unwrap_or(context.now),
+            trust: self.trust.clone(),
+            validations: Vec::new(),
+            warnings: Vec::new(),
+        };
+        let is_key_missing = context.signer.is_none() && context.mode == Mode::Commit;
+        if context.stage == Stage::Preliminary || is_key_missing {
+            self.check_form()?;
+            return Ok(plan);
+        }
+        let bundle = plan.verify(context)?;
+        for license in self.licenses(&bundle)? {
+            plan.add(license, &bundle, context)?;
+        }
+        Ok(plan)
+    }
+
+    /// Refuses text that is not a license, regardless of its signature.
+    fn check_form(&self) -> Result<(), ValidationError> {
+        match Bundle::verify(self.text, &TrustSet::default(), self.matrix) {
+            Ok(_) | Err(BundleError::Verify(_) | BundleError::Block { .. }) => Ok(()),
+            Err(error) => Err(unverified(error)),
+        }
+    }
+
+    /// Returns the licenses, each once.
+    fn licenses<'b>(&self, bundle: &'b Bundle) -> Result<Vec<&'b License>, ValidationError> {
+        let licenses = bundle.licenses();
+        let expected = self.matrix.product();
+        // An enterprise key of another product would get the features of this one.
+        let other = licenses
+            .iter()
+            .find(|license| license.product() != expected);
+        if let Some(other) = other {
+            return Err(ValidationError::OtherProduct {
+                expected,
+                found: other.product(),
+            });
+        }
+        let mut seen = BTreeSet::new();
+        let distinct = licenses.iter().filter(|license| seen.insert(license.id()));
+        Ok(distinct.collect())
+    }
+
+    /// Returns whether an unknown key may have signed the licenses. An enterprise key does not name
+    /// the key that signed it.
+    fn is_of_unknown_key(&self, error: &BundleError) -> bool {
+        match error.code() {
+            Code::UntrustedKey => true,
+            Code::BadSignature => LicenseKey::is_likely(self.text),
+            _ => false,
+        }
+    }
+}
+
+impl ValidationPlan<'_> {
+    fn verify(
+        &mut self,
+        context: &DraftContext<'_, CheckedKey>,
+    ) -> Result<Bundle, ValidationError> {
+        if let Some(key) = context.signer {
+            let own = TrustSet::parse(&key.public().to_jwk().to_string());
+            own.and_then(|own| self.trust.extend(&own))
+                .map_err(ValidationError::Trust)?;
+        }
+        let (text, matrix) = (self.order.text, self.order.matrix);
+        match Bundle::verify(text, &self.trust, matrix) {
+            Ok(bundle) => Ok(bundle),
+            Err(error) if context.signer.is_none() && self.order.is_of_unknown_key(&error) => {
+                self.verify_by_ledger(context)
+            }
+            Err(error) => Err(unverified(error)),
+        }
+    }
+
+    /// Verifies the licenses with the keys of the ledger, because the signing key is not opened.
+    fn verify_by_ledger(
+        &mut self,
+        context: &DraftContext<'_, CheckedKey>,
+    ) -> Result<Bundle, ValidationError> {
+        if let Some(ledger) = context.ledger {
+            self.trust = self.trust.joined(&ledger.signing_keys()?);
+        }
+        let bundle = Bundle::verify(self.order.text, &self.trust, self.order.matrix);
+        let bundle = bundle.map_err(|error| ValidationError::License {
+            is_key_unopened: self.order.is_of_unknown_key(&error),
+            error,
+        })?;
+        let licenses = bundle.licenses().iter();
+        self.warnings
+            .extend(licenses.map(|license| IssueWarning::KeyNotOpened {
+                license: license.id().clone(),
+                key: license.key_id().clone(),
+            }));
+        Ok(bundle)
+    }
+
+    fn add(
+        &mut self,
+        license: &License,
+        bundle: &Bundle,
+        context: &DraftContext<'_, CheckedKey>,
+    ) -> Result<(), ValidationError> {
+        if self.order.status == Status::Active
+            && let Some(ledger) = context.ledger
+        {
+            self.check_status(license, ledger)?;
+            self.check_devices(license, ledger)?;
+        }
+        self.warn(license, bundle, context.now);
+        self.validations.push(PlannedValidation {
+            license: license.clone(),
+            id: random::license_id(self.order.clock)?,
+        });
+        Ok(())
+    }
+
+    fn check_status(
+        &mut self,
+        license: &License,
+        ledger: &dyn LedgerReader,
+    ) -> Result<(), ValidationError> {
+        let id = license.id();
+        let recorded = ledger.license(id.as_str(), self.issued_at)?;
+        match recorded.map(|recorded| recorded.status) {
+            Some(LicenseStatus::Revoked) => Err(ValidationError::Revoked {
+                license: id.clone(),
+            }),
+            Some(LicenseStatus::Superseded) => {
+                self.warnings.push(IssueWarning::Superseded {
+                    license: id.clone(),
+                    by: ledger.successor(id.as_str())?,
+                    covers_successor: false,
+                });
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn check_devices(
+        &mut self,
+        license: &License,
+        ledger: &dyn LedgerReader,
+    ) -> Result<(), ValidationError> {
+        match self.order.machine {
+            None => {
+                let limit = license.devices();
+                self.warnings
+                    .extend(limit.map(|limit| IssueWarning::NotCountedForAnyMachine {
+                        license: license.id().clone(),
+                        limit,
+                    }));
+                Ok(())
+            }
+            Some(_) if self.order.ignore_device_limit => Ok(()),
+            Some((machine, _)) => {
+                let usage = DeviceUsage::read(license, self.order.matrix, ledger)?;
+                usage.add(license, machine)?;
+                Ok(())
+            }
+        }
+    }
+
+    fn warn(&mut self, license: &License, bundle: &Bundle, now: Timestamp) {
+        let id = || license.id().clone();
+        if self.order.status == Status::Active && license.check_in().is_none() {
+            self.warnings
+                .push(IssueWarning::NoCheckIn { license: id() });
+        }
+        self.warnings.extend(expired(license, self.issued_at));
+        self.warnings.extend(postdated(self.issued_at, now));
+        let later = latest(license, bundle).filter(|later| *later > self.issued_at);
+        self.warnings
+            .extend(later.map(|later| IssueWarning::ValidatedLater {
+                license: id(),
+                later,
+            }));
+        if let (Some((machine, digest)), Some(locks)) = (self.order.machine, license.machines())
+            && !locks.iter().any(|lock| lock.is(machine))
+        {
+            self.warnings.push(IssueWarning::LockedToOthers {
+                license: id(),
+                machine: *digest,
+            });
+        }
+    }
+
+    /// Returns the drafts of the validations.
+    pub fn drafts(&self) -> impl Iterator<Item = ValidationDraft<'_>> {
+        self.validations.iter().map(|planned| self.draft(planned))
+    }
+
+    fn draft<'p>(&'p self, planned: &'p PlannedValidation) -> ValidationDraft<'p> {
+        let license = &planned.license;
+        let issuer = license.issuer().unwrap_or(self.order.matrix.issuer());
+        let id = planned.id.clone();
+        let mut draft = ValidationDraft::of_license(license, issuer.to_owned(), id, self.issued_at);
+        draft.machine = self.order.machine.map(|(_, digest)| digest.to_string());
+        draft.nonce = self.order.nonce.map(str::to_owned);
+        draft.status = self.order.status;
+        draft
+    }
+
+    fn sign_one(
+        &self,
+        planned: &PlannedValidation,
+        key: &CheckedKey,
+    ) -> Result<SignedValidation, SignError> {
+        let draft = self.draft(planned);
+        let token = draft.sign(key).map_err(|source| SignError::Sign {
+            artifact: VALIDATION,
+            source,
+        })?;
+        let unverified = Unverified::parse(&token)
+            .map_err(|error| SignError::not_verified(VALIDATION, error))?;
+        let validation = unverified
+            .verify_validation(&self.trust, &planned.license)
+            .map_err(|error| SignError::not_verified(VALIDATION, error))?;
+        Ok(SignedValidation {
+            license: planned.license.clone(),
+            validation,
+            key_id: key.public().id().clone(),
+            armor: unverified.to_armor(),
+            token,
+        })
+    }
+}
+
+impl Draft for ValidationPlan<'_> {
+    type Signer = CheckedKey;
+    type Signed = Vec<SignedValidation>;
+
+    fn check(&self) -> Result<(), SignError> {
+        Ok(())
+    }
+
+    fn sign(
+        &self,
+        signer: Option<&CheckedKey>,
+        _: &mut dyn SerialSource,
+    ) -> Result<Vec<SignedValidation>, SignError> {
+        let key = signer.ok_or(SignError::NoSigner {
+            artifact: VALIDATION,
+        })?;
+        let validations = self.validations.iter();
+        validations
+            .map(|planned| self.sign_one(planned, key))
+            .collect()
+    }
+}
+
+impl SignedArtifacts for Vec<SignedValidation> {
+    fn entries(&self) -> Vec<NewEntry> {
+        self.iter()
+            .map(|one| records::check_in(&one.license, &one.validation, &one.token))
+            .collect()
+    }
+}
+
+/// Returns when a license was last issued or validated, as far as the file contains it.
+fn latest(license: &License, bundle: &Bundle) -> Option<Timestamp> {
+    bundle
+        .validations()
+        .iter()
+        .filter(|validation| validation.is_for(license))
+        .map(Validation::issued_at)
+        .chain(license.issued_at())
+        .max()
+}
+
+fn unverified(error: BundleError) -> ValidationError {
+    ValidationError::License {
+        error,
+        is_key_unopened: false,
+    }
+}

@@ -1,0 +1,272 @@
+//! Signing keys in files, in PKCS#11 tokens and in AWS KMS.
+//!
+//! [`open`] returns every key as a [`CheckedKey`], which verifies each signature before it releases
+//! it. The caller does not need to know where the key is.
+//!
+//! Passphrases and PINs come from a [`PassphraseSource`]. This module never prompts.
+
+mod error;
+mod location;
+mod passphrase;
+pub mod private_key;
+
+#[cfg(feature = "aws-kms")]
+pub mod aws_kms;
+#[cfg(feature = "pkcs11")]
+pub mod pkcs11;
+
+use std::path::Path;
+
+use license_core::Algorithm;
+use license_core::issue::{CheckedKey, KeyBits, SigningKey};
+
+pub use error::{ErrorCategory, SignerError};
+pub use location::{KeyLocation, SignerBackend};
+pub use passphrase::{
+    Passphrase, PassphraseError, PassphraseRequest, PassphraseSource, SignerNotice,
+};
+
+use crate::random;
+use private_key::{PrivateKeyError, StoredKey};
+
+/// The options with which a key is opened or created.
+#[derive(Clone, Copy)]
+pub struct SignerOptions<'a> {
+    /// The algorithm to sign with. `None` selects the key's own algorithm, or else RS256.
+    pub algorithm: Option<Algorithm>,
+    /// The source of passphrases and PINs.
+    pub passphrases: &'a dyn PassphraseSource,
+    /// The PKCS#11 module to use if the URI names none.
+    pub pkcs11_module: Option<&'a Path>,
+}
+
+/// A key that was created in a token.
+#[derive(Debug)]
+pub struct CreatedKey {
+    /// The key.
+    pub key: CheckedKey,
+    /// The location to open the key with. It contains no PIN.
+    pub location: String,
+}
+
+/// Opens a key. Asks for its passphrase or PIN if it has one.
+///
+/// # Errors
+///
+/// Returns [`SignerError`] if the key is missing, cannot be opened or must not be trusted.
+pub fn open(
+    location: &KeyLocation,
+    options: &SignerOptions<'_>,
+) -> Result<CheckedKey, SignerError> {
+    match location {
+        KeyLocation::File(path) => StoredKey::read(path)
+            .map_err(SignerError::from)
+            .and_then(|stored| open_stored(stored, options))
+            .map_err(|error| error.in_file(path)),
+        KeyLocation::Pkcs11(uri) => open_pkcs11(uri, options),
+        KeyLocation::AwsKms(name) => open_aws_kms(name, options),
+    }
+}
+
+/// Opens a private key that the caller has read.
+///
+/// # Errors
+///
+/// Returns [`SignerError`] if the passphrase is wrong or the key must not be trusted.
+pub fn open_stored(
+    stored: StoredKey,
+    options: &SignerOptions<'_>,
+) -> Result<CheckedKey, SignerError> {
+    let der = match stored {
+        StoredKey::Plain(der) => der,
+        StoredKey::Encrypted(encrypted) => {
+            let passphrase = options
+                .passphrases
+                .passphrase(PassphraseRequest::PrivateKey)
+                .map_err(SignerError::Passphrase)?
+                .ok_or(SignerError::NoPassphrase)?;
+            encrypted.decrypt(&passphrase)?
+        }
+    };
+    load(&der, options)
+}
+
+/// Checks as much of a key as is possible without a passphrase, PIN or credentials.
+///
+/// Returns the key if it is in an unencrypted file.
+///
+/// # Errors
+///
+/// Returns [`SignerError`] if [`open`] would certainly fail.
+pub fn probe(
+    location: &KeyLocation,
+    options: &SignerOptions<'_>,
+) -> Result<Option<CheckedKey>, SignerError> {
+    match location {
+        KeyLocation::File(path) => StoredKey::read(path)
+            .map_err(SignerError::from)
+            .and_then(|stored| match stored {
+                StoredKey::Plain(der) => load(&der, options).map(Some),
+                StoredKey::Encrypted(_) => Ok(None),
+            })
+            .map_err(|error| error.in_file(path)),
+        KeyLocation::Pkcs11(uri) => probe_pkcs11(uri, options).map(|()| None),
+        KeyLocation::AwsKms(name) => probe_aws_kms(name).map(|()| None),
+    }
+}
+
+/// Creates a key in a token, which never releases it.
+///
+/// The key gets a random `CKA_ID` if the URI contains none.
+///
+/// # Errors
+///
+/// Returns [`SignerError`] if the location is not a token, if the label is taken, or if the token
+/// refuses to create the key.
+pub fn create(
+    location: &KeyLocation,
+    bits: KeyBits,
+    options: &SignerOptions<'_>,
+) -> Result<CreatedKey, SignerError> {
+    match location {
+        KeyLocation::File(_) => Err(SignerError::CreateInFile),
+        KeyLocation::Pkcs11(uri) => create_pkcs11(uri, bits, options),
+        KeyLocation::AwsKms(_) => Err(SignerError::CreateInAwsKms),
+    }
+}
+
+fn load(der: &[u8], options: &SignerOptions<'_>) -> Result<CheckedKey, SignerError> {
+    let key = SigningKey::from_pkcs8(der, options.algorithm, random::fill)
+        .map_err(PrivateKeyError::Unusable)?;
+    Ok(CheckedKey::new(Box::new(key)))
+}
+
+#[cfg(feature = "pkcs11")]
+fn open_pkcs11(uri: &str, options: &SignerOptions<'_>) -> Result<CheckedKey, SignerError> {
+    pkcs11::open(uri, options)
+}
+
+#[cfg(feature = "pkcs11")]
+fn probe_pkcs11(uri: &str, options: &SignerOptions<'_>) -> Result<(), SignerError> {
+    Ok(pkcs11::probe(uri, options.pkcs11_module)?)
+}
+
+#[cfg(feature = "pkcs11")]
+fn create_pkcs11(
+    uri: &str,
+    bits: KeyBits,
+    options: &SignerOptions<'_>,
+) -> Result<CreatedKey, SignerError> {
+    pkcs11::create(uri, bits, options)
+}
+
+#[cfg(not(feature = "pkcs11"))]
+fn open_pkcs11(_: &str, _: &SignerOptions<'_>) -> Result<CheckedKey, SignerError> {
+    Err(SignerError::NotBuiltIn(SignerBackend::Pkcs11))
+}
+
+#[cfg(not(feature = "pkcs11"))]
+fn probe_pkcs11(_: &str, _: &SignerOptions<'_>) -> Result<(), SignerError> {
+    Err(SignerError::NotBuiltIn(SignerBackend::Pkcs11))
+}
+
+#[cfg(not(feature = "pkcs11"))]
+fn create_pkcs11(_: &str, _: KeyBits, _: &SignerOptions<'_>) -> Result<CreatedKey, SignerError> {
+    Err(SignerError::NotBuiltIn(SignerBackend::Pkcs11))
+}
+
+#[cfg(feature = "aws-kms")]
+fn open_aws_kms(name: &str, options: &SignerOptions<'_>) -> Result<CheckedKey, SignerError> {
+    Ok(aws_kms::open(name, options.algorithm)?)
+}
+
+#[cfg(feature = "aws-kms")]
+fn probe_aws_kms(name: &str) -> Result<(), SignerError> {
+    Ok(aws_kms::probe(name)?)
+}
+
+#[cfg(not(feature = "aws-kms"))]
+fn open_aws_kms(_: &str, _: &SignerOptions<'_>) -> Result<CheckedKey, SignerError> {
+    Err(SignerError::NotBuiltIn(SignerBackend::AwsKms))
+}
+
+#[cfg(not(feature = "aws-kms"))]
+fn probe_aws_kms(_: &str) -> Result<(), SignerError> {
+    Err(SignerError::NotBuiltIn(SignerBackend::AwsKms))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::error::Error;
+
+    use zeroize::Zeroizing;
+
+    use super::private_key::{EncryptionEntropy, encrypt, to_plain_pem};
+    use super::*;
+
+    /// Returns a fixed passphrase, or fails if there is none.
+    struct FixedPassphrase(Option<&'static str>);
+
+    impl PassphraseSource for FixedPassphrase {
+        fn passphrase(
+            &self,
+            _: PassphraseRequest<'_>,
+        ) -> Result<Option<Passphrase>, Box<dyn Error + Send + Sync>> {
+            let text = self.0.ok_or("no terminal")?;
+            Ok(Some(Passphrase::new(Zeroizing::new(text.to_owned()))?))
+        }
+    }
+
+    fn options(passphrases: &FixedPassphrase) -> SignerOptions<'_> {
+        SignerOptions {
+            algorithm: None,
+            passphrases,
+            pkcs11_module: None,
+        }
+    }
+
+    fn key() -> Zeroizing<Vec<u8>> {
+        SigningKey::generate(KeyBits::B2048, Algorithm::Rs256, &random::fill).unwrap()
+    }
+
+    fn encrypted(der: &[u8]) -> StoredKey {
+        let passphrase = Passphrase::new(Zeroizing::new("secret".to_owned())).unwrap();
+        let entropy = EncryptionEntropy {
+            salt: [1; 16],
+            iv: [2; 16],
+        };
+        StoredKey::parse(&encrypt(der, &passphrase, &entropy).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn the_error_of_a_passphrase_source_is_passed_on() {
+        let none = FixedPassphrase(None);
+        let error = open_stored(encrypted(&key()), &options(&none)).unwrap_err();
+        let SignerError::Passphrase(error) = error else {
+            panic!("{error}")
+        };
+        assert_eq!(error.to_string(), "no terminal");
+    }
+
+    #[test]
+    fn an_encrypted_key_needs_its_passphrase_and_a_plain_one_needs_none() {
+        let der = key();
+        let (right, wrong) = (FixedPassphrase(Some("secret")), FixedPassphrase(Some("x")));
+        assert!(open_stored(encrypted(&der), &options(&right)).is_ok());
+        let error = open_stored(encrypted(&der), &options(&wrong)).unwrap_err();
+        assert_eq!(error.code(), "WRONG_PASSPHRASE");
+        let plain = StoredKey::parse(&to_plain_pem(&der).unwrap()).unwrap();
+        assert!(open_stored(plain, &options(&FixedPassphrase(None))).is_ok());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn an_error_of_a_file_names_the_file() {
+        let none = FixedPassphrase(None);
+        let missing = KeyLocation::File("no such file".into());
+        let error = open(&missing, &options(&none)).unwrap_err();
+        assert!(error.to_string().contains("no such file"), "{error}");
+        assert_eq!(error.code(), "IO");
+        assert!(error.source().is_some());
+    }
+}

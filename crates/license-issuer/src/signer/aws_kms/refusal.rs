@@ -1,0 +1,252 @@
+//! Refusals by AWS KMS.
+
+use serde_json::Value;
+
+use super::super::error::ErrorCategory;
+use super::credentials::Credentials;
+use super::http::HttpResponse;
+
+/// The maximum length of a shown message. Longer ones contain no more information.
+const MAX_SHOWN: usize = 300;
+/// The maximum length of the name of an exception.
+const MAX_EXCEPTION: usize = 80;
+
+/// A response of AWS KMS with another status than 200.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("AWS KMS refused {action}: {message}")]
+pub struct KmsRefusal {
+    action: &'static str,
+    message: String,
+    reason: RefusalReason,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum RefusalReason {
+    NoKey,
+    KeyDisabled,
+    AccessDenied,
+    Credentials,
+    Unsupported,
+    Request,
+    Busy,
+    Other,
+}
+
+impl KmsRefusal {
+    /// Reads the response. A message that repeats the credentials is omitted.
+    pub(super) fn new(
+        action: &'static str,
+        response: &HttpResponse,
+        credentials: &Credentials,
+    ) -> Self {
+        let status = || format!("status {}", response.status);
+        let exception = exception(&response.body);
+        let message = match (&exception, message(&response.body)) {
+            (None, _) => status(),
+            (Some(exception), None) => exception.clone(),
+            (Some(exception), Some(message)) => format!("{exception}: {message}"),
+        };
+        let message = match credentials.are_in(&message) {
+            true => status(),
+            false => message,
+        };
+        Self {
+            action,
+            message: printable(&message),
+            reason: RefusalReason::new(exception.as_deref(), response.status),
+        }
+    }
+
+    /// Returns what kind of problem the refusal reports.
+    #[must_use]
+    pub fn category(&self) -> ErrorCategory {
+        match self.reason {
+            RefusalReason::Request => ErrorCategory::Request,
+            RefusalReason::Unsupported => ErrorCategory::Key,
+            _ => ErrorCategory::Environment,
+        }
+    }
+
+    /// Returns the code of the refusal, which is stable.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self.reason {
+            RefusalReason::NoKey => "NO_KEY",
+            RefusalReason::KeyDisabled => "KEY_DISABLED",
+            RefusalReason::AccessDenied => "ACCESS_DENIED",
+            RefusalReason::Credentials => "CREDENTIALS",
+            RefusalReason::Unsupported => "UNSUPPORTED",
+            RefusalReason::Request => "USAGE",
+            RefusalReason::Busy | RefusalReason::Other => "KMS",
+        }
+    }
+
+    /// Returns what the user can do.
+    #[must_use]
+    pub fn hint(&self) -> &'static str {
+        match self.reason {
+            RefusalReason::NoKey => "check the key's id or alias, the region and the account",
+            RefusalReason::KeyDisabled => {
+                "enable the key: aws kms enable-key --key-id ID; one that is pending deletion needs cancel-key-deletion first"
+            }
+            RefusalReason::AccessDenied => {
+                "allow kms:GetPublicKey and kms:Sign on this key to the user of these credentials"
+            }
+            RefusalReason::Credentials => {
+                "take fresh credentials, and check the clock and the region"
+            }
+            RefusalReason::Unsupported => {
+                "the key must be of RSA for SIGN_VERIFY: aws kms create-key --key-usage SIGN_VERIFY --key-spec RSA_4096"
+            }
+            RefusalReason::Request => {
+                "as in awskms:alias/vendor, or awskms:arn:aws:kms:REGION:ACCOUNT:key/ID"
+            }
+            RefusalReason::Busy => "the service is busy: run the command again in a while",
+            RefusalReason::Other => "check the endpoint and the region",
+        }
+    }
+}
+
+impl RefusalReason {
+    fn new(exception: Option<&str>, status: u16) -> Self {
+        match exception {
+            Some("NotFoundException") => Self::NoKey,
+            Some("DisabledException" | "KMSInvalidStateException") => Self::KeyDisabled,
+            Some("AccessDeniedException") => Self::AccessDenied,
+            Some(
+                "ExpiredTokenException"
+                | "IncompleteSignature"
+                | "IncompleteSignatureException"
+                | "InvalidClientTokenId"
+                | "InvalidSignatureException"
+                | "MissingAuthenticationToken"
+                | "MissingAuthenticationTokenException"
+                | "RequestExpired"
+                | "SignatureDoesNotMatch"
+                | "UnrecognizedClientException",
+            ) => Self::Credentials,
+            Some("InvalidKeyUsageException" | "UnsupportedOperationException") => Self::Unsupported,
+            Some("InvalidArnException" | "ValidationException") => Self::Request,
+            _ if is_busy(exception, status) => Self::Busy,
+            _ => Self::Other,
+        }
+    }
+}
+
+/// Returns whether the same request may succeed a moment later.
+pub(super) fn is_temporary(response: &HttpResponse) -> bool {
+    is_busy(exception(&response.body).as_deref(), response.status)
+}
+
+fn is_busy(exception: Option<&str>, status: u16) -> bool {
+    status >= 500 || status == 429 || exception.is_some_and(|name| name.contains("Throttl"))
+}
+
+/// Reads `{"__type": "com.amazonaws.kms#NotFoundException"}`, with or without the namespace.
+fn exception(body: &str) -> Option<String> {
+    let body: Value = serde_json::from_str(body).ok()?;
+    let name = body.get("__type")?.as_str()?.rsplit('#').next()?;
+    let is_name = !name.is_empty()
+        && name.len() <= MAX_EXCEPTION
+        && name.chars().all(|letter| letter.is_ascii_alphanumeric());
+    is_name.then(|| name.to_owned())
+}
+
+fn message(body: &str) -> Option<String> {
+    let body: Value = serde_json::from_str(body).ok()?;
+    let message = body
+        .get("message")
+        .or_else(|| body.get("Message"))?
+        .as_str()?;
+    (!message.is_empty()).then(|| message.to_owned())
+}
+
+/// Limits a message of the service to one line.
+fn printable(message: &str) -> String {
+    message
+        .chars()
+        .take(MAX_SHOWN)
+        .map(|letter| if letter.is_control() { ' ' } else { letter })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn response(status: u16, body: &str) -> HttpResponse {
+        HttpResponse {
+            status,
+            body: body.to_owned(),
+        }
+    }
+
+    fn refusal(status: u16, body: &str) -> KmsRefusal {
+        let credentials = Credentials::read(|_| Some("s3cret".to_owned())).unwrap();
+        KmsRefusal::new("Sign", &response(status, body), &credentials)
+    }
+
+    #[test]
+    fn a_refusal_has_a_code_and_a_hint() {
+        for (kind, category, code) in [
+            ("NotFoundException", ErrorCategory::Environment, "NO_KEY"),
+            (
+                "DisabledException",
+                ErrorCategory::Environment,
+                "KEY_DISABLED",
+            ),
+            (
+                "AccessDeniedException",
+                ErrorCategory::Environment,
+                "ACCESS_DENIED",
+            ),
+            (
+                "ExpiredTokenException",
+                ErrorCategory::Environment,
+                "CREDENTIALS",
+            ),
+            (
+                "InvalidKeyUsageException",
+                ErrorCategory::Key,
+                "UNSUPPORTED",
+            ),
+            ("ValidationException", ErrorCategory::Request, "USAGE"),
+            ("ThrottlingException", ErrorCategory::Environment, "KMS"),
+            ("SomethingNew", ErrorCategory::Environment, "KMS"),
+        ] {
+            for prefix in ["", "com.amazonaws.kms#"] {
+                let body = format!(r#"{{"__type":"{prefix}{kind}","message":"why"}}"#);
+                let refusal = refusal(400, &body);
+                assert_eq!(
+                    (refusal.category(), refusal.code()),
+                    (category, code),
+                    "{kind}"
+                );
+                let message = format!("AWS KMS refused Sign: {kind}: why");
+                assert_eq!(refusal.to_string(), message);
+                assert!(!refusal.hint().is_empty());
+            }
+        }
+    }
+
+    #[test]
+    fn no_refusal_repeats_a_secret_or_breaks_the_line() {
+        let echo = refusal(403, r#"{"__type":"X","message":"you sent s3cret"}"#);
+        assert_eq!(echo.to_string(), "AWS KMS refused Sign: status 403");
+        let lines = refusal(400, r#"{"__type":"X","message":"a\nb\u001b[2J"}"#);
+        assert!(!lines.to_string().contains(['\n', '\u{1b}']), "{lines:?}");
+        let html = refusal(502, "<html>s3cret</html>");
+        assert_eq!(html.to_string(), "AWS KMS refused Sign: status 502");
+    }
+
+    #[test]
+    fn only_temporary_refusals_are_retried() {
+        let throttled = r#"{"__type":"ThrottlingException"}"#;
+        for (status, body) in [(500, ""), (503, "x"), (429, ""), (400, throttled)] {
+            assert!(is_temporary(&response(status, body)), "{status}");
+        }
+        for (status, body) in [(200, "{}"), (400, "{}"), (403, ""), (302, "")] {
+            assert!(!is_temporary(&response(status, body)), "{status}");
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! Keys in HSMs and other tokens, used through the PKCS#11 module of the manufacturer.
+//!
+//! The private key never leaves the token. The token creates it and signs with it. Keys are named
+//! by RFC 7512 URIs.
+
+mod create;
+mod error;
+mod mechanism;
+mod module;
+mod object;
+mod token;
+mod uri;
+
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+
+use cryptoki::object::ObjectHandle;
+use cryptoki::session::Session;
+use license_core::issue::{CheckedKey, IssueError, KeyBits, Sign};
+use license_core::{Algorithm, TrustedKey};
+
+pub use error::Pkcs11Error;
+pub use uri::Pkcs11UriError;
+
+use super::error::SignerError;
+use super::passphrase::{PassphraseSource, SignerNotice};
+use super::{CreatedKey, SignerOptions};
+use crate::random;
+use mechanism::SigningMechanism;
+use module::Module;
+use token::{Access, Token};
+use uri::Pkcs11Uri;
+
+/// A private key in a token, with the session that it signs in.
+struct TokenKey {
+    /// Only one thread can use a session at a time.
+    session: Mutex<Session>,
+    key: TokenKeyInfo,
+    /// The last field, because it must be dropped after the session.
+    _module: Module,
+}
+
+/// A private key in a token, with everything that is needed to sign.
+struct TokenKeyInfo {
+    handle: ObjectHandle,
+    public: TrustedKey,
+    mechanism: SigningMechanism,
+}
+
+/// Opens the key that a URI without its scheme names.
+pub(super) fn open(uri: &str, options: &SignerOptions<'_>) -> Result<CheckedKey, SignerError> {
+    let uri = parse(uri, options.passphrases)?;
+    let token = Token::find(&uri, options.pkcs11_module)?;
+    let session = token.log_in(&uri, options.passphrases, Access::Read)?;
+    let handle = object::private_key(&session, &uri, &token)?;
+    let key = TokenKeyInfo::read(handle, &session, &token, options.algorithm)?;
+    Ok(key.into_signer(session, token))
+}
+
+/// Finds the token that a URI names. Finding a key in it would need the PIN.
+pub(super) fn probe(uri: &str, module: Option<&Path>) -> Result<(), Pkcs11Error> {
+    Token::find(&Pkcs11Uri::parse(uri)?, module).map(drop)
+}
+
+/// Creates a key pair in the token that a URI names, with the label that the URI contains.
+pub(super) fn create(
+    uri: &str,
+    bits: KeyBits,
+    options: &SignerOptions<'_>,
+) -> Result<CreatedKey, SignerError> {
+    let uri = parse(uri, options.passphrases)?;
+    let token = Token::find(&uri, options.pkcs11_module)?;
+    let session = token.log_in(&uri, options.passphrases, Access::Write)?;
+    let template = create::KeyTemplate::new(&uri, bits, random::bytes()?, options.algorithm)?;
+    template.check(&session, &token)?;
+    options.passphrases.notify(SignerNotice::CreatingKey);
+    let (key, location) = template.create(&uri, &session, &token)?;
+    let key = key.into_signer(session, token);
+    Ok(CreatedKey { key, location })
+}
+
+/// Parses a URI and reports the attributes that are ignored.
+fn parse(uri: &str, passphrases: &dyn PassphraseSource) -> Result<Pkcs11Uri, Pkcs11Error> {
+    let uri = Pkcs11Uri::parse(uri)?;
+    for name in uri.ignored() {
+        passphrases.notify(SignerNotice::IgnoredAttribute { name });
+    }
+    Ok(uri)
+}
+
+impl TokenKeyInfo {
+    /// Reads what the token knows about a key, and checks that the key can sign.
+    fn read(
+        handle: ObjectHandle,
+        session: &Session,
+        token: &Token,
+        requested: Option<Algorithm>,
+    ) -> Result<Self, Pkcs11Error> {
+        object::check_use(session, handle, token)?;
+        let allowed = object::allowed_mechanisms(session, handle);
+        let algorithm = mechanism::algorithm(allowed.as_deref(), requested)?;
+        let mechanism = SigningMechanism::choose(algorithm, token, allowed.as_deref())?;
+        let (modulus, exponent) = object::public_key(session, handle, token)?;
+        let public = TrustedKey::new(algorithm, &modulus, &exponent).map_err(|error| {
+            Pkcs11Error::UntrustedKey {
+                token: token.label().to_owned(),
+                error,
+            }
+        })?;
+        Ok(Self {
+            handle,
+            public,
+            mechanism,
+        })
+    }
+
+    fn into_signer(self, session: Session, token: Token) -> CheckedKey {
+        CheckedKey::new(Box::new(TokenKey {
+            session: Mutex::new(session),
+            key: self,
+            _module: token.into_module(),
+        }))
+    }
+}
+
+impl Sign for TokenKey {
+    fn public(&self) -> &TrustedKey {
+        &self.key.public
+    }
+
+    fn sign(&self, message: &[u8]) -> Result<Vec<u8>, IssueError> {
+        let session = self.session.lock().unwrap_or_else(PoisonError::into_inner);
+        self.key
+            .mechanism
+            .sign(&session, self.key.handle, message)
+            .map_err(|error| SignerError::Pkcs11(Pkcs11Error::call("sign", error)).into())
+    }
+}
