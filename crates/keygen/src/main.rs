@@ -3,6 +3,7 @@
 mod args;
 mod commands;
 mod failures;
+mod inputs;
 mod keys;
 mod output;
 mod passphrase;

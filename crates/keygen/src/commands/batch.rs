@@ -15,9 +15,9 @@ use license_issuer::services::issue::{IssueService, Mode};
 use license_terminal::{Exit, Failure, Progress, Terminal, plural, show_path};
 use serde_json::json;
 
-use super::matrix;
 use super::signer::KeyFile;
 use crate::args::Batch;
+use crate::inputs::matrix;
 use crate::{failures, output};
 use manifest::Manifest;
 use orders::{Order, Orders};

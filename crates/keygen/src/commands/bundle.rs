@@ -10,9 +10,10 @@ use license_issuer::ledger::sqlite::LedgerLocation;
 use license_terminal::{Destination, Exit, Failure, Source, Terminal, escape};
 use serde_json::{Value, json};
 
+use super::diff;
 use super::ledger::signing_keys;
-use super::{add_keys, diff, matrix, one_stdin};
 use crate::args;
+use crate::inputs::{add_keys, matrix, one_stdin};
 
 /// The order of the blocks: first what the others are verified with, then what they are about.
 const ORDER: [TokenKind; 6] = [

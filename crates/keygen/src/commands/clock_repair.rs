@@ -10,8 +10,9 @@ use serde_json::json;
 
 use super::answer::{self, AnswerCommand, AnswerFacts, AnswerTexts};
 use super::issuing::{Issuing, IssuingReport};
-use super::{matrix, one_stdin, request};
+use super::request;
 use crate::args::{ClockRepair, Dry};
+use crate::inputs::{matrix, one_stdin};
 
 pub(crate) fn run(
     arguments: &Dry<ClockRepair>,

@@ -8,10 +8,11 @@ use license_issuer::ledger::LedgerReader;
 use license_issuer::ledger::sqlite::{LedgerLocation, SqliteLedger};
 use license_terminal::{Failure, Source, Terminal};
 
+use super::ledger;
 use super::subject::{self, Subject};
-use super::{add_keys, ledger, matrix};
 use crate::args::Diff;
 use crate::failures;
+use crate::inputs::{add_keys, matrix};
 
 pub(crate) fn run(
     arguments: &Diff,

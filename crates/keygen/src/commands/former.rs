@@ -5,12 +5,12 @@ use license_core::{Difference, Effect, License, MAX_FILE_BYTES, Matrix, Timestam
 use license_issuer::ledger::{LedgerReader, LicenseStatus};
 use license_terminal::{Exit, Failure, Source, escape};
 
-use super::check_in::other_product;
 use super::ledger::{license_of, signing_keys};
 use super::mint::Order;
 use super::subject::{Subject, Text};
-use super::{add_keys, fresh_id, not_verified, now};
 use crate::args;
+use crate::failures;
+use crate::inputs::{add_keys, fresh_id, now};
 
 /// A license that stands, as far as is known, and was signed by one of the vendor's keys.
 pub(super) struct Former {
@@ -52,10 +52,10 @@ impl Former {
         let license = &given.arguments.license;
         let text = Text::find_or(license, given.stdin.as_deref(), ledger)?;
         let Subject::Verified(license) = Subject::read(&text, Some(&trust), matrix)? else {
-            return Err(not_verified("license", &"no key is at hand"));
+            return Err(failures::not_verified("license", &"no key is at hand"));
         };
         if license.product() != matrix.product() {
-            return Err(other_product(license.product(), matrix));
+            return Err(failures::other_product(license.product(), matrix));
         }
         if let Some(ledger) = ledger {
             check_standing(&license, ledger, issued_at)?;
@@ -79,7 +79,7 @@ impl Former {
         matrix: &Matrix,
     ) -> Result<Changes, Failure> {
         let facts = draft.facts();
-        let facts = facts.map_err(|error| not_verified("license", &error))?;
+        let facts = facts.map_err(|error| failures::not_verified("license", &error))?;
         let difference = Difference::between(self.license.facts(), &facts, matrix);
         // Where it begins when the other one ends, nothing is lost.
         let follows = draft.not_before.is_none_or(|start| {

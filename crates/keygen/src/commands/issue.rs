@@ -11,8 +11,10 @@ use license_terminal::{Failure, Terminal};
 use super::convert::Converted;
 use super::ledger::{license_of, required};
 use super::mint::{Mint, Order, machine_notes, users};
-use super::{fresh_id, machine, matrix, not_issued, now, trial};
+use super::{machine, trial};
 use crate::args::{Dry, Issue};
+use crate::failures;
+use crate::inputs::{fresh_id, matrix, now};
 
 pub(crate) fn run(
     arguments: &Dry<Issue>,
@@ -142,7 +144,7 @@ fn allow(arguments: &Issue, matrix: &Matrix, draft: &mut LicenseDraft) -> Result
             .iter()
             .try_for_each(|(name, quota)| draft.set_quota(name, *quota))
     };
-    apply().map_err(|error| not_issued(&error))
+    apply().map_err(|error| failures::draft_refused(&error))
 }
 
 fn no_such_tier(found: Tier, matrix: &Matrix) -> Failure {

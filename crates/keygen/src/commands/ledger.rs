@@ -21,9 +21,9 @@ use license_terminal::{
 };
 use serde_json::{Value, json};
 
-use super::now;
 use crate::args::{LedgerCommand, List, Out, SortBy};
 use crate::failures;
+use crate::inputs::now;
 
 pub(crate) fn run(
     command: &LedgerCommand,

@@ -7,14 +7,13 @@ use license_issuer::ledger::{LedgerReader, LicenseStatus};
 use license_terminal::{Exit, Failure, Terminal, escape};
 use serde_json::json;
 
-use super::check_in::other_product;
 use super::former::does_not_stand;
 use super::ledger::{license_of, not_found, required, resolve, signing_keys};
 use super::mint::{Mint, Order};
 use super::successor::{Change, begin_at_once, refuse_followed};
-use super::{fresh_id, matrix, now};
 use crate::args::{Dry, Reassign};
 use crate::failures;
+use crate::inputs::{fresh_id, matrix, now};
 
 const SECONDS_PER_DAY: u64 = 86_400;
 
@@ -47,7 +46,7 @@ fn reassigned<'m>(
     let license = find(&order.license, ledger, issued_at)?;
     refuse_followed(&license, Change::Terms, ledger, issued_at)?;
     if license.product() != matrix.product() {
-        return Err(other_product(license.product(), matrix));
+        return Err(failures::other_product(license.product(), matrix));
     }
     let users: Vec<_> = license
         .users()

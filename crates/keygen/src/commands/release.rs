@@ -15,8 +15,9 @@ use license_issuer::services::record::{MissingLedger, record};
 use license_terminal::{Exit, Failure, Source, Terminal, escape};
 use serde_json::{Value, json};
 
-use super::{ledger, now, request};
+use super::{ledger, request};
 use crate::args::{Dry, Release};
+use crate::inputs::now;
 use crate::{failures, output};
 
 pub(crate) fn run(

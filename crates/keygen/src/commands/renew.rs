@@ -6,10 +6,11 @@ use license_issuer::ledger::sqlite::LedgerLocation;
 use license_terminal::{Failure, Terminal};
 
 use super::former::{Former, Given};
+use super::issue;
 use super::mint::{Mint, Order};
 use super::successor::{Change, refuse_followed};
-use super::{issue, matrix};
 use crate::args::{Dry, Renew};
+use crate::inputs::matrix;
 
 pub(crate) fn run(
     arguments: &Dry<Renew>,

@@ -11,10 +11,11 @@ use license_terminal::{Failure, Terminal};
 use serde_json::json;
 
 use super::issuing::{Issuing, IssuingReport};
+use super::ledger;
 use super::signer::KeyFile;
-use super::{ledger, matrix, now};
 use crate::args::{Dry, Revocations};
 use crate::failures;
+use crate::inputs::{matrix, now};
 
 const SECONDS_PER_DAY: u64 = 24 * 3600;
 

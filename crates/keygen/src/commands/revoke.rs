@@ -10,8 +10,9 @@ use license_terminal::{Exit, Failure, Terminal};
 use serde_json::json;
 
 use super::ledger::{not_found, resolve};
-use super::{now, release};
+use super::release;
 use crate::args::Revoke;
+use crate::inputs::now;
 use crate::{failures, output};
 
 pub(crate) fn run(

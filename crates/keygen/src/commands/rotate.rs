@@ -13,8 +13,8 @@ use license_issuer::services::trust_statements::{
 use license_terminal::{Failure, Terminal, plural};
 
 use super::issuing::Issuing;
-use super::{add_keys, matrix};
 use crate::args::{Dry, KeyArgs, Rotate};
+use crate::inputs::{add_keys, matrix};
 use crate::passphrase::is_stdin;
 use crate::{failures, keys};
 

@@ -8,9 +8,10 @@ use license_terminal::{Exit, Failure, Terminal, escape};
 
 use super::ledger::required;
 use super::mint::{Mint, Order, machine_notes, users};
-use super::{fresh_id, issue, machine, matrix, now};
+use super::{issue, machine};
 use crate::args::{Dry, Trial};
 use crate::failures;
+use crate::inputs::{fresh_id, matrix, now};
 
 pub(crate) fn run(
     arguments: &Dry<Trial>,

@@ -14,8 +14,8 @@ use license_issuer::services::record::{self, MissingLedger, RecordPlan};
 use license_terminal::{Failure, Source, Terminal};
 use serde_json::{Value, json};
 
-use super::super::check_in::not_judged;
-use super::super::{add_keys, matrix, now, usage};
+use super::super::usage;
+use crate::inputs::{add_keys, matrix, now};
 use crate::{failures, output};
 
 /// An export holds a line an entry, of which the largest has a token.
@@ -126,7 +126,7 @@ impl Reader<'_> {
         let at_hand: Vec<_> = self.licenses.values().cloned().collect();
         let records = self
             .artefacts(&text, &at_hand)
-            .map_err(|error| not_judged(file, &error))?;
+            .map_err(|error| failures::not_judged(file, &error))?;
         self.records.extend(records);
         Ok(())
     }
@@ -206,7 +206,7 @@ impl Reader<'_> {
         }
         let at_hand: Vec<_> = license.filter(|_| is_check_in).into_iter().collect();
         let found = self.artefacts(&stated.artifact, &at_hand);
-        let found = found.map_err(|error| not_judged(file, &error))?;
+        let found = found.map_err(|error| failures::not_judged(file, &error))?;
         match found.as_slice() {
             [found] if is_said(stated, found) => {
                 stated.body = with_unsigned(found, stated);

@@ -4,9 +4,9 @@ use license_issuer::ledger::{Entry, RecordedActivation, RecordedLicense};
 use license_terminal::{Failure, Terminal, escape};
 use serde_json::json;
 
-use super::super::now;
 use super::{activations, left};
 use crate::args::Form;
+use crate::inputs::now;
 use crate::output::csv;
 
 /// The columns of comma-separated values; they are the members of the JSON too.

@@ -12,9 +12,9 @@ use license_issuer::services::record::{self, MissingLedger, RecordPlan};
 use license_terminal::{Failure, Source, Terminal};
 use serde_json::{Value, json};
 
-use super::super::now;
 use super::verify::failure;
 use super::{read, short};
+use crate::inputs::now;
 use crate::{failures, output};
 
 pub(super) fn run(

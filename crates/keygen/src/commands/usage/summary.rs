@@ -13,10 +13,10 @@ use license_issuer::ledger::{Entry, EntryKind, LedgerReader};
 use license_terminal::{Failure, Terminal};
 
 use super::super::ledger::{open, resolve};
-use super::super::now;
 use super::subject;
 use crate::args::UsageSummary;
 use crate::failures;
+use crate::inputs::now;
 
 pub(super) fn run(
     arguments: &UsageSummary,
