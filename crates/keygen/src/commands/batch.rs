@@ -5,7 +5,6 @@ mod orders;
 
 use std::path::Path;
 
-use license_core::MAX_FILE_BYTES;
 use license_issuer::ledger::sqlite::LedgerLocation;
 use license_issuer::names::{NameSet, NameSetError};
 use license_issuer::services::batch::{
@@ -246,6 +245,3 @@ fn jobs(arguments: &Batch) -> usize {
         .and_then(|jobs| usize::try_from(jobs.get()).ok());
     asked.map_or(all, |asked| asked.min(256))
 }
-
-/// The maximum size of a cell.
-const MAX_CELL: usize = MAX_FILE_BYTES;

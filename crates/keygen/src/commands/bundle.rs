@@ -11,7 +11,7 @@ use license_terminal::{Destination, Exit, Failure, Source, Terminal, escape};
 use serde_json::{Value, json};
 
 use super::diff;
-use super::ledger::signing_keys;
+use super::lookup::signing_keys;
 use crate::args;
 use crate::inputs::{add_keys, matrix, one_stdin};
 

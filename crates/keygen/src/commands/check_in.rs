@@ -17,8 +17,8 @@ use super::issuing::Issuing;
 use super::signer::KeyFile;
 use super::{devices, machine};
 use crate::args::{CheckIn, Dry};
-use crate::inputs::{add_keys, matrix};
 use crate::failures;
+use crate::inputs::{add_keys, matrix};
 
 /// The maximum length of a nonce: 64 random bytes in hexadecimal. It must be possible to read it out.
 const MAX_NONCE: usize = 128;

@@ -5,8 +5,8 @@ use license_core::{LicenseId, Matrix, Timestamp};
 use license_issuer::ledger::{Entry, LedgerReader, LicenseStatus};
 use license_terminal::{Exit, Failure, escape};
 
-use super::ledger::{license_of, not_found, resolve};
-use super::trial::ends_after;
+use super::drafting::ends_after;
+use super::lookup::{license_of, not_found, resolve};
 
 /// A trial that may be converted.
 pub(super) struct Converted {

@@ -8,7 +8,7 @@ use license_issuer::ledger::LedgerReader;
 use license_issuer::ledger::sqlite::{LedgerLocation, SqliteLedger};
 use license_terminal::{Failure, Source, Terminal};
 
-use super::ledger;
+use super::lookup;
 use super::subject::{self, Subject};
 use crate::args::Diff;
 use crate::failures;
@@ -61,7 +61,7 @@ pub(super) fn existing(place: &LedgerLocation) -> Result<Option<Box<dyn LedgerRe
 /// The keys given, else those of the ledger; none if nobody has any.
 fn trust(given: &[Source], ledger: Option<&dyn LedgerReader>) -> Result<Option<TrustSet>, Failure> {
     if given.is_empty() {
-        let keys = ledger.map(ledger::signing_keys).transpose()?;
+        let keys = ledger.map(lookup::signing_keys).transpose()?;
         return Ok(keys.filter(|keys| !keys.is_empty()));
     }
     let mut keys = TrustSet::default();

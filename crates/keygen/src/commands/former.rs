@@ -5,7 +5,7 @@ use license_core::{Difference, Effect, License, MAX_FILE_BYTES, Matrix, Timestam
 use license_issuer::ledger::{LedgerReader, LicenseStatus};
 use license_terminal::{Exit, Failure, Source, escape};
 
-use super::ledger::{license_of, signing_keys};
+use super::lookup::{license_of, signing_keys};
 use super::mint::Order;
 use super::subject::{Subject, Text};
 use crate::args;

@@ -2,25 +2,20 @@
 
 mod activations;
 mod import;
-mod keys;
 mod report;
-
-pub(super) use keys::signing_keys;
 
 use std::path::Path;
 
-use license_core::{LicenseKey, MachineDigest, Span, Timestamp, Unverified};
-use license_issuer::errors::LedgerError;
+use license_core::{LicenseKey, MachineDigest, Unverified};
 use license_issuer::hex;
 use license_issuer::ledger::sqlite::{LedgerLocation, SqliteLedger};
-use license_issuer::ledger::{
-    ChainFault, LedgerReader, LicenseFilter, LicenseSort, LicenseStatus, RecordedLicense,
-};
+use license_issuer::ledger::{ChainFault, LedgerReader, LicenseFilter, LicenseSort, LicenseStatus};
 use license_terminal::{
-    Audience, Destination, Exit, Failure, Overwrite, Terminal, escape, is_near, show_path,
+    Audience, Destination, Exit, Failure, Overwrite, Terminal, is_near, show_path,
 };
 use serde_json::{Value, json};
 
+use super::lookup::{license_of, not_found, open, resolve, rows};
 use crate::args::{LedgerCommand, List, Out, SortBy};
 use crate::failures;
 use crate::inputs::now;
@@ -63,47 +58,6 @@ pub(crate) fn run(
     }
 }
 
-/// The ledger that is there.
-pub(crate) fn open(place: &LedgerLocation) -> Result<SqliteLedger, Failure> {
-    match place {
-        LedgerLocation::File(path) => {
-            let ledger = SqliteLedger::open_existing(path)
-                .map_err(|error| failures::ledger_not_opened(path, &error));
-            let mut ledger = ledger?;
-            // What can't be settled now, who mints next settles, or says why not.
-            let _ = ledger.recover_if_idle(now());
-            Ok(ledger)
-        }
-        LedgerLocation::None => Err(Failure::usage("--no-ledger leaves nothing to look into")
-            .hint("leave it away, or name a ledger with --ledger")),
-        LedgerLocation::Unknown => Err(failures::ledger_not_opened(
-            std::path::Path::new("?"),
-            &LedgerError::Missing,
-        )),
-    }
-}
-
-/// Refuses to go on without a ledger, which has to know something.
-pub(super) fn required(place: &LedgerLocation, what: &str) -> Result<(), Failure> {
-    match place {
-        LedgerLocation::None => Err(Failure::usage(format!(
-            "the ledger knows {what}, and --no-ledger leaves none"
-        ))
-        .hint("leave --no-ledger away")),
-        _ => Ok(()),
-    }
-}
-
-/// A license by its id, and how it stands.
-pub(super) fn license_of(
-    ledger: &dyn LedgerReader,
-    subject: &str,
-    now: Timestamp,
-) -> Result<Option<RecordedLicense>, Failure> {
-    let row = ledger.license(subject, now);
-    row.map_err(|error| failures::ledger_not_read(ledger, &error))
-}
-
 fn filter(list: &List) -> LicenseFilter {
     LicenseFilter {
         customer: list.customer.clone(),
@@ -120,16 +74,6 @@ fn filter(list: &List) -> LicenseFilter {
         limit: list.limit,
         ..LicenseFilter::default()
     }
-}
-
-fn rows(
-    ledger: &dyn LedgerReader,
-    filter: &LicenseFilter,
-) -> Result<Vec<RecordedLicense>, Failure> {
-    let mut rows = Vec::new();
-    let read = ledger.visit_licenses(filter, now(), &mut |row| rows.push(row));
-    read.map_err(|error| failures::ledger_not_read(ledger, &error))?;
-    Ok(rows)
 }
 
 fn show(ledger: &dyn LedgerReader, id: &str, terminal: &Terminal) -> Result<(), Failure> {
@@ -180,42 +124,6 @@ fn resend(
         }));
     }
     out.write(&text)
-}
-
-/// The subject that an id or key names.
-pub(crate) fn resolve(ledger: &dyn LedgerReader, id: &str) -> Result<Option<String>, Failure> {
-    let failed = |error| failures::ledger_not_read(ledger, &error);
-    let id = id.trim();
-    let mut candidates = vec![id.to_owned(), id.to_ascii_lowercase()];
-    if let Ok(key) = LicenseKey::parse(id) {
-        candidates.extend(key.license_id().map(|id| id.as_str().to_owned()));
-        candidates.push(key.to_string());
-        let filter = LicenseFilter {
-            text: Some(key.to_string()),
-            ..LicenseFilter::default()
-        };
-        let named = rows(ledger, &filter)?;
-        candidates.extend(named.into_iter().map(|row| row.entry.subject));
-    }
-    for candidate in candidates {
-        if ledger.contains(&candidate).map_err(failed)? {
-            return Ok(Some(candidate));
-        }
-    }
-    Ok(None)
-}
-
-pub(crate) fn not_found(id: &str) -> Failure {
-    let shown: String = id.chars().take(64).collect();
-    let message = format!(
-        "expected an id or key in the ledger, found none like `{}`",
-        escape(&shown)
-    );
-    let hint = match std::path::Path::new(id).is_file() {
-        true => "a file is not taken here: `keygen inspect FILE` shows its license id (jti)",
-        false => "`keygen ledger find TEXT` looks for parts of ids, keys and names",
-    };
-    Failure::new(Exit::Usage, "NOT_FOUND", message).hint(hint)
 }
 
 fn find(ledger: &dyn LedgerReader, text: &str, terminal: &Terminal) -> Result<(), Failure> {
@@ -411,14 +319,4 @@ fn broken(ledger: &dyn LedgerReader, fault: &ChainFault) -> Failure {
     );
     Failure::new(Exit::Unjudged, "BROKEN_CHAIN", message)
         .hint("compare it with a backup: `keygen ledger export` shows what each holds")
-}
-
-/// For how long a license still holds, for a person.
-fn left(end: Option<&str>, now: Timestamp) -> String {
-    let end = end.and_then(|end| Timestamp::parse(end).ok());
-    match end {
-        None => "never".to_owned(),
-        Some(end) if end > now => format!("in {}", Span(end.seconds_since(now))),
-        Some(end) => format!("{} ago", Span(now.seconds_since(end))),
-    }
 }

@@ -1,11 +1,11 @@
 //! Issues one license at a time, with the issue service.
 
-use license_core::{Machine, Matrix};
+use license_core::Matrix;
 use license_issuer::ledger::LedgerReader;
 use license_issuer::ledger::sqlite::LedgerLocation;
 use license_issuer::services::issue::DraftContext;
 use license_issuer::services::licenses::{LicenseOrder, SignedLicense};
-use license_terminal::{Failure, Terminal, escape};
+use license_terminal::{Failure, Terminal};
 
 use super::issuing::Issuing;
 use super::signer::KeyFile;
@@ -86,35 +86,4 @@ impl Mint<'_> {
             .losing(order.losses.as_deref())
             .tell(&self.out.out, self.terminal)
     }
-}
-
-/// Returns the users without surrounding space, each once.
-pub(super) fn users(named: &[String], notes: &mut Vec<String>) -> Vec<String> {
-    let mut users: Vec<String> = Vec::with_capacity(named.len());
-    for user in named.iter().map(|user| user.trim()) {
-        match users.iter().any(|other| other == user) {
-            false => users.push(user.to_owned()),
-            true => notes.push(format!(
-                "user {}, who was named twice, is in the license once",
-                escape(user)
-            )),
-        }
-    }
-    users
-}
-
-/// Returns remarks about the machines that were named.
-pub(super) fn machine_notes(locks: &[String], named: usize) -> Vec<String> {
-    let mut notes = Vec::new();
-    if locks.len() < named {
-        notes.push("a machine that was named twice is in the license once".to_owned());
-    }
-    let is_digest = |lock: &String| matches!(Machine::parse(lock), Machine::Digest(_));
-    if locks.iter().any(is_digest) {
-        notes.push(
-            "a digest locks to exactly one identity; the fingerprint from `license machine` tolerates changed parts"
-                .to_owned(),
-        );
-    }
-    notes
 }

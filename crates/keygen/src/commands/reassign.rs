@@ -8,7 +8,7 @@ use license_terminal::{Exit, Failure, Terminal, escape};
 use serde_json::json;
 
 use super::former::does_not_stand;
-use super::ledger::{license_of, not_found, required, resolve, signing_keys};
+use super::lookup::{license_of, not_found, required, resolve, signing_keys};
 use super::mint::{Mint, Order};
 use super::successor::{Change, begin_at_once, refuse_followed};
 use crate::args::{Dry, Reassign};

@@ -15,7 +15,7 @@ use license_issuer::services::record::{MissingLedger, record};
 use license_terminal::{Exit, Failure, Source, Terminal, escape};
 use serde_json::{Value, json};
 
-use super::{ledger, request};
+use super::{lookup, request};
 use crate::args::{Dry, Release};
 use crate::inputs::now;
 use crate::{failures, output};
@@ -26,7 +26,7 @@ pub(crate) fn run(
     terminal: &Terminal,
 ) -> Result<(), Failure> {
     let Dry { order, dry_run } = arguments;
-    ledger::required(place, "which machines were activated")?;
+    lookup::required(place, "which machines were activated")?;
     let receipt = order.receipt.as_ref();
     let receipt = receipt.map(request::receipt).transpose()?;
     let at = now();

@@ -11,7 +11,7 @@ use license_terminal::{Failure, Terminal};
 use serde_json::json;
 
 use super::issuing::{Issuing, IssuingReport};
-use super::ledger;
+use super::lookup;
 use super::signer::KeyFile;
 use crate::args::{Dry, Revocations};
 use crate::failures;
@@ -35,12 +35,12 @@ pub(crate) fn run(
         terminal,
         dry_run: *dry_run,
     };
-    ledger::required(place, "what is revoked")?;
+    lookup::required(place, "what is revoked")?;
     issuing.check()?;
     order.issued_at.map_or(Ok(()), refuse_future)?;
     let matrix = matrix(order.product_file.as_ref())?;
     // Without a ledger, nothing was revoked. A list that says so would belong to another ledger.
-    drop(ledger::open(place)?);
+    drop(lookup::open(place)?);
     let list = RevocationListOrder {
         matrix: &matrix,
         valid_seconds: u64::from(order.valid_days.get()).saturating_mul(SECONDS_PER_DAY),

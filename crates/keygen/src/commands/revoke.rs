@@ -9,7 +9,7 @@ use license_issuer::services::revoke::{RevocationOrder, is_issued};
 use license_terminal::{Exit, Failure, Terminal};
 use serde_json::json;
 
-use super::ledger::{not_found, resolve};
+use super::lookup::{not_found, resolve};
 use super::release;
 use crate::args::Revoke;
 use crate::inputs::now;

@@ -7,7 +7,7 @@ use license_core::{
 use license_issuer::ledger::LedgerReader;
 use license_terminal::{Exit, Failure, Source, escape};
 
-use super::ledger::{license_of, resolve};
+use super::lookup::{license_of, resolve};
 use crate::failures;
 use crate::inputs::now;
 

@@ -5,7 +5,7 @@ use license_core::{License, Timestamp};
 use license_issuer::ledger::{LedgerReader, LicenseStatus};
 use license_terminal::{Exit, Failure};
 
-use super::ledger::license_of;
+use super::lookup::license_of;
 use crate::failures;
 
 /// So many successors are followed at most.

@@ -8,8 +8,8 @@ use license_issuer::ledger::LedgerReader;
 use license_issuer::ledger::sqlite::LedgerLocation;
 use license_terminal::{Failure, Terminal};
 
+use super::drafting::tier_terms;
 use super::former::{Former, Given};
-use super::issue;
 use super::mint::{Mint, Order};
 use super::successor::{Change, begin_at_once, refuse_followed};
 use crate::args::{Dry, Upgrade};
@@ -61,7 +61,7 @@ fn upgraded<'m>(
         raise(
             &mut draft,
             &former.license,
-            issue::tier(tier, matrix)?,
+            tier_terms(tier, matrix)?,
             matrix,
         )?;
     }

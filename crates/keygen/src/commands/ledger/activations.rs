@@ -1,12 +1,13 @@
 //! Activations and clock repairs in the ledger, by their own names.
 
 use license_core::Nonce;
-use license_issuer::ledger::{Entry, EntryKind, LedgerReader, RecordedActivation};
-use license_terminal::{Destination, Failure, Terminal, escape};
-use serde_json::{Value, json};
+use license_issuer::ledger::{EntryKind, LedgerReader, RecordedActivation};
+use license_terminal::{Destination, Failure, Terminal};
+use serde_json::json;
 
 use super::super::answer;
-use super::{not_found, report};
+use super::super::lookup::not_found;
+use super::report;
 use crate::args::Out;
 use crate::failures;
 
@@ -91,41 +92,4 @@ fn status(found: &RecordedActivation) -> &'static str {
         (None, Some(EntryKind::Activation)) => "active",
         _ => "answered",
     }
-}
-
-/// An activation of a license, for scripts.
-pub(super) fn to_json(activated: &RecordedActivation) -> Value {
-    let fact = |name| activated.entry.fact(name);
-    let release = activated.release.as_ref();
-    let of_release = |name| release.and_then(|release: &Entry| release.fact(name));
-    json!({
-        "activation_id": activated.id(),
-        "license_id": activated.entry.subject,
-        "machine": fact("machine"),
-        "nonce": fact("nonce"),
-        "issued_at": fact("issued_at"),
-        "released_at": of_release("at"),
-        "released_by": of_release("by"),
-        "reason": of_release("reason"),
-    })
-}
-
-/// The same for a person.
-pub(super) fn line(activated: &RecordedActivation) -> String {
-    let fact = |name| activated.entry.fact(name).unwrap_or_default();
-    let (machine, issued_at) = (fact("machine"), fact("issued_at"));
-    let ended = activated.release.as_ref().map(|release| {
-        let at = release.fact("at").unwrap_or_default();
-        let reason = release.fact("reason").unwrap_or_default();
-        match reason == "released" {
-            true => format!(", released {at}"),
-            false => format!(", ended {at}: {reason}"),
-        }
-    });
-    let line = format!(
-        "activation {} on {machine} since {issued_at}{}",
-        activated.id().unwrap_or_default(),
-        ended.unwrap_or_default()
-    );
-    escape(&line).into_owned()
 }

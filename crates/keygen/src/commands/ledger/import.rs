@@ -14,7 +14,6 @@ use license_issuer::services::record::{self, MissingLedger, RecordPlan};
 use license_terminal::{Failure, Source, Terminal};
 use serde_json::{Value, json};
 
-use super::super::usage;
 use crate::inputs::{add_keys, matrix, now};
 use crate::{failures, output};
 
@@ -244,7 +243,7 @@ fn stated(line: &str) -> Option<NewEntry> {
                 .is_some_and(|keys| keys.get(&record.subject).is_some())
         }
         EntryKind::CheckIn => is_token(&record, TokenKind::Validation),
-        EntryKind::Usage => usage::is_of_its_line(&record),
+        EntryKind::Usage => records::is_usage_of_its_line(&record),
         EntryKind::RevocationList => is_list(&record),
         EntryKind::TrustStatement => is_statement(&record),
         EntryKind::Activation => is_token(&record, TokenKind::Activation),

@@ -1,10 +1,10 @@
 //! Licenses and entries as text, JSON and comma-separated values.
 
+use license_core::{Span, Timestamp};
 use license_issuer::ledger::{Entry, RecordedActivation, RecordedLicense};
 use license_terminal::{Failure, Terminal, escape};
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::{activations, left};
 use crate::args::Form;
 use crate::inputs::now;
 use crate::output::csv;
@@ -98,12 +98,12 @@ pub(super) fn entries(
 ) -> Result<(), Failure> {
     if terminal.is_json() {
         let entries: Vec<_> = entries.iter().map(Entry::to_json).collect();
-        let activations: Vec<_> = activations.iter().map(activations::to_json).collect();
+        let activations: Vec<_> = activations.iter().map(activation_json).collect();
         return terminal
             .json(&json!({ "subject": subject, "entries": entries, "activations": activations }));
     }
     let mut lines = vec![subject.to_owned()];
-    lines.extend(activations.iter().map(activations::line));
+    lines.extend(activations.iter().map(activation_line));
     for entry in entries {
         let unsure = if entry.delivered {
             ""
@@ -137,4 +137,51 @@ pub(super) fn entries(
         terminal.note("--json shows what was handed out, to be sent again");
     }
     Ok(())
+}
+
+/// Returns how long a license is still valid, as text.
+fn left(end: Option<&str>, now: Timestamp) -> String {
+    let end = end.and_then(|end| Timestamp::parse(end).ok());
+    match end {
+        None => "never".to_owned(),
+        Some(end) if end > now => format!("in {}", Span(end.seconds_since(now))),
+        Some(end) => format!("{} ago", Span(now.seconds_since(end))),
+    }
+}
+
+/// Returns an activation as a JSON object.
+fn activation_json(activated: &RecordedActivation) -> Value {
+    let fact = |name| activated.entry.fact(name);
+    let release = activated.release.as_ref();
+    let of_release = |name| release.and_then(|release: &Entry| release.fact(name));
+    json!({
+        "activation_id": activated.id(),
+        "license_id": activated.entry.subject,
+        "machine": fact("machine"),
+        "nonce": fact("nonce"),
+        "issued_at": fact("issued_at"),
+        "released_at": of_release("at"),
+        "released_by": of_release("by"),
+        "reason": of_release("reason"),
+    })
+}
+
+/// Returns an activation as a line of text.
+fn activation_line(activated: &RecordedActivation) -> String {
+    let fact = |name| activated.entry.fact(name).unwrap_or_default();
+    let (machine, issued_at) = (fact("machine"), fact("issued_at"));
+    let ended = activated.release.as_ref().map(|release| {
+        let at = release.fact("at").unwrap_or_default();
+        let reason = release.fact("reason").unwrap_or_default();
+        match reason == "released" {
+            true => format!(", released {at}"),
+            false => format!(", ended {at}: {reason}"),
+        }
+    });
+    let line = format!(
+        "activation {} on {machine} since {issued_at}{}",
+        activated.id().unwrap_or_default(),
+        ended.unwrap_or_default()
+    );
+    escape(&line).into_owned()
 }

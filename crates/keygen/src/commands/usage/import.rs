@@ -7,6 +7,7 @@ use license_core::usage_report::{
 };
 use license_issuer::ledger::sqlite::LedgerLocation;
 use license_issuer::ledger::{EntryKind, LedgerReader, NewEntry};
+use license_issuer::records;
 use license_issuer::services::issue::Mode;
 use license_issuer::services::record::{self, MissingLedger, RecordPlan};
 use license_terminal::{Failure, Source, Terminal};
@@ -44,12 +45,12 @@ pub(super) fn run(
         now(),
         |ledger| {
             let mut known = Known::read(ledger, &reports)?;
-            let (records, mut warnings) = known.news(&reports);
-            warnings.extend(unknown_licenses(ledger, &records)?);
-            warnings.extend(of_clocks(&reports, &records));
+            let (entries, mut warnings) = known.news(&reports);
+            warnings.extend(unknown_licenses(ledger, &entries)?);
+            warnings.extend(of_clocks(&reports, &entries));
             Ok(RecordPlan {
-                content: (records.len(), warnings),
-                entries: records,
+                content: (entries.len(), warnings),
+                entries,
             })
         },
     );
@@ -144,7 +145,7 @@ impl Known {
                 news.insert((place.chain, place.seq, hash), (line, entry));
             }
         }
-        let (mut records, mut warnings) = (Vec::new(), Vec::new());
+        let (mut entries, mut warnings) = (Vec::new(), Vec::new());
         let mut forked = BTreeSet::new();
         for ((chain, seq, hash), (line, entry)) in news {
             let numbers = self.chains.entry(chain).or_default();
@@ -157,10 +158,10 @@ impl Known {
                 let fork = Finding::Fork { seq };
                 warnings.push(warning(chain, &fork, "both are entered"));
             }
-            records.push(super::record(line, entry, gap, fork));
+            entries.push(records::usage(line, entry, gap, fork));
             self.add(entry, hash);
         }
-        (records, warnings)
+        (entries, warnings)
     }
 
     fn has(&self, entry: &UsageEntry, hash: Hash) -> bool {
@@ -211,7 +212,7 @@ fn unknown_licenses(
         .map(|record| record.subject.as_str())
         .collect();
     let mut warnings = Vec::new();
-    for id in ids.into_iter().filter(|id| *id != super::UNLICENSED) {
+    for id in ids.into_iter().filter(|id| *id != records::UNLICENSED) {
         let is_known = has(EntryKind::License, id)? || has(EntryKind::EnterpriseKey, id)?;
         if !is_known {
             warnings.push(Warning {

@@ -10,10 +10,10 @@ use license_core::usage_report::{
 use license_core::{Date, Timestamp};
 use license_issuer::ledger::sqlite::LedgerLocation;
 use license_issuer::ledger::{Entry, EntryKind, LedgerReader};
+use license_issuer::records::usage_subject;
 use license_terminal::{Failure, Terminal};
 
-use super::super::ledger::{open, resolve};
-use super::subject;
+use super::super::lookup::{open, resolve};
 use crate::args::UsageSummary;
 use crate::failures;
 use crate::inputs::now;
@@ -43,7 +43,10 @@ pub(super) fn run(
         };
         let is_new = seen.insert(Hash::of_entry(&entered.artifact));
         if is_new && is_within(&entry, arguments) {
-            licenses.entry(subject(&entry)).or_default().add(&entry);
+            licenses
+                .entry(usage_subject(&entry))
+                .or_default()
+                .add(&entry);
         }
     };
     let read = match &wanted {
