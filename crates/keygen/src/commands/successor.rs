@@ -7,6 +7,7 @@ use license_terminal::{Exit, Failure};
 
 use super::lookup::license_of;
 use crate::failures;
+use crate::inputs::now;
 
 /// So many successors are followed at most.
 const MAX_SUCCESSORS: usize = 256;
@@ -65,7 +66,7 @@ pub(super) fn begin_at_once(
         return Ok(None);
     };
     for former in license.supersedes() {
-        let row = license_of(ledger, former.as_str(), draft.issued_at)?;
+        let row = license_of(ledger, former.as_str(), draft.issued_at.unwrap_or_else(now))?;
         if row.is_some_and(|row| row.status == LicenseStatus::Active) {
             draft.not_before = None;
             return Ok(Some(format!(
