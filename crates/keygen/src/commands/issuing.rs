@@ -1,6 +1,7 @@
-//! Calls the issue service for artifacts other than licenses, and prints its report.
+//! Calls the issue service, and prints its report.
 
 use license_issuer::delivery::ArtifactDestination;
+use license_issuer::ledger::sqlite::LedgerLocation;
 use license_issuer::services::issue::{
     Draft, DraftFn, IssueReport, IssueRequest, IssueService, Mode, RenderFn, SignerSource,
 };
@@ -8,16 +9,14 @@ use license_issuer::services::warnings::IssueWarning;
 use license_terminal::{Destination, Failure, Terminal, plural};
 use serde_json::Value;
 
-use super::dry_run;
 use crate::args::Out;
-use crate::ledger::Place;
 use crate::{failures, output};
 
 /// The destination, ledger and mode of a command that issues an artifact.
 #[derive(Clone, Copy)]
 pub(super) struct Issuing<'a> {
     pub(super) out: &'a Out,
-    pub(super) place: &'a Place,
+    pub(super) place: &'a LedgerLocation,
     pub(super) terminal: &'a Terminal,
     pub(super) dry_run: bool,
 }
@@ -101,7 +100,7 @@ impl Issuing<'_> {
         }
         let text = report.lines.join("\n");
         match (&out.out, self.dry_run) {
-            (out, true) => terminal.data(&format!("{}\n{text}", dry_run::line(out))),
+            (out, true) => terminal.data(&format!("{}\n{text}", output::dry_run_line(out))),
             (Destination::Stdout, false) => {
                 terminal.note(&text);
                 Ok(())
@@ -113,8 +112,7 @@ impl Issuing<'_> {
     /// Prints remarks.
     pub(super) fn warn(&self, warnings: &[IssueWarning]) {
         for warning in warnings {
-            let (code, message) = warning_text(warning);
-            self.terminal.warning(code, &message);
+            print_warning(warning, self.terminal);
         }
     }
 }
@@ -123,6 +121,12 @@ impl Issuing<'_> {
 pub(super) struct IssuingReport {
     pub(super) json: Value,
     pub(super) lines: Vec<String>,
+}
+
+/// Prints a remark.
+pub(super) fn print_warning(warning: &IssueWarning, terminal: &Terminal) {
+    let (code, message) = warning_text(warning);
+    terminal.warning(code, &message);
 }
 
 /// Returns the code and the message of a remark.

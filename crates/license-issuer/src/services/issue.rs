@@ -441,3 +441,6 @@ impl SerialSource for Serials<'_, '_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

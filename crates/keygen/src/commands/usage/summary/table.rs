@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use license_terminal::{Failure, Terminal, escape, plural, times};
 use serde_json::{Map, Value, json};
 
-use super::super::super::ledger::quoted;
 use super::{License, Quota};
 use crate::args::Form;
+use crate::output::csv;
 
 /// The columns of comma-separated values: a row for each quota of a license.
 const COLUMNS: [&str; 16] = [
@@ -41,8 +41,7 @@ pub(super) fn print(
     }
     if form.csv {
         let rows = licenses.iter().flat_map(|(id, license)| rows(id, license));
-        let lines: Vec<_> = std::iter::once(COLUMNS.join(",")).chain(rows).collect();
-        return terminal.data(&lines.join("\r\n"));
+        return terminal.data(&csv::document(&COLUMNS, rows));
     }
     if licenses.is_empty() {
         terminal.note("no such usage was reported; `keygen usage import FILE` enters a report");
@@ -131,8 +130,8 @@ fn to_json(id: &str, license: &License) -> Value {
     })
 }
 
-/// A row for each quota; one without where none was used.
-fn rows(id: &str, license: &License) -> Vec<String> {
+/// Returns a row for each quota, or one row without a quota.
+fn rows(id: &str, license: &License) -> Vec<Vec<String>> {
     let day = |day: Option<&license_core::Date>| day.map(ToString::to_string).unwrap_or_default();
     let denials = license.denials.values();
     let denials = denials.fold(0_u64, |total, count| total.saturating_add(*count));
@@ -153,10 +152,7 @@ fn rows(id: &str, license: &License) -> Vec<String> {
             license.clock_jumps.to_string(),
         ];
         let cells = before.into_iter().chain(quota).chain(after);
-        cells
-            .map(|cell| quoted(&cell))
-            .collect::<Vec<_>>()
-            .join(",")
+        cells.collect::<Vec<_>>()
     };
     if license.quotas.is_empty() {
         return vec![row(Default::default())];
