@@ -1,5 +1,6 @@
 //! `keygen batch`: issues a license for each row of a table.
 
+mod dialect;
 mod manifest;
 mod orders;
 

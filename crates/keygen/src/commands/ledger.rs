@@ -150,7 +150,7 @@ fn find(ledger: &dyn LedgerReader, text: &str, terminal: &Terminal) -> Result<()
     report::licenses(&found, crate::args::Form { csv: false }, terminal)
 }
 
-/// Returns the licenses with an id or key that differs from the text by at most two typing errors.
+/// Returns the licenses with an id or key that differs from the text only by typing errors.
 fn near(ledger: &dyn LedgerReader, text: &str) -> Result<Vec<String>, Failure> {
     /// The maximum number of suggestions.
     const MAX: usize = 100;

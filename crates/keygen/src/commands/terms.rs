@@ -2,8 +2,8 @@
 
 use license_core::{License, LicenseClaims, Machine, Matrix, Span, TierTerms, UsageType};
 use license_issuer::services::licenses::SignedLicense;
-use license_terminal::{Destination, Failure, Terminal, escape, plural};
 use license_issuer::services::warnings;
+use license_terminal::{Destination, Failure, Terminal, escape, plural};
 use serde_json::{Value, json};
 
 use super::issuing::print_warning;

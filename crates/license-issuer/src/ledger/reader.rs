@@ -50,8 +50,8 @@ pub trait LedgerReader {
     /// Returns the license that was issued for an order of a batch.
     fn license_of_order(&self, order: &str) -> Result<Option<Entry>, LedgerError>;
 
-    /// Returns the trials of a customer and product, as
-    /// [`trial_key`](crate::records::trial_key) names them.
+    /// Returns the trials of a customer and product. `trial_key` is the name that the entries of
+    /// licenses have for them.
     fn trials(&self, trial_key: &str) -> Result<Vec<Entry>, LedgerError>;
 
     /// Returns the id of the latest license that replaces this one and is not revoked.

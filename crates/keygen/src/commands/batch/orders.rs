@@ -1,8 +1,6 @@
 //! A table of orders. Each row is read as the options of `keygen issue`.
 
 use std::fmt;
-use std::fs::File;
-use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -18,7 +16,7 @@ use sha2::{Digest, Sha256};
 
 use super::super::drafting::tier_terms;
 use super::super::issue;
-
+use super::dialect::CsvDialect;
 use crate::args;
 
 /// The column that is not an option of `issue`.
@@ -365,78 +363,6 @@ impl Order {
             kind => kind.to_string(),
         };
         self.error(&columns, &what)
-    }
-}
-
-/// The dialect of a CSV file.
-#[derive(Clone, Copy, Debug)]
-struct CsvDialect {
-    delimiter: u8,
-    /// The number of lines before the header.
-    lines_before: u64,
-    /// The number of bytes before the header.
-    bytes_before: u64,
-}
-
-/// The maximum size of the first line.
-const MAX_HEADER: u64 = 64 * 1024;
-
-impl CsvDialect {
-    /// Detects the delimiter by the first line.
-    ///
-    /// Spreadsheets in some countries use another delimiter than the comma. Some of them name it
-    /// in a line such as `sep=;` before the header.
-    fn detect(path: &Path) -> Result<Self, Failure> {
-        let mut first = Vec::new();
-        let failed = |error: std::io::Error| Failure::io("read", path, &error);
-        let file = File::open(path).map_err(failed)?.take(MAX_HEADER);
-        BufReader::new(file)
-            .read_until(b'\n', &mut first)
-            .map_err(failed)?;
-        let text = String::from_utf8_lossy(&first);
-        let text = text.trim_start_matches('\u{feff}').trim_end();
-        if let Some(&[delimiter]) = text.strip_prefix("sep=").map(str::as_bytes) {
-            return Ok(Self {
-                delimiter,
-                lines_before: 1,
-                // At most `MAX_HEADER`.
-                bytes_before: first.len().try_into().unwrap_or(MAX_HEADER),
-            });
-        }
-        let separates = |delimiter: &u8| text.as_bytes().contains(delimiter);
-        let delimiter = b",;\t".iter().find(|delimiter| separates(delimiter));
-        Ok(Self {
-            delimiter: delimiter.copied().unwrap_or(b','),
-            lines_before: 0,
-            bytes_before: 0,
-        })
-    }
-
-    /// Returns the line on which a record begins, by the position after it. The record itself does
-    /// not count the empty lines before it.
-    fn line(self, after: &csv::Position, record: &csv::StringRecord) -> u64 {
-        let breaks = record.iter().flat_map(str::bytes);
-        let breaks = breaks.filter(|byte| *byte == b'\n').count();
-        // A length in memory always fits 64 bits.
-        let lines = u64::try_from(breaks).unwrap_or(u64::MAX).saturating_add(1);
-        let line = after.line().saturating_sub(lines);
-        line.saturating_add(self.lines_before)
-    }
-
-    fn reader(self, path: &Path) -> Result<csv::Reader<impl Read + use<>>, Failure> {
-        let failed = |error: std::io::Error| Failure::io("read", path, &error);
-        let mut file = File::open(path).map_err(failed)?;
-        file.seek(SeekFrom::Start(self.bytes_before))
-            .map_err(failed)?;
-        Ok(csv::ReaderBuilder::new()
-            .trim(csv::Trim::Headers)
-            .delimiter(self.delimiter)
-            // The number of cells is checked for each row, with a better message.
-            .flexible(true)
-            // A carriage return is trimmed with the cell. Every record ends with a line feed, so
-            // that lines can be counted.
-            .terminator(csv::Terminator::Any(b'\n'))
-            .from_reader(file.chain(&b"\n"[..])))
     }
 }
 
