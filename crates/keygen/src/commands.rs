@@ -40,11 +40,11 @@ mod usage;
 use clap::CommandFactory;
 use license_core::{LicenseId, MAX_FILE_BYTES, Matrix, Timestamp, TrustError, TrustSet};
 use license_issuer::clock::{Clock, SystemClock};
-use license_terminal::{Audience, Destination, Exit, Failure, Overwrite, Source, Terminal};
-use std::path::Path;
+use license_terminal::{Destination, Exit, Failure, Source, Terminal};
 
 use crate::args::{Cli, Command, Out};
 use crate::ledger::{Place, default_place};
+use crate::output;
 
 pub(crate) fn run(cli: Cli, terminal: &Terminal) -> Result<Exit, Failure> {
     let place = place(&cli);
@@ -95,13 +95,13 @@ pub(crate) fn now() -> Timestamp {
 
 /// Draws random bytes.
 pub(crate) fn random<const N: usize>() -> Result<[u8; N], Failure> {
-    license_issuer::random::bytes().map_err(|error| crate::output::no_random(&error))
+    license_issuer::random::bytes().map_err(|error| output::no_random(&error))
 }
 
 /// The id of what is minted now.
 fn fresh_id() -> Result<LicenseId, Failure> {
     let id = license_issuer::random::license_id(&SystemClock);
-    id.map_err(|error| crate::output::no_random(&error))
+    id.map_err(|error| output::no_random(&error))
 }
 
 /// Adds the public keys in these files to a trust set.
@@ -137,33 +137,18 @@ fn warn_of_future(issued_at: Timestamp, terminal: &Terminal) {
 
 impl Out {
     /// Refuses early what [`Out::write`] would refuse.
-    pub(crate) fn check(&self) -> Result<(), Failure> {
-        self.out.check(Overwrite::forced(self.force))?;
-        match &self.out {
-            Destination::File(path) if holds_private_key(path) => Err(private_key_there(path)),
-            _ => Ok(()),
-        }
+    fn check(&self) -> Result<(), Failure> {
+        output::check(self)
     }
 
-    /// Writes a public artefact; --force replaces other files, but never a private key.
-    pub(crate) fn write(&self, text: &str) -> Result<(), Failure> {
-        self.check()?;
-        let overwrite = Overwrite::forced(self.force);
-        self.out
-            .write(text.as_bytes(), overwrite, Audience::Everyone)
+    /// Writes a public file. With --force it replaces other files, but never a private key.
+    fn write(&self, text: &str) -> Result<(), Failure> {
+        output::write(self, text.as_bytes())
     }
 
     fn is_stdout(&self) -> bool {
         matches!(self.out, Destination::Stdout)
     }
-}
-
-fn holds_private_key(path: &Path) -> bool {
-    let file = Source::File(path.to_owned());
-    path.is_file()
-        && file
-            .read_text(MAX_FILE_BYTES)
-            .is_ok_and(|text| text.contains("PRIVATE KEY-"))
 }
 
 fn matrix(file: Option<&Source>) -> Result<Matrix, Failure> {
@@ -177,7 +162,7 @@ fn wrong_product(file: &Source, error: &license_core::MatrixError) -> Failure {
     Failure::malformed(format!("{file}: {error}")).hint("correct the product file")
 }
 
-use crate::failures::{draft_refused as not_issued, not_verified, private_key_there};
+use crate::failures::{draft_refused as not_issued, not_verified};
 
 fn not_trusted(source: &Source, error: &TrustError) -> Failure {
     let mut message = format!("{source}: {error}");

@@ -3,6 +3,7 @@
 use license_issuer::delivery::{ArtifactDestination, Delivery, FileDelivery, StreamDelivery};
 use license_issuer::files::Collision;
 use license_issuer::ledger::sqlite::{LedgerFile, LedgerLocation};
+use license_issuer::services::{Deliverable, IssueTransaction};
 use license_issuer::{hex, random};
 use license_terminal::{Destination, Exit, Failure};
 
@@ -44,6 +45,25 @@ pub(crate) fn delivery(out: &Out) -> Box<dyn Delivery> {
         Destination::File(path) if out.out.is_stream() => Box::new(StreamDelivery::device(path)),
         Destination::File(_) => Box::new(FileDelivery::default()),
     }
+}
+
+/// Refuses a destination that cannot be written.
+pub(crate) fn check(out: &Out) -> Result<(), Failure> {
+    let checked = delivery(out).check(&destination(out)?);
+    checked.map_err(|error| failures::not_delivered(&error))
+}
+
+/// Delivers a file that is not recorded.
+pub(crate) fn write(out: &Out, content: &[u8]) -> Result<(), Failure> {
+    let mut transaction = IssueTransaction {
+        artifacts: Vec::new(),
+        deliverables: vec![Deliverable {
+            destination: destination(out)?,
+            content: content.to_vec(),
+        }],
+    };
+    let delivered = transaction.commit(None, &mut *delivery(out));
+    delivered.map_err(|error| failures::not_committed(&error))
 }
 
 /// Returns the failure of a system without random bytes.

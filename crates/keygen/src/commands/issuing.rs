@@ -1,6 +1,5 @@
 //! Calls the issue service for artifacts other than licenses, and prints its report.
 
-use license_issuer::delivery::ArtifactDestination;
 use license_issuer::services::issue::{
     Draft, DraftFn, IssueReport, IssueRequest, IssueService, Mode, RenderFn, SignerSource,
 };
@@ -39,7 +38,7 @@ impl Issuing<'_> {
         let request = IssueRequest {
             draft,
             signer,
-            destination: self.destination()?,
+            destination: output::destination(self.out)?,
             delivery: &mut *delivery,
             render: &|draft, signed| {
                 announce(draft);
@@ -56,12 +55,7 @@ impl Issuing<'_> {
 
     /// Refuses a destination that cannot be written, before anything else is done.
     pub(super) fn check(&self) -> Result<(), Failure> {
-        let checked = output::delivery(self.out).check(&self.destination()?);
-        checked.map_err(|error| failures::not_delivered(&error))
-    }
-
-    fn destination(&self) -> Result<ArtifactDestination, Failure> {
-        output::destination(self.out)
+        output::check(self.out)
     }
 
     pub(super) fn mode(&self) -> Mode {

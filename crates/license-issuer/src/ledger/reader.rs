@@ -51,7 +51,7 @@ pub trait LedgerReader {
     fn license_of_order(&self, order: &str) -> Result<Option<Entry>, LedgerError>;
 
     /// Returns the trials of a customer and product, as
-    /// [`trial_key`](crate::records::trial_key) names them.
+    /// `records::trial_key` names them.
     fn trials(&self, trial_key: &str) -> Result<Vec<Entry>, LedgerError>;
 
     /// Returns the id of the latest license that replaces this one and is not revoked.

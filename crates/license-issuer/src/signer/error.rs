@@ -3,8 +3,6 @@
 use std::error::Error;
 use std::path::{Path, PathBuf};
 
-use license_core::issue::IssueError;
-
 use super::SignerBackend;
 use super::private_key::PrivateKeyError;
 use crate::random::RandomError;
@@ -140,7 +138,7 @@ impl SignerError {
 
 /// Lets the error of a device pass through the core.
 #[cfg(any(feature = "pkcs11", feature = "aws-kms"))]
-impl From<SignerError> for IssueError {
+impl From<SignerError> for license_core::issue::IssueError {
     fn from(error: SignerError) -> Self {
         Self::Device {
             code: error.code().to_owned(),
