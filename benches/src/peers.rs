@@ -51,7 +51,10 @@ impl Peer {
     pub fn new(vendor: &Vendor) -> Self {
         let public = vendor.key.public();
         let private = pkcs8::PrivateKeyInfoRef::try_from(vendor.pkcs8.as_slice());
-        let private = private.expect("the key that was made").private_key;
+        let private = private
+            .expect("the key that was made")
+            .private_key
+            .as_bytes();
         let mut validation = Validation::new(Algorithm::RS256);
         validation.set_audience(&[vendor.draft.product]);
         let mut peer = Self {

@@ -34,7 +34,7 @@ pub(crate) fn rows(vendors: &Vendors) -> Vec<Planned<'_>> {
 /// Beside nothing but the signature.
 fn beside_signing<'a>(row: Row<'a>, vendor: &'a Vendor) -> Row<'a> {
     let sign = signing(vendor);
-    row.limit("aws-lc-rs", Some(1.03), move || drop(black_box(sign())))
+    row.limit("aws-lc-rs", Some(1.05), move || drop(black_box(sign())))
 }
 
 /// Beside the signature and its verification.

@@ -18,7 +18,8 @@ pub(crate) enum EmbeddingRequest {
     /// A file, by its absolute path.
     File {
         path: PathBuf,
-        /// Whether the variable contains a relative path, so that the file depends on the directory.
+        /// Whether the variable contains a relative path, so that the file depends on the
+        /// directory.
         is_relative: bool,
     },
     /// A value that names no file.

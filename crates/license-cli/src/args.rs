@@ -16,7 +16,8 @@ use crate::embedded;
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
-    /// A product file (TOML) instead of the built-in one; state is then in its own $PRODUCT_HOME or ~/.product
+    /// A product file (TOML) instead of the built-in one; state is then in its own $PRODUCT_HOME or
+    /// ~/.product
     #[arg(long, global = true, value_name = "FILE", help_heading = "Product")]
     pub(crate) product_file: Option<Source>,
     #[command(flatten)]
@@ -44,7 +45,8 @@ Exit codes: 0 licensed (or in grace, with a warning), 1 denied, 2 usage, 3 could
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Verify a license file, token, key, revocation list or trust statement, and decide whether it holds
+    /// Verify a license file, token, key, revocation list or trust statement, and decide whether it
+    /// holds
     Verify(Box<Verify>),
     /// Show what a license file, token or key says, without verifying it
     Inspect {
@@ -54,7 +56,8 @@ pub(crate) enum Command {
     },
     /// Verify what the vendor sent, in one file or several blocks of it, and keep it for this user
     Install(Box<Install>),
-    /// Ask the vendor to activate the installed license on this machine, or to repair its clock, without a network
+    /// Ask the vendor to activate the installed license on this machine, or to repair its clock,
+    /// without a network
     Request(Request),
     /// Take the vendor's answer to a request
     Activate(Box<Install>),
@@ -78,7 +81,8 @@ pub(crate) enum Command {
     UsageReport(UsageReport),
     /// Remove the license of this user
     Remove,
-    /// Look for what is wrong with licensing on this machine, and change nothing: exit code 1 if something is
+    /// Look for what is wrong with licensing on this machine, and change nothing: exit code 1 if
+    /// something is
     Doctor {
         /// Count a warning as a problem
         #[arg(long)]
@@ -141,7 +145,8 @@ pub(crate) struct Request {
     /// The id of the license to activate [default: the one in effect]
     #[arg(long, value_name = "ID", conflicts_with = "clock")]
     pub(crate) license: Option<String>,
-    /// Ask to set back what this machine remembers of time, which a wrong clock pushed into the future
+    /// Ask to set back what this machine remembers of time, which a wrong clock pushed into the
+    /// future
     #[arg(long)]
     pub(crate) clock: bool,
     /// Make a new request; the answer to one that waits will be refused [default: write that again]
@@ -183,7 +188,8 @@ pub(crate) struct Sending {
     /// Draw a QR code on the terminal, or write it as a picture with --out x.png
     #[arg(long)]
     pub(crate) qr: bool,
-    /// Print numbered lines to read out over a phone; whoever types them is told which line is wrong
+    /// Print numbered lines to read out over a phone; whoever types them is told which line is
+    /// wrong
     #[arg(long, conflicts_with = "qr")]
     pub(crate) speak: bool,
 }

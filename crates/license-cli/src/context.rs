@@ -180,7 +180,8 @@ impl AppContext {
         Ok(evaluation)
     }
 
-    /// Returns the evaluation of the license that the command line names, else of the installed one.
+    /// Returns the evaluation of the license that the command line names, else of the installed
+    /// one.
     ///
     /// # Errors
     ///

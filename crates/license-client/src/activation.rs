@@ -1,8 +1,8 @@
 //! What this machine has asked of its vendor, what it holds, and what it has given up: in a sealed file of its own.
 
 use license_core::{
-    Activation, ClockRepair, Code, License, LicenseId, MAX_FILE_BYTES, MachineDigest, Nonce,
-    Secret, Timestamp,
+    Activation, ClockRepair, Code, License, LicenseId, MAX_FILE_BYTES, MAX_TOKEN_BYTES,
+    MachineDigest, Nonce, Secret, Timestamp,
 };
 use serde_json::{Value, json};
 use thiserror::Error;
@@ -10,11 +10,9 @@ use thiserror::Error;
 use crate::paths::StateFile;
 use crate::problem::StateProblem;
 use crate::sealed::Seal;
-use crate::state::{Reading, load_file, put_aside};
+use crate::sealed_file::{self, Document, Durability};
 use crate::store::{Store, StoreError, StoreLock};
 
-/// The format of what is sealed.
-const VERSION: u64 = 1;
 /// So many requests may wait for an answer, so many activations are held and so many receipts are kept: the oldest are forgotten.
 const MOST: usize = 32;
 /// So many answered and replaced requests are remembered.
@@ -98,36 +96,34 @@ impl AnswerFault {
 }
 
 impl Bindings {
-    /// What is kept. Needs no lock; what can't be used is set aside if that is possible, and told.
+    /// Reads the file. A file that cannot be used is quarantined if the lock is free.
     pub(crate) fn load(store: &Store, seal: &Seal) -> (Self, Option<StateProblem>) {
-        load(store, seal, |file, problem| {
-            let lock = store.lock_within(std::time::Duration::ZERO).ok()?;
-            // Somebody may have written another in the meantime.
-            let (_, again) = load(store, seal, |_, _| None);
-            again.and_then(|_| put_aside(&lock, file, problem))
-        })
+        sealed_file::load(store, seal, StateFile::Activation)
     }
 
-    /// What is kept, for who holds the lock: what can't be used is set aside.
+    /// Reads the file under the lock. A file that cannot be used is quarantined.
     pub(crate) fn load_locked(
         lock: &StoreLock,
         store: &Store,
         seal: &Seal,
     ) -> (Self, Option<StateProblem>) {
-        load(store, seal, |file, problem| put_aside(lock, file, problem))
+        sealed_file::load_locked(lock, store, seal, StateFile::Activation)
     }
 
-    /// What is kept, with everything left as it is.
+    /// Reads the file and changes nothing.
     pub(crate) fn inspect(store: &Store, seal: &Seal) -> (Self, Option<StateProblem>) {
-        load(store, seal, |_, _| None)
+        sealed_file::inspect(store, seal, StateFile::Activation)
     }
 
     /// Replaces the file. Once this returns, it survives a loss of power.
     pub(crate) fn save(&self, lock: &StoreLock, seal: &Seal) -> Result<(), StoreError> {
-        let file = StateFile::Activation;
-        let sealed = seal.seal(file, self.to_json().to_string().as_bytes());
-        let sealed = sealed.map_err(|source| lock.unwritable(file, source))?;
-        lock.write(file, &sealed)
+        sealed_file::save(
+            self,
+            lock,
+            seal,
+            StateFile::Activation,
+            Durability::PowerLoss,
+        )
     }
 
     /// The activations, in armor.
@@ -300,6 +296,11 @@ impl Bindings {
         self.closed.push((nonce, fate));
         forget(&mut self.closed, MOST_CLOSED);
     }
+}
+
+impl Document for Bindings {
+    const VERSION: u64 = 1;
+    const CAP: usize = 2 * MAX_FILE_BYTES + MOST * MAX_TOKEN_BYTES;
 
     fn to_json(&self) -> Value {
         let open = self.open.iter().map(|open| {
@@ -334,7 +335,7 @@ impl Bindings {
             .iter()
             .map(|(nonce, fate)| json!([nonce.to_string(), matches!(fate, Fate::Answered)]));
         json!({
-            "version": VERSION,
+            "version": Self::VERSION,
             "open": open.collect::<Value>(),
             "held": held.collect::<Value>(),
             "receipts": receipts.collect::<Value>(),
@@ -343,15 +344,13 @@ impl Bindings {
         })
     }
 
-    fn parse(content: &[u8]) -> Option<Self> {
-        let members: Value = serde_json::from_slice(content).ok()?;
-        (members.get("version")?.as_u64()? == VERSION).then_some(())?;
+    fn parse(members: &Value) -> Option<Self> {
         let clock = match members.get("clock")? {
             Value::Null => None,
             nonce => Some(Nonce::parse(nonce.as_str()?)?),
         };
         Some(Self {
-            open: each(&members, "open", |entry| {
+            open: each(members, "open", |entry| {
                 Some(Open {
                     license: license(entry)?,
                     nonce: nonce(entry)?,
@@ -360,7 +359,7 @@ impl Bindings {
                     made_at: made_at(entry)?,
                 })
             })?,
-            held: each(&members, "held", |entry| {
+            held: each(members, "held", |entry| {
                 Some(Held {
                     license: license(entry)?,
                     nonce: nonce(entry)?,
@@ -372,7 +371,7 @@ impl Bindings {
                     armor: entry.get("token")?.as_str()?.to_owned(),
                 })
             })?,
-            receipts: each(&members, "receipts", |entry| {
+            receipts: each(members, "receipts", |entry| {
                 Some(GivenUp {
                     license: license(entry)?,
                     nonce: nonce(entry)?,
@@ -381,7 +380,7 @@ impl Bindings {
                     made_at: made_at(entry)?,
                 })
             })?,
-            closed: each(&members, "closed", |entry| {
+            closed: each(members, "closed", |entry| {
                 let nonce = Nonce::parse(entry.get(0)?.as_str()?)?;
                 let fate = match entry.get(1)?.as_bool()? {
                     true => Fate::Answered,
@@ -397,18 +396,6 @@ impl Bindings {
 /// Whether an activation of the first is one of the second too: of itself, or of what it replaces.
 pub(crate) fn goes_by(license: &License, id: &LicenseId) -> bool {
     license.id() == id || license.supersedes().contains(id)
-}
-
-fn load(
-    store: &Store,
-    seal: &Seal,
-    set_aside: impl Fn(StateFile, &StateProblem) -> Option<std::path::PathBuf>,
-) -> (Bindings, Option<StateProblem>) {
-    let reading = Reading {
-        parse: Bindings::parse,
-        cap: 2 * MAX_FILE_BYTES + MOST * license_core::MAX_TOKEN_BYTES,
-    };
-    load_file(store, seal, StateFile::Activation, reading, set_aside)
 }
 
 fn forget<T>(entries: &mut Vec<T>, most: usize) {

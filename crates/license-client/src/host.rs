@@ -2,8 +2,10 @@
 
 mod activating;
 mod counting;
+mod installed;
 mod installing;
 mod lists;
+mod removing;
 mod reporting;
 mod rotating;
 
@@ -18,8 +20,8 @@ use license_core::{
 
 pub use activating::{Asked, Asking};
 pub use counting::QuotaTaken;
+pub use installed::{Installed, InstalledBlock, Removed};
 pub(crate) use installing::names_machines;
-pub use installing::{Installed, InstalledBlock, Removed};
 pub use reporting::{Account, Cut, ReportError, UsageExport};
 pub use rotating::InstalledStatement;
 
@@ -32,7 +34,8 @@ use crate::paths::{HomeError, StateDir, StateFile};
 use crate::problem::{ListProblem, StateProblem};
 use crate::revocations;
 use crate::sealed::Seal;
-use crate::state::{Durability, Loaded, State};
+use crate::sealed_file::Durability;
+use crate::state::{Loaded, State};
 use crate::store::{Store, StoreError};
 
 /// How far the mark may move before it is written again. A clock that is set back gains this much at most.

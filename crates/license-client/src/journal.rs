@@ -6,17 +6,13 @@ use serde_json::{Value, json};
 use crate::paths::StateFile;
 use crate::problem::StateProblem;
 use crate::sealed::Seal;
-use crate::state::{Reading, load_file, put_aside};
+use crate::sealed_file::{self, Document, Durability};
 use crate::store::{Store, StoreError, StoreLock};
 
-/// The format of what is sealed.
-const VERSION: u64 = 1;
 /// So many entries are kept, a year and a month of days: the oldest are forgotten.
 pub(crate) const MOST_ENTRIES: usize = 400;
 /// So many bytes of lines are kept. A day of many names has some kilobytes.
 const MOST_BYTES: usize = 2 << 20;
-/// What is read at most: JSON's escapes of lines that are JSON make them larger.
-const CAP: usize = 8 << 20;
 
 /// The closed entries, oldest first.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
@@ -25,27 +21,28 @@ pub(crate) struct Journal {
 }
 
 impl Journal {
-    /// What is kept, for who holds the lock: what can't be used is set aside.
+    /// Reads the journal under the lock. A file that cannot be used is quarantined.
     pub(crate) fn load_locked(
         lock: &StoreLock,
         store: &Store,
         seal: &Seal,
     ) -> (Self, Option<StateProblem>) {
-        load(store, seal, |file, problem| put_aside(lock, file, problem))
+        of_journal(sealed_file::load_locked(
+            lock,
+            store,
+            seal,
+            StateFile::Usage,
+        ))
     }
 
-    /// What is kept, with everything left as it is.
+    /// Reads the journal and changes nothing.
     pub(crate) fn inspect(store: &Store, seal: &Seal) -> (Self, Option<StateProblem>) {
-        load(store, seal, |_, _| None)
+        of_journal(sealed_file::inspect(store, seal, StateFile::Usage))
     }
 
     /// Replaces the file. Once this returns, it survives a loss of power.
     pub(crate) fn save(&self, lock: &StoreLock, seal: &Seal) -> Result<(), StoreError> {
-        let entries: Value = self.entries.iter().map(Closed::to_json).collect();
-        let content = json!({ "version": VERSION, "entries": entries }).to_string();
-        let sealed = seal.seal(StateFile::Usage, content.as_bytes());
-        let sealed = sealed.map_err(|source| lock.unwritable(StateFile::Usage, source))?;
-        lock.write(StateFile::Usage, &sealed)
+        sealed_file::save(self, lock, seal, StateFile::Usage, Durability::PowerLoss)
     }
 
     /// The place after the last entry; none if there is no entry.
@@ -84,27 +81,29 @@ impl Journal {
         let forgotten = self.entries.len().saturating_sub(kept);
         self.entries.drain(..forgotten);
     }
+}
 
-    fn parse(content: &[u8]) -> Option<Self> {
-        let members: Value = serde_json::from_slice(content).ok()?;
-        (members.get("version")?.as_u64()? == VERSION).then_some(())?;
+impl Document for Journal {
+    const VERSION: u64 = 1;
+    /// JSON's escapes make the lines, which are JSON themselves, larger.
+    const CAP: usize = 8 << 20;
+
+    fn parse(members: &Value) -> Option<Self> {
         let entries = members.get("entries")?.as_array()?.iter();
         Some(Self {
             entries: entries.map(Closed::from_json).collect::<Option<_>>()?,
         })
     }
+
+    fn to_json(&self) -> Value {
+        let entries: Value = self.entries.iter().map(Closed::to_json).collect();
+        json!({ "version": Self::VERSION, "entries": entries })
+    }
 }
 
-fn load(
-    store: &Store,
-    seal: &Seal,
-    set_aside: impl Fn(StateFile, &StateProblem) -> Option<std::path::PathBuf>,
+fn of_journal(
+    (journal, problem): (Journal, Option<StateProblem>),
 ) -> (Journal, Option<StateProblem>) {
-    let reading = Reading {
-        parse: Journal::parse,
-        cap: CAP,
-    };
-    let (journal, problem) = load_file(store, seal, StateFile::Usage, reading, set_aside);
     let problem = problem.map(|problem| StateProblem::Journal(Box::new(problem)));
     (journal, problem)
 }

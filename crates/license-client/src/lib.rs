@@ -25,6 +25,7 @@
 mod activation;
 mod client;
 mod clock;
+mod files;
 mod hex;
 mod home;
 mod host;
@@ -36,6 +37,7 @@ mod problem;
 mod project;
 mod revocations;
 mod sealed;
+mod sealed_file;
 mod session;
 mod state;
 mod store;
@@ -62,5 +64,5 @@ pub use sealed::SealError;
 pub use session::{Session, SessionError};
 pub use store::{Store, StoreError, StoreLock};
 pub use usage::{
-    DetectedUsage, Surroundings, UsageError, UsageReason, detect_usage, usage_variable,
+    DetectedUsage, Surroundings, UsageReason, UsageTypeError, detect_usage, usage_variable,
 };

@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
+use crate::files::create_private;
+
 /// The file that writers lock.
 pub(crate) const LOCK: &str = ".lock";
 
@@ -179,17 +181,6 @@ impl StateDir {
             origin: Origin::Default,
         })
     }
-}
-
-#[cfg(unix)]
-pub(crate) fn create_private(path: &Path) -> io::Result<()> {
-    use std::os::unix::fs::DirBuilderExt;
-    fs::DirBuilder::new().mode(0o700).create(path)
-}
-
-#[cfg(not(unix))]
-pub(crate) fn create_private(path: &Path) -> io::Result<()> {
-    fs::create_dir(path)
 }
 
 #[cfg(unix)]

@@ -18,7 +18,7 @@ use crate::store::{Store, StoreError, StoreLock};
 
 /// The lists that are kept in one folder.
 #[derive(Debug, Default)]
-struct Kept {
+struct StoredLists {
     lists: Vec<RevocationList>,
     /// Lists of keys that are not trusted now, as they are.
     foreign: Vec<String>,
@@ -84,7 +84,7 @@ fn newest(lists: Vec<RevocationList>) -> Vec<RevocationList> {
     newest.into_values().collect()
 }
 
-fn in_store(store: &Store, trust: &TrustSet) -> Result<Kept, ListProblem> {
+fn in_store(store: &Store, trust: &TrustSet) -> Result<StoredLists, ListProblem> {
     let path = store.dir().file(StateFile::Revocations);
     let damaged = |source| ListProblem::Damaged {
         path: path.clone(),
@@ -92,7 +92,7 @@ fn in_store(store: &Store, trust: &TrustSet) -> Result<Kept, ListProblem> {
         aside: None,
     };
     let bytes = match store.read(StateFile::Revocations, MAX_LIST_BYTES) {
-        Ok(None) => return Ok(Kept::default()),
+        Ok(None) => return Ok(StoredLists::default()),
         Ok(Some(bytes)) => bytes,
         Err(StoreError::TooLarge { .. } | StoreError::NotAFile { .. }) => {
             return Err(damaged(ListFault::NotText));
@@ -103,9 +103,9 @@ fn in_store(store: &Store, trust: &TrustSet) -> Result<Kept, ListProblem> {
     verified(&text, trust).map_err(damaged)
 }
 
-fn verified(text: &str, trust: &TrustSet) -> Result<Kept, ListFault> {
+fn verified(text: &str, trust: &TrustSet) -> Result<StoredLists, ListFault> {
     let artefacts = Artefacts::parse(text).map_err(ListFault::Parse)?;
-    let mut kept = Kept::default();
+    let mut kept = StoredLists::default();
     for block in artefacts.of_kind(TokenKind::Revocations) {
         match block.token.verify_revocations(trust) {
             Ok(list) => kept.lists.push(list),
@@ -146,7 +146,7 @@ pub(crate) fn write(
         Err(ListProblem::Store(error)) => return Err(error),
         Err(_) => {
             lock.set_aside(StateFile::Revocations)?;
-            Kept::default()
+            StoredLists::default()
         }
     };
     let lists = newest([kept.lists, lists.to_vec()].concat());

@@ -12,10 +12,9 @@ use license_core::session::{ProjectError, ProjectRoot, SessionId};
 use license_core::usage_report::Counts;
 use thiserror::Error;
 
+use crate::files::{create_private, create_private_file, is_same_file, keep_owner, never_followed};
 use crate::host::{Account, Host};
-use crate::paths::create_private;
 use crate::project::find_project;
-use crate::store::{keep_owner, never_followed};
 
 /// The folder of the state directory in which open sessions hold a lock each.
 const FOLDER: &str = "sessions";
@@ -180,20 +179,16 @@ impl Guard {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
             Err(error) => return Err(error),
         }
-        let mut options = File::options();
-        options.write(true).create_new(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         for _ in 0..ATTEMPTS {
             let number = OPENED.fetch_add(1, Ordering::Relaxed);
             let path = folder.join(format!("{id}.{}-{number}", std::process::id()));
-            let file = match options.open(&path) {
+            let file = match create_private_file(&path) {
                 // One that a process of this number left behind.
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => continue,
                 file => file?,
             };
             // Whoever asks may have taken it for one that was left behind, and removed it.
-            if file.try_lock().is_ok() && is_same_file(&file, &path) {
+            if file.try_lock().is_ok() && is_there(&file, &path) {
                 keep_owner(folder, &file);
                 return Ok(Self { file, path });
             }
@@ -204,6 +199,12 @@ impl Guard {
 
 fn opened(path: &Path) -> io::Result<File> {
     never_followed(File::options().read(true)).open(path)
+}
+
+/// Returns whether the path still leads to the opened file.
+fn is_there(file: &File, path: &Path) -> bool {
+    let (opened, there) = (file.metadata(), fs::symlink_metadata(path));
+    matches!((opened, there), (Ok(opened), Ok(there)) if is_same_file(&opened, &there))
 }
 
 /// Whether somebody holds it; what nobody holds was left behind, and is removed. A link is held by nobody, and left.
@@ -221,21 +222,6 @@ fn is_held(path: &Path) -> bool {
         // Where nothing can be locked nothing is known.
         Err(TryLockError::Error(_)) => false,
     }
-}
-
-#[cfg(unix)]
-fn is_same_file(file: &File, path: &Path) -> bool {
-    use std::os::unix::fs::MetadataExt;
-    let inode = |metadata: fs::Metadata| (metadata.dev(), metadata.ino());
-    let opened = file.metadata().map(inode);
-    let there = fs::symlink_metadata(path).map(inode);
-    matches!((opened, there), (Ok(opened), Ok(there)) if opened == there)
-}
-
-/// Elsewhere a file that is open can't be removed.
-#[cfg(not(unix))]
-fn is_same_file(_: &File, _: &Path) -> bool {
-    true
 }
 
 impl Drop for Guard {

@@ -1,25 +1,22 @@
-//! What a machine remembers: the high-water mark, what was used of quotas today, and the latest validation tokens.
+//! The state of a machine: the clock's high-water mark, the quotas used today, and the latest
+//! validation tokens.
 //!
-//! All of it is kept twice, in `license.cache` and in `quota`, so that whoever removes one of the two gains nothing. So is what was counted
-//! for usage reports since the last entry was written to `usage`.
+//! The state is kept twice, in `license.cache` and in `quota`, so that nobody gains anything by
+//! removing one of the two. Both also hold the counts for usage reports since the last entry was
+//! written to `usage`.
 
 pub(crate) mod seen;
-
-use std::path::PathBuf;
 
 use license_core::usage_report::{Closed, Period};
 use license_core::{HighWater, LicenseId, MAX_FILE_BYTES, Nonce, Tally};
 use serde_json::{Value, json};
 
 use self::seen::SeenLists;
-use crate::hex;
 use crate::paths::StateFile;
 use crate::problem::StateProblem;
-use crate::sealed::{Seal, SealError};
+use crate::sealed::Seal;
+use crate::sealed_file::{self, Document, Durability};
 use crate::store::{Store, StoreError, StoreLock};
-
-/// The format of what is sealed.
-const VERSION: u64 = 1;
 
 /// What a machine remembers.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -38,15 +35,6 @@ pub(crate) struct State {
     pub(crate) given_up: Vec<(LicenseId, Nonce)>,
     /// The clock repairs that were used.
     pub(crate) repaired: Vec<Nonce>,
-}
-
-/// Whether what is written must outlive a loss of power.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Durability {
-    /// It must.
-    PowerLoss,
-    /// The end of the process is enough.
-    Process,
 }
 
 /// The state is not in both of its files.
@@ -74,31 +62,32 @@ pub(crate) struct Loaded {
     pub(crate) is_partial: bool,
 }
 
-/// The most that is kept of validation tokens, in bytes: with seal and JSON it stays below what is read.
+/// The most bytes of validation tokens that are kept: with seal and JSON they stay below
+/// [`State::CAP`].
 const MAX_VALIDATIONS: usize = MAX_FILE_BYTES;
 
+/// The most bytes of counts for usage reports: at most 8 licenses of about 25 KiB each, and 15 closed
+/// entries that wait, of about 60 KiB.
+const MAX_USAGE: usize = 1 << 20;
+
 impl State {
-    /// What both files know together. Needs no lock; what can't be used is set aside if that is possible, and told.
+    /// Merges both files. A file that cannot be used is quarantined if the lock is free.
     pub(crate) fn load(store: &Store, seal: &Seal) -> Loaded {
-        load_with(store, seal, |file, problem| {
-            let lock = store.lock_within(std::time::Duration::ZERO).ok()?;
-            // Somebody may have written another in the meantime.
-            read(store, seal, file, &State::of_copy()).err()?;
-            put_aside(&lock, file, problem)
-        })
+        Loaded::from_files(|file| sealed_file::load(store, seal, file))
     }
 
-    /// The same for who holds the lock.
+    /// Merges both files under the lock. A file that cannot be used is quarantined.
     pub(crate) fn load_locked(lock: &StoreLock, store: &Store, seal: &Seal) -> Loaded {
-        load_with(store, seal, |file, problem| put_aside(lock, file, problem))
+        Loaded::from_files(|file| sealed_file::load_locked(lock, store, seal, file))
     }
 
-    /// What both files know together, with everything left as it is: what can't be used is told.
+    /// Merges both files, and changes nothing.
     pub(crate) fn inspect(store: &Store, seal: &Seal) -> Loaded {
-        load_with(store, seal, |_, _| None)
+        Loaded::from_files(|file| sealed_file::inspect(store, seal, file))
     }
 
-    /// Writes both files. The counts are safe once the second stands: whoever dies before it has acknowledged nothing.
+    /// Writes both files. The counts are safe once the second is written: a process that dies before
+    /// that has acknowledged nothing.
     pub(crate) fn save(
         &self,
         lock: &StoreLock,
@@ -106,19 +95,10 @@ impl State {
         cache: Durability,
         quota: Durability,
     ) -> Result<(), Unsaved> {
-        let mut is_in_one = false;
-        for (file, durability) in [(StateFile::Cache, cache), (StateFile::Quota, quota)] {
-            let content = self.to_json().to_string();
-            let sealed = seal.seal(file, content.as_bytes());
-            let sealed = sealed.map_err(|source| lock.unwritable(file, source));
-            let written = sealed.and_then(|sealed| match durability {
-                Durability::PowerLoss => lock.write(file, &sealed),
-                Durability::Process => lock.write_unsynced(file, &sealed),
-            });
-            written.map_err(|source| Unsaved { source, is_in_one })?;
-            is_in_one = true;
-        }
-        Ok(())
+        let save = |file, durability| sealed_file::save(self, lock, seal, file, durability);
+        let unsaved = |is_in_one| move |source| Unsaved { source, is_in_one };
+        save(StateFile::Cache, cache).map_err(unsaved(false))?;
+        save(StateFile::Quota, quota).map_err(unsaved(true))
     }
 
     /// What two copies know together.
@@ -148,10 +128,15 @@ impl State {
         };
         self.validations = validations.into_iter().take_while(fits).collect();
     }
+}
+
+impl Document for State {
+    const VERSION: u64 = 1;
+    const CAP: usize = 2 * MAX_FILE_BYTES + MAX_USAGE;
 
     fn to_json(&self) -> Value {
         json!({
-            "version": VERSION,
+            "version": Self::VERSION,
             "high_water": self.high_water.to_json(),
             "tally": self.tally.to_json(),
             "validations": self.validations,
@@ -163,9 +148,7 @@ impl State {
         })
     }
 
-    fn parse(content: &[u8]) -> Option<Self> {
-        let members: Value = serde_json::from_slice(content).ok()?;
-        (members.get("version")?.as_u64()? == VERSION).then_some(())?;
+    fn parse(members: &Value) -> Option<Self> {
         let validations = members.get("validations")?.as_array()?.iter();
         let validations = validations.map(|block| block.as_str().map(str::to_owned));
         Some(Self {
@@ -174,10 +157,10 @@ impl State {
             validations: validations.collect::<Option<_>>()?,
             // Usage counts that cannot be read stop nothing.
             period: members.get("usage").and_then(Period::from_json),
-            closed: optional(&members, "usage_closed", closed_of).unwrap_or_default(),
-            lists: optional(&members, "lists", SeenLists::from_json)?,
-            given_up: optional(&members, "given_up", given_up_of)?,
-            repaired: optional(&members, "repaired", repaired_of)?,
+            closed: optional(members, "usage_closed", closed_of).unwrap_or_default(),
+            lists: optional(members, "lists", SeenLists::from_json)?,
+            given_up: optional(members, "given_up", given_up_of)?,
+            repaired: optional(members, "repaired", repaired_of)?,
         })
     }
 }
@@ -219,124 +202,17 @@ fn closed_of(closed: &Value) -> Option<Vec<Closed>> {
     closed.as_array()?.iter().map(Closed::from_json).collect()
 }
 
-fn load_with(
-    store: &Store,
-    seal: &Seal,
-    set_aside: impl Fn(StateFile, &StateProblem) -> Option<PathBuf>,
-) -> Loaded {
-    let mut loaded = Loaded::default();
-    for file in FILES {
-        let (state, problem) = load_file(store, seal, file, State::of_copy(), &set_aside);
-        let is_unreadable = matches!(problem, Some(StateProblem::Store(_)));
-        loaded.is_partial |= is_unreadable;
-        loaded.problems.extend(problem);
-        loaded.state = loaded.state.merged(state);
-    }
-    loaded
-}
-
-/// How the content of a sealed file is read, and how large the file may be.
-pub(crate) struct Reading<T> {
-    pub(crate) parse: fn(&[u8]) -> Option<T>,
-    pub(crate) cap: usize,
-}
-
-/// What is counted for usage reports takes no more: 8 licenses of some 25 KiB each at most, and 15 closed entries that wait, of some 60 KiB.
-const MAX_USAGE: usize = 1 << 20;
-
-impl State {
-    /// Sealing and JSON's escapes make it larger than what it holds.
-    fn of_copy() -> Reading<Self> {
-        Reading {
-            parse: Self::parse,
-            cap: 2 * MAX_FILE_BYTES + MAX_USAGE,
+impl Loaded {
+    fn from_files(load: impl Fn(StateFile) -> (State, Option<StateProblem>)) -> Self {
+        let mut loaded = Self::default();
+        for file in FILES {
+            let (state, problem) = load(file);
+            loaded.is_partial |= matches!(problem, Some(StateProblem::Store(_)));
+            loaded.problems.extend(problem);
+            loaded.state = loaded.state.merged(state);
         }
+        loaded
     }
-}
-
-/// What a sealed file holds, and what is wrong with it. What can't be used is set aside by whoever can.
-pub(crate) fn load_file<T: Default>(
-    store: &Store,
-    seal: &Seal,
-    file: StateFile,
-    reading: Reading<T>,
-    set_aside: impl Fn(StateFile, &StateProblem) -> Option<PathBuf>,
-) -> (T, Option<StateProblem>) {
-    let left_here = || left_here(store, seal, file, &reading).unwrap_or_default();
-    let mut problem = match read(store, seal, file, &reading) {
-        Ok(Some(content)) => return (content, None),
-        // Whoever put another machine's file aside may have died before this one's was back.
-        Ok(None) => return (left_here(), None),
-        Err(problem) => problem,
-    };
-    let mut content = T::default();
-    if let StateProblem::Sealed { .. } = problem {
-        let moved = set_aside(file, &problem);
-        if let (StateProblem::Sealed { source, .. }, Some(_)) = (&problem, &moved)
-            && let SealError::OtherMachine { .. } = source
-        {
-            // What this machine had left here before, when the other one took over.
-            content = left_here();
-        }
-        if let StateProblem::Sealed { aside, .. } = &mut problem {
-            *aside = moved;
-        }
-    }
-    (content, Some(problem))
-}
-
-/// Puts a file aside: one of another machine under that machine's name, so that it finds it again and no more than one of each machine
-/// is kept.
-pub(crate) fn put_aside(
-    lock: &StoreLock,
-    file: StateFile,
-    problem: &StateProblem,
-) -> Option<PathBuf> {
-    match problem {
-        StateProblem::Sealed {
-            source: SealError::OtherMachine { machine },
-            ..
-        } => lock.rename(file, &of_machine(file, machine)).ok(),
-        _ => lock.set_aside(file).ok(),
-    }
-}
-
-/// What this machine had left in the folder before another one took over. It is read from there until the next write, and is then older
-/// than what was written.
-fn left_here<T>(store: &Store, seal: &Seal, file: StateFile, reading: &Reading<T>) -> Option<T> {
-    let path = store.dir().path().join(of_machine(file, seal.machine()));
-    let sealed = std::fs::read(&path).ok()?;
-    (reading.parse)(&seal.open(file, &sealed).ok()?)
-}
-
-fn of_machine(file: StateFile, machine: &[u8]) -> String {
-    format!("{}.machine-{}", file.name(), hex::encode(machine))
-}
-
-fn read<T>(
-    store: &Store,
-    seal: &Seal,
-    file: StateFile,
-    reading: &Reading<T>,
-) -> Result<Option<T>, StateProblem> {
-    let not_sealed = || StateProblem::Sealed {
-        path: store.dir().file(file),
-        source: SealError::NotSealed,
-        aside: None,
-    };
-    let sealed = match store.read(file, reading.cap) {
-        Ok(Some(sealed)) => sealed,
-        Ok(None) => return Ok(None),
-        Err(StoreError::TooLarge { .. } | StoreError::NotAFile { .. }) => return Err(not_sealed()),
-        Err(error) => return Err(StateProblem::Store(error)),
-    };
-    let opened = seal.open(file, &sealed);
-    let content = opened.and_then(|content| (reading.parse)(&content).ok_or(SealError::NotSealed));
-    content.map(Some).map_err(|source| StateProblem::Sealed {
-        path: store.dir().file(file),
-        source,
-        aside: None,
-    })
 }
 
 #[cfg(test)]

@@ -6,14 +6,15 @@
 mod lock_file;
 mod undo;
 
-use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{self, Read, Write};
+use std::fs::{self, File, TryLockError};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
 use thiserror::Error;
 
+use crate::files::{keep_owner, read_capped, sync_directory};
 use crate::paths::{StateDir, StateFile};
 
 /// Long enough for a slow disk to finish somebody's write, short enough that a person still waits for the error.
@@ -180,7 +181,7 @@ impl StoreLock {
     /// [`StoreError::ReadOnly`] or [`StoreError::Unwritable`].
     pub fn remove(&self, file: StateFile) -> Result<bool, StoreError> {
         let path = self.dir.file(file);
-        match fs::remove_file(&path).and_then(|()| sync_folder(self.dir.path())) {
+        match fs::remove_file(&path).and_then(|()| sync_directory(self.dir.path())) {
             Ok(()) => Ok(true),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
             Err(source) => Err(StoreError::on_write(path, source)),
@@ -237,7 +238,7 @@ impl StoreLock {
         }
         unfinished.persist(path)?;
         if is_synced {
-            sync_folder(self.dir.path())?;
+            sync_directory(self.dir.path())?;
         }
         Ok(())
     }
@@ -248,7 +249,7 @@ impl StoreLock {
             .find(|candidate| is_free(candidate))
             .ok_or(io::ErrorKind::AlreadyExists)?;
         fs::rename(path, &aside)?;
-        sync_folder(self.dir.path())?;
+        sync_directory(self.dir.path())?;
         Ok(aside)
     }
 
@@ -277,50 +278,6 @@ fn is_unfinished(entry: &fs::DirEntry) -> bool {
     name.as_encoded_bytes().starts_with(UNFINISHED.as_bytes())
 }
 
-/// Reads one byte more than `cap`, which shows that a file is too large without reading all of it.
-fn read_capped(path: &Path, cap: usize) -> io::Result<Vec<u8>> {
-    // Before opening it: to open a named pipe would wait for somebody to write.
-    let found = fs::metadata(path)?;
-    if !found.is_file() {
-        return Err(io::ErrorKind::IsADirectory.into());
-    }
-    let limit = u64::try_from(cap).unwrap_or(u64::MAX).saturating_add(1);
-    // All of it fits, so that it is read at once.
-    let expected = usize::try_from(found.len()).map_or(cap, |length| length.min(cap));
-    let mut bytes = Vec::with_capacity(expected.saturating_add(1));
-    File::open(path)?.take(limit).read_to_end(&mut bytes)?;
-    Ok(bytes)
-}
-
-/// Opens no link, whoever puts one there between a look at the path and its opening, and does not wait for the other end of a pipe.
-#[cfg(unix)]
-pub(crate) fn never_followed(options: &mut OpenOptions) -> &mut OpenOptions {
-    use rustix::fs::OFlags;
-    let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed();
-    std::os::unix::fs::OpenOptionsExt::custom_flags(options, flags)
-}
-
-/// Elsewhere only some users make links.
-#[cfg(not(unix))]
-pub(crate) fn never_followed(options: &mut OpenOptions) -> &mut OpenOptions {
-    options
-}
-
-/// Gives a file that root makes in a user's folder to that user, who could not read it otherwise.
-#[cfg(unix)]
-pub(crate) fn keep_owner(folder: &Path, file: &File) {
-    use std::os::unix::fs::{MetadataExt, fchown};
-    if let (Ok(folder), Ok(own)) = (fs::metadata(folder), file.metadata())
-        && folder.uid() != own.uid()
-    {
-        // Only root may, and only root has to.
-        let _ = fchown(file, Some(folder.uid()), Some(folder.gid()));
-    }
-}
-
-#[cfg(not(unix))]
-pub(crate) fn keep_owner(_: &Path, _: &File) {}
-
 /// Tries again and again, for a lock that waits by itself cannot be given up. The pauses are what is counted, so that a
 /// clock which jumps changes nothing.
 fn wait_for(file: &File, path: PathBuf, patience: Duration) -> Result<(), StoreError> {
@@ -342,22 +299,6 @@ fn wait_for(file: &File, path: PathBuf, patience: Duration) -> Result<(), StoreE
 /// Nothing there, not even a symlink that leads nowhere.
 fn is_free(path: &Path) -> bool {
     fs::symlink_metadata(path).is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
-}
-
-/// Makes a rename or a removal in the folder last.
-#[cfg(unix)]
-fn sync_folder(path: &Path) -> io::Result<()> {
-    match File::open(path)?.sync_all() {
-        // Some network file systems cannot, and have nothing to lose by it.
-        Err(error) if error.kind() == io::ErrorKind::InvalidInput => Ok(()),
-        other => other,
-    }
-}
-
-/// Elsewhere folders are not synced by hand.
-#[cfg(not(unix))]
-fn sync_folder(_: &Path) -> io::Result<()> {
-    Ok(())
 }
 
 /// The reason why state could not be read or written.

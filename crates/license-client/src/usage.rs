@@ -2,8 +2,8 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fmt;
-use std::fs::{self, File};
-use std::io::{self, Read};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use license_core::{ProductCode, UsageType};
@@ -12,7 +12,8 @@ use license_core::session::{FoundBy, ProjectRoot};
 
 mod error;
 
-pub use self::error::UsageError;
+pub use self::error::UsageTypeError;
+use crate::files::read_capped;
 
 /// The file, in the product's entry of a project, that may name the usage type.
 const PROJECT_FILE: &str = "project.toml";
@@ -169,11 +170,11 @@ pub fn usage_variable(product: ProductCode) -> String {
 ///
 /// # Errors
 ///
-/// [`UsageError`] when the variable or the file says something else, or when the file or the root cannot be read.
+/// [`UsageTypeError`] when the variable or the file says something else, or when the file or the root cannot be read.
 pub fn detect_usage(
     root: &ProjectRoot,
     surroundings: &Surroundings,
-) -> Result<DetectedUsage, UsageError> {
+) -> Result<DetectedUsage, UsageTypeError> {
     if let Some(detected) = by_variable(root.product(), surroundings)? {
         return Ok(detected);
     }
@@ -186,7 +187,7 @@ pub fn detect_usage(
 fn by_variable(
     product: ProductCode,
     surroundings: &Surroundings,
-) -> Result<Option<DetectedUsage>, UsageError> {
+) -> Result<Option<DetectedUsage>, UsageTypeError> {
     let Some(value) = surroundings.variable.as_deref().filter(|v| !v.is_empty()) else {
         return Ok(None);
     };
@@ -196,12 +197,12 @@ fn by_variable(
             usage_type,
             reason: UsageReason::Variable { name },
         })),
-        None => Err(UsageError::bad_variable(name, value)),
+        None => Err(UsageTypeError::bad_variable(name, value)),
     }
 }
 
 /// Only where the product's entry made the root: else it is missing, or the state directory, which speaks for no project.
-fn by_project_file(root: &ProjectRoot) -> Result<Option<DetectedUsage>, UsageError> {
+fn by_project_file(root: &ProjectRoot) -> Result<Option<DetectedUsage>, UsageTypeError> {
     if root.found_by() != FoundBy::Product {
         return Ok(None);
     }
@@ -211,7 +212,7 @@ fn by_project_file(root: &ProjectRoot) -> Result<Option<DetectedUsage>, UsageErr
     };
     let table: toml::Table = text
         .parse()
-        .map_err(|error| UsageError::not_toml(&path, &text, &error))?;
+        .map_err(|error| UsageTypeError::not_toml(&path, &text, &error))?;
     let Some(value) = table.get("usage_type") else {
         return Ok(None);
     };
@@ -220,14 +221,14 @@ fn by_project_file(root: &ProjectRoot) -> Result<Option<DetectedUsage>, UsageErr
             usage_type,
             reason: UsageReason::ProjectFile { path },
         })),
-        None => Err(UsageError::bad_member(path, value)),
+        None => Err(UsageTypeError::bad_member(path, value)),
     }
 }
 
 fn by_surroundings(
     root: &ProjectRoot,
     surroundings: &Surroundings,
-) -> Result<DetectedUsage, UsageError> {
+) -> Result<DetectedUsage, UsageTypeError> {
     let path = root.path().to_owned();
     let (usage_type, reason) = if !surroundings.in_container {
         (UsageType::Builder, UsageReason::Default)
@@ -241,12 +242,12 @@ fn by_surroundings(
     Ok(DetectedUsage { usage_type, reason })
 }
 
-fn has_sources(root: &ProjectRoot) -> Result<bool, UsageError> {
+fn has_sources(root: &ProjectRoot) -> Result<bool, UsageTypeError> {
     Ok(root.found_by() != FoundBy::Directory || has_manifest(root.path())?)
 }
 
-fn has_manifest(directory: &Path) -> Result<bool, UsageError> {
-    let unreadable = |source| UsageError::unreadable(directory, source);
+fn has_manifest(directory: &Path) -> Result<bool, UsageTypeError> {
+    let unreadable = |source| UsageTypeError::unreadable(directory, source);
     for entry in fs::read_dir(directory).map_err(unreadable)? {
         if is_manifest(&entry.map_err(unreadable)?.file_name()) {
             return Ok(true);
@@ -263,37 +264,30 @@ fn is_manifest(name: &OsStr) -> bool {
             .any(|manifest| extension.is_some_and(|extension| extension == *manifest))
 }
 
-/// The text of a project file; `None` if there is none, also because the product's entry is no directory.
-fn read(path: &Path) -> Result<Option<String>, UsageError> {
-    use io::ErrorKind::{NotADirectory, NotFound};
-    let found = match fs::metadata(path) {
-        Err(error) if matches!(error.kind(), NotFound | NotADirectory) => return Ok(None),
-        found => found.map_err(|error| UsageError::unreadable(path, error))?,
+/// Returns the text of a project file, or `None` if there is none, even if the product's entry is
+/// not a directory.
+fn read(path: &Path) -> Result<Option<String>, UsageTypeError> {
+    use io::ErrorKind::{IsADirectory, NotADirectory, NotFound};
+    let bytes = match read_capped(path, MAX_PROJECT_FILE) {
+        Ok(bytes) => bytes,
+        Err(error) => {
+            return match error.kind() {
+                NotFound | NotADirectory => Ok(None),
+                IsADirectory => Err(UsageTypeError::NotAFile {
+                    path: path.to_owned(),
+                }),
+                _ => Err(UsageTypeError::unreadable(path, error)),
+            };
+        }
     };
-    // Before opening it: to open a named pipe would wait for somebody to write.
-    if !found.is_file() {
-        let path = path.to_owned();
-        return Err(UsageError::NotAFile { path });
-    }
-    let bytes = read_capped(path).map_err(|error| UsageError::unreadable(path, error))?;
     if bytes.len() > MAX_PROJECT_FILE {
-        return Err(UsageError::TooLarge {
+        return Err(UsageTypeError::TooLarge {
             path: path.to_owned(),
             cap: MAX_PROJECT_FILE,
         });
     }
-    let text = String::from_utf8(bytes).map_err(|_| UsageError::not_utf8(path))?;
+    let text = String::from_utf8(bytes).map_err(|_| UsageTypeError::not_utf8(path))?;
     Ok(Some(text))
-}
-
-/// One byte more than the cap shows that a file is too large without reading all of it.
-fn read_capped(path: &Path) -> io::Result<Vec<u8>> {
-    let limit = u64::try_from(MAX_PROJECT_FILE).unwrap_or(u64::MAX);
-    let mut bytes = Vec::new();
-    File::open(path)?
-        .take(limit.saturating_add(1))
-        .read_to_end(&mut bytes)?;
-    Ok(bytes)
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Output to a file or standard output, which overwrites nothing unless told to.
+//! Output to a file or to standard output. Existing files are not overwritten by default.
 
 use crate::escape::{escape, show_path};
 use crate::exit::Exit;
@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use tempfile::{NamedTempFile, PersistError};
 
-/// Where output goes: a file, or standard output, written `-`.
+/// The destination of output: a file, or standard output, written `-`.
 ///
 /// ```
 /// use license_terminal::{Audience, Destination, Overwrite};
@@ -32,46 +32,46 @@ use tempfile::{NamedTempFile, PersistError};
 pub enum Destination {
     /// Standard output.
     Stdout,
-    /// A file; `/dev/stdout` and `/dev/fd/N` work as the streams they are.
+    /// A file. `/dev/stdout` and `/dev/fd/N` are streams.
     File(PathBuf),
 }
 
-/// What happens to a file that is already there.
+/// What happens to an existing file.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Overwrite {
-    /// It stays, and the write is refused.
+    /// It stays, and the write fails.
     #[default]
     Refuse,
-    /// It is replaced, all at once.
+    /// It is replaced atomically.
     Force,
 }
 
 impl Overwrite {
-    /// What a `--force` flag means.
+    /// Returns the meaning of a `--force` flag.
     #[must_use]
     pub fn forced(force: bool) -> Self {
         if force { Self::Force } else { Self::Refuse }
     }
 }
 
-/// Who may read what was written.
+/// Who may read the output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Audience {
-    /// Whoever the umask allows.
+    /// Everyone whom the umask allows.
     Everyone,
-    /// The owner of the file (mode 0600); never a terminal.
+    /// The owner of the file (mode 0600). Never written to a terminal.
     OwnerOnly,
 }
 
 impl Destination {
-    /// Writes all of `bytes` or nothing: no half-written file is left at the destination, whatever fails.
+    /// Writes all of `bytes`, or nothing: an error leaves no incomplete file at the destination.
     ///
     /// A symbolic link is neither followed nor replaced.
     ///
     /// # Errors
     ///
-    /// `EXISTS` when something is there and may not be replaced, `USAGE` when a secret would go to a terminal or a
-    /// link would be replaced, `IO` when the machine fails.
+    /// Returns `EXISTS` if something exists and must not be replaced, `USAGE` if a secret would go
+    /// to a terminal or a symbolic link would be replaced, and `IO` if the file cannot be written.
     pub fn write(
         &self,
         bytes: &[u8],
@@ -90,7 +90,8 @@ impl Destination {
 }
 
 impl Destination {
-    /// Whether it is standard output or another stream, where nothing is named and nothing can be taken back.
+    /// Returns whether the destination is standard output or another stream. Output to a stream has
+    /// no name and cannot be undone.
     #[must_use]
     pub fn is_stream(&self) -> bool {
         match self {
@@ -99,11 +100,12 @@ impl Destination {
         }
     }
 
-    /// Refuses early what [`write`](Self::write) would refuse, before long work is done for nothing.
+    /// Checks early that [`write`](Self::write) can succeed, before long work starts.
     ///
     /// # Errors
     ///
-    /// `EXISTS` when something is there and may not be replaced.
+    /// Returns `EXISTS` if something exists and must not be replaced, and `IO` if the directory is
+    /// missing.
     pub fn check(&self, overwrite: Overwrite) -> Result<(), Failure> {
         match self {
             Self::File(path) if !is_stream(path) && path.symlink_metadata().is_ok() => {
@@ -162,8 +164,8 @@ fn refuse_terminal(terminal: bool, audience: Audience) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Only names that the system gives to descriptors and devices: a pipe somebody left in a shared directory is not
-/// where anything should go, least of all a secret.
+/// Returns whether a path is a stream. Only the names that the system gives to descriptors and
+/// devices are streams, because another user may have left a pipe in a shared directory.
 #[cfg(unix)]
 fn is_stream(path: &Path) -> bool {
     use std::os::unix::fs::FileTypeExt;
@@ -206,7 +208,8 @@ fn write_file(
     Ok(())
 }
 
-/// A kind answer before any work; that nothing is overwritten does not rest on it.
+/// Fails early with a clear message. The guarantee that nothing is overwritten does not depend on
+/// it.
 fn refuse_existing(path: &Path, overwrite: Overwrite) -> Result<(), Failure> {
     match (fs::symlink_metadata(path), overwrite) {
         (Err(_), _) => Ok(()),
@@ -246,7 +249,7 @@ fn write_beside(directory: &Path, bytes: &[u8], audience: Audience) -> io::Resul
     Ok(file)
 }
 
-/// Before the umask, as with any file a program creates.
+/// Returns the mode before the umask, as for every file that a program creates.
 #[cfg(unix)]
 fn mode(audience: Audience) -> u32 {
     match audience {
@@ -263,8 +266,9 @@ fn place_new(complete: NamedTempFile, path: &Path) -> io::Result<()> {
     }
 }
 
-/// For file systems without hard links and without a rename that refuses (FAT, some network shares): the name is
-/// claimed by an empty file, which only one can create, and the complete file then takes its place.
+/// Creates a file on a file system that has neither hard links nor a rename that fails on an
+/// existing name (FAT, some network shares). An empty file, which only one process can create,
+/// claims the name, and the complete file replaces it.
 fn claim_and_replace(complete: NamedTempFile, path: &Path) -> io::Result<()> {
     drop(OpenOptions::new().write(true).create_new(true).open(path)?);
     persisted(complete.persist(path)).inspect_err(|_| {
@@ -280,8 +284,8 @@ fn persisted(result: Result<File, PersistError>) -> io::Result<()> {
     }
 }
 
-/// The file is complete and in its place; whether its name survives a power cut is all that is left to ask for, and
-/// not every file system can be asked.
+/// Makes the name of a complete file durable. Errors are ignored, because not every file system
+/// supports it.
 fn sync_directory(directory: &Path) {
     if cfg!(unix) {
         let _ = File::open(directory).and_then(|opened| opened.sync_all());

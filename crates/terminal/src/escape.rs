@@ -1,13 +1,14 @@
-//! Text from elsewhere, made safe to show.
+//! Untrusted text, made safe to print.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::path::Path;
 
-/// Shows as `\u{..}` every character that could forge, hide or reorder what a terminal displays.
+/// Replaces every character that could forge, hide or reorder text on a terminal by `\u{..}`.
 ///
-/// Those are control characters (newline and tab too, so that one line stays one line), direction marks, overrides and
-/// isolates, zero-width characters, and line and paragraph separators. Escaping twice changes nothing more.
+/// These are control characters (also newline and tab, so that one line stays one line), direction
+/// marks, overrides and isolates, zero-width characters, and line and paragraph separators.
+/// Escaping twice gives the same text.
 ///
 /// ```
 /// use license_terminal::escape;
@@ -32,8 +33,8 @@ pub fn escape(text: &str) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
-/// The same for JSON that was already written: there these characters occur only inside strings, except for the
-/// line feeds between them, and JSON's own escapes below U+0020 are in place.
+/// Escapes serialized JSON. These characters occur only inside its strings, except for the line
+/// feeds between them, and JSON has already escaped those below U+0020.
 pub(crate) fn escape_json(json: &str) -> String {
     let mut shown = String::with_capacity(json.len());
     for character in json.chars() {
@@ -65,12 +66,13 @@ fn deceives(character: char) -> bool {
             | '\u{e0000}'..='\u{e007f}') // tags: invisible ASCII
 }
 
-/// No name that a person gives a file is as long; a license or key pasted in its place is.
+/// The longest name that is shown. A longer one may be a license or a key that was pasted.
 const LONGEST_NAME: usize = 100;
-/// What is shown of a longer one.
+/// The number of characters that are shown of a longer name.
 const GLIMPSE: usize = 12;
 
-/// A path made safe to show: escaped, and cut where a name in it is so long that it may be a license.
+/// Returns a path for messages: escaped, and cut if a name in it is so long that it may be a
+/// license.
 ///
 /// ```
 /// use license_terminal::show_path;

@@ -1,8 +1,8 @@
-//! How a program ends.
+//! Exit codes.
 
 use std::process::ExitCode;
 
-/// How a program ends, the same for both programs.
+/// The exit codes of both programs.
 ///
 /// ```
 /// use license_terminal::Exit;
@@ -13,20 +13,20 @@ use std::process::ExitCode;
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Exit {
-    /// 0: licensed, or plain success.
+    /// 0: licensed, or success.
     Licensed,
-    /// 1: judged, and denied.
+    /// 1: denied.
     Denied,
-    /// 2: the command line, or what it points to, has to change.
+    /// 2: the command line, or a file that it names, must change.
     Usage,
-    /// 3: could not be judged: malformed, badly signed or untrusted.
+    /// 3: indeterminate: malformed, badly signed or untrusted.
     Unjudged,
-    /// 4: the machine failed: input, output or permissions.
+    /// 4: an error of the machine: input, output or permissions.
     Machine,
 }
 
 impl Exit {
-    /// The number the shell sees.
+    /// Returns the number for the shell.
     #[must_use]
     pub fn code(self) -> u8 {
         match self {

@@ -1,4 +1,4 @@
-//! An error as both programs report it.
+//! An error as both programs print it.
 
 use crate::escape::show_path;
 use crate::exit::Exit;
@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use std::io::{self, ErrorKind};
 use std::path::Path;
 
-/// An error as both programs report it: one line that says what was wrong, and one that says what to do.
+/// An error as both programs print it: one line says what was wrong, and one says what to do.
 ///
 /// ```
 /// use license_terminal::{Exit, Failure};
@@ -26,7 +26,8 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// A failure that ends the program with `exit`; scripts tell failures apart by `code`, which never changes.
+    /// Creates a failure that ends the program with `exit`. Scripts distinguish failures by `code`,
+    /// which never changes.
     #[must_use]
     pub fn new(exit: Exit, code: impl Into<Cow<'static, str>>, message: impl Into<String>) -> Self {
         Self {
@@ -37,19 +38,20 @@ impl Failure {
         }
     }
 
-    /// A command line that cannot be followed: exit 2, code `USAGE`.
+    /// Creates the failure of an invalid command line: exit code 2, code `USAGE`.
     #[must_use]
     pub fn usage(message: impl Into<String>) -> Self {
         Self::new(Exit::Usage, "USAGE", message)
     }
 
-    /// Input that is not what it should be: exit 3, code `MALFORMED`.
+    /// Creates the failure of malformed input: exit code 3, code `MALFORMED`.
     #[must_use]
     pub fn malformed(message: impl Into<String>) -> Self {
         Self::new(Exit::Unjudged, "MALFORMED", message)
     }
 
-    /// The machine refused: exit 4, code `IO`, "cannot `action` `path`: why".
+    /// Creates the failure of an I/O error: exit code 4, code `IO`, "cannot `action` `path`:
+    /// reason".
     ///
     /// ```
     /// use license_terminal::Failure;
@@ -69,45 +71,46 @@ impl Failure {
         }
     }
 
-    /// The same failure, with what to do about it.
+    /// Sets what to do about the failure.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
     }
 
-    /// The same failure, with what it is about in front.
+    /// Adds the subject of the failure before its message.
     #[must_use]
     pub fn about(mut self, what: &str) -> Self {
         self.message = format!("{what}: {}", self.message);
         self
     }
 
-    /// How the program ends.
+    /// Returns the exit code.
     #[must_use]
     pub fn exit(&self) -> Exit {
         self.exit
     }
 
-    /// What scripts tell failures apart by.
+    /// Returns the code by which scripts distinguish failures.
     #[must_use]
     pub fn code(&self) -> &str {
         &self.code
     }
 
-    /// What was wrong, in one line.
+    /// Returns what was wrong, in one line.
     #[must_use]
     pub fn message(&self) -> &str {
         &self.message
     }
 
-    /// What to do about it, if there is something.
+    /// Returns what to do about it.
     #[must_use]
     pub fn advice(&self) -> Option<&str> {
         self.hint.as_deref()
     }
 
-    /// The failure as `--json` prints it: `{"error": {"code", "message", "hint"}}`, with a null hint if there is none.
+    /// Returns the failure as `--json` prints it: `{"error": {"code", "message", "hint"}}`. The
+    /// hint is null if there is none.
     #[must_use]
     pub fn to_json(&self) -> serde_json::Value {
         serde_json::json!({
@@ -116,7 +119,8 @@ impl Failure {
     }
 }
 
-/// The system's own words without the number, starting like the middle of a sentence.
+/// Returns the message of the system without its number, in lower case for the middle of a
+/// sentence.
 fn reason(error: &io::Error) -> String {
     let text = error.to_string();
     let text = match text.rfind(" (os error ") {

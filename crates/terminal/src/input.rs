@@ -1,4 +1,4 @@
-//! Input with a cap, from a file or standard input.
+//! Input with a size limit, from a file or standard input.
 
 use crate::escape::show_path;
 use crate::failure::Failure;
@@ -10,7 +10,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-/// Where input comes from: a file, or standard input, written `-`.
+/// The source of input: a file, or standard input, written `-`.
 ///
 /// ```
 /// use license_terminal::Source;
@@ -23,16 +23,16 @@ use std::str::FromStr;
 pub enum Source {
     /// Standard input.
     Stdin,
-    /// A file, or anything else with a path that can be read.
+    /// A file, or anything else that can be read by its path.
     File(PathBuf),
 }
 
 impl Source {
-    /// Reads it all, at most `cap` bytes.
+    /// Reads the whole input, at most `cap` bytes.
     ///
     /// # Errors
     ///
-    /// `IO` when it cannot be read, `MALFORMED` when it is bigger than `cap`.
+    /// Returns `IO` if it cannot be read, and `MALFORMED` if it is larger than `cap`.
     pub fn read_bytes(&self, cap: usize) -> Result<Vec<u8>, Failure> {
         let read = match self {
             Self::Stdin => read_capped(io::stdin().lock(), cap),
@@ -43,13 +43,14 @@ impl Source {
         Ok(bytes)
     }
 
-    /// Reads text, at most `cap` bytes of it: UTF-8, or UTF-16 with a byte order mark.
+    /// Reads text of at most `cap` bytes: UTF-8, or UTF-16 with a byte order mark.
     ///
-    /// UTF-16 is what PowerShell's `>` and older editors on Windows write. The byte order mark is left out.
+    /// PowerShell's `>` and older editors on Windows write UTF-16. The byte order mark is removed.
     ///
     /// # Errors
     ///
-    /// As [`read_bytes`](Self::read_bytes), and `MALFORMED` with the byte offset when it is not text.
+    /// Returns the errors of [`read_bytes`](Self::read_bytes), and `MALFORMED` with the byte offset
+    /// if the input is not text.
     pub fn read_text(&self, cap: usize) -> Result<String, Failure> {
         self.text(self.read_bytes(cap)?)
     }
@@ -63,11 +64,12 @@ impl Source {
         })
     }
 
-    /// Reads text of at most `cap` bytes, or more where what was read up to there says so: `larger` is asked how much.
+    /// Reads text of at most `cap` bytes. If it is longer, `larger` returns the limit from the
+    /// bytes up to there.
     ///
     /// # Errors
     ///
-    /// As [`read_text`](Self::read_text).
+    /// Returns the errors of [`read_text`](Self::read_text).
     pub fn read_text_or_more(
         &self,
         cap: usize,
@@ -127,13 +129,13 @@ impl fmt::Display for Source {
 
 fn read_capped(reader: impl Read, cap: usize) -> io::Result<Vec<u8>> {
     let limit = u64::try_from(cap).unwrap_or(u64::MAX).saturating_add(1);
-    // Room from the start: a private key read through here is not left behind in outgrown buffers.
+    // A buffer that never grows leaves no copy of a private key behind.
     let mut bytes = Vec::with_capacity(cap.min(64 * 1024).saturating_add(1));
     reader.take(limit).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 
-/// What was read, and how much of it would have been too much.
+/// Returns the bytes and the limit that applies to them.
 fn read_in_two(
     mut reader: impl Read,
     cap: usize,
@@ -190,7 +192,7 @@ fn decode_utf16(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> Result<String, NotTex
     }
 }
 
-/// All of `decoded` was fine, so the bad unit is right behind it and the byte order mark.
+/// Returns the error of the unit that follows `decoded` and the byte order mark.
 fn not_utf16(decoded: &str) -> NotText {
     let units = decoded.encode_utf16().count();
     NotText {

@@ -1,15 +1,16 @@
-//! A JSON value as indented lines for people.
+//! A JSON value as indented text.
 
 use serde_json::Value;
 
 use crate::escape::escape;
 
-/// Writes each member on a line of its own, nested ones indented; what is foreign in it is escaped.
+/// Returns a line for each member, indented by its depth. Names and strings are escaped.
 ///
 /// ```
 /// use license_terminal::outline;
 ///
-/// let value = serde_json::json!({ "keys": [{ "bits": 4096 }], "kind": "a\u{7}b", "tags": ["x", "y"] });
+/// let keys = serde_json::json!([{ "bits": 4096 }]);
+/// let value = serde_json::json!({ "keys": keys, "kind": "a\u{7}b", "tags": ["x", "y"] });
 /// assert_eq!(outline(&value), "keys:\n  - bits: 4096\nkind: a\\u{7}b\ntags: x, y\n");
 /// ```
 pub fn outline(value: &Value) -> String {
@@ -44,7 +45,7 @@ fn member(text: &mut String, indent: &str, name: &str, value: &Value) {
     }
 }
 
-/// The item's lines, the first of them with a dash.
+/// Returns the lines of an item. The first one starts with a dash.
 fn list_item(indent: &str, item: &Value) -> String {
     let lines = outline(item);
     let mut text = String::new();

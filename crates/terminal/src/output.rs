@@ -11,9 +11,9 @@ const ERROR: Style = AnsiColor::Red.on_default().bold();
 const WARNING: Style = AnsiColor::Yellow.on_default().bold();
 const HINT: Style = AnsiColor::Cyan.on_default().bold();
 
-/// How a program speaks, chosen on its command line: `#[command(flatten)]` it.
+/// The options for output. Use `#[command(flatten)]` to add them to a program.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::Args)]
-// Or clap would make the sentence above the description of every program that flattens this.
+// Without this, clap describes every program by the sentence above.
 #[command(about = None, long_about = None)]
 pub struct OutputOptions {
     /// Print one JSON object on standard output, for scripts
@@ -50,10 +50,10 @@ pub enum Color {
     Never,
 }
 
-/// What the program prints through: data on standard output, everything else on standard error.
+/// The output of a program: data on standard output, everything else on standard error.
 ///
-/// Styled text may be given anywhere; the styles are taken out where they are not wanted. A closed pipe is no failure:
-/// whoever read the output had enough.
+/// All text may be styled. The styles are removed if they are not wanted. A closed pipe is not a
+/// failure: its reader needs no more output.
 ///
 /// ```
 /// use license_terminal::{OutputOptions, Terminal};
@@ -73,7 +73,7 @@ pub struct Terminal {
 }
 
 impl Terminal {
-    /// A terminal that speaks as the options say.
+    /// Creates a terminal from the options.
     #[must_use]
     pub fn new(options: &OutputOptions) -> Self {
         let color = match options.color {
@@ -88,13 +88,13 @@ impl Terminal {
         }
     }
 
-    /// Whether the program owes its caller one JSON object instead of text.
+    /// Returns whether the program prints one JSON object instead of text.
     #[must_use]
     pub fn is_json(&self) -> bool {
         self.json
     }
 
-    /// How many columns standard output has, if it is a terminal that says so.
+    /// Returns how many columns standard output has if it is a terminal.
     #[must_use]
     pub fn columns(&self) -> Option<usize> {
         let (width, _) = terminal_size::terminal_size_of(io::stdout())?;
@@ -105,7 +105,7 @@ impl Terminal {
     ///
     /// # Errors
     ///
-    /// When standard output cannot be written; a closed pipe is no error.
+    /// Returns an error if standard output cannot be written. A closed pipe is not an error.
     pub fn data(&self, text: &str) -> Result<(), Failure> {
         let stream = AutoStream::new(io::stdout().lock(), self.color);
         delivered(write_line(stream, text))
@@ -121,41 +121,41 @@ impl Terminal {
     ///
     /// # Errors
     ///
-    /// When standard output cannot be written; a closed pipe is no error.
+    /// Returns an error if standard output cannot be written. A closed pipe is not an error.
     pub fn json(&self, value: &serde_json::Value) -> Result<(), Failure> {
         let text = escape_json(&format!("{value:#}"));
         delivered(write_line(io::stdout().lock(), &text))
     }
 
-    /// Tells people something by the way, unless they asked for quiet or for JSON.
+    /// Prints a note, unless the user asked for quiet output or JSON.
     pub fn note(&self, text: &str) {
         if !self.quiet && !self.json {
             self.say(text);
         }
     }
 
-    /// Warns in one line, with JSON too: standard output alone is the object's.
+    /// Prints a warning in one line, also with JSON, because the object is on standard output.
     pub fn warning(&self, code: &str, text: &str) {
         self.say(&warning_line(code, text));
     }
 
-    /// Reports a failure: its two lines on standard error, or with JSON its object on standard output.
+    /// Prints a failure: two lines on standard error, or with JSON an object on standard output.
     pub fn failure(&self, failure: &Failure) {
-        let told = self.json && self.json(&failure.to_json()).is_ok();
-        if !told {
+        let is_printed = self.json && self.json(&failure.to_json()).is_ok();
+        if !is_printed {
             self.say(&failure_lines(failure));
         }
     }
 
-    /// What was asked for but is no answer, such as help shown instead of one, on standard error.
+    /// Prints text on standard error, such as help in place of an answer.
     pub(crate) fn say(&self, text: &str) {
         let stream = AutoStream::new(io::stderr().lock(), self.color);
-        // Nowhere is left to report to when standard error is gone.
+        // An error of standard error cannot be reported.
         let _ = write_line(stream, text);
     }
 }
 
-/// Bytes to standard output as they are.
+/// Writes bytes to standard output unchanged.
 pub(crate) fn write_stdout(bytes: &[u8]) -> Result<(), Failure> {
     delivered(write_all(io::stdout().lock(), bytes))
 }
@@ -172,11 +172,12 @@ fn failure_lines(failure: &Failure) -> String {
     }
 }
 
-/// At once, so that whoever is killed meanwhile has written all of it or nothing.
+/// Writes the text with one call, so that a killed process has written all of it or nothing.
 fn write_line(stream: impl Write, text: &str) -> io::Result<()> {
-    match text.ends_with('\n') {
-        true => write_all(stream, text.as_bytes()),
-        false => write_all(stream, format!("{text}\n").as_bytes()),
+    if text.ends_with('\n') {
+        write_all(stream, text.as_bytes())
+    } else {
+        write_all(stream, format!("{text}\n").as_bytes())
     }
 }
 

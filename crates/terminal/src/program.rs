@@ -1,6 +1,6 @@
 //! The command line of a program: usage errors, completions, man pages.
 
-mod usage_error;
+mod argument_error;
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
@@ -12,7 +12,7 @@ use clap::{Command, Parser, ValueEnum};
 use clap_complete::Shell;
 use clap_mangen::Man;
 
-pub use usage_error::UsageError;
+pub use argument_error::ArgumentError;
 
 use crate::destination::{Audience, Destination, Overwrite};
 use crate::exit::Exit;
@@ -47,7 +47,8 @@ pub fn parse<P: Parser>(arguments: impl IntoIterator<Item = OsString>) -> Result
     })
 }
 
-/// Parses as [`Parser::try_parse_from`] does, and keeps the description of the program for messages.
+/// Parses as [`Parser::try_parse_from`] does, and keeps the description of the program for
+/// messages.
 fn parse_with<P: Parser>(command: &mut Command, arguments: &[OsString]) -> Result<P, clap::Error> {
     let mut matches = command.try_get_matches_from_mut(arguments)?;
     P::from_arg_matches_mut(&mut matches).map_err(|error| error.format(command))
@@ -98,14 +99,15 @@ pub fn completions(mut command: Command, shell: Shell) -> Result<(), Failure> {
     write_stdout(&script)
 }
 
-/// Writes the man page of `command` to standard output, or that page and one for each subcommand into
-/// `directory`.
+/// Writes the man page of `command` to standard output, or that page and one for each subcommand
+/// into `directory`.
 ///
 /// Creates the directory if it is missing.
 ///
 /// # Errors
 ///
-/// Returns `EXISTS` if a page exists and must not be replaced, and `IO` if a file cannot be written.
+/// Returns `EXISTS` if a page exists and must not be replaced, and `IO` if a file cannot be
+/// written.
 pub fn man(
     command: Command,
     directory: Option<&Path>,
@@ -141,8 +143,8 @@ fn page(man: &Man) -> Result<Vec<u8>, Failure> {
 
 /// Returns how to print the answer to a command line that does not parse.
 ///
-/// clap returns no values beside an error, so the two options that decide the form of the answer are
-/// searched for among the arguments: `--json` and `--color`.
+/// clap returns no values beside an error, so the two options that decide the form of the answer
+/// are searched for among the arguments: `--json` and `--color`.
 fn output_options(arguments: &[OsString]) -> OutputOptions {
     let following = options(arguments).skip(1).map(Some).chain([None]);
     let color = options(arguments)
@@ -183,7 +185,7 @@ fn answer(
         }
         _ => {
             let command = addressed(command, arguments);
-            report(terminal, &UsageError::from(error).into_failure(&command))
+            report(terminal, &ArgumentError::from(error).into_failure(&command))
         }
     }
 }
@@ -256,7 +258,7 @@ mod tests {
     fn refused(line: &[&str]) -> Failure {
         let (mut command, arguments) = (Program::command(), arguments(line));
         let error = parse_with::<Program>(&mut command, &arguments).unwrap_err();
-        UsageError::from(&error).into_failure(&addressed(&command, &arguments))
+        ArgumentError::from(&error).into_failure(&addressed(&command, &arguments))
     }
 
     fn answered(line: &[&str]) -> Exit {
@@ -267,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn a_usage_error_is_one_line_and_says_where_help_is() {
+    fn a_argument_error_is_one_line_and_says_where_help_is() {
         let failure = refused(&["keygen", "issue", "--seats", "many", "--customer", "Acme"]);
         assert_eq!(
             failure.message(),
@@ -318,7 +320,7 @@ mod tests {
     fn an_error_names_its_options() {
         let options = |line: &[&str]| {
             let error = Program::try_parse_from(line).unwrap_err();
-            let error = UsageError::from(&error);
+            let error = ArgumentError::from(&error);
             let names: Vec<_> = error.options().map(str::to_owned).collect();
             (error.is_missing(), names)
         };

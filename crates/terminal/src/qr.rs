@@ -1,7 +1,7 @@
-//! QR codes: text that a phone or a scanner reads off a screen or a picture.
+//! QR codes: text for a phone or a scanner.
 //!
-//! Whoever sees a code has its text: nothing secret belongs into one. What is drawn here is signed or public, such as a
-//! request or its answer; keys and passphrases never are.
+//! Everyone who sees a code can read its text, so a code never contains a key or a passphrase. The
+//! programs draw signed or public text only, such as a request or its answer.
 
 mod drawing;
 mod picture;
@@ -16,7 +16,7 @@ use std::path::Path;
 /// The most bytes that fit into any code, at the lowest error correction.
 pub const MAX_QR_BYTES: usize = 2953;
 
-/// Light modules on each side, without which readers don't find a code (ISO/IEC 18004, 9.1).
+/// The light modules on each side, which a reader needs to find a code (ISO/IEC 18004, 9.1).
 const QUIET_ZONE: usize = 4;
 
 /// A text as a QR code.
@@ -36,12 +36,13 @@ pub struct QrCode {
 }
 
 impl QrCode {
-    /// Encodes a text, with error correction M (15 % may be hidden or dirty) or what is better and takes no more room,
-    /// and L (7 %) where only that fits.
+    /// Encodes a text with error correction level M (15 % may be unreadable), with a higher level
+    /// if it takes no more room, or with level L (7 %) if only that fits.
     ///
     /// # Errors
     ///
-    /// `TOO_LONG` for more than fits at L: [`MAX_QR_BYTES`], and more of capital letters and digits alone.
+    /// Returns `TOO_LONG` for a text that does not fit at level L: [`MAX_QR_BYTES`], or more if it
+    /// consists of capital letters and digits.
     pub fn new(text: &str) -> Result<Self, Failure> {
         let encode = |correction| qrcodegen::QrCode::encode_text(text, correction);
         let code = encode(QrCodeEcc::Medium).or_else(|_| encode(QrCodeEcc::Low));
@@ -49,11 +50,11 @@ impl QrCode {
             .map_err(|_| too_long(text.len()))
     }
 
-    /// Refuses early where a code can't go: a file whose name is not that of a picture, or an object that a script reads.
+    /// Checks early that a code can be delivered.
     ///
     /// # Errors
     ///
-    /// `USAGE` for either.
+    /// Returns `USAGE` for a file whose name is not that of a picture, and for JSON output.
     pub fn check_destination(out: &Destination, terminal: &Terminal) -> Result<(), Failure> {
         const PICTURE: &str = "write the code as a picture: --qr --out code.png";
         match out {
@@ -69,13 +70,13 @@ impl QrCode {
         }
     }
 
-    /// Modules on each side, with the quiet zone; as many columns are needed on a terminal.
+    /// Returns the modules on each side, with the quiet zone. A terminal needs as many columns.
     #[must_use]
     pub fn width(&self) -> usize {
         (0..self.code.size()).len() + 2 * QUIET_ZONE
     }
 
-    /// Whether the module is dark; all around the code is light.
+    /// Returns whether a module is dark. The quiet zone is light.
     fn is_dark(&self, column: usize, row: usize) -> bool {
         let within = |place: usize| place.checked_sub(QUIET_ZONE).map(i32::try_from);
         match (within(column), within(row)) {

@@ -101,8 +101,8 @@ impl Table {
 
     /// Returns the lines of the table.
     ///
-    /// If the width of the terminal is known, long cells are wrapped so that the table fits. Without
-    /// a terminal, each row is one line.
+    /// If the width of the terminal is known, long cells are wrapped so that the table fits.
+    /// Without a terminal, each row is one line.
     #[must_use]
     pub fn to_text(&self, terminal_columns: Option<usize>) -> String {
         let mut table = self.unaligned();

@@ -85,8 +85,8 @@ fn follow(
     position
 }
 
-/// Returns the last position of a path that does not start with a keyword, so that a later segment is
-/// not taken for its start.
+/// Returns the last position of a path that does not start with a keyword, so that a later segment
+/// is not taken for its start.
 fn after_path(tokens: &[TokenTree], mut position: usize) -> usize {
     while is_separator(tokens, position + 1)
         && matches!(tokens.get(position + 3), Some(TokenTree::Ident(_)))

@@ -28,23 +28,27 @@ pub(crate) fn run(app: &AppContext, strict: bool, terminal: &Terminal) -> Result
     let verdict = license::Verdict::new(app, &args, &snapshot);
     let checks = checks(app, &snapshot, &verdict);
     let worst = checks.iter().map(|check| check.status).max();
-    let worst = worst.unwrap_or(Status::Ok);
+    let worst = worst.unwrap_or(Severity::Ok);
     if terminal.is_json() {
         let next = verdict.next().map(|next| next.to_json());
-        let checks: Vec<_> = checks.iter().map(Check::to_json).collect();
+        let checks: Vec<_> = checks.iter().map(CheckResult::to_json).collect();
         terminal.json(&json!({ "checks": checks, "status": worst.as_str(), "next": next }))?;
     } else {
-        let lines: Vec<_> = checks.iter().map(Check::to_text).collect();
+        let lines: Vec<_> = checks.iter().map(CheckResult::to_text).collect();
         terminal.data(&lines.join("\n"))?;
     }
     Ok(match worst {
-        Status::Problem => Exit::Denied,
-        Status::Warning if strict => Exit::Denied,
+        Severity::Problem => Exit::Denied,
+        Severity::Warning if strict => Exit::Denied,
         _ => Exit::Licensed,
     })
 }
 
-fn checks(app: &AppContext, snapshot: &Snapshot, verdict: &license::Verdict<'_>) -> Vec<Check> {
+fn checks(
+    app: &AppContext,
+    snapshot: &Snapshot,
+    verdict: &license::Verdict<'_>,
+) -> Vec<CheckResult> {
     let facts = app.host.facts();
     vec![
         directories::home(app),
@@ -64,7 +68,7 @@ fn checks(app: &AppContext, snapshot: &Snapshot, verdict: &license::Verdict<'_>)
 
 /// The result of a check, from best to worst.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Status {
+enum Severity {
     Ok,
     /// Nothing stops working.
     Warning,
@@ -72,7 +76,7 @@ enum Status {
     Problem,
 }
 
-impl Status {
+impl Severity {
     const fn as_str(self) -> &'static str {
         match self {
             Self::Ok => "ok",
@@ -82,7 +86,7 @@ impl Status {
     }
 }
 
-impl fmt::Display for Status {
+impl fmt::Display for Severity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.as_str())
     }
@@ -90,7 +94,7 @@ impl fmt::Display for Status {
 
 /// A warning or a problem, with what to do about it.
 struct Fault {
-    status: Status,
+    status: Severity,
     message: String,
     hint: String,
 }
@@ -98,7 +102,7 @@ struct Fault {
 impl Fault {
     fn warning(message: impl Into<String>, hint: impl Into<String>) -> Self {
         Self {
-            status: Status::Warning,
+            status: Severity::Warning,
             message: message.into(),
             hint: hint.into(),
         }
@@ -106,13 +110,13 @@ impl Fault {
 
     fn problem(message: impl Into<String>, hint: impl Into<String>) -> Self {
         Self {
-            status: Status::Problem,
+            status: Severity::Problem,
             ..Self::warning(message, hint)
         }
     }
 
     /// Creates a fault from the failure of a command that needs what is checked.
-    fn from_failure(status: Status, failure: &Failure) -> Self {
+    fn from_failure(status: Severity, failure: &Failure) -> Self {
         Self {
             status,
             message: failure.message().to_owned(),
@@ -122,25 +126,25 @@ impl Fault {
 }
 
 /// The line of a check.
-struct Check {
+struct CheckResult {
     name: &'static str,
-    status: Status,
+    status: Severity,
     message: String,
     hint: Option<String>,
 }
 
-impl Check {
+impl CheckResult {
     fn ok(name: &'static str, message: impl Into<String>) -> Self {
         Self {
             name,
-            status: Status::Ok,
+            status: Severity::Ok,
             message: message.into(),
             hint: None,
         }
     }
 
-    /// Creates a check from all its faults in one line, the worst first, with the hint of the worst.
-    /// Without faults, the line is `right`.
+    /// Creates a check from all its faults in one line, the worst first, with the hint of the
+    /// worst. Without faults, the line is `right`.
     fn new(name: &'static str, mut faults: Vec<Fault>, right: impl Into<String>) -> Self {
         faults.sort_by_key(|fault| std::cmp::Reverse(fault.status));
         let Some(worst) = faults.first() else {

@@ -26,7 +26,7 @@ pub(crate) fn run(
     terminal: &Terminal,
 ) -> Result<Exit, Failure> {
     let input = LicenseInput::read(&arguments.license)?;
-    let verified = Verified::new(app, arguments, &input)?;
+    let verified = VerifiedCandidate::new(app, arguments, &input)?;
     install(app, arguments, &input, verified, terminal)
 }
 
@@ -41,7 +41,7 @@ pub(crate) fn activate(
     terminal: &Terminal,
 ) -> Result<Exit, Failure> {
     let input = LicenseInput::read(&arguments.license)?;
-    let verified = Verified::new(app, arguments, &input)?;
+    let verified = VerifiedCandidate::new(app, arguments, &input)?;
     let bundle = &verified.bundle;
     if bundle.activations().is_empty() && bundle.clock_repairs().is_empty() {
         let message = format!(
@@ -75,10 +75,10 @@ fn install(
     app: &AppContext,
     arguments: &Install,
     input: &LicenseInput,
-    verified: Verified,
+    verified: VerifiedCandidate,
     terminal: &Terminal,
 ) -> Result<Exit, Failure> {
-    let Verified {
+    let VerifiedCandidate {
         bundle,
         roots,
         statements,
@@ -128,14 +128,14 @@ fn install(
 ///
 /// A license is verified with the embedded keys, else with those given, else with those installed.
 /// An input without a license is verified with the keys of the installed license too.
-struct Verified {
+struct VerifiedCandidate {
     bundle: Bundle,
     /// The keys without any trust statement.
     roots: TrustSet,
     statements: StatementsReport,
 }
 
-impl Verified {
+impl VerifiedCandidate {
     fn new(app: &AppContext, arguments: &Install, input: &LicenseInput) -> Result<Self, Failure> {
         let mut rotation = app.rotation_for_installing(&arguments.trust)?;
         let mut statements = app.apply_statements(input, &mut rotation)?;
@@ -225,9 +225,10 @@ fn note_answers(installed: &Installed, bundle: &Bundle, terminal: &Terminal) {
     };
     for answer in bundle.activations() {
         let license = answer.license_id();
-        terminal.note(&match is_news(answer.id().as_str()) {
-            true => format!("license {license} is activated for this machine"),
-            false => format!("license {license} was activated by this answer already"),
+        terminal.note(&if is_news(answer.id().as_str()) {
+            format!("license {license} is activated for this machine")
+        } else {
+            format!("license {license} was activated by this answer already")
         });
     }
     for repair in bundle.clock_repairs() {
@@ -254,9 +255,10 @@ fn block_line(block: &InstalledBlock) -> String {
         TokenKind::TrustStatement => "trust statement",
         _ => "block",
     };
-    let effect = match block.is_news {
-        true => "taken",
-        false => "was here already, or is older than what is",
+    let effect = if block.is_news {
+        "taken"
+    } else {
+        "was here already, or is older than what is"
     };
     format!("  {what} {}: {effect}", escape(&block.id))
 }

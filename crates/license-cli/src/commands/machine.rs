@@ -23,20 +23,22 @@ pub(crate) fn run(app: &AppContext, terminal: &Terminal) -> Result<Exit, Failure
     Ok(Exit::Licensed)
 }
 
-/// Returns each component with its hash. The values themselves are never shown.
+/// Returns each component with its hash. Without a fingerprint, there are no components. The values
+/// themselves are never shown.
 fn components<'a>(
     facts: &'a MachineFacts,
     fingerprint: Option<&Fingerprint>,
 ) -> Vec<(&'a Found, String)> {
-    let hashes: Vec<_> = fingerprint
-        .map(|fingerprint| fingerprint.components().collect())
-        .unwrap_or_default();
-    let hash = |found: &Found| {
-        let mut hashes = hashes.iter();
-        let hash = hashes.find(|(kind, _)| *kind == found.kind());
-        hash.map(|(_, hash)| hash.clone()).unwrap_or_default()
+    let Some(fingerprint) = fingerprint else {
+        return Vec::new();
     };
-    facts.found().map(|found| (found, hash(found))).collect()
+    // The fingerprint has a hash for each component that was found.
+    let with_hash = |found: &'a Found| {
+        let mut hashes = fingerprint.components();
+        let (_, hash) = hashes.find(|(kind, _)| *kind == found.kind())?;
+        Some((found, hash))
+    };
+    facts.found().filter_map(with_hash).collect()
 }
 
 fn to_json(facts: &MachineFacts, fingerprint: Option<&Fingerprint>) -> Value {

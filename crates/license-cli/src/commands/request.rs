@@ -1,5 +1,5 @@
-//! `license request` and `license deactivate`: messages of this machine to its vendor, as a file, a QR
-//! code or lines to read out.
+//! `license request` and `license deactivate`: messages of this machine to its vendor, as a file, a
+//! QR code or lines to read out.
 
 use std::path::PathBuf;
 
@@ -93,8 +93,8 @@ pub(crate) fn deactivate(
     )
 }
 
-/// Returns the administrator's file that contains an activation of the license, or of the deactivated
-/// one.
+/// Returns the administrator's file that contains an activation of the license, or of the
+/// deactivated one.
 fn shared(
     app: &AppContext,
     license: Option<&License>,
@@ -115,7 +115,8 @@ fn shared(
 enum InstalledLicense {
     Found(Box<License>),
     NothingInstalled,
-    /// Something is installed, but not the license. Contains the failure of a command that needs it.
+    /// Something is installed, but not the license. Contains the failure of a command that needs
+    /// it.
     NotFound(Failure),
 }
 

@@ -27,9 +27,10 @@ pub(crate) fn run(
 ) -> Result<Exit, Failure> {
     let overwrite = Overwrite::forced(arguments.force);
     arguments.out.check(overwrite)?;
-    let cut = match arguments.dry_run {
-        true => Cut::Imagined,
-        false => Cut::Now,
+    let cut = if arguments.dry_run {
+        Cut::Imagined
+    } else {
+        Cut::Now
     };
     let export = app.host.usage_report(cut);
     let UsageExport {
@@ -45,9 +46,10 @@ pub(crate) fn run(
         (true, _) => None,
         (false, Destination::Stdout) => Some(text),
         (false, out) => {
-            let audience = match arguments.anonymise {
-                true => Audience::Everyone,
-                false => Audience::OwnerOnly,
+            let audience = if arguments.anonymise {
+                Audience::Everyone
+            } else {
+                Audience::OwnerOnly
             };
             out.write(text.as_bytes(), overwrite, audience)?;
             None
@@ -95,9 +97,10 @@ fn print(
         (Some(path), None) => terminal.data(&format!("wrote {path}: {lines}"))?,
         (None, None) => terminal.data(&format!("would write {lines}"))?,
     }
-    match arguments.dry_run {
-        true => terminal.note("nothing was written or sent"),
-        false => terminal.note("nothing was sent: read it, and hand it on if you want to"),
+    if arguments.dry_run {
+        terminal.note("nothing was written or sent")
+    } else {
+        terminal.note("nothing was sent: read it, and hand it on if you want to")
     }
     Ok(())
 }
@@ -172,10 +175,7 @@ impl ReportSummary {
         }
         lines.push(format!("  sessions: {} opened", self.sessions));
         lines.push(format!("  denied {}", times(self.denials)));
-        lines.push(match self.anonymised {
-            true => "  no machine, user or session is named".to_owned(),
-            false => "  names this machine, its users and sessions in lines of their own; --anonymise leaves them out".to_owned(),
-        });
+        lines.push(if self.anonymised { "  no machine, user or session is named".to_owned() } else { "  names this machine, its users and sessions in lines of their own; --anonymise leaves them out".to_owned() });
         lines
     }
 

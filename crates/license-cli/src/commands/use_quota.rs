@@ -32,9 +32,10 @@ pub(crate) fn run(app: &AppContext, arguments: &Use, terminal: &Terminal) -> Res
     };
     let decision = evaluation.decide();
     let in_grace = decision.outcome() == Outcome::Grace;
-    let limit = match in_grace && arguments.context.strict {
-        true => app.matrix.base_tier().entitlements().quota(name),
-        false => decision.quota(name),
+    let limit = if in_grace && arguments.context.strict {
+        app.matrix.base_tier().entitlements().quota(name)
+    } else {
+        decision.quota(name)
     };
     let Some(limit) = limit else {
         return Err(no_such_quota(name, &decision));
@@ -55,9 +56,10 @@ pub(crate) fn run(app: &AppContext, arguments: &Use, terminal: &Terminal) -> Res
         terminal.data(&sentence(name, &used))?;
         decision::print_warnings(&decision, &notices, terminal);
     }
-    Ok(match used.granted {
-        true => Exit::Licensed,
-        false => Exit::Denied,
+    Ok(if used.granted {
+        Exit::Licensed
+    } else {
+        Exit::Denied
     })
 }
 
@@ -87,9 +89,10 @@ fn denial(decision: &Decision) -> Option<Notice> {
 }
 
 fn code(used: &QuotaUse) -> Code {
-    match used.granted {
-        true => Code::Valid,
-        false => Code::QuotaExhausted,
+    if used.granted {
+        Code::Valid
+    } else {
+        Code::QuotaExhausted
     }
 }
 

@@ -10,7 +10,7 @@ use crate::output::trust_statements::StatementsReport;
 use crate::output::{artifacts, failure};
 
 /// The verified input, and the keys that verified it.
-struct Verified {
+struct VerifiedInput {
     bundle: Bundle,
     trust: TrustSet,
     statements: StatementsReport,
@@ -31,7 +31,7 @@ pub(crate) fn run(
         None => verify(app, arguments, &input)?,
         Some(file) => verify_key(app, arguments, &input, file)?,
     };
-    let Verified {
+    let VerifiedInput {
         mut bundle,
         trust,
         statements,
@@ -54,7 +54,11 @@ pub(crate) fn run(
 }
 
 /// Verifies a file, key or token. Its trust statements apply to everything else in it.
-fn verify(app: &AppContext, arguments: &Verify, input: &LicenseInput) -> Result<Verified, Failure> {
+fn verify(
+    app: &AppContext,
+    arguments: &Verify,
+    input: &LicenseInput,
+) -> Result<VerifiedInput, Failure> {
     let mut rotation = app.rotation(&arguments.trust)?;
     let mut statements = StatementsReport::default();
     let bundle = match verify_with(app, input, rotation.keys()) {
@@ -64,7 +68,7 @@ fn verify(app: &AppContext, arguments: &Verify, input: &LicenseInput) -> Result<
             verify_with(app, input, rotation.keys())?
         }
     };
-    Ok(Verified {
+    Ok(VerifiedInput {
         bundle,
         trust: rotation.keys().clone(),
         statements,
@@ -86,7 +90,7 @@ fn verify_key(
     arguments: &Verify,
     input: &LicenseInput,
     file: &Source,
-) -> Result<Verified, Failure> {
+) -> Result<VerifiedInput, Failure> {
     let invalid = |error| failure::bundle(&input.name, &error);
     let key = LicenseKey::parse(&input.text);
     let key = key.map_err(|error| invalid(BundleError::Key(error)))?;
@@ -97,7 +101,7 @@ fn verify_key(
     let trust = app.trust(&arguments.trust)?;
     let bundle = app.verify(&file, &trust)?;
     bundle.check_named(&key, &app.matrix).map_err(invalid)?;
-    Ok(Verified {
+    Ok(VerifiedInput {
         bundle,
         trust,
         statements: StatementsReport::default(),

@@ -43,8 +43,8 @@ impl<'a> Evaluation<'a> {
         Self::comparable_with(app, bundle, args, &[])
     }
 
-    /// Creates the evaluation of a verified license with the context that other licenses need too, so
-    /// that it can be compared with them.
+    /// Creates the evaluation of a verified license with the context that other licenses need too,
+    /// so that it can be compared with them.
     ///
     /// # Errors
     ///

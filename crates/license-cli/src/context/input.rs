@@ -13,8 +13,8 @@ pub(crate) struct LicenseInput {
 }
 
 impl LicenseInput {
-    /// Reads a file or standard input. An argument that names no file and looks like a license is the
-    /// license itself.
+    /// Reads a file or standard input. An argument that names no file and looks like a license is
+    /// the license itself.
     ///
     /// # Errors
     ///

@@ -1,5 +1,5 @@
-//! Artifacts that came without a license, as text and JSON: revocation lists, answers to machines and
-//! trust statements.
+//! Artifacts that came without a license, as text and JSON: revocation lists, answers to machines
+//! and trust statements.
 
 use license_client::InstalledList;
 use license_core::{Bundle, Code, Machine, RevocationList, Span, Timestamp};
@@ -162,9 +162,10 @@ pub(crate) fn note_installed(installed: &[InstalledList], terminal: &Terminal) {
     {
         let (seq, path) = (list.seq(), show_path(path));
         let revoked = revoked(list);
-        terminal.note(&match is_news {
-            true => format!("revocation list {seq} installed as {path}: {revoked}"),
-            false => format!("revocation list {seq} was installed already: {revoked}"),
+        terminal.note(&if *is_news {
+            format!("revocation list {seq} installed as {path}: {revoked}")
+        } else {
+            format!("revocation list {seq} was installed already: {revoked}")
         });
     }
 }

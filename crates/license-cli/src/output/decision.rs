@@ -253,8 +253,8 @@ fn end(license: &License, now: Timestamp) -> String {
     }
 }
 
-/// Returns the end that comes before the license expires, such as an announced revocation. The date of
-/// the next check-in is printed separately.
+/// Returns the end that comes before the license expires, such as an announced revocation. The date
+/// of the next check-in is printed separately.
 fn announced_end(decision: &Decision, license: &License) -> Option<Timestamp> {
     let of_check_in = match decision.check_in() {
         Some(Evidence::CheckIn { grace_until, .. }) => Some(*grace_until),
@@ -289,9 +289,10 @@ fn check_in_dates(dates: &Evidence) -> String {
     else {
         return String::new();
     };
-    let since = match is_validated {
-        true => format!("last on {last}"),
-        false => "none yet".to_owned(),
+    let since = if *is_validated {
+        format!("last on {last}")
+    } else {
+        "none yet".to_owned()
     };
     format!("{since}; next by {due_at}, and holds until {grace_until} without")
 }

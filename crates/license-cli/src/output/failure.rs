@@ -5,7 +5,7 @@ use std::path::Path;
 
 use license_client::{
     AnswerFault, HomeError, InstallationError, ProjectError, ReportError, SealError, SessionError,
-    StaleList, StateProblem, StoreError, UsageError,
+    StaleList, StateProblem, StoreError, UsageTypeError,
 };
 use license_core::{
     BundleError, Code, InspectError, KeyError, MatrixError, ParseError, RotationError, TrustError,
@@ -278,9 +278,10 @@ pub(crate) fn installation_with_trust(
 fn stale_list(stale: &StaleList) -> Failure {
     let code = Code::StaleList.as_str();
     let message = format!("{code}: {stale}; nothing was changed");
-    Failure::new(Exit::Unjudged, code, message).hint(match stale.expected == stale.found {
-        true => "ask the vendor which of the two is theirs, then `license install FILE`",
-        false => "ask the vendor for the latest list, then `license install FILE`",
+    Failure::new(Exit::Unjudged, code, message).hint(if stale.expected == stale.found {
+        "ask the vendor which of the two is theirs, then `license install FILE`"
+    } else {
+        "ask the vendor for the latest list, then `license install FILE`"
     })
 }
 
@@ -370,10 +371,10 @@ pub(crate) fn store(error: &StoreError) -> Failure {
 }
 
 /// Returns the failure of a usage type that cannot be detected.
-pub(crate) fn usage_type(error: &UsageError) -> Failure {
+pub(crate) fn usage_type(error: &UsageTypeError) -> Failure {
     let exit = match error {
-        UsageError::BadVariable { .. } => Exit::Usage,
-        UsageError::Unreadable { .. } => Exit::Machine,
+        UsageTypeError::BadVariable { .. } => Exit::Usage,
+        UsageTypeError::Unreadable { .. } => Exit::Machine,
         _ => Exit::Unjudged,
     };
     let code = match exit {
@@ -382,11 +383,11 @@ pub(crate) fn usage_type(error: &UsageError) -> Failure {
         _ => Code::Malformed.as_str(),
     };
     let hint = match error {
-        UsageError::BadVariable { name, .. } => {
+        UsageTypeError::BadVariable { name, .. } => {
             format!("set {name} to builder or runtime, or unset it")
         }
         error if error.is_too_long() => TOO_LONG.to_owned(),
-        UsageError::Unreadable { .. } => "check its permissions".to_owned(),
+        UsageTypeError::Unreadable { .. } => "check its permissions".to_owned(),
         _ => "in the project file say usage_type = \"builder\" or \"runtime\"".to_owned(),
     };
     Failure::new(exit, code, line(error)).hint(hint)

@@ -11,7 +11,8 @@ use super::Host;
 use crate::activation::{Bindings, GivenUp, Open};
 use crate::installation::{Installation, InstallationError, Keys};
 use crate::problem::StateProblem;
-use crate::state::{Durability, State};
+use crate::sealed_file::Durability;
+use crate::state::State;
 use crate::store::StoreLock;
 
 /// What asking or giving up did.

@@ -7,7 +7,8 @@ use license_core::{Quota, QuotaUse};
 
 use super::{Account, Host};
 use crate::problem::StateProblem;
-use crate::state::{Durability, State};
+use crate::sealed_file::Durability;
+use crate::state::State;
 use crate::store::StoreError;
 
 /// What came of taking from a quota, and what went wrong beside it.

@@ -8,7 +8,8 @@ use license_core::{
     TokenKind, TrustSet, Validation,
 };
 
-use super::rotating::{ChangeOfTrust, InstalledStatement};
+use super::installed::{Installed, InstalledBlock};
+use super::rotating::ChangeOfTrust;
 use super::{Host, Moment};
 use crate::activation::{Bindings, goes_by};
 use crate::home::Home;
@@ -16,69 +17,29 @@ use crate::installation::{Candidate, Installation, InstallationError, Keys, Repl
 use crate::paths::StateFile;
 use crate::problem::StateProblem;
 use crate::revocations::{self, InstalledList};
-use crate::state::{Durability, State};
+use crate::sealed_file::Durability;
+use crate::state::State;
 use crate::store::StoreLock;
 
 const ACTIVATION: &str = "activation";
 const CLOCK_REPAIR: &str = "clock repair";
 
-/// What installing did.
-#[derive(Debug)]
-#[must_use]
-pub struct Installed {
-    /// Where it is kept.
-    pub path: PathBuf,
-    /// When it begins, if what was installed goes on until then.
-    pub begins: Option<Timestamp>,
-    /// Whether a mark that a wrong clock had pushed into the future was lowered.
-    pub clock_repaired: bool,
-    /// Whether all of it was kept already, or is older than what is.
-    pub is_old: bool,
-    /// What could not be read or kept beside it.
-    pub problems: Vec<StateProblem>,
-    /// What became of each revocation list, in the order of their numbers.
-    pub lists: Vec<InstalledList>,
-    /// What became of each trust statement, in their order; none where the program has keys of its own.
-    pub statements: Vec<InstalledStatement>,
-    /// What became of each block: licenses, validation tokens, lists, activations and clock repairs, in this order.
-    pub blocks: Vec<InstalledBlock>,
-}
-
-/// What became of one block of what was installed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct InstalledBlock {
-    /// What it is.
-    pub kind: TokenKind,
-    /// Its id; of a revocation list its number.
-    pub id: String,
-    /// Whether it was not kept already.
-    pub is_news: bool,
-}
-
-/// What removing did.
-#[derive(Debug)]
-#[must_use]
-pub struct Removed {
-    /// The files that are gone.
-    pub paths: Vec<PathBuf>,
-}
-
-/// Somebody who installs, and holds the lock meanwhile.
-struct Visit<'v> {
-    host: &'v Host,
-    home: &'v Home,
-    lock: &'v StoreLock,
+/// An installation under the lock: everything is checked before anything is written.
+struct InstallTransaction<'t> {
+    host: &'t Host,
+    home: &'t Home,
+    lock: &'t StoreLock,
     /// With the keys that count once it is installed.
-    candidate: &'v Candidate<'v>,
+    candidate: &'t Candidate<'t>,
     /// The keys before any trust statement.
-    roots: &'v TrustSet,
-    change: &'v ChangeOfTrust,
+    roots: &'t TrustSet,
+    change: &'t ChangeOfTrust,
     state: State,
     bindings: Bindings,
 }
 
-/// Where it is kept, since when it counts, and whether it was there before.
-struct Kept {
+/// The place where an artifact is stored.
+struct Placement {
     path: PathBuf,
     begins: Option<Timestamp>,
     is_old: bool,
@@ -124,7 +85,7 @@ impl Host {
             let matrix = candidate.matrix;
             change.refuse_orphans(home, matrix, context, &loaded.state, activations)?;
         }
-        let mut visit = Visit {
+        let mut transaction = InstallTransaction {
             host: self,
             home,
             lock: &lock,
@@ -135,24 +96,27 @@ impl Host {
             bindings,
         };
         // Everything that can be refused is, before anything is written.
-        let lists = visit.check_lists()?;
-        let answers = visit.check_answers()?;
-        let known = visit.state.validations.clone();
+        let lists = transaction.check_lists()?;
+        let answers = transaction.check_answers()?;
+        let known = transaction.state.validations.clone();
         let context = match moment {
-            Moment::Now => context.clone().high_water(visit.state.high_water.mark()),
+            Moment::Now => context
+                .clone()
+                .high_water(transaction.state.high_water.mark()),
             Moment::Imagined => context.clone(),
         };
         // All of what is written from here on stands, or none of it.
         let undo = lock.begin().map_err(InstallationError::Store)?;
-        let kept = visit.keep(&context, replace)?;
-        visit.take_answers()?;
+        let kept = transaction.keep(&context, replace)?;
+        transaction.take_answers()?;
         // Lists last: they take away, also what came before with the same file.
-        visit.keep_lists()?;
+        transaction.keep_lists()?;
         let newest = candidate.bundle.newest_signature().max(change.newest());
-        let is_lowered = moment == Moment::Now && self.note(&mut visit.state.high_water, newest);
-        let blocks = visit.blocks(&kept, &lists, &answers, &known);
+        let is_lowered =
+            moment == Moment::Now && self.note(&mut transaction.state.high_water, newest);
+        let blocks = transaction.blocks(&kept, &lists, &answers, &known);
         if !loaded.is_partial
-            && let Err(error) = self.save(&visit.state, &lock)
+            && let Err(error) = self.save(&transaction.state, &lock)
         {
             // A license stands without; what else there is, is kept nowhere else.
             if must_be_kept(candidate.bundle) {
@@ -190,38 +154,13 @@ impl Host {
         })
     }
 
-    /// Removes the user's license with its keys. What was said of it, what was counted and the high-water mark stay: removing it
-    /// undoes no suspension and refills nothing.
-    ///
-    /// # Errors
-    /// [`InstallationError`] if they can't be removed.
-    pub fn remove(&self) -> Result<Removed, InstallationError> {
-        use StateFile::{Key, License, Trust};
-        let home = self.home.as_ref();
-        let home = home.map_err(|error| InstallationError::Home(error.clone()))?;
-        let store = home.user();
-        let mut paths = Vec::new();
-        let is_there = |file: &StateFile| store.dir().file(*file).symlink_metadata().is_ok();
-        if [License, Key, Trust].iter().any(is_there) {
-            let lock = store.lock().map_err(InstallationError::Store)?;
-            // The keys last: a license without its keys is an error, keys without a license are not.
-            for file in [License, Key, Trust] {
-                if lock.remove(file).map_err(InstallationError::Store)? {
-                    paths.push(store.dir().file(file));
-                }
-            }
-            lock.clear_aside(&[License, Key]);
-        }
-        Ok(Removed { paths })
-    }
-
     fn save(&self, state: &State, lock: &StoreLock) -> Result<(), crate::store::StoreError> {
         let (last, soon) = (Durability::PowerLoss, Durability::Process);
         Ok(state.save(lock, self.seal(), last, soon)?)
     }
 }
 
-impl Visit<'_> {
+impl InstallTransaction<'_> {
     fn check_lists(&self) -> Result<Vec<InstalledList>, InstallationError> {
         let (candidate, user) = (self.candidate, self.home.user());
         let product = candidate.matrix.product();
@@ -291,7 +230,11 @@ impl Visit<'_> {
     }
 
     /// Writes license, validation tokens and lists.
-    fn keep(&mut self, context: &Context<'_>, replace: Replace) -> Result<Kept, InstallationError> {
+    fn keep(
+        &mut self,
+        context: &Context<'_>,
+        replace: Replace,
+    ) -> Result<Placement, InstallationError> {
         let (candidate, user) = (self.candidate, self.home.user());
         let keys = Keys::of(self.host.trust());
         let bundle = candidate.bundle;
@@ -316,7 +259,7 @@ impl Visit<'_> {
             _ if !bundle.clock_repairs().is_empty() => StateFile::Cache,
             _ => StateFile::TrustStatements,
         };
-        Ok(Kept {
+        Ok(Placement {
             path: user.dir().file(file),
             begins: None,
             is_old,
@@ -327,7 +270,7 @@ impl Visit<'_> {
         &mut self,
         context: &Context<'_>,
         replace: Replace,
-    ) -> Result<Kept, InstallationError> {
+    ) -> Result<Placement, InstallationError> {
         let (candidate, home) = (self.candidate, self.home);
         let lists = self.all_lists();
         let activations = super::verified(&self.bindings, || candidate.trust.clone());
@@ -341,7 +284,7 @@ impl Visit<'_> {
         let stored =
             candidate.install_locked(self.lock, home, keys, roots, &context, replace, kept)?;
         self.lock.clear_aside(&[StateFile::License, StateFile::Key]);
-        Ok(Kept {
+        Ok(Placement {
             path: stored.path,
             begins: stored.begins,
             is_old: false,
@@ -368,7 +311,7 @@ impl Visit<'_> {
 
     fn blocks(
         &self,
-        kept: &Kept,
+        kept: &Placement,
         lists: &[InstalledList],
         answers: &[bool],
         known: &[String],

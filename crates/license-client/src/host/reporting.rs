@@ -13,7 +13,8 @@ use crate::clock;
 use crate::journal::Journal;
 use crate::paths::HomeError;
 use crate::problem::StateProblem;
-use crate::state::{Durability, Loaded, State, Unsaved};
+use crate::sealed_file::Durability;
+use crate::state::{Loaded, State, Unsaved};
 use crate::store::{Store, StoreError, StoreLock};
 
 /// For counts alone a program that ends waits no longer, which is enough for others to write.

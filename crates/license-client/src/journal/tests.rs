@@ -2,7 +2,8 @@ use super::*;
 use crate::home::Home;
 use crate::host::{Account, Cut, Host};
 use crate::paths::StateDir;
-use crate::state::{Durability, State};
+use crate::sealed_file::Durability;
+use crate::state::State;
 use license_core::usage_report::{Counts, Period, UsageReport, examine, write};
 use license_core::{ProductCode, Quota, Timestamp};
 

@@ -1,5 +1,6 @@
 use super::*;
 use crate::paths::StateDir;
+use crate::sealed::SealError;
 use license_core::{ProductCode, Quota, Reading, Timestamp};
 use std::fs;
 

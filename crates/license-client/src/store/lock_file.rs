@@ -7,7 +7,7 @@ use std::fs::{self, File, Metadata};
 use std::io::{self, ErrorKind};
 use std::path::Path;
 
-use super::{keep_owner, never_followed};
+use crate::files::{create_private_file, is_same_file, keep_owner, never_followed};
 
 /// How often it is looked for again after somebody has removed it.
 const ATTEMPTS: u32 = 16;
@@ -29,11 +29,7 @@ pub(super) fn open(folder: &Path, path: &Path) -> io::Result<File> {
 
 /// Never follows a link, also not one that leads nowhere yet.
 fn made(folder: &Path, path: &Path) -> io::Result<File> {
-    let mut options = File::options();
-    options.read(true).write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let file = options.open(path)?;
+    let file = create_private_file(path)?;
     keep_owner(folder, &file);
     Ok(file)
 }
@@ -48,7 +44,7 @@ fn found(path: &Path) -> io::Result<File> {
     }
     let file = opened(path)?;
     let there = fs::symlink_metadata(path)?;
-    match is_file(&there) && is_same(&there, &file.metadata()?) {
+    match is_file(&there) && is_same_file(&there, &file.metadata()?) {
         true => Ok(file),
         false => Err(no_file()),
     }
@@ -57,18 +53,6 @@ fn found(path: &Path) -> io::Result<File> {
 fn opened(path: &Path) -> io::Result<File> {
     let mut options = File::options();
     never_followed(options.read(true).write(true)).open(path)
-}
-
-#[cfg(unix)]
-fn is_same(one: &Metadata, other: &Metadata) -> bool {
-    use std::os::unix::fs::MetadataExt;
-    (one.dev(), one.ino()) == (other.dev(), other.ino())
-}
-
-/// Elsewhere a file that is open can't be replaced.
-#[cfg(not(unix))]
-fn is_same(_: &Metadata, _: &Metadata) -> bool {
-    true
 }
 
 #[cfg(test)]

@@ -7,8 +7,9 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::{StoreError, StoreLock, UNFINISHED, sync_folder};
-use crate::paths::{StateDir, StateFile, create_private};
+use super::{StoreError, StoreLock, UNFINISHED};
+use crate::files::{create_private, sync_directory};
+use crate::paths::{StateDir, StateFile};
 
 /// What was there, whole.
 const UNDO: &str = ".undo";
@@ -44,9 +45,9 @@ impl StoreLock {
                 _ => {}
             }
         }
-        sync_folder(&passing)?;
+        sync_directory(&passing)?;
         fs::rename(&passing, folder)?;
-        sync_folder(self.dir.path())
+        sync_directory(self.dir.path())
     }
 
     /// Puts back what somebody who died had begun to replace.
@@ -74,7 +75,7 @@ impl StoreLock {
                 return Err(error);
             }
         }
-        sync_folder(self.dir.path())?;
+        sync_directory(self.dir.path())?;
         self.forget_kept()
     }
 
@@ -83,7 +84,7 @@ impl StoreLock {
         let passing = passing(&self.dir);
         let _ = fs::remove_dir_all(&passing);
         fs::rename(undo_folder(&self.dir), &passing)?;
-        sync_folder(self.dir.path())?;
+        sync_directory(self.dir.path())?;
         let _ = fs::remove_dir_all(&passing);
         Ok(())
     }

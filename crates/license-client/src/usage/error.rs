@@ -14,7 +14,7 @@ const MAX_FOUND: usize = 32;
 /// The reason why the usage type is not known.
 #[derive(Debug, Error)]
 #[non_exhaustive]
-pub enum UsageError {
+pub enum UsageTypeError {
     /// The environment variable is neither `builder` nor `runtime`.
     #[error("{name} must be `builder` or `runtime`, not {found:?}")]
     BadVariable {
@@ -72,7 +72,7 @@ fn in_line(line: Option<usize>) -> String {
     line.map_or_else(String::new, |line| format!(", line {line}"))
 }
 
-impl UsageError {
+impl UsageTypeError {
     /// Returns whether a path, or a name in it, is longer than the system accepts.
     pub fn is_too_long(&self) -> bool {
         matches!(self, Self::Unreadable(unreadable) if unreadable.is_too_long())

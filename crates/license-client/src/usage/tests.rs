@@ -34,7 +34,7 @@ impl Project {
         find_project(self.folder.path(), product, state).unwrap()
     }
 
-    fn usage(&self, surroundings: &Surroundings) -> Result<DetectedUsage, UsageError> {
+    fn usage(&self, surroundings: &Surroundings) -> Result<DetectedUsage, UsageTypeError> {
         detect_usage(&self.root(None), surroundings)
     }
 
@@ -44,7 +44,7 @@ impl Project {
         (usage.usage_type.as_str(), usage.reason.as_str())
     }
 
-    fn error(&self) -> UsageError {
+    fn error(&self) -> UsageTypeError {
         self.usage(&deployed()).unwrap_err()
     }
 }
@@ -151,7 +151,7 @@ fn another_value_of_the_variable_is_refused_with_what_was_expected() {
 #[test]
 fn of_a_long_value_only_the_beginning_is_shown() {
     let found = |length: usize| match Project::new().usage(&told("é".repeat(length))) {
-        Err(UsageError::BadVariable { found, .. }) => found.chars().count(),
+        Err(UsageTypeError::BadVariable { found, .. }) => found.chars().count(),
         other => panic!("{other:?}"),
     };
     assert_eq!((found(31), found(32), found(33)), (31, 32, 32));
@@ -173,12 +173,12 @@ fn other_members_of_the_project_file_say_nothing() {
 fn another_value_in_the_project_file_is_refused_with_its_path() {
     let wrong_name = Project::saying("usage_type = \"server\"").error();
     assert!(
-        matches!(&wrong_name, UsageError::BadProjectFile { found, .. } if found == "server"),
+        matches!(&wrong_name, UsageTypeError::BadProjectFile { found, .. } if found == "server"),
         "{wrong_name:?}"
     );
     let wrong_type = Project::saying("usage_type = [\"runtime\"]").error();
     assert!(
-        matches!(&wrong_type, UsageError::NotText { found: "array", path } if path.ends_with(".coditect/project.toml")),
+        matches!(&wrong_type, UsageTypeError::NotText { found: "array", path } if path.ends_with(".coditect/project.toml")),
         "{wrong_type:?}"
     );
 }
@@ -194,7 +194,7 @@ fn a_project_file_that_is_no_toml_is_refused_with_the_line() {
         (b"name = \"\xFF\"", None),
     ] {
         match Project::saying(text).error() {
-            UsageError::NotToml { line, .. } => assert_eq!(line, wrong_line),
+            UsageTypeError::NotToml { line, .. } => assert_eq!(line, wrong_line),
             other => panic!("{other:?}"),
         }
     }
@@ -207,14 +207,14 @@ fn a_project_file_of_the_cap_is_read_and_one_byte_more_is_refused() {
     let project = Project::saying(&exact);
     assert_eq!(project.codes(&deployed()), ("runtime", "project_file"));
     let error = Project::saying(exact + "x").error();
-    assert!(matches!(error, UsageError::TooLarge { cap: 65536, .. }));
+    assert!(matches!(error, UsageTypeError::TooLarge { cap: 65536, .. }));
 }
 
 #[test]
 fn a_folder_in_the_project_files_place_is_refused() {
     let project = Project::new();
     fs::create_dir_all(project.path(".coditect/project.toml")).unwrap();
-    assert!(matches!(project.error(), UsageError::NotAFile { .. }));
+    assert!(matches!(project.error(), UsageTypeError::NotAFile { .. }));
 }
 
 #[test]
@@ -231,7 +231,9 @@ fn a_root_that_went_away_is_an_error_with_its_cause() {
     let root = project.root(None);
     drop(project);
     let error = detect_usage(&root, &deployed()).unwrap_err();
-    assert!(matches!(&error, UsageError::Unreadable(unreadable) if unreadable.path == root.path()));
+    assert!(
+        matches!(&error, UsageTypeError::Unreadable(unreadable) if unreadable.path == root.path())
+    );
     assert!(std::error::Error::source(&error).is_some());
 }
 
@@ -243,7 +245,7 @@ fn a_named_pipe_does_not_hang_the_reader() {
     let pipe = project.path(".coditect/project.toml");
     let made = std::process::Command::new("mkfifo").arg(&pipe).status();
     assert!(made.unwrap().success());
-    assert!(matches!(project.error(), UsageError::NotAFile { .. }));
+    assert!(matches!(project.error(), UsageTypeError::NotAFile { .. }));
 }
 
 #[cfg(unix)]
@@ -252,5 +254,5 @@ fn a_variable_that_is_no_unicode_is_refused() {
     use std::os::unix::ffi::OsStrExt;
     let value = OsStr::from_bytes(b"runtime\xFF");
     let error = Project::new().usage(&told(value)).unwrap_err();
-    assert!(matches!(error, UsageError::BadVariable { .. }));
+    assert!(matches!(error, UsageTypeError::BadVariable { .. }));
 }

@@ -1,24 +1,25 @@
-//! A code drawn with half blocks, two modules above each other in a character.
+//! A code drawn with half blocks. One character shows two modules, one above the other.
 
 use super::QrCode;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use std::fmt::Write as _;
 
-/// White on black from the fixed part of the palette of 256, which no theme changes.
+/// White on black, from the part of the 256-color palette that themes do not change.
 const COLORS: &str = "\u{1b}[38;5;231;48;5;16m";
 const RESET: &str = "\u{1b}[0m";
 
 impl QrCode {
-    /// The code for a terminal of so many columns, where they are known.
+    /// Returns the code for a terminal, which is checked to be wide enough if its width is known.
     ///
-    /// Blocks are the light modules: in white on black, whatever the colors of the terminal are. Printed by
-    /// [`Terminal::data`](crate::output::Terminal::data) where no color is wanted, the blocks alone remain; these are right on a
-    /// terminal that writes light on dark.
+    /// Blocks are light modules, in white on black for every color scheme. Without colors,
+    /// [`Terminal::data`](crate::output::Terminal::data) prints the blocks alone, which is right on
+    /// a terminal with light text on a dark background.
     ///
     /// # Errors
     ///
-    /// `TOO_WIDE` when it is wider than the terminal: what is wrapped can't be read.
+    /// Returns `TOO_WIDE` if the code is wider than the terminal, because a wrapped code is
+    /// unreadable.
     pub fn for_terminal(&self, columns: Option<usize>) -> Result<String, Failure> {
         let width = self.width();
         if let Some(columns) = columns.filter(|columns| *columns < width) {

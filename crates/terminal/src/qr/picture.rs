@@ -4,16 +4,17 @@ use super::QrCode;
 use png::{BitDepth, ColorType, Encoder, EncodingError};
 use std::io;
 
-/// Pixels on each side of a module: enough for a screen, a printer and a cheap scanner.
+/// The pixels on each side of a module, which suffice for a screen, a printer and a cheap scanner.
 const SCALE: usize = 8;
 const PIXELS_PER_BYTE: usize = 8;
 
 impl QrCode {
-    /// The code as PNG, in black and white with one bit a pixel, eight pixels a module and its quiet zone.
+    /// Returns the code with its quiet zone as a PNG picture: one bit for each pixel, eight pixels
+    /// for each module.
     ///
     /// # Errors
     ///
-    /// When the picture can't be encoded, which doesn't depend on the text.
+    /// Returns an error if the picture cannot be encoded, which does not depend on the text.
     pub fn to_png(&self) -> io::Result<Vec<u8>> {
         let mut png = Vec::new();
         self.write_png(&mut png).map_err(io::Error::from)?;
@@ -30,7 +31,7 @@ impl QrCode {
         writer.finish()
     }
 
-    /// A byte is a row of eight white or eight black pixels: one module's, as [`SCALE`] is a byte's.
+    /// Returns the pixels. A byte is a row of one module, because a module is eight pixels wide.
     fn pixels(&self) -> Vec<u8> {
         const { assert!(SCALE == PIXELS_PER_BYTE) };
         let white = |column, row| {

@@ -7,40 +7,42 @@ use std::path::Path;
 use license_client::{StateDir, StateFile};
 use license_terminal::{Failure, show_path};
 
-use super::{Check, Fault};
+use super::{CheckResult, Fault};
 use crate::context::AppContext;
 use crate::output::failure;
 
 /// Checks the state directory of this user.
-pub(super) fn home(app: &AppContext) -> Check {
+pub(super) fn home(app: &AppContext) -> CheckResult {
     const NAME: &str = "home";
     let dir = match app.host.home() {
         Ok(home) => home.user().dir(),
         Err(error) => {
-            let fault = Fault::from_failure(super::Status::Problem, &failure::home(error));
-            return Check::new(NAME, vec![fault], "");
+            let fault = Fault::from_failure(super::Severity::Problem, &failure::home(error));
+            return CheckResult::new(NAME, vec![fault], "");
         }
     };
     let variable = home_variable(app);
-    let origin = match is_set(&variable) {
-        true => format!("from {variable}"),
-        false => format!("the default, {variable} is not set"),
+    let origin = if is_set(&variable) {
+        format!("from {variable}")
+    } else {
+        format!("the default, {variable} is not set")
     };
     let path = show_path(dir.path());
     let place = format!("{path} ({origin})");
     match check_directory(dir) {
-        Ok(found) => Check::ok(NAME, format!("{place} {found}")),
+        Ok(found) => CheckResult::ok(NAME, format!("{place} {found}")),
         Err(Defect { is_fatal, what }) => {
             let message = format!("{place} {what}");
             let hint = format!("mend that, or set {variable} to a folder that can be used");
-            let fault = match is_fatal {
-                true => Fault::problem(message, hint),
-                false => Fault::warning(
+            let fault = if is_fatal {
+                Fault::problem(message, hint)
+            } else {
+                Fault::warning(
                     format!("{message}; nothing can be installed, and counts are not kept"),
                     hint,
-                ),
+                )
             };
-            Check::new(NAME, vec![fault], "")
+            CheckResult::new(NAME, vec![fault], "")
         }
     }
 }
@@ -119,7 +121,7 @@ fn reason(error: &io::Error) -> String {
 
 /// Checks that only this user can access the state directory.
 #[cfg(unix)]
-pub(super) fn permissions(app: &AppContext) -> Check {
+pub(super) fn permissions(app: &AppContext) -> CheckResult {
     const NAME: &str = "permissions";
     let home = app.host.home().ok();
     let store = home.map(|home| home.user());
@@ -127,11 +129,11 @@ pub(super) fn permissions(app: &AppContext) -> Check {
         let folder = fs::metadata(store.dir().path()).ok()?;
         folder.is_dir().then_some((store, folder))
     }) else {
-        return Check::ok(NAME, "there is no folder yet");
+        return CheckResult::ok(NAME, "there is no folder yet");
     };
     let dir = store.dir();
     if dir.obstacle().is_some() {
-        return Check::ok(NAME, "looked at once the folder can be used");
+        return CheckResult::ok(NAME, "looked at once the folder can be used");
     }
     let user = owner(dir);
     let mut faults: Vec<_> = unix::faults(dir.path(), &folder, 0o700, user).collect();
@@ -155,11 +157,11 @@ pub(super) fn permissions(app: &AppContext) -> Check {
         1 => "its file is 0600".to_owned(),
         count => format!("its {count} files are 0600"),
     };
-    Check::new(NAME, faults, format!("the folder is 0700, {files}"))
+    CheckResult::new(NAME, faults, format!("the folder is 0700, {files}"))
 }
 
-/// Returns the user id of this process, as the owner of a temporary file, or `None` if no file can be
-/// created.
+/// Returns the user id of this process, as the owner of a temporary file, or `None` if no file can
+/// be created.
 #[cfg(unix)]
 fn owner(dir: &StateDir) -> Option<u32> {
     use std::os::unix::fs::MetadataExt;
@@ -206,17 +208,18 @@ mod unix {
 }
 
 #[cfg(not(unix))]
-pub(super) fn permissions(_: &AppContext) -> Check {
-    Check::ok("permissions", "as the user's profile has them")
+pub(super) fn permissions(_: &AppContext) -> CheckResult {
+    CheckResult::ok("permissions", "as the user's profile has them")
 }
 
 /// Checks the administrator's directory.
-pub(super) fn system(app: &AppContext) -> Check {
+pub(super) fn system(app: &AppContext) -> CheckResult {
     const NAME: &str = "system";
     let variable = format!("{}_SYSTEM_DIR", app.host.product());
-    let origin = match is_set(&variable) {
-        true => format!("from {variable}"),
-        false => "the default".to_owned(),
+    let origin = if is_set(&variable) {
+        format!("from {variable}")
+    } else {
+        "the default".to_owned()
     };
     let system = app.host.home().ok().and_then(|home| home.system());
     let Some(system) = system else {
@@ -225,14 +228,16 @@ pub(super) fn system(app: &AppContext) -> Check {
             format!("set {variable} to an absolute path"),
         );
         let faults = is_set(&variable).then_some(fault);
-        return Check::new(NAME, faults.into_iter().collect(), "none on this platform");
+        return CheckResult::new(NAME, faults.into_iter().collect(), "none on this platform");
     };
     let path = system.dir().path();
     let place = format!("{} ({origin})", show_path(path));
     let hint = format!("set {variable} to a folder, or ask the administrator");
     let wrong = |what: &str| vec![Fault::warning(format!("{place} {what}"), hint.clone())];
     match fs::metadata(path) {
-        Ok(found) if !found.is_dir() => Check::new(NAME, wrong("is a file and not a folder"), ""),
+        Ok(found) if !found.is_dir() => {
+            CheckResult::new(NAME, wrong("is a file and not a folder"), "")
+        }
         Ok(_) => {
             let has = |file: &&StateFile| system.dir().file(**file).exists();
             let files = [
@@ -242,18 +247,19 @@ pub(super) fn system(app: &AppContext) -> Check {
                 StateFile::TrustStatements,
             ];
             let names: Vec<_> = files.iter().filter(has).map(|file| file.name()).collect();
-            let holds = match names.is_empty() {
-                true => "holds nothing for licenses".to_owned(),
-                false => format!("holds {}", names.join(", ")),
+            let holds = if names.is_empty() {
+                "holds nothing for licenses".to_owned()
+            } else {
+                format!("holds {}", names.join(", "))
             };
-            Check::ok(NAME, format!("{place} {holds}"))
+            CheckResult::ok(NAME, format!("{place} {holds}"))
         }
         Err(error) if error.kind() == ErrorKind::NotFound => {
-            Check::ok(NAME, format!("{place} is not there"))
+            CheckResult::ok(NAME, format!("{place} is not there"))
         }
         Err(error) => {
             let what = format!("can't be looked at: {}", reason(&error));
-            Check::new(NAME, wrong(&what), "")
+            CheckResult::new(NAME, wrong(&what), "")
         }
     }
 }

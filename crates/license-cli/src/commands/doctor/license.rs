@@ -6,7 +6,7 @@ use license_core::{
 };
 use license_terminal::{Failure, show_path};
 
-use super::{Check, Fault, Next, Status};
+use super::{CheckResult, Fault, Next, Severity};
 use crate::args::ContextArgs;
 use crate::context::{AppContext, Evaluation};
 use crate::embedded;
@@ -129,7 +129,7 @@ fn needs_application_context(decision: &Decision) -> bool {
 }
 
 /// Reports what ends or is due next.
-pub(super) fn next(verdict: &Verdict<'_>) -> Check {
+pub(super) fn next(verdict: &Verdict<'_>) -> CheckResult {
     const NAME: &str = "next";
     let now = verdict.decision.as_ref().map(Decision::evaluated_at);
     let message = match verdict.next().zip(now) {
@@ -139,15 +139,15 @@ pub(super) fn next(verdict: &Verdict<'_>) -> Check {
         }
         None => "nothing will end or fall due".to_owned(),
     };
-    Check::ok(NAME, message)
+    CheckResult::ok(NAME, message)
 }
 
 /// Checks whether the license holds.
-pub(super) fn license(app: &AppContext, snapshot: &Snapshot, verdict: &Verdict<'_>) -> Check {
+pub(super) fn license(app: &AppContext, snapshot: &Snapshot, verdict: &Verdict<'_>) -> CheckResult {
     let mut faults = Vec::new();
     let mut right = String::new();
     match (&verdict.evaluation, &verdict.decision) {
-        (Err(failure), _) => faults.push(Fault::from_failure(Status::Problem, failure)),
+        (Err(failure), _) => faults.push(Fault::from_failure(Severity::Problem, failure)),
         (Ok(_), None) => {
             let base = app.matrix.base_tier().name();
             faults.push(Fault::warning(
@@ -169,9 +169,9 @@ pub(super) fn license(app: &AppContext, snapshot: &Snapshot, verdict: &Verdict<'
         .map(Installation::problems)
         .unwrap_or_default();
     let others = others.iter().map(failure::installation);
-    faults.extend(others.map(|failure| Fault::from_failure(Status::Warning, &failure)));
+    faults.extend(others.map(|failure| Fault::from_failure(Severity::Warning, &failure)));
     faults.extend(set_aside(app));
-    Check::new("license", faults, right)
+    CheckResult::new("license", faults, right)
 }
 
 fn summary(decision: &Decision) -> String {
@@ -210,9 +210,10 @@ fn judgement(decision: &Decision, summary: &str) -> Vec<Fault> {
             let warnings =
                 warnings.filter(|warning| !matches!(warning.code, Code::ClockBehind | Code::Trial));
             let fault = |warning: &Warning| {
-                let message = match warning.code == decision.code() {
-                    true => format!("{summary}; {}", warning.message),
-                    false => format!("{}: {summary}", warning.code),
+                let message = if warning.code == decision.code() {
+                    format!("{summary}; {}", warning.message)
+                } else {
+                    format!("{}: {summary}", warning.code)
                 };
                 Fault::warning(message, advice(warning.code))
             };
@@ -257,11 +258,15 @@ fn set_aside(app: &AppContext) -> Vec<Fault> {
 }
 
 /// Checks the newest validation token.
-pub(super) fn check_in(app: &AppContext, snapshot: &Snapshot, verdict: &Verdict<'_>) -> Check {
+pub(super) fn check_in(
+    app: &AppContext,
+    snapshot: &Snapshot,
+    verdict: &Verdict<'_>,
+) -> CheckResult {
     const NAME: &str = "check-in";
     let found = snapshot.installation.as_ref().ok();
     let (Some(_), Some(license)) = (found.and_then(Option::as_ref), verdict.license()) else {
-        return Check::ok(NAME, "no license that needs one");
+        return CheckResult::ok(NAME, "no license that needs one");
     };
     let here = app.host.machine();
     let is_here = |validation: &&Validation| {
@@ -299,5 +304,5 @@ pub(super) fn check_in(app: &AppContext, snapshot: &Snapshot, verdict: &Verdict<
         }
         (None, None) => "the license needs none".to_owned(),
     };
-    Check::new(NAME, faults, right)
+    CheckResult::new(NAME, faults, right)
 }

@@ -3,11 +3,11 @@
 use license_client::{MachineFacts, Missing, MissingReason, Stability};
 use license_core::ComponentKind;
 
-use super::{Check, Fault};
+use super::{CheckResult, Fault};
 use crate::context::AppContext;
 
 /// Checks how well this machine is identified.
-pub(super) fn id(app: &AppContext, facts: &MachineFacts) -> Check {
+pub(super) fn id(app: &AppContext, facts: &MachineFacts) -> CheckResult {
     let digest = facts
         .digest()
         .map_or_else(|| "no digest".to_owned(), |digest| digest.to_string());
@@ -21,7 +21,7 @@ pub(super) fn id(app: &AppContext, facts: &MachineFacts) -> Check {
     let weak = is_weak.then(|| Fault::warning(&*message, advice));
     let rejected = facts.missing().find_map(|missing| rejected(app, missing));
     let faults = rejected.into_iter().chain(weak).collect();
-    Check::new("machine", faults, message)
+    CheckResult::new("machine", faults, message)
 }
 
 /// Returns a warning if a machine id was given and is rejected.
@@ -40,10 +40,10 @@ fn rejected(app: &AppContext, missing: &Missing) -> Option<Fault> {
 }
 
 /// Reports the container.
-pub(super) fn container(facts: &MachineFacts) -> Check {
+pub(super) fn container(facts: &MachineFacts) -> CheckResult {
     let message = match facts.container() {
         None => "none".to_owned(),
         Some(kind) => kind.to_owned(),
     };
-    Check::ok("container", message)
+    CheckResult::ok("container", message)
 }

@@ -4,17 +4,16 @@ use license_client::{ListProblem, Snapshot, StateFile, StateProblem, now};
 use license_core::RevocationList;
 use license_terminal::show_path;
 
-use super::{Check, Fault};
+use super::{CheckResult, Fault};
 use crate::context::AppContext;
 use crate::output::artifacts;
 use crate::output::failure;
 
 /// Checks the installed revocation lists.
-pub(super) fn revocations(app: &AppContext, snapshot: &Snapshot) -> Check {
+pub(super) fn revocations(app: &AppContext, snapshot: &Snapshot) -> CheckResult {
     let found = snapshot.installation.as_ref().ok();
     let found = found.and_then(Option::as_ref);
-    let lists = found.map(|found| found.bundle().revocations());
-    let lists = lists.unwrap_or_default();
+    let lists = found.map_or(&[][..], |found| found.bundle().revocations());
     let problems = snapshot.problems.iter().filter_map(of_list);
     let mut faults: Vec<_> = problems.map(fault).collect();
     faults.extend(outdated(lists));
@@ -28,7 +27,7 @@ pub(super) fn revocations(app: &AppContext, snapshot: &Snapshot) -> Check {
             .collect::<Vec<_>>()
             .join("; "),
     };
-    Check::new("revocations", faults, right)
+    CheckResult::new("revocations", faults, right)
 }
 
 /// Returns the problem if it is about a revocation list.

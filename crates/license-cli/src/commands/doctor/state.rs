@@ -5,15 +5,15 @@ use license_core::{HighWater, Reading, Span, Timestamp};
 use license_terminal::{plural, show_path};
 
 use super::revocations::of_list;
-use super::{Check, Fault};
+use super::{CheckResult, Fault};
 use crate::context::AppContext;
 use crate::output::{failure, notice};
 
 /// Checks the state files.
-pub(super) fn state(app: &AppContext, snapshot: &Snapshot) -> Check {
+pub(super) fn state(app: &AppContext, snapshot: &Snapshot) -> CheckResult {
     const NAME: &str = "state";
     let Ok(home) = app.host.home() else {
-        return Check::ok(NAME, "nothing is kept");
+        return CheckResult::ok(NAME, "nothing is kept");
     };
     let store = home.user();
     let problems = snapshot.problems.iter();
@@ -49,7 +49,7 @@ pub(super) fn state(app: &AppContext, snapshot: &Snapshot) -> Check {
             "only usage reports need it: `license usage-report` sets it aside and goes on without it",
         )),
     }
-    Check::new(NAME, faults, right)
+    CheckResult::new(NAME, faults, right)
 }
 
 fn unusable(problem: &StateProblem) -> Fault {
@@ -85,7 +85,7 @@ fn left_behind(store: &Store) -> Vec<Fault> {
 }
 
 /// Checks the clock against the latest time seen and the newest signed date.
-pub(super) fn clock(snapshot: &Snapshot) -> Check {
+pub(super) fn clock(snapshot: &Snapshot) -> CheckResult {
     const NAME: &str = "clock";
     const HINT: &str = "correct the clock; if it is right, install a check-in that was signed just now; if a date was signed wrong, remove license.cache and quota";
     let clock = now();
@@ -100,13 +100,13 @@ pub(super) fn clock(snapshot: &Snapshot) -> Check {
     // The first one wins a tie.
     let latest = seen.reduce(|best, other| if other.0 > best.0 { other } else { best });
     let Some((at, what)) = latest.filter(|(at, _)| *at > clock) else {
-        return Check::ok(NAME, format!("{clock}, behind nothing that was seen here"));
+        return CheckResult::ok(NAME, format!("{clock}, behind nothing that was seen here"));
     };
     let behind = Span(at.seconds_since(clock));
     let message = format!("{clock} is {behind} behind {what}, {at}, which counts instead");
     let is_behind = is_behind(clock, at);
     let faults = is_behind.then(|| Fault::warning(&*message, HINT));
-    Check::new(
+    CheckResult::new(
         NAME,
         faults.into_iter().collect(),
         format!("{message}; so little is tolerated"),

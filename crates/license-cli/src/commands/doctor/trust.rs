@@ -4,30 +4,30 @@ use license_client::{Home, Installation, Snapshot, StateFile, StateProblem, Stor
 use license_core::{KeyId, Rotation, TrustSet, TrustedKey};
 use license_terminal::{plural, show_path};
 
-use super::{Check, Fault, Status};
+use super::{CheckResult, Fault, Severity};
 use crate::context::AppContext;
 use crate::output::failure;
 
 /// Checks the trusted keys.
-pub(super) fn trust(app: &AppContext, snapshot: &Snapshot) -> Check {
+pub(super) fn trust(app: &AppContext, snapshot: &Snapshot) -> CheckResult {
     const NAME: &str = "trust";
     if let Some(keys) = app.host.trust() {
         let message = format!("embedded, and no others count: {}", keys_of(keys));
-        return Check::ok(NAME, message);
+        return CheckResult::ok(NAME, message);
     }
     let Ok(home) = app.host.home() else {
-        return Check::ok(NAME, "none is installed");
+        return CheckResult::ok(NAME, "none is installed");
     };
     let all = Installation::rotation(home).ok().flatten();
     let in_one = |store: &Store| Installation::rotation(&Home::at(store.dir().clone()));
     let mut faults: Vec<_> = snapshot.problems.iter().filter_map(fault).collect();
     let mut parts = Vec::new();
     let places = [
-        (Some(in_one(home.user())), "", Status::Problem),
+        (Some(in_one(home.user())), "", Severity::Problem),
         (
             home.system().map(in_one),
             "the administrator's ",
-            Status::Warning,
+            Severity::Warning,
         ),
     ];
     for (found, whose, status) in places {
@@ -47,11 +47,12 @@ pub(super) fn trust(app: &AppContext, snapshot: &Snapshot) -> Check {
     }
     parts.extend(all.as_ref().and_then(retired));
     faults.extend(set_aside(home));
-    let right = match parts.is_empty() {
-        true => "none is installed; it comes with the first license".to_owned(),
-        false => parts.join("; "),
+    let right = if parts.is_empty() {
+        "none is installed; it comes with the first license".to_owned()
+    } else {
+        parts.join("; ")
     };
-    Check::new(NAME, faults, right)
+    CheckResult::new(NAME, faults, right)
 }
 
 /// Describes the trusted keys of one directory, with their origins if there are trust statements.

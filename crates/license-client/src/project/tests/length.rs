@@ -1,7 +1,7 @@
 //! Paths that are as long as Linux takes them (`PATH_MAX`, 4096 bytes with the one that ends it), and longer.
 
 use super::*;
-use crate::usage::{Surroundings, UsageError, detect_usage};
+use crate::usage::{Surroundings, UsageTypeError, detect_usage};
 
 /// The length of a project's path below which a file in it can be named.
 const LONGEST: usize = 4095;
@@ -57,7 +57,10 @@ fn a_path_that_leaves_no_room_for_the_project_file_is_told_by_its_length() {
     fs::create_dir(deep.join(".coditect")).unwrap();
     let root = find_project(&deep, product(), None).unwrap();
     let error = detect_usage(&root, &Surroundings::default()).unwrap_err();
-    assert!(matches!(&error, UsageError::Unreadable { .. }), "{error:?}");
+    assert!(
+        matches!(&error, UsageTypeError::Unreadable { .. }),
+        "{error:?}"
+    );
     assert!(error.is_too_long());
     assert!(error.to_string().contains(" its 4096 bytes, "), "{error}");
 }

@@ -12,14 +12,14 @@ const MAX_ECHO: usize = 40;
 
 /// What is wrong with an argument.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct UsageError {
+pub struct ArgumentError {
     message: String,
     arguments: Vec<String>,
     hint: Option<String>,
     is_missing: bool,
 }
 
-impl UsageError {
+impl ArgumentError {
     /// Returns what was wrong, in one line.
     #[must_use]
     pub fn message(&self) -> &str {
@@ -34,7 +34,8 @@ impl UsageError {
 
     /// Returns the names of the options that the error is about, without `--`.
     pub fn options(&self) -> impl Iterator<Item = &str> {
-        // clap names an argument as in its usage: `--days <DAYS>`, or `<--days <DAYS>|--perpetual>`.
+        // clap names an argument as in its usage: `--days <DAYS>`, or `<--days
+        // <DAYS>|--perpetual>`.
         let specifications = self.arguments.iter();
         let parts = specifications.flat_map(|specification| specification.split("--").skip(1));
         let is_end = |letter: char| !letter.is_alphanumeric() && letter != '-';
@@ -50,7 +51,7 @@ impl UsageError {
     }
 }
 
-impl From<&clap::Error> for UsageError {
+impl From<&clap::Error> for ArgumentError {
     fn from(error: &clap::Error) -> Self {
         let message = describe(error).unwrap_or_else(|| error.kind().to_string());
         let arguments = match error.get(ContextKind::InvalidArg) {

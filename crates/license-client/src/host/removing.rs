@@ -1,0 +1,35 @@
+//! Removing the installed license.
+
+use super::Host;
+use super::installed::Removed;
+use crate::installation::InstallationError;
+use crate::paths::StateFile;
+
+impl Host {
+    /// Removes the user's license with its keys.
+    ///
+    /// Validation tokens, counts and the high-water mark stay: removing a license neither undoes a
+    /// suspension nor refills a quota.
+    ///
+    /// # Errors
+    /// [`InstallationError`] if they can't be removed.
+    pub fn remove(&self) -> Result<Removed, InstallationError> {
+        use StateFile::{Key, License, Trust};
+        let home = self.home.as_ref();
+        let home = home.map_err(|error| InstallationError::Home(error.clone()))?;
+        let store = home.user();
+        let mut paths = Vec::new();
+        let is_there = |file: &StateFile| store.dir().file(*file).symlink_metadata().is_ok();
+        if [License, Key, Trust].iter().any(is_there) {
+            let lock = store.lock().map_err(InstallationError::Store)?;
+            // The keys last: a license without its keys is an error, keys without a license are not.
+            for file in [License, Key, Trust] {
+                if lock.remove(file).map_err(InstallationError::Store)? {
+                    paths.push(store.dir().file(file));
+                }
+            }
+            lock.clear_aside(&[License, Key]);
+        }
+        Ok(Removed { paths })
+    }
+}

@@ -1,0 +1,174 @@
+//! Files in the state directory that are sealed for this machine and contain one JSON document.
+
+use std::fs;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::hex;
+use crate::paths::StateFile;
+use crate::problem::StateProblem;
+use crate::sealed::{Seal, SealError};
+use crate::store::{Store, StoreError, StoreLock};
+
+/// The content of a sealed file.
+pub(crate) trait Document: Default {
+    /// The format, in the member `version`. A file of another format is not used.
+    const VERSION: u64;
+
+    /// The most bytes that are read. Sealing and JSON's escapes make a file larger than its content.
+    const CAP: usize;
+
+    /// Returns the document of these members, or `None` if one is malformed.
+    fn parse(members: &Value) -> Option<Self>;
+
+    /// Returns the members, with the version among them.
+    fn to_json(&self) -> Value;
+}
+
+/// Whether a write must survive a loss of power.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Durability {
+    /// It must.
+    PowerLoss,
+    /// It must survive the end of the process only.
+    Process,
+}
+
+/// Reads a file without the lock. A file that cannot be used is quarantined if the lock is free.
+pub(crate) fn load<T: Document>(
+    store: &Store,
+    seal: &Seal,
+    file: StateFile,
+) -> (T, Option<StateProblem>) {
+    load_with(store, seal, file, |problem| {
+        let lock = store.lock_within(Duration::ZERO).ok()?;
+        // Another process may have written a file in the meantime.
+        read::<T>(store, seal, file).err()?;
+        quarantine(&lock, file, problem)
+    })
+}
+
+/// Reads a file under the lock. A file that cannot be used is quarantined.
+pub(crate) fn load_locked<T: Document>(
+    lock: &StoreLock,
+    store: &Store,
+    seal: &Seal,
+    file: StateFile,
+) -> (T, Option<StateProblem>) {
+    load_with(store, seal, file, |problem| quarantine(lock, file, problem))
+}
+
+/// Reads a file and changes nothing.
+pub(crate) fn inspect<T: Document>(
+    store: &Store,
+    seal: &Seal,
+    file: StateFile,
+) -> (T, Option<StateProblem>) {
+    load_with(store, seal, file, |_| None)
+}
+
+/// Replaces a file.
+///
+/// # Errors
+///
+/// Returns [`StoreError`] if it cannot be sealed or written.
+pub(crate) fn save<T: Document>(
+    document: &T,
+    lock: &StoreLock,
+    seal: &Seal,
+    file: StateFile,
+    durability: Durability,
+) -> Result<(), StoreError> {
+    let content = document.to_json().to_string();
+    let sealed = seal.seal(file, content.as_bytes());
+    let sealed = sealed.map_err(|source| lock.unwritable(file, source))?;
+    match durability {
+        Durability::PowerLoss => lock.write(file, &sealed),
+        Durability::Process => lock.write_unsynced(file, &sealed),
+    }
+}
+
+fn load_with<T: Document>(
+    store: &Store,
+    seal: &Seal,
+    file: StateFile,
+    quarantine: impl Fn(&StateProblem) -> Option<PathBuf>,
+) -> (T, Option<StateProblem>) {
+    let own = || read_own_copy(store, seal, file).unwrap_or_default();
+    let mut problem = match read(store, seal, file) {
+        Ok(Some(document)) => return (document, None),
+        // A process that quarantined another machine's file may have died before it put this
+        // machine's own one back.
+        Ok(None) => return (own(), None),
+        Err(problem) => problem,
+    };
+    let mut document = T::default();
+    if let StateProblem::Sealed { .. } = problem {
+        let moved = quarantine(&problem);
+        if let StateProblem::Sealed { source, aside, .. } = &mut problem {
+            if moved.is_some() && matches!(source, SealError::OtherMachine { .. }) {
+                document = own();
+            }
+            *aside = moved;
+        }
+    }
+    (document, Some(problem))
+}
+
+/// Renames a file that cannot be used. The file of another machine gets a name for that machine, so
+/// that the machine finds it again and there is at most one for each machine.
+fn quarantine(lock: &StoreLock, file: StateFile, problem: &StateProblem) -> Option<PathBuf> {
+    match problem {
+        StateProblem::Sealed {
+            source: SealError::OtherMachine { machine },
+            ..
+        } => lock.rename(file, &name_for(file, machine)).ok(),
+        _ => lock.set_aside(file).ok(),
+    }
+}
+
+/// Reads the file that this machine left before another one took the directory over. It is used
+/// until the next write.
+fn read_own_copy<T: Document>(store: &Store, seal: &Seal, file: StateFile) -> Option<T> {
+    let path = store.dir().path().join(name_for(file, seal.machine()));
+    let sealed = fs::read(path).ok()?;
+    parse(&seal.open(file, &sealed).ok()?)
+}
+
+fn name_for(file: StateFile, machine: &[u8]) -> String {
+    format!("{}.machine-{}", file.name(), hex::encode(machine))
+}
+
+fn read<T: Document>(
+    store: &Store,
+    seal: &Seal,
+    file: StateFile,
+) -> Result<Option<T>, StateProblem> {
+    let sealed_problem = |source| StateProblem::Sealed {
+        path: store.dir().file(file),
+        source,
+        aside: None,
+    };
+    let sealed = match store.read(file, T::CAP) {
+        Ok(Some(sealed)) => sealed,
+        Ok(None) => return Ok(None),
+        Err(StoreError::TooLarge { .. } | StoreError::NotAFile { .. }) => {
+            return Err(sealed_problem(SealError::NotSealed));
+        }
+        Err(error) => return Err(StateProblem::Store(error)),
+    };
+    let content = seal.open(file, &sealed).map_err(sealed_problem)?;
+    let document = parse(&content).ok_or_else(|| sealed_problem(SealError::NotSealed))?;
+    Ok(Some(document))
+}
+
+fn parse<T: Document>(content: &[u8]) -> Option<T> {
+    let members: Value = serde_json::from_slice(content).ok()?;
+    let version = members.get("version")?.as_u64()?;
+    if version != T::VERSION {
+        return None;
+    }
+    T::parse(&members)
+}
