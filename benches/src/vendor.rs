@@ -141,8 +141,17 @@ pub fn now() -> Timestamp {
 }
 
 impl Vendor {
+    /// When the license is issued.
+    ///
+    /// # Panics
+    ///
+    /// When the draft does not say.
+    pub fn issued_at(&self) -> Timestamp {
+        self.draft.issued_at.expect("an instant of issue")
+    }
+
     /// An hour after the license was issued, when it holds without any warning.
     pub fn context(&self) -> Context<'static> {
-        Context::at(self.draft.issued_at.plus(3600))
+        Context::at(self.issued_at().plus(3600))
     }
 }

@@ -18,7 +18,7 @@ mod tests {
     use sha2::Digest;
 
     use super::*;
-    use crate::machine::from_hex;
+    use crate::encoding::hex::decode as from_hex;
 
     /// FIPS 180-4's examples: "abc", the empty text, and a million times "a".
     #[test]

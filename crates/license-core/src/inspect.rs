@@ -2,14 +2,15 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::claims::INSTANT_CLAIMS;
+use crate::encoding::pasted::without_wrapping;
+use crate::jose::{TokenKind, Unverified};
 use crate::key::{LicenseKey, ShortEnterpriseKey};
-use crate::pasted::without_wrapping;
-use crate::token::{Artefacts, Block, TokenKind, Unverified};
+use crate::license::BundleError;
+use crate::license::{Artefacts, Block};
+use crate::time::Timestamp;
+use crate::trust::TrustError;
 use crate::trust::TrustSet;
-use crate::{BundleError, Timestamp, TrustError};
-
-/// Claims that are instants, so that they can be shown as dates too.
-const INSTANTS: [&str; 5] = ["iat", "nbf", "exp", "maintenance_until", "next_update"];
 
 /// What to say above everything that [`inspect`] shows.
 pub const UNVERIFIED: &str = "UNVERIFIED: anybody can have written this; `license verify` tells";
@@ -116,7 +117,7 @@ fn shown(token: &Unverified<'_>) -> Result<Map<String, Value>, BundleError> {
         let seconds = Timestamp::from_unix_seconds(claims.get(name)?.as_u64()?)?;
         Some((name.to_owned(), Value::from(seconds.to_string())))
     };
-    let dates: Map<_, _> = INSTANTS.into_iter().filter_map(instant).collect();
+    let dates: Map<_, _> = INSTANT_CLAIMS.into_iter().filter_map(instant).collect();
     // The inner half of a retirement.
     let statement = claims.get("statement").and_then(Value::as_str);
     let is_statement = token.unverified_kind() == TokenKind::TrustStatement;
@@ -149,14 +150,14 @@ fn is_innermost(token: &Unverified<'_>) -> bool {
     claims.is_some_and(|claims| claims.get("statement").is_none())
 }
 
-/// Why nothing can be shown.
+/// The reason why a text cannot be shown.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum InspectError {
-    /// A damaged license file, token or key.
+    /// The license file, token or key is damaged.
     #[error(transparent)]
     Artefact(BundleError),
-    /// A damaged set of public keys, or a private key.
+    /// The set of public keys is damaged, or the text is a private key.
     #[error(transparent)]
     Trust(TrustError),
 }

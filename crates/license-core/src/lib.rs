@@ -42,81 +42,73 @@
 //!
 //! A program that only verifies needs one of the first two: `default-features = false, features = ["aws-lc-rs"]`.
 
-mod base64url;
-mod bundle;
+mod claims;
 mod code;
 #[cfg(feature = "inspection")]
-mod difference;
+mod diff;
 mod digest;
-mod entitlements;
+mod encoding;
 mod evaluate;
-#[cfg(feature = "machine-state")]
-mod high_water;
+mod ids;
 #[cfg(feature = "inspection")]
 mod inspect;
-mod json;
+mod jose;
 mod key;
-mod letter;
 mod license;
 mod machine;
 mod matrix;
-mod name;
-mod pasted;
+mod policy;
+#[cfg(feature = "requests")]
+mod requests;
 #[cfg(feature = "machine-state")]
 pub mod session;
-mod signature;
 #[cfg(feature = "machine-state")]
-mod tally;
+mod state;
 mod time;
-mod token;
 mod trust;
-mod verifier;
 
 #[cfg(feature = "issue")]
 pub mod issue;
-#[cfg(feature = "requests")]
-pub mod spoken;
 #[cfg(feature = "usage-reports")]
-pub mod usage_report;
+pub mod usage;
 
-pub use bundle::{Bundle, BundleError, Canonical};
+pub use claims::{ClaimEntry, Confirmation, LicenseClaims, Revocation, Revoked, Status};
 pub use code::{Code, CodeKind};
 #[cfg(feature = "inspection")]
-pub use difference::{Change, Difference, Effect, Shift, Succession};
-pub use entitlements::{Entitlements, Quota};
+pub use diff::{Change, Difference, Effect, Shift, Succession};
+pub use encoding::armor::LetterKind;
+pub use encoding::hex;
+pub use encoding::pasted::{Found, Position};
+pub use encoding::strict_json::JsonError;
 pub use evaluate::{
     Context, Decision, Evidence, FeatureAnswer, Finding, Outcome, Rule, RuleOutcome, Warning,
 };
-#[cfg(feature = "machine-state")]
-pub use high_water::{Boot, HighWater, Reading};
+pub use ids::{Commitment, Company, NameError, Nonce, ProductCode, Tier};
 #[cfg(feature = "inspection")]
 pub use inspect::{InspectError, UNVERIFIED, inspect};
-pub use json::JsonError;
+pub use jose::{
+    Algorithm, Backend, MAX_FILE_BYTES, MAX_LIST_BYTES, MAX_TOKEN_BYTES, ParseError, TokenKind,
+    Unverified, input_cap,
+};
 pub use key::{
-    EnterpriseKey, EnterpriseTerms, KeyError, KeyExpiry, LicenseKey, ShortEnterpriseKey,
+    EnterpriseKey, EnterpriseTerms, KeyError, KeyExpiry, LicenseId, LicenseKey, ShortEnterpriseKey,
     StandardKey,
 };
-#[cfg(feature = "requests")]
-pub use letter::{ActivationRequest, ClockRequest, Letter, LetterError, Receipt, Secret};
-pub use letter::{Commitment, LetterKind, Nonce};
 pub use license::{
-    Activation, CheckIn, ClockRepair, Facts, License, LicenseId, Renewal, Revocation,
-    RevocationList, Signer, Status, TrustStatement, UsageType, Validation,
+    Activation, Artefacts, Block, Bundle, BundleError, Canonical, ClockRepair, License,
+    RevocationList, Rotation, RotationError, Signer, Taken, TrustStatement, Validation, Verifier,
 };
 pub use machine::{Comparison, ComponentKind, Fingerprint, Machine, MachineDigest};
 pub use matrix::{Matrix, MatrixError, TierTerms, Trial};
-pub use name::{Company, NameError, ProductCode, Tier};
-pub use pasted::{Found, Position};
+pub use policy::{CheckIn, Entitlements, Quota, Renewal, UsageType};
+#[cfg(feature = "requests")]
+pub use requests::{ActivationRequest, ClockRequest, Letter, LetterError, Receipt, Secret, spoken};
 pub use semver::{Version, VersionReq};
 #[cfg(feature = "machine-state")]
 pub use session::SessionId;
-pub use signature::{Algorithm, Backend};
 #[cfg(feature = "machine-state")]
-pub use tally::{QuotaUse, Tally};
+pub use state::{Boot, HighWater, QuotaUse, Reading, Tally};
 pub use time::{Date, Span, TimeError, Timestamp};
-pub use token::{
-    Artefacts, Block, MAX_FILE_BYTES, MAX_LIST_BYTES, MAX_TOKEN_BYTES, ParseError, TokenKind,
-    Unverified, VerifyError, input_cap,
-};
-pub use trust::{KeyId, Rotation, RotationError, Taken, TrustError, TrustSet, TrustedKey};
-pub use verifier::Verifier;
+pub use trust::{KeyId, TrustError, TrustSet, TrustedKey, VerifyError};
+#[cfg(feature = "usage-reports")]
+pub use usage as usage_report;

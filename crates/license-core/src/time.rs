@@ -4,6 +4,8 @@ use std::fmt;
 
 use chrono::{DateTime, Days, NaiveDate, NaiveTime, TimeDelta, Utc};
 
+use crate::encoding::strict_json::serde_as_text;
+
 pub(crate) const SECONDS_PER_DAY: u64 = 86_400;
 
 /// How far a clock may be behind before it is worth a warning: 24 hours. Less happens to honest
@@ -124,6 +126,12 @@ impl fmt::Display for Timestamp {
         self.0.format("%Y-%m-%dT%H:%M:%SZ").fmt(f)
     }
 }
+
+serde_as_text!(
+    Timestamp,
+    "an instant such as 2027-03-01T12:00:00Z",
+    |text| Timestamp::parse(text).ok()
+);
 
 /// A calendar date in UTC, 1970-01-01 to 9999-12-31.
 ///

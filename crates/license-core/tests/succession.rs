@@ -23,7 +23,7 @@ fn former() -> LicenseDraft {
 fn renewal() -> LicenseDraft {
     let mut draft = draft("PRO", id(2));
     draft.supersedes = vec![id(1)];
-    draft.issued_at = at("2027-01-05");
+    draft.issued_at = Some(at("2027-01-05"));
     draft.not_before = Some(at(START));
     draft.expires_at = Some(at("2028-01-01"));
     draft
@@ -146,7 +146,7 @@ fn a_denial_of_the_successor_is_not_lifted_by_what_is_said_of_the_former_license
 #[test]
 fn of_the_former_license_the_same_server_speaks_and_no_other() {
     let mut draft = former();
-    draft.confirmation = Some(public(&SERVER).to_jwk());
+    draft.confirmation = Some(public(&SERVER).to_jwk().try_into().unwrap());
     let former = mint(&draft);
     let active = statement(&former, Status::Active, at("2027-02-07"));
     let said = [validated(&active, &SERVER, &former).unwrap()];
@@ -196,7 +196,7 @@ fn the_promise_goes_on_through_a_renewal_at_hand() {
 #[test]
 fn nothing_is_promised_beyond_the_start_of_a_renewal_that_will_not_hold() {
     let mut locked = renewal();
-    locked.machines = vec!["m1".to_owned()];
+    locked.machines = vec!["m1".into()];
     let bundle = file(&[former(), locked]);
     let checked = [said(&bundle.licenses()[0], Status::Active, "2027-01-30")];
     let context = Context::at(at("2027-01-30")).validations(&checked);

@@ -5,6 +5,7 @@ use license_core::{LicenseId, Matrix, Timestamp};
 use license_terminal::{Exit, Failure, escape};
 
 use super::ledger::{license_of, not_found, resolve};
+use super::now;
 use super::trial::ends_after;
 use crate::ledger::{Entry, LedgerReader, Standing};
 
@@ -74,7 +75,7 @@ impl Converted {
             ))
             .hint("leave --customer away, or name another trial"));
         }
-        let left = ends_after(&self.entry, draft.issued_at);
+        let left = ends_after(&self.entry, draft.issued_at.unwrap_or_else(now));
         if let (Some(left), Some(end)) = (left, draft.expires_at)
             && end < left
         {
@@ -89,7 +90,7 @@ impl Converted {
 
     /// What is told of it.
     pub(super) fn note(&self, draft: &LicenseDraft) -> String {
-        match ends_after(&self.entry, draft.issued_at) {
+        match ends_after(&self.entry, draft.issued_at.unwrap_or_else(now)) {
             Some(end) => format!(
                 "it replaces trial {}, which would have ended at {end}",
                 self.id

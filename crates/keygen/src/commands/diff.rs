@@ -26,7 +26,7 @@ pub(crate) fn run(arguments: &Diff, place: &Place, terminal: &Terminal) -> Resul
         terminal.warning("UNVERIFIED", message);
     }
     let keys = [before.key_id(), after.key_id()];
-    let difference = Difference::between(before.facts(), after.facts(), &matrix);
+    let difference = Difference::between(before.claims(), after.claims(), &matrix);
     let difference = difference.with_signing_keys(keys);
     warn(difference.succession(), terminal);
     let report = report::Report {

@@ -78,9 +78,9 @@ impl Former {
         draft: &LicenseDraft,
         matrix: &Matrix,
     ) -> Result<Changes, Failure> {
-        let facts = draft.facts();
+        let facts = draft.read_back();
         let facts = facts.map_err(|error| not_verified("license", &error))?;
-        let difference = Difference::between(self.license.facts(), &facts, matrix);
+        let difference = Difference::between(self.license.claims(), &facts, matrix);
         // Where it begins when the other one ends, nothing is lost.
         let follows = draft.not_before.is_none_or(|start| {
             let end = self.license.expires_at();

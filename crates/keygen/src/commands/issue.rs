@@ -68,9 +68,10 @@ fn open_trial(
 ) -> Result<Option<String>, Failure> {
     let trials = trial::trials(&draft.customer, matrix, ledger)?;
     for entry in trials.iter().rev() {
-        let standing = license_of(ledger, &entry.subject, draft.issued_at)?;
+        let issued_at = draft.issued_at.unwrap_or_else(now);
+        let standing = license_of(ledger, &entry.subject, issued_at)?;
         let holds = standing.is_some_and(|row| row.status == Standing::Active);
-        if let Some(end) = trial::ends_after(entry, draft.issued_at).filter(|_| holds) {
+        if let Some(end) = trial::ends_after(entry, issued_at).filter(|_| holds) {
             let id = &entry.subject;
             return Ok(Some(format!(
                 "this customer has a trial until {end}; with --convert {id} the license keeps what is left of it"
@@ -95,7 +96,7 @@ fn draft_of(
     let customer = customer.or_else(|| trial.map(Converted::customer));
     let customer = customer.unwrap_or_default();
     let mut draft = LicenseDraft::of_tier(matrix, tier, fresh_id()?, customer, issued_at);
-    draft.issuer = arguments.issuer.clone().unwrap_or(draft.issuer);
+    draft.issuer = arguments.issuer.clone().or(draft.issuer);
     draft.not_before = arguments.not_before.map(license_core::Date::start);
     let start = draft.not_before.unwrap_or(issued_at);
     let last_day = trial.and_then(|trial| trial.last_day(start));

@@ -6,7 +6,7 @@ use license_terminal::Failure;
 const WHERE: &str = "`license machine` prints them, on the machine that is to be named";
 
 /// The machines to lock a license to, in their canonical form; one that is named twice counts once.
-pub(super) fn locks(names: &[String]) -> Result<Vec<String>, Failure> {
+pub(super) fn locks(names: &[String]) -> Result<Vec<Machine>, Failure> {
     let mut locks = Vec::with_capacity(names.len());
     for name in names {
         let machine = parse(name)?;
@@ -14,9 +14,8 @@ pub(super) fn locks(names: &[String]) -> Result<Vec<String>, Failure> {
         if !machine.is(&machine) {
             return Err(too_little(&machine));
         }
-        let lock = machine.to_string();
-        if !locks.contains(&lock) {
-            locks.push(lock);
+        if !locks.contains(&machine) {
+            locks.push(machine);
         }
     }
     Ok(locks)

@@ -106,12 +106,12 @@ pub(super) fn users(named: &[String], notes: &mut Vec<String>) -> Vec<String> {
 }
 
 /// Returns remarks about the machines that were named.
-pub(super) fn machine_notes(locks: &[String], named: usize) -> Vec<String> {
+pub(super) fn machine_notes(locks: &[Machine], named: usize) -> Vec<String> {
     let mut notes = Vec::new();
     if locks.len() < named {
         notes.push("a machine that was named twice is in the license once".to_owned());
     }
-    let is_digest = |lock: &String| matches!(Machine::parse(lock), Machine::Digest(_));
+    let is_digest = |lock: &Machine| matches!(lock, Machine::Digest(_));
     if locks.iter().any(is_digest) {
         notes.push(
             "a digest locks to exactly one identity; the fingerprint from `license machine` tolerates changed parts"

@@ -1,8 +1,8 @@
 //! A license to compare: where it is found, and what is known of it.
 
 use license_core::{
-    Artefacts, Bundle, BundleError, Facts, License, LicenseKey, MAX_FILE_BYTES, Matrix, TokenKind,
-    TrustSet, Unverified,
+    Artefacts, Bundle, BundleError, License, LicenseClaims, LicenseKey, MAX_FILE_BYTES, Matrix,
+    TokenKind, TrustSet, Unverified,
 };
 use license_terminal::{Exit, Failure, Source, escape};
 
@@ -106,7 +106,7 @@ fn not_found(name: &str, has_ledger: bool) -> Failure {
 pub(super) enum Subject {
     Verified(License),
     /// What it says, and the id of the key that it says has signed it.
-    Unverified(Box<Facts>, Option<String>),
+    Unverified(Box<LicenseClaims>, Option<String>),
 }
 
 impl Subject {
@@ -135,9 +135,9 @@ impl Subject {
         }
     }
 
-    pub(super) fn facts(&self) -> &Facts {
+    pub(super) fn claims(&self) -> &LicenseClaims {
         match self {
-            Self::Verified(license) => license.facts(),
+            Self::Verified(license) => license.claims(),
             Self::Unverified(facts, _) => facts,
         }
     }
@@ -171,11 +171,14 @@ fn check_count(found: usize, source: &Source) -> Result<(), Failure> {
 }
 
 /// What the licenses in it say, and the keys that they say have signed them.
-fn unverified(text: &str, matrix: &Matrix) -> Result<Vec<(Facts, Option<String>)>, BundleError> {
+fn unverified(
+    text: &str,
+    matrix: &Matrix,
+) -> Result<Vec<(LicenseClaims, Option<String>)>, BundleError> {
     if LicenseKey::is_likely(text) {
         return match LicenseKey::parse(text).map_err(BundleError::Key)? {
             LicenseKey::Enterprise(key) => {
-                let facts = key.unverified_facts(matrix).map_err(BundleError::Verify)?;
+                let facts = key.unverified_claims(matrix).map_err(BundleError::Verify)?;
                 Ok(vec![(facts, None)])
             }
             LicenseKey::Standard(key) => Err(BundleError::NeedsLicenseFile {
@@ -186,7 +189,7 @@ fn unverified(text: &str, matrix: &Matrix) -> Result<Vec<(Facts, Option<String>)
     }
     let artefacts = Artefacts::parse(text).map_err(BundleError::Parse)?;
     let licenses = artefacts.of_kind(TokenKind::License).map(|block| {
-        let facts = block.token.unverified_facts();
+        let facts = block.token.unverified_license_claims();
         let key = Some(block.token.unverified_key_id().to_owned());
         Ok((facts.map_err(BundleError::Verify)?, key))
     });

@@ -5,6 +5,7 @@ use license_core::{License, Timestamp};
 use license_terminal::{Exit, Failure};
 
 use super::ledger::license_of;
+use super::now;
 use crate::books::not_kept_in;
 use crate::ledger::{LedgerReader, Standing};
 
@@ -65,7 +66,7 @@ pub(super) fn begin_at_once(
         return Ok(None);
     };
     for former in license.supersedes() {
-        let row = license_of(ledger, former.as_str(), draft.issued_at)?;
+        let row = license_of(ledger, former.as_str(), draft.issued_at.unwrap_or_else(now))?;
         if row.is_some_and(|row| row.status == Standing::Active) {
             draft.not_before = None;
             return Ok(Some(format!(

@@ -1,6 +1,6 @@
 //! What is told of a license, whether it is minted or would be.
 
-use license_core::{Facts, License, Machine, Matrix, Span, TierTerms, UsageType};
+use license_core::{License, LicenseClaims, Machine, Matrix, Span, TierTerms, UsageType};
 use license_issuer::services::licenses::SignedLicense;
 use license_terminal::{Destination, Failure, Terminal, escape};
 use serde_json::{Value, json};
@@ -9,7 +9,7 @@ use super::{dry_run, now};
 
 /// A license to tell of.
 pub(super) struct Terms<'a> {
-    facts: &'a Facts,
+    facts: &'a LicenseClaims,
     matrix: &'a Matrix,
     minted: Option<Minting<'a>>,
     losses: Option<&'a [String]>,
@@ -24,7 +24,7 @@ struct Minting<'a> {
 
 impl<'a> Terms<'a> {
     /// Describes a license that would be issued.
-    pub(super) fn of_draft(facts: &'a Facts, matrix: &'a Matrix) -> Self {
+    pub(super) fn of_draft(facts: &'a LicenseClaims, matrix: &'a Matrix) -> Self {
         Self {
             facts,
             matrix,
@@ -41,7 +41,7 @@ impl<'a> Terms<'a> {
             short_key: signed.short_key.as_deref(),
         };
         Self {
-            facts: signed.license.facts(),
+            facts: signed.license.claims(),
             matrix,
             minted: Some(minted),
             losses: None,
@@ -100,7 +100,6 @@ impl<'a> Terms<'a> {
     fn to_json(&self, out: &Destination) -> Value {
         let (facts, minted) = (self.facts, self.minted.as_ref());
         let in_file = matches!(out, Destination::File(_));
-        let machines = facts.machines.as_deref();
         let key = minted.and_then(|minted| minted.license.standard_key());
         json!({
             "license_id": minted.map(|minted| minted.license.id().as_str()),
@@ -110,27 +109,21 @@ impl<'a> Terms<'a> {
             "tier": facts.tier().as_str(),
             "customer": facts.customer,
             "issued_at": facts.issued_at.map(|at| at.to_string()),
-            "not_before": facts.not_before.map(|at| at.to_string()),
+            "not_before": facts.valid_from().map(|at| at.to_string()),
             "expires_at": facts.expires_at.map(|at| at.to_string()),
             "trial": facts.trial,
             "supersedes": facts.supersedes.iter().map(|id| id.as_str()).collect::<Vec<_>>(),
-            "users": facts.users.as_ref().map(|users| users.iter().map(AsRef::as_ref).collect::<Vec<&str>>()),
-            "machines": machines
-                .map(|machines| machines.iter().map(Machine::to_string).collect::<Vec<_>>()),
+            "users": (!facts.users.is_empty()).then_some(&facts.users),
+            "machines": (!facts.machines.is_empty()).then_some(&facts.machines),
             "seats": facts.seats,
             "devices": facts.devices,
             "activation": facts.must_activate,
             "usage_type": facts.usage_type.map(UsageType::as_str),
             "maintenance_until": facts.maintenance_until.map(|at| at.to_string()),
             "max_version": facts.max_version.as_ref().map(ToString::to_string),
-            "features": facts.entitlements.features().collect::<Vec<_>>(),
-            "quotas": facts.entitlements.quotas()
-                .map(|(name, quota)| (name.to_owned(), quota.to_number().into()))
-                .collect::<serde_json::Map<_, Value>>(),
-            "check_in": facts.check_in.map(|terms| json!({
-                "every_hours": terms.every_hours(),
-                "grace_hours": terms.grace_hours(),
-            })),
+            "features": facts.features,
+            "quotas": facts.quotas,
+            "check_in": facts.check_in,
             "kid": minted.map(|minted| minted.license.key_id().as_str()),
             "path": (in_file && minted.is_some()).then(|| out.to_string()),
             "token": minted.filter(|_| !in_file).map(|minted| minted.token),
@@ -151,7 +144,7 @@ impl<'a> Terms<'a> {
             let message = format!("versions built after {end} are not covered, which is past");
             terminal.warning("EXPIRED", &message);
         }
-        let entitlements = &facts.entitlements;
+        let entitlements = facts.entitlements();
         for feature in entitlements
             .features()
             .filter(|name| matrix.first_tier_with(name).is_none())
@@ -184,14 +177,14 @@ impl Minting<'_> {
 }
 
 /// What is sold to whom, and until when.
-pub(super) fn summary(facts: &Facts) -> String {
+pub(super) fn summary(facts: &LicenseClaims) -> String {
     let customer = escape(&facts.customer);
     let kind = if facts.trial { "trial of " } else { "" };
     format!("{kind}{} for {customer}, {}", facts.tier(), term(facts))
 }
 
-fn term(facts: &Facts) -> String {
-    match (facts.not_before, facts.expires_at) {
+fn term(facts: &LicenseClaims) -> String {
+    match (facts.valid_from(), facts.expires_at) {
         (_, None) => "perpetual".to_owned(),
         (None, Some(end)) => format!("until {end}"),
         (Some(start), Some(end)) => {
@@ -201,7 +194,7 @@ fn term(facts: &Facts) -> String {
 }
 
 /// What else the license restricts.
-fn bounds(facts: &Facts) -> Vec<String> {
+fn bounds(facts: &LicenseClaims) -> Vec<String> {
     let mut lines = Vec::new();
     let several = |count: u64, one: &str| match count {
         1 => format!("1 {one}"),
@@ -226,8 +219,8 @@ fn bounds(facts: &Facts) -> Vec<String> {
 }
 
 /// What it has that its tier does not, or not so much of, and the other way round.
-fn beside_tier(facts: &Facts, matrix: &Matrix) -> Vec<String> {
-    let (has, tier) = (&facts.entitlements, matrix.tier(facts.tier()));
+fn beside_tier(facts: &LicenseClaims, matrix: &Matrix) -> Vec<String> {
+    let (has, tier) = (facts.entitlements(), matrix.tier(facts.tier()));
     let Some(tier) = tier.map(TierTerms::entitlements) else {
         return Vec::new();
     };
@@ -248,24 +241,19 @@ fn beside_tier(facts: &Facts, matrix: &Matrix) -> Vec<String> {
 }
 
 /// The users that a license names.
-fn named(facts: &Facts) -> Option<String> {
-    let users: Vec<_> = facts
-        .users
-        .as_ref()?
-        .iter()
-        .map(|user| escape(user))
-        .collect();
-    Some(users.join(", "))
+fn named(facts: &LicenseClaims) -> Option<String> {
+    let users: Vec<_> = facts.users.iter().map(|user| escape(user)).collect();
+    (!users.is_empty()).then(|| users.join(", "))
 }
 
 /// The digests of the machines that a license is locked to.
-fn locked_to(facts: &Facts) -> Option<String> {
-    let digests = facts.machines.as_ref()?.iter().filter_map(Machine::digest);
+fn locked_to(facts: &LicenseClaims) -> Option<String> {
+    let digests = facts.machines.iter().filter_map(Machine::digest);
     let digests: Vec<_> = digests.map(|digest| digest.to_string()).collect();
-    Some(format!("only {}", digests.join(", ")))
+    (!facts.machines.is_empty()).then(|| format!("only {}", digests.join(", ")))
 }
 
-fn check_in(facts: &Facts) -> String {
+fn check_in(facts: &LicenseClaims) -> String {
     let never = || "never: it works offline for its whole term".to_owned();
     facts.check_in.map_or_else(never, |terms| terms.to_string())
 }

@@ -46,7 +46,7 @@ fn draft<'m>(order: &Trial, matrix: &'m Matrix) -> Result<Order<'m>, Failure> {
     let issued_at = order.issued_at.unwrap_or_else(now);
     let customer = order.customer.clone();
     let mut draft = LicenseDraft::of_tier(matrix, terms, fresh_id()?, customer, issued_at);
-    draft.issuer = order.issuer.clone().unwrap_or(draft.issuer);
+    draft.issuer = order.issuer.clone().or(draft.issuer);
     draft.trial = true;
     draft.renewal = None;
     draft.expires_at = Some(issue::after_days(issued_at, days)?);

@@ -77,10 +77,10 @@ fn upgraded<'m>(
 
 /// Refuses to lower what is asked for in so many words: an upgrade allows more. What a higher tier itself has less of is warned of.
 fn refuse_lower(draft: &LicenseDraft, order: &Upgrade, matrix: &Matrix) -> Result<(), Failure> {
-    let facts = draft.facts();
+    let facts = draft.read_back();
     let facts = facts.map_err(|error| not_verified("license", &error))?;
     for (flag, name, quota) in asked(order, matrix) {
-        let had = facts.entitlements.quota(name).filter(|had| quota < *had);
+        let had = facts.quotas.get(name).copied().filter(|had| quota < *had);
         let Some(had) = had.filter(|_| flag == "--seats" || !order.out.force) else {
             continue;
         };

@@ -76,8 +76,8 @@ fn blocks(text: &str, licenses: &[&License]) -> Option<Vec<String>> {
     let is_meant = |id: &LicenseId| licenses.iter().any(|license| license.id() == id);
     let blocks = artefacts.of_kind(TokenKind::License);
     let blocks = blocks.filter(|block| {
-        let facts = block.token.unverified_facts();
-        facts.is_ok_and(|facts| is_meant(&facts.id))
+        let claims = block.token.unverified_license_claims();
+        claims.is_ok_and(|claims| is_meant(&claims.id))
     });
     Some(blocks.map(|block| block.token.to_armor()).collect())
 }

@@ -2,10 +2,12 @@
 
 use semver::Version;
 
-use crate::{
-    Activation, License, LicenseId, Machine, Nonce, RevocationList, Timestamp, UsageType,
-    Validation,
-};
+use crate::ids::Nonce;
+use crate::key::LicenseId;
+use crate::license::{Activation, License, RevocationList, Validation};
+use crate::machine::Machine;
+use crate::policy::UsageType;
+use crate::time::Timestamp;
 
 /// What an evaluation needs to know besides the license. Nothing is read from the system: each fact is
 /// brought by the caller, so that every date and every machine can be tried.
@@ -36,13 +38,13 @@ pub struct Context<'a> {
 
 /// Verified artefacts beside the license that is evaluated.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct AtHand<'a> {
-    pub(crate) licenses: &'a [License],
-    pub(crate) validations: &'a [Validation],
-    pub(crate) revocations: &'a [RevocationList],
-    pub(crate) activations: &'a [Activation],
+pub(super) struct AtHand<'a> {
+    pub(super) licenses: &'a [License],
+    pub(super) validations: &'a [Validation],
+    pub(super) revocations: &'a [RevocationList],
+    pub(super) activations: &'a [Activation],
     /// What this machine has given up.
-    pub(crate) given_up: &'a [(LicenseId, Nonce)],
+    pub(super) given_up: &'a [(LicenseId, Nonce)],
 }
 
 impl<'a> Context<'a> {
@@ -172,7 +174,7 @@ impl<'a> Context<'a> {
     }
 
     /// The same with what lies beside the evaluated license in its bundle.
-    pub(crate) fn in_bundle(self, of_bundle: AtHand<'a>) -> Self {
+    pub(super) fn in_bundle(self, of_bundle: AtHand<'a>) -> Self {
         Self { of_bundle, ..self }
     }
 

@@ -4,7 +4,12 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::{Context, Evidence, Rule, clock_behind};
-use crate::{Code, Entitlements, License, Matrix, Quota, Tier, Timestamp};
+use crate::code::Code;
+use crate::ids::Tier;
+use crate::license::License;
+use crate::matrix::Matrix;
+use crate::policy::{Entitlements, Quota};
+use crate::time::Timestamp;
 
 /// Whether a license holds. Ordered from worst to best.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -6,9 +6,12 @@ use std::sync::Arc;
 use semver::{Version, VersionReq};
 use serde_json::json;
 
-use crate::{
-    Comparison, ComponentKind, LicenseId, Machine, ProductCode, Status, Tier, Timestamp, UsageType,
-};
+use crate::claims::Status;
+use crate::ids::{ProductCode, Tier};
+use crate::key::LicenseId;
+use crate::machine::{Comparison, ComponentKind, Machine};
+use crate::policy::UsageType;
+use crate::time::Timestamp;
 
 /// The facts behind a finding. [`Evidence::expected`] and [`Evidence::actual`] say them in words,
 /// [`Evidence::to_json`] by name.

@@ -2,7 +2,10 @@
 
 use super::Evidence;
 use super::rules::{Case, Found, RuleOutcome, require};
-use crate::{Activation, Code, Comparison, License, LicenseId, Machine};
+use crate::code::Code;
+use crate::key::LicenseId;
+use crate::license::{Activation, License};
+use crate::machine::{Comparison, Machine};
 
 /// Whether the license was given up here, is locked to this machine, and is activated for it, in this order.
 pub(super) fn find(case: &Case<'_>) -> Found {

@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use super::said::Said;
 use super::{Context, Evidence, machine};
-use crate::{
-    Activation, Code, License, Machine, Matrix, RevocationList, Signer, Status, Timestamp,
-    Validation,
-};
+use crate::claims::Status;
+use crate::code::Code;
+use crate::license::{Activation, License, RevocationList, Signer, Validation};
+use crate::machine::Machine;
+use crate::matrix::Matrix;
+use crate::time::Timestamp;
 
 /// A rule of evaluation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -280,7 +282,7 @@ fn not_before(case: &Case<'_>) -> Found {
 }
 
 fn user(case: &Case<'_>) -> Found {
-    let users = case.license.facts().users.as_ref()?;
+    let users = case.license.shared_users()?;
     let actual = case.context.user;
     let met = actual.is_some_and(|actual| users.iter().any(|user| user.as_ref() == actual));
     let evidence = Evidence::User {

@@ -2,7 +2,8 @@
 
 use super::Context;
 use super::rules::is_here;
-use crate::{License, Signer, Timestamp, Validation};
+use crate::license::{License, Signer, Validation};
+use crate::time::Timestamp;
 
 /// The statements that count for a license, each with its place in the line of licenses that replaced one another.
 pub(super) struct Said<'a> {

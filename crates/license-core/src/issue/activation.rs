@@ -1,11 +1,12 @@
 //! Answers to a machine's requests before they are signed.
 
-use serde_json::json;
-
 use super::{IssueError, Sign, sign_token};
-use crate::letter::{ActivationRequest, ClockRequest};
-use crate::token::TokenKind;
-use crate::{LicenseId, Timestamp};
+use crate::claims::{ActivationClaims, ClockRepairClaims};
+use crate::jose::TokenKind;
+use crate::key::LicenseId;
+use crate::machine::Machine;
+use crate::requests::{ActivationRequest, ClockRequest};
+use crate::time::Timestamp;
 
 /// The activation that a machine has asked for.
 #[derive(Clone, Debug)]
@@ -27,16 +28,17 @@ impl ActivationDraft<'_> {
     /// [`IssueError`] if the issuer is empty, or the key refuses to sign.
     pub fn sign(&self, key: &(impl Sign + ?Sized)) -> Result<String, IssueError> {
         check_issuer(&self.issuer)?;
-        let claims = json!({
-            "iss": self.issuer,
-            "aud": self.request.product.as_str(),
-            "jti": self.id.as_str(),
-            "iat": self.issued_at.unix_seconds(),
-            "lic": self.request.license.as_str(),
-            "machine": self.request.machine.to_string(),
-            "nonce": self.request.nonce.to_string(),
-            "commitment": self.request.commitment.to_string(),
-        });
+        let claims = ActivationClaims {
+            issuer: self.issuer.clone(),
+            product: self.request.product,
+            id: self.id.clone(),
+            issued_at: self.issued_at,
+            license: self.request.license.clone(),
+            machine: Machine::Fingerprint(self.request.machine.clone()),
+            nonce: self.request.nonce,
+            commitment: self.request.commitment,
+            critical: Vec::new(),
+        };
         sign_token(TokenKind::Activation, &claims, key)
     }
 }
@@ -61,14 +63,15 @@ impl ClockRepairDraft<'_> {
     /// [`IssueError`] if the issuer is empty, or the key refuses to sign.
     pub fn sign(&self, key: &(impl Sign + ?Sized)) -> Result<String, IssueError> {
         check_issuer(&self.issuer)?;
-        let claims = json!({
-            "iss": self.issuer,
-            "aud": self.request.product.as_str(),
-            "jti": self.id.as_str(),
-            "iat": self.issued_at.unix_seconds(),
-            "machine": self.request.machine.to_string(),
-            "nonce": self.request.nonce.to_string(),
-        });
+        let claims = ClockRepairClaims {
+            issuer: self.issuer.clone(),
+            product: self.request.product,
+            id: self.id.clone(),
+            issued_at: self.issued_at,
+            machine: Machine::Fingerprint(self.request.machine.clone()),
+            nonce: self.request.nonce,
+            critical: Vec::new(),
+        };
         sign_token(TokenKind::ClockRepair, &claims, key)
     }
 }

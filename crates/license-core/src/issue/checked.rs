@@ -51,8 +51,8 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
     use super::*;
-    use crate::Algorithm;
     use crate::issue::{KeyBits, SigningKey, system_random};
+    use crate::jose::Algorithm;
 
     /// Says that it is one key and signs with another, or garbles what it signs.
     struct Faulty {

@@ -1,21 +1,10 @@
 //! A revocation list before it is signed.
 
-use serde::Serialize;
-
 use super::{IssueError, Sign, sign_token};
-use crate::token::TokenKind;
-use crate::{LicenseId, ProductCode, Timestamp};
-
-/// That a license no longer holds.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Revoked {
-    /// The license.
-    pub license: LicenseId,
-    /// The first instant at which it no longer holds.
-    pub at: Timestamp,
-    /// Why; not empty.
-    pub reason: String,
-}
+use crate::claims::{RevocationClaims, Revoked};
+use crate::ids::ProductCode;
+use crate::jose::TokenKind;
+use crate::time::Timestamp;
 
 /// The licenses of a product that no longer hold.
 #[derive(Clone, Debug)]
@@ -34,33 +23,6 @@ pub struct RevocationsDraft {
     pub revoked: Vec<Revoked>,
 }
 
-#[derive(Serialize)]
-struct Claims<'a> {
-    iss: &'a str,
-    aud: &'a str,
-    iat: u64,
-    seq: u64,
-    next_update: u64,
-    revoked: Vec<Entry<'a>>,
-}
-
-#[derive(Serialize)]
-struct Entry<'a> {
-    jti: &'a str,
-    at: u64,
-    reason: &'a str,
-}
-
-impl<'a> From<&'a Revoked> for Entry<'a> {
-    fn from(revoked: &'a Revoked) -> Self {
-        Self {
-            jti: revoked.license.as_str(),
-            at: revoked.at.unix_seconds(),
-            reason: &revoked.reason,
-        }
-    }
-}
-
 impl RevocationsDraft {
     /// Signs the list.
     ///
@@ -73,13 +35,14 @@ impl RevocationsDraft {
         if self.revoked.iter().any(|revoked| revoked.reason.is_empty()) {
             return Err(IssueError::Empty { claim: "reason" });
         }
-        let claims = Claims {
-            iss: &self.issuer,
-            aud: self.product.as_str(),
-            iat: self.issued_at.unix_seconds(),
+        let claims = RevocationClaims {
+            issuer: self.issuer.clone(),
+            product: self.product,
+            issued_at: self.issued_at,
             seq: self.seq,
-            next_update: self.next_update.unix_seconds(),
-            revoked: self.revoked.iter().map(Entry::from).collect(),
+            next_update: self.next_update,
+            revoked: self.revoked.as_slice(),
+            critical: Vec::new(),
         };
         sign_token(TokenKind::Revocations, &claims, key)
     }

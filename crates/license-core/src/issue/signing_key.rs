@@ -8,7 +8,7 @@ use pkcs8::{PrivateKeyInfo, PrivateKeyInfoRef};
 use zeroize::Zeroizing;
 
 use super::{IssueError, Sign};
-use crate::signature::{Algorithm, Backend, KeyBits, PrivateKey, RandomSource};
+use crate::jose::{Algorithm, Backend, KeyBits, PrivateKey, RandomSource};
 use crate::trust::{TrustError, TrustedKey, pem};
 
 /// An RSA private key and its one algorithm.

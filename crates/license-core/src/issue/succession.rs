@@ -1,12 +1,14 @@
 //! A license that takes the place of another.
 
-use super::LicenseDraft;
-use crate::{License, LicenseId, Machine, Timestamp, TrustedKey};
+use crate::claims::LicenseClaims;
+use crate::key::LicenseId;
+use crate::license::License;
+use crate::time::Timestamp;
 
 /// So many licenses a successor names at most: the latest, for a token must not grow with every change.
 const MAX_SUPERSEDED: usize = 64;
 
-impl LicenseDraft {
+impl LicenseClaims {
     /// A license that says everything that another one says, and replaces it and all that it replaced: what changes is for the caller to
     /// set. It starts when it is issued, or when the other one starts if that is still to come.
     ///
@@ -37,41 +39,17 @@ impl LicenseDraft {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn succeeding(license: &License, id: LicenseId, issued_at: Timestamp) -> Option<Self> {
-        let entitlements = license.entitlements();
-        let quotas = entitlements.quotas();
-        let machines = license.machines().unwrap_or_default().iter();
-        let users = license.users();
-        let extension = license.extension().and_then(serde_json::Value::as_object);
+        let former = license.claims();
+        former.issued_at?;
         Some(Self {
             id,
-            issuer: license.issuer()?.to_owned(),
-            product: license.product(),
-            customer: license.customer().to_owned(),
             serial: None,
             supersedes: superseded(license),
-            issued_at,
-            not_before: license.not_before().filter(|start| *start > issued_at),
-            expires_at: license.expires_at(),
-            tier: license.tier(),
-            features: entitlements.features().map(str::to_owned).collect(),
-            quotas: quotas
-                .map(|(name, quota)| (name.to_owned(), quota))
-                .collect(),
-            seats: license.seats(),
-            devices: license.devices(),
-            must_activate: license.must_activate(),
-            usage_type: license.usage_type(),
-            trial: license.is_trial(),
-            check_in: license.check_in(),
-            renewal: license.renewal(),
-            maintenance_until: license.maintenance_until(),
-            max_version: license.max_version().cloned(),
-            machines: machines.map(Machine::to_string).collect(),
-            users: users.map_or_else(Vec::new, |users| users.map(str::to_owned).collect()),
-            company: license.company(),
-            confirmation: license.confirmation_key().map(TrustedKey::to_jwk),
-            critical: license.critical().map(str::to_owned).collect(),
-            extension: extension.cloned(),
+            issued_at: Some(issued_at),
+            not_before: former.valid_from().filter(|start| *start > issued_at),
+            key: None,
+            unknown: serde_json::Map::new(),
+            ..former.clone()
         })
     }
 }
@@ -91,8 +69,10 @@ mod tests {
     use serde_json::{Map, Value, json};
 
     use super::*;
-    use crate::issue::{CheckedKey, KeyBits, Sign, SigningKey, system_random};
-    use crate::{Algorithm, CheckIn, Matrix, Quota, Renewal, UsageType};
+    use crate::issue::{CheckedKey, KeyBits, LicenseDraft, Sign, SigningKey, system_random};
+    use crate::jose::Algorithm;
+    use crate::matrix::Matrix;
+    use crate::policy::{CheckIn, Quota, Renewal, UsageType};
 
     fn key() -> CheckedKey {
         let der = SigningKey::generate(KeyBits::B2048, Algorithm::Rs256, &system_random).unwrap();
@@ -118,7 +98,7 @@ mod tests {
         let tier = matrix.tiers().get(2).unwrap();
         let mut draft =
             LicenseDraft::of_tier(matrix, tier, id(1), "ACME".to_owned(), at("2027-01-01"));
-        draft.issuer = "Somebody".to_owned();
+        draft.issuer = Some("Somebody".to_owned());
         draft.serial = Some(7);
         draft.supersedes = vec![id(0)];
         draft.not_before = Some(at("2027-02-01"));
@@ -134,10 +114,10 @@ mod tests {
         draft.renewal = Renewal::new(3, 5);
         draft.maintenance_until = Some(at("2027-12-31T23:59:59Z"));
         draft.max_version = Some("<3.0.0".parse().unwrap());
-        draft.machines = vec!["mach_00112233445566778899aabbccddeeff".to_owned()];
+        draft.machines = vec!["mach_00112233445566778899aabbccddeeff".into()];
         draft.users = vec!["alice".to_owned(), "bob".to_owned()];
-        draft.company = Some(crate::Company::parse("ACME").unwrap());
-        draft.confirmation = Some(key.public().to_jwk());
+        draft.company = Some(crate::ids::Company::parse("ACME").unwrap());
+        draft.confirmation = Some(key.public().to_jwk().try_into().unwrap());
         draft.critical = vec!["machines".to_owned()];
         draft.extension = json!({ "order": [1, { "a": null }] }).as_object().cloned();
         draft
@@ -145,7 +125,7 @@ mod tests {
 
     fn claims(token: &str) -> Map<String, Value> {
         let payload = token.split('.').nth(1).unwrap();
-        let payload = crate::base64url::decode(payload).unwrap();
+        let payload = crate::encoding::base64url::decode(payload).unwrap();
         serde_json::from_slice(&payload).unwrap()
     }
 
@@ -188,14 +168,14 @@ mod tests {
     #[test]
     fn an_enterprise_key_has_no_successor() {
         let key = key();
-        let terms = crate::EnterpriseTerms {
+        let terms = crate::key::EnterpriseTerms {
             product: matrix().product(),
-            company: crate::Company::parse("ACME").unwrap(),
+            company: crate::ids::Company::parse("ACME").unwrap(),
             seats: 100.try_into().unwrap(),
-            expiry: crate::KeyExpiry::Perpetual,
+            expiry: crate::key::KeyExpiry::Perpetual,
         };
         let minted = crate::issue::enterprise_key(terms, &key).unwrap();
-        let trust = crate::TrustSet::parse(&key.public().to_jwk().to_string()).unwrap();
+        let trust = crate::trust::TrustSet::parse(&key.public().to_jwk().to_string()).unwrap();
         let license = minted.verify(&trust, matrix()).unwrap();
         assert!(LicenseDraft::succeeding(&license, id(2), at("2027-06-01")).is_none());
     }

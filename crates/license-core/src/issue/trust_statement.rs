@@ -1,11 +1,10 @@
 //! Trust statements before they are signed.
 
-use serde_json::json;
-
 use super::{IssueError, Sign, sign_token};
-use crate::Timestamp;
-use crate::token::TokenKind;
-use crate::trust::TrustedKey;
+use crate::claims::TrustStatementClaims;
+use crate::jose::TokenKind;
+use crate::time::Timestamp;
+use crate::trust::{Jwk, TrustedKey};
 
 /// That other keys are to be trusted.
 #[derive(Clone, Debug)]
@@ -33,11 +32,8 @@ impl IntroductionDraft<'_> {
         if self.keys.iter().any(|introduced| introduced.id() == own) {
             return refused("a key introduces other keys than itself");
         }
-        let claims = json!({
-            "iss": issuer(&self.issuer)?,
-            "iat": self.issued_at.unix_seconds(),
-            "introduces": self.keys.iter().map(|key| key.to_jwk()).collect::<Vec<_>>(),
-        });
+        let mut claims = TrustStatementClaims::new(issuer(&self.issuer)?, self.issued_at);
+        claims.introduces = Some(self.keys.iter().map(|key| Jwk::from(*key)).collect());
         sign_token(TokenKind::TrustStatement, &claims, key)
     }
 }
@@ -64,11 +60,12 @@ impl RetirementDraft {
         if retired.public().id() == other.public().id() {
             return refused("a retirement takes the signatures of two keys");
         }
-        let (issuer, at) = (issuer(&self.issuer)?, self.issued_at.unix_seconds());
         let id = retired.public().id().as_str();
-        let claims = json!({ "iss": issuer, "iat": at, "retires": [id] });
+        let mut claims = TrustStatementClaims::new(issuer(&self.issuer)?, self.issued_at);
+        claims.retires = Some(vec![id.to_owned()]);
         let statement = sign_token(TokenKind::TrustStatement, &claims, retired)?;
-        let claims = json!({ "iss": issuer, "iat": at, "statement": statement });
+        claims.retires = None;
+        claims.statement = Some(statement);
         sign_token(TokenKind::TrustStatement, &claims, other)
     }
 }

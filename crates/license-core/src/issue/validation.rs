@@ -1,10 +1,13 @@
 //! A validation token before it is signed.
 
-use serde_json::json;
-
 use super::{IssueError, Sign, sign_token};
-use crate::token::TokenKind;
-use crate::{Entitlements, License, LicenseId, Quota, Status, Timestamp};
+use crate::claims::{Status, ValidationClaims};
+use crate::jose::TokenKind;
+use crate::key::LicenseId;
+use crate::license::License;
+use crate::machine::Machine;
+use crate::policy::Entitlements;
+use crate::time::Timestamp;
 
 /// How long a statement about a license that never has to be validated is meant to be used: as long as the built-in
 /// product's licenses last between two check-ins.
@@ -63,30 +66,23 @@ impl<'a> ValidationDraft<'a> {
     /// # Errors
     /// [`IssueError`] if the key refuses to sign, or the token is larger than any verifier reads.
     pub fn sign(&self, key: &impl Sign) -> Result<String, IssueError> {
-        let numbers = |(name, quota): (&str, Quota)| (name.to_owned(), quota.to_number().into());
-        let quotas: serde_json::Map<_, serde_json::Value> =
-            self.entitlements.quotas().map(numbers).collect();
-        let mut claims = json!({
-            "iss": self.issuer,
-            "aud": self.license.product().as_str(),
-            "jti": self.id.as_str(),
-            "iat": self.issued_at.unix_seconds(),
-            "lic": self.license.id().as_str(),
-            "status": self.status.as_str(),
-            "tier": self.entitlements.tier().as_str(),
-            "features": self.entitlements.features().collect::<Vec<_>>(),
-            "quotas": quotas,
-        });
-        if let Some(claims) = claims.as_object_mut() {
-            let exp = self.expires_at.map(|at| at.unix_seconds().into());
-            let machine = self.machine.as_deref().map(Into::into);
-            let nonce = self.nonce.as_deref().map(Into::into);
-            let optional = [("exp", exp), ("machine", machine), ("nonce", nonce)];
-            let given = optional
-                .into_iter()
-                .filter_map(|(name, value)| Some((name.to_owned(), value?)));
-            claims.extend(given);
-        }
+        let quotas = self.entitlements.quotas();
+        let claims = ValidationClaims {
+            issuer: self.issuer.clone(),
+            product: self.license.product(),
+            id: self.id.as_str().to_owned(),
+            issued_at: self.issued_at,
+            license: self.license.id().clone(),
+            status: self.status,
+            tier: self.entitlements.tier(),
+            features: self.entitlements.features().map(str::to_owned).collect(),
+            quotas: quotas
+                .map(|(name, quota)| (name.to_owned(), quota))
+                .collect(),
+            expires_at: self.expires_at,
+            machine: self.machine.as_deref().map(Machine::parse),
+            nonce: self.nonce.clone(),
+        };
         sign_token(TokenKind::Validation, &claims, key)
     }
 }

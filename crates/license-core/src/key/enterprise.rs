@@ -5,8 +5,9 @@ use std::num::NonZeroU32;
 
 use super::scan::{Field, Scan, is_hex, name};
 use super::{KeyError, LicenseKey};
-use crate::base64url;
-use crate::{Company, Date, ProductCode, TimeError, Timestamp};
+use crate::encoding::base64url;
+use crate::ids::{Company, ProductCode};
+use crate::time::{Date, TimeError, Timestamp};
 use sha2::{Digest, Sha256};
 
 /// Bytes of an RSA signature: 2048 to 8192 bits.

@@ -1,7 +1,7 @@
 //! Walks the fields of a key and remembers where it is.
 
 use super::KeyError;
-use crate::pasted::Pasted;
+use crate::encoding::pasted::Pasted;
 
 /// What a field may hold.
 pub(super) struct Field {

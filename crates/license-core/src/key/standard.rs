@@ -5,7 +5,9 @@ use std::fmt;
 use super::KeyError;
 use super::checksum::checksum;
 use super::scan::{Field, Scan, is_hex, name};
-use crate::{LicenseId, ProductCode, Tier, Timestamp};
+use crate::ids::{ProductCode, Tier};
+use crate::key::LicenseId;
+use crate::time::Timestamp;
 use sha2::{Digest, Sha256};
 
 const HASH: Field = Field {
@@ -58,23 +60,6 @@ impl StandardKey {
         }
     }
 
-    /// Whether the text is the key in its canonical spelling.
-    pub(crate) fn is_written(&self, text: &str) -> bool {
-        let is_written = || {
-            let rest = text
-                .strip_prefix(self.product.as_str())?
-                .strip_prefix('-')?;
-            let rest = rest.strip_prefix(self.tier.as_str())?;
-            let (hash, checked) = rest.strip_prefix('-')?.split_at_checked(12)?;
-            let checked = checked
-                .strip_prefix('-')
-                .filter(|digits| digits.len() == 4)?;
-            let body = text.get(..text.len().checked_sub(5)?)?;
-            Some(number(hash)? == self.hash && number(checked)? == u64::from(checksum(body)))
-        };
-        is_written().unwrap_or(false)
-    }
-
     /// The product that the key names.
     pub fn product(&self) -> ProductCode {
         self.product
@@ -84,18 +69,6 @@ impl StandardKey {
     pub fn tier(&self) -> Tier {
         self.tier
     }
-}
-
-/// Reads digits of 0-9 and A-F.
-fn number(digits: &str) -> Option<u64> {
-    digits.bytes().try_fold(0, |number, digit| {
-        let value = match digit {
-            b'0'..=b'9' => digit - b'0',
-            b'A'..=b'F' => digit - b'A' + 10,
-            _ => return None,
-        };
-        Some(number << 4 | u64::from(value))
-    })
 }
 
 pub(super) fn parse(scan: Scan<'_>) -> Result<StandardKey, KeyError> {
@@ -127,6 +100,12 @@ impl fmt::Display for StandardKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let text = format!("{}-{}-{:012X}", self.product, self.tier, self.hash);
         write!(f, "{text}-{:04X}", checksum(&text))
+    }
+}
+
+impl serde::Serialize for StandardKey {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
     }
 }
 

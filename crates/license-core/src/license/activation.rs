@@ -2,30 +2,23 @@
 
 use std::fmt;
 
-use super::{License, LicenseId, claims};
-use crate::letter::{Commitment, Nonce};
-use crate::token::{TokenKind, Unverified, VerifyError};
+use super::License;
+use crate::claims::ActivationClaims;
+use crate::ids::ProductCode;
+use crate::ids::{Commitment, Nonce};
+use crate::jose::{TokenKind, Unverified};
+use crate::key::LicenseId;
+use crate::machine::Machine;
+use crate::time::Timestamp;
 use crate::trust::TrustSet;
-use crate::{Machine, ProductCode, Timestamp};
+use crate::trust::VerifyError;
 
 /// A license's activation on a machine, which a trusted key has signed. There is no other way to get one.
 #[derive(Clone)]
 #[must_use]
 pub struct Activation {
     token: Unverified<'static>,
-    facts: ActivationFacts,
-}
-
-/// What an activation token says.
-#[derive(Clone)]
-pub(super) struct ActivationFacts {
-    pub(super) id: LicenseId,
-    pub(super) license: LicenseId,
-    pub(super) product: ProductCode,
-    pub(super) issued_at: Timestamp,
-    pub(super) machine: Machine,
-    pub(super) nonce: Nonce,
-    pub(super) commitment: Commitment,
+    claims: ActivationClaims,
 }
 
 impl Unverified<'_> {
@@ -36,7 +29,7 @@ impl Unverified<'_> {
     pub fn verify_activation(&self, trust: &TrustSet) -> Result<Activation, VerifyError> {
         let verified = self.verified(TokenKind::Activation, trust)?;
         Ok(Activation {
-            facts: claims::activation(&verified.payload)?,
+            claims: ActivationClaims::from_payload(&verified.payload)?,
             token: self.clone().into_owned(),
         })
     }
@@ -45,17 +38,17 @@ impl Unverified<'_> {
 impl Activation {
     /// The id of the activation: a revocation list that names it ends it.
     pub fn id(&self) -> &LicenseId {
-        &self.facts.id
+        &self.claims.id
     }
 
     /// The license.
     pub fn license_id(&self) -> &LicenseId {
-        &self.facts.license
+        &self.claims.license
     }
 
     /// The product.
     pub fn product(&self) -> ProductCode {
-        self.facts.product
+        self.claims.product
     }
 
     /// Whether it is of this license.
@@ -65,22 +58,22 @@ impl Activation {
 
     /// When it was issued.
     pub fn issued_at(&self) -> Timestamp {
-        self.facts.issued_at
+        self.claims.issued_at
     }
 
     /// The machine.
     pub fn machine(&self) -> &Machine {
-        &self.facts.machine
+        &self.claims.machine
     }
 
     /// The nonce of the request that it answers.
     pub fn nonce(&self) -> Nonce {
-        self.facts.nonce
+        self.claims.nonce
     }
 
     /// What the machine committed itself to.
     pub fn commitment(&self) -> Commitment {
-        self.facts.commitment
+        self.claims.commitment
     }
 
     /// The token in armor, as it was received.

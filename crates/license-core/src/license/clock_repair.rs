@@ -2,28 +2,22 @@
 
 use std::fmt;
 
-use super::{LicenseId, claims};
-use crate::letter::Nonce;
-use crate::token::{TokenKind, Unverified, VerifyError};
+use crate::claims::ClockRepairClaims;
+use crate::ids::Nonce;
+use crate::ids::ProductCode;
+use crate::jose::{TokenKind, Unverified};
+use crate::key::LicenseId;
+use crate::machine::Machine;
+use crate::time::Timestamp;
 use crate::trust::TrustSet;
-use crate::{Machine, ProductCode, Timestamp};
+use crate::trust::VerifyError;
 
 /// That a machine may set its high-water mark back to the moment of this statement, once. A trusted key has signed it; there is no other
 /// way to get one.
 #[derive(Clone)]
 #[must_use]
 pub struct ClockRepair {
-    facts: RepairFacts,
-}
-
-/// What a clock repair says.
-#[derive(Clone)]
-pub(super) struct RepairFacts {
-    pub(super) id: LicenseId,
-    pub(super) product: ProductCode,
-    pub(super) issued_at: Timestamp,
-    pub(super) machine: Machine,
-    pub(super) nonce: Nonce,
+    claims: ClockRepairClaims,
 }
 
 impl Unverified<'_> {
@@ -33,35 +27,35 @@ impl Unverified<'_> {
     /// [`VerifyError`] if the key is not trusted, the signature does not verify, or a claim is not what it must be.
     pub fn verify_clock_repair(&self, trust: &TrustSet) -> Result<ClockRepair, VerifyError> {
         let verified = self.verified(TokenKind::ClockRepair, trust)?;
-        let facts = claims::clock_repair(&verified.payload)?;
-        Ok(ClockRepair { facts })
+        let claims = ClockRepairClaims::from_payload(&verified.payload)?;
+        Ok(ClockRepair { claims })
     }
 }
 
 impl ClockRepair {
     /// The id of the statement.
     pub fn id(&self) -> &LicenseId {
-        &self.facts.id
+        &self.claims.id
     }
 
     /// The product.
     pub fn product(&self) -> ProductCode {
-        self.facts.product
+        self.claims.product
     }
 
     /// What the mark is set back to: when it was issued.
     pub fn issued_at(&self) -> Timestamp {
-        self.facts.issued_at
+        self.claims.issued_at
     }
 
     /// The machine.
     pub fn machine(&self) -> &Machine {
-        &self.facts.machine
+        &self.claims.machine
     }
 
     /// The nonce of the request that it answers.
     pub fn nonce(&self) -> Nonce {
-        self.facts.nonce
+        self.claims.nonce
     }
 }
 

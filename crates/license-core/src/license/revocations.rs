@@ -1,24 +1,16 @@
 //! Revocation lists: the licenses that no longer hold, by number.
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::fmt;
 use std::sync::Arc;
 
-use super::{LicenseId, claims};
-use crate::token::{TokenKind, Unverified, VerifyError};
+use crate::claims::{Revocation, RevocationClaims, RevokedLicenses};
+use crate::ids::ProductCode;
+use crate::jose::{TokenKind, Unverified};
+use crate::key::LicenseId;
+use crate::time::Timestamp;
+use crate::trust::VerifyError;
 use crate::trust::{KeyId, TrustSet};
-use crate::{ProductCode, Timestamp};
 use sha2::{Digest, Sha256};
-
-/// That a license no longer holds.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Revocation {
-    /// The first instant at which it no longer holds.
-    pub at: Timestamp,
-    /// Why, as the vendor says it.
-    pub reason: Box<str>,
-}
 
 /// A list of revoked licenses that a trusted key has signed. There is no other way to get one.
 ///
@@ -45,58 +37,7 @@ pub struct RevocationList {
 struct Inner {
     token: Unverified<'static>,
     key_id: KeyId,
-    facts: ListFacts,
-}
-
-/// What a list says.
-pub(super) struct ListFacts {
-    pub(super) issuer: Box<str>,
-    pub(super) product: ProductCode,
-    pub(super) issued_at: Timestamp,
-    pub(super) seq: u64,
-    pub(super) next_update: Timestamp,
-    pub(super) revoked: Revoked,
-}
-
-/// Licenses by their ids: UUIDs as numbers, which are quicker to make and to find than texts.
-#[derive(Default)]
-pub(super) struct Revoked {
-    tokens: HashMap<u128, Revocation>,
-    keys: HashMap<LicenseId, Revocation>,
-}
-
-impl Revoked {
-    pub(super) fn with_room(count: usize) -> Self {
-        Self {
-            tokens: HashMap::with_capacity(count),
-            keys: HashMap::new(),
-        }
-    }
-
-    /// Adds a license, unless it is there already, and tells whether it was not.
-    pub(super) fn insert(&mut self, id: &str, revocation: Revocation) -> Result<bool, NotAnId> {
-        if let Some(number) = LicenseId::uuid_number(id) {
-            return Ok(add(self.tokens.entry(number), revocation));
-        }
-        let id = LicenseId::parse(id).ok_or(NotAnId)?;
-        Ok(add(self.keys.entry(id), revocation))
-    }
-
-    fn get(&self, id: &LicenseId) -> Option<&Revocation> {
-        match LicenseId::uuid_number(id.as_str()) {
-            Some(number) => self.tokens.get(&number),
-            None => self.keys.get(id),
-        }
-    }
-}
-
-/// A text is no license id.
-pub(super) struct NotAnId;
-
-fn add<K>(entry: Entry<'_, K, Revocation>, revocation: Revocation) -> bool {
-    let is_new = matches!(entry, Entry::Vacant(_));
-    entry.or_insert(revocation);
-    is_new
+    claims: RevocationClaims<RevokedLicenses>,
 }
 
 impl Unverified<'_> {
@@ -107,11 +48,11 @@ impl Unverified<'_> {
     /// [`VerifyError`] if the key is not trusted, the signature does not verify, or a claim is not what it must be.
     pub fn verify_revocations(&self, trust: &TrustSet) -> Result<RevocationList, VerifyError> {
         let verified = self.verified(TokenKind::Revocations, trust)?;
-        let facts = claims::revocations(&verified.payload)?;
+        let claims = RevocationClaims::from_payload(&verified.payload)?;
         let inner = Inner {
             token: self.clone().into_owned(),
             key_id: verified.key_id,
-            facts,
+            claims,
         };
         Ok(RevocationList {
             inner: Arc::new(inner),
@@ -120,30 +61,25 @@ impl Unverified<'_> {
 }
 
 impl RevocationList {
-    fn facts(&self) -> &ListFacts {
-        &self.inner.facts
+    fn claims(&self) -> &RevocationClaims<RevokedLicenses> {
+        &self.inner.claims
     }
 
     /// Since when and why the license no longer holds, if the list names it.
     pub fn revoked(&self, license: &LicenseId) -> Option<&Revocation> {
-        self.facts().revoked.get(license)
+        self.claims().revoked.get(license)
     }
 
     /// The licenses that it names, in the order of their ids.
     pub fn licenses(&self) -> Vec<(LicenseId, &Revocation)> {
-        let Revoked { tokens, keys } = &self.facts().revoked;
-        let tokens = tokens.iter();
-        let tokens =
-            tokens.filter_map(|(number, one)| Some((LicenseId::of_uuid_number(*number)?, one)));
-        let keys = keys.iter().map(|(id, one)| (id.clone(), one));
-        let mut all: Vec<_> = tokens.chain(keys).collect();
+        let mut all: Vec<_> = self.claims().revoked.iter().collect();
         all.sort_by(|(one, _), (other, _)| one.cmp(other));
         all
     }
 
     /// How many licenses it names.
     pub fn len(&self) -> usize {
-        self.facts().revoked.tokens.len() + self.facts().revoked.keys.len()
+        self.claims().revoked.len()
     }
 
     /// Whether it names none: nothing is revoked.
@@ -153,27 +89,27 @@ impl RevocationList {
 
     /// Its number: it only rises, for each signing key by itself.
     pub fn seq(&self) -> u64 {
-        self.facts().seq
+        self.claims().seq
     }
 
     /// The vendor, as the list names it.
     pub fn issuer(&self) -> &str {
-        &self.facts().issuer
+        &self.claims().issuer
     }
 
     /// The product whose licenses it names.
     pub fn product(&self) -> ProductCode {
-        self.facts().product
+        self.claims().product
     }
 
     /// When it was issued.
     pub fn issued_at(&self) -> Timestamp {
-        self.facts().issued_at
+        self.claims().issued_at
     }
 
     /// The last instant at which it counts as recent. Later the vendor should have issued another; it goes on counting all the same.
     pub fn next_update(&self) -> Timestamp {
-        self.facts().next_update
+        self.claims().next_update
     }
 
     /// Whether another should be there by this instant.

@@ -2,8 +2,9 @@
 
 use std::fmt;
 
-use crate::ProductCode;
 use crate::digest::hmac_sha256;
+use crate::encoding::hex;
+use crate::ids::ProductCode;
 
 /// Something that tells machines apart, from what names one best to what says least.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -90,7 +91,7 @@ impl Component {
 
     pub(super) fn parse(text: &str) -> Option<Self> {
         let (name, digits) = text.split_once('=')?;
-        let hash = from_hex(digits)?;
+        let hash = hex::decode(digits)?;
         let kind = ComponentKind::parse(name)?;
         Some(Self { kind, hash })
     }
@@ -99,23 +100,6 @@ impl Component {
 impl fmt::Display for Component {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}=", self.kind)?;
-        write_hex(&self.hash, f)
+        hex::write(&self.hash, f)
     }
-}
-
-pub(super) fn write_hex(bytes: &[u8], f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    bytes.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
-}
-
-/// Reads exactly `N` bytes as hexadecimal digits of either case.
-pub(crate) fn from_hex<const N: usize>(digits: &str) -> Option<[u8; N]> {
-    let is_hex = digits.bytes().all(|digit| digit.is_ascii_hexdigit());
-    if digits.len() != 2 * N || !is_hex {
-        return None;
-    }
-    let mut bytes = [0; N];
-    for (byte, at) in bytes.iter_mut().zip((0..).step_by(2)) {
-        *byte = u8::from_str_radix(digits.get(at..at + 2)?, 16).ok()?;
-    }
-    Some(bytes)
 }

@@ -3,8 +3,10 @@
 use std::fmt;
 
 use super::comparison::Comparison;
-use super::component::{Component, ComponentKind, from_hex, write_hex};
-use crate::ProductCode;
+use super::component::{Component, ComponentKind};
+use crate::encoding::hex;
+use crate::encoding::strict_json::serde_as_text;
+use crate::ids::ProductCode;
 use sha2::{Digest, Sha256};
 
 /// Begins every fingerprint of this form.
@@ -121,6 +123,8 @@ impl fmt::Display for Fingerprint {
     }
 }
 
+serde_as_text!(Fingerprint, "a fingerprint, fp1:…", Fingerprint::parse);
+
 impl fmt::Debug for Fingerprint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Fingerprint({self})")
@@ -148,7 +152,7 @@ impl MachineDigest {
     /// Reads a digest; `None` if it is none.
     pub fn parse(text: &str) -> Option<Self> {
         let digits = text.trim().strip_prefix(DIGEST_PREFIX)?;
-        from_hex(digits).map(Self)
+        hex::decode(digits).map(Self)
     }
 
     /// Its 16 bytes.
@@ -160,9 +164,15 @@ impl MachineDigest {
 impl fmt::Display for MachineDigest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(DIGEST_PREFIX)?;
-        write_hex(&self.0, f)
+        hex::write(&self.0, f)
     }
 }
+
+serde_as_text!(
+    MachineDigest,
+    "the digest of a machine",
+    MachineDigest::parse
+);
 
 impl fmt::Debug for MachineDigest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

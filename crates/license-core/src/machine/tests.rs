@@ -1,5 +1,5 @@
 use super::*;
-use crate::ProductCode;
+use crate::ids::ProductCode;
 use ComponentKind::{Cpu, GivenId, Mac, MachineId, ProductUuid, RootDisk};
 
 const HERE: [(ComponentKind, &str); 5] = [

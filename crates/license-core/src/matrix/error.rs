@@ -1,6 +1,6 @@
 //! What is wrong with a product file.
 
-use crate::Position;
+use crate::encoding::pasted::Position;
 
 /// Why a text is no product file.
 #[derive(Debug, thiserror::Error)]
@@ -36,7 +36,7 @@ fn at(position: Option<Position>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use crate::Matrix;
+    use crate::matrix::Matrix;
 
     fn refusal(text: &str) -> String {
         Matrix::parse(text).unwrap_err().to_string()

@@ -7,7 +7,9 @@ use serde::Deserialize;
 
 use super::table::Table;
 use super::{Matrix, MatrixError, TierTerms, Trial, is_snake};
-use crate::{CheckIn, Entitlements, Position, ProductCode, Quota, Renewal, Tier};
+use crate::encoding::pasted::Position;
+use crate::ids::{ProductCode, Tier};
+use crate::policy::{CheckIn, Entitlements, Quota, Renewal};
 
 /// Each tier repeats the features of those that it extends.
 const MAX_TIERS: usize = 64;

@@ -4,7 +4,7 @@ use std::fmt;
 
 use sha2::{Digest, Sha256};
 
-use crate::license::LicenseId;
+use crate::key::LicenseId;
 use crate::machine::MachineDigest;
 
 /// The id of a session: `sess_` and 32 hexadecimal digits.

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::error::ProjectError;
 use super::file_system::{Entry, EntryKind, FileSystem, NameRules};
 use super::resolve::{Link, Resolution, unreadable};
-use crate::name::ProductCode;
+use crate::ids::ProductCode;
 
 /// The root of the project that a path belongs to.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 
 use self::memory::Memory;
 use super::*;
-use crate::name::ProductCode;
+use crate::ids::ProductCode;
 
 fn product() -> ProductCode {
     ProductCode::parse("CODITECT").unwrap()

@@ -4,8 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::{TrustError, roca};
-use crate::base64url;
-use crate::signature::{Algorithm, Backend, Verifier};
+use crate::encoding::base64url;
+use crate::jose::{Algorithm, Backend, SignatureVerifier};
 use sha2::{Digest, Sha256};
 
 const MODULUS_BITS: std::ops::RangeInclusive<usize> = 2048..=8192;
@@ -47,7 +47,7 @@ pub struct TrustedKey {
     algorithm: Algorithm,
     modulus: Box<[u8]>,
     exponent: Box<[u8]>,
-    verifier: Verifier,
+    verifier: SignatureVerifier,
 }
 
 impl TrustedKey {
@@ -78,7 +78,7 @@ impl TrustedKey {
             algorithm,
             modulus: modulus.into(),
             exponent: exponent.into(),
-            verifier: Verifier::new(backend, algorithm, modulus, exponent)
+            verifier: SignatureVerifier::new(backend, algorithm, modulus, exponent)
                 .ok_or(TrustError::Unusable)?,
         })
     }

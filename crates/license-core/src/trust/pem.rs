@@ -9,7 +9,7 @@ use spki::der::{Decode, Encode, EncodePem, Tag, Tagged};
 use spki::{AlgorithmIdentifierRef, ObjectIdentifier, SubjectPublicKeyInfoRef};
 
 use super::{TrustError, TrustedKey};
-use crate::signature::Algorithm;
+use crate::jose::Algorithm;
 
 const RSA_ENCRYPTION: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
 const RSASSA_PSS: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.10");

@@ -161,7 +161,7 @@ fn an_activation_that_the_vendor_has_ended_counts_no_more() {
 fn a_lock_to_other_machines_is_told_before_a_missing_activation() {
     let license = license(|draft| {
         draft.must_activate = true;
-        draft.machines = vec![fingerprint(THERE).to_string()];
+        draft.machines = vec![Machine::Fingerprint(fingerprint(THERE))];
     });
     assert_eq!(code(&license, &[], &[]), Code::MachineMismatch);
     let own = activation(license.id(), HERE, 1);

@@ -7,7 +7,7 @@ use crate::{code, evaluate, license, matrix};
 
 #[test]
 fn a_node_locked_license_holds_on_its_machines_only() {
-    let license = license(|draft| draft.machines = vec!["m1".to_owned(), "m2".to_owned()]);
+    let license = license(|draft| draft.machines = vec!["m1".into(), "m2".into()]);
     assert_eq!(code(&license, |context| context), Code::MachineMismatch);
     assert_eq!(
         code(&license, |context| context.machine(machine("m3"))),

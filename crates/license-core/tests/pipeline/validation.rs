@@ -152,7 +152,7 @@ fn what_the_vendor_grants_replaces_what_was_bought_and_a_server_may_only_narrow_
 fn with_server(number: u64) -> License {
     license(|draft| {
         draft.id = id(number);
-        draft.confirmation = Some(public(&SERVER).to_jwk());
+        draft.confirmation = Some(public(&SERVER).to_jwk().try_into().unwrap());
     })
 }
 
@@ -270,7 +270,8 @@ fn the_key_that_the_header_names_is_the_only_one_that_is_tried() {
 /// A license that names the vendor's own key as its server's gains nothing and loses nothing.
 #[test]
 fn a_key_of_the_trust_set_is_the_vendors_whatever_a_license_says() {
-    let license = license(|draft| draft.confirmation = Some(public(&VENDOR).to_jwk()));
+    let license =
+        license(|draft| draft.confirmation = Some(public(&VENDOR).to_jwk().try_into().unwrap()));
     assert_eq!(
         said(&license, Status::Active, issued()).signer(),
         Signer::Vendor

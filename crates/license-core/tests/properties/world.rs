@@ -216,9 +216,9 @@ fn newer_draft(start: Step) -> LicenseDraft {
 /// The license that this one replaced, of the day before.
 fn former_draft(plan: &Plan) -> LicenseDraft {
     let mut draft = draft("PRO", id(3));
-    draft.issued_at = issued().minus(DAY);
+    draft.issued_at = Some(issued().minus(DAY));
     if plan.has_server {
-        draft.confirmation = Some(public(&SERVER).to_jwk());
+        draft.confirmation = Some(public(&SERVER).to_jwk().try_into().unwrap());
     }
     draft
 }
@@ -241,10 +241,10 @@ fn license_draft(plan: &Plan) -> LicenseDraft {
         draft.users = vec!["alice".to_owned(), "bob".to_owned()];
     }
     if plan.machines {
-        draft.machines = vec!["m1".to_owned()];
+        draft.machines = vec!["m1".into()];
     }
     if plan.has_server {
-        draft.confirmation = Some(public(&SERVER).to_jwk());
+        draft.confirmation = Some(public(&SERVER).to_jwk().try_into().unwrap());
     }
     draft
 }

@@ -1,7 +1,7 @@
 //! Drafts of licenses.
 
 use license_core::issue::{CheckedKey, LicenseDraft};
-use license_core::{Facts, License, Matrix, Unverified};
+use license_core::{License, LicenseClaims, Matrix, Unverified};
 use serde_json::{Map, Value};
 
 use crate::ledger::NewEntry;
@@ -42,9 +42,9 @@ impl<'m> LicenseOrder<'m> {
     /// # Errors
     ///
     /// Returns an error if no verifier would accept the draft.
-    pub fn claims(&self) -> Result<Facts, SignError> {
-        let facts = self.draft.facts();
-        facts.map_err(|error| SignError::not_verified(LICENSE, error))
+    pub fn claims(&self) -> Result<LicenseClaims, SignError> {
+        let claims = self.draft.read_back();
+        claims.map_err(|error| SignError::not_verified(LICENSE, error))
     }
 }
 

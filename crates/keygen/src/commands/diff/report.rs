@@ -25,8 +25,8 @@ impl Report<'_> {
 
     fn text(&self) -> String {
         let mut lines = vec![
-            format!("before     {}", terms::summary(self.before.facts())),
-            format!("now        {}", terms::summary(self.after.facts())),
+            format!("before     {}", terms::summary(self.before.claims())),
+            format!("now        {}", terms::summary(self.after.claims())),
         ];
         let succession = match self.difference.succession() {
             Succession::Same => Some("it is the same license"),
@@ -74,14 +74,14 @@ impl Report<'_> {
 }
 
 fn side(subject: &Subject) -> Value {
-    let facts = subject.facts();
+    let facts = subject.claims();
     json!({
         "license_id": facts.id.as_str(),
         "product": facts.product.as_str(),
         "tier": facts.tier().as_str(),
         "customer": facts.customer,
         "issued_at": facts.issued_at.map(|at| at.to_string()),
-        "not_before": facts.not_before.map(|at| at.to_string()),
+        "not_before": facts.valid_from().map(|at| at.to_string()),
         "expires_at": facts.expires_at.map(|at| at.to_string()),
         "kid": subject.key_id(),
     })

@@ -1,0 +1,38 @@
+//! Claims of tokens: one struct for each kind of token, used for signing and for reading.
+
+mod activation;
+mod clock_repair;
+mod license;
+mod revocations;
+mod trust_statement;
+mod unix_seconds;
+mod validation;
+
+pub(crate) use activation::ActivationClaims;
+pub(crate) use clock_repair::ClockRepairClaims;
+#[cfg(all(test, feature = "inspection", feature = "issue"))]
+pub(crate) use license::KNOWN_CLAIMS;
+pub use license::{ClaimEntry, Confirmation, LicenseClaims};
+pub use revocations::{Revocation, Revoked};
+pub(crate) use revocations::{RevocationClaims, RevokedLicenses};
+pub(crate) use trust_statement::TrustStatementClaims;
+pub use validation::Status;
+pub(crate) use validation::ValidationClaims;
+
+use crate::encoding::strict_json::MAX_QUOTED_CHARS;
+use crate::trust::VerifyError;
+
+/// The claims of all kinds of token that are instants, in seconds since 1970-01-01T00:00:00Z.
+#[cfg(feature = "inspection")]
+pub(crate) const INSTANT_CLAIMS: [&str; 5] =
+    ["iat", "nbf", "exp", "maintenance_until", "next_update"];
+
+/// Refuses a token whose claim `crit` names a claim that this version does not know.
+fn check_critical(critical: &[String], known: &[&str]) -> Result<(), VerifyError> {
+    match critical.iter().find(|name| !known.contains(&name.as_str())) {
+        None => Ok(()),
+        Some(name) => Err(VerifyError::CriticalClaim {
+            found: name.chars().take(MAX_QUOTED_CHARS).collect(),
+        }),
+    }
+}

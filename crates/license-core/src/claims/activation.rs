@@ -1,0 +1,61 @@
+//! The claims of an activation token.
+
+use serde::{Deserialize, Serialize};
+
+use super::license::uuid;
+use super::{check_critical, unix_seconds};
+use crate::encoding::strict_json::{self, text, texts};
+use crate::ids::{Commitment, Nonce, ProductCode};
+use crate::key::LicenseId;
+use crate::machine::Machine;
+use crate::time::Timestamp;
+use crate::trust::VerifyError;
+
+/// The claims that the answers to machine requests have. The claim `crit` may name these only.
+pub(super) const KNOWN_CLAIMS: [&str; 9] = [
+    "iss",
+    "aud",
+    "jti",
+    "iat",
+    "lic",
+    "machine",
+    "nonce",
+    "commitment",
+    "crit",
+];
+
+/// The claims of an activation token (`typ` `license-activation+jwt`).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct ActivationClaims {
+    #[serde(rename = "iss", deserialize_with = "text")]
+    pub(crate) issuer: String,
+    #[serde(rename = "aud")]
+    pub(crate) product: ProductCode,
+    #[serde(rename = "jti", deserialize_with = "uuid")]
+    pub(crate) id: LicenseId,
+    #[serde(rename = "iat", with = "unix_seconds")]
+    pub(crate) issued_at: Timestamp,
+    /// The activated license.
+    #[serde(rename = "lic")]
+    pub(crate) license: LicenseId,
+    pub(crate) machine: Machine,
+    /// The nonce of the request.
+    pub(crate) nonce: Nonce,
+    pub(crate) commitment: Commitment,
+    #[serde(
+        rename = "crit",
+        default,
+        deserialize_with = "texts",
+        skip_serializing_if = "Vec::is_empty"
+    )]
+    pub(crate) critical: Vec<String>,
+}
+
+impl ActivationClaims {
+    /// Reads the claims from the payload of a token.
+    pub(crate) fn from_payload(payload: &[u8]) -> Result<Self, VerifyError> {
+        let claims: Self = strict_json::from_slice(payload)?;
+        check_critical(&claims.critical, &KNOWN_CLAIMS)?;
+        Ok(claims)
+    }
+}

@@ -1,0 +1,46 @@
+//! The claims of a clock repair.
+
+use serde::{Deserialize, Serialize};
+
+use super::activation::KNOWN_CLAIMS;
+use super::license::uuid;
+use super::{check_critical, unix_seconds};
+use crate::encoding::strict_json::{self, text, texts};
+use crate::ids::{Nonce, ProductCode};
+use crate::key::LicenseId;
+use crate::machine::Machine;
+use crate::time::Timestamp;
+use crate::trust::VerifyError;
+
+/// The claims of a clock repair (`typ` `license-clock+jwt`).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct ClockRepairClaims {
+    #[serde(rename = "iss", deserialize_with = "text")]
+    pub(crate) issuer: String,
+    #[serde(rename = "aud")]
+    pub(crate) product: ProductCode,
+    #[serde(rename = "jti", deserialize_with = "uuid")]
+    pub(crate) id: LicenseId,
+    /// The instant of issue, to which the machine sets its high-water mark.
+    #[serde(rename = "iat", with = "unix_seconds")]
+    pub(crate) issued_at: Timestamp,
+    pub(crate) machine: Machine,
+    /// The nonce of the request.
+    pub(crate) nonce: Nonce,
+    #[serde(
+        rename = "crit",
+        default,
+        deserialize_with = "texts",
+        skip_serializing_if = "Vec::is_empty"
+    )]
+    pub(crate) critical: Vec<String>,
+}
+
+impl ClockRepairClaims {
+    /// Reads the claims from the payload of a token.
+    pub(crate) fn from_payload(payload: &[u8]) -> Result<Self, VerifyError> {
+        let claims: Self = strict_json::from_slice(payload)?;
+        check_critical(&claims.critical, &KNOWN_CLAIMS)?;
+        Ok(claims)
+    }
+}

@@ -1,0 +1,549 @@
+//! The claims of a license token.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::sync::Arc;
+
+use semver::VersionReq;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::{Map, Value};
+
+use super::{check_critical, unix_seconds};
+use crate::encoding::strict_json::{
+    self, IntegerVisitor, TextVisitor, non_empty, non_empty_texts, object, positive, present,
+    present_text, text, texts,
+};
+use crate::ids::{Company, ProductCode, Tier};
+use crate::key::{LicenseId, LicenseKey, StandardKey};
+use crate::machine::Machine;
+use crate::policy::{CheckIn, Entitlements, Quota, Renewal, UsageType};
+use crate::time::Timestamp;
+use crate::trust::{Jwk, TrustError, TrustedKey, VerifyError};
+
+/// The format version that this library reads and writes (claim `ver`).
+pub(crate) const FORMAT_VERSION: u32 = 1;
+
+/// The claims that this version understands, in the order in which they are written. The claim
+/// `crit` may name these only.
+pub(crate) const KNOWN_CLAIMS: [&str; 29] = [
+    "ver",
+    "iss",
+    "aud",
+    "sub",
+    "jti",
+    "serial",
+    "supersedes",
+    "iat",
+    "nbf",
+    "exp",
+    "tier",
+    "features",
+    "quotas",
+    "seats",
+    "devices",
+    "activation",
+    "usage_type",
+    "trial",
+    "check_in",
+    "renewal",
+    "maintenance_until",
+    "max_version",
+    "machines",
+    "users",
+    "company",
+    "key",
+    "cnf",
+    "crit",
+    "ext",
+];
+
+/// The claims of a license token (`typ` `license+jwt`).
+///
+/// This struct is used for drafts, for signing and for reading. RFC 7519 defines `iss`, `aud`,
+/// `sub`, `jti`, `iat`, `nbf` and `exp`, and RFC 7800 defines `cnf`. A claim of the wrong type is an
+/// error, and so is `null`. Unknown claims are kept in [`unknown`](Self::unknown), where they have
+/// no effect.
+///
+/// Claims alone prove nothing. A `License` is what a trusted key has signed, and only a license is
+/// evaluated.
+///
+/// `CONTRIBUTING.md` describes how to add a claim.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct LicenseClaims {
+    /// The format version, claim `ver`.
+    #[serde(rename = "ver", deserialize_with = "supported_version")]
+    pub format_version: u32,
+    /// The vendor, claim `iss`. Only an enterprise key, which does not name it, has none.
+    #[serde(rename = "iss", deserialize_with = "present_text")]
+    pub issuer: Option<String>,
+    /// The product code, claim `aud`.
+    #[serde(rename = "aud")]
+    pub product: ProductCode,
+    /// The customer or user, claim `sub`.
+    #[serde(rename = "sub", deserialize_with = "text")]
+    pub customer: String,
+    /// The license id, claim `jti`. In a token it is a UUIDv7.
+    #[serde(rename = "jti", deserialize_with = "uuid")]
+    pub id: LicenseId,
+    /// A number that increases with every token that the vendor issues.
+    #[serde(
+        default,
+        deserialize_with = "present_count",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub serial: Option<u64>,
+    /// The licenses that this license replaces, the latest last.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub supersedes: Vec<LicenseId>,
+    /// The instant of issue, claim `iat`. Only an enterprise key, which does not name it, has none.
+    #[serde(rename = "iat", with = "unix_seconds::present")]
+    pub issued_at: Option<Timestamp>,
+    /// The first instant at which the license is valid, claim `nbf`. The default is `issued_at`.
+    #[serde(
+        rename = "nbf",
+        default,
+        with = "unix_seconds::present",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub not_before: Option<Timestamp>,
+    /// The first instant at which the license is no longer valid, claim `exp`. Without it, the
+    /// license is perpetual.
+    #[serde(
+        rename = "exp",
+        default,
+        with = "unix_seconds::present",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub expires_at: Option<Timestamp>,
+    /// The tier.
+    pub tier: Tier,
+    /// The features, resolved at the time of issue.
+    #[serde(deserialize_with = "texts")]
+    pub features: BTreeSet<String>,
+    /// The quotas by name, resolved at the time of issue.
+    #[serde(deserialize_with = "quotas")]
+    pub quotas: BTreeMap<String, Quota>,
+    /// The number of named or concurrent users.
+    #[serde(
+        default,
+        deserialize_with = "positive",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub seats: Option<u64>,
+    /// The number of machines that may be activated.
+    #[serde(
+        default,
+        deserialize_with = "positive",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub devices: Option<u64>,
+    /// Whether the license is valid only on machines for which the vendor has activated it, claim
+    /// `activation`. A token with this claim names it in `crit`.
+    #[serde(
+        rename = "activation",
+        default,
+        skip_serializing_if = "std::ops::Not::not"
+    )]
+    pub must_activate: bool,
+    /// The permitted kind of use. Without it, every kind is permitted.
+    #[serde(
+        default,
+        deserialize_with = "present",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub usage_type: Option<UsageType>,
+    /// Whether the license is a trial.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub trial: bool,
+    /// The check-in terms. Without them, validation is never required.
+    #[serde(
+        default,
+        deserialize_with = "object",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub check_in: Option<CheckIn>,
+    /// The renewal terms. Without them, there is neither notice nor grace.
+    #[serde(
+        default,
+        deserialize_with = "object",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub renewal: Option<Renewal>,
+    /// The latest build date that is covered. Without it, every build is covered.
+    #[serde(
+        default,
+        with = "unix_seconds::present",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub maintenance_until: Option<Timestamp>,
+    /// The requirement that the version of the application must meet, such as `<3.0.0`.
+    #[serde(
+        default,
+        with = "version_requirement",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub max_version: Option<VersionReq>,
+    /// The machines to which the license is locked. An empty list permits every machine.
+    #[serde(
+        default,
+        deserialize_with = "machines",
+        skip_serializing_if = "Vec::is_empty"
+    )]
+    pub machines: Vec<Machine>,
+    /// The named users. An empty list permits every user.
+    #[serde(
+        default,
+        deserialize_with = "non_empty_texts",
+        skip_serializing_if = "Vec::is_empty"
+    )]
+    pub users: Vec<String>,
+    /// The short code of the customer's company.
+    #[serde(
+        default,
+        deserialize_with = "present",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub company: Option<Company>,
+    /// The standard key that names this license. It follows from other claims, and issuing sets it.
+    #[serde(
+        default,
+        deserialize_with = "present_key",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub key: Option<StandardKey>,
+    /// The public key of the customer's own license server, claim `cnf` (RFC 7800).
+    #[serde(
+        rename = "cnf",
+        default,
+        deserialize_with = "object",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub confirmation: Option<Confirmation>,
+    /// The claims that a verifier must understand to accept the license, claim `crit`.
+    #[serde(
+        rename = "crit",
+        default,
+        deserialize_with = "texts",
+        skip_serializing_if = "Vec::is_empty"
+    )]
+    pub critical: Vec<String>,
+    /// The vendor's own data, claim `ext`.
+    #[serde(
+        rename = "ext",
+        default,
+        deserialize_with = "object",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub extension: Option<Map<String, Value>>,
+    /// The claims that this version does not understand.
+    #[serde(flatten)]
+    pub unknown: Map<String, Value>,
+}
+
+impl LicenseClaims {
+    /// Creates the claims that every license has. All other claims are absent.
+    pub(crate) fn new(
+        id: LicenseId,
+        product: ProductCode,
+        customer: String,
+        entitlements: &Entitlements,
+    ) -> Self {
+        let quotas = entitlements.quotas();
+        Self {
+            format_version: FORMAT_VERSION,
+            issuer: None,
+            product,
+            customer,
+            id,
+            serial: None,
+            supersedes: Vec::new(),
+            issued_at: None,
+            not_before: None,
+            expires_at: None,
+            tier: entitlements.tier(),
+            features: entitlements.features().map(str::to_owned).collect(),
+            quotas: quotas
+                .map(|(name, quota)| (name.to_owned(), quota))
+                .collect(),
+            seats: None,
+            devices: None,
+            must_activate: false,
+            usage_type: None,
+            trial: false,
+            check_in: None,
+            renewal: None,
+            maintenance_until: None,
+            max_version: None,
+            machines: Vec::new(),
+            users: Vec::new(),
+            company: None,
+            key: None,
+            confirmation: None,
+            critical: Vec::new(),
+            extension: None,
+            unknown: Map::new(),
+        }
+    }
+
+    /// Reads the claims from the payload of a token.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`VerifyError`] if the payload is malformed, has a later format version, or requires
+    /// a claim that this version does not know. These two are reported even if other claims are
+    /// malformed.
+    pub(crate) fn from_payload(payload: &[u8]) -> Result<Self, VerifyError> {
+        let claims: Self = strict_json::from_slice(payload)
+            .map_err(|error| unsupported_format(payload).unwrap_or_else(|| error.into()))?;
+        check_critical(&claims.critical, &KNOWN_CLAIMS)?;
+        claims.check_key()?;
+        Ok(claims)
+    }
+
+    /// Lists the claims that are present, in the order of the fields, then the unknown claims.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the claims cannot be written as JSON. Claims that were read from a
+    /// payload can always be listed.
+    pub fn entries(&self) -> Result<Vec<ClaimEntry>, serde_json::Error> {
+        let mut members = match serde_json::to_value(self)? {
+            Value::Object(members) => members,
+            _ => Map::new(),
+        };
+        let known = KNOWN_CLAIMS.iter().filter_map(|&name| {
+            let (name, value) = members.remove_entry(name)?;
+            Some(ClaimEntry { name, value })
+        });
+        let mut entries: Vec<_> = known.collect();
+        let unknown = members.into_iter();
+        entries.extend(unknown.map(|(name, value)| ClaimEntry { name, value }));
+        Ok(entries)
+    }
+
+    /// Returns the tier.
+    pub fn tier(&self) -> Tier {
+        self.tier
+    }
+
+    /// Returns the tier with its features and quotas.
+    pub fn entitlements(&self) -> Entitlements {
+        Entitlements::from_sorted(self.tier, &self.features, &self.quotas)
+    }
+
+    /// Returns the first instant at which the license is valid.
+    pub fn valid_from(&self) -> Option<Timestamp> {
+        self.not_before.or(self.issued_at)
+    }
+
+    /// Returns the first instant at which the license is valid, if it is not the instant of issue.
+    pub fn starts_at(&self) -> Option<Timestamp> {
+        self.not_before
+            .filter(|start| Some(*start) != self.issued_at)
+    }
+
+    /// Returns the standard key that names the license.
+    pub fn standard_key(&self) -> StandardKey {
+        StandardKey::of_license(
+            self.product,
+            self.tier,
+            &self.id,
+            &self.customer,
+            self.expires_at,
+        )
+    }
+
+    /// Refuses a standard key other than the one that the other claims give.
+    fn check_key(&self) -> Result<(), VerifyError> {
+        match self.key {
+            Some(key) if key != self.standard_key() => Err(VerifyError::claim(
+                "key",
+                "the standard key that names this license",
+                "another key",
+            )),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Returns the reason why this version does not support the format of a payload, if there is one.
+fn unsupported_format(payload: &[u8]) -> Option<VerifyError> {
+    #[derive(Deserialize)]
+    struct VersionClaim {
+        ver: i64,
+    }
+    #[derive(Deserialize)]
+    struct CriticalClaim {
+        #[serde(deserialize_with = "texts")]
+        crit: Vec<String>,
+    }
+    let VersionClaim { ver: found } = strict_json::from_slice(payload).ok()?;
+    let supported = FORMAT_VERSION;
+    if found > i64::from(supported) {
+        return Some(VerifyError::Version { supported, found });
+    }
+    let CriticalClaim { crit } = strict_json::from_slice(payload).ok()?;
+    check_critical(&crit, &KNOWN_CLAIMS)
+        .err()
+        .filter(|_| found == i64::from(supported))
+}
+
+/// A claim by name, with its JSON value.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ClaimEntry {
+    /// The name of the claim.
+    pub name: String,
+    /// The value as it is signed.
+    pub value: Value,
+}
+
+impl ClaimEntry {
+    /// Returns whether this version understands the claim.
+    pub fn is_known(&self) -> bool {
+        KNOWN_CLAIMS.contains(&self.name.as_str())
+    }
+}
+
+impl fmt::Display for ClaimEntry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mark = if self.is_known() {
+            ""
+        } else {
+            " (unknown claim)"
+        };
+        write!(f, "{}: {}{mark}", self.name, self.value)
+    }
+}
+
+/// A proof-of-possession key (RFC 7800): the public key of a customer's own license server.
+#[derive(Clone, Debug)]
+pub struct Confirmation(Arc<TrustedKey>);
+
+impl Confirmation {
+    /// Returns the key.
+    pub fn key(&self) -> &TrustedKey {
+        &self.0
+    }
+}
+
+impl From<TrustedKey> for Confirmation {
+    fn from(key: TrustedKey) -> Self {
+        Self(Arc::new(key))
+    }
+}
+
+impl TryFrom<Value> for Confirmation {
+    type Error = TrustError;
+
+    /// Checks a public key as a JWK.
+    fn try_from(jwk: Value) -> Result<Self, TrustError> {
+        let jwk: strict_json::Object<Jwk> =
+            serde_json::from_value(jwk).map_err(|_| TrustError::NotAJwk)?;
+        jwk.0.to_key().map(Self::from)
+    }
+}
+
+impl PartialEq for Confirmation {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.id() == other.0.id() && self.0.algorithm() == other.0.algorithm()
+    }
+}
+
+/// The JSON form of a [`Confirmation`].
+#[derive(Deserialize, Serialize)]
+struct ConfirmationClaim {
+    #[serde(deserialize_with = "object")]
+    jwk: Option<Jwk>,
+}
+
+impl Serialize for Confirmation {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let jwk = Some(Jwk::from(self.key()));
+        ConfirmationClaim { jwk }.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Confirmation {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let claim = ConfirmationClaim::deserialize(deserializer)?;
+        let key = claim.jwk.and_then(|jwk| jwk.to_key().ok());
+        let expected = "{jwk} with an RSA public key that may be trusted";
+        key.map(Self::from)
+            .ok_or_else(|| serde::de::Error::custom(expected))
+    }
+}
+
+fn supported_version<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
+    deserializer.deserialize_u64(IntegerVisitor {
+        expected: "1",
+        convert: |version| {
+            let version = u32::try_from(version).ok();
+            version.filter(|version| *version == FORMAT_VERSION)
+        },
+    })
+}
+
+/// Deserializes the id of a token, which is not that of an enterprise key.
+pub(super) fn uuid<'de, D: Deserializer<'de>>(deserializer: D) -> Result<LicenseId, D::Error> {
+    deserializer.deserialize_str(TextVisitor {
+        expected: LicenseId::EXPECTED,
+        parse: LicenseId::parse_uuid,
+    })
+}
+
+fn present_count<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
+    strict_json::count(deserializer).map(Some)
+}
+
+/// Deserializes quotas. Unlike a derived struct, a map is never an array.
+pub(super) fn quotas<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<BTreeMap<String, Quota>, D::Error> {
+    BTreeMap::deserialize(deserializer)
+}
+
+fn machines<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Machine>, D::Error> {
+    non_empty(Vec::deserialize(deserializer)?)
+}
+
+fn present_key<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<StandardKey>, D::Error> {
+    let visitor = TextVisitor {
+        expected: "the standard key that names this license",
+        parse: |text| match LicenseKey::parse(text) {
+            Ok(LicenseKey::Standard(key)) => Some(key),
+            _ => None,
+        },
+    };
+    deserializer.deserialize_str(visitor).map(Some)
+}
+
+/// Semantic version requirements as text.
+mod version_requirement {
+    use super::{Deserializer, Serializer, TextVisitor, VersionReq};
+
+    pub(super) fn serialize<S: Serializer>(
+        requirement: &Option<VersionReq>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        match requirement {
+            Some(requirement) => serializer.collect_str(requirement),
+            None => serializer.serialize_none(),
+        }
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<VersionReq>, D::Error> {
+        let visitor = TextVisitor {
+            expected: "a semantic version requirement such as `<3.0.0`",
+            parse: |text| VersionReq::parse(text).ok().filter(|_| !text.is_empty()),
+        };
+        deserializer.deserialize_str(visitor).map(Some)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,165 @@
+//! The claims of a revocation list.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::fmt;
+
+use serde::de::{Deserializer, Error, SeqAccess, Unexpected, Visitor};
+use serde::{Deserialize, Serialize};
+
+use super::{check_critical, unix_seconds};
+use crate::encoding::strict_json::{self, IntegerVisitor, Object, text, texts};
+use crate::ids::ProductCode;
+use crate::key::LicenseId;
+use crate::time::Timestamp;
+use crate::trust::VerifyError;
+
+/// The claims that this version understands. The claim `crit` may name these only.
+const KNOWN_CLAIMS: [&str; 7] = ["iss", "aud", "iat", "seq", "next_update", "revoked", "crit"];
+
+/// The maximum of `seq`, 2^53 - 1, which every JSON implementation can carry exactly (RFC 8259
+/// section 6).
+const MAX_SEQ: u64 = (1 << 53) - 1;
+
+/// The claims of a revocation list (`typ` `license-revocations+jwt`). The list of licenses is a
+/// slice of [`Revoked`] for signing and [`RevokedLicenses`] for reading.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct RevocationClaims<L> {
+    #[serde(rename = "iss", deserialize_with = "text")]
+    pub(crate) issuer: String,
+    #[serde(rename = "aud")]
+    pub(crate) product: ProductCode,
+    #[serde(rename = "iat", with = "unix_seconds")]
+    pub(crate) issued_at: Timestamp,
+    /// The number of the list. It increases with every list that a key signs.
+    #[serde(deserialize_with = "seq")]
+    pub(crate) seq: u64,
+    /// The instant at which the next list is due.
+    #[serde(with = "unix_seconds")]
+    pub(crate) next_update: Timestamp,
+    pub(crate) revoked: L,
+    #[serde(
+        rename = "crit",
+        default,
+        deserialize_with = "texts",
+        skip_serializing_if = "Vec::is_empty"
+    )]
+    pub(crate) critical: Vec<String>,
+}
+
+impl RevocationClaims<RevokedLicenses> {
+    /// Reads the claims from the payload of a token.
+    pub(crate) fn from_payload(payload: &[u8]) -> Result<Self, VerifyError> {
+        let claims: Self = strict_json::from_slice(payload)?;
+        check_critical(&claims.critical, &KNOWN_CLAIMS)?;
+        Ok(claims)
+    }
+}
+
+/// An entry of a revocation list: a license or an activation that is no longer valid.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Revoked {
+    /// The license.
+    #[serde(rename = "jti")]
+    pub license: LicenseId,
+    /// The first instant at which it is no longer valid.
+    #[serde(with = "unix_seconds")]
+    pub at: Timestamp,
+    /// The reason, which is not empty.
+    #[serde(deserialize_with = "text")]
+    pub reason: String,
+}
+
+/// The instant and reason of a revocation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Revocation {
+    /// The first instant at which the license is no longer valid.
+    pub at: Timestamp,
+    /// The reason that the vendor gives.
+    pub reason: Box<str>,
+}
+
+/// Revoked licenses by their ids. The id of a token is kept as a number, which is faster to hash
+/// than text.
+#[derive(Default)]
+pub(crate) struct RevokedLicenses {
+    tokens: HashMap<u128, Revocation>,
+    keys: HashMap<LicenseId, Revocation>,
+}
+
+impl RevokedLicenses {
+    /// Returns the number of licenses.
+    pub(crate) fn len(&self) -> usize {
+        self.tokens.len() + self.keys.len()
+    }
+
+    /// Returns the revocation of a license.
+    pub(crate) fn get(&self, id: &LicenseId) -> Option<&Revocation> {
+        match LicenseId::uuid_number(id.as_str()) {
+            Some(number) => self.tokens.get(&number),
+            None => self.keys.get(id),
+        }
+    }
+
+    /// Returns all licenses in no particular order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (LicenseId, &Revocation)> {
+        let tokens = self.tokens.iter().filter_map(|(number, revocation)| {
+            let id = LicenseId::of_uuid_number(*number)?;
+            Some((id, revocation))
+        });
+        let keys = self.keys.iter();
+        tokens.chain(keys.map(|(id, revocation)| (id.clone(), revocation)))
+    }
+
+    /// Adds a license. Returns false if it is already in the list.
+    fn insert(&mut self, entry: Revoked) -> bool {
+        let revocation = Revocation {
+            at: entry.at,
+            reason: entry.reason.into(),
+        };
+        match LicenseId::uuid_number(entry.license.as_str()) {
+            Some(number) => insert_new(self.tokens.entry(number), revocation),
+            None => insert_new(self.keys.entry(entry.license), revocation),
+        }
+    }
+}
+
+fn insert_new<K>(entry: Entry<'_, K, Revocation>, revocation: Revocation) -> bool {
+    let is_new = matches!(entry, Entry::Vacant(_));
+    entry.or_insert(revocation);
+    is_new
+}
+
+impl<'de> Deserialize<'de> for RevokedLicenses {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_seq(RevokedVisitor)
+    }
+}
+
+struct RevokedVisitor;
+
+impl<'de> Visitor<'de> for RevokedVisitor {
+    type Value = RevokedLicenses;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an array of {jti, at, reason}")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<RevokedLicenses, A::Error> {
+        let mut revoked = RevokedLicenses::default();
+        while let Some(Object(entry)) = items.next_element()? {
+            if !revoked.insert(entry) {
+                let found = Unexpected::Other("one twice");
+                return Err(A::Error::invalid_value(found, &"every license once"));
+            }
+        }
+        Ok(revoked)
+    }
+}
+
+fn seq<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+    deserializer.deserialize_u64(IntegerVisitor {
+        expected: "a whole number from 0 to 9007199254740991",
+        convert: |seq| u64::try_from(seq).ok().filter(|seq| *seq <= MAX_SEQ),
+    })
+}

@@ -1,0 +1,88 @@
+//! The claims of a trust statement.
+
+use std::marker::PhantomData;
+
+use serde::{Deserialize, Deserializer, Serialize};
+
+use super::{check_critical, unix_seconds};
+use crate::encoding::strict_json::{
+    self, ListVisitor, Object, non_empty, non_empty_texts, present_text, text, texts,
+};
+use crate::time::Timestamp;
+use crate::trust::{Jwk, VerifyError};
+
+/// The claims that this version understands. The claim `crit` may name these only.
+const KNOWN_CLAIMS: [&str; 6] = ["iss", "iat", "introduces", "retires", "statement", "crit"];
+
+/// The claims of a trust statement (`typ` `license-trust+jwt`). It has exactly one of `introduces`,
+/// `retires` and `statement`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct TrustStatementClaims {
+    #[serde(rename = "iss", deserialize_with = "text")]
+    pub(crate) issuer: String,
+    #[serde(rename = "iat", with = "unix_seconds")]
+    pub(crate) issued_at: Timestamp,
+    /// The keys that are to be trusted.
+    #[serde(
+        default,
+        deserialize_with = "keys",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub(crate) introduces: Option<Vec<Jwk>>,
+    /// The ids of the keys that are no longer to be trusted.
+    #[serde(
+        default,
+        deserialize_with = "key_ids",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub(crate) retires: Option<Vec<String>>,
+    /// The token of another key that retires itself.
+    #[serde(
+        default,
+        deserialize_with = "present_text",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub(crate) statement: Option<String>,
+    #[serde(
+        rename = "crit",
+        default,
+        deserialize_with = "texts",
+        skip_serializing_if = "Vec::is_empty"
+    )]
+    pub(crate) critical: Vec<String>,
+}
+
+impl TrustStatementClaims {
+    /// Creates claims that say nothing yet.
+    #[cfg(feature = "issue")]
+    pub(crate) fn new(issuer: &str, issued_at: Timestamp) -> Self {
+        Self {
+            issuer: issuer.to_owned(),
+            issued_at,
+            introduces: None,
+            retires: None,
+            statement: None,
+            critical: Vec::new(),
+        }
+    }
+
+    /// Reads the claims from the payload of a token.
+    pub(crate) fn from_payload(payload: &[u8]) -> Result<Self, VerifyError> {
+        let claims: Self = strict_json::from_slice(payload)?;
+        check_critical(&claims.critical, &KNOWN_CLAIMS)?;
+        Ok(claims)
+    }
+}
+
+fn keys<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<Jwk>>, D::Error> {
+    let list: Vec<Object<Jwk>> = deserializer.deserialize_seq(ListVisitor {
+        expected: "an array of JWKs",
+        items: PhantomData,
+    })?;
+    let list = non_empty(list)?;
+    Ok(Some(list.into_iter().map(|Object(jwk)| jwk).collect()))
+}
+
+fn key_ids<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<String>>, D::Error> {
+    non_empty_texts(deserializer).map(Some)
+}

@@ -1,0 +1,129 @@
+//! The claims of a validation token.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::license::quotas;
+use super::unix_seconds;
+use crate::code::Code;
+use crate::encoding::strict_json::{self, present, present_text, serde_as_text, text, texts};
+use crate::ids::{ProductCode, Tier};
+use crate::key::LicenseId;
+use crate::machine::Machine;
+use crate::policy::{Entitlements, Quota};
+use crate::time::Timestamp;
+use crate::trust::VerifyError;
+
+/// The claims of a validation token (`typ` `license-validation+jwt`).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct ValidationClaims {
+    #[serde(rename = "iss", deserialize_with = "text")]
+    pub(crate) issuer: String,
+    #[serde(rename = "aud")]
+    pub(crate) product: ProductCode,
+    #[serde(rename = "jti", deserialize_with = "text")]
+    pub(crate) id: String,
+    #[serde(rename = "iat", with = "unix_seconds")]
+    pub(crate) issued_at: Timestamp,
+    /// The license of which the token speaks.
+    #[serde(rename = "lic")]
+    pub(crate) license: LicenseId,
+    pub(crate) status: Status,
+    pub(crate) tier: Tier,
+    #[serde(deserialize_with = "texts")]
+    pub(crate) features: BTreeSet<String>,
+    #[serde(deserialize_with = "quotas")]
+    pub(crate) quotas: BTreeMap<String, Quota>,
+    #[serde(
+        rename = "exp",
+        default,
+        with = "unix_seconds::present",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub(crate) expires_at: Option<Timestamp>,
+    /// The machine for which the token is valid. Without it, the token is valid on every machine.
+    #[serde(
+        default,
+        deserialize_with = "present",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub(crate) machine: Option<Machine>,
+    /// The text that the requesting machine had sent.
+    #[serde(
+        default,
+        deserialize_with = "present_text",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub(crate) nonce: Option<String>,
+}
+
+impl ValidationClaims {
+    /// Reads the claims from the payload of a token.
+    pub(crate) fn from_payload(payload: &[u8]) -> Result<Self, VerifyError> {
+        Ok(strict_json::from_slice(payload)?)
+    }
+
+    /// Returns the tier with its features and quotas.
+    pub(crate) fn entitlements(&self) -> Entitlements {
+        Entitlements::from_sorted(self.tier, &self.features, &self.quotas)
+    }
+}
+
+/// What the vendor says of a license.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Status {
+    /// It may be used.
+    Active,
+    /// It rests, for instance until a payment arrives.
+    Suspended,
+    /// It no longer holds.
+    Revoked,
+    /// The customer has ended it.
+    Canceled,
+}
+
+impl Status {
+    /// The name in claims.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Suspended => "suspended",
+            Self::Revoked => "revoked",
+            Self::Canceled => "canceled",
+        }
+    }
+
+    /// The status of this name.
+    pub fn parse(name: &str) -> Option<Self> {
+        let all = [Self::Active, Self::Suspended, Self::Revoked, Self::Canceled];
+        all.into_iter().find(|status| status.as_str() == name)
+    }
+
+    /// Whether it stops the license.
+    pub const fn is_denial(self) -> bool {
+        self.denial().is_some()
+    }
+
+    pub(crate) const fn denial(self) -> Option<Code> {
+        match self {
+            Self::Active => None,
+            Self::Suspended => Some(Code::Suspended),
+            Self::Revoked => Some(Code::Revoked),
+            Self::Canceled => Some(Code::Canceled),
+        }
+    }
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+serde_as_text!(
+    Status,
+    "`active`, `suspended`, `revoked` or `canceled`",
+    Status::parse
+);

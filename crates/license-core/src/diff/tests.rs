@@ -1,0 +1,275 @@
+//! Every claim that matters to the customer has its change.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::num::NonZeroU32;
+
+use super::*;
+use crate::claims::{Confirmation, KNOWN_CLAIMS};
+use crate::ids::{Company, ProductCode, Tier};
+use crate::issue::LicenseDraft;
+use crate::key::LicenseId;
+use crate::policy::{CheckIn, Quota, Renewal};
+use crate::time::Timestamp;
+
+fn at(text: &str) -> Timestamp {
+    Timestamp::parse(text).unwrap()
+}
+
+fn id(number: u8) -> LicenseId {
+    LicenseId::from_random(1_798_761_600_000, &[number; 10])
+}
+
+fn draft() -> LicenseDraft {
+    let matrix = Matrix::built_in();
+    let tier = matrix.tier(Tier::parse("PRO").unwrap()).unwrap();
+    let mut draft = LicenseDraft::of_tier(matrix, tier, id(1), "ACME".into(), at("2027-01-01"));
+    draft.expires_at = Some(at("2028-01-01"));
+    draft
+}
+
+fn changed(change: impl Fn(&mut LicenseDraft)) -> Difference {
+    let mut after = draft();
+    change(&mut after);
+    let (before, after) = (draft().read_back().unwrap(), after.read_back().unwrap());
+    Difference::between(&before, &after, Matrix::built_in())
+}
+
+/// A public key, as the claim `cnf` has it.
+fn confirmation() -> Confirmation {
+    let keys = include_str!("../../../../fixtures/trust/vendor.jwks");
+    let trust = crate::trust::TrustSet::parse(keys).unwrap();
+    let jwk = trust.iter().next().unwrap().to_jwk();
+    serde_json::from_value(serde_json::json!({ "jwk": jwk })).unwrap()
+}
+
+type Edit = fn(&mut LicenseDraft);
+
+/// How a claim is changed, and what that is to the customer; nothing where it is no matter of theirs.
+fn claim(name: &str) -> Option<(Edit, &'static [&'static str])> {
+    let case: (Edit, &'static [&'static str]) = match name {
+        // One format is known.
+        "ver" => (|_| (), &[]),
+        // It follows from the others.
+        "key" => (|_| (), &[]),
+        // What a verifier must understand, not what was bought.
+        "crit" => (|draft| draft.critical = vec!["exp".into()], &[]),
+        "jti" => (|draft| draft.id = id(2), &[]),
+        "serial" => (|draft| draft.serial = Some(7), &[]),
+        "iat" => (|draft| draft.issued_at = Some(at("2027-02-01")), &[]),
+        // It is told as the succession.
+        "supersedes" => (|draft| draft.supersedes = vec![id(3)], &[]),
+        "iss" => (|draft| draft.issuer = Some("Acme Inc".into()), &["issuer"]),
+        "aud" => (
+            |draft| draft.product = ProductCode::parse("WIDGET").unwrap(),
+            &["product"],
+        ),
+        "sub" => (|draft| draft.customer = "Ann".into(), &["customer"]),
+        "nbf" => (
+            |draft| draft.not_before = Some(at("2027-03-01")),
+            &["not_before"],
+        ),
+        "exp" => (|draft| draft.expires_at = None, &["expires_at"]),
+        "tier" => (|draft| draft.tier = Tier::parse("TEAM").unwrap(), &["tier"]),
+        "features" => (|draft| draft.add_feature("sso").unwrap(), &["feature"]),
+        "quotas" => (
+            |draft| draft.set_quota("agents", Quota::Limit(3)).unwrap(),
+            &["quota"],
+        ),
+        "seats" => (
+            |draft| {
+                let seats = NonZeroU32::new(20).unwrap();
+                draft.set_seats(seats, Matrix::built_in()).unwrap();
+            },
+            &["seats", "quota"],
+        ),
+        "devices" => (
+            |draft| draft.set_devices(NonZeroU32::new(3).unwrap(), Matrix::built_in()),
+            &["devices", "quota"],
+        ),
+        "activation" => (|draft| draft.must_activate = true, &["activation"]),
+        "usage_type" => (
+            |draft| draft.usage_type = Some(UsageType::Runtime),
+            &["usage_type"],
+        ),
+        "trial" => (|draft| draft.trial = true, &["trial"]),
+        "check_in" => (|draft| draft.check_in = None, &["check_in"]),
+        "renewal" => (
+            |draft| draft.renewal = Renewal::new(7, 24),
+            &["renewal_notify_days", "renewal_grace_hours"],
+        ),
+        "maintenance_until" => (
+            |draft| draft.maintenance_until = Some(at("2027-06-01")),
+            &["maintenance_until"],
+        ),
+        "max_version" => (
+            |draft| draft.max_version = Some("<3".parse().unwrap()),
+            &["max_version"],
+        ),
+        "machines" => (|draft| draft.machines = vec!["m1".into()], &["machines"]),
+        "users" => (|draft| draft.users = vec!["ann".into()], &["users"]),
+        "company" => (
+            |draft| draft.company = Some(Company::parse("ACME").unwrap()),
+            &["company"],
+        ),
+        "cnf" => (
+            |draft| draft.confirmation = Some(confirmation()),
+            &["license_server"],
+        ),
+        "ext" => (
+            |draft| draft.extension = Some(serde_json::Map::new()),
+            &["ext"],
+        ),
+        _ => return None,
+    };
+    Some(case)
+}
+
+#[test]
+fn every_claim_is_told_or_known_to_be_no_matter_of_the_customers() {
+    for name in KNOWN_CLAIMS {
+        let (edit, expected) = claim(name).unwrap_or_else(|| panic!("claim {name} is not told"));
+        let difference = changed(edit);
+        let told: Vec<_> = difference.changes().iter().map(Change::what).collect();
+        assert_eq!(told, expected, "{name}");
+    }
+}
+
+#[test]
+fn nothing_differs_from_itself() {
+    let difference = changed(|_| ());
+    assert!(difference.is_empty() && !difference.is_worse());
+    assert_eq!(difference.succession(), Succession::Same);
+}
+
+fn sentences(change: impl Fn(&mut LicenseDraft)) -> Vec<(Effect, String)> {
+    let difference = changed(change);
+    let changes = difference.changes().iter();
+    changes
+        .map(|change| (change.effect(), change.to_string()))
+        .collect()
+}
+
+#[track_caller]
+fn says(change: impl Fn(&mut LicenseDraft), effect: Effect, sentence: &str) {
+    let found = sentences(change);
+    assert_eq!(found, [(effect, sentence.to_owned())]);
+}
+
+#[test]
+fn a_change_is_a_sentence_and_better_or_worse() {
+    use Effect::{Gain, Loss};
+    says(
+        |draft| draft.expires_at = Some(at("2028-12-31")),
+        Gain,
+        "it holds 365 days longer: until 2028-12-31T00:00:00Z, before until 2028-01-01T00:00:00Z",
+    );
+    says(
+        |draft| draft.expires_at = Some(at("2027-12-31")),
+        Loss,
+        "it holds 24 hours less: until 2027-12-31T00:00:00Z, before until 2028-01-01T00:00:00Z",
+    );
+    says(
+        |draft| draft.expires_at = None,
+        Gain,
+        "it becomes perpetual, before it ended at 2028-01-01T00:00:00Z",
+    );
+    says(
+        |draft| draft.set_quota("agents", Quota::Unlimited).unwrap(),
+        Gain,
+        "quota agents is raised from 52 to unlimited",
+    );
+    says(
+        |draft| draft.set_quota("agents", Quota::Limit(51)).unwrap(),
+        Loss,
+        "quota agents is lowered from 52 to 51",
+    );
+    says(
+        |draft| draft.remove_feature("hooks").unwrap(),
+        Loss,
+        "feature hooks is gone",
+    );
+    says(
+        |draft| draft.check_in = CheckIn::new(48, 168),
+        Gain,
+        "it must check in every 48 hours instead of every 24",
+    );
+    says(
+        |draft| draft.check_in = CheckIn::new(24, 96),
+        Loss,
+        "without a check-in it holds for 96 hours instead of 168",
+    );
+    says(|draft| draft.trial = true, Loss, "it is a trial");
+    says(
+        |draft| draft.usage_type = Some(UsageType::Runtime),
+        Loss,
+        "use as builder is no longer allowed",
+    );
+    says(
+        |draft| draft.users = vec!["ann".into(), "bob".into()],
+        Loss,
+        "only these users may use it: ann, bob",
+    );
+}
+
+#[test]
+fn who_is_named_is_told_one_by_one() {
+    let named = |users: &[&str], machines: &[&str]| {
+        let mut draft = draft();
+        draft.users = users.iter().map(|&user| user.into()).collect();
+        draft.machines = machines.iter().map(|&machine| machine.into()).collect();
+        draft.read_back().unwrap()
+    };
+    let (before, after) = (
+        named(&["ann", "bob"], &["m1"]),
+        named(&["cyd", "bob"], &["m1", "m2"]),
+    );
+    let difference = Difference::between(&before, &after, Matrix::built_in());
+    let told: Vec<_> = difference.changes().iter().map(Change::to_string).collect();
+    assert_eq!(
+        told,
+        [
+            "user ann is removed",
+            "user cyd is added",
+            "machine m2 is added"
+        ]
+    );
+}
+
+#[test]
+fn a_tier_is_higher_only_where_the_matrix_says_so() {
+    let effect = |tier: &'static str| {
+        let difference = changed(|draft| draft.tier = Tier::parse(tier).unwrap());
+        difference.changes().first().map(Change::effect)
+    };
+    assert_eq!(effect("TEAM"), Some(Effect::Gain));
+    assert_eq!(effect("FREE"), Some(Effect::Loss));
+    assert_eq!(effect("GOLD"), Some(Effect::Other));
+}
+
+#[test]
+fn how_one_stands_to_the_other_follows_from_ids_products_and_customers() {
+    let succession = |change: Edit| changed(change).succession();
+    assert_eq!(succession(|draft| draft.id = id(2)), Succession::SideBySide);
+    let replaces = |draft: &mut LicenseDraft| {
+        draft.supersedes = vec![draft.id.clone()];
+        draft.id = id(2);
+    };
+    assert_eq!(succession(replaces), Succession::Replaces);
+    let of_another = |draft: &mut LicenseDraft| {
+        draft.supersedes = vec![draft.id.clone()];
+        draft.id = id(2);
+        draft.product = ProductCode::parse("WIDGET").unwrap();
+    };
+    assert_eq!(succession(of_another), Succession::Unrelated);
+    let stranger = |draft: &mut LicenseDraft| {
+        draft.id = id(2);
+        draft.customer = "Ann".into();
+    };
+    assert_eq!(succession(stranger), Succession::Unrelated);
+    let mut newer = draft();
+    replaces(&mut newer);
+    let (older, newer) = (draft().read_back().unwrap(), newer.read_back().unwrap());
+    let back = Difference::between(&newer, &older, Matrix::built_in());
+    assert_eq!(back.succession(), Succession::ReplacedBy);
+}

@@ -1,0 +1,66 @@
+//! Hexadecimal digits.
+
+use std::fmt::{self, Write};
+
+/// Writes bytes as lower-case digits.
+pub(crate) fn write(bytes: &[u8], f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    bytes.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+}
+
+/// Returns bytes as lower-case digits.
+pub fn encode(bytes: &[u8]) -> String {
+    let mut digits = String::with_capacity(2 * bytes.len());
+    for byte in bytes {
+        // Writing to a string cannot fail.
+        let _ = write!(digits, "{byte:02x}");
+    }
+    digits
+}
+
+/// Reads exactly `N` bytes from digits of either case.
+pub fn decode<const N: usize>(digits: &str) -> Option<[u8; N]> {
+    let (pairs, rest) = digits.as_bytes().as_chunks::<2>();
+    if pairs.len() != N || !rest.is_empty() {
+        return None;
+    }
+    let mut bytes = [0; N];
+    for (byte, [high, low]) in bytes.iter_mut().zip(pairs) {
+        *byte = (nibble(*high)? << 4) | nibble(*low)?;
+    }
+    Some(bytes)
+}
+
+/// Reads exactly `N` bytes from lower-case digits, so that each value has one spelling.
+pub fn decode_lower<const N: usize>(digits: &str) -> Option<[u8; N]> {
+    let has_upper = digits.bytes().any(|digit| digit.is_ascii_uppercase());
+    decode(digits).filter(|_| !has_upper)
+}
+
+fn nibble(digit: u8) -> Option<u8> {
+    match digit {
+        b'0'..=b'9' => Some(digit - b'0'),
+        b'a'..=b'f' => Some(digit - b'a' + 10),
+        b'A'..=b'F' => Some(digit - b'A' + 10),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn digits_decode_to_the_bytes_that_they_encode() {
+        assert_eq!(encode(&[0x00, 0xaf, 0xff]), "00afff");
+        assert_eq!(decode("00AFff"), Some([0x00, 0xaf, 0xff]));
+        assert_eq!(decode_lower("00afff"), Some([0x00, 0xaf, 0xff]));
+        assert_eq!(decode_lower::<3>("00AFff"), None);
+    }
+
+    #[test]
+    fn other_lengths_and_letters_are_refused() {
+        for digits in ["", "0", "00a", "00afff0", "00affg", "+0afff", "ä0af"] {
+            assert_eq!(decode::<3>(digits), None, "{digits}");
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! Short codes that appear in license keys: product, tier and company.
+
+use std::fmt;
+
+use crate::encoding::strict_json::serde_as_text;
+
+const MAX: usize = 16;
+
+/// Up to 16 ASCII bytes held inline, so that names are `Copy` and cost no allocation.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+struct Inline {
+    bytes: [u8; MAX],
+    length: u8,
+}
+
+impl Inline {
+    fn new(text: &str) -> Option<Self> {
+        let mut bytes = [0; MAX];
+        bytes
+            .get_mut(..text.len())?
+            .copy_from_slice(text.as_bytes());
+        let length = u8::try_from(text.len()).ok()?;
+        Some(Self { bytes, length })
+    }
+
+    fn as_str(&self) -> &str {
+        let written = self.bytes.get(..usize::from(self.length));
+        std::str::from_utf8(written.unwrap_or_default()).unwrap_or_default()
+    }
+}
+
+/// The reason why a text is not a name of its kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("expected {expected}")]
+#[non_exhaustive]
+pub struct NameError {
+    /// A description of the accepted names.
+    pub expected: &'static str,
+}
+
+macro_rules! name {
+    ($(#[$doc:meta])* $name:ident, $expected:literal, $first:expr) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(Inline);
+
+        impl $name {
+            pub(crate) const EXPECTED: &'static str = $expected;
+
+            /// Reads the name.
+            ///
+            /// # Errors
+            /// [`NameError`] if it is spelled otherwise.
+            pub fn parse(text: &str) -> Result<Self, NameError> {
+                let first: fn(u8) -> bool = $first;
+                let spelled = text.len() >= 2
+                    && text.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit())
+                    && text.bytes().next().is_some_and(first);
+                spelled
+                    .then(|| Inline::new(text))
+                    .flatten()
+                    .map(Self)
+                    .ok_or(NameError { expected: $expected })
+            }
+
+            /// The name as text.
+            pub fn as_str(&self) -> &str {
+                self.0.as_str()
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(self.as_str())
+            }
+        }
+
+        serde_as_text!($name, $expected, |text| $name::parse(text).ok());
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "{}({})", stringify!($name), self.as_str())
+            }
+        }
+    };
+}
+
+name! {
+    /// A product code such as `CODITECT`: 2 to 16 of `A-Z0-9`, first a letter.
+    ProductCode, "a product code: 2 to 16 of A-Z and 0-9, first a letter", |b| b.is_ascii_uppercase()
+}
+name! {
+    /// A tier such as `PRO`: 2 to 16 of `A-Z0-9`, first a letter. The matrix of a product defines
+    /// which tiers exist.
+    Tier, "a tier: 2 to 16 of A-Z and 0-9, first a letter", |b| b.is_ascii_uppercase()
+}
+name! {
+    /// The short code of a company in an enterprise key: 2 to 16 of `A-Z0-9`.
+    Company, "a company code: 2 to 16 of A-Z and 0-9", |_| true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_keep_to_their_alphabet_and_length() {
+        assert_eq!(ProductCode::parse("CODITECT").unwrap().as_str(), "CODITECT");
+        assert_eq!(Company::parse("3M").unwrap().as_str(), "3M");
+        for wrong in ["", "A", "9LIVES", "lower", "A-B", "ÄÖ", "ABCDEFGHIJKLMNOPQ"] {
+            assert!(ProductCode::parse(wrong).is_err(), "{wrong}");
+            assert!(Tier::parse(wrong).is_err(), "{wrong}");
+        }
+        assert!(Tier::parse("ABCDEFGHIJKLMNOP").is_ok());
+    }
+}

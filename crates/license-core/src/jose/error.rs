@@ -1,0 +1,122 @@
+//! Errors of tokens and license files as text.
+
+use crate::code::Code;
+use crate::encoding::armor::LetterKind;
+use crate::encoding::pasted::{Found, Position};
+use crate::encoding::strict_json::JsonError;
+use crate::jose::TokenKind;
+
+/// The reason why a text is neither a token nor a license file. Nothing has been verified yet.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ParseError {
+    /// The text is empty.
+    #[error("expected a license token or file, found nothing")]
+    Empty,
+    /// The text is a private key.
+    #[error("expected a license, found a private key")]
+    PrivateKey,
+    /// The text is longer than the limit.
+    #[error("expected at most {limit} bytes, found {found}")]
+    TooLong {
+        /// The limit in bytes.
+        limit: usize,
+        /// The length of the text in bytes.
+        found: usize,
+    },
+    /// The text has an unexpected character.
+    #[error("at {position}: expected {expected}, found {found}")]
+    Unexpected {
+        /// The position in the text as given.
+        position: Position,
+        /// A description of the accepted characters.
+        expected: &'static str,
+        /// The character at this position.
+        found: Found,
+    },
+    /// The text does not have three segments with dots between them.
+    #[error("expected a token of 3 segments with dots between them, found {found}")]
+    Segments {
+        /// The number of segments.
+        found: usize,
+    },
+    /// A segment is not canonical base64url.
+    #[error("token {segment}: expected canonical base64url without padding")]
+    Base64 {
+        /// `header`, `payload` or `signature`.
+        segment: &'static str,
+    },
+    /// The header is not a strict JSON object.
+    #[error("token header: {0}")]
+    HeaderJson(JsonError),
+    /// A member of the header is missing or has a value that is not accepted.
+    #[error("token header: expected `{member}` to be {expected}")]
+    Header {
+        /// The member.
+        member: &'static str,
+        /// A description of the accepted values.
+        expected: &'static str,
+    },
+    /// The header has an unknown member.
+    #[error("token header: expected only `alg`, `kid` and `typ`, found `{found}`")]
+    HeaderMember {
+        /// The name of the member, cut to 32 characters.
+        found: String,
+    },
+    /// A line of the armor is missing or misplaced.
+    #[error("line {line}: expected {expected}, found {found}")]
+    Armor {
+        /// The line, from 1.
+        line: usize,
+        /// The expected line.
+        expected: String,
+        /// A description of the line.
+        found: &'static str,
+    },
+    /// A block of the file is not a token.
+    #[error("block at line {line}: {error}")]
+    Block {
+        /// The first line of the block, from 1.
+        line: usize,
+        /// The reason.
+        error: Box<ParseError>,
+    },
+    /// The armor and the header name different kinds of token.
+    #[error("the armor says {}, the token says {}", .expected.label(), .found.label())]
+    Label {
+        /// The kind that the armor names.
+        expected: TokenKind,
+        /// The kind that the header names.
+        found: TokenKind,
+    },
+    /// The file contains a request or receipt of a machine.
+    #[error("expected what the vendor has signed, found {}", .found.name())]
+    Letter {
+        /// The kind of request or receipt.
+        found: LetterKind,
+    },
+}
+
+impl ParseError {
+    /// Moves the error to its place in a file, in which the text starts after this line.
+    pub(crate) fn lines_down(mut self, lines: usize) -> Self {
+        match &mut self {
+            Self::Unexpected { position, .. } => {
+                position.line += lines;
+                self
+            }
+            _ => Self::Block {
+                line: lines,
+                error: Box::new(self),
+            },
+        }
+    }
+
+    /// Returns the reason code.
+    pub const fn code(&self) -> Code {
+        match self {
+            Self::Block { error, .. } => error.code(),
+            _ => Code::Malformed,
+        }
+    }
+}

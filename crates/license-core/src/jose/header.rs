@@ -1,0 +1,147 @@
+//! The protected header: exactly `alg`, `kid` and `typ` (RFC 7515 section 4, RFC 8725 sections 3.1 and 3.11).
+
+use std::fmt;
+
+use serde::{Deserialize, Deserializer, Serialize};
+
+use super::ParseError;
+use crate::encoding::base64url;
+use crate::encoding::strict_json::{self, MAX_QUOTED_CHARS, ReadError, TextVisitor, serde_as_text};
+use crate::jose::Algorithm;
+
+/// What a token states, by its `typ`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum TokenKind {
+    /// `license+jwt`: what a customer bought.
+    License,
+    /// `license-validation+jwt`: a license was good on a machine at a time.
+    Validation,
+    /// `license-revocations+jwt`: licenses that no longer hold.
+    Revocations,
+    /// `license-activation+jwt`: a license is bound to a machine.
+    Activation,
+    /// `license-clock+jwt`: a machine may forget what it remembers of time.
+    ClockRepair,
+    /// `license-trust+jwt`: keys that are to be trusted, or no longer.
+    TrustStatement,
+}
+
+impl TokenKind {
+    const ALL: [Self; 6] = [
+        Self::License,
+        Self::Validation,
+        Self::Revocations,
+        Self::Activation,
+        Self::ClockRepair,
+        Self::TrustStatement,
+    ];
+
+    /// The `typ` of the header.
+    pub const fn typ(self) -> &'static str {
+        match self {
+            Self::License => "license+jwt",
+            Self::Validation => "license-validation+jwt",
+            Self::Revocations => "license-revocations+jwt",
+            Self::Activation => "license-activation+jwt",
+            Self::ClockRepair => "license-clock+jwt",
+            Self::TrustStatement => "license-trust+jwt",
+        }
+    }
+
+    /// The label of its armor, as in `-----BEGIN LICENSE-----`.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::License => "LICENSE",
+            Self::Validation => "LICENSE VALIDATION",
+            Self::Revocations => "LICENSE REVOCATIONS",
+            Self::Activation => "LICENSE ACTIVATION",
+            Self::ClockRepair => "LICENSE CLOCK REPAIR",
+            Self::TrustStatement => "LICENSE TRUST",
+        }
+    }
+
+    pub(crate) fn of_label(label: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.label() == label)
+    }
+}
+
+impl fmt::Display for TokenKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.typ())
+    }
+}
+
+serde_as_text!(TokenKind, TYPE, |typ| TokenKind::ALL
+    .into_iter()
+    .find(|kind| kind.typ() == typ));
+serde_as_text!(Algorithm, ALGORITHM, Algorithm::parse);
+
+const ALGORITHM: &str = "`RS256` or `PS256`";
+const KEY_ID: &str = "a key id";
+const TYPE: &str = "a license token's type";
+
+/// The maximum length of a key id in bytes. A thumbprint (RFC 7638) has 43.
+const MAX_KEY_ID: usize = 128;
+
+/// The protected header of a token.
+///
+/// Members that are not needed, such as `crit`, `jwk`, `jku`, `x5c`, `x5u`, `b64` and `zip`, are
+/// refused.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Header {
+    #[serde(rename = "alg")]
+    pub(super) algorithm: Algorithm,
+    #[serde(rename = "kid", deserialize_with = "key_id")]
+    pub(super) key_id: Box<str>,
+    #[serde(rename = "typ")]
+    pub(super) kind: TokenKind,
+}
+
+fn key_id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Box<str>, D::Error> {
+    deserializer.deserialize_str(TextVisitor {
+        expected: KEY_ID,
+        parse: |id| (1..=MAX_KEY_ID).contains(&id.len()).then(|| id.into()),
+    })
+}
+
+/// Returns the first segment of a token.
+#[cfg(feature = "issue")]
+pub(crate) fn header_segment(
+    algorithm: Algorithm,
+    key_id: &str,
+    kind: TokenKind,
+) -> Result<String, serde_json::Error> {
+    let header = Header {
+        algorithm,
+        key_id: key_id.into(),
+        kind,
+    };
+    serde_json::to_vec(&header).map(|header| base64url::encode(&header))
+}
+
+/// Parses the first segment of a token.
+pub(super) fn parse(segment: &str) -> Result<Header, ParseError> {
+    let bytes = base64url::decode(segment).ok_or(ParseError::Base64 { segment: "header" })?;
+    strict_json::from_slice(&bytes).map_err(|error| match error {
+        ReadError::Json(error) => ParseError::HeaderJson(error),
+        ReadError::Member(error) if error.is_unknown => ParseError::HeaderMember {
+            found: error.path.chars().take(MAX_QUOTED_CHARS).collect(),
+        },
+        ReadError::Member(error) => match error.path.as_str() {
+            "alg" => ParseError::Header {
+                member: "alg",
+                expected: ALGORITHM,
+            },
+            "kid" => ParseError::Header {
+                member: "kid",
+                expected: KEY_ID,
+            },
+            _ => ParseError::Header {
+                member: "typ",
+                expected: TYPE,
+            },
+        },
+    })
+}

@@ -1,0 +1,140 @@
+//! The seam to the libraries that verify and make RSA signatures.
+
+#[cfg(feature = "aws-lc-rs")]
+mod aws_lc;
+#[cfg(feature = "issue")]
+mod private_key;
+#[cfg(feature = "issue")]
+mod random;
+#[cfg(feature = "rsa")]
+mod rust_crypto;
+#[cfg(test)]
+#[cfg(any(feature = "rsa", feature = "aws-lc-rs"))]
+mod wycheproof_tests;
+
+use std::fmt;
+
+#[cfg(feature = "issue")]
+pub use private_key::KeyBits;
+#[cfg(feature = "issue")]
+pub(crate) use private_key::PrivateKey;
+#[cfg(feature = "issue")]
+pub use random::{RandomError, RandomSource};
+
+/// A signature algorithm. A trusted key has one; a token can only name it, never choose it
+/// (RFC 8725 section 3.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Algorithm {
+    /// RSASSA-PKCS1-v1_5 with SHA-256 (RFC 7518 section 3.3). Deterministic; every HSM has it.
+    Rs256,
+    /// RSASSA-PSS with SHA-256, MGF1 with SHA-256 and a salt of 32 bytes (RFC 7518 section 3.5).
+    Ps256,
+}
+
+impl Algorithm {
+    /// The name in a JWS header.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Rs256 => "RS256",
+            Self::Ps256 => "PS256",
+        }
+    }
+
+    /// The algorithm of this name.
+    pub fn parse(name: &str) -> Option<Self> {
+        [Self::Rs256, Self::Ps256]
+            .into_iter()
+            .find(|algorithm| algorithm.as_str() == name)
+    }
+}
+
+impl fmt::Display for Algorithm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// A compiled-in library that verifies and makes signatures. All give the same answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Backend {
+    /// AWS-LC: constant time, the fastest; needs a C compiler.
+    #[cfg(feature = "aws-lc-rs")]
+    AwsLcRs,
+    /// RustCrypto's `rsa`: pure Rust. It signs with blinding (RUSTSEC-2023-0071).
+    #[cfg(feature = "rsa")]
+    Rsa,
+}
+
+impl Backend {
+    /// Those that are compiled in, the fastest first.
+    pub const AVAILABLE: &'static [Self] = &[
+        #[cfg(feature = "aws-lc-rs")]
+        Self::AwsLcRs,
+        #[cfg(feature = "rsa")]
+        Self::Rsa,
+    ];
+
+    /// The fastest that is compiled in; none without the features `rsa` and `aws-lc-rs`.
+    pub fn fastest() -> Option<Self> {
+        Self::AVAILABLE.first().copied()
+    }
+}
+
+/// A public key, loaded once, ready to verify many signatures.
+pub(crate) struct Verifier {
+    modulus: Box<[u8]>,
+    inner: Inner,
+}
+
+enum Inner {
+    #[cfg(feature = "aws-lc-rs")]
+    AwsLcRs(aws_lc::PublicKey),
+    #[cfg(feature = "rsa")]
+    Rsa(rust_crypto::PublicKey),
+}
+
+impl Verifier {
+    /// Loads a key from its modulus and exponent, big-endian without leading zeros.
+    /// `None` if the library can't use it. Which keys may be trusted is decided elsewhere.
+    #[allow(
+        unused_variables,
+        unreachable_code,
+        reason = "without a backend there is nothing to load"
+    )]
+    pub(crate) fn new(
+        backend: Backend,
+        algorithm: Algorithm,
+        modulus: &[u8],
+        exponent: &[u8],
+    ) -> Option<Self> {
+        let inner: Inner = match backend {
+            #[cfg(feature = "aws-lc-rs")]
+            Backend::AwsLcRs => {
+                Inner::AwsLcRs(aws_lc::PublicKey::new(algorithm, modulus, exponent)?)
+            }
+            #[cfg(feature = "rsa")]
+            Backend::Rsa => Inner::Rsa(rust_crypto::PublicKey::new(algorithm, modulus, exponent)?),
+        };
+        Some(Self {
+            modulus: modulus.into(),
+            inner,
+        })
+    }
+
+    /// Whether `signature` is this key's over `message`.
+    #[allow(unused_variables, reason = "without a backend there is no key")]
+    pub(crate) fn verify(&self, message: &[u8], signature: &[u8]) -> bool {
+        // RFC 8017 sections 8.1.2 and 8.2.2: exactly as long as the modulus, and below it. Checked here
+        // because not every library refuses a signature to which the modulus was added.
+        if signature.len() != self.modulus.len() || *signature >= *self.modulus {
+            return false;
+        }
+        match self.inner {
+            #[cfg(feature = "aws-lc-rs")]
+            Inner::AwsLcRs(ref key) => key.verify(message, signature),
+            #[cfg(feature = "rsa")]
+            Inner::Rsa(ref key) => key.verify(message, signature),
+        }
+    }
+}

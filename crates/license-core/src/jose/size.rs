@@ -1,0 +1,79 @@
+//! How much is read of what: input is capped before it is parsed.
+
+use super::TokenKind;
+use super::header;
+use crate::encoding::pasted::without_wrapping;
+
+/// The most bytes of one token that is no revocation list.
+pub const MAX_TOKEN_BYTES: usize = 64 * 1024;
+
+/// The most bytes of a file of several tokens.
+pub const MAX_FILE_BYTES: usize = 256 * 1024;
+
+/// The most bytes of a revocation list, and of a file that holds one: some 300,000 licenses.
+pub const MAX_LIST_BYTES: usize = 32 * 1024 * 1024;
+
+/// A header is shorter.
+const MAX_HEADER_BYTES: usize = 4096;
+
+/// The most bytes that are read of an input which begins like this: [`MAX_LIST_BYTES`] if it is a revocation list or a file with the block
+/// of one, as far as its first [`MAX_FILE_BYTES`] tell; else just these.
+///
+/// Whoever reads from outside reads so much first, asks, and then reads on or refuses.
+///
+/// ```
+/// use license_core::{MAX_FILE_BYTES, MAX_LIST_BYTES, input_cap};
+///
+/// assert_eq!(input_cap(b"-----BEGIN LICENSE-----\neyJ"), MAX_FILE_BYTES);
+/// assert_eq!(input_cap(b"-----BEGIN LICENSE REVOCATIONS-----\neyJ"), MAX_LIST_BYTES);
+/// ```
+pub fn input_cap(start: &[u8]) -> usize {
+    let start = start.get(..MAX_FILE_BYTES).unwrap_or(start);
+    // In UTF-16 every other byte of ASCII is zero.
+    let letters: Vec<u8> = start.iter().copied().filter(|byte| *byte != 0).collect();
+    let label = TokenKind::Revocations.label().as_bytes();
+    let has_block = letters.windows(label.len()).any(|window| window == label);
+    match has_block || is_list(&String::from_utf8_lossy(&letters)) {
+        true => MAX_LIST_BYTES,
+        false => MAX_FILE_BYTES,
+    }
+}
+
+/// Whether a token says that it is a revocation list.
+pub(super) fn is_list(token: &str) -> bool {
+    let token = without_wrapping(token);
+    let header: String = token
+        .chars()
+        .take(MAX_HEADER_BYTES)
+        .take_while(|letter| *letter != '.')
+        .filter(|letter| !letter.is_whitespace())
+        .collect();
+    header::parse(&header).is_ok_and(|header| header.kind == TokenKind::Revocations)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::encoding::base64url;
+
+    fn token(typ: &str) -> String {
+        let header = format!(r#"{{"alg":"RS256","kid":"k","typ":"{typ}"}}"#);
+        format!("{}.e30.AA", base64url::encode(header.as_bytes()))
+    }
+
+    #[test]
+    fn only_lists_may_be_large_however_they_come() {
+        let list = token("license-revocations+jwt");
+        let wrapped = format!("\u{feff}\"{}\n{}\"", &list[..20], &list[20..]);
+        for text in [&list, &wrapped, "—BEGIN LICENSE REVOCATIONS—"] {
+            assert_eq!(input_cap(text.as_bytes()), MAX_LIST_BYTES, "{text}");
+            let utf16: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+            let is_seen = input_cap(&utf16) == MAX_LIST_BYTES;
+            assert!(is_seen || !text.is_ascii(), "{text}");
+        }
+        let late = format!("{}LICENSE REVOCATIONS", " ".repeat(MAX_FILE_BYTES));
+        for text in [&token("license+jwt"), "", "LICENSE", "....", &late] {
+            assert_eq!(input_cap(text.as_bytes()), MAX_FILE_BYTES);
+        }
+    }
+}

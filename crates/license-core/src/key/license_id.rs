@@ -1,0 +1,154 @@
+//! License ids.
+
+use std::fmt;
+
+use uuid::Uuid;
+
+use crate::encoding::strict_json::serde_as_text;
+use crate::key::{LicenseKey, ShortEnterpriseKey};
+
+/// The id of a license: a UUIDv7 (RFC 9562), or for an enterprise key its short form.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LicenseId(Box<str>);
+
+impl LicenseId {
+    pub(crate) const EXPECTED: &'static str = "a UUIDv7 in lower case";
+    pub(crate) const EXPECTED_OF_ANY: &'static str =
+        "a license id: a UUIDv7 in lower case, or a short enterprise key";
+
+    /// Reads the id of any license: a UUIDv7, or the short form of an enterprise key, in its canonical spelling.
+    pub fn parse(text: &str) -> Option<Self> {
+        let of_key = || match LicenseKey::parse(text) {
+            Ok(LicenseKey::EnterpriseShort(key)) => Some(Self::of_key(&key)),
+            _ => None,
+        };
+        Self::parse_uuid(text)
+            .or_else(of_key)
+            .filter(|id| id.as_str() == text)
+    }
+
+    /// Reads the id of a license token: a UUIDv7 in its canonical spelling.
+    pub(crate) fn parse_uuid(text: &str) -> Option<Self> {
+        is_uuid(text).then(|| Self(text.into()))
+    }
+
+    /// The UUIDv7 of these 128 bits.
+    pub(crate) fn of_uuid_number(number: u128) -> Option<Self> {
+        Self::parse(&Uuid::from_u128(number).hyphenated().to_string())
+    }
+
+    /// The 128 bits of a UUIDv7 in its canonical spelling.
+    pub(crate) fn uuid_number(text: &str) -> Option<u128> {
+        let uuid = Uuid::try_parse(text).ok().filter(|_| is_uuid(text))?;
+        Some(uuid.as_u128())
+    }
+
+    /// The 16 bytes of an id that is a UUID.
+    #[cfg(feature = "requests")]
+    pub(crate) fn uuid_bytes(&self) -> Option<[u8; 16]> {
+        Self::uuid_number(&self.0).map(u128::to_be_bytes)
+    }
+
+    /// The id of these 16 bytes, if they are a UUIDv7.
+    #[cfg(feature = "requests")]
+    pub(crate) fn from_uuid_bytes(bytes: [u8; 16]) -> Option<Self> {
+        Self::parse_uuid(&Uuid::from_bytes(bytes).hyphenated().to_string())
+    }
+
+    /// Makes an id of an instant and 10 random bytes, which the caller brings.
+    pub fn from_random(unix_milliseconds: u64, random: &[u8; 10]) -> Self {
+        let uuid = uuid::Builder::from_unix_timestamp_millis(unix_milliseconds, random).into_uuid();
+        Self(uuid.hyphenated().to_string().into())
+    }
+
+    pub(crate) fn of_key(key: &ShortEnterpriseKey) -> Self {
+        Self(key.to_string().into())
+    }
+
+    /// The id as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Whether it is a UUIDv7 in its canonical spelling (RFC 9562 sections 4 and 5.7).
+fn is_uuid(text: &str) -> bool {
+    const FORM: &[u8; 36] = b"xxxxxxxx-xxxx-7xxx-vxxx-xxxxxxxxxxxx";
+    let is_right = |(byte, form): (&u8, &u8)| match form {
+        b'x' => matches!(byte, b'0'..=b'9' | b'a'..=b'f'),
+        b'v' => matches!(byte, b'8' | b'9' | b'a' | b'b'),
+        form => byte == form,
+    };
+    let Ok(bytes) = <&[u8; 36]>::try_from(text.as_bytes()) else {
+        return false;
+    };
+    // All of them, so that the compiler needs no branch for each.
+    bytes
+        .iter()
+        .zip(FORM)
+        .fold(true, |all, pair| all & is_right(pair))
+}
+
+impl fmt::Display for LicenseId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+serde_as_text!(LicenseId, LicenseId::EXPECTED_OF_ANY, LicenseId::parse);
+
+impl fmt::Debug for LicenseId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "LicenseId({})", self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_uuids_of_version_7_in_one_spelling() {
+        let id = LicenseId::from_random(1_795_000_000_000, &[0xab; 10]);
+        assert_eq!(LicenseId::parse(id.as_str()), Some(id.clone()));
+        for wrong in [
+            id.as_str().to_uppercase(),
+            id.as_str().replace('-', ""),
+            format!("{{{id}}}"),
+            "f47ac10b-58cc-4372-a567-0e02b2c3d479".to_owned(),
+            String::new(),
+        ] {
+            assert_eq!(LicenseId::parse(&wrong), None, "{wrong}");
+        }
+    }
+
+    /// The library's parser, which takes other versions and spellings too, beside ours, for every change of one byte.
+    #[test]
+    fn what_is_an_id_is_what_the_library_writes() {
+        let id = LicenseId::from_random(1_795_000_000_000, &[0xab; 10]);
+        let mut ids = 0;
+        for (at, byte) in (0..36).flat_map(|at| (0..=127).map(move |byte| (at, byte))) {
+            let mut text = id.as_str().as_bytes().to_vec();
+            text[at] = byte;
+            let text = String::from_utf8(text).unwrap();
+            let is_written = |uuid: &Uuid| {
+                let is_v7 = uuid.get_version() == Some(uuid::Version::SortRand);
+                let is_ours = uuid.get_variant() == uuid::Variant::RFC4122;
+                is_v7 && is_ours && uuid.hyphenated().to_string() == text
+            };
+            let expected = Uuid::try_parse(&text).ok().filter(is_written);
+            assert_eq!(
+                LicenseId::parse_uuid(&text).is_some(),
+                expected.is_some(),
+                "{text}"
+            );
+            assert_eq!(
+                LicenseId::uuid_number(&text),
+                expected.map(|uuid| uuid.as_u128())
+            );
+            ids += usize::from(expected.is_some());
+        }
+        // Digits, the variant, and what may not be changed.
+        assert_eq!(ids, 30 * 16 + 4 + 5);
+    }
+}

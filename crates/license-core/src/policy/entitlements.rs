@@ -1,0 +1,223 @@
+//! Tier, features and quotas.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::encoding::strict_json::IntegerVisitor;
+use crate::ids::Tier;
+
+/// The limit of a quota.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Quota {
+    /// The maximum, from 0 to 2^63 - 1.
+    Limit(u64),
+    /// There is no limit. The JSON value is -1.
+    Unlimited,
+}
+
+impl Quota {
+    /// Reads the integer of a claim or of a matrix: -1 is unlimited, and other negative numbers are
+    /// not quotas.
+    pub fn from_number(number: i64) -> Option<Self> {
+        match number {
+            -1 => Some(Self::Unlimited),
+            number => u64::try_from(number).ok().map(Self::Limit),
+        }
+    }
+
+    /// Returns the integer of a claim. A limit beyond 2^63 - 1 is written as 2^63 - 1.
+    pub fn to_number(self) -> i64 {
+        match self {
+            Self::Unlimited => -1,
+            Self::Limit(limit) => i64::try_from(limit).unwrap_or(i64::MAX),
+        }
+    }
+}
+
+impl fmt::Display for Quota {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unlimited => f.pad("unlimited"),
+            Self::Limit(limit) => f.pad(&limit.to_string()),
+        }
+    }
+}
+
+impl Serialize for Quota {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_i64(self.to_number())
+    }
+}
+
+impl<'de> Deserialize<'de> for Quota {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_i64(IntegerVisitor {
+            expected: "an integer of at least -1",
+            convert: Self::from_number,
+        })
+    }
+}
+
+/// A tier with its features and quotas. Looking one up is a binary search without an allocation.
+///
+/// ```
+/// use license_core::{Entitlements, Quota, Tier};
+///
+/// let entitlements = Entitlements::new(
+///     Tier::parse("PRO")?,
+///     ["cloud_sync".to_owned(), "all_agents".to_owned()],
+///     [("agents".to_owned(), Quota::Limit(52))],
+/// );
+/// assert!(entitlements.allows("cloud_sync"));
+/// assert_eq!(entitlements.quota("agents"), Some(Quota::Limit(52)));
+/// assert_eq!(entitlements.quota("users"), None);
+/// # Ok::<(), license_core::NameError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entitlements {
+    tier: Tier,
+    /// Sorted, each name once.
+    features: Box<[Box<str>]>,
+    /// Sorted by name, each name once.
+    quotas: Box<[(Box<str>, Quota)]>,
+}
+
+impl Entitlements {
+    /// Sorts features and quotas. A repeated feature counts once, and of a repeated quota the last
+    /// value counts.
+    pub fn new(
+        tier: Tier,
+        features: impl IntoIterator<Item = String>,
+        quotas: impl IntoIterator<Item = (String, Quota)>,
+    ) -> Self {
+        let features: BTreeSet<String> = features.into_iter().collect();
+        let quotas: BTreeMap<String, Quota> = quotas.into_iter().collect();
+        Self::from_sorted(tier, &features, &quotas)
+    }
+
+    /// Copies sorted features and quotas.
+    pub(crate) fn from_sorted(
+        tier: Tier,
+        features: &BTreeSet<String>,
+        quotas: &BTreeMap<String, Quota>,
+    ) -> Self {
+        let quotas = quotas.iter();
+        Self {
+            tier,
+            features: features.iter().map(|name| name.as_str().into()).collect(),
+            quotas: quotas
+                .map(|(name, quota)| (name.as_str().into(), *quota))
+                .collect(),
+        }
+    }
+
+    /// Returns the tier.
+    pub fn tier(&self) -> Tier {
+        self.tier
+    }
+
+    /// Returns whether the feature is included.
+    #[inline]
+    pub fn allows(&self, feature: &str) -> bool {
+        let found = self.features.binary_search_by(|name| (**name).cmp(feature));
+        found.is_ok()
+    }
+
+    /// Returns the quota of this name.
+    pub fn quota(&self, name: &str) -> Option<Quota> {
+        let found = self.quotas.binary_search_by(|(own, _)| (**own).cmp(name));
+        let (_, quota) = self.quotas.get(found.ok()?)?;
+        Some(*quota)
+    }
+
+    /// Returns the features in alphabetical order.
+    pub fn features(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.features.iter().map(AsRef::as_ref)
+    }
+
+    /// Returns the quotas in the alphabetical order of their names.
+    pub fn quotas(&self) -> impl ExactSizeIterator<Item = (&str, Quota)> {
+        self.quotas.iter().map(|(name, quota)| (&**name, *quota))
+    }
+
+    /// Returns what both allow: the features of both, the smaller quotas, and the tier of `self`.
+    /// A quota that only `self` has keeps its value. A quota that only `other` has is left out.
+    pub(crate) fn narrowed_by(&self, other: &Self) -> Self {
+        let both = self.features.iter().filter(|feature| other.allows(feature));
+        let smaller = self.quotas().map(|(name, quota)| {
+            let other = other.quota(name).unwrap_or(quota);
+            (name.into(), quota.min(other))
+        });
+        Self {
+            tier: self.tier,
+            features: both.cloned().collect(),
+            quotas: smaller.collect(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(features: &[&str], quotas: &[(&str, i64)]) -> Entitlements {
+        Entitlements::new(
+            Tier::parse("PRO").unwrap(),
+            features.iter().map(|&name| name.to_owned()),
+            quotas
+                .iter()
+                .map(|&(name, n)| (name.to_owned(), Quota::from_number(n).unwrap())),
+        )
+    }
+
+    #[test]
+    fn narrowing_never_adds() {
+        let license = of(&["a", "b"], &[("x", -1), ("y", 5)]);
+        let server = of(&["b", "c"], &[("x", 3), ("y", -1), ("z", 1)]);
+        assert_eq!(
+            license.narrowed_by(&server),
+            of(&["b"], &[("x", 3), ("y", 5)])
+        );
+    }
+
+    #[test]
+    fn a_repeated_name_counts_once_and_the_last_quota_counts() {
+        let twice = of(
+            &["b", "a", "b"],
+            &[("y", 1), ("x", 1), ("y", 2), ("x", 3), ("y", -1)],
+        );
+        assert_eq!(twice, of(&["a", "b"], &[("x", 3), ("y", -1)]));
+        assert!(twice.features().eq(["a", "b"]));
+        let quotas = [("x", Quota::Limit(3)), ("y", Quota::Unlimited)];
+        assert!(twice.quotas().eq(quotas));
+        assert!(twice.allows("a") && !twice.allows("c") && !twice.allows(""));
+        assert_eq!(twice.quota("y"), Some(Quota::Unlimited));
+    }
+
+    #[test]
+    fn names_are_found_among_many_and_similar_names_are_not() {
+        for count in [0, 1, 2, 3, 26, 1000] {
+            let names: Vec<_> = (0..count).map(|n| format!("feature_{n}")).collect();
+            let quotas = names.iter().map(|name| (name.clone(), Quota::Unlimited));
+            let tier = Tier::parse("PRO").unwrap();
+            let entitlements = Entitlements::new(tier, names.clone(), quotas);
+            for name in &names {
+                assert!(entitlements.allows(name), "{name}");
+                assert_eq!(entitlements.quota(name), Some(Quota::Unlimited), "{name}");
+                for near in [format!("{name}x"), format!("x{name}"), name.to_uppercase()] {
+                    assert!(!entitlements.allows(&near), "{near}");
+                    assert_eq!(entitlements.quota(&near), None, "{near}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn quota_numbers_are_minus_one_or_counts() {
+        assert_eq!(Quota::from_number(-1), Some(Quota::Unlimited));
+        assert_eq!(Quota::from_number(0), Some(Quota::Limit(0)));
+        assert_eq!(Quota::from_number(-2), None);
+    }
+}

@@ -1,0 +1,80 @@
+//! Errors of requests and receipts as text.
+
+use crate::code::Code;
+use crate::encoding::strict_json::JsonError;
+use crate::requests::spoken::SpokenError;
+
+/// The reason why a text is not a request or receipt of a machine.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LetterError {
+    /// The text is longer than the limit.
+    #[error("expected at most {limit} bytes, found {found}")]
+    TooLong {
+        /// The limit in bytes.
+        limit: usize,
+        /// The length of the text in bytes.
+        found: usize,
+    },
+    /// The armor lines are missing, or there is other text around the block.
+    #[error(
+        "expected one block from `-----BEGIN LICENSE …-----` to its `-----END LICENSE …-----`, \
+         and nothing else"
+    )]
+    Armor,
+    /// The text has several blocks.
+    #[error("expected one request or receipt, found several")]
+    Several,
+    /// The armor names something else.
+    #[error("expected a request or receipt of a machine, found a block `{found}`")]
+    OtherBlock {
+        /// The label, cut to 40 characters.
+        found: String,
+    },
+    /// Readback lines are missing or wrong.
+    #[error(transparent)]
+    Spoken(SpokenError),
+    /// The block is not a strict JSON object.
+    #[error("between the lines: {0}")]
+    Json(JsonError),
+    /// The format version is later.
+    #[error("expected format version {supported}, found {found}: needs a newer version")]
+    Version {
+        /// The latest supported version.
+        supported: u64,
+        /// The version of the text.
+        found: u64,
+    },
+    /// A member is missing or has a value that is not accepted.
+    #[error("`{member}`: expected {expected}")]
+    Member {
+        /// The member.
+        member: String,
+        /// A description of the accepted values.
+        expected: String,
+    },
+    /// There is an unknown member.
+    #[error("expected only known members, found `{found}`")]
+    UnknownMember {
+        /// The name of the member, cut to 32 characters.
+        found: String,
+    },
+    /// The content does not match its check value.
+    #[error("`check` is of another content: it was changed after it was made")]
+    Check,
+    /// The bytes are not the compact form of a request or receipt.
+    #[error("what the lines hold is no request or receipt")]
+    Compact,
+}
+
+impl LetterError {
+    /// Returns the reason code.
+    pub fn code(&self) -> Code {
+        match self {
+            Self::Version { .. } => Code::UnsupportedVersion,
+            Self::Check => Code::ChecksumMismatch,
+            Self::Spoken(error) => error.code(),
+            _ => Code::Malformed,
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! What a machine can prove.
+
+use std::fmt;
+
+use zeroize::{Zeroize, ZeroizeOnDrop};
+
+use crate::encoding::hex;
+use crate::ids::{Commitment, SECRET_BYTES};
+use sha2::{Digest, Sha256};
+
+/// 256 random bits that a machine keeps until it gives up its activation.
+#[derive(PartialEq, Eq)]
+pub struct Secret([u8; SECRET_BYTES]);
+
+impl Secret {
+    /// Makes one of random bytes, which the caller brings.
+    pub const fn from_random(bytes: [u8; SECRET_BYTES]) -> Self {
+        Self(bytes)
+    }
+
+    /// Reads what [`Secret::reveal`] wrote: 64 hexadecimal digits.
+    pub fn parse(text: &str) -> Option<Self> {
+        hex::decode_lower(text).map(Self)
+    }
+
+    /// What can be told of it beforehand.
+    pub fn commitment(&self) -> Commitment {
+        Commitment::from_bytes(Sha256::digest(self.0).into())
+    }
+
+    /// The secret as hexadecimal digits: in a receipt, or where it is sealed.
+    pub fn reveal(&self) -> String {
+        hex::encode(&self.0)
+    }
+
+    pub(super) const fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl Drop for Secret {
+    fn drop(&mut self) {
+        self.0.zeroize();
+    }
+}
+
+impl ZeroizeOnDrop for Secret {}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret")
+    }
+}

@@ -1,0 +1,169 @@
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "what can't be so has failed the test"
+)]
+
+use super::text::MAX_LETTER_BYTES;
+use super::*;
+use crate::code::Code;
+use crate::ids::Nonce;
+use crate::ids::ProductCode;
+use crate::key::LicenseId;
+use crate::machine::{ComponentKind, Fingerprint};
+use crate::requests::spoken;
+use crate::time::Timestamp;
+
+fn product() -> ProductCode {
+    ProductCode::parse("CODITECT").unwrap()
+}
+
+fn machine() -> Fingerprint {
+    let values = [
+        (ComponentKind::MachineId, "5a7c3e9b1d2f48069ab4c8e0d6f1735b"),
+        (ComponentKind::Mac, "52:54:00:12:34:56"),
+        (ComponentKind::Cpu, "a processor"),
+    ];
+    Fingerprint::of(product(), values)
+}
+
+fn at(text: &str) -> Timestamp {
+    Timestamp::parse(text).unwrap()
+}
+
+fn secret() -> Secret {
+    Secret::from_random([7; 32])
+}
+
+fn request(license: LicenseId) -> Letter {
+    Letter::Activation(ActivationRequest {
+        product: product(),
+        license,
+        machine: machine(),
+        nonce: Nonce::from_random([5; 16]),
+        commitment: secret().commitment(),
+        made_at: at("2027-03-01T12:00:00Z"),
+    })
+}
+
+fn uuid() -> LicenseId {
+    LicenseId::from_random(1_795_000_000_000, &[0xab; 10])
+}
+
+fn letters() -> [Letter; 4] {
+    let of_key = LicenseId::parse("CODITECT-ENT-ACME-100-20261231-A7F3E9D2C4B1F8E2").unwrap();
+    [
+        request(uuid()),
+        request(of_key),
+        Letter::Clock(ClockRequest {
+            product: product(),
+            machine: machine(),
+            nonce: Nonce::from_random([6; 16]),
+            mark: at("2099-01-01"),
+            made_at: at("2027-03-01T12:00:00Z"),
+        }),
+        Letter::Deactivation(Receipt {
+            product: product(),
+            license: uuid(),
+            machine: machine().digest().unwrap(),
+            nonce: Nonce::from_random([5; 16]),
+            secret: secret(),
+            made_at: at("2027-03-01T12:00:00Z"),
+        }),
+    ]
+}
+
+#[test]
+fn what_is_written_is_read_in_both_forms() {
+    for letter in letters() {
+        assert_eq!(Letter::parse(&letter.to_armor()).unwrap(), letter);
+        assert_eq!(Letter::parse(&letter.to_line()).unwrap(), letter);
+        assert_eq!(Letter::from_bytes(&letter.to_bytes()).unwrap(), letter);
+        let lines = spoken::lines(&letter.to_bytes()).unwrap();
+        assert_eq!(Letter::parse(&lines.join("\n")).unwrap(), letter);
+    }
+}
+
+/// `printf %s 0707…07 | xxd -r -p | sha256sum`.
+#[test]
+fn a_commitment_is_the_sha_256_of_its_secret() {
+    let expected = "4bb06f8e4e3a7715d201d573d0aa423762e55dabd61a2c02278fa56cc6d294e0";
+    assert_eq!(secret().commitment().to_string(), expected);
+    assert_eq!(format!("{:?}", secret()), "Secret");
+}
+
+#[test]
+fn what_mail_and_editors_do_is_undone() {
+    for letter in letters() {
+        let armor = letter.to_armor();
+        for pasted in [
+            armor.replace('\n', "\r\n"),
+            format!("\u{feff}  {armor}\n\n"),
+            armor.replace('\n', " "),
+            armor.replace("-----", "—"),
+            armor.replace('-', "\u{2010}"),
+            armor.replacen('"', "“", 3),
+            armor.replace("mach", "ma\n  ch").replace("fp1:", "fp\n1:"),
+        ] {
+            assert_eq!(Letter::parse(&pasted).unwrap(), letter, "{pasted}");
+        }
+    }
+}
+
+#[test]
+fn every_letter_that_is_changed_on_the_way_is_noticed() {
+    for letter in letters() {
+        let armor = letter.to_armor();
+        let label = letter.kind().label();
+        let body = armor.find('{').unwrap()..armor.find('}').unwrap();
+        for at in body.filter(|at| armor.as_bytes()[*at].is_ascii_alphanumeric()) {
+            let mut bytes = armor.clone().into_bytes();
+            bytes[at] = if bytes[at] == b'3' { b'4' } else { b'3' };
+            let changed = String::from_utf8(bytes).unwrap();
+            assert!(Letter::parse(&changed).is_err(), "{label} {at}");
+        }
+        for cut in (0..armor.trim_end().len()).filter(|cut| armor.is_char_boundary(*cut)) {
+            // The armor's last hyphens tell nothing.
+            let whole = armor[cut..].trim_matches(['-', '\n']).is_empty();
+            assert_eq!(Letter::parse(&armor[..cut]).is_ok(), whole, "{label} {cut}");
+        }
+        let bytes = letter.to_bytes();
+        for cut in 0..bytes.len() {
+            assert!(Letter::from_bytes(&bytes[..cut]).is_err());
+        }
+        assert!(Letter::from_bytes(&[&bytes[..], &[0]].concat()).is_err());
+    }
+}
+
+#[test]
+fn each_kind_of_bad_letter_is_told_from_the_others() {
+    let [good, _, _, receipt] = letters().map(|letter| letter.to_armor());
+    let code = |text: &str| Letter::parse(text).unwrap_err().code();
+    assert_eq!(code(""), Code::Malformed);
+    assert_eq!(code("Dear vendor"), Code::Malformed);
+    assert_eq!(code(&good.repeat(2)), Code::Malformed);
+    assert_eq!(code(&format!("{good}{receipt}")), Code::Malformed);
+    assert_eq!(code(&" ".repeat(MAX_LETTER_BYTES + 1)), Code::Malformed);
+    let newer = good.replace("\"ver\": 1", "\"ver\": 2");
+    assert_eq!(code(&newer), Code::UnsupportedVersion);
+    let edited = good.replace("\"nonce\": \"05", "\"nonce\": \"06");
+    assert_eq!(code(&edited), Code::ChecksumMismatch);
+    let license = good.replace("ACTIVATION REQUEST", "VALIDATION");
+    assert!(matches!(
+        Letter::parse(&license),
+        Err(LetterError::OtherBlock { .. })
+    ));
+    let twice = good.replace('{', "{ \"ver\": 1,");
+    assert!(matches!(Letter::parse(&twice), Err(LetterError::Json(_))));
+    let more = good.replace('{', "{ \"more\": 1,");
+    assert!(matches!(
+        Letter::parse(&more),
+        Err(LetterError::UnknownMember { .. })
+    ));
+    let relabelled = receipt.replace("LICENSE DEACTIVATION", "LICENSE CLOCK REQUEST");
+    assert!(matches!(
+        Letter::parse(&relabelled),
+        Err(LetterError::Member { .. })
+    ));
+}

@@ -1,0 +1,92 @@
+//! Errors of trust sets and keys.
+
+use crate::encoding::strict_json::JsonError;
+use crate::trust::KeyId;
+
+/// The reason why a text is not a trust set, or why a key cannot be trusted.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TrustError {
+    /// The text has no key.
+    #[error("expected public keys, found nothing")]
+    Empty,
+    /// The text is not PEM, or the PEM is damaged.
+    #[cfg(feature = "pem")]
+    #[error("expected a PEM public key, a JWK or a JWK Set")]
+    Pem(#[source] pkcs1::der::pem::Error),
+    /// The PEM contains something other than a public key.
+    #[error("expected a PEM block `PUBLIC KEY`, found `{found:.40}`")]
+    PemLabel {
+        /// The label, as in `-----BEGIN label-----`.
+        found: String,
+    },
+    /// The text is a private key, which must not leave the vendor.
+    #[error("expected a public key, found a private key")]
+    PrivateKey,
+    /// The text is neither a JWK nor a JWK Set, and feature `pem` is not compiled in.
+    #[error("expected a JWK or a JWK Set: feature `pem`, which reads others, is not compiled in")]
+    NoPem,
+    /// The DER is damaged or not that of an RSA public key.
+    #[cfg(feature = "pem")]
+    #[error("expected the DER of an RSA public key")]
+    Der(#[source] spki::Error),
+    /// The key is not an RSA key.
+    #[error("expected an RSA key, found one of another kind")]
+    NotRsa,
+    /// The key names RSASSA-PSS parameters that this library does not accept.
+    #[error("expected RSASSA-PSS parameters SHA-256, MGF1 with SHA-256, salt length 32")]
+    PssParameters,
+    /// The text is not a strict JSON object.
+    #[error("expected a JWK or a JWK Set")]
+    Json(#[source] JsonError),
+    /// The value is not a JSON object.
+    #[error("expected a JWK")]
+    NotAJwk,
+    /// A member of a JWK is missing or has a value that is not accepted.
+    #[error("JWK member `{member}`: expected {expected}")]
+    Jwk {
+        /// The member.
+        member: &'static str,
+        /// A description of the accepted values.
+        expected: &'static str,
+    },
+    /// The `kid` is not the RFC 7638 thumbprint of the key.
+    #[error("JWK member `kid`: expected the key's thumbprint {expected}")]
+    KeyId {
+        /// The thumbprint.
+        expected: KeyId,
+    },
+    /// The modulus is too small or too large.
+    #[error("expected an RSA key of 2048 to 8192 bits, found {found}")]
+    ModulusBits {
+        /// The number of bits.
+        found: usize,
+    },
+    /// The modulus is even.
+    #[error("expected an odd RSA modulus, found an even one")]
+    EvenModulus,
+    /// The public exponent is not an odd number from 65537 to 2^32 - 1.
+    #[error("expected an odd public exponent from 65537 to 4294967295")]
+    Exponent,
+    /// The modulus has the fingerprint of keys that can be factored (ROCA, CVE-2017-15361).
+    #[error("the key has the ROCA weakness (CVE-2017-15361)")]
+    Roca,
+    /// The signature library refuses the key.
+    #[error("the signature library refuses the key")]
+    Unusable,
+    /// No signature library is compiled in.
+    #[error("no signature library is compiled in: enable feature `rsa` or `aws-lc-rs`")]
+    NoBackend,
+    /// One key comes with two algorithms.
+    #[error("key {key} comes with two algorithms, expected one")]
+    TwoAlgorithms {
+        /// The id of the key.
+        key: KeyId,
+    },
+    /// There are more keys than a set can hold.
+    #[error("expected at most {limit} keys")]
+    TooMany {
+        /// The maximum number of keys.
+        limit: usize,
+    },
+}

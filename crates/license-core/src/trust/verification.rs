@@ -1,0 +1,223 @@
+//! Verification of a token's signature with a trusted key.
+
+use serde_json::Value;
+
+use super::{KeyId, TrustError, TrustSet, TrustedKey};
+use crate::code::Code;
+use crate::encoding::strict_json::{self, JsonError, ReadError};
+use crate::jose::{Algorithm, ParseError, TokenKind, Unverified};
+
+/// The content of a token that a trusted key has signed.
+pub(crate) struct Verified {
+    pub(crate) payload: Vec<u8>,
+    pub(crate) signature: Vec<u8>,
+    pub(crate) key_id: KeyId,
+}
+
+impl Unverified<'_> {
+    /// Returns the claims as they are written. Nothing proves who wrote them.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`VerifyError`] if the payload is not a strict JSON object.
+    pub fn unverified_claims(&self) -> Result<Value, VerifyError> {
+        let members = strict_json::members(&self.payload()?).map_err(VerifyError::Json)?;
+        Ok(Value::Object(members))
+    }
+
+    /// Returns the payload of a token of this kind. Nothing proves who wrote it.
+    pub(crate) fn unverified_payload(&self, kind: TokenKind) -> Result<Vec<u8>, VerifyError> {
+        self.check_kind(kind)?;
+        Ok(self.payload()?)
+    }
+
+    /// Finds the key that the header names and verifies the signature over the bytes received
+    /// (RFC 7515 section 5.2). Decodes the payload only after that.
+    pub(crate) fn verified(
+        &self,
+        kind: TokenKind,
+        trust: &TrustSet,
+    ) -> Result<Verified, VerifyError> {
+        match trust.get(self.unverified_key_id()) {
+            Some(key) => self.verified_by(kind, key),
+            None => Err(self.not_trusted(trust)),
+        }
+    }
+
+    /// Verifies the signature with this key.
+    pub(crate) fn verified_by(
+        &self,
+        kind: TokenKind,
+        key: &TrustedKey,
+    ) -> Result<Verified, VerifyError> {
+        let (expected, found) = (key.algorithm(), self.unverified_algorithm());
+        if expected != found {
+            return Err(VerifyError::Algorithm {
+                key: key.id().clone(),
+                expected,
+                found,
+            });
+        }
+        let signature = self.signature()?;
+        if !key.verify(self.signed(), &signature) {
+            return Err(VerifyError::Signature);
+        }
+        Ok(Verified {
+            payload: self.unverified_payload(kind)?,
+            signature,
+            key_id: key.id().clone(),
+        })
+    }
+
+    fn check_kind(&self, expected: TokenKind) -> Result<(), VerifyError> {
+        match self.unverified_kind() {
+            found if found == expected => Ok(()),
+            found => Err(VerifyError::Kind { expected, found }),
+        }
+    }
+
+    fn not_trusted(&self, trust: &TrustSet) -> VerifyError {
+        let id = self.unverified_key_id();
+        match trust.retired(id) {
+            Some(key) => VerifyError::RetiredKey { key: key.clone() },
+            None => VerifyError::UntrustedKey {
+                found: id.to_owned(),
+                trusted: trust.len(),
+            },
+        }
+    }
+}
+
+/// The reason why a token was not accepted.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum VerifyError {
+    /// The token is of another kind.
+    #[error("expected a token of type {expected}, found {found}")]
+    Kind {
+        /// The expected kind.
+        expected: TokenKind,
+        /// The kind that the header names.
+        found: TokenKind,
+    },
+    /// The trust set does not contain the key that the header names.
+    #[error("signed by key {found}, which is not among the trusted keys ({trusted})")]
+    UntrustedKey {
+        /// The key id in the header.
+        found: String,
+        /// The number of trusted keys.
+        trusted: usize,
+    },
+    /// The vendor has retired the key that the header names.
+    #[error("signed by key {key}, which its vendor has retired")]
+    RetiredKey {
+        /// The key.
+        key: KeyId,
+    },
+    /// The header names another algorithm than that of the key.
+    #[error("key {key} signs with {expected}, the token says {found}")]
+    Algorithm {
+        /// The key.
+        key: KeyId,
+        /// The algorithm of the key.
+        expected: Algorithm,
+        /// The algorithm that the header names.
+        found: Algorithm,
+    },
+    /// The signature does not verify. No more is known about the token.
+    #[error("the signature does not verify")]
+    Signature,
+    /// The text is not a token.
+    #[error(transparent)]
+    Parse(#[from] ParseError),
+    /// The payload is not a strict JSON object.
+    #[error("token payload: {0}")]
+    Json(JsonError),
+    /// A claim is missing or has a value that is not accepted.
+    #[error("claim `{claim}`: {}expected {expected}, found {found}", at_path(.claim, .path))]
+    Claim {
+        /// The claim.
+        claim: String,
+        /// The path of the value in the claim, such as `check_in.every_hours`. The path of the claim
+        /// itself is its name.
+        path: String,
+        /// A description of the accepted values.
+        expected: String,
+        /// A description of the found value: its type or `nothing`.
+        found: String,
+    },
+    /// A public key in a claim cannot be trusted.
+    #[error("claim `{claim}`: {error}")]
+    Key {
+        /// The claim.
+        claim: &'static str,
+        /// The reason.
+        error: Box<TrustError>,
+    },
+    /// The token has a later format version.
+    #[error("expected format version {supported}, found {found}: needs a newer version")]
+    Version {
+        /// The latest supported version.
+        supported: u32,
+        /// The version of the token.
+        found: i64,
+    },
+    /// The token requires the verifier to understand a claim that is unknown to this version.
+    #[error("the critical claim `{found}` is unknown: needs a newer version")]
+    CriticalClaim {
+        /// The name of the claim, cut to 32 characters.
+        found: String,
+    },
+    /// The token belongs to another license.
+    #[error("the validation token belongs to another license")]
+    OtherLicense,
+    /// The matrix has no tier for enterprise keys.
+    #[error("the product has no tier that enterprise keys stand for")]
+    NoEnterpriseTier,
+}
+
+/// Returns where a value is, unless it is the claim itself.
+fn at_path(claim: &str, path: &str) -> String {
+    match claim == path {
+        true => String::new(),
+        false => format!("at `{path}`: "),
+    }
+}
+
+impl VerifyError {
+    /// Creates an error of a claim.
+    pub(crate) fn claim(claim: &str, expected: &str, found: &str) -> Self {
+        Self::Claim {
+            claim: claim.to_owned(),
+            path: claim.to_owned(),
+            expected: expected.to_owned(),
+            found: found.to_owned(),
+        }
+    }
+
+    /// Returns the reason code.
+    pub const fn code(&self) -> Code {
+        match self {
+            Self::UntrustedKey { .. } => Code::UntrustedKey,
+            Self::RetiredKey { .. } => Code::RetiredKey,
+            Self::Algorithm { .. } | Self::Signature => Code::BadSignature,
+            Self::Version { .. } => Code::UnsupportedVersion,
+            Self::CriticalClaim { .. } => Code::UnsupportedClaim,
+            _ => Code::Malformed,
+        }
+    }
+}
+
+impl From<ReadError> for VerifyError {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::Json(error) => Self::Json(error),
+            ReadError::Member(error) => Self::Claim {
+                claim: error.path.split(['.', '[']).take(1).collect(),
+                path: error.path,
+                expected: error.expected,
+                found: error.found,
+            },
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! Lines of JSON: written in ASCII and read strictly.
+
+use std::borrow::Cow;
+use std::fmt::Write;
+
+use serde::de::{DeserializeOwned, Deserializer};
+use serde::ser::{Serialize, Serializer};
+
+use super::{ChainId, Hash, MAX_COUNT};
+use crate::encoding::strict_json::{
+    self, IntegerVisitor, JsonError, MemberError, ReadError, serde_as_text,
+};
+
+/// The reason why a line cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LineError {
+    /// The line is not a strict JSON object.
+    #[error(transparent)]
+    Json(JsonError),
+    /// The object is not a line of a usage report.
+    #[error("expected a line of a usage report")]
+    Unknown,
+    /// A member is missing or has a value that is not accepted.
+    #[error("expected `{name}` to be {expected}")]
+    Member {
+        /// The path of the member.
+        name: Cow<'static, str>,
+        /// A description of the accepted values.
+        expected: Cow<'static, str>,
+    },
+    /// The report has a later format version.
+    #[error("expected a usage report of version 1, found {found}")]
+    Newer {
+        /// The version of the format.
+        found: u64,
+    },
+}
+
+impl From<ReadError> for LineError {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::Json(error) => Self::Json(error),
+            ReadError::Member(MemberError { path, expected, .. }) => Self::Member {
+                name: path.into(),
+                expected: expected.into(),
+            },
+        }
+    }
+}
+
+/// Writes an object as one line of ASCII. No editor, mail program or code page changes its bytes,
+/// and it contains no control characters.
+pub(super) fn ascii(object: &impl Serialize) -> String {
+    #[allow(
+        clippy::expect_used,
+        reason = "the structs of this module have string keys and serialize without errors"
+    )]
+    let json = serde_json::to_string(object).expect("a line is serializable");
+    let mut line = String::with_capacity(json.len());
+    for letter in json.chars() {
+        if letter.is_ascii() && !letter.is_ascii_control() {
+            line.push(letter);
+            continue;
+        }
+        let mut units = [0; 2];
+        for unit in letter.encode_utf16(&mut units) {
+            // Writing to a string cannot fail.
+            let _ = write!(line, "\\u{unit:04x}");
+        }
+    }
+    line
+}
+
+/// Reads a line.
+pub(super) fn read<T: DeserializeOwned>(line: &str) -> Result<T, LineError> {
+    Ok(strict_json::from_slice(line.as_bytes())?)
+}
+
+pub(super) fn wrong(name: &'static str, expected: &'static str) -> LineError {
+    LineError::Member {
+        name: name.into(),
+        expected: expected.into(),
+    }
+}
+
+/// A count from 0 to [`MAX_COUNT`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Count(pub(super) u64);
+
+impl Serialize for Count {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_u64(self.0)
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for Count {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_u64(IntegerVisitor {
+            expected: "a count",
+            convert: |count| {
+                let count = u64::try_from(count).ok();
+                count.filter(|count| *count <= MAX_COUNT).map(Self)
+            },
+        })
+    }
+}
+
+serde_as_text!(ChainId, "32 lower-case hexadecimal digits", ChainId::parse);
+serde_as_text!(Hash, "64 lower-case hexadecimal digits", Hash::parse);
