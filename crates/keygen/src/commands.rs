@@ -9,13 +9,14 @@ mod clock_repair;
 mod convert;
 mod devices;
 mod diff;
-mod dry_run;
+mod drafting;
 mod enterprise_key;
 mod former;
 mod inspect;
 mod issue;
 mod issuing;
 mod ledger;
+mod lookup;
 mod machine;
 mod mint;
 mod new_key;
@@ -37,14 +38,12 @@ mod trust;
 mod upgrade;
 mod usage;
 
+use crate::output::default_ledger;
 use clap::CommandFactory;
-use license_core::{LicenseId, MAX_FILE_BYTES, Matrix, Timestamp, TrustError, TrustSet};
-use license_issuer::clock::{Clock, SystemClock};
-use license_terminal::{Destination, Exit, Failure, Source, Terminal};
+use license_issuer::ledger::sqlite::LedgerLocation;
+use license_terminal::{Exit, Failure, Terminal};
 
-use crate::args::{Cli, Command, Out};
-use crate::ledger::{Place, default_place};
-use crate::output;
+use crate::args::{Cli, Command};
 
 pub(crate) fn run(cli: Cli, terminal: &Terminal) -> Result<Exit, Failure> {
     let place = place(&cli);
@@ -77,104 +76,15 @@ pub(crate) fn run(cli: Cli, terminal: &Terminal) -> Result<Exit, Failure> {
     done.map(|()| Exit::Licensed)
 }
 
-/// Where the command line, else the environment, else the platform has the ledger.
-fn place(cli: &Cli) -> Place {
+/// Returns the location of the ledger: that of the command line, of the environment, or of the
+/// platform.
+fn place(cli: &Cli) -> LedgerLocation {
     if cli.no_ledger {
-        return Place::None;
+        return LedgerLocation::None;
     }
     let set = || std::env::var_os("KEYGEN_LEDGER").filter(|value| !value.is_empty());
     let named = cli.ledger.clone().or_else(|| set().map(Into::into));
     named
-        .or_else(default_place)
-        .map_or(Place::Unknown, Place::File)
-}
-
-pub(crate) fn now() -> Timestamp {
-    SystemClock.now()
-}
-
-/// Draws random bytes.
-pub(crate) fn random<const N: usize>() -> Result<[u8; N], Failure> {
-    license_issuer::random::bytes().map_err(|error| output::no_random(&error))
-}
-
-/// The id of what is minted now.
-fn fresh_id() -> Result<LicenseId, Failure> {
-    let id = license_issuer::random::license_id(&SystemClock);
-    id.map_err(|error| output::no_random(&error))
-}
-
-/// Adds the public keys in these files to a trust set.
-fn add_keys(trust: &mut TrustSet, files: &[Source]) -> Result<(), Failure> {
-    files.iter().try_for_each(|file| {
-        let keys = TrustSet::parse(&file.read_text(MAX_FILE_BYTES)?);
-        keys.and_then(|keys| trust.extend(&keys))
-            .map_err(|error| not_trusted(file, &error))
-    })
-}
-
-/// Standard input can be only one thing.
-fn one_stdin(found: usize) -> Result<(), Failure> {
-    match found {
-        0 | 1 => Ok(()),
-        found => Err(Failure::usage(format!(
-            "expected one thing on standard input, found {found} that are read from it"
-        ))
-        .hint("name files instead of -; /dev/fd/N reads a descriptor")),
-    }
-}
-
-/// A vendor's clock that is ahead is every customer's trouble: their time never runs backwards from what was signed.
-fn warn_of_future(issued_at: Timestamp, terminal: &Terminal) {
-    const SKEW: u64 = 300;
-    if issued_at > now().plus(SKEW) {
-        let message = format!(
-            "it is issued at {issued_at}, which is still to come: where it is installed, time counts from then on"
-        );
-        terminal.warning("POSTDATED", &message);
-    }
-}
-
-impl Out {
-    /// Refuses early what [`Out::write`] would refuse.
-    fn check(&self) -> Result<(), Failure> {
-        output::check(self)
-    }
-
-    /// Writes a public file. With --force it replaces other files, but never a private key.
-    fn write(&self, text: &str) -> Result<(), Failure> {
-        output::write(self, text.as_bytes())
-    }
-
-    fn is_stdout(&self) -> bool {
-        matches!(self.out, Destination::Stdout)
-    }
-}
-
-fn matrix(file: Option<&Source>) -> Result<Matrix, Failure> {
-    let Some(file) = file else {
-        return Ok(Matrix::built_in().clone());
-    };
-    Matrix::parse(&file.read_text(MAX_FILE_BYTES)?).map_err(|error| wrong_product(file, &error))
-}
-
-fn wrong_product(file: &Source, error: &license_core::MatrixError) -> Failure {
-    Failure::malformed(format!("{file}: {error}")).hint("correct the product file")
-}
-
-use crate::failures::{draft_refused as not_issued, not_verified};
-
-fn not_trusted(source: &Source, error: &TrustError) -> Failure {
-    let mut message = format!("{source}: {error}");
-    if let Some(cause) = std::error::Error::source(error) {
-        message = format!("{message}: {cause}");
-    }
-    Failure::malformed(message).hint(match error {
-        TrustError::PrivateKey => "`keygen public --key FILE` gives the public half",
-        TrustError::Jwk { member: "alg", .. } => "a JWK here must say \"alg\": RS256 or PS256",
-        TrustError::TwoAlgorithms { .. } => {
-            "give the key once, with the algorithm that it signs with"
-        }
-        _ => "give PEM or JWK files made by `keygen public`",
-    })
+        .or_else(default_ledger)
+        .map_or(LedgerLocation::Unknown, LedgerLocation::File)
 }

@@ -4,14 +4,16 @@ use std::error::Error;
 use std::path::Path;
 
 use license_core::issue::IssueError as CoreIssueError;
+use license_core::{BundleError, Code, Matrix, MatrixError, ParseError, ProductCode, TrustError};
 use license_issuer::errors::{DeliveryError, LedgerError};
 use license_issuer::ledger::LedgerReader;
 use license_issuer::ledger::sqlite::LedgerLocation;
+use license_issuer::random::RandomError;
 use license_issuer::services::TransactionError;
 use license_issuer::services::batch::BatchError;
 use license_issuer::services::issue::{IssueError, SignError};
 use license_issuer::services::record::RecordError;
-use license_terminal::{Exit, Failure, show_path};
+use license_terminal::{Exit, Failure, Source, show_path};
 
 /// Maps an error of the issue service.
 pub(crate) fn not_issued(error: IssueError<Failure>, location: &LedgerLocation) -> Failure {
@@ -217,4 +219,64 @@ fn reason(error: &LedgerError) -> String {
         Some(source) => source.to_string(),
         None => error.to_string(),
     }
+}
+
+/// Maps an error of a product file.
+pub(crate) fn wrong_product(file: &Source, error: &MatrixError) -> Failure {
+    Failure::malformed(format!("{file}: {error}")).hint("correct the product file")
+}
+
+/// Maps an error of a file of public keys.
+pub(crate) fn not_trusted(source: &Source, error: &TrustError) -> Failure {
+    let mut message = format!("{source}: {error}");
+    if let Some(cause) = std::error::Error::source(error) {
+        message = format!("{message}: {cause}");
+    }
+    Failure::malformed(message).hint(match error {
+        TrustError::PrivateKey => "`keygen public --key FILE` gives the public half",
+        TrustError::Jwk { member: "alg", .. } => "a JWK here must say \"alg\": RS256 or PS256",
+        TrustError::TwoAlgorithms { .. } => {
+            "give the key once, with the algorithm that it signs with"
+        }
+        _ => "give PEM or JWK files made by `keygen public`",
+    })
+}
+
+/// Maps the reason why a license file is not accepted.
+pub(crate) fn not_judged(source: &Source, error: &BundleError) -> Failure {
+    let code = error.code();
+    let hint = match error {
+        _ if matches!(code, Code::UntrustedKey | Code::BadSignature) => {
+            "if another of your keys signed it, give that key's public half with --trust FILE; else it was changed, or is not yours"
+        }
+        BundleError::NeedsLicenseFile { .. } => {
+            "give the license file or the full enterprise key that it names"
+        }
+        BundleError::Parse(ParseError::PrivateKey) => {
+            "name the license file there; the private key belongs to --key alone"
+        }
+        _ => "give a license file, token or full enterprise key as it was minted",
+    };
+    Failure::new(Exit::Unjudged, code.as_str(), format!("{source}: {error}")).hint(hint)
+}
+
+/// Maps an error of a trust set with the signing key.
+pub(crate) fn two_algorithms(error: &TrustError) -> Failure {
+    Failure::malformed(format!("--trust and --key: {error}"))
+        .hint("give each key with the algorithm that it signs with, the signing key's by --alg")
+}
+
+/// Returns the failure of a license of another product than the product file describes.
+pub(crate) fn other_product(found: ProductCode, matrix: &Matrix) -> Failure {
+    let expected = matrix.product();
+    let message = format!("expected a license for {expected}, found one for {found}");
+    Failure::new(Exit::Usage, Code::ProductMismatch.as_str(), message).hint(format!(
+        "give the product file of {found} with --product-file"
+    ))
+}
+
+/// Returns the failure of a system without random bytes.
+pub(crate) fn no_random(_: &RandomError) -> Failure {
+    Failure::new(Exit::Machine, "RANDOM", "the system gives no random bytes")
+        .hint("run the command again")
 }

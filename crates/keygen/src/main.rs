@@ -1,12 +1,10 @@
 //! `keygen`: signing keys, licenses and enterprise keys, minted offline.
 
-mod answers;
 mod args;
-mod books;
 mod commands;
 mod failures;
+mod inputs;
 mod keys;
-mod ledger;
 mod output;
 mod passphrase;
 

@@ -1,10 +1,11 @@
 //! The ledger entries of artifacts.
 
+use license_core::usage_report::{Hash, UsageEntry};
 use license_core::{
-    Activation, ClockRepair, EnterpriseKey, License, LicenseKey, Machine, Matrix, ProductCode,
-    RevocationList, Timestamp, TrustStatement, TrustedKey, Validation,
+    Activation, ClockRepair, EnterpriseKey, License, LicenseId, LicenseKey, Machine, Matrix,
+    ProductCode, RevocationList, Timestamp, TrustStatement, TrustedKey, Validation,
 };
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::hex;
 use crate::ledger::{EntryKind, NewEntry};
@@ -200,4 +201,59 @@ pub fn trust_statement(statement: &TrustStatement) -> NewEntry {
         body,
         artifact: statement.as_str().to_owned(),
     }
+}
+
+/// The subject of usage entries without a license.
+pub const UNLICENSED: &str = "unlicensed";
+
+/// Returns the entry of a line of a usage report, without its private part, because an entry cannot
+/// be deleted. `gap` is a range of missing numbers before the line. `fork` tells whether the line
+/// contradicts another one.
+pub fn usage(line: &str, entry: &UsageEntry, gap: Option<(u64, u64)>, fork: bool) -> NewEntry {
+    let gap = gap.map(|(first, last)| json!({ "first": first, "last": last }));
+    let mut body = usage_facts(line, entry);
+    body.insert("gap".to_owned(), gap.into());
+    body.insert("fork".to_owned(), fork.into());
+    NewEntry {
+        kind: EntryKind::Usage,
+        subject: usage_subject(entry),
+        body: Value::Object(body),
+        artifact: line.to_owned(),
+    }
+}
+
+/// Returns the license of a usage entry, or [`UNLICENSED`].
+pub fn usage_subject(entry: &UsageEntry) -> String {
+    let id = entry.license.as_ref().map(LicenseId::as_str);
+    id.unwrap_or(UNLICENSED).to_owned()
+}
+
+/// Returns the facts of a usage entry, under the names that other entries have for them.
+fn usage_facts(line: &str, entry: &UsageEntry) -> Map<String, Value> {
+    let members = match entry.to_json() {
+        Value::Object(members) => members,
+        _ => Map::new(),
+    };
+    let named = members
+        .into_iter()
+        .map(|(name, value)| match name.as_str() {
+            "license" => ("license_id".to_owned(), value),
+            _ => (name, value),
+        });
+    let hash = Hash::of_entry(line).to_string();
+    named.chain([("hash".to_owned(), hash.into())]).collect()
+}
+
+/// Returns whether an exported usage entry contains the facts of its line.
+pub fn is_usage_of_its_line(stated: &NewEntry) -> bool {
+    let Ok(entry) = UsageEntry::parse(&stated.artifact) else {
+        return false;
+    };
+    let mut body = stated.body.clone();
+    if let Some(members) = body.as_object_mut() {
+        members.shift_remove("gap");
+        members.shift_remove("fork");
+    }
+    let facts = Value::Object(usage_facts(&stated.artifact, &entry));
+    stated.subject == usage_subject(&entry) && body == facts
 }

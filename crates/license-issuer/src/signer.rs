@@ -137,6 +137,10 @@ pub fn probe(
 ///
 /// Returns [`SignerError`] if the location is not a token, if the label is taken, or if the token
 /// refuses to create the key.
+#[cfg_attr(
+    not(feature = "pkcs11"),
+    allow(unused_variables, reason = "only PKCS#11 tokens create keys")
+)]
 pub fn create(
     location: &KeyLocation,
     bits: KeyBits,

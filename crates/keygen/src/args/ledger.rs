@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
+use license_issuer::ledger::LicenseStatus;
 use license_terminal::Source;
 
 use super::Out;
 use super::value::{hash, reason, span, standing};
-use crate::ledger::Standing;
 
 #[derive(Debug, Args)]
 pub(crate) struct Revoke {
@@ -101,7 +101,7 @@ pub(crate) struct List {
     pub(crate) product: Option<String>,
     /// Only active, future, expired, superseded or revoked ones
     #[arg(long, value_name = "STATUS", value_parser = standing)]
-    pub(crate) status: Option<Standing>,
+    pub(crate) status: Option<LicenseStatus>,
     /// The order
     #[arg(long, value_enum, default_value = "entered")]
     pub(crate) sort: SortBy,

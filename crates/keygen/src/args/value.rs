@@ -7,8 +7,8 @@ use license_core::{
     Algorithm, Company, Date, KeyExpiry, ProductCode, Quota, Status, Tier, Timestamp, UsageType,
     VersionReq,
 };
+use license_issuer::ledger::LicenseStatus;
 
-use crate::ledger::Standing;
 use license_issuer::signer::KeyLocation;
 
 pub(super) fn count(text: &str) -> Result<NonZeroU32, &'static str> {
@@ -77,8 +77,8 @@ pub(super) fn reason(text: &str) -> Result<String, &'static str> {
     }
 }
 
-pub(super) fn standing(text: &str) -> Result<Standing, &'static str> {
-    Standing::parse(&text.to_ascii_lowercase())
+pub(super) fn standing(text: &str) -> Result<LicenseStatus, &'static str> {
+    LicenseStatus::parse(&text.to_ascii_lowercase())
         .ok_or("expected active, future, expired, superseded or revoked")
 }
 

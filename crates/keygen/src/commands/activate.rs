@@ -3,20 +3,21 @@
 use license_core::{Code, MAX_FILE_BYTES, Matrix, TrustSet};
 use license_issuer::clock::SystemClock;
 use license_issuer::ledger::LedgerReader;
+use license_issuer::ledger::sqlite::LedgerLocation;
 use license_issuer::services::answer::{ActivationPolicy, AnswerDraft, AnswerError, AnswerOrder};
 use license_terminal::{Exit, Failure, Source, Terminal, escape};
 use serde_json::json;
 
 use super::answer::{self, AnswerCommand, AnswerFacts, AnswerTexts};
-use super::check_in::{not_judged, other_product};
 use super::issuing::{Issuing, IssuingReport};
-use super::{add_keys, devices, matrix, one_stdin, request};
+use super::{devices, request};
 use crate::args::{Activate, Dry};
-use crate::ledger::Place;
+use crate::failures;
+use crate::inputs::{add_keys, matrix, one_stdin};
 
 pub(crate) fn run(
     arguments: &Dry<Activate>,
-    place: &Place,
+    place: &LedgerLocation,
     terminal: &Terminal,
 ) -> Result<(), Failure> {
     let Dry { order, dry_run } = arguments;
@@ -47,7 +48,7 @@ pub(crate) fn run(
         trust: &trust,
         issued_at: order.issued_at,
         ignore_device_limit: order.over_device_limit,
-        is_unrecorded: matches!(place, Place::None),
+        is_unrecorded: matches!(place, LedgerLocation::None),
         clock: &SystemClock,
     };
     let answer = AnswerOrder {
@@ -83,12 +84,12 @@ impl AnswerTexts<ActivationPolicy<'_>> for ActivationTexts<'_> {
                 refused(Code::NoLicense.as_str()).hint("give the license with --license FILE")
             }
             AnswerError::License { is_recorded, error } => {
-                not_judged(&self.source(is_recorded), &error)
+                failures::not_judged(&self.source(is_recorded), &error)
             }
             AnswerError::OtherLicense { is_recorded, .. } => refused(Code::NoLicense.as_str())
                 .about(&self.source(is_recorded).to_string())
                 .hint("give the license that the request names with --license"),
-            AnswerError::OtherProduct { found, .. } => other_product(found, self.matrix),
+            AnswerError::OtherProduct { found, .. } => failures::other_product(found, self.matrix),
             AnswerError::LockedToOthers { .. } => refused(Code::MachineMismatch.as_str())
                 .hint("mint a license for this machine with `keygen issue --machine`"),
             AnswerError::DeviceLimit(error) => devices::too_many(&error),

@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::issuing::{Issuing, IssuingReport};
 use super::signer::KeyFile;
 use crate::args::KeyArgs;
-use crate::{failures, keys, output};
+use crate::{failures, keys};
 
 /// A command that answers a machine request.
 pub(super) struct AnswerCommand<'a> {
@@ -197,7 +197,7 @@ pub(super) fn refused(error: &AnswerError, ledger: Option<&dyn LedgerReader>) ->
     let message = error.to_string();
     match error {
         AnswerError::Ledger(error) => failures::ledger_refused(ledger, error),
-        AnswerError::Random(error) => output::no_random(error),
+        AnswerError::Random(error) => failures::no_random(error),
         AnswerError::Replayed { .. } | AnswerError::Ended { .. } => {
             Failure::new(Exit::Usage, "REPLAYED", message).hint(NEW_REQUEST)
         }

@@ -5,7 +5,7 @@ mod orders;
 
 use std::path::Path;
 
-use license_core::MAX_FILE_BYTES;
+use license_issuer::ledger::sqlite::LedgerLocation;
 use license_issuer::names::{NameSet, NameSetError};
 use license_issuer::services::batch::{
     BatchError, BatchObserver, BatchReport, BatchRequest, KnownCounts,
@@ -14,10 +14,9 @@ use license_issuer::services::issue::{IssueService, Mode};
 use license_terminal::{Exit, Failure, Progress, Terminal, plural, show_path};
 use serde_json::json;
 
-use super::matrix;
 use super::signer::KeyFile;
 use crate::args::Batch;
-use crate::ledger::Place;
+use crate::inputs::matrix;
 use crate::{failures, output};
 use manifest::Manifest;
 use orders::{Order, Orders};
@@ -25,7 +24,11 @@ use orders::{Order, Orders};
 /// The number of row errors after which the rest is not read.
 const MAX_ROW_ERRORS: usize = 20;
 
-pub(crate) fn run(arguments: &Batch, place: &Place, terminal: &Terminal) -> Result<(), Failure> {
+pub(crate) fn run(
+    arguments: &Batch,
+    place: &LedgerLocation,
+    terminal: &Terminal,
+) -> Result<(), Failure> {
     let matrix = matrix(arguments.product_file.as_ref())?;
     check_file(&arguments.orders)?;
     // Every row is checked before the first is signed, and before a passphrase prompt.
@@ -99,7 +102,7 @@ impl BatchObserver for Observer<'_> {
     }
 }
 
-fn not_done(error: BatchError<Failure>, place: &Place) -> Failure {
+fn not_done(error: BatchError<Failure>, place: &LedgerLocation) -> Failure {
     match error {
         BatchError::ForeignFile { path } => {
             let path = show_path(&path);
@@ -242,6 +245,3 @@ fn jobs(arguments: &Batch) -> usize {
         .and_then(|jobs| usize::try_from(jobs.get()).ok());
     asked.map_or(all, |asked| asked.min(256))
 }
-
-/// The maximum size of a cell.
-const MAX_CELL: usize = MAX_FILE_BYTES;

@@ -6,13 +6,14 @@ use license_core::{
     Artefacts, Bundle, BundleError, Code, License, LicenseKey, MAX_FILE_BYTES, Matrix, ParseError,
     Rotation, Timestamp, TokenKind, TrustSet, TrustStatement, input_cap,
 };
+use license_issuer::ledger::sqlite::LedgerLocation;
 use license_terminal::{Destination, Exit, Failure, Source, Terminal, escape};
 use serde_json::{Value, json};
 
-use super::ledger::signing_keys;
-use super::{add_keys, diff, matrix, one_stdin};
+use super::diff;
+use super::lookup::signing_keys;
 use crate::args;
-use crate::ledger::Place;
+use crate::inputs::{add_keys, matrix, one_stdin};
 
 /// The order of the blocks: first what the others are verified with, then what they are about.
 const ORDER: [TokenKind; 6] = [
@@ -26,7 +27,7 @@ const ORDER: [TokenKind; 6] = [
 
 pub(crate) fn run(
     arguments: &args::Bundle,
-    place: &Place,
+    place: &LedgerLocation,
     terminal: &Terminal,
 ) -> Result<(), Failure> {
     check_stdin(arguments)?;

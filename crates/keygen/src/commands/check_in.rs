@@ -3,12 +3,10 @@
 mod report;
 
 use license_core::issue::CheckedKey;
-use license_core::{
-    BundleError, Code, MAX_FILE_BYTES, Machine, MachineDigest, Matrix, ParseError, ProductCode,
-    TrustError, TrustSet,
-};
+use license_core::{MAX_FILE_BYTES, Machine, MachineDigest, Matrix, TrustSet};
 use license_issuer::clock::SystemClock;
 use license_issuer::ledger::LedgerReader;
+use license_issuer::ledger::sqlite::LedgerLocation;
 use license_issuer::services::issue::DraftContext;
 use license_issuer::services::validations::{
     SignedValidation, ValidationError, ValidationOrder, ValidationPlan,
@@ -17,17 +15,17 @@ use license_terminal::{Destination, Exit, Failure, Source, Terminal};
 
 use super::issuing::Issuing;
 use super::signer::KeyFile;
-use super::{add_keys, devices, machine, matrix};
+use super::{devices, machine};
 use crate::args::{CheckIn, Dry};
-use crate::ledger::Place;
-use crate::{failures, output};
+use crate::failures;
+use crate::inputs::{add_keys, matrix};
 
 /// The maximum length of a nonce: 64 random bytes in hexadecimal. It must be possible to read it out.
 const MAX_NONCE: usize = 128;
 
 pub(crate) fn run(
     arguments: &Dry<CheckIn>,
-    place: &Place,
+    place: &LedgerLocation,
     terminal: &Terminal,
 ) -> Result<(), Failure> {
     let Dry { order, dry_run } = arguments;
@@ -141,54 +139,22 @@ fn refused(
     let message = error.to_string();
     match error {
         ValidationError::Ledger(error) => failures::ledger_refused(ledger, &error),
-        ValidationError::Random(error) => output::no_random(&error),
-        ValidationError::Trust(error) => two_algorithms(&error),
+        ValidationError::Random(error) => failures::no_random(&error),
+        ValidationError::Trust(error) => failures::two_algorithms(&error),
         ValidationError::License {
             error,
             is_key_unopened,
         } => {
-            let failure = not_judged(license, &error);
+            let failure = failures::not_judged(license, &error);
             match is_key_unopened {
                 true => failure.hint("a dry run opens no sealed key: give the public half of the one that signed it with --trust FILE"),
                 false => failure,
             }
         }
-        ValidationError::OtherProduct { found, .. } => other_product(found, matrix),
+        ValidationError::OtherProduct { found, .. } => failures::other_product(found, matrix),
         ValidationError::Revoked { .. } => Failure::new(Exit::Usage, "REVOKED", message)
             .hint("`--status revoked` says so to the customer; a new license takes its place"),
         ValidationError::DeviceLimit(error) => devices::too_many(&error),
         _ => Failure::usage(message),
     }
-}
-
-/// Returns the failure of a license that does not verify.
-pub(super) fn not_judged(source: &Source, error: &BundleError) -> Failure {
-    let code = error.code();
-    let hint = match error {
-        _ if matches!(code, Code::UntrustedKey | Code::BadSignature) => {
-            "if another of your keys signed it, give that key's public half with --trust FILE; else it was changed, or is not yours"
-        }
-        BundleError::NeedsLicenseFile { .. } => {
-            "give the license file or the full enterprise key that it names"
-        }
-        BundleError::Parse(ParseError::PrivateKey) => {
-            "name the license file there; the private key belongs to --key alone"
-        }
-        _ => "give a license file, token or full enterprise key as it was minted",
-    };
-    Failure::new(Exit::Unjudged, code.as_str(), format!("{source}: {error}")).hint(hint)
-}
-
-fn two_algorithms(error: &TrustError) -> Failure {
-    Failure::malformed(format!("--trust and --key: {error}"))
-        .hint("give each key with the algorithm that it signs with, the signing key's by --alg")
-}
-
-/// Returns the failure of a license for another product.
-pub(super) fn other_product(found: ProductCode, matrix: &Matrix) -> Failure {
-    let expected = matrix.product();
-    let message = format!("expected a license for {expected}, found one for {found}");
-    Failure::new(Exit::Usage, Code::ProductMismatch.as_str(), message).hint(format!(
-        "give the product file of {found} with --product-file"
-    ))
 }

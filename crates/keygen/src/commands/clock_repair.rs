@@ -3,19 +3,20 @@
 use license_core::{MachineDigest, Span, Timestamp};
 use license_issuer::clock::SystemClock;
 use license_issuer::ledger::LedgerReader;
+use license_issuer::ledger::sqlite::LedgerLocation;
 use license_issuer::services::answer::{AnswerDraft, AnswerError, AnswerOrder, ClockRepairPolicy};
 use license_terminal::{Failure, Source, Terminal, escape};
 use serde_json::json;
 
 use super::answer::{self, AnswerCommand, AnswerFacts, AnswerTexts};
 use super::issuing::{Issuing, IssuingReport};
-use super::{matrix, one_stdin, request};
+use super::request;
 use crate::args::{ClockRepair, Dry};
-use crate::ledger::Place;
+use crate::inputs::{matrix, one_stdin};
 
 pub(crate) fn run(
     arguments: &Dry<ClockRepair>,
-    place: &Place,
+    place: &LedgerLocation,
     terminal: &Terminal,
 ) -> Result<(), Failure> {
     let Dry { order, dry_run } = arguments;

@@ -2,12 +2,12 @@
 
 use license_core::issue::LicenseDraft;
 use license_core::{LicenseId, Matrix, Timestamp};
+use license_issuer::ledger::{Entry, LedgerReader, LicenseStatus};
 use license_terminal::{Exit, Failure, escape};
 
-use super::ledger::{license_of, not_found, resolve};
-use super::now;
-use super::trial::ends_after;
-use crate::ledger::{Entry, LedgerReader, Standing};
+use super::drafting::ends_after;
+use super::lookup::{license_of, not_found, resolve};
+use crate::inputs::now;
 
 /// A trial that may be converted.
 pub(super) struct Converted {
@@ -29,8 +29,8 @@ impl Converted {
             return Err(no_trial(&subject));
         }
         match row.status {
-            Standing::Revoked => return Err(revoked(&subject)),
-            Standing::Superseded => return Err(converted(&subject, ledger)),
+            LicenseStatus::Revoked => return Err(revoked(&subject)),
+            LicenseStatus::Superseded => return Err(converted(&subject, ledger)),
             _ => {}
         }
         let id = LicenseId::parse(&subject).ok_or_else(|| no_trial(&subject))?;

@@ -3,14 +3,22 @@
 mod report;
 
 use license_core::{Difference, Succession, TrustSet};
+use license_issuer::errors::LedgerError;
+use license_issuer::ledger::LedgerReader;
+use license_issuer::ledger::sqlite::{LedgerLocation, SqliteLedger};
 use license_terminal::{Failure, Source, Terminal};
 
+use super::lookup;
 use super::subject::{self, Subject};
-use super::{add_keys, ledger, matrix};
 use crate::args::Diff;
-use crate::ledger::{LedgerError, LedgerReader, Place, SqliteLedger};
+use crate::failures;
+use crate::inputs::{add_keys, matrix};
 
-pub(crate) fn run(arguments: &Diff, place: &Place, terminal: &Terminal) -> Result<(), Failure> {
+pub(crate) fn run(
+    arguments: &Diff,
+    place: &LedgerLocation,
+    terminal: &Terminal,
+) -> Result<(), Failure> {
     check_stdin(arguments)?;
     let matrix = matrix(arguments.product_file.as_ref())?;
     let ledger = existing(place)?;
@@ -39,21 +47,21 @@ pub(crate) fn run(arguments: &Diff, place: &Place, terminal: &Terminal) -> Resul
 }
 
 /// The ledger, if there is one.
-pub(super) fn existing(place: &Place) -> Result<Option<Box<dyn LedgerReader>>, Failure> {
+pub(super) fn existing(place: &LedgerLocation) -> Result<Option<Box<dyn LedgerReader>>, Failure> {
     match place {
-        Place::File(path) => match SqliteLedger::open_existing(path) {
+        LedgerLocation::File(path) => match SqliteLedger::open_existing(path) {
             Ok(ledger) => Ok(Some(Box::new(ledger))),
             Err(LedgerError::Missing) => Ok(None),
-            Err(error) => Err(crate::books::not_kept(path, &error)),
+            Err(error) => Err(failures::ledger_not_opened(path, &error)),
         },
-        Place::None | Place::Unknown => Ok(None),
+        LedgerLocation::None | LedgerLocation::Unknown => Ok(None),
     }
 }
 
 /// The keys given, else those of the ledger; none if nobody has any.
 fn trust(given: &[Source], ledger: Option<&dyn LedgerReader>) -> Result<Option<TrustSet>, Failure> {
     if given.is_empty() {
-        let keys = ledger.map(ledger::signing_keys).transpose()?;
+        let keys = ledger.map(lookup::signing_keys).transpose()?;
         return Ok(keys.filter(|keys| !keys.is_empty()));
     }
     let mut keys = TrustSet::default();

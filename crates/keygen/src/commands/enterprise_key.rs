@@ -4,19 +4,19 @@ mod report;
 
 use license_core::issue::{CheckedKey, Sign};
 use license_core::{Algorithm, EnterpriseTerms, KeyExpiry};
+use license_issuer::ledger::sqlite::LedgerLocation;
 use license_issuer::services::enterprise_keys::{EnterpriseKeyOrder, SignedEnterpriseKey};
-use license_issuer::services::issue::{DraftContext, IssueRequest, IssueService, Mode};
+use license_issuer::services::issue::DraftContext;
 use license_terminal::{Failure, Terminal};
 
+use super::issuing::Issuing;
 use super::signer::KeyFile;
-use super::{matrix, now};
 use crate::args::{Dry, EnterpriseKey};
-use crate::ledger::Place;
-use crate::{failures, output};
+use crate::inputs::{matrix, now};
 
 pub(crate) fn run(
     arguments: &Dry<EnterpriseKey>,
-    place: &Place,
+    place: &LedgerLocation,
     terminal: &Terminal,
 ) -> Result<(), Failure> {
     let Dry { order, dry_run } = arguments;
@@ -27,11 +27,19 @@ pub(crate) fn run(
         seats: order.seats,
         expiry: order.expires.unwrap_or(KeyExpiry::Perpetual),
     };
-    let in_report = terminal.is_json() && order.out.is_stdout();
-    let mut service = IssueService::new(output::ledger_file(place)?);
-    let mut delivery = output::delivery(&order.out);
-    let request = IssueRequest {
-        draft: &|context: &DraftContext<'_, CheckedKey>| {
+    let issuing = Issuing {
+        out: &order.out,
+        place,
+        terminal,
+        dry_run: *dry_run,
+    };
+    let signer = KeyFile {
+        arguments: &order.key,
+        terminal,
+    };
+    let issued = issuing.run(
+        &signer,
+        &|context: &DraftContext<'_, CheckedKey>| {
             let algorithm = context.signer.map(|key| key.public().algorithm());
             check_algorithm(order, algorithm.or(order.key.alg))?;
             Ok(EnterpriseKeyOrder {
@@ -40,30 +48,18 @@ pub(crate) fn run(
                 short: order.short,
             })
         },
-        signer: &KeyFile {
-            arguments: &order.key,
-            terminal,
-        },
-        destination: output::destination(&order.out)?,
-        delivery: &mut *delivery,
-        render: &|_, signed: &SignedEnterpriseKey| {
-            let text = match (in_report, order.short) {
+        &|_| warn(terms, terminal),
+        &|_, signed: &SignedEnterpriseKey| {
+            let text = match (issuing.is_in_report(), order.short) {
                 (true, _) => Terminal::json_text(&report::to_json(terms, Some(signed), order)),
                 (false, true) => format!("{}\n", signed.key.short()),
                 (false, false) => format!("{}\n", signed.key),
             };
             Ok(text.into_bytes())
         },
-    };
-    let mode = match dry_run {
-        true => Mode::DryRun,
-        false => Mode::Commit,
-    };
-    let report = service.issue(request, mode);
-    let report = report.map_err(|error| failures::not_issued(error, place))?;
-    warn(terms, terminal);
-    match report.signed {
-        Some(_) if in_report => Ok(()),
+    )?;
+    match issued.signed {
+        Some(_) if issuing.is_in_report() => Ok(()),
         signed => report::tell(terms, signed.as_ref(), order, terminal),
     }
 }

@@ -2,15 +2,15 @@
 
 use license_core::issue::LicenseDraft;
 use license_core::{Difference, Effect, License, MAX_FILE_BYTES, Matrix, Timestamp, TrustSet};
+use license_issuer::ledger::{LedgerReader, LicenseStatus};
 use license_terminal::{Exit, Failure, Source, escape};
 
-use super::check_in::other_product;
-use super::ledger::{license_of, signing_keys};
+use super::lookup::{license_of, signing_keys};
 use super::mint::Order;
 use super::subject::{Subject, Text};
-use super::{add_keys, fresh_id, not_verified, now};
 use crate::args;
-use crate::ledger::{LedgerReader, Standing};
+use crate::failures;
+use crate::inputs::{add_keys, fresh_id, now};
 
 /// A license that stands, as far as is known, and was signed by one of the vendor's keys.
 pub(super) struct Former {
@@ -52,10 +52,10 @@ impl Former {
         let license = &given.arguments.license;
         let text = Text::find_or(license, given.stdin.as_deref(), ledger)?;
         let Subject::Verified(license) = Subject::read(&text, Some(&trust), matrix)? else {
-            return Err(not_verified("license", &"no key is at hand"));
+            return Err(failures::not_verified("license", &"no key is at hand"));
         };
         if license.product() != matrix.product() {
-            return Err(other_product(license.product(), matrix));
+            return Err(failures::other_product(license.product(), matrix));
         }
         if let Some(ledger) = ledger {
             check_standing(&license, ledger, issued_at)?;
@@ -79,7 +79,7 @@ impl Former {
         matrix: &Matrix,
     ) -> Result<Changes, Failure> {
         let facts = draft.read_back();
-        let facts = facts.map_err(|error| not_verified("license", &error))?;
+        let facts = facts.map_err(|error| failures::not_verified("license", &error))?;
         let difference = Difference::between(self.license.claims(), &facts, matrix);
         // Where it begins when the other one ends, nothing is lost.
         let follows = draft.not_before.is_none_or(|start| {
@@ -134,7 +134,7 @@ fn check_standing(
     let id = license.id().as_str();
     let standing = license_of(ledger, id, now)?.map(|row| row.status);
     match standing {
-        Some(standing @ (Standing::Revoked | Standing::Superseded)) => {
+        Some(standing @ (LicenseStatus::Revoked | LicenseStatus::Superseded)) => {
             Err(does_not_stand(id, standing, ledger))
         }
         _ => Ok(()),
@@ -144,7 +144,7 @@ fn check_standing(
 /// Why a license is not changed any more.
 pub(super) fn does_not_stand(
     subject: &str,
-    standing: Standing,
+    standing: LicenseStatus,
     ledger: &dyn LedgerReader,
 ) -> Failure {
     let message = format!("license {subject} is {standing}");

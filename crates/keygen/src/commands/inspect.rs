@@ -3,14 +3,14 @@
 use license_core::{InspectError, MAX_FILE_BYTES, UNVERIFIED, input_cap, inspect};
 use license_terminal::{Exit, Failure, Terminal, outline};
 
-use super::not_trusted;
 use crate::args::Inspect;
+use crate::failures;
 
 pub(crate) fn run(arguments: &Inspect, terminal: &Terminal) -> Result<(), Failure> {
     let source = &arguments.file;
     let shown = inspect(&source.read_text_or_more(MAX_FILE_BYTES, input_cap)?).map_err(
         |error| match &error {
-            InspectError::Trust(error) => not_trusted(source, error),
+            InspectError::Trust(error) => failures::not_trusted(source, error),
             InspectError::Artefact(error) => {
                 let message = format!("{source}: {error}");
                 Failure::new(Exit::Unjudged, error.code().as_str(), message)

@@ -3,19 +3,23 @@
 use std::num::NonZeroU32;
 
 use license_core::issue::LicenseDraft;
-use license_core::{CheckIn, Matrix, Tier, TierTerms, Timestamp};
+use license_core::{CheckIn, Matrix, TierTerms, Timestamp};
+use license_issuer::ledger::sqlite::LedgerLocation;
+use license_issuer::ledger::{LedgerReader, LicenseStatus};
 use license_terminal::{Failure, Terminal};
 
 use super::convert::Converted;
-use super::ledger::{license_of, required};
-use super::mint::{Mint, Order, machine_notes, users};
-use super::{fresh_id, machine, matrix, not_issued, now, trial};
+use super::drafting::{after_days, ends_after, machine_notes, tier_terms, trials, users};
+use super::lookup::{license_of, required};
+use super::machine;
+use super::mint::{Mint, Order};
 use crate::args::{Dry, Issue};
-use crate::ledger::{LedgerReader, Place, Standing};
+use crate::failures;
+use crate::inputs::{fresh_id, matrix, now};
 
 pub(crate) fn run(
     arguments: &Dry<Issue>,
-    place: &Place,
+    place: &LedgerLocation,
     terminal: &Terminal,
 ) -> Result<(), Failure> {
     let Dry { order, dry_run } = arguments;
@@ -66,12 +70,12 @@ fn open_trial(
     matrix: &Matrix,
     ledger: &dyn LedgerReader,
 ) -> Result<Option<String>, Failure> {
-    let trials = trial::trials(&draft.customer, matrix, ledger)?;
+    let trials = trials(&draft.customer, matrix, ledger)?;
     for entry in trials.iter().rev() {
         let issued_at = draft.issued_at.unwrap_or_else(now);
         let standing = license_of(ledger, &entry.subject, issued_at)?;
-        let holds = standing.is_some_and(|row| row.status == Standing::Active);
-        if let Some(end) = trial::ends_after(entry, issued_at).filter(|_| holds) {
+        let holds = standing.is_some_and(|row| row.status == LicenseStatus::Active);
+        if let Some(end) = ends_after(entry, issued_at).filter(|_| holds) {
             let id = &entry.subject;
             return Ok(Some(format!(
                 "this customer has a trial until {end}; with --convert {id} the license keeps what is left of it"
@@ -90,7 +94,7 @@ fn draft_of(
     matrix: &Matrix,
     trial: Option<&Converted>,
 ) -> Result<LicenseDraft, Failure> {
-    let tier = tier(arguments.tier, matrix)?;
+    let tier = tier_terms(arguments.tier, matrix)?;
     let issued_at = arguments.issued_at.unwrap_or_else(now);
     let customer = arguments.customer.clone();
     let customer = customer.or_else(|| trial.map(Converted::customer));
@@ -112,11 +116,6 @@ fn draft_of(
     draft.company = arguments.company;
     allow(arguments, matrix, &mut draft)?;
     Ok(draft)
-}
-
-/// What the product file says of a tier.
-pub(super) fn tier(name: Tier, matrix: &Matrix) -> Result<&TierTerms, Failure> {
-    matrix.tier(name).ok_or_else(|| no_such_tier(name, matrix))
 }
 
 /// What the license adds to and removes from its tier.
@@ -142,23 +141,7 @@ fn allow(arguments: &Issue, matrix: &Matrix, draft: &mut LicenseDraft) -> Result
             .iter()
             .try_for_each(|(name, quota)| draft.set_quota(name, *quota))
     };
-    apply().map_err(|error| not_issued(&error))
-}
-
-fn no_such_tier(found: Tier, matrix: &Matrix) -> Failure {
-    let names: Vec<_> = matrix
-        .tiers()
-        .iter()
-        .map(|tier| tier.name().to_string())
-        .collect();
-    Failure::usage(format!(
-        "expected a tier of {}, found {found}",
-        matrix.product()
-    ))
-    .hint(format!(
-        "use --tier with one of {}",
-        names.join(", ").to_lowercase()
-    ))
+    apply().map_err(|error| failures::draft_refused(&error))
 }
 
 /// The end of a license; days are counted from `counted_from`.
@@ -183,16 +166,6 @@ fn end(
         .hint("choose a later day with --expires")),
         day => Ok(day.map(license_core::Date::end)),
     }
-}
-
-/// The end of the day that comes so many days after the one of an instant.
-pub(super) fn after_days(start: Timestamp, days: u64) -> Result<Timestamp, Failure> {
-    let last = start.date().and_then(|first| first.plus_days(days));
-    let end = last.map(license_core::Date::end);
-    end.filter(|end| *end < Timestamp::MAX).ok_or_else(|| {
-        Failure::usage(format!("{days} days from {start} end after the year 9999"))
-            .hint("use fewer days, or --perpetual where there is one")
-    })
 }
 
 fn check_in(arguments: &Issue, tier: &TierTerms) -> Result<Option<CheckIn>, Failure> {

@@ -1,5 +1,6 @@
-//! Calls the issue service for artifacts other than licenses, and prints its report.
+//! Calls the issue service, and prints its report.
 
+use license_issuer::ledger::sqlite::LedgerLocation;
 use license_issuer::services::issue::{
     Draft, DraftFn, IssueReport, IssueRequest, IssueService, Mode, RenderFn, SignerSource,
 };
@@ -7,16 +8,14 @@ use license_issuer::services::warnings::IssueWarning;
 use license_terminal::{Destination, Failure, Terminal, plural};
 use serde_json::Value;
 
-use super::dry_run;
 use crate::args::Out;
-use crate::ledger::Place;
 use crate::{failures, output};
 
 /// The destination, ledger and mode of a command that issues an artifact.
 #[derive(Clone, Copy)]
 pub(super) struct Issuing<'a> {
     pub(super) out: &'a Out,
-    pub(super) place: &'a Place,
+    pub(super) place: &'a LedgerLocation,
     pub(super) terminal: &'a Terminal,
     pub(super) dry_run: bool,
 }
@@ -55,7 +54,7 @@ impl Issuing<'_> {
 
     /// Refuses a destination that cannot be written, before anything else is done.
     pub(super) fn check(&self) -> Result<(), Failure> {
-        output::check(self.out)
+        self.out.check()
     }
 
     pub(super) fn mode(&self) -> Mode {
@@ -95,7 +94,7 @@ impl Issuing<'_> {
         }
         let text = report.lines.join("\n");
         match (&out.out, self.dry_run) {
-            (out, true) => terminal.data(&format!("{}\n{text}", dry_run::line(out))),
+            (out, true) => terminal.data(&format!("{}\n{text}", output::dry_run_line(out))),
             (Destination::Stdout, false) => {
                 terminal.note(&text);
                 Ok(())
@@ -107,8 +106,7 @@ impl Issuing<'_> {
     /// Prints remarks.
     pub(super) fn warn(&self, warnings: &[IssueWarning]) {
         for warning in warnings {
-            let (code, message) = warning_text(warning);
-            self.terminal.warning(code, &message);
+            print_warning(warning, self.terminal);
         }
     }
 }
@@ -117,6 +115,12 @@ impl Issuing<'_> {
 pub(super) struct IssuingReport {
     pub(super) json: Value,
     pub(super) lines: Vec<String>,
+}
+
+/// Prints a remark.
+pub(super) fn print_warning(warning: &IssueWarning, terminal: &Terminal) {
+    let (code, message) = warning_text(warning);
+    terminal.warning(code, &message);
 }
 
 /// Returns the code and the message of a remark.

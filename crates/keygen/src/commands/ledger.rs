@@ -2,31 +2,27 @@
 
 mod activations;
 mod import;
-mod keys;
 mod report;
-
-pub(super) use keys::signing_keys;
-pub(crate) use report::quoted;
 
 use std::path::Path;
 
-use license_core::{LicenseKey, MachineDigest, Span, Timestamp, Unverified};
+use license_core::{LicenseKey, MachineDigest, Unverified};
 use license_issuer::hex;
+use license_issuer::ledger::sqlite::{LedgerLocation, SqliteLedger};
+use license_issuer::ledger::{ChainFault, LedgerReader, LicenseFilter, LicenseSort, LicenseStatus};
 use license_terminal::{
-    Audience, Destination, Exit, Failure, Overwrite, Terminal, escape, show_path,
+    Audience, Destination, Exit, Failure, Overwrite, Terminal, is_near, show_path,
 };
 use serde_json::{Value, json};
 
-use super::now;
+use super::lookup::{license_of, not_found, open, resolve, rows};
 use crate::args::{LedgerCommand, List, Out, SortBy};
-use crate::books::{not_kept, not_kept_in};
-use crate::ledger::{
-    ChainFault, Filter, LedgerError, LedgerReader, LicenseRow, Place, Sort, SqliteLedger, Standing,
-};
+use crate::failures;
+use crate::inputs::now;
 
 pub(crate) fn run(
     command: &LedgerCommand,
-    place: &Place,
+    place: &LedgerLocation,
     terminal: &Terminal,
 ) -> Result<(), Failure> {
     if let LedgerCommand::Import {
@@ -47,10 +43,10 @@ pub(crate) fn run(
         LedgerCommand::Resend { id, out } => resend(&ledger, id, out, terminal),
         LedgerCommand::Find { text } => find(&ledger, text, terminal),
         LedgerCommand::Expiring { within, form } => {
-            let filter = Filter {
+            let filter = LicenseFilter {
                 ends_by: Some(now().plus(*within)),
-                sort: Sort::Expires,
-                ..Filter::default()
+                sort: LicenseSort::Expires,
+                ..LicenseFilter::default()
             };
             report::licenses(&rows(&ledger, &filter)?, *form, terminal)
         }
@@ -62,66 +58,22 @@ pub(crate) fn run(
     }
 }
 
-/// The ledger that is there.
-pub(crate) fn open(place: &Place) -> Result<SqliteLedger, Failure> {
-    match place {
-        Place::File(path) => {
-            let ledger = SqliteLedger::open_existing(path).map_err(|error| not_kept(path, &error));
-            let mut ledger = ledger?;
-            // What can't be settled now, who mints next settles, or says why not.
-            let _ = ledger.recover_if_idle(now());
-            Ok(ledger)
-        }
-        Place::None => Err(Failure::usage("--no-ledger leaves nothing to look into")
-            .hint("leave it away, or name a ledger with --ledger")),
-        Place::Unknown => Err(not_kept(std::path::Path::new("?"), &LedgerError::Missing)),
-    }
-}
-
-/// Refuses to go on without a ledger, which has to know something.
-pub(super) fn required(place: &Place, what: &str) -> Result<(), Failure> {
-    match place {
-        Place::None => Err(Failure::usage(format!(
-            "the ledger knows {what}, and --no-ledger leaves none"
-        ))
-        .hint("leave --no-ledger away")),
-        _ => Ok(()),
-    }
-}
-
-/// A license by its id, and how it stands.
-pub(super) fn license_of(
-    ledger: &dyn LedgerReader,
-    subject: &str,
-    now: Timestamp,
-) -> Result<Option<LicenseRow>, Failure> {
-    let row = ledger.license(subject, now);
-    row.map_err(|error| not_kept_in(ledger, &error))
-}
-
-fn filter(list: &List) -> Filter {
-    Filter {
+fn filter(list: &List) -> LicenseFilter {
+    LicenseFilter {
         customer: list.customer.clone(),
         tier: list.tier.clone(),
         product: list.product.clone(),
         status: list.status,
         sort: match list.sort {
-            SortBy::Entered => Sort::Recorded,
-            SortBy::Customer => Sort::Customer,
-            SortBy::Expires => Sort::Expires,
-            SortBy::Tier => Sort::Tier,
+            SortBy::Entered => LicenseSort::Recorded,
+            SortBy::Customer => LicenseSort::Customer,
+            SortBy::Expires => LicenseSort::Expires,
+            SortBy::Tier => LicenseSort::Tier,
         },
         reverse: list.reverse,
         limit: list.limit,
-        ..Filter::default()
+        ..LicenseFilter::default()
     }
-}
-
-fn rows(ledger: &dyn LedgerReader, filter: &Filter) -> Result<Vec<LicenseRow>, Failure> {
-    let mut rows = Vec::new();
-    let read = ledger.visit_licenses(filter, now(), &mut |row| rows.push(row));
-    read.map_err(|error| not_kept_in(ledger, &error))?;
-    Ok(rows)
 }
 
 fn show(ledger: &dyn LedgerReader, id: &str, terminal: &Terminal) -> Result<(), Failure> {
@@ -132,7 +84,7 @@ fn show(ledger: &dyn LedgerReader, id: &str, terminal: &Terminal) -> Result<(), 
         Some(subject) => subject,
         None => activations::subject(ledger, id)?.ok_or_else(|| not_found(id))?,
     };
-    let failed = |error| not_kept_in(ledger, &error);
+    let failed = |error| failures::ledger_not_read(ledger, &error);
     let entries = ledger.entries_about(&subject).map_err(failed)?;
     let activations = ledger.activations(&subject).map_err(failed)?;
     report::entries(&subject, &entries, &activations, terminal)
@@ -151,7 +103,7 @@ fn resend(
         None => return activations::resend(ledger, id, out, terminal),
     };
     let row = license_of(ledger, &subject, now())?.ok_or_else(|| not_found(id))?;
-    if row.status != Standing::Active {
+    if row.status != LicenseStatus::Active {
         let standing = row.status.as_str();
         let message = format!("license {subject} is {standing}");
         terminal.warning(&standing.to_ascii_uppercase(), &message);
@@ -174,47 +126,11 @@ fn resend(
     out.write(&text)
 }
 
-/// The subject that an id or key names.
-pub(crate) fn resolve(ledger: &dyn LedgerReader, id: &str) -> Result<Option<String>, Failure> {
-    let failed = |error| not_kept_in(ledger, &error);
-    let id = id.trim();
-    let mut candidates = vec![id.to_owned(), id.to_ascii_lowercase()];
-    if let Ok(key) = LicenseKey::parse(id) {
-        candidates.extend(key.license_id().map(|id| id.as_str().to_owned()));
-        candidates.push(key.to_string());
-        let filter = Filter {
-            text: Some(key.to_string()),
-            ..Filter::default()
-        };
-        let named = rows(ledger, &filter)?;
-        candidates.extend(named.into_iter().map(|row| row.entry.subject));
-    }
-    for candidate in candidates {
-        if ledger.contains(&candidate).map_err(failed)? {
-            return Ok(Some(candidate));
-        }
-    }
-    Ok(None)
-}
-
-pub(crate) fn not_found(id: &str) -> Failure {
-    let shown: String = id.chars().take(64).collect();
-    let message = format!(
-        "expected an id or key in the ledger, found none like `{}`",
-        escape(&shown)
-    );
-    let hint = match std::path::Path::new(id).is_file() {
-        true => "a file is not taken here: `keygen inspect FILE` shows its license id (jti)",
-        false => "`keygen ledger find TEXT` looks for parts of ids, keys and names",
-    };
-    Failure::new(Exit::Usage, "NOT_FOUND", message).hint(hint)
-}
-
 fn find(ledger: &dyn LedgerReader, text: &str, terminal: &Terminal) -> Result<(), Failure> {
     let holding = |text: String| {
-        let filter = Filter {
+        let filter = LicenseFilter {
             text: Some(text),
-            ..Filter::default()
+            ..LicenseFilter::default()
         };
         rows(ledger, &filter)
     };
@@ -234,56 +150,30 @@ fn find(ledger: &dyn LedgerReader, text: &str, terminal: &Terminal) -> Result<()
     report::licenses(&found, crate::args::Form { csv: false }, terminal)
 }
 
-/// The licenses of which an id or key differs from the text by one or two characters, or by two that are swapped.
+/// Returns the licenses with an id or key that differs from the text only by typing errors.
 fn near(ledger: &dyn LedgerReader, text: &str) -> Result<Vec<String>, Failure> {
-    // Enough to choose from.
+    /// The maximum number of suggestions.
     const MAX: usize = 100;
-    let letters = |text: &str| -> Vec<char> { text.to_ascii_uppercase().chars().collect() };
-    let typed = letters(text.trim());
-    // What is much shorter is no key, and near to far too many.
-    if typed.len() < 12 {
+    /// A shorter text is not a key, and is near to far too many.
+    const MIN_LENGTH: usize = 12;
+    let typed = text.trim().to_ascii_uppercase();
+    if typed.chars().count() < MIN_LENGTH {
         return Ok(Vec::new());
     }
     let mut subjects: Vec<String> = Vec::new();
     let read = ledger.visit_names(&mut |subject, name| {
         let is_known = subjects.last().is_some_and(|last| last == subject);
-        if !is_known && subjects.len() < MAX && is_near(&typed, &letters(name)) {
+        if !is_known && subjects.len() < MAX && is_near(&typed, &name.to_ascii_uppercase()) {
             subjects.push(subject.to_owned());
         }
     });
-    read.map_err(|error| not_kept_in(ledger, &error))?;
+    read.map_err(|error| failures::ledger_not_read(ledger, &error))?;
     Ok(subjects)
-}
-
-/// Whether the texts differ by at most two changes of a character, or by one that is missing, one too many, or two swapped.
-fn is_near(typed: &[char], key: &[char]) -> bool {
-    let same_start = typed.iter().zip(key).take_while(|(a, b)| a == b).count();
-    let rest = |text: &[char]| text.get(same_start..).unwrap_or_default().to_vec();
-    let (typed_rest, key_rest) = (rest(typed), rest(key));
-    let same_end = typed_rest.iter().rev().zip(key_rest.iter().rev());
-    let same_end = same_end.take_while(|(a, b)| a == b).count();
-    let cut = |text: &[char]| {
-        text.get(..text.len().saturating_sub(same_end))
-            .map(<[char]>::to_vec)
-    };
-    match (
-        cut(&typed_rest).unwrap_or_default(),
-        cut(&key_rest).unwrap_or_default(),
-    ) {
-        (a, b) if a.len() == b.len() => {
-            let mut sorted = (a.clone(), b.clone());
-            sorted.0.sort_unstable();
-            sorted.1.sort_unstable();
-            let differing = a.iter().zip(&b).filter(|(a, b)| a != b).count();
-            differing <= 2 || (a.len() == 2 && sorted.0 == sorted.1)
-        }
-        (a, b) => a.len().abs_diff(b.len()) == 1 && a.len().max(b.len()) <= 1,
-    }
 }
 
 fn stats(ledger: &dyn LedgerReader, terminal: &Terminal) -> Result<(), Failure> {
     let stats = ledger.stats(now());
-    let stats = stats.map_err(|error| not_kept_in(ledger, &error))?;
+    let stats = stats.map_err(|error| failures::ledger_not_read(ledger, &error))?;
     if terminal.is_json() {
         let entries = stats.entries.iter();
         let entries = entries.map(|(kind, count)| (kind.clone(), Value::from(*count)));
@@ -327,7 +217,7 @@ fn export(
         text.push('\n');
         count += 1;
     });
-    read.map_err(|error| not_kept_in(ledger, &error))?;
+    read.map_err(|error| failures::ledger_not_read(ledger, &error))?;
     // It holds what customers were sent, as the ledger does.
     match out.out.is_stream() {
         true => out.write(&text)?,
@@ -354,7 +244,7 @@ fn back_up(
             Failure::new(Exit::Usage, "EXISTS", message).hint("choose another name with --out")
         );
     }
-    let failed = |error| not_kept(out, &error);
+    let failed = |error| failures::ledger_not_opened(out, &error);
     ledger.back_up(out).map_err(failed)?;
     let copy = SqliteLedger::open_existing(out).map_err(failed)?;
     let report = copy.verify_chain(None).map_err(failed)?;
@@ -381,7 +271,7 @@ fn verify(
     terminal: &Terminal,
 ) -> Result<(), Failure> {
     let report = ledger.verify_chain(head.map(<[u8; 32]>::as_slice));
-    let report = report.map_err(|error| not_kept_in(ledger, &error))?;
+    let report = report.map_err(|error| failures::ledger_not_read(ledger, &error))?;
     if let Some(fault) = report.fault {
         return Err(broken(ledger, &fault));
     }
@@ -429,14 +319,4 @@ fn broken(ledger: &dyn LedgerReader, fault: &ChainFault) -> Failure {
     );
     Failure::new(Exit::Unjudged, "BROKEN_CHAIN", message)
         .hint("compare it with a backup: `keygen ledger export` shows what each holds")
-}
-
-/// For how long a license still holds, for a person.
-fn left(end: Option<&str>, now: Timestamp) -> String {
-    let end = end.and_then(|end| Timestamp::parse(end).ok());
-    match end {
-        None => "never".to_owned(),
-        Some(end) if end > now => format!("in {}", Span(end.seconds_since(now))),
-        Some(end) => format!("{} ago", Span(now.seconds_since(end))),
-    }
 }

@@ -3,6 +3,9 @@
 use license_core::TrustedKey;
 use license_core::issue::{KeyBits, Sign, SigningKey, SigningKeyError};
 use license_issuer::ledger::Ledger;
+use license_issuer::ledger::LedgerReader;
+use license_issuer::ledger::sqlite::LedgerLocation;
+use license_issuer::random;
 use license_issuer::records;
 use license_issuer::services::issue::Mode;
 use license_issuer::services::record::{MissingLedger, RecordPlan, record};
@@ -11,13 +14,16 @@ use license_issuer::signer::private_key::{self, EncryptionEntropy, PrivateKeyErr
 use license_terminal::{Audience, Destination, Exit, Failure, Overwrite, Terminal};
 use serde_json::json;
 
-use super::{not_issued, now, random};
 use crate::args::{Bits, KeyArgs, NewKey};
-use crate::ledger::{LedgerReader, Place};
+use crate::inputs::now;
 use crate::passphrase::PassphraseInput;
 use crate::{failures, keys, output};
 
-pub(crate) fn run(arguments: &NewKey, place: &Place, terminal: &Terminal) -> Result<(), Failure> {
+pub(crate) fn run(
+    arguments: &NewKey,
+    place: &LedgerLocation,
+    terminal: &Terminal,
+) -> Result<(), Failure> {
     // Before a key is created.
     let mut ledger = output::ledger_file(place)?;
     if let Some(ledger) = &mut ledger {
@@ -36,7 +42,7 @@ pub(crate) fn run(arguments: &NewKey, place: &Place, terminal: &Terminal) -> Res
 fn elsewhere(
     location: &KeyLocation,
     arguments: &NewKey,
-    place: &Place,
+    place: &LedgerLocation,
     terminal: &Terminal,
 ) -> Result<(), Failure> {
     let bits = bits(arguments.bits);
@@ -49,7 +55,7 @@ fn elsewhere(
     let (key, name) = (created.key, created.location);
     // A key that cannot sign is found now, not when the first customer waits.
     key.sign(b"keygen new-key")
-        .map_err(|error| not_issued(&error))?;
+        .map_err(|error| failures::draft_refused(&error))?;
     let public = key.public();
     record_key(place, public)?;
     if terminal.is_json() {
@@ -70,7 +76,7 @@ fn elsewhere(
 }
 
 /// Records the public half of a key. After a crash, the first signature records it.
-fn record_key(place: &Place, key: &TrustedKey) -> Result<(), Failure> {
+fn record_key(place: &LedgerLocation, key: &TrustedKey) -> Result<(), Failure> {
     let Some(mut ledger) = output::ledger_file(place)? else {
         return Ok(());
     };
@@ -100,7 +106,7 @@ fn record_key(place: &Place, key: &TrustedKey) -> Result<(), Failure> {
 fn in_file(
     out: &Destination,
     arguments: &NewKey,
-    place: &Place,
+    place: &LedgerLocation,
     terminal: &Terminal,
 ) -> Result<(), Failure> {
     // Before the key is made and the passphrase asked for.
@@ -121,19 +127,14 @@ fn in_file(
     });
     let passphrase = passphrase.transpose()?;
     terminal.note("making an RSA key; this takes a moment");
-    let der = SigningKey::generate(
-        bits(arguments.bits),
-        arguments.alg,
-        &license_issuer::random::fill,
-    )
-    .map_err(|error| failed(&error))?;
-    let key = SigningKey::from_pkcs8(&der, None, license_issuer::random::fill)
+    let der = SigningKey::generate(bits(arguments.bits), arguments.alg, &random::fill)
         .map_err(|error| failed(&error))?;
+    let key = SigningKey::from_pkcs8(&der, None, random::fill).map_err(|error| failed(&error))?;
     let pem = match &passphrase {
         Some(passphrase) => {
             let entropy = EncryptionEntropy {
-                salt: random()?,
-                iv: random()?,
+                salt: random::bytes().map_err(|error| failures::no_random(&error))?,
+                iv: random::bytes().map_err(|error| failures::no_random(&error))?,
             };
             private_key::encrypt(&der, passphrase, &entropy)
         }

@@ -4,8 +4,8 @@ use license_core::{CheckIn, MAX_FILE_BYTES, Matrix, ProductCode, Quota, TierTerm
 use license_terminal::{Destination, Failure, Source, Terminal, escape};
 use serde_json::{Map, Value, json};
 
-use super::matrix;
 use crate::args::{Out, ProductCommand};
+use crate::inputs::matrix;
 
 /// What a new product file begins as; `@PRODUCT@` stands for the product code.
 const TEMPLATE: &str = include_str!("product/template.toml");
@@ -48,7 +48,8 @@ fn schema(out: &Out, terminal: &Terminal) -> Result<(), Failure> {
 fn check(file: &Source, terminal: &Terminal) -> Result<(), Failure> {
     // Read on its own, so that standard input is read once.
     let text = file.read_text(MAX_FILE_BYTES)?;
-    let matrix = Matrix::parse(&text).map_err(|error| super::wrong_product(file, &error))?;
+    let matrix =
+        Matrix::parse(&text).map_err(|error| crate::failures::wrong_product(file, &error))?;
     let warnings = warnings(&matrix);
     if terminal.is_json() {
         return terminal.json(&json!({

@@ -2,24 +2,24 @@
 
 use license_core::issue::LicenseDraft;
 use license_core::{License, Matrix, Timestamp, Unverified};
+use license_issuer::ledger::sqlite::LedgerLocation;
+use license_issuer::ledger::{LedgerReader, LicenseStatus};
 use license_terminal::{Exit, Failure, Terminal, escape};
 use serde_json::json;
 
-use super::check_in::other_product;
 use super::former::does_not_stand;
-use super::ledger::{license_of, not_found, required, resolve, signing_keys};
+use super::lookup::{license_of, not_found, required, resolve, signing_keys};
 use super::mint::{Mint, Order};
 use super::successor::{Change, begin_at_once, refuse_followed};
-use super::{fresh_id, matrix, now};
 use crate::args::{Dry, Reassign};
-use crate::books::not_kept_in;
-use crate::ledger::{LedgerReader, Place, Standing};
+use crate::failures;
+use crate::inputs::{fresh_id, matrix, now};
 
 const SECONDS_PER_DAY: u64 = 86_400;
 
 pub(crate) fn run(
     arguments: &Dry<Reassign>,
-    place: &Place,
+    place: &LedgerLocation,
     terminal: &Terminal,
 ) -> Result<(), Failure> {
     required(place, "who was named when")?;
@@ -46,7 +46,7 @@ fn reassigned<'m>(
     let license = find(&order.license, ledger, issued_at)?;
     refuse_followed(&license, Change::Terms, ledger, issued_at)?;
     if license.product() != matrix.product() {
-        return Err(other_product(license.product(), matrix));
+        return Err(failures::other_product(license.product(), matrix));
     }
     let users: Vec<_> = license
         .users()
@@ -81,7 +81,7 @@ fn reassigned<'m>(
 fn find(named: &str, ledger: &dyn LedgerReader, now: Timestamp) -> Result<License, Failure> {
     let subject = resolve(ledger, named)?.ok_or_else(|| not_found(named))?;
     let row = license_of(ledger, &subject, now)?.ok_or_else(|| not_found(named))?;
-    if !matches!(row.status, Standing::Active | Standing::Future) {
+    if !matches!(row.status, LicenseStatus::Active | LicenseStatus::Future) {
         return Err(does_not_stand(&subject, row.status, ledger));
     }
     let keys = signing_keys(ledger)?;
@@ -138,7 +138,7 @@ fn check_cool_down(
     let days = matrix.user_cool_down_days();
     let user = order.from.trim();
     let since = ledger.named_since(license.id().as_str(), user);
-    let since = since.map_err(|error| not_kept_in(ledger, &error))?;
+    let since = since.map_err(|error| failures::ledger_not_read(ledger, &error))?;
     let Some(since) = since else { return Ok(()) };
     let end = since.plus(days.saturating_mul(SECONDS_PER_DAY));
     if now >= end {

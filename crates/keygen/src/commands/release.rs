@@ -3,7 +3,10 @@
 use std::path::Path;
 
 use license_core::{Code, Receipt};
+use license_issuer::errors::LedgerError;
+use license_issuer::ledger::LedgerReader;
 use license_issuer::ledger::RecordedActivation;
+use license_issuer::ledger::sqlite::LedgerLocation;
 use license_issuer::services::deactivation::{
     Deactivation, DeactivationError, DeactivationOrder, DeactivationProof,
 };
@@ -12,18 +15,18 @@ use license_issuer::services::record::{MissingLedger, record};
 use license_terminal::{Exit, Failure, Source, Terminal, escape};
 use serde_json::{Value, json};
 
-use super::{ledger, now, request};
+use super::{lookup, request};
 use crate::args::{Dry, Release};
-use crate::ledger::{LedgerError, LedgerReader, Place};
+use crate::inputs::now;
 use crate::{failures, output};
 
 pub(crate) fn run(
     arguments: &Dry<Release>,
-    place: &Place,
+    place: &LedgerLocation,
     terminal: &Terminal,
 ) -> Result<(), Failure> {
     let Dry { order, dry_run } = arguments;
-    ledger::required(place, "which machines were activated")?;
+    lookup::required(place, "which machines were activated")?;
     let receipt = order.receipt.as_ref();
     let receipt = receipt.map(request::receipt).transpose()?;
     let at = now();

@@ -1,18 +1,20 @@
 //! `keygen renew`.
 
 use license_core::{Date, Matrix, Span, Timestamp};
+use license_issuer::ledger::LedgerReader;
+use license_issuer::ledger::sqlite::LedgerLocation;
 use license_terminal::{Failure, Terminal};
 
+use super::drafting::after_days;
 use super::former::{Former, Given};
 use super::mint::{Mint, Order};
 use super::successor::{Change, refuse_followed};
-use super::{issue, matrix};
 use crate::args::{Dry, Renew};
-use crate::ledger::{LedgerReader, Place};
+use crate::inputs::matrix;
 
 pub(crate) fn run(
     arguments: &Dry<Renew>,
-    place: &Place,
+    place: &LedgerLocation,
     terminal: &Terminal,
 ) -> Result<(), Failure> {
     let Dry { order, dry_run } = arguments;
@@ -82,7 +84,7 @@ fn until(
     }
     if let Some(days) = order.days {
         let last_day = end.minus(1).max(now);
-        return issue::after_days(last_day, days.get().into()).map(|end| Some(Some(end)));
+        return after_days(last_day, days.get().into()).map(|end| Some(Some(end)));
     }
     let Some(until) = order.until.map(Date::end) else {
         return Ok(None);

@@ -2,6 +2,7 @@
 
 use license_core::issue::CheckedKey;
 use license_core::{Span, Timestamp};
+use license_issuer::ledger::sqlite::LedgerLocation;
 use license_issuer::services::issue::DraftContext;
 use license_issuer::services::revocation_lists::{
     Omission, RevocationListOrder, RevocationListPlan, SignedRevocationList,
@@ -10,11 +11,11 @@ use license_terminal::{Failure, Terminal};
 use serde_json::json;
 
 use super::issuing::{Issuing, IssuingReport};
+use super::lookup;
 use super::signer::KeyFile;
-use super::{ledger, matrix, now};
 use crate::args::{Dry, Revocations};
 use crate::failures;
-use crate::ledger::Place;
+use crate::inputs::{matrix, now};
 
 const SECONDS_PER_DAY: u64 = 24 * 3600;
 
@@ -24,7 +25,7 @@ const MAX_AHEAD: u64 = SECONDS_PER_DAY;
 
 pub(crate) fn run(
     arguments: &Dry<Revocations>,
-    place: &Place,
+    place: &LedgerLocation,
     terminal: &Terminal,
 ) -> Result<(), Failure> {
     let Dry { order, dry_run } = arguments;
@@ -34,12 +35,12 @@ pub(crate) fn run(
         terminal,
         dry_run: *dry_run,
     };
-    ledger::required(place, "what is revoked")?;
+    lookup::required(place, "what is revoked")?;
     issuing.check()?;
     order.issued_at.map_or(Ok(()), refuse_future)?;
     let matrix = matrix(order.product_file.as_ref())?;
     // Without a ledger, nothing was revoked. A list that says so would belong to another ledger.
-    drop(ledger::open(place)?);
+    drop(lookup::open(place)?);
     let list = RevocationListOrder {
         matrix: &matrix,
         valid_seconds: u64::from(order.valid_days.get()).saturating_mul(SECONDS_PER_DAY),

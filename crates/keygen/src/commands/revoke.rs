@@ -1,19 +1,25 @@
 //! `keygen revoke`.
 
 use license_core::{LicenseId, LicenseKey};
+use license_issuer::ledger::LedgerReader;
+use license_issuer::ledger::sqlite::LedgerLocation;
 use license_issuer::services::issue::Mode;
 use license_issuer::services::record::{MissingLedger, record};
 use license_issuer::services::revoke::{RevocationOrder, is_issued};
 use license_terminal::{Exit, Failure, Terminal};
 use serde_json::json;
 
-use super::ledger::{not_found, resolve};
-use super::{now, release};
+use super::lookup::{not_found, resolve};
+use super::release;
 use crate::args::Revoke;
-use crate::ledger::{LedgerReader, Place};
+use crate::inputs::now;
 use crate::{failures, output};
 
-pub(crate) fn run(arguments: &Revoke, place: &Place, terminal: &Terminal) -> Result<(), Failure> {
+pub(crate) fn run(
+    arguments: &Revoke,
+    place: &LedgerLocation,
+    terminal: &Terminal,
+) -> Result<(), Failure> {
     let Some(mut ledger) = output::ledger_file(place)? else {
         return Err(Failure::usage(
             "a revocation is kept in the ledger, and --no-ledger leaves none",

@@ -4,6 +4,7 @@ mod report;
 
 use license_core::issue::{CheckedKey, Sign};
 use license_core::{TrustSet, TrustStatement, TrustedKey};
+use license_issuer::ledger::sqlite::LedgerLocation;
 use license_issuer::services::issue::{DraftContext, SignerSource};
 use license_issuer::services::trust_statements::{
     RetirementConsequences, RotationKeys, TrustStatementError, TrustStatementOrder,
@@ -12,15 +13,14 @@ use license_issuer::services::trust_statements::{
 use license_terminal::{Failure, Terminal, plural};
 
 use super::issuing::Issuing;
-use super::{add_keys, matrix};
 use crate::args::{Dry, KeyArgs, Rotate};
-use crate::ledger::Place;
+use crate::inputs::{add_keys, matrix};
 use crate::passphrase::is_stdin;
 use crate::{failures, keys};
 
 pub(crate) fn run(
     arguments: &Dry<Rotate>,
-    place: &Place,
+    place: &LedgerLocation,
     terminal: &Terminal,
 ) -> Result<(), Failure> {
     let Dry { order, dry_run } = arguments;

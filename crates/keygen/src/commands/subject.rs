@@ -4,12 +4,12 @@ use license_core::{
     Artefacts, Bundle, BundleError, License, LicenseClaims, LicenseKey, MAX_FILE_BYTES, Matrix,
     TokenKind, TrustSet, Unverified,
 };
+use license_issuer::ledger::LedgerReader;
 use license_terminal::{Exit, Failure, Source, escape};
 
-use super::check_in::{not_judged, other_product};
-use super::ledger::{license_of, resolve};
-use super::now;
-use crate::ledger::LedgerReader;
+use super::lookup::{license_of, resolve};
+use crate::failures;
+use crate::inputs::now;
 
 /// What was found under a name.
 pub(super) struct Text {
@@ -115,7 +115,7 @@ impl Subject {
         trust: Option<&TrustSet>,
         matrix: &Matrix,
     ) -> Result<Self, Failure> {
-        let refused = |error: BundleError| not_judged(&text.source, &error);
+        let refused = |error: BundleError| failures::not_judged(&text.source, &error);
         check_product(&text.text, matrix)?;
         match trust {
             Some(trust) => {
@@ -154,7 +154,10 @@ impl Subject {
 fn check_product(text: &str, matrix: &Matrix) -> Result<(), Failure> {
     match LicenseKey::parse(text) {
         Ok(LicenseKey::Enterprise(key)) if key.unverified_terms().product != matrix.product() => {
-            Err(other_product(key.unverified_terms().product, matrix))
+            Err(failures::other_product(
+                key.unverified_terms().product,
+                matrix,
+            ))
         }
         _ => Ok(()),
     }

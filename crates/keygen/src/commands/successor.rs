@@ -2,12 +2,12 @@
 
 use license_core::issue::LicenseDraft;
 use license_core::{License, Timestamp};
+use license_issuer::ledger::{LedgerReader, LicenseStatus};
 use license_terminal::{Exit, Failure};
 
-use super::ledger::license_of;
-use super::now;
-use crate::books::not_kept_in;
-use crate::ledger::{LedgerReader, Standing};
+use super::lookup::license_of;
+use crate::failures;
+use crate::inputs::now;
 
 /// So many successors are followed at most.
 const MAX_SUCCESSORS: usize = 256;
@@ -48,7 +48,7 @@ fn last_successor(id: &str, ledger: &dyn LedgerReader) -> Result<Option<String>,
     let mut last = None;
     for _ in 0..MAX_SUCCESSORS {
         let after = ledger.successor(last.as_deref().unwrap_or(id));
-        match after.map_err(|error| not_kept_in(ledger, &error))? {
+        match after.map_err(|error| failures::ledger_not_read(ledger, &error))? {
             Some(next) => last = Some(next),
             None => break,
         }
@@ -67,7 +67,7 @@ pub(super) fn begin_at_once(
     };
     for former in license.supersedes() {
         let row = license_of(ledger, former.as_str(), draft.issued_at.unwrap_or_else(now))?;
-        if row.is_some_and(|row| row.status == Standing::Active) {
+        if row.is_some_and(|row| row.status == LicenseStatus::Active) {
             draft.not_before = None;
             return Ok(Some(format!(
                 "it begins at once and replaces {former} too, which {} would have followed at {start}",

@@ -2,10 +2,13 @@
 
 use license_core::{License, LicenseClaims, Machine, Matrix, Span, TierTerms, UsageType};
 use license_issuer::services::licenses::SignedLicense;
+use license_issuer::services::warnings;
 use license_terminal::{Destination, Failure, Terminal, escape};
 use serde_json::{Value, json};
 
-use super::{dry_run, now};
+use super::issuing::print_warning;
+use crate::inputs::now;
+use crate::output;
 
 /// A license to tell of.
 pub(super) struct Terms<'a> {
@@ -80,7 +83,7 @@ impl<'a> Terms<'a> {
         let facts = self.facts;
         let mut lines = Vec::new();
         match (out, &self.minted) {
-            (_, None) => lines.push(dry_run::line(out)),
+            (_, None) => lines.push(output::dry_run_line(out)),
             (Destination::File(_), _) => lines.push(format!("wrote      {out}")),
             _ => {}
         }
@@ -134,8 +137,9 @@ impl<'a> Terms<'a> {
     /// Warns of what is allowed, but rarely meant.
     pub(super) fn warn(&self, terminal: &Terminal) {
         let (facts, matrix) = (self.facts, self.matrix);
-        if let Some(at) = facts.issued_at {
-            super::warn_of_future(at, terminal);
+        if let Some(issued_at) = facts.issued_at {
+            let warning = warnings::postdated(issued_at, now());
+            warning.iter().for_each(|one| print_warning(one, terminal));
         }
         if let Some(end) = facts.expires_at.filter(|end| *end <= now()) {
             terminal.warning("EXPIRED", &format!("the license ended at {end}"));

@@ -1,19 +1,21 @@
 //! `keygen trial`.
 
+use license_core::Matrix;
 use license_core::issue::LicenseDraft;
-use license_core::{Matrix, Timestamp};
+use license_issuer::ledger::LedgerReader;
+use license_issuer::ledger::sqlite::LedgerLocation;
 use license_terminal::{Exit, Failure, Terminal, escape};
 
-use super::ledger::required;
-use super::mint::{Mint, Order, machine_notes, users};
-use super::{fresh_id, issue, machine, matrix, now};
+use super::drafting::{after_days, machine_notes, tier_terms, trials, users};
+use super::lookup::required;
+use super::machine;
+use super::mint::{Mint, Order};
 use crate::args::{Dry, Trial};
-use crate::books::not_kept_in;
-use crate::ledger::{Entry, LedgerReader, Place};
+use crate::inputs::{fresh_id, matrix, now};
 
 pub(crate) fn run(
     arguments: &Dry<Trial>,
-    place: &Place,
+    place: &LedgerLocation,
     terminal: &Terminal,
 ) -> Result<(), Failure> {
     required(place, "that a customer had a trial")?;
@@ -42,14 +44,14 @@ fn draft<'m>(order: &Trial, matrix: &'m Matrix) -> Result<Order<'m>, Failure> {
     let days = order.days.map(|days| days.get().into());
     let days = days.or(usual.map(|trial| trial.days));
     let days = days.ok_or_else(|| no_trials(matrix, "--days"))?;
-    let terms = issue::tier(tier, matrix)?;
+    let terms = tier_terms(tier, matrix)?;
     let issued_at = order.issued_at.unwrap_or_else(now);
     let customer = order.customer.clone();
     let mut draft = LicenseDraft::of_tier(matrix, terms, fresh_id()?, customer, issued_at);
     draft.issuer = order.issuer.clone().or(draft.issuer);
     draft.trial = true;
     draft.renewal = None;
-    draft.expires_at = Some(issue::after_days(issued_at, days)?);
+    draft.expires_at = Some(after_days(issued_at, days)?);
     draft.check_in = draft.check_in.filter(|_| !order.offline);
     draft.usage_type = order.usage_type;
     draft.machines = machine::locks(&order.machine)?;
@@ -87,24 +89,6 @@ fn check_first(customer: &str, matrix: &Matrix, ledger: &dyn LedgerReader) -> Re
             "`keygen issue --convert {id}` makes it a paid license; --again gives another trial"
         )),
     )
-}
-
-/// The trials that a customer had, in the order in which they were entered.
-pub(super) fn trials(
-    customer: &str,
-    matrix: &Matrix,
-    ledger: &dyn LedgerReader,
-) -> Result<Vec<Entry>, Failure> {
-    let of = license_issuer::records::trial_key(matrix.product(), customer);
-    let trials = ledger.trials(&of);
-    trials.map_err(|error| not_kept_in(ledger, &error))
-}
-
-/// Whether a trial still holds at an instant.
-pub(super) fn ends_after(entry: &Entry, now: Timestamp) -> Option<Timestamp> {
-    let end = entry.fact("expires_at")?;
-    let end = Timestamp::parse(&end).ok()?;
-    (end > now).then_some(end)
 }
 
 fn no_trials(matrix: &Matrix, option: &str) -> Failure {

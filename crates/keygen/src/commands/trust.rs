@@ -3,8 +3,8 @@
 use license_core::TrustSet;
 use license_terminal::{Destination, Failure, Terminal};
 
-use super::add_keys;
 use crate::args::Trust;
+use crate::inputs::add_keys;
 
 pub(crate) fn run(arguments: &Trust, terminal: &Terminal) -> Result<(), Failure> {
     let mut trust = TrustSet::default();

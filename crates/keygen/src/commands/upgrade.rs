@@ -4,18 +4,21 @@ use std::num::NonZeroU32;
 
 use license_core::issue::LicenseDraft;
 use license_core::{License, Matrix, Quota, TierTerms};
+use license_issuer::ledger::LedgerReader;
+use license_issuer::ledger::sqlite::LedgerLocation;
 use license_terminal::{Failure, Terminal};
 
+use super::drafting::tier_terms;
 use super::former::{Former, Given};
 use super::mint::{Mint, Order};
 use super::successor::{Change, begin_at_once, refuse_followed};
-use super::{issue, matrix, not_issued, not_verified};
 use crate::args::{Dry, Upgrade};
-use crate::ledger::{LedgerReader, Place};
+use crate::failures;
+use crate::inputs::matrix;
 
 pub(crate) fn run(
     arguments: &Dry<Upgrade>,
-    place: &Place,
+    place: &LedgerLocation,
     terminal: &Terminal,
 ) -> Result<(), Failure> {
     let Dry { order, dry_run } = arguments;
@@ -58,7 +61,7 @@ fn upgraded<'m>(
         raise(
             &mut draft,
             &former.license,
-            issue::tier(tier, matrix)?,
+            tier_terms(tier, matrix)?,
             matrix,
         )?;
     }
@@ -78,7 +81,7 @@ fn upgraded<'m>(
 /// Refuses to lower what is asked for in so many words: an upgrade allows more. What a higher tier itself has less of is warned of.
 fn refuse_lower(draft: &LicenseDraft, order: &Upgrade, matrix: &Matrix) -> Result<(), Failure> {
     let facts = draft.read_back();
-    let facts = facts.map_err(|error| not_verified("license", &error))?;
+    let facts = facts.map_err(|error| failures::not_verified("license", &error))?;
     for (flag, name, quota) in asked(order, matrix) {
         let had = facts.quotas.get(name).copied().filter(|had| quota < *had);
         let Some(had) = had.filter(|_| flag == "--seats" || !order.out.force) else {
@@ -137,7 +140,7 @@ fn raise(
         if !was_removed {
             draft
                 .add_feature(feature)
-                .map_err(|error| not_issued(&error))?;
+                .map_err(|error| failures::draft_refused(&error))?;
         }
     }
     for (name, quota) in tier.entitlements().quotas() {
@@ -147,7 +150,7 @@ fn raise(
         let quota = had.filter(|had| is_own && *had > quota).unwrap_or(quota);
         draft
             .set_quota(name, quota)
-            .map_err(|error| not_issued(&error))?;
+            .map_err(|error| failures::draft_refused(&error))?;
     }
     if license.check_in() == from.and_then(TierTerms::check_in) {
         draft.check_in = tier.check_in();
@@ -171,5 +174,5 @@ fn add(draft: &mut LicenseDraft, order: &Upgrade, matrix: &Matrix) -> Result<(),
         let mut quotas = order.quota.iter();
         quotas.try_for_each(|(name, quota): &(String, Quota)| draft.set_quota(name, *quota))
     };
-    apply().map_err(|error| not_issued(&error))
+    apply().map_err(|error| failures::draft_refused(&error))
 }

@@ -4,22 +4,17 @@ mod import;
 mod summary;
 mod verify;
 
-use license_core::usage_report::{
-    Finding, Hash, MAX_REPORT_BYTES, UsageEntry, UsageReport, UsageReportError,
-};
-use license_core::{Code, LicenseId};
+use license_core::Code;
+use license_core::usage_report::{Finding, MAX_REPORT_BYTES, UsageReport, UsageReportError};
+use license_issuer::ledger::sqlite::LedgerLocation;
 use license_terminal::{Exit, Failure, Source, Terminal};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use crate::args::UsageCommand;
-use crate::ledger::{Kind, Place, Record};
-
-/// What usage without a license is entered under.
-pub(crate) const UNLICENSED: &str = "unlicensed";
 
 pub(crate) fn run(
     command: &UsageCommand,
-    place: &Place,
+    place: &LedgerLocation,
     terminal: &Terminal,
 ) -> Result<Exit, Failure> {
     let done = match command {
@@ -59,53 +54,4 @@ fn finding_json(finding: &Finding) -> Value {
         "message": finding.to_string(),
         "fault": finding.is_fault(),
     })
-}
-
-/// The record of an entry, without its private part: what is entered can't be deleted. What is not whole around it is noted.
-fn record(line: &str, entry: &UsageEntry, gap: Option<(u64, u64)>, fork: bool) -> Record {
-    let gap = gap.map(|(first, last)| json!({ "first": first, "last": last }));
-    let mut body = facts(line, entry);
-    body.insert("gap".to_owned(), gap.into());
-    body.insert("fork".to_owned(), fork.into());
-    Record {
-        kind: Kind::Usage,
-        subject: subject(entry),
-        body: Value::Object(body),
-        artifact: line.to_owned(),
-    }
-}
-
-fn subject(entry: &UsageEntry) -> String {
-    let id = entry.license.as_ref().map(LicenseId::as_str);
-    id.unwrap_or(UNLICENSED).to_owned()
-}
-
-/// What an entry says, under the names that other entries of the ledger have for it.
-fn facts(line: &str, entry: &UsageEntry) -> Map<String, Value> {
-    let members = match entry.to_json() {
-        Value::Object(members) => members,
-        _ => Map::new(),
-    };
-    let named = members
-        .into_iter()
-        .map(|(name, value)| match name.as_str() {
-            "license" => ("license_id".to_owned(), value),
-            _ => (name, value),
-        });
-    let hash = Hash::of_entry(line).to_string();
-    named.chain([("hash".to_owned(), hash.into())]).collect()
-}
-
-/// Whether a record that was exported says what its line does.
-pub(crate) fn is_of_its_line(stated: &Record) -> bool {
-    let Ok(entry) = UsageEntry::parse(&stated.artifact) else {
-        return false;
-    };
-    let mut body = stated.body.clone();
-    if let Some(members) = body.as_object_mut() {
-        members.shift_remove("gap");
-        members.shift_remove("fork");
-    }
-    let facts = Value::Object(facts(&stated.artifact, &entry));
-    stated.subject == subject(&entry) && body == facts
 }

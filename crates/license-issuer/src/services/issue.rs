@@ -451,3 +451,6 @@ impl SerialSource for Serials<'_, '_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

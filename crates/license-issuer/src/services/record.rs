@@ -87,3 +87,60 @@ where
     }
     Ok(plan.content)
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use super::*;
+    use crate::ledger::sqlite::{LedgerFile, SqliteLedger};
+    use crate::records;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("refused")]
+    struct Refused;
+
+    fn plan(_: Option<&dyn LedgerReader>) -> Result<RecordPlan<u8>, Refused> {
+        let event = |id: &str| records::revocation(id, "fraud", Timestamp::MIN);
+        Ok(RecordPlan {
+            content: 2,
+            entries: vec![event("one"), event("two")],
+        })
+    }
+
+    #[test]
+    fn events_are_recorded_together_and_a_dry_run_records_none() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("ledger.db");
+        let mut file = LedgerFile::new(&path);
+        for (mode, is_recorded) in [(Mode::DryRun, false), (Mode::Commit, true)] {
+            let created = MissingLedger::Create;
+            let content = record(&mut file, created, mode, Timestamp::MIN, plan);
+            assert_eq!(content.unwrap(), 2);
+            assert_eq!(path.exists(), is_recorded);
+        }
+        let ledger = SqliteLedger::open_existing(&path).unwrap();
+        assert!(ledger.contains("one").unwrap() && ledger.contains("two").unwrap());
+    }
+
+    #[test]
+    fn a_refused_plan_and_a_missing_ledger_record_nothing() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("ledger.db");
+        let mut file = LedgerFile::new(&path);
+        for mode in [Mode::DryRun, Mode::Commit] {
+            let missing = record(&mut file, MissingLedger::Refuse, mode, Timestamp::MIN, plan);
+            assert!(matches!(
+                missing,
+                Err(RecordError::OpenLedger(LedgerError::Missing))
+            ));
+            assert!(!path.exists());
+        }
+        let refuse = |_: Option<&dyn LedgerReader>| Err::<RecordPlan<()>, _>(Refused);
+        let created = MissingLedger::Create;
+        let refused = record(&mut file, created, Mode::Commit, Timestamp::MIN, refuse);
+        assert!(matches!(refused, Err(RecordError::Request(Refused))));
+        let ledger = SqliteLedger::open_existing(&path).unwrap();
+        assert_eq!(ledger.verify_chain(None).unwrap().entries, 0);
+    }
+}

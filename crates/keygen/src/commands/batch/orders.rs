@@ -9,15 +9,16 @@ use std::sync::{Mutex, PoisonError};
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory, FromArgMatches};
-use license_core::Matrix;
 use license_core::issue::LicenseDraft;
+use license_core::{MAX_FILE_BYTES, Matrix};
 use license_issuer::hex;
 use license_issuer::services::batch::{BatchRow, BatchSource};
 use license_terminal::{Failure, escape, show_path};
 use sha2::{Digest, Sha256};
 
+use super::super::drafting::tier_terms;
 use super::super::issue;
-use super::MAX_CELL;
+
 use crate::args;
 
 /// The column that is not an option of `issue`.
@@ -34,6 +35,9 @@ const NOT_OF_ROWS: [&str; 8] = [
     "force",
     "help",
 ];
+
+/// The maximum size of a cell.
+const MAX_CELL: usize = MAX_FILE_BYTES;
 
 /// The separator of repeated values in a cell.
 const SEPARATOR: char = ';';
@@ -248,7 +252,7 @@ impl<'m> Orders<'m> {
             .parse(&order.arguments)
             .map_err(|error| order.refused(&error))?;
         parsed.issue.customer = Some(order.customer.clone());
-        if let Err(failure) = issue::tier(parsed.issue.tier, matrix) {
+        if let Err(failure) = tier_terms(parsed.issue.tier, matrix) {
             return Err(order.error("tier", failure.message()));
         }
         let drafted = issue::draft(&parsed.issue, matrix);

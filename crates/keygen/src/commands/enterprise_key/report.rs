@@ -5,8 +5,8 @@ use license_issuer::services::enterprise_keys::SignedEnterpriseKey;
 use license_terminal::{Destination, Failure, Terminal};
 use serde_json::{Value, json};
 
-use super::super::dry_run;
 use crate::args;
+use crate::output;
 
 /// Prints the report of an issued key, or of a dry run.
 pub(super) fn tell(
@@ -42,7 +42,7 @@ fn outlook(terms: EnterpriseTerms, order: &args::EnterpriseKey) -> String {
     };
     let end = terms.expiry.ends_at();
     let end = end.map_or("perpetual".to_owned(), |end| format!("until {end}"));
-    let first = dry_run::line(&order.out.out);
+    let first = output::dry_run_line(&order.out.out);
     format!(
         "{first}\nkey        {terms}-…, ending in {signature}\nholds      for {} users, {end}",
         terms.seats

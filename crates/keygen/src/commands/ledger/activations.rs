@@ -1,14 +1,15 @@
 //! Activations and clock repairs in the ledger, by their own names.
 
 use license_core::Nonce;
-use license_terminal::{Destination, Failure, Terminal, escape};
-use serde_json::{Value, json};
+use license_issuer::ledger::{EntryKind, LedgerReader, RecordedActivation};
+use license_terminal::{Destination, Failure, Terminal};
+use serde_json::json;
 
 use super::super::answer;
-use super::{not_found, report};
+use super::super::lookup::not_found;
+use super::report;
 use crate::args::Out;
-use crate::books::not_kept_in;
-use crate::ledger::{Activated, Entry, Kind, LedgerReader};
+use crate::failures;
 
 /// What an activation's id, or the nonce of a request that was answered, is about.
 pub(super) fn subject(ledger: &dyn LedgerReader, name: &str) -> Result<Option<String>, Failure> {
@@ -16,8 +17,8 @@ pub(super) fn subject(ledger: &dyn LedgerReader, name: &str) -> Result<Option<St
 }
 
 /// An answer by its id, or by the nonce of its request.
-fn find(ledger: &dyn LedgerReader, name: &str) -> Result<Option<Activated>, Failure> {
-    let failed = |error| not_kept_in(ledger, &error);
+fn find(ledger: &dyn LedgerReader, name: &str) -> Result<Option<RecordedActivation>, Failure> {
+    let failed = |error| failures::ledger_not_read(ledger, &error);
     let name = name.trim().to_ascii_lowercase();
     if let Some(found) = ledger.activation(&name).map_err(failed)? {
         return Ok(Some(found));
@@ -25,7 +26,7 @@ fn find(ledger: &dyn LedgerReader, name: &str) -> Result<Option<Activated>, Fail
     if Nonce::parse(&name).is_none() {
         return Ok(None);
     }
-    for kind in [Kind::Activation, Kind::ClockRepair] {
+    for kind in [EntryKind::Activation, EntryKind::ClockRepair] {
         if let Some(entry) = ledger.answer(kind, &name).map_err(failed)? {
             return ledger.with_release(entry).map(Some).map_err(failed);
         }
@@ -39,7 +40,7 @@ pub(super) fn show(
     digest: &str,
     terminal: &Terminal,
 ) -> Result<(), Failure> {
-    let failed = |error| not_kept_in(ledger, &error);
+    let failed = |error| failures::ledger_not_read(ledger, &error);
     let entries = ledger.entries_of_machine(digest).map_err(failed)?;
     if entries.is_empty() {
         return Err(not_found(digest));
@@ -85,47 +86,10 @@ pub(super) fn resend(
     }))
 }
 
-fn status(found: &Activated) -> &'static str {
-    match (&found.release, Kind::parse(&found.entry.kind)) {
+fn status(found: &RecordedActivation) -> &'static str {
+    match (&found.release, EntryKind::parse(&found.entry.kind)) {
         (Some(_), _) => "released",
-        (None, Some(Kind::Activation)) => "active",
+        (None, Some(EntryKind::Activation)) => "active",
         _ => "answered",
     }
-}
-
-/// An activation of a license, for scripts.
-pub(super) fn to_json(activated: &Activated) -> Value {
-    let fact = |name| activated.entry.fact(name);
-    let release = activated.release.as_ref();
-    let of_release = |name| release.and_then(|release: &Entry| release.fact(name));
-    json!({
-        "activation_id": activated.id(),
-        "license_id": activated.entry.subject,
-        "machine": fact("machine"),
-        "nonce": fact("nonce"),
-        "issued_at": fact("issued_at"),
-        "released_at": of_release("at"),
-        "released_by": of_release("by"),
-        "reason": of_release("reason"),
-    })
-}
-
-/// The same for a person.
-pub(super) fn line(activated: &Activated) -> String {
-    let fact = |name| activated.entry.fact(name).unwrap_or_default();
-    let (machine, issued_at) = (fact("machine"), fact("issued_at"));
-    let ended = activated.release.as_ref().map(|release| {
-        let at = release.fact("at").unwrap_or_default();
-        let reason = release.fact("reason").unwrap_or_default();
-        match reason == "released" {
-            true => format!(", released {at}"),
-            false => format!(", ended {at}: {reason}"),
-        }
-    });
-    let line = format!(
-        "activation {} on {machine} since {issued_at}{}",
-        activated.id().unwrap_or_default(),
-        ended.unwrap_or_default()
-    );
-    escape(&line).into_owned()
 }

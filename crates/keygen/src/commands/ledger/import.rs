@@ -6,15 +6,16 @@ use license_core::{
     Artefacts, Bundle, BundleError, License, LicenseId, LicenseKey, MachineDigest, Matrix,
     RevocationList, Timestamp, TokenKind, TrustSet, Unverified, input_cap,
 };
+use license_issuer::ledger::sqlite::LedgerLocation;
+use license_issuer::ledger::{EntryKind, LedgerReader, NewEntry};
 use license_issuer::records;
+use license_issuer::services::issue::Mode;
+use license_issuer::services::record::{self, MissingLedger, RecordPlan};
 use license_terminal::{Failure, Source, Terminal};
 use serde_json::{Value, json};
 
-use super::super::check_in::not_judged;
-use super::super::{add_keys, matrix, now, usage};
-use crate::answers;
-use crate::books::{self, Books};
-use crate::ledger::{Kind, Place, Record};
+use crate::inputs::{add_keys, matrix, now};
+use crate::{failures, output};
 
 /// An export holds a line an entry, of which the largest has a token.
 const MAX_EXPORT_BYTES: usize = 1 << 30;
@@ -23,10 +24,10 @@ pub(super) fn run(
     files: &[Source],
     trust: &[Source],
     product_file: Option<&Source>,
-    place: &Place,
+    place: &LedgerLocation,
     terminal: &Terminal,
 ) -> Result<(), Failure> {
-    if *place == Place::None {
+    if *place == LedgerLocation::None {
         return Err(
             Failure::usage("--no-ledger leaves nothing to enter it in").hint("leave it away")
         );
@@ -44,7 +45,7 @@ pub(super) fn run(
     for file in files {
         reader.read(file)?;
     }
-    let (entered, known) = enter(reader.records, place)?;
+    let (entered, known) = record_new(reader.records, place)?;
     if terminal.is_json() {
         return terminal.json(&json!({ "entered": entered, "known": known }));
     }
@@ -53,28 +54,50 @@ pub(super) fn run(
     ))
 }
 
-/// How many were entered, and how many were known.
-fn enter(records: Vec<Record>, place: &Place) -> Result<(usize, usize), Failure> {
-    let mut books = Books::open(place)?;
-    let mut counter = books.counter(now())?;
-    let (count, mut seen, mut news) = (records.len(), BTreeSet::new(), Vec::new());
-    for record in records {
-        let body = match record.artifact.is_empty() {
-            true => record.body.to_string(),
-            false => String::new(),
-        };
-        let is_first = seen.insert((
-            record.kind,
-            record.subject.clone(),
-            record.artifact.clone(),
-            body,
-        ));
-        if is_first && !counter.knows(&record)? {
-            news.push(record);
-        }
-    }
-    counter.enter_all(&news)?;
-    Ok((news.len(), count.saturating_sub(news.len())))
+/// Records the entries that the ledger does not contain, and returns how many are new and how many
+/// were known.
+fn record_new(entries: Vec<NewEntry>, place: &LedgerLocation) -> Result<(usize, usize), Failure> {
+    let Some(mut file) = output::ledger_file(place)? else {
+        return Ok((0, 0));
+    };
+    let recorded = record::record(
+        &mut file,
+        MissingLedger::Create,
+        Mode::Commit,
+        now(),
+        |ledger| {
+            let (count, mut seen, mut new) = (entries.len(), BTreeSet::new(), Vec::new());
+            for entry in entries {
+                let body = match entry.artifact.is_empty() {
+                    true => entry.body.to_string(),
+                    false => String::new(),
+                };
+                let key = (
+                    entry.kind,
+                    entry.subject.clone(),
+                    entry.artifact.clone(),
+                    body,
+                );
+                if seen.insert(key) && !is_recorded(ledger, &entry)? {
+                    new.push(entry);
+                }
+            }
+            Ok(RecordPlan {
+                content: (new.len(), count.saturating_sub(new.len())),
+                entries: new,
+            })
+        },
+    );
+    recorded.map_err(|error| failures::not_recorded(error, place))
+}
+
+fn is_recorded(ledger: Option<&dyn LedgerReader>, entry: &NewEntry) -> Result<bool, Failure> {
+    let Some(ledger) = ledger else {
+        return Ok(false);
+    };
+    let recorded = ledger.recorded(entry);
+    let recorded = recorded.map_err(|error| failures::ledger_not_read(ledger, &error))?;
+    Ok(!recorded.is_empty())
 }
 
 /// What was read and verified so far.
@@ -83,7 +106,7 @@ struct Reader<'a> {
     matrix: &'a Matrix,
     /// To which check-ins belong, by id.
     licenses: BTreeMap<String, License>,
-    records: Vec<Record>,
+    records: Vec<NewEntry>,
 }
 
 impl Reader<'_> {
@@ -102,13 +125,13 @@ impl Reader<'_> {
         let at_hand: Vec<_> = self.licenses.values().cloned().collect();
         let records = self
             .artefacts(&text, &at_hand)
-            .map_err(|error| not_judged(file, &error))?;
+            .map_err(|error| failures::not_judged(file, &error))?;
         self.records.extend(records);
         Ok(())
     }
 
     /// The records of what is in a license file, or a full enterprise key.
-    fn artefacts(&mut self, text: &str, at_hand: &[License]) -> Result<Vec<Record>, BundleError> {
+    fn artefacts(&mut self, text: &str, at_hand: &[License]) -> Result<Vec<NewEntry>, BundleError> {
         let bundle = Bundle::verify_beside(text, self.trust, self.matrix, at_hand)?;
         let ids = bundle.licenses().iter();
         self.licenses
@@ -118,13 +141,13 @@ impl Reader<'_> {
         {
             let tier = license.tier().to_string();
             let kid = license.key_id().as_str();
-            return Ok(vec![books::enterprise_key(&key, kid, Some(&tier))]);
+            return Ok(vec![records::enterprise_key(&key, kid, Some(&tier))]);
         }
         let artefacts = Artefacts::parse(text).map_err(BundleError::Parse)?;
         let tokens = |kind| artefacts.of_kind(kind).map(|block| block.token.as_str());
         let licenses = bundle.licenses().iter().zip(tokens(TokenKind::License));
-        let mut records: Vec<_> = licenses
-            .map(|(license, token)| books::license(license, token, self.matrix))
+        let mut entries: Vec<_> = licenses
+            .map(|(license, token)| records::license(license, token, self.matrix))
             .collect();
         for (said, token) in bundle
             .validations()
@@ -133,17 +156,17 @@ impl Reader<'_> {
         {
             let mut licenses = bundle.licenses().iter().chain(at_hand);
             if let Some(license) = licenses.find(|license| said.is_for(license)) {
-                records.push(books::check_in(license, said, token));
+                entries.push(records::check_in(license, said, token));
             }
         }
         let activations = bundle.activations().iter();
         let activations = activations.zip(tokens(TokenKind::Activation));
-        records.extend(activations.map(|(said, token)| answers::activation(said, token)));
+        entries.extend(activations.map(|(said, token)| records::activation(said, token)));
         let repairs = bundle.clock_repairs().iter();
         let repairs = repairs.zip(tokens(TokenKind::ClockRepair));
-        records.extend(repairs.filter_map(|(said, token)| answers::clock_repair(said, token)));
-        records.extend(bundle.revocations().iter().flat_map(of_list));
-        Ok(records)
+        entries.extend(repairs.filter_map(|(said, token)| records::clock_repair(said, token)));
+        entries.extend(bundle.revocations().iter().flat_map(of_list));
+        Ok(entries)
     }
 
     /// What was exported is verified as if it were sent: artefacts by their signatures, and that the facts are theirs. What is signed by
@@ -153,11 +176,15 @@ impl Reader<'_> {
         let lines = lines.filter(|(_, line)| !line.trim().is_empty());
         let mut records = lines
             .map(|(number, line)| Some((number, stated(line)?)))
-            .collect::<Option<Vec<(u64, Record)>>>()
+            .collect::<Option<Vec<(u64, NewEntry)>>>()
             .ok_or_else(|| malformed(file))?;
         // Licenses first, wherever they stand: check-ins belong to them.
-        let after = [Kind::CheckIn, Kind::Activation, Kind::ClockRepair];
-        for kinds in [&[Kind::License, Kind::EnterpriseKey][..], &after] {
+        let after = [
+            EntryKind::CheckIn,
+            EntryKind::Activation,
+            EntryKind::ClockRepair,
+        ];
+        for kinds in [&[EntryKind::License, EntryKind::EnterpriseKey][..], &after] {
             for (number, record) in &mut records {
                 if kinds.contains(&record.kind) {
                     self.verify(file, *number, record)?;
@@ -170,15 +197,15 @@ impl Reader<'_> {
     }
 
     /// What is entered is what was signed, and what was said of how it came to be.
-    fn verify(&mut self, file: &Source, line: u64, stated: &mut Record) -> Result<(), Failure> {
+    fn verify(&mut self, file: &Source, line: u64, stated: &mut NewEntry) -> Result<(), Failure> {
         let license = self.licenses.get(&stated.subject).cloned();
-        let is_check_in = stated.kind == Kind::CheckIn;
+        let is_check_in = stated.kind == EntryKind::CheckIn;
         if is_check_in && license.is_none() {
             return Ok(());
         }
         let at_hand: Vec<_> = license.filter(|_| is_check_in).into_iter().collect();
         let found = self.artefacts(&stated.artifact, &at_hand);
-        let found = found.map_err(|error| not_judged(file, &error))?;
+        let found = found.map_err(|error| failures::not_judged(file, &error))?;
         match found.as_slice() {
             [found] if is_said(stated, found) => {
                 stated.body = with_unsigned(found, stated);
@@ -190,24 +217,24 @@ impl Reader<'_> {
 }
 
 /// A list, and each license that it names: a ledger that was lost knows from it what customers know.
-fn of_list(list: &RevocationList) -> Vec<Record> {
+fn of_list(list: &RevocationList) -> Vec<NewEntry> {
     let licenses = list.licenses().into_iter();
     let revoked = licenses.map(|(id, one)| records::revocation(id.as_str(), &one.reason, one.at));
     revoked.chain([records::revocation_list(list)]).collect()
 }
 
 /// A line of an export, as far as it can be told without its signature.
-fn stated(line: &str) -> Option<Record> {
+fn stated(line: &str) -> Option<NewEntry> {
     let entry: Value = serde_json::from_str(line).ok()?;
     let member = |name: &str| entry.get(name).and_then(Value::as_str);
-    let record = Record {
-        kind: Kind::parse(member("kind")?)?,
+    let record = NewEntry {
+        kind: EntryKind::parse(member("kind")?)?,
         subject: member("subject")?.to_owned(),
         body: entry.get("body").filter(|body| body.is_object())?.clone(),
         artifact: member("artefact")?.to_owned(),
     };
     let is_right = match record.kind {
-        Kind::SigningKey => {
+        EntryKind::SigningKey => {
             let keys = record
                 .body
                 .get("jwk")
@@ -215,33 +242,39 @@ fn stated(line: &str) -> Option<Record> {
             keys.and_then(Result::ok)
                 .is_some_and(|keys| keys.get(&record.subject).is_some())
         }
-        Kind::CheckIn => is_token(&record, TokenKind::Validation),
-        Kind::Usage => usage::is_of_its_line(&record),
-        Kind::RevocationList => is_list(&record),
-        Kind::TrustStatement => is_statement(&record),
-        Kind::Activation => is_token(&record, TokenKind::Activation),
-        Kind::ClockRepair => is_token(&record, TokenKind::ClockRepair),
-        Kind::Release => is_release(&record),
-        Kind::License | Kind::EnterpriseKey | Kind::Revocation => true,
+        EntryKind::CheckIn => is_token(&record, TokenKind::Validation),
+        EntryKind::Usage => records::is_usage_of_its_line(&record),
+        EntryKind::RevocationList => is_list(&record),
+        EntryKind::TrustStatement => is_statement(&record),
+        EntryKind::Activation => is_token(&record, TokenKind::Activation),
+        EntryKind::ClockRepair => is_token(&record, TokenKind::ClockRepair),
+        EntryKind::Release => is_release(&record),
+        EntryKind::License | EntryKind::EnterpriseKey | EntryKind::Revocation => true,
     };
     let is_about = match record.kind {
-        Kind::SigningKey | Kind::Usage | Kind::RevocationList | Kind::TrustStatement => true,
-        Kind::ClockRepair => MachineDigest::parse(&record.subject).is_some(),
+        EntryKind::SigningKey
+        | EntryKind::Usage
+        | EntryKind::RevocationList
+        | EntryKind::TrustStatement => true,
+        EntryKind::ClockRepair => MachineDigest::parse(&record.subject).is_some(),
         _ => LicenseId::parse(&record.subject).is_some(),
     };
     let is_artefact = !matches!(
         record.kind,
-        Kind::SigningKey | Kind::Revocation | Kind::RevocationList | Kind::Release
+        EntryKind::SigningKey
+            | EntryKind::Revocation
+            | EntryKind::RevocationList
+            | EntryKind::Release
     );
     (is_right && is_about && is_artefact != record.artifact.is_empty()).then_some(record)
 }
 
-fn is_token(record: &Record, kind: TokenKind) -> bool {
+fn is_token(record: &NewEntry, kind: TokenKind) -> bool {
     Unverified::parse(&record.artifact).is_ok_and(|token| token.unverified_kind() == kind)
 }
 
 /// Whether it says which activation ended, when and why.
-fn is_release(record: &Record) -> bool {
+fn is_release(record: &NewEntry) -> bool {
     let fact = |name: &str| record.body.get(name).and_then(Value::as_str);
     let is_id = |name: &str| fact(name).is_some_and(|id| LicenseId::parse(id).is_some());
     let at = fact("at").is_some_and(|at| Timestamp::parse(at).is_ok());
@@ -250,7 +283,7 @@ fn is_release(record: &Record) -> bool {
 }
 
 /// Whether it says which list of which key it was.
-fn is_list(record: &Record) -> bool {
+fn is_list(record: &NewEntry) -> bool {
     let fact = |name: &str| record.body.get(name);
     let seq = fact("seq").and_then(Value::as_u64);
     let kid = fact("kid").and_then(Value::as_str);
@@ -258,7 +291,7 @@ fn is_list(record: &Record) -> bool {
 }
 
 /// Whether it has the token that says what it says of its key; whether that key signed it, only who trusts it can tell.
-fn is_statement(record: &Record) -> bool {
+fn is_statement(record: &NewEntry) -> bool {
     let Ok(token) = Unverified::parse(&record.artifact) else {
         return false;
     };
@@ -276,7 +309,7 @@ fn is_statement(record: &Record) -> bool {
 }
 
 /// Whether the facts stated are those of what was signed.
-fn is_said(stated: &Record, found: &Record) -> bool {
+fn is_said(stated: &NewEntry, found: &NewEntry) -> bool {
     let (Some(facts), Some(signed)) = (stated.body.as_object(), found.body.as_object()) else {
         return false;
     };
@@ -293,17 +326,17 @@ fn is_said(stated: &Record, found: &Record) -> bool {
 }
 
 /// What is said of how it came to be.
-fn unsigned(kind: Kind) -> &'static [&'static str] {
+fn unsigned(kind: EntryKind) -> &'static [&'static str] {
     match kind {
-        Kind::Activation | Kind::ClockRepair => &answers::UNSIGNED,
-        _ => &license_issuer::records::UNSIGNED_LICENSE_FACTS,
+        EntryKind::Activation | EntryKind::ClockRepair => &records::UNSIGNED_ANSWER_FACTS,
+        _ => &records::UNSIGNED_LICENSE_FACTS,
     }
 }
 
 /// What follows from what was signed, and was not yet entered by earlier versions.
 const DERIVED_LATER: [&str; 2] = ["trial_of", "activation"];
 
-fn with_unsigned(found: &Record, stated: &Record) -> Value {
+fn with_unsigned(found: &NewEntry, stated: &NewEntry) -> Value {
     let mut body = found.body.clone();
     if let Some(body) = body.as_object_mut() {
         for &name in unsigned(stated.kind) {

@@ -1,12 +1,13 @@
 //! Licenses and entries as text, JSON and comma-separated values.
 
+use license_core::{Span, Timestamp};
+use license_issuer::ledger::{Entry, RecordedActivation, RecordedLicense};
 use license_terminal::{Failure, Terminal, escape};
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::super::now;
-use super::{activations, left};
 use crate::args::Form;
-use crate::ledger::{Activated, Entry, LicenseRow};
+use crate::inputs::now;
+use crate::output::csv;
 
 /// The columns of comma-separated values; they are the members of the JSON too.
 const COLUMNS: [&str; 13] = [
@@ -26,12 +27,12 @@ const COLUMNS: [&str; 13] = [
 ];
 
 pub(super) fn licenses(
-    rows: &[LicenseRow],
+    rows: &[RecordedLicense],
     form: Form,
     terminal: &Terminal,
 ) -> Result<(), Failure> {
     if terminal.is_json() {
-        let licenses: Vec<_> = rows.iter().map(LicenseRow::to_json).collect();
+        let licenses: Vec<_> = rows.iter().map(RecordedLicense::to_json).collect();
         return terminal.json(&json!({ "licenses": licenses, "count": rows.len() }));
     }
     if form.csv {
@@ -44,9 +45,9 @@ pub(super) fn licenses(
     terminal.data(&table(rows))
 }
 
-fn table(rows: &[LicenseRow]) -> String {
+fn table(rows: &[RecordedLicense]) -> String {
     let now = now();
-    let fact = |row: &LicenseRow, name: &str| row.entry.fact(name).unwrap_or_default();
+    let fact = |row: &RecordedLicense, name: &str| row.entry.fact(name).unwrap_or_default();
     let lines = rows.iter().map(|row| {
         let end = row.entry.fact("expires_at");
         let (tier, customer) = (fact(row, "tier"), fact(row, "customer"));
@@ -75,51 +76,34 @@ fn table(rows: &[LicenseRow]) -> String {
         .join("\n")
 }
 
-/// RFC 4180, with a header. What a spreadsheet would take for a formula has an apostrophe before it.
-fn csv(rows: &[LicenseRow]) -> String {
-    let mut text = COLUMNS.join(",");
-    for row in rows {
+/// Returns the licenses as comma-separated values.
+fn csv(rows: &[RecordedLicense]) -> String {
+    let rows = rows.iter().map(|row| {
         let object = row.to_json();
         let cells = COLUMNS.map(|name| match object.get(name) {
-            Some(serde_json::Value::String(text)) => quoted(text),
+            Some(serde_json::Value::String(text)) => text.clone(),
             None | Some(serde_json::Value::Null) => String::new(),
             Some(other) => other.to_string(),
         });
-        text.push_str("\r\n");
-        text.push_str(&cells.join(","));
-    }
-    text
-}
-
-/// A cell of comma-separated values. What does something to a terminal is escaped first, so that nothing that is taken out later leaves a
-/// formula behind; the full-width forms are those that some spreadsheets take for the usual ones.
-pub(crate) fn quoted(cell: &str) -> String {
-    let cell = escape(cell);
-    let formula = [
-        '=', '+', '-', '@', '\u{ff1d}', '\u{ff0b}', '\u{ff0d}', '\u{ff20}',
-    ];
-    let is_formula = cell.trim_start().starts_with(formula);
-    let cell = format!("{}{cell}", if is_formula { "'" } else { "" });
-    match cell.contains([',', ';', '"']) {
-        true => format!("\"{}\"", cell.replace('"', "\"\"")),
-        false => cell,
-    }
+        cells.to_vec()
+    });
+    csv::document(&COLUMNS, rows)
 }
 
 pub(super) fn entries(
     subject: &str,
     entries: &[Entry],
-    activations: &[Activated],
+    activations: &[RecordedActivation],
     terminal: &Terminal,
 ) -> Result<(), Failure> {
     if terminal.is_json() {
         let entries: Vec<_> = entries.iter().map(Entry::to_json).collect();
-        let activations: Vec<_> = activations.iter().map(activations::to_json).collect();
+        let activations: Vec<_> = activations.iter().map(activation_json).collect();
         return terminal
             .json(&json!({ "subject": subject, "entries": entries, "activations": activations }));
     }
     let mut lines = vec![subject.to_owned()];
-    lines.extend(activations.iter().map(activations::line));
+    lines.extend(activations.iter().map(activation_line));
     for entry in entries {
         let unsure = if entry.delivered {
             ""
@@ -155,28 +139,49 @@ pub(super) fn entries(
     Ok(())
 }
 
-#[cfg(test)]
-mod tests {
-    use super::quoted;
-
-    #[test]
-    fn no_cell_is_a_formula_whatever_is_before_it() {
-        for (cell, expected) in [
-            ("=1+1", "'=1+1"),
-            ("-1", "'-1"),
-            (" =1", "' =1"),
-            ("\u{a0}@SUM(1)", "'\u{a0}@SUM(1)"),
-            ("\u{ff1d}1", "'\u{ff1d}1"),
-            ("\u{1b}[31m=evil", r"\u{1b}[31m=evil"),
-            ("\t=1", r"\u{9}=1"),
-            ("\r\n=1", r"\u{d}\u{a}=1"),
-            ("\u{feff}=1", r"\u{feff}=1"),
-            ("a;=1", "\"a;=1\""),
-            ("=a\"b", "\"'=a\"\"b\""),
-            ("ACME, Inc", "\"ACME, Inc\""),
-            ("M\u{fc}ller", "M\u{fc}ller"),
-        ] {
-            assert_eq!(quoted(cell), expected, "{cell:?}");
-        }
+/// Returns how long a license is still valid, as text.
+fn left(end: Option<&str>, now: Timestamp) -> String {
+    let end = end.and_then(|end| Timestamp::parse(end).ok());
+    match end {
+        None => "never".to_owned(),
+        Some(end) if end > now => format!("in {}", Span(end.seconds_since(now))),
+        Some(end) => format!("{} ago", Span(now.seconds_since(end))),
     }
+}
+
+/// Returns an activation as a JSON object.
+fn activation_json(activated: &RecordedActivation) -> Value {
+    let fact = |name| activated.entry.fact(name);
+    let release = activated.release.as_ref();
+    let of_release = |name| release.and_then(|release: &Entry| release.fact(name));
+    json!({
+        "activation_id": activated.id(),
+        "license_id": activated.entry.subject,
+        "machine": fact("machine"),
+        "nonce": fact("nonce"),
+        "issued_at": fact("issued_at"),
+        "released_at": of_release("at"),
+        "released_by": of_release("by"),
+        "reason": of_release("reason"),
+    })
+}
+
+/// Returns an activation as a line of text.
+fn activation_line(activated: &RecordedActivation) -> String {
+    let fact = |name| activated.entry.fact(name).unwrap_or_default();
+    let (machine, issued_at) = (fact("machine"), fact("issued_at"));
+    let ended = activated.release.as_ref().map(|release| {
+        let at = release.fact("at").unwrap_or_default();
+        let reason = release.fact("reason").unwrap_or_default();
+        match reason == "released" {
+            true => format!(", released {at}"),
+            false => format!(", ended {at}: {reason}"),
+        }
+    });
+    let line = format!(
+        "activation {} on {machine} since {issued_at}{}",
+        activated.id().unwrap_or_default(),
+        ended.unwrap_or_default()
+    );
+    escape(&line).into_owned()
 }

@@ -5,17 +5,25 @@ use std::collections::{BTreeMap, BTreeSet};
 use license_core::usage_report::{
     ChainId, ChainSummary, Finding, Hash, UsageEntry, UsageReport, examine,
 };
+use license_issuer::ledger::sqlite::LedgerLocation;
+use license_issuer::ledger::{EntryKind, LedgerReader, NewEntry};
+use license_issuer::records;
+use license_issuer::services::issue::Mode;
+use license_issuer::services::record::{self, MissingLedger, RecordPlan};
 use license_terminal::{Failure, Source, Terminal};
 use serde_json::{Value, json};
 
-use super::super::now;
 use super::verify::failure;
-use super::{read, record, short};
-use crate::books::{Books, Counter};
-use crate::ledger::{Kind, Place, Record};
+use super::{read, short};
+use crate::inputs::now;
+use crate::{failures, output};
 
-pub(super) fn run(files: &[Source], place: &Place, terminal: &Terminal) -> Result<(), Failure> {
-    if *place == Place::None {
+pub(super) fn run(
+    files: &[Source],
+    place: &LedgerLocation,
+    terminal: &Terminal,
+) -> Result<(), Failure> {
+    if *place == LedgerLocation::None {
         return Err(
             Failure::usage("--no-ledger leaves nothing to enter it in").hint("leave it away")
         );
@@ -27,18 +35,27 @@ pub(super) fn run(files: &[Source], place: &Place, terminal: &Terminal) -> Resul
         refuse_changes(file, &read)?;
         reports.extend(read);
     }
-    let mut books = Books::open(place)?;
-    let mut counter = books.counter(now())?;
-    let mut known = Known::of(&counter, &reports)?;
-    let (records, mut warnings) = known.news(&reports);
-    warnings.extend(unknown_licenses(&counter, &records)?);
-    warnings.extend(of_clocks(&reports, &records));
-    counter.enter_all(&records)?;
-    drop(counter);
-    let (entered, known) = (
-        records.len(),
-        distinct(&reports).saturating_sub(records.len()),
+    let Some(mut file) = output::ledger_file(place)? else {
+        return tell(0, 0, &[], terminal);
+    };
+    let recorded = record::record(
+        &mut file,
+        MissingLedger::Create,
+        Mode::Commit,
+        now(),
+        |ledger| {
+            let mut known = Known::read(ledger, &reports)?;
+            let (entries, mut warnings) = known.news(&reports);
+            warnings.extend(unknown_licenses(ledger, &entries)?);
+            warnings.extend(of_clocks(&reports, &entries));
+            Ok(RecordPlan {
+                content: (entries.len(), warnings),
+                entries,
+            })
+        },
     );
+    let (entered, warnings) = recorded.map_err(|error| failures::not_recorded(error, place))?;
+    let known = distinct(&reports).saturating_sub(entered);
     tell(entered, known, &warnings, terminal)
 }
 
@@ -93,18 +110,22 @@ struct Known {
 type Numbers = BTreeMap<u64, BTreeMap<Hash, Hash>>;
 
 impl Known {
-    fn of(counter: &Counter<'_>, reports: &[UsageReport]) -> Result<Self, Failure> {
+    fn read(ledger: Option<&dyn LedgerReader>, reports: &[UsageReport]) -> Result<Self, Failure> {
         let mut known = Self {
             chains: BTreeMap::new(),
         };
         let entries = reports.iter().flat_map(UsageReport::entries);
         let chains: BTreeSet<_> = entries.map(|(_, entry, _)| entry.place.chain).collect();
+        let Some(ledger) = ledger else {
+            return Ok(known);
+        };
         for chain in chains {
-            counter.of_chain(&chain.to_string(), |entered| {
+            let read = ledger.visit_usage_chain(&chain.to_string(), &mut |entered| {
                 if let Ok(entry) = UsageEntry::parse(&entered.artifact) {
                     known.add(&entry, Hash::of_entry(&entered.artifact));
                 }
-            })?;
+            });
+            read.map_err(|error| failures::ledger_not_read(ledger, &error))?;
         }
         Ok(known)
     }
@@ -116,7 +137,7 @@ impl Known {
     }
 
     /// The records of what is not known yet, in the order of each chain, and what does not fit what is.
-    fn news(&mut self, reports: &[UsageReport]) -> (Vec<Record>, Vec<Warning>) {
+    fn news(&mut self, reports: &[UsageReport]) -> (Vec<NewEntry>, Vec<Warning>) {
         let mut news: BTreeMap<(ChainId, u64, Hash), (&str, &UsageEntry)> = BTreeMap::new();
         for (line, entry, hash) in reports.iter().flat_map(UsageReport::entries) {
             let place = entry.place;
@@ -124,7 +145,7 @@ impl Known {
                 news.insert((place.chain, place.seq, hash), (line, entry));
             }
         }
-        let (mut records, mut warnings) = (Vec::new(), Vec::new());
+        let (mut entries, mut warnings) = (Vec::new(), Vec::new());
         let mut forked = BTreeSet::new();
         for ((chain, seq, hash), (line, entry)) in news {
             let numbers = self.chains.entry(chain).or_default();
@@ -137,10 +158,10 @@ impl Known {
                 let fork = Finding::Fork { seq };
                 warnings.push(warning(chain, &fork, "both are entered"));
             }
-            records.push(record(line, entry, gap, fork));
+            entries.push(records::usage(line, entry, gap, fork));
             self.add(entry, hash);
         }
-        (records, warnings)
+        (entries, warnings)
     }
 
     fn has(&self, entry: &UsageEntry, hash: Hash) -> bool {
@@ -176,14 +197,23 @@ fn is_fork(numbers: &Numbers, entry: &UsageEntry, hash: Hash) -> bool {
 }
 
 /// Licenses that the ledger does not know: of another vendor's, or minted without it.
-fn unknown_licenses(counter: &Counter<'_>, records: &[Record]) -> Result<Vec<Warning>, Failure> {
+fn unknown_licenses(
+    ledger: Option<&dyn LedgerReader>,
+    records: &[NewEntry],
+) -> Result<Vec<Warning>, Failure> {
+    let has = |kind, id: &str| match ledger {
+        None => Ok(false),
+        Some(ledger) => ledger
+            .has(kind, id)
+            .map_err(|error| failures::ledger_not_read(ledger, &error)),
+    };
     let ids: BTreeSet<_> = records
         .iter()
         .map(|record| record.subject.as_str())
         .collect();
     let mut warnings = Vec::new();
-    for id in ids.into_iter().filter(|id| *id != super::UNLICENSED) {
-        let is_known = counter.has(Kind::License, id)? || counter.has(Kind::EnterpriseKey, id)?;
+    for id in ids.into_iter().filter(|id| *id != records::UNLICENSED) {
+        let is_known = has(EntryKind::License, id)? || has(EntryKind::EnterpriseKey, id)?;
         if !is_known {
             warnings.push(Warning {
                 code: "UNKNOWN_LICENSE",
@@ -197,7 +227,7 @@ fn unknown_licenses(counter: &Counter<'_>, records: &[Record]) -> Result<Vec<War
 }
 
 /// What entries that are new say of their clocks, and of counts that were lost or counted again.
-fn of_clocks(reports: &[UsageReport], records: &[Record]) -> Vec<Warning> {
+fn of_clocks(reports: &[UsageReport], records: &[NewEntry]) -> Vec<Warning> {
     let news: BTreeSet<_> = records
         .iter()
         .filter_map(|record| {

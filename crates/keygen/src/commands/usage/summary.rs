@@ -8,18 +8,19 @@ use license_core::usage_report::{
     ChainId, ChainSummary, Finding, Hash, QuotaCount, UsageEntry, examine_entries,
 };
 use license_core::{Date, Timestamp};
+use license_issuer::ledger::sqlite::LedgerLocation;
+use license_issuer::ledger::{Entry, EntryKind, LedgerReader};
+use license_issuer::records::usage_subject;
 use license_terminal::{Failure, Terminal};
 
-use super::super::ledger::{open, resolve};
-use super::super::now;
-use super::subject;
+use super::super::lookup::{open, resolve};
 use crate::args::UsageSummary;
-use crate::books::not_kept_in;
-use crate::ledger::{Entry, Kind, LedgerReader, Place};
+use crate::failures;
+use crate::inputs::now;
 
 pub(super) fn run(
     arguments: &UsageSummary,
-    place: &Place,
+    place: &LedgerLocation,
     terminal: &Terminal,
 ) -> Result<(), Failure> {
     if arguments
@@ -42,14 +43,17 @@ pub(super) fn run(
         };
         let is_new = seen.insert(Hash::of_entry(&entered.artifact));
         if is_new && is_within(&entry, arguments) {
-            licenses.entry(subject(&entry)).or_default().add(&entry);
+            licenses
+                .entry(usage_subject(&entry))
+                .or_default()
+                .add(&entry);
         }
     };
     let read = match &wanted {
-        Some(id) => ledger.visit_entries_about(id, Kind::Usage, &mut each),
-        None => ledger.visit_entries_of_kind(Kind::Usage, &mut each),
+        Some(id) => ledger.visit_entries_about(id, EntryKind::Usage, &mut each),
+        None => ledger.visit_entries_of_kind(EntryKind::Usage, &mut each),
     };
-    read.map_err(|error| not_kept_in(&ledger, &error))?;
+    read.map_err(|error| failures::ledger_not_read(&ledger, &error))?;
     let ids = licenses.values().flat_map(|license| &license.chains);
     let chains = chains(&ledger, &ids.copied().collect())?;
     for (id, license) in &mut licenses {
@@ -74,7 +78,7 @@ fn wanted(ledger: &dyn LedgerReader, arguments: &UsageSummary) -> Result<Option<
 
 fn customer(ledger: &dyn LedgerReader, id: &str) -> Result<Option<String>, Failure> {
     let row = ledger.license(id, now());
-    let row = row.map_err(|error| not_kept_in(ledger, &error))?;
+    let row = row.map_err(|error| failures::ledger_not_read(ledger, &error))?;
     Ok(row.and_then(|row| row.entry.fact("customer")))
 }
 
@@ -95,7 +99,7 @@ fn chains(
         let read = ledger.visit_usage_chain(&id.to_string(), &mut |entry| {
             lines.insert(entry.artifact);
         });
-        read.map_err(|error| not_kept_in(ledger, &error))?;
+        read.map_err(|error| failures::ledger_not_read(ledger, &error))?;
         let found = examine_entries(lines.iter().map(String::as_str), now());
         chains.extend(found.into_iter().map(|chain| (chain.chain, chain)));
     }

@@ -7,8 +7,8 @@ use license_core::usage_report::{ChainSummary, Finding, examine};
 use license_terminal::{Exit, Failure, Source, Terminal};
 use serde_json::{Value, json};
 
-use super::super::now;
 use super::{finding_json, read, short};
+use crate::inputs::now;
 
 pub(super) fn run(files: &[Source], terminal: &Terminal) -> Result<Exit, Failure> {
     let mut reports = Vec::new();

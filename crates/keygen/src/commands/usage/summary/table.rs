@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use license_terminal::{Failure, Terminal, escape};
+use license_terminal::{Failure, Terminal, escape, plural, times};
 use serde_json::{Map, Value, json};
 
-use super::super::super::ledger::quoted;
 use super::{License, Quota};
 use crate::args::Form;
+use crate::output::csv;
 
 /// The columns of comma-separated values: a row for each quota of a license.
 const COLUMNS: [&str; 16] = [
@@ -41,8 +41,7 @@ pub(super) fn print(
     }
     if form.csv {
         let rows = licenses.iter().flat_map(|(id, license)| rows(id, license));
-        let lines: Vec<_> = std::iter::once(COLUMNS.join(",")).chain(rows).collect();
-        return terminal.data(&lines.join("\r\n"));
+        return terminal.data(&csv::document(&COLUMNS, rows));
     }
     if licenses.is_empty() {
         terminal.note("no such usage was reported; `keygen usage import FILE` enters a report");
@@ -62,9 +61,9 @@ fn text(id: &str, license: &License) -> String {
     };
     lines.push(format!(
         "  {}, {}{days}, {}",
-        counted(license.chains.len(), "machine"),
-        counted(license.days.len(), "day"),
-        counted(license.sessions, "session"),
+        plural(license.chains.len(), "machine", "machines"),
+        plural(license.days.len(), "day", "days"),
+        plural(license.sessions, "session", "sessions"),
     ));
     for (name, quota) in &license.quotas {
         lines.push(format!("  {}: {}", escape(name), quota_text(quota)));
@@ -78,9 +77,9 @@ fn text(id: &str, license: &License) -> String {
     }
     lines.push(format!(
         "  {}, {}, {}, counts lost {}, counted again {}",
-        counted(license.gaps, "gap"),
-        counted(license.forks, "fork"),
-        counted(license.clock_jumps, "clock jump"),
+        plural(license.gaps, "gap", "gaps"),
+        plural(license.forks, "fork", "forks"),
+        plural(license.clock_jumps, "clock jump", "clock jumps"),
         times(license.losses),
         times(license.recounts),
     ));
@@ -96,24 +95,10 @@ fn quota_text(quota: &Quota) -> String {
     }
 }
 
-fn times(count: impl ToString) -> String {
-    match count.to_string().as_str() {
-        "1" => "once".to_owned(),
-        count => format!("{count} times"),
-    }
-}
-
 fn names(counts: &BTreeMap<String, u64>) -> String {
     let counts = counts.iter();
     let counts = counts.map(|(name, count)| format!("{} {count}", escape(name)));
     counts.collect::<Vec<_>>().join(", ")
-}
-
-fn counted(count: impl ToString, what: &str) -> String {
-    match count.to_string().as_str() {
-        "1" => format!("1 {what}"),
-        count => format!("{count} {what}s"),
-    }
 }
 
 fn to_json(id: &str, license: &License) -> Value {
@@ -145,8 +130,8 @@ fn to_json(id: &str, license: &License) -> Value {
     })
 }
 
-/// A row for each quota; one without where none was used.
-fn rows(id: &str, license: &License) -> Vec<String> {
+/// Returns a row for each quota, or one row without a quota.
+fn rows(id: &str, license: &License) -> Vec<Vec<String>> {
     let day = |day: Option<&license_core::Date>| day.map(ToString::to_string).unwrap_or_default();
     let denials = license.denials.values();
     let denials = denials.fold(0_u64, |total, count| total.saturating_add(*count));
@@ -167,10 +152,7 @@ fn rows(id: &str, license: &License) -> Vec<String> {
             license.clock_jumps.to_string(),
         ];
         let cells = before.into_iter().chain(quota).chain(after);
-        cells
-            .map(|cell| quoted(&cell))
-            .collect::<Vec<_>>()
-            .join(",")
+        cells.collect::<Vec<_>>()
     };
     if license.quotas.is_empty() {
         return vec![row(Default::default())];

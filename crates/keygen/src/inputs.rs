@@ -1,0 +1,48 @@
+//! The values that arguments name: product files, public keys, the clock and new ids.
+
+use license_core::{LicenseId, MAX_FILE_BYTES, Matrix, Timestamp, TrustSet};
+use license_issuer::clock::{Clock, SystemClock};
+use license_issuer::random;
+use license_terminal::{Failure, Source};
+
+use crate::failures;
+
+/// Returns the current time.
+pub(crate) fn now() -> Timestamp {
+    SystemClock.now()
+}
+
+/// Returns a new license id.
+pub(crate) fn fresh_id() -> Result<LicenseId, Failure> {
+    let id = random::license_id(&SystemClock);
+    id.map_err(|error| failures::no_random(&error))
+}
+
+/// Reads a product file, or returns the built-in product.
+pub(crate) fn matrix(file: Option<&Source>) -> Result<Matrix, Failure> {
+    let Some(file) = file else {
+        return Ok(Matrix::built_in().clone());
+    };
+    let matrix = Matrix::parse(&file.read_text(MAX_FILE_BYTES)?);
+    matrix.map_err(|error| failures::wrong_product(file, &error))
+}
+
+/// Adds the public keys in these files to a trust set.
+pub(crate) fn add_keys(trust: &mut TrustSet, files: &[Source]) -> Result<(), Failure> {
+    files.iter().try_for_each(|file| {
+        let keys = TrustSet::parse(&file.read_text(MAX_FILE_BYTES)?);
+        keys.and_then(|keys| trust.extend(&keys))
+            .map_err(|error| failures::not_trusted(file, &error))
+    })
+}
+
+/// Refuses more than one argument that reads standard input.
+pub(crate) fn one_stdin(found: usize) -> Result<(), Failure> {
+    match found {
+        0 | 1 => Ok(()),
+        found => Err(Failure::usage(format!(
+            "expected one thing on standard input, found {found} that are read from it"
+        ))
+        .hint("name files instead of -; /dev/fd/N reads a descriptor")),
+    }
+}

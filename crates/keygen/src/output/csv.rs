@@ -1,0 +1,60 @@
+//! Comma-separated values for spreadsheets.
+
+use license_terminal::escape;
+
+/// Returns a document with a header (RFC 4180), without a final line break.
+///
+/// The `csv` crate reads and writes tables elsewhere. It cannot quote a cell only because of a
+/// semicolon, which is the delimiter of spreadsheets in some countries.
+pub(crate) fn document(columns: &[&str], rows: impl Iterator<Item = Vec<String>>) -> String {
+    let mut text = columns.join(",");
+    for row in rows {
+        let cells: Vec<_> = row.iter().map(|cell| quoted(cell)).collect();
+        text.push_str("\r\n");
+        text.push_str(&cells.join(","));
+    }
+    text
+}
+
+/// Returns a cell that no spreadsheet takes for a formula.
+///
+/// Control characters are escaped first, so that removing them later leaves no formula behind.
+/// Some spreadsheets take full-width forms of the first characters of formulas for the usual ones.
+fn quoted(cell: &str) -> String {
+    let cell = escape(cell);
+    let formula = [
+        '=', '+', '-', '@', '\u{ff1d}', '\u{ff0b}', '\u{ff0d}', '\u{ff20}',
+    ];
+    let is_formula = cell.trim_start().starts_with(formula);
+    let cell = format!("{}{cell}", if is_formula { "'" } else { "" });
+    match cell.contains([',', ';', '"']) {
+        true => format!("\"{}\"", cell.replace('"', "\"\"")),
+        false => cell,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::quoted;
+
+    #[test]
+    fn no_cell_is_a_formula_whatever_is_before_it() {
+        for (cell, expected) in [
+            ("=1+1", "'=1+1"),
+            ("-1", "'-1"),
+            (" =1", "' =1"),
+            ("\u{a0}@SUM(1)", "'\u{a0}@SUM(1)"),
+            ("\u{ff1d}1", "'\u{ff1d}1"),
+            ("\u{1b}[31m=evil", r"\u{1b}[31m=evil"),
+            ("\t=1", r"\u{9}=1"),
+            ("\r\n=1", r"\u{d}\u{a}=1"),
+            ("\u{feff}=1", r"\u{feff}=1"),
+            ("a;=1", "\"a;=1\""),
+            ("=a\"b", "\"'=a\"\"b\""),
+            ("ACME, Inc", "\"ACME, Inc\""),
+            ("M\u{fc}ller", "M\u{fc}ller"),
+        ] {
+            assert_eq!(quoted(cell), expected, "{cell:?}");
+        }
+    }
+}

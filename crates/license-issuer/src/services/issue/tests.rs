@@ -1,0 +1,418 @@
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::cell::Cell;
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use license_core::{Algorithm, Timestamp};
+use serde_json::json;
+
+use super::*;
+use crate::delivery::{Discarded, FileDelivery};
+use crate::files::Collision;
+use crate::ledger::sqlite::{LedgerFile, SqliteLedger};
+
+/// An error of a request.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+struct Refused(&'static str);
+
+/// A signer without a public half, which counts how often it was opened.
+#[derive(Default)]
+struct CountingKey {
+    opened: Cell<u32>,
+    is_sealed: bool,
+}
+
+struct Opened;
+
+impl SignerSource for CountingKey {
+    type Signer = Opened;
+    type Error = Refused;
+
+    fn peek(&self) -> Result<Option<Opened>, Refused> {
+        Ok((!self.is_sealed).then_some(Opened))
+    }
+
+    fn open(&self) -> Result<Opened, Refused> {
+        self.opened.set(self.opened.get() + 1);
+        Ok(Opened)
+    }
+
+    fn public_keys<'s>(&self, _: &'s Opened) -> Vec<&'s TrustedKey> {
+        Vec::new()
+    }
+}
+
+/// A draft of an artifact with an id.
+#[derive(Clone, Debug)]
+struct NoteDraft {
+    id: &'static str,
+    is_valid: bool,
+    verifies: bool,
+    was_answered: bool,
+    has_signer: bool,
+}
+
+#[derive(Debug)]
+struct SignedNote {
+    id: &'static str,
+    serial: u64,
+}
+
+impl SignedArtifacts for SignedNote {
+    fn entries(&self) -> Vec<NewEntry> {
+        vec![NewEntry {
+            kind: EntryKind::License,
+            subject: self.id.to_owned(),
+            body: json!({ "serial": self.serial, "supersedes": [] }),
+            artifact: format!("token of {}", self.id),
+        }]
+    }
+}
+
+impl Draft for NoteDraft {
+    type Signer = Opened;
+    type Signed = SignedNote;
+
+    fn check(&self) -> Result<(), SignError> {
+        match self.is_valid {
+            true => Ok(()),
+            false => Err(SignError::not_verified("note", "the draft is invalid")),
+        }
+    }
+
+    fn needs_signer(&self) -> bool {
+        !self.was_answered
+    }
+
+    fn sign(
+        &self,
+        signer: Option<&Opened>,
+        serials: &mut dyn SerialSource,
+    ) -> Result<SignedNote, SignError> {
+        if !self.was_answered && signer.is_none() {
+            return Err(SignError::NoSigner { artifact: "note" });
+        }
+        if !self.verifies {
+            return Err(SignError::not_verified("note", "bad signature"));
+        }
+        Ok(SignedNote {
+            id: self.id,
+            serial: serials.next_serial()?,
+        })
+    }
+}
+
+fn draft(id: &'static str) -> NoteDraft {
+    NoteDraft {
+        id,
+        is_valid: true,
+        verifies: true,
+        was_answered: false,
+        has_signer: false,
+    }
+}
+
+/// A ledger and a directory for files.
+struct Fixture {
+    directory: tempfile::TempDir,
+    key: CountingKey,
+    delivery: Box<dyn Delivery>,
+}
+
+type NoteResult = Result<IssueReport<NoteDraft>, IssueError<Refused>>;
+
+impl Fixture {
+    fn new() -> Self {
+        Self {
+            directory: tempfile::tempdir().unwrap(),
+            key: CountingKey::default(),
+            delivery: Box::new(FileDelivery::default()),
+        }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    fn ledger(&self) -> SqliteLedger {
+        SqliteLedger::open_existing(&self.path("ledger.db")).unwrap()
+    }
+
+    fn issue_with(
+        &mut self,
+        name: &str,
+        mode: Mode,
+        make: &dyn Fn(&DraftContext<'_, Opened>) -> Result<NoteDraft, Refused>,
+    ) -> NoteResult {
+        let ledger = LedgerFile::new(&self.path("ledger.db"));
+        let destination = match name {
+            "-" => ArtifactDestination::Stream,
+            name => ArtifactDestination::file(&self.path(name), "0123", Collision::Refuse),
+        };
+        let request = IssueRequest {
+            draft: make,
+            signer: &self.key,
+            destination,
+            delivery: &mut *self.delivery,
+            render: &|_, signed: &SignedNote| Ok(format!("note {}", signed.id).into_bytes()),
+        };
+        IssueService::new(Some(ledger)).issue(request, mode)
+    }
+
+    fn issue(&mut self, name: &str, mode: Mode, draft: &NoteDraft) -> NoteResult {
+        self.issue_with(name, mode, &|_| Ok(draft.clone()))
+    }
+
+    /// Returns whether each entry about the id was certainly delivered.
+    fn entries(&self, id: &str) -> Vec<bool> {
+        let entries = self.ledger().entries_about(id).unwrap();
+        entries.iter().map(|entry| entry.delivered).collect()
+    }
+
+    /// Returns the names of the files that do not belong to the ledger.
+    fn files(&self) -> BTreeSet<String> {
+        let names = fs::read_dir(self.directory.path()).unwrap();
+        let names = names.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        names
+            .filter(|name| !name.starts_with("ledger.db"))
+            .collect()
+    }
+}
+
+/// A delivery that fails at one step.
+struct FailingDelivery {
+    fails_to_stage: bool,
+    printed: bool,
+}
+
+impl Delivery for FailingDelivery {
+    fn check(&self, _: &ArtifactDestination) -> Result<(), DeliveryError> {
+        Ok(())
+    }
+
+    fn stage(
+        &mut self,
+        destination: &ArtifactDestination,
+        content: &[u8],
+    ) -> Result<(), DeliveryError> {
+        match self.fails_to_stage {
+            true => Err(DeliveryError::Write {
+                path: "full".into(),
+                source: std::io::ErrorKind::StorageFull.into(),
+            }),
+            false => FileDelivery::default().stage(destination, content),
+        }
+    }
+
+    fn publish(&mut self, destination: &ArtifactDestination) -> Result<(), DeliveryError> {
+        Err(DeliveryError::Publish {
+            staging: PathBuf::new(),
+            path: destination.path().unwrap_or(Path::new("-")).to_owned(),
+            source: std::io::ErrorKind::NotFound.into(),
+        })
+    }
+
+    fn discard(&mut self, _: &ArtifactDestination) -> Discarded {
+        match self.printed {
+            true => Discarded::MaybeDelivered,
+            false => Discarded::Removed,
+        }
+    }
+}
+
+#[test]
+fn a_commit_records_the_artifact_and_delivers_it() {
+    let mut fixture = Fixture::new();
+    let report = fixture.issue("a", Mode::Commit, &draft("one")).unwrap();
+    assert!(report.signed.unwrap().serial > 0);
+    assert_eq!(fs::read(fixture.path("a")).unwrap(), b"note one");
+    assert_eq!(fixture.entries("one"), [true]);
+    assert_eq!(fixture.files(), BTreeSet::from(["a".to_owned()]));
+    assert_eq!(fixture.key.opened.get(), 1);
+}
+
+#[test]
+fn a_dry_run_changes_nothing_and_opens_no_key() {
+    let mut fixture = Fixture::new();
+    let report = fixture.issue("a", Mode::DryRun, &draft("one")).unwrap();
+    assert!(report.signed.is_none());
+    assert!(!fixture.path("ledger.db").exists());
+    assert_eq!(fixture.files(), BTreeSet::new());
+    assert_eq!(fixture.key.opened.get(), 0);
+}
+
+#[test]
+fn both_modes_refuse_the_same_requests_before_the_key_is_opened() {
+    let invalid = NoteDraft {
+        is_valid: false,
+        ..draft("one")
+    };
+    for mode in [Mode::DryRun, Mode::Commit] {
+        let mut fixture = Fixture::new();
+        fs::write(fixture.path("taken"), "").unwrap();
+        let error = fixture.issue("a", mode, &invalid).unwrap_err();
+        assert!(matches!(error, IssueError::Sign(_)), "{mode:?}");
+        let error = fixture.issue("taken", mode, &draft("one")).unwrap_err();
+        assert!(
+            matches!(error, IssueError::Delivery(DeliveryError::Exists { .. })),
+            "{mode:?}"
+        );
+        let refuse = |_: &DraftContext<'_, Opened>| Err(Refused("no such customer"));
+        let error = fixture.issue_with("a", mode, &refuse).unwrap_err();
+        assert!(matches!(error, IssueError::Request(Refused(_))), "{mode:?}");
+        fs::create_dir(fixture.path("ledger.db")).unwrap();
+        let error = fixture.issue("a", mode, &draft("one")).unwrap_err();
+        assert!(
+            matches!(error, IssueError::OpenLedger(LedgerError::NotALedger)),
+            "{mode:?}"
+        );
+        assert_eq!(fixture.key.opened.get(), 0);
+    }
+}
+
+#[test]
+fn the_final_draft_has_the_key_and_sees_what_was_recorded_before() {
+    for (mode, is_sealed, has_signer) in [
+        (Mode::Commit, true, true),
+        (Mode::DryRun, false, true),
+        (Mode::DryRun, true, false),
+    ] {
+        let mut fixture = Fixture::new();
+        fixture.issue("a", Mode::Commit, &draft("one")).unwrap();
+        fixture.key.is_sealed = is_sealed;
+        let make = |context: &DraftContext<'_, Opened>| {
+            assert!(context.ledger.unwrap().contains("one").unwrap());
+            Ok(NoteDraft {
+                has_signer: context.signer.is_some() && context.stage == Stage::Final,
+                ..draft("two")
+            })
+        };
+        let report = fixture.issue_with("b", mode, &make).unwrap();
+        assert_eq!(report.draft.has_signer, has_signer, "{mode:?}");
+    }
+}
+
+#[test]
+fn an_artifact_that_does_not_verify_is_neither_recorded_nor_delivered() {
+    let mut fixture = Fixture::new();
+    let bad = NoteDraft {
+        verifies: false,
+        ..draft("one")
+    };
+    let error = fixture.issue("a", Mode::Commit, &bad).unwrap_err();
+    assert!(matches!(error, IssueError::Sign(SignError::Verify { .. })));
+    assert_eq!(fixture.entries("one"), [false; 0]);
+    assert_eq!(fixture.files(), BTreeSet::new());
+}
+
+#[test]
+fn an_answer_that_was_given_before_needs_no_key_and_is_recorded_once() {
+    let mut fixture = Fixture::new();
+    fixture.issue("a", Mode::Commit, &draft("one")).unwrap();
+    let again = NoteDraft {
+        was_answered: true,
+        ..draft("one")
+    };
+    fixture.issue("b", Mode::Commit, &again).unwrap();
+    assert_eq!(fixture.key.opened.get(), 1);
+    assert_eq!(fixture.entries("one"), [true]);
+    assert_eq!(fs::read(fixture.path("b")).unwrap(), b"note one");
+}
+
+#[test]
+fn a_key_that_only_the_final_draft_needs_is_opened_then() {
+    let mut fixture = Fixture::new();
+    let make = |context: &DraftContext<'_, Opened>| {
+        Ok(NoteDraft {
+            was_answered: context.stage == Stage::Preliminary,
+            ..draft("one")
+        })
+    };
+    let report = fixture.issue_with("a", Mode::Commit, &make).unwrap();
+    assert!(report.signed.is_some());
+    assert_eq!(fixture.key.opened.get(), 1);
+}
+
+#[test]
+fn an_artifact_that_cannot_be_staged_is_not_recorded() {
+    let mut fixture = Fixture::new();
+    fixture.delivery = Box::new(FailingDelivery {
+        fails_to_stage: true,
+        printed: false,
+    });
+    let error = fixture.issue("a", Mode::Commit, &draft("one")).unwrap_err();
+    assert!(matches!(error, IssueError::Delivery(_)));
+    assert_eq!(fixture.entries("one"), [false; 0]);
+}
+
+#[test]
+fn an_artifact_that_was_printed_in_part_is_recorded_as_uncertain() {
+    let mut fixture = Fixture::new();
+    fixture.delivery = Box::new(FailingDelivery {
+        fails_to_stage: true,
+        printed: true,
+    });
+    let error = fixture.issue("-", Mode::Commit, &draft("one")).unwrap_err();
+    assert!(matches!(error, IssueError::Delivery(_)));
+    let now = Timestamp::parse("2027-01-01T00:00:00Z").unwrap();
+    drop(fixture.ledger().acquire(now).unwrap());
+    assert_eq!(fixture.entries("one"), [false]);
+}
+
+#[test]
+fn a_recorded_artifact_that_was_not_renamed_is_delivered_by_the_next_process() {
+    let mut fixture = Fixture::new();
+    fixture.delivery = Box::new(FailingDelivery {
+        fails_to_stage: false,
+        printed: false,
+    });
+    let error = fixture.issue("a", Mode::Commit, &draft("one")).unwrap_err();
+    assert!(matches!(
+        error,
+        IssueError::Delivery(DeliveryError::Publish { .. })
+    ));
+    assert_eq!(fixture.entries("one"), [true]);
+    assert!(!fixture.path("a").exists());
+    fixture.delivery = Box::new(FileDelivery::default());
+    fixture.issue("b", Mode::Commit, &draft("two")).unwrap();
+    assert_eq!(fs::read(fixture.path("a")).unwrap(), b"note one");
+}
+
+#[test]
+fn without_a_ledger_the_artifact_is_only_delivered() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("a");
+    let request = IssueRequest {
+        draft: &|_: &DraftContext<'_, Opened>| Ok(draft("one")),
+        signer: &CountingKey::default(),
+        destination: ArtifactDestination::file(&path, "0123", Collision::Refuse),
+        delivery: &mut FileDelivery::default(),
+        render: &|_, _: &SignedNote| Ok(b"note".to_vec()),
+    };
+    let mut service = IssueService::new(None::<LedgerFile>);
+    let report = service.issue(request, Mode::Commit).unwrap();
+    // The serial is the clock's microseconds.
+    assert!(report.signed.unwrap().serial > 1_700_000_000_000_000);
+    assert_eq!(fs::read(path).unwrap(), b"note");
+}
+
+#[test]
+fn a_signing_key_is_recorded_once() {
+    let fixture = Fixture::new();
+    let random =
+        |bytes: &mut [u8]| getrandom::fill(bytes).map_err(license_core::issue::RandomError::new);
+    let bits = license_core::issue::KeyBits::B2048;
+    let der = license_core::issue::SigningKey::generate(bits, Algorithm::Rs256, &random).unwrap();
+    let key = license_core::issue::SigningKey::from_pkcs8(&der, None, random).unwrap();
+    let key = license_core::issue::Sign::public(&key);
+    let mut ledger = SqliteLedger::open(&fixture.path("ledger.db")).unwrap();
+    let mut writer = ledger.acquire(Timestamp::MIN).unwrap();
+    record_signing_key(&mut writer, key).unwrap();
+    record_signing_key(&mut writer, key).unwrap();
+    drop(writer);
+    assert_eq!(fixture.entries(key.id().as_str()), [true]);
+    assert_eq!(ledger.signing_keys().unwrap().len(), 1);
+}
