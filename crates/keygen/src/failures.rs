@@ -9,6 +9,7 @@ use license_issuer::errors::{DeliveryError, LedgerError};
 use license_issuer::ledger::LedgerReader;
 use license_issuer::ledger::sqlite::LedgerLocation;
 use license_issuer::random::RandomError;
+use license_issuer::services::TransactionError;
 use license_issuer::services::batch::BatchError;
 use license_issuer::services::issue::{IssueError, SignError};
 use license_issuer::services::record::RecordError;
@@ -39,6 +40,15 @@ pub(crate) fn batch_not_issued(error: BatchError<Failure>, location: &LedgerLoca
             path,
             source,
         } => Failure::io(action, &path, &source),
+        other => Failure::new(Exit::Machine, "IO", other.to_string()),
+    }
+}
+
+/// Maps an error of recording and delivering.
+pub(crate) fn not_committed(error: &TransactionError) -> Failure {
+    match error {
+        TransactionError::Ledger(error) => ledger_not_written(error),
+        TransactionError::Delivery(error) => not_delivered(error),
         other => Failure::new(Exit::Machine, "IO", other.to_string()),
     }
 }
@@ -131,7 +141,7 @@ pub(crate) fn not_delivered(error: &DeliveryError) -> Failure {
 }
 
 /// Returns the failure of a destination that holds a private key.
-pub(crate) fn private_key_there(path: &Path) -> Failure {
+fn private_key_there(path: &Path) -> Failure {
     let path = show_path(path);
     let message = format!("{path} holds a private key, which is never replaced");
     Failure::new(Exit::Usage, "EXISTS", message).hint("choose another name with --out")

@@ -152,9 +152,10 @@ fn failure(error: SignerError, location: &KeyLocation) -> Failure {
             Failure::io("load", &path, &error)
         }
         error => {
-            let hint = hint(&error).map_or_else(|| error.hint(), str::to_owned);
-            let message = message(&error);
-            Failure::new(exit(error.category()), error.code(), escape(&message)).hint(escape(&hint))
+            let advice = error.advice();
+            let hint = hint(&error).unwrap_or(&advice.hint);
+            Failure::new(exit(advice.category), advice.code, escape(&message(&error)))
+                .hint(escape(hint))
         }
     }
 }
@@ -193,6 +194,7 @@ fn private_key_failure(
         (_, Some(shown)) => format!("{shown}: {}", escape(&message)),
         (_, None) => escape(&message).into_owned(),
     };
+    let advice = error.advice();
     let hint = match (error, shown) {
         (PrivateKeyError::Exposed, Some(shown)) => format!("chmod 600 {shown}"),
         (PrivateKeyError::NoBlock | PrivateKeyError::NotPkcs8(_), _) => {
@@ -202,9 +204,9 @@ fn private_key_failure(
             "leave out --alg, or use a key made without `--alg PS256`".to_owned()
         }
         (PrivateKeyError::Unusable(_), _) => "use a key made by `keygen new-key`".to_owned(),
-        (error, _) => error.hint().to_owned(),
+        _ => advice.hint.into_owned(),
     };
-    Failure::new(exit(error.category()), error.code(), message).hint(hint)
+    Failure::new(exit(advice.category), advice.code, message).hint(hint)
 }
 
 fn exit(category: ErrorCategory) -> Exit {

@@ -2,14 +2,14 @@
 
 pub(crate) mod csv;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use license_core::MAX_FILE_BYTES;
 use license_issuer::delivery::{ArtifactDestination, Delivery, FileDelivery, StreamDelivery};
 use license_issuer::files::Collision;
 use license_issuer::ledger::sqlite::{LedgerFile, LedgerLocation};
+use license_issuer::services::{Deliverable, IssueTransaction};
 use license_issuer::{hex, random};
-use license_terminal::{Audience, Destination, Failure, Overwrite, Source};
+use license_terminal::{Destination, Failure};
 
 use crate::args::Out;
 use crate::failures;
@@ -62,35 +62,27 @@ pub(crate) fn delivery(out: &Out) -> Box<dyn Delivery> {
 impl Out {
     /// Refuses a destination that [`Out::write`] would refuse.
     pub(crate) fn check(&self) -> Result<(), Failure> {
-        self.out.check(Overwrite::forced(self.force))?;
-        match &self.out {
-            Destination::File(path) if holds_private_key(path) => {
-                Err(failures::private_key_there(path))
-            }
-            _ => Ok(()),
-        }
+        let checked = delivery(self).check(&destination(self)?);
+        checked.map_err(|error| failures::not_delivered(&error))
     }
 
     /// Writes a public file. `--force` replaces other files, but never a private key.
     pub(crate) fn write(&self, text: &str) -> Result<(), Failure> {
-        self.check()?;
-        let overwrite = Overwrite::forced(self.force);
-        self.out
-            .write(text.as_bytes(), overwrite, Audience::Everyone)
+        let mut transaction = IssueTransaction {
+            artifacts: Vec::new(),
+            deliverables: vec![Deliverable {
+                destination: destination(self)?,
+                content: text.as_bytes().to_vec(),
+            }],
+        };
+        let delivered = transaction.commit(None, &mut *delivery(self));
+        delivered.map_err(|error| failures::not_committed(&error))
     }
 
     /// Returns whether it is standard output.
     pub(crate) fn is_stdout(&self) -> bool {
         matches!(self.out, Destination::Stdout)
     }
-}
-
-fn holds_private_key(path: &Path) -> bool {
-    let file = Source::File(path.to_owned());
-    path.is_file()
-        && file
-            .read_text(MAX_FILE_BYTES)
-            .is_ok_and(|text| text.contains("PRIVATE KEY-"))
 }
 
 /// Returns the line that says that nothing was issued.

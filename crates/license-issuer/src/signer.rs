@@ -20,7 +20,7 @@ use std::path::Path;
 use license_core::Algorithm;
 use license_core::issue::{CheckedKey, KeyBits, SigningKey};
 
-pub use error::{ErrorCategory, SignerError};
+pub use error::{ErrorAdvice, ErrorCategory, SignerError};
 pub use location::{KeyLocation, SignerBackend};
 pub use passphrase::{
     Passphrase, PassphraseError, PassphraseRequest, PassphraseSource, SignerNotice,
@@ -63,8 +63,12 @@ pub fn open(
             .map_err(SignerError::from)
             .and_then(|stored| open_stored(stored, options))
             .map_err(|error| error.in_file(path)),
-        KeyLocation::Pkcs11(uri) => open_pkcs11(uri, options),
-        KeyLocation::AwsKms(name) => open_aws_kms(name, options),
+        #[cfg(feature = "pkcs11")]
+        KeyLocation::Pkcs11(uri) => pkcs11::open(uri, options),
+        #[cfg(feature = "aws-kms")]
+        KeyLocation::AwsKms(name) => Ok(aws_kms::open(name, options.algorithm)?),
+        #[cfg(not(all(feature = "pkcs11", feature = "aws-kms")))]
+        other => Err(other.not_built_in()),
     }
 }
 
@@ -110,8 +114,18 @@ pub fn probe(
                 StoredKey::Encrypted(_) => Ok(None),
             })
             .map_err(|error| error.in_file(path)),
-        KeyLocation::Pkcs11(uri) => probe_pkcs11(uri, options).map(|()| None),
-        KeyLocation::AwsKms(name) => probe_aws_kms(name).map(|()| None),
+        #[cfg(feature = "pkcs11")]
+        KeyLocation::Pkcs11(uri) => {
+            pkcs11::probe(uri, options.pkcs11_module)?;
+            Ok(None)
+        }
+        #[cfg(feature = "aws-kms")]
+        KeyLocation::AwsKms(name) => {
+            aws_kms::probe(name)?;
+            Ok(None)
+        }
+        #[cfg(not(all(feature = "pkcs11", feature = "aws-kms")))]
+        other => Err(other.not_built_in()),
     }
 }
 
@@ -123,6 +137,10 @@ pub fn probe(
 ///
 /// Returns [`SignerError`] if the location is not a token, if the label is taken, or if the token
 /// refuses to create the key.
+#[cfg_attr(
+    not(feature = "pkcs11"),
+    allow(unused_variables, reason = "only PKCS#11 tokens create keys")
+)]
 pub fn create(
     location: &KeyLocation,
     bits: KeyBits,
@@ -130,8 +148,12 @@ pub fn create(
 ) -> Result<CreatedKey, SignerError> {
     match location {
         KeyLocation::File(_) => Err(SignerError::CreateInFile),
-        KeyLocation::Pkcs11(uri) => create_pkcs11(uri, bits, options),
+        #[cfg(feature = "pkcs11")]
+        KeyLocation::Pkcs11(uri) => pkcs11::create(uri, bits, options),
+        #[cfg(feature = "aws-kms")]
         KeyLocation::AwsKms(_) => Err(SignerError::CreateInAwsKms),
+        #[cfg(not(all(feature = "pkcs11", feature = "aws-kms")))]
+        other => Err(other.not_built_in()),
     }
 }
 
@@ -139,60 +161,6 @@ fn load(der: &[u8], options: &SignerOptions<'_>) -> Result<CheckedKey, SignerErr
     let key = SigningKey::from_pkcs8(der, options.algorithm, random::fill)
         .map_err(PrivateKeyError::Unusable)?;
     Ok(CheckedKey::new(Box::new(key)))
-}
-
-#[cfg(feature = "pkcs11")]
-fn open_pkcs11(uri: &str, options: &SignerOptions<'_>) -> Result<CheckedKey, SignerError> {
-    pkcs11::open(uri, options)
-}
-
-#[cfg(feature = "pkcs11")]
-fn probe_pkcs11(uri: &str, options: &SignerOptions<'_>) -> Result<(), SignerError> {
-    Ok(pkcs11::probe(uri, options.pkcs11_module)?)
-}
-
-#[cfg(feature = "pkcs11")]
-fn create_pkcs11(
-    uri: &str,
-    bits: KeyBits,
-    options: &SignerOptions<'_>,
-) -> Result<CreatedKey, SignerError> {
-    pkcs11::create(uri, bits, options)
-}
-
-#[cfg(not(feature = "pkcs11"))]
-fn open_pkcs11(_: &str, _: &SignerOptions<'_>) -> Result<CheckedKey, SignerError> {
-    Err(SignerError::NotBuiltIn(SignerBackend::Pkcs11))
-}
-
-#[cfg(not(feature = "pkcs11"))]
-fn probe_pkcs11(_: &str, _: &SignerOptions<'_>) -> Result<(), SignerError> {
-    Err(SignerError::NotBuiltIn(SignerBackend::Pkcs11))
-}
-
-#[cfg(not(feature = "pkcs11"))]
-fn create_pkcs11(_: &str, _: KeyBits, _: &SignerOptions<'_>) -> Result<CreatedKey, SignerError> {
-    Err(SignerError::NotBuiltIn(SignerBackend::Pkcs11))
-}
-
-#[cfg(feature = "aws-kms")]
-fn open_aws_kms(name: &str, options: &SignerOptions<'_>) -> Result<CheckedKey, SignerError> {
-    Ok(aws_kms::open(name, options.algorithm)?)
-}
-
-#[cfg(feature = "aws-kms")]
-fn probe_aws_kms(name: &str) -> Result<(), SignerError> {
-    Ok(aws_kms::probe(name)?)
-}
-
-#[cfg(not(feature = "aws-kms"))]
-fn open_aws_kms(_: &str, _: &SignerOptions<'_>) -> Result<CheckedKey, SignerError> {
-    Err(SignerError::NotBuiltIn(SignerBackend::AwsKms))
-}
-
-#[cfg(not(feature = "aws-kms"))]
-fn probe_aws_kms(_: &str) -> Result<(), SignerError> {
-    Err(SignerError::NotBuiltIn(SignerBackend::AwsKms))
 }
 
 #[cfg(test)]
@@ -254,7 +222,7 @@ mod tests {
         let (right, wrong) = (FixedPassphrase(Some("secret")), FixedPassphrase(Some("x")));
         assert!(open_stored(encrypted(&der), &options(&right)).is_ok());
         let error = open_stored(encrypted(&der), &options(&wrong)).unwrap_err();
-        assert_eq!(error.code(), "WRONG_PASSPHRASE");
+        assert_eq!(error.advice().code, "WRONG_PASSPHRASE");
         let plain = StoredKey::parse(&to_plain_pem(&der).unwrap()).unwrap();
         assert!(open_stored(plain, &options(&FixedPassphrase(None))).is_ok());
     }
@@ -266,7 +234,7 @@ mod tests {
         let missing = KeyLocation::File("no such file".into());
         let error = open(&missing, &options(&none)).unwrap_err();
         assert!(error.to_string().contains("no such file"), "{error}");
-        assert_eq!(error.code(), "IO");
+        assert_eq!(error.advice().code, "IO");
         assert!(error.source().is_some());
     }
 }

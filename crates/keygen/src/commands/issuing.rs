@@ -1,6 +1,5 @@
 //! Calls the issue service, and prints its report.
 
-use license_issuer::delivery::ArtifactDestination;
 use license_issuer::ledger::sqlite::LedgerLocation;
 use license_issuer::services::issue::{
     Draft, DraftFn, IssueReport, IssueRequest, IssueService, Mode, RenderFn, SignerSource,
@@ -38,7 +37,7 @@ impl Issuing<'_> {
         let request = IssueRequest {
             draft,
             signer,
-            destination: self.destination()?,
+            destination: output::destination(self.out)?,
             delivery: &mut *delivery,
             render: &|draft, signed| {
                 announce(draft);
@@ -55,12 +54,7 @@ impl Issuing<'_> {
 
     /// Refuses a destination that cannot be written, before anything else is done.
     pub(super) fn check(&self) -> Result<(), Failure> {
-        let checked = output::delivery(self.out).check(&self.destination()?);
-        checked.map_err(|error| failures::not_delivered(&error))
-    }
-
-    fn destination(&self) -> Result<ArtifactDestination, Failure> {
-        output::destination(self.out)
+        self.out.check()
     }
 
     pub(super) fn mode(&self) -> Mode {

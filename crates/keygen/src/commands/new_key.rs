@@ -199,7 +199,8 @@ fn never_replaced(failure: Failure) -> Failure {
 }
 
 fn not_stored(error: &PrivateKeyError) -> Failure {
-    Failure::new(Exit::Machine, error.code(), error.to_string()).hint(error.hint())
+    let advice = error.advice();
+    Failure::new(Exit::Machine, advice.code, error.to_string()).hint(advice.hint)
 }
 
 fn failed(error: &SigningKeyError) -> Failure {

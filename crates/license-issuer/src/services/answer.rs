@@ -10,7 +10,7 @@ mod clock_repair;
 
 use license_core::issue::CheckedKey;
 use license_core::{
-    BundleError, LicenseId, MachineDigest, Nonce, ProductCode, Timestamp, TrustSet, Unverified,
+    BundleError, LicenseId, MachineDigest, Nonce, ProductCode, Timestamp, Unverified,
 };
 use serde_json::{Map, Value};
 
@@ -388,8 +388,5 @@ pub(super) fn fact_of(entry: &Entry, name: &'static str) -> Result<String, Ledge
     })
 }
 
-/// Returns a trust set that contains only the public half of a key.
-fn trust_of(key: &CheckedKey) -> Result<TrustSet, license_core::TrustError> {
-    use license_core::issue::Sign;
-    TrustSet::parse(&key.public().to_jwk().to_string())
-}
+#[cfg(test)]
+mod tests;

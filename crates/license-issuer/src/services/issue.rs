@@ -5,7 +5,8 @@
 
 use std::fmt;
 
-use license_core::{Timestamp, TrustedKey};
+use license_core::issue::{CheckedKey, Sign};
+use license_core::{Timestamp, TrustError, TrustSet, TrustedKey};
 
 use crate::clock::{Clock, SystemClock};
 use crate::delivery::{ArtifactDestination, Delivery};
@@ -387,6 +388,15 @@ where
         now,
     };
     (request.draft)(&context).map_err(IssueError::Request)
+}
+
+/// Returns a trust set that contains only the public half of a key.
+///
+/// # Errors
+///
+/// Returns an error if no verifier trusts the key.
+pub fn trust_of(key: &CheckedKey) -> Result<TrustSet, TrustError> {
+    TrustSet::parse(&key.public().to_jwk().to_string())
 }
 
 /// Records the public half of a signing key, unless it is recorded.

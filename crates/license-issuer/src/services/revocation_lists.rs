@@ -3,12 +3,14 @@
 use std::collections::BTreeSet;
 
 use license_core::issue::{CheckedKey, IssueError, RevocationsDraft, Revoked, Sign};
-use license_core::{Matrix, ProductCode, RevocationList, Timestamp, TrustSet, Unverified};
+use license_core::{Matrix, ProductCode, RevocationList, Timestamp, Unverified};
 
 use crate::errors::LedgerError;
 use crate::ledger::{LedgerReader, NewEntry};
 use crate::records;
-use crate::services::issue::{Draft, DraftContext, SerialSource, SignError, SignedArtifacts};
+use crate::services::issue::{
+    Draft, DraftContext, SerialSource, SignError, SignedArtifacts, trust_of,
+};
 use crate::services::warnings::{IssueWarning, postdated};
 
 const REVOCATION_LIST: &str = "revocation list";
@@ -165,8 +167,8 @@ impl Draft for RevocationListPlan {
                 source,
             },
         })?;
-        let trust = TrustSet::parse(&key.public().to_jwk().to_string())
-            .map_err(|error| SignError::not_verified(REVOCATION_LIST, error))?;
+        let trust =
+            trust_of(key).map_err(|error| SignError::not_verified(REVOCATION_LIST, error))?;
         let list = Unverified::parse(&token)
             .map_err(|error| SignError::not_verified(REVOCATION_LIST, error))?
             .verify_revocations(&trust)

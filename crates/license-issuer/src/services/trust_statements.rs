@@ -1,14 +1,14 @@
 //! Trust statements: a new key is trusted, or an old one no longer.
 
 use license_core::issue::{CheckedKey, IntroductionDraft, RetirementDraft, Sign};
-use license_core::{
-    KeyId, Rotation, Timestamp, TrustError, TrustSet, TrustStatement, TrustedKey, Unverified,
-};
+use license_core::{KeyId, Rotation, Timestamp, TrustSet, TrustStatement, TrustedKey, Unverified};
 
 use crate::errors::LedgerError;
 use crate::ledger::NewEntry;
 use crate::records;
-use crate::services::issue::{Draft, DraftContext, SerialSource, SignError, SignedArtifacts};
+use crate::services::issue::{
+    Draft, DraftContext, SerialSource, SignError, SignedArtifacts, trust_of,
+};
 use crate::services::warnings::{IssueWarning, postdated};
 
 const TRUST_STATEMENT: &str = "trust statement";
@@ -240,8 +240,4 @@ impl SignedArtifacts for Vec<TrustStatement> {
 
 fn not_verified(error: impl std::fmt::Display) -> SignError {
     SignError::not_verified(TRUST_STATEMENT, error)
-}
-
-fn trust_of(key: &CheckedKey) -> Result<TrustSet, TrustError> {
-    TrustSet::parse(&key.public().to_jwk().to_string())
 }

@@ -15,7 +15,7 @@ use crate::random::{self, RandomError};
 use crate::records;
 use crate::services::devices::{DeviceLimitError, DeviceUsage};
 use crate::services::issue::{
-    Draft, DraftContext, Mode, SerialSource, SignError, SignedArtifacts, Stage,
+    Draft, DraftContext, Mode, SerialSource, SignError, SignedArtifacts, Stage, trust_of,
 };
 use crate::services::warnings::{IssueWarning, expired, postdated};
 
@@ -198,8 +198,8 @@ impl ValidationPlan<'_> {
         context: &DraftContext<'_, CheckedKey>,
     ) -> Result<Bundle, ValidationError> {
         if let Some(key) = context.signer {
-            let own = TrustSet::parse(&key.public().to_jwk().to_string());
-            own.and_then(|own| self.trust.extend(&own))
+            trust_of(key)
+                .and_then(|own| self.trust.extend(&own))
                 .map_err(ValidationError::Trust)?;
         }
         let (text, matrix) = (self.order.text, self.order.matrix);

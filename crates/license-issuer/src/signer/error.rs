@@ -1,9 +1,8 @@
 //! Errors of signers.
 
+use std::borrow::Cow;
 use std::error::Error;
 use std::path::{Path, PathBuf};
-
-use license_core::issue::IssueError;
 
 use super::SignerBackend;
 use super::private_key::PrivateKeyError;
@@ -18,6 +17,48 @@ pub enum ErrorCategory {
     Key,
     /// A file, a token, a service or the network does not work.
     Environment,
+}
+
+/// What an error means for the user.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ErrorAdvice {
+    /// What kind of problem the error reports.
+    pub category: ErrorCategory,
+    /// The code of the error, which is stable.
+    pub code: &'static str,
+    /// What the user can do.
+    pub hint: Cow<'static, str>,
+}
+
+impl ErrorAdvice {
+    pub(super) fn new(
+        category: ErrorCategory,
+        code: &'static str,
+        hint: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        let hint = hint.into();
+        Self {
+            category,
+            code,
+            hint,
+        }
+    }
+
+    pub(super) fn usage(hint: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(ErrorCategory::Request, "USAGE", hint)
+    }
+
+    pub(super) fn malformed(hint: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(ErrorCategory::Key, "MALFORMED", hint)
+    }
+
+    pub(super) fn unsupported(hint: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(ErrorCategory::Key, "UNSUPPORTED", hint)
+    }
+
+    pub(super) fn environment(code: &'static str, hint: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(ErrorCategory::Environment, code, hint)
+    }
 }
 
 /// The reason why a key cannot be opened, created or used.
@@ -76,76 +117,43 @@ impl SignerError {
         }
     }
 
-    /// Returns what kind of problem the error reports.
+    /// Returns what kind of problem the error reports, its code, and what the user can do.
     #[must_use]
-    pub fn category(&self) -> ErrorCategory {
+    pub fn advice(&self) -> ErrorAdvice {
         match self {
-            Self::KeyFile { error, .. } | Self::PrivateKey(error) => error.category(),
-            Self::Passphrase(_)
-            | Self::NoPassphrase
-            | Self::NotBuiltIn(_)
-            | Self::CreateInFile
-            | Self::CreateInAwsKms => ErrorCategory::Request,
-            Self::Random(_) => ErrorCategory::Environment,
+            Self::KeyFile { error, .. } | Self::PrivateKey(error) => error.advice(),
             #[cfg(feature = "pkcs11")]
-            Self::Pkcs11(error) => error.category(),
+            Self::Pkcs11(error) => error.advice(),
             #[cfg(feature = "aws-kms")]
-            Self::AwsKms(error) => error.category(),
-        }
-    }
-
-    /// Returns the code of the error, which is stable.
-    #[must_use]
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::KeyFile { error, .. } | Self::PrivateKey(error) => error.code(),
-            Self::Passphrase(_)
-            | Self::NoPassphrase
-            | Self::NotBuiltIn(_)
-            | Self::CreateInFile
-            | Self::CreateInAwsKms => "USAGE",
-            Self::Random(_) => "RANDOM",
-            #[cfg(feature = "pkcs11")]
-            Self::Pkcs11(error) => error.code(),
-            #[cfg(feature = "aws-kms")]
-            Self::AwsKms(error) => error.code(),
-        }
-    }
-
-    /// Returns what the user can do.
-    #[must_use]
-    pub fn hint(&self) -> String {
-        match self {
-            Self::KeyFile { error, .. } | Self::PrivateKey(error) => error.hint().to_owned(),
-            Self::Passphrase(_) | Self::NoPassphrase => "provide the passphrase".to_owned(),
-            Self::NotBuiltIn(backend) => format!(
+            Self::AwsKms(error) => error.advice(),
+            Self::Random(_) => ErrorAdvice::environment("RANDOM", "try again"),
+            Self::Passphrase(_) | Self::NoPassphrase => {
+                ErrorAdvice::usage("provide the passphrase")
+            }
+            Self::NotBuiltIn(backend) => ErrorAdvice::usage(format!(
                 "build the program with the feature `{}`, or use a key in a file",
                 match backend {
                     SignerBackend::Pkcs11 => "pkcs11",
                     SignerBackend::AwsKms => "aws-kms",
                 }
-            ),
-            Self::Random(_) => "try again".to_owned(),
-            Self::CreateInFile => "generate the key and store it in the file".to_owned(),
+            )),
+            Self::CreateInFile => ErrorAdvice::usage("generate the key and store it in the file"),
             Self::CreateInAwsKms => {
-                "aws kms create-key --key-usage SIGN_VERIFY --key-spec RSA_4096".to_owned()
+                ErrorAdvice::usage("aws kms create-key --key-usage SIGN_VERIFY --key-spec RSA_4096")
             }
-            #[cfg(feature = "pkcs11")]
-            Self::Pkcs11(error) => error.hint(),
-            #[cfg(feature = "aws-kms")]
-            Self::AwsKms(error) => error.hint().to_owned(),
         }
     }
 }
 
 /// Lets the error of a device pass through the core.
 #[cfg(any(feature = "pkcs11", feature = "aws-kms"))]
-impl From<SignerError> for IssueError {
+impl From<SignerError> for license_core::issue::IssueError {
     fn from(error: SignerError) -> Self {
+        let advice = error.advice();
         Self::Device {
-            code: error.code().to_owned(),
+            code: advice.code.to_owned(),
             reason: error.to_string(),
-            hint: error.hint(),
+            hint: advice.hint.into_owned(),
         }
     }
 }

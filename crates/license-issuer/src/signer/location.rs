@@ -4,6 +4,9 @@ use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+#[cfg(not(all(feature = "pkcs11", feature = "aws-kms")))]
+use super::SignerError;
+
 /// The scheme of RFC 7512 URIs.
 const PKCS11: &str = "pkcs11:";
 /// The scheme of keys in AWS KMS.
@@ -49,6 +52,15 @@ impl KeyLocation {
             Self::File(path) => Some(path),
             Self::Pkcs11(_) | Self::AwsKms(_) => None,
         }
+    }
+
+    /// Returns the error of a location that this program was built without.
+    #[cfg(not(all(feature = "pkcs11", feature = "aws-kms")))]
+    pub(super) fn not_built_in(&self) -> SignerError {
+        SignerError::NotBuiltIn(match self {
+            Self::AwsKms(_) => SignerBackend::AwsKms,
+            _ => SignerBackend::Pkcs11,
+        })
     }
 }
 

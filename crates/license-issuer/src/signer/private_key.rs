@@ -14,7 +14,7 @@ use pkcs8::pkcs5::{self, scrypt};
 use pkcs8::{EncryptedPrivateKeyInfoRef, LineEnding, PrivateKeyInfoRef};
 use zeroize::Zeroizing;
 
-use super::error::ErrorCategory;
+use super::error::{ErrorAdvice, ErrorCategory};
 use super::passphrase::Passphrase;
 
 /// RFC 7468 section 10.
@@ -168,65 +168,26 @@ pub enum PrivateKeyError {
 }
 
 impl PrivateKeyError {
-    /// Returns what kind of problem the error reports.
+    /// Returns what kind of problem the error reports, its code, and what the user can do.
     #[must_use]
-    pub fn category(&self) -> ErrorCategory {
+    pub fn advice(&self) -> ErrorAdvice {
         match self {
-            Self::Read(_) | Self::Encrypt(_) => ErrorCategory::Environment,
-            Self::Exposed | Self::WrongPassphrase => ErrorCategory::Request,
-            _ => ErrorCategory::Key,
-        }
-    }
-
-    /// Returns the code of the error, which is stable.
-    #[must_use]
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::Read(_) => "IO",
-            Self::Encrypt(_) => "SEAL",
-            Self::Exposed => "INSECURE_FILE",
-            Self::WrongPassphrase => "WRONG_PASSPHRASE",
-            Self::OtherLabel { .. }
-            | Self::Pbes1
-            | Self::Encryption(_)
-            | Self::Cipher
-            | Self::KeyDerivation
-            | Self::InvalidScrypt { .. }
-            | Self::ScryptMemory { .. }
-            | Self::ScryptWork { .. }
-            | Self::Pbkdf2Iterations { .. } => "UNSUPPORTED",
-            Self::NotText
-            | Self::NoBlock
-            | Self::Truncated { .. }
-            | Self::SeveralKeys
-            | Self::Pem(_)
-            | Self::NotPkcs8(_)
-            | Self::EncryptionHeader(_)
-            | Self::PartialBlock { .. }
-            | Self::Unusable(_) => "MALFORMED",
-        }
-    }
-
-    /// Returns what the user can do.
-    #[must_use]
-    pub fn hint(&self) -> &'static str {
-        match self {
-            Self::Read(_) => "check the path and the permissions of the file",
-            Self::Exposed => "restrict the file to its owner: chmod 600",
-            Self::NotText => {
-                "`openssl pkcs8 -topk8 -inform DER -in KEY -out NEW.key` makes PEM of DER"
+            Self::Read(_) => {
+                ErrorAdvice::environment("IO", "check the path and the permissions of the file")
             }
-            Self::NoBlock | Self::NotPkcs8(_) => "use the file with the private key",
-            Self::Truncated { .. } => "the file is truncated: restore it from its backup",
-            Self::SeveralKeys => "keep each key in a file of its own",
-            Self::Pem(_) => {
-                "restore the key file from its backup, or write it again with `openssl pkey`"
-            }
+            Self::Encrypt(_) => ErrorAdvice::environment("SEAL", "try again"),
+            Self::Exposed => ErrorAdvice::new(
+                ErrorCategory::Request,
+                "INSECURE_FILE",
+                "restrict the file to its owner: chmod 600",
+            ),
+            Self::WrongPassphrase => ErrorAdvice::new(
+                ErrorCategory::Request,
+                "WRONG_PASSPHRASE",
+                "try again, and check that the passphrase and the key file belong together",
+            ),
             Self::OtherLabel { label } if !label.ends_with(PLAIN) => {
-                "give the file with the private key"
-            }
-            Self::EncryptionHeader(_) | Self::PartialBlock { .. } => {
-                "restore the key file from its backup"
+                ErrorAdvice::unsupported("give the file with the private key")
             }
             Self::OtherLabel { .. }
             | Self::Pbes1
@@ -236,15 +197,27 @@ impl PrivateKeyError {
             | Self::InvalidScrypt { .. }
             | Self::ScryptMemory { .. }
             | Self::ScryptWork { .. }
-            | Self::Pbkdf2Iterations { .. } => CONVERT,
-            Self::WrongPassphrase => {
-                "try again, and check that the passphrase and the key file belong together"
+            | Self::Pbkdf2Iterations { .. } => ErrorAdvice::unsupported(CONVERT),
+            Self::NotText => ErrorAdvice::malformed(
+                "`openssl pkcs8 -topk8 -inform DER -in KEY -out NEW.key` makes PEM of DER",
+            ),
+            Self::NoBlock | Self::NotPkcs8(_) => {
+                ErrorAdvice::malformed("use the file with the private key")
             }
-            Self::Encrypt(_) => "try again",
+            Self::Truncated { .. } => {
+                ErrorAdvice::malformed("the file is truncated: restore it from its backup")
+            }
+            Self::SeveralKeys => ErrorAdvice::malformed("keep each key in a file of its own"),
+            Self::Pem(_) => ErrorAdvice::malformed(
+                "restore the key file from its backup, or write it again with `openssl pkey`",
+            ),
+            Self::EncryptionHeader(_) | Self::PartialBlock { .. } => {
+                ErrorAdvice::malformed("restore the key file from its backup")
+            }
             Self::Unusable(SigningKeyError::PssOnly) => {
-                "sign with PS256, or use a key that is not restricted to it"
+                ErrorAdvice::malformed("sign with PS256, or use a key that is not restricted to it")
             }
-            Self::Unusable(_) => "use another key",
+            Self::Unusable(_) => ErrorAdvice::malformed("use another key"),
         }
     }
 }

@@ -6,13 +6,13 @@ use license_core::{
     Timestamp, TrustSet, Unverified,
 };
 
-use super::{AnswerContext, AnswerError, AnswerPolicy, fact_of, trust_of};
+use super::{AnswerContext, AnswerError, AnswerPolicy, fact_of};
 use crate::clock::Clock;
 use crate::ledger::{Entry, EntryKind, LedgerReader, LicenseStatus, NewEntry};
 use crate::random;
 use crate::records;
 use crate::services::devices::{DeviceUsage, device_limit};
-use crate::services::issue::SignError;
+use crate::services::issue::{SignError, trust_of};
 use crate::services::warnings::{IssueWarning, expired, postdated};
 
 const ACTIVATION: &str = "activation";

@@ -3,12 +3,12 @@
 use license_core::issue::{CheckedKey, ClockRepairDraft};
 use license_core::{ClockRequest, LicenseId, Matrix, Nonce, Timestamp, Unverified};
 
-use super::{AnswerContext, AnswerError, AnswerPolicy, trust_of};
+use super::{AnswerContext, AnswerError, AnswerPolicy};
 use crate::clock::Clock;
 use crate::ledger::{Entry, EntryKind, LedgerReader, NewEntry};
 use crate::random;
 use crate::records;
-use crate::services::issue::SignError;
+use crate::services::issue::{SignError, trust_of};
 use crate::services::warnings::{IssueWarning, is_past, postdated};
 
 const CLOCK_REPAIR: &str = "clock repair";

@@ -2,11 +2,15 @@
 
 use license_core::TrustError;
 
-use super::super::error::ErrorCategory;
+use super::super::error::{ErrorAdvice, ErrorCategory};
 use super::refusal::KmsRefusal;
 
 const CREATE_KEY: &str =
     "aws kms create-key --key-usage SIGN_VERIFY --key-spec RSA_4096 makes one that fits";
+
+/// How the location of a key is written.
+pub(super) const KEY_EXAMPLES: &str =
+    "as in awskms:alias/vendor, or awskms:arn:aws:kms:REGION:ACCOUNT:key/ID";
 
 /// The reason why a key in AWS KMS cannot be opened or used. No message contains a secret.
 #[derive(Debug, thiserror::Error)]
@@ -86,68 +90,43 @@ pub enum AwsKmsError {
 }
 
 impl AwsKmsError {
-    /// Returns what kind of problem the error reports.
+    /// Returns what kind of problem the error reports, its code, and what the user can do.
     #[must_use]
-    pub fn category(&self) -> ErrorCategory {
+    pub fn advice(&self) -> ErrorAdvice {
         match self {
-            Self::UnknownOption { .. }
-            | Self::OptionValue { .. }
-            | Self::KeyId
-            | Self::NoRegion
-            | Self::Region
-            | Self::Endpoint { .. }
-            | Self::NoCredentials { .. }
-            | Self::Credentials => ErrorCategory::Request,
-            Self::Network { .. } | Self::Response { .. } => ErrorCategory::Environment,
-            Self::Refused(refusal) => refusal.category(),
-            Self::KeyUsage | Self::SigningAlgorithm { .. } | Self::UntrustedKey(_) => {
-                ErrorCategory::Key
+            Self::UnknownOption { .. } => {
+                ErrorAdvice::usage("there are region=REGION and endpoint=URL")
             }
-        }
-    }
-
-    /// Returns the code of the error, which is stable.
-    #[must_use]
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::UnknownOption { .. }
-            | Self::OptionValue { .. }
-            | Self::KeyId
-            | Self::NoRegion
-            | Self::Region
-            | Self::Endpoint { .. }
-            | Self::Credentials => "USAGE",
-            Self::NoCredentials { .. } => "CREDENTIALS",
-            Self::Network { .. } => "NETWORK",
-            Self::Response { .. } => "KMS",
-            Self::Refused(refusal) => refusal.code(),
-            Self::KeyUsage | Self::SigningAlgorithm { .. } => "UNSUPPORTED",
-            Self::UntrustedKey(_) => "MALFORMED",
-        }
-    }
-
-    /// Returns what the user can do.
-    #[must_use]
-    pub fn hint(&self) -> &'static str {
-        match self {
-            Self::UnknownOption { .. } => "there are region=REGION and endpoint=URL",
-            Self::OptionValue { .. } => "as in awskms:alias/vendor?region=eu-central-1",
-            Self::KeyId => "as in awskms:alias/vendor, or awskms:arn:aws:kms:REGION:ACCOUNT:key/ID",
-            Self::NoRegion => "add ?region=REGION, give the key's ARN, or set AWS_REGION",
-            Self::Region => "as in eu-central-1",
-            Self::Endpoint { .. } => {
-                "http:// is for emulators on this machine alone (127.0.0.1, ::1, localhost)"
+            Self::OptionValue { .. } => {
+                ErrorAdvice::usage("as in awskms:alias/vendor?region=eu-central-1")
             }
-            Self::NoCredentials { .. } => {
-                "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; `aws configure export-credentials --format env` prints them"
+            Self::KeyId => ErrorAdvice::usage(KEY_EXAMPLES),
+            Self::NoRegion => {
+                ErrorAdvice::usage("add ?region=REGION, give the key's ARN, or set AWS_REGION")
             }
-            Self::Credentials => "copy them again, without spaces and line breaks",
-            Self::Network { .. } => {
-                "check the network, a proxy (HTTPS_PROXY), the region and the endpoint"
+            Self::Region => ErrorAdvice::usage("as in eu-central-1"),
+            Self::Endpoint { .. } => ErrorAdvice::usage(
+                "http:// is for emulators on this machine alone (127.0.0.1, ::1, localhost)",
+            ),
+            Self::NoCredentials { .. } => ErrorAdvice::new(
+                ErrorCategory::Request,
+                "CREDENTIALS",
+                "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; `aws configure export-credentials --format env` prints them",
+            ),
+            Self::Credentials => {
+                ErrorAdvice::usage("copy them again, without spaces and line breaks")
             }
-            Self::Refused(refusal) => refusal.hint(),
-            Self::Response { .. } => "check the endpoint: something else may be answering there",
-            Self::KeyUsage | Self::SigningAlgorithm { .. } | Self::UntrustedKey(_) => CREATE_KEY,
+            Self::Network { .. } => ErrorAdvice::environment(
+                "NETWORK",
+                "check the network, a proxy (HTTPS_PROXY), the region and the endpoint",
+            ),
+            Self::Refused(refusal) => refusal.advice(),
+            Self::Response { .. } => ErrorAdvice::environment(
+                "KMS",
+                "check the endpoint: something else may be answering there",
+            ),
+            Self::KeyUsage | Self::SigningAlgorithm { .. } => ErrorAdvice::unsupported(CREATE_KEY),
+            Self::UntrustedKey(_) => ErrorAdvice::malformed(CREATE_KEY),
         }
     }
 }

@@ -176,7 +176,11 @@ mod tests {
             "x?profile=p",
             "x?region=r&endpoint=http://kms.example",
         ] {
-            assert_eq!(parse(text, &[]).expect_err(text).code(), "USAGE", "{text}");
+            assert_eq!(
+                parse(text, &[]).expect_err(text).advice().code,
+                "USAGE",
+                "{text}"
+            );
         }
     }
 }

@@ -2,8 +2,9 @@
 
 use serde_json::Value;
 
-use super::super::error::ErrorCategory;
+use super::super::error::ErrorAdvice;
 use super::credentials::Credentials;
+use super::error::KEY_EXAMPLES;
 use super::http::HttpResponse;
 
 /// The maximum length of a shown message. Longer ones contain no more information.
@@ -17,19 +18,8 @@ const MAX_EXCEPTION: usize = 80;
 pub struct KmsRefusal {
     action: &'static str,
     message: String,
-    reason: RefusalReason,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum RefusalReason {
-    NoKey,
-    KeyDisabled,
-    AccessDenied,
-    Credentials,
-    Unsupported,
-    Request,
-    Busy,
-    Other,
+    exception: Option<String>,
+    status: u16,
 }
 
 impl KmsRefusal {
@@ -53,66 +43,27 @@ impl KmsRefusal {
         Self {
             action,
             message: printable(&message),
-            reason: RefusalReason::new(exception.as_deref(), response.status),
+            exception,
+            status: response.status,
         }
     }
 
-    /// Returns what kind of problem the refusal reports.
+    /// Returns what kind of problem the refusal reports, its code, and what the user can do.
     #[must_use]
-    pub fn category(&self) -> ErrorCategory {
-        match self.reason {
-            RefusalReason::Request => ErrorCategory::Request,
-            RefusalReason::Unsupported => ErrorCategory::Key,
-            _ => ErrorCategory::Environment,
-        }
-    }
-
-    /// Returns the code of the refusal, which is stable.
-    #[must_use]
-    pub fn code(&self) -> &'static str {
-        match self.reason {
-            RefusalReason::NoKey => "NO_KEY",
-            RefusalReason::KeyDisabled => "KEY_DISABLED",
-            RefusalReason::AccessDenied => "ACCESS_DENIED",
-            RefusalReason::Credentials => "CREDENTIALS",
-            RefusalReason::Unsupported => "UNSUPPORTED",
-            RefusalReason::Request => "USAGE",
-            RefusalReason::Busy | RefusalReason::Other => "KMS",
-        }
-    }
-
-    /// Returns what the user can do.
-    #[must_use]
-    pub fn hint(&self) -> &'static str {
-        match self.reason {
-            RefusalReason::NoKey => "check the key's id or alias, the region and the account",
-            RefusalReason::KeyDisabled => {
-                "enable the key: aws kms enable-key --key-id ID; one that is pending deletion needs cancel-key-deletion first"
-            }
-            RefusalReason::AccessDenied => {
-                "allow kms:GetPublicKey and kms:Sign on this key to the user of these credentials"
-            }
-            RefusalReason::Credentials => {
-                "take fresh credentials, and check the clock and the region"
-            }
-            RefusalReason::Unsupported => {
-                "the key must be of RSA for SIGN_VERIFY: aws kms create-key --key-usage SIGN_VERIFY --key-spec RSA_4096"
-            }
-            RefusalReason::Request => {
-                "as in awskms:alias/vendor, or awskms:arn:aws:kms:REGION:ACCOUNT:key/ID"
-            }
-            RefusalReason::Busy => "the service is busy: run the command again in a while",
-            RefusalReason::Other => "check the endpoint and the region",
-        }
-    }
-}
-
-impl RefusalReason {
-    fn new(exception: Option<&str>, status: u16) -> Self {
-        match exception {
-            Some("NotFoundException") => Self::NoKey,
-            Some("DisabledException" | "KMSInvalidStateException") => Self::KeyDisabled,
-            Some("AccessDeniedException") => Self::AccessDenied,
+    pub fn advice(&self) -> ErrorAdvice {
+        match self.exception.as_deref() {
+            Some("NotFoundException") => ErrorAdvice::environment(
+                "NO_KEY",
+                "check the key's id or alias, the region and the account",
+            ),
+            Some("DisabledException" | "KMSInvalidStateException") => ErrorAdvice::environment(
+                "KEY_DISABLED",
+                "enable the key: aws kms enable-key --key-id ID; one that is pending deletion needs cancel-key-deletion first",
+            ),
+            Some("AccessDeniedException") => ErrorAdvice::environment(
+                "ACCESS_DENIED",
+                "allow kms:GetPublicKey and kms:Sign on this key to the user of these credentials",
+            ),
             Some(
                 "ExpiredTokenException"
                 | "IncompleteSignature"
@@ -124,11 +75,21 @@ impl RefusalReason {
                 | "RequestExpired"
                 | "SignatureDoesNotMatch"
                 | "UnrecognizedClientException",
-            ) => Self::Credentials,
-            Some("InvalidKeyUsageException" | "UnsupportedOperationException") => Self::Unsupported,
-            Some("InvalidArnException" | "ValidationException") => Self::Request,
-            _ if is_busy(exception, status) => Self::Busy,
-            _ => Self::Other,
+            ) => ErrorAdvice::environment(
+                "CREDENTIALS",
+                "take fresh credentials, and check the clock and the region",
+            ),
+            Some("InvalidKeyUsageException" | "UnsupportedOperationException") => {
+                ErrorAdvice::unsupported(
+                    "the key must be of RSA for SIGN_VERIFY: aws kms create-key --key-usage SIGN_VERIFY --key-spec RSA_4096",
+                )
+            }
+            Some("InvalidArnException" | "ValidationException") => ErrorAdvice::usage(KEY_EXAMPLES),
+            exception if is_busy(exception, self.status) => ErrorAdvice::environment(
+                "KMS",
+                "the service is busy: run the command again in a while",
+            ),
+            _ => ErrorAdvice::environment("KMS", "check the endpoint and the region"),
         }
     }
 }
@@ -173,6 +134,7 @@ fn printable(message: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::signer::ErrorCategory;
 
     fn response(status: u16, body: &str) -> HttpResponse {
         HttpResponse {
@@ -218,13 +180,13 @@ mod tests {
                 let body = format!(r#"{{"__type":"{prefix}{kind}","message":"why"}}"#);
                 let refusal = refusal(400, &body);
                 assert_eq!(
-                    (refusal.category(), refusal.code()),
+                    (refusal.advice().category, refusal.advice().code),
                     (category, code),
                     "{kind}"
                 );
                 let message = format!("AWS KMS refused Sign: {kind}: why");
                 assert_eq!(refusal.to_string(), message);
-                assert!(!refusal.hint().is_empty());
+                assert!(!refusal.advice().hint.is_empty());
             }
         }
     }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use cryptoki::error::{Error, RvError};
 use license_core::{Algorithm, TrustError};
 
-use super::super::error::ErrorCategory;
+use super::super::error::{ErrorAdvice, ErrorCategory};
 use super::uri::Pkcs11UriError;
 
 /// The reason why a key in a PKCS#11 token cannot be opened, created or used.
@@ -205,118 +205,83 @@ impl Pkcs11Error {
         }
     }
 
-    /// Returns what kind of problem the error reports.
+    /// Returns what kind of problem the error reports, its code, and what the user can do.
     #[must_use]
-    pub fn category(&self) -> ErrorCategory {
+    pub fn advice(&self) -> ErrorAdvice {
+        const PKCS11: &str = "PKCS11";
         match self {
-            Self::Uri(_)
-            | Self::NoModulePath
-            | Self::SeveralTokens { .. }
-            | Self::WrongPin { .. }
-            | Self::SeveralKeys { .. }
-            | Self::NoLabel
-            | Self::Exists { .. } => ErrorCategory::Request,
-            Self::NotRsa { .. }
-            | Self::NotForSigning { .. }
-            | Self::AlwaysAuthenticate { .. }
-            | Self::NoMechanism { .. }
-            | Self::OtherAlgorithm { .. }
-            | Self::NoPublicKey { .. }
-            | Self::UntrustedKey { .. }
-            | Self::NoGenerator { .. } => ErrorCategory::Key,
-            Self::ModuleNotFound { .. }
-            | Self::ModuleFile { .. }
-            | Self::NotAModule { .. }
-            | Self::ModuleStart { .. }
-            | Self::Call { .. }
-            | Self::NoToken { .. }
-            | Self::PinLocked { .. }
-            | Self::PinChangeRequired { .. }
-            | Self::NoKey { .. } => ErrorCategory::Environment,
-        }
-    }
-
-    /// Returns the code of the error, which is stable.
-    #[must_use]
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::Uri(_)
-            | Self::NoModulePath
-            | Self::SeveralTokens { .. }
-            | Self::SeveralKeys { .. }
-            | Self::NoLabel => "USAGE",
-            Self::ModuleFile { .. } => "IO",
-            Self::ModuleNotFound { .. }
-            | Self::NotAModule { .. }
-            | Self::ModuleStart { .. }
-            | Self::Call { .. }
-            | Self::PinChangeRequired { .. } => "PKCS11",
-            Self::NoToken { .. } => "NO_TOKEN",
-            Self::WrongPin { .. } => "WRONG_PASSPHRASE",
-            Self::PinLocked { .. } => "PIN_LOCKED",
-            Self::NoKey { .. } => "NO_KEY",
-            Self::Exists { .. } => "EXISTS",
-            Self::OtherAlgorithm { .. } | Self::UntrustedKey { .. } => "MALFORMED",
-            Self::NotRsa { .. }
-            | Self::NotForSigning { .. }
-            | Self::AlwaysAuthenticate { .. }
-            | Self::NoMechanism { .. }
-            | Self::NoPublicKey { .. }
-            | Self::NoGenerator { .. } => "UNSUPPORTED",
-        }
-    }
-
-    /// Returns what the user can do.
-    #[must_use]
-    pub fn hint(&self) -> String {
-        let fixed = match self {
-            Self::Uri(error) => return error.hint(),
-            Self::ModuleStart { path, .. } => {
-                return format!("check the configuration of {}", path.display());
+            Self::Uri(error) => ErrorAdvice::usage(error.hint()),
+            Self::NoModulePath => ErrorAdvice::usage("add ?module-path=/PATH to the pkcs11 URI"),
+            Self::ModuleNotFound { .. } => {
+                ErrorAdvice::environment(PKCS11, "give its path: ?module-path=/PATH")
             }
-            Self::SeveralKeys { ids, .. } if !ids.is_empty() => {
-                return format!("add one of these to the URI: {}", ids.join(", "));
+            Self::ModuleFile { .. } => {
+                ErrorAdvice::environment("IO", "check the path and the permissions of the module")
             }
-            Self::Call { error, .. } => call_hint(error),
-            Self::NoModulePath => "add ?module-path=/PATH to the pkcs11 URI",
-            Self::ModuleNotFound { .. } => "give its path: ?module-path=/PATH",
-            Self::ModuleFile { .. } => "check the path and the permissions of the module",
-            Self::NotAModule { .. } => {
-                "give the path of the library that the token's maker calls its PKCS#11 module"
+            Self::NotAModule { .. } => ErrorAdvice::environment(
+                PKCS11,
+                "give the path of the library that the token's maker calls its PKCS#11 module",
+            ),
+            Self::ModuleStart { path, .. } => ErrorAdvice::environment(
+                PKCS11,
+                format!("check the configuration of {}", path.display()),
+            ),
+            Self::Call { error, .. } => ErrorAdvice::environment(PKCS11, call_hint(error)),
+            Self::NoToken { .. } => ErrorAdvice::environment(
+                "NO_TOKEN",
+                "plug it in, or correct the URI; `pkcs11-tool --list-slots` shows what there is",
+            ),
+            Self::SeveralTokens { .. } => {
+                ErrorAdvice::usage("add token=LABEL or serial=NUMBER to the URI")
             }
-            Self::NoToken { .. } => {
-                "plug it in, or correct the URI; `pkcs11-tool --list-slots` shows what there is"
+            Self::WrongPin { .. } => ErrorAdvice::new(
+                ErrorCategory::Request,
+                "WRONG_PASSPHRASE",
+                "check the PIN before another try: a token locks itself after a few wrong ones",
+            ),
+            Self::PinLocked { .. } => ErrorAdvice::environment(
+                "PIN_LOCKED",
+                "the token's security officer can set a new one",
+            ),
+            Self::PinChangeRequired { .. } => {
+                ErrorAdvice::environment(PKCS11, "set it with the tool of the token's maker")
             }
-            Self::SeveralTokens { .. } => "add token=LABEL or serial=NUMBER to the URI",
-            Self::WrongPin { .. } => {
-                "check the PIN before another try: a token locks itself after a few wrong ones"
+            Self::NoKey { .. } => {
+                ErrorAdvice::environment("NO_KEY", "correct object=NAME, or create the key")
             }
-            Self::PinLocked { .. } => "the token's security officer can set a new one",
-            Self::PinChangeRequired { .. } => "set it with the tool of the token's maker",
-            Self::NoKey { .. } => "correct object=NAME, or create the key",
-            Self::SeveralKeys { .. } => "add object=NAME or id=%XX to the URI",
-            Self::NotRsa { .. } | Self::NotForSigning { .. } => "create an RSA key for signatures",
-            Self::AlwaysAuthenticate { .. } => {
-                "use a key without CKA_ALWAYS_AUTHENTICATE (on a PIV card another slot than 9c)"
+            Self::SeveralKeys { ids, .. } if ids.is_empty() => {
+                ErrorAdvice::usage("add object=NAME or id=%XX to the URI")
             }
-            Self::NoMechanism { algorithm, .. } => match algorithm {
+            Self::SeveralKeys { ids, .. } => {
+                ErrorAdvice::usage(format!("add one of these to the URI: {}", ids.join(", ")))
+            }
+            Self::NotRsa { .. } | Self::NotForSigning { .. } => {
+                ErrorAdvice::unsupported("create an RSA key for signatures")
+            }
+            Self::AlwaysAuthenticate { .. } => ErrorAdvice::unsupported(
+                "use a key without CKA_ALWAYS_AUTHENTICATE (on a PIV card another slot than 9c)",
+            ),
+            Self::NoMechanism { algorithm, .. } => ErrorAdvice::unsupported(match algorithm {
                 Algorithm::Ps256 => "use RS256, which every token has",
                 Algorithm::Rs256 => "use another token",
-            },
-            Self::OtherAlgorithm { .. } => "use the algorithm of the key, or another key",
-            Self::NoPublicKey { .. } => {
-                "store the public key beside the private one, with the same id"
+            }),
+            Self::OtherAlgorithm { .. } => {
+                ErrorAdvice::malformed("use the algorithm of the key, or another key")
             }
-            Self::UntrustedKey { .. } => "create another key",
-            Self::NoLabel => "add object=NAME to it, and token=LABEL",
-            Self::Exists { .. } => {
-                "choose another name with object=NAME: a signing key is never replaced"
-            }
-            Self::NoGenerator { .. } => {
-                "use another token, or make the key with the tool of its maker"
-            }
-        };
-        fixed.to_owned()
+            Self::NoPublicKey { .. } => ErrorAdvice::unsupported(
+                "store the public key beside the private one, with the same id",
+            ),
+            Self::UntrustedKey { .. } => ErrorAdvice::malformed("create another key"),
+            Self::NoLabel => ErrorAdvice::usage("add object=NAME to it, and token=LABEL"),
+            Self::Exists { .. } => ErrorAdvice::new(
+                ErrorCategory::Request,
+                "EXISTS",
+                "choose another name with object=NAME: a signing key is never replaced",
+            ),
+            Self::NoGenerator { .. } => ErrorAdvice::unsupported(
+                "use another token, or make the key with the tool of its maker",
+            ),
+        }
     }
 }
 

@@ -61,7 +61,7 @@ fn a_wrong_passphrase_is_detected_even_if_the_padding_is_valid() {
     for number in 0..1000 {
         let error = open(&pem, || passphrase(&format!("wrong {number}"))).unwrap_err();
         assert_eq!(
-            (error.category(), error.code()),
+            (error.advice().category, error.advice().code),
             (ErrorCategory::Request, "WRONG_PASSPHRASE")
         );
         assert!(!error.to_string().contains("wrong"));
@@ -95,7 +95,7 @@ fn a_key_cut_off_anywhere_is_malformed_and_never_a_wrong_passphrase() {
     for pem in [encrypted(), to_plain_pem(&key()).unwrap()] {
         for length in 0..pem.trim_end().len() {
             let error = open(&pem[..length], never_asked).unwrap_err();
-            assert_eq!(error.code(), "MALFORMED", "{length}");
+            assert_eq!(error.advice().code, "MALFORMED", "{length}");
         }
     }
 }
@@ -108,7 +108,10 @@ fn a_key_with_a_line_missing_is_malformed() {
         let mut rest = lines.clone();
         rest.remove(missing);
         assert_eq!(
-            open(&rest.join("\n"), never_asked).unwrap_err().code(),
+            open(&rest.join("\n"), never_asked)
+                .unwrap_err()
+                .advice()
+                .code,
             "MALFORMED"
         );
     }
@@ -134,12 +137,12 @@ fn other_kinds_of_key_are_refused_with_the_command_that_converts_them() {
     );
     for pem in [pkcs1, &legacy] {
         let error = open(pem, never_asked).unwrap_err();
-        assert_eq!(error.code(), "UNSUPPORTED");
+        assert_eq!(error.advice().code, "UNSUPPORTED");
         assert!(
             error.to_string().contains("found `RSA PRIVATE KEY`"),
             "{error}"
         );
-        assert!(error.hint().contains("openssl pkcs8 -topk8"));
+        assert!(error.advice().hint.contains("openssl pkcs8 -topk8"));
     }
 }
 
@@ -147,15 +150,15 @@ fn other_kinds_of_key_are_refused_with_the_command_that_converts_them() {
 fn a_public_key_is_not_told_to_convert() {
     let public = "-----BEGIN PUBLIC KEY-----\nMIIB\n-----END PUBLIC KEY-----\n";
     let error = open(public, never_asked).unwrap_err();
-    assert_eq!(error.hint(), "give the file with the private key");
+    assert_eq!(error.advice().hint, "give the file with the private key");
 }
 
 #[test]
 fn bytes_that_are_not_a_key_are_neither_encrypted_nor_written() {
     for der in [&b""[..], b"\x30\x00", b"not a key"] {
         let error = encrypt(der, &passphrase("x"), &ENTROPY).unwrap_err();
-        assert_eq!(error.code(), "MALFORMED");
-        assert_eq!(to_plain_pem(der).unwrap_err().code(), "MALFORMED");
+        assert_eq!(error.advice().code, "MALFORMED");
+        assert_eq!(to_plain_pem(der).unwrap_err().advice().code, "MALFORMED");
     }
 }
 
@@ -223,7 +226,7 @@ fn hostile_parameters_are_refused_before_the_passphrase_is_requested() {
     for (kdf, expected) in hostile {
         let error = open(&pem_with(kdf, &[0; 64]), never_asked).unwrap_err();
         assert_eq!(
-            (error.category(), error.code()),
+            (error.advice().category, error.advice().code),
             (ErrorCategory::Key, "UNSUPPORTED")
         );
         assert!(error.to_string().contains(expected), "{error}");
@@ -241,7 +244,10 @@ fn the_largest_allowed_parameters_pass_the_bounds() {
 fn encrypted_data_of_partial_blocks_is_malformed() {
     for length in [0, 1, 15, 17] {
         let pem = pem_with(scrypt(1024, 8, 1), &vec![0; length]);
-        assert_eq!(open(&pem, never_asked).unwrap_err().code(), "MALFORMED");
+        assert_eq!(
+            open(&pem, never_asked).unwrap_err().advice().code,
+            "MALFORMED"
+        );
     }
 }
 
@@ -255,7 +261,10 @@ fn a_derived_key_of_another_length_is_refused() {
         key_length: Some(65535),
     });
     assert_eq!(
-        open(&pem_with(kdf, &[0; 16]), correct).unwrap_err().code(),
+        open(&pem_with(kdf, &[0; 16]), correct)
+            .unwrap_err()
+            .advice()
+            .code,
         "UNSUPPORTED"
     );
 }
@@ -355,8 +364,9 @@ fn older_encryption_by_openssl_is_refused_and_converted_as_the_hint_says() {
             &original,
         );
         let error = open(&theirs, || passphrase("secret")).unwrap_err();
-        assert_eq!(error.code(), "UNSUPPORTED", "{error}");
-        let (_, command) = error.hint().split_once("openssl ").unwrap();
+        assert_eq!(error.advice().code, "UNSUPPORTED", "{error}");
+        let hint = error.advice().hint;
+        let (_, command) = hint.split_once("openssl ").unwrap();
         let options = command.replace(" -in OLD.pem -out NEW.pem", "");
         let passwords = "-passin pass:secret -passout pass:secret";
         let converted = openssl(&format!("{options} {passwords}"), &theirs);
