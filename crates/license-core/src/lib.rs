@@ -109,6 +109,6 @@ pub use session::SessionId;
 #[cfg(feature = "machine-state")]
 pub use state::{Boot, HighWater, QuotaUse, Reading, Tally};
 pub use time::{Date, Span, TimeError, Timestamp};
-pub use trust::{KeyId, TrustError, TrustSet, TrustedKey, VerifyError};
+pub use trust::{ClaimError, KeyId, TrustError, TrustSet, TrustedKey, VerifyError};
 #[cfg(feature = "usage-reports")]
 pub use usage as usage_report;

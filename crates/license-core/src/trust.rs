@@ -14,7 +14,7 @@ pub use error::TrustError;
 pub(crate) use jwk::Jwk;
 pub use key::{KeyId, TrustedKey};
 pub(crate) use verification::Verified;
-pub use verification::VerifyError;
+pub use verification::{ClaimError, VerifyError};
 
 use crate::encoding::pasted::without_wrapping;
 use crate::jose::Backend;

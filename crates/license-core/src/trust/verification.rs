@@ -134,18 +134,8 @@ pub enum VerifyError {
     #[error("token payload: {0}")]
     Json(JsonError),
     /// A claim is missing or has a value that is not accepted.
-    #[error("claim `{claim}`: {}expected {expected}, found {found}", at_path(.claim, .path))]
-    Claim {
-        /// The claim.
-        claim: String,
-        /// The path of the value in the claim, such as `check_in.every_hours`. The path of the claim
-        /// itself is its name.
-        path: String,
-        /// A description of the accepted values.
-        expected: String,
-        /// A description of the found value: its type or `nothing`.
-        found: String,
-    },
+    #[error(transparent)]
+    Claim(Box<ClaimError>),
     /// A public key in a claim cannot be trusted.
     #[error("claim `{claim}`: {error}")]
     Key {
@@ -176,6 +166,22 @@ pub enum VerifyError {
     NoEnterpriseTier,
 }
 
+/// A claim that is missing or has a value that is not accepted.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("claim `{claim}`: {}expected {expected}, found {found}", at_path(.claim, .path))]
+#[non_exhaustive]
+pub struct ClaimError {
+    /// The claim.
+    pub claim: String,
+    /// The path of the value in the claim, such as `check_in.every_hours`. The path of the claim
+    /// itself is its name.
+    pub path: String,
+    /// A description of the accepted values.
+    pub expected: String,
+    /// A description of the found value: its type or `nothing`.
+    pub found: String,
+}
+
 /// Returns where a value is, unless it is the claim itself.
 fn at_path(claim: &str, path: &str) -> String {
     match claim == path {
@@ -187,12 +193,12 @@ fn at_path(claim: &str, path: &str) -> String {
 impl VerifyError {
     /// Creates an error of a claim.
     pub(crate) fn claim(claim: &str, expected: &str, found: &str) -> Self {
-        Self::Claim {
+        Self::Claim(Box::new(ClaimError {
             claim: claim.to_owned(),
             path: claim.to_owned(),
             expected: expected.to_owned(),
             found: found.to_owned(),
-        }
+        }))
     }
 
     /// Returns the reason code.
@@ -212,12 +218,12 @@ impl From<ReadError> for VerifyError {
     fn from(error: ReadError) -> Self {
         match error {
             ReadError::Json(error) => Self::Json(error),
-            ReadError::Member(error) => Self::Claim {
+            ReadError::Member(error) => Self::Claim(Box::new(ClaimError {
                 claim: error.path.split(['.', '[']).take(1).collect(),
                 path: error.path,
                 expected: error.expected,
                 found: error.found,
-            },
+            })),
         }
     }
 }

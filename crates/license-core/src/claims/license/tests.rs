@@ -79,12 +79,7 @@ fn with(name: &str, value: Value) -> Value {
 #[track_caller]
 fn refusal(payload: &Value) -> (String, String, String) {
     match read(payload) {
-        Err(VerifyError::Claim {
-            path,
-            expected,
-            found,
-            ..
-        }) => (path, expected, found),
+        Err(VerifyError::Claim(error)) => (error.path, error.expected, error.found),
         other => panic!("{other:?}"),
     }
 }
