@@ -246,7 +246,7 @@ fn found_in(
                 Ok(bundle) => Ok(Some((bundle, path, trust))),
                 Err(source) => Err(InstallationError::License {
                     path,
-                    source,
+                    source: Box::new(source),
                     aside: None,
                 }),
             };

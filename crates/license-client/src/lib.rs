@@ -23,7 +23,7 @@
 //! ```
 
 // A module uses only modules of the lines above its own:
-//     clock, files, hex
+//     clock, files
 //     machine, paths
 //     store, project
 //     home, sealed, usage
@@ -38,7 +38,6 @@ mod activation;
 mod client;
 mod clock;
 mod files;
-mod hex;
 mod home;
 mod host;
 mod installation;

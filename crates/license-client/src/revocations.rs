@@ -88,7 +88,7 @@ fn in_store(store: &Store, trust: &TrustSet) -> Result<StoredLists, ListProblem>
     let path = store.dir().file(StateFile::Revocations);
     let damaged = |source| ListProblem::Damaged {
         path: path.clone(),
-        source,
+        source: Box::new(source),
         aside: None,
     };
     let bytes = match store.read(StateFile::Revocations, MAX_LIST_BYTES) {

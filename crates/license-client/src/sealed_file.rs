@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::hex;
 use crate::paths::StateFile;
 use crate::problem::StateProblem;
 use crate::sealed::{Seal, SealError};
 use crate::store::{Store, StoreError, StoreLock};
+use license_core::hex;
 
 /// The content of a sealed file.
 pub(crate) trait Document: Default {

@@ -161,7 +161,7 @@ impl ChangeOfTrust {
         let InstallationError::License { source, .. } = error else {
             return None;
         };
-        let found = match source {
+        let found = match &**source {
             BundleError::Verify(error) | BundleError::Block { error, .. } => error,
             _ => return None,
         };

@@ -59,7 +59,7 @@ pub enum InstallationError {
         /// The file.
         path: PathBuf,
         /// The reason.
-        source: BundleError,
+        source: Box<BundleError>,
         /// Where it was moved; `None` if it may be whole, and only the keys are missing.
         aside: Option<PathBuf>,
     },
@@ -179,7 +179,7 @@ impl InstallationError {
             Self::NotText { path, .. } => path.file_name().is_some_and(|name| {
                 name == StateFile::License.name() || name == StateFile::Key.name()
             }),
-            Self::License { source, .. } => match source {
+            Self::License { source, .. } => match &**source {
                 BundleError::Parse(_) | BundleError::Key(_) => {
                     !matches!(source.code(), Code::UnsupportedVersion)
                 }

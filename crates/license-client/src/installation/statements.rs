@@ -13,9 +13,9 @@ use crate::store::{Store, StoreError, StoreLock};
 
 /// The statements in one folder, none of them verified.
 pub(super) fn tokens_in(store: &Store) -> Result<Vec<Unverified<'static>>, StatementProblem> {
-    let damaged = |source| StatementProblem::Damaged {
+    let damaged = |source: Option<BundleError>| StatementProblem::Damaged {
         path: store.dir().file(StateFile::TrustStatements),
-        source,
+        source: source.map(Box::new),
         aside: None,
     };
     let bytes = match store.read(StateFile::TrustStatements, MAX_FILE_BYTES) {
@@ -82,10 +82,10 @@ fn problem_in(home: &Home, store: &Store) -> Option<StatementProblem> {
     let error = replay(&mut rotation, &tokens)?;
     Some(StatementProblem::Damaged {
         path: store.dir().file(StateFile::TrustStatements),
-        source: Some(BundleError::Statement {
+        source: Some(Box::new(BundleError::Statement {
             line: None,
             error: error.into(),
-        }),
+        })),
         aside: None,
     })
 }

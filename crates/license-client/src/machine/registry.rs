@@ -4,7 +4,7 @@ use std::io::{self, ErrorKind};
 
 use windows_registry::{LOCAL_MACHINE, Type};
 
-use crate::hex;
+use license_core::hex;
 
 /// `KEY_WOW64_64KEY`: the keys that 64-bit programs see, also for a 32-bit program.
 const VIEW_OF_64_BIT: u32 = 0x0100;

@@ -21,7 +21,7 @@ pub enum ListProblem {
         /// The file.
         path: PathBuf,
         /// The damage.
-        source: ListFault,
+        source: Box<ListFault>,
         /// Where it was moved; `None` where it may not be moved.
         aside: Option<PathBuf>,
     },

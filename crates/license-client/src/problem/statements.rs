@@ -22,7 +22,7 @@ pub enum StatementProblem {
         /// The file.
         path: PathBuf,
         /// The damage; `None` if it is not text, or larger than any such file.
-        source: Option<BundleError>,
+        source: Option<Box<BundleError>>,
         /// Where it was moved; `None` where it may not be moved.
         aside: Option<PathBuf>,
     },
@@ -33,9 +33,11 @@ impl StatementProblem {
     pub fn code(&self) -> Option<Code> {
         match self {
             Self::Store(_) => None,
-            Self::Damaged { source, .. } => {
-                Some(source.as_ref().map_or(Code::Malformed, BundleError::code))
-            }
+            Self::Damaged { source, .. } => Some(
+                source
+                    .as_ref()
+                    .map_or(Code::Malformed, |source| source.code()),
+            ),
         }
     }
 }

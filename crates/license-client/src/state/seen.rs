@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use license_core::{KeyId, RevocationList};
 use serde_json::{Value, json};
 
-use crate::hex;
 use crate::problem::StaleList;
+use license_core::hex;
 
 /// The newest list of each key that was seen here, by key id.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
