@@ -22,6 +22,18 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+// A module uses only modules of the lines above its own:
+//     clock, files, hex
+//     machine, paths
+//     store, project
+//     home, sealed, usage
+//     problem
+//     sealed_file, state
+//     activation, journal, revocations
+//     installation
+//     host
+//     session
+//     client
 mod activation;
 mod client;
 mod clock;

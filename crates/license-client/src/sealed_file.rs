@@ -17,7 +17,8 @@ pub(crate) trait Document: Default {
     /// The format, in the member `version`. A file of another format is not used.
     const VERSION: u64;
 
-    /// The most bytes that are read. Sealing and JSON's escapes make a file larger than its content.
+    /// The most bytes that are read. Sealing and the escapes of JSON make a file larger than its
+    /// content.
     const CAP: usize;
 
     /// Returns the document of these members, or `None` if one is malformed.

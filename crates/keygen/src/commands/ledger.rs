@@ -13,7 +13,7 @@ use std::path::Path;
 use license_core::{LicenseKey, MachineDigest, Span, Timestamp, Unverified};
 use license_issuer::hex;
 use license_terminal::{
-    Audience, Destination, Exit, Failure, Overwrite, Terminal, escape, show_path,
+    Audience, Destination, Exit, Failure, Overwrite, Terminal, escape, is_near, show_path,
 };
 use serde_json::{Value, json};
 
@@ -234,51 +234,24 @@ fn find(ledger: &dyn LedgerReader, text: &str, terminal: &Terminal) -> Result<()
     report::licenses(&found, crate::args::Form { csv: false }, terminal)
 }
 
-/// The licenses of which an id or key differs from the text by one or two characters, or by two that are swapped.
+/// Returns the licenses with an id or key that differs from the text by at most two typing errors.
 fn near(ledger: &dyn LedgerReader, text: &str) -> Result<Vec<String>, Failure> {
     // Enough to choose from.
     const MAX: usize = 100;
-    let letters = |text: &str| -> Vec<char> { text.to_ascii_uppercase().chars().collect() };
-    let typed = letters(text.trim());
-    // What is much shorter is no key, and near to far too many.
-    if typed.len() < 12 {
+    let typed = text.trim().to_ascii_uppercase();
+    // A much shorter text is not a key, and is similar to too many.
+    if typed.chars().count() < 12 {
         return Ok(Vec::new());
     }
     let mut subjects: Vec<String> = Vec::new();
     let read = ledger.visit_names(&mut |subject, name| {
         let is_known = subjects.last().is_some_and(|last| last == subject);
-        if !is_known && subjects.len() < MAX && is_near(&typed, &letters(name)) {
+        if !is_known && subjects.len() < MAX && is_near(&typed, &name.to_ascii_uppercase()) {
             subjects.push(subject.to_owned());
         }
     });
     read.map_err(|error| not_kept_in(ledger, &error))?;
     Ok(subjects)
-}
-
-/// Whether the texts differ by at most two changes of a character, or by one that is missing, one too many, or two swapped.
-fn is_near(typed: &[char], key: &[char]) -> bool {
-    let same_start = typed.iter().zip(key).take_while(|(a, b)| a == b).count();
-    let rest = |text: &[char]| text.get(same_start..).unwrap_or_default().to_vec();
-    let (typed_rest, key_rest) = (rest(typed), rest(key));
-    let same_end = typed_rest.iter().rev().zip(key_rest.iter().rev());
-    let same_end = same_end.take_while(|(a, b)| a == b).count();
-    let cut = |text: &[char]| {
-        text.get(..text.len().saturating_sub(same_end))
-            .map(<[char]>::to_vec)
-    };
-    match (
-        cut(&typed_rest).unwrap_or_default(),
-        cut(&key_rest).unwrap_or_default(),
-    ) {
-        (a, b) if a.len() == b.len() => {
-            let mut sorted = (a.clone(), b.clone());
-            sorted.0.sort_unstable();
-            sorted.1.sort_unstable();
-            let differing = a.iter().zip(&b).filter(|(a, b)| a != b).count();
-            differing <= 2 || (a.len() == 2 && sorted.0 == sorted.1)
-        }
-        (a, b) => a.len().abs_diff(b.len()) == 1 && a.len().max(b.len()) <= 1,
-    }
 }
 
 fn stats(ledger: &dyn LedgerReader, terminal: &Terminal) -> Result<(), Failure> {

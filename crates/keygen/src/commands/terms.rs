@@ -2,7 +2,7 @@
 
 use license_core::{License, LicenseClaims, Machine, Matrix, Span, TierTerms, UsageType};
 use license_issuer::services::licenses::SignedLicense;
-use license_terminal::{Destination, Failure, Terminal, escape};
+use license_terminal::{Destination, Failure, Terminal, escape, plural};
 use serde_json::{Value, json};
 
 use super::{dry_run, now};
@@ -196,12 +196,9 @@ fn term(facts: &LicenseClaims) -> String {
 /// What else the license restricts.
 fn bounds(facts: &LicenseClaims) -> Vec<String> {
     let mut lines = Vec::new();
-    let several = |count: u64, one: &str| match count {
-        1 => format!("1 {one}"),
-        count => format!("{count} {one}s"),
-    };
-    let seats = facts.seats.map(|seats| several(seats, "seat"));
-    let devices = facts.devices.map(|devices| several(devices, "device"));
+    let seats = facts.seats.map(|seats| plural(seats, "seat", "seats"));
+    let devices = facts.devices;
+    let devices = devices.map(|devices| plural(devices, "device", "devices"));
     let counts: Vec<_> = seats.into_iter().chain(devices).collect();
     if !counts.is_empty() {
         lines.push(format!("counts     {}", counts.join(", ")));

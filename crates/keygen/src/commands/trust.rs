@@ -1,7 +1,7 @@
 //! `keygen trust`.
 
 use license_core::TrustSet;
-use license_terminal::{Destination, Failure, Terminal};
+use license_terminal::{Destination, Failure, Terminal, plural};
 
 use super::add_keys;
 use crate::args::Trust;
@@ -15,10 +15,9 @@ pub(crate) fn run(arguments: &Trust, terminal: &Terminal) -> Result<(), Failure>
         let text = format!("{jwks:#}\n");
         out.write(&text)?;
         terminal.note(&format!(
-            "wrote {}: {} key{}",
+            "wrote {}: {}",
             out.out,
-            trust.len(),
-            if trust.len() == 1 { "" } else { "s" }
+            plural(trust.len(), "key", "keys")
         ));
         for key in trust.iter() {
             terminal.note(&format!(

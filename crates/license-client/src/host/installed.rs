@@ -18,26 +18,28 @@ pub struct Installed {
     pub begins: Option<Timestamp>,
     /// Whether a mark that a wrong clock had pushed into the future was lowered.
     pub clock_repaired: bool,
-    /// Whether all of it was kept already, or is older than what is.
+    /// Whether all of it was installed before, or is older than what is installed.
     pub is_old: bool,
-    /// What could not be read or kept beside it.
+    /// The problems with other files of the state.
     pub problems: Vec<StateProblem>,
-    /// What became of each revocation list, in the order of their numbers.
+    /// The result for each revocation list, in the order of their numbers.
     pub lists: Vec<InstalledList>,
-    /// What became of each trust statement, in their order; none where the program has keys of its own.
+    /// The result for each trust statement, in their order; empty where the program has embedded
+    /// keys.
     pub statements: Vec<InstalledStatement>,
-    /// What became of each block: licenses, validation tokens, lists, activations and clock repairs, in this order.
+    /// The result for each block: licenses, validation tokens, lists, activations and clock
+    /// repairs, in this order.
     pub blocks: Vec<InstalledBlock>,
 }
 
 /// The result for one block of an installed file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InstalledBlock {
-    /// What it is.
+    /// The kind of its token.
     pub kind: TokenKind,
-    /// Its id; of a revocation list its number.
+    /// Its id; the number of a revocation list.
     pub id: String,
-    /// Whether it was not kept already.
+    /// Whether it was not installed before.
     pub is_news: bool,
 }
 

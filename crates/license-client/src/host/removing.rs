@@ -22,7 +22,8 @@ impl Host {
         let is_there = |file: &StateFile| store.dir().file(*file).symlink_metadata().is_ok();
         if [License, Key, Trust].iter().any(is_there) {
             let lock = store.lock().map_err(InstallationError::Store)?;
-            // The keys last: a license without its keys is an error, keys without a license are not.
+            // The keys are removed last: a license without its keys is an error, but keys without
+            // a license are not.
             for file in [License, Key, Trust] {
                 if lock.remove(file).map_err(InstallationError::Store)? {
                     paths.push(store.dir().file(file));

@@ -2,7 +2,7 @@
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::{ActivationRequest, ClockRequest, Letter, LetterError, Receipt, Secret, spoken};
 use crate::encoding::armor::LetterKind;
@@ -50,6 +50,7 @@ impl Letter {
                 commitment: request.commitment,
                 made_at: request.made_at,
                 check,
+                unknown: Map::new(),
             }),
             Self::Clock(request) => json!(ClockMessage {
                 ver: VERSION,
@@ -59,6 +60,7 @@ impl Letter {
                 mark: request.mark,
                 made_at: request.made_at,
                 check,
+                unknown: Map::new(),
             }),
             Self::Deactivation(receipt) => json!(ReceiptMessage {
                 ver: VERSION,
@@ -69,6 +71,7 @@ impl Letter {
                 secret: receipt.secret.reveal(),
                 made_at: receipt.made_at,
                 check,
+                unknown: Map::new(),
             }),
         }
     }
@@ -129,7 +132,6 @@ fn is_around(letter: char) -> bool {
 
 /// The JSON form of an [`ActivationRequest`].
 #[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 struct ActivationMessage {
     #[serde(deserialize_with = "supported_version")]
     ver: u64,
@@ -141,11 +143,13 @@ struct ActivationMessage {
     made_at: Timestamp,
     #[serde(deserialize_with = "text")]
     check: String,
+    /// Refused, unless a known member is wrong.
+    #[serde(flatten)]
+    unknown: Map<String, Value>,
 }
 
 /// The JSON form of a [`ClockRequest`].
 #[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 struct ClockMessage {
     #[serde(deserialize_with = "supported_version")]
     ver: u64,
@@ -156,11 +160,13 @@ struct ClockMessage {
     made_at: Timestamp,
     #[serde(deserialize_with = "text")]
     check: String,
+    /// Refused, unless a known member is wrong.
+    #[serde(flatten)]
+    unknown: Map<String, Value>,
 }
 
 /// The JSON form of a [`Receipt`].
 #[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 struct ReceiptMessage {
     #[serde(deserialize_with = "supported_version")]
     ver: u64,
@@ -173,6 +179,9 @@ struct ReceiptMessage {
     made_at: Timestamp,
     #[serde(deserialize_with = "text")]
     check: String,
+    /// Refused, unless a known member is wrong.
+    #[serde(flatten)]
+    unknown: Map<String, Value>,
 }
 
 impl TryFrom<ReceiptMessage> for Receipt {
@@ -198,6 +207,7 @@ fn of_json(kind: LetterKind, body: &[u8]) -> Result<Letter, LetterError> {
     let (letter, check) = match kind {
         LetterKind::Activation => {
             let message: ActivationMessage = read(body)?;
+            only_known(&message.unknown)?;
             let request = ActivationRequest {
                 product: message.product,
                 license: message.license,
@@ -210,6 +220,7 @@ fn of_json(kind: LetterKind, body: &[u8]) -> Result<Letter, LetterError> {
         }
         LetterKind::Clock => {
             let message: ClockMessage = read(body)?;
+            only_known(&message.unknown)?;
             let request = ClockRequest {
                 product: message.product,
                 machine: message.machine,
@@ -221,6 +232,7 @@ fn of_json(kind: LetterKind, body: &[u8]) -> Result<Letter, LetterError> {
         }
         LetterKind::Deactivation => {
             let mut message: ReceiptMessage = read(body)?;
+            only_known(&message.unknown)?;
             let check = std::mem::take(&mut message.check);
             (Letter::Deactivation(message.try_into()?), check)
         }
@@ -234,16 +246,20 @@ fn of_json(kind: LetterKind, body: &[u8]) -> Result<Letter, LetterError> {
 fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, LetterError> {
     strict_json::from_slice(body).map_err(|error| match error {
         ReadError::Json(error) => LetterError::Json(error),
-        ReadError::Member(error) => later_version(body).unwrap_or(match error.is_unknown {
-            true => LetterError::UnknownMember {
-                found: error.path.chars().take(MAX_QUOTED_CHARS).collect(),
-            },
-            false => LetterError::Member {
-                member: error.path,
-                expected: error.expected,
-            },
+        ReadError::Member(error) => later_version(body).unwrap_or(LetterError::Member {
+            member: error.path,
+            expected: error.expected,
         }),
     })
+}
+
+fn only_known(unknown: &Map<String, Value>) -> Result<(), LetterError> {
+    match unknown.keys().next() {
+        None => Ok(()),
+        Some(name) => Err(LetterError::UnknownMember {
+            found: name.chars().take(MAX_QUOTED_CHARS).collect(),
+        }),
+    }
 }
 
 /// Returns the error of a later format version, whatever else is wrong.

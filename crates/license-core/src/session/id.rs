@@ -88,7 +88,8 @@ mod tests {
         )
     }
 
-    /// Made with Python: `hashlib.sha256(b"".join(len(f).to_bytes(8, "big") + f for f in fields)).hexdigest()[:32]`.
+    /// The expected id was computed with Python:
+    /// `hashlib.sha256(b"".join(len(f).to_bytes(8, "big") + f for f in fields)).hexdigest()[:32]`.
     #[test]
     fn the_id_is_a_hash_over_length_prefixed_fields() {
         let session = id(LICENSE, MACHINE, "ann", b"/home/ann/project");

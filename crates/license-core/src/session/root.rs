@@ -26,7 +26,7 @@ pub enum FoundBy {
     Product,
     /// It has an entry `.git`, which is a file in worktrees and submodules.
     Git,
-    /// No directory from there upwards has one of the two, so the directory is a project of its own.
+    /// No directory from there upwards has one of the two. The directory is a project of its own.
     Directory,
 }
 

@@ -1,6 +1,6 @@
 //! Licenses and entries as text, JSON and comma-separated values.
 
-use license_terminal::{Failure, Terminal, escape};
+use license_terminal::{Column, Failure, Table, Terminal, escape};
 use serde_json::json;
 
 use super::super::now;
@@ -41,38 +41,37 @@ pub(super) fn licenses(
         terminal.note("no such license");
         return Ok(());
     }
-    terminal.data(&table(rows))
+    terminal.data(&table(rows).to_text(terminal.columns()))
 }
 
-fn table(rows: &[LicenseRow]) -> String {
+fn table(rows: &[LicenseRow]) -> Table {
     let now = now();
     let fact = |row: &LicenseRow, name: &str| row.entry.fact(name).unwrap_or_default();
-    let lines = rows.iter().map(|row| {
-        let end = row.entry.fact("expires_at");
-        let (tier, customer) = (fact(row, "tier"), fact(row, "customer"));
-        let name = row.entry.fact("key").or(row.entry.fact("short_key"));
-        let unsure = if row.entry.delivered {
-            ""
-        } else {
-            " (maybe not handed out)"
-        };
-        format!(
-            "{:36}  {:10}  {tier:5}  {:14}  {}  {}{unsure}",
-            escape(&row.entry.subject),
-            row.status,
-            left(end.as_deref(), now),
-            escape(&name.unwrap_or_default()),
-            escape(&customer),
-        )
-    });
-    let head = format!(
-        "{:36}  {:10}  {:5}  {:14}  KEY  CUSTOMER",
-        "LICENSE", "STATUS", "TIER", "ENDS"
-    );
-    std::iter::once(head)
-        .chain(lines)
-        .collect::<Vec<_>>()
-        .join("\n")
+    let mut table = Table::new([
+        Column::new("LICENSE").min_width(36).whole(),
+        Column::new("STATUS").min_width(10).whole(),
+        Column::new("TIER").min_width(5).whole(),
+        Column::new("ENDS").min_width(14),
+        Column::new("KEY").whole(),
+        Column::new("CUSTOMER"),
+    ]);
+    for row in rows {
+        let end = left(row.entry.fact("expires_at").as_deref(), now);
+        let key = row.entry.fact("key").or(row.entry.fact("short_key"));
+        let mut customer = fact(row, "customer");
+        if !row.entry.delivered {
+            customer.push_str(" (maybe not handed out)");
+        }
+        table.row([
+            &row.entry.subject,
+            &row.status.to_string(),
+            &fact(row, "tier"),
+            &end,
+            &key.unwrap_or_default(),
+            &customer,
+        ]);
+    }
+    table
 }
 
 /// RFC 4180, with a header. What a spreadsheet would take for a formula has an apostrophe before it.

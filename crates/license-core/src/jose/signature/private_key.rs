@@ -27,7 +27,7 @@ enum Inner {
     AwsLcRs(aws_lc::PrivateKey),
     #[cfg(feature = "rsa")]
     Rsa {
-        key: rust_crypto::PrivateKey,
+        key: Box<rust_crypto::PrivateKey>,
         /// Blinds every private operation and salts PS256 signatures.
         random: Box<dyn RandomSource>,
     },
@@ -72,7 +72,7 @@ impl PrivateKey {
             Backend::AwsLcRs => Inner::AwsLcRs(aws_lc::PrivateKey::from_pkcs1(der)?),
             #[cfg(feature = "rsa")]
             Backend::Rsa => Inner::Rsa {
-                key: rust_crypto::PrivateKey::from_pkcs1(der)?,
+                key: Box::new(rust_crypto::PrivateKey::from_pkcs1(der)?),
                 random,
             },
         };

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use license_terminal::{Failure, Terminal, escape};
+use license_terminal::{Failure, Terminal, escape, plural, times};
 use serde_json::{Map, Value, json};
 
 use super::super::super::ledger::quoted;
@@ -62,9 +62,9 @@ fn text(id: &str, license: &License) -> String {
     };
     lines.push(format!(
         "  {}, {}{days}, {}",
-        counted(license.chains.len(), "machine"),
-        counted(license.days.len(), "day"),
-        counted(license.sessions, "session"),
+        plural(license.chains.len(), "machine", "machines"),
+        plural(license.days.len(), "day", "days"),
+        plural(license.sessions, "session", "sessions"),
     ));
     for (name, quota) in &license.quotas {
         lines.push(format!("  {}: {}", escape(name), quota_text(quota)));
@@ -78,9 +78,9 @@ fn text(id: &str, license: &License) -> String {
     }
     lines.push(format!(
         "  {}, {}, {}, counts lost {}, counted again {}",
-        counted(license.gaps, "gap"),
-        counted(license.forks, "fork"),
-        counted(license.clock_jumps, "clock jump"),
+        plural(license.gaps, "gap", "gaps"),
+        plural(license.forks, "fork", "forks"),
+        plural(license.clock_jumps, "clock jump", "clock jumps"),
         times(license.losses),
         times(license.recounts),
     ));
@@ -96,24 +96,10 @@ fn quota_text(quota: &Quota) -> String {
     }
 }
 
-fn times(count: impl ToString) -> String {
-    match count.to_string().as_str() {
-        "1" => "once".to_owned(),
-        count => format!("{count} times"),
-    }
-}
-
 fn names(counts: &BTreeMap<String, u64>) -> String {
     let counts = counts.iter();
     let counts = counts.map(|(name, count)| format!("{} {count}", escape(name)));
     counts.collect::<Vec<_>>().join(", ")
-}
-
-fn counted(count: impl ToString, what: &str) -> String {
-    match count.to_string().as_str() {
-        "1" => format!("1 {what}"),
-        count => format!("{count} {what}s"),
-    }
 }
 
 fn to_json(id: &str, license: &License) -> Value {
