@@ -16,9 +16,9 @@ mod value;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use license_cli_support::program::Description;
+use license_cli_support::{Destination, OutputOptions, Source};
 use license_core::ProductCode;
-use license_terminal::program::Description;
-use license_terminal::{Destination, OutputOptions, Source};
 
 pub(crate) use activation::{Activate, Bundle, ClockRepair, Release};
 pub(crate) use diff::Diff;

@@ -40,8 +40,8 @@ mod usage;
 
 use crate::output::default_ledger;
 use clap::CommandFactory;
+use license_cli_support::{Exit, Failure, Terminal};
 use license_issuer::ledger::sqlite::LedgerLocation;
-use license_terminal::{Exit, Failure, Terminal};
 
 use crate::args::{Cli, Command};
 

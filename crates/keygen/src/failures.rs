@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::path::Path;
 
+use license_cli_support::{Exit, Failure, Source, show_path};
 use license_core::issue::IssueError as CoreIssueError;
 use license_core::{BundleError, Code, Matrix, MatrixError, ParseError, ProductCode, TrustError};
 use license_issuer::errors::{DeliveryError, LedgerError};
@@ -13,7 +14,6 @@ use license_issuer::services::TransactionError;
 use license_issuer::services::batch::BatchError;
 use license_issuer::services::issue::{IssueError, SignError};
 use license_issuer::services::record::RecordError;
-use license_terminal::{Exit, Failure, Source, show_path};
 
 /// Maps an error of the issue service.
 pub(crate) fn not_issued(error: IssueError<Failure>, location: &LedgerLocation) -> Failure {

@@ -1,9 +1,9 @@
 //! The values that arguments name: product files, public keys, the clock and new ids.
 
+use license_cli_support::{Failure, Source};
 use license_core::{LicenseId, MAX_FILE_BYTES, Matrix, Timestamp, TrustSet};
 use license_issuer::clock::{Clock, SystemClock};
 use license_issuer::random;
-use license_terminal::{Failure, Source};
 
 use crate::failures;
 

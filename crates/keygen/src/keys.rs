@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use license_cli_support::{Exit, Failure, Terminal, escape, show_path};
 use license_core::issue::{CheckedKey, KeyBits, SigningKeyError};
 #[cfg(feature = "aws-kms")]
 use license_issuer::signer::aws_kms::AwsKmsError;
@@ -14,7 +15,6 @@ use license_issuer::signer::private_key::{PrivateKeyError, StoredKey, is_descrip
 use license_issuer::signer::{
     self, CreatedKey, ErrorCategory, KeyLocation, SignerError, SignerOptions,
 };
-use license_terminal::{Exit, Failure, Terminal, escape, show_path};
 
 use crate::args::KeyArgs;
 use crate::passphrase::{PassphraseReader, is_stdin};

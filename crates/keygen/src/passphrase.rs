@@ -5,11 +5,11 @@ use std::fs::File;
 use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
+use license_cli_support::{Failure, Terminal, escape};
 use license_issuer::signer::private_key::{is_descriptor, is_exposed};
 use license_issuer::signer::{
     Passphrase, PassphraseError, PassphraseRequest, PassphraseSource, SignerNotice,
 };
-use license_terminal::{Failure, Terminal, escape};
 use zeroize::Zeroizing;
 
 /// The longest line that is read: a passphrase with its line ending.
@@ -226,7 +226,7 @@ fn into_text(line: &[u8]) -> Result<Zeroizing<String>, Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use license_terminal::Exit;
+    use license_cli_support::Exit;
 
     fn file(content: &[u8]) -> (tempfile::NamedTempFile, PassphraseInput) {
         let file = tempfile::NamedTempFile::new().unwrap();

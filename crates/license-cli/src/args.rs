@@ -4,9 +4,9 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use license_cli_support::program::Description;
+use license_cli_support::{Destination, OutputOptions, Source};
 use license_core::{Date, Machine, Timestamp, UsageType, Version};
-use license_terminal::program::Description;
-use license_terminal::{Destination, OutputOptions, Source};
 
 use crate::embedded;
 

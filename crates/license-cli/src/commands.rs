@@ -16,7 +16,7 @@ mod use_quota;
 mod verify;
 
 use clap::CommandFactory;
-use license_terminal::{Exit, Failure, Terminal};
+use license_cli_support::{Exit, Failure, Terminal};
 
 use crate::args::{Cli, Command};
 use crate::context::AppContext;

@@ -6,6 +6,7 @@ mod input;
 use std::io::IsTerminal;
 use std::path::Path;
 
+use license_cli_support::{Failure, Source, plural};
 use license_client::{
     DetectedUsage, Host, Installation, Moment, ProjectRoot, Surroundings, detect_usage,
     find_project, usage_variable,
@@ -13,7 +14,6 @@ use license_client::{
 use license_core::{
     Artefacts, Bundle, MAX_FILE_BYTES, Matrix, Rotation, Taken, TokenKind, TrustSet, UsageType,
 };
-use license_terminal::{Failure, Source, plural};
 
 pub(crate) use evaluation::Evaluation;
 pub(crate) use input::LicenseInput;

@@ -1,7 +1,7 @@
 //! The keys that this program was built with, if it was: then they are the only ones that count.
 
+use license_cli_support::{Exit, Failure};
 use license_core::TrustSet;
-use license_terminal::{Exit, Failure};
 
 /// A JWK Set; nothing in a program that was built without keys.
 const JWKS: &str = include_str!(concat!(env!("OUT_DIR"), "/trust.jwks"));

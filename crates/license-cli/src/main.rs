@@ -10,7 +10,7 @@ mod output;
 
 use std::process::ExitCode;
 
-use license_terminal::{Terminal, program};
+use license_cli_support::{Terminal, program};
 
 fn main() -> ExitCode {
     let cli: args::Cli = match program::parse(std::env::args_os()) {

@@ -1,6 +1,6 @@
 //! ZXing, which is in most scanners, reads the codes that we draw: as pictures, and off a terminal.
 
-use license_terminal::QrCode;
+use license_cli_support::QrCode;
 use license_tests::tools;
 use license_tests::{Outcome, Run, Scratch};
 use serde_json::json;

@@ -1,8 +1,8 @@
 //! Options of what answers machines, and takes back what they were given.
 
 use clap::{ArgGroup, Args};
+use license_cli_support::Source;
 use license_core::Timestamp;
-use license_terminal::Source;
 
 use super::value::{instant, reason};
 use super::{KeyArgs, Out};

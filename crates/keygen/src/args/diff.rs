@@ -1,7 +1,7 @@
 //! Options of `keygen diff`.
 
 use clap::Args;
-use license_terminal::Source;
+use license_cli_support::Source;
 
 #[derive(Debug, Args)]
 pub(crate) struct Diff {

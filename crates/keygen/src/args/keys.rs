@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use clap::{ArgGroup, Args, ValueEnum};
+use license_cli_support::{Destination, Source};
 use license_core::Algorithm;
-use license_terminal::{Destination, Source};
 
 use super::Out;
 use super::value::{algorithm, key_name};

@@ -3,8 +3,8 @@
 use std::num::NonZeroU32;
 
 use clap::Args;
+use license_cli_support::Source;
 use license_core::{Tier, Timestamp, UsageType};
-use license_terminal::Source;
 
 use super::value::{count, instant, tier, usage_type};
 use super::{KeyArgs, Out};

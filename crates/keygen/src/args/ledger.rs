@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
+use license_cli_support::Source;
 use license_issuer::ledger::LicenseStatus;
-use license_terminal::Source;
 
 use super::Out;
 use super::value::{hash, reason, span, standing};

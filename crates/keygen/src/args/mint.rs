@@ -4,10 +4,10 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 
 use clap::{ArgGroup, Args, Parser};
+use license_cli_support::Source;
 use license_core::{
     Company, Date, KeyExpiry, ProductCode, Quota, Status, Tier, Timestamp, UsageType, VersionReq,
 };
-use license_terminal::Source;
 
 use super::value::{
     company, count, date, instant, key_expiry, product, quota, requirement, status, tier,

@@ -3,8 +3,8 @@
 use std::num::NonZeroU32;
 
 use clap::{ArgGroup, Args};
+use license_cli_support::Source;
 use license_core::{Date, Quota, Tier, Timestamp};
-use license_terminal::Source;
 
 use super::value::{count, date, instant, quota, tier};
 use super::{KeyArgs, Out};

@@ -3,8 +3,8 @@
 use std::num::NonZeroU32;
 
 use clap::Args;
+use license_cli_support::Source;
 use license_core::Timestamp;
-use license_terminal::Source;
 
 use super::value::{count, instant};
 use super::{KeyArgs, Out};

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use clap::{ArgGroup, Args};
+use license_cli_support::Source;
 use license_core::{Algorithm, Timestamp};
-use license_terminal::Source;
 
 use super::value::{algorithm, instant, key_name};
 use super::{KeyArgs, Out};

@@ -1,8 +1,8 @@
 //! Options of what reads usage reports.
 
 use clap::{Args, Subcommand};
+use license_cli_support::Source;
 use license_core::Date;
-use license_terminal::Source;
 
 use super::Form;
 use super::value::date;

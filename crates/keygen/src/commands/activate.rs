@@ -1,11 +1,11 @@
 //! `keygen activate`.
 
+use license_cli_support::{Exit, Failure, Source, Terminal, escape};
 use license_core::{Code, MAX_FILE_BYTES, Matrix, TrustSet};
 use license_issuer::clock::SystemClock;
 use license_issuer::ledger::LedgerReader;
 use license_issuer::ledger::sqlite::LedgerLocation;
 use license_issuer::services::answer::{ActivationPolicy, AnswerDraft, AnswerError, AnswerOrder};
-use license_terminal::{Exit, Failure, Source, Terminal, escape};
 use serde_json::json;
 
 use super::answer::{self, AnswerCommand, AnswerFacts, AnswerTexts};

@@ -1,12 +1,12 @@
 //! Answers to machine requests, for `keygen activate` and `keygen clock-repair`.
 
+use license_cli_support::{Destination, Exit, Failure, QrCode, Terminal};
 use license_core::Unverified;
 use license_core::issue::Sign;
 use license_issuer::ledger::{Entry, LedgerReader};
 use license_issuer::services::answer::{
     AnswerContext, AnswerDraft, AnswerError, AnswerOrder, AnswerPolicy, SignedAnswer,
 };
-use license_terminal::{Destination, Exit, Failure, QrCode, Terminal};
 use serde_json::Value;
 
 use super::issuing::{Issuing, IssuingReport};

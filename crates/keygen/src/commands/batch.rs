@@ -6,13 +6,13 @@ mod orders;
 
 use std::path::Path;
 
+use license_cli_support::{Exit, Failure, Progress, Terminal, plural, show_path};
 use license_issuer::ledger::sqlite::LedgerLocation;
 use license_issuer::names::{NameSet, NameSetError};
 use license_issuer::services::batch::{
     BatchError, BatchObserver, BatchReport, BatchRequest, KnownCounts,
 };
 use license_issuer::services::issue::{IssueService, Mode};
-use license_terminal::{Exit, Failure, Progress, Terminal, plural, show_path};
 use serde_json::json;
 
 use super::signer::KeyFile;

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use license_cli_support::{Destination, Exit, Failure, Source, Terminal, escape};
 use license_core::{
     Artefacts, Bundle, BundleError, Code, License, LicenseKey, MAX_FILE_BYTES, Matrix, ParseError,
     Rotation, Timestamp, TokenKind, TrustSet, TrustStatement, input_cap,
 };
 use license_issuer::ledger::sqlite::LedgerLocation;
-use license_terminal::{Destination, Exit, Failure, Source, Terminal, escape};
 use serde_json::{Value, json};
 
 use super::diff;

@@ -2,6 +2,7 @@
 
 mod report;
 
+use license_cli_support::{Destination, Exit, Failure, Source, Terminal};
 use license_core::issue::CheckedKey;
 use license_core::{MAX_FILE_BYTES, Machine, MachineDigest, Matrix, TrustSet};
 use license_issuer::clock::SystemClock;
@@ -11,7 +12,6 @@ use license_issuer::services::issue::DraftContext;
 use license_issuer::services::validations::{
     SignedValidation, ValidationError, ValidationOrder, ValidationPlan,
 };
-use license_terminal::{Destination, Exit, Failure, Source, Terminal};
 
 use super::issuing::Issuing;
 use super::signer::KeyFile;

@@ -1,11 +1,11 @@
 //! `keygen clock-repair`.
 
+use license_cli_support::{Failure, Source, Terminal, escape};
 use license_core::{MachineDigest, Span, Timestamp};
 use license_issuer::clock::SystemClock;
 use license_issuer::ledger::LedgerReader;
 use license_issuer::ledger::sqlite::LedgerLocation;
 use license_issuer::services::answer::{AnswerDraft, AnswerError, AnswerOrder, ClockRepairPolicy};
-use license_terminal::{Failure, Source, Terminal, escape};
 use serde_json::json;
 
 use super::answer::{self, AnswerCommand, AnswerFacts, AnswerTexts};

@@ -1,9 +1,9 @@
 //! `keygen issue --convert`: a trial becomes a paid license, which keeps what was left of it.
 
+use license_cli_support::{Exit, Failure, escape};
 use license_core::issue::LicenseDraft;
 use license_core::{LicenseId, Matrix, Timestamp};
 use license_issuer::ledger::{Entry, LedgerReader, LicenseStatus};
-use license_terminal::{Exit, Failure, escape};
 
 use super::drafting::ends_after;
 use super::lookup::{license_of, not_found, resolve};

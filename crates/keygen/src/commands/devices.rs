@@ -1,7 +1,7 @@
 //! The machines that use a license, in reports.
 
+use license_cli_support::{Exit, Failure};
 use license_issuer::services::devices::{DeviceLimitError, DeviceUsage};
-use license_terminal::{Exit, Failure};
 use serde_json::{Value, json};
 
 /// Returns the failure of a machine that would be one too many.

@@ -2,11 +2,11 @@
 
 mod report;
 
+use license_cli_support::{Failure, Source, Terminal};
 use license_core::{Difference, Succession, TrustSet};
 use license_issuer::errors::LedgerError;
 use license_issuer::ledger::LedgerReader;
 use license_issuer::ledger::sqlite::{LedgerLocation, SqliteLedger};
-use license_terminal::{Failure, Source, Terminal};
 
 use super::lookup;
 use super::subject::{self, Subject};

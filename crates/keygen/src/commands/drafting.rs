@@ -1,9 +1,9 @@
 //! Parts of drafts that several commands share.
 
+use license_cli_support::{Failure, escape};
 use license_core::{Machine, Matrix, Tier, TierTerms, Timestamp};
 use license_issuer::ledger::{Entry, LedgerReader};
 use license_issuer::records;
-use license_terminal::{Failure, escape};
 
 use crate::failures;
 

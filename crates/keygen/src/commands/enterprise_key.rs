@@ -2,12 +2,12 @@
 
 mod report;
 
+use license_cli_support::{Failure, Terminal};
 use license_core::issue::{CheckedKey, Sign};
 use license_core::{Algorithm, EnterpriseTerms, KeyExpiry};
 use license_issuer::ledger::sqlite::LedgerLocation;
 use license_issuer::services::enterprise_keys::{EnterpriseKeyOrder, SignedEnterpriseKey};
 use license_issuer::services::issue::DraftContext;
-use license_terminal::{Failure, Terminal};
 
 use super::issuing::Issuing;
 use super::signer::KeyFile;

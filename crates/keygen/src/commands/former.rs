@@ -1,9 +1,9 @@
 //! The license that a new one takes the place of.
 
+use license_cli_support::{Exit, Failure, Source, escape};
 use license_core::issue::LicenseDraft;
 use license_core::{Difference, Effect, License, MAX_FILE_BYTES, Matrix, Timestamp, TrustSet};
 use license_issuer::ledger::{LedgerReader, LicenseStatus};
-use license_terminal::{Exit, Failure, Source, escape};
 
 use super::lookup::{license_of, signing_keys};
 use super::mint::Order;

@@ -1,7 +1,7 @@
 //! `keygen inspect`.
 
+use license_cli_support::{Exit, Failure, Terminal, outline};
 use license_core::{InspectError, MAX_FILE_BYTES, UNVERIFIED, input_cap, inspect};
-use license_terminal::{Exit, Failure, Terminal, outline};
 
 use crate::args::Inspect;
 use crate::failures;

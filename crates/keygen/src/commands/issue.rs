@@ -2,11 +2,11 @@
 
 use std::num::NonZeroU32;
 
+use license_cli_support::{Failure, Terminal};
 use license_core::issue::LicenseDraft;
 use license_core::{CheckIn, Matrix, TierTerms, Timestamp};
 use license_issuer::ledger::sqlite::LedgerLocation;
 use license_issuer::ledger::{LedgerReader, LicenseStatus};
-use license_terminal::{Failure, Terminal};
 
 use super::convert::Converted;
 use super::drafting::{after_days, ends_after, machine_notes, tier_terms, trials, users};

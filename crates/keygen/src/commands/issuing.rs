@@ -1,11 +1,11 @@
 //! Calls the issue service, and prints its report.
 
+use license_cli_support::{Destination, Failure, Terminal, plural};
 use license_issuer::ledger::sqlite::LedgerLocation;
 use license_issuer::services::issue::{
     Draft, DraftFn, IssueReport, IssueRequest, IssueService, Mode, RenderFn, SignerSource,
 };
 use license_issuer::services::warnings::IssueWarning;
-use license_terminal::{Destination, Failure, Terminal, plural};
 use serde_json::Value;
 
 use crate::args::Out;

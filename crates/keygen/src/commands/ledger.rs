@@ -6,13 +6,13 @@ mod report;
 
 use std::path::Path;
 
+use license_cli_support::{
+    Audience, Destination, Exit, Failure, Overwrite, Terminal, is_near, show_path,
+};
 use license_core::{LicenseKey, MachineDigest, Unverified};
 use license_issuer::hex;
 use license_issuer::ledger::sqlite::{LedgerLocation, SqliteLedger};
 use license_issuer::ledger::{ChainFault, LedgerReader, LicenseFilter, LicenseSort, LicenseStatus};
-use license_terminal::{
-    Audience, Destination, Exit, Failure, Overwrite, Terminal, is_near, show_path,
-};
 use serde_json::{Value, json};
 
 use super::lookup::{license_of, not_found, open, resolve, rows};

@@ -1,10 +1,10 @@
 //! Finds ledgers, licenses and keys by the names that arguments give them.
 
+use license_cli_support::{Exit, Failure, escape};
 use license_core::{LicenseKey, Timestamp, TrustSet};
 use license_issuer::errors::LedgerError;
 use license_issuer::ledger::sqlite::{LedgerLocation, SqliteLedger};
 use license_issuer::ledger::{LedgerReader, LicenseFilter, RecordedLicense};
-use license_terminal::{Exit, Failure, escape};
 
 use crate::failures;
 use crate::inputs::now;

@@ -1,7 +1,7 @@
 //! `--machine`: fingerprints and digests, as `license machine` prints them.
 
+use license_cli_support::Failure;
 use license_core::{Fingerprint, Machine, MachineDigest};
-use license_terminal::Failure;
 
 const WHERE: &str = "`license machine` prints them, on the machine that is to be named";
 

@@ -1,11 +1,11 @@
 //! Issues one license at a time, with the issue service.
 
+use license_cli_support::{Failure, Terminal};
 use license_core::Matrix;
 use license_issuer::ledger::LedgerReader;
 use license_issuer::ledger::sqlite::LedgerLocation;
 use license_issuer::services::issue::DraftContext;
 use license_issuer::services::licenses::{LicenseOrder, SignedLicense};
-use license_terminal::{Failure, Terminal};
 
 use super::issuing::Issuing;
 use super::signer::KeyFile;

@@ -1,5 +1,6 @@
 //! `keygen new-key`.
 
+use license_cli_support::{Audience, Destination, Exit, Failure, Overwrite, Terminal};
 use license_core::TrustedKey;
 use license_core::issue::{KeyBits, Sign, SigningKey, SigningKeyError};
 use license_issuer::ledger::Ledger;
@@ -11,7 +12,6 @@ use license_issuer::services::issue::Mode;
 use license_issuer::services::record::{MissingLedger, RecordPlan, record};
 use license_issuer::signer::KeyLocation;
 use license_issuer::signer::private_key::{self, EncryptionEntropy, PrivateKeyError};
-use license_terminal::{Audience, Destination, Exit, Failure, Overwrite, Terminal};
 use serde_json::json;
 
 use crate::args::{Bits, KeyArgs, NewKey};

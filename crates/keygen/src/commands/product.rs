@@ -1,7 +1,7 @@
 //! `keygen product`: the file that describes a product.
 
+use license_cli_support::{Destination, Failure, Source, Terminal, escape};
 use license_core::{CheckIn, MAX_FILE_BYTES, Matrix, ProductCode, Quota, TierTerms};
-use license_terminal::{Destination, Failure, Source, Terminal, escape};
 use serde_json::{Map, Value, json};
 
 use crate::args::{Out, ProductCommand};

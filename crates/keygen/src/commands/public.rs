@@ -1,7 +1,7 @@
 //! `keygen public`.
 
+use license_cli_support::{Destination, Failure, Terminal};
 use license_core::issue::Sign;
-use license_terminal::{Destination, Failure, Terminal};
 use serde_json::json;
 
 use crate::args::{Public, PublicFormat};

@@ -1,10 +1,10 @@
 //! `keygen reassign`: a named user's place goes to another.
 
+use license_cli_support::{Exit, Failure, Terminal, escape};
 use license_core::issue::LicenseDraft;
 use license_core::{License, Matrix, Timestamp, Unverified};
 use license_issuer::ledger::sqlite::LedgerLocation;
 use license_issuer::ledger::{LedgerReader, LicenseStatus};
-use license_terminal::{Exit, Failure, Terminal, escape};
 use serde_json::json;
 
 use super::former::does_not_stand;

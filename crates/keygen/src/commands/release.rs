@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use license_cli_support::{Exit, Failure, Source, Terminal, escape};
 use license_core::{Code, Receipt};
 use license_issuer::errors::LedgerError;
 use license_issuer::ledger::LedgerReader;
@@ -12,7 +13,6 @@ use license_issuer::services::deactivation::{
 };
 use license_issuer::services::issue::Mode;
 use license_issuer::services::record::{MissingLedger, record};
-use license_terminal::{Exit, Failure, Source, Terminal, escape};
 use serde_json::{Value, json};
 
 use super::{lookup, request};

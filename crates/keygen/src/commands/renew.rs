@@ -1,9 +1,9 @@
 //! `keygen renew`.
 
+use license_cli_support::{Failure, Terminal};
 use license_core::{Date, Matrix, Span, Timestamp};
 use license_issuer::ledger::LedgerReader;
 use license_issuer::ledger::sqlite::LedgerLocation;
-use license_terminal::{Failure, Terminal};
 
 use super::drafting::after_days;
 use super::former::{Former, Given};

@@ -1,10 +1,10 @@
 //! What machines send: read, and refused where another command takes it.
 
+use license_cli_support::{Exit, Failure, Source, escape};
 use license_core::{
     ActivationRequest, ClockRequest, Code, Fingerprint, Letter, LetterError, LetterKind,
     MAX_FILE_BYTES, MachineDigest, Matrix, ProductCode, Receipt,
 };
-use license_terminal::{Exit, Failure, Source, escape};
 
 /// Reads what a machine has sent, in whatever form it was carried here.
 pub(super) fn read(source: &Source) -> Result<Letter, Failure> {

@@ -1,5 +1,6 @@
 //! `keygen revocations`.
 
+use license_cli_support::{Failure, Terminal};
 use license_core::issue::CheckedKey;
 use license_core::{Span, Timestamp};
 use license_issuer::ledger::sqlite::LedgerLocation;
@@ -7,7 +8,6 @@ use license_issuer::services::issue::DraftContext;
 use license_issuer::services::revocation_lists::{
     Omission, RevocationListOrder, RevocationListPlan, SignedRevocationList,
 };
-use license_terminal::{Failure, Terminal};
 use serde_json::json;
 
 use super::issuing::{Issuing, IssuingReport};

@@ -1,12 +1,12 @@
 //! `keygen revoke`.
 
+use license_cli_support::{Exit, Failure, Terminal};
 use license_core::{LicenseId, LicenseKey};
 use license_issuer::ledger::LedgerReader;
 use license_issuer::ledger::sqlite::LedgerLocation;
 use license_issuer::services::issue::Mode;
 use license_issuer::services::record::{MissingLedger, record};
 use license_issuer::services::revoke::{RevocationOrder, is_issued};
-use license_terminal::{Exit, Failure, Terminal};
 use serde_json::json;
 
 use super::lookup::{not_found, resolve};

@@ -2,6 +2,7 @@
 
 mod report;
 
+use license_cli_support::{Failure, Terminal, plural};
 use license_core::issue::{CheckedKey, Sign};
 use license_core::{TrustSet, TrustStatement, TrustedKey};
 use license_issuer::ledger::sqlite::LedgerLocation;
@@ -10,7 +11,6 @@ use license_issuer::services::trust_statements::{
     RetirementConsequences, RotationKeys, TrustStatementError, TrustStatementOrder,
     TrustStatementPlan,
 };
-use license_terminal::{Failure, Terminal, plural};
 
 use super::issuing::Issuing;
 use crate::args::{Dry, KeyArgs, Rotate};

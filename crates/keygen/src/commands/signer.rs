@@ -1,9 +1,9 @@
 //! The key that the command line names, as the services open it.
 
+use license_cli_support::{Failure, Terminal};
 use license_core::TrustedKey;
 use license_core::issue::{CheckedKey, Sign};
 use license_issuer::services::issue::SignerSource;
-use license_terminal::{Failure, Terminal};
 
 use crate::args::KeyArgs;
 use crate::keys;

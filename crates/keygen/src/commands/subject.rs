@@ -1,11 +1,11 @@
 //! A license to compare: where it is found, and what is known of it.
 
+use license_cli_support::{Exit, Failure, Source, escape};
 use license_core::{
     Artefacts, Bundle, BundleError, License, LicenseClaims, LicenseKey, MAX_FILE_BYTES, Matrix,
     TokenKind, TrustSet, Unverified,
 };
 use license_issuer::ledger::LedgerReader;
-use license_terminal::{Exit, Failure, Source, escape};
 
 use super::lookup::{license_of, resolve};
 use crate::failures;

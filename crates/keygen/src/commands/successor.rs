@@ -1,9 +1,9 @@
 //! What follows a license in the ledger, and what that means for who changes it.
 
+use license_cli_support::{Exit, Failure};
 use license_core::issue::LicenseDraft;
 use license_core::{License, Timestamp};
 use license_issuer::ledger::{LedgerReader, LicenseStatus};
-use license_terminal::{Exit, Failure};
 
 use super::lookup::license_of;
 use crate::failures;

@@ -1,9 +1,9 @@
 //! What is told of a license, whether it is minted or would be.
 
+use license_cli_support::{Destination, Failure, Terminal, escape, plural};
 use license_core::{License, LicenseClaims, Machine, Matrix, Span, TierTerms, UsageType};
 use license_issuer::services::licenses::SignedLicense;
 use license_issuer::services::warnings;
-use license_terminal::{Destination, Failure, Terminal, escape, plural};
 use serde_json::{Value, json};
 
 use super::issuing::print_warning;

@@ -1,10 +1,10 @@
 //! `keygen trial`.
 
+use license_cli_support::{Exit, Failure, Terminal, escape};
 use license_core::Matrix;
 use license_core::issue::LicenseDraft;
 use license_issuer::ledger::LedgerReader;
 use license_issuer::ledger::sqlite::LedgerLocation;
-use license_terminal::{Exit, Failure, Terminal, escape};
 
 use super::drafting::{after_days, machine_notes, tier_terms, trials, users};
 use super::lookup::required;

@@ -1,7 +1,7 @@
 //! `keygen trust`.
 
+use license_cli_support::{Destination, Failure, Terminal, plural};
 use license_core::TrustSet;
-use license_terminal::{Destination, Failure, Terminal, plural};
 
 use crate::args::Trust;
 use crate::inputs::add_keys;

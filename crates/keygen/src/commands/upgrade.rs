@@ -2,11 +2,11 @@
 
 use std::num::NonZeroU32;
 
+use license_cli_support::{Failure, Terminal};
 use license_core::issue::LicenseDraft;
 use license_core::{License, Matrix, Quota, TierTerms};
 use license_issuer::ledger::LedgerReader;
 use license_issuer::ledger::sqlite::LedgerLocation;
-use license_terminal::{Failure, Terminal};
 
 use super::drafting::tier_terms;
 use super::former::{Former, Given};

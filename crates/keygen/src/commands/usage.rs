@@ -4,10 +4,10 @@ mod import;
 mod summary;
 mod verify;
 
+use license_cli_support::{Exit, Failure, Source, Terminal};
 use license_core::Code;
 use license_core::usage_report::{Finding, MAX_REPORT_BYTES, UsageReport, UsageReportError};
 use license_issuer::ledger::sqlite::LedgerLocation;
-use license_terminal::{Exit, Failure, Source, Terminal};
 use serde_json::{Value, json};
 
 use crate::args::UsageCommand;

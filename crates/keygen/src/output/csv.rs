@@ -1,6 +1,6 @@
 //! Comma-separated values for spreadsheets.
 
-use license_terminal::escape;
+use license_cli_support::escape;
 
 /// Returns a document with a header (RFC 4180), without a final line break.
 ///

@@ -1,9 +1,9 @@
 //! `license check`.
 
+use license_cli_support::{Exit, Failure, Terminal, closest, escape};
 use license_client::StateProblem;
 use license_core::usage_report::Counts;
 use license_core::{Decision, FeatureAnswer, Matrix, Outcome};
-use license_terminal::{Exit, Failure, Terminal, closest, escape};
 use serde_json::Value;
 
 use crate::args::{Ask, Check};

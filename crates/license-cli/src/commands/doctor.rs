@@ -9,9 +9,9 @@ mod trust;
 
 use std::fmt;
 
+use license_cli_support::{Exit, Failure, Terminal, escape};
 use license_client::Snapshot;
 use license_core::Timestamp;
-use license_terminal::{Exit, Failure, Terminal, escape};
 use serde_json::{Value, json};
 
 use crate::args::ContextArgs;

@@ -1,7 +1,7 @@
 //! `license explain`.
 
+use license_cli_support::{Exit, Failure, Terminal, escape};
 use license_core::{Decision, Finding, RuleOutcome};
-use license_terminal::{Exit, Failure, Terminal, escape};
 use serde_json::{Value, json};
 
 use crate::args::Ask;

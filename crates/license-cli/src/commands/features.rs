@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use license_cli_support::{Column, Exit, Failure, Table, Terminal};
 use license_core::{Decision, FeatureAnswer, Matrix, Outcome};
-use license_terminal::{Column, Exit, Failure, Table, Terminal};
 use serde_json::{Value, json};
 
 use crate::args::Ask;

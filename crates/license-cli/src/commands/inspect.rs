@@ -2,8 +2,8 @@
 
 use std::ffi::OsStr;
 
+use license_cli_support::{Exit, Failure, Terminal, outline};
 use license_core::{UNVERIFIED, inspect};
-use license_terminal::{Exit, Failure, Terminal, outline};
 
 use crate::context::LicenseInput;
 use crate::output::failure;

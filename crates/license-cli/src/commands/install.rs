@@ -1,12 +1,12 @@
 //! `license install` and `license activate`.
 
+use license_cli_support::{Exit, Failure, Terminal, escape, show_path};
 use license_client::{
     Candidate, Installation, InstallationError, Installed, InstalledBlock, Moment, Replace,
 };
 use license_core::{
     Activation, Bundle, BundleError, License, LicenseId, Rotation, Timestamp, TokenKind, TrustSet,
 };
-use license_terminal::{Exit, Failure, Terminal, escape, show_path};
 use serde_json::{Value, json};
 
 use crate::args::Install;

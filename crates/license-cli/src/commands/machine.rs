@@ -1,8 +1,8 @@
 //! `license machine`.
 
+use license_cli_support::{Exit, Failure, Terminal, escape};
 use license_client::{Found, MachineFacts, Missing};
 use license_core::Fingerprint;
-use license_terminal::{Exit, Failure, Terminal, escape};
 use serde_json::{Value, json};
 
 use crate::context::AppContext;

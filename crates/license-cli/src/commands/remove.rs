@@ -1,6 +1,6 @@
 //! `license remove`.
 
-use license_terminal::{Exit, Failure, Terminal, show_path};
+use license_cli_support::{Exit, Failure, Terminal, show_path};
 use serde_json::json;
 
 use crate::context::AppContext;

@@ -3,11 +3,11 @@
 
 use std::path::PathBuf;
 
-use license_client::{Asked, Asking, InstallationError, now};
-use license_core::{Letter, License, LicenseId, spoken};
-use license_terminal::{
+use license_cli_support::{
     Audience, Destination, Exit, Failure, Overwrite, QrCode, Terminal, escape, show_path,
 };
+use license_client::{Asked, Asking, InstallationError, now};
+use license_core::{Letter, License, LicenseId, spoken};
 use serde_json::{Value, json};
 
 use crate::args::{Deactivate, Request, Sending};

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
+use license_cli_support::{Exit, Failure, Terminal, show_path};
 use license_client::{Link, ProjectRoot, Session, find_project};
-use license_terminal::{Exit, Failure, Terminal, show_path};
 use serde_json::{Value, json};
 
 use crate::args::{self, Project};

@@ -1,6 +1,6 @@
 //! `license status`.
 
-use license_terminal::{Exit, Failure, Terminal};
+use license_cli_support::{Exit, Failure, Terminal};
 
 use crate::args::Status;
 use crate::context::AppContext;

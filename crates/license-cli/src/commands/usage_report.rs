@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use license_cli_support::{
+    Audience, Destination, Exit, Failure, Overwrite, Terminal, escape, plural, times,
+};
 use license_client::{Cut, StateProblem, UsageExport};
 use license_core::Timestamp;
 use license_core::usage_report::{Closed, Hash, UsageEntry, write};
-use license_terminal::{
-    Audience, Destination, Exit, Failure, Overwrite, Terminal, escape, plural, times,
-};
 use serde_json::{Value, json};
 
 use crate::args::UsageReport;

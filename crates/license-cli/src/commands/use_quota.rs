@@ -1,7 +1,7 @@
 //! `license use`.
 
+use license_cli_support::{Exit, Failure, Terminal, escape};
 use license_core::{Code, Decision, Outcome, Quota, QuotaUse, Span};
-use license_terminal::{Exit, Failure, Terminal, escape};
 use serde_json::{Value, json};
 
 use crate::args::Use;

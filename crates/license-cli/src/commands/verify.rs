@@ -1,8 +1,8 @@
 //! `license verify`.
 
+use license_cli_support::{Exit, Failure, Source, Terminal};
 use license_client::{InstallationError, now};
 use license_core::{Bundle, BundleError, LicenseKey, MAX_FILE_BYTES, TrustSet};
-use license_terminal::{Exit, Failure, Source, Terminal};
 
 use crate::args::Verify;
 use crate::context::{AppContext, Evaluation, LicenseInput};

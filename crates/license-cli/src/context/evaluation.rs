@@ -1,10 +1,10 @@
 //! The evaluation of a license.
 
+use license_cli_support::{Exit, Failure, Terminal};
 use license_client::now;
 use license_core::{
     Bundle, Context, Decision, Finding, License, Machine, RevocationList, Timestamp, UsageType,
 };
-use license_terminal::{Exit, Failure, Terminal};
 use serde_json::Value;
 
 use super::AppContext;

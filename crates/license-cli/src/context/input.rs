@@ -3,8 +3,8 @@
 use std::ffi::OsStr;
 use std::path::Path;
 
+use license_cli_support::{Failure, Source};
 use license_core::{LicenseKey, MAX_FILE_BYTES, Matrix, input_cap};
-use license_terminal::{Failure, Source};
 
 /// The text of a license, and a name for messages that never contains the text.
 pub(crate) struct LicenseInput {

@@ -1,9 +1,9 @@
 //! Artifacts that came without a license, as text and JSON: revocation lists, answers to machines
 //! and trust statements.
 
+use license_cli_support::{Exit, Failure, Terminal, escape, plural, show_path};
 use license_client::InstalledList;
 use license_core::{Bundle, Code, Machine, RevocationList, Span, Timestamp};
-use license_terminal::{Exit, Failure, Terminal, escape, plural, show_path};
 use serde_json::{Value, json};
 
 use super::notice::{self, Notice};

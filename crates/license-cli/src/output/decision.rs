@@ -1,10 +1,10 @@
 //! A decision as text, as JSON and as an exit code.
 
+use license_cli_support::{Exit, Failure, Terminal, escape};
 use license_client::Account;
 use license_core::{
     Code, Decision, Evidence, License, Outcome, Quota, RevocationList, Span, Tier, Timestamp,
 };
-use license_terminal::{Exit, Failure, Terminal, escape};
 use serde_json::{Map, Value, json};
 
 use super::artifacts;

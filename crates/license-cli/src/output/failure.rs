@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::path::Path;
 
+use license_cli_support::{Exit, Failure, Source, show_path};
 use license_client::{
     AnswerFault, HomeError, InstallationError, ProjectError, ReportError, SealError, SessionError,
     StaleList, StateProblem, StoreError, UsageTypeError,
@@ -11,7 +12,6 @@ use license_core::{
     BundleError, Code, InspectError, KeyError, MatrixError, ParseError, RotationError, TrustError,
     VerifyError,
 };
-use license_terminal::{Exit, Failure, Source, show_path};
 
 use crate::embedded;
 

@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
+use license_cli_support::{Failure, Terminal, show_path};
 use license_client::{Host, InstallationError, SealError, Snapshot, StateFile, StateProblem};
 use license_core::{Code, Warning};
-use license_terminal::{Failure, Terminal, show_path};
 use serde_json::{Value, json};
 
 use super::failure;

@@ -1,8 +1,8 @@
 //! Trust statements as text and JSON.
 
+use license_cli_support::{Terminal, plural, show_path};
 use license_client::InstalledStatement;
 use license_core::{TrustStatement, TrustedKey};
-use license_terminal::{Terminal, plural, show_path};
 use serde_json::{Value, json};
 
 /// The result of applying the trust statements in a file.

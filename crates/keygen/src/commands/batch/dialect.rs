@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
 
-use license_terminal::Failure;
+use license_cli_support::Failure;
 
 /// The dialect of a CSV file.
 #[derive(Clone, Copy, Debug)]

@@ -4,7 +4,7 @@ use std::fs::{File, TryLockError};
 use std::io::BufWriter;
 use std::path::{Path, PathBuf};
 
-use license_terminal::{Exit, Failure, show_path};
+use license_cli_support::{Exit, Failure, show_path};
 
 use super::orders::Order;
 

@@ -1,10 +1,10 @@
 //! The report of `keygen check-in`.
 
+use license_cli_support::escape;
 use license_core::issue::ValidationDraft;
 use license_core::{License, Machine, Status, Tier, Timestamp};
 use license_issuer::services::validations::{SignedValidation, ValidationPlan};
 use license_issuer::services::warnings::end_of;
-use license_terminal::escape;
 use serde_json::{Value, json};
 
 use super::super::issuing::{Issuing, IssuingReport};

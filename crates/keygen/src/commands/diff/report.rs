@@ -1,7 +1,7 @@
 //! How a difference is told: what is lost first, then what is gained, then the rest.
 
+use license_cli_support::{Failure, Terminal, escape};
 use license_core::{Change, Difference, Effect, Succession};
-use license_terminal::{Failure, Terminal, escape};
 use serde_json::{Value, json};
 
 use super::super::terms;

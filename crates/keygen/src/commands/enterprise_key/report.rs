@@ -1,8 +1,8 @@
 //! The report of `keygen enterprise-key`.
 
+use license_cli_support::{Destination, Failure, Terminal};
 use license_core::EnterpriseTerms;
 use license_issuer::services::enterprise_keys::SignedEnterpriseKey;
-use license_terminal::{Destination, Failure, Terminal};
 use serde_json::{Value, json};
 
 use crate::args;

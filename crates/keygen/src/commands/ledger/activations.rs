@@ -1,8 +1,8 @@
 //! Activations and clock repairs in the ledger, by their own names.
 
+use license_cli_support::{Destination, Failure, Terminal};
 use license_core::Nonce;
 use license_issuer::ledger::{EntryKind, LedgerReader, RecordedActivation};
-use license_terminal::{Destination, Failure, Terminal};
 use serde_json::json;
 
 use super::super::answer;

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use license_cli_support::{Failure, Source, Terminal};
 use license_core::{
     Artefacts, Bundle, BundleError, License, LicenseId, LicenseKey, MachineDigest, Matrix,
     RevocationList, Timestamp, TokenKind, TrustSet, Unverified, input_cap,
@@ -11,7 +12,6 @@ use license_issuer::ledger::{EntryKind, LedgerReader, NewEntry};
 use license_issuer::records;
 use license_issuer::services::issue::Mode;
 use license_issuer::services::record::{self, MissingLedger, RecordPlan};
-use license_terminal::{Failure, Source, Terminal};
 use serde_json::{Value, json};
 
 use crate::inputs::{add_keys, matrix, now};

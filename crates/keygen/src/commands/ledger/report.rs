@@ -1,8 +1,8 @@
 //! Licenses and entries as text, JSON and comma-separated values.
 
+use license_cli_support::{Column, Failure, Table, Terminal, escape};
 use license_core::{Span, Timestamp};
 use license_issuer::ledger::{Entry, RecordedActivation, RecordedLicense};
-use license_terminal::{Column, Failure, Table, Terminal, escape};
 use serde_json::{Value, json};
 
 use crate::args::Form;

@@ -4,6 +4,7 @@ mod table;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use license_cli_support::{Failure, Terminal};
 use license_core::usage_report::{
     ChainId, ChainSummary, Finding, Hash, QuotaCount, UsageEntry, examine_entries,
 };
@@ -11,7 +12,6 @@ use license_core::{Date, Timestamp};
 use license_issuer::ledger::sqlite::LedgerLocation;
 use license_issuer::ledger::{Entry, EntryKind, LedgerReader};
 use license_issuer::records::usage_subject;
-use license_terminal::{Failure, Terminal};
 
 use super::super::lookup::{open, resolve};
 use crate::args::UsageSummary;

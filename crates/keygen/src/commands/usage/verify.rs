@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use license_cli_support::{Exit, Failure, Source, Terminal};
 use license_core::LicenseId;
 use license_core::usage_report::{ChainSummary, Finding, examine};
-use license_terminal::{Exit, Failure, Source, Terminal};
 use serde_json::{Value, json};
 
 use super::{finding_json, read, short};

@@ -4,8 +4,8 @@ use std::fs;
 use std::io::{self, ErrorKind};
 use std::path::Path;
 
+use license_cli_support::{Failure, show_path};
 use license_client::{StateDir, StateFile};
-use license_terminal::{Failure, show_path};
 
 use super::{CheckResult, Fault};
 use crate::context::AppContext;
@@ -176,7 +176,7 @@ mod unix {
     use std::os::unix::fs::MetadataExt;
     use std::path::Path;
 
-    use license_terminal::show_path;
+    use license_cli_support::show_path;
 
     use crate::commands::doctor::Fault;
 

@@ -1,10 +1,10 @@
 //! The installed license: whether it holds, and what ends next.
 
+use license_cli_support::{Failure, show_path};
 use license_client::{Installation, Snapshot, StateFile};
 use license_core::{
     Code, Decision, Evidence, Finding, License, Outcome, Span, Timestamp, Validation, Warning,
 };
-use license_terminal::{Failure, show_path};
 
 use super::{CheckResult, Fault, Next, Severity};
 use crate::args::ContextArgs;

@@ -1,8 +1,8 @@
 //! The installed revocation lists.
 
+use license_cli_support::show_path;
 use license_client::{ListProblem, Snapshot, StateFile, StateProblem, now};
 use license_core::RevocationList;
-use license_terminal::show_path;
 
 use super::{CheckResult, Fault};
 use crate::context::AppContext;

@@ -1,8 +1,8 @@
 //! The state of this machine: counts, check-ins, and the latest time seen.
 
+use license_cli_support::{plural, show_path};
 use license_client::{Installation, SealError, Snapshot, StateFile, StateProblem, Store, now};
 use license_core::{HighWater, Reading, Span, Timestamp};
-use license_terminal::{plural, show_path};
 
 use super::revocations::of_list;
 use super::{CheckResult, Fault};

@@ -1,8 +1,8 @@
 //! The vendor's public keys: the origin of each, and which are retired.
 
+use license_cli_support::{plural, show_path};
 use license_client::{Home, Installation, Snapshot, StateFile, StateProblem, Store};
 use license_core::{KeyId, Rotation, TrustSet, TrustedKey};
-use license_terminal::{plural, show_path};
 
 use super::{CheckResult, Fault, Severity};
 use crate::context::AppContext;

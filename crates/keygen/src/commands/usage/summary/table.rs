@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use license_terminal::{Failure, Terminal, escape, plural, times};
+use license_cli_support::{Failure, Terminal, escape, plural, times};
 use serde_json::{Map, Value, json};
 
 use super::{License, Quota};

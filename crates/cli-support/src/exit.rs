@@ -5,7 +5,7 @@ use std::process::ExitCode;
 /// The exit codes of both programs.
 ///
 /// ```
-/// use license_terminal::Exit;
+/// use license_cli_support::Exit;
 ///
 /// assert_eq!(Exit::Denied.code(), 1);
 /// let code = std::process::ExitCode::from(Exit::Licensed);

@@ -27,12 +27,12 @@ use crate::output::{Color, OutputOptions, Terminal, write_stdout};
 /// Returns the exit code after everything is printed: 0 for help and version, 2 for a usage error.
 ///
 /// ```
-/// use license_terminal::program;
+/// use license_cli_support::program;
 ///
 /// #[derive(clap::Parser)]
 /// struct Arguments {
 ///     #[command(flatten)]
-///     output: license_terminal::OutputOptions,
+///     output: license_cli_support::OutputOptions,
 /// }
 ///
 /// let arguments = program::parse::<Arguments>(["keygen".into(), "--json".into()]);

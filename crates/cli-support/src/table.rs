@@ -72,7 +72,7 @@ impl Column {
 /// Rows of text in aligned columns. Cells are escaped.
 ///
 /// ```
-/// use license_terminal::{Column, Table};
+/// use license_cli_support::{Column, Table};
 ///
 /// let mut table = Table::new([Column::new("KEY"), Column::new("CUSTOMER")]);
 /// table.row(["LIC-7Q2F", "ACME Ltd"]);

@@ -9,7 +9,7 @@ use std::path::Path;
 /// An error as both programs print it: one line says what was wrong, and one says what to do.
 ///
 /// ```
-/// use license_terminal::{Exit, Failure};
+/// use license_cli_support::{Exit, Failure};
 ///
 /// let failure = Failure::usage("expected a number of seats from 1 to 100000, found 0")
 ///     .hint("leave out --seats for a license without a seat limit");
@@ -54,7 +54,7 @@ impl Failure {
     /// reason".
     ///
     /// ```
-    /// use license_terminal::Failure;
+    /// use license_cli_support::Failure;
     /// use std::path::Path;
     ///
     /// let error = std::io::Error::from(std::io::ErrorKind::PermissionDenied);

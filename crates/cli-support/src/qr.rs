@@ -22,9 +22,9 @@ const QUIET_ZONE: usize = 4;
 /// A text as a QR code.
 ///
 /// ```
-/// use license_terminal::QrCode;
+/// use license_cli_support::QrCode;
 ///
-/// # fn main() -> Result<(), license_terminal::Failure> {
+/// # fn main() -> Result<(), license_cli_support::Failure> {
 /// let code = QrCode::new("-----BEGIN LICENSE ACTIVATION REQUEST-----")?;
 /// let drawn = code.for_terminal(Some(80))?;
 /// assert_eq!(drawn.lines().count(), 19);

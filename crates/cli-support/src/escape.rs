@@ -11,7 +11,7 @@ use std::path::Path;
 /// Escaping twice gives the same text.
 ///
 /// ```
-/// use license_terminal::escape;
+/// use license_cli_support::escape;
 ///
 /// assert_eq!(escape("Müller & Söhne"), "Müller & Söhne");
 /// assert_eq!(escape("Acme\u{1b}[2J"), r"Acme\u{1b}[2J");
@@ -75,7 +75,7 @@ const GLIMPSE: usize = 12;
 /// license.
 ///
 /// ```
-/// use license_terminal::show_path;
+/// use license_cli_support::show_path;
 ///
 /// assert_eq!(show_path("site/acme.lic".as_ref()), "site/acme.lic");
 /// assert_eq!(show_path("eyJhbGciOiJSUzI1NiJ9.e30.c2ln".repeat(9).as_ref()), "eyJhbGciOiJS…");

@@ -13,7 +13,7 @@ const MIN_PART: usize = 3;
 /// typed text, or is contained in it, is similar.
 ///
 /// ```
-/// use license_terminal::closest;
+/// use license_cli_support::closest;
 ///
 /// let features = ["cloud_sync", "audit_log"];
 /// assert_eq!(closest("Cloud-Snyc", features), Some("cloud_sync"));
@@ -50,7 +50,7 @@ fn similarity(typed: &str, candidate: &str) -> f64 {
 /// swapped.
 ///
 /// ```
-/// use license_terminal::is_near;
+/// use license_cli_support::is_near;
 ///
 /// assert!(is_near("LIC-7Q2F", "LIC-Q72F"));
 /// assert!(is_near("LIC-7Q2", "LIC-7Q2F"));

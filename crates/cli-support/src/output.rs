@@ -56,9 +56,9 @@ pub enum Color {
 /// failure: its reader needs no more output.
 ///
 /// ```
-/// use license_terminal::{OutputOptions, Terminal};
+/// use license_cli_support::{OutputOptions, Terminal};
 ///
-/// # fn main() -> Result<(), license_terminal::Failure> {
+/// # fn main() -> Result<(), license_cli_support::Failure> {
 /// let terminal = Terminal::new(&OutputOptions::default());
 /// terminal.data("valid until 2027-01-31")?;
 /// terminal.note("checked against 3 keys");

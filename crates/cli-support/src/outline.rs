@@ -7,7 +7,7 @@ use crate::escape::escape;
 /// Returns a line for each member, indented by its depth. Names and strings are escaped.
 ///
 /// ```
-/// use license_terminal::outline;
+/// use license_cli_support::outline;
 ///
 /// let keys = serde_json::json!([{ "bits": 4096 }]);
 /// let value = serde_json::json!({ "keys": keys, "kind": "a\u{7}b", "tags": ["x", "y"] });

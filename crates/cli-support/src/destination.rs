@@ -16,7 +16,7 @@ use tempfile::{NamedTempFile, PersistError};
 /// The destination of output: a file, or standard output, written `-`.
 ///
 /// ```
-/// use license_terminal::{Audience, Destination, Overwrite};
+/// use license_cli_support::{Audience, Destination, Overwrite};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let directory = tempfile::tempdir()?;

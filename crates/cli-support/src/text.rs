@@ -5,7 +5,7 @@ use std::fmt::Display;
 /// Returns a count with the singular or the plural of its noun.
 ///
 /// ```
-/// use license_terminal::plural;
+/// use license_cli_support::plural;
 ///
 /// assert_eq!(plural(1_u64, "entry", "entries"), "1 entry");
 /// assert_eq!(plural(0_usize, "entry", "entries"), "0 entries");
@@ -19,7 +19,7 @@ pub fn plural<N: Display + PartialEq + From<u8>>(count: N, one: &str, many: &str
 /// Returns how often something happened: `once` or `N times`.
 ///
 /// ```
-/// use license_terminal::times;
+/// use license_cli_support::times;
 ///
 /// assert_eq!(times(1_u64), "once");
 /// assert_eq!(times(2_u64), "2 times");

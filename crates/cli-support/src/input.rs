@@ -13,7 +13,7 @@ use std::str::FromStr;
 /// The source of input: a file, or standard input, written `-`.
 ///
 /// ```
-/// use license_terminal::Source;
+/// use license_cli_support::Source;
 ///
 /// assert_eq!("-".parse(), Ok(Source::Stdin));
 /// assert_eq!("acme.lic".parse(), Ok(Source::File("acme.lic".into())));

@@ -14,7 +14,7 @@ const DELAY: Duration = Duration::from_secs(1);
 /// removed when the value is dropped.
 ///
 /// ```
-/// use license_terminal::Progress;
+/// use license_cli_support::Progress;
 ///
 /// let mut progress = Progress::new("licenses", Some(10_000));
 /// progress.set(1);
