@@ -119,11 +119,11 @@ pub struct LicenseClaims {
     /// The tier.
     pub tier: Tier,
     /// The features, resolved at the time of issue.
-    #[serde(deserialize_with = "texts")]
-    pub features: BTreeSet<String>,
+    #[serde(deserialize_with = "features")]
+    pub features: Arc<BTreeSet<String>>,
     /// The quotas by name, resolved at the time of issue.
     #[serde(deserialize_with = "quotas")]
-    pub quotas: BTreeMap<String, Quota>,
+    pub quotas: Arc<BTreeMap<String, Quota>>,
     /// The number of named or concurrent users.
     #[serde(
         default,
@@ -249,7 +249,6 @@ impl LicenseClaims {
         customer: String,
         entitlements: &Entitlements,
     ) -> Self {
-        let quotas = entitlements.quotas();
         Self {
             format_version: FORMAT_VERSION,
             issuer: None,
@@ -262,10 +261,8 @@ impl LicenseClaims {
             not_before: None,
             expires_at: None,
             tier: entitlements.tier(),
-            features: entitlements.features().map(str::to_owned).collect(),
-            quotas: quotas
-                .map(|(name, quota)| (name.to_owned(), quota))
-                .collect(),
+            features: entitlements.shared_features(),
+            quotas: entitlements.shared_quotas(),
             seats: None,
             devices: None,
             must_activate: false,
@@ -329,7 +326,11 @@ impl LicenseClaims {
 
     /// Returns the tier with its features and quotas.
     pub fn entitlements(&self) -> Entitlements {
-        Entitlements::from_sorted(self.tier, &self.features, &self.quotas)
+        Entitlements::shared(
+            self.tier,
+            Arc::clone(&self.features),
+            Arc::clone(&self.quotas),
+        )
     }
 
     /// Returns the first instant at which the license is valid.
@@ -496,11 +497,18 @@ fn present_count<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u6
     strict_json::count(deserializer).map(Some)
 }
 
+/// Deserializes features.
+pub(super) fn features<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Arc<BTreeSet<String>>, D::Error> {
+    texts(deserializer).map(Arc::new)
+}
+
 /// Deserializes quotas. Unlike a derived struct, a map is never an array.
 pub(super) fn quotas<'de, D: Deserializer<'de>>(
     deserializer: D,
-) -> Result<BTreeMap<String, Quota>, D::Error> {
-    BTreeMap::deserialize(deserializer)
+) -> Result<Arc<BTreeMap<String, Quota>>, D::Error> {
+    BTreeMap::deserialize(deserializer).map(Arc::new)
 }
 
 fn machines<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Machine>, D::Error> {

@@ -2,13 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::license::quotas;
+use super::license::{features, quotas};
 use super::unix_seconds;
 use crate::code::Code;
-use crate::encoding::strict_json::{self, present, present_text, serde_as_text, text, texts};
+use crate::encoding::strict_json::{self, present, present_text, serde_as_text, text};
 use crate::ids::{ProductCode, Tier};
 use crate::key::LicenseId;
 use crate::machine::Machine;
@@ -32,10 +33,10 @@ pub(crate) struct ValidationClaims {
     pub(crate) license: LicenseId,
     pub(crate) status: Status,
     pub(crate) tier: Tier,
-    #[serde(deserialize_with = "texts")]
-    pub(crate) features: BTreeSet<String>,
+    #[serde(deserialize_with = "features")]
+    pub(crate) features: Arc<BTreeSet<String>>,
     #[serde(deserialize_with = "quotas")]
-    pub(crate) quotas: BTreeMap<String, Quota>,
+    pub(crate) quotas: Arc<BTreeMap<String, Quota>>,
     #[serde(
         rename = "exp",
         default,
@@ -67,7 +68,11 @@ impl ValidationClaims {
 
     /// Returns the tier with its features and quotas.
     pub(crate) fn entitlements(&self) -> Entitlements {
-        Entitlements::from_sorted(self.tier, &self.features, &self.quotas)
+        Entitlements::shared(
+            self.tier,
+            Arc::clone(&self.features),
+            Arc::clone(&self.quotas),
+        )
     }
 }
 

@@ -22,6 +22,9 @@ pub(crate) use visitors::{
 /// The maximum nesting of arrays and objects, including the outermost object.
 pub(crate) const MAX_DEPTH: usize = 16;
 
+/// The number of members for which the check of an object reserves memory. A license has fewer.
+const USUAL_MEMBERS: usize = 24;
+
 /// The maximum number of characters of foreign text in a message.
 pub(crate) const MAX_QUOTED_CHARS: usize = 32;
 
@@ -214,7 +217,7 @@ impl<'de> Visitor<'de> for StrictValue {
 
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<(), A::Error> {
         let nested = self.nested()?;
-        let mut names = Vec::new();
+        let mut names = Vec::with_capacity(USUAL_MEMBERS);
         while let Some(Name(name)) = members.next_key()? {
             names.push(name);
             members.next_value_seed(nested)?;

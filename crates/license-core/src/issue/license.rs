@@ -1,6 +1,8 @@
 //! Drafts of licenses.
 
+use std::collections::BTreeMap;
 use std::num::NonZeroU32;
+use std::sync::Arc;
 
 use super::{CheckedKey, IssueError, Sign, least_length, sign_token};
 use crate::claims::LicenseClaims;
@@ -42,7 +44,9 @@ impl LicenseClaims {
                 Some(&Quota::Limit(included)) if included > found => {
                     return Err(IssueError::Seats { included, found });
                 }
-                _ => self.quotas.insert(name.to_owned(), Quota::Limit(found)),
+                _ => self
+                    .quotas_mut()
+                    .insert(name.to_owned(), Quota::Limit(found)),
             };
         }
         self.seats = Some(found);
@@ -53,7 +57,8 @@ impl LicenseClaims {
     pub fn set_devices(&mut self, devices: NonZeroU32, matrix: &Matrix) {
         let devices = u64::from(devices.get());
         if let Some(name) = matrix.devices_quota() {
-            self.quotas.insert(name.to_owned(), Quota::Limit(devices));
+            self.quotas_mut()
+                .insert(name.to_owned(), Quota::Limit(devices));
         }
         self.devices = Some(devices);
     }
@@ -63,7 +68,7 @@ impl LicenseClaims {
     /// # Errors
     /// [`IssueError::Name`] if it can't be the name of one.
     pub fn add_feature(&mut self, feature: &str) -> Result<(), IssueError> {
-        self.features.insert(checked(feature)?);
+        Arc::make_mut(&mut self.features).insert(checked(feature)?);
         Ok(())
     }
 
@@ -72,7 +77,7 @@ impl LicenseClaims {
     /// # Errors
     /// [`IssueError::NoSuchFeature`] if the tier does not have it.
     pub fn remove_feature(&mut self, feature: &str) -> Result<(), IssueError> {
-        if self.features.remove(feature) {
+        if Arc::make_mut(&mut self.features).remove(feature) {
             return Ok(());
         }
         Err(IssueError::NoSuchFeature {
@@ -85,8 +90,12 @@ impl LicenseClaims {
     /// # Errors
     /// [`IssueError::Name`] if it can't be the name of one.
     pub fn set_quota(&mut self, name: &str, quota: Quota) -> Result<(), IssueError> {
-        self.quotas.insert(checked(name)?, quota);
+        self.quotas_mut().insert(checked(name)?, quota);
         Ok(())
+    }
+
+    fn quotas_mut(&mut self) -> &mut BTreeMap<String, Quota> {
+        Arc::make_mut(&mut self.quotas)
     }
 
     /// Checks what can be wrong with the draft before a key is opened.

@@ -66,7 +66,6 @@ impl<'a> ValidationDraft<'a> {
     /// # Errors
     /// [`IssueError`] if the key refuses to sign, or the token is larger than any verifier reads.
     pub fn sign(&self, key: &impl Sign) -> Result<String, IssueError> {
-        let quotas = self.entitlements.quotas();
         let claims = ValidationClaims {
             issuer: self.issuer.clone(),
             product: self.license.product(),
@@ -75,10 +74,8 @@ impl<'a> ValidationDraft<'a> {
             license: self.license.id().clone(),
             status: self.status,
             tier: self.entitlements.tier(),
-            features: self.entitlements.features().map(str::to_owned).collect(),
-            quotas: quotas
-                .map(|(name, quota)| (name.to_owned(), quota))
-                .collect(),
+            features: self.entitlements.shared_features(),
+            quotas: self.entitlements.shared_quotas(),
             expires_at: self.expires_at,
             machine: self.machine.as_deref().map(Machine::parse),
             nonce: self.nonce.clone(),

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -60,7 +61,7 @@ impl<'de> Deserialize<'de> for Quota {
     }
 }
 
-/// A tier with its features and quotas. Looking one up is a binary search without an allocation.
+/// A tier with its features and quotas. A copy shares them, and looking one up allocates nothing.
 ///
 /// ```
 /// use license_core::{Entitlements, Quota, Tier};
@@ -78,10 +79,8 @@ impl<'de> Deserialize<'de> for Quota {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entitlements {
     tier: Tier,
-    /// Sorted, each name once.
-    features: Box<[Box<str>]>,
-    /// Sorted by name, each name once.
-    quotas: Box<[(Box<str>, Quota)]>,
+    features: Arc<BTreeSet<String>>,
+    quotas: Arc<BTreeMap<String, Quota>>,
 }
 
 impl Entitlements {
@@ -92,25 +91,35 @@ impl Entitlements {
         features: impl IntoIterator<Item = String>,
         quotas: impl IntoIterator<Item = (String, Quota)>,
     ) -> Self {
-        let features: BTreeSet<String> = features.into_iter().collect();
-        let quotas: BTreeMap<String, Quota> = quotas.into_iter().collect();
-        Self::from_sorted(tier, &features, &quotas)
+        let (features, quotas) = (features.into_iter(), quotas.into_iter());
+        Self::shared(
+            tier,
+            Arc::new(features.collect()),
+            Arc::new(quotas.collect()),
+        )
     }
 
-    /// Copies sorted features and quotas.
-    pub(crate) fn from_sorted(
+    /// Shares features and quotas with the claims that contain them.
+    pub(crate) fn shared(
         tier: Tier,
-        features: &BTreeSet<String>,
-        quotas: &BTreeMap<String, Quota>,
+        features: Arc<BTreeSet<String>>,
+        quotas: Arc<BTreeMap<String, Quota>>,
     ) -> Self {
-        let quotas = quotas.iter();
         Self {
             tier,
-            features: features.iter().map(|name| name.as_str().into()).collect(),
-            quotas: quotas
-                .map(|(name, quota)| (name.as_str().into(), *quota))
-                .collect(),
+            features,
+            quotas,
         }
+    }
+
+    /// Returns the features, to share them with claims.
+    pub(crate) fn shared_features(&self) -> Arc<BTreeSet<String>> {
+        Arc::clone(&self.features)
+    }
+
+    /// Returns the quotas, to share them with claims.
+    pub(crate) fn shared_quotas(&self) -> Arc<BTreeMap<String, Quota>> {
+        Arc::clone(&self.quotas)
     }
 
     /// Returns the tier.
@@ -121,25 +130,24 @@ impl Entitlements {
     /// Returns whether the feature is included.
     #[inline]
     pub fn allows(&self, feature: &str) -> bool {
-        let found = self.features.binary_search_by(|name| (**name).cmp(feature));
-        found.is_ok()
+        self.features.contains(feature)
     }
 
     /// Returns the quota of this name.
     pub fn quota(&self, name: &str) -> Option<Quota> {
-        let found = self.quotas.binary_search_by(|(own, _)| (**own).cmp(name));
-        let (_, quota) = self.quotas.get(found.ok()?)?;
-        Some(*quota)
+        self.quotas.get(name).copied()
     }
 
     /// Returns the features in alphabetical order.
     pub fn features(&self) -> impl ExactSizeIterator<Item = &str> {
-        self.features.iter().map(AsRef::as_ref)
+        self.features.iter().map(String::as_str)
     }
 
     /// Returns the quotas in the alphabetical order of their names.
     pub fn quotas(&self) -> impl ExactSizeIterator<Item = (&str, Quota)> {
-        self.quotas.iter().map(|(name, quota)| (&**name, *quota))
+        self.quotas
+            .iter()
+            .map(|(name, quota)| (name.as_str(), *quota))
     }
 
     /// Returns what both allow: the features of both, the smaller quotas, and the tier of `self`.
@@ -148,13 +156,9 @@ impl Entitlements {
         let both = self.features.iter().filter(|feature| other.allows(feature));
         let smaller = self.quotas().map(|(name, quota)| {
             let other = other.quota(name).unwrap_or(quota);
-            (name.into(), quota.min(other))
+            (name.to_owned(), quota.min(other))
         });
-        Self {
-            tier: self.tier,
-            features: both.cloned().collect(),
-            quotas: smaller.collect(),
-        }
+        Self::new(self.tier, both.cloned(), smaller)
     }
 }
 

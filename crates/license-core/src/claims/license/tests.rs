@@ -39,11 +39,11 @@ fn every_claim() -> LicenseClaims {
         not_before: at(1_798_761_601),
         expires_at: at(1_830_297_600),
         tier: Tier::parse("PRO").unwrap(),
-        features: BTreeSet::from(["hooks".to_owned()]),
-        quotas: BTreeMap::from([
+        features: Arc::new(BTreeSet::from(["hooks".to_owned()])),
+        quotas: Arc::new(BTreeMap::from([
             ("agents".to_owned(), Quota::Limit(52)),
             ("commands_per_day".to_owned(), Quota::Unlimited),
-        ]),
+        ])),
         seats: Some(5),
         devices: Some(2),
         must_activate: true,
