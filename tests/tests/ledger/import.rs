@@ -342,14 +342,20 @@ fn an_export_of_an_earlier_version_is_taken_and_an_edited_one_is_not() {
 fn an_unknown_claim_is_recorded_and_shown_and_may_be_missing_in_an_earlier_export() {
     let desk = Scratch::new();
     let vector = include_str!("../../../fixtures/vectors/tokens/ok-unknown-string");
-    desk.write("license.jwt", vector.trim_end().rsplit('\n').next().unwrap());
+    desk.write(
+        "license.jwt",
+        vector.trim_end().rsplit('\n').next().unwrap(),
+    );
     let jwks = include_str!("../../../fixtures/trust/vendor.jwks");
     desk.write("trust.jwks", jwks);
     assert_eq!(imported(&desk, &["license.jwt"]), (1, 0));
     assert_eq!(licenses(&desk, &["list"])[0]["colour"], "anything");
     let id = "01a2ce8b-d400-7a10-8c4e-5f1d2a3b4c01";
     let shown = keygen(&desk, &["ledger", "show", id]).expect_code(0).stdout;
-    assert!(shown.contains("    colour             anything\n"), "{shown}");
+    assert!(
+        shown.contains("    colour             anything\n"),
+        "{shown}"
+    );
     let exported = keygen(&desk, &["ledger", "export"]).expect_code(0).stdout;
     let claim = ",\"colour\":\"anything\"";
     assert!(exported.contains(claim), "{exported}");
