@@ -31,7 +31,6 @@ pub(crate) use renewal::{Former, Renew, Upgrade};
 pub(crate) use revocations::Revocations;
 pub(crate) use rotate::Rotate;
 pub(crate) use usage::{UsageCommand, UsageSummary};
-use value::product;
 
 /// Mints licenses offline: signing keys, license files and enterprise keys
 #[derive(Debug, Parser)]
@@ -139,7 +138,7 @@ pub(crate) enum ProductCommand {
     /// Write a product file to begin with
     Init {
         /// The product code: 2 to 16 of A-Z and 0-9, first a letter
-        #[arg(value_parser = product, value_name = "CODE")]
+        #[arg(value_parser = ProductCode::parse, value_name = "CODE")]
         product: ProductCode,
         #[command(flatten)]
         out: Out,

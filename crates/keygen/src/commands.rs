@@ -6,6 +6,7 @@ mod batch;
 mod bundle;
 mod check_in;
 mod clock_repair;
+mod context;
 mod convert;
 mod devices;
 mod diff;
@@ -44,32 +45,34 @@ use license_cli_support::{Exit, Failure, Terminal};
 use license_issuer::ledger::sqlite::LedgerLocation;
 
 use crate::args::{Cli, Command};
+use context::AppContext;
 
 pub(crate) fn run(cli: Cli, terminal: &Terminal) -> Result<Exit, Failure> {
-    let place = place(&cli);
+    let place = &place(&cli);
+    let app = AppContext { place, terminal };
     let done = match cli.command {
-        Command::NewKey(arguments) => new_key::run(&arguments, &place, terminal),
+        Command::NewKey(arguments) => new_key::run(&arguments, app),
         Command::Public(arguments) => public::run(&arguments, terminal),
         Command::Trust(arguments) => trust::run(&arguments, terminal),
-        Command::Issue(arguments) => issue::run(&arguments, &place, terminal),
-        Command::Trial(arguments) => trial::run(&arguments, &place, terminal),
-        Command::Renew(arguments) => renew::run(&arguments, &place, terminal),
-        Command::Upgrade(arguments) => upgrade::run(&arguments, &place, terminal),
-        Command::Reassign(arguments) => reassign::run(&arguments, &place, terminal),
-        Command::Batch(arguments) => batch::run(&arguments, &place, terminal),
-        Command::EnterpriseKey(arguments) => enterprise_key::run(&arguments, &place, terminal),
-        Command::CheckIn(arguments) => check_in::run(&arguments, &place, terminal),
-        Command::Activate(arguments) => activate::run(&arguments, &place, terminal),
-        Command::Release(arguments) => release::run(&arguments, &place, terminal),
-        Command::ClockRepair(arguments) => clock_repair::run(&arguments, &place, terminal),
-        Command::Bundle(arguments) => bundle::run(&arguments, &place, terminal),
-        Command::Revoke(arguments) => revoke::run(&arguments, &place, terminal),
-        Command::Revocations(arguments) => revocations::run(&arguments, &place, terminal),
-        Command::Rotate(arguments) => rotate::run(&arguments, &place, terminal),
-        Command::Ledger(command) => ledger::run(&command, &place, terminal),
-        Command::Usage(command) => return usage::run(&command, &place, terminal),
+        Command::Issue(arguments) => issue::run(&arguments, app),
+        Command::Trial(arguments) => trial::run(&arguments, app),
+        Command::Renew(arguments) => renew::run(&arguments, app),
+        Command::Upgrade(arguments) => upgrade::run(&arguments, app),
+        Command::Reassign(arguments) => reassign::run(&arguments, app),
+        Command::Batch(arguments) => batch::run(&arguments, app),
+        Command::EnterpriseKey(arguments) => enterprise_key::run(&arguments, app),
+        Command::CheckIn(arguments) => check_in::run(&arguments, app),
+        Command::Activate(arguments) => activate::run(&arguments, app),
+        Command::Release(arguments) => release::run(&arguments, app),
+        Command::ClockRepair(arguments) => clock_repair::run(&arguments, app),
+        Command::Bundle(arguments) => bundle::run(&arguments, app),
+        Command::Revoke(arguments) => revoke::run(&arguments, app),
+        Command::Revocations(arguments) => revocations::run(&arguments, app),
+        Command::Rotate(arguments) => rotate::run(&arguments, app),
+        Command::Ledger(command) => ledger::run(&command, app),
+        Command::Usage(command) => return usage::run(&command, app),
         Command::Product(command) => product::run(&command, terminal),
-        Command::Diff(arguments) => diff::run(&arguments, &place, terminal),
+        Command::Diff(arguments) => diff::run(&arguments, app),
         Command::Inspect(arguments) => inspect::run(&arguments, terminal),
         Command::Description(asked) => asked.write(Cli::command()),
     };

@@ -11,9 +11,7 @@ use license_issuer::ledger::LedgerReader;
 use license_issuer::ledger::sqlite::LedgerLocation;
 use license_issuer::random::RandomError;
 use license_issuer::services::TransactionError;
-use license_issuer::services::batch::BatchError;
 use license_issuer::services::issue::{IssueError, SignError};
-use license_issuer::services::record::RecordError;
 
 /// Maps an error of the issue service.
 pub(crate) fn not_issued(error: IssueError<Failure>, location: &LedgerLocation) -> Failure {
@@ -24,23 +22,6 @@ pub(crate) fn not_issued(error: IssueError<Failure>, location: &LedgerLocation) 
         IssueError::Ledger(error) => ledger_not_written(&error),
         IssueError::Delivery(error) => not_delivered(&error),
         other => Failure::new(Exit::Machine, "SIGN", other.to_string()),
-    }
-}
-
-/// Maps an error of a batch.
-pub(crate) fn batch_not_issued(error: BatchError<Failure>, location: &LedgerLocation) -> Failure {
-    match error {
-        BatchError::Request(failure) => failure,
-        BatchError::Sign(error) => not_signed(&error),
-        BatchError::OpenLedger(error) => ledger_not_opened(&path_of(location), &error),
-        BatchError::Ledger(error) => ledger_not_written(&error),
-        BatchError::Delivery(error) => not_delivered(&error),
-        BatchError::Io {
-            action,
-            path,
-            source,
-        } => Failure::io(action, &path, &source),
-        other => Failure::new(Exit::Machine, "IO", other.to_string()),
     }
 }
 
@@ -113,17 +94,17 @@ pub(crate) fn not_verified(artifact: &str, reason: &dyn std::fmt::Display) -> Fa
 /// Maps an error of a delivery.
 pub(crate) fn not_delivered(error: &DeliveryError) -> Failure {
     match error {
-        DeliveryError::Exists { path } => {
+        DeliveryError::Exists(path) => {
             let path = show_path(path);
             let message = format!("{path} exists already and is not overwritten");
             Failure::new(Exit::Usage, "EXISTS", message).hint("choose another name or add --force")
         }
-        DeliveryError::SymbolicLink { path } => {
+        DeliveryError::SymbolicLink(path) => {
             let path = show_path(path);
             Failure::usage(format!("{path} is a symbolic link and is not replaced"))
                 .hint("name the file it points to, or use - for standard output")
         }
-        DeliveryError::PrivateKey { path } => private_key_there(path),
+        DeliveryError::PrivateKey(path) => private_key_there(path),
         DeliveryError::Name { path, source } => {
             Failure::io("write", path, source).hint("choose another name with --out")
         }
@@ -166,27 +147,17 @@ pub(crate) fn ledger_not_opened(path: &Path, error: &LedgerError) -> Failure {
     }
 }
 
-/// Maps an error of reading an open ledger.
-pub(crate) fn ledger_not_read(ledger: &dyn LedgerReader, error: &LedgerError) -> Failure {
-    ledger_not_opened(Path::new(&ledger.location()), error)
+/// Returns how errors of reading an open ledger are mapped.
+pub(crate) fn ledger_not_read(
+    ledger: &dyn LedgerReader,
+) -> impl Fn(LedgerError) -> Failure + Copy + '_ {
+    move |error| ledger_refused(Some(ledger), &error)
 }
 
 /// Maps an error of reading a ledger, which may not be open.
 pub(crate) fn ledger_refused(ledger: Option<&dyn LedgerReader>, error: &LedgerError) -> Failure {
-    match ledger {
-        Some(ledger) => ledger_not_read(ledger, error),
-        None => ledger_not_opened(Path::new("?"), error),
-    }
-}
-
-/// Maps an error of recording entries that deliver nothing.
-pub(crate) fn not_recorded(error: RecordError<Failure>, location: &LedgerLocation) -> Failure {
-    match error {
-        RecordError::Request(failure) => failure,
-        RecordError::OpenLedger(error) => ledger_not_opened(&path_of(location), &error),
-        RecordError::Ledger(error) => ledger_not_written(&error),
-        other => Failure::new(Exit::Machine, "LEDGER", other.to_string()),
-    }
+    let location = ledger.map_or_else(|| "?".to_owned(), LedgerReader::location);
+    ledger_not_opened(Path::new(&location), error)
 }
 
 /// Maps an error of writing to the ledger.

@@ -36,9 +36,17 @@ pub(crate) fn add_keys(trust: &mut TrustSet, files: &[Source]) -> Result<(), Fai
     })
 }
 
-/// Refuses more than one argument that reads standard input.
-pub(crate) fn one_stdin(found: usize) -> Result<(), Failure> {
-    match found {
+/// Refuses more than one argument that reads standard input. `others` are counted by the caller.
+pub(crate) fn one_stdin<'s>(
+    others: usize,
+    sources: impl IntoIterator<Item = &'s Source>,
+) -> Result<(), Failure> {
+    let sources = sources.into_iter();
+    match others
+        + sources
+            .filter(|source| matches!(source, Source::Stdin))
+            .count()
+    {
         0 | 1 => Ok(()),
         found => Err(Failure::usage(format!(
             "expected one thing on standard input, found {found} that are read from it"

@@ -5,11 +5,12 @@ pub(crate) mod csv;
 use std::path::PathBuf;
 
 use license_cli_support::{Destination, Failure};
+use license_core::hex;
 use license_issuer::delivery::{ArtifactDestination, Delivery, FileDelivery, StreamDelivery};
 use license_issuer::files::Collision;
 use license_issuer::ledger::sqlite::{LedgerFile, LedgerLocation};
+use license_issuer::random;
 use license_issuer::services::{Deliverable, IssueTransaction};
-use license_issuer::{hex, random};
 
 use crate::args::Out;
 use crate::failures;

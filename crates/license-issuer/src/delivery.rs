@@ -229,26 +229,20 @@ pub fn check_file(path: &Path, collision: Collision) -> Result<(), DeliveryError
     let found = path.symlink_metadata();
     match (&found, collision) {
         (Ok(_), Collision::Refuse) => {
-            return Err(DeliveryError::Exists {
-                path: path.to_owned(),
-            });
+            return Err(DeliveryError::Exists(path.to_owned()));
         }
         (Ok(_), Collision::Replace) => {}
         (Err(_), _) => check_directory(path)?,
     }
     if holds_private_key(path) {
-        return Err(DeliveryError::PrivateKey {
-            path: path.to_owned(),
-        });
+        return Err(DeliveryError::PrivateKey(path.to_owned()));
     }
     let refused = |source: io::Error| DeliveryError::Name {
         path: path.to_owned(),
         source,
     };
     match found {
-        Ok(found) if found.is_symlink() => Err(DeliveryError::SymbolicLink {
-            path: path.to_owned(),
-        }),
+        Ok(found) if found.is_symlink() => Err(DeliveryError::SymbolicLink(path.to_owned())),
         Ok(found) if found.is_dir() => Err(refused(ErrorKind::IsADirectory.into())),
         Err(error) if error.kind() != ErrorKind::NotFound => Err(refused(error)),
         Err(_) if path.to_string_lossy().ends_with(std::path::is_separator) => {

@@ -58,23 +58,14 @@ pub enum LedgerError {
 #[non_exhaustive]
 pub enum DeliveryError {
     /// The destination exists and must not be replaced.
-    #[error("{} exists already and is not overwritten", .path.display())]
-    Exists {
-        /// The destination.
-        path: PathBuf,
-    },
+    #[error("{} exists already and is not overwritten", .0.display())]
+    Exists(PathBuf),
     /// The destination is a symbolic link.
-    #[error("{} is a symbolic link and is not replaced", .path.display())]
-    SymbolicLink {
-        /// The destination.
-        path: PathBuf,
-    },
+    #[error("{} is a symbolic link and is not replaced", .0.display())]
+    SymbolicLink(PathBuf),
     /// The destination contains a private key.
-    #[error("{} holds a private key, which is never replaced", .path.display())]
-    PrivateKey {
-        /// The destination.
-        path: PathBuf,
-    },
+    #[error("{} holds a private key, which is never replaced", .0.display())]
+    PrivateKey(PathBuf),
     /// No file can have this name.
     #[error("{} cannot be the name of a file", .path.display())]
     Name {

@@ -3,7 +3,7 @@
 //!
 //! | layer | modules |
 //! |---|---|
-//! | foundation | [`errors`], [`clock`], [`random`], [`hex`], [`files`], [`names`] |
+//! | foundation | [`errors`], [`clock`], [`random`], [`files`], [`names`], [`members`] |
 //! | keys and storage | [`signer`], [`ledger`], [`delivery`], [`records`] |
 //! | services | [`services`]: issue, batch, answer, revoke |
 //!
@@ -14,8 +14,8 @@ pub mod clock;
 pub mod delivery;
 pub mod errors;
 pub mod files;
-pub mod hex;
 pub mod ledger;
+pub mod members;
 pub mod names;
 pub mod random;
 pub mod records;

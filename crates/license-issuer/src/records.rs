@@ -1,5 +1,7 @@
 //! The ledger entries of artifacts.
 
+use std::fmt::Display;
+
 use license_core::usage_report::{Hash, UsageEntry};
 use license_core::{
     Activation, ClockRepair, EnterpriseKey, License, LicenseId, LicenseKey, Machine, Matrix,
@@ -7,8 +9,9 @@ use license_core::{
 };
 use serde_json::{Map, Value, json};
 
-use crate::hex;
 use crate::ledger::{EntryKind, NewEntry};
+use crate::members::MemberLayout;
+use license_core::hex;
 
 /// Facts of a license's entry that no license contains: they tell how it was issued.
 pub const UNSIGNED_LICENSE_FACTS: [&str; 3] = ["order", "again", "reassigned"];
@@ -25,49 +28,82 @@ pub fn trial_key(product: ProductCode, customer: &str) -> String {
 
 /// Returns the entry of the public half of a signing key.
 pub fn signing_key(key: &TrustedKey) -> NewEntry {
-    NewEntry {
-        kind: EntryKind::SigningKey,
-        subject: key.id().as_str().to_owned(),
-        body: json!({ "alg": key.algorithm().as_str(), "bits": key.bits(), "jwk": key.to_jwk() }),
-        artifact: String::new(),
-    }
+    NewEntry::new(
+        EntryKind::SigningKey,
+        key.id().as_str(),
+        "",
+        json!({ "alg": key.algorithm().as_str(), "bits": key.bits(), "jwk": key.to_jwk() }),
+    )
 }
 
+/// The members of a license's entry. The ledger is a public format, so they stay.
+pub const LICENSE_MEMBERS: MemberLayout = MemberLayout {
+    always: &[
+        "license_id",
+        "key",
+        "short_key",
+        "product",
+        "tier",
+        "customer",
+        "company",
+        "seats",
+        "devices",
+        "users",
+        "machines",
+        "activation",
+        "trial",
+        "trial_of",
+        "serial",
+        "supersedes",
+        "issued_at",
+        "not_before",
+        "expires_at",
+        "maintenance_until",
+        "kid",
+    ],
+    // The first versions did not record these, which the token of the entry contains.
+    omitted: &[
+        "ver",
+        "iss",
+        "features",
+        "quotas",
+        "usage_type",
+        "check_in",
+        "renewal",
+        "max_version",
+        "cnf",
+        "crit",
+        "ext",
+    ],
+};
+
 /// Returns the entry of a license.
-pub fn license(license: &License, token: &str, matrix: &Matrix) -> NewEntry {
-    let at = |at: Option<Timestamp>| at.map(|at| at.to_string());
+///
+/// # Errors
+///
+/// Returns an error if the claims cannot be written as JSON.
+pub fn license(
+    license: &License,
+    token: &str,
+    matrix: &Matrix,
+) -> Result<NewEntry, serde_json::Error> {
+    let claims = license.claims();
+    let trial_of = || trial_key(claims.product, &claims.customer);
+    let text = |key: &dyn Display| key.to_string();
     let short_key = license.short_enterprise_key(matrix);
-    let supersedes = license.supersedes().iter().map(|id| id.as_str());
-    let machines = license.machines().into_iter().flatten();
-    let body = json!({
-        "license_id": license.id().as_str(),
-        "key": license.standard_key().map(|key| key.to_string()),
-        "short_key": short_key.map(|key| key.to_string()),
-        "product": license.product().as_str(),
-        "tier": license.tier().as_str(),
-        "customer": license.customer(),
-        "company": license.company().map(|company| company.as_str().to_owned()),
-        "seats": license.seats(),
-        "devices": license.devices(),
-        "users": license.users().map(|users| users.collect::<Vec<_>>()),
-        "machines": machines.map(Machine::to_string).collect::<Vec<_>>(),
-        "activation": license.must_activate(),
-        "trial": license.is_trial(),
-        "trial_of": license.is_trial().then(|| trial_key(license.product(), license.customer())),
-        "serial": license.serial(),
-        "supersedes": supersedes.collect::<Vec<_>>(),
-        "issued_at": at(license.issued_at()),
-        "not_before": at(license.not_before()),
-        "expires_at": at(license.expires_at()),
-        "maintenance_until": at(license.maintenance_until()),
-        "kid": license.key_id().as_str(),
-    });
-    NewEntry {
-        kind: EntryKind::License,
-        subject: license.id().as_str().to_owned(),
-        body,
-        artifact: token.to_owned(),
-    }
+    let derived = [
+        ("key", license.standard_key().map(|key| text(&key)).into()),
+        ("short_key", short_key.map(|key| text(&key)).into()),
+        ("machines", json!(claims.machines)),
+        ("trial_of", claims.trial.then(trial_of).into()),
+        ("kid", license.key_id().as_str().into()),
+    ];
+    Ok(NewEntry::new(
+        EntryKind::License,
+        license.id().as_str(),
+        token,
+        Value::Object(LICENSE_MEMBERS.describe(claims, derived)?),
+    ))
 }
 
 /// Returns the entry of an enterprise key that the key `kid` has signed.
@@ -88,12 +124,12 @@ pub fn enterprise_key(key: &EnterpriseKey, kid: &str, tier: Option<&str>) -> New
         "expires_at": terms.expiry.ends_at().map(|end| end.to_string()),
         "kid": kid,
     });
-    NewEntry {
-        kind: EntryKind::EnterpriseKey,
-        subject: short.to_string(),
+    NewEntry::new(
+        EntryKind::EnterpriseKey,
+        &short.to_string(),
+        &key.to_string(),
         body,
-        artifact: key.to_string(),
-    }
+    )
 }
 
 /// Returns the entry of a validation token.
@@ -107,12 +143,12 @@ pub fn check_in(license: &License, validation: &Validation, token: &str) -> NewE
         "nonce": validation.nonce(),
         "issued_at": validation.issued_at().to_string(),
     });
-    NewEntry {
-        kind: EntryKind::CheckIn,
-        subject: validation.license_id().as_str().to_owned(),
+    NewEntry::new(
+        EntryKind::CheckIn,
+        validation.license_id().as_str(),
+        token,
         body,
-        artifact: token.to_owned(),
-    }
+    )
 }
 
 /// Returns the entry of an activation, with the facts that its token contains.
@@ -128,12 +164,7 @@ pub fn activation(activation: &Activation, token: &str) -> NewEntry {
         "commitment": activation.commitment().to_string(),
         "issued_at": activation.issued_at().to_string(),
     });
-    NewEntry {
-        kind: EntryKind::Activation,
-        subject: license.to_owned(),
-        body,
-        artifact: token.to_owned(),
-    }
+    NewEntry::new(EntryKind::Activation, license, token, body)
 }
 
 /// Returns the entry of a clock repair, with the facts that its token contains. `None` means that
@@ -148,22 +179,17 @@ pub fn clock_repair(repair: &ClockRepair, token: &str) -> Option<NewEntry> {
         "nonce": repair.nonce().to_string(),
         "issued_at": repair.issued_at().to_string(),
     });
-    Some(NewEntry {
-        kind: EntryKind::ClockRepair,
-        subject: machine,
-        body,
-        artifact: token.to_owned(),
-    })
+    Some(NewEntry::new(EntryKind::ClockRepair, &machine, token, body))
 }
 
 /// Returns the entry of the revocation of a license.
 pub fn revocation(id: &str, reason: &str, at: Timestamp) -> NewEntry {
-    NewEntry {
-        kind: EntryKind::Revocation,
-        subject: id.to_owned(),
-        body: json!({ "license_id": id, "reason": reason, "at": at.to_string() }),
-        artifact: String::new(),
-    }
+    NewEntry::new(
+        EntryKind::Revocation,
+        id,
+        "",
+        json!({ "license_id": id, "reason": reason, "at": at.to_string() }),
+    )
 }
 
 /// Returns the entry of a revocation list, without the list itself.
@@ -177,12 +203,7 @@ pub fn revocation_list(list: &RevocationList) -> NewEntry {
         "next_update": list.next_update().to_string(),
         "sha256": hex::encode(&list.digest()),
     });
-    NewEntry {
-        kind: EntryKind::RevocationList,
-        subject: list.key_id().as_str().to_owned(),
-        body,
-        artifact: String::new(),
-    }
+    NewEntry::new(EntryKind::RevocationList, list.key_id().as_str(), "", body)
 }
 
 /// Returns the entry of a trust statement.
@@ -195,12 +216,12 @@ pub fn trust_statement(statement: &TrustStatement) -> NewEntry {
         "successor": statement.countersigner().map(|key| key.as_str()),
         "issued_at": statement.issued_at().to_string(),
     });
-    NewEntry {
-        kind: EntryKind::TrustStatement,
-        subject: statement.signer().as_str().to_owned(),
+    NewEntry::new(
+        EntryKind::TrustStatement,
+        statement.signer().as_str(),
+        statement.as_str(),
         body,
-        artifact: statement.as_str().to_owned(),
-    }
+    )
 }
 
 /// The subject of usage entries without a license.
@@ -214,12 +235,12 @@ pub fn usage(line: &str, entry: &UsageEntry, gap: Option<(u64, u64)>, fork: bool
     let mut body = usage_facts(line, entry);
     body.insert("gap".to_owned(), gap.into());
     body.insert("fork".to_owned(), fork.into());
-    NewEntry {
-        kind: EntryKind::Usage,
-        subject: usage_subject(entry),
-        body: Value::Object(body),
-        artifact: line.to_owned(),
-    }
+    NewEntry::new(
+        EntryKind::Usage,
+        &usage_subject(entry),
+        line,
+        Value::Object(body),
+    )
 }
 
 /// Returns the license of a usage entry, or [`UNLICENSED`].

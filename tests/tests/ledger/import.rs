@@ -339,6 +339,33 @@ fn an_export_of_an_earlier_version_is_taken_and_an_edited_one_is_not() {
 }
 
 #[test]
+fn an_unknown_claim_is_recorded_and_shown_and_may_be_missing_in_an_earlier_export() {
+    let desk = Scratch::new();
+    let vector = include_str!("../../../fixtures/vectors/tokens/ok-unknown-string");
+    desk.write(
+        "license.jwt",
+        vector.trim_end().rsplit('\n').next().unwrap(),
+    );
+    let jwks = include_str!("../../../fixtures/trust/vendor.jwks");
+    desk.write("trust.jwks", jwks);
+    assert_eq!(imported(&desk, &["license.jwt"]), (1, 0));
+    assert_eq!(licenses(&desk, &["list"])[0]["colour"], "anything");
+    let id = "01a2ce8b-d400-7a10-8c4e-5f1d2a3b4c01";
+    let shown = keygen(&desk, &["ledger", "show", id]).expect_code(0).stdout;
+    assert!(
+        shown.contains("    colour             anything\n"),
+        "{shown}"
+    );
+    let exported = keygen(&desk, &["ledger", "export"]).expect_code(0).stdout;
+    let claim = ",\"colour\":\"anything\"";
+    assert!(exported.contains(claim), "{exported}");
+    for (change, code) in [("", 0), (",\"colour\":\"other\"", 3)] {
+        desk.write("export.jsonl", exported.replace(claim, change));
+        let _ = import(&desk, &["--ledger", "other.db", "export.jsonl"]).expect_code(code);
+    }
+}
+
+#[test]
 fn a_ledger_of_the_first_version_is_asked_before_it_is_migrated() {
     let (desk, _) = exported();
     let place = told(&desk, &["ledger", "stats"])["path"].clone();

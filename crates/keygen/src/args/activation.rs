@@ -4,7 +4,7 @@ use clap::{ArgGroup, Args};
 use license_cli_support::Source;
 use license_core::Timestamp;
 
-use super::value::{instant, reason};
+use super::value::reason;
 use super::{KeyArgs, Out};
 
 #[derive(Debug, Args)]
@@ -30,7 +30,7 @@ pub(crate) struct Activate {
     #[arg(long, value_name = "FILE")]
     pub(crate) product_file: Option<Source>,
     /// When it counts as issued, instead of now
-    #[arg(long, value_parser = instant, value_name = "TIME")]
+    #[arg(long, value_parser = Timestamp::parse, value_name = "TIME")]
     pub(crate) issued_at: Option<Timestamp>,
     #[command(flatten)]
     pub(crate) out: Out,
@@ -64,7 +64,7 @@ pub(crate) struct ClockRepair {
     #[arg(long, value_name = "FILE")]
     pub(crate) product_file: Option<Source>,
     /// What the machine's time is set back to, instead of now
-    #[arg(long, value_parser = instant, value_name = "TIME")]
+    #[arg(long, value_parser = Timestamp::parse, value_name = "TIME")]
     pub(crate) issued_at: Option<Timestamp>,
     #[command(flatten)]
     pub(crate) out: Out,

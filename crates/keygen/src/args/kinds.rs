@@ -6,7 +6,7 @@ use clap::Args;
 use license_cli_support::Source;
 use license_core::{Tier, Timestamp, UsageType};
 
-use super::value::{count, instant, tier, usage_type};
+use super::value::{count, tier, usage_type};
 use super::{KeyArgs, Out};
 
 #[derive(Debug, Args)]
@@ -47,7 +47,7 @@ pub(crate) struct Trial {
     #[arg(long, value_name = "NAME")]
     pub(crate) issuer: Option<String>,
     /// When it counts as issued, instead of now
-    #[arg(long, value_parser = instant, value_name = "TIME")]
+    #[arg(long, value_parser = Timestamp::parse, value_name = "TIME")]
     pub(crate) issued_at: Option<Timestamp>,
     #[command(flatten)]
     pub(crate) out: Out,
@@ -73,7 +73,7 @@ pub(crate) struct Reassign {
     #[arg(long, value_name = "FILE")]
     pub(crate) product_file: Option<Source>,
     /// When it counts as issued, instead of now
-    #[arg(long, value_parser = instant, value_name = "TIME")]
+    #[arg(long, value_parser = Timestamp::parse, value_name = "TIME")]
     pub(crate) issued_at: Option<Timestamp>,
     #[command(flatten)]
     pub(crate) out: Out,

@@ -9,10 +9,7 @@ use license_core::{
     Company, Date, KeyExpiry, ProductCode, Quota, Status, Tier, Timestamp, UsageType, VersionReq,
 };
 
-use super::value::{
-    company, count, date, instant, key_expiry, product, quota, requirement, status, tier,
-    usage_type,
-};
+use super::value::{count, quota, requirement, status, tier, usage_type};
 use super::{KeyArgs, Out};
 
 #[derive(Debug, Args)]
@@ -33,7 +30,7 @@ pub(crate) struct Issue {
     #[arg(long, value_name = "LICENSE_ID")]
     pub(crate) convert: Option<String>,
     /// It holds through this day in UTC
-    #[arg(long, value_parser = date, value_name = "YYYY-MM-DD")]
+    #[arg(long, value_parser = Date::parse, value_name = "YYYY-MM-DD")]
     pub(crate) expires: Option<Date>,
     /// It holds for so many days after its first, through the end of the last in UTC
     #[arg(long, value_name = "N", value_parser = count, allow_negative_numbers = true)]
@@ -84,25 +81,25 @@ pub(crate) struct Issue {
     #[arg(long)]
     pub(crate) activation: bool,
     /// Versions built through this day are covered
-    #[arg(long, value_parser = date, value_name = "YYYY-MM-DD")]
+    #[arg(long, value_parser = Date::parse, value_name = "YYYY-MM-DD")]
     pub(crate) maintenance_until: Option<Date>,
     /// Only versions that meet this requirement, as in "<3.0.0"
     #[arg(long, value_parser = requirement, value_name = "REQ")]
     pub(crate) max_version: Option<VersionReq>,
     /// The company's short code
-    #[arg(long, value_parser = company, value_name = "CODE")]
+    #[arg(long, value_parser = Company::parse, value_name = "CODE")]
     pub(crate) company: Option<Company>,
     /// A product file (TOML) instead of the built-in one
     #[arg(long, value_name = "FILE")]
     pub(crate) product_file: Option<Source>,
     /// It starts on this day in UTC, instead of now
-    #[arg(long, value_parser = date, value_name = "YYYY-MM-DD")]
+    #[arg(long, value_parser = Date::parse, value_name = "YYYY-MM-DD")]
     pub(crate) not_before: Option<Date>,
     /// The vendor's name [default: the product's]
     #[arg(long, value_name = "NAME")]
     pub(crate) issuer: Option<String>,
     /// When it counts as issued, instead of now
-    #[arg(long, value_parser = instant, value_name = "TIME")]
+    #[arg(long, value_parser = Timestamp::parse, value_name = "TIME")]
     pub(crate) issued_at: Option<Timestamp>,
     #[command(flatten)]
     pub(crate) out: Out,
@@ -147,13 +144,13 @@ pub(crate) struct EnterpriseKey {
     #[command(flatten)]
     pub(crate) key: KeyArgs,
     /// The company's short code: 2 to 16 of A-Z and 0-9
-    #[arg(long, value_parser = company, value_name = "CODE")]
+    #[arg(long, value_parser = Company::parse, value_name = "CODE")]
     pub(crate) company: Company,
     /// Users that it is for
     #[arg(long, value_name = "N", value_parser = count, allow_negative_numbers = true)]
     pub(crate) seats: NonZeroU32,
     /// It holds through this day in UTC
-    #[arg(long, value_parser = key_expiry, value_name = "YYYYMMDD")]
+    #[arg(long, value_parser = KeyExpiry::parse, value_name = "YYYYMMDD")]
     pub(crate) expires: Option<KeyExpiry>,
     /// It never expires
     #[arg(long)]
@@ -162,7 +159,7 @@ pub(crate) struct EnterpriseKey {
     #[arg(long)]
     pub(crate) short: bool,
     /// The product code
-    #[arg(long, value_parser = product, value_name = "CODE", conflicts_with = "product_file")]
+    #[arg(long, value_parser = ProductCode::parse, value_name = "CODE", conflicts_with = "product_file")]
     pub(crate) product: Option<ProductCode>,
     /// A product file (TOML) instead of the built-in one
     #[arg(long, value_name = "FILE")]
@@ -197,7 +194,7 @@ pub(crate) struct CheckIn {
     #[arg(long, value_name = "FILE")]
     pub(crate) product_file: Option<Source>,
     /// When it counts as issued, instead of now
-    #[arg(long, value_parser = instant, value_name = "TIME")]
+    #[arg(long, value_parser = Timestamp::parse, value_name = "TIME")]
     pub(crate) issued_at: Option<Timestamp>,
     #[command(flatten)]
     pub(crate) out: Out,

@@ -6,7 +6,7 @@ use clap::{ArgGroup, Args};
 use license_cli_support::Source;
 use license_core::{Date, Quota, Tier, Timestamp};
 
-use super::value::{count, date, instant, quota, tier};
+use super::value::{count, quota, tier};
 use super::{KeyArgs, Out};
 
 /// The license that is changed.
@@ -22,7 +22,7 @@ pub(crate) struct Former {
     #[arg(long, value_name = "FILE")]
     pub(crate) product_file: Option<Source>,
     /// When it counts as issued, instead of now
-    #[arg(long, value_parser = instant, value_name = "TIME")]
+    #[arg(long, value_parser = Timestamp::parse, value_name = "TIME")]
     pub(crate) issued_at: Option<Timestamp>,
 }
 
@@ -36,7 +36,7 @@ pub(crate) struct Renew {
     #[command(flatten)]
     pub(crate) key: KeyArgs,
     /// It holds through this day in UTC
-    #[arg(long, value_parser = date, value_name = "YYYY-MM-DD")]
+    #[arg(long, value_parser = Date::parse, value_name = "YYYY-MM-DD")]
     pub(crate) until: Option<Date>,
     /// It holds for so many days more
     #[arg(
@@ -51,7 +51,7 @@ pub(crate) struct Renew {
     #[arg(long, conflicts_with = "until")]
     pub(crate) perpetual: bool,
     /// Versions built through this day are covered
-    #[arg(long, value_parser = date, value_name = "YYYY-MM-DD")]
+    #[arg(long, value_parser = Date::parse, value_name = "YYYY-MM-DD")]
     pub(crate) maintenance_until: Option<Date>,
     #[command(flatten)]
     pub(crate) out: Out,

@@ -6,7 +6,7 @@ use clap::Args;
 use license_cli_support::Source;
 use license_core::Timestamp;
 
-use super::value::{count, instant};
+use super::value::count;
 use super::{KeyArgs, Out};
 
 #[derive(Debug, Args)]
@@ -26,7 +26,7 @@ pub(crate) struct Revocations {
     #[arg(long, value_name = "FILE")]
     pub(crate) product_file: Option<Source>,
     /// When it counts as issued, instead of now
-    #[arg(long, value_parser = instant, value_name = "TIME")]
+    #[arg(long, value_parser = Timestamp::parse, value_name = "TIME")]
     pub(crate) issued_at: Option<Timestamp>,
     #[command(flatten)]
     pub(crate) out: Out,

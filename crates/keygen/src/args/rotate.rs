@@ -6,7 +6,7 @@ use clap::{ArgGroup, Args};
 use license_cli_support::Source;
 use license_core::{Algorithm, Timestamp};
 
-use super::value::{algorithm, instant, key_name};
+use super::value::{algorithm, key_name};
 use super::{KeyArgs, Out};
 use license_issuer::signer::KeyLocation;
 
@@ -34,7 +34,7 @@ pub(crate) struct Rotate {
     #[arg(long, value_name = "FILE")]
     pub(crate) product_file: Option<Source>,
     /// When it counts as issued, instead of now
-    #[arg(long, value_parser = instant, value_name = "TIME")]
+    #[arg(long, value_parser = Timestamp::parse, value_name = "TIME")]
     pub(crate) issued_at: Option<Timestamp>,
     #[command(flatten)]
     pub(crate) out: Out,

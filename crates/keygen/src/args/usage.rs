@@ -5,7 +5,6 @@ use license_cli_support::Source;
 use license_core::Date;
 
 use super::Form;
-use super::value::date;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum UsageCommand {
@@ -33,10 +32,10 @@ pub(crate) struct UsageSummary {
     #[arg(long, value_name = "TEXT")]
     pub(crate) customer: Option<String>,
     /// Only what was counted on this day (UTC) or later
-    #[arg(long, value_name = "DATE", value_parser = date)]
+    #[arg(long, value_name = "DATE", value_parser = Date::parse)]
     pub(crate) from: Option<Date>,
     /// Only what was counted on this day (UTC) or earlier
-    #[arg(long, value_name = "DATE", value_parser = date)]
+    #[arg(long, value_name = "DATE", value_parser = Date::parse)]
     pub(crate) to: Option<Date>,
     #[command(flatten)]
     pub(crate) form: Form,

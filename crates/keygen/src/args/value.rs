@@ -3,10 +3,7 @@
 use std::num::NonZeroU32;
 
 use clap::builder::{OsStringValueParser, TypedValueParser};
-use license_core::{
-    Algorithm, Company, Date, KeyExpiry, ProductCode, Quota, Status, Tier, Timestamp, UsageType,
-    VersionReq,
-};
+use license_core::{Algorithm, Quota, Status, Tier, UsageType, VersionReq, hex};
 use license_issuer::ledger::LicenseStatus;
 
 use license_issuer::signer::KeyLocation;
@@ -16,28 +13,8 @@ pub(super) fn count(text: &str) -> Result<NonZeroU32, &'static str> {
         .map_err(|_| "expected a whole number from 1 to 4294967295")
 }
 
-pub(super) fn product(text: &str) -> Result<ProductCode, String> {
-    ProductCode::parse(text).map_err(|error| error.to_string())
-}
-
-pub(super) fn instant(text: &str) -> Result<Timestamp, String> {
-    Timestamp::parse(text).map_err(|error| error.to_string())
-}
-
 pub(super) fn tier(text: &str) -> Result<Tier, String> {
     Tier::parse(&text.to_ascii_uppercase()).map_err(|error| error.to_string())
-}
-
-pub(super) fn company(text: &str) -> Result<Company, String> {
-    Company::parse(text).map_err(|error| error.to_string())
-}
-
-pub(super) fn date(text: &str) -> Result<Date, String> {
-    Date::parse(text).map_err(|error| error.to_string())
-}
-
-pub(super) fn key_expiry(text: &str) -> Result<KeyExpiry, String> {
-    KeyExpiry::parse(text).map_err(|error| error.to_string())
 }
 
 pub(super) fn requirement(text: &str) -> Result<VersionReq, String> {
@@ -98,15 +75,5 @@ pub(super) fn span(text: &str) -> Result<u64, &'static str> {
 
 pub(super) fn hash(text: &str) -> Result<[u8; 32], &'static str> {
     const EXPECTED: &str = "expected 64 hexadecimal digits, as `keygen ledger verify` prints them";
-    let text = text.trim();
-    let is_hex = text.bytes().all(|digit| digit.is_ascii_hexdigit());
-    if text.len() != 64 || !is_hex {
-        return Err(EXPECTED);
-    }
-    let mut hash = [0; 32];
-    for (byte, at) in hash.iter_mut().zip((0..).step_by(2)) {
-        let digits = text.get(at..at + 2).ok_or(EXPECTED)?;
-        *byte = u8::from_str_radix(digits, 16).map_err(|_| EXPECTED)?;
-    }
-    Ok(hash)
+    hex::decode(text.trim()).ok_or(EXPECTED)
 }

@@ -1,6 +1,6 @@
 //! `keygen activate`.
 
-use license_cli_support::{Exit, Failure, Source, Terminal, escape};
+use license_cli_support::{Exit, Failure, Source, escape};
 use license_core::{Code, MAX_FILE_BYTES, Matrix, TrustSet};
 use license_issuer::clock::SystemClock;
 use license_issuer::ledger::LedgerReader;
@@ -9,26 +9,18 @@ use license_issuer::services::answer::{ActivationPolicy, AnswerDraft, AnswerErro
 use serde_json::json;
 
 use super::answer::{self, AnswerCommand, AnswerFacts, AnswerTexts};
+use super::context::AppContext;
 use super::issuing::{Issuing, IssuingReport};
 use super::{devices, request};
 use crate::args::{Activate, Dry};
 use crate::failures;
 use crate::inputs::{add_keys, matrix, one_stdin};
 
-pub(crate) fn run(
-    arguments: &Dry<Activate>,
-    place: &LedgerLocation,
-    terminal: &Terminal,
-) -> Result<(), Failure> {
+pub(crate) fn run(arguments: &Dry<Activate>, app: AppContext<'_>) -> Result<(), Failure> {
     let Dry { order, dry_run } = arguments;
     check_stdin(order)?;
     let command = AnswerCommand {
-        issuing: Issuing {
-            out: &order.out,
-            place,
-            terminal,
-            dry_run: *dry_run,
-        },
+        issuing: Issuing::new(app, &order.out, *dry_run),
         key: &order.key,
         qr: order.qr,
     };
@@ -48,7 +40,7 @@ pub(crate) fn run(
         trust: &trust,
         issued_at: order.issued_at,
         ignore_device_limit: order.over_device_limit,
-        is_unrecorded: matches!(place, LedgerLocation::None),
+        is_unrecorded: matches!(app.place, LedgerLocation::None),
         clock: &SystemClock,
     };
     let answer = AnswerOrder {
@@ -170,7 +162,6 @@ fn check_stdin(order: &Activate) -> Result<(), Failure> {
     let sources = std::iter::once(&order.request)
         .chain(&order.license)
         .chain(&order.trust)
-        .chain(&order.product_file)
-        .filter(|source| matches!(source, Source::Stdin));
-    one_stdin(order.key.stdin_count() + sources.count())
+        .chain(&order.product_file);
+    one_stdin(order.key.stdin_count(), sources)
 }

@@ -3,11 +3,10 @@
 use license_cli_support::{Destination, Exit, Failure, QrCode, Terminal};
 use license_core::Unverified;
 use license_core::issue::Sign;
-use license_issuer::ledger::{Entry, LedgerReader};
+use license_issuer::ledger::{LedgerReader, NewEntry};
 use license_issuer::services::answer::{
     AnswerContext, AnswerDraft, AnswerError, AnswerOrder, AnswerPolicy, SignedAnswer,
 };
-use serde_json::Value;
 
 use super::issuing::{Issuing, IssuingReport};
 use super::signer::KeyFile;
@@ -37,40 +36,25 @@ pub(super) trait AnswerTexts<P: AnswerPolicy> {
 }
 
 /// The facts of an answer: those of a signed one, or of an earlier one in the ledger.
-pub(super) struct AnswerFacts<'a> {
-    signed: Option<&'a SignedAnswer>,
-    recorded: Option<&'a Entry>,
-}
+pub(super) struct AnswerFacts<'a>(Option<&'a NewEntry>);
 
 impl<'a> AnswerFacts<'a> {
     fn new<P: AnswerPolicy>(
         draft: &'a AnswerDraft<'_, P>,
         signed: Option<&'a SignedAnswer>,
     ) -> Self {
-        Self {
-            signed,
-            recorded: draft.previous().filter(|_| draft.is_repeated()),
-        }
+        Self(signed.map(|signed| &signed.entry).or(draft.repeated()))
     }
 
     /// Returns a fact as text.
     pub(super) fn text(&self, name: &str) -> Option<String> {
-        match (self.signed, self.recorded) {
-            (Some(signed), _) => {
-                let fact = signed.entry.body.get(name).and_then(Value::as_str);
-                fact.map(str::to_owned)
-            }
-            (None, Some(entry)) => entry.fact(name),
-            (None, None) => None,
-        }
+        let fact = self.0?.body.get(name)?.as_str();
+        fact.map(str::to_owned)
     }
 
     /// Returns the token.
     pub(super) fn token(&self) -> Option<&str> {
-        match (self.signed, self.recorded) {
-            (Some(signed), _) => Some(signed.token()),
-            (None, recorded) => recorded.map(|entry| entry.artifact.as_str()),
-        }
+        self.0.map(|entry| entry.artifact.as_str())
     }
 
     /// Returns the id of the key that signed the token.
@@ -84,9 +68,9 @@ impl AnswerCommand<'_> {
     /// Refuses a destination that cannot be written, before anything else is done.
     pub(super) fn check(&self) -> Result<(), Failure> {
         if self.qr {
-            QrCode::check_destination(&self.issuing.out.out, self.issuing.terminal)?;
+            QrCode::check_destination(&self.issuing.out.out, self.issuing.app.terminal)?;
         }
-        self.issuing.check()
+        self.issuing.out.check()
     }
 
     /// Answers the request, or checks in a dry run that it can be answered.
@@ -95,11 +79,8 @@ impl AnswerCommand<'_> {
         order: &AnswerOrder<P>,
         texts: &impl AnswerTexts<P>,
     ) -> Result<(), Failure> {
-        let terminal = self.issuing.terminal;
-        let signer = KeyFile {
-            arguments: self.key,
-            terminal,
-        };
+        let terminal = self.issuing.app.terminal;
+        let signer = KeyFile::new(self.key, terminal);
         let report = self.issuing.run(
             &signer,
             &|context: &AnswerContext<'_>| {
@@ -117,7 +98,7 @@ impl AnswerCommand<'_> {
 
     fn announce<P: AnswerPolicy>(&self, draft: &AnswerDraft<'_, P>) {
         self.issuing.warn(draft.warnings());
-        tell_previous(draft, self.issuing.terminal);
+        tell_previous(draft, self.issuing.app.terminal);
         if draft.is_repeated() {
             self.tell_other_key(&AnswerFacts::new(draft, None));
         }
@@ -145,7 +126,7 @@ impl AnswerCommand<'_> {
         let code = QrCode::new(signed.token())?;
         match &self.issuing.out.out {
             Destination::Stdout => {
-                let drawn = code.for_terminal(self.issuing.terminal.columns())?;
+                let drawn = code.for_terminal(self.issuing.app.terminal.columns())?;
                 Ok(format!("{}\n", drawn.trim_end()).into_bytes())
             }
             Destination::File(_) => {
@@ -161,7 +142,7 @@ impl AnswerCommand<'_> {
         let (Some(kid), Some(_)) = (facts.key_id(), facts.text("activation_id")) else {
             return;
         };
-        let terminal = self.issuing.terminal;
+        let terminal = self.issuing.app.terminal;
         let given = keys::probe(self.key, terminal).ok().flatten();
         match given.map(|key| key.public().id().to_string()) {
             Some(given) if given == kid => {}

@@ -15,6 +15,7 @@ use license_issuer::services::batch::{
 use license_issuer::services::issue::{IssueService, Mode};
 use serde_json::json;
 
+use super::context::AppContext;
 use super::signer::KeyFile;
 use crate::args::Batch;
 use crate::inputs::matrix;
@@ -25,11 +26,8 @@ use orders::{Order, Orders};
 /// The number of row errors after which the rest is not read.
 const MAX_ROW_ERRORS: usize = 20;
 
-pub(crate) fn run(
-    arguments: &Batch,
-    place: &LedgerLocation,
-    terminal: &Terminal,
-) -> Result<(), Failure> {
+pub(crate) fn run(arguments: &Batch, app: AppContext<'_>) -> Result<(), Failure> {
+    let AppContext { place, terminal } = app;
     let matrix = matrix(arguments.product_file.as_ref())?;
     check_file(&arguments.orders)?;
     // Every row is checked before the first is signed, and before a passphrase prompt.
@@ -47,16 +45,10 @@ pub(crate) fn run(
         matrix: &matrix,
         directory: &arguments.out,
         jobs: jobs(arguments),
-        signer: &KeyFile {
-            arguments: &arguments.key,
-            terminal,
-        },
+        signer: &KeyFile::new(&arguments.key, terminal),
         observer: &mut observer,
     };
-    let mode = match arguments.dry_run {
-        true => Mode::DryRun,
-        false => Mode::Commit,
-    };
+    let mode = Mode::new(arguments.dry_run);
     let mut service = IssueService::new(output::ledger_file(place)?);
     let report = service.issue_batch(request, mode);
     drop(observer);
@@ -105,19 +97,25 @@ impl BatchObserver for Observer<'_> {
 
 fn not_done(error: BatchError<Failure>, place: &LedgerLocation) -> Failure {
     match error {
-        BatchError::ForeignFile { path } => {
+        BatchError::ForeignFile(path) => {
             let path = show_path(&path);
             let message = format!("{path} is there, and was not minted for these orders");
             Failure::new(Exit::Usage, "EXISTS", message)
                 .hint("choose another folder with --out, or another name in column file")
         }
-        BatchError::DamagedFile { path } => {
+        BatchError::DamagedFile(path) => {
             let path = show_path(&path);
             let message = format!("{path} is not the license that was minted for its row");
             Failure::new(Exit::Usage, "EXISTS", message)
                 .hint("take it away: the license is written again from the ledger")
         }
-        other => failures::batch_not_issued(other, place),
+        BatchError::Issue(error) => failures::not_issued(error, place),
+        BatchError::Io {
+            action,
+            path,
+            source,
+        } => Failure::io(action, &path, &source),
+        other => Failure::new(Exit::Machine, "IO", other.to_string()),
     }
 }
 

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use license_cli_support::{Destination, Exit, Failure, Source, Terminal, escape};
 use license_core::{
-    Artefacts, Bundle, BundleError, Code, License, LicenseKey, MAX_FILE_BYTES, Matrix, ParseError,
-    Rotation, Timestamp, TokenKind, TrustSet, TrustStatement, input_cap,
+    Artefacts, Bundle, BundleError, Code, License, LicenseKey, MAX_FILE_BYTES, Machine, Matrix,
+    ParseError, Rotation, Timestamp, TokenKind, TrustSet, TrustStatement, input_cap,
 };
-use license_issuer::ledger::sqlite::LedgerLocation;
 use serde_json::{Value, json};
 
+use super::context::AppContext;
 use super::diff;
 use super::lookup::signing_keys;
 use crate::args;
@@ -25,12 +25,10 @@ const ORDER: [TokenKind; 6] = [
     TokenKind::ClockRepair,
 ];
 
-pub(crate) fn run(
-    arguments: &args::Bundle,
-    place: &LedgerLocation,
-    terminal: &Terminal,
-) -> Result<(), Failure> {
-    check_stdin(arguments)?;
+pub(crate) fn run(arguments: &args::Bundle, app: AppContext<'_>) -> Result<(), Failure> {
+    let AppContext { place, terminal } = app;
+    let sources = arguments.files.iter().chain(&arguments.trust);
+    one_stdin(0, sources.chain(&arguments.product_file))?;
     let out = &arguments.out;
     out.check()?;
     let matrix = matrix(arguments.product_file.as_ref())?;
@@ -210,6 +208,12 @@ impl Parts {
     }
 }
 
+/// Returns the digest of a machine, as a person compares it.
+fn machine(machine: &Machine) -> String {
+    let digest = machine.digest();
+    digest.map_or_else(|| "?".to_owned(), |digest| digest.to_string())
+}
+
 /// The verified blocks of one kind, in the order of the file.
 fn blocks(kind: TokenKind, bundle: &Bundle) -> Vec<Block> {
     let block = |id: String, about: String, issued_at: Option<Timestamp>| Block {
@@ -241,8 +245,7 @@ fn blocks(kind: TokenKind, bundle: &Bundle) -> Vec<Block> {
         TokenKind::Activation => {
             let said = bundle.activations().iter();
             said.map(|said| {
-                let machine = said.machine().digest();
-                let machine = machine.map_or_else(|| "?".to_owned(), |digest| digest.to_string());
+                let machine = machine(said.machine());
                 let about = format!("license {} on {machine}", said.license_id());
                 block(said.id().to_string(), about, Some(said.issued_at()))
             })
@@ -266,8 +269,7 @@ fn blocks(kind: TokenKind, bundle: &Bundle) -> Vec<Block> {
         TokenKind::ClockRepair => {
             let said = bundle.clock_repairs().iter();
             said.map(|said| {
-                let machine = said.machine().digest();
-                let machine = machine.map_or_else(|| "?".to_owned(), |digest| digest.to_string());
+                let machine = machine(said.machine());
                 let about = format!("to {} on {machine}", said.issued_at());
                 block(said.id().to_string(), about, Some(said.issued_at()))
             })
@@ -358,14 +360,4 @@ fn too_large(error: &BundleError) -> Failure {
         "nobody could read all of this in one file: {error}"
     ))
     .hint("make several files: each takes 256 KiB besides revocation lists")
-}
-
-fn check_stdin(arguments: &args::Bundle) -> Result<(), Failure> {
-    let sources = arguments.files.iter().chain(&arguments.trust);
-    let sources = sources.chain(&arguments.product_file);
-    one_stdin(
-        sources
-            .filter(|source| matches!(source, Source::Stdin))
-            .count(),
-    )
 }

@@ -7,12 +7,12 @@ use license_core::issue::CheckedKey;
 use license_core::{MAX_FILE_BYTES, Machine, MachineDigest, Matrix, TrustSet};
 use license_issuer::clock::SystemClock;
 use license_issuer::ledger::LedgerReader;
-use license_issuer::ledger::sqlite::LedgerLocation;
 use license_issuer::services::issue::DraftContext;
 use license_issuer::services::validations::{
     SignedValidation, ValidationError, ValidationOrder, ValidationPlan,
 };
 
+use super::context::AppContext;
 use super::issuing::Issuing;
 use super::signer::KeyFile;
 use super::{devices, machine};
@@ -23,21 +23,12 @@ use crate::inputs::{add_keys, matrix};
 /// The maximum length of a nonce: 64 random bytes in hexadecimal. It must be possible to read it out.
 const MAX_NONCE: usize = 128;
 
-pub(crate) fn run(
-    arguments: &Dry<CheckIn>,
-    place: &LedgerLocation,
-    terminal: &Terminal,
-) -> Result<(), Failure> {
+pub(crate) fn run(arguments: &Dry<CheckIn>, app: AppContext<'_>) -> Result<(), Failure> {
     let Dry { order, dry_run } = arguments;
-    let issuing = Issuing {
-        out: &order.out,
-        place,
-        terminal,
-        dry_run: *dry_run,
-    };
+    let issuing = Issuing::new(app, &order.out, *dry_run);
     check_stdin(order)?;
     check_license_stays(order)?;
-    issuing.check()?;
+    issuing.out.check()?;
     let nonce = order.nonce.as_deref().map(checked_nonce).transpose()?;
     let machine = named_machine(order)?;
     let matrix = matrix(order.product_file.as_ref())?;
@@ -55,10 +46,7 @@ pub(crate) fn run(
         ignore_device_limit: order.over_device_limit,
         clock: &SystemClock,
     };
-    let signer = KeyFile {
-        arguments: &order.key,
-        terminal,
-    };
+    let signer = KeyFile::new(&order.key, app.terminal);
     let issued = issuing.run(
         &signer,
         &|context: &DraftContext<'_, CheckedKey>| {

@@ -1,33 +1,25 @@
 //! `keygen clock-repair`.
 
-use license_cli_support::{Failure, Source, Terminal, escape};
+use license_cli_support::{Failure, escape};
 use license_core::{MachineDigest, Span, Timestamp};
 use license_issuer::clock::SystemClock;
 use license_issuer::ledger::LedgerReader;
-use license_issuer::ledger::sqlite::LedgerLocation;
 use license_issuer::services::answer::{AnswerDraft, AnswerError, AnswerOrder, ClockRepairPolicy};
 use serde_json::json;
 
 use super::answer::{self, AnswerCommand, AnswerFacts, AnswerTexts};
+use super::context::AppContext;
 use super::issuing::{Issuing, IssuingReport};
 use super::request;
 use crate::args::{ClockRepair, Dry};
 use crate::inputs::{matrix, one_stdin};
 
-pub(crate) fn run(
-    arguments: &Dry<ClockRepair>,
-    place: &LedgerLocation,
-    terminal: &Terminal,
-) -> Result<(), Failure> {
+pub(crate) fn run(arguments: &Dry<ClockRepair>, app: AppContext<'_>) -> Result<(), Failure> {
     let Dry { order, dry_run } = arguments;
-    check_stdin(order)?;
+    let sources = std::iter::once(&order.request).chain(&order.product_file);
+    one_stdin(order.key.stdin_count(), sources)?;
     let command = AnswerCommand {
-        issuing: Issuing {
-            out: &order.out,
-            place,
-            terminal,
-            dry_run: *dry_run,
-        },
+        issuing: Issuing::new(app, &order.out, *dry_run),
         key: &order.key,
         qr: order.qr,
     };
@@ -101,12 +93,4 @@ impl AnswerTexts<ClockRepairPolicy<'_>> for ClockRepairTexts {
         lines.extend(issued_at.map(|at| format!("set to     {at}")));
         IssuingReport { json, lines }
     }
-}
-
-/// Refuses to read several inputs from standard input.
-fn check_stdin(order: &ClockRepair) -> Result<(), Failure> {
-    let sources = std::iter::once(&order.request)
-        .chain(&order.product_file)
-        .filter(|source| matches!(source, Source::Stdin));
-    one_stdin(order.key.stdin_count() + sources.count())
 }

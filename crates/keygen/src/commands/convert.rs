@@ -6,7 +6,7 @@ use license_core::{LicenseId, Matrix, Timestamp};
 use license_issuer::ledger::{Entry, LedgerReader, LicenseStatus};
 
 use super::drafting::ends_after;
-use super::lookup::{license_of, not_found, resolve};
+use super::lookup::{find_license, not_found};
 use crate::inputs::now;
 
 /// A trial that may be converted.
@@ -23,8 +23,8 @@ impl Converted {
         now: Timestamp,
     ) -> Result<Self, Failure> {
         let ledger = ledger.ok_or_else(|| not_found(named))?;
-        let subject = resolve(ledger, named)?.ok_or_else(|| not_found(named))?;
-        let row = license_of(ledger, &subject, now)?.ok_or_else(|| not_found(named))?;
+        let row = find_license(ledger, named, now)?.ok_or_else(|| not_found(named))?;
+        let subject = row.entry.subject.clone();
         if row.entry.fact("trial").as_deref() != Some("true") {
             return Err(no_trial(&subject));
         }

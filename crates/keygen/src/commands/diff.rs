@@ -8,23 +8,23 @@ use license_issuer::errors::LedgerError;
 use license_issuer::ledger::LedgerReader;
 use license_issuer::ledger::sqlite::{LedgerLocation, SqliteLedger};
 
+use super::context::AppContext;
 use super::lookup;
 use super::subject::{self, Subject};
 use crate::args::Diff;
 use crate::failures;
-use crate::inputs::{add_keys, matrix};
+use crate::inputs::{add_keys, matrix, one_stdin};
 
-pub(crate) fn run(
-    arguments: &Diff,
-    place: &LedgerLocation,
-    terminal: &Terminal,
-) -> Result<(), Failure> {
-    check_stdin(arguments)?;
+pub(crate) fn run(arguments: &Diff, app: AppContext<'_>) -> Result<(), Failure> {
+    let AppContext { place, terminal } = app;
+    let sources = [&arguments.before, &arguments.after].into_iter();
+    let sources = sources.chain(&arguments.trust);
+    one_stdin(0, sources.chain(&arguments.product_file))?;
     let matrix = matrix(arguments.product_file.as_ref())?;
     let ledger = existing(place)?;
     let trust = trust(&arguments.trust, ledger.as_deref())?;
     let subjects = [&arguments.before, &arguments.after].map(|source| {
-        let text = subject::Text::find(source, ledger.as_deref())?;
+        let text = subject::Text::find(source, None, ledger.as_deref())?;
         Subject::read(&text, trust.as_ref(), &matrix)
     });
     let [before, after] = subjects;
@@ -80,23 +80,5 @@ fn warn(succession: Succession, terminal: &Terminal) {
             "the first license supersedes the second: they are named the other way round",
         ),
         Succession::Same | Succession::Replaces | Succession::Unrelated => {}
-    }
-}
-
-/// Standard input can be only one thing.
-fn check_stdin(arguments: &Diff) -> Result<(), Failure> {
-    let sources = [&arguments.before, &arguments.after].into_iter();
-    let sources = sources
-        .chain(&arguments.trust)
-        .chain(&arguments.product_file);
-    match sources
-        .filter(|source| matches!(source, Source::Stdin))
-        .count()
-    {
-        0 | 1 => Ok(()),
-        found => Err(Failure::usage(format!(
-            "expected one thing on standard input, found {found} that are read from it"
-        ))
-        .hint("name files instead of -; /dev/fd/N reads a descriptor")),
     }
 }

@@ -1,7 +1,10 @@
 //! Parts of drafts that several commands share.
 
+use std::num::NonZeroU32;
+
 use license_cli_support::{Failure, escape};
-use license_core::{Machine, Matrix, Tier, TierTerms, Timestamp};
+use license_core::issue::LicenseDraft;
+use license_core::{Machine, Matrix, Quota, Tier, TierTerms, Timestamp};
 use license_issuer::ledger::{Entry, LedgerReader};
 use license_issuer::records;
 
@@ -28,6 +31,35 @@ fn no_such_tier(found: Tier, matrix: &Matrix) -> Failure {
     ))
 }
 
+/// What a license has in addition to its tier, or lacks.
+pub(super) struct TierChanges<'a> {
+    pub(super) seats: Option<NonZeroU32>,
+    pub(super) devices: Option<NonZeroU32>,
+    pub(super) added: &'a [String],
+    pub(super) removed: &'a [String],
+    pub(super) quotas: &'a [(String, Quota)],
+}
+
+impl TierChanges<'_> {
+    /// Changes a draft with the features and quotas of its tier.
+    pub(super) fn apply(&self, draft: &mut LicenseDraft, matrix: &Matrix) -> Result<(), Failure> {
+        let mut apply = || {
+            if let Some(seats) = self.seats {
+                draft.set_seats(seats, matrix)?;
+            }
+            if let Some(devices) = self.devices {
+                draft.set_devices(devices, matrix);
+            }
+            let (mut added, mut removed) = (self.added.iter(), self.removed.iter());
+            added.try_for_each(|feature| draft.add_feature(feature))?;
+            removed.try_for_each(|feature| draft.remove_feature(feature))?;
+            let mut quotas = self.quotas.iter();
+            quotas.try_for_each(|(name, quota)| draft.set_quota(name, *quota))
+        };
+        apply().map_err(|error| failures::draft_refused(&error))
+    }
+}
+
 /// Returns the end of the day that is `days` days after the day of an instant.
 pub(super) fn after_days(start: Timestamp, days: u64) -> Result<Timestamp, Failure> {
     let last = start.date().and_then(|first| first.plus_days(days));
@@ -45,8 +77,9 @@ pub(super) fn trials(
     ledger: &dyn LedgerReader,
 ) -> Result<Vec<Entry>, Failure> {
     let of = records::trial_key(matrix.product(), customer);
-    let trials = ledger.trials(&of);
-    trials.map_err(|error| failures::ledger_not_read(ledger, &error))
+    ledger
+        .trials(&of)
+        .map_err(failures::ledger_not_read(ledger))
 }
 
 /// Returns the end of a trial that is still valid at an instant.

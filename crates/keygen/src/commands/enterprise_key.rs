@@ -5,20 +5,17 @@ mod report;
 use license_cli_support::{Failure, Terminal};
 use license_core::issue::{CheckedKey, Sign};
 use license_core::{Algorithm, EnterpriseTerms, KeyExpiry};
-use license_issuer::ledger::sqlite::LedgerLocation;
 use license_issuer::services::enterprise_keys::{EnterpriseKeyOrder, SignedEnterpriseKey};
 use license_issuer::services::issue::DraftContext;
 
+use super::context::AppContext;
 use super::issuing::Issuing;
 use super::signer::KeyFile;
 use crate::args::{Dry, EnterpriseKey};
 use crate::inputs::{matrix, now};
 
-pub(crate) fn run(
-    arguments: &Dry<EnterpriseKey>,
-    place: &LedgerLocation,
-    terminal: &Terminal,
-) -> Result<(), Failure> {
+pub(crate) fn run(arguments: &Dry<EnterpriseKey>, app: AppContext<'_>) -> Result<(), Failure> {
+    let AppContext { terminal, .. } = app;
     let Dry { order, dry_run } = arguments;
     let matrix = matrix(order.product_file.as_ref())?;
     let terms = EnterpriseTerms {
@@ -27,16 +24,8 @@ pub(crate) fn run(
         seats: order.seats,
         expiry: order.expires.unwrap_or(KeyExpiry::Perpetual),
     };
-    let issuing = Issuing {
-        out: &order.out,
-        place,
-        terminal,
-        dry_run: *dry_run,
-    };
-    let signer = KeyFile {
-        arguments: &order.key,
-        terminal,
-    };
+    let issuing = Issuing::new(app, &order.out, *dry_run);
+    let signer = KeyFile::new(&order.key, terminal);
     let issued = issuing.run(
         &signer,
         &|context: &DraftContext<'_, CheckedKey>| {

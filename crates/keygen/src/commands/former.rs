@@ -50,7 +50,7 @@ impl Former {
         let entered = ledger.map(signing_keys).transpose()?.unwrap_or_default();
         let trust = given.trust.joined(&entered);
         let license = &given.arguments.license;
-        let text = Text::find_or(license, given.stdin.as_deref(), ledger)?;
+        let text = Text::find(license, given.stdin.as_deref(), ledger)?;
         let Subject::Verified(license) = Subject::read(&text, Some(&trust), matrix)? else {
             return Err(failures::not_verified("license", &"no key is at hand"));
         };

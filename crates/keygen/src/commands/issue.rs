@@ -2,40 +2,33 @@
 
 use std::num::NonZeroU32;
 
-use license_cli_support::{Failure, Terminal};
+use license_cli_support::Failure;
 use license_core::issue::LicenseDraft;
 use license_core::{CheckIn, Matrix, TierTerms, Timestamp};
-use license_issuer::ledger::sqlite::LedgerLocation;
 use license_issuer::ledger::{LedgerReader, LicenseStatus};
 
+use super::context::AppContext;
 use super::convert::Converted;
-use super::drafting::{after_days, ends_after, machine_notes, tier_terms, trials, users};
+use super::drafting::{
+    TierChanges, after_days, ends_after, machine_notes, tier_terms, trials, users,
+};
+use super::issuing::Issuing;
 use super::lookup::{license_of, required};
 use super::machine;
-use super::mint::{Mint, Order};
+use super::mint::{self, Order};
 use crate::args::{Dry, Issue};
-use crate::failures;
 use crate::inputs::{fresh_id, matrix, now};
 
-pub(crate) fn run(
-    arguments: &Dry<Issue>,
-    place: &LedgerLocation,
-    terminal: &Terminal,
-) -> Result<(), Failure> {
+pub(crate) fn run(arguments: &Dry<Issue>, app: AppContext<'_>) -> Result<(), Failure> {
     let Dry { order, dry_run } = arguments;
     if order.convert.is_some() {
-        required(place, "which trials there are")?;
+        required(app.place, "which trials there are")?;
     }
     let matrix = matrix(order.product_file.as_ref())?;
-    let mint = Mint {
-        key: &order.key,
-        out: &order.out,
-        matrix: &matrix,
-        place,
-        terminal,
-        dry_run: *dry_run,
-    };
-    mint.run(|ledger| self::order(order, &matrix, ledger))
+    let issuing = Issuing::new(app, &order.out, *dry_run);
+    mint::run(issuing, &order.key, &matrix, |ledger| {
+        self::order(order, &matrix, ledger)
+    })
 }
 
 fn order<'m>(
@@ -114,34 +107,15 @@ fn draft_of(
     draft.maintenance_until = arguments.maintenance_until.map(|day| day.end().minus(1));
     draft.max_version = arguments.max_version.clone();
     draft.company = arguments.company;
-    allow(arguments, matrix, &mut draft)?;
-    Ok(draft)
-}
-
-/// What the license adds to and removes from its tier.
-fn allow(arguments: &Issue, matrix: &Matrix, draft: &mut LicenseDraft) -> Result<(), Failure> {
-    let mut apply = || {
-        arguments
-            .seats
-            .map(|seats| draft.set_seats(seats, matrix))
-            .transpose()?;
-        if let Some(devices) = arguments.devices {
-            draft.set_devices(devices, matrix);
-        }
-        arguments
-            .add_feature
-            .iter()
-            .try_for_each(|feature| draft.add_feature(feature))?;
-        arguments
-            .remove_feature
-            .iter()
-            .try_for_each(|feature| draft.remove_feature(feature))?;
-        arguments
-            .quota
-            .iter()
-            .try_for_each(|(name, quota)| draft.set_quota(name, *quota))
+    let changes = TierChanges {
+        seats: arguments.seats,
+        devices: arguments.devices,
+        added: &arguments.add_feature,
+        removed: &arguments.remove_feature,
+        quotas: &arguments.quota,
     };
-    apply().map_err(|error| failures::draft_refused(&error))
+    changes.apply(&mut draft, matrix)?;
+    Ok(draft)
 }
 
 /// The end of a license; days are counted from `counted_from`.

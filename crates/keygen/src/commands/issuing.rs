@@ -1,13 +1,13 @@
 //! Calls the issue service, and prints its report.
 
 use license_cli_support::{Destination, Failure, Terminal, plural};
-use license_issuer::ledger::sqlite::LedgerLocation;
 use license_issuer::services::issue::{
     Draft, DraftFn, IssueReport, IssueRequest, IssueService, Mode, RenderFn, SignerSource,
 };
 use license_issuer::services::warnings::IssueWarning;
 use serde_json::Value;
 
+use super::context::AppContext;
 use crate::args::Out;
 use crate::{failures, output};
 
@@ -15,12 +15,15 @@ use crate::{failures, output};
 #[derive(Clone, Copy)]
 pub(super) struct Issuing<'a> {
     pub(super) out: &'a Out,
-    pub(super) place: &'a LedgerLocation,
-    pub(super) terminal: &'a Terminal,
+    pub(super) app: AppContext<'a>,
     pub(super) dry_run: bool,
 }
 
-impl Issuing<'_> {
+impl<'a> Issuing<'a> {
+    pub(super) fn new(app: AppContext<'a>, out: &'a Out, dry_run: bool) -> Self {
+        Self { out, app, dry_run }
+    }
+
     /// Issues the artifacts of a draft, or checks in a dry run that they can be issued.
     ///
     /// Calls `announce` with the final draft before anything is delivered, so that warnings come
@@ -32,7 +35,7 @@ impl Issuing<'_> {
         announce: &dyn Fn(&D),
         render: RenderFn<'_, D, Failure>,
     ) -> Result<IssueReport<D>, Failure> {
-        let mut service = IssueService::new(output::ledger_file(self.place)?);
+        let mut service = IssueService::new(output::ledger_file(self.app.place)?);
         let mut delivery = output::delivery(self.out);
         let request = IssueRequest {
             draft,
@@ -44,29 +47,17 @@ impl Issuing<'_> {
                 render(draft, signed)
             },
         };
-        let report = service.issue(request, self.mode());
-        let report = report.map_err(|error| failures::not_issued(error, self.place))?;
+        let report = service.issue(request, Mode::new(self.dry_run));
+        let report = report.map_err(|error| failures::not_issued(error, self.app.place))?;
         if self.dry_run {
             announce(&report.draft);
         }
         Ok(report)
     }
 
-    /// Refuses a destination that cannot be written, before anything else is done.
-    pub(super) fn check(&self) -> Result<(), Failure> {
-        self.out.check()
-    }
-
-    pub(super) fn mode(&self) -> Mode {
-        match self.dry_run {
-            true => Mode::DryRun,
-            false => Mode::Commit,
-        }
-    }
-
     /// Returns whether the JSON report on standard output contains the artifact.
     pub(super) fn is_in_report(&self) -> bool {
-        self.terminal.is_json() && matches!(self.out.out, Destination::Stdout)
+        self.app.terminal.is_json() && matches!(self.out.out, Destination::Stdout)
     }
 
     /// Returns the path of the artifact, as JSON reports contain it.
@@ -85,7 +76,7 @@ impl Issuing<'_> {
     /// Prints a report. If the artifact goes to standard output, the text goes to standard error. A
     /// report that contains the artifact is printed already.
     pub(super) fn print(&self, report: &IssuingReport) -> Result<(), Failure> {
-        let Self { out, terminal, .. } = self;
+        let (out, terminal) = (&self.out.out, self.app.terminal);
         if self.is_in_report() && !self.dry_run {
             return Ok(());
         }
@@ -93,7 +84,7 @@ impl Issuing<'_> {
             return terminal.json(&report.json);
         }
         let text = report.lines.join("\n");
-        match (&out.out, self.dry_run) {
+        match (out, self.dry_run) {
             (out, true) => terminal.data(&format!("{}\n{text}", output::dry_run_line(out))),
             (Destination::Stdout, false) => {
                 terminal.note(&text);
@@ -106,7 +97,7 @@ impl Issuing<'_> {
     /// Prints remarks.
     pub(super) fn warn(&self, warnings: &[IssueWarning]) {
         for warning in warnings {
-            print_warning(warning, self.terminal);
+            print_warning(warning, self.app.terminal);
         }
     }
 }
@@ -126,7 +117,7 @@ pub(super) fn print_warning(warning: &IssueWarning, terminal: &Terminal) {
 /// Returns the code and the message of a remark.
 fn warning_text(warning: &IssueWarning) -> (&'static str, String) {
     match warning {
-        IssueWarning::Postdated { issued_at } => (
+        IssueWarning::Postdated(issued_at) => (
             "POSTDATED",
             format!(
                 "it is issued at {issued_at}, which is still to come: where it is installed, time counts from then on"
@@ -174,7 +165,7 @@ fn warning_text(warning: &IssueWarning) -> (&'static str, String) {
                 plural(*limit, "machine", "machines")
             ),
         ),
-        IssueWarning::NoCheckIn { license } => (
+        IssueWarning::NoCheckIn(license) => (
             "NO_CHECK_IN",
             format!("license {license} has no check-in term: it never needs one"),
         ),
@@ -188,7 +179,7 @@ fn warning_text(warning: &IssueWarning) -> (&'static str, String) {
                 "license {license} verifies with key {key} of the ledger; minting takes it if --key is that one, or --trust names it"
             ),
         ),
-        IssueWarning::RepairBackdated { issued_at } => (
+        IssueWarning::RepairBackdated(issued_at) => (
             "BACKDATED",
             format!(
                 "it is issued at {issued_at}, which is past: the machine's time is set back to then"

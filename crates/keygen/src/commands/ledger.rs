@@ -9,29 +9,27 @@ use std::path::Path;
 use license_cli_support::{
     Audience, Destination, Exit, Failure, Overwrite, Terminal, is_near, show_path,
 };
+use license_core::hex;
 use license_core::{LicenseKey, MachineDigest, Unverified};
-use license_issuer::hex;
-use license_issuer::ledger::sqlite::{LedgerLocation, SqliteLedger};
+use license_issuer::ledger::sqlite::SqliteLedger;
 use license_issuer::ledger::{ChainFault, LedgerReader, LicenseFilter, LicenseSort, LicenseStatus};
 use serde_json::{Value, json};
 
+use super::context::AppContext;
 use super::lookup::{license_of, not_found, open, resolve, rows};
 use crate::args::{LedgerCommand, List, Out, SortBy};
 use crate::failures;
 use crate::inputs::now;
 
-pub(crate) fn run(
-    command: &LedgerCommand,
-    place: &LedgerLocation,
-    terminal: &Terminal,
-) -> Result<(), Failure> {
+pub(crate) fn run(command: &LedgerCommand, app: AppContext<'_>) -> Result<(), Failure> {
+    let AppContext { place, terminal } = app;
     if let LedgerCommand::Import {
         files,
         trust,
         product_file,
     } = command
     {
-        return import::run(files, trust, product_file.as_ref(), place, terminal);
+        return import::run(files, trust, product_file.as_ref(), app);
     }
     let ledger = open(place)?;
     match command {
@@ -84,7 +82,7 @@ fn show(ledger: &dyn LedgerReader, id: &str, terminal: &Terminal) -> Result<(), 
         Some(subject) => subject,
         None => activations::subject(ledger, id)?.ok_or_else(|| not_found(id))?,
     };
-    let failed = |error| failures::ledger_not_read(ledger, &error);
+    let failed = failures::ledger_not_read(ledger);
     let entries = ledger.entries_about(&subject).map_err(failed)?;
     let activations = ledger.activations(&subject).map_err(failed)?;
     report::entries(&subject, &entries, &activations, terminal)
@@ -167,13 +165,14 @@ fn near(ledger: &dyn LedgerReader, text: &str) -> Result<Vec<String>, Failure> {
             subjects.push(subject.to_owned());
         }
     });
-    read.map_err(|error| failures::ledger_not_read(ledger, &error))?;
+    read.map_err(failures::ledger_not_read(ledger))?;
     Ok(subjects)
 }
 
 fn stats(ledger: &dyn LedgerReader, terminal: &Terminal) -> Result<(), Failure> {
-    let stats = ledger.stats(now());
-    let stats = stats.map_err(|error| failures::ledger_not_read(ledger, &error))?;
+    let stats = ledger
+        .stats(now())
+        .map_err(failures::ledger_not_read(ledger))?;
     if terminal.is_json() {
         let entries = stats.entries.iter();
         let entries = entries.map(|(kind, count)| (kind.clone(), Value::from(*count)));
@@ -217,7 +216,7 @@ fn export(
         text.push('\n');
         count += 1;
     });
-    read.map_err(|error| failures::ledger_not_read(ledger, &error))?;
+    read.map_err(failures::ledger_not_read(ledger))?;
     // It holds what customers were sent, as the ledger does.
     match out.out.is_stream() {
         true => out.write(&text)?,
@@ -270,8 +269,9 @@ fn verify(
     head: Option<&[u8; 32]>,
     terminal: &Terminal,
 ) -> Result<(), Failure> {
-    let report = ledger.verify_chain(head.map(<[u8; 32]>::as_slice));
-    let report = report.map_err(|error| failures::ledger_not_read(ledger, &error))?;
+    let report = ledger
+        .verify_chain(head.map(<[u8; 32]>::as_slice))
+        .map_err(failures::ledger_not_read(ledger))?;
     if let Some(fault) = report.fault {
         return Err(broken(ledger, &fault));
     }
@@ -302,10 +302,10 @@ fn broken(ledger: &dyn LedgerReader, fault: &ChainFault) -> Failure {
         ChainFault::Derived => {
             "what it keeps beside the entries does not say what they say: it was changed".to_owned()
         }
-        ChainFault::Missing { seq } => {
+        ChainFault::Missing(seq) => {
             format!("expected entry {seq}, found another: one was removed, added or moved")
         }
-        ChainFault::Changed { seq } => {
+        ChainFault::Changed(seq) => {
             format!("entry {seq} is not as it was entered, or follows another than it did")
         }
         ChainFault::Head { expected, found } => {

@@ -46,13 +46,14 @@ pub(crate) fn license_of(
     subject: &str,
     now: Timestamp,
 ) -> Result<Option<RecordedLicense>, Failure> {
-    let row = ledger.license(subject, now);
-    row.map_err(|error| failures::ledger_not_read(ledger, &error))
+    ledger
+        .license(subject, now)
+        .map_err(failures::ledger_not_read(ledger))
 }
 
 /// Returns the subject that an id or key names.
 pub(crate) fn resolve(ledger: &dyn LedgerReader, id: &str) -> Result<Option<String>, Failure> {
-    let failed = |error| failures::ledger_not_read(ledger, &error);
+    let failed = failures::ledger_not_read(ledger);
     let id = id.trim();
     let mut candidates = vec![id.to_owned(), id.to_ascii_lowercase()];
     if let Ok(key) = LicenseKey::parse(id) {
@@ -71,6 +72,18 @@ pub(crate) fn resolve(ledger: &dyn LedgerReader, id: &str) -> Result<Option<Stri
         }
     }
     Ok(None)
+}
+
+/// Returns the license that an id or key names, with its status.
+pub(crate) fn find_license(
+    ledger: &dyn LedgerReader,
+    named: &str,
+    now: Timestamp,
+) -> Result<Option<RecordedLicense>, Failure> {
+    match resolve(ledger, named)? {
+        Some(subject) => license_of(ledger, &subject, now),
+        None => Ok(None),
+    }
 }
 
 /// Returns the failure of an id or key that the ledger does not contain.
@@ -93,13 +106,15 @@ pub(crate) fn rows(
     filter: &LicenseFilter,
 ) -> Result<Vec<RecordedLicense>, Failure> {
     let mut rows = Vec::new();
-    let read = ledger.visit_licenses(filter, now(), &mut |row| rows.push(row));
-    read.map_err(|error| failures::ledger_not_read(ledger, &error))?;
+    ledger
+        .visit_licenses(filter, now(), &mut |row| rows.push(row))
+        .map_err(failures::ledger_not_read(ledger))?;
     Ok(rows)
 }
 
 /// Returns the signing keys that the ledger contains.
 pub(crate) fn signing_keys(ledger: &dyn LedgerReader) -> Result<TrustSet, Failure> {
-    let keys = ledger.signing_keys();
-    keys.map_err(|error| failures::ledger_not_read(ledger, &error))
+    ledger
+        .signing_keys()
+        .map_err(failures::ledger_not_read(ledger))
 }

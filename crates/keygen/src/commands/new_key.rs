@@ -14,16 +14,14 @@ use license_issuer::signer::KeyLocation;
 use license_issuer::signer::private_key::{self, EncryptionEntropy, PrivateKeyError};
 use serde_json::json;
 
+use super::context::AppContext;
 use crate::args::{Bits, KeyArgs, NewKey};
 use crate::inputs::now;
 use crate::passphrase::PassphraseInput;
 use crate::{failures, keys, output};
 
-pub(crate) fn run(
-    arguments: &NewKey,
-    place: &LedgerLocation,
-    terminal: &Terminal,
-) -> Result<(), Failure> {
+pub(crate) fn run(arguments: &NewKey, app: AppContext<'_>) -> Result<(), Failure> {
+    let AppContext { place, terminal } = app;
     // Before a key is created.
     let mut ledger = output::ledger_file(place)?;
     if let Some(ledger) = &mut ledger {
@@ -85,7 +83,7 @@ fn record_key(place: &LedgerLocation, key: &TrustedKey) -> Result<(), Failure> {
         let is_recorded = match ledger {
             Some(ledger) => ledger
                 .has(entry.kind, &entry.subject)
-                .map_err(|error| failures::ledger_not_read(ledger, &error))?,
+                .map_err(failures::ledger_not_read(ledger))?,
             None => false,
         };
         Ok(RecordPlan {
@@ -100,7 +98,7 @@ fn record_key(place: &LedgerLocation, key: &TrustedKey) -> Result<(), Failure> {
         now(),
         plan,
     );
-    recorded.map_err(|error| failures::not_recorded(error, place))
+    recorded.map_err(|error| failures::not_issued(error, place))
 }
 
 fn in_file(

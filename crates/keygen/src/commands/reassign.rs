@@ -1,15 +1,16 @@
 //! `keygen reassign`: a named user's place goes to another.
 
-use license_cli_support::{Exit, Failure, Terminal, escape};
+use license_cli_support::{Exit, Failure, escape};
 use license_core::issue::LicenseDraft;
 use license_core::{License, Matrix, Timestamp, Unverified};
-use license_issuer::ledger::sqlite::LedgerLocation;
 use license_issuer::ledger::{LedgerReader, LicenseStatus};
 use serde_json::json;
 
+use super::context::AppContext;
 use super::former::does_not_stand;
-use super::lookup::{license_of, not_found, required, resolve, signing_keys};
-use super::mint::{Mint, Order};
+use super::issuing::Issuing;
+use super::lookup::{find_license, not_found, required, signing_keys};
+use super::mint::{self, Order};
 use super::successor::{Change, begin_at_once, refuse_followed};
 use crate::args::{Dry, Reassign};
 use crate::failures;
@@ -17,23 +18,14 @@ use crate::inputs::{fresh_id, matrix, now};
 
 const SECONDS_PER_DAY: u64 = 86_400;
 
-pub(crate) fn run(
-    arguments: &Dry<Reassign>,
-    place: &LedgerLocation,
-    terminal: &Terminal,
-) -> Result<(), Failure> {
-    required(place, "who was named when")?;
+pub(crate) fn run(arguments: &Dry<Reassign>, app: AppContext<'_>) -> Result<(), Failure> {
+    required(app.place, "who was named when")?;
     let Dry { order, dry_run } = arguments;
     let matrix = matrix(order.product_file.as_ref())?;
-    let mint = Mint {
-        key: &order.key,
-        out: &order.out,
-        matrix: &matrix,
-        place,
-        terminal,
-        dry_run: *dry_run,
-    };
-    mint.run(|ledger| reassigned(order, &matrix, ledger))
+    let issuing = Issuing::new(app, &order.out, *dry_run);
+    mint::run(issuing, &order.key, &matrix, |ledger| {
+        reassigned(order, &matrix, ledger)
+    })
 }
 
 fn reassigned<'m>(
@@ -79,13 +71,13 @@ fn reassigned<'m>(
 
 /// The license as it was minted, if it stands.
 fn find(named: &str, ledger: &dyn LedgerReader, now: Timestamp) -> Result<License, Failure> {
-    let subject = resolve(ledger, named)?.ok_or_else(|| not_found(named))?;
-    let row = license_of(ledger, &subject, now)?.ok_or_else(|| not_found(named))?;
+    let row = find_license(ledger, named, now)?.ok_or_else(|| not_found(named))?;
+    let subject = &row.entry.subject;
     if !matches!(row.status, LicenseStatus::Active | LicenseStatus::Future) {
-        return Err(does_not_stand(&subject, row.status, ledger));
+        return Err(does_not_stand(subject, row.status, ledger));
     }
     let keys = signing_keys(ledger)?;
-    let token = Unverified::parse(&row.entry.artifact).map_err(|_| no_users(&subject))?;
+    let token = Unverified::parse(&row.entry.artifact).map_err(|_| no_users(subject))?;
     token.verify(&keys).map_err(|error| {
         let message = format!("license {subject} as the ledger has it: {error}");
         Failure::malformed(message).hint("`keygen ledger verify` finds what was changed")
@@ -137,8 +129,9 @@ fn check_cool_down(
 ) -> Result<(), Failure> {
     let days = matrix.user_cool_down_days();
     let user = order.from.trim();
-    let since = ledger.named_since(license.id().as_str(), user);
-    let since = since.map_err(|error| failures::ledger_not_read(ledger, &error))?;
+    let since = ledger
+        .named_since(license.id().as_str(), user)
+        .map_err(failures::ledger_not_read(ledger))?;
     let Some(since) = since else { return Ok(()) };
     let end = since.plus(days.saturating_mul(SECONDS_PER_DAY));
     if now >= end {

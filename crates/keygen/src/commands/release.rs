@@ -7,7 +7,6 @@ use license_core::{Code, Receipt};
 use license_issuer::errors::LedgerError;
 use license_issuer::ledger::LedgerReader;
 use license_issuer::ledger::RecordedActivation;
-use license_issuer::ledger::sqlite::LedgerLocation;
 use license_issuer::services::deactivation::{
     Deactivation, DeactivationError, DeactivationOrder, DeactivationProof,
 };
@@ -15,16 +14,14 @@ use license_issuer::services::issue::Mode;
 use license_issuer::services::record::{MissingLedger, record};
 use serde_json::{Value, json};
 
+use super::context::AppContext;
 use super::{lookup, request};
 use crate::args::{Dry, Release};
 use crate::inputs::now;
 use crate::{failures, output};
 
-pub(crate) fn run(
-    arguments: &Dry<Release>,
-    place: &LedgerLocation,
-    terminal: &Terminal,
-) -> Result<(), Failure> {
+pub(crate) fn run(arguments: &Dry<Release>, app: AppContext<'_>) -> Result<(), Failure> {
+    let AppContext { place, terminal } = app;
     let Dry { order, dry_run } = arguments;
     lookup::required(place, "which machines were activated")?;
     let receipt = order.receipt.as_ref();
@@ -36,17 +33,14 @@ pub(crate) fn run(
     };
     let missing = || failures::ledger_not_opened(Path::new("?"), &LedgerError::Missing);
     let mut ledger = output::ledger_file(place)?.ok_or_else(missing)?;
-    let mode = match dry_run {
-        true => Mode::DryRun,
-        false => Mode::Commit,
-    };
+    let mode = Mode::new(*dry_run);
     // A ledger that does not exist contains no activation.
     let recorded = record(&mut ledger, MissingLedger::Refuse, mode, at, |ledger| {
         let ledger = ledger.ok_or_else(missing)?;
         let plan = deactivation.plan(ledger);
         plan.map_err(|error| refused(&error, order.receipt.as_ref(), ledger))
     });
-    let ended = recorded.map_err(|error| failures::not_recorded(error, place))?;
+    let ended = recorded.map_err(|error| failures::not_issued(error, place))?;
     report(&ended, *dry_run, terminal)?;
     if !dry_run {
         terminal.note(
@@ -147,7 +141,7 @@ fn refused(
         None => failure,
     };
     match error {
-        DeactivationError::Ledger(error) => failures::ledger_not_read(ledger, error),
+        DeactivationError::Ledger(error) => failures::ledger_refused(Some(ledger), error),
         DeactivationError::UnknownId { .. } => {
             Failure::new(Exit::Usage, "UNKNOWN_ACTIVATION", message)
                 .hint("`keygen ledger show LICENSE_ID` lists the activations of a license")

@@ -1,34 +1,26 @@
 //! `keygen renew`.
 
-use license_cli_support::{Failure, Terminal};
+use license_cli_support::Failure;
 use license_core::{Date, Matrix, Span, Timestamp};
 use license_issuer::ledger::LedgerReader;
-use license_issuer::ledger::sqlite::LedgerLocation;
 
+use super::context::AppContext;
 use super::drafting::after_days;
 use super::former::{Former, Given};
-use super::mint::{Mint, Order};
+use super::issuing::Issuing;
+use super::mint::{self, Order};
 use super::successor::{Change, refuse_followed};
 use crate::args::{Dry, Renew};
 use crate::inputs::matrix;
 
-pub(crate) fn run(
-    arguments: &Dry<Renew>,
-    place: &LedgerLocation,
-    terminal: &Terminal,
-) -> Result<(), Failure> {
+pub(crate) fn run(arguments: &Dry<Renew>, app: AppContext<'_>) -> Result<(), Failure> {
     let Dry { order, dry_run } = arguments;
     let matrix = matrix(order.former.product_file.as_ref())?;
-    let mint = Mint {
-        key: &order.key,
-        out: &order.out,
-        matrix: &matrix,
-        place,
-        terminal,
-        dry_run: *dry_run,
-    };
     let given = Given::read(&order.former)?;
-    mint.run(|ledger| renewed(order, &given, &matrix, ledger))
+    let issuing = Issuing::new(app, &order.out, *dry_run);
+    mint::run(issuing, &order.key, &matrix, |ledger| {
+        renewed(order, &given, &matrix, ledger)
+    })
 }
 
 /// A renewal begins where the license ends, so that nothing that was paid for is lost and what changes with it changes on that day.

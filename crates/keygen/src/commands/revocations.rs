@@ -3,13 +3,13 @@
 use license_cli_support::{Failure, Terminal};
 use license_core::issue::CheckedKey;
 use license_core::{Span, Timestamp};
-use license_issuer::ledger::sqlite::LedgerLocation;
 use license_issuer::services::issue::DraftContext;
 use license_issuer::services::revocation_lists::{
     Omission, RevocationListOrder, RevocationListPlan, SignedRevocationList,
 };
 use serde_json::json;
 
+use super::context::AppContext;
 use super::issuing::{Issuing, IssuingReport};
 use super::lookup;
 use super::signer::KeyFile;
@@ -23,20 +23,12 @@ const SECONDS_PER_DAY: u64 = 24 * 3600;
 /// date, and cannot be set back by a correct list.
 const MAX_AHEAD: u64 = SECONDS_PER_DAY;
 
-pub(crate) fn run(
-    arguments: &Dry<Revocations>,
-    place: &LedgerLocation,
-    terminal: &Terminal,
-) -> Result<(), Failure> {
+pub(crate) fn run(arguments: &Dry<Revocations>, app: AppContext<'_>) -> Result<(), Failure> {
+    let AppContext { place, terminal } = app;
     let Dry { order, dry_run } = arguments;
-    let issuing = Issuing {
-        out: &order.out,
-        place,
-        terminal,
-        dry_run: *dry_run,
-    };
+    let issuing = Issuing::new(app, &order.out, *dry_run);
     lookup::required(place, "what is revoked")?;
-    issuing.check()?;
+    issuing.out.check()?;
     order.issued_at.map_or(Ok(()), refuse_future)?;
     let matrix = matrix(order.product_file.as_ref())?;
     // Without a ledger, nothing was revoked. A list that says so would belong to another ledger.
@@ -46,10 +38,7 @@ pub(crate) fn run(
         valid_seconds: u64::from(order.valid_days.get()).saturating_mul(SECONDS_PER_DAY),
         issued_at: order.issued_at,
     };
-    let signer = KeyFile {
-        arguments: &order.key,
-        terminal,
-    };
+    let signer = KeyFile::new(&order.key, terminal);
     let issued = issuing.run(
         &signer,
         &|context: &DraftContext<'_, CheckedKey>| {

@@ -1,25 +1,22 @@
 //! `keygen revoke`.
 
-use license_cli_support::{Exit, Failure, Terminal};
+use license_cli_support::{Exit, Failure};
 use license_core::{LicenseId, LicenseKey};
 use license_issuer::ledger::LedgerReader;
-use license_issuer::ledger::sqlite::LedgerLocation;
 use license_issuer::services::issue::Mode;
 use license_issuer::services::record::{MissingLedger, record};
 use license_issuer::services::revoke::{RevocationOrder, is_issued};
 use serde_json::json;
 
+use super::context::AppContext;
 use super::lookup::{not_found, resolve};
 use super::release;
 use crate::args::Revoke;
 use crate::inputs::now;
 use crate::{failures, output};
 
-pub(crate) fn run(
-    arguments: &Revoke,
-    place: &LedgerLocation,
-    terminal: &Terminal,
-) -> Result<(), Failure> {
+pub(crate) fn run(arguments: &Revoke, app: AppContext<'_>) -> Result<(), Failure> {
+    let AppContext { place, terminal } = app;
     let Some(mut ledger) = output::ledger_file(place)? else {
         return Err(Failure::usage(
             "a revocation is kept in the ledger, and --no-ledger leaves none",
@@ -43,7 +40,7 @@ pub(crate) fn run(
         let plan = plan.map_err(|error| failures::ledger_refused(ledger, &error))?;
         Ok(plan.map(|report| (license, report)))
     });
-    let (id, report) = recorded.map_err(|error| failures::not_recorded(error, place))?;
+    let (id, report) = recorded.map_err(|error| failures::not_issued(error, place))?;
     if !report.still_valid.is_empty() {
         let message = format!(
             "what {id} replaced holds where it is installed alone: {}; revoke these too if the customer is to have none",
@@ -78,7 +75,7 @@ fn license_id(arguments: &Revoke, ledger: Option<&dyn LedgerReader>) -> Result<S
         }
         if let Some(id) = resolve(ledger, named)? {
             let issued = is_issued(ledger, &id);
-            if issued.map_err(|error| failures::ledger_not_read(ledger, &error))? {
+            if issued.map_err(failures::ledger_not_read(ledger))? {
                 return Ok(id);
             }
         }

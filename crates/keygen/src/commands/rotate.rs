@@ -5,32 +5,24 @@ mod report;
 use license_cli_support::{Failure, Terminal, plural};
 use license_core::issue::{CheckedKey, Sign};
 use license_core::{TrustSet, TrustStatement, TrustedKey};
-use license_issuer::ledger::sqlite::LedgerLocation;
 use license_issuer::services::issue::{DraftContext, SignerSource};
 use license_issuer::services::trust_statements::{
     RetirementConsequences, RotationKeys, TrustStatementError, TrustStatementOrder,
     TrustStatementPlan,
 };
 
+use super::context::AppContext;
 use super::issuing::Issuing;
 use crate::args::{Dry, KeyArgs, Rotate};
 use crate::inputs::{add_keys, matrix};
 use crate::passphrase::is_stdin;
 use crate::{failures, keys};
 
-pub(crate) fn run(
-    arguments: &Dry<Rotate>,
-    place: &LedgerLocation,
-    terminal: &Terminal,
-) -> Result<(), Failure> {
+pub(crate) fn run(arguments: &Dry<Rotate>, app: AppContext<'_>) -> Result<(), Failure> {
+    let AppContext { terminal, .. } = app;
     let Dry { order, dry_run } = arguments;
-    let issuing = Issuing {
-        out: &order.out,
-        place,
-        terminal,
-        dry_run: *dry_run,
-    };
-    issuing.check()?;
+    let issuing = Issuing::new(app, &order.out, *dry_run);
+    issuing.out.check()?;
     let signer = RotationKeyFiles {
         signer: &order.key,
         successor: order.second(),

@@ -10,8 +10,17 @@ use crate::keys;
 
 /// The key of the option `--key`.
 pub(super) struct KeyFile<'a> {
-    pub(super) arguments: &'a KeyArgs,
-    pub(super) terminal: &'a Terminal,
+    arguments: &'a KeyArgs,
+    terminal: &'a Terminal,
+}
+
+impl<'a> KeyFile<'a> {
+    pub(super) fn new(arguments: &'a KeyArgs, terminal: &'a Terminal) -> Self {
+        Self {
+            arguments,
+            terminal,
+        }
+    }
 }
 
 impl SignerSource for KeyFile<'_> {

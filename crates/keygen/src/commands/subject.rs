@@ -7,7 +7,7 @@ use license_core::{
 };
 use license_issuer::ledger::LedgerReader;
 
-use super::lookup::{license_of, resolve};
+use super::lookup::find_license;
 use crate::failures;
 use crate::inputs::now;
 
@@ -19,17 +19,10 @@ pub(super) struct Text {
 }
 
 impl Text {
-    /// Reads a file or standard input; what is no file is a key or token itself, or an id or key that the ledger knows. So is a key that
-    /// was read and proves nothing alone.
+    /// Finds a license: in a file, in standard input, by a token or key itself, or in the ledger by
+    /// an id or key. A key that proves nothing alone is looked up in the ledger too. `stdin` is the
+    /// content of standard input, if it was read before.
     pub(super) fn find(
-        source: &Source,
-        ledger: Option<&dyn LedgerReader>,
-    ) -> Result<Self, Failure> {
-        Self::find_or(source, None, ledger)
-    }
-
-    /// The same where standard input was read before.
-    pub(super) fn find_or(
         source: &Source,
         stdin: Option<&str>,
         ledger: Option<&dyn LedgerReader>,
@@ -75,10 +68,7 @@ fn of_ledger(name: &str, ledger: Option<&dyn LedgerReader>) -> Result<Option<Str
     let Some(ledger) = ledger else {
         return Ok(None);
     };
-    let Some(subject) = resolve(ledger, name)? else {
-        return Ok(None);
-    };
-    let row = license_of(ledger, &subject, now())?;
+    let row = find_license(ledger, name, now())?;
     Ok(row.map(|row| row.entry.artifact))
 }
 

@@ -48,7 +48,7 @@ fn last_successor(id: &str, ledger: &dyn LedgerReader) -> Result<Option<String>,
     let mut last = None;
     for _ in 0..MAX_SUCCESSORS {
         let after = ledger.successor(last.as_deref().unwrap_or(id));
-        match after.map_err(|error| failures::ledger_not_read(ledger, &error))? {
+        match after.map_err(failures::ledger_not_read(ledger))? {
             Some(next) => last = Some(next),
             None => break,
         }

@@ -1,88 +1,90 @@
 //! What is told of a license, whether it is minted or would be.
 
 use license_cli_support::{Destination, Failure, Terminal, escape, plural};
-use license_core::{License, LicenseClaims, Machine, Matrix, Span, TierTerms, UsageType};
+use license_core::{LicenseClaims, Machine, Matrix, Span, TierTerms, UsageType};
+use license_issuer::members::MemberLayout;
 use license_issuer::services::licenses::SignedLicense;
 use license_issuer::services::warnings;
-use serde_json::{Value, json};
+use serde_json::{Map, Value};
 
 use super::issuing::print_warning;
 use crate::inputs::now;
-use crate::output;
+use crate::{failures, output};
 
-/// A license to tell of.
+/// The members of the report. They are a public format, so they stay. The text has a line of its own
+/// for each of them that matters to the vendor, and shows all other claims by name.
+const MEMBERS: MemberLayout = MemberLayout {
+    always: &[
+        "license_id",
+        "key",
+        "short_key",
+        "product",
+        "tier",
+        "customer",
+        "issued_at",
+        "not_before",
+        "expires_at",
+        "trial",
+        "supersedes",
+        "users",
+        "machines",
+        "seats",
+        "devices",
+        "activation",
+        "usage_type",
+        "maintenance_until",
+        "max_version",
+        "features",
+        "quotas",
+        "check_in",
+        "kid",
+        "path",
+        "token",
+        "dry_run",
+    ],
+    // The first versions did not report these. `keygen inspect` shows them.
+    omitted: &[
+        "ver", "iss", "serial", "renewal", "company", "cnf", "crit", "ext",
+    ],
+};
+
+/// The report of a license that is issued, or would be.
 pub(super) struct Terms<'a> {
-    facts: &'a LicenseClaims,
-    matrix: &'a Matrix,
-    minted: Option<Minting<'a>>,
-    losses: Option<&'a [String]>,
+    pub(super) claims: &'a LicenseClaims,
+    pub(super) matrix: &'a Matrix,
+    pub(super) signed: Option<&'a SignedLicense>,
+    /// The losses of the customer, if the license replaces another one.
+    pub(super) losses: Option<&'a [String]>,
 }
 
-/// What only minting makes.
-struct Minting<'a> {
-    license: &'a License,
-    token: &'a str,
-    short_key: Option<&'a str>,
-}
-
-impl<'a> Terms<'a> {
-    /// Describes a license that would be issued.
-    pub(super) fn of_draft(facts: &'a LicenseClaims, matrix: &'a Matrix) -> Self {
-        Self {
-            facts,
-            matrix,
-            minted: None,
-            losses: None,
-        }
-    }
-
-    /// Describes an issued license.
-    pub(super) fn of_signed(signed: &'a SignedLicense, matrix: &'a Matrix) -> Self {
-        let minted = Minting {
-            license: &signed.license,
-            token: &signed.token,
-            short_key: signed.short_key.as_deref(),
-        };
-        Self {
-            facts: signed.license.claims(),
-            matrix,
-            minted: Some(minted),
-            losses: None,
-        }
-    }
-
-    /// The same with what the customer loses, where it takes the place of another.
-    pub(super) fn losing(self, losses: Option<&'a [String]>) -> Self {
-        Self { losses, ..self }
-    }
-
+impl Terms<'_> {
     /// Returns the report as a JSON object.
-    pub(super) fn to_report(&self, out: &Destination) -> Value {
-        let mut object = self.to_json(out);
-        if let (Some(members), Some(losses)) = (object.as_object_mut(), self.losses) {
+    pub(super) fn to_report(&self, out: &Destination) -> Result<Value, Failure> {
+        let mut members = self.members(out)?;
+        if let Some(losses) = self.losses {
             members.insert("losses".to_owned(), losses.into());
         }
-        object
+        Ok(members.into())
     }
 
     /// Prints the report. Where the license itself goes to standard output, the report goes to
     /// standard error.
     pub(super) fn tell(&self, out: &Destination, terminal: &Terminal) -> Result<(), Failure> {
         if terminal.is_json() {
-            return terminal.json(&self.to_report(out));
+            return terminal.json(&self.to_report(out)?);
         }
-        let text = self.text(out);
-        match (out, &self.minted) {
+        let text = self.text(out)?;
+        match (out, self.signed) {
             (Destination::Stdout, Some(_)) => terminal.note(&text),
             _ => terminal.data(&text)?,
         }
         Ok(())
     }
 
-    fn text(&self, out: &Destination) -> String {
-        let facts = self.facts;
+    fn text(&self, out: &Destination) -> Result<String, Failure> {
+        let facts = self.claims;
         let mut lines = Vec::new();
-        match (out, &self.minted) {
+        match (out, self.signed) {
             (_, None) => lines.push(output::dry_run_line(out)),
             (Destination::File(_), _) => lines.push(format!("wrote      {out}")),
             _ => {}
@@ -90,93 +92,96 @@ impl<'a> Terms<'a> {
         lines.push(format!("license    {}", summary(facts)));
         let start = facts.starts_at();
         lines.extend(start.map(|start| format!("starts     {start}")));
-        lines.extend(self.minted.iter().flat_map(Minting::names));
+        if let Some(signed) = self.signed {
+            lines.push(format!("license id {}", signed.license.id()));
+            let key = signed.license.standard_key();
+            lines.extend(key.map(|key| format!("key        {key}")));
+            let short = signed.short_key.as_ref();
+            lines.extend(short.map(|key| format!("short key  {key}")));
+        }
         lines.extend(facts.supersedes.last().map(|id| format!("replaces   {id}")));
         lines.extend(named(facts).map(|names| format!("users      only {names}")));
         lines.extend(locked_to(facts).map(|names| format!("machines   {names}")));
         lines.extend(bounds(facts));
         lines.extend(beside_tier(facts, self.matrix));
         lines.push(format!("check-in   {}", check_in(facts)));
-        lines.join("\n")
+        let others = self.members(out)?.into_iter();
+        let others = others.filter(|(name, _)| !MEMBERS.always.contains(&name.as_str()));
+        lines.extend(
+            others.map(|(name, value)| format!("{name:<10} {}", escape(&value.to_string()))),
+        );
+        Ok(lines.join("\n"))
     }
 
-    fn to_json(&self, out: &Destination) -> Value {
-        let (facts, minted) = (self.facts, self.minted.as_ref());
+    /// Returns the members of the report.
+    fn members(&self, out: &Destination) -> Result<Map<String, Value>, Failure> {
+        let signed = self.signed;
         let in_file = matches!(out, Destination::File(_));
-        let key = minted.and_then(|minted| minted.license.standard_key());
-        json!({
-            "license_id": minted.map(|minted| minted.license.id().as_str()),
-            "key": key.map(|key| key.to_string()),
-            "short_key": minted.and_then(|minted| minted.short_key),
-            "product": facts.product.as_str(),
-            "tier": facts.tier().as_str(),
-            "customer": facts.customer,
-            "issued_at": facts.issued_at.map(|at| at.to_string()),
-            "not_before": facts.valid_from().map(|at| at.to_string()),
-            "expires_at": facts.expires_at.map(|at| at.to_string()),
-            "trial": facts.trial,
-            "supersedes": facts.supersedes.iter().map(|id| id.as_str()).collect::<Vec<_>>(),
-            "users": (!facts.users.is_empty()).then_some(&facts.users),
-            "machines": (!facts.machines.is_empty()).then_some(&facts.machines),
-            "seats": facts.seats,
-            "devices": facts.devices,
-            "activation": facts.must_activate,
-            "usage_type": facts.usage_type.map(UsageType::as_str),
-            "maintenance_until": facts.maintenance_until.map(|at| at.to_string()),
-            "max_version": facts.max_version.as_ref().map(ToString::to_string),
-            "features": facts.features,
-            "quotas": facts.quotas,
-            "check_in": facts.check_in,
-            "kid": minted.map(|minted| minted.license.key_id().as_str()),
-            "path": (in_file && minted.is_some()).then(|| out.to_string()),
-            "token": minted.filter(|_| !in_file).map(|minted| minted.token),
-            "dry_run": minted.is_none(),
-        })
-    }
-
-    /// Warns of what is allowed, but rarely meant.
-    pub(super) fn warn(&self, terminal: &Terminal) {
-        let (facts, matrix) = (self.facts, self.matrix);
-        if let Some(issued_at) = facts.issued_at {
-            let warning = warnings::postdated(issued_at, now());
-            warning.iter().for_each(|one| print_warning(one, terminal));
-        }
-        if let Some(end) = facts.expires_at.filter(|end| *end <= now()) {
-            terminal.warning("EXPIRED", &format!("the license ended at {end}"));
-        }
-        if let Some(end) = facts.maintenance_until.filter(|end| *end <= now()) {
-            let message = format!("versions built after {end} are not covered, which is past");
-            terminal.warning("EXPIRED", &message);
-        }
-        let entitlements = facts.entitlements();
-        for feature in entitlements
-            .features()
-            .filter(|name| matrix.first_tier_with(name).is_none())
-        {
-            let message = format!("no tier of {} has the feature {feature}", matrix.product());
-            terminal.warning("UNKNOWN_FEATURE", &message);
-        }
-        let known = |name: &str| {
-            matrix
-                .tiers()
-                .iter()
-                .any(|tier| tier.entitlements().quota(name).is_some())
-        };
-        for (quota, _) in entitlements.quotas().filter(|(name, _)| !known(name)) {
-            let message = format!("no tier of {} has the quota {quota}", matrix.product());
-            terminal.warning("UNKNOWN_QUOTA", &message);
-        }
+        let key = signed.and_then(|signed| signed.license.standard_key());
+        let derived = [
+            (
+                "license_id",
+                signed.map(|signed| signed.license.id().as_str()).into(),
+            ),
+            ("key", key.map(|key| key.to_string()).into()),
+            (
+                "short_key",
+                signed.and_then(|signed| signed.short_key.as_deref()).into(),
+            ),
+            (
+                "kid",
+                signed.map(|signed| signed.license.key_id().as_str()).into(),
+            ),
+            (
+                "path",
+                (in_file && signed.is_some())
+                    .then(|| out.to_string())
+                    .into(),
+            ),
+            (
+                "token",
+                signed
+                    .filter(|_| !in_file)
+                    .map(|signed| signed.token.as_str())
+                    .into(),
+            ),
+            ("dry_run", signed.is_none().into()),
+        ];
+        let members = MEMBERS.describe(self.claims, derived);
+        members.map_err(|error| failures::not_verified("license", &error))
     }
 }
 
-impl Minting<'_> {
-    /// The lines of what names it.
-    fn names(&self) -> Vec<String> {
-        let mut lines = vec![format!("license id {}", self.license.id())];
-        let key = self.license.standard_key();
-        lines.extend(key.map(|key| format!("key        {key}")));
-        lines.extend(self.short_key.map(|key| format!("short key  {key}")));
-        lines
+/// Warns of terms that are allowed and rarely intended.
+pub(super) fn warn(facts: &LicenseClaims, matrix: &Matrix, terminal: &Terminal) {
+    if let Some(issued_at) = facts.issued_at {
+        let warning = warnings::postdated(issued_at, now());
+        warning.iter().for_each(|one| print_warning(one, terminal));
+    }
+    if let Some(end) = facts.expires_at.filter(|end| *end <= now()) {
+        terminal.warning("EXPIRED", &format!("the license ended at {end}"));
+    }
+    if let Some(end) = facts.maintenance_until.filter(|end| *end <= now()) {
+        let message = format!("versions built after {end} are not covered, which is past");
+        terminal.warning("EXPIRED", &message);
+    }
+    let entitlements = facts.entitlements();
+    for feature in entitlements
+        .features()
+        .filter(|name| matrix.first_tier_with(name).is_none())
+    {
+        let message = format!("no tier of {} has the feature {feature}", matrix.product());
+        terminal.warning("UNKNOWN_FEATURE", &message);
+    }
+    let known = |name: &str| {
+        matrix
+            .tiers()
+            .iter()
+            .any(|tier| tier.entitlements().quota(name).is_some())
+    };
+    for (quota, _) in entitlements.quotas().filter(|(name, _)| !known(name)) {
+        let message = format!("no tier of {} has the quota {quota}", matrix.product());
+        terminal.warning("UNKNOWN_QUOTA", &message);
     }
 }
 

@@ -1,35 +1,25 @@
 //! `keygen trial`.
 
-use license_cli_support::{Exit, Failure, Terminal, escape};
+use license_cli_support::{Exit, Failure, escape};
 use license_core::Matrix;
 use license_core::issue::LicenseDraft;
 use license_issuer::ledger::LedgerReader;
-use license_issuer::ledger::sqlite::LedgerLocation;
 
+use super::context::AppContext;
 use super::drafting::{after_days, machine_notes, tier_terms, trials, users};
+use super::issuing::Issuing;
 use super::lookup::required;
 use super::machine;
-use super::mint::{Mint, Order};
+use super::mint::{self, Order};
 use crate::args::{Dry, Trial};
 use crate::inputs::{fresh_id, matrix, now};
 
-pub(crate) fn run(
-    arguments: &Dry<Trial>,
-    place: &LedgerLocation,
-    terminal: &Terminal,
-) -> Result<(), Failure> {
-    required(place, "that a customer had a trial")?;
+pub(crate) fn run(arguments: &Dry<Trial>, app: AppContext<'_>) -> Result<(), Failure> {
+    required(app.place, "that a customer had a trial")?;
     let Dry { order, dry_run } = arguments;
     let matrix = matrix(order.product_file.as_ref())?;
-    let mint = Mint {
-        key: &order.key,
-        out: &order.out,
-        matrix: &matrix,
-        place,
-        terminal,
-        dry_run: *dry_run,
-    };
-    mint.run(|ledger| {
+    let issuing = Issuing::new(app, &order.out, *dry_run);
+    mint::run(issuing, &order.key, &matrix, |ledger| {
         if let Some(ledger) = ledger.filter(|_| !order.again) {
             check_first(&order.customer, &matrix, ledger)?;
         }
@@ -58,17 +48,12 @@ fn draft<'m>(order: &Trial, matrix: &'m Matrix) -> Result<Order<'m>, Failure> {
     draft.must_activate = order.activation;
     let mut notes = machine_notes(&draft.machines, order.machine.len());
     draft.users = users(&order.user, &mut notes);
-    let mut facts = serde_json::Map::new();
+    let mut trial = Order::new(draft, matrix);
+    trial.notes = notes;
     if order.again {
-        facts.insert("again".to_owned(), true.into());
+        trial.facts.insert("again".to_owned(), true.into());
     }
-    Ok(Order {
-        draft,
-        matrix,
-        facts,
-        notes,
-        losses: None,
-    })
+    Ok(trial)
 }
 
 /// Refuses a customer who had one.

@@ -2,37 +2,29 @@
 
 use std::num::NonZeroU32;
 
-use license_cli_support::{Failure, Terminal};
+use license_cli_support::Failure;
 use license_core::issue::LicenseDraft;
 use license_core::{License, Matrix, Quota, TierTerms};
 use license_issuer::ledger::LedgerReader;
-use license_issuer::ledger::sqlite::LedgerLocation;
 
-use super::drafting::tier_terms;
+use super::context::AppContext;
+use super::drafting::{TierChanges, tier_terms};
 use super::former::{Former, Given};
-use super::mint::{Mint, Order};
+use super::issuing::Issuing;
+use super::mint::{self, Order};
 use super::successor::{Change, begin_at_once, refuse_followed};
 use crate::args::{Dry, Upgrade};
 use crate::failures;
 use crate::inputs::matrix;
 
-pub(crate) fn run(
-    arguments: &Dry<Upgrade>,
-    place: &LedgerLocation,
-    terminal: &Terminal,
-) -> Result<(), Failure> {
+pub(crate) fn run(arguments: &Dry<Upgrade>, app: AppContext<'_>) -> Result<(), Failure> {
     let Dry { order, dry_run } = arguments;
     let matrix = matrix(order.former.product_file.as_ref())?;
-    let mint = Mint {
-        key: &order.key,
-        out: &order.out,
-        matrix: &matrix,
-        place,
-        terminal,
-        dry_run: *dry_run,
-    };
     let given = Given::read(&order.former)?;
-    mint.run(|ledger| upgraded(order, &given, &matrix, ledger))
+    let issuing = Issuing::new(app, &order.out, *dry_run);
+    mint::run(issuing, &order.key, &matrix, |ledger| {
+        upgraded(order, &given, &matrix, ledger)
+    })
 }
 
 /// An upgrade begins at once and ends when the license would have.
@@ -66,7 +58,14 @@ fn upgraded<'m>(
         )?;
     }
     refuse_lower(&draft, order, matrix)?;
-    add(&mut draft, order, matrix)?;
+    let changes = TierChanges {
+        seats: order.seats,
+        devices: order.devices,
+        added: &order.add_feature,
+        removed: &[],
+        quotas: &order.quota,
+    };
+    changes.apply(&mut draft, matrix)?;
     let at_once = begin_at_once(&mut draft, &former.license, ledger)?;
     let mut changes = former.changes(&draft, matrix)?;
     if changes.is_empty() && !order.anew {
@@ -159,20 +158,4 @@ fn raise(
         draft.renewal = tier.renewal();
     }
     Ok(())
-}
-
-fn add(draft: &mut LicenseDraft, order: &Upgrade, matrix: &Matrix) -> Result<(), Failure> {
-    let mut apply = || {
-        if let Some(seats) = order.seats {
-            draft.set_seats(seats, matrix)?;
-        }
-        if let Some(devices) = order.devices {
-            draft.set_devices(devices, matrix);
-        }
-        let mut features = order.add_feature.iter();
-        features.try_for_each(|feature| draft.add_feature(feature))?;
-        let mut quotas = order.quota.iter();
-        quotas.try_for_each(|(name, quota): &(String, Quota)| draft.set_quota(name, *quota))
-    };
-    apply().map_err(|error| failures::draft_refused(&error))
 }

@@ -4,23 +4,19 @@ mod import;
 mod summary;
 mod verify;
 
-use license_cli_support::{Exit, Failure, Source, Terminal};
+use license_cli_support::{Exit, Failure, Source};
 use license_core::Code;
 use license_core::usage_report::{Finding, MAX_REPORT_BYTES, UsageReport, UsageReportError};
-use license_issuer::ledger::sqlite::LedgerLocation;
 use serde_json::{Value, json};
 
+use super::context::AppContext;
 use crate::args::UsageCommand;
 
-pub(crate) fn run(
-    command: &UsageCommand,
-    place: &LedgerLocation,
-    terminal: &Terminal,
-) -> Result<Exit, Failure> {
+pub(crate) fn run(command: &UsageCommand, app: AppContext<'_>) -> Result<Exit, Failure> {
     let done = match command {
-        UsageCommand::Verify(files) => return verify::run(&files.files, terminal),
-        UsageCommand::Import(files) => import::run(&files.files, place, terminal),
-        UsageCommand::Summary(arguments) => summary::run(arguments, place, terminal),
+        UsageCommand::Verify(files) => return verify::run(&files.files, app.terminal),
+        UsageCommand::Import(files) => import::run(&files.files, app),
+        UsageCommand::Summary(arguments) => summary::run(arguments, app),
     };
     done.map(|()| Exit::Licensed)
 }

@@ -17,15 +17,9 @@ pub enum ChainFault {
     /// Tables, indexes or triggers differ from those that this program creates.
     Schema,
     /// An entry was removed, added or moved.
-    Missing {
-        /// The number of the expected entry.
-        seq: i64,
-    },
+    Missing(i64),
     /// An entry, or the one before it, was changed.
-    Changed {
-        /// The number of the entry.
-        seq: i64,
-    },
+    Changed(i64),
     /// Entries were removed from the end or added by hand.
     Head {
         /// The number of entries that the ledger counted.

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::errors::LedgerError;
-use crate::hex;
+use license_core::hex;
 
 /// The kind of a ledger entry. The names are part of the hash chain and never change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -95,6 +95,16 @@ pub struct NewEntry {
 }
 
 impl NewEntry {
+    /// Creates the entry of an artifact. An empty artifact is none.
+    pub fn new(kind: EntryKind, subject: &str, artifact: &str, body: Value) -> Self {
+        Self {
+            kind,
+            subject: subject.to_owned(),
+            body,
+            artifact: artifact.to_owned(),
+        }
+    }
+
     /// Returns the entry with one more fact.
     #[must_use]
     pub fn with(mut self, name: &str, fact: impl Into<Value>) -> Self {

@@ -12,14 +12,13 @@ use license_core::issue::CheckedKey;
 use license_core::{
     BundleError, LicenseId, MachineDigest, Nonce, ProductCode, Timestamp, Unverified,
 };
-use serde_json::{Map, Value};
 
 use crate::errors::LedgerError;
 use crate::ledger::{Entry, EntryKind, LedgerReader, NewEntry};
 use crate::random::RandomError;
 use crate::services::devices::DeviceLimitError;
 use crate::services::issue::{
-    Draft, DraftContext, Mode, SerialSource, SignError, SignedArtifacts, Stage,
+    ArtifactName, Draft, DraftContext, Mode, SerialSource, SignError, Stage,
 };
 use crate::services::warnings::IssueWarning;
 
@@ -105,11 +104,8 @@ pub enum AnswerError {
     #[error(transparent)]
     Random(#[from] RandomError),
     /// The license is revoked.
-    #[error("license {license} is revoked")]
-    Revoked {
-        /// The license.
-        license: LicenseId,
-    },
+    #[error("license {0} is revoked")]
+    Revoked(LicenseId),
     /// Another request had the same nonce.
     #[error(
         "a request with this nonce was answered at {answered_at}, and it named another {differing}"
@@ -129,17 +125,11 @@ pub enum AnswerError {
         ended_at: String,
     },
     /// The ledger does not contain the license.
-    #[error("the ledger knows no license {license}, which the request names")]
-    UnknownLicense {
-        /// The license.
-        license: LicenseId,
-    },
+    #[error("the ledger knows no license {0}, which the request names")]
+    UnknownLicense(LicenseId),
     /// There is neither a ledger nor a license file.
-    #[error("without a ledger nobody knows license {license}, which the request names")]
-    NoLicense {
-        /// The license.
-        license: LicenseId,
-    },
+    #[error("without a ledger nobody knows license {0}, which the request names")]
+    NoLicense(LicenseId),
     /// The license does not verify.
     #[error("the license does not verify")]
     License {
@@ -186,7 +176,12 @@ pub enum RequestOutcome<A> {
     /// The request is judged when the key is open.
     Deferred,
     /// The request was answered before and gets the same answer again.
-    Repeated(RecordedAnswer),
+    Repeated {
+        /// The entry of the answer.
+        entry: Entry,
+        /// The same entry, as it is delivered again.
+        answer: NewEntry,
+    },
     /// The request is granted.
     Approved {
         /// What is known about it.
@@ -194,14 +189,6 @@ pub enum RequestOutcome<A> {
         /// The earlier answer, which is replaced.
         previous: Option<Entry>,
     },
-}
-
-/// An answer from the ledger.
-#[derive(Clone, Debug)]
-pub struct RecordedAnswer {
-    /// The entry.
-    pub entry: Entry,
-    facts: Map<String, Value>,
 }
 
 /// A machine request with its outcome.
@@ -229,12 +216,6 @@ impl SignedAnswer {
     }
 }
 
-impl SignedArtifacts for SignedAnswer {
-    fn entries(&self) -> Vec<NewEntry> {
-        vec![self.entry.clone()]
-    }
-}
-
 impl<P: AnswerPolicy> AnswerOrder<P> {
     /// Judges the request.
     ///
@@ -248,10 +229,11 @@ impl<P: AnswerPolicy> AnswerOrder<P> {
         let previous = self.previous(context)?;
         let is_key_missing = context.signer.is_none() && context.mode == Mode::Commit;
         let outcome = match previous {
-            Some(entry) if !self.reissue => RequestOutcome::Repeated(RecordedAnswer {
-                facts: entry.facts()?,
-                entry,
-            }),
+            Some(entry) if !self.reissue => {
+                let (subject, token) = (&entry.subject, &entry.artifact);
+                let answer = NewEntry::new(P::KIND, subject, token, entry.facts()?.into());
+                RequestOutcome::Repeated { entry, answer }
+            }
             _ if context.stage == Stage::Preliminary || is_key_missing => {
                 self.policy.check_early(context)?;
                 RequestOutcome::Deferred
@@ -308,7 +290,7 @@ impl<P: AnswerPolicy> AnswerDraft<'_, P> {
     pub fn previous(&self) -> Option<&Entry> {
         match &self.outcome {
             RequestOutcome::Deferred => None,
-            RequestOutcome::Repeated(answer) => Some(&answer.entry),
+            RequestOutcome::Repeated { entry, .. } => Some(entry),
             RequestOutcome::Approved { previous, .. } => previous.as_ref(),
         }
     }
@@ -318,14 +300,23 @@ impl<P: AnswerPolicy> AnswerDraft<'_, P> {
     pub fn approval(&self) -> Option<&P::Approval> {
         match &self.outcome {
             RequestOutcome::Approved { approval, .. } => Some(approval),
-            RequestOutcome::Deferred | RequestOutcome::Repeated(_) => None,
+            RequestOutcome::Deferred | RequestOutcome::Repeated { .. } => None,
+        }
+    }
+
+    /// Returns the answer that the request gets again.
+    #[must_use]
+    pub fn repeated(&self) -> Option<&NewEntry> {
+        match &self.outcome {
+            RequestOutcome::Repeated { answer, .. } => Some(answer),
+            RequestOutcome::Deferred | RequestOutcome::Approved { .. } => None,
         }
     }
 
     /// Returns whether the request gets the same answer again.
     #[must_use]
     pub fn is_repeated(&self) -> bool {
-        matches!(self.outcome, RequestOutcome::Repeated(_))
+        self.repeated().is_some()
     }
 
     /// Returns the remarks about the request.
@@ -339,10 +330,6 @@ impl<P: AnswerPolicy> Draft for AnswerDraft<'_, P> {
     type Signer = CheckedKey;
     type Signed = SignedAnswer;
 
-    fn check(&self) -> Result<(), SignError> {
-        Ok(())
-    }
-
     fn needs_signer(&self) -> bool {
         !self.is_repeated()
     }
@@ -352,31 +339,22 @@ impl<P: AnswerPolicy> Draft for AnswerDraft<'_, P> {
         signer: Option<&CheckedKey>,
         _: &mut dyn SerialSource,
     ) -> Result<SignedAnswer, SignError> {
-        const ANSWER: &str = "answer";
-        let no_signer = || SignError::NoSigner { artifact: ANSWER };
+        const ANSWER: ArtifactName = ArtifactName("answer");
         let entry = match &self.outcome {
-            RequestOutcome::Deferred => return Err(no_signer()),
-            RequestOutcome::Repeated(answer) => answer.to_entry(P::KIND),
-            RequestOutcome::Approved { approval, .. } => self
-                .policy()
-                .sign(approval, signer.ok_or_else(no_signer)?)?,
+            RequestOutcome::Deferred => return Err(SignError::NoSigner(ANSWER.0)),
+            RequestOutcome::Repeated { answer, .. } => answer.clone(),
+            RequestOutcome::Approved { approval, .. } => {
+                self.policy().sign(approval, ANSWER.signer(signer)?)?
+            }
         };
-        let token = Unverified::parse(&entry.artifact);
-        let armor = token.map(|token| token.to_armor());
-        let armor = armor.map_err(|error| SignError::not_verified(ANSWER, error))?;
+        let armor = ANSWER
+            .verified(Unverified::parse(&entry.artifact))?
+            .to_armor();
         Ok(SignedAnswer { entry, armor })
     }
-}
 
-impl RecordedAnswer {
-    /// Returns the entry as it was recorded.
-    fn to_entry(&self, kind: EntryKind) -> NewEntry {
-        NewEntry {
-            kind,
-            subject: self.entry.subject.clone(),
-            body: Value::Object(self.facts.clone()),
-            artifact: self.entry.artifact.clone(),
-        }
+    fn entries(signed: &SignedAnswer) -> Vec<NewEntry> {
+        vec![signed.entry.clone()]
     }
 }
 

@@ -9,7 +9,6 @@ mod deliver;
 mod feed;
 mod known;
 
-use std::fmt;
 use std::fs;
 use std::io;
 use std::ops::ControlFlow;
@@ -23,10 +22,12 @@ use license_core::issue::{CheckedKey, LicenseDraft};
 
 use crate::clock::Clock;
 use crate::delivery::ArtifactDestination;
-use crate::errors::{DeliveryError, LedgerError};
+use crate::errors::DeliveryError;
 use crate::files::Collision;
 use crate::ledger::{Ledger, LedgerReader, LedgerWriter, PendingArtifact};
-use crate::services::issue::{IssueService, Mode, SignError, SignerSource, record_signing_key};
+use crate::services::issue::{
+    IssueError, IssueService, Mode, SignError, SignerSource, record_signing_key,
+};
 use crate::services::licenses::SignedLicense;
 use crate::services::transaction::TransactionError;
 
@@ -146,33 +147,15 @@ pub struct BatchReport {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BatchError<E: std::error::Error + 'static> {
-    /// A row cannot be read, the key cannot be opened, or the listener refuses.
+    /// A row cannot be read, or a step of issuing failed.
     #[error(transparent)]
-    Request(E),
-    /// A license could not be signed.
-    #[error(transparent)]
-    Sign(#[from] SignError),
-    /// The ledger could not be opened.
-    #[error("cannot open the ledger")]
-    OpenLedger(#[source] LedgerError),
-    /// The ledger could not be read or written.
-    #[error("cannot write to the ledger")]
-    Ledger(#[source] LedgerError),
-    /// A license could not be delivered.
-    #[error("cannot deliver a license")]
-    Delivery(#[source] DeliveryError),
+    Issue(#[from] IssueError<E>),
     /// The file of a row exists and was not issued for these orders.
-    #[error("{} exists, and was not issued for these orders", .path.display())]
-    ForeignFile {
-        /// The path.
-        path: PathBuf,
-    },
+    #[error("{} exists, and was not issued for these orders", .0.display())]
+    ForeignFile(PathBuf),
     /// The file of a row is not the license that was issued for it.
-    #[error("{} is not the license that was issued for its row", .path.display())]
-    DamagedFile {
-        /// The path.
-        path: PathBuf,
-    },
+    #[error("{} is not the license that was issued for its row", .0.display())]
+    DamagedFile(PathBuf),
     /// A file or directory cannot be read or created.
     #[error("cannot {action} {}", .path.display())]
     Io {
@@ -191,11 +174,8 @@ pub enum BatchError<E: std::error::Error + 'static> {
 impl<E: std::error::Error + 'static> From<TransactionError> for BatchError<E> {
     fn from(error: TransactionError) -> Self {
         match error {
-            TransactionError::Ledger(error) => Self::Ledger(error),
-            TransactionError::Delivery(DeliveryError::Exists { path }) => {
-                Self::ForeignFile { path }
-            }
-            TransactionError::Delivery(error) => Self::Delivery(error),
+            TransactionError::Delivery(DeliveryError::Exists(path)) => Self::ForeignFile(path),
+            error => Self::Issue(error.into()),
         }
     }
 }
@@ -244,14 +224,6 @@ impl<S> Clone for Shared<'_, S> {
 
 impl<S> Copy for Shared<'_, S> {}
 
-impl<S> fmt::Debug for Shared<'_, S> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Shared")
-            .field("directory", &self.directory)
-            .finish_non_exhaustive()
-    }
-}
-
 impl<L: Ledger, C: Clock> IssueService<L, C> {
     /// Issues a license for each row, or finds in a dry run which rows would be issued.
     ///
@@ -266,7 +238,7 @@ impl<L: Ledger, C: Clock> IssueService<L, C> {
     ) -> Result<BatchReport, BatchError<S::Error>> {
         check_directory(request.directory)?;
         let view = self.ledger.as_ref().map(Ledger::check).transpose();
-        let view = view.map_err(BatchError::OpenLedger)?.flatten();
+        let view = view.map_err(IssueError::OpenLedger)?.flatten();
         match mode {
             Mode::DryRun => self.count_known(&request, view.as_deref()),
             Mode::Commit => {
@@ -283,7 +255,7 @@ impl<L: Ledger, C: Clock> IssueService<L, C> {
         request: &BatchRequest<'_, S>,
         view: Option<&dyn LedgerReader>,
     ) -> Result<BatchReport, BatchError<S::Error>> {
-        request.signer.peek().map_err(BatchError::Request)?;
+        request.signer.peek().map_err(IssueError::Request)?;
         let now = self.clock.now();
         let shared = request.shared();
         let mut report = BatchReport::default();
@@ -295,10 +267,10 @@ impl<L: Ledger, C: Clock> IssueService<L, C> {
                 (None, Some(_)) => Ok(None),
                 (view, _) => KnownLicense::find(view, row.order_id(), &path, now),
             };
-            match found.map_err(BatchError::Ledger)? {
+            match found.map_err(IssueError::Ledger)? {
                 Some(found) => report.known.add(&found.license),
                 None if path.symlink_metadata().is_ok() => {
-                    return Err(BatchError::ForeignFile { path });
+                    return Err(BatchError::ForeignFile(path));
                 }
                 None => {}
             }
@@ -313,7 +285,7 @@ impl<L: Ledger, C: Clock> IssueService<L, C> {
         });
         match failed {
             Some(error) => Err(error),
-            None => visited.map(|()| report).map_err(BatchError::Request),
+            None => Ok(visited.map(|()| report).map_err(IssueError::Request)?),
         }
     }
 
@@ -330,27 +302,27 @@ impl<L: Ledger, C: Clock> IssueService<L, C> {
         let now = self.clock.now();
         let clock_micros = self.clock.unix_micros();
         if let Some(ledger) = &mut self.ledger {
-            ledger.prepare().map_err(BatchError::OpenLedger)?;
+            ledger.prepare().map_err(IssueError::OpenLedger)?;
         }
-        let key = request.signer.open().map_err(BatchError::Request)?;
+        let key = request.signer.open().map_err(IssueError::Request)?;
         // Without a ledger, a serial is the clock's microseconds.
         let mut serial = clock_micros;
         let mut reader = None;
         let mut version = None;
         if let Some(ledger) = &mut self.ledger {
-            let mut writer = ledger.acquire(now).map_err(BatchError::OpenLedger)?;
+            let mut writer = ledger.acquire(now).map_err(IssueError::OpenLedger)?;
             for public in request.signer.public_keys(&key) {
-                record_signing_key(&mut writer, public).map_err(BatchError::Ledger)?;
+                record_signing_key(&mut writer, public).map_err(IssueError::Ledger)?;
             }
             let reserved = writer.reserve_serials(request.rows, clock_micros);
-            serial = reserved.map_err(BatchError::Ledger)?;
+            serial = reserved.map_err(IssueError::Ledger)?;
             // Before any row is looked up.
             let counter = writer.reader().change_counter();
-            version = Some(counter.map_err(BatchError::Ledger)?);
+            version = Some(counter.map_err(IssueError::Ledger)?);
             drop(writer);
-            reader = Some(ledger.second_reader().map_err(BatchError::OpenLedger)?);
+            reader = Some(ledger.second_reader().map_err(IssueError::OpenLedger)?);
         }
-        request.observer.started().map_err(BatchError::Request)?;
+        request.observer.started().map_err(IssueError::Request)?;
         let shared = request.shared();
         let (jobs, waiting) = sync_channel(QUEUE);
         let waiting = Arc::new(Mutex::new(waiting));
@@ -432,7 +404,7 @@ fn sign_all<S: BatchSource>(
         };
         let result = match sign(shared, key, job) {
             Ok(signed) => Finished::Signed(Box::new(signed)),
-            Err(error) => Finished::Failed(BatchError::Sign(error)),
+            Err(error) => Finished::Failed(IssueError::Sign(error).into()),
         };
         if results.send(result).is_err() {
             return;

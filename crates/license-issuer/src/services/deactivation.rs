@@ -42,17 +42,11 @@ pub enum DeactivationError {
     #[error("cannot read the ledger")]
     Ledger(#[from] LedgerError),
     /// The ledger contains no activation with the id.
-    #[error("the ledger knows no activation `{id}`")]
-    UnknownId {
-        /// The id, shortened.
-        id: String,
-    },
+    #[error("the ledger knows no activation `{0}`")]
+    UnknownId(String),
     /// The ledger contains no activation with the nonce of the receipt.
-    #[error("the ledger knows no activation with nonce {nonce}")]
-    UnknownNonce {
-        /// The nonce.
-        nonce: Nonce,
-    },
+    #[error("the ledger knows no activation with nonce {0}")]
+    UnknownNonce(Nonce),
     /// The receipt is for another license, product or machine than the activation.
     #[error("expected {expected} as activation {activation} has it, found {found}")]
     Mismatch {
@@ -64,11 +58,8 @@ pub enum DeactivationError {
         found: String,
     },
     /// The receipt contains another secret than the activation was requested with.
-    #[error("the secret in it is not the one that activation {activation} was answered for")]
-    Commitment {
-        /// The activation.
-        activation: String,
-    },
+    #[error("the secret in it is not the one that activation {0} was answered for")]
+    Commitment(String),
     /// The activation has ended before.
     #[error(
         "activation {activation} ended at {ended_at} already, {}",
@@ -174,12 +165,7 @@ impl Deactivation {
             "at": self.at.to_string(),
             "given_up_at": self.given_up_at.map(|at| at.to_string()),
         });
-        NewEntry {
-            kind: EntryKind::Release,
-            subject: activation.subject.clone(),
-            body,
-            artifact: String::new(),
-        }
+        NewEntry::new(EntryKind::Release, &activation.subject, "", body)
     }
 }
 
@@ -190,9 +176,7 @@ fn proven(
 ) -> Result<RecordedActivation, DeactivationError> {
     let entry = ledger
         .answer(EntryKind::Activation, &receipt.nonce.to_string())?
-        .ok_or(DeactivationError::UnknownNonce {
-            nonce: receipt.nonce,
-        })?;
+        .ok_or(DeactivationError::UnknownNonce(receipt.nonce))?;
     let activation = fact_of(&entry, "activation_id")?;
     let facts = [
         ("license_id", receipt.license.to_string()),
@@ -210,7 +194,7 @@ fn proven(
         }
     }
     if entry.fact("commitment") != Some(receipt.secret.commitment().to_string()) {
-        return Err(DeactivationError::Commitment { activation });
+        return Err(DeactivationError::Commitment(activation));
     }
     Ok(ledger.with_release(entry)?)
 }
@@ -219,9 +203,7 @@ fn proven(
 fn named(id: &str, ledger: &dyn LedgerReader) -> Result<RecordedActivation, DeactivationError> {
     let id = id.trim().to_ascii_lowercase();
     let activation = ledger.activation(&id)?;
-    activation.ok_or_else(|| DeactivationError::UnknownId {
-        id: id.chars().take(MAX_SHOWN_ID).collect(),
-    })
+    activation.ok_or_else(|| DeactivationError::UnknownId(id.chars().take(MAX_SHOWN_ID).collect()))
 }
 
 /// Returns the other open activations of the same machine: those that end, and those that remain.

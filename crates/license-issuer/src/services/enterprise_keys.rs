@@ -5,9 +5,9 @@ use license_core::{EnterpriseKey, EnterpriseTerms, KeyId, Matrix};
 
 use crate::ledger::NewEntry;
 use crate::records;
-use crate::services::issue::{Draft, SerialSource, SignError, SignedArtifacts};
+use crate::services::issue::{ArtifactName, Draft, SerialSource, SignError};
 
-const ENTERPRISE_KEY: &str = "enterprise key";
+const ENTERPRISE_KEY: ArtifactName = ArtifactName("enterprise key");
 
 /// An enterprise key to issue.
 #[derive(Clone, Debug)]
@@ -33,29 +33,17 @@ pub struct SignedEnterpriseKey {
     entry: Option<NewEntry>,
 }
 
-impl SignedArtifacts for SignedEnterpriseKey {
-    fn entries(&self) -> Vec<NewEntry> {
-        self.entry.iter().cloned().collect()
-    }
-}
-
 impl Draft for EnterpriseKeyOrder<'_> {
     type Signer = CheckedKey;
     type Signed = SignedEnterpriseKey;
-
-    fn check(&self) -> Result<(), SignError> {
-        Ok(())
-    }
 
     fn sign(
         &self,
         signer: Option<&CheckedKey>,
         _: &mut dyn SerialSource,
     ) -> Result<SignedEnterpriseKey, SignError> {
-        let artifact = ENTERPRISE_KEY;
-        let signer = signer.ok_or(SignError::NoSigner { artifact })?;
-        let key = issue::enterprise_key(self.terms, signer);
-        let key = key.map_err(|source| SignError::Sign { artifact, source })?;
+        let signer = ENTERPRISE_KEY.signer(signer)?;
+        let key = ENTERPRISE_KEY.signed(issue::enterprise_key(self.terms, signer))?;
         let kid = signer.public().id().clone();
         let tier = self.matrix.enterprise_tier();
         let tier = tier.map(|tier| tier.name().to_string());
@@ -66,5 +54,9 @@ impl Draft for EnterpriseKeyOrder<'_> {
             key,
             kid,
         })
+    }
+
+    fn entries(signed: &SignedEnterpriseKey) -> Vec<NewEntry> {
+        signed.entry.iter().cloned().collect()
     }
 }

@@ -26,6 +26,14 @@ pub enum Mode {
 }
 
 impl Mode {
+    /// Returns the mode of a command with or without `--dry-run`.
+    pub fn new(is_dry_run: bool) -> Self {
+        match is_dry_run {
+            true => Self::DryRun,
+            false => Self::Commit,
+        }
+    }
+
     /// Returns whether nothing is changed.
     pub fn is_dry_run(self) -> bool {
         self == Self::DryRun
@@ -110,23 +118,40 @@ pub enum SignError {
         reason: String,
     },
     /// The service has no signer for a draft that needs one.
-    #[error("expected an opened key for the {artifact}, found none")]
-    NoSigner {
-        /// The name of the artifact.
-        artifact: &'static str,
-    },
+    #[error("expected an opened key for the {0}, found none")]
+    NoSigner(&'static str),
     /// The ledger could not reserve a serial.
     #[error("cannot reserve a serial")]
     Serial(#[source] LedgerError),
 }
 
-impl SignError {
-    /// Returns the error of an artifact that does not verify.
-    pub fn not_verified(artifact: &'static str, reason: impl fmt::Display) -> Self {
-        Self::Verify {
-            artifact,
-            reason: reason.to_string(),
-        }
+/// The name of a kind of artifact, for errors.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ArtifactName(pub(super) &'static str);
+
+impl ArtifactName {
+    /// Returns the opened key, which the artifact needs.
+    pub(super) fn signer<S>(self, signer: Option<&S>) -> Result<&S, SignError> {
+        signer.ok_or(SignError::NoSigner(self.0))
+    }
+
+    /// Returns the result of signing.
+    pub(super) fn signed<T>(
+        self,
+        result: Result<T, license_core::issue::IssueError>,
+    ) -> Result<T, SignError> {
+        result.map_err(|source| SignError::Sign {
+            artifact: self.0,
+            source,
+        })
+    }
+
+    /// Returns the result of a step of the verification.
+    pub(super) fn verified<T>(self, result: Result<T, impl fmt::Display>) -> Result<T, SignError> {
+        result.map_err(|error| SignError::Verify {
+            artifact: self.0,
+            reason: error.to_string(),
+        })
     }
 }
 
@@ -145,14 +170,16 @@ pub trait Draft {
     /// The signer that the draft needs.
     type Signer;
     /// The signed and verified artifacts.
-    type Signed: SignedArtifacts;
+    type Signed;
 
     /// Checks the draft as far as that is possible without a signature.
     ///
     /// # Errors
     ///
     /// Returns an error if no verifier would accept the draft.
-    fn check(&self) -> Result<(), SignError>;
+    fn check(&self) -> Result<(), SignError> {
+        Ok(())
+    }
 
     /// Returns whether the draft must be signed. The same answer to a repeated request is not.
     fn needs_signer(&self) -> bool {
@@ -169,12 +196,9 @@ pub trait Draft {
         signer: Option<&Self::Signer>,
         serials: &mut dyn SerialSource,
     ) -> Result<Self::Signed, SignError>;
-}
 
-/// Signed and verified artifacts.
-pub trait SignedArtifacts {
-    /// Returns the entries that record the artifacts.
-    fn entries(&self) -> Vec<NewEntry>;
+    /// Returns the entries that record signed artifacts.
+    fn entries(signed: &Self::Signed) -> Vec<NewEntry>;
 }
 
 /// A request to issue artifacts.
@@ -355,7 +379,7 @@ impl<L: Ledger, C: Clock> IssueService<L, C> {
         let signed = draft.sign(signer.as_ref(), &mut serials)?;
         let content = (request.render)(&draft, &signed).map_err(IssueError::Request)?;
         let mut transaction = IssueTransaction {
-            artifacts: new_artifacts(writer.as_deref(), &signed, &request.destination)
+            artifacts: new_artifacts(writer.as_deref(), D::entries(&signed), &request.destination)
                 .map_err(IssueError::Ledger)?,
             deliverables: vec![Deliverable {
                 destination: request.destination,
@@ -419,14 +443,14 @@ pub fn record_signing_key(
 /// key again, and the same answer to a repeated request is delivered again.
 fn new_artifacts(
     writer: Option<&dyn LedgerWriter>,
-    signed: &impl SignedArtifacts,
+    entries: Vec<NewEntry>,
     destination: &ArtifactDestination,
 ) -> Result<Vec<PendingArtifact>, LedgerError> {
     let Some(writer) = writer else {
         return Ok(Vec::new());
     };
     let mut artifacts = Vec::new();
-    for entry in signed.entries() {
+    for entry in entries {
         let recorded = writer.reader().recorded(&entry)?;
         if !recorded.iter().any(|found| found.delivered) {
             artifacts.push(PendingArtifact::new(entry, destination.clone()));

@@ -6,9 +6,9 @@ use serde_json::{Map, Value};
 
 use crate::ledger::NewEntry;
 use crate::records;
-use crate::services::issue::{Draft, SerialSource, SignError, SignedArtifacts};
+use crate::services::issue::{ArtifactName, Draft, SerialSource, SignError};
 
-const LICENSE: &str = "license";
+const LICENSE: ArtifactName = ArtifactName("license");
 
 /// A license to issue.
 #[derive(Clone, Debug)]
@@ -43,8 +43,7 @@ impl<'m> LicenseOrder<'m> {
     ///
     /// Returns an error if no verifier would accept the draft.
     pub fn claims(&self) -> Result<LicenseClaims, SignError> {
-        let claims = self.draft.read_back();
-        claims.map_err(|error| SignError::not_verified(LICENSE, error))
+        LICENSE.verified(self.draft.read_back())
     }
 }
 
@@ -74,25 +73,15 @@ impl SignedLicense {
         key: &CheckedKey,
         matrix: &Matrix,
     ) -> Result<Self, SignError> {
-        let (license, token) = draft.mint(key).map_err(|source| SignError::Sign {
-            artifact: LICENSE,
-            source,
-        })?;
-        let file = Unverified::parse(&token).map(|token| token.to_armor());
+        let (license, token) = LICENSE.signed(draft.mint(key))?;
         let short_key = license.short_enterprise_key(matrix);
         Ok(Self {
-            entry: records::license(&license, &token, matrix),
-            file: file.map_err(|error| SignError::not_verified(LICENSE, error))?,
+            entry: LICENSE.verified(records::license(&license, &token, matrix))?,
+            file: LICENSE.verified(Unverified::parse(&token))?.to_armor(),
             short_key: short_key.map(|key| key.to_string()),
             license,
             token,
         })
-    }
-}
-
-impl SignedArtifacts for SignedLicense {
-    fn entries(&self) -> Vec<NewEntry> {
-        vec![self.entry.clone()]
     }
 }
 
@@ -101,10 +90,7 @@ impl Draft for LicenseOrder<'_> {
     type Signed = SignedLicense;
 
     fn check(&self) -> Result<(), SignError> {
-        self.draft.check().map_err(|source| SignError::Sign {
-            artifact: LICENSE,
-            source,
-        })?;
+        LICENSE.signed(self.draft.check())?;
         self.claims().map(drop)
     }
 
@@ -113,7 +99,7 @@ impl Draft for LicenseOrder<'_> {
         signer: Option<&CheckedKey>,
         serials: &mut dyn SerialSource,
     ) -> Result<SignedLicense, SignError> {
-        let signer = signer.ok_or(SignError::NoSigner { artifact: LICENSE })?;
+        let signer = LICENSE.signer(signer)?;
         let mut draft = self.draft.clone();
         draft.serial = Some(serials.next_serial()?);
         let mut signed = SignedLicense::sign(&draft, signer, self.matrix)?;
@@ -121,5 +107,9 @@ impl Draft for LicenseOrder<'_> {
             body.extend(self.facts.clone());
         }
         Ok(signed)
+    }
+
+    fn entries(signed: &SignedLicense) -> Vec<NewEntry> {
+        vec![signed.entry.clone()]
     }
 }

@@ -4,22 +4,7 @@ use license_core::Timestamp;
 
 use crate::errors::LedgerError;
 use crate::ledger::{Ledger, LedgerReader, LedgerWriter, NewEntry};
-use crate::services::issue::Mode;
-
-/// The reason why nothing was recorded. `E` is the error of the caller's plan.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum RecordError<E: std::error::Error + 'static> {
-    /// The request is refused.
-    #[error(transparent)]
-    Request(E),
-    /// The ledger could not be opened.
-    #[error("cannot open the ledger")]
-    OpenLedger(#[source] LedgerError),
-    /// The ledger could not be read or written.
-    #[error("cannot write to the ledger")]
-    Ledger(#[source] LedgerError),
-}
+use crate::services::issue::{IssueError, Mode};
 
 /// What happens if the ledger does not exist yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,7 +41,7 @@ impl<T> RecordPlan<T> {
 ///
 /// # Errors
 ///
-/// Returns [`RecordError`] if the plan is refused or the ledger cannot be used. Then nothing is
+/// Returns [`IssueError`] if the plan is refused or the ledger cannot be used. Then nothing is
 /// recorded.
 pub fn record<L, T, E>(
     ledger: &mut L,
@@ -64,26 +49,26 @@ pub fn record<L, T, E>(
     mode: Mode,
     now: Timestamp,
     plan: impl FnOnce(Option<&dyn LedgerReader>) -> Result<RecordPlan<T>, E>,
-) -> Result<T, RecordError<E>>
+) -> Result<T, IssueError<E>>
 where
     L: Ledger,
     E: std::error::Error + 'static,
 {
-    let reader = ledger.check().map_err(RecordError::OpenLedger)?;
+    let reader = ledger.check().map_err(IssueError::OpenLedger)?;
     if reader.is_none() && missing == MissingLedger::Refuse {
-        return Err(RecordError::OpenLedger(LedgerError::Missing));
+        return Err(IssueError::OpenLedger(LedgerError::Missing));
     }
     if mode == Mode::DryRun {
-        let plan = plan(reader.as_deref()).map_err(RecordError::Request)?;
+        let plan = plan(reader.as_deref()).map_err(IssueError::Request)?;
         return Ok(plan.content);
     }
     // The view of the ledger must not outlive the first change.
     drop(reader);
-    ledger.prepare().map_err(RecordError::OpenLedger)?;
-    let mut writer = ledger.acquire(now).map_err(RecordError::OpenLedger)?;
-    let plan = plan(Some(writer.reader())).map_err(RecordError::Request)?;
+    ledger.prepare().map_err(IssueError::OpenLedger)?;
+    let mut writer = ledger.acquire(now).map_err(IssueError::OpenLedger)?;
+    let plan = plan(Some(writer.reader())).map_err(IssueError::Request)?;
     if !plan.entries.is_empty() {
-        writer.append(&plan.entries).map_err(RecordError::Ledger)?;
+        writer.append(&plan.entries).map_err(IssueError::Ledger)?;
     }
     Ok(plan.content)
 }
@@ -132,14 +117,14 @@ mod tests {
             let missing = record(&mut file, MissingLedger::Refuse, mode, Timestamp::MIN, plan);
             assert!(matches!(
                 missing,
-                Err(RecordError::OpenLedger(LedgerError::Missing))
+                Err(IssueError::OpenLedger(LedgerError::Missing))
             ));
             assert!(!path.exists());
         }
         let refuse = |_: Option<&dyn LedgerReader>| Err::<RecordPlan<()>, _>(Refused);
         let created = MissingLedger::Create;
         let refused = record(&mut file, created, Mode::Commit, Timestamp::MIN, refuse);
-        assert!(matches!(refused, Err(RecordError::Request(Refused))));
+        assert!(matches!(refused, Err(IssueError::Request(Refused))));
         let ledger = SqliteLedger::open_existing(&path).unwrap();
         assert_eq!(ledger.verify_chain(None).unwrap().entries, 0);
     }

@@ -9,11 +9,11 @@ use crate::errors::LedgerError;
 use crate::ledger::{LedgerReader, NewEntry};
 use crate::records;
 use crate::services::issue::{
-    Draft, DraftContext, SerialSource, SignError, SignedArtifacts, trust_of,
+    ArtifactName, Draft, DraftContext, SerialSource, SignError, trust_of,
 };
 use crate::services::warnings::{IssueWarning, postdated};
 
-const REVOCATION_LIST: &str = "revocation list";
+const REVOCATION_LIST: ArtifactName = ArtifactName("revocation list");
 /// The largest integer that every JSON implementation represents exactly (RFC 8259 section 6).
 const MAX_SEQUENCE_NUMBER: u64 = (1 << 53) - 1;
 
@@ -145,42 +145,28 @@ impl Draft for RevocationListPlan {
     type Signer = CheckedKey;
     type Signed = SignedRevocationList;
 
-    fn check(&self) -> Result<(), SignError> {
-        Ok(())
-    }
-
     fn sign(
         &self,
         signer: Option<&CheckedKey>,
         _: &mut dyn SerialSource,
     ) -> Result<SignedRevocationList, SignError> {
-        let key = signer.ok_or(SignError::NoSigner {
-            artifact: REVOCATION_LIST,
-        })?;
-        let token = self.draft.sign(key).map_err(|source| match source {
-            IssueError::TooLong { .. } => SignError::TooMany {
+        let key = REVOCATION_LIST.signer(signer)?;
+        let token = match self.draft.sign(key) {
+            Err(source @ IssueError::TooLong { .. }) => Err(SignError::TooMany {
                 count: self.draft.revoked.len(),
                 source,
-            },
-            source => SignError::Sign {
-                artifact: REVOCATION_LIST,
-                source,
-            },
-        })?;
-        let trust =
-            trust_of(key).map_err(|error| SignError::not_verified(REVOCATION_LIST, error))?;
-        let list = Unverified::parse(&token)
-            .map_err(|error| SignError::not_verified(REVOCATION_LIST, error))?
-            .verify_revocations(&trust)
-            .map_err(|error| SignError::not_verified(REVOCATION_LIST, error))?;
+            }),
+            signed => REVOCATION_LIST.signed(signed),
+        }?;
+        let trust = REVOCATION_LIST.verified(trust_of(key))?;
+        let list = REVOCATION_LIST.verified(Unverified::parse(&token))?;
+        let list = REVOCATION_LIST.verified(list.verify_revocations(&trust))?;
         Ok(SignedRevocationList { list, token })
     }
-}
 
-impl SignedArtifacts for SignedRevocationList {
     /// Returns the entry of the list. It does not contain the token, which is long and contains
     /// nothing that the ledger does not contain.
-    fn entries(&self) -> Vec<NewEntry> {
-        vec![records::revocation_list(&self.list)]
+    fn entries(signed: &SignedRevocationList) -> Vec<NewEntry> {
+        vec![records::revocation_list(&signed.list)]
     }
 }

@@ -7,11 +7,11 @@ use crate::errors::LedgerError;
 use crate::ledger::NewEntry;
 use crate::records;
 use crate::services::issue::{
-    Draft, DraftContext, SerialSource, SignError, SignedArtifacts, trust_of,
+    ArtifactName, Draft, DraftContext, SerialSource, SignError, trust_of,
 };
 use crate::services::warnings::{IssueWarning, postdated};
 
-const TRUST_STATEMENT: &str = "trust statement";
+const TRUST_STATEMENT: ArtifactName = ArtifactName("trust statement");
 
 /// The keys that sign trust statements.
 #[derive(Debug, Default)]
@@ -49,11 +49,8 @@ pub enum TrustStatementError {
     #[error("expected other keys to introduce, found the signing key")]
     IntroducesSigner,
     /// A key would be introduced by a key that is retired at the same time.
-    #[error("key {key} would go with the key that is retired, which alone introduces it")]
-    IntroducedByRetired {
-        /// The key.
-        key: KeyId,
-    },
+    #[error("key {0} would go with the key that is retired, which alone introduces it")]
+    IntroducedByRetired(KeyId),
 }
 
 /// Trust statements that are not signed yet.
@@ -131,7 +128,7 @@ impl<'a> TrustStatementOrder<'a> {
             let other = self.introduced.iter().find(|key| key.id() != successor);
             if let Some(key) = other {
                 let key = key.id().clone();
-                return Err(TrustStatementError::IntroducedByRetired { key });
+                return Err(TrustStatementError::IntroducedByRetired(key));
             }
         }
         match self.introduced.iter().any(|key| Some(key.id()) == signer) {
@@ -158,10 +155,6 @@ impl TrustStatementPlan<'_> {
         signer: &CheckedKey,
         successor: Option<&CheckedKey>,
     ) -> Result<Vec<String>, SignError> {
-        let failed = |source| SignError::Sign {
-            artifact: TRUST_STATEMENT,
-            source,
-        };
         let issuer = || self.order.issuer.to_owned();
         let issued_at = self.issued_at;
         let mut tokens = Vec::new();
@@ -171,14 +164,14 @@ impl TrustStatementPlan<'_> {
                 issued_at,
                 keys: self.introduced().collect(),
             };
-            tokens.push(draft.sign(signer).map_err(failed)?);
+            tokens.push(TRUST_STATEMENT.signed(draft.sign(signer))?);
         }
         if let Some(successor) = successor {
             let draft = RetirementDraft {
                 issuer: issuer(),
                 issued_at,
             };
-            tokens.push(draft.sign(signer, successor).map_err(failed)?);
+            tokens.push(TRUST_STATEMENT.signed(draft.sign(signer, successor))?);
         }
         Ok(tokens)
     }
@@ -190,16 +183,16 @@ impl TrustStatementPlan<'_> {
         signer: &CheckedKey,
         successor: Option<&CheckedKey>,
     ) -> Result<Vec<TrustStatement>, SignError> {
-        let mut trust = trust_of(signer).map_err(not_verified)?;
+        let mut trust = TRUST_STATEMENT.verified(trust_of(signer))?;
         // A key that is introduced here need not be trusted before.
         let is_introduced = |id: &KeyId| self.order.introduced.get(id.as_str()).is_some();
         if let Some(successor) = successor.filter(|key| !is_introduced(key.public().id())) {
-            trust = trust.joined(&trust_of(successor).map_err(not_verified)?);
+            trust = trust.joined(&TRUST_STATEMENT.verified(trust_of(successor))?);
         }
         let mut rotation = Rotation::new(trust);
         for token in tokens {
-            let token = Unverified::parse(token).map_err(not_verified)?;
-            let _ = rotation.apply(&token).map_err(not_verified)?;
+            let token = TRUST_STATEMENT.verified(Unverified::parse(token))?;
+            let _ = TRUST_STATEMENT.verified(rotation.apply(&token))?;
         }
         Ok(rotation.statements().to_vec())
     }
@@ -209,35 +202,22 @@ impl Draft for TrustStatementPlan<'_> {
     type Signer = RotationKeys;
     type Signed = Vec<TrustStatement>;
 
-    fn check(&self) -> Result<(), SignError> {
-        Ok(())
-    }
-
     fn sign(
         &self,
         keys: Option<&RotationKeys>,
         _: &mut dyn SerialSource,
     ) -> Result<Vec<TrustStatement>, SignError> {
-        let no_signer = || SignError::NoSigner {
-            artifact: TRUST_STATEMENT,
-        };
-        let keys = keys.ok_or_else(no_signer)?;
-        let signer = keys.signer.as_ref().ok_or_else(no_signer)?;
+        let keys = TRUST_STATEMENT.signer(keys)?;
+        let signer = TRUST_STATEMENT.signer(keys.signer.as_ref())?;
         let successor = match self.order.retires {
-            true => Some(keys.successor.as_ref().ok_or_else(no_signer)?),
+            true => Some(TRUST_STATEMENT.signer(keys.successor.as_ref())?),
             false => None,
         };
         let tokens = self.tokens(signer, successor)?;
         self.verified(&tokens, signer, successor)
     }
-}
 
-impl SignedArtifacts for Vec<TrustStatement> {
-    fn entries(&self) -> Vec<NewEntry> {
-        self.iter().map(records::trust_statement).collect()
+    fn entries(signed: &Vec<TrustStatement>) -> Vec<NewEntry> {
+        signed.iter().map(records::trust_statement).collect()
     }
-}
-
-fn not_verified(error: impl std::fmt::Display) -> SignError {
-    SignError::not_verified(TRUST_STATEMENT, error)
 }

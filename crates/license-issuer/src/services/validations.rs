@@ -15,11 +15,11 @@ use crate::random::{self, RandomError};
 use crate::records;
 use crate::services::devices::{DeviceLimitError, DeviceUsage};
 use crate::services::issue::{
-    Draft, DraftContext, Mode, SerialSource, SignError, SignedArtifacts, Stage, trust_of,
+    ArtifactName, Draft, DraftContext, Mode, SerialSource, SignError, Stage, trust_of,
 };
 use crate::services::warnings::{IssueWarning, expired, postdated};
 
-const VALIDATION: &str = "validation";
+const VALIDATION: ArtifactName = ArtifactName("validation");
 
 /// Validation tokens to issue, one for each license of a file.
 #[derive(Clone, Copy)]
@@ -75,11 +75,8 @@ pub enum ValidationError {
         found: ProductCode,
     },
     /// A license is revoked and cannot be called active.
-    #[error("license {license} is revoked")]
-    Revoked {
-        /// The license.
-        license: LicenseId,
-    },
+    #[error("license {0} is revoked")]
+    Revoked(LicenseId),
     /// A license allows no more machines.
     #[error(transparent)]
     DeviceLimit(#[from] DeviceLimitError),
@@ -262,9 +259,7 @@ impl ValidationPlan<'_> {
         let id = license.id();
         let recorded = ledger.license(id.as_str(), self.issued_at)?;
         match recorded.map(|recorded| recorded.status) {
-            Some(LicenseStatus::Revoked) => Err(ValidationError::Revoked {
-                license: id.clone(),
-            }),
+            Some(LicenseStatus::Revoked) => Err(ValidationError::Revoked(id.clone())),
             Some(LicenseStatus::Superseded) => {
                 self.warnings.push(IssueWarning::Superseded {
                     license: id.clone(),
@@ -304,8 +299,7 @@ impl ValidationPlan<'_> {
     fn warn(&mut self, license: &License, bundle: &Bundle, now: Timestamp) {
         let id = || license.id().clone();
         if self.order.status == Status::Active && license.check_in().is_none() {
-            self.warnings
-                .push(IssueWarning::NoCheckIn { license: id() });
+            self.warnings.push(IssueWarning::NoCheckIn(id()));
         }
         self.warnings.extend(expired(license, self.issued_at));
         self.warnings.extend(postdated(self.issued_at, now));
@@ -347,15 +341,10 @@ impl ValidationPlan<'_> {
         key: &CheckedKey,
     ) -> Result<SignedValidation, SignError> {
         let draft = self.draft(planned);
-        let token = draft.sign(key).map_err(|source| SignError::Sign {
-            artifact: VALIDATION,
-            source,
-        })?;
-        let unverified = Unverified::parse(&token)
-            .map_err(|error| SignError::not_verified(VALIDATION, error))?;
-        let validation = unverified
-            .verify_validation(&self.trust, &planned.license)
-            .map_err(|error| SignError::not_verified(VALIDATION, error))?;
+        let token = VALIDATION.signed(draft.sign(key))?;
+        let unverified = VALIDATION.verified(Unverified::parse(&token))?;
+        let validation = unverified.verify_validation(&self.trust, &planned.license);
+        let validation = VALIDATION.verified(validation)?;
         Ok(SignedValidation {
             license: planned.license.clone(),
             validation,
@@ -370,28 +359,21 @@ impl Draft for ValidationPlan<'_> {
     type Signer = CheckedKey;
     type Signed = Vec<SignedValidation>;
 
-    fn check(&self) -> Result<(), SignError> {
-        Ok(())
-    }
-
     fn sign(
         &self,
         signer: Option<&CheckedKey>,
         _: &mut dyn SerialSource,
     ) -> Result<Vec<SignedValidation>, SignError> {
-        let key = signer.ok_or(SignError::NoSigner {
-            artifact: VALIDATION,
-        })?;
+        let key = VALIDATION.signer(signer)?;
         let validations = self.validations.iter();
         validations
             .map(|planned| self.sign_one(planned, key))
             .collect()
     }
-}
 
-impl SignedArtifacts for Vec<SignedValidation> {
-    fn entries(&self) -> Vec<NewEntry> {
-        self.iter()
+    fn entries(signed: &Vec<SignedValidation>) -> Vec<NewEntry> {
+        signed
+            .iter()
             .map(|one| records::check_in(&one.license, &one.validation, &one.token))
             .collect()
     }

@@ -10,10 +10,7 @@ const MAX_CLOCK_SKEW: u64 = 300;
 #[non_exhaustive]
 pub enum IssueWarning {
     /// The artifact is issued in the future. Where it is installed, time counts from then on.
-    Postdated {
-        /// The time of issue.
-        issued_at: Timestamp,
-    },
+    Postdated(Timestamp),
     /// The license was issued after the artifact.
     IssuedLater {
         /// The license.
@@ -59,10 +56,7 @@ pub enum IssueWarning {
         limit: u64,
     },
     /// The license does not need check-ins.
-    NoCheckIn {
-        /// The license.
-        license: LicenseId,
-    },
+    NoCheckIn(LicenseId),
     /// The license is locked to other machines.
     LockedToOthers {
         /// The license.
@@ -79,10 +73,7 @@ pub enum IssueWarning {
         key: KeyId,
     },
     /// The clock repair sets the time of the machine to the past.
-    RepairBackdated {
-        /// The time that the machine is set to.
-        issued_at: Timestamp,
-    },
+    RepairBackdated(Timestamp),
     /// The machine is not ahead of the time that it is set to.
     NotAhead {
         /// The latest time that the machine has seen.
@@ -95,7 +86,7 @@ pub enum IssueWarning {
 /// Returns a warning if an artifact is issued in the future.
 #[must_use]
 pub fn postdated(issued_at: Timestamp, now: Timestamp) -> Option<IssueWarning> {
-    (issued_at > now.plus(MAX_CLOCK_SKEW)).then_some(IssueWarning::Postdated { issued_at })
+    (issued_at > now.plus(MAX_CLOCK_SKEW)).then_some(IssueWarning::Postdated(issued_at))
 }
 
 /// Returns whether an artifact is issued in the past.

@@ -125,12 +125,10 @@ impl KmsClient {
         let offered = response.get("SigningAlgorithms").and_then(Value::as_array);
         let expected = algorithm_name(algorithm);
         if !offered.is_some_and(|offered| offered.iter().any(|one| one == expected)) {
-            return Err(AwsKmsError::SigningAlgorithm { expected });
+            return Err(AwsKmsError::SigningAlgorithm(expected));
         }
         let der = bytes(&response, "PublicKey")?;
-        let (modulus, exponent) = numbers(&der).ok_or(AwsKmsError::Response {
-            expected: "PublicKey",
-        })?;
+        let (modulus, exponent) = numbers(&der).ok_or(AwsKmsError::Response("PublicKey"))?;
         TrustedKey::new(algorithm, &modulus, &exponent).map_err(AwsKmsError::UntrustedKey)
     }
 
@@ -145,7 +143,7 @@ impl KmsClient {
         serde_json::from_str(body)
             .ok()
             .filter(Value::is_object)
-            .ok_or(AwsKmsError::Response { expected: "JSON" })
+            .ok_or(AwsKmsError::Response("JSON"))
     }
 
     fn headers(&self, action: &str, body: &str) -> Vec<(&'static str, String)> {
@@ -193,7 +191,7 @@ fn bytes(response: &Value, member: &'static str) -> Result<Vec<u8>, AwsKmsError>
         .get(member)
         .and_then(Value::as_str)
         .and_then(|text| BASE64.decode(text).ok())
-        .ok_or(AwsKmsError::Response { expected: member })
+        .ok_or(AwsKmsError::Response(member))
 }
 
 #[cfg(test)]

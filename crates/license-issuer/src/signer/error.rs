@@ -30,34 +30,42 @@ pub struct ErrorAdvice {
     pub hint: Cow<'static, str>,
 }
 
-impl ErrorAdvice {
-    pub(super) fn new(
-        category: ErrorCategory,
-        code: &'static str,
-        hint: impl Into<Cow<'static, str>>,
-    ) -> Self {
-        let hint = hint.into();
-        Self {
-            category,
-            code,
-            hint,
-        }
+/// Returns the advice for a wrong request.
+pub(super) fn request(code: &'static str, hint: impl Into<Cow<'static, str>>) -> ErrorAdvice {
+    let hint = hint.into();
+    ErrorAdvice {
+        category: ErrorCategory::Request,
+        code,
+        hint,
     }
+}
 
-    pub(super) fn usage(hint: impl Into<Cow<'static, str>>) -> Self {
-        Self::new(ErrorCategory::Request, "USAGE", hint)
+/// Returns the advice for wrong options.
+pub(super) fn usage(hint: impl Into<Cow<'static, str>>) -> ErrorAdvice {
+    request("USAGE", hint)
+}
+
+/// Returns the advice for a damaged key.
+pub(super) fn malformed(hint: impl Into<Cow<'static, str>>) -> ErrorAdvice {
+    ErrorAdvice {
+        category: ErrorCategory::Key,
+        ..request("MALFORMED", hint)
     }
+}
 
-    pub(super) fn malformed(hint: impl Into<Cow<'static, str>>) -> Self {
-        Self::new(ErrorCategory::Key, "MALFORMED", hint)
+/// Returns the advice for a key that is not supported.
+pub(super) fn unsupported(hint: impl Into<Cow<'static, str>>) -> ErrorAdvice {
+    ErrorAdvice {
+        category: ErrorCategory::Key,
+        ..request("UNSUPPORTED", hint)
     }
+}
 
-    pub(super) fn unsupported(hint: impl Into<Cow<'static, str>>) -> Self {
-        Self::new(ErrorCategory::Key, "UNSUPPORTED", hint)
-    }
-
-    pub(super) fn environment(code: &'static str, hint: impl Into<Cow<'static, str>>) -> Self {
-        Self::new(ErrorCategory::Environment, code, hint)
+/// Returns the advice for a file, token or service that does not work.
+pub(super) fn environment(code: &'static str, hint: impl Into<Cow<'static, str>>) -> ErrorAdvice {
+    ErrorAdvice {
+        category: ErrorCategory::Environment,
+        ..request(code, hint)
     }
 }
 
@@ -126,20 +134,18 @@ impl SignerError {
             Self::Pkcs11(error) => error.advice(),
             #[cfg(feature = "aws-kms")]
             Self::AwsKms(error) => error.advice(),
-            Self::Random(_) => ErrorAdvice::environment("RANDOM", "try again"),
-            Self::Passphrase(_) | Self::NoPassphrase => {
-                ErrorAdvice::usage("provide the passphrase")
-            }
-            Self::NotBuiltIn(backend) => ErrorAdvice::usage(format!(
+            Self::Random(_) => environment("RANDOM", "try again"),
+            Self::Passphrase(_) | Self::NoPassphrase => usage("provide the passphrase"),
+            Self::NotBuiltIn(backend) => usage(format!(
                 "build the program with the feature `{}`, or use a key in a file",
                 match backend {
                     SignerBackend::Pkcs11 => "pkcs11",
                     SignerBackend::AwsKms => "aws-kms",
                 }
             )),
-            Self::CreateInFile => ErrorAdvice::usage("generate the key and store it in the file"),
+            Self::CreateInFile => usage("generate the key and store it in the file"),
             Self::CreateInAwsKms => {
-                ErrorAdvice::usage("aws kms create-key --key-usage SIGN_VERIFY --key-spec RSA_4096")
+                usage("aws kms create-key --key-usage SIGN_VERIFY --key-spec RSA_4096")
             }
         }
     }

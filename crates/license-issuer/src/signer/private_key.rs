@@ -14,7 +14,7 @@ use pkcs8::pkcs5::{self, scrypt};
 use pkcs8::{EncryptedPrivateKeyInfoRef, LineEnding, PrivateKeyInfoRef};
 use zeroize::Zeroizing;
 
-use super::error::{ErrorAdvice, ErrorCategory};
+use super::error::{ErrorAdvice, environment, malformed, request, unsupported};
 use super::passphrase::Passphrase;
 
 /// RFC 7468 section 10.
@@ -64,11 +64,8 @@ pub enum PrivateKeyError {
     #[error("expected a private key in PEM, found no `{BEGIN}{PLAIN}{DASHES}` line")]
     NoBlock,
     /// The PEM block has no end.
-    #[error("private key: expected `{DASHES}END {label}{DASHES}`, found the end of the text")]
-    Truncated {
-        /// The label of the block.
-        label: String,
-    },
+    #[error("private key: expected `{DASHES}END {0}{DASHES}`, found the end of the text")]
+    Truncated(String),
     /// The text has several private keys.
     #[error("expected one private key, found several in one file")]
     SeveralKeys,
@@ -76,11 +73,8 @@ pub enum PrivateKeyError {
     #[error("private key: expected PEM with lines of 64 characters")]
     Pem(#[source] der::Error),
     /// The PEM block is of another kind.
-    #[error("expected PEM `{PLAIN}` or `{ENCRYPTED}`, found `{label}`")]
-    OtherLabel {
-        /// The label of the block.
-        label: String,
-    },
+    #[error("expected PEM `{PLAIN}` or `{ENCRYPTED}`, found `{0}`")]
+    OtherLabel(String),
     /// The block does not contain a PKCS#8 private key.
     #[error("expected a PKCS#8 private key")]
     NotPkcs8(#[source] pkcs8::Error),
@@ -141,21 +135,11 @@ pub enum PrivateKeyError {
         p: u16,
     },
     /// PBKDF2 has no or too many iterations.
-    #[error(
-        "private key: expected PBKDF2 with 1 to {MAX_PBKDF2_ITERATIONS} iterations, found {found}"
-    )]
-    Pbkdf2Iterations {
-        /// The number of iterations.
-        found: u32,
-    },
+    #[error("private key: expected PBKDF2 with 1 to {MAX_PBKDF2_ITERATIONS} iterations, found {0}")]
+    Pbkdf2Iterations(u32),
     /// The encrypted data is truncated.
-    #[error(
-        "private key: expected encrypted data in blocks of {AES_BLOCK} bytes, found {found} bytes"
-    )]
-    PartialBlock {
-        /// The number of bytes.
-        found: usize,
-    },
+    #[error("private key: expected encrypted data in blocks of {AES_BLOCK} bytes, found {0} bytes")]
+    PartialBlock(usize),
     /// The passphrase is wrong.
     #[error("the passphrase does not open this private key")]
     WrongPassphrase,
@@ -172,22 +156,15 @@ impl PrivateKeyError {
     #[must_use]
     pub fn advice(&self) -> ErrorAdvice {
         match self {
-            Self::Read(_) => {
-                ErrorAdvice::environment("IO", "check the path and the permissions of the file")
-            }
-            Self::Encrypt(_) => ErrorAdvice::environment("SEAL", "try again"),
-            Self::Exposed => ErrorAdvice::new(
-                ErrorCategory::Request,
-                "INSECURE_FILE",
-                "restrict the file to its owner: chmod 600",
-            ),
-            Self::WrongPassphrase => ErrorAdvice::new(
-                ErrorCategory::Request,
+            Self::Read(_) => environment("IO", "check the path and the permissions of the file"),
+            Self::Encrypt(_) => environment("SEAL", "try again"),
+            Self::Exposed => request("INSECURE_FILE", "restrict the file to its owner: chmod 600"),
+            Self::WrongPassphrase => request(
                 "WRONG_PASSPHRASE",
                 "try again, and check that the passphrase and the key file belong together",
             ),
-            Self::OtherLabel { label } if !label.ends_with(PLAIN) => {
-                ErrorAdvice::unsupported("give the file with the private key")
+            Self::OtherLabel(label) if !label.ends_with(PLAIN) => {
+                unsupported("give the file with the private key")
             }
             Self::OtherLabel { .. }
             | Self::Pbes1
@@ -197,27 +174,25 @@ impl PrivateKeyError {
             | Self::InvalidScrypt { .. }
             | Self::ScryptMemory { .. }
             | Self::ScryptWork { .. }
-            | Self::Pbkdf2Iterations { .. } => ErrorAdvice::unsupported(CONVERT),
-            Self::NotText => ErrorAdvice::malformed(
+            | Self::Pbkdf2Iterations { .. } => unsupported(CONVERT),
+            Self::NotText => malformed(
                 "`openssl pkcs8 -topk8 -inform DER -in KEY -out NEW.key` makes PEM of DER",
             ),
-            Self::NoBlock | Self::NotPkcs8(_) => {
-                ErrorAdvice::malformed("use the file with the private key")
-            }
+            Self::NoBlock | Self::NotPkcs8(_) => malformed("use the file with the private key"),
             Self::Truncated { .. } => {
-                ErrorAdvice::malformed("the file is truncated: restore it from its backup")
+                malformed("the file is truncated: restore it from its backup")
             }
-            Self::SeveralKeys => ErrorAdvice::malformed("keep each key in a file of its own"),
-            Self::Pem(_) => ErrorAdvice::malformed(
+            Self::SeveralKeys => malformed("keep each key in a file of its own"),
+            Self::Pem(_) => malformed(
                 "restore the key file from its backup, or write it again with `openssl pkey`",
             ),
             Self::EncryptionHeader(_) | Self::PartialBlock { .. } => {
-                ErrorAdvice::malformed("restore the key file from its backup")
+                malformed("restore the key file from its backup")
             }
             Self::Unusable(SigningKeyError::PssOnly) => {
-                ErrorAdvice::malformed("sign with PS256, or use a key that is not restricted to it")
+                malformed("sign with PS256, or use a key that is not restricted to it")
             }
-            Self::Unusable(_) => ErrorAdvice::malformed("use another key"),
+            Self::Unusable(_) => malformed("use another key"),
         }
     }
 }
@@ -277,9 +252,7 @@ impl StoredKey {
                 Ok(Self::Plain(der))
             }
             ENCRYPTED => EncryptedKey::from_der(block.decode()?).map(Self::Encrypted),
-            other => Err(PrivateKeyError::OtherLabel {
-                label: other.to_owned(),
-            }),
+            other => Err(PrivateKeyError::OtherLabel(other.to_owned())),
         }
     }
 }
@@ -449,7 +422,7 @@ fn check_scrypt(cost: &ScryptParams) -> Result<(), PrivateKeyError> {
 fn check_pbkdf2(cost: &Pbkdf2Params) -> Result<(), PrivateKeyError> {
     match cost.iteration_count {
         1..=MAX_PBKDF2_ITERATIONS => Ok(()),
-        found => Err(PrivateKeyError::Pbkdf2Iterations { found }),
+        found => Err(PrivateKeyError::Pbkdf2Iterations(found)),
     }
 }
 
@@ -457,7 +430,7 @@ fn check_pbkdf2(cost: &Pbkdf2Params) -> Result<(), PrivateKeyError> {
 fn check_blocks(encrypted: &[u8]) -> Result<(), PrivateKeyError> {
     match encrypted.len() {
         found if found > 0 && found.is_multiple_of(AES_BLOCK) => Ok(()),
-        found => Err(PrivateKeyError::PartialBlock { found }),
+        found => Err(PrivateKeyError::PartialBlock(found)),
     }
 }
 
@@ -478,9 +451,7 @@ impl<'a> PemBlock<'a> {
         let end = format!("{DASHES}END {label}{DASHES}");
         let (body, after) = body
             .split_once(&end)
-            .ok_or_else(|| PrivateKeyError::Truncated {
-                label: label.to_owned(),
-            })?;
+            .ok_or_else(|| PrivateKeyError::Truncated(label.to_owned()))?;
         if after.contains(&format!("{PLAIN}{DASHES}")) {
             return Err(PrivateKeyError::SeveralKeys);
         }

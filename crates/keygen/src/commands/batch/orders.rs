@@ -8,9 +8,9 @@ use std::sync::{Mutex, PoisonError};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory, FromArgMatches};
 use license_cli_support::{Failure, escape, show_path};
+use license_core::hex;
 use license_core::issue::LicenseDraft;
 use license_core::{MAX_FILE_BYTES, Matrix};
-use license_issuer::hex;
 use license_issuer::services::batch::{BatchRow, BatchSource};
 use sha2::{Digest, Sha256};
 

@@ -18,7 +18,7 @@ pub(super) fn subject(ledger: &dyn LedgerReader, name: &str) -> Result<Option<St
 
 /// An answer by its id, or by the nonce of its request.
 fn find(ledger: &dyn LedgerReader, name: &str) -> Result<Option<RecordedActivation>, Failure> {
-    let failed = |error| failures::ledger_not_read(ledger, &error);
+    let failed = failures::ledger_not_read(ledger);
     let name = name.trim().to_ascii_lowercase();
     if let Some(found) = ledger.activation(&name).map_err(failed)? {
         return Ok(Some(found));
@@ -40,7 +40,7 @@ pub(super) fn show(
     digest: &str,
     terminal: &Terminal,
 ) -> Result<(), Failure> {
-    let failed = |error| failures::ledger_not_read(ledger, &error);
+    let failed = failures::ledger_not_read(ledger);
     let entries = ledger.entries_of_machine(digest).map_err(failed)?;
     if entries.is_empty() {
         return Err(not_found(digest));

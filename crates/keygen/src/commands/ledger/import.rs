@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use license_cli_support::{Failure, Source, Terminal};
+use license_cli_support::{Failure, Source};
 use license_core::{
     Artefacts, Bundle, BundleError, License, LicenseId, LicenseKey, MachineDigest, Matrix,
     RevocationList, Timestamp, TokenKind, TrustSet, Unverified, input_cap,
@@ -14,6 +14,7 @@ use license_issuer::services::issue::Mode;
 use license_issuer::services::record::{self, MissingLedger, RecordPlan};
 use serde_json::{Value, json};
 
+use super::super::context::AppContext;
 use crate::inputs::{add_keys, matrix, now};
 use crate::{failures, output};
 
@@ -24,8 +25,7 @@ pub(super) fn run(
     files: &[Source],
     trust: &[Source],
     product_file: Option<&Source>,
-    place: &LedgerLocation,
-    terminal: &Terminal,
+    AppContext { place, terminal }: AppContext<'_>,
 ) -> Result<(), Failure> {
     if *place == LedgerLocation::None {
         return Err(
@@ -68,16 +68,12 @@ fn record_new(entries: Vec<NewEntry>, place: &LedgerLocation) -> Result<(usize, 
         |ledger| {
             let (count, mut seen, mut new) = (entries.len(), BTreeSet::new(), Vec::new());
             for entry in entries {
-                let body = match entry.artifact.is_empty() {
+                // An entry without an artifact is identified by its facts.
+                let content = match entry.artifact.is_empty() {
                     true => entry.body.to_string(),
-                    false => String::new(),
+                    false => entry.artifact.clone(),
                 };
-                let key = (
-                    entry.kind,
-                    entry.subject.clone(),
-                    entry.artifact.clone(),
-                    body,
-                );
+                let key = (entry.kind, entry.subject.clone(), content);
                 if seen.insert(key) && !is_recorded(ledger, &entry)? {
                     new.push(entry);
                 }
@@ -88,15 +84,16 @@ fn record_new(entries: Vec<NewEntry>, place: &LedgerLocation) -> Result<(usize, 
             })
         },
     );
-    recorded.map_err(|error| failures::not_recorded(error, place))
+    recorded.map_err(|error| failures::not_issued(error, place))
 }
 
 fn is_recorded(ledger: Option<&dyn LedgerReader>, entry: &NewEntry) -> Result<bool, Failure> {
     let Some(ledger) = ledger else {
         return Ok(false);
     };
-    let recorded = ledger.recorded(entry);
-    let recorded = recorded.map_err(|error| failures::ledger_not_read(ledger, &error))?;
+    let recorded = ledger
+        .recorded(entry)
+        .map_err(failures::ledger_not_read(ledger))?;
     Ok(!recorded.is_empty())
 }
 
@@ -123,16 +120,21 @@ impl Reader<'_> {
             );
         }
         let at_hand: Vec<_> = self.licenses.values().cloned().collect();
-        let records = self
-            .artefacts(&text, &at_hand)
-            .map_err(|error| failures::not_judged(file, &error))?;
+        let records = self.artefacts(file, &text, &at_hand)?;
         self.records.extend(records);
         Ok(())
     }
 
-    /// The records of what is in a license file, or a full enterprise key.
-    fn artefacts(&mut self, text: &str, at_hand: &[License]) -> Result<Vec<NewEntry>, BundleError> {
-        let bundle = Bundle::verify_beside(text, self.trust, self.matrix, at_hand)?;
+    /// Returns the entries of the tokens in a license file, or of a full enterprise key.
+    fn artefacts(
+        &mut self,
+        file: &Source,
+        text: &str,
+        at_hand: &[License],
+    ) -> Result<Vec<NewEntry>, Failure> {
+        let refused = |error| failures::not_judged(file, &error);
+        let bundle =
+            Bundle::verify_beside(text, self.trust, self.matrix, at_hand).map_err(refused)?;
         let ids = bundle.licenses().iter();
         self.licenses
             .extend(ids.map(|license| (license.id().as_str().to_owned(), license.clone())));
@@ -143,12 +145,15 @@ impl Reader<'_> {
             let kid = license.key_id().as_str();
             return Ok(vec![records::enterprise_key(&key, kid, Some(&tier))]);
         }
-        let artefacts = Artefacts::parse(text).map_err(BundleError::Parse)?;
+        let artefacts = Artefacts::parse(text).map_err(BundleError::Parse);
+        let artefacts = artefacts.map_err(refused)?;
         let tokens = |kind| artefacts.of_kind(kind).map(|block| block.token.as_str());
         let licenses = bundle.licenses().iter().zip(tokens(TokenKind::License));
-        let mut entries: Vec<_> = licenses
-            .map(|(license, token)| records::license(license, token, self.matrix))
-            .collect();
+        let entries =
+            licenses.map(|(license, token)| records::license(license, token, self.matrix));
+        let mut entries = entries
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(|error| failures::not_verified("license", &error))?;
         for (said, token) in bundle
             .validations()
             .iter()
@@ -204,8 +209,7 @@ impl Reader<'_> {
             return Ok(());
         }
         let at_hand: Vec<_> = license.filter(|_| is_check_in).into_iter().collect();
-        let found = self.artefacts(&stated.artifact, &at_hand);
-        let found = found.map_err(|error| failures::not_judged(file, &error))?;
+        let found = self.artefacts(file, &stated.artifact, &at_hand)?;
         match found.as_slice() {
             [found] if is_said(stated, found) => {
                 stated.body = with_unsigned(found, stated);
@@ -223,7 +227,7 @@ fn of_list(list: &RevocationList) -> Vec<NewEntry> {
     revoked.chain([records::revocation_list(list)]).collect()
 }
 
-/// A line of an export, as far as it can be told without its signature.
+/// Returns the entry in a line of an export, checked as far as that is possible without its signature.
 fn stated(line: &str) -> Option<NewEntry> {
     let entry: Value = serde_json::from_str(line).ok()?;
     let member = |name: &str| entry.get(name).and_then(Value::as_str);
@@ -233,40 +237,39 @@ fn stated(line: &str) -> Option<NewEntry> {
         body: entry.get("body").filter(|body| body.is_object())?.clone(),
         artifact: member("artefact")?.to_owned(),
     };
-    let is_right = match record.kind {
-        EntryKind::SigningKey => {
-            let keys = record
-                .body
-                .get("jwk")
-                .map(|jwk| TrustSet::parse(&jwk.to_string()));
-            keys.and_then(Result::ok)
-                .is_some_and(|keys| keys.get(&record.subject).is_some())
+    let is_license = || LicenseId::parse(&record.subject).is_some();
+    let (is_right, has_artifact) = match record.kind {
+        EntryKind::SigningKey => (is_key(&record), false),
+        EntryKind::License | EntryKind::EnterpriseKey => (is_license(), true),
+        EntryKind::CheckIn => (
+            is_license() && is_token(&record, TokenKind::Validation),
+            true,
+        ),
+        EntryKind::Activation => (
+            is_license() && is_token(&record, TokenKind::Activation),
+            true,
+        ),
+        EntryKind::ClockRepair => {
+            let is_machine = MachineDigest::parse(&record.subject).is_some();
+            (
+                is_machine && is_token(&record, TokenKind::ClockRepair),
+                true,
+            )
         }
-        EntryKind::CheckIn => is_token(&record, TokenKind::Validation),
-        EntryKind::Usage => records::is_usage_of_its_line(&record),
-        EntryKind::RevocationList => is_list(&record),
-        EntryKind::TrustStatement => is_statement(&record),
-        EntryKind::Activation => is_token(&record, TokenKind::Activation),
-        EntryKind::ClockRepair => is_token(&record, TokenKind::ClockRepair),
-        EntryKind::Release => is_release(&record),
-        EntryKind::License | EntryKind::EnterpriseKey | EntryKind::Revocation => true,
+        EntryKind::Usage => (records::is_usage_of_its_line(&record), true),
+        EntryKind::TrustStatement => (is_statement(&record), true),
+        EntryKind::RevocationList => (is_list(&record), false),
+        EntryKind::Revocation => (is_license(), false),
+        EntryKind::Release => (is_license() && is_release(&record), false),
     };
-    let is_about = match record.kind {
-        EntryKind::SigningKey
-        | EntryKind::Usage
-        | EntryKind::RevocationList
-        | EntryKind::TrustStatement => true,
-        EntryKind::ClockRepair => MachineDigest::parse(&record.subject).is_some(),
-        _ => LicenseId::parse(&record.subject).is_some(),
-    };
-    let is_artefact = !matches!(
-        record.kind,
-        EntryKind::SigningKey
-            | EntryKind::Revocation
-            | EntryKind::RevocationList
-            | EntryKind::Release
-    );
-    (is_right && is_about && is_artefact != record.artifact.is_empty()).then_some(record)
+    (is_right && has_artifact != record.artifact.is_empty()).then_some(record)
+}
+
+/// Returns whether an entry contains the public key that its subject names.
+fn is_key(record: &NewEntry) -> bool {
+    let jwk = record.body.get("jwk").map(Value::to_string);
+    let keys = jwk.and_then(|jwk| TrustSet::parse(&jwk).ok());
+    keys.is_some_and(|keys| keys.get(&record.subject).is_some())
 }
 
 fn is_token(record: &NewEntry, kind: TokenKind) -> bool {
@@ -308,13 +311,12 @@ fn is_statement(record: &NewEntry) -> bool {
     token.unverified_kind() == TokenKind::TrustStatement && signer == Some(&record.subject)
 }
 
-/// Whether the facts stated are those of what was signed.
+/// Returns whether the facts of an exported entry are those of its artifact.
 fn is_said(stated: &NewEntry, found: &NewEntry) -> bool {
     let (Some(facts), Some(signed)) = (stated.body.as_object(), found.body.as_object()) else {
         return false;
     };
     let unsigned = unsigned(stated.kind);
-    let is_known = |name: &str| unsigned.contains(&name) || DERIVED_LATER.contains(&name);
     let mut stated_facts = facts
         .iter()
         .filter(|(name, _)| !unsigned.contains(&name.as_str()));
@@ -322,7 +324,13 @@ fn is_said(stated: &NewEntry, found: &NewEntry) -> bool {
     stated.kind == found.kind
         && stated.subject == found.subject
         && stated_facts.all(|(name, fact)| signed.get(name) == Some(fact))
-        && signed_names.all(|name| facts.contains_key(name) || is_known(name))
+        && signed_names.all(|name| facts.contains_key(name) || may_be_missing(stated.kind, name))
+}
+
+/// Returns whether earlier versions did not record a fact of an artifact.
+fn may_be_missing(kind: EntryKind, name: &str) -> bool {
+    let is_claim = kind == EntryKind::License && !records::LICENSE_MEMBERS.always.contains(&name);
+    is_claim || unsigned(kind).contains(&name) || ["trial_of", "activation"].contains(&name)
 }
 
 /// What is said of how it came to be.
@@ -332,9 +340,6 @@ fn unsigned(kind: EntryKind) -> &'static [&'static str] {
         _ => &records::UNSIGNED_LICENSE_FACTS,
     }
 }
-
-/// What follows from what was signed, and was not yet entered by earlier versions.
-const DERIVED_LATER: [&str; 2] = ["trial_of", "activation"];
 
 fn with_unsigned(found: &NewEntry, stated: &NewEntry) -> Value {
     let mut body = found.body.clone();

@@ -9,7 +9,8 @@ use crate::args::Form;
 use crate::inputs::now;
 use crate::output::csv;
 
-/// The columns of comma-separated values; they are the members of the JSON too.
+/// The columns of comma-separated values, which are members of the JSON too. Spreadsheets and scripts
+/// rely on their number and order, so claims that are added later appear in the JSON only.
 const COLUMNS: [&str; 13] = [
     "license_id",
     "status",

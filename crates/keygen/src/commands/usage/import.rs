@@ -13,16 +13,14 @@ use license_issuer::services::issue::Mode;
 use license_issuer::services::record::{self, MissingLedger, RecordPlan};
 use serde_json::{Value, json};
 
+use super::super::context::AppContext;
 use super::verify::failure;
 use super::{read, short};
 use crate::inputs::now;
 use crate::{failures, output};
 
-pub(super) fn run(
-    files: &[Source],
-    place: &LedgerLocation,
-    terminal: &Terminal,
-) -> Result<(), Failure> {
+pub(super) fn run(files: &[Source], app: AppContext<'_>) -> Result<(), Failure> {
+    let AppContext { place, terminal } = app;
     if *place == LedgerLocation::None {
         return Err(
             Failure::usage("--no-ledger leaves nothing to enter it in").hint("leave it away")
@@ -54,7 +52,7 @@ pub(super) fn run(
             })
         },
     );
-    let (entered, warnings) = recorded.map_err(|error| failures::not_recorded(error, place))?;
+    let (entered, warnings) = recorded.map_err(|error| failures::not_issued(error, place))?;
     let known = distinct(&reports).saturating_sub(entered);
     tell(entered, known, &warnings, terminal)
 }
@@ -125,7 +123,7 @@ impl Known {
                     known.add(&entry, Hash::of_entry(&entered.artifact));
                 }
             });
-            read.map_err(|error| failures::ledger_not_read(ledger, &error))?;
+            read.map_err(failures::ledger_not_read(ledger))?;
         }
         Ok(known)
     }
@@ -205,7 +203,7 @@ fn unknown_licenses(
         None => Ok(false),
         Some(ledger) => ledger
             .has(kind, id)
-            .map_err(|error| failures::ledger_not_read(ledger, &error)),
+            .map_err(failures::ledger_not_read(ledger)),
     };
     let ids: BTreeSet<_> = records
         .iter()

@@ -4,25 +4,22 @@ mod table;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use license_cli_support::{Failure, Terminal};
+use license_cli_support::Failure;
 use license_core::usage_report::{
     ChainId, ChainSummary, Finding, Hash, QuotaCount, UsageEntry, examine_entries,
 };
 use license_core::{Date, Timestamp};
-use license_issuer::ledger::sqlite::LedgerLocation;
 use license_issuer::ledger::{Entry, EntryKind, LedgerReader};
 use license_issuer::records::usage_subject;
 
+use super::super::context::AppContext;
 use super::super::lookup::{open, resolve};
 use crate::args::UsageSummary;
 use crate::failures;
 use crate::inputs::now;
 
-pub(super) fn run(
-    arguments: &UsageSummary,
-    place: &LedgerLocation,
-    terminal: &Terminal,
-) -> Result<(), Failure> {
+pub(super) fn run(arguments: &UsageSummary, app: AppContext<'_>) -> Result<(), Failure> {
+    let AppContext { place, terminal } = app;
     if arguments
         .from
         .zip(arguments.to)
@@ -53,7 +50,7 @@ pub(super) fn run(
         Some(id) => ledger.visit_entries_about(id, EntryKind::Usage, &mut each),
         None => ledger.visit_entries_of_kind(EntryKind::Usage, &mut each),
     };
-    read.map_err(|error| failures::ledger_not_read(&ledger, &error))?;
+    read.map_err(failures::ledger_not_read(&ledger))?;
     let ids = licenses.values().flat_map(|license| &license.chains);
     let chains = chains(&ledger, &ids.copied().collect())?;
     for (id, license) in &mut licenses {
@@ -77,8 +74,9 @@ fn wanted(ledger: &dyn LedgerReader, arguments: &UsageSummary) -> Result<Option<
 }
 
 fn customer(ledger: &dyn LedgerReader, id: &str) -> Result<Option<String>, Failure> {
-    let row = ledger.license(id, now());
-    let row = row.map_err(|error| failures::ledger_not_read(ledger, &error))?;
+    let row = ledger
+        .license(id, now())
+        .map_err(failures::ledger_not_read(ledger))?;
     Ok(row.and_then(|row| row.entry.fact("customer")))
 }
 
@@ -99,7 +97,7 @@ fn chains(
         let read = ledger.visit_usage_chain(&id.to_string(), &mut |entry| {
             lines.insert(entry.artifact);
         });
-        read.map_err(|error| failures::ledger_not_read(ledger, &error))?;
+        read.map_err(failures::ledger_not_read(ledger))?;
         let found = examine_entries(lines.iter().map(String::as_str), now());
         chains.extend(found.into_iter().map(|chain| (chain.chain, chain)));
     }

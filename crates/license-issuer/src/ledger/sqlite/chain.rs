@@ -53,15 +53,15 @@ impl SqliteLedger {
             let seq = report.entries.saturating_add(1);
             // This program never writes such a row, for example bytes that are not text.
             let Ok(entry) = entry_of_row(row) else {
-                report.fault = Some(ChainFault::Changed { seq });
+                report.fault = Some(ChainFault::Changed(seq));
                 return Ok(report);
             };
             if entry.seq != seq {
-                report.fault = Some(ChainFault::Missing { seq });
+                report.fault = Some(ChainFault::Missing(seq));
                 return Ok(report);
             }
             if entry.expected_hash(&report.head) != entry.hash {
-                report.fault = Some(ChainFault::Changed { seq });
+                report.fault = Some(ChainFault::Changed(seq));
                 return Ok(report);
             }
             report.entries = seq;

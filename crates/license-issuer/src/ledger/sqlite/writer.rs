@@ -114,17 +114,7 @@ impl LedgerWriter for SqliteWriter<'_> {
         let transaction = self.transaction()?;
         for artifact in artifacts {
             let stored = artifact.stored.ok_or(LedgerError::NotPending)?;
-            let mut entry = Entry {
-                seq: 0,
-                at: stored.at,
-                kind: artifact.kind.as_str().to_owned(),
-                subject: artifact.subject.clone(),
-                delivered,
-                body: artifact.body.clone(),
-                artifact: artifact.artifact.clone(),
-                hash: Vec::new(),
-            };
-            append(&transaction, &mut entry)?;
+            append(&transaction, stored.at, artifact, delivered)?;
             if !(delivered && artifact.kind == EntryKind::License) {
                 transaction
                     .prepare_cached("UPDATE intents SET entered = 1 WHERE id = ?1")?
@@ -151,17 +141,8 @@ impl LedgerWriter for SqliteWriter<'_> {
         let at = self.now_seconds()?;
         let transaction = self.transaction()?;
         for entry in entries {
-            let mut entry = Entry {
-                seq: 0,
-                at,
-                kind: entry.kind.as_str().to_owned(),
-                subject: entry.subject.clone(),
-                delivered: true,
-                body: entry.body.to_string(),
-                artifact: entry.artifact.clone(),
-                hash: Vec::new(),
-            };
-            append(&transaction, &mut entry)?;
+            let delivered = PendingArtifact::new(entry.clone(), ArtifactDestination::Stream);
+            append(&transaction, at, &delivered, true)?;
         }
         transaction.commit()?;
         Ok(())
@@ -243,12 +224,26 @@ fn insert_pending(
     Ok(transaction.last_insert_rowid())
 }
 
-/// Appends an entry to the chain, and sets its number and hash.
-fn append(transaction: &Transaction<'_>, entry: &mut Entry) -> Result<(), LedgerError> {
+/// Appends the entry of an artifact to the chain.
+fn append(
+    transaction: &Transaction<'_>,
+    at: i64,
+    artifact: &PendingArtifact,
+    delivered: bool,
+) -> Result<(), LedgerError> {
     let (count, previous): (i64, Vec<u8>) = transaction
         .prepare_cached("SELECT entries, hash FROM head")?
         .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    entry.seq = count.checked_add(1).ok_or(LedgerError::Full)?;
+    let mut entry = Entry {
+        seq: count.checked_add(1).ok_or(LedgerError::Full)?,
+        at,
+        kind: artifact.kind.as_str().to_owned(),
+        subject: artifact.subject.clone(),
+        delivered,
+        body: artifact.body.clone(),
+        artifact: artifact.artifact.clone(),
+        hash: Vec::new(),
+    };
     entry.hash = entry.expected_hash(&previous);
     transaction
         .prepare_cached(

@@ -12,10 +12,10 @@ use crate::ledger::{Entry, EntryKind, LedgerReader, LicenseStatus, NewEntry};
 use crate::random;
 use crate::records;
 use crate::services::devices::{DeviceUsage, device_limit};
-use crate::services::issue::{SignError, trust_of};
+use crate::services::issue::{ArtifactName, SignError, trust_of};
 use crate::services::warnings::{IssueWarning, expired, postdated};
 
-const ACTIVATION: &str = "activation";
+const ACTIVATION: ArtifactName = ArtifactName("activation");
 
 /// An activation request, and the rules for it.
 #[derive(Clone, Copy)]
@@ -71,9 +71,7 @@ impl AnswerPolicy for ActivationPolicy<'_> {
 
     fn check_request(&self, ledger: &dyn LedgerReader, now: Timestamp) -> Result<(), AnswerError> {
         match self.status(ledger, now)? {
-            Some(LicenseStatus::Revoked) => Err(AnswerError::Revoked {
-                license: self.request.license.clone(),
-            }),
+            Some(LicenseStatus::Revoked) => Err(AnswerError::Revoked(self.request.license.clone())),
             _ => Ok(()),
         }
     }
@@ -138,15 +136,10 @@ impl AnswerPolicy for ActivationPolicy<'_> {
             issued_at: approval.issued_at,
             request: self.request,
         };
-        let token = draft.sign(key).map_err(|source| SignError::Sign {
-            artifact: ACTIVATION,
-            source,
-        })?;
-        let trust = trust_of(key).map_err(|error| SignError::not_verified(ACTIVATION, error))?;
-        let activation = Unverified::parse(&token)
-            .map_err(|error| SignError::not_verified(ACTIVATION, error))?
-            .verify_activation(&trust)
-            .map_err(|error| SignError::not_verified(ACTIVATION, error))?;
+        let token = ACTIVATION.signed(draft.sign(key))?;
+        let trust = ACTIVATION.verified(trust_of(key))?;
+        let activation = ACTIVATION.verified(Unverified::parse(&token))?;
+        let activation = ACTIVATION.verified(activation.verify_activation(&trust))?;
         Ok(records::activation(&activation, &token)
             .with("customer", license.customer())
             .with("requested_at", self.request.made_at.to_string()))
@@ -175,12 +168,12 @@ impl ActivationPolicy<'_> {
         let id = || self.request.license.clone();
         let Some(ledger) = context.ledger else {
             return Err(match self.is_unrecorded {
-                true => AnswerError::NoLicense { license: id() },
-                false => AnswerError::UnknownLicense { license: id() },
+                true => AnswerError::NoLicense(id()),
+                false => AnswerError::UnknownLicense(id()),
             });
         };
         let license = ledger.license(self.request.license.as_str(), context.now)?;
-        let license = license.ok_or_else(|| AnswerError::UnknownLicense { license: id() })?;
+        let license = license.ok_or_else(|| AnswerError::UnknownLicense(id()))?;
         Ok((license.entry.artifact, true))
     }
 

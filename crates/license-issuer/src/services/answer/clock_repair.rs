@@ -8,10 +8,10 @@ use crate::clock::Clock;
 use crate::ledger::{Entry, EntryKind, LedgerReader, NewEntry};
 use crate::random;
 use crate::records;
-use crate::services::issue::{SignError, trust_of};
+use crate::services::issue::{ArtifactName, SignError, trust_of};
 use crate::services::warnings::{IssueWarning, is_past, postdated};
 
-const CLOCK_REPAIR: &str = "clock repair";
+const CLOCK_REPAIR: ArtifactName = ArtifactName("clock repair");
 
 /// A clock request, and the rules for it.
 #[derive(Clone, Copy)]
@@ -83,17 +83,12 @@ impl AnswerPolicy for ClockRepairPolicy<'_> {
             issued_at: approval.issued_at,
             request: self.request,
         };
-        let token = draft.sign(key).map_err(|source| SignError::Sign {
-            artifact: CLOCK_REPAIR,
-            source,
-        })?;
-        let trust = trust_of(key).map_err(|error| SignError::not_verified(CLOCK_REPAIR, error))?;
-        let repair = Unverified::parse(&token)
-            .map_err(|error| SignError::not_verified(CLOCK_REPAIR, error))?
-            .verify_clock_repair(&trust)
-            .map_err(|error| SignError::not_verified(CLOCK_REPAIR, error))?;
-        let entry = records::clock_repair(&repair, &token)
-            .ok_or_else(|| SignError::not_verified(CLOCK_REPAIR, "it names no machine"))?;
+        let token = CLOCK_REPAIR.signed(draft.sign(key))?;
+        let trust = CLOCK_REPAIR.verified(trust_of(key))?;
+        let repair = CLOCK_REPAIR.verified(Unverified::parse(&token))?;
+        let repair = CLOCK_REPAIR.verified(repair.verify_clock_repair(&trust))?;
+        let entry = records::clock_repair(&repair, &token).ok_or("it names no machine");
+        let entry = CLOCK_REPAIR.verified(entry)?;
         Ok(entry
             .with("mark", self.request.mark.to_string())
             .with("requested_at", self.request.made_at.to_string()))
@@ -104,7 +99,7 @@ impl ClockRepairPolicy<'_> {
     fn warnings_at(&self, issued_at: Timestamp, now: Timestamp) -> Vec<IssueWarning> {
         let mut warnings: Vec<_> = postdated(issued_at, now).into_iter().collect();
         if is_past(issued_at, now) {
-            warnings.push(IssueWarning::RepairBackdated { issued_at });
+            warnings.push(IssueWarning::RepairBackdated(issued_at));
         }
         if self.request.mark <= issued_at {
             warnings.push(IssueWarning::NotAhead {

@@ -10,6 +10,7 @@ use crate::clock::Clock;
 use crate::delivery::{Delivery, FileDelivery};
 use crate::files::Durability;
 use crate::ledger::{Ledger, LedgerReader, LedgerWriter};
+use crate::services::issue::IssueError;
 use crate::services::transaction::{Deliverable, IssueTransaction};
 
 /// The number of licenses that are recorded together. A commit costs about the same for one as for
@@ -44,7 +45,7 @@ impl<S: BatchSource, L: Ledger, C: Clock> Deliverer<'_, S, L, C> {
             }
         }
         self.deliver_chunk()?;
-        self.observer.finished().map_err(BatchError::Request)?;
+        self.observer.finished().map_err(IssueError::Request)?;
         Ok(self.report)
     }
 
@@ -65,9 +66,9 @@ impl<S: BatchSource, L: Ledger, C: Clock> Deliverer<'_, S, L, C> {
             }
             Some(ledger) => {
                 let now = self.clock.now();
-                let mut writer = ledger.acquire(now).map_err(BatchError::OpenLedger)?;
+                let mut writer = ledger.acquire(now).map_err(IssueError::OpenLedger)?;
                 let counter = writer.reader().change_counter();
-                if Some(counter.map_err(BatchError::Ledger)?) != self.version {
+                if Some(counter.map_err(IssueError::Ledger)?) != self.version {
                     known = take_known(&mut chunk, self.shared, writer.reader(), now)?;
                 }
                 // The ledger can restore the files, so they need not be synced one by one.
@@ -83,7 +84,7 @@ impl<S: BatchSource, L: Ledger, C: Clock> Deliverer<'_, S, L, C> {
             let noted = self
                 .observer
                 .delivered(&row, Some(&license_id), key.as_deref());
-            noted.map_err(BatchError::Request)?;
+            noted.map_err(IssueError::Request)?;
             self.report.issued += 1;
         }
         Ok(())
@@ -97,7 +98,7 @@ impl<S: BatchSource, L: Ledger, C: Clock> Deliverer<'_, S, L, C> {
         self.report.known.add(known);
         let (id, key) = (known.license_id.as_deref(), known.key.as_deref());
         let noted = self.observer.delivered(row, id, key);
-        noted.map_err(BatchError::Request)
+        Ok(noted.map_err(IssueError::Request)?)
     }
 }
 
@@ -138,7 +139,7 @@ fn take_known<S: BatchSource>(
         let order = signed.row.order_id();
         let path = shared.path(&signed.row);
         let found = KnownLicense::find(Some(ledger), order, &path, now);
-        match found.map_err(BatchError::Ledger)? {
+        match found.map_err(IssueError::Ledger)? {
             Some(found) => {
                 let restored = found.restore(&path, order)?;
                 known.push((signed.row, restored));

@@ -9,6 +9,7 @@ use super::known::{FoundLicense, KnownLicense};
 use super::{BatchError, BatchRow, BatchSource, Finished, Job, Shared};
 use crate::errors::LedgerError;
 use crate::ledger::LedgerReader;
+use crate::services::issue::IssueError;
 
 /// The number of rows that are looked up together.
 const GROUP: usize = 128;
@@ -41,7 +42,7 @@ impl<S: BatchSource> Feed<'_, S> {
                 Ok(()) => {
                     let _ = self.pass_on_or(&mut group, &mut failed);
                 }
-                Err(error) => failed = Some(BatchError::Request(error)),
+                Err(error) => failed = Some(IssueError::Request(error).into()),
             }
         }
         if let Some(error) = failed {
@@ -69,12 +70,12 @@ impl<S: BatchSource> Feed<'_, S> {
         &mut self,
         group: &mut Vec<S::Row>,
     ) -> Result<ControlFlow<()>, BatchError<S::Error>> {
-        let found = self.find(group).map_err(BatchError::Ledger)?;
+        let found = self.find(group).map_err(IssueError::Ledger)?;
         for (row, found) in group.drain(..).zip(found) {
             let is_received = match found {
                 None => {
                     let draft = self.shared.source.draft(&row);
-                    let mut draft = draft.map_err(BatchError::Request)?;
+                    let mut draft = draft.map_err(IssueError::Request)?;
                     draft.serial = Some(self.serial);
                     self.serial = self.serial.saturating_add(1);
                     self.jobs.send(Job { row, draft }).is_ok()

@@ -10,6 +10,7 @@ use crate::delivery::{ArtifactDestination, Delivery, FileDelivery};
 use crate::errors::{DeliveryError, LedgerError};
 use crate::files::Collision;
 use crate::ledger::{LedgerReader, LicenseStatus};
+use crate::services::issue::IssueError;
 
 /// The license that was issued for a row.
 #[derive(Clone, Debug, Default)]
@@ -76,7 +77,7 @@ impl FoundLicense {
             let content = token.to_armor().into_bytes();
             self.license.is_restored = path.symlink_metadata().is_err();
             match self.license.is_restored {
-                true => write(path, order, &content).map_err(BatchError::Delivery)?,
+                true => write(path, order, &content).map_err(IssueError::Delivery)?,
                 false => check(path, &content)?,
             }
         }
@@ -98,7 +99,7 @@ fn check<E: std::error::Error>(path: &Path, content: &[u8]) -> Result<(), BatchE
     let path = path.to_owned();
     match fs::read(&path) {
         Ok(found) if found == content => Ok(()),
-        Ok(_) => Err(BatchError::DamagedFile { path }),
+        Ok(_) => Err(BatchError::DamagedFile(path)),
         Err(source) => Err(BatchError::Io {
             action: "read",
             path,

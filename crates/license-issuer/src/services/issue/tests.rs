@@ -61,17 +61,6 @@ struct SignedNote {
     serial: u64,
 }
 
-impl SignedArtifacts for SignedNote {
-    fn entries(&self) -> Vec<NewEntry> {
-        vec![NewEntry {
-            kind: EntryKind::License,
-            subject: self.id.to_owned(),
-            body: json!({ "serial": self.serial, "supersedes": [] }),
-            artifact: format!("token of {}", self.id),
-        }]
-    }
-}
-
 impl Draft for NoteDraft {
     type Signer = Opened;
     type Signed = SignedNote;
@@ -79,7 +68,7 @@ impl Draft for NoteDraft {
     fn check(&self) -> Result<(), SignError> {
         match self.is_valid {
             true => Ok(()),
-            false => Err(SignError::not_verified("note", "the draft is invalid")),
+            false => ArtifactName("note").verified(Err("the draft is invalid")),
         }
     }
 
@@ -93,15 +82,24 @@ impl Draft for NoteDraft {
         serials: &mut dyn SerialSource,
     ) -> Result<SignedNote, SignError> {
         if !self.was_answered && signer.is_none() {
-            return Err(SignError::NoSigner { artifact: "note" });
+            return Err(SignError::NoSigner("note"));
         }
         if !self.verifies {
-            return Err(SignError::not_verified("note", "bad signature"));
+            return ArtifactName("note").verified(Err("bad signature"));
         }
         Ok(SignedNote {
             id: self.id,
             serial: serials.next_serial()?,
         })
+    }
+
+    fn entries(signed: &SignedNote) -> Vec<NewEntry> {
+        vec![NewEntry {
+            kind: EntryKind::License,
+            subject: signed.id.to_owned(),
+            body: json!({ "serial": signed.serial, "supersedes": [] }),
+            artifact: format!("token of {}", signed.id),
+        }]
     }
 }
 

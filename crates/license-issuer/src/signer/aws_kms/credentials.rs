@@ -19,7 +19,7 @@ impl Credentials {
         variable: impl Fn(&'static str) -> Option<String>,
     ) -> Result<Self, AwsKmsError> {
         let optional = |name| variable(name).filter(|value| !value.is_empty());
-        let required = |name| optional(name).ok_or(AwsKmsError::NoCredentials { variable: name });
+        let required = |name| optional(name).ok_or(AwsKmsError::NoCredentials(name));
         let credentials = Self {
             access_key: required("AWS_ACCESS_KEY_ID")?,
             secret_key: required("AWS_SECRET_ACCESS_KEY")?.into(),

@@ -37,7 +37,7 @@ impl Endpoint {
     /// Parses `https://HOST[:PORT]`. Only a loopback address may use `http`, because requests contain
     /// credentials.
     pub(super) fn parse(text: &str) -> Result<Self, AwsKmsError> {
-        let error = |found| AwsKmsError::Endpoint { found };
+        let error = |found| AwsKmsError::Endpoint(found);
         let uri: Uri = text.parse().map_err(|_| error("no URL"))?;
         let (Some(host), Some(authority)) = (uri.host(), uri.authority()) else {
             return Err(error("one without a host"));

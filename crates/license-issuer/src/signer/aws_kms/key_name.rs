@@ -66,12 +66,12 @@ impl KeyNameOptions {
                 "endpoint" => &mut options.endpoint,
                 _ => {
                     let name = name.to_owned();
-                    return Err(AwsKmsError::UnknownOption { name });
+                    return Err(AwsKmsError::UnknownOption(name));
                 }
             };
             if value.is_empty() || option.replace(value.to_owned()).is_some() {
                 let name = name.to_owned();
-                return Err(AwsKmsError::OptionValue { name });
+                return Err(AwsKmsError::OptionValue(name));
             }
         }
         Ok(options)

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::super::error::ErrorAdvice;
+use super::super::error::{ErrorAdvice, environment, unsupported, usage};
 use super::credentials::Credentials;
 use super::error::KEY_EXAMPLES;
 use super::http::HttpResponse;
@@ -52,15 +52,15 @@ impl KmsRefusal {
     #[must_use]
     pub fn advice(&self) -> ErrorAdvice {
         match self.exception.as_deref() {
-            Some("NotFoundException") => ErrorAdvice::environment(
+            Some("NotFoundException") => environment(
                 "NO_KEY",
                 "check the key's id or alias, the region and the account",
             ),
-            Some("DisabledException" | "KMSInvalidStateException") => ErrorAdvice::environment(
+            Some("DisabledException" | "KMSInvalidStateException") => environment(
                 "KEY_DISABLED",
                 "enable the key: aws kms enable-key --key-id ID; one that is pending deletion needs cancel-key-deletion first",
             ),
-            Some("AccessDeniedException") => ErrorAdvice::environment(
+            Some("AccessDeniedException") => environment(
                 "ACCESS_DENIED",
                 "allow kms:GetPublicKey and kms:Sign on this key to the user of these credentials",
             ),
@@ -75,21 +75,19 @@ impl KmsRefusal {
                 | "RequestExpired"
                 | "SignatureDoesNotMatch"
                 | "UnrecognizedClientException",
-            ) => ErrorAdvice::environment(
+            ) => environment(
                 "CREDENTIALS",
                 "take fresh credentials, and check the clock and the region",
             ),
-            Some("InvalidKeyUsageException" | "UnsupportedOperationException") => {
-                ErrorAdvice::unsupported(
-                    "the key must be of RSA for SIGN_VERIFY: aws kms create-key --key-usage SIGN_VERIFY --key-spec RSA_4096",
-                )
-            }
-            Some("InvalidArnException" | "ValidationException") => ErrorAdvice::usage(KEY_EXAMPLES),
-            exception if is_busy(exception, self.status) => ErrorAdvice::environment(
+            Some("InvalidKeyUsageException" | "UnsupportedOperationException") => unsupported(
+                "the key must be of RSA for SIGN_VERIFY: aws kms create-key --key-usage SIGN_VERIFY --key-spec RSA_4096",
+            ),
+            Some("InvalidArnException" | "ValidationException") => usage(KEY_EXAMPLES),
+            exception if is_busy(exception, self.status) => environment(
                 "KMS",
                 "the service is busy: run the command again in a while",
             ),
-            _ => ErrorAdvice::environment("KMS", "check the endpoint and the region"),
+            _ => environment("KMS", "check the endpoint and the region"),
         }
     }
 }

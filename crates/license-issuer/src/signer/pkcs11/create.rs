@@ -52,9 +52,7 @@ impl KeyTemplate {
     /// Checks that the token can create RSA keys, and that the label and the id are free.
     pub(super) fn check(&self, session: &Session, token: &Token) -> Result<(), Pkcs11Error> {
         if !token.offers(MechanismType::RSA_PKCS_KEY_PAIR_GEN) {
-            return Err(Pkcs11Error::NoGenerator {
-                token: token.label().to_owned(),
-            });
+            return Err(Pkcs11Error::NoGenerator(token.label().to_owned()));
         }
         let label = Attribute::Label(self.label.as_bytes().to_vec());
         let id = Attribute::Id(self.id.clone());

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use cryptoki::error::{Error, RvError};
 use license_core::{Algorithm, TrustError};
 
-use super::super::error::{ErrorAdvice, ErrorCategory};
+use super::super::error::{ErrorAdvice, environment, malformed, request, unsupported, usage};
 use super::uri::Pkcs11UriError;
 
 /// The reason why a key in a PKCS#11 token cannot be opened, created or used.
@@ -20,11 +20,8 @@ pub enum Pkcs11Error {
     #[error("expected the path of the token's PKCS#11 module, found none")]
     NoModulePath,
     /// No module of this name is installed.
-    #[error("no PKCS#11 module `{name}` found")]
-    ModuleNotFound {
-        /// The name of the module.
-        name: String,
-    },
+    #[error("no PKCS#11 module `{0}` found")]
+    ModuleNotFound(String),
     /// The file of the module cannot be read.
     #[error("cannot load {}", path.display())]
     ModuleFile {
@@ -35,34 +32,28 @@ pub enum Pkcs11Error {
         error: io::Error,
     },
     /// The file is not a PKCS#11 module.
-    #[error("{} is no PKCS#11 module: {reason}", path.display())]
+    #[error("{} is no PKCS#11 module: {}", path.display(), reason(error))]
     NotAModule {
         /// The path of the file.
         path: PathBuf,
-        /// The reason in one line.
-        reason: String,
         /// The error of the loader.
         #[source]
         error: Box<Error>,
     },
     /// The module cannot be initialized.
-    #[error("the PKCS#11 module refused to start: {reason}")]
+    #[error("the PKCS#11 module refused to start: {}", reason(error))]
     ModuleStart {
         /// The path of the module.
         path: PathBuf,
-        /// The function that failed and its return value.
-        reason: String,
         /// The error of the module.
         #[source]
         error: Box<Error>,
     },
     /// A function of the module failed.
-    #[error("the PKCS#11 module refused to {action}: {reason}")]
+    #[error("the PKCS#11 module refused to {action}: {}", reason(error))]
     Call {
         /// The action that failed.
         action: &'static str,
-        /// The function that failed and its return value.
-        reason: String,
         /// The error of the module.
         #[source]
         error: Box<Error>,
@@ -70,36 +61,21 @@ pub enum Pkcs11Error {
     /// No token matches the URI.
     #[error(
         "expected a token as the pkcs11 URI describes it, found {}",
-        list_or(found, "none at all")
+        list_or(.0, "none at all")
     )]
-    NoToken {
-        /// The labels of the other tokens.
-        found: Vec<String>,
-    },
+    NoToken(Vec<String>),
     /// Several tokens match the URI.
-    #[error("expected one token as the pkcs11 URI describes it, found {found}")]
-    SeveralTokens {
-        /// The number of tokens.
-        found: usize,
-    },
+    #[error("expected one token as the pkcs11 URI describes it, found {0}")]
+    SeveralTokens(usize),
     /// The PIN is wrong.
-    #[error("the PIN does not open token `{token}`")]
-    WrongPin {
-        /// The label of the token.
-        token: String,
-    },
+    #[error("the PIN does not open token `{0}`")]
+    WrongPin(String),
     /// The PIN is locked.
-    #[error("token `{token}` has locked its PIN")]
-    PinLocked {
-        /// The label of the token.
-        token: String,
-    },
+    #[error("token `{0}` has locked its PIN")]
+    PinLocked(String),
     /// The PIN has expired or was never set.
-    #[error("token `{token}` wants a new PIN first")]
-    PinChangeRequired {
-        /// The label of the token.
-        token: String,
-    },
+    #[error("token `{0}` wants a new PIN first")]
+    PinChangeRequired(String),
     /// No private key matches the URI.
     #[error(
         "token `{token}`: expected a private key{}, found {}",
@@ -127,23 +103,14 @@ pub enum Pkcs11Error {
         ids: Vec<String>,
     },
     /// The key is not an RSA key.
-    #[error("token `{token}`: expected an RSA key, found one of another type")]
-    NotRsa {
-        /// The label of the token.
-        token: String,
-    },
+    #[error("token `{0}`: expected an RSA key, found one of another type")]
+    NotRsa(String),
     /// The key must not be used for signatures.
-    #[error("token `{token}`: expected a key that may sign, found one that may not")]
-    NotForSigning {
-        /// The label of the token.
-        token: String,
-    },
+    #[error("token `{0}`: expected a key that may sign, found one that may not")]
+    NotForSigning(String),
     /// The key needs its PIN again for each signature.
-    #[error("token `{token}`: the key requires its PIN for each signature, which is not supported")]
-    AlwaysAuthenticate {
-        /// The label of the token.
-        token: String,
-    },
+    #[error("token `{0}`: the key requires its PIN for each signature, which is not supported")]
+    AlwaysAuthenticate(String),
     /// The token or the key supports no mechanism for the algorithm.
     #[error("token `{token}`: expected {expected}, found neither")]
     NoMechanism {
@@ -155,17 +122,11 @@ pub enum Pkcs11Error {
         expected: String,
     },
     /// The key is restricted to the other algorithm.
-    #[error("the token says that this key is not for {requested}, which was asked for")]
-    OtherAlgorithm {
-        /// The requested algorithm.
-        requested: Algorithm,
-    },
+    #[error("the token says that this key is not for {0}, which was asked for")]
+    OtherAlgorithm(Algorithm),
     /// The token does not release the public key.
-    #[error("token `{token}` does not give the key's public half")]
-    NoPublicKey {
-        /// The label of the token.
-        token: String,
-    },
+    #[error("token `{0}` does not give the key's public half")]
+    NoPublicKey(String),
     /// The public key must not be trusted.
     #[error("token `{token}`: the key can't be used")]
     UntrustedKey {
@@ -187,11 +148,8 @@ pub enum Pkcs11Error {
         label: String,
     },
     /// The token cannot create RSA keys.
-    #[error("token `{token}` makes no RSA keys")]
-    NoGenerator {
-        /// The label of the token.
-        token: String,
-    },
+    #[error("token `{0}` makes no RSA keys")]
+    NoGenerator(String),
 }
 
 impl Pkcs11Error {
@@ -200,7 +158,6 @@ impl Pkcs11Error {
     pub(super) fn call(action: &'static str, error: Error) -> Self {
         Self::Call {
             action,
-            reason: reason(&error),
             error: Box::new(error),
         }
     }
@@ -210,86 +167,80 @@ impl Pkcs11Error {
     pub fn advice(&self) -> ErrorAdvice {
         const PKCS11: &str = "PKCS11";
         match self {
-            Self::Uri(error) => ErrorAdvice::usage(error.hint()),
-            Self::NoModulePath => ErrorAdvice::usage("add ?module-path=/PATH to the pkcs11 URI"),
-            Self::ModuleNotFound { .. } => {
-                ErrorAdvice::environment(PKCS11, "give its path: ?module-path=/PATH")
-            }
+            Self::Uri(error) => usage(error.hint()),
+            Self::NoModulePath => usage("add ?module-path=/PATH to the pkcs11 URI"),
+            Self::ModuleNotFound { .. } => environment(PKCS11, "give its path: ?module-path=/PATH"),
             Self::ModuleFile { .. } => {
-                ErrorAdvice::environment("IO", "check the path and the permissions of the module")
+                environment("IO", "check the path and the permissions of the module")
             }
-            Self::NotAModule { .. } => ErrorAdvice::environment(
+            Self::NotAModule { .. } => environment(
                 PKCS11,
                 "give the path of the library that the token's maker calls its PKCS#11 module",
             ),
-            Self::ModuleStart { path, .. } => ErrorAdvice::environment(
+            Self::ModuleStart { path, .. } => environment(
                 PKCS11,
                 format!("check the configuration of {}", path.display()),
             ),
-            Self::Call { error, .. } => ErrorAdvice::environment(PKCS11, call_hint(error)),
-            Self::NoToken { .. } => ErrorAdvice::environment(
+            Self::Call { error, .. } => environment(PKCS11, call_hint(error)),
+            Self::NoToken { .. } => environment(
                 "NO_TOKEN",
                 "plug it in, or correct the URI; `pkcs11-tool --list-slots` shows what there is",
             ),
-            Self::SeveralTokens { .. } => {
-                ErrorAdvice::usage("add token=LABEL or serial=NUMBER to the URI")
-            }
-            Self::WrongPin { .. } => ErrorAdvice::new(
-                ErrorCategory::Request,
+            Self::SeveralTokens { .. } => usage("add token=LABEL or serial=NUMBER to the URI"),
+            Self::WrongPin { .. } => request(
                 "WRONG_PASSPHRASE",
                 "check the PIN before another try: a token locks itself after a few wrong ones",
             ),
-            Self::PinLocked { .. } => ErrorAdvice::environment(
+            Self::PinLocked { .. } => environment(
                 "PIN_LOCKED",
                 "the token's security officer can set a new one",
             ),
             Self::PinChangeRequired { .. } => {
-                ErrorAdvice::environment(PKCS11, "set it with the tool of the token's maker")
+                environment(PKCS11, "set it with the tool of the token's maker")
             }
-            Self::NoKey { .. } => {
-                ErrorAdvice::environment("NO_KEY", "correct object=NAME, or create the key")
-            }
+            Self::NoKey { .. } => environment("NO_KEY", "correct object=NAME, or create the key"),
             Self::SeveralKeys { ids, .. } if ids.is_empty() => {
-                ErrorAdvice::usage("add object=NAME or id=%XX to the URI")
+                usage("add object=NAME or id=%XX to the URI")
             }
             Self::SeveralKeys { ids, .. } => {
-                ErrorAdvice::usage(format!("add one of these to the URI: {}", ids.join(", ")))
+                usage(format!("add one of these to the URI: {}", ids.join(", ")))
             }
             Self::NotRsa { .. } | Self::NotForSigning { .. } => {
-                ErrorAdvice::unsupported("create an RSA key for signatures")
+                unsupported("create an RSA key for signatures")
             }
-            Self::AlwaysAuthenticate { .. } => ErrorAdvice::unsupported(
+            Self::AlwaysAuthenticate { .. } => unsupported(
                 "use a key without CKA_ALWAYS_AUTHENTICATE (on a PIV card another slot than 9c)",
             ),
-            Self::NoMechanism { algorithm, .. } => ErrorAdvice::unsupported(match algorithm {
+            Self::NoMechanism { algorithm, .. } => unsupported(match algorithm {
                 Algorithm::Ps256 => "use RS256, which every token has",
                 Algorithm::Rs256 => "use another token",
             }),
             Self::OtherAlgorithm { .. } => {
-                ErrorAdvice::malformed("use the algorithm of the key, or another key")
+                malformed("use the algorithm of the key, or another key")
             }
-            Self::NoPublicKey { .. } => ErrorAdvice::unsupported(
-                "store the public key beside the private one, with the same id",
-            ),
-            Self::UntrustedKey { .. } => ErrorAdvice::malformed("create another key"),
-            Self::NoLabel => ErrorAdvice::usage("add object=NAME to it, and token=LABEL"),
-            Self::Exists { .. } => ErrorAdvice::new(
-                ErrorCategory::Request,
+            Self::NoPublicKey { .. } => {
+                unsupported("store the public key beside the private one, with the same id")
+            }
+            Self::UntrustedKey { .. } => malformed("create another key"),
+            Self::NoLabel => usage("add object=NAME to it, and token=LABEL"),
+            Self::Exists { .. } => request(
                 "EXISTS",
                 "choose another name with object=NAME: a signing key is never replaced",
             ),
-            Self::NoGenerator { .. } => ErrorAdvice::unsupported(
-                "use another token, or make the key with the tool of its maker",
-            ),
+            Self::NoGenerator { .. } => {
+                unsupported("use another token, or make the key with the tool of its maker")
+            }
         }
     }
 }
 
-/// Returns the function that failed and its return value.
-pub(super) fn reason(error: &Error) -> String {
+/// Returns the reason of an error in one line: the function that failed and its return value.
+fn reason(error: &Error) -> String {
     match error {
         Error::Pkcs11(code, function) => format!("C_{function:?} gave {code:?}"),
-        other => other.to_string(),
+        Error::LibraryLoading(error) => error.to_string().replace('\n', " "),
+        Error::MissingSymbol(name) => format!("it has no {name}"),
+        other => other.to_string().replace('\n', " "),
     }
 }
 

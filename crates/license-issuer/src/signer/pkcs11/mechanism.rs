@@ -106,7 +106,7 @@ pub(super) fn algorithm(
     };
     match requested {
         Some(requested) if is_allowed(requested) => Ok(requested),
-        Some(requested) => Err(Pkcs11Error::OtherAlgorithm { requested }),
+        Some(requested) => Err(Pkcs11Error::OtherAlgorithm(requested)),
         None if is_allowed(Algorithm::Rs256) => Ok(Algorithm::Rs256),
         None => Ok(Algorithm::Ps256),
     }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
 use cryptoki::error::{Error, RvError};
 
-use super::error::{Pkcs11Error, reason};
+use super::error::Pkcs11Error;
 use super::uri::Pkcs11Uri;
 
 /// An initialized module. It is finalized when it is dropped.
@@ -24,16 +24,15 @@ impl Module {
                 error,
             })?;
         }
-        let pkcs11 = match Pkcs11::new(&path) {
-            Ok(pkcs11) => pkcs11,
-            Err(error) => return Err(not_a_module(path, error)),
-        };
+        let pkcs11 = Pkcs11::new(&path).map_err(|error| Pkcs11Error::NotAModule {
+            path: path.clone(),
+            error: Box::new(error),
+        })?;
         let arguments = CInitializeArgs::new(CInitializeFlags::OS_LOCKING_OK);
         match pkcs11.initialize(arguments) {
             Ok(()) | Err(Error::Pkcs11(RvError::CryptokiAlreadyInitialized, _)) => Ok(Self(pkcs11)),
             Err(error) => Err(Pkcs11Error::ModuleStart {
                 path,
-                reason: reason(&error),
                 error: Box::new(error),
             }),
         }
@@ -74,9 +73,7 @@ fn find(name: &str, directories: &[PathBuf]) -> Result<PathBuf, Pkcs11Error> {
         .iter()
         .flat_map(|directory| files.iter().map(move |file| directory.join(file)))
         .find(|path| is_name && path.is_file())
-        .ok_or_else(|| Pkcs11Error::ModuleNotFound {
-            name: name.to_owned(),
-        })
+        .ok_or_else(|| Pkcs11Error::ModuleNotFound(name.to_owned()))
 }
 
 /// Returns the directories where distributions install modules.
@@ -94,17 +91,4 @@ fn directories() -> Vec<PathBuf> {
         .chain([multiarch])
         .flat_map(|root| ["pkcs11", "softhsm", ""].map(|directory| root.join(directory)))
         .collect()
-}
-
-fn not_a_module(path: PathBuf, error: Error) -> Pkcs11Error {
-    let reason = match &error {
-        Error::LibraryLoading(error) => error.to_string(),
-        Error::MissingSymbol(name) => format!("it has no {name}"),
-        other => other.to_string(),
-    };
-    Pkcs11Error::NotAModule {
-        path,
-        reason: reason.replace('\n', " "),
-        error: Box::new(error),
-    }
 }

@@ -50,15 +50,13 @@ pub(super) fn check_use(
     let token = || token.label().to_owned();
     match attribute(session, key, AttributeType::KeyType) {
         Some(Attribute::KeyType(KeyType::RSA)) => {}
-        _ => return Err(Pkcs11Error::NotRsa { token: token() }),
+        _ => return Err(Pkcs11Error::NotRsa(token())),
     }
     if let Some(Attribute::Sign(false)) = attribute(session, key, AttributeType::Sign) {
-        return Err(Pkcs11Error::NotForSigning { token: token() });
+        return Err(Pkcs11Error::NotForSigning(token()));
     }
     match attribute(session, key, AttributeType::AlwaysAuthenticate) {
-        Some(Attribute::AlwaysAuthenticate(true)) => {
-            Err(Pkcs11Error::AlwaysAuthenticate { token: token() })
-        }
+        Some(Attribute::AlwaysAuthenticate(true)) => Err(Pkcs11Error::AlwaysAuthenticate(token())),
         _ => Ok(()),
     }
 }
@@ -84,9 +82,7 @@ pub(super) fn public_key(
     if let Some(numbers) = numbers(session, key) {
         return Ok(numbers);
     }
-    let no_public_key = || Pkcs11Error::NoPublicKey {
-        token: token.label().to_owned(),
-    };
+    let no_public_key = || Pkcs11Error::NoPublicKey(token.label().to_owned());
     let shared = [AttributeType::Id, AttributeType::Label]
         .into_iter()
         .filter_map(|name| attribute(session, key, name))

@@ -55,7 +55,7 @@ impl Token {
         }
         match (matching.pop(), matching.len()) {
             (Some((slot, info)), 0) => Ok(Self { module, slot, info }),
-            (Some(_), more) => Err(Pkcs11Error::SeveralTokens { found: more + 1 }),
+            (Some(_), more) => Err(Pkcs11Error::SeveralTokens(more + 1)),
             (None, _) => Err(missing(&others)),
         }
     }
@@ -98,10 +98,10 @@ impl Token {
             Error::Pkcs11(
                 RvError::PinIncorrect | RvError::PinInvalid | RvError::PinLenRange,
                 _,
-            ) => Pkcs11Error::WrongPin { token },
-            Error::Pkcs11(RvError::PinLocked, _) => Pkcs11Error::PinLocked { token },
+            ) => Pkcs11Error::WrongPin(token),
+            Error::Pkcs11(RvError::PinLocked, _) => Pkcs11Error::PinLocked(token),
             Error::Pkcs11(RvError::PinExpired | RvError::UserPinNotInitialized, _) => {
-                Pkcs11Error::PinChangeRequired { token }
+                Pkcs11Error::PinChangeRequired(token)
             }
             error => Pkcs11Error::call("log in", error),
         }
@@ -161,7 +161,5 @@ fn matches_slot_and_library(uri: &Pkcs11Uri, module: &Module, slot: Slot) -> boo
 
 fn missing(others: &[TokenInfo]) -> Pkcs11Error {
     let initialized = others.iter().filter(|info| info.token_initialized());
-    Pkcs11Error::NoToken {
-        found: initialized.map(|info| info.label().to_owned()).collect(),
-    }
+    Pkcs11Error::NoToken(initialized.map(|info| info.label().to_owned()).collect())
 }

@@ -33,11 +33,8 @@ pub enum Pkcs11UriError {
     #[error("pkcs11 URI: expected NAME=VALUE, found a part without =")]
     NotAnAttribute,
     /// A path attribute is unknown. Such a URI matches nothing (section 2.5).
-    #[error("pkcs11 URI: attribute `{name}` is not known, so that the URI names nothing")]
-    UnknownAttribute {
-        /// The name of the attribute, or `…` if it may be a secret.
-        name: String,
-    },
+    #[error("pkcs11 URI: attribute `{0}` is not known, so that the URI names nothing")]
+    UnknownAttribute(String),
     /// A query attribute stands in the path.
     #[error("pkcs11 URI: attribute `{name}` is not known, so that the URI names nothing")]
     MisplacedAttribute {
@@ -48,19 +45,13 @@ pub enum Pkcs11UriError {
     },
     /// The value of an attribute cannot be decoded.
     #[error(
-        "pkcs11 URI: attribute `{name}`: expected UTF-8, with %XX for special characters, \
+        "pkcs11 URI: attribute `{0}`: expected UTF-8, with %XX for special characters, \
          found something else"
     )]
-    Value {
-        /// The name of the attribute.
-        name: &'static str,
-    },
+    Value(&'static str),
     /// An attribute occurs twice.
-    #[error("pkcs11 URI: expected attribute `{name}` once, found it twice")]
-    Duplicate {
-        /// The name of the attribute.
-        name: &'static str,
-    },
+    #[error("pkcs11 URI: expected attribute `{0}` once, found it twice")]
+    Duplicate(&'static str),
     /// The URI contains a PIN.
     #[error(
         "pkcs11 URI: pin-value shows the PIN to whoever sees the command line, the process list \
@@ -140,10 +131,10 @@ impl Pkcs11Uri {
     fn add(&mut self, name: &'static str, value: &str) -> Result<(), Pkcs11UriError> {
         let value = decoded(value)
             .filter(|value| name == "id" || std::str::from_utf8(value).is_ok())
-            .ok_or(Pkcs11UriError::Value { name })?;
+            .ok_or(Pkcs11UriError::Value(name))?;
         match self.attributes.insert(name, value) {
             None => Ok(()),
-            Some(_) => Err(Pkcs11UriError::Duplicate { name }),
+            Some(_) => Err(Pkcs11UriError::Duplicate(name)),
         }
     }
 
@@ -271,7 +262,7 @@ fn unknown(name: &str, query: &str) -> Pkcs11UriError {
             name: name_shown,
             has_query: !query.is_empty(),
         },
-        false => Pkcs11UriError::UnknownAttribute { name: name_shown },
+        false => Pkcs11UriError::UnknownAttribute(name_shown),
     }
 }
 

@@ -1,3 +1,4 @@
+use super::super::error::ErrorCategory;
 use super::*;
 use pbes2::{EncryptionScheme, Salt};
 use std::io::{self, Write};

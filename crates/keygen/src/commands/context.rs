@@ -1,0 +1,11 @@
+//! The context of a command.
+
+use license_cli_support::Terminal;
+use license_issuer::ledger::sqlite::LedgerLocation;
+
+/// The ledger and the terminal of a command.
+#[derive(Clone, Copy)]
+pub(crate) struct AppContext<'a> {
+    pub(crate) place: &'a LedgerLocation,
+    pub(crate) terminal: &'a Terminal,
+}
