@@ -27,3 +27,18 @@ pub use vendor::Vendor;
 
 /// The product file of a made-up product with tiers of its own.
 pub const WIDGET: &str = include_str!("widget.toml");
+
+/// Runs `keygen` with these arguments.
+pub fn keygen(scratch: &Scratch, args: &[&str]) -> Outcome {
+    Run::keygen(scratch).args(args).run()
+}
+
+/// Runs `license` with these arguments.
+pub fn license(scratch: &Scratch, args: &[&str]) -> Outcome {
+    Run::license(scratch).args(args).run()
+}
+
+/// Splits a command line at spaces.
+pub fn words(line: &str) -> Vec<&str> {
+    line.split(' ').collect()
+}

@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
 use serde_json::Value;
 
-use crate::{Run, Scratch};
+use crate::{Run, Scratch, words};
 
 /// 2020-01-01, when everything is issued unless a test says otherwise: before any day on which a test runs, since other
 /// people's verifiers ask the clock.
@@ -128,14 +128,7 @@ impl Vendor {
     #[track_caller]
     pub fn enterprise_key(&self) -> String {
         let desk = self.desk();
-        let terms = [
-            "--company",
-            "ACME",
-            "--seats",
-            "100",
-            "--expires",
-            "20301231",
-        ];
+        let terms = words("--company ACME --seats 100 --expires 20301231");
         let key = Run::keygen(&desk).args(["enterprise-key", "--key", "vendor.key"]);
         let key = key.args(terms).run().expect_code(0).stdout;
         key.trim_end().to_owned()

@@ -15,7 +15,7 @@ use std::sync::LazyLock;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use license_tests::tools::{self, Tool};
-use license_tests::{Outcome, Run, Scratch, Vendor, programs};
+use license_tests::{Outcome, Run, Scratch, Vendor, programs, words};
 use serde_json::{Value, json};
 
 /// The oldest and the newest that the chart is checked against.
@@ -251,12 +251,7 @@ fn a_license_file_or_a_secret_that_is_there_serves_as_well() {
     let desk = desk();
     let minted = Vendor::shared().issue(&["--tier", "ent", "--perpetual"]);
     desk.write("acme.lic", &minted.file);
-    let file = [
-        "--set-file",
-        "license.file=acme.lic",
-        "--set-file",
-        "license.trust=trust.jwks",
-    ];
+    let file = words("--set-file license.file=acme.lic --set-file license.trust=trust.jwks");
     let Some(manifests) = rendered(&desk, &file) else {
         return;
     };
@@ -289,14 +284,9 @@ fn a_revocation_list_is_mounted_beside_the_license_and_counts() {
     let list = ["revocations", "--key", "vendor.key", "--out", "list.lic"];
     let _ = Run::keygen(&office).args(list).run().expect_code(0);
     desk.write("list.lic", office.read("list.lic"));
-    let values = [
-        "--set-file",
-        "license.file=acme.lic",
-        "--set-file",
-        "license.trust=trust.jwks",
-        "--set-file",
-        "license.revocations=list.lic",
-    ];
+    let values = words(
+        "--set-file license.file=acme.lic --set-file license.trust=trust.jwks --set-file license.revocations=list.lic",
+    );
     let Some(manifests) = rendered(&desk, &values) else {
         return;
     };
@@ -344,30 +334,15 @@ fn what_is_no_license_is_refused_with_a_hint_and_without_its_text() {
             "license.key for an enterprise key",
         ),
         (
-            &[
-                "--set-file",
-                "license.key=acme.key",
-                "--set",
-                "license.existingSecret=a",
-            ],
+            &words("--set-file license.key=acme.key --set license.existingSecret=a"),
             "found license.key and license.existingSecret",
         ),
         (
-            &[
-                "--set-file",
-                "license.key=acme.key",
-                "--set-file",
-                "license.trust=private.pem",
-            ],
+            &words("--set-file license.key=acme.key --set-file license.trust=private.pem"),
             "found a private key",
         ),
         (
-            &[
-                "--set",
-                "license.existingSecret=a",
-                "--set-file",
-                "license.trust=trust.jwks",
-            ],
+            &words("--set license.existingSecret=a --set-file license.trust=trust.jwks"),
             "leave license.trust out",
         ),
         (
@@ -375,12 +350,7 @@ fn what_is_no_license_is_refused_with_a_hint_and_without_its_text() {
             "license.revocations for a revocation list",
         ),
         (
-            &[
-                "--set-file",
-                "license.file=acme.lic",
-                "--set-file",
-                "license.revocations=acme.lic",
-            ],
+            &words("--set-file license.file=acme.lic --set-file license.revocations=acme.lic"),
             "expected -----BEGIN LICENSE REVOCATIONS-----",
         ),
         (
@@ -393,30 +363,15 @@ fn what_is_no_license_is_refused_with_a_hint_and_without_its_text() {
             "/user",
         ),
         (
-            &[
-                "--set-file",
-                "license.key=acme.key",
-                "--set",
-                "licence.key=x",
-            ],
+            &words("--set-file license.key=acme.key --set licence.key=x"),
             "licence",
         ),
         (
-            &[
-                "--set-file",
-                "license.key=acme.key",
-                "--set",
-                "machineId=short",
-            ],
+            &words("--set-file license.key=acme.key --set machineId=short"),
             "/machineId",
         ),
         (
-            &[
-                "--set-file",
-                "license.key=acme.key",
-                "--set",
-                "env[0].name=CODITECT_HOME",
-            ],
+            &words("--set-file license.key=acme.key --set env[0].name=CODITECT_HOME"),
             "/env/0/name",
         ),
     ] {
@@ -449,12 +404,7 @@ fn an_image_is_asked_for_by_its_name_and_a_tag_or_digest() {
             "expected a tag or a digest",
         ),
         (
-            &[
-                "--set",
-                "image.repository=app",
-                "--set",
-                "image.digest=sha256:12",
-            ],
+            &words("--set image.repository=app --set image.digest=sha256:12"),
             "/image/digest",
         ),
     ] {

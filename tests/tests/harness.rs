@@ -11,7 +11,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
 use license_tests::tools::{self, Library, Tool};
-use license_tests::{Outcome, Run, Scratch, programs};
+use license_tests::{Outcome, Run, Scratch, programs, words};
 use serde_json::{Value, json};
 
 const KID: &str = "harness";
@@ -189,15 +189,9 @@ impl Stage {
             openssl: openssl?,
             jose: [python?, node?],
         };
-        stage.openssl(&[
-            "genpkey",
-            "-algorithm",
-            "RSA",
-            "-pkeyopt",
-            "rsa_keygen_bits:2048",
-            "-out",
-            "key.pem",
-        ]);
+        stage.openssl(&words(
+            "genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out key.pem",
+        ));
         for alg in ["RS256", "PS256"] {
             stage
                 .scratch
@@ -240,15 +234,7 @@ impl Stage {
         let encode = |part: &Value| BASE64URL.encode(part.to_string());
         let signed = format!("{}.{}", encode(header), encode(&claims(FAR_AWAY)));
         self.scratch.write("signed", &signed);
-        self.openssl(&[
-            "dgst",
-            "-sha256",
-            "-sign",
-            "key.pem",
-            "-out",
-            "signature",
-            "signed",
-        ]);
+        self.openssl(&words("dgst -sha256 -sign key.pem -out signature signed"));
         let signature = std::fs::read(self.scratch.file("signature")).unwrap();
         format!("{signed}.{}", BASE64URL.encode(signature))
     }

@@ -13,7 +13,7 @@ use license_core::{
     Secret, Timestamp,
 };
 use license_tests::vendor::changed_at;
-use license_tests::{Run, Scratch, programs};
+use license_tests::{Run, Scratch, programs, words};
 
 /// One test, for each file is run in a working directory of its own.
 #[test]
@@ -78,17 +78,8 @@ fn machine() -> Scratch {
         .args(foreign)
         .args(["--out", "foreign.lic"]);
     let _ = foreign.run().expect_code(0);
-    let key = [
-        "enterprise-key",
-        "--key",
-        "vendor.key",
-        "--company",
-        "ACME",
-        "--seats",
-        "100",
-        "--expires",
-        "20281231",
-    ];
+    let key =
+        words("enterprise-key --key vendor.key --company ACME --seats 100 --expires 20281231");
     let key = Run::keygen(&machine)
         .args(key)
         .args(["--out", "enterprise.key"]);

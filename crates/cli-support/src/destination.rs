@@ -36,6 +36,59 @@ pub enum Destination {
     File(PathBuf),
 }
 
+/// The options for output to a file. Use `#[command(flatten)]` to add them to a command.
+#[derive(Debug, Clone, PartialEq, Eq, clap::Args)]
+// Without this, clap describes every command by the sentence above.
+#[command(about = None, long_about = None)]
+pub struct OutputFile {
+    /// Where it goes; - is standard output [default: -]
+    #[arg(
+        long,
+        value_name = "FILE",
+        default_value = "-",
+        hide_default_value = true
+    )]
+    pub out: Destination,
+    /// Replace the file if it exists
+    #[arg(long)]
+    pub force: bool,
+}
+
+impl OutputFile {
+    /// Returns what happens to an existing file.
+    #[must_use]
+    pub fn overwrite(&self) -> Overwrite {
+        Overwrite::forced(self.force)
+    }
+
+    /// Checks early that [`write`](Self::write) can succeed.
+    ///
+    /// # Errors
+    ///
+    /// Returns the errors of [`Destination::check`].
+    pub fn check(&self) -> Result<(), Failure> {
+        self.out.check(self.overwrite())
+    }
+
+    /// Writes all of `bytes`, or nothing.
+    ///
+    /// # Errors
+    ///
+    /// Returns the errors of [`Destination::write`].
+    pub fn write(&self, bytes: &[u8], audience: Audience) -> Result<(), Failure> {
+        self.out.write(bytes, self.overwrite(), audience)
+    }
+
+    /// Returns the path of the file, or `None` for standard output.
+    #[must_use]
+    pub fn path(&self) -> Option<String> {
+        match &self.out {
+            Destination::File(_) => Some(self.out.to_string()),
+            Destination::Stdout => None,
+        }
+    }
+}
+
 /// What happens to an existing file.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Overwrite {
@@ -87,9 +140,7 @@ impl Destination {
             Self::File(path) => write_file(path, bytes, overwrite, audience),
         }
     }
-}
 
-impl Destination {
     /// Returns whether the destination is standard output or another stream. Output to a stream has
     /// no name and cannot be undone.
     #[must_use]
@@ -107,24 +158,18 @@ impl Destination {
     /// Returns `EXISTS` if something exists and must not be replaced, and `IO` if the directory is
     /// missing.
     pub fn check(&self, overwrite: Overwrite) -> Result<(), Failure> {
-        match self {
-            Self::File(path) if !is_stream(path) && path.symlink_metadata().is_ok() => {
-                match overwrite {
-                    Overwrite::Refuse => Err(exists(path)),
-                    Overwrite::Force => Ok(()),
-                }
-            }
-            Self::File(path) => match path
-                .parent()
-                .filter(|folder| !folder.as_os_str().is_empty())
-            {
-                Some(folder) => match folder.metadata() {
-                    Ok(_) => Ok(()),
-                    Err(error) => Err(Failure::io("write", path, &error)),
-                },
-                None => Ok(()),
-            },
-            Self::Stdout => Ok(()),
+        let Self::File(path) = self else {
+            return Ok(());
+        };
+        if !is_stream(path) && path.symlink_metadata().is_ok() {
+            return match overwrite {
+                Overwrite::Refuse => Err(exists(path)),
+                Overwrite::Force => Ok(()),
+            };
+        }
+        match directory_of(path).metadata() {
+            Ok(_) => Ok(()),
+            Err(error) => Err(Failure::io("write", path, &error)),
         }
     }
 }

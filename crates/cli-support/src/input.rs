@@ -34,13 +34,7 @@ impl Source {
     ///
     /// Returns `IO` if it cannot be read, and `MALFORMED` if it is larger than `cap`.
     pub fn read_bytes(&self, cap: usize) -> Result<Vec<u8>, Failure> {
-        let read = match self {
-            Self::Stdin => read_capped(io::stdin().lock(), cap),
-            Self::File(path) => File::open(path).and_then(|file| read_capped(file, cap)),
-        };
-        let bytes = read.map_err(|error| Failure::io("read", self.as_path(), &error))?;
-        self.refuse_more_than(cap, &bytes)?;
-        Ok(bytes)
+        self.read(cap, |_| cap)
     }
 
     /// Reads text of at most `cap` bytes: UTF-8, or UTF-16 with a byte order mark.
@@ -75,18 +69,17 @@ impl Source {
         cap: usize,
         larger: impl Fn(&[u8]) -> usize,
     ) -> Result<String, Failure> {
-        let read = match self {
-            Self::Stdin => read_in_two(io::stdin().lock(), cap, &larger),
-            Self::File(path) => File::open(path).and_then(|file| read_in_two(file, cap, &larger)),
-        };
-        let (bytes, cap) = read.map_err(|error| Failure::io("read", self.as_path(), &error))?;
-        self.refuse_more_than(cap, &bytes)?;
-        self.text(bytes)
+        self.text(self.read(cap, larger)?)
     }
 
-    fn refuse_more_than(&self, cap: usize, bytes: &[u8]) -> Result<(), Failure> {
+    fn read(&self, cap: usize, larger: impl Fn(&[u8]) -> usize) -> Result<Vec<u8>, Failure> {
+        let read = match self {
+            Self::Stdin => read_in_two(io::stdin().lock(), cap, larger),
+            Self::File(path) => File::open(path).and_then(|file| read_in_two(file, cap, larger)),
+        };
+        let (bytes, cap) = read.map_err(|error| Failure::io("read", self.as_path(), &error))?;
         if bytes.len() <= cap {
-            return Ok(());
+            return Ok(bytes);
         }
         let least = bytes.len();
         Err(Failure::malformed(format!(

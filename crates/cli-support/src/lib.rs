@@ -29,7 +29,7 @@ mod table;
 mod text;
 
 pub use clap_complete::Shell;
-pub use destination::{Audience, Destination, Overwrite};
+pub use destination::{Audience, Destination, OutputFile, Overwrite};
 pub use escape::{escape, show_path};
 pub use exit::Exit;
 pub use failure::Failure;

@@ -1,7 +1,7 @@
 //! Rows of text in aligned columns.
 
 use comfy_table::presets::NOTHING;
-use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Width};
+use comfy_table::{ColumnConstraint, ContentArrangement, Width};
 
 use crate::escape::escape;
 
@@ -15,7 +15,6 @@ pub struct Column {
     gap: u16,
     min_width: Option<u16>,
     is_whole: bool,
-    is_right_aligned: bool,
 }
 
 impl Column {
@@ -27,7 +26,6 @@ impl Column {
             gap: GAP,
             min_width: None,
             is_whole: false,
-            is_right_aligned: false,
         }
     }
 
@@ -49,13 +47,6 @@ impl Column {
     #[must_use]
     pub fn whole(mut self) -> Self {
         self.is_whole = true;
-        self
-    }
-
-    /// Aligns the cells of the column to the right, such as numbers.
-    #[must_use]
-    pub fn right_aligned(mut self) -> Self {
-        self.is_right_aligned = true;
         self
     }
 
@@ -114,9 +105,6 @@ impl Table {
             };
             let gap = if index == last { 0 } else { column.gap };
             target.set_padding((0, gap));
-            if column.is_right_aligned {
-                target.set_cell_alignment(CellAlignment::Right);
-            }
             if let Some(constraint) = column.constraint(content) {
                 target.set_constraint(constraint);
             }
@@ -155,7 +143,7 @@ mod tests {
     fn sample() -> Table {
         let columns = [
             Column::new("ID").whole(),
-            Column::new("N").right_aligned(),
+            Column::new("N"),
             Column::new("NAME"),
         ];
         let mut table = Table::new(columns);
@@ -166,8 +154,8 @@ mod tests {
 
     #[test]
     fn without_a_terminal_each_row_is_one_line_without_trailing_spaces() {
-        let expected = "ID               N  NAME\n\
-                        0190-aaaa-bbbb   7  a name of several words\n\
+        let expected = "ID              N   NAME\n\
+                        0190-aaaa-bbbb  7   a name of several words\n\
                         0191-cccc-dddd  12  b";
         assert_eq!(sample().to_text(None), expected);
     }
@@ -181,7 +169,7 @@ mod tests {
             "{text}"
         );
         assert!(lines.len() > 3, "{text}");
-        assert!(lines[1].starts_with("0190-aaaa-bbbb   7  "), "{text}");
+        assert!(lines[1].starts_with("0190-aaaa-bbbb  7   "), "{text}");
     }
 
     #[test]

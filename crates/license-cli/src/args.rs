@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use license_cli_support::program::Description;
-use license_cli_support::{Destination, OutputOptions, Source};
+use license_cli_support::{OutputFile, OutputOptions, Source};
 use license_core::{Date, Machine, Timestamp, UsageType, Version};
 
 use crate::embedded;
@@ -174,17 +174,8 @@ pub(crate) struct Deactivate {
 /// How a request or receipt is delivered to the vendor.
 #[derive(Debug, Args)]
 pub(crate) struct Sending {
-    /// Where it goes; - is standard output [default: -]
-    #[arg(
-        long,
-        value_name = "FILE",
-        default_value = "-",
-        hide_default_value = true
-    )]
-    pub(crate) out: Destination,
-    /// Replace the file if it exists
-    #[arg(long)]
-    pub(crate) force: bool,
+    #[command(flatten)]
+    pub(crate) file: OutputFile,
     /// Draw a QR code on the terminal, or write it as a picture with --out x.png
     #[arg(long)]
     pub(crate) qr: bool,
@@ -207,17 +198,8 @@ pub(crate) struct Use {
 
 #[derive(Debug, Args)]
 pub(crate) struct UsageReport {
-    /// Where it goes; - is standard output [default: -]
-    #[arg(
-        long,
-        value_name = "FILE",
-        default_value = "-",
-        hide_default_value = true
-    )]
-    pub(crate) out: Destination,
-    /// Replace the file if it exists
-    #[arg(long)]
-    pub(crate) force: bool,
+    #[command(flatten)]
+    pub(crate) file: OutputFile,
     /// Only what was counted on this day (UTC) or later
     #[arg(long, value_name = "DATE", value_parser = date)]
     pub(crate) since: Option<Date>,

@@ -10,7 +10,6 @@ mod machine;
 mod remove;
 mod request;
 mod session;
-mod status;
 mod usage_report;
 mod use_quota;
 mod verify;
@@ -39,7 +38,7 @@ pub(crate) fn run(cli: &Cli, terminal: &Terminal) -> Result<Exit, Failure> {
         Command::Request(arguments) => request::run(&app()?, arguments, terminal),
         Command::Activate(arguments) => install::activate(&app()?, arguments, terminal),
         Command::Deactivate(arguments) => request::deactivate(&app()?, arguments, terminal),
-        Command::Status(arguments) => status::run(&app()?, arguments, terminal),
+        Command::Status(arguments) => app()?.installed(&arguments.context)?.print(terminal),
         Command::Features(ask) => features::run(&app()?, ask, terminal),
         Command::Check(arguments) => check::run(&app()?, arguments, terminal),
         Command::Use(arguments) => use_quota::run(&app()?, arguments, terminal),

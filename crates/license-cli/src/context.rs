@@ -180,6 +180,13 @@ impl AppContext {
         Ok(evaluation)
     }
 
+    /// Returns the evaluation of the installed license, or of none if the installation cannot be
+    /// used.
+    pub(crate) fn installed_if_usable<'a>(&'a self, args: &'a ContextArgs) -> Evaluation<'a> {
+        self.installed(args)
+            .unwrap_or_else(|failure| Evaluation::unusable(self, args, &failure))
+    }
+
     /// Returns the evaluation of the license that the command line names, else of the installed
     /// one.
     ///

@@ -4,6 +4,7 @@ use license_core::{
     Activation, ClockRepair, Code, License, LicenseId, MAX_FILE_BYTES, MAX_TOKEN_BYTES,
     MachineDigest, Nonce, Secret, Timestamp,
 };
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Value, json};
 use thiserror::Error;
 
@@ -11,7 +12,7 @@ use crate::paths::StateFile;
 use crate::problem::StateProblem;
 use crate::sealed::Seal;
 use crate::sealed_file::{self, Document, Durability};
-use crate::store::{Store, StoreError, StoreLock};
+use crate::store::{Damaged, Store, StoreError, StoreLock};
 
 /// So many requests may wait for an answer, so many activations are held and so many receipts are kept: the oldest are forgotten.
 const MOST: usize = 32;
@@ -19,52 +20,74 @@ const MOST: usize = 32;
 const MOST_CLOSED: usize = 256;
 
 /// What this machine has asked, holds and has given up, oldest first.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Bindings {
     open: Vec<Open>,
     held: Vec<Held>,
     receipts: Vec<GivenUp>,
-    closed: Vec<(Nonce, Fate)>,
+    closed: Vec<(Nonce, RequestOutcome)>,
     clock: Option<Nonce>,
 }
 
 /// A request that waits for its answer.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Open {
     pub(crate) license: LicenseId,
     pub(crate) nonce: Nonce,
+    #[serde(with = "secret")]
     pub(crate) secret: Secret,
     /// The machine as it was told.
     pub(crate) machine: String,
+    #[serde(with = "unix_seconds")]
     pub(crate) made_at: Timestamp,
 }
 
 /// An activation of this machine.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 struct Held {
     license: LicenseId,
     nonce: Nonce,
+    #[serde(with = "secret")]
     secret: Secret,
     /// As the vendor knows it, whatever has changed here since.
     machine: Option<MachineDigest>,
+    #[serde(rename = "token")]
     armor: String,
 }
 
 /// What a receipt tells, so that it can be written again.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct GivenUp {
     pub(crate) license: LicenseId,
     pub(crate) nonce: Nonce,
+    #[serde(with = "secret")]
     pub(crate) secret: Secret,
     pub(crate) machine: MachineDigest,
+    #[serde(with = "unix_seconds")]
     pub(crate) made_at: Timestamp,
 }
 
-/// What became of a request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Fate {
+/// Why a request is closed. In the file it is whether the request was answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "bool", into = "bool")]
+enum RequestOutcome {
     Answered,
     Replaced,
+}
+
+impl From<bool> for RequestOutcome {
+    fn from(is_answered: bool) -> Self {
+        match is_answered {
+            true => Self::Answered,
+            false => Self::Replaced,
+        }
+    }
+}
+
+impl From<RequestOutcome> for bool {
+    fn from(outcome: RequestOutcome) -> Self {
+        outcome == RequestOutcome::Answered
+    }
 }
 
 /// The reason why an answer is not accepted.
@@ -96,9 +119,13 @@ impl AnswerFault {
 }
 
 impl Bindings {
-    /// Reads the file. A file that cannot be used is quarantined if the lock is free.
-    pub(crate) fn load(store: &Store, seal: &Seal) -> (Self, Option<StateProblem>) {
-        sealed_file::load(store, seal, StateFile::Activation)
+    /// Reads the file. A file that cannot be used is quarantined only if the lock is free.
+    pub(crate) fn load(
+        store: &Store,
+        seal: &Seal,
+        damaged: Damaged,
+    ) -> (Self, Option<StateProblem>) {
+        sealed_file::load(store, seal, StateFile::Activation, damaged)
     }
 
     /// Reads the file under the lock. A file that cannot be used is quarantined.
@@ -108,11 +135,6 @@ impl Bindings {
         seal: &Seal,
     ) -> (Self, Option<StateProblem>) {
         sealed_file::load_locked(lock, store, seal, StateFile::Activation)
-    }
-
-    /// Reads the file and changes nothing.
-    pub(crate) fn inspect(store: &Store, seal: &Seal) -> (Self, Option<StateProblem>) {
-        sealed_file::inspect(store, seal, StateFile::Activation)
     }
 
     /// Replaces the file. Once this returns, it survives a loss of power.
@@ -142,7 +164,7 @@ impl Bindings {
         let earlier = self.open.iter().position(is_same);
         let earlier = earlier.map(|at| self.open.remove(at));
         if let Some(earlier) = &earlier {
-            self.close(earlier.nonce, Fate::Replaced);
+            self.close(earlier.nonce, RequestOutcome::Replaced);
         }
         self.open.push(request);
         forget(&mut self.open, MOST);
@@ -162,7 +184,7 @@ impl Bindings {
     /// Takes note of a request to repair the clock; an earlier one can no longer be answered.
     pub(crate) fn ask_clock(&mut self, nonce: Nonce) {
         if let Some(earlier) = self.clock.replace(nonce) {
-            self.close(earlier, Fate::Replaced);
+            self.close(earlier, RequestOutcome::Replaced);
         }
     }
 
@@ -213,8 +235,8 @@ impl Bindings {
     fn fault(&self, nonce: Nonce) -> AnswerFault {
         let mut closed = self.closed.iter().rev();
         match closed.find(|(other, _)| *other == nonce) {
-            Some((_, Fate::Answered)) => AnswerFault::Replayed,
-            Some((_, Fate::Replaced)) => AnswerFault::Stale,
+            Some((_, RequestOutcome::Answered)) => AnswerFault::Replayed,
+            Some((_, RequestOutcome::Replaced)) => AnswerFault::Stale,
             None => AnswerFault::OtherRequest,
         }
     }
@@ -231,7 +253,7 @@ impl Bindings {
         let Open {
             license, secret, ..
         } = self.open.remove(at);
-        self.close(nonce, Fate::Answered);
+        self.close(nonce, RequestOutcome::Answered);
         self.held.retain(|held| held.license != license);
         self.held.push(Held {
             license,
@@ -268,7 +290,7 @@ impl Bindings {
         // What was asked besides would bring it back.
         while let Some(open) = self.open.iter().position(|open| open.license == license) {
             let open = self.open.remove(open);
-            self.close(open.nonce, Fate::Replaced);
+            self.close(open.nonce, RequestOutcome::Replaced);
         }
         self.receipts.push(GivenUp {
             license,
@@ -292,8 +314,8 @@ impl Bindings {
         self.receipts.iter().rev().find(goes_by)
     }
 
-    fn close(&mut self, nonce: Nonce, fate: Fate) {
-        self.closed.push((nonce, fate));
+    fn close(&mut self, nonce: Nonce, outcome: RequestOutcome) {
+        self.closed.push((nonce, outcome));
         forget(&mut self.closed, MOST_CLOSED);
     }
 }
@@ -303,93 +325,41 @@ impl Document for Bindings {
     const CAP: usize = 2 * MAX_FILE_BYTES + MOST * MAX_TOKEN_BYTES;
 
     fn to_json(&self) -> Value {
-        let open = self.open.iter().map(|open| {
-            json!({
-                "license": open.license.as_str(),
-                "nonce": open.nonce.to_string(),
-                "secret": open.secret.reveal(),
-                "machine": open.machine,
-                "made_at": open.made_at.unix_seconds(),
-            })
-        });
-        let held = self.held.iter().map(|held| {
-            json!({
-                "license": held.license.as_str(),
-                "nonce": held.nonce.to_string(),
-                "secret": held.secret.reveal(),
-                "machine": held.machine.map(|machine| machine.to_string()),
-                "token": held.armor,
-            })
-        });
-        let receipts = self.receipts.iter().map(|given| {
-            json!({
-                "license": given.license.as_str(),
-                "nonce": given.nonce.to_string(),
-                "secret": given.secret.reveal(),
-                "machine": given.machine.to_string(),
-                "made_at": given.made_at.unix_seconds(),
-            })
-        });
-        let closed = self
-            .closed
-            .iter()
-            .map(|(nonce, fate)| json!([nonce.to_string(), matches!(fate, Fate::Answered)]));
-        json!({
-            "version": Self::VERSION,
-            "open": open.collect::<Value>(),
-            "held": held.collect::<Value>(),
-            "receipts": receipts.collect::<Value>(),
-            "closed": closed.collect::<Value>(),
-            "clock": self.clock.map(|nonce| nonce.to_string()),
-        })
+        json!(self)
     }
 
     fn parse(members: &Value) -> Option<Self> {
-        let clock = match members.get("clock")? {
-            Value::Null => None,
-            nonce => Some(Nonce::parse(nonce.as_str()?)?),
-        };
-        Some(Self {
-            open: each(members, "open", |entry| {
-                Some(Open {
-                    license: license(entry)?,
-                    nonce: nonce(entry)?,
-                    secret: secret(entry)?,
-                    machine: entry.get("machine")?.as_str()?.to_owned(),
-                    made_at: made_at(entry)?,
-                })
-            })?,
-            held: each(members, "held", |entry| {
-                Some(Held {
-                    license: license(entry)?,
-                    nonce: nonce(entry)?,
-                    secret: secret(entry)?,
-                    machine: entry
-                        .get("machine")
-                        .and_then(Value::as_str)
-                        .and_then(MachineDigest::parse),
-                    armor: entry.get("token")?.as_str()?.to_owned(),
-                })
-            })?,
-            receipts: each(members, "receipts", |entry| {
-                Some(GivenUp {
-                    license: license(entry)?,
-                    nonce: nonce(entry)?,
-                    secret: secret(entry)?,
-                    machine: MachineDigest::parse(entry.get("machine")?.as_str()?)?,
-                    made_at: made_at(entry)?,
-                })
-            })?,
-            closed: each(members, "closed", |entry| {
-                let nonce = Nonce::parse(entry.get(0)?.as_str()?)?;
-                let fate = match entry.get(1)?.as_bool()? {
-                    true => Fate::Answered,
-                    false => Fate::Replaced,
-                };
-                Some((nonce, fate))
-            })?,
-            clock,
-        })
+        Self::deserialize(members).ok()
+    }
+}
+
+/// Serde for a secret: its hexadecimal digits.
+mod secret {
+    use super::{Deserialize, Deserializer, Secret, Serializer};
+    use serde::de::Error;
+
+    pub(super) fn serialize<S: Serializer>(secret: &Secret, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(&secret.reveal())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Secret, D::Error> {
+        let digits = String::deserialize(from)?;
+        Secret::parse(&digits).ok_or_else(|| D::Error::custom("expected the digits of a secret"))
+    }
+}
+
+/// Serde for an instant: seconds since 1970.
+mod unix_seconds {
+    use super::{Deserialize, Deserializer, Serializer, Timestamp};
+    use serde::de::Error;
+
+    pub(super) fn serialize<S: Serializer>(at: &Timestamp, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_u64(at.unix_seconds())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Timestamp, D::Error> {
+        let seconds = u64::deserialize(from)?;
+        Timestamp::from_unix_seconds(seconds).ok_or_else(|| D::Error::custom("after the year 9999"))
     }
 }
 
@@ -401,25 +371,4 @@ pub(crate) fn goes_by(license: &License, id: &LicenseId) -> bool {
 fn forget<T>(entries: &mut Vec<T>, most: usize) {
     let excess = entries.len().saturating_sub(most);
     entries.drain(..excess);
-}
-
-fn each<T>(members: &Value, name: &str, parse: impl Fn(&Value) -> Option<T>) -> Option<Vec<T>> {
-    let entries = members.get(name)?.as_array()?.iter();
-    entries.map(parse).collect()
-}
-
-fn license(entry: &Value) -> Option<LicenseId> {
-    LicenseId::parse(entry.get("license")?.as_str()?)
-}
-
-fn nonce(entry: &Value) -> Option<Nonce> {
-    Nonce::parse(entry.get("nonce")?.as_str()?)
-}
-
-fn secret(entry: &Value) -> Option<Secret> {
-    Secret::parse(entry.get("secret")?.as_str()?)
-}
-
-fn made_at(entry: &Value) -> Option<Timestamp> {
-    Timestamp::from_unix_seconds(entry.get("made_at")?.as_u64()?)
 }

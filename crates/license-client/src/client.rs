@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant, SystemTime};
 
+use license_core::session::ProjectError;
 use license_core::usage_report::Counts;
 use license_core::{Code, Context, Decision, Matrix, Outcome, QuotaUse, TrustSet};
 use thiserror::Error;
@@ -15,7 +16,7 @@ use crate::host::{Account, Host, Moment, Snapshot, names_machines};
 use crate::installation::{Installation, InstallationError};
 use crate::paths::StateFile;
 use crate::problem::{ListProblem, StateProblem};
-use crate::session::{Session, SessionError};
+use crate::session::Session;
 use crate::store::StoreError;
 
 /// How often the installed files are looked at. A look costs some microseconds.
@@ -103,9 +104,9 @@ impl Client {
     }
 
     fn judge(&self, context: &Context<'_>) -> Decision {
-        match &self.snapshot().installation {
-            Ok(Some(installation)) => installation.bundle().evaluate(&self.matrix, context),
-            _ => Decision::without_license(&self.matrix, context),
+        match self.snapshot().installed() {
+            Some(installation) => installation.bundle().evaluate(&self.matrix, context),
+            None => Decision::without_license(&self.matrix, context),
         }
     }
 
@@ -114,10 +115,9 @@ impl Client {
         let current = self.snapshot();
         let context = Context::at(now()).high_water(current.mark);
         let names_machines = |found: &Installation| names_machines(found.bundle());
-        let installation = current.installation.as_ref().ok();
-        let installation = installation.and_then(Option::as_ref);
         // To look for every component of a machine takes a millisecond.
-        let machine = installation
+        let machine = current
+            .installed()
             .filter(|found| names_machines(found))
             .and_then(|_| self.host.machine());
         match machine {
@@ -140,8 +140,8 @@ impl Client {
     }
 
     fn count(&self, decision: &Decision, context: &Context<'_>, counts: Counts) {
-        self.host
-            .count(account(decision, context.named_user()), counts);
+        let account = Account::new(decision, context.named_user());
+        self.host.count(account, counts);
     }
 
     /// Takes `count` from a quota that is counted by UTC day, all of it or nothing; zero asks how much is left.
@@ -167,7 +167,7 @@ impl Client {
     ) -> Result<QuotaUse, QuotaError> {
         let decision = self.judge(context);
         let limit = decision.quota(quota).ok_or(QuotaError::Unknown)?;
-        let account = account(&decision, context.named_user());
+        let account = Account::new(&decision, context.named_user());
         let taken = self.host.take(account, quota, count, limit);
         taken.map(|taken| taken.taken).map_err(QuotaError::Store)
     }
@@ -176,8 +176,8 @@ impl Client {
     /// or the process ends in whatever way.
     ///
     /// # Errors
-    /// [`SessionError`] if the path leads to no project that can be read.
-    pub fn session(&self, path: &Path) -> Result<Session, SessionError> {
+    /// [`ProjectError`] if the path leads to no project that can be read.
+    pub fn session(&self, path: &Path) -> Result<Session, ProjectError> {
         self.session_of(None, path)
     }
 
@@ -185,7 +185,7 @@ impl Client {
     ///
     /// # Errors
     /// As [`Client::session`].
-    pub fn session_of(&self, user: Option<&str>, path: &Path) -> Result<Session, SessionError> {
+    pub fn session_of(&self, user: Option<&str>, path: &Path) -> Result<Session, ProjectError> {
         let context = match user {
             Some(user) => self.context().user(user),
             None => self.context(),
@@ -270,11 +270,6 @@ impl Drop for Client {
     fn drop(&mut self) {
         self.host.flush_if_free();
     }
-}
-
-fn account<'a>(decision: &'a Decision, user: Option<&'a str>) -> Account<'a> {
-    let license = decision.license().map(|license| license.id());
-    Account { license, user }
 }
 
 impl Current {

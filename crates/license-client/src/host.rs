@@ -36,7 +36,7 @@ use crate::revocations;
 use crate::sealed::Seal;
 use crate::sealed_file::Durability;
 use crate::state::{Loaded, State};
-use crate::store::{Store, StoreError};
+use crate::store::{Damaged, Store, StoreError};
 
 /// How far the mark may move before it is written again. A clock that is set back gains this much at most.
 const MARK_STEP: u64 = 600;
@@ -190,95 +190,78 @@ impl Host {
             .get_or_init(|| Seal::new(self.product, self.identity().machine_id()))
     }
 
-    /// Reads and verifies what is installed, with these keys, else with [the host's](Host::trusting), else with those installed beside it,
-    /// and takes note of the moment.
+    /// Reads and verifies what is installed, and records the moment.
     ///
-    /// Nothing is written where there is neither a state directory nor a license yet.
+    /// The keys are these, else [those of the host](Host::trusting), else those installed beside
+    /// the license. Nothing is written if there is neither a state directory nor a license yet.
     pub fn snapshot(&self, trust: Option<&TrustSet>, matrix: &Matrix, moment: Moment) -> Snapshot {
-        let trust = trust.or(self.trust());
         let home = match &self.home {
             Ok(home) => home,
             Err(error) => return Snapshot::nowhere(error),
         };
-        // Without a folder nothing is remembered, and who this machine is makes no difference.
-        let loaded = match home.user().dir().path().is_dir() {
-            true => State::load(home.user(), self.seal()),
-            false => Loaded::default(),
-        };
-        let Loaded {
-            state,
-            mut problems,
-            is_partial,
-        } = loaded;
-        if trust.is_none() {
-            problems.extend(statement_problems(home, true));
-        }
-        let mut installation = self.installation(home, trust, matrix, &state);
-        if let Ok(Some(found)) = installation.as_mut() {
-            problems.extend(add_lists(found, home, trust, matrix, &state, true));
-            let (bindings, problem) = Bindings::load(home.user(), self.seal());
-            problems.extend(problem);
-            add_activations(found, home, trust, &bindings, &state);
-        }
-        let found = installation.as_ref().ok().and_then(Option::as_ref);
-        let lists = found.map(|found| found.bundle().revocations());
-        let lists = lists.unwrap_or_default();
-        let newest = found.and_then(|found| found.bundle().newest_signature());
-        let mut high_water = state.high_water;
+        let (mut snapshot, loaded) =
+            self.read_all(home, trust.or(self.trust()), matrix, Damaged::Quarantine);
+        let found = snapshot.installed();
         if moment == Moment::Now && (found.is_some() || home.user().dir().path().is_dir()) {
-            let before = high_water.clone();
-            self.note(&mut high_water, newest);
-            let is_news = state.lists.clone().note(of_product(lists, matrix));
-            if !is_partial && (is_news || is_worth_writing(&before, &high_water)) {
+            let lists = found.map(|found| found.bundle().revocations());
+            let lists = lists.unwrap_or_default();
+            let newest = found.and_then(|found| found.bundle().newest_signature());
+            let Loaded {
+                mut state,
+                is_partial,
+                ..
+            } = loaded;
+            let before = state.high_water.clone();
+            self.note(&mut state.high_water, newest);
+            let is_news = state.lists.note(of_product(lists, matrix));
+            if !is_partial && (is_news || is_worth_writing(&before, &state.high_water)) {
                 let lists = of_product(lists, matrix);
                 let written = self.write_mark(home.user(), newest, lists);
-                problems.extend(written.err().map(StateProblem::NotKept));
+                let problem = written.err().map(StateProblem::NotKept);
+                snapshot.problems.extend(problem);
             }
+            snapshot.mark = state.high_water.mark();
         }
-        Snapshot::of(home, installation, high_water.mark(), problems)
+        snapshot
     }
 
-    /// What [`Host::snapshot`] finds with the host's keys or else those installed, with everything left as it is: damaged files are told and stay where they
-    /// are, and nothing is noted.
+    /// Returns what [`Host::snapshot`] finds with the keys of the host, else with those installed,
+    /// and changes nothing: damaged files stay where they are, and no moment is recorded.
     pub fn inspect(&self, matrix: &Matrix) -> Snapshot {
-        let home = match &self.home {
-            Ok(home) => home,
-            Err(error) => return Snapshot::nowhere(error),
-        };
-        let Loaded {
-            state,
-            mut problems,
-            ..
-        } = State::inspect(home.user(), self.seal());
-        if self.trust().is_none() {
-            problems.extend(statement_problems(home, false));
+        match &self.home {
+            Ok(home) => self.read_all(home, self.trust(), matrix, Damaged::Leave).0,
+            Err(error) => Snapshot::nowhere(error),
         }
-        let mut installation = Installation::inspect(home, Keys::of(self.trust()), matrix);
-        if let Ok(Some(found)) = installation.as_mut() {
-            add_kept(found, home, self.trust(), matrix, &state);
-            problems.extend(add_lists(found, home, self.trust(), matrix, &state, false));
-            let (bindings, problem) = Bindings::inspect(home.user(), self.seal());
-            problems.extend(problem);
-            add_activations(found, home, self.trust(), &bindings, &state);
-        }
-        Snapshot::of(home, installation, state.high_water.mark(), problems)
     }
 
-    fn installation(
+    fn read_all(
         &self,
         home: &Home,
         trust: Option<&TrustSet>,
         matrix: &Matrix,
-        state: &State,
-    ) -> Result<Option<Installation>, InstallationError> {
-        let mut found = match trust {
-            Some(trust) => Installation::load(home, trust, matrix)?,
-            None => Installation::open(home, matrix)?,
+        damaged: Damaged,
+    ) -> (Snapshot, Loaded) {
+        let user = home.user();
+        // Without a directory nothing is remembered, and the identity of the machine is not needed.
+        let mut loaded = match damaged == Damaged::Leave || user.dir().path().is_dir() {
+            true => State::load(user, self.seal(), damaged),
+            false => Loaded::default(),
         };
-        if let Some(found) = found.as_mut() {
-            add_kept(found, home, trust, matrix, state);
+        let mut problems = std::mem::take(&mut loaded.problems);
+        if trust.is_none() {
+            problems.extend(statement_problems(home, damaged));
         }
-        Ok(found)
+        let mut installation = Installation::read(home, Keys::of(trust), matrix, damaged);
+        if let Ok(Some(found)) = installation.as_mut() {
+            let state = &loaded.state;
+            add_kept(found, home, trust, matrix, state);
+            problems.extend(add_lists(found, home, trust, matrix, state, damaged));
+            let (bindings, problem) = Bindings::load(user, self.seal(), damaged);
+            problems.extend(problem);
+            add_activations(found, home, trust, &bindings, state);
+        }
+        let mark = loaded.state.high_water.mark();
+        (Snapshot::of(home, installation, mark, problems), loaded)
     }
 
     fn note(&self, high_water: &mut HighWater, newest: Option<Timestamp>) -> bool {
@@ -322,6 +305,11 @@ impl Host {
 }
 
 impl Snapshot {
+    /// Returns the installation, if there is one that verifies.
+    pub fn installed(&self) -> Option<&Installation> {
+        self.installation.as_ref().ok()?.as_ref()
+    }
+
     fn nowhere(error: &HomeError) -> Self {
         Self {
             installation: Err(InstallationError::Home(error.clone())),
@@ -376,12 +364,11 @@ fn add_lists(
     trust: Option<&TrustSet>,
     matrix: &Matrix,
     state: &State,
-    may_set_aside: bool,
+    damaged: Damaged,
 ) -> Vec<StateProblem> {
     let trust = trust.cloned().unwrap_or_else(|| found.keys(home));
     let product = matrix.product();
-    let (lists, problems) =
-        revocations::of_home(home, &trust, product, &state.lists, may_set_aside);
+    let (lists, problems) = revocations::of_home(home, &trust, product, &state.lists, damaged);
     found.add_revocations(lists);
     let problem = |problem: ListProblem| StateProblem::Revocations(Box::new(problem));
     problems.into_iter().map(problem).collect()
@@ -415,8 +402,8 @@ fn verified(bindings: &Bindings, trust: impl FnOnce() -> TrustSet) -> Vec<Activa
 }
 
 /// What is wrong with the trust statements beside the installed keys.
-fn statement_problems(home: &Home, may_set_aside: bool) -> impl Iterator<Item = StateProblem> {
-    let problems = installation::statement_problems(home, may_set_aside);
+fn statement_problems(home: &Home, damaged: Damaged) -> impl Iterator<Item = StateProblem> {
+    let problems = installation::statement_problems(home, damaged);
     let problem = |problem| StateProblem::Trust(Box::new(problem));
     problems.into_iter().map(problem)
 }

@@ -18,14 +18,7 @@ pub(crate) use statements::{kept_text, problems as statement_problems};
 
 use crate::home::Home;
 use crate::paths::StateFile;
-use crate::store::Store;
-
-/// What becomes of a license file of the user's that is damaged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Damaged {
-    SetAside,
-    Left,
-}
+use crate::store::{Damaged, Store};
 
 /// What is installed, verified again just now.
 #[derive(Debug)]
@@ -47,16 +40,7 @@ impl Installation {
     /// # Errors
     /// [`InstallationError`] if there is no license that verifies, but one that does not, or can't be read.
     pub fn open(home: &Home, matrix: &Matrix) -> Result<Option<Self>, InstallationError> {
-        Self::read(home, Keys::Installed, matrix, Damaged::SetAside)
-    }
-
-    /// The same with everything left as it is, damaged files too.
-    pub(crate) fn inspect(
-        home: &Home,
-        keys: Keys<'_>,
-        matrix: &Matrix,
-    ) -> Result<Option<Self>, InstallationError> {
-        Self::read(home, keys, matrix, Damaged::Left)
+        Self::read(home, Keys::Installed, matrix, Damaged::Quarantine)
     }
 
     /// The same with these keys alone: those installed do not count, and need not be there.
@@ -68,7 +52,7 @@ impl Installation {
         trust: &TrustSet,
         matrix: &Matrix,
     ) -> Result<Option<Self>, InstallationError> {
-        Self::read(home, Keys::Given(trust), matrix, Damaged::SetAside)
+        Self::read(home, Keys::Given(trust), matrix, Damaged::Quarantine)
     }
 
     /// The installed keys, the user's with the administrator's, and what trust statements made of them; none if there are none.
@@ -108,7 +92,8 @@ impl Installation {
         Some((bundle, path))
     }
 
-    fn read(
+    /// Reads what is installed and verifies it with these keys.
+    pub(crate) fn read(
         home: &Home,
         keys: Keys<'_>,
         matrix: &Matrix,
@@ -121,8 +106,8 @@ impl Installation {
             answer => answer,
         };
         let own = found.map_err(|error| match damaged {
-            Damaged::SetAside => error.set_aside(home.user(), own),
-            Damaged::Left => error,
+            Damaged::Quarantine => error.set_aside(home.user(), own),
+            Damaged::Leave => error,
         });
         let shared = match home.system() {
             Some(system) => found_in(system, || keys.of_system(home, system), matrix)
@@ -133,32 +118,30 @@ impl Installation {
             (Ok(None), Err(error)) | (Err(error), Ok(None) | Err(_)) => return Err(error),
             (own, shared) => (own, shared),
         };
-        let mut found: Option<Self> = None;
-        let mut problems = Vec::new();
-        let users = own.as_ref().ok().and_then(Option::as_ref);
-        let users = users.map(|(_, _, keys)| keys.clone());
+        let keys = match &own {
+            Ok(Some((_, _, keys))) => Some(keys.clone()),
+            _ => None,
+        };
+        let (mut bundles, mut paths, mut problems) = (Vec::new(), Vec::new(), Vec::new());
         for place in [own, shared] {
-            match (place, &mut found) {
-                (Err(problem), _) => problems.push(problem),
-                (Ok(None), _) => {}
-                (Ok(Some((bundle, path, _))), Some(found)) => {
-                    found.bundle.extend(&bundle);
-                    found.paths.push(path);
+            match place {
+                Ok(Some((bundle, path, _))) => {
+                    bundles.push(bundle);
+                    paths.push(path);
                 }
-                (Ok(Some((bundle, path, _))), none) => {
-                    *none = Some(Self {
-                        bundle,
-                        paths: vec![path],
-                        problems: Vec::new(),
-                        keys: None,
-                    });
-                }
+                Ok(None) => {}
+                Err(problem) => problems.push(problem),
             }
         }
-        Ok(found.map(|found| Self {
+        let bundle = bundles.into_iter().reduce(|mut all, more| {
+            all.extend(&more);
+            all
+        });
+        Ok(bundle.map(|bundle| Self {
+            bundle,
+            paths,
             problems,
-            keys: users,
-            ..found
+            keys,
         }))
     }
 
@@ -337,17 +320,12 @@ fn roots_in(store: &Store) -> Result<Option<TrustSet>, InstallationError> {
 }
 
 fn read_text(store: &Store, file: StateFile) -> Result<Option<String>, InstallationError> {
-    let Some(bytes) = store
-        .read(file, MAX_FILE_BYTES)
-        .map_err(InstallationError::Store)?
-    else {
+    let Some(bytes) = store.read(file, MAX_FILE_BYTES)? else {
         return Ok(None);
     };
-    let path = || store.dir().file(file);
-    String::from_utf8(bytes)
-        .map(Some)
-        .map_err(|_| InstallationError::NotText {
-            path: path(),
-            aside: None,
-        })
+    let text = String::from_utf8(bytes).map_err(|_| InstallationError::NotText {
+        path: store.dir().file(file),
+        aside: None,
+    })?;
+    Ok(Some(text))
 }

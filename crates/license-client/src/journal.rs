@@ -7,7 +7,7 @@ use crate::paths::StateFile;
 use crate::problem::StateProblem;
 use crate::sealed::Seal;
 use crate::sealed_file::{self, Document, Durability};
-use crate::store::{Store, StoreError, StoreLock};
+use crate::store::{Damaged, Store, StoreError, StoreLock};
 
 /// So many entries are kept, a year and a month of days: the oldest are forgotten.
 pub(crate) const MOST_ENTRIES: usize = 400;
@@ -37,7 +37,12 @@ impl Journal {
 
     /// Reads the journal and changes nothing.
     pub(crate) fn inspect(store: &Store, seal: &Seal) -> (Self, Option<StateProblem>) {
-        of_journal(sealed_file::inspect(store, seal, StateFile::Usage))
+        of_journal(sealed_file::load(
+            store,
+            seal,
+            StateFile::Usage,
+            Damaged::Leave,
+        ))
     }
 
     /// Replaces the file. Once this returns, it survives a loss of power.
@@ -97,7 +102,7 @@ impl Document for Journal {
 
     fn to_json(&self) -> Value {
         let entries: Value = self.entries.iter().map(Closed::to_json).collect();
-        json!({ "version": Self::VERSION, "entries": entries })
+        json!({ "entries": entries })
     }
 }
 

@@ -72,7 +72,7 @@ pub use problem::{ListFault, ListProblem, StaleList, StateProblem, StatementProb
 pub use project::{LocalFileSystem, find_project};
 pub use revocations::InstalledList;
 pub use sealed::SealError;
-pub use session::{Session, SessionError};
+pub use session::Session;
 pub use store::{Store, StoreError, StoreLock};
 pub use usage::{
     DetectedUsage, Surroundings, UsageReason, UsageTypeError, detect_usage, usage_variable,

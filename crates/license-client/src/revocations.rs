@@ -14,7 +14,7 @@ use crate::home::Home;
 use crate::paths::StateFile;
 use crate::problem::{ListFault, ListProblem, StaleList};
 use crate::state::seen::SeenLists;
-use crate::store::{Store, StoreError, StoreLock};
+use crate::store::{Damaged, Store, StoreError, StoreLock};
 
 /// The lists that are kept in one folder.
 #[derive(Debug, Default)]
@@ -30,17 +30,28 @@ pub(crate) fn of_home(
     trust: &TrustSet,
     product: ProductCode,
     seen: &SeenLists,
-    may_set_aside: bool,
+    damaged: Damaged,
 ) -> (Vec<RevocationList>, Vec<ListProblem>) {
     let (mut lists, mut problems) = (Vec::new(), Vec::new());
-    for (store, is_own) in [(Some(home.user()), true), (home.system(), false)] {
-        match store.map(|store| in_store(store, trust)) {
-            None => {}
-            Some(Ok(kept)) => lists.extend(kept.lists),
-            Some(Err(problem)) if is_own && may_set_aside => {
-                problems.push(set_aside(problem, home.user(), trust));
+    // Only the files of the user may be renamed.
+    let places = [
+        (Some(home.user()), damaged),
+        (home.system(), Damaged::Leave),
+    ];
+    for (store, damaged) in places {
+        let Some(store) = store else { continue };
+        match in_store(store, trust) {
+            Ok(kept) => lists.extend(kept.lists),
+            Err(mut problem) => {
+                if let ListProblem::Damaged { aside, .. } = &mut problem
+                    && damaged == Damaged::Quarantine
+                {
+                    let is_damaged =
+                        || matches!(in_store(store, trust), Err(ListProblem::Damaged { .. }));
+                    *aside = store.quarantine(StateFile::Revocations, is_damaged);
+                }
+                problems.push(problem);
             }
-            Some(Err(problem)) => problems.push(problem),
         }
     }
     lists.retain(|list| list.product() == product);
@@ -115,22 +126,6 @@ fn verified(text: &str, trust: &TrustSet) -> Result<StoredLists, ListFault> {
         }
     }
     Ok(kept)
-}
-
-/// Puts a damaged file aside, unless another was written in the meantime.
-fn set_aside(problem: ListProblem, store: &Store, trust: &TrustSet) -> ListProblem {
-    let ListProblem::Damaged { path, source, .. } = problem else {
-        return problem;
-    };
-    let lock = store.lock_within(std::time::Duration::ZERO).ok();
-    let is_damaged = || matches!(in_store(store, trust), Err(ListProblem::Damaged { .. }));
-    let lock = lock.filter(|_| is_damaged());
-    let aside = lock.and_then(|lock| lock.set_aside(StateFile::Revocations).ok());
-    ListProblem::Damaged {
-        path,
-        source,
-        aside,
-    }
 }
 
 /// Writes these lists beside those of other keys that are kept, and returns where.

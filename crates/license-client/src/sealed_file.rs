@@ -4,12 +4,13 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use serde_json::Value;
+use serde::Serialize;
+use serde_json::{Value, json};
 
 use crate::paths::StateFile;
 use crate::problem::StateProblem;
 use crate::sealed::{Seal, SealError};
-use crate::store::{Store, StoreError, StoreLock};
+use crate::store::{Damaged, Store, StoreError, StoreLock};
 use license_core::hex;
 
 /// The content of a sealed file.
@@ -24,7 +25,7 @@ pub(crate) trait Document: Default {
     /// Returns the document of these members, or `None` if one is malformed.
     fn parse(members: &Value) -> Option<Self>;
 
-    /// Returns the members, with the version among them.
+    /// Returns the members without the version.
     fn to_json(&self) -> Value;
 }
 
@@ -37,13 +38,18 @@ pub(crate) enum Durability {
     Process,
 }
 
-/// Reads a file without the lock. A file that cannot be used is quarantined if the lock is free.
+/// Reads a file without the lock. A file that cannot be used is quarantined only if the lock is
+/// free.
 pub(crate) fn load<T: Document>(
     store: &Store,
     seal: &Seal,
     file: StateFile,
+    damaged: Damaged,
 ) -> (T, Option<StateProblem>) {
     load_with(store, seal, file, |problem| {
+        if damaged == Damaged::Leave {
+            return None;
+        }
         let lock = store.lock_within(Duration::ZERO).ok()?;
         // Another process may have written a file in the meantime.
         read::<T>(store, seal, file).err()?;
@@ -61,15 +67,6 @@ pub(crate) fn load_locked<T: Document>(
     load_with(store, seal, file, |problem| quarantine(lock, file, problem))
 }
 
-/// Reads a file and changes nothing.
-pub(crate) fn inspect<T: Document>(
-    store: &Store,
-    seal: &Seal,
-    file: StateFile,
-) -> (T, Option<StateProblem>) {
-    load_with(store, seal, file, |_| None)
-}
-
 /// Replaces a file.
 ///
 /// # Errors
@@ -82,13 +79,27 @@ pub(crate) fn save<T: Document>(
     file: StateFile,
     durability: Durability,
 ) -> Result<(), StoreError> {
-    let content = document.to_json().to_string();
+    let content = to_json(document).to_string();
     let sealed = seal.seal(file, content.as_bytes());
     let sealed = sealed.map_err(|source| lock.unwritable(file, source))?;
     match durability {
         Durability::PowerLoss => lock.write(file, &sealed),
         Durability::Process => lock.write_unsynced(file, &sealed),
     }
+}
+
+/// Returns the content of a file: the members of the document, and its version.
+pub(crate) fn to_json<T: Document>(document: &T) -> Value {
+    #[derive(Serialize)]
+    struct Versioned {
+        version: u64,
+        #[serde(flatten)]
+        members: Value,
+    }
+    json!(Versioned {
+        version: T::VERSION,
+        members: document.to_json(),
+    })
 }
 
 fn load_with<T: Document>(

@@ -10,7 +10,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use license_core::LicenseId;
 use license_core::session::{ProjectError, ProjectRoot, SessionId};
 use license_core::usage_report::Counts;
-use thiserror::Error;
 
 use crate::files::{create_private, create_private_file, is_same_file, keep_owner, never_followed};
 use crate::host::{Account, Host};
@@ -47,13 +46,13 @@ impl Session {
     /// for usage reports.
     ///
     /// # Errors
-    /// [`SessionError`] if the path leads to no project that can be read.
+    /// [`ProjectError`] if the path leads to no project that can be read.
     pub fn open(
         host: &Host,
         license: Option<&LicenseId>,
         user: Option<&str>,
         path: &Path,
-    ) -> Result<Self, SessionError> {
+    ) -> Result<Self, ProjectError> {
         let mut session = Self::find(host, license, user, path)?;
         // Without a place for its lock a session is not counted, and works all the same.
         let dir = host.state_dir().filter(|dir| dir.create().is_ok());
@@ -81,7 +80,7 @@ impl Session {
         license: Option<&LicenseId>,
         user: Option<&str>,
         path: &Path,
-    ) -> Result<Self, SessionError> {
+    ) -> Result<Self, ProjectError> {
         let state = host.state_dir().map(|dir| dir.path());
         let root = find_project(path, host.product(), state)?;
         let system_user = || user_of_this_process();
@@ -240,15 +239,6 @@ fn user_of_this_process() -> String {
 #[cfg(not(unix))]
 fn user_of_this_process() -> String {
     std::env::var("USERNAME").unwrap_or_default()
-}
-
-/// The reason why there is no session.
-#[derive(Debug, Error)]
-#[non_exhaustive]
-pub enum SessionError {
-    /// The path leads to no project that can be read.
-    #[error(transparent)]
-    Project(#[from] ProjectError),
 }
 
 #[cfg(test)]

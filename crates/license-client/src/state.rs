@@ -16,7 +16,7 @@ use crate::paths::StateFile;
 use crate::problem::StateProblem;
 use crate::sealed::Seal;
 use crate::sealed_file::{self, Document, Durability};
-use crate::store::{Store, StoreError, StoreLock};
+use crate::store::{Damaged, Store, StoreError, StoreLock};
 
 /// What a machine remembers.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -71,19 +71,14 @@ const MAX_VALIDATIONS: usize = MAX_FILE_BYTES;
 const MAX_USAGE: usize = 1 << 20;
 
 impl State {
-    /// Merges both files. A file that cannot be used is quarantined if the lock is free.
-    pub(crate) fn load(store: &Store, seal: &Seal) -> Loaded {
-        Loaded::from_files(|file| sealed_file::load(store, seal, file))
+    /// Merges both files. A file that cannot be used is quarantined only if the lock is free.
+    pub(crate) fn load(store: &Store, seal: &Seal, damaged: Damaged) -> Loaded {
+        Loaded::from_files(|file| sealed_file::load(store, seal, file, damaged))
     }
 
     /// Merges both files under the lock. A file that cannot be used is quarantined.
     pub(crate) fn load_locked(lock: &StoreLock, store: &Store, seal: &Seal) -> Loaded {
         Loaded::from_files(|file| sealed_file::load_locked(lock, store, seal, file))
-    }
-
-    /// Merges both files, and changes nothing.
-    pub(crate) fn inspect(store: &Store, seal: &Seal) -> Loaded {
-        Loaded::from_files(|file| sealed_file::inspect(store, seal, file))
     }
 
     /// Writes both files. The counts are safe once the second is written: a process that dies before
@@ -136,7 +131,6 @@ impl Document for State {
 
     fn to_json(&self) -> Value {
         json!({
-            "version": Self::VERSION,
             "high_water": self.high_water.to_json(),
             "tally": self.tally.to_json(),
             "validations": self.validations,

@@ -28,6 +28,15 @@ const ASIDE: &str = ".damaged-";
 /// Begins the name of every file that is not finished.
 const UNFINISHED: &str = ".unfinished-";
 
+/// What happens to a damaged file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Damaged {
+    /// It is renamed, so that nothing takes it for a whole one.
+    Quarantine,
+    /// It stays, because nothing may change.
+    Leave,
+}
+
 /// The files of a [`StateDir`].
 ///
 /// ```
@@ -101,6 +110,17 @@ impl Store {
         paths
     }
 
+    /// Renames a damaged file as [`StoreLock::set_aside`] does, and returns its new path. A file
+    /// stays if another process is writing, or has replaced it in the meantime.
+    pub(crate) fn quarantine(
+        &self,
+        file: StateFile,
+        is_damaged: impl FnOnce() -> bool,
+    ) -> Option<PathBuf> {
+        let lock = self.lock_within(Duration::ZERO).ok()?;
+        is_damaged().then(|| lock.set_aside(file).ok())?
+    }
+
     /// What killed writers left, and what somebody is writing now, in the order of their paths. Whoever writes next clears it.
     pub fn unfinished(&self) -> Vec<PathBuf> {
         let entries = fs::read_dir(self.dir.path()).into_iter().flatten();
@@ -158,9 +178,7 @@ impl StoreLock {
     ///
     /// [`StoreError::ReadOnly`] or [`StoreError::Unwritable`].
     pub fn write(&self, file: StateFile, bytes: &[u8]) -> Result<(), StoreError> {
-        let path = self.dir.file(file);
-        self.replace(&path, bytes, true)
-            .map_err(|source| StoreError::on_write(path, source))
+        self.replace(file, bytes, true)
     }
 
     /// The same for what may be lost with the power, but not by the end of a process: many times as fast.
@@ -169,9 +187,7 @@ impl StoreLock {
     ///
     /// As [`StoreLock::write`].
     pub fn write_unsynced(&self, file: StateFile, bytes: &[u8]) -> Result<(), StoreError> {
-        let path = self.dir.file(file);
-        self.replace(&path, bytes, false)
-            .map_err(|source| StoreError::on_write(path, source))
+        self.replace(file, bytes, false)
     }
 
     /// Removes a file, and tells whether there was one.
@@ -226,7 +242,13 @@ impl StoreLock {
         StoreError::Unwritable { path, source }
     }
 
-    fn replace(&self, path: &Path, bytes: &[u8], is_synced: bool) -> io::Result<()> {
+    fn replace(&self, file: StateFile, bytes: &[u8], is_synced: bool) -> Result<(), StoreError> {
+        let path = self.dir.file(file);
+        self.try_replace(&path, bytes, is_synced)
+            .map_err(|source| StoreError::on_write(path, source))
+    }
+
+    fn try_replace(&self, path: &Path, bytes: &[u8], is_synced: bool) -> io::Result<()> {
         // In the same folder, for a rename works within one file system only; 0600 as tempfile makes them.
         let mut unfinished = tempfile::Builder::new()
             .prefix(UNFINISHED)

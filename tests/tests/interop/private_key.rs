@@ -1,6 +1,6 @@
 //! Private keys go both ways: OpenSSL opens what `keygen` sealed, and `keygen` signs with what OpenSSL made.
 
-use license_tests::{Run, Scratch, Vendor, tools};
+use license_tests::{Run, Scratch, Vendor, tools, words};
 
 use crate::{decision, team_license};
 
@@ -12,27 +12,13 @@ fn openssl_opens_a_sealed_key_with_its_passphrase_and_with_no_other() {
     let desk = Scratch::new();
     desk.write_private("passphrase", "correct horse\n");
     desk.write_private("wrong", "battery staple\n");
-    let new_key = [
-        "new-key",
-        "--bits",
-        "2048",
-        "--out",
-        "vendor.key",
-        "--passphrase-file",
-        "passphrase",
-    ];
+    let new_key = words("new-key --bits 2048 --out vendor.key --passphrase-file passphrase");
     let _ = Run::keygen(&desk).args(new_key).run().expect_code(0);
     assert!(
         desk.read("vendor.key")
             .starts_with("-----BEGIN ENCRYPTED PRIVATE KEY-----\n")
     );
-    let public = [
-        "public",
-        "--key",
-        "vendor.key",
-        "--passphrase-file",
-        "passphrase",
-    ];
+    let public = words("public --key vendor.key --passphrase-file passphrase");
     let ours = Run::keygen(&desk).args(public).run().expect_code(0).stdout;
     let open = |passphrase: &str| {
         let pkey = ["pkey", "-in", "vendor.key", "-pubout", "-passin"];
@@ -89,15 +75,7 @@ fn a_key_that_openssl_made_for_pss_signs_nothing_else() {
     };
     let desk = Scratch::new();
     desk.write_private("vendor.key", key);
-    let issue = [
-        "issue",
-        "--key",
-        "vendor.key",
-        "--alg",
-        "RS256",
-        "--tier",
-        "free",
-    ];
+    let issue = words("issue --key vendor.key --alg RS256 --tier free");
     let issue = Run::keygen(&desk)
         .args(issue)
         .args(["--customer", "X", "--perpetual"]);
@@ -113,29 +91,14 @@ fn a_key_that_openssl_sealed_is_opened() {
     let vendor = Vendor::shared();
     let desk = vendor.desk();
     desk.write_private("passphrase", "correct horse\n");
-    let seal = [
-        "pkcs8",
-        "-topk8",
-        "-v2",
-        "aes-256-cbc",
-        "-in",
-        "vendor.key",
-        "-out",
-        "sealed.key",
-    ];
+    let seal = words("pkcs8 -topk8 -v2 aes-256-cbc -in vendor.key -out sealed.key");
     let seal = openssl
         .run(&desk)
         .args(seal)
         .args(["-passout", "file:passphrase"]);
     let _ = seal.run().expect_code(0);
     desk.write_private("sealed.key", desk.read("sealed.key"));
-    let public = [
-        "public",
-        "--key",
-        "sealed.key",
-        "--passphrase-file",
-        "passphrase",
-    ];
+    let public = words("public --key sealed.key --passphrase-file passphrase");
     let public = Run::keygen(&desk).args(public).run().expect_code(0);
     assert_eq!(public.stdout, vendor.public);
 }

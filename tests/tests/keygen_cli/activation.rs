@@ -29,10 +29,6 @@ fn license(desk: &Scratch, out: &str, terms: &[&str]) -> String {
     told.json()["license_id"].as_str().unwrap().to_owned()
 }
 
-fn keygen(desk: &Scratch, args: &[&str]) -> Outcome {
-    Run::keygen(desk).args(args).run()
-}
-
 fn product() -> ProductCode {
     ProductCode::parse("CODITECT").unwrap()
 }

@@ -267,13 +267,7 @@ fn each_license_of_a_file_gets_one_and_only_one() {
 #[test]
 fn a_file_that_holds_older_validations_already_is_taken() {
     let desk = desk();
-    let first = [
-        "acme.lic",
-        "--out",
-        "first.lic",
-        "--issued-at",
-        "2020-03-01",
-    ];
+    let first = words("acme.lic --out first.lic --issued-at 2020-03-01");
     let _ = check_in(&desk, &first).expect_code(0);
     let both = desk.read("acme.lic") + &desk.read("first.lic");
     desk.write("acme.lic", both);
@@ -378,13 +372,7 @@ fn without_out_the_block_goes_to_stdout_and_the_rest_to_stderr() {
 fn the_last_line_counts_the_end_of_the_license() {
     let last = |terms: &[&str]| {
         let desk = desk_with(&[&["--tier", "pro", "--remove-feature", "hooks"], terms].concat());
-        let options = [
-            "acme.lic",
-            "--issued-at",
-            "2020-01-05",
-            "--out",
-            "validation.lic",
-        ];
+        let options = words("acme.lic --issued-at 2020-01-05 --out validation.lic");
         let text = check_in(&desk, &options).expect_code(0).stdout;
         text.lines().last().unwrap().to_owned()
     };

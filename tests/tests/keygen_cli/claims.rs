@@ -115,14 +115,9 @@ fn expires_counts_its_day() {
 
 #[test]
 fn days_count_from_the_day_after_the_first() {
-    let claims = of(&[
-        "--tier",
-        "pro",
-        "--days",
-        "1",
-        "--issued-at",
-        "2020-01-01T18:00:00Z",
-    ]);
+    let claims = of(&words(
+        "--tier pro --days 1 --issued-at 2020-01-01T18:00:00Z",
+    ));
     assert_eq!(claims["iat"], ISSUED + DAY * 3 / 4);
     assert_eq!(claims["exp"], ISSUED + 2 * DAY, "today is not cut short");
 }
@@ -154,16 +149,9 @@ fn devices_are_a_claim_and_a_quota() {
 
 #[test]
 fn features_are_added_and_removed() {
-    let claims = of_pro_with(&[
-        "--add-feature",
-        "sso",
-        "--add-feature",
-        "brand_new",
-        "--remove-feature",
-        "hooks",
-        "--remove-feature",
-        "cloud_sync",
-    ]);
+    let claims = of_pro_with(&words(
+        "--add-feature sso --add-feature brand_new --remove-feature hooks --remove-feature cloud_sync",
+    ));
     let (found, usual) = (features(&claims), of(&PERPETUAL_PRO));
     assert!(found.contains(&"sso") && found.contains(&"brand_new"));
     assert!(!found.contains(&"hooks") && !found.contains(&"cloud_sync"));
@@ -206,16 +194,9 @@ fn check_in_and_grace_are_set_together_or_alone() {
 
 #[test]
 fn usage_type_users_and_company_are_claims() {
-    let claims = of_pro_with(&[
-        "--usage-type",
-        "runtime",
-        "--user",
-        "alice",
-        "--user",
-        "bob",
-        "--company",
-        "ACME",
-    ]);
+    let claims = of_pro_with(&words(
+        "--usage-type runtime --user alice --user bob --company ACME",
+    ));
     assert_eq!(claims["usage_type"], "runtime");
     assert_eq!(claims["users"], json!(["alice", "bob"]));
     assert_eq!(claims["company"], "ACME");
@@ -223,12 +204,9 @@ fn usage_type_users_and_company_are_claims() {
 
 #[test]
 fn maintenance_counts_its_day_and_max_version_is_a_requirement() {
-    let claims = of_pro_with(&[
-        "--maintenance-until",
-        "2020-01-01",
-        "--max-version",
-        "<3.0.0",
-    ]);
+    let claims = of_pro_with(&words(
+        "--maintenance-until 2020-01-01 --max-version <3.0.0",
+    ));
     assert_eq!(claims["maintenance_until"], ISSUED + DAY - 1);
     assert_eq!(claims["max_version"], "<3.0.0");
 }
@@ -245,15 +223,7 @@ fn issuer_is_the_vendors_name() {
 fn a_product_file_replaces_product_tiers_and_features() {
     let desk = Vendor::shared().desk();
     desk.write("widget.toml", WIDGET);
-    let issue = [
-        "--product-file",
-        "widget.toml",
-        "--tier",
-        "pro",
-        "--days",
-        "10",
-        "--json",
-    ];
+    let issue = words("--product-file widget.toml --tier pro --days 10 --json");
     let issue = issued(&desk, &[&issue[..], &["--out", "-"]].concat()).expect_code(0);
     let claims = payload(issue.json()["token"].as_str().unwrap());
     assert_eq!(

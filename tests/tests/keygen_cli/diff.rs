@@ -173,16 +173,7 @@ fn a_license_is_named_by_file_id_key_or_itself() {
 #[test]
 fn an_enterprise_key_is_compared_by_what_it_stands_for() {
     let desk = desk(
-        &[
-            "--tier",
-            "ent",
-            "--expires",
-            "2030-12-31",
-            "--company",
-            "ACME",
-            "--seats",
-            "50",
-        ],
+        &words("--tier ent --expires 2030-12-31 --company ACME --seats 50"),
         PRO,
     );
     let key = Vendor::shared().enterprise_key();

@@ -22,10 +22,6 @@ fn desk() -> Scratch {
     desk
 }
 
-fn keygen(desk: &Scratch, args: &[&str]) -> Outcome {
-    Run::keygen(desk).args(args).run()
-}
-
 /// Every file with its bytes.
 fn everything(folder: &Path) -> BTreeMap<std::path::PathBuf, Option<Vec<u8>>> {
     let mut found = BTreeMap::new();
@@ -66,14 +62,7 @@ fn orders() -> Vec<Vec<&'static str>> {
         issue(&["--out", "new.lic", "--seats", "20", "--offline"]),
         issue(&["--machine", FINGERPRINT, "--machine", DIGEST]),
         issue(&["--out", "acme.lic", "--force", "--add-feature", "brand_new"]),
-        issue(&[
-            "--not-before",
-            "2027-01-01",
-            "--user",
-            "ann",
-            "--check-in",
-            "12",
-        ]),
+        issue(&words("--not-before 2027-01-01 --user ann --check-in 12")),
         enterprise(&["--perpetual"]),
         enterprise(&["--expires", "20301231", "--out", "acme.key"]),
         enterprise(&["--expires", "20301231", "--short"]),
@@ -233,36 +222,11 @@ fn wrong_orders() -> Vec<Vec<&'static str>> {
         bare(&["--tier", "gold", "--customer", "A", "--days", "1"]),
         bare(&["--tier", "pro", "--customer", " ", "--days", "1"]),
         bare(&["--tier", "pro", "--customer", "A"]),
-        bare(&[
-            "--tier",
-            "team",
-            "--customer",
-            "A",
-            "--days",
-            "1",
-            "--seats",
-            "4",
-        ]),
-        bare(&[
-            "--tier",
-            "pro",
-            "--customer",
-            "A",
-            "--days",
-            "1",
-            "--machine",
-            "laptop",
-        ]),
-        bare(&[
-            "--tier",
-            "pro",
-            "--customer",
-            "A",
-            "--days",
-            "1",
-            "--product-file",
-            "acme.lic",
-        ]),
+        bare(&words("--tier team --customer A --days 1 --seats 4")),
+        bare(&words("--tier pro --customer A --days 1 --machine laptop")),
+        bare(&words(
+            "--tier pro --customer A --days 1 --product-file acme.lic",
+        )),
         enterprise(&["--key", "vendor.key", "--short", "--alg", "PS256"]),
         check_in(&["--key", "vendor.key", "--nonce", ""]),
         check_in(&["--key", "vendor.key", "--out", "acme.lic", "--force"]),

@@ -92,26 +92,12 @@ fn wrong_values_are_refused_and_nothing_is_written() {
     for args in [
         &["--company", "A", "--seats", "1", "--perpetual"][..],
         &["--company", "AC ME", "--seats", "1", "--perpetual"],
-        &[
-            "--company",
-            "ABCDEFGHIJKLMNOPQ",
-            "--seats",
-            "1",
-            "--perpetual",
-        ],
+        &words("--company ABCDEFGHIJKLMNOPQ --seats 1 --perpetual"),
         &["--company", "ACME", "--seats", "0", "--perpetual"],
         &["--company", "ACME", "--seats", "4294967296", "--perpetual"],
         &["--company", "ACME", "--seats", "1"],
         &["--company", "ACME", "--seats", "1", "--expires", "20260230"],
-        &[
-            "--company",
-            "ACME",
-            "--seats",
-            "1",
-            "--expires",
-            "20261231",
-            "--perpetual",
-        ],
+        &words("--company ACME --seats 1 --expires 20261231 --perpetual"),
         &[
             "--company",
             "ACME",

@@ -221,14 +221,7 @@ fn a_folder_that_is_missing_is_a_failure_of_the_machine() {
 
 #[test]
 fn json_tells_all_there_is_to_know() {
-    let minted = Vendor::shared().issue(&[
-        "--tier",
-        "team",
-        "--days",
-        "30",
-        "--not-before",
-        "2020-02-01",
-    ]);
+    let minted = Vendor::shared().issue(&words("--tier team --days 30 --not-before 2020-02-01"));
     let claims = minted.claims();
     let expected = json!({
         "license_id": claims["jti"], "key": claims["key"], "short_key": null, "product": "CODITECT",
@@ -274,17 +267,7 @@ fn errors_are_objects_with_json_also_those_of_usage() {
         ),
         "IO"
     );
-    let missing = [
-        "issue",
-        "--json",
-        "--key",
-        "none",
-        "--tier",
-        "pro",
-        "--customer",
-        "X",
-        "--perpetual",
-    ];
+    let missing = words("issue --json --key none --tier pro --customer X --perpetual");
     assert_eq!(
         Run::keygen(&desk)
             .args(missing)
@@ -298,14 +281,7 @@ fn errors_are_objects_with_json_also_those_of_usage() {
 fn a_private_key_is_never_replaced_not_even_by_force() {
     let desk = Vendor::shared().desk();
     let key = desk.read("vendor.key");
-    let replacing = [
-        "--tier",
-        "pro",
-        "--perpetual",
-        "--out",
-        "vendor.key",
-        "--force",
-    ];
+    let replacing = words("--tier pro --perpetual --out vendor.key --force");
     issued(&desk, &replacing).expect_failure(2);
     let replacing = ["--key", "vendor.key", "--out", "vendor.key", "--force"];
     public(&desk, &replacing).expect_failure(2);

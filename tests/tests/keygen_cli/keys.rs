@@ -78,15 +78,7 @@ fn a_new_key_tells_its_id_which_is_that_of_its_public_half() {
 fn json_of_a_new_key_has_its_members() {
     let desk = Scratch::new();
     desk.write_private("passphrase", PASSPHRASE);
-    let options = [
-        "--out",
-        "vendor.key",
-        "--passphrase-file",
-        "passphrase",
-        "--alg",
-        "PS256",
-        "--json",
-    ];
+    let options = words("--out vendor.key --passphrase-file passphrase --alg PS256 --json");
     let told = new_key(&desk, &options).expect_code(0).json();
     assert!(told["kid"].as_str().is_some_and(|kid| kid.len() == 43));
     let rest = ["alg", "bits", "encrypted", "path"].map(|member| &told[member]);
@@ -104,13 +96,7 @@ fn json_of_a_new_key_has_its_members() {
 #[test]
 fn four_thousand_bits_are_the_default() {
     let desk = Scratch::new();
-    let new_key = [
-        "new-key",
-        "--json",
-        "--no-passphrase",
-        "--out",
-        "vendor.key",
-    ];
+    let new_key = words("new-key --json --no-passphrase --out vendor.key");
     let told = Run::keygen(&desk).args(new_key).run().expect_code(0).json();
     assert_eq!(told["bits"], 4096);
 }
@@ -143,13 +129,7 @@ fn a_new_key_of_a_wrong_size_or_without_a_place_is_refused() {
         &["--bits", "2049", "--out", "vendor.key", "--no-passphrase"],
         &["--no-passphrase"],
         &["--out", "vendor.key", "--alg", "RS512", "--no-passphrase"],
-        &[
-            "--out",
-            "vendor.key",
-            "--no-passphrase",
-            "--passphrase-file",
-            "passphrase",
-        ],
+        &words("--out vendor.key --no-passphrase --passphrase-file passphrase"),
     ] {
         Run::keygen(&desk)
             .arg("new-key")
@@ -231,14 +211,9 @@ fn the_passphrase_opens_the_key_for_every_command() {
             .stdout
             .contains("LICENSE")
     );
-    let key = run(&[
-        "enterprise-key",
-        "--company",
-        "ACME",
-        "--seats",
-        "1",
-        "--perpetual",
-    ]);
+    let key = run(&words(
+        "enterprise-key --company ACME --seats 1 --perpetual",
+    ));
     assert!(key.stdout.starts_with("CODITECT-ENT-ACME-1-99991231-"));
 }
 
@@ -246,27 +221,13 @@ fn the_passphrase_opens_the_key_for_every_command() {
 fn a_wrong_passphrase_opens_nothing_and_writes_nothing() {
     let desk = sealed();
     desk.write_private("wrong", "incorrect horse\n");
-    let with = [
-        "--key",
-        "vendor.key",
-        "--passphrase-file",
-        "wrong",
-        "--out",
-        "new",
-    ];
+    let with = words("--key vendor.key --passphrase-file wrong --out new");
     for command in [
         &["public"][..],
         &["issue", "--tier", "pro", "--customer", "X", "--perpetual"],
-        &[
-            "enterprise-key",
-            "--company",
-            "ACME",
-            "--seats",
-            "1",
-            "--perpetual",
-        ],
+        &words("enterprise-key --company ACME --seats 1 --perpetual"),
     ] {
-        let run = || Run::keygen(&desk).args(command).args(with);
+        let run = || Run::keygen(&desk).args(command).args(&with);
         run().run().expect_failure(2);
         assert_eq!(
             run().arg("--json").run().expect_json_failure(2),
@@ -285,41 +246,13 @@ fn no_secret_is_ever_said() {
     desk.write_private("plain.key", &plain.key);
     desk.write_private("cut.key", &plain.key[..900]);
     let bodies = [&key, &plain.key].map(|pem| pem.lines().nth(2).unwrap().to_owned());
-    let term = [
-        "issue",
-        "--tier",
-        "pro",
-        "--customer",
-        "X",
-        "--perpetual",
-        "--key",
-    ];
+    let term = words("issue --tier pro --customer X --perpetual --key");
     for args in [
-        &[
-            "public",
-            "--key",
-            "vendor.key",
-            "--passphrase-file",
-            "passphrase",
-        ][..],
-        &[
-            "public",
-            "--key",
-            "vendor.key",
-            "--passphrase-file",
-            "wrong",
-        ],
+        &words("public --key vendor.key --passphrase-file passphrase")[..],
+        &words("public --key vendor.key --passphrase-file wrong"),
         &["public", "--key", "plain.key", "--json"],
         &["public", "--key", "cut.key"],
-        &[
-            "new-key",
-            "--bits",
-            "2048",
-            "--out",
-            "new.key",
-            "--passphrase-file",
-            "passphrase",
-        ],
+        &words("new-key --bits 2048 --out new.key --passphrase-file passphrase"),
         &["trust", "plain.key"],
         &["inspect", "plain.key"],
         &["inspect", "cut.key"],

@@ -4,10 +4,6 @@ use super::*;
 
 const JANUARY: &str = "2026-01-01T10:00:00Z";
 
-fn keygen(desk: &Scratch, args: &[&str]) -> Outcome {
-    Run::keygen(desk).args(args).run()
-}
-
 /// A command with the vendor's key, at an instant.
 fn at(desk: &Scratch, when: &str, args: &[&str]) -> Outcome {
     let (command, rest) = args.split_first().unwrap();
@@ -54,16 +50,7 @@ fn a_trial_is_what_the_product_file_says_and_has_no_renewal_grace() {
     assert_eq!(told["expires_at"], "2026-01-16T00:00:00Z");
     assert_eq!(claims.get("renewal"), None);
     assert_eq!(told["trial"], true);
-    let days = [
-        "trial",
-        "--customer",
-        "Other",
-        "--tier",
-        "team",
-        "--days",
-        "30",
-        "--offline",
-    ];
+    let days = words("trial --customer Other --tier team --days 30 --offline");
     let told = minted(&desk, JANUARY, &days);
     assert_eq!(told["expires_at"], "2026-02-01T00:00:00Z");
     assert_eq!(
@@ -249,15 +236,7 @@ fn whoever_issues_is_told_of_a_trial_that_still_holds() {
 
 /// A license that names users, and its id.
 fn named(desk: &Scratch, users: &[&str]) -> Value {
-    let mut issue = vec![
-        "issue",
-        "--tier",
-        "team",
-        "--customer",
-        "ACME",
-        "--days",
-        "365",
-    ];
+    let mut issue = words("issue --tier team --customer ACME --days 365");
     for user in users {
         issue.extend(["--user", user]);
     }
@@ -374,15 +353,7 @@ fn the_one_who_gave_up_the_place_is_refused_and_the_new_one_is_not() {
     )
     .expect_code(0);
     let verify = |user: &str| {
-        let args = [
-            "verify",
-            "new.lic",
-            "--trust",
-            "trust.jwks",
-            "--at",
-            "2026-01-02",
-            "--json",
-        ];
+        let args = words("verify new.lic --trust trust.jwks --at 2026-01-02 --json");
         let run = Run::license(&desk).args(args).args(["--user", user]).run();
         (run.code, run.json()["code"].clone())
     };
@@ -398,23 +369,8 @@ fn digest(number: u8) -> String {
 #[test]
 fn check_ins_count_the_machines_of_a_license() {
     let desk = Vendor::shared().desk();
-    let issue = [
-        "issue",
-        "--tier",
-        "pro",
-        "--customer",
-        "ACME",
-        "--days",
-        "365",
-    ];
-    let runtime = [
-        "--usage-type",
-        "runtime",
-        "--devices",
-        "2",
-        "--out",
-        "acme.lic",
-    ];
+    let issue = words("issue --tier pro --customer ACME --days 365");
+    let runtime = words("--usage-type runtime --devices 2 --out acme.lic");
     let _ = at(&desk, JANUARY, &[&issue[..], &runtime].concat()).expect_code(0);
     let check_in = |number, rest: &[&str]| {
         let digest = digest(number);
@@ -441,27 +397,11 @@ fn a_version_that_was_paid_for_stays_and_a_newer_one_is_not_covered() {
     let vendor = Vendor::shared();
     let desk = vendor.desk();
     desk.write("trust.jwks", &vendor.trust);
-    let issue = [
-        "issue",
-        "--tier",
-        "pro",
-        "--customer",
-        "ACME",
-        "--perpetual",
-        "--offline",
-    ];
+    let issue = words("issue --tier pro --customer ACME --perpetual --offline");
     let fallback = ["--maintenance-until", "2026-12-31", "--out", "acme.lic"];
     let _ = at(&desk, JANUARY, &[&issue[..], &fallback].concat()).expect_code(0);
     let verify = |built: &str| {
-        let args = [
-            "verify",
-            "acme.lic",
-            "--trust",
-            "trust.jwks",
-            "--at",
-            "2040-01-01",
-            "--json",
-        ];
+        let args = words("verify acme.lic --trust trust.jwks --at 2040-01-01 --json");
         let run = Run::license(&desk)
             .args(args)
             .args(["--build-date", built])
@@ -475,15 +415,7 @@ fn a_version_that_was_paid_for_stays_and_a_newer_one_is_not_covered() {
 #[test]
 fn a_license_that_took_another_ones_place_goes_on_with_its_machines() {
     let desk = Vendor::shared().desk();
-    let issue = [
-        "issue",
-        "--tier",
-        "pro",
-        "--customer",
-        "ACME",
-        "--days",
-        "365",
-    ];
+    let issue = words("issue --tier pro --customer ACME --days 365");
     let terms = ["--devices", "1", "--user", "alice", "--out", "a.lic"];
     let _ = at(&desk, JANUARY, &[&issue[..], &terms].concat()).expect_code(0);
     let check_in = |file: &str, number| {
@@ -495,15 +427,7 @@ fn a_license_that_took_another_ones_place_goes_on_with_its_machines() {
         )
     };
     let _ = check_in("a.lic", 1).expect_code(0);
-    let change = [
-        "--from",
-        "alice",
-        "--to",
-        "carol",
-        "--waive-cool-down",
-        "--out",
-        "b.lic",
-    ];
+    let change = words("--from alice --to carol --waive-cool-down --out b.lic");
     let license = keygen(&desk, &["ledger", "list", "--json"])
         .expect_code(0)
         .json();
@@ -523,18 +447,7 @@ fn a_license_that_took_another_ones_place_goes_on_with_its_machines() {
 #[test]
 fn what_the_ledger_knows_as_revoked_is_not_called_active() {
     let desk = Vendor::shared().desk();
-    let issue = [
-        "issue",
-        "--tier",
-        "pro",
-        "--customer",
-        "ACME",
-        "--days",
-        "365",
-        "--out",
-        "a.lic",
-        "--json",
-    ];
+    let issue = words("issue --tier pro --customer ACME --days 365 --out a.lic --json");
     let told = at(&desk, JANUARY, &issue).expect_code(0).json();
     let _ = keygen(&desk, &["revoke", id(&told), "--reason", "fraud"]).expect_code(0);
     for dry in [&[][..], &["--dry-run"]] {
@@ -560,24 +473,8 @@ fn what_is_sold_is_told_before_and_when_it_is_minted() {
         "--user",
         "ann",
     ];
-    let own = [
-        "--seats",
-        "3",
-        "--devices",
-        "2",
-        "--usage-type",
-        "runtime",
-        "--add-feature",
-        "sso",
-    ];
-    let more = [
-        "--remove-feature",
-        "hooks",
-        "--quota",
-        "agents=7",
-        "--max-version",
-        "<3.0.0",
-    ];
+    let own = words("--seats 3 --devices 2 --usage-type runtime --add-feature sso");
+    let more = words("--remove-feature hooks --quota agents=7 --max-version <3.0.0");
     let until = ["--maintenance-until", "2026-06-30", "--out", "a.lic"];
     let all = [&issue[..], &own, &more, &until].concat();
     for dry in [&["--dry-run"][..], &[]] {
@@ -601,17 +498,7 @@ fn what_is_sold_is_told_before_and_when_it_is_minted() {
 #[test]
 fn a_check_in_that_counts_on_any_machine_is_warned_of_where_machines_were_sold() {
     let desk = Vendor::shared().desk();
-    let issue = [
-        "issue",
-        "--tier",
-        "pro",
-        "--customer",
-        "ACME",
-        "--days",
-        "365",
-        "--devices",
-        "2",
-    ];
+    let issue = words("issue --tier pro --customer ACME --days 365 --devices 2");
     let _ = at(&desk, JANUARY, &[&issue[..], &["--out", "a.lic"]].concat()).expect_code(0);
     let told = at(&desk, JANUARY, &["check-in", "a.lic"]).expect_code(0);
     assert!(told.stderr.contains("NOT_COUNTED"), "{told:?}");

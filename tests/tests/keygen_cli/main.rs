@@ -30,7 +30,7 @@ mod rotation;
 mod trust;
 
 use license_tests::vendor::payload;
-use license_tests::{Complaint, Outcome, Run, Scratch, Vendor, programs, vendor};
+use license_tests::{Complaint, Outcome, Run, Scratch, Vendor, keygen, programs, vendor, words};
 use serde_json::{Value, json};
 
 const PASSPHRASE: &str = "correct horse battery staple";

@@ -1,6 +1,6 @@
 //! `keygen product`, and that nothing is made for one product alone: a made-up one goes through every command.
 
-use license_tests::{Outcome, Run, Scratch, Vendor, WIDGET};
+use license_tests::{Outcome, Run, Scratch, Vendor, WIDGET, keygen, words};
 use serde_json::Value;
 
 fn desk() -> Scratch {
@@ -8,10 +8,6 @@ fn desk() -> Scratch {
     desk.write("trust.jwks", &Vendor::shared().trust);
     desk.write("widget.toml", WIDGET);
     desk
-}
-
-fn keygen(desk: &Scratch, args: &[&str]) -> Outcome {
-    Run::keygen(desk).args(args).run()
 }
 
 /// `license` for the product, with its state in `$WIDGET_HOME`.
@@ -27,28 +23,9 @@ fn license(desk: &Scratch, args: &[&str]) -> Outcome {
 fn a_product_of_another_kind_goes_through_every_command() {
     let desk = desk();
     let key = ["--key", "vendor.key", "--product-file", "widget.toml"];
-    let issue = [
-        "issue",
-        "--tier",
-        "shop",
-        "--customer",
-        "Ann",
-        "--expires",
-        "2030-12-31",
-        "--out",
-        "ann.lic",
-    ];
+    let issue = words("issue --tier shop --customer Ann --expires 2030-12-31 --out ann.lic");
     let _ = keygen(&desk, &[&issue[..], &key].concat()).expect_code(0);
-    let enterprise = [
-        "enterprise-key",
-        "--company",
-        "ACME",
-        "--seats",
-        "7",
-        "--perpetual",
-        "--out",
-        "acme.key",
-    ];
+    let enterprise = words("enterprise-key --company ACME --seats 7 --perpetual --out acme.key");
     let _ = keygen(&desk, &[&enterprise[..], &key].concat()).expect_code(0);
     let check_in = ["check-in", "ann.lic", "--out", "said.lic"];
     let _ = keygen(&desk, &[&check_in[..], &key].concat()).expect_code(0);
@@ -127,28 +104,14 @@ fn a_product_of_another_kind_goes_through_every_command() {
 #[test]
 fn its_licenses_are_tried_paid_for_renewed_upgraded_and_reassigned() {
     let desk = desk();
-    let key = [
-        "--key",
-        "vendor.key",
-        "--product-file",
-        "widget.toml",
-        "--json",
-    ];
+    let key = words("--key vendor.key --product-file widget.toml --json");
     let minted = |args: &[&str]| {
         let told = keygen(&desk, &[args, &key].concat()).expect_code(0).json();
         assert_eq!(told["product"], "WIDGET");
         let id = told["license_id"].as_str().unwrap().to_owned();
         (id, told)
     };
-    let (trial, told) = minted(&[
-        "trial",
-        "--customer",
-        "Ann",
-        "--tier",
-        "site",
-        "--days",
-        "9",
-    ]);
+    let (trial, told) = minted(&words("trial --customer Ann --tier site --days 9"));
     assert_eq!(
         (&told["trial"], &told["tier"]),
         (&true.into(), &"SITE".into())
@@ -177,19 +140,8 @@ fn a_new_product_file_is_right_and_is_used_as_it_is() {
     let checked = checked.expect_code(0).json();
     assert_eq!(checked["product"], "GADGET");
     assert_eq!(checked["warnings"], serde_json::json!([]));
-    let issue = [
-        "issue",
-        "--key",
-        "vendor.key",
-        "--product-file",
-        "gadget.toml",
-        "--tier",
-        "pro",
-        "--customer",
-        "A",
-        "--days",
-        "3",
-    ];
+    let issue =
+        words("issue --key vendor.key --product-file gadget.toml --tier pro --customer A --days 3");
     let _ = keygen(&desk, &issue).expect_code(0);
     let again = keygen(
         &desk,

@@ -2,10 +2,6 @@
 
 use super::*;
 
-fn keygen(desk: &Scratch, args: &[&str]) -> Outcome {
-    Run::keygen(desk).args(args).run()
-}
-
 /// A command with the vendor's key, in February 2026.
 fn now(desk: &Scratch, args: &[&str]) -> Outcome {
     let (command, rest) = args.split_first().unwrap();
@@ -28,15 +24,7 @@ fn code(desk: &Scratch, args: &[&str]) -> String {
 /// A desk with a license through 2026-06-30, and its id.
 fn desk(terms: &[&str]) -> (Scratch, String) {
     let desk = Vendor::shared().desk();
-    let issue = [
-        "issue",
-        "--key",
-        "vendor.key",
-        "--customer",
-        "ACME",
-        "--issued-at",
-        "2026-01-01",
-    ];
+    let issue = words("issue --key vendor.key --customer ACME --issued-at 2026-01-01");
     let out = ["--out", "acme.lic", "--json"];
     let told = keygen(&desk, &[&issue[..], terms, &out].concat())
         .expect_code(0)
@@ -112,14 +100,7 @@ fn of_several_renewals_the_last_is_named() {
 
 #[test]
 fn a_license_that_follows_nothing_begins_when_it_did_also_when_it_is_upgraded() {
-    let later = [
-        "--tier",
-        "pro",
-        "--expires",
-        "2026-06-30",
-        "--not-before",
-        "2026-05-01",
-    ];
+    let later = words("--tier pro --expires 2026-06-30 --not-before 2026-05-01");
     let (desk, _) = desk(&later);
     let told = minted(&desk, &["upgrade", "acme.lic", "--tier", "team"]);
     assert_eq!(told["not_before"], "2026-05-01T00:00:00Z");
@@ -156,14 +137,7 @@ fn an_upgrade_lowers_nothing_that_is_asked_for_but_by_force() {
         assert!(complaint.message.contains("that") || complaint.message.contains("has"));
         assert!(complaint.hint.contains("allows more"), "{complaint:?}");
     }
-    let args = [
-        "upgrade",
-        "acme.lic",
-        "--dry-run",
-        "--devices",
-        "3",
-        "--force",
-    ];
+    let args = words("upgrade acme.lic --dry-run --devices 3 --force");
     let told = now(&desk, &[&args[..], &["--json"]].concat()).expect_code(0);
     assert!(told.stderr.contains("warning: LOSS: "), "{told:?}");
     let losses = told.json()["losses"].clone();
@@ -196,26 +170,13 @@ fn a_renewal_never_shortens() {
     let complaint = now(&desk, &["renew", "acme.lic", "--until", "2026-06-29"]).expect_failure(2);
     assert!(complaint.message.contains("2026-07-01"), "{complaint:?}");
     // It covers versions of any day.
-    let narrower = [
-        "renew",
-        "acme.lic",
-        "--days",
-        "9",
-        "--maintenance-until",
-        "2027-01-01",
-    ];
+    let narrower = words("renew acme.lic --days 9 --maintenance-until 2027-01-01");
     assert_eq!(code(&desk, &narrower), "USAGE");
 }
 
 #[test]
 fn of_what_never_ends_the_maintenance_is_renewed() {
-    let terms = [
-        "--tier",
-        "pro",
-        "--perpetual",
-        "--maintenance-until",
-        "2026-12-31",
-    ];
+    let terms = words("--tier pro --perpetual --maintenance-until 2026-12-31");
     let (desk, id) = desk(&terms);
     assert_eq!(code(&desk, &["renew", "acme.lic", "--days", "9"]), "USAGE");
     assert_eq!(
@@ -240,14 +201,7 @@ fn of_what_never_ends_the_maintenance_is_renewed() {
 
 #[test]
 fn an_upgrade_adds_what_the_higher_tier_has_and_keeps_what_the_license_had_of_its_own() {
-    let own = [
-        "--add-feature",
-        "sla_guarantee",
-        "--remove-feature",
-        "hooks",
-        "--quota",
-        "agents=99",
-    ];
+    let own = words("--add-feature sla_guarantee --remove-feature hooks --quota agents=99");
     let (desk, id) = desk(&[PRO, &own, &["--offline", "--user", "alice"]].concat());
     let told = minted(
         &desk,
@@ -336,13 +290,7 @@ fn only_what_one_of_the_vendors_keys_has_signed_is_followed() {
     );
     let renew = now(
         &desk,
-        &[
-            "renew",
-            "foreign.lic",
-            "--maintenance-until",
-            "2030-01-01",
-            "--json",
-        ],
+        &words("renew foreign.lic --maintenance-until 2030-01-01 --json"),
     );
     assert_eq!(renew.expect_json_failure(3), "UNTRUSTED_KEY");
     let file = desk.read("acme.lic");
@@ -360,15 +308,7 @@ fn a_trial_and_an_enterprise_key_are_told_their_own_ways() {
     let complaint = now(&desk, &["renew", "trial.lic", "--days", "9"]).expect_failure(2);
     assert!(complaint.hint.contains("--convert"), "{complaint:?}");
     let _ = now(&desk, &["upgrade", "trial.lic", "--tier", "team"]).expect_failure(2);
-    let key = [
-        "enterprise-key",
-        "--key",
-        "vendor.key",
-        "--company",
-        "ACME",
-        "--seats",
-        "9",
-    ];
+    let key = words("enterprise-key --key vendor.key --company ACME --seats 9");
     let _ = keygen(
         &desk,
         &[&key[..], &["--expires", "20271231", "--out", "a.key"]].concat(),
@@ -397,14 +337,7 @@ fn the_license_and_the_keys_may_come_on_standard_input() {
         assert!(told["supersedes"].to_string().contains(&id));
     }
     let run = Run::keygen(&desk).args(["renew", "acme.lic", "--days", "9", "--key", "vendor.key"]);
-    let at = [
-        "--issued-at",
-        "2026-02-01",
-        "--ledger",
-        "third.db",
-        "--trust",
-        "-",
-    ];
+    let at = words("--issued-at 2026-02-01 --ledger third.db --trust -");
     let _ = run
         .args(at)
         .stdin(Vendor::shared().trust.clone())

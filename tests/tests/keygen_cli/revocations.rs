@@ -2,10 +2,6 @@
 
 use super::*;
 
-fn keygen(desk: &Scratch, args: &[&str]) -> Outcome {
-    Run::keygen(desk).args(args).run()
-}
-
 fn text<'v>(value: &'v Value, member: &str) -> &'v str {
     value[member].as_str().unwrap()
 }
@@ -147,16 +143,7 @@ fn a_revoked_license_stops_where_the_list_is_installed() {
     let desk = Vendor::shared().desk();
     let told = issued(
         &desk,
-        &[
-            "--tier",
-            "team",
-            "--days",
-            "30",
-            "--offline",
-            "--out",
-            "acme.lic",
-            "--json",
-        ],
+        &words("--tier team --days 30 --offline --out acme.lic --json"),
     );
     let told = told.expect_code(0).json();
     let site = Vendor::shared().site();
@@ -200,13 +187,7 @@ fn a_list_that_may_give_licenses_back_is_warned_of() {
 fn a_list_is_not_dated_far_ahead() {
     let desk = Vendor::shared().desk();
     let _ = revoked(&desk, &PRO);
-    let args = [
-        "revocations",
-        "--key",
-        "vendor.key",
-        "--issued-at",
-        "2099-01-01",
-    ];
+    let args = words("revocations --key vendor.key --issued-at 2099-01-01");
     for dry_run in [&[][..], &["--dry-run"]] {
         let complaint = keygen(&desk, &[&args[..], dry_run].concat()).expect_failure(2);
         assert!(complaint.message.contains("2099-01-01"), "{complaint:?}");

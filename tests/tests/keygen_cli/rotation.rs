@@ -182,14 +182,7 @@ fn two_sealed_keys_have_a_passphrase_each() {
         let _ = Run::keygen(&desk).args(new_key).run().expect_code(0);
     }
     let rotate = |second: &str| {
-        let options = [
-            "rotate",
-            "--key",
-            "one.key",
-            "--passphrase-file",
-            "one.txt",
-            "--retire",
-        ];
+        let options = words("rotate --key one.key --passphrase-file one.txt --retire");
         let second = ["--with", "two.key", "--with-passphrase-file", second];
         Run::keygen(&desk).args(options).args(second).run()
     };

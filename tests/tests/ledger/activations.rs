@@ -233,15 +233,7 @@ fn an_answer_that_was_minted_without_a_ledger_is_entered_by_its_file() {
     for file in ["acme.lic", "a2.lic", "repair.lic"] {
         other.write(file, desk.read(file));
     }
-    let import = [
-        "ledger",
-        "import",
-        "--trust",
-        "trust.jwks",
-        "a2.lic",
-        "acme.lic",
-        "repair.lic",
-    ];
+    let import = words("ledger import --trust trust.jwks a2.lic acme.lic repair.lic");
     assert_eq!(told(&other, &import)["entered"], 3);
     assert_eq!(told(&other, &import)["known"], 3);
     assert_eq!(kinds(&other), ["activation", "license", "clock_repair"]);

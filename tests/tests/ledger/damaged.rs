@@ -53,14 +53,7 @@ fn where_there_is_none_who_looks_is_told_so_and_makes_none() {
     for args in [
         &LIST[..],
         &["ledger", "verify", "--ledger", "l.db"],
-        &[
-            "revoke",
-            "CODITECT-PRO-1234",
-            "--reason",
-            "x",
-            "--ledger",
-            "l.db",
-        ],
+        &words("revoke CODITECT-PRO-1234 --reason x --ledger l.db"),
     ] {
         let json = [args, &["--json"]].concat();
         assert_eq!(keygen(&desk, &json).expect_json_failure(4), "NO_LEDGER");

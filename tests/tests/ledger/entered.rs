@@ -86,14 +86,7 @@ fn an_enterprise_key_is_entered_once_however_often_it_is_made() {
 #[test]
 fn a_short_form_alone_proves_nothing_and_is_not_entered() {
     let desk = desk();
-    let terms = [
-        "--company",
-        "ACME",
-        "--seats",
-        "100",
-        "--perpetual",
-        "--short",
-    ];
+    let terms = words("--company ACME --seats 100 --perpetual --short");
     for out in [&[][..], &["--out", "short.key"], &["--json"]] {
         let args = [&["enterprise-key", "--key", "vendor.key"][..], &terms, out].concat();
         let _ = keygen(&desk, &args).expect_code(0);
@@ -106,14 +99,7 @@ fn a_short_form_alone_proves_nothing_and_is_not_entered() {
 fn a_check_in_is_entered_under_its_license() {
     let desk = desk();
     let license = issue(&desk, "acme.lic", &[]);
-    let args = [
-        "check-in",
-        "--key",
-        "vendor.key",
-        "acme.lic",
-        "--nonce",
-        "4711",
-    ];
+    let args = words("check-in --key vendor.key acme.lic --nonce 4711");
     let _ = keygen(&desk, &[&args[..], &["--out", "validation.lic"]].concat()).expect_code(0);
     let said = told(&desk, &[&args[..], &["--status", "suspended"]].concat());
     let entries = export(&desk);
@@ -133,14 +119,7 @@ fn a_check_in_is_entered_under_its_license() {
 fn what_is_refused_is_not_entered_and_what_only_reads_enters_nothing() {
     let desk = desk();
     issue(&desk, "acme.lic", &[]);
-    let issue = [
-        "issue",
-        "--key",
-        "vendor.key",
-        "--customer",
-        "X",
-        "--perpetual",
-    ];
+    let issue = words("issue --key vendor.key --customer X --perpetual");
     desk.write("folder.txt", "");
     for (wrong, code) in [
         (&["--tier", "gold"][..], 2),
@@ -173,15 +152,7 @@ fn a_link_is_neither_followed_nor_replaced_nor_entered() {
     issue(&desk, "other.lic", &[]);
     desk.write("precious", "precious");
     std::os::unix::fs::symlink("precious", desk.file("link")).unwrap();
-    let args = [
-        "issue",
-        "--key",
-        "vendor.key",
-        "--tier",
-        "pro",
-        "--customer",
-        "X",
-    ];
+    let args = words("issue --key vendor.key --tier pro --customer X");
     let to_link = ["--perpetual", "--out", "link", "--force"];
     let _ = keygen(&desk, &[&args[..], &to_link].concat()).expect_failure(2);
     assert_eq!(desk.read("precious"), "precious");

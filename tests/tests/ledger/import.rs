@@ -22,25 +22,10 @@ fn unrecorded() -> Scratch {
         "acme.lic",
         &["--no-ledger", "--tier", "team", "--seats", "9"],
     );
-    let terms = [
-        "--company",
-        "ACME",
-        "--seats",
-        "100",
-        "--perpetual",
-        "--no-ledger",
-    ];
+    let terms = words("--company ACME --seats 100 --perpetual --no-ledger");
     let key = ["enterprise-key", "--key", "vendor.key", "--out", "acme.key"];
     let _ = keygen(&desk, &[&key[..], &terms].concat()).expect_code(0);
-    let check_in = [
-        "check-in",
-        "--key",
-        "vendor.key",
-        "acme.lic",
-        "--out",
-        "v.lic",
-        "--no-ledger",
-    ];
+    let check_in = words("check-in --key vendor.key acme.lic --out v.lic --no-ledger");
     let _ = keygen(&desk, &check_in).expect_code(0);
     desk
 }
@@ -125,14 +110,7 @@ fn an_export_makes_the_same_ledger_elsewhere() {
 #[test]
 fn a_check_in_whose_license_is_nowhere_comes_along() {
     let desk = unrecorded();
-    let check_in = [
-        "check-in",
-        "--key",
-        "vendor.key",
-        "acme.lic",
-        "--out",
-        "w.lic",
-    ];
+    let check_in = words("check-in --key vendor.key acme.lic --out w.lic");
     let _ = keygen(&desk, &check_in).expect_code(0);
     let _ = keygen(&desk, &["ledger", "export", "--out", "all.jsonl"]).expect_code(0);
     let other = self::desk();
@@ -241,20 +219,12 @@ fn exported() -> (Scratch, String) {
     let named = own(&[&change[..], &["--out", "named.lic"]].concat());
     own(&["upgrade", &named, "--tier", "team", "--out", "team.lic"]);
     own(&["renew", "team.lic", "--days", "9"]);
-    own(&[
-        "check-in",
-        "team.lic",
-        "--machine",
-        "mach_00112233445566778899aabbccddeeff",
-    ]);
-    own(&[
-        "enterprise-key",
-        "--company",
-        "ACME",
-        "--seats",
-        "9",
-        "--perpetual",
-    ]);
+    own(&words(
+        "check-in team.lic --machine mach_00112233445566778899aabbccddeeff",
+    ));
+    own(&words(
+        "enterprise-key --company ACME --seats 9 --perpetual",
+    ));
     desk.write("orders.csv", "tier,customer,days\npro,Batch,9\n");
     own(&["batch", "orders.csv", "--out", "out"]);
     let _ = keygen(&desk, &["revoke", &trial, "--reason", "fraud"]).expect_code(0);
@@ -284,15 +254,7 @@ fn a_ledger_comes_back_from_its_own_export_whatever_was_minted() {
         );
         assert!(again.contains(fact), "{fact}");
     }
-    let second = [
-        "trial",
-        "--key",
-        "vendor.key",
-        "--customer",
-        "ACME",
-        "--ledger",
-        "other.db",
-    ];
+    let second = words("trial --key vendor.key --customer ACME --ledger other.db");
     assert_eq!(
         keygen(&desk, &[&second[..], &["--json"]].concat()).expect_json_failure(2),
         "TRIAL_USED"
@@ -308,15 +270,7 @@ fn an_export_of_an_earlier_version_is_taken_and_an_edited_one_is_not() {
         .replace("\"trial_of\":\"CODITECT acme\",", "");
     desk.write("earlier.jsonl", &earlier);
     let _ = import(&desk, &["--ledger", "earlier.db", "earlier.jsonl"]).expect_code(0);
-    let second = [
-        "trial",
-        "--key",
-        "vendor.key",
-        "--customer",
-        "ACME",
-        "--ledger",
-        "earlier.db",
-    ];
+    let second = words("trial --key vendor.key --customer ACME --ledger earlier.db");
     assert_eq!(
         keygen(&desk, &[&second[..], &["--json"]].concat()).expect_json_failure(2),
         "TRIAL_USED"
@@ -374,25 +328,10 @@ fn a_ledger_of_the_first_version_is_asked_before_it_is_migrated() {
                 DROP INDEX entries_by_nonce; DROP INDEX entries_by_activation; PRAGMA user_version = 1;";
     db.execute_batch(back).unwrap();
     drop(db);
-    let trial = [
-        "trial",
-        "--key",
-        "vendor.key",
-        "--customer",
-        "ACME",
-        "--json",
-    ];
+    let trial = words("trial --key vendor.key --customer ACME --json");
     let dry = keygen(&desk, &[&trial[..], &["--dry-run"]].concat());
     assert_eq!(dry.expect_json_failure(2), "TRIAL_USED");
-    let renew = [
-        "renew",
-        "team.lic",
-        "--days",
-        "9",
-        "--key",
-        "vendor.key",
-        "--json",
-    ];
+    let renew = words("renew team.lic --days 9 --key vendor.key --json");
     assert_eq!(keygen(&desk, &renew).expect_json_failure(2), "RENEWED");
     whole(&desk);
 }
@@ -447,13 +386,6 @@ fn a_list_that_another_has_signed_or_changed_is_not_entered() {
     );
     let stranger = Vendor::with_key("2048", "RS256");
     desk.write("other.jwks", &stranger.trust);
-    let args = [
-        "ledger",
-        "import",
-        "--trust",
-        "other.jwks",
-        "--json",
-        "list.lic",
-    ];
+    let args = words("ledger import --trust other.jwks --json list.lic");
     assert_eq!(keygen(&desk, &args).expect_json_failure(3), "UNTRUSTED_KEY");
 }

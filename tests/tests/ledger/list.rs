@@ -236,14 +236,7 @@ fn what_ends_soon_is_listed_by_its_end_and_what_does_not_hold_is_not() {
     issue(
         &desk,
         "ended.lic",
-        &[
-            "--customer",
-            "ended",
-            "--issued-at",
-            "2020-01-01",
-            "--days",
-            "1",
-        ],
+        &words("--customer ended --issued-at 2020-01-01 --days 1"),
     );
     let gone = licenses(&desk, &["list", "--customer", "gone"]);
     let revoke = ["revoke", text(&gone[0]["license_id"]), "--reason", "unpaid"];

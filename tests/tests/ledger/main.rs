@@ -22,7 +22,7 @@ mod together;
 
 use std::path::PathBuf;
 
-use license_tests::{Outcome, Run, Scratch, Vendor};
+use license_tests::{Outcome, Run, Scratch, Vendor, keygen, words};
 use rusqlite::Connection;
 use serde_json::{Value, json};
 
@@ -34,10 +34,6 @@ fn desk() -> Scratch {
 }
 
 /// `keygen` at a desk.
-fn keygen(desk: &Scratch, args: &[&str]) -> Outcome {
-    Run::keygen(desk).args(args).run()
-}
-
 /// The object that it prints.
 #[track_caller]
 fn told(desk: &Scratch, args: &[&str]) -> Value {

@@ -76,13 +76,7 @@ fn a_feature_that_nobody_has_is_denied_with_what_was_probably_meant() {
 #[test]
 fn a_feature_that_a_license_adds_is_granted_and_one_that_it_removes_is_not() {
     let site = site();
-    let terms = [
-        "--add-feature",
-        "time_travel",
-        "--remove-feature",
-        "hooks",
-        "--offline",
-    ];
+    let terms = words("--add-feature time_travel --remove-feature hooks --offline");
     site.write(
         "own.lic",
         minted(&[&["--tier", "pro", "--perpetual"], &terms[..]].concat()).file,
@@ -112,14 +106,9 @@ fn what_a_license_of_the_tier_lacks_is_not_said_to_come_with_the_tier() {
     let site = site();
     site.write(
         "own.lic",
-        minted(&[
-            "--tier",
-            "pro",
-            "--perpetual",
-            "--offline",
-            "--remove-feature",
-            "hooks",
-        ])
+        minted(&words(
+            "--tier pro --perpetual --offline --remove-feature hooks",
+        ))
         .file,
     );
     let _ = license(&site, &["install", "--trust", "trust.jwks", "own.lic"]).expect_code(0);

@@ -300,14 +300,7 @@ fn one_by_a_new_key_of_the_vendor_counts_from_then_on() {
     let desk = new.desk();
     desk.write("old.jwks", &Vendor::shared().trust);
     desk.write("pro.lic", &PRO.file);
-    let mint = [
-        "check-in",
-        "--key",
-        "vendor.key",
-        "--trust",
-        "old.jwks",
-        "pro.lic",
-    ];
+    let mint = words("check-in --key vendor.key --trust old.jwks pro.lic");
     let minted = Run::keygen(&desk)
         .args(mint)
         .args(["--issued-at", "2020-02-01"]);

@@ -218,14 +218,7 @@ fn trying_out_a_date_is_not_remembered() {
         let _ = on(HERE, &site, &[args, &["--at", "2090-01-01"]].concat()).expect_code(0);
     }
     assert!(content() == before, "not a byte has changed");
-    let install = [
-        "install",
-        "--trust",
-        "trust.jwks",
-        "--at",
-        "2090-01-01",
-        "ent.lic",
-    ];
+    let install = words("install --trust trust.jwks --at 2090-01-01 ent.lic");
     let _ = on(HERE, &site, &install).expect_code(0);
     let status = expect_valid(on(HERE, &site, &["status", "--json"]));
     assert!(evaluated_at(&status).as_str() < "2090-01-01", "{status}");

@@ -233,13 +233,7 @@ fn its_keys_count_for_whatever_product() {
     let told = Run::keygen(&desk).args(["product", "show", "--json", "widget.toml"]);
     let told = told.run().expect_code(0).json();
     let tier = told["tiers"][0]["name"].as_str().unwrap().to_owned();
-    let issue = [
-        "issue",
-        "--key",
-        "vendor.key",
-        "--product-file",
-        "widget.toml",
-    ];
+    let issue = words("issue --key vendor.key --product-file widget.toml");
     let terms = ["--customer", "ACME Ltd", "--perpetual", "--out", "w.lic"];
     let issue = Run::keygen(&desk).args(issue).args(terms);
     let _ = issue.args(["--tier", &tier]).run().expect_code(0);

@@ -37,7 +37,7 @@ use std::sync::LazyLock;
 
 use license_core::issue::RandomError;
 use license_tests::vendor::{Minted, changed_at};
-use license_tests::{Complaint, Outcome, Run, Scratch, Vendor};
+use license_tests::{Complaint, Outcome, Run, Scratch, Vendor, keygen, license, words};
 #[cfg(unix)]
 use nobody::Nobody;
 use serde_json::{Value, json};
@@ -54,17 +54,8 @@ static PRO: LazyLock<Minted> =
 static TEAM: LazyLock<Minted> =
     LazyLock::new(|| minted(&["--tier", "team", "--expires", "2020-12-31", "--offline"]));
 /// ENT for ever.
-static ENT: LazyLock<Minted> = LazyLock::new(|| {
-    minted(&[
-        "--tier",
-        "ent",
-        "--perpetual",
-        "--company",
-        "ACME",
-        "--seats",
-        "100",
-    ])
-});
+static ENT: LazyLock<Minted> =
+    LazyLock::new(|| minted(&words("--tier ent --perpetual --company ACME --seats 100")));
 /// 100 seats until the end of 2030.
 static ENTERPRISE_KEY: LazyLock<String> = LazyLock::new(|| Vendor::shared().enterprise_key());
 
@@ -92,10 +83,6 @@ fn site_with(file: &str) -> Scratch {
     )
     .expect_code(0);
     site
-}
-
-fn license(site: &Scratch, args: &[&str]) -> Outcome {
-    Run::license(site).args(args).run()
 }
 
 /// The random source of keys that these tests sign with.

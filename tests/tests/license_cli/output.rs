@@ -139,14 +139,7 @@ fn a_decision_shows_no_credential_either() {
 #[test]
 fn data_goes_to_stdout_and_everything_else_to_stderr() {
     let site = site();
-    let grace = [
-        "verify",
-        "--trust",
-        "trust.jwks",
-        "--at",
-        "2020-01-03",
-        "pro.lic",
-    ];
+    let grace = words("verify --trust trust.jwks --at 2020-01-03 pro.lic");
     let outcome = license(&site, &grace).expect_code(0);
     assert!(
         outcome.stdout.starts_with("grace: GRACE_OFFLINE\n"),

@@ -205,15 +205,9 @@ fn in_grace_the_license_counts_and_with_strict_the_base_tier_does() {
     let site = site();
     site.write(
         "grace.lic",
-        minted(&[
-            "--tier",
-            "pro",
-            "--perpetual",
-            "--check-in",
-            "1",
-            "--grace",
-            "1000000",
-        ])
+        minted(&words(
+            "--tier pro --perpetual --check-in 1 --grace 1000000",
+        ))
         .file,
     );
     let _ = on(

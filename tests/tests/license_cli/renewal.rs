@@ -10,10 +10,6 @@ struct Sale {
     machine: Scratch,
 }
 
-fn keygen(desk: &Scratch, args: &[&str]) -> Outcome {
-    Run::keygen(desk).args(args).run()
-}
-
 impl Sale {
     fn new() -> Self {
         let vendor = Vendor::shared();
@@ -59,14 +55,7 @@ impl Sale {
 fn a_renewal_that_is_installed_early_starts_when_it_should_and_nothing_warns_of_the_end() {
     let sale = Sale::new();
     assert_eq!(sale.codes("2026-06-20"), ["EXPIRES_SOON"]);
-    let renew = [
-        "renew",
-        "acme.lic",
-        "--days",
-        "365",
-        "--issued-at",
-        "2026-06-01",
-    ];
+    let renew = words("renew acme.lic --days 365 --issued-at 2026-06-01");
     sale.mint(&renew, "next.lic");
     let told = sale.install("next.lic", "2026-06-20").expect_code(0);
     assert!(
@@ -92,28 +81,14 @@ fn a_renewal_that_is_installed_early_starts_when_it_should_and_nothing_warns_of_
 #[test]
 fn the_same_renewal_twice_is_kept_once_and_a_third_term_beside_it() {
     let sale = Sale::new();
-    let renew = [
-        "renew",
-        "acme.lic",
-        "--days",
-        "365",
-        "--issued-at",
-        "2026-06-01",
-    ];
+    let renew = words("renew acme.lic --days 365 --issued-at 2026-06-01");
     sale.mint(&renew, "next.lic");
     for _ in 0..2 {
         let _ = sale.install("next.lic", "2026-06-20").expect_code(0);
     }
     let kept = || fs::read_to_string(sale.machine.state().join("license.lic")).unwrap();
     assert_eq!(kept().matches("BEGIN LICENSE-").count(), 2);
-    let renew = [
-        "renew",
-        "next.lic",
-        "--until",
-        "2028-06-30",
-        "--issued-at",
-        "2026-06-02",
-    ];
+    let renew = words("renew next.lic --until 2028-06-30 --issued-at 2026-06-02");
     sale.mint(&renew, "third.lic");
     let _ = sale.install("third.lic", "2026-06-20").expect_code(0);
     assert_eq!(kept().matches("BEGIN LICENSE-").count(), 3);
@@ -144,14 +119,7 @@ fn a_check_in_of_the_license_stays_until_its_renewal_begins() {
     let _ = sale
         .install("both.lic", "2026-06-19T01:00:00Z")
         .expect_code(0);
-    let renew = [
-        "renew",
-        "daily.lic",
-        "--days",
-        "365",
-        "--issued-at",
-        "2026-06-19",
-    ];
+    let renew = words("renew daily.lic --days 365 --issued-at 2026-06-19");
     sale.mint(&renew, "next.lic");
     let _ = sale
         .install("next.lic", "2026-06-19T02:00:00Z")
@@ -162,14 +130,7 @@ fn a_check_in_of_the_license_stays_until_its_renewal_begins() {
 #[test]
 fn what_replaces_nothing_and_begins_later_is_refused_as_before() {
     let sale = Sale::new();
-    let issue = [
-        "issue",
-        "--tier",
-        "ent",
-        "--customer",
-        "Other",
-        "--perpetual",
-    ];
+    let issue = words("issue --tier ent --customer Other --perpetual");
     let later = ["--issued-at", "2026-01-01", "--not-before", "2030-01-01"];
     sale.mint(&[&issue[..], &later].concat(), "other.lic");
     let _ = sale.install("other.lic", "2026-06-20").expect_failure(1);
@@ -179,16 +140,7 @@ fn what_replaces_nothing_and_begins_later_is_refused_as_before() {
 #[test]
 fn an_upgrade_begins_at_once_and_ends_with_what_was_paid_for() {
     let sale = Sale::new();
-    let upgrade = [
-        "upgrade",
-        "acme.lic",
-        "--tier",
-        "team",
-        "--seats",
-        "20",
-        "--issued-at",
-        "2026-03-01",
-    ];
+    let upgrade = words("upgrade acme.lic --tier team --seats 20 --issued-at 2026-03-01");
     sale.mint(&upgrade, "team.lic");
     let told = sale.install("team.lic", "2026-03-01").expect_code(0);
     assert!(told.stderr.contains("replaces the PRO license"), "{told:?}");
@@ -203,14 +155,7 @@ fn an_upgrade_begins_at_once_and_ends_with_what_was_paid_for() {
 #[test]
 fn what_was_replaced_is_not_put_in_the_place_of_what_replaced_it() {
     let sale = Sale::new();
-    let upgrade = [
-        "upgrade",
-        "acme.lic",
-        "--tier",
-        "team",
-        "--issued-at",
-        "2026-03-01",
-    ];
+    let upgrade = words("upgrade acme.lic --tier team --issued-at 2026-03-01");
     sale.mint(&upgrade, "team.lic");
     let _ = sale.install("team.lic", "2026-03-01").expect_code(0);
     let complaint = sale.install("acme.lic", "2026-03-02").expect_failure(1);
@@ -225,14 +170,7 @@ fn what_was_replaced_is_not_put_in_the_place_of_what_replaced_it() {
 #[test]
 fn the_license_again_does_not_take_its_renewal_away() {
     let sale = Sale::new();
-    let renew = [
-        "renew",
-        "acme.lic",
-        "--days",
-        "365",
-        "--issued-at",
-        "2026-06-01",
-    ];
+    let renew = words("renew acme.lic --days 365 --issued-at 2026-06-01");
     sale.mint(&renew, "next.lic");
     let _ = sale.install("next.lic", "2026-06-20").expect_code(0);
     let _ = sale.install("acme.lic", "2026-06-21").expect_code(0);
@@ -299,14 +237,7 @@ fn what_has_still_to_begin_gives_way_to_what_replaces_it_and_to_force() {
 #[test]
 fn what_has_still_to_begin_stays_beside_no_license_of_another_customer() {
     let sale = paid_ahead();
-    let issue = [
-        "issue",
-        "--tier",
-        "ent",
-        "--customer",
-        "Other",
-        "--perpetual",
-    ];
+    let issue = words("issue --tier ent --customer Other --perpetual");
     let at = ["--issued-at", "2026-06-01"];
     sale.mint(&[&issue[..], &at].concat(), "other.lic");
     let _ = sale.install("other.lic", "2026-06-11").expect_code(0);
@@ -320,14 +251,7 @@ fn checked_in() -> Sale {
     let issue = ["issue", "--tier", "pro", "--customer", "Daily"];
     let term = ["--issued-at", "2026-01-01", "--expires", "2026-01-31"];
     sale.mint(&[&issue[..], &term].concat(), "daily.lic");
-    let renew = [
-        "renew",
-        "daily.lic",
-        "--days",
-        "365",
-        "--issued-at",
-        "2026-01-02",
-    ];
+    let renew = words("renew daily.lic --days 365 --issued-at 2026-01-02");
     sale.mint(&renew, "next.lic");
     let check_in = ["check-in", "daily.lic", "--issued-at", "2026-01-28"];
     sale.mint(&check_in, "said.lic");
@@ -402,26 +326,12 @@ fn before_a_renewal_begins_the_license_that_has_begun_tells_why_it_does_not_hold
 #[test]
 fn a_renewal_that_is_verified_before_it_begins_is_said_to_go_beside_the_license() {
     let sale = checked_in();
-    let args = [
-        "verify",
-        "next.lic",
-        "--trust",
-        "trust.jwks",
-        "--at",
-        "2026-01-20",
-    ];
+    let args = words("verify next.lic --trust trust.jwks --at 2026-01-20");
     let told = Run::license(&sale.machine).args(args).run().expect_code(1);
     assert!(told.stdout.contains("NOT_YET_VALID"), "{told:?}");
     assert!(told.stderr.contains("both in one file"), "{told:?}");
     let both = sale.machine.read("daily.lic") + &sale.machine.read("next.lic");
     sale.machine.write("both.lic", both);
-    let args = [
-        "verify",
-        "both.lic",
-        "--trust",
-        "trust.jwks",
-        "--at",
-        "2026-01-02",
-    ];
+    let args = words("verify both.lic --trust trust.jwks --at 2026-01-02");
     let _ = Run::license(&sale.machine).args(args).run().expect_code(0);
 }

@@ -116,13 +116,7 @@ fn a_license_for_one_kind_of_use_holds_for_that_alone() {
     let terms = ["--tier", "pro", "--perpetual", "--offline"];
     let runtime = [&terms[..], &["--usage-type", "runtime"]].concat();
     site.write("runtime.lic", minted(&runtime).file);
-    let install = [
-        "install",
-        "--trust",
-        "trust.jwks",
-        "--usage-type",
-        "runtime",
-    ];
+    let install = words("install --trust trust.jwks --usage-type runtime");
     let _ = license(&site, &[&install[..], &["runtime.lic"]].concat()).expect_code(0);
     let status = |variable: &str, args: &[&str]| {
         let run = Run::license(&site).env("CODITECT_USAGE_TYPE", variable);

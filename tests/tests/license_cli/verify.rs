@@ -83,15 +83,7 @@ fn json_has_the_documented_members() {
 #[test]
 fn a_warning_has_a_code_and_a_message() {
     let site = site();
-    let soon = [
-        "verify",
-        "--json",
-        "--trust",
-        "trust.jwks",
-        "--at",
-        "2020-12-25",
-        "team.lic",
-    ];
+    let soon = words("verify --json --trust trust.jwks --at 2020-12-25 team.lic");
     let decision = expect_valid(license(&site, &soon));
     assert_eq!(decision["warnings"][0]["code"], "EXPIRES_SOON");
     assert!(
@@ -140,32 +132,17 @@ fn a_denial_is_an_answer_and_not_an_error() {
 #[test]
 fn user_usage_version_and_build_date_are_judged() {
     let site = site();
-    let terms = [
-        "--user",
-        "alice",
-        "--usage-type",
-        "builder",
-        "--max-version",
-        "<3.0.0",
-        "--maintenance-until",
-        "2020-06-30",
-    ];
+    let terms = words(
+        "--user alice --usage-type builder --max-version <3.0.0 --maintenance-until 2020-06-30",
+    );
     site.write(
         "bound.lic",
         minted(&[&["--tier", "pro", "--perpetual"], &terms[..]].concat()).file,
     );
-    let right = [
-        "--user",
-        "alice",
-        "--usage-type",
-        "builder",
-        "--app-version",
-        "2.9.1",
-        "--build-date",
-        "2020-06-30",
-    ];
+    let right =
+        words("--user alice --usage-type builder --app-version 2.9.1 --build-date 2020-06-30");
     let code = |changes: &[[&str; 2]]| {
-        let mut context = right;
+        let mut context = right.clone();
         for [flag, value] in changes {
             let at = context.iter().position(|word| word == flag).unwrap();
             context[at + 1] = value;

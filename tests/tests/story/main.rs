@@ -15,7 +15,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::LazyLock;
 
-use license_tests::{Outcome, Run, Scratch};
+use license_tests::{Outcome, Run, Scratch, license, words};
 use serde_json::{Value, json};
 
 const ISSUED: &str = "2026-01-01T00:00:00Z";
@@ -66,17 +66,9 @@ impl Office {
             ent: issue(&desk, "vendor", "ent", ISSUED, &["--perpetual"]),
             enterprise_key: keygen(
                 &desk,
-                &[
-                    "enterprise-key",
-                    "--key",
-                    "vendor.key",
-                    "--company",
-                    "ACME",
-                    "--seats",
-                    "100",
-                    "--expires",
-                    "20261231",
-                ],
+                &words(
+                    "enterprise-key --key vendor.key --company ACME --seats 100 --expires 20261231",
+                ),
             ),
             renewal: issue(
                 &desk,
@@ -130,10 +122,6 @@ fn issue(desk: &Scratch, key: &str, tier: &str, at: &str, terms: &[&str]) -> Str
         "-",
     ];
     keygen(desk, &[&base, terms].concat())
-}
-
-fn license(site: &Scratch, args: &[&str]) -> Outcome {
-    Run::license(site).args(args).run()
 }
 
 /// Installs a license at noon of the day on which it was issued.
@@ -262,13 +250,7 @@ fn the_spare_key_takes_over_with_the_same_trust_set() {
         "GRACE_RENEWAL",
         &["GRACE_RENEWAL"],
     );
-    let install = [
-        "install",
-        "--json",
-        "renewal.lic",
-        "--at",
-        "2027-01-03T00:00:00Z",
-    ];
+    let install = words("install --json renewal.lic --at 2027-01-03T00:00:00Z");
     let installed = license(&site, &install).expect_code(0).json();
     assert_eq!(installed["code"], "VALID");
     expect_status(&site, "2027-06-01T00:00:00Z", 0, "VALID", &[]);

@@ -139,13 +139,7 @@ fn a_site_without_a_network_lives_through_a_year() {
     // January: the first machine asks by file, and is answered by file.
     let first = Machine::new(FIRST, &desk, "team.lic", "2027-01-02");
     first.expect("2027-01-02", "NOT_ACTIVATED");
-    let request = [
-        "request",
-        "--out",
-        "first-request.lic",
-        "--at",
-        "2027-01-02",
-    ];
+    let request = words("request --out first-request.lic --at 2027-01-02");
     let _ = first.run(&request).expect_code(0);
     first.carry("first-request.lic", &desk);
     let activate = ["activate", "first-request.lic"];
@@ -182,13 +176,7 @@ fn a_site_without_a_network_lives_through_a_year() {
 
     // A third is one too many. An answer for one machine is none for another, and none works twice.
     let third = Machine::new(THIRD, &desk, "team.lic", "2027-02-01");
-    let request = [
-        "request",
-        "--out",
-        "third-request.lic",
-        "--at",
-        "2027-02-01",
-    ];
+    let request = words("request --out third-request.lic --at 2027-02-01");
     let _ = third.run(&request).expect_code(0);
     third.carry("third-request.lic", &desk);
     let activate = ["activate", "third-request.lic"];
@@ -263,31 +251,13 @@ fn a_site_without_a_network_lives_through_a_year() {
     let _ = desk
         .signs(&introduce, "2027-12-01", "keys.lic")
         .expect_code(0);
-    let renew = [
-        "renew",
-        "team.lic",
-        "--until",
-        "2028-12-31",
-        "--key",
-        "next.key",
-        "--passphrase-file",
-        "passphrase",
-        "--issued-at",
-        "2027-12-02",
-        "--out",
-        "renewal.lic",
-    ];
+    let renew = words(
+        "renew team.lic --until 2028-12-31 --key next.key --passphrase-file passphrase --issued-at 2027-12-02 --out renewal.lic",
+    );
     let _ = desk.run(&renew).expect_code(0);
     desk.carry("renewal.lic", &first);
     refused(&first.run(&["install", "renewal.lic"]), 3, "UNTRUSTED_KEY");
-    let bundle = [
-        "bundle",
-        "renewal.lic",
-        "list.lic",
-        "keys.lic",
-        "--out",
-        "december.lic",
-    ];
+    let bundle = words("bundle renewal.lic list.lic keys.lic --out december.lic");
     let _ = desk.run(&bundle).expect_code(0);
     for machine in [&first, &third] {
         desk.carry("december.lic", machine);
@@ -323,19 +293,9 @@ fn retire_a_key(desk: &Desk, machine: &Machine) {
     let _ = desk
         .signs(&retire, "2028-01-10", "retire.lic")
         .expect_code(0);
-    let anew = [
-        "activate",
-        "first-request.lic",
-        "--anew",
-        "--key",
-        "next.key",
-        "--passphrase-file",
-        "passphrase",
-        "--issued-at",
-        "2028-01-10",
-        "--out",
-        "first-anew.lic",
-    ];
+    let anew = words(
+        "activate first-request.lic --anew --key next.key --passphrase-file passphrase --issued-at 2028-01-10 --out first-anew.lic",
+    );
     let _ = desk.run(&anew).expect_code(0);
     let parts = ["retire.lic", "first-anew.lic"];
     let half = [&["bundle", "--out", "half.lic"], &parts[..]].concat();

@@ -6,7 +6,7 @@ use super::*;
 fn sent() -> (Scratch, String) {
     let (desk, machine, _) = desk_and_machine();
     for _ in 0..3 {
-        let _ = license_on(&machine, &["use", QUOTA]).expect_code(0);
+        let _ = license(&machine, &["use", QUOTA]).expect_code(0);
         let _ = send(&machine, &desk, "usage.jsonl", &[]);
     }
     let report = desk.read("usage.jsonl");
@@ -72,7 +72,7 @@ fn what_is_missing_between_two_reports_is_a_fault_to_verify_and_a_warning_to_imp
     let (desk, machine, _) = desk_and_machine();
     let mut last = String::new();
     for day in 1..=3 {
-        let _ = license_on(&machine, &["use", QUOTA]).expect_code(0);
+        let _ = license(&machine, &["use", QUOTA]).expect_code(0);
         last = send(&machine, &desk, &format!("{day}.jsonl"), &[]);
         // The journal forgets what was reported.
         fs::remove_file(machine.state().join("usage")).unwrap();
@@ -103,18 +103,18 @@ fn a_good_report_is_told_in_words() {
 #[test]
 fn a_damaged_journal_is_a_warning_and_stops_nothing_but_one_report() {
     let (desk, machine, _) = desk_and_machine();
-    let _ = license_on(&machine, &["use", QUOTA]).expect_code(0);
+    let _ = license(&machine, &["use", QUOTA]).expect_code(0);
     let _ = send(&machine, &desk, "one.jsonl", &[]);
     fs::write(machine.state().join("usage"), "noise").unwrap();
-    let _ = license_on(&machine, &["use", QUOTA]).expect_code(0);
-    let _ = license_on(&machine, &["check", "cloud_sync"]).expect_code(0);
-    let _ = license_on(&machine, &["check", "sso"]).expect_code(1);
-    let told = license_on(&machine, &["doctor", "--json"]).json();
+    let _ = license(&machine, &["use", QUOTA]).expect_code(0);
+    let _ = license(&machine, &["check", "cloud_sync"]).expect_code(0);
+    let _ = license(&machine, &["check", "sso"]).expect_code(1);
+    let told = license(&machine, &["doctor", "--json"]).json();
     assert!(
         told.to_string().contains("only usage reports need it"),
         "{told}"
     );
-    let complaint = license_on(&machine, &["usage-report"]).expect_failure(3);
+    let complaint = license(&machine, &["usage-report"]).expect_failure(3);
     assert!(
         complaint.message.contains("usage.damaged-1"),
         "{complaint:?}"
@@ -132,10 +132,10 @@ fn a_folder_in_the_place_of_the_journal_stops_no_use() {
     let (_, machine, _) = desk_and_machine();
     fs::create_dir(machine.state().join("usage")).unwrap();
     for _ in 0..2 {
-        let _ = license_on(&machine, &["use", QUOTA]).expect_code(0);
+        let _ = license(&machine, &["use", QUOTA]).expect_code(0);
     }
-    let _ = license_on(&machine, &["check", "sso"]).expect_code(1);
-    let status = license_on(&machine, &["status"]).expect_code(0);
+    let _ = license(&machine, &["check", "sso"]).expect_code(1);
+    let status = license(&machine, &["status"]).expect_code(0);
     assert_eq!(status.stderr, "");
 }
 
@@ -144,12 +144,12 @@ fn a_state_of_before_there_were_reports_counts_on() {
     let (desk, machine, _) = desk_and_machine();
     // Nothing was counted yet, so that the state is as an older program leaves it.
     assert!(!machine.state().join("usage").exists());
-    let _ = license_on(&machine, &["use", QUOTA, "2"]).expect_code(0);
+    let _ = license(&machine, &["use", QUOTA, "2"]).expect_code(0);
     let report = send(&machine, &desk, "usage.jsonl", &[]);
     assert_eq!(total(&entries(&report)), (2, 0));
-    let told = license_on(&machine, &["doctor", "--json"]).json();
+    let told = license(&machine, &["doctor", "--json"]).json();
     assert!(told.to_string().contains("usage holds 1 entry"), "{told}");
-    let _ = license_on(&machine, &["remove"]).expect_code(0);
+    let _ = license(&machine, &["remove"]).expect_code(0);
     assert!(
         machine.state().join("usage").exists(),
         "what was counted stays"

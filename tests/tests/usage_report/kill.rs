@@ -19,9 +19,9 @@ fn kill_after(moment: Duration, machine: &Scratch, args: &[&str]) -> bool {
 fn uses_refusals_and_cuts_that_are_killed_are_counted_once_or_not_at_all() {
     let (desk, machine, _) = desk_and_machine();
     // All of the day's are used up, so that what follows is refused; zero commands have been cut yet.
-    let _ = license_on(&machine, &["use", QUOTA, "5"]).expect_code(0);
+    let _ = license(&machine, &["use", QUOTA, "5"]).expect_code(0);
     let started = Instant::now();
-    let _ = license_on(&machine, &["usage-report", "--json"]).expect_code(0);
+    let _ = license(&machine, &["usage-report", "--json"]).expect_code(0);
     let longest = started.elapsed();
     let commands: [&[&str]; 3] = [
         &["use", QUOTA],

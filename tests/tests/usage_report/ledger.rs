@@ -5,7 +5,7 @@ use super::*;
 /// A desk with the usage of two licenses: 3 of `ACME Ltd`, and of a customer whose name is a formula.
 fn two_licenses() -> (Scratch, [String; 2]) {
     let (desk, machine, first) = desk_and_machine();
-    let _ = license_on(&machine, &["use", QUOTA, "3"]).expect_code(0);
+    let _ = license(&machine, &["use", QUOTA, "3"]).expect_code(0);
     let _ = send(&machine, &desk, "one.jsonl", &[]);
     let issue = ["issue", "--json", "--key", "vendor.key", "--out", "two.lic"];
     let terms = [
@@ -19,7 +19,7 @@ fn two_licenses() -> (Scratch, [String; 2]) {
     let issue = Run::keygen(&desk).args(issue).args(terms);
     let issued = issue.run().expect_code(0).json();
     let machine = machine_with(&desk.read("two.lic"));
-    let _ = license_on(&machine, &["use", QUOTA, "70"]).expect_code(0);
+    let _ = license(&machine, &["use", QUOTA, "70"]).expect_code(0);
     let _ = send(&machine, &desk, "two.jsonl", &[]);
     assert_eq!(import(&desk, &["one.jsonl", "two.jsonl"])["entered"], 2);
     (desk, [first, text(&issued["license_id"]).to_owned()])
@@ -46,14 +46,7 @@ fn a_summary_is_of_the_licenses_customers_and_days_that_are_asked_for() {
     assert_eq!(ids(&["--from", "2999-01-01"]), [""; 0]);
     assert_eq!(ids(&["--to", "2001-01-01"]), [""; 0]);
     assert_eq!(ids(&["--from", "2001-01-01", "--to", "2999-01-01"]), both);
-    let turned = [
-        "usage",
-        "summary",
-        "--from",
-        "2028-01-02",
-        "--to",
-        "2028-01-01",
-    ];
+    let turned = words("usage summary --from 2028-01-02 --to 2028-01-01");
     let _ = keygen(&desk, &turned).expect_failure(2);
 }
 
@@ -74,7 +67,7 @@ fn a_spreadsheet_takes_no_name_for_a_formula() {
 #[test]
 fn usage_of_a_license_that_the_ledger_does_not_know_is_entered_with_a_warning() {
     let (_, machine, id) = desk_and_machine();
-    let _ = license_on(&machine, &["use", QUOTA]).expect_code(0);
+    let _ = license(&machine, &["use", QUOTA]).expect_code(0);
     let elsewhere = Vendor::shared().desk();
     let _ = send(&machine, &elsewhere, "usage.jsonl", &[]);
     assert_eq!(
@@ -90,7 +83,7 @@ fn usage_of_a_license_that_the_ledger_does_not_know_is_entered_with_a_warning() 
 #[test]
 fn usage_without_a_license_is_told_as_such() {
     let (desk, machine) = (Vendor::shared().desk(), Scratch::new());
-    let _ = license_on(&machine, &["use", QUOTA]).expect_code(0);
+    let _ = license(&machine, &["use", QUOTA]).expect_code(0);
     let _ = send(&machine, &desk, "usage.jsonl", &[]);
     assert_eq!(codes(&import(&desk, &["usage.jsonl"])), [""; 0]);
     assert_eq!(summary(&desk, "unlicensed")["quotas"][QUOTA]["used"], 1);

@@ -24,7 +24,7 @@ use std::path::Path;
 use license_client::{Client, StateDir};
 use license_core::{Matrix, TrustSet};
 use license_tests::tools::Tool;
-use license_tests::{Outcome, Run, Scratch, Vendor};
+use license_tests::{Outcome, Run, Scratch, Vendor, keygen, license, words};
 use serde_json::{Value, json};
 
 const QUOTA: &str = "commands_per_day";
@@ -32,22 +32,8 @@ const QUOTA: &str = "commands_per_day";
 /// A desk of the vendor's that has issued a license for 5 commands a day, and a machine that has it installed.
 fn desk_and_machine() -> (Scratch, Scratch, String) {
     let desk = Vendor::shared().desk();
-    let terms = [
-        "--tier",
-        "pro",
-        "--perpetual",
-        "--offline",
-        "--quota",
-        "commands_per_day=5",
-    ];
-    let issue = [
-        "issue",
-        "--json",
-        "--key",
-        "vendor.key",
-        "--out",
-        "acme.lic",
-    ];
+    let terms = words("--tier pro --perpetual --offline --quota commands_per_day=5");
+    let issue = words("issue --json --key vendor.key --out acme.lic");
     let issue = Run::keygen(&desk)
         .args(issue)
         .args(["--customer", "ACME Ltd"]);
@@ -60,16 +46,8 @@ fn machine_with(license: &str) -> Scratch {
     let machine = Vendor::shared().site();
     machine.write("acme.lic", license);
     let install = ["install", "--trust", "trust.jwks", "acme.lic"];
-    let _ = license_on(&machine, &install).expect_code(0);
+    let _ = license_tests::license(&machine, &install).expect_code(0);
     machine
-}
-
-fn license_on(machine: &Scratch, args: &[&str]) -> Outcome {
-    Run::license(machine).args(args).run()
-}
-
-fn keygen(desk: &Scratch, args: &[&str]) -> Outcome {
-    Run::keygen(desk).args(args).run()
 }
 
 /// `license` with its clock off by so much, such as `-3d`.
@@ -90,7 +68,7 @@ fn client(machine: &Scratch) -> Client {
 #[track_caller]
 fn send(machine: &Scratch, desk: &Scratch, name: &str, options: &[&str]) -> String {
     let report = [&["usage-report", "--out", name, "--force"], options].concat();
-    let _ = license_on(machine, &report).expect_code(0);
+    let _ = license(machine, &report).expect_code(0);
     let text = machine.read(name);
     desk.write(name, &text);
     text

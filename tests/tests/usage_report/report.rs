@@ -42,7 +42,7 @@ fn nothing_is_overwritten_without_force() {
     machine.write("usage.jsonl", "mine");
     let before = state(&machine);
     let args = ["usage-report", "--out", "usage.jsonl"];
-    let complaint = license_on(&machine, &args).expect_failure(2);
+    let complaint = license(&machine, &args).expect_failure(2);
     assert!(complaint.hint.contains("--force"), "{complaint:?}");
     assert_eq!(machine.read("usage.jsonl"), "mine");
     assert_eq!(state(&machine), before, "nothing is cut for nothing");
@@ -51,16 +51,16 @@ fn nothing_is_overwritten_without_force() {
 #[test]
 fn a_dry_run_tells_and_writes_nothing() {
     let (_, machine, _) = desk_and_machine();
-    let _ = license_on(&machine, &["use", QUOTA, "3"]).expect_code(0);
+    let _ = license(&machine, &["use", QUOTA, "3"]).expect_code(0);
     let before = state(&machine);
-    let told = license_on(&machine, &["usage-report", "--dry-run"]).expect_code(0);
+    let told = license(&machine, &["usage-report", "--dry-run"]).expect_code(0);
     assert!(told.stdout.starts_with("would write 1 entry, "), "{told:?}");
     assert!(
         told.stdout
             .contains("commands_per_day: 3 used, refused 0 times"),
         "{told:?}"
     );
-    let told = license_on(&machine, &["usage-report", "--dry-run", "--json"]);
+    let told = license(&machine, &["usage-report", "--dry-run", "--json"]);
     let told = told.expect_code(0).json();
     assert_eq!(
         (&told["dry_run"], &told["report"]),
@@ -74,7 +74,7 @@ fn a_dry_run_tells_and_writes_nothing() {
 #[test]
 fn a_report_that_names_somebody_is_its_owners_alone() {
     let (desk, machine, _) = desk_and_machine();
-    let _ = license_on(&machine, &["use", QUOTA]).expect_code(0);
+    let _ = license(&machine, &["use", QUOTA]).expect_code(0);
     let _ = send(&machine, &desk, "usage.jsonl", &[]);
     assert_eq!(machine.mode("usage.jsonl"), 0o600);
 }
@@ -82,8 +82,8 @@ fn a_report_that_names_somebody_is_its_owners_alone() {
 #[test]
 fn json_is_one_object_with_the_report_in_it_where_no_file_takes_it() {
     let (desk, machine, id) = desk_and_machine();
-    let _ = license_on(&machine, &["use", QUOTA]).expect_code(0);
-    let told = license_on(&machine, &["usage-report", "--json"]);
+    let _ = license(&machine, &["use", QUOTA]).expect_code(0);
+    let told = license(&machine, &["usage-report", "--json"]);
     let told = told.expect_code(0).json();
     assert_eq!(
         (&told["entries"], &told["licenses"]),
@@ -92,14 +92,14 @@ fn json_is_one_object_with_the_report_in_it_where_no_file_takes_it() {
     desk.write("usage.jsonl", text(&told["report"]));
     let verified = verify(&desk, &["usage.jsonl"]);
     assert_eq!(verified["chains"][0]["head"], told["chains"][0]["head"]);
-    let told = license_on(&machine, &["usage-report", "--json", "--out", "file"]);
+    let told = license(&machine, &["usage-report", "--json", "--out", "file"]);
     assert_eq!(told.expect_code(0).json()["report"], Value::Null);
 }
 
 #[test]
 fn a_name_that_is_no_feature_is_in_no_report() {
     let (desk, machine, _) = desk_and_machine();
-    let _ = license_on(&machine, &["check", "jane.doe@corp.com"]).expect_code(1);
+    let _ = license(&machine, &["check", "jane.doe@corp.com"]).expect_code(1);
     let client = client(&machine);
     assert!(!client.allows("jane.doe@corp.com"));
     drop(client);
@@ -111,43 +111,36 @@ fn a_name_that_is_no_feature_is_in_no_report() {
 #[test]
 fn since_a_day_leaves_out_what_was_before() {
     let (desk, machine, _) = desk_and_machine();
-    let _ = license_on(&machine, &["use", QUOTA]).expect_code(0);
+    let _ = license(&machine, &["use", QUOTA]).expect_code(0);
     let none = send(&machine, &desk, "usage.jsonl", &["--since", "2999-01-01"]);
     assert_eq!(entries(&none).len(), 0);
     let all = send(&machine, &desk, "usage.jsonl", &["--since", "2020-01-01"]);
     assert_eq!(entries(&all).len(), 1);
     let wrong = ["usage-report", "--since", "yesterday"];
-    let complaint = license_on(&machine, &wrong).expect_failure(2);
+    let complaint = license(&machine, &wrong).expect_failure(2);
     assert!(complaint.message.contains("2027-01-31"), "{complaint:?}");
 }
 
 #[test]
 fn what_is_granted_or_tried_out_writes_nothing() {
     let (_, machine, _) = desk_and_machine();
-    let _ = license_on(&machine, &["use", QUOTA]).expect_code(0);
+    let _ = license(&machine, &["use", QUOTA]).expect_code(0);
     let before = state(&machine);
-    let _ = license_on(&machine, &["check", "cloud_sync"]).expect_code(0);
-    let _ = license_on(&machine, &["check", "sso", "--at", "2027-01-01"]).expect_code(1);
-    let other = [
-        "check",
-        "sso",
-        "--license",
-        "acme.lic",
-        "--trust",
-        "trust.jwks",
-    ];
-    let _ = license_on(&machine, &other).expect_code(1);
-    let _ = license_on(&machine, &["use", QUOTA, "0"]).expect_code(0);
+    let _ = license(&machine, &["check", "cloud_sync"]).expect_code(0);
+    let _ = license(&machine, &["check", "sso", "--at", "2027-01-01"]).expect_code(1);
+    let other = words("check sso --license acme.lic --trust trust.jwks");
+    let _ = license(&machine, &other).expect_code(1);
+    let _ = license(&machine, &["use", QUOTA, "0"]).expect_code(0);
     assert_eq!(state(&machine), before);
     let fresh = Scratch::new();
-    let _ = license_on(&fresh, &["check", "sso"]).expect_code(1);
+    let _ = license(&fresh, &["check", "sso"]).expect_code(1);
     assert!(!fresh.state().exists());
 }
 
 #[test]
 fn an_application_that_asks_touches_no_file_until_it_counts_or_ends() {
     let (desk, machine, _) = desk_and_machine();
-    let _ = license_on(&machine, &["use", QUOTA]).expect_code(0);
+    let _ = license(&machine, &["use", QUOTA]).expect_code(0);
     let client = client(&machine);
     let before = state(&machine);
     for _ in 0..100 {
@@ -171,8 +164,8 @@ fn an_application_that_asks_touches_no_file_until_it_counts_or_ends() {
 #[test]
 fn what_another_program_wrote_into_a_name_does_nothing_to_a_terminal() {
     let (desk, machine, _) = desk_and_machine();
-    let _ = license_on(&machine, &["check", "\u{1b}[31mred\u{202e}"]).expect_code(1);
-    let told = license_on(&machine, &["usage-report"]).expect_code(0);
+    let _ = license(&machine, &["check", "\u{1b}[31mred\u{202e}"]).expect_code(1);
+    let told = license(&machine, &["usage-report"]).expect_code(0);
     assert!(!told.said().contains(['\u{1b}', '\u{202e}']), "{told:?}");
     let _ = send(&machine, &desk, "usage.jsonl", &[]);
     let _ = import(&desk, &["usage.jsonl"]);

@@ -6,9 +6,9 @@ use super::*;
 
 /// Four used, one refused, a feature refused, and two sessions on one project.
 fn work(machine: &Scratch) {
-    let _ = license_on(machine, &["use", QUOTA, "4"]).expect_code(0);
-    let _ = license_on(machine, &["use", QUOTA, "2"]).expect_code(1);
-    let _ = license_on(machine, &["check", "sso"]).expect_code(1);
+    let _ = license(machine, &["use", QUOTA, "4"]).expect_code(0);
+    let _ = license(machine, &["use", QUOTA, "2"]).expect_code(1);
+    let _ = license(machine, &["check", "sso"]).expect_code(1);
     let client = client(machine);
     for _ in 0..2 {
         let session = client.session_of(Some("ann"), machine.path()).unwrap();
@@ -96,9 +96,9 @@ fn lines_that_name_somebody_can_be_deleted_by_hand_or_left_out() {
 #[test]
 fn a_second_report_goes_on_where_the_first_ended() {
     let (desk, machine, id) = desk_and_machine();
-    let _ = license_on(&machine, &["use", QUOTA, "2"]).expect_code(0);
+    let _ = license(&machine, &["use", QUOTA, "2"]).expect_code(0);
     let _ = send(&machine, &desk, "one.jsonl", &[]);
-    let _ = license_on(&machine, &["use", QUOTA, "3"]).expect_code(0);
+    let _ = license(&machine, &["use", QUOTA, "3"]).expect_code(0);
     let two = send(&machine, &desk, "two.jsonl", &[]);
     assert_eq!(entries(&two).len(), 2);
     // With nothing counted since, nothing is added.
@@ -118,7 +118,7 @@ fn a_clock_that_is_set_back_or_ahead_is_told() {
         return;
     };
     let (desk, machine, id) = desk_and_machine();
-    let _ = license_on(&machine, &["use", QUOTA]).expect_code(0);
+    let _ = license(&machine, &["use", QUOTA]).expect_code(0);
     let _ = shifted(faketime, &machine, "-3d", &["use", QUOTA]).expect_code(0);
     let report = send(&machine, &desk, "usage.jsonl", &[]);
     let [entry] = &entries(&report)[..] else {
@@ -139,7 +139,7 @@ fn each_day_is_an_entry_and_the_day_ends_by_itself() {
     };
     // Where the uptime is told, a clock that jumps within one boot is not believed for more than a day.
     let (desk, machine, id) = desk_and_machine();
-    let _ = license_on(&machine, &["use", QUOTA, "2"]).expect_code(0);
+    let _ = license(&machine, &["use", QUOTA, "2"]).expect_code(0);
     let _ = shifted(faketime, &machine, "+23h", &["use", QUOTA, "1"]);
     let _ = shifted(faketime, &machine, "+47h", &["use", QUOTA, "1"]);
     let report = send(&machine, &desk, "usage.jsonl", &[]);
@@ -156,13 +156,13 @@ fn each_day_is_an_entry_and_the_day_ends_by_itself() {
 #[test]
 fn a_machine_that_was_set_back_to_a_snapshot_is_a_fork_and_a_warning() {
     let (desk, machine, id) = desk_and_machine();
-    let _ = license_on(&machine, &["use", QUOTA, "1"]).expect_code(0);
+    let _ = license(&machine, &["use", QUOTA, "1"]).expect_code(0);
     let _ = send(&machine, &desk, "one.jsonl", &[]);
     copy(&machine.state(), &machine.file("snapshot"));
-    let _ = license_on(&machine, &["use", QUOTA, "2"]).expect_code(0);
+    let _ = license(&machine, &["use", QUOTA, "2"]).expect_code(0);
     let _ = send(&machine, &desk, "two.jsonl", &[]);
     copy(&machine.file("snapshot"), &machine.state());
-    let _ = license_on(&machine, &["use", QUOTA, "3"]).expect_code(0);
+    let _ = license(&machine, &["use", QUOTA, "3"]).expect_code(0);
     let _ = send(&machine, &desk, "three.jsonl", &[]);
 
     let verified = verify(&desk, &["two.jsonl", "three.jsonl"]);
@@ -188,11 +188,11 @@ fn without_its_journal_the_chain_goes_on_and_what_was_never_reported_is_a_gap() 
     let (desk, machine, id) = desk_and_machine();
     let remove = |name: &str| fs::remove_file(machine.state().join(name)).unwrap();
     for (count, name) in [("1", "one.jsonl"), ("1", "two.jsonl")] {
-        let _ = license_on(&machine, &["use", QUOTA, count]).expect_code(0);
+        let _ = license(&machine, &["use", QUOTA, count]).expect_code(0);
         let _ = send(&machine, &desk, name, &[]);
     }
     remove("usage");
-    let _ = license_on(&machine, &["use", QUOTA, "1"]).expect_code(0);
+    let _ = license(&machine, &["use", QUOTA, "1"]).expect_code(0);
     let _ = send(&machine, &desk, "three.jsonl", &[]);
     let _ = import(&desk, &["one.jsonl"]);
     assert_eq!(codes(&import(&desk, &["three.jsonl"])), ["GAP"]);
@@ -205,18 +205,18 @@ fn without_its_journal_the_chain_goes_on_and_what_was_never_reported_is_a_gap() 
 #[test]
 fn without_its_state_the_chain_says_that_counts_were_lost_and_without_both_another_begins() {
     let (desk, machine, id) = desk_and_machine();
-    let _ = license_on(&machine, &["use", QUOTA, "1"]).expect_code(0);
+    let _ = license(&machine, &["use", QUOTA, "1"]).expect_code(0);
     let _ = send(&machine, &desk, "one.jsonl", &[]);
     for name in ["license.cache", "quota"] {
         fs::remove_file(machine.state().join(name)).unwrap();
     }
-    let _ = license_on(&machine, &["use", QUOTA, "1"]).expect_code(0);
+    let _ = license(&machine, &["use", QUOTA, "1"]).expect_code(0);
     let _ = send(&machine, &desk, "two.jsonl", &[]);
     assert_eq!(findings(&verify(&desk, &["two.jsonl"])), ["COUNTS_LOST"]);
     for name in ["license.cache", "quota", "usage"] {
         fs::remove_file(machine.state().join(name)).unwrap();
     }
-    let _ = license_on(&machine, &["use", QUOTA, "1"]).expect_code(0);
+    let _ = license(&machine, &["use", QUOTA, "1"]).expect_code(0);
     let _ = send(&machine, &desk, "three.jsonl", &[]);
     assert_eq!(
         codes(&import(&desk, &["two.jsonl", "three.jsonl"])),

@@ -9,9 +9,9 @@ fn of_many_processes_at_once_every_use_and_refusal_is_counted_once() {
         for number in 0..24 {
             let machine = &machine;
             scope.spawn(move || match number % 3 {
-                0 => drop(license_on(machine, &["check", "sso"]).expect_code(1)),
-                1 => drop(license_on(machine, &["use", QUOTA])),
-                _ => drop(license_on(machine, &["usage-report", "--json"]).expect_code(0)),
+                0 => drop(license(machine, &["check", "sso"]).expect_code(1)),
+                1 => drop(license(machine, &["use", QUOTA])),
+                _ => drop(license(machine, &["usage-report", "--json"]).expect_code(0)),
             });
         }
     });

@@ -43,8 +43,8 @@ fn the_script_of_the_format_agrees() {
     }
     let (desk, machine, _) = desk_and_machine();
     for _ in 0..3 {
-        let _ = license_on(&machine, &["use", QUOTA]).expect_code(0);
-        let _ = license_on(&machine, &["check", "\u{e4}\"\\"]).expect_code(1);
+        let _ = license(&machine, &["use", QUOTA]).expect_code(0);
+        let _ = license(&machine, &["check", "\u{e4}\"\\"]).expect_code(1);
         let _ = send(&machine, &desk, "usage.jsonl", &[]);
     }
     assert_eq!(script(&desk, "usage.jsonl"), "named\n".repeat(3));

@@ -1,7 +1,7 @@
 //! `license check`.
 
 use license_cli_support::{Exit, Failure, Terminal, closest, escape};
-use license_client::StateProblem;
+use license_client::{Account, StateProblem};
 use license_core::usage_report::Counts;
 use license_core::{Decision, FeatureAnswer, Matrix, Outcome};
 use serde_json::Value;
@@ -30,9 +30,7 @@ pub(crate) fn run(
     let mut evaluation = match app.requested(ask) {
         // A feature of the base tier needs no license, even if the installed one is damaged.
         Err(failure) if ask.license.is_none() && base.allows(feature) => {
-            let mut evaluation = Evaluation::without_license(app, &ask.context);
-            evaluation.notices.push(Notice::failure(&failure));
-            evaluation
+            Evaluation::unusable(app, &ask.context, &failure)
         }
         evaluation => evaluation?,
     };
@@ -82,7 +80,7 @@ fn count(
     if ask.license.is_some() || ask.context.at.is_some() {
         return;
     }
-    let account = decision::account(decision, ask.context.user.as_deref());
+    let account = Account::new(decision, ask.context.user.as_deref());
     let refused = Counts::feature_refused_by(decision, &app.matrix, feature, answer.code);
     app.host.count(account, refused);
     let problems = app.host.flush_counts();

@@ -8,11 +8,13 @@ mod state;
 mod trust;
 
 use std::fmt;
+use std::path::PathBuf;
 
-use license_cli_support::{Exit, Failure, Terminal, escape};
-use license_client::Snapshot;
+use license_cli_support::{Exit, Failure, Terminal, escape, show_path};
+use license_client::{Snapshot, StateFile};
 use license_core::Timestamp;
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::json;
 
 use crate::args::ContextArgs;
 use crate::context::AppContext;
@@ -30,9 +32,8 @@ pub(crate) fn run(app: &AppContext, strict: bool, terminal: &Terminal) -> Result
     let worst = checks.iter().map(|check| check.status).max();
     let worst = worst.unwrap_or(Severity::Ok);
     if terminal.is_json() {
-        let next = verdict.next().map(|next| next.to_json());
-        let checks: Vec<_> = checks.iter().map(CheckResult::to_json).collect();
-        terminal.json(&json!({ "checks": checks, "status": worst.as_str(), "next": next }))?;
+        let next = verdict.next();
+        terminal.json(&json!({ "checks": checks, "status": worst, "next": next }))?;
     } else {
         let lines: Vec<_> = checks.iter().map(CheckResult::to_text).collect();
         terminal.data(&lines.join("\n"))?;
@@ -67,7 +68,8 @@ fn checks(
 }
 
 /// The result of a check, from best to worst.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
 enum Severity {
     Ok,
     /// Nothing stops working.
@@ -76,19 +78,13 @@ enum Severity {
     Problem,
 }
 
-impl Severity {
-    const fn as_str(self) -> &'static str {
-        match self {
+impl fmt::Display for Severity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
             Self::Ok => "ok",
             Self::Warning => "warning",
             Self::Problem => "problem",
-        }
-    }
-}
-
-impl fmt::Display for Severity {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
+        })
     }
 }
 
@@ -126,7 +122,9 @@ impl Fault {
 }
 
 /// The line of a check.
+#[derive(Serialize)]
 struct CheckResult {
+    #[serde(rename = "check")]
     name: &'static str,
     status: Severity,
     message: String,
@@ -159,15 +157,6 @@ impl CheckResult {
         }
     }
 
-    fn to_json(&self) -> Value {
-        json!({
-            "check": self.name,
-            "status": self.status.as_str(),
-            "message": self.message,
-            "hint": self.hint,
-        })
-    }
-
     fn to_text(&self) -> String {
         let (status, name, message) = (self.status, self.name, escape(&self.message));
         let line = format!("{status:8} {name:11}  {message}");
@@ -178,14 +167,20 @@ impl CheckResult {
     }
 }
 
+/// Returns a warning for each quarantined copy of these files.
+fn set_aside(app: &AppContext, files: &[StateFile], what: &str, hint: &str) -> Vec<Fault> {
+    let home = app.host.home().ok();
+    let paths = home.map(|home| home.user().set_aside(files));
+    let fault = |path: &PathBuf| {
+        let message = format!("{what} set aside as {}", show_path(path));
+        Fault::warning(message, hint)
+    };
+    paths.iter().flatten().map(fault).collect()
+}
+
 /// The next date at which something ends or is due.
+#[derive(Serialize)]
 struct Next {
     what: &'static str,
     at: Timestamp,
-}
-
-impl Next {
-    fn to_json(&self) -> Value {
-        json!({ "what": self.what, "at": self.at.to_string() })
-    }
 }

@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 
 use license_cli_support::{
-    Audience, Destination, Exit, Failure, Overwrite, QrCode, Terminal, escape, show_path,
+    Audience, Destination, Exit, Failure, QrCode, Terminal, escape, show_path,
 };
 use license_client::{Asked, Asking, InstallationError, now};
 use license_core::{Letter, License, LicenseId, spoken};
@@ -37,7 +37,7 @@ pub(crate) fn run(
         let request = app.host.request_clock_repair(made_at, asking);
         (request, "keygen clock-repair")
     } else {
-        let license = license_to_activate(app, arguments.license.as_deref())?;
+        let license = installed_license(app, arguments.license.as_deref())??;
         let request = app.host.request_activation(license.id(), made_at, asking);
         (request, "keygen activate")
     };
@@ -59,10 +59,9 @@ pub(crate) fn deactivate(
     let sending = &arguments.sending;
     sending.check(terminal)?;
     let license = match installed_license(app, arguments.license.as_deref())? {
-        InstalledLicense::Found(license) => Some(*license),
-        InstalledLicense::NothingInstalled => None,
-        InstalledLicense::NotFound(failure) if arguments.license.is_some() => return Err(failure),
-        InstalledLicense::NotFound(_) => None,
+        Ok(license) => Some(license),
+        Err(failure) if arguments.license.is_some() => return Err(failure),
+        Err(_) => None,
     };
     let made_at = arguments.at.unwrap_or_else(now);
     let mut receipt = app.host.deactivate(license.as_ref(), made_at);
@@ -111,33 +110,30 @@ fn shared(
     })
 }
 
-/// The result of searching for an installed license.
-enum InstalledLicense {
-    Found(Box<License>),
-    NothingInstalled,
-    /// Something is installed, but not the license. Contains the failure of a command that needs
-    /// it.
-    NotFound(Failure),
-}
-
-/// Returns the installed license with this id, or the one that is in effect.
-fn installed_license(app: &AppContext, id: Option<&str>) -> Result<InstalledLicense, Failure> {
+/// Returns the installed license with this id, or the one that is in effect. The inner failure is
+/// that of a command that needs a license.
+fn installed_license(
+    app: &AppContext,
+    id: Option<&str>,
+) -> Result<Result<License, Failure>, Failure> {
     let snapshot = app.host.inspect(&app.matrix);
     let found = snapshot
         .installation
         .map_err(|error| failure::installation(&error))?;
-    let Some(found) = found else {
-        return Ok(match id {
-            None => InstalledLicense::NothingInstalled,
-            Some(_) => InstalledLicense::NotFound(not_installed(id)),
-        });
+    let bundle = match (&found, id) {
+        (Some(found), _) => found.bundle(),
+        (None, Some(_)) => return Ok(Err(not_installed(id))),
+        (None, None) => {
+            let message = "expected an installed license to ask for, found none";
+            return Ok(Err(Failure::new(Exit::Denied, "NO_LICENSE", message)
+                .hint("install the license first: `license install FILE`")));
+        }
     };
     let context = license_core::Context::at(now()).high_water(snapshot.mark);
     let context = match app.host.machine() {
         Some(machine) => context.machine(machine),
         None => context,
     };
-    let bundle = found.bundle();
     let license = match id {
         Some(id) => {
             let mut licenses = bundle.licenses().iter();
@@ -147,22 +143,7 @@ fn installed_license(app: &AppContext, id: Option<&str>) -> Result<InstalledLice
         }
         None => bundle.evaluate(&app.matrix, &context).license().cloned(),
     };
-    Ok(match license {
-        Some(license) => InstalledLicense::Found(Box::new(license)),
-        None => InstalledLicense::NotFound(not_installed(id)),
-    })
-}
-
-fn license_to_activate(app: &AppContext, id: Option<&str>) -> Result<License, Failure> {
-    match installed_license(app, id)? {
-        InstalledLicense::Found(license) => Ok(*license),
-        InstalledLicense::NothingInstalled => {
-            let message = "expected an installed license to ask for, found none";
-            Err(Failure::new(Exit::Denied, "NO_LICENSE", message)
-                .hint("install the license first: `license install FILE`"))
-        }
-        InstalledLicense::NotFound(failure) => Err(failure),
-    }
+    Ok(license.ok_or_else(|| not_installed(id)))
 }
 
 fn not_installed(id: Option<&str>) -> Failure {
@@ -178,9 +159,9 @@ impl Sending {
     /// Checks the destination before anything is requested or deactivated.
     fn check(&self, terminal: &Terminal) -> Result<(), Failure> {
         if self.qr {
-            QrCode::check_destination(&self.out, terminal)?;
+            QrCode::check_destination(&self.file.out, terminal)?;
         }
-        self.out.check(Overwrite::forced(self.force))
+        self.file.check()
     }
 
     /// Delivers a request or receipt and prints what to do with it.
@@ -196,10 +177,7 @@ impl Sending {
         let lines = spoken::lines(&request.letter.to_bytes());
         let lines = lines.map_err(|error| Failure::malformed(error.to_string()))?;
         let drawn = self.deliver(&request.letter, &lines, terminal)?;
-        let path = match &self.out {
-            Destination::File(_) => Some(self.out.to_string()),
-            Destination::Stdout => None,
-        };
+        let path = self.file.path();
         if terminal.is_json() {
             terminal.json(&to_json(request, &lines, path.as_deref(), &notices))?;
             return Ok(Exit::Licensed);
@@ -211,7 +189,7 @@ impl Sending {
             Some(path) => terminal.data(&format!("wrote {path}"))?,
             None => terminal.data(&drawn)?,
         }
-        if self.speak && self.out != Destination::Stdout {
+        if self.speak && self.file.out != Destination::Stdout {
             terminal.data(&lines.join("\n"))?;
         }
         if request.is_again {
@@ -237,17 +215,15 @@ impl Sending {
         terminal: &Terminal,
     ) -> Result<String, Failure> {
         let text = letter.to_armor();
-        let overwrite = Overwrite::forced(self.force);
-        match (&self.out, self.qr) {
+        match (&self.file.out, self.qr) {
             (Destination::File(_), true) => {
                 let picture = QrCode::new(&letter.to_line())?.to_png();
                 let picture = picture.map_err(|error| Failure::malformed(error.to_string()))?;
-                self.out.write(&picture, overwrite, Audience::Everyone)?;
+                self.file.write(&picture, Audience::Everyone)?;
                 Ok(text)
             }
             (Destination::File(_), false) => {
-                self.out
-                    .write(text.as_bytes(), overwrite, Audience::Everyone)?;
+                self.file.write(text.as_bytes(), Audience::Everyone)?;
                 Ok(text)
             }
             (Destination::Stdout, true) => {

@@ -7,7 +7,7 @@ use license_client::{Link, ProjectRoot, Session, find_project};
 use serde_json::{Value, json};
 
 use crate::args::{self, Project};
-use crate::context::{AppContext, Evaluation};
+use crate::context::AppContext;
 use crate::output::decision;
 use crate::output::failure;
 use crate::output::notice::{self, Notice};
@@ -24,16 +24,12 @@ pub(crate) fn run(
 ) -> Result<Exit, Failure> {
     let args::Session { project, context } = arguments;
     // A session needs no license, so a damaged one does not prevent it.
-    let mut evaluation = app.installed(context).unwrap_or_else(|failure| {
-        let mut evaluation = Evaluation::without_license(app, context);
-        evaluation.notices.push(Notice::failure(&failure));
-        evaluation
-    });
+    let mut evaluation = app.installed_if_usable(context);
     let decision = evaluation.decide();
     let license = decision.license().map(|license| license.id());
     let user = context.user.as_deref();
     let session = Session::find(&app.host, license, user, &project.path);
-    let session = session.map_err(|error| failure::session(&error))?;
+    let session = session.map_err(|error| failure::project(&error))?;
     let machine = app.host.digest().map(|digest| digest.to_string());
     let root = session.root();
     if machine.is_none() {

@@ -2,9 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use license_cli_support::{
-    Audience, Destination, Exit, Failure, Overwrite, Terminal, escape, plural, times,
-};
+use license_cli_support::{Audience, Destination, Exit, Failure, Terminal, escape, plural, times};
 use license_client::{Cut, StateProblem, UsageExport};
 use license_core::Timestamp;
 use license_core::usage_report::{Closed, Hash, UsageEntry, write};
@@ -25,8 +23,7 @@ pub(crate) fn run(
     arguments: &UsageReport,
     terminal: &Terminal,
 ) -> Result<Exit, Failure> {
-    let overwrite = Overwrite::forced(arguments.force);
-    arguments.out.check(overwrite)?;
+    arguments.file.check()?;
     let cut = if arguments.dry_run {
         Cut::Imagined
     } else {
@@ -42,16 +39,16 @@ pub(crate) fn run(
     entries.retain(|closed| closed.parsed().is_some_and(|entry| is_included(&entry)));
     let summary = ReportSummary::new(&entries, arguments.anonymise);
     let text = write(app.host.product(), &entries, arguments.anonymise);
-    let shown = match (arguments.dry_run, &arguments.out) {
+    let shown = match (arguments.dry_run, &arguments.file.out) {
         (true, _) => None,
         (false, Destination::Stdout) => Some(text),
-        (false, out) => {
+        (false, Destination::File(_)) => {
             let audience = if arguments.anonymise {
                 Audience::Everyone
             } else {
                 Audience::OwnerOnly
             };
-            out.write(text.as_bytes(), overwrite, audience)?;
+            arguments.file.write(text.as_bytes(), audience)?;
             None
         }
     };
@@ -68,10 +65,7 @@ fn print(
 ) -> Result<(), Failure> {
     let mut notices = Vec::new();
     notice::add(&mut notices, problems.iter().map(Notice::state));
-    let path = match &arguments.out {
-        Destination::File(_) if !arguments.dry_run => Some(arguments.out.to_string()),
-        _ => None,
-    };
+    let path = arguments.file.path().filter(|_| !arguments.dry_run);
     if terminal.is_json() {
         let more = json!({
             "path": path,

@@ -1,11 +1,12 @@
 //! `license use`.
 
 use license_cli_support::{Exit, Failure, Terminal, escape};
+use license_client::Account;
 use license_core::{Code, Decision, Outcome, Quota, QuotaUse, Span};
 use serde_json::{Value, json};
 
 use crate::args::Use;
-use crate::context::{AppContext, Evaluation};
+use crate::context::AppContext;
 use crate::output::decision;
 use crate::output::failure;
 use crate::output::notice::{self, Notice};
@@ -21,15 +22,8 @@ pub(crate) fn run(app: &AppContext, arguments: &Use, terminal: &Terminal) -> Res
         let message = "what is used is counted now, so that there is nothing to try out with --at";
         return Err(Failure::usage(message).hint("leave --at away; 0 asks how much is left"));
     }
-    let evaluation = match app.installed(&arguments.context) {
-        // A quota of the base tier needs no license, even if the installed one is damaged.
-        Err(failure) => {
-            let mut evaluation = Evaluation::without_license(app, &arguments.context);
-            evaluation.notices.push(Notice::failure(&failure));
-            evaluation
-        }
-        evaluation => evaluation?,
-    };
+    // A quota of the base tier needs no license, even if the installed one is damaged.
+    let evaluation = app.installed_if_usable(&arguments.context);
     let decision = evaluation.decide();
     let in_grace = decision.outcome() == Outcome::Grace;
     let limit = if in_grace && arguments.context.strict {
@@ -40,7 +34,7 @@ pub(crate) fn run(app: &AppContext, arguments: &Use, terminal: &Terminal) -> Res
     let Some(limit) = limit else {
         return Err(no_such_quota(name, &decision));
     };
-    let account = decision::account(&decision, arguments.context.user.as_deref());
+    let account = Account::new(&decision, arguments.context.user.as_deref());
     let taken = app.host.take(account, name, arguments.count, limit);
     let taken = taken.map_err(|error| failure::store(&error))?;
     let mut notices = evaluation.notices;

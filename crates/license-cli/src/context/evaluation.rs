@@ -81,8 +81,16 @@ impl<'a> Evaluation<'a> {
         })
     }
 
+    /// Creates the evaluation of no license, with a notice of why the installed one cannot be used.
+    pub(crate) fn unusable(app: &'a AppContext, args: &'a ContextArgs, failure: &Failure) -> Self {
+        Self {
+            notices: vec![Notice::failure(failure)],
+            ..Self::without_license(app, args)
+        }
+    }
+
     /// Creates the evaluation of no license.
-    pub(crate) fn without_license(app: &'a AppContext, args: &'a ContextArgs) -> Self {
+    fn without_license(app: &'a AppContext, args: &'a ContextArgs) -> Self {
         Self {
             app,
             args,

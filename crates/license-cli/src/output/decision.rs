@@ -1,7 +1,6 @@
 //! A decision as text, as JSON and as an exit code.
 
 use license_cli_support::{Exit, Failure, Terminal, escape};
-use license_client::Account;
 use license_core::{
     Code, Decision, Evidence, License, Outcome, Quota, RevocationList, Span, Tier, Timestamp,
 };
@@ -67,12 +66,6 @@ fn report_to_text(report: &DecisionReport<'_>) -> String {
         text.push_str(&format!("\n  trust       {statement}"));
     }
     text
-}
-
-/// Returns the account on which the consequences of a decision are counted.
-pub(crate) fn account<'a>(decision: &'a Decision, user: Option<&'a str>) -> Account<'a> {
-    let license = decision.license().map(License::id);
-    Account { license, user }
 }
 
 /// Returns what to do about a license that does not hold, or that soon ends.

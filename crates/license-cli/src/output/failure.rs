@@ -5,8 +5,8 @@ use std::path::Path;
 
 use license_cli_support::{Exit, Failure, Source, show_path};
 use license_client::{
-    AnswerFault, HomeError, InstallationError, ProjectError, ReportError, SealError, SessionError,
-    StaleList, StateProblem, StoreError, UsageTypeError,
+    AnswerFault, HomeError, InstallationError, ProjectError, ReportError, SealError, StaleList,
+    StateProblem, StoreError, UsageTypeError,
 };
 use license_core::{
     BundleError, Code, InspectError, KeyError, MatrixError, ParseError, RotationError, TrustError,
@@ -18,12 +18,9 @@ use crate::embedded;
 /// Returns the failure of an artifact that does not verify.
 pub(crate) fn bundle(what: &str, error: &BundleError) -> Failure {
     let code = error.code();
-    Failure::new(
-        Exit::Unjudged,
-        code.as_str(),
-        format!("{what}: {code}: {error}"),
-    )
-    .hint(hint(error))
+    failed(Exit::Unjudged, code, error)
+        .about(&format!("{what}: {code}"))
+        .hint(hint(error))
 }
 
 fn hint(error: &BundleError) -> &'static str {
@@ -95,8 +92,8 @@ pub(crate) fn inspection(what: &str, error: &InspectError) -> Failure {
 
 /// Returns the failure of keys that cannot be used.
 pub(crate) fn invalid_trust(what: &str, error: &TrustError) -> Failure {
-    let message = with_causes(what, error);
-    Failure::malformed(message).hint(match error {
+    let failure = Failure::malformed(line(error)).about(what);
+    failure.hint(match error {
         TrustError::PrivateKey => "tell the vendor: a private key must never leave them",
         _ => "use the trust set that the vendor sent: PEM, JWK or JWK Set",
     })
@@ -122,36 +119,26 @@ pub(crate) fn home(error: &HomeError) -> Failure {
 
 /// Returns the failure of an installation that cannot be read or changed.
 pub(crate) fn installation(error: &InstallationError) -> Failure {
+    use InstallationError as Error;
+    let denied = |code| failed(Exit::Denied, code, error);
     match error {
-        InstallationError::Store(error) => store(error),
-        InstallationError::Home(error) => home(error),
-        InstallationError::NoTrust => Failure::new(
-            Exit::Unjudged,
-            Code::UntrustedKey.as_str(),
-            error.to_string(),
-        )
-        .hint("install the license again with --trust FILE"),
-        InstallationError::Worse {
-            new: Code::Superseded,
-            installed,
-        } => Failure::new(Exit::Denied, Code::Superseded.as_str(), error.to_string()).hint(
-            match installed {
-                Code::Revoked => {
-                    "ask the vendor which of the two holds; --force puts this one in the place of the installed one"
-                }
-                _ => "`license status` shows the installed one; --force puts this one in its place",
-            },
-        ),
-        InstallationError::Worse {
-            new: Code::NotYetValid,
-            ..
-        } => Failure::new(Exit::Denied, Code::NotYetValid.as_str(), error.to_string())
-            .hint("install it on the day on which it begins; --force installs it all the same"),
-        InstallationError::Worse { new, .. } => {
-            Failure::new(Exit::Denied, new.as_str(), error.to_string())
-                .hint("`license verify` says why; --force installs it all the same")
-        }
-        InstallationError::License {
+        Error::Store(error) => store(error),
+        Error::Home(error) => home(error),
+        Error::NoTrust => failed(Exit::Unjudged, Code::UntrustedKey, error)
+            .hint("install the license again with --trust FILE"),
+        Error::Worse { new, installed } => denied(*new).hint(match (new, installed) {
+            (Code::Superseded, Code::Revoked) => {
+                "ask the vendor which of the two holds; --force puts this one in the place of the installed one"
+            }
+            (Code::Superseded, _) => {
+                "`license status` shows the installed one; --force puts this one in its place"
+            }
+            (Code::NotYetValid, _) => {
+                "install it on the day on which it begins; --force installs it all the same"
+            }
+            _ => "`license verify` says why; --force installs it all the same",
+        }),
+        Error::License {
             path,
             source,
             aside,
@@ -165,64 +152,56 @@ pub(crate) fn installation(error: &InstallationError) -> Failure {
                 "install the license again: `license install --trust KEYS FILE`",
             ))
         }
-        InstallationError::Shared { path, source } => {
-            let inner = installation(source);
+        Error::Shared { path, source } => {
             let folder = show_path(path);
-            let message = format!("license for everybody in {folder}: {}", inner.message());
-            let code = inner.code().to_owned();
-            Failure::new(inner.exit(), code, message).hint(format!(
+            let what = format!("license for everybody in {folder}");
+            installation(source).about(&what).hint(format!(
                 "ask the administrator to put license.lic{} into {folder} anew, readable by all",
                 embedded::or("", " and trust.jwks"),
             ))
         }
-        InstallationError::NoLicenseYet => {
-            Failure::new(Exit::Denied, Code::NoLicense.as_str(), error.to_string())
-                .hint("install the license first, then the validation token")
+        Error::NoLicenseYet => {
+            denied(Code::NoLicense).hint("install the license first, then the validation token")
         }
-        InstallationError::OtherMachine { .. } => Failure::new(
-            Exit::Denied,
-            Code::MachineMismatch.as_str(),
-            error.to_string(),
-        )
-        .hint("ask the vendor for one for this machine: `license machine` prints its digest"),
-        InstallationError::OtherProduct { .. } => Failure::new(
-            Exit::Denied,
-            Code::ProductMismatch.as_str(),
-            error.to_string(),
-        )
-        .hint("install what is for this product, or give the other's file with --product-file"),
-        InstallationError::Answer { fault, .. } => rejected_answer(error, *fault),
-        InstallationError::LicenseNotHere { .. } => {
-            Failure::new(Exit::Denied, Code::NoLicense.as_str(), error.to_string())
-                .hint("install that license first, or together with its activation in one file")
-        }
-        InstallationError::NotActivated => {
-            Failure::new(Exit::Denied, Code::NotActivated.as_str(), error.to_string()).hint(
-                "nothing was changed; `license remove` takes away a license that is not activated",
-            )
-        }
-        InstallationError::NoMachine => {
-            Failure::new(Exit::Machine, "NO_MACHINE", error.to_string()).hint(
-                "`license machine` shows what is missing; in a container give CODITECT_MACHINE_ID",
-            )
-        }
-        InstallationError::Random => {
-            Failure::new(Exit::Machine, "RANDOM", error.to_string()).hint("run the command again")
-        }
-        InstallationError::State(problem) => Failure::new(Exit::Machine, "IO", line(problem))
+        Error::OtherMachine { .. } => denied(Code::MachineMismatch)
+            .hint("ask the vendor for one for this machine: `license machine` prints its digest"),
+        Error::OtherProduct { .. } => denied(Code::ProductMismatch)
+            .hint("install what is for this product, or give the other's file with --product-file"),
+        Error::Answer { fault, .. } => rejected_answer(error, *fault),
+        Error::LicenseNotHere { .. } => denied(Code::NoLicense)
+            .hint("install that license first, or together with its activation in one file"),
+        Error::NotActivated => denied(Code::NotActivated).hint(
+            "nothing was changed; `license remove` takes away a license that is not activated",
+        ),
+        Error::NoMachine => Failure::new(Exit::Machine, "NO_MACHINE", error.to_string()).hint(
+            "`license machine` shows what is missing; in a container give CODITECT_MACHINE_ID",
+        ),
+        Error::Random => no_random_numbers(error),
+        Error::State(problem) => Failure::new(Exit::Machine, "IO", line(problem))
             .hint("check the permissions of the file; nothing was changed"),
-        InstallationError::StaleList(stale) => stale_list(stale),
-        InstallationError::Statement(error) => bundle("trust statement", error),
-        InstallationError::OwnKeys => Failure::usage(error.to_string())
+        Error::StaleList(stale) => stale_list(stale),
+        Error::Statement(error) => bundle("trust statement", error),
+        Error::OwnKeys => Failure::usage(error.to_string())
             .hint("`license --version` lists the keys that count; ask the vendor for a build with the new ones"),
-        InstallationError::Orphaned { .. } => orphaned(error),
-        InstallationError::OtherNonce => Failure::malformed(error.to_string())
+        Error::Orphaned { .. } => denied(Code::RetiredKey)
+            .about(Code::RetiredKey.as_str())
+            .hint("ask the vendor for your license signed anew, in one file with this; --force installs this alone"),
+        Error::OtherNonce => Failure::malformed(error.to_string())
             .hint("install the answer to the question that was asked last"),
-        InstallationError::Trust { path, source } => invalid_trust(&show_path(path), source)
+        Error::Trust { path, source } => invalid_trust(&show_path(path), source)
             .hint("install the license again with --trust FILE"),
         other => Failure::malformed(other.to_string())
             .hint("install the license again: `license install FILE`"),
     }
+}
+
+/// Returns the failure with the message of an error.
+fn failed(exit: Exit, code: Code, error: &impl Error) -> Failure {
+    Failure::new(exit, code.as_str(), error.to_string())
+}
+
+fn no_random_numbers(error: &impl Error) -> Failure {
+    Failure::new(Exit::Machine, "RANDOM", error.to_string()).hint("run the command again")
 }
 
 /// Returns the failure of a deactivation whose activation belongs to the administrator.
@@ -236,23 +215,21 @@ pub(crate) fn activated_by_administrator(path: &Path) -> Failure {
     )
 }
 
+/// Returns the failure of a state that would become older.
+fn unchanged(code: Code, error: &impl Error) -> Failure {
+    let message = format!("{code}: {error}; nothing was changed");
+    Failure::new(Exit::Unjudged, code.as_str(), message)
+}
+
 /// Returns the failure of an answer that belongs to another request.
 fn rejected_answer(error: &InstallationError, fault: AnswerFault) -> Failure {
-    let code = fault.code().as_str();
-    let message = format!("{code}: {error}; nothing was changed");
-    Failure::new(Exit::Unjudged, code, message).hint(match fault {
+    unchanged(fault.code(), error).hint(match fault {
         AnswerFault::Replayed => "make a new request, with `license request` or `license request --clock`, and have that answered",
         AnswerFault::Stale => {
             "have the latest request answered: `license request` writes it again"
         }
         _ => "have the request of this machine answered: `license request` writes it again",
     })
-}
-
-fn orphaned(error: &InstallationError) -> Failure {
-    const HINT: &str = "ask the vendor for your license signed anew, in one file with this; --force installs this alone";
-    let code = Code::RetiredKey.as_str();
-    Failure::new(Exit::Denied, code, format!("{code}: {error}")).hint(HINT)
 }
 
 /// Returns the failure of an installation with the problem of the trust statements, which may have
@@ -276,9 +253,7 @@ pub(crate) fn installation_with_trust(
 
 /// Returns the failure of a revocation list that is not newer than the installed one.
 fn stale_list(stale: &StaleList) -> Failure {
-    let code = Code::StaleList.as_str();
-    let message = format!("{code}: {stale}; nothing was changed");
-    Failure::new(Exit::Unjudged, code, message).hint(if stale.expected == stale.found {
+    unchanged(Code::StaleList, stale).hint(if stale.expected == stale.found {
         "ask the vendor which of the two is theirs, then `license install FILE`"
     } else {
         "ask the vendor for the latest list, then `license install FILE`"
@@ -292,7 +267,7 @@ pub(crate) fn report(error: &ReportError) -> Failure {
         ReportError::Store(error) => store(error)
             .hint("run it as the user who uses the product; `license usage-report --dry-run` needs to write nothing"),
         ReportError::State(problem) => journal(problem),
-        _ => Failure::new(Exit::Machine, "RANDOM", error.to_string()).hint("run the command again"),
+        _ => no_random_numbers(error),
     }
 }
 
@@ -302,31 +277,24 @@ fn journal(problem: &StateProblem) -> Failure {
         StateProblem::Journal(inner) => inner,
         other => other,
     };
-    let message = line(problem);
-    match inner {
+    let hint = match inner {
         StateProblem::Sealed {
             source: SealError::OtherMachine { .. },
             ..
-        } => Failure::new(Exit::Unjudged, "STATE", message)
-            .hint("run the command again for what this machine counted by itself"),
+        } => "run the command again for what this machine counted by itself",
         StateProblem::Sealed { aside: Some(_), .. } => {
-            Failure::new(Exit::Unjudged, "STATE", message).hint(
-                "run the command again for what is left; tell the vendor that entries are missing",
-            )
+            "run the command again for what is left; tell the vendor that entries are missing"
         }
-        StateProblem::Sealed { .. } => Failure::new(Exit::Unjudged, "STATE", message)
-            .hint("`license usage-report` without --dry-run sets it aside and goes on without it"),
-        _ => Failure::new(Exit::Machine, "IO", message)
-            .hint("check the permissions of the file and the space left on its disk"),
-    }
-}
-
-/// Returns the failure of a session that cannot be named.
-pub(crate) fn session(error: &SessionError) -> Failure {
-    match error {
-        SessionError::Project(error) => project(error),
-        other => Failure::malformed(other.to_string()),
-    }
+        StateProblem::Sealed { .. } => {
+            "`license usage-report` without --dry-run sets it aside and goes on without it"
+        }
+        _ => "check the permissions of the file and the space left on its disk",
+    };
+    let (exit, code) = match inner {
+        StateProblem::Sealed { .. } => (Exit::Unjudged, "STATE"),
+        _ => (Exit::Machine, "IO"),
+    };
+    Failure::new(exit, code, line(problem)).hint(hint)
 }
 
 /// A symbolic link does not help, because it resolves to the same path.
@@ -357,8 +325,8 @@ pub(crate) fn project(error: &ProjectError) -> Failure {
 /// Returns the failure of the state directory.
 pub(crate) fn store(error: &StoreError) -> Failure {
     let path = error.path().to_string_lossy();
-    let message = with_causes("state directory", error);
-    Failure::new(Exit::Machine, "IO", message).hint(match error {
+    let failure = Failure::new(Exit::Machine, "IO", line(error)).about("state directory");
+    failure.hint(match error {
         StoreError::Busy { .. } => {
             "wait for the other process, or end it, and run the command again".to_owned()
         }
@@ -395,14 +363,7 @@ pub(crate) fn usage_type(error: &UsageTypeError) -> Failure {
 
 /// Returns an error and its causes in one line.
 pub(crate) fn line(error: &dyn Error) -> String {
-    causes(error.to_string(), error)
-}
-
-fn with_causes(what: &str, error: &dyn Error) -> String {
-    causes(format!("{what}: {error}"), error)
-}
-
-fn causes(mut message: String, error: &dyn Error) -> String {
+    let mut message = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
         message = format!("{message}: {error}");

@@ -5,6 +5,7 @@ use std::path::Path;
 use license_cli_support::{Failure, Terminal, show_path};
 use license_client::{Host, InstallationError, SealError, Snapshot, StateFile, StateProblem};
 use license_core::{Code, Warning};
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::failure;
@@ -17,7 +18,7 @@ const STATE: &str = "STATE";
 const MACHINE: &str = "MACHINE";
 
 /// A code and a message about this machine.
-#[derive(PartialEq, Eq)]
+#[derive(PartialEq, Eq, Serialize)]
 pub(crate) struct Notice {
     code: String,
     message: String,
@@ -106,10 +107,6 @@ impl Notice {
     pub(crate) fn print(&self, terminal: &Terminal) {
         terminal.warning(&self.code, &self.message);
     }
-
-    fn to_json(&self) -> Value {
-        json!({ "code": self.code, "message": self.message })
-    }
 }
 
 /// Returns the member `warnings` of a JSON answer: the warnings of a decision, then the notices.
@@ -117,7 +114,7 @@ pub(crate) fn warnings_to_json(warnings: &[Warning], notices: &[Notice]) -> Valu
     let of_decision = warnings
         .iter()
         .map(|warning| json!({ "code": warning.code.as_str(), "message": warning.message }));
-    let notices = notices.iter().map(Notice::to_json);
+    let notices = notices.iter().map(|notice| json!(notice));
     of_decision.chain(notices).collect()
 }
 

@@ -172,16 +172,15 @@ impl Host {
     }
 
     fn open_desk(&self) -> Result<Desk<'_>, InstallationError> {
-        let home = self.home.as_ref();
-        let home = home.map_err(|error| InstallationError::Home(error.clone()))?;
-        let lock = home.user().lock().map_err(InstallationError::Store)?;
+        let home = self.home.as_ref().map_err(Clone::clone)?;
+        let lock = home.user().lock()?;
         let mut loaded = State::load_locked(&lock, home.user(), self.seal());
         if let Some(problem) = loaded.problems.pop_if(|_| loaded.is_partial) {
-            return Err(InstallationError::State(problem));
+            return Err(problem.into());
         }
         let (bindings, problem) = Bindings::load_locked(&lock, home.user(), self.seal());
         if let Some(problem @ StateProblem::Store(_)) = problem {
-            return Err(InstallationError::State(problem));
+            return Err(problem.into());
         }
         let mut problems = loaded.problems;
         problems.extend(problem);
@@ -230,8 +229,7 @@ impl Desk<'_> {
     }
 
     fn save_bindings(&self) -> Result<(), InstallationError> {
-        let saved = self.bindings.save(&self.lock, self.host.seal());
-        saved.map_err(InstallationError::Store)
+        Ok(self.bindings.save(&self.lock, self.host.seal())?)
     }
 
     /// In both places, each safe from a loss of power.

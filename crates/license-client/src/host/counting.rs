@@ -9,7 +9,7 @@ use super::{Account, Host};
 use crate::problem::StateProblem;
 use crate::sealed_file::Durability;
 use crate::state::State;
-use crate::store::StoreError;
+use crate::store::{Damaged, StoreError};
 
 /// What came of taking from a quota, and what went wrong beside it.
 #[derive(Debug)]
@@ -51,7 +51,7 @@ impl Host {
             Ok(lock) => lock,
             Err(busy @ StoreError::Busy { .. }) => return Err(busy),
             Err(error) => {
-                let known = State::inspect(store, self.seal()).state;
+                let known = State::load(store, self.seal(), Damaged::Leave).state;
                 let taken = self.take_unkept(account, asked, known);
                 return Ok(taken.with(StateProblem::NotKept(error)));
             }

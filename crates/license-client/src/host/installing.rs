@@ -19,7 +19,7 @@ use crate::problem::StateProblem;
 use crate::revocations::{self, InstalledList};
 use crate::sealed_file::Durability;
 use crate::state::State;
-use crate::store::StoreLock;
+use crate::store::{Damaged, StoreLock};
 
 const ACTIVATION: &str = "activation";
 const CLOCK_REPAIR: &str = "clock repair";
@@ -59,9 +59,8 @@ impl Host {
         replace: Replace,
         moment: Moment,
     ) -> Result<Installed, InstallationError> {
-        let home = self.home.as_ref();
-        let home = home.map_err(|error| InstallationError::Home(error.clone()))?;
-        let lock = home.user().lock().map_err(InstallationError::Store)?;
+        let home = self.home.as_ref().map_err(Clone::clone)?;
+        let lock = home.user().lock()?;
         let loaded = State::load_locked(&lock, home.user(), self.seal());
         let (bindings, problem) = Bindings::load_locked(&lock, home.user(), self.seal());
         let mut problems = loaded.problems;
@@ -106,7 +105,7 @@ impl Host {
             Moment::Imagined => context.clone(),
         };
         // All of what is written from here on stands, or none of it.
-        let undo = lock.begin().map_err(InstallationError::Store)?;
+        let undo = lock.begin()?;
         let kept = transaction.keep(&context, replace)?;
         transaction.take_answers()?;
         // Lists last: they take away, also what came before with the same file.
@@ -125,7 +124,7 @@ impl Host {
             problems.push(StateProblem::NotKept(error));
         }
         change.finish(&lock)?;
-        undo.commit().map_err(InstallationError::Store)?;
+        undo.commit()?;
         Ok(Installed {
             path: kept.path,
             begins: kept.begins,
@@ -278,11 +277,10 @@ impl InstallTransaction<'_> {
         let context = context.clone().revocations(&lists);
         let context = context.activations(&activations).deactivated(&given_up);
         let keys = Keys::of(self.host.trust());
-        let _ = candidate.beside(home, keys, &context, replace, &self.state.validations)?;
+        let kept = &self.state.validations;
+        let early = candidate.beside(home, keys, &context, replace, kept)?;
         self.change.begin(self.lock)?;
-        let (roots, kept) = (self.roots, &self.state.validations);
-        let stored =
-            candidate.install_locked(self.lock, home, keys, roots, &context, replace, kept)?;
+        let stored = candidate.install_locked(self.lock, home, keys, self.roots, early)?;
         self.lock.clear_aside(&[StateFile::License, StateFile::Key]);
         Ok(Placement {
             path: stored.path,
@@ -305,8 +303,7 @@ impl InstallTransaction<'_> {
         if bundle.activations().is_empty() {
             return Ok(());
         }
-        let saved = self.bindings.save(self.lock, self.host.seal());
-        saved.map_err(InstallationError::Store)
+        Ok(self.bindings.save(self.lock, self.host.seal())?)
     }
 
     fn blocks(
@@ -344,7 +341,8 @@ impl InstallTransaction<'_> {
     fn all_lists(&self) -> Vec<RevocationList> {
         let (candidate, seen) = (self.candidate, Default::default());
         let product = candidate.matrix.product();
-        let (kept, _) = revocations::of_home(self.home, candidate.trust, product, &seen, false);
+        let (kept, _) =
+            revocations::of_home(self.home, candidate.trust, product, &seen, Damaged::Leave);
         [kept.as_slice(), candidate.bundle.revocations()].concat()
     }
 
@@ -354,8 +352,7 @@ impl InstallTransaction<'_> {
         if lists.is_empty() {
             return Ok(());
         }
-        revocations::write(self.lock, self.home.user(), self.candidate.trust, lists)
-            .map_err(InstallationError::Store)?;
+        revocations::write(self.lock, self.home.user(), self.candidate.trust, lists)?;
         let _ = self.state.lists.note(lists);
         Ok(())
     }

@@ -4,6 +4,7 @@ use license_core::{RevocationList, TrustSet};
 
 use super::Host;
 use crate::revocations;
+use crate::store::Damaged;
 
 impl Host {
     /// The installed revocation lists of this product that verify with these keys: of each key the newest. Nothing is noted or set aside,
@@ -12,8 +13,13 @@ impl Host {
         let Ok(home) = &self.home else {
             return Vec::new();
         };
-        let (lists, _) =
-            revocations::of_home(home, trust, self.product, &Default::default(), false);
+        let (lists, _) = revocations::of_home(
+            home,
+            trust,
+            self.product,
+            &Default::default(),
+            Damaged::Leave,
+        );
         lists
     }
 }

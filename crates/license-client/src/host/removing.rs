@@ -15,17 +15,16 @@ impl Host {
     /// [`InstallationError`] if they can't be removed.
     pub fn remove(&self) -> Result<Removed, InstallationError> {
         use StateFile::{Key, License, Trust};
-        let home = self.home.as_ref();
-        let home = home.map_err(|error| InstallationError::Home(error.clone()))?;
+        let home = self.home.as_ref().map_err(Clone::clone)?;
         let store = home.user();
         let mut paths = Vec::new();
         let is_there = |file: &StateFile| store.dir().file(*file).symlink_metadata().is_ok();
         if [License, Key, Trust].iter().any(is_there) {
-            let lock = store.lock().map_err(InstallationError::Store)?;
+            let lock = store.lock()?;
             // The keys are removed last: a license without its keys is an error, but keys without
             // a license are not.
             for file in [License, Key, Trust] {
-                if lock.remove(file).map_err(InstallationError::Store)? {
+                if lock.remove(file)? {
                     paths.push(store.dir().file(file));
                 }
             }

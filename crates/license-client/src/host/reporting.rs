@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::PoisonError;
 use std::time::Duration;
 
-use license_core::LicenseId;
 use license_core::usage_report::{Closed, Counts, Period};
+use license_core::{Decision, License, LicenseId};
 use thiserror::Error;
 
 use super::Host;
@@ -15,7 +15,7 @@ use crate::paths::HomeError;
 use crate::problem::StateProblem;
 use crate::sealed_file::Durability;
 use crate::state::{Loaded, State, Unsaved};
-use crate::store::{Store, StoreError, StoreLock};
+use crate::store::{Damaged, Store, StoreError, StoreLock};
 
 /// For counts alone a program that ends waits no longer, which is enough for others to write.
 const SHORT_PATIENCE: Duration = Duration::from_secs(1);
@@ -33,6 +33,14 @@ pub struct Account<'a> {
     pub license: Option<&'a LicenseId>,
     /// None is somebody.
     pub user: Option<&'a str>,
+}
+
+impl<'a> Account<'a> {
+    /// Returns the account on which the consequences of a decision are counted.
+    pub fn new(decision: &'a Decision, user: Option<&'a str>) -> Self {
+        let license = decision.license().map(License::id);
+        Self { license, user }
+    }
 }
 
 /// Whether the open period ends with a report.
@@ -60,48 +68,16 @@ pub struct UsageExport {
 pub enum ReportError {
     /// There is no place where anything could have been counted.
     #[error("there is no place where usage could be counted")]
-    Home(#[source] HomeError),
+    Home(#[from] HomeError),
     /// The state directory cannot be used.
     #[error("the state directory can't be used")]
-    Store(#[source] StoreError),
+    Store(#[from] StoreError),
     /// The counts cannot be read.
     #[error("what was counted can't be read")]
-    State(#[source] StateProblem),
+    State(#[from] StateProblem),
     /// The system provides no random bytes.
     #[error("the system gives no random bytes")]
     NoRandomness,
-}
-
-/// Why nothing of what was counted is in the open period.
-enum Unrecorded {
-    /// The journal, after which a period would begin, can't be read for now.
-    Problem(StateProblem),
-    NoRandomness,
-}
-
-impl Unrecorded {
-    /// That there is no randomness may pass, and is told when a report is asked for.
-    fn problem(self) -> Option<StateProblem> {
-        match self {
-            Self::Problem(problem) => Some(problem),
-            Self::NoRandomness => None,
-        }
-    }
-}
-
-impl From<StateProblem> for Unrecorded {
-    fn from(problem: StateProblem) -> Self {
-        Self::Problem(problem)
-    }
-}
-
-impl From<Unrecorded> for ReportError {
-    fn from(unrecorded: Unrecorded) -> Self {
-        match unrecorded {
-            Unrecorded::Problem(problem) => Self::State(problem),
-            Unrecorded::NoRandomness => Self::NoRandomness,
-        }
-    }
 }
 
 impl Host {
@@ -156,8 +132,7 @@ impl Host {
     /// # Errors
     /// [`ReportError`] if they can't be read, or the open period can't be closed.
     pub fn usage_report(&self, cut: Cut) -> Result<UsageExport, ReportError> {
-        let home = self.home.as_ref();
-        let home = home.map_err(|error| ReportError::Home(error.clone()))?;
+        let home = self.home.as_ref().map_err(Clone::clone)?;
         let store = home.user();
         if !store.dir().path().is_dir() {
             return Ok(UsageExport::default());
@@ -184,27 +159,24 @@ impl Host {
     }
 
     fn cut(&self, store: &Store) -> Result<UsageExport, ReportError> {
-        let lock = store.lock().map_err(ReportError::Store)?;
+        let lock = store.lock()?;
         let loaded = State::load_locked(&lock, store, self.seal());
         let (mut state, mut problems) = (loaded.state, loaded.problems);
         if let Some(problem) = problems.pop_if(|_| loaded.is_partial) {
-            return Err(ReportError::State(problem));
+            return Err(problem.into());
         }
         // Before anything is closed: of a damaged journal whoever asks is to know first.
         let (journal, problem) = Journal::load_locked(&lock, store, self.seal());
         if let Some(problem) = problem {
-            return Err(ReportError::State(problem));
+            return Err(problem.into());
         }
         state.high_water.observe(self.reading());
         let pending = self.take_pending();
         let recorded = self.record(&lock, store, &mut state, &pending);
-        let closed = recorded.and_then(|()| match self.close_period(&mut state) {
-            Some(()) => Ok(()),
-            None => Err(Unrecorded::NoRandomness),
-        });
-        if let Err(unrecorded) = closed {
+        let closed = recorded.and_then(|()| self.close_period(&mut state));
+        if let Err(error) = closed {
             self.put_back(pending);
-            return Err(unrecorded.into());
+            return Err(error);
         }
         if state.closed.is_empty() {
             let entries = journal.entries;
@@ -217,8 +189,7 @@ impl Host {
             }
             return Err(ReportError::Store(unsaved.into()));
         }
-        let settled = self.settle(&lock, store, &mut state);
-        let entries = settled.map_err(ReportError::State)?.entries;
+        let entries = self.settle(&lock, store, &mut state)?.entries;
         Ok(UsageExport { entries, problems })
     }
 
@@ -227,14 +198,13 @@ impl Host {
             mut state,
             problems,
             ..
-        } = State::inspect(store, self.seal());
+        } = State::load(store, self.seal(), Damaged::Leave);
         let (mut journal, problem) = Journal::inspect(store, self.seal());
         if let Some(problem) = problem {
-            return Err(ReportError::State(problem));
+            return Err(problem.into());
         }
         state.high_water.observe(self.reading());
-        self.close_period(&mut state)
-            .ok_or(ReportError::NoRandomness)?;
+        self.close_period(&mut state)?;
         journal.absorb(&state.closed);
         let entries = journal.entries;
         Ok(UsageExport { entries, problems })
@@ -265,7 +235,9 @@ impl Host {
             self.put_back(pending);
         }
         let problem = match (recorded, &written) {
-            (Err(unrecorded), _) => unrecorded.problem(),
+            (Err(ReportError::State(problem)), _) => Some(problem),
+            // Missing randomness may pass. A command that needs a report returns that error.
+            (Err(_), _) => None,
             (Ok(()), Ok(())) if !state.closed.is_empty() => self.settle(lock, store, state).err(),
             _ => None,
         };
@@ -279,13 +251,12 @@ impl Host {
         store: &Store,
         state: &mut State,
         counted: &Pending,
-    ) -> Result<(), Unrecorded> {
+    ) -> Result<(), ReportError> {
         let now = state.high_water.mark();
         let mut behind = now.seconds_since(clock::now());
         for (license, counts) in counted {
             if state.period.is_none() {
-                let begun = self.begin(lock, store, state)?;
-                state.period = Some(begun.ok_or(Unrecorded::NoRandomness)?);
+                state.period = Some(self.begin(lock, store, state)?);
             }
             let is_over = |period: &Period| period.is_over(license.as_ref(), now);
             let may_close = state.closed.len() < MOST_WAITING;
@@ -302,32 +273,29 @@ impl Host {
         Ok(())
     }
 
-    /// A period after the last entry of the journal, or of a new chain; none without randomness.
-    fn begin(
-        &self,
-        lock: &StoreLock,
-        store: &Store,
-        state: &State,
-    ) -> Result<Option<Period>, StateProblem> {
+    /// Returns a period after the last entry of the journal, or of a new chain.
+    fn begin(&self, lock: &StoreLock, store: &Store, state: &State) -> Result<Period, ReportError> {
         let (journal, problem) = Journal::load_locked(lock, store, self.seal());
         if let Some(problem) = problem.filter(may_pass) {
-            return Err(problem);
+            return Err(problem.into());
         }
         let resets = state.high_water.resets();
-        let fresh = random();
-        Ok(fresh.map(|fresh| Period::begin(journal.next_place(), fresh, resets)))
+        let fresh = random().ok_or(ReportError::NoRandomness)?;
+        Ok(Period::begin(journal.next_place(), fresh, resets))
     }
 
-    /// Moves what the open period holds to the closed entries; `None` without randomness.
-    fn close_period(&self, state: &mut State) -> Option<()> {
+    /// Moves the content of the open period to the closed entries.
+    fn close_period(&self, state: &mut State) -> Result<(), ReportError> {
         let Some(period) = &mut state.period else {
-            return Some(());
+            return Ok(());
         };
         let machine = self.digest().map(|digest| digest.to_string());
         let resets = state.high_water.resets();
-        let closed = period.close(self.product, machine.as_deref(), resets, random)?;
-        state.closed.extend(closed);
-        Some(())
+        let closed = period.close(self.product, machine.as_deref(), resets, random);
+        state
+            .closed
+            .extend(closed.ok_or(ReportError::NoRandomness)?);
+        Ok(())
     }
 
     /// Writes closed entries to the journal. They stay in the state until it is written, so that one that is written twice is known by then.

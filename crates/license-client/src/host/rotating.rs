@@ -13,7 +13,7 @@ use crate::home::Home;
 use crate::installation::{Candidate, Installation, InstallationError, Keys, kept_text, roots_of};
 use crate::paths::StateFile;
 use crate::state::State;
-use crate::store::StoreLock;
+use crate::store::{Damaged, StoreLock};
 
 /// What installing a trust statement did.
 #[derive(Debug, Clone)]
@@ -64,7 +64,7 @@ impl Host {
             change.taken.push(new.filter(|_| taken == Taken::New));
         }
         if change.news().next().is_some() {
-            change.kept = kept_text(lock, home).map_err(InstallationError::Store)?;
+            change.kept = kept_text(lock, home)?;
             change.check_room()?;
         }
         Ok(change)
@@ -124,7 +124,7 @@ impl ChangeOfTrust {
         }
         let own = Home::at(home.user().dir().clone());
         let holds = |keys: &TrustSet| {
-            let found = Installation::inspect(&own, Keys::Given(keys), matrix)?;
+            let found = Installation::read(&own, Keys::Given(keys), matrix, Damaged::Leave)?;
             Ok(found.is_some_and(|mut found| {
                 let _ = found.add_validations(&state.validations, keys, matrix);
                 found.add_activations(activations(keys), &state.given_up);
@@ -217,8 +217,7 @@ impl ChangeOfTrust {
 }
 
 fn write(lock: &StoreLock, text: &str) -> Result<(), InstallationError> {
-    let written = lock.write(StateFile::TrustStatements, text.as_bytes());
-    written.map_err(InstallationError::Store)?;
+    lock.write(StateFile::TrustStatements, text.as_bytes())?;
     lock.clear_aside(&[StateFile::TrustStatements]);
     Ok(())
 }

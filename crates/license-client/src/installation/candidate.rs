@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use license_core::{Bundle, Canonical, Code, Context, Matrix, Outcome, Timestamp, TrustSet};
 
 use super::early::Early;
-use super::{Damaged, Installation, InstallationError, Keys, add_validations};
+use super::{Installation, InstallationError, Keys, add_validations};
 use crate::home::Home;
 use crate::paths::StateFile;
-use crate::store::StoreLock;
+use crate::store::{Damaged, StoreLock};
 
 /// Whether a license that holds may be replaced by one that does not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,10 +54,10 @@ impl Candidate<'_> {
         context: &Context<'_>,
         replace: Replace,
     ) -> Result<PathBuf, InstallationError> {
-        let lock = home.user().lock().map_err(InstallationError::Store)?;
+        let lock = home.user().lock()?;
         let keys = Keys::Installed;
-        let roots = self.trust;
-        let stored = self.install_locked(&lock, home, keys, roots, context, replace, &[])?;
+        let early = self.beside(home, keys, context, replace, &[])?;
+        let stored = self.install_locked(&lock, home, keys, self.trust, early)?;
         Ok(stored.path)
     }
 
@@ -72,33 +72,22 @@ impl Candidate<'_> {
         let own = keys.roots_before(home);
         let all = own.joined(roots);
         if all.len() > own.len() {
-            let written = lock.write(StateFile::Trust, jwks(&all).as_bytes());
-            written.map_err(InstallationError::Store)?;
+            lock.write(StateFile::Trust, jwks(&all).as_bytes())?;
         }
         Ok(())
     }
 
-    /// The same by who holds the lock, with the keys to keep beside it, and the validation tokens that are kept beside licenses.
-    #[allow(
-        clippy::too_many_arguments,
-        reason = "what is at hand under the lock, each of its own type"
-    )]
+    /// Replaces what is installed, together with what stays beside it as [`Self::beside`] returned.
     pub(crate) fn install_locked(
         &self,
         lock: &StoreLock,
         home: &Home,
         before: Keys<'_>,
         roots: &TrustSet,
-        context: &Context<'_>,
-        replace: Replace,
-        kept: &[String],
+        early: Option<Early>,
     ) -> Result<Stored, InstallationError> {
-        let early = self.beside(home, before, context, replace, kept)?;
         let keys = both(&before.roots_before(home), roots);
-        let write = |file, text: &str| {
-            let written = lock.write(file, text.as_bytes());
-            written.map_err(InstallationError::Store)
-        };
+        let write = |file, text: &str| lock.write(file, text.as_bytes());
         write(StateFile::Trust, &jwks(&keys))?;
         let (file, other, text) = match self.bundle.canonical() {
             Canonical::File(text) => {
@@ -110,7 +99,7 @@ impl Candidate<'_> {
             }
         };
         write(file, &text)?;
-        lock.remove(other).map_err(InstallationError::Store)?;
+        lock.remove(other)?;
         if keys.len() > roots.len() && early.is_none() {
             write(StateFile::Trust, &jwks(roots))?;
         }
@@ -158,7 +147,7 @@ impl Candidate<'_> {
     fn installed(&self, home: &Home, keys: Keys<'_>, replace: Replace) -> Option<Installation> {
         // What is installed and damaged is what one installs anew for.
         let own = Home::at(home.user().dir().clone());
-        let read = || Installation::read(&own, keys, self.matrix, Damaged::SetAside);
+        let read = || Installation::read(&own, keys, self.matrix, Damaged::Quarantine);
         let installed = (replace == Replace::UnlessWorse).then(|| read().ok().flatten());
         installed.flatten()
     }

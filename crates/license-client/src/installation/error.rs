@@ -18,10 +18,10 @@ use crate::store::{Store, StoreError};
 pub enum InstallationError {
     /// The state directory cannot be read or written.
     #[error("the state directory can't be used")]
-    Store(#[source] StoreError),
+    Store(#[from] StoreError),
     /// There is no place where a license could be installed.
     #[error("there is no place where a license could be installed")]
-    Home(#[source] HomeError),
+    Home(#[from] HomeError),
     /// There is a license, but there are no keys to verify it with.
     #[error("a license is installed, but no keys to verify it with")]
     NoTrust,
@@ -117,7 +117,7 @@ pub enum InstallationError {
     },
     /// A revocation list is older than one that was seen before.
     #[error(transparent)]
-    StaleList(StaleList),
+    StaleList(#[from] StaleList),
     /// A trust statement does not count.
     #[error(transparent)]
     Statement(BundleError),
@@ -142,7 +142,7 @@ pub enum InstallationError {
     },
     /// The state of this machine cannot be read, so that nothing may be added to it.
     #[error("what this machine remembers can't be read now")]
-    State(#[source] StateProblem),
+    State(#[from] StateProblem),
 }
 
 impl InstallationError {
@@ -209,7 +209,7 @@ impl InstallationError {
     }
 
     /// Puts a damaged file aside, unless another was written in the meantime.
-    pub(super) fn set_aside(self, store: &Store, again: impl Fn() -> Found) -> Self {
+    pub(super) fn set_aside(mut self, store: &Store, again: impl Fn() -> Found) -> Self {
         if !self.is_damage() {
             return self;
         }
@@ -217,18 +217,11 @@ impl InstallationError {
             true => StateFile::Key,
             false => StateFile::License,
         };
-        let lock = store.lock_within(std::time::Duration::ZERO).ok();
-        let lock = lock.filter(|_| again().is_err_and(|error| error.is_damage()));
-        let moved = lock.and_then(|lock| lock.set_aside(file).ok());
-        match self {
-            Self::NotText { path, .. } => Self::NotText { path, aside: moved },
-            Self::License { path, source, .. } => Self::License {
-                path,
-                source,
-                aside: moved,
-            },
-            other => other,
+        let moved = store.quarantine(file, || again().is_err_and(|error| error.is_damage()));
+        if let Self::NotText { aside, .. } | Self::License { aside, .. } = &mut self {
+            *aside = moved;
         }
+        self
     }
 }
 

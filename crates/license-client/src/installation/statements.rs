@@ -1,7 +1,5 @@
 //! The trust statements that are kept beside the installed keys, in the order in which they were installed.
 
-use std::time::Duration;
-
 use license_core::{
     Artefacts, BundleError, Code, MAX_FILE_BYTES, Rotation, RotationError, TokenKind, Unverified,
 };
@@ -9,7 +7,7 @@ use license_core::{
 use crate::home::Home;
 use crate::paths::StateFile;
 use crate::problem::StatementProblem;
-use crate::store::{Store, StoreError, StoreLock};
+use crate::store::{Damaged, Store, StoreError, StoreLock};
 
 /// The statements in one folder, none of them verified.
 pub(super) fn tokens_in(store: &Store) -> Result<Vec<Unverified<'static>>, StatementProblem> {
@@ -59,12 +57,20 @@ pub(super) fn apply_kept(rotation: &mut Rotation, home: &Home) {
 }
 
 /// What is wrong with the statements of a home. The user's own file is put aside if it is damaged.
-pub(crate) fn problems(home: &Home, may_set_aside: bool) -> Vec<StatementProblem> {
-    let own = problem_in(home, home.user());
-    let own = own.map(|problem| match may_set_aside {
-        true => set_aside(problem, home),
-        false => problem,
-    });
+pub(crate) fn problems(home: &Home, damaged: Damaged) -> Vec<StatementProblem> {
+    let user = home.user();
+    let mut own = problem_in(home, user);
+    if let Some(StatementProblem::Damaged { aside, .. }) = &mut own
+        && damaged == Damaged::Quarantine
+    {
+        let is_damaged = || {
+            matches!(
+                problem_in(home, user),
+                Some(StatementProblem::Damaged { .. })
+            )
+        };
+        *aside = user.quarantine(StateFile::TrustStatements, is_damaged);
+    }
     let shared = home.system().and_then(|system| problem_in(home, system));
     own.into_iter().chain(shared).collect()
 }
@@ -88,25 +94,6 @@ fn problem_in(home: &Home, store: &Store) -> Option<StatementProblem> {
         })),
         aside: None,
     })
-}
-
-/// Puts a damaged file aside, unless another was written in the meantime.
-fn set_aside(problem: StatementProblem, home: &Home) -> StatementProblem {
-    let StatementProblem::Damaged { path, source, .. } = problem else {
-        return problem;
-    };
-    let lock = home.user().lock_within(Duration::ZERO).ok();
-    let is_damaged = || {
-        let found = problem_in(home, home.user());
-        matches!(found, Some(StatementProblem::Damaged { .. }))
-    };
-    let lock = lock.filter(|_| is_damaged());
-    let aside = lock.and_then(|lock| lock.set_aside(StateFile::TrustStatements).ok());
-    StatementProblem::Damaged {
-        path,
-        source,
-        aside,
-    }
 }
 
 /// The text of the statements in the user's folder, to write it again with others. What is damaged is what one installs anew for.

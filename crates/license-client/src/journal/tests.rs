@@ -131,7 +131,7 @@ fn who_dies_between_the_state_and_the_journal_has_neither_lost_nor_doubled() {
     let (_scratch, host, store) = host();
     take(&host);
     // Closed in the state, and not in the journal yet.
-    let mut state = State::inspect(&store, host.seal()).state;
+    let mut state = State::load(&store, host.seal(), Damaged::Leave).state;
     let period = state.period.as_mut().unwrap();
     state.closed = period.close(product(), None, 0, || Some([5; 16])).unwrap();
     let lock = store.lock().unwrap();
@@ -179,10 +179,20 @@ fn entries_wait_in_the_state_while_the_journal_can_not_be_read() {
     let soon = Durability::Process;
     state.save(&lock, host.seal(), soon, soon).unwrap();
     drop(lock);
-    assert_eq!(State::inspect(&store, host.seal()).state.closed, closed);
+    assert_eq!(
+        State::load(&store, host.seal(), Damaged::Leave)
+            .state
+            .closed,
+        closed
+    );
     // The next count writes them.
     take(&host);
-    assert_eq!(State::inspect(&store, host.seal()).state.closed, []);
+    assert_eq!(
+        State::load(&store, host.seal(), Damaged::Leave)
+            .state
+            .closed,
+        []
+    );
     let (journal, problem) = Journal::inspect(&store, host.seal());
     assert!(problem.is_none());
     assert_eq!(journal.entries, closed);
@@ -243,7 +253,7 @@ fn what_is_in_one_copy_of_the_state_is_not_counted_again_when_the_other_can_be_w
     for _ in 0..4 {
         block(&store, StateFile::Quota);
         let lock = store.lock().unwrap();
-        let mut state = State::inspect(&store, host.seal()).state;
+        let mut state = State::load(&store, host.seal(), Damaged::Leave).state;
         host.count(Account::default(), Counts::used(QUOTA, 1));
         let soon = [Durability::Process; 2];
         let (written, _) = host.write_counts(&lock, &store, &mut state, soon);
@@ -260,7 +270,7 @@ fn what_a_report_could_not_write_is_counted_with_the_next() {
     take(&host);
     host.count(Account::default(), Counts::used(QUOTA, 3));
     let copy = std::fs::read(store.dir().file(StateFile::Quota)).unwrap();
-    let state = State::inspect(&store, host.seal()).state;
+    let state = State::load(&store, host.seal(), Damaged::Leave).state;
     block(&store, StateFile::Cache);
     let lock = store.lock().unwrap();
     let (written, _) =

@@ -14,6 +14,19 @@ fn store() -> (tempfile::TempDir, Store) {
     (scratch, store)
 }
 
+/// Loads what this machine remembers, and the problems with it.
+fn load(store: &Store, machine: &str) -> (State, Vec<StateProblem>) {
+    let loaded = State::load(store, &seal(machine), Damaged::Quarantine);
+    (loaded.state, loaded.problems)
+}
+
+fn save(state: &State, store: &Store, machine: &str) {
+    let lock = store.lock().unwrap();
+    let durability = Durability::Process;
+    let saved = state.save(&lock, &seal(machine), durability, durability);
+    saved.unwrap();
+}
+
 fn noon() -> Timestamp {
     Timestamp::parse("2027-03-01T12:00:00Z").unwrap()
 }
@@ -36,23 +49,14 @@ fn state() -> State {
 
 fn saved() -> (tempfile::TempDir, Store) {
     let (scratch, store) = store();
-    let lock = store.lock().unwrap();
-    let durability = Durability::Process;
-    state()
-        .save(&lock, &seal("here"), durability, durability)
-        .unwrap();
-    drop(lock);
+    save(&state(), &store, "here");
     (scratch, store)
 }
 
 #[test]
 fn what_was_saved_is_loaded() {
     let (_scratch, store) = saved();
-    let Loaded {
-        state: loaded,
-        problems,
-        ..
-    } = State::load(&store, &seal("here"));
+    let (loaded, problems) = load(&store, "here");
     assert_eq!(loaded, state());
     assert!(problems.is_empty());
 }
@@ -60,11 +64,7 @@ fn what_was_saved_is_loaded() {
 #[test]
 fn without_files_nothing_is_remembered_and_nothing_is_made() {
     let (_scratch, store) = store();
-    let Loaded {
-        state: loaded,
-        problems,
-        ..
-    } = State::load(&store, &seal("here"));
+    let (loaded, problems) = load(&store, "here");
     assert_eq!(loaded, State::default());
     assert!(problems.is_empty());
     assert!(!store.dir().path().exists());
@@ -75,11 +75,7 @@ fn a_file_that_is_removed_takes_neither_the_mark_nor_a_count_with_it() {
     for removed in FILES {
         let (_scratch, store) = saved();
         fs::remove_file(store.dir().file(removed)).unwrap();
-        let Loaded {
-            state: loaded,
-            problems,
-            ..
-        } = State::load(&store, &seal("here"));
+        let (loaded, problems) = load(&store, "here");
         assert_eq!(loaded.high_water.mark(), noon());
         assert_eq!(loaded.tally, state().tally);
         assert!(problems.is_empty());
@@ -94,11 +90,7 @@ fn a_changed_file_is_set_aside_and_the_other_one_counts() {
         let mut bytes = fs::read(&path).unwrap();
         *bytes.last_mut().unwrap() ^= 1;
         fs::write(&path, bytes).unwrap();
-        let Loaded {
-            state: loaded,
-            problems,
-            ..
-        } = State::load(&store, &seal("here"));
+        let (loaded, problems) = load(&store, "here");
         assert_eq!(loaded.tally, state().tally);
         let [StateProblem::Sealed { source, aside, .. }] = &problems[..] else {
             panic!("{problems:?}");
@@ -106,18 +98,14 @@ fn a_changed_file_is_set_aside_and_the_other_one_counts() {
         assert_eq!(*source, SealError::Tampered);
         assert!(aside.as_ref().unwrap().exists());
         assert!(!path.exists());
-        assert!(State::load(&store, &seal("here")).problems.is_empty());
+        assert!(load(&store, "here").1.is_empty());
     }
 }
 
 #[test]
 fn state_of_another_machine_is_refused_with_that_reason() {
     let (_scratch, store) = saved();
-    let Loaded {
-        state: loaded,
-        problems,
-        ..
-    } = State::load(&store, &seal("elsewhere"));
+    let (loaded, problems) = load(&store, "elsewhere");
     assert_eq!(loaded, State::default());
     assert_eq!(problems.len(), 2);
     for problem in problems {
@@ -143,11 +131,7 @@ fn files_cut_short_oversized_or_of_another_form_are_problems_and_no_panic() {
         let (_scratch, store) = store();
         fs::create_dir(store.dir().path()).unwrap();
         fs::write(store.dir().file(StateFile::Cache), content).unwrap();
-        let Loaded {
-            state: loaded,
-            problems,
-            ..
-        } = State::load(&store, &here);
+        let (loaded, problems) = load(&store, "here");
         assert_eq!(loaded, State::default());
         assert_eq!(problems.len(), 1);
     }
@@ -157,20 +141,13 @@ fn files_cut_short_oversized_or_of_another_form_are_problems_and_no_panic() {
 fn machines_that_share_a_folder_find_their_own_state_again() {
     let (_scratch, store) = saved();
     for _ in 0..3 {
-        let elsewhere = State::load(&store, &seal("elsewhere"));
-        let lock = store.lock().unwrap();
-        let durability = Durability::Process;
-        let saved = elsewhere
-            .state
-            .save(&lock, &seal("elsewhere"), durability, durability);
-        saved.unwrap();
-        drop(lock);
-        let here = State::load(&store, &seal("here"));
-        assert_eq!(here.state, state());
-        let lock = store.lock().unwrap();
-        here.state
-            .save(&lock, &seal("here"), durability, durability)
-            .unwrap();
+        for machine in ["elsewhere", "here"] {
+            let (loaded, _) = load(&store, machine);
+            if machine == "here" {
+                assert_eq!(loaded, state());
+            }
+            save(&loaded, &store, machine);
+        }
     }
     let files = fs::read_dir(store.dir().path()).unwrap().count();
     assert_eq!(files, 1 + 2 + 2 * 2, "two of each machine, and no more");
@@ -181,8 +158,8 @@ fn what_was_said_is_kept_in_both_files() {
     for removed in FILES {
         let (_scratch, store) = saved();
         fs::remove_file(store.dir().file(removed)).unwrap();
-        let loaded = State::load(&store, &seal("here"));
-        assert_eq!(loaded.state.validations, state().validations);
+        let (loaded, _) = load(&store, "here");
+        assert_eq!(loaded.validations, state().validations);
     }
 }
 
@@ -198,7 +175,7 @@ fn what_is_kept_of_tokens_is_bounded_and_the_first_stay() {
 fn a_state_of_before_there_were_usage_reports_is_read_and_one_that_is_damaged_in_that_part_alone_too()
  {
     let (_scratch, store) = saved();
-    let whole = state().to_json();
+    let whole = sealed_file::to_json(&state());
     for usage in [
         None,
         Some(serde_json::json!({ "chain": 1 })),
@@ -214,9 +191,9 @@ fn a_state_of_before_there_were_usage_reports_is_read_and_one_that_is_damaged_in
             let sealed = here.seal(file, members.to_string().as_bytes()).unwrap();
             fs::write(store.dir().file(file), sealed).unwrap();
         }
-        let loaded = State::load(&store, &here);
-        assert!(loaded.problems.is_empty());
-        assert_eq!(loaded.state, state());
+        let (loaded, problems) = load(&store, "here");
+        assert!(problems.is_empty());
+        assert_eq!(loaded, state());
     }
 }
 
@@ -232,13 +209,13 @@ fn a_deactivation_or_a_list_that_is_malformed_is_not_taken_for_none() {
         ("lists", serde_json::json!({ "key": [1] })),
     ] {
         let (_scratch, store) = saved();
-        let mut members = state().to_json();
+        let mut members = sealed_file::to_json(&state());
         members[member] = malformed;
         for file in FILES {
             let sealed = here.seal(file, members.to_string().as_bytes()).unwrap();
             fs::write(store.dir().file(file), sealed).unwrap();
         }
-        assert_eq!(State::load(&store, &here).problems.len(), 2, "{member}");
+        assert_eq!(load(&store, "here").1.len(), 2, "{member}");
     }
 }
 
@@ -276,13 +253,9 @@ fn the_most_that_can_be_counted_and_kept_is_read_again() {
     most.closed.pop();
     most.period = Some(fill());
     let (_scratch, store) = store();
-    let lock = store.lock().unwrap();
-    let durability = Durability::Process;
-    most.save(&lock, &seal("here"), durability, durability)
-        .unwrap();
-    drop(lock);
-    let loaded = State::load(&store, &seal("here"));
-    assert!(loaded.problems.is_empty(), "{:?}", loaded.problems);
-    assert_eq!(loaded.state.closed.len(), 15);
-    assert_eq!(loaded.state.period, most.period);
+    save(&most, &store, "here");
+    let (loaded, problems) = load(&store, "here");
+    assert!(problems.is_empty(), "{problems:?}");
+    assert_eq!(loaded.closed.len(), 15);
+    assert_eq!(loaded.period, most.period);
 }

@@ -12,14 +12,7 @@ fn rotating() -> (Scratch, Vendor, String, Value) {
 }
 
 fn anew(desk: &Scratch, options: &[&str]) -> Outcome {
-    let args = [
-        "activate",
-        "--key",
-        "next.key",
-        "request.lic",
-        "--anew",
-        "--json",
-    ];
+    let args = words("activate --key next.key request.lic --anew --json");
     keygen(desk, &[&args, options].concat())
 }
 
@@ -102,14 +95,7 @@ fn a_retirement_counts_the_activations_that_go_with_it() {
     let (desk, next, id, _) = rotating();
     let _ = activate(&desk, &id, 2, &[]).expect_code(0);
     desk.write("next.jwk", next.jwk.to_string());
-    let retire = [
-        "rotate",
-        "--key",
-        "vendor.key",
-        "--introduce",
-        "next.jwk",
-        "--retire",
-    ];
+    let retire = words("rotate --key vendor.key --introduce next.jwk --retire");
     let retire = [&retire[..], &["--with", "next.key", "--dry-run"]].concat();
     let said = || keygen(&desk, &retire).expect_code(0).stderr;
     assert!(

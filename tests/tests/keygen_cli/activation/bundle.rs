@@ -6,14 +6,7 @@ use super::*;
 fn filled() -> Scratch {
     let (desk, id) = desk();
     let _ = activate(&desk, &id, 1, &["--out", "activation.lic"]).expect_code(0);
-    let check_in = [
-        "check-in",
-        "--key",
-        "vendor.key",
-        "acme.lic",
-        "--out",
-        "v.lic",
-    ];
+    let check_in = words("check-in --key vendor.key acme.lic --out v.lic");
     let _ = keygen(&desk, &check_in).expect_code(0);
     let list = ["revocations", "--key", "vendor.key", "--out", "r.lic"];
     let _ = keygen(&desk, &list).expect_code(0);

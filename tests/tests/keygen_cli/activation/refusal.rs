@@ -200,14 +200,7 @@ fn a_license_that_a_stranger_has_signed_is_not_activated() {
     let stranger = Scratch::new();
     let _ = keygen(
         &stranger,
-        &[
-            "new-key",
-            "--out",
-            "s.key",
-            "--no-passphrase",
-            "--bits",
-            "2048",
-        ],
+        &words("new-key --out s.key --no-passphrase --bits 2048"),
     )
     .expect_code(0);
     let issue = ["issue", "--key", "s.key", "--tier", "pro", "--perpetual"];

@@ -105,14 +105,7 @@ fn a_license_of_another_key_of_the_vendor_needs_that_key_trusted() {
         LATER,
     ];
     let _ = check_in(&desk, &trusting).expect_code(0);
-    let both = Run::keygen(&desk).args([
-        "trust",
-        "trust.jwks",
-        "old.jwks",
-        "--out",
-        "trust.jwks",
-        "--force",
-    ]);
+    let both = Run::keygen(&desk).args(words("trust trust.jwks old.jwks --out trust.jwks --force"));
     let _ = both.run().expect_code(0);
     assert_eq!(decision(&desk, &["validation.lic"], LATER)["code"], "VALID");
 }
@@ -257,15 +250,7 @@ fn a_private_key_in_place_of_the_license_is_never_repeated() {
 #[test]
 fn a_license_of_another_product_needs_its_product_file() {
     let desk = desk();
-    let key = [
-        "enterprise-key",
-        "--key",
-        "vendor.key",
-        "--company",
-        "ACME",
-        "--seats",
-        "3",
-    ];
+    let key = words("enterprise-key --key vendor.key --company ACME --seats 3");
     let key = Run::keygen(&desk)
         .args(key)
         .args(["--perpetual", "--product", "WIDGET"]);

@@ -233,14 +233,7 @@ fn what_only_an_application_can_say_is_no_problem_of_the_machine() {
     let site = site();
     let terms = ["--tier", "pro", "--perpetual", "--offline", "--user", "ann"];
     site.write("named.lic", minted(&terms).file);
-    let install = [
-        "install",
-        "--trust",
-        "trust.jwks",
-        "--user",
-        "ann",
-        "named.lic",
-    ];
+    let install = words("install --trust trust.jwks --user ann named.lic");
     let _ = on(HERE, &site, &install).expect_code(0);
     let told = examine(&site).expect_code(0).json();
     expect(
@@ -260,13 +253,7 @@ fn a_usage_type_that_is_none_is_told_and_not_failed_with() {
         "runtime.lic",
         minted(&[&terms[..], &["--offline"]].concat()).file,
     );
-    let install = [
-        "install",
-        "--trust",
-        "trust.jwks",
-        "--usage-type",
-        "runtime",
-    ];
+    let install = words("install --trust trust.jwks --usage-type runtime");
     let _ = on(HERE, &site, &[&install[..], &["runtime.lic"]].concat()).expect_code(0);
     let run = Run::license(&site).env("CODITECT_USAGE_TYPE", "both");
     let told = run.args(["doctor", "--json"]).run().expect_code(1).json();

@@ -1,12 +1,12 @@
 //! The installed license: whether it holds, and what ends next.
 
-use license_cli_support::{Failure, show_path};
+use license_cli_support::Failure;
 use license_client::{Installation, Snapshot, StateFile};
 use license_core::{
     Code, Decision, Evidence, Finding, License, Outcome, Span, Timestamp, Validation, Warning,
 };
 
-use super::{CheckResult, Fault, Next, Severity};
+use super::{CheckResult, Fault, Next, Severity, set_aside};
 use crate::args::ContextArgs;
 use crate::context::{AppContext, Evaluation};
 use crate::embedded;
@@ -39,13 +39,18 @@ impl<'a> Verdict<'a> {
         }
     }
 
+    fn evaluation(&self) -> Option<&Evaluation<'a>> {
+        self.evaluation.as_ref().ok()?.as_ref()
+    }
+
     fn license(&self) -> Option<&License> {
         self.decision.as_ref()?.license()
     }
 
     fn validations(&self) -> impl Iterator<Item = &Validation> {
-        let evaluation = self.evaluation.as_ref().ok().and_then(Option::as_ref);
-        let bundle = evaluation.and_then(|evaluation| evaluation.bundle.as_ref());
+        let bundle = self
+            .evaluation()
+            .and_then(|evaluation| evaluation.bundle.as_ref());
         let all = bundle.into_iter().flat_map(|bundle| bundle.validations());
         all.filter(|validation| {
             self.license()
@@ -54,8 +59,7 @@ impl<'a> Verdict<'a> {
     }
 
     fn findings(&self) -> Vec<Finding> {
-        let evaluation = self.evaluation.as_ref().ok().and_then(Option::as_ref);
-        evaluation.map_or_else(Vec::new, Evaluation::explain)
+        self.evaluation().map_or_else(Vec::new, Evaluation::explain)
     }
 
     /// Returns the earliest date at which something ends or is due.
@@ -75,11 +79,8 @@ impl<'a> Verdict<'a> {
 
     /// Returns the earliest start of a license in the future.
     fn start(&self, now: Timestamp) -> Option<Next> {
-        let evaluation = self.evaluation.as_ref().ok()?.as_ref()?;
-        let licenses = evaluation
-            .bundle
-            .iter()
-            .flat_map(|bundle| bundle.licenses());
+        let bundle = self.evaluation()?.bundle.iter();
+        let licenses = bundle.flat_map(|bundle| bundle.licenses());
         let starts = licenses.filter_map(License::not_before);
         let next = starts.filter(|start| *start > now).min()?;
         Some(next_at("start of a license", next))
@@ -163,14 +164,16 @@ pub(super) fn license(app: &AppContext, snapshot: &Snapshot, verdict: &Verdict<'
             faults.extend(judgement(decision, &right));
         }
     }
-    let found = snapshot.installation.as_ref().ok();
-    let others = found
-        .and_then(Option::as_ref)
-        .map(Installation::problems)
-        .unwrap_or_default();
-    let others = others.iter().map(failure::installation);
+    let others = snapshot.installed().into_iter();
+    let others = others.flat_map(Installation::problems);
+    let others = others.map(failure::installation);
     faults.extend(others.map(|failure| Fault::from_failure(Severity::Warning, &failure)));
-    faults.extend(set_aside(app));
+    faults.extend(set_aside(
+        app,
+        &[StateFile::License, StateFile::Key, StateFile::Trust],
+        "a damaged license was",
+        "install the license again, then remove that file",
+    ));
     CheckResult::new("license", faults, right)
 }
 
@@ -245,18 +248,6 @@ fn advice(code: Code) -> &'static str {
     }
 }
 
-/// Returns a warning for each quarantined license.
-fn set_aside(app: &AppContext) -> Vec<Fault> {
-    let home = app.host.home().ok();
-    let files = [StateFile::License, StateFile::Key, StateFile::Trust];
-    let aside = home.map(|home| home.user().set_aside(&files));
-    let fault = |path: &std::path::PathBuf| {
-        let message = format!("a damaged license was set aside as {}", show_path(path));
-        Fault::warning(message, "install the license again, then remove that file")
-    };
-    aside.iter().flatten().map(fault).collect()
-}
-
 /// Checks the newest validation token.
 pub(super) fn check_in(
     app: &AppContext,
@@ -264,8 +255,7 @@ pub(super) fn check_in(
     verdict: &Verdict<'_>,
 ) -> CheckResult {
     const NAME: &str = "check-in";
-    let found = snapshot.installation.as_ref().ok();
-    let (Some(_), Some(license)) = (found.and_then(Option::as_ref), verdict.license()) else {
+    let (Some(_), Some(license)) = (snapshot.installed(), verdict.license()) else {
         return CheckResult::ok(NAME, "no license that needs one");
     };
     let here = app.host.machine();

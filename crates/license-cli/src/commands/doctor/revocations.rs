@@ -1,23 +1,26 @@
 //! The installed revocation lists.
 
-use license_cli_support::show_path;
 use license_client::{ListProblem, Snapshot, StateFile, StateProblem, now};
 use license_core::RevocationList;
 
-use super::{CheckResult, Fault};
+use super::{CheckResult, Fault, set_aside};
 use crate::context::AppContext;
 use crate::output::artifacts;
 use crate::output::failure;
 
 /// Checks the installed revocation lists.
 pub(super) fn revocations(app: &AppContext, snapshot: &Snapshot) -> CheckResult {
-    let found = snapshot.installation.as_ref().ok();
-    let found = found.and_then(Option::as_ref);
+    let found = snapshot.installed();
     let lists = found.map_or(&[][..], |found| found.bundle().revocations());
     let problems = snapshot.problems.iter().filter_map(of_list);
     let mut faults: Vec<_> = problems.map(fault).collect();
     faults.extend(outdated(lists));
-    faults.extend(set_aside(app));
+    faults.extend(set_aside(
+        app,
+        &[StateFile::Revocations],
+        "a damaged list was",
+        "install the latest list: it takes that file away",
+    ));
     let right = match (lists, found) {
         ([], None) => "looked at once a license is installed".to_owned(),
         ([], Some(_)) => "none is installed, and none is needed".to_owned(),
@@ -60,14 +63,4 @@ fn outdated(lists: &[RevocationList]) -> Option<Fault> {
         )
     };
     latest.is_outdated_at(now()).then(fault)
-}
-
-fn set_aside(app: &AppContext) -> Vec<Fault> {
-    let home = app.host.home().ok();
-    let aside = home.map(|home| home.user().set_aside(&[StateFile::Revocations]));
-    let fault = |path: &std::path::PathBuf| {
-        let message = format!("a damaged list was set aside as {}", show_path(path));
-        Fault::warning(message, "install the latest list: it takes that file away")
-    };
-    aside.iter().flatten().map(fault).collect()
 }

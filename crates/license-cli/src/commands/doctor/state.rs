@@ -1,11 +1,11 @@
 //! The state of this machine: counts, check-ins, and the latest time seen.
 
 use license_cli_support::{plural, show_path};
-use license_client::{Installation, SealError, Snapshot, StateFile, StateProblem, Store, now};
+use license_client::{SealError, Snapshot, StateFile, StateProblem, now};
 use license_core::{HighWater, Reading, Span, Timestamp};
 
 use super::revocations::of_list;
-use super::{CheckResult, Fault};
+use super::{CheckResult, Fault, set_aside};
 use crate::context::AppContext;
 use crate::output::{failure, notice};
 
@@ -21,7 +21,17 @@ pub(super) fn state(app: &AppContext, snapshot: &Snapshot) -> CheckResult {
     let is_trust = |problem: &StateProblem| matches!(problem, StateProblem::Trust(_));
     let problems = problems.filter(|problem| of_list(problem).is_none() && !is_trust(problem));
     let mut faults: Vec<_> = problems.map(unusable).collect();
-    faults.extend(left_behind(store));
+    faults.extend(set_aside(
+        app,
+        &[StateFile::Cache, StateFile::Quota, StateFile::Usage],
+        "a damaged file was",
+        "remove it once nobody needs to look at it",
+    ));
+    let unfinished = store.unfinished();
+    faults.extend(unfinished.iter().map(|path| {
+        let message = format!("{} was not finished", show_path(path));
+        Fault::warning(message, "whatever is installed or counted next removes it")
+    }));
     let both = [StateFile::Cache, StateFile::Quota];
     let is_there = |file: &StateFile| store.dir().file(*file).exists();
     let right = match both.map(|file| is_there(&file)) {
@@ -69,29 +79,14 @@ fn unusable(problem: &StateProblem) -> Fault {
     Fault::problem(failure::line(problem), hint)
 }
 
-/// Returns warnings about quarantined and unfinished files.
-fn left_behind(store: &Store) -> Vec<Fault> {
-    let aside = store.set_aside(&[StateFile::Cache, StateFile::Quota, StateFile::Usage]);
-    let aside = aside.iter().map(|path| {
-        let message = format!("a damaged file was set aside as {}", show_path(path));
-        Fault::warning(message, "remove it once nobody needs to look at it")
-    });
-    let unfinished = store.unfinished();
-    let unfinished = unfinished.iter().map(|path| {
-        let message = format!("{} was not finished", show_path(path));
-        Fault::warning(message, "whatever is installed or counted next removes it")
-    });
-    aside.chain(unfinished).collect()
-}
-
 /// Checks the clock against the latest time seen and the newest signed date.
 pub(super) fn clock(snapshot: &Snapshot) -> CheckResult {
     const NAME: &str = "clock";
     const HINT: &str = "correct the clock; if it is right, install a check-in that was signed just now; if a date was signed wrong, remove license.cache and quota";
     let clock = now();
-    let found = snapshot.installation.as_ref().ok();
-    let found = found.and_then(Option::as_ref);
-    let signed = found.and_then(newest);
+    let signed = snapshot
+        .installed()
+        .and_then(|found| found.bundle().newest_signature());
     let seen = [
         (Some(snapshot.mark), "the latest time seen here"),
         (signed, "the date of a signed artefact"),
@@ -111,10 +106,6 @@ pub(super) fn clock(snapshot: &Snapshot) -> CheckResult {
         faults.into_iter().collect(),
         format!("{message}; so little is tolerated"),
     )
-}
-
-fn newest(found: &Installation) -> Option<Timestamp> {
-    found.bundle().newest_signature()
 }
 
 /// Returns whether the clock is behind by more than the tolerance.

@@ -1,10 +1,10 @@
 //! The vendor's public keys: the origin of each, and which are retired.
 
-use license_cli_support::{plural, show_path};
+use license_cli_support::plural;
 use license_client::{Home, Installation, Snapshot, StateFile, StateProblem, Store};
 use license_core::{KeyId, Rotation, TrustSet, TrustedKey};
 
-use super::{CheckResult, Fault, Severity};
+use super::{CheckResult, Fault, Severity, set_aside};
 use crate::context::AppContext;
 use crate::output::failure;
 
@@ -46,7 +46,13 @@ pub(super) fn trust(app: &AppContext, snapshot: &Snapshot) -> CheckResult {
         ));
     }
     parts.extend(all.as_ref().and_then(retired));
-    faults.extend(set_aside(home));
+    let files = [StateFile::TrustStatements];
+    faults.extend(set_aside(
+        app,
+        &files,
+        "damaged trust statements were",
+        AGAIN,
+    ));
     let right = if parts.is_empty() {
         "none is installed; it comes with the first license".to_owned()
     } else {
@@ -120,16 +126,4 @@ fn fault(problem: &StateProblem) -> Option<Fault> {
         StateProblem::Trust(problem) => Some(Fault::warning(failure::line(&**problem), AGAIN)),
         _ => None,
     }
-}
-
-fn set_aside(home: &Home) -> Vec<Fault> {
-    let aside = home.user().set_aside(&[StateFile::TrustStatements]);
-    let fault = |path: &std::path::PathBuf| {
-        let message = format!(
-            "damaged trust statements were set aside as {}",
-            show_path(path)
-        );
-        Fault::warning(message, AGAIN)
-    };
-    aside.iter().map(fault).collect()
 }
