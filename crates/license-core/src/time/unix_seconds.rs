@@ -1,45 +1,25 @@
-//! Instants as whole seconds since 1970-01-01T00:00:00Z (`NumericDate` of RFC 7519).
+//! Instants as whole seconds since 1970-01-01T00:00:00Z (`NumericDate` of RFC 7519), for members
+//! that are required and for optional members that are present.
 
-use serde::{Deserializer, Serializer};
+use serde::{Deserializer, Serialize, Serializer};
 
+use super::Timestamp;
 use crate::encoding::strict_json::IntegerVisitor;
-use crate::time::Timestamp;
 
-const EXPECTED: &str = "whole seconds from 0 to 253402300799";
-
-pub(super) fn serialize<S: Serializer>(
-    instant: &Timestamp,
+pub(crate) fn serialize<T: Copy + Into<Option<Timestamp>>, S: Serializer>(
+    instant: &T,
     serializer: S,
 ) -> Result<S::Ok, S::Error> {
-    serializer.serialize_u64(instant.unix_seconds())
+    let instant: Option<Timestamp> = (*instant).into();
+    instant.map(Timestamp::unix_seconds).serialize(serializer)
 }
 
-pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+pub(crate) fn deserialize<'de, T: From<Timestamp>, D: Deserializer<'de>>(
     deserializer: D,
-) -> Result<Timestamp, D::Error> {
-    deserializer.deserialize_u64(IntegerVisitor {
-        expected: EXPECTED,
+) -> Result<T, D::Error> {
+    let instant = deserializer.deserialize_u64(IntegerVisitor {
+        expected: "whole seconds from 0 to 253402300799",
         convert: |seconds| Timestamp::from_unix_seconds(u64::try_from(seconds).ok()?),
-    })
-}
-
-/// The same for an optional claim that is present.
-pub(super) mod present {
-    use super::{Deserializer, Serializer, Timestamp};
-
-    pub(in super::super) fn serialize<S: Serializer>(
-        instant: &Option<Timestamp>,
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
-        match instant {
-            Some(instant) => super::serialize(instant, serializer),
-            None => serializer.serialize_none(),
-        }
-    }
-
-    pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<Option<Timestamp>, D::Error> {
-        super::deserialize(deserializer).map(Some)
-    }
+    })?;
+    Ok(T::from(instant))
 }
