@@ -65,7 +65,7 @@ impl Journal {
             }
             let next = self.next_place();
             let is_taken = |next: &Place| {
-                let place = entry.parsed().map(|entry| entry.place);
+                let place = entry.parsed().map(|entry| entry.place());
                 place.is_some_and(|place| place.chain == next.chain && place.seq < next.seq)
             };
             let moved = next.filter(is_taken);

@@ -5,7 +5,6 @@ mod clock_repair;
 mod license;
 mod revocations;
 mod trust_statement;
-mod unix_seconds;
 mod validation;
 
 pub(crate) use activation::ActivationClaims;

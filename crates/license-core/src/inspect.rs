@@ -1,5 +1,6 @@
 //! Shows what an artefact says, without verifying any of it.
 
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use crate::claims::INSTANT_CLAIMS;
@@ -43,6 +44,13 @@ pub fn inspect(text: &str) -> Result<Value, InspectError> {
     let artefacts = Artefacts::parse(text)
         .map_err(BundleError::Parse)
         .map_err(InspectError::Artefact)?;
+    let token = |block: &Block<'_>| -> Result<_, BundleError> {
+        let token = ShownToken::new(&block.token)?;
+        Ok(ShownBlock {
+            line: block.line,
+            token,
+        })
+    };
     let tokens: Result<Vec<_>, _> = artefacts.blocks().iter().map(token).collect();
     let tokens = tokens.map_err(InspectError::Artefact)?;
     Ok(json!({ "verified": false, "kind": "tokens", "tokens": tokens }))
@@ -68,81 +76,77 @@ fn license_key(key: &LicenseKey) -> Value {
         LicenseKey::Enterprise(key) => {
             let proof = "an RSA signature, not verified here";
             let mut object = enterprise("enterprise key", &key.short(), proof);
-            object.insert("signed_text".to_owned(), key.signed_text().into());
-            object.insert(
-                "signature_bits".to_owned(),
-                (key.signature().len() * 8).into(),
-            );
-            Value::Object(object)
+            if let Some(members) = object.as_object_mut() {
+                let bits = key.signature().len() * 8;
+                members.insert("signed_text".to_owned(), key.signed_text().into());
+                members.insert("signature_bits".to_owned(), bits.into());
+            }
+            object
         }
         LicenseKey::EnterpriseShort(key) => {
             let proof = "none: the full key or license file is needed";
-            Value::Object(enterprise("short enterprise key", key, proof))
+            enterprise("short enterprise key", key, proof)
         }
     }
 }
 
-fn enterprise(kind: &str, key: &ShortEnterpriseKey, proof: &str) -> Map<String, Value> {
+fn enterprise(kind: &str, key: &ShortEnterpriseKey, proof: &str) -> Value {
     let terms = key.unverified_terms();
-    let members = [
-        ("verified", false.into()),
-        ("kind", kind.into()),
-        ("short_key", key.to_string().into()),
-        ("product", terms.product.as_str().into()),
-        ("tier", "ENT".into()),
-        ("company", terms.company.as_str().into()),
-        ("seats", terms.seats.get().into()),
-        (
-            "expires_at",
-            terms.expiry.ends_at().map(|end| end.to_string()).into(),
-        ),
-        ("proof", proof.into()),
-    ];
-    members
-        .into_iter()
-        .map(|(name, value)| (name.to_owned(), value))
-        .collect()
+    json!({
+        "verified": false,
+        "kind": kind,
+        "short_key": key.to_string(),
+        "product": terms.product,
+        "tier": "ENT",
+        "company": terms.company,
+        "seats": terms.seats,
+        "expires_at": terms.expiry.ends_at(),
+        "proof": proof,
+    })
 }
 
-fn token(block: &Block<'_>) -> Result<Value, BundleError> {
-    let mut members = Map::new();
-    members.insert("line".to_owned(), block.line.into());
-    members.append(&mut shown(&block.token)?);
-    Ok(Value::Object(members))
+/// A token of a file.
+#[derive(Serialize)]
+struct ShownBlock {
+    line: usize,
+    #[serde(flatten)]
+    token: ShownToken,
 }
 
-fn shown(token: &Unverified<'_>) -> Result<Map<String, Value>, BundleError> {
-    let claims = token.unverified_claims().map_err(BundleError::Verify)?;
-    let instant = |name: &str| {
-        let seconds = Timestamp::from_unix_seconds(claims.get(name)?.as_u64()?)?;
-        Some((name.to_owned(), Value::from(seconds.to_string())))
-    };
-    let dates: Map<_, _> = INSTANT_CLAIMS.into_iter().filter_map(instant).collect();
-    // The inner half of a retirement.
-    let statement = claims.get("statement").and_then(Value::as_str);
-    let is_statement = token.unverified_kind() == TokenKind::TrustStatement;
-    let statement = statement.filter(|_| is_statement);
-    let inner = statement.and_then(|text| Unverified::parse(text).ok());
-    let inner = inner.map(Unverified::into_owned);
-    let header = json!({
-        "alg": token.unverified_algorithm().as_str(),
-        "kid": token.unverified_key_id(),
-        "typ": token.unverified_kind().typ(),
-    });
-    let members = [
-        ("header", header),
-        ("claims", claims),
-        ("dates", dates.into()),
-    ];
-    let mut shown: Map<_, _> = members
-        .into_iter()
-        .map(|(name, value)| (name.to_owned(), value))
-        .collect();
-    // No deeper: a statement about a statement is none.
-    if let Some(inner) = inner.filter(is_innermost) {
-        shown.insert("statement".to_owned(), self::shown(&inner)?.into());
+#[derive(Serialize)]
+struct ShownToken {
+    header: Value,
+    claims: Value,
+    dates: Map<String, Value>,
+    /// The inner half of a retirement.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    statement: Option<Box<ShownToken>>,
+}
+
+impl ShownToken {
+    fn new(token: &Unverified<'_>) -> Result<Self, BundleError> {
+        let claims = token.unverified_claims().map_err(BundleError::Verify)?;
+        let instant = |name: &str| {
+            let instant = Timestamp::from_unix_seconds(claims.get(name)?.as_u64()?)?;
+            Some((name.to_owned(), json!(instant)))
+        };
+        let statement = claims.get("statement").and_then(Value::as_str);
+        let is_statement = token.unverified_kind() == TokenKind::TrustStatement;
+        let statement = statement.filter(|_| is_statement);
+        let inner = statement.and_then(|text| Unverified::parse(text).ok());
+        // No deeper: a statement about a statement is none.
+        let inner = inner.filter(is_innermost).map(|inner| Self::new(&inner));
+        Ok(Self {
+            header: json!({
+                "alg": token.unverified_algorithm(),
+                "kid": token.unverified_key_id(),
+                "typ": token.unverified_kind(),
+            }),
+            dates: INSTANT_CLAIMS.into_iter().filter_map(instant).collect(),
+            statement: inner.transpose()?.map(Box::new),
+            claims,
+        })
     }
-    Ok(shown)
 }
 
 fn is_innermost(token: &Unverified<'_>) -> bool {

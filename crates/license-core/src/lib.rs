@@ -75,7 +75,7 @@ pub mod usage;
 pub use claims::{ClaimEntry, Confirmation, LicenseClaims, Revocation, Revoked, Status};
 pub use code::{Code, CodeKind};
 #[cfg(feature = "inspection")]
-pub use diff::{Change, Difference, Effect, Shift, Succession};
+pub use diff::{Change, Difference, Effect, Succession};
 pub use encoding::armor::LetterKind;
 pub use encoding::hex;
 pub use encoding::pasted::{Found, Position};

@@ -1,5 +1,7 @@
 //! Instants and dates, as thin types over `chrono`. Nothing here reads a clock.
 
+pub(crate) mod unix_seconds;
+
 use std::fmt;
 
 use chrono::{DateTime, Days, NaiveDate, NaiveTime, TimeDelta, Utc};

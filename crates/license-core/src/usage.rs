@@ -38,9 +38,7 @@ mod period;
 mod personal;
 mod report;
 
-use std::fmt;
-
-use crate::encoding::hex;
+use crate::encoding::hex::hex_text;
 use sha2::{Digest, Sha256};
 
 pub use chain::{ChainSummary, examine, examine_entries};
@@ -89,40 +87,7 @@ impl Hash {
         let hash = Sha256::new().chain_update(tag).chain_update(line);
         Self(hash.finalize().into())
     }
-
-    /// Reads 64 lower-case hexadecimal digits.
-    pub fn parse(text: &str) -> Option<Self> {
-        hex::decode_lower(text).map(Self)
-    }
 }
 
-impl ChainId {
-    /// Reads 32 lower-case hexadecimal digits.
-    pub fn parse(text: &str) -> Option<Self> {
-        hex::decode_lower(text).map(Self)
-    }
-}
-
-impl fmt::Display for Hash {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        hex::write(&self.0, f)
-    }
-}
-
-impl fmt::Debug for Hash {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Hash({self})")
-    }
-}
-
-impl fmt::Display for ChainId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        hex::write(&self.0, f)
-    }
-}
-
-impl fmt::Debug for ChainId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "ChainId({self})")
-    }
-}
+hex_text!(ChainId, "32 lower-case hexadecimal digits");
+hex_text!(Hash, "64 lower-case hexadecimal digits");

@@ -132,7 +132,7 @@ impl ReportSummary {
     }
 
     fn add(&mut self, entry: &UsageEntry, hash: Hash) {
-        let (chain, seq) = (entry.place.chain.to_string(), entry.place.seq);
+        let (chain, seq) = (entry.chain.to_string(), entry.seq);
         let (first, _, _) = self
             .chains
             .remove(&chain)

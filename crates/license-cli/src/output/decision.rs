@@ -274,7 +274,7 @@ fn effective(bought: Tier, decision: &Decision) -> String {
 fn check_in_dates(dates: &Evidence) -> String {
     let Evidence::CheckIn {
         last,
-        is_validated,
+        last_validated_at,
         due_at,
         grace_until,
         ..
@@ -282,7 +282,7 @@ fn check_in_dates(dates: &Evidence) -> String {
     else {
         return String::new();
     };
-    let since = if *is_validated {
+    let since = if last_validated_at.is_some() {
         format!("last on {last}")
     } else {
         "none yet".to_owned()

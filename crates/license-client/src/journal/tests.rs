@@ -91,7 +91,7 @@ fn the_oldest_are_forgotten_past_the_bound() {
             .unwrap(),
     );
     assert_eq!(journal.entries.len(), MOST_ENTRIES);
-    assert_eq!(journal.entries[0].parsed().unwrap().place.seq, 2);
+    assert_eq!(journal.entries[0].parsed().unwrap().seq, 2);
     assert_eq!(findings(&journal.entries), [""; 0]);
 }
 

@@ -2,13 +2,13 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::check_critical;
 use super::license::uuid;
-use super::{check_critical, unix_seconds};
-use crate::encoding::strict_json::{self, text, texts};
+use crate::encoding::strict_json::{self, absent, text, texts};
 use crate::ids::{Commitment, Nonce, ProductCode};
 use crate::key::LicenseId;
 use crate::machine::Machine;
-use crate::time::Timestamp;
+use crate::time::{Timestamp, unix_seconds};
 use crate::trust::VerifyError;
 
 /// The claims that the answers to machine requests have. The claim `crit` may name these only.
@@ -42,12 +42,8 @@ pub(crate) struct ActivationClaims {
     /// The nonce of the request.
     pub(crate) nonce: Nonce,
     pub(crate) commitment: Commitment,
-    #[serde(
-        rename = "crit",
-        default,
-        deserialize_with = "texts",
-        skip_serializing_if = "Vec::is_empty"
-    )]
+    #[serde(rename = "crit")]
+    #[serde(default, deserialize_with = "texts", skip_serializing_if = "absent")]
     pub(crate) critical: Vec<String>,
 }
 

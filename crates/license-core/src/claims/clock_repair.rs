@@ -3,13 +3,13 @@
 use serde::{Deserialize, Serialize};
 
 use super::activation::KNOWN_CLAIMS;
+use super::check_critical;
 use super::license::uuid;
-use super::{check_critical, unix_seconds};
-use crate::encoding::strict_json::{self, text, texts};
+use crate::encoding::strict_json::{self, absent, text, texts};
 use crate::ids::{Nonce, ProductCode};
 use crate::key::LicenseId;
 use crate::machine::Machine;
-use crate::time::Timestamp;
+use crate::time::{Timestamp, unix_seconds};
 use crate::trust::VerifyError;
 
 /// The claims of a clock repair (`typ` `license-clock+jwt`).
@@ -27,12 +27,8 @@ pub(crate) struct ClockRepairClaims {
     pub(crate) machine: Machine,
     /// The nonce of the request.
     pub(crate) nonce: Nonce,
-    #[serde(
-        rename = "crit",
-        default,
-        deserialize_with = "texts",
-        skip_serializing_if = "Vec::is_empty"
-    )]
+    #[serde(rename = "crit")]
+    #[serde(default, deserialize_with = "texts", skip_serializing_if = "absent")]
     pub(crate) critical: Vec<String>,
 }
 

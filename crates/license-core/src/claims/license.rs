@@ -8,16 +8,16 @@ use semver::VersionReq;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
 
-use super::{check_critical, unix_seconds};
+use super::check_critical;
 use crate::encoding::strict_json::{
-    self, IntegerVisitor, TextVisitor, non_empty, non_empty_texts, object, positive, present,
-    present_text, text, texts,
+    self, IntegerVisitor, TextVisitor, absent, count, non_empty, non_empty_texts, object, positive,
+    present, text, texts,
 };
 use crate::ids::{Company, ProductCode, Tier};
 use crate::key::{LicenseId, LicenseKey, StandardKey};
 use crate::machine::Machine;
 use crate::policy::{CheckIn, Entitlements, Quota, Renewal, UsageType};
-use crate::time::Timestamp;
+use crate::time::{Timestamp, unix_seconds};
 use crate::trust::{Jwk, TrustError, TrustedKey, VerifyError};
 
 /// The format version that this library reads and writes (claim `ver`).
@@ -75,7 +75,7 @@ pub struct LicenseClaims {
     #[serde(rename = "ver", deserialize_with = "supported_version")]
     pub format_version: u32,
     /// The vendor, claim `iss`. Only an enterprise key, which does not name it, has none.
-    #[serde(rename = "iss", deserialize_with = "present_text")]
+    #[serde(rename = "iss", deserialize_with = "text")]
     pub issuer: Option<String>,
     /// The product code, claim `aud`.
     #[serde(rename = "aud")]
@@ -87,34 +87,22 @@ pub struct LicenseClaims {
     #[serde(rename = "jti", deserialize_with = "uuid")]
     pub id: LicenseId,
     /// A number that increases with every token that the vendor issues.
-    #[serde(
-        default,
-        deserialize_with = "present_count",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(default, deserialize_with = "count", skip_serializing_if = "absent")]
     pub serial: Option<u64>,
     /// The licenses that this license replaces, the latest last.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "absent")]
     pub supersedes: Vec<LicenseId>,
     /// The instant of issue, claim `iat`. Only an enterprise key, which does not name it, has none.
-    #[serde(rename = "iat", with = "unix_seconds::present")]
+    #[serde(rename = "iat", with = "unix_seconds")]
     pub issued_at: Option<Timestamp>,
     /// The first instant at which the license is valid, claim `nbf`. The default is `issued_at`.
-    #[serde(
-        rename = "nbf",
-        default,
-        with = "unix_seconds::present",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(rename = "nbf")]
+    #[serde(default, with = "unix_seconds", skip_serializing_if = "absent")]
     pub not_before: Option<Timestamp>,
     /// The first instant at which the license is no longer valid, claim `exp`. Without it, the
     /// license is perpetual.
-    #[serde(
-        rename = "exp",
-        default,
-        with = "unix_seconds::present",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(rename = "exp")]
+    #[serde(default, with = "unix_seconds", skip_serializing_if = "absent")]
     pub expires_at: Option<Timestamp>,
     /// The tier.
     pub tier: Tier,
@@ -125,116 +113,58 @@ pub struct LicenseClaims {
     #[serde(deserialize_with = "quotas")]
     pub quotas: Arc<BTreeMap<String, Quota>>,
     /// The number of named or concurrent users.
-    #[serde(
-        default,
-        deserialize_with = "positive",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(default, deserialize_with = "positive", skip_serializing_if = "absent")]
     pub seats: Option<u64>,
     /// The number of machines that may be activated.
-    #[serde(
-        default,
-        deserialize_with = "positive",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(default, deserialize_with = "positive", skip_serializing_if = "absent")]
     pub devices: Option<u64>,
     /// Whether the license is valid only on machines for which the vendor has activated it, claim
     /// `activation`. A token with this claim names it in `crit`.
-    #[serde(
-        rename = "activation",
-        default,
-        skip_serializing_if = "std::ops::Not::not"
-    )]
+    #[serde(rename = "activation")]
+    #[serde(default, skip_serializing_if = "absent")]
     pub must_activate: bool,
     /// The permitted kind of use. Without it, every kind is permitted.
-    #[serde(
-        default,
-        deserialize_with = "present",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "absent")]
     pub usage_type: Option<UsageType>,
     /// Whether the license is a trial.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[serde(default, skip_serializing_if = "absent")]
     pub trial: bool,
     /// The check-in terms. Without them, validation is never required.
-    #[serde(
-        default,
-        deserialize_with = "object",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(default, deserialize_with = "object", skip_serializing_if = "absent")]
     pub check_in: Option<CheckIn>,
     /// The renewal terms. Without them, there is neither notice nor grace.
-    #[serde(
-        default,
-        deserialize_with = "object",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(default, deserialize_with = "object", skip_serializing_if = "absent")]
     pub renewal: Option<Renewal>,
     /// The latest build date that is covered. Without it, every build is covered.
-    #[serde(
-        default,
-        with = "unix_seconds::present",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(default, with = "unix_seconds", skip_serializing_if = "absent")]
     pub maintenance_until: Option<Timestamp>,
     /// The requirement that the version of the application must meet, such as `<3.0.0`.
-    #[serde(
-        default,
-        with = "version_requirement",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(default, deserialize_with = "version", skip_serializing_if = "absent")]
     pub max_version: Option<VersionReq>,
     /// The machines to which the license is locked. An empty list permits every machine.
-    #[serde(
-        default,
-        deserialize_with = "machines",
-        skip_serializing_if = "Vec::is_empty"
-    )]
+    #[serde(default, deserialize_with = "machines", skip_serializing_if = "absent")]
     pub machines: Vec<Machine>,
     /// The named users. An empty list permits every user.
-    #[serde(
-        default,
-        deserialize_with = "non_empty_texts",
-        skip_serializing_if = "Vec::is_empty"
-    )]
+    #[serde(default, deserialize_with = "non_empty_texts")]
+    #[serde(skip_serializing_if = "absent")]
     pub users: Vec<String>,
     /// The short code of the customer's company.
-    #[serde(
-        default,
-        deserialize_with = "present",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "absent")]
     pub company: Option<Company>,
     /// The standard key that names this license. It follows from other claims, and issuing sets it.
-    #[serde(
-        default,
-        deserialize_with = "present_key",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(default, deserialize_with = "key", skip_serializing_if = "absent")]
     pub key: Option<StandardKey>,
     /// The public key of the customer's own license server, claim `cnf` (RFC 7800).
-    #[serde(
-        rename = "cnf",
-        default,
-        deserialize_with = "object",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(rename = "cnf")]
+    #[serde(default, deserialize_with = "object", skip_serializing_if = "absent")]
     pub confirmation: Option<Confirmation>,
     /// The claims that a verifier must understand to accept the license, claim `crit`.
-    #[serde(
-        rename = "crit",
-        default,
-        deserialize_with = "texts",
-        skip_serializing_if = "Vec::is_empty"
-    )]
+    #[serde(rename = "crit")]
+    #[serde(default, deserialize_with = "texts", skip_serializing_if = "absent")]
     pub critical: Vec<String>,
     /// The vendor's own data, claim `ext`.
-    #[serde(
-        rename = "ext",
-        default,
-        deserialize_with = "object",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(rename = "ext")]
+    #[serde(default, deserialize_with = "object", skip_serializing_if = "absent")]
     pub extension: Option<Map<String, Value>>,
     /// The claims that this version does not understand.
     #[serde(flatten)]
@@ -493,10 +423,6 @@ pub(super) fn uuid<'de, D: Deserializer<'de>>(deserializer: D) -> Result<License
     })
 }
 
-fn present_count<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
-    strict_json::count(deserializer).map(Some)
-}
-
 /// Deserializes features.
 pub(super) fn features<'de, D: Deserializer<'de>>(
     deserializer: D,
@@ -515,9 +441,7 @@ fn machines<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Machine>, 
     non_empty(Vec::deserialize(deserializer)?)
 }
 
-fn present_key<'de, D: Deserializer<'de>>(
-    deserializer: D,
-) -> Result<Option<StandardKey>, D::Error> {
+fn key<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<StandardKey>, D::Error> {
     let visitor = TextVisitor {
         expected: "the standard key that names this license",
         parse: |text| match LicenseKey::parse(text) {
@@ -528,29 +452,12 @@ fn present_key<'de, D: Deserializer<'de>>(
     deserializer.deserialize_str(visitor).map(Some)
 }
 
-/// Semantic version requirements as text.
-mod version_requirement {
-    use super::{Deserializer, Serializer, TextVisitor, VersionReq};
-
-    pub(super) fn serialize<S: Serializer>(
-        requirement: &Option<VersionReq>,
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
-        match requirement {
-            Some(requirement) => serializer.collect_str(requirement),
-            None => serializer.serialize_none(),
-        }
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<Option<VersionReq>, D::Error> {
-        let visitor = TextVisitor {
-            expected: "a semantic version requirement such as `<3.0.0`",
-            parse: |text| VersionReq::parse(text).ok().filter(|_| !text.is_empty()),
-        };
-        deserializer.deserialize_str(visitor).map(Some)
-    }
+fn version<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<VersionReq>, D::Error> {
+    let visitor = TextVisitor {
+        expected: "a semantic version requirement such as `<3.0.0`",
+        parse: |text| VersionReq::parse(text).ok().filter(|_| !text.is_empty()),
+    };
+    deserializer.deserialize_str(visitor).map(Some)
 }
 
 #[cfg(test)]

@@ -7,11 +7,11 @@ use std::fmt;
 use serde::de::{Deserializer, Error, SeqAccess, Unexpected, Visitor};
 use serde::{Deserialize, Serialize};
 
-use super::{check_critical, unix_seconds};
-use crate::encoding::strict_json::{self, IntegerVisitor, Object, text, texts};
+use super::check_critical;
+use crate::encoding::strict_json::{self, IntegerVisitor, Object, absent, text, texts};
 use crate::ids::ProductCode;
 use crate::key::LicenseId;
-use crate::time::Timestamp;
+use crate::time::{Timestamp, unix_seconds};
 use crate::trust::VerifyError;
 
 /// The claims that this version understands. The claim `crit` may name these only.
@@ -38,12 +38,8 @@ pub(crate) struct RevocationClaims<L> {
     #[serde(with = "unix_seconds")]
     pub(crate) next_update: Timestamp,
     pub(crate) revoked: L,
-    #[serde(
-        rename = "crit",
-        default,
-        deserialize_with = "texts",
-        skip_serializing_if = "Vec::is_empty"
-    )]
+    #[serde(rename = "crit")]
+    #[serde(default, deserialize_with = "texts", skip_serializing_if = "absent")]
     pub(crate) critical: Vec<String>,
 }
 

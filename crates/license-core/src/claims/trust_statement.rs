@@ -4,11 +4,11 @@ use std::marker::PhantomData;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::{check_critical, unix_seconds};
+use super::check_critical;
 use crate::encoding::strict_json::{
-    self, ListVisitor, Object, non_empty, non_empty_texts, present_text, text, texts,
+    self, ListVisitor, Object, absent, non_empty, non_empty_texts, text, texts,
 };
-use crate::time::Timestamp;
+use crate::time::{Timestamp, unix_seconds};
 use crate::trust::{Jwk, VerifyError};
 
 /// The claims that this version understands. The claim `crit` may name these only.
@@ -23,32 +23,16 @@ pub(crate) struct TrustStatementClaims {
     #[serde(rename = "iat", with = "unix_seconds")]
     pub(crate) issued_at: Timestamp,
     /// The keys that are to be trusted.
-    #[serde(
-        default,
-        deserialize_with = "keys",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(default, deserialize_with = "keys", skip_serializing_if = "absent")]
     pub(crate) introduces: Option<Vec<Jwk>>,
     /// The ids of the keys that are no longer to be trusted.
-    #[serde(
-        default,
-        deserialize_with = "key_ids",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(default, deserialize_with = "key_ids", skip_serializing_if = "absent")]
     pub(crate) retires: Option<Vec<String>>,
     /// The token of another key that retires itself.
-    #[serde(
-        default,
-        deserialize_with = "present_text",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(default, deserialize_with = "text", skip_serializing_if = "absent")]
     pub(crate) statement: Option<String>,
-    #[serde(
-        rename = "crit",
-        default,
-        deserialize_with = "texts",
-        skip_serializing_if = "Vec::is_empty"
-    )]
+    #[serde(rename = "crit")]
+    #[serde(default, deserialize_with = "texts", skip_serializing_if = "absent")]
     pub(crate) critical: Vec<String>,
 }
 

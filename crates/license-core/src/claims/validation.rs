@@ -7,14 +7,13 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::license::{features, quotas};
-use super::unix_seconds;
 use crate::code::Code;
-use crate::encoding::strict_json::{self, present, present_text, serde_as_text, text};
+use crate::encoding::strict_json::{self, absent, present, serde_as_text, text};
 use crate::ids::{ProductCode, Tier};
 use crate::key::LicenseId;
 use crate::machine::Machine;
 use crate::policy::{Entitlements, Quota};
-use crate::time::Timestamp;
+use crate::time::{Timestamp, unix_seconds};
 use crate::trust::VerifyError;
 
 /// The claims of a validation token (`typ` `license-validation+jwt`).
@@ -37,26 +36,14 @@ pub(crate) struct ValidationClaims {
     pub(crate) features: Arc<BTreeSet<String>>,
     #[serde(deserialize_with = "quotas")]
     pub(crate) quotas: Arc<BTreeMap<String, Quota>>,
-    #[serde(
-        rename = "exp",
-        default,
-        with = "unix_seconds::present",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(rename = "exp")]
+    #[serde(default, with = "unix_seconds", skip_serializing_if = "absent")]
     pub(crate) expires_at: Option<Timestamp>,
     /// The machine for which the token is valid. Without it, the token is valid on every machine.
-    #[serde(
-        default,
-        deserialize_with = "present",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "absent")]
     pub(crate) machine: Option<Machine>,
     /// The text that the requesting machine had sent.
-    #[serde(
-        default,
-        deserialize_with = "present_text",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(default, deserialize_with = "text", skip_serializing_if = "absent")]
     pub(crate) nonce: Option<String>,
 }
 

@@ -9,7 +9,7 @@ use crate::claims::{Confirmation, KNOWN_CLAIMS};
 use crate::ids::{Company, ProductCode, Tier};
 use crate::issue::LicenseDraft;
 use crate::key::LicenseId;
-use crate::policy::{CheckIn, Quota, Renewal};
+use crate::policy::{CheckIn, Quota, Renewal, UsageType};
 use crate::time::Timestamp;
 
 fn at(text: &str) -> Timestamp {

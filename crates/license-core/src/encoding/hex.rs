@@ -45,6 +45,33 @@ fn nibble(digit: u8) -> Option<u8> {
     }
 }
 
+/// Implements the text form of a type that contains bytes: hexadecimal digits in lower case.
+macro_rules! hex_text {
+    ($name:ident, $expected:literal) => {
+        impl $name {
+            #[doc = concat!("Reads ", $expected, ".")]
+            pub fn parse(text: &str) -> Option<Self> {
+                $crate::encoding::hex::decode_lower(text).map(Self)
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.pad(&$crate::encoding::hex::encode(&self.0))
+            }
+        }
+
+        impl std::fmt::Debug for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                write!(f, "{}({self})", stringify!($name))
+            }
+        }
+
+        $crate::encoding::strict_json::serde_as_text!($name, $expected, $name::parse);
+    };
+}
+pub(crate) use hex_text;
+
 #[cfg(test)]
 mod tests {
     use super::*;

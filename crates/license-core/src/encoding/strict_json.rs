@@ -15,8 +15,8 @@ use serde::{Deserialize, Deserializer};
 
 pub(crate) use fault::MemberError;
 pub(crate) use visitors::{
-    IntegerVisitor, ListVisitor, Object, TextVisitor, count, non_empty, non_empty_texts, object,
-    positive, present, present_text, serde_as_text, text, texts,
+    IntegerVisitor, ListVisitor, Object, TextVisitor, absent, count, non_empty, non_empty_texts,
+    object, positive, present, serde_as_text, text, texts,
 };
 
 /// The maximum nesting of arrays and objects, including the outermost object.
@@ -90,70 +90,11 @@ fn explain<T: DeserializeOwned>(text: &str) -> Result<T, Option<MemberError>> {
 fn check(bytes: &[u8]) -> Result<&str, JsonError> {
     let text = std::str::from_utf8(bytes).map_err(Reason::Utf8)?;
     let mut deserializer = serde_json::Deserializer::from_str(text);
-    StrictObject
+    StrictValue { levels: MAX_DEPTH }
         .deserialize(&mut deserializer)
         .and_then(|()| deserializer.end())
         .map_err(Reason::Syntax)?;
     Ok(text)
-}
-
-/// Checks the outermost value.
-struct StrictObject;
-
-impl<'de> DeserializeSeed<'de> for StrictObject {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl StrictObject {
-    fn refuse<E: Error>(found: &str) -> Result<(), E> {
-        Err(E::custom(format_args!(
-            "expected a JSON object, found {found}"
-        )))
-    }
-}
-
-impl<'de> Visitor<'de> for StrictObject {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a JSON object")
-    }
-
-    fn visit_unit<E: Error>(self) -> Result<(), E> {
-        Self::refuse("null")
-    }
-
-    fn visit_bool<E: Error>(self, _: bool) -> Result<(), E> {
-        Self::refuse("a boolean")
-    }
-
-    fn visit_i64<E: Error>(self, _: i64) -> Result<(), E> {
-        Self::refuse("a number")
-    }
-
-    fn visit_u64<E: Error>(self, _: u64) -> Result<(), E> {
-        Self::refuse("a number")
-    }
-
-    fn visit_f64<E: Error>(self, _: f64) -> Result<(), E> {
-        Self::refuse("a number")
-    }
-
-    fn visit_str<E: Error>(self, _: &str) -> Result<(), E> {
-        Self::refuse("a string")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, _: A) -> Result<(), A::Error> {
-        Self::refuse("an array")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<(), A::Error> {
-        StrictValue { levels: MAX_DEPTH }.visit_map(members)
-    }
 }
 
 /// Checks and discards one value, which may open this many levels of arrays and objects.
@@ -163,6 +104,16 @@ struct StrictValue {
 }
 
 impl StrictValue {
+    /// Accepts a value that is not an object, unless it is the outermost value.
+    fn accept<E: Error>(self, found: &str) -> Result<(), E> {
+        match self.levels {
+            MAX_DEPTH => Err(E::custom(format_args!(
+                "expected a JSON object, found {found}"
+            ))),
+            _ => Ok(()),
+        }
+    }
+
     fn nested<E: Error>(self) -> Result<Self, E> {
         let levels = self.levels.checked_sub(1);
         let too_deep = || E::custom(format_args!("nested deeper than {MAX_DEPTH} levels"));
@@ -185,31 +136,32 @@ impl<'de> Visitor<'de> for StrictValue {
         f.write_str("a JSON value")
     }
 
-    fn visit_unit<E>(self) -> Result<(), E> {
-        Ok(())
+    fn visit_unit<E: Error>(self) -> Result<(), E> {
+        self.accept("null")
     }
 
-    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
-        Ok(())
+    fn visit_bool<E: Error>(self, _: bool) -> Result<(), E> {
+        self.accept("a boolean")
     }
 
-    fn visit_i64<E>(self, _: i64) -> Result<(), E> {
-        Ok(())
+    fn visit_i64<E: Error>(self, _: i64) -> Result<(), E> {
+        self.accept("a number")
     }
 
-    fn visit_u64<E>(self, _: u64) -> Result<(), E> {
-        Ok(())
+    fn visit_u64<E: Error>(self, _: u64) -> Result<(), E> {
+        self.accept("a number")
     }
 
-    fn visit_f64<E>(self, _: f64) -> Result<(), E> {
-        Ok(())
+    fn visit_f64<E: Error>(self, _: f64) -> Result<(), E> {
+        self.accept("a number")
     }
 
-    fn visit_str<E>(self, _: &str) -> Result<(), E> {
-        Ok(())
+    fn visit_str<E: Error>(self, _: &str) -> Result<(), E> {
+        self.accept("a string")
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
+        self.accept("an array")?;
         let nested = self.nested()?;
         while items.next_element_seed(nested)?.is_some() {}
         Ok(())

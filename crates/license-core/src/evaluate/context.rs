@@ -80,43 +80,33 @@ impl<'a> Context<'a> {
     }
 
     /// The latest instant that this machine has seen.
-    pub fn high_water(self, mark: Timestamp) -> Self {
-        Self {
-            high_water: Some(mark),
-            ..self
-        }
+    pub fn high_water(mut self, mark: Timestamp) -> Self {
+        self.high_water = Some(mark);
+        self
     }
 
     /// This machine: its fingerprint, so that a few changed components do no harm.
-    pub fn machine(self, machine: &'a Machine) -> Self {
-        Self {
-            machine: Some(machine),
-            ..self
-        }
+    pub fn machine(mut self, machine: &'a Machine) -> Self {
+        self.machine = Some(machine);
+        self
     }
 
     /// The user.
-    pub fn user(self, user: &'a str) -> Self {
-        Self {
-            user: Some(user),
-            ..self
-        }
+    pub fn user(mut self, user: &'a str) -> Self {
+        self.user = Some(user);
+        self
     }
 
     /// The application's version.
-    pub fn app_version(self, version: Version) -> Self {
-        Self {
-            app_version: Some(version),
-            ..self
-        }
+    pub fn app_version(mut self, version: Version) -> Self {
+        self.app_version = Some(version);
+        self
     }
 
     /// When the application was built.
-    pub fn build_date(self, date: Timestamp) -> Self {
-        Self {
-            build_date: Some(date),
-            ..self
-        }
+    pub fn build_date(mut self, date: Timestamp) -> Self {
+        self.build_date = Some(date);
+        self
     }
 
     /// What the application is used for; a development tool unless said otherwise.
@@ -126,51 +116,36 @@ impl<'a> Context<'a> {
 
     /// The validation tokens at hand, besides those in the bundle that is evaluated. Those of other licenses and
     /// machines are passed over.
-    pub fn validations(self, validations: &'a [Validation]) -> Self {
-        let given = AtHand {
-            validations,
-            ..self.given
-        };
-        Self { given, ..self }
+    pub fn validations(mut self, validations: &'a [Validation]) -> Self {
+        self.given.validations = validations;
+        self
     }
 
     /// The licenses at hand, besides those in the bundle that is evaluated; any of them may replace the evaluated
     /// one once it has started.
-    pub fn installed(self, installed: &'a [License]) -> Self {
-        let given = AtHand {
-            licenses: installed,
-            ..self.given
-        };
-        Self { given, ..self }
+    pub fn installed(mut self, installed: &'a [License]) -> Self {
+        self.given.licenses = installed;
+        self
     }
 
     /// The revocation lists at hand, besides those in the bundle that is evaluated. Of those of one signing key the newest counts; those of
     /// other products are passed over.
-    pub fn revocations(self, revocations: &'a [RevocationList]) -> Self {
-        let given = AtHand {
-            revocations,
-            ..self.given
-        };
-        Self { given, ..self }
+    pub fn revocations(mut self, revocations: &'a [RevocationList]) -> Self {
+        self.given.revocations = revocations;
+        self
     }
 
     /// The activations at hand, besides those in the bundle that is evaluated. Those of other licenses and machines are passed over.
-    pub fn activations(self, activations: &'a [Activation]) -> Self {
-        let given = AtHand {
-            activations,
-            ..self.given
-        };
-        Self { given, ..self }
+    pub fn activations(mut self, activations: &'a [Activation]) -> Self {
+        self.given.activations = activations;
+        self
     }
 
     /// What this machine has given up: licenses, each by the nonce of its activation. They hold here no longer, and neither does what takes
     /// their place, until they are activated anew.
-    pub fn deactivated(self, given_up: &'a [(LicenseId, Nonce)]) -> Self {
-        let given = AtHand {
-            given_up,
-            ..self.given
-        };
-        Self { given, ..self }
+    pub fn deactivated(mut self, given_up: &'a [(LicenseId, Nonce)]) -> Self {
+        self.given.given_up = given_up;
+        self
     }
 
     /// The same with what lies beside the evaluated license in its bundle.

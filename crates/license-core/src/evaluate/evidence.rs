@@ -4,18 +4,20 @@ use std::fmt::Display;
 use std::sync::Arc;
 
 use semver::{Version, VersionReq};
+use serde::{Serialize, Serializer};
 use serde_json::json;
 
 use crate::claims::Status;
 use crate::ids::{ProductCode, Tier};
 use crate::key::LicenseId;
-use crate::machine::{Comparison, ComponentKind, Machine};
+use crate::machine::{Comparison, Machine};
 use crate::policy::UsageType;
 use crate::time::Timestamp;
 
 /// The facts behind a finding. [`Evidence::expected`] and [`Evidence::actual`] say them in words,
 /// [`Evidence::to_json`] by name.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(untagged)]
 #[non_exhaustive]
 pub enum Evidence {
     /// There was nothing to look at.
@@ -25,13 +27,16 @@ pub enum Evidence {
     /// The product.
     Product {
         /// The product that asks.
+        #[serde(skip)]
         expected: ProductCode,
         /// The license's product.
+        #[serde(skip)]
         actual: ProductCode,
     },
     /// What the newest validation token says.
     Status {
         /// The status.
+        #[serde(rename = "status")]
         actual: Status,
         /// When it was said.
         at: Timestamp,
@@ -39,8 +44,10 @@ pub enum Evidence {
     /// A license that a revocation list names.
     Revocation {
         /// The license.
+        #[serde(rename = "license_id")]
         license: LicenseId,
         /// The first instant at which it no longer holds.
+        #[serde(rename = "revoked_at")]
         at: Timestamp,
         /// Why, as the vendor says it.
         reason: Box<str>,
@@ -61,6 +68,7 @@ pub enum Evidence {
     /// A license that replaces this one.
     SupersededBy {
         /// The newer license.
+        #[serde(rename = "superseded_by")]
         license: LicenseId,
     },
     /// The start.
@@ -73,20 +81,25 @@ pub enum Evidence {
     /// The machine.
     Machine {
         /// How many machines the license names.
+        #[serde(skip)]
         named: usize,
         /// This machine.
+        #[serde(rename = "machine")]
         actual: Option<Machine>,
         /// How it compares with the one of those that is most like it, where both are fingerprints.
+        #[serde(flatten)]
         nearest: Option<Comparison>,
     },
     /// A license that this machine has given up.
     Deactivated {
         /// The license.
+        #[serde(rename = "license_id")]
         license: LicenseId,
     },
     /// The activation of the license on this machine.
     Activation {
         /// When it was activated; none if it is not.
+        #[serde(rename = "activated_at")]
         at: Option<Timestamp>,
         /// When the vendor ended the activation that there was.
         ended_at: Option<Timestamp>,
@@ -96,22 +109,28 @@ pub enum Evidence {
     /// The user.
     User {
         /// The users that the license names.
+        #[serde(rename = "users", serialize_with = "slice")]
         expected: Arc<[Box<str>]>,
         /// The user.
+        #[serde(rename = "user")]
         actual: Option<Box<str>>,
     },
     /// The kind of use.
     Usage {
         /// What the license is for.
+        #[serde(skip)]
         expected: UsageType,
         /// What the application is used for.
+        #[serde(skip)]
         actual: UsageType,
     },
     /// The application's version.
     Version {
         /// What the license covers.
+        #[serde(rename = "max_version")]
         expected: VersionReq,
         /// The application's version.
+        #[serde(rename = "version")]
         actual: Option<Version>,
     },
     /// The application's build date.
@@ -119,6 +138,7 @@ pub enum Evidence {
         /// Versions built up to here are covered.
         maintenance_until: Timestamp,
         /// When the application was built.
+        #[serde(rename = "build_date")]
         actual: Option<Timestamp>,
     },
     /// The end.
@@ -133,9 +153,10 @@ pub enum Evidence {
     /// The last validation.
     CheckIn {
         /// When the license, or one that it replaces, was last validated; its start if that is later.
+        #[serde(rename = "counted_from")]
         last: Timestamp,
-        /// Whether it was validated since it began.
-        is_validated: bool,
+        /// When it was last validated, unless that was before it began.
+        last_validated_at: Option<Timestamp>,
         /// The first instant at which a validation is due.
         due_at: Timestamp,
         /// The last instant at which the license holds without.
@@ -260,8 +281,7 @@ impl Evidence {
             Self::Version { actual, .. } => or_not_given(actual.as_ref()),
             Self::BuildDate { actual, .. } => or_not_given(actual.as_ref()),
             Self::CheckIn {
-                last,
-                is_validated: true,
+                last_validated_at: Some(last),
                 now,
                 ..
             } => format!("validated at {last}, now {now}"),
@@ -275,104 +295,17 @@ impl Evidence {
     /// The facts as a JSON object: `expected` and `actual` in words, then each fact under its name.
     pub fn to_json(&self) -> serde_json::Value {
         let mut object = json!({ "expected": self.expected(), "actual": self.actual() });
-        let facts = self.facts();
-        if let (Some(object), serde_json::Value::Object(facts)) = (object.as_object_mut(), facts) {
+        if let (Some(object), serde_json::Value::Object(facts)) =
+            (object.as_object_mut(), json!(self))
+        {
             object.extend(facts);
         }
         object
     }
+}
 
-    fn facts(&self) -> serde_json::Value {
-        let text = |instant: &Timestamp| instant.to_string();
-        match self {
-            Self::Nothing | Self::NoLicense | Self::Product { .. } | Self::Usage { .. } => {
-                json!({})
-            }
-            Self::Status { actual, at } => json!({ "status": actual.as_str(), "at": text(at) }),
-            Self::Revocation {
-                license,
-                at,
-                reason,
-                seq,
-                now,
-            } => json!({
-                "license_id": license.as_str(),
-                "revoked_at": text(at),
-                "reason": reason,
-                "seq": seq,
-                "now": text(now),
-            }),
-            Self::NotListed {
-                seq,
-                issued_at,
-                next_update,
-            } => json!({
-                "seq": seq,
-                "issued_at": text(issued_at),
-                "next_update": text(next_update),
-            }),
-            Self::SupersededBy { license } => json!({ "superseded_by": license.as_str() }),
-            Self::NotBefore { not_before, now } => {
-                json!({ "not_before": text(not_before), "now": text(now) })
-            }
-            Self::Machine {
-                actual, nearest, ..
-            } => machine_facts(actual.as_ref(), nearest.as_ref()),
-            Self::Deactivated { license } => json!({ "license_id": license.as_str() }),
-            Self::Activation {
-                at,
-                ended_at,
-                machine,
-            } => json!({
-                "activated_at": at.as_ref().map(text),
-                "ended_at": ended_at.as_ref().map(text),
-                "machine": machine.as_ref().map(ToString::to_string),
-            }),
-            Self::User { expected, actual } => json!({ "users": **expected, "user": actual }),
-            Self::Version { expected, actual } => json!({
-                "max_version": expected.to_string(),
-                "version": actual.as_ref().map(ToString::to_string),
-            }),
-            Self::BuildDate {
-                maintenance_until,
-                actual,
-            } => json!({
-                "maintenance_until": text(maintenance_until),
-                "build_date": actual.as_ref().map(text),
-            }),
-            Self::Expiry {
-                expires_at,
-                grace_until,
-                now,
-            } => json!({
-                "expires_at": expires_at.as_ref().map(text),
-                "grace_until": grace_until.as_ref().map(text),
-                "now": text(now),
-            }),
-            Self::CheckIn {
-                last,
-                is_validated,
-                due_at,
-                grace_until,
-                now,
-            } => json!({
-                "counted_from": text(last),
-                "last_validated_at": is_validated.then(|| text(last)),
-                "due_at": text(due_at),
-                "grace_until": text(grace_until),
-                "now": text(now),
-            }),
-            Self::Feature {
-                feature,
-                included_from,
-                tier,
-            } => json!({
-                "feature": feature,
-                "included_from": included_from.as_ref().map(Tier::as_str),
-                "tier": tier.as_str(),
-            }),
-        }
-    }
+fn slice<T: Serialize, S: Serializer>(items: &Arc<[T]>, serializer: S) -> Result<S::Ok, S::Error> {
+    items.as_ref().serialize(serializer)
 }
 
 fn before_end(end: Timestamp, grace_until: Option<Timestamp>) -> String {
@@ -395,18 +328,6 @@ fn machine(actual: Option<&Machine>, nearest: Option<&Comparison>) -> String {
             or_not_given(actual.map(name))
         ),
     }
-}
-
-fn machine_facts(actual: Option<&Machine>, nearest: Option<&Comparison>) -> serde_json::Value {
-    let mut facts = json!({ "machine": actual.map(ToString::to_string) });
-    let names =
-        |kinds: &[ComponentKind]| -> Vec<_> { kinds.iter().map(|kind| kind.as_str()).collect() };
-    if let (Some(facts), Some(nearest)) = (facts.as_object_mut(), nearest) {
-        facts.insert("matching".to_owned(), names(&nearest.matching).into());
-        facts.insert("differing".to_owned(), names(&nearest.differing).into());
-        facts.insert("missing".to_owned(), names(&nearest.missing).into());
-    }
-    facts
 }
 
 fn or_not_given(actual: Option<impl Display>) -> String {

@@ -379,7 +379,7 @@ fn check_in(case: &Case<'_>) -> Found {
     let grace_until = last.plus(check_in.grace_seconds());
     let evidence = Evidence::CheckIn {
         last,
-        is_validated: validated.is_some(),
+        last_validated_at: validated,
         due_at,
         grace_until,
         now,

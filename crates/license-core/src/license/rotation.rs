@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::trust_statement::Change;
 use super::{Artefacts, BundleError, TrustStatement};
 use crate::code::Code;
 use crate::jose::{TokenKind, Unverified};
@@ -142,13 +141,7 @@ impl Rotation {
     /// Every key that there ever was.
     fn known(&self) -> BTreeMap<&KeyId, &Arc<TrustedKey>> {
         let roots = self.roots.shared_keys();
-        let introduced = self
-            .statements
-            .iter()
-            .flat_map(|statement| match statement.change() {
-                Change::Introduces(keys) => keys.as_slice(),
-                Change::Retires { .. } => &[],
-            });
+        let introduced = self.statements.iter().flat_map(TrustStatement::shared_keys);
         // One by one: to collect would compile a sort.
         let mut known = BTreeMap::new();
         known.extend(introduced.chain(roots).map(|key| (key.id(), key)));
@@ -198,12 +191,9 @@ impl Rotation {
                 return Err(RotationError::Keys(TrustError::TwoAlgorithms { key }));
             }
         }
-        if let Change::Introduces(keys) = statement.change() {
-            let mut keys = keys.iter().map(Arc::clone);
-            keys.try_for_each(|key| all.insert(key))
-                .map_err(RotationError::Keys)?;
-        }
-        Ok(())
+        let mut keys = statement.shared_keys().iter().map(Arc::clone);
+        keys.try_for_each(|key| all.insert(key))
+            .map_err(RotationError::Keys)
     }
 
     /// All that the roots lead to: a trusted key to those that it introduced, a retired one to its successor alone.

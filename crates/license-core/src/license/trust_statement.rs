@@ -19,17 +19,10 @@ pub struct TrustStatement {
     issuer: Box<str>,
     issued_at: Timestamp,
     signer: KeyId,
-    change: Change,
-}
-
-/// What a statement changes.
-#[derive(Clone, Debug)]
-pub(crate) enum Change {
-    Introduces(Vec<Arc<TrustedKey>>),
-    /// The signer is retired.
-    Retires {
-        countersigner: KeyId,
-    },
+    /// The introduced keys.
+    keys: Vec<Arc<TrustedKey>>,
+    /// The second signer of a retirement, which retires the first.
+    countersigner: Option<KeyId>,
 }
 
 impl Unverified<'_> {
@@ -43,59 +36,63 @@ impl Unverified<'_> {
     ) -> Result<TrustStatement, VerifyError> {
         let verified = self.verified(TokenKind::TrustStatement, trust)?;
         let claims = TrustStatementClaims::from_payload(&verified.payload)?;
-        let signer = verified.key_id;
-        let (issuer, issued_at, signer, change) = match Content::new(claims)? {
-            Content::Introduces(claims, keys) => {
-                if keys.iter().any(|key| *key.id() == signer) {
-                    return Err(own_introduction());
-                }
-                let change = Change::Introduces(keys);
-                (claims.issuer, claims.issued_at, signer, change)
-            }
-            Content::Retires(..) => return Err(one_signature()),
-            Content::Countersigns(claims, token) => {
-                let (inner, retired) = retirement(&token, &signer, trust, before)?;
-                let issued_at = inner.issued_at.max(claims.issued_at);
-                let change = Change::Retires {
-                    countersigner: signer,
-                };
-                (inner.issuer, issued_at, retired, change)
-            }
-        };
-        Ok(TrustStatement {
+        let mut statement = TrustStatement {
             token: self.as_str().into(),
             armor: self.to_armor().into(),
-            issuer: issuer.into(),
-            issued_at,
-            signer,
-            change,
-        })
+            issuer: claims.issuer.as_str().into(),
+            issued_at: claims.issued_at,
+            signer: verified.key_id,
+            keys: Vec::new(),
+            countersigner: None,
+        };
+        match Content::new(&claims)? {
+            Content::Introduces(jwks) => {
+                statement.keys = introduced(jwks)?;
+                if statement
+                    .introduces()
+                    .any(|key| *key.id() == statement.signer)
+                {
+                    let expected = "other keys than the one that signed the statement";
+                    return Err(VerifyError::claim(INTRODUCES, expected, "that key"));
+                }
+            }
+            Content::Retires(_) => {
+                let expected = "the signature of another trusted key over this statement too";
+                return Err(VerifyError::claim("retires", expected, "one signature"));
+            }
+            Content::Countersigns(token) => {
+                let (inner, retired) = retirement(token, &statement.signer, trust, before)?;
+                statement.issuer = inner.issuer.into();
+                statement.issued_at = inner.issued_at.max(claims.issued_at);
+                statement.countersigner = Some(std::mem::replace(&mut statement.signer, retired));
+            }
+        }
+        Ok(statement)
     }
 }
 
 /// The one thing that a signature of a trust statement says.
-enum Content {
+enum Content<'a> {
     /// These keys are to be trusted.
-    Introduces(TrustStatementClaims, Vec<Arc<TrustedKey>>),
+    Introduces(&'a [Jwk]),
     /// The keys of these ids are no longer to be trusted.
-    Retires(TrustStatementClaims, Vec<String>),
+    Retires(&'a [String]),
     /// The token of another key.
-    Countersigns(TrustStatementClaims, String),
+    Countersigns(&'a str),
 }
 
-impl Content {
-    fn new(mut claims: TrustStatementClaims) -> Result<Self, VerifyError> {
-        let introduces = claims.introduces.take();
-        let retires = claims.retires.take();
-        match (introduces, retires, claims.statement.take()) {
-            (Some(keys), None, None) => {
-                let keys = introduced(&keys)?;
-                Ok(Self::Introduces(claims, keys))
-            }
-            (None, Some(ids), None) => Ok(Self::Retires(claims, ids)),
-            (None, None, Some(token)) => Ok(Self::Countersigns(claims, token)),
-            (None, None, None) => Err(one_of_three("nothing")),
-            _ => Err(one_of_three("several")),
+impl<'a> Content<'a> {
+    fn new(claims: &'a TrustStatementClaims) -> Result<Self, VerifyError> {
+        let one_of_three = |found| {
+            let expected = "one of `introduces`, `retires` and `statement`";
+            Err(VerifyError::claim(INTRODUCES, expected, found))
+        };
+        match (&claims.introduces, &claims.retires, &claims.statement) {
+            (Some(keys), None, None) => Ok(Self::Introduces(keys)),
+            (None, Some(ids), None) => Ok(Self::Retires(ids)),
+            (None, None, Some(token)) => Ok(Self::Countersigns(token)),
+            (None, None, None) => one_of_three("nothing"),
+            _ => one_of_three("several"),
         }
     }
 }
@@ -141,38 +138,19 @@ fn retirement(
     };
     let verified = token.verified(TokenKind::TrustStatement, keys)?;
     let claims = TrustStatementClaims::from_payload(&verified.payload)?;
-    match Content::new(claims)? {
-        Content::Retires(claims, ids) if ids.iter().all(|id| id == verified.key_id.as_str()) => {
+    match Content::new(&claims)? {
+        Content::Retires(ids) if ids.iter().all(|id| id == verified.key_id.as_str()) => {
             Ok((claims, verified.key_id))
         }
-        Content::Retires(..) => Err(other_retired()),
+        Content::Retires(_) => {
+            let expected = "the id of the key that signed the statement, and no other";
+            Err(VerifyError::claim("retires", expected, "another value"))
+        }
         _ => Err(wrong_statement("a token that retires nothing")),
     }
 }
 
 const INTRODUCES: &str = "introduces";
-
-fn one_of_three(found: &str) -> VerifyError {
-    let expected = "one of `introduces`, `retires` and `statement`";
-    VerifyError::claim(INTRODUCES, expected, found)
-}
-
-/// A key can retire itself only.
-fn other_retired() -> VerifyError {
-    let expected = "the id of the key that signed the statement, and no other";
-    VerifyError::claim("retires", expected, "another value")
-}
-
-/// A stolen key alone must not be able to retire a key.
-fn one_signature() -> VerifyError {
-    let expected = "the signature of another trusted key over this statement too";
-    VerifyError::claim("retires", expected, "one signature")
-}
-
-fn own_introduction() -> VerifyError {
-    let expected = "other keys than the one that signed the statement";
-    VerifyError::claim(INTRODUCES, expected, "that key")
-}
 
 fn wrong_statement(found: &str) -> VerifyError {
     let expected = "the token of another key that retires that key";
@@ -197,11 +175,7 @@ impl TrustStatement {
 
     /// The keys that are to be trusted from now on; none in a retirement.
     pub fn introduces(&self) -> impl Iterator<Item = &TrustedKey> {
-        let keys = match &self.change {
-            Change::Introduces(keys) => keys.as_slice(),
-            Change::Retires { .. } => &[],
-        };
-        keys.iter().map(Arc::as_ref)
+        self.keys.iter().map(Arc::as_ref)
     }
 
     /// The key that is to be trusted no longer, if it is a retirement.
@@ -211,10 +185,7 @@ impl TrustStatement {
 
     /// The second key that signed a retirement.
     pub fn countersigner(&self) -> Option<&KeyId> {
-        match &self.change {
-            Change::Introduces(_) => None,
-            Change::Retires { countersigner } => Some(countersigner),
-        }
+        self.countersigner.as_ref()
     }
 
     /// The token, as it was received.
@@ -227,8 +198,8 @@ impl TrustStatement {
         self.armor.to_string()
     }
 
-    pub(crate) fn change(&self) -> &Change {
-        &self.change
+    pub(super) fn shared_keys(&self) -> &[Arc<TrustedKey>] {
+        &self.keys
     }
 }
 
@@ -238,7 +209,8 @@ impl fmt::Debug for TrustStatement {
         f.debug_struct("TrustStatement")
             .field("signer", &self.signer)
             .field("issued_at", &self.issued_at)
-            .field("change", &self.change)
+            .field("keys", &self.keys)
+            .field("countersigner", &self.countersigner)
             .finish_non_exhaustive()
     }
 }

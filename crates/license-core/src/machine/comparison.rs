@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serde::Serialize;
+
 use super::ComponentKind;
 
 /// A machine beside one that a license names.
@@ -18,7 +20,7 @@ use super::ComponentKind;
 /// | machine id, disk and network card | no |
 /// | all but the processor's model, which a fleet shares | no |
 /// | the id that an administrator gave | no, whatever else is as it was |
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Comparison {
     /// What is the same.
     pub matching: Vec<ComponentKind>,

@@ -65,6 +65,12 @@ impl fmt::Display for ComponentKind {
     }
 }
 
+impl serde::Serialize for ComponentKind {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
 /// 96 bits: two machines of one customer never meet, and a fingerprint can still be read out.
 pub(super) const HASH_BYTES: usize = 12;
 

@@ -1,5 +1,7 @@
 //! The letters themselves.
 
+use serde::{Deserialize, Serialize};
+
 use super::Secret;
 use crate::encoding::armor::LetterKind;
 use crate::ids::ProductCode;
@@ -9,7 +11,7 @@ use crate::machine::{Fingerprint, MachineDigest};
 use crate::time::Timestamp;
 
 /// A request to activate a license on a machine.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ActivationRequest {
     /// The product.
     pub product: ProductCode,
@@ -26,7 +28,7 @@ pub struct ActivationRequest {
 }
 
 /// A request to set back what a machine remembers of time.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClockRequest {
     /// The product.
     pub product: ProductCode,
@@ -41,7 +43,7 @@ pub struct ClockRequest {
 }
 
 /// The proof that a machine has given up its activation.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Receipt {
     /// The product.
     pub product: ProductCode,
@@ -52,13 +54,15 @@ pub struct Receipt {
     /// The nonce of the request that the activation answered.
     pub nonce: Nonce,
     /// What the machine committed itself to.
+    #[serde(with = "super::secret")]
     pub secret: Secret,
     /// When it was given up, by the machine's clock.
     pub made_at: Timestamp,
 }
 
 /// Anything that a machine sends.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
 #[non_exhaustive]
 pub enum Letter {
     /// `LICENSE ACTIVATION REQUEST`.

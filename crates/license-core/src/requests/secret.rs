@@ -2,9 +2,11 @@
 
 use std::fmt;
 
+use serde::{Deserializer, Serializer};
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use crate::encoding::hex;
+use crate::encoding::strict_json::TextVisitor;
 use crate::ids::{Commitment, SECRET_BYTES};
 use sha2::{Digest, Sha256};
 
@@ -36,6 +38,19 @@ impl Secret {
     pub(super) const fn bytes(&self) -> &[u8] {
         &self.0
     }
+}
+
+/// Writes a secret into a receipt.
+pub(super) fn serialize<S: Serializer>(secret: &Secret, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&secret.reveal())
+}
+
+/// Reads a secret from a receipt.
+pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Secret, D::Error> {
+    deserializer.deserialize_str(TextVisitor {
+        expected: "64 hexadecimal digits",
+        parse: Secret::parse,
+    })
 }
 
 impl Drop for Secret {

@@ -2,17 +2,13 @@
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
-use super::{ActivationRequest, ClockRequest, Letter, LetterError, Receipt, Secret, spoken};
+use super::{Letter, LetterError, spoken};
 use crate::encoding::armor::LetterKind;
 use crate::encoding::hex;
 use crate::encoding::pasted::{plain_dash, plain_quote};
 use crate::encoding::strict_json::{self, IntegerVisitor, MAX_QUOTED_CHARS, ReadError, text};
-use crate::ids::{Commitment, Nonce, ProductCode};
-use crate::key::LicenseId;
-use crate::machine::{Fingerprint, MachineDigest};
-use crate::time::Timestamp;
 use sha2::{Digest, Sha256};
 
 /// The format version.
@@ -39,41 +35,11 @@ impl Letter {
 
     /// Returns the letter as a JSON object.
     pub fn to_json(&self) -> Value {
-        let check = self.check();
-        match self {
-            Self::Activation(request) => json!(ActivationMessage {
-                ver: VERSION,
-                product: request.product,
-                license: request.license.clone(),
-                machine: request.machine.clone(),
-                nonce: request.nonce,
-                commitment: request.commitment,
-                made_at: request.made_at,
-                check,
-                unknown: Map::new(),
-            }),
-            Self::Clock(request) => json!(ClockMessage {
-                ver: VERSION,
-                product: request.product,
-                machine: request.machine.clone(),
-                nonce: request.nonce,
-                mark: request.mark,
-                made_at: request.made_at,
-                check,
-                unknown: Map::new(),
-            }),
-            Self::Deactivation(receipt) => json!(ReceiptMessage {
-                ver: VERSION,
-                product: receipt.product,
-                license: receipt.license.clone(),
-                machine: receipt.machine,
-                nonce: receipt.nonce,
-                secret: receipt.secret.reveal(),
-                made_at: receipt.made_at,
-                check,
-                unknown: Map::new(),
-            }),
-        }
+        json!(Message {
+            ver: VERSION,
+            letter: self,
+            check: self.check(),
+        })
     }
 
     /// Reads a letter in armor, whatever mail and editors have done to its lines, quotes and hyphens; or the lines of
@@ -97,8 +63,7 @@ impl Letter {
         let plain: String = text.chars().map(tidy).collect();
         let (kind, body) = unarmored(&plain)?;
         let body: String = body.split_whitespace().collect();
-        let letter = of_json(kind, body.as_bytes())?;
-        Ok(letter)
+        of_json(kind, body.as_bytes())
     }
 
     fn check(&self) -> String {
@@ -130,114 +95,39 @@ fn is_around(letter: char) -> bool {
     letter.is_whitespace() || matches!(letter, '"' | '\u{feff}' | '-')
 }
 
-/// The JSON form of an [`ActivationRequest`].
-#[derive(Serialize, Deserialize)]
-struct ActivationMessage {
-    #[serde(deserialize_with = "supported_version")]
+/// The JSON form of a letter.
+#[derive(Serialize)]
+struct Message<'a> {
     ver: u64,
-    product: ProductCode,
-    license: LicenseId,
-    machine: Fingerprint,
-    nonce: Nonce,
-    commitment: Commitment,
-    made_at: Timestamp,
-    #[serde(deserialize_with = "text")]
-    check: String,
-    /// Refused, unless a known member is wrong.
     #[serde(flatten)]
-    unknown: Map<String, Value>,
+    letter: &'a Letter,
+    check: String,
 }
 
-/// The JSON form of a [`ClockRequest`].
-#[derive(Serialize, Deserialize)]
-struct ClockMessage {
-    #[serde(deserialize_with = "supported_version")]
-    ver: u64,
-    product: ProductCode,
-    machine: Fingerprint,
-    nonce: Nonce,
-    mark: Timestamp,
-    made_at: Timestamp,
+/// The members that every kind of letter has.
+#[derive(Deserialize)]
+struct CommonMembers {
+    #[serde(rename = "ver", deserialize_with = "supported_version")]
+    _version: u64,
     #[serde(deserialize_with = "text")]
     check: String,
-    /// Refused, unless a known member is wrong.
-    #[serde(flatten)]
-    unknown: Map<String, Value>,
-}
-
-/// The JSON form of a [`Receipt`].
-#[derive(Serialize, Deserialize)]
-struct ReceiptMessage {
-    #[serde(deserialize_with = "supported_version")]
-    ver: u64,
-    product: ProductCode,
-    license: LicenseId,
-    machine: MachineDigest,
-    nonce: Nonce,
-    #[serde(deserialize_with = "text")]
-    secret: String,
-    made_at: Timestamp,
-    #[serde(deserialize_with = "text")]
-    check: String,
-    /// Refused, unless a known member is wrong.
-    #[serde(flatten)]
-    unknown: Map<String, Value>,
-}
-
-impl TryFrom<ReceiptMessage> for Receipt {
-    type Error = LetterError;
-
-    fn try_from(message: ReceiptMessage) -> Result<Self, LetterError> {
-        let secret = Secret::parse(&message.secret);
-        Ok(Self {
-            product: message.product,
-            license: message.license,
-            machine: message.machine,
-            nonce: message.nonce,
-            secret: secret.ok_or_else(|| LetterError::Member {
-                member: "secret".to_owned(),
-                expected: "64 hexadecimal digits".to_owned(),
-            })?,
-            made_at: message.made_at,
-        })
-    }
 }
 
 fn of_json(kind: LetterKind, body: &[u8]) -> Result<Letter, LetterError> {
-    let (letter, check) = match kind {
-        LetterKind::Activation => {
-            let message: ActivationMessage = read(body)?;
-            only_known(&message.unknown)?;
-            let request = ActivationRequest {
-                product: message.product,
-                license: message.license,
-                machine: message.machine,
-                nonce: message.nonce,
-                commitment: message.commitment,
-                made_at: message.made_at,
-            };
-            (Letter::Activation(request), message.check)
-        }
-        LetterKind::Clock => {
-            let message: ClockMessage = read(body)?;
-            only_known(&message.unknown)?;
-            let request = ClockRequest {
-                product: message.product,
-                machine: message.machine,
-                nonce: message.nonce,
-                mark: message.mark,
-                made_at: message.made_at,
-            };
-            (Letter::Clock(request), message.check)
-        }
-        LetterKind::Deactivation => {
-            let mut message: ReceiptMessage = read(body)?;
-            only_known(&message.unknown)?;
-            let check = std::mem::take(&mut message.check);
-            (Letter::Deactivation(message.try_into()?), check)
-        }
+    let letter = match kind {
+        LetterKind::Activation => Letter::Activation(read(body)?),
+        LetterKind::Clock => Letter::Clock(read(body)?),
+        LetterKind::Deactivation => Letter::Deactivation(read(body)?),
     };
-    match check == letter.check() {
+    let common: CommonMembers = read(body)?;
+    let known = letter.to_json();
+    let members = strict_json::members(body).map_err(LetterError::Json)?;
+    if let Some(name) = members.keys().find(|name| known.get(name).is_none()) {
+        return Err(LetterError::UnknownMember {
+            found: name.chars().take(MAX_QUOTED_CHARS).collect(),
+        });
+    }
+    match common.check == letter.check() {
         true => Ok(letter),
         false => Err(LetterError::Check),
     }
@@ -251,15 +141,6 @@ fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, LetterError> {
             expected: error.expected,
         }),
     })
-}
-
-fn only_known(unknown: &Map<String, Value>) -> Result<(), LetterError> {
-    match unknown.keys().next() {
-        None => Ok(()),
-        Some(name) => Err(LetterError::UnknownMember {
-            found: name.chars().take(MAX_QUOTED_CHARS).collect(),
-        }),
-    }
 }
 
 /// Returns the error of a later format version, whatever else is wrong.

@@ -1,10 +1,10 @@
 //! The latest instant that a machine has seen: time never runs backwards.
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::tally::REMEMBERED;
-use crate::time::Timestamp;
-use crate::time::{CLOCK_TOLERANCE, SECONDS_PER_DAY};
+use crate::time::{CLOCK_TOLERANCE, SECONDS_PER_DAY, Timestamp, unix_seconds};
 
 /// How far a clock may run ahead of the uptime before it is no longer believed: a minute less, so that neither the rounding of clock and
 /// uptime nor a small step of the network's time makes a warning of a clock that was ahead and came back.
@@ -23,9 +23,10 @@ pub struct Reading {
 }
 
 /// A run of the operating system from one start to the next.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Boot {
     /// An id of this run alone.
+    #[serde(rename = "boot", with = "boot_id")]
     pub id: u128,
     /// Seconds since its start, those in suspend too. No setting of the clock changes it.
     pub uptime: u64,
@@ -50,26 +51,33 @@ pub struct Boot {
 /// assert_eq!(seen.mark(), at("2027-03-01T12:00:00Z")?);
 /// # Ok::<(), license_core::TimeError>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HighWater {
+    #[serde(with = "unix_seconds")]
     mark: Timestamp,
     /// No later than the true time: the newest signature's date, and the uptime seen since.
+    #[serde(with = "unix_seconds")]
     proven: Timestamp,
     /// What was proven when the clock last stood at the mark or raised it.
+    #[serde(with = "unix_seconds")]
     proven_at_mark: Timestamp,
     /// The newest signature's date.
+    #[serde(with = "unix_seconds")]
     signed: Timestamp,
     /// How often the mark was lowered.
     resets: u64,
+    #[serde(deserialize_with = "Option::deserialize")]
     run: Option<Run>,
 }
 
 /// What was seen of the present boot.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Run {
     /// Where it stood when last looked at.
+    #[serde(flatten)]
     last: Boot,
     /// What the mark may not exceed at that moment.
+    #[serde(with = "unix_seconds")]
     ceiling: Timestamp,
 }
 
@@ -244,44 +252,28 @@ impl HighWater {
 
     /// Everything by name, for [`HighWater::from_json`].
     pub fn to_json(&self) -> Value {
-        let run = self.run.map(|run| {
-            json!({
-                "boot": format!("{:032x}", run.last.id),
-                "uptime": run.last.uptime,
-                "ceiling": run.ceiling.unix_seconds(),
-            })
-        });
-        json!({
-            "mark": self.mark.unix_seconds(),
-            "proven": self.proven.unix_seconds(),
-            "proven_at_mark": self.proven_at_mark.unix_seconds(),
-            "signed": self.signed.unix_seconds(),
-            "resets": self.resets,
-            "run": run,
-        })
+        json!(self)
     }
 
-    /// Reads what [`HighWater::to_json`] wrote; `None` if it is anything else.
+    /// Reads what [`HighWater::to_json`] wrote, or returns `None` for anything else.
     pub fn from_json(value: &Value) -> Option<Self> {
-        let instant = |value: Option<&Value>| Timestamp::from_unix_seconds(value?.as_u64()?);
-        let run = match value.get("run")? {
-            Value::Null => None,
-            run => Some(Run {
-                last: Boot {
-                    id: u128::from_str_radix(run.get("boot")?.as_str()?, 16).ok()?,
-                    uptime: run.get("uptime")?.as_u64()?,
-                },
-                ceiling: instant(run.get("ceiling"))?,
-            }),
-        };
-        Some(Self {
-            mark: instant(value.get("mark"))?,
-            proven: instant(value.get("proven"))?,
-            proven_at_mark: instant(value.get("proven_at_mark"))?,
-            signed: instant(value.get("signed"))?,
-            resets: value.get("resets")?.as_u64()?,
-            run,
-        })
+        Self::deserialize(value).ok()
+    }
+}
+
+/// The id of a boot in JSON, as 32 hexadecimal digits.
+mod boot_id {
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    pub(super) fn serialize<S: Serializer>(id: &u128, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&format_args!("{id:032x}"))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<u128, D::Error> {
+        let digits = String::deserialize(deserializer)?;
+        u128::from_str_radix(&digits, 16).map_err(D::Error::custom)
     }
 }
 

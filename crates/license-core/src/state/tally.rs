@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::policy::Quota;
@@ -33,7 +34,7 @@ const LOW: (u64, u64) = (4, 5);
 /// assert_eq!(refused.refills_at.to_string(), "2027-03-02T00:00:00Z");
 /// # Ok::<(), license_core::TimeError>(())
 /// ```
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tally {
     /// By days since 1970-01-01.
     days: BTreeMap<u64, Counts>,
@@ -132,23 +133,12 @@ impl Tally {
 
     /// Everything by name, for [`Tally::from_json`].
     pub fn to_json(&self) -> Value {
-        let days = self.days.iter();
-        let days = days.map(|(day, counts)| (day.to_string(), json!(counts)));
-        json!({ "days": days.collect::<serde_json::Map<_, _>>() })
+        json!(self)
     }
 
-    /// Reads what [`Tally::to_json`] wrote; `None` if it is anything else.
+    /// Reads what [`Tally::to_json`] wrote, or returns `None` for anything else.
     pub fn from_json(value: &Value) -> Option<Self> {
-        let count =
-            |(quota, used): (&String, &Value)| Some((quota.as_str().into(), used.as_u64()?));
-        let counts = |(day, counts): (&String, &Value)| {
-            let counts = counts.as_object()?.iter().map(count);
-            Some((day.parse().ok()?, counts.collect::<Option<_>>()?))
-        };
-        let days = value.get("days")?.as_object()?;
-        Some(Self {
-            days: days.iter().map(counts).collect::<Option<_>>()?,
-        })
+        Self::deserialize(value).ok()
     }
 }
 

@@ -78,7 +78,7 @@ pub fn examine_entries<'a>(
     let parsed: Vec<_> = parsed.collect();
     let mut chains: BTreeMap<ChainId, Chain<'_>> = BTreeMap::new();
     for (hash, entry) in &parsed {
-        let chain = chains.entry(entry.place.chain).or_default();
+        let chain = chains.entry(entry.chain).or_default();
         chain.add(*hash, entry, false);
     }
     let summaries = chains.into_iter();
@@ -104,7 +104,7 @@ fn faults_of_report(report: &UsageReport) -> Vec<Finding> {
 fn by_chain(report: &UsageReport) -> BTreeMap<ChainId, Vec<&EntryLine>> {
     let mut chains: BTreeMap<_, Vec<_>> = BTreeMap::new();
     for line in &report.lines {
-        let lines = chains.entry(line.entry.place.chain).or_default();
+        let lines = chains.entry(line.entry.chain).or_default();
         lines.push(line);
     }
     chains
@@ -114,7 +114,7 @@ fn by_chain(report: &UsageReport) -> BTreeMap<ChainId, Vec<&EntryLine>> {
 fn faults_of_chain(lines: &[&EntryLine], end: Option<&Hash>) -> Vec<Finding> {
     let mut faults = Vec::new();
     for (line, next) in lines.iter().zip(lines.iter().skip(1)) {
-        let (place, next) = (line.entry.place, next.entry.place);
+        let (place, next) = (&line.entry, &next.entry);
         if next.seq <= place.seq {
             faults.push(Finding::Reordered { seq: next.seq });
         } else if next.seq == place.seq.saturating_add(1) && next.prev != line.hash {
@@ -123,7 +123,7 @@ fn faults_of_chain(lines: &[&EntryLine], end: Option<&Hash>) -> Vec<Finding> {
     }
     let last = lines.last().filter(|line| Some(&line.hash) != end);
     faults.extend(last.map(|line| Finding::Edited {
-        seq: line.entry.place.seq,
+        seq: line.entry.seq,
     }));
     faults
 }
@@ -138,7 +138,7 @@ struct Chain<'a> {
 
 impl<'a> Chain<'a> {
     fn add(&mut self, hash: Hash, entry: &'a UsageEntry, has_private: bool) {
-        let alike = self.entries.entry(entry.place.seq).or_default();
+        let alike = self.entries.entry(entry.seq).or_default();
         alike.insert(hash, entry);
         if has_private {
             self.private.insert(hash);
@@ -179,11 +179,11 @@ impl<'a> Chain<'a> {
         let mut findings = Vec::new();
         let mut ended = None;
         for entry in self.entries.values().flat_map(BTreeMap::values) {
-            let seq = entry.place.seq;
+            let seq = entry.seq;
             findings.extend(of_clock(entry, ended, now));
             findings.extend(entry.lost.then_some(Finding::Lost { seq }));
             findings.extend(entry.recounted.then_some(Finding::Recounted { seq }));
-            ended = Some((entry.place.seq, entry.to));
+            ended = Some((entry.seq, entry.to));
         }
         findings
     }
@@ -202,9 +202,7 @@ fn fork(entries: &BTreeMap<u64, BTreeMap<Hash, &UsageEntry>>) -> Option<Finding>
     let mut before: Option<(u64, BTreeSet<Hash>)> = None;
     for (seq, alike) in entries {
         let follows = |entry: &&UsageEntry| match &before {
-            Some((last, hashes)) if last.saturating_add(1) == *seq => {
-                hashes.contains(&entry.place.prev)
-            }
+            Some((last, hashes)) if last.saturating_add(1) == *seq => hashes.contains(&entry.prev),
             _ => true,
         };
         if alike.len() > 1 || !alike.values().all(follows) {
@@ -220,7 +218,7 @@ fn of_clock(
     before: Option<(u64, Timestamp)>,
     now: Timestamp,
 ) -> impl Iterator<Item = Finding> {
-    let (seq, to, clock) = (entry.place.seq, entry.to, entry.clock);
+    let (seq, to, clock) = (entry.seq, entry.to, entry.clock);
     let is_behind = clock.most_seconds > CLOCK_TOLERANCE || clock.lowered > 0;
     let behind = is_behind.then_some(Finding::ClockBehind {
         seq,

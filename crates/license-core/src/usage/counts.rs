@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Map, Value, json};
+use serde::{Deserialize, Serialize, Serializer};
 
 use super::MAX_COUNT;
+use super::line::{count, counts};
 use crate::code::Code;
 use crate::evaluate::Decision;
 use crate::matrix::Matrix;
@@ -21,29 +22,52 @@ const OTHERS: &str = "(others)";
 /// A clock that is behind by no more is a matter of rounding: what the uptime says and what the clock shows differ by seconds.
 const CLOCK_NOISE: u64 = 300;
 
-type Names = BTreeMap<Box<str>, u64>;
+type Names = BTreeMap<String, u64>;
 
 /// How much of a quota was used, and how often more was refused.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct QuotaCount {
     /// How much was granted.
+    #[serde(deserialize_with = "count")]
     pub used: u64,
     /// How often what was asked for was refused, however much it was.
+    #[serde(deserialize_with = "count")]
     pub refused: u64,
 }
 
 /// What is counted of one license in one period. Two copies of one count are [merged](Counts::merged); two counts are
 /// [added](Counts::add).
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
-    pub(super) quotas: BTreeMap<Box<str>, QuotaCount>,
+    #[serde(serialize_with = "pairs")]
+    pub(super) quotas: BTreeMap<String, QuotaCount>,
+    #[serde(deserialize_with = "counts")]
     pub(super) denials: Names,
+    #[serde(deserialize_with = "counts")]
     pub(super) features: Names,
+    #[serde(deserialize_with = "counts")]
     pub(super) users: Names,
+    #[serde(deserialize_with = "counts")]
     pub(super) sessions: Names,
-    /// How often the clock was found behind the mark, and by how many seconds at most.
-    pub(super) behind: u64,
-    pub(super) most_behind: u64,
+    pub(super) behind: ClockBehind,
+}
+
+/// How often the clock was found behind the mark, and by how many seconds at most.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct ClockBehind(
+    #[serde(deserialize_with = "count")] pub(super) u64,
+    #[serde(deserialize_with = "count")] pub(super) u64,
+);
+
+/// Writes each quota as `[used, refused]`, which a machine's own state holds.
+fn pairs<S: Serializer>(
+    quotas: &BTreeMap<String, QuotaCount>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    let pairs = quotas
+        .iter()
+        .map(|(name, count)| (name, [count.used, count.refused]));
+    serializer.collect_map(pairs)
 }
 
 impl Counts {
@@ -111,8 +135,7 @@ impl Counts {
     #[must_use]
     pub fn with_clock_behind(mut self, seconds: u64) -> Self {
         if seconds > CLOCK_NOISE {
-            self.behind = 1;
-            self.most_behind = seconds.min(MAX_COUNT);
+            self.behind = ClockBehind(1, seconds.min(MAX_COUNT));
         }
         self
     }
@@ -139,8 +162,8 @@ impl Counts {
                 bump(own, name, *count, most);
             }
         }
-        self.behind = sum(self.behind, other.behind);
-        self.most_behind = self.most_behind.max(other.most_behind);
+        let (ClockBehind(times, seconds), ClockBehind(more, most)) = (self.behind, other.behind);
+        self.behind = ClockBehind(sum(times, more), seconds.max(most));
     }
 
     /// What two copies know together: the higher of each count.
@@ -162,8 +185,8 @@ impl Counts {
                 *own = count.max(*own);
             }
         }
-        self.behind = self.behind.max(other.behind);
-        self.most_behind = self.most_behind.max(other.most_behind);
+        let (ClockBehind(times, seconds), ClockBehind(more, most)) = (self.behind, other.behind);
+        self.behind = ClockBehind(times.max(more), seconds.max(most));
         self
     }
 
@@ -178,53 +201,6 @@ impl Counts {
             .values()
             .fold(0, |total, count| sum(total, *count))
     }
-
-    /// Everything by name, for [`Counts::from_json`].
-    pub(super) fn to_json(&self) -> Value {
-        let quotas = self.quotas.iter();
-        let quotas = quotas
-            .map(|(name, count)| (name.to_string(), json!([count.used, count.refused])))
-            .collect::<Map<_, _>>();
-        json!({
-            "quotas": quotas,
-            "denials": self.denials,
-            "features": self.features,
-            "users": self.users,
-            "sessions": self.sessions,
-            "behind": [self.behind, self.most_behind],
-        })
-    }
-
-    /// Reads what [`Counts::to_json`] wrote; `None` if it is anything else.
-    pub(super) fn from_json(value: &Value) -> Option<Self> {
-        let names = |member: &str| {
-            let members = value.get(member)?.as_object()?.iter();
-            let count = |(name, count): (&String, &Value)| {
-                Some((Box::from(name.as_str()), count.as_u64()?.min(MAX_COUNT)))
-            };
-            members.map(count).collect::<Option<Names>>()
-        };
-        let quota = |(name, count): (&String, &Value)| {
-            let [used, refused] = pair(count)?;
-            Some((Box::from(name.as_str()), QuotaCount { used, refused }))
-        };
-        let [behind, most_behind] = pair(value.get("behind")?)?;
-        let quotas = value.get("quotas")?.as_object()?.iter();
-        Some(Self {
-            quotas: quotas.map(quota).collect::<Option<_>>()?,
-            denials: names("denials")?,
-            features: names("features")?,
-            users: names("users")?,
-            sessions: names("sessions")?,
-            behind,
-            most_behind,
-        })
-    }
-}
-
-fn pair(value: &Value) -> Option<[u64; 2]> {
-    let number = |at: usize| Some(value.get(at)?.as_u64()?.min(MAX_COUNT));
-    Some([number(0)?, number(1)?])
 }
 
 pub(super) fn sum(one: u64, other: u64) -> u64 {
@@ -238,7 +214,7 @@ fn bump(names: &mut Names, name: &str, count: u64, most: usize) {
 }
 
 /// The name, cut to its bound, or what stands for those past the bound.
-fn bounded<T>(names: &BTreeMap<Box<str>, T>, name: &str, most: usize) -> Box<str> {
+fn bounded<T>(names: &BTreeMap<String, T>, name: &str, most: usize) -> String {
     let mut ends = (0..=name.len().min(LONGEST_NAME)).rev();
     let name = ends.find_map(|end| name.get(..end));
     let name = name.unwrap_or_default();
@@ -250,6 +226,8 @@ fn bounded<T>(names: &BTreeMap<Box<str>, T>, name: &str, most: usize) -> Box<str
 
 #[cfg(test)]
 mod tests {
+    use serde_json::{Value, json};
+
     use super::*;
 
     fn some() -> Counts {
@@ -266,10 +244,11 @@ mod tests {
 
     #[test]
     fn counts_read_as_they_are_written() {
-        assert_eq!(Counts::from_json(&some().to_json()), Some(some()));
+        let read = |value: &Value| Counts::deserialize(value).ok();
+        assert_eq!(read(&json!(some())), Some(some()));
         for wrong in ["{}", "[]", r#"{"quotas":{"a":[1]}}"#] {
             let value: Value = serde_json::from_str(wrong).unwrap();
-            assert_eq!(Counts::from_json(&value), None, "{wrong}");
+            assert_eq!(read(&value), None, "{wrong}");
         }
     }
 
@@ -281,7 +260,7 @@ mod tests {
         assert_eq!(twice.quotas["commands"].refused, 2);
         assert_eq!(twice.denials["QUOTA_EXHAUSTED"], 2);
         assert_eq!(twice.opened(), 2);
-        assert_eq!((twice.behind, twice.most_behind), (2, 7200));
+        assert_eq!(twice.behind, ClockBehind(2, 7200));
         assert_eq!(some().merged(some()), some());
         assert_eq!(some().merged(twice.clone()), twice);
     }
@@ -298,7 +277,7 @@ mod tests {
         assert_eq!(counts.sessions.len(), MOST_SESSIONS + 1);
         assert_eq!(counts.features.values().sum::<u64>(), 1000);
         assert_eq!(counts.opened(), 1000);
-        assert!(counts.to_json().to_string().len() < 64 * 1024);
+        assert!(json!(counts).to_string().len() < 64 * 1024);
     }
 
     #[test]
@@ -320,6 +299,9 @@ mod tests {
     #[test]
     fn a_few_minutes_of_a_clock_are_noise() {
         assert!(Counts::default().with_clock_behind(300).is_empty());
-        assert_eq!(Counts::default().with_clock_behind(301).behind, 1);
+        assert_eq!(
+            Counts::default().with_clock_behind(301).behind,
+            ClockBehind(1, 301)
+        );
     }
 }

@@ -2,19 +2,19 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Value, json};
 
 use super::counts::QuotaCount;
-use super::line::{self, Count, LineError, ascii, wrong};
+use super::line::{self, LineError, ascii, count, counts, wrong};
 use super::{ChainId, Hash};
-use crate::encoding::strict_json::{Object, object};
+use crate::encoding::strict_json::Object;
 use crate::ids::ProductCode;
 use crate::key::LicenseId;
 use crate::time::{Date, Timestamp};
 
 /// Where an entry stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Place {
     /// The chain.
     pub chain: ChainId,
@@ -25,104 +25,79 @@ pub struct Place {
 }
 
 /// What was seen of the clock in a period.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClockSeen {
     /// How often it was found behind the latest time seen, by more than five minutes.
+    #[serde(deserialize_with = "count")]
     pub behind: u64,
     /// By how many seconds at most.
+    #[serde(deserialize_with = "count")]
     pub most_seconds: u64,
     /// How often the latest time seen was lowered, by something that the vendor signed later.
+    #[serde(deserialize_with = "count")]
     pub lowered: u64,
 }
 
-/// An entry, as its line says it. Nothing proves what it says.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// An entry, in the order of its line. Nothing proves what it says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct UsageEntry {
-    /// Where it stands.
-    pub place: Place,
+    /// Its number in the chain, from 1.
+    #[serde(rename = "entry", deserialize_with = "count")]
+    pub seq: u64,
+    /// The chain.
+    pub chain: ChainId,
+    /// The hash of the entry before it; [`Hash::NONE`] for the first.
+    pub prev: Hash,
     /// The product.
     pub product: ProductCode,
     /// The license; none if none was in effect.
+    #[serde(deserialize_with = "Option::deserialize")]
     pub license: Option<LicenseId>,
     /// When the first of it was counted, by the latest time that the machine had seen.
     pub from: Timestamp,
     /// When the last of it was.
     pub to: Timestamp,
     /// Of each quota how much was used and refused.
+    #[serde(deserialize_with = "quotas")]
     pub quotas: BTreeMap<String, QuotaCount>,
     /// How often something was denied, by reason code.
+    #[serde(deserialize_with = "counts")]
     pub denials: BTreeMap<String, u64>,
     /// How often each feature was refused.
+    #[serde(deserialize_with = "counts")]
     pub refused_features: BTreeMap<String, u64>,
     /// How many sessions were opened.
+    #[serde(deserialize_with = "count")]
     pub sessions: u64,
     /// On how many projects.
+    #[serde(deserialize_with = "count")]
     pub projects: u64,
     /// By how many users.
+    #[serde(deserialize_with = "count")]
     pub users: u64,
     /// What was seen of the clock.
+    #[serde(deserialize_with = "clock")]
     pub clock: ClockSeen,
     /// Whether what was counted since the entry before it was lost.
     pub lost: bool,
     /// Whether entries before it may have counted the same, for the state that counted it was older than the journal.
     pub recounted: bool,
     /// The commitment to its private part.
+    #[serde(rename = "private_part")]
     pub private: Hash,
 }
 
-/// The JSON form of a [`UsageEntry`], in the order of its line.
-#[derive(Serialize, Deserialize)]
-pub(super) struct EntryMembers {
-    entry: Count,
-    chain: ChainId,
-    prev: Hash,
-    product: ProductCode,
-    license: Nullable<LicenseId>,
-    from: Timestamp,
-    to: Timestamp,
-    quotas: BTreeMap<String, QuotaMembers>,
-    denials: BTreeMap<String, Count>,
-    refused_features: BTreeMap<String, Count>,
-    sessions: Count,
-    projects: Count,
-    users: Count,
-    #[serde(deserialize_with = "object")]
-    clock: Option<ClockMembers>,
-    lost: bool,
-    recounted: bool,
-    private_part: Hash,
+fn quotas<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<BTreeMap<String, QuotaCount>, D::Error> {
+    let quotas = BTreeMap::<String, Object<QuotaCount>>::deserialize(deserializer)?;
+    let quotas = quotas.into_iter();
+    Ok(quotas.map(|(name, Object(count))| (name, count)).collect())
 }
 
-/// A member that may be `null` but not absent.
-#[derive(Serialize, Deserialize)]
-struct Nullable<T>(Option<T>);
-
-#[derive(Clone, Copy, Serialize, Deserialize)]
-#[serde(from = "Object<QuotaForm>")]
-struct QuotaMembers {
-    used: Count,
-    refused: Count,
-}
-
-/// [`QuotaMembers`] before it is known to be an object.
-#[derive(Deserialize)]
-struct QuotaForm {
-    used: Count,
-    refused: Count,
-}
-
-impl From<Object<QuotaForm>> for QuotaMembers {
-    fn from(Object(QuotaForm { used, refused }): Object<QuotaForm>) -> Self {
-        Self { used, refused }
-    }
-}
-
-#[derive(Serialize, Deserialize)]
-struct ClockMembers {
-    behind: Count,
-    most_seconds: Count,
-    lowered: Count,
+fn clock<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ClockSeen, D::Error> {
+    Object::deserialize(deserializer).map(|Object(clock)| clock)
 }
 
 impl UsageEntry {
@@ -132,111 +107,37 @@ impl UsageEntry {
     ///
     /// Returns [`LineError`] if a member is missing, duplicate or of another type.
     pub fn parse(line: &str) -> Result<Self, LineError> {
-        Self::try_from(line::read::<EntryMembers>(line)?)
+        let entry: Self = line::read(line)?;
+        if entry.seq == 0 || (entry.seq == 1 && entry.prev != Hash::NONE) {
+            return Err(wrong("entry", "a number from 1, where 1 follows nothing"));
+        }
+        if entry.to < entry.from {
+            return Err(wrong("to", "no earlier than `from`"));
+        }
+        Ok(entry)
     }
 
     /// Returns the line of the entry, without a line break.
     pub fn to_line(&self) -> String {
-        ascii(&self.members())
+        ascii(self)
     }
 
     /// Returns the entry as a JSON object.
     pub fn to_json(&self) -> Value {
-        json!(self.members())
+        json!(self)
     }
 
-    fn members(&self) -> EntryMembers {
-        let counts = |counts: &BTreeMap<String, u64>| {
-            let counts = counts.iter();
-            counts
-                .map(|(name, count)| (name.clone(), Count(*count)))
-                .collect()
-        };
-        let quotas = self.quotas.iter().map(|(name, count)| {
-            let members = QuotaMembers {
-                used: Count(count.used),
-                refused: Count(count.refused),
-            };
-            (name.clone(), members)
-        });
-        EntryMembers {
-            entry: Count(self.place.seq),
-            chain: self.place.chain,
-            prev: self.place.prev,
-            product: self.product,
-            license: Nullable(self.license.clone()),
-            from: self.from,
-            to: self.to,
-            quotas: quotas.collect(),
-            denials: counts(&self.denials),
-            refused_features: counts(&self.refused_features),
-            sessions: Count(self.sessions),
-            projects: Count(self.projects),
-            users: Count(self.users),
-            clock: Some(ClockMembers {
-                behind: Count(self.clock.behind),
-                most_seconds: Count(self.clock.most_seconds),
-                lowered: Count(self.clock.lowered),
-            }),
-            lost: self.lost,
-            recounted: self.recounted,
-            private_part: self.private,
+    /// Returns the place of the entry.
+    pub fn place(&self) -> Place {
+        Place {
+            chain: self.chain,
+            seq: self.seq,
+            prev: self.prev,
         }
     }
 
     /// Returns the UTC day on which the entry began.
     pub fn day(&self) -> Option<Date> {
         self.from.date()
-    }
-}
-
-impl TryFrom<EntryMembers> for UsageEntry {
-    type Error = LineError;
-
-    fn try_from(members: EntryMembers) -> Result<Self, LineError> {
-        let place = Place {
-            seq: members.entry.0,
-            chain: members.chain,
-            prev: members.prev,
-        };
-        if place.seq == 0 || (place.seq == 1 && place.prev != Hash::NONE) {
-            return Err(wrong("entry", "a number from 1, where 1 follows nothing"));
-        }
-        if members.to < members.from {
-            return Err(wrong("to", "no earlier than `from`"));
-        }
-        let clock = members.clock.ok_or_else(|| wrong("clock", "an object"))?;
-        let counts = |counts: BTreeMap<String, Count>| {
-            let counts = counts.into_iter();
-            counts.map(|(name, count)| (name, count.0)).collect()
-        };
-        let quotas = members.quotas.into_iter().map(|(name, members)| {
-            let count = QuotaCount {
-                used: members.used.0,
-                refused: members.refused.0,
-            };
-            (name, count)
-        });
-        Ok(Self {
-            place,
-            product: members.product,
-            license: members.license.0,
-            from: members.from,
-            to: members.to,
-            quotas: quotas.collect(),
-            denials: counts(members.denials),
-            refused_features: counts(members.refused_features),
-            sessions: members.sessions.0,
-            projects: members.projects.0,
-            users: members.users.0,
-            clock: ClockSeen {
-                behind: clock.behind.0,
-                most_seconds: clock.most_seconds.0,
-                lowered: clock.lowered.0,
-            },
-            lost: members.lost,
-            recounted: members.recounted,
-            private: members.private_part,
-        })
     }
 }

@@ -1,15 +1,14 @@
 //! Lines of JSON: written in ASCII and read strictly.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use serde::de::{DeserializeOwned, Deserializer};
-use serde::ser::{Serialize, Serializer};
+use serde::de::{Deserialize, DeserializeOwned, Deserializer};
+use serde::ser::Serialize;
 
-use super::{ChainId, Hash, MAX_COUNT};
-use crate::encoding::strict_json::{
-    self, IntegerVisitor, JsonError, MemberError, ReadError, serde_as_text,
-};
+use super::MAX_COUNT;
+use crate::encoding::strict_json::{self, IntegerVisitor, JsonError, MemberError, ReadError};
 
 /// The reason why a line cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -85,16 +84,23 @@ pub(super) fn wrong(name: &'static str, expected: &'static str) -> LineError {
 }
 
 /// A count from 0 to [`MAX_COUNT`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Count(pub(super) u64);
+struct Count(u64);
 
-impl Serialize for Count {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_u64(self.0)
-    }
+/// Deserializes a count.
+pub(super) fn count<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+    Count::deserialize(deserializer).map(|Count(count)| count)
 }
 
-impl<'de> serde::Deserialize<'de> for Count {
+/// Deserializes counts by name.
+pub(super) fn counts<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<BTreeMap<String, u64>, D::Error> {
+    let counts = BTreeMap::<String, Count>::deserialize(deserializer)?;
+    let counts = counts.into_iter();
+    Ok(counts.map(|(name, Count(count))| (name, count)).collect())
+}
+
+impl<'de> Deserialize<'de> for Count {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_u64(IntegerVisitor {
             expected: "a count",
@@ -105,6 +111,3 @@ impl<'de> serde::Deserialize<'de> for Count {
         })
     }
 }
-
-serde_as_text!(ChainId, "32 lower-case hexadecimal digits", ChainId::parse);
-serde_as_text!(Hash, "64 lower-case hexadecimal digits", Hash::parse);

@@ -1,16 +1,19 @@
 //! The open period: what was counted since the last entry.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
-use serde_json::{Map, Value, json};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 use super::counts::Counts;
 use super::entry::{ClockSeen, Place, UsageEntry};
 use super::personal::{Closed, private_part};
 use super::{ChainId, Hash};
+use crate::encoding::strict_json::serde_as_text;
 use crate::ids::ProductCode;
 use crate::key::LicenseId;
-use crate::time::Timestamp;
+use crate::time::{Timestamp, unix_seconds};
 
 const SECONDS_PER_DAY: u64 = 86_400;
 
@@ -18,15 +21,17 @@ const SECONDS_PER_DAY: u64 = 86_400;
 const MOST_LICENSES: usize = 8;
 
 /// What was counted since the last entry of a chain, by license.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Period {
+    #[serde(flatten)]
     place: Place,
     lost: bool,
     /// When the first and the last of it were counted; none while there is nothing.
-    span: Option<(Timestamp, Timestamp)>,
+    #[serde(deserialize_with = "Option::deserialize")]
+    span: Option<Extent>,
     /// How often the latest time seen had been lowered when it began.
     resets: u64,
-    counts: BTreeMap<Option<LicenseId>, Counts>,
+    counts: BTreeMap<Licensed, Counts>,
 }
 
 impl Period {
@@ -62,9 +67,12 @@ impl Period {
     /// Whether it must be closed before anything more of this license is counted at this instant.
     pub fn is_over(&self, license: Option<&LicenseId>, now: Timestamp) -> bool {
         let day = |at: Timestamp| at.unix_seconds() / SECONDS_PER_DAY;
-        let is_full =
-            self.counts.len() >= MOST_LICENSES && !self.counts.contains_key(&license.cloned());
-        is_full || self.span.is_some_and(|(from, _)| day(from) != day(now))
+        let is_full = self.counts.len() >= MOST_LICENSES
+            && !self.counts.contains_key(&Licensed(license.cloned()));
+        is_full
+            || self
+                .span
+                .is_some_and(|Extent(from, _)| day(from) != day(now))
     }
 
     /// Whether nothing is counted in it.
@@ -78,11 +86,12 @@ impl Period {
             return;
         }
         self.span = match self.span {
-            None => Some((now, now)),
+            None => Some(Extent(now, now)),
             // A mark that was lowered since is no reason to end before it began.
-            Some((from, to)) => Some((from.min(now), to.max(now))),
+            Some(Extent(from, to)) => Some(Extent(from.min(now), to.max(now))),
         };
-        self.counts.entry(license.cloned()).or_default().add(counts);
+        let own = self.counts.entry(Licensed(license.cloned()));
+        own.or_default().add(counts);
     }
 
     /// Closes it: an entry for each license, none if nothing was counted. It is empty after that. `None` if there is no salt, and then
@@ -102,7 +111,7 @@ impl Period {
         let counted = std::mem::take(&mut self.counts);
         let mut lowered = resets.saturating_sub(self.resets);
         let mut entries = Vec::new();
-        for ((license, counts), salt) in counted.into_iter().zip(salts) {
+        for ((Licensed(license), counts), salt) in counted.into_iter().zip(salts) {
             let (private, commitment) = private_part(&counts, machine, salt);
             let mut entry = entry_of(&counts, self.place, product, span, commitment);
             entry.license = license;
@@ -126,7 +135,7 @@ impl Period {
     /// What two copies know together: the one that is further on, or the higher counts.
     #[must_use]
     pub fn merged(self, other: Self) -> Self {
-        let rank = |period: &Self| (period.span.map(|(_, to)| to), period.place.chain);
+        let rank = |period: &Self| (period.span.map(|Extent(_, to)| to), period.place.chain);
         if self.place.chain != other.place.chain {
             return if rank(&self) >= rank(&other) {
                 self
@@ -147,7 +156,7 @@ impl Period {
             self.counts.insert(license, own.merged(counts));
         }
         self.span = match (self.span, other.span) {
-            (Some(one), Some(two)) => Some((one.0.min(two.0), one.1.max(two.1))),
+            (Some(one), Some(two)) => Some(Extent(one.0.min(two.0), one.1.max(two.1))),
             (one, two) => one.or(two),
         };
         self.resets = self.resets.min(other.resets);
@@ -157,85 +166,63 @@ impl Period {
 
     /// Everything by name, for [`Period::from_json`].
     pub fn to_json(&self) -> Value {
-        let name =
-            |license: &Option<LicenseId>| license.as_ref().map_or("", LicenseId::as_str).to_owned();
-        let counts = self.counts.iter();
-        let counts = counts.map(|(license, counts)| (name(license), counts.to_json()));
-        let span = self
-            .span
-            .map(|(from, to)| [from.unix_seconds(), to.unix_seconds()]);
-        json!({
-            "chain": self.place.chain.to_string(),
-            "seq": self.place.seq,
-            "prev": self.place.prev.to_string(),
-            "lost": self.lost,
-            "span": span,
-            "resets": self.resets,
-            "counts": counts.collect::<Map<_, _>>(),
-        })
+        json!(self)
     }
 
-    /// Reads what [`Period::to_json`] wrote; `None` if it is anything else.
+    /// Reads what [`Period::to_json`] wrote, or returns `None` for anything else.
     pub fn from_json(value: &Value) -> Option<Self> {
-        let instant = |value: &Value| Timestamp::from_unix_seconds(value.as_u64()?);
-        let span = match value.get("span")? {
-            Value::Null => None,
-            span => Some((instant(span.get(0)?)?, instant(span.get(1)?)?)),
-        };
-        let counted = |(name, counts): (&String, &Value)| {
-            let license = match name.as_str() {
-                "" => None,
-                id => Some(LicenseId::parse(id)?),
-            };
-            Some((license, Counts::from_json(counts)?))
-        };
-        let counts = value.get("counts")?.as_object()?.iter();
-        Some(Self {
-            place: Place {
-                chain: ChainId::parse(value.get("chain")?.as_str()?)?,
-                seq: value.get("seq")?.as_u64().filter(|seq| *seq > 0)?,
-                prev: Hash::parse(value.get("prev")?.as_str()?)?,
-            },
-            lost: value.get("lost")?.as_bool()?,
-            span,
-            resets: value.get("resets")?.as_u64()?,
-            counts: counts.map(counted).collect::<Option<_>>()?,
-        })
+        let period = Self::deserialize(value).ok();
+        period.filter(|period| period.place.seq > 0)
     }
 }
+
+/// The license of some counts, if one was in effect. In JSON it is the id or an empty string.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Licensed(Option<LicenseId>);
+
+impl fmt::Display for Licensed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0.as_ref().map_or("", LicenseId::as_str))
+    }
+}
+
+serde_as_text!(Licensed, "a license id or nothing", |text| match text {
+    "" => Some(Licensed(None)),
+    id => LicenseId::parse(id).map(|id| Licensed(Some(id))),
+});
+
+/// The first and the last instant of a period, as two numbers in JSON.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Extent(
+    #[serde(with = "unix_seconds")] Timestamp,
+    #[serde(with = "unix_seconds")] Timestamp,
+);
 
 fn entry_of(
     counts: &Counts,
     place: Place,
     product: ProductCode,
-    (from, to): (Timestamp, Timestamp),
+    Extent(from, to): Extent,
     private: Hash,
 ) -> UsageEntry {
     let number = |names: usize| u64::try_from(names).unwrap_or(u64::MAX);
-    let plain = |names: &BTreeMap<Box<str>, u64>| {
-        let names = names.iter();
-        names
-            .map(|(name, count)| (name.to_string(), *count))
-            .collect()
-    };
-    let quotas = counts.quotas.iter();
     UsageEntry {
-        place,
+        seq: place.seq,
+        chain: place.chain,
+        prev: place.prev,
         product,
         license: None,
         from,
         to,
-        quotas: quotas
-            .map(|(name, count)| (name.to_string(), *count))
-            .collect(),
-        denials: plain(&counts.denials),
-        refused_features: plain(&counts.features),
+        quotas: counts.quotas.clone(),
+        denials: counts.denials.clone(),
+        refused_features: counts.features.clone(),
         sessions: counts.opened(),
         projects: number(counts.sessions.len()),
         users: number(counts.users.len()),
         clock: ClockSeen {
-            behind: counts.behind,
-            most_seconds: counts.most_behind,
+            behind: counts.behind.0,
+            most_seconds: counts.behind.1,
             lowered: 0,
         },
         lost: false,

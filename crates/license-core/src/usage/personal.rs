@@ -27,7 +27,7 @@ impl Closed {
 
     /// The place after it.
     pub fn next_place(&self) -> Option<Place> {
-        let place = self.parsed()?.place;
+        let place = self.parsed()?.place();
         Some(Place {
             chain: place.chain,
             seq: place.seq.saturating_add(1),
@@ -38,7 +38,7 @@ impl Closed {
     /// The same in another place of a chain, because its own is taken: it says so, for what it counts may be counted there already.
     pub fn moved_to(&self, place: Place) -> Option<Self> {
         let mut entry = self.parsed()?;
-        entry.place = place;
+        (entry.chain, entry.seq, entry.prev) = (place.chain, place.seq, place.prev);
         entry.recounted = true;
         Some(Self {
             entry: entry.to_line(),
@@ -89,6 +89,6 @@ struct PrivateLine<'a> {
 struct PrivateMembers<'a> {
     salt: String,
     machine: Option<&'a str>,
-    users: &'a BTreeMap<Box<str>, u64>,
-    sessions: &'a BTreeMap<Box<str>, u64>,
+    users: &'a BTreeMap<String, u64>,
+    sessions: &'a BTreeMap<String, u64>,
 }

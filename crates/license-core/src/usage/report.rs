@@ -6,7 +6,7 @@ use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
-use super::line::{self, Count, LineError, ascii};
+use super::line::{self, LineError, ascii, count};
 use super::{ChainId, Closed, Hash, MAX_REPORT_BYTES, UsageEntry};
 use crate::encoding::strict_json::present;
 use crate::ids::ProductCode;
@@ -99,11 +99,11 @@ impl UsageReportError {
 /// Writes a report of these entries, in their order; anonymised is without the private parts.
 pub fn write(product: ProductCode, entries: &[Closed], anonymised: bool) -> String {
     let heads = entries.iter().filter_map(|closed| {
-        let chain = closed.parsed()?.place.chain;
+        let chain = closed.parsed()?.chain;
         Some((chain.to_string(), Hash::of_entry(&closed.entry)))
     });
     let mut text = ascii(&Header {
-        usage_report: Count(VERSION),
+        usage_report: VERSION,
         product,
         entries: entries.len(),
         heads: heads.collect(),
@@ -215,7 +215,7 @@ impl Reader {
 /// The header of a report, as it is written.
 #[derive(Serialize)]
 struct Header {
-    usage_report: Count,
+    usage_report: u64,
     product: ProductCode,
     entries: usize,
     heads: BTreeMap<String, Hash>,
@@ -226,7 +226,8 @@ struct Header {
 #[derive(Deserialize)]
 struct HeaderMembers {
     product: ProductCode,
-    entries: Count,
+    #[serde(deserialize_with = "count")]
+    entries: u64,
     heads: BTreeMap<String, Hash>,
 }
 
@@ -258,7 +259,8 @@ impl<'de> Deserialize<'de> for PrivatePart {
 /// The version of the format, which is read before the other members.
 #[derive(Deserialize)]
 struct VersionMember {
-    usage_report: Count,
+    #[serde(deserialize_with = "count")]
+    usage_report: u64,
 }
 
 fn read_line(reports: &mut Vec<Reader>, number: usize, text: &str) -> Result<(), LineError> {
@@ -289,8 +291,8 @@ fn read_line(reports: &mut Vec<Reader>, number: usize, text: &str) -> Result<(),
 
 fn header(text: &str) -> Result<UsageReport, LineError> {
     match line::read::<VersionMember>(text)?.usage_report {
-        Count(VERSION) => {}
-        Count(found) => return Err(LineError::Newer { found }),
+        VERSION => {}
+        found => return Err(LineError::Newer { found }),
     }
     let header: HeaderMembers = line::read(text)?;
     let heads = header.heads.into_iter();
@@ -298,7 +300,7 @@ fn header(text: &str) -> Result<UsageReport, LineError> {
     let heads = heads.collect::<Option<_>>();
     Ok(UsageReport {
         product: header.product,
-        declared: header.entries.0,
+        declared: header.entries,
         heads: heads.ok_or_else(|| line::wrong("heads", "hashes by chain"))?,
         lines: Vec::new(),
         strays: Strays::default(),

@@ -56,10 +56,7 @@ impl Report<'_> {
     }
 
     fn to_json(&self) -> Value {
-        let changes = |effect| {
-            let changes = self.difference.with_effect(effect);
-            changes.map(Change::to_json).collect::<Vec<_>>()
-        };
+        let changes = |effect| self.difference.with_effect(effect).collect::<Vec<_>>();
         json!({
             "before": side(self.before),
             "now": side(self.after),

@@ -113,7 +113,7 @@ impl Known {
             chains: BTreeMap::new(),
         };
         let entries = reports.iter().flat_map(UsageReport::entries);
-        let chains: BTreeSet<_> = entries.map(|(_, entry, _)| entry.place.chain).collect();
+        let chains: BTreeSet<_> = entries.map(|(_, entry, _)| entry.chain).collect();
         let Some(ledger) = ledger else {
             return Ok(known);
         };
@@ -129,16 +129,16 @@ impl Known {
     }
 
     fn add(&mut self, entry: &UsageEntry, hash: Hash) {
-        let numbers = self.chains.entry(entry.place.chain).or_default();
-        let alike = numbers.entry(entry.place.seq).or_default();
-        alike.insert(hash, entry.place.prev);
+        let numbers = self.chains.entry(entry.chain).or_default();
+        let alike = numbers.entry(entry.seq).or_default();
+        alike.insert(hash, entry.prev);
     }
 
     /// The records of what is not known yet, in the order of each chain, and what does not fit what is.
     fn news(&mut self, reports: &[UsageReport]) -> (Vec<NewEntry>, Vec<Warning>) {
         let mut news: BTreeMap<(ChainId, u64, Hash), (&str, &UsageEntry)> = BTreeMap::new();
         for (line, entry, hash) in reports.iter().flat_map(UsageReport::entries) {
-            let place = entry.place;
+            let place = entry.place();
             if !self.has(entry, hash) {
                 news.insert((place.chain, place.seq, hash), (line, entry));
             }
@@ -163,8 +163,8 @@ impl Known {
     }
 
     fn has(&self, entry: &UsageEntry, hash: Hash) -> bool {
-        let numbers = self.chains.get(&entry.place.chain);
-        let alike = numbers.and_then(|numbers| numbers.get(&entry.place.seq));
+        let numbers = self.chains.get(&entry.chain);
+        let alike = numbers.and_then(|numbers| numbers.get(&entry.seq));
         alike.is_some_and(|alike| alike.contains_key(&hash))
     }
 }
@@ -185,7 +185,7 @@ fn gap(numbers: &Numbers, seq: u64) -> Option<(u64, u64)> {
 
 /// Whether it stands beside another entry of its number, or its neighbours are of another history.
 fn is_fork(numbers: &Numbers, entry: &UsageEntry, hash: Hash) -> bool {
-    let place = entry.place;
+    let place = entry.place();
     let is_second = numbers.contains_key(&place.seq);
     let before = numbers.get(&place.seq.saturating_sub(1));
     let follows_none = before.is_some_and(|alike| !alike.contains_key(&place.prev));
@@ -229,7 +229,7 @@ fn of_clocks(reports: &[UsageReport], records: &[NewEntry]) -> Vec<Warning> {
     let news: BTreeSet<_> = records
         .iter()
         .filter_map(|record| {
-            let place = UsageEntry::parse(&record.artifact).ok()?.place;
+            let place = UsageEntry::parse(&record.artifact).ok()?.place();
             Some((place.chain, place.seq))
         })
         .collect();

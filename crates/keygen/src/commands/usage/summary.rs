@@ -130,7 +130,7 @@ struct Quota {
 
 impl License {
     fn add(&mut self, entry: &UsageEntry) {
-        self.chains.insert(entry.place.chain);
+        self.chains.insert(entry.chain);
         self.days.extend(entry.day());
         self.sessions = self.sessions.saturating_add(entry.sessions);
         for (name, count) in &entry.quotas {

@@ -2,16 +2,16 @@
 //!
 //! The messages of `serde_json` omit the name of the member and can repeat text of any length. An
 //! object that is refused is therefore deserialized a second time, from a tree, with an error type
-//! that keeps the path, the expected value and the type of the found value.
+//! that keeps the expected value and the type of the found value. `serde_path_to_error` adds the
+//! path.
 
 use std::fmt::{self, Display, Write};
 
 use serde::Deserializer;
-use serde::de::value::BorrowedStrDeserializer;
-use serde::de::{
-    DeserializeOwned, DeserializeSeed, Error, Expected, MapAccess, SeqAccess, Unexpected, Visitor,
-};
+use serde::de::value::{MapDeserializer, SeqDeserializer};
+use serde::de::{DeserializeOwned, Error, Expected, IntoDeserializer, Unexpected, Visitor};
 use serde_json::Value;
+use serde_path_to_error::Segment;
 
 use super::MAX_QUOTED_CHARS;
 
@@ -30,57 +30,53 @@ pub(crate) struct MemberError {
 
 /// Deserializes a tree.
 pub(super) fn deserialize<T: DeserializeOwned>(tree: &Value) -> Result<T, MemberError> {
-    T::deserialize(Node(tree)).map_err(MemberError::from)
-}
-
-#[derive(Debug)]
-struct Fault {
-    /// The innermost step first.
-    path: Vec<Step>,
-    expected: String,
-    found: String,
-    is_unknown: bool,
-}
-
-#[derive(Debug)]
-enum Step {
-    Member(String),
-    Item(usize),
-}
-
-impl From<Fault> for MemberError {
-    fn from(fault: Fault) -> Self {
+    serde_path_to_error::deserialize(Node(tree)).map_err(|error| {
         let mut path = String::new();
-        for step in fault.path.iter().rev() {
-            let separator = if path.is_empty() { "" } else { "." };
-            // Writing to a string cannot fail.
-            let _ = match step {
-                Step::Member(name) => write!(path, "{separator}{name:.MAX_QUOTED_CHARS$}"),
-                Step::Item(index) => write!(path, "[{index}]"),
-            };
+        for segment in error.path() {
+            match segment {
+                Segment::Seq { index } => path.push_str(&format!("[{index}]")),
+                Segment::Map { key } => push_member(&mut path, key),
+                Segment::Enum { .. } | Segment::Unknown => {}
+            }
         }
-        Self {
+        let fault = error.into_inner();
+        match fault.member {
+            Some(name) if fault.is_unknown => path = name,
+            Some(name) => push_member(&mut path, &name),
+            None => {}
+        }
+        MemberError {
             path,
             expected: fault.expected,
             found: fault.found,
             is_unknown: fault.is_unknown,
         }
-    }
+    })
+}
+
+fn push_member(path: &mut String, name: &str) {
+    let separator = if path.is_empty() { "" } else { "." };
+    // Writing to a string cannot fail.
+    let _ = write!(path, "{separator}{name:.MAX_QUOTED_CHARS$}");
+}
+
+#[derive(Debug)]
+struct Fault {
+    expected: String,
+    found: String,
+    /// The name of a missing or unknown member, which the path does not contain.
+    member: Option<String>,
+    is_unknown: bool,
 }
 
 impl Fault {
     fn new(expected: impl Display, found: &str) -> Self {
         Self {
-            path: Vec::new(),
             expected: expected.to_string(),
             found: found.to_owned(),
+            member: None,
             is_unknown: false,
         }
-    }
-
-    fn inside(mut self, step: Step) -> Self {
-        self.path.push(step);
-        self
     }
 }
 
@@ -106,13 +102,18 @@ impl Error for Fault {
     }
 
     fn unknown_field(field: &str, _: &'static [&'static str]) -> Self {
-        let mut fault = Self::new("only known members", "an unknown member");
-        fault.is_unknown = true;
-        fault.inside(Step::Member(field.to_owned()))
+        Self {
+            member: Some(field.to_owned()),
+            is_unknown: true,
+            ..Self::new("only known members", "an unknown member")
+        }
     }
 
     fn missing_field(field: &'static str) -> Self {
-        Self::new("a value", "nothing").inside(Step::Member(field.to_owned()))
+        Self {
+            member: Some(field.to_owned()),
+            ..Self::new("a value", "nothing")
+        }
     }
 }
 
@@ -134,6 +135,14 @@ fn describe<'a>(found: &Unexpected<'a>) -> &'a str {
 #[derive(Clone, Copy)]
 struct Node<'de>(&'de Value);
 
+impl<'de> IntoDeserializer<'de, Fault> for Node<'de> {
+    type Deserializer = Self;
+
+    fn into_deserializer(self) -> Self {
+        self
+    }
+}
+
 impl<'de> Deserializer<'de> for Node<'de> {
     type Error = Fault;
 
@@ -147,14 +156,13 @@ impl<'de> Deserializer<'de> for Node<'de> {
                 (None, None) => visitor.visit_f64(number.as_f64().unwrap_or(f64::NAN)),
             },
             Value::String(text) => visitor.visit_borrowed_str(text),
-            Value::Array(items) => visitor.visit_seq(Items {
-                items: items.iter(),
-                index: 0,
-            }),
-            Value::Object(members) => visitor.visit_map(Members {
-                members: members.iter(),
-                current: None,
-            }),
+            Value::Array(items) => visitor.visit_seq(SeqDeserializer::new(items.iter().map(Node))),
+            Value::Object(members) => {
+                let members = members
+                    .iter()
+                    .map(|(name, value)| (name.as_str(), Node(value)));
+                visitor.visit_map(MapDeserializer::new(members))
+            }
         }
     }
 
@@ -176,57 +184,5 @@ impl<'de> Deserializer<'de> for Node<'de> {
     serde::forward_to_deserialize_any! {
         bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit
         unit_struct seq tuple tuple_struct map struct enum identifier ignored_any
-    }
-}
-
-struct Items<'de> {
-    items: std::slice::Iter<'de, Value>,
-    index: usize,
-}
-
-impl<'de> SeqAccess<'de> for Items<'de> {
-    type Error = Fault;
-
-    fn next_element_seed<T: DeserializeSeed<'de>>(
-        &mut self,
-        seed: T,
-    ) -> Result<Option<T::Value>, Fault> {
-        let Some(item) = self.items.next() else {
-            return Ok(None);
-        };
-        let index = self.index;
-        self.index += 1;
-        let value = seed.deserialize(Node(item));
-        value
-            .map(Some)
-            .map_err(|fault| fault.inside(Step::Item(index)))
-    }
-}
-
-struct Members<'de> {
-    members: serde_json::map::Iter<'de>,
-    current: Option<(&'de str, &'de Value)>,
-}
-
-impl<'de> MapAccess<'de> for Members<'de> {
-    type Error = Fault;
-
-    fn next_key_seed<K: DeserializeSeed<'de>>(
-        &mut self,
-        seed: K,
-    ) -> Result<Option<K::Value>, Fault> {
-        let Some((name, value)) = self.members.next() else {
-            return Ok(None);
-        };
-        self.current = Some((name, value));
-        seed.deserialize(BorrowedStrDeserializer::new(name))
-            .map(Some)
-    }
-
-    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Fault> {
-        let member = self.current.take();
-        let (name, value) = member.ok_or_else(|| Fault::new("a member", "nothing"))?;
-        let value = seed.deserialize(Node(value));
-        value.map_err(|fault| fault.inside(Step::Member(name.to_owned())))
     }
 }

@@ -9,9 +9,6 @@ use std::marker::PhantomData;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Unexpected, Visitor};
 
-/// A description of a text that must have content.
-const TEXT: &str = "a non-empty string";
-
 /// Reads a string with a parser.
 pub(crate) struct TextVisitor<T> {
     pub(crate) expected: &'static str,
@@ -117,19 +114,15 @@ impl<'de> Deserialize<'de> for NonEmptyString {
     }
 }
 
-/// Deserializes a string that is not empty.
-pub(crate) fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
-    deserializer.deserialize_str(TextVisitor {
-        expected: TEXT,
-        parse: |text| (!text.is_empty()).then(|| text.to_owned()),
-    })
-}
-
-/// Deserializes an optional string that is present and not empty.
-pub(crate) fn present_text<'de, D: Deserializer<'de>>(
+/// Deserializes a string that is present and not empty, also for an optional member.
+pub(crate) fn text<'de, T: From<String>, D: Deserializer<'de>>(
     deserializer: D,
-) -> Result<Option<String>, D::Error> {
-    text(deserializer).map(Some)
+) -> Result<T, D::Error> {
+    let text = deserializer.deserialize_str(TextVisitor {
+        expected: "a non-empty string",
+        parse: |text| (!text.is_empty()).then(|| text.to_owned()),
+    })?;
+    Ok(T::from(text))
 }
 
 /// Deserializes an array of strings that are not empty.
@@ -163,23 +156,31 @@ pub(crate) fn non_empty<T, E: Error>(list: Vec<T>) -> Result<Vec<T>, E> {
     }
 }
 
-/// Deserializes an integer from 0 to 2^63 - 1.
-pub(crate) fn count<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
-    deserializer.deserialize_u64(IntegerVisitor {
+/// Deserializes an integer from 0 to 2^63 - 1 that is present, also for an optional member.
+pub(crate) fn count<'de, T: From<u64>, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<T, D::Error> {
+    let count = deserializer.deserialize_u64(IntegerVisitor {
         expected: "an integer of at least 0",
         convert: |integer| u64::try_from(integer).ok(),
-    })
+    })?;
+    Ok(T::from(count))
 }
 
-/// Deserializes an optional integer from 1 to 2^63 - 1 that is present.
-pub(crate) fn positive<'de, D: Deserializer<'de>>(
+/// Deserializes an integer from 1 to 2^63 - 1 that is present, also for an optional member.
+pub(crate) fn positive<'de, T: From<u64>, D: Deserializer<'de>>(
     deserializer: D,
-) -> Result<Option<u64>, D::Error> {
+) -> Result<T, D::Error> {
     let count = deserializer.deserialize_u64(IntegerVisitor {
         expected: "an integer of at least 1",
         convert: |integer| u64::try_from(integer).ok().filter(|count| *count > 0),
     })?;
-    Ok(Some(count))
+    Ok(T::from(count))
+}
+
+/// Returns whether an optional member is absent from the JSON object.
+pub(crate) fn absent<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 /// Deserializes an optional value that is present.

@@ -1,0 +1,504 @@
+//! Compares the claims of two licenses.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Display;
+
+use semver::VersionReq;
+use serde::Serialize;
+
+use super::{Change, Effect};
+use crate::claims::LicenseClaims;
+use crate::ids::Tier;
+use crate::machine::Machine;
+use crate::matrix::Matrix;
+use crate::policy::UsageType;
+use crate::time::{Span, Timestamp};
+
+/// Returns the changes of all claims. Each claim is named, so that the compiler asks for a decision
+/// about a new one.
+pub(super) fn compare(
+    before: &LicenseClaims,
+    after: &LicenseClaims,
+    matrix: &Matrix,
+) -> Vec<Change> {
+    let LicenseClaims {
+        format_version: _,
+        issuer,
+        product,
+        customer,
+        id: _,
+        serial: _,
+        supersedes: _,
+        issued_at: _,
+        not_before: _,
+        expires_at,
+        tier,
+        features: _,
+        quotas: _,
+        seats,
+        devices,
+        must_activate,
+        usage_type,
+        trial,
+        check_in: _,
+        renewal: _,
+        maintenance_until,
+        max_version,
+        machines,
+        users,
+        company,
+        key: _,
+        confirmation,
+        critical: _,
+        extension,
+        unknown: _,
+    } = before;
+    let mut changes = Vec::new();
+    let mut add = |change: Option<Change>| changes.extend(change);
+    add(replaced("product", "the product", product, &after.product));
+    add(replaced(
+        "customer",
+        "the customer",
+        customer,
+        &after.customer,
+    ));
+    add(Change::between(
+        "company",
+        company,
+        &after.company,
+        |before, after| {
+            let text = match (before, after) {
+                (Some(before), Some(after)) => {
+                    format!("the company is {after} instead of {before}")
+                }
+                (None, Some(after)) => format!("the company is {after}, before none was named"),
+                (before, None) => format!("no company is named, before it was {}", text(before)),
+            };
+            (Effect::Other, text)
+        },
+    ));
+    // An enterprise key does not name the vendor.
+    if let (Some(before), Some(after)) = (issuer, &after.issuer) {
+        add(replaced("issuer", "the vendor", before, after));
+    }
+    add(duty(
+        "trial",
+        *trial,
+        after.trial,
+        "it is a trial",
+        "it is no trial any more",
+    ));
+    add(Change::between("tier", tier, &after.tier, |old, new| {
+        let effect = rise(*old, *new, [before, after], matrix);
+        (effect, format!("the tier is {new} instead of {old}"))
+    }));
+    // A license that starts when it is issued starts when the customer has it.
+    if before.starts_at().is_some() || after.starts_at().is_some() {
+        let (before, after) = (before.valid_from(), after.valid_from());
+        add(Change::between(
+            "not_before",
+            &before,
+            &after,
+            describe_start,
+        ));
+    }
+    add(Change::between(
+        "expires_at",
+        expires_at,
+        &after.expires_at,
+        describe_end,
+    ));
+    add(count("seats", seats, &after.seats));
+    add(count("devices", devices, &after.devices));
+    let must = "each machine must be activated";
+    let need_not = "no machine has to be activated any more";
+    add(duty(
+        "activation",
+        *must_activate,
+        after.must_activate,
+        must,
+        need_not,
+    ));
+    let (old, new) = (maintenance_until, &after.maintenance_until);
+    add(Change::between(
+        "maintenance_until",
+        old,
+        new,
+        describe_maintenance,
+    ));
+    add(Change::between(
+        "max_version",
+        max_version,
+        &after.max_version,
+        describe_versions,
+    ));
+    add(Change::between(
+        "ext",
+        extension,
+        &after.extension,
+        |_, _| {
+            (
+                Effect::Other,
+                "the vendor's own data is other data".to_owned(),
+            )
+        },
+    ));
+    let key_id = |confirmation: &Option<crate::claims::Confirmation>| {
+        let id = confirmation
+            .as_ref()
+            .map(|confirmation| confirmation.key().id());
+        id.map(ToString::to_string)
+    };
+    let (old, new) = (key_id(confirmation), key_id(&after.confirmation));
+    add(Change::between(
+        "license_server",
+        &old,
+        &new,
+        describe_server,
+    ));
+    for kind in [UsageType::Builder, UsageType::Runtime] {
+        let allows = |usage_type: &Option<UsageType>| usage_type.is_none_or(|only| only == kind);
+        let (before, after) = (allows(usage_type), allows(&after.usage_type));
+        let [yes, no] = [
+            format!("use as {kind} is allowed too"),
+            format!("use as {kind} is no longer allowed"),
+        ];
+        add(included(
+            "usage_type",
+            &kind.to_string(),
+            before,
+            after,
+            [yes, no],
+        ));
+    }
+    changes.extend(features(before, after));
+    changes.extend(quotas(before, after));
+    changes.extend(check_in(before, after));
+    changes.extend(renewal(before, after));
+    changes.extend(list(
+        ["users", "user"],
+        users,
+        &after.users,
+        ToString::to_string,
+    ));
+    changes.extend(list(
+        ["machines", "machine"],
+        machines,
+        &after.machines,
+        label,
+    ));
+    changes.extend(unknown_claims(before, after));
+    changes
+}
+
+/// Compares the ids of the keys that signed the licenses.
+pub(super) fn signing_key(before: &str, after: &str) -> Option<Change> {
+    Change::between("signing_key", &before, &after, |before, after| {
+        let text = format!(
+            "the signing key is {after} instead of {before}: whoever verifies it must trust that one"
+        );
+        (Effect::Other, text)
+    })
+}
+
+fn text(value: &Option<impl Display>) -> String {
+    value
+        .as_ref()
+        .map_or_else(|| "none".to_owned(), ToString::to_string)
+}
+
+fn replaced<T>(what: &'static str, noun: &str, before: &T, after: &T) -> Option<Change>
+where
+    T: PartialEq + Serialize + Display,
+{
+    Change::between(what, before, after, |before, after| {
+        (
+            Effect::Other,
+            format!("{noun} is {after} instead of {before}"),
+        )
+    })
+}
+
+/// Compares something that is a loss if it is so.
+fn duty(what: &'static str, before: bool, after: bool, yes: &str, no: &str) -> Option<Change> {
+    Change::between(what, &before, &after, |before, after| {
+        (
+            Effect::gain_if(*before),
+            if *after { yes } else { no }.to_owned(),
+        )
+    })
+}
+
+/// Compares whether something is included.
+fn included(
+    what: &'static str,
+    name: &str,
+    before: bool,
+    after: bool,
+    [yes, no]: [String; 2],
+) -> Option<Change> {
+    let change = Change::between(what, &before, &after, |_, after| {
+        (Effect::gain_if(*after), if *after { yes } else { no })
+    });
+    change.map(|change| change.named(name))
+}
+
+/// Returns whether the tier is a higher one.
+fn rise(before: Tier, after: Tier, claims: [&LicenseClaims; 2], matrix: &Matrix) -> Effect {
+    let is_known = claims
+        .iter()
+        .all(|claims| claims.product == matrix.product());
+    let rank = |tier| {
+        let mut tiers = matrix.tiers().iter();
+        tiers
+            .position(|terms| terms.name() == tier)
+            .filter(|_| is_known)
+    };
+    match (rank(before), rank(after)) {
+        (Some(before), Some(after)) => Effect::gain_if(after > before),
+        _ => Effect::Other,
+    }
+}
+
+fn describe_start(before: &Option<Timestamp>, after: &Option<Timestamp>) -> (Effect, String) {
+    let text = match (*before, *after) {
+        (Some(before), Some(after)) => {
+            let how = distance(before, after, ["later", "earlier"]);
+            format!("it starts {how}: at {after}, before at {before}")
+        }
+        (None, Some(after)) => format!("it starts at {after}, before at once"),
+        (before, None) => format!("it starts at once, before at {}", text(&before)),
+    };
+    (Effect::gain_if(after < before), text)
+}
+
+fn describe_end(before: &Option<Timestamp>, after: &Option<Timestamp>) -> (Effect, String) {
+    let text = match (*before, *after) {
+        (Some(before), Some(after)) => {
+            let how = distance(before, after, ["longer", "less"]);
+            format!("it holds {how}: until {after}, before until {before}")
+        }
+        (None, Some(after)) => format!("it ends at {after}, before it was perpetual"),
+        (before, None) => format!("it becomes perpetual, before it ended at {}", text(&before)),
+    };
+    (Effect::gain_if(ends_later(before, after)), text)
+}
+
+fn describe_maintenance(before: &Option<Timestamp>, after: &Option<Timestamp>) -> (Effect, String) {
+    let text = match (before, after) {
+        (Some(before), Some(after)) => {
+            format!("versions built up to {after} are covered, before up to {before}")
+        }
+        (None, Some(after)) => format!("only versions built up to {after} are covered, before all"),
+        (_, None) => "versions are covered whenever they are built".to_owned(),
+    };
+    (Effect::gain_if(ends_later(before, after)), text)
+}
+
+/// Returns the span between two instants with a word for its direction.
+fn distance(before: Timestamp, after: Timestamp, [later, earlier]: [&str; 2]) -> String {
+    match after > before {
+        true => format!("{} {later}", Span(after.seconds_since(before))),
+        false => format!("{} {earlier}", Span(before.seconds_since(after))),
+    }
+}
+
+/// Returns whether an end is later. Without an end, something never ends.
+fn ends_later(before: &Option<Timestamp>, after: &Option<Timestamp>) -> bool {
+    after.is_none_or(|after| before.is_some_and(|before| after > before))
+}
+
+fn describe_versions(before: &Option<VersionReq>, after: &Option<VersionReq>) -> (Effect, String) {
+    let text = match (before, after) {
+        (_, None) => "every version is covered".to_owned(),
+        (None, Some(after)) => format!("only versions that meet {after} are covered"),
+        (Some(before), Some(after)) => {
+            format!("versions that meet {after} are covered instead of {before}")
+        }
+    };
+    (Effect::of_restriction(before, after), text)
+}
+
+fn describe_server(before: &Option<String>, after: &Option<String>) -> (Effect, String) {
+    let text = match (before, after) {
+        (_, None) => "no license server of the customer's own can answer check-ins any more",
+        (None, Some(_)) => "a license server of the customer's own can answer check-ins",
+        _ => "another license server of the customer's own answers check-ins",
+    };
+    (
+        Effect::of_restriction(before, after).reversed(),
+        text.to_owned(),
+    )
+}
+
+fn count(what: &'static str, before: &Option<u64>, after: &Option<u64>) -> Option<Change> {
+    Change::between(what, before, after, |before, after| match (before, after) {
+        (Some(before), Some(after)) => {
+            let text = format!("{after} {what} instead of {before}");
+            (Effect::gain_if(after > before), text)
+        }
+        // Without a number, the quotas apply.
+        (None, Some(after)) => {
+            let text = format!("{after} {what}, before no number was named");
+            (Effect::Other, text)
+        }
+        (before, None) => {
+            let text = format!("no number of {what} is named, before {}", text(before));
+            (Effect::Other, text)
+        }
+    })
+}
+
+fn features(before: &LicenseClaims, after: &LicenseClaims) -> Vec<Change> {
+    let names = before.features.union(&after.features);
+    let change = |name: &String| {
+        let [old, new] = [before, after].map(|claims| claims.features.contains(name));
+        let [yes, no] = ["added", "gone"].map(|how| format!("feature {name} is {how}"));
+        included("feature", name, old, new, [yes, no])
+    };
+    names.filter_map(change).collect()
+}
+
+fn quotas(before: &LicenseClaims, after: &LicenseClaims) -> Vec<Change> {
+    let names: BTreeSet<_> = before.quotas.keys().chain(after.quotas.keys()).collect();
+    let change = |name: &String| {
+        let [old, new] = [before, after].map(|claims| claims.quotas.get(name).copied());
+        let change = Change::between("quota", &old, &new, |before, after| {
+            let text = match (before, after) {
+                (Some(before), Some(after)) => {
+                    let how = if after > before { "raised" } else { "lowered" };
+                    format!("quota {name} is {how} from {before} to {after}")
+                }
+                (None, Some(after)) => format!("quota {name} is added: {after}"),
+                (before, None) => format!("quota {name} is gone, before {}", text(before)),
+            };
+            (Effect::gain_if(after > before), text)
+        });
+        change.map(|change| change.named(name))
+    };
+    names.into_iter().filter_map(change).collect()
+}
+
+/// Compares a number that is better the larger it is.
+fn larger(
+    what: &'static str,
+    before: u64,
+    after: u64,
+    describe: impl FnOnce(u64, u64) -> String,
+) -> Option<Change> {
+    Change::between(what, &before, &after, |before, after| {
+        (Effect::gain_if(after > before), describe(*before, *after))
+    })
+}
+
+fn check_in(before: &LicenseClaims, after: &LicenseClaims) -> Vec<Change> {
+    let changes = match (before.check_in, after.check_in) {
+        (Some(before), Some(after)) => [
+            larger(
+                "check_in_every_hours",
+                before.every_hours(),
+                after.every_hours(),
+                |before, after| {
+                    format!("it must check in every {after} hours instead of every {before}")
+                },
+            ),
+            larger(
+                "check_in_grace_hours",
+                before.grace_hours(),
+                after.grace_hours(),
+                |before, after| {
+                    format!("without a check-in it holds for {after} hours instead of {before}")
+                },
+            ),
+        ],
+        (before, after) => {
+            let change = Change::between("check_in", &before, &after, |before, after| {
+                let text = match after {
+                    Some(terms) => format!("it must check in now, {terms}"),
+                    None => "it never has to check in any more".to_owned(),
+                };
+                (Effect::of_restriction(before, after), text)
+            });
+            [change, None]
+        }
+    };
+    changes.into_iter().flatten().collect()
+}
+
+/// Compares the renewal terms. Without them there is neither a warning nor a grace period.
+fn renewal(before: &LicenseClaims, after: &LicenseClaims) -> Vec<Change> {
+    let [before, after] = [before, after].map(|claims| claims.renewal.unwrap_or_default());
+    let notice = larger(
+        "renewal_notify_days",
+        before.notify_days(),
+        after.notify_days(),
+        |before, after| format!("it warns {after} days before its end instead of {before}"),
+    );
+    let grace = larger(
+        "renewal_grace_hours",
+        before.grace_hours(),
+        after.grace_hours(),
+        |before, after| format!("after its end it holds for {after} hours instead of {before}"),
+    );
+    notice.into_iter().chain(grace).collect()
+}
+
+/// Compares two lists that restrict who may use a license. An empty list permits everyone.
+fn list<T: PartialEq + Serialize + ToString>(
+    [what, member]: [&'static str; 2],
+    before: &[T],
+    after: &[T],
+    label: impl Fn(&T) -> String,
+) -> Vec<Change> {
+    if before.is_empty() || after.is_empty() {
+        let [before, after] = [before, after].map(|list| (!list.is_empty()).then_some(list));
+        let names = |list: &[T]| list.iter().map(&label).collect::<Vec<_>>().join(", ");
+        let change = Change::between(what, &before, &after, |before, after| {
+            let text = match (before, after) {
+                (_, Some(after)) => format!("only these {what} may use it: {}", names(after)),
+                (before, None) => {
+                    let before = names(before.unwrap_or_default());
+                    format!("any {member} may use it, before only {before}")
+                }
+            };
+            (Effect::of_restriction(before, after), text)
+        });
+        return change.into_iter().collect();
+    }
+    let all = before.iter().chain(after);
+    let all: BTreeMap<_, _> = all.map(|item| (item.to_string(), item)).collect();
+    let changes = all.into_iter().filter_map(|(name, item)| {
+        let [old, new] = [before, after].map(|list| list.contains(item));
+        let [yes, no] =
+            ["added", "removed"].map(|how| format!("{member} {} is {how}", label(item)));
+        included(member, &name, old, new, [yes, no])
+    });
+    changes.collect()
+}
+
+/// Names a machine by its digest, because a fingerprint tells a person no more.
+fn label(machine: &Machine) -> String {
+    match (machine, machine.digest()) {
+        (Machine::Fingerprint(_), Some(digest)) => format!("{digest} (by its fingerprint)"),
+        (Machine::Digest(digest), _) => format!("{digest} (exactly)"),
+        (other, _) => other.to_string(),
+    }
+}
+
+/// Compares the claims that this version does not understand.
+fn unknown_claims(before: &LicenseClaims, after: &LicenseClaims) -> Vec<Change> {
+    let names: BTreeSet<&String> = before.unknown.keys().chain(after.unknown.keys()).collect();
+    let change = |name: &String| {
+        let [old, new] = [before, after].map(|claims| claims.unknown.get(name));
+        let change = Change::between("unknown_claim", &old, &new, |before, after| {
+            let how = match (before, after) {
+                (None, _) => "is added",
+                (_, None) => "is removed",
+                _ => "has another value",
+            };
+            (Effect::Other, format!("the unknown claim {name} {how}"))
+        });
+        change.map(|change| change.named(name))
+    };
+    names.into_iter().filter_map(change).collect()
+}

@@ -1,0 +1,25 @@
+//! Instants as whole seconds since 1970-01-01T00:00:00Z (`NumericDate` of RFC 7519), for members
+//! that are required and for optional members that are present.
+
+use serde::{Deserializer, Serialize, Serializer};
+
+use super::Timestamp;
+use crate::encoding::strict_json::IntegerVisitor;
+
+pub(crate) fn serialize<T: Copy + Into<Option<Timestamp>>, S: Serializer>(
+    instant: &T,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    let instant: Option<Timestamp> = (*instant).into();
+    instant.map(Timestamp::unix_seconds).serialize(serializer)
+}
+
+pub(crate) fn deserialize<'de, T: From<Timestamp>, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<T, D::Error> {
+    let instant = deserializer.deserialize_u64(IntegerVisitor {
+        expected: "whole seconds from 0 to 253402300799",
+        convert: |seconds| Timestamp::from_unix_seconds(u64::try_from(seconds).ok()?),
+    })?;
+    Ok(T::from(instant))
+}
