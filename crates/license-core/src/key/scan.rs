@@ -35,7 +35,7 @@ impl<'p> Scan<'p> {
     /// The next field, up to a hyphen or the end.
     pub(super) fn field(&mut self, field: &Field) -> Result<&str, KeyError> {
         let start = self.at;
-        let letters = self.text.chars().skip(start).take(*field.length.end());
+        let letters = self.rest().chars().take(*field.length.end());
         let length = letters
             .take_while(|&letter| (field.allowed)(letter))
             .count();
@@ -48,7 +48,7 @@ impl<'p> Scan<'p> {
     }
 
     pub(super) fn hyphen(&mut self, expected: &'static str) -> Result<(), KeyError> {
-        if self.text.chars().nth(self.at) != Some('-') {
+        if !self.rest().starts_with('-') {
             return Err(self.unexpected(expected));
         }
         self.at += 1;
@@ -56,7 +56,7 @@ impl<'p> Scan<'p> {
     }
 
     pub(super) fn end(&self, expected: &'static str) -> Result<(), KeyError> {
-        if self.at < self.text.chars().count() {
+        if !self.rest().is_empty() {
             return Err(self.unexpected(expected));
         }
         Ok(())
