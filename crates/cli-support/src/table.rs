@@ -8,6 +8,9 @@ use crate::escape::escape;
 /// Spaces between two columns.
 const GAP: u16 = 2;
 
+/// The least width to which the cells of a column are wrapped. Narrower ones cannot be read.
+const MIN_WRAPPED: u16 = 12;
+
 /// A column of a [`Table`].
 #[derive(Debug, Clone)]
 pub struct Column {
@@ -48,6 +51,18 @@ impl Column {
     pub fn whole(mut self) -> Self {
         self.is_whole = true;
         self
+    }
+
+    /// Returns the least width at which the column can be read, with its gap.
+    fn least_width(&self, content: u16) -> u16 {
+        let wrapped = if self.is_whole {
+            content
+        } else {
+            content.min(MIN_WRAPPED)
+        };
+        wrapped
+            .max(self.min_width.unwrap_or_default())
+            .saturating_add(self.gap)
     }
 
     fn constraint(&self, content: u16) -> Option<ColumnConstraint> {
@@ -93,12 +108,15 @@ impl Table {
     /// Returns the lines of the table.
     ///
     /// If the width of the terminal is known, long cells are wrapped so that the table fits.
-    /// Without a terminal, each row is one line.
+    /// Without a terminal, or on one that is too narrow for this, each row is one line.
     #[must_use]
     pub fn to_text(&self, terminal_columns: Option<usize>) -> String {
         let mut table = self.unaligned();
         let contents = table.column_max_content_widths();
         let last = self.columns.len().saturating_sub(1);
+        let columns = self.columns.iter().zip(&contents);
+        let least = columns.map(|(column, content)| column.least_width(*content));
+        let least = least.fold(0, u16::saturating_add);
         for (index, (column, content)) in self.columns.iter().zip(contents).enumerate() {
             let Some(target) = table.column_mut(index) else {
                 continue;
@@ -110,7 +128,9 @@ impl Table {
             }
         }
         // A terminal of more columns than fit into the number has room for every table.
-        if let Some(Ok(width)) = terminal_columns.map(u16::try_from) {
+        if let Some(Ok(width)) = terminal_columns.map(u16::try_from)
+            && least <= width
+        {
             table.set_content_arrangement(ContentArrangement::Dynamic);
             table.set_width(width);
         }
@@ -158,6 +178,11 @@ mod tests {
                         0190-aaaa-bbbb  7   a name of several words\n\
                         0191-cccc-dddd  12  b";
         assert_eq!(sample().to_text(None), expected);
+    }
+
+    #[test]
+    fn on_a_terminal_too_narrow_for_the_columns_each_row_is_one_line() {
+        assert_eq!(sample().to_text(Some(20)), sample().to_text(None));
     }
 
     #[test]
