@@ -89,7 +89,7 @@ impl OutputFile {
     }
 }
 
-/// What happens to an existing file.
+/// The treatment of an existing file.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Overwrite {
     /// It stays, and the write fails.

@@ -10,7 +10,7 @@ use crate::failure::Failure;
 /// Longer values are cut in a message, because a value at the wrong place may be a license.
 const MAX_ECHO: usize = 40;
 
-/// What is wrong with an argument.
+/// The fault of an argument.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ArgumentError {
     message: String,

@@ -32,7 +32,7 @@ pub type AnswerContext<'a> = DraftContext<'a, CheckedKey>;
 pub trait AnswerPolicy {
     /// The kind of the ledger entries of answers.
     const KIND: EntryKind;
-    /// What is known about a request that is granted.
+    /// The facts about a request that is granted.
     type Approval;
 
     /// Returns the nonce of the request.
@@ -170,7 +170,7 @@ pub enum AnswerError {
     DeviceLimit(#[from] DeviceLimitError),
 }
 
-/// What happens to a request.
+/// The outcome of a request.
 #[derive(Debug)]
 pub enum RequestOutcome<A> {
     /// The request is judged when the key is open.
@@ -184,7 +184,7 @@ pub enum RequestOutcome<A> {
     },
     /// The request is granted.
     Approved {
-        /// What is known about it.
+        /// The facts about it.
         approval: A,
         /// The earlier answer, which is replaced.
         previous: Option<Entry>,
@@ -195,7 +195,7 @@ pub enum RequestOutcome<A> {
 #[derive(Debug)]
 pub struct AnswerDraft<'o, P: AnswerPolicy> {
     order: &'o AnswerOrder<P>,
-    /// What happens to the request.
+    /// The outcome of the request.
     pub outcome: RequestOutcome<P::Approval>,
 }
 

@@ -202,7 +202,7 @@ struct SignedRow<R> {
     content: Vec<u8>,
 }
 
-/// What the threads of a batch share.
+/// The state that the threads of a batch share.
 struct Shared<'b, S> {
     source: &'b S,
     matrix: &'b Matrix,

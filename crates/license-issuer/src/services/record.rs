@@ -6,7 +6,7 @@ use crate::errors::LedgerError;
 use crate::ledger::{Ledger, LedgerReader, LedgerWriter, NewEntry};
 use crate::services::issue::{IssueError, Mode};
 
-/// What happens if the ledger does not exist yet.
+/// The treatment of a ledger that does not exist yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MissingLedger {
     /// Nothing is recorded.

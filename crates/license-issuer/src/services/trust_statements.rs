@@ -63,13 +63,13 @@ pub struct TrustStatementPlan<'a> {
     pub signer: Option<KeyId>,
     /// The id of the successor, if it is open.
     pub successor: Option<KeyId>,
-    /// What the retirement ends, as far as the ledger knows.
+    /// The artifacts that the retirement ends, as far as the ledger knows.
     pub consequences: RetirementConsequences,
     /// Remarks about the order.
     pub warnings: Vec<IssueWarning>,
 }
 
-/// What is no longer trusted after a retirement.
+/// The artifacts that are no longer trusted after a retirement.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RetirementConsequences {
     /// The keys that the retired key has introduced.

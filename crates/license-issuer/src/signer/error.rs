@@ -8,7 +8,7 @@ use super::SignerBackend;
 use super::private_key::PrivateKeyError;
 use crate::random::RandomError;
 
-/// What kind of problem an error reports.
+/// The kind of problem that an error reports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ErrorCategory {
     /// The request is wrong: another location, passphrase or option is needed.
@@ -19,14 +19,14 @@ pub enum ErrorCategory {
     Environment,
 }
 
-/// What an error means for the user.
+/// The meaning of an error for the user.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ErrorAdvice {
-    /// What kind of problem the error reports.
+    /// The kind of problem that the error reports.
     pub category: ErrorCategory,
     /// The code of the error, which is stable.
     pub code: &'static str,
-    /// What the user can do.
+    /// The remedy for the user.
     pub hint: Cow<'static, str>,
 }
 

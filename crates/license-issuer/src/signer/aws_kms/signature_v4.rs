@@ -1,6 +1,7 @@
 //! AWS Signature Version 4, which authenticates requests.
 
 use hmac::{Hmac, KeyInit, Mac};
+use license_core::hex;
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
@@ -45,7 +46,7 @@ pub(super) fn authorization(
     scope: &CredentialScope<'_>,
     credentials: &Credentials,
 ) -> String {
-    let signature = hex(&signature(request, scope, credentials.secret_key()));
+    let signature = hex::encode(&signature(request, scope, credentials.secret_key()));
     format!(
         "{ALGORITHM} Credential={}/{}, SignedHeaders={}, Signature={signature}",
         credentials.access_key(),
@@ -59,7 +60,7 @@ fn signature(
     scope: &CredentialScope<'_>,
     secret: &str,
 ) -> [u8; 32] {
-    let digest = hex(&Sha256::digest(request.text()));
+    let digest = hex::encode(&Sha256::digest(request.text()));
     let to_sign = format!("{ALGORITHM}\n{}\n{}\n{digest}", scope.date, scope.text());
     let first = Zeroizing::new(format!("AWS4{secret}"));
     let mut key = Zeroizing::new(hmac_sha256(first.as_bytes(), scope.day()));
@@ -96,16 +97,12 @@ impl CanonicalRequest<'_> {
             .iter()
             .map(|(name, value)| format!("{name}:{value}\n"))
             .collect();
-        let body = hex(&Sha256::digest(self.body));
+        let body = hex::encode(&Sha256::digest(self.body));
         format!(
             "{method}\n{path}\n{query}\n{headers}\n{}\n{body}",
             self.header_names()
         )
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]
