@@ -64,7 +64,7 @@ pub(crate) const KNOWN_CLAIMS: [&str; 29] = [
 /// error, and so is `null`. Unknown claims are kept in [`unknown`](Self::unknown), where they have
 /// no effect.
 ///
-/// Claims alone prove nothing. A `License` is what a trusted key has signed, and only a license is
+/// Claims alone prove nothing. Only a `License`, whose signature a trusted key has verified, can be
 /// evaluated.
 ///
 /// `CONTRIBUTING.md` describes how to add a claim.
@@ -74,7 +74,7 @@ pub struct LicenseClaims {
     /// The format version, claim `ver`.
     #[serde(rename = "ver", deserialize_with = "supported_version")]
     pub format_version: u32,
-    /// The vendor, claim `iss`. Only an enterprise key, which does not name it, has none.
+    /// The vendor, claim `iss`. `None` only for an enterprise key, which does not contain it.
     #[serde(rename = "iss", deserialize_with = "text")]
     pub issuer: Option<String>,
     /// The product code, claim `aud`.
@@ -92,7 +92,7 @@ pub struct LicenseClaims {
     /// The licenses that this license replaces, the latest last.
     #[serde(default, skip_serializing_if = "absent")]
     pub supersedes: Vec<LicenseId>,
-    /// The instant of issue, claim `iat`. Only an enterprise key, which does not name it, has none.
+    /// The time of issue, claim `iat`. `None` only for an enterprise key, which does not contain it.
     #[serde(rename = "iat", with = "unix_seconds")]
     pub issued_at: Option<Timestamp>,
     /// The first instant at which the license is valid, claim `nbf`. The default is `issued_at`.
@@ -151,7 +151,7 @@ pub struct LicenseClaims {
     /// The short code of the customer's company.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "absent")]
     pub company: Option<Company>,
-    /// The standard key that names this license. It follows from other claims, and issuing sets it.
+    /// The standard key of this license. It is derived from other claims when a license is issued.
     #[serde(default, deserialize_with = "key", skip_serializing_if = "absent")]
     pub key: Option<StandardKey>,
     /// The public key of the customer's own license server, claim `cnf` (RFC 7800).
@@ -218,8 +218,7 @@ impl LicenseClaims {
     /// # Errors
     ///
     /// Returns [`VerifyError`] if the payload is malformed, has a later format version, or requires
-    /// a claim that this version does not know. These two are reported even if other claims are
-    /// malformed.
+    /// a claim that this version does not know. The last two take precedence over malformed claims.
     pub(crate) fn from_payload(payload: &[u8]) -> Result<Self, VerifyError> {
         let claims: Self = strict_json::from_slice(payload)
             .map_err(|error| unsupported_format(payload).unwrap_or_else(|| error.into()))?;
@@ -274,7 +273,7 @@ impl LicenseClaims {
             .filter(|start| Some(*start) != self.issued_at)
     }
 
-    /// Returns the standard key that names the license.
+    /// Returns the standard key of the license.
     pub fn standard_key(&self) -> StandardKey {
         StandardKey::of_license(
             self.product,
@@ -285,7 +284,7 @@ impl LicenseClaims {
         )
     }
 
-    /// Refuses a standard key other than the one that the other claims give.
+    /// Checks that the standard key is the one that the other claims give.
     fn check_key(&self) -> Result<(), VerifyError> {
         match self.key {
             Some(key) if key != self.standard_key() => Err(VerifyError::claim(
@@ -415,7 +414,7 @@ fn supported_version<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, 
     })
 }
 
-/// Deserializes the id of a token, which is not that of an enterprise key.
+/// Deserializes the license id of a token, which is a UUIDv7 and not a short enterprise key.
 pub(super) fn uuid<'de, D: Deserializer<'de>>(deserializer: D) -> Result<LicenseId, D::Error> {
     deserializer.deserialize_str(TextVisitor {
         expected: LicenseId::EXPECTED,
@@ -430,7 +429,7 @@ pub(super) fn features<'de, D: Deserializer<'de>>(
     texts(deserializer).map(Arc::new)
 }
 
-/// Deserializes quotas. Unlike a derived struct, a map is never an array.
+/// Deserializes quotas. An array is refused, because the target is a map.
 pub(super) fn quotas<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Arc<BTreeMap<String, Quota>>, D::Error> {

@@ -3,8 +3,8 @@
 use std::fmt::Write;
 
 use crate::encoding::armor::LetterKind;
-use crate::encoding::pasted::{plain_dash, unwrapped, without_wrapping};
-use crate::jose::{MAX_FILE_BYTES, ParseError, TokenKind, Unverified, at_most, input_cap};
+use crate::encoding::pasted::{offset_and_body, plain_dash, without_wrapping};
+use crate::jose::{MAX_FILE_BYTES, ParseError, TokenKind, Unverified, check_length, input_cap};
 
 const COLUMNS: usize = 64;
 
@@ -38,8 +38,8 @@ impl<'a> Artefacts<'a> {
     /// # Errors
     /// [`ParseError`] if there is anything but blocks in it, or a block is damaged.
     pub fn parse(text: &'a str) -> Result<Self, ParseError> {
-        at_most(input_cap(text.as_bytes()), text)?;
-        let (start, body) = unwrapped(text);
+        check_length(input_cap(text.as_bytes()), text)?;
+        let (start, body) = offset_and_body(text);
         let skipped = text.get(..start).unwrap_or_default();
         let first_line = skipped.matches('\n').count() + 1;
         let blocks = match delimiter(body.lines().next().unwrap_or_default()) {
@@ -52,7 +52,7 @@ impl<'a> Artefacts<'a> {
                 }],
             },
         };
-        at_most_beside_lists(&blocks)?;
+        check_length_without_lists(&blocks)?;
         Ok(Self { blocks })
     }
 
@@ -69,7 +69,7 @@ impl<'a> Artefacts<'a> {
 }
 
 /// A revocation list makes room for itself, and for nothing else.
-fn at_most_beside_lists(blocks: &[Block<'_>]) -> Result<(), ParseError> {
+fn check_length_without_lists(blocks: &[Block<'_>]) -> Result<(), ParseError> {
     let is_other = |block: &&Block<'_>| block.token.unverified_kind() != TokenKind::Revocations;
     let others = blocks.iter().filter(is_other);
     let found = others.map(|block| block.token.as_str().len()).sum();
@@ -211,7 +211,7 @@ fn blocks(body: &str, first_line: usize) -> Result<Vec<Block<'_>>, ParseError> {
         };
         let kind = kind(line, &label)?;
         let text = token_text(&mut lines, &label)?;
-        let token = Unverified::parse(text).map_err(|error| error.lines_down(line))?;
+        let token = Unverified::parse(text).map_err(|error| error.after_lines(line))?;
         if token.unverified_kind() != kind {
             return Err(ParseError::Label {
                 expected: kind,
@@ -224,13 +224,13 @@ fn blocks(body: &str, first_line: usize) -> Result<Vec<Block<'_>>, ParseError> {
 }
 
 fn kind(line: usize, label: &str) -> Result<TokenKind, ParseError> {
-    if let Some(found) = LetterKind::of_label(label) {
+    if let Some(found) = LetterKind::from_label(label) {
         return Err(ParseError::Letter { found });
     }
     if label.ends_with("PRIVATE KEY") {
         return Err(ParseError::PrivateKey);
     }
-    TokenKind::of_label(label).ok_or_else(|| no_begin(line, &begin(label)))
+    TokenKind::from_label(label).ok_or_else(|| no_begin(line, &begin(label)))
 }
 
 fn no_begin(line: usize, found: &str) -> ParseError {
