@@ -25,7 +25,7 @@ pub(crate) const MAX_DEPTH: usize = 16;
 /// The number of members for which the check of an object reserves memory. A license has fewer.
 const USUAL_MEMBERS: usize = 24;
 
-/// The maximum number of characters of input that an error message quotes.
+/// The maximum number of characters of foreign text in a message.
 pub(crate) const MAX_QUOTED_CHARS: usize = 32;
 
 /// The reason why bytes are not one strict JSON object.
@@ -37,7 +37,7 @@ pub struct JsonError(#[from] Reason);
 enum Reason {
     #[error("expected UTF-8, found another byte at offset {}", .0.valid_up_to())]
     Utf8(std::str::Utf8Error),
-    /// The text of the inner error describes the fault and its position. It never quotes a value.
+    /// The text of the inner error names the fault and its position. It never contains a value.
     #[error("expected strict JSON: {0}")]
     Syntax(serde_json::Error),
 }
@@ -72,7 +72,7 @@ pub(crate) fn from_slice<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ReadErr
     })
 }
 
-/// Parses a strict JSON object into its members.
+/// Reads a strict JSON object as it is.
 pub(crate) fn members(
     bytes: &[u8],
 ) -> Result<serde_json::Map<String, serde_json::Value>, JsonError> {
@@ -97,14 +97,14 @@ fn check(bytes: &[u8]) -> Result<&str, JsonError> {
     Ok(text)
 }
 
-/// Checks and discards one value that may contain `levels` levels of arrays and objects.
+/// Checks and discards one value, which may open this many levels of arrays and objects.
 #[derive(Clone, Copy)]
 struct StrictValue {
     levels: usize,
 }
 
 impl StrictValue {
-    /// Accepts a value that is not an object, except as the outermost value.
+    /// Accepts a value that is not an object, unless it is the outermost value.
     fn accept<E: Error>(self, found: &str) -> Result<(), E> {
         match self.levels {
             MAX_DEPTH => Err(E::custom(format_args!(

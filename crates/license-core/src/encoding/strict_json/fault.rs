@@ -1,8 +1,9 @@
 //! Errors that name the refused member and quote no value.
 //!
 //! The messages of `serde_json` omit the name of the member and can repeat text of any length. An
-//! object that fails is therefore deserialized a second time, from a tree, with an error type that
-//! records the expected value and the type of the found value. `serde_path_to_error` adds the path.
+//! object that is refused is therefore deserialized a second time, from a tree, with an error type
+//! that keeps the expected value and the type of the found value. `serde_path_to_error` adds the
+//! path.
 
 use std::fmt::{self, Display, Write};
 
@@ -27,7 +28,7 @@ pub(crate) struct MemberError {
     pub(crate) is_unknown: bool,
 }
 
-/// Deserializes a value of the tree, and describes the member that fails.
+/// Deserializes a tree.
 pub(super) fn deserialize<T: DeserializeOwned>(tree: &Value) -> Result<T, MemberError> {
     serde_path_to_error::deserialize(Node(tree)).map_err(|error| {
         let mut path = String::new();
@@ -59,7 +60,6 @@ fn push_member(path: &mut String, name: &str) {
     let _ = write!(path, "{separator}{name:.MAX_QUOTED_CHARS$}");
 }
 
-/// Deserialization error without the path of the member.
 #[derive(Debug)]
 struct Fault {
     expected: String,
@@ -117,7 +117,6 @@ impl Error for Fault {
     }
 }
 
-/// Returns a description of the type of a value, without the value.
 fn describe<'a>(found: &Unexpected<'a>) -> &'a str {
     match found {
         Unexpected::Bool(_) => "a boolean",
@@ -132,7 +131,7 @@ fn describe<'a>(found: &Unexpected<'a>) -> &'a str {
     }
 }
 
-/// Deserializer of one value of the tree.
+/// A value of the tree.
 #[derive(Clone, Copy)]
 struct Node<'de>(&'de Value);
 
