@@ -21,8 +21,8 @@ const MAX_BYTES: usize = 4096;
 
 /// A well-formed license key.
 ///
-/// A key that parses is free of typing errors. It grants nothing: [`EnterpriseKey::verify`] verifies
-/// an enterprise key, and a key of another form identifies a license file.
+/// A key that parses is free of typing errors. It grants nothing: [`EnterpriseKey::verify`]
+/// verifies an enterprise key, and a key of another form identifies a license file.
 ///
 /// ```
 /// use license_core::LicenseKey;

@@ -1,15 +1,15 @@
 //! Issuing, verification and evaluation of software licenses, without a network connection.
 //!
-//! The crate is pure: it does not read a clock, files, the environment, a random source or the network,
-//! and it prints nothing. All of these are arguments.
+//! The crate is pure: it does not read a clock, files, the environment, a random source or the
+//! network, and it prints nothing. The time and random bytes are arguments.
 //!
 //! ```text
 //! &str -> Unverified -> verify(&TrustSet) -> License -> evaluate(&Matrix, &Context) -> Decision
 //! &str -> LicenseKey                                    well-formed, grants nothing
 //! ```
 //!
-//! No step can be skipped: a [`License`] exists only after its signature was verified with a trusted
-//! key.
+//! No step can be skipped: a [`License`] exists only after its signature was verified with a
+//! trusted key.
 //!
 //! ```
 //! use license_core::{Artefacts, Context, Matrix, Timestamp, TokenKind, TrustSet};
@@ -40,8 +40,8 @@
 //! - `usage-reports` (default): module `usage_report`.
 //! - `issue`: issuing and signing of licenses, with either backend.
 //!
-//! A program that only verifies needs one of the first two features:
-//! `default-features = false, features = ["aws-lc-rs"]`.
+//! A program that only verifies licenses needs `default-features = false` and one of the first two
+//! features.
 
 mod claims;
 mod code;

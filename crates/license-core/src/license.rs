@@ -39,8 +39,8 @@ use crate::trust::{KeyId, TrustSet, TrustedKey, VerifiedToken, VerifyError};
 
 /// A license whose signature was verified with a trusted key.
 ///
-/// A `License` can only be created by verification. [`License::evaluate`] decides whether it is valid
-/// at an instant. Cloning is cheap.
+/// A `License` can only be created by verification. [`License::evaluate`] decides whether it is
+/// valid at an instant. Cloning is cheap.
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct License {

@@ -95,8 +95,8 @@ impl TrustSet {
 
     /// Returns the union of two sets.
     ///
-    /// If both sets contain a key with different algorithms, the algorithm of this set is used. Keys
-    /// that a trust statement has retired from this set are not added.
+    /// If both sets contain a key with different algorithms, the algorithm of this set is used.
+    /// Keys that a trust statement has retired from this set are not added.
     pub fn joined(&self, other: &Self) -> Self {
         let mut all = self.clone();
         let is_retired = |key: &&Arc<TrustedKey>| self.retired(key.id().as_str()).is_some();

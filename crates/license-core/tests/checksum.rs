@@ -1,4 +1,5 @@
-//! The checksum of standard keys detects each wrong character and each swap of two adjacent characters.
+//! The checksum of standard keys detects each wrong character and each swap of two adjacent
+//! characters.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
@@ -8,8 +9,8 @@
 
 use license_core::{KeyError, LicenseId, LicenseKey, ProductCode, StandardKey, Tier, Timestamp};
 
-/// CRC-16 by its definition: the remainder of a long division of the bits of the text, with its first 16
-/// bits inverted and 16 zeros appended. It shares no code with the implementation.
+/// CRC-16 by its definition: the remainder of a long division of the bits of the text, with its
+/// first 16 bits inverted and 16 zeros appended. It shares no code with the implementation.
 fn reference(text: &str) -> u16 {
     let inverted = text
         .bytes()
@@ -112,8 +113,8 @@ fn swapping_two_adjacent_characters_changes_the_checksum() {
 
 /// Asserts that a wrong text with the checksum of the right text is rejected.
 ///
-/// The error contains the checksum of the normalized wrong text: without blanks and in upper case. A
-/// text that differs only in case is not wrong.
+/// The error contains the checksum of the normalized wrong text: without blanks and in upper case.
+/// A text that differs only in case is not wrong.
 fn assert_refused(wrong: &str, checksum: &str, right: &str) {
     if wrong.eq_ignore_ascii_case(right) {
         return;
@@ -132,8 +133,8 @@ fn assert_refused(wrong: &str, checksum: &str, right: &str) {
     }
 }
 
-/// The checksum is linear: whether two texts of the same length have different checksums depends only on
-/// their difference. This test therefore covers all keys.
+/// The checksum is linear: whether two texts of the same length have different checksums depends
+/// only on their difference. This test therefore covers all keys.
 #[test]
 fn the_checksum_detects_every_wrong_character_and_swap_in_keys_of_any_length() {
     const LONGEST: usize = "A2345678901234Z6-LONGESTTIERNAME1-A7F3E9D2C4B1".len();

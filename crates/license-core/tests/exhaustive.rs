@@ -1,4 +1,5 @@
-//! Small changes to tokens and keys: a changed text gives no license and identifies no other license.
+//! Small changes to tokens and keys: a changed text gives no license and identifies no other
+//! license.
 //!
 //! There are two exceptions, which parsers revert on purpose:
 //!
@@ -74,8 +75,8 @@ fn assert_replacements_are_rejected(text: &str, passes: impl Fn(&str) -> bool + 
     });
 }
 
-/// Asserts that no character can be omitted, doubled or swapped with the next, and that no prefix or suffix
-/// is accepted.
+/// Asserts that no character can be omitted, doubled or swapped with the next, and that no prefix
+/// or suffix is accepted.
 fn assert_typing_errors_are_rejected(text: &str, passes: impl Fn(&str) -> bool + Sync) {
     at_every_position(text, |at| {
         for wrong in typing_errors(text, at) {

@@ -60,9 +60,9 @@ pub(crate) const KNOWN_CLAIMS: [&str; 29] = [
 /// The claims of a license token (`typ` `license+jwt`).
 ///
 /// This struct is used for drafts, for signing and for reading. RFC 7519 defines `iss`, `aud`,
-/// `sub`, `jti`, `iat`, `nbf` and `exp`, and RFC 7800 defines `cnf`. A claim of the wrong type is an
-/// error, and so is `null`. Unknown claims are kept in [`unknown`](Self::unknown), where they have
-/// no effect.
+/// `sub`, `jti`, `iat`, `nbf` and `exp`, and RFC 7800 defines `cnf`. A claim of the wrong type is
+/// an error, and so is `null`. Unknown claims are kept in [`unknown`](Self::unknown), where they
+/// have no effect.
 ///
 /// Claims alone prove nothing. Only a `License`, whose signature a trusted key has verified, can be
 /// evaluated.
@@ -92,7 +92,8 @@ pub struct LicenseClaims {
     /// The licenses that this license replaces, the latest last.
     #[serde(default, skip_serializing_if = "absent")]
     pub supersedes: Vec<LicenseId>,
-    /// The time of issue, claim `iat`. `None` only for an enterprise key, which does not contain it.
+    /// The time of issue, claim `iat`. `None` only for an enterprise key, which does not contain
+    /// it.
     #[serde(rename = "iat", with = "unix_seconds")]
     pub issued_at: Option<Timestamp>,
     /// The first instant at which the license is valid, claim `nbf`. The default is `issued_at`.

@@ -24,7 +24,8 @@ fn engine() -> PlatformEngine {
     base64::engine::GeneralPurpose::new(&base64::alphabet::URL_SAFE, NO_PAD)
 }
 
-/// Decodes a text. `None` if it has padding, characters of other alphabets or nonzero trailing bits.
+/// Decodes a text. `None` if it has padding, characters of other alphabets or nonzero trailing
+/// bits.
 pub(crate) fn decode(text: &str) -> Option<Vec<u8>> {
     ENGINE.decode(text).ok()
 }

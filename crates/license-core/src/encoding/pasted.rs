@@ -109,8 +109,8 @@ fn is_quote(letter: char) -> bool {
     )
 }
 
-/// Returns whether a character is a typographic dash: U+2010 to U+2015, the hyphen bullet, the minus
-/// sign, or a small or full-width form.
+/// Returns whether a character is a typographic dash: U+2010 to U+2015, the hyphen bullet, the
+/// minus sign, or a small or full-width form.
 fn is_dash(letter: char) -> bool {
     matches!(
         letter,

@@ -160,8 +160,8 @@ fn check_letters(pasted: &Pasted<'_>) -> Result<(), ParseError> {
     }
 }
 
-/// Returns the offsets of the dots if the text is in canonical form: exactly two dots, and otherwise
-/// only base64url characters.
+/// Returns the offsets of the dots if the text is in canonical form: exactly two dots, and
+/// otherwise only base64url characters.
 fn dots_of_plain(text: &str) -> Option<(usize, usize)> {
     let (first, second) = (text.find('.')?, text.rfind('.')?);
     // A count of at most 128 fits into a byte, which lets the compiler vectorize the loop.

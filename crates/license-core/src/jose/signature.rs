@@ -134,8 +134,8 @@ impl SignatureVerifier {
     /// Returns whether the signature over the message verifies with this key.
     #[allow(unused_variables, reason = "without a backend there is no key")]
     pub(crate) fn verify(&self, message: &[u8], signature: &[u8]) -> bool {
-        // RFC 8017 sections 8.1.2 and 8.2.2: a signature is as long as the modulus and less than it.
-        // Not every library rejects a signature plus the modulus.
+        // RFC 8017 sections 8.1.2 and 8.2.2: a signature is as long as the modulus and less than
+        // it. Not every library rejects a signature plus the modulus.
         if signature.len() != self.modulus.len() || *signature >= *self.modulus {
             return false;
         }

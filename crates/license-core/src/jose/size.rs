@@ -18,11 +18,11 @@ const MAX_HEADER_BYTES: usize = 4096;
 
 /// Returns the maximum length in bytes of an input with this start.
 ///
-/// Returns [`MAX_LIST_BYTES`] if the first [`MAX_FILE_BYTES`] show that the input is a revocation list
-/// or a file with one. Otherwise returns [`MAX_FILE_BYTES`].
+/// Returns [`MAX_LIST_BYTES`] if the first [`MAX_FILE_BYTES`] show that the input is a revocation
+/// list or a file with one. Otherwise returns [`MAX_FILE_BYTES`].
 ///
-/// A program that reads an input first reads [`MAX_FILE_BYTES`], calls this function, and then reads
-/// more or rejects the input.
+/// A program that reads an input first reads [`MAX_FILE_BYTES`], calls this function, and then
+/// reads more or rejects the input.
 ///
 /// ```
 /// use license_core::{MAX_FILE_BYTES, MAX_LIST_BYTES, input_cap};

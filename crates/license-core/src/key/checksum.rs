@@ -2,11 +2,12 @@
 
 const POLYNOMIAL: u16 = 0x1021;
 const INITIAL: u16 = 0xFFFF;
-/// The final XOR value, chosen so that the published example `CODITECT-PRO-A7F3E9D2C4B1-8F2A` is valid.
+/// The final XOR value, chosen so that the published example `CODITECT-PRO-A7F3E9D2C4B1-8F2A` is
+/// valid.
 const FINAL: u16 = 0xF027;
 
-/// Computes the CRC-16 (polynomial 0x1021, not reflected) of the text before the last hyphen, in upper
-/// case.
+/// Computes the CRC-16 (polynomial 0x1021, not reflected) of the text before the last hyphen, in
+/// upper case.
 pub(super) fn checksum(text: &str) -> u16 {
     let (fours, rest) = text.as_bytes().as_chunks();
     let crc = fours.iter().fold(INITIAL, update_by_four);
@@ -19,7 +20,8 @@ fn update(crc: u16, byte: &u8) -> u16 {
     u16::from_be_bytes([low, 0]) ^ lookup(0, high ^ byte)
 }
 
-/// Updates the CRC with four bytes. The table lookups are independent of each other, which is faster.
+/// Updates the CRC with four bytes. The table lookups are independent of each other, which is
+/// faster.
 fn update_by_four(crc: u16, [first, second, third, fourth]: &[u8; 4]) -> u16 {
     let [high, low] = crc.to_be_bytes();
     lookup(3, high ^ first) ^ lookup(2, low ^ second) ^ lookup(1, *third) ^ lookup(0, *fourth)

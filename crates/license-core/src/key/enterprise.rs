@@ -1,4 +1,5 @@
-//! Enterprise keys: `CODITECT-ENT-ACME-100-20261231-<signature>`, which verify without a license file.
+//! Enterprise keys: `CODITECT-ENT-ACME-100-20261231-<signature>`, which verify without a license
+//! file.
 
 use std::fmt;
 use std::num::NonZeroU32;

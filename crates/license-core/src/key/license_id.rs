@@ -123,8 +123,8 @@ mod tests {
         }
     }
 
-    /// Compares every change of one byte with the parser of `uuid`, which also accepts other versions and
-    /// forms.
+    /// Compares every change of one byte with the parser of `uuid`, which also accepts other
+    /// versions and forms.
     #[test]
     fn the_check_agrees_with_the_canonical_form_of_the_uuid_crate() {
         let id = LicenseId::from_random(1_795_000_000_000, &[0xab; 10]);

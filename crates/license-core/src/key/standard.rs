@@ -39,8 +39,8 @@ pub struct StandardKey {
 impl StandardKey {
     /// Computes the key of a license.
     ///
-    /// The hash is the first 48 bits of SHA-256 over five lines: a version line, the license id, the
-    /// customer, the tier, and the expiry in Unix seconds or `perpetual`.
+    /// The hash is the first 48 bits of SHA-256 over five lines: a version line, the license id,
+    /// the customer, the tier, and the expiry in Unix seconds or `perpetual`.
     pub fn of_license(
         product: ProductCode,
         tier: Tier,

@@ -24,8 +24,8 @@ impl Unverified<'_> {
     ///
     /// # Errors
     ///
-    /// Returns [`VerifyError`] if the key is not trusted, the signature does not verify, or a claim has
-    /// a value that is not accepted.
+    /// Returns [`VerifyError`] if the key is not trusted, the signature does not verify, or a claim
+    /// has a value that is not accepted.
     pub fn verify_activation(&self, trust: &TrustSet) -> Result<Activation, VerifyError> {
         let verified = self.verified(TokenKind::Activation, trust)?;
         Ok(Activation {

@@ -64,8 +64,9 @@ impl Bundle {
     ///
     /// # Errors
     ///
-    /// Returns [`BundleError`] if any part is damaged or not signed by a trusted key, or if the text
-    /// contains no license. Returns [`BundleError::NeedsLicenseFile`] for a key without a signature.
+    /// Returns [`BundleError`] if any part is damaged or not signed by a trusted key, or if the
+    /// text contains no license. Returns [`BundleError::NeedsLicenseFile`] for a key without a
+    /// signature.
     pub fn verify(text: &str, trust: &TrustSet, matrix: &Matrix) -> Result<Self, BundleError> {
         let verified = Self::verify_beside(text, trust, matrix, &[])?;
         if verified.licenses.is_empty() {
@@ -74,15 +75,15 @@ impl Bundle {
         Ok(verified)
     }
 
-    /// Verifies a text that may contain no license: validation tokens, revocation lists, activations
-    /// and clock repairs, in any combination.
+    /// Verifies a text that may contain no license: validation tokens, revocation lists,
+    /// activations and clock repairs, in any combination.
     ///
     /// A validation token must belong to a license in the text or to one of `known`.
     ///
     /// # Errors
     ///
-    /// Returns the errors of [`Bundle::verify`]. A text without a license is an error only if it has
-    /// validation tokens and `known` is empty.
+    /// Returns the errors of [`Bundle::verify`]. A text without a license is an error only if it
+    /// has validation tokens and `known` is empty.
     pub fn verify_beside(
         text: &str,
         trust: &TrustSet,
@@ -190,14 +191,16 @@ impl Bundle {
         &self.clock_repairs
     }
 
-    /// Returns the trust statements in the order of the file. They are not verified and have no effect.
+    /// Returns the trust statements in the order of the file. They are not verified and have no
+    /// effect.
     ///
     /// [`Rotation`](crate::license::Rotation) verifies and applies them.
     pub fn unverified_trust_statements(&self) -> &[Unverified<'static>] {
         &self.statements
     }
 
-    /// Returns the licenses that this machine has deactivated, each with the nonce of its activation.
+    /// Returns the licenses that this machine has deactivated, each with the nonce of its
+    /// activation.
     pub(crate) fn deactivated(&self) -> &[(LicenseId, Nonce)] {
         &self.deactivated
     }
@@ -236,7 +239,8 @@ impl Bundle {
         licenses.chain(validations).chain(later).max()
     }
 
-    /// Returns the text to store: the licenses and validation tokens. Other tokens are stored separately.
+    /// Returns the text to store: the licenses and validation tokens. Other tokens are stored
+    /// separately.
     pub fn canonical(&self) -> &Canonical {
         &self.canonical
     }

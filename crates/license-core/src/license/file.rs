@@ -88,7 +88,8 @@ fn plain_hyphen(letter: char) -> bool {
     plain_dash(letter) == '-'
 }
 
-/// Parses a file in which a spreadsheet or a chat has removed line breaks or replaced them with spaces.
+/// Parses a file in which a spreadsheet or a chat has removed line breaks or replaced them with
+/// spaces.
 fn parse_single_line(body: &str) -> Option<Vec<Block<'static>>> {
     const HYPHENS: &str = "-----";
     if !body.starts_with(plain_hyphen) || !body.contains("BEGIN ") {
@@ -156,7 +157,8 @@ enum Delimiter {
     End(String),
 }
 
-/// Parses a line such as `-----BEGIN x-----`, in which an editor may have replaced hyphens with dashes.
+/// Parses a line such as `-----BEGIN x-----`, in which an editor may have replaced hyphens with
+/// dashes.
 fn delimiter(line: &str) -> Option<Delimiter> {
     let line = line.trim();
     // Fast path for the lines of the token.

@@ -13,8 +13,8 @@ use sha2::{Digest, Sha256};
 
 /// A verified list of revoked licenses and activations.
 ///
-/// If a key has signed several lists, only the one with the highest sequence number is used. Cloning a
-/// list is cheap, and a lookup takes nanoseconds for any number of entries.
+/// If a key has signed several lists, only the one with the highest sequence number is used.
+/// Cloning a list is cheap, and a lookup takes nanoseconds for any number of entries.
 ///
 /// ```
 /// use license_core::{LicenseId, TrustSet, Unverified};
@@ -42,13 +42,13 @@ struct Inner {
 impl Unverified<'_> {
     /// Verifies a revocation list.
     ///
-    /// Only the keys of the trust set are accepted. The key of a customer's own license server (claim
-    /// `cnf`) cannot revoke licenses.
+    /// Only the keys of the trust set are accepted. The key of a customer's own license server
+    /// (claim `cnf`) cannot revoke licenses.
     ///
     /// # Errors
     ///
-    /// Returns [`VerifyError`] if the key is not trusted, the signature does not verify, or a claim has
-    /// a value that is not accepted.
+    /// Returns [`VerifyError`] if the key is not trusted, the signature does not verify, or a claim
+    /// has a value that is not accepted.
     pub fn verify_revocations(&self, trust: &TrustSet) -> Result<RevocationList, VerifyError> {
         let verified = self.verified(TokenKind::Revocations, trust)?;
         let claims = RevocationClaims::from_payload(&verified.payload)?;
@@ -110,7 +110,8 @@ impl RevocationList {
         self.claims().issued_at
     }
 
-    /// Returns the instant by which the vendor issues the next list. The list stays in effect after it.
+    /// Returns the instant by which the vendor issues the next list. The list stays in effect after
+    /// it.
     pub fn next_update(&self) -> Timestamp {
         self.claims().next_update
     }
@@ -130,7 +131,8 @@ impl RevocationList {
         self.inner.token.to_armor()
     }
 
-    /// Returns the SHA-256 hash of the token, which distinguishes lists with the same sequence number.
+    /// Returns the SHA-256 hash of the token, which distinguishes lists with the same sequence
+    /// number.
     pub fn digest(&self) -> [u8; 32] {
         Sha256::digest(self.inner.token.as_str()).into()
     }

@@ -13,8 +13,8 @@ use crate::trust::{KeyId, TrustError, TrustSet, TrustedKey, VerifyError};
 /// - A trusted key can introduce other keys.
 /// - A key is retired by two signatures: its own, and that of another trusted key, which is its
 ///   successor. A key alone can retire no key, and the set is never empty.
-/// - The keys that a retired key has introduced are removed with it, except its successor and keys that
-///   another trusted key has introduced as well.
+/// - The keys that a retired key has introduced are removed with it, except its successor and keys
+///   that another trusted key has introduced as well.
 /// - A retired key cannot be introduced again.
 ///
 /// Each statement is verified with the keys that are trusted when it is applied.
@@ -62,8 +62,8 @@ impl Rotation {
     ///
     /// # Errors
     ///
-    /// Returns [`RotationError`] if the statement is not signed by trusted keys or introduces a retired
-    /// key. Nothing changes in this case.
+    /// Returns [`RotationError`] if the statement is not signed by trusted keys or introduces a
+    /// retired key. Nothing changes in this case.
     pub fn apply(&mut self, token: &Unverified<'_>) -> Result<Taken, RotationError> {
         let is_same = |known: &TrustStatement| known.as_str() == token.as_str();
         if self.statements.iter().any(is_same) {
@@ -168,8 +168,8 @@ impl Rotation {
         retired
     }
 
-    /// Returns whether a statement retires a retired key, or introduces only trusted keys that the same
-    /// key has introduced before.
+    /// Returns whether a statement retires a retired key, or introduces only trusted keys that the
+    /// same key has introduced before.
     fn is_redundant(&self, new: &TrustStatement) -> bool {
         let is_known = |key: &TrustedKey| {
             let by_same = self

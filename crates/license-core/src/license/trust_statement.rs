@@ -10,8 +10,8 @@ use crate::trust::{Jwk, KeyId, TrustSet, TrustedKey, VerifyError};
 
 /// A verified trust statement, which introduces keys or retires a key.
 ///
-/// Its signers were trusted when it was verified. [`Rotation::apply`](crate::license::Rotation::apply)
-/// verifies and applies trust statements.
+/// Its signers were trusted when it was verified.
+/// [`Rotation::apply`](crate::license::Rotation::apply) verifies and applies trust statements.
 #[derive(Clone)]
 #[must_use]
 pub struct TrustStatement {
@@ -29,8 +29,8 @@ pub struct TrustStatement {
 impl Unverified<'_> {
     /// Verifies a trust statement with the currently trusted keys.
     ///
-    /// An introduction has one signature, and a retirement has two. The inner signature of a retirement
-    /// may be that of a `retired` key.
+    /// An introduction has one signature, and a retirement has two. The inner signature of a
+    /// retirement may be that of a `retired` key.
     pub(super) fn verify_trust_statement(
         &self,
         trust: &TrustSet,

@@ -18,16 +18,16 @@ use crate::trust::{TrustSet, TrustedKey, VerifyError};
 pub enum Signer {
     /// A key of the trust set. The entitlements of the token replace those of the license.
     Vendor,
-    /// The key in claim `cnf` of the license. The entitlements of the token can only narrow those of the
-    /// license.
+    /// The key in claim `cnf` of the license. The entitlements of the token can only narrow those
+    /// of the license.
     Server,
 }
 
 impl Unverified<'_> {
     /// Verifies a validation token for a license.
     ///
-    /// The keys of the trust set are accepted for every license. The key in claim `cnf` of a license
-    /// (RFC 7800) is accepted for this license only.
+    /// The keys of the trust set are accepted for every license. The key in claim `cnf` of a
+    /// license (RFC 7800) is accepted for this license only.
     ///
     /// # Errors
     ///
@@ -145,8 +145,8 @@ impl Validation {
 
     /// Returns the instant until which the signer intends the token to be used.
     ///
-    /// Evaluation ignores it and uses only [`Validation::issued_at`]. Otherwise a suspension would end
-    /// when its token expires.
+    /// Evaluation ignores it and uses only [`Validation::issued_at`]. Otherwise a suspension would
+    /// end when its token expires.
     pub fn expires_at(&self) -> Option<Timestamp> {
         self.claims.expires_at
     }

@@ -8,7 +8,8 @@ use super::License;
 use crate::jose::{MAX_TOKEN_BYTES, Unverified};
 use crate::trust::{TrustSet, VerifyError};
 
-/// The number of tokens that a thread takes at a time. A small number lets all threads end together.
+/// The number of tokens that a thread takes at a time. A small number lets all threads end
+/// together.
 const TOKENS_PER_TURN: usize = 8;
 
 /// The maximum number of cached tokens.
@@ -109,7 +110,8 @@ impl Verifier {
     /// is called from any of the threads, in any order.
     ///
     /// A thread takes eight tokens at a time, so that an iterator that blocks can delay up to seven
-    /// results. Tokens are neither collected nor cached. The memory does not depend on their number.
+    /// results. Tokens are neither collected nor cached. The memory does not depend on their
+    /// number.
     ///
     /// ```
     /// use std::num::NonZeroUsize;

@@ -11,7 +11,8 @@ use sha2::{Digest, Sha256};
 const MODULUS_BITS: std::ops::RangeInclusive<usize> = 2048..=8192;
 const SMALLEST_EXPONENT: u64 = 65_537;
 
-/// The id of a key: the SHA-256 thumbprint of its public key (RFC 7638), 43 characters of base64url.
+/// The id of a key: the SHA-256 thumbprint of its public key (RFC 7638), 43 characters of
+/// base64url.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct KeyId(Arc<str>);
 
@@ -56,8 +57,8 @@ impl TrustedKey {
     ///
     /// # Errors
     ///
-    /// Returns [`TrustError`] if the key does not have 2048 to 8192 bits, its exponent is not an odd
-    /// number from 65537 to 2^32 - 1, or it has the ROCA weakness.
+    /// Returns [`TrustError`] if the key does not have 2048 to 8192 bits, its exponent is not an
+    /// odd number from 65537 to 2^32 - 1, or it has the ROCA weakness.
     pub fn new(algorithm: Algorithm, modulus: &[u8], exponent: &[u8]) -> Result<Self, TrustError> {
         // The id depends on the encoding, so leading zeros must not change it.
         let (modulus, exponent) = (

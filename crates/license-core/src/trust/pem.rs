@@ -17,8 +17,8 @@ const END: &str = "-----END ";
 /// The algorithm of a PKCS#1 public key, which has no algorithm identifier.
 const DEFAULT_ALGORITHM: Algorithm = Algorithm::Rs256;
 
-/// DER of the `RSASSA-PSS-params` of PS256 (RFC 4055 section 3.1): SHA-256, MGF1 with SHA-256, and a
-/// salt of 32 bytes.
+/// DER of the `RSASSA-PSS-params` of PS256 (RFC 4055 section 3.1): SHA-256, MGF1 with SHA-256, and
+/// a salt of 32 bytes.
 pub(crate) const PS256_PARAMETERS: &[u8] = &[
     0x30, 0x34, 0xa0, 0x0f, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02,
     0x01, 0x05, 0x00, 0xa1, 0x1c, 0x30, 0x1a, 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01,

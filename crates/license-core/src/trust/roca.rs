@@ -1,8 +1,8 @@
-//! Detection of RSA keys with the ROCA weakness, which can be factored (Nemec et al., "The Return of
-//! Coppersmith's Attack", CCS 2017; CVE-2017-15361).
+//! Detection of RSA keys with the ROCA weakness, which can be factored (Nemec et al., "The Return
+//! of Coppersmith's Attack", CCS 2017; CVE-2017-15361).
 //!
-//! Such a modulus is a power of 65537 modulo each of the first primes. About one in 2^27 other moduli
-//! has the same property for the primes used here.
+//! Such a modulus is a power of 65537 modulo each of the first primes. About one in 2^27 other
+//! moduli has the same property for the primes used here.
 
 const PRIMES: [u64; 38] = [
     3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61, 67, 71, 73, 79, 83, 89, 97,

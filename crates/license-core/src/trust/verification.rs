@@ -31,8 +31,8 @@ impl Unverified<'_> {
         Ok(self.payload()?)
     }
 
-    /// Verifies the signature with the trusted key that the header names (RFC 7515 section 5.2), and
-    /// decodes the payload only after that.
+    /// Verifies the signature with the trusted key that the header names (RFC 7515 section 5.2),
+    /// and decodes the payload only after that.
     pub(crate) fn verified(
         &self,
         kind: TokenKind,

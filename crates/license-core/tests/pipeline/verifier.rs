@@ -119,7 +119,8 @@ fn threads_can_share_a_verifier() {
     });
 }
 
-/// Asserts that the verifier gives the same result as `Unverified::verify`. Returns whether it is a license.
+/// Asserts that the verifier gives the same result as `Unverified::verify`. Returns whether it is a
+/// license.
 fn is_accepted(verifier: &Verifier, text: &str) -> bool {
     let parsed = Unverified::parse(text).map_err(VerifyError::from);
     let expected = parsed.and_then(|token| token.verify(&TRUST));

@@ -13,7 +13,8 @@ use crate::cases;
 use crate::scenario::{Step, at, step};
 use crate::support::{SERVER, draft, id, public};
 
-/// The parameters of a license. They have few values, so that two licenses often have some in common.
+/// The parameters of a license. They have few values, so that two licenses often have some in
+/// common.
 #[derive(Clone, Debug)]
 struct LicensePlan {
     tier: &'static str,

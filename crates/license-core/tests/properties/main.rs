@@ -1,5 +1,5 @@
-//! Property tests: parsers and printers round-trip and do not panic, and neither time nor a customer's own
-//! license server improves a decision.
+//! Property tests: parsers and printers round-trip and do not panic, and neither time nor a
+//! customer's own license server improves a decision.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,

@@ -12,7 +12,8 @@ use proptest::sample::select;
 use crate::support::{DAY, SERVER, TRUST, VENDOR, draft, id, issue, issued, machine, public};
 use crate::{any_key, cases, encoded, instant, public_key, token};
 
-/// Parses the text in each way and asserts that the canonical form of an accepted value is accepted too.
+/// Parses the text in each way and asserts that the canonical form of an accepted value is accepted
+/// too.
 fn parse_in_each_way(text: &str) {
     match LicenseKey::parse(text) {
         Ok(key) => assert_eq!(LicenseKey::parse(&key.to_string()), Ok(key)),

@@ -135,7 +135,8 @@ proptest! {
             }
             prop_assert!(is_trusted(&rotation, 1));
         }
-        // Retiring the stolen key also removes the keys of the attacker, unless the attacker has already retired it.
+        // Retiring the stolen key also removes the keys of the attacker, unless the attacker has
+        // already retired it.
         if is_trusted(&rotation, 0) {
             let retire = token(Step::Retire { key: 0, with: 1 });
             rotation.apply(&Unverified::parse(&retire).unwrap()).unwrap();

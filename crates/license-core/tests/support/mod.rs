@@ -71,7 +71,8 @@ pub(crate) fn draft(tier: &str, id: LicenseId) -> LicenseDraft {
     LicenseDraft::of_tier(matrix, terms, id, "customer-1".to_owned(), issued())
 }
 
-/// Returns a draft without check-in and renewal terms, so that its validity does not depend on the date.
+/// Returns a draft without check-in and renewal terms, so that its validity does not depend on the
+/// date.
 pub(crate) fn perpetual(tier: &str, id: LicenseId) -> LicenseDraft {
     let mut draft = draft(tier, id);
     draft.check_in = None;

@@ -2,8 +2,8 @@
 
 /// A cryptographically secure source of random bytes.
 ///
-/// This crate does not call the operating system. The program passes a random source as an argument.
-/// A function with this signature implements the trait:
+/// This crate does not call the operating system. The program passes a random source as an
+/// argument. A function with this signature implements the trait:
 ///
 /// ```
 /// use license_core::issue::{RandomError, RandomSource};

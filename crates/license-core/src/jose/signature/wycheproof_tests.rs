@@ -24,7 +24,8 @@ impl Vector {
     }
 }
 
-/// The number of vectors with the expected result, and of "acceptable" signatures, which are rejected.
+/// The number of vectors with the expected result, and of "acceptable" signatures, which are
+/// rejected.
 #[derive(Debug, Default, PartialEq)]
 struct Count(usize, usize);
 
@@ -171,9 +172,11 @@ fn a_signature_of_one_scheme_is_rejected_by_the_other_with_the_same_key() {
     assert_eq!(check_rejected(Algorithm::Rs256, &ps256), 63);
 }
 
-/// Checks that the vectors that are valid with other parameters are rejected, and returns their number.
+/// Checks that the vectors that are valid with other parameters are rejected, and returns their
+/// number.
 ///
-/// The other vectors prove nothing: they can be invalid because they are valid with these parameters.
+/// The other vectors prove nothing: they can be invalid because they are valid with these
+/// parameters.
 fn check_rejected(algorithm: Algorithm, vectors: &[Vector]) -> usize {
     let valid = vectors
         .iter()
@@ -202,8 +205,8 @@ fn sum(one: &[u8], other: &[u8]) -> Option<Vec<u8>> {
     (carry == 0).then_some(sum)
 }
 
-/// A signature has one encoding (RFC 8017 sections 5.2.2, 8.1.2 and 8.2.2): adding the modulus, or a
-/// shorter or longer form, makes it invalid.
+/// A signature has one encoding (RFC 8017 sections 5.2.2, 8.1.2 and 8.2.2): adding the modulus, or
+/// a shorter or longer form, makes it invalid.
 #[test]
 fn other_encodings_of_a_signature_are_rejected() {
     let rs256 = pkcs1(rsa_pkcs1_verify::TestName::Rsa2048Sha256);
