@@ -10,6 +10,9 @@ use serde::{Deserialize, Deserializer};
 use super::fault::Fault;
 use super::{MAX_DEPTH, MAX_QUOTED_CHARS};
 
+/// The number of members for which the outermost object reserves memory. A license has about as many.
+const USUAL_MEMBERS: usize = 16;
+
 /// The number of members up to which each name is compared with all names before it.
 const FEW_MEMBERS: usize = 32;
 
@@ -62,6 +65,10 @@ struct ValueSeed {
 }
 
 impl ValueSeed {
+    fn is_outermost(self) -> bool {
+        self.levels == MAX_DEPTH
+    }
+
     fn nested<E: Error>(self) -> Result<Self, E> {
         let levels = self.levels.checked_sub(1);
         let too_deep = || E::custom(format_args!("nested deeper than {MAX_DEPTH} levels"));
@@ -123,7 +130,12 @@ impl<'de> Visitor<'de> for ValueSeed {
 
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Tree<'de>, A::Error> {
         let nested = self.nested()?;
-        let mut list = Vec::new();
+        let capacity = if self.is_outermost() {
+            USUAL_MEMBERS
+        } else {
+            0
+        };
+        let mut list = Vec::with_capacity(capacity);
         while let Some(Name(name)) = members.next_key()? {
             list.push((name, members.next_value_seed(nested)?));
         }
@@ -147,7 +159,9 @@ fn duplicate<'m>(members: &'m [(Cow<'_, str>, Tree<'_>)]) -> Option<&'m str> {
         let mut before = members.iter().enumerate();
         return before.find_map(|(count, (name, _))| {
             let mut earlier = members.iter().take(count);
-            earlier.any(|(other, _)| other == name).then_some(name.as_ref())
+            earlier
+                .any(|(other, _)| other == name)
+                .then_some(name.as_ref())
         });
     }
     let mut seen = std::collections::HashSet::with_capacity(members.len());
@@ -203,5 +217,27 @@ impl<'de> Deserializer<'de> for &'de Tree<'_> {
     serde::forward_to_deserialize_any! {
         bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit
         unit_struct seq tuple tuple_struct map struct enum identifier ignored_any
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_node_and_a_member_have_the_documented_sizes() {
+        assert_eq!(size_of::<Tree<'_>>(), 32);
+        assert_eq!(size_of::<(Cow<'_, str>, Tree<'_>)>(), 56);
+    }
+
+    #[test]
+    fn an_array_with_more_items_than_the_type_reads_is_refused() {
+        let tree = Tree::parse(r#"{"pair":[1,2,3]}"#).unwrap();
+        #[derive(Debug, Deserialize)]
+        struct Pair {
+            #[allow(dead_code, reason = "only deserialized")]
+            pair: (u64, u64),
+        }
+        assert!(Pair::deserialize(&tree).is_err());
     }
 }
