@@ -55,7 +55,7 @@ struct Inner {
     /// The users of the claims, shared with evidence.
     users: Option<Arc<[Box<str>]>>,
     key_id: KeyId,
-    signature: Box<[u8]>,
+    signature: Vec<u8>,
 }
 
 impl Unverified<'_> {
@@ -103,7 +103,7 @@ impl EnterpriseKey {
             .find(|key| key.verify(signed, self.signature()));
         let key_id = key.ok_or(VerifyError::Signature)?.id().clone();
         let claims = self.unverified_claims(matrix)?;
-        Ok(License::new(claims, key_id, self.signature()))
+        Ok(License::new(claims, key_id, self.signature().to_vec()))
     }
 
     /// Returns the claims that the key represents, which are not authenticated.
@@ -134,17 +134,17 @@ impl EnterpriseKey {
 impl License {
     fn from_token(verified: VerifiedToken) -> Result<Self, VerifyError> {
         let claims = LicenseClaims::from_payload(&verified.payload)?;
-        Ok(Self::new(claims, verified.key_id, &verified.signature))
+        Ok(Self::new(claims, verified.key_id, verified.signature))
     }
 
-    fn new(claims: LicenseClaims, key_id: KeyId, signature: &[u8]) -> Self {
+    fn new(claims: LicenseClaims, key_id: KeyId, signature: Vec<u8>) -> Self {
         let users = claims.users.iter().map(|user| user.as_str().into());
         let inner = Inner {
             entitlements: Arc::new(claims.entitlements()),
             users: (!claims.users.is_empty()).then(|| users.collect()),
             claims,
             key_id,
-            signature: signature.into(),
+            signature,
         };
         Self {
             inner: Arc::new(inner),

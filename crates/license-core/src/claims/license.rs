@@ -14,7 +14,7 @@ use crate::encoding::strict_json::{
     present, text, texts,
 };
 use crate::ids::{Company, ProductCode, Tier};
-use crate::key::{LicenseId, LicenseKey, StandardKey};
+use crate::key::{LicenseId, StandardKey};
 use crate::machine::Machine;
 use crate::policy::{CheckIn, Entitlements, Quota, Renewal, UsageType};
 use crate::time::{Timestamp, unix_seconds};
@@ -444,10 +444,7 @@ fn machines<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Machine>, 
 fn key<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<StandardKey>, D::Error> {
     let visitor = TextVisitor {
         expected: "the standard key that names this license",
-        parse: |text| match LicenseKey::parse(text) {
-            Ok(LicenseKey::Standard(key)) => Some(key),
-            _ => None,
-        },
+        parse: StandardKey::parse_canonical,
     };
     deserializer.deserialize_str(visitor).map(Some)
 }

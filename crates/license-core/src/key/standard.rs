@@ -53,8 +53,7 @@ impl StandardKey {
             Some(at) => at.unix_seconds().to_string(),
         };
         let lines = [TAG, id.as_str(), customer, tier.as_str(), &end];
-        let digest = Sha256::digest(lines.join("\n"));
-        let hash = digest
+        let hash = Sha256::digest(lines.join("\n"))
             .iter()
             .take(6)
             .fold(0, |hash, &byte| hash << 8 | u64::from(byte));
@@ -63,6 +62,24 @@ impl StandardKey {
             tier,
             hash,
         }
+    }
+
+    /// Parses a key in its canonical form, which [`Display`](fmt::Display) prints.
+    pub(crate) fn parse_canonical(text: &str) -> Option<Self> {
+        let (name, checksum_digits) = text.rsplit_once('-')?;
+        let (names, hash_digits) = name.rsplit_once('-')?;
+        let (product, tier) = names.split_once('-')?;
+        let digits = [(hash_digits, &HASH), (checksum_digits, &CHECKSUM)];
+        let are_hex = digits.iter().all(|(digits, field)| {
+            field.length.contains(&digits.len()) && digits.chars().all(field.allowed)
+        });
+        let found = u16::from_str_radix(checksum_digits, 16).ok()?;
+        let key = Self {
+            product: ProductCode::parse(product).ok()?,
+            tier: Tier::parse(tier).ok()?,
+            hash: u64::from_str_radix(hash_digits, 16).ok()?,
+        };
+        (are_hex && found == checksum(name)).then_some(key)
     }
 
     /// Returns the product code.
@@ -118,5 +135,30 @@ impl serde::Serialize for StandardKey {
 impl fmt::Debug for StandardKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "StandardKey({self})")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_spelling_that_is_written_is_canonical() {
+        let canonical = "CODITECT-PRO-A7F3E9D2C4B1-8F2A";
+        let key = StandardKey::parse_canonical(canonical).unwrap();
+        assert_eq!(key.to_string(), canonical);
+        for other in [
+            "",
+            "CODITECT-PRO-A7F3E9D2C4B1",
+            "CODITECT-PRO-A7F3E9D2C4B1-8F2B",
+            "CODITECT-PRO-A7F3E9D2C4B1-8F2A-",
+            "CODITECT-PRO-A7F3E9D2C4B-8F2A",
+            "CODITECT-PRO-+7F3E9D2C4B1-8F2A",
+            "CODITECT-PRO-X-A7F3E9D2C4B1-8F2A",
+            "coditect-pro-a7f3e9d2c4b1-8f2a",
+            " CODITECT-PRO-A7F3E9D2C4B1-8F2A",
+        ] {
+            assert_eq!(StandardKey::parse_canonical(other), None, "{other}");
+        }
     }
 }

@@ -89,7 +89,7 @@ pub(crate) struct ListVisitor<I, C> {
 impl<'de, I, C> Visitor<'de> for ListVisitor<I, C>
 where
     I: Deserialize<'de>,
-    C: Default + Extend<I>,
+    C: FromIterator<I>,
 {
     type Value = C;
 
@@ -98,11 +98,12 @@ where
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<C, A::Error> {
-        let mut list = C::default();
+        // The items are parsed already, so the hint is their exact number.
+        let mut list = Vec::with_capacity(items.size_hint().unwrap_or(0));
         while let Some(item) = items.next_element()? {
-            list.extend(std::iter::once(item));
+            list.push(item);
         }
-        Ok(list)
+        Ok(list.into_iter().collect())
     }
 }
 
