@@ -2,6 +2,7 @@
 
 mod activation;
 mod clock_repair;
+mod confirmation;
 mod license;
 mod revocations;
 mod trust_statement;
@@ -9,9 +10,10 @@ mod validation;
 
 pub(crate) use activation::ActivationClaims;
 pub(crate) use clock_repair::ClockRepairClaims;
+pub use confirmation::Confirmation;
 #[cfg(all(test, feature = "inspection", feature = "issue"))]
 pub(crate) use license::KNOWN_CLAIMS;
-pub use license::{ClaimEntry, Confirmation, LicenseClaims};
+pub use license::{ClaimEntry, LicenseClaims};
 pub use revocations::{Revocation, Revoked};
 pub(crate) use revocations::{RevocationClaims, RevokedLicenses};
 pub(crate) use trust_statement::TrustStatementClaims;

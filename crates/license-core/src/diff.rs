@@ -2,6 +2,7 @@
 
 mod change;
 mod compare;
+mod describe;
 
 pub use change::{Change, Effect};
 

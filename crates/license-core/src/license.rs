@@ -1,27 +1,25 @@
 //! Verified licenses, and the verified tokens that change them later.
 
 mod activation;
-mod bundle;
-mod bundle_error;
 mod clock_repair;
 mod file;
 mod revocations;
 mod rotation;
 mod trust_statement;
 mod validation;
+mod verified_licenses;
 mod verifier;
 
 use std::sync::Arc;
 
 pub use activation::Activation;
-pub use bundle::{Bundle, Canonical};
-pub use bundle_error::BundleError;
 pub use clock_repair::ClockRepair;
 pub use file::{Artefacts, Block};
 pub use revocations::RevocationList;
 pub use rotation::{Rotation, RotationError, Taken};
 pub use trust_statement::TrustStatement;
 pub use validation::{Signer, Validation};
+pub use verified_licenses::{Bundle, BundleError, Canonical};
 pub use verifier::Verifier;
 
 use crate::claims::{Confirmation, LicenseClaims};

@@ -3,16 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 
-use semver::VersionReq;
 use serde::Serialize;
 
-use super::{Change, Effect};
+use super::{Change, Effect, describe};
 use crate::claims::LicenseClaims;
 use crate::ids::Tier;
 use crate::machine::Machine;
 use crate::matrix::Matrix;
 use crate::policy::UsageType;
-use crate::time::{Span, Timestamp};
 
 /// Returns the changes of all claims. The pattern lists every field, so that a new claim does not
 /// compile until it is handled here.
@@ -72,7 +70,7 @@ pub(super) fn compare(
                     format!("the company is {after} instead of {before}")
                 }
                 (None, Some(after)) => format!("the company is {after}; none was named before"),
-                (before, None) => format!("no company is named; it was {}", text(before)),
+                (before, None) => format!("no company is named; it was {}", describe::text(before)),
             };
             (Effect::Other, text)
         },
@@ -99,14 +97,14 @@ pub(super) fn compare(
             "not_before",
             &before,
             &after,
-            describe_start,
+            describe::start,
         ));
     }
     add(Change::between(
         "expires_at",
         expires_at,
         &after.expires_at,
-        describe_end,
+        describe::end,
     ));
     add(count("seats", seats, &after.seats));
     add(count("devices", devices, &after.devices));
@@ -124,13 +122,13 @@ pub(super) fn compare(
         "maintenance_until",
         old,
         new,
-        describe_maintenance,
+        describe::maintenance,
     ));
     add(Change::between(
         "max_version",
         max_version,
         &after.max_version,
-        describe_versions,
+        describe::versions,
     ));
     add(Change::between(
         "ext",
@@ -149,7 +147,7 @@ pub(super) fn compare(
         "license_server",
         &old,
         &new,
-        describe_server,
+        describe::license_server,
     ));
     for kind in [UsageType::Builder, UsageType::Runtime] {
         let allows = |usage_type: &Option<UsageType>| usage_type.is_none_or(|only| only == kind);
@@ -194,12 +192,6 @@ pub(super) fn signing_key(before: &str, after: &str) -> Option<Change> {
         );
         (Effect::Other, text)
     })
-}
-
-fn text(value: &Option<impl Display>) -> String {
-    value
-        .as_ref()
-        .map_or_else(|| "none".to_owned(), ToString::to_string)
 }
 
 fn replaced<T>(what: &'static str, noun: &str, before: &T, after: &T) -> Option<Change>
@@ -255,80 +247,6 @@ fn tier_effect(before: Tier, after: Tier, claims: [&LicenseClaims; 2], matrix: &
     }
 }
 
-fn describe_start(before: &Option<Timestamp>, after: &Option<Timestamp>) -> (Effect, String) {
-    let text = match (*before, *after) {
-        (Some(before), Some(after)) => {
-            let how = distance(before, after, ["later", "earlier"]);
-            format!("it starts {how}: at {after} instead of {before}")
-        }
-        (None, Some(after)) => format!("it starts at {after} instead of immediately"),
-        (before, None) => format!("it starts immediately instead of at {}", text(&before)),
-    };
-    (Effect::gain_if(after < before), text)
-}
-
-fn describe_end(before: &Option<Timestamp>, after: &Option<Timestamp>) -> (Effect, String) {
-    let text = match (*before, *after) {
-        (Some(before), Some(after)) => {
-            let how = distance(before, after, ["longer", "shorter"]);
-            format!("it is valid {how}: until {after} instead of {before}")
-        }
-        (None, Some(after)) => format!("it ends at {after}; it was perpetual"),
-        (before, None) => format!("it is perpetual; it ended at {}", text(&before)),
-    };
-    (Effect::gain_if(ends_later(before, after)), text)
-}
-
-fn describe_maintenance(before: &Option<Timestamp>, after: &Option<Timestamp>) -> (Effect, String) {
-    let text = match (before, after) {
-        (Some(before), Some(after)) => {
-            format!("versions built up to {after} are covered instead of up to {before}")
-        }
-        (None, Some(after)) => {
-            format!("only versions built up to {after} are covered; all were covered")
-        }
-        (_, None) => "versions are covered regardless of their build date".to_owned(),
-    };
-    (Effect::gain_if(ends_later(before, after)), text)
-}
-
-/// Returns the span between two instants with a word for its direction.
-fn distance(before: Timestamp, after: Timestamp, [later, earlier]: [&str; 2]) -> String {
-    if after > before {
-        format!("{} {later}", Span(after.seconds_since(before)))
-    } else {
-        format!("{} {earlier}", Span(before.seconds_since(after)))
-    }
-}
-
-/// Returns whether the new end is later. `None` means no end.
-fn ends_later(before: &Option<Timestamp>, after: &Option<Timestamp>) -> bool {
-    after.is_none_or(|after| before.is_some_and(|before| after > before))
-}
-
-fn describe_versions(before: &Option<VersionReq>, after: &Option<VersionReq>) -> (Effect, String) {
-    let text = match (before, after) {
-        (_, None) => "every version is covered".to_owned(),
-        (None, Some(after)) => format!("only versions that meet {after} are covered"),
-        (Some(before), Some(after)) => {
-            format!("versions that meet {after} are covered instead of {before}")
-        }
-    };
-    (Effect::from_restriction(before, after), text)
-}
-
-fn describe_server(before: &Option<String>, after: &Option<String>) -> (Effect, String) {
-    let text = match (before, after) {
-        (_, None) => "the customer's own license server can no longer answer check-ins",
-        (None, Some(_)) => "the customer's own license server can answer check-ins",
-        _ => "another license server of the customer answers check-ins",
-    };
-    (
-        Effect::from_restriction(before, after).reversed(),
-        text.to_owned(),
-    )
-}
-
 fn count(what: &'static str, before: &Option<u64>, after: &Option<u64>) -> Option<Change> {
     Change::between(what, before, after, |before, after| match (before, after) {
         (Some(before), Some(after)) => {
@@ -341,7 +259,10 @@ fn count(what: &'static str, before: &Option<u64>, after: &Option<u64>) -> Optio
             (Effect::Other, text)
         }
         (before, None) => {
-            let text = format!("no number of {what} is set; it was {}", text(before));
+            let text = format!(
+                "no number of {what} is set; it was {}",
+                describe::text(before)
+            );
             (Effect::Other, text)
         }
     })
@@ -368,7 +289,9 @@ fn quotas(before: &LicenseClaims, after: &LicenseClaims) -> Vec<Change> {
                     format!("quota {name} is {how} from {before} to {after}")
                 }
                 (None, Some(after)) => format!("quota {name} is added: {after}"),
-                (before, None) => format!("quota {name} is removed; it was {}", text(before)),
+                (before, None) => {
+                    format!("quota {name} is removed; it was {}", describe::text(before))
+                }
             };
             (Effect::gain_if(after > before), text)
         });

@@ -1,10 +1,12 @@
 //! Verification of a license file or enterprise key as a whole.
 
+mod error;
+
 use std::fmt;
 
-use super::{
-    Activation, Artefacts, Block, BundleError, ClockRepair, License, RevocationList, Validation,
-};
+pub use error::BundleError;
+
+use super::{Activation, Artefacts, Block, ClockRepair, License, RevocationList, Validation};
 use crate::encoding::pasted::without_wrapping;
 use crate::ids::Nonce;
 use crate::jose::{ParseError, TokenKind, Unverified};
