@@ -51,7 +51,7 @@ fn in_context<'a>(bundle: &'a Bundle, context: &Context<'a>) -> Context<'a> {
         validations: bundle.validations(),
         revocations: bundle.revocations(),
         activations: bundle.activations(),
-        given_up: bundle.given_up(),
+        given_up: bundle.deactivated(),
     })
 }
 

@@ -1,12 +1,14 @@
-//! A file of several licenses: which of them decides, and what may stand in it.
-#![allow(clippy::unwrap_used, reason = "a test that can't be set up has failed")]
+//! License files with several licenses: their content, and which license decides.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod support;
 
 use license_core::issue::LicenseDraft;
 use license_core::{Bundle, BundleError, Code, Context, Matrix, Status, Timestamp, Unverified};
 use proptest::prelude::*;
-use support::{DAY, STRANGER, TRUST, VENDOR, at, draft, id, issued, mint, statement, timeless};
+use support::{
+    DAY, STRANGER, TRUST, VENDOR, at, draft, id, issue, issued, perpetual, validation_draft,
+};
 
 fn armor(drafts: &[LicenseDraft]) -> String {
     let file = |draft: &LicenseDraft| {
@@ -16,7 +18,7 @@ fn armor(drafts: &[LicenseDraft]) -> String {
     drafts.iter().map(file).collect()
 }
 
-fn bundle(drafts: &[LicenseDraft]) -> Bundle {
+fn verify(drafts: &[LicenseDraft]) -> Bundle {
     Bundle::verify(&armor(drafts), &TRUST, Matrix::built_in()).unwrap()
 }
 
@@ -27,55 +29,55 @@ fn until(tier: &str, number: u64, end: Timestamp) -> LicenseDraft {
     draft
 }
 
-fn tier_at(bundle: &Bundle, now: Timestamp) -> String {
-    let decision = bundle.evaluate(Matrix::built_in(), &Context::at(now));
+fn tier_at(licenses: &Bundle, now: Timestamp) -> String {
+    let decision = licenses.evaluate(Matrix::built_in(), &Context::at(now));
     decision.entitlements().tier().to_string()
 }
 
 #[test]
-fn the_highest_tier_that_holds_decides_even_in_grace() {
-    let free = timeless("FREE", id(1));
+fn the_highest_valid_tier_decides_even_in_its_grace_period() {
+    let free = perpetual("FREE", id(1));
     let pro = until("PRO", 2, at("2027-06-01"));
     for drafts in [[free.clone(), pro.clone()], [pro, free]] {
-        let bundle = bundle(&drafts);
-        assert_eq!(tier_at(&bundle, at("2027-05-31")), "PRO");
-        assert_eq!(tier_at(&bundle, at("2027-06-02")), "PRO", "in grace");
-        assert_eq!(tier_at(&bundle, at("2027-06-04")), "FREE");
+        let licenses = verify(&drafts);
+        assert_eq!(tier_at(&licenses, at("2027-05-31")), "PRO");
+        assert_eq!(tier_at(&licenses, at("2027-06-02")), "PRO", "in grace");
+        assert_eq!(tier_at(&licenses, at("2027-06-04")), "FREE");
     }
 }
 
 #[test]
-fn a_tier_that_the_vendor_has_lowered_counts_as_lowered() {
-    let team = mint(&timeless("TEAM", id(1)));
+fn a_validation_token_can_lower_the_tier_of_a_license() {
+    let team = issue(&perpetual("TEAM", id(1)));
     let free = support::entitlements("FREE", &["local_execution"], &[]);
-    let mut lowered = statement(&team, Status::Active, at("2027-02-01"));
+    let mut lowered = validation_draft(&team, Status::Active, at("2027-02-01"));
     lowered.entitlements = &free;
-    let lowered = [support::validated(&lowered, &VENDOR, &team).unwrap()];
-    let bundle = bundle(&[timeless("TEAM", id(1)), timeless("PRO", id(2))]);
+    let lowered = [support::sign_validation(&lowered, &VENDOR, &team).unwrap()];
+    let licenses = verify(&[perpetual("TEAM", id(1)), perpetual("PRO", id(2))]);
     let context = Context::at(at("2027-03-01")).validations(&lowered);
-    let decision = bundle.evaluate(Matrix::built_in(), &context);
+    let decision = licenses.evaluate(Matrix::built_in(), &context);
     assert_eq!(decision.entitlements().tier().as_str(), "PRO");
 }
 
 #[test]
-fn of_two_licenses_of_a_tier_the_one_that_holds_longer_decides() {
+fn of_two_licenses_of_a_tier_the_one_that_is_valid_longer_decides() {
     let drafts = [
         until("PRO", 1, at("2027-06-01")),
         until("PRO", 2, at("2028-06-01")),
     ];
-    let decision = bundle(&drafts).evaluate(Matrix::built_in(), &Context::at(at("2027-05-30")));
+    let decision = verify(&drafts).evaluate(Matrix::built_in(), &Context::at(at("2027-05-30")));
     assert_eq!(decision.license().unwrap().id(), &id(2));
     assert_eq!(decision.warnings(), []);
 }
 
 #[test]
-fn an_early_renewal_starts_when_it_should_and_leaves_no_gap() {
+fn a_renewal_that_is_installed_early_starts_without_a_gap() {
     let old = until("PRO", 1, at("2027-06-01"));
     let mut new = until("PRO", 2, at("2028-06-01"));
     new.not_before = Some(at("2027-06-01"));
     new.supersedes = vec![id(1)];
-    let bundle = bundle(&[old, new]);
-    let on = |date| bundle.evaluate(Matrix::built_in(), &Context::at(at(date)));
+    let licenses = verify(&[old, new]);
+    let on = |date| licenses.evaluate(Matrix::built_in(), &Context::at(at(date)));
     let before = on("2027-05-31");
     assert_eq!(
         (before.code(), before.license().unwrap().id()),
@@ -89,32 +91,32 @@ fn an_early_renewal_starts_when_it_should_and_leaves_no_gap() {
 }
 
 #[test]
-fn what_the_caller_brings_counts_beside_what_is_in_the_file() {
-    let license = mint(&timeless("PRO", id(1)));
-    let revoked = statement(&license, Status::Revoked, at("2027-02-01"));
-    let revoked = [support::validated(&revoked, &VENDOR, &license).unwrap()];
-    let bundle = bundle(&[timeless("PRO", id(1))]);
+fn validations_and_licenses_of_the_context_are_used_with_those_of_the_file() {
+    let license = issue(&perpetual("PRO", id(1)));
+    let revoked = validation_draft(&license, Status::Revoked, at("2027-02-01"));
+    let revoked = [support::sign_validation(&revoked, &VENDOR, &license).unwrap()];
+    let licenses = verify(&[perpetual("PRO", id(1))]);
     let context = Context::at(at("2027-03-01")).validations(&revoked);
     assert_eq!(
-        bundle.evaluate(Matrix::built_in(), &context).code(),
+        licenses.evaluate(Matrix::built_in(), &context).code(),
         Code::Revoked
     );
     let newer = {
-        let mut draft = timeless("PRO", id(2));
+        let mut draft = perpetual("PRO", id(2));
         draft.supersedes = vec![id(1)];
-        [mint(&draft)]
+        [issue(&draft)]
     };
     let context = Context::at(at("2027-03-01")).installed(&newer);
     assert_eq!(
-        bundle.evaluate(Matrix::built_in(), &context).code(),
+        licenses.evaluate(Matrix::built_in(), &context).code(),
         Code::Superseded
     );
 }
 
 #[test]
-fn a_file_is_taken_whole_or_not_at_all_and_the_error_names_the_block() {
-    let good = armor(&[timeless("PRO", id(1))]);
-    let foreign = timeless("PRO", id(2)).sign(&*STRANGER).unwrap();
+fn a_file_with_one_invalid_block_is_rejected_and_the_error_names_the_block() {
+    let good = armor(&[perpetual("PRO", id(1))]);
+    let foreign = perpetual("PRO", id(2)).sign(&*STRANGER).unwrap();
     let foreign = Unverified::parse(&foreign).unwrap().to_armor();
     let error = Bundle::verify(&format!("{good}\n{foreign}"), &TRUST, Matrix::built_in());
     let error = error.unwrap_err();
@@ -127,24 +129,23 @@ fn a_file_is_taken_whole_or_not_at_all_and_the_error_names_the_block() {
 }
 
 #[test]
-fn a_statement_needs_its_license_beside_it() {
-    let (one, other) = (mint(&timeless("PRO", id(1))), timeless("PRO", id(2)));
-    let said = statement(&one, Status::Active, at("2027-02-01"))
+fn a_validation_token_without_its_license_is_rejected() {
+    let (one, other) = (issue(&perpetual("PRO", id(1))), perpetual("PRO", id(2)));
+    let validation = validation_draft(&one, Status::Active, at("2027-02-01"))
         .sign(&*VENDOR)
         .unwrap();
-    let said = Unverified::parse(&said).unwrap().to_armor();
-    let alone = Bundle::verify(&said, &TRUST, Matrix::built_in()).unwrap_err();
+    let validation = Unverified::parse(&validation).unwrap().to_armor();
+    let alone = Bundle::verify(&validation, &TRUST, Matrix::built_in()).unwrap_err();
     assert!(matches!(alone, BundleError::NoLicense), "{alone}");
-    let beside_another = format!("{}{said}", armor(&[other]));
-    let error = Bundle::verify(&beside_another, &TRUST, Matrix::built_in()).unwrap_err();
+    let with_another_license = format!("{}{validation}", armor(&[other]));
+    let error = Bundle::verify(&with_another_license, &TRUST, Matrix::built_in()).unwrap_err();
     assert!(error.to_string().contains("another license"), "{error}");
 }
 
-/// The largest token is still a token when it is wrapped.
 #[test]
-fn what_can_be_minted_can_be_read_from_its_armor() {
+fn the_largest_token_that_can_be_signed_can_be_read_from_armor() {
     let with_features = |count: usize| {
-        let mut draft = timeless("PRO", id(1));
+        let mut draft = perpetual("PRO", id(1));
         for number in 0..count {
             draft.add_feature(&format!("feature_{number:050}")).unwrap();
         }
@@ -165,9 +166,9 @@ fn what_can_be_minted_can_be_read_from_its_armor() {
     }
 }
 
-/// Each of these took minutes where reading was quadratic in its blanks.
+/// Parsing these takes minutes if it is quadratic in the number of blanks.
 #[test]
-fn hostile_blanks_are_refused_like_others() {
+fn many_blanks_are_rejected_in_linear_time() {
     let blanks = " ".repeat(60_000);
     let armored = format!("-----BEGIN LICENSE-----\nA{blanks}B\n-----END LICENSE-----");
     let lines = format!(
@@ -182,9 +183,8 @@ fn hostile_blanks_are_refused_like_others() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(60))]
 
-    /// Terms run out one after the other; what is allowed only ever shrinks.
     #[test]
-    fn what_a_file_allows_never_grows_by_the_passing_of_time(
+    fn the_tier_of_a_file_never_rises_with_time(
         terms in prop::collection::vec((0_usize..4, prop::option::of(1_u64..40), any::<bool>()), 1..4),
         mut days in prop::collection::vec(0_u64..60, 2..8),
     ) {
@@ -197,11 +197,11 @@ proptest! {
             }
             draft
         }).collect();
-        let bundle = bundle(&drafts);
+        let licenses = verify(&drafts);
         days.sort_unstable();
         let matrix = Matrix::built_in();
         let ranks = days.iter().map(|days| {
-            let decision = bundle.evaluate(matrix, &Context::at(issued().plus(days * DAY)));
+            let decision = licenses.evaluate(matrix, &Context::at(issued().plus(days * DAY)));
             let tier = decision.entitlements().tier();
             matrix.tiers().iter().position(|terms| terms.name() == tier)
         });

@@ -1,4 +1,4 @@
-//! A license, what was said of it and what else is installed, of any making.
+//! Random licenses with validation tokens and other installed licenses.
 
 use license_core::issue::{LicenseDraft, ValidationDraft};
 use license_core::{
@@ -10,11 +10,14 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use crate::support::{
-    DAY, HOUR, SERVER, VENDOR, draft, entitlements, id, issued, machine, mint, public,
+    DAY, HOUR, SERVER, VENDOR, draft, entitlements, id, issue, issued, machine, public,
+    sign_validation, validation_draft,
 };
 
-/// What a license and its surroundings are made of. Instants are steps of six hours from the day of issue, give
-/// or take a second, so that bounds are met exactly and are missed by one.
+/// The parameters of a scenario.
+///
+/// Instants are multiples of six hours from the time of issue, plus or minus one second, so that
+/// they often are at a limit or one second from it.
 #[derive(Clone, Debug)]
 pub(crate) struct Plan {
     starts: Option<Step>,
@@ -28,21 +31,22 @@ pub(crate) struct Plan {
     maintenance_until: Option<Step>,
     pub(crate) has_server: bool,
     replaced_from: Option<Step>,
-    pub(crate) statements: Vec<Statement>,
-    pub(crate) mark: Option<Step>,
+    pub(crate) validations: Vec<ValidationPlan>,
+    pub(crate) high_water: Option<Step>,
     pub(crate) is_named: bool,
 }
 
 pub(crate) type Step = (u64, i8);
 
+/// The parameters of a validation token.
 #[derive(Clone, Debug)]
-pub(crate) struct Statement {
+pub(crate) struct ValidationPlan {
     pub(crate) at: Step,
     pub(crate) status: Status,
     pub(crate) machine: Option<&'static str>,
     pub(crate) by_server: bool,
-    /// It speaks of the license that this one replaced.
-    pub(crate) of_former: bool,
+    /// Whether the token is for the previous license.
+    pub(crate) for_previous: bool,
     features: Vec<&'static str>,
     quotas: Vec<(&'static str, i64)>,
 }
@@ -60,7 +64,7 @@ pub(crate) fn at((steps, seconds): Step) -> Timestamp {
     }
 }
 
-fn statement() -> impl Strategy<Value = Statement> {
+fn validation_plan() -> impl Strategy<Value = ValidationPlan> {
     let status = prop_oneof![
         10 => Just(Status::Active),
         1 => select(&[Status::Suspended, Status::Revoked, Status::Canceled][..]),
@@ -84,12 +88,12 @@ fn statement() -> impl Strategy<Value = Statement> {
         vec(quota, 0..4),
     )
         .prop_map(
-            |(at, status, machine, by_server, of_former, features, quotas)| Statement {
+            |(at, status, machine, by_server, for_previous, features, quotas)| ValidationPlan {
                 at,
                 status,
                 machine,
                 by_server,
-                of_former,
+                for_previous,
                 features,
                 quotas,
             },
@@ -105,7 +109,7 @@ pub(crate) fn plan() -> impl Strategy<Value = Plan> {
         of((1..400_u64, 0..600_u64)),
         any::<bool>(),
     );
-    let whom = (
+    let scope = (
         prop::bool::weighted(0.3),
         prop::bool::weighted(0.3),
         weighted(0.1, select(&[UsageType::Builder, UsageType::Runtime][..])),
@@ -113,49 +117,55 @@ pub(crate) fn plan() -> impl Strategy<Value = Plan> {
         weighted(0.1, step()),
         prop::bool::weighted(0.9),
     );
-    let seen = (vec(statement(), 0..4), of(step()), any::<bool>());
-    (terms, whom, seen).prop_map(|(terms, whom, seen)| Plan {
+    let others = (vec(validation_plan(), 0..4), of(step()), any::<bool>());
+    (terms, scope, others).prop_map(|(terms, scope, others)| Plan {
         starts: terms.0,
         ends: terms.1,
         renewal: terms.2,
         check_in: terms.3,
         trial: terms.4,
-        users: whom.0,
-        machines: whom.1,
-        usage_type: whom.2,
-        maintenance_until: whom.3,
-        replaced_from: whom.4,
-        is_named: whom.5,
-        statements: seen.0,
-        mark: seen.1,
-        has_server: seen.2,
+        users: scope.0,
+        machines: scope.1,
+        usage_type: scope.2,
+        maintenance_until: scope.3,
+        replaced_from: scope.4,
+        is_named: scope.5,
+        validations: others.0,
+        high_water: others.1,
+        has_server: others.2,
     })
 }
 
-/// What was minted by the plan.
-pub(crate) struct World {
+/// A license with validation tokens and installed licenses, issued by a plan.
+pub(crate) struct Scenario {
     pub(crate) license: License,
     pub(crate) validations: Vec<Validation>,
     pub(crate) installed: Vec<License>,
     pub(crate) plan: Plan,
 }
 
-impl World {
+impl Scenario {
     pub(crate) fn new(plan: Plan) -> Self {
-        let license = mint(&license_draft(&plan));
-        let former = mint(&former_draft(&plan));
-        let statements = plan
-            .statements
+        let license = issue(&license_draft(&plan));
+        let previous = issue(&previous_draft(&plan));
+        let plans = plan
+            .validations
             .iter()
-            .filter(|statement| plan.has_server || !statement.by_server);
-        let validations = statements
-            .map(|statement| match statement.of_former {
-                true => validation(statement, &former),
-                false => validation(statement, &license),
+            .filter(|validation| plan.has_server || !validation.by_server);
+        let validations = plans
+            .map(|plan| {
+                let license = if plan.for_previous {
+                    &previous
+                } else {
+                    &license
+                };
+                validation(plan, license)
             })
             .collect();
-        let newer = plan.replaced_from.map(|start| mint(&newer_draft(start)));
-        let installed = newer.into_iter().chain([license.clone()]).collect();
+        let successor = plan
+            .replaced_from
+            .map(|start| issue(&successor_draft(start)));
+        let installed = successor.into_iter().chain([license.clone()]).collect();
         Self {
             license,
             validations,
@@ -164,18 +174,18 @@ impl World {
         }
     }
 
-    /// Says of the license that this one replaced that it rests.
-    pub(crate) fn suspend_former(&mut self, at: Timestamp) {
-        let former = mint(&former_draft(&self.plan));
-        let said = crate::support::statement(&former, Status::Suspended, at);
-        let said = crate::support::validated(&said, &VENDOR, &former).unwrap();
-        self.validations.push(said);
+    /// Adds a validation token that suspends the previous license.
+    pub(crate) fn suspend_previous(&mut self, at: Timestamp) {
+        let previous = issue(&previous_draft(&self.plan));
+        let draft = validation_draft(&previous, Status::Suspended, at);
+        let suspended = sign_validation(&draft, &VENDOR, &previous).unwrap();
+        self.validations.push(suspended);
     }
 
-    /// The license and what else is installed, in one file.
-    pub(crate) fn bundle(&self) -> Bundle {
-        let newer = self.plan.replaced_from.map(newer_draft);
-        let drafts = newer.into_iter().chain([license_draft(&self.plan)]);
+    /// Returns the license and the other installed license, verified as one file.
+    pub(crate) fn verified_file(&self) -> Bundle {
+        let successor = self.plan.replaced_from.map(successor_draft);
+        let drafts = successor.into_iter().chain([license_draft(&self.plan)]);
         let armor = drafts.map(|draft| {
             let token = draft.sign(&*VENDOR).unwrap();
             Unverified::parse(&token).unwrap().to_armor()
@@ -205,16 +215,15 @@ impl World {
     }
 }
 
-/// The license that replaces this one.
-fn newer_draft(start: Step) -> LicenseDraft {
-    let mut newer = draft("PRO", id(2));
-    newer.supersedes = vec![id(1)];
-    newer.not_before = Some(at(start));
-    newer
+fn successor_draft(start: Step) -> LicenseDraft {
+    let mut draft = draft("PRO", id(2));
+    draft.supersedes = vec![id(1)];
+    draft.not_before = Some(at(start));
+    draft
 }
 
-/// The license that this one replaced, of the day before.
-fn former_draft(plan: &Plan) -> LicenseDraft {
+/// Returns the previous license, issued one day earlier.
+fn previous_draft(plan: &Plan) -> LicenseDraft {
     let mut draft = draft("PRO", id(3));
     draft.issued_at = Some(issued().minus(DAY));
     if plan.has_server {
@@ -249,17 +258,13 @@ fn license_draft(plan: &Plan) -> LicenseDraft {
     draft
 }
 
-fn validation(statement: &Statement, license: &License) -> Validation {
-    let granted = entitlements("PRO", &statement.features, &statement.quotas);
-    let said = ValidationDraft {
-        machine: statement.machine.map(str::to_owned),
+fn validation(plan: &ValidationPlan, license: &License) -> Validation {
+    let granted = entitlements("PRO", &plan.features, &plan.quotas);
+    let draft = ValidationDraft {
+        machine: plan.machine.map(str::to_owned),
         entitlements: &granted,
-        ..crate::support::statement(license, statement.status, at(statement.at))
+        ..validation_draft(license, plan.status, at(plan.at))
     };
-    let key = if statement.by_server {
-        &SERVER
-    } else {
-        &VENDOR
-    };
-    crate::support::validated(&said, key, license).unwrap()
+    let key = if plan.by_server { &SERVER } else { &VENDOR };
+    sign_validation(&draft, key, license).unwrap()
 }

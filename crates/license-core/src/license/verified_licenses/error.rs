@@ -1,4 +1,4 @@
-//! Errors of license files as a whole.
+//! Errors of verifying a license file or an enterprise key.
 
 use crate::code::Code;
 use crate::ids::Tier;
@@ -7,7 +7,7 @@ use crate::key::KeyError;
 use crate::license::RotationError;
 use crate::trust::VerifyError;
 
-/// The reason why a text does not prove a license.
+/// The reason why a license file or a license key could not be verified.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BundleError {
@@ -29,7 +29,7 @@ pub enum BundleError {
         /// The reason.
         error: VerifyError,
     },
-    /// A trust statement does not count.
+    /// A trust statement cannot be applied.
     #[error("trust statement{}: {error}", at_line(.line))]
     Statement {
         /// The first line of the block, from 1, if there are several blocks.
@@ -37,16 +37,16 @@ pub enum BundleError {
         /// The reason.
         error: Box<RotationError>,
     },
-    /// The key is well formed, but proves nothing alone.
-    #[error("{}, but carries no signature", named_tier(.tier))]
+    /// The key is well-formed and has no signature.
+    #[error("{}, but has no signature", describe_key(.tier))]
     NeedsLicenseFile {
-        /// The tier that a standard key names. A short enterprise key names none.
+        /// The tier of a standard key, or `None` for a short enterprise key.
         tier: Option<Tier>,
     },
-    /// The key names another license.
-    #[error("the key names another license than the file, whose key is {}", .found.join(", "))]
+    /// The key identifies another license.
+    #[error("the key identifies another license; the key of the license in the file is {}", .found.join(", "))]
     OtherLicense {
-        /// The keys that name the licenses in the file.
+        /// The keys of the licenses in the file.
         found: Vec<String>,
     },
     /// The file has no license.
@@ -58,10 +58,10 @@ fn at_line(line: &Option<usize>) -> String {
     line.map_or_else(String::new, |line| format!(" at line {line}"))
 }
 
-fn named_tier(tier: &Option<Tier>) -> String {
+fn describe_key(tier: &Option<Tier>) -> String {
     match tier {
-        Some(tier) => format!("the key is well formed and names a {tier} license"),
-        None => "the short enterprise key is well formed".to_owned(),
+        Some(tier) => format!("the key is well-formed and identifies a {tier} license"),
+        None => "the short enterprise key is well-formed".to_owned(),
     }
 }
 

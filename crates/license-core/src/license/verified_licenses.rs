@@ -1,10 +1,12 @@
-//! What a customer was sent, verified as a whole: licenses, and what is said of them later.
+//! Verification of a license file or enterprise key as a whole.
+
+mod error;
 
 use std::fmt;
 
-use super::{
-    Activation, Artefacts, Block, BundleError, ClockRepair, License, RevocationList, Validation,
-};
+pub use error::BundleError;
+
+use super::{Activation, Artefacts, Block, ClockRepair, License, RevocationList, Validation};
 use crate::encoding::pasted::without_wrapping;
 use crate::ids::Nonce;
 use crate::jose::{ParseError, TokenKind, Unverified};
@@ -13,7 +15,7 @@ use crate::matrix::Matrix;
 use crate::time::Timestamp;
 use crate::trust::{TrustSet, VerifyError};
 
-/// A verified license file or enterprise key.
+/// The verified content of a license file or of an enterprise key.
 ///
 /// ```
 /// use license_core::{Bundle, Context, Matrix, Timestamp, TrustSet};
@@ -21,9 +23,9 @@ use crate::trust::{TrustSet, VerifyError};
 /// # const JWKS: &str = include_str!("../../../../fixtures/trust/vendor.jwks");
 /// # const FILE: &str = include_str!("../../../../fixtures/files/valid-pro.lic");
 /// let (trust, matrix) = (TrustSet::parse(JWKS)?, Matrix::built_in());
-/// let bundle = Bundle::verify(FILE, &trust, matrix)?;
+/// let licenses = Bundle::verify(FILE, &trust, matrix)?;
 /// let now = Timestamp::parse("2027-01-15T09:00:00Z")?;
-/// assert!(bundle.evaluate(matrix, &Context::at(now)).allows("cloud_sync"));
+/// assert!(licenses.evaluate(matrix, &Context::at(now)).allows("cloud_sync"));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug)]
@@ -35,20 +37,21 @@ pub struct Bundle {
     activations: Vec<Activation>,
     clock_repairs: Vec<ClockRepair>,
     statements: Vec<Unverified<'static>>,
-    given_up: Vec<(LicenseId, Nonce)>,
+    /// The licenses that this machine has deactivated, with the nonces of their activations.
+    deactivated: Vec<(LicenseId, Nonce)>,
     canonical: Canonical,
 }
 
-/// A bundle's text in the one form that writers use.
+/// The canonical text of verified licenses, for storage.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Canonical {
-    /// Armored tokens.
+    /// Tokens in armor blocks.
     File(String),
     /// A full enterprise key.
     EnterpriseKey(String),
 }
 
-/// Without the text: it is a bearer credential.
+/// Omits the text, which is a bearer credential.
 impl fmt::Debug for Canonical {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -59,35 +62,41 @@ impl fmt::Debug for Canonical {
 }
 
 impl Bundle {
-    /// Verifies a license file, a bare token or a full enterprise key: every part of it, or none. There is a license in it.
+    /// Verifies a license file, a bare token or a full enterprise key.
     ///
     /// # Errors
-    /// [`BundleError`] if any part is damaged or not signed by a trusted key, and
-    /// [`BundleError::NeedsLicenseFile`] for a key that proves nothing alone.
+    ///
+    /// Returns [`BundleError`] if any part is damaged or not signed by a trusted key, or if the
+    /// text contains no license. Returns [`BundleError::NeedsLicenseFile`] for a key without a
+    /// signature.
     pub fn verify(text: &str, trust: &TrustSet, matrix: &Matrix) -> Result<Self, BundleError> {
-        let bundle = Self::verify_beside(text, trust, matrix, &[])?;
-        match bundle.licenses.is_empty() {
-            true => Err(BundleError::NoLicense),
-            false => Ok(bundle),
+        let verified = Self::verify_beside(text, trust, matrix, &[])?;
+        if verified.licenses.is_empty() {
+            return Err(BundleError::NoLicense);
         }
+        Ok(verified)
     }
 
-    /// The same for what is sent after the license: validation tokens for licenses that are at hand, revocation lists, activations and
-    /// clock repairs, alone or together.
+    /// Verifies a text that may contain no license: validation tokens, revocation lists,
+    /// activations and clock repairs, in any combination.
+    ///
+    /// A validation token must belong to a license in the text or to one of `known`.
     ///
     /// # Errors
-    /// As [`Bundle::verify`].
+    ///
+    /// Returns the errors of [`Bundle::verify`]. A text without a license is an error only if it
+    /// has validation tokens and `known` is empty.
     pub fn verify_beside(
         text: &str,
         trust: &TrustSet,
         matrix: &Matrix,
-        at_hand: &[License],
+        known: &[License],
     ) -> Result<Self, BundleError> {
         if without_wrapping(text).is_empty() {
             return Err(BundleError::Parse(ParseError::Empty));
         }
         if !LicenseKey::is_likely(text) {
-            return Self::of_file(text, trust, at_hand);
+            return Self::verify_file(text, trust, known);
         }
         match LicenseKey::parse(text).map_err(BundleError::Key)? {
             LicenseKey::Enterprise(key) => Ok(Self {
@@ -97,55 +106,56 @@ impl Bundle {
                 activations: Vec::new(),
                 clock_repairs: Vec::new(),
                 statements: Vec::new(),
-                given_up: Vec::new(),
+                deactivated: Vec::new(),
                 canonical: Canonical::EnterpriseKey(key.to_string()),
             }),
             key => Err(needs_file(&key)),
         }
     }
 
-    /// Checks that the given key names one of the licenses.
+    /// Checks that a key identifies one of the licenses.
     ///
     /// # Errors
-    /// [`BundleError::OtherLicense`] if it names none of them.
+    ///
+    /// Returns [`BundleError::OtherLicense`] if it identifies another license.
     pub fn check_named(&self, key: &LicenseKey, matrix: &Matrix) -> Result<(), BundleError> {
         if self
             .licenses
             .iter()
-            .any(|license| is_named(license, key, matrix))
+            .any(|license| is_identified_by(license, key, matrix))
         {
             return Ok(());
         }
-        let name = |license: &License| name(license, key, matrix);
-        let found = self.licenses.iter().filter_map(name).collect();
+        let key_of = |license: &License| key_of(license, key, matrix);
+        let found = self.licenses.iter().filter_map(key_of).collect();
         Err(BundleError::OtherLicense { found })
     }
 
-    fn of_file(text: &str, trust: &TrustSet, at_hand: &[License]) -> Result<Self, BundleError> {
+    fn verify_file(text: &str, trust: &TrustSet, known: &[License]) -> Result<Self, BundleError> {
         let file = Artefacts::parse(text).map_err(BundleError::Parse)?;
-        let licenses = each(&file, TokenKind::License, |token| token.verify(trust))?;
-        let all = [&licenses, at_hand].concat();
-        let of_license = [TokenKind::License, TokenKind::Validation];
+        let licenses = verify_each(&file, TokenKind::License, |token| token.verify(trust))?;
+        let all = [&licenses, known].concat();
+        let stored_kinds = [TokenKind::License, TokenKind::Validation];
         if all.is_empty() && file.of_kind(TokenKind::Validation).next().is_some() {
             return Err(BundleError::NoLicense);
         }
-        let validations = each(&file, TokenKind::Validation, |token| {
+        let validations = verify_each(&file, TokenKind::Validation, |token| {
             token.verify_validation_of(trust, &all)
         })?;
-        let revocations = each(&file, TokenKind::Revocations, |token| {
+        let revocations = verify_each(&file, TokenKind::Revocations, |token| {
             token.verify_revocations(trust)
         })?;
-        let activations = each(&file, TokenKind::Activation, |token| {
+        let activations = verify_each(&file, TokenKind::Activation, |token| {
             token.verify_activation(trust)
         })?;
-        let clock_repairs = each(&file, TokenKind::ClockRepair, |token| {
+        let clock_repairs = verify_each(&file, TokenKind::ClockRepair, |token| {
             token.verify_clock_repair(trust)
         })?;
         let tokens = file.blocks().iter().map(|block| &block.token);
-        let own = tokens.filter(|token| of_license.contains(&token.unverified_kind()));
+        let stored = tokens.filter(|token| stored_kinds.contains(&token.unverified_kind()));
         let statements = file.of_kind(TokenKind::TrustStatement);
         let statements = statements.map(|block| block.token.clone().into_owned());
-        let canonical = Canonical::File(own.map(Unverified::to_armor).collect());
+        let canonical = Canonical::File(stored.map(Unverified::to_armor).collect());
         Ok(Self {
             licenses,
             validations,
@@ -153,72 +163,75 @@ impl Bundle {
             activations,
             clock_repairs,
             statements: statements.collect(),
-            given_up: Vec::new(),
+            deactivated: Vec::new(),
             canonical,
         })
     }
 
-    /// The licenses; none only where [`Bundle::verify_beside`] was given validation tokens or revocation lists alone.
+    /// Returns the licenses. Only [`Bundle::verify_beside`] can return none.
     pub fn licenses(&self) -> &[License] {
         &self.licenses
     }
 
-    /// The validation tokens for them.
+    /// Returns the validation tokens.
     pub fn validations(&self) -> &[Validation] {
         &self.validations
     }
 
-    /// The revocation lists, which are of any product.
+    /// Returns the revocation lists, which may belong to any product.
     pub fn revocations(&self) -> &[RevocationList] {
         &self.revocations
     }
 
-    /// The activations, of any license and machine.
+    /// Returns the activations, which may belong to any license and machine.
     pub fn activations(&self) -> &[Activation] {
         &self.activations
     }
 
-    /// The clock repairs, for any machine.
+    /// Returns the clock repairs, which may belong to any machine.
     pub fn clock_repairs(&self) -> &[ClockRepair] {
         &self.clock_repairs
     }
 
-    /// The trust statements that came with it, in their order. They are not verified here and change nothing here:
-    /// [`Rotation`](crate::license::Rotation) does that, and gives the keys to verify all else with.
+    /// Returns the trust statements in the order of the file. They are not verified and have no
+    /// effect.
+    ///
+    /// [`Rotation`](crate::license::Rotation) verifies and applies them.
     pub fn unverified_trust_statements(&self) -> &[Unverified<'static>] {
         &self.statements
     }
 
-    /// Returns the licenses that this machine has deactivated, each with the nonce of its activation.
-    pub(crate) fn given_up(&self) -> &[(LicenseId, Nonce)] {
-        &self.given_up
+    /// Returns the licenses that this machine has deactivated, each with the nonce of its
+    /// activation.
+    pub(crate) fn deactivated(&self) -> &[(LicenseId, Nonce)] {
+        &self.deactivated
     }
 
-    /// Adds activations that are kept elsewhere.
+    /// Adds activations from another source.
     pub fn add_activations(&mut self, activations: impl IntoIterator<Item = Activation>) {
         self.activations.extend(activations);
     }
 
-    /// Adds what this machine has given up: licenses, each by the nonce of its activation.
-    pub fn add_given_up(&mut self, given_up: impl IntoIterator<Item = (LicenseId, Nonce)>) {
-        self.given_up.extend(given_up);
+    /// Adds licenses that this machine has deactivated, each with the nonce of its activation.
+    pub fn add_given_up(&mut self, deactivated: impl IntoIterator<Item = (LicenseId, Nonce)>) {
+        self.deactivated.extend(deactivated);
     }
 
-    /// Adds revocation lists that are kept elsewhere.
+    /// Adds revocation lists from another source.
     pub fn add_revocations(&mut self, lists: impl IntoIterator<Item = RevocationList>) {
         self.revocations.extend(lists);
     }
 
-    /// Adds what another bundle holds, whose text to store stays its own.
+    /// Adds the content of another set. The canonical text does not change.
     pub fn extend(&mut self, other: &Self) {
         self.licenses.extend_from_slice(&other.licenses);
         self.validations.extend_from_slice(&other.validations);
         self.revocations.extend_from_slice(&other.revocations);
         self.activations.extend_from_slice(&other.activations);
-        self.given_up.extend_from_slice(&other.given_up);
+        self.deactivated.extend_from_slice(&other.deactivated);
     }
 
-    /// When the newest part of it was signed.
+    /// Returns the latest time of issue of all tokens.
     pub fn newest_signature(&self) -> Option<Timestamp> {
         let licenses = self.licenses.iter().filter_map(License::issued_at);
         let validations = self.validations.iter().map(Validation::issued_at);
@@ -228,38 +241,43 @@ impl Bundle {
         licenses.chain(validations).chain(later).max()
     }
 
-    /// The text to store: licenses and validation tokens. The rest is kept by itself.
+    /// Returns the text to store: the licenses and validation tokens. Other tokens are stored
+    /// separately.
     pub fn canonical(&self) -> &Canonical {
         &self.canonical
     }
 }
 
-/// Verifies every block of one kind, or says which is refused.
-fn each<T>(
+/// Verifies all blocks of one kind. An error names the block if there are several.
+fn verify_each<T>(
     file: &Artefacts<'_>,
     kind: TokenKind,
     verify: impl Fn(&Unverified<'_>) -> Result<T, VerifyError>,
 ) -> Result<Vec<T>, BundleError> {
-    let many = file.blocks().len() > 1;
+    let has_several = file.blocks().len() > 1;
     let verified = |block: &Block<'_>| {
-        verify(&block.token).map_err(|error| match many {
-            true => BundleError::Block {
-                line: block.line,
-                error,
-            },
-            false => BundleError::Verify(error),
+        verify(&block.token).map_err(|error| {
+            if has_several {
+                BundleError::Block {
+                    line: block.line,
+                    error,
+                }
+            } else {
+                BundleError::Verify(error)
+            }
         })
     };
     file.of_kind(kind).map(verified).collect()
 }
 
-fn is_named(license: &License, key: &LicenseKey, matrix: &Matrix) -> bool {
-    // An enterprise key is its own license: its id is its short form.
+/// Returns whether a key identifies a license.
+fn is_identified_by(license: &License, key: &LicenseKey, matrix: &Matrix) -> bool {
+    // The license of an enterprise key has the short key as its id.
     license.is_named_by(key, matrix) || key.license_id().as_ref() == Some(license.id())
 }
 
-/// The key of the same form that does name the license.
-fn name(license: &License, key: &LicenseKey, matrix: &Matrix) -> Option<String> {
+/// Returns the key of a license, preferably in the same form as another key.
+fn key_of(license: &License, key: &LicenseKey, matrix: &Matrix) -> Option<String> {
     let standard = license.standard_key().map(|key| key.to_string());
     let enterprise = license
         .short_enterprise_key(matrix)
@@ -270,6 +288,7 @@ fn name(license: &License, key: &LicenseKey, matrix: &Matrix) -> Option<String> 
     }
 }
 
+/// Returns the error for a key without a signature.
 fn needs_file(key: &LicenseKey) -> BundleError {
     let tier = match key {
         LicenseKey::Standard(key) => Some(key.tier()),
