@@ -196,7 +196,7 @@ fn what_differs_is_named() {
     let evidence = ["matching", "differing", "missing"].map(|member| &denied["evidence"][member]);
     assert_eq!(evidence, [&json!(["mac"]), &json!(["id"]), &json!([])]);
     let said = status(other, &[]).expect_code(1).stdout;
-    assert!(said.contains("the same: mac; another: id"), "{said}");
+    assert!(said.contains("same: mac; different: id"), "{said}");
     let real = locked_to(&[&fingerprint(ELSEWHERE)]);
     let denied = on(HERE, &real, &["status", "--json"]).expect_code(1).json();
     assert_eq!(denied["evidence"]["differing"], json!(["given"]));

@@ -93,7 +93,7 @@ fn a_license_on_an_installed_list_is_revoked_and_it_is_said_why() {
     );
     assert!(
         said.stdout
-            .contains("on list 1, revoked at 2020-01-01T00:30:00Z: refunded\\u{1b}"),
+            .contains("on revocation list 1, revoked at 2020-01-01T00:30:00Z: refunded\\u{1b}"),
         "{}",
         said.stdout
     );

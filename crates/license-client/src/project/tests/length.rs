@@ -35,7 +35,7 @@ fn a_path_that_leaves_no_room_for_the_entry_is_told_by_its_length() {
         .unwrap()
         .1;
     assert!(told.starts_with("4096 bytes, "), "{told}");
-    assert!(told.ends_with(" are more than the system takes"), "{told}");
+    assert!(told.ends_with(" are more than the system accepts"), "{told}");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! The private part of an entry: which machine, which users, which sessions.
+//! Private part of an entry: machine, users and sessions.
 
 use std::collections::BTreeMap;
 
@@ -10,22 +10,22 @@ use super::line::ascii;
 use super::{Hash, Place, UsageEntry};
 use crate::encoding::hex;
 
-/// A closed entry: its line and that of its private part, both without line break.
+/// A closed entry: its line and the line of its private part, without line breaks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Closed {
-    /// What is chained.
+    /// The line of the entry, which is chained.
     pub entry: String,
-    /// What its owner may delete.
+    /// The line of the private part, which the customer may delete.
     pub private: String,
 }
 
 impl Closed {
-    /// The entry; none if the line is none.
+    /// Parses the line of the entry. Returns `None` if it is not an entry.
     pub fn parsed(&self) -> Option<UsageEntry> {
         UsageEntry::parse(&self.entry).ok()
     }
 
-    /// The place after it.
+    /// Returns the position of the next entry.
     pub fn next_place(&self) -> Option<Place> {
         let place = self.parsed()?.place();
         Some(Place {
@@ -35,7 +35,8 @@ impl Closed {
         })
     }
 
-    /// The same in another place of a chain, because its own is taken: it says so, for what it counts may be counted there already.
+    /// Returns the entry at another position, if its own position is occupied. The result is marked
+    /// as recounted, because earlier entries may contain the same counts.
     pub fn moved_to(&self, place: Place) -> Option<Self> {
         let mut entry = self.parsed()?;
         (entry.chain, entry.seq, entry.prev) = (place.chain, place.seq, place.prev);
@@ -46,12 +47,12 @@ impl Closed {
         })
     }
 
-    /// Both lines, for [`Closed::from_json`].
+    /// Returns the JSON form that [`Closed::from_json`] reads.
     pub fn to_json(&self) -> Value {
         json!([self.entry, self.private])
     }
 
-    /// Reads what [`Closed::to_json`] wrote; `None` if it is anything else.
+    /// Reads the JSON form. Returns `None` if `value` is not the result of [`Closed::to_json`].
     pub fn from_json(value: &Value) -> Option<Self> {
         let closed = Self {
             entry: value.get(0)?.as_str()?.to_owned(),
@@ -62,7 +63,8 @@ impl Closed {
     }
 }
 
-/// The line of the private part, and the commitment to it. The salt makes it useless to try names against the commitment.
+/// Returns the line of the private part and the commitment to it. The salt prevents guessing of the
+/// names from the commitment.
 pub(super) fn private_part(
     counts: &Counts,
     machine: Option<&str>,
@@ -84,7 +86,7 @@ struct PrivateLine<'a> {
     private: PrivateMembers<'a>,
 }
 
-/// The content of a private part.
+/// Content of a private part.
 #[derive(Serialize)]
 struct PrivateMembers<'a> {
     salt: String,

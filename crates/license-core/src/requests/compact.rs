@@ -1,28 +1,28 @@
-//! The compact form of a letter: what is read out line by line, and what its check is made of.
+//! Compact form of a machine request, for readback lines and for the check value.
 //!
-//! A version, the kind, the product and then what the kind says, in the order of the specification. Texts are preceded by their length in
-//! a byte, instants are seven bytes, big-endian.
+//! It consists of the version, the kind, the product, and the members of the kind in the order of
+//! `docs/format.md`. A text is preceded by its length in one byte. An instant has seven bytes in
+//! big-endian order.
 
 use super::{ActivationRequest, ClockRequest, Letter, LetterError, Receipt, Secret};
 use crate::encoding::armor::LetterKind;
 use crate::encoding::hex;
-use crate::ids::ProductCode;
-use crate::ids::{Commitment, Nonce};
+use crate::ids::{Commitment, Nonce, ProductCode};
 use crate::key::LicenseId;
 use crate::machine::{ComponentKind, Fingerprint, MachineDigest};
 use crate::time::Timestamp;
 
-/// The format.
+/// Format version.
 const VERSION: u8 = 1;
-/// A license id that is a UUID, as its 16 bytes.
+/// Prefix of a license id that is written as the 16 bytes of its UUID.
 const UUID: u8 = 0;
-/// As many bytes as 2^53 needs.
+/// Length of an instant, sufficient for 2^53 seconds.
 const INSTANT_BYTES: usize = 7;
 
 impl Letter {
-    /// The compact form: some 150 bytes.
+    /// Returns the compact form, about 150 bytes.
     pub fn to_bytes(&self) -> Vec<u8> {
-        let mut bytes = Writer(vec![VERSION, self.kind().number()]);
+        let mut bytes = CompactWriter(vec![VERSION, self.kind().number()]);
         bytes.text(self.product().as_str());
         match self {
             Self::Activation(request) => {
@@ -49,12 +49,13 @@ impl Letter {
         bytes.0
     }
 
-    /// Reads what [`Letter::to_bytes`] wrote.
+    /// Parses the compact form.
     ///
     /// # Errors
-    /// [`LetterError`] if it is anything else.
+    ///
+    /// Returns [`LetterError`] if `bytes` is not the result of [`Letter::to_bytes`].
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, LetterError> {
-        let mut bytes = Reader(bytes);
+        let mut bytes = CompactReader(bytes);
         let [version] = bytes.array()?;
         if version != VERSION {
             return Err(LetterError::Version {
@@ -66,7 +67,7 @@ impl Letter {
         let mut kinds = LetterKind::ALL.into_iter();
         let kind = kinds.find(|kind| kind.number() == number);
         let product = bytes.product()?;
-        let letter = match kind.ok_or(LetterError::Compact)? {
+        let request = match kind.ok_or(LetterError::Compact)? {
             LetterKind::Activation => Self::Activation(ActivationRequest {
                 product,
                 license: bytes.license()?,
@@ -92,16 +93,16 @@ impl Letter {
             }),
         };
         match bytes.0 {
-            [] => Ok(letter),
+            [] => Ok(request),
             _ => Err(LetterError::Compact),
         }
     }
 }
 
-struct Writer(Vec<u8>);
+struct CompactWriter(Vec<u8>);
 
-impl Writer {
-    /// At most 255 bytes: nothing here is longer.
+impl CompactWriter {
+    /// Writes a text of at most 255 bytes. The texts in requests are shorter.
     fn text(&mut self, text: &str) {
         self.0.push(u8::try_from(text.len()).unwrap_or(u8::MAX));
         self.0.extend(text.bytes().take(usize::from(u8::MAX)));
@@ -121,9 +122,9 @@ impl Writer {
         let count = machine.raw_components().count();
         self.0.push(u8::try_from(count).unwrap_or(u8::MAX));
         for (kind, hash) in machine.raw_components() {
-            let place = ComponentKind::ALL.iter().position(|other| *other == kind);
-            let place = place.and_then(|place| u8::try_from(place).ok());
-            self.0.push(place.unwrap_or(u8::MAX));
+            let index = ComponentKind::ALL.iter().position(|other| *other == kind);
+            let index = index.and_then(|index| u8::try_from(index).ok());
+            self.0.push(index.unwrap_or(u8::MAX));
             self.0.extend(hash);
         }
     }
@@ -135,9 +136,9 @@ impl Writer {
     }
 }
 
-struct Reader<'a>(&'a [u8]);
+struct CompactReader<'a>(&'a [u8]);
 
-impl<'a> Reader<'a> {
+impl<'a> CompactReader<'a> {
     fn array<const N: usize>(&mut self) -> Result<[u8; N], LetterError> {
         let (first, rest) = self.0.split_first_chunk().ok_or(LetterError::Compact)?;
         self.0 = rest;
@@ -173,13 +174,13 @@ impl<'a> Reader<'a> {
         let [count] = self.array()?;
         let mut components = Vec::new();
         for _ in 0..count {
-            let [place] = self.array()?;
+            let [index] = self.array()?;
             let hash: [u8; 12] = self.array()?;
-            let kind = ComponentKind::ALL.get(usize::from(place));
+            let kind = ComponentKind::ALL.get(usize::from(index));
             let kind = kind.ok_or(LetterError::Compact)?;
             components.push(format!("{kind}={}", hex::encode(&hash)));
         }
-        // Reading the text checks the order of its components, too.
+        // The parser also checks the order of the components.
         let text = format!("fp1:{}", components.join(","));
         Fingerprint::parse(&text).ok_or(LetterError::Compact)
     }

@@ -1,44 +1,47 @@
-//! The latest instant that a machine has seen: time never runs backwards.
+//! Clock high-water mark: the latest instant that a machine has seen.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::tally::REMEMBERED;
+use super::quota_counters::REMEMBERED_DAYS;
 use crate::time::{CLOCK_TOLERANCE, SECONDS_PER_DAY, Timestamp, unix_seconds};
 
-/// How far a clock may run ahead of the uptime before it is no longer believed: a minute less, so that neither the rounding of clock and
-/// uptime nor a small step of the network's time makes a warning of a clock that was ahead and came back.
+/// Seconds by which the clock may advance more than the uptime within one boot.
+///
+/// It is a minute less than the tolerance of a warning, so that a clock that was ahead and is
+/// corrected causes no warning because of rounding or a small correction by NTP.
 const UPTIME_TOLERANCE: u64 = CLOCK_TOLERANCE - 60;
 
-/// How far the signer's clock may be behind this machine's uptime.
+/// Seconds by which the clock of the signer may be behind the clock of this machine.
 const SIGNER_SKEW: u64 = 3600;
 
-/// What a machine tells of time at one moment.
+/// Reading of the clock and the uptime at one moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Reading {
-    /// What the clock shows.
+    /// The time of the clock.
     pub clock: Timestamp,
-    /// For how long the system has been running, where it says so.
+    /// The boot and its uptime, if the system reports them.
     pub boot: Option<Boot>,
 }
 
-/// A run of the operating system from one start to the next.
+/// A boot of the operating system with its uptime.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Boot {
-    /// An id of this run alone.
+    /// The unique id of the boot.
     #[serde(rename = "boot", with = "boot_id")]
     pub id: u128,
-    /// Seconds since its start, those in suspend too. No setting of the clock changes it.
+    /// Seconds since the boot, including suspend. Setting the clock does not change them.
     pub uptime: u64,
 }
 
-/// The latest instant that a machine has seen, and what is known of when it saw it.
+/// The latest instant that a machine has seen, with the evidence for it.
 ///
-/// - The mark never falls, but by [`HighWater::install`].
-/// - Within one boot it can't run ahead of the uptime by more than 24 hours: a clock that jumps while the system runs does no
-///   harm. Between two boots any time may have passed, so that there the clock is believed.
-/// - It goes on with the uptime while the clock is behind, so that time does not stand still for whoever sets the clock back,
-///   nor for whoever can't set it right.
+/// - Only [`HighWater::install`] and [`HighWater::repair`] lower the mark.
+/// - Within one boot, the mark advances at most 24 hours more than the uptime. A clock that jumps
+///   while the system runs therefore does no harm. Any time may pass between two boots, so the
+///   clock is trusted after a boot.
+/// - While the clock is behind, the mark advances with the uptime. Setting the clock back does not
+///   stop time.
 ///
 /// ```
 /// use license_core::{HighWater, Reading, Timestamp};
@@ -55,28 +58,28 @@ pub struct Boot {
 pub struct HighWater {
     #[serde(with = "unix_seconds")]
     mark: Timestamp,
-    /// No later than the true time: the newest signature's date, and the uptime seen since.
+    /// A lower bound of the true time: the date of the newest signature plus the uptime since.
     #[serde(with = "unix_seconds")]
     proven: Timestamp,
-    /// What was proven when the clock last stood at the mark or raised it.
+    /// The value of `proven` when the clock last reached the mark.
     #[serde(with = "unix_seconds")]
     proven_at_mark: Timestamp,
-    /// The newest signature's date.
+    /// The date of the newest signature.
     #[serde(with = "unix_seconds")]
     signed: Timestamp,
-    /// How often the mark was lowered.
+    /// The number of times that the mark was lowered.
     resets: u64,
     #[serde(deserialize_with = "Option::deserialize")]
     run: Option<Run>,
 }
 
-/// What was seen of the present boot.
+/// Last observation in the current boot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Run {
-    /// Where it stood when last looked at.
+    /// The boot and its uptime at the last observation.
     #[serde(flatten)]
     last: Boot,
-    /// What the mark may not exceed at that moment.
+    /// The upper limit of the mark at the last observation.
     #[serde(with = "unix_seconds")]
     ceiling: Timestamp,
 }
@@ -95,22 +98,24 @@ impl Default for HighWater {
 }
 
 impl HighWater {
-    /// The latest instant seen.
+    /// Returns the latest instant seen.
     pub fn mark(&self) -> Timestamp {
         self.mark
     }
 
-    /// Whether this reading's clock is behind by more than the tolerance.
+    /// Returns whether the clock is behind the mark by more than the tolerance.
     pub fn is_behind(&self, clock: Timestamp) -> bool {
         self.mark.seconds_since(clock) > CLOCK_TOLERANCE
     }
 
-    /// The time by whose day quotas are counted: the clock's where it is ahead of the mark by as many days at most as are remembered, else
-    /// the mark.
+    /// Returns the time that determines the day of daily quotas.
     ///
-    /// Within a boot the mark falls behind a clock that is right where the uptime stands still while time passes: on virtual machines that
-    /// are paused, and under WSL while the host sleeps. A clock that is set ahead borrows at most those days: what was used before
-    /// a day came is used when it comes.
+    /// It is the later of the clock and the mark. If the clock is ahead of the mark by more days
+    /// than the quota counters remember, it is the mark.
+    ///
+    /// The uptime stops while a virtual machine is paused, and under WSL while the host sleeps. The
+    /// mark then falls behind a correct clock. A clock that is set ahead gains nothing, because the
+    /// counters remember what was used on each of these days.
     ///
     /// ```
     /// use license_core::{Boot, HighWater, Reading, Timestamp};
@@ -119,56 +124,61 @@ impl HighWater {
     /// let boot = Some(Boot { id: 1, uptime: 60 });
     /// let mut seen = HighWater::default();
     /// seen.observe(Reading { clock: at("2027-03-01")?, boot });
-    /// // Paused for a week.
+    /// // The machine was paused for a week.
     /// seen.observe(Reading { clock: at("2027-03-08")?, boot });
     /// assert!(seen.mark() < at("2027-03-02")?);
     /// assert_eq!(seen.counted_at(at("2027-03-08")?), at("2027-03-08")?);
-    /// // What is further ahead than anything that is remembered is believed no more than by the mark.
+    /// // A clock that is too far ahead is ignored.
     /// assert_eq!(seen.counted_at(at("2099-01-01")?), seen.mark());
     /// assert_eq!(seen.counted_at(at("2027-02-01")?), seen.mark());
     /// # Ok::<(), license_core::TimeError>(())
     /// ```
     pub fn counted_at(&self, clock: Timestamp) -> Timestamp {
-        match clock.seconds_since(self.mark) <= REMEMBERED * SECONDS_PER_DAY {
-            true => self.mark.max(clock),
-            false => self.mark,
+        if clock.seconds_since(self.mark) <= REMEMBERED_DAYS * SECONDS_PER_DAY {
+            self.mark.max(clock)
+        } else {
+            self.mark
         }
     }
 
-    /// Takes note of a moment.
+    /// Records a reading of the clock.
     pub fn observe(&mut self, reading: Reading) {
         let elapsed = self.elapsed(reading);
         self.proven = self.proven.plus(elapsed.unwrap_or(0));
         self.mark = self.mark.plus(elapsed.unwrap_or(0));
         let ceiling = match (elapsed, self.run) {
             (Some(elapsed), Some(run)) => run.ceiling.plus(elapsed),
-            // From the clock, not from the mark: else each boot could push the mark ahead by another day.
+            // Relative to the clock. Relative to the mark, each boot could advance it by a day.
             _ => self.mark.max(reading.clock.plus(UPTIME_TOLERANCE)),
         };
         self.run = reading.boot.map(|last| Run { last, ceiling });
-        let believed = match self.run {
+        let clock = match self.run {
             Some(_) => reading.clock.min(ceiling),
             None => reading.clock,
         };
-        if believed >= self.mark {
-            self.mark = believed;
+        if clock >= self.mark {
+            self.mark = clock;
             self.proven_at_mark = self.proven;
         }
     }
 
-    /// Takes note of an artefact that is being installed, signed at `signed`, and lowers a mark that is ahead of the clock to the clock, but
-    /// not below what is proven, if the signature is younger than the mark. Returns whether it did so by more than the tolerance.
+    /// Records the installation of an artifact that was signed at `signed`.
     ///
-    /// Younger is what is newer than every signature seen, and than all that the uptime proves to have passed before the
-    /// clock last raised the mark. An artefact that was signed just now is always that; one that was held back to undo the passing of time
-    /// is not, but for time in which the machine was off.
+    /// If the mark is ahead of the clock and the signature is recent, the mark is lowered to the
+    /// clock, but not below the proven time. Returns whether the clock was behind by more than the
+    /// tolerance and the mark was lowered.
+    ///
+    /// A signature is recent if it is newer than all earlier signatures, and newer than the time
+    /// that the uptime proves to have passed before the clock last raised the mark. An artifact that
+    /// was signed just now is always recent. An artifact that was kept back in order to undo the
+    /// passing of time is not, except for time in which the machine was off.
     pub fn install(&mut self, signed: Timestamp, reading: Reading) -> bool {
         self.observe(reading);
-        let is_news = signed > self.signed;
-        let is_younger = is_news && signed.plus(SIGNER_SKEW) >= self.proven_at_mark;
+        let is_newest = signed > self.signed;
+        let is_recent = is_newest && signed.plus(SIGNER_SKEW) >= self.proven_at_mark;
         let was_behind = self.is_behind(reading.clock);
-        let is_reset = is_younger && self.mark > reading.clock.max(signed);
-        if is_news {
+        let is_reset = is_recent && self.mark > reading.clock.max(signed);
+        if is_newest {
             self.signed = signed;
             self.proven = self.proven.max(signed);
         }
@@ -181,13 +191,15 @@ impl HighWater {
                 ceiling: self.mark.plus(UPTIME_TOLERANCE),
             });
         }
-        // Where the clock has never been right, a signature is what is known of time.
+        // If the clock was never correct, a signature is the only evidence of the time.
         self.mark = self.mark.max(self.proven);
         is_reset && was_behind
     }
 
-    /// Forgets everything later than a moment that the vendor has signed for this machine, and goes on from there. Unlike
-    /// [`HighWater::install`] it does so whatever has been seen: each statement is for one machine and counts once.
+    /// Replaces the mark with an instant that the vendor has signed for this machine.
+    ///
+    /// Unlike [`HighWater::install`], this method ignores everything that was seen before. A clock
+    /// repair is issued for one machine and is used once.
     pub fn repair(&mut self, at: Timestamp, reading: Reading) {
         *self = Self {
             mark: at,
@@ -202,13 +214,13 @@ impl HighWater {
         };
     }
 
-    /// Whether another boot, another signature or a repair lies between the two, which is more than time passing.
+    /// Returns whether there was a boot, a new signature or a repair between `self` and `later`.
     pub fn is_of_other_boot(&self, later: &Self) -> bool {
         let boot = |seen: &Self| seen.run.map(|run| run.last.id);
         (boot(self), self.signed, self.resets) != (boot(later), later.signed, later.resets)
     }
 
-    /// What two copies know together: the one that was lowered more often is right, else the later one.
+    /// Merges two copies. The copy that was lowered more often takes precedence, then the later one.
     pub fn merged(self, other: Self) -> Self {
         let rank = |seen: &Self| (seen.resets, seen.mark, seen.proven);
         let (mut best, rest) = if rank(&self) >= rank(&other) {
@@ -216,14 +228,15 @@ impl HighWater {
         } else {
             (other, self)
         };
-        best.go_on_to(rest.run);
+        best.advance_to(rest.run);
         best.proven = best.proven.max(rest.proven);
         best.signed = best.signed.max(rest.signed);
         best
     }
 
-    /// Goes on with the uptime to a moment of the same boot that another copy has seen, so that it is not counted twice.
-    fn go_on_to(&mut self, later: Option<Run>) {
+    /// Advances to a later uptime of the same boot that another copy has seen, so that the same
+    /// uptime is not added twice.
+    fn advance_to(&mut self, later: Option<Run>) {
         let Some((run, later)) = self.run.zip(later) else {
             return;
         };
@@ -238,30 +251,30 @@ impl HighWater {
         }
     }
 
-    /// How often the mark was lowered.
+    /// Returns the number of times that the mark was lowered.
     pub fn resets(&self) -> u64 {
         self.resets
     }
 
-    /// Seconds since the last observation, if the system has not been started anew since.
+    /// Returns the seconds since the last observation, if there was no boot since.
     fn elapsed(&self, reading: Reading) -> Option<u64> {
         let (run, boot) = self.run.zip(reading.boot)?;
-        // Less uptime in the same boot is a machine that was set back to a snapshot, or somebody's trick: no time has passed.
+        // The uptime decreases if a machine is restored from a snapshot. Then no time has passed.
         (run.last.id == boot.id).then(|| boot.uptime.saturating_sub(run.last.uptime))
     }
 
-    /// Everything by name, for [`HighWater::from_json`].
+    /// Returns the JSON form that [`HighWater::from_json`] reads.
     pub fn to_json(&self) -> Value {
         json!(self)
     }
 
-    /// Reads what [`HighWater::to_json`] wrote, or returns `None` for anything else.
+    /// Reads the JSON form. Returns `None` if `value` is not the result of [`HighWater::to_json`].
     pub fn from_json(value: &Value) -> Option<Self> {
         Self::deserialize(value).ok()
     }
 }
 
-/// The id of a boot in JSON, as 32 hexadecimal digits.
+/// JSON form of a boot id: 32 hexadecimal digits.
 mod boot_id {
     use serde::{Deserialize, Deserializer, Serializer, de::Error};
 

@@ -1,4 +1,4 @@
-//! Terms that a license may set.
+//! Check-in, renewal and usage type of a license.
 
 use std::fmt;
 
@@ -9,10 +9,10 @@ use crate::encoding::strict_json::{count, serde_as_text};
 const SECONDS_PER_HOUR: u64 = 3600;
 const SECONDS_PER_DAY: u64 = 86_400;
 
-/// The most hours or days of a term: over 400,000 years, and far from overflow.
+/// Upper limit for hours and days. It is over 400,000 years, and cannot overflow.
 pub(crate) const MAX_SPAN: u64 = 1 << 32;
 
-/// How often a license must be validated, and how long it holds without. Both count from the last validation.
+/// Interval of validations, and grace period without one. Both start at the last validation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "UncheckedCheckIn")]
 pub struct CheckIn {
@@ -21,7 +21,8 @@ pub struct CheckIn {
 }
 
 impl CheckIn {
-    /// Sets both terms in hours, at least 1; the grace period must not end before the next check-in is due.
+    /// Creates a check-in policy from two numbers of hours, at least 1 each. Returns `None` if the
+    /// grace period would end before the next check-in is due.
     pub fn new(every_hours: u64, grace_hours: u64) -> Option<Self> {
         let in_bounds = every_hours >= 1 && every_hours <= grace_hours && grace_hours <= MAX_SPAN;
         in_bounds.then_some(Self {
@@ -30,12 +31,12 @@ impl CheckIn {
         })
     }
 
-    /// Hours until the next validation is due.
+    /// Returns the hours until the next validation is due.
     pub fn every_hours(self) -> u64 {
         self.every_hours
     }
 
-    /// Hours for which the license holds without validation.
+    /// Returns the hours for which the license stays valid without validation.
     pub fn grace_hours(self) -> u64 {
         self.grace_hours
     }
@@ -57,12 +58,12 @@ impl fmt::Display for CheckIn {
         } = self;
         write!(
             f,
-            "every {every_hours} hours; without, it holds for {grace_hours} hours after the last"
+            "every {every_hours} hours; valid for {grace_hours} hours without check-in"
         )
     }
 }
 
-/// When to warn before a license ends, and for how long it holds after it.
+/// Notice period before the end of a license, and grace period after it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "UncheckedRenewal")]
 pub struct Renewal {
@@ -71,7 +72,8 @@ pub struct Renewal {
 }
 
 impl Renewal {
-    /// Sets the days before and the hours after the end; 0 is neither.
+    /// Creates a renewal policy from the days before and the hours after the end. 0 means no notice
+    /// or no grace period.
     pub fn new(notify_days: u64, grace_hours: u64) -> Option<Self> {
         let in_bounds = notify_days <= MAX_SPAN && grace_hours <= MAX_SPAN;
         in_bounds.then_some(Self {
@@ -80,12 +82,12 @@ impl Renewal {
         })
     }
 
-    /// Days before the end from which on to warn.
+    /// Returns the number of days before the end at which warnings start.
     pub fn notify_days(self) -> u64 {
         self.notify_days
     }
 
-    /// Hours for which the license holds after its end.
+    /// Returns the hours for which the license stays valid after its end.
     pub fn grace_hours(self) -> u64 {
         self.grace_hours
     }
@@ -111,8 +113,8 @@ struct UncheckedCheckIn {
 impl TryFrom<UncheckedCheckIn> for CheckIn {
     type Error = &'static str;
 
-    fn try_from(terms: UncheckedCheckIn) -> Result<Self, Self::Error> {
-        Self::new(terms.every_hours, terms.grace_hours)
+    fn try_from(unchecked: UncheckedCheckIn) -> Result<Self, Self::Error> {
+        Self::new(unchecked.every_hours, unchecked.grace_hours)
             .ok_or("`every_hours` of at least 1 and `grace_hours` of at least `every_hours`, each at most 2^32")
     }
 }
@@ -129,24 +131,24 @@ struct UncheckedRenewal {
 impl TryFrom<UncheckedRenewal> for Renewal {
     type Error = &'static str;
 
-    fn try_from(terms: UncheckedRenewal) -> Result<Self, Self::Error> {
-        Self::new(terms.notify_days, terms.grace_hours)
+    fn try_from(unchecked: UncheckedRenewal) -> Result<Self, Self::Error> {
+        Self::new(unchecked.notify_days, unchecked.grace_hours)
             .ok_or("`notify_days` and `grace_hours` of at most 2^32")
     }
 }
 
-/// What the product is used for.
+/// Purpose for which the product is used.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum UsageType {
-    /// As a development tool.
+    /// A development tool.
     #[default]
     Builder,
-    /// Embedded in a shipped application.
+    /// A runtime that is embedded in a shipped application.
     Runtime,
 }
 
 impl UsageType {
-    /// The name in claims.
+    /// Returns the name in claims.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Builder => "builder",
@@ -154,7 +156,7 @@ impl UsageType {
         }
     }
 
-    /// The type of this name.
+    /// Returns the usage type with this name.
     pub fn parse(name: &str) -> Option<Self> {
         [Self::Builder, Self::Runtime]
             .into_iter()

@@ -11,7 +11,7 @@ fn start() -> Timestamp {
     at("2027-03-01T12:00:00Z")
 }
 
-/// In a boot, so many seconds after its start.
+/// Returns a reading `uptime` seconds after the start of the boot `id`.
 fn reading(clock: Timestamp, id: u128, uptime: u64) -> Reading {
     Reading {
         clock,
@@ -26,7 +26,7 @@ fn seen_at_start() -> HighWater {
 }
 
 #[test]
-fn the_mark_never_falls_and_follows_the_clock_of_the_next_boot() {
+fn observing_never_lowers_the_mark_and_a_new_boot_may_raise_it() {
     let mut seen = seen_at_start();
     seen.observe(reading(start().minus(40 * DAY), 2, 10));
     assert_eq!(seen.mark(), start());
@@ -35,20 +35,20 @@ fn the_mark_never_falls_and_follows_the_clock_of_the_next_boot() {
 }
 
 #[test]
-fn within_one_boot_the_mark_runs_ahead_of_the_uptime_by_a_day_at_most() {
+fn within_one_boot_the_mark_gains_at_most_a_day_on_the_uptime() {
     let mut seen = seen_at_start();
     seen.observe(reading(at("2099-01-01"), 1, 100 + HOUR));
     assert_eq!(seen.mark(), start().plus(HOUR + UPTIME_TOLERANCE));
-    // However often one looks.
+    // Repeated observations do not raise it further.
     for second in 0..100 {
         seen.observe(reading(at("2099-01-01"), 1, 100 + HOUR + second));
     }
     assert_eq!(seen.mark(), start().plus(HOUR + UPTIME_TOLERANCE + 99));
 }
 
-/// Clock and uptime are told in whole seconds, and at two moments.
+/// Clock and uptime are rounded to seconds, and read at different moments.
 #[test]
-fn a_clock_that_jumped_within_the_boot_and_came_back_makes_no_warning_by_rounding() {
+fn a_corrected_clock_causes_no_warning_because_of_rounding() {
     let mut seen = seen_at_start();
     seen.observe(reading(at("2099-01-01"), 1, 101));
     for late in [0, 1, 2, 30] {
@@ -59,21 +59,21 @@ fn a_clock_that_jumped_within_the_boot_and_came_back_makes_no_warning_by_roundin
 }
 
 #[test]
-fn the_mark_goes_on_with_the_uptime_where_the_clock_is_set_back() {
+fn the_mark_advances_with_the_uptime_while_the_clock_is_behind() {
     let mut seen = seen_at_start();
     seen.observe(reading(start().minus(3 * DAY), 1, 100 + 2 * DAY));
     assert_eq!(seen.mark(), start().plus(2 * DAY));
 }
 
 #[test]
-fn a_clock_is_behind_after_a_day_and_not_before() {
+fn a_clock_is_behind_if_it_differs_by_more_than_a_day() {
     let seen = seen_at_start();
     assert!(!seen.is_behind(start().minus(DAY)));
     assert!(seen.is_behind(start().minus(DAY + 1)));
 }
 
 #[test]
-fn a_mark_from_the_year_2099_is_repaired_by_what_was_signed_since() {
+fn a_recent_signature_lowers_a_mark_in_the_year_2099() {
     let mut seen = seen_at_start();
     seen.install(start(), reading(start(), 1, 200));
     seen.observe(reading(at("2099-01-01"), 2, 10));
@@ -87,37 +87,37 @@ fn a_mark_from_the_year_2099_is_repaired_by_what_was_signed_since() {
 }
 
 #[test]
-fn the_same_signature_repairs_once() {
+fn a_signature_lowers_the_mark_only_once() {
     let mut seen = seen_at_start();
     let signed = start().plus(DAY);
-    for (boot, repairs) in [(2, true), (4, false)] {
+    for (boot, is_lowered) in [(2, true), (4, false)] {
         seen.observe(reading(at("2099-01-01"), boot, 10));
         let back = reading(start().plus(2 * DAY), boot + 1, 10);
-        assert_eq!(seen.install(signed, back), repairs);
+        assert_eq!(seen.install(signed, back), is_lowered);
     }
 }
 
 #[test]
-fn what_was_signed_before_time_that_the_machine_ran_through_undoes_nothing() {
+fn a_signature_does_not_undo_time_that_the_uptime_proves() {
     let mut seen = HighWater::default();
     seen.install(start(), reading(start(), 1, 0));
     for day in 1..=30 {
         seen.observe(reading(start().plus(day * DAY), 1, day * DAY));
     }
-    let held_back = start().plus(10 * DAY);
-    assert!(!seen.install(held_back, reading(held_back, 2, 10)));
+    let signed = start().plus(10 * DAY);
+    assert!(!seen.install(signed, reading(signed, 2, 10)));
     assert_eq!(seen.mark(), start().plus(30 * DAY));
 }
 
 #[test]
-fn no_repair_is_made_where_the_clock_is_right() {
+fn a_signature_does_not_lower_the_mark_if_the_clock_is_right() {
     let mut seen = seen_at_start();
     assert!(!seen.install(start().minus(3 * HOUR), reading(start(), 1, 100)));
     assert_eq!(seen.mark(), start());
 }
 
 #[test]
-fn a_copy_that_was_repaired_counts_more_than_one_that_was_not() {
+fn a_copy_with_a_lowered_mark_takes_precedence() {
     let mut seen = seen_at_start();
     seen.observe(reading(at("2099-01-01"), 2, 10));
     let old = seen.clone();
@@ -127,7 +127,7 @@ fn a_copy_that_was_repaired_counts_more_than_one_that_was_not() {
 }
 
 #[test]
-fn a_mark_reads_as_it_is_written() {
+fn the_json_form_round_trips() {
     for seen in [HighWater::default(), seen_at_start()] {
         assert_eq!(HighWater::from_json(&seen.to_json()), Some(seen));
     }
@@ -138,9 +138,9 @@ fn a_mark_reads_as_it_is_written() {
 }
 
 #[test]
-fn a_repair_forgets_whatever_was_seen_and_survives_an_older_copy() {
+fn a_repair_replaces_the_mark_and_takes_precedence_over_an_older_copy() {
     let mut seen = seen_at_start();
-    // An artefact that a vendor's own wrong clock has dated.
+    // The clock of the vendor was wrong when the artifact was signed.
     let _ = seen.install(at("2099-01-01"), reading(at("2099-01-02"), 2, 10));
     let copy = seen.clone();
     let now = start().plus(DAY);
@@ -148,13 +148,13 @@ fn a_repair_forgets_whatever_was_seen_and_survives_an_older_copy() {
     assert_eq!(seen.mark(), now);
     assert_eq!(seen.clone().merged(copy.clone()).mark(), now);
     assert_eq!(copy.merged(seen.clone()).mark(), now);
-    // What is signed from then on is news again.
+    // Later signatures are recorded again.
     assert!(!seen.install(now.plus(HOUR), reading(now.plus(HOUR), 2, 20 + HOUR)));
     assert_eq!(seen.mark(), now.plus(HOUR));
 }
 
 #[test]
-fn after_a_repair_a_clock_that_is_still_wrong_moves_the_mark_by_a_day_at_most() {
+fn after_a_repair_a_wrong_clock_raises_the_mark_by_a_day_at_most() {
     let mut seen = seen_at_start();
     seen.repair(start(), reading(at("2099-01-01"), 1, 200));
     seen.observe(reading(at("2099-01-01"), 1, 300));
