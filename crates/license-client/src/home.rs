@@ -1,10 +1,11 @@
-//! The files of the user and those of the administrator.
+//! The state directories of the user and of the administrator.
 
 use crate::paths::{HomeError, StateDir};
 use crate::store::Store;
 
-/// The places where a product's files are searched: the state directory of the user, which is
-/// written to, and that of the administrator, which is only read.
+/// The directories that contain a product's files.
+///
+/// The user's state directory is read and written, the administrator's is only read.
 #[derive(Debug, Clone)]
 pub struct Home {
     user: Store,
@@ -12,11 +13,11 @@ pub struct Home {
 }
 
 impl Home {
-    /// Returns the places of the user who runs this process.
+    /// Returns the paths of the user who runs this process.
     ///
     /// # Errors
     ///
-    /// As [`StateDir::resolve`].
+    /// Same as [`StateDir::resolve`].
     pub fn of_this_user(product: &str) -> Result<Self, HomeError> {
         let home = Self::at(StateDir::of_this_user(product)?);
         Ok(
@@ -27,7 +28,7 @@ impl Home {
         )
     }
 
-    /// Returns a home of this directory only.
+    /// Returns paths with only this directory.
     pub fn at(user: StateDir) -> Self {
         Self {
             user: Store::new(user),
@@ -44,12 +45,12 @@ impl Home {
         }
     }
 
-    /// Returns the files of the user.
+    /// Returns the store of the user.
     pub fn user(&self) -> &Store {
         &self.user
     }
 
-    /// Returns the files of the administrator.
+    /// Returns the store of the administrator.
     pub fn system(&self) -> Option<&Store> {
         self.system.as_ref()
     }

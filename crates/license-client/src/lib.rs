@@ -1,6 +1,7 @@
-//! The machine side of a license: where it is kept, how it is installed, and what it allows here and now.
+//! The client side of the license system: stores a license on a machine, installs it, and decides
+//! what it allows.
 //!
-//! An application opens a [`Client`] with the public keys that its vendor compiled in, and asks:
+//! An application opens a [`Client`] with the public keys that the vendor compiled into it:
 //!
 //! ```
 //! use license_client::Client;
@@ -22,7 +23,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-// A module uses only modules of the lines above its own:
+// Layers: a module uses only modules on the lines above its own.
 //     clock, files
 //     machine, paths
 //     store, project

@@ -1,4 +1,4 @@
-//! The directories in which a product keeps its state on this machine, and the files in them.
+//! The directories that contain a product's state on this machine, and their files.
 
 use std::ffi::OsString;
 use std::fs;
@@ -9,12 +9,12 @@ use thiserror::Error;
 
 use crate::files::create_private;
 
-/// The file that writers lock.
+/// Name of the file that writers lock.
 pub(crate) const LOCK: &str = ".lock";
 
-/// The folder of one product's state, which need not exist yet.
+/// The directory with the state of one product. It need not exist.
 ///
-/// It is created, closed to other users, at the first write.
+/// The first write creates it, without access for other users.
 ///
 /// ```
 /// use license_client::{StateDir, StateFile};
@@ -32,22 +32,24 @@ pub struct StateDir {
     origin: Origin,
 }
 
-/// Who named the folder, which decides whether its permissions are ours to change.
+/// How the directory was chosen. It decides whether its permissions may be changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Origin {
-    /// We did: `.coditect` in the home directory.
+    /// The default: `.coditect` in the home directory.
     Default,
-    /// The user or the program did, and may keep other things there.
+    /// Chosen by the user or the program, who may store other files there.
     Chosen,
 }
 
 impl StateDir {
-    /// Finds the folder of `product`: `{PRODUCT}_HOME` if that variable is set and not empty, else `.{product}` in `home`.
+    /// Returns the state directory of `product`.
+    ///
+    /// It is `{PRODUCT}_HOME` if that variable is set and not empty, else `.{product}` in `home`.
     ///
     /// # Errors
     ///
-    /// When the variable holds a relative path, when it is not set and `home` is missing or relative, or when `product`
-    /// is no product code.
+    /// Returns [`HomeError`] if the variable contains a relative path, if it is not set and `home`
+    /// is missing or relative, or if `product` is not a product code.
     pub fn resolve(
         product: &str,
         environment: impl Fn(&str) -> Option<OsString>,
@@ -63,19 +65,21 @@ impl StateDir {
         }
     }
 
-    /// [`StateDir::resolve`] with the environment and the home directory of the user who runs this process.
+    /// Returns the state directory of the user who runs this process.
     ///
     /// # Errors
     ///
-    /// As [`StateDir::resolve`].
+    /// Same as [`StateDir::resolve`].
     pub fn of_this_user(product: &str) -> Result<Self, HomeError> {
         let user = directories::BaseDirs::new();
         let home = user.as_ref().map(directories::BaseDirs::home_dir);
         Self::resolve(product, |name| std::env::var_os(name), home)
     }
 
-    /// The folder where an administrator keeps what serves every user: `{PRODUCT}_SYSTEM_DIR` if that variable is set to an absolute
-    /// path, else the platform's own, such as `/etc/coditect`. Nothing is ever written to it.
+    /// Returns the administrator's directory with files for all users.
+    ///
+    /// It is `{PRODUCT}_SYSTEM_DIR` if that variable is an absolute path, else the default of the
+    /// platform, such as `/etc/coditect`. Nothing is ever written to it.
     pub fn of_system(
         product: &str,
         environment: impl Fn(&str) -> Option<OsString>,
@@ -98,7 +102,7 @@ impl StateDir {
             .map(Self::at)
     }
 
-    /// Takes `path` itself as the folder.
+    /// Returns the state directory at `path`.
     pub fn at(path: impl Into<PathBuf>) -> Self {
         Self {
             path: path.into(),
@@ -106,44 +110,50 @@ impl StateDir {
         }
     }
 
-    /// The folder.
+    /// Returns the path of the directory.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// The path of one of its files.
+    /// Returns the path of a file in the directory.
     pub fn file(&self, file: StateFile) -> PathBuf {
         self.path.join(file.name())
     }
 
-    /// Tries whether files can be made in the folder, with one that has no name where the system has such, and is gone at once in any
-    /// case. Its metadata tell who owns what this process makes.
+    /// Checks that files can be created in the directory, and returns the metadata of a new file.
+    ///
+    /// The file is temporary, and has no name where the system supports that. Its owner is the
+    /// owner of all files that this process creates.
     ///
     /// # Errors
     ///
-    /// The system's refusal, also if there is no such folder.
+    /// Returns the system's error, also if the directory does not exist.
     pub fn try_writing(&self) -> io::Result<fs::Metadata> {
         tempfile::tempfile_in(&self.path)?.metadata()
     }
 
-    /// Why nothing is written here although it could be, in words that follow "it can't be written:"; none where nothing is suspicious.
+    /// Returns why this program refuses to write to the directory although the system allows it.
+    /// The text follows "it can't be written:".
     pub fn obstacle(&self) -> Option<&'static str> {
         let is_other = |found: fs::Metadata| !found.file_type().is_file();
-        if fs::metadata(&self.path).is_ok_and(|folder| self.leads_astray(&folder)) {
-            return Some("a link of somebody else's leads to a folder that is none of theirs");
+        if fs::metadata(&self.path).is_ok_and(|target| self.leads_astray(&target)) {
+            return Some("refusing to follow a symbolic link owned by another user");
         }
         let lock = fs::symlink_metadata(self.lock_file());
         lock.is_ok_and(is_other)
             .then_some(".lock in it is not a regular file")
     }
 
-    /// The file that writers lock; it holds nothing, and it is never replaced or removed, for a lock is on the file and not
-    /// on its name.
+    /// Returns the path of the file that writers lock.
+    ///
+    /// The file is empty, and is never replaced or removed, because a lock belongs to the file and
+    /// not to its name.
     pub(crate) fn lock_file(&self) -> PathBuf {
         self.path.join(LOCK)
     }
 
-    /// Makes the folder if there is none, for its owner alone; its parents as the user's umask has it.
+    /// Creates the directory, without access for other users. Parents are created with the user's
+    /// umask.
     pub(crate) fn create(&self) -> io::Result<()> {
         let created = match create_private(&self.path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => self.create_with_parents(),
@@ -185,13 +195,15 @@ impl StateDir {
 
 #[cfg(unix)]
 impl StateDir {
-    /// Takes the folder away from other users, if it is this user's and held for state alone.
+    /// Removes the access of other users, if the directory belongs to this user and contains only
+    /// state.
     ///
-    /// Works on the opened folder, so that what is judged is what is changed even where a symlink is moved meanwhile.
+    /// Works on the opened directory, so that a symbolic link that is replaced in the meantime has
+    /// no effect.
     fn tighten(&self) -> io::Result<()> {
         use std::os::unix::fs::{MetadataExt, PermissionsExt};
-        let folder = fs::File::open(&self.path)?;
-        let metadata = folder.metadata()?;
+        let directory = fs::File::open(&self.path)?;
+        let metadata = directory.metadata()?;
         if !metadata.is_dir() {
             return Err(io::ErrorKind::NotADirectory.into());
         }
@@ -200,23 +212,27 @@ impl StateDir {
         }
         let open_to_others = metadata.mode() & 0o077 != 0;
         if open_to_others && self.is_for_state_alone(&metadata) && self.is_of_this_user(&metadata) {
-            // A file system without permissions refuses this, and holds state well enough all the same.
-            let _ = folder.set_permissions(fs::Permissions::from_mode(0o700));
+            // File systems without permissions refuse this. State is stored there nevertheless.
+            let _ = directory.set_permissions(fs::Permissions::from_mode(0o700));
         }
         Ok(())
     }
 
-    /// Whether a link that somebody else made leads to a folder that is none of theirs: root would write there for whoever made the link.
-    fn leads_astray(&self, folder: &fs::Metadata) -> bool {
+    /// Returns whether the path is a symbolic link of another user to a directory that is not
+    /// theirs. Root would otherwise write to a directory that the owner of the link chose.
+    fn leads_astray(&self, target: &fs::Metadata) -> bool {
         use std::os::unix::fs::MetadataExt;
         let is_anothers =
-            |link: &fs::Metadata| link.is_symlink() && ![0, folder.uid()].contains(&link.uid());
+            |link: &fs::Metadata| link.is_symlink() && ![0, target.uid()].contains(&link.uid());
         let link = fs::symlink_metadata(&self.path).ok().filter(is_anothers);
         link.is_some_and(|link| !self.is_of_this_user(&link))
     }
 
-    /// A folder that was chosen may be one that other users need, such as `/opt/product`: unless it is empty, it stays as
-    /// it is, and so does a sticky one, which is shared on purpose. The files in it are private in any case.
+    /// Returns whether the directory contains only state.
+    ///
+    /// Other users may need a directory that was chosen, such as `/opt/product`. Its permissions
+    /// stay unless it is empty, and so do those of a sticky directory, which is shared on purpose.
+    /// The files in it are private in any case.
     fn is_for_state_alone(&self, metadata: &fs::Metadata) -> bool {
         use std::os::unix::fs::MetadataExt;
         let sticky = metadata.mode() & 0o1000 != 0;
@@ -227,7 +243,8 @@ impl StateDir {
         }
     }
 
-    /// Asks the file system, by way of a new file's owner: the standard library cannot tell who we are.
+    /// Returns whether this user owns the file. Uses the owner of a new file, because the standard
+    /// library has no user ids.
     fn is_of_this_user(&self, metadata: &fs::Metadata) -> bool {
         use std::os::unix::fs::MetadataExt;
         self.try_writing()
@@ -237,12 +254,12 @@ impl StateDir {
 
 #[cfg(not(unix))]
 impl StateDir {
-    /// Elsewhere only some users make links.
+    /// On Windows only some users can create symbolic links.
     fn leads_astray(&self, _: &fs::Metadata) -> bool {
         false
     }
 
-    /// Elsewhere a folder inherits the access rules of the user's profile.
+    /// On Windows a directory inherits the access rules of the user's profile.
     fn tighten(&self) -> io::Result<()> {
         if fs::metadata(&self.path)?.is_dir() {
             return Ok(());
@@ -255,28 +272,28 @@ impl StateDir {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum StateFile {
-    /// `license.key`: the enterprise key, in its canonical form.
+    /// `license.key`: the enterprise key in canonical form.
     Key,
     /// `license.lic`: the installed license file.
     License,
-    /// `license.cache`: the latest validation tokens and the high-water mark, sealed.
+    /// `license.cache`: the latest validation tokens and the clock's high-water mark, sealed.
     Cache,
-    /// `quota`: what was used of quotas today, sealed.
+    /// `quota`: the quota counters of today, sealed.
     Quota,
-    /// `trust.jwks`: the vendor's public keys, for programs that embed none.
+    /// `trust.jwks`: the vendor's public keys, for programs without embedded keys.
     Trust,
     /// `usage`: the closed entries of usage reports, sealed.
     Usage,
     /// `revocations.lic`: the newest revocation list of each signing key.
     Revocations,
-    /// `activation`: what was asked of the vendor, is held and was given up, sealed.
+    /// `activation`: requests, activations and deactivation receipts, sealed.
     Activation,
-    /// `trust.lic`: what keys in `trust.jwks` say of others, in the order in which it was installed.
+    /// `trust.lic`: trust statements about keys, in the order of their installation.
     TrustStatements,
 }
 
 impl StateFile {
-    /// All of them.
+    /// All files.
     pub const ALL: &'static [Self] = &[
         Self::Key,
         Self::License,
@@ -289,7 +306,7 @@ impl StateFile {
         Self::TrustStatements,
     ];
 
-    /// Its name in the folder.
+    /// Returns the name of the file in the directory.
     pub fn name(self) -> &'static str {
         match self {
             Self::Key => "license.key",
@@ -305,11 +322,11 @@ impl StateFile {
     }
 }
 
-/// The reason why no state directory can be named.
+/// The reason why the state directory is unknown.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum HomeError {
-    /// The variable has a relative path, which would be another directory in every working
+    /// The variable contains a relative path, which would mean another directory in each working
     /// directory.
     #[error("{variable} must be an absolute path, not {value:?}")]
     NotAbsolute {
@@ -324,9 +341,9 @@ pub enum HomeError {
         /// The environment variable to set, such as `CODITECT_HOME`.
         variable: String,
     },
-    /// The product code contains other characters than ASCII letters and digits, and so cannot
-    /// name a directory.
-    #[error("a product code must be of ASCII letters and digits")]
+    /// The product code contains characters other than ASCII letters and digits, so it cannot be
+    /// part of a directory name.
+    #[error("a product code must consist of ASCII letters and digits")]
     NotAProductCode,
 }
 

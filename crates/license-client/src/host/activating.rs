@@ -1,4 +1,4 @@
-//! Asking the vendor for what only they can give, without a network, and giving it up again.
+//! Machine requests: activation, clock repair and deactivation without a network.
 
 use std::path::PathBuf;
 
@@ -15,30 +15,30 @@ use crate::sealed_file::Durability;
 use crate::state::State;
 use crate::store::StoreLock;
 
-/// What asking or giving up did.
+/// Result of a machine request.
 #[derive(Debug)]
 #[must_use]
 pub struct Asked {
-    /// What goes to the vendor.
+    /// The request to send to the vendor.
     pub letter: Letter,
-    /// When an earlier request was made that can no longer be answered.
+    /// When the earlier request was made that this one supersedes.
     pub replaced: Option<Timestamp>,
-    /// Whether it was written before, and is the same again.
+    /// Whether this is a request that was already made before.
     pub is_again: bool,
-    /// What could not be read or kept beside it.
+    /// Files that could not be read or written.
     pub problems: Vec<StateProblem>,
 }
 
-/// Whether a request that waits for its answer is told again.
+/// How a request that still waits for its answer is treated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Asking {
-    /// It is, where there is one.
+    /// It is returned again.
     Again,
-    /// A new one takes its place.
+    /// A new request supersedes it.
     Anew,
 }
 
-/// What this machine remembers, held so that nobody else writes it meanwhile.
+/// The state that requests change, under the writer lock.
 struct Desk<'h> {
     host: &'h Host,
     lock: StoreLock,
@@ -48,11 +48,16 @@ struct Desk<'h> {
 }
 
 impl Host {
-    /// Asks to activate a license on this machine. The secret that it commits itself to stays here. A request that waits for its answer is
-    /// the same again, unless a new one is wanted or the machine has changed; then the earlier one can no longer be answered.
+    /// Requests an activation of a license for this machine.
+    ///
+    /// The secret that the request commits to stays on this machine. A request that waits for its
+    /// answer is returned again, unless `asking` requires a new one or the machine has changed. A
+    /// new request supersedes the earlier one, which can then no longer be answered.
     ///
     /// # Errors
-    /// [`InstallationError`] if nothing tells this machine from others, or the request can't be kept.
+    ///
+    /// Returns [`InstallationError`] if nothing identifies this machine, or if the request cannot
+    /// be saved.
     pub fn request_activation(
         &self,
         license: &LicenseId,
@@ -91,10 +96,11 @@ impl Host {
         })
     }
 
-    /// Asks to set back what this machine remembers of time.
+    /// Requests a clock repair, which lowers the clock's high-water mark.
     ///
     /// # Errors
-    /// As [`Host::request_activation`].
+    ///
+    /// Same as [`Host::request_activation`].
     pub fn request_clock_repair(
         &self,
         made_at: Timestamp,
@@ -122,11 +128,16 @@ impl Host {
         Ok(desk.done(Letter::Clock(request), None, waiting.is_some()))
     }
 
-    /// Gives up the activation of a license, or the only one that there is, and tells what proves it. First this machine takes note of it,
-    /// in two places, so that whatever happens then it is not used here any more; what was given up last is told again.
+    /// Deactivates a license on this machine, and returns the receipt for the vendor.
+    ///
+    /// Without `license`, the only activation of this machine is deactivated. The deactivation is
+    /// recorded in two files before the receipt is returned, so that the license is unusable here
+    /// whatever happens next. If there is no activation, the last receipt is returned again.
     ///
     /// # Errors
-    /// [`InstallationError::NotActivated`] if there is none, others if that can't be kept.
+    ///
+    /// Returns [`InstallationError::NotActivated`] if there is neither an activation nor a receipt,
+    /// and other errors if the deactivation cannot be saved.
     pub fn deactivate(
         &self,
         license: Option<&License>,
@@ -148,8 +159,10 @@ impl Host {
         Ok(desk.done(receipt, None, false))
     }
 
-    /// The administrator's file that holds an activation of such a license for this machine. It counts for everybody who uses the machine,
-    /// and nobody gives it up but whoever takes it out of there.
+    /// Returns the administrator's file with an activation of such a license for this machine.
+    ///
+    /// The activation applies to all users of the machine. Only an administrator can remove it, by
+    /// removing it from that file.
     pub fn shared_activation(
         &self,
         matrix: &Matrix,
@@ -195,7 +208,7 @@ impl Host {
 }
 
 impl Desk<'_> {
-    /// The activation to give up.
+    /// Returns the activation to deactivate.
     fn held(&self, license: Option<&License>) -> Option<(LicenseId, Nonce)> {
         match license {
             Some(license) => self.bindings.held_for(license.id(), license.supersedes()),
@@ -232,7 +245,7 @@ impl Desk<'_> {
         Ok(self.bindings.save(&self.lock, self.host.seal())?)
     }
 
-    /// In both places, each safe from a loss of power.
+    /// Writes both files of the state. Each of them survives a loss of power.
     fn save_state(&self) -> Result<(), InstallationError> {
         let (last, seal) = (Durability::PowerLoss, self.host.seal());
         let saved = self.state.save(&self.lock, seal, last, last);

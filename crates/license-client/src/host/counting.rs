@@ -1,4 +1,4 @@
-//! Quotas that several processes use at once.
+//! Quotas that several processes use at the same time.
 
 use std::sync::PoisonError;
 
@@ -11,26 +11,28 @@ use crate::sealed_file::Durability;
 use crate::state::State;
 use crate::store::{Damaged, StoreError};
 
-/// What came of taking from a quota, and what went wrong beside it.
+/// Result of using a quota.
 #[derive(Debug)]
 #[must_use]
 pub struct QuotaTaken {
-    /// Whether it was granted, and what is left.
+    /// Whether the use was granted, and the remaining quota.
     pub taken: QuotaUse,
-    /// What could not be read or kept.
+    /// Files that could not be read or written.
     pub problems: Vec<StateProblem>,
 }
 
 impl Host {
-    /// Takes `count` from a quota, all of it or nothing. Once this returns, what was granted is counted whatever happens; several
-    /// processes never take the same part.
+    /// Takes `count` from a quota, either all of it or nothing.
     ///
-    /// Where nothing can be kept, this process counts for itself from what could be read, and [`QuotaTaken::problems`] says so.
+    /// When this returns, a granted use is recorded durably. Concurrent processes never take the
+    /// same part. If the state cannot be saved, this process counts in memory, starting from the
+    /// counts that could be read, and [`QuotaTaken::problems`] contains the reason.
     ///
-    /// What is granted or refused is counted for usage reports too, on this account.
+    /// Granted and refused uses are also counted for usage reports, under `account`.
     ///
     /// # Errors
-    /// [`StoreError::Busy`] if others have been writing for ten seconds.
+    ///
+    /// Returns [`StoreError::Busy`] if other processes held the lock for ten seconds.
     pub fn take(
         &self,
         account: Account<'_>,
@@ -79,7 +81,8 @@ impl Host {
         Ok(QuotaTaken { taken, problems })
     }
 
-    /// Where nothing can be written: what is counted is, if at all, written with something else.
+    /// Takes from a quota where the state cannot be saved. The usage counts stay in memory until
+    /// the next successful write.
     fn take_unkept(&self, account: Account<'_>, asked: Asked<'_>, known: State) -> QuotaTaken {
         let taken = self.take_from_memory(asked, known);
         if asked.count > 0 {
@@ -107,7 +110,7 @@ impl Host {
     }
 }
 
-/// What is asked of a quota.
+/// A requested use of a quota.
 #[derive(Clone, Copy)]
 struct Asked<'a> {
     quota: &'a str,
@@ -116,19 +119,22 @@ struct Asked<'a> {
 }
 
 impl Asked<'_> {
-    /// What a usage report tells of it.
+    /// Returns what a usage report counts for this use.
     fn counted(&self, taken: &QuotaUse) -> Counts {
-        match taken.granted {
-            true => Counts::used(self.quota, self.count),
-            false => Counts::quota_refused(self.quota),
+        if taken.granted {
+            Counts::used(self.quota, self.count)
+        } else {
+            Counts::quota_refused(self.quota)
         }
     }
 
-    /// A refusal that is forgotten with the power gains nobody anything.
+    /// Returns the durability for the two state files. Losing a refusal gives no advantage to
+    /// anyone.
     fn durability(&self, taken: &QuotaUse) -> [Durability; 2] {
-        match taken.granted {
-            true => [Durability::Process, Durability::PowerLoss],
-            false => [Durability::Process; 2],
+        if taken.granted {
+            [Durability::Process, Durability::PowerLoss]
+        } else {
+            [Durability::Process; 2]
         }
     }
 }

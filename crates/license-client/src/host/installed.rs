@@ -1,4 +1,4 @@
-//! The results of installing and removing.
+//! Results of installing and removing a license.
 
 use std::path::PathBuf;
 
@@ -8,45 +8,45 @@ use super::rotating::InstalledStatement;
 use crate::problem::StateProblem;
 use crate::revocations::InstalledList;
 
-/// The result of installing.
+/// Result of installing.
 #[derive(Debug)]
 #[must_use]
 pub struct Installed {
-    /// Where it is kept.
+    /// The path of the installed artifact.
     pub path: PathBuf,
-    /// When it begins, if what was installed goes on until then.
+    /// When the new license takes effect, if the installed one stays in effect until then.
     pub begins: Option<Timestamp>,
-    /// Whether a mark that a wrong clock had pushed into the future was lowered.
+    /// Whether the clock's high-water mark was lowered, because a wrong clock had raised it into
+    /// the future.
     pub clock_repaired: bool,
-    /// Whether all of it was installed before, or is older than what is installed.
+    /// Whether everything was already installed, or is older than what is installed.
     pub is_old: bool,
-    /// The problems with other files of the state.
+    /// Problems with other state files.
     pub problems: Vec<StateProblem>,
-    /// The result for each revocation list, in the order of their numbers.
+    /// Result for each revocation list, in the order of the list numbers.
     pub lists: Vec<InstalledList>,
-    /// The result for each trust statement, in their order; empty where the program has embedded
-    /// keys.
+    /// Result for each trust statement, in their order. Empty if the program has embedded keys.
     pub statements: Vec<InstalledStatement>,
-    /// The result for each block: licenses, validation tokens, lists, activations and clock
-    /// repairs, in this order.
+    /// Result for each block: licenses, validation tokens, lists, activations and clock repairs, in
+    /// this order.
     pub blocks: Vec<InstalledBlock>,
 }
 
-/// The result for one block of an installed file.
+/// Result for one block of an installed file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InstalledBlock {
-    /// The kind of its token.
+    /// The kind of the token.
     pub kind: TokenKind,
-    /// Its id; the number of a revocation list.
+    /// The id of the token; for a revocation list its number.
     pub id: String,
-    /// Whether it was not installed before.
+    /// Whether the token was not installed before.
     pub is_news: bool,
 }
 
-/// The result of removing.
+/// Result of removing.
 #[derive(Debug)]
 #[must_use]
 pub struct Removed {
-    /// The files that are gone.
+    /// The removed files.
     pub paths: Vec<PathBuf>,
 }

@@ -1,4 +1,4 @@
-//! Installing and removing whatever the vendor has sent.
+//! Installation of licenses, tokens, lists and statements from the vendor.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -24,12 +24,12 @@ use crate::store::{Damaged, StoreLock};
 const ACTIVATION: &str = "activation";
 const CLOCK_REPAIR: &str = "clock repair";
 
-/// An installation under the lock: everything is checked before anything is written.
+/// An installation under the lock. It checks everything before it writes anything.
 struct InstallTransaction<'t> {
     host: &'t Host,
     home: &'t Home,
     lock: &'t StoreLock,
-    /// With the keys that count once it is installed.
+    /// The candidate, with the keys that are trusted after the installation.
     candidate: &'t Candidate<'t>,
     /// The keys before any trust statement.
     roots: &'t TrustSet,
@@ -38,7 +38,7 @@ struct InstallTransaction<'t> {
     bindings: Bindings,
 }
 
-/// The place where an artifact is stored.
+/// Where an artifact is stored.
 struct Placement {
     path: PathBuf,
     begins: Option<Timestamp>,
@@ -46,12 +46,16 @@ struct Placement {
 }
 
 impl Host {
-    /// Installs what the vendor has sent: a license, a validation token for one that is installed, revocation lists, the answers to what
-    /// this machine asked, trust statements, alone or together: all of it or nothing. Trust statements count first. The context says at which moment, for whom and on which machine the
-    /// license is compared with what it replaces.
+    /// Installs a license file: licenses, validation tokens for installed licenses, revocation
+    /// lists, answers to requests of this machine, and trust statements.
+    ///
+    /// All of it is installed, or nothing. Trust statements are applied first. `context` is used to
+    /// compare a new license with the one that it replaces.
     ///
     /// # Errors
-    /// [`InstallationError`] if any of it may not be installed, or can't be written; then nothing is changed.
+    ///
+    /// Returns [`InstallationError`] if a part of it may not be installed or cannot be written.
+    /// Nothing is changed then.
     pub fn install(
         &self,
         candidate: &Candidate<'_>,
@@ -94,7 +98,7 @@ impl Host {
             state: loaded.state,
             bindings,
         };
-        // Everything that can be refused is, before anything is written.
+        // Everything that can be refused is checked before anything is written.
         let lists = transaction.check_lists()?;
         let answers = transaction.check_answers()?;
         let known = transaction.state.validations.clone();
@@ -104,11 +108,11 @@ impl Host {
                 .high_water(transaction.state.high_water.mark()),
             Moment::Imagined => context.clone(),
         };
-        // All of what is written from here on stands, or none of it.
+        // Everything that is written from here on is committed or rolled back together.
         let undo = lock.begin()?;
         let kept = transaction.keep(&context, replace)?;
         transaction.take_answers()?;
-        // Lists last: they take away, also what came before with the same file.
+        // Lists last: they may revoke what the same file contains.
         transaction.keep_lists()?;
         let newest = candidate.bundle.newest_signature().max(change.newest());
         let is_lowered =
@@ -117,7 +121,7 @@ impl Host {
         if !loaded.is_partial
             && let Err(error) = self.save(&transaction.state, &lock)
         {
-            // A license stands without; what else there is, is kept nowhere else.
+            // A license works without the state. Other artifacts are stored only there.
             if must_be_kept(candidate.bundle) {
                 return Err(InstallationError::Store(error));
             }
@@ -169,7 +173,8 @@ impl InstallTransaction<'_> {
         lists.map_err(|refused| InstallationError::of_list(refused, product))
     }
 
-    /// Checks what answers this machine's requests, and tells of each activation whether it is news.
+    /// Checks the answers to requests of this machine. Returns for each activation whether it is
+    /// new.
     fn check_answers(&self) -> Result<Vec<bool>, InstallationError> {
         let bundle = self.candidate.bundle;
         for repair in bundle.clock_repairs() {
@@ -195,15 +200,16 @@ impl InstallTransaction<'_> {
             what: ACTIVATION,
             fault,
         })?;
-        // What the file replaces may verify no longer.
+        // The installed license may no longer verify.
         let installed = self.installed().ok().flatten();
         let installed = installed.iter().flat_map(|found| found.bundle().licenses());
         let mut licenses = self.candidate.bundle.licenses().iter().chain(installed);
-        match licenses.any(|license| goes_by(license, answer.license_id())) {
-            true => Ok(is_news),
-            false => Err(InstallationError::LicenseNotHere {
+        if licenses.any(|license| goes_by(license, answer.license_id())) {
+            Ok(is_news)
+        } else {
+            Err(InstallationError::LicenseNotHere {
                 license: answer.license_id().clone(),
-            }),
+            })
         }
     }
 
@@ -213,13 +219,14 @@ impl InstallTransaction<'_> {
         found: ProductCode,
     ) -> Result<(), InstallationError> {
         let expected = self.candidate.matrix.product();
-        match found == expected {
-            true => Ok(()),
-            false => Err(InstallationError::OtherProduct {
+        if found == expected {
+            Ok(())
+        } else {
+            Err(InstallationError::OtherProduct {
                 what,
                 expected,
                 found,
-            }),
+            })
         }
     }
 
@@ -228,7 +235,7 @@ impl InstallTransaction<'_> {
         Installation::load(self.home, trust, matrix)
     }
 
-    /// Writes license, validation tokens and lists.
+    /// Writes the license, or the validation tokens and the keys.
     fn keep(
         &mut self,
         context: &Context<'_>,
@@ -289,7 +296,8 @@ impl InstallTransaction<'_> {
         })
     }
 
-    /// Takes the answers that were checked. The nonce of a repair is spent in the same file as the mark that it sets back.
+    /// Applies the answers that were checked. The nonce of a clock repair is recorded in the file
+    /// with the high-water mark that it lowers.
     fn take_answers(&mut self) -> Result<(), InstallationError> {
         let bundle = self.candidate.bundle;
         for answer in bundle.activations() {
@@ -337,7 +345,8 @@ impl InstallTransaction<'_> {
         licenses.chain(said).chain(later).collect()
     }
 
-    /// The lists of the candidate and those that are kept: what the vendor revoked counts for the new license and for the old one.
+    /// Returns the stored lists and those of the candidate. Revocations apply to the new license
+    /// and to the installed one.
     fn all_lists(&self) -> Vec<RevocationList> {
         let (candidate, seen) = (self.candidate, Default::default());
         let product = candidate.matrix.product();
@@ -346,7 +355,7 @@ impl InstallTransaction<'_> {
         [kept.as_slice(), candidate.bundle.revocations()].concat()
     }
 
-    /// Writes the lists of the candidate and takes note of their numbers.
+    /// Writes the lists of the candidate and records their numbers.
     fn keep_lists(&mut self) -> Result<(), InstallationError> {
         let lists = self.candidate.bundle.revocations();
         if lists.is_empty() {
@@ -357,8 +366,10 @@ impl InstallTransaction<'_> {
         Ok(())
     }
 
-    /// The tokens that are kept and the new ones: of each license, signer and machine the newest. Those that speak of other licenses stay:
-    /// such a license may be installed again, and what was said of it holds.
+    /// Returns the validation tokens to store: for each license, signer and machine the newest of
+    /// the stored and the new tokens.
+    ///
+    /// Tokens for other licenses are kept, because such a license may be installed again.
     fn with_validations(&self) -> Result<Vec<String>, InstallationError> {
         let (candidate, state) = (self.candidate, &self.state);
         for machine in candidate
@@ -383,13 +394,13 @@ impl InstallTransaction<'_> {
                 kept.push(said);
             }
         }
-        // Those in the license file are kept there.
+        // Tokens in the license file stay in that file.
         let kept = armor(kept).filter(|block| !own.contains(block));
         Ok(kept.chain(foreign).collect())
     }
 }
 
-/// What is kept nowhere else than in what this machine remembers.
+/// Returns whether the bundle contains anything that is stored only in the state of this machine.
 fn must_be_kept(bundle: &Bundle) -> bool {
     let is_check_in = bundle.licenses().is_empty() && !bundle.validations().is_empty();
     let answers = !bundle.activations().is_empty() || !bundle.clock_repairs().is_empty();
@@ -410,14 +421,15 @@ fn rank(said: &Validation) -> (Timestamp, bool) {
     (said.issued_at(), said.status().is_denial())
 }
 
-/// Whether two statements are of one signer about one license on one machine, so that the newer takes the place of the older.
+/// Returns whether two tokens have the same license, signer and machine, so that the newer
+/// supersedes the older.
 fn speaks_as(one: &Validation, other: &Validation) -> bool {
     one.license_id() == other.license_id()
         && one.signer() == other.signer()
         && one.machine() == other.machine()
 }
 
-/// Whether anything in it asks which machine it is on.
+/// Returns whether anything in the bundle depends on the machine.
 pub(crate) fn names_machines(bundle: &Bundle) -> bool {
     let asks = |license: &License| license.machines().is_some() || license.must_activate();
     let by_validation = bundle

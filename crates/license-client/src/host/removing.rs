@@ -1,4 +1,4 @@
-//! Removing the installed license.
+//! Removal of the installed license.
 
 use super::Host;
 use super::installed::Removed;
@@ -6,13 +6,14 @@ use crate::installation::InstallationError;
 use crate::paths::StateFile;
 
 impl Host {
-    /// Removes the user's license with its keys.
+    /// Removes the user's license and its keys.
     ///
-    /// Validation tokens, counts and the high-water mark stay: removing a license neither undoes a
-    /// suspension nor refills a quota.
+    /// Validation tokens, quota counters and the clock's high-water mark stay, so that removing a
+    /// license neither undoes a suspension nor refills a quota.
     ///
     /// # Errors
-    /// [`InstallationError`] if they can't be removed.
+    ///
+    /// Returns [`InstallationError`] if a file cannot be removed.
     pub fn remove(&self) -> Result<Removed, InstallationError> {
         use StateFile::{Key, License, Trust};
         let home = self.home.as_ref().map_err(Clone::clone)?;

@@ -1,4 +1,4 @@
-//! Trust statements that come with what is installed.
+//! Trust statements in installed files.
 
 use std::path::PathBuf;
 
@@ -15,28 +15,28 @@ use crate::paths::StateFile;
 use crate::state::State;
 use crate::store::{Damaged, StoreLock};
 
-/// What installing a trust statement did.
+/// Result of installing a trust statement.
 #[derive(Debug, Clone)]
 #[must_use]
 pub struct InstalledStatement {
-    /// The statement; none of one that says what others said before.
+    /// The statement; `None` if earlier statements already say the same.
     pub statement: Option<TrustStatement>,
-    /// Where it is kept.
+    /// The file that contains it.
     pub path: PathBuf,
 }
 
-/// What an artefact changes about the keys that are trusted.
+/// The change that an artifact makes to the trusted keys.
 pub(super) struct ChangeOfTrust {
     before: TrustSet,
     after: Rotation,
-    /// The text of the statements that are kept.
+    /// The text of the stored statements.
     kept: String,
-    /// Each of the artefact, if it is news.
+    /// The statements of the artifact, in their order; `None` for one that changes nothing.
     taken: Vec<Option<TrustStatement>>,
 }
 
 impl Host {
-    /// Verifies the trust statements of the candidate over its keys and the statements that are kept.
+    /// Verifies the trust statements of the candidate with its keys and the stored statements.
     pub(super) fn change_of_trust(
         &self,
         lock: &StoreLock,
@@ -71,21 +71,23 @@ impl Host {
     }
 }
 
-/// A program with keys of its own passes trust statements over, unless there is nothing else to do.
+/// Refuses a bundle that contains only trust statements, because they do not apply to embedded
+/// keys.
 fn refuse_alone(bundle: &Bundle) -> Result<(), InstallationError> {
     let is_all = bundle.licenses().is_empty()
         && bundle.validations().is_empty()
         && bundle.activations().is_empty()
         && bundle.clock_repairs().is_empty()
         && bundle.revocations().is_empty();
-    match is_all && !bundle.unverified_trust_statements().is_empty() {
-        true => Err(InstallationError::OwnKeys),
-        false => Ok(()),
+    if is_all && !bundle.unverified_trust_statements().is_empty() {
+        Err(InstallationError::OwnKeys)
+    } else {
+        Ok(())
     }
 }
 
 impl ChangeOfTrust {
-    /// The keys that are trusted with it.
+    /// Returns the keys that are trusted after the change.
     pub(super) fn keys(&self) -> &TrustSet {
         self.after.keys()
     }
@@ -94,23 +96,23 @@ impl ChangeOfTrust {
         self.taken.iter().flatten()
     }
 
-    /// When the latest of its statements was signed.
+    /// Returns when the latest new statement was signed.
     pub(super) fn newest(&self) -> Option<Timestamp> {
         self.news().map(TrustStatement::issued_at).max()
     }
 
     fn check_room(&self) -> Result<(), InstallationError> {
         let (limit, found) = (MAX_FILE_BYTES, self.text(self.news()).len());
-        match found > limit {
-            true => {
-                let error = ParseError::TooLong { limit, found };
-                Err(InstallationError::Statement(BundleError::Parse(error)))
-            }
-            false => Ok(()),
+        if found > limit {
+            let error = ParseError::TooLong { limit, found };
+            Err(InstallationError::Statement(BundleError::Parse(error)))
+        } else {
+            Ok(())
         }
     }
 
-    /// Refuses to take away what the user's installed license is verified with, where no other comes in its place.
+    /// Refuses to retire a key that the user's installed license needs, unless another trusted key
+    /// replaces it.
     pub(super) fn refuse_orphans(
         &self,
         home: &Home,
@@ -143,20 +145,21 @@ impl ChangeOfTrust {
         Err(InstallationError::Orphaned { key })
     }
 
-    /// What is trusted afterwards where the keys that came along are kept beside those installed.
+    /// Returns the trusted keys after the change, if the keys of the artifact are added to the
+    /// installed ones.
     fn of_all_roots(&self, home: &Home) -> TrustSet {
         let installed = roots_of(home).ok().flatten().unwrap_or_default();
         let mut all = Installation::rotation_of(home, installed.joined(self.after.roots()));
         for said in self.news() {
             if let Ok(token) = Unverified::parse(said.as_str()) {
-                // It counted over fewer keys already.
+                // It was already accepted with fewer keys.
                 let _ = all.apply(&token);
             }
         }
         all.keys().clone()
     }
 
-    /// The key that has signed what verifies no longer.
+    /// Returns the key of the signature that no longer verifies.
     fn key_of(&self, error: &InstallationError) -> Option<KeyId> {
         let InstallationError::License { source, .. } = error else {
             return None;
@@ -168,7 +171,7 @@ impl ChangeOfTrust {
         let id = match found {
             VerifyError::RetiredKey { key } => key.as_str(),
             VerifyError::UntrustedKey { found, .. } => found.as_str(),
-            // An enterprise key does not say who signed it: it is what went.
+            // An enterprise key does not contain its key id, so the missing key is reported.
             error if error.code() == Code::BadSignature => return self.gone(),
             _ => return None,
         };
@@ -181,31 +184,34 @@ impl ChangeOfTrust {
         gone.find(|id| is_gone(id)).cloned()
     }
 
-    /// Writes what adds keys, before anything that needs them: whoever dies after it has lost nothing.
+    /// Writes the statements that add keys, before anything that needs them. A crash afterwards
+    /// loses nothing.
     pub(super) fn begin(&self, lock: &StoreLock) -> Result<(), InstallationError> {
         let adds = |said: &&TrustStatement| said.retires().is_none();
-        match self.news().any(|said| adds(&said)) {
-            true => write(lock, &self.text(self.news().filter(adds))),
-            false => Ok(()),
+        if self.news().any(|said| adds(&said)) {
+            write(lock, &self.text(self.news().filter(adds)))
+        } else {
+            Ok(())
         }
     }
 
-    /// Writes all of it, once nothing needs the keys any more that it takes away.
+    /// Writes all statements, once nothing needs the retired keys any more.
     pub(super) fn finish(&self, lock: &StoreLock) -> Result<(), InstallationError> {
-        match self.news().any(|said| said.retires().is_some()) {
-            true => write(lock, &self.text(self.news())),
-            false => Ok(()),
+        if self.news().any(|said| said.retires().is_some()) {
+            write(lock, &self.text(self.news()))
+        } else {
+            Ok(())
         }
     }
 
-    /// Those that are kept, then these.
+    /// Returns the stored statements followed by these.
     fn text<'s>(&self, more: impl Iterator<Item = &'s TrustStatement>) -> String {
         let mut text = self.kept.clone();
         text.extend(more.map(TrustStatement::to_armor));
         text
     }
 
-    /// What became of each statement.
+    /// Returns the result for each statement.
     pub(super) fn told(&self, home: &Home) -> Vec<InstalledStatement> {
         let path = home.user().dir().file(StateFile::TrustStatements);
         let told = |statement: &Option<TrustStatement>| InstalledStatement {
