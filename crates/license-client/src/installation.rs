@@ -1,4 +1,4 @@
-//! The license installed on this machine, and the keys that it was verified with.
+//! The installed licenses, and the keys that verify them.
 
 mod candidate;
 mod early;
@@ -20,33 +20,36 @@ use crate::home::Home;
 use crate::paths::StateFile;
 use crate::store::{Damaged, Store};
 
-/// What is installed, verified again just now.
+/// The installed licenses, as verified by the last read.
 #[derive(Debug)]
 #[must_use]
 pub struct Installation {
     bundle: Bundle,
     paths: Vec<PathBuf>,
     problems: Vec<InstallationError>,
-    /// What the license of the user's was verified with, if there is one.
+    /// The keys that verified the user's license, if there is one.
     keys: Option<TrustSet>,
 }
 
 impl Installation {
-    /// Reads what is installed and verifies it with the keys installed beside it; none if nothing is. The user's license and the
-    /// administrator's count together; where only one of them verifies, that one does.
+    /// Reads the installed licenses and verifies them with the installed keys. Returns `None` if no
+    /// license is installed.
     ///
-    /// A license file of the user's that is damaged is set aside, so that it is not mistaken for one.
+    /// The licenses of the user and of the administrator apply together. If only one of the two
+    /// files verifies, that one applies. A damaged license file of the user is quarantined.
     ///
     /// # Errors
-    /// [`InstallationError`] if there is no license that verifies, but one that does not, or can't be read.
+    ///
+    /// Returns [`InstallationError`] if there is a license but none that can be read and verified.
     pub fn open(home: &Home, matrix: &Matrix) -> Result<Option<Self>, InstallationError> {
         Self::read(home, Keys::Installed, matrix, Damaged::Quarantine)
     }
 
-    /// The same with these keys alone: those installed do not count, and need not be there.
+    /// Reads the installed licenses and verifies them with these keys. Installed keys are ignored.
     ///
     /// # Errors
-    /// As [`Installation::open`].
+    ///
+    /// Same as [`Installation::open`].
     pub fn load(
         home: &Home,
         trust: &TrustSet,
@@ -55,32 +58,35 @@ impl Installation {
         Self::read(home, Keys::Given(trust), matrix, Damaged::Quarantine)
     }
 
-    /// The installed keys, the user's with the administrator's, and what trust statements made of them; none if there are none.
+    /// Returns the trusted keys: the installed keys of the user and the administrator, as changed
+    /// by trust statements. `None` if no keys are installed.
     ///
     /// # Errors
-    /// [`InstallationError`] if a file of keys can't be read, or is no trust set.
+    ///
+    /// Returns [`InstallationError`] if a file of keys cannot be read or is not a trust set.
     pub fn trust(home: &Home) -> Result<Option<TrustSet>, InstallationError> {
         let rotation = Self::rotation(home)?;
         Ok(rotation.map(|rotation| rotation.keys().clone()))
     }
 
-    /// The same with where each key comes from, and which were retired.
+    /// Returns the trusted keys with their origins, and the retired keys.
     ///
     /// # Errors
-    /// As [`Installation::trust`].
+    ///
+    /// Same as [`Installation::trust`].
     pub fn rotation(home: &Home) -> Result<Option<Rotation>, InstallationError> {
         let roots = roots_of(home)?;
         Ok(roots.map(|roots| Self::rotation_of(home, roots)))
     }
 
-    /// What the installed trust statements make of these keys.
+    /// Applies the installed trust statements to these keys.
     pub fn rotation_of(home: &Home, roots: TrustSet) -> Rotation {
         let mut rotation = Rotation::new(roots);
         statements::apply_kept(&mut rotation, home);
         rotation
     }
 
-    /// What the administrator's folder holds by itself, verified, and in which file.
+    /// Returns the verified licenses in the administrator's directory, and the path of their file.
     pub(crate) fn shared(
         home: &Home,
         keys: Keys<'_>,
@@ -92,7 +98,7 @@ impl Installation {
         Some((bundle, path))
     }
 
-    /// Reads what is installed and verifies it with these keys.
+    /// Reads the installed licenses and verifies them with these keys.
     pub(crate) fn read(
         home: &Home,
         keys: Keys<'_>,
@@ -100,7 +106,7 @@ impl Installation {
         damaged: Damaged,
     ) -> Result<Option<Self>, InstallationError> {
         let own = || found_in(home.user(), || keys.of_user(home), matrix);
-        // Keys and license are two files: somebody may have installed others between the two.
+        // Keys and license are separate files: another process may have replaced both in between.
         let found = match own() {
             Err(InstallationError::License { .. }) => own(),
             answer => answer,
@@ -145,13 +151,15 @@ impl Installation {
         }))
     }
 
-    /// The keys for what is kept beside the licenses: those that the user's was verified with just now, or else those installed.
+    /// Returns the keys for tokens that are stored separately: those that verified the user's
+    /// license, else the installed keys.
     pub(crate) fn keys(&self, home: &Home) -> TrustSet {
         let installed = || Self::trust(home).ok().flatten().unwrap_or_default();
         self.keys.clone().unwrap_or_else(installed)
     }
 
-    /// Adds validation tokens that are kept elsewhere, and returns those that are not for these licenses, or no longer verify.
+    /// Adds validation tokens that are stored separately. Returns the tokens that are not for these
+    /// licenses or no longer verify.
     pub(crate) fn add_validations(
         &mut self,
         armored: &[String],
@@ -161,12 +169,12 @@ impl Installation {
         add_validations(&mut self.bundle, armored, trust, matrix)
     }
 
-    /// Adds revocation lists that are kept elsewhere.
+    /// Adds revocation lists that are stored separately.
     pub(crate) fn add_revocations(&mut self, lists: Vec<RevocationList>) {
         self.bundle.add_revocations(lists);
     }
 
-    /// Adds activations that are kept elsewhere, and what was given up.
+    /// Adds activations that are stored separately, and the deactivated ones.
     pub(crate) fn add_activations(
         &mut self,
         activations: Vec<Activation>,
@@ -176,17 +184,17 @@ impl Installation {
         self.bundle.add_given_up(given_up.iter().cloned());
     }
 
-    /// The verified licenses, the validation tokens for them, and the revocation lists.
+    /// Returns the verified licenses with their validation tokens and the revocation lists.
     pub fn bundle(&self) -> &Bundle {
         &self.bundle
     }
 
-    /// Where the licenses are kept: the user's first.
+    /// Returns the paths of the license files, the user's first.
     pub fn paths(&self) -> &[PathBuf] {
         &self.paths
     }
 
-    /// What is wrong with the license of the other place, where there are two.
+    /// Returns the problems with the other license file, if only one of two is usable.
     pub fn problems(&self) -> &[InstallationError] {
         &self.problems
     }
@@ -208,16 +216,16 @@ fn add_validations(
     foreign
 }
 
-/// The license, where it is, and the keys that it was verified with.
+/// The licenses of one directory, their path, and the keys that verified them.
 type Found = Result<Option<(Bundle, PathBuf, TrustSet)>, InstallationError>;
 
-/// The license in one place.
+/// Reads and verifies the license in one directory.
 fn found_in(
     store: &Store,
     trust: impl Fn() -> Result<TrustSet, InstallationError>,
     matrix: &Matrix,
 ) -> Found {
-    // Installing writes the one before it removes the other, so both may be there for a moment.
+    // Installing writes one file before it removes the other, so both can exist for a moment.
     for file in [StateFile::License, StateFile::Key] {
         if let Some(text) = read_text(store, file)? {
             let trust = trust()?;
@@ -238,27 +246,27 @@ fn found_in(
     Ok(None)
 }
 
-/// The keys to verify with.
+/// The keys that verify licenses.
 #[derive(Clone, Copy)]
 pub(crate) enum Keys<'a> {
-    /// Those installed beside the license.
+    /// The keys that are installed with the license.
     Installed,
-    /// These.
+    /// These keys.
     Given(&'a TrustSet),
 }
 
 impl<'a> Keys<'a> {
-    /// These if there are some, else those installed.
+    /// Returns the given keys, else the installed ones.
     pub(crate) fn of(given: Option<&'a TrustSet>) -> Self {
         given.map_or(Self::Installed, Self::Given)
     }
 
-    /// What a license of the user's is replaced with regard to: an installed set that is damaged is none.
+    /// Returns the keys that verify the license to replace. A damaged file of keys counts as empty.
     fn before(self, home: &Home) -> TrustSet {
         self.with_kept(home, self.roots_before(home)).keys().clone()
     }
 
-    /// The same before any trust statement.
+    /// Returns the same keys before any trust statement.
     fn roots_before(self, home: &Home) -> TrustSet {
         match self {
             Self::Given(keys) => keys.clone(),
@@ -266,7 +274,7 @@ impl<'a> Keys<'a> {
         }
     }
 
-    /// What the kept statements make of keys: nothing where a program has its own.
+    /// Applies the stored trust statements to keys. They do not change embedded keys.
     pub(crate) fn with_kept(self, home: &Home, roots: TrustSet) -> Rotation {
         match self {
             Self::Given(_) => Rotation::new(roots),
@@ -281,7 +289,8 @@ impl<'a> Keys<'a> {
         }
     }
 
-    /// The administrator's own first: nothing in the user's folder takes them away.
+    /// Returns the keys for the administrator's license: the administrator's first, because nothing
+    /// in the user's directory may remove them.
     fn of_system(self, home: &Home, system: &Store) -> Result<TrustSet, InstallationError> {
         match self {
             Self::Given(keys) => Ok(keys.clone()),
@@ -295,10 +304,10 @@ impl<'a> Keys<'a> {
     }
 }
 
-/// The keys of both folders before any trust statement.
+/// Returns the keys of both directories before any trust statement.
 pub(crate) fn roots_of(home: &Home) -> Result<Option<TrustSet>, InstallationError> {
     let own = roots_in(home.user())?;
-    // A file of the administrator's that is of no use must not keep a user from their own license.
+    // A damaged file of the administrator must not disable the user's own license.
     let shared = home
         .system()
         .and_then(|system| roots_in(system).ok().flatten());

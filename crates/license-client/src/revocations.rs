@@ -1,7 +1,8 @@
-//! The revocation lists that are kept on this machine: of each signing key the newest.
+//! The stored revocation lists: the newest of each signing key.
 //!
-//! The number of the newest list ever seen of a key is kept in the sealed state too, so that removing the file lets no older one in. It
-//! belongs to the key: a stolen one can push up its own number, and no other's.
+//! The sealed state also contains the number of the newest list of each key, so that an older list
+//! is not accepted after the file is removed. The number belongs to one key: a stolen key can raise
+//! its own number, but not that of another key.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -16,15 +17,16 @@ use crate::problem::{ListFault, ListProblem, StaleList};
 use crate::state::seen::SeenLists;
 use crate::store::{Damaged, Store, StoreError, StoreLock};
 
-/// The lists that are kept in one folder.
+/// The lists that are stored in one directory.
 #[derive(Debug, Default)]
 struct StoredLists {
     lists: Vec<RevocationList>,
-    /// Lists of keys that are not trusted now, as they are.
+    /// Lists in armor whose keys are not trusted now.
     foreign: Vec<String>,
 }
 
-/// The lists of this product that verify, of the user's folder and the administrator's, and what is wrong with the others.
+/// Returns the lists of this product that verify, from the directories of the user and the
+/// administrator, and the problems with the others.
 pub(crate) fn of_home(
     home: &Home,
     trust: &TrustSet,
@@ -62,7 +64,8 @@ pub(crate) fn of_home(
     (lists, problems)
 }
 
-/// Where less is at hand than was seen here. It is no secret from whoever removed it, but a mistake is worth telling.
+/// Returns the keys whose list is missing, or older than one that was seen here. The user who
+/// removed a list knows that, but it may have been a mistake.
 fn missing(lists: &[RevocationList], trust: &TrustSet, seen: &SeenLists) -> Vec<ListProblem> {
     let of_key = |key: &KeyId| {
         let expected = seen.seq(key)?;
@@ -83,7 +86,7 @@ fn missing(lists: &[RevocationList], trust: &TrustSet, seen: &SeenLists) -> Vec<
     trust.iter().filter_map(|key| of_key(key.id())).collect()
 }
 
-/// Of each key the list with the highest number, in the order of the keys.
+/// Returns the list with the highest number of each key, in the order of the keys.
 fn newest(lists: Vec<RevocationList>) -> Vec<RevocationList> {
     let mut newest: BTreeMap<KeyId, RevocationList> = BTreeMap::new();
     for list in lists {
@@ -120,7 +123,7 @@ fn verified(text: &str, trust: &TrustSet) -> Result<StoredLists, ListFault> {
     for block in artefacts.of_kind(TokenKind::Revocations) {
         match block.token.verify_revocations(trust) {
             Ok(list) => kept.lists.push(list),
-            // Whoever trusted that key once may do so again.
+            // The key may be trusted again later.
             Err(VerifyError::UntrustedKey { .. }) => kept.foreign.push(block.token.to_armor()),
             Err(error) => return Err(ListFault::Verify(error)),
         }
@@ -128,14 +131,14 @@ fn verified(text: &str, trust: &TrustSet) -> Result<StoredLists, ListFault> {
     Ok(kept)
 }
 
-/// Writes these lists beside those of other keys that are kept, and returns where.
+/// Writes these lists and the stored lists of other keys, and returns the path of the file.
 pub(crate) fn write(
     lock: &StoreLock,
     store: &Store,
     trust: &TrustSet,
     lists: &[RevocationList],
 ) -> Result<PathBuf, StoreError> {
-    // What is damaged is what one installs anew for.
+    // A damaged file is replaced by the new lists.
     let kept = match in_store(store, trust) {
         Ok(kept) => kept,
         Err(ListProblem::Store(error)) => return Err(error),
@@ -147,7 +150,7 @@ pub(crate) fn write(
     let lists = newest([kept.lists, lists.to_vec()].concat());
     let mut text: String = lists.iter().map(RevocationList::to_armor).collect();
     for block in kept.foreign {
-        // What nobody trusts now makes way if there is no room.
+        // Lists of untrusted keys are dropped if there is no room for them.
         if text.len() + block.len() <= MAX_LIST_BYTES {
             text.push_str(&block);
         }
@@ -157,19 +160,20 @@ pub(crate) fn write(
     Ok(store.dir().file(StateFile::Revocations))
 }
 
-/// What installing a revocation list did.
+/// Result of installing a revocation list.
 #[derive(Debug, Clone)]
 #[must_use]
 pub struct InstalledList {
     /// The list.
     pub list: RevocationList,
-    /// Where it is kept.
+    /// The file that contains it.
     pub path: PathBuf,
-    /// Whether it was not installed already.
+    /// Whether it was not installed before.
     pub is_news: bool,
 }
 
-/// Checks every list of an artefact against what was seen, in the order of their numbers, and tells which are news.
+/// Checks the lists of an artifact against those that were seen before, in the order of their
+/// numbers. Returns which lists are new.
 pub(crate) fn check(
     lists: &[RevocationList],
     product: ProductCode,
@@ -195,13 +199,14 @@ pub(crate) fn check(
     Ok(checked)
 }
 
-/// Why a list is not installed.
+/// The reason why a list is not installed.
 pub(crate) enum Refused {
     Product { found: ProductCode },
     Stale(StaleList),
 }
 
-/// What was seen: what the state says, and the lists that are kept, should the state be gone.
+/// Returns the lists that were seen: those in the state, and the stored lists in case the state is
+/// lost.
 pub(crate) fn seen_with(mut seen: SeenLists, store: &Store, trust: &TrustSet) -> SeenLists {
     if let Ok(kept) = in_store(store, trust) {
         let _ = seen.note(&kept.lists);

@@ -1,4 +1,4 @@
-//! A session: one project of one user on this machine, for as long as somebody works on it.
+//! Sessions: one user works on one project on this machine.
 
 use std::ffi::OsStr;
 use std::fs::{self, File, TryLockError};
@@ -15,17 +15,19 @@ use crate::files::{create_private, create_private_file, is_same_file, keep_owner
 use crate::host::{Account, Host};
 use crate::project::find_project;
 
-/// The folder of the state directory in which open sessions hold a lock each.
+/// The directory in the state directory with a locked file for each open session.
 const FOLDER: &str = "sessions";
 
-/// Whether this process has cleared away what others had left when they were killed.
+/// Removes the files of crashed sessions once in each process.
 static SWEPT: Once = Once::new();
 
-/// How often a file is made anew that somebody has removed before it was locked.
+/// How often a file is created again if another process removes it before it is locked.
 const ATTEMPTS: u32 = 16;
 
-/// An open session. It ends when it is dropped, and with the process at the latest, however that ends: the system gives up its lock, and no
-/// timer has to run out.
+/// An open session.
+///
+/// It ends when it is dropped or when the process ends, because the system then releases its lock.
+/// There is no timeout.
 #[derive(Debug)]
 #[must_use = "the session ends as soon as it is dropped"]
 pub struct Session {
@@ -34,7 +36,7 @@ pub struct Session {
     guard: Option<Guard>,
 }
 
-/// The lock on a file of the session. Several windows on one project have one each.
+/// The locked file of a session. Several sessions on one project have a file each.
 #[derive(Debug)]
 struct Guard {
     file: File,
@@ -42,11 +44,13 @@ struct Guard {
 }
 
 impl Session {
-    /// Opens a session on the project that the path belongs to, for a user; none is the system's user who runs this process. It is counted
-    /// for usage reports.
+    /// Opens a session on the project that contains `path`, and counts it for usage reports.
+    ///
+    /// Without `user`, the session belongs to the system user of this process.
     ///
     /// # Errors
-    /// [`ProjectError`] if the path leads to no project that can be read.
+    ///
+    /// Returns [`ProjectError`] if no readable project is found.
     pub fn open(
         host: &Host,
         license: Option<&LicenseId>,
@@ -54,12 +58,12 @@ impl Session {
         path: &Path,
     ) -> Result<Self, ProjectError> {
         let mut session = Self::find(host, license, user, path)?;
-        // Without a place for its lock a session is not counted, and works all the same.
+        // A session without a directory for its lock is not counted, but works.
         let dir = host.state_dir().filter(|dir| dir.create().is_ok());
         let folder = dir.map(|dir| dir.path().join(FOLDER));
         let folder = folder.filter(|folder| is_no_link(folder));
         if let Some(folder) = &folder {
-            // Who is killed leaves a file, and else nobody might ever ask.
+            // A killed process leaves its file, and usually no other call removes it.
             SWEPT.call_once(|| drop(open_in(folder)));
         }
         session.guard = folder.and_then(|folder| Guard::take(&folder, session.id).ok());
@@ -71,10 +75,11 @@ impl Session {
         Ok(session)
     }
 
-    /// Finds the session of a project without opening it: nothing is written.
+    /// Finds the session of a project without opening it. Nothing is written.
     ///
     /// # Errors
-    /// As [`Session::open`].
+    ///
+    /// Same as [`Session::open`].
     pub fn find(
         host: &Host,
         license: Option<&LicenseId>,
@@ -93,10 +98,12 @@ impl Session {
         })
     }
 
-    /// The sessions of this user that are open on this machine now, in this process and others.
+    /// Returns the ids of the sessions of this user that are open on this machine, in all
+    /// processes.
     ///
     /// # Errors
-    /// If the state directory can't be read.
+    ///
+    /// Returns an error if the state directory cannot be read.
     pub fn open_on(host: &Host) -> io::Result<Vec<String>> {
         match host.state_dir() {
             Some(dir) => open_in(&dir.path().join(FOLDER)),
@@ -104,28 +111,30 @@ impl Session {
         }
     }
 
-    /// Its id.
+    /// Returns the session id.
     pub fn id(&self) -> SessionId {
         self.id
     }
 
-    /// The project.
+    /// Returns the root of the project.
     pub fn root(&self) -> &ProjectRoot {
         &self.root
     }
 
-    /// Whether others can see that it is open.
+    /// Returns whether other processes can see that the session is open.
     pub fn is_counted(&self) -> bool {
         self.guard.is_some()
     }
 }
 
-/// A link in its place may lead root, who comes by, to a folder that is none of this user's.
+/// Returns whether the path is not a symbolic link. A link could lead root to a directory that does
+/// not belong to this user.
 fn is_no_link(folder: &Path) -> bool {
     !fs::symlink_metadata(folder).is_ok_and(|found| found.is_symlink())
 }
 
-/// The sessions whose files somebody holds. The files of others are removed. Behind a link nobody holds any.
+/// Returns the ids of the sessions whose files are locked, and removes the other session files.
+/// Does not follow a symbolic link.
 fn open_in(folder: &Path) -> io::Result<Vec<String>> {
     if !is_no_link(folder) {
         return Ok(Vec::new());
@@ -150,7 +159,8 @@ fn open_in(folder: &Path) -> io::Result<Vec<String>> {
     Ok(open)
 }
 
-/// The session that a file in the folder is of; none if it is no session's, and none of ours to remove.
+/// Returns the session id in a file name, or `None` if the name is not that of a session file,
+/// which must not be removed.
 fn session_of(name: &OsStr) -> Option<&str> {
     let (id, rest) = name.to_str()?.split_once('.')?;
     let (process, number) = rest.split_once('-')?;
@@ -160,15 +170,17 @@ fn session_of(name: &OsStr) -> Option<&str> {
     (is_id && is_number(process) && is_number(number)).then_some(id)
 }
 
-/// Counts the sessions of this process, to tell their files apart.
+/// Number of sessions that this process has opened. It makes their file names unique.
 static OPENED: AtomicU64 = AtomicU64::new(0);
 
 impl Guard {
-    /// Makes a file of this session's own and locks it: one that holds its lock alone can be told from one that only asks.
+    /// Creates a file for one session and locks it exclusively, where a process that lists sessions
+    /// uses a shared lock.
     fn take(folder: &Path, id: SessionId) -> io::Result<Self> {
         match create_private(folder) {
             Ok(()) => {
-                // What root makes for a user is the user's, unless they have put something else of root's in its place.
+                // A directory that root creates for a user gets the user as owner, unless it was
+                // replaced by another one in the meantime.
                 if let (Some(state), Ok(made)) = (folder.parent(), opened(folder))
                     && made.metadata().is_ok_and(|made| made.is_dir())
                 {
@@ -182,11 +194,11 @@ impl Guard {
             let number = OPENED.fetch_add(1, Ordering::Relaxed);
             let path = folder.join(format!("{id}.{}-{number}", std::process::id()));
             let file = match create_private_file(&path) {
-                // One that a process of this number left behind.
+                // A process with the same id left this file.
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => continue,
                 file => file?,
             };
-            // Whoever asks may have taken it for one that was left behind, and removed it.
+            // A process that lists sessions may have removed the file before it was locked.
             if file.try_lock().is_ok() && is_there(&file, &path) {
                 keep_owner(folder, &file);
                 return Ok(Self { file, path });
@@ -206,19 +218,20 @@ fn is_there(file: &File, path: &Path) -> bool {
     matches!((opened, there), (Ok(opened), Ok(there)) if is_same_file(&opened, &there))
 }
 
-/// Whether somebody holds it; what nobody holds was left behind, and is removed. A link is held by nobody, and left.
+/// Returns whether a process has locked the file. Removes a file that is not locked, and ignores a
+/// symbolic link.
 fn is_held(path: &Path) -> bool {
     let Ok(file) = opened(path) else {
         return false;
     };
-    // Shared, so that two who ask at once don't take each other for a session.
+    // Shared, so that two processes that list sessions do not mistake each other for a session.
     match file.try_lock_shared() {
         Err(TryLockError::WouldBlock) => true,
         Ok(()) => {
             let _ = fs::remove_file(path);
             false
         }
-        // Where nothing can be locked nothing is known.
+        // Where files cannot be locked, open sessions are unknown.
         Err(TryLockError::Error(_)) => false,
     }
 }
@@ -230,7 +243,7 @@ impl Drop for Guard {
     }
 }
 
-/// The user by number where the system has numbers, for a name in the environment can be anybody's.
+/// Returns the user id of this process. A user name from the environment could be set by anybody.
 #[cfg(unix)]
 fn user_of_this_process() -> String {
     format!("uid:{}", rustix::process::geteuid().as_raw())
@@ -246,8 +259,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_no_sessions_file_is_not_removed() {
-        let folder = tempfile::tempdir().unwrap();
+    fn only_session_files_are_removed() {
+        let directory = tempfile::tempdir().unwrap();
         let id = "sess_00112233445566778899aabbccddeeff";
         let ours = format!("{id}.4711-0");
         let others = [
@@ -258,26 +271,26 @@ mod tests {
             id,
         ];
         for name in others.iter().chain([&ours.as_str()]) {
-            fs::write(folder.path().join(name), "").unwrap();
+            fs::write(directory.path().join(name), "").unwrap();
         }
-        assert_eq!(open_in(folder.path()).unwrap(), [""; 0]);
-        assert!(!folder.path().join(&ours).exists(), "nobody holds it");
+        assert_eq!(open_in(directory.path()).unwrap(), [""; 0]);
+        assert!(!directory.path().join(&ours).exists(), "it is not locked");
         for name in others {
-            assert!(folder.path().join(name).exists(), "{name}");
+            assert!(directory.path().join(name).exists(), "{name}");
         }
-        let held = Guard::take(folder.path(), open_id()).unwrap();
-        assert_eq!(open_in(folder.path()).unwrap(), [open_id().to_string()]);
+        let held = Guard::take(directory.path(), open_id()).unwrap();
+        assert_eq!(open_in(directory.path()).unwrap(), [open_id().to_string()]);
         drop(held);
-        assert_eq!(open_in(folder.path()).unwrap(), [""; 0]);
+        assert_eq!(open_in(directory.path()).unwrap(), [""; 0]);
     }
 
-    /// A state directory, and beside it a folder with a session's file that nobody holds.
+    /// Returns a state directory, and the session file in another directory, which is not locked.
     #[cfg(unix)]
-    fn beside() -> (tempfile::TempDir, Host, std::path::PathBuf) {
+    fn with_other_directory() -> (tempfile::TempDir, Host, std::path::PathBuf) {
         let scratch = tempfile::tempdir().unwrap();
         let (state, other) = (scratch.path().join("state"), scratch.path().join("other"));
-        for folder in [&state, &other] {
-            create_private(folder).unwrap();
+        for directory in [&state, &other] {
+            create_private(directory).unwrap();
         }
         let theirs = other.join("sess_00112233445566778899aabbccddeeff.4711-0");
         fs::write(&theirs, "theirs").unwrap();
@@ -288,10 +301,10 @@ mod tests {
 
     #[test]
     #[cfg(unix)]
-    fn behind_a_link_no_session_is_looked_for_and_none_removed() {
-        let (scratch, host, theirs) = beside();
-        let folder = scratch.path().join("state").join(FOLDER);
-        std::os::unix::fs::symlink(scratch.path().join("other"), folder).unwrap();
+    fn sessions_behind_a_symbolic_link_are_neither_listed_nor_removed() {
+        let (scratch, host, theirs) = with_other_directory();
+        let sessions = scratch.path().join("state").join(FOLDER);
+        std::os::unix::fs::symlink(scratch.path().join("other"), sessions).unwrap();
         assert_eq!(Session::open_on(&host).unwrap(), [""; 0]);
         assert!(theirs.exists());
         let session = Session::open(&host, None, None, scratch.path()).unwrap();
@@ -304,17 +317,17 @@ mod tests {
 
     #[test]
     #[cfg(unix)]
-    fn a_file_that_is_a_link_is_no_session_whoever_holds_what_it_leads_to() {
-        let (scratch, host, theirs) = beside();
-        let folder = scratch.path().join("state").join(FOLDER);
-        create_private(&folder).unwrap();
-        let link = folder.join(theirs.file_name().unwrap());
+    fn a_symbolic_link_is_not_a_session_even_if_its_target_is_locked() {
+        let (scratch, host, theirs) = with_other_directory();
+        let sessions = scratch.path().join("state").join(FOLDER);
+        create_private(&sessions).unwrap();
+        let link = sessions.join(theirs.file_name().unwrap());
         std::os::unix::fs::symlink(&theirs, &link).unwrap();
         let held = File::open(&theirs).unwrap();
         held.lock().unwrap();
         assert!(
             !is_held(&link),
-            "also if it became one after it was looked at"
+            "also if it became a link after it was examined"
         );
         assert_eq!(Session::open_on(&host).unwrap(), [""; 0]);
         drop(held);
@@ -325,8 +338,8 @@ mod tests {
 
     #[test]
     #[cfg(unix)]
-    fn what_is_given_to_the_user_is_no_link() {
-        let (scratch, _, theirs) = beside();
+    fn opening_for_a_change_of_owner_does_not_follow_a_symbolic_link() {
+        let (scratch, _, theirs) = with_other_directory();
         let link = scratch.path().join("link");
         std::os::unix::fs::symlink(theirs.parent().unwrap(), &link).unwrap();
         assert!(opened(&link).is_err());

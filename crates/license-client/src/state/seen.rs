@@ -1,6 +1,7 @@
-//! The newest revocation list of each signing key that was seen on this machine.
+//! The numbers of the newest revocation lists that were seen on this machine.
 //!
-//! The number belongs to the key: whoever stole one key can raise its own number and no other.
+//! A number belongs to one signing key: a stolen key can raise its own number, but not that of
+//! another key.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +17,7 @@ pub(crate) struct SeenLists {
     keys: BTreeMap<String, Newest>,
 }
 
-/// The number of a list, and what tells it from another of that number.
+/// The number and the digest of a list. The digest distinguishes two lists with the same number.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Newest {
     seq: u64,
@@ -34,7 +35,7 @@ impl Newest {
 }
 
 impl SeenLists {
-    /// What two copies know together.
+    /// Combines two copies.
     pub(crate) fn merged(mut self, other: Self) -> Self {
         for (key, newest) in other.keys {
             self.raise(key, newest);
@@ -49,7 +50,7 @@ impl SeenLists {
         }
     }
 
-    /// Takes note of lists, and tells whether that was news.
+    /// Records lists. Returns whether that changed anything.
     pub(crate) fn note<'l>(&mut self, lists: impl IntoIterator<Item = &'l RevocationList>) -> bool {
         let before = self.clone();
         for list in lists {
@@ -58,12 +59,12 @@ impl SeenLists {
         *self != before
     }
 
-    /// The highest number of a key.
+    /// Returns the highest number of a key.
     pub(crate) fn seq(&self, key: &KeyId) -> Option<u64> {
         Some(self.keys.get(key.as_str())?.seq)
     }
 
-    /// Checks that a list is not older than the newest seen of its key, and tells whether it is news.
+    /// Checks that a list is not older than the newest of its key. Returns whether the list is new.
     pub(crate) fn check(&self, list: &RevocationList) -> Result<bool, StaleList> {
         let own = Newest::of(list);
         match self.keys.get(list.key_id().as_str()) {

@@ -1,7 +1,8 @@
-//! Several files written as one: all of them, or none, whatever moment the writer dies at.
+//! Transactions over several files: all of them are written, or none, even if the writer crashes.
 //!
-//! What is there before is kept in a folder beside the files, by hard links, since a file is replaced and never rewritten. While that folder
-//! has its name, whoever locks next puts everything back.
+//! The previous files are kept in an undo directory as hard links, because a file is replaced and
+//! never rewritten. While that directory exists, the next process that takes the lock restores all
+//! files.
 
 use std::fs;
 use std::io;
@@ -11,31 +12,32 @@ use super::{StoreError, StoreLock, UNFINISHED};
 use crate::files::{create_private, sync_directory};
 use crate::paths::{StateDir, StateFile};
 
-/// What was there, whole.
+/// Name of the undo directory when it is complete.
 const UNDO: &str = ".undo";
-/// The same before it is whole, and after it is no more needed. Swept like other unfinished files.
+/// Name of the undo directory before it is complete and after it is no longer needed. It is removed
+/// like other incomplete files.
 const PASSING: &str = "undo";
 
-/// Files as they were, which come back unless [`Undo::commit`] is called.
-#[must_use = "dropped, it puts everything back"]
+/// A transaction, which restores the previous files unless [`Undo::commit`] is called.
+#[must_use = "dropping it restores the previous files"]
 pub(crate) struct Undo<'l> {
     lock: &'l StoreLock,
     is_done: bool,
 }
 
 impl StoreLock {
-    /// Keeps everything that is there, until it is committed.
+    /// Begins a transaction: keeps the current files until it is committed.
     pub(crate) fn begin(&self) -> Result<Undo<'_>, StoreError> {
-        let folder = undo_folder(&self.dir);
-        self.keep_all(&folder)
-            .map_err(|source| StoreError::on_write(folder, source))?;
+        let undo = undo_directory(&self.dir);
+        self.keep_all(&undo)
+            .map_err(|source| StoreError::on_write(undo, source))?;
         Ok(Undo {
             lock: self,
             is_done: false,
         })
     }
 
-    fn keep_all(&self, folder: &Path) -> io::Result<()> {
+    fn keep_all(&self, undo: &Path) -> io::Result<()> {
         let passing = passing(&self.dir);
         let _ = fs::remove_dir_all(&passing);
         create_private(&passing)?;
@@ -46,28 +48,28 @@ impl StoreLock {
             }
         }
         sync_directory(&passing)?;
-        fs::rename(&passing, folder)?;
+        fs::rename(&passing, undo)?;
         sync_directory(self.dir.path())
     }
 
-    /// Puts back what somebody who died had begun to replace.
+    /// Restores the files of a transaction whose process crashed.
     pub(super) fn recover(&self) {
-        if undo_folder(&self.dir).is_dir() {
-            // What can't be put back now is by whoever locks next.
+        if undo_directory(&self.dir).is_dir() {
+            // If it fails, the next process that takes the lock tries again.
             let _ = self.put_back();
         }
     }
 
     fn put_back(&self) -> io::Result<()> {
-        let folder = undo_folder(&self.dir);
+        let undo = undo_directory(&self.dir);
         for file in StateFile::ALL {
-            let (kept, path) = (folder.join(file.name()), self.dir.file(*file));
+            let (kept, path) = (undo.join(file.name()), self.dir.file(*file));
             if kept.symlink_metadata().is_ok() {
                 let unfinished = self.dir.path().join(format!("{UNFINISHED}{}", file.name()));
                 let _ = fs::remove_file(&unfinished);
                 copy(&kept, &unfinished)?;
                 fs::rename(&unfinished, &path)?;
-                // To rename one link of a file to another of its links does nothing (rename(2)).
+                // Renaming one hard link over another of the same file does nothing (rename(2)).
                 let _ = fs::remove_file(&unfinished);
             } else if let Err(error) = fs::remove_file(&path)
                 && error.kind() != io::ErrorKind::NotFound
@@ -79,11 +81,11 @@ impl StoreLock {
         self.forget_kept()
     }
 
-    /// From the first rename on nothing is put back any more.
+    /// Removes the undo directory. After its rename nothing is restored any more.
     fn forget_kept(&self) -> io::Result<()> {
         let passing = passing(&self.dir);
         let _ = fs::remove_dir_all(&passing);
-        fs::rename(undo_folder(&self.dir), &passing)?;
+        fs::rename(undo_directory(&self.dir), &passing)?;
         sync_directory(self.dir.path())?;
         let _ = fs::remove_dir_all(&passing);
         Ok(())
@@ -91,31 +93,31 @@ impl StoreLock {
 }
 
 impl Undo<'_> {
-    /// Lets everything that was written stand.
+    /// Ends the transaction and keeps everything that was written.
     pub(crate) fn commit(mut self) -> Result<(), StoreError> {
         self.is_done = true;
-        let folder = undo_folder(&self.lock.dir);
+        let undo = undo_directory(&self.lock.dir);
         self.lock
             .forget_kept()
-            .map_err(|source| StoreError::on_write(folder, source))
+            .map_err(|source| StoreError::on_write(undo, source))
     }
 }
 
 impl Drop for Undo<'_> {
     fn drop(&mut self) {
         if !self.is_done {
-            // What can't be put back now is by whoever locks next.
+            // If it fails, the next process that takes the lock tries again.
             let _ = self.lock.put_back();
         }
     }
 }
 
-/// Whether somebody died, or is at work, while several files were written.
+/// Returns whether a transaction is active, or was left by a crashed process.
 pub(super) fn is_begun(dir: &StateDir) -> bool {
-    undo_folder(dir).is_dir()
+    undo_directory(dir).is_dir()
 }
 
-fn undo_folder(dir: &StateDir) -> PathBuf {
+fn undo_directory(dir: &StateDir) -> PathBuf {
     dir.path().join(UNDO)
 }
 
@@ -123,7 +125,7 @@ fn passing(dir: &StateDir) -> PathBuf {
     dir.path().join(format!("{UNFINISHED}{PASSING}"))
 }
 
-/// By a hard link, or where there are none by its content.
+/// Creates a hard link, or a copy where hard links are not supported.
 fn copy(from: &Path, to: &Path) -> io::Result<()> {
     match fs::hard_link(from, to) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => fs::copy(from, to).map(drop),
@@ -139,13 +141,13 @@ mod tests {
     use crate::store::Store;
 
     fn store() -> (tempfile::TempDir, Store) {
-        let folder = tempfile::tempdir().unwrap();
-        let store = Store::new(StateDir::at(folder.path().join("state")));
+        let directory = tempfile::tempdir().unwrap();
+        let store = Store::new(StateDir::at(directory.path().join("state")));
         let lock = store.lock().unwrap();
         lock.write(StateFile::License, b"old").unwrap();
         lock.write(StateFile::Key, b"key").unwrap();
         drop(lock);
-        (folder, store)
+        (directory, store)
     }
 
     fn change(lock: &StoreLock) {
@@ -168,8 +170,8 @@ mod tests {
     }
 
     #[test]
-    fn what_is_committed_stands_and_nothing_is_left_over() {
-        let (_folder, store) = store();
+    fn a_committed_transaction_keeps_the_new_files_and_leaves_nothing_over() {
+        let (_directory, store) = store();
         let lock = store.lock().unwrap();
         let undo = lock.begin().unwrap();
         change(&lock);
@@ -180,8 +182,8 @@ mod tests {
     }
 
     #[test]
-    fn what_is_given_up_is_as_it_was() {
-        let (_folder, store) = store();
+    fn a_dropped_transaction_restores_the_previous_files() {
+        let (_directory, store) = store();
         let lock = store.lock().unwrap();
         let undo = lock.begin().unwrap();
         change(&lock);
@@ -192,12 +194,12 @@ mod tests {
     }
 
     #[test]
-    fn who_reads_after_somebody_died_reads_what_was_before() {
-        let (_folder, store) = store();
+    fn a_read_after_a_crash_returns_the_previous_files() {
+        let (_directory, store) = store();
         let lock = store.lock().unwrap();
         let undo = lock.begin().unwrap();
         change(&lock);
-        // Nobody else puts anything back while the writer lives.
+        // While the writer has the lock, no other process restores anything.
         assert_eq!(content(&store), after());
         std::mem::forget(undo);
         drop(lock);
@@ -206,13 +208,13 @@ mod tests {
     }
 
     #[test]
-    fn who_dies_while_putting_back_has_it_put_back_again() {
-        let (_folder, store) = store();
+    fn a_crash_while_restoring_is_recovered() {
+        let (_directory, store) = store();
         let lock = store.lock().unwrap();
         std::mem::forget(lock.begin().unwrap());
         change(&lock);
-        // The first of the files is back already.
-        let kept = undo_folder(store.dir()).join(StateFile::License.name());
+        // The first file is already restored.
+        let kept = undo_directory(store.dir()).join(StateFile::License.name());
         fs::remove_file(store.dir().file(StateFile::License)).unwrap();
         fs::hard_link(kept, store.dir().file(StateFile::License)).unwrap();
         drop(lock);
