@@ -1,4 +1,4 @@
-//! A license to install: what it is compared with, and how it is stored.
+//! A license to install: comparison with the installed license, and storage.
 
 use std::path::PathBuf;
 
@@ -10,44 +10,47 @@ use crate::home::Home;
 use crate::paths::StateFile;
 use crate::store::{Damaged, StoreLock};
 
-/// Whether a license that holds may be replaced by one that does not.
+/// Whether a valid license may be replaced by one that is not valid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Replace {
-    /// It may not: that would stop software in production.
+    /// It may not, because that could stop software in production.
     UnlessWorse,
     /// It may.
     Always,
 }
 
-/// A verified license to install, and what it was verified with.
+/// A verified license to install, and the keys that verify it.
 #[derive(Clone, Copy, Debug)]
 pub struct Candidate<'a> {
     /// The license.
     pub bundle: &'a Bundle,
-    /// The keys that it was verified with. For a `Host` without keys of its own (`Host::trusting`)
-    /// these are the keys from which trust statements, installed and in the bundle, led to the keys
-    /// that it was verified with.
+    /// The keys that verified the license. For a manager without embedded keys, these are the keys
+    /// before any trust statement: the statements, installed and in the license file, lead from
+    /// them to the keys that verified the license.
     pub trust: &'a TrustSet,
-    /// The product.
+    /// The feature matrix of the product.
     pub matrix: &'a Matrix,
 }
 
-/// Where a license is kept now.
+/// Where a license was stored.
 pub(crate) struct Stored {
     pub(crate) path: PathBuf,
-    /// When it begins, if what is installed goes on until then.
+    /// When the license takes effect, if the installed one stays in effect until then.
     pub(crate) begins: Option<Timestamp>,
 }
 
 impl Candidate<'_> {
-    /// Replaces what is installed by this license and its keys, and returns the path of the license.
+    /// Replaces the installed license with this license and its keys, and returns the path of the
+    /// license.
     ///
-    /// Revocation lists that came with it are left to `Host::install`, which knows the lists seen
-    /// before. The process may die at any moment: what is found afterwards verifies.
+    /// Does not install revocation lists. The manager's `install` does, because it knows the lists
+    /// that were seen before. If the process crashes, the license on disk verifies.
     ///
     /// # Errors
-    /// [`InstallationError::Worse`] if it does not hold in this context, what is installed does, and `replace` does
-    /// not allow that; others if the state directory can't be written.
+    ///
+    /// Returns [`InstallationError::Worse`] if this license is not valid in the context, the
+    /// installed one is, and `replace` does not allow that. Returns other errors if the state
+    /// directory cannot be written.
     pub fn install(
         &self,
         home: &Home,
@@ -61,7 +64,7 @@ impl Candidate<'_> {
         Ok(stored.path)
     }
 
-    /// Keeps the keys of what comes after the license beside those of the license, where installed keys count.
+    /// Adds the keys of separate tokens to the installed keys, where installed keys are used.
     pub(crate) fn add_keys(
         &self,
         lock: &StoreLock,
@@ -77,7 +80,7 @@ impl Candidate<'_> {
         Ok(())
     }
 
-    /// Replaces what is installed, together with what stays beside it as [`Self::beside`] returned.
+    /// Replaces the installed license, together with the licenses that [`Self::beside`] returned.
     pub(crate) fn install_locked(
         &self,
         lock: &StoreLock,
@@ -109,10 +112,12 @@ impl Candidate<'_> {
         })
     }
 
-    /// What is stored together with it: where one of the two replaces the other only later, or what is installed has still to begin.
+    /// Returns the licenses to store together with the candidate: one of the two replaces the other
+    /// later, or the installed license has not started yet.
     ///
     /// # Errors
-    /// [`InstallationError::Worse`] if it would take the place of what is better.
+    ///
+    /// Returns [`InstallationError::Worse`] if the candidate would replace a better license.
     pub(crate) fn beside(
         &self,
         home: &Home,
@@ -131,21 +136,22 @@ impl Candidate<'_> {
         Ok(early)
     }
 
-    /// What both are verified with, if both are kept.
+    /// Returns the keys that verify both licenses, if both are stored.
     fn keys_of_both(&self, home: &Home, before: Keys<'_>) -> TrustSet {
         let mut rotation = before.with_kept(home, both(&before.roots_before(home), self.trust));
         if matches!(before, Keys::Installed) {
             for token in self.bundle.unverified_trust_statements() {
-                // Whoever installs it has let it count by then.
+                // A failure was already reported when the statements were verified for the
+                // installation.
                 let _ = rotation.apply(token);
             }
         }
         rotation.keys().clone()
     }
 
-    /// What it would take the place of, if that matters.
+    /// Returns the license to replace, if it has to be compared.
     fn installed(&self, home: &Home, keys: Keys<'_>, replace: Replace) -> Option<Installation> {
-        // What is installed and damaged is what one installs anew for.
+        // A damaged license is replaced without a comparison.
         let own = Home::at(home.user().dir().clone());
         let read = || Installation::read(&own, keys, self.matrix, Damaged::Quarantine);
         let installed = (replace == Replace::UnlessWorse).then(|| read().ok().flatten());
@@ -160,12 +166,12 @@ impl Candidate<'_> {
     ) -> Option<Early> {
         let now = self.bundle.evaluate(self.matrix, context).evaluated_at();
         let early = Early::of(self.bundle, &installed.bundle, now)?;
-        // What is stored verifies as a whole or not at all.
+        // The stored file verifies either as a whole or not at all.
         let verifies = Bundle::verify(&early.text, keys, self.matrix).is_ok();
         verifies.then_some(early)
     }
 
-    /// Refuses what would replace a license that holds by one that does not.
+    /// Refuses to replace a valid license with one that is not valid.
     fn refuse_if_worse(
         &self,
         mut installed: Installation,
@@ -173,11 +179,11 @@ impl Candidate<'_> {
         context: &Context<'_>,
         kept: &[String],
     ) -> Result<(), InstallationError> {
-        // What the vendor said last counts for both.
+        // The stored validation tokens apply to both licenses.
         installed.add_validations(kept, own_keys, self.matrix);
         let mut new = self.bundle.clone();
         add_validations(&mut new, kept, &self.trust.joined(own_keys), self.matrix);
-        // What is installed may replace it.
+        // The installed license may supersede the new one.
         let beside = context.clone().installed(installed.bundle.licenses());
         let new = new.evaluate(self.matrix, &beside);
         let installed = installed.bundle.evaluate(self.matrix, context);
@@ -193,8 +199,8 @@ impl Candidate<'_> {
     }
 }
 
-/// The old keys stay until the new license stands, so that there is no moment without a license that verifies, but where one key has changed
-/// its algorithm.
+/// Combines both sets, so that the old keys stay until the new license is written and some license
+/// verifies at every moment. If a key has changed its algorithm, only the new keys are returned.
 fn both(before: &TrustSet, new: &TrustSet) -> TrustSet {
     let mut keys = before.clone();
     match keys.extend(new) {

@@ -1,21 +1,26 @@
-//! Licenses that begin later: installed early, they wait beside what holds until then, and outlast what is installed after them.
+//! Licenses that start later. They are stored together with the license that is in effect until
+//! then, and stay when another license is installed.
 
 use license_core::{
     Artefacts, Bundle, Canonical, License, LicenseId, Timestamp, TokenKind, Validation,
 };
 
-/// A license together with what stays beside it.
+/// A new license and the installed licenses that stay with it.
 pub(crate) struct Early {
-    /// The text of all.
+    /// The text of the license file.
     pub(super) text: String,
-    /// When the first of the new licenses begins, if one of the two replaces the other then.
+    /// The start of the first new license, if one of the two supersedes the other then.
     pub(super) begins: Option<Timestamp>,
 }
 
 impl Early {
-    /// What to store, if one of the two replaces the other, but not yet: a renewal beside what is installed, or the license again of which
-    /// the renewal is installed. Else what is installed of the same customer stays if it has not begun and the new one does not replace
-    /// it: it is paid for, and could not be put back before it begins.
+    /// Returns the licenses to store together, or `None` if the new license simply replaces the
+    /// installed one.
+    ///
+    /// - If one of the two supersedes the other later, both are stored. The new license is either a
+    ///   renewal, or the license whose renewal is already installed.
+    /// - An installed license of the same customer that has not started stays, unless the new one
+    ///   supersedes it. The customer paid for it, and could not install it again before it starts.
     pub(super) fn of(new: &Bundle, installed: &Bundle, now: Timestamp) -> Option<Self> {
         let later = |license: &&License| license.not_before().is_some_and(|start| start > now);
         let awaited = |successors: &Bundle, others: &Bundle| {
@@ -60,7 +65,7 @@ impl Early {
     }
 }
 
-/// Whether it is a license of the same customer for the same product.
+/// Returns whether both licenses have the same customer and product.
 fn is_of_one(new: &Bundle, old: &License) -> bool {
     let mut new = new.licenses().iter();
     new.any(|new| new.product() == old.product() && new.customer() == old.customer())
@@ -70,7 +75,7 @@ fn replaces(new: &License, old: &License) -> bool {
     new.product() == old.product() && new.supersedes().contains(old.id())
 }
 
-/// The blocks of these licenses, as they were verified.
+/// Returns the armor blocks of these licenses, unchanged.
 fn blocks(text: &str, licenses: &[&License]) -> Option<Vec<String>> {
     let artefacts = Artefacts::parse(text).ok()?;
     let is_meant = |id: &LicenseId| licenses.iter().any(|license| license.id() == id);

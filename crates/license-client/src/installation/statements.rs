@@ -1,4 +1,4 @@
-//! The trust statements that are kept beside the installed keys, in the order in which they were installed.
+//! The stored trust statements, in the order in which they were installed.
 
 use license_core::{
     Artefacts, BundleError, Code, MAX_FILE_BYTES, Rotation, RotationError, TokenKind, Unverified,
@@ -9,7 +9,7 @@ use crate::paths::StateFile;
 use crate::problem::StatementProblem;
 use crate::store::{Damaged, Store, StoreError, StoreLock};
 
-/// The statements in one folder, none of them verified.
+/// Returns the statements in one directory. They are not verified.
 pub(super) fn tokens_in(store: &Store) -> Result<Vec<Unverified<'static>>, StatementProblem> {
     let damaged = |source: Option<BundleError>| StatementProblem::Damaged {
         path: store.dir().file(StateFile::TrustStatements),
@@ -33,8 +33,8 @@ pub(super) fn tokens_in(store: &Store) -> Result<Vec<Unverified<'static>>, State
         .collect())
 }
 
-/// Lets the statements count one after the other. One whose signer is not trusted then, or was retired, is passed over; what is damaged is
-/// returned.
+/// Applies the statements in their order. Returns an error for a damaged statement; skips one whose
+/// signer is not trusted at that point.
 fn replay(rotation: &mut Rotation, tokens: &[Unverified<'static>]) -> Option<RotationError> {
     let mut fault = None;
     for token in tokens {
@@ -47,8 +47,8 @@ fn replay(rotation: &mut Rotation, tokens: &[Unverified<'static>]) -> Option<Rot
     fault
 }
 
-/// Lets all statements of a home count: first the administrator's, which nothing in the user's folder takes away. What can't be read
-/// counts for nothing, and [`problems`] tells of it.
+/// Applies all stored statements: first the administrator's, because nothing in the user's
+/// directory may undo them. Skips unreadable files, which [`problems`] reports.
 pub(super) fn apply_kept(rotation: &mut Rotation, home: &Home) {
     for store in [home.system(), Some(home.user())].into_iter().flatten() {
         let tokens = tokens_in(store).unwrap_or_default();
@@ -56,7 +56,7 @@ pub(super) fn apply_kept(rotation: &mut Rotation, home: &Home) {
     }
 }
 
-/// What is wrong with the statements of a home. The user's own file is put aside if it is damaged.
+/// Returns the problems with the stored statements. A damaged file of the user is quarantined.
 pub(crate) fn problems(home: &Home, damaged: Damaged) -> Vec<StatementProblem> {
     let user = home.user();
     let mut own = problem_in(home, user);
@@ -81,7 +81,7 @@ fn problem_in(home: &Home, store: &Store) -> Option<StatementProblem> {
         Ok(tokens) if tokens.is_empty() => return None,
         Ok(tokens) => tokens,
     };
-    // Whether a signature is a trusted key's can be told by who knows all keys.
+    // Whether a signature is that of a trusted key depends on all keys.
     let roots = super::roots_of(home).ok().flatten()?;
     let mut rotation = Rotation::new(roots);
     apply_kept(&mut rotation, home);
@@ -96,7 +96,8 @@ fn problem_in(home: &Home, store: &Store) -> Option<StatementProblem> {
     })
 }
 
-/// The text of the statements in the user's folder, to write it again with others. What is damaged is what one installs anew for.
+/// Returns the text of the user's statements, to which new ones are added. A damaged file is
+/// quarantined and replaced.
 pub(crate) fn kept_text(lock: &StoreLock, home: &Home) -> Result<String, StoreError> {
     match tokens_in(home.user()) {
         Ok(kept) => Ok(kept.iter().map(Unverified::to_armor).collect()),

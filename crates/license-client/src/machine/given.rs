@@ -1,4 +1,4 @@
-//! An id that an administrator gave.
+//! The machine id that an administrator configured.
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -8,13 +8,16 @@ use license_core::ProductCode;
 use super::finding::{Absence, Outcome, judge};
 use super::{MissingReason, Rejection, System, identity};
 
-/// The name of the variable that holds an id, such as `CODITECT_MACHINE_ID`.
+/// Returns the name of the variable with an id, such as `CODITECT_MACHINE_ID`.
 pub(super) fn id_variable(product: ProductCode) -> String {
     format!("{product}_MACHINE_ID")
 }
 
-/// The variable's, else the file's that another variable names, else the one in the administrator's folder. The first of
-/// these that is there decides, right or wrong: to pass over a mistake would make this another machine in silence.
+/// Returns the configured id.
+///
+/// It is the value of the variable, else in the file that another variable names, else in the
+/// administrator's directory. The first that exists is used even if it is invalid, because ignoring
+/// a mistake would silently change the identity of the machine.
 pub(super) fn given_id(
     system: &dyn System,
     product: ProductCode,
@@ -30,7 +33,7 @@ pub(super) fn given_id(
     if let Some(path) = set(&file_variable) {
         return in_named_file(system, &file_variable, path);
     }
-    match system_dir.map(|folder| in_file(system, &folder.join("machine-id"))) {
+    match system_dir.map(|directory| in_file(system, &directory.join("machine-id"))) {
         Some(outcome) if !is_not_found(&outcome) => outcome,
         _ => Err(absence(variable, MissingReason::NotFound)),
     }

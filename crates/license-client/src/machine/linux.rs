@@ -1,4 +1,4 @@
-//! Linux, by the files that the kernel and systemd show.
+//! Machine components on Linux, from files of the kernel and of systemd.
 
 mod disk;
 mod network;
@@ -12,13 +12,13 @@ use super::finding::{Absence, Outcome, first, judge, judge_file};
 use super::mounts::Mounts;
 use super::{MissingReason, Rejection, Scope, Survey, System, identity};
 
-/// The board's UUID by SMBIOS, as `sysinfo` reads it.
+/// The board's UUID in SMBIOS, as `sysinfo` reads it.
 pub(super) const PRODUCT_UUID: &str = "/sys/class/dmi/id/product_uuid";
 
-/// The systemd one, and the one of D-Bus for systems without systemd.
+/// The machine id of systemd, and that of D-Bus on systems without systemd.
 const MACHINE_ID_FILES: [&str; 2] = ["/etc/machine-id", "/var/lib/dbus/machine-id"];
 
-/// Looks for everything in `scope`.
+/// Reads the components in `scope`.
 pub(super) fn survey(system: &dyn System, scope: Scope) -> Survey {
     let mounts = Mounts::read(system);
     let surroundings = Surroundings::on_linux(system, &mounts);
@@ -30,7 +30,7 @@ pub(super) fn survey(system: &dyn System, scope: Scope) -> Survey {
             Surroundings::Container(_) | Surroundings::SystemContainer(_) => {
                 [(); 4].map(|()| in_container.clone())
             }
-            // Its card and its disks are made anew with every start.
+            // Network card and disks are created again at each start.
             Surroundings::Wsl => [
                 product_uuid(system),
                 changes_at_start.clone(),
@@ -57,7 +57,7 @@ pub(super) fn survey(system: &dyn System, scope: Scope) -> Survey {
     }
 }
 
-/// The first file that says anything.
+/// Returns the id in the first file with content.
 fn machine_id(system: &dyn System, mounts: &Mounts, surroundings: Surroundings) -> Outcome {
     let mut outcome = Err(MissingReason::NotFound.into());
     for file in MACHINE_ID_FILES {
@@ -75,7 +75,7 @@ fn machine_id(system: &dyn System, mounts: &Mounts, surroundings: Surroundings) 
     outcome
 }
 
-/// Whether what is in the file is this machine's, and lasts.
+/// Checks that the id in the file belongs to this machine and is permanent.
 fn ownership(
     system: &dyn System,
     mounts: &Mounts,
@@ -86,7 +86,8 @@ fn ownership(
     if mount.is_none() && matches!(surroundings, Surroundings::Container(_)) {
         return Err(MissingReason::InContainer);
     }
-    // Where systemd cannot write the file it makes up an id in /run/machine-id, and mounts that over it until the next start.
+    // If systemd cannot write the file, it mounts a generated id from /run/machine-id over it until
+    // the next boot.
     let made_up = mount.is_some_and(|mount| mount.kind == "tmpfs" && mount.root == "/machine-id");
     if made_up && !is_on_command_line(system) {
         return Err(MissingReason::Rejected(Rejection::Transient));
@@ -94,14 +95,15 @@ fn ownership(
     Ok(())
 }
 
-/// Whether who starts this machine says its id, which is the same each time.
+/// Returns whether the kernel command line sets the machine id, which is then the same at each
+/// boot.
 fn is_on_command_line(system: &dyn System) -> bool {
     let line = system.read(Path::new("/proc/cmdline")).unwrap_or_default();
     line.split_ascii_whitespace()
         .any(|argument| argument.starts_with("systemd.machine_id="))
 }
 
-/// Not if there is no such file, or if it waits empty to be filled.
+/// Returns whether the file exists and is not empty.
 fn says_something(outcome: &Outcome) -> bool {
     let silent = [
         MissingReason::NotFound,
@@ -112,7 +114,8 @@ fn says_something(outcome: &Outcome) -> bool {
         .map_or_else(|absence| !silent.contains(&absence.reason), |_| true)
 }
 
-/// The UUID by SMBIOS, which root alone may read, else the serial number in the device tree of a board without SMBIOS.
+/// Returns the UUID in SMBIOS, which only root may read, else the serial number in the device tree
+/// of a board without SMBIOS.
 fn product_uuid(system: &dyn System) -> Outcome {
     let device_tree = "/proc/device-tree/serial-number";
     first([
@@ -130,7 +133,7 @@ fn cpu(system: &dyn System) -> Outcome {
     ])
 }
 
-/// The first processor's name, or the numbers that stand for it on ARM.
+/// Returns the name of the first processor, or on ARM the numbers that identify it.
 fn cpu_model(cpuinfo: &str) -> String {
     let field = |name: &str| {
         cpuinfo.lines().find_map(|line| {

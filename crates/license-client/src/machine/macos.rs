@@ -1,4 +1,4 @@
-//! macOS, by IOKit and sysctl(3), and by the programs that tell what those do not.
+//! Machine components on macOS, from IOKit, sysctl(3) and system programs.
 
 use std::io;
 
@@ -36,16 +36,16 @@ pub(super) fn survey(system: &dyn System, scope: Scope) -> Survey {
 
 /// Returns the address of `en0`, the first built-in card.
 ///
-/// networksetup(8) prints the address of the hardware, where getifaddrs(3) and so `sysinfo` return
-/// the one that was made up for a network.
+/// networksetup(8) prints the hardware address. getifaddrs(3), and so `sysinfo`, returns the
+/// address that is in use, which may be random.
 fn mac(system: &dyn System) -> Outcome {
     let ports = system.run("/usr/sbin/networksetup", &["-listallhardwareports"]);
     let address = ports.and_then(|ports| found(address_of_en0(&ports)));
     judge("en0", address, identity::mac_address)
 }
 
-/// Returns the UUID of the volume with the data, which stays when the system's volume is replaced.
-/// Before macOS 10.15 one volume holds both.
+/// Returns the UUID of the data volume, which stays when the system volume is replaced. Before
+/// macOS 10.15 one volume contains both.
 fn root_disk(system: &dyn System) -> Outcome {
     let volumes = ["/System/Volumes/Data", "/"];
     first(volumes.into_iter().map(|volume| {

@@ -1,16 +1,19 @@
-//! What tells this machine from others.
+//! Components that identify this machine.
 //!
 //! | kind | Linux | macOS | Windows |
 //! |---|---|---|---|
-//! | `given` | `{PRODUCT}_MACHINE_ID`, `{PRODUCT}_MACHINE_ID_FILE`, `machine-id` in the administrator's folder | the same | the same |
+//! | `given` | `{PRODUCT}_MACHINE_ID`, `{PRODUCT}_MACHINE_ID_FILE`, `machine-id` in the
+//! administrator's directory | the same | the same |
 //! | `id` | machine-id(5) | `IOPlatformUUID` | `MachineGuid` |
 //! | `uuid` | the board's UUID (root only), a device tree's serial number | the serial number | the board's UUID |
 //! | `mac` | the lowest permanent address of a built-in card | `en0` | the lowest permanent address of a built-in card |
 //! | `cpu` | `/proc/cpuinfo` | `machdep.cpu.brand_string` | `ProcessorNameString` |
-//! | `disk` | what holds `/`: its world-wide name, serial number or file system | the data volume | the system drive's partition |
+//! | `disk` | the disk with `/`: its world-wide name, serial number or file system | the data
+//! volume | the partition of the system drive |
 //!
-//! In a container only an id that was given counts, or a machine id that the administrator mounted in: all else is the host's,
-//! or dies with the container. System containers have a machine id of their own.
+//! In a container only a configured id counts, or a machine id that the administrator mounted. All
+//! other components belong to the host or are lost with the container. System containers have a
+//! machine id of their own.
 
 mod container;
 mod facts;
@@ -35,16 +38,16 @@ use container::Surroundings;
 use finding::Outcome;
 use license_core::ComponentKind;
 
-/// How much to look for.
+/// The components to collect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Scope {
-    /// What names the machine by itself.
+    /// The machine id.
     Identity,
-    /// Everything.
+    /// All components.
     All,
 }
 
-/// What a platform tells, all but the id that was given.
+/// The components of a platform, without the configured id.
 struct Survey {
     surroundings: Surroundings,
     outcomes: Vec<(ComponentKind, Outcome)>,

@@ -1,4 +1,4 @@
-//! Windows, by the firmware tables, the registry, and what PowerShell says of the network cards.
+//! Machine components on Windows, from firmware tables, the registry and PowerShell.
 
 use license_core::ComponentKind::{self, Cpu, Mac, MachineId, ProductUuid, RootDisk};
 
@@ -6,11 +6,12 @@ use super::container::Surroundings;
 use super::finding::{Accept, Outcome, first, judge};
 use super::{MissingReason, Scope, Survey, System, identity};
 
-/// Names each card's medium (`NDIS_PHYSICAL_MEDIUM`), the address it was made with, and what it is plugged into.
+/// Prints the medium of each card (`NDIS_PHYSICAL_MEDIUM`), its permanent address, and the device
+/// to which it is attached.
 pub(super) const LIST_CARDS: &str = "Get-NetAdapter -Physical | ForEach-Object { \
     \"$($_.NdisPhysicalMedium) $($_.PermanentAddress) $($_.PnPDeviceID)\" }";
 
-/// Looks for everything in `scope`.
+/// Reads the components in `scope`.
 pub(super) fn survey(system: &dyn System, scope: Scope) -> Survey {
     let surroundings = surroundings(system);
     let mut kinds = vec![MachineId];
@@ -30,7 +31,7 @@ pub(super) fn survey(system: &dyn System, scope: Scope) -> Survey {
     }
 }
 
-/// The machine id of a Windows container is its image's.
+/// Returns the environment. In a Windows container the machine id is that of the image.
 fn surroundings(system: &dyn System) -> Surroundings {
     let key = r"SYSTEM\CurrentControlSet\Control";
     match system.registry(key, "ContainerType") {
@@ -52,8 +53,8 @@ fn look_for(system: &dyn System, kind: ComponentKind) -> Outcome {
         ProductUuid => judge("SMBIOS", system.product_uuid(), identity::uuid),
         Mac => mac(system),
         Cpu => {
-            // `sysinfo` returns the same on x86, where it sets performance counters up for that,
-            // and nothing on ARM.
+            // `sysinfo` returns the same value on x86, but sets performance counters up for it. On
+            // ARM it returns nothing.
             let key = r"HARDWARE\DESCRIPTION\System\CentralProcessor\0";
             registry(key, "ProcessorNameString", identity::model)
         }
@@ -65,7 +66,8 @@ fn look_for(system: &dyn System, kind: ComponentKind) -> Outcome {
     }
 }
 
-/// The lowest permanent address of the cards that sit most firmly, as on Linux.
+/// Returns the lowest permanent address of the cards with the most permanent attachment, as on
+/// Linux.
 fn mac(system: &dyn System) -> Outcome {
     let source = "Get-NetAdapter";
     let program = in_system_folder(system, r"WindowsPowerShell\v1.0\powershell.exe");
@@ -80,7 +82,7 @@ fn mac(system: &dyn System) -> Outcome {
     first(cards.into_iter().map(judged))
 }
 
-/// How firmly a card sits, 0 the most, and its address.
+/// Returns how permanently a card is attached, with 0 for the most permanent, and its address.
 fn card(line: &str) -> Option<(u8, String)> {
     /// `NdisPhysicalMediumBluetooth` and `NdisPhysicalMediumNative802_11`.
     const BLUETOOTH: &str = "10";
@@ -96,7 +98,7 @@ fn card(line: &str) -> Option<(u8, String)> {
     Some((seat, with_colons(address)))
 }
 
-/// WMI tells addresses as digits alone.
+/// Adds colons to an address, which WMI prints as digits only.
 fn with_colons(digits: &str) -> String {
     if digits.len() != 12 || !digits.is_ascii() {
         return digits.to_owned();
@@ -108,7 +110,8 @@ fn with_colons(digits: &str) -> String {
     octets.join(":")
 }
 
-/// A program that comes with Windows, by its full path: a folder on the search path may hold another of that name.
+/// Returns the full path of a program in the Windows directory, because the search path may contain
+/// another program with that name.
 fn in_system_folder(system: &dyn System, program: &str) -> String {
     let root = system.variable("SystemRoot");
     let root = root.and_then(|root| root.into_string().ok());
