@@ -123,9 +123,7 @@ pub enum InstallationError {
     #[error(transparent)]
     Statement(BundleError),
     /// This program has embedded keys, which trust statements do not change.
-    #[error(
-        "this program embeds the vendor's keys, which a trust statement does not change"
-    )]
+    #[error("this program embeds the vendor's keys, which a trust statement does not change")]
     OwnKeys,
     /// The installed license would no longer verify, or no longer be valid.
     #[error("{}", orphaned(key.as_ref()))]

@@ -67,19 +67,20 @@ impl Missing {
 /// The reason why a component is missing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
-/// It does not exist.
+pub enum MissingReason {
+    /// It does not exist.
     NotFound,
-/// The user may not read it.
+    /// The user may not read it.
     NotPermitted,
-/// It cannot be read for another reason.
+    /// It cannot be read for another reason.
     Unreadable,
-/// The program that prints it took too long.
+    /// The program that prints it took too long.
     TimedOut,
-/// Its value does not distinguish this machine from others.
+    /// Its value does not distinguish this machine from others.
     Rejected(Rejection),
-/// In a container, it belongs to the host or is lost with the container.
+    /// In a container, it belongs to the host or is lost with the container.
     InContainer,
-/// This platform does not have it.
+    /// This platform does not have it.
     NotApplicable,
 }
 

@@ -91,7 +91,6 @@ impl MachineFacts {
         format!(
             "The system's machine id identifies this machine, and {others} other components identify it after a reinstallation."
         )
-        )
     }
 
     fn explain_fair(&self) -> String {

@@ -21,9 +21,7 @@ enum Seat {
 /// A docking station and the order of detection do not change the result. Of the built-in cards,
 /// only one can.
 pub(super) fn mac(system: &dyn System) -> Outcome {
-    let names = system
-        .list(Path::new(NETWORK_CLASS))
-        .unwrap_or_default();
+    let names = system.list(Path::new(NETWORK_CLASS)).unwrap_or_default();
     let mut cards: Vec<(Seat, Outcome)> = names
         .iter()
         .filter_map(|name| {
@@ -68,7 +66,7 @@ fn seat(system: &dyn System, directory: &str) -> Option<Seat> {
 /// Returns the permanent address of a card, or `None` if it is unknown. The current address of a
 /// card in a bond is that of the bond, and the current address of a wireless card may be random.
 fn address(system: &dyn System, directory: &str) -> Option<Outcome> {
-// NET_ADDR_PERM. Otherwise the address is random, that of another card, or set by a user.
+    // NET_ADDR_PERM. Otherwise the address is random, that of another card, or set by a user.
     let is_permanent =
         || read(system, directory, "addr_assign_type").is_some_and(|kind| kind == "0");
     let address = read(system, directory, "bonding_slave/perm_hwaddr")
@@ -79,6 +77,8 @@ fn address(system: &dyn System, directory: &str) -> Option<Outcome> {
 }
 
 fn read(system: &dyn System, directory: &str, file: &str) -> Option<String> {
-    let text = system.read(Path::new(&format!("{directory}/{file}"))).ok()?;
+    let text = system
+        .read(Path::new(&format!("{directory}/{file}")))
+        .ok()?;
     Some(text.trim().to_owned())
 }

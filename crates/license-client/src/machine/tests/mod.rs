@@ -1,4 +1,4 @@
-//! Recorded machines, and what is to be found on each.
+//! Simulated machines, and the components that are found on each.
 
 mod containers;
 mod given_ids;
