@@ -8,10 +8,10 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Value, json};
 use thiserror::Error;
 
-use crate::paths::StateFile;
 use crate::problem::StateProblem;
-use crate::sealed::Seal;
+use crate::seal::Seal;
 use crate::sealed_file::{self, Document, Durability};
+use crate::state_dir::StateFile;
 use crate::store::{Damaged, Store, StoreError, StoreLock};
 
 /// The most open requests, activations and receipts that are kept. The oldest are dropped.

@@ -11,12 +11,12 @@ use license_core::{Code, Context, Decision, Matrix, Outcome, QuotaUse, TrustSet}
 use thiserror::Error;
 
 use crate::clock::now;
-use crate::home::Home;
-use crate::host::{Account, Host, Moment, Snapshot, names_machines};
 use crate::installation::{Installation, InstallationError};
-use crate::paths::StateFile;
+use crate::manager::{Account, Host, Moment, Snapshot, names_machines};
+use crate::paths::Home;
 use crate::problem::{ListProblem, StateProblem};
 use crate::session::Session;
+use crate::state_dir::StateFile;
 use crate::store::StoreError;
 
 /// How often the installed files are checked for changes. A check takes a few microseconds.
@@ -373,7 +373,7 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
     use super::*;
-    use crate::paths::StateDir;
+    use crate::state_dir::StateDir;
 
     /// Returns a manager and the path of its license.
     fn scratch() -> (tempfile::TempDir, Host, PathBuf) {

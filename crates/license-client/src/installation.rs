@@ -1,7 +1,7 @@
 //! The installed licenses, and the keys that verify them.
 
 mod candidate;
-mod early;
+mod combined_file;
 mod error;
 mod statements;
 
@@ -16,8 +16,8 @@ pub use candidate::{Candidate, Replace};
 pub use error::InstallationError;
 pub(crate) use statements::{kept_text, problems as statement_problems};
 
-use crate::home::Home;
-use crate::paths::StateFile;
+use crate::paths::Home;
+use crate::state_dir::StateFile;
 use crate::store::{Damaged, Store};
 
 /// The installed licenses, as verified by the last read.

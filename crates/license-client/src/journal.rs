@@ -4,10 +4,10 @@
 use license_core::usage_report::{Closed, Place};
 use serde_json::{Value, json};
 
-use crate::paths::StateFile;
 use crate::problem::StateProblem;
-use crate::sealed::Seal;
+use crate::seal::Seal;
 use crate::sealed_file::{self, Document, Durability};
+use crate::state_dir::StateFile;
 use crate::store::{Damaged, Store, StoreError, StoreLock};
 
 /// The most entries that are kept: a year and a month of days. The oldest are dropped.

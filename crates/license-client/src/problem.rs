@@ -9,7 +9,7 @@ use thiserror::Error;
 
 pub use self::lists::{ListFault, ListProblem, StaleList};
 pub use self::statements::StatementProblem;
-use crate::sealed::SealError;
+use crate::seal::SealError;
 use crate::store::StoreError;
 
 /// A problem with the state of this machine.

@@ -10,7 +10,7 @@ use license_core::session::{
     Entry, EntryKind, FileId, FileSystem, NameRules, ProductState, ProjectError, ProjectRoot,
 };
 
-use crate::paths::{LOCK, StateFile};
+use crate::state_dir::{LOCK, StateFile};
 
 /// The file system of this machine.
 #[derive(Debug, Clone, Copy, Default)]

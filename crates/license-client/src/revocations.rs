@@ -11,10 +11,10 @@ use license_core::{
     Artefacts, KeyId, MAX_LIST_BYTES, ProductCode, RevocationList, TokenKind, TrustSet, VerifyError,
 };
 
-use crate::home::Home;
-use crate::paths::StateFile;
+use crate::paths::Home;
 use crate::problem::{ListFault, ListProblem, StaleList};
-use crate::state::seen::SeenLists;
+use crate::state::seen_lists::SeenLists;
+use crate::state_dir::StateFile;
 use crate::store::{Damaged, Store, StoreError, StoreLock};
 
 /// The lists that are stored in one directory.

@@ -7,9 +7,9 @@ use std::time::Duration;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::paths::StateFile;
 use crate::problem::StateProblem;
-use crate::sealed::{Seal, SealError};
+use crate::seal::{Seal, SealError};
+use crate::state_dir::StateFile;
 use crate::store::{Damaged, Store, StoreError, StoreLock};
 use license_core::hex;
 

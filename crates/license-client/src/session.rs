@@ -12,7 +12,7 @@ use license_core::session::{ProjectError, ProjectRoot, SessionId};
 use license_core::usage_report::Counts;
 
 use crate::files::{create_private, create_private_file, is_same_file, keep_owner, never_followed};
-use crate::host::{Account, Host};
+use crate::manager::{Account, Host};
 use crate::project::find_project;
 
 /// The directory in the state directory with a locked file for each open session.
@@ -295,7 +295,7 @@ mod tests {
         let theirs = other.join("sess_00112233445566778899aabbccddeeff.4711-0");
         fs::write(&theirs, "theirs").unwrap();
         let product = license_core::Matrix::built_in().product();
-        let host = Host::at(product, crate::paths::StateDir::at(state));
+        let host = Host::at(product, crate::state_dir::StateDir::at(state));
         (scratch, host, theirs)
     }
 

@@ -4,17 +4,17 @@
 //! The state is stored twice, in `license.cache` and in `quota`, so that removing one of the two
 //! files gains nothing. Both files also contain the usage counts since the last entry of `usage`.
 
-pub(crate) mod seen;
+pub(crate) mod seen_lists;
 
 use license_core::usage_report::{Closed, Period};
 use license_core::{HighWater, LicenseId, MAX_FILE_BYTES, Nonce, Tally};
 use serde_json::{Value, json};
 
-use self::seen::SeenLists;
-use crate::paths::StateFile;
+use self::seen_lists::SeenLists;
 use crate::problem::StateProblem;
-use crate::sealed::Seal;
+use crate::seal::Seal;
 use crate::sealed_file::{self, Document, Durability};
+use crate::state_dir::StateFile;
 use crate::store::{Damaged, Store, StoreError, StoreLock};
 
 /// The state of a machine.

@@ -4,7 +4,7 @@
 //! file. Writers hold the lock from the read on which they base a decision until their write.
 
 mod lock_file;
-mod undo;
+mod transaction;
 
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Write};
@@ -15,7 +15,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 use crate::files::{keep_owner, read_capped, sync_directory};
-use crate::paths::{StateDir, StateFile};
+use crate::state_dir::{StateDir, StateFile};
 
 /// How long a writer waits for the lock: enough for another write on a slow disk, but not too long
 /// for a user who waits.
@@ -76,7 +76,7 @@ impl Store {
     ///
     /// Returns [`StoreError::TooLarge`], [`StoreError::NotAFile`] or [`StoreError::Unreadable`].
     pub fn read(&self, file: StateFile, cap: usize) -> Result<Option<Vec<u8>>, StoreError> {
-        if undo::is_begun(&self.dir) {
+        if transaction::is_begun(&self.dir) {
             // If a writer crashed, taking the lock restores the previous files. If a writer is
             // active, this has no effect.
             drop(self.lock_within(Duration::ZERO));

@@ -4,10 +4,10 @@ use std::path::PathBuf;
 
 use license_core::{Bundle, Canonical, Code, Context, Matrix, Outcome, Timestamp, TrustSet};
 
-use super::early::Early;
+use super::combined_file::Early;
 use super::{Installation, InstallationError, Keys, add_validations};
-use crate::home::Home;
-use crate::paths::StateFile;
+use crate::paths::Home;
+use crate::state_dir::StateFile;
 use crate::store::{Damaged, StoreLock};
 
 /// Whether a valid license may be replaced by one that is not valid.

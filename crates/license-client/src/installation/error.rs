@@ -7,9 +7,9 @@ use thiserror::Error;
 
 use super::Found;
 use crate::activation::AnswerFault;
-use crate::paths::{HomeError, StateFile};
 use crate::problem::{StaleList, StateProblem, set_aside_as};
 use crate::revocations::Refused;
+use crate::state_dir::{HomeError, StateFile};
 use crate::store::{Store, StoreError};
 
 /// The reason why an installed license cannot be used, or one cannot be installed.

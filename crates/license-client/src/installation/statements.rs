@@ -4,9 +4,9 @@ use license_core::{
     Artefacts, BundleError, Code, MAX_FILE_BYTES, Rotation, RotationError, TokenKind, Unverified,
 };
 
-use crate::home::Home;
-use crate::paths::StateFile;
+use crate::paths::Home;
 use crate::problem::StatementProblem;
+use crate::state_dir::StateFile;
 use crate::store::{Damaged, Store, StoreError, StoreLock};
 
 /// Returns the statements in one directory. They are not verified.

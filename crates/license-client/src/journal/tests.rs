@@ -1,9 +1,9 @@
 use super::*;
-use crate::home::Home;
-use crate::host::{Account, Cut, Host};
-use crate::paths::StateDir;
+use crate::manager::{Account, Cut, Host};
+use crate::paths::Home;
 use crate::sealed_file::Durability;
 use crate::state::State;
+use crate::state_dir::StateDir;
 use license_core::usage_report::{Counts, Period, UsageReport, examine, write};
 use license_core::{ProductCode, Quota, Timestamp};
 

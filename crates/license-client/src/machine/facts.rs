@@ -5,9 +5,9 @@ use std::path::Path;
 use license_core::ComponentKind::{self, Cpu, GivenId, Mac, MachineId, ProductUuid, RootDisk};
 use license_core::{Fingerprint, MachineDigest, ProductCode};
 
+use super::component::{Found, Missing, MissingReason};
+use super::configured_id::given_id;
 use super::container::Surroundings;
-use super::finding::{Found, Missing, MissingReason};
-use super::given::given_id;
 use super::{Platform, Scope, Survey, System, ThisSystem, linux, macos, windows};
 
 /// The components that identify a machine, for one product.

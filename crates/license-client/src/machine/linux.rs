@@ -7,8 +7,8 @@ use std::path::Path;
 
 use license_core::ComponentKind::{Cpu, Mac, MachineId, ProductUuid, RootDisk};
 
+use super::component::{Absence, Outcome, first, judge, judge_file};
 use super::container::Surroundings;
-use super::finding::{Absence, Outcome, first, judge, judge_file};
 use super::mounts::Mounts;
 use super::{MissingReason, Rejection, Scope, Survey, System, identity};
 

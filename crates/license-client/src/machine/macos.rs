@@ -4,8 +4,8 @@ use std::io;
 
 use license_core::ComponentKind::{Cpu, Mac, MachineId, ProductUuid, RootDisk};
 
+use super::component::{Outcome, first, judge};
 use super::container::Surroundings;
-use super::finding::{Outcome, first, judge};
 use super::{Scope, Survey, System, identity};
 
 /// Collects everything in `scope`.

@@ -4,8 +4,8 @@ use std::fmt;
 
 use license_core::ComponentKind::{self, GivenId, MachineId, ProductUuid};
 
+use super::configured_id::id_variable;
 use super::container::Surroundings;
-use super::given::id_variable;
 use super::{Found, MachineFacts};
 
 /// How well the identity survives changes to the machine.

@@ -2,8 +2,8 @@
 
 use license_core::ComponentKind::{self, Cpu, Mac, MachineId, ProductUuid, RootDisk};
 
+use super::component::{Accept, Outcome, first, judge};
 use super::container::Surroundings;
-use super::finding::{Accept, Outcome, first, judge};
 use super::{MissingReason, Scope, Survey, System, identity};
 
 /// Prints the medium of each card (`NDIS_PHYSICAL_MEDIUM`), its permanent address, and the device

@@ -1,6 +1,6 @@
 use super::*;
-use crate::paths::StateDir;
-use crate::sealed::SealError;
+use crate::seal::SealError;
+use crate::state_dir::StateDir;
 use license_core::{ProductCode, Quota, Reading, Timestamp};
 use std::fs;
 

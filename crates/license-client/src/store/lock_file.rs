@@ -68,7 +68,7 @@ mod tests {
     use std::path::PathBuf;
 
     use super::*;
-    use crate::paths::{StateDir, StateFile};
+    use crate::state_dir::{StateDir, StateFile};
     use crate::store::{Store, StoreError};
 
     /// Returns a state directory, and the path of a file outside of it.

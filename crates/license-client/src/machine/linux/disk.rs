@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use crate::machine::finding::{Evidence, Outcome, first, judge, judge_file};
+use crate::machine::component::{Evidence, Outcome, first, judge, judge_file};
 use crate::machine::mounts::{Mount, Mounts};
 use crate::machine::{MissingReason, System, identity};
 

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::machine::finding::{Outcome, first, judge};
+use crate::machine::component::{Outcome, first, judge};
 use crate::machine::{MissingReason, System, identity};
 
 const NETWORK_CLASS: &str = "/sys/class/net";

@@ -3,7 +3,7 @@ use super::*;
 use MissingReason::{InContainer, NotFound};
 
 /// Returns a Docker container with the machine id of its image.
-fn docker() -> Recorded {
+fn docker() -> Simulated {
     let system = bare()
         .file("/.dockerenv", "")
         .file("/proc/self/cgroup", "0::/\n")
@@ -19,7 +19,7 @@ fn docker() -> Recorded {
 }
 
 /// Returns a container that boots a whole system from a directory on the host's disk.
-fn system_container(manager: &str) -> Recorded {
+fn system_container(manager: &str) -> Simulated {
     bare()
         .file("/run/host/container-manager", manager)
         .symlink("/proc/self/ns/pid", "pid:[4026532841]")

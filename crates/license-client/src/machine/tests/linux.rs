@@ -7,8 +7,8 @@ const UUID: &str = "4c4c4544-0051-3610-8052-b4c04f564433";
 const SMBIOS: &str = "/sys/class/dmi/id/product_uuid";
 
 /// Returns a machine with only a machine id and a processor.
-pub(super) fn bare() -> Recorded {
-    Recorded::new(Platform::Linux)
+pub(super) fn bare() -> Simulated {
+    Simulated::new(Platform::Linux)
         .file("/etc/machine-id", &format!("{ID}\n"))
         .file("/proc/sys/kernel/osrelease", "6.8.0-45-generic\n")
         .file(
@@ -22,7 +22,7 @@ pub(super) fn bare() -> Recorded {
 }
 
 /// Adds a network card at this path under `/sys/devices`.
-pub(super) fn card(system: Recorded, name: &str, slot: &str, address: &str) -> Recorded {
+pub(super) fn card(system: Simulated, name: &str, slot: &str, address: &str) -> Simulated {
     let directory = format!("/sys/class/net/{name}");
     system
         .symlink(&directory, &format!("../../devices/{slot}/net/{name}"))
@@ -39,7 +39,7 @@ pub(super) fn card(system: Recorded, name: &str, slot: &str, address: &str) -> R
 
 /// Returns a server, seen by root, with two cards and a root file system on LVM on two mirrored
 /// disks.
-fn server() -> Recorded {
+fn server() -> Simulated {
     let system = bare().file(SMBIOS, &format!("{UUID}\n"));
     let system = card(
         system,
@@ -85,7 +85,7 @@ fn server() -> Recorded {
 }
 
 /// Returns a virtual machine of QEMU with one disk and one card.
-fn virtual_machine() -> Recorded {
+fn virtual_machine() -> Simulated {
     card(
         bare(),
         "enp1s0",
@@ -343,7 +343,7 @@ fn a_default_address_is_skipped() {
 #[test]
 fn a_file_system_without_a_device_number_is_found_by_its_device_name() {
     let nvme = "/sys/devices/pci0000:00/0000:01:00.0/nvme/nvme0/nvme0n1";
-    let disk = |system: Recorded| {
+    let disk = |system: Simulated| {
         system
             .file(&format!("{nvme}/nvme0n1p2/partition"), "2\n")
             .file(&format!("{nvme}/wwid"), "eui.0025388b71b2c3d4\n")
@@ -375,7 +375,7 @@ fn a_file_system_without_a_device_number_is_found_by_its_device_name() {
 #[test]
 fn the_topmost_of_several_mounts_counts() {
     let system = virtual_machine();
-    let before = collect(&Recorded::new(Platform::Linux).mount("0:2 / / - rootfs rootfs"));
+    let before = collect(&Simulated::new(Platform::Linux).mount("0:2 / / - rootfs rootfs"));
     assert_eq!(reason(&before, RootDisk), Some(NotFound));
     let on_top = system.mount("0:30 / / - tmpfs tmpfs");
     assert_eq!(reason(&collect(&on_top), RootDisk), Some(NotFound));

@@ -1,6 +1,6 @@
 use std::io;
 
-use super::recorded::{CPU_BRAND, PRODUCT_UUID, SERIAL_NUMBER};
+use super::simulated::{CPU_BRAND, PRODUCT_UUID, SERIAL_NUMBER};
 use super::*;
 use MissingReason::{NotFound, Rejected, TimedOut, Unreadable};
 
@@ -34,8 +34,8 @@ fn plist(uuid: &str) -> String {
     )
 }
 
-fn mac() -> Recorded {
-    Recorded::new(Platform::MacOs)
+fn mac() -> Simulated {
+    Simulated::new(Platform::MacOs)
         .with_value(PRODUCT_UUID, UUID)
         .with_value(SERIAL_NUMBER, "C02XM234JGHH")
         .with_value(CPU_BRAND, "Apple M1 Pro")
@@ -66,7 +66,7 @@ fn all_components_of_a_mac_are_found() {
 
 #[test]
 fn identify_reads_only_the_uuid() {
-    let system = Recorded::new(Platform::MacOs).with_value(PRODUCT_UUID, UUID);
+    let system = Simulated::new(Platform::MacOs).with_value(PRODUCT_UUID, UUID);
     let facts = MachineFacts::identify_from(&system, product(), None);
     assert_eq!(kinds(&facts), [MachineId]);
     assert_eq!(facts.digest(), collect(&mac()).digest());
@@ -92,13 +92,13 @@ fn the_root_volume_is_used_if_there_is_no_data_volume() {
 fn a_component_whose_source_fails_is_missing() {
     let facts = collect(
         &mac()
-            .without_value(PRODUCT_UUID, io::ErrorKind::TimedOut)
-            .without_value(SERIAL_NUMBER, io::ErrorKind::NotFound)
+            .failing_value(PRODUCT_UUID, io::ErrorKind::TimedOut)
+            .failing_value(SERIAL_NUMBER, io::ErrorKind::NotFound)
             .prints(
                 PORTS,
                 "Hardware Port: Wi-Fi\nDevice: en0\nEthernet Address: N/A\n",
             )
-            .without_value(CPU_BRAND, io::ErrorKind::Other)
+            .failing_value(CPU_BRAND, io::ErrorKind::Other)
             .prints(DATA, "Could not find disk\n")
             .prints(ROOT, ""),
     );

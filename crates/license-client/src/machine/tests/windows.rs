@@ -1,6 +1,6 @@
 use std::io;
 
-use super::recorded::PRODUCT_UUID;
+use super::simulated::PRODUCT_UUID;
 use super::*;
 use crate::machine::windows::LIST_CARDS;
 use MissingReason::{InContainer, NotFound, Rejected, TimedOut, Unreadable};
@@ -18,8 +18,8 @@ fn powershell() -> String {
     )
 }
 
-fn pc() -> Recorded {
-    Recorded::new(Platform::Windows)
+fn pc() -> Simulated {
+    Simulated::new(Platform::Windows)
         .set("SystemRoot", r"C:\Windows")
         .set("SystemDrive", "C:")
         .with_value(GUID, "6f1a2b3c-4d5e-4f70-8192-a3b4c5d6e7f8")
@@ -67,7 +67,7 @@ fn a_wireless_card_precedes_a_usb_card_and_bluetooth_is_ignored() {
 #[test]
 fn identify_reads_only_the_machine_guid() {
     let guid = "6f1a2b3c-4d5e-4f70-8192-a3b4c5d6e7f8";
-    let system = Recorded::new(Platform::Windows).with_value(GUID, guid);
+    let system = Simulated::new(Platform::Windows).with_value(GUID, guid);
     let facts = MachineFacts::identify_from(&system, product(), None);
     assert_eq!(kinds(&facts), [MachineId]);
     assert_eq!(facts.digest(), collect(&pc()).digest());
@@ -85,10 +85,10 @@ fn the_ids_of_a_windows_container_are_those_of_its_image() {
 fn a_component_whose_source_fails_is_missing() {
     let facts = collect(
         &pc()
-            .without_value(GUID, io::ErrorKind::NotFound)
-            .without_value(PRODUCT_UUID, io::ErrorKind::Other)
+            .failing_value(GUID, io::ErrorKind::NotFound)
+            .failing_value(PRODUCT_UUID, io::ErrorKind::Other)
             .with_value(PROCESSOR, "")
-            .without_value(DEVICE, io::ErrorKind::NotFound)
+            .failing_value(DEVICE, io::ErrorKind::NotFound)
             .fails(&powershell(), io::ErrorKind::TimedOut),
     );
     assert_eq!(kinds(&facts), []);
@@ -118,7 +118,7 @@ fn unexpected_output_is_rejected() {
 fn another_system_root_is_used_but_a_relative_one_is_not() {
     let cards = "14 F0DEF1000002 PCI\\VEN_8086&DEV_15D7\\3&1\r\n";
     let elsewhere = powershell().replace(r"C:\Windows", r"D:\WINNT");
-    let system = Recorded::new(Platform::Windows)
+    let system = Simulated::new(Platform::Windows)
         .set("SystemRoot", r"D:\WINNT")
         .prints(&elsewhere, cards);
     assert!(value(&collect(&system), Mac).is_some());

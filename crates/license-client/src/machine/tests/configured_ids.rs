@@ -9,7 +9,7 @@ const FILE_VARIABLE: &str = "ACME9_MACHINE_ID_FILE";
 const SYSTEM_FILE: &str = "/etc/acme9/machine-id";
 
 /// Returns the configured id and its source.
-fn given(system: &Recorded) -> Option<(String, String)> {
+fn given(system: &Simulated) -> Option<(String, String)> {
     let facts = collect(system);
     let found = facts.found().find(|found| found.kind() == GivenId)?;
     Some((found.value().to_owned(), found.source().to_owned()))
@@ -113,7 +113,7 @@ fn a_variable_that_is_not_unicode_is_malformed() {
 
 #[test]
 fn on_an_unknown_platform_only_a_configured_id_counts() {
-    let system = Recorded::new(Platform::Other).set(VARIABLE, "billing-worker-3");
+    let system = Simulated::new(Platform::Other).set(VARIABLE, "billing-worker-3");
     let facts = collect(&system);
     assert_eq!(kinds(&facts), [GivenId]);
     assert_eq!(

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use license_core::{Timestamp, TokenKind};
 
-use super::rotating::InstalledStatement;
+use super::trust_change::InstalledStatement;
 use crate::problem::StateProblem;
 use crate::revocations::InstalledList;
 

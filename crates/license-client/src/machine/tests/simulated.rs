@@ -13,7 +13,7 @@ pub(super) const CPU_BRAND: &str = "CPU brand";
 
 /// A simulated machine.
 #[derive(Clone)]
-pub(super) struct Recorded {
+pub(super) struct Simulated {
     platform: Platform,
     files: BTreeMap<String, Result<String, io::ErrorKind>>,
     links: BTreeMap<String, String>,
@@ -23,7 +23,7 @@ pub(super) struct Recorded {
     values: BTreeMap<String, Result<String, io::ErrorKind>>,
 }
 
-impl Recorded {
+impl Simulated {
     pub(super) fn new(platform: Platform) -> Self {
         Self {
             platform,
@@ -86,7 +86,7 @@ impl Recorded {
         self
     }
 
-    pub(super) fn without_value(mut self, name: &str, error: io::ErrorKind) -> Self {
+    pub(super) fn failing_value(mut self, name: &str, error: io::ErrorKind) -> Self {
         self.values.insert(name.to_owned(), Err(error));
         self
     }
@@ -108,7 +108,7 @@ impl Recorded {
     }
 }
 
-impl System for Recorded {
+impl System for Simulated {
     fn platform(&self) -> Platform {
         self.platform
     }

@@ -8,17 +8,17 @@ use license_core::{
     TokenKind, TrustSet, Validation,
 };
 
-use super::installed::{Installed, InstalledBlock};
-use super::rotating::ChangeOfTrust;
+use super::install_report::{Installed, InstalledBlock};
+use super::trust_change::ChangeOfTrust;
 use super::{Host, Moment};
 use crate::activation::{Bindings, goes_by};
-use crate::home::Home;
 use crate::installation::{Candidate, Installation, InstallationError, Keys, Replace};
-use crate::paths::StateFile;
+use crate::paths::Home;
 use crate::problem::StateProblem;
 use crate::revocations::{self, InstalledList};
 use crate::sealed_file::Durability;
 use crate::state::State;
+use crate::state_dir::StateFile;
 use crate::store::{Damaged, StoreLock};
 
 const ACTIVATION: &str = "activation";

@@ -12,10 +12,10 @@ use thiserror::Error;
 use super::Host;
 use crate::clock;
 use crate::journal::Journal;
-use crate::paths::HomeError;
 use crate::problem::StateProblem;
 use crate::sealed_file::Durability;
 use crate::state::{Loaded, State, Unsaved};
+use crate::state_dir::HomeError;
 use crate::store::{Damaged, Store, StoreError, StoreLock};
 
 /// How long a write of counts waits for the lock. Programs wait for this when they end.

@@ -9,10 +9,10 @@ use license_core::{
 };
 
 use super::Host;
-use crate::home::Home;
 use crate::installation::{Candidate, Installation, InstallationError, Keys, kept_text, roots_of};
-use crate::paths::StateFile;
+use crate::paths::Home;
 use crate::state::State;
+use crate::state_dir::StateFile;
 use crate::store::{Damaged, StoreLock};
 
 /// Result of installing a trust statement.

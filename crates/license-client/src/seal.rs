@@ -14,7 +14,7 @@ use license_core::ProductCode;
 use sha2::Sha256;
 use thiserror::Error;
 
-use crate::paths::StateFile;
+use crate::state_dir::StateFile;
 
 const FIRST_LINE: &[u8] = b"license state 1\n";
 const MACHINE_BYTES: usize = 8;

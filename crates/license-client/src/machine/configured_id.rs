@@ -5,7 +5,7 @@ use std::path::Path;
 
 use license_core::ProductCode;
 
-use super::finding::{Absence, Outcome, judge};
+use super::component::{Absence, Outcome, judge};
 use super::{MissingReason, Rejection, System, identity};
 
 /// Returns the name of the variable with an id, such as `CODITECT_MACHINE_ID`.

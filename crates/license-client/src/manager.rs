@@ -1,13 +1,13 @@
 //! The state of one product on this machine: its files, the clock, and the identity of the machine.
 
-mod activating;
-mod counting;
-mod installed;
-mod installing;
-mod lists;
-mod removing;
-mod reporting;
-mod rotating;
+mod install;
+mod install_report;
+mod quota;
+mod removal;
+mod requests;
+mod revocation_lists;
+mod trust_change;
+mod usage_report;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -18,24 +18,24 @@ use license_core::{
     Reading, RevocationList, Timestamp, TokenKind, TrustSet,
 };
 
-pub use activating::{Asked, Asking};
-pub use counting::QuotaTaken;
-pub use installed::{Installed, InstalledBlock, Removed};
-pub(crate) use installing::names_machines;
-pub use reporting::{Account, Cut, ReportError, UsageExport};
-pub use rotating::InstalledStatement;
+pub(crate) use install::names_machines;
+pub use install_report::{Installed, InstalledBlock, Removed};
+pub use quota::QuotaTaken;
+pub use requests::{Asked, Asking};
+pub use trust_change::InstalledStatement;
+pub use usage_report::{Account, Cut, ReportError, UsageExport};
 
 use crate::activation::Bindings;
 use crate::clock;
-use crate::home::Home;
 use crate::installation::{self, Installation, InstallationError, Keys};
 use crate::machine::{MachineFacts, MissingReason};
-use crate::paths::{HomeError, StateDir, StateFile};
+use crate::paths::Home;
 use crate::problem::{ListProblem, StateProblem};
 use crate::revocations;
-use crate::sealed::Seal;
+use crate::seal::Seal;
 use crate::sealed_file::Durability;
 use crate::state::{Loaded, State};
+use crate::state_dir::{HomeError, StateDir, StateFile};
 use crate::store::{Damaged, Store, StoreError};
 
 /// Seconds by which the clock's high-water mark may rise before it is written again.
@@ -56,7 +56,7 @@ pub struct Host {
     /// The state of this process where no state can be saved.
     memory: Mutex<State>,
     /// Usage counts that are not written yet.
-    pending: Mutex<reporting::Pending>,
+    pending: Mutex<usage_report::Pending>,
 }
 
 /// The installed licenses and the state of the machine at one instant.

@@ -1,9 +1,9 @@
 //! Removal of the installed license.
 
 use super::Host;
-use super::installed::Removed;
+use super::install_report::Removed;
 use crate::installation::InstallationError;
-use crate::paths::StateFile;
+use crate::state_dir::StateFile;
 
 impl Host {
     /// Removes the user's license and its keys.

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use super::{StoreError, StoreLock, UNFINISHED};
 use crate::files::{create_private, sync_directory};
-use crate::paths::{StateDir, StateFile};
+use crate::state_dir::{StateDir, StateFile};
 
 /// Name of the undo directory when it is complete.
 const UNDO: &str = ".undo";

@@ -15,10 +15,10 @@
 //! other components belong to the host or are lost with the container. System containers have a
 //! machine id of their own.
 
+mod component;
+mod configured_id;
 mod container;
 mod facts;
-mod finding;
-mod given;
 mod identity;
 mod linux;
 mod macos;
@@ -29,13 +29,13 @@ mod stability;
 mod system;
 mod windows;
 
+pub use component::{Found, Missing, MissingReason, Rejection};
 pub use facts::MachineFacts;
-pub use finding::{Found, Missing, MissingReason, Rejection};
 pub use stability::Stability;
 pub use system::{Platform, System, ThisSystem};
 
+use component::Outcome;
 use container::Surroundings;
-use finding::Outcome;
 use license_core::ComponentKind;
 
 /// The components to collect.
