@@ -15,23 +15,23 @@ use crate::state_dir::StateFile;
 use crate::store::{Damaged, Store, StoreError, StoreLock};
 
 /// The most open requests, activations and receipts that are kept. The oldest are dropped.
-const MOST: usize = 32;
+const MAX_OPEN: usize = 32;
 /// The most answered and superseded requests that are remembered.
-const MOST_CLOSED: usize = 256;
+const MAX_CLOSED: usize = 256;
 
 /// The requests, activations and receipts of this machine, oldest first.
 #[derive(Debug, Default, Serialize, Deserialize)]
-pub(crate) struct Bindings {
-    open: Vec<Open>,
-    held: Vec<Held>,
-    receipts: Vec<GivenUp>,
+pub(crate) struct ActivationState {
+    open: Vec<OpenRequest>,
+    held: Vec<StoredActivation>,
+    receipts: Vec<DeactivationRecord>,
     closed: Vec<(Nonce, RequestOutcome)>,
     clock: Option<Nonce>,
 }
 
 /// A request that waits for its answer.
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct Open {
+pub(crate) struct OpenRequest {
     pub(crate) license: LicenseId,
     pub(crate) nonce: Nonce,
     #[serde(with = "secret")]
@@ -44,7 +44,7 @@ pub(crate) struct Open {
 
 /// An activation of this machine.
 #[derive(Debug, Serialize, Deserialize)]
-struct Held {
+struct StoredActivation {
     license: LicenseId,
     nonce: Nonce,
     #[serde(with = "secret")]
@@ -57,7 +57,7 @@ struct Held {
 
 /// The content of a deactivation receipt, so that the receipt can be written again.
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct GivenUp {
+pub(crate) struct DeactivationRecord {
     pub(crate) license: LicenseId,
     pub(crate) nonce: Nonce,
     #[serde(with = "secret")]
@@ -119,7 +119,7 @@ impl AnswerFault {
     }
 }
 
-impl Bindings {
+impl ActivationState {
     /// Reads the file. A file that cannot be used is quarantined only if the lock is free.
     pub(crate) fn load(
         store: &Store,
@@ -161,44 +161,44 @@ impl Bindings {
 
     /// Records a request, which supersedes an earlier one for the same license. Returns when the
     /// earlier request was made.
-    pub(crate) fn ask(&mut self, request: Open) -> Option<Timestamp> {
-        let is_same = |open: &Open| open.license == request.license;
+    pub(crate) fn add_request(&mut self, request: OpenRequest) -> Option<Timestamp> {
+        let is_same = |open: &OpenRequest| open.license == request.license;
         let earlier = self.open.iter().position(is_same);
         let earlier = earlier.map(|at| self.open.remove(at));
         if let Some(earlier) = &earlier {
             self.close(earlier.nonce, RequestOutcome::Replaced);
         }
         self.open.push(request);
-        forget(&mut self.open, MOST);
+        drop_oldest(&mut self.open, MAX_OPEN);
         earlier.map(|earlier| earlier.made_at)
     }
 
     /// Returns the request for a license that waits for its answer.
-    pub(crate) fn open_for(&self, license: &LicenseId) -> Option<&Open> {
+    pub(crate) fn open_request(&self, license: &LicenseId) -> Option<&OpenRequest> {
         self.open.iter().find(|open| open.license == *license)
     }
 
     /// Returns the nonce of the clock repair request that waits for its answer. `repaired` are the
     /// nonces of the repairs that were used.
-    pub(crate) fn open_clock(&self, repaired: &[Nonce]) -> Option<Nonce> {
+    pub(crate) fn open_clock_request(&self, repaired: &[Nonce]) -> Option<Nonce> {
         self.clock.filter(|nonce| !repaired.contains(nonce))
     }
 
     /// Records a clock repair request, which supersedes an earlier one.
-    pub(crate) fn ask_clock(&mut self, nonce: Nonce) {
+    pub(crate) fn add_clock_request(&mut self, nonce: Nonce) {
         if let Some(earlier) = self.clock.replace(nonce) {
             self.close(earlier, RequestOutcome::Replaced);
         }
     }
 
     /// Checks an activation. Returns whether it is new, or `false` if it is the stored one.
-    pub(crate) fn check(
+    pub(crate) fn check_activation(
         &self,
         answer: &Activation,
-        given_up: &[(LicenseId, Nonce)],
+        deactivated: &[(LicenseId, Nonce)],
     ) -> Result<bool, AnswerFault> {
         let nonce = answer.nonce();
-        if given_up.iter().any(|(_, other)| *other == nonce) {
+        if deactivated.iter().any(|(_, other)| *other == nonce) {
             return Err(AnswerFault::Replayed);
         }
         if let Some(held) = self.held.iter().find(|held| held.nonce == nonce) {
@@ -212,7 +212,7 @@ impl Bindings {
             };
         }
         let open = self.open.iter().find(|open| open.nonce == nonce);
-        let is_answered = |open: &Open| {
+        let is_answered = |open: &OpenRequest| {
             open.license == *answer.license_id() && open.secret.commitment() == answer.commitment()
         };
         match open {
@@ -223,7 +223,7 @@ impl Bindings {
     }
 
     /// Checks a clock repair.
-    pub(crate) fn check_clock(
+    pub(crate) fn check_clock_repair(
         &self,
         answer: &ClockRepair,
         repaired: &[Nonce],
@@ -231,7 +231,7 @@ impl Bindings {
         let nonce = answer.nonce();
         match self.clock {
             _ if repaired.contains(&nonce) => Err(AnswerFault::Replayed),
-            Some(asked) if asked == nonce => Ok(()),
+            Some(expected) if expected == nonce => Ok(()),
             _ => Err(self.fault(nonce)),
         }
     }
@@ -246,7 +246,7 @@ impl Bindings {
     }
 
     /// Stores an activation that was checked. It replaces an older one of the same license.
-    pub(crate) fn take(&mut self, answer: &Activation) {
+    pub(crate) fn store(&mut self, answer: &Activation) {
         let nonce = answer.nonce();
         if let Some(held) = self.held.iter_mut().find(|held| held.nonce == nonce) {
             held.armor = answer.to_armor();
@@ -254,24 +254,24 @@ impl Bindings {
         let Some(at) = self.open.iter().position(|open| open.nonce == nonce) else {
             return;
         };
-        let Open {
+        let OpenRequest {
             license, secret, ..
         } = self.open.remove(at);
         self.close(nonce, RequestOutcome::Answered);
         self.held.retain(|held| held.license != license);
-        self.held.push(Held {
+        self.held.push(StoredActivation {
             license,
             nonce,
             secret,
             machine: answer.machine().digest(),
             armor: answer.to_armor(),
         });
-        forget(&mut self.held, MOST);
+        drop_oldest(&mut self.held, MAX_OPEN);
     }
 
     /// Returns the license and nonce of the activation under which a license is active: its own,
     /// else that of a license that it supersedes.
-    pub(crate) fn held_for(
+    pub(crate) fn active_under(
         &self,
         license: &LicenseId,
         replaced: &[LicenseId],
@@ -282,11 +282,11 @@ impl Bindings {
     }
 
     /// Removes an activation and stores its deactivation receipt.
-    pub(crate) fn give_up(&mut self, nonce: Nonce, here: MachineDigest, made_at: Timestamp) {
+    pub(crate) fn deactivate(&mut self, nonce: Nonce, here: MachineDigest, made_at: Timestamp) {
         let Some(at) = self.held.iter().position(|held| held.nonce == nonce) else {
             return;
         };
-        let Held {
+        let StoredActivation {
             license,
             secret,
             machine,
@@ -297,14 +297,14 @@ impl Bindings {
             let open = self.open.remove(open);
             self.close(open.nonce, RequestOutcome::Replaced);
         }
-        self.receipts.push(GivenUp {
+        self.receipts.push(DeactivationRecord {
             license,
             nonce,
             secret,
             machine: machine.unwrap_or(here),
             made_at,
         });
-        forget(&mut self.receipts, MOST);
+        drop_oldest(&mut self.receipts, MAX_OPEN);
     }
 
     /// Returns the latest receipt for a license or one that it supersedes. Without `license`,
@@ -313,22 +313,22 @@ impl Bindings {
         &self,
         license: Option<&LicenseId>,
         replaced: &[LicenseId],
-    ) -> Option<&GivenUp> {
-        let goes_by = |given: &&GivenUp| {
-            license.is_none_or(|id| given.license == *id || replaced.contains(&given.license))
+    ) -> Option<&DeactivationRecord> {
+        let is_for_license = |record: &&DeactivationRecord| {
+            license.is_none_or(|id| record.license == *id || replaced.contains(&record.license))
         };
-        self.receipts.iter().rev().find(goes_by)
+        self.receipts.iter().rev().find(is_for_license)
     }
 
     fn close(&mut self, nonce: Nonce, outcome: RequestOutcome) {
         self.closed.push((nonce, outcome));
-        forget(&mut self.closed, MOST_CLOSED);
+        drop_oldest(&mut self.closed, MAX_CLOSED);
     }
 }
 
-impl Document for Bindings {
+impl Document for ActivationState {
     const VERSION: u64 = 1;
-    const CAP: usize = 2 * MAX_FILE_BYTES + MOST * MAX_TOKEN_BYTES;
+    const CAP: usize = 2 * MAX_FILE_BYTES + MAX_OPEN * MAX_TOKEN_BYTES;
 
     fn to_json(&self) -> Value {
         json!(self)
@@ -371,11 +371,11 @@ mod unix_seconds {
 
 /// Returns whether an activation of license `id` applies to `license`: `id` is its own id, or that
 /// of a license that it supersedes.
-pub(crate) fn goes_by(license: &License, id: &LicenseId) -> bool {
+pub(crate) fn applies_to(license: &License, id: &LicenseId) -> bool {
     license.id() == id || license.supersedes().contains(id)
 }
 
-fn forget<T>(entries: &mut Vec<T>, most: usize) {
-    let excess = entries.len().saturating_sub(most);
+fn drop_oldest<T>(entries: &mut Vec<T>, limit: usize) {
+    let excess = entries.len().saturating_sub(limit);
     entries.drain(..excess);
 }

@@ -12,7 +12,7 @@ use thiserror::Error;
 
 use crate::clock::now;
 use crate::installation::{Installation, InstallationError};
-use crate::manager::{Account, Host, Moment, Snapshot, names_machines};
+use crate::manager::{Account, Host, Moment, Snapshot, depends_on_machine};
 use crate::paths::Home;
 use crate::problem::{ListProblem, StateProblem};
 use crate::session::Session;
@@ -20,10 +20,10 @@ use crate::state_dir::StateFile;
 use crate::store::StoreError;
 
 /// How often the installed files are checked for changes. A check takes a few microseconds.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
+const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 /// How often the installed files are read even if they have not changed, so that the time is
 /// recorded.
-const READ_EVERY: Duration = Duration::from_secs(600);
+const READ_INTERVAL: Duration = Duration::from_secs(600);
 
 /// Evaluates the installed license on this machine.
 ///
@@ -44,24 +44,24 @@ pub struct Client {
 #[derive(Debug)]
 struct Current {
     snapshot: Arc<Snapshot>,
-    stamps: Vec<Option<Stamp>>,
-    read: Instant,
-    looked: Instant,
+    file_versions: Vec<Option<FileVersion>>,
+    read_at: Instant,
+    checked_at: Instant,
     /// Whether a file could not be read, which may be temporary.
-    is_unsure: bool,
+    is_uncertain: bool,
 }
 
 /// Identifies one version of a file: modification time, length, and position on disk.
 ///
 /// The position is needed because some systems give all files the same time, and reuse the position
 /// of a removed file.
-type Stamp = (Option<SystemTime>, u64, Place);
+type FileVersion = (Option<SystemTime>, u64, FilePosition);
 
 /// The inode number and its last change in seconds and nanoseconds, which no program can set.
 #[cfg(unix)]
-type Place = (u64, i64, i64);
+type FilePosition = (u64, i64, i64);
 #[cfg(not(unix))]
-type Place = ();
+type FilePosition = ();
 
 impl Client {
     /// Opens the installed license of the current user, for the default product.
@@ -100,7 +100,7 @@ impl Client {
     /// decision is counted for usage reports: in memory at first, and on disk with the next use of
     /// a quota or when the client is dropped.
     pub fn decide_in(&self, context: &Context<'_>) -> Decision {
-        let decision = self.judge(context);
+        let decision = self.evaluate(context);
         let is_news = decision.outcome() == Outcome::Denied && decision.code() != Code::NoLicense;
         if is_news {
             self.count(&decision, context, Counts::denied(decision.code()));
@@ -108,7 +108,7 @@ impl Client {
         decision
     }
 
-    fn judge(&self, context: &Context<'_>) -> Decision {
+    fn evaluate(&self, context: &Context<'_>) -> Decision {
         match self.snapshot().installed() {
             Some(installation) => installation.bundle().evaluate(&self.matrix, context),
             None => Decision::without_license(&self.matrix, context),
@@ -120,11 +120,11 @@ impl Client {
     pub fn context(&self) -> Context<'_> {
         let current = self.snapshot();
         let context = Context::at(now()).high_water(current.mark);
-        let names_machines = |found: &Installation| names_machines(found.bundle());
+        let depends_on_machine = |found: &Installation| depends_on_machine(found.bundle());
         // Collecting all components of a machine takes a millisecond.
         let machine = current
             .installed()
-            .filter(|found| names_machines(found))
+            .filter(|found| depends_on_machine(found))
             .and_then(|_| self.host.machine());
         match machine {
             Some(machine) => context.machine(machine),
@@ -135,7 +135,7 @@ impl Client {
     /// Returns whether a feature may be used now. A refusal is counted for usage reports.
     pub fn allows(&self, feature: &str) -> bool {
         let context = self.context();
-        let decision = self.judge(&context);
+        let decision = self.evaluate(&context);
         let is_allowed = decision.allows(feature);
         if !is_allowed {
             let code = decision.feature(feature, &self.matrix).code;
@@ -177,7 +177,7 @@ impl Client {
         quota: &str,
         count: u64,
     ) -> Result<QuotaUse, QuotaError> {
-        let decision = self.judge(context);
+        let decision = self.evaluate(context);
         let limit = decision.quota(quota).ok_or(QuotaError::Unknown)?;
         let account = Account::new(&decision, context.named_user());
         let taken = self.host.take(account, quota, count, limit);
@@ -206,7 +206,7 @@ impl Client {
             Some(user) => self.context().user(user),
             None => self.context(),
         };
-        let decision = self.judge(&context);
+        let decision = self.evaluate(&context);
         let license = decision.license().map(|license| license.id());
         Session::open(&self.host, license, user, path)
     }
@@ -243,9 +243,9 @@ impl Client {
                 problems.extend(others.map(|error| with_causes(error)));
             }
         }
-        let told =
+        let describe =
             |path: &PathBuf| format!("a damaged license was quarantined as {}", path.display());
-        problems.extend(current.set_aside.iter().map(told));
+        problems.extend(current.set_aside.iter().map(describe));
         problems.extend(self.host.rejected_id());
         problems.extend(current.problems.iter().map(|error| with_causes(error)));
         problems
@@ -255,27 +255,27 @@ impl Client {
     pub fn snapshot(&self) -> Arc<Snapshot> {
         let (snapshot, is_due) = {
             let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
-            let is_due = current.looked.elapsed() >= LOOK_EVERY;
+            let is_due = current.checked_at.elapsed() >= CHECK_INTERVAL;
             (Arc::clone(&current.snapshot), is_due)
         };
-        if is_due { self.look() } else { snapshot }
+        if is_due { self.refresh() } else { snapshot }
     }
 
-    fn look(&self) -> Arc<Snapshot> {
+    fn refresh(&self) -> Arc<Snapshot> {
         let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
-        let has_changed = current.stamps != stamps(&self.host);
-        if has_changed || current.is_unsure || current.read.elapsed() >= READ_EVERY {
+        let has_changed = current.file_versions != file_versions(&self.host);
+        if has_changed || current.is_uncertain || current.read_at.elapsed() >= READ_INTERVAL {
             let read = Current::read(&self.host, &self.trust, &self.matrix);
-            if read.is_unsure && !current.is_unsure {
+            if read.is_uncertain && !current.is_uncertain {
                 // A license that cannot be read for a moment has not been removed: the previous
                 // snapshot stays in effect.
-                current.is_unsure = true;
-                current.looked = read.looked;
+                current.is_uncertain = true;
+                current.checked_at = read.checked_at;
             } else {
                 *current = read;
             }
         } else {
-            current.looked = Instant::now();
+            current.checked_at = Instant::now();
         }
         Arc::clone(&current.snapshot)
     }
@@ -292,32 +292,36 @@ impl Drop for Client {
 impl Current {
     fn read(host: &Host, trust: &TrustSet, matrix: &Matrix) -> Self {
         // Before the files are read: a later change is detected and read again.
-        let stamps = stamps(host);
+        let file_versions = file_versions(host);
         let now = Instant::now();
         let snapshot = host.snapshot(Some(trust), matrix, Moment::Now);
-        let is_unsure = |problem: &StateProblem| match problem {
+        let is_uncertain = |problem: &StateProblem| match problem {
             StateProblem::Store(_) => true,
             StateProblem::Revocations(problem) => matches!(**problem, ListProblem::Store(_)),
             _ => false,
         };
         Self {
-            is_unsure: snapshot
+            is_uncertain: snapshot
                 .installation
                 .as_ref()
-                .is_err_and(InstallationError::may_pass)
-                || snapshot.problems.iter().any(is_unsure),
+                .is_err_and(InstallationError::is_temporary)
+                || snapshot.problems.iter().any(is_uncertain),
             snapshot: Arc::new(snapshot),
-            stamps,
-            read: now,
-            looked: now,
+            file_versions,
+            read_at: now,
+            checked_at: now,
         }
     }
 }
 
-fn stamps(host: &Host) -> Vec<Option<Stamp>> {
-    let stamp = |path: PathBuf| {
+fn file_versions(host: &Host) -> Vec<Option<FileVersion>> {
+    let version = |path: PathBuf| {
         let metadata = fs::metadata(path).ok()?;
-        Some((metadata.modified().ok(), metadata.len(), place(&metadata)))
+        Some((
+            metadata.modified().ok(),
+            metadata.len(),
+            position(&metadata),
+        ))
     };
     let Ok(home) = host.home() else {
         return Vec::new();
@@ -331,18 +335,18 @@ fn stamps(host: &Host) -> Vec<Option<Stamp>> {
     ];
     let stores = [Some(home.user()), home.system()].into_iter().flatten();
     stores
-        .flat_map(|store| files.map(|file| stamp(store.dir().file(file))))
+        .flat_map(|store| files.map(|file| version(store.dir().file(file))))
         .collect()
 }
 
 #[cfg(unix)]
-fn place(metadata: &fs::Metadata) -> Place {
+fn position(metadata: &fs::Metadata) -> FilePosition {
     use std::os::unix::fs::MetadataExt;
     (metadata.ino(), metadata.ctime(), metadata.ctime_nsec())
 }
 
 #[cfg(not(unix))]
-fn place(_: &fs::Metadata) -> Place {}
+fn position(_: &fs::Metadata) -> FilePosition {}
 
 /// Returns an error and its causes in one line.
 pub(crate) fn with_causes(error: &dyn std::error::Error) -> String {
@@ -395,12 +399,12 @@ mod tests {
     fn a_rewritten_file_is_detected_even_with_the_same_length_and_time() {
         let (_directory, host, path) = scratch();
         write(&path, "one");
-        let before = stamps(&host);
+        let before = file_versions(&host);
         // The system's clock for files advances in steps of some milliseconds.
         let is_noticed = (0..200).any(|_| {
             std::thread::sleep(Duration::from_millis(1));
             write(&path, "two");
-            stamps(&host) != before
+            file_versions(&host) != before
         });
         assert!(is_noticed);
     }
@@ -410,10 +414,10 @@ mod tests {
         let (directory, host, path) = scratch();
         let next = directory.path().join("next");
         write(&path, "one");
-        let before = stamps(&host);
-        assert_eq!(stamps(&host), before);
+        let before = file_versions(&host);
+        assert_eq!(file_versions(&host), before);
         write(&next, "two");
         fs::rename(&next, &path).unwrap();
-        assert_ne!(stamps(&host), before);
+        assert_ne!(file_versions(&host), before);
     }
 }

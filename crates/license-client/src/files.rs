@@ -51,7 +51,7 @@ pub(crate) fn create_private_file(path: &Path) -> io::Result<File> {
 /// Sets options that refuse a symbolic link, even one that is created just before opening. Opening
 /// a pipe does not wait for its other end.
 #[cfg(unix)]
-pub(crate) fn never_followed(options: &mut OpenOptions) -> &mut OpenOptions {
+pub(crate) fn no_follow(options: &mut OpenOptions) -> &mut OpenOptions {
     use rustix::fs::OFlags;
     let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed();
     std::os::unix::fs::OpenOptionsExt::custom_flags(options, flags)
@@ -59,7 +59,7 @@ pub(crate) fn never_followed(options: &mut OpenOptions) -> &mut OpenOptions {
 
 /// On Windows only some users can create symbolic links.
 #[cfg(not(unix))]
-pub(crate) fn never_followed(options: &mut OpenOptions) -> &mut OpenOptions {
+pub(crate) fn no_follow(options: &mut OpenOptions) -> &mut OpenOptions {
     options
 }
 

@@ -14,7 +14,7 @@ use license_core::{
 
 pub use candidate::{Candidate, Replace};
 pub use error::InstallationError;
-pub(crate) use statements::{kept_text, problems as statement_problems};
+pub(crate) use statements::{problems as statement_problems, stored_text};
 
 use crate::paths::Home;
 use crate::state_dir::StateFile;
@@ -75,25 +75,25 @@ impl Installation {
     ///
     /// Same as [`Installation::trust`].
     pub fn rotation(home: &Home) -> Result<Option<Rotation>, InstallationError> {
-        let roots = roots_of(home)?;
+        let roots = installed_roots(home)?;
         Ok(roots.map(|roots| Self::rotation_of(home, roots)))
     }
 
     /// Applies the installed trust statements to these keys.
     pub fn rotation_of(home: &Home, roots: TrustSet) -> Rotation {
         let mut rotation = Rotation::new(roots);
-        statements::apply_kept(&mut rotation, home);
+        statements::apply_stored(&mut rotation, home);
         rotation
     }
 
     /// Returns the verified licenses in the administrator's directory, and the path of their file.
-    pub(crate) fn shared(
+    pub(crate) fn system_licenses(
         home: &Home,
         keys: Keys<'_>,
         matrix: &Matrix,
     ) -> Option<(Bundle, PathBuf)> {
         let system = home.system()?;
-        let found = found_in(system, || keys.of_system(home, system), matrix);
+        let found = read_licenses(system, || keys.for_system(home, system), matrix);
         let (bundle, path, _) = found.ok().flatten()?;
         Some((bundle, path))
     }
@@ -105,18 +105,18 @@ impl Installation {
         matrix: &Matrix,
         damaged: Damaged,
     ) -> Result<Option<Self>, InstallationError> {
-        let own = || found_in(home.user(), || keys.of_user(home), matrix);
+        let own = || read_licenses(home.user(), || keys.for_user(home), matrix);
         // Keys and license are separate files: another process may have replaced both in between.
         let found = match own() {
             Err(InstallationError::License { .. }) => own(),
             answer => answer,
         };
         let own = found.map_err(|error| match damaged {
-            Damaged::Quarantine => error.set_aside(home.user(), own),
+            Damaged::Quarantine => error.quarantine(home.user(), own),
             Damaged::Leave => error,
         });
         let shared = match home.system() {
-            Some(system) => found_in(system, || keys.of_system(home, system), matrix)
+            Some(system) => read_licenses(system, || keys.for_system(home, system), matrix)
                 .map_err(|source| InstallationError::shared(system, source)),
             None => Ok(None),
         };
@@ -178,10 +178,10 @@ impl Installation {
     pub(crate) fn add_activations(
         &mut self,
         activations: Vec<Activation>,
-        given_up: &[(LicenseId, Nonce)],
+        deactivated: &[(LicenseId, Nonce)],
     ) {
         self.bundle.add_activations(activations);
-        self.bundle.add_given_up(given_up.iter().cloned());
+        self.bundle.add_given_up(deactivated.iter().cloned());
     }
 
     /// Returns the verified licenses with their validation tokens and the revocation lists.
@@ -206,25 +206,25 @@ fn add_validations(
     trust: &TrustSet,
     matrix: &Matrix,
 ) -> Vec<String> {
-    let mut foreign = Vec::new();
+    let mut rejected = Vec::new();
     for armor in armored {
         match Bundle::verify_beside(armor, trust, matrix, bundle.licenses()) {
             Ok(added) => bundle.extend(&added),
-            Err(_) => foreign.push(armor.clone()),
+            Err(_) => rejected.push(armor.clone()),
         }
     }
-    foreign
+    rejected
 }
 
 /// The licenses of one directory, their path, and the keys that verified them.
-type Found = Result<Option<(Bundle, PathBuf, TrustSet)>, InstallationError>;
+type ReadResult = Result<Option<(Bundle, PathBuf, TrustSet)>, InstallationError>;
 
 /// Reads and verifies the license in one directory.
-fn found_in(
+fn read_licenses(
     store: &Store,
     trust: impl Fn() -> Result<TrustSet, InstallationError>,
     matrix: &Matrix,
-) -> Found {
+) -> ReadResult {
     // Installing writes one file before it removes the other, so both can exist for a moment.
     for file in [StateFile::License, StateFile::Key] {
         if let Some(text) = read_text(store, file)? {
@@ -257,32 +257,32 @@ pub(crate) enum Keys<'a> {
 
 impl<'a> Keys<'a> {
     /// Returns the given keys, else the installed ones.
-    pub(crate) fn of(given: Option<&'a TrustSet>) -> Self {
+    pub(crate) fn new(given: Option<&'a TrustSet>) -> Self {
         given.map_or(Self::Installed, Self::Given)
     }
 
     /// Returns the keys that verify the license to replace. A damaged file of keys counts as empty.
-    fn before(self, home: &Home) -> TrustSet {
-        self.with_kept(home, self.roots_before(home)).keys().clone()
+    fn for_replaced_license(self, home: &Home) -> TrustSet {
+        self.rotated(home, self.roots_before(home)).keys().clone()
     }
 
     /// Returns the same keys before any trust statement.
     fn roots_before(self, home: &Home) -> TrustSet {
         match self {
             Self::Given(keys) => keys.clone(),
-            Self::Installed => roots_in(home.user()).ok().flatten().unwrap_or_default(),
+            Self::Installed => read_roots(home.user()).ok().flatten().unwrap_or_default(),
         }
     }
 
     /// Applies the stored trust statements to keys. They do not change embedded keys.
-    pub(crate) fn with_kept(self, home: &Home, roots: TrustSet) -> Rotation {
+    pub(crate) fn rotated(self, home: &Home, roots: TrustSet) -> Rotation {
         match self {
             Self::Given(_) => Rotation::new(roots),
             Self::Installed => Installation::rotation_of(home, roots),
         }
     }
 
-    pub(crate) fn of_user(self, home: &Home) -> Result<TrustSet, InstallationError> {
+    pub(crate) fn for_user(self, home: &Home) -> Result<TrustSet, InstallationError> {
         match self {
             Self::Given(keys) => Ok(keys.clone()),
             Self::Installed => Installation::trust(home).map(Option::unwrap_or_default),
@@ -291,7 +291,7 @@ impl<'a> Keys<'a> {
 
     /// Returns the keys for the administrator's license: the administrator's first, because nothing
     /// in the user's directory may remove them.
-    fn of_system(self, home: &Home, system: &Store) -> Result<TrustSet, InstallationError> {
+    fn for_system(self, home: &Home, system: &Store) -> Result<TrustSet, InstallationError> {
         match self {
             Self::Given(keys) => Ok(keys.clone()),
             Self::Installed => {
@@ -305,19 +305,19 @@ impl<'a> Keys<'a> {
 }
 
 /// Returns the keys of both directories before any trust statement.
-pub(crate) fn roots_of(home: &Home) -> Result<Option<TrustSet>, InstallationError> {
-    let own = roots_in(home.user())?;
+pub(crate) fn installed_roots(home: &Home) -> Result<Option<TrustSet>, InstallationError> {
+    let own = read_roots(home.user())?;
     // A damaged file of the administrator must not disable the user's own license.
     let shared = home
         .system()
-        .and_then(|system| roots_in(system).ok().flatten());
+        .and_then(|system| read_roots(system).ok().flatten());
     Ok(match (own, shared) {
         (Some(own), Some(shared)) => Some(own.joined(&shared)),
         (own, shared) => own.or(shared),
     })
 }
 
-fn roots_in(store: &Store) -> Result<Option<TrustSet>, InstallationError> {
+fn read_roots(store: &Store) -> Result<Option<TrustSet>, InstallationError> {
     let Some(text) = read_text(store, StateFile::Trust)? else {
         return Ok(None);
     };

@@ -11,9 +11,9 @@ use crate::state_dir::StateFile;
 use crate::store::{Damaged, Store, StoreError, StoreLock};
 
 /// The most entries that are kept: a year and a month of days. The oldest are dropped.
-pub(crate) const MOST_ENTRIES: usize = 400;
+pub(crate) const MAX_ENTRIES: usize = 400;
 /// The most bytes of entries that are kept. The entry of a day with many names has some kilobytes.
-const MOST_BYTES: usize = 2 << 20;
+const MAX_BYTES: usize = 2 << 20;
 
 /// The closed entries, oldest first.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
@@ -28,7 +28,7 @@ impl Journal {
         store: &Store,
         seal: &Seal,
     ) -> (Self, Option<StateProblem>) {
-        of_journal(sealed_file::load_locked(
+        as_journal_problem(sealed_file::load_locked(
             lock,
             store,
             seal,
@@ -38,7 +38,7 @@ impl Journal {
 
     /// Reads the journal and changes nothing.
     pub(crate) fn inspect(store: &Store, seal: &Seal) -> (Self, Option<StateProblem>) {
-        of_journal(sealed_file::load(
+        as_journal_problem(sealed_file::load(
             store,
             seal,
             StateFile::Usage,
@@ -60,7 +60,7 @@ impl Journal {
     ///
     /// An entry from an older copy of the state, whose number is already in use, gets the next
     /// number.
-    pub(crate) fn absorb(&mut self, closed: &[Closed]) {
+    pub(crate) fn append(&mut self, closed: &[Closed]) {
         for entry in closed {
             // Private parts are unique, because each has a salt of its own.
             if self.entries.iter().any(|own| own.private == entry.private) {
@@ -75,19 +75,19 @@ impl Journal {
             let moved = moved.and_then(|place| entry.moved_to(place));
             self.entries.push(moved.unwrap_or_else(|| entry.clone()));
         }
-        self.forget();
+        self.drop_oldest();
     }
 
-    fn forget(&mut self) {
+    fn drop_oldest(&mut self) {
         let mut bytes: usize = 0;
         let fits = |entry: &&Closed| {
             bytes += entry.entry.len() + entry.private.len();
-            bytes <= MOST_BYTES
+            bytes <= MAX_BYTES
         };
-        let newest = self.entries.iter().rev().take(MOST_ENTRIES);
+        let newest = self.entries.iter().rev().take(MAX_ENTRIES);
         let kept = newest.take_while(fits).count().max(1);
-        let forgotten = self.entries.len().saturating_sub(kept);
-        self.entries.drain(..forgotten);
+        let dropped = self.entries.len().saturating_sub(kept);
+        self.entries.drain(..dropped);
     }
 }
 
@@ -109,7 +109,7 @@ impl Document for Journal {
     }
 }
 
-fn of_journal(
+fn as_journal_problem(
     (journal, problem): (Journal, Option<StateProblem>),
 ) -> (Journal, Option<StateProblem>) {
     let problem = problem.map(|problem| StateProblem::Journal(Box::new(problem)));

@@ -34,8 +34,8 @@ pub use facts::MachineFacts;
 pub use stability::Stability;
 pub use system::{Platform, System, ThisSystem};
 
-use component::Outcome;
-use container::Surroundings;
+use component::Lookup;
+use container::Environment;
 use license_core::ComponentKind;
 
 /// The components to collect.
@@ -49,8 +49,8 @@ enum Scope {
 
 /// The components of a platform, without the configured id.
 struct Survey {
-    surroundings: Surroundings,
-    outcomes: Vec<(ComponentKind, Outcome)>,
+    environment: Environment,
+    outcomes: Vec<(ComponentKind, Lookup)>,
 }
 
 #[cfg(test)]

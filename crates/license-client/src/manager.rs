@@ -18,14 +18,14 @@ use license_core::{
     Reading, RevocationList, Timestamp, TokenKind, TrustSet,
 };
 
-pub(crate) use install::names_machines;
+pub(crate) use install::depends_on_machine;
 pub use install_report::{Installed, InstalledBlock, Removed};
 pub use quota::QuotaTaken;
 pub use requests::{Asked, Asking};
 pub use trust_change::InstalledStatement;
 pub use usage_report::{Account, Cut, ReportError, UsageExport};
 
-use crate::activation::Bindings;
+use crate::activation::ActivationState;
 use crate::clock;
 use crate::installation::{self, Installation, InstallationError, Keys};
 use crate::machine::{MachineFacts, MissingReason};
@@ -41,7 +41,7 @@ use crate::store::{Damaged, Store, StoreError};
 /// Seconds by which the clock's high-water mark may rise before it is written again.
 ///
 /// A clock that is set back gains at most this much time.
-const MARK_STEP: u64 = 600;
+const HIGH_WATER_STEP: u64 = 600;
 
 /// The license state of one product, for the current user on this machine.
 pub struct Host {
@@ -204,7 +204,7 @@ impl Host {
     pub fn snapshot(&self, trust: Option<&TrustSet>, matrix: &Matrix, moment: Moment) -> Snapshot {
         let home = match &self.home {
             Ok(home) => home,
-            Err(error) => return Snapshot::nowhere(error),
+            Err(error) => return Snapshot::without_paths(error),
         };
         let (mut snapshot, loaded) =
             self.read_all(home, trust.or(self.trust()), matrix, Damaged::Quarantine);
@@ -219,11 +219,11 @@ impl Host {
                 ..
             } = loaded;
             let before = state.high_water.clone();
-            self.note(&mut state.high_water, newest);
-            let is_news = state.lists.note(of_product(lists, matrix));
-            if !is_partial && (is_news || is_worth_writing(&before, &state.high_water)) {
-                let lists = of_product(lists, matrix);
-                let written = self.write_mark(home.user(), newest, lists);
+            self.raise_high_water(&mut state.high_water, newest);
+            let is_new = state.lists.note(for_product(lists, matrix));
+            if !is_partial && (is_new || is_worth_writing(&before, &state.high_water)) {
+                let lists = for_product(lists, matrix);
+                let written = self.write_high_water(home.user(), newest, lists);
                 let problem = written.err().map(StateProblem::NotKept);
                 snapshot.problems.extend(problem);
             }
@@ -238,7 +238,7 @@ impl Host {
     pub fn inspect(&self, matrix: &Matrix) -> Snapshot {
         match &self.home {
             Ok(home) => self.read_all(home, self.trust(), matrix, Damaged::Leave).0,
-            Err(error) => Snapshot::nowhere(error),
+            Err(error) => Snapshot::without_paths(error),
         }
     }
 
@@ -260,20 +260,20 @@ impl Host {
         if trust.is_none() {
             problems.extend(statement_problems(home, damaged));
         }
-        let mut installation = Installation::read(home, Keys::of(trust), matrix, damaged);
+        let mut installation = Installation::read(home, Keys::new(trust), matrix, damaged);
         if let Ok(Some(found)) = installation.as_mut() {
             let state = &loaded.state;
-            add_kept(found, home, trust, matrix, state);
-            problems.extend(add_lists(found, home, trust, matrix, state, damaged));
-            let (bindings, problem) = Bindings::load(user, self.seal(), damaged);
+            add_validations(found, home, trust, matrix, state);
+            problems.extend(add_revocations(found, home, trust, matrix, state, damaged));
+            let (bindings, problem) = ActivationState::load(user, self.seal(), damaged);
             problems.extend(problem);
             add_activations(found, home, trust, &bindings, state);
         }
         let mark = loaded.state.high_water.mark();
-        (Snapshot::of(home, installation, mark, problems), loaded)
+        (Snapshot::new(home, installation, mark, problems), loaded)
     }
 
-    fn note(&self, high_water: &mut HighWater, newest: Option<Timestamp>) -> bool {
+    fn raise_high_water(&self, high_water: &mut HighWater, newest: Option<Timestamp>) -> bool {
         match newest {
             Some(newest) => high_water.install(newest, self.reading()),
             None => {
@@ -285,7 +285,7 @@ impl Host {
 
     /// Writes the high-water mark unless another process holds the lock. That process writes it
     /// too.
-    fn write_mark<'l>(
+    fn write_high_water<'l>(
         &self,
         store: &Store,
         newest: Option<Timestamp>,
@@ -300,7 +300,7 @@ impl Host {
             return Ok(());
         }
         let mut state = loaded.state;
-        self.note(&mut state.high_water, newest);
+        self.raise_high_water(&mut state.high_water, newest);
         let _ = state.lists.note(lists);
         // One of the two files has to survive a loss of power.
         let durability = [Durability::PowerLoss, Durability::Process];
@@ -320,7 +320,7 @@ impl Snapshot {
         self.installation.as_ref().ok()?.as_ref()
     }
 
-    fn nowhere(error: &HomeError) -> Self {
+    fn without_paths(error: &HomeError) -> Self {
         Self {
             installation: Err(InstallationError::Home(error.clone())),
             mark: Timestamp::MIN,
@@ -329,7 +329,7 @@ impl Snapshot {
         }
     }
 
-    fn of(
+    fn new(
         home: &Home,
         installation: Result<Option<Installation>, InstallationError>,
         mark: Timestamp,
@@ -353,7 +353,7 @@ impl Snapshot {
 }
 
 /// Adds the validation tokens that are stored separately from the license.
-fn add_kept(
+fn add_validations(
     found: &mut Installation,
     home: &Home,
     trust: Option<&TrustSet>,
@@ -368,7 +368,7 @@ fn add_kept(
 }
 
 /// Adds the stored revocation lists and returns the problems with the others.
-fn add_lists(
+fn add_revocations(
     found: &mut Installation,
     home: &Home,
     trust: Option<&TrustSet>,
@@ -378,7 +378,7 @@ fn add_lists(
 ) -> Vec<StateProblem> {
     let trust = trust.cloned().unwrap_or_else(|| found.keys(home));
     let product = matrix.product();
-    let (lists, problems) = revocations::of_home(home, &trust, product, &state.lists, damaged);
+    let (lists, problems) = revocations::read_all(home, &trust, product, &state.lists, damaged);
     found.add_revocations(lists);
     let problem = |problem: ListProblem| StateProblem::Revocations(Box::new(problem));
     problems.into_iter().map(problem).collect()
@@ -389,16 +389,16 @@ fn add_activations(
     found: &mut Installation,
     home: &Home,
     trust: Option<&TrustSet>,
-    bindings: &Bindings,
+    bindings: &ActivationState,
     state: &State,
 ) {
     let trust = || trust.cloned().unwrap_or_else(|| found.keys(home));
     let activations = verified(bindings, trust);
-    found.add_activations(activations, &state.given_up);
+    found.add_activations(activations, &state.deactivated);
 }
 
 /// Returns the activations that verify.
-fn verified(bindings: &Bindings, trust: impl FnOnce() -> TrustSet) -> Vec<Activation> {
+fn verified(bindings: &ActivationState, trust: impl FnOnce() -> TrustSet) -> Vec<Activation> {
     if bindings.licenses().next().is_none() {
         return Vec::new();
     }
@@ -419,7 +419,7 @@ fn statement_problems(home: &Home, damaged: Damaged) -> impl Iterator<Item = Sta
 }
 
 /// Returns the lists of this product. A license file may contain lists of other products.
-fn of_product<'l>(
+fn for_product<'l>(
     lists: &'l [RevocationList],
     matrix: &Matrix,
 ) -> impl Iterator<Item = &'l RevocationList> {
@@ -428,7 +428,7 @@ fn of_product<'l>(
 }
 
 fn is_worth_writing(before: &HighWater, after: &HighWater) -> bool {
-    before.is_of_other_boot(after) || after.mark().seconds_since(before.mark()) >= MARK_STEP
+    before.is_of_other_boot(after) || after.mark().seconds_since(before.mark()) >= HIGH_WATER_STEP
 }
 
 impl fmt::Debug for Host {

@@ -51,12 +51,12 @@ fn sealed(path: &Path, source: &SealError, aside: Option<&Path>) -> String {
             format!("{path} belongs to another machine; it was renamed to {aside}")
         }
         (SealError::OtherMachine { .. }, None) => format!("{path} belongs to another machine"),
-        _ => format!("cannot use {path}{}", set_aside_as(aside)),
+        _ => format!("cannot use {path}{}", quarantined_as(aside)),
     }
 }
 
 /// Returns `; it was quarantined as …` for a quarantined file, else an empty text.
-pub(crate) fn set_aside_as(aside: Option<&Path>) -> String {
+pub(crate) fn quarantined_as(aside: Option<&Path>) -> String {
     match aside {
         Some(aside) => format!("; it was quarantined as {}", aside.display()),
         None => String::new(),

@@ -22,12 +22,12 @@ use crate::store::{Damaged, Store, StoreError, StoreLock};
 struct StoredLists {
     lists: Vec<RevocationList>,
     /// Lists in armor whose keys are not trusted now.
-    foreign: Vec<String>,
+    untrusted: Vec<String>,
 }
 
 /// Returns the lists of this product that verify, from the directories of the user and the
 /// administrator, and the problems with the others.
-pub(crate) fn of_home(
+pub(crate) fn read_all(
     home: &Home,
     trust: &TrustSet,
     product: ProductCode,
@@ -42,14 +42,14 @@ pub(crate) fn of_home(
     ];
     for (store, damaged) in places {
         let Some(store) = store else { continue };
-        match in_store(store, trust) {
+        match read_store(store, trust) {
             Ok(kept) => lists.extend(kept.lists),
             Err(mut problem) => {
                 if let ListProblem::Damaged { aside, .. } = &mut problem
                     && damaged == Damaged::Quarantine
                 {
                     let is_damaged =
-                        || matches!(in_store(store, trust), Err(ListProblem::Damaged { .. }));
+                        || matches!(read_store(store, trust), Err(ListProblem::Damaged { .. }));
                     *aside = store.quarantine(StateFile::Revocations, is_damaged);
                 }
                 problems.push(problem);
@@ -67,7 +67,7 @@ pub(crate) fn of_home(
 /// Returns the keys whose list is missing, or older than one that was seen here. The user who
 /// removed a list knows that, but it may have been a mistake.
 fn missing(lists: &[RevocationList], trust: &TrustSet, seen: &SeenLists) -> Vec<ListProblem> {
-    let of_key = |key: &KeyId| {
+    let problem_of_key = |key: &KeyId| {
         let expected = seen.seq(key)?;
         let list = lists.iter().find(|list| list.key_id() == key);
         match list.map(RevocationList::seq) {
@@ -83,7 +83,10 @@ fn missing(lists: &[RevocationList], trust: &TrustSet, seen: &SeenLists) -> Vec<
             Some(_) => None,
         }
     };
-    trust.iter().filter_map(|key| of_key(key.id())).collect()
+    trust
+        .iter()
+        .filter_map(|key| problem_of_key(key.id()))
+        .collect()
 }
 
 /// Returns the list with the highest number of each key, in the order of the keys.
@@ -98,7 +101,7 @@ fn newest(lists: Vec<RevocationList>) -> Vec<RevocationList> {
     newest.into_values().collect()
 }
 
-fn in_store(store: &Store, trust: &TrustSet) -> Result<StoredLists, ListProblem> {
+fn read_store(store: &Store, trust: &TrustSet) -> Result<StoredLists, ListProblem> {
     let path = store.dir().file(StateFile::Revocations);
     let damaged = |source| ListProblem::Damaged {
         path: path.clone(),
@@ -124,7 +127,7 @@ fn verified(text: &str, trust: &TrustSet) -> Result<StoredLists, ListFault> {
         match block.token.verify_revocations(trust) {
             Ok(list) => kept.lists.push(list),
             // The key may be trusted again later.
-            Err(VerifyError::UntrustedKey { .. }) => kept.foreign.push(block.token.to_armor()),
+            Err(VerifyError::UntrustedKey { .. }) => kept.untrusted.push(block.token.to_armor()),
             Err(error) => return Err(ListFault::Verify(error)),
         }
     }
@@ -139,7 +142,7 @@ pub(crate) fn write(
     lists: &[RevocationList],
 ) -> Result<PathBuf, StoreError> {
     // A damaged file is replaced by the new lists.
-    let kept = match in_store(store, trust) {
+    let kept = match read_store(store, trust) {
         Ok(kept) => kept,
         Err(ListProblem::Store(error)) => return Err(error),
         Err(_) => {
@@ -149,14 +152,14 @@ pub(crate) fn write(
     };
     let lists = newest([kept.lists, lists.to_vec()].concat());
     let mut text: String = lists.iter().map(RevocationList::to_armor).collect();
-    for block in kept.foreign {
+    for block in kept.untrusted {
         // Lists of untrusted keys are dropped if there is no room for them.
         if text.len() + block.len() <= MAX_LIST_BYTES {
             text.push_str(&block);
         }
     }
     lock.write(StateFile::Revocations, text.as_bytes())?;
-    lock.clear_aside(&[StateFile::Revocations]);
+    lock.clear_quarantine(&[StateFile::Revocations]);
     Ok(store.dir().file(StateFile::Revocations))
 }
 
@@ -179,16 +182,16 @@ pub(crate) fn check(
     product: ProductCode,
     mut seen: SeenLists,
     path: &Path,
-) -> Result<Vec<InstalledList>, Refused> {
+) -> Result<Vec<InstalledList>, ListRefusal> {
     let mut checked = Vec::with_capacity(lists.len());
     let mut in_order: Vec<_> = lists.iter().collect();
     in_order.sort_by_key(|list| list.seq());
     for list in in_order {
         if list.product() != product {
             let found = list.product();
-            return Err(Refused::Product { found });
+            return Err(ListRefusal::OtherProduct { found });
         }
-        let is_news = seen.check(list).map_err(Refused::Stale)?;
+        let is_news = seen.check(list).map_err(ListRefusal::Stale)?;
         let _ = seen.note([list]);
         checked.push(InstalledList {
             list: list.clone(),
@@ -200,15 +203,15 @@ pub(crate) fn check(
 }
 
 /// The reason why a list is not installed.
-pub(crate) enum Refused {
-    Product { found: ProductCode },
+pub(crate) enum ListRefusal {
+    OtherProduct { found: ProductCode },
     Stale(StaleList),
 }
 
 /// Returns the lists that were seen: those in the state, and the stored lists in case the state is
 /// lost.
-pub(crate) fn seen_with(mut seen: SeenLists, store: &Store, trust: &TrustSet) -> SeenLists {
-    if let Ok(kept) = in_store(store, trust) {
+pub(crate) fn with_stored(mut seen: SeenLists, store: &Store, trust: &TrustSet) -> SeenLists {
+    if let Ok(kept) = read_store(store, trust) {
         let _ = seen.note(&kept.lists);
     }
     seen

@@ -11,12 +11,12 @@ use license_core::LicenseId;
 use license_core::session::{ProjectError, ProjectRoot, SessionId};
 use license_core::usage_report::Counts;
 
-use crate::files::{create_private, create_private_file, is_same_file, keep_owner, never_followed};
+use crate::files::{create_private, create_private_file, is_same_file, keep_owner, no_follow};
 use crate::manager::{Account, Host};
 use crate::project::find_project;
 
 /// The directory in the state directory with a locked file for each open session.
-const FOLDER: &str = "sessions";
+const DIRECTORY: &str = "sessions";
 
 /// Removes the files of crashed sessions once in each process.
 static SWEPT: Once = Once::new();
@@ -33,12 +33,12 @@ const ATTEMPTS: u32 = 16;
 pub struct Session {
     id: SessionId,
     root: ProjectRoot,
-    guard: Option<Guard>,
+    lock: Option<SessionLock>,
 }
 
 /// The locked file of a session. Several sessions on one project have a file each.
 #[derive(Debug)]
-struct Guard {
+struct SessionLock {
     file: File,
     path: PathBuf,
 }
@@ -60,13 +60,14 @@ impl Session {
         let mut session = Self::find(host, license, user, path)?;
         // A session without a directory for its lock is not counted, but works.
         let dir = host.state_dir().filter(|dir| dir.create().is_ok());
-        let folder = dir.map(|dir| dir.path().join(FOLDER));
-        let folder = folder.filter(|folder| is_no_link(folder));
-        if let Some(folder) = &folder {
+        let directory = dir.map(|dir| dir.path().join(DIRECTORY));
+        let directory = directory.filter(|directory| is_not_a_link(directory));
+        if let Some(directory) = &directory {
             // A killed process leaves its file, and usually no other call removes it.
-            SWEPT.call_once(|| drop(open_in(folder)));
+            SWEPT.call_once(|| drop(list_open(directory)));
         }
-        session.guard = folder.and_then(|folder| Guard::take(&folder, session.id).ok());
+        session.lock =
+            directory.and_then(|directory| SessionLock::acquire(&directory, session.id).ok());
         let by_system = user.is_none().then(user_of_this_process);
         let user = user.or(by_system.as_deref());
         let id = session.id.to_string();
@@ -94,7 +95,7 @@ impl Session {
         Ok(Self {
             id,
             root,
-            guard: None,
+            lock: None,
         })
     }
 
@@ -106,7 +107,7 @@ impl Session {
     /// Returns an error if the state directory cannot be read.
     pub fn open_on(host: &Host) -> io::Result<Vec<String>> {
         match host.state_dir() {
-            Some(dir) => open_in(&dir.path().join(FOLDER)),
+            Some(dir) => list_open(&dir.path().join(DIRECTORY)),
             None => Ok(Vec::new()),
         }
     }
@@ -123,23 +124,23 @@ impl Session {
 
     /// Returns whether other processes can see that the session is open.
     pub fn is_counted(&self) -> bool {
-        self.guard.is_some()
+        self.lock.is_some()
     }
 }
 
 /// Returns whether the path is not a symbolic link. A link could lead root to a directory that does
 /// not belong to this user.
-fn is_no_link(folder: &Path) -> bool {
-    !fs::symlink_metadata(folder).is_ok_and(|found| found.is_symlink())
+fn is_not_a_link(directory: &Path) -> bool {
+    !fs::symlink_metadata(directory).is_ok_and(|found| found.is_symlink())
 }
 
 /// Returns the ids of the sessions whose files are locked, and removes the other session files.
 /// Does not follow a symbolic link.
-fn open_in(folder: &Path) -> io::Result<Vec<String>> {
-    if !is_no_link(folder) {
+fn list_open(directory: &Path) -> io::Result<Vec<String>> {
+    if !is_not_a_link(directory) {
         return Ok(Vec::new());
     }
-    let entries = match fs::read_dir(folder) {
+    let entries = match fs::read_dir(directory) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         entries => entries?,
     };
@@ -147,11 +148,11 @@ fn open_in(folder: &Path) -> io::Result<Vec<String>> {
     for entry in entries {
         let entry = entry?;
         let name = entry.file_name();
-        let Some(id) = session_of(&name) else {
+        let Some(id) = id_in_name(&name) else {
             continue;
         };
         let is_file = entry.file_type().is_ok_and(|kind| kind.is_file());
-        if is_file && is_held(&entry.path()) && !open.iter().any(|known| known == id) {
+        if is_file && is_locked(&entry.path()) && !open.iter().any(|known| known == id) {
             open.push(id.to_owned());
         }
     }
@@ -161,7 +162,7 @@ fn open_in(folder: &Path) -> io::Result<Vec<String>> {
 
 /// Returns the session id in a file name, or `None` if the name is not that of a session file,
 /// which must not be removed.
-fn session_of(name: &OsStr) -> Option<&str> {
+fn id_in_name(name: &OsStr) -> Option<&str> {
     let (id, rest) = name.to_str()?.split_once('.')?;
     let (process, number) = rest.split_once('-')?;
     let is_number = |text: &str| text.parse::<u64>().is_ok();
@@ -170,18 +171,18 @@ fn session_of(name: &OsStr) -> Option<&str> {
     (is_id && is_number(process) && is_number(number)).then_some(id)
 }
 
-/// Number of sessions that this process has opened. It makes their file names unique.
+/// Number of sessions that this process has open_no_follow. It makes their file names unique.
 static OPENED: AtomicU64 = AtomicU64::new(0);
 
-impl Guard {
+impl SessionLock {
     /// Creates a file for one session and locks it exclusively, where a process that lists sessions
     /// uses a shared lock.
-    fn take(folder: &Path, id: SessionId) -> io::Result<Self> {
-        match create_private(folder) {
+    fn acquire(directory: &Path, id: SessionId) -> io::Result<Self> {
+        match create_private(directory) {
             Ok(()) => {
                 // A directory that root creates for a user gets the user as owner, unless it was
                 // replaced by another one in the meantime.
-                if let (Some(state), Ok(made)) = (folder.parent(), opened(folder))
+                if let (Some(state), Ok(made)) = (directory.parent(), open_no_follow(directory))
                     && made.metadata().is_ok_and(|made| made.is_dir())
                 {
                     keep_owner(state, &made);
@@ -192,15 +193,15 @@ impl Guard {
         }
         for _ in 0..ATTEMPTS {
             let number = OPENED.fetch_add(1, Ordering::Relaxed);
-            let path = folder.join(format!("{id}.{}-{number}", std::process::id()));
+            let path = directory.join(format!("{id}.{}-{number}", std::process::id()));
             let file = match create_private_file(&path) {
                 // A process with the same id left this file.
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => continue,
                 file => file?,
             };
             // A process that lists sessions may have removed the file before it was locked.
-            if file.try_lock().is_ok() && is_there(&file, &path) {
-                keep_owner(folder, &file);
+            if file.try_lock().is_ok() && is_still_at(&file, &path) {
+                keep_owner(directory, &file);
                 return Ok(Self { file, path });
             }
         }
@@ -208,20 +209,20 @@ impl Guard {
     }
 }
 
-fn opened(path: &Path) -> io::Result<File> {
-    never_followed(File::options().read(true)).open(path)
+fn open_no_follow(path: &Path) -> io::Result<File> {
+    no_follow(File::options().read(true)).open(path)
 }
 
-/// Returns whether the path still leads to the opened file.
-fn is_there(file: &File, path: &Path) -> bool {
-    let (opened, there) = (file.metadata(), fs::symlink_metadata(path));
-    matches!((opened, there), (Ok(opened), Ok(there)) if is_same_file(&opened, &there))
+/// Returns whether the path still leads to the open_no_follow file.
+fn is_still_at(file: &File, path: &Path) -> bool {
+    let (open_no_follow, there) = (file.metadata(), fs::symlink_metadata(path));
+    matches!((open_no_follow, there), (Ok(open_no_follow), Ok(there)) if is_same_file(&open_no_follow, &there))
 }
 
 /// Returns whether a process has locked the file. Removes a file that is not locked, and ignores a
 /// symbolic link.
-fn is_held(path: &Path) -> bool {
-    let Ok(file) = opened(path) else {
+fn is_locked(path: &Path) -> bool {
+    let Ok(file) = open_no_follow(path) else {
         return false;
     };
     // Shared, so that two processes that list sessions do not mistake each other for a session.
@@ -236,7 +237,7 @@ fn is_held(path: &Path) -> bool {
     }
 }
 
-impl Drop for Guard {
+impl Drop for SessionLock {
     fn drop(&mut self) {
         let _ = fs::remove_file(&self.path);
         let _ = self.file.unlock();
@@ -273,15 +274,18 @@ mod tests {
         for name in others.iter().chain([&ours.as_str()]) {
             fs::write(directory.path().join(name), "").unwrap();
         }
-        assert_eq!(open_in(directory.path()).unwrap(), [""; 0]);
+        assert_eq!(list_open(directory.path()).unwrap(), [""; 0]);
         assert!(!directory.path().join(&ours).exists(), "it is not locked");
         for name in others {
             assert!(directory.path().join(name).exists(), "{name}");
         }
-        let held = Guard::take(directory.path(), open_id()).unwrap();
-        assert_eq!(open_in(directory.path()).unwrap(), [open_id().to_string()]);
+        let held = SessionLock::acquire(directory.path(), open_id()).unwrap();
+        assert_eq!(
+            list_open(directory.path()).unwrap(),
+            [open_id().to_string()]
+        );
         drop(held);
-        assert_eq!(open_in(directory.path()).unwrap(), [""; 0]);
+        assert_eq!(list_open(directory.path()).unwrap(), [""; 0]);
     }
 
     /// Returns a state directory, and the session file in another directory, which is not locked.
@@ -303,7 +307,7 @@ mod tests {
     #[cfg(unix)]
     fn sessions_behind_a_symbolic_link_are_neither_listed_nor_removed() {
         let (scratch, host, theirs) = with_other_directory();
-        let sessions = scratch.path().join("state").join(FOLDER);
+        let sessions = scratch.path().join("state").join(DIRECTORY);
         std::os::unix::fs::symlink(scratch.path().join("other"), sessions).unwrap();
         assert_eq!(Session::open_on(&host).unwrap(), [""; 0]);
         assert!(theirs.exists());
@@ -319,19 +323,19 @@ mod tests {
     #[cfg(unix)]
     fn a_symbolic_link_is_not_a_session_even_if_its_target_is_locked() {
         let (scratch, host, theirs) = with_other_directory();
-        let sessions = scratch.path().join("state").join(FOLDER);
+        let sessions = scratch.path().join("state").join(DIRECTORY);
         create_private(&sessions).unwrap();
         let link = sessions.join(theirs.file_name().unwrap());
         std::os::unix::fs::symlink(&theirs, &link).unwrap();
         let held = File::open(&theirs).unwrap();
         held.lock().unwrap();
         assert!(
-            !is_held(&link),
+            !is_locked(&link),
             "also if it became a link after it was examined"
         );
         assert_eq!(Session::open_on(&host).unwrap(), [""; 0]);
         drop(held);
-        assert!(!is_held(&link));
+        assert!(!is_locked(&link));
         assert!(theirs.exists() && link.is_symlink());
         assert_eq!(fs::read(&theirs).unwrap(), b"theirs");
     }
@@ -342,8 +346,8 @@ mod tests {
         let (scratch, _, theirs) = with_other_directory();
         let link = scratch.path().join("link");
         std::os::unix::fs::symlink(theirs.parent().unwrap(), &link).unwrap();
-        assert!(opened(&link).is_err());
-        assert!(opened(theirs.parent().unwrap()).is_ok());
+        assert!(open_no_follow(&link).is_err());
+        assert!(open_no_follow(theirs.parent().unwrap()).is_ok());
     }
 
     fn open_id() -> SessionId {

@@ -21,7 +21,7 @@ use crate::store::{Damaged, Store, StoreError, StoreLock};
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct State {
     pub(crate) high_water: HighWater,
-    pub(crate) tally: Tally,
+    pub(crate) quota_counters: Tally,
     /// Validation tokens in armor.
     pub(crate) validations: Vec<String>,
     /// Usage counts since the last entry of the usage report.
@@ -31,7 +31,7 @@ pub(crate) struct State {
     /// The newest revocation list of each signing key.
     pub(crate) lists: SeenLists,
     /// Deactivated licenses, each with the nonce of its activation.
-    pub(crate) given_up: Vec<(LicenseId, Nonce)>,
+    pub(crate) deactivated: Vec<(LicenseId, Nonce)>,
     /// The nonces of the clock repairs that were used.
     pub(crate) repaired: Vec<Nonce>,
 }
@@ -103,18 +103,18 @@ impl State {
         };
         Self {
             high_water: self.high_water.merged(other.high_water),
-            tally: self.tally.merged(other.tally),
-            validations: united(self.validations, other.validations),
+            quota_counters: self.quota_counters.merged(other.quota_counters),
+            validations: union(self.validations, other.validations),
             period,
-            closed: united(self.closed, other.closed),
+            closed: union(self.closed, other.closed),
             lists: self.lists.merged(other.lists),
-            given_up: united(self.given_up, other.given_up),
-            repaired: united(self.repaired, other.repaired),
+            deactivated: union(self.deactivated, other.deactivated),
+            repaired: union(self.repaired, other.repaired),
         }
     }
 
     /// Stores these tokens in this order. The last ones are dropped if they exceed the limit.
-    pub(crate) fn keep(&mut self, validations: impl IntoIterator<Item = String>) {
+    pub(crate) fn set_validations(&mut self, validations: impl IntoIterator<Item = String>) {
         let mut bytes = 0;
         let fits = |block: &String| {
             bytes += block.len();
@@ -131,12 +131,12 @@ impl Document for State {
     fn to_json(&self) -> Value {
         json!({
             "high_water": self.high_water.to_json(),
-            "tally": self.tally.to_json(),
+            "tally": self.quota_counters.to_json(),
             "validations": self.validations,
             "usage": self.period.as_ref().map(Period::to_json),
             "usage_closed": self.closed.iter().map(Closed::to_json).collect::<Value>(),
             "lists": self.lists.to_json(),
-            "given_up": self.given_up.iter().map(|(license, nonce)| json!([license.as_str(), nonce.to_string()])).collect::<Value>(),
+            "given_up": self.deactivated.iter().map(|(license, nonce)| json!([license.as_str(), nonce.to_string()])).collect::<Value>(),
             "repaired": self.repaired.iter().map(Nonce::to_string).collect::<Value>(),
         })
     }
@@ -146,20 +146,20 @@ impl Document for State {
         let validations = validations.map(|block| block.as_str().map(str::to_owned));
         Some(Self {
             high_water: HighWater::from_json(members.get("high_water")?)?,
-            tally: Tally::from_json(members.get("tally")?)?,
+            quota_counters: Tally::from_json(members.get("tally")?)?,
             validations: validations.collect::<Option<_>>()?,
             // Unreadable usage counts stop nothing.
             period: members.get("usage").and_then(Period::from_json),
-            closed: optional(members, "usage_closed", closed_of).unwrap_or_default(),
+            closed: optional(members, "usage_closed", parse_closed).unwrap_or_default(),
             lists: optional(members, "lists", SeenLists::from_json)?,
-            given_up: optional(members, "given_up", given_up_of)?,
-            repaired: optional(members, "repaired", repaired_of)?,
+            deactivated: optional(members, "given_up", parse_deactivated)?,
+            repaired: optional(members, "repaired", parse_repaired)?,
         })
     }
 }
 
 /// Returns the entries of both, each once.
-fn united<T: PartialEq>(mut one: Vec<T>, other: Vec<T>) -> Vec<T> {
+fn union<T: PartialEq>(mut one: Vec<T>, other: Vec<T>) -> Vec<T> {
     for entry in other {
         if !one.contains(&entry) {
             one.push(entry);
@@ -178,7 +178,7 @@ fn optional<T: Default>(
     members.get(name).map_or_else(|| Some(T::default()), parse)
 }
 
-fn given_up_of(entries: &Value) -> Option<Vec<(LicenseId, Nonce)>> {
+fn parse_deactivated(entries: &Value) -> Option<Vec<(LicenseId, Nonce)>> {
     let entry = |entry: &Value| {
         let license = LicenseId::parse(entry.get(0)?.as_str()?)?;
         Some((license, Nonce::parse(entry.get(1)?.as_str()?)?))
@@ -186,12 +186,12 @@ fn given_up_of(entries: &Value) -> Option<Vec<(LicenseId, Nonce)>> {
     entries.as_array()?.iter().map(entry).collect()
 }
 
-fn repaired_of(nonces: &Value) -> Option<Vec<Nonce>> {
+fn parse_repaired(nonces: &Value) -> Option<Vec<Nonce>> {
     let nonces = nonces.as_array()?.iter();
     nonces.map(|nonce| Nonce::parse(nonce.as_str()?)).collect()
 }
 
-fn closed_of(closed: &Value) -> Option<Vec<Closed>> {
+fn parse_closed(closed: &Value) -> Option<Vec<Closed>> {
     closed.as_array()?.iter().map(Closed::from_json).collect()
 }
 

@@ -136,7 +136,7 @@ impl StateDir {
     /// The text follows "it can't be written:".
     pub fn obstacle(&self) -> Option<&'static str> {
         let is_other = |found: fs::Metadata| !found.file_type().is_file();
-        if fs::metadata(&self.path).is_ok_and(|target| self.leads_astray(&target)) {
+        if fs::metadata(&self.path).is_ok_and(|target| self.is_foreign_link(&target)) {
             return Some("refusing to follow a symbolic link owned by another user");
         }
         let lock = fs::symlink_metadata(self.lock_file());
@@ -160,7 +160,7 @@ impl StateDir {
             other => other,
         };
         match created {
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => self.tighten(),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => self.restrict_access(),
             other => other,
         }
     }
@@ -200,18 +200,21 @@ impl StateDir {
     ///
     /// Works on the opened directory, so that a symbolic link that is replaced in the meantime has
     /// no effect.
-    fn tighten(&self) -> io::Result<()> {
+    fn restrict_access(&self) -> io::Result<()> {
         use std::os::unix::fs::{MetadataExt, PermissionsExt};
         let directory = fs::File::open(&self.path)?;
         let metadata = directory.metadata()?;
         if !metadata.is_dir() {
             return Err(io::ErrorKind::NotADirectory.into());
         }
-        if self.leads_astray(&metadata) {
+        if self.is_foreign_link(&metadata) {
             return Err(io::ErrorKind::PermissionDenied.into());
         }
         let open_to_others = metadata.mode() & 0o077 != 0;
-        if open_to_others && self.is_for_state_alone(&metadata) && self.is_of_this_user(&metadata) {
+        if open_to_others
+            && self.contains_only_state(&metadata)
+            && self.is_owned_by_this_user(&metadata)
+        {
             // File systems without permissions refuse this. State is stored there nevertheless.
             let _ = directory.set_permissions(fs::Permissions::from_mode(0o700));
         }
@@ -220,12 +223,12 @@ impl StateDir {
 
     /// Returns whether the path is a symbolic link of another user to a directory that is not
     /// theirs. Root would otherwise write to a directory that the owner of the link chose.
-    fn leads_astray(&self, target: &fs::Metadata) -> bool {
+    fn is_foreign_link(&self, target: &fs::Metadata) -> bool {
         use std::os::unix::fs::MetadataExt;
         let is_anothers =
             |link: &fs::Metadata| link.is_symlink() && ![0, target.uid()].contains(&link.uid());
         let link = fs::symlink_metadata(&self.path).ok().filter(is_anothers);
-        link.is_some_and(|link| !self.is_of_this_user(&link))
+        link.is_some_and(|link| !self.is_owned_by_this_user(&link))
     }
 
     /// Returns whether the directory contains only state.
@@ -233,7 +236,7 @@ impl StateDir {
     /// Other users may need a directory that was chosen, such as `/opt/product`. Its permissions
     /// stay unless it is empty, and so do those of a sticky directory, which is shared on purpose.
     /// The files in it are private in any case.
-    fn is_for_state_alone(&self, metadata: &fs::Metadata) -> bool {
+    fn contains_only_state(&self, metadata: &fs::Metadata) -> bool {
         use std::os::unix::fs::MetadataExt;
         let sticky = metadata.mode() & 0o1000 != 0;
         let empty = || fs::read_dir(&self.path).is_ok_and(|mut entries| entries.next().is_none());
@@ -245,7 +248,7 @@ impl StateDir {
 
     /// Returns whether this user owns the file. Uses the owner of a new file, because the standard
     /// library has no user ids.
-    fn is_of_this_user(&self, metadata: &fs::Metadata) -> bool {
+    fn is_owned_by_this_user(&self, metadata: &fs::Metadata) -> bool {
         use std::os::unix::fs::MetadataExt;
         self.try_writing()
             .is_ok_and(|probe| probe.uid() == metadata.uid())
@@ -255,12 +258,12 @@ impl StateDir {
 #[cfg(not(unix))]
 impl StateDir {
     /// On Windows only some users can create symbolic links.
-    fn leads_astray(&self, _: &fs::Metadata) -> bool {
+    fn is_foreign_link(&self, _: &fs::Metadata) -> bool {
         false
     }
 
     /// On Windows a directory inherits the access rules of the user's profile.
-    fn tighten(&self) -> io::Result<()> {
+    fn restrict_access(&self) -> io::Result<()> {
         if fs::metadata(&self.path)?.is_dir() {
             return Ok(());
         }

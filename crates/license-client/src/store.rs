@@ -19,12 +19,12 @@ use crate::state_dir::{StateDir, StateFile};
 
 /// How long a writer waits for the lock: enough for another write on a slow disk, but not too long
 /// for a user who waits.
-const PATIENCE: Duration = Duration::from_secs(10);
+const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
 const FIRST_PAUSE: Duration = Duration::from_millis(1);
 const LONGEST_PAUSE: Duration = Duration::from_millis(10);
 
 /// Comes between the name of a quarantined file and its number.
-const ASIDE: &str = ".damaged-";
+const QUARANTINED: &str = ".damaged-";
 
 /// Prefix of the names of incomplete files.
 const UNFINISHED: &str = ".unfinished-";
@@ -76,7 +76,7 @@ impl Store {
     ///
     /// Returns [`StoreError::TooLarge`], [`StoreError::NotAFile`] or [`StoreError::Unreadable`].
     pub fn read(&self, file: StateFile, cap: usize) -> Result<Option<Vec<u8>>, StoreError> {
-        if transaction::is_begun(&self.dir) {
+        if transaction::is_active(&self.dir) {
             // If a writer crashed, taking the lock restores the previous files. If a writer is
             // active, this has no effect.
             drop(self.lock_within(Duration::ZERO));
@@ -103,7 +103,7 @@ impl Store {
             let mut names = files.iter().map(|file| file.name());
             names.any(|own| {
                 name.strip_prefix(own)
-                    .is_some_and(|rest| rest.starts_with(ASIDE))
+                    .is_some_and(|rest| rest.starts_with(QUARANTINED))
             })
         };
         let paths = entries.filter(|entry| entry.file_name().to_str().is_some_and(is_such));
@@ -141,7 +141,7 @@ impl Store {
     /// [`StoreError::ReadOnly`] or [`StoreError::Unwritable`] if the directory or its lock file
     /// cannot be created.
     pub fn lock(&self) -> Result<StoreLock, StoreError> {
-        self.lock_within(PATIENCE)
+        self.lock_within(LOCK_TIMEOUT)
     }
 
     /// Waits up to `patience` for the writer lock. Zero tries once.
@@ -161,7 +161,7 @@ impl Store {
             dir: self.dir.clone(),
             file,
         };
-        lock.sweep();
+        lock.remove_incomplete();
         lock.recover();
         Ok(lock)
     }
@@ -226,7 +226,7 @@ impl StoreLock {
     }
 
     /// Removes the quarantined copies of these files.
-    pub(crate) fn clear_aside(&self, files: &[StateFile]) {
+    pub(crate) fn clear_quarantine(&self, files: &[StateFile]) {
         for path in Store::new(self.dir.clone()).set_aside(files) {
             // A file that cannot be removed is only reported once more.
             let _ = fs::remove_file(path);
@@ -242,7 +242,7 @@ impl StoreLock {
     /// exist.
     pub fn set_aside(&self, file: StateFile) -> Result<PathBuf, StoreError> {
         let path = self.dir.file(file);
-        self.rename_aside(&path, file.name())
+        self.rename_to_quarantine(&path, file.name())
             .map_err(|source| StoreError::on_write(path, source))
     }
 
@@ -276,18 +276,18 @@ impl StoreLock {
         Ok(())
     }
 
-    fn rename_aside(&self, path: &Path, name: &str) -> io::Result<PathBuf> {
-        let aside = (1_u64..)
-            .map(|number| self.dir.path().join(format!("{name}{ASIDE}{number}")))
+    fn rename_to_quarantine(&self, path: &Path, name: &str) -> io::Result<PathBuf> {
+        let quarantined = (1_u64..)
+            .map(|number| self.dir.path().join(format!("{name}{QUARANTINED}{number}")))
             .find(|candidate| is_free(candidate))
             .ok_or(io::ErrorKind::AlreadyExists)?;
-        fs::rename(path, &aside)?;
+        fs::rename(path, &quarantined)?;
         sync_directory(self.dir.path())?;
-        Ok(aside)
+        Ok(quarantined)
     }
 
     /// Removes the files of crashed writers. The lock guarantees that there is no active writer.
-    fn sweep(&self) {
+    fn remove_incomplete(&self) {
         let entries = fs::read_dir(self.dir.path()).into_iter().flatten();
         for entry in entries.flatten().filter(is_unfinished) {
             // A file that cannot be removed only occupies space.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use license_core::{Bundle, Canonical, Code, Context, Matrix, Outcome, Timestamp, TrustSet};
 
-use super::combined_file::Early;
+use super::combined_file::CombinedFile;
 use super::{Installation, InstallationError, Keys, add_validations};
 use crate::paths::Home;
 use crate::state_dir::StateFile;
@@ -59,8 +59,8 @@ impl Candidate<'_> {
     ) -> Result<PathBuf, InstallationError> {
         let lock = home.user().lock()?;
         let keys = Keys::Installed;
-        let early = self.beside(home, keys, context, replace, &[])?;
-        let stored = self.install_locked(&lock, home, keys, self.trust, early)?;
+        let combined = self.combine(home, keys, context, replace, &[])?;
+        let stored = self.install_locked(&lock, home, keys, self.trust, combined)?;
         Ok(stored.path)
     }
 
@@ -80,21 +80,21 @@ impl Candidate<'_> {
         Ok(())
     }
 
-    /// Replaces the installed license, together with the licenses that [`Self::beside`] returned.
+    /// Replaces the installed license, together with the licenses that [`Self::combine`] returned.
     pub(crate) fn install_locked(
         &self,
         lock: &StoreLock,
         home: &Home,
         before: Keys<'_>,
         roots: &TrustSet,
-        early: Option<Early>,
+        combined: Option<CombinedFile>,
     ) -> Result<Stored, InstallationError> {
-        let keys = both(&before.roots_before(home), roots);
+        let keys = union(&before.roots_before(home), roots);
         let write = |file, text: &str| lock.write(file, text.as_bytes());
         write(StateFile::Trust, &jwks(&keys))?;
         let (file, other, text) = match self.bundle.canonical() {
             Canonical::File(text) => {
-                let text = early.as_ref().map_or(text, |early| &early.text);
+                let text = combined.as_ref().map_or(text, |combined| &combined.text);
                 (StateFile::License, StateFile::Key, text.clone())
             }
             Canonical::EnterpriseKey(key) => {
@@ -103,12 +103,12 @@ impl Candidate<'_> {
         };
         write(file, &text)?;
         lock.remove(other)?;
-        if keys.len() > roots.len() && early.is_none() {
+        if keys.len() > roots.len() && combined.is_none() {
             write(StateFile::Trust, &jwks(roots))?;
         }
         Ok(Stored {
             path: home.user().dir().file(file),
-            begins: early.and_then(|early| early.begins),
+            begins: combined.and_then(|combined| combined.begins),
         })
     }
 
@@ -118,27 +118,30 @@ impl Candidate<'_> {
     /// # Errors
     ///
     /// Returns [`InstallationError::Worse`] if the candidate would replace a better license.
-    pub(crate) fn beside(
+    pub(crate) fn combine(
         &self,
         home: &Home,
         before: Keys<'_>,
         context: &Context<'_>,
         replace: Replace,
         kept: &[String],
-    ) -> Result<Option<Early>, InstallationError> {
+    ) -> Result<Option<CombinedFile>, InstallationError> {
         let Some(installed) = self.installed(home, before, replace) else {
             return Ok(None);
         };
-        let early = self.early(&installed, &self.keys_of_both(home, before), context);
-        if early.as_ref().is_none_or(|early| early.begins.is_none()) {
-            self.refuse_if_worse(installed, &before.before(home), context, kept)?;
+        let combined = self.combined_file(&installed, &self.combined_keys(home, before), context);
+        if combined
+            .as_ref()
+            .is_none_or(|combined| combined.begins.is_none())
+        {
+            self.refuse_if_worse(installed, &before.for_replaced_license(home), context, kept)?;
         }
-        Ok(early)
+        Ok(combined)
     }
 
     /// Returns the keys that verify both licenses, if both are stored.
-    fn keys_of_both(&self, home: &Home, before: Keys<'_>) -> TrustSet {
-        let mut rotation = before.with_kept(home, both(&before.roots_before(home), self.trust));
+    fn combined_keys(&self, home: &Home, before: Keys<'_>) -> TrustSet {
+        let mut rotation = before.rotated(home, union(&before.roots_before(home), self.trust));
         if matches!(before, Keys::Installed) {
             for token in self.bundle.unverified_trust_statements() {
                 // A failure was already reported when the statements were verified for the
@@ -158,17 +161,17 @@ impl Candidate<'_> {
         installed.flatten()
     }
 
-    fn early(
+    fn combined_file(
         &self,
         installed: &Installation,
         keys: &TrustSet,
         context: &Context<'_>,
-    ) -> Option<Early> {
+    ) -> Option<CombinedFile> {
         let now = self.bundle.evaluate(self.matrix, context).evaluated_at();
-        let early = Early::of(self.bundle, &installed.bundle, now)?;
+        let combined = CombinedFile::new(self.bundle, &installed.bundle, now)?;
         // The stored file verifies either as a whole or not at all.
-        let verifies = Bundle::verify(&early.text, keys, self.matrix).is_ok();
-        verifies.then_some(early)
+        let verifies = Bundle::verify(&combined.text, keys, self.matrix).is_ok();
+        verifies.then_some(combined)
     }
 
     /// Refuses to replace a valid license with one that is not valid.
@@ -184,8 +187,8 @@ impl Candidate<'_> {
         let mut new = self.bundle.clone();
         add_validations(&mut new, kept, &self.trust.joined(own_keys), self.matrix);
         // The installed license may supersede the new one.
-        let beside = context.clone().installed(installed.bundle.licenses());
-        let new = new.evaluate(self.matrix, &beside);
+        let with_installed = context.clone().installed(installed.bundle.licenses());
+        let new = new.evaluate(self.matrix, &with_installed);
         let installed = installed.bundle.evaluate(self.matrix, context);
         if new.code() == Code::Superseded {
             let (new, installed) = (new.code(), installed.code());
@@ -201,7 +204,7 @@ impl Candidate<'_> {
 
 /// Combines both sets, so that the old keys stay until the new license is written and some license
 /// verifies at every moment. If a key has changed its algorithm, only the new keys are returned.
-fn both(before: &TrustSet, new: &TrustSet) -> TrustSet {
+fn union(before: &TrustSet, new: &TrustSet) -> TrustSet {
     let mut keys = before.clone();
     match keys.extend(new) {
         Ok(()) => keys,

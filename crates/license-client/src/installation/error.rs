@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use license_core::{BundleError, Code, KeyId, LicenseId, Machine, ProductCode, TrustError};
 use thiserror::Error;
 
-use super::Found;
+use super::ReadResult;
 use crate::activation::AnswerFault;
-use crate::problem::{StaleList, StateProblem, set_aside_as};
-use crate::revocations::Refused;
+use crate::problem::{StaleList, StateProblem, quarantined_as};
+use crate::revocations::ListRefusal;
 use crate::state_dir::{HomeError, StateFile};
 use crate::store::{Store, StoreError};
 
@@ -34,7 +34,7 @@ pub enum InstallationError {
         installed: Code,
     },
     /// A file is not UTF-8.
-    #[error("{}: expected text in UTF-8{}", path.display(), set_aside_as(aside.as_deref()))]
+    #[error("{}: expected text in UTF-8{}", path.display(), quarantined_as(aside.as_deref()))]
     NotText {
         /// The file.
         path: PathBuf,
@@ -53,7 +53,7 @@ pub enum InstallationError {
     #[error(
         "{}: the installed license does not verify{}",
         path.display(),
-        set_aside_as(aside.as_deref())
+        quarantined_as(aside.as_deref())
     )]
     License {
         /// The file.
@@ -68,7 +68,7 @@ pub enum InstallationError {
     #[error("expected an installed license for the validation token, found none")]
     NoLicenseYet,
     /// The artifact is for another machine.
-    #[error("the {what} is for machine {}; this machine is {}", name(expected), this_machine(actual.as_ref()))]
+    #[error("the {what} is for machine {}; this machine is {}", display_name(expected), this_machine(actual.as_ref()))]
     OtherMachine {
         /// The kind of the artifact: `validation token`, `activation` or `clock repair`.
         what: &'static str,
@@ -152,29 +152,29 @@ impl InstallationError {
         }
     }
 
-    pub(crate) fn of_list(refused: Refused, expected: ProductCode) -> Self {
+    pub(crate) fn from_list_refusal(refused: ListRefusal, expected: ProductCode) -> Self {
         match refused {
-            Refused::Product { found } => Self::OtherProduct {
+            ListRefusal::OtherProduct { found } => Self::OtherProduct {
                 what: "revocation list",
                 expected,
                 found,
             },
-            Refused::Stale(stale) => Self::StaleList(stale),
+            ListRefusal::Stale(stale) => Self::StaleList(stale),
         }
     }
 
     /// Returns whether a file could not be read, which may be temporary.
-    pub(crate) fn may_pass(&self) -> bool {
+    pub(crate) fn is_temporary(&self) -> bool {
         match self {
             Self::Store(_) => true,
-            Self::Shared { source, .. } => source.may_pass(),
+            Self::Shared { source, .. } => source.is_temporary(),
             _ => false,
         }
     }
 
     /// Returns whether the file itself is damaged, rather than signed by an unknown key or made for
     /// a newer program.
-    fn is_damage(&self) -> bool {
+    fn is_damaged(&self) -> bool {
         match self {
             Self::NotText { path, .. } => path.file_name().is_some_and(|name| {
                 name == StateFile::License.name() || name == StateFile::Key.name()
@@ -185,7 +185,7 @@ impl InstallationError {
                 }
                 // A token contains the id of its signing key, an enterprise key does not.
                 BundleError::Verify(_) | BundleError::Block { .. } => {
-                    source.code() == Code::BadSignature && !self.is_of_key_file()
+                    source.code() == Code::BadSignature && !self.is_in_key_file()
                 }
                 _ => false,
             },
@@ -193,7 +193,7 @@ impl InstallationError {
         }
     }
 
-    fn is_of_key_file(&self) -> bool {
+    fn is_in_key_file(&self) -> bool {
         let name = self.path().and_then(Path::file_name);
         name.is_some_and(|name| name == StateFile::Key.name())
     }
@@ -209,16 +209,16 @@ impl InstallationError {
     }
 
     /// Quarantines a damaged file, unless another one was written in the meantime.
-    pub(super) fn set_aside(mut self, store: &Store, again: impl Fn() -> Found) -> Self {
-        if !self.is_damage() {
+    pub(super) fn quarantine(mut self, store: &Store, again: impl Fn() -> ReadResult) -> Self {
+        if !self.is_damaged() {
             return self;
         }
-        let file = if self.is_of_key_file() {
+        let file = if self.is_in_key_file() {
             StateFile::Key
         } else {
             StateFile::License
         };
-        let moved = store.quarantine(file, || again().is_err_and(|error| error.is_damage()));
+        let moved = store.quarantine(file, || again().is_err_and(|error| error.is_damaged()));
         if let Self::NotText { aside, .. } | Self::License { aside, .. } = &mut self {
             *aside = moved;
         }
@@ -236,7 +236,7 @@ fn worse(new: Code, installed: Code) -> String {
 }
 
 fn this_machine(actual: Option<&Machine>) -> String {
-    actual.map_or_else(|| "unknown".to_owned(), name)
+    actual.map_or_else(|| "unknown".to_owned(), display_name)
 }
 
 fn article(what: &str) -> &'static str {
@@ -253,7 +253,7 @@ fn orphaned(key: Option<&KeyId>) -> String {
 }
 
 /// Returns the name by which a user recognizes a machine: its digest, if it has one.
-fn name(machine: &Machine) -> String {
+fn display_name(machine: &Machine) -> String {
     match machine.digest() {
         Some(digest) => digest.to_string(),
         None => machine.to_string(),

@@ -10,7 +10,7 @@ use crate::state_dir::StateFile;
 use crate::store::{Damaged, Store, StoreError, StoreLock};
 
 /// Returns the statements in one directory. They are not verified.
-pub(super) fn tokens_in(store: &Store) -> Result<Vec<Unverified<'static>>, StatementProblem> {
+pub(super) fn read_statements(store: &Store) -> Result<Vec<Unverified<'static>>, StatementProblem> {
     let damaged = |source: Option<BundleError>| StatementProblem::Damaged {
         path: store.dir().file(StateFile::TrustStatements),
         source: source.map(Box::new),
@@ -49,9 +49,9 @@ fn replay(rotation: &mut Rotation, tokens: &[Unverified<'static>]) -> Option<Rot
 
 /// Applies all stored statements: first the administrator's, because nothing in the user's
 /// directory may undo them. Skips unreadable files, which [`problems`] reports.
-pub(super) fn apply_kept(rotation: &mut Rotation, home: &Home) {
+pub(super) fn apply_stored(rotation: &mut Rotation, home: &Home) {
     for store in [home.system(), Some(home.user())].into_iter().flatten() {
-        let tokens = tokens_in(store).unwrap_or_default();
+        let tokens = read_statements(store).unwrap_or_default();
         let _ = replay(rotation, &tokens);
     }
 }
@@ -59,32 +59,32 @@ pub(super) fn apply_kept(rotation: &mut Rotation, home: &Home) {
 /// Returns the problems with the stored statements. A damaged file of the user is quarantined.
 pub(crate) fn problems(home: &Home, damaged: Damaged) -> Vec<StatementProblem> {
     let user = home.user();
-    let mut own = problem_in(home, user);
+    let mut own = find_problem(home, user);
     if let Some(StatementProblem::Damaged { aside, .. }) = &mut own
         && damaged == Damaged::Quarantine
     {
         let is_damaged = || {
             matches!(
-                problem_in(home, user),
+                find_problem(home, user),
                 Some(StatementProblem::Damaged { .. })
             )
         };
         *aside = user.quarantine(StateFile::TrustStatements, is_damaged);
     }
-    let shared = home.system().and_then(|system| problem_in(home, system));
+    let shared = home.system().and_then(|system| find_problem(home, system));
     own.into_iter().chain(shared).collect()
 }
 
-fn problem_in(home: &Home, store: &Store) -> Option<StatementProblem> {
-    let tokens = match tokens_in(store) {
+fn find_problem(home: &Home, store: &Store) -> Option<StatementProblem> {
+    let tokens = match read_statements(store) {
         Err(problem) => return Some(problem),
         Ok(tokens) if tokens.is_empty() => return None,
         Ok(tokens) => tokens,
     };
     // Whether a signature is that of a trusted key depends on all keys.
-    let roots = super::roots_of(home).ok().flatten()?;
+    let roots = super::installed_roots(home).ok().flatten()?;
     let mut rotation = Rotation::new(roots);
-    apply_kept(&mut rotation, home);
+    apply_stored(&mut rotation, home);
     let error = replay(&mut rotation, &tokens)?;
     Some(StatementProblem::Damaged {
         path: store.dir().file(StateFile::TrustStatements),
@@ -98,8 +98,8 @@ fn problem_in(home: &Home, store: &Store) -> Option<StatementProblem> {
 
 /// Returns the text of the user's statements, to which new ones are added. A damaged file is
 /// quarantined and replaced.
-pub(crate) fn kept_text(lock: &StoreLock, home: &Home) -> Result<String, StoreError> {
-    match tokens_in(home.user()) {
+pub(crate) fn stored_text(lock: &StoreLock, home: &Home) -> Result<String, StoreError> {
+    match read_statements(home.user()) {
         Ok(kept) => Ok(kept.iter().map(Unverified::to_armor).collect()),
         Err(StatementProblem::Store(error)) => Err(error),
         Err(StatementProblem::Damaged { .. }) => {

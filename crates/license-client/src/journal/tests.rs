@@ -34,7 +34,7 @@ fn entries(count: u8) -> Vec<Closed> {
 
 fn journal(entries: &[Closed]) -> Journal {
     let mut journal = Journal::default();
-    journal.absorb(entries);
+    journal.append(entries);
     journal
 }
 
@@ -50,8 +50,8 @@ fn findings(entries: &[Closed]) -> Vec<&'static str> {
 fn an_entry_that_is_added_twice_is_kept_once() {
     let entries = entries(3);
     let mut journal = journal(&entries[..2]);
-    journal.absorb(&entries[1..]);
-    journal.absorb(&entries);
+    journal.append(&entries[1..]);
+    journal.append(&entries);
     assert_eq!(journal.entries, entries);
 }
 
@@ -64,7 +64,7 @@ fn entries_from_an_older_copy_of_the_state_continue_the_chain() {
         let closed = period
             .close(product(), None, 0, || Some([salt; 16]))
             .unwrap();
-        journal.absorb(&closed);
+        journal.append(&closed);
         period.go_on_in(journal.next_place().unwrap());
     }
     assert_eq!(journal.entries.len(), 5);
@@ -75,22 +75,22 @@ fn entries_from_an_older_copy_of_the_state_continue_the_chain() {
 fn the_oldest_entries_are_dropped_above_the_limit() {
     let mut period = Period::begin(None, [1; 16], 0);
     let mut journal = Journal::default();
-    for number in 0..u8::try_from(MOST_ENTRIES / 2).unwrap() {
+    for number in 0..u8::try_from(MAX_ENTRIES / 2).unwrap() {
         for half in [0, 1] {
             period.add(None, &Counts::used(QUOTA, 1), noon());
             let mut salt = [number; 16];
             salt[0] = half;
             let closed = period.close(product(), None, 0, || Some(salt)).unwrap();
-            journal.absorb(&closed);
+            journal.append(&closed);
         }
     }
     period.add(None, &Counts::used(QUOTA, 1), noon());
-    journal.absorb(
+    journal.append(
         &period
             .close(product(), None, 0, || Some([255; 16]))
             .unwrap(),
     );
-    assert_eq!(journal.entries.len(), MOST_ENTRIES);
+    assert_eq!(journal.entries.len(), MAX_ENTRIES);
     assert_eq!(journal.entries[0].parsed().unwrap().seq, 2);
     assert_eq!(findings(&journal.entries), [""; 0]);
 }

@@ -12,11 +12,11 @@ use super::System;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Found {
     kind: ComponentKind,
-    evidence: Evidence,
+    evidence: Observation,
 }
 
 impl Found {
-    pub(super) fn new(kind: ComponentKind, evidence: Evidence) -> Self {
+    pub(super) fn new(kind: ComponentKind, evidence: Observation) -> Self {
         Self { kind, evidence }
     }
 
@@ -151,15 +151,15 @@ impl fmt::Display for Rejection {
 
 /// A value and its source.
 #[derive(Clone, PartialEq, Eq)]
-pub(super) struct Evidence {
+pub(super) struct Observation {
     pub(super) source: String,
     pub(super) value: String,
 }
 
 /// Omits the value, so that logs do not identify the machine.
-impl fmt::Debug for Evidence {
+impl fmt::Debug for Observation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Evidence")
+        f.debug_struct("Observation")
             .field("source", &self.source)
             .finish_non_exhaustive()
     }
@@ -181,20 +181,20 @@ impl From<MissingReason> for Absence {
 }
 
 /// The result of reading one component from one place or from several.
-pub(super) type Outcome = Result<Evidence, Absence>;
+pub(super) type Lookup = Result<Observation, Absence>;
 
 /// Normalizes a value for comparison, or returns why it is rejected.
-pub(super) type Accept = fn(&str) -> Result<String, Rejection>;
+pub(super) type Normalize = fn(&str) -> Result<String, Rejection>;
 
 /// Checks the value that `source` returned.
-pub(super) fn judge(source: &str, said: io::Result<String>, accept: Accept) -> Outcome {
+pub(super) fn check(source: &str, said: io::Result<String>, normalize: Normalize) -> Lookup {
     let value = match said {
-        Ok(text) => accept(&text).map_err(MissingReason::Rejected),
+        Ok(text) => normalize(&text).map_err(MissingReason::Rejected),
         Err(error) => Err(MissingReason::of(&error)),
     };
     let source = source.to_owned();
     match value {
-        Ok(value) => Ok(Evidence { source, value }),
+        Ok(value) => Ok(Observation { source, value }),
         Err(reason) => Err(Absence {
             source: Some(source),
             reason,
@@ -203,13 +203,13 @@ pub(super) fn judge(source: &str, said: io::Result<String>, accept: Accept) -> O
 }
 
 /// Checks the content of a file.
-pub(super) fn judge_file(system: &dyn System, path: &str, accept: Accept) -> Outcome {
-    judge(path, system.read(Path::new(path)), accept)
+pub(super) fn check_file(system: &dyn System, path: &str, normalize: Normalize) -> Lookup {
+    check(path, system.read(Path::new(path)), normalize)
 }
 
 /// Returns the first value that was found, else the first absence with a reason other than "not
 /// found".
-pub(super) fn first(outcomes: impl IntoIterator<Item = Outcome>) -> Outcome {
+pub(super) fn first(outcomes: impl IntoIterator<Item = Lookup>) -> Lookup {
     let mut told = Absence::from(MissingReason::NotFound);
     for outcome in outcomes {
         match outcome {

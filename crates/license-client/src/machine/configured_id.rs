@@ -5,7 +5,7 @@ use std::path::Path;
 
 use license_core::ProductCode;
 
-use super::component::{Absence, Outcome, judge};
+use super::component::{Absence, Lookup, check};
 use super::{MissingReason, Rejection, System, identity};
 
 /// Returns the name of the variable with an id, such as `CODITECT_MACHINE_ID`.
@@ -18,17 +18,17 @@ pub(super) fn id_variable(product: ProductCode) -> String {
 /// It is the value of the variable, else in the file that another variable names, else in the
 /// administrator's directory. The first that exists is used even if it is invalid, because ignoring
 /// a mistake would silently change the identity of the machine.
-pub(super) fn given_id(
+pub(super) fn configured_id(
     system: &dyn System,
     product: ProductCode,
     system_dir: Option<&Path>,
-) -> Outcome {
+) -> Lookup {
     let set = |name: &str| system.variable(name).filter(|value| !value.is_empty());
     let variable = id_variable(product);
     let file_variable = format!("{variable}_FILE");
     if let Some(id) = set(&variable) {
         let id = id.to_string_lossy().into_owned();
-        return judge(&variable, Ok(id), identity::given_id);
+        return check(&variable, Ok(id), identity::configured_id);
     }
     if let Some(path) = set(&file_variable) {
         return in_named_file(system, &file_variable, path);
@@ -39,7 +39,7 @@ pub(super) fn given_id(
     }
 }
 
-fn in_named_file(system: &dyn System, variable: &str, path: OsString) -> Outcome {
+fn in_named_file(system: &dyn System, variable: &str, path: OsString) -> Lookup {
     let path = Path::new(&path);
     if path.is_absolute() {
         return in_file(system, path);
@@ -48,12 +48,12 @@ fn in_named_file(system: &dyn System, variable: &str, path: OsString) -> Outcome
     Err(absence(variable.to_owned(), reason))
 }
 
-fn in_file(system: &dyn System, path: &Path) -> Outcome {
+fn in_file(system: &dyn System, path: &Path) -> Lookup {
     let source = path.display().to_string();
-    judge(&source, system.read(path), identity::given_id_in_file)
+    check(&source, system.read(path), identity::configured_id_in_file)
 }
 
-fn is_not_found(outcome: &Outcome) -> bool {
+fn is_not_found(outcome: &Lookup) -> bool {
     let absence = outcome.as_ref().err();
     absence.is_some_and(|absence| absence.reason == MissingReason::NotFound)
 }

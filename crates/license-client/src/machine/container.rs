@@ -7,7 +7,7 @@ use super::mounts::Mounts;
 
 /// The environment of this process, which determines the components that identify the machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Surroundings {
+pub(super) enum Environment {
     /// A physical or virtual machine.
     Machine,
     /// A container for one application. It has no machine id of its own, although its image may
@@ -35,7 +35,7 @@ const KINDS: [(&str, &str, bool); 9] = [
 /// The root PID namespace: the kernel's `PROC_PID_INIT_INO`.
 const FIRST_PID_NAMESPACE: &str = "pid:[4026531836]";
 
-impl Surroundings {
+impl Environment {
     /// Detects the environment on Linux.
     pub(super) fn on_linux(system: &dyn System, mounts: &Mounts) -> Self {
         let wsl = is_wsl(system);

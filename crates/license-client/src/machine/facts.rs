@@ -6,8 +6,8 @@ use license_core::ComponentKind::{self, Cpu, GivenId, Mac, MachineId, ProductUui
 use license_core::{Fingerprint, MachineDigest, ProductCode};
 
 use super::component::{Found, Missing, MissingReason};
-use super::configured_id::given_id;
-use super::container::Surroundings;
+use super::configured_id::configured_id;
+use super::container::Environment;
 use super::{Platform, Scope, Survey, System, ThisSystem, linux, macos, windows};
 
 /// The components that identify a machine, for one product.
@@ -31,7 +31,7 @@ use super::{Platform, Scope, Survey, System, ThisSystem, linux, macos, windows};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MachineFacts {
     product: ProductCode,
-    surroundings: Surroundings,
+    environment: Environment,
     found: Vec<Found>,
     missing: Vec<Missing>,
 }
@@ -63,7 +63,7 @@ impl MachineFacts {
         product: ProductCode,
         system_dir: Option<&Path>,
     ) -> Self {
-        Self::look(system, product, system_dir, Scope::All)
+        Self::collect_in(system, product, system_dir, Scope::All)
     }
 
     /// Collects the ids of another system, as [`MachineFacts::identify`] does.
@@ -72,7 +72,7 @@ impl MachineFacts {
         product: ProductCode,
         system_dir: Option<&Path>,
     ) -> Self {
-        Self::look(system, product, system_dir, Scope::Identity)
+        Self::collect_in(system, product, system_dir, Scope::Identity)
     }
 
     /// Returns the hashes of the found components, which may leave the machine. `None` if nothing
@@ -110,32 +110,32 @@ impl MachineFacts {
     /// Returns the kind of container of this process, such as `docker`, or `container` if the kind
     /// is unknown.
     pub fn container(&self) -> Option<&'static str> {
-        self.surroundings.container()
+        self.environment.container()
     }
 
-    pub(super) fn surroundings(&self) -> Surroundings {
-        self.surroundings
+    pub(super) fn environment(&self) -> Environment {
+        self.environment
     }
 
     pub(super) fn product(&self) -> ProductCode {
         self.product
     }
 
-    fn look(
+    fn collect_in(
         system: &dyn System,
         product: ProductCode,
         system_dir: Option<&Path>,
         scope: Scope,
     ) -> Self {
-        let given = (GivenId, given_id(system, product, system_dir));
+        let configured = (GivenId, configured_id(system, product, system_dir));
         let survey = survey(system, scope);
         let mut facts = Self {
             product,
-            surroundings: survey.surroundings,
+            environment: survey.environment,
             found: Vec::new(),
             missing: Vec::new(),
         };
-        for (kind, outcome) in [given].into_iter().chain(survey.outcomes) {
+        for (kind, outcome) in [configured].into_iter().chain(survey.outcomes) {
             match outcome {
                 Ok(evidence) => facts.found.push(Found::new(kind, evidence)),
                 Err(absence) => facts.missing.push(Missing::new(kind, absence)),
@@ -162,7 +162,7 @@ fn nothing_known(scope: Scope) -> Survey {
     };
     let none = |kind: &ComponentKind| (*kind, Err(MissingReason::NotApplicable.into()));
     Survey {
-        surroundings: Surroundings::Machine,
+        environment: Environment::Machine,
         outcomes: kinds.iter().map(none).collect(),
     }
 }

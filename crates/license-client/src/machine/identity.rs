@@ -92,7 +92,7 @@ const ON_CARDS: [&str; 5] = [
 ];
 
 /// Normalizes a configured id: 8 to 128 characters of printable ASCII.
-pub(super) fn given_id(text: &str) -> Result<String, Rejection> {
+pub(super) fn configured_id(text: &str) -> Result<String, Rejection> {
     let text = not_empty(text)?;
     let id = text.to_ascii_lowercase();
     if id == "uninitialized" {
@@ -107,8 +107,8 @@ pub(super) fn given_id(text: &str) -> Result<String, Rejection> {
 }
 
 /// Normalizes the first line of a file as a configured id.
-pub(super) fn given_id_in_file(text: &str) -> Result<String, Rejection> {
-    given_id(text.lines().next().unwrap_or_default())
+pub(super) fn configured_id_in_file(text: &str) -> Result<String, Rejection> {
+    configured_id(text.lines().next().unwrap_or_default())
 }
 
 /// Normalizes a machine id (machine-id(5)): exactly 32 lowercase hexadecimal digits.

@@ -7,8 +7,8 @@ use std::path::Path;
 
 use license_core::ComponentKind::{Cpu, Mac, MachineId, ProductUuid, RootDisk};
 
-use super::component::{Absence, Outcome, first, judge, judge_file};
-use super::container::Surroundings;
+use super::component::{Absence, Lookup, check, check_file, first};
+use super::container::Environment;
 use super::mounts::Mounts;
 use super::{MissingReason, Rejection, Scope, Survey, System, identity};
 
@@ -21,23 +21,23 @@ const MACHINE_ID_FILES: [&str; 2] = ["/etc/machine-id", "/var/lib/dbus/machine-i
 /// Reads the components in `scope`.
 pub(super) fn survey(system: &dyn System, scope: Scope) -> Survey {
     let mounts = Mounts::read(system);
-    let surroundings = Surroundings::on_linux(system, &mounts);
-    let mut outcomes = vec![(MachineId, machine_id(system, &mounts, surroundings))];
+    let environment = Environment::on_linux(system, &mounts);
+    let mut outcomes = vec![(MachineId, machine_id(system, &mounts, environment))];
     if scope == Scope::All {
         let changes_at_start = Err(MissingReason::Rejected(Rejection::Transient).into());
         let in_container = Err(MissingReason::InContainer.into());
-        let [uuid, mac, cpu, disk] = match surroundings {
-            Surroundings::Container(_) | Surroundings::SystemContainer(_) => {
+        let [uuid, mac, cpu, disk] = match environment {
+            Environment::Container(_) | Environment::SystemContainer(_) => {
                 [(); 4].map(|()| in_container.clone())
             }
             // Network card and disks are created again at each start.
-            Surroundings::Wsl => [
+            Environment::Wsl => [
                 product_uuid(system),
                 changes_at_start.clone(),
                 cpu(system),
                 changes_at_start,
             ],
-            Surroundings::Machine => [
+            Environment::Machine => [
                 product_uuid(system),
                 network::mac(system),
                 cpu(system),
@@ -52,23 +52,23 @@ pub(super) fn survey(system: &dyn System, scope: Scope) -> Survey {
         ]);
     }
     Survey {
-        surroundings,
+        environment,
         outcomes,
     }
 }
 
 /// Returns the id in the first file with content.
-fn machine_id(system: &dyn System, mounts: &Mounts, surroundings: Surroundings) -> Outcome {
+fn machine_id(system: &dyn System, mounts: &Mounts, environment: Environment) -> Lookup {
     let mut outcome = Err(MissingReason::NotFound.into());
     for file in MACHINE_ID_FILES {
-        outcome = match ownership(system, mounts, surroundings, file) {
-            Ok(()) => judge_file(system, file, identity::machine_id),
+        outcome = match ownership(system, mounts, environment, file) {
+            Ok(()) => check_file(system, file, identity::machine_id),
             Err(reason) => Err(Absence {
                 source: Some(file.to_owned()),
                 reason,
             }),
         };
-        if says_something(&outcome) {
+        if has_content(&outcome) {
             break;
         }
     }
@@ -79,11 +79,11 @@ fn machine_id(system: &dyn System, mounts: &Mounts, surroundings: Surroundings) 
 fn ownership(
     system: &dyn System,
     mounts: &Mounts,
-    surroundings: Surroundings,
+    environment: Environment,
     file: &str,
 ) -> Result<(), MissingReason> {
     let mount = mounts.at(file);
-    if mount.is_none() && matches!(surroundings, Surroundings::Container(_)) {
+    if mount.is_none() && matches!(environment, Environment::Container(_)) {
         return Err(MissingReason::InContainer);
     }
     // If systemd cannot write the file, it mounts a generated id from /run/machine-id over it until
@@ -104,32 +104,32 @@ fn is_on_command_line(system: &dyn System) -> bool {
 }
 
 /// Returns whether the file exists and is not empty.
-fn says_something(outcome: &Outcome) -> bool {
-    let silent = [
+fn has_content(outcome: &Lookup) -> bool {
+    let empty = [
         MissingReason::NotFound,
         MissingReason::Rejected(Rejection::Empty),
     ];
     outcome
         .as_ref()
-        .map_or_else(|absence| !silent.contains(&absence.reason), |_| true)
+        .map_or_else(|absence| !empty.contains(&absence.reason), |_| true)
 }
 
 /// Returns the UUID in SMBIOS, which only root may read, else the serial number in the device tree
 /// of a board without SMBIOS.
-fn product_uuid(system: &dyn System) -> Outcome {
+fn product_uuid(system: &dyn System) -> Lookup {
     let device_tree = "/proc/device-tree/serial-number";
     first([
-        judge(PRODUCT_UUID, system.product_uuid(), identity::uuid),
-        judge_file(system, device_tree, identity::serial),
+        check(PRODUCT_UUID, system.product_uuid(), identity::uuid),
+        check_file(system, device_tree, identity::serial),
     ])
 }
 
-fn cpu(system: &dyn System) -> Outcome {
+fn cpu(system: &dyn System) -> Lookup {
     let path = "/proc/cpuinfo";
-    let said = system.read(Path::new(path)).map(|text| cpu_model(&text));
+    let model = system.read(Path::new(path)).map(|text| cpu_model(&text));
     first([
-        judge(path, said, identity::model),
-        judge_file(system, "/proc/device-tree/model", identity::model),
+        check(path, model, identity::model),
+        check_file(system, "/proc/device-tree/model", identity::model),
     ])
 }
 

@@ -5,7 +5,7 @@ use std::fmt;
 use license_core::ComponentKind::{self, GivenId, MachineId, ProductUuid};
 
 use super::configured_id::id_variable;
-use super::container::Surroundings;
+use super::container::Environment;
 use super::{Found, MachineFacts};
 
 /// How well the identity survives changes to the machine.
@@ -100,20 +100,20 @@ impl MachineFacts {
                 self.advice("this machine, such as its asset number")
             );
         }
-        match self.surroundings() {
-            Surroundings::Machine => format!(
+        match self.environment() {
+            Environment::Machine => format!(
                 "Only the machine id identifies this machine, so reinstalling the system makes it a different machine. {}",
                 self.advice("this machine, such as its asset number")
             ),
-            Surroundings::Wsl => format!(
+            Environment::Wsl => format!(
                 "Under WSL each distribution has a machine id, which changes with a reinstallation and is the same in a copy. {}",
                 self.advice("this machine, such as its asset number")
             ),
-            Surroundings::Container(kind) => format!(
+            Environment::Container(kind) => format!(
                 "The machine id was mounted into this {kind} container, so all containers with it count as one machine. {}",
                 self.advice("this container to distinguish them")
             ),
-            Surroundings::SystemContainer(kind) => format!(
+            Environment::SystemContainer(kind) => format!(
                 "Only the machine id identifies this {kind} container, so a copy of it counts as the same machine. {}",
                 self.advice("this container, such as its name")
             ),
@@ -140,7 +140,7 @@ impl MachineFacts {
 
     /// Returns whether the other components suffice to recognize the machine.
     fn can_lose_its_id(&self) -> bool {
-        self.surroundings() == Surroundings::Machine && self.others() >= 2
+        self.environment() == Environment::Machine && self.others() >= 2
     }
 
     fn others(&self) -> usize {

@@ -2,8 +2,8 @@
 
 use license_core::ComponentKind::{self, Cpu, Mac, MachineId, ProductUuid, RootDisk};
 
-use super::component::{Accept, Outcome, first, judge};
-use super::container::Surroundings;
+use super::component::{Lookup, Normalize, check, first};
+use super::container::Environment;
 use super::{MissingReason, Scope, Survey, System, identity};
 
 /// Prints the medium of each card (`NDIS_PHYSICAL_MEDIUM`), its permanent address, and the device
@@ -13,17 +13,17 @@ pub(super) const LIST_CARDS: &str = "Get-NetAdapter -Physical | ForEach-Object {
 
 /// Reads the components in `scope`.
 pub(super) fn survey(system: &dyn System, scope: Scope) -> Survey {
-    let surroundings = surroundings(system);
+    let environment = environment(system);
     let mut kinds = vec![MachineId];
     if scope == Scope::All {
         kinds.extend([ProductUuid, Mac, Cpu, RootDisk]);
     }
-    let outcome = |kind| match surroundings {
-        Surroundings::Machine => look_for(system, kind),
+    let outcome = |kind| match environment {
+        Environment::Machine => look_for(system, kind),
         _ => Err(MissingReason::InContainer.into()),
     };
     Survey {
-        surroundings,
+        environment,
         outcomes: kinds
             .into_iter()
             .map(|kind| (kind, outcome(kind)))
@@ -32,25 +32,25 @@ pub(super) fn survey(system: &dyn System, scope: Scope) -> Survey {
 }
 
 /// Returns the environment. In a Windows container the machine id is that of the image.
-fn surroundings(system: &dyn System) -> Surroundings {
+fn environment(system: &dyn System) -> Environment {
     let key = r"SYSTEM\CurrentControlSet\Control";
     match system.registry(key, "ContainerType") {
-        Ok(_) => Surroundings::Container("windows"),
-        Err(_) => Surroundings::Machine,
+        Ok(_) => Environment::Container("windows"),
+        Err(_) => Environment::Machine,
     }
 }
 
-fn look_for(system: &dyn System, kind: ComponentKind) -> Outcome {
-    let registry = |key: &str, name: &str, accept: Accept| {
+fn look_for(system: &dyn System, kind: ComponentKind) -> Lookup {
+    let registry = |key: &str, name: &str, normalize: Normalize| {
         let source = format!(r"HKLM\{key}\{name}");
-        judge(&source, system.registry(key, name), accept)
+        check(&source, system.registry(key, name), normalize)
     };
     match kind {
         MachineId => {
             let key = r"SOFTWARE\Microsoft\Cryptography";
             registry(key, "MachineGuid", identity::uuid)
         }
-        ProductUuid => judge("SMBIOS", system.product_uuid(), identity::uuid),
+        ProductUuid => check("SMBIOS", system.product_uuid(), identity::uuid),
         Mac => mac(system),
         Cpu => {
             // `sysinfo` returns the same value on x86, but sets performance counters up for it. On
@@ -68,17 +68,17 @@ fn look_for(system: &dyn System, kind: ComponentKind) -> Outcome {
 
 /// Returns the lowest permanent address of the cards with the most permanent attachment, as on
 /// Linux.
-fn mac(system: &dyn System) -> Outcome {
+fn mac(system: &dyn System) -> Lookup {
     let source = "Get-NetAdapter";
     let program = in_system_folder(system, r"WindowsPowerShell\v1.0\powershell.exe");
     let arguments = ["-NoProfile", "-NonInteractive", "-Command", LIST_CARDS];
     let cards = match system.run(&program, &arguments) {
         Ok(cards) => cards,
-        Err(error) => return judge(source, Err(error), identity::mac_address),
+        Err(error) => return check(source, Err(error), identity::mac_address),
     };
     let mut cards: Vec<(u8, String)> = cards.lines().filter_map(card).collect();
     cards.sort();
-    let judged = |(_, address)| judge(source, Ok(address), identity::mac_address);
+    let judged = |(_, address)| check(source, Ok(address), identity::mac_address);
     first(cards.into_iter().map(judged))
 }
 
@@ -89,13 +89,13 @@ fn card(line: &str) -> Option<(u8, String)> {
     const WIRELESS: &str = "9";
     let mut words = line.split_ascii_whitespace();
     let (medium, address, device) = (words.next()?, words.next()?, words.next()?);
-    let seat = match medium {
+    let attachment = match medium {
         BLUETOOTH => return None,
         _ if device.starts_with(r"USB\") => 2,
         WIRELESS => 1,
         _ => 0,
     };
-    Some((seat, with_colons(address)))
+    Some((attachment, with_colons(address)))
 }
 
 /// Adds colons to an address, which WMI prints as digits only.

@@ -40,21 +40,21 @@ impl Host {
         count: u64,
         limit: Quota,
     ) -> Result<QuotaTaken, StoreError> {
-        let asked = Asked {
+        let request = QuotaRequest {
             quota,
             count,
             limit,
         };
         let store = match &self.home {
             Ok(home) => home.user(),
-            Err(_) => return Ok(self.take_unkept(account, asked, State::default())),
+            Err(_) => return Ok(self.take_unsaved(account, request, State::default())),
         };
         let lock = match store.lock() {
             Ok(lock) => lock,
             Err(busy @ StoreError::Busy { .. }) => return Err(busy),
             Err(error) => {
-                let known = State::load(store, self.seal(), Damaged::Leave).state;
-                let taken = self.take_unkept(account, asked, known);
+                let stored = State::load(store, self.seal(), Damaged::Leave).state;
+                let taken = self.take_unsaved(account, request, stored);
                 return Ok(taken.with(StateProblem::NotKept(error)));
             }
         };
@@ -63,18 +63,18 @@ impl Host {
         let mut problems = loaded.problems;
         if loaded.is_partial {
             drop(lock);
-            let taken = self.take_unkept(account, asked, loaded.state);
+            let taken = self.take_unsaved(account, request, loaded.state);
             return Ok(QuotaTaken { problems, ..taken });
         }
-        let mut taken = self.take_from(&mut state, asked);
+        let mut taken = self.take_from(&mut state, request);
         if count > 0 {
-            self.count(account, asked.counted(&taken));
-            let durability = asked.durability(&taken);
+            self.count(account, request.usage_counts(&taken));
+            let durability = request.durability(&taken);
             let (written, problem) = self.write_counts(&lock, store, &mut state, durability);
             problems.extend(problem);
             if let Err(error) = written {
                 drop(lock);
-                taken = self.take_from_memory(asked, loaded.state);
+                taken = self.take_from_memory(request, loaded.state);
                 problems.push(StateProblem::NotKept(error));
             }
         }
@@ -83,10 +83,15 @@ impl Host {
 
     /// Takes from a quota where the state cannot be saved. The usage counts stay in memory until
     /// the next successful write.
-    fn take_unkept(&self, account: Account<'_>, asked: Asked<'_>, known: State) -> QuotaTaken {
-        let taken = self.take_from_memory(asked, known);
-        if asked.count > 0 {
-            self.count(account, asked.counted(&taken));
+    fn take_unsaved(
+        &self,
+        account: Account<'_>,
+        request: QuotaRequest<'_>,
+        stored: State,
+    ) -> QuotaTaken {
+        let taken = self.take_from_memory(request, stored);
+        if request.count > 0 {
+            self.count(account, request.usage_counts(&taken));
         }
         QuotaTaken {
             taken,
@@ -94,33 +99,35 @@ impl Host {
         }
     }
 
-    fn take_from_memory(&self, asked: Asked<'_>, known: State) -> QuotaUse {
+    fn take_from_memory(&self, request: QuotaRequest<'_>, stored: State) -> QuotaUse {
         let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut state = memory.clone().merged(known);
-        let taken = self.take_from(&mut state, asked);
+        let mut state = memory.clone().merged(stored);
+        let taken = self.take_from(&mut state, request);
         *memory = state;
         taken
     }
 
-    fn take_from(&self, state: &mut State, asked: Asked<'_>) -> QuotaUse {
+    fn take_from(&self, state: &mut State, request: QuotaRequest<'_>) -> QuotaUse {
         let reading = self.reading();
         state.high_water.observe(reading);
         let now = state.high_water.counted_at(reading.clock);
-        state.tally.take(asked.quota, asked.count, asked.limit, now)
+        state
+            .quota_counters
+            .take(request.quota, request.count, request.limit, now)
     }
 }
 
 /// A requested use of a quota.
 #[derive(Clone, Copy)]
-struct Asked<'a> {
+struct QuotaRequest<'a> {
     quota: &'a str,
     count: u64,
     limit: Quota,
 }
 
-impl Asked<'_> {
+impl QuotaRequest<'_> {
     /// Returns what a usage report counts for this use.
-    fn counted(&self, taken: &QuotaUse) -> Counts {
+    fn usage_counts(&self, taken: &QuotaUse) -> Counts {
         if taken.granted {
             Counts::used(self.quota, self.count)
         } else {

@@ -29,7 +29,7 @@ impl Host {
                     paths.push(store.dir().file(file));
                 }
             }
-            lock.clear_aside(&[License, Key]);
+            lock.clear_quarantine(&[License, Key]);
         }
         Ok(Removed { paths })
     }

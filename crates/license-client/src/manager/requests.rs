@@ -8,7 +8,7 @@ use license_core::{
 };
 
 use super::Host;
-use crate::activation::{Bindings, GivenUp, Open};
+use crate::activation::{ActivationState, DeactivationRecord, OpenRequest};
 use crate::installation::{Installation, InstallationError, Keys};
 use crate::problem::StateProblem;
 use crate::sealed_file::Durability;
@@ -39,11 +39,11 @@ pub enum Asking {
 }
 
 /// The state that requests change, under the writer lock.
-struct Desk<'h> {
+struct RequestTransaction<'h> {
     host: &'h Host,
     lock: StoreLock,
     state: State,
-    bindings: Bindings,
+    activations: ActivationState,
     problems: Vec<StateProblem>,
 }
 
@@ -65,27 +65,29 @@ impl Host {
         asking: Asking,
     ) -> Result<Asked, InstallationError> {
         let machine = self.fingerprint()?;
-        let mut desk = self.open_desk()?;
-        let told = machine.to_string();
-        let waiting = desk.bindings.open_for(license);
-        if let Some(open) = waiting.filter(|open| asking == Asking::Again && open.machine == told) {
-            let request = self.letter(open, machine);
-            return Ok(desk.done(request, None, true));
+        let mut transaction = self.begin_request()?;
+        let described = machine.to_string();
+        let waiting = transaction.activations.open_request(license);
+        if let Some(open) =
+            waiting.filter(|open| asking == Asking::Again && open.machine == described)
+        {
+            let request = self.activation_request(open, machine);
+            return Ok(transaction.finish(request, None, true));
         }
-        let open = Open {
+        let open = OpenRequest {
             license: license.clone(),
             nonce: Nonce::from_random(random()?),
             secret: Secret::from_random(random()?),
-            machine: told,
+            machine: described,
             made_at,
         };
-        let request = self.letter(&open, machine);
-        let replaced = desk.bindings.ask(open);
-        desk.save_bindings()?;
-        Ok(desk.done(request, replaced, false))
+        let request = self.activation_request(&open, machine);
+        let replaced = transaction.activations.add_request(open);
+        transaction.save_activations()?;
+        Ok(transaction.finish(request, replaced, false))
     }
 
-    fn letter(&self, open: &Open, machine: Fingerprint) -> Letter {
+    fn activation_request(&self, open: &OpenRequest, machine: Fingerprint) -> Letter {
         Letter::Activation(ActivationRequest {
             product: self.product,
             license: open.license.clone(),
@@ -107,25 +109,27 @@ impl Host {
         asking: Asking,
     ) -> Result<Asked, InstallationError> {
         let machine = self.fingerprint()?;
-        let mut desk = self.open_desk()?;
-        let waiting = desk.bindings.open_clock(&desk.state.repaired);
+        let mut transaction = self.begin_request()?;
+        let waiting = transaction
+            .activations
+            .open_clock_request(&transaction.state.repaired);
         let waiting = waiting.filter(|_| asking == Asking::Again);
         let nonce = match waiting {
             Some(nonce) => nonce,
             None => Nonce::from_random(random()?),
         };
         if waiting.is_none() {
-            desk.bindings.ask_clock(nonce);
-            desk.save_bindings()?;
+            transaction.activations.add_clock_request(nonce);
+            transaction.save_activations()?;
         }
         let request = ClockRequest {
             product: self.product,
             machine,
             nonce,
-            mark: desk.state.high_water.mark(),
+            mark: transaction.state.high_water.mark(),
             made_at,
         };
-        Ok(desk.done(Letter::Clock(request), None, waiting.is_some()))
+        Ok(transaction.finish(Letter::Clock(request), None, waiting.is_some()))
     }
 
     /// Deactivates a license on this machine, and returns the receipt for the vendor.
@@ -144,19 +148,24 @@ impl Host {
         made_at: Timestamp,
     ) -> Result<Asked, InstallationError> {
         let machine = self.digest().ok_or(InstallationError::NoMachine)?;
-        let mut desk = self.open_desk()?;
-        let Some((id, nonce)) = desk.held(license) else {
-            let receipt = desk.receipt(license)?;
-            return Ok(desk.done(receipt, None, true));
+        let mut transaction = self.begin_request()?;
+        let Some((id, nonce)) = transaction.activation_to_deactivate(license) else {
+            let receipt = transaction.receipt(license)?;
+            return Ok(transaction.finish(receipt, None, true));
         };
-        if !desk.state.given_up.iter().any(|(_, other)| *other == nonce) {
-            desk.state.given_up.push((id, nonce));
+        if !transaction
+            .state
+            .deactivated
+            .iter()
+            .any(|(_, other)| *other == nonce)
+        {
+            transaction.state.deactivated.push((id, nonce));
         }
-        desk.save_state()?;
-        desk.bindings.give_up(nonce, machine, made_at);
-        desk.save_bindings()?;
-        let receipt = desk.receipt(license)?;
-        Ok(desk.done(receipt, None, false))
+        transaction.save_state()?;
+        transaction.activations.deactivate(nonce, machine, made_at);
+        transaction.save_activations()?;
+        let receipt = transaction.receipt(license)?;
+        Ok(transaction.finish(receipt, None, false))
     }
 
     /// Returns the administrator's file with an activation of such a license for this machine.
@@ -169,7 +178,7 @@ impl Host {
         is_such: impl Fn(&LicenseId) -> bool,
     ) -> Option<PathBuf> {
         let home = self.home.as_ref().ok()?;
-        let (bundle, path) = Installation::shared(home, Keys::of(self.trust()), matrix)?;
+        let (bundle, path) = Installation::system_licenses(home, Keys::new(self.trust()), matrix)?;
         let here = self.machine()?;
         let is_one = |found: &Activation| is_such(found.license_id()) && found.machine().is(here);
         bundle.activations().iter().any(is_one).then_some(path)
@@ -184,52 +193,54 @@ impl Host {
         }
     }
 
-    fn open_desk(&self) -> Result<Desk<'_>, InstallationError> {
+    fn begin_request(&self) -> Result<RequestTransaction<'_>, InstallationError> {
         let home = self.home.as_ref().map_err(Clone::clone)?;
         let lock = home.user().lock()?;
         let mut loaded = State::load_locked(&lock, home.user(), self.seal());
         if let Some(problem) = loaded.problems.pop_if(|_| loaded.is_partial) {
             return Err(problem.into());
         }
-        let (bindings, problem) = Bindings::load_locked(&lock, home.user(), self.seal());
+        let (activations, problem) = ActivationState::load_locked(&lock, home.user(), self.seal());
         if let Some(problem @ StateProblem::Store(_)) = problem {
             return Err(problem.into());
         }
         let mut problems = loaded.problems;
         problems.extend(problem);
-        Ok(Desk {
+        Ok(RequestTransaction {
             host: self,
             lock,
             state: loaded.state,
-            bindings,
+            activations,
             problems,
         })
     }
 }
 
-impl Desk<'_> {
+impl RequestTransaction<'_> {
     /// Returns the activation to deactivate.
-    fn held(&self, license: Option<&License>) -> Option<(LicenseId, Nonce)> {
+    fn activation_to_deactivate(&self, license: Option<&License>) -> Option<(LicenseId, Nonce)> {
         match license {
-            Some(license) => self.bindings.held_for(license.id(), license.supersedes()),
+            Some(license) => self
+                .activations
+                .active_under(license.id(), license.supersedes()),
             None => {
-                let mut licenses = self.bindings.licenses();
+                let mut licenses = self.activations.licenses();
                 let only = licenses.next().filter(|_| licenses.next().is_none())?;
-                self.bindings.held_for(only, &[])
+                self.activations.active_under(only, &[])
             }
         }
     }
 
     fn receipt(&self, license: Option<&License>) -> Result<Letter, InstallationError> {
         let replaced = license.map(License::supersedes).unwrap_or_default();
-        let given = self.bindings.receipt(license.map(License::id), replaced);
-        let GivenUp {
+        let record = self.activations.receipt(license.map(License::id), replaced);
+        let DeactivationRecord {
             license,
             nonce,
             secret,
             machine,
             made_at,
-        } = given.ok_or(InstallationError::NotActivated)?;
+        } = record.ok_or(InstallationError::NotActivated)?;
         let secret = Secret::parse(&secret.reveal()).ok_or(InstallationError::NotActivated)?;
         Ok(Letter::Deactivation(Receipt {
             product: self.host.product,
@@ -241,8 +252,8 @@ impl Desk<'_> {
         }))
     }
 
-    fn save_bindings(&self) -> Result<(), InstallationError> {
-        Ok(self.bindings.save(&self.lock, self.host.seal())?)
+    fn save_activations(&self) -> Result<(), InstallationError> {
+        Ok(self.activations.save(&self.lock, self.host.seal())?)
     }
 
     /// Writes both files of the state. Each of them survives a loss of power.
@@ -252,7 +263,7 @@ impl Desk<'_> {
         saved.map_err(|unsaved| InstallationError::Store(unsaved.source))
     }
 
-    fn done(self, letter: Letter, replaced: Option<Timestamp>, is_again: bool) -> Asked {
+    fn finish(self, letter: Letter, replaced: Option<Timestamp>, is_again: bool) -> Asked {
         Asked {
             letter,
             replaced,

@@ -14,7 +14,7 @@ impl Host {
         let Ok(home) = &self.home else {
             return Vec::new();
         };
-        let (lists, _) = revocations::of_home(
+        let (lists, _) = revocations::read_all(
             home,
             trust,
             self.product,

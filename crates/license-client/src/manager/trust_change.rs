@@ -9,7 +9,9 @@ use license_core::{
 };
 
 use super::Host;
-use crate::installation::{Candidate, Installation, InstallationError, Keys, kept_text, roots_of};
+use crate::installation::{
+    Candidate, Installation, InstallationError, Keys, installed_roots, stored_text,
+};
 use crate::paths::Home;
 use crate::state::State;
 use crate::state_dir::StateFile;
@@ -26,29 +28,29 @@ pub struct InstalledStatement {
 }
 
 /// The change that an artifact makes to the trusted keys.
-pub(super) struct ChangeOfTrust {
+pub(super) struct TrustChange {
     before: TrustSet,
     after: Rotation,
     /// The text of the stored statements.
-    kept: String,
+    stored: String,
     /// The statements of the artifact, in their order; `None` for one that changes nothing.
-    taken: Vec<Option<TrustStatement>>,
+    statements: Vec<Option<TrustStatement>>,
 }
 
 impl Host {
     /// Verifies the trust statements of the candidate with its keys and the stored statements.
-    pub(super) fn change_of_trust(
+    pub(super) fn trust_change(
         &self,
         lock: &StoreLock,
         home: &Home,
         candidate: &Candidate<'_>,
-    ) -> Result<ChangeOfTrust, InstallationError> {
-        let keys = Keys::of(self.trust());
-        let mut change = ChangeOfTrust {
-            before: keys.of_user(home).unwrap_or_default(),
-            after: keys.with_kept(home, candidate.trust.clone()),
-            kept: String::new(),
-            taken: Vec::new(),
+    ) -> Result<TrustChange, InstallationError> {
+        let keys = Keys::new(self.trust());
+        let mut change = TrustChange {
+            before: keys.for_user(home).unwrap_or_default(),
+            after: keys.rotated(home, candidate.trust.clone()),
+            stored: String::new(),
+            statements: Vec::new(),
         };
         if self.trust().is_some() {
             return refuse_alone(candidate.bundle).map(|()| change);
@@ -58,14 +60,16 @@ impl Host {
                 line: None,
                 error: error.into(),
             };
-            let taken = change.after.apply(token).map_err(refused);
-            let taken = taken.map_err(InstallationError::Statement)?;
+            let outcome = change.after.apply(token).map_err(refused);
+            let outcome = outcome.map_err(InstallationError::Statement)?;
             let new = change.after.statements().last().cloned();
-            change.taken.push(new.filter(|_| taken == Taken::New));
+            change
+                .statements
+                .push(new.filter(|_| outcome == Taken::New));
         }
-        if change.news().next().is_some() {
-            change.kept = kept_text(lock, home)?;
-            change.check_room()?;
+        if change.new_statements().next().is_some() {
+            change.stored = stored_text(lock, home)?;
+            change.check_size()?;
         }
         Ok(change)
     }
@@ -86,23 +90,23 @@ fn refuse_alone(bundle: &Bundle) -> Result<(), InstallationError> {
     }
 }
 
-impl ChangeOfTrust {
+impl TrustChange {
     /// Returns the keys that are trusted after the change.
     pub(super) fn keys(&self) -> &TrustSet {
         self.after.keys()
     }
 
-    fn news(&self) -> impl Iterator<Item = &TrustStatement> {
-        self.taken.iter().flatten()
+    fn new_statements(&self) -> impl Iterator<Item = &TrustStatement> {
+        self.statements.iter().flatten()
     }
 
     /// Returns when the latest new statement was signed.
     pub(super) fn newest(&self) -> Option<Timestamp> {
-        self.news().map(TrustStatement::issued_at).max()
+        self.new_statements().map(TrustStatement::issued_at).max()
     }
 
-    fn check_room(&self) -> Result<(), InstallationError> {
-        let (limit, found) = (MAX_FILE_BYTES, self.text(self.news()).len());
+    fn check_size(&self) -> Result<(), InstallationError> {
+        let (limit, found) = (MAX_FILE_BYTES, self.text(self.new_statements()).len());
         if found > limit {
             let error = ParseError::TooLong { limit, found };
             Err(InstallationError::Statement(BundleError::Parse(error)))
@@ -121,37 +125,40 @@ impl ChangeOfTrust {
         state: &State,
         activations: impl Fn(&TrustSet) -> Vec<Activation>,
     ) -> Result<(), InstallationError> {
-        if !self.news().any(|said| said.retires().is_some()) {
+        if !self
+            .new_statements()
+            .any(|statement| statement.retires().is_some())
+        {
             return Ok(());
         }
-        let own = Home::at(home.user().dir().clone());
-        let holds = |keys: &TrustSet| {
-            let found = Installation::read(&own, Keys::Given(keys), matrix, Damaged::Leave)?;
+        let user_only = Home::at(home.user().dir().clone());
+        let is_valid_with = |keys: &TrustSet| {
+            let found = Installation::read(&user_only, Keys::Given(keys), matrix, Damaged::Leave)?;
             Ok(found.is_some_and(|mut found| {
                 let _ = found.add_validations(&state.validations, keys, matrix);
-                found.add_activations(activations(keys), &state.given_up);
+                found.add_activations(activations(keys), &state.deactivated);
                 let decision = found.bundle().evaluate(matrix, context);
                 decision.outcome() != Outcome::Denied
             }))
         };
-        if !matches!(holds(&self.before), Ok(true)) {
+        if !matches!(is_valid_with(&self.before), Ok(true)) {
             return Ok(());
         }
-        let key = match holds(&self.of_all_roots(home)) {
+        let key = match is_valid_with(&self.keys_of_all_roots(home)) {
             Ok(true) => return Ok(()),
             Ok(false) => None,
-            Err(error) => self.key_of(&error),
+            Err(error) => self.failed_key(&error),
         };
         Err(InstallationError::Orphaned { key })
     }
 
     /// Returns the trusted keys after the change, if the keys of the artifact are added to the
     /// installed ones.
-    fn of_all_roots(&self, home: &Home) -> TrustSet {
-        let installed = roots_of(home).ok().flatten().unwrap_or_default();
+    fn keys_of_all_roots(&self, home: &Home) -> TrustSet {
+        let installed = installed_roots(home).ok().flatten().unwrap_or_default();
         let mut all = Installation::rotation_of(home, installed.joined(self.after.roots()));
-        for said in self.news() {
-            if let Ok(token) = Unverified::parse(said.as_str()) {
+        for statement in self.new_statements() {
+            if let Ok(token) = Unverified::parse(statement.as_str()) {
                 // It was already accepted with fewer keys.
                 let _ = all.apply(&token);
             }
@@ -160,7 +167,7 @@ impl ChangeOfTrust {
     }
 
     /// Returns the key of the signature that no longer verifies.
-    fn key_of(&self, error: &InstallationError) -> Option<KeyId> {
+    fn failed_key(&self, error: &InstallationError) -> Option<KeyId> {
         let InstallationError::License { source, .. } = error else {
             return None;
         };
@@ -172,33 +179,36 @@ impl ChangeOfTrust {
             VerifyError::RetiredKey { key } => key.as_str(),
             VerifyError::UntrustedKey { found, .. } => found.as_str(),
             // An enterprise key does not contain its key id, so the missing key is reported.
-            error if error.code() == Code::BadSignature => return self.gone(),
+            error if error.code() == Code::BadSignature => return self.removed_key(),
             _ => return None,
         };
         self.before.get(id).map(|key| key.id().clone())
     }
 
-    fn gone(&self) -> Option<KeyId> {
-        let is_gone = |id: &KeyId| self.keys().get(id.as_str()).is_none();
-        let mut gone = self.before.iter().map(|key| key.id());
-        gone.find(|id| is_gone(id)).cloned()
+    fn removed_key(&self) -> Option<KeyId> {
+        let is_removed = |id: &KeyId| self.keys().get(id.as_str()).is_none();
+        let mut removed = self.before.iter().map(|key| key.id());
+        removed.find(|id| is_removed(id)).cloned()
     }
 
     /// Writes the statements that add keys, before anything that needs them. A crash afterwards
     /// loses nothing.
-    pub(super) fn begin(&self, lock: &StoreLock) -> Result<(), InstallationError> {
-        let adds = |said: &&TrustStatement| said.retires().is_none();
-        if self.news().any(|said| adds(&said)) {
-            write(lock, &self.text(self.news().filter(adds)))
+    pub(super) fn write_additions(&self, lock: &StoreLock) -> Result<(), InstallationError> {
+        let adds = |statement: &&TrustStatement| statement.retires().is_none();
+        if self.new_statements().any(|statement| adds(&statement)) {
+            write(lock, &self.text(self.new_statements().filter(adds)))
         } else {
             Ok(())
         }
     }
 
     /// Writes all statements, once nothing needs the retired keys any more.
-    pub(super) fn finish(&self, lock: &StoreLock) -> Result<(), InstallationError> {
-        if self.news().any(|said| said.retires().is_some()) {
-            write(lock, &self.text(self.news()))
+    pub(super) fn write_all(&self, lock: &StoreLock) -> Result<(), InstallationError> {
+        if self
+            .new_statements()
+            .any(|statement| statement.retires().is_some())
+        {
+            write(lock, &self.text(self.new_statements()))
         } else {
             Ok(())
         }
@@ -206,24 +216,24 @@ impl ChangeOfTrust {
 
     /// Returns the stored statements followed by these.
     fn text<'s>(&self, more: impl Iterator<Item = &'s TrustStatement>) -> String {
-        let mut text = self.kept.clone();
+        let mut text = self.stored.clone();
         text.extend(more.map(TrustStatement::to_armor));
         text
     }
 
     /// Returns the result for each statement.
-    pub(super) fn told(&self, home: &Home) -> Vec<InstalledStatement> {
+    pub(super) fn results(&self, home: &Home) -> Vec<InstalledStatement> {
         let path = home.user().dir().file(StateFile::TrustStatements);
-        let told = |statement: &Option<TrustStatement>| InstalledStatement {
+        let result = |statement: &Option<TrustStatement>| InstalledStatement {
             statement: statement.clone(),
             path: path.clone(),
         };
-        self.taken.iter().map(told).collect()
+        self.statements.iter().map(result).collect()
     }
 }
 
 fn write(lock: &StoreLock, text: &str) -> Result<(), InstallationError> {
     lock.write(StateFile::TrustStatements, text.as_bytes())?;
-    lock.clear_aside(&[StateFile::TrustStatements]);
+    lock.clear_quarantine(&[StateFile::TrustStatements]);
     Ok(())
 }

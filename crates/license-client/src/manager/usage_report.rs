@@ -19,11 +19,11 @@ use crate::state_dir::HomeError;
 use crate::store::{Damaged, Store, StoreError, StoreLock};
 
 /// How long a write of counts waits for the lock. Programs wait for this when they end.
-const SHORT_PATIENCE: Duration = Duration::from_secs(1);
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The most closed entries that wait while the journal cannot be written. After that the period
 /// stays open for longer than a day.
-const MOST_WAITING: usize = 8;
+const MAX_WAITING: usize = 8;
 
 /// Usage counts in memory, by license.
 pub(super) type Pending = BTreeMap<Option<LicenseId>, Counts>;
@@ -94,7 +94,7 @@ impl Host {
     /// Writes the counts in memory, if there is a state directory. Returns the problems; counts
     /// that could not be written stay in memory.
     pub fn flush_counts(&self) -> Vec<StateProblem> {
-        self.flush_within(SHORT_PATIENCE)
+        self.flush_within(FLUSH_TIMEOUT)
     }
 
     /// Writes the counts in memory, unless another process is writing.
@@ -142,8 +142,8 @@ impl Host {
             return Ok(UsageExport::default());
         }
         match cut {
-            Cut::Now => self.cut(store),
-            Cut::Imagined => self.imagine_cut(store),
+            Cut::Now => self.close_and_export(store),
+            Cut::Imagined => self.preview(store),
         }
     }
 
@@ -164,7 +164,7 @@ impl Host {
         }
     }
 
-    fn cut(&self, store: &Store) -> Result<UsageExport, ReportError> {
+    fn close_and_export(&self, store: &Store) -> Result<UsageExport, ReportError> {
         let lock = store.lock()?;
         let loaded = State::load_locked(&lock, store, self.seal());
         let (mut state, mut problems) = (loaded.state, loaded.problems);
@@ -181,7 +181,7 @@ impl Host {
         let recorded = self.record(&lock, store, &mut state, &pending);
         let closed = recorded.and_then(|()| self.close_period(&mut state));
         if let Err(error) = closed {
-            self.put_back(pending);
+            self.restore_pending(pending);
             return Err(error);
         }
         if state.closed.is_empty() {
@@ -191,15 +191,15 @@ impl Host {
         let durable = [Durability::Process, Durability::PowerLoss];
         if let Err(unsaved) = self.save_state(&lock, &state, durable) {
             if !unsaved.is_in_one {
-                self.put_back(pending);
+                self.restore_pending(pending);
             }
             return Err(ReportError::Store(unsaved.into()));
         }
-        let entries = self.settle(&lock, store, &mut state)?.entries;
+        let entries = self.write_journal(&lock, store, &mut state)?.entries;
         Ok(UsageExport { entries, problems })
     }
 
-    fn imagine_cut(&self, store: &Store) -> Result<UsageExport, ReportError> {
+    fn preview(&self, store: &Store) -> Result<UsageExport, ReportError> {
         let Loaded {
             mut state,
             problems,
@@ -211,7 +211,7 @@ impl Host {
         }
         state.high_water.observe(self.reading());
         self.close_period(&mut state)?;
-        journal.absorb(&state.closed);
+        journal.append(&state.closed);
         let entries = journal.entries;
         Ok(UsageExport { entries, problems })
     }
@@ -241,14 +241,16 @@ impl Host {
             Err(unsaved) => unsaved.is_in_one,
         };
         if recorded.is_err() || !is_written {
-            self.put_back(pending);
+            self.restore_pending(pending);
         }
         let problem = match (recorded, &written) {
             (Err(ReportError::State(problem)), _) => Some(problem),
             // Missing randomness may be temporary. A command that needs a report returns that
             // error.
             (Err(_), _) => None,
-            (Ok(()), Ok(())) if !state.closed.is_empty() => self.settle(lock, store, state).err(),
+            (Ok(()), Ok(())) if !state.closed.is_empty() => {
+                self.write_journal(lock, store, state).err()
+            }
             _ => None,
         };
         (written.map_err(StoreError::from), problem)
@@ -266,10 +268,10 @@ impl Host {
         let mut behind = now.seconds_since(clock::now());
         for (license, counts) in counted {
             if state.period.is_none() {
-                state.period = Some(self.begin(lock, store, state)?);
+                state.period = Some(self.begin_period(lock, store, state)?);
             }
             let is_over = |period: &Period| period.is_over(license.as_ref(), now);
-            let may_close = state.closed.len() < MOST_WAITING;
+            let may_close = state.closed.len() < MAX_WAITING;
             if may_close && state.period.as_ref().is_some_and(is_over) {
                 // Without randomness the period stays open.
                 let _ = self.close_period(state);
@@ -284,9 +286,14 @@ impl Host {
     }
 
     /// Returns a period that follows the last entry of the journal, or starts a new chain.
-    fn begin(&self, lock: &StoreLock, store: &Store, state: &State) -> Result<Period, ReportError> {
+    fn begin_period(
+        &self,
+        lock: &StoreLock,
+        store: &Store,
+        state: &State,
+    ) -> Result<Period, ReportError> {
         let (journal, problem) = Journal::load_locked(lock, store, self.seal());
-        if let Some(problem) = problem.filter(may_pass) {
+        if let Some(problem) = problem.filter(is_temporary) {
             return Err(problem.into());
         }
         let resets = state.high_water.resets();
@@ -310,17 +317,17 @@ impl Host {
 
     /// Writes closed entries to the journal. They stay in the state until the journal is written,
     /// so that an entry that is written twice is recognized.
-    fn settle(
+    fn write_journal(
         &self,
         lock: &StoreLock,
         store: &Store,
         state: &mut State,
     ) -> Result<Journal, StateProblem> {
         let (mut journal, problem) = Journal::load_locked(lock, store, self.seal());
-        if let Some(problem) = problem.filter(may_pass) {
+        if let Some(problem) = problem.filter(is_temporary) {
             return Err(problem);
         }
-        journal.absorb(&state.closed);
+        journal.append(&state.closed);
         let not_kept = |error| StateProblem::Journal(Box::new(StateProblem::NotKept(error)));
         journal.save(lock, self.seal()).map_err(not_kept)?;
         state.closed.clear();
@@ -351,7 +358,7 @@ impl Host {
         std::mem::take(&mut pending)
     }
 
-    fn put_back(&self, counted: Pending) {
+    fn restore_pending(&self, counted: Pending) {
         let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
         for (license, counts) in counted {
             pending.entry(license).or_default().add(&counts);
@@ -360,9 +367,9 @@ impl Host {
 }
 
 /// Returns whether a problem may be temporary. A damaged file is permanent, but was quarantined.
-fn may_pass(problem: &StateProblem) -> bool {
+fn is_temporary(problem: &StateProblem) -> bool {
     match problem {
-        StateProblem::Journal(problem) => may_pass(problem),
+        StateProblem::Journal(problem) => is_temporary(problem),
         StateProblem::Store(_) => true,
         // A file that cannot be quarantined would be replaced.
         StateProblem::Sealed { aside, .. } => aside.is_none(),

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use license_core::{Code, KeyId, MAX_LIST_BYTES, ParseError, VerifyError};
 use thiserror::Error;
 
-use super::set_aside_as;
+use super::quarantined_as;
 use crate::store::StoreError;
 
 /// A problem with a stored revocation list. It stops nothing.
@@ -16,7 +16,7 @@ pub enum ListProblem {
     #[error("cannot read the revocation list")]
     Store(#[source] StoreError),
     /// The file is damaged.
-    #[error("{}: the revocation list is damaged{}", path.display(), set_aside_as(aside.as_deref()))]
+    #[error("{}: the revocation list is damaged{}", path.display(), quarantined_as(aside.as_deref()))]
     Damaged {
         /// The file.
         path: PathBuf,

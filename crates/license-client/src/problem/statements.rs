@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use license_core::{BundleError, Code};
 use thiserror::Error;
 
-use super::set_aside_as;
+use super::quarantined_as;
 use crate::store::StoreError;
 
 /// A problem with the stored trust statements. It affects only artifacts that are signed by the
@@ -17,7 +17,7 @@ pub enum StatementProblem {
     #[error("cannot read the trust statements")]
     Store(#[source] StoreError),
     /// The file is damaged.
-    #[error("{}: the trust statements are damaged{}", path.display(), set_aside_as(aside.as_deref()))]
+    #[error("{}: the trust statements are damaged{}", path.display(), quarantined_as(aside.as_deref()))]
     Damaged {
         /// The file.
         path: PathBuf,

@@ -14,18 +14,18 @@ use license_core::hex;
 /// The newest list of each key that was seen here, by key id.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct SeenLists {
-    keys: BTreeMap<String, Newest>,
+    keys: BTreeMap<String, NewestList>,
 }
 
 /// The number and the digest of a list. The digest distinguishes two lists with the same number.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-struct Newest {
+struct NewestList {
     seq: u64,
     digest: String,
 }
 
-impl Newest {
-    fn of(list: &RevocationList) -> Self {
+impl NewestList {
+    fn new(list: &RevocationList) -> Self {
         let digest = list.digest();
         Self {
             seq: list.seq(),
@@ -43,7 +43,7 @@ impl SeenLists {
         self
     }
 
-    fn raise(&mut self, key: String, newest: Newest) {
+    fn raise(&mut self, key: String, newest: NewestList) {
         let known = self.keys.entry(key).or_insert_with(|| newest.clone());
         if newest.seq > known.seq {
             *known = newest;
@@ -54,7 +54,7 @@ impl SeenLists {
     pub(crate) fn note<'l>(&mut self, lists: impl IntoIterator<Item = &'l RevocationList>) -> bool {
         let before = self.clone();
         for list in lists {
-            self.raise(list.key_id().as_str().to_owned(), Newest::of(list));
+            self.raise(list.key_id().as_str().to_owned(), NewestList::new(list));
         }
         *self != before
     }
@@ -66,7 +66,7 @@ impl SeenLists {
 
     /// Checks that a list is not older than the newest of its key. Returns whether the list is new.
     pub(crate) fn check(&self, list: &RevocationList) -> Result<bool, StaleList> {
-        let own = Newest::of(list);
+        let own = NewestList::new(list);
         match self.keys.get(list.key_id().as_str()) {
             Some(newest) if newest.seq > own.seq || (newest.seq == own.seq && *newest != own) => {
                 let key = list.key_id().clone();
@@ -84,7 +84,7 @@ impl SeenLists {
 
     pub(crate) fn from_json(value: &Value) -> Option<Self> {
         let newest = |value: &Value| {
-            Some(Newest {
+            Some(NewestList {
                 seq: value.get(0)?.as_u64()?,
                 digest: value.get(1)?.as_str()?.to_owned(),
             })

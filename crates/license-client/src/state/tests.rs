@@ -42,7 +42,9 @@ fn state() -> State {
         boot: None,
     };
     state.high_water.observe(reading);
-    let taken = state.tally.take("commands", 7, Quota::Limit(10), noon());
+    let taken = state
+        .quota_counters
+        .take("commands", 7, Quota::Limit(10), noon());
     assert!(taken.granted);
     state
 }
@@ -77,7 +79,7 @@ fn removing_one_file_loses_neither_the_high_water_mark_nor_a_count() {
         fs::remove_file(store.dir().file(removed)).unwrap();
         let (loaded, problems) = load(&store, "here");
         assert_eq!(loaded.high_water.mark(), noon());
-        assert_eq!(loaded.tally, state().tally);
+        assert_eq!(loaded.quota_counters, state().quota_counters);
         assert!(problems.is_empty());
     }
 }
@@ -91,7 +93,7 @@ fn a_changed_file_is_quarantined_and_the_other_copy_is_used() {
         *bytes.last_mut().unwrap() ^= 1;
         fs::write(&path, bytes).unwrap();
         let (loaded, problems) = load(&store, "here");
-        assert_eq!(loaded.tally, state().tally);
+        assert_eq!(loaded.quota_counters, state().quota_counters);
         let [StateProblem::Sealed { source, aside, .. }] = &problems[..] else {
             panic!("{problems:?}");
         };
@@ -170,7 +172,7 @@ fn validation_tokens_are_in_both_files() {
 #[test]
 fn stored_tokens_are_limited_and_the_first_ones_stay() {
     let mut state = State::default();
-    state.keep((0..10).map(|number| number.to_string().repeat(60 * 1024)));
+    state.set_validations((0..10).map(|number| number.to_string().repeat(60 * 1024)));
     assert_eq!(state.validations.len(), 4);
     assert!(state.validations[0].starts_with('0'));
 }
@@ -227,7 +229,7 @@ fn the_largest_possible_state_is_loaded_again() {
     use license_core::usage_report::Counts;
     use license_core::{Code, LicenseId};
     let mut most = state();
-    most.keep((0..4).map(|number| number.to_string().repeat(63 * 1024)));
+    most.set_validations((0..4).map(|number| number.to_string().repeat(63 * 1024)));
     let id = |number: u8| LicenseId::from_random(1, &[number; 10]);
     // U+0080 needs the most bytes when it is escaped.
     let name = |number: usize| format!("{number:04}{}", "\u{80}".repeat(30));

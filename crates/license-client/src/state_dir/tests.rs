@@ -132,14 +132,14 @@ mod permissions {
         let (ours, theirs) = (directory(ours, 0o755), directory(theirs, 0o755));
         let link = scratch.path().join(".acme9");
         let dir = StateDir::resolve("ACME9", nothing_set, Some(scratch.path())).unwrap();
-        let leads_to = |target: &Path| {
+        let link_to = |target: &Path| {
             let _ = fs::remove_file(&link);
             symlink(target, &link).unwrap();
         };
-        leads_to(&ours);
+        link_to(&ours);
         dir.create().unwrap();
         assert_eq!(mode(&ours), 0o700, "an own link is followed");
-        leads_to(&theirs);
+        link_to(&theirs);
         if lchown(&link, Some(12345), None).is_err() {
             return; // only root can change the owner of a link, and only root needs this check
         }

@@ -7,7 +7,7 @@ use std::fs::{self, File, Metadata};
 use std::io::{self, ErrorKind};
 use std::path::Path;
 
-use crate::files::{create_private_file, is_same_file, keep_owner, never_followed};
+use crate::files::{create_private_file, is_same_file, keep_owner, no_follow};
 
 /// How often opening is tried again after another process has removed the file.
 const ATTEMPTS: u32 = 16;
@@ -16,20 +16,20 @@ const ATTEMPTS: u32 = 16;
 /// existing file keeps its owner.
 pub(super) fn open(directory: &Path, path: &Path) -> io::Result<File> {
     for _ in 0..ATTEMPTS {
-        let file = match made(directory, path) {
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => found(path),
-            made => made,
+        let file = match create(directory, path) {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => open_existing(path),
+            create => create,
         };
         match file {
             Err(error) if error.kind() == ErrorKind::NotFound && directory.is_dir() => {}
-            opened => return opened,
+            open_no_follow => return open_no_follow,
         }
     }
     Err(ErrorKind::NotFound.into())
 }
 
 /// Creates the file. Never follows a link, not even a dangling one.
-fn made(directory: &Path, path: &Path) -> io::Result<File> {
+fn create(directory: &Path, path: &Path) -> io::Result<File> {
     let file = create_private_file(path)?;
     keep_owner(directory, &file);
     Ok(file)
@@ -37,15 +37,15 @@ fn made(directory: &Path, path: &Path) -> io::Result<File> {
 
 /// Opens the existing file.
 ///
-/// Checks before opening that it is a regular file, so that no device is opened, and afterwards
+/// Checks before opening that it is a regular file, so that no device is open_no_follow, and afterwards
 /// that it was not replaced. A link that is created in between is not followed.
-fn found(path: &Path) -> io::Result<File> {
+fn open_existing(path: &Path) -> io::Result<File> {
     let is_file = |metadata: &Metadata| metadata.file_type().is_file();
     let no_file = || io::Error::other("it is not a regular file");
     if !is_file(&fs::symlink_metadata(path)?) {
         return Err(no_file());
     }
-    let file = opened(path)?;
+    let file = open_no_follow(path)?;
     let there = fs::symlink_metadata(path)?;
     if is_file(&there) && is_same_file(&there, &file.metadata()?) {
         Ok(file)
@@ -54,9 +54,9 @@ fn found(path: &Path) -> io::Result<File> {
     }
 }
 
-fn opened(path: &Path) -> io::Result<File> {
+fn open_no_follow(path: &Path) -> io::Result<File> {
     let mut options = File::options();
-    never_followed(options.read(true).write(true)).open(path)
+    no_follow(options.read(true).write(true)).open(path)
 }
 
 #[cfg(test)]
@@ -121,8 +121,8 @@ mod tests {
     fn a_link_that_appears_before_opening_is_not_followed() {
         let (_scratch, store, other) = scratch();
         symlink(&other, store.dir().lock_file()).unwrap();
-        assert!(opened(&store.dir().lock_file()).is_err());
-        assert!(opened(&other).is_ok());
+        assert!(open_no_follow(&store.dir().lock_file()).is_err());
+        assert!(open_no_follow(&other).is_ok());
     }
 
     #[test]

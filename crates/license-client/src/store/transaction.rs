@@ -16,39 +16,39 @@ use crate::state_dir::{StateDir, StateFile};
 const UNDO: &str = ".undo";
 /// Name of the undo directory before it is complete and after it is no longer needed. It is removed
 /// like other incomplete files.
-const PASSING: &str = "undo";
+const INCOMPLETE_UNDO: &str = "undo";
 
-/// A transaction, which restores the previous files unless [`Undo::commit`] is called.
+/// A transaction, which restores the previous files unless [`StoreTransaction::commit`] is called.
 #[must_use = "dropping it restores the previous files"]
-pub(crate) struct Undo<'l> {
+pub(crate) struct StoreTransaction<'l> {
     lock: &'l StoreLock,
-    is_done: bool,
+    is_committed: bool,
 }
 
 impl StoreLock {
     /// Begins a transaction: keeps the current files until it is committed.
-    pub(crate) fn begin(&self) -> Result<Undo<'_>, StoreError> {
+    pub(crate) fn begin(&self) -> Result<StoreTransaction<'_>, StoreError> {
         let undo = undo_directory(&self.dir);
-        self.keep_all(&undo)
+        self.keep_files(&undo)
             .map_err(|source| StoreError::on_write(undo, source))?;
-        Ok(Undo {
+        Ok(StoreTransaction {
             lock: self,
-            is_done: false,
+            is_committed: false,
         })
     }
 
-    fn keep_all(&self, undo: &Path) -> io::Result<()> {
-        let passing = passing(&self.dir);
-        let _ = fs::remove_dir_all(&passing);
-        create_private(&passing)?;
+    fn keep_files(&self, undo: &Path) -> io::Result<()> {
+        let incomplete = incomplete(&self.dir);
+        let _ = fs::remove_dir_all(&incomplete);
+        create_private(&incomplete)?;
         for file in StateFile::ALL {
-            match copy(&self.dir.file(*file), &passing.join(file.name())) {
+            match copy(&self.dir.file(*file), &incomplete.join(file.name())) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
                 _ => {}
             }
         }
-        sync_directory(&passing)?;
-        fs::rename(&passing, undo)?;
+        sync_directory(&incomplete)?;
+        fs::rename(&incomplete, undo)?;
         sync_directory(self.dir.path())
     }
 
@@ -56,11 +56,11 @@ impl StoreLock {
     pub(super) fn recover(&self) {
         if undo_directory(&self.dir).is_dir() {
             // If it fails, the next process that takes the lock tries again.
-            let _ = self.put_back();
+            let _ = self.restore();
         }
     }
 
-    fn put_back(&self) -> io::Result<()> {
+    fn restore(&self) -> io::Result<()> {
         let undo = undo_directory(&self.dir);
         for file in StateFile::ALL {
             let (kept, path) = (undo.join(file.name()), self.dir.file(*file));
@@ -78,42 +78,42 @@ impl StoreLock {
             }
         }
         sync_directory(self.dir.path())?;
-        self.forget_kept()
+        self.remove_undo_directory()
     }
 
     /// Removes the undo directory. After its rename nothing is restored any more.
-    fn forget_kept(&self) -> io::Result<()> {
-        let passing = passing(&self.dir);
-        let _ = fs::remove_dir_all(&passing);
-        fs::rename(undo_directory(&self.dir), &passing)?;
+    fn remove_undo_directory(&self) -> io::Result<()> {
+        let incomplete = incomplete(&self.dir);
+        let _ = fs::remove_dir_all(&incomplete);
+        fs::rename(undo_directory(&self.dir), &incomplete)?;
         sync_directory(self.dir.path())?;
-        let _ = fs::remove_dir_all(&passing);
+        let _ = fs::remove_dir_all(&incomplete);
         Ok(())
     }
 }
 
-impl Undo<'_> {
+impl StoreTransaction<'_> {
     /// Ends the transaction and keeps everything that was written.
     pub(crate) fn commit(mut self) -> Result<(), StoreError> {
-        self.is_done = true;
+        self.is_committed = true;
         let undo = undo_directory(&self.lock.dir);
         self.lock
-            .forget_kept()
+            .remove_undo_directory()
             .map_err(|source| StoreError::on_write(undo, source))
     }
 }
 
-impl Drop for Undo<'_> {
+impl Drop for StoreTransaction<'_> {
     fn drop(&mut self) {
-        if !self.is_done {
+        if !self.is_committed {
             // If it fails, the next process that takes the lock tries again.
-            let _ = self.lock.put_back();
+            let _ = self.lock.restore();
         }
     }
 }
 
 /// Returns whether a transaction is active, or was left by a crashed process.
-pub(super) fn is_begun(dir: &StateDir) -> bool {
+pub(super) fn is_active(dir: &StateDir) -> bool {
     undo_directory(dir).is_dir()
 }
 
@@ -121,8 +121,8 @@ fn undo_directory(dir: &StateDir) -> PathBuf {
     dir.path().join(UNDO)
 }
 
-fn passing(dir: &StateDir) -> PathBuf {
-    dir.path().join(format!("{UNFINISHED}{PASSING}"))
+fn incomplete(dir: &StateDir) -> PathBuf {
+    dir.path().join(format!("{UNFINISHED}{INCOMPLETE_UNDO}"))
 }
 
 /// Creates a hard link, or a copy where hard links are not supported.
@@ -178,7 +178,7 @@ mod tests {
         undo.commit().unwrap();
         drop(lock);
         assert_eq!(content(&store), after());
-        assert!(!is_begun(store.dir()) && store.unfinished().is_empty());
+        assert!(!is_active(store.dir()) && store.unfinished().is_empty());
     }
 
     #[test]
@@ -190,7 +190,7 @@ mod tests {
         drop(undo);
         drop(lock);
         assert_eq!(content(&store), before());
-        assert!(!is_begun(store.dir()) && store.unfinished().is_empty());
+        assert!(!is_active(store.dir()) && store.unfinished().is_empty());
     }
 
     #[test]
@@ -204,7 +204,7 @@ mod tests {
         std::mem::forget(undo);
         drop(lock);
         assert_eq!(content(&store), before());
-        assert!(!is_begun(store.dir()));
+        assert!(!is_active(store.dir()));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use crate::machine::component::{Evidence, Outcome, first, judge, judge_file};
+use crate::machine::component::{Lookup, Observation, check, check_file, first};
 use crate::machine::mounts::{Mount, Mounts};
 use crate::machine::{MissingReason, System, identity};
 
@@ -19,17 +19,17 @@ const FILE_SYSTEMS: &str = "/dev/disk/by-uuid";
 
 /// Returns the disk under `/`, through partitions, encryption, volumes and RAID, and the lowest
 /// name of several disks. If no disk has a name, returns the UUID of the file system.
-pub(super) fn root_disk(system: &dyn System, mounts: &Mounts) -> Outcome {
+pub(super) fn root_disk(system: &dyn System, mounts: &Mounts) -> Lookup {
     let device = mounts.at("/").and_then(|root| device(system, root));
     let Some(device) = device else {
         return Err(MissingReason::NotFound.into());
     };
-    let mut named: Vec<Outcome> = disks(system, &device)
+    let mut named: Vec<Lookup> = disks(system, &device)
         .iter()
         .map(|disk| name(system, disk))
         .collect();
     named.sort_by_cached_key(|outcome| match outcome {
-        Ok(Evidence { value, .. }) => (false, value.clone()),
+        Ok(Observation { value, .. }) => (false, value.clone()),
         Err(_) => (true, String::new()),
     });
     first(named.into_iter().chain([file_system(system, &device)]))
@@ -73,20 +73,20 @@ fn below(system: &dyn System, device: &str) -> Vec<String> {
     parts
 }
 
-fn name(system: &dyn System, disk: &str) -> Outcome {
+fn name(system: &dyn System, disk: &str) -> Lookup {
     let files = NAMES.iter().map(|file| format!("{disk}/{file}"));
-    first(files.map(|path| judge_file(system, &path, identity::serial)))
+    first(files.map(|path| check_file(system, &path, identity::serial)))
 }
 
 /// Returns the UUID of the file system on a device. A copy of the disk has the same.
-fn file_system(system: &dyn System, device: &str) -> Outcome {
+fn file_system(system: &dyn System, device: &str) -> Lookup {
     let names = system.list(Path::new(FILE_SYSTEMS)).unwrap_or_default();
     let uuid = names.into_iter().find(|name| {
         let target = follow(system, &format!("{FILE_SYSTEMS}/{name}"));
         target.is_some_and(|target| base_name(&target) == base_name(device))
     });
     match uuid {
-        Some(uuid) => judge(FILE_SYSTEMS, Ok(uuid), identity::serial),
+        Some(uuid) => check(FILE_SYSTEMS, Ok(uuid), identity::serial),
         None => Err(MissingReason::NotFound.into()),
     }
 }

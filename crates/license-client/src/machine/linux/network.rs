@@ -2,14 +2,14 @@
 
 use std::path::Path;
 
-use crate::machine::component::{Outcome, first, judge};
+use crate::machine::component::{Lookup, check, first};
 use crate::machine::{MissingReason, System, identity};
 
 const NETWORK_CLASS: &str = "/sys/class/net";
 
 /// How a card is attached to the machine. The first ones change least.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Seat {
+enum Attachment {
     Wired,
     Wireless,
     /// A USB adapter, a docking station or a telephone.
@@ -20,18 +20,18 @@ enum Seat {
 ///
 /// A docking station and the order of detection do not change the result. Of the built-in cards,
 /// only one can.
-pub(super) fn mac(system: &dyn System) -> Outcome {
+pub(super) fn mac(system: &dyn System) -> Lookup {
     let names = system.list(Path::new(NETWORK_CLASS)).unwrap_or_default();
-    let mut cards: Vec<(Seat, Outcome)> = names
+    let mut cards: Vec<(Attachment, Lookup)> = names
         .iter()
         .filter_map(|name| {
             let directory = format!("{NETWORK_CLASS}/{name}");
-            let seat = seat(system, &directory)?;
-            Some((seat, address(system, &directory)?))
+            let attachment = attachment(system, &directory)?;
+            Some((attachment, address(system, &directory)?))
         })
         .collect();
-    let value = |outcome: &Outcome| outcome.as_ref().map(|found| found.value.clone()).ok();
-    cards.sort_by_cached_key(|(seat, outcome)| (*seat, value(outcome)));
+    let value = |outcome: &Lookup| outcome.as_ref().map(|found| found.value.clone()).ok();
+    cards.sort_by_cached_key(|(attachment, outcome)| (*attachment, value(outcome)));
     if cards.is_empty() {
         return Err(MissingReason::NotFound.into());
     }
@@ -41,7 +41,7 @@ pub(super) fn mac(system: &dyn System) -> Outcome {
 /// Returns how a card is attached. `None` for an interface that is not a card of this machine:
 /// bridges, tunnels, interfaces of containers, and virtual functions of a card for virtual
 /// machines.
-fn seat(system: &dyn System, directory: &str) -> Option<Seat> {
+fn attachment(system: &dyn System, directory: &str) -> Option<Attachment> {
     let is_there = |file: &str| system.exists(Path::new(&format!("{directory}/{file}")));
     let device = system.link(Path::new(directory)).ok()?;
     let device = device.to_string_lossy();
@@ -55,17 +55,17 @@ fn seat(system: &dyn System, directory: &str) -> Option<Seat> {
     let removable = read(system, directory, "device/removable");
     let is_plugged = removable.is_some_and(|answer| answer == "removable");
     Some(if is_plugged || device.contains("/usb") {
-        Seat::Plugged
+        Attachment::Plugged
     } else if is_there("phy80211") {
-        Seat::Wireless
+        Attachment::Wireless
     } else {
-        Seat::Wired
+        Attachment::Wired
     })
 }
 
 /// Returns the permanent address of a card, or `None` if it is unknown. The current address of a
 /// card in a bond is that of the bond, and the current address of a wireless card may be random.
-fn address(system: &dyn System, directory: &str) -> Option<Outcome> {
+fn address(system: &dyn System, directory: &str) -> Option<Lookup> {
     // NET_ADDR_PERM. Otherwise the address is random, that of another card, or set by a user.
     let is_permanent =
         || read(system, directory, "addr_assign_type").is_some_and(|kind| kind == "0");
@@ -73,7 +73,7 @@ fn address(system: &dyn System, directory: &str) -> Option<Outcome> {
         .or_else(|| read(system, directory, "phy80211/macaddress"))
         .or_else(|| read(system, directory, "address").filter(|_| is_permanent()))?;
     let source = format!("{directory}/address");
-    Some(judge(&source, Ok(address), identity::mac_address))
+    Some(check(&source, Ok(address), identity::mac_address))
 }
 
 fn read(system: &dyn System, directory: &str, file: &str) -> Option<String> {

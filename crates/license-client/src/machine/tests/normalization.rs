@@ -1,4 +1,4 @@
-use super::identity::{given_id, mac_address, machine_id, model, serial, uuid};
+use super::identity::{configured_id, mac_address, machine_id, model, serial, uuid};
 use super::*;
 use Rejection::{Empty, FirmwareDefault, ImageDefault, Malformed, Uniform, Uninitialized};
 
@@ -46,7 +46,7 @@ fn a_machine_id_from_an_image_is_rejected() {
     ] {
         assert_eq!(machine_id(shipped), Err(ImageDefault), "{shipped}");
         assert_eq!(
-            given_id(&shipped.to_uppercase()),
+            configured_id(&shipped.to_uppercase()),
             Err(ImageDefault),
             "{shipped}"
         );
@@ -97,11 +97,11 @@ fn a_default_uuid_of_boards_is_rejected() {
 #[test]
 fn a_configured_id_has_8_to_128_printable_characters() {
     let (shortest, longest) = ("ab345678", "ab".repeat(63) + "c1");
-    assert_eq!(given_id(shortest).as_deref(), Ok(shortest));
-    assert_eq!(given_id(&format!(" {longest}\n")), Ok(longest.clone()));
-    assert!(given_id("rack 4, unit 17").is_ok());
+    assert_eq!(configured_id(shortest).as_deref(), Ok(shortest));
+    assert_eq!(configured_id(&format!(" {longest}\n")), Ok(longest.clone()));
+    assert!(configured_id("rack 4, unit 17").is_ok());
     all_are_rejected(
-        given_id,
+        configured_id,
         &[
             (" \n", Empty),
             ("Uninitialized", Uninitialized),
