@@ -8,8 +8,8 @@ const VARIABLE: &str = "ACME9_MACHINE_ID";
 const FILE_VARIABLE: &str = "ACME9_MACHINE_ID_FILE";
 const SYSTEM_FILE: &str = "/etc/acme9/machine-id";
 
-/// What counts as the id that was given, and where it is from.
-fn given(system: &Recorded) -> Option<(String, String)> {
+/// Returns the configured id and its source.
+fn given(system: &Simulated) -> Option<(String, String)> {
     let facts = collect(system);
     let found = facts.found().find(|found| found.kind() == GivenId)?;
     Some((found.value().to_owned(), found.source().to_owned()))
@@ -20,7 +20,7 @@ fn pair(value: &str, source: &str) -> Option<(String, String)> {
 }
 
 #[test]
-fn the_variable_comes_before_the_named_file_and_that_before_the_administrators() {
+fn the_variable_precedes_the_named_file_and_the_administrators_file() {
     let system = bare()
         .file(SYSTEM_FILE, "from-etc-0001\n")
         .file("/run/id", "from-file-0001\nanother line\n");
@@ -41,7 +41,7 @@ fn an_empty_variable_counts_as_unset() {
 }
 
 #[test]
-fn a_mistake_is_reported_and_not_passed_over() {
+fn an_invalid_id_is_reported_and_other_sources_are_not_used() {
     let system = bare().file(SYSTEM_FILE, "from-etc-0001");
     let cases = [
         (
@@ -85,7 +85,7 @@ fn a_mistake_is_reported_and_not_passed_over() {
 }
 
 #[test]
-fn a_given_id_names_the_machine_before_the_systems_own() {
+fn a_configured_id_precedes_the_systems_machine_id() {
     let facts = collect(&bare().set(VARIABLE, "Billing-Worker-3"));
     assert_eq!(kinds(&facts), [GivenId, MachineId, Cpu]);
     assert_eq!(facts.machine_id(), Some("billing-worker-3"));
@@ -94,14 +94,14 @@ fn a_given_id_names_the_machine_before_the_systems_own() {
 }
 
 #[test]
-fn another_products_variables_mean_nothing() {
+fn variables_of_another_product_are_ignored() {
     let system = bare().set("OTHER_MACHINE_ID", "billing-worker-3");
     assert_eq!(given(&system), None);
 }
 
 #[cfg(unix)]
 #[test]
-fn a_variable_of_other_bytes_than_text_is_malformed() {
+fn a_variable_that_is_not_unicode_is_malformed() {
     use std::os::unix::ffi::OsStringExt;
     let bytes = std::ffi::OsString::from_vec(b"billing-\xff\xfe-worker".to_vec());
     let facts = collect(&bare().set(VARIABLE, bytes));
@@ -112,8 +112,8 @@ fn a_variable_of_other_bytes_than_text_is_malformed() {
 }
 
 #[test]
-fn on_a_platform_that_nobody_knows_only_a_given_id_counts() {
-    let system = Recorded::new(Platform::Other).set(VARIABLE, "billing-worker-3");
+fn on_an_unknown_platform_only_a_configured_id_counts() {
+    let system = Simulated::new(Platform::Other).set(VARIABLE, "billing-worker-3");
     let facts = collect(&system);
     assert_eq!(kinds(&facts), [GivenId]);
     assert_eq!(

@@ -11,19 +11,19 @@ pub(super) const PRODUCT_UUID: &str = "product UUID";
 pub(super) const SERIAL_NUMBER: &str = "serial number";
 pub(super) const CPU_BRAND: &str = "CPU brand";
 
-/// A machine as it was written down.
+/// A simulated machine.
 #[derive(Clone)]
-pub(super) struct Recorded {
+pub(super) struct Simulated {
     platform: Platform,
     files: BTreeMap<String, Result<String, io::ErrorKind>>,
     links: BTreeMap<String, String>,
     variables: BTreeMap<String, OsString>,
     programs: BTreeMap<String, Result<String, io::ErrorKind>>,
-    /// What the firmware tells, by the name of the question, and the values in the registry.
+    /// Values of the firmware by name, and values of the registry by path.
     values: BTreeMap<String, Result<String, io::ErrorKind>>,
 }
 
-impl Recorded {
+impl Simulated {
     pub(super) fn new(platform: Platform) -> Self {
         Self {
             platform,
@@ -40,9 +40,9 @@ impl Recorded {
         self
     }
 
-    pub(super) fn files(self, folder: &str, files: &[(&str, &str)]) -> Self {
+    pub(super) fn files(self, directory: &str, files: &[(&str, &str)]) -> Self {
         let add = |system: Self, (name, text): &(&str, &str)| {
-            system.file(&format!("{folder}/{name}"), text)
+            system.file(&format!("{directory}/{name}"), text)
         };
         files.iter().fold(self, add)
     }
@@ -68,7 +68,7 @@ impl Recorded {
         self
     }
 
-    /// By its whole command line, with single spaces.
+    /// Sets the output of a command line, which has single spaces.
     pub(super) fn prints(mut self, command: &str, output: &str) -> Self {
         let output = Ok(output.to_owned());
         self.programs.insert(command.to_owned(), output);
@@ -80,13 +80,13 @@ impl Recorded {
         self
     }
 
-    /// An answer of the firmware, or a value in the registry by its whole path.
-    pub(super) fn tells(mut self, name: &str, value: &str) -> Self {
+    /// Sets a value of the firmware, or of the registry by its full path.
+    pub(super) fn with_value(mut self, name: &str, value: &str) -> Self {
         self.values.insert(name.to_owned(), Ok(value.to_owned()));
         self
     }
 
-    pub(super) fn refuses(mut self, name: &str, error: io::ErrorKind) -> Self {
+    pub(super) fn failing_value(mut self, name: &str, error: io::ErrorKind) -> Self {
         self.values.insert(name.to_owned(), Err(error));
         self
     }
@@ -98,7 +98,7 @@ impl Recorded {
             .map_err(Into::into)
     }
 
-    /// One more mount, `device root point - type source`.
+    /// Adds a mount: `device root point - type source`.
     pub(super) fn mount(self, line: &str) -> Self {
         let before = self.files.get(MOUNTS).cloned();
         let before = before.and_then(Result::ok).unwrap_or_default();
@@ -108,7 +108,7 @@ impl Recorded {
     }
 }
 
-impl System for Recorded {
+impl System for Simulated {
     fn platform(&self) -> Platform {
         self.platform
     }
@@ -123,10 +123,10 @@ impl System for Recorded {
         text.map_err(Into::into)
     }
 
-    fn list(&self, folder: &Path) -> io::Result<Vec<String>> {
-        let folder = format!("{}/", folder.to_str().unwrap());
+    fn list(&self, directory: &Path) -> io::Result<Vec<String>> {
+        let prefix = format!("{}/", directory.to_str().unwrap());
         let paths = self.files.keys().chain(self.links.keys());
-        let inside = paths.filter_map(|path| path.strip_prefix(&folder));
+        let inside = paths.filter_map(|path| path.strip_prefix(&prefix));
         let mut names: Vec<String> = inside
             .filter_map(|rest| rest.split('/').next())
             .map(str::to_owned)

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::*;
 
 #[test]
-fn two_looks_at_this_machine_agree() {
+fn collecting_twice_returns_the_same() {
     let first = MachineFacts::collect(product(), None);
     assert_eq!(first, MachineFacts::collect(product(), None));
     assert_eq!(first.found().count() + first.missing().count(), 6);
@@ -15,10 +15,10 @@ fn two_looks_at_this_machine_agree() {
 }
 
 #[test]
-fn what_is_no_file_is_not_opened() {
-    let folder = tempfile::tempdir().unwrap();
-    assert!(ThisSystem.read(folder.path()).is_err());
-    let none = ThisSystem.read(&folder.path().join("none")).unwrap_err();
+fn only_regular_files_are_opened() {
+    let directory = tempfile::tempdir().unwrap();
+    assert!(ThisSystem.read(directory.path()).is_err());
+    let none = ThisSystem.read(&directory.path().join("none")).unwrap_err();
     assert_eq!(none.kind(), std::io::ErrorKind::NotFound);
     if cfg!(unix) {
         assert!(ThisSystem.read(Path::new("/dev/zero")).is_err());
@@ -26,9 +26,9 @@ fn what_is_no_file_is_not_opened() {
 }
 
 #[test]
-fn of_a_long_file_the_beginning_is_read_and_other_bytes_are_replaced() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("long");
+fn a_long_file_is_truncated_and_invalid_utf8_is_replaced() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("long");
     std::fs::write(&path, vec![b'a'; 1024 * 1024]).unwrap();
     assert_eq!(ThisSystem.read(&path).unwrap().len(), 256 * 1024);
     std::fs::write(&path, b"a\xff\0b").unwrap();
@@ -36,13 +36,13 @@ fn of_a_long_file_the_beginning_is_read_and_other_bytes_are_replaced() {
 }
 
 #[test]
-fn names_in_a_folder_are_sorted() {
-    let folder = tempfile::tempdir().unwrap();
+fn names_in_a_directory_are_sorted() {
+    let directory = tempfile::tempdir().unwrap();
     for name in ["b", "c", "a"] {
-        std::fs::write(folder.path().join(name), "").unwrap();
+        std::fs::write(directory.path().join(name), "").unwrap();
     }
-    assert_eq!(ThisSystem.list(folder.path()).unwrap(), ["a", "b", "c"]);
-    assert!(ThisSystem.list(&folder.path().join("none")).is_err());
+    assert_eq!(ThisSystem.list(directory.path()).unwrap(), ["a", "b", "c"]);
+    assert!(ThisSystem.list(&directory.path().join("none")).is_err());
 }
 
 #[cfg(unix)]
@@ -54,7 +54,7 @@ mod programs {
     use crate::machine::system::run_within;
 
     #[test]
-    fn a_programs_output_is_what_it_prints() {
+    fn the_output_of_a_program_is_its_standard_output() {
         let output = ThisSystem.run("/bin/sh", &["-c", "echo one; echo two >&2"]);
         assert_eq!(output.unwrap(), "one\n");
         let language = ThisSystem.run("/bin/sh", &["-c", "echo $LC_ALL"]);
@@ -62,7 +62,7 @@ mod programs {
     }
 
     #[test]
-    fn a_program_that_fails_or_is_not_there_is_an_error() {
+    fn a_program_that_fails_or_does_not_exist_is_an_error() {
         assert!(
             ThisSystem
                 .run("/bin/sh", &["-c", "echo one; exit 3"])
@@ -73,7 +73,7 @@ mod programs {
     }
 
     #[test]
-    fn a_program_that_takes_too_long_is_ended() {
+    fn a_program_is_killed_after_a_timeout() {
         let patience = Duration::from_millis(50);
         let start = Instant::now();
         for script in ["exec sleep 60", "exec >&-; exec sleep 60"] {
@@ -84,7 +84,7 @@ mod programs {
     }
 
     #[test]
-    fn a_program_that_prints_without_end_is_not_waited_for() {
+    fn endless_output_is_an_error() {
         let patience = Duration::from_secs(5);
         let output = run_within(patience, "/bin/sh", &["-c", "exec yes"]);
         assert!(output.is_err());

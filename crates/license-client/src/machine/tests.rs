@@ -1,20 +1,20 @@
-//! Recorded machines, and what is to be found on each.
+//! Simulated machines, and the components that are found on each.
 
+mod configured_ids;
 mod containers;
-mod given_ids;
-mod here;
-mod identities;
 mod linux;
 mod macos;
-mod recorded;
+mod normalization;
+mod simulated;
 mod stability;
+mod this_system;
 mod windows;
 
 use license_core::ComponentKind::{self, Cpu, GivenId, Mac, MachineId, ProductUuid, RootDisk};
 use license_core::ProductCode;
 
 use super::*;
-use recorded::Recorded;
+use simulated::Simulated;
 
 const ID: &str = "4f2c1d8e9ab34756b0e1c2d3f4a59687";
 
@@ -22,7 +22,7 @@ fn product() -> ProductCode {
     ProductCode::parse("ACME9").unwrap()
 }
 
-fn collect(system: &Recorded) -> MachineFacts {
+fn collect(system: &Simulated) -> MachineFacts {
     MachineFacts::collect_from(system, product(), Some("/etc/acme9".as_ref()))
 }
 

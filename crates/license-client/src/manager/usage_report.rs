@@ -1,4 +1,5 @@
-//! What is counted for usage reports, and cutting one. Nothing is sent, and nothing that fails here stops anything else.
+//! Usage counts and usage reports. Nothing is sent anywhere, and a failure here never stops other
+//! work.
 
 use std::collections::BTreeMap;
 use std::sync::PoisonError;
@@ -11,77 +12,78 @@ use thiserror::Error;
 use super::Host;
 use crate::clock;
 use crate::journal::Journal;
-use crate::paths::HomeError;
 use crate::problem::StateProblem;
 use crate::sealed_file::Durability;
 use crate::state::{Loaded, State, Unsaved};
+use crate::state_dir::HomeError;
 use crate::store::{Damaged, Store, StoreError, StoreLock};
 
-/// For counts alone a program that ends waits no longer, which is enough for others to write.
-const SHORT_PATIENCE: Duration = Duration::from_secs(1);
+/// How long a write of counts waits for the lock. Programs wait for this when they end.
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// So many closed entries may wait for a journal that can't be written; after that the period stays open for longer than a day.
-const MOST_WAITING: usize = 8;
+/// The most closed entries that wait while the journal cannot be written. After that the period
+/// stays open for longer than a day.
+const MAX_WAITING: usize = 8;
 
-/// What was counted in memory, by license.
+/// Usage counts in memory, by license.
 pub(super) type Pending = BTreeMap<Option<LicenseId>, Counts>;
 
-/// On whose account something is counted: the license in effect, and the user if one is known.
+/// The license in effect and the user for which usage is counted.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Account<'a> {
-    /// None where no license is in effect.
+    /// The license; `None` if no license is in effect.
     pub license: Option<&'a LicenseId>,
-    /// None is somebody.
+    /// The named user; `None` if the user has no name.
     pub user: Option<&'a str>,
 }
 
 impl<'a> Account<'a> {
-    /// Returns the account on which the consequences of a decision are counted.
+    /// Returns the account for usage under a decision.
     pub fn new(decision: &'a Decision, user: Option<&'a str>) -> Self {
         let license = decision.license().map(License::id);
         Self { license, user }
     }
 }
 
-/// Whether the open period ends with a report.
+/// Whether a usage report closes the open period.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cut {
-    /// It does.
+    /// The report closes it.
     Now,
-    /// It does in this report alone, to look at: nothing is written, and what is counted goes on.
+    /// The report shows the entry that would be closed. Nothing is written, and counting continues.
     Imagined,
 }
 
-/// What a machine has to report.
+/// The usage of a machine.
 #[derive(Debug, Default)]
 #[must_use]
 pub struct UsageExport {
-    /// The entries that are kept, oldest first.
+    /// The stored entries, oldest first.
     pub entries: Vec<Closed>,
-    /// What could not be read or kept.
+    /// Files that could not be read or written.
     pub problems: Vec<StateProblem>,
 }
 
-/// The reason why there is no report.
+/// The reason why a usage report cannot be created.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum ReportError {
-    /// There is no place where anything could have been counted.
-    #[error("there is no place where usage could be counted")]
+    /// No state directory is known.
+    #[error("cannot determine the state directory")]
     Home(#[from] HomeError),
     /// The state directory cannot be used.
-    #[error("the state directory can't be used")]
+    #[error("cannot use the state directory")]
     Store(#[from] StoreError),
     /// The counts cannot be read.
-    #[error("what was counted can't be read")]
+    #[error("cannot read the usage counts")]
     State(#[from] StateProblem),
     /// The system provides no random bytes.
-    #[error("the system gives no random bytes")]
+    #[error("the system provides no random bytes")]
     NoRandomness,
 }
 
 impl Host {
-    /// Counts in memory, which is quick. [`Host::flush_counts`] writes it, and so does whatever is written next.
+    /// Counts usage in memory. [`Host::flush_counts`] and every later write of the state save it.
     pub fn count(&self, account: Account<'_>, counts: Counts) {
         let counts = counts.by(account.user);
         let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
@@ -89,14 +91,15 @@ impl Host {
         pending.entry(license).or_default().add(&counts);
     }
 
-    /// Writes what was counted in memory, where there is a state directory. What can't be written is kept for another time, and told.
+    /// Writes the counts in memory, if there is a state directory. Returns the problems; counts
+    /// that could not be written stay in memory.
     pub fn flush_counts(&self) -> Vec<StateProblem> {
-        self.flush_within(SHORT_PATIENCE)
+        self.flush_within(FLUSH_TIMEOUT)
     }
 
-    /// The same, unless somebody else is writing just now: what is counted is kept for the next write then.
+    /// Writes the counts in memory, unless another process is writing.
     pub(crate) fn flush_if_free(&self) {
-        // What can't be written now is written with something else, or not at all: nothing else needs it.
+        // Counts that cannot be written now are written with the next state, or lost.
         let _ = self.flush_within(Duration::ZERO);
     }
 
@@ -127,10 +130,11 @@ impl Host {
         problems
     }
 
-    /// The entries of this machine's usage, with what was counted since the last of them.
+    /// Returns the usage entries of this machine, including the usage since the last entry.
     ///
     /// # Errors
-    /// [`ReportError`] if they can't be read, or the open period can't be closed.
+    ///
+    /// Returns [`ReportError`] if the entries cannot be read or the open period cannot be closed.
     pub fn usage_report(&self, cut: Cut) -> Result<UsageExport, ReportError> {
         let home = self.home.as_ref().map_err(Clone::clone)?;
         let store = home.user();
@@ -138,15 +142,17 @@ impl Host {
             return Ok(UsageExport::default());
         }
         match cut {
-            Cut::Now => self.cut(store),
-            Cut::Imagined => self.imagine_cut(store),
+            Cut::Now => self.close_and_export(store),
+            Cut::Imagined => self.preview(store),
         }
     }
 
-    /// How many entries the journal holds, with everything left as it is; none if there is no journal.
+    /// Returns the number of entries in the journal, or `None` if there is no journal. Changes
+    /// nothing.
     ///
     /// # Errors
-    /// What is wrong with it.
+    ///
+    /// Returns [`StateProblem`] if the journal cannot be used.
     pub fn inspect_journal(&self) -> Result<Option<usize>, StateProblem> {
         let Ok(home) = &self.home else {
             return Ok(None);
@@ -158,14 +164,14 @@ impl Host {
         }
     }
 
-    fn cut(&self, store: &Store) -> Result<UsageExport, ReportError> {
+    fn close_and_export(&self, store: &Store) -> Result<UsageExport, ReportError> {
         let lock = store.lock()?;
         let loaded = State::load_locked(&lock, store, self.seal());
         let (mut state, mut problems) = (loaded.state, loaded.problems);
         if let Some(problem) = problems.pop_if(|_| loaded.is_partial) {
             return Err(problem.into());
         }
-        // Before anything is closed: of a damaged journal whoever asks is to know first.
+        // Before anything is closed: a damaged journal is reported first.
         let (journal, problem) = Journal::load_locked(&lock, store, self.seal());
         if let Some(problem) = problem {
             return Err(problem.into());
@@ -175,7 +181,7 @@ impl Host {
         let recorded = self.record(&lock, store, &mut state, &pending);
         let closed = recorded.and_then(|()| self.close_period(&mut state));
         if let Err(error) = closed {
-            self.put_back(pending);
+            self.restore_pending(pending);
             return Err(error);
         }
         if state.closed.is_empty() {
@@ -185,15 +191,15 @@ impl Host {
         let durable = [Durability::Process, Durability::PowerLoss];
         if let Err(unsaved) = self.save_state(&lock, &state, durable) {
             if !unsaved.is_in_one {
-                self.put_back(pending);
+                self.restore_pending(pending);
             }
             return Err(ReportError::Store(unsaved.into()));
         }
-        let entries = self.settle(&lock, store, &mut state)?.entries;
+        let entries = self.write_journal(&lock, store, &mut state)?.entries;
         Ok(UsageExport { entries, problems })
     }
 
-    fn imagine_cut(&self, store: &Store) -> Result<UsageExport, ReportError> {
+    fn preview(&self, store: &Store) -> Result<UsageExport, ReportError> {
         let Loaded {
             mut state,
             problems,
@@ -205,13 +211,14 @@ impl Host {
         }
         state.high_water.observe(self.reading());
         self.close_period(&mut state)?;
-        journal.absorb(&state.closed);
+        journal.append(&state.closed);
         let entries = journal.entries;
         Ok(UsageExport { entries, problems })
     }
 
-    /// Writes the state with what was counted in memory, then the journal if an entry was closed. The error of the state is the first part of
-    /// the answer; what else went wrong stops nothing.
+    /// Writes the state with the counts in memory, then the journal if an entry was closed.
+    ///
+    /// Returns the result of writing the state, and any other problem, which stops nothing.
     pub(crate) fn write_counts(
         &self,
         lock: &StoreLock,
@@ -221,10 +228,12 @@ impl Host {
     ) -> (Result<(), StoreError>, Option<StateProblem>) {
         let pending = self.take_pending();
         let recorded = self.record(lock, store, state, &pending);
-        // What the journal has must not be open in a state that comes back after a loss of power: it would be counted again.
-        let quota = match state.closed.is_empty() {
-            true => quota,
-            false => Durability::PowerLoss,
+        // An entry in the journal must not be open in a state that an older copy restores after a
+        // loss of power, because it would be counted again.
+        let quota = if state.closed.is_empty() {
+            quota
+        } else {
+            Durability::PowerLoss
         };
         let written = self.save_state(lock, state, [cache, quota]);
         let is_written = match &written {
@@ -232,19 +241,22 @@ impl Host {
             Err(unsaved) => unsaved.is_in_one,
         };
         if recorded.is_err() || !is_written {
-            self.put_back(pending);
+            self.restore_pending(pending);
         }
         let problem = match (recorded, &written) {
             (Err(ReportError::State(problem)), _) => Some(problem),
-            // Missing randomness may pass. A command that needs a report returns that error.
+            // Missing randomness may be temporary. A command that needs a report returns that
+            // error.
             (Err(_), _) => None,
-            (Ok(()), Ok(())) if !state.closed.is_empty() => self.settle(lock, store, state).err(),
+            (Ok(()), Ok(())) if !state.closed.is_empty() => {
+                self.write_journal(lock, store, state).err()
+            }
             _ => None,
         };
         (written.map_err(StoreError::from), problem)
     }
 
-    /// Adds what was counted to the open period, and closes it before if its day is over: all of it, or nothing.
+    /// Adds counts to the open period. First closes the period if its day is over.
     fn record(
         &self,
         lock: &StoreLock,
@@ -256,12 +268,12 @@ impl Host {
         let mut behind = now.seconds_since(clock::now());
         for (license, counts) in counted {
             if state.period.is_none() {
-                state.period = Some(self.begin(lock, store, state)?);
+                state.period = Some(self.begin_period(lock, store, state)?);
             }
             let is_over = |period: &Period| period.is_over(license.as_ref(), now);
-            let may_close = state.closed.len() < MOST_WAITING;
+            let may_close = state.closed.len() < MAX_WAITING;
             if may_close && state.period.as_ref().is_some_and(is_over) {
-                // Without randomness it stays open.
+                // Without randomness the period stays open.
                 let _ = self.close_period(state);
             }
             let counts = counts.clone().with_clock_behind(behind);
@@ -273,10 +285,15 @@ impl Host {
         Ok(())
     }
 
-    /// Returns a period after the last entry of the journal, or of a new chain.
-    fn begin(&self, lock: &StoreLock, store: &Store, state: &State) -> Result<Period, ReportError> {
+    /// Returns a period that follows the last entry of the journal, or starts a new chain.
+    fn begin_period(
+        &self,
+        lock: &StoreLock,
+        store: &Store,
+        state: &State,
+    ) -> Result<Period, ReportError> {
         let (journal, problem) = Journal::load_locked(lock, store, self.seal());
-        if let Some(problem) = problem.filter(may_pass) {
+        if let Some(problem) = problem.filter(is_temporary) {
             return Err(problem.into());
         }
         let resets = state.high_water.resets();
@@ -284,7 +301,7 @@ impl Host {
         Ok(Period::begin(journal.next_place(), fresh, resets))
     }
 
-    /// Moves the content of the open period to the closed entries.
+    /// Moves the counts of the open period to the closed entries.
     fn close_period(&self, state: &mut State) -> Result<(), ReportError> {
         let Some(period) = &mut state.period else {
             return Ok(());
@@ -298,25 +315,26 @@ impl Host {
         Ok(())
     }
 
-    /// Writes closed entries to the journal. They stay in the state until it is written, so that one that is written twice is known by then.
-    fn settle(
+    /// Writes closed entries to the journal. They stay in the state until the journal is written,
+    /// so that an entry that is written twice is recognized.
+    fn write_journal(
         &self,
         lock: &StoreLock,
         store: &Store,
         state: &mut State,
     ) -> Result<Journal, StateProblem> {
         let (mut journal, problem) = Journal::load_locked(lock, store, self.seal());
-        if let Some(problem) = problem.filter(may_pass) {
+        if let Some(problem) = problem.filter(is_temporary) {
             return Err(problem);
         }
-        journal.absorb(&state.closed);
+        journal.append(&state.closed);
         let not_kept = |error| StateProblem::Journal(Box::new(StateProblem::NotKept(error)));
         journal.save(lock, self.seal()).map_err(not_kept)?;
         state.closed.clear();
         if let (Some(period), Some(next)) = (&mut state.period, journal.next_place()) {
             period.go_on_in(next);
         }
-        // What is not cleared now is known to be in the journal later.
+        // Entries that stay in the state are found in the journal by the next call.
         let _ = self.save_state(lock, state, [Durability::Process; 2]);
         Ok(journal)
     }
@@ -340,7 +358,7 @@ impl Host {
         std::mem::take(&mut pending)
     }
 
-    fn put_back(&self, counted: Pending) {
+    fn restore_pending(&self, counted: Pending) {
         let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
         for (license, counts) in counted {
             pending.entry(license).or_default().add(&counts);
@@ -348,12 +366,12 @@ impl Host {
     }
 }
 
-/// What can't be read now may be read later; what is damaged was set aside.
-fn may_pass(problem: &StateProblem) -> bool {
+/// Returns whether a problem may be temporary. A damaged file is permanent, but was quarantined.
+fn is_temporary(problem: &StateProblem) -> bool {
     match problem {
-        StateProblem::Journal(problem) => may_pass(problem),
+        StateProblem::Journal(problem) => is_temporary(problem),
         StateProblem::Store(_) => true,
-        // Where it can't be put aside it would be replaced.
+        // A file that cannot be quarantined would be replaced.
         StateProblem::Sealed { aside, .. } => aside.is_none(),
         StateProblem::NotKept(_) | StateProblem::Revocations(_) | StateProblem::Trust(_) => false,
     }

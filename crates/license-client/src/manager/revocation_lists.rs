@@ -1,4 +1,4 @@
-//! The revocation lists that are kept here, for who judges a license that is not installed.
+//! Stored revocation lists, for the evaluation of a license that is not installed.
 
 use license_core::{RevocationList, TrustSet};
 
@@ -7,13 +7,14 @@ use crate::revocations;
 use crate::store::Damaged;
 
 impl Host {
-    /// The installed revocation lists of this product that verify with these keys: of each key the newest. Nothing is noted or set aside,
-    /// and what is wrong with others is for [`Host::inspect`] to tell.
+    /// Returns the newest stored revocation list of each of these keys, for this product.
+    ///
+    /// Nothing is recorded or quarantined. [`Host::inspect`] reports problems with the lists.
     pub fn revocation_lists(&self, trust: &TrustSet) -> Vec<RevocationList> {
         let Ok(home) = &self.home else {
             return Vec::new();
         };
-        let (lists, _) = revocations::of_home(
+        let (lists, _) = revocations::read_all(
             home,
             trust,
             self.product,

@@ -1,19 +1,19 @@
-use super::identity::{given_id, mac_address, machine_id, model, serial, uuid};
+use super::identity::{configured_id, mac_address, machine_id, model, serial, uuid};
 use super::*;
 use Rejection::{Empty, FirmwareDefault, ImageDefault, Malformed, Uniform, Uninitialized};
 
-type Judge = fn(&str) -> Result<String, Rejection>;
+type Normalize = fn(&str) -> Result<String, Rejection>;
 
-fn all_say(judge: Judge, cases: &[(&str, Rejection)]) {
+fn all_are_rejected(normalize: Normalize, cases: &[(&str, Rejection)]) {
     for (text, rejection) in cases {
-        assert_eq!(judge(text), Err(*rejection), "{text:?}");
+        assert_eq!(normalize(text), Err(*rejection), "{text:?}");
     }
 }
 
 #[test]
-fn a_machine_id_is_32_lower_case_digits() {
+fn a_machine_id_is_32_lowercase_digits() {
     assert_eq!(machine_id(&format!("{ID}\n")).as_deref(), Ok(ID));
-    all_say(
+    all_are_rejected(
         machine_id,
         &[
             ("", Empty),
@@ -33,7 +33,7 @@ fn a_machine_id_is_32_lower_case_digits() {
 }
 
 #[test]
-fn a_machine_id_that_was_shipped_in_an_image_is_refused() {
+fn a_machine_id_from_an_image_is_rejected() {
     for shipped in [
         "b08dfa6083e7567a1921a715000001fb",
         "b76cc7b1bbdc489e93909d2043031de8",
@@ -46,7 +46,7 @@ fn a_machine_id_that_was_shipped_in_an_image_is_refused() {
     ] {
         assert_eq!(machine_id(shipped), Err(ImageDefault), "{shipped}");
         assert_eq!(
-            given_id(&shipped.to_uppercase()),
+            configured_id(&shipped.to_uppercase()),
             Err(ImageDefault),
             "{shipped}"
         );
@@ -54,18 +54,18 @@ fn a_machine_id_that_was_shipped_in_an_image_is_refused() {
 }
 
 #[test]
-fn a_uuid_is_compared_in_lower_case_without_braces() {
+fn a_uuid_is_compared_in_lowercase_without_braces() {
     let id = "4c4c4544-0051-3610-8052-b4c04f564433";
     for text in [id, "{4C4C4544-0051-3610-8052-B4C04F564433}\r\n"] {
         assert_eq!(uuid(text).as_deref(), Ok(id));
     }
-    // Supermicro makes its UUIDs of the network card's address.
+    // Supermicro derives its UUIDs from the address of the network card.
     assert!(uuid("00000000-0000-0000-0000-AC1F6B123456").is_ok());
 }
 
 #[test]
-fn a_uuid_that_many_boards_have_is_refused() {
-    all_say(
+fn a_default_uuid_of_boards_is_rejected() {
+    all_are_rejected(
         uuid,
         &[
             ("", Empty),
@@ -95,13 +95,13 @@ fn a_uuid_that_many_boards_have_is_refused() {
 }
 
 #[test]
-fn a_given_id_is_8_to_128_printable_characters() {
+fn a_configured_id_has_8_to_128_printable_characters() {
     let (shortest, longest) = ("ab345678", "ab".repeat(63) + "c1");
-    assert_eq!(given_id(shortest).as_deref(), Ok(shortest));
-    assert_eq!(given_id(&format!(" {longest}\n")), Ok(longest.clone()));
-    assert!(given_id("rack 4, unit 17").is_ok());
-    all_say(
-        given_id,
+    assert_eq!(configured_id(shortest).as_deref(), Ok(shortest));
+    assert_eq!(configured_id(&format!(" {longest}\n")), Ok(longest.clone()));
+    assert!(configured_id("rack 4, unit 17").is_ok());
+    all_are_rejected(
+        configured_id,
         &[
             (" \n", Empty),
             ("Uninitialized", Uninitialized),
@@ -119,12 +119,12 @@ fn a_given_id_is_8_to_128_printable_characters() {
 }
 
 #[test]
-fn an_address_is_six_octets_and_no_groups() {
+fn an_address_has_six_octets_and_is_not_a_group_address() {
     assert_eq!(
         mac_address("B0-7B-25-D1-00-10").as_deref(),
         Ok("b0:7b:25:d1:00:10")
     );
-    all_say(
+    all_are_rejected(
         mac_address,
         &[
             ("\n", Empty),
@@ -147,12 +147,12 @@ fn an_address_is_six_octets_and_no_groups() {
 }
 
 #[test]
-fn a_serial_number_is_printable_and_not_everyones() {
+fn a_serial_number_is_printable_and_not_a_default() {
     assert_eq!(
         serial("t10.ATA     Disk 860   S3Z8NB0K\n").as_deref(),
         Ok("t10.ata disk 860 s3z8nb0k")
     );
-    all_say(
+    all_are_rejected(
         serial,
         &[
             ("", Empty),
@@ -182,7 +182,7 @@ fn a_model_has_a_name() {
         model("Intel(R)  Xeon(R) CPU").as_deref(),
         Ok("intel(r) xeon(r) cpu")
     );
-    all_say(
+    all_are_rejected(
         model,
         &[
             ("", Empty),

@@ -1,7 +1,8 @@
-//! What is private to the machine: sealed with a key made of its id.
+//! Sealed files: content that is encrypted with a key derived from the machine's id.
 //!
-//! A sealed file is a line that says so, eight bytes that tell the machine's key from others, a nonce of 24 bytes, and the content
-//! encrypted with XChaCha20-Poly1305. All that comes before the content, and the file's name, is authenticated with it.
+//! A sealed file consists of a first line that identifies the format, eight bytes that identify the
+//! machine's key, a nonce of 24 bytes, and the content encrypted with XChaCha20-Poly1305.
+//! Everything before the nonce, and the file's name, is authenticated with the content.
 
 use std::fmt;
 use std::io;
@@ -13,7 +14,7 @@ use license_core::ProductCode;
 use sha2::Sha256;
 use thiserror::Error;
 
-use crate::paths::StateFile;
+use crate::state_dir::StateFile;
 
 const FIRST_LINE: &[u8] = b"license state 1\n";
 const MACHINE_BYTES: usize = 8;
@@ -22,8 +23,9 @@ const KEY_BYTES: usize = 32;
 
 /// Seals and opens the state of one product on one machine.
 ///
-/// Whoever can read the machine's id can make the same key: it keeps state from being carried about and edited by hand, and is no secret
-/// from its owner.
+/// Every program that can read the machine's id can derive the same key. Sealing prevents copying
+/// state to another machine and editing it by hand. It does not hide the state from the owner of
+/// the machine.
 pub(crate) struct Seal {
     cipher: XChaCha20Poly1305,
     machine: [u8; MACHINE_BYTES],
@@ -33,22 +35,23 @@ pub(crate) struct Seal {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum SealError {
-    /// It is not a sealed file, or is truncated.
-    #[error("it is not a whole state file")]
+    /// It is not a sealed file, or it is truncated.
+    #[error("the file is not a complete sealed file")]
     NotSealed,
     /// Another machine sealed it.
-    #[error("it was made on another machine")]
+    #[error("the file was sealed on another machine")]
     OtherMachine {
-        /// Identifies the key of that machine, and reveals nothing else about it.
+        /// Identifies the key of that machine. It reveals nothing else about the machine.
         machine: [u8; MACHINE_BYTES],
     },
     /// It was changed after it was sealed.
-    #[error("it was changed by something else than this program")]
+    #[error("the file was changed outside this program")]
     Tampered,
 }
 
 impl Seal {
-    /// The seal of a machine. Without an id it still tells what was edited, not what was copied.
+    /// Returns the seal of a machine. Without a machine id it detects edited files, but not copied
+    /// ones.
     pub(crate) fn new(product: ProductCode, machine_id: Option<&str>) -> Self {
         let (salt, id) = match machine_id {
             Some(id) => ("license-state-v1", id),
@@ -57,7 +60,7 @@ impl Seal {
         let hkdf = Hkdf::<Sha256>::new(Some(salt.as_bytes()), id.as_bytes());
         let product = product.as_str().as_bytes();
         let (mut key, mut machine) = ([0; KEY_BYTES], [0; MACHINE_BYTES]);
-        // HKDF-SHA256 gives up to 8160 bytes, so that neither of these can fail (RFC 5869 section 2.3).
+        // HKDF-SHA256 returns up to 8160 bytes, so neither call can fail (RFC 5869 section 2.3).
         let _ = hkdf.expand_multi_info(&[b"key", product], &mut key);
         let _ = hkdf.expand_multi_info(&[b"machine", product], &mut machine);
         Self {
@@ -66,7 +69,7 @@ impl Seal {
         }
     }
 
-    /// What tells this machine's key from others.
+    /// Returns the bytes that identify this machine's key.
     pub(crate) fn machine(&self) -> &[u8] {
         &self.machine
     }
@@ -126,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_sealed_opens_here_and_under_its_own_name() {
+    fn a_sealed_file_opens_only_under_its_own_name() {
         for content in [&b""[..], b"content"] {
             let sealed = here().seal(StateFile::Cache, content).unwrap();
             assert_eq!(here().open(StateFile::Cache, &sealed).unwrap(), content);
@@ -138,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn another_machine_or_product_is_told_from_tampering() {
+    fn another_machine_or_product_is_distinguished_from_tampering() {
         let sealed = here().seal(StateFile::Cache, b"content").unwrap();
         for other in [
             seal("CODITECT", Some("another")),
@@ -151,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn every_flipped_bit_and_every_cut_is_noticed() {
+    fn every_flipped_bit_and_every_truncation_is_detected() {
         let sealed = here().seal(StateFile::Quota, b"content").unwrap();
         for at in 0..sealed.len() {
             for bit in 0..8 {
@@ -167,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn no_two_seals_are_alike_and_nothing_readable_is_in_them() {
+    fn seals_are_never_equal_and_contain_no_plain_text() {
         let [one, two] = [(); 2].map(|()| here().seal(StateFile::Quota, b"content").unwrap());
         assert_ne!(one, two);
         assert!(!one.windows(7).any(|bytes| bytes == b"content"));

@@ -1,13 +1,13 @@
-//! This machine as one product sees it: where its files are, what time it is here, and which machine it is.
+//! The state of one product on this machine: its files, the clock, and the identity of the machine.
 
-mod activating;
-mod counting;
-mod installed;
-mod installing;
-mod lists;
-mod removing;
-mod reporting;
-mod rotating;
+mod install;
+mod install_report;
+mod quota;
+mod removal;
+mod requests;
+mod revocation_lists;
+mod trust_change;
+mod usage_report;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -18,75 +18,77 @@ use license_core::{
     Reading, RevocationList, Timestamp, TokenKind, TrustSet,
 };
 
-pub use activating::{Asked, Asking};
-pub use counting::QuotaTaken;
-pub use installed::{Installed, InstalledBlock, Removed};
-pub(crate) use installing::names_machines;
-pub use reporting::{Account, Cut, ReportError, UsageExport};
-pub use rotating::InstalledStatement;
+pub(crate) use install::depends_on_machine;
+pub use install_report::{Installed, InstalledBlock, Removed};
+pub use quota::QuotaTaken;
+pub use requests::{Asked, Asking};
+pub use trust_change::InstalledStatement;
+pub use usage_report::{Account, Cut, ReportError, UsageExport};
 
-use crate::activation::Bindings;
+use crate::activation::ActivationState;
 use crate::clock;
-use crate::home::Home;
 use crate::installation::{self, Installation, InstallationError, Keys};
 use crate::machine::{MachineFacts, MissingReason};
-use crate::paths::{HomeError, StateDir, StateFile};
+use crate::paths::Home;
 use crate::problem::{ListProblem, StateProblem};
 use crate::revocations;
-use crate::sealed::Seal;
+use crate::seal::Seal;
 use crate::sealed_file::Durability;
 use crate::state::{Loaded, State};
+use crate::state_dir::{HomeError, StateDir, StateFile};
 use crate::store::{Damaged, Store, StoreError};
 
-/// How far the mark may move before it is written again. A clock that is set back gains this much at most.
-const MARK_STEP: u64 = 600;
+/// Seconds by which the clock's high-water mark may rise before it is written again.
+///
+/// A clock that is set back gains at most this much time.
+const HIGH_WATER_STEP: u64 = 600;
 
-/// This machine and this user, for one product.
+/// The license state of one product, for the current user on this machine.
 pub struct Host {
     product: ProductCode,
     home: Result<Home, HomeError>,
-    /// The keys that this program brings along; none where those installed count.
+    /// The embedded keys of the program. `None` if the installed keys are used.
     trust: Option<TrustSet>,
     identity: OnceLock<MachineFacts>,
     machine: OnceLock<Option<Machine>>,
     digest: OnceLock<Option<MachineDigest>>,
     seal: OnceLock<Seal>,
-    /// What is remembered where nothing can be kept.
+    /// The state of this process where no state can be saved.
     memory: Mutex<State>,
-    /// What was counted for usage reports and is not written yet.
-    pending: Mutex<reporting::Pending>,
+    /// Usage counts that are not written yet.
+    pending: Mutex<usage_report::Pending>,
 }
 
-/// What is installed at a moment, and what the machine remembers then.
+/// The installed licenses and the state of the machine at one instant.
 #[derive(Debug)]
 #[must_use]
 pub struct Snapshot {
-    /// The license, with the validation tokens that are kept beside it.
+    /// The verified licenses, with the validation tokens that are stored separately.
     pub installation: Result<Option<Installation>, InstallationError>,
-    /// The latest instant seen.
+    /// The clock's high-water mark.
     pub mark: Timestamp,
-    /// What could not be read or kept.
+    /// Files that could not be read or written.
     pub problems: Vec<StateProblem>,
-    /// Where damaged licenses were put, if no other has been installed since.
+    /// Paths of quarantined licenses. Empty if the user has installed another license since.
     pub set_aside: Vec<PathBuf>,
 }
 
-/// Whether the moment counts.
+/// The instant at which a license is evaluated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Moment {
-    /// It is now: the machine takes note of it.
+    /// The current time. It is recorded in the clock's high-water mark.
     Now,
-    /// It is one that somebody tries out: nothing is noted.
+    /// A time that the caller chose. Nothing is recorded.
     Imagined,
 }
 
 impl Host {
-    /// The user who runs this process, on this machine.
+    /// Creates a manager for the user who runs this process.
     pub fn of_this_user(product: ProductCode) -> Self {
         Self::new(product, Home::of_this_user(product.as_str()))
     }
 
-    /// The same with its files elsewhere.
+    /// Creates a manager that uses these paths.
     pub fn at(product: ProductCode, home: impl Into<Home>) -> Self {
         Self::new(product, Ok(home.into()))
     }
@@ -105,8 +107,9 @@ impl Host {
         }
     }
 
-    /// The same for a program that has its own keys: only these count, here and in everything that is asked of this host. Those installed
-    /// beside a license, and the administrator's, do not, whoever wrote them.
+    /// Uses only these keys, which are embedded in the program.
+    ///
+    /// Keys in the state directories of the user and the administrator are then ignored.
     #[must_use]
     pub fn trusting(self, keys: &TrustSet) -> Self {
         Self {
@@ -115,30 +118,32 @@ impl Host {
         }
     }
 
-    /// The keys that this program brings along; none where those installed count.
+    /// Returns the embedded keys, or `None` if the installed keys are used.
     pub fn trust(&self) -> Option<&TrustSet> {
         self.trust.as_ref()
     }
 
-    /// The product.
+    /// Returns the product.
     pub fn product(&self) -> ProductCode {
         self.product
     }
 
-    /// Where its files are.
+    /// Returns the paths of the product's files.
     ///
     /// # Errors
-    /// [`HomeError`] if there is no such place.
+    ///
+    /// Returns [`HomeError`] if no state directory is known.
     pub fn home(&self) -> Result<&Home, &HomeError> {
         self.home.as_ref()
     }
 
-    /// Everything that tells this machine from others, looked for anew.
+    /// Collects everything that identifies this machine. Each call reads it again.
     pub fn facts(&self) -> MachineFacts {
         MachineFacts::collect(self.product, self.system_dir())
     }
 
-    /// The fingerprint of this machine, looked for once; none if nothing tells it from others.
+    /// Returns the fingerprint of this machine, which is collected once. `None` if nothing
+    /// identifies the machine.
     pub fn machine(&self) -> Option<&Machine> {
         let machine = self.machine.get_or_init(|| {
             let fingerprint = self.facts().fingerprint();
@@ -147,7 +152,7 @@ impl Host {
         machine.as_ref()
     }
 
-    /// The digest that names this machine; none if nothing does.
+    /// Returns the digest that identifies this machine, or `None` if nothing does.
     pub fn digest(&self) -> Option<MachineDigest> {
         *self.digest.get_or_init(|| {
             let by_id = self.identity().digest();
@@ -155,22 +160,23 @@ impl Host {
         })
     }
 
-    /// The kind of container that this process runs in.
+    /// Returns the kind of container in which this process runs.
     pub fn container(&self) -> Option<String> {
         self.identity().container().map(|kind| kind.to_string())
     }
 
-    /// Why an id that was given for this machine does not count, if that is so: the machine then goes by another.
+    /// Returns why the id that an administrator set for this machine is ignored, or `None` if it is
+    /// not.
     pub fn rejected_id(&self) -> Option<String> {
         let mut missing = self.identity().missing();
         let given = missing.find(|missing| missing.kind() == ComponentKind::GivenId)?;
         let reason = given.reason();
-        let source = given.source().unwrap_or("the id given");
+        let source = given.source().unwrap_or("the configured id");
         (reason != MissingReason::NotFound)
-            .then(|| format!("{source} does not count as this machine's id: {reason}"))
+            .then(|| format!("{source} is not used as this machine's id: {reason}"))
     }
 
-    /// What clock and uptime show.
+    /// Reads the clock and the uptime.
     pub fn reading(&self) -> Reading {
         clock::reading(self.identity().container().is_some())
     }
@@ -190,14 +196,15 @@ impl Host {
             .get_or_init(|| Seal::new(self.product, self.identity().machine_id()))
     }
 
-    /// Reads and verifies what is installed, and records the moment.
+    /// Reads and verifies the installed licenses, and records the current time.
     ///
-    /// The keys are these, else [those of the host](Host::trusting), else those installed beside
-    /// the license. Nothing is written if there is neither a state directory nor a license yet.
+    /// Verifies with `trust`, else with the embedded keys of this manager, else with the keys that
+    /// are installed with the license. Nothing is written if there is neither a state directory nor
+    /// a license.
     pub fn snapshot(&self, trust: Option<&TrustSet>, matrix: &Matrix, moment: Moment) -> Snapshot {
         let home = match &self.home {
             Ok(home) => home,
-            Err(error) => return Snapshot::nowhere(error),
+            Err(error) => return Snapshot::without_paths(error),
         };
         let (mut snapshot, loaded) =
             self.read_all(home, trust.or(self.trust()), matrix, Damaged::Quarantine);
@@ -212,11 +219,11 @@ impl Host {
                 ..
             } = loaded;
             let before = state.high_water.clone();
-            self.note(&mut state.high_water, newest);
-            let is_news = state.lists.note(of_product(lists, matrix));
-            if !is_partial && (is_news || is_worth_writing(&before, &state.high_water)) {
-                let lists = of_product(lists, matrix);
-                let written = self.write_mark(home.user(), newest, lists);
+            self.raise_high_water(&mut state.high_water, newest);
+            let is_new = state.lists.note(for_product(lists, matrix));
+            if !is_partial && (is_new || is_worth_writing(&before, &state.high_water)) {
+                let lists = for_product(lists, matrix);
+                let written = self.write_high_water(home.user(), newest, lists);
                 let problem = written.err().map(StateProblem::NotKept);
                 snapshot.problems.extend(problem);
             }
@@ -225,12 +232,13 @@ impl Host {
         snapshot
     }
 
-    /// Returns what [`Host::snapshot`] finds with the keys of the host, else with those installed,
-    /// and changes nothing: damaged files stay where they are, and no moment is recorded.
+    /// Returns what [`Host::snapshot`] returns, but changes nothing.
+    ///
+    /// Damaged files are not quarantined, and the current time is not recorded.
     pub fn inspect(&self, matrix: &Matrix) -> Snapshot {
         match &self.home {
             Ok(home) => self.read_all(home, self.trust(), matrix, Damaged::Leave).0,
-            Err(error) => Snapshot::nowhere(error),
+            Err(error) => Snapshot::without_paths(error),
         }
     }
 
@@ -242,29 +250,30 @@ impl Host {
         damaged: Damaged,
     ) -> (Snapshot, Loaded) {
         let user = home.user();
-        // Without a directory nothing is remembered, and the identity of the machine is not needed.
-        let mut loaded = match damaged == Damaged::Leave || user.dir().path().is_dir() {
-            true => State::load(user, self.seal(), damaged),
-            false => Loaded::default(),
+        // Without a directory there is no state, and the identity of the machine is not needed.
+        let mut loaded = if damaged == Damaged::Leave || user.dir().path().is_dir() {
+            State::load(user, self.seal(), damaged)
+        } else {
+            Loaded::default()
         };
         let mut problems = std::mem::take(&mut loaded.problems);
         if trust.is_none() {
             problems.extend(statement_problems(home, damaged));
         }
-        let mut installation = Installation::read(home, Keys::of(trust), matrix, damaged);
+        let mut installation = Installation::read(home, Keys::new(trust), matrix, damaged);
         if let Ok(Some(found)) = installation.as_mut() {
             let state = &loaded.state;
-            add_kept(found, home, trust, matrix, state);
-            problems.extend(add_lists(found, home, trust, matrix, state, damaged));
-            let (bindings, problem) = Bindings::load(user, self.seal(), damaged);
+            add_validations(found, home, trust, matrix, state);
+            problems.extend(add_revocations(found, home, trust, matrix, state, damaged));
+            let (bindings, problem) = ActivationState::load(user, self.seal(), damaged);
             problems.extend(problem);
             add_activations(found, home, trust, &bindings, state);
         }
         let mark = loaded.state.high_water.mark();
-        (Snapshot::of(home, installation, mark, problems), loaded)
+        (Snapshot::new(home, installation, mark, problems), loaded)
     }
 
-    fn note(&self, high_water: &mut HighWater, newest: Option<Timestamp>) -> bool {
+    fn raise_high_water(&self, high_water: &mut HighWater, newest: Option<Timestamp>) -> bool {
         match newest {
             Some(newest) => high_water.install(newest, self.reading()),
             None => {
@@ -274,8 +283,9 @@ impl Host {
         }
     }
 
-    /// Writes the mark if nobody else is writing: whoever is, writes it too.
-    fn write_mark<'l>(
+    /// Writes the high-water mark unless another process holds the lock. That process writes it
+    /// too.
+    fn write_high_water<'l>(
         &self,
         store: &Store,
         newest: Option<Timestamp>,
@@ -290,15 +300,15 @@ impl Host {
             return Ok(());
         }
         let mut state = loaded.state;
-        self.note(&mut state.high_water, newest);
+        self.raise_high_water(&mut state.high_water, newest);
         let _ = state.lists.note(lists);
-        // One of the two is to outlive a loss of power.
+        // One of the two files has to survive a loss of power.
         let durability = [Durability::PowerLoss, Durability::Process];
         let (written, _) = self.write_counts(&lock, store, &mut state, durability);
         written
     }
 
-    /// The user's state directory, where there is one.
+    /// Returns the user's state directory, if it is known.
     pub fn state_dir(&self) -> Option<&StateDir> {
         self.home.as_ref().ok().map(|home| home.user().dir())
     }
@@ -310,7 +320,7 @@ impl Snapshot {
         self.installation.as_ref().ok()?.as_ref()
     }
 
-    fn nowhere(error: &HomeError) -> Self {
+    fn without_paths(error: &HomeError) -> Self {
         Self {
             installation: Err(InstallationError::Home(error.clone())),
             mark: Timestamp::MIN,
@@ -319,7 +329,7 @@ impl Snapshot {
         }
     }
 
-    fn of(
+    fn new(
         home: &Home,
         installation: Result<Option<Installation>, InstallationError>,
         mark: Timestamp,
@@ -342,8 +352,8 @@ impl Snapshot {
     }
 }
 
-/// Adds the validation tokens that are kept beside the license.
-fn add_kept(
+/// Adds the validation tokens that are stored separately from the license.
+fn add_validations(
     found: &mut Installation,
     home: &Home,
     trust: Option<&TrustSet>,
@@ -357,8 +367,8 @@ fn add_kept(
     found.add_validations(&state.validations, &trust, matrix);
 }
 
-/// Adds the revocation lists that are kept beside the license, and returns what is wrong with others.
-fn add_lists(
+/// Adds the stored revocation lists and returns the problems with the others.
+fn add_revocations(
     found: &mut Installation,
     home: &Home,
     trust: Option<&TrustSet>,
@@ -368,27 +378,27 @@ fn add_lists(
 ) -> Vec<StateProblem> {
     let trust = trust.cloned().unwrap_or_else(|| found.keys(home));
     let product = matrix.product();
-    let (lists, problems) = revocations::of_home(home, &trust, product, &state.lists, damaged);
+    let (lists, problems) = revocations::read_all(home, &trust, product, &state.lists, damaged);
     found.add_revocations(lists);
     let problem = |problem: ListProblem| StateProblem::Revocations(Box::new(problem));
     problems.into_iter().map(problem).collect()
 }
 
-/// Adds the activations that are held here, and what was given up. Those that no longer verify count no more.
+/// Adds the activations of this machine that still verify, and the deactivated ones.
 fn add_activations(
     found: &mut Installation,
     home: &Home,
     trust: Option<&TrustSet>,
-    bindings: &Bindings,
+    bindings: &ActivationState,
     state: &State,
 ) {
     let trust = || trust.cloned().unwrap_or_else(|| found.keys(home));
     let activations = verified(bindings, trust);
-    found.add_activations(activations, &state.given_up);
+    found.add_activations(activations, &state.deactivated);
 }
 
-/// The activations that verify.
-fn verified(bindings: &Bindings, trust: impl FnOnce() -> TrustSet) -> Vec<Activation> {
+/// Returns the activations that verify.
+fn verified(bindings: &ActivationState, trust: impl FnOnce() -> TrustSet) -> Vec<Activation> {
     if bindings.licenses().next().is_none() {
         return Vec::new();
     }
@@ -401,15 +411,15 @@ fn verified(bindings: &Bindings, trust: impl FnOnce() -> TrustSet) -> Vec<Activa
     bindings.armored().filter_map(verified).collect()
 }
 
-/// What is wrong with the trust statements beside the installed keys.
+/// Returns the problems with the trust statements that are stored with the installed keys.
 fn statement_problems(home: &Home, damaged: Damaged) -> impl Iterator<Item = StateProblem> {
     let problems = installation::statement_problems(home, damaged);
     let problem = |problem| StateProblem::Trust(Box::new(problem));
     problems.into_iter().map(problem)
 }
 
-/// A list of another product may come in a license file; its number is none of ours.
-fn of_product<'l>(
+/// Returns the lists of this product. A license file may contain lists of other products.
+fn for_product<'l>(
     lists: &'l [RevocationList],
     matrix: &Matrix,
 ) -> impl Iterator<Item = &'l RevocationList> {
@@ -418,7 +428,7 @@ fn of_product<'l>(
 }
 
 fn is_worth_writing(before: &HighWater, after: &HighWater) -> bool {
-    before.is_of_other_boot(after) || after.mark().seconds_since(before.mark()) >= MARK_STEP
+    before.is_of_other_boot(after) || after.mark().seconds_since(before.mark()) >= HIGH_WATER_STEP
 }
 
 impl fmt::Debug for Host {

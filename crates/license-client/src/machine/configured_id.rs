@@ -1,42 +1,45 @@
-//! An id that an administrator gave.
+//! The machine id that an administrator configured.
 
 use std::ffi::OsString;
 use std::path::Path;
 
 use license_core::ProductCode;
 
-use super::finding::{Absence, Outcome, judge};
+use super::component::{Absence, Lookup, check};
 use super::{MissingReason, Rejection, System, identity};
 
-/// The name of the variable that holds an id, such as `CODITECT_MACHINE_ID`.
+/// Returns the name of the variable with an id, such as `CODITECT_MACHINE_ID`.
 pub(super) fn id_variable(product: ProductCode) -> String {
     format!("{product}_MACHINE_ID")
 }
 
-/// The variable's, else the file's that another variable names, else the one in the administrator's folder. The first of
-/// these that is there decides, right or wrong: to pass over a mistake would make this another machine in silence.
-pub(super) fn given_id(
+/// Returns the configured id.
+///
+/// It is the value of the variable, else in the file that another variable names, else in the
+/// administrator's directory. The first that exists is used even if it is invalid, because ignoring
+/// a mistake would silently change the identity of the machine.
+pub(super) fn configured_id(
     system: &dyn System,
     product: ProductCode,
     system_dir: Option<&Path>,
-) -> Outcome {
+) -> Lookup {
     let set = |name: &str| system.variable(name).filter(|value| !value.is_empty());
     let variable = id_variable(product);
     let file_variable = format!("{variable}_FILE");
     if let Some(id) = set(&variable) {
         let id = id.to_string_lossy().into_owned();
-        return judge(&variable, Ok(id), identity::given_id);
+        return check(&variable, Ok(id), identity::configured_id);
     }
     if let Some(path) = set(&file_variable) {
         return in_named_file(system, &file_variable, path);
     }
-    match system_dir.map(|folder| in_file(system, &folder.join("machine-id"))) {
+    match system_dir.map(|directory| in_file(system, &directory.join("machine-id"))) {
         Some(outcome) if !is_not_found(&outcome) => outcome,
         _ => Err(absence(variable, MissingReason::NotFound)),
     }
 }
 
-fn in_named_file(system: &dyn System, variable: &str, path: OsString) -> Outcome {
+fn in_named_file(system: &dyn System, variable: &str, path: OsString) -> Lookup {
     let path = Path::new(&path);
     if path.is_absolute() {
         return in_file(system, path);
@@ -45,12 +48,12 @@ fn in_named_file(system: &dyn System, variable: &str, path: OsString) -> Outcome
     Err(absence(variable.to_owned(), reason))
 }
 
-fn in_file(system: &dyn System, path: &Path) -> Outcome {
+fn in_file(system: &dyn System, path: &Path) -> Lookup {
     let source = path.display().to_string();
-    judge(&source, system.read(path), identity::given_id_in_file)
+    check(&source, system.read(path), identity::configured_id_in_file)
 }
 
-fn is_not_found(outcome: &Outcome) -> bool {
+fn is_not_found(outcome: &Lookup) -> bool {
     let absence = outcome.as_ref().err();
     absence.is_some_and(|absence| absence.reason == MissingReason::NotFound)
 }

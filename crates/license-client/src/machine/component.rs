@@ -1,4 +1,4 @@
-//! What was found and what was not, and why.
+//! Found and missing components.
 
 use std::fmt;
 use std::io;
@@ -12,31 +12,31 @@ use super::System;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Found {
     kind: ComponentKind,
-    evidence: Evidence,
+    evidence: Observation,
 }
 
 impl Found {
-    pub(super) fn new(kind: ComponentKind, evidence: Evidence) -> Self {
+    pub(super) fn new(kind: ComponentKind, evidence: Observation) -> Self {
         Self { kind, evidence }
     }
 
-    /// Which it is.
+    /// Returns the kind of the component.
     pub fn kind(&self) -> ComponentKind {
         self.kind
     }
 
-    /// Where it was found, such as `/etc/machine-id` or `CODITECT_MACHINE_ID`.
+    /// Returns where it was found, such as `/etc/machine-id` or `CODITECT_MACHINE_ID`.
     pub fn source(&self) -> &str {
         &self.evidence.source
     }
 
-    /// What it says. Only hashes of it are to leave the machine.
+    /// Returns the value. Only hashes of it may leave the machine.
     pub(super) fn value(&self) -> &str {
         &self.evidence.value
     }
 }
 
-/// A component that was looked for in vain.
+/// A component that was not found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Missing {
     kind: ComponentKind,
@@ -48,39 +48,39 @@ impl Missing {
         Self { kind, absence }
     }
 
-    /// Which it is.
+    /// Returns the kind of the component.
     pub fn kind(&self) -> ComponentKind {
         self.kind
     }
 
-    /// Where it should have been, if that is one place.
+    /// Returns where it was expected, if that is a single place.
     pub fn source(&self) -> Option<&str> {
         self.absence.source.as_deref()
     }
 
-    /// Why it is missing.
+    /// Returns why it is missing.
     pub fn reason(&self) -> MissingReason {
         self.absence.reason
     }
 }
 
-/// Why a component is missing.
+/// The reason why a component is missing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum MissingReason {
-    /// There is none.
+    /// It does not exist.
     NotFound,
-    /// This user may not read it.
+    /// The user may not read it.
     NotPermitted,
     /// It cannot be read for another reason.
     Unreadable,
-    /// The program that tells it took too long.
+    /// The program that prints it took too long.
     TimedOut,
-    /// There is one, and it does not tell this machine from others.
+    /// Its value does not distinguish this machine from others.
     Rejected(Rejection),
-    /// In a container it is the host's, or lasts no longer than the container.
+    /// In a container, it belongs to the host or is lost with the container.
     InContainer,
-    /// This platform has no such thing.
+    /// This platform does not have it.
     NotApplicable,
 }
 
@@ -101,33 +101,36 @@ impl fmt::Display for MissingReason {
             Self::NotFound => "not found",
             Self::NotPermitted => "this user may not read it",
             Self::Unreadable => "it cannot be read",
-            Self::TimedOut => "the system took too long to tell it",
+            Self::TimedOut => "the system took too long to report it",
             Self::Rejected(rejection) => return rejection.fmt(f),
-            Self::InContainer => "in a container it is the host's, or ends with the container",
+            Self::InContainer => {
+                "in a container, it belongs to the host or is lost with the container"
+            }
             Self::NotApplicable => "this platform has none",
         })
     }
 }
 
-/// Why something that looks like an id is none.
+/// The reason why a value is not an identifier of one machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Rejection {
     /// It is empty.
     Empty,
-    /// `uninitialized`, as machine-id(5) has it until the first start is over.
+    /// It is `uninitialized`, as machine-id(5) specifies until the first boot is complete.
     Uninitialized,
-    /// One digit or one byte over and over, such as all zeros.
+    /// It repeats one digit or one byte, such as all zeros.
     Uniform,
-    /// What a maker's firmware or a hypervisor says of every machine.
+    /// A firmware or a hypervisor has the same value on every machine.
     FirmwareDefault,
-    /// It was shipped in an image, so that many machines have it.
+    /// It was part of an image, so many machines have it.
     ImageDefault,
-    /// It lasts until the next start only.
+    /// It lasts only until the next boot.
     Transient,
-    /// It is not of the form that it should have.
+    /// It does not have the required form.
     Malformed,
-    /// The variable holds a relative path, which would mean another file in every working directory.
+    /// The variable contains a relative path, which would mean another file in each working
+    /// directory.
     NotAbsolute,
 }
 
@@ -136,27 +139,27 @@ impl fmt::Display for Rejection {
         f.write_str(match self {
             Self::Empty => "it is empty",
             Self::Uninitialized => "the system has not set it yet",
-            Self::Uniform => "it is one digit over and over",
+            Self::Uniform => "it repeats one digit",
             Self::FirmwareDefault => "it is a default that many machines have",
             Self::ImageDefault => "it was shipped in an image, so many machines have it",
-            Self::Transient => "it lasts until the next start only",
+            Self::Transient => "it lasts only until the next boot",
             Self::Malformed => "it is malformed",
             Self::NotAbsolute => "the path of the file must be absolute",
         })
     }
 }
 
-/// A value and where it is from.
+/// A value and its source.
 #[derive(Clone, PartialEq, Eq)]
-pub(super) struct Evidence {
+pub(super) struct Observation {
     pub(super) source: String,
     pub(super) value: String,
 }
 
-/// Without the value, which would tell the machine's name to whoever reads a log.
-impl fmt::Debug for Evidence {
+/// Omits the value, so that logs do not identify the machine.
+impl fmt::Debug for Observation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Evidence")
+        f.debug_struct("Observation")
             .field("source", &self.source)
             .finish_non_exhaustive()
     }
@@ -177,21 +180,21 @@ impl From<MissingReason> for Absence {
     }
 }
 
-/// What came of looking in one place, or in all places, for one component.
-pub(super) type Outcome = Result<Evidence, Absence>;
+/// The result of reading one component from one place or from several.
+pub(super) type Lookup = Result<Observation, Absence>;
 
-/// Brings a text into the one form in which it is compared, or says why it does not count.
-pub(super) type Accept = fn(&str) -> Result<String, Rejection>;
+/// Normalizes a value for comparison, or returns why it is rejected.
+pub(super) type Normalize = fn(&str) -> Result<String, Rejection>;
 
-/// Judges what `source` said.
-pub(super) fn judge(source: &str, said: io::Result<String>, accept: Accept) -> Outcome {
+/// Checks the value that `source` returned.
+pub(super) fn check(source: &str, said: io::Result<String>, normalize: Normalize) -> Lookup {
     let value = match said {
-        Ok(text) => accept(&text).map_err(MissingReason::Rejected),
+        Ok(text) => normalize(&text).map_err(MissingReason::Rejected),
         Err(error) => Err(MissingReason::of(&error)),
     };
     let source = source.to_owned();
     match value {
-        Ok(value) => Ok(Evidence { source, value }),
+        Ok(value) => Ok(Observation { source, value }),
         Err(reason) => Err(Absence {
             source: Some(source),
             reason,
@@ -199,13 +202,14 @@ pub(super) fn judge(source: &str, said: io::Result<String>, accept: Accept) -> O
     }
 }
 
-/// Judges a file.
-pub(super) fn judge_file(system: &dyn System, path: &str, accept: Accept) -> Outcome {
-    judge(path, system.read(Path::new(path)), accept)
+/// Checks the content of a file.
+pub(super) fn check_file(system: &dyn System, path: &str, normalize: Normalize) -> Lookup {
+    check(path, system.read(Path::new(path)), normalize)
 }
 
-/// The first that was found; else the first absence that says more than that nothing was there.
-pub(super) fn first(outcomes: impl IntoIterator<Item = Outcome>) -> Outcome {
+/// Returns the first value that was found, else the first absence with a reason other than "not
+/// found".
+pub(super) fn first(outcomes: impl IntoIterator<Item = Lookup>) -> Lookup {
     let mut told = Absence::from(MissingReason::NotFound);
     for outcome in outcomes {
         match outcome {

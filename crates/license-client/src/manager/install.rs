@@ -1,4 +1,4 @@
-//! Installing and removing whatever the vendor has sent.
+//! Installation of licenses, tokens, lists and statements from the vendor.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -8,37 +8,37 @@ use license_core::{
     TokenKind, TrustSet, Validation,
 };
 
-use super::installed::{Installed, InstalledBlock};
-use super::rotating::ChangeOfTrust;
+use super::install_report::{Installed, InstalledBlock};
+use super::trust_change::TrustChange;
 use super::{Host, Moment};
-use crate::activation::{Bindings, goes_by};
-use crate::home::Home;
+use crate::activation::{ActivationState, applies_to};
 use crate::installation::{Candidate, Installation, InstallationError, Keys, Replace};
-use crate::paths::StateFile;
+use crate::paths::Home;
 use crate::problem::StateProblem;
 use crate::revocations::{self, InstalledList};
 use crate::sealed_file::Durability;
 use crate::state::State;
+use crate::state_dir::StateFile;
 use crate::store::{Damaged, StoreLock};
 
 const ACTIVATION: &str = "activation";
 const CLOCK_REPAIR: &str = "clock repair";
 
-/// An installation under the lock: everything is checked before anything is written.
+/// An installation under the lock. It checks everything before it writes anything.
 struct InstallTransaction<'t> {
     host: &'t Host,
     home: &'t Home,
     lock: &'t StoreLock,
-    /// With the keys that count once it is installed.
+    /// The candidate, with the keys that are trusted after the installation.
     candidate: &'t Candidate<'t>,
     /// The keys before any trust statement.
     roots: &'t TrustSet,
-    change: &'t ChangeOfTrust,
+    change: &'t TrustChange,
     state: State,
-    bindings: Bindings,
+    activations_state: ActivationState,
 }
 
-/// The place where an artifact is stored.
+/// Where an artifact is stored.
 struct Placement {
     path: PathBuf,
     begins: Option<Timestamp>,
@@ -46,12 +46,16 @@ struct Placement {
 }
 
 impl Host {
-    /// Installs what the vendor has sent: a license, a validation token for one that is installed, revocation lists, the answers to what
-    /// this machine asked, trust statements, alone or together: all of it or nothing. Trust statements count first. The context says at which moment, for whom and on which machine the
-    /// license is compared with what it replaces.
+    /// Installs a license file: licenses, validation tokens for installed licenses, revocation
+    /// lists, answers to requests of this machine, and trust statements.
+    ///
+    /// All of it is installed, or nothing. Trust statements are applied first. `context` is used to
+    /// compare a new license with the one that it replaces.
     ///
     /// # Errors
-    /// [`InstallationError`] if any of it may not be installed, or can't be written; then nothing is changed.
+    ///
+    /// Returns [`InstallationError`] if a part of it may not be installed or cannot be written.
+    /// Nothing is changed then.
     pub fn install(
         &self,
         candidate: &Candidate<'_>,
@@ -62,23 +66,24 @@ impl Host {
         let home = self.home.as_ref().map_err(Clone::clone)?;
         let lock = home.user().lock()?;
         let loaded = State::load_locked(&lock, home.user(), self.seal());
-        let (bindings, problem) = Bindings::load_locked(&lock, home.user(), self.seal());
+        let (activations_state, problem) =
+            ActivationState::load_locked(&lock, home.user(), self.seal());
         let mut problems = loaded.problems;
         problems.extend(problem);
-        if must_be_kept(candidate.bundle)
+        if needs_state(candidate.bundle)
             && let Some(at) = problems.iter().position(is_unreadable)
         {
             return Err(InstallationError::State(problems.swap_remove(at)));
         }
         let roots = candidate.trust;
-        let change = self.change_of_trust(&lock, home, candidate)?;
+        let change = self.trust_change(&lock, home, candidate)?;
         let candidate = &Candidate {
             trust: change.keys(),
             ..*candidate
         };
         if candidate.bundle.licenses().is_empty() && replace == Replace::UnlessWorse {
             let activations = |keys: &TrustSet| {
-                let held = super::verified(&bindings, || keys.clone());
+                let held = super::verified(&activations_state, || keys.clone());
                 [held.as_slice(), candidate.bundle.activations()].concat()
             };
             let matrix = candidate.matrix;
@@ -92,9 +97,9 @@ impl Host {
             roots,
             change: &change,
             state: loaded.state,
-            bindings,
+            activations_state,
         };
-        // Everything that can be refused is, before anything is written.
+        // Everything that can be refused is checked before anything is written.
         let lists = transaction.check_lists()?;
         let answers = transaction.check_answers()?;
         let known = transaction.state.validations.clone();
@@ -104,35 +109,35 @@ impl Host {
                 .high_water(transaction.state.high_water.mark()),
             Moment::Imagined => context.clone(),
         };
-        // All of what is written from here on stands, or none of it.
+        // Everything that is written from here on is committed or rolled back together.
         let undo = lock.begin()?;
-        let kept = transaction.keep(&context, replace)?;
-        transaction.take_answers()?;
-        // Lists last: they take away, also what came before with the same file.
-        transaction.keep_lists()?;
+        let placement = transaction.store(&context, replace)?;
+        transaction.apply_answers()?;
+        // Lists last: they may revoke what the same file contains.
+        transaction.store_lists()?;
         let newest = candidate.bundle.newest_signature().max(change.newest());
-        let is_lowered =
-            moment == Moment::Now && self.note(&mut transaction.state.high_water, newest);
-        let blocks = transaction.blocks(&kept, &lists, &answers, &known);
+        let is_lowered = moment == Moment::Now
+            && self.raise_high_water(&mut transaction.state.high_water, newest);
+        let blocks = transaction.blocks(&placement, &lists, &answers, &known);
         if !loaded.is_partial
             && let Err(error) = self.save(&transaction.state, &lock)
         {
-            // A license stands without; what else there is, is kept nowhere else.
-            if must_be_kept(candidate.bundle) {
+            // A license works without the state. Other artifacts are stored only there.
+            if needs_state(candidate.bundle) {
                 return Err(InstallationError::Store(error));
             }
             problems.push(StateProblem::NotKept(error));
         }
-        change.finish(&lock)?;
+        change.write_all(&lock)?;
         undo.commit()?;
         Ok(Installed {
-            path: kept.path,
-            begins: kept.begins,
+            path: placement.path,
+            begins: placement.begins,
             clock_repaired: is_lowered,
-            is_old: kept.is_old,
+            is_old: placement.is_old,
             problems,
             lists,
-            statements: change.told(home),
+            statements: change.results(home),
             blocks,
         })
     }
@@ -163,19 +168,22 @@ impl InstallTransaction<'_> {
     fn check_lists(&self) -> Result<Vec<InstalledList>, InstallationError> {
         let (candidate, user) = (self.candidate, self.home.user());
         let product = candidate.matrix.product();
-        let seen = revocations::seen_with(self.state.lists.clone(), user, candidate.trust);
+        let seen = revocations::with_stored(self.state.lists.clone(), user, candidate.trust);
         let file = user.dir().file(StateFile::Revocations);
         let lists = revocations::check(candidate.bundle.revocations(), product, seen, &file);
-        lists.map_err(|refused| InstallationError::of_list(refused, product))
+        lists.map_err(|refused| InstallationError::from_list_refusal(refused, product))
     }
 
-    /// Checks what answers this machine's requests, and tells of each activation whether it is news.
+    /// Checks the answers to requests of this machine. Returns for each activation whether it is
+    /// new.
     fn check_answers(&self) -> Result<Vec<bool>, InstallationError> {
         let bundle = self.candidate.bundle;
         for repair in bundle.clock_repairs() {
             self.check_product(CLOCK_REPAIR, repair.product())?;
             self.host.check_machine(CLOCK_REPAIR, repair.machine())?;
-            let checked = self.bindings.check_clock(repair, &self.state.repaired);
+            let checked = self
+                .activations_state
+                .check_clock_repair(repair, &self.state.repaired);
             checked.map_err(|fault| InstallationError::Answer {
                 what: CLOCK_REPAIR,
                 fault,
@@ -190,20 +198,23 @@ impl InstallTransaction<'_> {
     fn check_activation(&self, answer: &Activation) -> Result<bool, InstallationError> {
         self.check_product(ACTIVATION, answer.product())?;
         self.host.check_machine(ACTIVATION, answer.machine())?;
-        let is_news = self.bindings.check(answer, &self.state.given_up);
+        let is_news = self
+            .activations_state
+            .check_activation(answer, &self.state.deactivated);
         let is_news = is_news.map_err(|fault| InstallationError::Answer {
             what: ACTIVATION,
             fault,
         })?;
-        // What the file replaces may verify no longer.
+        // The installed license may no longer verify.
         let installed = self.installed().ok().flatten();
         let installed = installed.iter().flat_map(|found| found.bundle().licenses());
         let mut licenses = self.candidate.bundle.licenses().iter().chain(installed);
-        match licenses.any(|license| goes_by(license, answer.license_id())) {
-            true => Ok(is_news),
-            false => Err(InstallationError::LicenseNotHere {
+        if licenses.any(|license| applies_to(license, answer.license_id())) {
+            Ok(is_news)
+        } else {
+            Err(InstallationError::LicenseNotHere {
                 license: answer.license_id().clone(),
-            }),
+            })
         }
     }
 
@@ -213,13 +224,14 @@ impl InstallTransaction<'_> {
         found: ProductCode,
     ) -> Result<(), InstallationError> {
         let expected = self.candidate.matrix.product();
-        match found == expected {
-            true => Ok(()),
-            false => Err(InstallationError::OtherProduct {
+        if found == expected {
+            Ok(())
+        } else {
+            Err(InstallationError::OtherProduct {
                 what,
                 expected,
                 found,
-            }),
+            })
         }
     }
 
@@ -228,29 +240,29 @@ impl InstallTransaction<'_> {
         Installation::load(self.home, trust, matrix)
     }
 
-    /// Writes license, validation tokens and lists.
-    fn keep(
+    /// Writes the license, or the validation tokens and the keys.
+    fn store(
         &mut self,
         context: &Context<'_>,
         replace: Replace,
     ) -> Result<Placement, InstallationError> {
         let (candidate, user) = (self.candidate, self.home.user());
-        let keys = Keys::of(self.host.trust());
+        let keys = Keys::new(self.host.trust());
         let bundle = candidate.bundle;
         if !bundle.licenses().is_empty() {
-            return self.keep_license(context, replace);
+            return self.store_license(context, replace);
         }
         let mut is_old = false;
         if !bundle.validations().is_empty() {
-            let validations = self.with_validations()?;
+            let validations = self.merged_validations()?;
             let before = std::mem::take(&mut self.state.validations);
-            self.state.keep(validations);
+            self.state.set_validations(validations);
             let kept = &self.state.validations;
             let is_news = |block: String| kept.contains(&block) && !before.contains(&block);
             is_old = !armor(bundle.validations()).any(is_news);
         }
         candidate.add_keys(self.lock, self.home, keys, self.roots)?;
-        self.change.begin(self.lock)?;
+        self.change.write_additions(self.lock)?;
         let file = match (bundle.validations(), bundle.activations()) {
             ([_, ..], _) => StateFile::Cache,
             (_, [_, ..]) => StateFile::Activation,
@@ -265,23 +277,24 @@ impl InstallTransaction<'_> {
         })
     }
 
-    fn keep_license(
+    fn store_license(
         &mut self,
         context: &Context<'_>,
         replace: Replace,
     ) -> Result<Placement, InstallationError> {
         let (candidate, home) = (self.candidate, self.home);
         let lists = self.all_lists();
-        let activations = super::verified(&self.bindings, || candidate.trust.clone());
-        let given_up = self.state.given_up.clone();
+        let activations = super::verified(&self.activations_state, || candidate.trust.clone());
+        let deactivated = self.state.deactivated.clone();
         let context = context.clone().revocations(&lists);
-        let context = context.activations(&activations).deactivated(&given_up);
-        let keys = Keys::of(self.host.trust());
+        let context = context.activations(&activations).deactivated(&deactivated);
+        let keys = Keys::new(self.host.trust());
         let kept = &self.state.validations;
-        let early = candidate.beside(home, keys, &context, replace, kept)?;
-        self.change.begin(self.lock)?;
-        let stored = candidate.install_locked(self.lock, home, keys, self.roots, early)?;
-        self.lock.clear_aside(&[StateFile::License, StateFile::Key]);
+        let combined = candidate.combine(home, keys, &context, replace, kept)?;
+        self.change.write_additions(self.lock)?;
+        let stored = candidate.install_locked(self.lock, home, keys, self.roots, combined)?;
+        self.lock
+            .clear_quarantine(&[StateFile::License, StateFile::Key]);
         Ok(Placement {
             path: stored.path,
             begins: stored.begins,
@@ -289,11 +302,12 @@ impl InstallTransaction<'_> {
         })
     }
 
-    /// Takes the answers that were checked. The nonce of a repair is spent in the same file as the mark that it sets back.
-    fn take_answers(&mut self) -> Result<(), InstallationError> {
+    /// Applies the answers that were checked. The nonce of a clock repair is recorded in the file
+    /// with the high-water mark that it lowers.
+    fn apply_answers(&mut self) -> Result<(), InstallationError> {
         let bundle = self.candidate.bundle;
         for answer in bundle.activations() {
-            self.bindings.take(answer);
+            self.activations_state.store(answer);
         }
         for repair in bundle.clock_repairs() {
             self.state.repaired.push(repair.nonce());
@@ -303,12 +317,12 @@ impl InstallTransaction<'_> {
         if bundle.activations().is_empty() {
             return Ok(());
         }
-        Ok(self.bindings.save(self.lock, self.host.seal())?)
+        Ok(self.activations_state.save(self.lock, self.host.seal())?)
     }
 
     fn blocks(
         &self,
-        kept: &Placement,
+        placement: &Placement,
         lists: &[InstalledList],
         answers: &[bool],
         known: &[String],
@@ -318,9 +332,9 @@ impl InstallTransaction<'_> {
         let licenses = bundle.licenses().iter();
         let licenses =
             licenses.map(|license| block(TokenKind::License, license.id().to_string(), true));
-        let said = bundle.validations().iter().map(|said| {
-            let is_news = !kept.is_old && !known.contains(&said.to_armor());
-            block(TokenKind::Validation, said.id().to_owned(), is_news)
+        let token = bundle.validations().iter().map(|token| {
+            let is_news = !placement.is_old && !known.contains(&token.to_armor());
+            block(TokenKind::Validation, token.id().to_owned(), is_news)
         });
         let lists = lists.iter().map(|list| {
             let seq = list.list.seq().to_string();
@@ -334,20 +348,21 @@ impl InstallTransaction<'_> {
         let repairs =
             repairs.map(|repair| block(TokenKind::ClockRepair, repair.id().to_string(), true));
         let later = lists.chain(activations).chain(repairs);
-        licenses.chain(said).chain(later).collect()
+        licenses.chain(token).chain(later).collect()
     }
 
-    /// The lists of the candidate and those that are kept: what the vendor revoked counts for the new license and for the old one.
+    /// Returns the stored lists and those of the candidate. Revocations apply to the new license
+    /// and to the installed one.
     fn all_lists(&self) -> Vec<RevocationList> {
         let (candidate, seen) = (self.candidate, Default::default());
         let product = candidate.matrix.product();
         let (kept, _) =
-            revocations::of_home(self.home, candidate.trust, product, &seen, Damaged::Leave);
+            revocations::read_all(self.home, candidate.trust, product, &seen, Damaged::Leave);
         [kept.as_slice(), candidate.bundle.revocations()].concat()
     }
 
-    /// Writes the lists of the candidate and takes note of their numbers.
-    fn keep_lists(&mut self) -> Result<(), InstallationError> {
+    /// Writes the lists of the candidate and records their numbers.
+    fn store_lists(&mut self) -> Result<(), InstallationError> {
         let lists = self.candidate.bundle.revocations();
         if lists.is_empty() {
             return Ok(());
@@ -357,9 +372,11 @@ impl InstallTransaction<'_> {
         Ok(())
     }
 
-    /// The tokens that are kept and the new ones: of each license, signer and machine the newest. Those that speak of other licenses stay:
-    /// such a license may be installed again, and what was said of it holds.
-    fn with_validations(&self) -> Result<Vec<String>, InstallationError> {
+    /// Returns the validation tokens to store: for each license, signer and machine the newest of
+    /// the stored and the new tokens.
+    ///
+    /// Tokens for other licenses are kept, because such a license may be installed again.
+    fn merged_validations(&self) -> Result<Vec<String>, InstallationError> {
         let (candidate, state) = (self.candidate, &self.state);
         for machine in candidate
             .bundle
@@ -376,21 +393,21 @@ impl InstallTransaction<'_> {
             installed.add_validations(&state.validations, candidate.trust, candidate.matrix);
         let mut all: Vec<&Validation> = installed.bundle().validations().iter().collect();
         all.extend(candidate.bundle.validations());
-        all.sort_by_key(|said| std::cmp::Reverse(rank(said)));
+        all.sort_by_key(|token| std::cmp::Reverse(rank(token)));
         let mut kept: Vec<&Validation> = Vec::new();
-        for said in all {
-            if !kept.iter().any(|other| speaks_as(other, said)) {
-                kept.push(said);
+        for token in all {
+            if !kept.iter().any(|other| has_same_subject(other, token)) {
+                kept.push(token);
             }
         }
-        // Those in the license file are kept there.
+        // Tokens in the license file stay in that file.
         let kept = armor(kept).filter(|block| !own.contains(block));
         Ok(kept.chain(foreign).collect())
     }
 }
 
-/// What is kept nowhere else than in what this machine remembers.
-fn must_be_kept(bundle: &Bundle) -> bool {
+/// Returns whether the bundle contains anything that is stored only in the state of this machine.
+fn needs_state(bundle: &Bundle) -> bool {
     let is_check_in = bundle.licenses().is_empty() && !bundle.validations().is_empty();
     let answers = !bundle.activations().is_empty() || !bundle.clock_repairs().is_empty();
     is_check_in || answers || !bundle.revocations().is_empty()
@@ -406,23 +423,24 @@ fn armor<'a>(
     validations.into_iter().map(Validation::to_armor)
 }
 
-fn rank(said: &Validation) -> (Timestamp, bool) {
-    (said.issued_at(), said.status().is_denial())
+fn rank(token: &Validation) -> (Timestamp, bool) {
+    (token.issued_at(), token.status().is_denial())
 }
 
-/// Whether two statements are of one signer about one license on one machine, so that the newer takes the place of the older.
-fn speaks_as(one: &Validation, other: &Validation) -> bool {
+/// Returns whether two tokens have the same license, signer and machine, so that the newer
+/// supersedes the older.
+fn has_same_subject(one: &Validation, other: &Validation) -> bool {
     one.license_id() == other.license_id()
         && one.signer() == other.signer()
         && one.machine() == other.machine()
 }
 
-/// Whether anything in it asks which machine it is on.
-pub(crate) fn names_machines(bundle: &Bundle) -> bool {
+/// Returns whether anything in the bundle depends on the machine.
+pub(crate) fn depends_on_machine(bundle: &Bundle) -> bool {
     let asks = |license: &License| license.machines().is_some() || license.must_activate();
     let by_validation = bundle
         .validations()
         .iter()
-        .any(|said| said.machine().is_some());
+        .any(|token| token.machine().is_some());
     by_validation || !bundle.activations().is_empty() || bundle.licenses().iter().any(asks)
 }

@@ -1,18 +1,19 @@
-//! Removing the installed license.
+//! Removal of the installed license.
 
 use super::Host;
-use super::installed::Removed;
+use super::install_report::Removed;
 use crate::installation::InstallationError;
-use crate::paths::StateFile;
+use crate::state_dir::StateFile;
 
 impl Host {
-    /// Removes the user's license with its keys.
+    /// Removes the user's license and its keys.
     ///
-    /// Validation tokens, counts and the high-water mark stay: removing a license neither undoes a
-    /// suspension nor refills a quota.
+    /// Validation tokens, quota counters and the clock's high-water mark stay, so that removing a
+    /// license neither undoes a suspension nor refills a quota.
     ///
     /// # Errors
-    /// [`InstallationError`] if they can't be removed.
+    ///
+    /// Returns [`InstallationError`] if a file cannot be removed.
     pub fn remove(&self) -> Result<Removed, InstallationError> {
         use StateFile::{Key, License, Trust};
         let home = self.home.as_ref().map_err(Clone::clone)?;
@@ -28,7 +29,7 @@ impl Host {
                     paths.push(store.dir().file(file));
                 }
             }
-            lock.clear_aside(&[License, Key]);
+            lock.clear_quarantine(&[License, Key]);
         }
         Ok(Removed { paths })
     }

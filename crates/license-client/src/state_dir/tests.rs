@@ -5,7 +5,7 @@ fn nothing_set(_: &str) -> Option<OsString> {
 }
 
 #[test]
-fn the_folder_is_named_for_the_product() {
+fn the_directory_is_named_after_the_product() {
     let home = std::env::temp_dir();
     let dir = StateDir::resolve("ACME9", nothing_set, Some(&home)).unwrap();
     assert_eq!(dir.path(), home.join(".acme9"));
@@ -13,7 +13,7 @@ fn the_folder_is_named_for_the_product() {
 }
 
 #[test]
-fn the_products_variable_comes_before_the_home_directory() {
+fn the_variable_precedes_the_home_directory() {
     let chosen = std::env::temp_dir().join("elsewhere");
     let environment = |name: &str| (name == "ACME9_HOME").then(|| chosen.clone().into_os_string());
     let dir = StateDir::resolve("ACME9", environment, None).unwrap();
@@ -28,7 +28,7 @@ fn an_empty_variable_counts_as_unset() {
 }
 
 #[test]
-fn a_relative_variable_is_refused_by_name() {
+fn a_relative_variable_is_rejected_with_its_name() {
     let error = StateDir::resolve("ACME9", |_| Some("state".into()), None).unwrap_err();
     assert_eq!(
         error.to_string(),
@@ -46,7 +46,7 @@ fn without_a_home_directory_the_error_names_the_variable_to_set() {
 }
 
 #[test]
-fn a_product_code_cannot_lead_out_of_the_home_directory() {
+fn a_product_code_cannot_leave_the_home_directory() {
     let home = std::env::temp_dir();
     for product in ["", "..", "A/B", "/etc", "A B", "É"] {
         let error = StateDir::resolve(product, nothing_set, Some(&home)).unwrap_err();
@@ -63,14 +63,14 @@ mod permissions {
         fs::metadata(path).unwrap().mode() & 0o7777
     }
 
-    fn folder(path: PathBuf, mode: u32) -> PathBuf {
+    fn directory(path: PathBuf, mode: u32) -> PathBuf {
         fs::create_dir(&path).unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
         path
     }
 
     #[test]
-    fn a_new_folder_is_private_and_its_parents_are_ordinary() {
+    fn a_new_directory_is_private_and_its_parents_are_ordinary() {
         let scratch = tempfile::tempdir().unwrap();
         let ordinary = scratch.path().join("ordinary");
         fs::create_dir(&ordinary).unwrap();
@@ -81,9 +81,9 @@ mod permissions {
     }
 
     #[test]
-    fn the_products_own_folder_is_closed_to_others() {
+    fn the_default_directory_is_closed_to_other_users() {
         let scratch = tempfile::tempdir().unwrap();
-        let path = folder(scratch.path().join(".acme9"), 0o755);
+        let path = directory(scratch.path().join(".acme9"), 0o755);
         fs::write(path.join("license.lic"), "token").unwrap();
         let dir = StateDir::resolve("ACME9", nothing_set, Some(scratch.path())).unwrap();
         dir.create().unwrap();
@@ -91,19 +91,19 @@ mod permissions {
     }
 
     #[test]
-    fn a_chosen_folder_is_closed_if_it_holds_nothing_else() {
+    fn an_empty_chosen_directory_is_closed_to_other_users() {
         let scratch = tempfile::tempdir().unwrap();
-        let path = folder(scratch.path().join("empty"), 0o755);
+        let path = directory(scratch.path().join("empty"), 0o755);
         StateDir::at(&path).create().unwrap();
         assert_eq!(mode(&path), 0o700);
     }
 
     #[test]
-    fn a_chosen_folder_that_others_may_need_stays_open() {
+    fn a_chosen_directory_with_other_files_and_a_sticky_one_stay_open() {
         let scratch = tempfile::tempdir().unwrap();
-        let program = folder(scratch.path().join("program"), 0o755);
+        let program = directory(scratch.path().join("program"), 0o755);
         fs::write(program.join("program"), "").unwrap();
-        let sticky = folder(scratch.path().join("sticky"), 0o1777);
+        let sticky = directory(scratch.path().join("sticky"), 0o1777);
         for (path, expected) in [(program, 0o755), (sticky, 0o1777)] {
             StateDir::at(&path).create().unwrap();
             assert_eq!(mode(&path), expected, "{}", path.display());
@@ -111,11 +111,11 @@ mod permissions {
     }
 
     #[test]
-    fn a_symlink_to_a_folder_of_someone_else_leaves_that_folder_alone() {
+    fn the_permissions_of_another_users_directory_behind_a_symlink_stay() {
         let scratch = tempfile::tempdir().unwrap();
-        let given_away = folder(scratch.path().join("given-away"), 0o755);
+        let given_away = directory(scratch.path().join("given-away"), 0o755);
         let foreign = match chown(&given_away, Some(12345), None) {
-            Ok(()) => given_away, // only root can give a folder away
+            Ok(()) => given_away, // only root can change the owner
             Err(_) => PathBuf::from("/usr"),
         };
         let before = mode(&foreign);
@@ -126,22 +126,22 @@ mod permissions {
     }
 
     #[test]
-    fn a_symlink_of_someone_else_leads_to_none_but_their_own_folders() {
+    fn a_symlink_of_another_user_is_followed_only_to_their_own_directories() {
         let scratch = tempfile::tempdir().unwrap();
         let (ours, theirs) = (scratch.path().join("ours"), scratch.path().join("theirs"));
-        let (ours, theirs) = (folder(ours, 0o755), folder(theirs, 0o755));
+        let (ours, theirs) = (directory(ours, 0o755), directory(theirs, 0o755));
         let link = scratch.path().join(".acme9");
         let dir = StateDir::resolve("ACME9", nothing_set, Some(scratch.path())).unwrap();
-        let leads_to = |folder: &Path| {
+        let link_to = |target: &Path| {
             let _ = fs::remove_file(&link);
-            symlink(folder, &link).unwrap();
+            symlink(target, &link).unwrap();
         };
-        leads_to(&ours);
+        link_to(&ours);
         dir.create().unwrap();
-        assert_eq!(mode(&ours), 0o700, "a link of one's own is followed");
-        leads_to(&theirs);
+        assert_eq!(mode(&ours), 0o700, "an own link is followed");
+        link_to(&theirs);
         if lchown(&link, Some(12345), None).is_err() {
-            return; // only root can give a link away, and only root has to be careful
+            return; // only root can change the owner of a link, and only root needs this check
         }
         let error = dir.create().unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::PermissionDenied);
@@ -153,7 +153,7 @@ mod permissions {
     }
 
     #[test]
-    fn a_file_in_the_folders_place_is_an_error() {
+    fn a_file_instead_of_the_directory_is_an_error() {
         let scratch = tempfile::tempdir().unwrap();
         let path = scratch.path().join("state");
         fs::write(&path, "").unwrap();

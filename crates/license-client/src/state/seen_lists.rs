@@ -1,6 +1,7 @@
-//! The newest revocation list of each signing key that was seen on this machine.
+//! The numbers of the newest revocation lists that were seen on this machine.
 //!
-//! The number belongs to the key: whoever stole one key can raise its own number and no other.
+//! A number belongs to one signing key: a stolen key can raise its own number, but not that of
+//! another key.
 
 use std::collections::BTreeMap;
 
@@ -13,18 +14,18 @@ use license_core::hex;
 /// The newest list of each key that was seen here, by key id.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct SeenLists {
-    keys: BTreeMap<String, Newest>,
+    keys: BTreeMap<String, NewestList>,
 }
 
-/// The number of a list, and what tells it from another of that number.
+/// The number and the digest of a list. The digest distinguishes two lists with the same number.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-struct Newest {
+struct NewestList {
     seq: u64,
     digest: String,
 }
 
-impl Newest {
-    fn of(list: &RevocationList) -> Self {
+impl NewestList {
+    fn new(list: &RevocationList) -> Self {
         let digest = list.digest();
         Self {
             seq: list.seq(),
@@ -34,7 +35,7 @@ impl Newest {
 }
 
 impl SeenLists {
-    /// What two copies know together.
+    /// Combines two copies.
     pub(crate) fn merged(mut self, other: Self) -> Self {
         for (key, newest) in other.keys {
             self.raise(key, newest);
@@ -42,30 +43,30 @@ impl SeenLists {
         self
     }
 
-    fn raise(&mut self, key: String, newest: Newest) {
+    fn raise(&mut self, key: String, newest: NewestList) {
         let known = self.keys.entry(key).or_insert_with(|| newest.clone());
         if newest.seq > known.seq {
             *known = newest;
         }
     }
 
-    /// Takes note of lists, and tells whether that was news.
+    /// Records lists. Returns whether that changed anything.
     pub(crate) fn note<'l>(&mut self, lists: impl IntoIterator<Item = &'l RevocationList>) -> bool {
         let before = self.clone();
         for list in lists {
-            self.raise(list.key_id().as_str().to_owned(), Newest::of(list));
+            self.raise(list.key_id().as_str().to_owned(), NewestList::new(list));
         }
         *self != before
     }
 
-    /// The highest number of a key.
+    /// Returns the highest number of a key.
     pub(crate) fn seq(&self, key: &KeyId) -> Option<u64> {
         Some(self.keys.get(key.as_str())?.seq)
     }
 
-    /// Checks that a list is not older than the newest seen of its key, and tells whether it is news.
+    /// Checks that a list is not older than the newest of its key. Returns whether the list is new.
     pub(crate) fn check(&self, list: &RevocationList) -> Result<bool, StaleList> {
-        let own = Newest::of(list);
+        let own = NewestList::new(list);
         match self.keys.get(list.key_id().as_str()) {
             Some(newest) if newest.seq > own.seq || (newest.seq == own.seq && *newest != own) => {
                 let key = list.key_id().clone();
@@ -83,7 +84,7 @@ impl SeenLists {
 
     pub(crate) fn from_json(value: &Value) -> Option<Self> {
         let newest = |value: &Value| {
-            Some(Newest {
+            Some(NewestList {
                 seq: value.get(0)?.as_u64()?,
                 digest: value.get(1)?.as_str()?.to_owned(),
             })
