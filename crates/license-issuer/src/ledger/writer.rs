@@ -30,7 +30,7 @@ pub trait Ledger {
     /// Returns an error if the ledger cannot be opened or created.
     fn prepare(&mut self) -> Result<(), LedgerError>;
 
-    /// Returns read access that another thread can use while this one writes.
+    /// Returns read access for another thread, which can read while this one writes.
     ///
     /// # Errors
     ///
@@ -82,6 +82,6 @@ pub trait LedgerWriter {
     /// Removes stored pending artifacts that are delivered or discarded.
     fn finish(&mut self, artifacts: &[PendingArtifact]) -> Result<(), LedgerError>;
 
-    /// Appends entries that deliver nothing, such as a revocation, in one transaction.
+    /// Appends entries without an artifact to deliver, such as revocations, in one transaction.
     fn append(&mut self, entries: &[NewEntry]) -> Result<(), LedgerError>;
 }

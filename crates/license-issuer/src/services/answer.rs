@@ -25,23 +25,24 @@ use crate::services::warnings::IssueWarning;
 pub use activation::{ActivationApproval, ActivationPolicy};
 pub use clock_repair::{ClockRepairApproval, ClockRepairPolicy};
 
-/// The context in which a request is judged.
+/// The context in which a request is decided.
 pub type AnswerContext<'a> = DraftContext<'a, CheckedKey>;
 
 /// The rules for one kind of machine request.
 pub trait AnswerPolicy {
     /// The kind of the ledger entries of answers.
     const KIND: EntryKind;
-    /// The facts about a request that is granted.
+    /// The content of an approved request.
     type Approval;
 
     /// Returns the nonce of the request.
     fn nonce(&self) -> Nonce;
 
-    /// Returns the facts that two requests with the same nonce must share to be the same request.
+    /// Returns the facts that must be equal in two requests with the same nonce. Otherwise they are
+    /// different requests.
     fn identity(&self) -> Vec<(&'static str, String)>;
 
-    /// Refuses a request that must not be answered, whether or not it was answered before.
+    /// Refuses a request that must not be answered, even if it was answered before.
     ///
     /// # Errors
     ///
@@ -66,14 +67,14 @@ pub trait AnswerPolicy {
     /// Returns [`AnswerError`] if the request is refused.
     fn check_early(&self, context: &AnswerContext<'_>) -> Result<(), AnswerError>;
 
-    /// Grants the request.
+    /// Approves the request.
     ///
     /// # Errors
     ///
     /// Returns [`AnswerError`] if the request is refused.
     fn approve(&self, context: &AnswerContext<'_>) -> Result<Self::Approval, AnswerError>;
 
-    /// Returns the remarks about a granted request.
+    /// Returns the warnings about an approved request.
     fn warnings(approval: &Self::Approval) -> &[IssueWarning];
 
     /// Signs the answer, verifies it, and returns its ledger entry with the token.
@@ -89,7 +90,7 @@ pub trait AnswerPolicy {
 pub struct AnswerOrder<P> {
     /// The request and the rules for it.
     pub policy: P,
-    /// Whether a request that was answered before is answered again with a new token.
+    /// Whether a request that was answered before gets a new token.
     pub reissue: bool,
 }
 
@@ -106,9 +107,9 @@ pub enum AnswerError {
     /// The license is revoked.
     #[error("license {0} is revoked")]
     Revoked(LicenseId),
-    /// Another request had the same nonce.
+    /// Another request with the same nonce was answered.
     #[error(
-        "a request with this nonce was answered at {answered_at}, and it named another {differing}"
+        "a request with this nonce was already answered at {answered_at}, for another {differing}"
     )]
     Replayed {
         /// The time of the answer.
@@ -117,7 +118,9 @@ pub enum AnswerError {
         differing: &'static str,
     },
     /// The activation that answered the request has ended.
-    #[error("this request was answered, and its activation {activation} ended at {ended_at}")]
+    #[error(
+        "this request was already answered, and its activation {activation} ended at {ended_at}"
+    )]
     Ended {
         /// The id of the activation.
         activation: String,
@@ -125,10 +128,10 @@ pub enum AnswerError {
         ended_at: String,
     },
     /// The ledger does not contain the license.
-    #[error("the ledger knows no license {0}, which the request names")]
+    #[error("the ledger does not contain license {0}, which the request names")]
     UnknownLicense(LicenseId),
     /// There is neither a ledger nor a license file.
-    #[error("without a ledger nobody knows license {0}, which the request names")]
+    #[error("license {0}, which the request names, is unknown without a ledger")]
     NoLicense(LicenseId),
     /// The license does not verify.
     #[error("the license does not verify")]
@@ -170,23 +173,23 @@ pub enum AnswerError {
     DeviceLimit(#[from] DeviceLimitError),
 }
 
-/// The outcome of a request.
+/// The outcome of a machine request.
 #[derive(Debug)]
 pub enum RequestOutcome<A> {
-    /// The request is judged when the key is open.
+    /// The request is decided when the key is open.
     Deferred,
     /// The request was answered before and gets the same answer again.
     Repeated {
         /// The entry of the answer.
         entry: Entry,
-        /// The same entry, as it is delivered again.
+        /// The same entry, in the form that is delivered again.
         answer: NewEntry,
     },
-    /// The request is granted.
+    /// The request is approved.
     Approved {
-        /// The facts about it.
+        /// The content of the approved request.
         approval: A,
-        /// The earlier answer, which is replaced.
+        /// The earlier answer, which the new one replaces.
         previous: Option<Entry>,
     },
 }
@@ -217,10 +220,10 @@ impl SignedAnswer {
 }
 
 impl<P: AnswerPolicy> AnswerOrder<P> {
-    /// Judges the request.
+    /// Decides on the request.
     ///
-    /// Before the key is open, only the checks that need no key are made. So a request that must be
-    /// refused is refused before a passphrase prompt.
+    /// Before the key is open, only the checks that need no key are made. An invalid request is
+    /// therefore refused before the passphrase prompt.
     ///
     /// # Errors
     ///
@@ -279,7 +282,7 @@ impl<P: AnswerPolicy> AnswerOrder<P> {
 }
 
 impl<P: AnswerPolicy> AnswerDraft<'_, P> {
-    /// Returns the rules that the request was judged by.
+    /// Returns the rules that were applied to the request.
     #[must_use]
     pub fn policy(&self) -> &P {
         &self.order.policy
@@ -295,7 +298,7 @@ impl<P: AnswerPolicy> AnswerDraft<'_, P> {
         }
     }
 
-    /// Returns what is known about a granted request.
+    /// Returns the content of an approved request.
     #[must_use]
     pub fn approval(&self) -> Option<&P::Approval> {
         match &self.outcome {
@@ -319,7 +322,7 @@ impl<P: AnswerPolicy> AnswerDraft<'_, P> {
         self.repeated().is_some()
     }
 
-    /// Returns the remarks about the request.
+    /// Returns the warnings about the request.
     #[must_use]
     pub fn warnings(&self) -> &[IssueWarning] {
         self.approval().map_or(&[], P::warnings)

@@ -16,8 +16,8 @@ pub struct EnterpriseKeyOrder<'m> {
     pub terms: EnterpriseTerms,
     /// The product.
     pub matrix: &'m Matrix,
-    /// Whether only the short form is delivered. It proves nothing by itself, so it is not
-    /// recorded: the full key was recorded when it was issued.
+    /// Whether only the short form is delivered. It is not recorded, because it contains no
+    /// signature.
     pub short: bool,
 }
 

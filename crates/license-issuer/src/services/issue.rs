@@ -3,7 +3,8 @@
 //! Everything that is signed with a vendor's key goes through [`IssueService::issue`]. A dry run is
 //! the same function, which stops before the first step that changes something.
 
-use std::fmt;
+mod draft;
+mod signing;
 
 use license_core::issue::{CheckedKey, Sign};
 use license_core::{Timestamp, TrustError, TrustSet, TrustedKey};
@@ -11,9 +12,14 @@ use license_core::{Timestamp, TrustError, TrustSet, TrustedKey};
 use crate::clock::{Clock, SystemClock};
 use crate::delivery::{ArtifactDestination, Delivery};
 use crate::errors::{DeliveryError, LedgerError};
-use crate::ledger::{EntryKind, Ledger, LedgerReader, LedgerWriter, NewEntry, PendingArtifact};
+use crate::ledger::{EntryKind, Ledger, LedgerWriter, NewEntry, PendingArtifact};
 use crate::records;
 use crate::services::transaction::{Deliverable, IssueTransaction, TransactionError};
+
+pub(super) use signing::ArtifactName;
+
+pub use draft::{Draft, DraftContext, SerialSource, Stage};
+pub use signing::{SignError, SignerSource};
 
 /// Whether a service changes anything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,9 +34,10 @@ pub enum Mode {
 impl Mode {
     /// Returns the mode of a command with or without `--dry-run`.
     pub fn new(is_dry_run: bool) -> Self {
-        match is_dry_run {
-            true => Self::DryRun,
-            false => Self::Commit,
+        if is_dry_run {
+            Self::DryRun
+        } else {
+            Self::Commit
         }
     }
 
@@ -38,167 +45,6 @@ impl Mode {
     pub fn is_dry_run(self) -> bool {
         self == Self::DryRun
     }
-}
-
-/// The stage of a draft.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stage {
-    /// The key is not opened yet. The draft is checked, so that an invalid request fails before a
-    /// passphrase prompt.
-    Preliminary,
-    /// The draft is the one that is signed, or that a dry run reports.
-    Final,
-}
-
-/// The circumstances of a draft.
-pub struct DraftContext<'a, S> {
-    /// The ledger. `None` means that nothing is recorded, or that the ledger must still be created.
-    pub ledger: Option<&'a dyn LedgerReader>,
-    /// The signer. A dry run has one only if it can be opened without a secret.
-    pub signer: Option<&'a S>,
-    /// The stage.
-    pub stage: Stage,
-    /// Whether anything will be changed.
-    pub mode: Mode,
-    /// The time, which is the same for all drafts of one call.
-    pub now: Timestamp,
-}
-
-/// A source of signers. The key is opened only when it is needed.
-pub trait SignerSource {
-    /// The signer, or a set of signers.
-    type Signer;
-    /// The error of opening a key.
-    type Error;
-
-    /// Checks that the key exists, without asking for a secret, and opens it if that is enough.
-    ///
-    /// # Errors
-    ///
-    /// Returns an error if the key does not exist or is damaged.
-    fn peek(&self) -> Result<Option<Self::Signer>, Self::Error>;
-
-    /// Opens the key, and asks for its passphrase or PIN if it has one.
-    ///
-    /// # Errors
-    ///
-    /// Returns an error if the key cannot be opened.
-    fn open(&self) -> Result<Self::Signer, Self::Error>;
-
-    /// Returns the public halves that the ledger records before the first signature.
-    fn public_keys<'s>(&self, signer: &'s Self::Signer) -> Vec<&'s TrustedKey>;
-}
-
-/// The reason why a draft was not signed.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum SignError {
-    /// The draft is invalid, or the key could not sign.
-    #[error("cannot sign the {artifact}")]
-    Sign {
-        /// The name of the artifact.
-        artifact: &'static str,
-        /// The reason.
-        source: license_core::issue::IssueError,
-    },
-    /// A revocation list has too many entries.
-    #[error("{count} revoked licenses and activations do not fit into one list")]
-    TooMany {
-        /// The number of entries.
-        count: usize,
-        /// The reason.
-        source: license_core::issue::IssueError,
-    },
-    /// The signed artifact does not verify.
-    #[error("the {artifact} just signed does not verify: {reason}")]
-    Verify {
-        /// The name of the artifact.
-        artifact: &'static str,
-        /// The reason, as the verifier states it.
-        reason: String,
-    },
-    /// The service has no signer for a draft that needs one.
-    #[error("expected an opened key for the {0}, found none")]
-    NoSigner(&'static str),
-    /// The ledger could not reserve a serial.
-    #[error("cannot reserve a serial")]
-    Serial(#[source] LedgerError),
-}
-
-/// The name of a kind of artifact, for errors.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct ArtifactName(pub(super) &'static str);
-
-impl ArtifactName {
-    /// Returns the opened key, which the artifact needs.
-    pub(super) fn signer<S>(self, signer: Option<&S>) -> Result<&S, SignError> {
-        signer.ok_or(SignError::NoSigner(self.0))
-    }
-
-    /// Returns the result of signing.
-    pub(super) fn signed<T>(
-        self,
-        result: Result<T, license_core::issue::IssueError>,
-    ) -> Result<T, SignError> {
-        result.map_err(|source| SignError::Sign {
-            artifact: self.0,
-            source,
-        })
-    }
-
-    /// Returns the result of a step of the verification.
-    pub(super) fn verified<T>(self, result: Result<T, impl fmt::Display>) -> Result<T, SignError> {
-        result.map_err(|error| SignError::Verify {
-            artifact: self.0,
-            reason: error.to_string(),
-        })
-    }
-}
-
-/// A source of serials.
-pub trait SerialSource {
-    /// Reserves the next serial.
-    ///
-    /// # Errors
-    ///
-    /// Returns [`SignError::Serial`] if the ledger cannot be written.
-    fn next_serial(&mut self) -> Result<u64, SignError>;
-}
-
-/// A draft of one or several artifacts that are delivered together.
-pub trait Draft {
-    /// The signer that the draft needs.
-    type Signer;
-    /// The signed and verified artifacts.
-    type Signed;
-
-    /// Checks the draft as far as that is possible without a signature.
-    ///
-    /// # Errors
-    ///
-    /// Returns an error if no verifier would accept the draft.
-    fn check(&self) -> Result<(), SignError> {
-        Ok(())
-    }
-
-    /// Returns whether the draft must be signed. The same answer to a repeated request is not.
-    fn needs_signer(&self) -> bool {
-        true
-    }
-
-    /// Signs the draft and verifies the result.
-    ///
-    /// # Errors
-    ///
-    /// Returns an error if the key cannot sign, or if a verifier refuses the result.
-    fn sign(
-        &self,
-        signer: Option<&Self::Signer>,
-        serials: &mut dyn SerialSource,
-    ) -> Result<Self::Signed, SignError>;
-
-    /// Returns the entries that record signed artifacts.
-    fn entries(signed: &Self::Signed) -> Vec<NewEntry>;
 }
 
 /// A request to issue artifacts.

@@ -11,6 +11,7 @@ use serde_json::json;
 use super::*;
 use crate::delivery::{Discarded, FileDelivery};
 use crate::files::Collision;
+use crate::ledger::LedgerReader;
 use crate::ledger::sqlite::{LedgerFile, SqliteLedger};
 
 /// An error of a request.

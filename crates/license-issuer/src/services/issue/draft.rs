@@ -1,0 +1,77 @@
+//! Drafts of artifacts.
+
+use license_core::Timestamp;
+
+use super::Mode;
+use super::signing::SignError;
+use crate::ledger::{LedgerReader, NewEntry};
+
+/// The stage of a draft.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// The key is not opened yet. The draft is checked, so that an invalid request fails before a
+    /// passphrase prompt.
+    Preliminary,
+    /// The draft is the one that is signed, or that a dry run reports.
+    Final,
+}
+
+/// The circumstances of a draft.
+pub struct DraftContext<'a, S> {
+    /// The ledger. `None` means that nothing is recorded, or that the ledger must still be created.
+    pub ledger: Option<&'a dyn LedgerReader>,
+    /// The signer. A dry run has one only if it can be opened without a secret.
+    pub signer: Option<&'a S>,
+    /// The stage.
+    pub stage: Stage,
+    /// Whether anything will be changed.
+    pub mode: Mode,
+    /// The time, which is the same for all drafts of one call.
+    pub now: Timestamp,
+}
+
+/// A source of serials.
+pub trait SerialSource {
+    /// Reserves the next serial.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`SignError::Serial`] if the ledger cannot be written.
+    fn next_serial(&mut self) -> Result<u64, SignError>;
+}
+
+/// A draft of one or several artifacts that are delivered together.
+pub trait Draft {
+    /// The signer that the draft needs.
+    type Signer;
+    /// The signed and verified artifacts.
+    type Signed;
+
+    /// Checks the draft as far as that is possible without a signature.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if no verifier would accept the draft.
+    fn check(&self) -> Result<(), SignError> {
+        Ok(())
+    }
+
+    /// Returns whether the draft must be signed. The same answer to a repeated request is not.
+    fn needs_signer(&self) -> bool {
+        true
+    }
+
+    /// Signs the draft and verifies the result.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the key cannot sign, or if a verifier refuses the result.
+    fn sign(
+        &self,
+        signer: Option<&Self::Signer>,
+        serials: &mut dyn SerialSource,
+    ) -> Result<Self::Signed, SignError>;
+
+    /// Returns the entries that record signed artifacts.
+    fn entries(signed: &Self::Signed) -> Vec<NewEntry>;
+}
