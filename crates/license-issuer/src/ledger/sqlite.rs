@@ -18,7 +18,7 @@ use rusqlite::{Connection, MAIN_DB, OpenFlags};
 
 use crate::errors::LedgerError;
 use crate::ledger::reader::LedgerReader;
-use crate::ledger::writer::Ledger;
+use crate::ledger::writer::{Ledger, LedgerWriter};
 
 pub use location::LedgerLocation;
 pub use writer::SqliteWriter;
@@ -76,8 +76,6 @@ impl LedgerFile {
 }
 
 impl Ledger for LedgerFile {
-    type Writer<'l> = SqliteWriter<'l>;
-
     fn check(&self) -> Result<Option<Box<dyn LedgerReader>>, LedgerError> {
         let Some(view) = SqliteLedger::check(&self.path)? else {
             return Ok(None);
@@ -96,8 +94,8 @@ impl Ledger for LedgerFile {
         Ok(Box::new(reader))
     }
 
-    fn acquire(&mut self, now: Timestamp) -> Result<SqliteWriter<'_>, LedgerError> {
-        self.opened()?.acquire(now)
+    fn acquire(&mut self, now: Timestamp) -> Result<Box<dyn LedgerWriter + '_>, LedgerError> {
+        Ok(Box::new(self.opened()?.acquire(now)?))
     }
 }
 

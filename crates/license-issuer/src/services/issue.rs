@@ -1,7 +1,7 @@
 //! Issuing of artifacts: draft, sign, verify, record, deliver.
 //!
-//! Everything that is signed with a vendor's key goes through [`IssueService::issue`]. A dry run is
-//! the same function, which stops before the first step that changes something.
+//! All artifacts that a vendor's key signs are issued by [`IssueService::issue`]. A dry run is the
+//! same function, which stops before the first step that changes something.
 
 mod draft;
 mod signing;
@@ -49,7 +49,7 @@ impl Mode {
 
 /// A request to issue artifacts.
 pub struct IssueRequest<'r, D: Draft, E> {
-    /// Makes the draft. See [`IssueService::issue`].
+    /// Creates the draft. See [`IssueService::issue`].
     pub draft: DraftFn<'r, D, E>,
     /// The source of the signing key.
     pub signer: &'r dyn SignerSource<Signer = D::Signer, Error = E>,
@@ -61,13 +61,13 @@ pub struct IssueRequest<'r, D: Draft, E> {
     pub render: RenderFn<'r, D, E>,
 }
 
-/// A function that makes a draft.
+/// A function that creates a draft.
 pub type DraftFn<'r, D, E> = &'r dyn Fn(&DraftContext<'_, <D as Draft>::Signer>) -> Result<D, E>;
 
 /// A function that returns the bytes of signed artifacts.
 pub type RenderFn<'r, D, E> = &'r dyn Fn(&D, &<D as Draft>::Signed) -> Result<Vec<u8>, E>;
 
-/// The reason why nothing was issued. `E` is the error of the caller's own functions.
+/// The reason why no artifact was issued. `E` is the error type of the caller's functions.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum IssueError<E: std::error::Error + 'static> {
@@ -128,10 +128,10 @@ impl<L: Ledger, C: Clock> IssueService<L, C> {
 
     /// Issues the artifacts of a draft, or checks in a dry run that they can be issued.
     ///
-    /// Makes the draft twice. The first time is before the key is opened, so that an invalid
-    /// request fails before the passphrase prompt. The second time is with the key and under the
-    /// writer lock, so that the artifact reflects the current state of the ledger. A dry run makes
-    /// the second draft without the lock, and with the key only if it needs no secret.
+    /// Calls `draft` twice. The first call happens before the key is opened, so that an invalid
+    /// request fails before the passphrase prompt. The second call happens with the key and under the
+    /// writer lock, so that the artifact reflects the current state of the ledger. In a dry run, the
+    /// second call happens without the lock, and with the key only if the key needs no secret.
     ///
     /// # Errors
     ///
@@ -176,14 +176,14 @@ impl<L: Ledger, C: Clock> IssueService<L, C> {
                 })
             }
             Mode::Commit => {
-                // The view of the ledger must not outlive the first change.
+                // The read-only view of the ledger must not outlive the first change.
                 drop(ledger);
                 self.commit(request, draft.needs_signer(), now)
             }
         }
     }
 
-    /// Drafts, signs, verifies, records and delivers while it holds the writer lock.
+    /// Drafts, signs, verifies, records and delivers under the writer lock.
     fn commit<D, E>(
         &mut self,
         request: IssueRequest<'_, D, E>,
@@ -204,18 +204,14 @@ impl<L: Ledger, C: Clock> IssueService<L, C> {
             None => None,
             Some(ledger) => Some(ledger.acquire(now).map_err(IssueError::OpenLedger)?),
         };
-        let mut draft = final_draft(&request, writer.as_ref(), signer.as_ref(), now)?;
+        let mut draft = final_draft(&request, writer.as_deref(), signer.as_ref(), now)?;
         if draft.needs_signer() && signer.is_none() {
             signer = Some(open()?);
-            draft = final_draft(&request, writer.as_ref(), signer.as_ref(), now)?;
+            draft = final_draft(&request, writer.as_deref(), signer.as_ref(), now)?;
         }
-        let mut writer: Option<&mut dyn LedgerWriter> = match &mut writer {
-            Some(writer) => Some(writer),
-            None => None,
-        };
         if let (Some(writer), Some(signer)) = (&mut writer, &signer) {
             for key in request.signer.public_keys(signer) {
-                record_signing_key(*writer, key).map_err(IssueError::Ledger)?;
+                record_signing_key(&mut **writer, key).map_err(IssueError::Ledger)?;
             }
         }
         let mut serials = Serials {
@@ -232,7 +228,10 @@ impl<L: Ledger, C: Clock> IssueService<L, C> {
                 content,
             }],
         };
-        transaction.commit(writer, request.delivery)?;
+        match &mut writer {
+            Some(writer) => transaction.commit(Some(&mut **writer), request.delivery)?,
+            None => transaction.commit(None, request.delivery)?,
+        }
         Ok(IssueReport {
             draft,
             signed: Some(signed),
@@ -242,7 +241,7 @@ impl<L: Ledger, C: Clock> IssueService<L, C> {
 
 fn final_draft<D, E>(
     request: &IssueRequest<'_, D, E>,
-    writer: Option<&impl LedgerWriter>,
+    writer: Option<&dyn LedgerWriter>,
     signer: Option<&D::Signer>,
     now: Timestamp,
 ) -> Result<D, IssueError<E>>
@@ -285,8 +284,8 @@ pub fn record_signing_key(
     writer.append(&[entry])
 }
 
-/// Returns the artifacts that were not certainly delivered before. RS256 signs the same enterprise
-/// key again, and the same answer to a repeated request is delivered again.
+/// Returns the artifacts without those whose delivery is already confirmed. An enterprise key that is
+/// signed again with RS256 is equal to the first one, and so is the answer to a repeated request.
 fn new_artifacts(
     writer: Option<&dyn LedgerWriter>,
     entries: Vec<NewEntry>,

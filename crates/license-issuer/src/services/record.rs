@@ -3,7 +3,7 @@
 use license_core::Timestamp;
 
 use crate::errors::LedgerError;
-use crate::ledger::{Ledger, LedgerReader, LedgerWriter, NewEntry};
+use crate::ledger::{Ledger, LedgerReader, NewEntry};
 use crate::services::issue::{IssueError, Mode};
 
 /// The treatment of a ledger that does not exist yet.

@@ -9,22 +9,22 @@ use crate::ledger::{LedgerReader, NewEntry};
 /// The stage of a draft.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
-    /// The key is not opened yet. The draft is checked, so that an invalid request fails before a
-    /// passphrase prompt.
+    /// The draft is only checked. The key is not opened yet, so that an invalid request fails before
+    /// the passphrase prompt.
     Preliminary,
-    /// The draft is the one that is signed, or that a dry run reports.
+    /// The draft is signed, or a dry run reports it.
     Final,
 }
 
-/// The circumstances of a draft.
+/// The context in which a draft is created.
 pub struct DraftContext<'a, S> {
-    /// The ledger. `None` means that nothing is recorded, or that the ledger must still be created.
+    /// The ledger. `None` means that nothing is recorded, or that the ledger does not exist yet.
     pub ledger: Option<&'a dyn LedgerReader>,
     /// The signer. A dry run has one only if it can be opened without a secret.
     pub signer: Option<&'a S>,
     /// The stage.
     pub stage: Stage,
-    /// Whether anything will be changed.
+    /// Whether the service changes anything.
     pub mode: Mode,
     /// The time, which is the same for all drafts of one call.
     pub now: Timestamp,
@@ -56,7 +56,7 @@ pub trait Draft {
         Ok(())
     }
 
-    /// Returns whether the draft must be signed. The same answer to a repeated request is not.
+    /// Returns whether the draft must be signed. A repeated answer is not signed again.
     fn needs_signer(&self) -> bool {
         true
     }
