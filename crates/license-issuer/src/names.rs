@@ -34,8 +34,8 @@ impl NameSet {
         created.map_err(|error| NameSetError(Box::new(error)))
     }
 
-    /// Inserts a name, and returns whether it is new. Letter case does not matter, because some file
-    /// systems ignore it.
+    /// Inserts a name, and returns whether it is new. Letter case does not matter, because some
+    /// file systems ignore it.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! What is refused of AWS KMS, and how.
+//! Failures of AWS KMS.
 
 use std::net::TcpListener;
 
@@ -7,59 +7,57 @@ use base64::engine::general_purpose::{STANDARD as BASE64, URL_SAFE_NO_PAD as BAS
 use license_tests::{Outcome, Scratch, Vendor};
 use serde_json::json;
 
-use crate::impostor::{Answer, Impostor, public_key, refusal};
-use crate::moto::{Moto, SECRET, desk};
+use crate::fake_kms::{FakeKms, FakeResponse, public_key, refusal};
+use crate::moto::{Moto, SECRET, vendor};
 
-/// What `issue` says of a server, after having written nothing.
-fn issued(server: &Impostor) -> Outcome {
+/// Returns the failure of `issue` with a server. Checks that no file is written and no secret is
+/// printed.
+fn failed_issue(server: &FakeKms) -> Outcome {
     let scratch = Scratch::new();
-    let desk = desk(&scratch, "alias/vendor", &server.address);
-    let outcome = desk.issue().args(["--out", "acme.lic"]).run();
+    let vendor = vendor(&scratch, "alias/vendor", &server.address);
+    let outcome = vendor.issue().args(["--out", "acme.lic"]).run();
     assert!(!scratch.file("acme.lic").exists());
     assert!(!outcome.said().contains(SECRET), "{}", outcome.said());
     outcome
 }
 
-fn signature(bytes: &[u8]) -> Answer {
+fn signature(bytes: &[u8]) -> FakeResponse {
     (200, json!({"Signature": BASE64.encode(bytes)}).to_string())
 }
 
 #[test]
-fn a_signature_by_another_key_is_not_handed_out() {
+fn a_signature_by_another_key_is_not_released() {
     let other = Vendor::with_key("2048", "RS256").enterprise_key();
     let other = other.splitn(6, '-').last().unwrap();
     let other = BASE64URL.decode(other).unwrap();
     assert_eq!(other.len(), 256);
     for bytes in [other, vec![0; 256], vec![1; 255], Vec::new()] {
-        let server = Impostor::of_key(Vendor::shared(), move |_| signature(&bytes));
-        assert_eq!(issued(&server).expect_json_failure(4), "SIGN");
+        let server = FakeKms::with_key(Vendor::shared(), move |_| signature(&bytes));
+        assert_eq!(failed_issue(&server).expect_json_failure(4), "SIGN");
         let scratch = Scratch::new();
-        let key = desk(&scratch, "alias/vendor", &server.address).keygen("enterprise-key");
+        let key = vendor(&scratch, "alias/vendor", &server.address).keygen("enterprise-key");
         let terms = ["--company", "ACME", "--seats", "1", "--perpetual"];
-        let complaint = key.args(terms).run().expect_failure(4);
-        assert!(
-            complaint.message.contains("does not verify"),
-            "{complaint:?}"
-        );
+        let failure = key.args(terms).run().expect_failure(4);
+        assert!(failure.message.contains("does not verify"), "{failure:?}");
     }
 }
 
 #[test]
-fn a_dry_run_asks_no_service_and_still_refuses_a_name_that_is_none() {
-    let server = Impostor::of_key(Vendor::shared(), |_| signature(&[]));
+fn a_dry_run_sends_no_request_and_refuses_an_invalid_name() {
+    let server = FakeKms::with_key(Vendor::shared(), |_| signature(&[]));
     let scratch = Scratch::new();
     let dry_run = |name: &str| {
-        let desk = desk(&scratch, name, &server.address);
-        desk.issue().arg("--dry-run").run()
+        let vendor = vendor(&scratch, name, &server.address);
+        vendor.issue().arg("--dry-run").run()
     };
-    let told = dry_run("alias/vendor").expect_code(0).json();
-    assert_eq!(told["dry_run"], true);
+    let report = dry_run("alias/vendor").expect_code(0).json();
+    assert_eq!(report["dry_run"], true);
     assert!(server.requests().is_empty());
     assert_eq!(dry_run("no such name").code, Some(2));
 }
 
 #[test]
-fn the_answers_of_something_else_are_refused() {
+fn responses_of_another_service_are_refused() {
     for (status, body) in [
         (200, "<html>welcome</html>"),
         (200, "[]"),
@@ -68,63 +66,67 @@ fn the_answers_of_something_else_are_refused() {
         (0, "SSH-2.0-OpenSSH_9.9\r\n"),
         (0, ""),
         (302, "elsewhere"),
-        (404, "nothing here"),
+        (404, "not found"),
     ] {
-        let server = Impostor::new(move |_, _| (status, body.to_owned()));
-        let exit = issued(&server).code;
+        let server = FakeKms::new(move |_, _| (status, body.to_owned()));
+        let exit = failed_issue(&server).code;
         assert!(matches!(exit, Some(3 | 4)), "{status} {body}: {exit:?}");
     }
-    let endless = Impostor::new(|_, _| (200, " ".repeat(1 << 20)));
-    assert_eq!(issued(&endless).expect_json_failure(4), "NETWORK");
+    let endless = FakeKms::new(|_, _| (200, " ".repeat(1 << 20)));
+    assert_eq!(failed_issue(&endless).expect_json_failure(4), "NETWORK");
 }
 
 #[test]
-fn a_public_key_that_is_none_is_refused() {
+fn an_invalid_public_key_is_refused() {
     for public in ["", "!", "AAAA"] {
-        let mut answer = public_key(Vendor::shared());
-        answer["PublicKey"] = public.into();
-        let server = Impostor::new(move |_, _| (200, answer.to_string()));
-        assert_eq!(issued(&server).expect_json_failure(4), "KMS", "{public}");
+        let mut response = public_key(Vendor::shared());
+        response["PublicKey"] = public.into();
+        let server = FakeKms::new(move |_, _| (200, response.to_string()));
+        assert_eq!(
+            failed_issue(&server).expect_json_failure(4),
+            "KMS",
+            "{public}"
+        );
     }
-    let garbled = Impostor::of_key(Vendor::shared(), |_| (200, "{}".to_owned()));
-    assert_eq!(issued(&garbled).expect_json_failure(4), "KMS");
+    let garbled = FakeKms::with_key(Vendor::shared(), |_| (200, "{}".to_owned()));
+    assert_eq!(failed_issue(&garbled).expect_json_failure(4), "KMS");
 }
 
 #[test]
-fn a_refusal_is_told_with_what_to_do_whether_it_comes_early_or_late() {
+fn a_refusal_of_either_request_is_reported_with_its_code_and_a_hint() {
     for (kind, code, advice) in [
         ("DisabledException", "KEY_DISABLED", "enable-key"),
         ("AccessDeniedException", "ACCESS_DENIED", "kms:Sign"),
         ("ExpiredTokenException", "CREDENTIALS", "fresh credentials"),
     ] {
-        let early = Impostor::new(move |_, _| refusal(kind));
-        assert_eq!(issued(&early).expect_json_failure(4), code);
-        let late = Impostor::of_key(Vendor::shared(), move |_| refusal(kind));
-        assert_eq!(issued(&late).expect_json_failure(4), code);
+        let early = FakeKms::new(move |_, _| refusal(kind));
+        assert_eq!(failed_issue(&early).expect_json_failure(4), code);
+        let late = FakeKms::with_key(Vendor::shared(), move |_| refusal(kind));
+        assert_eq!(failed_issue(&late).expect_json_failure(4), code);
         let scratch = Scratch::new();
-        let key = desk(&scratch, "x", &late.address).keygen("enterprise-key");
+        let key = vendor(&scratch, "x", &late.address).keygen("enterprise-key");
         let terms = ["--company", "ACME", "--seats", "1", "--perpetual"];
-        let complaint = key.args(terms).run().expect_failure(4);
-        assert!(complaint.message.contains(kind), "{complaint:?}");
-        assert!(complaint.hint.contains(advice), "{complaint:?}");
+        let failure = key.args(terms).run().expect_failure(4);
+        assert!(failure.message.contains(kind), "{failure:?}");
+        assert!(failure.hint.contains(advice), "{failure:?}");
     }
 }
 
 #[test]
-fn a_service_that_repeats_what_it_was_sent_is_not_quoted() {
-    let server = Impostor::new(|_, _| {
-        let said = json!({"__type": "Odd", "message": format!("you sent {SECRET}")});
-        (400, said.to_string())
+fn a_response_that_repeats_a_secret_is_not_shown() {
+    let server = FakeKms::new(|_, _| {
+        let message = json!({"__type": "Odd", "message": format!("you sent {SECRET}")});
+        (400, message.to_string())
     });
-    assert_eq!(issued(&server).expect_json_failure(4), "KMS");
+    assert_eq!(failed_issue(&server).expect_json_failure(4), "KMS");
 }
 
 #[test]
-fn a_key_that_is_not_there_is_told() {
+fn a_missing_key_is_reported() {
     let Some(moto) = Moto::get() else { return };
-    for name in ["alias/nobody", "1234abcd-12ab-34cd-56ef-1234567890ab"] {
+    for name in ["alias/missing", "1234abcd-12ab-34cd-56ef-1234567890ab"] {
         let scratch = Scratch::new();
-        let missing = moto.desk(&scratch, name).issue().run();
+        let missing = moto.vendor(&scratch, name).issue().run();
         assert_eq!(missing.expect_json_failure(4), "NO_KEY");
     }
 }
@@ -138,63 +140,63 @@ fn a_key_of_another_kind_or_for_another_use_is_refused() {
     ] {
         let key = moto.key(spec, usage);
         let scratch = Scratch::new();
-        let desk = moto.desk(&scratch, key["KeyId"].as_str().unwrap());
+        let vendor = moto.vendor(&scratch, key["KeyId"].as_str().unwrap());
         assert_eq!(
-            desk.issue().run().expect_json_failure(3),
+            vendor.issue().run().expect_json_failure(3),
             "UNSUPPORTED",
             "{spec}"
         );
-        let complaint = desk.keygen("public").run().expect_failure(3);
-        assert!(complaint.hint.contains("RSA_4096"), "{complaint:?}");
+        let failure = vendor.keygen("public").run().expect_failure(3);
+        assert!(failure.hint.contains("RSA_4096"), "{failure:?}");
     }
 }
 
 #[test]
-fn without_credentials_or_region_nobody_is_asked() {
-    let server = Impostor::new(|_, _| (500, String::new()));
+fn no_request_is_sent_without_credentials_or_region() {
+    let server = FakeKms::new(|_, _| (500, String::new()));
     for (variable, word) in [
         ("AWS_ACCESS_KEY_ID", "AWS_ACCESS_KEY_ID"),
         ("AWS_SECRET_ACCESS_KEY", "AWS_SECRET_ACCESS_KEY"),
         ("AWS_REGION", "region"),
     ] {
         let scratch = Scratch::new();
-        let desk = desk(&scratch, "alias/vendor", &server.address);
-        let public = desk.keygen("public").without_env(variable).run();
-        let complaint = public.expect_failure(2);
-        assert!(complaint.message.contains(word), "{complaint:?}");
+        let vendor = vendor(&scratch, "alias/vendor", &server.address);
+        let public = vendor.keygen("public").without_env(variable).run();
+        let failure = public.expect_failure(2);
+        assert!(failure.message.contains(word), "{failure:?}");
     }
     assert!(server.requests().is_empty());
 }
 
 #[test]
-fn an_endpoint_that_nobody_listens_at_is_told() {
+fn an_unreachable_endpoint_is_reported() {
     let free = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = free.local_addr().unwrap().to_string();
     drop(free);
     let scratch = Scratch::new();
-    let desk = desk(&scratch, "alias/vendor", &address);
-    assert_eq!(desk.issue().run().expect_json_failure(4), "NETWORK");
-    let complaint = desk.keygen("public").run().expect_failure(4);
-    assert!(complaint.message.contains(&address), "{complaint:?}");
+    let vendor = vendor(&scratch, "alias/vendor", &address);
+    assert_eq!(vendor.issue().run().expect_json_failure(4), "NETWORK");
+    let failure = vendor.keygen("public").run().expect_failure(4);
+    assert!(failure.message.contains(&address), "{failure:?}");
 }
 
 #[test]
-fn plain_http_goes_to_this_machine_alone() {
+fn plain_http_is_only_allowed_to_this_machine() {
     let scratch = Scratch::new();
-    let mut desk = desk(&scratch, "alias/vendor", "kms.example");
-    let complaint = desk.keygen("public").run().expect_failure(2);
-    assert!(complaint.message.contains("http"), "{complaint:?}");
-    desk.key = "awskms:alias/vendor?endpoint=http://10.0.0.1".to_owned();
-    desk.keygen("public").run().expect_failure(2);
+    let mut vendor = vendor(&scratch, "alias/vendor", "kms.example");
+    let failure = vendor.keygen("public").run().expect_failure(2);
+    assert!(failure.message.contains("http"), "{failure:?}");
+    vendor.key = "awskms:alias/vendor?endpoint=http://10.0.0.1".to_owned();
+    vendor.keygen("public").run().expect_failure(2);
 }
 
 #[test]
-fn a_passphrase_is_no_use() {
-    let server = Impostor::new(|_, _| (500, String::new()));
+fn a_passphrase_option_is_refused() {
+    let server = FakeKms::new(|_, _| (500, String::new()));
     let scratch = Scratch::new();
     scratch.write_private("pin", "1234");
-    let desk = desk(&scratch, "alias/vendor", &server.address);
-    let public = desk.keygen("public").args(["--passphrase-file", "pin"]);
+    let vendor = vendor(&scratch, "alias/vendor", &server.address);
+    let public = vendor.keygen("public").args(["--passphrase-file", "pin"]);
     public.run().expect_failure(2);
     assert!(server.requests().is_empty());
 }

@@ -25,7 +25,8 @@ pub struct PendingArtifact {
     pub artifact: String,
     /// The destination.
     pub destination: ArtifactDestination,
-    /// The record in the ledger, set by [`LedgerWriter::begin`](crate::ledger::LedgerWriter::begin).
+    /// The record in the ledger, set by
+    /// [`LedgerWriter::begin`](crate::ledger::LedgerWriter::begin).
     pub stored: Option<StoredPending>,
 }
 

@@ -180,7 +180,8 @@ impl SqliteLedger {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let db = Connection::open_with_flags(absolute, flags)?;
         db.busy_timeout(BUSY_TIMEOUT)?;
-        // A committed transaction is on the disk (https://sqlite.org/pragma.html#pragma_synchronous).
+        // A committed transaction is on the disk
+        // (https://sqlite.org/pragma.html#pragma_synchronous).
         db.pragma_update(None, "synchronous", "FULL")?;
         // Pages that change often, such as those of indexes, are copied only once.
         db.pragma_update(None, "wal_autocheckpoint", LOG_PAGES)?;

@@ -343,8 +343,8 @@ impl<L: Ledger, C: Clock> IssueService<L, C> {
                 let key = &key;
                 scope.spawn(move || run_signing_thread(context, key, &waiting, &results));
             }
-            // If the deliverer fails, the signing threads have no receiver and end. Then the reading
-            // thread has no receiver and ends too.
+            // If the deliverer fails, the signing threads have no receiver and end. Then the
+            // reading thread has no receiver and ends too.
             drop(waiting);
             drop(results);
             let deliverer = Deliverer {

@@ -46,8 +46,8 @@ pub struct DeviceLimitError {
 impl DeviceUsage {
     /// Returns the recorded machines.
     ///
-    /// The machines of the licenses that this license replaces, and of the licenses that replace it,
-    /// count as well, because an activation is valid for the successors of its license.
+    /// The machines of the licenses that this license replaces, and of the licenses that replace
+    /// it, count as well, because an activation is valid for the successors of its license.
     ///
     /// # Errors
     ///

@@ -129,9 +129,10 @@ impl<L: Ledger, C: Clock> IssueService<L, C> {
     /// Issues the artifacts of a draft, or checks in a dry run that they can be issued.
     ///
     /// Calls `draft` twice. The first call happens before the key is opened, so that an invalid
-    /// request fails before the passphrase prompt. The second call happens with the key and under the
-    /// writer lock, so that the artifact reflects the current state of the ledger. In a dry run, the
-    /// second call happens without the lock, and with the key only if the key needs no secret.
+    /// request fails before the passphrase prompt. The second call happens with the key and under
+    /// the writer lock, so that the artifact reflects the current state of the ledger. In a dry
+    /// run, the second call happens without the lock, and with the key only if the key needs no
+    /// secret.
     ///
     /// # Errors
     ///
@@ -284,8 +285,9 @@ pub fn record_signing_key(
     writer.append(&[entry])
 }
 
-/// Returns the artifacts without those whose delivery is already confirmed. An enterprise key that is
-/// signed again with RS256 is equal to the first one, and so is the answer to a repeated request.
+/// Returns the artifacts without those whose delivery is already confirmed. An enterprise key that
+/// is signed again with RS256 is equal to the first one, and so is the answer to a repeated
+/// request.
 fn new_artifacts(
     writer: Option<&dyn LedgerWriter>,
     entries: Vec<NewEntry>,

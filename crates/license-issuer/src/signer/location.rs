@@ -32,7 +32,8 @@ impl fmt::Display for SignerBackend {
 
 /// The location of a key.
 ///
-/// A URI is parsed when the key is opened. [`Debug`] does not show it, because it may contain a PIN.
+/// A URI is parsed when the key is opened. [`Debug`] does not show it, because it may contain a
+/// PIN.
 #[derive(Clone, PartialEq, Eq)]
 pub enum KeyLocation {
     /// A file.

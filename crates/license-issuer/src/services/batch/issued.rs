@@ -30,8 +30,8 @@ pub(super) struct IssuedLicenseLookup {
 }
 
 impl IssuedLicense {
-    /// Returns the license that was issued for an order. Without a ledger, any file at `path` counts
-    /// as the license.
+    /// Returns the license that was issued for an order. Without a ledger, any file at `path`
+    /// counts as the license.
     pub(super) fn find(
         ledger: Option<&dyn LedgerReader>,
         order: &str,

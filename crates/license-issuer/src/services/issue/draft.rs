@@ -9,8 +9,8 @@ use crate::ledger::{LedgerReader, NewEntry};
 /// The stage of a draft.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
-    /// The draft is only checked. The key is not opened yet, so that an invalid request fails before
-    /// the passphrase prompt.
+    /// The draft is only checked. The key is not opened yet, so that an invalid request fails
+    /// before the passphrase prompt.
     Preliminary,
     /// The draft is signed, or a dry run reports it.
     Final,

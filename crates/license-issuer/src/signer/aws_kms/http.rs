@@ -34,8 +34,8 @@ pub(super) struct HttpResponse {
 }
 
 impl Endpoint {
-    /// Parses `https://HOST[:PORT]`. Only loopback addresses may use `http`, because requests contain
-    /// credentials.
+    /// Parses `https://HOST[:PORT]`. Only loopback addresses may use `http`, because requests
+    /// contain credentials.
     pub(super) fn parse(text: &str) -> Result<Self, AwsKmsError> {
         let error = |found| AwsKmsError::Endpoint(found);
         let uri: Uri = text.parse().map_err(|_| error("text that is not a URL"))?;
