@@ -2,8 +2,8 @@
 //!
 //! A ledger only grows. Its entries form a hash chain. An artifact is stored as pending, staged
 //! under a temporary name, recorded as an entry, and then renamed, in this order. Therefore every
-//! delivered artifact is recorded, and every recorded artifact is written to the disk. [`recover`]
-//! completes or rolls back the artifacts that a crashed process left pending.
+//! delivered artifact is recorded, and every recorded artifact was staged. [`recover`] completes or
+//! rolls back the artifacts that a crashed process left pending.
 //!
 //! The traits [`LedgerReader`], [`LedgerWriter`] and [`Ledger`] are synchronous. They describe the
 //! needs of the services in terms of the domain, so that other databases can implement them. This

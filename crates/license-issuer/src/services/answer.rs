@@ -1,7 +1,7 @@
 //! Answers to machine requests: activations and clock repairs.
 //!
 //! A request gets one answer. A request that was answered before gets the same answer again, unless
-//! it is reissued with another key. [`AnswerOrder::draft`] makes the drafts for
+//! it is reissued with another key. [`AnswerOrder::draft`] creates the drafts for
 //! [`IssueService::issue`](crate::services::issue::IssueService::issue), so that dry runs and real
 //! runs share one path.
 

@@ -16,8 +16,8 @@ pub struct EnterpriseKeyOrder<'m> {
     pub terms: EnterpriseTerms,
     /// The product.
     pub matrix: &'m Matrix,
-    /// Whether only the short form is delivered. It is not recorded, because it contains no
-    /// signature.
+    /// Whether only the short form is delivered. It is not recorded, because it proves nothing by
+    /// itself. The full key was recorded when it was issued.
     pub short: bool,
 }
 

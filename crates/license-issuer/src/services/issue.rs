@@ -32,7 +32,7 @@ pub enum Mode {
 }
 
 impl Mode {
-    /// Returns the mode of a command with or without `--dry-run`.
+    /// Returns [`Mode::DryRun`] or [`Mode::Commit`].
     pub fn new(is_dry_run: bool) -> Self {
         if is_dry_run {
             Self::DryRun
