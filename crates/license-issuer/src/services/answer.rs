@@ -329,10 +329,7 @@ impl<P: AnswerPolicy> AnswerDraft<'_, P> {
     }
 }
 
-impl<P: AnswerPolicy> Draft for AnswerDraft<'_, P> {
-    type Signer = CheckedKey;
-    type Signed = SignedAnswer;
-
+impl<P: AnswerPolicy> Draft<CheckedKey, SignedAnswer> for AnswerDraft<'_, P> {
     fn needs_signer(&self) -> bool {
         !self.is_repeated()
     }

@@ -129,7 +129,7 @@ pub struct BatchRequest<'b, S: BatchSource> {
     /// The number of threads that sign.
     pub jobs: usize,
     /// The source of the signing key.
-    pub signer: &'b dyn SignerSource<Signer = CheckedKey, Error = S::Error>,
+    pub signer: &'b dyn SignerSource<CheckedKey, Error = S::Error>,
     /// The observer.
     pub observer: &'b mut dyn BatchObserver<Row = S::Row, Error = S::Error>,
 }

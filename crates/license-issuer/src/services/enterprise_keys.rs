@@ -33,10 +33,7 @@ pub struct SignedEnterpriseKey {
     entry: Option<NewEntry>,
 }
 
-impl Draft for EnterpriseKeyOrder<'_> {
-    type Signer = CheckedKey;
-    type Signed = SignedEnterpriseKey;
-
+impl Draft<CheckedKey, SignedEnterpriseKey> for EnterpriseKeyOrder<'_> {
     fn sign(
         &self,
         signer: Option<&CheckedKey>,

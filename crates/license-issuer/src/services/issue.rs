@@ -47,25 +47,26 @@ impl Mode {
     }
 }
 
-/// A request to issue artifacts.
-pub struct IssueRequest<'r, D: Draft, E> {
+/// A request to issue artifacts `A` of a draft `D` that the key `K` signs. `E` is the error type of
+/// the caller's functions.
+pub struct IssueRequest<'r, D, K, A, E> {
     /// Creates the draft. See [`IssueService::issue`].
-    pub draft: DraftFn<'r, D, E>,
+    pub draft: DraftFn<'r, D, K, E>,
     /// The source of the signing key.
-    pub signer: &'r dyn SignerSource<Signer = D::Signer, Error = E>,
+    pub signer: &'r dyn SignerSource<K, Error = E>,
     /// The destination.
     pub destination: ArtifactDestination,
     /// The delivery.
     pub delivery: &'r mut dyn Delivery,
     /// Returns the bytes that are delivered.
-    pub render: RenderFn<'r, D, E>,
+    pub render: RenderFn<'r, D, A, E>,
 }
 
 /// A function that creates a draft.
-pub type DraftFn<'r, D, E> = &'r dyn Fn(&DraftContext<'_, <D as Draft>::Signer>) -> Result<D, E>;
+pub type DraftFn<'r, D, K, E> = &'r dyn Fn(&DraftContext<'_, K>) -> Result<D, E>;
 
 /// A function that returns the bytes of signed artifacts.
-pub type RenderFn<'r, D, E> = &'r dyn Fn(&D, &<D as Draft>::Signed) -> Result<Vec<u8>, E>;
+pub type RenderFn<'r, D, A, E> = &'r dyn Fn(&D, &A) -> Result<Vec<u8>, E>;
 
 /// The reason why no artifact was issued. `E` is the error type of the caller's functions.
 #[derive(Debug, thiserror::Error)]
@@ -99,11 +100,11 @@ impl<E: std::error::Error + 'static> From<TransactionError> for IssueError<E> {
 
 /// The result of [`IssueService::issue`].
 #[derive(Debug)]
-pub struct IssueReport<D: Draft> {
+pub struct IssueReport<D, A> {
     /// The final draft.
     pub draft: D,
     /// The signed artifacts. A dry run has none.
-    pub signed: Option<D::Signed>,
+    pub signed: Option<A>,
 }
 
 /// Issues artifacts with one ledger.
@@ -138,13 +139,13 @@ impl<L: Ledger, C: Clock> IssueService<L, C> {
     ///
     /// Returns [`IssueError`] if a step fails. Artifacts that are already in the ledger are issued,
     /// and the next recovery delivers them. Otherwise nothing is issued.
-    pub fn issue<D, E>(
+    pub fn issue<D, K, A, E>(
         &mut self,
-        request: IssueRequest<'_, D, E>,
+        request: IssueRequest<'_, D, K, A, E>,
         mode: Mode,
-    ) -> Result<IssueReport<D>, IssueError<E>>
+    ) -> Result<IssueReport<D, A>, IssueError<E>>
     where
-        D: Draft,
+        D: Draft<K, A>,
         E: std::error::Error + 'static,
     {
         let now = self.clock.now();
@@ -185,14 +186,14 @@ impl<L: Ledger, C: Clock> IssueService<L, C> {
     }
 
     /// Drafts, signs, verifies, records and delivers under the writer lock.
-    fn commit<D, E>(
+    fn commit<D, K, A, E>(
         &mut self,
-        request: IssueRequest<'_, D, E>,
+        request: IssueRequest<'_, D, K, A, E>,
         needs_signer: bool,
         now: Timestamp,
-    ) -> Result<IssueReport<D>, IssueError<E>>
+    ) -> Result<IssueReport<D, A>, IssueError<E>>
     where
-        D: Draft,
+        D: Draft<K, A>,
         E: std::error::Error + 'static,
     {
         let clock_micros = self.clock.unix_micros();
@@ -240,14 +241,14 @@ impl<L: Ledger, C: Clock> IssueService<L, C> {
     }
 }
 
-fn final_draft<D, E>(
-    request: &IssueRequest<'_, D, E>,
+fn final_draft<D, K, A, E>(
+    request: &IssueRequest<'_, D, K, A, E>,
     writer: Option<&dyn LedgerWriter>,
-    signer: Option<&D::Signer>,
+    signer: Option<&K>,
     now: Timestamp,
 ) -> Result<D, IssueError<E>>
 where
-    D: Draft,
+    D: Draft<K, A>,
     E: std::error::Error + 'static,
 {
     let context = DraftContext {

@@ -85,10 +85,7 @@ impl SignedLicense {
     }
 }
 
-impl Draft for LicenseOrder<'_> {
-    type Signer = CheckedKey;
-    type Signed = SignedLicense;
-
+impl Draft<CheckedKey, SignedLicense> for LicenseOrder<'_> {
     fn check(&self) -> Result<(), SignError> {
         LICENSE.signed(self.draft.check())?;
         self.claims().map(drop)

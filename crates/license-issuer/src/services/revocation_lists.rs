@@ -141,10 +141,7 @@ fn next_sequence_number(last: Option<u64>, now: Timestamp) -> Result<u64, Ledger
     Ok(next)
 }
 
-impl Draft for RevocationListPlan {
-    type Signer = CheckedKey;
-    type Signed = SignedRevocationList;
-
+impl Draft<CheckedKey, SignedRevocationList> for RevocationListPlan {
     fn sign(
         &self,
         signer: Option<&CheckedKey>,

@@ -198,10 +198,7 @@ impl TrustStatementPlan<'_> {
     }
 }
 
-impl Draft for TrustStatementPlan<'_> {
-    type Signer = RotationKeys;
-    type Signed = Vec<TrustStatement>;
-
+impl Draft<RotationKeys, Vec<TrustStatement>> for TrustStatementPlan<'_> {
     fn sign(
         &self,
         keys: Option<&RotationKeys>,

@@ -357,10 +357,7 @@ impl ValidationPlan<'_> {
     }
 }
 
-impl Draft for ValidationPlan<'_> {
-    type Signer = CheckedKey;
-    type Signed = Vec<SignedValidation>;
-
+impl Draft<CheckedKey, Vec<SignedValidation>> for ValidationPlan<'_> {
     fn sign(
         &self,
         signer: Option<&CheckedKey>,

@@ -40,13 +40,9 @@ pub trait SerialSource {
     fn next_serial(&mut self) -> Result<u64, SignError>;
 }
 
-/// A draft of one or several artifacts that are delivered together.
-pub trait Draft {
-    /// The signer that the draft needs.
-    type Signer;
-    /// The signed and verified artifacts.
-    type Signed;
-
+/// A draft of one or several artifacts that are delivered together. `K` is the opened key that the
+/// draft needs, and `A` are the signed and verified artifacts.
+pub trait Draft<K, A> {
     /// Checks the draft as far as that is possible without a signature.
     ///
     /// # Errors
@@ -66,12 +62,8 @@ pub trait Draft {
     /// # Errors
     ///
     /// Returns an error if the key cannot sign, or if a verifier refuses the result.
-    fn sign(
-        &self,
-        signer: Option<&Self::Signer>,
-        serials: &mut dyn SerialSource,
-    ) -> Result<Self::Signed, SignError>;
+    fn sign(&self, signer: Option<&K>, serials: &mut dyn SerialSource) -> Result<A, SignError>;
 
     /// Returns the entries that record signed artifacts.
-    fn entries(signed: &Self::Signed) -> Vec<NewEntry>;
+    fn entries(signed: &A) -> Vec<NewEntry>;
 }

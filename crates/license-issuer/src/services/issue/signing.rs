@@ -6,10 +6,9 @@ use license_core::TrustedKey;
 
 use crate::errors::LedgerError;
 
-/// A source of signers. The key is opened only when it is needed.
-pub trait SignerSource {
-    /// The signer, or a set of signers.
-    type Signer;
+/// A source of the opened signing key `K`, or of a set of keys. The key is opened only when it is
+/// needed.
+pub trait SignerSource<K> {
     /// The error of opening a key.
     type Error;
 
@@ -18,17 +17,17 @@ pub trait SignerSource {
     /// # Errors
     ///
     /// Returns an error if the key does not exist or is damaged.
-    fn peek(&self) -> Result<Option<Self::Signer>, Self::Error>;
+    fn peek(&self) -> Result<Option<K>, Self::Error>;
 
     /// Opens the key, and asks for its passphrase or PIN if it has one.
     ///
     /// # Errors
     ///
     /// Returns an error if the key cannot be opened.
-    fn open(&self) -> Result<Self::Signer, Self::Error>;
+    fn open(&self) -> Result<K, Self::Error>;
 
     /// Returns the public halves that the ledger records before the first signature.
-    fn public_keys<'s>(&self, signer: &'s Self::Signer) -> Vec<&'s TrustedKey>;
+    fn public_keys<'s>(&self, signer: &'s K) -> Vec<&'s TrustedKey>;
 }
 
 /// The reason why a draft was not signed.

@@ -28,8 +28,7 @@ struct CountingKey {
 
 struct Opened;
 
-impl SignerSource for CountingKey {
-    type Signer = Opened;
+impl SignerSource<Opened> for CountingKey {
     type Error = RequestRefused;
 
     fn peek(&self) -> Result<Option<Opened>, RequestRefused> {
@@ -62,10 +61,7 @@ struct SignedNote {
     serial: u64,
 }
 
-impl Draft for NoteDraft {
-    type Signer = Opened;
-    type Signed = SignedNote;
-
+impl Draft<Opened, SignedNote> for NoteDraft {
     fn check(&self) -> Result<(), SignError> {
         if self.is_valid {
             Ok(())
@@ -122,7 +118,7 @@ struct IssueFixture {
     delivery: Box<dyn Delivery>,
 }
 
-type NoteResult = Result<IssueReport<NoteDraft>, IssueError<RequestRefused>>;
+type NoteResult = Result<IssueReport<NoteDraft, SignedNote>, IssueError<RequestRefused>>;
 
 impl IssueFixture {
     fn new() -> Self {
