@@ -28,12 +28,10 @@ pub use clock_repair::{ClockRepairApproval, ClockRepairPolicy};
 /// The context in which a request is decided.
 pub type AnswerContext<'a> = DraftContext<'a, CheckedKey>;
 
-/// The rules for one kind of machine request.
-pub trait AnswerPolicy {
+/// The rules for one kind of machine request. `A` is the content of an approved request.
+pub trait AnswerPolicy<A> {
     /// The kind of the ledger entries of answers.
     const KIND: EntryKind;
-    /// The content of an approved request.
-    type Approval;
 
     /// Returns the nonce of the request.
     fn nonce(&self) -> Nonce;
@@ -72,17 +70,17 @@ pub trait AnswerPolicy {
     /// # Errors
     ///
     /// Returns [`AnswerError`] if the request is refused.
-    fn approve(&self, context: &AnswerContext<'_>) -> Result<Self::Approval, AnswerError>;
+    fn approve(&self, context: &AnswerContext<'_>) -> Result<A, AnswerError>;
 
     /// Returns the warnings about an approved request.
-    fn warnings(approval: &Self::Approval) -> &[IssueWarning];
+    fn warnings(approval: &A) -> &[IssueWarning];
 
     /// Signs the answer, verifies it, and returns its ledger entry with the token.
     ///
     /// # Errors
     ///
     /// Returns [`SignError`] if the key cannot sign, or if a verifier refuses the answer.
-    fn sign(&self, approval: &Self::Approval, key: &CheckedKey) -> Result<NewEntry, SignError>;
+    fn sign(&self, approval: &A, key: &CheckedKey) -> Result<NewEntry, SignError>;
 }
 
 /// A machine request that is to be answered.
@@ -196,10 +194,10 @@ pub enum RequestOutcome<A> {
 
 /// A machine request with its outcome.
 #[derive(Debug)]
-pub struct AnswerDraft<'o, P: AnswerPolicy> {
+pub struct AnswerDraft<'o, P, A> {
     order: &'o AnswerOrder<P>,
     /// The outcome of the request.
-    pub outcome: RequestOutcome<P::Approval>,
+    pub outcome: RequestOutcome<A>,
 }
 
 /// An answer that is signed and verified.
@@ -219,7 +217,7 @@ impl SignedAnswer {
     }
 }
 
-impl<P: AnswerPolicy> AnswerOrder<P> {
+impl<P> AnswerOrder<P> {
     /// Decides on the request.
     ///
     /// Before the key is open, only the checks that need no key are made. An invalid request is
@@ -228,7 +226,13 @@ impl<P: AnswerPolicy> AnswerOrder<P> {
     /// # Errors
     ///
     /// Returns [`AnswerError`] if the request is refused.
-    pub fn draft(&self, context: &AnswerContext<'_>) -> Result<AnswerDraft<'_, P>, AnswerError> {
+    pub fn draft<A>(
+        &self,
+        context: &AnswerContext<'_>,
+    ) -> Result<AnswerDraft<'_, P, A>, AnswerError>
+    where
+        P: AnswerPolicy<A>,
+    {
         let previous = self.previous(context)?;
         let is_key_missing = context.signer.is_none() && context.mode == Mode::Commit;
         let outcome = match previous {
@@ -253,7 +257,10 @@ impl<P: AnswerPolicy> AnswerOrder<P> {
     }
 
     /// Returns the earlier answer to the same request.
-    fn previous(&self, context: &AnswerContext<'_>) -> Result<Option<Entry>, AnswerError> {
+    fn previous<A>(&self, context: &AnswerContext<'_>) -> Result<Option<Entry>, AnswerError>
+    where
+        P: AnswerPolicy<A>,
+    {
         let Some(ledger) = context.ledger else {
             return Ok(None);
         };
@@ -281,7 +288,7 @@ impl<P: AnswerPolicy> AnswerOrder<P> {
     }
 }
 
-impl<P: AnswerPolicy> AnswerDraft<'_, P> {
+impl<P: AnswerPolicy<A>, A> AnswerDraft<'_, P, A> {
     /// Returns the rules that were applied to the request.
     #[must_use]
     pub fn policy(&self) -> &P {
@@ -300,7 +307,7 @@ impl<P: AnswerPolicy> AnswerDraft<'_, P> {
 
     /// Returns the content of an approved request.
     #[must_use]
-    pub fn approval(&self) -> Option<&P::Approval> {
+    pub fn approval(&self) -> Option<&A> {
         match &self.outcome {
             RequestOutcome::Approved { approval, .. } => Some(approval),
             RequestOutcome::Deferred | RequestOutcome::Repeated { .. } => None,
@@ -329,7 +336,7 @@ impl<P: AnswerPolicy> AnswerDraft<'_, P> {
     }
 }
 
-impl<P: AnswerPolicy> Draft<CheckedKey, SignedAnswer> for AnswerDraft<'_, P> {
+impl<P: AnswerPolicy<A>, A> Draft<CheckedKey, SignedAnswer> for AnswerDraft<'_, P, A> {
     fn needs_signer(&self) -> bool {
         !self.is_repeated()
     }

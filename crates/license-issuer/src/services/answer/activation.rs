@@ -52,9 +52,8 @@ pub struct ActivationApproval {
     warnings: Vec<IssueWarning>,
 }
 
-impl AnswerPolicy for ActivationPolicy<'_> {
+impl AnswerPolicy<ActivationApproval> for ActivationPolicy<'_> {
     const KIND: EntryKind = EntryKind::Activation;
-    type Approval = ActivationApproval;
 
     fn nonce(&self) -> Nonce {
         self.request.nonce

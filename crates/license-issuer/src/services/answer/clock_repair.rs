@@ -35,9 +35,8 @@ pub struct ClockRepairApproval {
     warnings: Vec<IssueWarning>,
 }
 
-impl AnswerPolicy for ClockRepairPolicy<'_> {
+impl AnswerPolicy<ClockRepairApproval> for ClockRepairPolicy<'_> {
     const KIND: EntryKind = EntryKind::ClockRepair;
-    type Approval = ClockRepairApproval;
 
     fn nonce(&self) -> Nonce {
         self.request.nonce

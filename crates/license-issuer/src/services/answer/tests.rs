@@ -58,7 +58,8 @@ struct Vendor {
     key: MemoryKey,
 }
 
-type ClockReport<'o> = IssueReport<AnswerDraft<'o, ClockRepairPolicy<'o>>, SignedAnswer>;
+type ClockReport<'o> =
+    IssueReport<AnswerDraft<'o, ClockRepairPolicy<'o>, ClockRepairApproval>, SignedAnswer>;
 
 impl Vendor {
     fn new() -> Self {
