@@ -1,18 +1,19 @@
-//! What is told of a license, whether it is minted or would be.
+//! Report of an issued license, or of a dry run.
 
-use license_cli_support::{Destination, Failure, Terminal, escape, plural};
+use license_cli_support::{Destination, Failure, OutputFile, Terminal, escape, plural};
 use license_core::{LicenseClaims, Machine, Matrix, Span, TierTerms, UsageType};
 use license_issuer::members::MemberLayout;
 use license_issuer::services::licenses::SignedLicense;
 use license_issuer::services::warnings;
 use serde_json::{Map, Value};
 
-use super::issuing::print_warning;
+use super::issuance::print_warning;
 use crate::inputs::now;
 use crate::{failures, output};
 
-/// The members of the report. They are a public format, so they stay. The text has a line of its own
-/// for each of them that matters to the vendor, and shows all other claims by name.
+/// Members of the JSON report, which are a public format.
+///
+/// The text shows the most important ones in lines of their own, and other claims by name.
 const MEMBERS: MemberLayout = MemberLayout {
     always: &[
         "license_id",
@@ -42,55 +43,54 @@ const MEMBERS: MemberLayout = MemberLayout {
         "token",
         "dry_run",
     ],
-    // The first versions did not report these. `keygen inspect` shows them.
+    // Early versions did not report these. `keygen inspect` shows them.
     omitted: &[
         "ver", "iss", "serial", "renewal", "company", "cnf", "crit", "ext",
     ],
 };
 
-/// The report of a license that is issued, or would be.
-pub(super) struct Terms<'a> {
+/// Report of a license.
+pub(super) struct LicenseReport<'a> {
     pub(super) claims: &'a LicenseClaims,
     pub(super) matrix: &'a Matrix,
     pub(super) signed: Option<&'a SignedLicense>,
-    /// The losses of the customer, if the license replaces another one.
+    /// Losses of the customer if the license replaces another one.
     pub(super) losses: Option<&'a [String]>,
 }
 
-impl Terms<'_> {
+impl LicenseReport<'_> {
     /// Returns the report as a JSON object.
-    pub(super) fn to_report(&self, out: &Destination) -> Result<Value, Failure> {
-        let mut members = self.members(out)?;
+    pub(super) fn to_json(&self, output: &OutputFile) -> Result<Value, Failure> {
+        let mut members = self.members(output)?;
         if let Some(losses) = self.losses {
             members.insert("losses".to_owned(), losses.into());
         }
         Ok(members.into())
     }
 
-    /// Prints the report. Where the license itself goes to standard output, the report goes to
-    /// standard error.
-    pub(super) fn tell(&self, out: &Destination, terminal: &Terminal) -> Result<(), Failure> {
+    /// Prints the report. If the license goes to standard output, the report goes to standard error.
+    pub(super) fn print(&self, output: &OutputFile, terminal: &Terminal) -> Result<(), Failure> {
         if terminal.is_json() {
-            return terminal.json(&self.to_report(out)?);
+            return terminal.json(&self.to_json(output)?);
         }
-        let text = self.text(out)?;
-        match (out, self.signed) {
+        let text = self.text(output)?;
+        match (&output.out, self.signed) {
             (Destination::Stdout, Some(_)) => terminal.note(&text),
             _ => terminal.data(&text)?,
         }
         Ok(())
     }
 
-    fn text(&self, out: &Destination) -> Result<String, Failure> {
-        let facts = self.claims;
+    fn text(&self, output: &OutputFile) -> Result<String, Failure> {
+        let claims = self.claims;
         let mut lines = Vec::new();
-        match (out, self.signed) {
-            (_, None) => lines.push(output::dry_run_line(out)),
-            (Destination::File(_), _) => lines.push(format!("wrote      {out}")),
-            _ => {}
+        match (output.path(), self.signed) {
+            (_, None) => lines.push(output::dry_run_line(&output.out)),
+            (Some(path), _) => lines.push(format!("wrote      {path}")),
+            (None, Some(_)) => {}
         }
-        lines.push(format!("license    {}", summary(facts)));
-        let start = facts.starts_at();
+        lines.push(format!("license    {}", summary(claims)));
+        let start = claims.starts_at();
         lines.extend(start.map(|start| format!("starts     {start}")));
         if let Some(signed) = self.signed {
             lines.push(format!("license id {}", signed.license.id()));
@@ -99,13 +99,18 @@ impl Terms<'_> {
             let short = signed.short_key.as_ref();
             lines.extend(short.map(|key| format!("short key  {key}")));
         }
-        lines.extend(facts.supersedes.last().map(|id| format!("replaces   {id}")));
-        lines.extend(named(facts).map(|names| format!("users      only {names}")));
-        lines.extend(locked_to(facts).map(|names| format!("machines   {names}")));
-        lines.extend(bounds(facts));
-        lines.extend(beside_tier(facts, self.matrix));
-        lines.push(format!("check-in   {}", check_in(facts)));
-        let others = self.members(out)?.into_iter();
+        lines.extend(
+            claims
+                .supersedes
+                .last()
+                .map(|id| format!("replaces   {id}")),
+        );
+        lines.extend(user_names(claims).map(|names| format!("users      only {names}")));
+        lines.extend(machine_digests(claims).map(|names| format!("machines   {names}")));
+        lines.extend(restriction_lines(claims));
+        lines.extend(tier_differences(claims, self.matrix));
+        lines.push(format!("check-in   {}", check_in(claims)));
+        let others = self.members(output)?.into_iter();
         let others = others.filter(|(name, _)| !MEMBERS.always.contains(&name.as_str()));
         lines.extend(
             others.map(|(name, value)| format!("{name:<10} {}", escape(&value.to_string()))),
@@ -114,9 +119,10 @@ impl Terms<'_> {
     }
 
     /// Returns the members of the report.
-    fn members(&self, out: &Destination) -> Result<Map<String, Value>, Failure> {
+    fn members(&self, output: &OutputFile) -> Result<Map<String, Value>, Failure> {
         let signed = self.signed;
-        let in_file = matches!(out, Destination::File(_));
+        let path = output.path();
+        let in_file = path.is_some();
         let key = signed.and_then(|signed| signed.license.standard_key());
         let derived = [
             (
@@ -132,12 +138,7 @@ impl Terms<'_> {
                 "kid",
                 signed.map(|signed| signed.license.key_id().as_str()).into(),
             ),
-            (
-                "path",
-                (in_file && signed.is_some())
-                    .then(|| out.to_string())
-                    .into(),
-            ),
+            ("path", path.filter(|_| signed.is_some()).into()),
             (
                 "token",
                 signed
@@ -152,20 +153,20 @@ impl Terms<'_> {
     }
 }
 
-/// Warns of terms that are allowed and rarely intended.
-pub(super) fn warn(facts: &LicenseClaims, matrix: &Matrix, terminal: &Terminal) {
-    if let Some(issued_at) = facts.issued_at {
+/// Warns about claims that are allowed but rarely intended.
+pub(super) fn warn(claims: &LicenseClaims, matrix: &Matrix, terminal: &Terminal) {
+    if let Some(issued_at) = claims.issued_at {
         let warning = warnings::postdated(issued_at, now());
         warning.iter().for_each(|one| print_warning(one, terminal));
     }
-    if let Some(end) = facts.expires_at.filter(|end| *end <= now()) {
+    if let Some(end) = claims.expires_at.filter(|end| *end <= now()) {
         terminal.warning("EXPIRED", &format!("the license ended at {end}"));
     }
-    if let Some(end) = facts.maintenance_until.filter(|end| *end <= now()) {
-        let message = format!("versions built after {end} are not covered, which is past");
+    if let Some(end) = claims.maintenance_until.filter(|end| *end <= now()) {
+        let message = format!("maintenance ended at {end}: versions built later are not covered");
         terminal.warning("EXPIRED", &message);
     }
-    let entitlements = facts.entitlements();
+    let entitlements = claims.entitlements();
     for feature in entitlements
         .features()
         .filter(|name| matrix.first_tier_with(name).is_none())
@@ -185,15 +186,15 @@ pub(super) fn warn(facts: &LicenseClaims, matrix: &Matrix, terminal: &Terminal) 
     }
 }
 
-/// What is sold to whom, and until when.
-pub(super) fn summary(facts: &LicenseClaims) -> String {
-    let customer = escape(&facts.customer);
-    let kind = if facts.trial { "trial of " } else { "" };
-    format!("{kind}{} for {customer}, {}", facts.tier(), term(facts))
+/// Returns the tier, customer and term of a license.
+pub(super) fn summary(claims: &LicenseClaims) -> String {
+    let customer = escape(&claims.customer);
+    let kind = if claims.trial { "trial of " } else { "" };
+    format!("{kind}{} for {customer}, {}", claims.tier(), term(claims))
 }
 
-fn term(facts: &LicenseClaims) -> String {
-    match (facts.valid_from(), facts.expires_at) {
+fn term(claims: &LicenseClaims) -> String {
+    match (claims.valid_from(), claims.expires_at) {
         (_, None) => "perpetual".to_owned(),
         (None, Some(end)) => format!("until {end}"),
         (Some(start), Some(end)) => {
@@ -202,37 +203,37 @@ fn term(facts: &LicenseClaims) -> String {
     }
 }
 
-/// What else the license restricts.
-fn bounds(facts: &LicenseClaims) -> Vec<String> {
+/// Returns lines with other restrictions.
+fn restriction_lines(claims: &LicenseClaims) -> Vec<String> {
     let mut lines = Vec::new();
-    let seats = facts.seats.map(|seats| plural(seats, "seat", "seats"));
-    let devices = facts.devices;
+    let seats = claims.seats.map(|seats| plural(seats, "seat", "seats"));
+    let devices = claims.devices;
     let devices = devices.map(|devices| plural(devices, "device", "devices"));
     let counts: Vec<_> = seats.into_iter().chain(devices).collect();
     if !counts.is_empty() {
         lines.push(format!("counts     {}", counts.join(", ")));
     }
-    if facts.must_activate {
-        lines.push("activation needed on every machine".to_owned());
+    if claims.must_activate {
+        lines.push("activation required on each machine".to_owned());
     }
-    let usage = facts.usage_type.map(UsageType::as_str);
+    let usage = claims.usage_type.map(UsageType::as_str);
     lines.extend(usage.map(|usage| format!("usage      only {usage}")));
-    let built = facts.maintenance_until;
+    let built = claims.maintenance_until;
     lines.extend(built.map(|until| format!("versions   built up to {until}")));
-    let version = facts.max_version.as_ref();
+    let version = claims.max_version.as_ref();
     lines.extend(version.map(|version| format!("versions   {version}")));
     lines
 }
 
-/// What it has that its tier does not, or not so much of, and the other way round.
-fn beside_tier(facts: &LicenseClaims, matrix: &Matrix) -> Vec<String> {
-    let (has, tier) = (facts.entitlements(), matrix.tier(facts.tier()));
+/// Returns lines with the differences between a license and its tier.
+fn tier_differences(claims: &LicenseClaims, matrix: &Matrix) -> Vec<String> {
+    let (own, tier) = (claims.entitlements(), matrix.tier(claims.tier()));
     let Some(tier) = tier.map(TierTerms::entitlements) else {
         return Vec::new();
     };
-    let added = has.features().filter(|name| !tier.allows(name));
-    let removed = tier.features().filter(|name| !has.allows(name));
-    let quotas = has.quotas();
+    let added = own.features().filter(|name| !tier.allows(name));
+    let removed = tier.features().filter(|name| !own.allows(name));
+    let quotas = own.quotas();
     let quotas = quotas.filter(|(name, quota)| tier.quota(name) != Some(*quota));
     let quotas = quotas.map(|(name, quota)| format!("{name} {quota}"));
     let groups: [(&str, Vec<String>); 3] = [
@@ -246,20 +247,22 @@ fn beside_tier(facts: &LicenseClaims, matrix: &Matrix) -> Vec<String> {
         .collect()
 }
 
-/// The users that a license names.
-fn named(facts: &LicenseClaims) -> Option<String> {
-    let users: Vec<_> = facts.users.iter().map(|user| escape(user)).collect();
+/// Returns the named users of a license.
+fn user_names(claims: &LicenseClaims) -> Option<String> {
+    let users: Vec<_> = claims.users.iter().map(|user| escape(user)).collect();
     (!users.is_empty()).then(|| users.join(", "))
 }
 
-/// The digests of the machines that a license is locked to.
-fn locked_to(facts: &LicenseClaims) -> Option<String> {
-    let digests = facts.machines.iter().filter_map(Machine::digest);
+/// Returns the digests of the machines that a license is locked to.
+fn machine_digests(claims: &LicenseClaims) -> Option<String> {
+    let digests = claims.machines.iter().filter_map(Machine::digest);
     let digests: Vec<_> = digests.map(|digest| digest.to_string()).collect();
-    (!facts.machines.is_empty()).then(|| format!("only {}", digests.join(", ")))
+    (!claims.machines.is_empty()).then(|| format!("only {}", digests.join(", ")))
 }
 
-fn check_in(facts: &LicenseClaims) -> String {
-    let never = || "never: it works offline for its whole term".to_owned();
-    facts.check_in.map_or_else(never, |terms| terms.to_string())
+fn check_in(claims: &LicenseClaims) -> String {
+    let never = || "not required".to_owned();
+    claims
+        .check_in
+        .map_or_else(never, |policy| policy.to_string())
 }

@@ -1,4 +1,4 @@
-//! Parts of drafts that several commands share.
+//! Parts of license drafts that several commands share.
 
 use std::num::NonZeroU32;
 
@@ -11,11 +11,11 @@ use license_issuer::records;
 use crate::failures;
 
 /// Returns a tier of the product.
-pub(super) fn tier_terms(name: Tier, matrix: &Matrix) -> Result<&TierTerms, Failure> {
-    matrix.tier(name).ok_or_else(|| no_such_tier(name, matrix))
+pub(super) fn find_tier(name: Tier, matrix: &Matrix) -> Result<&TierTerms, Failure> {
+    matrix.tier(name).ok_or_else(|| unknown_tier(name, matrix))
 }
 
-fn no_such_tier(found: Tier, matrix: &Matrix) -> Failure {
+fn unknown_tier(found: Tier, matrix: &Matrix) -> Failure {
     let names: Vec<_> = matrix
         .tiers()
         .iter()
@@ -31,7 +31,7 @@ fn no_such_tier(found: Tier, matrix: &Matrix) -> Failure {
     ))
 }
 
-/// What a license has in addition to its tier, or lacks.
+/// Differences between a license and its tier.
 pub(super) struct TierChanges<'a> {
     pub(super) seats: Option<NonZeroU32>,
     pub(super) devices: Option<NonZeroU32>,
@@ -41,7 +41,7 @@ pub(super) struct TierChanges<'a> {
 }
 
 impl TierChanges<'_> {
-    /// Changes a draft with the features and quotas of its tier.
+    /// Applies the differences to a draft with the features and quotas of its tier.
     pub(super) fn apply(&self, draft: &mut LicenseDraft, matrix: &Matrix) -> Result<(), Failure> {
         let mut apply = || {
             if let Some(seats) = self.seats {
@@ -65,8 +65,10 @@ pub(super) fn after_days(start: Timestamp, days: u64) -> Result<Timestamp, Failu
     let last = start.date().and_then(|first| first.plus_days(days));
     let end = last.map(license_core::Date::end);
     end.filter(|end| *end < Timestamp::MAX).ok_or_else(|| {
-        Failure::usage(format!("{days} days from {start} end after the year 9999"))
-            .hint("use fewer days, or --perpetual where there is one")
+        Failure::usage(format!(
+            "expected an end before the year 10000, found {days} days from {start}"
+        ))
+        .hint("use fewer days, or --perpetual if the command has it")
     })
 }
 
@@ -76,44 +78,43 @@ pub(super) fn trials(
     matrix: &Matrix,
     ledger: &dyn LedgerReader,
 ) -> Result<Vec<Entry>, Failure> {
-    let of = records::trial_key(matrix.product(), customer);
+    let key = records::trial_key(matrix.product(), customer);
     ledger
-        .trials(&of)
+        .trials(&key)
         .map_err(failures::ledger_not_read(ledger))
 }
 
-/// Returns the end of a trial that is still valid at an instant.
+/// Returns the end of a trial if it is still valid at an instant.
 pub(super) fn ends_after(entry: &Entry, now: Timestamp) -> Option<Timestamp> {
     let end = entry.fact("expires_at")?;
     let end = Timestamp::parse(&end).ok()?;
     (end > now).then_some(end)
 }
 
-/// Returns the users without surrounding space, each once.
-pub(super) fn users(named: &[String], notes: &mut Vec<String>) -> Vec<String> {
-    let mut users: Vec<String> = Vec::with_capacity(named.len());
-    for user in named.iter().map(|user| user.trim()) {
-        match users.iter().any(|other| other == user) {
-            false => users.push(user.to_owned()),
-            true => notes.push(format!(
-                "user {}, who was named twice, is in the license once",
-                escape(user)
-            )),
+/// Returns the users without surrounding space and duplicates, and notes about the duplicates.
+pub(super) fn distinct_users(names: &[String]) -> (Vec<String>, Vec<String>) {
+    let mut users: Vec<String> = Vec::with_capacity(names.len());
+    let mut notes = Vec::new();
+    for user in names.iter().map(|user| user.trim()) {
+        if users.iter().any(|other| other == user) {
+            notes.push(format!("duplicate user {} is ignored", escape(user)));
+        } else {
+            users.push(user.to_owned());
         }
     }
-    users
+    (users, notes)
 }
 
-/// Returns remarks about the machines that were named.
+/// Returns notes about the machines of a license, and about duplicates among the `named` ones.
 pub(super) fn machine_notes(locks: &[Machine], named: usize) -> Vec<String> {
     let mut notes = Vec::new();
     if locks.len() < named {
-        notes.push("a machine that was named twice is in the license once".to_owned());
+        notes.push("a duplicate machine is ignored".to_owned());
     }
     let is_digest = |lock: &Machine| matches!(lock, Machine::Digest(_));
     if locks.iter().any(is_digest) {
         notes.push(
-            "a digest locks to exactly one identity; the fingerprint from `license machine` tolerates changed parts"
+            "a digest matches only an unchanged machine; a fingerprint from `license machine` tolerates changed parts"
                 .to_owned(),
         );
     }

@@ -1,4 +1,4 @@
-//! What machines send: read, and refused where another command takes it.
+//! Machine requests and deactivation receipts.
 
 use license_cli_support::{Exit, Failure, Source, escape};
 use license_core::{
@@ -6,51 +6,52 @@ use license_core::{
     MAX_FILE_BYTES, MachineDigest, Matrix, ProductCode, Receipt,
 };
 
-/// Reads what a machine has sent, in whatever form it was carried here.
-pub(super) fn read(source: &Source) -> Result<Letter, Failure> {
+use super::machine::{AMBIGUOUS_HINT, component_names};
+
+/// Reads a machine request in any of its forms.
+fn read(source: &Source) -> Result<Letter, Failure> {
     let text = source.read_text(MAX_FILE_BYTES)?;
     Letter::parse(&text).map_err(|error| damaged(source, &error))
 }
 
-/// A request to activate a license of this product.
+/// Reads a request to activate a license of the product.
 pub(super) fn activation(source: &Source, matrix: &Matrix) -> Result<ActivationRequest, Failure> {
     match read(source)? {
         Letter::Activation(request) => {
             check_product(source, request.product, matrix)?;
             Ok(request)
         }
-        other => Err(another(source, LetterKind::Activation, &other)),
+        other => Err(other_kind(source, LetterKind::Activation, &other)),
     }
 }
 
-/// A request to repair what a machine with this product remembers of time.
+/// Reads a request to repair the clock high-water mark of a machine with the product.
 pub(super) fn clock(source: &Source, matrix: &Matrix) -> Result<ClockRequest, Failure> {
     match read(source)? {
         Letter::Clock(request) => {
             check_product(source, request.product, matrix)?;
             Ok(request)
         }
-        other => Err(another(source, LetterKind::Clock, &other)),
+        other => Err(other_kind(source, LetterKind::Clock, &other)),
     }
 }
 
-/// The proof that a machine has given up its activation.
+/// Reads the receipt of a deactivated machine.
 pub(super) fn receipt(source: &Source) -> Result<Receipt, Failure> {
     match read(source)? {
         Letter::Deactivation(receipt) => Ok(receipt),
-        other => Err(another(source, LetterKind::Deactivation, &other)),
+        other => Err(other_kind(source, LetterKind::Deactivation, &other)),
     }
 }
 
-/// The digest that names the machine.
+/// Returns the digest of a machine.
 pub(super) fn digest(source: &Source, machine: &Fingerprint) -> Result<MachineDigest, Failure> {
     machine.digest().ok_or_else(|| {
-        let kinds: Vec<_> = machine.kinds().map(|kind| kind.as_str()).collect();
         Failure::malformed(format!(
-            "{source}: expected a fingerprint that tells one machine from others, found one of {} alone",
-            kinds.join(", ")
+            "{source}: expected a fingerprint that identifies one machine, found only {}",
+            component_names(machine)
         ))
-        .hint("`license machine` says, on that machine, what is missing")
+        .hint(AMBIGUOUS_HINT)
     })
 }
 
@@ -62,34 +63,32 @@ fn check_product(source: &Source, found: ProductCode, matrix: &Matrix) -> Result
     let message = format!("{source}: expected a request for {expected}, found one for {found}");
     Err(
         Failure::new(Exit::Usage, Code::ProductMismatch.as_str(), message).hint(format!(
-            "give the product file of {found} with --product-file"
+            "add the product file of {found} with --product-file"
         )),
     )
 }
 
-fn another(source: &Source, expected: LetterKind, found: &Letter) -> Failure {
-    let command = match found.kind() {
-        LetterKind::Activation => "`keygen activate` takes it",
-        LetterKind::Clock => "`keygen clock-repair` takes it",
-        LetterKind::Deactivation => "`keygen release` takes it",
-        _ => "another command takes it",
+fn other_kind(source: &Source, expected: LetterKind, found: &Letter) -> Failure {
+    let hint = match found.kind() {
+        LetterKind::Activation => "use it with `keygen activate`",
+        LetterKind::Clock => "use it with `keygen clock-repair`",
+        LetterKind::Deactivation => "use it with `keygen release`",
+        _ => "use it with another command",
     };
     let (expected, found) = (expected.name(), found.kind().name());
-    Failure::usage(format!("{source}: expected {expected}, found {found}")).hint(command)
+    Failure::usage(format!("{source}: expected {expected}, found {found}")).hint(hint)
 }
 
 fn damaged(source: &Source, error: &LetterError) -> Failure {
     let hint = match error {
         LetterError::Version { .. } => "use a newer version of this program",
-        LetterError::Spoken(spoken) => spoken.advice(),
-        LetterError::Check => {
-            "it was changed on its way: have it sent again, as a file rather than as text"
-        }
-        LetterError::Several => "give them one by one",
+        LetterError::Spoken(error) => error.advice(),
+        LetterError::Check => "ask the customer to send it again as a file, because it was changed",
+        LetterError::Several => "use one file for each",
         LetterError::OtherBlock { .. } => {
-            "a request begins with -----BEGIN LICENSE ACTIVATION REQUEST-----: `license request` writes it on the machine"
+            "use a request that `license request` wrote; it starts with -----BEGIN LICENSE ACTIVATION REQUEST-----"
         }
-        _ => "have it sent again, as a file, just as the machine wrote it",
+        _ => "ask the customer to send it again as a file, exactly as the machine wrote it",
     };
     let message = format!("{source}: {}", escape(&error.to_string()));
     Failure::new(Exit::Unjudged, error.code().as_str(), message).hint(hint)

@@ -1,4 +1,4 @@
-//! A license to compare: where it is found, and what is known of it.
+//! Licenses to compare, from a file, the command line or the ledger.
 
 use license_cli_support::{Exit, Failure, Source, escape};
 use license_core::{
@@ -7,21 +7,22 @@ use license_core::{
 };
 use license_issuer::ledger::LedgerReader;
 
-use super::lookup::find_license;
+use super::lookup::{FIND_HINT, find_license};
 use crate::failures;
 use crate::inputs::now;
 
-/// What was found under a name.
-pub(super) struct Text {
-    /// As messages call it.
+/// Text of a license.
+pub(super) struct LicenseText {
+    /// Source in messages.
     source: Source,
     text: String,
 }
 
-impl Text {
-    /// Finds a license: in a file, in standard input, by a token or key itself, or in the ledger by
-    /// an id or key. A key that proves nothing alone is looked up in the ledger too. `stdin` is the
-    /// content of standard input, if it was read before.
+impl LicenseText {
+    /// Finds a license in a file or standard input, as a token or key, or in the ledger by its id.
+    ///
+    /// A key without a signature is looked up in the ledger. `stdin` is the content of standard
+    /// input if it was read before.
     pub(super) fn find(
         source: &Source,
         stdin: Option<&str>,
@@ -38,33 +39,36 @@ impl Text {
             },
             Some(name) if is_artefact(name) => name.to_owned(),
             Some(name) => {
-                let entered = of_ledger(name, ledger)?;
-                entered.ok_or_else(|| not_found(name, ledger.is_some()))?
+                let recorded = recorded_artifact(name, ledger)?;
+                recorded.ok_or_else(|| not_found(name, ledger.is_some()))?
             }
         };
         let source = match named {
-            Some(name) if is_artefact(name) => Source::File("the license given".into()),
+            Some(name) if is_artefact(name) => Source::File("the license argument".into()),
             _ => source.clone(),
         };
-        let entered = match LicenseKey::parse(&text) {
+        let recorded = match LicenseKey::parse(&text) {
             Ok(LicenseKey::Enterprise(_)) | Err(_) => None,
-            Ok(key) => of_ledger(&key.to_string(), ledger)?,
+            Ok(key) => recorded_artifact(&key.to_string(), ledger)?,
         };
         Ok(Self {
-            text: entered.unwrap_or(text),
+            text: recorded.unwrap_or(text),
             source,
         })
     }
 }
 
-/// Whether it is a token or a full enterprise key itself.
+/// Returns whether a text is a token or a full enterprise key.
 fn is_artefact(text: &str) -> bool {
     matches!(LicenseKey::parse(text), Ok(LicenseKey::Enterprise(_)))
         || Unverified::parse(text).is_ok()
 }
 
-/// What was handed out as the license of this id or key.
-fn of_ledger(name: &str, ledger: Option<&dyn LedgerReader>) -> Result<Option<String>, Failure> {
+/// Returns the artifact of the license that an id or key names in the ledger.
+fn recorded_artifact(
+    name: &str,
+    ledger: Option<&dyn LedgerReader>,
+) -> Result<Option<String>, Failure> {
     let Some(ledger) = ledger else {
         return Ok(None);
     };
@@ -72,55 +76,53 @@ fn of_ledger(name: &str, ledger: Option<&dyn LedgerReader>) -> Result<Option<Str
     Ok(row.map(|row| row.entry.artifact))
 }
 
-/// Without what may be a whole key or token.
+/// Returns a failure that does not repeat a long name, which may be a key or token.
 fn not_found(name: &str, has_ledger: bool) -> Failure {
     let shown = match name.chars().count() {
         0..=64 => format!("`{}`", escape(name)),
         count => format!("a text of {count} characters"),
     };
-    let (expected, hint) = match has_ledger {
-        true => (
-            "a file, or an id or key that the ledger knows",
-            "`keygen ledger find TEXT` looks for parts of ids, keys and names",
-        ),
-        false => (
-            "a file, since there is no ledger",
-            "give a license file, token or full enterprise key, or name a ledger with --ledger",
-        ),
+    let (expected, hint) = if has_ledger {
+        ("a file, or an id or key in the ledger", FIND_HINT)
+    } else {
+        (
+            "a file, because there is no ledger",
+            "use a license file, token or full enterprise key, or choose a ledger with --ledger",
+        )
     };
     let message = format!("expected {expected}, found {shown}");
     Failure::new(Exit::Usage, "NOT_FOUND", message).hint(hint)
 }
 
-/// A license to compare.
-pub(super) enum Subject {
+/// License to compare.
+pub(super) enum ComparedLicense {
     Verified(License),
-    /// What it says, and the id of the key that it says has signed it.
+    /// Claims and key id of a license whose signature was not verified.
     Unverified(Box<LicenseClaims>, Option<String>),
 }
 
-impl Subject {
+impl ComparedLicense {
     pub(super) fn read(
-        text: &Text,
+        text: &LicenseText,
         trust: Option<&TrustSet>,
         matrix: &Matrix,
     ) -> Result<Self, Failure> {
-        let refused = |error: BundleError| failures::not_judged(&text.source, &error);
+        let refused = |error: BundleError| failures::not_verifiable(&text.source, &error);
         check_product(&text.text, matrix)?;
         match trust {
             Some(trust) => {
-                let bundle = Bundle::verify(&text.text, trust, matrix).map_err(refused)?;
-                check_count(bundle.licenses().len(), &text.source)?;
-                let license = bundle.licenses().first().cloned();
+                let verified = Bundle::verify(&text.text, trust, matrix).map_err(refused)?;
+                check_count(verified.licenses().len(), &text.source)?;
+                let license = verified.licenses().first().cloned();
                 let license = license.ok_or_else(|| refused(BundleError::NoLicense))?;
                 Ok(Self::Verified(license))
             }
             None => {
-                let found = unverified(&text.text, matrix).map_err(refused)?;
+                let found = unverified_licenses(&text.text, matrix).map_err(refused)?;
                 check_count(found.len(), &text.source)?;
                 let found = found.into_iter().next();
-                let (facts, key) = found.ok_or_else(|| refused(BundleError::NoLicense))?;
-                Ok(Self::Unverified(Box::new(facts), key))
+                let (claims, key) = found.ok_or_else(|| refused(BundleError::NoLicense))?;
+                Ok(Self::Unverified(Box::new(claims), key))
             }
         }
     }
@@ -128,7 +130,7 @@ impl Subject {
     pub(super) fn claims(&self) -> &LicenseClaims {
         match self {
             Self::Verified(license) => license.claims(),
-            Self::Unverified(facts, _) => facts,
+            Self::Unverified(claims, _) => claims,
         }
     }
 
@@ -140,7 +142,7 @@ impl Subject {
     }
 }
 
-/// An enterprise key of another product would get this one's features.
+/// Refuses an enterprise key of another product, which would get the features of this one.
 fn check_product(text: &str, matrix: &Matrix) -> Result<(), Failure> {
     match LicenseKey::parse(text) {
         Ok(LicenseKey::Enterprise(key)) if key.unverified_terms().product != matrix.product() => {
@@ -156,23 +158,23 @@ fn check_product(text: &str, matrix: &Matrix) -> Result<(), Failure> {
 fn check_count(found: usize, source: &Source) -> Result<(), Failure> {
     match found {
         0 | 1 => Ok(()),
-        found => Err(Failure::usage(format!(
-            "{source}: expected one license to compare, found {found} in the file"
-        ))
-        .hint("put each into a file of its own, or name it by its id in the ledger")),
+        found => Err(
+            Failure::usage(format!("{source}: expected one license, found {found}"))
+                .hint("use a file with one license, or a license id in the ledger"),
+        ),
     }
 }
 
-/// What the licenses in it say, and the keys that they say have signed them.
-fn unverified(
+/// Returns the claims and key ids of licenses without verifying the signatures.
+fn unverified_licenses(
     text: &str,
     matrix: &Matrix,
 ) -> Result<Vec<(LicenseClaims, Option<String>)>, BundleError> {
     if LicenseKey::is_likely(text) {
         return match LicenseKey::parse(text).map_err(BundleError::Key)? {
             LicenseKey::Enterprise(key) => {
-                let facts = key.unverified_claims(matrix).map_err(BundleError::Verify)?;
-                Ok(vec![(facts, None)])
+                let claims = key.unverified_claims(matrix).map_err(BundleError::Verify)?;
+                Ok(vec![(claims, None)])
             }
             LicenseKey::Standard(key) => Err(BundleError::NeedsLicenseFile {
                 tier: Some(key.tier()),
@@ -180,11 +182,11 @@ fn unverified(
             _ => Err(BundleError::NeedsLicenseFile { tier: None }),
         };
     }
-    let artefacts = Artefacts::parse(text).map_err(BundleError::Parse)?;
-    let licenses = artefacts.of_kind(TokenKind::License).map(|block| {
-        let facts = block.token.unverified_license_claims();
+    let artifacts = Artefacts::parse(text).map_err(BundleError::Parse)?;
+    let licenses = artifacts.of_kind(TokenKind::License).map(|block| {
+        let claims = block.token.unverified_license_claims();
         let key = Some(block.token.unverified_key_id().to_owned());
-        Ok((facts.map_err(BundleError::Verify)?, key))
+        Ok((claims.map_err(BundleError::Verify)?, key))
     });
     licenses.collect()
 }
