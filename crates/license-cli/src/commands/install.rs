@@ -15,7 +15,7 @@ use crate::output::notice::{self, Notice};
 use crate::output::trust_statements::{self, StatementsReport};
 use crate::output::{artifacts, failure};
 
-/// Verifies and installs what the vendor sent, and prints the decision on what is installed then.
+/// Verifies and installs a file from the vendor, and prints the decision on the installed license.
 ///
 /// # Errors
 ///
@@ -45,19 +45,19 @@ pub(crate) fn activate(
     let bundle = &verified.bundle;
     if bundle.activations().is_empty() && bundle.clock_repairs().is_empty() {
         let message = format!(
-            "{}: expected the answer to a request, found none in it",
+            "{}: expected the answer to a request, found none",
             input.name
         );
         return Err(Failure::malformed(message).hint(
-            "`license install` takes licenses, check-ins and lists; `license request` makes what the vendor answers",
+            "use `license install` for licenses, validation tokens and revocation lists; send the output of `license request` to the vendor for an answer",
         ));
     }
     if let Some(answer) = find_installed(app, bundle) {
         let id = answer.id();
         let message =
-            format!("REPLAYED: activation {id} is in use here already; nothing was changed");
+            format!("REPLAYED: activation {id} is already installed; nothing was changed");
         return Err(Failure::new(Exit::Unjudged, "REPLAYED", message)
-            .hint("there is nothing to do; `license status` tells what holds"));
+            .hint("`license status` shows the license in effect; no action is needed"));
     }
     install(app, arguments, &input, verified, terminal)
 }
@@ -112,7 +112,7 @@ fn install(
     }
     let mut evaluation = app.installed(&arguments.context)?;
     let problems = installed.problems.iter().map(Notice::state);
-    notice::add(&mut evaluation.notices, problems);
+    notice::add_missing(&mut evaluation.notices, problems);
     evaluation.notices.extend(app.ignored_statements(input));
     if evaluation.bundle.is_none() {
         // Revocation lists and trust statements can be installed without a license.
@@ -130,7 +130,7 @@ fn install(
 /// An input without a license is verified with the keys of the installed license too.
 struct VerifiedCandidate {
     bundle: Bundle,
-    /// The keys without any trust statement.
+    /// The keys that are trusted without a trust statement.
     roots: TrustSet,
     statements: StatementsReport,
 }
@@ -203,13 +203,16 @@ fn note_installed(installed: &Installed, bundle: &Bundle, terminal: &Terminal) {
     artifacts::note_installed(&installed.lists, terminal);
     let is_license = !bundle.licenses().is_empty();
     if !bundle.validations().is_empty() && !is_license && installed.is_old {
-        terminal.note("this check-in is not newer than the one installed; nothing was changed");
+        terminal
+            .note("this validation token is not newer than the installed one; nothing was changed");
     } else if is_license || !bundle.validations().is_empty() {
         terminal.note(&format!("installed as {}", show_path(&installed.path)));
     }
     note_answers(installed, bundle, terminal);
     if installed.clock_repaired {
-        terminal.note("the clock had been ahead; time counts from this artefact on again");
+        terminal.note(
+            "the clock was ahead before; the recorded time is set back to the date of this file",
+        );
     }
     if let blocks @ [_, _, ..] = installed.blocks.as_slice() {
         blocks
@@ -228,13 +231,13 @@ fn note_answers(installed: &Installed, bundle: &Bundle, terminal: &Terminal) {
         terminal.note(&if is_news(answer.id().as_str()) {
             format!("license {license} is activated for this machine")
         } else {
-            format!("license {license} was activated by this answer already")
+            format!("license {license} was already activated by this answer")
         });
     }
     for repair in bundle.clock_repairs() {
         let at = repair.issued_at();
         terminal.note(&format!(
-            "time counts from {at} on again, when the vendor signed this"
+            "the recorded time is set to {at}, when the vendor signed the clock repair"
         ));
     }
 }
@@ -256,9 +259,9 @@ fn block_line(block: &InstalledBlock) -> String {
         _ => "block",
     };
     let effect = if block.is_news {
-        "taken"
+        "installed"
     } else {
-        "was here already, or is older than what is"
+        "already installed, or older than the installed one"
     };
     format!("  {what} {}: {effect}", escape(&block.id))
 }
@@ -279,7 +282,7 @@ fn note_other_licenses(
     };
     if let Some(begins) = begins.filter(is_of_new) {
         terminal.note(&format!(
-            "it begins at {begins}; what was installed goes on until then"
+            "the new license starts at {begins}; the present license stays in effect until then"
         ));
     }
     for license in before {
@@ -289,10 +292,10 @@ fn note_other_licenses(
         let (tier, customer) = (license.tier(), escape(license.customer()));
         match start(license).filter(|start| *start > now) {
             _ if !is_in(after, license.id()) => {
-                terminal.note(&format!("it replaces the {tier} license of {customer}"));
+                terminal.note(&format!("the {tier} license of {customer} is replaced"));
             }
             Some(start) => terminal.note(&format!(
-                "the {tier} license of {customer} that begins at {start} stays beside it"
+                "the {tier} license of {customer} that starts at {start} stays installed"
             )),
             None => {}
         }

@@ -13,7 +13,7 @@ use crate::output::decision::{self, DecisionReport};
 use crate::output::notice::Notice;
 use crate::output::trust_statements::StatementsReport;
 
-/// A license to decide on, or that there is none, with everything that the decision depends on.
+/// The optional license of a decision, with everything else that the decision depends on.
 pub(crate) struct Evaluation<'a> {
     app: &'a AppContext,
     args: &'a ContextArgs,
@@ -81,7 +81,7 @@ impl<'a> Evaluation<'a> {
         })
     }
 
-    /// Creates the evaluation of no license, with a notice of why the installed one cannot be used.
+    /// Creates an evaluation without a license, with a notice of the failure of the installed license.
     pub(crate) fn unusable(app: &'a AppContext, args: &'a ContextArgs, failure: &Failure) -> Self {
         Self {
             notices: vec![Notice::failure(failure)],
@@ -89,7 +89,7 @@ impl<'a> Evaluation<'a> {
         }
     }
 
-    /// Creates the evaluation of no license.
+    /// Creates an evaluation without a license.
     fn without_license(app: &'a AppContext, args: &'a ContextArgs) -> Self {
         Self {
             app,
@@ -126,7 +126,7 @@ impl<'a> Evaluation<'a> {
         context
     }
 
-    /// Decides whether the license holds.
+    /// Returns the decision on the license.
     pub(crate) fn decide(&self) -> Decision {
         let (matrix, context) = (&self.app.matrix, self.context());
         match &self.bundle {

@@ -25,7 +25,7 @@ pub(crate) fn list_to_json(list: &RevocationList) -> Value {
 /// Describes a revocation list in one line.
 pub(crate) fn list_line(list: &RevocationList) -> String {
     format!(
-        "list {} of {}, {}; the next is due by {}; key {}",
+        "list {} of {}, {}; next list due {}; key {}",
         list.seq(),
         list.issued_at(),
         revoked(list),
@@ -62,7 +62,7 @@ fn outdated(list: &RevocationList, now: Timestamp) -> Option<Notice> {
     let (seq, next) = (list.seq(), list.next_update());
     let late = Span(now.seconds_since(next));
     let message = format!(
-        "the one after revocation list {seq} was due at {next}, {late} ago; ask the vendor for the latest"
+        "the list after revocation list {seq} was due at {next}, {late} ago; ask the vendor for the latest list"
     );
     let is_outdated = list.is_outdated_at(now);
     is_outdated.then(|| Notice::with_code(Code::ListOutdated, message))
@@ -85,7 +85,7 @@ pub(crate) fn print(
         .iter()
         .filter_map(|list| outdated(list, now))
         .collect();
-    notice::add(&mut notices, more);
+    notice::add_missing(&mut notices, more);
     if terminal.is_json() {
         terminal.json(&json!({
             "revocation_lists": lists.iter().map(list_to_json).collect::<Vec<_>>(),
@@ -123,7 +123,7 @@ fn answers(bundle: &Bundle) -> Vec<String> {
     let repairs = bundle.clock_repairs().iter().map(|repair| {
         let machine = machine(repair.machine());
         let at = repair.issued_at();
-        format!("clock repair of machine {}, to {at}", escape(&machine))
+        format!("clock repair of machine {} to {at}", escape(&machine))
     });
     activations.chain(repairs).collect()
 }
@@ -165,7 +165,7 @@ pub(crate) fn note_installed(installed: &[InstalledList], terminal: &Terminal) {
         terminal.note(&if *is_news {
             format!("revocation list {seq} installed as {path}: {revoked}")
         } else {
-            format!("revocation list {seq} was installed already: {revoked}")
+            format!("revocation list {seq} was already installed: {revoked}")
         });
     }
 }
