@@ -16,8 +16,8 @@ use crate::embedded;
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
-    /// Product file (TOML) in place of the built-in one; its state directory is $PRODUCT_HOME or
-    /// ~/.product
+    /// Product file (TOML) that replaces the built-in product; the state directory is then
+    /// $PRODUCT_HOME or ~/.product
     #[arg(long, global = true, value_name = "FILE", help_heading = "Product")]
     pub(crate) product_file: Option<Source>,
     #[command(flatten)]
@@ -69,7 +69,7 @@ pub(crate) enum Command {
     Check(Box<Check>),
     /// Count a use of a quota (exit code 0) unless the quota is exhausted (exit code 1)
     Use(Box<Use>),
-    /// Show the session id of a project (one project needs one seat, whatever path leads to it)
+    /// Show the session id of a project (the same for all paths to the project)
     Session(Box<Session>),
     /// Show the hashed identity of this machine
     Machine,
@@ -128,7 +128,7 @@ pub(crate) struct Install {
     /// Public keys of the vendor (PEM, JWK or JWK Set); may be repeated [default: installed keys]
     #[arg(long, value_name = "FILE", hide = embedded::PRESENT)]
     pub(crate) trust: Vec<Source>,
-    /// Replace a valid license by one that is not valid, or retire the key of the installed license
+    /// Replace a valid license with one that is not valid, or retire the key of the installed license
     #[arg(long)]
     pub(crate) force: bool,
     /// Nonce that the validation token must contain
