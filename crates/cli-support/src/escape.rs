@@ -73,8 +73,8 @@ const MAX_NAME_LENGTH: usize = 100;
 /// The number of characters that are shown of a longer name.
 const PREFIX_LENGTH: usize = 12;
 
-/// Returns a path for messages: escaped, and truncated if one of its names is so long that it may be
-/// a license.
+/// Returns a path for messages: escaped, and truncated if one of its names is so long that it may
+/// be a license.
 ///
 /// ```
 /// use license_cli_support::show_path;

@@ -51,8 +51,8 @@ impl Failure {
         Self::new(Exit::Unjudged, "MALFORMED", message)
     }
 
-    /// Creates the failure of an I/O error: exit code 4, code `IO`, message "cannot `action` `path`:
-    /// reason".
+    /// Creates the failure of an I/O error: exit code 4, code `IO`, message "cannot `action`
+    /// `path`: reason".
     ///
     /// ```
     /// use license_cli_support::Failure;

@@ -58,7 +58,8 @@ impl Source {
 
     /// Reads text of at most `cap` bytes, or more for some kinds of input.
     ///
-    /// If the input is longer, `larger` returns the actual limit, based on the first `cap + 1` bytes.
+    /// If the input is longer, `larger` returns the actual limit, based on the first `cap + 1`
+    /// bytes.
     ///
     /// # Errors
     ///

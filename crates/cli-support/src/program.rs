@@ -209,8 +209,8 @@ fn command_name(program: &Command, arguments: &[OsString]) -> String {
     typed
 }
 
-/// Returns the arguments that can be options or commands: all arguments between the program name and
-/// `--`.
+/// Returns the arguments that can be options or commands: all arguments between the program name
+/// and `--`.
 fn options(arguments: &[OsString]) -> impl Iterator<Item = &OsString> {
     let rest = arguments.iter().skip(1);
     rest.take_while(|argument| *argument != "--")

@@ -16,7 +16,8 @@ use std::path::Path;
 /// The maximum number of bytes in a code, at the lowest error correction level.
 pub const MAX_QR_BYTES: usize = 2953;
 
-/// The number of light modules on each side, which readers need to find a code (ISO/IEC 18004, 9.1).
+/// The number of light modules on each side, which readers need to find a code (ISO/IEC 18004,
+/// 9.1).
 const QUIET_ZONE: usize = 4;
 
 /// A text as a QR code.

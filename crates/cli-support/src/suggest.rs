@@ -4,8 +4,8 @@ use strsim::{jaro_winkler, osa_distance};
 
 /// The lowest similarity, from 0 to 1, of a name that is suggested.
 const MIN_SIMILARITY: f64 = 0.8;
-/// The minimum length of a text that is compared as a part of a name. Shorter texts are contained in
-/// too many names.
+/// The minimum length of a text that is compared as a part of a name. Shorter texts are contained
+/// in too many names.
 const MIN_PART_LENGTH: usize = 3;
 
 /// Returns the candidate that is most similar to `typed`, or `None` if no candidate is similar.

@@ -27,10 +27,11 @@ pub(crate) enum EmbeddingRequest {
 }
 
 impl EmbeddingRequest {
-    /// Creates the request from the value of the variable and the directory in which Cargo was called.
+    /// Creates the request from the value of the variable and the directory in which Cargo was
+    /// called.
     ///
-    /// A relative path starts at this directory, because Cargo runs a build script in the directory of
-    /// the package.
+    /// A relative path starts at this directory, because Cargo runs a build script in the directory
+    /// of the package.
     pub(crate) fn new(variable: Option<OsString>, directory: Option<OsString>) -> Self {
         let Some(value) = variable else {
             return Self::Nothing;

@@ -128,7 +128,8 @@ pub(crate) struct Install {
     /// Public keys of the vendor (PEM, JWK or JWK Set); may be repeated [default: installed keys]
     #[arg(long, value_name = "FILE", hide = embedded::PRESENT)]
     pub(crate) trust: Vec<Source>,
-    /// Replace a valid license with one that is not valid, or retire the key of the installed license
+    /// Replace a valid license with one that is not valid, or retire the key of the installed
+    /// license
     #[arg(long)]
     pub(crate) force: bool,
     /// Nonce that the validation token must contain

@@ -328,8 +328,8 @@ fn an_activation_in_the_administrators_directory_applies_to_all_users() {
     assert_eq!(status(ELSEWHERE), "NOT_ACTIVATED");
 }
 
-/// Runs `deactivate` with this administrator's license file. Returns the outcome and the path of the
-/// file.
+/// Runs `deactivate` with this administrator's license file. Returns the outcome and the path of
+/// the file.
 fn deactivate_with_shared(site: &Scratch, shared: &str, options: &[&str]) -> (Outcome, String) {
     std::fs::create_dir_all(site.file("etc")).unwrap();
     site.write("etc/license.lic", shared);

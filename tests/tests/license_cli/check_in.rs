@@ -2,8 +2,8 @@
 
 use super::*;
 
-/// Returns a machine with PRO installed and with these validation tokens as files. The first check-in
-/// of the license is due on 2020-01-02.
+/// Returns a machine with PRO installed and with these validation tokens as files. The first
+/// check-in of the license is due on 2020-01-02.
 #[track_caller]
 fn site_with_tokens(tokens: &[(&str, &[&str])]) -> Scratch {
     let site = site_with("pro.lic");

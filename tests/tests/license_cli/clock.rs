@@ -138,8 +138,8 @@ fn setting_the_clock_back_does_not_refill_a_quota() {
     }
 }
 
-/// Simulates a virtual machine that was paused, or a suspended WSL host: the uptime does not include
-/// these days.
+/// Simulates a virtual machine that was paused, or a suspended WSL host: the uptime does not
+/// include these days.
 #[test]
 fn days_that_the_uptime_does_not_include_refill_the_quota_once_each() {
     let Some(faketime) = tools::faketime() else {

@@ -63,7 +63,8 @@ fn minted(terms: &[&str]) -> Minted {
     Vendor::shared().issue(terms)
 }
 
-/// Returns a machine with the vendor's public keys and each license as a file. Nothing is installed.
+/// Returns a machine with the vendor's public keys and each license as a file. Nothing is
+/// installed.
 fn site() -> Scratch {
     let site = Vendor::shared().site();
     site.write("pro.lic", &PRO.file);

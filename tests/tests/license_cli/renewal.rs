@@ -4,8 +4,8 @@ use std::fs;
 
 use super::*;
 
-/// A customer's machine with a PRO license until 2026-06-30, and the vendor's workstation that issued
-/// this license.
+/// A customer's machine with a PRO license until 2026-06-30, and the vendor's workstation that
+/// issued this license.
 struct Sale {
     desk: Scratch,
     machine: Scratch,
@@ -192,8 +192,8 @@ fn installing_a_license_again_does_not_remove_its_renewal() {
     );
 }
 
-/// Returns a customer with a license and its renewal, which has not started, and an upgrade of the first
-/// license that does not know the renewal.
+/// Returns a customer with a license and its renewal, which has not started, and an upgrade of the
+/// first license that does not know the renewal.
 fn with_future_renewal() -> Sale {
     let sale = Sale::new();
     let issued = ["--issued-at", "2026-06-01"];
@@ -260,8 +260,8 @@ fn a_future_renewal_is_removed_by_a_license_of_another_customer() {
     assert_eq!(kept.matches("BEGIN LICENSE-").count(), 1);
 }
 
-/// Returns a customer with a license for January with daily check-ins, its renewal, issued at the start
-/// of the month, and a validation token of 2026-01-28.
+/// Returns a customer with a license for January with daily check-ins, its renewal, issued at the
+/// start of the month, and a validation token of 2026-01-28.
 fn with_check_in() -> Sale {
     let sale = Sale::new();
     let issue = ["issue", "--tier", "pro", "--customer", "Daily"];

@@ -1,5 +1,5 @@
-//! Trust statements on a customer's machine: installation, replay, changes, and statements signed with
-//! a stolen key.
+//! Trust statements on a customer's machine: installation, replay, changes, and statements signed
+//! with a stolen key.
 
 use license_core::issue::{IntroductionDraft, RetirementDraft, Sign, SigningKey};
 use license_core::{Timestamp, Unverified};
@@ -229,7 +229,8 @@ fn a_retired_key_and_the_keys_that_it_introduced_are_never_trusted_again() {
         3,
         "RETIRED_KEY",
     );
-    // A replayed statement, a new one signed with the retired key, and one of the vendor by mistake.
+    // A replayed statement, a new one signed with the retired key, and one of the vendor by
+    // mistake.
     let _ = install(&site, &thiefs, &[]).expect_code(0);
     assert!(!verifies(&site, &forged));
     let late = refused(

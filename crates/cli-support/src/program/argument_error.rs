@@ -43,7 +43,8 @@ impl ArgumentError {
         parts.filter_map(move |part| part.split(is_end).next())
     }
 
-    /// Returns the failure of `command`, which is a program with a subcommand, such as `keygen issue`.
+    /// Returns the failure of `command`, which is a program with a subcommand, such as `keygen
+    /// issue`.
     pub(super) fn into_failure(self, command: &str) -> Failure {
         let hint = self
             .hint

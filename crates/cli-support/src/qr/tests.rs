@@ -126,7 +126,8 @@ fn a_drawing_wider_than_the_terminal_is_refused() {
     assert!(code.for_terminal(None).is_ok());
 }
 
-/// A code of version 40 contains 2,331 bytes at level M or 2,953 at level L (ISO/IEC 18004, table 7).
+/// A code of version 40 contains 2,331 bytes at level M or 2,953 at level L (ISO/IEC 18004, table
+/// 7).
 #[test]
 fn the_correction_level_is_at_least_m_if_the_text_fits_and_l_otherwise() {
     let correction = |bytes| {

@@ -1,5 +1,5 @@
-//! `license request` and `license deactivate`: requests and receipts of this machine for its vendor,
-//! as a file, a QR code or readback lines.
+//! `license request` and `license deactivate`: requests and receipts of this machine for its
+//! vendor, as a file, a QR code or readback lines.
 
 use std::path::PathBuf;
 

@@ -81,7 +81,8 @@ impl<'a> Evaluation<'a> {
         })
     }
 
-    /// Creates an evaluation without a license, with a notice of the failure of the installed license.
+    /// Creates an evaluation without a license, with a notice of the failure of the installed
+    /// license.
     pub(crate) fn unusable(app: &'a AppContext, args: &'a ContextArgs, failure: &Failure) -> Self {
         Self {
             notices: vec![Notice::failure(failure)],
