@@ -106,7 +106,7 @@ impl AppContext {
     /// Returns a failure if the input does not verify with these keys.
     pub(crate) fn verify(&self, input: &LicenseInput, trust: &TrustSet) -> Result<Bundle, Failure> {
         Bundle::verify(&input.text, trust, &self.matrix)
-            .map_err(|error| failure::bundle(&input.name, &error))
+            .map_err(|error| failure::verification(&input.name, &error))
     }
 
     /// Applies the trust statements of the input to the keys, before anything else in it is
@@ -124,14 +124,14 @@ impl AppContext {
             return Ok(StatementsReport::default());
         }
         let before = rotation.statements().len();
-        let taken = rotation
+        let results = rotation
             .apply_file(&input.text)
-            .map_err(|error| failure::bundle(&input.name, &error))?;
+            .map_err(|error| failure::verification(&input.name, &error))?;
         let new = rotation.statements().iter().skip(before).cloned();
-        let is_known = |taken: &&Taken| **taken == Taken::Already;
+        let is_known = |result: &&Taken| **result == Taken::Already;
         Ok(StatementsReport {
             new: new.collect(),
-            known: taken.iter().filter(is_known).count(),
+            known: results.iter().filter(is_known).count(),
         })
     }
 
@@ -166,7 +166,7 @@ impl AppContext {
             Some(_) => Moment::Imagined,
         };
         let snapshot = self.host.snapshot(None, &self.matrix, moment);
-        let mark = (moment == Moment::Now).then_some(snapshot.mark);
+        let high_water = (moment == Moment::Now).then_some(snapshot.mark);
         let mut notices = notice::from_snapshot(&snapshot, &self.host);
         let problems = snapshot.problems;
         let installation = snapshot.installation;
@@ -174,9 +174,9 @@ impl AppContext {
             installation.map_err(|error| failure::installation_with_trust(&error, &problems))?;
         let others = installation.iter().flat_map(|found| found.problems());
         notices.extend(others.map(Notice::installation));
-        let bundle = installation.map(|found| found.bundle().clone());
-        let mut evaluation = Evaluation::new(self, bundle, args)?;
-        evaluation.mark = mark;
+        let verified = installation.map(|found| found.bundle().clone());
+        let mut evaluation = Evaluation::new(self, verified, args)?;
+        evaluation.high_water = high_water;
         evaluation.notices = notices;
         Ok(evaluation)
     }
@@ -200,8 +200,8 @@ impl AppContext {
         let input = LicenseInput::read(license)?;
         let mut rotation = self.rotation(&query.trust)?;
         let statements = self.apply_statements(&input, &mut rotation)?;
-        let bundle = self.verify(&input, rotation.keys())?;
-        let mut evaluation = Evaluation::new(self, Some(bundle), &query.context)?;
+        let verified = self.verify(&input, rotation.keys())?;
+        let mut evaluation = Evaluation::new(self, Some(verified), &query.context)?;
         evaluation.statements = statements;
         Ok(evaluation)
     }

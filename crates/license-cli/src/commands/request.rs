@@ -122,7 +122,7 @@ fn installed_license(
     let found = snapshot
         .installation
         .map_err(|error| failure::installation(&error))?;
-    let bundle = match (&found, id) {
+    let verified = match (&found, id) {
         (Some(found), _) => found.bundle(),
         (None, Some(_)) => return Ok(Err(not_installed(id))),
         (None, None) => {
@@ -138,12 +138,12 @@ fn installed_license(
     };
     let license = match id {
         Some(id) => {
-            let mut licenses = bundle.licenses().iter();
+            let mut licenses = verified.licenses().iter();
             licenses
                 .find(|license| license.id().as_str() == id)
                 .cloned()
         }
-        None => bundle.evaluate(&app.matrix, &context).license().cloned(),
+        None => verified.evaluate(&app.matrix, &context).license().cloned(),
     };
     Ok(license.ok_or_else(|| not_installed(id)))
 }
@@ -217,14 +217,14 @@ impl DeliveryArgs {
     /// Writes the file, or returns the text for standard output.
     fn write(
         &self,
-        letter: &Letter,
+        machine_request: &Letter,
         lines: &[String],
         terminal: &Terminal,
     ) -> Result<String, Failure> {
-        let text = letter.to_armor();
+        let text = machine_request.to_armor();
         match (&self.file.out, self.qr) {
             (Destination::File(_), true) => {
-                let picture = QrCode::new(&letter.to_line())?.to_png();
+                let picture = QrCode::new(&machine_request.to_line())?.to_png();
                 let picture = picture.map_err(|error| Failure::malformed(error.to_string()))?;
                 self.file.write(&picture, Audience::Everyone)?;
                 Ok(text)
@@ -234,7 +234,7 @@ impl DeliveryArgs {
                 Ok(text)
             }
             (Destination::Stdout, true) => {
-                let code = QrCode::new(&letter.to_line())?;
+                let code = QrCode::new(&machine_request.to_line())?;
                 // The request is stored by now, so it can be printed in another form.
                 match code.for_terminal(terminal.columns()) {
                     Ok(drawn) => Ok(drawn.trim_end().to_owned()),
@@ -251,11 +251,11 @@ impl DeliveryArgs {
 }
 
 fn to_json(request: &Asked, lines: &[String], path: Option<&str>, notices: &[Notice]) -> Value {
-    let letter = &request.letter;
+    let machine_request = &request.letter;
     json!({
-        "kind": letter.kind().label(),
-        "content": letter.to_json(),
-        "text": letter.to_armor(),
+        "kind": machine_request.kind().label(),
+        "content": machine_request.to_json(),
+        "text": machine_request.to_armor(),
         "lines": lines,
         "path": path.map(escape),
         "again": request.is_again,

@@ -37,12 +37,12 @@ pub(crate) fn run(app: &AppContext, arguments: &Use, terminal: &Terminal) -> Res
         return Err(no_such_quota(name, &decision));
     };
     let account = Account::new(&decision, arguments.context.user.as_deref());
-    let taken = app.host.take(account, name, arguments.count, limit);
-    let taken = taken.map_err(|error| failure::store(&error))?;
+    let report = app.host.take(account, name, arguments.count, limit);
+    let report = report.map_err(|error| failure::store(&error))?;
     let mut notices = evaluation.notices;
-    notice::add_missing(&mut notices, taken.problems.iter().map(Notice::state));
+    notice::add_missing(&mut notices, report.problems.iter().map(Notice::state));
     notices.extend(denial(&decision));
-    let used = taken.taken;
+    let used = report.taken;
     if used.granted && used.is_low() {
         notices.push(Notice::with_code(Code::QuotaLow, low(name, &used)));
     }

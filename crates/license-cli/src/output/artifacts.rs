@@ -74,13 +74,13 @@ fn outdated(list: &RevocationList, now: Timestamp) -> Option<Notice> {
 ///
 /// Returns a failure if standard output cannot be written.
 pub(crate) fn print(
-    bundle: &Bundle,
+    verified: &Bundle,
     statements: &StatementsReport,
     now: Timestamp,
     more: Vec<Notice>,
     terminal: &Terminal,
 ) -> Result<Exit, Failure> {
-    let lists = bundle.revocations();
+    let lists = verified.revocations();
     let mut notices: Vec<_> = lists
         .iter()
         .filter_map(|list| outdated(list, now))
@@ -90,12 +90,12 @@ pub(crate) fn print(
         terminal.json(&json!({
             "revocation_lists": lists.iter().map(list_to_json).collect::<Vec<_>>(),
             "trust_statements": statements.to_json(),
-            "answers": answers_to_json(bundle),
+            "answers": answers_to_json(verified),
             "warnings": notice::warnings_to_json(&[], &notices),
         }))?;
     } else {
         let texts = lists.iter().map(list_to_text);
-        let texts = texts.chain(answers(bundle)).chain(statements.lines());
+        let texts = texts.chain(answers(verified)).chain(statements.lines());
         let texts: Vec<_> = texts.collect();
         terminal.data(&texts.join("\n"))?;
         for notice in &notices {
@@ -111,8 +111,8 @@ fn machine(named: &Machine) -> String {
 }
 
 /// Describes each answer to a machine in one line.
-fn answers(bundle: &Bundle) -> Vec<String> {
-    let activations = bundle.activations().iter().map(|answer| {
+fn answers(verified: &Bundle) -> Vec<String> {
+    let activations = verified.activations().iter().map(|answer| {
         let (license, machine) = (answer.license_id(), machine(answer.machine()));
         format!(
             "activation of license {license} for machine {}, signed {}",
@@ -120,7 +120,7 @@ fn answers(bundle: &Bundle) -> Vec<String> {
             answer.issued_at()
         )
     });
-    let repairs = bundle.clock_repairs().iter().map(|repair| {
+    let repairs = verified.clock_repairs().iter().map(|repair| {
         let machine = machine(repair.machine());
         let at = repair.issued_at();
         format!("clock repair of machine {} to {at}", escape(&machine))
@@ -128,8 +128,8 @@ fn answers(bundle: &Bundle) -> Vec<String> {
     activations.chain(repairs).collect()
 }
 
-fn answers_to_json(bundle: &Bundle) -> Value {
-    let activations = bundle.activations().iter().map(|answer| {
+fn answers_to_json(verified: &Bundle) -> Value {
+    let activations = verified.activations().iter().map(|answer| {
         json!({
             "kind": "activation",
             "id": answer.id().as_str(),
@@ -139,7 +139,7 @@ fn answers_to_json(bundle: &Bundle) -> Value {
             "issued_at": answer.issued_at().to_string(),
         })
     });
-    let repairs = bundle.clock_repairs().iter().map(|repair| {
+    let repairs = verified.clock_repairs().iter().map(|repair| {
         json!({
             "kind": "clock repair",
             "id": repair.id().as_str(),

@@ -16,7 +16,7 @@ use license_core::{
 use crate::embedded;
 
 /// Returns the failure of an artifact that does not verify.
-pub(crate) fn bundle(what: &str, error: &BundleError) -> Failure {
+pub(crate) fn verification(what: &str, error: &BundleError) -> Failure {
     let code = error.code();
     failed(Exit::Unjudged, code, error)
         .about(&format!("{what}: {code}"))
@@ -93,7 +93,7 @@ fn verify_hint(error: &VerifyError) -> &'static str {
 pub(crate) fn inspection(what: &str, error: &InspectError) -> Failure {
     match error {
         InspectError::Trust(error) => invalid_trust(what, error),
-        InspectError::Artefact(error) => bundle(what, error),
+        InspectError::Artefact(error) => verification(what, error),
         other => Failure::malformed(format!("{what}: {other}")),
     }
 }
@@ -154,7 +154,7 @@ pub(crate) fn installation(error: &InstallationError) -> Failure {
             let quarantined = aside.as_ref().map(|aside| show_path(aside));
             let quarantined = quarantined.map(|aside| format!(", quarantined as {aside}"));
             let (path, quarantined) = (show_path(path), quarantined.unwrap_or_default());
-            let failure = bundle(&format!("installed license {path}{quarantined}"), source);
+            let failure = verification(&format!("installed license {path}{quarantined}"), source);
             failure.hint(embedded::text(
                 "install the license again: `license install FILE`",
                 "install the license again: `license install --trust KEYS FILE`",
@@ -188,7 +188,7 @@ pub(crate) fn installation(error: &InstallationError) -> Failure {
         Error::State(problem) => Failure::new(Exit::Machine, "IO", line(problem))
             .hint("check the permissions of the file; nothing was changed"),
         Error::StaleList(stale) => stale_list(stale),
-        Error::Statement(error) => bundle("trust statement", error),
+        Error::Statement(error) => verification("trust statement", error),
         Error::OwnKeys => Failure::usage(error.to_string())
             .hint("ask the vendor for a program with the new keys; `license --version` lists the embedded keys"),
         Error::Orphaned { .. } => denied(Code::RetiredKey)

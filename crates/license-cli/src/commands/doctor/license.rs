@@ -26,7 +26,7 @@ impl<'a> Verdict<'a> {
             Ok(None) => Ok(None),
             Ok(Some(found)) => {
                 Evaluation::new(app, Some(found.bundle().clone()), args).map(|mut evaluation| {
-                    evaluation.mark = Some(snapshot.mark);
+                    evaluation.high_water = Some(snapshot.mark);
                     Some(evaluation)
                 })
             }
@@ -48,10 +48,12 @@ impl<'a> Verdict<'a> {
     }
 
     fn validations(&self) -> impl Iterator<Item = &Validation> {
-        let bundle = self
+        let verified = self
             .evaluation()
-            .and_then(|evaluation| evaluation.bundle.as_ref());
-        let all = bundle.into_iter().flat_map(|bundle| bundle.validations());
+            .and_then(|evaluation| evaluation.verified.as_ref());
+        let all = verified
+            .into_iter()
+            .flat_map(|verified| verified.validations());
         all.filter(|validation| {
             self.license()
                 .is_some_and(|license| validation.concerns(license))
@@ -79,8 +81,8 @@ impl<'a> Verdict<'a> {
 
     /// Returns the earliest start of a license in the future.
     fn start(&self, now: Timestamp) -> Option<UpcomingEvent> {
-        let bundle = self.evaluation()?.bundle.iter();
-        let licenses = bundle.flat_map(|bundle| bundle.licenses());
+        let verified = self.evaluation()?.verified.iter();
+        let licenses = verified.flat_map(|verified| verified.licenses());
         let starts = licenses.filter_map(License::not_before);
         let next = starts.filter(|start| *start > now).min()?;
         Some(event("start of a license", next))
