@@ -1,4 +1,4 @@
-//! A user who may read the folder of a test and write nothing in it: root may write everywhere.
+//! A user who can read the directory of a test but cannot write in it.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -6,15 +6,17 @@ use std::path::PathBuf;
 
 use license_tests::{Outcome, Run, Scratch, programs, tools};
 
-pub(crate) struct Nobody<'s> {
+/// Runs `license` as a user without write access, because root can write everywhere.
+pub(crate) struct UnprivilegedUser<'s> {
     site: &'s Scratch,
-    /// Where this process is root's, a copy of the program that everybody may start.
+    /// A copy of the program that every user can execute, if this process runs as root.
     program: Option<PathBuf>,
 }
 
-impl<'s> Nobody<'s> {
-    /// None where this process is root's, and there is no way to be somebody else. The state directory, if there is one, is
-    /// closed to writing for whoever else runs this.
+impl<'s> UnprivilegedUser<'s> {
+    /// Returns `None` if this process runs as root and cannot switch to another user.
+    ///
+    /// If this process does not run as root, an existing state directory becomes read-only.
     pub(crate) fn on(site: &'s Scratch) -> Option<Self> {
         let is_root = fs::metadata(site.path()).unwrap().uid() == 0;
         if !is_root {
@@ -28,7 +30,7 @@ impl<'s> Nobody<'s> {
         }
         tools::setpriv()?;
         set_mode(site.path(), 0o755);
-        let program = site.file("license-for-everybody");
+        let program = site.file("license-for-all-users");
         fs::copy(programs::license(), &program).unwrap();
         set_mode(&program, 0o755);
         Some(Self {
@@ -41,7 +43,7 @@ impl<'s> Nobody<'s> {
         let run = match &self.program {
             None => Run::license(self.site),
             Some(program) => {
-                let setpriv = tools::setpriv().expect("it was found before");
+                let setpriv = tools::setpriv().expect("`on` has found setpriv");
                 let user = ["--reuid=65534", "--regid=65534", "--clear-groups"];
                 setpriv.run(self.site).args(user).arg(program)
             }
