@@ -182,8 +182,8 @@ impl Library {
     /// Creates a run of the `verify` script. Its arguments are
     /// `TOKEN_FILE JWKS_FILE ALG AUDIENCE [--ignore-expiry] [--validation]`.
     ///
-    /// The script prints the payload and exits with 0, or prints the reason of the refusal and exits
-    /// with 1. Any other exit code is an error of the script.
+    /// The script prints the payload and exits with 0, or prints the reason of the refusal and
+    /// exits with 1. Any other exit code is an error of the script.
     pub fn verify<'s>(&self, scratch: &'s Scratch) -> Run<'s> {
         self.script("verify", scratch)
     }
