@@ -24,7 +24,7 @@ pub mod tools;
 pub mod vendor;
 
 pub use run::{Complaint, Outcome, Run};
-pub use scratch::Scratch;
+pub use scratch::{Scratch, copy_files};
 pub use vendor::Vendor;
 
 /// Product file of a sample product with its own tiers.

@@ -104,3 +104,20 @@ impl Scratch {
         found.permissions().mode() & 0o7777
     }
 }
+
+/// Replaces the directory `to` by a copy of the files in `from`, without subdirectories.
+///
+/// # Panics
+///
+/// Panics if a file cannot be copied.
+#[track_caller]
+pub fn copy_files(from: &Path, to: &Path) {
+    let _ = fs::remove_dir_all(to);
+    fs::create_dir_all(to).expect("the directory can be created");
+    for entry in fs::read_dir(from).expect("the directory can be read") {
+        let path = entry.expect("the directory can be read").path();
+        if let (true, Some(name)) = (path.is_file(), path.file_name()) {
+            fs::copy(&path, to.join(name)).expect("the file can be copied");
+        }
+    }
+}

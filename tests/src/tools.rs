@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::thread;
 
-use crate::programs::workspace;
+use crate::programs::{self, workspace};
 use crate::{Run, Scratch};
 
 const REQUIRE: &str = "LICENSE_TESTS_REQUIRE_TOOLS";
@@ -71,6 +71,16 @@ pub fn faketime() -> Option<&'static Tool> {
     static FAKETIME: OnceLock<Option<Tool>> = OnceLock::new();
     let find = || Tool::new("faketime").if_usable(&["-f", "+1d", "true"].map(Path::new));
     or_skip("faketime", FAKETIME.get_or_init(find))
+}
+
+/// Creates a run of `license` under [`faketime()`] with this time, such as `-3d` or
+/// `@2050-06-01 12:00:00`.
+///
+/// Uptime and file dates stay those of the system.
+pub fn license_at_time<'s>(faketime: &Tool, scratch: &'s Scratch, time: &str) -> Run<'s> {
+    let run = faketime.run(scratch).args(["-f", time]);
+    let run = run.env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
+    run.env("NO_FAKE_STAT", "1").arg(programs::license())
 }
 
 /// Finds `sha256sum` of coreutils.
