@@ -1,10 +1,10 @@
-//! Rows: a license minted.
+//! Rows: issuing of a license.
 
 use std::hint::black_box;
 
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::RSA_PKCS1_SHA256;
-use license_benches::{Row, Vendor, random};
+use license_benches::{Row, SampleVendor, random};
 use license_core::issue::{CheckedKey, SigningKey};
 
 use crate::{Planned, Vendors};
@@ -13,32 +13,32 @@ pub(crate) fn rows(vendors: &Vendors) -> Vec<Planned<'_>> {
     let vendor = &vendors.large;
     vec![
         (
-            "mint one, RSA-4096",
+            "sign one, RSA-4096",
             Box::new(move |work| {
                 let sign = move || drop(black_box(vendor.draft.sign(&vendor.key).unwrap()));
-                jsonwebtoken(beside_signing(Row::new(work, sign), vendor), vendor)
+                jsonwebtoken(with_signature_bound(Row::new(work, sign), vendor), vendor)
             }),
         ),
         (
-            "the same, verified before it is released",
+            "the same, verified after signing",
             Box::new(move |work| {
                 let key = SigningKey::from_pkcs8(&vendor.pkcs8, None, random).unwrap();
                 let key = CheckedKey::new(Box::new(key));
-                let mint = move || drop(black_box(vendor.draft.mint(&key).unwrap()));
-                beside_both(Row::new(work, mint), vendor)
+                let issue = move || drop(black_box(vendor.draft.mint(&key).unwrap()));
+                with_both_bound(Row::new(work, issue), vendor)
             }),
         ),
     ]
 }
 
-/// Beside nothing but the signature.
-fn beside_signing<'a>(row: Row<'a>, vendor: &'a Vendor) -> Row<'a> {
+/// Adds the signature as a lower bound.
+fn with_signature_bound<'a>(row: Row<'a>, vendor: &'a SampleVendor) -> Row<'a> {
     let sign = signing(vendor);
     row.limit("aws-lc-rs", Some(1.05), move || drop(black_box(sign())))
 }
 
-/// Beside the signature and its verification.
-fn beside_both<'a>(row: Row<'a>, vendor: &'a Vendor) -> Row<'a> {
+/// Adds the signature and its verification as a lower bound.
+fn with_both_bound<'a>(row: Row<'a>, vendor: &'a SampleVendor) -> Row<'a> {
     let (sign, public) = (signing(vendor), vendor.parsed());
     let (signed, _) = vendor.signed();
     row.limit("aws-lc-rs, both", None, move || {
@@ -46,7 +46,7 @@ fn beside_both<'a>(row: Row<'a>, vendor: &'a Vendor) -> Row<'a> {
     })
 }
 
-fn signing(vendor: &Vendor) -> impl Fn() -> Vec<u8> {
+fn signing(vendor: &SampleVendor) -> impl Fn() -> Vec<u8> {
     let pair = vendor.pair();
     let (signed, _) = vendor.signed();
     move || {
@@ -59,7 +59,7 @@ fn signing(vendor: &Vendor) -> impl Fn() -> Vec<u8> {
 }
 
 #[cfg(feature = "peers")]
-fn jsonwebtoken<'a>(row: Row<'a>, vendor: &Vendor) -> Row<'a> {
+fn jsonwebtoken<'a>(row: Row<'a>, vendor: &SampleVendor) -> Row<'a> {
     let peer = license_benches::Peer::new(vendor);
     row.peer("jsonwebtoken", None, move || {
         drop(black_box(peer.encode()));
@@ -67,6 +67,6 @@ fn jsonwebtoken<'a>(row: Row<'a>, vendor: &Vendor) -> Row<'a> {
 }
 
 #[cfg(not(feature = "peers"))]
-fn jsonwebtoken<'a>(row: Row<'a>, _: &Vendor) -> Row<'a> {
+fn jsonwebtoken<'a>(row: Row<'a>, _: &SampleVendor) -> Row<'a> {
     row
 }

@@ -1,11 +1,11 @@
-//! What `keygen batch` costs beside nothing but the signatures, on the same cores.
+//! Time of `keygen batch`, compared with only the signatures on the same cores.
 //!
-//!     cargo bench -p license-benches --bench minting -- 10000
-#![allow(missing_docs, reason = "a program, and no library")]
+//!     cargo bench -p license-benches --bench issuing -- 10000
+#![allow(missing_docs, reason = "a benchmark is not a library")]
 #![allow(
     clippy::print_stdout,
     clippy::unwrap_used,
-    reason = "a bench prints, and ends where it can't be set up"
+    reason = "a benchmark prints, and panics if its setup fails"
 )]
 
 use std::fmt::Write;
@@ -18,7 +18,7 @@ use license_core::Algorithm;
 use license_core::issue::{KeyBits, Sign, SigningKey};
 use license_tests::{Run, Scratch, Vendor};
 
-/// The one and the other in turn, so often: what else the machine does meanwhile disturbs both.
+/// The number of rounds. Both subjects run in each round, so that other load affects both.
 const ROUNDS: usize = 3;
 
 fn main() {
@@ -26,21 +26,21 @@ fn main() {
     let rows: usize = rows.min().unwrap_or(2000);
     let cores = thread::available_parallelism().unwrap().get();
     let vendor = Vendor::with_key("4096", "RS256");
-    // Each is removed at the end: ext4 is slow to make files for seconds after others were removed.
-    let desks: Vec<_> = (0..ROUNDS).map(|_| vendor.desk()).collect();
-    let rounds: Vec<_> = desks
+    // All are removed at the end, because ext4 creates files slowly for seconds after a removal.
+    let workstations: Vec<_> = (0..ROUNDS).map(|_| vendor.desk()).collect();
+    let rounds: Vec<_> = workstations
         .iter()
-        .map(|desk| (raw(rows, cores), batch(rows, desk)))
+        .map(|workstation| (raw(rows, cores), batch(rows, workstation)))
         .collect();
-    let median = |of: fn(&(Cost, Cost)) -> f64| {
-        let mut all: Vec<f64> = rounds.iter().map(of).collect();
+    let median = |value: fn(&(Cost, Cost)) -> f64| {
+        let mut all: Vec<f64> = rounds.iter().map(value).collect();
         all.sort_by(f64::total_cmp);
         all.get(ROUNDS / 2).copied().unwrap_or(f64::NAN)
     };
     println!("{rows} RSA-4096 licenses on {cores} cores, median of {ROUNDS} rounds");
     println!(
         "                       elapsed   processor time of all cores\n  \
-         signatures alone  {:8.2} s  {:8.2} s\n  keygen batch      {:8.2} s  {:8.2} s\n  \
+         only signatures   {:8.2} s  {:8.2} s\n  keygen batch      {:8.2} s  {:8.2} s\n  \
          ratio             {:8.3}    {:8.3}",
         median(|(raw, _)| raw.elapsed),
         median(|(raw, _)| raw.processor),
@@ -51,15 +51,15 @@ fn main() {
     );
 }
 
-/// What something took, in seconds.
+/// The time of a task, in seconds.
 struct Cost {
     elapsed: f64,
-    /// Of all cores together, in this process and those it waited for.
+    /// The processor time of all cores, including child processes.
     processor: f64,
 }
 
 impl Cost {
-    fn of(task: impl FnOnce()) -> Self {
+    fn measure(task: impl FnOnce()) -> Self {
         let (started, before) = (Instant::now(), processor_time());
         task();
         Self {
@@ -69,8 +69,8 @@ impl Cost {
     }
 }
 
-/// User and system time of this process and those it waited for (proc_pid_stat(5), fields 14 to 17), which others on the machine
-/// disturb less than the time elapsed.
+/// Returns the user and system time of this process and its children (proc_pid_stat(5), fields 14
+/// to 17). Other load affects it less than the elapsed time.
 fn processor_time() -> f64 {
     let Ok(stat) = std::fs::read_to_string("/proc/self/stat") else {
         return f64::NAN;
@@ -80,7 +80,7 @@ fn processor_time() -> f64 {
     ticks.map(Result::unwrap).sum::<f64>() / 100.0
 }
 
-/// As many signatures over as many bytes as a license has.
+/// Measures `count` signatures over as many bytes as a license has.
 fn raw(count: usize, cores: usize) -> Cost {
     let der = SigningKey::generate(KeyBits::B4096, Algorithm::Rs256, &random).unwrap();
     let key = SigningKey::from_pkcs8(&der, None, random).unwrap();
@@ -91,7 +91,7 @@ fn raw(count: usize, cores: usize) -> Cost {
             let _ = key.sign(&message).unwrap();
         }
     };
-    Cost::of(|| {
+    Cost::measure(|| {
         thread::scope(|scope| {
             for _ in 0..cores {
                 scope.spawn(sign);
@@ -100,15 +100,15 @@ fn raw(count: usize, cores: usize) -> Cost {
     })
 }
 
-/// The whole program: reading, checking, signing, verifying, the ledger, the files.
-fn batch(rows: usize, desk: &Scratch) -> Cost {
+/// Measures the whole program: parsing, checking, signing, verifying, ledger and files.
+fn batch(rows: usize, workstation: &Scratch) -> Cost {
     let mut orders = String::from("tier,customer,days,offline\n");
     for row in 0..rows {
         writeln!(orders, "pro,Customer {row},365,yes").unwrap();
     }
-    desk.write("orders.csv", orders);
+    workstation.write("orders.csv", orders);
     let args = ["batch", "orders.csv", "--key", "vendor.key", "--out", "out"];
-    Cost::of(|| {
-        let _ = Run::keygen(desk).args(args).run().expect_code(0);
+    Cost::measure(|| {
+        let _ = Run::keygen(workstation).args(args).run().expect_code(0);
     })
 }
