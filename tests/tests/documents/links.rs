@@ -10,7 +10,7 @@ use license_tests::programs;
 fn documents() -> Vec<PathBuf> {
     let root = programs::workspace();
     let mut found = Vec::new();
-    let mut directories = vec![root.clone(), root.join("deploy"), root.join("docs")];
+    let mut directories = vec![root.to_owned(), root.join("deploy"), root.join("docs")];
     while let Some(directory) = directories.pop() {
         for entry in fs::read_dir(&directory).unwrap() {
             let path = entry.unwrap().path();
@@ -74,7 +74,11 @@ fn links_lead_to_files_and_headings() {
     let mut broken = Vec::new();
     for document in &documents {
         let text = fs::read_to_string(document).unwrap();
-        broken.extend(links(&text).iter().filter_map(|link| check(document, link).err()));
+        broken.extend(
+            links(&text)
+                .iter()
+                .filter_map(|link| check(document, link).err()),
+        );
     }
     assert!(broken.is_empty(), "{}", broken.join("\n"));
 }

@@ -8,7 +8,10 @@
 
 mod codes;
 mod links;
-#[allow(dead_code, reason = "the test of the layers uses the rest of the module")]
+#[allow(
+    dead_code,
+    reason = "the test of the layers uses the rest of the module"
+)]
 #[path = "../layers/sources.rs"]
 mod sources;
 mod tiers;

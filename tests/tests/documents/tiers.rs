@@ -43,7 +43,9 @@ fn table(tiers: &[Value]) -> String {
             number(&tier["renewal"]["grace_hours"], " h")
         }),
     ];
-    for quota in names(tiers, |tier| tier["quotas"].as_object().unwrap().keys().collect()) {
+    for quota in names(tiers, |tier| {
+        tier["quotas"].as_object().unwrap().keys().collect()
+    }) {
         rows.push(row(&format!("quota `{quota}`"), &|tier| {
             number(&tier["quotas"][&quota], "")
         }));
