@@ -103,7 +103,9 @@ pub use machine::{Comparison, ComponentKind, Fingerprint, Machine, MachineDigest
 pub use matrix::{Matrix, MatrixError, TierTerms, Trial};
 pub use policy::{CheckIn, Entitlements, Quota, Renewal, UsageType};
 #[cfg(feature = "requests")]
-pub use requests::{ActivationRequest, ClockRequest, Letter, LetterError, Receipt, Secret, spoken};
+pub use requests::{ActivationRequest, ClockRequest, Letter, LetterError, Receipt, Secret};
+#[cfg(feature = "requests")]
+pub use requests::{readback, readback as spoken};
 pub use semver::{Version, VersionReq};
 #[cfg(feature = "machine-state")]
 pub use session::SessionId;

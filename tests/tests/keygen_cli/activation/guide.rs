@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use super::super::guide::words;
+use super::super::guide::{commands, words};
 use super::*;
 
 /// The lines of a section that call `keygen`.
@@ -11,14 +11,13 @@ fn section(heading: &str) -> Vec<String> {
     let text = fs::read_to_string(path).unwrap();
     let lines = text.lines().skip_while(|line| *line != heading).skip(1);
     let lines = lines.take_while(|line| !line.starts_with("## "));
-    let lines = lines.filter(|line| line.starts_with("    keygen "));
-    lines.map(|line| line.trim().to_owned()).collect()
+    commands(lines)
 }
 
 #[test]
 fn the_guide_to_activation_is_right_line_by_line() {
     let desk = Vendor::shared().desk();
-    let lines = section("## Machine by machine: activation");
+    let lines = section("## Activation");
     assert!(lines.len() >= 6, "{lines:?}");
     let mut license = String::new();
     for line in lines {

@@ -73,7 +73,7 @@ fn an_id_that_is_given_later_makes_no_second_machine() {
     // Ids are given to tell machines apart.
     let refused = ask(&desk, &id, given("press-8"), 3).expect_code(2).stdout;
     assert!(
-        refused.contains("allows 1 machine, and is used on 1 other;"),
+        refused.contains("allows 1 machine and is already used on 1 other;"),
         "{refused}"
     );
 }
