@@ -5,7 +5,9 @@ use license_core::{Code, MAX_FILE_BYTES, Matrix, TrustSet};
 use license_issuer::clock::SystemClock;
 use license_issuer::ledger::LedgerReader;
 use license_issuer::ledger::sqlite::LedgerLocation;
-use license_issuer::services::answer::{ActivationPolicy, AnswerDraft, AnswerError, AnswerOrder};
+use license_issuer::services::answer::{
+    ActivationApproval, ActivationPolicy, AnswerDraft, AnswerError, AnswerOrder,
+};
 use serde_json::json;
 
 use super::answer::{self, AnswerCommand, AnswerFacts, AnswerTexts};
@@ -57,7 +59,7 @@ struct ActivationTexts<'a> {
     license: Option<&'a Source>,
 }
 
-impl AnswerTexts<ActivationPolicy<'_>> for ActivationTexts<'_> {
+impl AnswerTexts<ActivationPolicy<'_>, ActivationApproval> for ActivationTexts<'_> {
     fn refused(&self, error: AnswerError, ledger: Option<&dyn LedgerReader>) -> Failure {
         let message = error.to_string();
         let refused = |code: &'static str| Failure::new(Exit::Usage, code, message.clone());
@@ -86,7 +88,7 @@ impl AnswerTexts<ActivationPolicy<'_>> for ActivationTexts<'_> {
 
     fn report(
         &self,
-        draft: &AnswerDraft<'_, ActivationPolicy<'_>>,
+        draft: &AnswerDraft<'_, ActivationPolicy<'_>, ActivationApproval>,
         facts: &AnswerFacts<'_>,
         issuance: &Issuance<'_>,
     ) -> IssuanceReport {

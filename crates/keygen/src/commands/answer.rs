@@ -23,14 +23,14 @@ pub(super) struct AnswerCommand<'a> {
 }
 
 /// Texts of a kind of answer.
-pub(super) trait AnswerTexts<P: AnswerPolicy> {
+pub(super) trait AnswerTexts<P: AnswerPolicy<A>, A> {
     /// Returns the failure of a refused request.
     fn refused(&self, error: AnswerError, ledger: Option<&dyn LedgerReader>) -> Failure;
 
     /// Returns the report of an answer.
     fn report(
         &self,
-        draft: &AnswerDraft<'_, P>,
+        draft: &AnswerDraft<'_, P, A>,
         facts: &AnswerFacts<'_>,
         issuance: &Issuance<'_>,
     ) -> IssuanceReport;
@@ -40,8 +40,8 @@ pub(super) trait AnswerTexts<P: AnswerPolicy> {
 pub(super) struct AnswerFacts<'a>(Option<&'a NewEntry>);
 
 impl<'a> AnswerFacts<'a> {
-    fn new<P: AnswerPolicy>(
-        draft: &'a AnswerDraft<'_, P>,
+    fn new<P: AnswerPolicy<A>, A>(
+        draft: &'a AnswerDraft<'_, P, A>,
         signed: Option<&'a SignedAnswer>,
     ) -> Self {
         Self(signed.map(|signed| &signed.entry).or(draft.repeated()))
@@ -83,10 +83,10 @@ impl<'a> AnswerCommand<'a> {
     }
 
     /// Answers the request, or checks in a dry run that it can be answered.
-    pub(super) fn run<P: AnswerPolicy>(
+    pub(super) fn run<P: AnswerPolicy<A>, A>(
         &self,
         order: &AnswerOrder<P>,
-        texts: &impl AnswerTexts<P>,
+        texts: &impl AnswerTexts<P, A>,
     ) -> Result<(), Failure> {
         let terminal = self.issuance.app.terminal;
         let signer = KeyFile::new(self.key, terminal);
@@ -105,7 +105,7 @@ impl<'a> AnswerCommand<'a> {
         self.issuance.print(&report)
     }
 
-    fn announce<P: AnswerPolicy>(&self, draft: &AnswerDraft<'_, P>) {
+    fn announce<P: AnswerPolicy<A>, A>(&self, draft: &AnswerDraft<'_, P, A>) {
         self.issuance.warn(draft.warnings());
         note_previous_answer(draft, self.issuance.app.terminal);
         if draft.is_repeated() {
@@ -113,11 +113,11 @@ impl<'a> AnswerCommand<'a> {
         }
     }
 
-    fn render<P: AnswerPolicy>(
+    fn render<P: AnswerPolicy<A>, A>(
         &self,
-        draft: &AnswerDraft<'_, P>,
+        draft: &AnswerDraft<'_, P, A>,
         signed: &SignedAnswer,
-        texts: &impl AnswerTexts<P>,
+        texts: &impl AnswerTexts<P, A>,
     ) -> Result<Vec<u8>, Failure> {
         if self.qr {
             return self.render_qr_code(signed);
@@ -170,7 +170,7 @@ impl<'a> AnswerCommand<'a> {
 }
 
 /// Notes that the request already has an answer.
-fn note_previous_answer<P: AnswerPolicy>(draft: &AnswerDraft<'_, P>, terminal: &Terminal) {
+fn note_previous_answer<P: AnswerPolicy<A>, A>(draft: &AnswerDraft<'_, P, A>, terminal: &Terminal) {
     let Some(at) = draft.previous().and_then(|entry| entry.fact("issued_at")) else {
         return;
     };

@@ -4,7 +4,9 @@ use license_cli_support::{Failure, escape};
 use license_core::{MachineDigest, Span, Timestamp};
 use license_issuer::clock::SystemClock;
 use license_issuer::ledger::LedgerReader;
-use license_issuer::services::answer::{AnswerDraft, AnswerError, AnswerOrder, ClockRepairPolicy};
+use license_issuer::services::answer::{
+    AnswerDraft, AnswerError, AnswerOrder, ClockRepairApproval, ClockRepairPolicy,
+};
 use serde_json::json;
 
 use super::answer::{self, AnswerCommand, AnswerFacts, AnswerTexts};
@@ -43,14 +45,14 @@ struct ClockRepairTexts {
     machine: MachineDigest,
 }
 
-impl AnswerTexts<ClockRepairPolicy<'_>> for ClockRepairTexts {
+impl AnswerTexts<ClockRepairPolicy<'_>, ClockRepairApproval> for ClockRepairTexts {
     fn refused(&self, error: AnswerError, ledger: Option<&dyn LedgerReader>) -> Failure {
         answer::refused(&error, ledger)
     }
 
     fn report(
         &self,
-        draft: &AnswerDraft<'_, ClockRepairPolicy<'_>>,
+        draft: &AnswerDraft<'_, ClockRepairPolicy<'_>, ClockRepairApproval>,
         facts: &AnswerFacts<'_>,
         issuance: &Issuance<'_>,
     ) -> IssuanceReport {

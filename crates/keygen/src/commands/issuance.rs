@@ -35,13 +35,13 @@ impl<'a> Issuance<'a> {
     /// Issues the artifacts of a draft, or checks in a dry run that they can be issued.
     ///
     /// Calls `announce` with the final draft before the delivery, so that warnings come first.
-    pub(super) fn run<D: Draft>(
+    pub(super) fn run<K, A, D: Draft<K, A>>(
         &self,
-        signer: &dyn SignerSource<Signer = D::Signer, Error = Failure>,
-        draft: DraftFn<'_, D, Failure>,
+        signer: &dyn SignerSource<K, Error = Failure>,
+        draft: DraftFn<'_, D, K, Failure>,
         announce: &dyn Fn(&D),
-        render: RenderFn<'_, D, Failure>,
-    ) -> Result<IssueReport<D>, Failure> {
+        render: RenderFn<'_, D, A, Failure>,
+    ) -> Result<IssueReport<D, A>, Failure> {
         let mut service = IssueService::new(output::ledger_file(self.app.location)?);
         let mut delivery = output::delivery(self.output);
         let request = IssueRequest {

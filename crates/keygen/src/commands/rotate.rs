@@ -95,8 +95,7 @@ impl RotationKeyFiles<'_> {
     }
 }
 
-impl SignerSource for RotationKeyFiles<'_> {
-    type Signer = RotationKeys;
+impl SignerSource<RotationKeys> for RotationKeyFiles<'_> {
     type Error = Failure;
 
     fn peek(&self) -> Result<Option<RotationKeys>, Failure> {

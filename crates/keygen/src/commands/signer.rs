@@ -23,8 +23,7 @@ impl<'a> KeyFile<'a> {
     }
 }
 
-impl SignerSource for KeyFile<'_> {
-    type Signer = CheckedKey;
+impl SignerSource<CheckedKey> for KeyFile<'_> {
     type Error = Failure;
 
     fn peek(&self) -> Result<Option<CheckedKey>, Failure> {

@@ -41,10 +41,7 @@ fn a_receipt_frees_the_device_once() {
     let report = activate(&desk, &id, 3, &["--json"]).expect_code(0).json();
     assert_eq!(report["devices"], json!({"used": 2, "limit": 2}));
     let again = release(&desk, receipt(&id, 1, 1), &[]).expect_failure(2);
-    assert!(
-        again.message.contains(" already, by a receipt"),
-        "{again:?}"
-    );
+    assert!(again.message.contains(", by a receipt"), "{again:?}");
     let again = release(&desk, receipt(&id, 1, 1), &["--json"]);
     assert_eq!(again.expect_json_failure(2), "REPLAYED");
     // The answered request cannot restore the activation.
@@ -94,10 +91,7 @@ fn a_lost_machine_is_released_by_the_vendor() {
     let _ = activate(&desk, &id, 3, &[]).expect_code(0);
     assert_eq!(listed(&desk), [(first.clone(), "burnt down".to_owned())]);
     let receipt = release(&desk, receipt(&id, 1, 1), &[]).expect_failure(2);
-    assert!(
-        receipt.message.contains("already, by your word"),
-        "{receipt:?}"
-    );
+    assert!(receipt.message.contains(", by the vendor"), "{receipt:?}");
     for wrong in [
         &["release"][..],
         &["release", "--activation", &first],

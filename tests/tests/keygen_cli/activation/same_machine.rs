@@ -74,7 +74,7 @@ fn an_id_that_is_assigned_later_makes_no_second_machine() {
     // Another assigned id is another machine.
     let refused = ask(&desk, &id, given("press-8"), 3).expect_code(2).stdout;
     assert!(
-        refused.contains("allows 1 machine, and is used on 1 other;"),
+        refused.contains("allows 1 machine and is already used on 1 other;"),
         "{refused}"
     );
 }

@@ -1,33 +1,33 @@
-//! What a key in a token does.
+//! Keys in PKCS#11 tokens.
 
 use serde_json::Value;
 
+use crate::issue_and_verify;
 use crate::token::Tokens;
-use crate::whole_story;
 
 #[test]
-fn a_key_that_the_token_made_signs_whatever_a_vendor_mints() {
+fn a_key_that_the_token_created_signs_all_kinds_of_artifacts() {
     for algorithm in ["RS256", "PS256"] {
         let Some(tokens) = Tokens::new() else { return };
-        let made = tokens.new_key("lic", algorithm).expect_code(0).json();
+        let created = tokens.new_key("lic", algorithm).expect_code(0).json();
         assert_eq!(
-            (&made["alg"], &made["bits"]),
+            (&created["alg"], &created["bits"]),
             (&algorithm.into(), &2048.into())
         );
-        whole_story(&tokens.with_pin("lic"), algorithm);
+        issue_and_verify(&tokens.with_pin("lic"), algorithm);
     }
 }
 
 #[test]
-fn a_token_that_does_not_digest_signs_what_is_digested_here() {
+fn a_token_that_does_not_digest_signs_a_digest() {
     for algorithm in ["RS256", "PS256"] {
         let Some(tokens) = Tokens::new() else { return };
         let _ = tokens.new_key("lic", algorithm).expect_code(0);
         tokens.configure("CKM_RSA_PKCS,CKM_RSA_PKCS_PSS");
-        whole_story(&tokens.with_pin("lic"), algorithm);
+        issue_and_verify(&tokens.with_pin("lic"), algorithm);
         tokens.configure("CKM_SHA256_RSA_PKCS,CKM_SHA256_RSA_PKCS_PSS");
-        whole_story(&tokens.with_pin("lic"), algorithm);
-        // Which also shows that the token does nothing but what it is told to.
+        issue_and_verify(&tokens.with_pin("lic"), algorithm);
+        // This also shows that `configure` restricts the token.
         tokens.configure("CKM_AES_CBC");
         let refused = tokens.with_pin("lic").issue().run();
         assert_eq!(refused.expect_json_failure(3), "UNSUPPORTED");
@@ -35,17 +35,17 @@ fn a_token_that_does_not_digest_signs_what_is_digested_here() {
 }
 
 #[test]
-fn a_key_that_was_put_into_the_token_signs_with_either_algorithm() {
+fn an_imported_key_signs_with_both_algorithms() {
     let Some(tokens) = Tokens::new() else { return };
     if tokens.import(&RSA_2048, "lic", "01").is_none() {
         return;
     }
-    let desk = tokens.with_pin("lic");
-    whole_story(&desk, "RS256");
+    let vendor = tokens.with_pin("lic");
+    issue_and_verify(&vendor, "RS256");
     for algorithm in ["RS256", "PS256"] {
-        let told = desk.keygen("public").args(["--alg", algorithm, "--json"]);
-        assert_eq!(told.run().expect_code(0).json()["alg"], algorithm);
-        let issued = desk.issue().args(["--alg", algorithm]).run();
+        let report = vendor.keygen("public").args(["--alg", algorithm, "--json"]);
+        assert_eq!(report.run().expect_code(0).json()["alg"], algorithm);
+        let issued = vendor.issue().args(["--alg", algorithm]).run();
         let _ = issued.expect_code(0);
     }
 }
@@ -53,7 +53,7 @@ fn a_key_that_was_put_into_the_token_signs_with_either_algorithm() {
 pub(crate) const RSA_2048: [&str; 4] = ["-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048"];
 
 #[test]
-fn a_key_that_the_token_made_never_leaves_it_and_can_only_sign() {
+fn a_key_that_the_token_created_cannot_be_exported_and_can_only_sign() {
     let Some(tokens) = Tokens::new() else { return };
     let _ = tokens.new_key("lic", "RS256").expect_code(0);
     let dumps = tokens.dumps();
@@ -85,38 +85,38 @@ fn a_key_that_the_token_made_never_leaves_it_and_can_only_sign() {
 }
 
 #[test]
-fn a_key_made_for_one_algorithm_signs_with_no_other() {
+fn a_key_that_was_created_for_one_algorithm_does_not_sign_with_the_other() {
     let Some(tokens) = Tokens::new() else { return };
     for (name, own, other) in [("rs", "RS256", "PS256"), ("ps", "PS256", "RS256")] {
         let _ = tokens.new_key(name, own).expect_code(0);
-        let desk = tokens.with_pin(name);
-        let public = desk.keygen("public").arg("--json").run().expect_code(0);
+        let vendor = tokens.with_pin(name);
+        let public = vendor.keygen("public").arg("--json").run().expect_code(0);
         assert_eq!(public.json()["alg"], own);
-        let refused = desk.keygen("public").args(["--alg", other]).run();
+        let refused = vendor.keygen("public").args(["--alg", other]).run();
         assert!(refused.expect_failure(3).message.contains(other));
     }
 }
 
 #[test]
-fn the_name_that_new_key_tells_leads_to_the_key() {
+fn the_uri_that_new_key_prints_opens_the_key() {
     let Some(tokens) = Tokens::new() else { return };
-    let made = tokens
+    let created = tokens
         .new_key("My%20key%3B1", "RS256")
         .expect_code(0)
         .json();
-    let name = made["key"].as_str().unwrap();
+    let name = created["key"].as_str().unwrap();
     assert!(name.contains("object=My%20key%3B1;id=%"), "{name}");
-    let public = tokens.desk(name).keygen("public");
+    let public = tokens.vendor(name).keygen("public");
     let public = public.args(["--json", "--passphrase-file", "pin"]).run();
-    assert_eq!(public.expect_code(0).json()["kid"], made["kid"]);
+    assert_eq!(public.expect_code(0).json()["kid"], created["kid"]);
 }
 
 #[test]
-fn the_pin_comes_from_where_the_command_line_says_else_from_the_uri() {
+fn the_command_line_precedes_the_uri_as_the_source_of_the_pin() {
     let Some(tokens) = Tokens::new() else { return };
     let _ = tokens.new_key("lic", "RS256").expect_code(0);
     tokens.scratch.write_private("wrong", "000000");
-    let public = |uri: &str, args: &[&str]| tokens.desk(uri).keygen("public").args(args).run();
+    let public = |uri: &str, args: &[&str]| tokens.vendor(uri).keygen("public").args(args).run();
     let plain = "pkcs11:token=vendor;object=lic";
     let wrong = "pkcs11:token=vendor;object=lic?pin-source=wrong";
     let right = "pkcs11:token=vendor;object=lic?pin-source=pin";
@@ -124,7 +124,7 @@ fn the_pin_comes_from_where_the_command_line_says_else_from_the_uri() {
     let _ = public(right, &[]).expect_code(0);
     let _ = public(wrong, &["--passphrase-file", "pin"]).expect_code(0);
     let from_stdin = tokens
-        .desk(plain)
+        .vendor(plain)
         .keygen("public")
         .args(["--passphrase-file", "-"]);
     let _ = from_stdin
@@ -132,40 +132,44 @@ fn the_pin_comes_from_where_the_command_line_says_else_from_the_uri() {
         .run()
         .expect_code(0);
     public(right, &["--passphrase-file", "wrong"]).expect_failure(2);
-    let asked = public(plain, &[]).expect_failure(2);
-    assert!(asked.hint.contains("--passphrase-file"), "{asked:?}");
+    let without_pin = public(plain, &[]).expect_failure(2);
+    assert!(
+        without_pin.hint.contains("--passphrase-file"),
+        "{without_pin:?}"
+    );
 }
 
 #[test]
-fn the_module_comes_from_the_uri_else_from_the_environment() {
+fn the_uri_precedes_the_environment_as_the_source_of_the_module() {
     let Some(tokens) = Tokens::new() else { return };
     let _ = tokens.new_key("lic", "RS256").expect_code(0);
     let module = tokens.softhsm.module.display();
-    let folder = tokens.softhsm.module.parent().unwrap().display();
+    let directory = tokens.softhsm.module.parent().unwrap().display();
     for query in [
         format!("module-path={module}"),
-        format!("module-path={folder}&module-name=softhsm2"),
+        format!("module-path={directory}&module-name=softhsm2"),
     ] {
         let uri = format!("pkcs11:token=vendor;object=lic?pin-source=pin&{query}");
-        let mut desk = tokens.desk(&uri);
-        desk.env
+        let mut vendor = tokens.vendor(&uri);
+        vendor
+            .env
             .push(("KEYGEN_PKCS11_MODULE", "/nowhere.so".into()));
-        let _ = desk.keygen("public").run().expect_code(0);
+        let _ = vendor.keygen("public").run().expect_code(0);
     }
-    let mut desk = tokens.with_pin("lic");
-    desk.env.push(("KEYGEN_PKCS11_MODULE", "".into()));
-    let neither = desk.keygen("public").run().expect_failure(2);
-    for way in ["module-path", "KEYGEN_PKCS11_MODULE"] {
-        assert!(neither.hint.contains(way), "{neither:?}");
+    let mut vendor = tokens.with_pin("lic");
+    vendor.env.push(("KEYGEN_PKCS11_MODULE", "".into()));
+    let neither = vendor.keygen("public").run().expect_failure(2);
+    for source in ["module-path", "KEYGEN_PKCS11_MODULE"] {
+        assert!(neither.hint.contains(source), "{neither:?}");
     }
 }
 
 #[test]
-fn a_token_and_a_key_are_found_by_whatever_tells_them_apart() {
+fn a_token_and_a_key_are_found_by_any_distinguishing_attribute() {
     let Some(tokens) = Tokens::new() else { return };
     tokens.add("other");
-    let made = tokens.new_key("lic", "RS256").expect_code(0).json();
-    let id = made["key"]
+    let created = tokens.new_key("lic", "RS256").expect_code(0).json();
+    let id = created["key"]
         .as_str()
         .unwrap()
         .rsplit_once("id=")
@@ -173,8 +177,8 @@ fn a_token_and_a_key_are_found_by_whatever_tells_them_apart() {
         .1
         .to_owned();
     let public = |path: &str| {
-        let desk = tokens.desk(&format!("pkcs11:{path}?pin-source=pin"));
-        desk.keygen("public").run()
+        let vendor = tokens.vendor(&format!("pkcs11:{path}?pin-source=pin"));
+        vendor.keygen("public").run()
     };
     let expected = public("token=vendor;object=lic").expect_code(0).stdout;
     for path in [
@@ -199,10 +203,10 @@ fn a_token_and_a_key_are_found_by_whatever_tells_them_apart() {
 }
 
 #[test]
-fn json_of_a_new_key_tells_the_same_as_text() {
+fn a_new_key_is_reported_with_the_same_facts_in_json_and_text() {
     let Some(tokens) = Tokens::new() else { return };
-    let told = tokens.new_key("one", "RS256").expect_code(0).json();
-    let names: Vec<_> = told.as_object().unwrap().keys().collect();
+    let report = tokens.new_key("one", "RS256").expect_code(0).json();
+    let names: Vec<_> = report.as_object().unwrap().keys().collect();
     assert_eq!(names, ["kid", "alg", "bits", "key"]);
     let two = tokens
         .with_pin("two")
@@ -227,13 +231,13 @@ fn one_key_in_a_token_retires_another_in_the_same_token() {
     let public = new.keygen("public").args(["--format", "jwk"]);
     let _ = public.args(["--out", "new.jwk"]).run().expect_code(0);
     let rotate = ["--introduce", "new.jwk", "--retire", "--with", &new.key];
-    let rehearsed = old.keygen("rotate").args(rotate).arg("--dry-run");
-    let _ = rehearsed.run().expect_code(0);
-    let told = old.keygen("rotate").args(rotate).arg("--json").run();
-    let told = told.expect_code(0).json();
-    assert_eq!(told["statements"].as_array().map(Vec::len), Some(2));
+    let dry_run = old.keygen("rotate").args(rotate).arg("--dry-run");
+    let _ = dry_run.run().expect_code(0);
+    let report = old.keygen("rotate").args(rotate).arg("--json").run();
+    let report = report.expect_code(0).json();
+    assert_eq!(report["statements"].as_array().map(Vec::len), Some(2));
     assert_eq!(
-        told["statements"][1]["retires"],
-        told["statements"][0]["kid"]
+        report["statements"][1]["retires"],
+        report["statements"][0]["kid"]
     );
 }

@@ -1,4 +1,4 @@
-//! moto in the place of AWS: a process of its own, shared by the tests that run at the same time.
+//! moto, an emulator of AWS. Tests that run at the same time share one process.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -10,12 +10,12 @@ use std::time::Duration;
 use license_tests::{Scratch, tools};
 use serde_json::{Value, json};
 
-use crate::Desk;
+use crate::VendorMachine;
 
 pub(crate) const REGION: &str = "eu-central-1";
-pub(crate) const SECRET: &str = "s3cr3t-that-nobody-shall-see";
+pub(crate) const SECRET: &str = "s3cr3t-that-must-not-be-printed";
 
-/// Ends with its standard input too, so that it does not outlive a test that was killed.
+/// The server. It ends with its standard input, so that it does not outlive a test that is killed.
 const SERVER: &str = "
 import os, sys, threading
 def end():
@@ -33,7 +33,7 @@ pub(crate) struct Moto {
 }
 
 impl Moto {
-    /// `None` where moto is missing, which has then been said.
+    /// Returns the server, or `None` with a message if moto is not installed.
     pub(crate) fn get() -> Option<Arc<Self>> {
         static RUNNING: Mutex<Weak<Moto>> = Mutex::new(Weak::new());
         let mut running = RUNNING.lock().unwrap_or_else(PoisonError::into_inner);
@@ -54,17 +54,17 @@ impl Moto {
             .stderr(Stdio::piped())
             .spawn()
             .expect("python can be started");
-        let (tell, told) = mpsc::channel();
-        drain(process.stdout.take().unwrap(), tell.clone());
-        drain(process.stderr.take().unwrap(), tell);
-        let address = told.recv_timeout(Duration::from_secs(60));
-        let address = address.expect("moto says where it listens");
+        let (sender, addresses) = mpsc::channel();
+        drain(process.stdout.take().unwrap(), sender.clone());
+        drain(process.stderr.take().unwrap(), sender);
+        let address = addresses.recv_timeout(Duration::from_secs(60));
+        let address = address.expect("moto prints its address");
         Some(Self { process, address })
     }
 
     /// Calls an action of KMS.
-    pub(crate) fn call(&self, action: &str, order: &Value) -> Value {
-        let (address, body) = (&self.address, order.to_string());
+    pub(crate) fn call(&self, action: &str, request: &Value) -> Value {
+        let (address, body) = (&self.address, request.to_string());
         let mut stream = TcpStream::connect(address).unwrap();
         let scope = format!("AK/20250101/{REGION}/kms/aws4_request");
         write!(
@@ -75,22 +75,22 @@ impl Moto {
             body.len()
         )
         .unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-        assert!(head.starts_with("HTTP/1.1 200"), "{answer}");
+        let mut response = String::new();
+        stream.read_to_string(&mut response).unwrap();
+        let (head, body) = response.split_once("\r\n\r\n").unwrap();
+        assert!(head.starts_with("HTTP/1.1 200"), "{response}");
         serde_json::from_str(body).unwrap_or_default()
     }
 
-    /// Makes a key and returns what there is to know of it.
+    /// Creates a key and returns its metadata.
     pub(crate) fn key(&self, spec: &str, usage: &str) -> Value {
-        let order = json!({"KeySpec": spec, "KeyUsage": usage});
-        self.call("CreateKey", &order)["KeyMetadata"].clone()
+        let request = json!({"KeySpec": spec, "KeyUsage": usage});
+        self.call("CreateKey", &request)["KeyMetadata"].clone()
     }
 
-    /// A desk with the key of this name, credentials and all.
-    pub(crate) fn desk<'s>(&self, scratch: &'s Scratch, key: &str) -> Desk<'s> {
-        desk(scratch, key, &self.address)
+    /// Returns a vendor's machine with the key of this name, credentials and region.
+    pub(crate) fn vendor<'s>(&self, scratch: &'s Scratch, key: &str) -> VendorMachine<'s> {
+        vendor(scratch, key, &self.address)
     }
 }
 
@@ -101,9 +101,9 @@ impl Drop for Moto {
     }
 }
 
-/// A desk that asks whatever listens at this address.
-pub(crate) fn desk<'s>(scratch: &'s Scratch, key: &str, address: &str) -> Desk<'s> {
-    Desk {
+/// Returns a vendor's machine that sends its requests to this address.
+pub(crate) fn vendor<'s>(scratch: &'s Scratch, key: &str, address: &str) -> VendorMachine<'s> {
+    VendorMachine {
         scratch,
         key: format!("awskms:{key}"),
         env: vec![
@@ -115,12 +115,12 @@ pub(crate) fn desk<'s>(scratch: &'s Scratch, key: &str, address: &str) -> Desk<'
     }
 }
 
-/// Reads to the end, so that the server never waits for somebody to read; tells the address when it comes by.
-fn drain(stream: impl Read + Send + 'static, tell: mpsc::Sender<String>) {
+/// Reads the stream to its end, so that the server never blocks, and sends the address.
+fn drain(stream: impl Read + Send + 'static, addresses: mpsc::Sender<String>) {
     thread::spawn(move || {
         for line in BufReader::new(stream).lines().map_while(Result::ok) {
             if let Some((_, address)) = line.split_once("Running on http://") {
-                let _ = tell.send(address.trim().to_owned());
+                let _ = addresses.send(address.trim().to_owned());
             }
         }
     });

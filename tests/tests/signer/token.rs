@@ -1,25 +1,25 @@
-//! SoftHSM with tokens of its own for each test.
+//! SoftHSM, with separate tokens for each test.
 
 use license_tests::tools::{self, SoftHsm};
 use license_tests::{Outcome, Run, Scratch};
 
-use crate::Desk;
+use crate::VendorMachine;
 
 pub(crate) const PIN: &str = "471147";
 
-/// A SoftHSM that nobody else sees, with one token `vendor`.
+/// A private SoftHSM with one token, `vendor`.
 pub(crate) struct Tokens {
     pub(crate) scratch: Scratch,
     pub(crate) softhsm: &'static SoftHsm,
 }
 
 impl Tokens {
-    /// `None` where SoftHSM is missing, which has then been said.
+    /// Creates the tokens. Returns `None`, with a message, if SoftHSM is not installed.
     pub(crate) fn new() -> Option<Self> {
         let softhsm = tools::softhsm()?;
         let scratch = Scratch::new();
-        let folder = scratch.file("tokens");
-        std::fs::create_dir(&folder).unwrap();
+        let directory = scratch.file("tokens");
+        std::fs::create_dir(&directory).unwrap();
         scratch.write_private("pin", format!("{PIN}\n"));
         let tokens = Self { scratch, softhsm };
         tokens.configure("ALL");
@@ -27,32 +27,32 @@ impl Tokens {
         Some(tokens)
     }
 
-    /// Lets the tokens do this and nothing else.
+    /// Restricts the tokens to these mechanisms.
     pub(crate) fn configure(&self, mechanisms: &str) {
-        let folder = self.scratch.file("tokens");
-        let folder = folder.display();
+        let directory = self.scratch.file("tokens");
+        let directory = directory.display();
         let lines = [
-            format!("directories.tokendir = {folder}"),
+            format!("directories.tokendir = {directory}"),
             "log.level = ERROR".to_owned(),
             format!("slots.mechanisms = {mechanisms}\n"),
         ];
         self.scratch.write("softhsm2.conf", lines.join("\n"));
     }
 
-    /// Makes a further token.
+    /// Creates another token.
     pub(crate) fn add(&self, label: &str) {
         let util = self.util(&["--init-token", "--free", "--label", label]);
         let util = util.args(["--so-pin", "87654321", "--pin", PIN]);
         let _ = util.run().expect_code(0);
     }
 
-    /// Puts a key of OpenSSL's making into the token; `None` where OpenSSL is missing.
+    /// Imports a key that OpenSSL generates. Returns `None` if OpenSSL is not installed.
     pub(crate) fn import(&self, genpkey: &[&str], label: &str, id: &str) -> Option<()> {
         let openssl = tools::openssl()?.run(&self.scratch);
-        let made = openssl
+        let genpkey = openssl
             .args(["genpkey", "-out", "import.pem"])
             .args(genpkey);
-        let _ = made.run().expect_code(0);
+        let _ = genpkey.run().expect_code(0);
         let util = self.util(&["--import", "import.pem", "--token", "vendor"]);
         let util = util.args(["--label", label, "--id", id, "--pin", PIN]);
         let _ = util.run().expect_code(0);
@@ -64,7 +64,7 @@ impl Tokens {
         util.env("SOFTHSM2_CONF", self.scratch.file("softhsm2.conf"))
     }
 
-    /// What SoftHSM has written of its objects; its tool ends with 1 even when all went well.
+    /// Returns dumps of the objects in the tokens. The tool exits with 1 even if it succeeds.
     pub(crate) fn dumps(&self) -> Vec<String> {
         let token = std::fs::read_dir(self.scratch.file("tokens")).unwrap();
         let files = token.flat_map(|token| std::fs::read_dir(token.unwrap().path()).unwrap());
@@ -77,9 +77,9 @@ impl Tokens {
         objects.map(|path| dump(path).stdout).collect()
     }
 
-    /// A desk with this URI, to which nothing is added.
-    pub(crate) fn desk(&self, uri: &str) -> Desk<'_> {
-        Desk {
+    /// Returns a vendor's machine with this URI, without a PIN.
+    pub(crate) fn vendor(&self, uri: &str) -> VendorMachine<'_> {
+        VendorMachine {
             scratch: &self.scratch,
             key: uri.to_owned(),
             env: vec![
@@ -89,16 +89,16 @@ impl Tokens {
         }
     }
 
-    /// A desk with the key of this name, and the PIN.
-    pub(crate) fn with_pin(&self, object: &str) -> Desk<'_> {
+    /// Returns a vendor's machine with the key of this label, and the PIN.
+    pub(crate) fn with_pin(&self, object: &str) -> VendorMachine<'_> {
         let pin = self.scratch.file("pin");
-        self.desk(&format!(
+        self.vendor(&format!(
             "pkcs11:token=vendor;object={object}?pin-source=file:{}",
             pin.display()
         ))
     }
 
-    /// Makes a key of this name in the token.
+    /// Creates a key with this label in the token.
     pub(crate) fn new_key(&self, object: &str, algorithm: &str) -> Outcome {
         let new_key = self.with_pin(object).keygen("new-key");
         new_key

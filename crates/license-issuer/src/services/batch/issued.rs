@@ -1,4 +1,4 @@
-//! Rows that were issued before. No row is issued twice.
+//! Rows that were issued before, and are not issued again.
 
 use std::fs;
 use std::path::Path;
@@ -14,33 +14,33 @@ use crate::services::issue::IssueError;
 
 /// The license that was issued for a row.
 #[derive(Clone, Debug, Default)]
-pub(super) struct KnownLicense {
+pub(super) struct IssuedLicense {
     pub(super) license_id: Option<String>,
     pub(super) key: Option<String>,
     status: Option<LicenseStatus>,
-    /// Whether its file was missing and has been written again.
+    /// Whether the file was missing and was written again.
     is_restored: bool,
 }
 
-/// The license that was issued for a row, with its token if the ledger knows it.
+/// The license that was issued for a row, with its token if it is recorded.
 #[derive(Clone, Debug)]
-pub(super) struct FoundLicense {
-    pub(super) license: KnownLicense,
+pub(super) struct IssuedLicenseLookup {
+    pub(super) license: IssuedLicense,
     token: Option<String>,
 }
 
-impl KnownLicense {
-    /// Returns the license that was issued for an order. Without a ledger, a file at `path` counts
-    /// as the license. Nothing is written.
+impl IssuedLicense {
+    /// Returns the license that was issued for an order. Without a ledger, any file at `path`
+    /// counts as the license.
     pub(super) fn find(
         ledger: Option<&dyn LedgerReader>,
         order: &str,
         path: &Path,
         now: Timestamp,
-    ) -> Result<Option<FoundLicense>, LedgerError> {
+    ) -> Result<Option<IssuedLicenseLookup>, LedgerError> {
         let Some(ledger) = ledger else {
             let exists = path.symlink_metadata().is_ok();
-            return Ok(exists.then(|| FoundLicense {
+            return Ok(exists.then(|| IssuedLicenseLookup {
                 license: Self::default(),
                 token: None,
             }));
@@ -49,7 +49,7 @@ impl KnownLicense {
             return Ok(None);
         };
         let recorded = ledger.license(&entry.subject, now)?;
-        Ok(Some(FoundLicense {
+        Ok(Some(IssuedLicenseLookup {
             license: Self {
                 key: entry.fact("key"),
                 license_id: Some(entry.subject),
@@ -61,7 +61,7 @@ impl KnownLicense {
     }
 }
 
-impl FoundLicense {
+impl IssuedLicenseLookup {
     /// Writes the file of the license again if it is missing.
     ///
     /// # Errors
@@ -71,14 +71,15 @@ impl FoundLicense {
         mut self,
         path: &Path,
         order: &str,
-    ) -> Result<KnownLicense, BatchError<E>> {
+    ) -> Result<IssuedLicense, BatchError<E>> {
         let token = self.token.as_deref();
         if let Some(token) = token.and_then(|token| Unverified::parse(token).ok()) {
             let content = token.to_armor().into_bytes();
             self.license.is_restored = path.symlink_metadata().is_err();
-            match self.license.is_restored {
-                true => write(path, order, &content).map_err(IssueError::Delivery)?,
-                false => check(path, &content)?,
+            if self.license.is_restored {
+                write(path, order, &content).map_err(IssueError::Delivery)?;
+            } else {
+                check(path, &content)?;
             }
         }
         Ok(self.license)
@@ -88,13 +89,13 @@ impl FoundLicense {
 fn write(path: &Path, order: &str, content: &[u8]) -> Result<(), DeliveryError> {
     let destination = ArtifactDestination::file(path, order, Collision::Refuse);
     let mut delivery = FileDelivery::default();
-    // A batch that was killed may have left the staging file.
+    // A batch that was killed may leave the staging file behind.
     let _ = delivery.discard(&destination);
     delivery.stage(&destination, content)?;
     delivery.publish(&destination)
 }
 
-/// Refuses a file that is not the license that it must be.
+/// Checks that a file contains the license.
 fn check<E: std::error::Error>(path: &Path, content: &[u8]) -> Result<(), BatchError<E>> {
     let path = path.to_owned();
     match fs::read(&path) {
@@ -108,12 +109,12 @@ fn check<E: std::error::Error>(path: &Path, content: &[u8]) -> Result<(), BatchE
     }
 }
 
-/// The numbers of licenses that were issued before.
+/// Counts of licenses that were issued before.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct KnownCounts {
     /// All licenses that were issued before.
     pub known: u64,
-    /// Licenses whose files were missing and have been written again.
+    /// Licenses whose files were missing and were written again.
     pub restored: u64,
     /// Licenses that have expired.
     pub expired: u64,
@@ -122,7 +123,7 @@ pub struct KnownCounts {
 }
 
 impl KnownCounts {
-    pub(super) fn add(&mut self, license: &KnownLicense) {
+    pub(super) fn add(&mut self, license: &IssuedLicense) {
         self.known += 1;
         self.restored += u64::from(license.is_restored);
         self.expired += u64::from(license.status == Some(LicenseStatus::Expired));

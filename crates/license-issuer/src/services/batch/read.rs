@@ -1,12 +1,12 @@
-//! Reads the rows, and passes on those that are not issued yet.
+//! Reads the rows, and sends those that are not issued yet to the signing threads.
 
 use std::ops::ControlFlow;
 use std::sync::mpsc::SyncSender;
 
 use license_core::Timestamp;
 
-use super::known::{FoundLicense, KnownLicense};
-use super::{BatchError, BatchRow, BatchSource, Finished, Job, Shared};
+use super::issued::{IssuedLicense, IssuedLicenseLookup};
+use super::{BatchContext, BatchError, BatchRow, BatchSource, RowResult, SigningJob};
 use crate::errors::LedgerError;
 use crate::ledger::LedgerReader;
 use crate::services::issue::IssueError;
@@ -15,19 +15,19 @@ use crate::services::issue::IssueError;
 const GROUP: usize = 128;
 
 /// The thread that reads the rows.
-pub(super) struct Feed<'b, S: BatchSource> {
-    pub(super) shared: Shared<'b, S>,
+pub(super) struct RowReader<'b, S: BatchSource> {
+    pub(super) context: BatchContext<'b, S>,
     pub(super) reader: Option<Box<dyn LedgerReader + Send>>,
     pub(super) now: Timestamp,
     /// The serial of the next license.
     pub(super) serial: u64,
-    pub(super) jobs: SyncSender<Job<S::Row>>,
-    pub(super) results: SyncSender<Finished<S>>,
+    pub(super) jobs: SyncSender<SigningJob<S::Row>>,
+    pub(super) results: SyncSender<RowResult<S>>,
 }
 
-impl<S: BatchSource> Feed<'_, S> {
+impl<S: BatchSource> RowReader<'_, S> {
     pub(super) fn run(mut self) {
-        let source = self.shared.source;
+        let source = self.context.source;
         let mut group = Vec::with_capacity(GROUP);
         let mut failed = None;
         let visited = source.visit(&mut |row| {
@@ -35,28 +35,28 @@ impl<S: BatchSource> Feed<'_, S> {
             if group.len() < GROUP {
                 return ControlFlow::Continue(());
             }
-            self.pass_on_or(&mut group, &mut failed)
+            self.send_or_fail(&mut group, &mut failed)
         });
         if failed.is_none() {
             match visited {
                 Ok(()) => {
-                    let _ = self.pass_on_or(&mut group, &mut failed);
+                    let _ = self.send_or_fail(&mut group, &mut failed);
                 }
                 Err(error) => failed = Some(IssueError::Request(error).into()),
             }
         }
         if let Some(error) = failed {
-            // If no one receives the error, the batch has already failed.
-            let _ = self.results.send(Finished::Failed(error));
+            // If the receiver has ended, the batch has already failed.
+            let _ = self.results.send(RowResult::Failed(error));
         }
     }
 
-    fn pass_on_or(
+    fn send_or_fail(
         &mut self,
         group: &mut Vec<S::Row>,
         failed: &mut Option<BatchError<S::Error>>,
     ) -> ControlFlow<()> {
-        match self.pass_on(group) {
+        match self.send_group(group) {
             Ok(flow) => flow,
             Err(error) => {
                 *failed = Some(error);
@@ -65,8 +65,8 @@ impl<S: BatchSource> Feed<'_, S> {
         }
     }
 
-    /// Passes on a group of rows. Breaks if no one receives them.
-    fn pass_on(
+    /// Sends a group of rows. Breaks if the receivers have ended.
+    fn send_group(
         &mut self,
         group: &mut Vec<S::Row>,
     ) -> Result<ControlFlow<()>, BatchError<S::Error>> {
@@ -74,15 +74,17 @@ impl<S: BatchSource> Feed<'_, S> {
         for (row, found) in group.drain(..).zip(found) {
             let is_received = match found {
                 None => {
-                    let draft = self.shared.source.draft(&row);
+                    let draft = self.context.source.draft(&row);
                     let mut draft = draft.map_err(IssueError::Request)?;
                     draft.serial = Some(self.serial);
                     self.serial = self.serial.saturating_add(1);
-                    self.jobs.send(Job { row, draft }).is_ok()
+                    self.jobs.send(SigningJob { row, draft }).is_ok()
                 }
                 Some(found) => {
-                    let known = found.restore(&self.shared.path(&row), row.order_id())?;
-                    self.results.send(Finished::Known(row, known)).is_ok()
+                    let issued = found.restore(&self.context.path(&row), row.order_id())?;
+                    self.results
+                        .send(RowResult::AlreadyIssued(row, issued))
+                        .is_ok()
                 }
             };
             if !is_received {
@@ -92,11 +94,11 @@ impl<S: BatchSource> Feed<'_, S> {
         Ok(ControlFlow::Continue(()))
     }
 
-    /// Looks up the rows in one snapshot, which is also faster than one by one.
-    fn find(&self, group: &[S::Row]) -> Result<Vec<Option<FoundLicense>>, LedgerError> {
+    /// Looks up the rows in one snapshot of the ledger, which is faster than one by one.
+    fn find(&self, group: &[S::Row]) -> Result<Vec<Option<IssuedLicenseLookup>>, LedgerError> {
         let find_all = |reader: Option<&dyn LedgerReader>| {
             let find = |row: &S::Row| {
-                KnownLicense::find(reader, row.order_id(), &self.shared.path(row), self.now)
+                IssuedLicense::find(reader, row.order_id(), &self.context.path(row), self.now)
             };
             group.iter().map(find).collect()
         };

@@ -1,5 +1,5 @@
-//! Keys that are in no file: a real PKCS#11 module and a real HTTP service hold them, `keygen` signs with them, and what it
-//! mints holds for `license`, PyJWT and OpenSSL.
+//! Keys outside of files: in a real PKCS#11 token and in a real HTTP service. `keygen` signs with
+//! them, and `license`, PyJWT and OpenSSL verify the results.
 #![allow(
     clippy::expect_used,
     clippy::unwrap_used,
@@ -8,14 +8,14 @@
     reason = "a test fails by panicking"
 )]
 
-mod absent;
-mod impostor;
+mod fake_kms;
 mod kms;
 mod kms_refusals;
 mod moto;
 mod pkcs11;
 mod pkcs11_refusals;
 mod token;
+mod without_device;
 
 use std::ffi::OsString;
 
@@ -24,20 +24,20 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
 use license_tests::{Run, Scratch, tools};
 use serde_json::Value;
 
-/// An instant at which every license here holds.
+/// An instant at which all licenses of these tests are valid.
 const NOW: &str = "2025-06-01T12:00:00Z";
 const ISSUED: &str = "2025-01-01T00:00:00Z";
 
-/// A vendor's machine, and a key that is not on it.
-struct Desk<'s> {
+/// A machine of a vendor, with a key that is not in a file.
+struct VendorMachine<'s> {
     scratch: &'s Scratch,
-    /// What `--key` is to take.
+    /// The value of `--key`.
     key: String,
     env: Vec<(&'static str, OsString)>,
 }
 
-impl<'s> Desk<'s> {
-    /// A run of `keygen` with a command and the key.
+impl<'s> VendorMachine<'s> {
+    /// Returns a run of a `keygen` command with the key.
     fn keygen(&self, command: &str) -> Run<'s> {
         self.with_env(Run::keygen(self.scratch))
             .args([command, "--key", &self.key])
@@ -56,83 +56,87 @@ impl<'s> Desk<'s> {
     }
 }
 
-/// Everything that a vendor does with a key, and what others find of it.
-fn whole_story(desk: &Desk<'_>, algorithm: &str) {
-    let kid = public_half(desk, algorithm);
-    let told = desk.issue().args(["--out", "acme.lic", "--force"]).run();
-    assert_eq!(told.expect_code(0).json()["kid"], kid);
-    let check_in = desk
+/// Issues all kinds of artifacts with a key, and verifies them with `license` and foreign tools.
+fn issue_and_verify(vendor: &VendorMachine<'_>, algorithm: &str) {
+    let kid = public_half(vendor, algorithm);
+    let report = vendor.issue().args(["--out", "acme.lic", "--force"]).run();
+    assert_eq!(report.expect_code(0).json()["kid"], kid);
+    let check_in = vendor
         .keygen("check-in")
         .args(["acme.lic", "--issued-at", NOW]);
-    let said = check_in
+    let check_in = check_in
         .args(["--out", "validation.lic", "--force", "--json"])
         .run();
-    assert_eq!(said.expect_code(0).json()["kid"], kid);
-    let both = ["acme.lic", "validation.lic"].map(|name| desk.scratch.read(name));
-    desk.scratch.write("both.lic", both.concat());
-    assert_eq!(decision(desk, "both.lic")["code"], "VALID");
-    let token: String = desk.scratch.read("acme.lic");
+    assert_eq!(check_in.expect_code(0).json()["kid"], kid);
+    let both = ["acme.lic", "validation.lic"].map(|name| vendor.scratch.read(name));
+    vendor.scratch.write("both.lic", both.concat());
+    assert_eq!(decision(vendor, "both.lic")["code"], "VALID");
+    let token: String = vendor.scratch.read("acme.lic");
     let token: String = token
         .lines()
         .filter(|line| !line.starts_with("-----"))
         .collect();
-    pyjwt_verifies(desk, algorithm, &token);
+    pyjwt_verifies(vendor, algorithm, &token);
     let (signed, signature) = token.rsplit_once('.').unwrap();
-    openssl_verifies(desk, algorithm, signed, signature);
+    openssl_verifies(vendor, algorithm, signed, signature);
 
     let terms = ["--company", "ACME", "--seats", "100", "--perpetual"];
-    let key = desk.keygen("enterprise-key").args(terms).run();
+    let key = vendor.keygen("enterprise-key").args(terms).run();
     let key = key.expect_code(0).stdout;
     let key = key.trim();
-    assert_eq!(decision(desk, key)["code"], "VALID");
+    assert_eq!(decision(vendor, key)["code"], "VALID");
     let signature = key.splitn(6, '-').last().unwrap();
     let signed = key.strip_suffix(&format!("-{signature}")).unwrap();
-    openssl_verifies(desk, algorithm, signed, signature);
+    openssl_verifies(vendor, algorithm, signed, signature);
 }
 
-/// Writes the public half as `vendor.pem` and `trust.jwks`, and returns its id.
-fn public_half(desk: &Desk<'_>, algorithm: &str) -> Value {
-    let public = desk.keygen("public").arg("--json").run().expect_code(0);
+/// Writes the public key as `vendor.pem` and `trust.jwks`, and returns its id.
+fn public_half(vendor: &VendorMachine<'_>, algorithm: &str) -> Value {
+    let public = vendor.keygen("public").arg("--json").run().expect_code(0);
     let public = public.json();
     assert_eq!(public["alg"], algorithm);
-    desk.scratch
+    vendor
+        .scratch
         .write("vendor.pem", public["pem"].as_str().unwrap());
-    desk.scratch.write("vendor.jwk", public["jwk"].to_string());
+    vendor
+        .scratch
+        .write("vendor.jwk", public["jwk"].to_string());
     let trust =
-        Run::keygen(desk.scratch).args(["trust", "vendor.jwk", "--out", "trust.jwks", "--force"]);
+        Run::keygen(vendor.scratch).args(["trust", "vendor.jwk", "--out", "trust.jwks", "--force"]);
     let _ = trust.run().expect_code(0);
     public["kid"].clone()
 }
 
-fn decision(desk: &Desk<'_>, license: &str) -> Value {
+fn decision(vendor: &VendorMachine<'_>, license: &str) -> Value {
     let verify = ["verify", "--json", "--trust", "trust.jwks", "--at", NOW];
-    let run = Run::license(desk.scratch).args(verify).arg(license);
+    let run = Run::license(vendor.scratch).args(verify).arg(license);
     run.run().expect_code(0).json()
 }
 
-fn pyjwt_verifies(desk: &Desk<'_>, algorithm: &str, token: &str) {
+fn pyjwt_verifies(vendor: &VendorMachine<'_>, algorithm: &str, token: &str) {
     let Some(python) = tools::python() else {
         return;
     };
-    desk.scratch.write("token", token);
-    let verify = python.verify(desk.scratch).args(["token", "trust.jwks"]);
+    vendor.scratch.write("token", token);
+    let verify = python.verify(vendor.scratch).args(["token", "trust.jwks"]);
     let read = verify.args([algorithm, "CODITECT"]).run().expect_code(0);
     assert_eq!(read.json()["sub"], "ACME Ltd");
 }
 
-fn openssl_verifies(desk: &Desk<'_>, algorithm: &str, signed: &str, signature: &str) {
+fn openssl_verifies(vendor: &VendorMachine<'_>, algorithm: &str, signed: &str, signature: &str) {
     let Some(openssl) = tools::openssl() else {
         return;
     };
-    desk.scratch.write("signed", signed);
-    desk.scratch
+    vendor.scratch.write("signed", signed);
+    vendor
+        .scratch
         .write("signature", BASE64URL.decode(signature).unwrap());
     let pss = [
         "rsa_padding_mode:pss",
         "rsa_pss_saltlen:32",
         "rsa_mgf1_md:sha256",
     ];
-    let mut digest = openssl.run(desk.scratch);
+    let mut digest = openssl.run(vendor.scratch);
     digest = digest.args(["dgst", "-sha256", "-verify", "vendor.pem"]);
     for option in pss.iter().filter(|_| algorithm == "PS256") {
         digest = digest.args(["-sigopt", option]);

@@ -1,4 +1,4 @@
-//! A server that answers what a test wants it to.
+//! A server that replaces AWS KMS and responds as a test determines.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -9,7 +9,7 @@ use std::thread::{self, JoinHandle};
 use license_tests::Vendor;
 use serde_json::{Value, json};
 
-/// A request as it came.
+/// A received request.
 #[derive(Debug, Clone)]
 pub(crate) struct Request {
     pub(crate) head: String,
@@ -34,24 +34,24 @@ impl Request {
     }
 }
 
-/// Status and body; status 0 sends the body alone, which is then no HTTP.
-pub(crate) type Answer = (u16, String);
+/// Status and body. Status 0 sends only the body, which is not HTTP.
+pub(crate) type FakeResponse = (u16, String);
 
-/// The server; it ends when dropped.
-pub(crate) struct Impostor {
+/// The server. It ends when it is dropped.
+pub(crate) struct FakeKms {
     pub(crate) address: String,
     requests: Arc<Mutex<Vec<Request>>>,
     ended: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
 
-impl Impostor {
-    pub(crate) fn new(answer: impl Fn(&Request, usize) -> Answer + Send + 'static) -> Self {
+impl FakeKms {
+    pub(crate) fn new(respond: impl Fn(&Request, usize) -> FakeResponse + Send + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let requests = Arc::new(Mutex::new(Vec::new()));
         let ended = Arc::new(AtomicBool::new(false));
-        let (kept, end) = (Arc::clone(&requests), Arc::clone(&ended));
+        let (received, end) = (Arc::clone(&requests), Arc::clone(&ended));
         let thread = thread::spawn(move || {
             for stream in listener.incoming() {
                 if end.load(Ordering::SeqCst) {
@@ -61,11 +61,11 @@ impl Impostor {
                     continue;
                 };
                 let count = {
-                    let mut requests = kept.lock().unwrap();
+                    let mut requests = received.lock().unwrap();
                     requests.push(request.clone());
                     requests.len()
                 };
-                write(&stream.unwrap(), &answer(&request, count));
+                write(&stream.unwrap(), &respond(&request, count));
             }
         });
         Self {
@@ -76,10 +76,10 @@ impl Impostor {
         }
     }
 
-    /// Shows the public half of a key as KMS does, and signs as it is told to.
-    pub(crate) fn of_key(
+    /// Returns the public key of a vendor like KMS, and calls `sign` for signatures.
+    pub(crate) fn with_key(
         vendor: &Vendor,
-        sign: impl Fn(&Request) -> Answer + Send + 'static,
+        sign: impl Fn(&Request) -> FakeResponse + Send + 'static,
     ) -> Self {
         let public = public_key(vendor);
         Self::new(move |request, _| match request.action() {
@@ -93,7 +93,7 @@ impl Impostor {
     }
 }
 
-impl Drop for Impostor {
+impl Drop for FakeKms {
     fn drop(&mut self) {
         self.ended.store(true, Ordering::SeqCst);
         let _ = TcpStream::connect(&self.address);
@@ -103,7 +103,7 @@ impl Drop for Impostor {
     }
 }
 
-/// What `GetPublicKey` answers.
+/// Returns the response of `GetPublicKey`.
 pub(crate) fn public_key(vendor: &Vendor) -> Value {
     let lines = vendor
         .public
@@ -116,8 +116,8 @@ pub(crate) fn public_key(vendor: &Vendor) -> Value {
     })
 }
 
-/// A refusal as AWS words it.
-pub(crate) fn refusal(kind: &str) -> Answer {
+/// Returns a refusal in the format of AWS.
+pub(crate) fn refusal(kind: &str) -> FakeResponse {
     (400, json!({"__type": kind, "message": "why"}).to_string())
 }
 
@@ -140,12 +140,12 @@ fn read(stream: &TcpStream) -> Option<Request> {
     Some(request)
 }
 
-/// A client may well be gone.
-fn write(mut stream: &TcpStream, (status, body): &Answer) {
+/// Writes the response. The client may have closed the connection.
+fn write(mut stream: &TcpStream, (status, body): &FakeResponse) {
     let head = match status {
         0 => String::new(),
         _ => format!(
-            "HTTP/1.1 {status} Whatever\r\nConnection: close\r\nLocation: http://127.0.0.1:9/\r\nContent-Length: {}\r\n\r\n",
+            "HTTP/1.1 {status} Test\r\nConnection: close\r\nLocation: http://127.0.0.1:9/\r\nContent-Length: {}\r\n\r\n",
             body.len()
         ),
     };

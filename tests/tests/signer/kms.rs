@@ -1,30 +1,30 @@
-//! What a key in AWS KMS does. moto signs RS256 alone as AWS does, and digests what is a digest already, so that PS256 and long
-//! messages are looked at in what `keygen` asks for.
+//! Keys in AWS KMS. moto signs only RS256 like AWS, and digests a message that is already a digest.
+//! Therefore PS256 and long messages are checked in the requests of `keygen`.
 
 use std::sync::Arc;
 
 use license_tests::{Scratch, Vendor};
 use serde_json::json;
 
-use crate::impostor::{Impostor, public_key, refusal};
-use crate::moto::{Moto, REGION, SECRET, desk};
-use crate::whole_story;
+use crate::fake_kms::{FakeKms, public_key, refusal};
+use crate::issue_and_verify;
+use crate::moto::{Moto, REGION, SECRET, vendor};
 
 #[test]
-fn a_key_in_kms_signs_whatever_a_vendor_mints() {
+fn a_key_in_kms_signs_all_kinds_of_artifacts() {
     let Some(moto) = Moto::get() else { return };
     for spec in ["RSA_2048", "RSA_4096"] {
         let key = moto.key(spec, "SIGN_VERIFY");
         let scratch = Scratch::new();
-        whole_story(
-            &moto.desk(&scratch, key["KeyId"].as_str().unwrap()),
+        issue_and_verify(
+            &moto.vendor(&scratch, key["KeyId"].as_str().unwrap()),
             "RS256",
         );
     }
 }
 
 #[test]
-fn a_key_is_named_by_id_by_alias_or_by_arn() {
+fn a_key_is_named_by_id_alias_or_arn() {
     let Some(moto) = Moto::get() else { return };
     let key = moto.key("RSA_2048", "SIGN_VERIFY");
     let (id, arn) = (key["KeyId"].as_str().unwrap(), key["Arn"].as_str().unwrap());
@@ -35,10 +35,10 @@ fn a_key_is_named_by_id_by_alias_or_by_arn() {
     );
     let kid = |name: &str, region: &str| {
         let scratch = Scratch::new();
-        let mut desk = moto.desk(&scratch, name);
-        desk.env.push(("AWS_REGION", region.into()));
-        let told = desk.keygen("public").arg("--json").run();
-        told.expect_code(0).json()["kid"].clone()
+        let mut vendor = moto.vendor(&scratch, name);
+        vendor.env.push(("AWS_REGION", region.into()));
+        let report = vendor.keygen("public").arg("--json").run();
+        report.expect_code(0).json()["kid"].clone()
     };
     let expected = kid(id, REGION);
     for (name, region) in [
@@ -53,23 +53,25 @@ fn a_key_is_named_by_id_by_alias_or_by_arn() {
 }
 
 #[test]
-fn the_endpoint_may_be_in_the_name() {
+fn the_name_of_a_key_may_contain_the_endpoint() {
     let Some(moto) = Moto::get() else { return };
     let key = moto.key("RSA_2048", "SIGN_VERIFY");
     let scratch = Scratch::new();
-    let mut desk = moto.desk(&scratch, key["KeyId"].as_str().unwrap());
-    let endpoint = desk.env.pop().unwrap().1.into_string().unwrap();
-    desk.key = format!("{}?endpoint={endpoint}", desk.key);
-    let _ = desk.keygen("public").run().expect_code(0);
+    let mut vendor = moto.vendor(&scratch, key["KeyId"].as_str().unwrap());
+    let endpoint = vendor.env.pop().unwrap().1.into_string().unwrap();
+    vendor.key = format!("{}?endpoint={endpoint}", vendor.key);
+    let _ = vendor.keygen("public").run().expect_code(0);
 }
 
 #[test]
-fn a_request_is_signed_and_holds_no_secret() {
-    let server = Impostor::of_key(Vendor::shared(), |_| refusal("DisabledException"));
+fn a_request_is_signed_and_contains_no_secret() {
+    let server = FakeKms::with_key(Vendor::shared(), |_| refusal("DisabledException"));
     let scratch = Scratch::new();
-    let mut desk = desk(&scratch, "alias/vendor", &server.address);
-    desk.env.push(("AWS_SESSION_TOKEN", "session-token".into()));
-    desk.issue().run().expect_json_failure(4);
+    let mut vendor = vendor(&scratch, "alias/vendor", &server.address);
+    vendor
+        .env
+        .push(("AWS_SESSION_TOKEN", "session-token".into()));
+    vendor.issue().run().expect_json_failure(4);
     let requests = server.requests();
     let actions: Vec<_> = requests.iter().map(|request| request.action()).collect();
     assert_eq!(actions, ["GetPublicKey", "Sign"]);
@@ -99,11 +101,11 @@ fn a_request_is_signed_and_holds_no_secret() {
 }
 
 #[test]
-fn ps256_and_long_messages_are_asked_for_as_aws_wants_them() {
-    let server = Impostor::of_key(Vendor::shared(), |_| refusal("DisabledException"));
+fn requests_for_ps256_and_long_messages_follow_the_api() {
+    let server = FakeKms::with_key(Vendor::shared(), |_| refusal("DisabledException"));
     let scratch = Scratch::new();
-    let desk = desk(&scratch, "alias/vendor", &server.address);
-    let issue = desk
+    let vendor = vendor(&scratch, "alias/vendor", &server.address);
+    let issue = vendor
         .issue()
         .args(["--alg", "PS256", "--user", &"u".repeat(4000)]);
     issue.run().expect_json_failure(4);
@@ -115,22 +117,22 @@ fn ps256_and_long_messages_are_asked_for_as_aws_wants_them() {
 }
 
 #[test]
-fn what_passes_is_tried_once_more() {
+fn a_temporary_failure_is_retried_once() {
     let public = Arc::new(public_key(Vendor::shared()).to_string());
     for (status, body) in [(503, "busy"), (400, r#"{"__type":"ThrottlingException"}"#)] {
         let public = Arc::clone(&public);
-        let server = Impostor::new(move |_, count| match count {
+        let server = FakeKms::new(move |_, count| match count {
             1 => (status, body.to_owned()),
             _ => (200, public.to_string()),
         });
         let scratch = Scratch::new();
-        let desk = desk(&scratch, "x", &server.address);
-        let _ = desk.keygen("public").run().expect_code(0);
+        let vendor = vendor(&scratch, "x", &server.address);
+        let _ = vendor.keygen("public").run().expect_code(0);
         assert_eq!(server.requests().len(), 2);
     }
-    let broken = Impostor::new(|_, _| (500, String::new()));
+    let broken = FakeKms::new(|_, _| (500, String::new()));
     let scratch = Scratch::new();
-    let desk = desk(&scratch, "x", &broken.address);
-    desk.keygen("public").run().expect_failure(4);
-    assert_eq!(broken.requests().len(), 2, "and no more than that");
+    let vendor = vendor(&scratch, "x", &broken.address);
+    vendor.keygen("public").run().expect_failure(4);
+    assert_eq!(broken.requests().len(), 2, "only one retry");
 }
