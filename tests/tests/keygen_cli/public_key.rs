@@ -1,9 +1,9 @@
-//! `keygen public`, and which private keys it takes.
+//! `keygen public`, and the private keys that it accepts.
 
 use super::*;
 
 #[test]
-fn a_private_key_that_others_may_read_is_refused() {
+fn a_private_key_that_others_can_read_is_refused() {
     let desk = Scratch::new();
     desk.write("vendor.key", &Vendor::shared().key);
     if cfg!(unix) {
@@ -13,7 +13,7 @@ fn a_private_key_that_others_may_read_is_refused() {
 }
 
 #[test]
-fn the_public_half_is_pem_or_jwk_and_says_the_same() {
+fn the_public_key_is_the_same_in_pem_and_jwk() {
     let vendor = Vendor::shared();
     let desk = vendor.desk();
     let print = |format| public(&desk, &["--key", "vendor.key", "--format", format]).expect_code(0);
@@ -34,7 +34,7 @@ fn the_public_half_is_pem_or_jwk_and_says_the_same() {
 }
 
 #[test]
-fn the_public_half_of_no_private_key_is_refused_with_the_name_of_the_file() {
+fn an_invalid_private_key_is_refused_with_its_file_name() {
     let vendor = Vendor::shared();
     let desk = vendor.desk();
     let pem = &vendor.key;
@@ -62,7 +62,7 @@ fn the_public_half_of_no_private_key_is_refused_with_the_name_of_the_file() {
 }
 
 #[test]
-fn a_key_too_weak_or_of_another_kind_is_refused_for_that_reason() {
+fn a_weak_or_non_rsa_key_is_refused_with_the_reason() {
     let Some(openssl) = license_tests::tools::openssl() else {
         return;
     };
@@ -81,7 +81,7 @@ fn a_key_too_weak_or_of_another_kind_is_refused_for_that_reason() {
 }
 
 #[test]
-fn public_keys_are_not_overwritten_without_force() {
+fn an_existing_public_key_is_replaced_only_with_force() {
     let desk = Vendor::shared().desk();
     desk.write("vendor.pem", "precious");
     let options = ["--key", "vendor.key", "--out", "vendor.pem"];
