@@ -55,8 +55,8 @@ pub trait Sign {
     ///
     /// # Errors
     ///
-    /// Returns [`IssueError::Sign`] if the key cannot sign, and [`IssueError::Device`] if the device
-    /// or service reports a reason.
+    /// Returns [`IssueError::Sign`] if the key cannot sign, and [`IssueError::Device`] if the
+    /// device or service reports a reason.
     fn sign(&self, message: &[u8]) -> Result<Vec<u8>, IssueError>;
 }
 
@@ -74,7 +74,7 @@ pub enum IssueError {
         code: String,
         /// The reason in one line, without any secret.
         reason: String,
-        /// What the user can do.
+        /// A hint for the user.
         hint: String,
     },
     /// The signature does not verify with the public key of the signer.

@@ -16,8 +16,8 @@ use crate::time::Timestamp;
 
 /// Expected and actual values of a rule.
 ///
-/// [`Evidence::expected`] and [`Evidence::actual`] return them as text, and [`Evidence::to_json`] as
-/// named values.
+/// [`Evidence::expected`] and [`Evidence::actual`] return them as text, and [`Evidence::to_json`]
+/// as named values.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(untagged)]
 #[non_exhaustive]

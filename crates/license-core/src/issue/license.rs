@@ -163,8 +163,8 @@ impl LicenseClaims {
         sign_token(TokenKind::License, &self.completed(), key)
     }
 
-    /// Signs the license and verifies it as an application does. This includes the signature, so the
-    /// signer does not verify it a second time.
+    /// Signs the license and verifies it as an application does. This includes the signature, so
+    /// the signer does not verify it a second time.
     ///
     /// # Errors
     ///

@@ -28,8 +28,8 @@ impl RevocationsDraft {
     ///
     /// # Errors
     ///
-    /// Returns [`IssueError`] if the issuer or a reason is empty, the key fails to sign, or the list
-    /// is larger than verifiers accept.
+    /// Returns [`IssueError`] if the issuer or a reason is empty, the key fails to sign, or the
+    /// list is larger than verifiers accept.
     pub fn sign(&self, key: &(impl Sign + ?Sized)) -> Result<String, IssueError> {
         if self.issuer.is_empty() {
             return Err(IssueError::Empty { claim: "iss" });

@@ -10,7 +10,8 @@ use crate::time::Timestamp;
 const MAX_SUPERSEDED: usize = 64;
 
 impl LicenseClaims {
-    /// Creates the draft of a successor, which replaces a license and all licenses that it replaced.
+    /// Creates the draft of a successor, which replaces a license and all licenses that it
+    /// replaced.
     ///
     /// The draft has the claims of the license, and the caller sets the differences. It starts when
     /// it is issued, or at the start of the license if that is later.

@@ -68,7 +68,8 @@ impl<'a> ValidationDraft<'a> {
     ///
     /// # Errors
     ///
-    /// Returns [`IssueError`] if the key fails to sign, or the token is larger than verifiers accept.
+    /// Returns [`IssueError`] if the key fails to sign, or the token is larger than verifiers
+    /// accept.
     pub fn sign(&self, key: &impl Sign) -> Result<String, IssueError> {
         let claims = ValidationClaims {
             issuer: self.issuer.clone(),

@@ -7,9 +7,9 @@ use crate::trust::TrustedKey;
 
 /// A signer that returns a signature only if it verifies with the public key.
 ///
-/// A device may be faulty, a service may use another key, and a connection may corrupt data. A single
-/// faulty RSA-CRT signature reveals the private key (Boneh, DeMillo, Lipton 1997). Callers of this
-/// type need no check of their own.
+/// A device may be faulty, a service may use another key, and a connection may corrupt data. A
+/// single faulty RSA-CRT signature reveals the private key (Boneh, DeMillo, Lipton 1997). Callers
+/// of this type need no check of their own.
 pub struct CheckedKey {
     signer: Box<dyn Sign + Send + Sync>,
 }

@@ -169,9 +169,9 @@ impl HighWater {
     /// tolerance and the mark was lowered.
     ///
     /// A signature is recent if it is newer than all earlier signatures, and newer than the time
-    /// that the uptime proves to have passed before the clock last raised the mark. An artifact that
-    /// was signed just now is always recent. An artifact that was kept back in order to undo the
-    /// passing of time is not, except for time in which the machine was off.
+    /// that the uptime proves to have passed before the clock last raised the mark. An artifact
+    /// that was signed just now is always recent. An artifact that was kept back in order to undo
+    /// the passing of time is not, except for time in which the machine was off.
     pub fn install(&mut self, signed: Timestamp, reading: Reading) -> bool {
         self.observe(reading);
         let is_newest = signed > self.signed;
@@ -220,7 +220,8 @@ impl HighWater {
         (boot(self), self.signed, self.resets) != (boot(later), later.signed, later.resets)
     }
 
-    /// Merges two copies. The copy that was lowered more often takes precedence, then the later one.
+    /// Merges two copies. The copy that was lowered more often takes precedence, then the later
+    /// one.
     pub fn merged(self, other: Self) -> Self {
         let rank = |seen: &Self| (seen.resets, seen.mark, seen.proven);
         let (mut best, rest) = if rank(&self) >= rank(&other) {

@@ -11,9 +11,9 @@ fn start() -> Timestamp {
     at("2027-03-01T12:00:00Z")
 }
 
-/// Two operating systems on one machine, with the clock ahead in one and behind in the other. There is
-/// a warning only if they differ by more than a day, and if the time between both is shorter than the
-/// excess.
+/// Two operating systems on one machine, with the clock ahead in one and behind in the other. There
+/// is a warning only if they differ by more than a day, and if the time between both is shorter
+/// than the excess.
 #[test]
 fn two_systems_cause_a_warning_only_if_their_clocks_differ_by_more_than_a_day() {
     let product = &PRODUCTS[4];

@@ -255,8 +255,8 @@ pub(crate) struct Proof {
 /// Check-ins are kept back and installed later, for a license that needs none.
 ///
 /// Each of them may lower the mark to its own date, but not to more than an hour before the proven
-/// time. A user therefore gains at most the time for which the machine was off or not observed since
-/// the first signature, the age of that signature, and the hour.
+/// time. A user therefore gains at most the time for which the machine was off or not observed
+/// since the first signature, the age of that signature, and the hour.
 #[test]
 fn delayed_check_ins_undo_at_most_the_time_for_which_the_machine_was_off() {
     let (mut tried, mut undone, mut gained, mut after_end) = (0_u64, 0_u64, 0, 0);

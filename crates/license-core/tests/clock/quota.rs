@@ -74,8 +74,8 @@ enum Trouble {
     JumpWithinBoot,
 }
 
-/// If clock and mark were right to a minute on a day and the day before, the whole quota of the day is
-/// granted. Once the clock is right again, there are never three days in a row without a quota.
+/// If clock and mark were right to a minute on a day and the day before, the whole quota of the day
+/// is granted. Once the clock is right again, there are never three days in a row without a quota.
 #[test]
 fn an_honest_user_gets_the_quota_of_each_day() {
     let troubles = [
@@ -188,8 +188,8 @@ fn a_quota_that_was_used_in_advance_is_not_granted_again() {
     }
 }
 
-/// After a boot in 2099 without a signature that repairs the mark, the uptime determines the days. The
-/// counts are observations, not guarantees.
+/// After a boot in 2099 without a signature that repairs the mark, the uptime determines the days.
+/// The counts are observations, not guarantees.
 #[test]
 fn after_a_boot_in_2099_a_day_lasts_for_a_day_of_uptime() {
     let raised = || {
