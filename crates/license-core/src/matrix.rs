@@ -93,7 +93,7 @@ impl Matrix {
             reason = "the text is compiled in, and every test parses it"
         )]
         static MATRIX: LazyLock<Matrix> =
-            LazyLock::new(|| Matrix::parse(BUILT_IN).expect("the built-in matrix is well formed"));
+            LazyLock::new(|| Matrix::parse(BUILT_IN).expect("the built-in matrix is well-formed"));
         &MATRIX
     }
 

@@ -52,7 +52,7 @@ fn with_artifacts<'a>(verified: &'a Bundle, context: &Context<'a>) -> Context<'a
         validations: verified.validations(),
         revocations: verified.revocations(),
         activations: verified.activations(),
-        deactivated: verified.given_up(),
+        deactivated: verified.deactivated(),
     })
 }
 

@@ -61,7 +61,9 @@ struct FileRenewal {
 
 pub(super) fn parse(text: &str) -> Result<Matrix, MatrixError> {
     let file: File = toml::from_str(text).map_err(|error| MatrixError::Toml {
-        position: error.span().map(|span| Position::of(text, span.start)),
+        position: error
+            .span()
+            .map(|span| Position::from_offset(text, span.start)),
         reason: error.message().to_owned(),
     })?;
     if file.tiers.len() > MAX_TIERS {

@@ -79,7 +79,7 @@ impl Letter {
 fn unarmor(text: &str) -> Result<(LetterKind, &str), LetterError> {
     let (_, rest) = text.split_once("-BEGIN ").ok_or(LetterError::Armor)?;
     let (label, rest) = rest.split_once('-').ok_or(LetterError::Armor)?;
-    let Some(kind) = LetterKind::of_label(label.trim()) else {
+    let Some(kind) = LetterKind::from_label(label.trim()) else {
         return Err(LetterError::OtherBlock {
             found: label.trim().chars().take(40).collect(),
         });
