@@ -19,8 +19,7 @@ use crate::code::Code;
 use crate::license::{License, Signer};
 use crate::matrix::Matrix;
 use crate::policy::Entitlements;
-use crate::time::Timestamp;
-use crate::time::{CLOCK_TOLERANCE, Span};
+use crate::time::{CLOCK_TOLERANCE, Span, Timestamp};
 use rules::Evaluation;
 
 impl License {

@@ -47,8 +47,8 @@ pub trait FileSystem {
 
     /// Returns `path`, which is resolved, with its names spelled as the volume stores them.
     ///
-    /// This method is called under [`NameRules::MacOs`] and [`NameRules::Windows`], where a volume accepts
-    /// other spellings of a name too.
+    /// This method is called under [`NameRules::MacOs`] and [`NameRules::Windows`], where a volume
+    /// accepts other spellings of a name too.
     ///
     /// # Errors
     ///

@@ -12,7 +12,7 @@ use crate::time::{CLOCK_TOLERANCE, SECONDS_PER_DAY, Timestamp, unix_seconds};
 /// corrected causes no warning because of rounding or a small correction by NTP.
 const UPTIME_TOLERANCE: u64 = CLOCK_TOLERANCE - 60;
 
-/// Seconds by which the clock of the signer may be behind the clock of this machine.
+/// Seconds by which the clock of the signer may be behind the time that the uptime proves.
 const SIGNER_SKEW: u64 = 3600;
 
 /// Reading of the clock and the uptime at one moment.
@@ -114,8 +114,8 @@ impl HighWater {
     /// than the quota counters remember, it is the mark.
     ///
     /// The uptime stops while a virtual machine is paused, and under WSL while the host sleeps. The
-    /// mark then falls behind a correct clock. A clock that is set ahead gains nothing, because the
-    /// counters remember what was used on each of these days.
+    /// mark then falls behind a correct clock. A clock that is set ahead can only use the quotas of
+    /// the following days in advance, because the counters remember the use on each of these days.
     ///
     /// ```
     /// use license_core::{Boot, HighWater, Reading, Timestamp};
