@@ -3,7 +3,7 @@
 use license_core::issue::{ActivationDraft, ClockRepairDraft, KeyBits, LicenseDraft, SigningKey};
 use license_core::{
     ActivationRequest, Algorithm, ClockRequest, Letter, LicenseId, Receipt, Timestamp, TrustSet,
-    Unverified, spoken,
+    Unverified, readback,
 };
 
 use super::revocations::vendors_key;
@@ -189,7 +189,7 @@ fn a_request_shows_its_content_and_the_secret_stays_sealed_on_the_machine() {
 fn readback_lines_contain_the_same_request() {
     let site = site_before_activation();
     let report = request(&site, &["--speak"]).stdout;
-    assert!(spoken::is_likely(&report), "{report}");
+    assert!(readback::is_likely(&report), "{report}");
     let typed: String = report
         .lines()
         .rev()
