@@ -45,8 +45,8 @@ impl Host {
             count,
             limit,
         };
-        let store = match &self.home {
-            Ok(home) => home.user(),
+        let store = match &self.paths {
+            Ok(paths) => paths.user(),
             Err(_) => return Ok(self.take_unsaved(account, request, State::default())),
         };
         let lock = match store.lock() {

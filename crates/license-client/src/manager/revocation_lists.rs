@@ -11,11 +11,11 @@ impl Host {
     ///
     /// Nothing is recorded or quarantined. [`Host::inspect`] reports problems with the lists.
     pub fn revocation_lists(&self, trust: &TrustSet) -> Vec<RevocationList> {
-        let Ok(home) = &self.home else {
+        let Ok(paths) = &self.paths else {
             return Vec::new();
         };
         let (lists, _) = revocations::read_all(
-            home,
+            paths,
             trust,
             self.product,
             &Default::default(),
