@@ -232,7 +232,7 @@ impl Host {
         snapshot
     }
 
-    /// Returns what [`Host::snapshot`] returns, but changes nothing.
+    /// Returns what [`Self::snapshot`] returns, but changes nothing.
     ///
     /// Damaged files are not quarantined, and the current time is not recorded.
     pub fn inspect(&self, matrix: &Matrix) -> Snapshot {

@@ -113,7 +113,7 @@ fn where_all_is_well_every_check_is_ok() {
         &told,
         "machine",
         "ok",
-        &[&digest_of(HERE), "stable", "An id was given"],
+        &[&digest_of(HERE), "stable", "The machine id is configured"],
     );
     expect(
         &told,
@@ -325,10 +325,7 @@ fn what_the_machine_remembers_is_whole_or_it_is_said_why_not() {
     *edited.last_mut().unwrap() ^= 1;
     site.write("state/quota", edited);
     let told = examine(&site).expect_code(1).json();
-    let words = [
-        "quota",
-        "it was changed by something else than this program",
-    ];
+    let words = ["quota", "the file was changed outside this program"];
     expect(&told, "state", "problem", &words);
     site.write("state/quota", whole);
     let elsewhere = on(ELSEWHERE, &site, &["doctor", "--json"])
@@ -338,7 +335,7 @@ fn what_the_machine_remembers_is_whole_or_it_is_said_why_not() {
         &elsewhere,
         "state",
         "problem",
-        &["it was made on another machine"],
+        &["the file was sealed on another machine"],
     );
     for file in ["quota", "license.cache"] {
         let site = healthy();
@@ -399,10 +396,7 @@ fn an_id_of_the_machine_that_does_not_count_is_told() {
         &["doctor", "--json"],
     )
     .json();
-    let words = [
-        "CODITECT_MACHINE_ID does not count",
-        "one digit over and over",
-    ];
+    let words = ["CODITECT_MACHINE_ID does not count", "it repeats one digit"];
     expect(&zeros, "machine", "warning", &words);
     let run = Run::license(&site).env("KUBERNETES_SERVICE_HOST", "10.0.0.1");
     let told = run.args(["doctor", "--json"]).run().json();

@@ -38,7 +38,7 @@ fn its_parts_are_told_hashed_with_what_is_missing_and_how_stable_it_is() {
     assert_eq!(told["stability"], "stable");
     assert_eq!(
         told["explanation"],
-        "An id was given, so this stays the same machine whatever else changes."
+        "The machine id is configured, so hardware changes do not change the identity of this machine."
     );
     let digest = told["digest"].as_str().unwrap();
     assert!(
@@ -124,18 +124,15 @@ fn what_is_no_id_does_not_count_and_it_is_said_why() {
         .json();
     for (id, reason) in [
         ("uninitialized", "the system has not set it yet"),
-        (
-            "00000000000000000000000000000000",
-            "it is one digit over and over",
-        ),
+        ("00000000000000000000000000000000", "it repeats one digit"),
         (
             "00000000-0000-0000-0000-000000000000",
-            "it is one digit over and over",
+            "it repeats one digit",
         ),
         ("short", "it is malformed"),
         (
             "b08dfa6083e7567a1921a715000001fb",
-            "it was shipped in an image, so many machines have it",
+            "many machines have it, because it is part of an image",
         ),
         (
             "03000200-0400-0500-0006-000700080009",

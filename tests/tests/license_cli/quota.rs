@@ -234,7 +234,7 @@ fn a_home_that_is_a_file_or_can_not_be_keeps_nobody_from_the_free_tier() {
         let answer = answer.expect_code(0).json();
         assert_eq!(answer["granted"], true);
         assert!(
-            state_warning(&answer).contains("nothing can be kept"),
+            state_warning(&answer).contains("cannot save the state of this machine"),
             "{answer}"
         );
     }
@@ -258,7 +258,10 @@ fn a_home_that_may_not_be_written_keeps_nobody_from_the_free_tier() {
         (&json!(true), &json!(3))
     );
     let warning = state_warning(&answer);
-    assert!(warning.contains("nothing can be kept"), "{warning}");
+    assert!(
+        warning.contains("cannot save the state of this machine"),
+        "{warning}"
+    );
     assert!(warning.contains("read-only"), "{warning}");
     let _ = user.license(&["use", QUOTA, "11"]).expect_code(1);
     let _ = user.license(&["check", "local_execution"]).expect_code(0);

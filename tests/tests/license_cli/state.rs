@@ -59,7 +59,7 @@ fn what_was_edited_is_told_and_set_aside_and_refills_nothing() {
         assert_eq!(answer["used"], 5, "{file}");
         let warning = state_warning(&answer);
         assert!(
-            warning.contains("it was changed by something else than this program"),
+            warning.contains("the file was changed outside this program"),
             "{warning}"
         );
         let aside = format!("{file}.damaged-1");
@@ -88,7 +88,7 @@ fn what_is_no_state_file_at_all_is_told_and_set_aside() {
         assert_eq!(answer["used"], 5);
         let warning = state_warning(&answer);
         assert!(
-            warning.contains("it is not a whole state file"),
+            warning.contains("the file is not a complete sealed file"),
             "{warning}"
         );
         assert_eq!(
@@ -105,7 +105,7 @@ fn what_another_machine_made_is_told_from_what_was_edited() {
     assert_eq!(answer["used"], 1, "it does not count here");
     let warning = state_warning(&answer);
     assert!(
-        warning.contains("it was made on another machine"),
+        warning.contains("the file was sealed on another machine"),
         "{warning}"
     );
     let again = used(HERE, &site, "1");
@@ -135,7 +135,7 @@ fn a_check_in_that_was_carried_to_another_machine_does_not_count() {
     assert_eq!(elsewhere["code"], "CHECK_IN_OVERDUE");
     let warning = state_warning(&elsewhere);
     assert!(
-        warning.contains("it was made on another machine"),
+        warning.contains("the file was sealed on another machine"),
         "{warning}"
     );
 }

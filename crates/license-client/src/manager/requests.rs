@@ -102,7 +102,7 @@ impl Host {
     ///
     /// # Errors
     ///
-    /// Same as [`Host::request_activation`].
+    /// Same as [`Self::request_activation`].
     pub fn request_clock_repair(
         &self,
         made_at: Timestamp,

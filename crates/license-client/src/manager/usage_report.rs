@@ -83,7 +83,7 @@ pub enum ReportError {
 }
 
 impl Host {
-    /// Counts usage in memory. [`Host::flush_counts`] and every later write of the state save it.
+    /// Counts usage in memory. [`Self::flush_counts`] and every later write of the state save it.
     pub fn count(&self, account: Account<'_>, counts: Counts) {
         let counts = counts.by(account.user);
         let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
