@@ -14,9 +14,9 @@ use crate::sealed_file::{self, Document, Durability};
 use crate::state_dir::StateFile;
 use crate::store::{Damaged, Store, StoreError, StoreLock};
 
-/// The most open requests, activations and receipts that are kept. The oldest are dropped.
+/// Maximum number of open requests, of activations and of receipts. The oldest are dropped.
 const MAX_ENTRIES: usize = 32;
-/// The most answered and superseded requests that are remembered.
+/// Maximum number of answered and superseded requests.
 const MAX_CLOSED: usize = 256;
 
 /// The requests, activations and receipts of this machine, oldest first.

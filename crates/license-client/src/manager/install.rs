@@ -409,7 +409,8 @@ impl InstallTransaction<'_> {
     }
 }
 
-/// Returns whether the license file contains anything that is stored only in the state of this machine.
+/// Returns whether the license file contains anything that is stored only in the state of this
+/// machine.
 fn needs_state(verified: &Bundle) -> bool {
     let is_check_in = verified.licenses().is_empty() && !verified.validations().is_empty();
     let answers = !verified.activations().is_empty() || !verified.clock_repairs().is_empty();

@@ -75,8 +75,8 @@ impl Host {
     }
 }
 
-/// Refuses a license file that contains only trust statements, because they do not apply to embedded
-/// keys.
+/// Refuses a license file that contains only trust statements, because they do not apply to
+/// embedded keys.
 fn refuse_only_statements(verified: &Bundle) -> Result<(), InstallationError> {
     let is_all = verified.licenses().is_empty()
         && verified.validations().is_empty()

@@ -21,8 +21,8 @@ use crate::store::{Damaged, Store, StoreError, StoreLock};
 /// How long a write of counts waits for the lock. Programs wait for this when they end.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// The most closed entries that wait while the journal cannot be written. After that the period
-/// stays open for longer than a day.
+/// Maximum number of closed entries that wait while the journal cannot be written. After that the
+/// period stays open for longer than a day.
 const MAX_WAITING: usize = 8;
 
 /// Usage counts in memory, by license.

@@ -35,7 +35,10 @@ fn a_path_without_room_for_the_entry_is_reported_with_its_length() {
         .unwrap()
         .1;
     assert!(text.starts_with("4096 bytes, "), "{text}");
-    assert!(text.ends_with(" are more than the system accepts"), "{text}");
+    assert!(
+        text.ends_with(" are more than the system accepts"),
+        "{text}"
+    );
 }
 
 #[test]
