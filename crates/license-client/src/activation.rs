@@ -14,16 +14,17 @@ use crate::sealed_file::{self, Document, Durability};
 use crate::state_dir::StateFile;
 use crate::store::{Damaged, Store, StoreError, StoreLock};
 
-/// The most open requests, activations and receipts that are kept. The oldest are dropped.
-const MAX_OPEN: usize = 32;
-/// The most answered and superseded requests that are remembered.
+/// Maximum number of open requests, of activations and of receipts. The oldest are dropped.
+const MAX_ENTRIES: usize = 32;
+/// Maximum number of answered and superseded requests.
 const MAX_CLOSED: usize = 256;
 
 /// The requests, activations and receipts of this machine, oldest first.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct ActivationState {
     open: Vec<OpenRequest>,
-    held: Vec<StoredActivation>,
+    #[serde(rename = "held")]
+    activations: Vec<StoredActivation>,
     receipts: Vec<DeactivationRecord>,
     closed: Vec<(Nonce, RequestOutcome)>,
     clock: Option<Nonce>,
@@ -72,7 +73,7 @@ pub(crate) struct DeactivationRecord {
 #[serde(from = "bool", into = "bool")]
 enum RequestOutcome {
     Answered,
-    Replaced,
+    Superseded,
 }
 
 impl From<bool> for RequestOutcome {
@@ -80,7 +81,7 @@ impl From<bool> for RequestOutcome {
         if is_answered {
             Self::Answered
         } else {
-            Self::Replaced
+            Self::Superseded
         }
     }
 }
@@ -151,25 +152,25 @@ impl ActivationState {
 
     /// Returns the activations in armor.
     pub(crate) fn armored(&self) -> impl Iterator<Item = &str> {
-        self.held.iter().map(|held| held.armor.as_str())
+        self.activations.iter().map(|stored| stored.armor.as_str())
     }
 
     /// Returns the licenses that are activated.
     pub(crate) fn licenses(&self) -> impl Iterator<Item = &LicenseId> {
-        self.held.iter().map(|held| &held.license)
+        self.activations.iter().map(|stored| &stored.license)
     }
 
     /// Records a request, which supersedes an earlier one for the same license. Returns when the
     /// earlier request was made.
     pub(crate) fn add_request(&mut self, request: OpenRequest) -> Option<Timestamp> {
-        let is_same = |open: &OpenRequest| open.license == request.license;
-        let earlier = self.open.iter().position(is_same);
+        let is_for_license = |open: &OpenRequest| open.license == request.license;
+        let earlier = self.open.iter().position(is_for_license);
         let earlier = earlier.map(|at| self.open.remove(at));
         if let Some(earlier) = &earlier {
-            self.close(earlier.nonce, RequestOutcome::Replaced);
+            self.close(earlier.nonce, RequestOutcome::Superseded);
         }
         self.open.push(request);
-        drop_oldest(&mut self.open, MAX_OPEN);
+        drop_oldest(&mut self.open, MAX_ENTRIES);
         earlier.map(|earlier| earlier.made_at)
     }
 
@@ -187,7 +188,7 @@ impl ActivationState {
     /// Records a clock repair request, which supersedes an earlier one.
     pub(crate) fn add_clock_request(&mut self, nonce: Nonce) {
         if let Some(earlier) = self.clock.replace(nonce) {
-            self.close(earlier, RequestOutcome::Replaced);
+            self.close(earlier, RequestOutcome::Superseded);
         }
     }
 
@@ -201,12 +202,12 @@ impl ActivationState {
         if deactivated.iter().any(|(_, other)| *other == nonce) {
             return Err(AnswerFault::Replayed);
         }
-        if let Some(held) = self.held.iter().find(|held| held.nonce == nonce) {
-            let is_answered = held.license == *answer.license_id()
-                && held.secret.commitment() == answer.commitment();
+        if let Some(stored) = self.activations.iter().find(|stored| stored.nonce == nonce) {
+            let is_answered = stored.license == *answer.license_id()
+                && stored.secret.commitment() == answer.commitment();
             // An activation with another armor was signed again with another key.
             return if is_answered {
-                Ok(held.armor != answer.to_armor())
+                Ok(stored.armor != answer.to_armor())
             } else {
                 Err(AnswerFault::OtherRequest)
             };
@@ -240,7 +241,7 @@ impl ActivationState {
         let mut closed = self.closed.iter().rev();
         match closed.find(|(other, _)| *other == nonce) {
             Some((_, RequestOutcome::Answered)) => AnswerFault::Replayed,
-            Some((_, RequestOutcome::Replaced)) => AnswerFault::Stale,
+            Some((_, RequestOutcome::Superseded)) => AnswerFault::Stale,
             None => AnswerFault::OtherRequest,
         }
     }
@@ -248,8 +249,12 @@ impl ActivationState {
     /// Stores an activation that was checked. It replaces an older one of the same license.
     pub(crate) fn store(&mut self, answer: &Activation) {
         let nonce = answer.nonce();
-        if let Some(held) = self.held.iter_mut().find(|held| held.nonce == nonce) {
-            held.armor = answer.to_armor();
+        if let Some(stored) = self
+            .activations
+            .iter_mut()
+            .find(|stored| stored.nonce == nonce)
+        {
+            stored.armor = answer.to_armor();
         }
         let Some(at) = self.open.iter().position(|open| open.nonce == nonce) else {
             return;
@@ -258,15 +263,15 @@ impl ActivationState {
             license, secret, ..
         } = self.open.remove(at);
         self.close(nonce, RequestOutcome::Answered);
-        self.held.retain(|held| held.license != license);
-        self.held.push(StoredActivation {
+        self.activations.retain(|stored| stored.license != license);
+        self.activations.push(StoredActivation {
             license,
             nonce,
             secret,
             machine: answer.machine().digest(),
             armor: answer.to_armor(),
         });
-        drop_oldest(&mut self.held, MAX_OPEN);
+        drop_oldest(&mut self.activations, MAX_ENTRIES);
     }
 
     /// Returns the license and nonce of the activation under which a license is active: its own,
@@ -277,13 +282,23 @@ impl ActivationState {
         replaced: &[LicenseId],
     ) -> Option<(LicenseId, Nonce)> {
         let mut ids = std::iter::once(license).chain(replaced.iter().rev());
-        let held = ids.find_map(|id| self.held.iter().find(|held| held.license == *id));
-        held.map(|held| (held.license.clone(), held.nonce))
+        let stored =
+            ids.find_map(|id| self.activations.iter().find(|stored| stored.license == *id));
+        stored.map(|stored| (stored.license.clone(), stored.nonce))
     }
 
     /// Removes an activation and stores its deactivation receipt.
-    pub(crate) fn deactivate(&mut self, nonce: Nonce, here: MachineDigest, made_at: Timestamp) {
-        let Some(at) = self.held.iter().position(|held| held.nonce == nonce) else {
+    pub(crate) fn deactivate(
+        &mut self,
+        nonce: Nonce,
+        this_machine: MachineDigest,
+        made_at: Timestamp,
+    ) {
+        let Some(at) = self
+            .activations
+            .iter()
+            .position(|stored| stored.nonce == nonce)
+        else {
             return;
         };
         let StoredActivation {
@@ -291,20 +306,20 @@ impl ActivationState {
             secret,
             machine,
             ..
-        } = self.held.remove(at);
+        } = self.activations.remove(at);
         // The answer to an open request would activate the license again.
         while let Some(open) = self.open.iter().position(|open| open.license == license) {
             let open = self.open.remove(open);
-            self.close(open.nonce, RequestOutcome::Replaced);
+            self.close(open.nonce, RequestOutcome::Superseded);
         }
         self.receipts.push(DeactivationRecord {
             license,
             nonce,
             secret,
-            machine: machine.unwrap_or(here),
+            machine: machine.unwrap_or(this_machine),
             made_at,
         });
-        drop_oldest(&mut self.receipts, MAX_OPEN);
+        drop_oldest(&mut self.receipts, MAX_ENTRIES);
     }
 
     /// Returns the latest receipt for a license or one that it supersedes. Without `license`,
@@ -328,7 +343,7 @@ impl ActivationState {
 
 impl Document for ActivationState {
     const VERSION: u64 = 1;
-    const CAP: usize = 2 * MAX_FILE_BYTES + MAX_OPEN * MAX_TOKEN_BYTES;
+    const CAP: usize = 2 * MAX_FILE_BYTES + MAX_ENTRIES * MAX_TOKEN_BYTES;
 
     fn to_json(&self) -> Value {
         json!(self)

@@ -34,7 +34,7 @@ const READ_INTERVAL: Duration = Duration::from_secs(600);
 /// A client can be shared between threads, and it starts no threads.
 #[derive(Debug)]
 pub struct Client {
-    host: Host,
+    manager: Host,
     trust: TrustSet,
     matrix: Matrix,
     current: RwLock<Current>,
@@ -71,18 +71,18 @@ impl Client {
     }
 
     /// Opens the license that is installed in these paths, for the product of `matrix`.
-    pub fn open_at(home: impl Into<Home>, trust: &TrustSet, matrix: &Matrix) -> Self {
-        Self::of_host(Host::at(matrix.product(), home), trust, matrix)
+    pub fn open_at(paths: impl Into<Home>, trust: &TrustSet, matrix: &Matrix) -> Self {
+        Self::of_host(Host::at(matrix.product(), paths), trust, matrix)
     }
 
     /// Opens the installed license of a manager.
     ///
     /// The client and its manager verify with `trust` only.
-    pub fn of_host(host: Host, trust: &TrustSet, matrix: &Matrix) -> Self {
-        let host = host.trusting(trust);
-        let current = Current::read(&host, trust, matrix);
+    pub fn of_host(manager: Host, trust: &TrustSet, matrix: &Matrix) -> Self {
+        let manager = manager.trusting(trust);
+        let current = Current::read(&manager, trust, matrix);
         Self {
-            host,
+            manager,
             trust: trust.clone(),
             matrix: matrix.clone(),
             current: RwLock::new(current),
@@ -125,7 +125,7 @@ impl Client {
         let machine = current
             .installed()
             .filter(|found| depends_on_machine(found))
-            .and_then(|_| self.host.machine());
+            .and_then(|_| self.manager.machine());
         match machine {
             Some(machine) => context.machine(machine),
             None => context,
@@ -147,7 +147,7 @@ impl Client {
 
     fn count(&self, decision: &Decision, context: &Context<'_>, counts: Counts) {
         let account = Account::new(decision, context.named_user());
-        self.host.count(account, counts);
+        self.manager.count(account, counts);
     }
 
     /// Takes `count` from a quota that is counted by UTC day, either all of it or nothing. Zero
@@ -180,7 +180,7 @@ impl Client {
         let decision = self.evaluate(context);
         let limit = decision.quota(quota).ok_or(QuotaError::Unknown)?;
         let account = Account::new(&decision, context.named_user());
-        let taken = self.host.take(account, quota, count, limit);
+        let taken = self.manager.take(account, quota, count, limit);
         taken.map(|taken| taken.taken).map_err(QuotaError::Store)
     }
 
@@ -208,12 +208,12 @@ impl Client {
         };
         let decision = self.evaluate(&context);
         let license = decision.license().map(|license| license.id());
-        Session::open(&self.host, license, user, path)
+        Session::open(&self.manager, license, user, path)
     }
 
     /// Reads the installed license immediately instead of within a second.
     pub fn reload(&self) {
-        let read = Current::read(&self.host, &self.trust, &self.matrix);
+        let read = Current::read(&self.manager, &self.trust, &self.matrix);
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = read;
     }
 
@@ -224,7 +224,7 @@ impl Client {
 
     /// Returns the license manager of this machine.
     pub fn host(&self) -> &Host {
-        &self.host
+        &self.manager
     }
 
     /// Returns the first problem with the license or the state, in one line with its causes.
@@ -246,7 +246,7 @@ impl Client {
         let describe =
             |path: &PathBuf| format!("a damaged license was quarantined as {}", path.display());
         problems.extend(current.set_aside.iter().map(describe));
-        problems.extend(self.host.rejected_id());
+        problems.extend(self.manager.rejected_id());
         problems.extend(current.problems.iter().map(|error| with_causes(error)));
         problems
     }
@@ -263,9 +263,9 @@ impl Client {
 
     fn refresh(&self) -> Arc<Snapshot> {
         let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
-        let has_changed = current.file_versions != file_versions(&self.host);
+        let has_changed = current.file_versions != file_versions(&self.manager);
         if has_changed || current.is_uncertain || current.read_at.elapsed() >= READ_INTERVAL {
-            let read = Current::read(&self.host, &self.trust, &self.matrix);
+            let read = Current::read(&self.manager, &self.trust, &self.matrix);
             if read.is_uncertain && !current.is_uncertain {
                 // A license that cannot be read for a moment has not been removed: the previous
                 // snapshot stays in effect.
@@ -285,16 +285,16 @@ impl Client {
 /// process is writing.
 impl Drop for Client {
     fn drop(&mut self) {
-        self.host.flush_if_free();
+        self.manager.flush_if_free();
     }
 }
 
 impl Current {
-    fn read(host: &Host, trust: &TrustSet, matrix: &Matrix) -> Self {
+    fn read(manager: &Host, trust: &TrustSet, matrix: &Matrix) -> Self {
         // Before the files are read: a later change is detected and read again.
-        let file_versions = file_versions(host);
+        let file_versions = file_versions(manager);
         let now = Instant::now();
-        let snapshot = host.snapshot(Some(trust), matrix, Moment::Now);
+        let snapshot = manager.snapshot(Some(trust), matrix, Moment::Now);
         let is_uncertain = |problem: &StateProblem| match problem {
             StateProblem::Store(_) => true,
             StateProblem::Revocations(problem) => matches!(**problem, ListProblem::Store(_)),
@@ -314,7 +314,7 @@ impl Current {
     }
 }
 
-fn file_versions(host: &Host) -> Vec<Option<FileVersion>> {
+fn file_versions(manager: &Host) -> Vec<Option<FileVersion>> {
     let version = |path: PathBuf| {
         let metadata = fs::metadata(path).ok()?;
         Some((
@@ -323,7 +323,7 @@ fn file_versions(host: &Host) -> Vec<Option<FileVersion>> {
             position(&metadata),
         ))
     };
-    let Ok(home) = host.home() else {
+    let Ok(paths) = manager.home() else {
         return Vec::new();
     };
     let files = [
@@ -333,7 +333,7 @@ fn file_versions(host: &Host) -> Vec<Option<FileVersion>> {
         StateFile::Revocations,
         StateFile::Activation,
     ];
-    let stores = [Some(home.user()), home.system()].into_iter().flatten();
+    let stores = [Some(paths.user()), paths.system()].into_iter().flatten();
     stores
         .flat_map(|store| files.map(|file| version(store.dir().file(file))))
         .collect()
@@ -383,9 +383,9 @@ mod tests {
     fn scratch() -> (tempfile::TempDir, Host, PathBuf) {
         let directory = tempfile::tempdir().unwrap();
         let product = Matrix::built_in().product();
-        let host = Host::at(product, StateDir::at(directory.path().to_owned()));
+        let manager = Host::at(product, StateDir::at(directory.path().to_owned()));
         let path = directory.path().join("license.lic");
-        (directory, host, path)
+        (directory, manager, path)
     }
 
     /// Writes a file with the same modification time as every other.
@@ -397,27 +397,27 @@ mod tests {
 
     #[test]
     fn a_rewritten_file_is_detected_even_with_the_same_length_and_time() {
-        let (_directory, host, path) = scratch();
+        let (_directory, manager, path) = scratch();
         write(&path, "one");
-        let before = file_versions(&host);
+        let before = file_versions(&manager);
         // The system's clock for files advances in steps of some milliseconds.
         let is_noticed = (0..200).any(|_| {
             std::thread::sleep(Duration::from_millis(1));
             write(&path, "two");
-            file_versions(&host) != before
+            file_versions(&manager) != before
         });
         assert!(is_noticed);
     }
 
     #[test]
     fn a_replaced_file_is_detected_even_with_the_same_length_and_time() {
-        let (directory, host, path) = scratch();
+        let (directory, manager, path) = scratch();
         let next = directory.path().join("next");
         write(&path, "one");
-        let before = file_versions(&host);
-        assert_eq!(file_versions(&host), before);
+        let before = file_versions(&manager);
+        assert_eq!(file_versions(&manager), before);
         write(&next, "two");
         fs::rename(&next, &path).unwrap();
-        assert_ne!(file_versions(&host), before);
+        assert_ne!(file_versions(&manager), before);
     }
 }

@@ -24,7 +24,7 @@ use crate::store::{Damaged, Store};
 #[derive(Debug)]
 #[must_use]
 pub struct Installation {
-    bundle: Bundle,
+    verified: Bundle,
     paths: Vec<PathBuf>,
     problems: Vec<InstallationError>,
     /// The keys that verified the user's license, if there is one.
@@ -41,8 +41,8 @@ impl Installation {
     /// # Errors
     ///
     /// Returns [`InstallationError`] if there is a license but none that can be read and verified.
-    pub fn open(home: &Home, matrix: &Matrix) -> Result<Option<Self>, InstallationError> {
-        Self::read(home, Keys::Installed, matrix, Damaged::Quarantine)
+    pub fn open(paths: &Home, matrix: &Matrix) -> Result<Option<Self>, InstallationError> {
+        Self::read(paths, Keys::Installed, matrix, Damaged::Quarantine)
     }
 
     /// Reads the installed licenses and verifies them with these keys. Installed keys are ignored.
@@ -51,11 +51,11 @@ impl Installation {
     ///
     /// Same as [`Installation::open`].
     pub fn load(
-        home: &Home,
+        paths: &Home,
         trust: &TrustSet,
         matrix: &Matrix,
     ) -> Result<Option<Self>, InstallationError> {
-        Self::read(home, Keys::Given(trust), matrix, Damaged::Quarantine)
+        Self::read(paths, Keys::Given(trust), matrix, Damaged::Quarantine)
     }
 
     /// Returns the trusted keys: the installed keys of the user and the administrator, as changed
@@ -64,8 +64,8 @@ impl Installation {
     /// # Errors
     ///
     /// Returns [`InstallationError`] if a file of keys cannot be read or is not a trust set.
-    pub fn trust(home: &Home) -> Result<Option<TrustSet>, InstallationError> {
-        let rotation = Self::rotation(home)?;
+    pub fn trust(paths: &Home) -> Result<Option<TrustSet>, InstallationError> {
+        let rotation = Self::rotation(paths)?;
         Ok(rotation.map(|rotation| rotation.keys().clone()))
     }
 
@@ -74,49 +74,49 @@ impl Installation {
     /// # Errors
     ///
     /// Same as [`Installation::trust`].
-    pub fn rotation(home: &Home) -> Result<Option<Rotation>, InstallationError> {
-        let roots = installed_roots(home)?;
-        Ok(roots.map(|roots| Self::rotation_of(home, roots)))
+    pub fn rotation(paths: &Home) -> Result<Option<Rotation>, InstallationError> {
+        let roots = installed_roots(paths)?;
+        Ok(roots.map(|roots| Self::rotation_of(paths, roots)))
     }
 
     /// Applies the installed trust statements to these keys.
-    pub fn rotation_of(home: &Home, roots: TrustSet) -> Rotation {
+    pub fn rotation_of(paths: &Home, roots: TrustSet) -> Rotation {
         let mut rotation = Rotation::new(roots);
-        statements::apply_stored(&mut rotation, home);
+        statements::apply_stored(&mut rotation, paths);
         rotation
     }
 
     /// Returns the verified licenses in the administrator's directory, and the path of their file.
     pub(crate) fn system_licenses(
-        home: &Home,
+        paths: &Home,
         keys: Keys<'_>,
         matrix: &Matrix,
     ) -> Option<(Bundle, PathBuf)> {
-        let system = home.system()?;
-        let found = read_licenses(system, || keys.for_system(home, system), matrix);
-        let (bundle, path, _) = found.ok().flatten()?;
-        Some((bundle, path))
+        let system = paths.system()?;
+        let found = read_licenses(system, || keys.for_system(paths, system), matrix);
+        let (verified, path, _) = found.ok().flatten()?;
+        Some((verified, path))
     }
 
     /// Reads the installed licenses and verifies them with these keys.
     pub(crate) fn read(
-        home: &Home,
+        paths: &Home,
         keys: Keys<'_>,
         matrix: &Matrix,
         damaged: Damaged,
     ) -> Result<Option<Self>, InstallationError> {
-        let own = || read_licenses(home.user(), || keys.for_user(home), matrix);
+        let own = || read_licenses(paths.user(), || keys.for_user(paths), matrix);
         // Keys and license are separate files: another process may have replaced both in between.
         let found = match own() {
             Err(InstallationError::License { .. }) => own(),
             answer => answer,
         };
         let own = found.map_err(|error| match damaged {
-            Damaged::Quarantine => error.quarantine(home.user(), own),
+            Damaged::Quarantine => error.quarantine(paths.user(), own),
             Damaged::Leave => error,
         });
-        let shared = match home.system() {
-            Some(system) => read_licenses(system, || keys.for_system(home, system), matrix)
+        let shared = match paths.system() {
+            Some(system) => read_licenses(system, || keys.for_system(paths, system), matrix)
                 .map_err(|source| InstallationError::shared(system, source)),
             None => Ok(None),
         };
@@ -128,24 +128,24 @@ impl Installation {
             Ok(Some((_, _, keys))) => Some(keys.clone()),
             _ => None,
         };
-        let (mut bundles, mut paths, mut problems) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut parts, mut files, mut problems) = (Vec::new(), Vec::new(), Vec::new());
         for place in [own, shared] {
             match place {
-                Ok(Some((bundle, path, _))) => {
-                    bundles.push(bundle);
-                    paths.push(path);
+                Ok(Some((verified, path, _))) => {
+                    parts.push(verified);
+                    files.push(path);
                 }
                 Ok(None) => {}
                 Err(problem) => problems.push(problem),
             }
         }
-        let bundle = bundles.into_iter().reduce(|mut all, more| {
+        let verified = parts.into_iter().reduce(|mut all, more| {
             all.extend(&more);
             all
         });
-        Ok(bundle.map(|bundle| Self {
-            bundle,
-            paths,
+        Ok(verified.map(|verified| Self {
+            verified,
+            paths: files,
             problems,
             keys,
         }))
@@ -153,8 +153,8 @@ impl Installation {
 
     /// Returns the keys for tokens that are stored separately: those that verified the user's
     /// license, else the installed keys.
-    pub(crate) fn keys(&self, home: &Home) -> TrustSet {
-        let installed = || Self::trust(home).ok().flatten().unwrap_or_default();
+    pub(crate) fn keys(&self, paths: &Home) -> TrustSet {
+        let installed = || Self::trust(paths).ok().flatten().unwrap_or_default();
         self.keys.clone().unwrap_or_else(installed)
     }
 
@@ -166,12 +166,12 @@ impl Installation {
         trust: &TrustSet,
         matrix: &Matrix,
     ) -> Vec<String> {
-        add_validations(&mut self.bundle, armored, trust, matrix)
+        add_validations(&mut self.verified, armored, trust, matrix)
     }
 
     /// Adds revocation lists that are stored separately.
     pub(crate) fn add_revocations(&mut self, lists: Vec<RevocationList>) {
-        self.bundle.add_revocations(lists);
+        self.verified.add_revocations(lists);
     }
 
     /// Adds activations that are stored separately, and the deactivated ones.
@@ -180,13 +180,13 @@ impl Installation {
         activations: Vec<Activation>,
         deactivated: &[(LicenseId, Nonce)],
     ) {
-        self.bundle.add_activations(activations);
-        self.bundle.add_given_up(deactivated.iter().cloned());
+        self.verified.add_activations(activations);
+        self.verified.add_given_up(deactivated.iter().cloned());
     }
 
     /// Returns the verified licenses with their validation tokens and the revocation lists.
     pub fn bundle(&self) -> &Bundle {
-        &self.bundle
+        &self.verified
     }
 
     /// Returns the paths of the license files, the user's first.
@@ -201,15 +201,15 @@ impl Installation {
 }
 
 fn add_validations(
-    bundle: &mut Bundle,
+    verified: &mut Bundle,
     armored: &[String],
     trust: &TrustSet,
     matrix: &Matrix,
 ) -> Vec<String> {
     let mut rejected = Vec::new();
     for armor in armored {
-        match Bundle::verify_beside(armor, trust, matrix, bundle.licenses()) {
-            Ok(added) => bundle.extend(&added),
+        match Bundle::verify_beside(armor, trust, matrix, verified.licenses()) {
+            Ok(added) => verified.extend(&added),
             Err(_) => rejected.push(armor.clone()),
         }
     }
@@ -234,7 +234,7 @@ fn read_licenses(
             }
             let path = store.dir().file(file);
             return match Bundle::verify(&text, &trust, matrix) {
-                Ok(bundle) => Ok(Some((bundle, path, trust))),
+                Ok(verified) => Ok(Some((verified, path, trust))),
                 Err(source) => Err(InstallationError::License {
                     path,
                     source: Box::new(source),
@@ -262,42 +262,42 @@ impl<'a> Keys<'a> {
     }
 
     /// Returns the keys that verify the license to replace. A damaged file of keys counts as empty.
-    fn for_replaced_license(self, home: &Home) -> TrustSet {
-        self.rotated(home, self.roots_before(home)).keys().clone()
+    fn for_replaced_license(self, paths: &Home) -> TrustSet {
+        self.rotated(paths, self.roots_before(paths)).keys().clone()
     }
 
     /// Returns the same keys before any trust statement.
-    fn roots_before(self, home: &Home) -> TrustSet {
+    fn roots_before(self, paths: &Home) -> TrustSet {
         match self {
             Self::Given(keys) => keys.clone(),
-            Self::Installed => read_roots(home.user()).ok().flatten().unwrap_or_default(),
+            Self::Installed => read_roots(paths.user()).ok().flatten().unwrap_or_default(),
         }
     }
 
     /// Applies the stored trust statements to keys. They do not change embedded keys.
-    pub(crate) fn rotated(self, home: &Home, roots: TrustSet) -> Rotation {
+    pub(crate) fn rotated(self, paths: &Home, roots: TrustSet) -> Rotation {
         match self {
             Self::Given(_) => Rotation::new(roots),
-            Self::Installed => Installation::rotation_of(home, roots),
+            Self::Installed => Installation::rotation_of(paths, roots),
         }
     }
 
-    pub(crate) fn for_user(self, home: &Home) -> Result<TrustSet, InstallationError> {
+    pub(crate) fn for_user(self, paths: &Home) -> Result<TrustSet, InstallationError> {
         match self {
             Self::Given(keys) => Ok(keys.clone()),
-            Self::Installed => Installation::trust(home).map(Option::unwrap_or_default),
+            Self::Installed => Installation::trust(paths).map(Option::unwrap_or_default),
         }
     }
 
     /// Returns the keys for the administrator's license: the administrator's first, because nothing
     /// in the user's directory may remove them.
-    fn for_system(self, home: &Home, system: &Store) -> Result<TrustSet, InstallationError> {
+    fn for_system(self, paths: &Home, system: &Store) -> Result<TrustSet, InstallationError> {
         match self {
             Self::Given(keys) => Ok(keys.clone()),
             Self::Installed => {
                 let only = |store: &Store| Home::at(store.dir().clone());
                 let shared = Installation::trust(&only(system))?.unwrap_or_default();
-                let own = Installation::trust(&only(home.user())).ok().flatten();
+                let own = Installation::trust(&only(paths.user())).ok().flatten();
                 Ok(shared.joined(&own.unwrap_or_default()))
             }
         }
@@ -305,10 +305,10 @@ impl<'a> Keys<'a> {
 }
 
 /// Returns the keys of both directories before any trust statement.
-pub(crate) fn installed_roots(home: &Home) -> Result<Option<TrustSet>, InstallationError> {
-    let own = read_roots(home.user())?;
+pub(crate) fn installed_roots(paths: &Home) -> Result<Option<TrustSet>, InstallationError> {
+    let own = read_roots(paths.user())?;
     // A damaged file of the administrator must not disable the user's own license.
-    let shared = home
+    let shared = paths
         .system()
         .and_then(|system| read_roots(system).ok().flatten());
     Ok(match (own, shared) {

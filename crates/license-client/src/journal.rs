@@ -10,9 +10,9 @@ use crate::sealed_file::{self, Document, Durability};
 use crate::state_dir::StateFile;
 use crate::store::{Damaged, Store, StoreError, StoreLock};
 
-/// The most entries that are kept: a year and a month of days. The oldest are dropped.
+/// Maximum number of entries: the days of a year and a month. The oldest are dropped.
 pub(crate) const MAX_ENTRIES: usize = 400;
-/// The most bytes of entries that are kept. The entry of a day with many names has some kilobytes.
+/// Maximum size of all entries in bytes. The entry of a day with many names has some kilobytes.
 const MAX_BYTES: usize = 2 << 20;
 
 /// The closed entries, oldest first.

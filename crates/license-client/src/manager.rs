@@ -46,7 +46,7 @@ const HIGH_WATER_STEP: u64 = 600;
 /// The license state of one product, for the current user on this machine.
 pub struct Host {
     product: ProductCode,
-    home: Result<Home, HomeError>,
+    paths: Result<Home, HomeError>,
     /// The embedded keys of the program. `None` if the installed keys are used.
     trust: Option<TrustSet>,
     identity: OnceLock<MachineFacts>,
@@ -89,14 +89,14 @@ impl Host {
     }
 
     /// Creates a manager that uses these paths.
-    pub fn at(product: ProductCode, home: impl Into<Home>) -> Self {
-        Self::new(product, Ok(home.into()))
+    pub fn at(product: ProductCode, paths: impl Into<Home>) -> Self {
+        Self::new(product, Ok(paths.into()))
     }
 
-    fn new(product: ProductCode, home: Result<Home, HomeError>) -> Self {
+    fn new(product: ProductCode, paths: Result<Home, HomeError>) -> Self {
         Self {
             product,
-            home,
+            paths,
             trust: None,
             identity: OnceLock::new(),
             machine: OnceLock::new(),
@@ -134,7 +134,7 @@ impl Host {
     ///
     /// Returns [`HomeError`] if no state directory is known.
     pub fn home(&self) -> Result<&Home, &HomeError> {
-        self.home.as_ref()
+        self.paths.as_ref()
     }
 
     /// Collects everything that identifies this machine. Each call reads it again.
@@ -187,7 +187,7 @@ impl Host {
     }
 
     fn system_dir(&self) -> Option<&std::path::Path> {
-        let system = self.home.as_ref().ok()?.system()?;
+        let system = self.paths.as_ref().ok()?.system()?;
         Some(system.dir().path())
     }
 
@@ -202,14 +202,14 @@ impl Host {
     /// are installed with the license. Nothing is written if there is neither a state directory nor
     /// a license.
     pub fn snapshot(&self, trust: Option<&TrustSet>, matrix: &Matrix, moment: Moment) -> Snapshot {
-        let home = match &self.home {
-            Ok(home) => home,
+        let paths = match &self.paths {
+            Ok(paths) => paths,
             Err(error) => return Snapshot::without_paths(error),
         };
         let (mut snapshot, loaded) =
-            self.read_all(home, trust.or(self.trust()), matrix, Damaged::Quarantine);
+            self.read_all(paths, trust.or(self.trust()), matrix, Damaged::Quarantine);
         let found = snapshot.installed();
-        if moment == Moment::Now && (found.is_some() || home.user().dir().path().is_dir()) {
+        if moment == Moment::Now && (found.is_some() || paths.user().dir().path().is_dir()) {
             let lists = found.map(|found| found.bundle().revocations());
             let lists = lists.unwrap_or_default();
             let newest = found.and_then(|found| found.bundle().newest_signature());
@@ -223,7 +223,7 @@ impl Host {
             let is_new = state.lists.note(for_product(lists, matrix));
             if !is_partial && (is_new || is_worth_writing(&before, &state.high_water)) {
                 let lists = for_product(lists, matrix);
-                let written = self.write_high_water(home.user(), newest, lists);
+                let written = self.write_high_water(paths.user(), newest, lists);
                 let problem = written.err().map(StateProblem::NotKept);
                 snapshot.problems.extend(problem);
             }
@@ -232,24 +232,24 @@ impl Host {
         snapshot
     }
 
-    /// Returns what [`Host::snapshot`] returns, but changes nothing.
+    /// Returns what [`Self::snapshot`] returns, but changes nothing.
     ///
     /// Damaged files are not quarantined, and the current time is not recorded.
     pub fn inspect(&self, matrix: &Matrix) -> Snapshot {
-        match &self.home {
-            Ok(home) => self.read_all(home, self.trust(), matrix, Damaged::Leave).0,
+        match &self.paths {
+            Ok(paths) => self.read_all(paths, self.trust(), matrix, Damaged::Leave).0,
             Err(error) => Snapshot::without_paths(error),
         }
     }
 
     fn read_all(
         &self,
-        home: &Home,
+        paths: &Home,
         trust: Option<&TrustSet>,
         matrix: &Matrix,
         damaged: Damaged,
     ) -> (Snapshot, Loaded) {
-        let user = home.user();
+        let user = paths.user();
         // Without a directory there is no state, and the identity of the machine is not needed.
         let mut loaded = if damaged == Damaged::Leave || user.dir().path().is_dir() {
             State::load(user, self.seal(), damaged)
@@ -258,19 +258,19 @@ impl Host {
         };
         let mut problems = std::mem::take(&mut loaded.problems);
         if trust.is_none() {
-            problems.extend(statement_problems(home, damaged));
+            problems.extend(statement_problems(paths, damaged));
         }
-        let mut installation = Installation::read(home, Keys::new(trust), matrix, damaged);
+        let mut installation = Installation::read(paths, Keys::new(trust), matrix, damaged);
         if let Ok(Some(found)) = installation.as_mut() {
             let state = &loaded.state;
-            add_validations(found, home, trust, matrix, state);
-            problems.extend(add_revocations(found, home, trust, matrix, state, damaged));
+            add_validations(found, paths, trust, matrix, state);
+            problems.extend(add_revocations(found, paths, trust, matrix, state, damaged));
             let (bindings, problem) = ActivationState::load(user, self.seal(), damaged);
             problems.extend(problem);
-            add_activations(found, home, trust, &bindings, state);
+            add_activations(found, paths, trust, &bindings, state);
         }
         let mark = loaded.state.high_water.mark();
-        (Snapshot::new(home, installation, mark, problems), loaded)
+        (Snapshot::new(paths, installation, mark, problems), loaded)
     }
 
     fn raise_high_water(&self, high_water: &mut HighWater, newest: Option<Timestamp>) -> bool {
@@ -310,7 +310,7 @@ impl Host {
 
     /// Returns the user's state directory, if it is known.
     pub fn state_dir(&self) -> Option<&StateDir> {
-        self.home.as_ref().ok().map(|home| home.user().dir())
+        self.paths.as_ref().ok().map(|paths| paths.user().dir())
     }
 }
 
@@ -330,17 +330,17 @@ impl Snapshot {
     }
 
     fn new(
-        home: &Home,
+        paths: &Home,
         installation: Result<Option<Installation>, InstallationError>,
         mark: Timestamp,
         problems: Vec<StateProblem>,
     ) -> Self {
-        let own = home.user().dir().path();
+        let own = paths.user().dir().path();
         let has_own = |found: &Installation| found.paths().iter().any(|path| path.starts_with(own));
         let set_aside = match &installation {
-            Ok(found) if !found.as_ref().is_some_and(has_own) => {
-                home.user().set_aside(&[StateFile::License, StateFile::Key])
-            }
+            Ok(found) if !found.as_ref().is_some_and(has_own) => paths
+                .user()
+                .set_aside(&[StateFile::License, StateFile::Key]),
             _ => Vec::new(),
         };
         Self {
@@ -355,7 +355,7 @@ impl Snapshot {
 /// Adds the validation tokens that are stored separately from the license.
 fn add_validations(
     found: &mut Installation,
-    home: &Home,
+    paths: &Home,
     trust: Option<&TrustSet>,
     matrix: &Matrix,
     state: &State,
@@ -363,22 +363,22 @@ fn add_validations(
     if state.validations.is_empty() {
         return;
     }
-    let trust = trust.cloned().unwrap_or_else(|| found.keys(home));
+    let trust = trust.cloned().unwrap_or_else(|| found.keys(paths));
     found.add_validations(&state.validations, &trust, matrix);
 }
 
 /// Adds the stored revocation lists and returns the problems with the others.
 fn add_revocations(
     found: &mut Installation,
-    home: &Home,
+    paths: &Home,
     trust: Option<&TrustSet>,
     matrix: &Matrix,
     state: &State,
     damaged: Damaged,
 ) -> Vec<StateProblem> {
-    let trust = trust.cloned().unwrap_or_else(|| found.keys(home));
+    let trust = trust.cloned().unwrap_or_else(|| found.keys(paths));
     let product = matrix.product();
-    let (lists, problems) = revocations::read_all(home, &trust, product, &state.lists, damaged);
+    let (lists, problems) = revocations::read_all(paths, &trust, product, &state.lists, damaged);
     found.add_revocations(lists);
     let problem = |problem: ListProblem| StateProblem::Revocations(Box::new(problem));
     problems.into_iter().map(problem).collect()
@@ -387,12 +387,12 @@ fn add_revocations(
 /// Adds the activations of this machine that still verify, and the deactivated ones.
 fn add_activations(
     found: &mut Installation,
-    home: &Home,
+    paths: &Home,
     trust: Option<&TrustSet>,
     bindings: &ActivationState,
     state: &State,
 ) {
-    let trust = || trust.cloned().unwrap_or_else(|| found.keys(home));
+    let trust = || trust.cloned().unwrap_or_else(|| found.keys(paths));
     let activations = verified(bindings, trust);
     found.add_activations(activations, &state.deactivated);
 }
@@ -412,8 +412,8 @@ fn verified(bindings: &ActivationState, trust: impl FnOnce() -> TrustSet) -> Vec
 }
 
 /// Returns the problems with the trust statements that are stored with the installed keys.
-fn statement_problems(home: &Home, damaged: Damaged) -> impl Iterator<Item = StateProblem> {
-    let problems = installation::statement_problems(home, damaged);
+fn statement_problems(paths: &Home, damaged: Damaged) -> impl Iterator<Item = StateProblem> {
+    let problems = installation::statement_problems(paths, damaged);
     let problem = |problem| StateProblem::Trust(Box::new(problem));
     problems.into_iter().map(problem)
 }
@@ -433,9 +433,9 @@ fn is_worth_writing(before: &HighWater, after: &HighWater) -> bool {
 
 impl fmt::Debug for Host {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Host")
+        f.debug_struct("LicenseManager")
             .field("product", &self.product)
-            .field("home", &self.home)
+            .field("paths", &self.paths)
             .finish_non_exhaustive()
     }
 }

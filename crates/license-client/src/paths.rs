@@ -19,11 +19,11 @@ impl Home {
     ///
     /// Same as [`StateDir::resolve`].
     pub fn of_this_user(product: &str) -> Result<Self, HomeError> {
-        let home = Self::at(StateDir::of_this_user(product)?);
+        let paths = Self::at(StateDir::of_this_user(product)?);
         Ok(
             match StateDir::of_system(product, |name| std::env::var_os(name)) {
-                Some(system) => home.with_system(system),
-                None => home,
+                Some(system) => paths.with_system(system),
+                None => paths,
             },
         )
     }

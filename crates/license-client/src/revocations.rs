@@ -28,7 +28,7 @@ struct StoredLists {
 /// Returns the lists of this product that verify, from the directories of the user and the
 /// administrator, and the problems with the others.
 pub(crate) fn read_all(
-    home: &Home,
+    paths: &Home,
     trust: &TrustSet,
     product: ProductCode,
     seen: &SeenLists,
@@ -37,13 +37,13 @@ pub(crate) fn read_all(
     let (mut lists, mut problems) = (Vec::new(), Vec::new());
     // Only the files of the user may be renamed.
     let places = [
-        (Some(home.user()), damaged),
-        (home.system(), Damaged::Leave),
+        (Some(paths.user()), damaged),
+        (paths.system(), Damaged::Leave),
     ];
     for (store, damaged) in places {
         let Some(store) = store else { continue };
         match read_store(store, trust) {
-            Ok(kept) => lists.extend(kept.lists),
+            Ok(stored) => lists.extend(stored.lists),
             Err(mut problem) => {
                 if let ListProblem::Damaged { aside, .. } = &mut problem
                     && damaged == Damaged::Quarantine
@@ -121,17 +121,17 @@ fn read_store(store: &Store, trust: &TrustSet) -> Result<StoredLists, ListProble
 }
 
 fn verified(text: &str, trust: &TrustSet) -> Result<StoredLists, ListFault> {
-    let artefacts = Artefacts::parse(text).map_err(ListFault::Parse)?;
-    let mut kept = StoredLists::default();
-    for block in artefacts.of_kind(TokenKind::Revocations) {
+    let file = Artefacts::parse(text).map_err(ListFault::Parse)?;
+    let mut stored = StoredLists::default();
+    for block in file.of_kind(TokenKind::Revocations) {
         match block.token.verify_revocations(trust) {
-            Ok(list) => kept.lists.push(list),
+            Ok(list) => stored.lists.push(list),
             // The key may be trusted again later.
-            Err(VerifyError::UntrustedKey { .. }) => kept.untrusted.push(block.token.to_armor()),
+            Err(VerifyError::UntrustedKey { .. }) => stored.untrusted.push(block.token.to_armor()),
             Err(error) => return Err(ListFault::Verify(error)),
         }
     }
-    Ok(kept)
+    Ok(stored)
 }
 
 /// Writes these lists and the stored lists of other keys, and returns the path of the file.
@@ -142,17 +142,17 @@ pub(crate) fn write(
     lists: &[RevocationList],
 ) -> Result<PathBuf, StoreError> {
     // A damaged file is replaced by the new lists.
-    let kept = match read_store(store, trust) {
-        Ok(kept) => kept,
+    let stored = match read_store(store, trust) {
+        Ok(stored) => stored,
         Err(ListProblem::Store(error)) => return Err(error),
         Err(_) => {
             lock.set_aside(StateFile::Revocations)?;
             StoredLists::default()
         }
     };
-    let lists = newest([kept.lists, lists.to_vec()].concat());
+    let lists = newest([stored.lists, lists.to_vec()].concat());
     let mut text: String = lists.iter().map(RevocationList::to_armor).collect();
-    for block in kept.untrusted {
+    for block in stored.untrusted {
         // Lists of untrusted keys are dropped if there is no room for them.
         if text.len() + block.len() <= MAX_LIST_BYTES {
             text.push_str(&block);
@@ -211,8 +211,8 @@ pub(crate) enum ListRefusal {
 /// Returns the lists that were seen: those in the state, and the stored lists in case the state is
 /// lost.
 pub(crate) fn with_stored(mut seen: SeenLists, store: &Store, trust: &TrustSet) -> SeenLists {
-    if let Ok(kept) = read_store(store, trust) {
-        let _ = seen.note(&kept.lists);
+    if let Ok(stored) = read_store(store, trust) {
+        let _ = seen.note(&stored.lists);
     }
     seen
 }

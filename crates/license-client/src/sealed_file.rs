@@ -18,7 +18,8 @@ pub(crate) trait Document: Default {
     /// The format version, in the member `version`. A file with another version is not used.
     const VERSION: u64;
 
-    /// The most bytes that are read. Sealing and JSON escapes make a file larger than its content.
+    /// Maximum size of the file in bytes. Sealing and JSON escapes make a file larger than its
+    /// content.
     const CAP: usize;
 
     /// Returns the document of these members, or `None` if one is malformed.

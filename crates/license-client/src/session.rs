@@ -52,14 +52,14 @@ impl Session {
     ///
     /// Returns [`ProjectError`] if no readable project is found.
     pub fn open(
-        host: &Host,
+        manager: &Host,
         license: Option<&LicenseId>,
         user: Option<&str>,
         path: &Path,
     ) -> Result<Self, ProjectError> {
-        let mut session = Self::find(host, license, user, path)?;
+        let mut session = Self::find(manager, license, user, path)?;
         // A session without a directory for its lock is not counted, but works.
-        let dir = host.state_dir().filter(|dir| dir.create().is_ok());
+        let dir = manager.state_dir().filter(|dir| dir.create().is_ok());
         let directory = dir.map(|dir| dir.path().join(DIRECTORY));
         let directory = directory.filter(|directory| is_not_a_link(directory));
         if let Some(directory) = &directory {
@@ -71,8 +71,8 @@ impl Session {
         let by_system = user.is_none().then(user_of_this_process);
         let user = user.or(by_system.as_deref());
         let id = session.id.to_string();
-        host.count(Account { license, user }, Counts::session(&id));
-        host.flush_if_free();
+        manager.count(Account { license, user }, Counts::session(&id));
+        manager.flush_if_free();
         Ok(session)
     }
 
@@ -82,16 +82,16 @@ impl Session {
     ///
     /// Same as [`Session::open`].
     pub fn find(
-        host: &Host,
+        manager: &Host,
         license: Option<&LicenseId>,
         user: Option<&str>,
         path: &Path,
     ) -> Result<Self, ProjectError> {
-        let state = host.state_dir().map(|dir| dir.path());
-        let root = find_project(path, host.product(), state)?;
+        let state = manager.state_dir().map(|dir| dir.path());
+        let root = find_project(path, manager.product(), state)?;
         let system_user = || user_of_this_process();
         let user = user.map_or_else(system_user, str::to_owned);
-        let id = SessionId::new(license, host.digest(), &user, &root.name_bytes());
+        let id = SessionId::new(license, manager.digest(), &user, &root.name_bytes());
         Ok(Self {
             id,
             root,
@@ -105,8 +105,8 @@ impl Session {
     /// # Errors
     ///
     /// Returns an error if the state directory cannot be read.
-    pub fn open_on(host: &Host) -> io::Result<Vec<String>> {
-        match host.state_dir() {
+    pub fn open_on(manager: &Host) -> io::Result<Vec<String>> {
+        match manager.state_dir() {
             Some(dir) => list_open(&dir.path().join(DIRECTORY)),
             None => Ok(Vec::new()),
         }
@@ -171,7 +171,7 @@ fn id_in_name(name: &OsStr) -> Option<&str> {
     (is_id && is_number(process) && is_number(number)).then_some(id)
 }
 
-/// Number of sessions that this process has open_no_follow. It makes their file names unique.
+/// Number of sessions that this process has opened. It makes their file names unique.
 static OPENED: AtomicU64 = AtomicU64::new(0);
 
 impl SessionLock {
@@ -182,10 +182,10 @@ impl SessionLock {
             Ok(()) => {
                 // A directory that root creates for a user gets the user as owner, unless it was
                 // replaced by another one in the meantime.
-                if let (Some(state), Ok(made)) = (directory.parent(), open_no_follow(directory))
-                    && made.metadata().is_ok_and(|made| made.is_dir())
+                if let (Some(state), Ok(created)) = (directory.parent(), open_no_follow(directory))
+                    && created.metadata().is_ok_and(|created| created.is_dir())
                 {
-                    keep_owner(state, &made);
+                    keep_owner(state, &created);
                 }
             }
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
@@ -213,7 +213,7 @@ fn open_no_follow(path: &Path) -> io::Result<File> {
     no_follow(File::options().read(true)).open(path)
 }
 
-/// Returns whether the path still leads to the open_no_follow file.
+/// Returns whether the path still leads to the opened file.
 fn is_still_at(file: &File, path: &Path) -> bool {
     let (open_no_follow, there) = (file.metadata(), fs::symlink_metadata(path));
     matches!((open_no_follow, there), (Ok(open_no_follow), Ok(there)) if is_same_file(&open_no_follow, &there))
@@ -244,7 +244,7 @@ impl Drop for SessionLock {
     }
 }
 
-/// Returns the user id of this process. A user name from the environment could be set by anybody.
+/// Returns the user id of this process. A user name from the environment is not reliable.
 #[cfg(unix)]
 fn user_of_this_process() -> String {
     format!("uid:{}", rustix::process::geteuid().as_raw())
@@ -299,19 +299,19 @@ mod tests {
         let theirs = other.join("sess_00112233445566778899aabbccddeeff.4711-0");
         fs::write(&theirs, "theirs").unwrap();
         let product = license_core::Matrix::built_in().product();
-        let host = Host::at(product, crate::state_dir::StateDir::at(state));
-        (scratch, host, theirs)
+        let manager = Host::at(product, crate::state_dir::StateDir::at(state));
+        (scratch, manager, theirs)
     }
 
     #[test]
     #[cfg(unix)]
     fn sessions_behind_a_symbolic_link_are_neither_listed_nor_removed() {
-        let (scratch, host, theirs) = with_other_directory();
+        let (scratch, manager, theirs) = with_other_directory();
         let sessions = scratch.path().join("state").join(DIRECTORY);
         std::os::unix::fs::symlink(scratch.path().join("other"), sessions).unwrap();
-        assert_eq!(Session::open_on(&host).unwrap(), [""; 0]);
+        assert_eq!(Session::open_on(&manager).unwrap(), [""; 0]);
         assert!(theirs.exists());
-        let session = Session::open(&host, None, None, scratch.path()).unwrap();
+        let session = Session::open(&manager, None, None, scratch.path()).unwrap();
         assert!(!session.is_counted());
         assert_eq!(
             fs::read_dir(scratch.path().join("other")).unwrap().count(),
@@ -322,7 +322,7 @@ mod tests {
     #[test]
     #[cfg(unix)]
     fn a_symbolic_link_is_not_a_session_even_if_its_target_is_locked() {
-        let (scratch, host, theirs) = with_other_directory();
+        let (scratch, manager, theirs) = with_other_directory();
         let sessions = scratch.path().join("state").join(DIRECTORY);
         create_private(&sessions).unwrap();
         let link = sessions.join(theirs.file_name().unwrap());
@@ -333,7 +333,7 @@ mod tests {
             !is_locked(&link),
             "also if it became a link after it was examined"
         );
-        assert_eq!(Session::open_on(&host).unwrap(), [""; 0]);
+        assert_eq!(Session::open_on(&manager).unwrap(), [""; 0]);
         drop(held);
         assert!(!is_locked(&link));
         assert!(theirs.exists() && link.is_symlink());

@@ -61,12 +61,12 @@ pub(crate) struct Loaded {
     pub(crate) is_partial: bool,
 }
 
-/// The most bytes of validation tokens that are stored. Sealed and as JSON they stay below
+/// Maximum size of the stored validation tokens in bytes. Sealed and as JSON they stay below
 /// [`State::CAP`].
 const MAX_VALIDATIONS: usize = MAX_FILE_BYTES;
 
-/// The most bytes of usage counts: at most 8 licenses of about 25 KiB each, and 15 waiting closed
-/// entries of about 60 KiB each.
+/// Maximum size of the usage counts in bytes: at most 8 licenses of about 25 KiB each, and 15
+/// waiting closed entries of about 60 KiB each.
 const MAX_USAGE: usize = 1 << 20;
 
 impl State {

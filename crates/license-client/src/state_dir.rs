@@ -133,7 +133,7 @@ impl StateDir {
     }
 
     /// Returns why this program refuses to write to the directory although the system allows it.
-    /// The text follows "it can't be written:".
+    /// The text follows "is not writable:".
     pub fn obstacle(&self) -> Option<&'static str> {
         let is_other = |found: fs::Metadata| !found.file_type().is_file();
         if fs::metadata(&self.path).is_ok_and(|target| self.is_foreign_link(&target)) {

@@ -40,7 +40,7 @@ impl Machine {
         StateDir::at(self.directory.path().join("state"))
     }
 
-    fn home(&self) -> Home {
+    fn paths(&self) -> Home {
         Home::at(self.dir())
     }
 
@@ -53,7 +53,7 @@ impl Machine {
         };
         let context = Context::at(Timestamp::parse(NOW).unwrap());
         candidate
-            .install(&self.home(), &context, Replace::Always)
+            .install(&self.paths(), &context, Replace::Always)
             .unwrap();
     }
 
@@ -77,7 +77,7 @@ impl Machine {
 
     /// Returns the tier in effect with the installed keys.
     fn tier(&self) -> Tier {
-        let trust = Installation::trust(&self.home()).unwrap().unwrap();
+        let trust = Installation::trust(&self.paths()).unwrap().unwrap();
         let client = self.client(&trust);
         assert!(client.problem().is_none(), "{:?}", client.problem());
         tier(&client)
@@ -123,7 +123,7 @@ fn input(vector: &str) -> &str {
 fn an_installed_license_is_loaded_and_verified_again() {
     let machine = Machine::new();
     machine.install(PRO, &all_keys());
-    let loaded = Installation::load(&machine.home(), &all_keys(), Matrix::built_in());
+    let loaded = Installation::load(&machine.paths(), &all_keys(), Matrix::built_in());
     let loaded = loaded.unwrap().unwrap();
     assert_eq!(loaded.paths()[0], machine.dir().file(StateFile::License));
     let before = Bundle::verify(PRO, &all_keys(), Matrix::built_in()).unwrap();
@@ -133,9 +133,9 @@ fn an_installed_license_is_loaded_and_verified_again() {
 #[test]
 fn without_an_installed_license_nothing_is_found() {
     let machine = Machine::new();
-    let loaded = Installation::load(&machine.home(), &all_keys(), Matrix::built_in());
+    let loaded = Installation::load(&machine.paths(), &all_keys(), Matrix::built_in());
     assert!(loaded.unwrap().is_none());
-    assert!(Installation::trust(&machine.home()).unwrap().is_none());
+    assert!(Installation::trust(&machine.paths()).unwrap().is_none());
     let client = machine.client(&all_keys());
     assert!(client.problem().is_none());
     assert_eq!(code(&client), Code::NoLicense);
@@ -149,7 +149,7 @@ fn without_an_installed_license_nothing_is_found() {
 fn the_keys_that_verified_the_license_are_stored() {
     let machine = Machine::new();
     machine.install(PRO, &first_key());
-    let kept = Installation::trust(&machine.home()).unwrap().unwrap();
+    let kept = Installation::trust(&machine.paths()).unwrap().unwrap();
     assert!(
         kept.iter()
             .map(|key| key.id())
@@ -162,7 +162,7 @@ fn keys_that_are_no_longer_trusted_are_removed_after_the_new_license_is_written(
     let machine = Machine::new();
     machine.install(PRO, &all_keys());
     machine.install(PRO, &first_key());
-    let kept = Installation::trust(&machine.home()).unwrap().unwrap();
+    let kept = Installation::trust(&machine.paths()).unwrap().unwrap();
     assert_eq!(kept.len(), 1);
 }
 
@@ -232,7 +232,10 @@ fn a_license_by_another_key_replaces_a_license_by_a_key_that_is_no_longer_truste
     machine.install(input(BY_THE_SPARE_KEY), &spare_key());
     assert_eq!(machine.tier().as_str(), "ENT");
     assert_eq!(
-        Installation::trust(&machine.home()).unwrap().unwrap().len(),
+        Installation::trust(&machine.paths())
+            .unwrap()
+            .unwrap()
+            .len(),
         1
     );
 }
@@ -330,7 +333,7 @@ fn installing_again_repairs_damaged_keys() {
     let machine = Machine::new();
     machine.install(PRO, &all_keys());
     machine.write(StateFile::Trust, "noise");
-    let error = Installation::trust(&machine.home()).unwrap_err();
+    let error = Installation::trust(&machine.paths()).unwrap_err();
     assert!(matches!(error, InstallationError::Trust { .. }));
     machine.install(PRO, &all_keys());
     assert_eq!(machine.tier().as_str(), "PRO");

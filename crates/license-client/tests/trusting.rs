@@ -47,41 +47,41 @@ impl Machine {
         StateDir::at(self.0.path())
     }
 
-    fn host(&self) -> Host {
+    fn manager(&self) -> Host {
         Host::at(Matrix::built_in().product(), self.dir())
     }
 
     /// Returns the manager of a program with these keys.
     fn trusting(&self, text: &str) -> Host {
-        self.host().trusting(&keys(text))
+        self.manager().trusting(&keys(text))
     }
 }
 
-fn install(host: &Host, trust: &TrustSet) -> Result<Installed, InstallationError> {
+fn install(manager: &Host, trust: &TrustSet) -> Result<Installed, InstallationError> {
     let bundle = Bundle::verify(PRO, trust, Matrix::built_in()).unwrap();
     let candidate = Candidate {
         bundle: &bundle,
         trust,
         matrix: Matrix::built_in(),
     };
-    host.install(&candidate, &now(), Replace::UnlessWorse, Moment::Imagined)
+    manager.install(&candidate, &now(), Replace::UnlessWorse, Moment::Imagined)
 }
 
 #[test]
 fn without_embedded_keys_the_installed_keys_are_used() {
     let (machine, matrix) = (Machine::with_license(), Matrix::built_in());
-    assert!(machine.host().trust().is_none());
-    let snapshot = machine.host().snapshot(None, matrix, Moment::Imagined);
+    assert!(machine.manager().trust().is_none());
+    let snapshot = machine.manager().snapshot(None, matrix, Moment::Imagined);
     assert!(matches!(snapshot.installation, Ok(Some(_))));
 }
 
 #[test]
 fn with_embedded_keys_the_installed_keys_are_ignored_by_every_read() {
     let (machine, matrix) = (Machine::with_license(), Matrix::built_in());
-    let host = machine.trusting(STRANGERS_KEYS);
+    let manager = machine.trusting(STRANGERS_KEYS);
     let snapshots = [
-        host.snapshot(None, matrix, Moment::Imagined),
-        host.inspect(matrix),
+        manager.snapshot(None, matrix, Moment::Imagined),
+        manager.inspect(matrix),
     ];
     for snapshot in snapshots {
         let Err(InstallationError::License { source, .. }) = snapshot.installation else {
@@ -98,12 +98,12 @@ fn embedded_keys_need_no_installed_keys() {
     let (machine, matrix) = (Machine::with_license(), Matrix::built_in());
     for damaged in ["noise", ""] {
         fs::write(machine.dir().file(StateFile::Trust), damaged).unwrap();
-        let host = machine.trusting(VENDORS_KEYS);
-        assert!(matches!(host.inspect(matrix).installation, Ok(Some(_))));
+        let manager = machine.trusting(VENDORS_KEYS);
+        assert!(matches!(manager.inspect(matrix).installation, Ok(Some(_))));
     }
     fs::remove_file(machine.dir().file(StateFile::Trust)).unwrap();
-    let host = machine.trusting(VENDORS_KEYS);
-    let snapshot = host.snapshot(None, matrix, Moment::Imagined);
+    let manager = machine.trusting(VENDORS_KEYS);
+    let snapshot = manager.snapshot(None, matrix, Moment::Imagined);
     assert!(matches!(snapshot.installation, Ok(Some(_))));
 }
 
@@ -111,12 +111,12 @@ fn embedded_keys_need_no_installed_keys() {
 fn a_client_passes_its_keys_to_its_manager() {
     let machine = Machine::with_license();
     let client = Client::open_at(machine.dir(), &keys(STRANGERS_KEYS), Matrix::built_in());
-    let host = client.host();
+    let manager = client.host();
     assert_eq!(
-        host.trust().unwrap().to_jwks(),
+        manager.trust().unwrap().to_jwks(),
         keys(STRANGERS_KEYS).to_jwks()
     );
-    assert!(host.inspect(Matrix::built_in()).installation.is_err());
+    assert!(manager.inspect(Matrix::built_in()).installation.is_err());
     assert_eq!(client.decide_in(&now()).code(), Code::NoLicense);
 }
 

@@ -118,7 +118,7 @@ fn on_a_healthy_machine_every_check_is_ok() {
         &report,
         "machine",
         "ok",
-        &[&digest_of(HERE), "stable", "An id was given"],
+        &[&digest_of(HERE), "stable", "The machine id is configured"],
     );
     expect(
         &report,
@@ -343,10 +343,7 @@ fn damaged_foreign_missing_and_incomplete_state_files_are_reported() {
     *edited.last_mut().unwrap() ^= 1;
     site.write("state/quota", edited);
     let report = examine(&site).expect_code(1).json();
-    let words = [
-        "quota",
-        "it was changed by something else than this program",
-    ];
+    let words = ["quota", "the file was changed outside this program"];
     expect(&report, "state", "problem", &words);
     site.write("state/quota", intact);
     let elsewhere = on(ELSEWHERE, &site, &["doctor", "--json"])
@@ -356,7 +353,7 @@ fn damaged_foreign_missing_and_incomplete_state_files_are_reported() {
         &elsewhere,
         "state",
         "problem",
-        &["it was made on another machine"],
+        &["the file was sealed on another machine"],
     );
     for file in ["quota", "license.cache"] {
         let site = healthy();
@@ -422,7 +419,7 @@ fn an_ignored_machine_id_is_reported() {
         &["doctor", "--json"],
     )
     .json();
-    let words = ["CODITECT_MACHINE_ID is ignored", "one digit over and over"];
+    let words = ["CODITECT_MACHINE_ID is ignored", "it repeats one digit"];
     expect(&zeros, "machine", "warning", &words);
     let run = Run::license(&site).env("KUBERNETES_SERVICE_HOST", "10.0.0.1");
     let report = run.args(["doctor", "--json"]).run().json();
@@ -432,7 +429,7 @@ fn an_ignored_machine_id_is_reported() {
             &report,
             "machine",
             "warning",
-            &["Nothing in this kubernetes container"],
+            &["Nothing identifies this kubernetes container"],
         );
     }
 }

@@ -38,7 +38,7 @@ fn the_report_has_hashed_components_missing_components_and_the_stability() {
     assert_eq!(report["stability"], "stable");
     assert_eq!(
         report["explanation"],
-        "An id was given, so this stays the same machine whatever else changes."
+        "The machine id is configured, so hardware changes do not change the identity of this machine."
     );
     let digest = report["digest"].as_str().unwrap();
     assert!(
@@ -130,18 +130,15 @@ fn an_invalid_machine_id_is_ignored_with_a_reason() {
         .json();
     for (id, reason) in [
         ("uninitialized", "the system has not set it yet"),
-        (
-            "00000000000000000000000000000000",
-            "it is one digit over and over",
-        ),
+        ("00000000000000000000000000000000", "it repeats one digit"),
         (
             "00000000-0000-0000-0000-000000000000",
-            "it is one digit over and over",
+            "it repeats one digit",
         ),
         ("short", "it is malformed"),
         (
             "b08dfa6083e7567a1921a715000001fb",
-            "it was shipped in an image, so many machines have it",
+            "many machines have it, because it is part of an image",
         ),
         (
             "03000200-0400-0500-0006-000700080009",

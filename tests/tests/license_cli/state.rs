@@ -59,7 +59,7 @@ fn a_changed_file_is_quarantined_with_a_warning_and_the_count_stays() {
         assert_eq!(answer["used"], 5, "{file}");
         let warning = state_warning(&answer);
         assert!(
-            warning.contains("it was changed by something else than this program"),
+            warning.contains("the file was changed outside this program"),
             "{warning}"
         );
         let aside = format!("{file}.damaged-1");
@@ -88,7 +88,7 @@ fn a_file_that_is_not_a_state_file_is_quarantined_with_a_warning() {
         assert_eq!(answer["used"], 5);
         let warning = state_warning(&answer);
         assert!(
-            warning.contains("it is not a whole state file"),
+            warning.contains("the file is not a complete sealed file"),
             "{warning}"
         );
         assert_eq!(
@@ -108,7 +108,7 @@ fn a_file_of_another_machine_is_distinguished_from_a_changed_file() {
     );
     let warning = state_warning(&answer);
     assert!(
-        warning.contains("it was made on another machine"),
+        warning.contains("the file was sealed on another machine"),
         "{warning}"
     );
     let again = used(HERE, &site, "1");
@@ -138,7 +138,7 @@ fn a_check_in_that_is_copied_to_another_machine_is_ignored() {
     assert_eq!(elsewhere["code"], "CHECK_IN_OVERDUE");
     let warning = state_warning(&elsewhere);
     assert!(
-        warning.contains("it was made on another machine"),
+        warning.contains("the file was sealed on another machine"),
         "{warning}"
     );
 }

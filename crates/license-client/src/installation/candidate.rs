@@ -53,14 +53,14 @@ impl Candidate<'_> {
     /// directory cannot be written.
     pub fn install(
         &self,
-        home: &Home,
+        paths: &Home,
         context: &Context<'_>,
         replace: Replace,
     ) -> Result<PathBuf, InstallationError> {
-        let lock = home.user().lock()?;
+        let lock = paths.user().lock()?;
         let keys = Keys::Installed;
-        let combined = self.combine(home, keys, context, replace, &[])?;
-        let stored = self.install_locked(&lock, home, keys, self.trust, combined)?;
+        let combined = self.combine(paths, keys, context, replace, &[])?;
+        let stored = self.install_locked(&lock, paths, keys, self.trust, combined)?;
         Ok(stored.path)
     }
 
@@ -68,11 +68,11 @@ impl Candidate<'_> {
     pub(crate) fn add_keys(
         &self,
         lock: &StoreLock,
-        home: &Home,
+        paths: &Home,
         keys: Keys<'_>,
         roots: &TrustSet,
     ) -> Result<(), InstallationError> {
-        let own = keys.roots_before(home);
+        let own = keys.roots_before(paths);
         let all = own.joined(roots);
         if all.len() > own.len() {
             lock.write(StateFile::Trust, jwks(&all).as_bytes())?;
@@ -84,12 +84,12 @@ impl Candidate<'_> {
     pub(crate) fn install_locked(
         &self,
         lock: &StoreLock,
-        home: &Home,
+        paths: &Home,
         before: Keys<'_>,
         roots: &TrustSet,
         combined: Option<CombinedFile>,
     ) -> Result<Stored, InstallationError> {
-        let keys = union(&before.roots_before(home), roots);
+        let keys = union(&before.roots_before(paths), roots);
         let write = |file, text: &str| lock.write(file, text.as_bytes());
         write(StateFile::Trust, &jwks(&keys))?;
         let (file, other, text) = match self.bundle.canonical() {
@@ -107,7 +107,7 @@ impl Candidate<'_> {
             write(StateFile::Trust, &jwks(roots))?;
         }
         Ok(Stored {
-            path: home.user().dir().file(file),
+            path: paths.user().dir().file(file),
             begins: combined.and_then(|combined| combined.begins),
         })
     }
@@ -120,28 +120,33 @@ impl Candidate<'_> {
     /// Returns [`InstallationError::Worse`] if the candidate would replace a better license.
     pub(crate) fn combine(
         &self,
-        home: &Home,
+        paths: &Home,
         before: Keys<'_>,
         context: &Context<'_>,
         replace: Replace,
-        kept: &[String],
+        stored_validations: &[String],
     ) -> Result<Option<CombinedFile>, InstallationError> {
-        let Some(installed) = self.installed(home, before, replace) else {
+        let Some(installed) = self.installed(paths, before, replace) else {
             return Ok(None);
         };
-        let combined = self.combined_file(&installed, &self.combined_keys(home, before), context);
+        let combined = self.combined_file(&installed, &self.combined_keys(paths, before), context);
         if combined
             .as_ref()
             .is_none_or(|combined| combined.begins.is_none())
         {
-            self.refuse_if_worse(installed, &before.for_replaced_license(home), context, kept)?;
+            self.refuse_if_worse(
+                installed,
+                &before.for_replaced_license(paths),
+                context,
+                stored_validations,
+            )?;
         }
         Ok(combined)
     }
 
     /// Returns the keys that verify both licenses, if both are stored.
-    fn combined_keys(&self, home: &Home, before: Keys<'_>) -> TrustSet {
-        let mut rotation = before.rotated(home, union(&before.roots_before(home), self.trust));
+    fn combined_keys(&self, paths: &Home, before: Keys<'_>) -> TrustSet {
+        let mut rotation = before.rotated(paths, union(&before.roots_before(paths), self.trust));
         if matches!(before, Keys::Installed) {
             for token in self.bundle.unverified_trust_statements() {
                 // A failure was already reported when the statements were verified for the
@@ -153,10 +158,10 @@ impl Candidate<'_> {
     }
 
     /// Returns the license to replace, if it has to be compared.
-    fn installed(&self, home: &Home, keys: Keys<'_>, replace: Replace) -> Option<Installation> {
+    fn installed(&self, paths: &Home, keys: Keys<'_>, replace: Replace) -> Option<Installation> {
         // A damaged license is replaced without a comparison.
-        let own = Home::at(home.user().dir().clone());
-        let read = || Installation::read(&own, keys, self.matrix, Damaged::Quarantine);
+        let user_only = Home::at(paths.user().dir().clone());
+        let read = || Installation::read(&user_only, keys, self.matrix, Damaged::Quarantine);
         let installed = (replace == Replace::UnlessWorse).then(|| read().ok().flatten());
         installed.flatten()
     }
@@ -168,7 +173,7 @@ impl Candidate<'_> {
         context: &Context<'_>,
     ) -> Option<CombinedFile> {
         let now = self.bundle.evaluate(self.matrix, context).evaluated_at();
-        let combined = CombinedFile::new(self.bundle, &installed.bundle, now)?;
+        let combined = CombinedFile::new(self.bundle, &installed.verified, now)?;
         // The stored file verifies either as a whole or not at all.
         let verifies = Bundle::verify(&combined.text, keys, self.matrix).is_ok();
         verifies.then_some(combined)
@@ -178,18 +183,23 @@ impl Candidate<'_> {
     fn refuse_if_worse(
         &self,
         mut installed: Installation,
-        own_keys: &TrustSet,
+        installed_keys: &TrustSet,
         context: &Context<'_>,
-        kept: &[String],
+        stored_validations: &[String],
     ) -> Result<(), InstallationError> {
         // The stored validation tokens apply to both licenses.
-        installed.add_validations(kept, own_keys, self.matrix);
+        installed.add_validations(stored_validations, installed_keys, self.matrix);
         let mut new = self.bundle.clone();
-        add_validations(&mut new, kept, &self.trust.joined(own_keys), self.matrix);
+        add_validations(
+            &mut new,
+            stored_validations,
+            &self.trust.joined(installed_keys),
+            self.matrix,
+        );
         // The installed license may supersede the new one.
-        let with_installed = context.clone().installed(installed.bundle.licenses());
+        let with_installed = context.clone().installed(installed.verified.licenses());
         let new = new.evaluate(self.matrix, &with_installed);
-        let installed = installed.bundle.evaluate(self.matrix, context);
+        let installed = installed.verified.evaluate(self.matrix, context);
         if new.code() == Code::Superseded {
             let (new, installed) = (new.code(), installed.code());
             return Err(InstallationError::Worse { new, installed });

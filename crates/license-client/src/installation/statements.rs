@@ -25,9 +25,9 @@ pub(super) fn read_statements(store: &Store) -> Result<Vec<Unverified<'static>>,
         Err(error) => return Err(StatementProblem::Store(error)),
     };
     let text = String::from_utf8(bytes).map_err(|_| damaged(None))?;
-    let artefacts = Artefacts::parse(&text);
-    let artefacts = artefacts.map_err(|error| damaged(Some(BundleError::Parse(error))))?;
-    let blocks = artefacts.of_kind(TokenKind::TrustStatement);
+    let file = Artefacts::parse(&text);
+    let file = file.map_err(|error| damaged(Some(BundleError::Parse(error))))?;
+    let blocks = file.of_kind(TokenKind::TrustStatement);
     Ok(blocks
         .map(|block| block.token.clone().into_owned())
         .collect())
@@ -49,42 +49,44 @@ fn replay(rotation: &mut Rotation, tokens: &[Unverified<'static>]) -> Option<Rot
 
 /// Applies all stored statements: first the administrator's, because nothing in the user's
 /// directory may undo them. Skips unreadable files, which [`problems`] reports.
-pub(super) fn apply_stored(rotation: &mut Rotation, home: &Home) {
-    for store in [home.system(), Some(home.user())].into_iter().flatten() {
+pub(super) fn apply_stored(rotation: &mut Rotation, paths: &Home) {
+    for store in [paths.system(), Some(paths.user())].into_iter().flatten() {
         let tokens = read_statements(store).unwrap_or_default();
         let _ = replay(rotation, &tokens);
     }
 }
 
 /// Returns the problems with the stored statements. A damaged file of the user is quarantined.
-pub(crate) fn problems(home: &Home, damaged: Damaged) -> Vec<StatementProblem> {
-    let user = home.user();
-    let mut own = find_problem(home, user);
-    if let Some(StatementProblem::Damaged { aside, .. }) = &mut own
+pub(crate) fn problems(paths: &Home, damaged: Damaged) -> Vec<StatementProblem> {
+    let user = paths.user();
+    let mut of_user = find_problem(paths, user);
+    if let Some(StatementProblem::Damaged { aside, .. }) = &mut of_user
         && damaged == Damaged::Quarantine
     {
         let is_damaged = || {
             matches!(
-                find_problem(home, user),
+                find_problem(paths, user),
                 Some(StatementProblem::Damaged { .. })
             )
         };
         *aside = user.quarantine(StateFile::TrustStatements, is_damaged);
     }
-    let shared = home.system().and_then(|system| find_problem(home, system));
-    own.into_iter().chain(shared).collect()
+    let of_system = paths
+        .system()
+        .and_then(|system| find_problem(paths, system));
+    of_user.into_iter().chain(of_system).collect()
 }
 
-fn find_problem(home: &Home, store: &Store) -> Option<StatementProblem> {
+fn find_problem(paths: &Home, store: &Store) -> Option<StatementProblem> {
     let tokens = match read_statements(store) {
         Err(problem) => return Some(problem),
         Ok(tokens) if tokens.is_empty() => return None,
         Ok(tokens) => tokens,
     };
     // Whether a signature is that of a trusted key depends on all keys.
-    let roots = super::installed_roots(home).ok().flatten()?;
+    let roots = super::installed_roots(paths).ok().flatten()?;
     let mut rotation = Rotation::new(roots);
-    apply_stored(&mut rotation, home);
+    apply_stored(&mut rotation, paths);
     let error = replay(&mut rotation, &tokens)?;
     Some(StatementProblem::Damaged {
         path: store.dir().file(StateFile::TrustStatements),
@@ -98,9 +100,9 @@ fn find_problem(home: &Home, store: &Store) -> Option<StatementProblem> {
 
 /// Returns the text of the user's statements, to which new ones are added. A damaged file is
 /// quarantined and replaced.
-pub(crate) fn stored_text(lock: &StoreLock, home: &Home) -> Result<String, StoreError> {
-    match read_statements(home.user()) {
-        Ok(kept) => Ok(kept.iter().map(Unverified::to_armor).collect()),
+pub(crate) fn stored_text(lock: &StoreLock, paths: &Home) -> Result<String, StoreError> {
+    match read_statements(paths.user()) {
+        Ok(stored) => Ok(stored.iter().map(Unverified::to_armor).collect()),
         Err(StatementProblem::Store(error)) => Err(error),
         Err(StatementProblem::Damaged { .. }) => {
             lock.set_aside(StateFile::TrustStatements)?;

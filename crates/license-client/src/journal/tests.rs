@@ -96,23 +96,23 @@ fn the_oldest_entries_are_dropped_above_the_limit() {
 }
 
 /// Returns a manager with a state directory of its own.
-fn host() -> (tempfile::TempDir, Host, Store) {
+fn manager() -> (tempfile::TempDir, Host, Store) {
     let scratch = tempfile::tempdir().unwrap();
     let dir = StateDir::at(scratch.path().join("state"));
-    let host = Host::at(product(), Home::at(dir.clone()));
-    (scratch, host, Store::new(dir))
+    let manager = Host::at(product(), Home::at(dir.clone()));
+    (scratch, manager, Store::new(dir))
 }
 
-fn used(host: &Host) -> u64 {
-    let export = host.usage_report(Cut::Imagined).unwrap();
+fn used(manager: &Host) -> u64 {
+    let export = manager.usage_report(Cut::Imagined).unwrap();
     let entries = export.entries.iter().filter_map(Closed::parsed);
     entries
         .filter_map(|entry| Some(entry.quotas.get(QUOTA)?.used))
         .sum()
 }
 
-fn take(host: &Host) {
-    let taken = host
+fn take(manager: &Host) {
+    let taken = manager
         .take(Account::default(), QUOTA, 1, Quota::Unlimited)
         .unwrap();
     assert!(
@@ -128,111 +128,111 @@ fn snapshot(store: &Store) -> [Vec<u8>; 2] {
 
 #[test]
 fn a_crash_between_state_and_journal_neither_loses_nor_doubles_counts() {
-    let (_scratch, host, store) = host();
-    take(&host);
+    let (_scratch, manager, store) = manager();
+    take(&manager);
     // Closed in the state, but not in the journal yet.
-    let mut state = State::load(&store, host.seal(), Damaged::Leave).state;
+    let mut state = State::load(&store, manager.seal(), Damaged::Leave).state;
     let period = state.period.as_mut().unwrap();
     state.closed = period.close(product(), None, 0, || Some([5; 16])).unwrap();
     let lock = store.lock().unwrap();
     let soon = Durability::Process;
-    state.save(&lock, host.seal(), soon, soon).unwrap();
+    state.save(&lock, manager.seal(), soon, soon).unwrap();
     drop(lock);
     let before = snapshot(&store);
-    assert_eq!(used(&host), 1);
-    take(&host);
-    assert_eq!(host.usage_report(Cut::Now).unwrap().entries.len(), 2);
-    assert_eq!(used(&host), 2);
+    assert_eq!(used(&manager), 1);
+    take(&manager);
+    assert_eq!(manager.usage_report(Cut::Now).unwrap().entries.len(), 2);
+    assert_eq!(used(&manager), 2);
     // In the journal, and still in the state.
-    let (journal, _) = Journal::inspect(&store, host.seal());
+    let (journal, _) = Journal::inspect(&store, manager.seal());
     for (file, bytes) in [StateFile::Cache, StateFile::Quota].into_iter().zip(before) {
         std::fs::write(store.dir().file(file), bytes).unwrap();
     }
-    let again = host.usage_report(Cut::Now).unwrap().entries;
+    let again = manager.usage_report(Cut::Now).unwrap().entries;
     assert_eq!(again, journal.entries);
 }
 
 #[test]
 fn a_damaged_journal_is_quarantined_and_reported_once_and_no_count_is_lost() {
-    let (_scratch, host, store) = host();
-    take(&host);
+    let (_scratch, manager, store) = manager();
+    take(&manager);
     for _ in 0..3 {
         std::fs::create_dir(store.dir().file(StateFile::Usage)).unwrap();
-        assert!(host.usage_report(Cut::Imagined).is_err());
-        assert!(host.inspect_journal().is_err());
-        assert!(host.usage_report(Cut::Now).is_err());
-        take(&host);
+        assert!(manager.usage_report(Cut::Imagined).is_err());
+        assert!(manager.inspect_journal().is_err());
+        assert!(manager.usage_report(Cut::Now).is_err());
+        take(&manager);
     }
     assert_eq!(store.set_aside(&[StateFile::Usage]).len(), 3);
-    let entries = host.usage_report(Cut::Now).unwrap().entries;
+    let entries = manager.usage_report(Cut::Now).unwrap().entries;
     assert_eq!((entries.len(), findings(&entries)), (1, vec![]));
-    assert_eq!(used(&host), 4);
+    assert_eq!(used(&manager), 4);
 }
 
 #[test]
 fn entries_wait_in_the_state_while_the_journal_cannot_be_read() {
     let mut state = State::default();
-    let (_scratch, host, store) = host();
+    let (_scratch, manager, store) = manager();
     let closed = entries(2);
     state.closed = closed.clone();
     let lock = store.lock().unwrap();
     let soon = Durability::Process;
-    state.save(&lock, host.seal(), soon, soon).unwrap();
+    state.save(&lock, manager.seal(), soon, soon).unwrap();
     drop(lock);
     assert_eq!(
-        State::load(&store, host.seal(), Damaged::Leave)
+        State::load(&store, manager.seal(), Damaged::Leave)
             .state
             .closed,
         closed
     );
     // The next use writes them.
-    take(&host);
+    take(&manager);
     assert_eq!(
-        State::load(&store, host.seal(), Damaged::Leave)
+        State::load(&store, manager.seal(), Damaged::Leave)
             .state
             .closed,
         []
     );
-    let (journal, problem) = Journal::inspect(&store, host.seal());
+    let (journal, problem) = Journal::inspect(&store, manager.seal());
     assert!(problem.is_none());
     assert_eq!(journal.entries, closed);
 }
 
 #[test]
 fn counts_in_memory_are_in_no_file_until_the_next_write() {
-    let (_scratch, host, store) = host();
-    take(&host);
+    let (_scratch, manager, store) = manager();
+    take(&manager);
     let before = snapshot(&store);
-    host.count(Account::default(), Counts::used(QUOTA, 2));
-    assert_eq!((snapshot(&store), used(&host)), (before, 1));
-    take(&host);
-    assert_eq!(used(&host), 4);
-    host.count(Account::default(), Counts::used(QUOTA, 1));
-    assert!(host.flush_counts().is_empty());
-    assert!(host.flush_counts().is_empty());
-    assert_eq!(used(&host), 5);
+    manager.count(Account::default(), Counts::used(QUOTA, 2));
+    assert_eq!((snapshot(&store), used(&manager)), (before, 1));
+    take(&manager);
+    assert_eq!(used(&manager), 4);
+    manager.count(Account::default(), Counts::used(QUOTA, 1));
+    assert!(manager.flush_counts().is_empty());
+    assert!(manager.flush_counts().is_empty());
+    assert_eq!(used(&manager), 5);
 }
 
 #[test]
 fn usage_counted_again_by_a_restored_state_is_reported() {
-    let (_scratch, host, store) = host();
-    take(&host);
+    let (_scratch, manager, store) = manager();
+    take(&manager);
     let before = snapshot(&store);
     assert_eq!(
-        findings(&host.usage_report(Cut::Now).unwrap().entries),
+        findings(&manager.usage_report(Cut::Now).unwrap().entries),
         [""; 0]
     );
     for (file, bytes) in [StateFile::Cache, StateFile::Quota].into_iter().zip(before) {
         std::fs::write(store.dir().file(file), bytes).unwrap();
     }
-    let entries = host.usage_report(Cut::Now).unwrap().entries;
+    let entries = manager.usage_report(Cut::Now).unwrap().entries;
     assert_eq!(
         (entries.len(), findings(&entries)),
         (2, vec!["COUNTED_AGAIN"])
     );
     // Later entries are new.
-    take(&host);
-    let entries = host.usage_report(Cut::Now).unwrap().entries;
+    take(&manager);
+    let entries = manager.usage_report(Cut::Now).unwrap().entries;
     assert_eq!(
         (entries.len(), findings(&entries)),
         (3, vec!["COUNTED_AGAIN"])
@@ -248,33 +248,33 @@ fn block(store: &Store, file: StateFile) {
 
 #[test]
 fn counts_in_one_copy_of_the_state_are_not_counted_again_once_the_other_is_writable() {
-    let (_scratch, host, store) = host();
-    take(&host);
+    let (_scratch, manager, store) = manager();
+    take(&manager);
     for _ in 0..4 {
         block(&store, StateFile::Quota);
         let lock = store.lock().unwrap();
-        let mut state = State::load(&store, host.seal(), Damaged::Leave).state;
-        host.count(Account::default(), Counts::used(QUOTA, 1));
+        let mut state = State::load(&store, manager.seal(), Damaged::Leave).state;
+        manager.count(Account::default(), Counts::used(QUOTA, 1));
         let soon = [Durability::Process; 2];
-        let (written, _) = host.write_counts(&lock, &store, &mut state, soon);
+        let (written, _) = manager.write_counts(&lock, &store, &mut state, soon);
         assert!(written.is_err());
     }
     std::fs::remove_dir_all(store.dir().file(StateFile::Quota)).unwrap();
-    take(&host);
-    assert_eq!(used(&host), 6);
+    take(&manager);
+    assert_eq!(used(&manager), 6);
 }
 
 #[test]
 fn counts_that_a_failed_write_lost_are_written_by_the_next() {
-    let (_scratch, host, store) = host();
-    take(&host);
-    host.count(Account::default(), Counts::used(QUOTA, 3));
+    let (_scratch, manager, store) = manager();
+    take(&manager);
+    manager.count(Account::default(), Counts::used(QUOTA, 3));
     let copy = std::fs::read(store.dir().file(StateFile::Quota)).unwrap();
-    let state = State::load(&store, host.seal(), Damaged::Leave).state;
+    let state = State::load(&store, manager.seal(), Damaged::Leave).state;
     block(&store, StateFile::Cache);
     let lock = store.lock().unwrap();
     let (written, _) =
-        host.write_counts(&lock, &store, &mut state.clone(), [Durability::Process; 2]);
+        manager.write_counts(&lock, &store, &mut state.clone(), [Durability::Process; 2]);
     drop(lock);
     assert!(written.is_err());
     assert_eq!(
@@ -282,20 +282,20 @@ fn counts_that_a_failed_write_lost_are_written_by_the_next() {
         copy
     );
     std::fs::remove_dir_all(store.dir().file(StateFile::Cache)).unwrap();
-    take(&host);
-    assert_eq!(used(&host), 5);
+    take(&manager);
+    assert_eq!(used(&manager), 5);
 }
 
 #[test]
 fn flushing_never_waits_for_another_writer_and_keeps_the_counts() {
-    let (_scratch, host, store) = host();
-    take(&host);
+    let (_scratch, manager, store) = manager();
+    take(&manager);
     let lock = store.lock().unwrap();
-    host.count(Account::default(), Counts::used(QUOTA, 2));
+    manager.count(Account::default(), Counts::used(QUOTA, 2));
     let started = std::time::Instant::now();
-    host.flush_if_free();
+    manager.flush_if_free();
     assert!(started.elapsed() < std::time::Duration::from_millis(500));
     drop(lock);
-    host.flush_if_free();
-    assert_eq!(used(&host), 3);
+    manager.flush_if_free();
+    assert_eq!(used(&manager), 3);
 }

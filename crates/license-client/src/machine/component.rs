@@ -12,12 +12,12 @@ use super::System;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Found {
     kind: ComponentKind,
-    evidence: Observation,
+    observation: Observation,
 }
 
 impl Found {
-    pub(super) fn new(kind: ComponentKind, evidence: Observation) -> Self {
-        Self { kind, evidence }
+    pub(super) fn new(kind: ComponentKind, observation: Observation) -> Self {
+        Self { kind, observation }
     }
 
     /// Returns the kind of the component.
@@ -27,12 +27,12 @@ impl Found {
 
     /// Returns where it was found, such as `/etc/machine-id` or `CODITECT_MACHINE_ID`.
     pub fn source(&self) -> &str {
-        &self.evidence.source
+        &self.observation.source
     }
 
     /// Returns the value. Only hashes of it may leave the machine.
     pub(super) fn value(&self) -> &str {
-        &self.evidence.value
+        &self.observation.value
     }
 }
 
@@ -85,7 +85,7 @@ pub enum MissingReason {
 }
 
 impl MissingReason {
-    fn of(error: &io::Error) -> Self {
+    fn from_error(error: &io::Error) -> Self {
         match error.kind() {
             io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Self::NotFound,
             io::ErrorKind::PermissionDenied => Self::NotPermitted,
@@ -123,7 +123,7 @@ pub enum Rejection {
     Uniform,
     /// A firmware or a hypervisor has the same value on every machine.
     FirmwareDefault,
-    /// It was part of an image, so many machines have it.
+    /// It is part of an image, so it is on several machines.
     ImageDefault,
     /// It lasts only until the next boot.
     Transient,
@@ -141,7 +141,7 @@ impl fmt::Display for Rejection {
             Self::Uninitialized => "the system has not set it yet",
             Self::Uniform => "it repeats one digit",
             Self::FirmwareDefault => "it is a default that many machines have",
-            Self::ImageDefault => "it was shipped in an image, so many machines have it",
+            Self::ImageDefault => "many machines have it, because it is part of an image",
             Self::Transient => "it lasts only until the next boot",
             Self::Malformed => "it is malformed",
             Self::NotAbsolute => "the path of the file must be absolute",
@@ -187,10 +187,10 @@ pub(super) type Lookup = Result<Observation, Absence>;
 pub(super) type Normalize = fn(&str) -> Result<String, Rejection>;
 
 /// Checks the value that `source` returned.
-pub(super) fn check(source: &str, said: io::Result<String>, normalize: Normalize) -> Lookup {
-    let value = match said {
+pub(super) fn check(source: &str, text: io::Result<String>, normalize: Normalize) -> Lookup {
+    let value = match text {
         Ok(text) => normalize(&text).map_err(MissingReason::Rejected),
-        Err(error) => Err(MissingReason::of(&error)),
+        Err(error) => Err(MissingReason::from_error(&error)),
     };
     let source = source.to_owned();
     match value {
@@ -210,18 +210,18 @@ pub(super) fn check_file(system: &dyn System, path: &str, normalize: Normalize) 
 /// Returns the first value that was found, else the first absence with a reason other than "not
 /// found".
 pub(super) fn first(outcomes: impl IntoIterator<Item = Lookup>) -> Lookup {
-    let mut told = Absence::from(MissingReason::NotFound);
+    let mut reported = Absence::from(MissingReason::NotFound);
     for outcome in outcomes {
         match outcome {
-            Ok(evidence) => return Ok(evidence),
-            Err(absence) if told.reason == MissingReason::NotFound => {
-                let says_more = absence.reason != MissingReason::NotFound;
-                if says_more || told.source.is_none() {
-                    told = absence;
+            Ok(observation) => return Ok(observation),
+            Err(absence) if reported.reason == MissingReason::NotFound => {
+                let is_more_specific = absence.reason != MissingReason::NotFound;
+                if is_more_specific || reported.source.is_none() {
+                    reported = absence;
                 }
             }
             Err(_) => {}
         }
     }
-    Err(told)
+    Err(reported)
 }

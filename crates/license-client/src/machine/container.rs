@@ -40,14 +40,14 @@ impl Environment {
     pub(super) fn on_linux(system: &dyn System, mounts: &Mounts) -> Self {
         let wsl = is_wsl(system);
         let marked = || marker(system).filter(|_| is_believable(system, mounts, wsl));
-        let told = [
-            in_cgroup(system).map(Self::of),
-            marked().map(|name| Self::of(&name)),
+        let detected = [
+            cgroup_container(system).map(Self::from_name),
+            marked().map(|name| Self::from_name(&name)),
         ];
-        let one = |is: fn(&Self) -> bool| told.iter().flatten().copied().find(is);
+        let first = |is: fn(&Self) -> bool| detected.iter().flatten().copied().find(is);
         // An application container may run inside a system container.
-        one(|it| matches!(it, Self::Container(_)))
-            .or_else(|| one(|_| true))
+        first(|it| matches!(it, Self::Container(_)))
+            .or_else(|| first(|_| true))
             .unwrap_or(if wsl { Self::Wsl } else { Self::Machine })
     }
 
@@ -59,7 +59,7 @@ impl Environment {
         }
     }
 
-    fn of(name: &str) -> Self {
+    fn from_name(name: &str) -> Self {
         match KINDS.iter().find(|(known, ..)| *known == name) {
             _ if name == "wsl" => Self::Wsl,
             Some((_, kind, true)) => Self::SystemContainer(kind),
@@ -74,30 +74,30 @@ impl Environment {
 /// A marker may be left over in a machine that was made from a container image. Such a process is
 /// in the first PID namespace, and its root is on a disk. Under WSL each distribution has a PID
 /// namespace of its own.
-fn is_believable(system: &dyn System, mounts: &Mounts, wsl: bool) -> bool {
+fn is_believable(system: &dyn System, mounts: &Mounts, is_wsl: bool) -> bool {
     let namespace = system.link(Path::new("/proc/self/ns/pid"));
     let is_first = namespace.is_ok_and(|name| name.as_os_str() == FIRST_PID_NAMESPACE);
-    let layered = mounts.at("/").is_some_and(|root| root.is_layered());
-    layered || !(is_first || wsl)
+    let is_layered = mounts.at("/").is_some_and(|root| root.is_layered());
+    is_layered || !(is_first || is_wsl)
 }
 
 /// Returns the marker of a container manager: see systemd.io/CONTAINER_INTERFACE, and the files of
 /// Podman and Docker.
 fn marker(system: &dyn System) -> Option<String> {
-    let is_there = |path| system.exists(Path::new(path));
+    let exists = |path| system.exists(Path::new(path));
     if system.variable("KUBERNETES_SERVICE_HOST").is_some() {
         return Some("kubernetes".to_owned());
     }
-    if is_there("/run/.containerenv") {
+    if exists("/run/.containerenv") {
         return Some("podman".to_owned());
     }
-    if is_there("/.dockerenv") {
+    if exists("/.dockerenv") {
         return Some("docker".to_owned());
     }
-    let said = |path| system.read(Path::new(path)).ok();
+    let read = |path| system.read(Path::new(path)).ok();
     let variable = || Some(system.variable("container")?.to_string_lossy().into_owned());
-    said("/run/host/container-manager")
-        .or_else(|| said("/run/systemd/container"))
+    read("/run/host/container-manager")
+        .or_else(|| read("/run/systemd/container"))
         .or_else(variable)
         .map(|name| name.trim().to_owned())
         .filter(|name| !name.is_empty())
@@ -107,18 +107,18 @@ fn marker(system: &dyn System) -> Option<String> {
 ///
 /// An image cannot leave a control group behind. In a cgroup namespace the container is not
 /// visible.
-fn in_cgroup(system: &dyn System) -> Option<&'static str> {
+fn cgroup_container(system: &dyn System) -> Option<&'static str> {
     let paths = ["/proc/self/cgroup", "/proc/1/cgroup"];
     paths.into_iter().find_map(|path| {
         let text = system.read(Path::new(path)).ok()?;
         // The innermost of nested containers.
-        text.split(['/', '\n']).filter_map(of_cgroup).next_back()
+        text.split(['/', '\n']).filter_map(from_cgroup).next_back()
     })
 }
 
 /// Returns the container that one component of the cgroup path names. On the host itself,
 /// `docker.service` and `init.scope` are not containers.
-fn of_cgroup(component: &str) -> Option<&'static str> {
+fn from_cgroup(component: &str) -> Option<&'static str> {
     let is_scope = component.ends_with(".scope");
     match component {
         "docker" => Some("docker"),

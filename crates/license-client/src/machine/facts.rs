@@ -137,7 +137,7 @@ impl MachineFacts {
         };
         for (kind, outcome) in [configured].into_iter().chain(survey.outcomes) {
             match outcome {
-                Ok(evidence) => facts.found.push(Found::new(kind, evidence)),
+                Ok(observation) => facts.found.push(Found::new(kind, observation)),
                 Err(absence) => facts.missing.push(Missing::new(kind, absence)),
             }
         }

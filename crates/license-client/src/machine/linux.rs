@@ -24,7 +24,7 @@ pub(super) fn survey(system: &dyn System, scope: Scope) -> Survey {
     let environment = Environment::on_linux(system, &mounts);
     let mut outcomes = vec![(MachineId, machine_id(system, &mounts, environment))];
     if scope == Scope::All {
-        let changes_at_start = Err(MissingReason::Rejected(Rejection::Transient).into());
+        let changes_at_boot = Err(MissingReason::Rejected(Rejection::Transient).into());
         let in_container = Err(MissingReason::InContainer.into());
         let [uuid, mac, cpu, disk] = match environment {
             Environment::Container(_) | Environment::SystemContainer(_) => {
@@ -33,9 +33,9 @@ pub(super) fn survey(system: &dyn System, scope: Scope) -> Survey {
             // Network card and disks are created again at each start.
             Environment::Wsl => [
                 product_uuid(system),
-                changes_at_start.clone(),
+                changes_at_boot.clone(),
                 cpu(system),
-                changes_at_start,
+                changes_at_boot,
             ],
             Environment::Machine => [
                 product_uuid(system),

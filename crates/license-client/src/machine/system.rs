@@ -9,8 +9,8 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// The most bytes that are read from a file or a program: enough for long lists of mounts and
-/// processors.
+/// Maximum number of bytes that are read from a file or a program: enough for long lists of mounts
+/// and processors.
 const MOST_BYTES: u64 = 256 * 1024;
 
 /// The initial capacity for a file. Most files in `/proc` fit, and do not have a length.

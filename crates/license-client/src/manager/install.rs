@@ -26,8 +26,8 @@ const CLOCK_REPAIR: &str = "clock repair";
 
 /// An installation under the lock. It checks everything before it writes anything.
 struct InstallTransaction<'t> {
-    host: &'t Host,
-    home: &'t Home,
+    manager: &'t Host,
+    paths: &'t Home,
     lock: &'t StoreLock,
     /// The candidate, with the keys that are trusted after the installation.
     candidate: &'t Candidate<'t>,
@@ -35,7 +35,7 @@ struct InstallTransaction<'t> {
     roots: &'t TrustSet,
     change: &'t TrustChange,
     state: State,
-    activations_state: ActivationState,
+    activation_state: ActivationState,
 }
 
 /// Where an artifact is stored.
@@ -63,11 +63,11 @@ impl Host {
         replace: Replace,
         moment: Moment,
     ) -> Result<Installed, InstallationError> {
-        let home = self.home.as_ref().map_err(Clone::clone)?;
-        let lock = home.user().lock()?;
-        let loaded = State::load_locked(&lock, home.user(), self.seal());
-        let (activations_state, problem) =
-            ActivationState::load_locked(&lock, home.user(), self.seal());
+        let paths = self.paths.as_ref().map_err(Clone::clone)?;
+        let lock = paths.user().lock()?;
+        let loaded = State::load_locked(&lock, paths.user(), self.seal());
+        let (activation_state, problem) =
+            ActivationState::load_locked(&lock, paths.user(), self.seal());
         let mut problems = loaded.problems;
         problems.extend(problem);
         if needs_state(candidate.bundle)
@@ -76,33 +76,33 @@ impl Host {
             return Err(InstallationError::State(problems.swap_remove(at)));
         }
         let roots = candidate.trust;
-        let change = self.trust_change(&lock, home, candidate)?;
+        let change = self.trust_change(&lock, paths, candidate)?;
         let candidate = &Candidate {
             trust: change.keys(),
             ..*candidate
         };
         if candidate.bundle.licenses().is_empty() && replace == Replace::UnlessWorse {
             let activations = |keys: &TrustSet| {
-                let held = super::verified(&activations_state, || keys.clone());
+                let held = super::verified(&activation_state, || keys.clone());
                 [held.as_slice(), candidate.bundle.activations()].concat()
             };
             let matrix = candidate.matrix;
-            change.refuse_orphans(home, matrix, context, &loaded.state, activations)?;
+            change.refuse_orphans(paths, matrix, context, &loaded.state, activations)?;
         }
         let mut transaction = InstallTransaction {
-            host: self,
-            home,
+            manager: self,
+            paths,
             lock: &lock,
             candidate,
             roots,
             change: &change,
             state: loaded.state,
-            activations_state,
+            activation_state,
         };
         // Everything that can be refused is checked before anything is written.
         let lists = transaction.check_lists()?;
         let answers = transaction.check_answers()?;
-        let known = transaction.state.validations.clone();
+        let previous = transaction.state.validations.clone();
         let context = match moment {
             Moment::Now => context
                 .clone()
@@ -118,7 +118,7 @@ impl Host {
         let newest = candidate.bundle.newest_signature().max(change.newest());
         let is_lowered = moment == Moment::Now
             && self.raise_high_water(&mut transaction.state.high_water, newest);
-        let blocks = transaction.blocks(&placement, &lists, &answers, &known);
+        let blocks = transaction.blocks(&placement, &lists, &answers, &previous);
         if !loaded.is_partial
             && let Err(error) = self.save(&transaction.state, &lock)
         {
@@ -137,7 +137,7 @@ impl Host {
             is_old: placement.is_old,
             problems,
             lists,
-            statements: change.results(home),
+            statements: change.results(paths),
             blocks,
         })
     }
@@ -166,7 +166,7 @@ impl Host {
 
 impl InstallTransaction<'_> {
     fn check_lists(&self) -> Result<Vec<InstalledList>, InstallationError> {
-        let (candidate, user) = (self.candidate, self.home.user());
+        let (candidate, user) = (self.candidate, self.paths.user());
         let product = candidate.matrix.product();
         let seen = revocations::with_stored(self.state.lists.clone(), user, candidate.trust);
         let file = user.dir().file(StateFile::Revocations);
@@ -177,19 +177,19 @@ impl InstallTransaction<'_> {
     /// Checks the answers to requests of this machine. Returns for each activation whether it is
     /// new.
     fn check_answers(&self) -> Result<Vec<bool>, InstallationError> {
-        let bundle = self.candidate.bundle;
-        for repair in bundle.clock_repairs() {
+        let verified = self.candidate.bundle;
+        for repair in verified.clock_repairs() {
             self.check_product(CLOCK_REPAIR, repair.product())?;
-            self.host.check_machine(CLOCK_REPAIR, repair.machine())?;
+            self.manager.check_machine(CLOCK_REPAIR, repair.machine())?;
             let checked = self
-                .activations_state
+                .activation_state
                 .check_clock_repair(repair, &self.state.repaired);
             checked.map_err(|fault| InstallationError::Answer {
                 what: CLOCK_REPAIR,
                 fault,
             })?;
         }
-        let activations = bundle.activations().iter();
+        let activations = verified.activations().iter();
         activations
             .map(|answer| self.check_activation(answer))
             .collect()
@@ -197,11 +197,11 @@ impl InstallTransaction<'_> {
 
     fn check_activation(&self, answer: &Activation) -> Result<bool, InstallationError> {
         self.check_product(ACTIVATION, answer.product())?;
-        self.host.check_machine(ACTIVATION, answer.machine())?;
-        let is_news = self
-            .activations_state
+        self.manager.check_machine(ACTIVATION, answer.machine())?;
+        let is_new = self
+            .activation_state
             .check_activation(answer, &self.state.deactivated);
-        let is_news = is_news.map_err(|fault| InstallationError::Answer {
+        let is_new = is_new.map_err(|fault| InstallationError::Answer {
             what: ACTIVATION,
             fault,
         })?;
@@ -210,7 +210,7 @@ impl InstallTransaction<'_> {
         let installed = installed.iter().flat_map(|found| found.bundle().licenses());
         let mut licenses = self.candidate.bundle.licenses().iter().chain(installed);
         if licenses.any(|license| applies_to(license, answer.license_id())) {
-            Ok(is_news)
+            Ok(is_new)
         } else {
             Err(InstallationError::LicenseNotHere {
                 license: answer.license_id().clone(),
@@ -237,7 +237,7 @@ impl InstallTransaction<'_> {
 
     fn installed(&self) -> Result<Option<Installation>, InstallationError> {
         let (trust, matrix) = (self.candidate.trust, self.candidate.matrix);
-        Installation::load(self.home, trust, matrix)
+        Installation::load(self.paths, trust, matrix)
     }
 
     /// Writes the license, or the validation tokens and the keys.
@@ -246,28 +246,28 @@ impl InstallTransaction<'_> {
         context: &Context<'_>,
         replace: Replace,
     ) -> Result<Placement, InstallationError> {
-        let (candidate, user) = (self.candidate, self.home.user());
-        let keys = Keys::new(self.host.trust());
-        let bundle = candidate.bundle;
-        if !bundle.licenses().is_empty() {
+        let (candidate, user) = (self.candidate, self.paths.user());
+        let keys = Keys::new(self.manager.trust());
+        let verified = candidate.bundle;
+        if !verified.licenses().is_empty() {
             return self.store_license(context, replace);
         }
         let mut is_old = false;
-        if !bundle.validations().is_empty() {
+        if !verified.validations().is_empty() {
             let validations = self.merged_validations()?;
             let before = std::mem::take(&mut self.state.validations);
             self.state.set_validations(validations);
-            let kept = &self.state.validations;
-            let is_news = |block: String| kept.contains(&block) && !before.contains(&block);
-            is_old = !armor(bundle.validations()).any(is_news);
+            let stored = &self.state.validations;
+            let is_new = |block: String| stored.contains(&block) && !before.contains(&block);
+            is_old = !armor(verified.validations()).any(is_new);
         }
-        candidate.add_keys(self.lock, self.home, keys, self.roots)?;
+        candidate.add_keys(self.lock, self.paths, keys, self.roots)?;
         self.change.write_additions(self.lock)?;
-        let file = match (bundle.validations(), bundle.activations()) {
+        let file = match (verified.validations(), verified.activations()) {
             ([_, ..], _) => StateFile::Cache,
             (_, [_, ..]) => StateFile::Activation,
-            _ if !bundle.revocations().is_empty() => StateFile::Revocations,
-            _ if !bundle.clock_repairs().is_empty() => StateFile::Cache,
+            _ if !verified.revocations().is_empty() => StateFile::Revocations,
+            _ if !verified.clock_repairs().is_empty() => StateFile::Cache,
             _ => StateFile::TrustStatements,
         };
         Ok(Placement {
@@ -282,17 +282,17 @@ impl InstallTransaction<'_> {
         context: &Context<'_>,
         replace: Replace,
     ) -> Result<Placement, InstallationError> {
-        let (candidate, home) = (self.candidate, self.home);
+        let (candidate, paths) = (self.candidate, self.paths);
         let lists = self.all_lists();
-        let activations = super::verified(&self.activations_state, || candidate.trust.clone());
+        let activations = super::verified(&self.activation_state, || candidate.trust.clone());
         let deactivated = self.state.deactivated.clone();
         let context = context.clone().revocations(&lists);
         let context = context.activations(&activations).deactivated(&deactivated);
-        let keys = Keys::new(self.host.trust());
+        let keys = Keys::new(self.manager.trust());
         let kept = &self.state.validations;
-        let combined = candidate.combine(home, keys, &context, replace, kept)?;
+        let combined = candidate.combine(paths, keys, &context, replace, kept)?;
         self.change.write_additions(self.lock)?;
-        let stored = candidate.install_locked(self.lock, home, keys, self.roots, combined)?;
+        let stored = candidate.install_locked(self.lock, paths, keys, self.roots, combined)?;
         self.lock
             .clear_quarantine(&[StateFile::License, StateFile::Key]);
         Ok(Placement {
@@ -305,19 +305,19 @@ impl InstallTransaction<'_> {
     /// Applies the answers that were checked. The nonce of a clock repair is recorded in the file
     /// with the high-water mark that it lowers.
     fn apply_answers(&mut self) -> Result<(), InstallationError> {
-        let bundle = self.candidate.bundle;
-        for answer in bundle.activations() {
-            self.activations_state.store(answer);
+        let verified = self.candidate.bundle;
+        for answer in verified.activations() {
+            self.activation_state.store(answer);
         }
-        for repair in bundle.clock_repairs() {
+        for repair in verified.clock_repairs() {
             self.state.repaired.push(repair.nonce());
-            let reading = self.host.reading();
+            let reading = self.manager.reading();
             self.state.high_water.repair(repair.issued_at(), reading);
         }
-        if bundle.activations().is_empty() {
+        if verified.activations().is_empty() {
             return Ok(());
         }
-        Ok(self.activations_state.save(self.lock, self.host.seal())?)
+        Ok(self.activation_state.save(self.lock, self.manager.seal())?)
     }
 
     fn blocks(
@@ -325,30 +325,33 @@ impl InstallTransaction<'_> {
         placement: &Placement,
         lists: &[InstalledList],
         answers: &[bool],
-        known: &[String],
+        previous: &[String],
     ) -> Vec<InstalledBlock> {
-        let block = |kind, id: String, is_news| InstalledBlock { kind, id, is_news };
-        let bundle = self.candidate.bundle;
-        let licenses = bundle.licenses().iter();
+        let block = |kind, id: String, is_new| InstalledBlock {
+            kind,
+            id,
+            is_news: is_new,
+        };
+        let verified = self.candidate.bundle;
+        let licenses = verified.licenses().iter();
         let licenses =
             licenses.map(|license| block(TokenKind::License, license.id().to_string(), true));
-        let token = bundle.validations().iter().map(|token| {
-            let is_news = !placement.is_old && !known.contains(&token.to_armor());
-            block(TokenKind::Validation, token.id().to_owned(), is_news)
+        let validations = verified.validations().iter().map(|token| {
+            let is_new = !placement.is_old && !previous.contains(&token.to_armor());
+            block(TokenKind::Validation, token.id().to_owned(), is_new)
         });
         let lists = lists.iter().map(|list| {
             let seq = list.list.seq().to_string();
             block(TokenKind::Revocations, seq, list.is_news)
         });
-        let activations = bundle.activations().iter().zip(answers);
-        let activations = activations.map(|(answer, is_news)| {
-            block(TokenKind::Activation, answer.id().to_string(), *is_news)
-        });
-        let repairs = bundle.clock_repairs().iter();
+        let activations = verified.activations().iter().zip(answers);
+        let activations = activations
+            .map(|(answer, is_new)| block(TokenKind::Activation, answer.id().to_string(), *is_new));
+        let repairs = verified.clock_repairs().iter();
         let repairs =
             repairs.map(|repair| block(TokenKind::ClockRepair, repair.id().to_string(), true));
         let later = lists.chain(activations).chain(repairs);
-        licenses.chain(token).chain(later).collect()
+        licenses.chain(validations).chain(later).collect()
     }
 
     /// Returns the stored lists and those of the candidate. Revocations apply to the new license
@@ -356,9 +359,9 @@ impl InstallTransaction<'_> {
     fn all_lists(&self) -> Vec<RevocationList> {
         let (candidate, seen) = (self.candidate, Default::default());
         let product = candidate.matrix.product();
-        let (kept, _) =
-            revocations::read_all(self.home, candidate.trust, product, &seen, Damaged::Leave);
-        [kept.as_slice(), candidate.bundle.revocations()].concat()
+        let (stored, _) =
+            revocations::read_all(self.paths, candidate.trust, product, &seen, Damaged::Leave);
+        [stored.as_slice(), candidate.bundle.revocations()].concat()
     }
 
     /// Writes the lists of the candidate and records their numbers.
@@ -367,7 +370,7 @@ impl InstallTransaction<'_> {
         if lists.is_empty() {
             return Ok(());
         }
-        revocations::write(self.lock, self.home.user(), self.candidate.trust, lists)?;
+        revocations::write(self.lock, self.paths.user(), self.candidate.trust, lists)?;
         let _ = self.state.lists.note(lists);
         Ok(())
     }
@@ -384,12 +387,12 @@ impl InstallTransaction<'_> {
             .iter()
             .filter_map(Validation::machine)
         {
-            self.host.check_machine("validation token", machine)?;
+            self.manager.check_machine("validation token", machine)?;
         }
         let installed = self.installed()?;
         let mut installed = installed.ok_or(InstallationError::NoLicenseYet)?;
         let own: BTreeSet<String> = armor(installed.bundle().validations()).collect();
-        let foreign =
+        let others =
             installed.add_validations(&state.validations, candidate.trust, candidate.matrix);
         let mut all: Vec<&Validation> = installed.bundle().validations().iter().collect();
         all.extend(candidate.bundle.validations());
@@ -402,15 +405,16 @@ impl InstallTransaction<'_> {
         }
         // Tokens in the license file stay in that file.
         let kept = armor(kept).filter(|block| !own.contains(block));
-        Ok(kept.chain(foreign).collect())
+        Ok(kept.chain(others).collect())
     }
 }
 
-/// Returns whether the bundle contains anything that is stored only in the state of this machine.
-fn needs_state(bundle: &Bundle) -> bool {
-    let is_check_in = bundle.licenses().is_empty() && !bundle.validations().is_empty();
-    let answers = !bundle.activations().is_empty() || !bundle.clock_repairs().is_empty();
-    is_check_in || answers || !bundle.revocations().is_empty()
+/// Returns whether the license file contains anything that is stored only in the state of this
+/// machine.
+fn needs_state(verified: &Bundle) -> bool {
+    let is_check_in = verified.licenses().is_empty() && !verified.validations().is_empty();
+    let answers = !verified.activations().is_empty() || !verified.clock_repairs().is_empty();
+    is_check_in || answers || !verified.revocations().is_empty()
 }
 
 fn is_unreadable(problem: &StateProblem) -> bool {
@@ -435,12 +439,12 @@ fn has_same_subject(one: &Validation, other: &Validation) -> bool {
         && one.machine() == other.machine()
 }
 
-/// Returns whether anything in the bundle depends on the machine.
-pub(crate) fn depends_on_machine(bundle: &Bundle) -> bool {
+/// Returns whether anything in the license file depends on the machine.
+pub(crate) fn depends_on_machine(verified: &Bundle) -> bool {
     let asks = |license: &License| license.machines().is_some() || license.must_activate();
-    let by_validation = bundle
+    let by_validation = verified
         .validations()
         .iter()
         .any(|token| token.machine().is_some());
-    by_validation || !bundle.activations().is_empty() || bundle.licenses().iter().any(asks)
+    by_validation || !verified.activations().is_empty() || verified.licenses().iter().any(asks)
 }

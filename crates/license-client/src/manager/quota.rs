@@ -26,7 +26,7 @@ impl Host {
     ///
     /// When this returns, a granted use is recorded durably. Concurrent processes never take the
     /// same part. If the state cannot be saved, this process counts in memory, starting from the
-    /// counts that could be read, and [`QuotaTaken::problems`] contains the reason.
+    /// counts that could be read, and the report contains the reason.
     ///
     /// Granted and refused uses are also counted for usage reports, under `account`.
     ///
@@ -45,8 +45,8 @@ impl Host {
             count,
             limit,
         };
-        let store = match &self.home {
-            Ok(home) => home.user(),
+        let store = match &self.paths {
+            Ok(paths) => paths.user(),
             Err(_) => return Ok(self.take_unsaved(account, request, State::default())),
         };
         let lock = match store.lock() {

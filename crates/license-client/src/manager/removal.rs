@@ -16,9 +16,9 @@ impl Host {
     /// Returns [`InstallationError`] if a file cannot be removed.
     pub fn remove(&self) -> Result<Removed, InstallationError> {
         use StateFile::{Key, License, Trust};
-        let home = self.home.as_ref().map_err(Clone::clone)?;
-        let store = home.user();
-        let mut paths = Vec::new();
+        let paths = self.paths.as_ref().map_err(Clone::clone)?;
+        let store = paths.user();
+        let mut removed = Vec::new();
         let is_there = |file: &StateFile| store.dir().file(*file).symlink_metadata().is_ok();
         if [License, Key, Trust].iter().any(is_there) {
             let lock = store.lock()?;
@@ -26,11 +26,11 @@ impl Host {
             // a license are not.
             for file in [License, Key, Trust] {
                 if lock.remove(file)? {
-                    paths.push(store.dir().file(file));
+                    removed.push(store.dir().file(file));
                 }
             }
             lock.clear_quarantine(&[License, Key]);
         }
-        Ok(Removed { paths })
+        Ok(Removed { paths: removed })
     }
 }

@@ -40,7 +40,7 @@ pub enum Asking {
 
 /// The state that requests change, under the writer lock.
 struct RequestTransaction<'h> {
-    host: &'h Host,
+    manager: &'h Host,
     lock: StoreLock,
     state: State,
     activations: ActivationState,
@@ -102,7 +102,7 @@ impl Host {
     ///
     /// # Errors
     ///
-    /// Same as [`Host::request_activation`].
+    /// Same as [`Self::request_activation`].
     pub fn request_clock_repair(
         &self,
         made_at: Timestamp,
@@ -177,11 +177,12 @@ impl Host {
         matrix: &Matrix,
         is_such: impl Fn(&LicenseId) -> bool,
     ) -> Option<PathBuf> {
-        let home = self.home.as_ref().ok()?;
-        let (bundle, path) = Installation::system_licenses(home, Keys::new(self.trust()), matrix)?;
+        let paths = self.paths.as_ref().ok()?;
+        let (verified, path) =
+            Installation::system_licenses(paths, Keys::new(self.trust()), matrix)?;
         let here = self.machine()?;
         let is_one = |found: &Activation| is_such(found.license_id()) && found.machine().is(here);
-        bundle.activations().iter().any(is_one).then_some(path)
+        verified.activations().iter().any(is_one).then_some(path)
     }
 
     fn fingerprint(&self) -> Result<Fingerprint, InstallationError> {
@@ -194,20 +195,20 @@ impl Host {
     }
 
     fn begin_request(&self) -> Result<RequestTransaction<'_>, InstallationError> {
-        let home = self.home.as_ref().map_err(Clone::clone)?;
-        let lock = home.user().lock()?;
-        let mut loaded = State::load_locked(&lock, home.user(), self.seal());
+        let paths = self.paths.as_ref().map_err(Clone::clone)?;
+        let lock = paths.user().lock()?;
+        let mut loaded = State::load_locked(&lock, paths.user(), self.seal());
         if let Some(problem) = loaded.problems.pop_if(|_| loaded.is_partial) {
             return Err(problem.into());
         }
-        let (activations, problem) = ActivationState::load_locked(&lock, home.user(), self.seal());
+        let (activations, problem) = ActivationState::load_locked(&lock, paths.user(), self.seal());
         if let Some(problem @ StateProblem::Store(_)) = problem {
             return Err(problem.into());
         }
         let mut problems = loaded.problems;
         problems.extend(problem);
         Ok(RequestTransaction {
-            host: self,
+            manager: self,
             lock,
             state: loaded.state,
             activations,
@@ -243,7 +244,7 @@ impl RequestTransaction<'_> {
         } = record.ok_or(InstallationError::NotActivated)?;
         let secret = Secret::parse(&secret.reveal()).ok_or(InstallationError::NotActivated)?;
         Ok(Letter::Deactivation(Receipt {
-            product: self.host.product,
+            product: self.manager.product,
             license: license.clone(),
             machine: *machine,
             nonce: *nonce,
@@ -253,12 +254,12 @@ impl RequestTransaction<'_> {
     }
 
     fn save_activations(&self) -> Result<(), InstallationError> {
-        Ok(self.activations.save(&self.lock, self.host.seal())?)
+        Ok(self.activations.save(&self.lock, self.manager.seal())?)
     }
 
     /// Writes both files of the state. Each of them survives a loss of power.
     fn save_state(&self) -> Result<(), InstallationError> {
-        let (last, seal) = (Durability::PowerLoss, self.host.seal());
+        let (last, seal) = (Durability::PowerLoss, self.manager.seal());
         let saved = self.state.save(&self.lock, seal, last, last);
         saved.map_err(|unsaved| InstallationError::Store(unsaved.source))
     }

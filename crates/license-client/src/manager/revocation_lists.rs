@@ -9,13 +9,13 @@ use crate::store::Damaged;
 impl Host {
     /// Returns the newest stored revocation list of each of these keys, for this product.
     ///
-    /// Nothing is recorded or quarantined. [`Host::inspect`] reports problems with the lists.
+    /// Nothing is recorded or quarantined. [`Self::inspect`] reports problems with the lists.
     pub fn revocation_lists(&self, trust: &TrustSet) -> Vec<RevocationList> {
-        let Ok(home) = &self.home else {
+        let Ok(paths) = &self.paths else {
             return Vec::new();
         };
         let (lists, _) = revocations::read_all(
-            home,
+            paths,
             trust,
             self.product,
             &Default::default(),

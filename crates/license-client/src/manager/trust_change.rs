@@ -42,18 +42,18 @@ impl Host {
     pub(super) fn trust_change(
         &self,
         lock: &StoreLock,
-        home: &Home,
+        paths: &Home,
         candidate: &Candidate<'_>,
     ) -> Result<TrustChange, InstallationError> {
         let keys = Keys::new(self.trust());
         let mut change = TrustChange {
-            before: keys.for_user(home).unwrap_or_default(),
-            after: keys.rotated(home, candidate.trust.clone()),
+            before: keys.for_user(paths).unwrap_or_default(),
+            after: keys.rotated(paths, candidate.trust.clone()),
             stored: String::new(),
             statements: Vec::new(),
         };
         if self.trust().is_some() {
-            return refuse_alone(candidate.bundle).map(|()| change);
+            return refuse_only_statements(candidate.bundle).map(|()| change);
         }
         for token in candidate.bundle.unverified_trust_statements() {
             let refused = |error: RotationError| BundleError::Statement {
@@ -68,22 +68,22 @@ impl Host {
                 .push(new.filter(|_| outcome == Taken::New));
         }
         if change.new_statements().next().is_some() {
-            change.stored = stored_text(lock, home)?;
+            change.stored = stored_text(lock, paths)?;
             change.check_size()?;
         }
         Ok(change)
     }
 }
 
-/// Refuses a bundle that contains only trust statements, because they do not apply to embedded
-/// keys.
-fn refuse_alone(bundle: &Bundle) -> Result<(), InstallationError> {
-    let is_all = bundle.licenses().is_empty()
-        && bundle.validations().is_empty()
-        && bundle.activations().is_empty()
-        && bundle.clock_repairs().is_empty()
-        && bundle.revocations().is_empty();
-    if is_all && !bundle.unverified_trust_statements().is_empty() {
+/// Refuses a license file that contains only trust statements, because they do not apply to
+/// embedded keys.
+fn refuse_only_statements(verified: &Bundle) -> Result<(), InstallationError> {
+    let is_all = verified.licenses().is_empty()
+        && verified.validations().is_empty()
+        && verified.activations().is_empty()
+        && verified.clock_repairs().is_empty()
+        && verified.revocations().is_empty();
+    if is_all && !verified.unverified_trust_statements().is_empty() {
         Err(InstallationError::OwnKeys)
     } else {
         Ok(())
@@ -119,7 +119,7 @@ impl TrustChange {
     /// replaces it.
     pub(super) fn refuse_orphans(
         &self,
-        home: &Home,
+        paths: &Home,
         matrix: &Matrix,
         context: &Context<'_>,
         state: &State,
@@ -131,7 +131,7 @@ impl TrustChange {
         {
             return Ok(());
         }
-        let user_only = Home::at(home.user().dir().clone());
+        let user_only = Home::at(paths.user().dir().clone());
         let is_valid_with = |keys: &TrustSet| {
             let found = Installation::read(&user_only, Keys::Given(keys), matrix, Damaged::Leave)?;
             Ok(found.is_some_and(|mut found| {
@@ -144,7 +144,7 @@ impl TrustChange {
         if !matches!(is_valid_with(&self.before), Ok(true)) {
             return Ok(());
         }
-        let key = match is_valid_with(&self.keys_of_all_roots(home)) {
+        let key = match is_valid_with(&self.keys_of_all_roots(paths)) {
             Ok(true) => return Ok(()),
             Ok(false) => None,
             Err(error) => self.failed_key(&error),
@@ -154,9 +154,9 @@ impl TrustChange {
 
     /// Returns the trusted keys after the change, if the keys of the artifact are added to the
     /// installed ones.
-    fn keys_of_all_roots(&self, home: &Home) -> TrustSet {
-        let installed = installed_roots(home).ok().flatten().unwrap_or_default();
-        let mut all = Installation::rotation_of(home, installed.joined(self.after.roots()));
+    fn keys_of_all_roots(&self, paths: &Home) -> TrustSet {
+        let installed = installed_roots(paths).ok().flatten().unwrap_or_default();
+        let mut all = Installation::rotation_of(paths, installed.joined(self.after.roots()));
         for statement in self.new_statements() {
             if let Ok(token) = Unverified::parse(statement.as_str()) {
                 // It was already accepted with fewer keys.
@@ -222,8 +222,8 @@ impl TrustChange {
     }
 
     /// Returns the result for each statement.
-    pub(super) fn results(&self, home: &Home) -> Vec<InstalledStatement> {
-        let path = home.user().dir().file(StateFile::TrustStatements);
+    pub(super) fn results(&self, paths: &Home) -> Vec<InstalledStatement> {
+        let path = paths.user().dir().file(StateFile::TrustStatements);
         let result = |statement: &Option<TrustStatement>| InstalledStatement {
             statement: statement.clone(),
             path: path.clone(),

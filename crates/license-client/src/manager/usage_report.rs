@@ -21,8 +21,8 @@ use crate::store::{Damaged, Store, StoreError, StoreLock};
 /// How long a write of counts waits for the lock. Programs wait for this when they end.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// The most closed entries that wait while the journal cannot be written. After that the period
-/// stays open for longer than a day.
+/// Maximum number of closed entries that wait while the journal cannot be written. After that the
+/// period stays open for longer than a day.
 const MAX_WAITING: usize = 8;
 
 /// Usage counts in memory, by license.
@@ -83,7 +83,7 @@ pub enum ReportError {
 }
 
 impl Host {
-    /// Counts usage in memory. [`Host::flush_counts`] and every later write of the state save it.
+    /// Counts usage in memory. [`Self::flush_counts`] and every later write of the state save it.
     pub fn count(&self, account: Account<'_>, counts: Counts) {
         let counts = counts.by(account.user);
         let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
@@ -104,10 +104,10 @@ impl Host {
     }
 
     fn flush_within(&self, patience: Duration) -> Vec<StateProblem> {
-        let Ok(home) = &self.home else {
+        let Ok(paths) = &self.paths else {
             return Vec::new();
         };
-        let store = home.user();
+        let store = paths.user();
         if !self.has_pending() || !store.dir().path().is_dir() {
             return Vec::new();
         }
@@ -136,8 +136,8 @@ impl Host {
     ///
     /// Returns [`ReportError`] if the entries cannot be read or the open period cannot be closed.
     pub fn usage_report(&self, cut: Cut) -> Result<UsageExport, ReportError> {
-        let home = self.home.as_ref().map_err(Clone::clone)?;
-        let store = home.user();
+        let paths = self.paths.as_ref().map_err(Clone::clone)?;
+        let store = paths.user();
         if !store.dir().path().is_dir() {
             return Ok(UsageExport::default());
         }
@@ -154,10 +154,10 @@ impl Host {
     ///
     /// Returns [`StateProblem`] if the journal cannot be used.
     pub fn inspect_journal(&self) -> Result<Option<usize>, StateProblem> {
-        let Ok(home) = &self.home else {
+        let Ok(paths) = &self.paths else {
             return Ok(None);
         };
-        match Journal::inspect(home.user(), self.seal()) {
+        match Journal::inspect(paths.user(), self.seal()) {
             (_, Some(problem)) => Err(problem),
             (journal, None) if journal.entries.is_empty() => Ok(None),
             (journal, None) => Ok(Some(journal.entries.len())),

@@ -37,7 +37,7 @@ fn create(directory: &Path, path: &Path) -> io::Result<File> {
 
 /// Opens the existing file.
 ///
-/// Checks before opening that it is a regular file, so that no device is open_no_follow, and afterwards
+/// Checks before opening that it is a regular file, so that no device is opened, and afterwards
 /// that it was not replaced. A link that is created in between is not followed.
 fn open_existing(path: &Path) -> io::Result<File> {
     let is_file = |metadata: &Metadata| metadata.file_type().is_file();

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use license_core::session::UnreadablePath;
 use thiserror::Error;
 
-/// The most characters of a value that are shown: enough to see a typo, without all of a text that
-/// was pasted by mistake.
+/// Maximum number of characters of a value that are shown: enough to see a typo, without all of a
+/// text that was pasted by mistake.
 const MAX_FOUND: usize = 32;
 
 /// The reason why the usage type is unknown.

@@ -7,9 +7,9 @@ use crate::machine::component::{Lookup, Observation, check, check_file, first};
 use crate::machine::mounts::{Mount, Mounts};
 use crate::machine::{MissingReason, System, identity};
 
-/// The most layers of block devices. Encryption on LVM on RAID on a partition has four.
+/// Maximum number of layers of block devices. Encryption on LVM on RAID on a partition has four.
 const LAYERS: usize = 8;
-/// The most disks of a root file system.
+/// Maximum number of disks of a root file system.
 const MOST_DISKS: usize = 64;
 
 /// Files with the name of a disk. The first ones are most likely to be unique.

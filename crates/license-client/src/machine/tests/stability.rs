@@ -88,7 +88,7 @@ fn reasons_and_stabilities_have_texts() {
     let image = MissingReason::Rejected(Rejection::ImageDefault).to_string();
     assert_eq!(
         image,
-        "it was shipped in an image, so many machines have it"
+        "many machines have it, because it is part of an image"
     );
     assert_eq!(format!("{:>7}", Stability::Fair), "   fair");
 }

@@ -29,13 +29,16 @@ fn a_path_without_room_for_the_entry_is_reported_with_its_length() {
 
     let error = find_project(&tree.deep(room + 1), product(), None).unwrap_err();
     assert!(error.is_too_long(), "{error:?}");
-    let told = error.to_string();
-    let told = told
+    let text = error.to_string();
+    let text = text
         .split_once("/.coditect cannot be read: its ")
         .unwrap()
         .1;
-    assert!(told.starts_with("4096 bytes, "), "{told}");
-    assert!(told.ends_with(" are more than the system accepts"), "{told}");
+    assert!(text.starts_with("4096 bytes, "), "{text}");
+    assert!(
+        text.ends_with(" are more than the system accepts"),
+        "{text}"
+    );
 }
 
 #[test]
