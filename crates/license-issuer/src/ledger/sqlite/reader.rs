@@ -309,8 +309,4 @@ pub(super) fn entry_of_row(row: &Row<'_>) -> rusqlite::Result<Entry> {
 }
 
 #[cfg(test)]
-mod activation_tests;
-#[cfg(test)]
-mod history_tests;
-#[cfg(test)]
 mod tests;
