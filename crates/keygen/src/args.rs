@@ -89,7 +89,7 @@ pub(crate) enum Command {
     Activate(Box<Activate>),
     /// Record that an activation has ended, which frees its device
     Release(Release),
-    /// Answer a clock request, so that a machine accepts the time of issue as its present time
+    /// Answer a clock request: the machine then accepts the time of issue as the present
     ClockRepair(AnswerArgs),
     /// Record the revocation of a license
     Revoke(Revoke),

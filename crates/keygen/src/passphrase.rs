@@ -93,7 +93,8 @@ impl PassphraseInput {
     ///
     /// # Errors
     ///
-    /// Returns `USAGE` if there is no terminal or no passphrase, and `IO` if the file cannot be read.
+    /// Returns `USAGE` if there is no terminal or no passphrase, and `IO` if the file cannot be
+    /// read.
     pub(crate) fn read_existing(&self) -> Result<Passphrase, Failure> {
         match self {
             Self::Prompt => prompt_once(&mut prompt, "Passphrase: "),

@@ -14,7 +14,7 @@ pub(crate) struct AnswerArgs {
     pub(crate) request: Source,
     #[command(flatten)]
     pub(crate) signing: SigningArgs,
-    /// Write the answer as a QR code, to the terminal or with --out x.png as an image
+    /// Write a QR code to the terminal, or as an image with --out x.png
     #[arg(long)]
     pub(crate) qr: bool,
 }
@@ -24,10 +24,10 @@ pub(crate) struct Activate {
     /// License that the request names, if it is not in the ledger
     #[arg(long, value_name = "FILE")]
     pub(crate) license: Option<Source>,
-    /// Public keys that signed the license, if they are not in the ledger; may be repeated
+    /// Public keys that are not in the ledger; may be repeated
     #[arg(long, value_name = "FILE")]
     pub(crate) trust: Vec<Source>,
-    /// Sign a new answer to a request that has an answer, for example with a new key
+    /// Sign a new answer even if the request already has one
     #[arg(long)]
     pub(crate) reissue: bool,
     /// Activate even if the license has no free device
@@ -43,7 +43,7 @@ pub(crate) struct Release {
     /// Receipt that `license deactivate` wrote on the machine; - for standard input
     #[arg(value_name = "RECEIPT")]
     pub(crate) receipt: Option<Source>,
-    /// Activation to end without a receipt, because its machine is lost; needs --reason
+    /// Activation to end because its machine is lost; needs --reason
     #[arg(long, value_name = "ACTIVATION_ID", requires = "reason")]
     pub(crate) activation: Option<String>,
     /// Reason for the ledger and the revocation list
@@ -56,11 +56,10 @@ pub(crate) struct Release {
 
 #[derive(Debug, Args)]
 pub(crate) struct Bundle {
-    /// Files with licenses, validations, activations or other signed artifacts; - for standard
-    /// input
+    /// Files with licenses, validations or other signed artifacts; - for standard input
     #[arg(required = true, value_name = "FILE")]
     pub(crate) files: Vec<Source>,
-    /// Public keys of the signers, if they are not in the ledger; may be repeated
+    /// Public keys that are not in the ledger; may be repeated
     #[arg(long, value_name = "FILE")]
     pub(crate) trust: Vec<Source>,
     /// Product file (TOML) [default: the built-in product]

@@ -5,8 +5,7 @@ use license_cli_support::Source;
 
 #[derive(Debug, Args)]
 pub(crate) struct Diff {
-    /// First license: a file (- for standard input), a token or full enterprise key, or an id or
-    /// key in the ledger
+    /// First license: a file (or -), token, enterprise key, or id or key in the ledger
     #[arg(value_name = "BEFORE")]
     pub(crate) before: Source,
     /// Second license, in the same forms

@@ -22,13 +22,13 @@ pub(crate) struct Issue {
     /// Name of the customer
     #[arg(long, value_name = "NAME", required_unless_present = "convert")]
     pub(crate) customer: Option<String>,
-    /// Trial (id or key) to convert; --days then counts from its end
+    /// Trial to convert (id or key); --days count from its end
     #[arg(long, value_name = "LICENSE_ID")]
     pub(crate) convert: Option<String>,
     /// Last day of the license (UTC)
     #[arg(long, value_parser = Date::parse, value_name = "YYYY-MM-DD")]
     pub(crate) expires: Option<Date>,
-    /// Days after the first day, through the end of the last one (UTC)
+    /// Days after the first day, until the end of the last (UTC)
     #[arg(long, value_name = "N", value_parser = count, allow_negative_numbers = true)]
     pub(crate) days: Option<NonZeroU32>,
     /// Issue a license that never expires
@@ -45,10 +45,10 @@ pub(crate) struct Issue {
     /// Never require validation
     #[arg(long)]
     pub(crate) offline: bool,
-    /// Hours between required validations [default: that of the tier]
+    /// Hours between validations [default: that of the tier]
     #[arg(long, value_name = "HOURS", value_parser = count, allow_negative_numbers = true)]
     pub(crate) check_in: Option<NonZeroU32>,
-    /// Hours of validity after the last validation [default: that of the tier]
+    /// Hours of validity after a validation [default: the tier's]
     #[arg(
         long,
         value_name = "HOURS",
@@ -59,16 +59,16 @@ pub(crate) struct Issue {
     pub(crate) grace: Option<NonZeroU32>,
     #[command(flatten)]
     pub(crate) restrictions: RestrictionArgs,
-    /// Last build day of the covered versions [default: all versions]
+    /// Last build day of covered versions [default: no limit]
     #[arg(long, value_parser = Date::parse, value_name = "YYYY-MM-DD")]
     pub(crate) maintenance_until: Option<Date>,
-    /// Version requirement, such as "<3.0.0" [default: all versions]
+    /// Version requirement, such as "<3.0.0" [default: none]
     #[arg(long, value_parser = requirement, value_name = "REQ")]
     pub(crate) max_version: Option<VersionReq>,
     /// Short code of the company
     #[arg(long, value_parser = Company::parse, value_name = "CODE")]
     pub(crate) company: Option<Company>,
-    /// Name of the vendor [default: that in the product file]
+    /// Name of the vendor [default: the product's]
     #[arg(long, value_name = "NAME")]
     pub(crate) issuer: Option<String>,
     #[command(flatten)]
@@ -77,16 +77,16 @@ pub(crate) struct Issue {
 
 #[derive(Debug, Args)]
 pub(crate) struct Trial {
-    /// Name of the customer; case and spacing do not distinguish customers
+    /// Name of the customer, compared without case and spacing
     #[arg(long, value_name = "NAME")]
     pub(crate) customer: String,
     /// Allow another trial for this customer
     #[arg(long)]
     pub(crate) again: bool,
-    /// Tier of the trial [default: that in the product file]
+    /// Tier of the trial [default: the product's]
     #[arg(long, value_parser = tier)]
     pub(crate) tier: Option<Tier>,
-    /// Days of the trial, through the end of the last one (UTC) [default: as in the product file]
+    /// Days until the end of the last one (UTC) [default: the product's]
     #[arg(long, value_name = "N", value_parser = count, allow_negative_numbers = true)]
     pub(crate) days: Option<NonZeroU32>,
     /// Never require validation
@@ -94,7 +94,7 @@ pub(crate) struct Trial {
     pub(crate) offline: bool,
     #[command(flatten)]
     pub(crate) restrictions: RestrictionArgs,
-    /// Name of the vendor [default: that in the product file]
+    /// Name of the vendor [default: the product's]
     #[arg(long, value_name = "NAME")]
     pub(crate) issuer: Option<String>,
     #[command(flatten)]
@@ -109,10 +109,10 @@ pub(crate) struct Batch {
     pub(crate) orders: PathBuf,
     #[command(flatten)]
     pub(crate) key: KeyArgs,
-    /// Directory for the license files and the manifest; orders issued before are not repeated
+    /// Directory for license files and manifest; issued orders are skipped
     #[arg(long, value_name = "DIR")]
     pub(crate) out: PathBuf,
-    /// Name of this batch, such as 2027-01; the same orders are issued again under a new name
+    /// Name of the batch, such as 2027-01; a new name issues orders again
     #[arg(long, value_name = "NAME")]
     pub(crate) name: Option<String>,
     /// Number of signing threads [default: one per core]
@@ -149,7 +149,7 @@ pub(crate) struct EnterpriseKey {
     /// Issue a key that never expires
     #[arg(long)]
     pub(crate) perpetual: bool,
-    /// Print the short form for invoices and phone calls, which has no signature
+    /// Print the short form for invoices and calls, without a signature
     #[arg(long)]
     pub(crate) short: bool,
     /// Product code [default: that of the product file]
@@ -162,7 +162,7 @@ pub(crate) struct EnterpriseKey {
     pub(crate) key: KeyArgs,
     #[command(flatten)]
     pub(crate) output: OutputFile,
-    /// Check everything and show the result, but sign and write nothing
+    /// Check and show everything, but sign and write nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
 }
@@ -172,16 +172,16 @@ pub(crate) struct CheckIn {
     /// License file, token or full enterprise key that you issued; - for standard input
     #[arg(value_name = "LICENSE_FILE")]
     pub(crate) license: Source,
-    /// Public keys of your other signing keys, which may have signed the license; may be repeated
+    /// Public keys of your other signing keys; may be repeated
     #[arg(long, value_name = "FILE")]
     pub(crate) trust: Vec<Source>,
-    /// Machine of the validation, as `license machine` prints it [default: all machines]
+    /// Validated machine (see `license machine`) [default: all machines]
     #[arg(long, value_name = "MACHINE")]
     pub(crate) machine: Option<String>,
     /// Validate even if the license has no free device
     #[arg(long, requires = "machine")]
     pub(crate) over_device_limit: bool,
-    /// Status of the license: active, suspended, canceled or revoked
+    /// Status: active, suspended, canceled or revoked
     #[arg(long, value_parser = status, value_name = "STATUS", default_value = "active")]
     pub(crate) status: Status,
     /// Nonce that the customer sent: 1 to 128 printable ASCII characters

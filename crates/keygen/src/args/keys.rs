@@ -16,7 +16,7 @@ pub(crate) struct NewKey {
     /// New file for the key; - for standard output
     #[arg(long, value_name = "FILE", required_unless_present = "key")]
     pub(crate) out: Option<Destination>,
-    /// HSM to create the key in, as pkcs11:token=TOKEN;object=NAME; the key cannot leave the HSM
+    /// HSM for the key, as pkcs11:token=TOKEN;object=NAME
     #[arg(
         long,
         value_name = "KEY",
@@ -24,16 +24,16 @@ pub(crate) struct NewKey {
         conflicts_with_all = ["out", "no_passphrase"]
     )]
     pub(crate) key: Option<KeyLocation>,
-    /// Key size in bits; choose 4096 for long-lived keys
+    /// Key size in bits
     #[arg(long, value_enum, default_value = "4096")]
     pub(crate) bits: KeySize,
-    /// Signature algorithm: RS256 or PS256; a key for PS256 does not sign with RS256
+    /// Algorithm: RS256, or PS256 exclusively
     #[arg(long, value_parser = algorithm, default_value = "RS256", value_name = "ALG")]
     pub(crate) alg: Algorithm,
-    /// File with the passphrase, or the PIN of the HSM, in its first line (or -, or /dev/fd/N)
+    /// File with the passphrase or PIN in its first line (or -)
     #[arg(long, value_name = "FILE")]
     pub(crate) passphrase_file: Option<PathBuf>,
-    /// Do not encrypt the key: everyone who can read the file can issue licenses
+    /// Do not encrypt the key (everyone who reads the file can sign)
     #[arg(long)]
     pub(crate) no_passphrase: bool,
 }
@@ -52,7 +52,7 @@ pub(crate) enum KeySize {
 pub(crate) struct Public {
     #[command(flatten)]
     pub(crate) key: KeyArgs,
-    /// Format: PEM (SubjectPublicKeyInfo) or JSON Web Key
+    /// Output format
     #[arg(long, value_enum, default_value = "pem")]
     pub(crate) format: PublicFormat,
     #[command(flatten)]

@@ -39,9 +39,9 @@ pub(crate) enum LedgerCommand {
         #[command(flatten)]
         output: OutputFile,
     },
-    /// Find licenses by part of an id, key, name, machine or nonce; tolerates typing errors in keys
+    /// Find licenses by part of an id, key, name, machine or nonce
     Find {
-        /// Text to search for
+        /// Text to search for; a license key may have typing errors
         text: String,
     },
     /// List licenses that end soon
@@ -97,7 +97,7 @@ pub(crate) struct List {
     /// Product code of the licenses [default: all products]
     #[arg(long, value_name = "CODE")]
     pub(crate) product: Option<String>,
-    /// Status of the licenses: active, future, expired, superseded or revoked [default: all]
+    /// Status: active, future, expired, superseded or revoked [default: all]
     #[arg(long, value_name = "STATUS", value_parser = license_status)]
     pub(crate) status: Option<LicenseStatus>,
     /// Sort order

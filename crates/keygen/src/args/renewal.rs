@@ -12,10 +12,10 @@ use super::value::{count, tier};
 /// The license that is replaced.
 #[derive(Debug, Args)]
 pub(crate) struct PreviousLicenseArgs {
-    /// License to replace: a file (- for standard input), a token, or an id or key in the ledger
+    /// License to replace: a file (or -), a token, or an id or key in the ledger
     #[arg(value_name = "LICENSE")]
     pub(crate) license: Source,
-    /// Public keys that signed the license, if they are not in the ledger; may be repeated
+    /// Public keys that are not in the ledger; may be repeated
     #[arg(long, value_name = "FILE")]
     pub(crate) trust: Vec<Source>,
 }
@@ -62,7 +62,7 @@ pub(crate) struct Upgrade {
     pub(crate) tier: Option<Tier>,
     #[command(flatten)]
     pub(crate) entitlements: EntitlementArgs,
-    /// Issue the license again even if nothing changes, for example to sign it with a new key
+    /// Issue again without changes, for example with a new signing key
     #[arg(long)]
     pub(crate) reissue: bool,
     #[command(flatten)]

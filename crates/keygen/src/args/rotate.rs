@@ -13,19 +13,19 @@ use super::value::{algorithm, key_location};
 #[derive(Debug, Args)]
 #[command(group = ArgGroup::new("statement").required(true).multiple(true).args(["introduce", "retire"]))]
 pub(crate) struct Rotate {
-    /// Public keys to introduce as trusted (PEM, JWK or JWK Set); may be repeated
+    /// Public keys to introduce as trusted; may be repeated
     #[arg(long, value_name = "FILE")]
     pub(crate) introduce: Vec<Source>,
     /// Retire the key of --key; needs --with
     #[arg(long, requires = "with")]
     pub(crate) retire: bool,
-    /// Successor of the retired key, which is trusted already or introduced here
+    /// Successor of the retired key, trusted or introduced here
     #[arg(long, value_name = "KEY", value_parser = key_location(), requires = "retire")]
     pub(crate) with: Option<KeyLocation>,
-    /// File with the passphrase or PIN of --with in its first line (or /dev/fd/N)
+    /// File with the passphrase or PIN of --with in its first line
     #[arg(long, value_name = "FILE", requires = "with")]
     pub(crate) with_passphrase_file: Option<PathBuf>,
-    /// Signature algorithm of --with [default: that of the key, otherwise RS256]
+    /// Algorithm of --with [default: the key's, or RS256]
     #[arg(long, value_parser = algorithm, value_name = "ALG", requires = "with")]
     pub(crate) with_alg: Option<Algorithm>,
     #[command(flatten)]

@@ -14,13 +14,13 @@ use crate::passphrase::is_stdin;
 /// The signing key.
 #[derive(Debug, Args)]
 pub(crate) struct KeyArgs {
-    /// Signing key: a PKCS#8 PEM file (- for standard input), pkcs11:… (HSM) or awskms:…
+    /// Signing key: PKCS#8 PEM file (or -), pkcs11:… or awskms:…
     #[arg(long, value_name = "KEY", value_parser = key_location())]
     pub(crate) key: KeyLocation,
-    /// File with the passphrase or PIN of the key in its first line (or -, or /dev/fd/N)
+    /// File with the passphrase or PIN in its first line (or -)
     #[arg(long, value_name = "FILE")]
     pub(crate) passphrase_file: Option<PathBuf>,
-    /// Signature algorithm: RS256 or PS256 [default: that of the key, otherwise RS256]
+    /// Algorithm: RS256 or PS256 [default: the key's, or RS256]
     #[arg(long, value_parser = algorithm, value_name = "ALG")]
     pub(crate) alg: Option<Algorithm>,
 }
@@ -42,12 +42,12 @@ pub(crate) struct SigningArgs {
     /// Product file (TOML) [default: the built-in product]
     #[arg(long, value_name = "FILE")]
     pub(crate) product_file: Option<Source>,
-    /// Time of issue, such as 2027-01-31 or 2027-01-31T12:00:00Z [default: now]
+    /// Time of issue, such as 2027-01-31T12:00:00Z [default: now]
     #[arg(long, value_parser = Timestamp::parse, value_name = "TIME")]
     pub(crate) issued_at: Option<Timestamp>,
     #[command(flatten)]
     pub(crate) output: OutputFile,
-    /// Check everything and show the result, but sign and write nothing
+    /// Check and show everything, but sign and write nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
 }
@@ -78,7 +78,7 @@ pub(crate) struct RestrictionArgs {
     /// Permitted user; may be repeated [default: all users]
     #[arg(long, value_name = "USER")]
     pub(crate) user: Vec<String>,
-    /// Permitted machine, as `license machine` prints it; may be repeated [default: all machines]
+    /// Permitted machine (see `license machine`); may be repeated
     #[arg(long, value_name = "MACHINE")]
     pub(crate) machine: Vec<String>,
     /// Require activation on each machine (see `keygen activate`)

@@ -21,7 +21,7 @@ const SECONDS_PER_DAY: u64 = 24 * 3600;
 
 /// Maximum time in seconds by which a list may be postdated.
 ///
-/// A list raises the clock high-water mark of each machine that installs it, and a later list cannot
+/// A list raises the clock high-water mark of each machine that installs it. A later list cannot
 /// lower the mark.
 const MAX_AHEAD: u64 = SECONDS_PER_DAY;
 
