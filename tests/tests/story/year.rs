@@ -294,7 +294,7 @@ fn retire_a_key(desk: &Desk, machine: &Machine) {
         .signs(&retire, "2028-01-10", "retire.lic")
         .expect_code(0);
     let anew = words(
-        "activate first-request.lic --anew --key next.key --passphrase-file passphrase --issued-at 2028-01-10 --out first-anew.lic",
+        "activate first-request.lic --reissue --key next.key --passphrase-file passphrase --issued-at 2028-01-10 --out first-anew.lic",
     );
     let _ = desk.run(&anew).expect_code(0);
     let parts = ["retire.lic", "first-anew.lic"];

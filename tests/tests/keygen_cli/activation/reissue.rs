@@ -112,5 +112,5 @@ fn a_retirement_counts_the_affected_activations() {
     );
     write(&desk, "request.lic", Letter::Activation(request(&id, 1, 1)));
     let _ = reissue(&desk, &[]).expect_code(0);
-    assert!(!output().contains("current activation"), "{}", said());
+    assert!(!output().contains("current activation"), "{}", output());
 }
