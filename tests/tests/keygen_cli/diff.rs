@@ -56,12 +56,12 @@ fn losses_come_first_then_gains() {
         "before     PRO for ACME Ltd, until 2028-01-01T00:00:00Z",
         "now        TEAM for ACME Ltd",
         "\nLost\n",
-        "  feature hooks is gone",
+        "  feature hooks is removed",
         "\nGained\n",
         "  the tier is TEAM instead of PRO",
-        "  it holds 366 days longer: until 2029-01-01T00:00:00Z",
+        "  it is valid 366 days longer: until 2029-01-01T00:00:00Z",
         "\nOther changes\n",
-        "  20 seats, before no number was named",
+        "  20 seats; no number was set before",
     ];
     let places = order.map(at);
     assert!(places.is_sorted(), "{text}");
@@ -80,7 +80,7 @@ fn json_has_each_change_with_before_and_after() {
         (&true.into(), &true.into())
     );
     let hooks = json!({
-        "what": "feature", "name": "hooks", "before": true, "after": false, "text": "feature hooks is gone",
+        "what": "feature", "name": "hooks", "before": true, "after": false, "text": "feature hooks is removed",
     });
     assert!(
         report["losses"].as_array().unwrap().contains(&hooks),
@@ -88,7 +88,7 @@ fn json_has_each_change_with_before_and_after() {
     );
     let end = json!({
         "what": "expires_at", "name": null, "before": "2028-01-01T00:00:00Z", "after": "2029-01-01T00:00:00Z",
-        "text": "it holds 366 days longer: until 2029-01-01T00:00:00Z, before until 2028-01-01T00:00:00Z",
+        "text": "it is valid 366 days longer: until 2029-01-01T00:00:00Z instead of 2028-01-01T00:00:00Z",
     });
     assert!(
         report["gains"].as_array().unwrap().contains(&end),

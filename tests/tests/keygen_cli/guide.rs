@@ -8,8 +8,14 @@ use super::*;
 fn lines(guide: &str) -> Vec<String> {
     let path = programs::workspace().join("docs").join(guide);
     let text = fs::read_to_string(path).unwrap();
-    let lines = text.lines().filter(|line| line.starts_with("    keygen "));
-    lines.map(|line| line.trim().to_owned()).collect()
+    commands(text.lines())
+}
+
+/// The lines of a guide that call `keygen`, in code blocks, which may belong to a list.
+pub(super) fn commands<'a>(lines: impl Iterator<Item = &'a str>) -> Vec<String> {
+    let lines = lines.filter(|line| line.starts_with("    ")).map(str::trim);
+    let lines = lines.filter(|line| line.starts_with("keygen "));
+    lines.map(str::to_owned).collect()
 }
 
 /// Splits a line as a shell does, as far as the guides need.

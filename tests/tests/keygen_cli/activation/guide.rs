@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use super::super::guide::words;
+use super::super::guide::{commands, words};
 use super::*;
 
 /// Returns the lines of a section that call `keygen`.
@@ -11,14 +11,13 @@ fn section(heading: &str) -> Vec<String> {
     let text = fs::read_to_string(path).unwrap();
     let lines = text.lines().skip_while(|line| *line != heading).skip(1);
     let lines = lines.take_while(|line| !line.starts_with("## "));
-    let lines = lines.filter(|line| line.starts_with("    keygen "));
-    lines.map(|line| line.trim().to_owned()).collect()
+    commands(lines)
 }
 
 #[test]
 fn the_commands_of_the_activation_guide_work() {
     let desk = Vendor::shared().desk();
-    let lines = section("## Machine by machine: activation");
+    let lines = section("## Activation");
     assert!(lines.len() >= 6, "{lines:?}");
     let mut license = String::new();
     for line in lines {
