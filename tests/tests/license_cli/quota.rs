@@ -208,7 +208,7 @@ fn in_grace_the_license_applies_and_with_strict_the_base_tier_applies() {
     let site = site();
     site.write(
         "grace.lic",
-        minted(&words(
+        issue_license(&words(
             "--tier pro --perpetual --check-in 1 --grace 1000000",
         ))
         .file,
