@@ -35,9 +35,9 @@ impl LicenseInput {
         let is_literal =
             argument != "-" && !Path::new(argument).exists() && looks_like_license(argument);
         let name = if LicenseKey::is_likely(argument) {
-            "the key given"
+            "the given key"
         } else {
-            "the token given"
+            "the given token"
         };
         is_literal.then(|| Self {
             name: name.to_owned(),
