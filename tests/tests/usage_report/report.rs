@@ -56,8 +56,7 @@ fn a_dry_run_tells_and_writes_nothing() {
     let told = license(&machine, &["usage-report", "--dry-run"]).expect_code(0);
     assert!(told.stdout.starts_with("would write 1 entry, "), "{told:?}");
     assert!(
-        told.stdout
-            .contains("commands_per_day: 3 used, 0 refused"),
+        told.stdout.contains("commands_per_day: 3 used, 0 refused"),
         "{told:?}"
     );
     let told = license(&machine, &["usage-report", "--dry-run", "--json"]);

@@ -13,7 +13,7 @@ use crate::context::AppContext;
 use crate::output::failure;
 use crate::output::notice::{self, Notice};
 
-/// Runs the command.
+/// Writes or summarizes a usage report.
 ///
 /// # Errors
 ///

@@ -46,7 +46,7 @@ impl LicenseInput {
     }
 }
 
-/// The longest name of a file. A longer text was pasted.
+/// The maximum length of a file name. A longer argument is pasted text.
 const LONGEST_FILE_NAME: usize = 255;
 
 /// Returns whether an argument that names no file looks like a key or a token rather than like a
