@@ -148,7 +148,7 @@ fn a_state_of_before_there_were_reports_counts_on() {
     let report = send(&machine, &desk, "usage.jsonl", &[]);
     assert_eq!(total(&entries(&report)), (2, 0));
     let told = license(&machine, &["doctor", "--json"]).json();
-    assert!(told.to_string().contains("usage holds 1 entry"), "{told}");
+    assert!(told.to_string().contains("usage contains 1 entry"), "{told}");
     let _ = license(&machine, &["remove"]).expect_code(0);
     assert!(
         machine.state().join("usage").exists(),
