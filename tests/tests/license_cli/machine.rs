@@ -208,7 +208,7 @@ fn differing_components_are_reported() {
     let evidence = ["matching", "differing", "missing"].map(|member| &denied["evidence"][member]);
     assert_eq!(evidence, [&json!(["mac"]), &json!(["id"]), &json!([])]);
     let output = status(other, &[]).expect_code(1).stdout;
-    assert!(output.contains("the same: mac; another: id"), "{output}");
+    assert!(output.contains("same: mac; different: id"), "{output}");
     let real = bound_to(&[&fingerprint(ELSEWHERE)]);
     let denied = on(HERE, &real, &["status", "--json"]).expect_code(1).json();
     assert_eq!(denied["evidence"]["differing"], json!(["given"]));

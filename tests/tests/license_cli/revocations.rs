@@ -100,7 +100,7 @@ fn a_license_on_an_installed_list_is_revoked_with_a_reason() {
     assert!(
         output
             .stdout
-            .contains("on list 1, revoked at 2020-01-01T00:30:00Z: refunded\\u{1b}"),
+            .contains("on revocation list 1, revoked at 2020-01-01T00:30:00Z: refunded\\u{1b}"),
         "{}",
         output.stdout
     );

@@ -234,7 +234,7 @@ fn a_path_that_is_too_long_is_reported_with_its_length() {
     for command in ["session", "usage"] {
         let path = directory.to_str().unwrap();
         let complaint = license(&site, &[command, path]).expect_failure(4);
-        for words in ["its 4100 bytes, ", " are more than the system takes"] {
+        for words in ["its 4100 bytes, ", " are more than the system accepts"] {
             assert!(complaint.message.contains(words), "{complaint:?}");
         }
         assert!(complaint.hint.contains("shorter"), "{complaint:?}");
