@@ -101,7 +101,7 @@ fn a_clock_that_is_set_back_does_not_restore_an_expired_license() {
         "1",
         "--offline",
     ];
-    site.write("trial.lic", minted(&terms).file);
+    site.write("trial.lic", issue_license(&terms).file);
     let report = on(
         HERE,
         &site,
@@ -195,7 +195,7 @@ fn a_clock_that_was_far_ahead_is_ignored_or_repaired_by_a_new_signature() {
     let now = Run::of("date", &site).args(["-u", "+%Y-%m-%dT%H:%M:%SZ"]);
     let now = now.run().expect_code(0).stdout;
     let terms = ["--tier", "ent", "--perpetual", "--issued-at", now.trim()];
-    site.write("new.lic", minted(&terms).file);
+    site.write("new.lic", issue_license(&terms).file);
     let output = install("new.lic");
     assert!(output.contains("the clock was ahead before"), "{output}");
     assert!(!output.contains("CLOCK_BEHIND"), "{output}");
