@@ -79,7 +79,9 @@ fn pyjwt_and_jose_verify_an_issued_validation_token() {
         let workstation = vendor.desk();
         workstation.write("acme.lic", team_license(vendor).file);
         let check_in = ["check-in", "--key", "vendor.key", "acme.lic", "--json"];
-        let check_in = Run::keygen(&workstation).args(check_in).args(["--nonce", "4711"]);
+        let check_in = Run::keygen(&workstation)
+            .args(check_in)
+            .args(["--nonce", "4711"]);
         let report = check_in.run().expect_code(0).json();
         let token = report["validations"][0]["token"].as_str().unwrap();
         let claims = payload(token);
@@ -305,7 +307,14 @@ fn sign_with_key(
 fn plain_key(vendor: &Vendor) -> Option<String> {
     let openssl = tools::openssl()?;
     let workstation = vendor.desk();
-    let run = |args: &[&str]| openssl.run(&workstation).args(args).run().expect_code(0).stdout;
+    let run = |args: &[&str]| {
+        openssl
+            .run(&workstation)
+            .args(args)
+            .run()
+            .expect_code(0)
+            .stdout
+    };
     let outline = run(&["asn1parse", "-in", "vendor.key"]);
     let numbers = outline
         .lines()

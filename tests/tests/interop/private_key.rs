@@ -16,11 +16,16 @@ fn openssl_opens_an_encrypted_key_only_with_its_passphrase() {
     let new_key = words("new-key --bits 2048 --out vendor.key --passphrase-file passphrase");
     let _ = Run::keygen(&workstation).args(new_key).run().expect_code(0);
     assert!(
-        workstation.read("vendor.key")
+        workstation
+            .read("vendor.key")
             .starts_with("-----BEGIN ENCRYPTED PRIVATE KEY-----\n")
     );
     let public = words("public --key vendor.key --passphrase-file passphrase");
-    let ours = Run::keygen(&workstation).args(public).run().expect_code(0).stdout;
+    let ours = Run::keygen(&workstation)
+        .args(public)
+        .run()
+        .expect_code(0)
+        .stdout;
     let open = |passphrase: &str| {
         let pkey = ["pkey", "-in", "vendor.key", "-pubout", "-passin"];
         openssl
@@ -115,7 +120,9 @@ const PSS_RESTRICTED: [&str; 3] = [
 fn openssl_key(kind: &str, restrictions: &[&str]) -> Option<String> {
     let openssl = tools::openssl()?;
     let workstation = Scratch::new();
-    let mut genpkey = openssl.run(&workstation).args(["genpkey", "-algorithm", kind]);
+    let mut genpkey = openssl
+        .run(&workstation)
+        .args(["genpkey", "-algorithm", kind]);
     for option in ["rsa_keygen_bits:2048"].iter().chain(restrictions) {
         genpkey = genpkey.args(["-pkeyopt", option]);
     }

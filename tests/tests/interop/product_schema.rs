@@ -297,7 +297,9 @@ fn the_schema_and_the_parser_accept_the_same_files() {
     for (name, text) in names.iter().zip(files.values()) {
         workstation.write(name, text);
     }
-    let validate = python.run(&workstation).arg(tools::script("product_schema.py"));
+    let validate = python
+        .run(&workstation)
+        .arg(tools::script("product_schema.py"));
     let validate = validate.arg("schema.json").args(&names).run();
     let errors = validate.expect_code(0).json();
     let mut valid = 0;
