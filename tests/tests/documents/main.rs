@@ -1,0 +1,27 @@
+//! The documents agree with the code: reason codes, the tier table and links.
+#![allow(
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking"
+)]
+
+mod codes;
+mod links;
+#[allow(
+    dead_code,
+    reason = "the test of the layers uses the rest of the module"
+)]
+#[path = "../layers/sources.rs"]
+mod sources;
+mod tiers;
+
+use std::fs;
+
+use license_tests::programs;
+
+/// Reads a document, by its path below the workspace.
+fn document(path: &str) -> String {
+    let path = programs::workspace().join(path);
+    fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
