@@ -1,8 +1,8 @@
-//! What the library costs beside opening it.
+//! Times of library calls, compared with `Client::open`.
 //!
 //!     cargo bench -p license-benches --bench machine
-#![allow(missing_docs, reason = "a program, and no library")]
-#![allow(clippy::unwrap_used, reason = "a bench ends where it can't be set up")]
+#![allow(missing_docs, reason = "a benchmark is not a library")]
+#![allow(clippy::unwrap_used, reason = "a benchmark panics if its setup fails")]
 
 use std::hint::black_box;
 
@@ -20,8 +20,8 @@ fn main() {
 fn machine() -> Scratch {
     let vendor = Vendor::with_key("4096", "RS256");
     let machine = vendor.site();
-    let minted = vendor.issue(&["--tier", "pro", "--perpetual", "--offline"]);
-    machine.write("pro.lic", minted.file);
+    let license = vendor.issue(&["--tier", "pro", "--perpetual", "--offline"]);
+    machine.write("pro.lic", license.file);
     let install = ["install", "--trust", "trust.jwks", "pro.lic"];
     let _ = Run::license(&machine).args(install).run().expect_code(0);
     machine

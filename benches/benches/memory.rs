@@ -1,14 +1,15 @@
-//! The peak of memory that each command of `license` and `keygen` takes, and the page faults on the way, as GNU `time` tells them; beside
-//! the smallest program that reads its command line with `clap`. The commands are one story: a license is sold, installed, activated,
-//! used, renewed and given up.
+//! Peak memory and page faults of each command of `license` and `keygen`, measured with GNU `time`
+//! and compared with the smallest `clap` program.
+//!
+//! The commands issue, install, activate, use, deactivate and renew a license.
 //!
 //!     cargo bench -p license-benches --bench memory
-#![allow(missing_docs, reason = "a program, and no library")]
+#![allow(missing_docs, reason = "a benchmark is not a library")]
 #![allow(
     clippy::indexing_slicing,
     clippy::print_stdout,
     clippy::unwrap_used,
-    reason = "a bench prints, and ends where it can't be set up"
+    reason = "a benchmark prints, and panics if its setup fails"
 )]
 
 use std::path::Path;
@@ -18,8 +19,9 @@ use license_tests::{Run, Scratch, programs};
 const SMALLEST: &str = env!("CARGO_BIN_EXE_smallest");
 const TIME: &str = "/usr/bin/time";
 
-/// What each line needs is made by those above it. `TEAM` and `TRIAL` are the ids of those licenses.
-const STORY: &[&str] = &[
+/// The measured commands. Each one uses files of those before it. `TEAM` and `TRIAL` are replaced
+/// by license ids.
+const COMMANDS: &[&str] = &[
     "license --version",
     "keygen --version",
     "keygen new-key --bits 4096 --no-passphrase --out vendor.key",
@@ -75,23 +77,27 @@ const STORY: &[&str] = &[
 
 fn main() {
     if !Path::new(TIME).exists() {
-        println!("GNU time not found at {TIME}: nothing is measured");
+        println!("GNU time not found at {TIME}; nothing is measured");
         return;
     }
     let place = Scratch::new();
     place.write("orders.csv", orders());
     let (base, faults) = measured(&place, SMALLEST, &["acme.lic"]);
     println!("peak resident set, ratio to the first, page faults");
-    line("the smallest clap program", base, base, faults);
-    for told in STORY {
-        let words: Vec<String> = told.split(' ').map(|word| named(&place, word)).collect();
+    print_line("the smallest clap program", base, base, faults);
+    for command in COMMANDS {
+        let words: Vec<String> = command
+            .split(' ')
+            .map(|word| with_id(&place, word))
+            .collect();
         let (program, args) = words.split_first().unwrap();
-        let path = match program.as_str() {
-            "license" => programs::license(),
-            _ => programs::keygen(),
+        let path = if program == "license" {
+            programs::license()
+        } else {
+            programs::keygen()
         };
         let (peak, faults) = measured(&place, path.to_str().unwrap(), args);
-        line(told, peak, base, faults);
+        print_line(command, peak, base, faults);
     }
 }
 
@@ -101,21 +107,21 @@ fn orders() -> String {
 }
 
 /// The id of a license, where one is named; else the word.
-fn named(place: &Scratch, word: &str) -> String {
+fn with_id(place: &Scratch, word: &str) -> String {
     let file = match word {
         "TEAM" => "team.lic",
         "TRIAL" => "trial.lic",
         _ => return word.to_owned(),
     };
     let inspect = Run::license(place).args(["inspect", "--json", file]);
-    let told = inspect.run().expect_code(0).json();
-    told["tokens"][0]["claims"]["jti"]
+    let report = inspect.run().expect_code(0).json();
+    report["tokens"][0]["claims"]["jti"]
         .as_str()
         .unwrap()
         .to_owned()
 }
 
-/// The peak in KiB, and the page faults for which no disk was read.
+/// Returns the peak in KiB, and the number of page faults without I/O.
 fn measured(place: &Scratch, program: &str, args: &[impl AsRef<str>]) -> (u32, u32) {
     let time = Run::of(TIME, place).args(["-o", "time.txt", "-f", "%M %R", program]);
     let ledger = place.file("ledger");
@@ -123,15 +129,15 @@ fn measured(place: &Scratch, program: &str, args: &[impl AsRef<str>]) -> (u32, u
         .args(args.iter().map(AsRef::as_ref))
         .env("KEYGEN_LEDGER", ledger);
     let outcome = run.run();
-    // A license that is still to be activated is denied, which takes no less.
+    // Before its activation the license is denied, which does not cost less.
     assert!(matches!(outcome.code, Some(0 | 1)), "{outcome:?}");
-    let told = place.read("time.txt");
-    let figures = told.lines().last().unwrap();
+    let report = place.read("time.txt");
+    let figures = report.lines().last().unwrap();
     let (peak, faults) = figures.split_once(' ').unwrap();
     (peak.parse().unwrap(), faults.parse().unwrap())
 }
 
-fn line(name: &str, peak: u32, base: u32, faults: u32) {
+fn print_line(name: &str, peak: u32, base: u32, faults: u32) {
     let short: Vec<&str> = name
         .split(' ')
         .take_while(|word| !word.starts_with("--o"))

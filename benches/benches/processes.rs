@@ -1,9 +1,11 @@
-//! What `license` costs as a process, beside the smallest program that reads its command line with `clap`; and to verify a license beside
+//! Times of `license` as a process.
+//!
+//! Compares commands with the smallest `clap` program, and the verification of a license with
 //! `openssl dgst -verify`, PyJWT and npm's `jose`, which `.ci/run` installs.
 //!
 //!     chrt -f 10 cargo bench -p license-benches --bench processes
-#![allow(missing_docs, reason = "a program, and no library")]
-#![allow(clippy::unwrap_used, reason = "a bench ends where it can't be set up")]
+#![allow(missing_docs, reason = "a benchmark is not a library")]
+#![allow(clippy::unwrap_used, reason = "a benchmark panics if its setup fails")]
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -18,18 +20,18 @@ const VERIFY: &[&str] = &["verify", "--trust", "trust.jwks", "pro.lic"];
 
 fn main() {
     let machine = machine();
-    beside_the_smallest(&machine);
-    beside_others(&machine);
+    compare_with_smallest(&machine);
+    compare_with_others(&machine);
 }
 
-/// A machine with a PRO license of an RSA-4096 key, and with the same as others want it.
+/// Creates a machine with a PRO license of an RSA-4096 key, also in the formats of other verifiers.
 fn machine() -> Scratch {
     let vendor = Vendor::with_key("4096", "RS256");
     let machine = vendor.site();
-    let minted = vendor.issue(&["--tier", "pro", "--perpetual", "--offline"]);
-    let token = minted.token();
+    let license = vendor.issue(&["--tier", "pro", "--perpetual", "--offline"]);
+    let token = license.token();
     let (signed, signature) = token.rsplit_once('.').unwrap();
-    machine.write("pro.lic", &minted.file);
+    machine.write("pro.lic", &license.file);
     machine.write("token.jwt", &token);
     machine.write("signed", signed);
     machine.write("signature", URL_SAFE_NO_PAD.decode(signature).unwrap());
@@ -39,8 +41,10 @@ fn machine() -> Scratch {
     machine
 }
 
-/// With `openssl`, which is as short a process: where longer ones come between, each starts with empty caches.
-fn beside_the_smallest(machine: &Scratch) {
+/// Compares `license` with the smallest program and with `openssl`.
+///
+/// All are short processes. Longer ones in between would empty the caches.
+fn compare_with_smallest(machine: &Scratch) {
     let mut subjects = vec![Subject::new("the smallest clap program", || {
         end_to_end(Path::new(SMALLEST), &["pro.lic"], machine);
     })];
@@ -51,7 +55,7 @@ fn beside_the_smallest(machine: &Scratch) {
         ("license check cloud_sync", &["check", "cloud_sync"]),
         ("license session", &["session"]),
         (
-            "license use (counted on the disk)",
+            "license use (written to the disk)",
             &["use", "commands_per_day"],
         ),
     ] {
@@ -62,8 +66,8 @@ fn beside_the_smallest(machine: &Scratch) {
     compare("whole processes", 300, 1, subjects);
 }
 
-/// Who is not installed is told on standard error and left out.
-fn beside_others(machine: &Scratch) {
+/// Compares `license` with foreign verifiers. Those that are not installed are skipped.
+fn compare_with_others(machine: &Scratch) {
     let mut subjects = vec![Subject::new("license verify FILE", || {
         end_to_end(programs::license(), VERIFY, machine);
     })];
@@ -78,10 +82,10 @@ fn beside_others(machine: &Scratch) {
             subjects.push(Subject::new(name, run));
         }
     }
-    compare("to verify one license of RSA-4096", 40, 1, subjects);
+    compare("verification of one RSA-4096 license", 40, 1, subjects);
 }
 
-/// The signature, and no more.
+/// Verifies only the signature.
 fn openssl(machine: &Scratch) -> Option<Subject<'_>> {
     let openssl = tools::openssl()?;
     let args = ["dgst", "-sha256", "-verify", "vendor.pem", "-signature"];

@@ -1,27 +1,27 @@
-//! What a revocation list of a hundred thousand licenses costs: to load, to ask, and beside a hash set.
+//! Time to load a revocation list with 100,000 licenses, and to look up a license in it.
 //!
 //!     cargo bench -p license-benches --bench revocations -- 100000
-#![allow(missing_docs, reason = "a program, and no library")]
+#![allow(missing_docs, reason = "a benchmark is not a library")]
 #![allow(
     clippy::print_stdout,
     clippy::unwrap_used,
-    reason = "a bench prints, and ends where it can't be set up"
+    reason = "a benchmark prints, and panics if its setup fails"
 )]
 
 use std::collections::HashSet;
 use std::hint::black_box;
 
-use license_benches::{Revocations, Subject, Vendor, compare, measure};
+use license_benches::{Revocations, SampleVendor, Subject, compare, measure};
 use license_core::LicenseId;
 use license_core::issue::KeyBits;
 
 fn main() {
     let count = std::env::args().filter_map(|argument| argument.parse().ok());
     let count: u64 = count.min().unwrap_or(100_000);
-    let vendor = Vendor::new(KeyBits::B4096);
+    let vendor = SampleVendor::new(KeyBits::B4096);
     let revocations = Revocations::new(count, &vendor.key);
     let megabytes = revocations.megabytes();
-    println!("{count} licenses: a file of {megabytes:.1} MB");
+    println!("{count} licenses in a file of {megabytes:.1} MB");
     let load = || drop(black_box(revocations.load(&vendor.trust)));
     let time = measure(15, 1, &mut [Subject::new("load", load)]);
     let time = time.time(0).median;
@@ -33,22 +33,22 @@ fn main() {
     look_up(&revocations, &vendor);
 }
 
-/// Each license once, and as many that are on no list.
-fn look_up(revocations: &Revocations, vendor: &Vendor) {
+/// Compares look-ups with a hash set. Half of the licenses are on the list.
+fn look_up(revocations: &Revocations, vendor: &SampleVendor) {
     let list = revocations.load(&vendor.trust);
     let set: HashSet<LicenseId> = revocations.ids.iter().cloned().collect();
     let order = revocations.mixed();
     let calls = u32::try_from(order.len()).unwrap();
     let (mut one, mut other) = (order.iter().cycle(), order.iter().cycle());
     compare(
-        "a license looked up, known or not",
+        "look-up of a license, on the list or not",
         15,
         1,
         vec![
-            Subject::of_calls("HashSet<LicenseId>", calls, || {
+            Subject::with_calls("HashSet<LicenseId>", calls, || {
                 black_box(set.contains(black_box(one.next().unwrap())));
             }),
-            Subject::of_calls("RevocationList::revoked", calls, || {
+            Subject::with_calls("RevocationList::revoked", calls, || {
                 black_box(list.revoked(black_box(other.next().unwrap())));
             }),
         ],

@@ -1,8 +1,9 @@
-//! What the session id of a project costs beside `realpath(3)` of the same path, which is what `std::fs::canonicalize` calls on Unix.
+//! Time to compute the session id of a project, compared with `realpath(3)` of the same path, which
+//! `std::fs::canonicalize` calls on Unix.
 //!
 //!     chrt -f 10 cargo bench -p license-benches --bench session
-#![allow(missing_docs, reason = "a program, and no library")]
-#![allow(clippy::unwrap_used, reason = "a bench ends where it can't be set up")]
+#![allow(missing_docs, reason = "a benchmark is not a library")]
+#![allow(clippy::unwrap_used, reason = "a benchmark panics if its setup fails")]
 
 use std::fs;
 use std::hint::black_box;
@@ -21,7 +22,10 @@ fn main() {
     let host = Host::at(product, state.clone());
     for (title, path) in [
         ("a project behind five links", behind_links(&scratch)),
-        ("the same without a link", scratch.file("work/team/shop")),
+        (
+            "the same project without a link",
+            scratch.file("work/team/shop"),
+        ),
     ] {
         let root = find_project(&path, product, Some(state.path())).unwrap();
         assert!(root.path().ends_with("work/team/shop"), "{root:?}");
@@ -35,10 +39,10 @@ fn main() {
                 let root = find_project(&path, product, Some(state.path()));
                 let _ = black_box(root.unwrap());
             }),
-            Subject::new("session id for a user who is named", || {
+            Subject::new("session id for a given user", || {
                 let _ = black_box(find(&path, Some("ann")).id());
             }),
-            Subject::new("session id for the system's user", || {
+            Subject::new("session id for the user of the system", || {
                 let _ = black_box(find(&path, None).id());
             }),
         ];
@@ -46,15 +50,15 @@ fn main() {
     }
 }
 
-/// `desk/now` leads to `desk/team/now`, and so on, through five folders of one or two levels, the last to the project `work/team/shop`.
+/// Creates a chain of five symbolic links from `desk/now` to the project `work/team/shop`.
 fn behind_links(scratch: &license_tests::Scratch) -> std::path::PathBuf {
-    for folder in [
+    for directory in [
         "desk/team",
         "links/of/ann",
         "old",
         "work/team/shop/.coditect",
     ] {
-        fs::create_dir_all(scratch.file(folder)).unwrap();
+        fs::create_dir_all(scratch.file(directory)).unwrap();
     }
     for (link, target) in [
         ("desk/now", "team/now"),

@@ -1,27 +1,27 @@
-//! How cost grows with size.
+//! Growth of cost with size.
 
 use crate::side_by_side::{Subject, measure};
 
-/// What something of one size takes.
+/// The time that work of one size takes.
 #[derive(Clone, Copy, Debug)]
 pub struct Point {
-    /// How large.
+    /// The size.
     pub size: f64,
-    /// Seconds.
+    /// The time in seconds.
     pub time: f64,
 }
 
-/// What something takes by its size.
+/// The time that work takes, by its size.
 #[derive(Debug)]
 pub struct Line {
-    /// What is done.
+    /// The name of the work.
     pub name: String,
-    /// From small to large.
+    /// The points in ascending order of size.
     pub points: Vec<Point>,
 }
 
 impl Line {
-    /// Measures something at each of these sizes, in turn. Each is set up before any is measured.
+    /// Measures the work at each size, in turn. All sizes are set up before the first measurement.
     pub fn measure<R: FnMut()>(
         name: &str,
         rounds: usize,
@@ -35,11 +35,11 @@ impl Line {
             .unzip();
         let measured = measure(rounds, 1, &mut subjects);
         let times = (0..sizes.len()).map(|at| measured.time(at).median);
-        Self::of(name, sizes.into_iter().zip(times))
+        Self::new(name, sizes.into_iter().zip(times))
     }
 
-    /// Of what was measured elsewhere.
-    pub fn of(name: &str, points: impl IntoIterator<Item = (u32, f64)>) -> Self {
+    /// Creates a line from existing measurements.
+    pub fn new(name: &str, points: impl IntoIterator<Item = (u32, f64)>) -> Self {
         let point = |(size, time)| Point {
             size: f64::from(size),
             time,
@@ -50,12 +50,14 @@ impl Line {
         }
     }
 
-    /// The exponent by which cost grows: 1 is in proportion, 0 is not at all. Of all points.
+    /// Returns the exponent of growth over all points: 1 is proportional, 0 is constant.
     pub fn exponent(&self) -> f64 {
         slope(&self.points)
     }
 
-    /// The same of the largest: what does not grow hides growth of what is small.
+    /// Returns the exponent of growth over the last decade.
+    ///
+    /// At small sizes, constant cost hides growth.
     pub fn last_exponent(&self) -> f64 {
         let largest = self.points.last().map_or(0.0, |point| point.size);
         let is_large = |point: &&Point| point.size * 10.5 >= largest;
@@ -64,7 +66,7 @@ impl Line {
     }
 }
 
-/// The slope of the straight line through these points, of all lines the one with the least squares, both axes being logarithmic.
+/// Returns the slope of the line through these points by least squares, with logarithmic axes.
 pub fn slope(points: &[Point]) -> f64 {
     let logs = points
         .iter()
@@ -83,18 +85,18 @@ mod tests {
 
     fn line(time: fn(f64) -> f64) -> Line {
         let sizes = [10, 100, 1000, 10_000];
-        Line::of("x", sizes.map(|size| (size, time(f64::from(size)))))
+        Line::new("x", sizes.map(|size| (size, time(f64::from(size)))))
     }
 
     #[test]
-    fn the_exponent_is_that_of_the_power() {
+    fn the_exponent_equals_the_power_of_the_size() {
         assert!((line(|size| size * 3e-9).exponent() - 1.0).abs() < 1e-9);
         assert!((line(|size| size * size).exponent() - 2.0).abs() < 1e-9);
         assert!(line(|_| 1e-6).exponent().abs() < 1e-9);
     }
 
     #[test]
-    fn what_does_not_grow_does_not_hide_the_growth_of_the_largest() {
+    fn constant_cost_does_not_hide_growth_in_the_last_decade() {
         let squares = line(|size| size * size * 1e-9 + 1e-3);
         assert!(squares.exponent() < 1.1);
         assert!(squares.last_exponent() > 1.6);

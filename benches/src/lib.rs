@@ -1,8 +1,10 @@
-//! Measuring side by side: machines differ from run to run, so that only ratios within one run mean anything.
+//! Side-by-side measurements.
+//!
+//! Machines differ from run to run, so only ratios within one run are meaningful.
 #![allow(
     clippy::print_stdout,
     clippy::expect_used,
-    reason = "a bench prints, and ends where it can't be set up"
+    reason = "a benchmark prints, and panics if its setup fails"
 )]
 
 mod growth;
@@ -21,5 +23,5 @@ pub use peers::{Peer, Provider};
 pub use plot::Plot;
 pub use revocations::Revocations;
 pub use row::Row;
-pub use side_by_side::{Measured, Spread, Subject, compare, measure, time};
-pub use vendor::{Vendor, now, random, signed};
+pub use side_by_side::{Measurements, Spread, Subject, compare, format_time, measure};
+pub use vendor::{SampleVendor, now, random, signed};

@@ -1,4 +1,5 @@
-//! `jsonwebtoken`, as somebody would use it who knows it well: keys read once, claims of their own types, `exp` and `aud` validated.
+//! `jsonwebtoken`, used well: keys are parsed once, claims have types, and `exp` and `aud` are
+//! validated.
 
 use std::collections::BTreeMap;
 
@@ -7,9 +8,9 @@ use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, deco
 use license_core::issue::Sign as _;
 use serde::{Deserialize, Serialize};
 
-use crate::Vendor;
+use crate::SampleVendor;
 
-/// The library that it calculates with, of which a process has one.
+/// The cryptography library of `jsonwebtoken`. A process can install only one.
 #[derive(Clone, Copy, Debug)]
 pub enum Provider {
     /// AWS-LC.
@@ -19,36 +20,38 @@ pub enum Provider {
 }
 
 impl Provider {
-    /// Chooses it for this process.
+    /// Installs the library for this process.
     ///
     /// # Panics
     ///
-    /// When one was chosen before.
+    /// Panics if a library is already installed.
     pub fn install(self) {
         let provider = match self {
             Self::AwsLc => &aws_lc::DEFAULT_PROVIDER,
             Self::RustCrypto => &rust_crypto::DEFAULT_PROVIDER,
         };
-        provider.install_default().expect("the first choice");
+        provider
+            .install_default()
+            .expect("no other provider is installed");
     }
 }
 
-/// A vendor's key and license in the hands of `jsonwebtoken`.
+/// A vendor's key and license for `jsonwebtoken`.
 pub struct Peer {
     decoding: DecodingKey,
     encoding: EncodingKey,
     validation: Validation,
     header: Header,
-    claims: Claims,
+    claims: PeerClaims,
 }
 
 impl Peer {
-    /// The same key and the same license.
+    /// Converts the key and the license of a vendor.
     ///
     /// # Panics
     ///
-    /// When it refuses them.
-    pub fn new(vendor: &Vendor) -> Self {
+    /// Panics if `jsonwebtoken` refuses them.
+    pub fn new(vendor: &SampleVendor) -> Self {
         let public = vendor.key.public();
         let private = pkcs8::PrivateKeyInfoRef::try_from(vendor.pkcs8.as_slice());
         let private = private
@@ -65,7 +68,7 @@ impl Peer {
                 typ: Some("license+jwt".to_owned()),
                 ..Header::new(Algorithm::RS256)
             },
-            claims: Claims::default(),
+            claims: PeerClaims::default(),
             validation,
         };
         peer.claims = peer.decode(&vendor.token);
@@ -76,25 +79,25 @@ impl Peer {
     ///
     /// # Panics
     ///
-    /// When it refuses it.
-    pub fn decode(&self, token: &str) -> Claims {
+    /// Panics if `jsonwebtoken` refuses the license.
+    pub fn decode(&self, token: &str) -> PeerClaims {
         let data = decode(token, &self.decoding, &self.validation);
         data.expect("a license").claims
     }
 
-    /// Mints the license.
+    /// Signs the license.
     ///
     /// # Panics
     ///
-    /// When it refuses to.
+    /// Panics if `jsonwebtoken` fails.
     pub fn encode(&self) -> String {
         encode(&self.header, &self.claims, &self.encoding).expect("a license")
     }
 }
 
-/// What a license of our own draft says.
+/// The claims of the license.
 #[derive(Debug, Default, Deserialize, Serialize)]
-pub struct Claims {
+pub struct PeerClaims {
     ver: u32,
     iss: String,
     aud: String,

@@ -1,4 +1,4 @@
-//! Lines on paper with two logarithmic axes, as SVG.
+//! Plots with two logarithmic axes, as SVG.
 
 use std::fmt::{self, Write as _};
 use std::fs;
@@ -6,20 +6,20 @@ use std::path::Path;
 
 use crate::growth::{Line, Point};
 
-/// A drawing of some lines.
+/// A plot of some lines.
 pub struct Plot<'a> {
-    /// What stands above it.
+    /// The title above the plot.
     pub title: &'a str,
-    /// What the size is counted in.
+    /// The label of the axis of sizes.
     pub sizes: &'a str,
-    /// What is drawn.
+    /// The lines.
     pub lines: &'a [Line],
 }
 
-const COLOURS: [&str; 8] = [
+const COLORS: [&str; 8] = [
     "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7f7f7f", "#000000",
 ];
-/// The paper within its margins, in pixels.
+/// The position and size of the plot area, in pixels.
 const LEFT: f64 = 70.0;
 const TOP: f64 = 40.0;
 const WIDTH: f64 = 420.0;
@@ -32,7 +32,7 @@ struct Axis {
 }
 
 impl Axis {
-    fn of(values: impl Iterator<Item = f64> + Clone) -> Self {
+    fn spanning(values: impl Iterator<Item = f64> + Clone) -> Self {
         let logs = values.map(f64::log10);
         let from = logs.clone().fold(f64::INFINITY, f64::min).floor();
         let to = logs.fold(f64::NEG_INFINITY, f64::max).ceil();
@@ -42,7 +42,7 @@ impl Axis {
         }
     }
 
-    /// Where a value is, from 0 to 1.
+    /// Returns the position of a value, from 0 to 1.
     fn place(&self, value: f64) -> f64 {
         (value.log10() - self.from) / (self.to - self.from)
     }
@@ -56,14 +56,15 @@ impl Axis {
 }
 
 impl Plot<'_> {
-    /// Writes it.
+    /// Writes the plot to a file.
     ///
     /// # Panics
     ///
-    /// When the file can't be written.
+    /// Panics if the file cannot be written.
     pub fn write(&self, file: &Path) {
         let mut svg = String::new();
-        self.draw(&mut svg).expect("text grows");
+        self.draw(&mut svg)
+            .expect("writing to a string cannot fail");
         fs::write(file, svg).expect("the plot can be written");
     }
 
@@ -74,8 +75,8 @@ impl Plot<'_> {
                 .flat_map(|line| line.points.iter().copied())
         };
         let (x, y) = (
-            Axis::of(points().map(|Point { size, .. }| size)),
-            Axis::of(points().map(|Point { time, .. }| time)),
+            Axis::spanning(points().map(|Point { size, .. }| size)),
+            Axis::spanning(points().map(|Point { time, .. }| time)),
         );
         let (wide, high) = (LEFT + WIDTH + 230.0, TOP + HEIGHT + 60.0);
         writeln!(
@@ -101,7 +102,7 @@ impl Plot<'_> {
             rule(svg, [LEFT, at, LEFT + WIDTH, at])?;
             text(svg, LEFT - 8.0, at + 4.0, "end", &seconds(time))?;
         }
-        for ((line, colour), row) in self.lines.iter().zip(COLOURS.iter().cycle()).zip(0_u8..) {
+        for ((line, color), row) in self.lines.iter().zip(COLORS.iter().cycle()).zip(0_u8..) {
             let places: Vec<_> = line
                 .points
                 .iter()
@@ -110,12 +111,12 @@ impl Plot<'_> {
                     (at_x, TOP + HEIGHT - y.place(point.time) * HEIGHT)
                 })
                 .collect();
-            draw_line(svg, &places, colour)?;
+            draw_line(svg, &places, color)?;
             let at = TOP + 10.0 + 34.0 * f64::from(row);
             draw_line(
                 svg,
                 &[(LEFT + WIDTH + 14.0, at), (LEFT + WIDTH + 34.0, at)],
-                colour,
+                color,
             )?;
             text(svg, LEFT + WIDTH + 40.0, at + 4.0, "start", &line.name)?;
             let exponent = format!("exponent {:.2}", line.last_exponent());
@@ -125,7 +126,7 @@ impl Plot<'_> {
     }
 }
 
-fn draw_line(svg: &mut String, places: &[(f64, f64)], colour: &str) -> fmt::Result {
+fn draw_line(svg: &mut String, places: &[(f64, f64)], color: &str) -> fmt::Result {
     let pairs: Vec<_> = places
         .iter()
         .map(|(x, y)| format!("{x:.1},{y:.1}"))
@@ -133,12 +134,12 @@ fn draw_line(svg: &mut String, places: &[(f64, f64)], colour: &str) -> fmt::Resu
     let pairs = pairs.join(" ");
     writeln!(
         svg,
-        r#"<polyline points="{pairs}" fill="none" stroke="{colour}" stroke-width="2"/>"#
+        r#"<polyline points="{pairs}" fill="none" stroke="{color}" stroke-width="2"/>"#
     )?;
     places.iter().try_for_each(|(x, y)| {
         writeln!(
             svg,
-            r#"<circle cx="{x:.1}" cy="{y:.1}" r="3" fill="{colour}"/>"#
+            r#"<circle cx="{x:.1}" cy="{y:.1}" r="3" fill="{color}"/>"#
         )
     })
 }
@@ -157,7 +158,7 @@ fn text(svg: &mut String, x: f64, y: f64, anchor: &str, text: &str) -> fmt::Resu
     )
 }
 
-/// A power of ten with its thousands apart.
+/// Formats a power of ten with commas between thousands.
 fn whole(size: f64) -> String {
     match size {
         1e6.. => format!("{:.0},000,000", size / 1e6),
@@ -166,10 +167,10 @@ fn whole(size: f64) -> String {
     }
 }
 
-/// A power of ten in its unit.
+/// Formats a power of ten of seconds in a suitable unit.
 fn seconds(time: f64) -> String {
     let units = [(1.0, "s"), (1e-3, "ms"), (1e-6, "µs")];
-    // 0.001 is not quite what ten to the minus third is.
+    // Powers of ten are not exact: 10^-3 differs slightly from 0.001.
     let unit = units.into_iter().find(|(unit, _)| time > unit * 0.99);
     let (unit, name) = unit.unwrap_or((1e-9, "ns"));
     match time / unit {

@@ -1,42 +1,43 @@
-//! A revocation list of many licenses, as a file.
+//! Revocation lists with many licenses.
 
 use license_core::issue::{RevocationsDraft, Revoked, SigningKey};
 use license_core::{Artefacts, LicenseId, ProductCode, RevocationList, TrustSet, Unverified};
 
 use crate::vendor::now;
 
-/// The file, and who is on the list.
+/// A revocation list as a file, with the licenses on it.
 pub struct Revocations {
-    /// The list in armor.
+    /// The text of the file.
     pub file: String,
     /// The licenses on it.
     pub ids: Vec<LicenseId>,
 }
 
 impl Revocations {
-    /// A list of so many.
+    /// Creates a list with `count` licenses.
     ///
     /// # Panics
     ///
-    /// When it is more than a list may hold.
+    /// Panics if a list cannot contain that many.
     pub fn new(count: u64, key: &SigningKey) -> Self {
         let ids: Vec<_> = (0..count).map(id).collect();
         let file = file(&ids, key);
         Self { file, ids }
     }
 
-    /// Reads and verifies the file.
+    /// Parses and verifies the file.
     ///
     /// # Panics
     ///
-    /// When it is no list of this key.
+    /// Panics if no key of the trust set signed the list.
     pub fn load(&self, trust: &TrustSet) -> RevocationList {
         let artefacts = Artefacts::parse(&self.file).expect("a file");
         let block = artefacts.blocks().first().expect("a block");
         block.token.verify_revocations(trust).expect("a list")
     }
 
-    /// The licenses on it and as many that are not, in no order, as often as there are of them.
+    /// Returns random licenses, half of which are on the list. There are twice as many as on the
+    /// list.
     pub fn mixed(&self) -> Vec<LicenseId> {
         let mut seed = 1_u64;
         let mut next = |below: u64| {
@@ -47,20 +48,20 @@ impl Revocations {
         (0..2 * count).map(|_| id(next(2 * count))).collect()
     }
 
-    /// Of the file.
+    /// Returns the size of the file in megabytes.
     ///
     /// # Panics
     ///
-    /// Never: a list has fewer than 4 GiB.
+    /// Does not panic, because a list is smaller than 4 GiB.
     pub fn megabytes(&self) -> f64 {
         f64::from(u32::try_from(self.file.len()).expect("fewer than 4 GiB")) / 1e6
     }
 }
 
-/// 2025-01-01.
+/// 2025-01-01T00:00:00Z.
 const FIRST: u64 = 1_735_689_600;
 
-/// Issued a second after one another, with ten bytes that are nearly random.
+/// Returns the id of a license. Ids are one second apart, with ten pseudorandom bytes.
 fn id(number: u64) -> LicenseId {
     let [.., a, b, c, d, e, f] = number.wrapping_mul(0x9E37_79B9_7F4A_7C15).to_be_bytes();
     LicenseId::from_random((FIRST + number) * 1000, &[a, b, c, d, e, f, a, c, e, b])

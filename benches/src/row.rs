@@ -1,148 +1,165 @@
-//! A line of the table: what something takes beside its limit and its peers, and what it is to reach.
+//! Rows of the table: the time of one kind of work, compared with a lower bound and other
+//! libraries, and its goals.
 
-use crate::side_by_side::{Measured, Subject, measure, time};
+use crate::side_by_side::{Measurements, Subject, format_time, measure};
 
-/// One kind of work: ours, what bounds it, and how others do it.
+/// One kind of work: our implementation, its lower bound, and other implementations.
 pub struct Row<'a> {
     work: &'a str,
     rounds: usize,
     subjects: Vec<Subject<'a>>,
-    places: Vec<Place>,
+    comparisons: Vec<Comparison>,
     goal: Option<Goal>,
 }
 
-/// What a subject other than ours is there for.
-enum Place {
-    /// Ours can't take less. To reach: at most so many times of it.
+/// The role of a subject that ours is compared with.
+enum Comparison {
+    /// A lower bound. The goal is the highest ratio of our time to the bound.
     Limit(Option<f64>),
-    /// Others do the same. To reach: so many times faster.
+    /// Another implementation. The goal is the lowest ratio of its time to ours.
     Peer(Option<f64>),
 }
 
-/// What ours is to reach by itself.
+/// An absolute goal.
 enum Goal {
+    /// The highest time in seconds.
     Seconds(f64),
-    /// So many bytes a call; megabytes a second.
+    /// The number of bytes per call, and the lowest throughput in megabytes per second.
     Throughput(f64, f64),
 }
 
-/// Enough that the median is sure to a thousandth, of runs of two milliseconds.
+/// With runs of two milliseconds, this many rounds determine the median to a thousandth.
 const ROUNDS: usize = 301;
 
 impl<'a> Row<'a> {
-    /// A row of this work as we do it.
+    /// Creates a row with our implementation.
     pub fn new(work: &'a str, ours: impl FnMut() + 'a) -> Self {
         Self {
             work,
             rounds: ROUNDS,
             subjects: vec![Subject::calibrated("ours", ours)],
-            places: Vec::new(),
+            comparisons: Vec::new(),
             goal: None,
         }
     }
 
-    /// In fewer or more rounds, for what takes long.
+    /// Sets the number of rounds, which is lower for slow work.
     pub fn rounds(self, rounds: usize) -> Self {
         Self { rounds, ..self }
     }
 
-    /// Beside what bounds it, of which it is to take at most so many times.
+    /// Adds a lower bound. `times` is the highest ratio of our time to the bound.
     pub fn limit(self, name: &'a str, times: Option<f64>, run: impl FnMut() + 'a) -> Self {
-        self.beside(name, Place::Limit(times), run)
+        self.compared_with(name, Comparison::Limit(times), run)
     }
 
-    /// Beside how others do it, than which it is to be so many times faster.
+    /// Adds another implementation. `times` is the lowest ratio of its time to ours.
     pub fn peer(self, name: &'a str, times: Option<f64>, run: impl FnMut() + 'a) -> Self {
-        self.beside(name, Place::Peer(times), run)
+        self.compared_with(name, Comparison::Peer(times), run)
     }
 
-    fn beside(mut self, name: &'a str, place: Place, run: impl FnMut() + 'a) -> Self {
+    fn compared_with(
+        mut self,
+        name: &'a str,
+        comparison: Comparison,
+        run: impl FnMut() + 'a,
+    ) -> Self {
         self.subjects.push(Subject::calibrated(name, run));
-        self.places.push(place);
+        self.comparisons.push(comparison);
         self
     }
 
-    /// To take less than so many seconds.
+    /// Sets the highest time in seconds.
     pub fn under(self, seconds: f64) -> Self {
         let goal = Some(Goal::Seconds(seconds));
         Self { goal, ..self }
     }
 
-    /// Of so many bytes a call, to take over so many megabytes a second.
+    /// Sets the number of bytes per call, and the lowest throughput.
     pub fn throughput(self, bytes: f64, megabytes_per_second: f64) -> Self {
         let goal = Some(Goal::Throughput(bytes, megabytes_per_second));
         Self { goal, ..self }
     }
 
-    /// The head of the table.
+    /// Prints the header of the table.
     pub fn print_head() {
-        println!("| work | ours | beside | ratio (half of the rounds) | to reach | |");
+        println!(
+            "| work | ours | compared with | ratio (middle half of the rounds) | goal | reached |"
+        );
         println!("|---|---|---|---|---|---|");
     }
 
-    /// Measures it and prints its line.
+    /// Measures the work and prints the row.
     pub fn print(mut self) {
         let measured = measure(self.rounds, 1, &mut self.subjects);
         let ours = measured.time(0).median;
         let mut cells = Cells::default();
         if let Some(goal) = &self.goal {
-            cells.by_itself(goal, ours);
+            cells.add_goal(goal, ours);
         }
-        let others = self.subjects.iter().skip(1).zip(&self.places);
-        for (at, (subject, place)) in others.enumerate() {
-            cells.beside(&measured, at + 1, subject.name, place);
+        let others = self.subjects.iter().skip(1).zip(&self.comparisons);
+        for (at, (subject, comparison)) in others.enumerate() {
+            cells.add_comparison(&measured, at + 1, subject.name, comparison);
         }
-        let [beside, ratio, wanted, reached] = cells.columns.map(|column| column.join("; "));
-        let (work, ours) = (self.work, time(ours));
-        println!("| {work} | {ours} | {beside} | {ratio} | {wanted} | {reached} |");
+        let [others, ratio, goal, reached] = cells.columns.map(|column| column.join("; "));
+        let (work, ours) = (self.work, format_time(ours));
+        println!("| {work} | {ours} | {others} | {ratio} | {goal} | {reached} |");
     }
 }
 
-/// What stands beside ours, the ratios, what is to be reached, and whether it is.
+/// The columns after our time: other implementations, ratios, goals, and whether they are reached.
 #[derive(Default)]
 struct Cells {
     columns: [Vec<String>; 4],
 }
 
 impl Cells {
-    fn by_itself(&mut self, goal: &Goal, ours: f64) {
+    fn add_goal(&mut self, goal: &Goal, ours: f64) {
         match goal {
-            Goal::Seconds(most) => self.wanted(format!("under {}", time(*most)), ours < *most),
+            Goal::Seconds(most) => {
+                self.push_goal(format!("under {}", format_time(*most)), ours < *most)
+            }
             Goal::Throughput(bytes, least) => {
                 let found = bytes / ours / 1e6;
                 let [_, ratio, ..] = &mut self.columns;
                 ratio.push(format!("{found:.0} MB/s"));
-                self.wanted(format!("over {least:.0} MB/s"), found > *least);
+                self.push_goal(format!("over {least:.0} MB/s"), found > *least);
             }
         }
     }
 
-    fn beside(&mut self, measured: &Measured, at: usize, name: &str, place: &Place) {
-        let time = time(measured.time(at).median);
-        let ratio = match place {
-            Place::Limit(_) => measured.ratio(0, at),
-            Place::Peer(_) => measured.ratio(at, 0),
+    fn add_comparison(
+        &mut self,
+        measured: &Measurements,
+        at: usize,
+        name: &str,
+        comparison: &Comparison,
+    ) {
+        let time = format_time(measured.time(at).median);
+        let ratio = match comparison {
+            Comparison::Limit(_) => measured.ratio(0, at),
+            Comparison::Peer(_) => measured.ratio(at, 0),
         };
-        let [beside, ratios, ..] = &mut self.columns;
-        beside.push(format!("{name} {time}"));
-        ratios.push(match place {
-            Place::Limit(_) => format!("{ratio} of it"),
-            Place::Peer(_) => format!("{ratio} ahead"),
+        let [others, ratios, ..] = &mut self.columns;
+        others.push(format!("{name} {time}"));
+        ratios.push(match comparison {
+            Comparison::Limit(_) => format!("{ratio} of the bound"),
+            Comparison::Peer(_) => format!("{ratio} times faster"),
         });
-        match place {
-            Place::Limit(Some(most)) => {
-                self.wanted(format!("at most {most:.2}"), ratio.median <= *most)
+        match comparison {
+            Comparison::Limit(Some(most)) => {
+                self.push_goal(format!("at most {most:.2}"), ratio.median <= *most)
             }
-            Place::Peer(Some(least)) => {
-                self.wanted(format!("at least {least:.2}"), ratio.median >= *least)
+            Comparison::Peer(Some(least)) => {
+                self.push_goal(format!("at least {least:.2}"), ratio.median >= *least)
             }
-            Place::Limit(None) | Place::Peer(None) => {}
+            Comparison::Limit(None) | Comparison::Peer(None) => {}
         }
     }
 
-    fn wanted(&mut self, what: String, is_reached: bool) {
-        let [.., wanted, reached] = &mut self.columns;
-        wanted.push(what);
+    fn push_goal(&mut self, goal: String, is_reached: bool) {
+        let [.., goals, reached] = &mut self.columns;
+        goals.push(goal);
         reached.push(if is_reached { "yes" } else { "**no**" }.to_owned());
     }
 }

@@ -1,31 +1,35 @@
-//! Subjects measured in turn, round by round, so that whatever else the machine does disturbs all of them.
+//! Measurements of subjects in turn, round by round, so that other load affects all of them.
 
 use std::fmt;
 use std::time::{Duration, Instant};
 
-/// Something to be measured.
+/// Work to be measured.
 pub struct Subject<'a> {
-    /// What it is called in the table.
+    /// The name in the table.
     pub name: &'a str,
-    /// Calls it so often.
+    /// Calls the work this many times.
     call: Box<dyn FnMut(u32) + 'a>,
-    /// So many calls are one run.
+    /// The number of calls in a run.
     calls: u32,
 }
 
-/// How long a run of a calibrated subject takes: long beside a look at the clock, and short beside the time that the system gives to others.
+/// The duration of a run of a calibrated subject.
+///
+/// It is long compared with reading the clock, and short compared with the time slices of the
+/// operating system.
 const RUN: Duration = Duration::from_millis(2);
 
 impl<'a> Subject<'a> {
-    /// A subject of this name, of one call a run.
+    /// Creates a subject with one call per run.
     pub fn new(name: &'a str, run: impl FnMut() + 'a) -> Self {
-        Self::of_calls(name, 1, run)
+        Self::with_calls(name, 1, run)
     }
 
-    /// One of as many calls a run as fit into two milliseconds. The calls are made in one loop that the compiler sees, so that nothing but
-    /// them is measured.
+    /// Creates a subject with as many calls per run as fit into two milliseconds.
+    ///
+    /// The compiler sees the loop over the calls, so nothing else is measured.
     pub fn calibrated(name: &'a str, call: impl FnMut() + 'a) -> Self {
-        let mut subject = Self::of_calls(name, 1, call);
+        let mut subject = Self::with_calls(name, 1, call);
         while subject.calls < 1 << 24 {
             let started = Instant::now();
             subject.run();
@@ -37,58 +41,58 @@ impl<'a> Subject<'a> {
         subject
     }
 
-    /// One of so many calls a run.
-    pub fn of_calls(name: &'a str, calls: u32, mut call: impl FnMut() + 'a) -> Self {
+    /// Creates a subject with `calls` calls per run.
+    pub fn with_calls(name: &'a str, calls: u32, mut call: impl FnMut() + 'a) -> Self {
         let call = Box::new(move |calls| (0..calls).for_each(|_| call()));
         Self { name, call, calls }
     }
 
-    /// One run.
+    /// Executes one run.
     fn run(&mut self) {
         (self.call)(self.calls);
     }
 }
 
-/// What each subject took in each round, in seconds a call.
-pub struct Measured {
+/// The times of each subject in each round, in seconds per call.
+pub struct Measurements {
     times: Vec<Vec<f64>>,
 }
 
-impl Measured {
-    /// What this subject took.
+impl Measurements {
+    /// Returns the time of a subject.
     pub fn time(&self, subject: usize) -> Spread {
-        Spread::of(self.of(subject).to_vec())
+        Spread::from_values(self.times_of(subject).to_vec())
     }
 
-    /// How many times what the other took this one took, round by round.
+    /// Returns the ratio of the times of two subjects, computed per round.
     pub fn ratio(&self, subject: usize, other: usize) -> Spread {
-        let both = self.of(subject).iter().zip(self.of(other));
-        Spread::of(both.map(|(one, other)| one / other).collect())
+        let both = self.times_of(subject).iter().zip(self.times_of(other));
+        Spread::from_values(both.map(|(one, other)| one / other).collect())
     }
 
-    fn of(&self, subject: usize) -> &[f64] {
+    fn times_of(&self, subject: usize) -> &[f64] {
         self.times
             .get(subject)
             .expect("a subject that was measured")
     }
 }
 
-/// The median of some figures, and between which two the middle half of them lies.
+/// The median and the quartiles of some values.
 #[derive(Clone, Copy, Debug)]
 pub struct Spread {
-    /// A quarter is below.
+    /// The lower quartile.
     pub low: f64,
-    /// Half is below.
+    /// The median.
     pub median: f64,
-    /// A quarter is above.
+    /// The upper quartile.
     pub high: f64,
 }
 
 impl Spread {
-    /// Of all these figures.
-    pub fn of(mut figures: Vec<f64>) -> Self {
-        figures.sort_by(f64::total_cmp);
-        let at = |quarter: usize| figures.get(figures.len().saturating_sub(1) * quarter / 4);
+    /// Computes the median and the quartiles.
+    pub fn from_values(mut values: Vec<f64>) -> Self {
+        values.sort_by(f64::total_cmp);
+        let at = |quarter: usize| values.get(values.len().saturating_sub(1) * quarter / 4);
         let at = |quarter| at(quarter).copied().unwrap_or(f64::NAN);
         Self {
             low: at(1),
@@ -105,9 +109,11 @@ impl fmt::Display for Spread {
     }
 }
 
-/// Runs each in turn, in so many rounds after one that warms up. Each round has another order, so that none always comes after the same,
-/// and finds what that left in the caches.
-pub fn measure(rounds: usize, batch: u32, subjects: &mut [Subject<'_>]) -> Measured {
+/// Measures subjects in turn, in `rounds` rounds after a warm-up round.
+///
+/// Each round has another order, so that a subject does not always run with the caches that the
+/// same other subject left.
+pub fn measure(rounds: usize, batch: u32, subjects: &mut [Subject<'_>]) -> Measurements {
     let count = subjects.len();
     let mut times = vec![Vec::with_capacity(rounds); count];
     let mut order: Vec<usize> = (0..count).collect();
@@ -126,10 +132,10 @@ pub fn measure(rounds: usize, batch: u32, subjects: &mut [Subject<'_>]) -> Measu
             }
         }
     }
-    Measured { times }
+    Measurements { times }
 }
 
-/// Another order, the same in every run (Fisher and Yates, by Marsaglia's xorshift).
+/// Shuffles with Fisher-Yates and Marsaglia's xorshift. The sequence is the same in every run.
 fn shuffle(order: &mut [usize], random: &mut u64) {
     for left in (2..=order.len()).rev() {
         *random ^= *random << 13;
@@ -140,7 +146,7 @@ fn shuffle(order: &mut [usize], random: &mut u64) {
     }
 }
 
-/// Runs each in turn, so many rounds, and prints the median of each and of its ratios to the first, with the half between the quartiles.
+/// Measures subjects in turn, and prints their median times and their ratios to the first subject.
 pub fn compare(title: &str, rounds: usize, batch: u32, mut subjects: Vec<Subject<'_>>) {
     let measured = measure(rounds, batch, &mut subjects);
     println!("{title} (median of {rounds}, in turn)");
@@ -152,8 +158,8 @@ pub fn compare(title: &str, rounds: usize, batch: u32, mut subjects: Vec<Subject
     println!();
 }
 
-/// Seconds in the unit that suits them, to three digits.
-pub fn time(seconds: f64) -> String {
+/// Formats seconds in a suitable unit, with three digits.
+pub fn format_time(seconds: f64) -> String {
     let units = [(1.0, "s"), (1e-3, "ms"), (1e-6, "µs")];
     let unit = units.into_iter().find(|(unit, _)| seconds >= *unit);
     let (unit, name) = unit.unwrap_or((1e-9, "ns"));

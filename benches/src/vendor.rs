@@ -1,4 +1,4 @@
-//! A vendor in this process: a key, and a license as `keygen issue --tier pro` mints it.
+//! A vendor in this process: a key, and a license like those of `keygen issue --tier pro`.
 
 use std::time::SystemTime;
 
@@ -9,35 +9,35 @@ use license_core::{
 };
 use zeroize::Zeroizing;
 
-/// A signing key in all forms that are measured, and a license.
-pub struct Vendor {
+/// A signing key in all measured forms, and a license.
+pub struct SampleVendor {
     /// The key as PKCS#8.
     pub pkcs8: Zeroizing<Vec<u8>>,
-    /// The key as we hold it.
+    /// The key as our type.
     pub key: SigningKey,
-    /// The set of that key alone.
+    /// The trust set with only this key.
     pub trust: TrustSet,
-    /// The license before it is signed.
+    /// The draft of the license.
     pub draft: LicenseDraft,
-    /// The license.
+    /// The signed license.
     pub token: String,
 }
 
-/// Random bytes for keys, which AWS-LC draws itself.
+/// Fills a buffer with random bytes of AWS-LC.
 ///
 /// # Errors
 ///
-/// When AWS-LC has none.
+/// Returns an error if AWS-LC fails.
 pub fn random(bytes: &mut [u8]) -> Result<(), RandomError> {
     aws_lc_rs::rand::fill(bytes).map_err(RandomError::new)
 }
 
-impl Vendor {
-    /// A vendor with a new key.
+impl SampleVendor {
+    /// Creates a vendor with a new key.
     ///
     /// # Panics
     ///
-    /// When no key can be made.
+    /// Panics if the key cannot be generated.
     pub fn new(bits: KeyBits) -> Self {
         let pkcs8 = SigningKey::generate(bits, Algorithm::Rs256, &random).expect("a key");
         let key = SigningKey::from_pkcs8(&pkcs8, None, random).expect("a key");
@@ -52,60 +52,60 @@ impl Vendor {
         }
     }
 
-    /// The pair as AWS-LC holds it.
+    /// Returns the key pair as the type of AWS-LC.
     ///
     /// # Panics
     ///
-    /// When AWS-LC refuses what it made.
+    /// Panics if AWS-LC refuses the key.
     pub fn pair(&self) -> RsaKeyPair {
         RsaKeyPair::from_pkcs8(&self.pkcs8).expect("the key that was made")
     }
 
-    /// The public half as AWS-LC holds it.
+    /// Returns the public key as the type of AWS-LC.
     ///
     /// # Panics
     ///
-    /// As [`Vendor::pair`].
+    /// Panics if AWS-LC refuses the key.
     pub fn parsed(&self) -> ParsedPublicKey {
         let key = self.pair();
         ParsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, key.public_key()).expect("a key")
     }
 
-    /// The license, verified.
+    /// Verifies the license.
     ///
     /// # Panics
     ///
-    /// When it does not verify.
+    /// Panics if the license does not verify.
     pub fn license(&self) -> License {
         let token = Unverified::parse(&self.token).expect("a token");
         token.verify(&self.trust).expect("a license")
     }
 
-    /// What is signed, and the signature.
+    /// Returns the signed text of the license, and the signature.
     ///
     /// # Panics
     ///
-    /// When the token is none.
+    /// Panics if the token is not valid.
     pub fn signed(&self) -> (&[u8], Vec<u8>) {
         signed(&self.token)
     }
 
-    /// So many different licenses.
+    /// Signs `count` different licenses.
     ///
     /// # Panics
     ///
-    /// When one can't be signed.
+    /// Panics if a license cannot be signed.
     pub fn tokens(&self, count: u64) -> Vec<String> {
         let sign = |number| draft(number).sign(&self.key).expect("a license");
         (1..=count).map(sign).collect()
     }
 }
 
-/// What is signed of a token, and the signature.
+/// Returns the signed text of a token, and the signature.
 ///
 /// # Panics
 ///
-/// When it is no token.
+/// Panics if the text is not a token.
 pub fn signed(token: &str) -> (&[u8], Vec<u8>) {
     let (signed, signature) = token.rsplit_once('.').expect("three segments");
     use base64::Engine as _;
@@ -113,7 +113,7 @@ pub fn signed(token: &str) -> (&[u8], Vec<u8>) {
     (signed.as_bytes(), signature.expect("base64url"))
 }
 
-/// A PRO license of a year, with what the ledger adds to it.
+/// Returns the draft of a PRO license for one year, with a serial as the ledger adds it.
 fn draft(number: u64) -> LicenseDraft {
     let matrix = Matrix::built_in();
     let pro = Tier::parse("PRO").expect("a tier's name");
@@ -128,11 +128,11 @@ fn draft(number: u64) -> LicenseDraft {
     draft
 }
 
-/// This moment, which other people's verifiers ask the clock for.
+/// Returns the current time. Foreign verifiers read the system clock too.
 ///
 /// # Panics
 ///
-/// When the clock is before 1970.
+/// Panics if the clock is before 1970.
 pub fn now() -> Timestamp {
     let since = SystemTime::UNIX_EPOCH
         .elapsed()
@@ -140,17 +140,18 @@ pub fn now() -> Timestamp {
     Timestamp::from_unix_seconds(since.as_secs()).expect("a clock before the year 10000")
 }
 
-impl Vendor {
-    /// When the license is issued.
+impl SampleVendor {
+    /// Returns the issue date of the license.
     ///
     /// # Panics
     ///
-    /// When the draft does not say.
+    /// Panics if the draft has no issue date.
     pub fn issued_at(&self) -> Timestamp {
         self.draft.issued_at.expect("an instant of issue")
     }
 
-    /// An hour after the license was issued, when it holds without any warning.
+    /// Returns a context one hour after the issue date, at which the license is valid without
+    /// warnings.
     pub fn context(&self) -> Context<'static> {
         Context::at(self.issued_at().plus(3600))
     }

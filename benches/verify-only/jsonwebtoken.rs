@@ -1,4 +1,4 @@
-//! Verifies the license token in the file that is named, and prints the tier that it claims.
+//! Verifies the license token in a file, and prints its tier.
 
 use std::error::Error;
 

@@ -1,4 +1,5 @@
-//! Embeds the keys of the file that `CODITECT_TRUST_SET` names, or none if the variable is unset.
+//! Embeds the public keys in the file that `CODITECT_TRUST_SET` names. If the variable is not set,
+//! embeds no keys.
 
 #[path = "build/embedding.rs"]
 mod embedding;
@@ -12,7 +13,7 @@ use embedding::{EmbeddingRequest, VARIABLE};
 
 #[allow(
     clippy::print_stdout,
-    reason = "a build script passes instructions to Cargo on standard output"
+    reason = "a build script gives instructions to Cargo on standard output"
 )]
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed=build.rs");
@@ -28,8 +29,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let embedding = match request.read() {
         Ok(embedding) => embedding,
         Err(error) => {
-            // Cargo fails the build because of these lines. Without the files below, the program
-            // does not compile either.
+            // These lines make Cargo fail the build. The program also does not compile without the
+            // files below.
             println!("cargo::error={}", error.line());
             println!("cargo::error=hint: {}", error.hint());
             return Ok(());

@@ -1,4 +1,5 @@
-// npm's `jose`, from the folder that LICENSE_TESTS_NODE_MODULES names: an `import` looks only above the script itself.
+// Loads npm's `jose` from the directory in LICENSE_TESTS_NODE_MODULES. A plain `import` searches only
+// the parent directories of this script.
 
 import { createRequire } from 'node:module'
 import { join } from 'node:path'

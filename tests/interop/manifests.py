@@ -1,7 +1,9 @@
-"""Validates Kubernetes manifests: MANIFESTS_FILE VERSION...
+"""Validates Kubernetes manifests.
 
-Each is checked against the schemas of each version of Kubernetes, in which unknown members are errors. Prints the manifests as an array
-of JSON and ends with 0, or says what is wrong on standard error and ends with 1.
+    manifests.py MANIFESTS_FILE VERSION...
+
+Checks each manifest against the strict schemas of each Kubernetes version. Prints the manifests as
+a JSON array and exits with 0, or prints the error to standard error and exits with 1.
 """
 
 import json
@@ -18,7 +20,7 @@ def name(manifest):
 with open(sys.argv[1], encoding="utf-8") as file:
     manifests = [manifest for manifest in yaml.safe_load_all(file) if manifest]
 versions = sys.argv[2:]
-assert versions, "versions of Kubernetes"
+assert versions, "expected versions of Kubernetes"
 for manifest in manifests:
     for version in versions:
         try:
@@ -26,5 +28,5 @@ for manifest in manifests:
         except kubernetes_validate.ValidationError as error:
             print(f"{name(manifest)} for {version}: {error.json_path}: {error.message}", file=sys.stderr)
             sys.exit(1)
-        assert used == version, f"there are schemas of {version}, not {used} in its place"
+        assert used == version, f"expected schemas of {version}, found {used}"
 print(json.dumps(manifests))

@@ -1,6 +1,8 @@
-"""Validates TOML files: SCHEMA FILE...
+"""Validates TOML files against a JSON Schema.
 
-Prints an object of file names, with null for a file that the schema takes, and for others why not.
+    product_schema.py SCHEMA FILE...
+
+Prints an object with a member for each file: null if the file is valid, or the error.
 """
 
 import json
@@ -15,7 +17,7 @@ def refusal(validator, path):
         with open(path, "rb") as file:
             document = tomllib.load(file)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        return f"no TOML: {error}"
+        return f"not TOML: {error}"
     error = jsonschema.exceptions.best_match(validator.iter_errors(document))
     return error and f"{error.json_path}: {error.message}"
 

@@ -1,7 +1,9 @@
-"""Reads QR codes with ZXing: PICTURE...
+"""Reads QR codes with ZXing.
 
-Prints an array with the text of the one code in each picture, and ends with 0; or says which has none or several on standard error
-and ends with 1.
+    read_qr.py PICTURE...
+
+Each picture must contain exactly one code. Prints an array of their texts and exits with 0.
+Otherwise prints the number of codes in the wrong picture to standard error and exits with 1.
 """
 
 import json

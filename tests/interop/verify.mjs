@@ -1,9 +1,9 @@
-// Verifies a license token, or with --validation a validation token, with jose.
+// Verifies a license token with jose, or a validation token with --validation.
 //
 //     verify.mjs TOKEN_FILE JWKS_FILE ALG AUDIENCE [--ignore-expiry] [--validation]
 //
-// Prints the payload and ends with 0, or says why not on standard error and ends with 1. Any other code is a failure of the
-// script: no test may take it for a refusal.
+// Prints the payload and exits with 0, or prints the reason of the refusal to standard error and
+// exits with 1. Any other exit code is an error of the script and does not count as a refusal.
 
 import assert from 'node:assert'
 import { readFileSync } from 'node:fs'
@@ -13,12 +13,12 @@ class Refused extends Error {}
 
 function keyFor(header, jwks, alg) {
   const keys = jwks.keys.filter((key) => key.kid === header.kid)
-  if (keys.length !== 1) throw new Refused(`${keys.length} keys of kid ${header.kid}`)
+  if (keys.length !== 1) throw new Refused(`found ${keys.length} keys with kid ${header.kid}`)
   if (keys[0].alg !== alg) throw new Refused(`the key is for ${keys[0].alg}, not ${alg}`)
   return jose.importJWK(keys[0], alg)
 }
 
-// jose cannot leave `exp` out, so the clock stands still before it.
+// jose always checks `exp`, so the clock is set to a time before it.
 function clock(token, ignoreExpiry) {
   const now = Date.now()
   const { exp } = ignoreExpiry ? jose.decodeJwt(token) : {}

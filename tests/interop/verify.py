@@ -1,9 +1,9 @@
-"""Verifies a license token, or with --validation a validation token, with PyJWT.
+"""Verifies a license token with PyJWT, or a validation token with --validation.
 
     verify.py TOKEN_FILE JWKS_FILE ALG AUDIENCE [--ignore-expiry] [--validation]
 
-Prints the payload and ends with 0, or says why not on standard error and ends with 1. Any other code is a failure of the
-script: no test may take it for a refusal.
+Prints the payload and exits with 0, or prints the reason of the refusal to standard error and exits
+with 1. Any other exit code is an error of the script and does not count as a refusal.
 """
 
 import json
@@ -20,7 +20,7 @@ class Refused(Exception):
 def key_for(header, jwks, alg):
     keys = [key for key in jwks["keys"] if key["kid"] == header.get("kid")]
     if len(keys) != 1:
-        raise Refused(f"{len(keys)} keys of kid {header.get('kid')}")
+        raise Refused(f"found {len(keys)} keys with kid {header.get('kid')}")
     if keys[0]["alg"] != alg:
         raise Refused(f"the key is for {keys[0]['alg']}, not {alg}")
     return jwt.PyJWK.from_dict(keys[0])

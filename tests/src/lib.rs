@@ -1,5 +1,7 @@
-//! What the tests of the whole system share: the two programs, built and run apart from the user's own files, and other
-//! people's verifiers as witnesses.
+//! Shared code of the end-to-end tests.
+//!
+//! Builds both programs, runs them isolated from the user's own files, and finds foreign verifiers
+//! such as OpenSSL and PyJWT.
 //!
 //! ```no_run
 //! use license_tests::{Run, Scratch};
@@ -12,7 +14,7 @@
     clippy::expect_used,
     clippy::indexing_slicing,
     clippy::panic,
-    reason = "a harness fails its test by panicking"
+    reason = "test support fails a test by panicking"
 )]
 
 pub mod programs;
@@ -22,18 +24,18 @@ pub mod tools;
 pub mod vendor;
 
 pub use run::{Complaint, Outcome, Run};
-pub use scratch::Scratch;
+pub use scratch::{Scratch, copy_files};
 pub use vendor::Vendor;
 
-/// The product file of a made-up product with tiers of its own.
+/// Product file of a sample product with its own tiers.
 pub const WIDGET: &str = include_str!("widget.toml");
 
-/// Runs `keygen` with these arguments.
+/// Runs `keygen` with `args`.
 pub fn keygen(scratch: &Scratch, args: &[&str]) -> Outcome {
     Run::keygen(scratch).args(args).run()
 }
 
-/// Runs `license` with these arguments.
+/// Runs `license` with `args`.
 pub fn license(scratch: &Scratch, args: &[&str]) -> Outcome {
     Run::license(scratch).args(args).run()
 }

@@ -1,59 +1,61 @@
-//! `keygen` and `license`, as the sources of this moment make them.
+//! Builds `keygen`, `license` and the example programs from the current sources.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{self, Command};
 use std::sync::OnceLock;
 
-/// The path of `keygen`.
+/// Returns the path of `keygen`, built on the first call.
 pub fn keygen() -> &'static Path {
     &built().keygen
 }
 
-/// The path of `license`.
+/// Returns the path of `license`, built on the first call.
 pub fn license() -> &'static Path {
     &built().license
 }
 
-/// The path of an example of another package of the workspace, as a program that its developer would build.
+/// Builds an example of a workspace package and returns its path.
 ///
 /// # Panics
 ///
-/// When it does not build.
+/// Panics if the build fails.
 pub fn example(name: &str) -> PathBuf {
-    let output = Output::of_this_process();
+    let output = ProfileDir::of_current_process();
     output.build(ALL);
     output.program(&format!("examples/{name}"))
 }
 
-/// `license` as a vendor builds it: with the keys of this file inside. One file a process, for the program is built anew for another.
+/// Builds `license` with the trust set of a file embedded, as a vendor does, and returns its path.
+///
+/// A process can call this for one trust set only, because another build replaces the program.
 ///
 /// # Panics
 ///
-/// With what Cargo said, when it does not build.
+/// Panics with the output of Cargo if the build fails.
 pub fn license_with_keys(trust: &Path) -> PathBuf {
-    let output = Output::of_this_process();
+    let output = ProfileDir::of_current_process();
     let built = try_license_with_keys(trust.as_os_str());
     assert!(built.status.success(), "{built:?}");
     output.program("license-embedded")
 }
 
-/// Builds it, and returns what Cargo said.
+/// Builds `license` with an embedded trust set, and returns the output of Cargo.
 ///
 /// # Panics
 ///
-/// When Cargo can't be started.
+/// Panics if Cargo cannot be started.
 pub fn try_license_with_keys(trust: &OsStr) -> process::Output {
-    // `license` itself would be built with these keys too, and tests run it without.
+    // The ordinary `license` would get these keys too, but tests run it without keys.
     let what = [ALL, &["--exclude", "license-cli"]].concat();
-    let mut build = Output::of_this_process().cargo(&what);
+    let mut build = ProfileDir::of_current_process().cargo(&what);
     build
         .env("CODITECT_TRUST_SET", trust)
         .env("PWD", workspace());
     build.output().expect("cargo can be started")
 }
 
-/// The root of the workspace.
+/// Returns the root directory of the workspace.
 pub fn workspace() -> &'static Path {
     let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
     tests.parent().expect("the tests are in the workspace")
@@ -64,17 +66,21 @@ struct Programs {
     license: PathBuf,
 }
 
-/// What is built together decides on the features of what all depend on. All of it, with the examples and what only they need, is what
-/// `cargo test --workspace` has then built already, but for `keygen`.
+/// Everything that `cargo test --workspace` builds, so that little remains to be built.
+///
+/// Cargo unifies the features of the packages that it builds together. Another selection would
+/// rebuild the dependencies with other features.
 const ALL: &[&str] = &["--workspace", "--bins", "--examples"];
-/// As they are shipped, which is what benches measure.
+/// The programs with the features of a release, which the benchmarks measure.
 const SHIPPED: &[&str] = &["-p", "keygen", "-p", "license-cli"];
 
-/// Cargo builds the programs of other packages for no test, so that the first one to ask has them built.
+/// Returns the paths of both programs.
+///
+/// Cargo does not build the programs of other packages for a test, so the first call builds them.
 fn built() -> &'static Programs {
     static PROGRAMS: OnceLock<Programs> = OnceLock::new();
     PROGRAMS.get_or_init(|| {
-        let output = Output::of_this_process();
+        let output = ProfileDir::of_current_process();
         output.build(match output.profile() {
             "dev" => ALL,
             _ => SHIPPED,
@@ -86,25 +92,27 @@ fn built() -> &'static Programs {
     })
 }
 
-/// Where Cargo puts what it builds: `TARGET_DIR/[TRIPLE/]PROFILE_DIR`.
-struct Output {
-    folder: PathBuf,
+/// The directory in which Cargo puts programs: `TARGET_DIR/[TRIPLE/]PROFILE_DIR`.
+struct ProfileDir {
+    directory: PathBuf,
 }
 
-impl Output {
-    /// A running test is `FOLDER/deps/NAME-HASH`, a running program `FOLDER/NAME`.
-    fn of_this_process() -> Self {
+impl ProfileDir {
+    /// Returns the directory of the running program.
+    ///
+    /// A test is `DIRECTORY/deps/NAME-HASH`, another program is `DIRECTORY/NAME`.
+    fn of_current_process() -> Self {
         let process = std::env::current_exe().expect("a process knows its own path");
-        let folder = process.parent().expect("a program is in a folder");
-        let folder = if folder.ends_with("deps") {
-            folder.parent()
+        let directory = process.parent().expect("a program is in a directory");
+        let directory = if directory.ends_with("deps") {
+            directory.parent()
         } else {
-            Some(folder)
+            Some(directory)
         };
-        let folder =
-            folder.unwrap_or_else(|| panic!("{} is in no target folder", process.display()));
+        let directory = directory
+            .unwrap_or_else(|| panic!("{} is not in a target directory", process.display()));
         Self {
-            folder: folder.to_owned(),
+            directory: directory.to_owned(),
         }
     }
 
@@ -122,24 +130,26 @@ impl Output {
             .args(self.target())
             .arg("--manifest-path")
             .arg(workspace().join("Cargo.toml"))
-            // Whoever runs the tests may build programs with keys inside.
+            // The environment of the tests may set it for other builds.
             .env_remove("CODITECT_TRUST_SET");
         cargo
     }
 
-    /// The profile `dev`, and only it, has a folder of another name.
+    /// Returns the profile. Only the profile `dev` has a directory with another name.
     fn profile(&self) -> &str {
-        match name(&self.folder) {
+        match name(&self.directory) {
             "debug" => "dev",
             other => other,
         }
     }
 
-    /// Cargo keeps what it learned of rustc at the root of the target directory; where that is one level further up,
-    /// there is a folder for the triple between.
+    /// Returns the options that select the same target directory, and the same triple if any.
+    ///
+    /// Cargo writes `.rustc_info.json` to the root of the target directory. If that is one level
+    /// further up, the directory between them is named after the triple.
     fn target(&self) -> Vec<&Path> {
-        let is_root = |folder: &Path| folder.join(".rustc_info.json").exists();
-        let parent = self.folder.parent().expect("a profile's folder has one");
+        let is_root = |directory: &Path| directory.join(".rustc_info.json").exists();
+        let parent = self.directory.parent().expect("the directory has a parent");
         let target_dir = Path::new("--target-dir");
         match parent.parent() {
             Some(above) if is_root(above) && !is_root(parent) => {
@@ -156,11 +166,11 @@ impl Output {
 
     fn program(&self, name: &str) -> PathBuf {
         let file = format!("{name}{}", std::env::consts::EXE_SUFFIX);
-        self.folder.join(file)
+        self.directory.join(file)
     }
 }
 
-fn name(folder: &Path) -> &str {
-    let name = folder.file_name().and_then(|name| name.to_str());
-    name.expect("Cargo names its folders in ASCII")
+fn name(directory: &Path) -> &str {
+    let name = directory.file_name().and_then(|name| name.to_str());
+    name.expect("the names of these directories are ASCII")
 }

@@ -1,4 +1,4 @@
-//! Running a program and looking at what came of it.
+//! Runs of programs and their results.
 
 use std::ffi::{OsStr, OsString};
 use std::io::{self, Write};
@@ -7,10 +7,11 @@ use std::thread;
 
 use crate::{Scratch, programs};
 
-/// One run of a program, to be described and then started.
+/// Builder for one run of a program.
 ///
-/// It starts in the scratch folder with an environment of `PATH`, `HOME` and `CODITECT_HOME`, the last two inside that folder,
-/// so that no test sees or changes what the user who runs it has. Standard input is empty unless [`Run::stdin`] fills it.
+/// The program starts in the scratch directory. Its environment consists of `PATH`, `HOME` and
+/// `CODITECT_HOME`. The last two are inside the scratch directory, so a test cannot read or change
+/// the files of the user who runs it. Standard input is empty unless [`Run::stdin`] sets it.
 #[derive(Debug)]
 #[must_use = "nothing happens before `run`"]
 pub struct Run<'s> {
@@ -20,17 +21,17 @@ pub struct Run<'s> {
 }
 
 impl<'s> Run<'s> {
-    /// A run of `keygen`.
+    /// Creates a run of `keygen`.
     pub fn keygen(scratch: &'s Scratch) -> Self {
         Self::of(programs::keygen(), scratch)
     }
 
-    /// A run of `license`.
+    /// Creates a run of `license`.
     pub fn license(scratch: &'s Scratch) -> Self {
         Self::of(programs::license(), scratch)
     }
 
-    /// A run of any other program.
+    /// Creates a run of any program.
     pub fn of(program: impl AsRef<OsStr>, scratch: &'s Scratch) -> Self {
         let mut command = Command::new(program);
         command
@@ -63,24 +64,24 @@ impl<'s> Run<'s> {
         self
     }
 
-    /// Unsets an environment variable, such as `CODITECT_HOME`.
+    /// Removes an environment variable, such as `CODITECT_HOME`.
     pub fn without_env(mut self, name: &str) -> Self {
         self.command.env_remove(name);
         self
     }
 
-    /// What the program reads on standard input.
+    /// Sets the standard input.
     pub fn stdin(mut self, input: impl Into<Vec<u8>>) -> Self {
         self.stdin = input.into();
         self
     }
 
-    /// Starts it and waits for its end.
+    /// Runs the program until it exits.
     ///
     /// # Panics
     ///
-    /// When it cannot be started, or prints what is not UTF-8.
-    #[must_use = "a run that nobody looks at proves nothing"]
+    /// Panics if the program cannot be started, or if its output is not UTF-8.
+    #[must_use = "a test must check the outcome of a run"]
     #[track_caller]
     pub fn run(mut self) -> Outcome {
         let line = self.line();
@@ -99,11 +100,13 @@ impl<'s> Run<'s> {
         }
     }
 
-    /// Starts it and returns at once: its standard output is a pipe, its standard error goes nowhere. For what is to be killed.
+    /// Starts the program without waiting for it, so that a test can kill it.
+    ///
+    /// Its standard output is a pipe, and its standard error is discarded.
     ///
     /// # Panics
     ///
-    /// When it cannot be started.
+    /// Panics if the program cannot be started.
     #[track_caller]
     pub fn start(mut self) -> Child {
         let line = self.line();
@@ -136,64 +139,66 @@ impl<'s> Run<'s> {
     }
 }
 
-/// Writes from a thread of its own, so that a program which prints before it has read everything does not lock up.
+/// Writes the input from a separate thread.
+///
+/// Otherwise a program that prints before it has read its whole input could block forever.
 fn feed(child: &mut Child, input: Vec<u8>) {
     if let Some(mut pipe) = child.stdin.take() {
-        // A program may well end without having read all of it.
+        // The write fails if the program exits before it has read everything, which is allowed.
         thread::spawn(move || pipe.write_all(&input));
     }
 }
 
-/// How a run ended.
+/// The result of a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outcome {
     /// The exit code; `None` if a signal ended the program.
     pub code: Option<i32>,
-    /// What it wrote to standard output.
+    /// The standard output.
     pub stdout: String,
-    /// What it wrote to standard error.
+    /// The standard error.
     pub stderr: String,
     line: String,
 }
 
 impl Outcome {
-    /// Returns itself if the program ended with `expected`.
+    /// Checks the exit code and returns the outcome.
     ///
     /// # Panics
     ///
-    /// With all there is to know, if it did not.
+    /// Panics with the output of the program if the exit code is not `expected`.
     #[track_caller]
     pub fn expect_code(self, expected: i32) -> Self {
         if self.code != Some(expected) {
-            self.complain(&format!("expected exit code {expected}"));
+            self.fail(&format!("expected exit code {expected}"));
         }
         self
     }
 
-    /// Standard output as one JSON value.
+    /// Parses the standard output as one JSON value.
     ///
     /// # Panics
     ///
-    /// With all there is to know, if it is none.
+    /// Panics with the output of the program if it is not JSON.
     #[track_caller]
     pub fn json(&self) -> serde_json::Value {
         serde_json::from_str(&self.stdout)
-            .unwrap_or_else(|error| self.complain(&format!("expected JSON on stdout: {error}")))
+            .unwrap_or_else(|error| self.fail(&format!("expected JSON on stdout: {error}")))
     }
 
-    /// Returns what the program says was wrong, if it ended with `code` after one `error:` line and one `hint:` line, and
-    /// with nothing on standard output.
+    /// Checks that the program failed, and returns the error that it printed.
     ///
     /// # Panics
     ///
-    /// With all there is to know, if it did not.
+    /// Panics with the output of the program unless it exited with `code`, wrote one `error:` line
+    /// and one `hint:` line to standard error, and wrote nothing to standard output.
     #[track_caller]
     pub fn expect_failure(&self, code: i32) -> Complaint {
         if self.code != Some(code) {
-            self.complain(&format!("expected exit code {code}"));
+            self.fail(&format!("expected exit code {code}"));
         }
         if !self.stdout.is_empty() {
-            self.complain("expected nothing on stdout");
+            self.fail("expected nothing on stdout");
         }
         Complaint {
             message: self.only_line("error: "),
@@ -201,32 +206,33 @@ impl Outcome {
         }
     }
 
-    /// Returns the `code` of the error that the program printed with `--json`, if it ended with `exit` and said nothing else.
+    /// Checks that a program failed with `--json`, and returns the `code` of its error.
     ///
     /// # Panics
     ///
-    /// With all there is to know, if it did not.
+    /// Panics with the output of the program unless it exited with `exit`, wrote an error object to
+    /// standard output, and wrote nothing to standard error.
     #[track_caller]
     pub fn expect_json_failure(&self, exit: i32) -> String {
         if self.code != Some(exit) {
-            self.complain(&format!("expected exit code {exit}"));
+            self.fail(&format!("expected exit code {exit}"));
         }
         if !self.stderr.is_empty() {
-            self.complain("expected nothing on stderr");
+            self.fail("expected nothing on stderr");
         }
         let object = self.json();
         let members = object["error"].as_object().map(|error| error.keys());
         if !members.is_some_and(|names| names.eq(["code", "message", "hint"])) {
-            self.complain("expected an error of code, message and hint");
+            self.fail("expected an error with the members code, message and hint");
         }
         let text = |member: &str| object["error"][member].as_str().map(str::to_owned);
         let (Some(code), Some(_), Some(_)) = (text("code"), text("message"), text("hint")) else {
-            self.complain("expected texts in the error");
+            self.fail("expected strings in the error");
         };
         code
     }
 
-    /// Both streams, to look for what must be in neither.
+    /// Returns standard output followed by standard error.
     pub fn said(&self) -> String {
         format!("{}{}", self.stdout, self.stderr)
     }
@@ -239,12 +245,12 @@ impl Outcome {
             .filter_map(|line| line.strip_prefix(start));
         match (found.next(), found.next()) {
             (Some(line), None) => line.to_owned(),
-            _ => self.complain(&format!("expected one line `{start}` on stderr")),
+            _ => self.fail(&format!("expected one line `{start}` on stderr")),
         }
     }
 
     #[track_caller]
-    fn complain(&self, about: &str) -> ! {
+    fn fail(&self, problem: &str) -> ! {
         let code = self.code.map_or("a signal".into(), |code| code.to_string());
         let Self {
             line,
@@ -252,15 +258,17 @@ impl Outcome {
             stderr,
             ..
         } = self;
-        panic!("{about}\n$ {line}\nended with {code}\n--- stdout\n{stdout}\n--- stderr\n{stderr}");
+        panic!(
+            "{problem}\n$ {line}\nended with {code}\n--- stdout\n{stdout}\n--- stderr\n{stderr}"
+        );
     }
 }
 
-/// What a program says when it fails.
+/// An error that a program printed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Complaint {
-    /// What was wrong.
+    /// The text after `error: `.
     pub message: String,
-    /// What to do about it.
+    /// The text after `hint: `.
     pub hint: String,
 }

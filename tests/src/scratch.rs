@@ -1,57 +1,59 @@
-//! A place for one test.
+//! A temporary directory for one test.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// A temporary folder that stands for a machine: it holds a home, a state directory and the test's own files, and goes away
-/// when dropped.
+/// A temporary directory that represents a machine.
+///
+/// It contains a home directory, a state directory and the files of the test. Dropping it deletes
+/// the directory.
 #[derive(Debug)]
 pub struct Scratch {
-    folder: tempfile::TempDir,
+    directory: tempfile::TempDir,
 }
 
 impl Scratch {
-    /// A new machine, with an empty home and no state yet.
+    /// Creates a machine with an empty home directory and without a state directory.
     ///
     /// # Panics
     ///
-    /// When the temporary folder cannot be made.
+    /// Panics if the directory cannot be created.
     #[allow(
         clippy::new_without_default,
-        reason = "each one makes a folder, which `default()` would hide"
+        reason = "`default()` would not suggest that a directory is created"
     )]
     pub fn new() -> Self {
-        let folder = tempfile::tempdir().expect("a temporary folder can be made");
-        let scratch = Self { folder };
-        fs::create_dir(scratch.home()).expect("a folder can be made in it");
+        let directory = tempfile::tempdir().expect("a temporary directory can be created");
+        let scratch = Self { directory };
+        fs::create_dir(scratch.home()).expect("a directory can be created in it");
         scratch
     }
 
-    /// The folder, in which programs are started.
+    /// Returns the directory in which programs are started.
     pub fn path(&self) -> &Path {
-        self.folder.path()
+        self.directory.path()
     }
 
-    /// `HOME` for the programs.
+    /// Returns the value of `HOME` for the programs.
     pub fn home(&self) -> PathBuf {
         self.file("home")
     }
 
-    /// `CODITECT_HOME` for the programs, which make it when they need it.
+    /// Returns the value of `CODITECT_HOME`. The programs create this directory when they need it.
     pub fn state(&self) -> PathBuf {
         self.file("state")
     }
 
-    /// The path of a file of the test.
+    /// Returns the path of a file.
     pub fn file(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
+        self.directory.path().join(name)
     }
 
-    /// Writes a file of the test and returns its path.
+    /// Writes a file and returns its path.
     ///
     /// # Panics
     ///
-    /// When it cannot be written.
+    /// Panics if the file cannot be written.
     #[track_caller]
     pub fn write(&self, name: &str, contents: impl AsRef<[u8]>) -> PathBuf {
         let path = self.file(name);
@@ -59,11 +61,11 @@ impl Scratch {
         path
     }
 
-    /// Writes a file that only its owner may use, as private keys and passphrases have to be.
+    /// Writes a file with mode 0600, which private keys and passphrases must have.
     ///
     /// # Panics
     ///
-    /// When it cannot be written.
+    /// Panics if the file cannot be written.
     #[track_caller]
     pub fn write_private(&self, name: &str, contents: impl AsRef<[u8]>) -> PathBuf {
         let path = self.write(name, contents);
@@ -76,22 +78,22 @@ impl Scratch {
         path
     }
 
-    /// Reads a file of the test.
+    /// Reads a file.
     ///
     /// # Panics
     ///
-    /// When it is missing or not UTF-8.
+    /// Panics if the file is missing or not UTF-8.
     #[track_caller]
     pub fn read(&self, name: &str) -> String {
         let path = self.file(name);
         fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
     }
 
-    /// The permissions of a file of the test, such as `0o600`.
+    /// Returns the permissions of a file, such as `0o600`.
     ///
     /// # Panics
     ///
-    /// When it is missing.
+    /// Panics if the file is missing.
     #[cfg(unix)]
     #[track_caller]
     pub fn mode(&self, name: &str) -> u32 {
@@ -100,5 +102,22 @@ impl Scratch {
         let found =
             fs::metadata(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         found.permissions().mode() & 0o7777
+    }
+}
+
+/// Replaces the directory `to` by a copy of the files in `from`, without subdirectories.
+///
+/// # Panics
+///
+/// Panics if a file cannot be copied.
+#[track_caller]
+pub fn copy_files(from: &Path, to: &Path) {
+    let _ = fs::remove_dir_all(to);
+    fs::create_dir_all(to).expect("the directory can be created");
+    for entry in fs::read_dir(from).expect("the directory can be read") {
+        let path = entry.expect("the directory can be read").path();
+        if let (true, Some(name)) = (path.is_file(), path.file_name()) {
+            fs::copy(&path, to.join(name)).expect("the file can be copied");
+        }
     }
 }

@@ -1,8 +1,7 @@
-//! Other people's signers and verifiers: OpenSSL, PyJWT with `cryptography`, and npm's `jose`; `jsonschema`; ZXing; other people's keepers of keys: SoftHSM,
-//! and moto in the place of AWS; and `faketime`, which runs a program at another time.
+//! Foreign programs and libraries that tests compare ours with.
 //!
-//! Each is `None` where it is not installed, after a line on standard error that says so; with `LICENSE_TESTS_REQUIRE_TOOLS` set
-//! the test fails instead.
+//! Each function returns `None` if its tool is not installed, and prints a line that names the
+//! skipped test. If `LICENSE_TESTS_REQUIRE_TOOLS` is set, the test fails instead.
 
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -10,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::thread;
 
-use crate::programs::workspace;
+use crate::programs::{self, workspace};
 use crate::{Run, Scratch};
 
 const REQUIRE: &str = "LICENSE_TESTS_REQUIRE_TOOLS";
@@ -18,129 +17,149 @@ const PYTHON: &str = "LICENSE_TESTS_PYTHON";
 const SOFTHSM_MODULE: &str = "LICENSE_TESTS_SOFTHSM_MODULE";
 const NODE_MODULES: &str = "LICENSE_TESTS_NODE_MODULES";
 
-/// A program of other people.
+/// A foreign program.
 #[derive(Debug, Clone)]
 pub struct Tool {
     program: PathBuf,
     env: Option<(&'static str, PathBuf)>,
 }
 
-/// A JOSE library of other people, behind the scripts of this package.
+/// A foreign JOSE library, called through the scripts in `tests/interop`.
 #[derive(Debug, Clone)]
 pub struct Library {
     interpreter: Tool,
-    /// Of the scripts in its language.
+    /// The file name extension of its scripts.
     extension: &'static str,
 }
 
-/// An HSM in software.
+/// SoftHSM, a hardware security module (HSM) in software.
 #[derive(Debug, Clone)]
 pub struct SoftHsm {
-    /// `softhsm2-util`, which makes tokens and puts keys into them.
+    /// `softhsm2-util`, which creates tokens and imports keys.
     pub util: Tool,
-    /// Its PKCS#11 module.
+    /// The PKCS#11 module.
     pub module: PathBuf,
 }
 
-/// OpenSSL's command line.
+/// Finds `openssl`.
 pub fn openssl() -> Option<&'static Tool> {
     static OPENSSL: OnceLock<Option<Tool>> = OnceLock::new();
-    let find = || Tool::new("openssl").that_runs(&["version".as_ref()]);
-    found("openssl", OPENSSL.get_or_init(find))
+    let find = || Tool::new("openssl").if_usable(&["version".as_ref()]);
+    or_skip("openssl", OPENSSL.get_or_init(find))
 }
 
-/// A Python that has PyJWT and `cryptography`: the one that `LICENSE_TESTS_PYTHON` names, or else the one that `.ci/run`
-/// made, or else `python3`.
+/// Finds a Python with PyJWT and `cryptography`.
+///
+/// Tries the interpreter that `LICENSE_TESTS_PYTHON` names. If the variable is not set, tries the
+/// virtual environment that `.ci/run` creates and then `python3`.
 pub fn python() -> Option<&'static Library> {
     static PYJWT: OnceLock<Option<Library>> = OnceLock::new();
-    found("python with PyJWT", PYJWT.get_or_init(find_python))
+    or_skip("python with PyJWT", PYJWT.get_or_init(find_python))
 }
 
-/// Node.js with `jose`, from the `node_modules` that `LICENSE_TESTS_NODE_MODULES` names, or else from those that `.ci/run` made.
+/// Finds Node.js with `jose`.
+///
+/// Loads `jose` from the `node_modules` that `LICENSE_TESTS_NODE_MODULES` names, or from the one
+/// that `.ci/run` creates.
 pub fn node() -> Option<&'static Library> {
     static JOSE: OnceLock<Option<Library>> = OnceLock::new();
-    found("node with jose", JOSE.get_or_init(find_node))
+    or_skip("node with jose", JOSE.get_or_init(find_node))
 }
 
-/// `faketime`, which sets the clock of one program.
+/// Finds `faketime`, which runs a program at another time.
 pub fn faketime() -> Option<&'static Tool> {
     static FAKETIME: OnceLock<Option<Tool>> = OnceLock::new();
-    let find = || Tool::new("faketime").that_runs(&["-f", "+1d", "true"].map(Path::new));
-    found("faketime", FAKETIME.get_or_init(find))
+    let find = || Tool::new("faketime").if_usable(&["-f", "+1d", "true"].map(Path::new));
+    or_skip("faketime", FAKETIME.get_or_init(find))
 }
 
-/// `sha256sum`, of coreutils.
+/// Creates a run of `license` under [`faketime()`] with this time, such as `-3d` or
+/// `@2050-06-01 12:00:00`.
+///
+/// Uptime and file dates stay those of the system.
+pub fn license_at_time<'s>(faketime: &Tool, scratch: &'s Scratch, time: &str) -> Run<'s> {
+    let run = faketime.run(scratch).args(["-f", time]);
+    let run = run.env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
+    run.env("NO_FAKE_STAT", "1").arg(programs::license())
+}
+
+/// Finds `sha256sum` of coreutils.
 pub fn sha256sum() -> Option<&'static Tool> {
     static SHA256SUM: OnceLock<Option<Tool>> = OnceLock::new();
-    let find = || Tool::new("sha256sum").that_runs(&["--version".as_ref()]);
-    found("sha256sum", SHA256SUM.get_or_init(find))
+    let find = || Tool::new("sha256sum").if_usable(&["--version".as_ref()]);
+    or_skip("sha256sum", SHA256SUM.get_or_init(find))
 }
 
-/// `strace`, which tells what a program asks of the system; not where it may not look on.
+/// Finds an `strace` that is permitted to trace programs.
 pub fn strace() -> Option<&'static Tool> {
     static STRACE: OnceLock<Option<Tool>> = OnceLock::new();
-    let find = || Tool::new("strace").that_runs(&["-e", "trace=none", "true"].map(Path::new));
-    found("strace", STRACE.get_or_init(find))
+    let find = || Tool::new("strace").if_usable(&["-e", "trace=none", "true"].map(Path::new));
+    or_skip("strace", STRACE.get_or_init(find))
 }
 
-/// `setpriv`, which runs a program as a user who owns nothing; only root can use it.
+/// Finds `setpriv`, which runs a program as another user. Requires root.
 pub fn setpriv() -> Option<&'static Tool> {
     static SETPRIV: OnceLock<Option<Tool>> = OnceLock::new();
     let find = || {
         let user = ["--reuid=65534", "--regid=65534", "--clear-groups", "true"];
-        Tool::new("setpriv").that_runs(&user.map(Path::new))
+        Tool::new("setpriv").if_usable(&user.map(Path::new))
     };
-    found("setpriv", SETPRIV.get_or_init(find))
+    or_skip("setpriv", SETPRIV.get_or_init(find))
 }
 
-/// SoftHSM 2, with the module that `LICENSE_TESTS_SOFTHSM_MODULE` names, or else from where distributions keep it.
+/// Finds SoftHSM 2.
+///
+/// Uses the module that `LICENSE_TESTS_SOFTHSM_MODULE` names, or one in the directories of common
+/// distributions.
 pub fn softhsm() -> Option<&'static SoftHsm> {
     static SOFTHSM: OnceLock<Option<SoftHsm>> = OnceLock::new();
-    found("softhsm2", SOFTHSM.get_or_init(find_softhsm))
+    or_skip("softhsm2", SOFTHSM.get_or_init(find_softhsm))
 }
 
-/// A Python that has moto's server: one of those in which [`python()`] looks.
+/// Finds a Python with the server of moto, which simulates AWS. Tries the interpreters of
+/// [`python()`].
 pub fn moto() -> Option<&'static Tool> {
     static MOTO: OnceLock<Option<Tool>> = OnceLock::new();
-    found("python with moto", MOTO.get_or_init(find_moto))
+    or_skip("python with moto", MOTO.get_or_init(find_moto))
 }
 
-/// Helm: the one on the `PATH`, or else the one that `.ci/run` took out of an npm package.
+/// Finds Helm on the `PATH`, or the one that `.ci/run` installs from an npm package.
 pub fn helm() -> Option<&'static Tool> {
     static HELM: OnceLock<Option<Tool>> = OnceLock::new();
     let find = || {
         let mut tools = ["helm".into(), installed("helm")]
             .into_iter()
             .map(Tool::new);
-        tools.find_map(|tool| tool.that_runs(&["version".as_ref()]))
+        tools.find_map(|tool| tool.if_usable(&["version".as_ref()]))
     };
-    found("helm", HELM.get_or_init(find))
+    or_skip("helm", HELM.get_or_init(find))
 }
 
-/// A Python that has `kubernetes-validate`, with the schemas of Kubernetes: one of those in which [`python()`] looks.
+/// Finds a Python with `kubernetes-validate`, which contains the schemas of Kubernetes. Tries the
+/// interpreters of [`python()`].
 pub fn manifest_validator() -> Option<&'static Tool> {
     static VALIDATOR: OnceLock<Option<Tool>> = OnceLock::new();
     let find = || python_with("kubernetes_validate, yaml");
     let name = "python with kubernetes-validate";
-    found(name, VALIDATOR.get_or_init(find))
+    or_skip(name, VALIDATOR.get_or_init(find))
 }
 
-/// A Python that has `jsonschema` and `tomllib`: one of those in which [`python()`] looks.
+/// Finds a Python with `jsonschema` and `tomllib`. Tries the interpreters of [`python()`].
 pub fn schema_validator() -> Option<&'static Tool> {
     static VALIDATOR: OnceLock<Option<Tool>> = OnceLock::new();
     let find = || python_with("jsonschema, tomllib");
-    found("python with jsonschema", VALIDATOR.get_or_init(find))
+    or_skip("python with jsonschema", VALIDATOR.get_or_init(find))
 }
 
-/// A Python that has `zxing-cpp` and Pillow: one of those in which [`python()`] looks.
+/// Finds a Python with `zxing-cpp` and Pillow. Tries the interpreters of [`python()`].
 pub fn qr_reader() -> Option<&'static Tool> {
     static READER: OnceLock<Option<Tool>> = OnceLock::new();
     let find = || python_with("zxingcpp, PIL.Image");
-    found("python with zxing-cpp", READER.get_or_init(find))
+    or_skip("python with zxing-cpp", READER.get_or_init(find))
 }
 
 impl Tool {
-    /// Where it is, for what is to run longer than one [`Run`].
+    /// Returns the path of the program, for processes that outlive a [`Run`].
     pub fn program(&self) -> &Path {
         &self.program
     }
@@ -150,7 +169,7 @@ impl Tool {
         Self { program, env: None }
     }
 
-    /// A run of it.
+    /// Creates a run of the program.
     pub fn run<'s>(&self, scratch: &'s Scratch) -> Run<'s> {
         let run = Run::of(&self.program, scratch);
         match &self.env {
@@ -159,8 +178,8 @@ impl Tool {
         }
     }
 
-    /// Tries it just as tests will use it, with the same bare environment.
-    fn that_runs(self, args: &[&Path]) -> Option<Self> {
+    /// Returns the tool if it succeeds with `args` in the environment of the tests.
+    fn if_usable(self, args: &[&Path]) -> Option<Self> {
         let scratch = Scratch::new();
         let tried = self.run(&scratch).args(args).try_run();
         tried
@@ -170,19 +189,23 @@ impl Tool {
 }
 
 impl Library {
-    /// A run of its `verify` script, which still needs `TOKEN_FILE JWKS_FILE ALG AUDIENCE [--ignore-expiry]`.
+    /// Creates a run of the `verify` script. Its arguments are
+    /// `TOKEN_FILE JWKS_FILE ALG AUDIENCE [--ignore-expiry] [--validation]`.
     ///
-    /// It prints the payload and ends with 0, or says why not and ends with 1; any other code is a failure of the test.
+    /// The script prints the payload and exits with 0, or prints the reason of the refusal and
+    /// exits with 1. Any other exit code is an error of the script.
     pub fn verify<'s>(&self, scratch: &'s Scratch) -> Run<'s> {
         self.script("verify", scratch)
     }
 
-    /// A run of its `sign` script, which still needs `KEY_FILE ALG KID CLAIMS_FILE` and prints the token.
+    /// Creates a run of the `sign` script, which prints a token. Its arguments are
+    /// `KEY_FILE ALG KID CLAIMS_FILE`.
     pub fn sign<'s>(&self, scratch: &'s Scratch) -> Run<'s> {
         self.script("sign", scratch)
     }
 
-    /// A run of its `thumbprint` script, which still needs `JWK_FILE` and prints the RFC 7638 thumbprint; `jose` alone has one.
+    /// Creates a run of the `thumbprint` script, which prints the RFC 7638 thumbprint of a key. Its
+    /// argument is `JWK_FILE`. Only `jose` has this script.
     pub fn thumbprint<'s>(&self, scratch: &'s Scratch) -> Run<'s> {
         self.script("thumbprint", scratch)
     }
@@ -205,49 +228,49 @@ fn find_moto() -> Option<Tool> {
 }
 
 fn python_with(modules: &str) -> Option<Tool> {
-    let candidates = match set(PYTHON) {
+    let candidates = match variable(PYTHON) {
         Some(named) => vec![named.into()],
         None => vec![installed("venv/bin/python"), "python3".into()],
     };
     let import = format!("import {modules}");
     let check = ["-c".as_ref(), import.as_ref()];
     let mut tools = candidates.into_iter().map(Tool::new);
-    tools.find_map(|tool| tool.that_runs(&check))
+    tools.find_map(|tool| tool.if_usable(&check))
 }
 
 fn find_softhsm() -> Option<SoftHsm> {
-    let folders = [
+    let directories = [
         "/usr/lib/softhsm",
         "/usr/lib64/softhsm",
         "/usr/lib64/pkcs11",
         "/usr/local/lib/softhsm",
         "/opt/homebrew/lib/softhsm",
     ];
-    let known = folders.map(|folder| Path::new(folder).join("libsofthsm2.so"));
-    let mut modules = match set(SOFTHSM_MODULE) {
+    let known = directories.map(|directory| Path::new(directory).join("libsofthsm2.so"));
+    let mut modules = match variable(SOFTHSM_MODULE) {
         Some(named) => vec![named.into()],
         None => known.to_vec(),
     }
     .into_iter();
     Some(SoftHsm {
-        util: Tool::new("softhsm2-util").that_runs(&["--version".as_ref()])?,
+        util: Tool::new("softhsm2-util").if_usable(&["--version".as_ref()])?,
         module: modules.find(|module| module.is_file())?,
     })
 }
 
 fn find_node() -> Option<Library> {
-    let modules = set(NODE_MODULES).map_or_else(|| installed("node_modules"), PathBuf::from);
+    let modules = variable(NODE_MODULES).map_or_else(|| installed("node_modules"), PathBuf::from);
     let node = Tool {
         program: "node".into(),
         env: Some((NODE_MODULES, modules)),
     };
     Some(Library {
-        interpreter: node.that_runs(&[&script("jose.mjs")])?,
+        interpreter: node.if_usable(&[&script("jose.mjs")])?,
         extension: "mjs",
     })
 }
 
-/// The path of a script of this package.
+/// Returns the path of a script in `tests/interop`.
 pub fn script(name: &str) -> PathBuf {
     workspace().join("tests").join("interop").join(name)
 }
@@ -256,24 +279,26 @@ fn installed(name: &str) -> PathBuf {
     workspace().join("target").join("interop").join(name)
 }
 
-fn set(variable: &str) -> Option<OsString> {
-    std::env::var_os(variable).filter(|value| !value.is_empty())
+fn variable(name: &str) -> Option<OsString> {
+    std::env::var_os(name).filter(|value| !value.is_empty())
 }
 
-fn found<T>(name: &str, tool: &'static Option<T>) -> Option<&'static T> {
+fn or_skip<T>(name: &str, tool: &'static Option<T>) -> Option<&'static T> {
     if tool.is_none() {
         skip(name);
     }
     tool.as_ref()
 }
 
-/// Written to the stream itself, for what is printed by a test that passes is not shown.
+/// Prints that the running test is skipped, or fails it if tools are required.
+///
+/// Writes to standard error directly, because the test runner hides what a passing test prints.
 fn skip(tool: &str) {
-    let what = format!("{tool} not found; run .ci/run to install it");
-    assert!(set(REQUIRE).is_none(), "{what}");
+    let reason = format!("{tool} not found; run .ci/run to install it");
+    assert!(variable(REQUIRE).is_none(), "{reason}");
     let thread = thread::current();
     let test = thread.name().unwrap_or("a test");
-    let line = format!("SKIPPED: {test}: {what}\n");
-    // In one piece, for other tests write too. Without standard error nobody is there to be told.
+    let line = format!("SKIPPED: {test}: {reason}\n");
+    // One write, because other tests print at the same time. An error is ignored.
     let _ = io::stderr().write_all(line.as_bytes());
 }

@@ -1,4 +1,4 @@
-//! A vendor: a signing key that `keygen` made, and what is minted with it.
+//! A vendor with a signing key, and the licenses that it issues.
 
 use std::sync::OnceLock;
 
@@ -8,18 +8,21 @@ use serde_json::Value;
 
 use crate::{Run, Scratch, words};
 
-/// 2020-01-01, when everything is issued unless a test says otherwise: before any day on which a test runs, since other
-/// people's verifiers ask the clock.
+/// The default issue date.
+///
+/// It is before any day on which a test runs, because foreign verifiers read the system clock.
 pub const ISSUED: &str = "2020-01-01T00:00:00Z";
 
-/// A signing key as text, to be put on the machines that should have it, and on no other.
+/// A vendor with a signing key.
+///
+/// The key is kept in memory. Only [`Vendor::desk`] writes it to a machine.
 #[derive(Debug)]
 pub struct Vendor {
-    /// The size of the key.
+    /// The size of the key in bits.
     pub bits: u64,
-    /// The one algorithm of the key.
+    /// The algorithm of the key.
     pub algorithm: String,
-    /// The key's id.
+    /// The id of the key.
     pub kid: String,
     /// The private key: PKCS#8 in PEM, not encrypted.
     pub key: String,
@@ -27,122 +30,125 @@ pub struct Vendor {
     pub public: String,
     /// The public key as a JWK.
     pub jwk: Value,
-    /// The trust set of this key alone.
+    /// A trust set with only this key.
     pub trust: String,
 }
 
 impl Vendor {
-    /// The vendor of most tests, with a key of 2048 bits for RS256 that is made once a process.
+    /// Returns the vendor of most tests. Its key (2048 bits, RS256) is generated once per process.
     pub fn shared() -> &'static Self {
         static VENDOR: OnceLock<Vendor> = OnceLock::new();
         VENDOR.get_or_init(|| Self::with_key("2048", "RS256"))
     }
 
-    /// A vendor with a new key.
+    /// Creates a vendor with a new key.
     ///
     /// # Panics
     ///
-    /// When `keygen` refuses to make it.
+    /// Panics if `keygen` fails.
     #[track_caller]
     pub fn with_key(bits: &str, algorithm: &str) -> Self {
-        let desk = Scratch::new();
+        let workstation = Scratch::new();
         let options = ["--out", "vendor.key", "--no-passphrase", "--json"];
-        let new_key = Run::keygen(&desk).arg("new-key").args(options);
+        let new_key = Run::keygen(&workstation).arg("new-key").args(options);
         let made = new_key.args(["--bits", bits, "--alg", algorithm]);
         let made = made.run().expect_code(0).json();
         assert_eq!(made["alg"], algorithm);
-        Self::of_key(desk.read("vendor.key"), &[])
+        Self::of_key(workstation.read("vendor.key"), &[])
     }
 
-    /// A vendor with a key of anybody's making; `options` go to every `keygen` that reads it.
+    /// Creates a vendor with an existing key. `options` are added to `keygen public`.
     ///
     /// # Panics
     ///
-    /// When `keygen` does not take it.
+    /// Panics if `keygen` refuses the key.
     #[track_caller]
     pub fn of_key(key: String, options: &[&str]) -> Self {
-        let desk = Scratch::new();
-        desk.write_private("vendor.key", &key);
-        let public = Run::keygen(&desk).args(["public", "--json", "--key", "vendor.key"]);
+        let workstation = Scratch::new();
+        workstation.write_private("vendor.key", &key);
+        let public = Run::keygen(&workstation).args(["public", "--json", "--key", "vendor.key"]);
         let public = public.args(options).run().expect_code(0).json();
         let jwk = public["jwk"].clone();
-        desk.write("vendor.jwk", jwk.to_string());
-        let trust = Run::keygen(&desk).args(["trust", "vendor.jwk"]);
+        workstation.write("vendor.jwk", jwk.to_string());
+        let trust = Run::keygen(&workstation).args(["trust", "vendor.jwk"]);
         let text = |member: &str| public[member].as_str().map(str::to_owned);
         Self {
             bits: public["bits"].as_u64().expect("a number"),
-            algorithm: text("alg").expect("a text"),
-            kid: text("kid").expect("a text"),
-            public: text("pem").expect("a text"),
+            algorithm: text("alg").expect("a string"),
+            kid: text("kid").expect("a string"),
+            public: text("pem").expect("a string"),
             trust: trust.run().expect_code(0).stdout,
             key,
             jwk,
         }
     }
 
-    /// Mints a license, issued at [`ISSUED`] for `ACME Ltd` unless `terms` say otherwise.
+    /// Issues a license. By default, the customer is `ACME Ltd` and the issue date is [`ISSUED`].
+    ///
+    /// `options` are those of `keygen issue`.
     ///
     /// # Panics
     ///
-    /// When `keygen` refuses to.
+    /// Panics if `keygen` fails.
     #[track_caller]
-    pub fn issue(&self, terms: &[&str]) -> Minted {
-        let desk = self.desk();
-        let mut issue = Run::keygen(&desk)
-            .arg("issue")
-            .args(["--json", "--key", "vendor.key"]);
+    pub fn issue(&self, options: &[&str]) -> Minted {
+        let workstation = self.desk();
+        let mut issue =
+            Run::keygen(&workstation)
+                .arg("issue")
+                .args(["--json", "--key", "vendor.key"]);
         for [option, value] in [["--customer", "ACME Ltd"], ["--issued-at", ISSUED]] {
-            if !terms.contains(&option) {
+            if !options.contains(&option) {
                 issue = issue.args([option, value]);
             }
         }
-        let issue = issue.args(terms).args(["--out", "minted.lic"]);
-        let told = issue.run().expect_code(0).json();
+        let issue = issue.args(options).args(["--out", "issued.lic"]);
+        let report = issue.run().expect_code(0).json();
         Minted {
-            file: desk.read("minted.lic"),
-            told,
+            file: workstation.read("issued.lic"),
+            told: report,
         }
     }
 
-    /// Mints a validation token of a license, in armor, as the vendor's server would answer a check-in; `options` are those of
+    /// Issues a validation token for a license, as an armor block. `options` are those of
     /// `keygen check-in`.
     ///
     /// # Panics
     ///
-    /// When `keygen` refuses to.
+    /// Panics if `keygen` fails.
     #[track_caller]
     pub fn check_in(&self, license: &Minted, options: &[&str]) -> String {
-        let desk = self.desk();
-        desk.write("acme.lic", &license.file);
-        let usual = ["--key", "vendor.key", "acme.lic", "--out", "validation.lic"];
-        let check_in = Run::keygen(&desk).arg("check-in").args(usual);
+        let workstation = self.desk();
+        workstation.write("acme.lic", &license.file);
+        let defaults = ["--key", "vendor.key", "acme.lic", "--out", "validation.lic"];
+        let check_in = Run::keygen(&workstation).arg("check-in").args(defaults);
         let _ = check_in.args(options).run().expect_code(0);
-        desk.read("validation.lic")
+        workstation.read("validation.lic")
     }
 
-    /// Mints an enterprise key for 100 seats of `ACME` that ends with 2030.
+    /// Issues an enterprise key for `ACME` with 100 seats. Its last day is 2030-12-31.
     ///
     /// # Panics
     ///
-    /// When `keygen` refuses to.
+    /// Panics if `keygen` fails.
     #[track_caller]
     pub fn enterprise_key(&self) -> String {
-        let desk = self.desk();
-        let terms = words("--company ACME --seats 100 --expires 20301231");
-        let key = Run::keygen(&desk).args(["enterprise-key", "--key", "vendor.key"]);
-        let key = key.args(terms).run().expect_code(0).stdout;
+        let workstation = self.desk();
+        let options = words("--company ACME --seats 100 --expires 20301231");
+        let key = Run::keygen(&workstation).args(["enterprise-key", "--key", "vendor.key"]);
+        let key = key.args(options).run().expect_code(0).stdout;
         key.trim_end().to_owned()
     }
 
-    /// A machine that has the signing key, as `vendor.key`.
+    /// Creates a machine that has the signing key, as `vendor.key`.
     #[track_caller]
     pub fn desk(&self) -> Scratch {
-        let desk = Scratch::new();
-        desk.write_private("vendor.key", &self.key);
-        desk
+        let workstation = Scratch::new();
+        workstation.write_private("vendor.key", &self.key);
+        workstation
     }
 
-    /// A machine that has the public keys, as `trust.jwks`.
+    /// Creates a machine that has the public keys, as `trust.jwks`.
     #[track_caller]
     pub fn site(&self) -> Scratch {
         let site = Scratch::new();
@@ -151,48 +157,48 @@ impl Vendor {
     }
 }
 
-/// A license file, and what `keygen issue` told about it.
+/// A license file with the report of `keygen issue`.
 #[derive(Debug, Clone)]
 pub struct Minted {
-    /// The file.
+    /// The text of the file.
     pub file: String,
-    /// The object that `--json` prints.
+    /// The object that `keygen issue --json` printed.
     pub told: Value,
 }
 
 impl Minted {
-    /// The token in the file.
+    /// Returns the token in the file.
     pub fn token(&self) -> String {
         let lines = self.file.lines();
         lines.filter(|line| !line.starts_with("-----")).collect()
     }
 
-    /// The claims, decoded here.
+    /// Returns the claims of the token.
     ///
     /// # Panics
     ///
-    /// When the token is none.
+    /// Panics if the token is not valid.
     #[track_caller]
     pub fn claims(&self) -> Value {
         payload(&self.token())
     }
 
-    /// The standard key that names the license.
+    /// Returns the standard license key.
     ///
     /// # Panics
     ///
-    /// When it has none.
+    /// Panics if the report does not contain a key.
     #[track_caller]
     pub fn key(&self) -> &str {
         self.told["key"].as_str().expect("a license has a key")
     }
 }
 
-/// The payload of a token, decoded and not verified.
+/// Decodes the payload of a token without verifying it.
 ///
 /// # Panics
 ///
-/// When the token is none.
+/// Panics if the text is not a token.
 #[track_caller]
 pub fn payload(token: &str) -> Value {
     let segment = token.split('.').nth(1).expect("a token has a payload");
@@ -200,11 +206,11 @@ pub fn payload(token: &str) -> Value {
     serde_json::from_slice(&bytes).expect("a payload is JSON")
 }
 
-/// The text with the character at `index` changed into another of the same alphabet.
+/// Returns the text with the character at `index` replaced by another of the base64url alphabet.
 ///
 /// # Panics
 ///
-/// When there is none.
+/// Panics if the text is shorter, or if the result is not UTF-8.
 #[track_caller]
 pub fn changed_at(text: &str, index: usize) -> String {
     let mut bytes = text.as_bytes().to_vec();

@@ -1,4 +1,5 @@
-//! The Helm chart carries a license into a container: as Helm renders it, as Kubernetes' schemas take it, and as `license` reads what is then mounted.
+//! The Helm chart mounts a license into a container: Helm renders it, it matches the Kubernetes
+//! schemas, and `license` reads the mounted files.
 #![cfg(unix)]
 #![allow(
     clippy::unwrap_used,
@@ -18,7 +19,7 @@ use license_tests::tools::{self, Tool};
 use license_tests::{Outcome, Run, Scratch, Vendor, programs, words};
 use serde_json::{Value, json};
 
-/// The oldest and the newest that the chart is checked against.
+/// The oldest and the newest Kubernetes version against which the chart is checked.
 const VERSIONS: [&str; 2] = ["1.25", "1.37"];
 const IMAGE: &[&str] = &[
     "--set",
@@ -39,31 +40,33 @@ fn chart() -> PathBuf {
     programs::workspace().join("deploy/helm/coditect")
 }
 
-/// A desk with what the vendor sent.
-fn desk() -> Scratch {
-    let desk = Vendor::shared().site();
-    desk.write("acme.key", format!("{}\n", *ENTERPRISE_KEY));
-    desk
+/// Returns a directory with the files from the vendor.
+fn customer() -> Scratch {
+    let customer = Vendor::shared().site();
+    customer.write("acme.key", format!("{}\n", *ENTERPRISE_KEY));
+    customer
 }
 
-fn helm<'s>(helm: &Tool, desk: &'s Scratch, args: &[&str]) -> Run<'s> {
+fn helm<'s>(helm: &Tool, customer: &'s Scratch, args: &[&str]) -> Run<'s> {
     let (command, rest) = args.split_first().unwrap();
-    let run = helm.run(desk).arg(command);
-    let run = match *command {
-        "template" => run.arg("acme"),
-        _ => run,
+    let run = helm.run(customer).arg(command);
+    let run = if *command == "template" {
+        run.arg("acme")
+    } else {
+        run
     };
     run.arg(chart()).args(rest)
 }
 
-/// What the chart renders with these values, each manifest valid for Kubernetes; none where a tool is missing.
+/// Returns the manifests of the chart with these values, which are valid for Kubernetes. `None` if
+/// a tool is missing.
 #[track_caller]
-fn rendered(desk: &Scratch, values: &[&str]) -> Option<Vec<Value>> {
+fn rendered(customer: &Scratch, values: &[&str]) -> Option<Vec<Value>> {
     let (program, python) = (tools::helm()?, tools::manifest_validator()?);
     let args = [&["template", "--namespace", "apps"], IMAGE, values].concat();
-    let text = helm(program, desk, &args).run().expect_code(0).stdout;
-    desk.write("manifests.yaml", text);
-    let validate = python.run(desk).arg(tools::script("manifests.py"));
+    let text = helm(program, customer, &args).run().expect_code(0).stdout;
+    customer.write("manifests.yaml", text);
+    let validate = python.run(customer).arg(tools::script("manifests.py"));
     let manifests = validate.arg("manifests.yaml").args(VERSIONS).run();
     let manifests = manifests.expect_code(0).json();
     Some(manifests.as_array().unwrap().clone())
@@ -75,7 +78,7 @@ fn of_kind<'m>(manifests: &'m [Value], kind: &str) -> &'m Value {
     found.unwrap_or_else(|| panic!("no {kind} in {manifests:#?}"))
 }
 
-/// The specification of every pod, and every container in them.
+/// Returns the specifications of all pods.
 fn pods(manifests: &[Value]) -> Vec<&Value> {
     let deployment = &of_kind(manifests, "Deployment")["spec"]["template"]["spec"];
     vec![deployment, &of_kind(manifests, "Pod")["spec"]]
@@ -86,31 +89,32 @@ fn containers(pod: &Value) -> impl Iterator<Item = &Value> {
     lists.into_iter().flatten().flatten()
 }
 
-/// Mounts a Secret as Kubernetes does: the files are links into a folder that is a link itself, which is how all of them change at once.
-fn mount(desk: &Scratch, secret: &Value, revision: &str) {
-    let folder = desk.file("etc");
-    let data = folder.join(revision);
+/// Mounts a Secret as Kubernetes does: the files are links into a directory that is itself a link,
+/// so that all files change at once.
+fn mount(customer: &Scratch, secret: &Value, revision: &str) {
+    let directory = customer.file("etc");
+    let data = directory.join(revision);
     fs::create_dir_all(&data).unwrap();
     for (name, content) in secret["data"].as_object().unwrap() {
         let content = BASE64.decode(content.as_str().unwrap()).unwrap();
         fs::write(data.join(name), content).unwrap();
-        let link = folder.join(name);
+        let link = directory.join(name);
         if !link.is_symlink() {
             symlink(PathBuf::from("..data").join(name), link).unwrap();
         }
     }
-    symlink(revision, folder.join("..data_tmp")).unwrap();
-    fs::rename(folder.join("..data_tmp"), folder.join("..data")).unwrap();
+    symlink(revision, directory.join("..data_tmp")).unwrap();
+    fs::rename(directory.join("..data_tmp"), directory.join("..data")).unwrap();
 }
 
-/// `license` in a container of the chart: its variables, with the mounted folders where they are on this machine.
-fn in_container(desk: &Scratch, container: &Value, args: &[&str]) -> Outcome {
-    let mut run = Run::license(desk).args(args);
+/// Runs `license` with the variables of a container, whose directories are replaced by local ones.
+fn in_container(customer: &Scratch, container: &Value, args: &[&str]) -> Outcome {
+    let mut run = Run::license(customer).args(args);
     for variable in container["env"].as_array().unwrap() {
         let value = variable["value"].as_str().unwrap();
         let value = match value {
-            "/etc/coditect" => desk.file("etc"),
-            "/var/lib/coditect" => desk.state(),
+            "/etc/coditect" => customer.file("etc"),
+            "/var/lib/coditect" => customer.state(),
             other => other.into(),
         };
         run = run.env(variable["name"].as_str().unwrap(), value);
@@ -119,32 +123,32 @@ fn in_container(desk: &Scratch, container: &Value, args: &[&str]) -> Outcome {
 }
 
 #[test]
-fn helm_finds_nothing_to_complain_about() {
+fn helm_lint_succeeds() {
     let Some(program) = tools::helm() else { return };
-    let desk = desk();
+    let customer = customer();
     for values in [KEY, &["--set", "license.existingSecret=acme"]] {
         let args = [&["lint", "--strict"], IMAGE, values].concat();
-        let _ = helm(program, &desk, &args).run().expect_code(0);
+        let _ = helm(program, &customer, &args).run().expect_code(0);
     }
 }
 
 #[test]
-fn the_license_in_the_secret_holds_for_the_program_in_the_container() {
-    let desk = desk();
+fn the_license_in_the_secret_is_valid_in_the_container() {
+    let customer = customer();
     let values = [KEY, &["--set", "verify.beforeStart=true"]].concat();
-    let Some(manifests) = rendered(&desk, &values) else {
+    let Some(manifests) = rendered(&customer, &values) else {
         return;
     };
-    mount(&desk, of_kind(&manifests, "Secret"), "..1");
+    mount(&customer, of_kind(&manifests, "Secret"), "..1");
     for container in pods(&manifests).into_iter().flat_map(containers) {
-        let status = in_container(&desk, container, &["status", "--json"]);
+        let status = in_container(&customer, container, &["status", "--json"]);
         let status = status.expect_code(0).json();
         assert_eq!(
             (&status["code"], &status["tier"]),
             (&json!("VALID"), &json!("ENT"))
         );
-        let _ = in_container(&desk, container, &["check", "sso"]).expect_code(0);
-        let machine = in_container(&desk, container, &["machine", "--json"]);
+        let _ = in_container(&customer, container, &["check", "sso"]).expect_code(0);
+        let machine = in_container(&customer, container, &["machine", "--json"]);
         assert!(machine.expect_code(0).json()["digest"].is_string());
         let mounts = container["volumeMounts"].as_array().unwrap();
         let license = mounts
@@ -157,35 +161,35 @@ fn the_license_in_the_secret_holds_for_the_program_in_the_container() {
         );
         assert!(
             license.get("subPath").is_none(),
-            "a renewal would never arrive"
+            "a subPath never receives a renewal"
         );
     }
 }
 
 #[test]
-fn what_verifies_before_the_start_lets_nothing_pass_that_does_not_hold() {
-    let desk = desk();
+fn the_check_before_the_start_rejects_an_invalid_license() {
+    let customer = customer();
     let values = [KEY, &["--set", "verify.beforeStart=true"]].concat();
-    let Some(manifests) = rendered(&desk, &values) else {
+    let Some(manifests) = rendered(&customer, &values) else {
         return;
     };
     let verify = &pods(&manifests)[0]["initContainers"][0];
     assert_eq!(verify["command"], json!(["license", "status"]));
-    // Nothing is mounted yet.
-    let _ = in_container(&desk, verify, &["status"]).expect_code(1);
+    // The Secret is not mounted yet.
+    let _ = in_container(&customer, verify, &["status"]).expect_code(1);
     let mut forged = of_kind(&manifests, "Secret").clone();
     let another = Vendor::with_key("2048", "RS256").enterprise_key();
     forged["data"]["license.key"] = json!(BASE64.encode(another));
-    mount(&desk, &forged, "..1");
-    in_container(&desk, verify, &["status"]).expect_failure(3);
-    // The Secret is replaced while the pod is there.
-    mount(&desk, of_kind(&manifests, "Secret"), "..2");
-    let _ = in_container(&desk, verify, &["status"]).expect_code(0);
+    mount(&customer, &forged, "..1");
+    in_container(&customer, verify, &["status"]).expect_failure(3);
+    // The Secret is replaced while the pod exists.
+    mount(&customer, of_kind(&manifests, "Secret"), "..2");
+    let _ = in_container(&customer, verify, &["status"]).expect_code(0);
 }
 
 #[test]
-fn nothing_waits_for_a_license_unless_it_is_asked_for() {
-    let Some(manifests) = rendered(&desk(), KEY) else {
+fn pods_wait_for_a_license_only_on_request() {
+    let Some(manifests) = rendered(&customer(), KEY) else {
         return;
     };
     assert!(pods(&manifests)[0].get("initContainers").is_none());
@@ -194,11 +198,11 @@ fn nothing_waits_for_a_license_unless_it_is_asked_for() {
 }
 
 #[test]
-fn the_key_is_in_the_secret_and_nowhere_else() {
-    let Some(manifests) = rendered(&desk(), KEY) else {
+fn only_the_secret_contains_the_key() {
+    let Some(manifests) = rendered(&customer(), KEY) else {
         return;
     };
-    // A signature may hold hyphens too.
+    // A signature may contain hyphens too.
     let signature = ENTERPRISE_KEY.splitn(6, '-').nth(5).unwrap();
     assert!(signature.len() >= 342);
     let encoded = BASE64.encode(format!("{}\n", *ENTERPRISE_KEY));
@@ -211,9 +215,9 @@ fn the_key_is_in_the_secret_and_nowhere_else() {
 }
 
 #[test]
-fn every_container_is_as_the_restricted_pod_security_standard_wants_it() {
+fn every_container_meets_the_restricted_pod_security_standard() {
     let values = [KEY, &["--set", "verify.beforeStart=true"]].concat();
-    let Some(manifests) = rendered(&desk(), &values) else {
+    let Some(manifests) = rendered(&customer(), &values) else {
         return;
     };
     let mut count = 0;
@@ -222,7 +226,7 @@ fn every_container_is_as_the_restricted_pod_security_standard_wants_it() {
         assert_eq!(security["runAsNonRoot"], true);
         assert_eq!(
             security["runAsUser"], security["fsGroup"],
-            "who reads the license"
+            "the user must be able to read the license"
         );
         assert_eq!(
             security["seccompProfile"],
@@ -247,20 +251,20 @@ fn every_container_is_as_the_restricted_pod_security_standard_wants_it() {
 }
 
 #[test]
-fn a_license_file_or_a_secret_that_is_there_serves_as_well() {
-    let desk = desk();
-    let minted = Vendor::shared().issue(&["--tier", "ent", "--perpetual"]);
-    desk.write("acme.lic", &minted.file);
+fn a_license_file_or_an_existing_secret_can_be_used() {
+    let customer = customer();
+    let issued = Vendor::shared().issue(&["--tier", "ent", "--perpetual"]);
+    customer.write("acme.lic", &issued.file);
     let file = words("--set-file license.file=acme.lic --set-file license.trust=trust.jwks");
-    let Some(manifests) = rendered(&desk, &file) else {
+    let Some(manifests) = rendered(&customer, &file) else {
         return;
     };
-    mount(&desk, of_kind(&manifests, "Secret"), "..1");
+    mount(&customer, of_kind(&manifests, "Secret"), "..1");
     let app = &pods(&manifests)[0]["containers"][0];
-    let _ = in_container(&desk, app, &["status"]).expect_code(0);
+    let _ = in_container(&customer, app, &["status"]).expect_code(0);
 
     let existing = ["--set", "license.existingSecret=acme-license"];
-    let manifests = rendered(&desk, &existing).unwrap();
+    let manifests = rendered(&customer, &existing).unwrap();
     assert!(
         manifests
             .iter()
@@ -273,32 +277,32 @@ fn a_license_file_or_a_secret_that_is_there_serves_as_well() {
 }
 
 #[test]
-fn a_revocation_list_is_mounted_beside_the_license_and_counts() {
-    let desk = desk();
-    let minted = Vendor::shared().issue(&["--tier", "ent", "--perpetual"]);
-    desk.write("acme.lic", &minted.file);
+fn a_revocation_list_is_mounted_with_the_license_and_applies() {
+    let customer = customer();
+    let issued = Vendor::shared().issue(&["--tier", "ent", "--perpetual"]);
+    customer.write("acme.lic", &issued.file);
     let office = Vendor::shared().desk();
-    let id = minted.told["license_id"].as_str().unwrap();
+    let id = issued.told["license_id"].as_str().unwrap();
     let revoke = ["revoke", id, "--reason", "unpaid", "--force"];
     let _ = Run::keygen(&office).args(revoke).run().expect_code(0);
     let list = ["revocations", "--key", "vendor.key", "--out", "list.lic"];
     let _ = Run::keygen(&office).args(list).run().expect_code(0);
-    desk.write("list.lic", office.read("list.lic"));
+    customer.write("list.lic", office.read("list.lic"));
     let values = words(
         "--set-file license.file=acme.lic --set-file license.trust=trust.jwks --set-file license.revocations=list.lic",
     );
-    let Some(manifests) = rendered(&desk, &values) else {
+    let Some(manifests) = rendered(&customer, &values) else {
         return;
     };
-    mount(&desk, of_kind(&manifests, "Secret"), "..1");
+    mount(&customer, of_kind(&manifests, "Secret"), "..1");
     let container = containers(pods(&manifests)[0]).next().unwrap();
-    let status = in_container(&desk, container, &["status", "--json"]);
+    let status = in_container(&customer, container, &["status", "--json"]);
     assert_eq!(status.json()["code"], "REVOKED");
 }
 
 #[test]
-fn the_pod_that_tests_is_none_of_the_deployment() {
-    let Some(manifests) = rendered(&desk(), KEY) else {
+fn the_test_pod_does_not_belong_to_the_deployment() {
+    let Some(manifests) = rendered(&customer(), KEY) else {
         return;
     };
     let selector = &of_kind(&manifests, "Deployment")["spec"]["selector"]["matchLabels"];
@@ -308,15 +312,15 @@ fn the_pod_that_tests_is_none_of_the_deployment() {
 }
 
 #[test]
-fn what_is_no_license_is_refused_with_a_hint_and_without_its_text() {
+fn an_invalid_value_is_rejected_with_a_hint_and_is_not_printed() {
     let Some(program) = tools::helm() else { return };
-    let desk = desk();
-    let minted = Vendor::shared().issue(&["--tier", "ent", "--perpetual"]);
-    desk.write("acme.lic", &minted.file);
-    desk.write("list.lic", "-----BEGIN LICENSE REVOCATIONS-----\n");
-    desk.write("cut.key", ENTERPRISE_KEY.get(..200).unwrap());
-    desk.write("private.pem", &Vendor::shared().key);
-    desk.write("large", "A".repeat(256 * 1024 + 1));
+    let customer = customer();
+    let issued = Vendor::shared().issue(&["--tier", "ent", "--perpetual"]);
+    customer.write("acme.lic", &issued.file);
+    customer.write("list.lic", "-----BEGIN LICENSE REVOCATIONS-----\n");
+    customer.write("cut.key", ENTERPRISE_KEY.get(..200).unwrap());
+    customer.write("private.pem", &Vendor::shared().key);
+    customer.write("large", "A".repeat(256 * 1024 + 1));
     let short = "license.key=CODITECT-ENT-ACME-100-20301231-A7F3E9D2C4B1F8E2";
     for (values, expected) in [
         (&[][..], "found none"),
@@ -376,7 +380,7 @@ fn what_is_no_license_is_refused_with_a_hint_and_without_its_text() {
         ),
     ] {
         let args = [&["template"], IMAGE, values].concat();
-        let refused = helm(program, &desk, &args).run().expect_code(1);
+        let refused = helm(program, &customer, &args).run().expect_code(1);
         assert!(
             refused.stderr.contains(expected),
             "{expected}: {}",
@@ -384,7 +388,7 @@ fn what_is_no_license_is_refused_with_a_hint_and_without_its_text() {
         );
         for secret in [
             ENTERPRISE_KEY.get(40..80),
-            minted.file.get(30..80),
+            issued.file.get(30..80),
             Vendor::shared().key.get(60..110),
             Some("A7F3E9D2C4B1F8E2"),
         ] {
@@ -394,9 +398,9 @@ fn what_is_no_license_is_refused_with_a_hint_and_without_its_text() {
 }
 
 #[test]
-fn an_image_is_asked_for_by_its_name_and_a_tag_or_digest() {
+fn an_image_needs_a_name_and_a_tag_or_digest() {
     let Some(program) = tools::helm() else { return };
-    let desk = desk();
+    let customer = customer();
     for (values, expected) in [
         (&[][..], "image.repository"),
         (
@@ -409,18 +413,18 @@ fn an_image_is_asked_for_by_its_name_and_a_tag_or_digest() {
         ),
     ] {
         let args = [&["template"], KEY, values].concat();
-        let refused = helm(program, &desk, &args).run().expect_code(1);
+        let refused = helm(program, &customer, &args).run().expect_code(1);
         assert!(refused.stderr.contains(expected), "{}", refused.stderr);
     }
 }
 
 #[test]
-fn a_manifest_that_kubernetes_does_not_know_does_not_pass_for_valid() {
+fn a_manifest_that_kubernetes_does_not_accept_is_invalid() {
     let Some(python) = tools::manifest_validator() else {
         return;
     };
-    let desk = desk();
-    let Some(manifests) = rendered(&desk, KEY) else {
+    let customer = customer();
+    let Some(manifests) = rendered(&customer, KEY) else {
         return;
     };
     for (pointer, wrong) in [
@@ -430,8 +434,8 @@ fn a_manifest_that_kubernetes_does_not_know_does_not_pass_for_valid() {
         let mut deployment = of_kind(&manifests, "Deployment").clone();
         let (parent, member) = pointer.rsplit_once('/').unwrap();
         deployment.pointer_mut(parent).unwrap()[member] = wrong;
-        desk.write("wrong.yaml", deployment.to_string());
-        let validate = python.run(&desk).arg(tools::script("manifests.py"));
+        customer.write("wrong.yaml", deployment.to_string());
+        let validate = python.run(&customer).arg(tools::script("manifests.py"));
         let refused = validate.args(["wrong.yaml", "1.37"]).run().expect_code(1);
         assert!(refused.stderr.contains("Deployment"), "{}", refused.stderr);
     }

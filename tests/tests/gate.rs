@@ -1,4 +1,5 @@
-//! The example programs do what the documentation says: one that gates a feature, and a service that need not be started anew.
+//! The example programs behave as documented: one checks a feature, the other is a service that
+//! need not be restarted.
 #![allow(
     clippy::expect_used,
     clippy::unwrap_used,
@@ -19,7 +20,7 @@ use license_tests::{Outcome, Run, Scratch, Vendor, programs};
 
 static GATE: LazyLock<PathBuf> = LazyLock::new(|| programs::example("gate"));
 
-/// The vendor whose public key is compiled into the program.
+/// The vendor whose public key is compiled into the examples.
 static VENDOR: LazyLock<Vendor> = LazyLock::new(|| {
     let key = programs::workspace().join("fixtures/keys/vendor.pem");
     Vendor::of_key(fs::read_to_string(key).unwrap(), &[])
@@ -29,28 +30,28 @@ fn gate(machine: &Scratch, feature: &str) -> Outcome {
     Run::of(&*GATE, machine).arg(feature).run()
 }
 
-/// A machine with a license of this vendor's for PRO, which ends in no year and needs no check-in.
+/// Returns a machine with a perpetual PRO license of this vendor.
 fn machine_with_license_of(vendor: &Vendor) -> Scratch {
     let machine = vendor.site();
-    let minted = vendor.issue(&["--tier", "pro", "--perpetual", "--offline"]);
-    machine.write("pro.lic", minted.file);
+    let issued = vendor.issue(&["--tier", "pro", "--perpetual", "--offline"]);
+    machine.write("pro.lic", issued.file);
     let install = ["install", "--trust", "trust.jwks", "pro.lic"];
     let _ = Run::license(&machine).args(install).run().expect_code(0);
     machine
 }
 
 #[test]
-fn without_a_license_the_free_features_work_and_the_others_say_why_not() {
+fn without_a_license_free_features_work_and_others_are_refused_with_a_reason() {
     let machine = Scratch::new();
     let free = gate(&machine, "local_execution").expect_code(0);
-    assert_eq!(free.stdout, "local_execution: go ahead\n");
+    assert_eq!(free.stdout, "local_execution: allowed\n");
     let paid = gate(&machine, "cloud_sync").expect_code(1);
     assert!(paid.stdout.contains("PRO"), "{}", paid.stdout);
     assert_eq!(free.stderr + &paid.stderr, "");
 }
 
 #[test]
-fn with_a_license_the_features_of_its_tier_work_and_no_others() {
+fn with_a_license_only_the_features_of_its_tier_work() {
     let machine = machine_with_license_of(&VENDOR);
     for feature in ["local_execution", "cloud_sync"] {
         assert_eq!(gate(&machine, feature).expect_code(0).stderr, "");
@@ -60,7 +61,7 @@ fn with_a_license_the_features_of_its_tier_work_and_no_others() {
 }
 
 #[test]
-fn a_license_of_another_vendor_counts_for_nothing_even_with_its_keys_beside_it() {
+fn a_license_of_another_vendor_is_rejected_even_with_its_keys_installed() {
     let machine = machine_with_license_of(Vendor::shared());
     let _ = Run::license(&machine)
         .args(["check", "cloud_sync"])
@@ -72,7 +73,7 @@ fn a_license_of_another_vendor_counts_for_nothing_even_with_its_keys_beside_it()
 }
 
 #[test]
-fn a_damaged_license_leaves_the_free_features_and_is_told() {
+fn a_damaged_license_is_reported_and_leaves_the_free_features() {
     let machine = machine_with_license_of(&VENDOR);
     machine.write("state/license.lic", "noise");
     let free = gate(&machine, "local_execution").expect_code(0);
@@ -81,16 +82,20 @@ fn a_damaged_license_leaves_the_free_features_and_is_told() {
 }
 
 #[test]
-fn ten_commands_a_day_are_free_and_the_eleventh_says_when_there_are_more() {
+fn ten_commands_a_day_are_free_and_the_eleventh_is_refused_with_the_next_time() {
     let machine = Scratch::new();
     for _ in 0..10 {
         let _ = gate(&machine, "local_execution").expect_code(0);
     }
     let refused = gate(&machine, "local_execution").expect_code(1);
-    assert!(refused.stdout.contains("more from"), "{}", refused.stdout);
+    assert!(
+        refused.stdout.contains("more are available from"),
+        "{}",
+        refused.stdout
+    );
 }
 
-/// A service that was started and is asked a line at a time.
+/// A running service that answers one line at a time.
 struct Service {
     child: Child,
     requests: Option<ChildStdin>,
@@ -123,13 +128,14 @@ impl Service {
         answer.trim_end().to_owned()
     }
 
-    /// Ends its input, and returns whether it ended well.
+    /// Closes the input. Returns whether the service exits successfully.
     fn end(mut self) -> bool {
         self.requests = None;
         self.child.wait().unwrap().success()
     }
 
-    /// Asks until the answer is this, for a minute: it is to notice within a second, on whatever machine.
+    /// Asks until the answer is the expected one, for at most a minute. The service should need a
+    /// second, but the machine may be slow.
     fn ask_until(&mut self, feature: &str, expected: &str) {
         for _ in 0..600 {
             if self.ask(feature) == expected {
@@ -151,10 +157,10 @@ impl Drop for Service {
 static SERVICE: LazyLock<PathBuf> = LazyLock::new(|| programs::example("service"));
 
 #[test]
-fn a_service_notices_what_is_installed_and_removed_while_it_runs() {
+fn a_service_detects_an_installed_and_a_removed_license_while_it_runs() {
     let machine = VENDOR.site();
-    let minted = VENDOR.issue(&["--tier", "pro", "--perpetual", "--offline"]);
-    machine.write("pro.lic", minted.file);
+    let issued = VENDOR.issue(&["--tier", "pro", "--perpetual", "--offline"]);
+    machine.write("pro.lic", issued.file);
     let license = |args: &[&str]| {
         let _ = Run::license(&machine).args(args).run().expect_code(0);
     };
@@ -169,7 +175,7 @@ fn a_service_notices_what_is_installed_and_removed_while_it_runs() {
 }
 
 #[test]
-fn a_session_ends_with_its_process_even_if_that_is_killed() {
+fn a_session_ends_with_its_process_even_if_the_process_is_killed() {
     let machine = VENDOR.site();
     let open = || {
         let product = license_core::ProductCode::parse("CODITECT").unwrap();
@@ -181,8 +187,8 @@ fn a_session_ends_with_its_process_even_if_that_is_killed() {
     let _ = (one.ask("sso"), two.ask("sso"));
     assert_eq!(open(), 1, "one project is one seat");
     drop(one);
-    assert_eq!(open(), 1, "the other window is still there");
-    // Killed ones leave a file, but not its lock.
+    assert_eq!(open(), 1, "the other service still has the session open");
+    // A killed service leaves its file, but not its lock.
     drop(two);
     assert_eq!(open(), 0);
     let files = || {
@@ -194,10 +200,10 @@ fn a_session_ends_with_its_process_even_if_that_is_killed() {
     assert_eq!(open(), 1);
     assert!(three.end());
     assert_eq!(files(), 0);
-    // Also where nobody asks which are open.
+    // Also if no process lists the open sessions.
     for _ in 0..3 {
         let mut killed = Service::start(&machine);
         let _ = killed.ask("sso");
-        assert_eq!(files(), 1, "what the one before left is gone");
+        assert_eq!(files(), 1, "the file of the previous service is removed");
     }
 }

@@ -1,5 +1,5 @@
-//! The harness itself is sound: its programs are built, its runs are shut off from the user, and its witnesses agree with
-//! each other on what is valid and on what is not.
+//! Tests of the shared test code: programs are built, runs are isolated from the user, and the
+//! foreign verifiers agree with each other.
 #![allow(
     clippy::expect_used,
     clippy::unwrap_used,
@@ -16,9 +16,10 @@ use serde_json::{Value, json};
 
 const KID: &str = "harness";
 const AUDIENCE: &str = "CODITECT";
-/// Years before and after any day on which this runs.
-const LONG_AGO: u64 = 1_500_000_000;
-const FAR_AWAY: u64 = 9_000_000_000;
+/// 2017, before any day on which this test runs.
+const PAST: u64 = 1_500_000_000;
+/// 2255, after any day on which this test runs.
+const FUTURE: u64 = 9_000_000_000;
 
 #[test]
 fn both_programs_are_built() {
@@ -27,7 +28,7 @@ fn both_programs_are_built() {
 }
 
 #[test]
-fn a_run_sees_nothing_of_the_user() {
+fn a_run_has_a_minimal_environment() {
     let scratch = Scratch::new();
     let outcome = Run::of("env", &scratch).run().expect_code(0);
     let mut names: Vec<_> = outcome
@@ -41,7 +42,7 @@ fn a_run_sees_nothing_of_the_user() {
 }
 
 #[test]
-fn a_run_reads_more_than_a_pipe_holds_while_it_writes() {
+fn a_run_can_read_and_write_more_than_a_pipe_buffer() {
     let scratch = Scratch::new();
     let text = "0123456789abcde\n".repeat(1 << 16);
     let outcome = Run::of("cat", &scratch).stdin(text.as_str()).run();
@@ -52,7 +53,7 @@ fn a_run_reads_more_than_a_pipe_holds_while_it_writes() {
 #[should_panic(
     expected = "expected exit code 0\n$ sh -c echo out; echo err >&2; exit 3\nended with 3"
 )]
-fn an_unexpected_end_shows_everything() {
+fn an_unexpected_exit_code_shows_the_output() {
     let script = "echo out; echo err >&2; exit 3";
     let scratch = Scratch::new();
     let run = Run::of("sh", &scratch).args(["-c", script]);
@@ -60,39 +61,43 @@ fn an_unexpected_end_shows_everything() {
 }
 
 #[test]
-fn every_witness_accepts_what_every_witness_signed() {
-    let Some(stage) = Stage::set() else { return };
+fn all_verifiers_accept_the_tokens_of_all_signers() {
+    let Some(verifiers) = Verifiers::find() else {
+        return;
+    };
     for alg in ["RS256", "PS256"] {
-        for signer in stage.jose {
-            let token = stage.sign(signer, alg, &claims(FAR_AWAY));
+        for signer in verifiers.jose {
+            let token = verifiers.sign(signer, alg, &claims(FUTURE));
             let header = json!({"alg": alg, "kid": KID, "typ": "license+jwt"});
             assert_eq!(part(&token, 0), header);
-            for verifier in stage.jose {
-                let payload = stage
+            for verifier in verifiers.jose {
+                let payload = verifiers
                     .verify(verifier, &token, alg, &[])
                     .expect_code(0)
                     .json();
-                assert_eq!(payload, claims(FAR_AWAY));
+                assert_eq!(payload, claims(FUTURE));
             }
         }
     }
 }
 
 #[test]
-fn every_witness_refuses_a_token_for_another_audience() {
-    let mut other = claims(FAR_AWAY);
+fn all_verifiers_refuse_a_token_for_another_audience() {
+    let mut other = claims(FUTURE);
     other["aud"] = "ACME".into();
-    refused_by_all("aud", |stage| stage.sign(stage.jose[0], "RS256", &other));
-    refused_by_all("aud", |stage| {
-        stage.sign(stage.jose[0], "RS256", &json!({"ver": 1}))
+    expect_refusal_by_all("aud", |verifiers| {
+        verifiers.sign(verifiers.jose[0], "RS256", &other)
+    });
+    expect_refusal_by_all("aud", |verifiers| {
+        verifiers.sign(verifiers.jose[0], "RS256", &json!({"ver": 1}))
     });
 }
 
 #[test]
-fn every_witness_refuses_a_changed_payload() {
-    refused_by_all("signature", |stage| {
-        let token = stage.sign(stage.jose[0], "RS256", &claims(FAR_AWAY));
-        let other = stage.sign(stage.jose[0], "RS256", &claims(FAR_AWAY + 1));
+fn all_verifiers_refuse_a_changed_payload() {
+    expect_refusal_by_all("signature", |verifiers| {
+        let token = verifiers.sign(verifiers.jose[0], "RS256", &claims(FUTURE));
+        let other = verifiers.sign(verifiers.jose[0], "RS256", &claims(FUTURE + 1));
         let parts: Vec<_> = token.split('.').collect();
         let payload = other.split('.').nth(1).unwrap();
         [parts[0], payload, parts[2]].join(".")
@@ -100,58 +105,68 @@ fn every_witness_refuses_a_changed_payload() {
 }
 
 #[test]
-fn every_witness_refuses_an_algorithm_that_is_not_the_keys() {
-    refused_by_all("alg", |stage| {
-        stage.sign(stage.jose[0], "PS256", &claims(FAR_AWAY))
+fn all_verifiers_refuse_an_algorithm_other_than_that_of_the_key() {
+    expect_refusal_by_all("alg", |verifiers| {
+        verifiers.sign(verifiers.jose[0], "PS256", &claims(FUTURE))
     });
 }
 
 #[test]
-fn every_witness_refuses_a_key_that_is_not_trusted() {
+fn all_verifiers_refuse_an_untrusted_key() {
     let header = json!({"alg": "RS256", "kid": "stranger", "typ": "license+jwt"});
-    refused_by_all("kid stranger", |stage| stage.sign_by_hand(&header));
+    expect_refusal_by_all("kid stranger", |verifiers| verifiers.sign_header(&header));
 }
 
 #[test]
-fn every_witness_refuses_a_token_of_another_type() {
+fn all_verifiers_refuse_a_token_of_another_type() {
     for typ in ["JWT", "license-validation+jwt"] {
         let header = json!({"alg": "RS256", "kid": KID, "typ": typ});
-        refused_by_all("typ", |stage| stage.sign_by_hand(&header));
+        expect_refusal_by_all("typ", |verifiers| verifiers.sign_header(&header));
     }
 }
 
 #[test]
-fn every_witness_accepts_what_openssl_signed() {
-    let Some(stage) = Stage::set() else { return };
+fn all_verifiers_accept_a_signature_of_openssl() {
+    let Some(verifiers) = Verifiers::find() else {
+        return;
+    };
     let header = json!({"alg": "RS256", "kid": KID, "typ": "license+jwt"});
-    let token = stage.sign_by_hand(&header);
-    for verifier in stage.jose {
-        stage.verify(verifier, &token, "RS256", &[]).expect_code(0);
+    let token = verifiers.sign_header(&header);
+    for verifier in verifiers.jose {
+        verifiers
+            .verify(verifier, &token, "RS256", &[])
+            .expect_code(0);
     }
 }
 
 #[test]
-fn expiry_counts_unless_it_is_to_be_ignored() {
-    refused_by_all("exp", |stage| {
-        stage.sign(stage.jose[0], "RS256", &claims(LONG_AGO + 60))
+fn all_verifiers_refuse_an_expired_token_unless_expiry_is_ignored() {
+    expect_refusal_by_all("exp", |verifiers| {
+        verifiers.sign(verifiers.jose[0], "RS256", &claims(PAST + 60))
     });
-    let Some(stage) = Stage::set() else { return };
-    let token = stage.sign(stage.jose[0], "RS256", &claims(LONG_AGO + 60));
-    for verifier in stage.jose {
+    let Some(verifiers) = Verifiers::find() else {
+        return;
+    };
+    let token = verifiers.sign(verifiers.jose[0], "RS256", &claims(PAST + 60));
+    for verifier in verifiers.jose {
         let flags = ["--ignore-expiry"];
-        stage
+        verifiers
             .verify(verifier, &token, "RS256", &flags)
             .expect_code(0);
     }
 }
 
-/// Both verifiers, pinned to RS256, end with 1 and name the reason.
+/// Expects both verifiers, with a key for RS256, to exit with 1 and to name the reason.
 #[track_caller]
-fn refused_by_all(reason: &str, token: impl Fn(&Stage) -> String) {
-    let Some(stage) = Stage::set() else { return };
-    let token = token(&stage);
-    for verifier in stage.jose {
-        let outcome = stage.verify(verifier, &token, "RS256", &[]).expect_code(1);
+fn expect_refusal_by_all(reason: &str, token: impl Fn(&Verifiers) -> String) {
+    let Some(verifiers) = Verifiers::find() else {
+        return;
+    };
+    let token = token(&verifiers);
+    for verifier in verifiers.jose {
+        let outcome = verifiers
+            .verify(verifier, &token, "RS256", &[])
+            .expect_code(1);
         assert!(
             outcome.stderr.to_lowercase().contains(reason),
             "{}",
@@ -164,7 +179,7 @@ fn refused_by_all(reason: &str, token: impl Fn(&Stage) -> String) {
 fn claims(exp: u64) -> Value {
     json!({
         "ver": 1, "iss": "vendor", "aud": AUDIENCE, "sub": "Žofie", "jti": "01890a5d-ac96-774b-bcce-b302099a8057",
-        "iat": LONG_AGO, "nbf": LONG_AGO, "exp": exp, "quotas": {"agents": -1},
+        "iat": PAST, "nbf": PAST, "exp": exp, "quotas": {"agents": -1},
     })
 }
 
@@ -173,31 +188,31 @@ fn part(token: &str, index: usize) -> Value {
     serde_json::from_slice(&BASE64URL.decode(segment).unwrap()).unwrap()
 }
 
-/// A key of OpenSSL's, and everybody who is to agree on it.
-struct Stage {
+/// A key of OpenSSL, and the foreign programs that must agree on its tokens.
+struct Verifiers {
     scratch: Scratch,
     openssl: &'static Tool,
     jose: [&'static Library; 2],
 }
 
-impl Stage {
-    /// `None` where a tool is missing, which has then been said.
-    fn set() -> Option<Self> {
+impl Verifiers {
+    /// Returns `None` if a tool is missing.
+    fn find() -> Option<Self> {
         let (openssl, python, node) = (tools::openssl(), tools::python(), tools::node());
-        let stage = Self {
+        let verifiers = Self {
             scratch: Scratch::new(),
             openssl: openssl?,
             jose: [python?, node?],
         };
-        stage.openssl(&words(
+        verifiers.openssl(&words(
             "genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out key.pem",
         ));
         for alg in ["RS256", "PS256"] {
-            stage
+            verifiers
                 .scratch
-                .write(&format!("{alg}.jwks"), stage.jwks(alg).to_string());
+                .write(&format!("{alg}.jwks"), verifiers.jwks(alg).to_string());
         }
-        Some(stage)
+        Some(verifiers)
     }
 
     fn openssl(&self, args: &[&str]) -> Outcome {
@@ -229,17 +244,17 @@ impl Stage {
         run.run().expect_code(0).stdout.trim().to_owned()
     }
 
-    /// With OpenSSL and RS256, under whatever header.
-    fn sign_by_hand(&self, header: &Value) -> String {
+    /// Signs any header with OpenSSL and RS256.
+    fn sign_header(&self, header: &Value) -> String {
         let encode = |part: &Value| BASE64URL.encode(part.to_string());
-        let signed = format!("{}.{}", encode(header), encode(&claims(FAR_AWAY)));
+        let signed = format!("{}.{}", encode(header), encode(&claims(FUTURE)));
         self.scratch.write("signed", &signed);
         self.openssl(&words("dgst -sha256 -sign key.pem -out signature signed"));
         let signature = std::fs::read(self.scratch.file("signature")).unwrap();
         format!("{signed}.{}", BASE64URL.encode(signature))
     }
 
-    /// Trusts the key for `alg` alone.
+    /// Verifies with a trust set in which the key is for `alg`.
     fn verify(&self, verifier: &Library, token: &str, alg: &str, flags: &[&str]) -> Outcome {
         self.scratch.write("token", token);
         let jwks = format!("{alg}.jwks");

@@ -1,7 +1,8 @@
-//! `kill -9` at any moment of installing or counting loses nothing that was acknowledged, doubles nothing, and leaves no file half
-//! written.
+//! `kill -9` at any moment of installing or counting: acknowledged changes are kept, no change is
+//! applied twice, and no partial file remains.
 //!
-//! A thousand kills each, in about a minute: `cargo test -p license-tests --test kill -- --nocapture` prints what was hit.
+//! Each test kills a thousand processes, in about a minute.
+//! `cargo test -p license-tests --test kill -- --nocapture` prints the outcomes.
 #![cfg(unix)]
 #![allow(
     clippy::expect_used,
@@ -20,7 +21,8 @@ use license_tests::{Run, Scratch, Vendor};
 
 const KILLS: u64 = 1000;
 
-/// A machine with a license that grants a million commands a day, and two more as files.
+/// Creates a machine with an installed PRO license, and with a PRO and a TEAM license as files.
+/// Each license allows a million commands per day.
 fn machine() -> Scratch {
     let machine = Vendor::shared().site();
     let quota = "commands_per_day=1000000";
@@ -37,7 +39,7 @@ fn start(machine: &Scratch, args: &[&str]) -> Child {
     Run::license(machine).args(args).start()
 }
 
-/// How long it takes to its end, the longest of some.
+/// Returns the longest duration of five runs.
 fn duration(machine: &Scratch, args: &[&str]) -> Duration {
     let time = |_| {
         let started = Instant::now();
@@ -47,35 +49,36 @@ fn duration(machine: &Scratch, args: &[&str]) -> Duration {
     (0..5).map(time).max().unwrap()
 }
 
-/// Moments spread evenly over the time that it takes and a little more, in an order without a pattern.
+/// Returns a moment within 1.2 times the duration. The moments are spread evenly, in a scattered
+/// order.
 fn moment(kill: u64, duration: Duration) -> Duration {
     let spread = kill.wrapping_mul(2_654_435_761) % 1200;
     duration * u32::try_from(spread).unwrap() / 1000
 }
 
-/// Runs it, kills it at this moment, and returns whether it had acknowledged by then what it did.
+/// Runs a command, kills it at this moment, and returns whether it had acknowledged its change.
 fn kill_at(moment: Duration, machine: &Scratch, args: &[&str]) -> bool {
     let mut child = start(machine, args);
     thread::sleep(moment);
-    // SIGKILL. It may have ended already.
+    // SIGKILL. The process may have ended before.
     let _ = child.kill();
     let output = child.wait_with_output().unwrap();
     !output.stdout.is_empty()
 }
 
 fn used(machine: &Scratch) -> u64 {
-    let asked = Run::license(machine).args(["use", "commands_per_day", "0", "--json"]);
-    let answer = asked.run().expect_code(0).json();
+    let query = Run::license(machine).args(["use", "commands_per_day", "0", "--json"]);
+    let report = query.run().expect_code(0).json();
     assert_eq!(
-        answer["warnings"],
+        report["warnings"],
         serde_json::json!([]),
         "a file is damaged"
     );
-    answer["used"].as_u64().unwrap()
+    report["used"].as_u64().unwrap()
 }
 
-/// What writers that were killed left is cleared by the next one.
-fn nothing_is_left_half_written(machine: &Scratch) {
+/// Checks that the next writer has removed the files of killed writers.
+fn expect_no_partial_files(machine: &Scratch) {
     let _ = used(machine);
     for entry in fs::read_dir(machine.state()).unwrap() {
         let name = entry.unwrap().file_name().into_string().unwrap();
@@ -87,35 +90,37 @@ fn nothing_is_left_half_written(machine: &Scratch) {
 }
 
 #[test]
-fn a_use_that_was_acknowledged_is_counted_once_whenever_the_process_is_killed() {
+fn an_acknowledged_use_is_counted_once_after_a_kill() {
     let machine = machine();
     let args = ["use", "commands_per_day"];
     let duration = duration(&machine, &args);
-    let (mut before, mut acknowledged, mut silent) = (used(&machine), 0, 0);
+    let (mut before, mut acknowledged, mut unacknowledged) = (used(&machine), 0, 0);
     for kill in 0..KILLS {
         let is_acknowledged = kill_at(moment(kill, duration), &machine, &args);
         let now = used(&machine);
-        match is_acknowledged {
-            true => assert_eq!(now, before + 1, "kill {kill}"),
-            false => assert!(
+        if is_acknowledged {
+            assert_eq!(now, before + 1, "kill {kill}");
+        } else {
+            assert!(
                 now == before || now == before + 1,
                 "kill {kill}: {before}, {now}"
-            ),
+            );
         }
         acknowledged += u64::from(is_acknowledged);
-        silent += u64::from(!is_acknowledged && now > before);
+        unacknowledged += u64::from(!is_acknowledged && now > before);
         before = now;
     }
-    nothing_is_left_half_written(&machine);
+    expect_no_partial_files(&machine);
     println!(
-        "{KILLS} kills of `license use`: {acknowledged} had acknowledged, {silent} had counted and not said so, {} had done nothing",
-        KILLS - acknowledged - silent
+        "{KILLS} kills of `license use`: {acknowledged} counted and acknowledged, \
+         {unacknowledged} counted only, {} without a change",
+        KILLS - acknowledged - unacknowledged
     );
-    assert!(acknowledged < KILLS, "none was killed in time");
+    assert!(acknowledged < KILLS, "no process was killed in time");
 }
 
 #[test]
-fn an_installed_license_is_whole_whenever_the_process_is_killed() {
+fn the_installed_license_is_valid_after_a_kill() {
     let machine = machine();
     let install = |file| ["install", "--trust", "trust.jwks", "--force", file];
     let duration = duration(&machine, &install("pro.lic"));
@@ -126,31 +131,33 @@ fn an_installed_license_is_whole_whenever_the_process_is_killed() {
         assert_eq!(status["warnings"], serde_json::json!([]));
         status["tier"].as_str().unwrap().to_owned()
     };
-    let (mut before, mut acknowledged, mut silent) = (tier(), 0, 0);
+    let (mut before, mut acknowledged, mut unacknowledged) = (tier(), 0, 0);
     for kill in 0..KILLS {
-        let (file, wanted) = match before.as_str() {
+        let (file, expected) = match before.as_str() {
             "PRO" => ("team.lic", "TEAM"),
             _ => ("pro.lic", "PRO"),
         };
         let is_acknowledged = kill_at(moment(kill, duration), &machine, &install(file));
         let now = tier();
-        assert!(!is_acknowledged || now == wanted, "kill {kill}: {now}");
+        assert!(!is_acknowledged || now == expected, "kill {kill}: {now}");
         acknowledged += u64::from(is_acknowledged);
-        silent += u64::from(!is_acknowledged && now == wanted);
+        unacknowledged += u64::from(!is_acknowledged && now == expected);
         before = now;
     }
-    nothing_is_left_half_written(&machine);
+    expect_no_partial_files(&machine);
     println!(
-        "{KILLS} kills of `license install`: {acknowledged} had acknowledged, {silent} had installed and not said so, {} had done nothing",
-        KILLS - acknowledged - silent
+        "{KILLS} kills of `license install`: {acknowledged} installed and acknowledged, \
+         {unacknowledged} installed only, {} without a change",
+        KILLS - acknowledged - unacknowledged
     );
-    assert!(acknowledged < KILLS, "none was killed in time");
+    assert!(acknowledged < KILLS, "no process was killed in time");
 }
 
-/// A vendor's file with a license and a list that revokes the one before it, and a machine with that.
-fn bundle() -> Scratch {
-    let desk = Vendor::shared().desk();
-    let keygen = |args: &[&str]| Run::keygen(&desk).args(args).run().expect_code(0);
+/// Creates a machine with an installed license, and with a file that contains a successor and the
+/// list that revokes the installed license.
+fn machine_with_bundle() -> Scratch {
+    let vendor = Vendor::shared().desk();
+    let keygen = |args: &[&str]| Run::keygen(&vendor).args(args).run().expect_code(0);
     let key = ["--key", "vendor.key"];
     let mut ids = Vec::new();
     for (tier, file) in [("pro", "pro.lic"), ("team", "team.lic")] {
@@ -163,15 +170,15 @@ fn bundle() -> Scratch {
             "--offline",
         ];
         let issue = [&["issue", "--json", "--out", file], &terms[..], &key].concat();
-        let told = keygen(&issue).json();
-        ids.push(told["license_id"].as_str().unwrap().to_owned());
+        let report = keygen(&issue).json();
+        ids.push(report["license_id"].as_str().unwrap().to_owned());
     }
     let _ = keygen(&["revoke", &ids[0], "--reason", "replaced"]);
     let _ = keygen(&[&["revocations", "--out", "list.lic"], &key[..]].concat());
     let _ = keygen(&["bundle", "list.lic", "team.lic", "--out", "all.lic"]);
     let machine = Vendor::shared().site();
     for file in ["pro.lic", "all.lic"] {
-        machine.write(file, desk.read(file));
+        machine.write(file, vendor.read(file));
     }
     let install = ["install", "--trust", "trust.jwks", "pro.lic"];
     let _ = Run::license(&machine).args(install).run().expect_code(0);
@@ -188,9 +195,9 @@ fn copy(from: &std::path::Path, to: &std::path::Path) {
 }
 
 #[test]
-fn a_file_of_several_blocks_is_taken_whole_or_not_at_all_whenever_the_process_is_killed() {
+fn a_file_of_several_blocks_is_installed_completely_or_not_at_all_after_a_kill() {
     const KILLS: u64 = 200;
-    let machine = bundle();
+    let machine = machine_with_bundle();
     let base = machine.file("base");
     copy(&machine.state(), &base);
     let install = ["install", "--trust", "trust.jwks", "all.lic"];
@@ -206,7 +213,7 @@ fn a_file_of_several_blocks_is_taken_whole_or_not_at_all_whenever_the_process_is
         match (status["tier"].as_str().unwrap(), lists) {
             ("PRO", 0) => assert!(!is_acknowledged, "kill {kill}"),
             ("TEAM", 1) => {}
-            other => panic!("kill {kill}: half of it, {other:?}"),
+            other => panic!("kill {kill}: partly installed, {other:?}"),
         }
         seen[lists] += 1;
         let left = fs::read_dir(machine.state()).unwrap();
@@ -214,11 +221,11 @@ fn a_file_of_several_blocks_is_taken_whole_or_not_at_all_whenever_the_process_is
         assert!(!left.any(|name| name == ".undo"), "kill {kill}");
     }
     println!(
-        "{KILLS} kills of `license install` of several blocks: {} had done nothing, {} all of it",
+        "{KILLS} kills of `license install` of several blocks: {} without a change, {} installed",
         seen[0], seen[1]
     );
     assert!(
         seen.iter().all(|count| *count > 0),
-        "none was killed in time"
+        "no process was killed in time, or all were"
     );
 }

@@ -117,7 +117,7 @@ fn no_crate_has_an_import_cycle_or_an_import_through_its_own_root() {
         }
         count += 1;
         let name = directory.file_name().unwrap().to_str().unwrap().to_owned();
-        let layers = Layers::read(&Sources::of_directory(&directory.join("src")));
+        let layers = Layers::read(&Sources::from_directory(&directory.join("src")));
         let cycles = layers.cycles().into_iter();
         defects.extend(cycles.map(|cycle| format!("{name}: cycle: {cycle}")));
         let imports = layers.facade_imports.into_iter();
@@ -147,7 +147,7 @@ fn edges(layers: &Layers) -> Vec<String> {
 }
 
 #[test]
-fn layers_have_neither() {
+fn layers_have_no_cycles_and_no_imports_through_the_root() {
     let layers = sample(&[
         ("lib.rs", "mod a;\nmod b;\npub use b::Upper;\n"),
         ("a.rs", "mod part;\npub struct Lower(part::Part);\n"),
@@ -160,7 +160,7 @@ fn layers_have_neither() {
 }
 
 #[test]
-fn a_cycle_is_found_however_a_path_is_written() {
+fn a_cycle_is_found_in_every_spelling_of_a_path() {
     for path in [
         "use crate::b::Upper;",
         "use crate::{b::{Other, Upper as Up,},};",
@@ -181,7 +181,7 @@ fn a_cycle_is_found_however_a_path_is_written() {
 }
 
 #[test]
-fn a_cycle_of_three_modules_is_found_and_what_depends_on_it_is_not_part_of_it() {
+fn a_cycle_of_three_modules_does_not_include_a_module_that_depends_on_it() {
     let layers = sample(&[
         ("main.rs", "mod a;\nmod b;\nmod c;\nmod d;\n"),
         ("a.rs", "use crate::b::X;\n"),
@@ -199,7 +199,7 @@ fn a_cycle_of_three_modules_is_found_and_what_depends_on_it_is_not_part_of_it() 
 }
 
 #[test]
-fn an_import_through_the_root_is_found_and_counts_as_one_of_its_target() {
+fn an_import_through_the_root_is_found_and_also_counts_as_a_dependency() {
     for (path, expected) in [
         ("use crate::Upper;", "a.rs: crate::Upper"),
         ("use super::Upper;", "a.rs: crate::Upper"),
@@ -223,7 +223,7 @@ fn an_import_through_the_root_is_found_and_counts_as_one_of_its_target() {
 }
 
 #[test]
-fn an_item_of_the_root_and_all_of_the_root_are_imports_through_it() {
+fn an_item_of_the_root_and_a_glob_are_imports_through_the_root() {
     for path in ["use crate::LIMIT;", "use super::*;", "use crate::*;"] {
         let layers = sample(&[("lib.rs", "mod a;\nconst LIMIT: u8 = 1;\n"), ("a.rs", path)]);
         assert_eq!(layers.facade_imports.len(), 1, "{path}");
@@ -231,7 +231,7 @@ fn an_item_of_the_root_and_all_of_the_root_are_imports_through_it() {
 }
 
 #[test]
-fn tests_may_import_what_they_like() {
+fn imports_in_tests_are_ignored() {
     let layers = sample(&[
         (
             "lib.rs",
@@ -251,6 +251,6 @@ fn tests_may_import_what_they_like() {
 
 #[test]
 #[should_panic(expected = "a/missing.rs")]
-fn a_module_whose_file_is_missing_fails_the_test() {
+fn a_missing_file_of_a_module_is_an_error() {
     sample(&[("lib.rs", "mod a;\n"), ("a.rs", "mod missing;\n")]);
 }

@@ -1,4 +1,5 @@
-//! What `license` opens and looks at, each path counted by `strace`: a file that is not needed, or is read again, makes these fail.
+//! The files that `license` opens and examines, as counted by `strace`. Opening an unnecessary
+//! file, or a file twice, fails these tests.
 #![cfg(target_os = "linux")]
 #![allow(
     clippy::expect_used,
@@ -13,11 +14,11 @@ use license_tests::{Scratch, Vendor, programs, tools};
 
 const VERIFY: &[&str] = &["verify", "--trust", "trust.jwks", "pro.lic"];
 
-/// What opens a file or asks whether there is one.
+/// System calls that open or examine a file.
 const CALLS: &str =
     "trace=open,openat,stat,lstat,newfstatat,statx,access,faccessat,faccessat2,readlink,readlinkat";
 
-/// Where the loader and the C library look for libraries, and Rust's runtime for the end of the stack.
+/// Paths that the loader, the C library and Rust's runtime open before `main`.
 const BEFORE_MAIN: &[&str] = &[
     "/etc/ld.so.",
     "/lib",
@@ -26,8 +27,9 @@ const BEFORE_MAIN: &[&str] = &[
     "/sys/",
 ];
 
-/// What tells which machine this is, whether it is a container, and how long it has been running.
-const OF_THE_MACHINE: &[&str] = &[
+/// Files that identify the machine, and show whether it is a container and how long it has been
+/// running.
+const MACHINE_FILES: &[&str] = &[
     "/etc/coditect/machine-id",
     "/etc/machine-id",
     "/var/lib/dbus/machine-id",
@@ -40,10 +42,10 @@ const OF_THE_MACHINE: &[&str] = &[
     "/run/.containerenv",
 ];
 
-/// How often each path was opened, and how often it was only asked for.
+/// How often each path was opened, and how often it was only examined.
 type Seen = BTreeMap<String, [usize; 2]>;
 
-/// A machine with a PRO license, which has seen this moment already.
+/// Returns a machine with a PRO license that has already recorded the current time.
 fn machine() -> Scratch {
     let vendor = Vendor::shared();
     let machine = vendor.site();
@@ -62,7 +64,8 @@ fn machine() -> Scratch {
     machine
 }
 
-/// What a command looks at after it was started; none where there is no `strace`. State is called `STATE`.
+/// Returns the paths that a command opens or examines. `None` if there is no `strace`. The state
+/// directory is replaced by `STATE`.
 fn seen(machine: &Scratch, args: &[&str]) -> Option<Seen> {
     let strace = tools::strace()?
         .run(machine)
@@ -86,7 +89,8 @@ fn seen(machine: &Scratch, args: &[&str]) -> Option<Seen> {
     Some(seen)
 }
 
-/// The path that a call is about, and whether it is to be opened; none if it is about a file that is open.
+/// Returns the path in a system call, and whether the call opens it. `None` if the call uses an
+/// open file.
 fn call(line: &str) -> Option<(&str, bool)> {
     let (before, rest) = line.split_once('"')?;
     let (path, _) = rest.split_once('"')?;
@@ -101,7 +105,7 @@ fn opened(seen: &Seen) -> Vec<(&str, usize)> {
 }
 
 #[test]
-fn version_and_help_look_at_nothing() {
+fn version_and_help_open_no_files() {
     let machine = Scratch::new();
     for args in [&["--version"][..], &["--help"], &["help", "verify"]] {
         let Some(seen) = seen(&machine, args) else {
@@ -112,13 +116,13 @@ fn version_and_help_look_at_nothing() {
 }
 
 #[test]
-fn verify_reads_the_license_and_the_keys_and_nothing_else() {
+fn verify_reads_only_the_license_and_the_keys() {
     let machine = machine();
     let Some(seen) = seen(&machine, VERIFY) else {
         return;
     };
     assert_eq!(opened(&seen), [("pro.lic", 1), ("trust.jwks", 1)]);
-    // Lists that are kept here could revoke it.
+    // Stored revocation lists could revoke the license.
     let asked: Vec<_> = seen.keys().map(String::as_str).collect();
     let lists = ["/etc/coditect/.undo", "/etc/coditect/revocations.lic"];
     let own = ["STATE/.undo", "STATE/revocations.lic"];
@@ -129,7 +133,7 @@ fn verify_reads_the_license_and_the_keys_and_nothing_else() {
 }
 
 #[test]
-fn verify_needs_no_state_to_be_there() {
+fn verify_needs_no_state_directory() {
     let vendor = Vendor::shared();
     let machine = vendor.site();
     machine.write(
@@ -154,7 +158,7 @@ fn status_and_check_read_each_file_of_the_state_once() {
         let (own, others): (Vec<_>, Vec<_>) = opened(&seen)
             .into_iter()
             .partition(|(path, _)| path.starts_with("STATE"));
-        // No activation is kept: its name ends with the machine.
+        // There is no activation of this machine. The name of its file would end with the machine.
         let own = own
             .into_iter()
             .filter(|(path, _)| !path.starts_with("STATE/activation."));
@@ -166,7 +170,7 @@ fn status_and_check_read_each_file_of_the_state_once() {
         );
         for (path, times) in others {
             assert!(
-                OF_THE_MACHINE.contains(&path) && times == 1,
+                MACHINE_FILES.contains(&path) && times == 1,
                 "{args:?}: {path} {times} times"
             );
         }

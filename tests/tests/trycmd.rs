@@ -1,4 +1,5 @@
-//! The command lines in `cli/*.md` print what stands there, to the letter. `TRYCMD=overwrite` writes them anew.
+//! The commands in `cli/*.md` print exactly the documented output. `TRYCMD=overwrite` updates the
+//! files.
 #![allow(
     clippy::expect_used,
     clippy::unwrap_used,
@@ -15,16 +16,20 @@ use license_core::{
 use license_tests::vendor::changed_at;
 use license_tests::{Run, Scratch, programs, words};
 
-/// One test, for each file is run in a working directory of its own.
+/// One test for all files, because each file needs its own working directory.
 #[test]
-fn command_lines_print_what_is_documented() {
-    let cases = Path::new(env!("CARGO_MANIFEST_DIR")).join("cli");
-    let mut files: Vec<_> = fs::read_dir(cases)
+fn commands_print_the_documented_output() {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("cli");
+    let mut files: Vec<_> = fs::read_dir(&directory)
         .unwrap()
         .map(|file| file.unwrap().path())
         .collect();
     files.sort();
-    assert!(files.len() > 4, "the folder is the right one");
+    assert!(
+        files.len() > 4,
+        "expected more files in {}",
+        directory.display()
+    );
     for file in files {
         let machine = machine();
         std::env::set_current_dir(machine.path()).unwrap();
@@ -40,12 +45,12 @@ fn command_lines_print_what_is_documented() {
             .unwrap()
             .case(file);
         cases.run();
-        // Where it is cannot be removed everywhere.
+        // Some systems cannot delete the working directory of a process.
         std::env::set_current_dir(env!("CARGO_MANIFEST_DIR")).unwrap();
     }
 }
 
-/// A machine with keys and licenses that are always the same: those that are committed, and what follows from them.
+/// Creates a machine with keys and licenses that are the same in every run.
 fn machine() -> Scratch {
     let fixtures = programs::workspace().join("fixtures");
     let fixture = |path: &str| fs::read_to_string(fixtures.join(path)).unwrap();
@@ -62,7 +67,7 @@ fn machine() -> Scratch {
     );
     machine.write("cut.lic", license.get(..400).unwrap());
     machine.write("noise.lic", [0x80, 0xff, 0x00, 0x1b]);
-    letters(&machine);
+    write_requests(&machine);
     machine.write("large.lic", "A".repeat(257 * 1024));
     let foreign = [
         "issue",
@@ -87,11 +92,12 @@ fn machine() -> Scratch {
     machine
 }
 
-/// What a machine sends, of the license in `acme.lic`: a request, a receipt, and a request to repair its clock.
-fn letters(machine: &Scratch) {
-    let told = Run::keygen(machine).args(["inspect", "--json", "acme.lic"]);
-    let told = told.run().expect_code(0).json();
-    let license = told.pointer("/tokens/0/claims/jti");
+/// Writes an activation request, a deactivation receipt and a clock request for the license in
+/// `acme.lic`.
+fn write_requests(machine: &Scratch) {
+    let inspect = Run::keygen(machine).args(["inspect", "--json", "acme.lic"]);
+    let report = inspect.run().expect_code(0).json();
+    let license = report.pointer("/tokens/0/claims/jti");
     let license = license.and_then(serde_json::Value::as_str);
     let license = license.and_then(LicenseId::parse).unwrap();
     let product = ProductCode::parse("CODITECT").unwrap();

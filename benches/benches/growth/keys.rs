@@ -1,8 +1,8 @@
-//! Lines: a trust set of one key to a hundred.
+//! Trust sets with 1 to 100 keys.
 
 use std::hint::black_box;
 
-use license_benches::{Line, Vendor};
+use license_benches::{Line, SampleVendor};
 use license_core::issue::{KeyBits, Sign};
 use license_core::{Algorithm, TrustSet, TrustedKey, Unverified};
 
@@ -10,7 +10,7 @@ const SIZES: [u32; 7] = [1, 2, 5, 10, 20, 50, 100];
 const ROUNDS: usize = 61;
 
 pub(crate) fn lines() -> Vec<Line> {
-    let vendor = Vendor::new(KeyBits::B2048);
+    let vendor = SampleVendor::new(KeyBits::B2048);
     let others: Vec<_> = (1..100).map(stranger).collect();
     let set = |size: u32| {
         let own = vendor.key.public();
@@ -20,13 +20,13 @@ pub(crate) fn lines() -> Vec<Line> {
         TrustSet::new(others.chain([own])).unwrap()
     };
     vec![
-        Line::measure("a set is loaded from JSON", ROUNDS, &SIZES, |size| {
+        Line::measure("parse a trust set", ROUNDS, &SIZES, |size| {
             let text = set(size).to_jwks().to_string();
             (size, move || {
                 drop(black_box(TrustSet::parse(black_box(&text)).unwrap()));
             })
         }),
-        Line::measure("a license is verified by its key", ROUNDS, &SIZES, |size| {
+        Line::measure("verify a license", ROUNDS, &SIZES, |size| {
             let trust = set(size);
             let token = vendor.token.clone();
             (size, move || {
@@ -34,7 +34,7 @@ pub(crate) fn lines() -> Vec<Line> {
                 drop(black_box(license.verify(&trust).unwrap()));
             })
         }),
-        Line::measure("a key is looked up", ROUNDS, &SIZES, |size| {
+        Line::measure("look up a key", ROUNDS, &SIZES, |size| {
             let trust = set(size);
             let id = vendor.key.public().id().as_str().to_owned();
             (size, move || {
@@ -44,7 +44,7 @@ pub(crate) fn lines() -> Vec<Line> {
     ]
 }
 
-/// An odd number of 2048 bits, which nobody has the factors of.
+/// Returns an odd pseudorandom number of 2048 bits as a modulus.
 fn stranger(number: u64) -> [u8; 256] {
     let mut seed = number;
     let mut modulus = [0; 256];

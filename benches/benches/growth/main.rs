@@ -1,14 +1,15 @@
-//! How cost grows: tokens, trust sets, product files, revocation lists and ledgers from small to large, each a line on a plot in `docs/`.
+//! Growth of cost with the size of tokens, trust sets, product files, revocation lists and ledgers.
+//! Writes the plots in `docs/performance/`.
 //!
 //!     cargo bench -p license-benches --bench growth
 //!     cargo bench -p license-benches --bench growth -- ledgers 1000000
 //!
-//! A word chooses one plot, a number the rows of the largest ledger.
-#![allow(missing_docs, reason = "a program, and no library")]
+//! A word selects a plot. A number sets the rows of the largest ledger.
+#![allow(missing_docs, reason = "a benchmark is not a library")]
 #![allow(
     clippy::print_stdout,
     clippy::unwrap_used,
-    reason = "a bench prints, and ends where it can't be set up"
+    reason = "a benchmark prints, and panics if its setup fails"
 )]
 
 mod keys;
@@ -34,12 +35,12 @@ fn main() {
     let is_wanted = |name: &str| names.is_empty() || names.iter().any(|word| *word == name);
     let draw = |name: &str, title: &str, sizes: &str, lines: &dyn Fn() -> Vec<Line>| {
         if is_wanted(name) {
-            tell(name, title, sizes, &lines());
+            report(name, title, sizes, &lines());
         }
     };
     draw(
         "tokens",
-        "A license of RSA-2048 verified and evaluated",
+        "Verify and evaluate an RSA-2048 license",
         "bytes of the token",
         &tokens::lines,
     );
@@ -47,7 +48,7 @@ fn main() {
     draw(
         "matrices",
         "A product file",
-        "features of a tier",
+        "features per tier",
         &matrices::lines,
     );
     draw(
@@ -58,26 +59,26 @@ fn main() {
     );
     draw(
         "state",
-        "A machine with a revocation list, and with sessions that were left behind",
+        "A machine with a revocation list, and with stale sessions",
         "licenses on the list; sessions",
         &state::lines,
     );
     draw(
         "ledgers",
-        "A ledger, by the programs of a vendor",
-        "rows of the ledger",
+        "A ledger, used through `keygen`",
+        "rows in the ledger",
         &|| ledgers::lines(rows),
     );
 }
 
-/// Prints the lines as a table, and draws them.
-fn tell(name: &str, title: &str, sizes: &str, lines: &[Line]) {
+/// Prints the lines as a table, and writes the plot.
+fn report(name: &str, title: &str, sizes: &str, lines: &[Line]) {
     println!(
-        "{title}\n\n| {sizes} | from | to | exponent | of the last decade |\n|---|---|---|---|---|"
+        "{title}\n\n| {sizes} | smallest | largest | exponent | exponent of the last decade |\n|---|---|---|---|---|"
     );
     for line in lines {
         let [from, to] =
-            [line.points.first(), line.points.last()].map(|point| told(*point.unwrap()));
+            [line.points.first(), line.points.last()].map(|point| format_point(*point.unwrap()));
         let (all, last) = (line.exponent(), line.last_exponent());
         println!("| {} | {from} | {to} | {all:.2} | {last:.2} |", line.name);
     }
@@ -92,7 +93,7 @@ fn tell(name: &str, title: &str, sizes: &str, lines: &[Line]) {
     .write(&file);
 }
 
-/// What a size takes.
-fn told(Point { size, time }: Point) -> String {
-    format!("{}: {}", size, license_benches::time(time))
+/// Formats a point of a line.
+fn format_point(Point { size, time }: Point) -> String {
+    format!("{}: {}", size, license_benches::format_time(time))
 }

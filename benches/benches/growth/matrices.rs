@@ -1,9 +1,9 @@
-//! Lines: a product of ten features to ten thousand.
+//! Product files with 10 to 10,000 features per tier.
 
 use std::fmt::Write;
 use std::hint::black_box;
 
-use license_benches::{Line, Vendor};
+use license_benches::{Line, SampleVendor};
 use license_core::issue::KeyBits;
 use license_core::{Context, Decision, Matrix};
 
@@ -11,23 +11,23 @@ const SIZES: [u32; 7] = [10, 30, 100, 300, 1000, 3000, 10_000];
 const ROUNDS: usize = 61;
 
 pub(crate) fn lines() -> Vec<Line> {
-    let vendor = Vendor::new(KeyBits::B2048);
+    let vendor = SampleVendor::new(KeyBits::B2048);
     let license = vendor.license();
     let before = Context::at(vendor.issued_at().minus(3600));
     vec![
-        Line::measure("a product file is read", ROUNDS, &SIZES, |size| {
+        Line::measure("parse a product file", ROUNDS, &SIZES, |size| {
             let text = product(size);
             (size, move || {
                 drop(black_box(Matrix::parse(black_box(&text)).unwrap()));
             })
         }),
-        Line::measure("a license is denied", ROUNDS, &SIZES, |size| {
+        Line::measure("deny a license", ROUNDS, &SIZES, |size| {
             let (license, matrix, before) = (license.clone(), matrix(size), before.clone());
             (size, move || {
                 drop(black_box(license.evaluate(&matrix, black_box(&before))));
             })
         }),
-        Line::measure("a denied feature is explained", ROUNDS, &SIZES, |size| {
+        Line::measure("explain a denied feature", ROUNDS, &SIZES, |size| {
             let matrix = matrix(size);
             let decision = Decision::without_license(&matrix, &before);
             let feature = format!("larger_{:05}", size / 2);
@@ -49,7 +49,7 @@ fn matrix(size: u32) -> Matrix {
     Matrix::parse(&product(size)).unwrap()
 }
 
-/// Two tiers with so many features each.
+/// Returns a product file with two tiers of `size` features each.
 fn product(size: u32) -> String {
     let mut text = "product = 'CODITECT'\nissuer = 'CODITECT'\nbase_tier = 'FREE'\n".to_owned();
     for (tier, word) in [("FREE", "feature"), ("PRO", "larger")] {

@@ -1,10 +1,11 @@
-//! Lines: what a machine keeps. Only a revocation list has rows without end: quotas are a counter each, and what is kept of usage,
-//! activations and requests is bounded.
+//! State of a machine. Only revocation lists and sessions grow without a bound.
+//!
+//! A quota is one counter, and usage, activations and requests are bounded.
 
 use std::fs;
 use std::hint::black_box;
 
-use license_benches::{Line, Revocations, Vendor};
+use license_benches::{Line, Revocations, SampleVendor};
 use license_client::{Client, StateDir};
 use license_core::issue::{KeyBits, Sign};
 use license_core::{Matrix, Unverified};
@@ -15,7 +16,7 @@ use crate::revocations::SIZES;
 const SESSIONS: [u32; 4] = [10, 100, 1000, 10_000];
 
 pub(crate) fn lines() -> Vec<Line> {
-    let vendor = Vendor::new(KeyBits::B2048);
+    let vendor = SampleVendor::new(KeyBits::B2048);
     let machines: Vec<_> = SIZES
         .iter()
         .map(|size| (*size, listed(&vendor, *size)))
@@ -39,7 +40,7 @@ pub(crate) fn lines() -> Vec<Line> {
                 let _ = black_box(client.use_quota("commands_per_day", 1).unwrap());
             })
         }),
-        Line::measure("`Client::session` beside sessions", 61, &SESSIONS, |size| {
+        Line::measure("`Client::session` with sessions", 61, &SESSIONS, |size| {
             let machine = licensed(&vendor);
             leave_sessions(&machine, size);
             let client = open(&machine, &vendor);
@@ -50,13 +51,13 @@ pub(crate) fn lines() -> Vec<Line> {
     ]
 }
 
-fn open(machine: &Scratch, vendor: &Vendor) -> Client {
+fn open(machine: &Scratch, vendor: &SampleVendor) -> Client {
     let state = StateDir::at(machine.state());
     Client::open_at(state, &vendor.trust, Matrix::built_in())
 }
 
-/// A machine with a license.
-fn licensed(vendor: &Vendor) -> Scratch {
+/// Creates a machine with a license.
+fn licensed(vendor: &SampleVendor) -> Scratch {
     let machine = Scratch::new();
     machine.write("trust.jwks", vendor.key.public().to_jwk().to_string());
     let token = Unverified::parse(&vendor.token).unwrap();
@@ -64,8 +65,8 @@ fn licensed(vendor: &Vendor) -> Scratch {
     machine
 }
 
-/// With a list too.
-fn listed(vendor: &Vendor, size: u32) -> Scratch {
+/// Creates a machine with a license and a revocation list.
+fn listed(vendor: &SampleVendor, size: u32) -> Scratch {
     let machine = licensed(vendor);
     install(&machine, &Revocations::new(size.into(), &vendor.key).file);
     machine
@@ -77,11 +78,11 @@ fn install(machine: &Scratch, file: &str) {
     let _ = Run::license(machine).args(install).run().expect_code(0);
 }
 
-/// What processes leave behind that are killed.
+/// Creates the session files that killed processes leave.
 fn leave_sessions(machine: &Scratch, count: u32) {
-    let folder = machine.state().join("sessions");
-    fs::create_dir_all(&folder).unwrap();
+    let directory = machine.state().join("sessions");
+    fs::create_dir_all(&directory).unwrap();
     for number in 0..count {
-        fs::write(folder.join(format!("sess_{number:032x}.1-{number}")), "").unwrap();
+        fs::write(directory.join(format!("sess_{number:032x}.1-{number}")), "").unwrap();
     }
 }

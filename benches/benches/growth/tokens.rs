@@ -1,27 +1,27 @@
-//! Lines: a token of one kibibyte to sixty-four.
+//! Tokens of 1 to 64 KiB.
 
 use std::hint::black_box;
 
-use license_benches::{Line, Vendor};
+use license_benches::{Line, SampleVendor};
 use license_core::issue::{KeyBits, LicenseDraft};
 use license_core::{Matrix, Unverified};
 use serde_json::{Map, Value};
 
-/// Bytes that are added to a license.
+/// The number of bytes added to a license.
 const SIZES: [u32; 7] = [0, 1 << 10, 3 << 10, 7 << 10, 14 << 10, 28 << 10, 44 << 10];
 const ROUNDS: usize = 61;
 
 pub(crate) fn lines() -> Vec<Line> {
-    let vendor = Vendor::new(KeyBits::B2048);
+    let vendor = SampleVendor::new(KeyBits::B2048);
     vec![
         line("many features", &vendor, features),
         line("many users", &vendor, users),
-        line("`ext` of many members", &vendor, members),
-        line("`ext` of one long text", &vendor, text),
+        line("`ext` with many members", &vendor, members),
+        line("`ext` with one long string", &vendor, text),
     ]
 }
 
-fn line(name: &str, vendor: &Vendor, add: fn(&mut LicenseDraft, u32)) -> Line {
+fn line(name: &str, vendor: &SampleVendor, add: fn(&mut LicenseDraft, u32)) -> Line {
     Line::measure(name, ROUNDS, &SIZES, |bytes| {
         let mut draft = vendor.draft.clone();
         add(&mut draft, bytes);
@@ -40,20 +40,20 @@ fn line(name: &str, vendor: &Vendor, add: fn(&mut LicenseDraft, u32)) -> Line {
     })
 }
 
-/// Sixteen bytes each.
+/// Adds features of 16 bytes each.
 fn features(draft: &mut LicenseDraft, bytes: u32) {
     for number in 0..bytes / 16 {
         draft.add_feature(&format!("feature_{number:05}")).unwrap();
     }
 }
 
-/// Sixteen bytes each.
+/// Adds users of 16 bytes each.
 fn users(draft: &mut LicenseDraft, bytes: u32) {
     let user = |number| format!("user.number.{number:05}").split_off(4);
     draft.users = (0..bytes / 16).map(user).collect();
 }
 
-/// Sixteen bytes each.
+/// Adds members of 16 bytes each to `ext`.
 fn members(draft: &mut LicenseDraft, bytes: u32) {
     let member = |number| (format!("number_{number:04}"), Value::from(1));
     let members: Map<_, _> = (0..bytes / 16).map(member).collect();

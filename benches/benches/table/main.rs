@@ -1,27 +1,30 @@
-//! The table of `docs/performance.md`: what the library costs beside its limits and beside others, measured in turn.
+//! The table of `docs/performance.md`: the time of library calls, compared with lower bounds and
+//! with other libraries.
 //!
 //!     cargo bench -p license-benches --features peers --bench table
 //!
-//! `-- WORD` measures the rows that have the word in their names. Without the feature, the others are left out.
-#![allow(missing_docs, reason = "a program, and no library")]
+//! `-- WORD` measures only the rows whose names contain the word. Without the feature, the table
+//! omits other libraries.
+#![allow(missing_docs, reason = "a benchmark is not a library")]
 #![allow(
     clippy::print_stdout,
     clippy::unwrap_used,
-    reason = "a bench prints, and ends where it can't be set up"
+    reason = "a benchmark prints, and panics if its setup fails"
 )]
 
 mod batch;
-mod minting;
+mod issuing;
 mod revocations;
 mod verifying;
 
 use std::env;
 use std::process::Command;
 
-use license_benches::{Row, Vendor};
+use license_benches::{Row, SampleVendor};
 use license_core::issue::KeyBits;
 
-/// The rows whose other library is the one in pure Rust, of which a process has one: so those are measured by a process of their own.
+/// The option that measures the rows in pure Rust. They need their own process, because
+/// `jsonwebtoken` has one cryptography library per process.
 const PURE_RUST: &str = "--pure-rust";
 
 fn main() {
@@ -47,25 +50,25 @@ fn main() {
     print(verifying::deciding(&vendors), is_wanted);
     print(batch::rows(&vendors), is_wanted);
     print(revocations::rows(), is_wanted);
-    print(minting::rows(&vendors), is_wanted);
+    print(issuing::rows(&vendors), is_wanted);
 }
 
-/// A vendor of each size of key.
+/// The vendors, one for each key size.
 struct Vendors {
-    small: Vendor,
-    large: Vendor,
+    small: SampleVendor,
+    large: SampleVendor,
 }
 
 impl Vendors {
     fn new() -> Self {
         Self {
-            small: Vendor::new(KeyBits::B2048),
-            large: Vendor::new(KeyBits::B4096),
+            small: SampleVendor::new(KeyBits::B2048),
+            large: SampleVendor::new(KeyBits::B4096),
         }
     }
 }
 
-/// A row's name, and how it is set up once it is its turn.
+/// The name of a row, and the function that creates it when it is its turn.
 type Planned<'a> = (&'static str, Box<dyn FnOnce(&'static str) -> Row<'a> + 'a>);
 
 fn print(rows: Vec<Planned<'_>>, is_wanted: impl Fn(&str) -> bool) {

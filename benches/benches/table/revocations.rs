@@ -1,9 +1,9 @@
-//! Rows: a revocation list of a hundred thousand.
+//! Rows: a revocation list with 100,000 licenses.
 
 use std::collections::HashSet;
 use std::hint::black_box;
 
-use license_benches::{Revocations, Row, Vendor};
+use license_benches::{Revocations, Row, SampleVendor};
 use license_core::LicenseId;
 use license_core::issue::KeyBits;
 
@@ -19,7 +19,7 @@ pub(crate) fn rows() -> Vec<Planned<'static>> {
 }
 
 fn load(work: &'static str) -> Row<'static> {
-    let vendor = Vendor::new(KeyBits::B4096);
+    let vendor = SampleVendor::new(KeyBits::B4096);
     let revocations = Revocations::new(COUNT, &vendor.key);
     let bytes = revocations.megabytes() * 1e6;
     let load = move || drop(black_box(revocations.load(&vendor.trust)));
@@ -27,7 +27,7 @@ fn load(work: &'static str) -> Row<'static> {
 }
 
 fn look_up(work: &'static str) -> Row<'static> {
-    let vendor = Vendor::new(KeyBits::B2048);
+    let vendor = SampleVendor::new(KeyBits::B2048);
     let revocations = Revocations::new(COUNT, &vendor.key);
     let list = revocations.load(&vendor.trust);
     let set: HashSet<LicenseId> = revocations.ids.iter().cloned().collect();
@@ -40,7 +40,8 @@ fn look_up(work: &'static str) -> Row<'static> {
     })
 }
 
-/// Known and unknown in no order, without end: more of them than a processor's cache holds.
+/// Returns an endless iterator over licenses in random order, half of which are on the list. They
+/// do not fit into the processor's cache.
 fn cycle(revocations: &Revocations) -> impl Iterator<Item = &'static LicenseId> + use<> {
     let order: &'static [LicenseId] = revocations.mixed().leak();
     order.iter().cycle()

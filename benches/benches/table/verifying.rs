@@ -1,55 +1,55 @@
-//! Rows: a license verified and evaluated.
+//! Rows: verification and evaluation of a license.
 
 use std::hint::black_box;
 
-use license_benches::{Row, Vendor, signed};
+use license_benches::{Row, SampleVendor, signed};
 use license_core::{Backend, Matrix, TrustSet, Unverified, Verifier};
 use rsa::{BoxedUint, Pkcs1v15Sign, PublicKey};
 use sha2::{Digest, Sha256};
 
 use crate::{Planned, Vendors};
 
-/// With AWS-LC below.
+/// Returns the rows with the backend AWS-LC.
 pub(crate) fn aws_lc(vendors: &Vendors) -> Vec<Planned<'_>> {
     let (small, large) = (&vendors.small, &vendors.large);
     vec![
         (
             "verify and evaluate, RSA-4096",
-            Box::new(move |work| beside_aws_lc(work, large, 1.10, 1.10)),
+            Box::new(move |work| with_aws_lc(work, large, 1.10, 1.10)),
         ),
         (
             "verify and evaluate, RSA-2048",
-            Box::new(move |work| beside_aws_lc(work, small, 1.30, 1.12)),
+            Box::new(move |work| with_aws_lc(work, small, 1.30, 1.12)),
         ),
         (
-            "the same of a license alone, RSA-2048",
+            "the same without a `Verifier`, RSA-2048",
             Box::new(move |work| alone(work, small)),
         ),
     ]
 }
 
-/// With RustCrypto below, as without any feature.
+/// Returns the rows with the backend in pure Rust.
 pub(crate) fn pure_rust(vendors: &Vendors) -> Vec<Planned<'_>> {
     #[cfg(feature = "peers")]
     license_benches::Provider::RustCrypto.install();
     vec![
         (
             "verify and evaluate, RSA-4096, pure Rust",
-            Box::new(move |work| beside_rust_crypto(work, &vendors.large, Some(1.05))),
+            Box::new(move |work| with_rust_crypto(work, &vendors.large, Some(1.05))),
         ),
         (
             "verify and evaluate, RSA-2048, pure Rust",
-            Box::new(move |work| beside_rust_crypto(work, &vendors.small, None)),
+            Box::new(move |work| with_rust_crypto(work, &vendors.small, None)),
         ),
     ]
 }
 
-/// After the signature has held.
+/// Returns the rows without a signature check.
 pub(crate) fn deciding(vendors: &Vendors) -> Vec<Planned<'_>> {
     let vendor = &vendors.small;
     vec![
         (
-            "verify again a license already seen",
+            "verify a license again",
             Box::new(move |work| again(work, vendor)),
         ),
         (
@@ -78,10 +78,10 @@ pub(crate) fn deciding(vendors: &Vendors) -> Vec<Planned<'_>> {
     ]
 }
 
-/// So many licenses take turns, so that nothing is good for one of them alone.
+/// The number of licenses that take turns, so that no cache helps for a single license.
 const LICENSES: u64 = 16;
 
-/// One after another, for ever.
+/// Calls the function with each item in turn, without an end.
 fn turns<T>(all: Vec<T>, mut each: impl FnMut(&T)) -> impl FnMut() {
     let mut at = 0;
     move || {
@@ -90,8 +90,8 @@ fn turns<T>(all: Vec<T>, mut each: impl FnMut(&T)) -> impl FnMut() {
     }
 }
 
-/// From the text to the decision, with the keys loaded. Nothing of a license is remembered but the features and quotas that its tier has.
-fn verify<'a>(vendor: &'a Vendor, trust: TrustSet) -> impl FnMut() + 'a {
+/// Verifies and evaluates licenses with a verifier that remembers no licenses.
+fn verify<'a>(vendor: &'a SampleVendor, trust: TrustSet) -> impl FnMut() + 'a {
     let verifier = Verifier::with_memory(trust, 0);
     turns(vendor.tokens(LICENSES), move |token| {
         let license = verifier.verify(token).unwrap();
@@ -101,8 +101,8 @@ fn verify<'a>(vendor: &'a Vendor, trust: TrustSet) -> impl FnMut() + 'a {
     })
 }
 
-/// What is signed of each, and the signature.
-fn all_signed(vendor: &Vendor) -> Vec<(Vec<u8>, Vec<u8>)> {
+/// Returns the signed text and the signature of each license.
+fn all_signed(vendor: &SampleVendor) -> Vec<(Vec<u8>, Vec<u8>)> {
     let owned = |token: &String| {
         let (signed, signature) = signed(token);
         (signed.to_owned(), signature)
@@ -110,7 +110,7 @@ fn all_signed(vendor: &Vendor) -> Vec<(Vec<u8>, Vec<u8>)> {
     vendor.tokens(LICENSES).iter().map(owned).collect()
 }
 
-fn beside_aws_lc<'a>(work: &'a str, vendor: &'a Vendor, limit: f64, peer: f64) -> Row<'a> {
+fn with_aws_lc<'a>(work: &'a str, vendor: &'a SampleVendor, limit: f64, peer: f64) -> Row<'a> {
     let key = vendor.parsed();
     let row = Row::new(work, verify(vendor, vendor.trust.clone()));
     let raw = turns(all_signed(vendor), move |(signed, signature)| {
@@ -119,8 +119,8 @@ fn beside_aws_lc<'a>(work: &'a str, vendor: &'a Vendor, limit: f64, peer: f64) -
     jsonwebtoken(row.limit("aws-lc-rs", Some(limit), raw), vendor, Some(peer))
 }
 
-/// A license that nothing is known of beforehand, by no verifier.
-fn alone<'a>(work: &'a str, vendor: &'a Vendor) -> Row<'a> {
+/// Verifies and evaluates licenses without a verifier.
+fn alone<'a>(work: &'a str, vendor: &'a SampleVendor) -> Row<'a> {
     let key = vendor.parsed();
     let ours = turns(vendor.tokens(LICENSES), |token| {
         let license = Unverified::parse(token).unwrap().verify(&vendor.trust);
@@ -136,7 +136,7 @@ fn alone<'a>(work: &'a str, vendor: &'a Vendor) -> Row<'a> {
     Row::new(work, ours).limit("aws-lc-rs", None, raw)
 }
 
-fn beside_rust_crypto<'a>(work: &'a str, vendor: &'a Vendor, limit: Option<f64>) -> Row<'a> {
+fn with_rust_crypto<'a>(work: &'a str, vendor: &'a SampleVendor, limit: Option<f64>) -> Row<'a> {
     let trust = vendor.trust.with_backend(Backend::Rsa).unwrap();
     let row = Row::new(work, verify(vendor, trust));
     let public = vendor.trust.iter().next().unwrap();
@@ -151,7 +151,7 @@ fn beside_rust_crypto<'a>(work: &'a str, vendor: &'a Vendor, limit: Option<f64>)
 }
 
 #[cfg(feature = "peers")]
-fn jsonwebtoken<'a>(row: Row<'a>, vendor: &'a Vendor, times: Option<f64>) -> Row<'a> {
+fn jsonwebtoken<'a>(row: Row<'a>, vendor: &'a SampleVendor, times: Option<f64>) -> Row<'a> {
     let peer = license_benches::Peer::new(vendor);
     let decode = turns(vendor.tokens(LICENSES), move |token| {
         drop(black_box(peer.decode(token)));
@@ -160,12 +160,12 @@ fn jsonwebtoken<'a>(row: Row<'a>, vendor: &'a Vendor, times: Option<f64>) -> Row
 }
 
 #[cfg(not(feature = "peers"))]
-fn jsonwebtoken<'a>(row: Row<'a>, _: &'a Vendor, _: Option<f64>) -> Row<'a> {
+fn jsonwebtoken<'a>(row: Row<'a>, _: &'a SampleVendor, _: Option<f64>) -> Row<'a> {
     row
 }
 
-/// By a verifier that has seen it. The limit is to compare the bytes.
-fn again<'a>(work: &'a str, vendor: &'a Vendor) -> Row<'a> {
+/// Verifies a license that the verifier remembers. The lower bound is a comparison of the bytes.
+fn again<'a>(work: &'a str, vendor: &'a SampleVendor) -> Row<'a> {
     let seen = vendor.token.clone();
     let verifier = Verifier::new(vendor.trust.clone());
     let verify = move || {

@@ -1,46 +1,46 @@
-//! What the paths cost when it was last accepted.
+//! The accepted cost of the paths.
 
 use std::fmt::Write as _;
 use std::fs;
 
 use crate::count::Count;
 
-/// Where it is written, and read.
+/// The path of the baseline.
 const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/baseline.txt");
 const HEAD: &str = "\
-# What one call costs, on x86-64 with AVX2 as Valgrind shows it. Written by: cargo run --release -p license-counts -- update
+# Cost of one call, on x86-64 with AVX2 under Valgrind. Written by: cargo run --release -p license-counts -- update
 # path        instructions  allocations  bytes
 ";
 
-/// The counts of each path by its name.
+/// The counts of each path, by its name.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Baseline(pub(crate) Vec<(String, Count)>);
 
-/// How a count stands to that of the baseline.
+/// The comparison of a count with the baseline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
-    /// By less than a tenth more or less.
-    Held,
-    /// By a tenth or more, or there was none.
+    /// The difference is less than a tenth.
+    Unchanged,
+    /// Higher by a tenth or more, or not in the baseline.
     Grew,
-    /// By a tenth or more, so that the baseline lets too much pass.
+    /// Lower by a tenth or more, so that the baseline allows too much.
     Fell,
 }
 
 impl Verdict {
-    pub(crate) fn of(before: u64, now: u64) -> Self {
+    pub(crate) fn compare(before: u64, now: u64) -> Self {
         let (tenths, now) = (before.saturating_mul(10), now.saturating_mul(10));
         match () {
-            () if now == tenths => Self::Held,
+            () if now == tenths => Self::Unchanged,
             () if now >= tenths + before => Self::Grew,
             () if now + before <= tenths => Self::Fell,
-            () => Self::Held,
+            () => Self::Unchanged,
         }
     }
 }
 
 impl Baseline {
-    /// As it was committed.
+    /// Reads the committed baseline.
     pub(crate) fn read() -> Option<Self> {
         Self::parse(&fs::read_to_string(FILE).ok()?)
     }
@@ -69,7 +69,7 @@ impl Baseline {
                     text,
                     "{path:12}  {instructions:12}  {allocations:11}  {bytes:5}"
                 )
-                .expect("text grows");
+                .expect("writing to a string cannot fail");
                 text
             })
     }
@@ -97,22 +97,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_tenth_more_has_grown_and_a_tenth_less_has_fallen() {
-        assert_eq!(Verdict::of(1000, 1099), Verdict::Held);
-        assert_eq!(Verdict::of(1000, 1100), Verdict::Grew);
-        assert_eq!(Verdict::of(1000, 901), Verdict::Held);
-        assert_eq!(Verdict::of(1000, 900), Verdict::Fell);
+    fn a_difference_of_a_tenth_is_growth_or_a_fall() {
+        assert_eq!(Verdict::compare(1000, 1099), Verdict::Unchanged);
+        assert_eq!(Verdict::compare(1000, 1100), Verdict::Grew);
+        assert_eq!(Verdict::compare(1000, 901), Verdict::Unchanged);
+        assert_eq!(Verdict::compare(1000, 900), Verdict::Fell);
     }
 
     #[test]
-    fn where_nothing_was_allocated_one_allocation_has_grown() {
-        assert_eq!(Verdict::of(0, 0), Verdict::Held);
-        assert_eq!(Verdict::of(0, 1), Verdict::Grew);
-        assert_eq!(Verdict::of(1, 0), Verdict::Fell);
+    fn a_first_allocation_is_growth() {
+        assert_eq!(Verdict::compare(0, 0), Verdict::Unchanged);
+        assert_eq!(Verdict::compare(0, 1), Verdict::Grew);
+        assert_eq!(Verdict::compare(1, 0), Verdict::Fell);
     }
 
     #[test]
-    fn a_baseline_is_read_as_it_was_written() {
+    fn a_baseline_is_read_as_written() {
         let count = Count {
             instructions: 12_345,
             allocations: 6,

@@ -1,4 +1,4 @@
-//! Counting under Valgrind.
+//! Counts under Valgrind.
 
 use std::env;
 use std::fs;
@@ -6,7 +6,7 @@ use std::process::Command;
 
 use crate::path::Path;
 
-/// What one call costs.
+/// The cost of one call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Count {
     pub(crate) instructions: u64,
@@ -15,14 +15,14 @@ pub(crate) struct Count {
 }
 
 impl Count {
-    /// Of this path, without what is not ours in it.
-    pub(crate) fn of(path: Path) -> Self {
+    /// Counts a path, without the part that belongs to another library.
+    pub(crate) fn measure(path: Path) -> Self {
         let all = Self::whole(path);
         path.without()
             .map_or(all, |other| all.minus(Self::whole(other)))
     }
 
-    /// What more calls cost more: so nothing that comes before or after is counted.
+    /// Counts the additional cost of more calls, which excludes setup and cleanup.
     fn whole(path: Path) -> Self {
         let (few, many) = (total(path, FEW), total(path, FEW + CALLS));
         many.minus(few).map(|count| count / CALLS)
@@ -45,13 +45,14 @@ impl Count {
     }
 }
 
-/// So many calls are made to begin with, after which the first of something is behind.
+/// The number of calls before counting, so that one-time work is done.
 const FEW: u64 = 5;
-/// So many are counted.
+/// The number of counted calls.
 const CALLS: u64 = 20;
 
-/// What a process costs that takes a path so often. DHAT gives out memory and copies it in the same way on every machine, and counts the
-/// instructions besides.
+/// Counts a process that runs a path `times` times.
+///
+/// DHAT allocates and copies memory in the same way on every machine, and also counts instructions.
 fn total(path: Path, times: u64) -> Count {
     let report = env::temp_dir().join(format!("license-counts-{}", std::process::id()));
     let output = Command::new("valgrind")
@@ -61,14 +62,17 @@ fn total(path: Path, times: u64) -> Count {
         .args([path.name(), &times.to_string()])
         .output()
         .expect("valgrind can be started: install `valgrind`");
-    let told = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(output.status.success(), "{told}");
+    let summary = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{summary}");
     let profile = fs::read_to_string(&report).expect("DHAT writes its profile");
     let _ = fs::remove_file(report);
-    read(&profile, &told).expect("a profile of DHAT")
+    read(&profile, &summary).expect("a profile of DHAT")
 }
 
-/// Instructions are in the profile, `"te":123`, and the rest in the summary: `Total: 1,234 bytes in 56 blocks`.
+/// Parses the output of DHAT.
+///
+/// The profile contains the instructions (`"te":123`), and the summary the rest
+/// (`Total: 1,234 bytes in 56 blocks`).
 fn read(profile: &str, summary: &str) -> Option<Count> {
     let digits = |text: &str| {
         text.chars()
@@ -92,7 +96,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_dhat_tells_is_read() {
+    fn the_output_of_dhat_is_parsed() {
         let summary = "==7== Command: x 5\n==7== Total:     1,234 bytes in 56 blocks\n==7== At t-gmax: 9 bytes in 1 blocks\n";
         let profile = "{\"dhatFileVersion\":2\n,\"pid\":7\n,\"te\":175315\n,\"tg\":1\n}";
         let count = Count {

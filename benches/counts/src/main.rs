@@ -1,16 +1,18 @@
-//! The continuous check: counts what one call of the hottest paths costs, in instructions and allocations, and fails when a count has
-//! grown by a tenth over `baseline.txt`. Counts and not times, since times differ from run to run.
+//! Check of the cost of hot paths, in CI.
 //!
-//!     cargo run --release -p license-counts             # checks
-//!     cargo run --release -p license-counts -- update   # writes the baseline anew
+//! Counts the instructions and allocations of one call, and fails if a count exceeds `baseline.txt`
+//! by a tenth. It counts because times differ from run to run.
 //!
-//! Valgrind counts. To every processor with AVX2 it shows the same one, so that libraries which choose their code by the processor choose
-//! the same everywhere.
+//!     cargo run --release -p license-counts             # check
+//!     cargo run --release -p license-counts -- update   # write the baseline
+//!
+//! Valgrind counts. It simulates the same processor on every machine with AVX2, so that libraries
+//! with code for several processors choose the same code everywhere.
 #![allow(
     clippy::print_stdout,
     clippy::print_stderr,
     clippy::expect_used,
-    reason = "a check prints, and ends where it can't be set up"
+    reason = "a check prints, and panics if its setup fails"
 )]
 
 mod baseline;
@@ -30,9 +32,9 @@ fn main() -> ExitCode {
     match arguments.as_slice() {
         [] => return check(),
         ["update"] => counted().write(),
-        // What runs under Valgrind.
+        // The process that runs under Valgrind.
         [path, times] => {
-            let path = Path::named(path).expect("a path");
+            let path = Path::from_name(path).expect("a path");
             path.run(times.parse().expect("a number"));
         }
         _ => {
@@ -44,12 +46,12 @@ fn main() -> ExitCode {
 }
 
 fn counted() -> Baseline {
-    let count = |path: Path| (path.name().to_owned(), Count::of(path));
+    let count = |path: Path| (path.name().to_owned(), Count::measure(path));
     Baseline(Path::WATCHED.map(count).into())
 }
 
 fn check() -> ExitCode {
-    let baseline = Baseline::read().expect("a baseline, see `update`");
+    let baseline = Baseline::read().expect("baseline.txt exists; otherwise run with `update`");
     println!(
         "{:10} {:>34} {:>34} {:>34}",
         "one call", "instructions", "allocations", "bytes"
@@ -57,24 +59,26 @@ fn check() -> ExitCode {
     let verdicts: Vec<_> = counted()
         .0
         .iter()
-        .flat_map(|(path, now)| tell(path, baseline.get(path), *now))
+        .flat_map(|(path, now)| report(path, baseline.get(path), *now))
         .collect();
     if verdicts.contains(&Verdict::Fell) {
-        println!("\nFELL by a tenth or more: lower the baseline, so that it stays low:");
+        println!("\nFELL by a tenth or more. Update the baseline, so that the cost stays low:");
         println!("    {UPDATE}");
     }
     if !verdicts.contains(&Verdict::Grew) {
         return ExitCode::SUCCESS;
     }
-    eprintln!("error: a hot path has grown by a tenth or more over benches/counts/baseline.txt");
-    eprintln!("hint: find what it does more; if that is worth it, {UPDATE}");
+    eprintln!(
+        "error: the cost of a hot path exceeds benches/counts/baseline.txt by a tenth or more"
+    );
+    eprintln!("hint: find the additional work and remove it; if it is needed, run `{UPDATE}`");
     ExitCode::FAILURE
 }
 
 const UPDATE: &str = "cargo run --release -p license-counts -- update";
 
-/// Prints a line, and returns what it says. Of a path that has no line in the baseline, everything has grown.
-fn tell(path: &str, before: Option<Count>, now: Count) -> [Verdict; 3] {
+/// Prints a line and returns its verdicts. A path without a baseline counts as grown.
+fn report(path: &str, before: Option<Count>, now: Count) -> [Verdict; 3] {
     let figures = |count: Count| [count.instructions, count.allocations, count.bytes];
     let before = before.map_or([0; 3], figures);
     let now = figures(now);
@@ -82,9 +86,9 @@ fn tell(path: &str, before: Option<Count>, now: Count) -> [Verdict; 3] {
     let pairs = [0, 1, 2].map(|at| (before.get(at).copied(), now.get(at).copied()));
     let verdicts = pairs.map(|(before, now)| {
         let (before, now) = (before.unwrap_or(0), now.unwrap_or(0));
-        let verdict = Verdict::of(before, now);
-        let told = format!("{now} (was {before}, {verdict:?})");
-        print!(" {told:>34}");
+        let verdict = Verdict::compare(before, now);
+        let text = format!("{now} (was {before}, {verdict:?})");
+        print!(" {text:>34}");
         verdict
     });
     println!();

@@ -1,4 +1,4 @@
-//! The hottest paths, as an application takes them.
+//! The hot paths of an application.
 
 use std::hint::black_box;
 
@@ -10,29 +10,29 @@ use license_core::{
 use rsa::{BoxedUint, Pkcs1v15Sign, PublicKey};
 use sha2::{Digest, Sha256};
 
-/// A PRO license as `keygen issue` mints it, signed by an RSA-2048 key.
+/// A PRO license of `keygen issue`, signed with an RSA-2048 key.
 const TOKEN: &str = include_str!("../pro.jwt");
 const KEYS: &str = include_str!("../../../fixtures/trust/vendor.jwks");
 
-/// Something that is called often.
+/// A function that applications call often.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Path {
-    /// A license's text, verified by a verifier that has seen it.
+    /// Verification by a verifier that remembers the license.
     Again,
-    /// A license's text, verified by a verifier that has seen others of the same vendor and tier.
+    /// Verification by a verifier that has verified other licenses of the same vendor and tier.
     Among,
-    /// A license's text, read and verified by itself.
+    /// Parsing and verification without a verifier.
     Verify,
-    /// The signature alone, which is the other library's work and is taken off.
+    /// The signature check alone. It belongs to another library and is subtracted.
     Signature,
-    /// A verified license, decided on.
+    /// Evaluation of a verified license.
     Evaluate,
-    /// A decision, asked for a feature.
+    /// Query of a feature in a decision.
     Allows,
 }
 
 impl Path {
-    /// What is watched.
+    /// The paths with a baseline.
     pub(crate) const WATCHED: [Self; 5] = [
         Self::Verify,
         Self::Among,
@@ -61,16 +61,16 @@ impl Path {
         }
     }
 
-    pub(crate) fn named(name: &str) -> Option<Self> {
+    pub(crate) fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|path| path.name() == name)
     }
 
-    /// What it contains that is not ours.
+    /// Returns the part of this path that belongs to another library.
     pub(crate) fn without(self) -> Option<Self> {
         matches!(self, Self::Verify | Self::Among).then_some(Self::Signature)
     }
 
-    /// Takes it so often. What comes before is the same for any number.
+    /// Runs the path `times` times. The setup does not depend on `times`.
     pub(crate) fn run(self, times: u64) {
         let trust = TrustSet::parse(KEYS).expect("a trust set");
         let token = TOKEN.trim_end();
@@ -80,7 +80,7 @@ impl Path {
             Self::Again => repeat(times, verified(token, Verifier::new(trust))),
             Self::Among => {
                 let verifier = Verifier::with_memory(trust, 0);
-                // Brings what its tier has.
+                // Fills the verifier with the features and quotas of the tier.
                 drop(verifier.verify(token).expect("a license"));
                 repeat(times, verified(token, verifier));
             }
@@ -121,7 +121,7 @@ fn evaluate(license: &License, at: Timestamp) {
     drop(black_box(license.evaluate(Matrix::built_in(), &context)));
 }
 
-/// As the core has it verified.
+/// Verifies the signature in the same way as the core.
 fn signature(token: &str, public: &TrustedKey) -> impl Fn() + use<> {
     let [n, e] = [public.modulus(), public.exponent()].map(BoxedUint::from_be_slice_vartime);
     let key = PublicKey::new(n, e).expect("a key");

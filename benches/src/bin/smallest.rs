@@ -1,10 +1,10 @@
-//! The smallest program with a command line of `clap`: what `license` is measured beside.
+//! Smallest program with a `clap` command line, for comparison with `license`.
 
 use std::path::PathBuf;
 
 use clap::Parser;
 
-/// Takes a file
+/// Parses its command line and exits
 #[derive(Parser)]
 #[command(version)]
 struct Arguments {

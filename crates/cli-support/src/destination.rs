@@ -3,14 +3,12 @@
 use crate::escape::{escape, show_path};
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::output::{delivered, write_stdout};
-use std::convert::Infallible;
+use crate::output::{ignore_broken_pipe, write_stdout};
 use std::ffi::OsString;
 use std::fmt;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, IsTerminal, Write};
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 use tempfile::{NamedTempFile, PersistError};
 
 /// The destination of output: a file, or standard output, written `-`.
@@ -38,10 +36,10 @@ pub enum Destination {
 
 /// The options for output to a file. Use `#[command(flatten)]` to add them to a command.
 #[derive(Debug, Clone, PartialEq, Eq, clap::Args)]
-// Without this, clap describes every command by the sentence above.
+// Prevents clap from using the sentence above as the description of the command.
 #[command(about = None, long_about = None)]
 pub struct OutputFile {
-    /// Where it goes; - is standard output [default: -]
+    /// Output file; - for standard output [default: -]
     #[arg(
         long,
         value_name = "FILE",
@@ -49,19 +47,19 @@ pub struct OutputFile {
         hide_default_value = true
     )]
     pub out: Destination,
-    /// Replace the file if it exists
+    /// Replace an existing file
     #[arg(long)]
     pub force: bool,
 }
 
 impl OutputFile {
-    /// Returns what happens to an existing file.
+    /// Returns the treatment of an existing file.
     #[must_use]
     pub fn overwrite(&self) -> Overwrite {
         Overwrite::forced(self.force)
     }
 
-    /// Checks early that [`write`](Self::write) can succeed.
+    /// Checks before long work that [`write`](Self::write) can succeed.
     ///
     /// # Errors
     ///
@@ -92,10 +90,10 @@ impl OutputFile {
 /// The treatment of an existing file.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Overwrite {
-    /// It stays, and the write fails.
+    /// The file stays, and the write fails.
     #[default]
     Refuse,
-    /// It is replaced atomically.
+    /// The file is replaced atomically.
     Force,
 }
 
@@ -107,12 +105,12 @@ impl Overwrite {
     }
 }
 
-/// Who may read the output.
+/// The users who may read the output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Audience {
-    /// Everyone whom the umask allows.
+    /// All users whom the umask allows.
     Everyone,
-    /// The owner of the file (mode 0600). Never written to a terminal.
+    /// Only the owner of the file (mode 0600). The output is never written to a terminal.
     OwnerOnly,
 }
 
@@ -123,8 +121,9 @@ impl Destination {
     ///
     /// # Errors
     ///
-    /// Returns `EXISTS` if something exists and must not be replaced, `USAGE` if a secret would go
-    /// to a terminal or a symbolic link would be replaced, and `IO` if the file cannot be written.
+    /// Returns `EXISTS` if the path exists and must not be replaced, `USAGE` if a secret would be
+    /// written to a terminal or a symbolic link would be replaced, and `IO` if the file cannot be
+    /// written.
     pub fn write(
         &self,
         bytes: &[u8],
@@ -141,8 +140,8 @@ impl Destination {
         }
     }
 
-    /// Returns whether the destination is standard output or another stream. Output to a stream has
-    /// no name and cannot be undone.
+    /// Returns whether the destination is standard output or another stream. Output to a stream
+    /// cannot be undone.
     #[must_use]
     pub fn is_stream(&self) -> bool {
         match self {
@@ -151,12 +150,12 @@ impl Destination {
         }
     }
 
-    /// Checks early that [`write`](Self::write) can succeed, before long work starts.
+    /// Checks before long work that [`write`](Self::write) can succeed.
     ///
     /// # Errors
     ///
-    /// Returns `EXISTS` if something exists and must not be replaced, and `IO` if the directory is
-    /// missing.
+    /// Returns `EXISTS` if the path exists and must not be replaced, and `IO` if its directory does
+    /// not exist.
     pub fn check(&self, overwrite: Overwrite) -> Result<(), Failure> {
         let Self::File(path) = self else {
             return Ok(());
@@ -184,11 +183,9 @@ impl From<OsString> for Destination {
     }
 }
 
-impl FromStr for Destination {
-    type Err = Infallible;
-
-    fn from_str(argument: &str) -> Result<Self, Infallible> {
-        Ok(Self::from(OsString::from(argument)))
+impl From<&str> for Destination {
+    fn from(argument: &str) -> Self {
+        Self::from(OsString::from(argument))
     }
 }
 
@@ -203,14 +200,16 @@ impl fmt::Display for Destination {
 
 fn refuse_terminal(terminal: bool, audience: Audience) -> Result<(), Failure> {
     if audience == Audience::OwnerOnly && terminal {
-        return Err(Failure::usage("a secret is not written to a terminal")
-            .hint("name a file, or send it into a pipe"));
+        return Err(Failure::usage("refusing to write a secret to a terminal")
+            .hint("write to a file or a pipe"));
     }
     Ok(())
 }
 
-/// Returns whether a path is a stream. Only the names that the system gives to descriptors and
-/// devices are streams, because another user may have left a pipe in a shared directory.
+/// Returns whether a path is a stream.
+///
+/// Only the system's names of descriptors and devices can be streams, because another user may have
+/// left a pipe in a shared directory.
 #[cfg(unix)]
 fn is_stream(path: &Path) -> bool {
     use std::os::unix::fs::FileTypeExt;
@@ -229,7 +228,7 @@ fn write_stream(path: &Path, bytes: &[u8], audience: Audience) -> Result<(), Fai
     let failed = |error| Failure::io("write", path, &error);
     let mut stream = OpenOptions::new().write(true).open(path).map_err(failed)?;
     refuse_terminal(stream.is_terminal(), audience)?;
-    delivered(stream.write_all(bytes))
+    ignore_broken_pipe(stream.write_all(bytes))
 }
 
 fn write_file(
@@ -241,7 +240,7 @@ fn write_file(
     refuse_existing(path, overwrite)?;
     let directory = directory_of(path);
     let failed = |error: io::Error| Failure::io("write", path, &error);
-    let complete = write_beside(directory, bytes, audience).map_err(failed)?;
+    let complete = write_temporary(directory, bytes, audience).map_err(failed)?;
     match overwrite {
         Overwrite::Force => persisted(complete.persist(path)).map_err(failed)?,
         Overwrite::Refuse => place_new(complete, path).map_err(|error| match error.kind() {
@@ -253,27 +252,28 @@ fn write_file(
     Ok(())
 }
 
-/// Fails early with a clear message. The guarantee that nothing is overwritten does not depend on
-/// it.
+/// Fails early with a clear message. The guarantee that no file is overwritten does not depend on
+/// this check.
 fn refuse_existing(path: &Path, overwrite: Overwrite) -> Result<(), Failure> {
     match (fs::symlink_metadata(path), overwrite) {
         (Err(_), _) => Ok(()),
         (Ok(_), Overwrite::Refuse) => Err(exists(path)),
-        (Ok(found), Overwrite::Force) if found.is_symlink() => Err(link(path)),
+        (Ok(found), Overwrite::Force) if found.is_symlink() => Err(symbolic_link(path)),
         (Ok(_), Overwrite::Force) => Ok(()),
     }
 }
 
 fn exists(path: &Path) -> Failure {
     let shown = path.to_string_lossy();
-    let message = format!("{} exists already and is not overwritten", escape(&shown));
-    Failure::new(Exit::Usage, "EXISTS", message).hint("choose another name or add --force")
+    let message = format!("{} already exists", escape(&shown));
+    Failure::new(Exit::Usage, "EXISTS", message)
+        .hint("choose another name, or add --force to replace the file")
 }
 
-fn link(path: &Path) -> Failure {
+fn symbolic_link(path: &Path) -> Failure {
     let shown = path.to_string_lossy();
     let message = format!("{} is a symbolic link and is not replaced", escape(&shown));
-    Failure::usage(message).hint("name the file it points to, or use - for standard output")
+    Failure::usage(message).hint("use the path of the target file, or - for standard output")
 }
 
 fn directory_of(path: &Path) -> &Path {
@@ -283,7 +283,12 @@ fn directory_of(path: &Path) -> &Path {
     }
 }
 
-fn write_beside(directory: &Path, bytes: &[u8], audience: Audience) -> io::Result<NamedTempFile> {
+/// Writes the bytes to a temporary file in the directory of the destination.
+fn write_temporary(
+    directory: &Path,
+    bytes: &[u8],
+    audience: Audience,
+) -> io::Result<NamedTempFile> {
     let mut builder = tempfile::Builder::new();
     builder.prefix(".writing-");
     #[cfg(unix)]
@@ -294,7 +299,7 @@ fn write_beside(directory: &Path, bytes: &[u8], audience: Audience) -> io::Resul
     Ok(file)
 }
 
-/// Returns the mode before the umask, as for every file that a program creates.
+/// Returns the mode of a new file, to which the umask applies.
 #[cfg(unix)]
 fn mode(audience: Audience) -> u32 {
     match audience {
@@ -303,6 +308,7 @@ fn mode(audience: Audience) -> u32 {
     }
 }
 
+/// Renames the complete file to a path that must not exist.
 fn place_new(complete: NamedTempFile, path: &Path) -> io::Result<()> {
     match complete.persist_noclobber(path) {
         Ok(_) => Ok(()),
@@ -311,13 +317,14 @@ fn place_new(complete: NamedTempFile, path: &Path) -> io::Result<()> {
     }
 }
 
-/// Creates a file on a file system that has neither hard links nor a rename that fails on an
-/// existing name (FAT, some network shares). An empty file, which only one process can create,
-/// claims the name, and the complete file replaces it.
+/// Creates a file on a file system that has neither hard links nor a rename that fails for an
+/// existing name (FAT, some network shares).
+///
+/// First creates an empty file, which only one process can do, then replaces that file.
 fn claim_and_replace(complete: NamedTempFile, path: &Path) -> io::Result<()> {
     drop(OpenOptions::new().write(true).create_new(true).open(path)?);
     persisted(complete.persist(path)).inspect_err(|_| {
-        // The first error is the one to report.
+        // The first error is reported.
         let _ = fs::remove_file(path);
     })
 }
@@ -329,8 +336,8 @@ fn persisted(result: Result<File, PersistError>) -> io::Result<()> {
     }
 }
 
-/// Makes the name of a complete file durable. Errors are ignored, because not every file system
-/// supports it.
+/// Makes the name of a complete file durable. Errors are ignored, because some file systems do not
+/// support it.
 fn sync_directory(directory: &Path) {
     if cfg!(unix) {
         let _ = File::open(directory).and_then(|opened| opened.sync_all());

@@ -1,10 +1,10 @@
-//! Untrusted text, made safe to print.
+//! Escaping of untrusted text before it is printed.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::path::Path;
 
-/// Replaces every character that could forge, hide or reorder text on a terminal by `\u{..}`.
+/// Replaces every character that can forge, hide or reorder text on a terminal with `\u{..}`.
 ///
 /// These are control characters (also newline and tab, so that one line stays one line), direction
 /// marks, overrides and isolates, zero-width characters, and line and paragraph separators.
@@ -19,12 +19,12 @@ use std::path::Path;
 /// ```
 #[must_use]
 pub fn escape(text: &str) -> Cow<'_, str> {
-    if !text.contains(deceives) {
+    if !text.contains(is_deceptive) {
         return Cow::Borrowed(text);
     }
     let mut shown = String::with_capacity(text.len() + 16);
     for character in text.chars() {
-        if deceives(character) {
+        if is_deceptive(character) {
             shown.extend(character.escape_unicode());
         } else {
             shown.push(character);
@@ -33,12 +33,14 @@ pub fn escape(text: &str) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
-/// Escapes serialized JSON. These characters occur only inside its strings, except for the line
-/// feeds between them, and JSON has already escaped those below U+0020.
+/// Escapes serialized JSON.
+///
+/// Serialized JSON contains such characters only inside strings, except for line feeds. Characters
+/// below U+0020 are already escaped in strings.
 pub(crate) fn escape_json(json: &str) -> String {
     let mut shown = String::with_capacity(json.len());
     for character in json.chars() {
-        if character > ' ' && deceives(character) {
+        if character > ' ' && is_deceptive(character) {
             push_json_escape(&mut shown, character);
         } else {
             shown.push(character);
@@ -54,7 +56,7 @@ fn push_json_escape(shown: &mut String, character: char) {
     }
 }
 
-fn deceives(character: char) -> bool {
+fn is_deceptive(character: char) -> bool {
     character.is_control()
         || matches!(character,
             '\u{ad}' | '\u{61c}' | '\u{180e}'   // soft hyphen, Arabic letter mark, Mongolian vowel separator
@@ -66,13 +68,13 @@ fn deceives(character: char) -> bool {
             | '\u{e0000}'..='\u{e007f}') // tags: invisible ASCII
 }
 
-/// The longest name that is shown. A longer one may be a license or a key that was pasted.
-const LONGEST_NAME: usize = 100;
+/// The maximum length of a file name that is shown. A longer one may be a pasted license or key.
+const MAX_NAME_LENGTH: usize = 100;
 /// The number of characters that are shown of a longer name.
-const GLIMPSE: usize = 12;
+const PREFIX_LENGTH: usize = 12;
 
-/// Returns a path for messages: escaped, and cut if a name in it is so long that it may be a
-/// license.
+/// Returns a path for messages: escaped, and truncated if one of its names is so long that it may
+/// be a license.
 ///
 /// ```
 /// use license_cli_support::show_path;
@@ -83,12 +85,12 @@ const GLIMPSE: usize = 12;
 #[must_use]
 pub fn show_path(path: &Path) -> String {
     let shown = path.to_string_lossy();
-    let is_name = |name: &str| name.chars().count() <= LONGEST_NAME;
+    let is_name = |name: &str| name.chars().count() <= MAX_NAME_LENGTH;
     if shown.split(['/', '\\']).all(is_name) {
         return escape(&shown).into_owned();
     }
-    let glimpse: String = shown.chars().take(GLIMPSE).collect();
-    format!("{}…", escape(&glimpse))
+    let prefix: String = shown.chars().take(PREFIX_LENGTH).collect();
+    format!("{}…", escape(&prefix))
 }
 
 #[cfg(test)]
@@ -96,7 +98,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_control_character_is_shown() {
+    fn every_control_character_is_escaped() {
         for code in (0..0x20).chain(0x7f..0xa0) {
             let character = char::from_u32(code).unwrap();
             let expected = format!("\\u{{{code:x}}}");
@@ -105,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn characters_that_reorder_or_hide_text_are_shown() {
+    fn characters_that_reorder_or_hide_text_are_escaped() {
         let hazards = [
             '\u{200b}',
             '\u{200d}',
@@ -128,24 +130,24 @@ mod tests {
     }
 
     #[test]
-    fn ordinary_text_is_borrowed_unchanged() {
+    fn harmless_text_is_borrowed_unchanged() {
         for text in ["", "Acme GmbH", "日本語", "שלום", "naïve 🚀", "C:\\key"] {
             assert!(matches!(escape(text), Cow::Borrowed(same) if same == text));
         }
     }
 
     #[test]
-    fn escaping_twice_changes_nothing_more() {
+    fn escaping_twice_equals_escaping_once() {
         let once = escape("x\u{1b}]0;title\u{7}\u{202e}").into_owned();
         assert_eq!(escape(&once), once);
     }
 
     #[test]
-    fn escaped_json_means_the_same() {
+    fn escaped_json_parses_to_the_same_value() {
         let value = serde_json::json!({"name": "a\u{202e}b\u{9b}c\u{e0041}\n\u{7f}d"});
         let shown = escape_json(&serde_json::to_string_pretty(&value).unwrap());
-        assert!(!shown.contains(|c: char| deceives(c) && c != '\n'));
-        assert!(shown.contains('\n'), "the layout stays");
+        assert!(!shown.contains(|c: char| is_deceptive(c) && c != '\n'));
+        assert!(shown.contains('\n'), "line feeds stay");
         let back: serde_json::Value = serde_json::from_str(&shown).unwrap();
         assert_eq!(back, value);
     }

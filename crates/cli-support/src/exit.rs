@@ -17,11 +17,11 @@ pub enum Exit {
     Licensed,
     /// 1: denied.
     Denied,
-    /// 2: the command line, or a file that it names, must change.
+    /// 2: usage error; the command line or a file that it names is not acceptable.
     Usage,
-    /// 3: indeterminate: malformed, badly signed or untrusted.
+    /// 3: indeterminate; the input is malformed, badly signed or untrusted.
     Unjudged,
-    /// 4: an error of the machine: input, output or permissions.
+    /// 4: a system error: input, output or permissions.
     Machine,
 }
 
@@ -50,7 +50,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_numbers_are_those_of_the_specification() {
+    fn the_exit_codes_match_the_specification() {
         let all = [
             Exit::Licensed,
             Exit::Denied,

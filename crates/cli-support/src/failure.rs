@@ -6,13 +6,13 @@ use std::borrow::Cow;
 use std::io::{self, ErrorKind};
 use std::path::Path;
 
-/// An error as both programs print it: one line says what was wrong, and one says what to do.
+/// An error as both programs print it: one line for the error and one for the hint.
 ///
 /// ```
 /// use license_cli_support::{Exit, Failure};
 ///
 /// let failure = Failure::usage("expected a number of seats from 1 to 100000, found 0")
-///     .hint("leave out --seats for a license without a seat limit");
+///     .hint("omit --seats for a license without a seat limit");
 /// assert_eq!(failure.exit(), Exit::Usage);
 /// assert_eq!(failure.to_json()["error"]["code"], "USAGE");
 /// ```
@@ -26,8 +26,9 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// Creates a failure that ends the program with `exit`. Scripts distinguish failures by `code`,
-    /// which never changes.
+    /// Creates a failure that ends the program with `exit`.
+    ///
+    /// Scripts distinguish failures by `code`, which is part of the public format.
     #[must_use]
     pub fn new(exit: Exit, code: impl Into<Cow<'static, str>>, message: impl Into<String>) -> Self {
         Self {
@@ -50,8 +51,8 @@ impl Failure {
         Self::new(Exit::Unjudged, "MALFORMED", message)
     }
 
-    /// Creates the failure of an I/O error: exit code 4, code `IO`, "cannot `action` `path`:
-    /// reason".
+    /// Creates the failure of an I/O error: exit code 4, code `IO`, message "cannot `action`
+    /// `path`: reason".
     ///
     /// ```
     /// use license_cli_support::Failure;
@@ -71,7 +72,7 @@ impl Failure {
         }
     }
 
-    /// Sets what to do about the failure.
+    /// Sets the hint: what the user can do.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
@@ -97,13 +98,13 @@ impl Failure {
         &self.code
     }
 
-    /// Returns what was wrong, in one line.
+    /// Returns the message, which is one line.
     #[must_use]
     pub fn message(&self) -> &str {
         &self.message
     }
 
-    /// Returns what to do about it.
+    /// Returns the hint.
     #[must_use]
     pub fn advice(&self) -> Option<&str> {
         self.hint.as_deref()
@@ -119,8 +120,8 @@ impl Failure {
     }
 }
 
-/// Returns the message of the system without its number, in lower case for the middle of a
-/// sentence.
+/// Returns the message of the operating system without its number. The first letter is lower case,
+/// because the message continues a sentence.
 fn reason(error: &io::Error) -> String {
     let text = error.to_string();
     let text = match text.rfind(" (os error ") {
@@ -139,16 +140,16 @@ fn reason(error: &io::Error) -> String {
 fn io_hint(kind: ErrorKind) -> Option<&'static str> {
     match kind {
         ErrorKind::NotFound => {
-            Some("check the path: the file or a directory on the way is missing")
+            Some("check the path: the file or one of its parent directories does not exist")
         }
         ErrorKind::PermissionDenied => {
-            Some("check who owns it and who may use it, or choose another path")
+            Some("check the owner and the permissions, or choose another path")
         }
-        ErrorKind::AlreadyExists => Some("choose another name or add --force"),
-        ErrorKind::StorageFull => Some("free some space or choose another path"),
-        ErrorKind::IsADirectory => Some("that is a directory: name a file"),
-        ErrorKind::NotADirectory => Some("a part of the path is a file, not a directory"),
-        ErrorKind::ReadOnlyFilesystem => Some("the file system is read-only: choose another path"),
+        ErrorKind::AlreadyExists => Some("choose another name, or add --force to replace the file"),
+        ErrorKind::StorageFull => Some("free some space, or choose another path"),
+        ErrorKind::IsADirectory => Some("give the path of a file, not of a directory"),
+        ErrorKind::NotADirectory => Some("check the path: one of its parent directories is a file"),
+        ErrorKind::ReadOnlyFilesystem => Some("choose another path; the file system is read-only"),
         _ => None,
     }
 }
@@ -158,7 +159,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn json_has_a_code_a_message_and_a_null_hint() {
+    fn json_has_a_null_hint_if_there_is_no_hint() {
         let failure = Failure::new(Exit::Denied, "EXPIRED", "expired on 2025-01-01");
         let expected = serde_json::json!({
             "error": {"code": "EXPIRED", "message": "expired on 2025-01-01", "hint": null}
@@ -167,14 +168,14 @@ mod tests {
     }
 
     #[test]
-    fn json_has_the_hint_when_there_is_one() {
+    fn json_has_the_hint_if_there_is_one() {
         let failure = Failure::usage("no key").hint("add --key FILE");
         assert_eq!(failure.to_json()["error"]["hint"], "add --key FILE");
         assert_eq!(failure.advice(), Some("add --key FILE"));
     }
 
     #[test]
-    fn display_is_the_message_alone() {
+    fn display_prints_the_message_without_the_hint() {
         assert_eq!(
             Failure::usage("no key").hint("add one").to_string(),
             "no key"
@@ -183,7 +184,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn io_says_what_where_and_why_in_one_line() {
+    fn an_io_failure_has_action_path_and_reason_in_one_line() {
         let error = io::Error::from_raw_os_error(2);
         let failure = Failure::io("read", Path::new("a\nb\u{202e}.lic"), &error);
         assert_eq!(
@@ -194,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn common_io_errors_come_with_a_hint() {
+    fn common_io_errors_have_a_hint() {
         for kind in [
             ErrorKind::NotFound,
             ErrorKind::PermissionDenied,
@@ -208,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn an_abbreviation_at_the_start_keeps_its_capitals() {
+    fn an_abbreviation_at_the_start_stays_in_upper_case() {
         assert_eq!(
             reason(&io::Error::other("I/O error (os error 5)")),
             "I/O error"

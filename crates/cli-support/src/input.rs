@@ -2,22 +2,20 @@
 
 use crate::escape::show_path;
 use crate::failure::Failure;
-use std::convert::Infallible;
 use std::ffi::OsString;
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 
 /// The source of input: a file, or standard input, written `-`.
 ///
 /// ```
 /// use license_cli_support::Source;
 ///
-/// assert_eq!("-".parse(), Ok(Source::Stdin));
-/// assert_eq!("acme.lic".parse(), Ok(Source::File("acme.lic".into())));
-/// assert_eq!("./-".parse(), Ok(Source::File("./-".into())));
+/// assert_eq!(Source::from("-"), Source::Stdin);
+/// assert_eq!(Source::from("acme.lic"), Source::File("acme.lic".into()));
+/// assert_eq!(Source::from("./-"), Source::File("./-".into()));
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Source {
@@ -54,12 +52,14 @@ impl Source {
             Failure::malformed(format!(
                 "{self}: expected text, found a byte at offset {offset} that is not {encoding}"
             ))
-            .hint("save it as UTF-8 text, or give the file that was sent to you")
+            .hint("save the file as UTF-8 text, or use the original file")
         })
     }
 
-    /// Reads text of at most `cap` bytes. If it is longer, `larger` returns the limit from the
-    /// bytes up to there.
+    /// Reads text of at most `cap` bytes, or more for some kinds of input.
+    ///
+    /// If the input is longer, `larger` returns the actual limit, based on the first `cap + 1`
+    /// bytes.
     ///
     /// # Errors
     ///
@@ -74,18 +74,20 @@ impl Source {
 
     fn read(&self, cap: usize, larger: impl Fn(&[u8]) -> usize) -> Result<Vec<u8>, Failure> {
         let read = match self {
-            Self::Stdin => read_in_two(io::stdin().lock(), cap, larger),
-            Self::File(path) => File::open(path).and_then(|file| read_in_two(file, cap, larger)),
+            Self::Stdin => read_with_larger_cap(io::stdin().lock(), cap, larger),
+            Self::File(path) => {
+                File::open(path).and_then(|file| read_with_larger_cap(file, cap, larger))
+            }
         };
         let (bytes, cap) = read.map_err(|error| Failure::io("read", self.as_path(), &error))?;
         if bytes.len() <= cap {
             return Ok(bytes);
         }
-        let least = bytes.len();
+        let found = bytes.len();
         Err(Failure::malformed(format!(
-            "{self}: expected at most {cap} bytes, found at least {least}"
+            "{self}: expected at most {cap} bytes, found at least {found}"
         ))
-        .hint("check that this is the right file"))
+        .hint("check that this is the correct file"))
     }
 
     fn as_path(&self) -> &Path {
@@ -106,11 +108,9 @@ impl From<OsString> for Source {
     }
 }
 
-impl FromStr for Source {
-    type Err = Infallible;
-
-    fn from_str(argument: &str) -> Result<Self, Infallible> {
-        Ok(Self::from(OsString::from(argument)))
+impl From<&str> for Source {
+    fn from(argument: &str) -> Self {
+        Self::from(OsString::from(argument))
     }
 }
 
@@ -122,14 +122,14 @@ impl fmt::Display for Source {
 
 fn read_capped(reader: impl Read, cap: usize) -> io::Result<Vec<u8>> {
     let limit = u64::try_from(cap).unwrap_or(u64::MAX).saturating_add(1);
-    // A buffer that never grows leaves no copy of a private key behind.
+    // A buffer that does not grow leaves no copy of a private key in freed memory.
     let mut bytes = Vec::with_capacity(cap.min(64 * 1024).saturating_add(1));
     reader.take(limit).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 
-/// Returns the bytes and the limit that applies to them.
-fn read_in_two(
+/// Reads at most one byte more than the limit. Returns the bytes and the limit.
+fn read_with_larger_cap(
     mut reader: impl Read,
     cap: usize,
     larger: impl Fn(&[u8]) -> usize,
@@ -185,7 +185,7 @@ fn decode_utf16(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> Result<String, NotTex
     }
 }
 
-/// Returns the error of the unit that follows `decoded` and the byte order mark.
+/// Returns the error for the code unit after `decoded`. The offset includes the byte order mark.
 fn not_utf16(decoded: &str) -> NotText {
     let units = decoded.encode_utf16().count();
     NotText {
@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn as_much_as_the_cap_is_read_and_one_byte_more_is_not() {
+    fn input_of_the_maximum_size_is_read_and_one_more_byte_is_refused() {
         let (_directory, source) = file(b"12345678");
         assert_eq!(source.read_bytes(8).unwrap(), b"12345678");
         let failure = source.read_bytes(7).unwrap_err();
@@ -234,13 +234,13 @@ mod tests {
     }
 
     #[test]
-    fn the_largest_cap_there_is_does_not_overflow() {
+    fn the_largest_possible_cap_does_not_overflow() {
         let (_directory, source) = file(b"small");
         assert_eq!(source.read_text(usize::MAX).unwrap(), "small");
     }
 
     #[test]
-    fn utf16_with_a_byte_order_mark_is_decoded_either_way_round() {
+    fn utf16_with_a_byte_order_mark_is_decoded_in_both_byte_orders() {
         let text = "LIC-1\r\nMüller 🚀\r\n";
         for content in [utf16(text, u16::to_le_bytes), utf16(text, u16::to_be_bytes)] {
             let (_directory, source) = file(&content);
@@ -249,18 +249,18 @@ mod tests {
     }
 
     #[test]
-    fn the_byte_order_mark_of_utf8_is_left_out() {
+    fn the_byte_order_mark_of_utf8_is_removed_from_text() {
         let (_directory, source) = file("\u{feff}text".as_bytes());
         assert_eq!(source.read_text(100).unwrap(), "text");
         assert_eq!(
             source.read_bytes(100).unwrap().len(),
             7,
-            "bytes are as they are"
+            "bytes are unchanged"
         );
     }
 
     #[test]
-    fn what_is_not_text_is_refused_with_the_byte_offset() {
+    fn invalid_utf8_is_refused_with_the_byte_offset() {
         let (_directory, source) = file(b"abc\xc3\x28");
         let failure = source.read_text(100).unwrap_err();
         assert!(failure.message().contains("offset 3"), "{failure}");
@@ -268,10 +268,10 @@ mod tests {
     }
 
     #[test]
-    fn broken_utf16_is_refused_with_the_byte_offset() {
+    fn invalid_utf16_is_refused_with_the_byte_offset() {
         let lone_surrogate = b"\xff\xfea\0\x00\xd8b\0".to_vec();
-        let half_a_unit = b"\xff\xfea\0b".to_vec();
-        for content in [lone_surrogate, half_a_unit] {
+        let incomplete_unit = b"\xff\xfea\0b".to_vec();
+        for content in [lone_surrogate, incomplete_unit] {
             let expected = NotText {
                 encoding: "UTF-16",
                 offset: 4,
@@ -281,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_file_and_a_directory_are_failures_of_the_machine() {
+    fn a_missing_file_and_a_directory_are_system_errors() {
         let directory = tempfile::tempdir().unwrap();
         for path in [directory.path().join("none"), directory.path().into()] {
             let failure = Source::File(path).read_text(100).unwrap_err();
@@ -291,7 +291,7 @@ mod tests {
     }
 
     #[test]
-    fn clap_takes_it_as_it_is() {
+    fn clap_finds_a_value_parser_for_sources() {
         let parser = clap::value_parser!(Source);
         let _: clap::builder::ValueParser = parser.into();
     }

@@ -3,7 +3,7 @@
 //! | task | item |
 //! |---|---|
 //! | end a program | [`Exit`], [`Failure`] |
-//! | print | [`Terminal`], the only owner of its output; [`escape()`] for untrusted text |
+//! | print | [`Terminal`], which owns standard output; [`escape()`] for untrusted text |
 //! | lay out output | [`Table`], [`Column`], [`outline()`], [`plural`], [`times`] |
 //! | show progress | [`Progress`], on a terminal only |
 //! | read input | [`Source`], with a size limit |
@@ -12,7 +12,7 @@
 //! | parse arguments | [`program`]: usage errors, completions, man pages |
 //! | suggest names | [`closest`] |
 //!
-//! The crate knows nothing of licenses.
+//! The crate does not depend on the license crates.
 
 mod destination;
 mod escape;

@@ -4,7 +4,8 @@ use serde_json::Value;
 
 use crate::escape::escape;
 
-/// Returns a line for each member, indented by its depth. Names and strings are escaped.
+/// Returns a line for each member of a JSON value, indented by its depth. Names and strings are
+/// escaped.
 ///
 /// ```
 /// use license_cli_support::outline;

@@ -1,4 +1,4 @@
-//! The only owner of standard output and standard error.
+//! Standard output and standard error. No other module writes to them.
 
 use crate::escape::{escape, escape_json};
 use crate::failure::Failure;
@@ -13,14 +13,14 @@ const HINT: Style = AnsiColor::Cyan.on_default().bold();
 
 /// The options for output. Use `#[command(flatten)]` to add them to a program.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::Args)]
-// Without this, clap describes every program by the sentence above.
+// Prevents clap from using the sentence above as the description of the program.
 #[command(about = None, long_about = None)]
 pub struct OutputOptions {
-    /// Print one JSON object on standard output, for scripts
+    /// Print one JSON object on standard output
     #[arg(long, global = true, help_heading = "Output")]
     pub json: bool,
 
-    /// Use colors: auto (as the terminal, NO_COLOR and CLICOLOR want it), always or never
+    /// Color mode: auto (by terminal, NO_COLOR and CLICOLOR), always or never
     #[arg(
         long,
         global = true,
@@ -33,27 +33,27 @@ pub struct OutputOptions {
     )]
     pub color: Color,
 
-    /// Leave out notes; warnings and errors stay
+    /// Suppress notes, but not warnings and errors
     #[arg(long, short, global = true, help_heading = "Output")]
     pub quiet: bool,
 }
 
-/// When to use colors.
+/// The color mode.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum Color {
-    /// As the terminal, `NO_COLOR`, `CLICOLOR` and `CLICOLOR_FORCE` want it
+    /// Use colors if the terminal, `NO_COLOR`, `CLICOLOR` and `CLICOLOR_FORCE` allow it
     #[default]
     Auto,
-    /// Always, also into a pipe
+    /// Always use colors, even in a pipe
     Always,
-    /// Never
+    /// Never use colors
     Never,
 }
 
 /// The output of a program: data on standard output, everything else on standard error.
 ///
-/// All text may be styled. The styles are removed if they are not wanted. A closed pipe is not a
-/// failure: its reader needs no more output.
+/// Text may contain ANSI styles, which are removed if colors are disabled. A closed pipe is not a
+/// failure, because its reader needs no more output.
 ///
 /// ```
 /// use license_cli_support::{OutputOptions, Terminal};
@@ -94,24 +94,24 @@ impl Terminal {
         self.json
     }
 
-    /// Returns how many columns standard output has if it is a terminal.
+    /// Returns the number of columns of standard output, or `None` if it is not a terminal.
     #[must_use]
     pub fn columns(&self) -> Option<usize> {
         let (width, _) = terminal_size::terminal_size_of(io::stdout())?;
         Some(width.0.into())
     }
 
-    /// Writes text for people to standard output, with a final newline.
+    /// Writes text to standard output, with a final newline.
     ///
     /// # Errors
     ///
     /// Returns an error if standard output cannot be written. A closed pipe is not an error.
     pub fn data(&self, text: &str) -> Result<(), Failure> {
         let stream = AutoStream::new(io::stdout().lock(), self.color);
-        delivered(write_line(stream, text))
+        ignore_broken_pipe(write_line(stream, text))
     }
 
-    /// Returns one JSON object as [`json`](Self::json) writes it, with a final newline.
+    /// Returns a JSON object as text, as [`json`](Self::json) writes it, with a final newline.
     #[must_use]
     pub fn json_text(value: &serde_json::Value) -> String {
         format!("{}\n", escape_json(&format!("{value:#}")))
@@ -124,40 +124,40 @@ impl Terminal {
     /// Returns an error if standard output cannot be written. A closed pipe is not an error.
     pub fn json(&self, value: &serde_json::Value) -> Result<(), Failure> {
         let text = escape_json(&format!("{value:#}"));
-        delivered(write_line(io::stdout().lock(), &text))
+        ignore_broken_pipe(write_line(io::stdout().lock(), &text))
     }
 
     /// Prints a note, unless the user asked for quiet output or JSON.
     pub fn note(&self, text: &str) {
         if !self.quiet && !self.json {
-            self.say(text);
+            self.print_error(text);
         }
     }
 
-    /// Prints a warning in one line, also with JSON, because the object is on standard output.
+    /// Prints a warning in one line on standard error, even if standard output is JSON.
     pub fn warning(&self, code: &str, text: &str) {
-        self.say(&warning_line(code, text));
+        self.print_error(&warning_line(code, text));
     }
 
-    /// Prints a failure: two lines on standard error, or with JSON an object on standard output.
+    /// Prints a failure: two lines on standard error, or a JSON object on standard output.
     pub fn failure(&self, failure: &Failure) {
         let is_printed = self.json && self.json(&failure.to_json()).is_ok();
         if !is_printed {
-            self.say(&failure_lines(failure));
+            self.print_error(&failure_lines(failure));
         }
     }
 
-    /// Prints text on standard error, such as help in place of an answer.
-    pub(crate) fn say(&self, text: &str) {
+    /// Prints text on standard error.
+    pub(crate) fn print_error(&self, text: &str) {
         let stream = AutoStream::new(io::stderr().lock(), self.color);
-        // An error of standard error cannot be reported.
+        // A failure to write to standard error cannot be reported.
         let _ = write_line(stream, text);
     }
 }
 
 /// Writes bytes to standard output unchanged.
 pub(crate) fn write_stdout(bytes: &[u8]) -> Result<(), Failure> {
-    delivered(write_all(io::stdout().lock(), bytes))
+    ignore_broken_pipe(write_all(io::stdout().lock(), bytes))
 }
 
 fn warning_line(code: &str, text: &str) -> String {
@@ -172,7 +172,7 @@ fn failure_lines(failure: &Failure) -> String {
     }
 }
 
-/// Writes the text with one call, so that a killed process has written all of it or nothing.
+/// Writes the text with a single call, so that a killed process does not leave a partial line.
 fn write_line(stream: impl Write, text: &str) -> io::Result<()> {
     if text.ends_with('\n') {
         write_all(stream, text.as_bytes())
@@ -186,7 +186,8 @@ fn write_all(mut stream: impl Write, bytes: &[u8]) -> io::Result<()> {
     stream.flush()
 }
 
-pub(crate) fn delivered(written: io::Result<()>) -> Result<(), Failure> {
+/// Maps the result of a write to standard output. A closed pipe is a success.
+pub(crate) fn ignore_broken_pipe(written: io::Result<()>) -> Result<(), Failure> {
     match written {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {
             Err(Failure::io("write", Path::new("standard output"), &error))
@@ -202,7 +203,7 @@ mod tests {
     use clap::Parser;
 
     #[derive(Debug, clap::Parser)]
-    struct Program {
+    struct TestArguments {
         #[command(flatten)]
         output: OutputOptions,
     }
@@ -214,22 +215,22 @@ mod tests {
     }
 
     #[test]
-    fn a_closed_pipe_ends_quietly() {
+    fn a_closed_pipe_is_not_a_failure() {
         let (reader, writer) = io::pipe().unwrap();
         drop(reader);
-        let written = write_line(writer, "nobody reads this");
+        let written = write_line(writer, "text");
         assert_eq!(written.as_ref().unwrap_err().kind(), ErrorKind::BrokenPipe);
-        assert_eq!(delivered(written), Ok(()));
+        assert_eq!(ignore_broken_pipe(written), Ok(()));
     }
 
     #[test]
-    fn a_full_disk_does_not_end_quietly() {
-        let failure = delivered(Err(ErrorKind::StorageFull.into())).unwrap_err();
+    fn a_full_disk_is_a_failure() {
+        let failure = ignore_broken_pipe(Err(ErrorKind::StorageFull.into())).unwrap_err();
         assert_eq!(failure.exit(), Exit::Machine);
     }
 
     #[test]
-    fn a_missing_final_newline_is_added_and_only_then() {
+    fn a_final_newline_is_added_only_if_it_is_missing() {
         for (text, expected) in [("a", "a\n"), ("a\n", "a\n"), ("", "\n")] {
             let mut written = Vec::new();
             write_line(&mut written, text).unwrap();
@@ -246,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn text_from_elsewhere_cannot_forge_a_line() {
+    fn untrusted_text_cannot_forge_a_line() {
         let failure = Failure::usage("customer \"a\nhint: run rm -rf /\u{1b}[2K\"");
         assert_eq!(
             plain(&failure_lines(&failure)),
@@ -258,14 +259,14 @@ mod tests {
 
     #[test]
     fn options_are_read_from_the_command_line() {
-        let options = Program::parse_from(["p", "--json", "-q", "--color", "never"]).output;
+        let options = TestArguments::parse_from(["p", "--json", "-q", "--color", "never"]).output;
         let expected = OutputOptions {
             json: true,
             color: Color::Never,
             quiet: true,
         };
         assert_eq!(options, expected);
-        let default = Program::parse_from(["p"]).output;
+        let default = TestArguments::parse_from(["p"]).output;
         assert_eq!(default, OutputOptions::default());
     }
 }

@@ -1,4 +1,4 @@
-//! The command line of a program: usage errors, completions, man pages.
+//! The command line of a program: parsing, usage errors, completions and man pages.
 
 mod argument_error;
 
@@ -19,12 +19,13 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::{Color, OutputOptions, Terminal, write_stdout};
 
-/// Parses the command line, or answers it: help and version on standard output, a usage error like
-/// any other failure.
+/// Parses the command line. Prints help, the version or a usage error if the program does not run.
+///
+/// Help and version are printed on standard output, a usage error like any other failure.
 ///
 /// # Errors
 ///
-/// Returns the exit code after everything is printed: 0 for help and version, 2 for a usage error.
+/// Returns the exit code of the program: 0 for help and version, 2 for a usage error.
 ///
 /// ```
 /// use license_cli_support::program;
@@ -47,8 +48,7 @@ pub fn parse<P: Parser>(arguments: impl IntoIterator<Item = OsString>) -> Result
     })
 }
 
-/// Parses as [`Parser::try_parse_from`] does, and keeps the description of the program for
-/// messages.
+/// Parses like [`Parser::try_parse_from`], and builds `command` for use in messages.
 fn parse_with<P: Parser>(command: &mut Command, arguments: &[OsString]) -> Result<P, clap::Error> {
     let mut matches = command.try_get_matches_from_mut(arguments)?;
     P::from_arg_matches_mut(&mut matches).map_err(|error| error.format(command))
@@ -57,17 +57,17 @@ fn parse_with<P: Parser>(command: &mut Command, arguments: &[OsString]) -> Resul
 /// The commands that describe a program. Use `#[command(flatten)]` to add them to its own commands.
 #[derive(Debug, Clone, clap::Subcommand)]
 pub enum Description {
-    /// Print the completions for a shell
+    /// Print the completion script for a shell
     Completions {
-        /// The shell
+        /// Shell of the script
         shell: Shell,
     },
-    /// Print the man page, or write all of them into a directory
+    /// Print the man page, or write the man pages of all commands to a directory
     Man {
-        /// Write the pages of all commands into this directory
+        /// Directory for the man pages of all commands
         #[arg(long, value_name = "DIR")]
         out: Option<PathBuf>,
-        /// Replace files that exist
+        /// Replace existing files
         #[arg(long)]
         force: bool,
     },
@@ -99,10 +99,10 @@ pub fn completions(mut command: Command, shell: Shell) -> Result<(), Failure> {
     write_stdout(&script)
 }
 
-/// Writes the man page of `command` to standard output, or that page and one for each subcommand
-/// into `directory`.
+/// Writes the man page of `command` to standard output, or writes its page and those of all
+/// subcommands to `directory`.
 ///
-/// Creates the directory if it is missing.
+/// Creates the directory if it does not exist.
 ///
 /// # Errors
 ///
@@ -141,10 +141,10 @@ fn page(man: &Man) -> Result<Vec<u8>, Failure> {
     Ok(page)
 }
 
-/// Returns how to print the answer to a command line that does not parse.
+/// Returns the output options of a command line that does not parse.
 ///
-/// clap returns no values beside an error, so the two options that decide the form of the answer
-/// are searched for among the arguments: `--json` and `--color`.
+/// clap returns no values with an error, so the two options that determine the output, `--json` and
+/// `--color`, are searched for in the arguments.
 fn output_options(arguments: &[OsString]) -> OutputOptions {
     let following = options(arguments).skip(1).map(Some).chain([None]);
     let color = options(arguments)
@@ -180,11 +180,11 @@ fn answer(
             Err(failure) => report(terminal, &failure),
         },
         ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
-            terminal.say(&text());
+            terminal.print_error(&text());
             Exit::Usage
         }
         _ => {
-            let command = addressed(command, arguments);
+            let command = command_name(command, arguments);
             report(terminal, &ArgumentError::from(error).into_failure(&command))
         }
     }
@@ -195,9 +195,9 @@ fn report(terminal: &Terminal, failure: &Failure) -> Exit {
     failure.exit()
 }
 
-/// Returns the subcommand that the arguments address, as a user types it. Not every error of clap
-/// names it.
-fn addressed(program: &Command, arguments: &[OsString]) -> String {
+/// Returns the program and subcommand of a command line, as a user types them. Some errors of clap
+/// do not name the subcommand.
+fn command_name(program: &Command, arguments: &[OsString]) -> String {
     let mut command = program;
     let mut typed = program.get_name().to_owned();
     for argument in options(arguments).filter(|argument| *argument != "help") {
@@ -209,8 +209,8 @@ fn addressed(program: &Command, arguments: &[OsString]) -> String {
     typed
 }
 
-/// Returns the arguments that can be options or commands: not the name of the program, and nothing
-/// after `--`.
+/// Returns the arguments that can be options or commands: all arguments between the program name
+/// and `--`.
 fn options(arguments: &[OsString]) -> impl Iterator<Item = &OsString> {
     let rest = arguments.iter().skip(1);
     rest.take_while(|argument| *argument != "--")
@@ -224,7 +224,7 @@ mod tests {
     /// Issues licenses
     #[derive(Debug, clap::Parser)]
     #[command(name = "keygen", version)]
-    struct Program {
+    struct TestProgram {
         #[command(flatten)]
         output: OutputOptions,
         #[command(subcommand)]
@@ -256,20 +256,20 @@ mod tests {
     }
 
     fn refused(line: &[&str]) -> Failure {
-        let (mut command, arguments) = (Program::command(), arguments(line));
-        let error = parse_with::<Program>(&mut command, &arguments).unwrap_err();
-        ArgumentError::from(&error).into_failure(&addressed(&command, &arguments))
+        let (mut command, arguments) = (TestProgram::command(), arguments(line));
+        let error = parse_with::<TestProgram>(&mut command, &arguments).unwrap_err();
+        ArgumentError::from(&error).into_failure(&command_name(&command, &arguments))
     }
 
     fn answered(line: &[&str]) -> Exit {
-        let (mut command, arguments) = (Program::command(), arguments(line));
-        let error = parse_with::<Program>(&mut command, &arguments).unwrap_err();
+        let (mut command, arguments) = (TestProgram::command(), arguments(line));
+        let error = parse_with::<TestProgram>(&mut command, &arguments).unwrap_err();
         let terminal = Terminal::new(&output_options(&arguments));
         answer(&terminal, &error, &command, &arguments)
     }
 
     #[test]
-    fn a_argument_error_is_one_line_and_says_where_help_is() {
+    fn an_argument_error_is_one_line_with_a_hint_at_the_help() {
         let failure = refused(&["keygen", "issue", "--seats", "many", "--customer", "Acme"]);
         assert_eq!(
             failure.message(),
@@ -290,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn a_slip_of_the_finger_gets_a_suggestion() {
+    fn a_misspelled_option_or_command_gets_a_suggestion() {
         let option = refused(&["keygen", "issue", "--customr", "Acme"]);
         assert_eq!(option.advice(), Some("did you mean `--customer`?"));
         let command = refused(&["keygen", "isue"]);
@@ -307,7 +307,7 @@ mod tests {
     }
 
     #[test]
-    fn what_may_be_a_license_is_not_repeated() {
+    fn an_argument_that_may_be_a_license_is_not_repeated() {
         let token = "eyJhbGciOiJSUzI1NiJ9.".repeat(10);
         for line in [["keygen", "public", &token], ["keygen", &token, "public"]] {
             let failure = refused(&line);
@@ -319,7 +319,7 @@ mod tests {
     #[test]
     fn an_error_names_its_options() {
         let options = |line: &[&str]| {
-            let error = Program::try_parse_from(line).unwrap_err();
+            let error = TestProgram::try_parse_from(line).unwrap_err();
             let error = ArgumentError::from(&error);
             let names: Vec<_> = error.options().map(str::to_owned).collect();
             (error.is_missing(), names)
@@ -389,12 +389,12 @@ mod tests {
 
     #[test]
     fn the_shared_options_do_not_describe_the_program() {
-        let help = Program::command().render_long_help().to_string();
+        let help = TestProgram::command().render_long_help().to_string();
         assert!(help.starts_with("Issues licenses\n"), "{help}");
     }
 
     #[test]
-    fn how_to_speak_is_known_even_when_the_rest_is_not() {
+    fn the_output_options_are_found_in_a_command_line_that_does_not_parse() {
         let options = output_options(&arguments(&[
             "keygen", "nonsense", "--json", "--color", "never",
         ]));
@@ -402,33 +402,33 @@ mod tests {
         assert_eq!(options.color, Color::Never);
         let joined = output_options(&arguments(&["keygen", "--color=always"]));
         assert_eq!(joined.color, Color::Always);
-        let behind = output_options(&arguments(&["keygen", "--", "--json"]));
-        assert!(!behind.json, "what follows -- is no option");
+        let after_dashes = output_options(&arguments(&["keygen", "--", "--json"]));
+        assert!(!after_dashes.json, "arguments after -- are not options");
         assert!(
             !output_options(&arguments(&["--json"])).json,
-            "nor is the program's name"
+            "the program name is not an option"
         );
     }
 
     #[test]
-    fn every_subcommand_gets_a_man_page_and_none_is_overwritten() {
+    fn every_subcommand_gets_a_man_page_and_no_file_is_overwritten() {
         let directory = tempfile::tempdir().unwrap();
         let pages = directory.path().join("man1");
-        man(Program::command(), Some(&pages), Overwrite::Refuse).unwrap();
+        man(TestProgram::command(), Some(&pages), Overwrite::Refuse).unwrap();
         for (name, word) in [("keygen.1", "issue"), ("keygen-issue.1", "customer")] {
             let page = fs::read_to_string(pages.join(name)).unwrap();
             assert!(page.contains(word), "{name}");
         }
         assert!(pages.join("keygen-public.1").exists());
-        let again = man(Program::command(), Some(&pages), Overwrite::Refuse);
+        let again = man(TestProgram::command(), Some(&pages), Overwrite::Refuse);
         assert_eq!(again.unwrap_err().code(), "EXISTS");
-        man(Program::command(), Some(&pages), Overwrite::Force).unwrap();
+        man(TestProgram::command(), Some(&pages), Overwrite::Force).unwrap();
     }
 
     #[test]
     fn completions_are_written_for_every_shell() {
         for shell in Shell::value_variants() {
-            completions(Program::command(), *shell).unwrap();
+            completions(TestProgram::command(), *shell).unwrap();
         }
     }
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-/// Shorter operations show no progress.
+/// An operation that ends within this time shows no progress.
 const DELAY: Duration = Duration::from_secs(1);
 
 /// The progress of an operation, as a line on standard error.
@@ -23,12 +23,12 @@ pub struct Progress {
     bar: ProgressBar,
     started: Instant,
     delay: Duration,
-    /// The terminal, until the line is shown.
+    /// The terminal. `None` once the line is shown.
     target: Option<ProgressDrawTarget>,
 }
 
 impl Progress {
-    /// Starts an operation on `total` items, or on an unknown number of them.
+    /// Starts the progress of an operation on `total` items, or on an unknown number of items.
     #[must_use]
     pub fn new(items: &'static str, total: Option<u64>) -> Self {
         // The target draws nothing if standard error is not a terminal.
@@ -59,7 +59,7 @@ impl Progress {
         }
     }
 
-    /// Sets how many items are done.
+    /// Sets the number of completed items.
     pub fn set(&mut self, done: u64) {
         self.bar.set_position(done);
         if self.started.elapsed() >= self.delay
@@ -92,7 +92,7 @@ mod tests {
     use std::io;
     use std::sync::{Arc, Mutex};
 
-    /// A terminal that records what is written.
+    /// A terminal that records the written text.
     #[derive(Debug, Clone, Default)]
     struct Recorder(Arc<Mutex<String>>);
 
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_operation_shows_how_much_is_done_how_fast_and_what_is_left() {
+    fn a_long_operation_shows_progress_speed_and_remaining_time() {
         let text = shown(Some(1000), Duration::ZERO);
         assert!(text.contains(" of 1000 licenses, "), "{text}");
         assert!(text.contains("/s, ") && text.contains(" left"), "{text}");

@@ -1,7 +1,7 @@
-//! QR codes: text for a phone or a scanner.
+//! QR codes for a phone or a scanner.
 //!
-//! Everyone who sees a code can read its text, so a code never contains a key or a passphrase. The
-//! programs draw signed or public text only, such as a request or its answer.
+//! Everyone who sees a code can read its text, so a code must not contain a private key or a
+//! passphrase. The programs draw only signed or public text, such as a request or its answer.
 
 mod drawing;
 mod picture;
@@ -13,10 +13,11 @@ use crate::output::Terminal;
 use qrcodegen::QrCodeEcc;
 use std::path::Path;
 
-/// The most bytes that fit into any code, at the lowest error correction.
+/// The maximum number of bytes in a code, at the lowest error correction level.
 pub const MAX_QR_BYTES: usize = 2953;
 
-/// The light modules on each side, which a reader needs to find a code (ISO/IEC 18004, 9.1).
+/// The number of light modules on each side, which readers need to find a code (ISO/IEC 18004,
+/// 9.1).
 const QUIET_ZONE: usize = 4;
 
 /// A text as a QR code.
@@ -36,8 +37,8 @@ pub struct QrCode {
 }
 
 impl QrCode {
-    /// Encodes a text with error correction level M (15 % may be unreadable), with a higher level
-    /// if it takes no more room, or with level L (7 %) if only that fits.
+    /// Encodes a text with error correction level M (recovers 15 %), or a higher level if the code
+    /// has the same size. Uses level L (7 %) if the text does not fit at level M.
     ///
     /// # Errors
     ///
@@ -50,27 +51,29 @@ impl QrCode {
             .map_err(|_| too_long(text.len()))
     }
 
-    /// Checks early that a code can be delivered.
+    /// Checks before long work that a code can be written to `out`.
     ///
     /// # Errors
     ///
-    /// Returns `USAGE` for a file whose name is not that of a picture, and for JSON output.
+    /// Returns `USAGE` if the file name does not end in `.png`, or for JSON on standard output.
     pub fn check_destination(out: &Destination, terminal: &Terminal) -> Result<(), Failure> {
-        const PICTURE: &str = "write the code as a picture: --qr --out code.png";
+        const PICTURE: &str = "write the code as a picture, for example with --out code.png";
         match out {
             Destination::File(path) if is_png(path) => Ok(()),
             Destination::File(_) => Err(Failure::usage(format!(
-                "--qr: expected a name that ends in .png, found {out}"
+                "--qr: expected a file name that ends in .png, found {out}"
             ))
-            .hint("name the picture code.png")),
-            Destination::Stdout if terminal.is_json() => {
-                Err(Failure::usage("--qr draws, and --json prints an object").hint(PICTURE))
-            }
+            .hint("use another name, such as code.png")),
+            Destination::Stdout if terminal.is_json() => Err(Failure::usage(
+                "--qr cannot be combined with --json on standard output",
+            )
+            .hint(PICTURE)),
             Destination::Stdout => Ok(()),
         }
     }
 
-    /// Returns the modules on each side, with the quiet zone. A terminal needs as many columns.
+    /// Returns the number of modules on each side with the quiet zone, which is also the number of
+    /// terminal columns that the code needs.
     #[must_use]
     pub fn width(&self) -> usize {
         (0..self.code.size()).len() + 2 * QUIET_ZONE
@@ -78,8 +81,8 @@ impl QrCode {
 
     /// Returns whether a module is dark. The quiet zone is light.
     fn is_dark(&self, column: usize, row: usize) -> bool {
-        let within = |place: usize| place.checked_sub(QUIET_ZONE).map(i32::try_from);
-        match (within(column), within(row)) {
+        let in_code = |position: usize| position.checked_sub(QUIET_ZONE).map(i32::try_from);
+        match (in_code(column), in_code(row)) {
             (Some(Ok(column)), Some(Ok(row))) => self.code.get_module(column, row),
             _ => false,
         }
@@ -99,7 +102,7 @@ fn is_png(path: &Path) -> bool {
 
 fn too_long(found: usize) -> Failure {
     let message = format!("expected at most {MAX_QR_BYTES} bytes for a QR code, found {found}");
-    Failure::new(Exit::Usage, "TOO_LONG", message).hint("carry it as a file")
+    Failure::new(Exit::Usage, "TOO_LONG", message).hint("send the text as a file")
 }
 
 #[cfg(test)]

@@ -4,10 +4,11 @@ use strsim::{jaro_winkler, osa_distance};
 
 /// The lowest similarity, from 0 to 1, of a name that is suggested.
 const MIN_SIMILARITY: f64 = 0.8;
-/// Shorter texts are part of too many names.
-const MIN_PART: usize = 3;
+/// The minimum length of a text that is compared as a part of a name. Shorter texts are contained
+/// in too many names.
+const MIN_PART_LENGTH: usize = 3;
 
-/// Returns the candidate that is most similar to `typed`, or `None` if none is similar enough.
+/// Returns the candidate that is most similar to `typed`, or `None` if no candidate is similar.
 ///
 /// Letter case is ignored, and `-`, `.` and a space count as `_`. A candidate that contains the
 /// typed text, or is contained in it, is similar.
@@ -37,7 +38,7 @@ fn normalize(name: &str) -> String {
 }
 
 fn similarity(typed: &str, candidate: &str) -> f64 {
-    let is_part = typed.len() >= MIN_PART && candidate.len() >= MIN_PART;
+    let is_part = typed.len() >= MIN_PART_LENGTH && candidate.len() >= MIN_PART_LENGTH;
     if is_part && (candidate.contains(typed) || typed.contains(candidate)) {
         return 1.0;
     }

@@ -5,10 +5,10 @@ use comfy_table::{ColumnConstraint, ContentArrangement, Width};
 
 use crate::escape::escape;
 
-/// Spaces between two columns.
+/// The number of spaces between two columns.
 const GAP: u16 = 2;
 
-/// The least width to which the cells of a column are wrapped. Narrower ones cannot be read.
+/// The minimum width of wrapped cells. Narrower cells are hard to read.
 const MIN_WRAPPED: u16 = 12;
 
 /// A column of a [`Table`].
@@ -39,21 +39,21 @@ impl Column {
         self
     }
 
-    /// Sets the least width of the column.
+    /// Sets the minimum width of the column.
     #[must_use]
     pub fn min_width(mut self, width: u16) -> Self {
         self.min_width = Some(width);
         self
     }
 
-    /// Never wraps the cells of the column, such as ids that are copied.
+    /// Disables wrapping for the cells of the column, such as ids that users copy.
     #[must_use]
     pub fn whole(mut self) -> Self {
         self.is_whole = true;
         self
     }
 
-    /// Returns the least width at which the column can be read, with its gap.
+    /// Returns the minimum readable width of the column, with its gap.
     fn least_width(&self, content: u16) -> u16 {
         let wrapped = if self.is_whole {
             content
@@ -127,7 +127,7 @@ impl Table {
                 target.set_constraint(constraint);
             }
         }
-        // A terminal of more columns than fit into the number has room for every table.
+        // A terminal with more than `u16::MAX` columns needs no wrapping.
         if let Some(Ok(width)) = terminal_columns.map(u16::try_from)
             && least <= width
         {
@@ -137,8 +137,8 @@ impl Table {
         table.trim_fmt()
     }
 
-    /// Returns how many terminal columns the longest cell of a column takes, to align another table
-    /// with it. A column that does not exist takes none.
+    /// Returns the width of the longest cell of a column, to align another table with this one. The
+    /// width of a column that does not exist is 0.
     #[must_use]
     pub fn content_width(&self, column: usize) -> u16 {
         let widths = self.unaligned().column_max_content_widths();
@@ -181,12 +181,12 @@ mod tests {
     }
 
     #[test]
-    fn on_a_terminal_too_narrow_for_the_columns_each_row_is_one_line() {
+    fn on_a_terminal_that_is_too_narrow_to_wrap_each_row_is_one_line() {
         assert_eq!(sample().to_text(Some(20)), sample().to_text(None));
     }
 
     #[test]
-    fn on_a_narrow_terminal_cells_are_wrapped_and_whole_ones_are_not() {
+    fn on_a_narrow_terminal_cells_are_wrapped_except_in_whole_columns() {
         let text = sample().to_text(Some(34));
         let lines: Vec<_> = text.lines().collect();
         assert!(
@@ -203,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn a_column_is_as_wide_as_asked_and_as_its_content() {
+    fn a_column_has_at_least_the_minimum_width_and_the_width_of_its_content() {
         let columns = |least| [Column::new("A").min_width(least), Column::new("B").gap(1)];
         let text = |least| {
             let mut table = Table::new(columns(least));
@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn cells_are_escaped_and_empty_titles_are_no_header() {
+    fn cells_are_escaped_and_empty_titles_print_no_header() {
         let mut table = Table::new([Column::new(""), Column::new("")]);
         table.row(["a\nb", "\u{1b}[2J"]);
         assert_eq!(table.to_text(None), r"a\u{a}b  \u{1b}[2J");

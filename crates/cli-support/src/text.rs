@@ -1,8 +1,8 @@
-//! Numbers with their nouns.
+//! Counts with their nouns.
 
 use std::fmt::Display;
 
-/// Returns a count with the singular or the plural of its noun.
+/// Returns a count with its noun in the singular or the plural.
 ///
 /// ```
 /// use license_cli_support::plural;

@@ -2,14 +2,13 @@
 
 mod activation;
 mod diff;
-mod dry_run;
+mod issue;
 mod keys;
-mod kinds;
 mod ledger;
-mod mint;
 mod renewal;
 mod revocations;
 mod rotate;
+mod signing;
 mod usage;
 mod value;
 
@@ -17,31 +16,31 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use license_cli_support::program::Description;
-use license_cli_support::{Destination, OutputOptions, Source};
+use license_cli_support::{OutputFile, OutputOptions, Source};
 use license_core::ProductCode;
 
-pub(crate) use activation::{Activate, Bundle, ClockRepair, Release};
+pub(crate) use activation::{Activate, AnswerArgs, Bundle, Release};
 pub(crate) use diff::Diff;
-pub(crate) use dry_run::Dry;
-pub(crate) use keys::{Bits, KeyArgs, NewKey, Public, PublicFormat, Trust};
-pub(crate) use kinds::{Reassign, Trial};
-pub(crate) use ledger::{Form, LedgerCommand, List, Revoke, SortBy};
-pub(crate) use mint::{Batch, CheckIn, EnterpriseKey, Issue, Order};
-pub(crate) use renewal::{Former, Renew, Upgrade};
+pub(crate) use issue::{Batch, CheckIn, EnterpriseKey, Issue, RowArgs, Trial};
+pub(crate) use keys::{KeySize, NewKey, Public, PublicFormat, Trust};
+pub(crate) use ledger::{LedgerCommand, List, Revoke, SortBy, TableFormat};
+pub(crate) use renewal::{PreviousLicenseArgs, Reassign, Renew, Upgrade};
 pub(crate) use revocations::Revocations;
 pub(crate) use rotate::Rotate;
+pub(crate) use signing::{EntitlementArgs, KeyArgs, SigningArgs};
 pub(crate) use usage::{UsageCommand, UsageSummary};
 
-/// Mints licenses offline: signing keys, license files and enterprise keys
+/// Issues licenses offline: signing keys, license files and enterprise keys
 #[derive(Debug, Parser)]
 #[command(name = "keygen", version, after_help = AFTER_HELP)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
-    /// The ledger of what is minted [default: in the user's data folder; KEYGEN_LEDGER names another]
+    /// Ledger of issued licenses [env: KEYGEN_LEDGER] [default: ledger.db in the user data
+    /// directory]
     #[arg(long, global = true, value_name = "FILE", help_heading = "Ledger")]
     pub(crate) ledger: Option<PathBuf>,
-    /// Enter nothing: for what is thrown away
+    /// Do not record in the ledger (for throwaway licenses)
     #[arg(
         long,
         global = true,
@@ -60,111 +59,95 @@ First steps:
   keygen trust vendor.jwk --out trust.jwks
   keygen issue --key vendor.key --tier pro --customer \"ACME Ltd\" --days 365 --out acme.lic
 
-Exit codes: 0 done, 2 usage, 3 an input could not be judged, 4 the machine failed.";
+Exit codes: 0 success, 2 usage error, 3 invalid or unverifiable input, 4 system error.";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Make a signing key: PKCS#8 PEM, sealed with a passphrase
+    /// Create a signing key (PKCS#8 PEM, encrypted with a passphrase)
     NewKey(NewKey),
-    /// Print the public half of a signing key
+    /// Print the public key of a signing key
     Public(Public),
-    /// Bundle public keys into the trust set that verifiers need
+    /// Combine public keys into the trust set that verifiers need
     Trust(Trust),
-    /// Mint a license
-    Issue(Box<Dry<Issue>>),
-    /// Mint a trial: one for each customer
-    Trial(Box<Dry<Trial>>),
-    /// Mint the license that follows another one
-    Renew(Box<Dry<Renew>>),
-    /// Mint a license that allows more, in another one's place
-    Upgrade(Box<Dry<Upgrade>>),
-    /// Give a named user's place in a license to another
-    Reassign(Box<Dry<Reassign>>),
-    /// Mint a license for each row of a table
+    /// Issue a license
+    Issue(Box<Issue>),
+    /// Issue a trial license (one per customer)
+    Trial(Box<Trial>),
+    /// Issue a renewal that starts when the license ends
+    Renew(Box<Renew>),
+    /// Issue a license that allows more and replaces the present one
+    Upgrade(Box<Upgrade>),
+    /// Replace a named user of a license with another user
+    Reassign(Box<Reassign>),
+    /// Issue a license for each row of a CSV file
     Batch(Box<Batch>),
-    /// Mint an enterprise key, which verifies without a file
-    EnterpriseKey(Dry<EnterpriseKey>),
-    /// Mint validation tokens: a license that must check in holds on with them
-    CheckIn(Dry<CheckIn>),
-    /// Answer a machine's request: a license is activated on it
-    Activate(Box<Dry<Activate>>),
-    /// Enter that a machine has given up its activation, or can't be used any more
-    Release(Dry<Release>),
-    /// Answer a machine whose time is ahead: it may set it back
-    ClockRepair(Dry<ClockRepair>),
-    /// Enter that a license no longer holds
+    /// Issue an enterprise key, which needs no license file
+    EnterpriseKey(EnterpriseKey),
+    /// Issue validation tokens, which keep check-in licenses valid
+    CheckIn(CheckIn),
+    /// Answer an activation request of a machine
+    Activate(Box<Activate>),
+    /// Record that an activation has ended, which frees its device
+    Release(Release),
+    /// Answer a clock request: the machine then accepts the time of issue as the present
+    ClockRepair(AnswerArgs),
+    /// Record the revocation of a license
     Revoke(Revoke),
-    /// Sign the list of all revoked licenses and ended activations, which reaches customers without a network
-    Revocations(Dry<Revocations>),
-    /// Sign that a new signing key is to be trusted, or an old one no longer, for customers who have the old one
-    Rotate(Box<Dry<Rotate>>),
-    /// Put licenses and what belongs to them into one file, each block verified
+    /// Sign the list of all revoked licenses and ended activations
+    Revocations(Revocations),
+    /// Sign a statement that introduces new signing keys or retires an old one
+    Rotate(Box<Rotate>),
+    /// Combine verified licenses, validations and activations into one file
     Bundle(Bundle),
-    /// Look into the ledger
+    /// Search, export and verify the ledger
     #[command(subcommand)]
     Ledger(LedgerCommand),
-    /// Check usage reports of customers, enter them, and sum them up
+    /// Verify, record and sum up usage reports of customers
     #[command(subcommand)]
     Usage(UsageCommand),
-    /// Describe a product: its tiers, features and quotas, in one file
+    /// Create, check and show product files (tiers, features and quotas)
     #[command(subcommand)]
     Product(ProductCommand),
-    /// Say what changes for the customer from one license to another
+    /// Show what changes for the customer from one license to another
     Diff(Diff),
-    /// Show what a license, key or trust set says, without verifying it
+    /// Show the content of a license, key or trust set without verifying it
     Inspect(Inspect),
     #[command(flatten)]
     Description(Description),
 }
 
-/// Where a public artefact goes.
-#[derive(Debug, Args)]
-pub(crate) struct Out {
-    /// Where it goes; - is standard output [default: -]
-    #[arg(
-        long,
-        value_name = "FILE",
-        default_value = "-",
-        hide_default_value = true
-    )]
-    pub(crate) out: Destination,
-    /// Replace the file if it exists
-    #[arg(long)]
-    pub(crate) force: bool,
-}
-
 #[derive(Debug, Subcommand)]
 pub(crate) enum ProductCommand {
-    /// Write a product file to begin with
+    /// Write a template of a product file
     Init {
-        /// The product code: 2 to 16 of A-Z and 0-9, first a letter
+        /// Product code: 2 to 16 characters of A-Z and 0-9, starting with a letter
         #[arg(value_parser = ProductCode::parse, value_name = "CODE")]
         product: ProductCode,
         #[command(flatten)]
-        out: Out,
+        output: OutputFile,
     },
-    /// Check a product file, and warn of what is rarely meant
+    /// Check a product file, and warn about unusual settings
     Check {
-        /// The product file (TOML); - is standard input
+        /// Product file (TOML); - for standard input
         #[arg(value_name = "FILE")]
         file: Source,
     },
-    /// Show what each tier of a product has
+    /// Show the features and quotas of each tier
     Show {
-        /// The product file (TOML) [default: the built-in product]
+        /// Product file (TOML) [default: the built-in product]
         #[arg(value_name = "FILE")]
         file: Option<Source>,
     },
-    /// Write the JSON Schema of product files, with which editors check and explain them
+    /// Write the JSON Schema of product files, which editors use for checks and completion
     Schema {
         #[command(flatten)]
-        out: Out,
+        output: OutputFile,
     },
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct Inspect {
-    /// A file that holds a license, token, key or trust set; - is standard input
+    /// File with a license, token, key or trust set; - for standard input
     #[arg(value_name = "FILE")]
     pub(crate) file: Source,
 }

@@ -1,4 +1,4 @@
-//! One module a command.
+//! The commands, one module for each.
 
 mod activate;
 mod answer;
@@ -6,50 +6,50 @@ mod batch;
 mod bundle;
 mod check_in;
 mod clock_repair;
+mod compared_license;
 mod context;
-mod convert;
 mod devices;
 mod diff;
-mod drafting;
+mod draft;
 mod enterprise_key;
-mod former;
 mod inspect;
+mod issuance;
 mod issue;
-mod issuing;
 mod ledger;
+mod license;
+mod license_report;
 mod lookup;
 mod machine;
-mod mint;
+mod machine_request;
 mod new_key;
+mod previous_license;
 mod product;
 mod public;
 mod reassign;
 mod release;
 mod renew;
-mod request;
 mod revocations;
 mod revoke;
 mod rotate;
 mod signer;
-mod subject;
 mod successor;
-mod terms;
 mod trial;
+mod trial_conversion;
 mod trust;
 mod upgrade;
 mod usage;
 
-use crate::output::default_ledger;
 use clap::CommandFactory;
 use license_cli_support::{Exit, Failure, Terminal};
 use license_issuer::ledger::sqlite::LedgerLocation;
 
 use crate::args::{Cli, Command};
+use crate::output::default_ledger;
 use context::AppContext;
 
 pub(crate) fn run(cli: Cli, terminal: &Terminal) -> Result<Exit, Failure> {
-    let place = &place(&cli);
-    let app = AppContext { place, terminal };
+    let location = &ledger_location(&cli);
+    let app = AppContext { location, terminal };
     let done = match cli.command {
         Command::NewKey(arguments) => new_key::run(&arguments, app),
         Command::Public(arguments) => public::run(&arguments, terminal),
@@ -74,20 +74,19 @@ pub(crate) fn run(cli: Cli, terminal: &Terminal) -> Result<Exit, Failure> {
         Command::Product(command) => product::run(&command, terminal),
         Command::Diff(arguments) => diff::run(&arguments, app),
         Command::Inspect(arguments) => inspect::run(&arguments, terminal),
-        Command::Description(asked) => asked.write(Cli::command()),
+        Command::Description(description) => description.write(Cli::command()),
     };
     done.map(|()| Exit::Licensed)
 }
 
-/// Returns the location of the ledger: that of the command line, of the environment, or of the
-/// platform.
-fn place(cli: &Cli) -> LedgerLocation {
+/// Returns the location of the ledger, from the command line, the environment or the platform.
+fn ledger_location(cli: &Cli) -> LedgerLocation {
     if cli.no_ledger {
         return LedgerLocation::None;
     }
-    let set = || std::env::var_os("KEYGEN_LEDGER").filter(|value| !value.is_empty());
-    let named = cli.ledger.clone().or_else(|| set().map(Into::into));
-    named
+    let variable = || std::env::var_os("KEYGEN_LEDGER").filter(|value| !value.is_empty());
+    let path = cli.ledger.clone();
+    path.or_else(|| variable().map(Into::into))
         .or_else(default_ledger)
         .map_or(LedgerLocation::Unknown, LedgerLocation::File)
 }

@@ -1,4 +1,4 @@
-//! Maps the errors of the library to failures: exit code, code, message and hint.
+//! Maps errors of the libraries to failures with an exit code, a code, a message and a hint.
 
 use std::error::Error;
 use std::path::Path;
@@ -17,18 +17,19 @@ use license_issuer::services::issue::{IssueError, SignError};
 pub(crate) fn not_issued(error: IssueError<Failure>, location: &LedgerLocation) -> Failure {
     match error {
         IssueError::Request(failure) => failure,
+        IssueError::Sign(SignError::Serial(error)) | IssueError::Ledger(error) => {
+            ledger_not_written(location, &error)
+        }
         IssueError::Sign(error) => not_signed(&error),
         IssueError::OpenLedger(error) => ledger_not_opened(&path_of(location), &error),
-        IssueError::Ledger(error) => ledger_not_written(&error),
         IssueError::Delivery(error) => not_delivered(&error),
         other => Failure::new(Exit::Machine, "SIGN", other.to_string()),
     }
 }
 
-/// Maps an error of recording and delivering.
+/// Maps an error of a delivery without a ledger.
 pub(crate) fn not_committed(error: &TransactionError) -> Failure {
     match error {
-        TransactionError::Ledger(error) => ledger_not_written(error),
         TransactionError::Delivery(error) => not_delivered(error),
         other => Failure::new(Exit::Machine, "IO", other.to_string()),
     }
@@ -40,10 +41,11 @@ pub(crate) fn not_signed(error: &SignError) -> Failure {
         SignError::Sign { source, .. } => draft_refused(source),
         SignError::TooMany { count, source } => {
             let message = format!("{count} revoked licenses and activations: {source}");
-            Failure::usage(message).hint("sign with a new key and leave the old one out of the trust set: what it signed needs no list then")
+            Failure::usage(message).hint(
+                "sign with a new key, and remove the old key from the trust set: the licenses of a removed key need no revocation",
+            )
         }
         SignError::Verify { artifact, reason } => not_verified(artifact, reason),
-        SignError::Serial(error) => ledger_not_written(error),
         other => Failure::new(Exit::Machine, "SIGN", other.to_string()),
     }
 }
@@ -53,13 +55,13 @@ pub(crate) fn draft_refused(error: &CoreIssueError) -> Failure {
     let message = error.to_string();
     match error {
         CoreIssueError::Sign | CoreIssueError::Json => {
-            Failure::new(Exit::Machine, "SIGN", message).hint("try again, or with another key")
+            Failure::new(Exit::Machine, "SIGN", message).hint("run the command again, or use another key")
         }
         CoreIssueError::Device { code, hint, .. } => {
             Failure::new(Exit::Machine, code.clone(), message).hint(hint.clone())
         }
         CoreIssueError::DoesNotVerify => Failure::new(Exit::Machine, "SIGN", message)
-            .hint("nothing was written; what holds the key is faulty, or signs with another key"),
+            .hint("check the device of the key: it is faulty or signs with another key; nothing was written"),
         CoreIssueError::Refused { reason } => not_verified("license", reason),
         CoreIssueError::Empty { claim } => {
             let flag = match *claim {
@@ -67,28 +69,28 @@ pub(crate) fn draft_refused(error: &CoreIssueError) -> Failure {
                 "users" => "--user",
                 _ => "--customer",
             };
-            Failure::usage(format!("expected a value for {flag}, found an empty one"))
-                .hint(format!("give {flag} a name"))
+            Failure::usage(format!("{flag}: expected a name, found an empty value"))
+                .hint(format!("add a name after {flag}"))
         }
         CoreIssueError::Name { .. } => {
             Failure::usage(format!("--add-feature or --quota: {message}"))
-                .hint("names look like cloud_sync")
+                .hint("use a name such as cloud_sync")
         }
         CoreIssueError::NoSuchFeature { .. } => {
             Failure::usage(format!("--remove-feature: {message}"))
-                .hint("`license features` lists the features of each tier")
+                .hint("see the features of each tier with `license features`")
         }
         CoreIssueError::Seats { included, .. } => Failure::usage(format!("--seats: {message}"))
-            .hint(format!("use --seats {included} or more, or leave it out")),
-        _ => Failure::usage(message).hint("leave something out: the license is too large"),
+            .hint(format!("use --seats {included} or more, or omit the option")),
+        _ => Failure::usage(message).hint("use fewer or shorter values, so that the license becomes smaller"),
     }
 }
 
-/// Returns the failure of an artifact that does not verify, and is therefore not delivered.
+/// Returns the failure of an artifact that does not verify and is not delivered.
 pub(crate) fn not_verified(artifact: &str, reason: &dyn std::fmt::Display) -> Failure {
-    let message = format!("the {artifact} just signed does not verify: {reason}");
+    let message = format!("the signed {artifact} does not verify: {reason}");
     Failure::new(Exit::Machine, "SIGN", message)
-        .hint("nothing was written; leave out what is unusual in the order, and report this")
+        .hint("report this, and try again without unusual options; nothing was written")
 }
 
 /// Maps an error of a delivery.
@@ -96,15 +98,16 @@ pub(crate) fn not_delivered(error: &DeliveryError) -> Failure {
     match error {
         DeliveryError::Exists(path) => {
             let path = show_path(path);
-            let message = format!("{path} exists already and is not overwritten");
-            Failure::new(Exit::Usage, "EXISTS", message).hint("choose another name or add --force")
+            let message = format!("{path} already exists");
+            Failure::new(Exit::Usage, "EXISTS", message)
+                .hint("choose another name, or add --force to replace the file")
         }
         DeliveryError::SymbolicLink(path) => {
             let path = show_path(path);
             Failure::usage(format!("{path} is a symbolic link and is not replaced"))
-                .hint("name the file it points to, or use - for standard output")
+                .hint("use the path of the target file, or - for standard output")
         }
-        DeliveryError::PrivateKey(path) => private_key_there(path),
+        DeliveryError::PrivateKey(path) => private_key_exists(path),
         DeliveryError::Name { path, source } => {
             Failure::io("write", path, source).hint("choose another name with --out")
         }
@@ -114,17 +117,17 @@ pub(crate) fn not_delivered(error: &DeliveryError) -> Failure {
             path,
             source,
         } => Failure::io("write", path, source).hint(format!(
-            "it is recorded, and kept as {}",
+            "rename {}, which contains the recorded artifact",
             show_path(staging)
         )),
         other => Failure::new(Exit::Machine, "IO", other.to_string()),
     }
 }
 
-/// Returns the failure of a destination that holds a private key.
-fn private_key_there(path: &Path) -> Failure {
+/// Returns the failure of a destination that is a private key.
+fn private_key_exists(path: &Path) -> Failure {
     let path = show_path(path);
-    let message = format!("{path} holds a private key, which is never replaced");
+    let message = format!("{path} is a private key, which is never replaced");
     Failure::new(Exit::Usage, "EXISTS", message).hint("choose another name with --out")
 }
 
@@ -133,21 +136,21 @@ pub(crate) fn ledger_not_opened(path: &Path, error: &LedgerError) -> Failure {
     let message = format!("ledger {}: {}", show_path(path), reason(error));
     match error {
         LedgerError::Missing => Failure::new(Exit::Machine, "NO_LEDGER", message)
-            .hint("minting makes one; --ledger or KEYGEN_LEDGER names another"),
+            .hint("choose another ledger with --ledger or KEYGEN_LEDGER; the first issued license creates one"),
         LedgerError::NotALedger => {
-            Failure::malformed(message).hint("name another file with --ledger")
+            Failure::malformed(message).hint("choose another file with --ledger")
         }
         LedgerError::Newer { .. } => {
             Failure::malformed(message).hint("use a newer version of this program")
         }
         LedgerError::Damaged | LedgerError::Inconsistent { .. } => Failure::malformed(message)
-            .hint("restore it from a backup; `sqlite3 FILE .recover` shows what is left of it"),
+            .hint("restore a backup; `sqlite3 FILE .recover` shows the readable entries"),
         _ => Failure::new(Exit::Machine, "LEDGER", message)
-            .hint("check its permissions and the space left on its disk, or add --no-ledger"),
+            .hint("check the permissions and the free space, or add --no-ledger"),
     }
 }
 
-/// Returns how errors of reading an open ledger are mapped.
+/// Returns a mapping of errors of reading an open ledger.
 pub(crate) fn ledger_not_read(
     ledger: &dyn LedgerReader,
 ) -> impl Fn(LedgerError) -> Failure + Copy + '_ {
@@ -161,20 +164,26 @@ pub(crate) fn ledger_refused(ledger: Option<&dyn LedgerReader>, error: &LedgerEr
 }
 
 /// Maps an error of writing to the ledger.
-pub(crate) fn ledger_not_written(error: &LedgerError) -> Failure {
-    let message = format!("the ledger can't be written: {}", reason(error));
-    Failure::new(Exit::Machine, "LEDGER", message)
-        .hint("nothing was handed out that is not entered: run the command again")
+pub(crate) fn ledger_not_written(location: &LedgerLocation, error: &LedgerError) -> Failure {
+    let path = path_of(location);
+    let message = format!(
+        "cannot write to ledger {}: {}",
+        show_path(&path),
+        reason(error)
+    );
+    Failure::new(Exit::Machine, "LEDGER", message).hint(
+        "check the permissions and the free space, then run the command again; nothing unrecorded was delivered",
+    )
 }
 
-/// Returns the failure of a user without a directory for a ledger.
+/// Returns the failure of a user without a data directory.
 pub(crate) fn no_ledger_location() -> Failure {
     Failure::new(
         Exit::Machine,
         "IO",
-        "this user has no folder where a ledger could be kept",
+        "this user has no data directory for the ledger",
     )
-    .hint("name a file with --ledger or KEYGEN_LEDGER, or add --no-ledger")
+    .hint("choose a file with --ledger or KEYGEN_LEDGER, or add --no-ledger")
 }
 
 fn path_of(location: &LedgerLocation) -> std::path::PathBuf {
@@ -184,7 +193,7 @@ fn path_of(location: &LedgerLocation) -> std::path::PathBuf {
     }
 }
 
-/// Returns the reason of an error: the one of the system or database, if there is one.
+/// Returns the reason of an error, from the system or the database if it has a source.
 fn reason(error: &LedgerError) -> String {
     match error.source() {
         Some(source) => source.to_string(),
@@ -204,29 +213,30 @@ pub(crate) fn not_trusted(source: &Source, error: &TrustError) -> Failure {
         message = format!("{message}: {cause}");
     }
     Failure::malformed(message).hint(match error {
-        TrustError::PrivateKey => "`keygen public --key FILE` gives the public half",
-        TrustError::Jwk { member: "alg", .. } => "a JWK here must say \"alg\": RS256 or PS256",
+        TrustError::PrivateKey => "print the public key with `keygen public --key FILE`",
+        TrustError::Jwk { member: "alg", .. } => "add \"alg\" to the JWK: RS256 or PS256",
         TrustError::TwoAlgorithms { .. } => {
-            "give the key once, with the algorithm that it signs with"
+            "name the key once, with the algorithm that it signs with"
         }
-        _ => "give PEM or JWK files made by `keygen public`",
+        _ => "use PEM or JWK files that `keygen public` wrote",
     })
 }
 
-/// Maps the reason why a license file is not accepted.
-pub(crate) fn not_judged(source: &Source, error: &BundleError) -> Failure {
+/// Hint for an artifact that is signed by an unknown key or was changed.
+pub(crate) const UNTRUSTED_HINT: &str = "if another of your keys signed it, add the public key with --trust FILE; otherwise it was changed or is not yours";
+
+/// Maps the reason why a license file does not verify.
+pub(crate) fn not_verifiable(source: &Source, error: &BundleError) -> Failure {
     let code = error.code();
     let hint = match error {
-        _ if matches!(code, Code::UntrustedKey | Code::BadSignature) => {
-            "if another of your keys signed it, give that key's public half with --trust FILE; else it was changed, or is not yours"
-        }
+        _ if matches!(code, Code::UntrustedKey | Code::BadSignature) => UNTRUSTED_HINT,
         BundleError::NeedsLicenseFile { .. } => {
-            "give the license file or the full enterprise key that it names"
+            "use the license file or the full enterprise key instead"
         }
         BundleError::Parse(ParseError::PrivateKey) => {
-            "name the license file there; the private key belongs to --key alone"
+            "name the license file here, and the private key with --key"
         }
-        _ => "give a license file, token or full enterprise key as it was minted",
+        _ => "use a license file, token or full enterprise key as it was issued",
     };
     Failure::new(Exit::Unjudged, code.as_str(), format!("{source}: {error}")).hint(hint)
 }
@@ -234,20 +244,24 @@ pub(crate) fn not_judged(source: &Source, error: &BundleError) -> Failure {
 /// Maps an error of a trust set with the signing key.
 pub(crate) fn two_algorithms(error: &TrustError) -> Failure {
     Failure::malformed(format!("--trust and --key: {error}"))
-        .hint("give each key with the algorithm that it signs with, the signing key's by --alg")
+        .hint("use each key with the algorithm that it signs with; --alg sets that of --key")
 }
 
-/// Returns the failure of a license of another product than the product file describes.
+/// Returns the failure of a license for a product that the product file does not describe.
 pub(crate) fn other_product(found: ProductCode, matrix: &Matrix) -> Failure {
     let expected = matrix.product();
     let message = format!("expected a license for {expected}, found one for {found}");
     Failure::new(Exit::Usage, Code::ProductMismatch.as_str(), message).hint(format!(
-        "give the product file of {found} with --product-file"
+        "add the product file of {found} with --product-file"
     ))
 }
 
 /// Returns the failure of a system without random bytes.
 pub(crate) fn no_random(_: &RandomError) -> Failure {
-    Failure::new(Exit::Machine, "RANDOM", "the system gives no random bytes")
-        .hint("run the command again")
+    Failure::new(
+        Exit::Machine,
+        "RANDOM",
+        "the system returned no random bytes",
+    )
+    .hint("run the command again")
 }

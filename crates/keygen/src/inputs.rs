@@ -1,4 +1,4 @@
-//! The values that arguments name: product files, public keys, the clock and new ids.
+//! Inputs of the commands: product files, public keys, the clock and new ids.
 
 use license_cli_support::{Failure, Source};
 use license_core::{LicenseId, MAX_FILE_BYTES, Matrix, Timestamp, TrustSet};
@@ -36,21 +36,20 @@ pub(crate) fn add_keys(trust: &mut TrustSet, files: &[Source]) -> Result<(), Fai
     })
 }
 
-/// Refuses more than one argument that reads standard input. `others` are counted by the caller.
+/// Refuses more than one argument that reads standard input.
+///
+/// `others` is the number of such arguments that are not among the sources.
 pub(crate) fn one_stdin<'s>(
     others: usize,
     sources: impl IntoIterator<Item = &'s Source>,
 ) -> Result<(), Failure> {
     let sources = sources.into_iter();
-    match others
-        + sources
-            .filter(|source| matches!(source, Source::Stdin))
-            .count()
-    {
+    let stdin = sources.filter(|source| matches!(source, Source::Stdin));
+    match others + stdin.count() {
         0 | 1 => Ok(()),
         found => Err(Failure::usage(format!(
-            "expected one thing on standard input, found {found} that are read from it"
+            "expected at most one input from standard input, found {found}"
         ))
-        .hint("name files instead of -; /dev/fd/N reads a descriptor")),
+        .hint("name files instead of -; /dev/fd/N reads from a file descriptor")),
     }
 }

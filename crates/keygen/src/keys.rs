@@ -119,20 +119,23 @@ fn check_passphrase_file(file: Option<&Path>) -> Result<(), Failure> {
 }
 
 fn both_from_stdin() -> Failure {
-    Failure::usage("the key and its passphrase can't both come from standard input")
-        .hint("add --passphrase-file FILE; /dev/fd/N reads it from a descriptor")
+    Failure::usage("the key and its passphrase cannot both come from standard input")
+        .hint("add --passphrase-file FILE; /dev/fd/N reads from a file descriptor")
 }
 
 fn no_passphrase_in_kms() -> Failure {
-    Failure::usage("a key in AWS KMS has no passphrase, --passphrase-file was given")
-        .hint("leave it out; credentials come from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY")
+    Failure::usage("--passphrase-file cannot be used with a key in AWS KMS")
+        .hint("omit it; the credentials come from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY")
 }
 
 /// Converts the error of a signer. The hints name the options of this program.
 fn failure(error: SignerError, location: &KeyLocation) -> Failure {
-    let shown = location.file().map(|path| match is_stdin(path) {
-        true => "standard input".to_owned(),
-        false => show_path(path),
+    let shown = location.file().map(|path| {
+        if is_stdin(path) {
+            "standard input".to_owned()
+        } else {
+            show_path(path)
+        }
     });
     match error {
         SignerError::Passphrase(error) => {
@@ -164,7 +167,7 @@ fn message(error: &SignerError) -> String {
     match error {
         SignerError::NotBuiltIn(backend) => format!("this keygen was built without {backend}"),
         SignerError::CreateInFile => {
-            "--key says where a key is that is in no file, found the name of a file".to_owned()
+            "--key: expected the URI of a key in an HSM, found the name of a file".to_owned()
         }
         // The message contains the reason in one line. The sources are paragraphs.
         #[cfg(feature = "pkcs11")]
@@ -198,12 +201,12 @@ fn private_key_failure(
     let hint = match (error, shown) {
         (PrivateKeyError::Exposed, Some(shown)) => format!("chmod 600 {shown}"),
         (PrivateKeyError::NoBlock | PrivateKeyError::NotPkcs8(_), _) => {
-            "give the key file that `keygen new-key` wrote".to_owned()
+            "use the key file that `keygen new-key` wrote".to_owned()
         }
         (PrivateKeyError::Unusable(SigningKeyError::PssOnly), _) => {
-            "leave out --alg, or use a key made without `--alg PS256`".to_owned()
+            "omit --alg, or use a key that was created without `--alg PS256`".to_owned()
         }
-        (PrivateKeyError::Unusable(_), _) => "use a key made by `keygen new-key`".to_owned(),
+        (PrivateKeyError::Unusable(_), _) => "use a key that `keygen new-key` created".to_owned(),
         _ => advice.hint.into_owned(),
     };
     Failure::new(exit(advice.category), advice.code, message).hint(hint)
@@ -220,7 +223,7 @@ fn exit(category: ErrorCategory) -> Exit {
 /// Returns the hints that name options of this program.
 fn hint(error: &SignerError) -> Option<&'static str> {
     match error {
-        SignerError::CreateInFile => Some("name a file with --out"),
+        SignerError::CreateInFile => Some("use --out to create the key in a file"),
         #[cfg(feature = "pkcs11")]
         SignerError::Pkcs11(error) => pkcs11_hint(error),
         _ => None,
@@ -231,27 +234,27 @@ fn hint(error: &SignerError) -> Option<&'static str> {
 fn pkcs11_hint(error: &Pkcs11Error) -> Option<&'static str> {
     Some(match error {
         Pkcs11Error::Uri(Pkcs11UriError::PinValue) => {
-            "change the PIN, and give it with pin-source=file:/PATH or --passphrase-file FILE"
+            "change the PIN, and use pin-source=file:/PATH or --passphrase-file FILE"
         }
         Pkcs11Error::Uri(Pkcs11UriError::PinSource) => {
-            "--passphrase-file also takes - and /dev/fd/N"
+            "use --passphrase-file, which also accepts - and /dev/fd/N"
         }
         Pkcs11Error::NoModulePath => {
             "add ?module-path=/PATH to the pkcs11 URI, or set KEYGEN_PKCS11_MODULE"
         }
         Pkcs11Error::ModuleNotFound { .. } => {
-            "give its path: ?module-path=/PATH, or KEYGEN_PKCS11_MODULE"
+            "correct the path in ?module-path=/PATH or KEYGEN_PKCS11_MODULE"
         }
         Pkcs11Error::NoKey { .. } => {
-            "correct object=NAME, or make the key: `keygen new-key --key pkcs11:…`"
+            "correct object=NAME, or create the key with `keygen new-key --key pkcs11:…`"
         }
         Pkcs11Error::NotRsa { .. } | Pkcs11Error::NotForSigning { .. } => {
-            "make one with `keygen new-key --key`"
+            "create one with `keygen new-key --key`"
         }
         Pkcs11Error::OtherAlgorithm { .. } => {
-            "leave out --alg, or use a key made for that algorithm"
+            "omit --alg, or use a key that was created for that algorithm"
         }
-        Pkcs11Error::UntrustedKey { .. } => "make another with `keygen new-key --key`",
+        Pkcs11Error::UntrustedKey { .. } => "create another key with `keygen new-key --key`",
         _ => return None,
     })
 }

@@ -1,4 +1,4 @@
-//! `keygen`: signing keys, licenses and enterprise keys, minted offline.
+//! `keygen`: signing keys, licenses and enterprise keys, issued offline.
 
 mod args;
 mod commands;

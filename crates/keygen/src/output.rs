@@ -4,7 +4,7 @@ pub(crate) mod csv;
 
 use std::path::PathBuf;
 
-use license_cli_support::{Destination, Failure};
+use license_cli_support::{Destination, Failure, OutputFile};
 use license_core::hex;
 use license_issuer::delivery::{ArtifactDestination, Delivery, FileDelivery, StreamDelivery};
 use license_issuer::files::Collision;
@@ -12,7 +12,6 @@ use license_issuer::ledger::sqlite::{LedgerFile, LedgerLocation};
 use license_issuer::random;
 use license_issuer::services::{Deliverable, IssueTransaction};
 
-use crate::args::Out;
 use crate::failures;
 
 /// Returns the default file of the ledger on this platform, such as
@@ -33,13 +32,14 @@ pub(crate) fn ledger_file(location: &LedgerLocation) -> Result<Option<LedgerFile
 }
 
 /// Returns the destination of an artifact.
-pub(crate) fn destination(out: &Out) -> Result<ArtifactDestination, Failure> {
-    match &out.out {
-        Destination::File(path) if !out.out.is_stream() => {
+pub(crate) fn destination(output: &OutputFile) -> Result<ArtifactDestination, Failure> {
+    match &output.out {
+        Destination::File(path) if !output.out.is_stream() => {
             let id: [u8; 8] = random::bytes().map_err(|error| failures::no_random(&error))?;
-            let collision = match out.force {
-                true => Collision::Replace,
-                false => Collision::Refuse,
+            let collision = if output.force {
+                Collision::Replace
+            } else {
+                Collision::Refuse
             };
             Ok(ArtifactDestination::file(
                 path,
@@ -52,45 +52,38 @@ pub(crate) fn destination(out: &Out) -> Result<ArtifactDestination, Failure> {
 }
 
 /// Returns the delivery to this destination.
-pub(crate) fn delivery(out: &Out) -> Box<dyn Delivery> {
-    match &out.out {
+pub(crate) fn delivery(output: &OutputFile) -> Box<dyn Delivery> {
+    match &output.out {
         Destination::Stdout => Box::new(StreamDelivery::stdout()),
-        Destination::File(path) if out.out.is_stream() => Box::new(StreamDelivery::device(path)),
+        Destination::File(path) if output.out.is_stream() => Box::new(StreamDelivery::device(path)),
         Destination::File(_) => Box::new(FileDelivery::default()),
     }
 }
 
-impl Out {
-    /// Refuses a destination that [`Out::write`] would refuse.
-    pub(crate) fn check(&self) -> Result<(), Failure> {
-        let checked = delivery(self).check(&destination(self)?);
-        checked.map_err(|error| failures::not_delivered(&error))
-    }
-
-    /// Writes a public file. `--force` replaces other files, but never a private key.
-    pub(crate) fn write(&self, text: &str) -> Result<(), Failure> {
-        let mut transaction = IssueTransaction {
-            artifacts: Vec::new(),
-            deliverables: vec![Deliverable {
-                destination: destination(self)?,
-                content: text.as_bytes().to_vec(),
-            }],
-        };
-        let delivered = transaction.commit(None, &mut *delivery(self));
-        delivered.map_err(|error| failures::not_committed(&error))
-    }
-
-    /// Returns whether it is standard output.
-    pub(crate) fn is_stdout(&self) -> bool {
-        matches!(self.out, Destination::Stdout)
-    }
+/// Checks early that [`write`] can deliver to this destination.
+pub(crate) fn check(output: &OutputFile) -> Result<(), Failure> {
+    let checked = delivery(output).check(&destination(output)?);
+    checked.map_err(|error| failures::not_delivered(&error))
 }
 
-/// Returns the line that says that nothing was issued.
-pub(crate) fn dry_run_line(out: &Destination) -> String {
-    let out = match out {
+/// Writes a public file. `--force` replaces other files, but never a private key.
+pub(crate) fn write(output: &OutputFile, text: &str) -> Result<(), Failure> {
+    let mut transaction = IssueTransaction {
+        artifacts: Vec::new(),
+        deliverables: vec![Deliverable {
+            destination: destination(output)?,
+            content: text.as_bytes().to_vec(),
+        }],
+    };
+    let delivered = transaction.commit(None, &mut *delivery(output));
+    delivered.map_err(|error| failures::not_committed(&error))
+}
+
+/// Returns the first line of the report of a dry run.
+pub(crate) fn dry_run_line(destination: &Destination) -> String {
+    let destination = match destination {
         Destination::Stdout => "standard output".to_owned(),
         file => file.to_string(),
     };
-    format!("dry run    nothing was minted or written; it would go to {out}")
+    format!("dry run    nothing was issued or written; the output would go to {destination}")
 }

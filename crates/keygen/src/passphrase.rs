@@ -1,4 +1,4 @@
-//! The source of passphrases and PINs: the terminal, a file or a descriptor.
+//! Passphrases and PINs from the terminal, a file or a file descriptor.
 
 use std::error::Error;
 use std::fs::File;
@@ -12,10 +12,10 @@ use license_issuer::signer::{
 };
 use zeroize::Zeroizing;
 
-/// The longest line that is read: a passphrase with its line ending.
+/// Maximum length of a line in bytes: a passphrase with its line ending.
 const MAX_LINE: usize = Passphrase::MAX_LENGTH + 2;
 
-/// Answers the requests of signers. Prompts on the terminal unless a file is given.
+/// Source of passphrases for signers. Prompts on the terminal unless a file is given.
 pub(crate) struct PassphraseReader<'a> {
     /// The file that the command line names.
     pub(crate) file: Option<&'a Path>,
@@ -42,11 +42,11 @@ impl PassphraseReader<'_> {
             ) => {
                 let token = escape(token);
                 if has_pin_pad {
-                    let note = format!("token `{token}`: type the PIN on its own keys");
+                    let note = format!("enter the PIN on the keypad of token `{token}`");
                     self.terminal.note(&note);
                     return Ok(None);
                 }
-                let note = format!("token `{token}` asks for its PIN as passphrase");
+                let note = format!("enter the PIN of token `{token}` as the passphrase");
                 self.terminal.note(&note);
                 PassphraseInput::Prompt
             }
@@ -68,19 +68,18 @@ impl PassphraseSource for PassphraseReader<'_> {
     fn notify(&self, notice: SignerNotice<'_>) {
         match notice {
             SignerNotice::IgnoredAttribute { name } => {
-                let message =
-                    format!("pkcs11 URI: attribute `{name}` is not known and was ignored");
+                let message = format!("pkcs11 URI: unknown attribute `{name}` is ignored");
                 self.terminal.warning("IGNORED_ATTRIBUTE", &message);
             }
             SignerNotice::CreatingKey => self
                 .terminal
-                .note("making an RSA key in the token; this takes a moment"),
+                .note("creating an RSA key in the token; this takes a moment"),
             _ => {}
         }
     }
 }
 
-/// A place that a passphrase is read from.
+/// Input that a passphrase is read from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum PassphraseInput {
     /// The terminal, without echo.
@@ -94,7 +93,8 @@ impl PassphraseInput {
     ///
     /// # Errors
     ///
-    /// Returns `USAGE` if there is no terminal or no passphrase, and `IO` if the file cannot be read.
+    /// Returns `USAGE` if there is no terminal or no passphrase, and `IO` if the file cannot be
+    /// read.
     pub(crate) fn read_existing(&self) -> Result<Passphrase, Failure> {
         match self {
             Self::Prompt => prompt_once(&mut prompt, "Passphrase: "),
@@ -131,7 +131,7 @@ impl PassphraseInput {
         let metadata = std::fs::metadata(path).ok()?;
         (is_exposed(&metadata) && !is_descriptor(path)).then(|| {
             let shown = path.to_string_lossy();
-            format!("others may use passphrase file {shown} too; chmod 600 closes it")
+            format!("other users can access passphrase file {shown}; run `chmod 600 {shown}`")
         })
     }
 }
@@ -165,7 +165,7 @@ fn checked(text: Zeroizing<String>) -> Result<Passphrase, Failure> {
     Passphrase::new(text).map_err(|error| {
         Failure::usage(error.to_string()).hint(match error {
             PassphraseError::TooLong => "check that this is the passphrase file",
-            _ => "without a passphrase the key is open to whoever reads the file",
+            _ => "choose a passphrase: without one, everyone who can read the file can use the key",
         })
     })
 }
@@ -173,23 +173,25 @@ fn checked(text: Zeroizing<String>) -> Result<Passphrase, Failure> {
 fn no_prompt(error: &io::Error) -> Failure {
     match error.kind() {
         ErrorKind::UnexpectedEof | ErrorKind::Interrupted => {
-            Failure::usage("expected a passphrase, found none").hint("run the command again")
+            Failure::usage("expected a passphrase, found the end of the input")
+                .hint("run the command again")
         }
-        _ => Failure::usage("a passphrase is needed and there is no terminal to ask on")
-            .hint("add --passphrase-file FILE; /dev/fd/N reads it from a descriptor"),
+        _ => Failure::usage("the key needs a passphrase, and there is no terminal for a prompt")
+            .hint("add --passphrase-file FILE; /dev/fd/N reads from a file descriptor"),
     }
 }
 
 fn read_file(path: &Path) -> Result<Passphrase, Failure> {
     let failed = |error| Failure::io("read", path, &error);
-    let line = match is_stdin(path) {
-        true => first_line(io::stdin().lock()).map_err(failed)?,
-        false => first_line(File::open(path).map_err(failed)?).map_err(failed)?,
+    let line = if is_stdin(path) {
+        first_line(io::stdin().lock())
+    } else {
+        File::open(path).and_then(first_line)
     };
-    checked(into_text(&line)?)
+    checked(into_text(&line.map_err(failed)?)?)
 }
 
-/// Reads byte by byte, so that the data after the line stays in the pipe for the next reader.
+/// Reads the first line byte by byte, so that the data after it stays in the pipe.
 fn first_line(mut reader: impl Read) -> io::Result<Zeroizing<Vec<u8>>> {
     let mut line = Zeroizing::new(Vec::with_capacity(MAX_LINE));
     let mut byte = Zeroizing::new([0u8]);
@@ -217,7 +219,7 @@ fn into_text(line: &[u8]) -> Result<Zeroizing<String>, Failure> {
         Err(error) => {
             let offset = error.valid_up_to();
             let message =
-                format!("expected a passphrase in UTF-8, found another byte at offset {offset}");
+                format!("expected a passphrase in UTF-8, found an invalid byte at offset {offset}");
             Err(Failure::usage(message).hint("save the passphrase file as UTF-8 text"))
         }
     }
@@ -246,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_gives_its_first_line_without_the_line_ending() {
+    fn the_first_line_of_a_file_is_read_without_its_line_ending() {
         for content in [
             "pass word",
             "pass word\n",
@@ -260,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn the_longest_passphrase_is_read_and_one_byte_more_is_refused() {
+    fn a_passphrase_of_the_maximum_length_is_read_and_a_longer_one_is_refused() {
         let longest = "x".repeat(Passphrase::MAX_LENGTH);
         for ending in ["", "\n", "\r\n"] {
             let (_file, source) = file(format!("{longest}{ending}").as_bytes());
@@ -280,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn empty_and_foreign_bytes_are_refused_without_repeating_them() {
+    fn an_empty_or_invalid_passphrase_is_refused() {
         for (content, expected) in [
             (&b"\nsecond"[..], "empty"),
             (b"", "empty"),
@@ -294,7 +296,7 @@ mod tests {
     }
 
     #[test]
-    fn what_follows_the_first_line_stays_for_the_next_reader() {
+    fn data_after_the_first_line_stays_in_the_pipe() {
         let mut pipe = &b"secret\ndata"[..];
         assert_eq!(first_line(&mut pipe).unwrap().as_slice(), b"secret");
         assert_eq!(pipe, b"data");
@@ -302,7 +304,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn a_file_that_others_may_read_is_pointed_out() {
+    fn a_passphrase_file_that_others_can_access_is_warned_about() {
         use std::os::unix::fs::PermissionsExt;
         let (kept, source) = file(b"secret\n");
         assert_eq!(source.exposure(), None);
@@ -316,7 +318,7 @@ mod tests {
 
     #[cfg(target_os = "linux")]
     #[test]
-    fn descriptors_are_read_whatever_is_behind_them() {
+    fn file_descriptors_of_files_and_pipes_are_read() {
         use std::io::Write;
         use std::os::fd::AsRawFd;
         use std::os::unix::fs::PermissionsExt;
@@ -332,25 +334,28 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_file_is_a_failure_of_the_machine() {
+    fn a_missing_file_is_a_system_error() {
         let source = PassphraseInput::File("no such file".into());
         assert_eq!(source.read_existing().unwrap_err().exit(), Exit::Machine);
     }
 
     #[test]
-    fn a_new_passphrase_is_typed_twice_alike() {
+    fn a_new_passphrase_is_entered_twice() {
         let equal = prompt_twice(&mut typed(&["secret", "secret"])).unwrap();
         assert_eq!(equal.as_bytes(), b"secret");
         let differ = prompt_twice(&mut typed(&["secret", "secrets"])).unwrap_err();
         assert_eq!(differ.message(), "the two passphrases differ");
         let empty = prompt_twice(&mut typed(&["", ""])).unwrap_err();
         assert!(empty.message().contains("empty"));
-        let left = prompt_twice(&mut typed(&["secret"])).unwrap_err();
-        assert_eq!(left.message(), "expected a passphrase, found none");
+        let aborted = prompt_twice(&mut typed(&["secret"])).unwrap_err();
+        assert_eq!(
+            aborted.message(),
+            "expected a passphrase, found the end of the input"
+        );
     }
 
     #[test]
-    fn without_a_terminal_the_other_way_is_named() {
+    fn without_a_terminal_the_hint_names_the_passphrase_file() {
         let mut no_terminal = |_: &str| Err(io::Error::from(ErrorKind::NotFound));
         let failure = prompt_once(&mut no_terminal, "Passphrase: ").unwrap_err();
         assert_eq!((failure.exit(), failure.code()), (Exit::Usage, "USAGE"));

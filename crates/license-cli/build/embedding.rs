@@ -1,4 +1,4 @@
-//! The keys that a program is built with: the file that is requested, and what is embedded.
+//! The public keys that are embedded in the program at build time.
 
 use std::error::Error;
 use std::ffi::OsString;
@@ -11,27 +11,27 @@ use license_core::{MAX_FILE_BYTES, TrustError, TrustSet};
 /// The environment variable that names the trust set at build time.
 pub(crate) const VARIABLE: &str = "CODITECT_TRUST_SET";
 
-/// What the environment requests.
+/// The request in the environment of the build.
 pub(crate) enum EmbeddingRequest {
     /// The variable is not set.
     Nothing,
     /// A file, by its absolute path.
     File {
         path: PathBuf,
-        /// Whether the variable contains a relative path, so that the file depends on the
+        /// Whether the variable contains a relative path, so that the file depends on the working
         /// directory.
         is_relative: bool,
     },
-    /// A value that names no file.
+    /// An invalid value.
     Invalid(EmbeddingError),
 }
 
 impl EmbeddingRequest {
-    /// Creates the request from the value of the variable and from the directory where Cargo was
+    /// Creates the request from the value of the variable and the directory in which Cargo was
     /// called.
     ///
-    /// A relative path is relative to that directory, because a build script runs in the directory
-    /// of its package.
+    /// A relative path starts at this directory, because Cargo runs a build script in the directory
+    /// of the package.
     pub(crate) fn new(variable: Option<OsString>, directory: Option<OsString>) -> Self {
         let Some(value) = variable else {
             return Self::Nothing;
@@ -54,7 +54,7 @@ impl EmbeddingRequest {
         }
     }
 
-    /// Returns the file that the build depends on.
+    /// Returns the path of the requested file.
     pub(crate) fn file(&self) -> Option<&Path> {
         match self {
             Self::File { path, .. } => Some(path),
@@ -62,7 +62,7 @@ impl EmbeddingRequest {
         }
     }
 
-    /// Returns whether another directory would mean another file.
+    /// Returns whether the request depends on the directory in which Cargo was called.
     pub(crate) fn depends_on_directory(&self) -> bool {
         match self {
             Self::File { is_relative, .. } => *is_relative,
@@ -91,7 +91,7 @@ pub(crate) struct Embedding {
 }
 
 impl Embedding {
-    /// Returns an embedding without keys: the program accepts the keys that it is given.
+    /// Returns an embedding without keys. The program then accepts given and installed keys.
     pub(crate) fn none() -> Self {
         Self {
             keys: TrustSet::default(),
@@ -110,7 +110,7 @@ impl Embedding {
         }
     }
 
-    /// Returns the keys as one JWK Set, or an empty text if there are none.
+    /// Returns the keys as a JWK Set, or an empty text without keys.
     pub(crate) fn jwks(&self) -> String {
         if self.keys.is_empty() {
             String::new()
@@ -126,19 +126,19 @@ impl Embedding {
             format!("\n  {id} {algorithm} {bits} bits")
         });
         let summary = match self.keys.len() {
-            0 => "no keys embedded: those given with --trust or installed count".to_owned(),
-            1 => "1 key embedded, and no other counts:".to_owned(),
-            count => format!("{count} keys embedded, and no others count:"),
+            0 => "no embedded keys; keys from --trust and installed keys are accepted".to_owned(),
+            1 => "1 embedded key; no other key is accepted:".to_owned(),
+            count => format!("{count} embedded keys; no other key is accepted:"),
         };
         format!("{number}\n{summary}{}", keys.collect::<String>())
     }
 }
 
-/// Reads the text of a file. Returns `None` if it is larger than a trust set can be.
+/// Reads the text of a file. Returns `None` if the file is too large for a trust set.
 fn read_text(path: &Path) -> io::Result<Option<String>> {
     // A device or a pipe may never end.
     if !path.metadata()?.is_file() {
-        return Err(io::Error::other("it is not a file"));
+        return Err(io::Error::other("not a regular file"));
     }
     let limit = u64::try_from(MAX_FILE_BYTES).unwrap_or(u64::MAX);
     let mut bytes = Vec::new();
@@ -149,26 +149,26 @@ fn read_text(path: &Path) -> io::Result<Option<String>> {
     }
     let text = String::from_utf8(bytes);
     text.map(Some)
-        .map_err(|_| io::Error::other("it is not text in UTF-8"))
+        .map_err(|_| io::Error::other("not UTF-8 text"))
 }
 
-/// The reason why there are no keys to embed.
+/// An error that prevents the embedding of keys.
 ///
-/// Each of them fails the build, so that a program that accepts any keys is never built by mistake.
+/// Each error fails the build, so that a program without embedded keys is never built by mistake.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum EmbeddingError {
     /// The variable is set and empty.
     #[error("{VARIABLE}: expected the path of a trust set, found nothing")]
     EmptyVariable,
-    /// The path is relative to an unknown directory.
+    /// The path is relative, and the working directory is unknown.
     #[error(
-        "{VARIABLE}: expected an absolute path, because $PWD does not say where {path:?} starts"
+        "{VARIABLE}: expected an absolute path, found {path:?} without a working directory in $PWD"
     )]
     UnknownDirectory { path: PathBuf },
     /// The file cannot be read.
     #[error("{VARIABLE}: cannot read {path:?}")]
     Unreadable { path: PathBuf, source: io::Error },
-    /// The file is larger than a trust set can be.
+    /// The file is too large for a trust set.
     #[error("{VARIABLE}: {path:?}: expected a trust set of at most {MAX_FILE_BYTES} bytes")]
     TooLarge { path: PathBuf },
     /// The file contains no valid public keys.
@@ -177,7 +177,7 @@ pub(crate) enum EmbeddingError {
 }
 
 impl EmbeddingError {
-    /// Returns the error and its causes in one line, because Cargo prints one line.
+    /// Returns the error and its causes in one line, as Cargo requires.
     pub(crate) fn line(&self) -> String {
         let mut line = self.to_string();
         let mut cause = self.source();
@@ -189,22 +189,24 @@ impl EmbeddingError {
         line
     }
 
-    /// Returns what the user can do.
+    /// Returns the hint: what the user can do.
     pub(crate) fn hint(&self) -> &'static str {
         match self {
             Self::EmptyVariable => {
-                "name the trust set, or unset the variable for a program without keys of its own"
+                "set the variable to the path of a trust set, or unset the variable for a program without embedded keys"
             }
-            Self::UnknownDirectory { .. } => "give an absolute path",
+            Self::UnknownDirectory { .. } => "use an absolute path",
             Self::Unreadable { .. } => {
-                "a relative path counts from $PWD, where Cargo was called; an absolute one is always right"
+                "check the path; a relative path starts at $PWD, the directory in which Cargo was called"
             }
             Self::InvalidTrustSet {
                 source: TrustError::PrivateKey,
                 ..
-            } => "`keygen public` writes the public half, `keygen trust` the trust set",
+            } => {
+                "use public keys only: `keygen public` writes a public key, and `keygen trust` writes a trust set"
+            }
             Self::TooLarge { .. } | Self::InvalidTrustSet { .. } => {
-                "`keygen trust vendor.jwk spare.jwk --out trust.jwks` writes a trust set"
+                "write a trust set with `keygen trust vendor.jwk spare.jwk --out trust.jwks`"
             }
         }
     }

@@ -10,86 +10,84 @@ use license_core::{Date, Machine, Timestamp, UsageType, Version};
 
 use crate::embedded;
 
-/// Verifies and installs licenses offline, and says what they allow and why
+/// Verifies, installs and explains licenses without a network
 #[derive(Debug, Parser)]
 #[command(name = "license", version, long_version = embedded::VERSION, after_help = AFTER_HELP)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
-    /// A product file (TOML) instead of the built-in one; state is then in its own $PRODUCT_HOME or
-    /// ~/.product
+    /// Product file (TOML) that replaces the built-in product; the state directory is then
+    /// $PRODUCT_HOME or ~/.product
     #[arg(long, global = true, value_name = "FILE", help_heading = "Product")]
     pub(crate) product_file: Option<Source>,
     #[command(flatten)]
     pub(crate) output: OutputOptions,
 }
 
-const AFTER_HELP: &str = embedded::or(
+const AFTER_HELP: &str = embedded::text(
     "\
-First steps, with the file that the vendor sent, whose keys this program has:
+First steps, with the license file from the vendor:
   license verify acme.lic
   license install acme.lic
   license status
   license check cloud_sync
 
-Exit codes: 0 licensed (or in grace, with a warning), 1 denied, 2 usage, 3 could not be judged, 4 the machine failed.",
+Exit codes: 0 licensed (or in grace, with a warning), 1 denied, 2 usage error, 3 indeterminate (invalid or unverifiable input), 4 system error.",
     "\
-First steps, with the files that the vendor sent:
+First steps, with the license file and the public keys from the vendor:
   license verify --trust trust.jwks acme.lic
   license install --trust trust.jwks acme.lic
   license status
   license check cloud_sync
 
-Exit codes: 0 licensed (or in grace, with a warning), 1 denied, 2 usage, 3 could not be judged, 4 the machine failed.",
+Exit codes: 0 licensed (or in grace, with a warning), 1 denied, 2 usage error, 3 indeterminate (invalid or unverifiable input), 4 system error.",
 );
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Verify a license file, token, key, revocation list or trust statement, and decide whether it
-    /// holds
+    /// Verify a license file, token, key, revocation list or trust statement, and show the decision
     Verify(Box<Verify>),
-    /// Show what a license file, token or key says, without verifying it
+    /// Show the content of a license file, token or key without verifying it
     Inspect {
-        /// A file, a key or token itself, or - for standard input
+        /// License file, token or key; - for standard input
         #[arg(value_name = "FILE|KEY|-")]
         license: OsString,
     },
-    /// Verify what the vendor sent, in one file or several blocks of it, and keep it for this user
+    /// Verify a file from the vendor and install it for this user
     Install(Box<Install>),
-    /// Ask the vendor to activate the installed license on this machine, or to repair its clock,
-    /// without a network
+    /// Write a request for the activation of this machine or for a clock repair
     Request(Request),
-    /// Take the vendor's answer to a request
+    /// Install the vendor's answer to a request
     Activate(Box<Install>),
-    /// Give up the activation of this machine, and write the receipt that frees the device
+    /// Deactivate the license on this machine and write the receipt that frees the device
     Deactivate(Deactivate),
-    /// Tell whether the installed license holds
+    /// Show the decision on the installed license
     Status(Box<Status>),
-    /// Show the tiers with their features, what is granted here, and why not
-    Features(Box<Ask>),
-    /// Tell whether a feature may be used: exit code 0 or 1
+    /// List the features and quotas of each tier, and what is granted here
+    Features(Box<Query>),
+    /// Check whether a feature is granted (exit code 0) or denied (exit code 1)
     Check(Box<Check>),
-    /// Count a use of a quota, unless it is used up: exit code 0 or 1
+    /// Count a use of a quota (exit code 0) unless the quota is exhausted (exit code 1)
     Use(Box<Use>),
-    /// Name the session of a project: one project is one seat, whatever path leads to it
+    /// Show the session id of a project (the same for all paths to the project)
     Session(Box<Session>),
-    /// Show what tells this machine from others, hashed
+    /// Show the hashed identity of this machine
     Machine,
-    /// Tell what the product is used for in a project: builder or runtime
+    /// Show the usage type of a project (builder or runtime) and how it was detected
     Usage(Project),
-    /// Write what this machine counted, for you to read and hand on; nothing is ever sent by itself
+    /// Write a report of the usage that this machine counted; nothing is sent
     UsageReport(UsageReport),
     /// Remove the license of this user
     Remove,
-    /// Look for what is wrong with licensing on this machine, and change nothing: exit code 1 if
-    /// something is
+    /// Check the license installation on this machine without changing it (exit code 1 for a
+    /// problem)
     Doctor {
-        /// Count a warning as a problem
+        /// Exit with code 1 for a warning too
         #[arg(long)]
         strict: bool,
     },
-    /// Show every rule in order, with expected, actual and outcome
-    Explain(Box<Ask>),
+    /// Show the result of each rule, with the expected and the actual value
+    Explain(Box<Query>),
     #[command(flatten)]
     Description(Description),
 }
@@ -100,8 +98,8 @@ impl Command {
         match self {
             Self::Verify(arguments) => &arguments.trust,
             Self::Install(arguments) | Self::Activate(arguments) => &arguments.trust,
-            Self::Check(arguments) => &arguments.ask.trust,
-            Self::Features(ask) | Self::Explain(ask) => &ask.trust,
+            Self::Check(arguments) => &arguments.query.trust,
+            Self::Features(query) | Self::Explain(query) => &query.trust,
             _ => &[],
         }
     }
@@ -109,13 +107,13 @@ impl Command {
 
 #[derive(Debug, Args)]
 pub(crate) struct Verify {
-    /// A file, a key or token itself, or - for standard input
+    /// License file, token or key; - for standard input
     #[arg(value_name = "FILE|KEY|-")]
     pub(crate) license: OsString,
-    /// Check that the key given names the license in this file
+    /// License file that the key must name
     #[arg(long = "license", value_name = "FILE")]
     pub(crate) companion: Option<Source>,
-    /// The vendor's public keys: PEM, JWK or JWK Set; may be repeated [default: those installed]
+    /// Public keys of the vendor (PEM, JWK or JWK Set); may be repeated [default: installed keys]
     #[arg(long, value_name = "FILE", hide = embedded::PRESENT)]
     pub(crate) trust: Vec<Source>,
     #[command(flatten)]
@@ -124,16 +122,17 @@ pub(crate) struct Verify {
 
 #[derive(Debug, Args)]
 pub(crate) struct Install {
-    /// A file, a key or token itself, or - for standard input
+    /// License file, token or key; - for standard input
     #[arg(value_name = "FILE|KEY|-")]
     pub(crate) license: OsString,
-    /// The vendor's public keys: PEM, JWK or JWK Set; may be repeated [default: those installed]
+    /// Public keys of the vendor (PEM, JWK or JWK Set); may be repeated [default: installed keys]
     #[arg(long, value_name = "FILE", hide = embedded::PRESENT)]
     pub(crate) trust: Vec<Source>,
-    /// Replace a license that holds by one that does not, or let a retired key end it
+    /// Replace a valid license with one that is not valid, or retire the key of the installed
+    /// license
     #[arg(long)]
     pub(crate) force: bool,
-    /// Take only a validation token that carries this nonce
+    /// Nonce that the validation token must contain
     #[arg(long, value_name = "NONCE")]
     pub(crate) nonce: Option<String>,
     #[command(flatten)]
@@ -142,54 +141,52 @@ pub(crate) struct Install {
 
 #[derive(Debug, Args)]
 pub(crate) struct Request {
-    /// The id of the license to activate [default: the one in effect]
+    /// Id of the license to activate [default: the license in effect]
     #[arg(long, value_name = "ID", conflicts_with = "clock")]
     pub(crate) license: Option<String>,
-    /// Ask to set back what this machine remembers of time, which a wrong clock pushed into the
-    /// future
+    /// Request a clock repair, which sets back a recorded time that is in the future
     #[arg(long)]
     pub(crate) clock: bool,
-    /// Make a new request; the answer to one that waits will be refused [default: write that again]
+    /// Replace the pending request, whose answer will then be rejected
     #[arg(long)]
     pub(crate) new: bool,
     #[command(flatten)]
-    pub(crate) sending: Sending,
-    /// Say that it was made at this instant or date instead of now
+    pub(crate) delivery: DeliveryArgs,
+    /// Instant or date of the request [default: now]
     #[arg(long, value_parser = instant, value_name = "TIME")]
     pub(crate) at: Option<Timestamp>,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct Deactivate {
-    /// The id of the license to give up [default: the one that is activated]
+    /// Id of the license to deactivate [default: the activated license]
     #[arg(long, value_name = "ID")]
     pub(crate) license: Option<String>,
     #[command(flatten)]
-    pub(crate) sending: Sending,
-    /// Say that it was given up at this instant or date instead of now
+    pub(crate) delivery: DeliveryArgs,
+    /// Instant or date of the deactivation [default: now]
     #[arg(long, value_parser = instant, value_name = "TIME")]
     pub(crate) at: Option<Timestamp>,
 }
 
-/// How a request or receipt is delivered to the vendor.
+/// The form in which a request or receipt is delivered to the vendor.
 #[derive(Debug, Args)]
-pub(crate) struct Sending {
+pub(crate) struct DeliveryArgs {
     #[command(flatten)]
     pub(crate) file: OutputFile,
-    /// Draw a QR code on the terminal, or write it as a picture with --out x.png
+    /// Draw a QR code on the terminal, or write a picture with --out FILE.png
     #[arg(long)]
     pub(crate) qr: bool,
-    /// Print numbered lines to read out over a phone; whoever types them is told which line is
-    /// wrong
+    /// Print numbered lines to read out over the phone; each line has a checksum
     #[arg(long, conflicts_with = "qr")]
     pub(crate) speak: bool,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct Use {
-    /// The quota, such as commands_per_day; it is counted by UTC day
+    /// Name of the quota, such as commands_per_day; the count restarts each day (UTC)
     pub(crate) quota: String,
-    /// How much of it; 0 only asks how much is left
+    /// Amount to count; 0 only shows the remaining amount
     #[arg(default_value_t = 1, value_parser = count, allow_negative_numbers = true)]
     pub(crate) count: u64,
     #[command(flatten)]
@@ -200,20 +197,20 @@ pub(crate) struct Use {
 pub(crate) struct UsageReport {
     #[command(flatten)]
     pub(crate) file: OutputFile,
-    /// Only what was counted on this day (UTC) or later
+    /// First day of the report (UTC) [default: the first counted day]
     #[arg(long, value_name = "DATE", value_parser = date)]
     pub(crate) since: Option<Date>,
-    /// Leave out the lines that name the machine, users and sessions
-    #[arg(long, visible_alias = "anonymize")]
-    pub(crate) anonymise: bool,
-    /// Only tell what would be in it: nothing is written, and what is counted goes on
+    /// Omit the lines that identify the machine, users and sessions
+    #[arg(long, visible_alias = "anonymise")]
+    pub(crate) anonymize: bool,
+    /// Summarize the report without writing it
     #[arg(long, conflicts_with_all = ["out", "force"])]
     pub(crate) dry_run: bool,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct Project {
-    /// A path in the project
+    /// Path inside the project [default: the current directory]
     #[arg(default_value = ".", hide_default_value = true)]
     pub(crate) path: PathBuf,
 }
@@ -224,12 +221,13 @@ pub(crate) struct Status {
     pub(crate) context: ContextArgs,
 }
 
+/// A license to evaluate, and the context of the decision.
 #[derive(Debug, Args)]
-pub(crate) struct Ask {
-    /// Ask about this license instead of the installed one, without what this machine remembers
+pub(crate) struct Query {
+    /// License to evaluate in place of the installed one; the state of this machine is ignored
     #[arg(long, value_name = "FILE|KEY|-")]
     pub(crate) license: Option<OsString>,
-    /// The vendor's public keys to verify it with; may be repeated [default: those installed]
+    /// Public keys of the vendor for --license; may be repeated [default: installed keys]
     #[arg(long, value_name = "FILE", requires = "license", hide = embedded::PRESENT)]
     pub(crate) trust: Vec<Source>,
     #[command(flatten)]
@@ -238,10 +236,10 @@ pub(crate) struct Ask {
 
 #[derive(Debug, Args)]
 pub(crate) struct Check {
-    /// The feature
+    /// Name of the feature
     pub(crate) feature: String,
     #[command(flatten)]
-    pub(crate) ask: Ask,
+    pub(crate) query: Query,
 }
 
 #[derive(Debug, Args)]
@@ -256,22 +254,22 @@ pub(crate) struct Session {
 #[derive(Debug, Default, Args)]
 #[command(next_help_heading = "Context")]
 pub(crate) struct ContextArgs {
-    /// Decide at this instant or date instead of now
+    /// Instant or date of the decision [default: now]
     #[arg(long, value_parser = instant, value_name = "TIME")]
     pub(crate) at: Option<Timestamp>,
-    /// The user
+    /// Name of the user
     #[arg(long, value_name = "USER")]
     pub(crate) user: Option<String>,
-    /// The machine, as `license machine` prints it [default: this one]
+    /// Machine, as printed by `license machine` [default: this machine]
     #[arg(long, value_parser = machine, value_name = "MACHINE")]
     pub(crate) machine: Option<Machine>,
-    /// The application's version
+    /// Version of the application
     #[arg(long, value_parser = version, value_name = "VERSION")]
     pub(crate) app_version: Option<Version>,
-    /// When the application was built
+    /// Build date of the application
     #[arg(long, value_parser = instant, value_name = "DATE")]
     pub(crate) build_date: Option<Timestamp>,
-    /// What the application is used for: builder or runtime [default: as `license usage` finds it]
+    /// Usage type: builder or runtime [default: as detected by `license usage`]
     #[arg(long, value_parser = usage_type, value_name = "TYPE")]
     pub(crate) usage_type: Option<UsageType>,
     /// Treat a grace period as a denial

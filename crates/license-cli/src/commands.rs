@@ -28,7 +28,7 @@ use crate::embedded;
 /// Returns the failure that ends the program.
 pub(crate) fn run(cli: &Cli, terminal: &Terminal) -> Result<Exit, Failure> {
     if embedded::PRESENT && !cli.command.trust().is_empty() {
-        return Err(embedded::no_other_keys());
+        return Err(embedded::trust_not_accepted());
     }
     let app = || AppContext::open(cli.product_file.as_ref());
     match &cli.command {
@@ -39,7 +39,7 @@ pub(crate) fn run(cli: &Cli, terminal: &Terminal) -> Result<Exit, Failure> {
         Command::Activate(arguments) => install::activate(&app()?, arguments, terminal),
         Command::Deactivate(arguments) => request::deactivate(&app()?, arguments, terminal),
         Command::Status(arguments) => app()?.installed(&arguments.context)?.print(terminal),
-        Command::Features(ask) => features::run(&app()?, ask, terminal),
+        Command::Features(query) => features::run(&app()?, query, terminal),
         Command::Check(arguments) => check::run(&app()?, arguments, terminal),
         Command::Use(arguments) => use_quota::run(&app()?, arguments, terminal),
         Command::Session(arguments) => session::run(&app()?, arguments, terminal),
@@ -48,7 +48,7 @@ pub(crate) fn run(cli: &Cli, terminal: &Terminal) -> Result<Exit, Failure> {
         Command::UsageReport(arguments) => usage_report::run(&app()?, arguments, terminal),
         Command::Remove => remove::run(&app()?, terminal),
         Command::Doctor { strict } => doctor::run(&app()?, *strict, terminal),
-        Command::Explain(ask) => explain::run(&app()?, ask, terminal),
+        Command::Explain(query) => explain::run(&app()?, query, terminal),
         Command::Description(description) => {
             description.write(Cli::command()).map(|()| Exit::Licensed)
         }

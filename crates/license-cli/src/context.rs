@@ -1,4 +1,5 @@
-//! What the commands share: the product, this machine, the input, and the evaluation of a license.
+//! The context that the commands share: the product, this machine, the input, and the evaluation of
+//! a license.
 
 mod evaluation;
 mod input;
@@ -18,13 +19,13 @@ use license_core::{
 pub(crate) use evaluation::Evaluation;
 pub(crate) use input::LicenseInput;
 
-use crate::args::{Ask, ContextArgs};
+use crate::args::{ContextArgs, Query};
 use crate::embedded;
 use crate::output::failure;
 use crate::output::notice::{self, Notice};
 use crate::output::trust_statements::StatementsReport;
 
-/// The product, and this machine as it sees it.
+/// The product, and this machine as that product identifies it.
 pub(crate) struct AppContext {
     pub(crate) matrix: Matrix,
     pub(crate) host: Host,
@@ -50,8 +51,8 @@ impl AppContext {
         Ok(Self { matrix, host })
     }
 
-    /// Returns the trusted keys: those embedded in this program, else those in `files`, else those
-    /// installed.
+    /// Returns the trusted keys: the embedded keys, else the keys in `files`, else the installed
+    /// keys.
     ///
     /// # Errors
     ///
@@ -105,7 +106,7 @@ impl AppContext {
     /// Returns a failure if the input does not verify with these keys.
     pub(crate) fn verify(&self, input: &LicenseInput, trust: &TrustSet) -> Result<Bundle, Failure> {
         Bundle::verify(&input.text, trust, &self.matrix)
-            .map_err(|error| failure::bundle(&input.name, &error))
+            .map_err(|error| failure::verification(&input.name, &error))
     }
 
     /// Applies the trust statements of the input to the keys, before anything else in it is
@@ -123,14 +124,14 @@ impl AppContext {
             return Ok(StatementsReport::default());
         }
         let before = rotation.statements().len();
-        let taken = rotation
+        let results = rotation
             .apply_file(&input.text)
-            .map_err(|error| failure::bundle(&input.name, &error))?;
+            .map_err(|error| failure::verification(&input.name, &error))?;
         let new = rotation.statements().iter().skip(before).cloned();
-        let is_known = |taken: &&Taken| **taken == Taken::Already;
+        let is_known = |result: &&Taken| **result == Taken::Already;
         Ok(StatementsReport {
             new: new.collect(),
-            known: taken.iter().filter(is_known).count(),
+            known: results.iter().filter(is_known).count(),
         })
     }
 
@@ -142,11 +143,11 @@ impl AppContext {
         (count > 0).then(|| {
             let ignored = plural(
                 count,
-                "trust statement was ignored",
-                "trust statements were ignored",
+                "trust statement is ignored",
+                "trust statements are ignored",
             );
             Notice::trust(format!(
-                "{ignored}: this program has the vendor's keys embedded"
+                "{ignored}: this program accepts only its embedded keys"
             ))
         })
     }
@@ -165,48 +166,47 @@ impl AppContext {
             Some(_) => Moment::Imagined,
         };
         let snapshot = self.host.snapshot(None, &self.matrix, moment);
-        let mark = (moment == Moment::Now).then_some(snapshot.mark);
-        let mut notices = notice::of_snapshot(&snapshot, &self.host);
+        let high_water = (moment == Moment::Now).then_some(snapshot.mark);
+        let mut notices = notice::from_snapshot(&snapshot, &self.host);
         let problems = snapshot.problems;
         let installation = snapshot.installation;
         let installation =
             installation.map_err(|error| failure::installation_with_trust(&error, &problems))?;
         let others = installation.iter().flat_map(|found| found.problems());
         notices.extend(others.map(Notice::installation));
-        let bundle = installation.map(|found| found.bundle().clone());
-        let mut evaluation = Evaluation::new(self, bundle, args)?;
-        evaluation.mark = mark;
+        let verified = installation.map(|found| found.bundle().clone());
+        let mut evaluation = Evaluation::new(self, verified, args)?;
+        evaluation.high_water = high_water;
         evaluation.notices = notices;
         Ok(evaluation)
     }
 
-    /// Returns the evaluation of the installed license, or of none if the installation cannot be
-    /// used.
+    /// Returns the evaluation of the installed license. If the installation cannot be used, returns
+    /// an evaluation without a license.
     pub(crate) fn installed_if_usable<'a>(&'a self, args: &'a ContextArgs) -> Evaluation<'a> {
         self.installed(args)
             .unwrap_or_else(|failure| Evaluation::unusable(self, args, &failure))
     }
 
-    /// Returns the evaluation of the license that the command line names, else of the installed
-    /// one.
+    /// Returns the evaluation of the license on the command line, else of the installed license.
     ///
     /// # Errors
     ///
     /// Returns a failure if the license does not verify or the installation cannot be used.
-    pub(crate) fn requested<'a>(&'a self, ask: &'a Ask) -> Result<Evaluation<'a>, Failure> {
-        let Some(license) = &ask.license else {
-            return self.installed(&ask.context);
+    pub(crate) fn requested<'a>(&'a self, query: &'a Query) -> Result<Evaluation<'a>, Failure> {
+        let Some(license) = &query.license else {
+            return self.installed(&query.context);
         };
         let input = LicenseInput::read(license)?;
-        let mut rotation = self.rotation(&ask.trust)?;
+        let mut rotation = self.rotation(&query.trust)?;
         let statements = self.apply_statements(&input, &mut rotation)?;
-        let bundle = self.verify(&input, rotation.keys())?;
-        let mut evaluation = Evaluation::new(self, Some(bundle), &ask.context)?;
+        let verified = self.verify(&input, rotation.keys())?;
+        let mut evaluation = Evaluation::new(self, Some(verified), &query.context)?;
         evaluation.statements = statements;
         Ok(evaluation)
     }
 
-    /// Returns the usage type: of the option, else of the project in the working directory.
+    /// Returns the usage type from the option, else that of the project in the working directory.
     fn usage_type(&self, args: &ContextArgs) -> Result<UsageType, Failure> {
         if let Some(usage_type) = args.usage_type {
             return Ok(usage_type);

@@ -1,39 +1,41 @@
-//! The keys that this program was built with, if it was: then they are the only ones that count.
+//! The public keys that are embedded in this program. A program with embedded keys accepts no
+//! others.
 
 use license_cli_support::{Exit, Failure};
 use license_core::TrustSet;
 
-/// A JWK Set; nothing in a program that was built without keys.
+/// The embedded keys as a JWK Set. Empty if the program was built without keys.
 const JWKS: &str = include_str!(concat!(env!("OUT_DIR"), "/trust.jwks"));
 
-/// What `--version` says after the program's name: the version, and which keys are inside.
+/// The output of `--version` after the program's name: the version and the embedded keys.
 pub(crate) const VERSION: &str = include_str!(concat!(env!("OUT_DIR"), "/version.txt"));
 
-/// Whether this program has keys of its own.
+/// Whether this program has embedded keys.
 pub(crate) const PRESENT: bool = !JWKS.is_empty();
 
-/// Of two texts the one for this program: with or without keys of its own.
-pub(crate) const fn or(with: &'static str, without: &'static str) -> &'static str {
+/// Returns the text for this program: the first one if it has embedded keys, else the second one.
+pub(crate) const fn text(with: &'static str, without: &'static str) -> &'static str {
     if PRESENT { with } else { without }
 }
 
-/// The keys inside; none where those given or installed count.
+/// Returns the embedded keys, or `None` if this program accepts given and installed keys.
 ///
 /// # Errors
-/// If the keys can't be loaded. That is never taken for there being none.
+///
+/// Returns a failure if the embedded keys cannot be parsed. They are never ignored.
 pub(crate) fn trust() -> Result<Option<TrustSet>, Failure> {
     if !PRESENT {
         return Ok(None);
     }
     TrustSet::parse(JWKS).map(Some).map_err(|error| {
-        let message = format!("the keys embedded in this program can't be used: {error}");
+        let message = format!("cannot use the keys embedded in this program: {error}");
         Failure::new(Exit::Machine, "EMBEDDED_KEYS", message)
             .hint("ask the vendor for another build of this program")
     })
 }
 
-/// The refusal of keys from outside.
-pub(crate) fn no_other_keys() -> Failure {
-    Failure::usage("--trust: this program has the vendor's keys embedded, and takes no others")
-        .hint("leave --trust out; `license --version` lists the keys that count")
+/// Returns the failure of a program with embedded keys that is called with `--trust`.
+pub(crate) fn trust_not_accepted() -> Failure {
+    Failure::usage("--trust cannot be used: this program accepts only the vendor's keys that are embedded in it")
+        .hint("omit --trust; `license --version` lists the embedded keys")
 }

@@ -1,4 +1,4 @@
-//! Which file is compiled into the program, and which is refused while it is built.
+//! The trust sets that the build embeds, and the files that it refuses.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
@@ -33,14 +33,14 @@ fn refusal(value: impl Into<OsString>) -> (String, &'static str) {
 }
 
 #[test]
-fn without_the_variable_there_are_no_keys_and_the_version_says_so() {
+fn without_the_variable_no_keys_are_embedded_and_the_version_reports_this() {
     let request = EmbeddingRequest::new(None, Some(fixtures().into()));
     assert!(request.file().is_none() && !request.depends_on_directory());
     let embedding = request.read().ok().unwrap();
     assert_eq!(embedding.jwks(), "");
     assert_eq!(
         embedding.version("1.2.3"),
-        "1.2.3\nno keys embedded: those given with --trust or installed count"
+        "1.2.3\nno embedded keys; keys from --trust and installed keys are accepted"
     );
 }
 
@@ -53,11 +53,11 @@ fn the_keys_of_the_file_are_embedded_and_the_version_lists_them() {
         let inside = TrustSet::parse(&embedding.jwks()).unwrap();
         assert_eq!(inside.to_jwks(), keys.to_jwks(), "{file}");
         let version = embedding.version("1.2.3");
-        let head = match keys.len() {
-            1 => "1.2.3\n1 key embedded, and no other counts:\n".to_owned(),
-            count => format!("1.2.3\n{count} keys embedded, and no others count:\n"),
+        let heading = match keys.len() {
+            1 => "1.2.3\n1 embedded key; no other key is accepted:\n".to_owned(),
+            count => format!("1.2.3\n{count} embedded keys; no other key is accepted:\n"),
         };
-        assert!(version.starts_with(&head), "{version}");
+        assert!(version.starts_with(&heading), "{version}");
         for key in keys.iter() {
             let line = format!("\n  {} {} {} bits", key.id(), key.algorithm(), key.bits());
             assert!(version.contains(&line), "{version}");
@@ -66,12 +66,12 @@ fn the_keys_of_the_file_are_embedded_and_the_version_lists_them() {
 }
 
 #[test]
-fn a_relative_path_counts_from_where_cargo_was_called() {
+fn a_relative_path_starts_at_the_directory_in_which_cargo_was_called() {
     let request = EmbeddingRequest::new(Some("vendor.jwks".into()), Some(fixtures().into()));
     assert_eq!(request.file(), Some(&*fixtures().join("vendor.jwks")));
     assert!(
         request.depends_on_directory(),
-        "elsewhere it is another file"
+        "in another directory, the path names another file"
     );
     assert!(request.read().is_ok());
     let absolute = EmbeddingRequest::new(Some(fixtures().join("vendor.jwks").into()), None);
@@ -80,18 +80,18 @@ fn a_relative_path_counts_from_where_cargo_was_called() {
 }
 
 #[test]
-fn a_relative_path_is_refused_where_nobody_says_from_where_it_counts() {
-    for folder in [None, Some("".into()), Some("here".into())] {
-        let request = EmbeddingRequest::new(Some("vendor.jwks".into()), folder);
+fn a_relative_path_is_refused_without_a_working_directory() {
+    for directory in [None, Some("".into()), Some("here".into())] {
+        let request = EmbeddingRequest::new(Some("vendor.jwks".into()), directory);
         assert!(request.file().is_none() && request.depends_on_directory());
         let error = request.read().err().unwrap();
         assert!(error.line().contains("absolute path"), "{error}");
-        assert_eq!(error.hint(), "give an absolute path");
+        assert_eq!(error.hint(), "use an absolute path");
     }
 }
 
 #[test]
-fn a_variable_that_is_set_and_empty_builds_no_program_that_takes_any_keys() {
+fn an_empty_variable_is_refused() {
     let (message, hint) = refusal("");
     let expected = "CODITECT_TRUST_SET: expected the path of a trust set, found nothing";
     assert_eq!(message, expected);
@@ -99,7 +99,7 @@ fn a_variable_that_is_set_and_empty_builds_no_program_that_takes_any_keys() {
 }
 
 #[test]
-fn every_file_that_holds_no_trusted_keys_is_refused_in_one_line() {
+fn every_file_without_valid_keys_is_refused_with_one_line() {
     let mut refused = 0;
     for file in fs::read_dir(fixtures()).unwrap() {
         let path = file.unwrap().path();
@@ -119,7 +119,7 @@ fn every_file_that_holds_no_trusted_keys_is_refused_in_one_line() {
 }
 
 #[test]
-fn a_private_key_is_refused_with_what_to_do_and_without_its_text() {
+fn a_private_key_is_refused_with_a_hint_and_without_its_text() {
     for file in ["private.pem", "private.jwk", "private-crt.jwk"] {
         let (message, hint) = refusal(file);
         assert!(message.contains("found a private key"), "{message}");
@@ -131,22 +131,22 @@ fn a_private_key_is_refused_with_what_to_do_and_without_its_text() {
 }
 
 #[test]
-fn what_is_no_file_or_missing_or_noise_or_too_large_is_refused() {
-    let folder = tempfile::tempdir().unwrap();
+fn directories_missing_files_noise_and_large_files_are_refused() {
+    let directory = tempfile::tempdir().unwrap();
     let file = |name: &str, content: &[u8]| {
-        let path = folder.path().join(name);
+        let path = directory.path().join(name);
         fs::write(&path, content).unwrap();
         path
     };
     for (path, expected) in [
-        (folder.path().to_owned(), "it is not a file"),
-        (folder.path().join("missing"), "cannot read"),
-        (file("noise", &[0x80, 0xff, 0]), "it is not text in UTF-8"),
+        (directory.path().to_owned(), "not a regular file"),
+        (directory.path().join("missing"), "cannot read"),
+        (file("noise", &[0x80, 0xff, 0]), "not UTF-8 text"),
         (
             file("large", "A".repeat(256 * 1024 + 1).as_bytes()),
             "at most 262144 bytes",
         ),
-        (folder.path().join("two\nlines"), "two\\nlines"),
+        (directory.path().join("two\nlines"), "two\\nlines"),
     ] {
         let (message, hint) = refusal(path);
         assert!(message.contains(expected), "{message}");
@@ -156,6 +156,6 @@ fn what_is_no_file_or_missing_or_noise_or_too_large_is_refused() {
 
 #[cfg(unix)]
 #[test]
-fn what_has_no_end_does_not_keep_the_build_waiting() {
-    assert!(refusal("/dev/zero").0.contains("it is not a file"));
+fn an_endless_device_is_refused() {
+    assert!(refusal("/dev/zero").0.contains("not a regular file"));
 }

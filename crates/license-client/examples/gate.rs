@@ -1,12 +1,13 @@
-//! A program that gates a feature: `gate FEATURE` ends with 0 if it may be used here and now, else with 1. Each use counts as one of
-//! the commands that the tier allows a day.
+//! Checks whether a feature may be used: `gate FEATURE` exits with 0 if it may, else with 1.
+//!
+//! Each use counts as one of the commands per day that the tier allows.
 //!
 //!     cargo run -p license-client --example gate -- cloud_sync
 
 #![allow(
     clippy::print_stdout,
     clippy::print_stderr,
-    reason = "this is a program, and no library"
+    reason = "a program prints"
 )]
 
 use std::error::Error;
@@ -15,8 +16,9 @@ use std::process::ExitCode;
 use license_client::Client;
 use license_core::TrustSet;
 
-/// The vendor's public keys, compiled in: with them inside, no file on the machine can add another. A program of yours
-/// includes the `trust.jwks` that `keygen trust` wrote.
+/// The vendor's public keys. Because they are compiled in, no file on the machine can add a key.
+///
+/// Your program includes the `trust.jwks` that `keygen trust` wrote.
 const TRUST: &str = include_str!("../../../fixtures/trust/vendor.jwks");
 
 fn main() -> Result<ExitCode, Box<dyn Error>> {
@@ -24,7 +26,7 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
     let feature = feature.as_deref().unwrap_or("local_execution");
     let client = Client::open(&TrustSet::parse(TRUST)?);
     for problem in client.problems() {
-        eprintln!("{problem}; install the license again with `license install`");
+        eprintln!("{problem}\nhint: install the license again with `license install`");
     }
     let decision = client.decide();
     for warning in decision.warnings() {
@@ -34,7 +36,7 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
         let answer = decision.feature(feature, client.matrix());
         let (expected, actual) = (answer.evidence.expected(), answer.evidence.actual());
         println!(
-            "{feature}: {}: needs {expected}, found {actual}",
+            "{feature}: {}: expected {expected}, found {actual}",
             answer.code
         );
         return Ok(ExitCode::FAILURE);
@@ -42,9 +44,11 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
     let used = client.use_quota("commands_per_day", 1)?;
     if !used.granted {
         let (limit, again) = (used.limit, used.refills_at);
-        println!("{feature}: all {limit} commands of today are used; more from {again} on");
+        println!(
+            "{feature}: all {limit} commands of today are used; more are available from {again}"
+        );
         return Ok(ExitCode::FAILURE);
     }
-    println!("{feature}: go ahead");
+    println!("{feature}: allowed");
     Ok(ExitCode::SUCCESS)
 }

@@ -1,12 +1,15 @@
-//! A service that runs for long: it answers one request a line, `FEATURE`, until its input ends, and holds a session on the project that it
-//! was started for. Whoever installs, renews or removes a license meanwhile need not start it anew.
+//! A long-running service: it reads one feature name per line and answers whether the feature may
+//! be used.
+//!
+//! It keeps a session open on its project. It need not be restarted when a license is installed,
+//! renewed or removed.
 //!
 //!     cargo run -p license-client --example service -- .
 
 #![allow(
     clippy::print_stdout,
     clippy::print_stderr,
-    reason = "this is a program, and no library"
+    reason = "a program prints"
 )]
 
 use std::error::Error;
@@ -22,13 +25,13 @@ const TRUST: &str = include_str!("../../../fixtures/trust/vendor.jwks");
 fn main() -> Result<(), Box<dyn Error>> {
     let project = std::env::args_os().nth(1).unwrap_or_else(|| ".".into());
     let client = Client::open(&TrustSet::parse(TRUST)?);
-    // It ends with the process, however that ends: no seat stays taken.
+    // The session ends with the process, even if the process is killed.
     let session = client.session(Path::new(&project))?;
     eprintln!("session {}", session.id());
 
     let mut tier = client.decide().entitlements().tier();
     for request in io::stdin().lock().lines() {
-        // The client notices by itself what was installed since the last request.
+        // The client detects what was installed since the last request.
         let decision = client.decide();
         let now = decision.entitlements().tier();
         if now != tier {

@@ -1,4 +1,4 @@
-//! What this machine has asked of its vendor, what it holds, and what it has given up: in a sealed file of its own.
+//! The machine requests, activations and deactivation receipts of this machine, in one sealed file.
 
 use license_core::{
     Activation, ClockRepair, Code, License, LicenseId, MAX_FILE_BYTES, MAX_TOKEN_BYTES,
@@ -8,35 +8,35 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Value, json};
 use thiserror::Error;
 
-use crate::paths::StateFile;
 use crate::problem::StateProblem;
-use crate::sealed::Seal;
+use crate::seal::Seal;
 use crate::sealed_file::{self, Document, Durability};
+use crate::state_dir::StateFile;
 use crate::store::{Damaged, Store, StoreError, StoreLock};
 
-/// So many requests may wait for an answer, so many activations are held and so many receipts are kept: the oldest are forgotten.
-const MOST: usize = 32;
-/// So many answered and replaced requests are remembered.
-const MOST_CLOSED: usize = 256;
+/// The most open requests, activations and receipts that are kept. The oldest are dropped.
+const MAX_OPEN: usize = 32;
+/// The most answered and superseded requests that are remembered.
+const MAX_CLOSED: usize = 256;
 
-/// What this machine has asked, holds and has given up, oldest first.
+/// The requests, activations and receipts of this machine, oldest first.
 #[derive(Debug, Default, Serialize, Deserialize)]
-pub(crate) struct Bindings {
-    open: Vec<Open>,
-    held: Vec<Held>,
-    receipts: Vec<GivenUp>,
+pub(crate) struct ActivationState {
+    open: Vec<OpenRequest>,
+    held: Vec<StoredActivation>,
+    receipts: Vec<DeactivationRecord>,
     closed: Vec<(Nonce, RequestOutcome)>,
     clock: Option<Nonce>,
 }
 
 /// A request that waits for its answer.
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct Open {
+pub(crate) struct OpenRequest {
     pub(crate) license: LicenseId,
     pub(crate) nonce: Nonce,
     #[serde(with = "secret")]
     pub(crate) secret: Secret,
-    /// The machine as it was told.
+    /// The machine as described in the request.
     pub(crate) machine: String,
     #[serde(with = "unix_seconds")]
     pub(crate) made_at: Timestamp,
@@ -44,20 +44,20 @@ pub(crate) struct Open {
 
 /// An activation of this machine.
 #[derive(Debug, Serialize, Deserialize)]
-struct Held {
+struct StoredActivation {
     license: LicenseId,
     nonce: Nonce,
     #[serde(with = "secret")]
     secret: Secret,
-    /// As the vendor knows it, whatever has changed here since.
+    /// The digest that the vendor knows, even if the machine has changed since.
     machine: Option<MachineDigest>,
     #[serde(rename = "token")]
     armor: String,
 }
 
-/// What a receipt tells, so that it can be written again.
+/// The content of a deactivation receipt, so that the receipt can be written again.
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct GivenUp {
+pub(crate) struct DeactivationRecord {
     pub(crate) license: LicenseId,
     pub(crate) nonce: Nonce,
     #[serde(with = "secret")]
@@ -67,7 +67,7 @@ pub(crate) struct GivenUp {
     pub(crate) made_at: Timestamp,
 }
 
-/// Why a request is closed. In the file it is whether the request was answered.
+/// Why a request is closed. The file stores whether it was answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "bool", into = "bool")]
 enum RequestOutcome {
@@ -77,9 +77,10 @@ enum RequestOutcome {
 
 impl From<bool> for RequestOutcome {
     fn from(is_answered: bool) -> Self {
-        match is_answered {
-            true => Self::Answered,
-            false => Self::Replaced,
+        if is_answered {
+            Self::Answered
+        } else {
+            Self::Replaced
         }
     }
 }
@@ -95,15 +96,15 @@ impl From<RequestOutcome> for bool {
 #[non_exhaustive]
 pub enum AnswerFault {
     /// It was accepted before.
-    #[error("expected an answer that was not used yet, found one that was")]
+    #[error("expected an unused answer, found one that was already used")]
     Replayed,
     /// It answers a request that a newer one superseded.
-    #[error(
-        "expected the answer to the latest request, found one to a request that it took the place of"
-    )]
+    #[error("expected the answer to the latest request, found the answer to a superseded request")]
     Stale,
-    /// It answers no request of this machine, or one about something else.
-    #[error("expected the answer to a request of this machine, found one to another")]
+    /// It answers no request of this machine, or has another content than requested.
+    #[error(
+        "expected the answer to a request of this machine, found the answer to another request"
+    )]
     OtherRequest,
 }
 
@@ -118,7 +119,7 @@ impl AnswerFault {
     }
 }
 
-impl Bindings {
+impl ActivationState {
     /// Reads the file. A file that cannot be used is quarantined only if the lock is free.
     pub(crate) fn load(
         store: &Store,
@@ -137,7 +138,7 @@ impl Bindings {
         sealed_file::load_locked(lock, store, seal, StateFile::Activation)
     }
 
-    /// Replaces the file. Once this returns, it survives a loss of power.
+    /// Replaces the file. When this returns, the file survives a loss of power.
     pub(crate) fn save(&self, lock: &StoreLock, seal: &Seal) -> Result<(), StoreError> {
         sealed_file::save(
             self,
@@ -148,67 +149,70 @@ impl Bindings {
         )
     }
 
-    /// The activations, in armor.
+    /// Returns the activations in armor.
     pub(crate) fn armored(&self) -> impl Iterator<Item = &str> {
         self.held.iter().map(|held| held.armor.as_str())
     }
 
-    /// The licenses that it holds activations of.
+    /// Returns the licenses that are activated.
     pub(crate) fn licenses(&self) -> impl Iterator<Item = &LicenseId> {
         self.held.iter().map(|held| &held.license)
     }
 
-    /// Takes note of a request. An earlier one for the same license can no longer be answered; returns when that was made.
-    pub(crate) fn ask(&mut self, request: Open) -> Option<Timestamp> {
-        let is_same = |open: &Open| open.license == request.license;
+    /// Records a request, which supersedes an earlier one for the same license. Returns when the
+    /// earlier request was made.
+    pub(crate) fn add_request(&mut self, request: OpenRequest) -> Option<Timestamp> {
+        let is_same = |open: &OpenRequest| open.license == request.license;
         let earlier = self.open.iter().position(is_same);
         let earlier = earlier.map(|at| self.open.remove(at));
         if let Some(earlier) = &earlier {
             self.close(earlier.nonce, RequestOutcome::Replaced);
         }
         self.open.push(request);
-        forget(&mut self.open, MOST);
+        drop_oldest(&mut self.open, MAX_OPEN);
         earlier.map(|earlier| earlier.made_at)
     }
 
-    /// The request for a license that waits for its answer.
-    pub(crate) fn open_for(&self, license: &LicenseId) -> Option<&Open> {
+    /// Returns the request for a license that waits for its answer.
+    pub(crate) fn open_request(&self, license: &LicenseId) -> Option<&OpenRequest> {
         self.open.iter().find(|open| open.license == *license)
     }
 
-    /// The request for a clock repair that waits for its answer, unless that was used.
-    pub(crate) fn open_clock(&self, repaired: &[Nonce]) -> Option<Nonce> {
+    /// Returns the nonce of the clock repair request that waits for its answer. `repaired` are the
+    /// nonces of the repairs that were used.
+    pub(crate) fn open_clock_request(&self, repaired: &[Nonce]) -> Option<Nonce> {
         self.clock.filter(|nonce| !repaired.contains(nonce))
     }
 
-    /// Takes note of a request to repair the clock; an earlier one can no longer be answered.
-    pub(crate) fn ask_clock(&mut self, nonce: Nonce) {
+    /// Records a clock repair request, which supersedes an earlier one.
+    pub(crate) fn add_clock_request(&mut self, nonce: Nonce) {
         if let Some(earlier) = self.clock.replace(nonce) {
             self.close(earlier, RequestOutcome::Replaced);
         }
     }
 
-    /// Whether an activation is news, or the one that is held already.
-    pub(crate) fn check(
+    /// Checks an activation. Returns whether it is new, or `false` if it is the stored one.
+    pub(crate) fn check_activation(
         &self,
         answer: &Activation,
-        given_up: &[(LicenseId, Nonce)],
+        deactivated: &[(LicenseId, Nonce)],
     ) -> Result<bool, AnswerFault> {
         let nonce = answer.nonce();
-        if given_up.iter().any(|(_, other)| *other == nonce) {
+        if deactivated.iter().any(|(_, other)| *other == nonce) {
             return Err(AnswerFault::Replayed);
         }
         if let Some(held) = self.held.iter().find(|held| held.nonce == nonce) {
             let is_answered = held.license == *answer.license_id()
                 && held.secret.commitment() == answer.commitment();
-            return match is_answered {
-                // The same, or signed anew with another key.
-                true => Ok(held.armor != answer.to_armor()),
-                false => Err(AnswerFault::OtherRequest),
+            // An activation with another armor was signed again with another key.
+            return if is_answered {
+                Ok(held.armor != answer.to_armor())
+            } else {
+                Err(AnswerFault::OtherRequest)
             };
         }
         let open = self.open.iter().find(|open| open.nonce == nonce);
-        let is_answered = |open: &Open| {
+        let is_answered = |open: &OpenRequest| {
             open.license == *answer.license_id() && open.secret.commitment() == answer.commitment()
         };
         match open {
@@ -219,7 +223,7 @@ impl Bindings {
     }
 
     /// Checks a clock repair.
-    pub(crate) fn check_clock(
+    pub(crate) fn check_clock_repair(
         &self,
         answer: &ClockRepair,
         repaired: &[Nonce],
@@ -227,7 +231,7 @@ impl Bindings {
         let nonce = answer.nonce();
         match self.clock {
             _ if repaired.contains(&nonce) => Err(AnswerFault::Replayed),
-            Some(asked) if asked == nonce => Ok(()),
+            Some(expected) if expected == nonce => Ok(()),
             _ => Err(self.fault(nonce)),
         }
     }
@@ -241,8 +245,8 @@ impl Bindings {
         }
     }
 
-    /// Takes an activation that was checked; an older one of the same license makes way for it.
-    pub(crate) fn take(&mut self, answer: &Activation) {
+    /// Stores an activation that was checked. It replaces an older one of the same license.
+    pub(crate) fn store(&mut self, answer: &Activation) {
         let nonce = answer.nonce();
         if let Some(held) = self.held.iter_mut().find(|held| held.nonce == nonce) {
             held.armor = answer.to_armor();
@@ -250,23 +254,24 @@ impl Bindings {
         let Some(at) = self.open.iter().position(|open| open.nonce == nonce) else {
             return;
         };
-        let Open {
+        let OpenRequest {
             license, secret, ..
         } = self.open.remove(at);
         self.close(nonce, RequestOutcome::Answered);
         self.held.retain(|held| held.license != license);
-        self.held.push(Held {
+        self.held.push(StoredActivation {
             license,
             nonce,
             secret,
             machine: answer.machine().digest(),
             armor: answer.to_armor(),
         });
-        forget(&mut self.held, MOST);
+        drop_oldest(&mut self.held, MAX_OPEN);
     }
 
-    /// The license and nonce of the activation by which a license is active here: its own, else that of one that it replaces.
-    pub(crate) fn held_for(
+    /// Returns the license and nonce of the activation under which a license is active: its own,
+    /// else that of a license that it supersedes.
+    pub(crate) fn active_under(
         &self,
         license: &LicenseId,
         replaced: &[LicenseId],
@@ -276,53 +281,54 @@ impl Bindings {
         held.map(|held| (held.license.clone(), held.nonce))
     }
 
-    /// Gives up an activation, and keeps what its receipt tells.
-    pub(crate) fn give_up(&mut self, nonce: Nonce, here: MachineDigest, made_at: Timestamp) {
+    /// Removes an activation and stores its deactivation receipt.
+    pub(crate) fn deactivate(&mut self, nonce: Nonce, here: MachineDigest, made_at: Timestamp) {
         let Some(at) = self.held.iter().position(|held| held.nonce == nonce) else {
             return;
         };
-        let Held {
+        let StoredActivation {
             license,
             secret,
             machine,
             ..
         } = self.held.remove(at);
-        // What was asked besides would bring it back.
+        // The answer to an open request would activate the license again.
         while let Some(open) = self.open.iter().position(|open| open.license == license) {
             let open = self.open.remove(open);
             self.close(open.nonce, RequestOutcome::Replaced);
         }
-        self.receipts.push(GivenUp {
+        self.receipts.push(DeactivationRecord {
             license,
             nonce,
             secret,
             machine: machine.unwrap_or(here),
             made_at,
         });
-        forget(&mut self.receipts, MOST);
+        drop_oldest(&mut self.receipts, MAX_OPEN);
     }
 
-    /// The latest receipt for a license or one that it replaces, or the latest of all.
+    /// Returns the latest receipt for a license or one that it supersedes. Without `license`,
+    /// returns the latest receipt.
     pub(crate) fn receipt(
         &self,
         license: Option<&LicenseId>,
         replaced: &[LicenseId],
-    ) -> Option<&GivenUp> {
-        let goes_by = |given: &&GivenUp| {
-            license.is_none_or(|id| given.license == *id || replaced.contains(&given.license))
+    ) -> Option<&DeactivationRecord> {
+        let is_for_license = |record: &&DeactivationRecord| {
+            license.is_none_or(|id| record.license == *id || replaced.contains(&record.license))
         };
-        self.receipts.iter().rev().find(goes_by)
+        self.receipts.iter().rev().find(is_for_license)
     }
 
     fn close(&mut self, nonce: Nonce, outcome: RequestOutcome) {
         self.closed.push((nonce, outcome));
-        forget(&mut self.closed, MOST_CLOSED);
+        drop_oldest(&mut self.closed, MAX_CLOSED);
     }
 }
 
-impl Document for Bindings {
+impl Document for ActivationState {
     const VERSION: u64 = 1;
-    const CAP: usize = 2 * MAX_FILE_BYTES + MOST * MAX_TOKEN_BYTES;
+    const CAP: usize = 2 * MAX_FILE_BYTES + MAX_OPEN * MAX_TOKEN_BYTES;
 
     fn to_json(&self) -> Value {
         json!(self)
@@ -333,7 +339,7 @@ impl Document for Bindings {
     }
 }
 
-/// Serde for a secret: its hexadecimal digits.
+/// Serde for a secret as hexadecimal digits.
 mod secret {
     use super::{Deserialize, Deserializer, Secret, Serializer};
     use serde::de::Error;
@@ -348,7 +354,7 @@ mod secret {
     }
 }
 
-/// Serde for an instant: seconds since 1970.
+/// Serde for an instant as seconds since 1970.
 mod unix_seconds {
     use super::{Deserialize, Deserializer, Serializer, Timestamp};
     use serde::de::Error;
@@ -363,12 +369,13 @@ mod unix_seconds {
     }
 }
 
-/// Whether an activation of the first is one of the second too: of itself, or of what it replaces.
-pub(crate) fn goes_by(license: &License, id: &LicenseId) -> bool {
+/// Returns whether an activation of license `id` applies to `license`: `id` is its own id, or that
+/// of a license that it supersedes.
+pub(crate) fn applies_to(license: &License, id: &LicenseId) -> bool {
     license.id() == id || license.supersedes().contains(id)
 }
 
-fn forget<T>(entries: &mut Vec<T>, most: usize) {
-    let excess = entries.len().saturating_sub(most);
+fn drop_oldest<T>(entries: &mut Vec<T>, limit: usize) {
+    let excess = entries.len().saturating_sub(limit);
     entries.drain(..excess);
 }

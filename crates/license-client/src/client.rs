@@ -1,4 +1,4 @@
-//! What an application links.
+//! The client that an application links.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,25 +11,27 @@ use license_core::{Code, Context, Decision, Matrix, Outcome, QuotaUse, TrustSet}
 use thiserror::Error;
 
 use crate::clock::now;
-use crate::home::Home;
-use crate::host::{Account, Host, Moment, Snapshot, names_machines};
 use crate::installation::{Installation, InstallationError};
-use crate::paths::StateFile;
+use crate::manager::{Account, Host, Moment, Snapshot, depends_on_machine};
+use crate::paths::Home;
 use crate::problem::{ListProblem, StateProblem};
 use crate::session::Session;
+use crate::state_dir::StateFile;
 use crate::store::StoreError;
 
-/// How often the installed files are looked at. A look costs some microseconds.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// How often what is installed is read even if no file has changed, so that the machine takes note of the time.
-const READ_EVERY: Duration = Duration::from_secs(600);
+/// How often the installed files are checked for changes. A check takes a few microseconds.
+const CHECK_INTERVAL: Duration = Duration::from_secs(1);
+/// How often the installed files are read even if they have not changed, so that the time is
+/// recorded.
+const READ_INTERVAL: Duration = Duration::from_secs(600);
 
-/// Answers "may this be used, here and now?" from the installed license.
+/// Evaluates the installed license on this machine.
 ///
-/// A missing or damaged license never keeps a program from starting: what is left is the base tier, and
-/// [`Client::problem`] says what is wrong. What is installed, renewed or removed while the program runs counts within a second.
+/// A missing or damaged license never keeps a program from starting. The base tier is then in
+/// effect, and [`Client::problem`] returns the reason. A license that is installed, renewed or
+/// removed while the program runs takes effect within a second.
 ///
-/// It can be shared between threads, and starts none of its own.
+/// A client can be shared between threads, and it starts no threads.
 #[derive(Debug)]
 pub struct Client {
     host: Host,
@@ -38,42 +40,44 @@ pub struct Client {
     current: RwLock<Current>,
 }
 
-/// What was read last.
+/// The result of the last read.
 #[derive(Debug)]
 struct Current {
     snapshot: Arc<Snapshot>,
-    stamps: Vec<Option<Stamp>>,
-    read: Instant,
-    looked: Instant,
-    /// A file could not be read, which may pass.
-    is_unsure: bool,
+    file_versions: Vec<Option<FileVersion>>,
+    read_at: Instant,
+    checked_at: Instant,
+    /// Whether a file could not be read, which may be temporary.
+    is_uncertain: bool,
 }
 
-/// Tells one version of a file from the next by its time, its length, its place on the disk and when that changed: some systems give all their
-/// files the same time, and a place that has become free to the next file.
-type Stamp = (Option<SystemTime>, u64, Place);
+/// Identifies one version of a file: modification time, length, and position on disk.
+///
+/// The position is needed because some systems give all files the same time, and reuse the position
+/// of a removed file.
+type FileVersion = (Option<SystemTime>, u64, FilePosition);
 
-/// The number of the file, and since when it is what it is: seconds and nanoseconds, which nobody can set.
+/// The inode number and its last change in seconds and nanoseconds, which no program can set.
 #[cfg(unix)]
-type Place = (u64, i64, i64);
+type FilePosition = (u64, i64, i64);
 #[cfg(not(unix))]
-type Place = ();
+type FilePosition = ();
 
 impl Client {
-    /// Opens what is installed for this user, for the default product.
+    /// Opens the installed license of the current user, for the default product.
     pub fn open(trust: &TrustSet) -> Self {
         let matrix = Matrix::built_in();
         Self::of_host(Host::of_this_user(matrix.product()), trust, matrix)
     }
 
-    /// Opens what is installed in a certain place, for a certain product.
+    /// Opens the license that is installed in these paths, for the product of `matrix`.
     pub fn open_at(home: impl Into<Home>, trust: &TrustSet, matrix: &Matrix) -> Self {
         Self::of_host(Host::at(matrix.product(), home), trust, matrix)
     }
 
-    /// Opens what is installed on this host.
+    /// Opens the installed license of a manager.
     ///
-    /// Only these keys count, also in what is asked of [`Client::host`] from then on.
+    /// The client and its manager verify with `trust` only.
     pub fn of_host(host: Host, trust: &TrustSet, matrix: &Matrix) -> Self {
         let host = host.trusting(trust);
         let current = Current::read(&host, trust, matrix);
@@ -85,17 +89,18 @@ impl Client {
         }
     }
 
-    /// Decides at what the clock shows, for nobody in particular.
+    /// Evaluates the license at the current time, without a named user.
     pub fn decide(&self) -> Decision {
         self.decide_in(&self.context())
     }
 
-    /// Decides in a context of the caller's: [`Client::context`] with the user, the version, the usage type; or another altogether.
+    /// Evaluates the license in a context of the caller.
     ///
-    /// That a license does not hold is counted for usage reports: in memory, and written with the next use of a quota, or when the client
-    /// is dropped.
+    /// The context is usually [`Client::context`] with a user, a version or a usage type. A denied
+    /// decision is counted for usage reports: in memory at first, and on disk with the next use of
+    /// a quota or when the client is dropped.
     pub fn decide_in(&self, context: &Context<'_>) -> Decision {
-        let decision = self.judge(context);
+        let decision = self.evaluate(context);
         let is_news = decision.outcome() == Outcome::Denied && decision.code() != Code::NoLicense;
         if is_news {
             self.count(&decision, context, Counts::denied(decision.code()));
@@ -103,22 +108,23 @@ impl Client {
         decision
     }
 
-    fn judge(&self, context: &Context<'_>) -> Decision {
+    fn evaluate(&self, context: &Context<'_>) -> Decision {
         match self.snapshot().installed() {
             Some(installation) => installation.bundle().evaluate(&self.matrix, context),
             None => Decision::without_license(&self.matrix, context),
         }
     }
 
-    /// The context at this moment on this machine, to which a program adds what else it knows.
+    /// Returns the context of this machine at the current time, to which a program adds what it
+    /// knows.
     pub fn context(&self) -> Context<'_> {
         let current = self.snapshot();
         let context = Context::at(now()).high_water(current.mark);
-        let names_machines = |found: &Installation| names_machines(found.bundle());
-        // To look for every component of a machine takes a millisecond.
+        let depends_on_machine = |found: &Installation| depends_on_machine(found.bundle());
+        // Collecting all components of a machine takes a millisecond.
         let machine = current
             .installed()
-            .filter(|found| names_machines(found))
+            .filter(|found| depends_on_machine(found))
             .and_then(|_| self.host.machine());
         match machine {
             Some(machine) => context.machine(machine),
@@ -126,10 +132,10 @@ impl Client {
         }
     }
 
-    /// Whether a feature may be used here and now. A refusal is counted for usage reports, as [`Client::decide_in`] counts.
+    /// Returns whether a feature may be used now. A refusal is counted for usage reports.
     pub fn allows(&self, feature: &str) -> bool {
         let context = self.context();
-        let decision = self.judge(&context);
+        let decision = self.evaluate(&context);
         let is_allowed = decision.allows(feature);
         if !is_allowed {
             let code = decision.feature(feature, &self.matrix).code;
@@ -144,79 +150,89 @@ impl Client {
         self.host.count(account, counts);
     }
 
-    /// Takes `count` from a quota that is counted by UTC day, all of it or nothing; zero asks how much is left.
+    /// Takes `count` from a quota that is counted by UTC day, either all of it or nothing. Zero
+    /// returns the remaining quota.
     ///
-    /// Once this returns, what was granted is counted whatever happens, and no two processes have taken the same part. Where
-    /// nothing can be kept, such as in a read-only home, this process counts for itself.
+    /// When this returns, a granted use is recorded durably, and concurrent processes never take
+    /// the same part. Where the state cannot be saved, such as in a read-only home directory, this
+    /// process counts in memory.
     ///
     /// # Errors
-    /// [`QuotaError`] if the product has no such quota, or others have been writing for ten seconds.
+    ///
+    /// Returns [`QuotaError`] if there is no such quota, or if other processes held the lock for
+    /// ten seconds.
     pub fn use_quota(&self, quota: &str, count: u64) -> Result<QuotaUse, QuotaError> {
         self.use_quota_in(&self.context(), quota, count)
     }
 
-    /// The same in a context of the caller's, which a license that names users, versions or a usage type needs.
+    /// Takes from a quota in a context of the caller. A license with named users, versions or a
+    /// usage type needs it.
     ///
     /// # Errors
-    /// As [`Client::use_quota`].
+    ///
+    /// Same as [`Client::use_quota`].
     pub fn use_quota_in(
         &self,
         context: &Context<'_>,
         quota: &str,
         count: u64,
     ) -> Result<QuotaUse, QuotaError> {
-        let decision = self.judge(context);
+        let decision = self.evaluate(context);
         let limit = decision.quota(quota).ok_or(QuotaError::Unknown)?;
         let account = Account::new(&decision, context.named_user());
         let taken = self.host.take(account, quota, count, limit);
         taken.map(|taken| taken.taken).map_err(QuotaError::Store)
     }
 
-    /// Opens a session on the project that the path belongs to: the same one whatever path leads there. It lasts until it is dropped,
-    /// or the process ends in whatever way.
+    /// Opens a session on the project that contains `path`.
+    ///
+    /// Every path to the project gives the same session. It lasts until it is dropped or the
+    /// process ends.
     ///
     /// # Errors
-    /// [`ProjectError`] if the path leads to no project that can be read.
+    ///
+    /// Returns [`ProjectError`] if no readable project is found.
     pub fn session(&self, path: &Path) -> Result<Session, ProjectError> {
         self.session_of(None, path)
     }
 
-    /// The same for a user by name instead of the system's user who runs this process.
+    /// Opens a session for a named user instead of the system user of this process.
     ///
     /// # Errors
-    /// As [`Client::session`].
+    ///
+    /// Same as [`Client::session`].
     pub fn session_of(&self, user: Option<&str>, path: &Path) -> Result<Session, ProjectError> {
         let context = match user {
             Some(user) => self.context().user(user),
             None => self.context(),
         };
-        let decision = self.judge(&context);
+        let decision = self.evaluate(&context);
         let license = decision.license().map(|license| license.id());
         Session::open(&self.host, license, user, path)
     }
 
-    /// Reads what is installed at once, instead of within a second.
+    /// Reads the installed license immediately instead of within a second.
     pub fn reload(&self) {
         let read = Current::read(&self.host, &self.trust, &self.matrix);
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = read;
     }
 
-    /// The product's tiers.
+    /// Returns the feature matrix.
     pub fn matrix(&self) -> &Matrix {
         &self.matrix
     }
 
-    /// This machine.
+    /// Returns the license manager of this machine.
     pub fn host(&self) -> &Host {
         &self.host
     }
 
-    /// What is wrong with what is installed or remembered, if anything is: one line with its causes.
+    /// Returns the first problem with the license or the state, in one line with its causes.
     pub fn problem(&self) -> Option<String> {
         self.problems().into_iter().next()
     }
 
-    /// Everything that is wrong with what is installed or remembered, a line each with its causes.
+    /// Returns all problems with the license and the state, each in one line with its causes.
     pub fn problems(&self) -> Vec<String> {
         let current = self.snapshot();
         let mut problems = Vec::new();
@@ -227,45 +243,46 @@ impl Client {
                 problems.extend(others.map(|error| with_causes(error)));
             }
         }
-        let told =
-            |path: &PathBuf| format!("a damaged license was set aside as {}", path.display());
-        problems.extend(current.set_aside.iter().map(told));
+        let describe =
+            |path: &PathBuf| format!("a damaged license was quarantined as {}", path.display());
+        problems.extend(current.set_aside.iter().map(describe));
         problems.extend(self.host.rejected_id());
         problems.extend(current.problems.iter().map(|error| with_causes(error)));
         problems
     }
 
-    /// What is installed and remembered, read anew if it is time.
+    /// Returns the current snapshot, which is read again at regular intervals.
     pub fn snapshot(&self) -> Arc<Snapshot> {
         let (snapshot, is_due) = {
             let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
-            let is_due = current.looked.elapsed() >= LOOK_EVERY;
+            let is_due = current.checked_at.elapsed() >= CHECK_INTERVAL;
             (Arc::clone(&current.snapshot), is_due)
         };
-        if is_due { self.look() } else { snapshot }
+        if is_due { self.refresh() } else { snapshot }
     }
 
-    fn look(&self) -> Arc<Snapshot> {
+    fn refresh(&self) -> Arc<Snapshot> {
         let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
-        let has_changed = current.stamps != stamps(&self.host);
-        if has_changed || current.is_unsure || current.read.elapsed() >= READ_EVERY {
+        let has_changed = current.file_versions != file_versions(&self.host);
+        if has_changed || current.is_uncertain || current.read_at.elapsed() >= READ_INTERVAL {
             let read = Current::read(&self.host, &self.trust, &self.matrix);
-            match read.is_unsure && !current.is_unsure {
-                // Nothing says that the license is gone: what can't be read for a moment counts as it was.
-                true => {
-                    current.is_unsure = true;
-                    current.looked = read.looked;
-                }
-                false => *current = read,
+            if read.is_uncertain && !current.is_uncertain {
+                // A license that cannot be read for a moment has not been removed: the previous
+                // snapshot stays in effect.
+                current.is_uncertain = true;
+                current.checked_at = read.checked_at;
+            } else {
+                *current = read;
             }
         } else {
-            current.looked = Instant::now();
+            current.checked_at = Instant::now();
         }
         Arc::clone(&current.snapshot)
     }
 }
 
-/// What was counted in memory is written at the end. What can't be written then, or while somebody else is writing, is lost, and stops nothing.
+/// Writes the usage counts in memory. Counts are lost if they cannot be written, or if another
+/// process is writing.
 impl Drop for Client {
     fn drop(&mut self) {
         self.host.flush_if_free();
@@ -274,33 +291,37 @@ impl Drop for Client {
 
 impl Current {
     fn read(host: &Host, trust: &TrustSet, matrix: &Matrix) -> Self {
-        // Before they are read: what changes meanwhile is read again.
-        let stamps = stamps(host);
+        // Before the files are read: a later change is detected and read again.
+        let file_versions = file_versions(host);
         let now = Instant::now();
         let snapshot = host.snapshot(Some(trust), matrix, Moment::Now);
-        let is_unsure = |problem: &StateProblem| match problem {
+        let is_uncertain = |problem: &StateProblem| match problem {
             StateProblem::Store(_) => true,
             StateProblem::Revocations(problem) => matches!(**problem, ListProblem::Store(_)),
             _ => false,
         };
         Self {
-            is_unsure: snapshot
+            is_uncertain: snapshot
                 .installation
                 .as_ref()
-                .is_err_and(InstallationError::may_pass)
-                || snapshot.problems.iter().any(is_unsure),
+                .is_err_and(InstallationError::is_temporary)
+                || snapshot.problems.iter().any(is_uncertain),
             snapshot: Arc::new(snapshot),
-            stamps,
-            read: now,
-            looked: now,
+            file_versions,
+            read_at: now,
+            checked_at: now,
         }
     }
 }
 
-fn stamps(host: &Host) -> Vec<Option<Stamp>> {
-    let stamp = |path: PathBuf| {
+fn file_versions(host: &Host) -> Vec<Option<FileVersion>> {
+    let version = |path: PathBuf| {
         let metadata = fs::metadata(path).ok()?;
-        Some((metadata.modified().ok(), metadata.len(), place(&metadata)))
+        Some((
+            metadata.modified().ok(),
+            metadata.len(),
+            position(&metadata),
+        ))
     };
     let Ok(home) = host.home() else {
         return Vec::new();
@@ -314,20 +335,20 @@ fn stamps(host: &Host) -> Vec<Option<Stamp>> {
     ];
     let stores = [Some(home.user()), home.system()].into_iter().flatten();
     stores
-        .flat_map(|store| files.map(|file| stamp(store.dir().file(file))))
+        .flat_map(|store| files.map(|file| version(store.dir().file(file))))
         .collect()
 }
 
 #[cfg(unix)]
-fn place(metadata: &fs::Metadata) -> Place {
+fn position(metadata: &fs::Metadata) -> FilePosition {
     use std::os::unix::fs::MetadataExt;
     (metadata.ino(), metadata.ctime(), metadata.ctime_nsec())
 }
 
 #[cfg(not(unix))]
-fn place(_: &fs::Metadata) -> Place {}
+fn position(_: &fs::Metadata) -> FilePosition {}
 
-/// An error and what led to it, in one line.
+/// Returns an error and its causes in one line.
 pub(crate) fn with_causes(error: &dyn std::error::Error) -> String {
     let mut line = error.to_string();
     let mut cause = error.source();
@@ -342,11 +363,11 @@ pub(crate) fn with_causes(error: &dyn std::error::Error) -> String {
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum QuotaError {
-    /// Neither the license nor the tier in effect has such a quota.
-    #[error("there is no such quota")]
+    /// Neither the license nor the tier has this quota.
+    #[error("neither the license nor the tier has this quota")]
     Unknown,
-    /// The counts cannot be written.
-    #[error("what is used of the quota can't be counted")]
+    /// The counters cannot be written.
+    #[error("cannot save the quota counters")]
     Store(#[source] StoreError),
 }
 
@@ -356,18 +377,18 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
     use super::*;
-    use crate::paths::StateDir;
+    use crate::state_dir::StateDir;
 
-    /// A host and the path of its license.
+    /// Returns a manager and the path of its license.
     fn scratch() -> (tempfile::TempDir, Host, PathBuf) {
-        let folder = tempfile::tempdir().unwrap();
+        let directory = tempfile::tempdir().unwrap();
         let product = Matrix::built_in().product();
-        let host = Host::at(product, StateDir::at(folder.path().to_owned()));
-        let path = folder.path().join("license.lic");
-        (folder, host, path)
+        let host = Host::at(product, StateDir::at(directory.path().to_owned()));
+        let path = directory.path().join("license.lic");
+        (directory, host, path)
     }
 
-    /// With the time that all files have.
+    /// Writes a file with the same modification time as every other.
     fn write(path: &Path, content: &str) {
         fs::write(path, content).unwrap();
         let file = fs::File::options().write(true).open(path).unwrap();
@@ -375,28 +396,28 @@ mod tests {
     }
 
     #[test]
-    fn a_file_in_the_same_place_is_another_even_with_the_same_length_and_time() {
-        let (_folder, host, path) = scratch();
+    fn a_rewritten_file_is_detected_even_with_the_same_length_and_time() {
+        let (_directory, host, path) = scratch();
         write(&path, "one");
-        let before = stamps(&host);
-        // The system counts time in steps of some milliseconds.
+        let before = file_versions(&host);
+        // The system's clock for files advances in steps of some milliseconds.
         let is_noticed = (0..200).any(|_| {
             std::thread::sleep(Duration::from_millis(1));
             write(&path, "two");
-            stamps(&host) != before
+            file_versions(&host) != before
         });
         assert!(is_noticed);
     }
 
     #[test]
-    fn a_file_that_was_replaced_is_another_even_with_the_same_length_and_time() {
-        let (folder, host, path) = scratch();
-        let next = folder.path().join("next");
+    fn a_replaced_file_is_detected_even_with_the_same_length_and_time() {
+        let (directory, host, path) = scratch();
+        let next = directory.path().join("next");
         write(&path, "one");
-        let before = stamps(&host);
-        assert_eq!(stamps(&host), before);
+        let before = file_versions(&host);
+        assert_eq!(file_versions(&host), before);
         write(&next, "two");
         fs::rename(&next, &path).unwrap();
-        assert_ne!(stamps(&host), before);
+        assert_ne!(file_versions(&host), before);
     }
 }

@@ -1,4 +1,4 @@
-//! The clock and the uptime. Nothing else in this crate reads them.
+//! The clock and the uptime. No other module of this crate reads them.
 
 use std::fs;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -7,19 +7,19 @@ use license_core::{Boot, Reading, Timestamp};
 
 /// Returns the current time.
 ///
-/// A clock before 1970, as after a flat battery, counts as 1970: evaluation never goes back behind
-/// the times in signed artifacts. A clock after the year 9999 counts as the latest timestamp.
+/// A time before 1970, as after a flat battery, counts as 1970. The evaluation never uses a time
+/// before those in signed artifacts. A time after the year 9999 counts as the latest timestamp.
 pub fn now() -> Timestamp {
     let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH);
     let seconds = since_epoch.map_or(0, |since_epoch| since_epoch.as_secs());
     Timestamp::from_unix_seconds(seconds).unwrap_or(Timestamp::MAX)
 }
 
-/// Returns the current time, and how long the system has been running.
+/// Returns the current time and the uptime of the system.
 ///
-/// The uptime is known only on Linux, which has an id for each boot (`/proc/uptime` includes time
-/// in suspend, and setting the clock does not change it), and only outside of containers: some of
-/// them see an uptime of their own and share the id of the boot with others.
+/// The uptime is known only on Linux, which has an id for each boot. `/proc/uptime` includes the
+/// time in suspend, and setting the clock does not change it. Inside a container the uptime is
+/// unknown, because some containers have an uptime of their own and share the boot id with others.
 pub(crate) fn reading(is_in_container: bool) -> Reading {
     let boot = || boot("/proc/sys/kernel/random/boot_id", sysinfo::System::uptime);
     Reading {
@@ -28,8 +28,7 @@ pub(crate) fn reading(is_in_container: bool) -> Reading {
     }
 }
 
-/// Returns the boot with the id in this file. An uptime of zero seconds is one that the system does
-/// not tell.
+/// Returns the boot with the id in this file. Zero seconds mean that the uptime is unknown.
 fn boot(id: &str, uptime: impl FnOnce() -> u64) -> Option<Boot> {
     let id = fs::read_to_string(id).ok()?.trim().replace('-', "");
     let id = u128::from_str_radix(&id, 16).ok()?;
@@ -43,7 +42,7 @@ mod tests {
 
     #[test]
     #[cfg(target_os = "linux")]
-    fn the_uptime_of_this_boot_goes_on() {
+    fn the_uptime_of_this_boot_increases() {
         let first = reading(false).boot.unwrap();
         let second = reading(false).boot.unwrap();
         assert_eq!(first.id, second.id);
@@ -52,10 +51,10 @@ mod tests {
     }
 
     #[test]
-    fn what_says_nothing_of_a_boot_is_none() {
-        let folder = tempfile::tempdir().unwrap();
+    fn a_boot_without_an_id_or_uptime_is_unknown() {
+        let directory = tempfile::tempdir().unwrap();
         let file = |name: &str, content: &str| {
-            let path = folder.path().join(name);
+            let path = directory.path().join(name);
             fs::write(&path, content).unwrap();
             path.to_str().unwrap().to_owned()
         };

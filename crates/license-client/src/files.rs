@@ -1,31 +1,31 @@
-//! Operations on files that take more than one system call, or that differ between platforms.
+//! File operations that take several system calls or differ between platforms.
 
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Read};
 use std::path::Path;
 
-/// Reads a regular file. A file of more than `cap` bytes is read to the byte after `cap`, which
-/// shows that it is too large.
+/// Reads a regular file. From a larger file, reads `cap` + 1 bytes, so that the caller can see that
+/// it is too large.
 ///
 /// # Errors
 ///
-/// `IsADirectory` if it is a directory, a pipe or a device; else the system's error.
+/// Returns `IsADirectory` for a directory, a pipe or a device, else the system's error.
 pub(crate) fn read_capped(path: &Path, cap: usize) -> io::Result<Vec<u8>> {
-    // Before it is opened: opening a named pipe would wait for a writer.
+    // Before opening: opening a named pipe would wait for a writer.
     let found = fs::metadata(path)?;
     if !found.is_file() {
         return Err(io::ErrorKind::IsADirectory.into());
     }
-    // No supported platform has sizes of more than 64 bits.
+    // No supported platform has file sizes of more than 64 bits.
     let limit = u64::try_from(cap).unwrap_or(u64::MAX).saturating_add(1);
-    // The whole file fits, so that one system call reads it.
+    // The buffer has room for the whole file, so that one system call reads it.
     let expected = usize::try_from(found.len()).map_or(cap, |length| length.min(cap));
     let mut bytes = Vec::with_capacity(expected.saturating_add(1));
     File::open(path)?.take(limit).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 
-/// Creates a directory that only its owner may use.
+/// Creates a directory that only its owner may access.
 #[cfg(unix)]
 pub(crate) fn create_private(path: &Path) -> io::Result<()> {
     use std::os::unix::fs::DirBuilderExt;
@@ -38,7 +38,8 @@ pub(crate) fn create_private(path: &Path) -> io::Result<()> {
     fs::create_dir(path)
 }
 
-/// Creates a file that only its owner may use. There must be none yet, and no link either.
+/// Creates a file that only its owner may access. Fails if the path exists, even as a symbolic
+/// link.
 pub(crate) fn create_private_file(path: &Path) -> io::Result<File> {
     let mut options = File::options();
     options.read(true).write(true).create_new(true);
@@ -47,23 +48,23 @@ pub(crate) fn create_private_file(path: &Path) -> io::Result<File> {
     options.open(path)
 }
 
-/// Makes the options refuse a symbolic link, even one that is created between an examination of
-/// the path and its opening. Opening a pipe does not wait for its other end.
+/// Sets options that refuse a symbolic link, even one that is created just before opening. Opening
+/// a pipe does not wait for its other end.
 #[cfg(unix)]
-pub(crate) fn never_followed(options: &mut OpenOptions) -> &mut OpenOptions {
+pub(crate) fn no_follow(options: &mut OpenOptions) -> &mut OpenOptions {
     use rustix::fs::OFlags;
     let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed();
     std::os::unix::fs::OpenOptionsExt::custom_flags(options, flags)
 }
 
-/// Only some users may create symbolic links on other systems.
+/// On Windows only some users can create symbolic links.
 #[cfg(not(unix))]
-pub(crate) fn never_followed(options: &mut OpenOptions) -> &mut OpenOptions {
+pub(crate) fn no_follow(options: &mut OpenOptions) -> &mut OpenOptions {
     options
 }
 
-/// Gives a file that root created in a user's directory to that user, who could not read it
-/// otherwise.
+/// Changes the owner of a file that root created in a user's directory to that user, who could not
+/// read it otherwise.
 #[cfg(unix)]
 pub(crate) fn keep_owner(directory: &Path, file: &File) {
     use std::os::unix::fs::{MetadataExt, fchown};
@@ -75,7 +76,7 @@ pub(crate) fn keep_owner(directory: &Path, file: &File) {
     }
 }
 
-/// Other systems have no root.
+/// Windows has no root user.
 #[cfg(not(unix))]
 pub(crate) fn keep_owner(_: &Path, _: &File) {}
 
@@ -86,7 +87,7 @@ pub(crate) fn is_same_file(one: &Metadata, other: &Metadata) -> bool {
     (one.dev(), one.ino()) == (other.dev(), other.ino())
 }
 
-/// A file that is open can be neither replaced nor removed on other systems.
+/// On Windows an open file can be neither replaced nor removed.
 #[cfg(not(unix))]
 pub(crate) fn is_same_file(_: &Metadata, _: &Metadata) -> bool {
     true
@@ -96,13 +97,13 @@ pub(crate) fn is_same_file(_: &Metadata, _: &Metadata) -> bool {
 #[cfg(unix)]
 pub(crate) fn sync_directory(path: &Path) -> io::Result<()> {
     match File::open(path)?.sync_all() {
-        // Some network file systems cannot do this, and lose nothing without it.
+        // Some network file systems do not support this, and lose nothing without it.
         Err(error) if error.kind() == io::ErrorKind::InvalidInput => Ok(()),
         other => other,
     }
 }
 
-/// Other systems do not sync directories by hand.
+/// Windows does not sync directories explicitly.
 #[cfg(not(unix))]
 pub(crate) fn sync_directory(_: &Path) -> io::Result<()> {
     Ok(())

@@ -1,7 +1,7 @@
-//! The license installed on this machine, and the keys that it was verified with.
+//! The installed licenses, and the keys that verify them.
 
 mod candidate;
-mod early;
+mod combined_file;
 mod error;
 mod statements;
 
@@ -14,39 +14,42 @@ use license_core::{
 
 pub use candidate::{Candidate, Replace};
 pub use error::InstallationError;
-pub(crate) use statements::{kept_text, problems as statement_problems};
+pub(crate) use statements::{problems as statement_problems, stored_text};
 
-use crate::home::Home;
-use crate::paths::StateFile;
+use crate::paths::Home;
+use crate::state_dir::StateFile;
 use crate::store::{Damaged, Store};
 
-/// What is installed, verified again just now.
+/// The installed licenses, as verified by the last read.
 #[derive(Debug)]
 #[must_use]
 pub struct Installation {
     bundle: Bundle,
     paths: Vec<PathBuf>,
     problems: Vec<InstallationError>,
-    /// What the license of the user's was verified with, if there is one.
+    /// The keys that verified the user's license, if there is one.
     keys: Option<TrustSet>,
 }
 
 impl Installation {
-    /// Reads what is installed and verifies it with the keys installed beside it; none if nothing is. The user's license and the
-    /// administrator's count together; where only one of them verifies, that one does.
+    /// Reads the installed licenses and verifies them with the installed keys. Returns `None` if no
+    /// license is installed.
     ///
-    /// A license file of the user's that is damaged is set aside, so that it is not mistaken for one.
+    /// The licenses of the user and of the administrator apply together. If only one of the two
+    /// files verifies, that one applies. A damaged license file of the user is quarantined.
     ///
     /// # Errors
-    /// [`InstallationError`] if there is no license that verifies, but one that does not, or can't be read.
+    ///
+    /// Returns [`InstallationError`] if there is a license but none that can be read and verified.
     pub fn open(home: &Home, matrix: &Matrix) -> Result<Option<Self>, InstallationError> {
         Self::read(home, Keys::Installed, matrix, Damaged::Quarantine)
     }
 
-    /// The same with these keys alone: those installed do not count, and need not be there.
+    /// Reads the installed licenses and verifies them with these keys. Installed keys are ignored.
     ///
     /// # Errors
-    /// As [`Installation::open`].
+    ///
+    /// Same as [`Installation::open`].
     pub fn load(
         home: &Home,
         trust: &TrustSet,
@@ -55,62 +58,65 @@ impl Installation {
         Self::read(home, Keys::Given(trust), matrix, Damaged::Quarantine)
     }
 
-    /// The installed keys, the user's with the administrator's, and what trust statements made of them; none if there are none.
+    /// Returns the trusted keys: the installed keys of the user and the administrator, as changed
+    /// by trust statements. `None` if no keys are installed.
     ///
     /// # Errors
-    /// [`InstallationError`] if a file of keys can't be read, or is no trust set.
+    ///
+    /// Returns [`InstallationError`] if a file of keys cannot be read or is not a trust set.
     pub fn trust(home: &Home) -> Result<Option<TrustSet>, InstallationError> {
         let rotation = Self::rotation(home)?;
         Ok(rotation.map(|rotation| rotation.keys().clone()))
     }
 
-    /// The same with where each key comes from, and which were retired.
+    /// Returns the trusted keys with their origins, and the retired keys.
     ///
     /// # Errors
-    /// As [`Installation::trust`].
+    ///
+    /// Same as [`Installation::trust`].
     pub fn rotation(home: &Home) -> Result<Option<Rotation>, InstallationError> {
-        let roots = roots_of(home)?;
+        let roots = installed_roots(home)?;
         Ok(roots.map(|roots| Self::rotation_of(home, roots)))
     }
 
-    /// What the installed trust statements make of these keys.
+    /// Applies the installed trust statements to these keys.
     pub fn rotation_of(home: &Home, roots: TrustSet) -> Rotation {
         let mut rotation = Rotation::new(roots);
-        statements::apply_kept(&mut rotation, home);
+        statements::apply_stored(&mut rotation, home);
         rotation
     }
 
-    /// What the administrator's folder holds by itself, verified, and in which file.
-    pub(crate) fn shared(
+    /// Returns the verified licenses in the administrator's directory, and the path of their file.
+    pub(crate) fn system_licenses(
         home: &Home,
         keys: Keys<'_>,
         matrix: &Matrix,
     ) -> Option<(Bundle, PathBuf)> {
         let system = home.system()?;
-        let found = found_in(system, || keys.of_system(home, system), matrix);
+        let found = read_licenses(system, || keys.for_system(home, system), matrix);
         let (bundle, path, _) = found.ok().flatten()?;
         Some((bundle, path))
     }
 
-    /// Reads what is installed and verifies it with these keys.
+    /// Reads the installed licenses and verifies them with these keys.
     pub(crate) fn read(
         home: &Home,
         keys: Keys<'_>,
         matrix: &Matrix,
         damaged: Damaged,
     ) -> Result<Option<Self>, InstallationError> {
-        let own = || found_in(home.user(), || keys.of_user(home), matrix);
-        // Keys and license are two files: somebody may have installed others between the two.
+        let own = || read_licenses(home.user(), || keys.for_user(home), matrix);
+        // Keys and license are separate files: another process may have replaced both in between.
         let found = match own() {
             Err(InstallationError::License { .. }) => own(),
             answer => answer,
         };
         let own = found.map_err(|error| match damaged {
-            Damaged::Quarantine => error.set_aside(home.user(), own),
+            Damaged::Quarantine => error.quarantine(home.user(), own),
             Damaged::Leave => error,
         });
         let shared = match home.system() {
-            Some(system) => found_in(system, || keys.of_system(home, system), matrix)
+            Some(system) => read_licenses(system, || keys.for_system(home, system), matrix)
                 .map_err(|source| InstallationError::shared(system, source)),
             None => Ok(None),
         };
@@ -145,13 +151,15 @@ impl Installation {
         }))
     }
 
-    /// The keys for what is kept beside the licenses: those that the user's was verified with just now, or else those installed.
+    /// Returns the keys for tokens that are stored separately: those that verified the user's
+    /// license, else the installed keys.
     pub(crate) fn keys(&self, home: &Home) -> TrustSet {
         let installed = || Self::trust(home).ok().flatten().unwrap_or_default();
         self.keys.clone().unwrap_or_else(installed)
     }
 
-    /// Adds validation tokens that are kept elsewhere, and returns those that are not for these licenses, or no longer verify.
+    /// Adds validation tokens that are stored separately. Returns the tokens that are not for these
+    /// licenses or no longer verify.
     pub(crate) fn add_validations(
         &mut self,
         armored: &[String],
@@ -161,32 +169,32 @@ impl Installation {
         add_validations(&mut self.bundle, armored, trust, matrix)
     }
 
-    /// Adds revocation lists that are kept elsewhere.
+    /// Adds revocation lists that are stored separately.
     pub(crate) fn add_revocations(&mut self, lists: Vec<RevocationList>) {
         self.bundle.add_revocations(lists);
     }
 
-    /// Adds activations that are kept elsewhere, and what was given up.
+    /// Adds activations that are stored separately, and the deactivated ones.
     pub(crate) fn add_activations(
         &mut self,
         activations: Vec<Activation>,
-        given_up: &[(LicenseId, Nonce)],
+        deactivated: &[(LicenseId, Nonce)],
     ) {
         self.bundle.add_activations(activations);
-        self.bundle.add_given_up(given_up.iter().cloned());
+        self.bundle.add_given_up(deactivated.iter().cloned());
     }
 
-    /// The verified licenses, the validation tokens for them, and the revocation lists.
+    /// Returns the verified licenses with their validation tokens and the revocation lists.
     pub fn bundle(&self) -> &Bundle {
         &self.bundle
     }
 
-    /// Where the licenses are kept: the user's first.
+    /// Returns the paths of the license files, the user's first.
     pub fn paths(&self) -> &[PathBuf] {
         &self.paths
     }
 
-    /// What is wrong with the license of the other place, where there are two.
+    /// Returns the problems with the other license file, if only one of two is usable.
     pub fn problems(&self) -> &[InstallationError] {
         &self.problems
     }
@@ -198,26 +206,26 @@ fn add_validations(
     trust: &TrustSet,
     matrix: &Matrix,
 ) -> Vec<String> {
-    let mut foreign = Vec::new();
+    let mut rejected = Vec::new();
     for armor in armored {
         match Bundle::verify_beside(armor, trust, matrix, bundle.licenses()) {
             Ok(added) => bundle.extend(&added),
-            Err(_) => foreign.push(armor.clone()),
+            Err(_) => rejected.push(armor.clone()),
         }
     }
-    foreign
+    rejected
 }
 
-/// The license, where it is, and the keys that it was verified with.
-type Found = Result<Option<(Bundle, PathBuf, TrustSet)>, InstallationError>;
+/// The licenses of one directory, their path, and the keys that verified them.
+type ReadResult = Result<Option<(Bundle, PathBuf, TrustSet)>, InstallationError>;
 
-/// The license in one place.
-fn found_in(
+/// Reads and verifies the license in one directory.
+fn read_licenses(
     store: &Store,
     trust: impl Fn() -> Result<TrustSet, InstallationError>,
     matrix: &Matrix,
-) -> Found {
-    // Installing writes the one before it removes the other, so both may be there for a moment.
+) -> ReadResult {
+    // Installing writes one file before it removes the other, so both can exist for a moment.
     for file in [StateFile::License, StateFile::Key] {
         if let Some(text) = read_text(store, file)? {
             let trust = trust()?;
@@ -238,51 +246,52 @@ fn found_in(
     Ok(None)
 }
 
-/// The keys to verify with.
+/// The keys that verify licenses.
 #[derive(Clone, Copy)]
 pub(crate) enum Keys<'a> {
-    /// Those installed beside the license.
+    /// The keys that are installed with the license.
     Installed,
-    /// These.
+    /// These keys.
     Given(&'a TrustSet),
 }
 
 impl<'a> Keys<'a> {
-    /// These if there are some, else those installed.
-    pub(crate) fn of(given: Option<&'a TrustSet>) -> Self {
+    /// Returns the given keys, else the installed ones.
+    pub(crate) fn new(given: Option<&'a TrustSet>) -> Self {
         given.map_or(Self::Installed, Self::Given)
     }
 
-    /// What a license of the user's is replaced with regard to: an installed set that is damaged is none.
-    fn before(self, home: &Home) -> TrustSet {
-        self.with_kept(home, self.roots_before(home)).keys().clone()
+    /// Returns the keys that verify the license to replace. A damaged file of keys counts as empty.
+    fn for_replaced_license(self, home: &Home) -> TrustSet {
+        self.rotated(home, self.roots_before(home)).keys().clone()
     }
 
-    /// The same before any trust statement.
+    /// Returns the same keys before any trust statement.
     fn roots_before(self, home: &Home) -> TrustSet {
         match self {
             Self::Given(keys) => keys.clone(),
-            Self::Installed => roots_in(home.user()).ok().flatten().unwrap_or_default(),
+            Self::Installed => read_roots(home.user()).ok().flatten().unwrap_or_default(),
         }
     }
 
-    /// What the kept statements make of keys: nothing where a program has its own.
-    pub(crate) fn with_kept(self, home: &Home, roots: TrustSet) -> Rotation {
+    /// Applies the stored trust statements to keys. They do not change embedded keys.
+    pub(crate) fn rotated(self, home: &Home, roots: TrustSet) -> Rotation {
         match self {
             Self::Given(_) => Rotation::new(roots),
             Self::Installed => Installation::rotation_of(home, roots),
         }
     }
 
-    pub(crate) fn of_user(self, home: &Home) -> Result<TrustSet, InstallationError> {
+    pub(crate) fn for_user(self, home: &Home) -> Result<TrustSet, InstallationError> {
         match self {
             Self::Given(keys) => Ok(keys.clone()),
             Self::Installed => Installation::trust(home).map(Option::unwrap_or_default),
         }
     }
 
-    /// The administrator's own first: nothing in the user's folder takes them away.
-    fn of_system(self, home: &Home, system: &Store) -> Result<TrustSet, InstallationError> {
+    /// Returns the keys for the administrator's license: the administrator's first, because nothing
+    /// in the user's directory may remove them.
+    fn for_system(self, home: &Home, system: &Store) -> Result<TrustSet, InstallationError> {
         match self {
             Self::Given(keys) => Ok(keys.clone()),
             Self::Installed => {
@@ -295,20 +304,20 @@ impl<'a> Keys<'a> {
     }
 }
 
-/// The keys of both folders before any trust statement.
-pub(crate) fn roots_of(home: &Home) -> Result<Option<TrustSet>, InstallationError> {
-    let own = roots_in(home.user())?;
-    // A file of the administrator's that is of no use must not keep a user from their own license.
+/// Returns the keys of both directories before any trust statement.
+pub(crate) fn installed_roots(home: &Home) -> Result<Option<TrustSet>, InstallationError> {
+    let own = read_roots(home.user())?;
+    // A damaged file of the administrator must not disable the user's own license.
     let shared = home
         .system()
-        .and_then(|system| roots_in(system).ok().flatten());
+        .and_then(|system| read_roots(system).ok().flatten());
     Ok(match (own, shared) {
         (Some(own), Some(shared)) => Some(own.joined(&shared)),
         (own, shared) => own.or(shared),
     })
 }
 
-fn roots_in(store: &Store) -> Result<Option<TrustSet>, InstallationError> {
+fn read_roots(store: &Store) -> Result<Option<TrustSet>, InstallationError> {
     let Some(text) = read_text(store, StateFile::Trust)? else {
         return Ok(None);
     };

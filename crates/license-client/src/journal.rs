@@ -1,18 +1,19 @@
-//! The journal of usage reports: the entries that are closed, in a sealed file of their own, which is written once a day at most.
+//! The journal of usage reports: the closed entries, in a sealed file that is written at most once
+//! a day.
 
 use license_core::usage_report::{Closed, Place};
 use serde_json::{Value, json};
 
-use crate::paths::StateFile;
 use crate::problem::StateProblem;
-use crate::sealed::Seal;
+use crate::seal::Seal;
 use crate::sealed_file::{self, Document, Durability};
+use crate::state_dir::StateFile;
 use crate::store::{Damaged, Store, StoreError, StoreLock};
 
-/// So many entries are kept, a year and a month of days: the oldest are forgotten.
-pub(crate) const MOST_ENTRIES: usize = 400;
-/// So many bytes of lines are kept. A day of many names has some kilobytes.
-const MOST_BYTES: usize = 2 << 20;
+/// The most entries that are kept: a year and a month of days. The oldest are dropped.
+pub(crate) const MAX_ENTRIES: usize = 400;
+/// The most bytes of entries that are kept. The entry of a day with many names has some kilobytes.
+const MAX_BYTES: usize = 2 << 20;
 
 /// The closed entries, oldest first.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
@@ -27,7 +28,7 @@ impl Journal {
         store: &Store,
         seal: &Seal,
     ) -> (Self, Option<StateProblem>) {
-        of_journal(sealed_file::load_locked(
+        as_journal_problem(sealed_file::load_locked(
             lock,
             store,
             seal,
@@ -37,7 +38,7 @@ impl Journal {
 
     /// Reads the journal and changes nothing.
     pub(crate) fn inspect(store: &Store, seal: &Seal) -> (Self, Option<StateProblem>) {
-        of_journal(sealed_file::load(
+        as_journal_problem(sealed_file::load(
             store,
             seal,
             StateFile::Usage,
@@ -45,21 +46,23 @@ impl Journal {
         ))
     }
 
-    /// Replaces the file. Once this returns, it survives a loss of power.
+    /// Replaces the file. When this returns, the file survives a loss of power.
     pub(crate) fn save(&self, lock: &StoreLock, seal: &Seal) -> Result<(), StoreError> {
         sealed_file::save(self, lock, seal, StateFile::Usage, Durability::PowerLoss)
     }
 
-    /// The place after the last entry; none if there is no entry.
+    /// Returns the place after the last entry, or `None` if there is no entry.
     pub(crate) fn next_place(&self) -> Option<Place> {
         self.entries.last().and_then(Closed::next_place)
     }
 
-    /// Adds entries that are not in it yet, and forgets the oldest past the bound. Of an older copy of the state, whose numbers are taken, they
-    /// get the next ones.
-    pub(crate) fn absorb(&mut self, closed: &[Closed]) {
+    /// Adds the entries that are not in the journal yet, and drops the oldest above the limits.
+    ///
+    /// An entry from an older copy of the state, whose number is already in use, gets the next
+    /// number.
+    pub(crate) fn append(&mut self, closed: &[Closed]) {
         for entry in closed {
-            // No two private parts are alike, for each has a salt of its own.
+            // Private parts are unique, because each has a salt of its own.
             if self.entries.iter().any(|own| own.private == entry.private) {
                 continue;
             }
@@ -72,25 +75,25 @@ impl Journal {
             let moved = moved.and_then(|place| entry.moved_to(place));
             self.entries.push(moved.unwrap_or_else(|| entry.clone()));
         }
-        self.forget();
+        self.drop_oldest();
     }
 
-    fn forget(&mut self) {
+    fn drop_oldest(&mut self) {
         let mut bytes: usize = 0;
         let fits = |entry: &&Closed| {
             bytes += entry.entry.len() + entry.private.len();
-            bytes <= MOST_BYTES
+            bytes <= MAX_BYTES
         };
-        let newest = self.entries.iter().rev().take(MOST_ENTRIES);
+        let newest = self.entries.iter().rev().take(MAX_ENTRIES);
         let kept = newest.take_while(fits).count().max(1);
-        let forgotten = self.entries.len().saturating_sub(kept);
-        self.entries.drain(..forgotten);
+        let dropped = self.entries.len().saturating_sub(kept);
+        self.entries.drain(..dropped);
     }
 }
 
 impl Document for Journal {
     const VERSION: u64 = 1;
-    /// JSON's escapes make the lines, which are JSON themselves, larger.
+    /// The entries are JSON inside JSON, so escapes make the file larger than its content.
     const CAP: usize = 8 << 20;
 
     fn parse(members: &Value) -> Option<Self> {
@@ -106,7 +109,7 @@ impl Document for Journal {
     }
 }
 
-fn of_journal(
+fn as_journal_problem(
     (journal, problem): (Journal, Option<StateProblem>),
 ) -> (Journal, Option<StateProblem>) {
     let problem = problem.map(|problem| StateProblem::Journal(Box::new(problem)));

@@ -1,6 +1,7 @@
-//! The machine side of a license: where it is kept, how it is installed, and what it allows here and now.
+//! The client side of the license system: stores a license on a machine, installs it, and decides
+//! what it allows.
 //!
-//! An application opens a [`Client`] with the public keys that its vendor compiled in, and asks:
+//! An application opens a [`Client`] with the public keys that the vendor compiled into it:
 //!
 //! ```
 //! use license_client::Client;
@@ -22,57 +23,57 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-// A module uses only modules of the lines above its own:
+// Layers: a module uses only modules on the lines above its own.
 //     clock, files
-//     machine, paths
+//     machine, state_dir
 //     store, project
-//     home, sealed, usage
+//     paths, seal, usage
 //     problem
 //     sealed_file, state
 //     activation, journal, revocations
 //     installation
-//     host
+//     manager
 //     session
 //     client
 mod activation;
 mod client;
 mod clock;
 mod files;
-mod home;
-mod host;
 mod installation;
 mod journal;
 mod machine;
+mod manager;
 mod paths;
 mod problem;
 mod project;
 mod revocations;
-mod sealed;
+mod seal;
 mod sealed_file;
 mod session;
 mod state;
+mod state_dir;
 mod store;
 mod usage;
 
 pub use activation::AnswerFault;
 pub use client::{Client, QuotaError};
 pub use clock::now;
-pub use home::Home;
-pub use host::{
-    Account, Asked, Asking, Cut, Host, Installed, InstalledBlock, InstalledStatement, Moment,
-    QuotaTaken, Removed, ReportError, Snapshot, UsageExport,
-};
 pub use installation::{Candidate, Installation, InstallationError, Replace};
 pub use license_core::session::{FoundBy, Link, ProjectError, ProjectRoot};
 pub use machine::{
     Found, MachineFacts, Missing, MissingReason, Platform, Rejection, Stability, System, ThisSystem,
 };
-pub use paths::{HomeError, StateDir, StateFile};
+pub use manager::{
+    Account, Asked, Asking, Cut, Host, Installed, InstalledBlock, InstalledStatement, Moment,
+    QuotaTaken, Removed, ReportError, Snapshot, UsageExport,
+};
+pub use paths::Home;
 pub use problem::{ListFault, ListProblem, StaleList, StateProblem, StatementProblem};
 pub use project::{LocalFileSystem, find_project};
 pub use revocations::InstalledList;
-pub use sealed::SealError;
+pub use seal::SealError;
 pub use session::Session;
+pub use state_dir::{HomeError, StateDir, StateFile};
 pub use store::{Store, StoreError, StoreLock};
 pub use usage::{
     DetectedUsage, Surroundings, UsageReason, UsageTypeError, detect_usage, usage_variable,

@@ -9,10 +9,10 @@ use thiserror::Error;
 
 pub use self::lists::{ListFault, ListProblem, StaleList};
 pub use self::statements::StatementProblem;
-use crate::sealed::SealError;
+use crate::seal::SealError;
 use crate::store::StoreError;
 
-/// A problem with the state that a machine keeps.
+/// A problem with the state of this machine.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum StateProblem {
@@ -23,14 +23,14 @@ pub enum StateProblem {
         path: PathBuf,
         /// The reason.
         source: SealError,
-        /// Where it was moved; `None` where nothing can be written.
+        /// The path of the quarantined file; `None` if the directory cannot be written.
         aside: Option<PathBuf>,
     },
     /// A file cannot be read.
-    #[error("what this machine remembers can't be read")]
+    #[error("cannot read the state of this machine")]
     Store(#[source] StoreError),
-    /// Nothing can be kept: what is counted is forgotten when the program ends.
-    #[error("nothing can be kept")]
+    /// The state cannot be saved. Counts are lost when the program ends.
+    #[error("cannot save the state of this machine")]
     NotKept(#[source] StoreError),
     /// The journal of usage reports cannot be used, which stops nothing.
     #[error("usage report: {0}")]
@@ -48,17 +48,17 @@ fn sealed(path: &Path, source: &SealError, aside: Option<&Path>) -> String {
     match (source, aside) {
         (SealError::OtherMachine { .. }, Some(aside)) => {
             let aside = aside.display();
-            format!("{path} is another machine's, and is kept for it as {aside}")
+            format!("{path} belongs to another machine; it was renamed to {aside}")
         }
-        (SealError::OtherMachine { .. }, None) => format!("{path} is another machine's"),
-        _ => format!("{path} can't be used{}", set_aside_as(aside)),
+        (SealError::OtherMachine { .. }, None) => format!("{path} belongs to another machine"),
+        _ => format!("cannot use {path}{}", quarantined_as(aside)),
     }
 }
 
-/// Returns `, and was set aside as …` for a file that was moved, else nothing.
-pub(crate) fn set_aside_as(aside: Option<&Path>) -> String {
+/// Returns `; it was quarantined as …` for a quarantined file, else an empty text.
+pub(crate) fn quarantined_as(aside: Option<&Path>) -> String {
     match aside {
-        Some(aside) => format!(", and was set aside as {}", aside.display()),
+        Some(aside) => format!("; it was quarantined as {}", aside.display()),
         None => String::new(),
     }
 }

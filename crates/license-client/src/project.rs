@@ -1,4 +1,4 @@
-//! The project that a path on this machine belongs to.
+//! The project that contains a path on this machine.
 
 use std::env;
 use std::fs::{self, Metadata};
@@ -10,16 +10,16 @@ use license_core::session::{
     Entry, EntryKind, FileId, FileSystem, NameRules, ProductState, ProjectError, ProjectRoot,
 };
 
-use crate::paths::{LOCK, StateFile};
+use crate::state_dir::{LOCK, StateFile};
 
 /// The file system of this machine.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct LocalFileSystem;
 
-/// Finds the project that `path` belongs to, as [`ProjectRoot::find`] does, on this machine.
+/// Finds the project that contains `path` on this machine, as [`ProjectRoot::find`] does.
 ///
-/// `state` is the state directory of the product, if it has one: `~/.coditect` does not make the
-/// user's home one project, whichever path leads to it.
+/// `state` is the state directory of the product, if there is one. `~/.coditect` does not make the
+/// user's home directory a project, whichever path leads to it.
 ///
 /// ```
 /// use license_client::{FoundBy, find_project};
@@ -36,12 +36,12 @@ pub struct LocalFileSystem;
 /// assert_eq!(root.path(), home.join("shop"));
 /// assert_eq!(root.found_by(), FoundBy::Git);
 ///
-/// // The product's own entry has precedence, even in a directory further up.
+/// // The product's own entry has precedence, even in a parent directory.
 /// fs::create_dir(home.join(".coditect"))?;
 /// let root = find_project(&home.join("shop/src"), product, None)?;
 /// assert_eq!((root.path(), root.found_by()), (&*home, FoundBy::Product));
 ///
-/// // The state directory of the product does not count.
+/// // The state directory of the product is ignored.
 /// let state = home.join(".coditect");
 /// let root = find_project(&home.join("shop/src"), product, Some(&state))?;
 /// assert_eq!(root.path(), home.join("shop"));
@@ -50,7 +50,7 @@ pub struct LocalFileSystem;
 ///
 /// # Errors
 ///
-/// As [`ProjectRoot::find`].
+/// Same as [`ProjectRoot::find`].
 pub fn find_project(
     path: &Path,
     product: ProductCode,
@@ -83,7 +83,7 @@ impl FileSystem for LocalFileSystem {
         env::current_dir()
     }
 
-    /// Linux remembers where a current directory was that has been removed.
+    /// On Linux, the kernel reports the path of a current directory that has been removed.
     fn removed_current_dir(&self) -> PathBuf {
         let Ok(known) = fs::read_link("/proc/self/cwd") else {
             return PathBuf::from(".");
@@ -145,7 +145,7 @@ fn id_of(_: &Metadata) -> Option<FileId> {
     None
 }
 
-// Only some users may create symbolic links on Windows.
+// On Windows only some users can create symbolic links.
 #[cfg(test)]
 #[cfg(unix)]
 mod tests;

@@ -1,7 +1,8 @@
-//! The revocation lists that are kept on this machine: of each signing key the newest.
+//! The stored revocation lists: the newest of each signing key.
 //!
-//! The number of the newest list ever seen of a key is kept in the sealed state too, so that removing the file lets no older one in. It
-//! belongs to the key: a stolen one can push up its own number, and no other's.
+//! The sealed state also contains the number of the newest list of each key, so that an older list
+//! is not accepted after the file is removed. The number belongs to one key: a stolen key can raise
+//! its own number, but not that of another key.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -10,22 +11,23 @@ use license_core::{
     Artefacts, KeyId, MAX_LIST_BYTES, ProductCode, RevocationList, TokenKind, TrustSet, VerifyError,
 };
 
-use crate::home::Home;
-use crate::paths::StateFile;
+use crate::paths::Home;
 use crate::problem::{ListFault, ListProblem, StaleList};
-use crate::state::seen::SeenLists;
+use crate::state::seen_lists::SeenLists;
+use crate::state_dir::StateFile;
 use crate::store::{Damaged, Store, StoreError, StoreLock};
 
-/// The lists that are kept in one folder.
+/// The lists that are stored in one directory.
 #[derive(Debug, Default)]
 struct StoredLists {
     lists: Vec<RevocationList>,
-    /// Lists of keys that are not trusted now, as they are.
-    foreign: Vec<String>,
+    /// Lists in armor whose keys are not trusted now.
+    untrusted: Vec<String>,
 }
 
-/// The lists of this product that verify, of the user's folder and the administrator's, and what is wrong with the others.
-pub(crate) fn of_home(
+/// Returns the lists of this product that verify, from the directories of the user and the
+/// administrator, and the problems with the others.
+pub(crate) fn read_all(
     home: &Home,
     trust: &TrustSet,
     product: ProductCode,
@@ -40,14 +42,14 @@ pub(crate) fn of_home(
     ];
     for (store, damaged) in places {
         let Some(store) = store else { continue };
-        match in_store(store, trust) {
+        match read_store(store, trust) {
             Ok(kept) => lists.extend(kept.lists),
             Err(mut problem) => {
                 if let ListProblem::Damaged { aside, .. } = &mut problem
                     && damaged == Damaged::Quarantine
                 {
                     let is_damaged =
-                        || matches!(in_store(store, trust), Err(ListProblem::Damaged { .. }));
+                        || matches!(read_store(store, trust), Err(ListProblem::Damaged { .. }));
                     *aside = store.quarantine(StateFile::Revocations, is_damaged);
                 }
                 problems.push(problem);
@@ -62,9 +64,10 @@ pub(crate) fn of_home(
     (lists, problems)
 }
 
-/// Where less is at hand than was seen here. It is no secret from whoever removed it, but a mistake is worth telling.
+/// Returns the keys whose list is missing, or older than one that was seen here. The user who
+/// removed a list knows that, but it may have been a mistake.
 fn missing(lists: &[RevocationList], trust: &TrustSet, seen: &SeenLists) -> Vec<ListProblem> {
-    let of_key = |key: &KeyId| {
+    let problem_of_key = |key: &KeyId| {
         let expected = seen.seq(key)?;
         let list = lists.iter().find(|list| list.key_id() == key);
         match list.map(RevocationList::seq) {
@@ -80,10 +83,13 @@ fn missing(lists: &[RevocationList], trust: &TrustSet, seen: &SeenLists) -> Vec<
             Some(_) => None,
         }
     };
-    trust.iter().filter_map(|key| of_key(key.id())).collect()
+    trust
+        .iter()
+        .filter_map(|key| problem_of_key(key.id()))
+        .collect()
 }
 
-/// Of each key the list with the highest number, in the order of the keys.
+/// Returns the list with the highest number of each key, in the order of the keys.
 fn newest(lists: Vec<RevocationList>) -> Vec<RevocationList> {
     let mut newest: BTreeMap<KeyId, RevocationList> = BTreeMap::new();
     for list in lists {
@@ -95,7 +101,7 @@ fn newest(lists: Vec<RevocationList>) -> Vec<RevocationList> {
     newest.into_values().collect()
 }
 
-fn in_store(store: &Store, trust: &TrustSet) -> Result<StoredLists, ListProblem> {
+fn read_store(store: &Store, trust: &TrustSet) -> Result<StoredLists, ListProblem> {
     let path = store.dir().file(StateFile::Revocations);
     let damaged = |source| ListProblem::Damaged {
         path: path.clone(),
@@ -120,23 +126,23 @@ fn verified(text: &str, trust: &TrustSet) -> Result<StoredLists, ListFault> {
     for block in artefacts.of_kind(TokenKind::Revocations) {
         match block.token.verify_revocations(trust) {
             Ok(list) => kept.lists.push(list),
-            // Whoever trusted that key once may do so again.
-            Err(VerifyError::UntrustedKey { .. }) => kept.foreign.push(block.token.to_armor()),
+            // The key may be trusted again later.
+            Err(VerifyError::UntrustedKey { .. }) => kept.untrusted.push(block.token.to_armor()),
             Err(error) => return Err(ListFault::Verify(error)),
         }
     }
     Ok(kept)
 }
 
-/// Writes these lists beside those of other keys that are kept, and returns where.
+/// Writes these lists and the stored lists of other keys, and returns the path of the file.
 pub(crate) fn write(
     lock: &StoreLock,
     store: &Store,
     trust: &TrustSet,
     lists: &[RevocationList],
 ) -> Result<PathBuf, StoreError> {
-    // What is damaged is what one installs anew for.
-    let kept = match in_store(store, trust) {
+    // A damaged file is replaced by the new lists.
+    let kept = match read_store(store, trust) {
         Ok(kept) => kept,
         Err(ListProblem::Store(error)) => return Err(error),
         Err(_) => {
@@ -146,45 +152,46 @@ pub(crate) fn write(
     };
     let lists = newest([kept.lists, lists.to_vec()].concat());
     let mut text: String = lists.iter().map(RevocationList::to_armor).collect();
-    for block in kept.foreign {
-        // What nobody trusts now makes way if there is no room.
+    for block in kept.untrusted {
+        // Lists of untrusted keys are dropped if there is no room for them.
         if text.len() + block.len() <= MAX_LIST_BYTES {
             text.push_str(&block);
         }
     }
     lock.write(StateFile::Revocations, text.as_bytes())?;
-    lock.clear_aside(&[StateFile::Revocations]);
+    lock.clear_quarantine(&[StateFile::Revocations]);
     Ok(store.dir().file(StateFile::Revocations))
 }
 
-/// What installing a revocation list did.
+/// Result of installing a revocation list.
 #[derive(Debug, Clone)]
 #[must_use]
 pub struct InstalledList {
     /// The list.
     pub list: RevocationList,
-    /// Where it is kept.
+    /// The file that contains it.
     pub path: PathBuf,
-    /// Whether it was not installed already.
+    /// Whether it was not installed before.
     pub is_news: bool,
 }
 
-/// Checks every list of an artefact against what was seen, in the order of their numbers, and tells which are news.
+/// Checks the lists of an artifact against those that were seen before, in the order of their
+/// numbers. Returns which lists are new.
 pub(crate) fn check(
     lists: &[RevocationList],
     product: ProductCode,
     mut seen: SeenLists,
     path: &Path,
-) -> Result<Vec<InstalledList>, Refused> {
+) -> Result<Vec<InstalledList>, ListRefusal> {
     let mut checked = Vec::with_capacity(lists.len());
     let mut in_order: Vec<_> = lists.iter().collect();
     in_order.sort_by_key(|list| list.seq());
     for list in in_order {
         if list.product() != product {
             let found = list.product();
-            return Err(Refused::Product { found });
+            return Err(ListRefusal::OtherProduct { found });
         }
-        let is_news = seen.check(list).map_err(Refused::Stale)?;
+        let is_news = seen.check(list).map_err(ListRefusal::Stale)?;
         let _ = seen.note([list]);
         checked.push(InstalledList {
             list: list.clone(),
@@ -195,15 +202,16 @@ pub(crate) fn check(
     Ok(checked)
 }
 
-/// Why a list is not installed.
-pub(crate) enum Refused {
-    Product { found: ProductCode },
+/// The reason why a list is not installed.
+pub(crate) enum ListRefusal {
+    OtherProduct { found: ProductCode },
     Stale(StaleList),
 }
 
-/// What was seen: what the state says, and the lists that are kept, should the state be gone.
-pub(crate) fn seen_with(mut seen: SeenLists, store: &Store, trust: &TrustSet) -> SeenLists {
-    if let Ok(kept) = in_store(store, trust) {
+/// Returns the lists that were seen: those in the state, and the stored lists in case the state is
+/// lost.
+pub(crate) fn with_stored(mut seen: SeenLists, store: &Store, trust: &TrustSet) -> SeenLists {
+    if let Ok(kept) = read_store(store, trust) {
         let _ = seen.note(&kept.lists);
     }
     seen

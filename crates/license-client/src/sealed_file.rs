@@ -1,4 +1,4 @@
-//! Files in the state directory that are sealed for this machine and contain one JSON document.
+//! Sealed files in the state directory, each with one JSON document.
 
 use std::fs;
 use std::path::PathBuf;
@@ -7,19 +7,18 @@ use std::time::Duration;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::paths::StateFile;
 use crate::problem::StateProblem;
-use crate::sealed::{Seal, SealError};
+use crate::seal::{Seal, SealError};
+use crate::state_dir::StateFile;
 use crate::store::{Damaged, Store, StoreError, StoreLock};
 use license_core::hex;
 
 /// The content of a sealed file.
 pub(crate) trait Document: Default {
-    /// The format, in the member `version`. A file of another format is not used.
+    /// The format version, in the member `version`. A file with another version is not used.
     const VERSION: u64;
 
-    /// The most bytes that are read. Sealing and the escapes of JSON make a file larger than its
-    /// content.
+    /// The most bytes that are read. Sealing and JSON escapes make a file larger than its content.
     const CAP: usize;
 
     /// Returns the document of these members, or `None` if one is malformed.
@@ -32,9 +31,9 @@ pub(crate) trait Document: Default {
 /// Whether a write must survive a loss of power.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Durability {
-    /// It must.
+    /// It must survive a loss of power.
     PowerLoss,
-    /// It must survive the end of the process only.
+    /// It must only survive the end of the process.
     Process,
 }
 
@@ -71,7 +70,7 @@ pub(crate) fn load_locked<T: Document>(
 ///
 /// # Errors
 ///
-/// Returns [`StoreError`] if it cannot be sealed or written.
+/// Returns [`StoreError`] if the file cannot be sealed or written.
 pub(crate) fn save<T: Document>(
     document: &T,
     lock: &StoreLock,
@@ -111,8 +110,8 @@ fn load_with<T: Document>(
     let own = || read_own_copy(store, seal, file).unwrap_or_default();
     let mut problem = match read(store, seal, file) {
         Ok(Some(document)) => return (document, None),
-        // A process that quarantined another machine's file may have died before it put this
-        // machine's own one back.
+        // A process that quarantined another machine's file may have crashed before it restored
+        // this machine's file.
         Ok(None) => return (own(), None),
         Err(problem) => problem,
     };
@@ -129,8 +128,8 @@ fn load_with<T: Document>(
     (document, Some(problem))
 }
 
-/// Renames a file that cannot be used. The file of another machine gets a name for that machine, so
-/// that the machine finds it again and there is at most one for each machine.
+/// Quarantines a file that cannot be used. The name of another machine's file then identifies that
+/// machine, so that the machine finds its file again and there is at most one for each machine.
 fn quarantine(lock: &StoreLock, file: StateFile, problem: &StateProblem) -> Option<PathBuf> {
     match problem {
         StateProblem::Sealed {
@@ -141,7 +140,7 @@ fn quarantine(lock: &StoreLock, file: StateFile, problem: &StateProblem) -> Opti
     }
 }
 
-/// Reads the file that this machine left before another one took the directory over. It is used
+/// Reads the file that this machine wrote before another machine used the directory. It is used
 /// until the next write.
 fn read_own_copy<T: Document>(store: &Store, seal: &Seal, file: StateFile) -> Option<T> {
     let path = store.dir().path().join(name_for(file, seal.machine()));

@@ -1,4 +1,4 @@
-//! A session: one project of one user on this machine, for as long as somebody works on it.
+//! Sessions: one user works on one project on this machine.
 
 use std::ffi::OsStr;
 use std::fs::{self, File, TryLockError};
@@ -11,42 +11,46 @@ use license_core::LicenseId;
 use license_core::session::{ProjectError, ProjectRoot, SessionId};
 use license_core::usage_report::Counts;
 
-use crate::files::{create_private, create_private_file, is_same_file, keep_owner, never_followed};
-use crate::host::{Account, Host};
+use crate::files::{create_private, create_private_file, is_same_file, keep_owner, no_follow};
+use crate::manager::{Account, Host};
 use crate::project::find_project;
 
-/// The folder of the state directory in which open sessions hold a lock each.
-const FOLDER: &str = "sessions";
+/// The directory in the state directory with a locked file for each open session.
+const DIRECTORY: &str = "sessions";
 
-/// Whether this process has cleared away what others had left when they were killed.
+/// Removes the files of crashed sessions once in each process.
 static SWEPT: Once = Once::new();
 
-/// How often a file is made anew that somebody has removed before it was locked.
+/// How often a file is created again if another process removes it before it is locked.
 const ATTEMPTS: u32 = 16;
 
-/// An open session. It ends when it is dropped, and with the process at the latest, however that ends: the system gives up its lock, and no
-/// timer has to run out.
+/// An open session.
+///
+/// It ends when it is dropped or when the process ends, because the system then releases its lock.
+/// There is no timeout.
 #[derive(Debug)]
 #[must_use = "the session ends as soon as it is dropped"]
 pub struct Session {
     id: SessionId,
     root: ProjectRoot,
-    guard: Option<Guard>,
+    lock: Option<SessionLock>,
 }
 
-/// The lock on a file of the session. Several windows on one project have one each.
+/// The locked file of a session. Several sessions on one project have a file each.
 #[derive(Debug)]
-struct Guard {
+struct SessionLock {
     file: File,
     path: PathBuf,
 }
 
 impl Session {
-    /// Opens a session on the project that the path belongs to, for a user; none is the system's user who runs this process. It is counted
-    /// for usage reports.
+    /// Opens a session on the project that contains `path`, and counts it for usage reports.
+    ///
+    /// Without `user`, the session belongs to the system user of this process.
     ///
     /// # Errors
-    /// [`ProjectError`] if the path leads to no project that can be read.
+    ///
+    /// Returns [`ProjectError`] if no readable project is found.
     pub fn open(
         host: &Host,
         license: Option<&LicenseId>,
@@ -54,15 +58,16 @@ impl Session {
         path: &Path,
     ) -> Result<Self, ProjectError> {
         let mut session = Self::find(host, license, user, path)?;
-        // Without a place for its lock a session is not counted, and works all the same.
+        // A session without a directory for its lock is not counted, but works.
         let dir = host.state_dir().filter(|dir| dir.create().is_ok());
-        let folder = dir.map(|dir| dir.path().join(FOLDER));
-        let folder = folder.filter(|folder| is_no_link(folder));
-        if let Some(folder) = &folder {
-            // Who is killed leaves a file, and else nobody might ever ask.
-            SWEPT.call_once(|| drop(open_in(folder)));
+        let directory = dir.map(|dir| dir.path().join(DIRECTORY));
+        let directory = directory.filter(|directory| is_not_a_link(directory));
+        if let Some(directory) = &directory {
+            // A killed process leaves its file, and usually no other call removes it.
+            SWEPT.call_once(|| drop(list_open(directory)));
         }
-        session.guard = folder.and_then(|folder| Guard::take(&folder, session.id).ok());
+        session.lock =
+            directory.and_then(|directory| SessionLock::acquire(&directory, session.id).ok());
         let by_system = user.is_none().then(user_of_this_process);
         let user = user.or(by_system.as_deref());
         let id = session.id.to_string();
@@ -71,10 +76,11 @@ impl Session {
         Ok(session)
     }
 
-    /// Finds the session of a project without opening it: nothing is written.
+    /// Finds the session of a project without opening it. Nothing is written.
     ///
     /// # Errors
-    /// As [`Session::open`].
+    ///
+    /// Same as [`Session::open`].
     pub fn find(
         host: &Host,
         license: Option<&LicenseId>,
@@ -89,48 +95,52 @@ impl Session {
         Ok(Self {
             id,
             root,
-            guard: None,
+            lock: None,
         })
     }
 
-    /// The sessions of this user that are open on this machine now, in this process and others.
+    /// Returns the ids of the sessions of this user that are open on this machine, in all
+    /// processes.
     ///
     /// # Errors
-    /// If the state directory can't be read.
+    ///
+    /// Returns an error if the state directory cannot be read.
     pub fn open_on(host: &Host) -> io::Result<Vec<String>> {
         match host.state_dir() {
-            Some(dir) => open_in(&dir.path().join(FOLDER)),
+            Some(dir) => list_open(&dir.path().join(DIRECTORY)),
             None => Ok(Vec::new()),
         }
     }
 
-    /// Its id.
+    /// Returns the session id.
     pub fn id(&self) -> SessionId {
         self.id
     }
 
-    /// The project.
+    /// Returns the root of the project.
     pub fn root(&self) -> &ProjectRoot {
         &self.root
     }
 
-    /// Whether others can see that it is open.
+    /// Returns whether other processes can see that the session is open.
     pub fn is_counted(&self) -> bool {
-        self.guard.is_some()
+        self.lock.is_some()
     }
 }
 
-/// A link in its place may lead root, who comes by, to a folder that is none of this user's.
-fn is_no_link(folder: &Path) -> bool {
-    !fs::symlink_metadata(folder).is_ok_and(|found| found.is_symlink())
+/// Returns whether the path is not a symbolic link. A link could lead root to a directory that does
+/// not belong to this user.
+fn is_not_a_link(directory: &Path) -> bool {
+    !fs::symlink_metadata(directory).is_ok_and(|found| found.is_symlink())
 }
 
-/// The sessions whose files somebody holds. The files of others are removed. Behind a link nobody holds any.
-fn open_in(folder: &Path) -> io::Result<Vec<String>> {
-    if !is_no_link(folder) {
+/// Returns the ids of the sessions whose files are locked, and removes the other session files.
+/// Does not follow a symbolic link.
+fn list_open(directory: &Path) -> io::Result<Vec<String>> {
+    if !is_not_a_link(directory) {
         return Ok(Vec::new());
     }
-    let entries = match fs::read_dir(folder) {
+    let entries = match fs::read_dir(directory) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         entries => entries?,
     };
@@ -138,11 +148,11 @@ fn open_in(folder: &Path) -> io::Result<Vec<String>> {
     for entry in entries {
         let entry = entry?;
         let name = entry.file_name();
-        let Some(id) = session_of(&name) else {
+        let Some(id) = id_in_name(&name) else {
             continue;
         };
         let is_file = entry.file_type().is_ok_and(|kind| kind.is_file());
-        if is_file && is_held(&entry.path()) && !open.iter().any(|known| known == id) {
+        if is_file && is_locked(&entry.path()) && !open.iter().any(|known| known == id) {
             open.push(id.to_owned());
         }
     }
@@ -150,8 +160,9 @@ fn open_in(folder: &Path) -> io::Result<Vec<String>> {
     Ok(open)
 }
 
-/// The session that a file in the folder is of; none if it is no session's, and none of ours to remove.
-fn session_of(name: &OsStr) -> Option<&str> {
+/// Returns the session id in a file name, or `None` if the name is not that of a session file,
+/// which must not be removed.
+fn id_in_name(name: &OsStr) -> Option<&str> {
     let (id, rest) = name.to_str()?.split_once('.')?;
     let (process, number) = rest.split_once('-')?;
     let is_number = |text: &str| text.parse::<u64>().is_ok();
@@ -160,16 +171,18 @@ fn session_of(name: &OsStr) -> Option<&str> {
     (is_id && is_number(process) && is_number(number)).then_some(id)
 }
 
-/// Counts the sessions of this process, to tell their files apart.
+/// Number of sessions that this process has open_no_follow. It makes their file names unique.
 static OPENED: AtomicU64 = AtomicU64::new(0);
 
-impl Guard {
-    /// Makes a file of this session's own and locks it: one that holds its lock alone can be told from one that only asks.
-    fn take(folder: &Path, id: SessionId) -> io::Result<Self> {
-        match create_private(folder) {
+impl SessionLock {
+    /// Creates a file for one session and locks it exclusively, where a process that lists sessions
+    /// uses a shared lock.
+    fn acquire(directory: &Path, id: SessionId) -> io::Result<Self> {
+        match create_private(directory) {
             Ok(()) => {
-                // What root makes for a user is the user's, unless they have put something else of root's in its place.
-                if let (Some(state), Ok(made)) = (folder.parent(), opened(folder))
+                // A directory that root creates for a user gets the user as owner, unless it was
+                // replaced by another one in the meantime.
+                if let (Some(state), Ok(made)) = (directory.parent(), open_no_follow(directory))
                     && made.metadata().is_ok_and(|made| made.is_dir())
                 {
                     keep_owner(state, &made);
@@ -180,15 +193,15 @@ impl Guard {
         }
         for _ in 0..ATTEMPTS {
             let number = OPENED.fetch_add(1, Ordering::Relaxed);
-            let path = folder.join(format!("{id}.{}-{number}", std::process::id()));
+            let path = directory.join(format!("{id}.{}-{number}", std::process::id()));
             let file = match create_private_file(&path) {
-                // One that a process of this number left behind.
+                // A process with the same id left this file.
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => continue,
                 file => file?,
             };
-            // Whoever asks may have taken it for one that was left behind, and removed it.
-            if file.try_lock().is_ok() && is_there(&file, &path) {
-                keep_owner(folder, &file);
+            // A process that lists sessions may have removed the file before it was locked.
+            if file.try_lock().is_ok() && is_still_at(&file, &path) {
+                keep_owner(directory, &file);
                 return Ok(Self { file, path });
             }
         }
@@ -196,41 +209,42 @@ impl Guard {
     }
 }
 
-fn opened(path: &Path) -> io::Result<File> {
-    never_followed(File::options().read(true)).open(path)
+fn open_no_follow(path: &Path) -> io::Result<File> {
+    no_follow(File::options().read(true)).open(path)
 }
 
-/// Returns whether the path still leads to the opened file.
-fn is_there(file: &File, path: &Path) -> bool {
-    let (opened, there) = (file.metadata(), fs::symlink_metadata(path));
-    matches!((opened, there), (Ok(opened), Ok(there)) if is_same_file(&opened, &there))
+/// Returns whether the path still leads to the open_no_follow file.
+fn is_still_at(file: &File, path: &Path) -> bool {
+    let (open_no_follow, there) = (file.metadata(), fs::symlink_metadata(path));
+    matches!((open_no_follow, there), (Ok(open_no_follow), Ok(there)) if is_same_file(&open_no_follow, &there))
 }
 
-/// Whether somebody holds it; what nobody holds was left behind, and is removed. A link is held by nobody, and left.
-fn is_held(path: &Path) -> bool {
-    let Ok(file) = opened(path) else {
+/// Returns whether a process has locked the file. Removes a file that is not locked, and ignores a
+/// symbolic link.
+fn is_locked(path: &Path) -> bool {
+    let Ok(file) = open_no_follow(path) else {
         return false;
     };
-    // Shared, so that two who ask at once don't take each other for a session.
+    // Shared, so that two processes that list sessions do not mistake each other for a session.
     match file.try_lock_shared() {
         Err(TryLockError::WouldBlock) => true,
         Ok(()) => {
             let _ = fs::remove_file(path);
             false
         }
-        // Where nothing can be locked nothing is known.
+        // Where files cannot be locked, open sessions are unknown.
         Err(TryLockError::Error(_)) => false,
     }
 }
 
-impl Drop for Guard {
+impl Drop for SessionLock {
     fn drop(&mut self) {
         let _ = fs::remove_file(&self.path);
         let _ = self.file.unlock();
     }
 }
 
-/// The user by number where the system has numbers, for a name in the environment can be anybody's.
+/// Returns the user id of this process. A user name from the environment could be set by anybody.
 #[cfg(unix)]
 fn user_of_this_process() -> String {
     format!("uid:{}", rustix::process::geteuid().as_raw())
@@ -246,8 +260,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_no_sessions_file_is_not_removed() {
-        let folder = tempfile::tempdir().unwrap();
+    fn only_session_files_are_removed() {
+        let directory = tempfile::tempdir().unwrap();
         let id = "sess_00112233445566778899aabbccddeeff";
         let ours = format!("{id}.4711-0");
         let others = [
@@ -258,40 +272,43 @@ mod tests {
             id,
         ];
         for name in others.iter().chain([&ours.as_str()]) {
-            fs::write(folder.path().join(name), "").unwrap();
+            fs::write(directory.path().join(name), "").unwrap();
         }
-        assert_eq!(open_in(folder.path()).unwrap(), [""; 0]);
-        assert!(!folder.path().join(&ours).exists(), "nobody holds it");
+        assert_eq!(list_open(directory.path()).unwrap(), [""; 0]);
+        assert!(!directory.path().join(&ours).exists(), "it is not locked");
         for name in others {
-            assert!(folder.path().join(name).exists(), "{name}");
+            assert!(directory.path().join(name).exists(), "{name}");
         }
-        let held = Guard::take(folder.path(), open_id()).unwrap();
-        assert_eq!(open_in(folder.path()).unwrap(), [open_id().to_string()]);
+        let held = SessionLock::acquire(directory.path(), open_id()).unwrap();
+        assert_eq!(
+            list_open(directory.path()).unwrap(),
+            [open_id().to_string()]
+        );
         drop(held);
-        assert_eq!(open_in(folder.path()).unwrap(), [""; 0]);
+        assert_eq!(list_open(directory.path()).unwrap(), [""; 0]);
     }
 
-    /// A state directory, and beside it a folder with a session's file that nobody holds.
+    /// Returns a state directory, and the session file in another directory, which is not locked.
     #[cfg(unix)]
-    fn beside() -> (tempfile::TempDir, Host, std::path::PathBuf) {
+    fn with_other_directory() -> (tempfile::TempDir, Host, std::path::PathBuf) {
         let scratch = tempfile::tempdir().unwrap();
         let (state, other) = (scratch.path().join("state"), scratch.path().join("other"));
-        for folder in [&state, &other] {
-            create_private(folder).unwrap();
+        for directory in [&state, &other] {
+            create_private(directory).unwrap();
         }
         let theirs = other.join("sess_00112233445566778899aabbccddeeff.4711-0");
         fs::write(&theirs, "theirs").unwrap();
         let product = license_core::Matrix::built_in().product();
-        let host = Host::at(product, crate::paths::StateDir::at(state));
+        let host = Host::at(product, crate::state_dir::StateDir::at(state));
         (scratch, host, theirs)
     }
 
     #[test]
     #[cfg(unix)]
-    fn behind_a_link_no_session_is_looked_for_and_none_removed() {
-        let (scratch, host, theirs) = beside();
-        let folder = scratch.path().join("state").join(FOLDER);
-        std::os::unix::fs::symlink(scratch.path().join("other"), folder).unwrap();
+    fn sessions_behind_a_symbolic_link_are_neither_listed_nor_removed() {
+        let (scratch, host, theirs) = with_other_directory();
+        let sessions = scratch.path().join("state").join(DIRECTORY);
+        std::os::unix::fs::symlink(scratch.path().join("other"), sessions).unwrap();
         assert_eq!(Session::open_on(&host).unwrap(), [""; 0]);
         assert!(theirs.exists());
         let session = Session::open(&host, None, None, scratch.path()).unwrap();
@@ -304,33 +321,33 @@ mod tests {
 
     #[test]
     #[cfg(unix)]
-    fn a_file_that_is_a_link_is_no_session_whoever_holds_what_it_leads_to() {
-        let (scratch, host, theirs) = beside();
-        let folder = scratch.path().join("state").join(FOLDER);
-        create_private(&folder).unwrap();
-        let link = folder.join(theirs.file_name().unwrap());
+    fn a_symbolic_link_is_not_a_session_even_if_its_target_is_locked() {
+        let (scratch, host, theirs) = with_other_directory();
+        let sessions = scratch.path().join("state").join(DIRECTORY);
+        create_private(&sessions).unwrap();
+        let link = sessions.join(theirs.file_name().unwrap());
         std::os::unix::fs::symlink(&theirs, &link).unwrap();
         let held = File::open(&theirs).unwrap();
         held.lock().unwrap();
         assert!(
-            !is_held(&link),
-            "also if it became one after it was looked at"
+            !is_locked(&link),
+            "also if it became a link after it was examined"
         );
         assert_eq!(Session::open_on(&host).unwrap(), [""; 0]);
         drop(held);
-        assert!(!is_held(&link));
+        assert!(!is_locked(&link));
         assert!(theirs.exists() && link.is_symlink());
         assert_eq!(fs::read(&theirs).unwrap(), b"theirs");
     }
 
     #[test]
     #[cfg(unix)]
-    fn what_is_given_to_the_user_is_no_link() {
-        let (scratch, _, theirs) = beside();
+    fn opening_for_a_change_of_owner_does_not_follow_a_symbolic_link() {
+        let (scratch, _, theirs) = with_other_directory();
         let link = scratch.path().join("link");
         std::os::unix::fs::symlink(theirs.parent().unwrap(), &link).unwrap();
-        assert!(opened(&link).is_err());
-        assert!(opened(theirs.parent().unwrap()).is_ok());
+        assert!(open_no_follow(&link).is_err());
+        assert!(open_no_follow(theirs.parent().unwrap()).is_ok());
     }
 
     fn open_id() -> SessionId {

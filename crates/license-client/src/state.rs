@@ -1,47 +1,46 @@
-//! The state of a machine: the clock's high-water mark, the quotas used today, and the latest
+//! The state of a machine: the clock's high-water mark, the quota counters of today, and the latest
 //! validation tokens.
 //!
-//! The state is kept twice, in `license.cache` and in `quota`, so that nobody gains anything by
-//! removing one of the two. Both also hold the counts for usage reports since the last entry was
-//! written to `usage`.
+//! The state is stored twice, in `license.cache` and in `quota`, so that removing one of the two
+//! files gains nothing. Both files also contain the usage counts since the last entry of `usage`.
 
-pub(crate) mod seen;
+pub(crate) mod seen_lists;
 
 use license_core::usage_report::{Closed, Period};
 use license_core::{HighWater, LicenseId, MAX_FILE_BYTES, Nonce, Tally};
 use serde_json::{Value, json};
 
-use self::seen::SeenLists;
-use crate::paths::StateFile;
+use self::seen_lists::SeenLists;
 use crate::problem::StateProblem;
-use crate::sealed::Seal;
+use crate::seal::Seal;
 use crate::sealed_file::{self, Document, Durability};
+use crate::state_dir::StateFile;
 use crate::store::{Damaged, Store, StoreError, StoreLock};
 
-/// What a machine remembers.
+/// The state of a machine.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct State {
     pub(crate) high_water: HighWater,
-    pub(crate) tally: Tally,
-    /// Each in armor.
+    pub(crate) quota_counters: Tally,
+    /// Validation tokens in armor.
     pub(crate) validations: Vec<String>,
-    /// What was counted since the last entry of the usage report.
+    /// Usage counts since the last entry of the usage report.
     pub(crate) period: Option<Period>,
-    /// Entries that are closed and may not be in the journal yet.
+    /// Closed entries that may not be in the journal yet.
     pub(crate) closed: Vec<Closed>,
     /// The newest revocation list of each signing key.
     pub(crate) lists: SeenLists,
-    /// Licenses that were given up here, each by the nonce of its activation.
-    pub(crate) given_up: Vec<(LicenseId, Nonce)>,
-    /// The clock repairs that were used.
+    /// Deactivated licenses, each with the nonce of its activation.
+    pub(crate) deactivated: Vec<(LicenseId, Nonce)>,
+    /// The nonces of the clock repairs that were used.
     pub(crate) repaired: Vec<Nonce>,
 }
 
-/// The state is not in both of its files.
+/// The state could not be written to both files.
 #[derive(Debug)]
 pub(crate) struct Unsaved {
     pub(crate) source: StoreError,
-    /// It is in one, so that what it counts must not be counted again.
+    /// It was written to one file, so its counts must not be counted again.
     pub(crate) is_in_one: bool,
 }
 
@@ -53,21 +52,21 @@ impl From<Unsaved> for StoreError {
 
 const FILES: [StateFile; 2] = [StateFile::Cache, StateFile::Quota];
 
-/// What was read, and whether it is all there is.
+/// The state that was read, and the problems.
 #[derive(Debug, Default)]
 pub(crate) struct Loaded {
     pub(crate) state: State,
     pub(crate) problems: Vec<StateProblem>,
-    /// A file is there that can't be read for now: what is written in its place would lose it.
+    /// A file exists but cannot be read now. A write would lose its content.
     pub(crate) is_partial: bool,
 }
 
-/// The most bytes of validation tokens that are kept: with seal and JSON they stay below
+/// The most bytes of validation tokens that are stored. Sealed and as JSON they stay below
 /// [`State::CAP`].
 const MAX_VALIDATIONS: usize = MAX_FILE_BYTES;
 
-/// The most bytes of counts for usage reports: at most 8 licenses of about 25 KiB each, and 15 closed
-/// entries that wait, of about 60 KiB.
+/// The most bytes of usage counts: at most 8 licenses of about 25 KiB each, and 15 waiting closed
+/// entries of about 60 KiB each.
 const MAX_USAGE: usize = 1 << 20;
 
 impl State {
@@ -81,8 +80,8 @@ impl State {
         Loaded::from_files(|file| sealed_file::load_locked(lock, store, seal, file))
     }
 
-    /// Writes both files. The counts are safe once the second is written: a process that dies before
-    /// that has acknowledged nothing.
+    /// Writes both files. The counts are durable once the second file is written. A process that
+    /// crashes before that has acknowledged nothing.
     pub(crate) fn save(
         &self,
         lock: &StoreLock,
@@ -96,7 +95,7 @@ impl State {
         save(StateFile::Quota, quota).map_err(unsaved(true))
     }
 
-    /// What two copies know together.
+    /// Combines two copies of the state.
     pub(crate) fn merged(self, other: Self) -> Self {
         let period = match (self.period, other.period) {
             (Some(one), Some(two)) => Some(one.merged(two)),
@@ -104,18 +103,18 @@ impl State {
         };
         Self {
             high_water: self.high_water.merged(other.high_water),
-            tally: self.tally.merged(other.tally),
-            validations: united(self.validations, other.validations),
+            quota_counters: self.quota_counters.merged(other.quota_counters),
+            validations: union(self.validations, other.validations),
             period,
-            closed: united(self.closed, other.closed),
+            closed: union(self.closed, other.closed),
             lists: self.lists.merged(other.lists),
-            given_up: united(self.given_up, other.given_up),
-            repaired: united(self.repaired, other.repaired),
+            deactivated: union(self.deactivated, other.deactivated),
+            repaired: union(self.repaired, other.repaired),
         }
     }
 
-    /// Keeps these tokens, in this order: of too many the last are left out.
-    pub(crate) fn keep(&mut self, validations: impl IntoIterator<Item = String>) {
+    /// Stores these tokens in this order. The last ones are dropped if they exceed the limit.
+    pub(crate) fn set_validations(&mut self, validations: impl IntoIterator<Item = String>) {
         let mut bytes = 0;
         let fits = |block: &String| {
             bytes += block.len();
@@ -132,12 +131,12 @@ impl Document for State {
     fn to_json(&self) -> Value {
         json!({
             "high_water": self.high_water.to_json(),
-            "tally": self.tally.to_json(),
+            "tally": self.quota_counters.to_json(),
             "validations": self.validations,
             "usage": self.period.as_ref().map(Period::to_json),
             "usage_closed": self.closed.iter().map(Closed::to_json).collect::<Value>(),
             "lists": self.lists.to_json(),
-            "given_up": self.given_up.iter().map(|(license, nonce)| json!([license.as_str(), nonce.to_string()])).collect::<Value>(),
+            "given_up": self.deactivated.iter().map(|(license, nonce)| json!([license.as_str(), nonce.to_string()])).collect::<Value>(),
             "repaired": self.repaired.iter().map(Nonce::to_string).collect::<Value>(),
         })
     }
@@ -147,20 +146,20 @@ impl Document for State {
         let validations = validations.map(|block| block.as_str().map(str::to_owned));
         Some(Self {
             high_water: HighWater::from_json(members.get("high_water")?)?,
-            tally: Tally::from_json(members.get("tally")?)?,
+            quota_counters: Tally::from_json(members.get("tally")?)?,
             validations: validations.collect::<Option<_>>()?,
-            // Usage counts that cannot be read stop nothing.
+            // Unreadable usage counts stop nothing.
             period: members.get("usage").and_then(Period::from_json),
-            closed: optional(members, "usage_closed", closed_of).unwrap_or_default(),
+            closed: optional(members, "usage_closed", parse_closed).unwrap_or_default(),
             lists: optional(members, "lists", SeenLists::from_json)?,
-            given_up: optional(members, "given_up", given_up_of)?,
-            repaired: optional(members, "repaired", repaired_of)?,
+            deactivated: optional(members, "given_up", parse_deactivated)?,
+            repaired: optional(members, "repaired", parse_repaired)?,
         })
     }
 }
 
-/// Both, each entry once.
-fn united<T: PartialEq>(mut one: Vec<T>, other: Vec<T>) -> Vec<T> {
+/// Returns the entries of both, each once.
+fn union<T: PartialEq>(mut one: Vec<T>, other: Vec<T>) -> Vec<T> {
     for entry in other {
         if !one.contains(&entry) {
             one.push(entry);
@@ -169,8 +168,8 @@ fn united<T: PartialEq>(mut one: Vec<T>, other: Vec<T>) -> Vec<T> {
     one
 }
 
-/// Returns a member that an older program did not write. `None` stands for one that is malformed:
-/// to take it for an empty one would bring a deactivated license back.
+/// Returns a member that an older program did not write. `None` means that the member is malformed:
+/// to treat it as empty would reactivate a deactivated license.
 fn optional<T: Default>(
     members: &Value,
     name: &str,
@@ -179,7 +178,7 @@ fn optional<T: Default>(
     members.get(name).map_or_else(|| Some(T::default()), parse)
 }
 
-fn given_up_of(entries: &Value) -> Option<Vec<(LicenseId, Nonce)>> {
+fn parse_deactivated(entries: &Value) -> Option<Vec<(LicenseId, Nonce)>> {
     let entry = |entry: &Value| {
         let license = LicenseId::parse(entry.get(0)?.as_str()?)?;
         Some((license, Nonce::parse(entry.get(1)?.as_str()?)?))
@@ -187,12 +186,12 @@ fn given_up_of(entries: &Value) -> Option<Vec<(LicenseId, Nonce)>> {
     entries.as_array()?.iter().map(entry).collect()
 }
 
-fn repaired_of(nonces: &Value) -> Option<Vec<Nonce>> {
+fn parse_repaired(nonces: &Value) -> Option<Vec<Nonce>> {
     let nonces = nonces.as_array()?.iter();
     nonces.map(|nonce| Nonce::parse(nonce.as_str()?)).collect()
 }
 
-fn closed_of(closed: &Value) -> Option<Vec<Closed>> {
+fn parse_closed(closed: &Value) -> Option<Vec<Closed>> {
     closed.as_array()?.iter().map(Closed::from_json).collect()
 }
 

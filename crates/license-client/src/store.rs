@@ -1,10 +1,10 @@
-//! Reading and writing the state directory so that a crash or a second process loses nothing.
+//! Reads and writes the state directory so that neither a crash nor a second process loses data.
 //!
-//! Readers need no lock: a file is replaced by a rename, so they see the old one or the new one, whole. Writers hold the
-//! lock from the read that they decide by until their write.
+//! Readers need no lock: a file is replaced by a rename, so they see either the old or the new
+//! file. Writers hold the lock from the read on which they base a decision until their write.
 
 mod lock_file;
-mod undo;
+mod transaction;
 
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Write};
@@ -15,25 +15,26 @@ use std::time::Duration;
 use thiserror::Error;
 
 use crate::files::{keep_owner, read_capped, sync_directory};
-use crate::paths::{StateDir, StateFile};
+use crate::state_dir::{StateDir, StateFile};
 
-/// Long enough for a slow disk to finish somebody's write, short enough that a person still waits for the error.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a writer waits for the lock: enough for another write on a slow disk, but not too long
+/// for a user who waits.
+const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
 const FIRST_PAUSE: Duration = Duration::from_millis(1);
 const LONGEST_PAUSE: Duration = Duration::from_millis(10);
 
-/// Follows the name of a file that was put aside, before a number.
-const ASIDE: &str = ".damaged-";
+/// Comes between the name of a quarantined file and its number.
+const QUARANTINED: &str = ".damaged-";
 
-/// Begins the name of every file that is not finished.
+/// Prefix of the names of incomplete files.
 const UNFINISHED: &str = ".unfinished-";
 
-/// What happens to a damaged file.
+/// How a damaged file is treated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Damaged {
-    /// It is renamed, so that nothing takes it for a whole one.
+    /// It is renamed, so that it is not used.
     Quarantine,
-    /// It stays, because nothing may change.
+    /// It stays, because nothing may be changed.
     Leave,
 }
 
@@ -43,8 +44,8 @@ pub(crate) enum Damaged {
 /// use license_client::{StateDir, StateFile, Store};
 ///
 /// # let scratch = tempfile::tempdir()?;
-/// # let folder = scratch.path().join("state");
-/// let store = Store::new(StateDir::at(folder));
+/// # let directory = scratch.path().join("state");
+/// let store = Store::new(StateDir::at(directory));
 /// assert_eq!(store.read(StateFile::License, 64 * 1024)?, None);
 ///
 /// let lock = store.lock()?;
@@ -59,24 +60,25 @@ pub struct Store {
 }
 
 impl Store {
-    /// The store in `dir`. Touches nothing yet.
+    /// Returns the store in `dir`. Does not access the file system.
     pub fn new(dir: StateDir) -> Self {
         Self { dir }
     }
 
-    /// Where it is.
+    /// Returns the state directory.
     pub fn dir(&self) -> &StateDir {
         &self.dir
     }
 
-    /// Reads a file of at most `cap` bytes; `None` if there is none.
+    /// Reads a file of at most `cap` bytes. Returns `None` if it does not exist.
     ///
     /// # Errors
     ///
-    /// [`StoreError::TooLarge`], [`StoreError::NotAFile`], or [`StoreError::Unreadable`].
+    /// Returns [`StoreError::TooLarge`], [`StoreError::NotAFile`] or [`StoreError::Unreadable`].
     pub fn read(&self, file: StateFile, cap: usize) -> Result<Option<Vec<u8>>, StoreError> {
-        if undo::is_begun(&self.dir) {
-            // Where somebody has died over it, to lock puts back what was before; where somebody is at it, this changes nothing.
+        if transaction::is_active(&self.dir) {
+            // If a writer crashed, taking the lock restores the previous files. If a writer is
+            // active, this has no effect.
             drop(self.lock_within(Duration::ZERO));
         }
         let path = self.dir.file(file);
@@ -91,7 +93,7 @@ impl Store {
         }
     }
 
-    /// The damaged files that were put aside under these names, in the order of their paths.
+    /// Returns the quarantined copies of these files, sorted by path.
     pub fn set_aside(&self, files: &[StateFile]) -> Vec<PathBuf> {
         let entries = fs::read_dir(self.dir.path())
             .into_iter()
@@ -101,7 +103,7 @@ impl Store {
             let mut names = files.iter().map(|file| file.name());
             names.any(|own| {
                 name.strip_prefix(own)
-                    .is_some_and(|rest| rest.starts_with(ASIDE))
+                    .is_some_and(|rest| rest.starts_with(QUARANTINED))
             })
         };
         let paths = entries.filter(|entry| entry.file_name().to_str().is_some_and(is_such));
@@ -110,8 +112,8 @@ impl Store {
         paths
     }
 
-    /// Renames a damaged file as [`StoreLock::set_aside`] does, and returns its new path. A file
-    /// stays if another process is writing, or has replaced it in the meantime.
+    /// Quarantines a damaged file and returns its new path. The file stays if another process is
+    /// writing, or has replaced it in the meantime.
     pub(crate) fn quarantine(
         &self,
         file: StateFile,
@@ -121,7 +123,8 @@ impl Store {
         is_damaged().then(|| lock.set_aside(file).ok())?
     }
 
-    /// What killed writers left, and what somebody is writing now, in the order of their paths. Whoever writes next clears it.
+    /// Returns the incomplete files of crashed and active writers, sorted by path. The next writer
+    /// removes them.
     pub fn unfinished(&self) -> Vec<PathBuf> {
         let entries = fs::read_dir(self.dir.path()).into_iter().flatten();
         let names = entries.flatten().filter(is_unfinished);
@@ -130,21 +133,22 @@ impl Store {
         paths
     }
 
-    /// Waits up to 10 seconds to be the only writer, in this process or another.
+    /// Waits up to 10 seconds for the writer lock.
     ///
     /// # Errors
     ///
-    /// [`StoreError::Busy`] when another one still writes, [`StoreError::ReadOnly`] or [`StoreError::Unwritable`] when the
-    /// folder or its lock cannot be made.
+    /// Returns [`StoreError::Busy`] if another writer still has the lock. Returns
+    /// [`StoreError::ReadOnly`] or [`StoreError::Unwritable`] if the directory or its lock file
+    /// cannot be created.
     pub fn lock(&self) -> Result<StoreLock, StoreError> {
-        self.lock_within(PATIENCE)
+        self.lock_within(LOCK_TIMEOUT)
     }
 
-    /// [`Store::lock`] with another patience; zero tries once.
+    /// Waits up to `patience` for the writer lock. Zero tries once.
     ///
     /// # Errors
     ///
-    /// As [`Store::lock`].
+    /// Same as [`Store::lock`].
     pub fn lock_within(&self, patience: Duration) -> Result<StoreLock, StoreError> {
         self.dir
             .create()
@@ -157,13 +161,13 @@ impl Store {
             dir: self.dir.clone(),
             file,
         };
-        lock.sweep();
+        lock.remove_incomplete();
         lock.recover();
         Ok(lock)
     }
 }
 
-/// The right to write, until it is dropped or the process ends.
+/// The writer lock. It is released when it is dropped or the process ends.
 #[derive(Debug)]
 #[must_use = "the lock is released as soon as it is dropped"]
 pub struct StoreLock {
@@ -172,29 +176,31 @@ pub struct StoreLock {
 }
 
 impl StoreLock {
-    /// Replaces a file. Once this returns, `bytes` survive a loss of power; until then the old content does.
+    /// Replaces a file. When this returns, `bytes` survive a loss of power; before, the old content
+    /// does.
     ///
     /// # Errors
     ///
-    /// [`StoreError::ReadOnly`] or [`StoreError::Unwritable`].
+    /// Returns [`StoreError::ReadOnly`] or [`StoreError::Unwritable`].
     pub fn write(&self, file: StateFile, bytes: &[u8]) -> Result<(), StoreError> {
         self.replace(file, bytes, true)
     }
 
-    /// The same for what may be lost with the power, but not by the end of a process: many times as fast.
+    /// Replaces a file without syncing it. The new content survives the end of the process, but not
+    /// a loss of power. This is many times faster.
     ///
     /// # Errors
     ///
-    /// As [`StoreLock::write`].
+    /// Same as [`StoreLock::write`].
     pub fn write_unsynced(&self, file: StateFile, bytes: &[u8]) -> Result<(), StoreError> {
         self.replace(file, bytes, false)
     }
 
-    /// Removes a file, and tells whether there was one.
+    /// Removes a file. Returns whether it existed.
     ///
     /// # Errors
     ///
-    /// [`StoreError::ReadOnly`] or [`StoreError::Unwritable`].
+    /// Returns [`StoreError::ReadOnly`] or [`StoreError::Unwritable`].
     pub fn remove(&self, file: StateFile) -> Result<bool, StoreError> {
         let path = self.dir.file(file);
         match fs::remove_file(&path).and_then(|()| sync_directory(self.dir.path())) {
@@ -204,11 +210,13 @@ impl StoreLock {
         }
     }
 
-    /// Renames a file to this name in the same folder, in place of what is there, and returns its new path.
+    /// Renames a file within the directory and returns its new path. An existing file with that
+    /// name is replaced.
     ///
     /// # Errors
     ///
-    /// [`StoreError::ReadOnly`] or [`StoreError::Unwritable`], also when there is no such file.
+    /// Returns [`StoreError::ReadOnly`] or [`StoreError::Unwritable`], also if the file does not
+    /// exist.
     pub(crate) fn rename(&self, file: StateFile, name: &str) -> Result<PathBuf, StoreError> {
         let (path, to) = (self.dir.file(file), self.dir.path().join(name));
         match fs::rename(&path, &to) {
@@ -217,26 +225,28 @@ impl StoreLock {
         }
     }
 
-    /// Removes what was put aside of these files.
-    pub(crate) fn clear_aside(&self, files: &[StateFile]) {
+    /// Removes the quarantined copies of these files.
+    pub(crate) fn clear_quarantine(&self, files: &[StateFile]) {
         for path in Store::new(self.dir.clone()).set_aside(files) {
-            // What can't be removed is only told once more.
+            // A file that cannot be removed is only reported once more.
             let _ = fs::remove_file(path);
         }
     }
 
-    /// Renames a damaged file to the first free `NAME.damaged-N`, counted from 1, and returns its new path.
+    /// Quarantines a damaged file: renames it to the first free `NAME.damaged-N`, counted from 1,
+    /// and returns the new path.
     ///
     /// # Errors
     ///
-    /// [`StoreError::ReadOnly`] or [`StoreError::Unwritable`], also when there is no such file.
+    /// Returns [`StoreError::ReadOnly`] or [`StoreError::Unwritable`], also if the file does not
+    /// exist.
     pub fn set_aside(&self, file: StateFile) -> Result<PathBuf, StoreError> {
         let path = self.dir.file(file);
-        self.rename_aside(&path, file.name())
+        self.rename_to_quarantine(&path, file.name())
             .map_err(|source| StoreError::on_write(path, source))
     }
 
-    /// The error of what could not be made ready for writing.
+    /// Returns the error for content that could not be prepared for writing.
     pub(crate) fn unwritable(&self, file: StateFile, source: io::Error) -> StoreError {
         let path = self.dir.file(file);
         StoreError::Unwritable { path, source }
@@ -249,7 +259,8 @@ impl StoreLock {
     }
 
     fn try_replace(&self, path: &Path, bytes: &[u8], is_synced: bool) -> io::Result<()> {
-        // In the same folder, for a rename works within one file system only; 0600 as tempfile makes them.
+        // In the same directory, because a rename works only within a file system. tempfile creates
+        // files with mode 0600.
         let mut unfinished = tempfile::Builder::new()
             .prefix(UNFINISHED)
             .tempfile_in(self.dir.path())?;
@@ -265,24 +276,25 @@ impl StoreLock {
         Ok(())
     }
 
-    fn rename_aside(&self, path: &Path, name: &str) -> io::Result<PathBuf> {
-        let aside = (1_u64..)
-            .map(|number| self.dir.path().join(format!("{name}{ASIDE}{number}")))
+    fn rename_to_quarantine(&self, path: &Path, name: &str) -> io::Result<PathBuf> {
+        let quarantined = (1_u64..)
+            .map(|number| self.dir.path().join(format!("{name}{QUARANTINED}{number}")))
             .find(|candidate| is_free(candidate))
             .ok_or(io::ErrorKind::AlreadyExists)?;
-        fs::rename(path, &aside)?;
+        fs::rename(path, &quarantined)?;
         sync_directory(self.dir.path())?;
-        Ok(aside)
+        Ok(quarantined)
     }
 
-    /// Clears what killed writers left: whoever holds the lock knows that nobody is writing.
-    fn sweep(&self) {
+    /// Removes the files of crashed writers. The lock guarantees that there is no active writer.
+    fn remove_incomplete(&self) {
         let entries = fs::read_dir(self.dir.path()).into_iter().flatten();
         for entry in entries.flatten().filter(is_unfinished) {
-            // What cannot be removed only takes up room.
-            let _ = match entry.path().is_dir() {
-                true => fs::remove_dir_all(entry.path()),
-                false => fs::remove_file(entry.path()),
+            // A file that cannot be removed only occupies space.
+            let _ = if entry.path().is_dir() {
+                fs::remove_dir_all(entry.path())
+            } else {
+                fs::remove_file(entry.path())
             };
         }
     }
@@ -290,7 +302,8 @@ impl StoreLock {
 
 impl Drop for StoreLock {
     fn drop(&mut self) {
-        // Closing would do, except while a child that another thread is starting still holds a copy of the descriptor.
+        // Closing the file is not enough while a child process that another thread is starting has
+        // a copy of the descriptor.
         let _ = self.file.unlock();
     }
 }
@@ -300,8 +313,8 @@ fn is_unfinished(entry: &fs::DirEntry) -> bool {
     name.as_encoded_bytes().starts_with(UNFINISHED.as_bytes())
 }
 
-/// Tries again and again, for a lock that waits by itself cannot be given up. The pauses are what is counted, so that a
-/// clock which jumps changes nothing.
+/// Polls the lock, because a blocking lock cannot time out. Counts the pauses instead of reading
+/// the clock, which may be set in the meantime.
 fn wait_for(file: &File, path: PathBuf, patience: Duration) -> Result<(), StoreError> {
     let (mut left, mut pause) = (patience, FIRST_PAUSE);
     loop {
@@ -318,7 +331,7 @@ fn wait_for(file: &File, path: PathBuf, patience: Duration) -> Result<(), StoreE
     }
 }
 
-/// Nothing there, not even a symlink that leads nowhere.
+/// Returns whether nothing exists at the path, not even a dangling symbolic link.
 fn is_free(path: &Path) -> bool {
     fs::symlink_metadata(path).is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
 }
@@ -327,8 +340,8 @@ fn is_free(path: &Path) -> bool {
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum StoreError {
-    /// The state directory or a file in it may not be written, so the caller can only continue
-    /// without keeping state.
+    /// The state directory or a file in it may not be written. The caller can only continue without
+    /// saving state.
     #[error("{} is read-only", path.display())]
     ReadOnly {
         /// The path that could not be written.
@@ -352,22 +365,22 @@ pub enum StoreError {
         /// The system's error.
         source: io::Error,
     },
-    /// A directory, a pipe or a device is in the place of a file.
+    /// The path of a file is a directory, a pipe or a device.
     #[error("{} is not a regular file", path.display())]
     NotAFile {
-        /// Its path.
+        /// The path.
         path: PathBuf,
     },
-    /// The file is larger than any that this program writes.
+    /// The file is larger than any file that this program writes.
     #[error("{} is larger than {cap} bytes", path.display())]
     TooLarge {
         /// The file.
         path: PathBuf,
-        /// The most bytes that it may have.
+        /// The largest permitted size in bytes.
         cap: usize,
     },
-    /// Another process, or another thread of this one, held the lock all the time.
-    #[error("another process has held {} for {patience:?}", path.display())]
+    /// Another process, or another thread of this one, has the lock.
+    #[error("another process has locked {} for {patience:?}", path.display())]
     Busy {
         /// The lock file.
         path: PathBuf,

@@ -1,4 +1,4 @@
-//! Whether the product is used to build something here, or runs in what was built.
+//! The usage type: whether the product builds something here, or runs in a deployed application.
 
 use std::ffi::{OsStr, OsString};
 use std::fmt;
@@ -15,13 +15,13 @@ mod error;
 pub use self::error::UsageTypeError;
 use crate::files::read_capped;
 
-/// The file, in the product's entry of a project, that may name the usage type.
+/// The project's file, in the product's entry, that may contain the usage type.
 const PROJECT_FILE: &str = "project.toml";
 
-/// A project file is a page of settings. One that is much longer is something else.
+/// The largest size of a project file in bytes. A page of settings is much shorter.
 const MAX_PROJECT_FILE: usize = 64 * 1024;
 
-/// Files that a project has and a deployed application leaves behind, by the tools that read them.
+/// Files that are in a project but not in a deployed application, by build tool.
 const MANIFESTS: &[&str] = &[
     "Cargo.toml",
     "package.json",
@@ -47,61 +47,63 @@ const MANIFESTS: &[&str] = &[
     "stack.yaml",
 ];
 
-/// The same, where a project names the file.
+/// Extensions of such files, where the project chooses the name.
 const MANIFEST_EXTENSIONS: &[&str] = &["sln", "slnx", "csproj", "fsproj", "vbproj", "cabal"];
 
-/// What surrounds a process, as far as it tells how the product is used.
+/// The environment of a process that determines the usage type.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Surroundings {
-    /// What the environment variable [`usage_variable`] holds; empty counts as not set.
+    /// The value of the environment variable [`usage_variable`]. An empty value counts as not set.
     pub variable: Option<OsString>,
     /// Whether the process runs in a container.
     pub in_container: bool,
-    /// Whether a person is at its terminal.
+    /// Whether the process has a terminal.
     pub on_terminal: bool,
 }
 
-/// How the product is used here, and how that is known.
+/// The usage type, and the reason for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DetectedUsage {
-    /// How it is used.
+    /// The usage type.
     pub usage_type: UsageType,
-    /// What says so.
+    /// The reason.
     pub reason: UsageReason,
 }
 
-/// What says how the product is used.
+/// The reason for a usage type.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum UsageReason {
-    /// The environment does.
+    /// The environment variable is set.
     Variable {
         /// The variable, such as `CODITECT_USAGE_TYPE`.
         name: String,
     },
-    /// The project does.
+    /// The project file contains it.
     ProjectFile {
-        /// Its file.
+        /// The project file.
         path: PathBuf,
     },
-    /// Nobody does, but it runs in a container, without a terminal and without a project's sources: a runtime.
+    /// The process runs in a container without a terminal, and there are no project sources: a
+    /// runtime.
     Deployed {
-        /// Where no sources are.
+        /// The directory without sources.
         path: PathBuf,
     },
-    /// It runs in a container without a terminal, but on a project's sources, as a build does.
+    /// The process runs in a container without a terminal, but there are project sources, as in a
+    /// build.
     Sources {
-        /// Where the sources are.
+        /// The directory with the sources.
         path: PathBuf,
     },
-    /// It runs in a container, but a person is at the terminal.
+    /// The process runs in a container, but on a terminal.
     Terminal,
-    /// Nothing says otherwise.
+    /// Nothing indicates a runtime.
     Default,
 }
 
 impl UsageReason {
-    /// The name in reports.
+    /// Returns the name in reports.
     pub fn as_str(&self) -> &'static str {
         match self {
             Self::Variable { .. } => "variable",
@@ -117,8 +119,8 @@ impl UsageReason {
 impl fmt::Display for UsageReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Variable { name } => write!(f, "the environment variable {name} says so"),
-            Self::ProjectFile { path } => write!(f, "{} says so", path.display()),
+            Self::Variable { name } => write!(f, "set by the environment variable {name}"),
+            Self::ProjectFile { path } => write!(f, "set in {}", path.display()),
             Self::Deployed { path } => write!(
                 f,
                 "it runs in a container without a terminal, and there are no project sources in {}",
@@ -128,21 +130,25 @@ impl fmt::Display for UsageReason {
                 write!(f, "there are project sources in {}", path.display())
             }
             Self::Terminal => f.write_str("it runs in a container, but on a terminal"),
-            Self::Default => f.write_str("nothing says otherwise"),
+            Self::Default => f.write_str("the default"),
         }
     }
 }
 
-/// The environment variable that names the usage type, such as `CODITECT_USAGE_TYPE`.
+/// Returns the environment variable for the usage type, such as `CODITECT_USAGE_TYPE`.
 pub fn usage_variable(product: ProductCode) -> String {
     format!("{product}_USAGE_TYPE")
 }
 
-/// Says how the product is used in a project.
+/// Detects the usage type of the product in a project.
 ///
-/// The environment variable decides, else `usage_type` in `.coditect/project.toml` of the project root, each of which
-/// must say `builder` or `runtime`. Else it is `runtime` in a container without a terminal where the root holds no sources
-/// (no entry of the product, no `.git` and no manifest of the usual build tools), and `builder` anywhere else.
+/// The first of these applies:
+///
+/// 1. The environment variable, which must be `builder` or `runtime`.
+/// 2. `usage_type` in `.coditect/project.toml` of the project root, with the same values.
+/// 3. `runtime`, if the process runs in a container without a terminal and the root contains no
+///    sources: no entry of the product, no `.git`, and no manifest of a common build tool.
+/// 4. `builder`.
 ///
 /// ```
 /// use license_client::{Surroundings, detect_usage, find_project};
@@ -164,13 +170,14 @@ pub fn usage_variable(product: ProductCode) -> String {
 /// let chosen = Surroundings { variable: Some("runtime".into()), ..surroundings };
 /// let usage = detect_usage(&root, &chosen)?;
 /// assert_eq!(usage.usage_type, UsageType::Runtime);
-/// assert_eq!(usage.reason.to_string(), "the environment variable CODITECT_USAGE_TYPE says so");
+/// assert_eq!(usage.reason.to_string(), "set by the environment variable CODITECT_USAGE_TYPE");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
 /// # Errors
 ///
-/// [`UsageTypeError`] when the variable or the file says something else, or when the file or the root cannot be read.
+/// Returns [`UsageTypeError`] if the variable or the file has another value, or if the file or the
+/// root cannot be read.
 pub fn detect_usage(
     root: &ProjectRoot,
     surroundings: &Surroundings,
@@ -201,7 +208,8 @@ fn by_variable(
     }
 }
 
-/// Only where the product's entry made the root: else it is missing, or the state directory, which speaks for no project.
+/// Reads the project file. It counts only if the product's entry marks the root. Otherwise the
+/// entry is missing, or it is the state directory, which belongs to no project.
 fn by_project_file(root: &ProjectRoot) -> Result<Option<DetectedUsage>, UsageTypeError> {
     if root.found_by() != FoundBy::Product {
         return Ok(None);

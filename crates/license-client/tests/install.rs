@@ -1,4 +1,5 @@
-//! What is installed is what is found, whatever was there before and at whatever moment installing was cut short.
+//! The installed license is the one that is found, whatever was installed before and even if
+//! installing was interrupted.
 #![allow(
     clippy::expect_used,
     clippy::unwrap_used,
@@ -21,22 +22,22 @@ const ENTERPRISE_KEY: &str = include_str!("../../../fixtures/vectors/enterprise-
 const BY_THE_SPARE_KEY: &str =
     include_str!("../../../fixtures/vectors/enterprise-keys/ok-by-a-spare-key");
 
-/// Fixtures hold through the year 2027.
+/// The fixtures are valid through the year 2027.
 const NOW: &str = "2027-01-15T09:00:00Z";
 
-/// A state directory that goes away with the test.
+/// A temporary state directory.
 struct Machine {
-    folder: tempfile::TempDir,
+    directory: tempfile::TempDir,
 }
 
 impl Machine {
     fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        Self { folder }
+        let directory = tempfile::tempdir().unwrap();
+        Self { directory }
     }
 
     fn dir(&self) -> StateDir {
-        StateDir::at(self.folder.path().join("state"))
+        StateDir::at(self.directory.path().join("state"))
     }
 
     fn home(&self) -> Home {
@@ -56,7 +57,7 @@ impl Machine {
             .unwrap();
     }
 
-    /// As a process leaves it that dies between two writes.
+    /// Writes a file as a process does that crashes between two writes.
     fn write(&self, file: StateFile, content: impl AsRef<[u8]>) {
         fs::create_dir_all(self.dir().path()).unwrap();
         fs::write(self.dir().file(file), content).unwrap();
@@ -74,7 +75,7 @@ impl Machine {
         Client::open_at(self.dir(), trust, Matrix::built_in())
     }
 
-    /// The tier in effect, with the keys that are installed.
+    /// Returns the tier in effect with the installed keys.
     fn tier(&self) -> Tier {
         let trust = Installation::trust(&self.home()).unwrap().unwrap();
         let client = self.client(&trust);
@@ -102,7 +103,7 @@ fn first_key() -> TrustSet {
     TrustSet::parse(VENDORS_FIRST_KEY).unwrap()
 }
 
-/// The one key of the vendor's that signed [`BY_THE_SPARE_KEY`].
+/// Returns the vendor's key that signed [`BY_THE_SPARE_KEY`].
 fn spare_key() -> TrustSet {
     let keys = all_keys();
     let mut sets = keys
@@ -113,13 +114,13 @@ fn spare_key() -> TrustSet {
     sets.find(signed).unwrap()
 }
 
-/// The input of a vector, without its header.
+/// Returns the input of a vector, without its header.
 fn input(vector: &str) -> &str {
     vector.split_once("\n\n").unwrap().1
 }
 
 #[test]
-fn what_was_installed_is_loaded_and_verified_again() {
+fn an_installed_license_is_loaded_and_verified_again() {
     let machine = Machine::new();
     machine.install(PRO, &all_keys());
     let loaded = Installation::load(&machine.home(), &all_keys(), Matrix::built_in());
@@ -130,7 +131,7 @@ fn what_was_installed_is_loaded_and_verified_again() {
 }
 
 #[test]
-fn where_nothing_is_installed_nothing_is_found() {
+fn without_an_installed_license_nothing_is_found() {
     let machine = Machine::new();
     let loaded = Installation::load(&machine.home(), &all_keys(), Matrix::built_in());
     assert!(loaded.unwrap().is_none());
@@ -138,11 +139,14 @@ fn where_nothing_is_installed_nothing_is_found() {
     let client = machine.client(&all_keys());
     assert!(client.problem().is_none());
     assert_eq!(code(&client), Code::NoLicense);
-    assert!(!machine.dir().path().exists(), "asking makes no folder");
+    assert!(
+        !machine.dir().path().exists(),
+        "a read creates no directory"
+    );
 }
 
 #[test]
-fn the_keys_are_kept_that_it_was_verified_with() {
+fn the_keys_that_verified_the_license_are_stored() {
     let machine = Machine::new();
     machine.install(PRO, &first_key());
     let kept = Installation::trust(&machine.home()).unwrap().unwrap();
@@ -154,7 +158,7 @@ fn the_keys_are_kept_that_it_was_verified_with() {
 }
 
 #[test]
-fn keys_that_are_no_longer_trusted_go_once_the_new_license_stands() {
+fn keys_that_are_no_longer_trusted_are_removed_after_the_new_license_is_written() {
     let machine = Machine::new();
     machine.install(PRO, &all_keys());
     machine.install(PRO, &first_key());
@@ -163,7 +167,7 @@ fn keys_that_are_no_longer_trusted_go_once_the_new_license_stands() {
 }
 
 #[test]
-fn a_file_is_replaced_by_a_key_and_a_key_by_a_file() {
+fn a_license_file_replaces_a_key_and_a_key_replaces_a_license_file() {
     let machine = Machine::new();
     machine.install(PRO, &all_keys());
     assert!(machine.has(StateFile::License) && !machine.has(StateFile::Key));
@@ -176,7 +180,7 @@ fn a_file_is_replaced_by_a_key_and_a_key_by_a_file() {
 }
 
 #[test]
-fn a_key_is_kept_in_one_line_however_it_was_pasted() {
+fn a_pasted_key_is_stored_in_one_line() {
     let machine = Machine::new();
     let key = input(ENTERPRISE_KEY).trim();
     let pasted = format!("\u{feff}\"{}\r\n{}\"", &key[..50], &key[50..]);
@@ -185,8 +189,8 @@ fn a_key_is_kept_in_one_line_however_it_was_pasted() {
 }
 
 #[test]
-fn while_a_license_and_a_key_are_both_there_one_of_them_holds() {
-    // Died after the new one was written and before the old one was removed.
+fn while_both_a_license_file_and_a_key_exist_one_of_them_is_valid() {
+    // The process crashed after the new file was written and before the old one was removed.
     let machine = Machine::new();
     machine.install(PRO, &all_keys());
     machine.write(StateFile::Key, input(ENTERPRISE_KEY));
@@ -199,21 +203,21 @@ fn while_a_license_and_a_key_are_both_there_one_of_them_holds() {
     assert_eq!(
         machine.tier().as_str(),
         "ENT",
-        "installing again finishes it"
+        "installing again completes it"
     );
     assert!(!machine.has(StateFile::License));
 }
 
 #[test]
-fn the_keys_of_the_old_license_stay_until_the_new_one_stands() {
+fn the_keys_of_the_old_license_stay_until_the_new_one_is_written() {
     let machine = Machine::new();
     machine.install(PRO, &first_key());
-    // Died after the keys were written and before the license was.
+    // The process crashed after the keys were written and before the license was.
     let mut both = first_key();
     both.extend(&spare_key()).unwrap();
     machine.write(StateFile::Trust, both.to_jwks().to_string());
     assert_eq!(machine.tier().as_str(), "PRO");
-    // Died after the license was written and before the old keys went.
+    // The process crashed after the license was written and before the old keys were removed.
     machine.write(StateFile::Key, input(BY_THE_SPARE_KEY));
     fs::remove_file(machine.dir().file(StateFile::License)).unwrap();
     assert_eq!(machine.tier().as_str(), "ENT");
@@ -222,7 +226,7 @@ fn the_keys_of_the_old_license_stay_until_the_new_one_stands() {
 }
 
 #[test]
-fn one_key_takes_over_from_another_with_nothing_in_common() {
+fn a_license_by_another_key_replaces_a_license_by_a_key_that_is_no_longer_trusted() {
     let machine = Machine::new();
     machine.install(PRO, &first_key());
     machine.install(input(BY_THE_SPARE_KEY), &spare_key());
@@ -234,7 +238,7 @@ fn one_key_takes_over_from_another_with_nothing_in_common() {
 }
 
 #[test]
-fn what_a_killed_writer_left_is_cleared_and_never_read() {
+fn the_file_of_a_killed_writer_is_removed_and_never_read() {
     let machine = Machine::new();
     machine.install(PRO, &all_keys());
     let unfinished = machine.dir().path().join(".unfinished-abc");
@@ -245,7 +249,7 @@ fn what_a_killed_writer_left_is_cleared_and_never_read() {
 }
 
 #[test]
-fn a_damaged_license_leaves_the_base_tier_and_says_so() {
+fn a_damaged_license_is_a_problem_and_leaves_the_base_tier() {
     let mut tampered = PRO.as_bytes().to_vec();
     let in_the_payload = PRO.find('.').unwrap() + 80;
     tampered[in_the_payload] ^= 1;
@@ -281,13 +285,13 @@ fn a_problem_names_its_file() {
     let snapshot = machine.client(&all_keys()).snapshot();
     assert!(
         matches!(snapshot.installation, Ok(None)),
-        "it was set aside"
+        "it was quarantined"
     );
     assert_eq!(snapshot.set_aside.len(), 1);
 }
 
 #[test]
-fn a_license_too_large_to_be_one_is_a_problem_and_not_read() {
+fn a_license_that_is_too_large_is_a_problem_and_is_not_read() {
     let machine = Machine::new();
     machine.write(StateFile::License, "A".repeat(257 * 1024));
     let client = machine.client(&all_keys());
@@ -300,19 +304,19 @@ fn a_license_too_large_to_be_one_is_a_problem_and_not_read() {
 }
 
 #[test]
-fn a_license_of_a_key_that_was_not_compiled_in_is_a_problem() {
+fn a_license_by_a_key_that_is_not_compiled_in_is_a_problem() {
     let machine = Machine::new();
     machine.install(input(BY_THE_SPARE_KEY), &spare_key());
     let client = machine.client(&first_key());
     assert!(
         client.problem().is_some(),
-        "what is installed beside it counts for nothing"
+        "the keys installed with it do not count"
     );
     assert_eq!(tier(&client).as_str(), "FREE");
 }
 
 #[test]
-fn keys_installed_beside_the_license_are_not_asked_by_a_program_that_has_its_own() {
+fn installed_keys_are_not_used_by_a_program_with_embedded_keys() {
     let machine = Machine::new();
     machine.install(PRO, &first_key());
     machine.write(StateFile::Trust, "noise");
@@ -322,7 +326,7 @@ fn keys_installed_beside_the_license_are_not_asked_by_a_program_that_has_its_own
 }
 
 #[test]
-fn damaged_keys_are_an_error_that_installing_again_mends() {
+fn installing_again_repairs_damaged_keys() {
     let machine = Machine::new();
     machine.install(PRO, &all_keys());
     machine.write(StateFile::Trust, "noise");

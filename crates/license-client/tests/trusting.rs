@@ -1,4 +1,5 @@
-//! A program that brings its keys along: what somebody else put beside a license counts for nothing, in whatever it asks of its host.
+//! In a program with embedded keys, the manager and the client ignore keys that are installed with
+//! the license.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
@@ -16,7 +17,7 @@ const VENDORS_KEYS: &str = include_str!("../../../fixtures/trust/vendor.jwks");
 const STRANGERS_KEYS: &str = include_str!("../../../fixtures/trust/stranger.jwks");
 const PRO: &str = include_str!("../../../fixtures/files/valid-pro.lic");
 
-/// Fixtures hold through the year 2027.
+/// The fixtures are valid through the year 2027.
 const NOW: &str = "2027-01-15T09:00:00Z";
 
 fn keys(text: &str) -> TrustSet {
@@ -27,7 +28,7 @@ fn now() -> Context<'static> {
     Context::at(Timestamp::parse(NOW).unwrap())
 }
 
-/// A machine where the license of a vendor is installed, and that vendor's keys beside it.
+/// A machine with the license and the keys of a vendor.
 struct Machine(tempfile::TempDir);
 
 impl Machine {
@@ -50,7 +51,7 @@ impl Machine {
         Host::at(Matrix::built_in().product(), self.dir())
     }
 
-    /// The host of a program with these keys.
+    /// Returns the manager of a program with these keys.
     fn trusting(&self, text: &str) -> Host {
         self.host().trusting(&keys(text))
     }
@@ -67,7 +68,7 @@ fn install(host: &Host, trust: &TrustSet) -> Result<Installed, InstallationError
 }
 
 #[test]
-fn an_ordinary_host_takes_the_keys_that_are_installed() {
+fn without_embedded_keys_the_installed_keys_are_used() {
     let (machine, matrix) = (Machine::with_license(), Matrix::built_in());
     assert!(machine.host().trust().is_none());
     let snapshot = machine.host().snapshot(None, matrix, Moment::Imagined);
@@ -75,7 +76,7 @@ fn an_ordinary_host_takes_the_keys_that_are_installed() {
 }
 
 #[test]
-fn with_other_keys_the_installed_ones_count_neither_when_read_nor_when_looked_at() {
+fn with_embedded_keys_the_installed_keys_are_ignored_by_every_read() {
     let (machine, matrix) = (Machine::with_license(), Matrix::built_in());
     let host = machine.trusting(STRANGERS_KEYS);
     let snapshots = [
@@ -89,11 +90,11 @@ fn with_other_keys_the_installed_ones_count_neither_when_read_nor_when_looked_at
         assert_eq!(source.code(), Code::UntrustedKey);
     }
     let kept = machine.dir().file(StateFile::License);
-    assert!(kept.exists(), "a license of somebody else is not damaged");
+    assert!(kept.exists(), "a license of another vendor is not damaged");
 }
 
 #[test]
-fn its_own_keys_need_no_others_beside_the_license() {
+fn embedded_keys_need_no_installed_keys() {
     let (machine, matrix) = (Machine::with_license(), Matrix::built_in());
     for damaged in ["noise", ""] {
         fs::write(machine.dir().file(StateFile::Trust), damaged).unwrap();
@@ -107,7 +108,7 @@ fn its_own_keys_need_no_others_beside_the_license() {
 }
 
 #[test]
-fn a_client_gives_its_keys_to_its_host() {
+fn a_client_passes_its_keys_to_its_manager() {
     let machine = Machine::with_license();
     let client = Client::open_at(machine.dir(), &keys(STRANGERS_KEYS), Matrix::built_in());
     let host = client.host();
@@ -120,7 +121,7 @@ fn a_client_gives_its_keys_to_its_host() {
 }
 
 #[test]
-fn installing_writes_its_keys_over_those_that_were_planted() {
+fn installing_replaces_planted_keys_with_the_embedded_keys() {
     let machine = Machine::new();
     fs::write(machine.dir().file(StateFile::Trust), STRANGERS_KEYS).unwrap();
     let vendor = keys(VENDORS_KEYS);
@@ -130,7 +131,7 @@ fn installing_writes_its_keys_over_those_that_were_planted() {
 }
 
 #[test]
-fn the_guide_shows_what_the_documentation_of_the_crate_runs() {
+fn the_guide_shows_the_tested_example_of_the_crate() {
     let guide = include_str!("../../../docs/developer.md");
     let (_, section) = guide.split_once("## The trust set").unwrap();
     let (_, block) = section.split_once("```rust,ignore\n").unwrap();

@@ -2,6 +2,7 @@
 
 mod activation;
 mod clock_repair;
+mod confirmation;
 mod license;
 mod revocations;
 mod trust_statement;
@@ -9,9 +10,10 @@ mod validation;
 
 pub(crate) use activation::ActivationClaims;
 pub(crate) use clock_repair::ClockRepairClaims;
+pub use confirmation::Confirmation;
 #[cfg(all(test, feature = "inspection", feature = "issue"))]
 pub(crate) use license::KNOWN_CLAIMS;
-pub use license::{ClaimEntry, Confirmation, LicenseClaims};
+pub use license::{ClaimEntry, LicenseClaims};
 pub use revocations::{Revocation, Revoked};
 pub(crate) use revocations::{RevocationClaims, RevokedLicenses};
 pub(crate) use trust_statement::TrustStatementClaims;
@@ -21,12 +23,12 @@ pub(crate) use validation::ValidationClaims;
 use crate::encoding::strict_json::MAX_QUOTED_CHARS;
 use crate::trust::VerifyError;
 
-/// The claims of all kinds of token that are instants, in seconds since 1970-01-01T00:00:00Z.
+/// Names of the claims, in any kind of token, whose values are Unix timestamps in seconds.
 #[cfg(feature = "inspection")]
 pub(crate) const INSTANT_CLAIMS: [&str; 5] =
     ["iat", "nbf", "exp", "maintenance_until", "next_update"];
 
-/// Refuses a token whose claim `crit` names a claim that this version does not know.
+/// Checks that this version understands every claim that claim `crit` names.
 fn check_critical(critical: &[String], known: &[&str]) -> Result<(), VerifyError> {
     match critical.iter().find(|name| !known.contains(&name.as_str())) {
         None => Ok(()),

@@ -1,10 +1,12 @@
-//! Reason codes: one vocabulary for decisions, errors and warnings.
+//! Reason codes of decisions, errors and warnings.
 
 use std::fmt;
 
 macro_rules! codes {
     ($($variant:ident $text:literal $kind:ident $doc:literal),+ $(,)?) => {
-        /// Why an answer is what it is. The texts are stable for ever; scripts may match on them.
+        /// A reason code of a decision, an error or a warning.
+        ///
+        /// The texts are a stable public format, so that scripts can match them.
         ///
         /// ```
         /// use license_core::{Code, CodeKind};
@@ -19,15 +21,15 @@ macro_rules! codes {
         }
 
         impl Code {
-            /// Every code, in the order of the specification.
+            /// All codes, in the order of the specification.
             pub const ALL: &'static [Self] = &[$(Self::$variant),+];
 
-            /// The code as it is printed and put into JSON.
+            /// Returns the code as it is printed and written to JSON.
             pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $text),+ }
             }
 
-            /// What kind of answer the code belongs to.
+            /// Returns the kind of result that the code belongs to.
             pub const fn kind(self) -> CodeKind {
                 match self { $(Self::$variant => CodeKind::$kind),+ }
             }
@@ -36,58 +38,58 @@ macro_rules! codes {
 }
 
 codes! {
-    Valid "VALID" Licensed "The license holds.",
-    GraceOffline "GRACE_OFFLINE" Grace "A check-in is due; the license holds for the rest of the grace period.",
-    GraceRenewal "GRACE_RENEWAL" Grace "The license has expired; it holds for the rest of the renewal grace period.",
-    NoLicense "NO_LICENSE" Denied "No license was given or installed.",
+    Valid "VALID" Licensed "The license is valid.",
+    GraceOffline "GRACE_OFFLINE" Grace "A check-in is due. The license stays valid for the rest of the grace period.",
+    GraceRenewal "GRACE_RENEWAL" Grace "The license has expired. It stays valid for the rest of the renewal grace period.",
+    NoLicense "NO_LICENSE" Denied "No license is given or installed.",
     NotYetValid "NOT_YET_VALID" Denied "The license starts later.",
-    Expired "EXPIRED" Denied "The license has expired, and its grace period too.",
+    Expired "EXPIRED" Denied "The license and its grace period have expired.",
     CheckInOverdue "CHECK_IN_OVERDUE" Denied "The license has not been validated for longer than it allows.",
     Revoked "REVOKED" Denied "The vendor has revoked the license.",
     Superseded "SUPERSEDED" Denied "A newer license replaces this one.",
     Suspended "SUSPENDED" Denied "The vendor has suspended the license.",
     Canceled "CANCELED" Denied "The license was canceled.",
     MachineMismatch "MACHINE_MISMATCH" Denied "The license is locked to other machines.",
-    NotActivated "NOT_ACTIVATED" Denied "The license must be activated for this machine, and is not.",
-    Deactivated "DEACTIVATED" Denied "This machine has given up its activation.",
-    UserMismatch "USER_MISMATCH" Denied "The license names other users.",
+    NotActivated "NOT_ACTIVATED" Denied "The license must be activated on this machine, and is not.",
+    Deactivated "DEACTIVATED" Denied "The license is deactivated on this machine.",
+    UserMismatch "USER_MISMATCH" Denied "The license is for other named users.",
     ProductMismatch "PRODUCT_MISMATCH" Denied "The license is for another product.",
     UsageMismatch "USAGE_MISMATCH" Denied "The license is for another kind of use.",
     VersionNotCovered "VERSION_NOT_COVERED" Denied "The license does not cover this version of the application.",
     FeatureNotIncluded "FEATURE_NOT_INCLUDED" Denied "The license does not include the feature.",
     QuotaExhausted "QUOTA_EXHAUSTED" Denied "The quota is used up.",
-    NeedsLicenseFile "NEEDS_LICENSE_FILE" Unjudged "A short key proves nothing alone; its license file is needed.",
-    Malformed "MALFORMED" Unjudged "The input is not spelled as it must be.",
-    ChecksumMismatch "CHECKSUM_MISMATCH" Unjudged "A character of the license key, or of a line that was read out, is wrong.",
+    NeedsLicenseFile "NEEDS_LICENSE_FILE" Unjudged "A key without a signature proves nothing. Its license file is required.",
+    Malformed "MALFORMED" Unjudged "The input is malformed.",
+    ChecksumMismatch "CHECKSUM_MISMATCH" Unjudged "A license key or a readback line has a wrong character.",
     UntrustedKey "UNTRUSTED_KEY" Unjudged "The signing key is not in the trust set.",
     RetiredKey "RETIRED_KEY" Unjudged "The vendor has retired the signing key.",
     BadSignature "BAD_SIGNATURE" Unjudged "The signature does not verify.",
     UnsupportedVersion "UNSUPPORTED_VERSION" Unjudged "The format is newer than this verifier.",
     UnsupportedClaim "UNSUPPORTED_CLAIM" Unjudged "A critical claim is unknown to this verifier.",
-    StaleList "STALE_LIST" Unjudged "The revocation list is older than one already seen.",
-    Replayed "REPLAYED" Unjudged "The answer was used before.",
-    RequestMismatch "REQUEST_MISMATCH" Unjudged "The answer is to no request of this machine.",
-    StaleAnswer "STALE_ANSWER" Unjudged "The answer is to a request that a newer one took the place of.",
+    StaleList "STALE_LIST" Unjudged "The revocation list is older than a known list.",
+    Replayed "REPLAYED" Unjudged "The answer has been used before.",
+    RequestMismatch "REQUEST_MISMATCH" Unjudged "The answer does not belong to a request of this machine.",
+    StaleAnswer "STALE_ANSWER" Unjudged "The answer belongs to a superseded request.",
     ExpiresSoon "EXPIRES_SOON" Warning "The license expires within its notice period.",
-    ClockBehind "CLOCK_BEHIND" Warning "The clock is behind a time that this machine has already seen.",
+    ClockBehind "CLOCK_BEHIND" Warning "The clock is behind the clock high-water mark.",
     ListOutdated "LIST_OUTDATED" Warning "The revocation list is past its next update.",
     QuotaLow "QUOTA_LOW" Warning "Most of a quota is used.",
     Trial "TRIAL" Warning "The license is a trial.",
 }
 
-/// The kind of answer that a [`Code`] belongs to.
+/// The kind of result that a [`Code`] belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum CodeKind {
-    /// The license holds.
+    /// The license is valid.
     Licensed,
-    /// The license holds for the rest of a grace period.
+    /// The license is valid for the rest of a grace period.
     Grace,
-    /// The license does not hold: what is allowed is what the base tier allows.
+    /// The license is not valid. Only the entitlements of the base tier are available.
     Denied,
-    /// The input could not be judged.
+    /// The input could not be evaluated.
     Unjudged,
-    /// Something worth knowing beside the answer.
+    /// A remark that does not change the result.
     Warning,
 }
 

@@ -1,7 +1,8 @@
-//! What changes for the customer from one license to another.
+//! Comparison of two licenses from the customer's point of view.
 
 mod change;
 mod compare;
+mod describe;
 
 pub use change::{Change, Effect};
 
@@ -9,9 +10,9 @@ use crate::claims::LicenseClaims;
 use crate::license::License;
 use crate::matrix::Matrix;
 
-/// What changes for the customer when one license takes the place of another.
+/// The changes for the customer between two licenses.
 ///
-/// The license id, the serial and the date of issue are no difference.
+/// The license id, the serial and the time of issue are not compared.
 ///
 /// ```
 /// use license_core::{Difference, Matrix, Succession, TrustSet, Unverified};
@@ -36,24 +37,24 @@ pub struct Difference {
     succession: Succession,
 }
 
-/// How the second license stands to the first.
+/// The relation of the second license to the first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Succession {
-    /// It is the same license.
+    /// Both are the same license.
     Same,
-    /// It supersedes the first.
+    /// The second license supersedes the first.
     Replaces,
-    /// The first supersedes it: they are the other way round.
+    /// The first license supersedes the second.
     ReplacedBy,
-    /// Both are this customer's for this product, and neither supersedes the other: installed side by side, the one that allows more
-    /// decides.
+    /// Both are for the same customer and product, and neither supersedes the other. If both are
+    /// installed, the one that permits more applies.
     SideBySide,
-    /// They are for different products or customers.
+    /// The licenses are for different products or customers.
     Unrelated,
 }
 
 impl Succession {
-    /// The name in JSON.
+    /// Returns the name in JSON.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Same => "same",
@@ -64,7 +65,7 @@ impl Succession {
         }
     }
 
-    fn between(before: &LicenseClaims, after: &LicenseClaims) -> Self {
+    fn from_claims(before: &LicenseClaims, after: &LicenseClaims) -> Self {
         let same_product = before.product == after.product;
         let same_company = before.company.is_some() && before.company == after.company;
         if before.id == after.id {
@@ -82,21 +83,21 @@ impl Succession {
 }
 
 impl Difference {
-    /// Compares two verified licenses, with the keys that signed them.
+    /// Compares two verified licenses and the keys that signed them.
     pub fn of_licenses(before: &License, after: &License, matrix: &Matrix) -> Self {
         let keys = [before, after].map(|license| Some(license.key_id().as_str()));
         Self::between(before.claims(), after.claims(), matrix).with_signing_keys(keys)
     }
 
-    /// Compares what two licenses say. The matrix tells which of two tiers is the higher.
+    /// Compares the claims of two licenses. The feature matrix defines the order of the tiers.
     pub fn between(before: &LicenseClaims, after: &LicenseClaims, matrix: &Matrix) -> Self {
         Self {
             changes: compare::compare(before, after, matrix),
-            succession: Succession::between(before, after),
+            succession: Succession::from_claims(before, after),
         }
     }
 
-    /// Compares the keys that signed both too, by their ids; none is not known.
+    /// Compares the ids of the signing keys as well. `None` means that a key is not known.
     #[must_use]
     pub fn with_signing_keys(mut self, [before, after]: [Option<&str>; 2]) -> Self {
         if let (Some(before), Some(after)) = (before, after) {
@@ -106,29 +107,29 @@ impl Difference {
         self
     }
 
-    /// Everything that changes.
+    /// Returns all changes.
     pub fn changes(&self) -> &[Change] {
         &self.changes
     }
 
-    /// What changes with this effect.
+    /// Returns the changes with this effect.
     pub fn with_effect(&self, effect: Effect) -> impl Iterator<Item = &Change> {
         self.changes
             .iter()
             .filter(move |change| change.effect() == effect)
     }
 
-    /// Whether nothing changes for the customer.
+    /// Returns whether nothing changes for the customer.
     pub fn is_empty(&self) -> bool {
         self.changes.is_empty()
     }
 
-    /// Whether the second is less than the first in any way.
+    /// Returns whether the second license is worse in any respect.
     pub fn is_worse(&self) -> bool {
         self.with_effect(Effect::Loss).next().is_some()
     }
 
-    /// How the second license stands to the first.
+    /// Returns the relation of the second license to the first.
     pub fn succession(&self) -> Succession {
         self.succession
     }

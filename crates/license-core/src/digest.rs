@@ -1,13 +1,13 @@
-//! HMAC-SHA256 (RFC 2104) of bytes that are complete. SHA-256 is used from `sha2` directly.
+//! HMAC-SHA256 (RFC 2104). SHA-256 is used from `sha2` directly.
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
-/// Returns the authentication code of a message.
+/// Returns the HMAC-SHA256 of a message.
 pub(crate) fn hmac_sha256(key: &[u8], message: &[u8]) -> [u8; 32] {
     #[allow(
         clippy::expect_used,
-        reason = "HMAC takes a key of any length (RFC 2104 section 3)"
+        reason = "HMAC accepts a key of any length (RFC 2104 section 3)"
     )]
     let mac = Hmac::<Sha256>::new_from_slice(key).expect("a key of any length");
     mac.chain_update(message).finalize().into_bytes().into()
@@ -20,9 +20,9 @@ mod tests {
     use super::*;
     use crate::encoding::hex::decode as from_hex;
 
-    /// FIPS 180-4's examples: "abc", the empty text, and a million times "a".
+    /// The examples of FIPS 180-4: "abc", the empty string, and one million letters "a".
     #[test]
-    fn digests_are_those_of_the_standard() {
+    fn sha256_digests_match_fips_180_4() {
         let expected = [
             (
                 "abc".to_owned(),
@@ -40,15 +40,15 @@ mod tests {
         for (text, digits) in expected {
             let expected: [u8; 32] = from_hex(digits).unwrap();
             assert_eq!(<[u8; 32]>::from(Sha256::digest(&text)), expected);
-            let (before, after) = text.split_at(text.len() / 3);
-            let parts = Sha256::new_with_prefix(before).chain_update(after);
+            let (start, end) = text.split_at(text.len() / 3);
+            let parts = Sha256::new_with_prefix(start).chain_update(end);
             assert_eq!(<[u8; 32]>::from(parts.finalize()), expected);
         }
     }
 
-    /// RFC 4231 sections 4.3 and 4.7: a short key, and one that is longer than a block.
+    /// RFC 4231 sections 4.3 and 4.7: a short key, and a key longer than a block.
     #[test]
-    fn authentication_codes_are_those_of_the_standard() {
+    fn hmac_sha256_values_match_rfc_4231() {
         let short = hmac_sha256(b"Jefe", b"what do ya want for nothing?");
         let digits = "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843";
         assert_eq!(Some(short), from_hex(digits));

@@ -1,4 +1,4 @@
-//! Text encodings: base64url, hexadecimal digits, strict JSON, block labels and pasted text.
+//! Text encodings: base64url, hexadecimal, strict JSON, armor labels and pasted text.
 
 pub(crate) mod armor;
 pub(crate) mod base64url;

@@ -1,12 +1,12 @@
-//! One deterministic evaluator: a license, a context, a decision.
+//! Evaluation of a license in a context, with a decision as the result.
 
-mod bundle;
 mod context;
 mod decision;
 mod evidence;
 mod machine;
 mod rules;
-mod said;
+mod validation_history;
+mod verified_licenses;
 
 use std::sync::Arc;
 
@@ -16,69 +16,72 @@ pub use evidence::Evidence;
 pub use rules::{Finding, Rule, RuleOutcome};
 
 use crate::code::Code;
-use crate::license::{License, Signer, Validation};
+use crate::license::{License, Signer};
 use crate::matrix::Matrix;
 use crate::policy::Entitlements;
 use crate::time::Timestamp;
 use crate::time::{CLOCK_TOLERANCE, Span};
-use rules::Case;
+use rules::Evaluation;
 
 impl License {
-    /// Decides whether the license holds. The same license, matrix and context always give the same decision.
+    /// Decides whether the license is valid. The result depends only on the license, the matrix and
+    /// the context.
     ///
-    /// Rules are tried in the order of [`Rule::ALL`]; the first that fails denies. What is denied is
-    /// downgraded to the base tier of the matrix, not locked out.
+    /// Rules are checked in the order of [`Rule::ALL`]. The first rule that fails denies the
+    /// license. The entitlements of a denied license are those of the base tier.
     pub fn evaluate(&self, matrix: &Matrix, context: &Context<'_>) -> Decision {
-        let case = Case::new(self, matrix, context);
-        let mut verdict = Verdict::default();
+        let evaluation = Evaluation::new(self, matrix, context);
+        let mut results = CombinedResults::default();
         for rule in Rule::ALL {
-            if let Some((outcome, evidence)) = rule.find(&case) {
-                verdict.hear(rule, outcome, evidence);
+            if let Some((outcome, evidence)) = rule.check(&evaluation) {
+                results.add(rule, outcome, evidence);
             }
         }
-        decide(&case, verdict)
+        decide(&evaluation, results)
     }
 
-    /// Applies every rule, also those after the first that fails, so that the whole case can be shown.
+    /// Returns the result of every rule, including the rules after the first that fails.
     pub fn explain(&self, matrix: &Matrix, context: &Context<'_>) -> Vec<Finding> {
-        let case = Case::new(self, matrix, context);
-        let finding = |rule: Rule| {
-            let found = rule.find(&case);
-            let (outcome, evidence) =
-                found.unwrap_or((RuleOutcome::NotApplicable, Evidence::Nothing));
+        let evaluation = Evaluation::new(self, matrix, context);
+        let result = |rule: Rule| {
+            let (outcome, evidence) = rule
+                .check(&evaluation)
+                .unwrap_or((RuleOutcome::NotApplicable, Evidence::Nothing));
             Finding {
                 rule,
                 outcome,
                 evidence,
             }
         };
-        Rule::ALL.into_iter().map(finding).collect()
+        Rule::ALL.into_iter().map(result).collect()
     }
 }
 
-/// What the rules have found so far, as far as it counts.
+/// Results of the rules, reduced to what the decision needs.
 #[derive(Default)]
-struct Verdict {
+struct CombinedResults {
     decisive: Option<Finding>,
-    /// In grace by one rule, a license may end by another before.
+    /// The earliest end. While one rule grants grace, another one may end the license sooner.
     ends: Option<Timestamp>,
     check_in: Option<Evidence>,
 }
 
-impl Verdict {
-    /// The first denial decides, else the first grace. Where all is well, its end is what there is to tell of a license.
-    fn hear(&mut self, rule: Rule, outcome: RuleOutcome, evidence: Evidence) {
+impl CombinedResults {
+    /// Adds the result of a rule.
+    ///
+    /// The first denial is decisive, or else the first grace. If all rules pass, the expiry is.
+    fn add(&mut self, rule: Rule, outcome: RuleOutcome, evidence: Evidence) {
         if let Some(end) = evidence.grace_until() {
             self.ends = Some(self.ends.map_or(end, |ends| ends.min(end)));
         }
         if let Evidence::CheckIn { .. } = evidence {
             self.check_in = Some(evidence.clone());
         }
-        let outweighs = match &self.decisive {
-            None => rule == Rule::Expiry || outcome.weight() > 0,
-            Some(decisive) => outcome.weight() > decisive.outcome.weight(),
+        let is_decisive = match &self.decisive {
+            None => rule == Rule::Expiry || outcome.severity() > 0,
+            Some(decisive) => outcome.severity() > decisive.outcome.severity(),
         };
-        if outweighs {
+        if is_decisive {
             self.decisive = Some(Finding {
                 rule,
                 outcome,
@@ -89,7 +92,7 @@ impl Verdict {
 }
 
 impl RuleOutcome {
-    fn weight(self) -> u8 {
+    fn severity(self) -> u8 {
         match self {
             Self::NotApplicable | Self::Passed => 0,
             Self::Grace(_) => 1,
@@ -98,57 +101,71 @@ impl RuleOutcome {
     }
 }
 
-fn decide(case: &Case<'_>, verdict: Verdict) -> Decision {
-    let (rule, found, evidence) = match verdict.decisive {
-        Some(finding) => (Some(finding.rule), finding.outcome, finding.evidence),
+fn decide(evaluation: &Evaluation<'_>, results: CombinedResults) -> Decision {
+    let (rule, rule_outcome, evidence) = match results.decisive {
+        Some(result) => (Some(result.rule), result.outcome, result.evidence),
         None => (None, RuleOutcome::NotApplicable, Evidence::Nothing),
     };
-    let (outcome, code) = match found {
+    let (outcome, code) = match rule_outcome {
         RuleOutcome::Denied(code) => (Outcome::Denied, code),
         RuleOutcome::Grace(code) => (Outcome::Grace, code),
         _ => (Outcome::Licensed, Code::Valid),
     };
-    let (effective, holds_until) = match outcome {
-        Outcome::Denied => (Arc::clone(case.matrix.base_tier().entitlements()), None),
-        _ => (entitlements(case), holds_until(case, verdict.ends)),
+    let (effective, valid_until) = match outcome {
+        Outcome::Denied => {
+            let base_tier = evaluation.matrix.base_tier();
+            (Arc::clone(base_tier.entitlements()), None)
+        }
+        _ => (
+            entitlements(evaluation),
+            valid_until(evaluation, results.ends),
+        ),
     };
     Decision {
         outcome,
         code,
-        license: Some(case.license.clone()),
+        license: Some(evaluation.license.clone()),
         effective,
         rule,
-        warnings: warnings(case, outcome, code, &evidence, holds_until),
-        holds_until,
-        check_in: verdict.check_in,
+        warnings: warnings(evaluation, outcome, code, &evidence, valid_until),
+        valid_until,
+        check_in: results.check_in,
         evidence,
-        evaluated_at: case.now,
+        evaluated_at: evaluation.now,
     }
 }
 
-/// Until when it holds, or what takes its place: a successor at hand ends it on its first day, and goes on from there if it holds then.
-fn holds_until(case: &Case<'_>, end: Option<Timestamp>) -> Option<Timestamp> {
-    let start = |newer: &License| newer.not_before().filter(|start| *start > case.now);
-    let installed = case.context.all_installed();
-    let successors = installed.filter(|newer| rules::replaces(newer, case.license));
-    let successors = successors.filter_map(|newer| Some((start(newer)?, newer)));
+/// Returns the end of the license, or that of its installed successor.
+///
+/// A successor that starts before `end` ends this license at its own start. If the successor is
+/// valid at that instant, the result is the end of the successor. `None` means that nothing ends the
+/// license.
+fn valid_until(evaluation: &Evaluation<'_>, end: Option<Timestamp>) -> Option<Timestamp> {
+    let future_start = |newer: &License| newer.not_before().filter(|at| *at > evaluation.now);
+    let installed = evaluation.context.all_installed();
+    let successors = installed.filter(|newer| rules::replaces(newer, evaluation.license));
+    let successors = successors.filter_map(|newer| Some((future_start(newer)?, newer)));
     let next = successors.min_by_key(|(start, newer)| (*start, newer.id()));
     let Some((start, next)) = next.filter(|(start, _)| end.is_none_or(|end| *start <= end)) else {
         return end;
     };
-    // The start of each is later than that of the one before, so that this ends.
-    let then = next.evaluate(case.matrix, &case.context.clone().at_instant(start));
-    match then.outcome() {
+    // Each successor starts later than the previous license, so the recursion ends.
+    let context = evaluation.context.clone().at_instant(start);
+    let decision = next.evaluate(evaluation.matrix, &context);
+    match decision.outcome() {
         Outcome::Denied => Some(start),
-        _ => then.holds_until(),
+        _ => decision.holds_until(),
     }
 }
 
-/// What the vendor said last counts; a customer's own server may only narrow it, and only by what it said since.
-fn entitlements(case: &Case<'_>) -> Arc<Entitlements> {
-    let vendors = case.newest_vendor_validation;
-    let granted = vendors.map_or(case.license.shared_entitlements(), Validation::entitlements);
-    match case.newest_validation {
+/// Returns the entitlements of the newest validation by the vendor, or those of the license. A newer
+/// validation by a customer's own server can only narrow them.
+fn entitlements(evaluation: &Evaluation<'_>) -> Arc<Entitlements> {
+    let granted = match evaluation.newest_vendor_validation {
+        Some(validation) => validation.entitlements(),
+        None => evaluation.license.shared_entitlements(),
+    };
+    match evaluation.newest_validation {
         Some(newest) if newest.signer() == Signer::Server => {
             Arc::new(granted.narrowed_by(newest.entitlements()))
         }
@@ -157,26 +174,26 @@ fn entitlements(case: &Case<'_>) -> Arc<Entitlements> {
 }
 
 fn warnings(
-    case: &Case<'_>,
+    evaluation: &Evaluation<'_>,
     outcome: Outcome,
     code: Code,
     evidence: &Evidence,
-    holds_until: Option<Timestamp>,
+    valid_until: Option<Timestamp>,
 ) -> Vec<Warning> {
     let mut warnings = Vec::new();
     if outcome == Outcome::Grace {
-        let message = grace(case, evidence, holds_until);
+        let message = grace_message(evaluation, evidence, valid_until);
         warnings.push(Warning { code, message });
     }
-    warnings.extend(clock_behind(case.context.clock(), case.now));
-    warnings.extend(list_outdated(case));
+    warnings.extend(clock_behind(evaluation.context.clock(), evaluation.now));
+    warnings.extend(list_outdated(evaluation));
     if outcome != Outcome::Denied {
-        warnings.extend(expires_soon(case));
+        warnings.extend(expires_soon(evaluation));
     }
-    if case.license.is_trial() && outcome != Outcome::Denied {
+    if evaluation.license.is_trial() && outcome != Outcome::Denied {
         warnings.push(Warning {
             code: Code::Trial,
-            message: trial(case),
+            message: trial_message(evaluation),
         });
     }
     warnings
@@ -187,7 +204,8 @@ fn clock_behind(clock: Timestamp, now: Timestamp) -> Option<Warning> {
     let message = || {
         let behind = Span(behind);
         format!(
-            "{clock} is {behind} behind a time already seen, {now}, which counts instead; if the clock says so, correct it"
+            "{clock} is {behind} before {now}, the latest time already seen, which is used instead; \
+             correct the clock if it is wrong"
         )
     };
     (behind > CLOCK_TOLERANCE).then(|| Warning {
@@ -196,14 +214,16 @@ fn clock_behind(clock: Timestamp, now: Timestamp) -> Option<Warning> {
     })
 }
 
-/// Of several keys' lists the one that is recent the longest: a key that signs no more leaves its last list behind.
-fn list_outdated(case: &Case<'_>) -> Option<Warning> {
-    let latest = case.lists().max_by_key(|list| list.next_update())?;
-    let (seq, next, now) = (latest.seq(), latest.next_update(), case.now);
+/// Returns a warning if all revocation lists are outdated. Among the lists of several keys, only the
+/// one with the latest next update matters, because a retired key leaves its last list behind.
+fn list_outdated(evaluation: &Evaluation<'_>) -> Option<Warning> {
+    let latest = evaluation.lists().max_by_key(|list| list.next_update())?;
+    let (seq, next, now) = (latest.seq(), latest.next_update(), evaluation.now);
     let message = || {
         let late = Span(now.seconds_since(next));
         format!(
-            "the one after revocation list {seq} was due at {next}, {late} ago; it goes on counting; ask the vendor for the latest"
+            "the update of revocation list {seq} was due at {next}, {late} ago; the list still \
+             applies; ask the vendor for the latest list"
         )
     };
     latest.is_outdated_at(now).then(|| Warning {
@@ -212,46 +232,50 @@ fn list_outdated(case: &Case<'_>) -> Option<Warning> {
     })
 }
 
-fn grace(case: &Case<'_>, evidence: &Evidence, holds_until: Option<Timestamp>) -> String {
-    let why = match evidence {
+fn grace_message(
+    evaluation: &Evaluation<'_>,
+    evidence: &Evidence,
+    valid_until: Option<Timestamp>,
+) -> String {
+    let reason = match evidence {
         Evidence::CheckIn { .. } => "a check-in is due",
         Evidence::Expiry { .. } => "the license has expired",
-        _ => "the license is in grace",
+        _ => "the license is in a grace period",
     };
-    let until = holds_until.unwrap_or(case.now);
-    let left = Span(until.seconds_since(case.now)).more();
-    format!("{why}; valid for {left}, until {until}")
+    let until = valid_until.unwrap_or(evaluation.now);
+    let left = Span(until.seconds_since(evaluation.now)).more();
+    format!("{reason}; valid for {left}, until {until}")
 }
 
-fn expires_soon(case: &Case<'_>) -> Option<Warning> {
-    let (end, renewal) = (case.license.expires_at()?, case.license.renewal()?);
-    if case.now < end.minus(renewal.notify_seconds()) || case.now >= end || is_renewed(case, end) {
+fn expires_soon(evaluation: &Evaluation<'_>) -> Option<Warning> {
+    let (license, now) = (evaluation.license, evaluation.now);
+    let (end, renewal) = (license.expires_at()?, license.renewal()?);
+    if now < end.minus(renewal.notify_seconds()) || now >= end || is_renewed(evaluation, end) {
         return None;
     }
-    let left = Span(end.seconds_since(case.now));
-    let message =
-        format!("the license expires in {left}, at {end}; ask the vendor for its renewal");
+    let left = Span(end.seconds_since(now));
+    let message = format!("the license expires in {left}, at {end}; ask the vendor to renew it");
     Some(Warning {
         code: Code::ExpiresSoon,
         message,
     })
 }
 
-/// Whether a license at hand goes on where this one ends.
-fn is_renewed(case: &Case<'_>, end: Timestamp) -> bool {
-    case.context.all_installed().any(|newer| {
-        rules::replaces(newer, case.license)
+/// Returns whether an installed successor continues after the end of this license.
+fn is_renewed(evaluation: &Evaluation<'_>, end: Timestamp) -> bool {
+    evaluation.context.all_installed().any(|newer| {
+        rules::replaces(newer, evaluation.license)
             && newer.not_before().is_none_or(|start| start <= end)
             && newer.expires_at().is_none_or(|newer_end| newer_end > end)
     })
 }
 
-fn trial(case: &Case<'_>) -> String {
-    match case.license.expires_at() {
-        None => "this is a trial".to_owned(),
-        Some(end) => format!(
-            "this is a trial; {} left",
-            Span(end.seconds_since(case.now))
-        ),
+fn trial_message(evaluation: &Evaluation<'_>) -> String {
+    match evaluation.license.expires_at() {
+        None => "this is a trial license".to_owned(),
+        Some(end) => {
+            let left = Span(end.seconds_since(evaluation.now));
+            format!("this is a trial license; {left} left")
+        }
     }
 }

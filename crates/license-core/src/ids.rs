@@ -1,4 +1,4 @@
-//! Names and numbers that identify things: product, tier, company, nonce, commitment.
+//! Identifiers: product code, tier, company code, nonce and commitment.
 
 mod name;
 mod nonce;

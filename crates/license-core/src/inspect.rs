@@ -1,4 +1,4 @@
-//! Shows what an artefact says, without verifying any of it.
+//! Inspection of license files, tokens, license keys and public keys without verification.
 
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -7,17 +7,17 @@ use crate::claims::INSTANT_CLAIMS;
 use crate::encoding::pasted::without_wrapping;
 use crate::jose::{TokenKind, Unverified};
 use crate::key::{LicenseKey, ShortEnterpriseKey};
-use crate::license::BundleError;
-use crate::license::{Artefacts, Block};
+use crate::license::{Artefacts, Block, BundleError};
 use crate::time::Timestamp;
-use crate::trust::TrustError;
-use crate::trust::TrustSet;
+use crate::trust::{TrustError, TrustSet};
 
-/// What to say above everything that [`inspect`] shows.
-pub const UNVERIFIED: &str = "UNVERIFIED: anybody can have written this; `license verify` tells";
+/// The warning to print above the result of [`inspect`].
+pub const UNVERIFIED: &str =
+    "UNVERIFIED: this content is not authenticated; check it with `license verify`";
 
-/// Decodes a license file, token, license key or set of public keys into a JSON object. Its member
-/// `verified` is always false: anybody can have written what it says.
+/// Decodes a license file, token, license key or set of public keys into a JSON object.
+///
+/// The content is not authenticated, so the member `verified` is always `false`.
 ///
 /// ```
 /// let object = license_core::inspect("CODITECT-PRO-A7F3E9D2C4B1-8F2A")?;
@@ -27,7 +27,8 @@ pub const UNVERIFIED: &str = "UNVERIFIED: anybody can have written this; `licens
 /// ```
 ///
 /// # Errors
-/// [`InspectError`] if the text is none of these, or damaged.
+///
+/// Returns [`InspectError`] if the text has another format or is damaged.
 pub fn inspect(text: &str) -> Result<Value, InspectError> {
     let body = without_wrapping(text);
     if body.starts_with('{') || body.contains(" PUBLIC KEY-") || body.contains(" PRIVATE KEY-") {
@@ -41,17 +42,17 @@ pub fn inspect(text: &str) -> Result<Value, InspectError> {
             .map(|key| license_key(&key))
             .map_err(InspectError::Artefact);
     }
-    let artefacts = Artefacts::parse(text)
+    let file = Artefacts::parse(text)
         .map_err(BundleError::Parse)
         .map_err(InspectError::Artefact)?;
     let token = |block: &Block<'_>| -> Result<_, BundleError> {
-        let token = ShownToken::new(&block.token)?;
-        Ok(ShownBlock {
+        let token = InspectedToken::new(&block.token)?;
+        Ok(InspectedBlock {
             line: block.line,
             token,
         })
     };
-    let tokens: Result<Vec<_>, _> = artefacts.blocks().iter().map(token).collect();
+    let tokens: Result<Vec<_>, _> = file.blocks().iter().map(token).collect();
     let tokens = tokens.map_err(InspectError::Artefact)?;
     Ok(json!({ "verified": false, "kind": "tokens", "tokens": tokens }))
 }
@@ -71,7 +72,7 @@ fn license_key(key: &LicenseKey) -> Value {
             "key": key.to_string(),
             "product": key.product().as_str(),
             "tier": key.tier().as_str(),
-            "proof": "none: its license file is needed",
+            "proof": "none: its license file is required",
         }),
         LicenseKey::Enterprise(key) => {
             let proof = "an RSA signature, not verified here";
@@ -84,7 +85,7 @@ fn license_key(key: &LicenseKey) -> Value {
             object
         }
         LicenseKey::EnterpriseShort(key) => {
-            let proof = "none: the full key or license file is needed";
+            let proof = "none: the full key or license file is required";
             enterprise("short enterprise key", key, proof)
         }
     }
@@ -105,25 +106,26 @@ fn enterprise(kind: &str, key: &ShortEnterpriseKey, proof: &str) -> Value {
     })
 }
 
-/// A token of a file.
+/// An armor block as JSON.
 #[derive(Serialize)]
-struct ShownBlock {
+struct InspectedBlock {
     line: usize,
     #[serde(flatten)]
-    token: ShownToken,
+    token: InspectedToken,
 }
 
+/// A token as JSON.
 #[derive(Serialize)]
-struct ShownToken {
+struct InspectedToken {
     header: Value,
     claims: Value,
     dates: Map<String, Value>,
-    /// The inner half of a retirement.
+    /// The inner token of a retirement.
     #[serde(skip_serializing_if = "Option::is_none")]
-    statement: Option<Box<ShownToken>>,
+    statement: Option<Box<InspectedToken>>,
 }
 
-impl ShownToken {
+impl InspectedToken {
     fn new(token: &Unverified<'_>) -> Result<Self, BundleError> {
         let claims = token.unverified_claims().map_err(BundleError::Verify)?;
         let instant = |name: &str| {
@@ -134,7 +136,7 @@ impl ShownToken {
         let is_statement = token.unverified_kind() == TokenKind::TrustStatement;
         let statement = statement.filter(|_| is_statement);
         let inner = statement.and_then(|text| Unverified::parse(text).ok());
-        // No deeper: a statement about a statement is none.
+        // Deeper nesting is not a valid trust statement.
         let inner = inner.filter(is_innermost).map(|inner| Self::new(&inner));
         Ok(Self {
             header: json!({
@@ -154,7 +156,7 @@ fn is_innermost(token: &Unverified<'_>) -> bool {
     claims.is_some_and(|claims| claims.get("statement").is_none())
 }
 
-/// The reason why a text cannot be shown.
+/// The reason why a text cannot be inspected.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum InspectError {

@@ -1,4 +1,4 @@
-//! Signed tokens: JWS Compact Serialization (RFC 7515) with a strict header.
+//! Signed tokens: JWS compact serialization (RFC 7515) with a strict header.
 
 mod compact;
 mod error;
@@ -7,14 +7,14 @@ mod signature;
 mod size;
 
 pub use compact::Unverified;
-pub(crate) use compact::at_most;
+pub(crate) use compact::check_length;
 pub use error::ParseError;
 pub use header::TokenKind;
 #[cfg(feature = "issue")]
 pub(crate) use header::header_segment;
 #[cfg(feature = "issue")]
 pub(crate) use signature::PrivateKey;
-pub(crate) use signature::Verifier as SignatureVerifier;
+pub(crate) use signature::SignatureVerifier;
 pub use signature::{Algorithm, Backend};
 #[cfg(feature = "issue")]
 pub use signature::{KeyBits, RandomError, RandomSource};

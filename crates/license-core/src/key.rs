@@ -1,4 +1,4 @@
-//! License keys: short strings that a person can type.
+//! License keys: short strings that can be typed.
 
 mod checksum;
 mod enterprise;
@@ -14,12 +14,15 @@ pub use standard::StandardKey;
 
 use crate::code::Code;
 use crate::encoding::pasted::{Found, Pasted, Position};
-use scan::Scan;
+use scan::KeyScanner;
 
-/// The longest key: its text, and the signature of an RSA key of 8192 bits, with room for line breaks.
+/// The maximum length of a key: its fields and an RSA signature of 8192 bits, with line breaks.
 const MAX_BYTES: usize = 4096;
 
-/// A license key as it was spelled. It proves only that it was spelled right, and grants nothing.
+/// A well-formed license key.
+///
+/// A key that parses is free of typing errors. It grants nothing: [`EnterpriseKey::verify`]
+/// verifies an enterprise key, and a key of another form identifies a license file.
 ///
 /// ```
 /// use license_core::LicenseKey;
@@ -34,19 +37,20 @@ const MAX_BYTES: usize = 4096;
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LicenseKey {
-    /// `PRODUCT-TIER-HASH-CHECKSUM`: names a license; its file proves it.
+    /// `PRODUCT-TIER-HASH-CHECKSUM`: identifies a license, whose file is required.
     Standard(StandardKey),
-    /// `PRODUCT-ENT-COMPANY-SEATS-EXPIRY-SIGNATURE`: can be verified with a trust set alone.
+    /// `PRODUCT-ENT-COMPANY-SEATS-EXPIRY-SIGNATURE`: can be verified without a file.
     Enterprise(EnterpriseKey),
-    /// The same with a digest of the signature: for invoices and phone calls.
+    /// An enterprise key with a digest in place of the signature, for invoices and phone calls.
     EnterpriseShort(ShortEnterpriseKey),
 }
 
 impl LicenseKey {
-    /// Reads a key of any form, undoing what mail, chat and editors do to it.
+    /// Parses a key of any form, and reverts the changes that mail, chat and editors make.
     ///
     /// # Errors
-    /// [`KeyError`] with the position and what was expected there, or a wrong checksum.
+    ///
+    /// Returns [`KeyError`] if a character is wrong or missing, or if the checksum does not match.
     pub fn parse(text: &str) -> Result<Self, KeyError> {
         let length = text.len();
         if length > MAX_BYTES {
@@ -61,7 +65,7 @@ impl LicenseKey {
             .nth(1)
             .is_some_and(|tier| tier.eq_ignore_ascii_case("ENT"))
             && fields.count() >= 3;
-        let scan = Scan::new(&pasted);
+        let scan = KeyScanner::new(&pasted);
         if is_enterprise {
             enterprise::parse(scan)
         } else {
@@ -69,18 +73,18 @@ impl LicenseKey {
         }
     }
 
-    /// Whether the text looks like a key rather than a token or a file.
+    /// Returns whether the text looks like a key rather than a token or a license file.
     pub fn is_likely(text: &str) -> bool {
         let text = crate::encoding::pasted::without_wrapping(text);
         !text.contains("BEGIN ") && !text.contains('{') && !text.contains('.')
     }
 
-    /// The id of the license that the key itself carries: enterprise keys only.
+    /// Returns the license id of an enterprise key, or `None` for a standard key.
     pub fn license_id(&self) -> Option<LicenseId> {
         match self {
             Self::Standard(_) => None,
-            Self::Enterprise(key) => Some(LicenseId::of_key(&key.short())),
-            Self::EnterpriseShort(key) => Some(LicenseId::of_key(key)),
+            Self::Enterprise(key) => Some(LicenseId::from_key(&key.short())),
+            Self::EnterpriseShort(key) => Some(LicenseId::from_key(key)),
         }
     }
 }
@@ -95,48 +99,48 @@ impl fmt::Display for LicenseKey {
     }
 }
 
-/// Why a text is no license key.
+/// The reason why a text is not a license key.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum KeyError {
-    /// Something else was expected at this place.
+    /// The text has a wrong or missing character.
     #[error("license key: at {position}: expected {expected}, found {found}")]
     Unexpected {
-        /// Where, in the text as given.
+        /// The position in the input.
         position: Position,
-        /// What would have been right.
+        /// A description of the accepted characters.
         expected: &'static str,
-        /// What stood there.
+        /// The character in the input.
         found: Found,
     },
-    /// The checksum is not that of the text before it: a character is wrong, or two are swapped.
+    /// The checksum does not match the text before it: a character is wrong, or two are swapped.
     #[error(
-        "license key: its characters give the checksum {expected:04X}, but it ends with {found:04X}"
+        "license key: expected checksum {expected:04X} for these characters, found {found:04X}"
     )]
     Checksum {
-        /// The checksum of the text before it.
+        /// The checksum of the text before the last hyphen.
         expected: u16,
-        /// The checksum as typed.
+        /// The checksum in the input.
         found: u16,
     },
-    /// The signature has no length that an RSA key of 2048 to 8192 bits can give: cut off, or doubled.
+    /// The signature is not as long as one of an RSA key of 2048 to 8192 bits.
     #[error("license key: expected a signature of 342 to 1366 characters, found {found}")]
     SignatureLength {
-        /// Characters found.
+        /// The number of characters in the input.
         found: usize,
     },
-    /// Larger than any key.
+    /// The text is longer than any key.
     #[error("license key: expected at most {limit} bytes, found {found}")]
     TooLong {
-        /// The most bytes that are read.
+        /// The maximum length in bytes.
         limit: usize,
-        /// Bytes given.
+        /// The length of the input in bytes.
         found: usize,
     },
 }
 
 impl KeyError {
-    /// The reason code.
+    /// Returns the reason code.
     pub const fn code(&self) -> Code {
         match self {
             Self::Checksum { .. } => Code::ChecksumMismatch,

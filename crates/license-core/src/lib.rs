@@ -1,22 +1,22 @@
-//! Licenses that are minted and verified offline.
+//! Issuing, verification and evaluation of software licenses, without a network connection.
 //!
-//! Text and bytes go in, decisions come out. Nothing here reads a clock, a file, the environment, a random
-//! source or the network, and nothing prints: all that varies is an argument.
+//! The crate is pure: it does not read a clock, files, the environment, a random source or the
+//! network, and it prints nothing. The time and random bytes are arguments.
 //!
 //! ```text
 //! &str -> Unverified -> verify(&TrustSet) -> License -> evaluate(&Matrix, &Context) -> Decision
-//! &str -> LicenseKey                                    proves only spelling, grants nothing
+//! &str -> LicenseKey                                    well-formed, grants nothing
 //! ```
 //!
-//! No arrow can be skipped: a [`License`] exists only after a trusted key's signature over the bytes received
-//! has held.
+//! No step can be skipped: a [`License`] exists only after its signature was verified with a
+//! trusted key.
 //!
 //! ```
 //! use license_core::{Artefacts, Context, Matrix, Timestamp, TokenKind, TrustSet};
 //!
 //! # const JWKS: &str = include_str!("../../../fixtures/trust/vendor.jwks");
 //! # const FILE: &str = include_str!("../../../fixtures/files/valid-pro.lic");
-//! // The vendor's public keys, compiled into the program, and a file that the customer was sent.
+//! // The vendor's public keys, compiled into the program, and the customer's license file.
 //! let trust = TrustSet::parse(JWKS)?;
 //! let file = Artefacts::parse(FILE)?;
 //! let block = file.of_kind(TokenKind::License).next().ok_or("no license in the file")?;
@@ -30,17 +30,18 @@
 //!
 //! # Features
 //!
-//! - `rsa` (default): signatures by RustCrypto's `rsa`; pure Rust, no C compiler.
-//! - `aws-lc-rs`: signatures by AWS-LC, about five times as fast. Preferred when both are enabled.
-//! - `pem` (default): trust sets of PEM public keys besides JWKs, and [`TrustedKey::to_pem`].
-//! - `inspection` (default): [`inspect`], and [`Difference`] between licenses.
-//! - `machine-state` (default): the state that a machine keeps, [`HighWater`] and [`Tally`], and module
+//! - `rsa` (default): signatures with RustCrypto's `rsa`, in pure Rust without a C compiler.
+//! - `aws-lc-rs`: signatures with AWS-LC, about five times as fast. Preferred if both are enabled.
+//! - `pem` (default): trust sets from PEM public keys as well as JWKs, and [`TrustedKey::to_pem`].
+//! - `inspection` (default): [`inspect`] and [`Difference`].
+//! - `machine-state` (default): the state of a machine, [`HighWater`] and [`Tally`], and module
 //!   [`session`].
-//! - `requests` (default): the requests that a machine sends to its vendor, [`Letter`], and [`spoken`].
+//! - `requests` (default): machine requests, [`Letter`] and [`spoken`].
 //! - `usage-reports` (default): module `usage_report`.
-//! - `issue`: issue licenses, signed by either backend.
+//! - `issue`: issuing and signing of licenses, with either backend.
 //!
-//! A program that only verifies needs one of the first two: `default-features = false, features = ["aws-lc-rs"]`.
+//! A program that only verifies licenses needs `default-features = false` and one of the first two
+//! features.
 
 mod claims;
 mod code;
@@ -102,7 +103,9 @@ pub use machine::{Comparison, ComponentKind, Fingerprint, Machine, MachineDigest
 pub use matrix::{Matrix, MatrixError, TierTerms, Trial};
 pub use policy::{CheckIn, Entitlements, Quota, Renewal, UsageType};
 #[cfg(feature = "requests")]
-pub use requests::{ActivationRequest, ClockRequest, Letter, LetterError, Receipt, Secret, spoken};
+pub use requests::{ActivationRequest, ClockRequest, Letter, LetterError, Receipt, Secret};
+#[cfg(feature = "requests")]
+pub use requests::{readback, readback as spoken};
 pub use semver::{Version, VersionReq};
 #[cfg(feature = "machine-state")]
 pub use session::SessionId;

@@ -1,27 +1,25 @@
-//! Verified licenses, and what is said of them later.
+//! Verified licenses, and the verified tokens that change them later.
 
 mod activation;
-mod bundle;
-mod bundle_error;
 mod clock_repair;
 mod file;
 mod revocations;
 mod rotation;
 mod trust_statement;
 mod validation;
+mod verified_licenses;
 mod verifier;
 
 use std::sync::Arc;
 
 pub use activation::Activation;
-pub use bundle::{Bundle, Canonical};
-pub use bundle_error::BundleError;
 pub use clock_repair::ClockRepair;
 pub use file::{Artefacts, Block};
 pub use revocations::RevocationList;
 pub use rotation::{Rotation, RotationError, Taken};
 pub use trust_statement::TrustStatement;
 pub use validation::{Signer, Validation};
+pub use verified_licenses::{Bundle, BundleError, Canonical};
 pub use verifier::Verifier;
 
 use crate::claims::{Confirmation, LicenseClaims};
@@ -35,11 +33,12 @@ use crate::machine::Machine;
 use crate::matrix::Matrix;
 use crate::policy::{CheckIn, Entitlements, Renewal, UsageType};
 use crate::time::Timestamp;
-use crate::trust::{KeyId, TrustSet, TrustedKey, Verified, VerifyError};
+use crate::trust::{KeyId, TrustSet, TrustedKey, VerifiedToken, VerifyError};
 
-/// A license that a trusted key has signed. There is no other way to get one.
+/// A license whose signature was verified with a trusted key.
 ///
-/// It is cheap to clone. Whether it holds at some instant is for [`License::evaluate`] to say.
+/// A `License` can only be created by verification. [`License::evaluate`] decides whether it is
+/// valid at an instant. Cloning is cheap.
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct License {
@@ -49,12 +48,12 @@ pub struct License {
 #[derive(Debug)]
 struct Inner {
     claims: LicenseClaims,
-    /// The features and quotas of the claims, as decisions share them.
+    /// The features and quotas of the claims, shared with decisions.
     entitlements: Arc<Entitlements>,
-    /// The users of the claims, as evidence shares them.
+    /// The users of the claims, shared with evidence.
     users: Option<Arc<[Box<str>]>>,
     key_id: KeyId,
-    signature: Box<[u8]>,
+    signature: Vec<u8>,
 }
 
 impl Unverified<'_> {
@@ -68,14 +67,15 @@ impl Unverified<'_> {
         License::from_token(self.verified(TokenKind::License, trust)?)
     }
 
-    /// Verifies a license with the key that has just signed it.
+    /// Verifies a license with a single key, such as the one that has just signed it.
     #[cfg(feature = "issue")]
     pub(crate) fn verify_by(&self, key: &TrustedKey) -> Result<License, VerifyError> {
         License::from_token(self.verified_by(TokenKind::License, key)?)
     }
 
-    /// Reads the claims of a license token as strictly as after verification. Nothing proves who
-    /// wrote them.
+    /// Returns the claims of a license token, which are not authenticated.
+    ///
+    /// The claims are checked as strictly as after verification.
     ///
     /// # Errors
     ///
@@ -87,9 +87,9 @@ impl Unverified<'_> {
 }
 
 impl EnterpriseKey {
-    /// Verifies the signature against each trusted key with that key's own algorithm. The key does
-    /// not name features, quotas and renewal terms: they come from the enterprise tier of the
-    /// matrix.
+    /// Verifies the signature with each trusted key and the algorithm of that key.
+    ///
+    /// The features, quotas and renewal terms come from the enterprise tier of the feature matrix.
     ///
     /// # Errors
     ///
@@ -101,11 +101,12 @@ impl EnterpriseKey {
             .find(|key| key.verify(signed, self.signature()));
         let key_id = key.ok_or(VerifyError::Signature)?.id().clone();
         let claims = self.unverified_claims(matrix)?;
-        Ok(License::new(claims, key_id, self.signature()))
+        Ok(License::new(claims, key_id, self.signature().to_vec()))
     }
 
-    /// Returns the claims that the key stands for. Features, quotas and renewal terms come from the
-    /// enterprise tier of the matrix. Nothing proves who wrote the key.
+    /// Returns the claims that the key represents, which are not authenticated.
+    ///
+    /// The features, quotas and renewal terms come from the enterprise tier of the feature matrix.
     ///
     /// # Errors
     ///
@@ -117,7 +118,7 @@ impl EnterpriseKey {
             .ok_or(VerifyError::NoEnterpriseTier)?;
         let seats = u64::from(terms.seats.get());
         let entitlements = matrix.entitlements_with_seats(tier, seats);
-        let id = LicenseId::of_key(&self.short());
+        let id = LicenseId::from_key(&self.short());
         let customer = terms.company.as_str().to_owned();
         let mut claims = LicenseClaims::new(id, terms.product, customer, &entitlements);
         claims.expires_at = terms.expiry.ends_at();
@@ -129,185 +130,188 @@ impl EnterpriseKey {
 }
 
 impl License {
-    fn from_token(verified: Verified) -> Result<Self, VerifyError> {
+    fn from_token(verified: VerifiedToken) -> Result<Self, VerifyError> {
         let claims = LicenseClaims::from_payload(&verified.payload)?;
-        Ok(Self::new(claims, verified.key_id, &verified.signature))
+        Ok(Self::new(claims, verified.key_id, verified.signature))
     }
 
-    fn new(claims: LicenseClaims, key_id: KeyId, signature: &[u8]) -> Self {
+    fn new(claims: LicenseClaims, key_id: KeyId, signature: Vec<u8>) -> Self {
         let users = claims.users.iter().map(|user| user.as_str().into());
         let inner = Inner {
             entitlements: Arc::new(claims.entitlements()),
             users: (!claims.users.is_empty()).then(|| users.collect()),
             claims,
             key_id,
-            signature: signature.into(),
+            signature,
         };
         Self {
             inner: Arc::new(inner),
         }
     }
 
-    /// Returns all claims. Those of an enterprise key are the ones that it stands for.
+    /// Returns all claims. For an enterprise key, these are the claims that it represents.
     pub fn claims(&self) -> &LicenseClaims {
         &self.inner.claims
     }
 
-    /// Returns the features and quotas that were bought, for a decision.
+    /// Returns the features and quotas, shared with a decision.
     pub(crate) fn shared_entitlements(&self) -> &Arc<Entitlements> {
         &self.inner.entitlements
     }
 
-    /// Returns the named users, for evidence.
+    /// Returns the named users, shared with evidence.
     pub(crate) fn shared_users(&self) -> Option<&Arc<[Box<str>]>> {
         self.inner.users.as_ref()
     }
 
-    /// The license id: a UUID, or for an enterprise key its short form.
+    /// Returns the license id: a UUIDv7, or the short form of an enterprise key.
     pub fn id(&self) -> &LicenseId {
         &self.claims().id
     }
 
-    /// The vendor, as the token names it.
+    /// Returns the vendor, or `None` for an enterprise key.
     pub fn issuer(&self) -> Option<&str> {
         self.claims().issuer.as_deref()
     }
 
-    /// The product.
+    /// Returns the product code.
     pub fn product(&self) -> ProductCode {
         self.claims().product
     }
 
-    /// The customer; for an enterprise key the company.
+    /// Returns the customer, or the company of an enterprise key.
     pub fn customer(&self) -> &str {
         &self.claims().customer
     }
 
-    /// The tier that was bought.
+    /// Returns the tier.
     pub fn tier(&self) -> Tier {
         self.claims().tier
     }
 
-    /// The features and quotas that were bought.
+    /// Returns the tier with its features and quotas.
     pub fn entitlements(&self) -> &Entitlements {
         &self.inner.entitlements
     }
 
-    /// Rises with every token that the vendor issues.
+    /// Returns the serial, which increases with every token that the vendor issues.
     pub fn serial(&self) -> Option<u64> {
         self.claims().serial
     }
 
-    /// The licenses that this one replaces.
+    /// Returns the licenses that this license replaces.
     pub fn supersedes(&self) -> &[LicenseId] {
         &self.claims().supersedes
     }
 
-    /// When it was issued. An enterprise key does not say.
+    /// Returns the time of issue, or `None` for an enterprise key.
     pub fn issued_at(&self) -> Option<Timestamp> {
         self.claims().issued_at
     }
 
-    /// The first instant at which it holds. An enterprise key has none.
+    /// Returns the first instant at which the license is valid, or `None` for an enterprise key.
     pub fn not_before(&self) -> Option<Timestamp> {
         self.claims().valid_from()
     }
 
-    /// The first instant at which it no longer holds; none for a perpetual license.
+    /// Returns the first instant at which the license is no longer valid, or `None` if it is
+    /// perpetual.
     pub fn expires_at(&self) -> Option<Timestamp> {
         self.claims().expires_at
     }
 
-    /// Named or concurrent users.
+    /// Returns the number of named or concurrent users.
     pub fn seats(&self) -> Option<u64> {
         self.claims().seats
     }
 
-    /// Machines that may be activated.
+    /// Returns the number of machines that may be activated.
     pub fn devices(&self) -> Option<u64> {
         self.claims().devices
     }
 
-    /// Whether it holds only on machines that the vendor has activated it for.
+    /// Returns whether the license must be activated on each machine.
     pub fn must_activate(&self) -> bool {
         self.claims().must_activate
     }
 
-    /// The kind of use that it is for; none means any.
+    /// Returns the permitted kind of use, or `None` if every kind is permitted.
     pub fn usage_type(&self) -> Option<UsageType> {
         self.claims().usage_type
     }
 
-    /// Whether it is a trial.
+    /// Returns whether the license is a trial.
     pub fn is_trial(&self) -> bool {
         self.claims().trial
     }
 
-    /// How often it must be validated; none means never.
+    /// Returns the check-in terms, or `None` if validation is never required.
     pub fn check_in(&self) -> Option<CheckIn> {
         self.claims().check_in
     }
 
-    /// When to warn before the end, and for how long it holds after it.
+    /// Returns the notice period before expiry and the grace period after it.
     pub fn renewal(&self) -> Option<Renewal> {
         self.claims().renewal
     }
 
-    /// Versions built up to here are covered.
+    /// Returns the latest build date that is covered, or `None` if every build is covered.
     pub fn maintenance_until(&self) -> Option<Timestamp> {
         self.claims().maintenance_until
     }
 
-    /// What the application's version must meet.
+    /// Returns the requirement that the version of the application must meet.
     pub fn max_version(&self) -> Option<&semver::VersionReq> {
         self.claims().max_version.as_ref()
     }
 
-    /// The machines that it is locked to.
+    /// Returns the machines to which the license is locked, or `None` if it permits every machine.
     pub fn machines(&self) -> Option<&[Machine]> {
         let machines = self.claims().machines.as_slice();
         (!machines.is_empty()).then_some(machines)
     }
 
-    /// The users that it names.
+    /// Returns the named users, or `None` if the license permits every user.
     pub fn users(&self) -> Option<impl ExactSizeIterator<Item = &str>> {
         let users = self.shared_users()?;
         Some(users.iter().map(AsRef::as_ref))
     }
 
-    /// The company's short code.
+    /// Returns the short code of the customer's company.
     pub fn company(&self) -> Option<Company> {
         self.claims().company
     }
 
-    /// The public key of the customer's own license server (RFC 7800).
+    /// Returns the public key of the customer's own license server (RFC 7800).
     pub fn confirmation_key(&self) -> Option<&TrustedKey> {
         self.claims().confirmation.as_ref().map(Confirmation::key)
     }
 
-    /// The claims that a verifier must understand or refuse it; this one does.
+    /// Returns the names of the claims that a verifier must understand to accept the license.
     pub fn critical(&self) -> impl ExactSizeIterator<Item = &str> {
         self.claims().critical.iter().map(String::as_str)
     }
 
-    /// The vendor's own data.
+    /// Returns the vendor's own data.
     pub fn extension(&self) -> Option<&serde_json::Map<String, serde_json::Value>> {
         self.claims().extension.as_ref()
     }
 
-    /// The key that signed it.
+    /// Returns the id of the key that signed the license.
     pub fn key_id(&self) -> &KeyId {
         &self.inner.key_id
     }
 
-    /// The standard key that names this license. A license that is an enterprise key has none.
+    /// Returns the standard key of the license, or `None` if the license is an enterprise key.
     pub fn standard_key(&self) -> Option<StandardKey> {
         let is_token = self.issued_at().is_some();
         is_token.then(|| self.claims().standard_key())
     }
 
-    /// The short enterprise key that names this license, if it says all that such a key says: the enterprise
-    /// tier, a company, seats, and an end at midnight UTC or none.
+    /// Returns the short enterprise key of the license.
+    ///
+    /// Returns `None` unless the license has the enterprise tier, a company, seats, and an end that
+    /// is absent or at midnight UTC.
     pub fn short_enterprise_key(&self, matrix: &Matrix) -> Option<ShortEnterpriseKey> {
         let is_enterprise = matrix
             .enterprise_tier()
@@ -315,7 +319,7 @@ impl License {
         let seats = u32::try_from(self.seats()?).ok()?;
         let expiry = match self.expires_at() {
             None => KeyExpiry::Perpetual,
-            // The last instant of all is not midnight, and its day would stand for "perpetual".
+            // The latest timestamp is not midnight, and its date encodes "perpetual" in a key.
             Some(end) if end == Timestamp::MAX => return None,
             Some(end) => KeyExpiry::LastDay(end.minus(1).date().filter(|day| day.end() == end)?),
         };
@@ -328,7 +332,7 @@ impl License {
         is_enterprise.then(|| ShortEnterpriseKey::new(terms, &self.inner.signature))
     }
 
-    /// Whether the key names this license.
+    /// Returns whether a key identifies this license.
     pub fn is_named_by(&self, key: &LicenseKey, matrix: &Matrix) -> bool {
         match key {
             LicenseKey::Standard(key) => self.standard_key() == Some(*key),

@@ -1,4 +1,4 @@
-//! Which machine: fingerprints, the digests that name machines, and what counts as the same one.
+//! Machines: fingerprints, digests, and the comparison of two fingerprints.
 
 mod comparison;
 mod component;
@@ -12,32 +12,34 @@ pub use comparison::Comparison;
 pub use component::ComponentKind;
 pub use fingerprint::{Fingerprint, MachineDigest};
 
-/// A machine as a license or a program names it.
+/// Identification of a machine in a license or a program.
 ///
 /// ```
 /// use license_core::{ComponentKind, Fingerprint, Machine, ProductCode};
 ///
 /// let product = ProductCode::parse("CODITECT")?;
-/// let of = |id, mac| [(ComponentKind::MachineId, id), (ComponentKind::Mac, mac)];
-/// let sold = Fingerprint::of(product, of("5a7c3e9b1d2f48069ab4c8e0d6f1735b", "52:54:00:12:34:56"));
-/// let with_new_card = Fingerprint::of(product, of("5a7c3e9b1d2f48069ab4c8e0d6f1735b", "52:54:00:ab:cd:ef"));
+/// let id = (ComponentKind::MachineId, "5a7c3e9b1d2f48069ab4c8e0d6f1735b");
+/// let licensed = Fingerprint::of(product, [id, (ComponentKind::Mac, "52:54:00:12:34:56")]);
+/// let with_new_card = Fingerprint::of(product, [id, (ComponentKind::Mac, "52:54:00:ab:cd:ef")]);
 ///
-/// let named = Machine::parse(&sold.to_string());
-/// assert!(named.is(&Machine::Fingerprint(with_new_card)));
+/// let licensed = Machine::parse(&licensed.to_string());
+/// assert!(licensed.is(&Machine::Fingerprint(with_new_card)));
 /// # Ok::<(), license_core::NameError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Machine {
-    /// By its components, of which some may change.
+    /// A fingerprint. Some of its components may change.
     Fingerprint(Fingerprint),
-    /// By the digest of its most stable component.
+    /// The digest of the most stable component.
     Digest(MachineDigest),
-    /// By a name that the program makes up itself, such as the serial number of a dongle. It is compared as it is.
+    /// A name that the application defines, such as the serial number of a dongle. Names are
+    /// compared byte by byte.
     Other(Box<str>),
 }
 
 impl Machine {
-    /// Reads any name of a machine; what is neither a fingerprint nor a digest is a name of the program's own.
+    /// Parses the identification of a machine. A text that is neither a fingerprint nor a digest is
+    /// a name that the application defines.
     pub fn parse(text: &str) -> Self {
         let fingerprint = || Fingerprint::parse(text).map(Self::Fingerprint);
         let digest = || MachineDigest::parse(text).map(Self::Digest);
@@ -46,7 +48,8 @@ impl Machine {
             .unwrap_or_else(|| Self::Other(text.into()))
     }
 
-    /// The digest that names it; none for a name of the program's own, and for a fingerprint that tells too little.
+    /// Returns the digest of the machine. Returns `None` for a name that the application defines,
+    /// and for a fingerprint with too few components.
     pub fn digest(&self) -> Option<MachineDigest> {
         match self {
             Self::Fingerprint(fingerprint) => fingerprint.digest(),
@@ -55,22 +58,22 @@ impl Machine {
         }
     }
 
-    /// Whether the machine named here is that one: two fingerprints by quorum ([`Fingerprint::compare`]), digests and other
-    /// names only if they are the same.
+    /// Returns whether `actual` is this machine. Two fingerprints are compared by quorum, as
+    /// [`Fingerprint::compare`] describes. Digests and names must be equal.
     pub fn is(&self, actual: &Self) -> bool {
         match (self, actual) {
-            (Self::Fingerprint(named), Self::Fingerprint(actual)) => {
-                actual.compare(named).is_same()
+            (Self::Fingerprint(expected), Self::Fingerprint(actual)) => {
+                actual.compare(expected).is_same()
             }
-            (Self::Other(named), Self::Other(actual)) => named == actual,
-            (named, actual) => named
+            (Self::Other(expected), Self::Other(actual)) => expected == actual,
+            (expected, actual) => expected
                 .digest()
                 .is_some_and(|digest| actual.digest() == Some(digest)),
         }
     }
 }
 
-/// The text that [`Machine::parse`] reads.
+/// Writes the text that [`Machine::parse`] reads.
 impl fmt::Display for Machine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

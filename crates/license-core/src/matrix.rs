@@ -1,4 +1,4 @@
-//! Tiers, features and quotas as data. No code knows a feature by its name.
+//! Tiers, features and quotas as data. No feature name occurs in code.
 
 mod error;
 mod file;
@@ -6,7 +6,7 @@ mod table;
 
 pub use error::MatrixError;
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::sync::{Arc, LazyLock};
 
 use crate::ids::{ProductCode, Tier};
@@ -15,7 +15,7 @@ use crate::policy::{CheckIn, Entitlements, Quota, Renewal};
 const BUILT_IN: &str = include_str!("matrix/coditect.toml");
 const SCHEMA: &str = include_str!("matrix/schema.json");
 
-/// What the tiers of a product allow.
+/// Tiers of a product with their features and quotas, as the product file defines them.
 ///
 /// ```
 /// use license_core::{Matrix, Quota, Tier};
@@ -39,7 +39,7 @@ pub struct Matrix {
     devices_quota: Option<Box<str>>,
 }
 
-/// What a tier brings, before a license adds or removes anything.
+/// Entitlements, check-in and renewal of a tier, before a license adds or removes anything.
 #[derive(Clone, Debug)]
 pub struct TierTerms {
     entitlements: Arc<Entitlements>,
@@ -49,60 +49,63 @@ pub struct TierTerms {
 }
 
 impl TierTerms {
-    /// The tier.
+    /// Returns the name of the tier.
     pub fn name(&self) -> Tier {
         self.entitlements.tier()
     }
 
-    /// Its features and quotas.
+    /// Returns the features and quotas of the tier.
     pub fn entitlements(&self) -> &Arc<Entitlements> {
         &self.entitlements
     }
 
-    /// How often its licenses must be validated; none means never.
+    /// Returns the check-in policy of licenses of this tier. `None` means that they never have to
+    /// be validated.
     pub fn check_in(&self) -> Option<CheckIn> {
         self.check_in
     }
 
-    /// Hours for which a license that must be validated holds without.
+    /// Returns the hours for which a check-in license stays valid without validation.
     pub fn offline_grace_hours(&self) -> u64 {
         self.offline_grace_hours
     }
 
-    /// When to warn before the end, and for how long its licenses hold after it.
+    /// Returns the notice period and the grace period of licenses of this tier.
     pub fn renewal(&self) -> Option<Renewal> {
         self.renewal
     }
 }
 
-/// What a trial is.
+/// Tier and length of a trial license.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Trial {
-    /// Its tier.
+    /// The tier.
     pub tier: Tier,
-    /// Its days, 1 to 3660.
+    /// The length in days, 1 to 3660.
     pub days: u64,
 }
 
 impl Matrix {
-    /// Returns the matrix of the default product, parsed at the first call.
+    /// Returns the feature matrix of the built-in product. The first call parses it.
     pub fn built_in() -> &'static Self {
         #[allow(
             clippy::expect_used,
             reason = "the text is compiled in, and every test parses it"
         )]
         static MATRIX: LazyLock<Matrix> =
-            LazyLock::new(|| Matrix::parse(BUILT_IN).expect("the built-in matrix is well formed"));
+            LazyLock::new(|| Matrix::parse(BUILT_IN).expect("the built-in matrix is well-formed"));
         &MATRIX
     }
 
-    /// The text of the built-in matrix, to start another product's from.
+    /// Returns the product file of the built-in product, as a template for other products.
     pub fn built_in_text() -> &'static str {
         BUILT_IN
     }
 
-    /// The JSON Schema (draft 2020-12) of product files, for editors. It takes all that `Matrix::parse` takes; that a tier is named before
-    /// it is used, and other things that lie between members, it can't check.
+    /// Returns the JSON Schema (draft 2020-12) of product files, for editors.
+    ///
+    /// Every file that [`Matrix::parse`] accepts matches the schema. The schema cannot check
+    /// relations between members, such as that a tier is defined before another one extends it.
     pub fn schema() -> &'static str {
         SCHEMA
     }
@@ -110,66 +113,67 @@ impl Matrix {
     /// Parses a product file (TOML).
     ///
     /// # Errors
-    /// [`MatrixError`] if it is no TOML of this form, or contradicts itself.
+    ///
+    /// Returns [`MatrixError`] if the text is not a product file, or contradicts itself.
     pub fn parse(text: &str) -> Result<Self, MatrixError> {
         file::parse(text)
     }
 
-    /// The product.
+    /// Returns the product code.
     pub fn product(&self) -> ProductCode {
         self.product
     }
 
-    /// The vendor's name for claim `iss`.
+    /// Returns the vendor's name for claim `iss`.
     pub fn issuer(&self) -> &str {
         &self.issuer
     }
 
-    /// The tiers from the least to the most.
+    /// Returns the tiers, lowest first.
     pub fn tiers(&self) -> &[TierTerms] {
         &self.tiers
     }
 
-    /// The terms of a tier.
+    /// Returns the policy of a tier.
     pub fn tier(&self, name: Tier) -> Option<&TierTerms> {
         self.tiers.iter().find(|tier| tier.name() == name)
     }
 
-    /// What is left when a license does not hold.
+    /// Returns the tier that applies when no license is valid.
     pub fn base_tier(&self) -> &TierTerms {
         &self.base
     }
 
-    /// What an enterprise key stands for.
+    /// Returns the tier that an enterprise key grants.
     pub fn enterprise_tier(&self) -> Option<&TierTerms> {
         self.enterprise.as_ref()
     }
 
-    /// For so many days after a user was named in a license, their place in it is not given to another; 0 to 3660.
+    /// Returns the number of days, 0 to 3660, for which a named user of a license cannot be
+    /// replaced.
     pub fn user_cool_down_days(&self) -> u64 {
         self.user_cool_down_days
     }
 
-    /// What a trial is, if the product has one.
+    /// Returns the tier and length of trials, if the product has trials.
     pub fn trial(&self) -> Option<Trial> {
         self.trial
     }
 
-    /// The least tier that has the feature.
+    /// Returns the lowest tier that has the feature.
     pub fn first_tier_with(&self, feature: &str) -> Option<&TierTerms> {
         self.tiers
             .iter()
             .find(|tier| tier.entitlements.allows(feature))
     }
 
-    /// Every feature of every tier, in the order of the tiers, then of the alphabet, with the tier that
-    /// brings it.
+    /// Returns every feature with the lowest tier that has it, sorted by tier, then alphabetically.
     pub fn features(&self) -> Vec<(&str, Tier)> {
         let mut features: Vec<(&str, Tier)> = Vec::new();
-        let mut seen = BTreeMap::new();
+        let mut seen = BTreeSet::new();
         for tier in &self.tiers {
             for feature in tier.entitlements.features() {
-                if seen.insert(feature, ()).is_none() {
+                if seen.insert(feature) {
                     features.push((feature, tier.name()));
                 }
             }
@@ -177,17 +181,18 @@ impl Matrix {
         features
     }
 
-    /// The quota that seats set, as in `users`.
+    /// Returns the name of the quota that the number of seats sets, such as `users`.
     pub fn seats_quota(&self) -> Option<&str> {
         self.seats_quota.as_deref()
     }
 
-    /// The quota that devices set, as in `devices`.
+    /// Returns the name of the quota that the number of devices sets, such as `devices`.
     pub fn devices_quota(&self) -> Option<&str> {
         self.devices_quota.as_deref()
     }
 
-    /// A tier's features and quotas, with the quota that seats set: never below what the tier includes.
+    /// Returns the features and quotas of a tier with the quota of `seats`, which is never lower
+    /// than the quota of the tier.
     pub(crate) fn entitlements_with_seats(&self, tier: &TierTerms, seats: u64) -> Entitlements {
         let entitlements = &tier.entitlements;
         let quotas = entitlements
@@ -208,12 +213,12 @@ impl Matrix {
     }
 }
 
-/// Whether the text can name a feature or a quota.
-pub(crate) fn is_snake(name: &str) -> bool {
-    let letters = name
+/// Returns whether the text is a valid name of a feature or a quota.
+pub(crate) fn is_feature_name(name: &str) -> bool {
+    let has_valid_characters = name
         .bytes()
         .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
-    letters && (1..=64).contains(&name.len())
+    has_valid_characters && (1..=64).contains(&name.len())
 }
 
 #[cfg(test)]
@@ -236,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn the_built_in_matrix_is_that_of_the_specification() {
+    fn the_built_in_matrix_matches_the_specification() {
         assert_eq!(quotas("FREE"), [10, 10, 81, 1, 1]);
         assert_eq!(quotas("PRO"), [-1, 52, 81, 1, -1]);
         assert_eq!(quotas("TEAM"), [-1, 52, 81, 5, 5]);
@@ -248,10 +253,10 @@ mod tests {
         let daily = CheckIn::new(24, 168);
         assert_eq!(check_ins, [None, daily, daily, None]);
         let renewals = ["FREE", "PRO", "TEAM", "ENT"].map(|name| tier(name).renewal());
-        let fortnight = Renewal::new(14, 72);
+        let two_weeks = Renewal::new(14, 72);
         assert_eq!(
             renewals,
-            [None, fortnight, fortnight, Renewal::new(30, 168)]
+            [None, two_weeks, two_weeks, Renewal::new(30, 168)]
         );
     }
 }

@@ -1,8 +1,8 @@
-//! The terms that tiers and licenses set: check-in, renewal, kind of use, features and quotas.
+//! Conditions that tiers and licenses set: check-in, renewal, usage type, features and quotas.
 
+mod conditions;
 mod entitlements;
-mod terms;
 
 pub use entitlements::{Entitlements, Quota};
 
-pub use terms::{CheckIn, Renewal, UsageType};
+pub use conditions::{CheckIn, Renewal, UsageType};

@@ -1,13 +1,14 @@
-//! What a machine without a network sends to its vendor: requests, and receipts of what it has given up.
+//! Requests and deactivation receipts that a machine without a network sends to its vendor.
 //!
-//! Nobody signs a letter: a machine has no key that a vendor would know. What makes an answer this machine's own is the nonce that it made
-//! and the commitment to a secret that it keeps; what makes a receipt true is the secret itself.
+//! They are not signed, because a machine has no key that the vendor knows. A nonce and the
+//! commitment to a secret tie an answer to the machine that sent the request. A deactivation receipt
+//! proves the deactivation by revealing the secret.
 
-mod bytes;
+mod compact;
 mod error;
 mod kinds;
+pub mod readback;
 mod secret;
-pub mod spoken;
 mod text;
 
 #[cfg(test)]

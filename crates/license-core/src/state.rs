@@ -1,7 +1,7 @@
-//! State that a machine keeps: the clock's high-water mark and quota counters.
+//! State of a machine: clock high-water mark and quota counters.
 
-mod high_water;
-mod tally;
+mod clock_high_water;
+mod quota_counters;
 
-pub use high_water::{Boot, HighWater, Reading};
-pub use tally::{QuotaUse, Tally};
+pub use clock_high_water::{Boot, HighWater, Reading};
+pub use quota_counters::{QuotaUse, Tally};

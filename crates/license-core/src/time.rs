@@ -1,4 +1,4 @@
-//! Instants and dates, as thin types over `chrono`. Nothing here reads a clock.
+//! Instants, dates and durations over `chrono`. This module does not read a clock.
 
 pub(crate) mod unix_seconds;
 
@@ -10,13 +10,13 @@ use crate::encoding::strict_json::serde_as_text;
 
 pub(crate) const SECONDS_PER_DAY: u64 = 86_400;
 
-/// How far a clock may be behind before it is worth a warning: 24 hours. Less happens to honest
-/// machines that boot two systems.
+/// How far in seconds a clock may be behind without a warning: 24 hours. Smaller differences are
+/// common, for example on machines with two operating systems.
 pub(crate) const CLOCK_TOLERANCE: u64 = SECONDS_PER_DAY;
 
 /// An instant in whole seconds, from 1970-01-01T00:00:00Z to 9999-12-31T23:59:59Z.
 ///
-/// RFC 3339 can write exactly the instants up to the year 9999.
+/// RFC 3339 can represent the years up to 9999.
 ///
 /// ```
 /// use license_core::Timestamp;
@@ -29,7 +29,7 @@ pub(crate) const CLOCK_TOLERANCE: u64 = SECONDS_PER_DAY;
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(
-    /// In whole seconds and in range.
+    /// The instant, in whole seconds and in range.
     DateTime<Utc>,
 );
 
@@ -39,11 +39,11 @@ impl Timestamp {
     /// 9999-12-31T23:59:59Z.
     pub const MAX: Self = match DateTime::from_timestamp_secs(253_402_300_799) {
         Some(instant) => Self(instant),
-        // A constant, so this would not compile.
+        // Evaluated at compile time, so that a failure does not compile.
         None => unreachable!(),
     };
 
-    /// Returns the instant so many seconds after the epoch, if it is at most [`Timestamp::MAX`].
+    /// Returns the instant `seconds` after the Unix epoch, or `None` after [`Timestamp::MAX`].
     pub const fn from_unix_seconds(seconds: u64) -> Option<Self> {
         if seconds > Self::MAX.unix_seconds() {
             return None;
@@ -54,19 +54,20 @@ impl Timestamp {
         }
     }
 
-    /// Returns the seconds since the epoch.
+    /// Returns the seconds since the Unix epoch.
     pub const fn unix_seconds(self) -> u64 {
-        // Never negative, because no instant is before the epoch.
+        // The value is not negative, because no instant is before the epoch.
         self.0.timestamp().cast_unsigned()
     }
 
-    /// Parses an RFC 3339 instant, or a date, which stands for its first second in UTC.
+    /// Parses an RFC 3339 instant or a date. A date means its first second in UTC.
     ///
     /// A space may replace the `T`. A fraction of a second is dropped, and a leap second counts as
     /// the second before it.
     ///
     /// # Errors
-    /// [`TimeError`] if the text is neither, or not between [`Timestamp::MIN`] and
+    ///
+    /// Returns [`TimeError`] if the text has another form, or is not between [`Timestamp::MIN`] and
     /// [`Timestamp::MAX`].
     pub fn parse(text: &str) -> Result<Self, TimeError> {
         if let Ok(date) = Date::parse(text) {
@@ -76,7 +77,7 @@ impl Timestamp {
         instant.to_utc().try_into()
     }
 
-    /// Returns the instant so many seconds later, at most [`Timestamp::MAX`].
+    /// Returns the instant `seconds` later, at most [`Timestamp::MAX`].
     pub const fn plus(self, seconds: u64) -> Self {
         match Self::from_unix_seconds(self.unix_seconds().saturating_add(seconds)) {
             Some(later) => later,
@@ -84,27 +85,27 @@ impl Timestamp {
         }
     }
 
-    /// Returns the instant so many seconds earlier, at least [`Timestamp::MIN`].
+    /// Returns the instant `seconds` earlier, at least [`Timestamp::MIN`].
     pub const fn minus(self, seconds: u64) -> Self {
         match Self::from_unix_seconds(self.unix_seconds().saturating_sub(seconds)) {
             Some(earlier) => earlier,
-            // Not reached: an earlier instant is in range too.
+            // Unreachable, because an earlier instant is in range.
             None => Self::MIN,
         }
     }
 
-    /// Returns the seconds from `earlier` to this instant, and 0 if `earlier` is later.
+    /// Returns the seconds from `earlier` to this instant, or 0 if `earlier` is later.
     pub const fn seconds_since(self, earlier: Self) -> u64 {
         self.unix_seconds().saturating_sub(earlier.unix_seconds())
     }
 
-    /// Returns the UTC date. Every instant in range has one.
+    /// Returns the date in UTC. It is never `None`, because every instant is in range.
     pub fn date(self) -> Option<Date> {
         Date::try_from(self.0.date_naive()).ok()
     }
 }
 
-/// Drops a fraction of a second.
+/// Truncates to whole seconds.
 impl TryFrom<DateTime<Utc>> for Timestamp {
     type Error = TimeError;
 
@@ -148,17 +149,18 @@ serde_as_text!(
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Date(
-    /// In range.
+    /// The date, in range.
     NaiveDate,
 );
 
 impl Date {
-    /// Parses `YYYY-MM-DD` or `YYYYMMDD`, digits only and a real date.
+    /// Parses a date in the form `YYYY-MM-DD` or `YYYYMMDD`.
     ///
     /// # Errors
-    /// [`TimeError::NotADate`] otherwise.
+    ///
+    /// Returns [`TimeError::NotADate`] if the text has another form or is not a real date.
     pub fn parse(text: &str) -> Result<Self, TimeError> {
-        // `chrono` alone would also accept signs, spaces and single digits.
+        // `chrono` also accepts signs, spaces and single digits.
         let format = match text.len() {
             8 if has_shape(text, "dddddddd") => "%Y%m%d",
             10 if has_shape(text, "dddd-dd-dd") => "%Y-%m-%d",
@@ -173,8 +175,8 @@ impl Date {
         Timestamp(self.0.and_time(NaiveTime::MIN).and_utc())
     }
 
-    /// Returns the first instant after the day. For the last day of the year 9999 it is
-    /// [`Timestamp::MAX`], the day's last second.
+    /// Returns the first instant after the day. For the last day of the year 9999, returns
+    /// [`Timestamp::MAX`], the last second of the day.
     pub fn end(self) -> Timestamp {
         self.start().plus(SECONDS_PER_DAY)
     }
@@ -184,14 +186,14 @@ impl Date {
         self.0.format("%Y%m%d")
     }
 
-    /// Returns the date so many days later, if it is still before the year 10000.
+    /// Returns the date `days` later, or `None` after the year 9999.
     pub fn plus_days(self, days: u64) -> Option<Self> {
         let date = self.0.checked_add_days(Days::new(days))?;
         Self::try_from(date).ok()
     }
 }
 
-/// Returns whether the text has a digit for each `d` of the shape, and the same character otherwise.
+/// Returns whether the text has a digit for each `d` of the shape and equals it otherwise.
 fn has_shape(text: &str, shape: &str) -> bool {
     text.bytes().zip(shape.bytes()).all(|pair| match pair {
         (byte, b'd') => byte.is_ascii_digit(),
@@ -204,9 +206,10 @@ impl TryFrom<NaiveDate> for Date {
 
     fn try_from(date: NaiveDate) -> Result<Self, TimeError> {
         let days = Timestamp::MIN.0.date_naive()..=Timestamp::MAX.0.date_naive();
-        match days.contains(&date) {
-            true => Ok(Self(date)),
-            false => Err(TimeError::OutOfRange),
+        if days.contains(&date) {
+            Ok(Self(date))
+        } else {
+            Err(TimeError::OutOfRange)
         }
     }
 }
@@ -229,8 +232,7 @@ impl fmt::Debug for Date {
     }
 }
 
-/// Prints a span of seconds in its largest sensible unit, rounded down: `3 days`, `36 hours`,
-/// `5 minutes`.
+/// A duration in seconds, printed in one unit and rounded down: `3 days`, `36 hours`, `5 minutes`.
 #[derive(Clone, Copy, Debug)]
 pub struct Span(pub u64);
 
@@ -247,13 +249,13 @@ impl fmt::Display for Span {
 }
 
 impl Span {
-    /// Returns the text of what is left: `3 more days`.
+    /// Returns the text for a remaining duration, such as `3 more days`.
     pub fn more(self) -> String {
         self.to_string().replacen(' ', " more ", 1)
     }
 }
 
-/// Drops a fraction of a second. A negative span is out of range.
+/// Truncates to whole seconds. A negative duration is out of range.
 impl TryFrom<TimeDelta> for Span {
     type Error = TimeError;
 
@@ -278,17 +280,17 @@ impl TryFrom<Span> for TimeDelta {
     }
 }
 
-/// Why a text or a value is not an instant, a date or a span.
+/// The reason why a text or a value is not an instant, a date or a duration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TimeError {
-    /// Neither an RFC 3339 instant nor a date.
+    /// The text is neither an RFC 3339 instant nor a date.
     #[error("expected an instant such as 2027-01-31T12:00:00Z or a date such as 2027-01-31")]
     NotAnInstant,
-    /// Not a real date in the form `YYYY-MM-DD` or `YYYYMMDD`, 1970 to 9999.
+    /// The text is not a real date from 1970 to 9999 in the form `YYYY-MM-DD` or `YYYYMMDD`.
     #[error("expected a real date such as 2027-01-31, from 1970 to 9999")]
     NotADate,
-    /// Before 1970 or after 9999.
+    /// The value is before 1970 or after 9999.
     #[error("expected an instant from 1970 to 9999")]
     OutOfRange,
 }

@@ -1,4 +1,4 @@
-//! The vendor's public keys that a verifier accepts.
+//! Public keys of the vendor that a verifier trusts.
 
 mod error;
 mod jwk;
@@ -13,19 +13,20 @@ use std::sync::Arc;
 pub use error::TrustError;
 pub(crate) use jwk::Jwk;
 pub use key::{KeyId, TrustedKey};
-pub(crate) use verification::Verified;
+pub(crate) use verification::VerifiedToken;
 pub use verification::{ClaimError, VerifyError};
 
 use crate::encoding::pasted::without_wrapping;
 use crate::jose::Backend;
 
-/// Keys in one set: the key in use, its spares, those being retired. A bound on the work that an enterprise
-/// key without a key id can cause.
+/// The maximum number of keys in a set.
+///
+/// It bounds the work for an enterprise key, which has no key id and is tried with every key.
 const MAX_KEYS: usize = 1000;
 
-/// A set of public keys, each with its id and its one algorithm.
+/// A set of trusted public keys, each with one algorithm.
 ///
-/// A program embeds its set when it is built, and passes it to everything that verifies:
+/// A program embeds its trust set at build time and passes it to verification functions:
 ///
 /// ```
 /// use license_core::TrustSet;
@@ -38,17 +39,19 @@ const MAX_KEYS: usize = 1000;
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct TrustSet {
-    /// In the order of their ids, each once.
+    /// The keys in the order of their ids, without duplicates.
     keys: Vec<Arc<TrustedKey>>,
-    /// Those that statements took away, so that it can be said of what they signed.
+    /// The ids of keys that trust statements have retired, for error messages.
     retired: Vec<KeyId>,
 }
 
 impl TrustSet {
-    /// Makes a set of keys. The same key twice counts once.
+    /// Creates a set of keys. Duplicates are ignored.
     ///
     /// # Errors
-    /// [`TrustError::TwoAlgorithms`] if one key comes with two algorithms, [`TrustError::TooMany`].
+    ///
+    /// Returns [`TrustError::TwoAlgorithms`] if a key occurs with two algorithms, or
+    /// [`TrustError::TooMany`] if there are more than 1000 keys.
     pub fn new(keys: impl IntoIterator<Item = TrustedKey>) -> Result<Self, TrustError> {
         let mut set = Self::default();
         for key in keys {
@@ -57,15 +60,20 @@ impl TrustSet {
         Ok(set)
     }
 
-    /// Reads one or more PEM public keys, a JWK, or a JWK Set (RFC 7517). PEM needs feature `pem`.
+    /// Parses one or more PEM public keys, a JWK, or a JWK Set (RFC 7517).
+    ///
+    /// PEM requires the feature `pem`.
     ///
     /// # Errors
-    /// [`TrustError`] if the text is none of these, or holds a key that must not be trusted.
+    ///
+    /// Returns [`TrustError`] if the text has another format, or contains a key that cannot be
+    /// trusted.
     pub fn parse(text: &str) -> Result<Self, TrustError> {
         let text = without_wrapping(text);
-        let keys = match text.starts_with('{') {
-            true => jwk::parse(text)?,
-            false => pem(text)?,
+        let keys = if text.starts_with('{') {
+            jwk::parse(text)?
+        } else {
+            pem(text)?
         };
         if keys.is_empty() {
             return Err(TrustError::Empty);
@@ -76,7 +84,8 @@ impl TrustSet {
     /// Adds the keys of another set.
     ///
     /// # Errors
-    /// As [`TrustSet::new`].
+    ///
+    /// Returns the errors of [`TrustSet::new`].
     pub fn extend(&mut self, other: &Self) -> Result<(), TrustError> {
         other
             .keys
@@ -84,19 +93,21 @@ impl TrustSet {
             .try_for_each(|key| self.insert(Arc::clone(key)))
     }
 
-    /// These keys, and those of another set that agree with them: where both have a key with two algorithms, this one's counts. One
-    /// that a statement took away here does not come back.
+    /// Returns the union of two sets.
+    ///
+    /// If both sets contain a key with different algorithms, the algorithm of this set is used.
+    /// Keys that a trust statement has retired from this set are not added.
     pub fn joined(&self, other: &Self) -> Self {
         let mut all = self.clone();
         let is_retired = |key: &&Arc<TrustedKey>| self.retired(key.id().as_str()).is_some();
         for key in other.keys.iter().filter(|key| !is_retired(key)) {
-            // What disagrees, or is too many, is left out.
+            // Conflicting keys and keys beyond the limit are omitted.
             let _ = all.insert(Arc::clone(key));
         }
         all
     }
 
-    /// Adds a key. The same key twice counts once.
+    /// Adds a key, unless the set contains it.
     pub(crate) fn insert(&mut self, key: Arc<TrustedKey>) -> Result<(), TrustError> {
         match self.keys.binary_search_by(|other| other.id().cmp(key.id())) {
             Ok(at) => match self.keys.get(at) {
@@ -115,7 +126,7 @@ impl TrustSet {
         }
     }
 
-    /// The key with this id.
+    /// Returns the key with this id.
     pub fn get(&self, id: &str) -> Option<&TrustedKey> {
         let at = self
             .keys
@@ -129,41 +140,42 @@ impl TrustSet {
         self.keys.iter()
     }
 
-    /// Sets the ids of keys that statements took away.
+    /// Sets the ids of keys that trust statements have retired.
     pub(crate) fn set_retired(&mut self, retired: Vec<KeyId>) {
         self.retired = retired;
     }
 
-    /// The id of a key that is no longer in the set, if a statement took it away.
+    /// Returns the id if a trust statement has retired its key from the set.
     pub(crate) fn retired(&self, id: &str) -> Option<&KeyId> {
         self.retired.iter().find(|key| key.as_str() == id)
     }
 
-    /// The keys, in the order of their ids.
+    /// Returns an iterator over the keys, in the order of their ids.
     pub fn iter(&self) -> impl Iterator<Item = &TrustedKey> {
         self.keys.iter().map(Arc::as_ref)
     }
 
-    /// How many keys there are.
+    /// Returns the number of keys.
     pub fn len(&self) -> usize {
         self.keys.len()
     }
 
-    /// Whether there is no key, so that nothing verifies.
+    /// Returns whether the set has no key, in which case nothing verifies.
     pub fn is_empty(&self) -> bool {
         self.keys.is_empty()
     }
 
-    /// The set as a JWK Set, for a file or to be embedded.
+    /// Returns the set as a JWK Set.
     pub fn to_jwks(&self) -> serde_json::Value {
         let keys: Vec<_> = self.iter().map(TrustedKey::to_jwk).collect();
         serde_json::json!({ "keys": keys })
     }
 
-    /// The same keys, verified by a certain library instead of the fastest.
+    /// Returns the same keys, loaded into a specific library instead of the fastest.
     ///
     /// # Errors
-    /// [`TrustError::Unusable`] if the library can't load a key.
+    ///
+    /// Returns [`TrustError::Unusable`] if the library cannot load a key.
     pub fn with_backend(&self, backend: Backend) -> Result<Self, TrustError> {
         let keys: Result<Vec<_>, _> = self.iter().map(|key| key.with_backend(backend)).collect();
         Ok(Self {

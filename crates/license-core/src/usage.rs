@@ -1,16 +1,18 @@
-//! Usage reports: what a machine counted, as text that its owner can read, shorten and send, and that its reader can check.
+//! Usage reports: counts of a machine as text that the customer can read, anonymize and send, and
+//! that the vendor can check.
 //!
-//! A report is a header line, then a line of JSON for each *entry*, followed by a line with the *private part* of that entry. An entry
-//! holds counts of a period and the hash of the entry before it. The private part (machine, users, sessions) is not in that hash: the
-//! entry holds a commitment to it instead, so that whoever deletes it breaks nothing. `docs/format.md` has it to the byte.
+//! A report consists of a header line and two JSON lines for each entry. The first line is the
+//! *entry* with the counts of a period and the hash of the previous entry. The second line is the
+//! *private part* with machine, users and sessions. The entry contains a commitment to the private
+//! part, so the private part can be deleted. `docs/format.md` specifies the format.
 //!
 //! ```text
 //! Counts -> Period (open, on the machine) -> close -> Closed (two lines) -> write -> text
-//! text -> UsageReport -> examine(&[UsageReport], now) -> ChainSummary with its Findings
+//! text -> UsageReport -> examine(&[UsageReport], now) -> ChainSummary with its findings
 //! ```
 //!
-//! Nothing here is signed: who wants to can invent a whole chain. What can be found is what was taken away, changed or told in two ways
-//! after it was written, and what does not fit what was sent before.
+//! Reports are not signed, so a whole chain can be invented. Checks detect entries that were
+//! removed, changed or written twice, and reports that contradict earlier reports.
 //!
 //! ```
 //! use license_core::usage_report::{Closed, Counts, Period, Place, UsageReport, examine, write};
@@ -35,7 +37,7 @@ mod entry;
 mod finding;
 mod line;
 mod period;
-mod personal;
+mod private_part;
 mod report;
 
 use crate::encoding::hex::hex_text;
@@ -47,38 +49,40 @@ pub use entry::{ClockSeen, Place, UsageEntry};
 pub use finding::Finding;
 pub use line::LineError;
 pub use period::Period;
-pub use personal::Closed;
+pub use private_part::Closed;
 pub use report::{UsageReport, UsageReportError, write};
 
-/// A report may have so many bytes: twice what a machine keeps of closed entries.
+/// Maximum size of a report in bytes: twice the maximum size of the closed entries on a machine.
 pub const MAX_REPORT_BYTES: usize = 8 << 20;
 
-/// Counts stop here, the largest that every JSON implementation can carry (RFC 8259 section 6).
+/// Maximum of a count: the largest integer that every JSON implementation supports (RFC 8259
+/// section 6).
 pub const MAX_COUNT: u64 = (1 << 53) - 1;
 
-/// What the hash of an entry's line begins with.
+/// Prefix of the hash input of an entry.
 const ENTRY_TAG: &[u8] = b"license-usage-entry-v1\n";
-/// What the commitment to a private line begins with.
+/// Prefix of the hash input of a private part.
 const PRIVATE_TAG: &[u8] = b"license-usage-private-v1\n";
 
-/// A SHA-256; written in lower-case hexadecimal.
+/// A SHA-256 hash, written in lower-case hexadecimal.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Hash(pub [u8; 32]);
 
-/// The id of a chain: 128 random bits; written in lower-case hexadecimal.
+/// Id of a chain: 128 random bits, written in lower-case hexadecimal.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ChainId(pub [u8; 16]);
 
 impl Hash {
-    /// What the first entry of a chain has before it.
+    /// The previous hash of the first entry in a chain.
     pub const NONE: Self = Self([0; 32]);
 
-    /// Of an entry: over its line as it was written, without the line break.
+    /// Returns the hash of an entry. `line` is the line as it was written, without its line break.
     pub fn of_entry(line: &str) -> Self {
         Self::tagged(ENTRY_TAG, line)
     }
 
-    /// Of the private part of an entry, likewise.
+    /// Returns the commitment to the private part of an entry. `line` is the line as it was written,
+    /// without its line break.
     pub fn of_private(line: &str) -> Self {
         Self::tagged(PRIVATE_TAG, line)
     }

@@ -1,15 +1,16 @@
-//! The checksum of standard keys catches every single wrong character and every swap of two neighbours.
+//! The checksum of standard keys detects each wrong character and each swap of two adjacent
+//! characters.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
     clippy::indexing_slicing,
-    reason = "what can't be so has failed the test"
+    reason = "a test fails by panicking"
 )]
 
 use license_core::{KeyError, LicenseId, LicenseKey, ProductCode, StandardKey, Tier, Timestamp};
 
-/// CRC-16 by its definition: the remainder of a long division of the text's bits, with its first 16 inverted
-/// and 16 zeros behind it. Shares no code with the one under test.
+/// CRC-16 by its definition: the remainder of a long division of the bits of the text, with its
+/// first 16 bits inverted and 16 zeros appended. It shares no code with the implementation.
 fn reference(text: &str) -> u16 {
     let inverted = text
         .bytes()
@@ -18,7 +19,7 @@ fn reference(text: &str) -> u16 {
     remainder(inverted) ^ 0xF027
 }
 
-/// The remainder of a polynomial, times x^16, on division by x^16 + x^12 + x^5 + 1.
+/// Returns the remainder of a polynomial, times x^16, modulo x^16 + x^12 + x^5 + 1.
 fn remainder(bytes: impl Iterator<Item = u8>) -> u16 {
     let bits = bytes
         .chain([0, 0])
@@ -43,7 +44,7 @@ fn keys() -> Vec<String> {
         ("AB", "XY", "shortest"),
         ("A2345678901234Z6", "LONGESTTIERNAME1", "longest"),
     ];
-    let minted = names
+    let computed = names
         .iter()
         .zip(0..)
         .map(|((product, tier, customer), number)| {
@@ -53,7 +54,7 @@ fn keys() -> Vec<String> {
             StandardKey::of_license(product, Tier::parse(tier).unwrap(), &id, customer, end)
                 .to_string()
         });
-    minted
+    computed
         .chain(["CODITECT-PRO-A7F3E9D2C4B1-8F2A".to_owned()])
         .collect()
 }
@@ -72,11 +73,11 @@ fn with_swap(text: &str, at: usize) -> String {
 }
 
 #[test]
-fn printed_keys_carry_the_checksum_of_the_specification() {
+fn a_printed_key_ends_with_the_checksum_of_the_specification() {
     assert_eq!(
         reference("123456789") ^ 0xF027,
         0x29B1,
-        "the catalogue's check value"
+        "the check value of CRC-16/IBM-3740"
     );
     for key in keys() {
         let (text, checksum) = split(&key);
@@ -85,7 +86,7 @@ fn printed_keys_carry_the_checksum_of_the_specification() {
 }
 
 #[test]
-fn a_single_wrong_character_gives_another_checksum() {
+fn a_wrong_character_changes_the_checksum() {
     for key in keys() {
         let (text, checksum) = split(&key);
         for at in 0..text.len() {
@@ -99,7 +100,7 @@ fn a_single_wrong_character_gives_another_checksum() {
 }
 
 #[test]
-fn two_swapped_neighbours_give_another_checksum() {
+fn swapping_two_adjacent_characters_changes_the_checksum() {
     for key in keys() {
         let (text, checksum) = split(&key);
         for at in (0..text.len() - 1).filter(|&at| text.as_bytes()[at] != text.as_bytes()[at + 1]) {
@@ -110,8 +111,10 @@ fn two_swapped_neighbours_give_another_checksum() {
     }
 }
 
-/// Asserts that the text with the right one's checksum is no key, and that the checksum in the error is the
-/// wrong text's own, as readers see it: without blanks around it and in upper case. Lower case is no error.
+/// Asserts that a wrong text with the checksum of the right text is rejected.
+///
+/// The error contains the checksum of the normalized wrong text: without blanks and in upper case.
+/// A text that differs only in case is not wrong.
 fn assert_refused(wrong: &str, checksum: &str, right: &str) {
     if wrong.eq_ignore_ascii_case(right) {
         return;
@@ -126,21 +129,21 @@ fn assert_refused(wrong: &str, checksum: &str, right: &str) {
             assert_eq!(format!("{found:04X}"), checksum);
         }
         Err(_) => {}
-        Ok(key) => panic!("{key:?} was read from a key with an error in it: {wrong}"),
+        Ok(key) => panic!("the wrong text {wrong} was parsed as {key:?}"),
     }
 }
 
-/// The checksum is linear: that two texts of one length have different checksums depends only on where and
-/// how they differ. So this covers every key there is, not only a few.
+/// The checksum is linear: whether two texts of the same length have different checksums depends
+/// only on their difference. This test therefore covers all keys.
 #[test]
-fn no_key_of_any_length_has_an_error_that_goes_unseen() {
+fn the_checksum_detects_every_wrong_character_and_swap_in_keys_of_any_length() {
     const LONGEST: usize = "A2345678901234Z6-LONGESTTIERNAME1-A7F3E9D2C4B1".len();
-    for behind in 0..LONGEST {
-        let zeros = || std::iter::repeat_n(0, behind);
+    for following in 0..LONGEST {
+        let zeros = || std::iter::repeat_n(0, following);
         for difference in 1..=u8::MAX {
-            // One character that is another.
+            // One character differs.
             assert_ne!(remainder([difference].into_iter().chain(zeros())), 0);
-            // Two neighbours that are swapped differ from what they were by the same bits.
+            // Two swapped characters both differ by the same bits.
             assert_ne!(
                 remainder([difference, difference].into_iter().chain(zeros())),
                 0
@@ -150,7 +153,7 @@ fn no_key_of_any_length_has_an_error_that_goes_unseen() {
 }
 
 #[test]
-fn no_other_key_is_one_character_away() {
+fn changing_one_character_of_a_key_never_gives_another_key() {
     for key in keys() {
         let right = LicenseKey::parse(&key).unwrap();
         for at in 0..key.len() {

@@ -1,18 +1,18 @@
-//! Every small change to a token or a key: none may give a license, or name another one.
+//! Small changes to tokens and keys: a changed text gives no license and identifies no other
+//! license.
 //!
-//! What readers undo by contract is excepted, and of the changes tried here that is exactly two:
+//! There are two exceptions, which parsers revert on purpose:
 //!
-//! - A Unicode dash in place of `-`, in anything. Editors make them.
-//! - A lower-case letter in place of the same letter in upper case, in standard keys. People type them.
+//! - A typographic dash instead of `-`, which editors insert.
+//! - A letter in lower case in a standard key.
 //!
-//! Nothing else can be: line breaks inside a text and blanks around it are dropped too, but what stood in
-//! their place is then missing; every other character is refused or counts as itself; and base64url is read in
-//! one spelling only, so that other characters are other bytes.
+//! Parsers also remove line breaks inside a text and blanks around it, but here these replace a
+//! character, which is then missing.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
     clippy::indexing_slicing,
-    reason = "what can't be so has failed the test"
+    reason = "a test fails by panicking"
 )]
 
 mod support;
@@ -27,17 +27,17 @@ use license_core::{
     Backend, Code, Company, Date, EnterpriseKey, EnterpriseTerms, KeyExpiry, License, LicenseKey,
     Matrix, TrustSet, Unverified,
 };
-use support::{SPARE, VENDOR, id, issued, timeless, trust};
+use support::{SPARE, VENDOR, id, issued, perpetual, trust};
 
 const EN_DASH: char = '\u{2013}';
 
-/// Every dash that readers take for `-`.
+/// All dashes that parsers accept as `-`.
 const DASHES: [char; 11] = [
     '\u{2010}', '\u{2011}', '\u{2012}', EN_DASH, '\u{2014}', '\u{2015}', '\u{2043}', '\u{2212}',
     '\u{fe58}', '\u{fe63}', '\u{ff0d}',
 ];
 
-/// What may stand where another character stood.
+/// The characters that replace each character of a text.
 fn letters() -> impl Iterator<Item = char> {
     (' '..='~').chain(['\n', '\t', '\0', 'é', EN_DASH])
 }
@@ -46,7 +46,7 @@ fn with_letter(text: &str, at: usize, letter: char) -> String {
     format!("{}{letter}{}", &text[..at], &text[at + 1..])
 }
 
-/// Calls the check for every position, on all processors.
+/// Calls `check` for each position, in parallel.
 fn at_every_position(text: &str, check: impl Fn(usize) + Sync) {
     let threads = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
     std::thread::scope(|scope| {
@@ -57,37 +57,37 @@ fn at_every_position(text: &str, check: impl Fn(usize) + Sync) {
     });
 }
 
-/// Asserts of each character, replaced by each other one, that only a dash for a hyphen is let pass.
-fn assert_single_changes_are_seen(text: &str, passes: impl Fn(&str) -> bool + Sync) {
+/// Asserts that no character can be replaced by another one, except a hyphen by a dash.
+fn assert_replacements_are_rejected(text: &str, passes: impl Fn(&str) -> bool + Sync) {
     assert!(passes(text));
     assert!(text.is_ascii() && text.contains('-'));
     at_every_position(text, |at| {
         let original = text[at..].chars().next().unwrap();
         for letter in letters().filter(|&letter| letter != original) {
             let changed = with_letter(text, at, letter);
-            let is_undone = original == '-' && letter == EN_DASH;
-            assert_eq!(passes(&changed), is_undone, "{letter:?} at {at}");
+            let is_reverted = original == '-' && letter == EN_DASH;
+            assert_eq!(passes(&changed), is_reverted, "{letter:?} at {at}");
         }
-        // Anywhere else every one of them counts as the one tried above.
+        // Elsewhere, all dashes behave like `EN_DASH`.
         for dash in DASHES.iter().filter(|_| original == '-') {
             assert!(passes(&with_letter(text, at, *dash)), "{dash:?} at {at}");
         }
     });
 }
 
-/// Asserts the same of each character left out, doubled, or swapped with the next, and of each piece that
-/// begins or ends the text.
-fn assert_slips_are_seen(text: &str, passes: impl Fn(&str) -> bool + Sync) {
+/// Asserts that no character can be omitted, doubled or swapped with the next, and that no prefix
+/// or suffix is accepted.
+fn assert_typing_errors_are_rejected(text: &str, passes: impl Fn(&str) -> bool + Sync) {
     at_every_position(text, |at| {
-        for slip in slips(text, at) {
-            assert!(!passes(&slip), "at {at}: {slip}");
+        for wrong in typing_errors(text, at) {
+            assert!(!passes(&wrong), "at {at}: {wrong}");
         }
     });
 }
 
-fn slips(text: &str, at: usize) -> Vec<String> {
+fn typing_errors(text: &str, at: usize) -> Vec<String> {
     let (before, letter, after) = (&text[..at], &text[at..=at], &text[at + 1..]);
-    let mut slips = vec![
+    let mut errors = vec![
         format!("{before}{after}"),
         format!("{before}{letter}{letter}{after}"),
         before.to_owned(),
@@ -95,17 +95,17 @@ fn slips(text: &str, at: usize) -> Vec<String> {
     ];
     match after.get(..1) {
         Some(next) if next != letter => {
-            slips.push(format!("{before}{next}{letter}{}", &after[1..]))
+            errors.push(format!("{before}{next}{letter}{}", &after[1..]))
         }
         _ => {}
     }
-    slips
+    errors
 }
 
-/// A short token, since everything is tried at each of its characters; with a hyphen in it.
+/// Returns a short token with a hyphen. It is short because each of its characters is changed.
 fn token(key: &SigningKey) -> String {
     (1..)
-        .map(|number| timeless("FREE", id(number)).sign(key).unwrap())
+        .map(|number| perpetual("FREE", id(number)).sign(key).unwrap())
         .find(|token| token.contains('-'))
         .unwrap()
 }
@@ -121,14 +121,14 @@ fn trusted_by(backend: Backend) -> TrustSet {
 }
 
 #[test]
-fn a_token_with_another_character_gives_no_license() {
+fn a_token_with_a_replaced_character_gives_no_license() {
     let trust = trusted_by(Backend::fastest().unwrap());
-    assert_single_changes_are_seen(&TOKEN, |text| gives_a_license(text, &trust));
+    assert_replacements_are_rejected(&TOKEN, |text| gives_a_license(text, &trust));
 }
 
-/// All libraries, one other character at each position: the next of the alphabet.
+/// Replaces each character with the next one of the alphabet.
 #[test]
-fn libraries_agree_that_a_changed_token_gives_no_license() {
+fn a_changed_token_gives_no_license_with_any_library() {
     const ALPHABET: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_A";
     for &backend in Backend::AVAILABLE {
         let trust = trusted_by(backend);
@@ -143,9 +143,9 @@ fn libraries_agree_that_a_changed_token_gives_no_license() {
 }
 
 #[test]
-fn a_token_with_a_slip_in_it_gives_no_license() {
+fn a_token_with_a_typing_error_gives_no_license() {
     let trust = trusted_by(Backend::fastest().unwrap());
-    assert_slips_are_seen(&TOKEN, |text| gives_a_license(text, &trust));
+    assert_typing_errors_are_rejected(&TOKEN, |text| gives_a_license(text, &trust));
 }
 
 fn segments(token: &str) -> [&str; 3] {
@@ -158,7 +158,7 @@ fn with_bit_flipped(bytes: &[u8], bit: usize) -> Vec<u8> {
     bytes
 }
 
-/// Every bit of a decoded segment: it is flipped, encoded again, and put back.
+/// Flips each bit of a decoded segment and asserts that the token does not verify.
 fn assert_no_flipped_bit_verifies(token: &str, segment: usize, trust: &TrustSet) {
     let segments = segments(token);
     let bytes = URL_SAFE_NO_PAD.decode(segments[segment]).unwrap();
@@ -192,7 +192,7 @@ fn no_flipped_bit_of_header_or_claims_verifies() {
     }
 }
 
-/// The bits of the text itself. With one flipped it may be no text at all, and then nothing reads it.
+/// Flips the bits of the encoded text. A result that is not UTF-8 is skipped.
 #[test]
 fn no_flipped_bit_of_the_signed_text_verifies() {
     let trust = trusted_by(Backend::fastest().unwrap());
@@ -204,9 +204,9 @@ fn no_flipped_bit_of_the_signed_text_verifies() {
     assert_eq!(verified.count(), 0);
 }
 
-/// With a hyphen in its signature too.
+/// An enterprise key with a hyphen in its signature.
 static ENTERPRISE: LazyLock<EnterpriseKey> = LazyLock::new(|| {
-    let mint = |seats| {
+    let issue = |seats| {
         let terms = EnterpriseTerms {
             product: Matrix::built_in().product(),
             company: Company::parse("ACME").unwrap(),
@@ -216,7 +216,7 @@ static ENTERPRISE: LazyLock<EnterpriseKey> = LazyLock::new(|| {
         enterprise_key(terms, &*VENDOR).unwrap()
     };
     (100..)
-        .map(mint)
+        .map(issue)
         .find(|key| key.to_string().matches('-').count() > 5)
         .unwrap()
 });
@@ -229,17 +229,17 @@ fn enterprise_license(text: &str, trust: &TrustSet) -> Option<License> {
 }
 
 #[test]
-fn a_full_enterprise_key_with_another_character_gives_no_license() {
+fn a_full_enterprise_key_with_a_replaced_character_gives_no_license() {
     let trust = trusted_by(Backend::fastest().unwrap());
     let key = ENTERPRISE.to_string();
-    assert_single_changes_are_seen(&key, |text| enterprise_license(text, &trust).is_some());
+    assert_replacements_are_rejected(&key, |text| enterprise_license(text, &trust).is_some());
 }
 
 #[test]
-fn a_full_enterprise_key_with_a_slip_in_it_gives_no_license() {
+fn a_full_enterprise_key_with_a_typing_error_gives_no_license() {
     let trust = trusted_by(Backend::fastest().unwrap());
     let key = ENTERPRISE.to_string();
-    assert_slips_are_seen(&key, |text| enterprise_license(text, &trust).is_some());
+    assert_typing_errors_are_rejected(&key, |text| enterprise_license(text, &trust).is_some());
 }
 
 #[test]
@@ -258,41 +258,41 @@ fn a_full_enterprise_key_with_a_flipped_bit_gives_no_license() {
     }
 }
 
-/// Whether the text is a key that names the license.
-fn names(text: &str, license: &License) -> bool {
+/// Returns whether the text is a key that identifies the license.
+fn identifies(text: &str, license: &License) -> bool {
     LicenseKey::parse(text).is_ok_and(|key| license.is_named_by(&key, Matrix::built_in()))
 }
 
 #[test]
-fn a_short_enterprise_key_with_an_error_in_it_names_another_license_or_none() {
+fn a_short_enterprise_key_with_an_error_does_not_identify_its_license() {
     let trust = trusted_by(Backend::fastest().unwrap());
     let license = enterprise_license(&ENTERPRISE.to_string(), &trust).unwrap();
     let key = ENTERPRISE.short().to_string();
-    assert_single_changes_are_seen(&key, |text| names(text, &license));
-    assert_slips_are_seen(&key, |text| names(text, &license));
+    assert_replacements_are_rejected(&key, |text| identifies(text, &license));
+    assert_typing_errors_are_rejected(&key, |text| identifies(text, &license));
 }
 
 #[test]
-fn a_license_file_is_not_named_by_its_short_key_with_an_error_in_it() {
-    let mut draft = timeless("ENT", id(1));
+fn the_short_key_of_a_license_file_with_an_error_does_not_identify_it() {
+    let mut draft = perpetual("ENT", id(1));
     draft.company = Some(Company::parse("ACME").unwrap());
     draft.expires_at = Some(issued().plus(365 * support::DAY));
     draft
         .set_seats(NonZeroU32::new(100).unwrap(), Matrix::built_in())
         .unwrap();
-    let license = support::mint(&draft);
+    let license = support::issue(&draft);
     let key = license
         .short_enterprise_key(Matrix::built_in())
         .unwrap()
         .to_string();
-    assert_single_changes_are_seen(&key, |text| names(text, &license));
-    assert_slips_are_seen(&key, |text| names(text, &license));
+    assert_replacements_are_rejected(&key, |text| identifies(text, &license));
+    assert_typing_errors_are_rejected(&key, |text| identifies(text, &license));
 }
 
-/// Keys of every tier, so that every letter that a tier has is changed once.
+/// Returns a key of each tier.
 fn standard_keys() -> impl Iterator<Item = String> {
     let tiers = ["FREE", "PRO", "TEAM", "ENT"].into_iter().zip(1..);
-    tiers.map(|(tier, number)| timeless(tier, id(number)).standard_key().to_string())
+    tiers.map(|(tier, number)| perpetual(tier, id(number)).standard_key().to_string())
 }
 
 fn assert_refused(text: &str, right: &str) {
@@ -301,12 +301,12 @@ fn assert_refused(text: &str, right: &str) {
             matches!(error.code(), Code::ChecksumMismatch | Code::Malformed),
             "{text:?}: {error}"
         ),
-        Ok(_) => panic!("{text:?} was read, but is {right} with an error in it"),
+        Ok(_) => panic!("{text:?} was accepted, but is {right} with an error"),
     }
 }
 
 #[test]
-fn a_standard_key_with_another_character_is_refused() {
+fn a_standard_key_with_a_replaced_character_is_rejected() {
     for key in standard_keys() {
         for at in 0..key.len() {
             let original = key[at..].chars().next().unwrap();
@@ -328,12 +328,12 @@ fn a_standard_key_with_another_character_is_refused() {
 }
 
 #[test]
-fn a_standard_key_with_a_slip_in_it_is_refused() {
+fn a_standard_key_with_a_typing_error_is_rejected() {
     for key in standard_keys() {
         for at in 0..key.len() {
-            slips(&key, at)
+            typing_errors(&key, at)
                 .iter()
-                .for_each(|slip| assert_refused(slip, &key));
+                .for_each(|wrong| assert_refused(wrong, &key));
         }
     }
 }

@@ -1,5 +1,5 @@
-//! A license and what follows it: check-ins, denials and promises that go on from one to the other.
-#![allow(clippy::unwrap_used, reason = "a test that can't be set up has failed")]
+//! Previous licenses and their successors: check-ins, denials and end dates that carry over.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod support;
 
@@ -8,18 +8,20 @@ use license_core::{
     Bundle, Code, Context, Decision, License, Matrix, Outcome, Status, Timestamp, Unverified,
     Validation,
 };
-use support::{SERVER, TRUST, VENDOR, at, draft, id, mint, public, statement, validated};
+use support::{
+    SERVER, TRUST, VENDOR, at, draft, id, issue, public, sign_validation, validation_draft,
+};
 
 const START: &str = "2027-02-01";
 
-/// PRO, which must be validated every day and holds for a week without, for the month of January.
-fn former() -> LicenseDraft {
+/// A PRO license for January, with a check-in every day and a grace period of a week.
+fn previous() -> LicenseDraft {
     let mut draft = draft("PRO", id(1));
     draft.expires_at = Some(at(START));
     draft
 }
 
-/// Its renewal for the rest of the year, minted on 5 January.
+/// The renewal for the rest of the year, issued on January 5.
 fn renewal() -> LicenseDraft {
     let mut draft = draft("PRO", id(2));
     draft.supersedes = vec![id(1)];
@@ -29,10 +31,11 @@ fn renewal() -> LicenseDraft {
     draft
 }
 
-fn said(license: &License, status: Status, on: &str) -> Validation {
-    let mut said = statement(license, status, at(on));
-    said.id = id(at(on).unix_seconds());
-    validated(&said, &VENDOR, license).unwrap()
+/// Returns a validation token of the vendor with this status and time of issue.
+fn validation(license: &License, status: Status, on: &str) -> Validation {
+    let mut draft = validation_draft(license, status, at(on));
+    draft.id = id(at(on).unix_seconds());
+    sign_validation(&draft, &VENDOR, license).unwrap()
 }
 
 fn file(drafts: &[LicenseDraft]) -> Bundle {
@@ -43,17 +46,18 @@ fn file(drafts: &[LicenseDraft]) -> Bundle {
     Bundle::verify(&armor.collect::<String>(), &TRUST, Matrix::built_in()).unwrap()
 }
 
-fn decide(license: &License, said: &[Validation], now: Timestamp) -> Decision {
-    license.evaluate(Matrix::built_in(), &Context::at(now).validations(said))
+fn decide(license: &License, validations: &[Validation], now: Timestamp) -> Decision {
+    let context = Context::at(now).validations(validations);
+    license.evaluate(Matrix::built_in(), &context)
 }
 
-fn code(license: &License, said: &[Validation], now: &str) -> Code {
-    decide(license, said, at(now)).code()
+fn code(license: &License, validations: &[Validation], now: &str) -> Code {
+    decide(license, validations, at(now)).code()
 }
 
 #[test]
-fn a_license_is_not_overdue_for_its_check_in_before_it_begins() {
-    let renewal = mint(&renewal());
+fn a_check_in_is_not_overdue_before_the_license_starts() {
+    let renewal = issue(&renewal());
     for (now, expected) in [
         ("2027-01-31T23:59:59Z", Code::NotYetValid),
         ("2027-02-01T00:00:00Z", Code::Valid),
@@ -67,35 +71,35 @@ fn a_license_is_not_overdue_for_its_check_in_before_it_begins() {
 }
 
 #[test]
-fn a_check_in_of_what_it_replaces_counts_for_it() {
-    let (former, renewal) = (mint(&former()), mint(&renewal()));
-    let late = [said(&former, Status::Active, "2027-02-07")];
+fn a_check_in_of_the_previous_license_counts_for_its_successor() {
+    let (previous, renewal) = (issue(&previous()), issue(&renewal()));
+    let late = [validation(&previous, Status::Active, "2027-02-07")];
     assert_eq!(code(&renewal, &late, "2027-02-07T23:59:59Z"), Code::Valid);
     assert_eq!(code(&renewal, &late, "2027-02-14"), Code::GraceOffline);
     assert_eq!(code(&renewal, &late, "2027-02-15"), Code::CheckInOverdue);
-    // One from before it begins gives no more time, and takes none.
-    let early = [said(&former, Status::Active, "2027-01-10")];
+    // A check-in before the start of the successor has no effect.
+    let early = [validation(&previous, Status::Active, "2027-01-10")];
     assert_eq!(code(&renewal, &early, "2027-02-08"), Code::GraceOffline);
     assert_eq!(code(&renewal, &early, "2027-02-09"), Code::CheckInOverdue);
-    // Nor does one of the renewal for what it replaces.
-    let other = [said(&renewal, Status::Active, "2027-01-20")];
-    assert_eq!(code(&former, &other, "2027-01-20"), Code::CheckInOverdue);
+    // A check-in of the successor does not count for the previous license.
+    let other = [validation(&renewal, Status::Active, "2027-01-20")];
+    assert_eq!(code(&previous, &other, "2027-01-20"), Code::CheckInOverdue);
 }
 
 #[test]
-fn what_was_granted_of_the_former_license_is_not_granted_of_its_successor() {
-    let former = mint(&former());
+fn entitlements_of_a_validation_of_the_previous_license_do_not_apply_to_its_successor() {
+    let previous = issue(&previous());
     let mut team = draft("TEAM", id(2));
     team.supersedes = vec![id(1)];
-    let team = mint(&team);
-    let late = [said(&former, Status::Active, "2027-01-03")];
+    let team = issue(&team);
+    let late = [validation(&previous, Status::Active, "2027-01-03")];
     let decision = decide(&team, &late, at("2027-01-03"));
     assert_eq!(decision.entitlements(), team.entitlements());
 }
 
 #[test]
-fn a_denial_goes_over_to_the_successor_unless_that_was_minted_later() {
-    let (former, renewal) = (mint(&former()), mint(&renewal()));
+fn a_denial_applies_to_the_successor_unless_it_was_issued_later() {
+    let (previous, renewal) = (issue(&previous()), issue(&renewal()));
     for (status, expected) in [
         (Status::Suspended, Code::Suspended),
         (Status::Canceled, Code::Canceled),
@@ -107,7 +111,7 @@ fn a_denial_goes_over_to_the_successor_unless_that_was_minted_later() {
             ("2027-01-20", expected),
             ("2027-02-01T12:00:00Z", expected),
         ] {
-            let denied = [said(&former, status, on)];
+            let denied = [validation(&previous, status, on)];
             assert_eq!(
                 code(&renewal, &denied, "2027-02-01T12:00:00Z"),
                 expected,
@@ -118,12 +122,12 @@ fn a_denial_goes_over_to_the_successor_unless_that_was_minted_later() {
 }
 
 #[test]
-fn a_denial_is_lifted_by_what_is_said_later_of_the_same_license_or_of_its_successor() {
-    let (former, renewal) = (mint(&former()), mint(&renewal()));
-    let suspended = said(&former, Status::Suspended, "2027-01-20");
-    for license in [&former, &renewal] {
-        let same_second = said(license, Status::Active, "2027-01-20");
-        let later = said(license, Status::Active, "2027-01-20T00:00:01Z");
+fn a_later_validation_of_the_license_or_of_its_successor_lifts_a_denial() {
+    let (previous, renewal) = (issue(&previous()), issue(&renewal()));
+    let suspended = validation(&previous, Status::Suspended, "2027-01-20");
+    for license in [&previous, &renewal] {
+        let same_second = validation(license, Status::Active, "2027-01-20");
+        let later = validation(license, Status::Active, "2027-01-20T00:00:01Z");
         let now = "2027-02-01T01:00:00Z";
         let both = [suspended.clone(), same_second];
         assert_eq!(code(&renewal, &both, now), Code::Suspended);
@@ -135,42 +139,48 @@ fn a_denial_is_lifted_by_what_is_said_later_of_the_same_license_or_of_its_succes
 }
 
 #[test]
-fn a_denial_of_the_successor_is_not_lifted_by_what_is_said_of_the_former_license() {
-    let (former, renewal) = (mint(&former()), mint(&renewal()));
-    let suspended = said(&renewal, Status::Suspended, "2027-02-02");
-    let active = said(&former, Status::Active, "2027-02-03");
+fn a_validation_of_the_previous_license_does_not_lift_a_denial_of_the_successor() {
+    let (previous, renewal) = (issue(&previous()), issue(&renewal()));
+    let suspended = validation(&renewal, Status::Suspended, "2027-02-02");
+    let active = validation(&previous, Status::Active, "2027-02-03");
     let now = "2027-02-03";
     assert_eq!(code(&renewal, &[suspended, active], now), Code::Suspended);
 }
 
 #[test]
-fn of_the_former_license_the_same_server_speaks_and_no_other() {
-    let mut draft = former();
+fn a_check_in_with_a_license_server_counts_only_for_a_successor_with_the_same_server() {
+    let mut draft = previous();
     draft.confirmation = Some(public(&SERVER).to_jwk().try_into().unwrap());
-    let former = mint(&draft);
-    let active = statement(&former, Status::Active, at("2027-02-07"));
-    let said = [validated(&active, &SERVER, &former).unwrap()];
+    let previous = issue(&draft);
+    let active = validation_draft(&previous, Status::Active, at("2027-02-07"));
+    let validations = [sign_validation(&active, &SERVER, &previous).unwrap()];
     let mut with_server = renewal();
     with_server.confirmation = draft.confirmation;
     let now = "2027-02-09";
-    assert_eq!(code(&mint(&with_server), &said, now), Code::GraceOffline);
-    assert_eq!(code(&mint(&renewal()), &said, now), Code::CheckInOverdue);
+    assert_eq!(
+        code(&issue(&with_server), &validations, now),
+        Code::GraceOffline
+    );
+    assert_eq!(
+        code(&issue(&renewal()), &validations, now),
+        Code::CheckInOverdue
+    );
 }
 
 #[test]
-fn what_the_vendor_said_of_the_former_license_verifies_beside_the_successor_alone() {
-    let (former, renewal) = (mint(&former()), mint(&renewal()));
-    let said = statement(&former, Status::Active, at("2027-02-01"));
-    assert!(validated(&said, &VENDOR, &renewal).is_ok());
-    let said = statement(&renewal, Status::Active, at("2027-02-01"));
-    assert!(validated(&said, &VENDOR, &former).is_err());
+fn a_validation_of_the_previous_license_verifies_with_the_successor_alone() {
+    let (previous, renewal) = (issue(&previous()), issue(&renewal()));
+    let draft = validation_draft(&previous, Status::Active, at("2027-02-01"));
+    assert!(sign_validation(&draft, &VENDOR, &renewal).is_ok());
+    let draft = validation_draft(&renewal, Status::Active, at("2027-02-01"));
+    assert!(sign_validation(&draft, &VENDOR, &previous).is_err());
 }
 
 #[test]
-fn the_promise_goes_on_through_a_renewal_at_hand() {
-    let bundle = file(&[former(), renewal()]);
-    let former = &bundle.licenses()[0];
-    let checked = [said(former, Status::Active, "2027-01-28")];
+fn the_end_date_includes_an_installed_renewal() {
+    let licenses = file(&[previous(), renewal()]);
+    let previous = &licenses.licenses()[0];
+    let checked = [validation(previous, Status::Active, "2027-01-28")];
     let context = |now| Context::at(at(now)).validations(&checked);
     let matrix = Matrix::built_in();
     for now in [
@@ -179,38 +189,42 @@ fn the_promise_goes_on_through_a_renewal_at_hand() {
         "2027-01-31T23:59:59Z",
         "2027-02-01",
     ] {
-        let decision = bundle.evaluate(matrix, &context(now));
+        let decision = licenses.evaluate(matrix, &context(now));
         assert_eq!(decision.holds_until(), Some(at("2027-02-08")), "{now}");
     }
     assert_eq!(
-        bundle.evaluate(matrix, &context("2027-02-08")).outcome(),
+        licenses.evaluate(matrix, &context("2027-02-08")).outcome(),
         Outcome::Grace
     );
-    let after = bundle.evaluate(matrix, &context("2027-02-08T00:00:01Z"));
+    let after = licenses.evaluate(matrix, &context("2027-02-08T00:00:01Z"));
     assert_eq!(after.code(), Code::CheckInOverdue);
-    // A gap before it is promised by nobody.
-    let decision = bundle.evaluate(matrix, &Context::at(at("2027-01-03")));
+    // The renewal does not count if there is a gap before it.
+    let decision = licenses.evaluate(matrix, &Context::at(at("2027-01-03")));
     assert_eq!(decision.holds_until(), Some(at("2027-01-08")));
 }
 
 #[test]
-fn nothing_is_promised_beyond_the_start_of_a_renewal_that_will_not_hold() {
+fn the_end_date_is_the_start_of_an_installed_renewal_that_is_not_valid() {
     let mut locked = renewal();
     locked.machines = vec!["m1".into()];
-    let bundle = file(&[former(), locked]);
-    let checked = [said(&bundle.licenses()[0], Status::Active, "2027-01-30")];
+    let licenses = file(&[previous(), locked]);
+    let checked = [validation(
+        &licenses.licenses()[0],
+        Status::Active,
+        "2027-01-30",
+    )];
     let context = Context::at(at("2027-01-30")).validations(&checked);
-    let decision = bundle.evaluate(Matrix::built_in(), &context);
+    let decision = licenses.evaluate(Matrix::built_in(), &context);
     assert_eq!(decision.holds_until(), Some(at(START)));
     let context = Context::at(at(START)).validations(&checked);
-    let decision = bundle.evaluate(Matrix::built_in(), &context);
+    let decision = licenses.evaluate(Matrix::built_in(), &context);
     assert_eq!(decision.outcome(), Outcome::Denied);
 }
 
 #[test]
-fn of_licenses_that_do_not_hold_one_that_has_begun_tells_why() {
-    for drafts in [[former(), renewal()], [renewal(), former()]] {
-        let bundle = file(&drafts);
+fn of_invalid_licenses_one_that_has_started_gives_the_reason() {
+    for drafts in [[previous(), renewal()], [renewal(), previous()]] {
+        let licenses = file(&drafts);
         let matrix = Matrix::built_in();
         for (now, expected) in [
             ("2027-01-20", Code::CheckInOverdue),
@@ -218,7 +232,7 @@ fn of_licenses_that_do_not_hold_one_that_has_begun_tells_why() {
             ("2027-02-01", Code::Valid),
             ("2028-06-01", Code::Expired),
         ] {
-            let decision = bundle.evaluate(matrix, &Context::at(at(now)));
+            let decision = licenses.evaluate(matrix, &Context::at(at(now)));
             assert_eq!(decision.code(), expected, "{now}");
         }
     }

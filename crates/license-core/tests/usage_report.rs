@@ -1,4 +1,5 @@
-//! Usage reports: what was changed, taken away or told in two ways is found; what may be deleted is not missed.
+//! Usage reports: changed, missing and contradictory entries are found, and private parts may be
+//! deleted.
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -23,7 +24,7 @@ fn noon() -> Timestamp {
     Timestamp::parse("2027-03-01T12:00:00Z").unwrap()
 }
 
-/// A reader's clock, long after.
+/// Returns a time long after the entries, for the clock of the vendor.
 fn later() -> Timestamp {
     Timestamp::parse("2030-01-01").unwrap()
 }
@@ -32,7 +33,7 @@ fn license() -> LicenseId {
     LicenseId::from_random(1_795_000_000_000, &[0xab; 10])
 }
 
-/// Salts that differ.
+/// Returns a source of different salts.
 fn salts() -> impl FnMut() -> Option<[u8; 16]> {
     let mut number = 0_u8;
     move || {
@@ -48,7 +49,7 @@ fn counts(number: u64) -> Counts {
     counts
 }
 
-/// So many entries of a chain, one a day.
+/// Returns entries of a chain, one per day.
 fn chain(fresh: u8, entries: u64) -> Vec<Closed> {
     let mut period = Period::begin(None, [fresh; 16], 0);
     let mut closed = Vec::new();
@@ -72,7 +73,7 @@ fn read(text: &str) -> Vec<ChainSummary> {
     examine(&UsageReport::parse_all(text).unwrap(), later())
 }
 
-/// The codes of what is found in a text; none if it can't even be read.
+/// Returns the codes of the findings in a text, or `None` if it cannot be parsed.
 fn codes(text: &str) -> Option<Vec<&'static str>> {
     let reports = UsageReport::parse_all(text).ok()?;
     let chains = examine(&reports, later());
@@ -81,7 +82,7 @@ fn codes(text: &str) -> Option<Vec<&'static str>> {
 }
 
 #[test]
-fn what_was_written_is_whole() {
+fn a_written_report_is_complete() {
     let chains = read(&text(&chain(1, 5)));
     let [chain] = &chains[..] else {
         panic!("{chains:?}")
@@ -95,7 +96,7 @@ fn what_was_written_is_whole() {
 }
 
 #[test]
-fn what_is_written_is_ascii_and_a_line_each() {
+fn a_report_consists_of_ascii_lines() {
     let text = text(&chain(1, 3));
     assert!(
         text.bytes()
@@ -112,7 +113,7 @@ fn every_changed_byte_of_an_entry_is_found() {
         if line.starts_with("{\"entry\"") {
             for index in at..at + line.len() - 1 {
                 let mut bytes = text.clone().into_bytes();
-                // Another character of the same sort, so that as much as possible still parses.
+                // A character of the same kind, so that the line often still parses.
                 bytes[index] = match bytes[index] {
                     b'0'..=b'8' | b'a'..=b'y' => bytes[index] + 1,
                     b'9' => b'1',
@@ -133,7 +134,7 @@ fn every_changed_byte_of_an_entry_is_found() {
 }
 
 #[test]
-fn what_names_somebody_may_be_deleted_line_by_line() {
+fn private_parts_may_be_deleted_line_by_line() {
     let entries = chain(1, 4);
     let text = text(&entries);
     let privates: Vec<_> = entries
@@ -153,22 +154,22 @@ fn what_names_somebody_may_be_deleted_line_by_line() {
             usize::try_from(kept.count_ones()).unwrap()
         );
     }
-    let anonymised = write(product(), &entries, true);
-    assert_eq!(read(&anonymised)[0].findings, []);
+    let anonymized = write(product(), &entries, true);
+    assert_eq!(read(&anonymized)[0].findings, []);
     for name in ["mach_00", "sess_", "nn ", "salt"] {
-        let named = anonymised.lines().skip(1).any(|line| line.contains(name));
-        assert!(!named, "{name}");
+        let is_present = anonymized.lines().skip(1).any(|line| line.contains(name));
+        assert!(!is_present, "{name}");
     }
 }
 
 #[test]
-fn a_private_part_that_was_changed_is_found() {
+fn a_changed_private_part_is_found() {
     let changed = text(&chain(1, 2)).replacen("mach_00", "mach_01", 1);
     assert_eq!(codes(&changed).unwrap(), ["EDITED"]);
 }
 
 #[test]
-fn what_an_editor_or_a_mail_program_does_to_line_ends_changes_nothing() {
+fn changed_line_breaks_and_white_space_are_accepted() {
     let text = text(&chain(1, 3));
     for same in [
         text.replace('\n', "\r\n"),
@@ -182,10 +183,10 @@ fn what_an_editor_or_a_mail_program_does_to_line_ends_changes_nothing() {
 }
 
 #[test]
-fn lines_that_were_taken_out_added_or_moved_are_found() {
+fn removed_added_and_moved_lines_are_found() {
     let entries = chain(1, 5);
     let whole = text(&entries);
-    let without = |gone: usize| whole.replace(&format!("{}\n", entries[gone].entry), "");
+    let without = |index: usize| whole.replace(&format!("{}\n", entries[index].entry), "");
     assert_eq!(codes(&without(0)).unwrap(), ["INCOMPLETE", "EDITED"]);
     assert_eq!(codes(&without(2)).unwrap(), ["INCOMPLETE", "EDITED", "GAP"]);
     assert!(codes(&without(4)).unwrap().contains(&"INCOMPLETE"));
@@ -202,7 +203,7 @@ fn lines_that_were_taken_out_added_or_moved_are_found() {
 }
 
 #[test]
-fn what_begins_late_is_whole_and_what_is_missing_between_two_reports_is_a_gap() {
+fn a_chain_may_start_late_and_entries_missing_between_two_reports_are_a_gap() {
     let entries = chain(1, 9);
     assert_eq!(codes(&text(&entries[3..])).unwrap(), [""; 0]);
     let apart = text(&entries[..3]) + &text(&entries[5..]);
@@ -215,7 +216,7 @@ fn what_begins_late_is_whole_and_what_is_missing_between_two_reports_is_a_gap() 
 }
 
 #[test]
-fn two_histories_of_one_chain_are_a_fork_and_no_fault() {
+fn two_continuations_of_a_chain_are_a_fork_but_not_a_fault() {
     let one = chain(1, 5);
     let mut period = Period::begin(one[2].next_place(), [9; 16], 0);
     period.add(None, &counts(70), noon().plus(3 * DAY));
@@ -226,7 +227,7 @@ fn two_histories_of_one_chain_are_a_fork_and_no_fault() {
     let chains = read(&(text(&one) + &text(&after)));
     assert!(chains[0].is_whole());
     assert!(chains[0].findings.contains(&Finding::Fork { seq: 4 }));
-    // The same where the two share no number.
+    // Two reports without a common entry are not a fork.
     let apart = read(&(text(&one[..3]) + &text(&one[3..])));
     assert!(apart[0].findings.is_empty());
     let lines = [&one[0].entry, &one[1].entry, &one[2].entry, &other[0].entry];
@@ -237,7 +238,7 @@ fn two_histories_of_one_chain_are_a_fork_and_no_fault() {
 }
 
 #[test]
-fn a_clock_that_was_behind_lowered_or_ahead_is_told_and_no_fault() {
+fn a_wrong_clock_is_a_finding_but_not_a_fault() {
     let mut period = Period::begin(None, [1; 16], 0);
     let mut salt = salts();
     period.add(None, &counts(1).with_clock_behind(DAY), noon());
@@ -266,7 +267,7 @@ fn a_clock_that_was_behind_lowered_or_ahead_is_told_and_no_fault() {
 }
 
 #[test]
-fn a_mark_after_the_year_9999_is_written_so_that_it_can_be_read() {
+fn an_entry_at_the_latest_timestamp_can_be_read() {
     let mut period = Period::begin(None, [1; 16], 0);
     period.add(None, &counts(1), Timestamp::MAX);
     let closed = period.close(product(), None, 0, salts()).unwrap();
@@ -274,7 +275,7 @@ fn a_mark_after_the_year_9999_is_written_so_that_it_can_be_read() {
 }
 
 #[test]
-fn what_is_no_report_is_refused_with_its_line() {
+fn an_invalid_report_is_refused_with_the_line_number() {
     let whole = text(&chain(1, 2));
     let refused = |text: &str| UsageReport::parse_all(text).unwrap_err();
     assert!(matches!(refused(""), UsageReportError::Empty));
@@ -307,13 +308,13 @@ fn what_is_no_report_is_refused_with_its_line() {
 }
 
 #[test]
-fn a_line_of_another_sort_is_no_silent_place_to_hide_one() {
+fn an_unknown_line_is_refused() {
     let whole = text(&chain(1, 2)) + "{\"note\":\"hello\"}\n";
     assert!(UsageReport::parse_all(&whole).is_err());
 }
 
 #[test]
-fn each_license_of_a_period_has_an_entry_and_they_follow_each_other() {
+fn each_license_of_a_period_has_its_own_chained_entry() {
     let mut period = Period::begin(None, [1; 16], 0);
     period.add(Some(&license()), &counts(1), noon());
     period.add(None, &counts(2), noon());
@@ -329,24 +330,24 @@ fn each_license_of_a_period_has_an_entry_and_they_follow_each_other() {
 }
 
 #[test]
-fn a_period_ends_with_its_day_and_not_before_and_with_the_ninth_license() {
+fn a_period_ends_at_midnight_or_before_a_ninth_license() {
     let mut period = Period::begin(None, [1; 16], 0);
     let midnight = Timestamp::parse("2027-03-02").unwrap();
     assert!(!period.is_over(None, noon()));
     period.add(None, &counts(1), noon());
     assert!(!period.is_over(None, midnight.minus(1)));
     assert!(period.is_over(None, midnight));
-    let of = |number: u8| LicenseId::from_random(1, &[number; 10]);
+    let id = |number: u8| LicenseId::from_random(1, &[number; 10]);
     for number in 0..7 {
-        assert!(!period.is_over(Some(&of(number)), noon()));
-        period.add(Some(&of(number)), &counts(1), noon());
+        assert!(!period.is_over(Some(&id(number)), noon()));
+        period.add(Some(&id(number)), &counts(1), noon());
     }
-    assert!(period.is_over(Some(&of(7)), noon()));
-    assert!(!period.is_over(Some(&of(6)), noon()));
+    assert!(period.is_over(Some(&id(7)), noon()));
+    assert!(!period.is_over(Some(&id(6)), noon()));
 }
 
 #[test]
-fn without_a_salt_nothing_is_closed_and_nothing_is_lost() {
+fn without_a_salt_the_period_is_not_closed_and_keeps_its_counts() {
     let mut period = Period::begin(None, [1; 16], 0);
     period.add(None, &counts(1), noon());
     let before = period.clone();
@@ -355,7 +356,7 @@ fn without_a_salt_nothing_is_closed_and_nothing_is_lost() {
 }
 
 #[test]
-fn of_two_copies_the_one_that_is_further_on_counts_and_of_two_alike_the_higher_counts() {
+fn merging_keeps_the_later_copy_or_the_higher_counts() {
     let mut few = Period::begin(None, [1; 16], 0);
     few.add(None, &counts(1), noon());
     let mut many = few.clone();
@@ -369,7 +370,7 @@ fn of_two_copies_the_one_that_is_further_on_counts_and_of_two_alike_the_higher_c
 }
 
 #[test]
-fn a_period_reads_as_it_is_written() {
+fn the_json_form_of_a_period_round_trips() {
     let mut period = Period::begin(None, [1; 16], 3);
     period.add(Some(&license()), &counts(1), noon());
     period.add(None, &counts(2), noon());
@@ -378,9 +379,8 @@ fn a_period_reads_as_it_is_written() {
 }
 
 proptest! {
-    /// Whatever is thrown at it is refused or read, and never panics.
     #[test]
-    fn no_text_panics(noise in ".{0,200}", at in 0_usize..3000, other in any::<char>()) {
+    fn arbitrary_texts_do_not_panic(noise in ".{0,200}", at in 0_usize..3000, other in any::<char>()) {
         let _ = UsageReport::parse_all(&noise);
         let mut text = text(&chain(1, 2));
         if at <= text.len() {
@@ -391,9 +391,10 @@ proptest! {
         }
     }
 
-    /// Any part of any chains, in any number of reports: what is there of the middle is never more than what is missing.
     #[test]
-    fn gaps_are_what_is_missing_between_the_first_and_the_last(kept in proptest::collection::vec(any::<bool>(), 2..20)) {
+    fn gaps_cover_exactly_the_missing_entries(
+        kept in proptest::collection::vec(any::<bool>(), 2..20),
+    ) {
         let entries = chain(1, u64::try_from(kept.len()).unwrap());
         let left = entries.iter().zip(&kept).filter(|(_, kept)| **kept);
         let left: Vec<_> = left.map(|(entry, _)| entry.entry.as_str()).collect();
@@ -407,45 +408,42 @@ proptest! {
     }
 }
 
-/// A forged report: so many chains of an entry each, and so many private parts of no entry.
-fn forged(chains: u32, strays: usize) -> String {
-    let of = |number: u32| {
+/// Returns a forged report with chains of one entry each, and with unmatched private parts.
+fn forged(chains: u32, unmatched: usize) -> String {
+    let entry = |number: u32| {
         let mut fresh = [0; 16];
         fresh[..4].copy_from_slice(&number.to_be_bytes());
         let mut period = Period::begin(None, fresh, 0);
         period.add(None, &Counts::used("commands_per_day", 1), noon());
         period.close(product(), None, 0, || Some(fresh)).unwrap()
     };
-    let entries: Vec<_> = (0..chains).flat_map(of).collect();
-    write(product(), &entries, true) + &"{\"private\":{}}\n".repeat(strays)
+    let entries: Vec<_> = (0..chains).flat_map(entry).collect();
+    write(product(), &entries, true) + &"{\"private\":{}}\n".repeat(unmatched)
 }
 
 #[test]
-fn what_is_told_of_a_forged_report_is_bounded_by_its_chains() {
+fn the_findings_of_a_forged_report_are_bounded() {
     let text = forged(1500, 200_000);
     let started = std::time::Instant::now();
     let chains = read(&text);
     let findings = || chains.iter().flat_map(|chain| &chain.findings);
     assert_eq!((chains.len(), findings().count()), (1500, 1500));
-    let told: usize = findings().map(|finding| finding.to_string().len()).sum();
-    assert!(told < text.len(), "{told}");
+    let length: usize = findings().map(|finding| finding.to_string().len()).sum();
+    assert!(length < text.len(), "{length}");
     assert!(chains.iter().all(|chain| !chain.is_whole()));
-    // Chains times lines would take minutes and gigabytes.
+    // An algorithm that is linear in chains times lines would need minutes and gigabytes.
     assert!(started.elapsed().as_secs() < 60, "{:?}", started.elapsed());
 }
 
 #[test]
-fn private_parts_that_were_changed_are_told_by_their_lines_and_of_many_how_many_there_are() {
+fn a_finding_lists_the_first_changed_private_parts_and_counts_the_others() {
     let whole = text(&chain(1, 2));
     let changed = |count: usize| {
         let text = whole.clone() + &"{\"private\":{}}\n".repeat(count);
         read(&text)[0].findings[0].to_string()
     };
-    assert!(changed(1).starts_with("the private part in line 6 is "));
-    assert!(changed(2).starts_with("the private parts in lines 6, 7 are "));
+    assert!(changed(1).starts_with("the private part in line 6 was changed"));
+    assert!(changed(2).starts_with("the private parts in lines 6, 7 were changed"));
     let many = changed(1000);
-    assert!(
-        many.contains(" 14, 15 and 990 more are not as they were written"),
-        "{many}"
-    );
+    assert!(many.contains(" 14, 15 and 990 more were changed"), "{many}");
 }

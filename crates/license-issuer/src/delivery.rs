@@ -1,4 +1,4 @@
-//! Delivery of artifacts: into files and streams.
+//! Delivery of artifacts into files and streams.
 
 use std::fs;
 use std::io::{self, ErrorKind, Write};
@@ -181,7 +181,7 @@ impl StreamDelivery<'static> {
 }
 
 impl<'w> StreamDelivery<'w> {
-    /// Delivers into the stream that `open` opens. Errors call it `name`.
+    /// Delivers into the stream that `open` opens. Errors contain `name`.
     pub fn new(name: &Path, open: impl FnMut() -> io::Result<Box<dyn Write>> + 'w) -> Self {
         Self {
             name: name.to_owned(),
@@ -195,7 +195,7 @@ impl Delivery for StreamDelivery<'_> {
         Ok(())
     }
 
-    /// Writes the artifact. A closed pipe is not an error, because its reader wants no more.
+    /// Writes the artifact. A closed pipe is not an error, because its reader needs no more data.
     fn stage(&mut self, _: &ArtifactDestination, content: &[u8]) -> Result<(), DeliveryError> {
         let written = (self.open)().and_then(|mut stream| {
             stream.write_all(content)?;
@@ -219,7 +219,7 @@ impl Delivery for StreamDelivery<'_> {
     }
 }
 
-/// Refuses a destination that an artifact must not or cannot have.
+/// Checks that an artifact can be delivered to a path.
 ///
 /// # Errors
 ///
@@ -234,19 +234,19 @@ pub fn check_file(path: &Path, collision: Collision) -> Result<(), DeliveryError
         (Ok(_), Collision::Replace) => {}
         (Err(_), _) => check_directory(path)?,
     }
-    if holds_private_key(path) {
+    if contains_private_key(path) {
         return Err(DeliveryError::PrivateKey(path.to_owned()));
     }
-    let refused = |source: io::Error| DeliveryError::Name {
+    let invalid_name = |source: io::Error| DeliveryError::Name {
         path: path.to_owned(),
         source,
     };
     match found {
         Ok(found) if found.is_symlink() => Err(DeliveryError::SymbolicLink(path.to_owned())),
-        Ok(found) if found.is_dir() => Err(refused(ErrorKind::IsADirectory.into())),
-        Err(error) if error.kind() != ErrorKind::NotFound => Err(refused(error)),
+        Ok(found) if found.is_dir() => Err(invalid_name(ErrorKind::IsADirectory.into())),
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(invalid_name(error)),
         Err(_) if path.to_string_lossy().ends_with(std::path::is_separator) => {
-            Err(refused(ErrorKind::NotADirectory.into()))
+            Err(invalid_name(ErrorKind::NotADirectory.into()))
         }
         _ => Ok(()),
     }
@@ -260,12 +260,12 @@ fn check_directory(path: &Path) -> Result<(), DeliveryError> {
     })
 }
 
-fn holds_private_key(path: &Path) -> bool {
-    const MARK: &[u8] = b"PRIVATE KEY-";
+fn contains_private_key(path: &Path) -> bool {
+    const LABEL: &[u8] = b"PRIVATE KEY-";
     let is_small = |found: fs::Metadata| {
         found.is_file() && usize::try_from(found.len()).is_ok_and(|length| length <= MAX_FILE_BYTES)
     };
     fs::metadata(path).is_ok_and(is_small)
         && fs::read(path)
-            .is_ok_and(|content| content.windows(MARK.len()).any(|window| window == MARK))
+            .is_ok_and(|content| content.windows(LABEL.len()).any(|window| window == LABEL))
 }

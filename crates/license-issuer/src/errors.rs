@@ -15,12 +15,12 @@ pub enum LedgerError {
     #[error("expected a ledger, found none")]
     Missing,
     /// The file is not a ledger.
-    #[error("expected a ledger, found something else")]
+    #[error("expected a ledger, found another file or a directory")]
     NotALedger,
     /// The database is damaged.
-    #[error("expected a whole ledger, found a damaged database")]
+    #[error("expected an intact ledger, found a damaged database")]
     Damaged,
-    /// A later version of this program has created the ledger.
+    /// A later version of this program created the ledger.
     #[error("expected a ledger of version {supported} at most, found {found}")]
     Newer {
         /// The version of the ledger.
@@ -28,11 +28,11 @@ pub enum LedgerError {
         /// The latest version that this program can read.
         supported: i64,
     },
-    /// All serials are used.
-    #[error("no more serials are left")]
+    /// All serials or sequence numbers are used.
+    #[error("no serial or sequence number is left")]
     Full,
     /// A path that the ledger must store is not valid UTF-8.
-    #[error("expected a path in UTF-8")]
+    #[error("expected a path that is valid UTF-8")]
     NotText,
     /// The ledger contains a value that this program never writes.
     #[error("expected {expected} in the ledger, found {found}")]
@@ -42,13 +42,13 @@ pub enum LedgerError {
         /// The value in the ledger.
         found: String,
     },
-    /// The caller has recorded an artifact that was not stored as pending before.
+    /// The caller recorded an artifact without storing it as pending first.
     #[error("expected a pending artifact, found one that was never stored")]
     NotPending,
-    /// The file system has refused an operation.
+    /// The file system refused an operation.
     #[error("cannot access the file of the ledger")]
     Io(#[source] io::Error),
-    /// The database has refused an operation.
+    /// The database refused an operation.
     #[error("cannot access the database of the ledger")]
     Database(#[source] BackendError),
 }
@@ -58,23 +58,23 @@ pub enum LedgerError {
 #[non_exhaustive]
 pub enum DeliveryError {
     /// The destination exists and must not be replaced.
-    #[error("{} exists already and is not overwritten", .0.display())]
+    #[error("{} already exists", .0.display())]
     Exists(PathBuf),
     /// The destination is a symbolic link.
     #[error("{} is a symbolic link and is not replaced", .0.display())]
     SymbolicLink(PathBuf),
     /// The destination contains a private key.
-    #[error("{} holds a private key, which is never replaced", .0.display())]
+    #[error("{} contains a private key, which is never replaced", .0.display())]
     PrivateKey(PathBuf),
-    /// No file can have this name.
-    #[error("{} cannot be the name of a file", .path.display())]
+    /// The destination is not a valid file name.
+    #[error("{} is not a valid file name", .path.display())]
     Name {
         /// The destination.
         path: PathBuf,
         /// The error of the file system.
         source: io::Error,
     },
-    /// The file system has refused to write.
+    /// The file system refused to write.
     #[error("cannot write {}", .path.display())]
     Write {
         /// The destination.

@@ -1,4 +1,4 @@
-//! Staging files: an artifact is written beside its destination and renamed once it is recorded.
+//! Staging files: an artifact is written next to its destination and renamed once it is recorded.
 
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Write};
@@ -14,7 +14,7 @@ pub enum Collision {
     Replace,
 }
 
-/// Whether a file must survive a power failure by itself.
+/// Whether a file must survive a power failure without help from the ledger.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Durability {
     /// File and directory are synced.
@@ -69,7 +69,7 @@ pub fn publish(staging: &Path, path: &Path, collision: Collision) -> io::Result<
     }
 }
 
-/// Renames the staging file that a crashed process has left, and syncs the directory.
+/// Renames the staging file that a crashed process left, and syncs the directory.
 ///
 /// Succeeds without a change if the staging file no longer exists. If another file has the final
 /// path, `collision` decides: either that file is replaced, or both files stay as they are. A
@@ -81,9 +81,10 @@ pub fn publish(staging: &Path, path: &Path, collision: Collision) -> io::Result<
 pub fn recover(staging: &Path, path: &Path, collision: Collision) -> io::Result<()> {
     let published = match publish(staging, path, collision) {
         Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-            match has_same_content(staging, path) {
-                true => fs::remove_file(staging),
-                false => Ok(()),
+            if has_same_content(staging, path) {
+                fs::remove_file(staging)
+            } else {
+                Ok(())
             }
         }
         published => published,
@@ -96,7 +97,7 @@ pub fn recover(staging: &Path, path: &Path, collision: Collision) -> io::Result<
 ///
 /// # Errors
 ///
-/// Returns an error if nobody can tell whether the file exists, because its disk is disconnected.
+/// Returns an error if it is unknown whether the file exists, because its disk is disconnected.
 pub fn discard(staging: &Path) -> io::Result<()> {
     accept_missing(fs::remove_file(staging), staging)
 }
@@ -104,7 +105,7 @@ pub fn discard(staging: &Path) -> io::Result<()> {
 /// Syncs the directory of a file, on platforms where that is possible.
 pub fn sync_directory(path: &Path) {
     if cfg!(unix) {
-        // A file system that cannot sync a directory has no better durability to offer.
+        // If the file system cannot sync a directory, nothing more can be done.
         let _ = File::open(directory_of(path)).and_then(|directory| directory.sync_all());
     }
 }

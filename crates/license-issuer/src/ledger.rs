@@ -1,13 +1,13 @@
 //! The ledger of issued artifacts: every key, license, check-in, activation and revocation.
 //!
 //! A ledger only grows. Its entries form a hash chain. An artifact is stored as pending, staged
-//! under a temporary name, recorded as an entry, and then renamed, in this order. So every
-//! delivered artifact is recorded, and every recorded artifact was written. [`recover`] completes
-//! or rolls back the artifacts that a crashed process has left pending.
+//! under a temporary name, recorded as an entry, and then renamed, in this order. Therefore every
+//! delivered artifact is recorded, and every recorded artifact was staged. [`recover`] completes or
+//! rolls back the artifacts that a crashed process left pending.
 //!
-//! The traits are synchronous. [`LedgerReader`], [`LedgerWriter`] and [`Ledger`] name what the
-//! services need in terms of the domain, so that other databases can implement them. This crate
-//! implements them for SQLite in [`sqlite`].
+//! The traits [`LedgerReader`], [`LedgerWriter`] and [`Ledger`] are synchronous. They describe the
+//! needs of the services in terms of the domain, so that other databases can implement them. This
+//! crate implements them for SQLite in [`sqlite`].
 
 mod activations;
 mod chain;

@@ -5,8 +5,8 @@ use serde_json::{Map, Value};
 
 /// The claims whose member has another name. Members are a public format, so the names stay.
 ///
-/// Every other claim is a member under its own name, with its signed value. This holds for unknown
-/// claims too, so that a version which does not know a claim records the same as a later version.
+/// Every other claim is a member under its own name, with its signed value. This includes unknown
+/// claims, so that a version which does not know a claim records the same as a later version.
 const RENAMED: [(&str, &str); 6] = [
     ("jti", "license_id"),
     ("aud", "product"),
@@ -51,9 +51,10 @@ impl MemberLayout {
                 continue;
             }
             let renamed = RENAMED.into_iter().find(|(name, _)| *name == claim.name);
-            let value = match INSTANTS.contains(&claim.name.as_str()) {
-                true => time(&claim.value),
-                false => claim.value,
+            let value = if INSTANTS.contains(&claim.name.as_str()) {
+                time(&claim.value)
+            } else {
+                claim.value
             };
             let name = renamed.map_or(claim.name, |(_, name)| name.to_owned());
             members.entry(name).or_insert(value);

@@ -4,7 +4,7 @@ use rusqlite::Connection;
 
 use crate::errors::BackendError;
 
-/// The set of names cannot be stored.
+/// The error of a set of names that cannot be stored.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot store a temporary file of names")]
 pub struct NameSetError(#[source] BackendError);
@@ -24,7 +24,7 @@ impl NameSet {
     /// Returns an error if the database cannot be created.
     pub fn new() -> Result<Self, NameSetError> {
         let created = Connection::open("").and_then(|db| {
-            // The set ends with the process, so nothing of it must survive a crash.
+            // The set is temporary, so it need not survive a crash.
             db.execute_batch(
                 "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;
                  CREATE TABLE names (name TEXT PRIMARY KEY) STRICT, WITHOUT ROWID; BEGIN;",
@@ -34,8 +34,8 @@ impl NameSet {
         created.map_err(|error| NameSetError(Box::new(error)))
     }
 
-    /// Inserts a name, and returns whether it is new. Letter case does not matter, because names
-    /// that differ only in case are one file on some systems.
+    /// Inserts a name, and returns whether it is new. Letter case does not matter, because some
+    /// file systems ignore it.
     ///
     /// # Errors
     ///

@@ -4,16 +4,16 @@ use license_core::LicenseId;
 
 use crate::clock::Clock;
 
-/// The operating system has not provided random bytes.
+/// The error of an operating system that provides no random bytes.
 #[derive(Debug, thiserror::Error)]
 #[error("the operating system provides no random bytes")]
 pub struct RandomError(#[source] getrandom::Error);
 
-/// Fills a buffer with random bytes. This is the random source of keys in memory.
+/// Fills a buffer with random bytes. This is the random source for keys in memory.
 ///
 /// # Errors
 ///
-/// Returns an error if the operating system has no random bytes.
+/// Returns an error if the operating system provides no random bytes.
 pub fn fill(bytes: &mut [u8]) -> Result<(), license_core::issue::RandomError> {
     getrandom::fill(bytes).map_err(license_core::issue::RandomError::new)
 }
@@ -22,7 +22,7 @@ pub fn fill(bytes: &mut [u8]) -> Result<(), license_core::issue::RandomError> {
 ///
 /// # Errors
 ///
-/// Returns [`RandomError`] if the operating system has no random bytes.
+/// Returns [`RandomError`] if the operating system provides no random bytes.
 pub fn bytes<const N: usize>() -> Result<[u8; N], RandomError> {
     let mut bytes = [0; N];
     getrandom::fill(&mut bytes).map_err(RandomError)?;
@@ -33,7 +33,7 @@ pub fn bytes<const N: usize>() -> Result<[u8; N], RandomError> {
 ///
 /// # Errors
 ///
-/// Returns [`RandomError`] if the operating system has no random bytes.
+/// Returns [`RandomError`] if the operating system provides no random bytes.
 pub fn license_id(clock: &(impl Clock + ?Sized)) -> Result<LicenseId, RandomError> {
     Ok(LicenseId::from_random(clock.unix_millis(), &bytes()?))
 }

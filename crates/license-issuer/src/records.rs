@@ -13,14 +13,14 @@ use crate::ledger::{EntryKind, NewEntry};
 use crate::members::MemberLayout;
 use license_core::hex;
 
-/// Facts of a license's entry that no license contains: they tell how it was issued.
+/// Facts of a license's entry that no license contains. They describe how it was issued.
 pub const UNSIGNED_LICENSE_FACTS: [&str; 3] = ["order", "again", "reassigned"];
 
-/// Facts of an answer's entry that no token contains: they come from the license or the request.
+/// Facts of an answer's entry that no token contains. They come from the license or the request.
 pub const UNSIGNED_ANSWER_FACTS: [&str; 3] = ["customer", "mark", "requested_at"];
 
-/// Returns the name under which the trials of a customer and product are found. Letter case and
-/// spacing of the customer's name do not matter.
+/// Returns the key under which the ledger finds the trials of a customer and product. Letter case
+/// and spacing of the customer's name do not matter.
 pub fn trial_key(product: ProductCode, customer: &str) -> String {
     let words: Vec<_> = customer.split_whitespace().map(str::to_lowercase).collect();
     format!("{product} {}", words.join(" "))
@@ -61,7 +61,7 @@ pub const LICENSE_MEMBERS: MemberLayout = MemberLayout {
         "maintenance_until",
         "kid",
     ],
-    // The first versions did not record these, which the token of the entry contains.
+    // The first versions did not record these claims. The token of the entry contains them.
     omitted: &[
         "ver",
         "iss",
@@ -106,7 +106,7 @@ pub fn license(
     ))
 }
 
-/// Returns the entry of an enterprise key that the key `kid` has signed.
+/// Returns the entry of an enterprise key that the key `kid` signed.
 pub fn enterprise_key(key: &EnterpriseKey, kid: &str, tier: Option<&str>) -> NewEntry {
     let terms = key.unverified_terms();
     let short = key.short();
@@ -228,7 +228,7 @@ pub fn trust_statement(statement: &TrustStatement) -> NewEntry {
 pub const UNLICENSED: &str = "unlicensed";
 
 /// Returns the entry of a line of a usage report, without its private part, because an entry cannot
-/// be deleted. `gap` is a range of missing numbers before the line. `fork` tells whether the line
+/// be deleted. `gap` is a range of missing numbers before the line. `fork` is whether the line
 /// contradicts another one.
 pub fn usage(line: &str, entry: &UsageEntry, gap: Option<(u64, u64)>, fork: bool) -> NewEntry {
     let gap = gap.map(|(first, last)| json!({ "first": first, "last": last }));
@@ -265,16 +265,16 @@ fn usage_facts(line: &str, entry: &UsageEntry) -> Map<String, Value> {
     named.chain([("hash".to_owned(), hash.into())]).collect()
 }
 
-/// Returns whether an exported usage entry contains the facts of its line.
-pub fn is_usage_of_its_line(stated: &NewEntry) -> bool {
-    let Ok(entry) = UsageEntry::parse(&stated.artifact) else {
+/// Returns whether an exported usage entry matches the line that it contains.
+pub fn is_usage_of_its_line(exported: &NewEntry) -> bool {
+    let Ok(entry) = UsageEntry::parse(&exported.artifact) else {
         return false;
     };
-    let mut body = stated.body.clone();
+    let mut body = exported.body.clone();
     if let Some(members) = body.as_object_mut() {
         members.shift_remove("gap");
         members.shift_remove("fork");
     }
-    let facts = Value::Object(usage_facts(&stated.artifact, &entry));
-    stated.subject == usage_subject(&entry) && body == facts
+    let facts = Value::Object(usage_facts(&exported.artifact, &entry));
+    exported.subject == usage_subject(&entry) && body == facts
 }

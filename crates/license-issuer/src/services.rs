@@ -1,4 +1,4 @@
-//! Services over signers, a ledger and a delivery.
+//! Services that issue, record and deliver artifacts, on top of signers, a ledger and a delivery.
 
 pub mod answer;
 pub mod batch;

@@ -32,7 +32,8 @@ use private_key::{PrivateKeyError, StoredKey};
 /// The options with which a key is opened or created.
 #[derive(Clone, Copy)]
 pub struct SignerOptions<'a> {
-    /// The algorithm to sign with. `None` selects the key's own algorithm, or else RS256.
+    /// The algorithm to sign with. `None` selects the only algorithm of a restricted key, or else
+    /// RS256.
     pub algorithm: Option<Algorithm>,
     /// The source of passphrases and PINs.
     pub passphrases: &'a dyn PassphraseSource,
@@ -72,7 +73,7 @@ pub fn open(
     }
 }
 
-/// Opens a private key that the caller has read.
+/// Opens a private key that the caller read.
 ///
 /// # Errors
 ///
@@ -129,7 +130,7 @@ pub fn probe(
     }
 }
 
-/// Creates a key in a token, which never releases it.
+/// Creates a key in a token. The key never leaves the token.
 ///
 /// The key gets a random `CKA_ID` if the URI contains none.
 ///
@@ -207,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn the_error_of_a_passphrase_source_is_passed_on() {
+    fn the_error_of_a_passphrase_source_is_returned() {
         let none = FixedPassphrase(None);
         let error = open_stored(encrypted(&key()), &options(&none)).unwrap_err();
         let SignerError::Passphrase(error) = error else {
@@ -217,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn an_encrypted_key_needs_its_passphrase_and_a_plain_one_needs_none() {
+    fn only_an_encrypted_key_needs_a_passphrase() {
         let der = key();
         let (right, wrong) = (FixedPassphrase(Some("secret")), FixedPassphrase(Some("x")));
         assert!(open_stored(encrypted(&der), &options(&right)).is_ok());
@@ -229,7 +230,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn an_error_of_a_file_names_the_file() {
+    fn an_error_about_a_file_contains_its_path() {
         let none = FixedPassphrase(None);
         let missing = KeyLocation::File("no such file".into());
         let error = open(&missing, &options(&none)).unwrap_err();

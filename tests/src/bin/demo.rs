@@ -1,9 +1,11 @@
-//! `cargo demo`: the main job, for real, with every command shown before it runs.
+//! `cargo demo`: issues, verifies, installs and uses licenses with the real programs.
+//!
+//! Each command is printed before it runs. The demo stops at the first unexpected exit code.
 
 #![allow(
     clippy::expect_used,
     clippy::print_stdout,
-    reason = "a demonstration talks, and stops where it can't go on"
+    reason = "a demo prints to the terminal, and panics if its files cannot be written"
 )]
 
 use std::path::{Path, PathBuf};
@@ -11,273 +13,159 @@ use std::process::{Command, ExitCode, Stdio};
 
 use license_tests::programs;
 
-/// One command line and the exit code that it must end with.
+/// A command and its expected exit code.
 struct Step<'a> {
-    tells: &'a str,
-    program: &'a str,
-    arguments: &'a [&'a str],
+    /// The explanation that is printed above the command. Empty if the step belongs to the one
+    /// before it.
+    text: &'a str,
+    /// The command line. An argument with a space is in single quotes.
+    line: &'a str,
     exit: i32,
 }
 
-const fn step<'a>(
-    tells: &'a str,
-    program: &'a str,
-    arguments: &'a [&'a str],
-    exit: i32,
-) -> Step<'a> {
-    Step {
-        tells,
-        program,
-        arguments,
-        exit,
-    }
+const fn step<'a>(text: &'a str, line: &'a str, exit: i32) -> Step<'a> {
+    Step { text, line, exit }
 }
 
-/// The vendor's desk: keys, a trust set, two licenses and a key.
+/// The vendor creates keys, a trust set, two licenses and an enterprise key.
 const VENDOR: [Step<'_>; 9] = [
     step(
-        "The vendor makes a signing key, and a spare for the day when it is lost.",
-        "keygen",
-        &[
-            "new-key",
-            "--out",
-            "vendor/vendor.key",
-            "--passphrase-file",
-            "vendor/passphrase",
-        ],
+        "Vendor: create a signing key, and a spare key in case the first one is lost.",
+        "keygen new-key --out vendor/vendor.key --passphrase-file vendor/passphrase",
         0,
     ),
     step(
         "",
-        "keygen",
-        &[
-            "new-key",
-            "--out",
-            "vendor/spare.key",
-            "--passphrase-file",
-            "vendor/passphrase",
-        ],
+        "keygen new-key --out vendor/spare.key --passphrase-file vendor/passphrase",
         0,
     ),
     step(
-        "Their public halves become the trust set that customers and programs get.",
-        "keygen",
-        &[
-            "public",
-            "--key",
-            "vendor/vendor.key",
-            "--passphrase-file",
-            "vendor/passphrase",
-            "--format",
-            "jwk",
-            "--out",
-            "vendor/vendor.jwk",
-        ],
+        "Put both public keys into the trust set, which customers and programs receive.",
+        "keygen public --key vendor/vendor.key --passphrase-file vendor/passphrase \
+         --format jwk --out vendor/vendor.jwk",
         0,
     ),
     step(
         "",
-        "keygen",
-        &[
-            "public",
-            "--key",
-            "vendor/spare.key",
-            "--passphrase-file",
-            "vendor/passphrase",
-            "--format",
-            "jwk",
-            "--out",
-            "vendor/spare.jwk",
-        ],
+        "keygen public --key vendor/spare.key --passphrase-file vendor/passphrase \
+         --format jwk --out vendor/spare.jwk",
         0,
     ),
     step(
         "",
-        "keygen",
-        &[
-            "trust",
-            "vendor/vendor.jwk",
-            "vendor/spare.jwk",
-            "--out",
-            "site/trust.jwks",
-        ],
+        "keygen trust vendor/vendor.jwk vendor/spare.jwk --out site/trust.jwks",
         0,
     ),
     step(
-        "A license for an air-gapped team of twenty, for a year.",
-        "keygen",
-        &[
-            "issue",
-            "--key",
-            "vendor/vendor.key",
-            "--passphrase-file",
-            "vendor/passphrase",
-            "--tier",
-            "team",
-            "--customer",
-            "ACME Ltd",
-            "--days",
-            "365",
-            "--seats",
-            "20",
-            "--offline",
-            "--out",
-            "site/acme.lic",
-        ],
+        "Issue a TEAM license with 20 seats for one year, which works without a network.",
+        "keygen issue --key vendor/vendor.key --passphrase-file vendor/passphrase --tier team \
+         --customer 'ACME Ltd' --days 365 --seats 20 --offline --out site/acme.lic",
         0,
     ),
     step(
-        "A PRO license that must check in every day.",
-        "keygen",
-        &[
-            "issue",
-            "--key",
-            "vendor/vendor.key",
-            "--passphrase-file",
-            "vendor/passphrase",
-            "--tier",
-            "pro",
-            "--customer",
-            "Jo Doe",
-            "--days",
-            "365",
-            "--out",
-            "site/jo.lic",
-        ],
+        "Issue a PRO license, which must check in every day.",
+        "keygen issue --key vendor/vendor.key --passphrase-file vendor/passphrase --tier pro \
+         --customer 'Jo Doe' --days 365 --out site/jo.lic",
         0,
     ),
     step(
-        "An enterprise key: it needs no file beside it.",
-        "keygen",
-        &[
-            "enterprise-key",
-            "--key",
-            "vendor/vendor.key",
-            "--passphrase-file",
-            "vendor/passphrase",
-            "--company",
-            "ACME",
-            "--seats",
-            "100",
-            "--perpetual",
-            "--out",
-            "site/enterprise.key",
-        ],
+        "Issue an enterprise key, which needs no license file.",
+        "keygen enterprise-key --key vendor/vendor.key --passphrase-file vendor/passphrase \
+         --company ACME --seats 100 --perpetual --out site/enterprise.key",
         0,
     ),
     step(
-        "All of it is in the vendor's ledger.",
-        "keygen",
-        &["ledger", "list"],
+        "The vendor's ledger contains all three.",
+        "keygen ledger list",
         0,
     ),
 ];
 
-/// The customer's site, which has no network and no private key.
+/// The customer's site has no network and no private key.
 const SITE: [Step<'_>; 12] = [
     step(
-        "The site verifies what it was sent.",
-        "license",
-        &["verify", "--trust", "site/trust.jwks", "site/acme.lic"],
+        "Customer: verify the license and the enterprise key.",
+        "license verify --trust site/trust.jwks site/acme.lic",
         0,
     ),
     step(
         "",
-        "license",
-        &[
-            "verify",
-            "--trust",
-            "site/trust.jwks",
-            "site/enterprise.key",
-        ],
+        "license verify --trust site/trust.jwks site/enterprise.key",
         0,
     ),
     step(
-        "One letter of the license was changed on the way: exit code 3, could not be judged.",
-        "license",
-        &["verify", "--trust", "site/trust.jwks", "site/edited.lic"],
+        "Verify a copy in which one character was changed. Exit code 3: the license is not genuine.",
+        "license verify --trust site/trust.jwks site/edited.lic",
         3,
     ),
     step(
-        "It installs the license; the trust set is kept beside it.",
-        "license",
-        &["install", "--trust", "site/trust.jwks", "site/acme.lic"],
+        "Install the license. The trust set is installed with it.",
+        "license install --trust site/trust.jwks site/acme.lic",
         0,
     ),
     step(
-        "And asks. A feature of the tier: exit code 0.",
-        "license",
-        &["check", "team_analytics"],
+        "Check a feature of the tier. Exit code 0: granted.",
+        "license check team_analytics",
         0,
     ),
     step(
-        "A feature of a higher tier: exit code 1, and why.",
-        "license",
-        &["check", "sso"],
+        "Check a feature of a higher tier. Exit code 1: denied, with the reason.",
+        "license check sso",
         1,
     ),
     step(
-        "Long after its end: not locked out, but down to FREE.",
-        "license",
-        &["status", "--at", "2099-01-01"],
+        "Look at a date long after the license ends. The features of FREE remain.",
+        "license status --at 2099-01-01",
+        1,
+    ),
+    step("", "license check local_execution --at 2099-01-01", 0),
+    step(
+        "Show the result of every rule, with expected and actual values.",
+        "license explain --at 2099-01-01",
         1,
     ),
     step(
-        "",
-        "license",
-        &["check", "local_execution", "--at", "2099-01-01"],
+        "Use one unit of a quota. The count is exact across processes.",
+        "license use commands_per_day",
         0,
     ),
     step(
-        "Why was it refused? Every rule, with expected and actual.",
-        "license",
-        &["explain", "--at", "2099-01-01"],
-        1,
-    ),
-    step(
-        "What is used is counted, exactly, between processes.",
-        "license",
-        &["use", "commands_per_day"],
+        "Start a session. A project has one session id, even through symbolic links.",
+        "license session site",
         0,
     ),
-    step(
-        "One project is one seat, whatever path leads to it.",
-        "license",
-        &["session", "site"],
-        0,
-    ),
-    step("Is all well on this machine?", "license", &["doctor"], 0),
+    step("Check this machine for problems.", "license doctor", 0),
 ];
 
 fn main() -> ExitCode {
     println!("Building keygen and license …");
-    let folder = fresh_folder();
-    prepare(&folder);
-    let all_right = VENDOR.iter().all(|step| run(step, &folder))
-        && edit(&folder)
-        && SITE.iter().all(|step| run(step, &folder));
-    if !all_right {
+    let directory = new_directory();
+    prepare(&directory);
+    let succeeded = VENDOR.iter().all(|step| run(step, &directory))
+        && tamper(&directory)
+        && SITE.iter().all(|step| run(step, &directory));
+    if !succeeded {
         return ExitCode::FAILURE;
     }
-    farewell(&folder);
+    print_next_steps(&directory);
     ExitCode::SUCCESS
 }
 
-/// `demo`, or `demo-2` and so on where it stands already.
-fn fresh_folder() -> PathBuf {
+/// Returns `demo`, or the first of `demo-2`, `demo-3` and so on that does not exist.
+fn new_directory() -> PathBuf {
     let workspace = programs::workspace();
     let names = std::iter::once("demo".to_owned()).chain((2..).map(|n| format!("demo-{n}")));
     let mut paths = names.map(|name| workspace.join(name));
     paths
         .find(|path| !path.exists())
-        .expect("there is always another number")
+        .expect("the numbers do not end")
 }
 
-fn prepare(folder: &Path) {
+fn prepare(directory: &Path) {
     for part in ["vendor", "site"] {
-        std::fs::create_dir_all(folder.join(part)).expect("the folder can be made");
+        std::fs::create_dir_all(directory.join(part)).expect("a directory can be created");
     }
-    let passphrase = folder.join("vendor/passphrase");
+    let passphrase = directory.join("vendor/passphrase");
     std::fs::write(&passphrase, "correct horse battery staple\n").expect("a file can be written");
     #[cfg(unix)]
     {
@@ -287,9 +175,10 @@ fn prepare(folder: &Path) {
     }
 }
 
-/// Changes one letter in the middle of a license file.
-fn edit(folder: &Path) -> bool {
-    let mut text = std::fs::read_to_string(folder.join("site/acme.lic")).expect("it was written");
+/// Writes a copy of the license with one character changed in the middle.
+fn tamper(directory: &Path) -> bool {
+    let license = directory.join("site/acme.lic");
+    let mut text = std::fs::read_to_string(license).expect("the license was written");
     let middle = text.len() / 2;
     let other = if text.get(middle..=middle) == Some("A") {
         "B"
@@ -297,58 +186,62 @@ fn edit(folder: &Path) -> bool {
         "A"
     };
     text.replace_range(middle..=middle, other);
-    std::fs::write(folder.join("site/edited.lic"), text).is_ok()
+    std::fs::write(directory.join("site/edited.lic"), text).is_ok()
 }
 
-fn run(step: &Step<'_>, folder: &Path) -> bool {
-    if !step.tells.is_empty() {
-        println!("\n# {}", step.tells);
+/// Prints and runs a step. Returns whether it ended with its exit code.
+fn run(step: &Step<'_>, directory: &Path) -> bool {
+    if !step.text.is_empty() {
+        println!("\n# {}", step.text);
     }
-    println!("$ {} {}", step.program, shown(step.arguments));
-    let program = if step.program == "keygen" {
+    println!("$ {}", step.line);
+    let mut words = split_words(step.line).into_iter();
+    let program = if words.next() == Some("keygen") {
         programs::keygen()
     } else {
         programs::license()
     };
     let status = Command::new(program)
-        .args(step.arguments)
-        .current_dir(folder)
-        .env("CODITECT_HOME", folder.join("site/home"))
-        .env("KEYGEN_LEDGER", folder.join("vendor/ledger.db"))
+        .args(words)
+        .current_dir(directory)
+        .env("CODITECT_HOME", directory.join("site/home"))
+        .env("KEYGEN_LEDGER", directory.join("vendor/ledger.db"))
         .stdin(Stdio::null())
         .status()
         .expect("the program starts");
-    if status.code() != Some(0) {
+    if !status.success() {
         println!("[{status}]");
     }
-    let as_expected = status.code() == Some(step.exit);
-    if !as_expected {
+    let is_expected = status.code() == Some(step.exit);
+    if !is_expected {
         println!(
-            "This is not what was expected: exit code {}. Please report it.",
+            "error: expected exit code {}. Please report this as a bug.",
             step.exit
         );
     }
-    as_expected
+    is_expected
 }
 
-fn shown(arguments: &[&str]) -> String {
-    let quoted = arguments.iter().map(|argument| {
-        if argument.contains(' ') {
-            format!("'{argument}'")
-        } else {
-            (*argument).to_owned()
-        }
-    });
-    quoted.collect::<Vec<_>>().join(" ")
+/// Splits a command line at spaces, except within single quotes.
+fn split_words(line: &str) -> Vec<&str> {
+    let parts = line.split('\'').enumerate();
+    parts
+        .flat_map(|(index, part)| {
+            if index % 2 == 1 {
+                vec![part]
+            } else {
+                part.split_whitespace().collect()
+            }
+        })
+        .collect()
 }
 
-fn farewell(folder: &Path) {
-    let programs = programs::license().parent().map(Path::display);
-    println!("\nThe files are yours to play with:");
-    println!("  cd {}", folder.display());
+fn print_next_steps(directory: &Path) {
+    println!("\nTo continue with these files, run:");
+    println!("  cd {}", directory.display());
     println!("  export CODITECT_HOME=$PWD/site/home KEYGEN_LEDGER=$PWD/vendor/ledger.db");
-    if let Some(programs) = programs {
-        println!("  PATH={programs}:$PATH");
+    if let Some(programs) = programs::license().parent() {
+        println!("  PATH={}:$PATH", programs.display());
     }
     println!("  license features");
 }

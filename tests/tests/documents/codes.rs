@@ -92,7 +92,7 @@ fn rows(text: &str) -> Vec<Row<'_>> {
 fn literals() -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     for entry in fs::read_dir(programs::workspace().join("crates")).unwrap() {
-        let root = Sources::of_directory(&entry.unwrap().path().join("src")).root();
+        let root = Sources::from_directory(&entry.unwrap().path().join("src")).root();
         for module in std::iter::once(&root).chain(root.descendants()) {
             add_module(module, &mut found);
         }

@@ -1,12 +1,12 @@
-//! Other people's verifiers agree with ours: what `keygen` mints holds for PyJWT, jose and OpenSSL, and what they sign holds
-//! for `license`. Each statement is about keys of all three sizes for both algorithms.
+//! Foreign verifiers agree with ours: PyJWT, jose and OpenSSL accept the tokens of `keygen`, and
+//! `license` accepts theirs. Each test uses keys of all three sizes for both algorithms.
 #![allow(
     clippy::expect_used,
     clippy::unwrap_used,
     clippy::panic,
     clippy::indexing_slicing,
     clippy::print_stdout,
-    reason = "a test fails by panicking and says what it was about"
+    reason = "a test fails by panicking, and prints the key it used"
 )]
 
 mod private_key;
@@ -23,10 +23,10 @@ use license_tests::{Outcome, Run, Scratch, Vendor};
 use serde_json::{Value, json};
 
 const PRODUCT: &str = "CODITECT";
-/// An instant at which every license here holds.
+/// An instant at which all licenses of these tests are valid.
 const NOW: &str = "2025-06-01T12:00:00Z";
 
-/// Every size with every algorithm, made once.
+/// Vendors with keys of all sizes and algorithms, created once.
 static VENDORS: LazyLock<Vec<Vendor>> = LazyLock::new(|| {
     let sizes = ["2048", "3072", "4096"];
     let keys = sizes
@@ -36,7 +36,7 @@ static VENDORS: LazyLock<Vec<Vendor>> = LazyLock::new(|| {
         .collect()
 });
 
-/// Shows which key a test that fails was about.
+/// Calls the test with each vendor. Prints the key, which the output of a failed test shows.
 fn each_vendor(test: impl Fn(&Vendor)) {
     for vendor in &*VENDORS {
         println!("{} of {} bits", vendor.algorithm, vendor.bits);
@@ -45,81 +45,81 @@ fn each_vendor(test: impl Fn(&Vendor)) {
 }
 
 #[test]
-fn keys_are_of_the_size_and_algorithm_asked_for() {
-    let asked = [2048, 3072, 4096].map(|bits| [(bits, "RS256"), (bits, "PS256")]);
-    let made = VENDORS.iter().map(|key| (key.bits, key.algorithm.as_str()));
-    assert!(made.eq(asked.concat()));
+fn keys_have_the_requested_size_and_algorithm() {
+    let requested = [2048, 3072, 4096].map(|bits| [(bits, "RS256"), (bits, "PS256")]);
+    let created = VENDORS.iter().map(|key| (key.bits, key.algorithm.as_str()));
+    assert!(created.eq(requested.concat()));
 }
 
 #[test]
-fn pyjwt_and_jose_read_from_a_minted_license_what_inspect_shows() {
-    let Some(witnesses) = witnesses() else { return };
+fn pyjwt_and_jose_read_the_claims_of_an_issued_license_as_inspect_shows_them() {
+    let Some(libraries) = libraries() else { return };
     each_vendor(|vendor| {
-        let (minted, site) = (team_license(vendor), vendor.site());
-        site.write("acme.lic", &minted.file);
+        let (issued, site) = (team_license(vendor), vendor.site());
+        site.write("acme.lic", &issued.file);
         let inspect = Run::license(&site).args(["inspect", "--json", "acme.lic"]);
         let shown = inspect.run().expect_code(0).json();
         assert_eq!(shown["tokens"][0]["header"], header(vendor));
         let claims = &shown["tokens"][0]["claims"];
         assert_eq!(
             claims["sub"], "Žofie & Söhne",
-            "claims are shown as they are"
+            "claims are shown without changes"
         );
-        for witness in witnesses {
-            let read = verified_by(witness, vendor, &minted.token());
+        for library in libraries {
+            let read = verify(library, vendor, &issued.token());
             assert_eq!(read.expect_code(0).json(), *claims);
         }
     });
 }
 
 #[test]
-fn pyjwt_and_jose_read_from_a_minted_validation_what_inspect_shows() {
-    let Some(witnesses) = witnesses() else { return };
+fn pyjwt_and_jose_verify_an_issued_validation_token() {
+    let Some(libraries) = libraries() else { return };
     each_vendor(|vendor| {
         let desk = vendor.desk();
         desk.write("acme.lic", team_license(vendor).file);
         let check_in = ["check-in", "--key", "vendor.key", "acme.lic", "--json"];
-        let told = Run::keygen(&desk).args(check_in).args(["--nonce", "4711"]);
-        let told = told.run().expect_code(0).json();
-        let token = told["validations"][0]["token"].as_str().unwrap();
-        let said = payload(token);
-        assert_eq!(said["nonce"], "4711");
-        for witness in witnesses {
-            let verify = |token: &str, flags: &[&str]| {
+        let check_in = Run::keygen(&desk).args(check_in).args(["--nonce", "4711"]);
+        let report = check_in.run().expect_code(0).json();
+        let token = report["validations"][0]["token"].as_str().unwrap();
+        let claims = payload(token);
+        assert_eq!(claims["nonce"], "4711");
+        for library in libraries {
+            let verify_token = |token: &str, flags: &[&str]| {
                 let site = vendor.site();
                 site.write("token", token);
-                verifying(witness, vendor, &site).args(flags).run()
+                verify_run(library, vendor, &site).args(flags).run()
             };
-            let read = verify(token, &["--validation"]).expect_code(0);
-            assert_eq!(read.json(), said);
-            verify(&with_tier_ent(token), &["--validation"]).expect_code(1);
-            verify(token, &[]).expect_code(1);
+            let read = verify_token(token, &["--validation"]).expect_code(0);
+            assert_eq!(read.json(), claims);
+            verify_token(&with_tier_ent(token), &["--validation"]).expect_code(1);
+            verify_token(token, &[]).expect_code(1);
         }
     });
 }
 
 #[test]
-fn pyjwt_and_jose_refuse_a_minted_license_that_was_changed() {
-    let Some(witnesses) = witnesses() else { return };
+fn pyjwt_and_jose_refuse_a_changed_license() {
+    let Some(libraries) = libraries() else { return };
     each_vendor(|vendor| {
         let token = with_tier_ent(&team_license(vendor).token());
-        for witness in witnesses {
-            verified_by(witness, vendor, &token).expect_code(1);
+        for library in libraries {
+            verify(library, vendor, &token).expect_code(1);
         }
     });
 }
 
 #[test]
-fn openssl_verifies_the_signature_of_a_minted_license_over_header_and_payload() {
+fn openssl_verifies_the_signature_of_a_license_over_header_and_payload() {
     let Some(openssl) = tools::openssl() else {
         return;
     };
     each_vendor(|vendor| {
         let token = team_license(vendor).token();
         let (signed, signature) = token.rsplit_once('.').unwrap();
-        digest_verifies(openssl, vendor, signed, signature).expect_code(0);
+        verify_digest(openssl, vendor, signed, signature).expect_code(0);
         let other = changed_at(signed, signed.len() - 1);
-        digest_verifies(openssl, vendor, &other, signature).expect_code(1);
+        verify_digest(openssl, vendor, &other, signature).expect_code(1);
     });
 }
 
@@ -133,21 +133,21 @@ fn openssl_verifies_an_enterprise_key_over_the_text_before_the_fifth_hyphen() {
         let signature = key.splitn(6, '-').last().unwrap();
         let signed = "CODITECT-ENT-ACME-100-20301231";
         assert_eq!(key, format!("{signed}-{signature}"));
-        digest_verifies(openssl, vendor, signed, signature).expect_code(0);
+        verify_digest(openssl, vendor, signed, signature).expect_code(0);
         let more = "CODITECT-ENT-ACME-900-20301231";
-        digest_verifies(openssl, vendor, more, signature).expect_code(1);
+        verify_digest(openssl, vendor, more, signature).expect_code(1);
         let decision = decision(vendor, &key).expect_code(0).json();
         assert_eq!(decision["code"], "VALID");
     });
 }
 
 #[test]
-fn what_pyjwt_and_jose_sign_with_our_claims_is_a_license_here() {
-    let Some(witnesses) = witnesses() else { return };
+fn a_token_that_pyjwt_or_jose_signs_with_our_claims_is_a_valid_license() {
+    let Some(libraries) = libraries() else { return };
     each_vendor(|vendor| {
         let claims = team_license(vendor).claims();
-        for witness in witnesses {
-            let Some(token) = signed_by(witness, vendor, &claims) else {
+        for library in libraries {
+            let Some(token) = sign(library, vendor, &claims) else {
                 return;
             };
             assert_eq!(payload(&token), claims);
@@ -159,12 +159,12 @@ fn what_pyjwt_and_jose_sign_with_our_claims_is_a_license_here() {
 }
 
 #[test]
-fn what_pyjwt_and_jose_sign_is_refused_once_it_was_changed() {
-    let Some(witnesses) = witnesses() else { return };
+fn a_changed_token_of_pyjwt_or_jose_is_refused() {
+    let Some(libraries) = libraries() else { return };
     each_vendor(|vendor| {
         let claims = team_license(vendor).claims();
-        for witness in witnesses {
-            let Some(token) = signed_by(witness, vendor, &claims) else {
+        for library in libraries {
+            let Some(token) = sign(library, vendor, &claims) else {
                 return;
             };
             let refused = decision(vendor, &with_tier_ent(&token));
@@ -174,8 +174,8 @@ fn what_pyjwt_and_jose_sign_is_refused_once_it_was_changed() {
 }
 
 #[test]
-fn what_pyjwt_and_jose_sign_under_the_keys_other_algorithm_is_refused() {
-    let Some(witnesses) = witnesses() else { return };
+fn a_token_of_pyjwt_or_jose_with_another_algorithm_than_that_of_the_key_is_refused() {
+    let Some(libraries) = libraries() else { return };
     each_vendor(|vendor| {
         let other = if vendor.algorithm == "RS256" {
             "PS256"
@@ -183,9 +183,9 @@ fn what_pyjwt_and_jose_sign_under_the_keys_other_algorithm_is_refused() {
             "RS256"
         };
         let claims = team_license(vendor).claims();
-        for witness in witnesses {
+        for library in libraries {
             let Some(key) = plain_key(vendor) else { return };
-            let token = signed_with(witness, &key, other, &vendor.kid, &claims);
+            let token = sign_with_key(library, &key, other, &vendor.kid, &claims);
             assert_eq!(
                 decision(vendor, &token).expect_json_failure(3),
                 "BAD_SIGNATURE"
@@ -207,7 +207,7 @@ fn the_key_id_is_the_thumbprint_that_jose_computes() {
 }
 
 #[test]
-fn openssl_finds_both_signatures_of_a_retirement_to_be_those_of_the_two_keys() {
+fn openssl_verifies_both_signatures_of_a_retirement() {
     let Some(openssl) = tools::openssl() else {
         return;
     };
@@ -217,28 +217,31 @@ fn openssl_finds_both_signatures_of_a_retirement_to_be_those_of_the_two_keys() {
         desk.write_private("successor.key", &successor.key);
         let rotate = ["rotate", "--key", "vendor.key", "--json", "--retire"];
         let rotate = Run::keygen(&desk).args(rotate);
-        let told = rotate.args(["--with", "successor.key"]).run();
-        let told = told.expect_code(0).json();
-        let outer = told["statements"][0]["token"].as_str().unwrap().to_owned();
+        let rotate = rotate.args(["--with", "successor.key"]).run();
+        let report = rotate.expect_code(0).json();
+        let outer = report["statements"][0]["token"]
+            .as_str()
+            .unwrap()
+            .to_owned();
         let inner = payload(&outer)["statement"].as_str().unwrap().to_owned();
         for (token, signer, other) in [(outer, successor, vendor), (inner, vendor, successor)] {
             let (signed, signature) = token.rsplit_once('.').unwrap();
-            let by = |key| digest_verifies(openssl, key, signed, signature);
-            let _ = by(signer).expect_code(0);
-            let _ = by(other).expect_code(1);
+            let verify_with = |key| verify_digest(openssl, key, signed, signature);
+            let _ = verify_with(signer).expect_code(0);
+            let _ = verify_with(other).expect_code(1);
         }
     });
 }
 
-/// `None` where a witness is missing, which has then been said.
-fn witnesses() -> Option<[&'static Library; 2]> {
+/// Returns PyJWT and jose, or `None` if one is missing.
+fn libraries() -> Option<[&'static Library; 2]> {
     let (python, node) = (tools::python(), tools::node());
     Some([python?, node?])
 }
 
-/// A license with a claim of every kind, which holds for centuries.
+/// Issues a license with claims of all kinds, which is valid for centuries.
 fn team_license(vendor: &Vendor) -> Minted {
-    let terms = [
+    let options = [
         ["--tier", "team"],
         ["--customer", "Žofie & Söhne"],
         ["--expires", "2999-12-31"],
@@ -247,14 +250,14 @@ fn team_license(vendor: &Vendor) -> Minted {
         ["--add-feature", "early_access"],
         ["--company", "ZOFIE"],
     ];
-    vendor.issue(&[&["--offline"], terms.as_flattened()].concat())
+    vendor.issue(&[&["--offline"], options.as_flattened()].concat())
 }
 
 fn header(vendor: &Vendor) -> Value {
     json!({"alg": vendor.algorithm, "kid": vendor.kid, "typ": "license+jwt"})
 }
 
-/// The token with another tier in its payload.
+/// Returns the token with another tier in its payload.
 fn with_tier_ent(token: &str) -> String {
     let mut claims = payload(token);
     assert_eq!(claims["tier"], "TEAM");
@@ -263,35 +266,42 @@ fn with_tier_ent(token: &str) -> String {
     [parts[0], &BASE64URL.encode(claims.to_string()), parts[2]].join(".")
 }
 
-fn verified_by(witness: &Library, vendor: &Vendor, token: &str) -> Outcome {
+fn verify(library: &Library, vendor: &Vendor, token: &str) -> Outcome {
     let site = vendor.site();
     site.write("token", token);
-    verifying(witness, vendor, &site).run()
+    verify_run(library, vendor, &site).run()
 }
 
-fn verifying<'s>(witness: &Library, vendor: &Vendor, site: &'s Scratch) -> Run<'s> {
-    let verify = witness.verify(site).args(["token", "trust.jwks"]);
+fn verify_run<'s>(library: &Library, vendor: &Vendor, site: &'s Scratch) -> Run<'s> {
+    let verify = library.verify(site).args(["token", "trust.jwks"]);
     verify.args([vendor.algorithm.as_str(), PRODUCT])
 }
 
-fn signed_by(witness: &Library, vendor: &Vendor, claims: &Value) -> Option<String> {
+fn sign(library: &Library, vendor: &Vendor, claims: &Value) -> Option<String> {
     let (algorithm, kid) = (&vendor.algorithm, &vendor.kid);
     let key = plain_key(vendor)?;
-    Some(signed_with(witness, &key, algorithm, kid, claims))
+    Some(sign_with_key(library, &key, algorithm, kid, claims))
 }
 
-fn signed_with(witness: &Library, key: &str, algorithm: &str, kid: &str, claims: &Value) -> String {
+fn sign_with_key(
+    library: &Library,
+    key: &str,
+    algorithm: &str,
+    kid: &str,
+    claims: &Value,
+) -> String {
     let desk = Scratch::new();
     desk.write_private("plain.key", key);
     desk.write("claims.json", claims.to_string());
-    let sign = witness
+    let sign = library
         .sign(&desk)
         .args(["plain.key", algorithm, kid, "claims.json"]);
     sign.run().expect_code(0).stdout.trim().to_owned()
 }
 
-/// The key without a restriction to one algorithm, which jose does not read: the RSA numbers taken out of their PKCS#8 and
-/// wrapped again by OpenSSL.
+/// Returns the key without its restriction to one algorithm, which jose cannot parse.
+///
+/// OpenSSL extracts the RSA key from the PKCS#8 container and puts it into a new one.
 fn plain_key(vendor: &Vendor) -> Option<String> {
     let openssl = tools::openssl()?;
     let desk = vendor.desk();
@@ -315,8 +325,8 @@ fn plain_key(vendor: &Vendor) -> Option<String> {
     Some(run(&["pkey", "-inform", "DER", "-in", "numbers.der"]))
 }
 
-/// Whether OpenSSL finds the signature (base64url) over the text to be the vendor's.
-fn digest_verifies(openssl: &Tool, vendor: &Vendor, signed: &str, signature: &str) -> Outcome {
+/// Verifies a signature (base64url) of the vendor with OpenSSL.
+fn verify_digest(openssl: &Tool, vendor: &Vendor, signed: &str, signature: &str) -> Outcome {
     let site = Scratch::new();
     site.write("vendor.pem", &vendor.public);
     site.write("signed", signed);

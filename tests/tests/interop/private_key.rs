@@ -1,11 +1,12 @@
-//! Private keys go both ways: OpenSSL opens what `keygen` sealed, and `keygen` signs with what OpenSSL made.
+//! Private keys are interchangeable: OpenSSL opens the encrypted keys of `keygen`, and `keygen`
+//! signs with keys of OpenSSL.
 
 use license_tests::{Run, Scratch, Vendor, tools, words};
 
 use crate::{decision, team_license};
 
 #[test]
-fn openssl_opens_a_sealed_key_with_its_passphrase_and_with_no_other() {
+fn openssl_opens_an_encrypted_key_only_with_its_passphrase() {
     let Some(openssl) = tools::openssl() else {
         return;
     };
@@ -33,13 +34,13 @@ fn openssl_opens_a_sealed_key_with_its_passphrase_and_with_no_other() {
 }
 
 #[test]
-fn keys_that_openssl_made_mint_licenses() {
-    let made = [
+fn keys_of_openssl_sign_licenses() {
+    let kinds = [
         ("RSA", &[][..], "RS256"),
         ("RSA-PSS", &PSS_RESTRICTED[..], "PS256"),
     ];
-    for (kind, restrictions, algorithm) in made {
-        let Some(key) = key_of_openssl(kind, restrictions) else {
+    for (kind, restrictions, algorithm) in kinds {
+        let Some(key) = openssl_key(kind, restrictions) else {
             return;
         };
         let vendor = Vendor::of_key(key, &[]);
@@ -50,27 +51,27 @@ fn keys_that_openssl_made_mint_licenses() {
 }
 
 #[test]
-fn a_key_that_openssl_left_open_signs_with_either_algorithm() {
-    let Some(key) = key_of_openssl("RSA", &[]) else {
+fn a_key_of_openssl_without_an_algorithm_signs_with_either_one() {
+    let Some(key) = openssl_key("RSA", &[]) else {
         return;
     };
     for algorithm in ["RS256", "PS256"] {
         let vendor = Vendor::of_key(key.clone(), &["--alg", algorithm]);
-        let minted = vendor.issue(&["--tier", "free", "--perpetual", "--alg", algorithm]);
-        let verified = decision(&vendor, &minted.token()).expect_code(0);
+        let issued = vendor.issue(&["--tier", "free", "--perpetual", "--alg", algorithm]);
+        let verified = decision(&vendor, &issued.token()).expect_code(0);
         assert_eq!(verified.json()["code"], "VALID");
         let site = vendor.site();
         let inspect = Run::license(&site)
             .args(["inspect", "--json"])
-            .arg(minted.token());
+            .arg(issued.token());
         let shown = inspect.run().expect_code(0).json();
         assert_eq!(shown["tokens"][0]["header"]["alg"], algorithm);
     }
 }
 
 #[test]
-fn a_key_that_openssl_made_for_pss_signs_nothing_else() {
-    let Some(key) = key_of_openssl("RSA-PSS", &PSS_RESTRICTED) else {
+fn a_key_of_openssl_for_pss_signs_only_with_ps256() {
+    let Some(key) = openssl_key("RSA-PSS", &PSS_RESTRICTED) else {
         return;
     };
     let desk = Scratch::new();
@@ -84,34 +85,34 @@ fn a_key_that_openssl_made_for_pss_signs_nothing_else() {
 }
 
 #[test]
-fn a_key_that_openssl_sealed_is_opened() {
+fn keygen_opens_a_key_that_openssl_encrypted() {
     let Some(openssl) = tools::openssl() else {
         return;
     };
     let vendor = Vendor::shared();
     let desk = vendor.desk();
     desk.write_private("passphrase", "correct horse\n");
-    let seal = words("pkcs8 -topk8 -v2 aes-256-cbc -in vendor.key -out sealed.key");
-    let seal = openssl
+    let encrypt = words("pkcs8 -topk8 -v2 aes-256-cbc -in vendor.key -out encrypted.key");
+    let encrypt = openssl
         .run(&desk)
-        .args(seal)
+        .args(encrypt)
         .args(["-passout", "file:passphrase"]);
-    let _ = seal.run().expect_code(0);
-    desk.write_private("sealed.key", desk.read("sealed.key"));
-    let public = words("public --key sealed.key --passphrase-file passphrase");
+    let _ = encrypt.run().expect_code(0);
+    desk.write_private("encrypted.key", desk.read("encrypted.key"));
+    let public = words("public --key encrypted.key --passphrase-file passphrase");
     let public = Run::keygen(&desk).args(public).run().expect_code(0);
     assert_eq!(public.stdout, vendor.public);
 }
 
-/// As `new-key --alg PS256` restricts its keys.
+/// The restrictions of keys of `new-key --alg PS256`.
 const PSS_RESTRICTED: [&str; 3] = [
     "rsa_pss_keygen_md:sha256",
     "rsa_pss_keygen_mgf1_md:sha256",
     "rsa_pss_keygen_saltlen:32",
 ];
 
-/// A new key of 2048 bits in PKCS#8.
-fn key_of_openssl(kind: &str, restrictions: &[&str]) -> Option<String> {
+/// Generates a key of 2048 bits in PKCS#8.
+fn openssl_key(kind: &str, restrictions: &[&str]) -> Option<String> {
     let openssl = tools::openssl()?;
     let desk = Scratch::new();
     let mut genpkey = openssl.run(&desk).args(["genpkey", "-algorithm", kind]);

@@ -1,4 +1,4 @@
-//! The JSON Schema of product files agrees with what reads them: Python's `jsonschema` is the witness.
+//! The JSON Schema of product files agrees with the parser. Python's `jsonschema` validates.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -9,8 +9,8 @@ use license_tests::{WIDGET, programs};
 
 use super::*;
 
-/// What is refused for a reason that lies between members, which no schema can name.
-const BEYOND_A_SCHEMA: [&str; 10] = [
+/// Files that are invalid because of a relation between members, which the schema cannot express.
+const NOT_IN_SCHEMA: [&str; 10] = [
     "base-tier-unknown",
     "enterprise-tier-unknown",
     "trial-tier-unknown",
@@ -20,11 +20,11 @@ const BEYOND_A_SCHEMA: [&str; 10] = [
     "tier-twice",
     "grace-below-check-in",
     "grace-one-below-check-in",
-    // In JSON 30.0 is the integer 30.
+    // In JSON, 30.0 is the integer 30.
     "days-with-a-point",
 ];
 
-/// Everything that a product file can say.
+/// A product file with all members.
 const FULL: &str = r#"
 product = "ACME"
 issuer = "Acme Inc"
@@ -49,7 +49,7 @@ offline_grace_hours = 168
 renewal = { notify_days = 14, grace_hours = 72 }
 "#;
 
-/// Each replaces a part of the full file.
+/// Name, replaced part of the full file, and replacement.
 const EDITS: &[(&str, &str, &str)] = &[
     (
         "extends-later",
@@ -222,8 +222,8 @@ const EDITS: &[(&str, &str, &str)] = &[
     ),
 ];
 
-/// The full file without each of the members that stand on a line of their own, or inside a table.
-fn with_something_missing() -> Vec<(String, String)> {
+/// Returns the full file without one member, for each member.
+fn without_a_member() -> Vec<(String, String)> {
     let lines = FULL.lines().enumerate();
     let members = lines.filter(|(_, line)| line.contains(" = "));
     let without = |number: usize| {
@@ -250,7 +250,7 @@ fn tiers(count: usize) -> String {
     head + &(0..count).map(tier).collect::<String>()
 }
 
-/// Every product file there is, and many that are wrong.
+/// Returns all product files by name, valid and invalid.
 fn files() -> BTreeMap<String, String> {
     let scratch = Scratch::new();
     let init = Run::keygen(&scratch).args(["product", "init", "GADGET"]);
@@ -266,15 +266,15 @@ fn files() -> BTreeMap<String, String> {
     .map(|(name, text)| (name.to_owned(), text))
     .into();
     files.extend(EDITS.iter().map(|(name, from, to)| {
-        assert!(FULL.contains(from), "{name} changes something");
+        assert!(FULL.contains(from), "{name} changes nothing");
         ((*name).to_owned(), FULL.replacen(from, to, 1))
     }));
-    files.extend(with_something_missing());
+    files.extend(without_a_member());
     let vectors = programs::workspace().join("fixtures/vectors/matrices");
     for vector in fs::read_dir(vectors).unwrap() {
         let path = vector.unwrap().path();
         let text = fs::read_to_string(&path).unwrap();
-        // A header stands before what is read.
+        // The headers of the vector come before the product file.
         let (_, body) = text.split_once("\n\n").unwrap();
         let name = path.file_name().unwrap().to_str().unwrap();
         files.insert(name.to_owned(), body.to_owned());
@@ -283,7 +283,7 @@ fn files() -> BTreeMap<String, String> {
 }
 
 #[test]
-fn the_schema_takes_what_the_reader_takes_and_refuses_what_a_schema_can() {
+fn the_schema_and_the_parser_accept_the_same_files() {
     let Some(python) = schema_validator() else {
         return;
     };
@@ -298,25 +298,31 @@ fn the_schema_takes_what_the_reader_takes_and_refuses_what_a_schema_can() {
         desk.write(name, text);
     }
     let validate = python.run(&desk).arg(tools::script("product_schema.py"));
-    let told = validate.arg("schema.json").args(&names).run();
-    let told = told.expect_code(0).json();
-    let mut taken = 0;
+    let validate = validate.arg("schema.json").args(&names).run();
+    let errors = validate.expect_code(0).json();
+    let mut valid = 0;
     for ((file, text), name) in files.iter().zip(&names) {
-        let (read, refused) = (Matrix::parse(text), &told[name]);
-        let beyond = BEYOND_A_SCHEMA.contains(&file.as_str());
-        match read {
-            Ok(_) => assert!(refused.is_null() && !beyond, "{file} is right: {refused}"),
-            Err(error) if beyond => assert!(refused.is_null(), "{file}: {error}; {refused}"),
-            Err(error) => assert!(refused.is_string(), "{file} is wrong: {error}"),
+        let (parsed, error_of_schema) = (Matrix::parse(text), &errors[name]);
+        let is_not_in_schema = NOT_IN_SCHEMA.contains(&file.as_str());
+        match parsed {
+            Ok(_) => assert!(
+                error_of_schema.is_null() && !is_not_in_schema,
+                "{file} is valid: {error_of_schema}"
+            ),
+            Err(error) if is_not_in_schema => assert!(
+                error_of_schema.is_null(),
+                "{file}: {error}; {error_of_schema}"
+            ),
+            Err(error) => assert!(error_of_schema.is_string(), "{file} is invalid: {error}"),
         }
-        taken += usize::from(refused.is_null());
+        valid += usize::from(error_of_schema.is_null());
     }
     assert!(
-        taken > 20 && taken + 20 < files.len(),
-        "{taken} of {}",
+        valid > 20 && valid + 20 < files.len(),
+        "{valid} of {} are valid",
         files.len()
     );
-    for name in BEYOND_A_SCHEMA {
-        assert!(files.contains_key(name), "{name} is tried");
+    for name in NOT_IN_SCHEMA {
+        assert!(files.contains_key(name), "{name} is missing");
     }
 }

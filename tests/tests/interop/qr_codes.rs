@@ -1,14 +1,14 @@
-//! ZXing, which is in most scanners, reads the codes that we draw: as pictures, and off a terminal.
+//! ZXing, which most scanners use, reads our QR codes in images and on terminals.
 
 use license_cli_support::QrCode;
 use license_tests::tools;
 use license_tests::{Outcome, Run, Scratch};
 use serde_json::json;
 
-/// Pixels on each side of a module of a drawing: about what a terminal's letters take.
+/// The width and height of a module in pixels, about the size of a terminal's characters.
 const SCALE: usize = 5;
 
-/// What a license file looks like, of so many bytes.
+/// Returns a text of this size that looks like a license file.
 fn armor(bytes: usize) -> String {
     let line = "eyJhbGciOiJSUzI1NiIsImtpZCI6IjRfSlhfLVhqWl9mLWZfX3NfQ0EifQ.aZ0_";
     let mut text = format!("-----BEGIN LICENSE ACTIVATION REQUEST-----\n{line}\n");
@@ -23,16 +23,16 @@ fn code(text: &str) -> QrCode {
     QrCode::new(text).unwrap()
 }
 
-/// What a terminal of the given colors shows, as a portable grey map.
-fn screen(drawn: &str, blocks: u8, behind: u8) -> Vec<u8> {
+/// Renders the text as a terminal with these gray levels, as a portable graymap.
+fn screen(drawn: &str, foreground: u8, background: u8) -> Vec<u8> {
     let lines: Vec<Vec<char>> = drawn.lines().map(|line| line.chars().collect()).collect();
     let (width, height) = (lines[0].len() * SCALE, lines.len() * 2 * SCALE);
     let mut map = format!("P5 {width} {height} 255\n").into_bytes();
     for row in 0..lines.len() * 2 * SCALE {
         let is_below = row / SCALE % 2 == 1;
         let half = |block: &char| match (block, is_below) {
-            ('█', _) | ('▀', false) | ('▄', true) => blocks,
-            _ => behind,
+            ('█', _) | ('▀', false) | ('▄', true) => foreground,
+            _ => background,
         };
         let line = &lines[row / SCALE / 2];
         map.extend(line.iter().flat_map(|block| [half(block); SCALE]));
@@ -40,7 +40,7 @@ fn screen(drawn: &str, blocks: u8, behind: u8) -> Vec<u8> {
     map
 }
 
-/// The drawing without its colors, which every line must set to white on black and take back.
+/// Removes the colors. Each line must set white on black and reset it.
 fn without_colors(drawn: &str) -> String {
     let plain = drawn.lines().map(|line| {
         let line = line.strip_prefix("\u{1b}[38;5;231;48;5;16m").unwrap();
@@ -56,7 +56,7 @@ fn read(scratch: &Scratch, pictures: &[&str]) -> Option<Outcome> {
 }
 
 #[test]
-fn zxing_reads_what_was_put_into_a_picture() {
+fn zxing_reads_codes_in_images() {
     let scratch = Scratch::new();
     let texts = [300, 1200, 2900].map(armor);
     let names = ["300.png", "1200.png", "2900.png"];
@@ -69,9 +69,9 @@ fn zxing_reads_what_was_put_into_a_picture() {
     assert_eq!(read.expect_code(0).json(), json!(texts));
 }
 
-/// In its own colors on any terminal; without them on one that writes light on dark.
+/// With colors, this works on any terminal. Without them, on one with light text on dark.
 #[test]
-fn zxing_reads_what_was_put_into_a_drawing() {
+fn zxing_reads_codes_on_a_terminal() {
     let scratch = Scratch::new();
     let texts = [300, 1200, 2900].map(armor);
     let names = ["300.pgm", "1200.pgm", "2900.pgm"];
@@ -79,18 +79,18 @@ fn zxing_reads_what_was_put_into_a_drawing() {
         let drawn = code(text).for_terminal(None).unwrap();
         scratch.write(name, screen(&without_colors(&drawn), 255, 0));
     }
-    let grey = code(&texts[0]).for_terminal(None).unwrap();
-    scratch.write("grey.pgm", screen(&without_colors(&grey), 170, 40));
-    let Some(read) = read(&scratch, &[&names[..], &["grey.pgm"]].concat()) else {
+    let gray = code(&texts[0]).for_terminal(None).unwrap();
+    scratch.write("gray.pgm", screen(&without_colors(&gray), 170, 40));
+    let Some(read) = read(&scratch, &[&names[..], &["gray.pgm"]].concat()) else {
         return;
     };
     let read = read.expect_code(0).json();
     assert_eq!(read, json!([texts[0], texts[1], texts[2], texts[0]]));
 }
 
-/// Or the tests above would pass whatever is drawn.
+/// Shows that the tests above can fail.
 #[test]
-fn zxing_reads_nothing_where_the_quiet_zone_and_a_finder_are_gone() {
+fn zxing_reads_no_code_without_its_finder_pattern() {
     let scratch = Scratch::new();
     let drawn = without_colors(&code(&armor(300)).for_terminal(None).unwrap());
     let cut: String = drawn

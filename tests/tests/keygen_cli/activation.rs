@@ -1,10 +1,10 @@
-//! `keygen activate` and `release`: what a machine asks, is given, and gives up.
+//! `keygen activate` and `keygen release`.
 
-mod anew;
 mod bundle;
 mod clock_repair;
 mod guide;
 mod refusal;
+mod reissue;
 mod release;
 mod same_machine;
 
@@ -14,7 +14,8 @@ use license_core::{
     ProductCode, Receipt, Secret, Timestamp, TrustSet, Unverified,
 };
 
-/// A desk with the public keys and a license for two machines that must be activated, as `acme.lic`.
+/// Returns a vendor's directory with the public keys and a license for two machines that requires
+/// activation, `acme.lic`, and the id of the license.
 fn desk() -> (Scratch, String) {
     let desk = Vendor::shared().desk();
     desk.write("trust.jwks", &Vendor::shared().trust);
@@ -22,18 +23,18 @@ fn desk() -> (Scratch, String) {
     (desk, id)
 }
 
-/// A perpetual license for PRO in a file, by its id.
+/// Issues a perpetual PRO license to a file, and returns its id.
 fn license(desk: &Scratch, out: &str, terms: &[&str]) -> String {
     let usual = ["--tier", "pro", "--perpetual", "--json", "--out", out];
-    let told = issued(desk, &[&usual[..], terms].concat()).expect_code(0);
-    told.json()["license_id"].as_str().unwrap().to_owned()
+    let report = issued(desk, &[&usual[..], terms].concat()).expect_code(0);
+    report.json()["license_id"].as_str().unwrap().to_owned()
 }
 
 fn product() -> ProductCode {
     ProductCode::parse("CODITECT").unwrap()
 }
 
-/// The machine of a number, which has an id and a network card.
+/// Returns the machine with a number, which has an id and a MAC address.
 fn machine(number: u8) -> Fingerprint {
     let id = format!("{number:02x}7c3e9b1d2f48069ab4c8e0d6f1735b");
     let mac = format!("52:54:00:12:34:{number:02x}");
@@ -48,7 +49,7 @@ fn secret(number: u8) -> Secret {
     Secret::from_random([number; 32])
 }
 
-/// What the machine of a number asks; each number of a request has its nonce and secret.
+/// Returns a request of a machine. The number of the request sets its nonce and secret.
 fn request(license: &str, number: u8, of_request: u8) -> ActivationRequest {
     ActivationRequest {
         product: product(),
@@ -79,7 +80,7 @@ fn write(desk: &Scratch, name: &str, letter: Letter) {
     desk.write(name, letter.to_armor());
 }
 
-/// `keygen activate` of what the machine of a number asks with its first request.
+/// Runs `keygen activate` for the first request of a machine.
 fn activate(desk: &Scratch, license: &str, number: u8, options: &[&str]) -> Outcome {
     activate_with(desk, &request(license, number, number), options)
 }
@@ -95,7 +96,7 @@ fn release(desk: &Scratch, receipt: Receipt, options: &[&str]) -> Outcome {
     keygen(desk, &[&["release", "receipt.lic"], options].concat())
 }
 
-/// The activation in a token, as the vendor's public keys verify it.
+/// Verifies the activation in a token.
 fn verified(text: &str) -> Activation {
     let trust = TrustSet::parse(&Vendor::shared().trust).unwrap();
     let token: String = text
@@ -106,7 +107,7 @@ fn verified(text: &str) -> Activation {
     token.verify_activation(&trust).unwrap()
 }
 
-/// The entries of a kind, as they are exported.
+/// Returns the exported ledger entries of a kind.
 fn entries(desk: &Scratch, kind: &str) -> Vec<Value> {
     let lines = keygen(desk, &["ledger", "export"]).expect_code(0).stdout;
     let entries = lines.lines().map(serde_json::from_str);
@@ -117,13 +118,13 @@ fn entries(desk: &Scratch, kind: &str) -> Vec<Value> {
 }
 
 #[test]
-fn a_license_may_ask_to_be_activated_and_says_so_everywhere() {
+fn a_license_that_requires_activation_shows_it_everywhere() {
     let desk = Vendor::shared().desk();
     let terms = ["--tier", "pro", "--days", "30", "--activation"];
     for dry in [&["--dry-run"][..], &["--out", "acme.lic"]] {
-        let told = issued(&desk, &[&terms[..], dry].concat()).expect_code(0);
-        let line = "activation needed on every machine\n";
-        assert!(told.stdout.contains(line), "{told:?}");
+        let report = issued(&desk, &[&terms[..], dry].concat()).expect_code(0);
+        let line = "activation required on each machine\n";
+        assert!(report.stdout.contains(line), "{report:?}");
     }
     let inspect = keygen(&desk, &["inspect", "acme.lic", "--json"]).expect_code(0);
     let claims = &inspect.json()["tokens"][0]["claims"];
@@ -148,41 +149,41 @@ fn a_license_may_ask_to_be_activated_and_says_so_everywhere() {
 }
 
 #[test]
-fn a_column_of_a_batch_asks_for_activation() {
+fn a_batch_column_requires_activation() {
     let desk = Vendor::shared().desk();
     let orders = "customer,tier,days,activation\nA,pro,30,yes\nB,pro,30,no\n";
     desk.write("orders.csv", orders);
     let batch = ["batch", "orders.csv", "--key", "vendor.key", "--out", "all"];
     let _ = keygen(&desk, &batch).expect_code(0);
     let licenses = entries(&desk, "license");
-    let asks = |entry: &Value| entry["body"]["activation"].clone();
-    let asks: Vec<_> = licenses.iter().map(asks).collect();
-    assert_eq!(asks, [json!(true), json!(false)]);
+    let required = |entry: &Value| entry["body"]["activation"].clone();
+    let required: Vec<_> = licenses.iter().map(required).collect();
+    assert_eq!(required, [json!(true), json!(false)]);
 }
 
 #[test]
-fn the_answer_is_of_this_request_and_signed() {
+fn the_answer_is_signed_for_this_request() {
     let (desk, id) = desk();
-    let told = activate(&desk, &id, 1, &["--out", "activation.lic", "--json"]);
-    let told = told.expect_code(0).json();
+    let report = activate(&desk, &id, 1, &["--out", "activation.lic", "--json"]);
+    let report = report.expect_code(0).json();
     let file = desk.read("activation.lic");
     assert!(file.starts_with("-----BEGIN LICENSE ACTIVATION-----\n"));
-    let said = verified(&file);
+    let activation = verified(&file);
     let asked = request(&id, 1, 1);
-    assert_eq!(said.license_id(), &asked.license);
-    assert_eq!(said.machine().to_string(), asked.machine.to_string());
+    assert_eq!(activation.license_id(), &asked.license);
+    assert_eq!(activation.machine().to_string(), asked.machine.to_string());
     assert_eq!(
-        (said.nonce(), said.commitment()),
+        (activation.nonce(), activation.commitment()),
         (asked.nonce, asked.commitment)
     );
     let expected = json!({
-        "activation_id": said.id().as_str(), "license_id": id, "customer": "ACME Ltd",
+        "activation_id": activation.id().as_str(), "license_id": id, "customer": "ACME Ltd",
         "machine": digest(1), "nonce": "01".repeat(16), "requested_at": "2026-11-23T08:00:00Z",
-        "issued_at": said.issued_at().to_string(), "needed": true,
+        "issued_at": activation.issued_at().to_string(), "needed": true,
         "devices": {"used": 1, "limit": 2}, "answered_before": false,
         "kid": Vendor::shared().kid, "path": "activation.lic", "token": null, "dry_run": false,
     });
-    assert_eq!(told, expected);
+    assert_eq!(report, expected);
     let entry = &entries(&desk, "activation")[0];
     assert_eq!(entry["subject"], id.as_str());
     assert_eq!(entry["body"]["machine"], digest(1));
@@ -190,12 +191,12 @@ fn the_answer_is_of_this_request_and_signed() {
     assert_eq!(entry["body"]["commitment"], asked.commitment.to_string());
     assert_eq!(
         verified(entry["artefact"].as_str().unwrap()).id(),
-        said.id()
+        activation.id()
     );
 }
 
 #[test]
-fn a_license_that_must_be_activated_holds_with_the_answer_on_that_machine_alone() {
+fn an_activation_is_valid_on_its_machine_only() {
     let (desk, id) = desk();
     let _ = activate(&desk, &id, 1, &["--out", "activation.lic"]).expect_code(0);
     let all = desk.read("acme.lic") + &desk.read("activation.lic");
@@ -214,38 +215,34 @@ fn a_license_that_must_be_activated_holds_with_the_answer_on_that_machine_alone(
 }
 
 #[test]
-fn a_request_that_comes_again_gets_the_same_answer_and_counts_once() {
+fn a_repeated_request_gets_the_same_answer_and_counts_once() {
     let (desk, id) = desk();
     let _ = activate(&desk, &id, 1, &["--out", "one.lic"]).expect_code(0);
-    // No key is opened for it.
+    // No key is opened for a repeated answer.
     desk.write_private("other.key", "no key at all");
     let again = ["activate", "--key", "other.key", "request.lic"];
-    let told = keygen(&desk, &[&again[..], &["--out", "two.lic"]].concat()).expect_code(0);
-    assert!(told.stderr.contains("was answered at"), "{told:?}");
+    let report = keygen(&desk, &[&again[..], &["--out", "two.lic"]].concat()).expect_code(0);
+    assert!(report.stderr.contains("already answered at"), "{report:?}");
     assert_eq!(desk.read("one.lic"), desk.read("two.lic"));
-    let told = keygen(&desk, &[&again[..], &["--json"]].concat());
-    let told = told.expect_code(0).json();
-    assert_eq!(told["answered_before"], true);
+    let report = keygen(&desk, &[&again[..], &["--json"]].concat());
+    let report = report.expect_code(0).json();
+    assert_eq!(report["answered_before"], true);
     assert_eq!(
-        verified(told["token"].as_str().unwrap()).id().as_str(),
-        told["activation_id"]
+        verified(report["token"].as_str().unwrap()).id().as_str(),
+        report["activation_id"]
     );
     let dry = keygen(&desk, &[&again[..], &["--json", "--dry-run"]].concat());
-    assert_eq!(
-        dry.code,
-        Some(3),
-        "the key of a dry run is looked at: {dry:?}"
-    );
+    assert_eq!(dry.code, Some(3), "a dry run checks the key: {dry:?}");
     assert_eq!(entries(&desk, "activation").len(), 1);
-    // What the machine's clock says is no other content.
+    // Another time of the request is not another content.
     let mut later = request(&id, 1, 1);
     later.made_at = later.made_at.plus(60);
-    let told = activate_with(&desk, &later, &["--json"]).expect_code(0);
-    assert_eq!(told.json()["answered_before"], true);
+    let report = activate_with(&desk, &later, &["--json"]).expect_code(0);
+    assert_eq!(report.json()["answered_before"], true);
 }
 
 #[test]
-fn one_machine_counts_once_however_it_was_seen() {
+fn a_machine_counts_once_for_check_ins_and_activations() {
     let (desk, id) = desk();
     let check_in = ["check-in", "--key", "vendor.key", "acme.lic", "--machine"];
     let check_in = |number| keygen(&desk, &[&check_in[..], &[&digest(number)]].concat());
@@ -272,7 +269,7 @@ fn one_machine_counts_once_however_it_was_seen() {
 }
 
 #[test]
-fn a_renewal_goes_on_with_the_machines_and_a_replaced_license_takes_no_others() {
+fn a_renewal_keeps_the_machines_and_the_replaced_license_accepts_no_new_ones() {
     let (desk, id) = desk();
     let _ = activate(&desk, &id, 1, &[]).expect_code(0);
     let upgrade = ["upgrade", "acme.lic", "--key", "vendor.key", "--seats", "9"];
@@ -285,17 +282,17 @@ fn a_renewal_goes_on_with_the_machines_and_a_replaced_license_takes_no_others() 
     let _ = activate(&desk, next, 2, &[]).expect_code(0);
     let refused = activate(&desk, next, 3, &["--json"]);
     assert_eq!(refused.expect_json_failure(2), "DEVICE_LIMIT");
-    // It would count for the renewal too.
+    // The machine would count for the renewal too.
     let refused = activate(&desk, &id, 3, &["--json"]);
     assert_eq!(refused.code, Some(2), "{refused:?}");
     assert!(refused.stdout.contains("DEVICE_LIMIT"), "{refused:?}");
-    let told = activate_with(&desk, &request(&id, 1, 100), &[]).expect_code(0);
-    assert!(told.stderr.contains("SUPERSEDED"), "{told:?}");
-    assert!(told.stderr.contains(next), "{told:?}");
+    let report = activate_with(&desk, &request(&id, 1, 100), &[]).expect_code(0);
+    assert!(report.stderr.contains("SUPERSEDED"), "{report:?}");
+    assert!(report.stderr.contains(next), "{report:?}");
 }
 
 #[test]
-fn two_processes_at_once_do_not_both_get_the_last_machine() {
+fn concurrent_processes_cannot_exceed_the_device_limit() {
     for round in 0..4 {
         let (desk, id) = desk();
         let _ = activate(&desk, &id, 1, &[]).expect_code(0);
@@ -320,7 +317,7 @@ fn two_processes_at_once_do_not_both_get_the_last_machine() {
 }
 
 #[test]
-fn one_request_that_two_processes_answer_at_once_has_one_answer() {
+fn a_request_that_is_answered_concurrently_has_one_answer() {
     let (desk, id) = desk();
     write(&desk, "request.lic", Letter::Activation(request(&id, 1, 1)));
     std::thread::scope(|scope| {
@@ -338,14 +335,14 @@ fn one_request_that_two_processes_answer_at_once_has_one_answer() {
 }
 
 #[test]
-fn a_dry_run_tells_the_same_and_enters_nothing() {
+fn a_dry_run_reports_the_same_and_records_nothing() {
     let (desk, id) = desk();
     let dry = activate(&desk, &id, 1, &["--dry-run", "--out", "a.lic", "--json"]);
-    let told = dry.expect_code(0).json();
-    for minted in ["activation_id", "issued_at", "kid", "path", "token"] {
-        assert_eq!(told[minted], Value::Null, "{minted}");
+    let report = dry.expect_code(0).json();
+    for issued in ["activation_id", "issued_at", "kid", "path", "token"] {
+        assert_eq!(report[issued], Value::Null, "{issued}");
     }
-    assert_eq!(told["devices"], json!({"used": 1, "limit": 2}));
+    assert_eq!(report["devices"], json!({"used": 1, "limit": 2}));
     assert!(!desk.file("a.lic").exists());
     assert_eq!(entries(&desk, "activation").len(), 0);
 }
@@ -355,35 +352,35 @@ fn an_enterprise_key_is_activated_by_its_short_form() {
     let desk = Vendor::shared().desk();
     let key = ["enterprise-key", "--key", "vendor.key", "--company", "ACME"];
     let terms = ["--seats", "5", "--perpetual", "--json"];
-    let told = keygen(&desk, &[&key[..], &terms].concat()).expect_code(0);
-    let short = told.json()["short_key"].as_str().unwrap().to_owned();
-    let told = activate(&desk, &short, 1, &["--json"])
+    let report = keygen(&desk, &[&key[..], &terms].concat()).expect_code(0);
+    let short = report.json()["short_key"].as_str().unwrap().to_owned();
+    let report = activate(&desk, &short, 1, &["--json"])
         .expect_code(0)
         .json();
-    assert_eq!(told["license_id"], short.as_str());
-    assert_eq!(told["needed"], false);
-    assert_eq!(told["devices"], json!({"used": 1, "limit": null}));
+    assert_eq!(report["license_id"], short.as_str());
+    assert_eq!(report["needed"], false);
+    assert_eq!(report["devices"], json!({"used": 1, "limit": null}));
 }
 
 #[test]
-fn without_a_ledger_the_license_is_given() {
+fn without_a_ledger_the_license_file_is_needed() {
     let (desk, id) = desk();
     let refused = activate(&desk, &id, 1, &["--no-ledger"]).expect_failure(2);
     assert!(refused.hint.contains("--license"), "{refused:?}");
     let given = ["--no-ledger", "--license", "acme.lic", "--json"];
-    let told = activate(&desk, &id, 1, &given).expect_code(0).json();
-    assert_eq!(told["devices"], Value::Null);
+    let report = activate(&desk, &id, 1, &given).expect_code(0).json();
+    assert_eq!(report["devices"], Value::Null);
     let counts = activate(&desk, &id, 1, &given[..3]).expect_code(0).stderr;
     assert!(counts.contains("NOT_COUNTED"), "{counts}");
     assert_eq!(entries(&desk, "activation").len(), 0);
-    // And where the ledger is another.
+    // The same applies to another ledger.
     let other = ["--ledger", "other.db", "--license", "acme.lic", "--json"];
-    let told = activate(&desk, &id, 1, &other).expect_code(0).json();
-    assert_eq!(told["devices"], json!({"used": 1, "limit": 2}));
+    let report = activate(&desk, &id, 1, &other).expect_code(0).json();
+    assert_eq!(report["devices"], json!({"used": 1, "limit": 2}));
 }
 
 #[test]
-fn an_answer_goes_by_a_picture_too_and_is_entered_once() {
+fn an_answer_as_a_qr_code_is_recorded_once() {
     let (desk, license) = desk();
     let picture = ["--qr", "--out", "answer.png"];
     for wrong in [&["--qr", "--out", "answer.lic"][..], &["--qr", "--json"]] {
@@ -394,8 +391,12 @@ fn an_answer_goes_by_a_picture_too_and_is_entered_once() {
     let drawn = std::fs::read(desk.file("answer.png")).unwrap();
     assert!(drawn.starts_with(b"\x89PNG\r\n"));
     let again = [&picture[..], &["--force"]].concat();
-    let told = activate(&desk, &license, 1, &again).expect_code(0);
-    assert!(told.stderr.contains("same answer again"), "{}", told.stderr);
+    let report = activate(&desk, &license, 1, &again).expect_code(0);
+    assert!(
+        report.stderr.contains("same answer is returned"),
+        "{}",
+        report.stderr
+    );
     assert_eq!(std::fs::read(desk.file("answer.png")).unwrap(), drawn);
     let terminal = activate(&desk, &license, 1, &["--qr"]).expect_code(0);
     assert!(terminal.stdout.contains('█'), "{}", terminal.stdout);
@@ -403,15 +404,23 @@ fn an_answer_goes_by_a_picture_too_and_is_entered_once() {
 }
 
 #[test]
-fn a_request_that_was_read_out_is_answered_and_a_wrong_line_is_named() {
+fn a_readback_request_is_answered_and_a_wrong_line_is_named() {
     let (desk, license) = desk();
     let letter = Letter::Activation(request(&license, 1, 1));
     let lines = license_core::spoken::lines(&letter.to_bytes()).unwrap();
     desk.write("request.txt", lines[1..].join("\n"));
     let args = ["activate", "--key", "vendor.key", "request.txt"];
-    let said = keygen(&desk, &args).expect_failure(3);
-    assert!(said.message.contains("line 1"), "{}", said.message);
-    assert!(said.hint.contains("read out again"), "{}", said.hint);
+    let activation = keygen(&desk, &args).expect_failure(3);
+    assert!(
+        activation.message.contains("line 1"),
+        "{}",
+        activation.message
+    );
+    assert!(
+        activation.hint.contains("read out again"),
+        "{}",
+        activation.hint
+    );
     desk.write("request.txt", lines.join("\n"));
     let token = keygen(&desk, &args).expect_code(0).stdout;
     assert_eq!(verified(&token).nonce(), Nonce::from_random([1; 16]));

@@ -1,4 +1,4 @@
-//! `keygen batch`: a license for each row of a table, or nothing.
+//! `keygen batch`: issues a license for each row of a table, or nothing.
 
 use std::fs;
 use std::thread;
@@ -38,11 +38,11 @@ fn licenses(desk: &Scratch) -> Value {
 }
 
 #[test]
-fn each_row_becomes_a_license_that_verifies_and_is_entered() {
+fn each_row_becomes_a_verifiable_recorded_license() {
     let desk = desk();
-    let told = batch(&desk, &["--json"]).expect_code(0).json();
+    let report = batch(&desk, &["--json"]).expect_code(0).json();
     assert_eq!(
-        (&told["rows"], &told["minted"]),
+        (&report["rows"], &report["minted"]),
         (&ROWS.into(), &ROWS.into())
     );
     assert_eq!(files(&desk).len(), ROWS + 1);
@@ -56,7 +56,7 @@ fn each_row_becomes_a_license_that_verifies_and_is_entered() {
 }
 
 #[test]
-fn the_columns_come_in_any_order_and_form() {
+fn columns_may_have_any_order_and_spelling() {
     let desk = desk();
     let table = "\u{feff}Add_Feature, customer ,TIER,perpetual,user\r\nsso;cloud_sync,Ann,team,x,ann;bob\r\n,Bob,pro,yes,\r\n";
     desk.write("orders.csv", table);
@@ -70,7 +70,7 @@ fn the_columns_come_in_any_order_and_form() {
 }
 
 #[test]
-fn a_mistake_is_named_by_row_and_column_and_nothing_is_minted() {
+fn an_error_names_row_and_column_and_nothing_is_issued() {
     for (table, row, column) in [
         ("tier,customer,days\npro,A,1\ngold,B,1\n", "row 3", "GOLD"),
         ("tier,customer,days\npro,A,x\n", "row 2", "days"),
@@ -111,7 +111,7 @@ fn a_mistake_is_named_by_row_and_column_and_nothing_is_minted() {
 }
 
 #[test]
-fn what_is_no_table_of_orders_is_refused() {
+fn an_invalid_table_is_refused() {
     for table in [
         "",
         "tier,customer,days\n",
@@ -129,15 +129,18 @@ fn what_is_no_table_of_orders_is_refused() {
 }
 
 #[test]
-fn a_dry_run_mints_nothing() {
+fn a_dry_run_issues_nothing() {
     let desk = desk();
-    let told = batch(&desk, &["--dry-run", "--json"]).expect_code(0).json();
-    assert_eq!((&told["rows"], &told["minted"]), (&ROWS.into(), &0.into()));
+    let report = batch(&desk, &["--dry-run", "--json"]).expect_code(0).json();
+    assert_eq!(
+        (&report["rows"], &report["minted"]),
+        (&ROWS.into(), &0.into())
+    );
     assert!(files(&desk).is_empty());
 }
 
 #[test]
-fn the_same_orders_are_minted_once_and_a_file_that_is_gone_comes_back() {
+fn the_same_orders_are_issued_once_and_a_deleted_file_is_restored() {
     let desk = desk();
     let _ = batch(&desk, &[]).expect_code(0);
     let (file, manifest) = (desk.read("out/c3.lic"), desk.read("out/manifest.csv"));
@@ -152,7 +155,7 @@ fn the_same_orders_are_minted_once_and_a_file_that_is_gone_comes_back() {
 }
 
 #[test]
-fn without_a_ledger_the_files_tell_what_is_minted() {
+fn without_a_ledger_existing_files_are_not_issued_again() {
     let desk = desk();
     let _ = batch(&desk, &["--no-ledger"]).expect_code(0);
     let file = desk.read("out/c3.lic");
@@ -167,7 +170,7 @@ fn without_a_ledger_the_files_tell_what_is_minted() {
 }
 
 #[test]
-fn a_file_of_somebody_elses_is_not_replaced() {
+fn a_foreign_file_is_not_replaced() {
     let desk = desk();
     fs::create_dir(desk.file("out")).unwrap();
     desk.write("out/c9.lic", "precious");
@@ -176,7 +179,7 @@ fn a_file_of_somebody_elses_is_not_replaced() {
 }
 
 #[test]
-fn what_goes_wrong_early_ends_a_long_batch_at_once() {
+fn an_early_error_ends_a_long_batch() {
     let desk = desk();
     let rows = (0..5000).map(|row| format!("pro,Customer {row},2030-12-31,yes,c{row}.lic\n"));
     let header = "tier,customer,expires,offline,file\n".to_owned();
@@ -188,7 +191,7 @@ fn what_goes_wrong_early_ends_a_long_batch_at_once() {
 
 #[cfg(unix)]
 #[test]
-fn whoever_is_killed_goes_on_where_they_were_and_mints_nothing_twice() {
+fn a_killed_batch_resumes_without_duplicates() {
     let desk = desk();
     let rows = (0..600).map(|row| format!("pro,Customer {row},2030-12-31,yes,c{row}.lic\n"));
     let header = "tier,customer,expires,offline,file\n".to_owned();
@@ -201,8 +204,8 @@ fn whoever_is_killed_goes_on_where_they_were_and_mints_nothing_twice() {
         let _ = child.kill();
         let _ = child.wait().unwrap();
     }
-    let told = batch(&desk, &["--json"]).expect_code(0).json();
-    assert_eq!(told["rows"], 600);
+    let report = batch(&desk, &["--json"]).expect_code(0).json();
+    assert_eq!(report["rows"], 600);
     let listed = licenses(&desk);
     assert_eq!(listed["count"], 600);
     let customers = listed["licenses"].as_array().unwrap().iter();
@@ -210,13 +213,13 @@ fn whoever_is_killed_goes_on_where_they_were_and_mints_nothing_twice() {
         .map(|license| license["customer"].as_str().unwrap())
         .collect();
     assert_eq!(customers.len(), 600);
-    assert_eq!(files(&desk).len(), 601, "no file in passing is left");
+    assert_eq!(files(&desk).len(), 601, "no staging file is left");
     let whole = Run::keygen(&desk).args(["ledger", "verify"]).run();
     let _ = whole.expect_code(0);
 }
 
 #[test]
-fn two_batches_of_the_same_orders_mint_each_once() {
+fn concurrent_batches_issue_each_order_once() {
     let desk = desk();
     let run = |out: &str| {
         let args = [
@@ -230,24 +233,24 @@ fn two_batches_of_the_same_orders_mint_each_once() {
         ];
         Run::keygen(&desk).args(args).run().expect_code(0).json()
     };
-    let told: Vec<_> = thread::scope(|scope| {
+    let report: Vec<_> = thread::scope(|scope| {
         let runs = ["one", "two", "three"].map(|out| scope.spawn(move || run(out)));
         runs.map(|run| run.join().unwrap()).into()
     });
-    let minted: u64 = told
+    let issued: u64 = report
         .iter()
-        .map(|told| told["minted"].as_u64().unwrap())
+        .map(|report| report["minted"].as_u64().unwrap())
         .sum();
-    assert_eq!(minted, u64::try_from(ROWS).unwrap(), "{told:?}");
+    assert_eq!(issued, u64::try_from(ROWS).unwrap(), "{report:?}");
     assert_eq!(licenses(&desk)["count"], ROWS);
-    // Each folder has all of them, and the same.
+    // Each directory has the same files.
     for out in ["one", "two", "three"] {
         assert_eq!(desk.read(&format!("{out}/c7.lic")), desk.read("one/c7.lic"));
     }
 }
 
 #[test]
-fn one_folder_takes_one_batch_at_a_time() {
+fn a_directory_accepts_one_batch_at_a_time() {
     let desk = desk();
     fs::create_dir(desk.file("out")).unwrap();
     let held = fs::File::create(desk.file("out/.manifest")).unwrap();
@@ -258,7 +261,7 @@ fn one_folder_takes_one_batch_at_a_time() {
 }
 
 #[test]
-fn a_dry_run_finds_what_would_refuse_the_batch() {
+fn a_dry_run_finds_the_errors_of_a_real_run() {
     let desk = desk();
     let dry = |args: &[&str]| {
         let batch = ["batch", "orders.csv", "--dry-run", "--json"];
@@ -284,10 +287,13 @@ fn a_dry_run_finds_what_would_refuse_the_batch() {
     );
     fs::remove_file(desk.file("out/c9.lic")).unwrap();
     let _ = batch(&desk, &[]).expect_code(0);
-    let told = dry(&[&out[..], &["vendor.key"]].concat())
+    let report = dry(&[&out[..], &["vendor.key"]].concat())
         .expect_code(0)
         .json();
-    assert_eq!((&told["known"], &told["minted"]), (&ROWS.into(), &0.into()));
+    assert_eq!(
+        (&report["known"], &report["minted"]),
+        (&ROWS.into(), &0.into())
+    );
 }
 
 fn orders(desk: &Scratch, table: impl AsRef<[u8]>) -> Outcome {
@@ -296,7 +302,7 @@ fn orders(desk: &Scratch, table: impl AsRef<[u8]>) -> Outcome {
 }
 
 #[test]
-fn tables_of_other_countries_spreadsheets_are_read() {
+fn csv_dialects_of_spreadsheets_are_read() {
     for (number, table) in [
         "tier;customer;days;user\r\npro;\"Größe; AG\";9;\"alice;bob\"\r\n;;;\r\n",
         "\u{feff}sep=;\r\ntier;customer;days;user\r\npro;Größe;9;alice\r\n",
@@ -307,9 +313,9 @@ fn tables_of_other_countries_spreadsheets_are_read() {
     .enumerate()
     {
         let desk = Vendor::shared().desk();
-        let told = orders(&desk, table).expect_code(0).json();
+        let report = orders(&desk, table).expect_code(0).json();
         assert_eq!(
-            (&told["rows"], &told["minted"]),
+            (&report["rows"], &report["minted"]),
             (&1.into(), &1.into()),
             "{number}"
         );
@@ -318,7 +324,7 @@ fn tables_of_other_countries_spreadsheets_are_read() {
 }
 
 #[test]
-fn a_mistake_is_named_by_its_line_and_column_and_what_was_found() {
+fn an_error_names_the_line_the_column_and_the_found_value() {
     for (table, expected) in [
         (
             "tier,customer,days\n\n\npro,A,9\ngold,B,9\n",
@@ -354,7 +360,10 @@ fn a_mistake_is_named_by_its_line_and_column_and_what_was_found() {
     let rows = "pro,A,x\n".repeat(50);
     desk.write("orders.csv", format!("tier,customer,days\n{rows}"));
     let complaint = batch(&desk, &[]).expect_failure(2);
-    assert!(complaint.message.ends_with("was not read"), "{complaint:?}");
+    assert!(
+        complaint.message.ends_with("were not read"),
+        "{complaint:?}"
+    );
     let stdin = ["batch", "-", "--key", "vendor.key", "--out", "out"];
     let complaint = Run::keygen(&desk).args(stdin).run().expect_failure(2);
     assert!(
@@ -369,7 +378,7 @@ fn a_mistake_is_named_by_its_line_and_column_and_what_was_found() {
 }
 
 #[test]
-fn the_same_orders_of_another_time_are_minted_anew_where_the_batch_has_a_name() {
+fn the_same_orders_are_issued_again_under_a_new_batch_name() {
     let desk = desk();
     let january = &["--name", "2027-01", "--json"];
     let _ = batch(&desk, &[]).expect_code(0);
@@ -377,13 +386,19 @@ fn the_same_orders_of_another_time_are_minted_anew_where_the_batch_has_a_name() 
         let batch = ["batch", "orders.csv", "--key", "vendor.key", "--out", out];
         Run::keygen(&desk).args(batch).args(args).run()
     };
-    let told = run("january", january).expect_code(0).json();
-    assert_eq!((&told["minted"], &told["known"]), (&ROWS.into(), &0.into()));
-    let told = run("january", january).expect_code(0).json();
-    assert_eq!((&told["minted"], &told["known"]), (&0.into(), &ROWS.into()));
-    let told = run("february", &["--json"]).expect_code(0).json();
+    let report = run("january", january).expect_code(0).json();
     assert_eq!(
-        (&told["minted"], &told["restored"]),
+        (&report["minted"], &report["known"]),
+        (&ROWS.into(), &0.into())
+    );
+    let report = run("january", january).expect_code(0).json();
+    assert_eq!(
+        (&report["minted"], &report["known"]),
+        (&0.into(), &ROWS.into())
+    );
+    let report = run("february", &["--json"]).expect_code(0).json();
+    assert_eq!(
+        (&report["minted"], &report["restored"]),
         (&0.into(), &ROWS.into())
     );
     assert_eq!(desk.read("february/c7.lic"), desk.read("out/c7.lic"));
@@ -391,7 +406,7 @@ fn the_same_orders_of_another_time_are_minted_anew_where_the_batch_has_a_name() 
 }
 
 #[test]
-fn what_ended_or_was_revoked_since_is_warned_of() {
+fn ended_and_revoked_licenses_of_a_batch_are_warned_about() {
     let desk = Vendor::shared().desk();
     let table = "tier,customer,expires,issued_at,file\npro,A,2026-01-31,2026-01-01,a.lic\npro,B,2099-01-31,2026-01-01,b.lic\n";
     let _ = orders(&desk, table).expect_code(0);
@@ -408,7 +423,7 @@ fn what_ended_or_was_revoked_since_is_warned_of() {
 }
 
 #[test]
-fn a_file_that_was_damaged_since_does_not_count_as_there() {
+fn a_damaged_license_file_is_refused() {
     let desk = desk();
     let _ = batch(&desk, &[]).expect_code(0);
     let license = desk.read("out/c7.lic");
@@ -416,7 +431,7 @@ fn a_file_that_was_damaged_since_does_not_count_as_there() {
     let complaint = batch(&desk, &[]).expect_failure(2);
     assert!(complaint.message.contains("c7.lic"), "{complaint:?}");
     fs::remove_file(desk.file("out/c7.lic")).unwrap();
-    let told = batch(&desk, &["--json"]).expect_code(0).json();
-    assert_eq!(told["restored"], 1);
+    let report = batch(&desk, &["--json"]).expect_code(0).json();
+    assert_eq!(report["restored"], 1);
     assert_eq!(desk.read("out/c7.lic"), license);
 }

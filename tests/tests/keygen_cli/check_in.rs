@@ -1,16 +1,16 @@
-//! `keygen check-in`: what a validation says, and what `license` makes of it.
+//! `keygen check-in`: the claims of validations, and their effect in `license`.
 
 mod refusal;
 
 use super::*;
 
-/// 2020-01-01T00:00:00Z, when `Vendor::issue` issues.
+/// 2020-01-01T00:00:00Z, the time of issue of `Vendor::issue`.
 const ISSUED: u64 = 1_577_836_800;
 const HOUR: u64 = 3600;
-/// By which a license that was issued then is long overdue.
+/// An instant at which the check-in of a license from [`ISSUED`] is overdue.
 const LATER: &str = "2020-06-01T00:00:00Z";
 
-/// A desk with a license for PRO that never ends, as `acme.lic`.
+/// Returns a vendor's directory with a perpetual PRO license in `acme.lic`.
 fn desk() -> Scratch {
     desk_with(&["--tier", "pro", "--perpetual"])
 }
@@ -27,21 +27,21 @@ fn check_in(desk: &Scratch, options: &[&str]) -> Outcome {
     run.args(options).run()
 }
 
-/// The one object of `--json`, at [`LATER`].
+/// Runs the command at [`LATER`] and returns its JSON report.
 #[track_caller]
-fn told(desk: &Scratch, options: &[&str]) -> Value {
+fn report(desk: &Scratch, options: &[&str]) -> Value {
     let usual = ["acme.lic", "--json", "--issued-at", LATER];
-    let told = check_in(desk, &[&usual[..], options].concat());
-    told.expect_code(0).json()
+    let report = check_in(desk, &[&usual[..], options].concat());
+    report.expect_code(0).json()
 }
 
 #[track_caller]
 fn claims(desk: &Scratch, options: &[&str]) -> Value {
-    let told = told(desk, options);
-    payload(told["validations"][0]["token"].as_str().unwrap())
+    let report = report(desk, options);
+    payload(report["validations"][0]["token"].as_str().unwrap())
 }
 
-/// What `license verify` says of the license with these files behind it.
+/// Returns the decision of `license verify` for the license with these files appended.
 #[track_caller]
 fn decision(desk: &Scratch, files: &[&str], at: &str) -> Value {
     let parts = files.iter().map(|name| desk.read(name));
@@ -53,64 +53,64 @@ fn decision(desk: &Scratch, files: &[&str], at: &str) -> Value {
 }
 
 #[test]
-fn a_validation_says_what_the_license_does() {
+fn a_validation_repeats_the_claims_of_the_license() {
     let desk = desk_with(&["--tier", "team", "--perpetual", "--add-feature", "early"]);
     let license = Run::keygen(&desk).args(["inspect", "--json", "acme.lic"]);
     let license = license.run().expect_code(0).json();
     let license = &license["tokens"][0]["claims"];
-    let said = claims(&desk, &[]);
+    let validation = claims(&desk, &[]);
     for claim in ["iss", "aud", "tier", "features", "quotas"] {
-        assert_eq!(said[claim], license[claim], "{claim}");
+        assert_eq!(validation[claim], license[claim], "{claim}");
     }
-    assert_eq!(said["lic"], license["jti"]);
-    assert_ne!(said["jti"], license["jti"]);
+    assert_eq!(validation["lic"], license["jti"]);
+    assert_ne!(validation["jti"], license["jti"]);
     assert_eq!(
-        &said["jti"].as_str().unwrap()[14..15],
+        &validation["jti"].as_str().unwrap()[14..15],
         "7",
         "a UUID of version 7"
     );
-    assert_eq!(said["status"], "active");
-    assert_eq!(said["iat"], 1_590_969_600);
-    assert_eq!(said["exp"], 1_590_969_600 + 24 * HOUR);
+    assert_eq!(validation["status"], "active");
+    assert_eq!(validation["iat"], 1_590_969_600);
+    assert_eq!(validation["exp"], 1_590_969_600 + 24 * HOUR);
     for absent in ["machine", "nonce"] {
-        assert_eq!(said.get(absent), None, "{absent}");
+        assert_eq!(validation.get(absent), None, "{absent}");
     }
 }
 
 #[test]
-fn two_of_the_same_license_have_ids_of_their_own() {
+fn each_validation_has_its_own_id() {
     let desk = desk();
     assert_ne!(claims(&desk, &[])["jti"], claims(&desk, &[])["jti"]);
 }
 
 #[test]
-fn it_is_meant_to_be_used_until_the_next_check_in_is_due() {
+fn a_validation_expires_when_the_next_check_in_is_due() {
     for (terms, hours) in [
         (&["--check-in", "48"][..], 48),
         (&["--check-in", "1", "--grace", "2"], 1),
         (&["--offline"], 24),
     ] {
         let desk = desk_with(&[&["--tier", "pro", "--perpetual"], terms].concat());
-        let said = claims(&desk, &[]);
-        let lasts = said["exp"].as_u64().unwrap() - said["iat"].as_u64().unwrap();
+        let validation = claims(&desk, &[]);
+        let lasts = validation["exp"].as_u64().unwrap() - validation["iat"].as_u64().unwrap();
         assert_eq!(lasts, hours * HOUR, "{terms:?}");
     }
 }
 
 #[test]
-fn it_is_issued_now_unless_said_otherwise() {
+fn a_validation_is_issued_now_by_default() {
     let desk = desk();
     let json = check_in(&desk, &["acme.lic", "--json"])
         .expect_code(0)
         .json();
-    let said = payload(json["validations"][0]["token"].as_str().unwrap());
-    assert!(said["iat"].as_u64() > Some(1_780_000_000));
-    let said = claims(&desk, &[]);
-    assert!(said["iat"].as_u64() > Some(ISSUED));
+    let validation = payload(json["validations"][0]["token"].as_str().unwrap());
+    assert!(validation["iat"].as_u64() > Some(1_780_000_000));
+    let validation = claims(&desk, &[]);
+    assert!(validation["iat"].as_u64() > Some(ISSUED));
 }
 
 #[test]
-fn an_overdue_license_holds_again_for_its_grace_period_to_the_second() {
+fn a_validation_restores_an_overdue_license_for_the_exact_grace_period() {
     let desk = desk();
     let options = ["acme.lic", "--out", "validation.lic", "--issued-at", LATER];
     let _ = check_in(&desk, &options).expect_code(0);
@@ -125,7 +125,7 @@ fn an_overdue_license_holds_again_for_its_grace_period_to_the_second() {
     ] {
         assert_eq!(code(&["validation.lic"], at), expected, "{at}");
     }
-    let until = &told(&desk, &[])["validations"][0]["holds_until"];
+    let until = &report(&desk, &[])["validations"][0]["holds_until"];
     assert_eq!(
         until, "2020-06-08T00:00:00Z",
         "the last instant of the grace period"
@@ -133,7 +133,7 @@ fn an_overdue_license_holds_again_for_its_grace_period_to_the_second() {
 }
 
 #[test]
-fn a_status_denies_until_a_later_one_says_active() {
+fn a_denying_status_applies_until_a_later_active_validation() {
     for (status, code) in [
         ("suspended", "SUSPENDED"),
         ("revoked", "REVOKED"),
@@ -154,7 +154,9 @@ fn a_status_denies_until_a_later_one_says_active() {
         };
         let denied = say(status, LATER, "denied.lic");
         assert!(
-            denied.stdout.contains(&format!("the license is {status}")),
+            denied
+                .stdout
+                .contains(&format!("license {status} where this is installed")),
             "{denied:?}"
         );
         let _ = say("active", "2020-06-01T00:00:01Z", "again.lic");
@@ -167,14 +169,14 @@ fn a_status_denies_until_a_later_one_says_active() {
         let verdict = decision(&desk, &["again.lic", "denied.lic"], at);
         assert_eq!(verdict["code"], "VALID");
         assert_eq!(
-            told(&desk, &["--status", status])["validations"][0]["holds_until"],
+            report(&desk, &["--status", status])["validations"][0]["holds_until"],
             Value::Null
         );
     }
 }
 
 #[test]
-fn a_machine_is_named_by_its_digest_however_it_is_given() {
+fn every_form_of_a_machine_becomes_its_digest() {
     let desk = desk();
     for given in [
         FINGERPRINT,
@@ -191,7 +193,7 @@ fn a_machine_is_named_by_its_digest_however_it_is_given() {
 }
 
 #[test]
-fn files_tokens_and_standard_input_are_read_with_what_editors_do_to_them() {
+fn files_tokens_and_standard_input_are_read_with_changes_by_editors() {
     let desk = desk();
     let file = desk.read("acme.lic");
     let token: String = file
@@ -216,47 +218,43 @@ fn files_tokens_and_standard_input_are_read_with_what_editors_do_to_them() {
 }
 
 #[test]
-fn an_enterprise_key_is_named_by_its_short_form() {
+fn a_validation_names_an_enterprise_key_by_its_short_form() {
     let (vendor, desk) = (Vendor::shared(), desk());
     desk.write("acme.lic", vendor.enterprise_key());
-    let minted = check_in(&desk, &["acme.lic", "--json"]).expect_code(0);
+    let output = check_in(&desk, &["acme.lic", "--json"]).expect_code(0);
     assert!(
-        minted.stderr.starts_with("warning: NO_CHECK_IN: "),
-        "{minted:?}"
+        output.stderr.starts_with("warning: NO_CHECK_IN: "),
+        "{output:?}"
     );
-    let told = minted.json();
-    let said = payload(told["validations"][0]["token"].as_str().unwrap());
+    let report = output.json();
+    let validation = payload(report["validations"][0]["token"].as_str().unwrap());
     let shown = Run::keygen(&desk).args(["inspect", "--json", "acme.lic"]);
     let shown = shown.run().expect_code(0).json();
-    assert_eq!(said["lic"], shown["short_key"]);
+    assert_eq!(validation["lic"], shown["short_key"]);
     assert_eq!(
-        (&said["tier"], &said["quotas"]["users"]),
+        (&validation["tier"], &validation["quotas"]["users"]),
         (&json!("ENT"), &json!(100))
     );
-    assert_eq!(told["validations"][0]["customer"], "ACME");
-    assert_eq!(told["validations"][0]["holds_until"], Value::Null);
+    assert_eq!(report["validations"][0]["customer"], "ACME");
+    assert_eq!(report["validations"][0]["holds_until"], Value::Null);
 }
 
 #[test]
-fn each_license_of_a_file_gets_one_and_only_one() {
+fn each_license_in_a_file_gets_one_validation() {
     let desk = desk();
     let other = Vendor::shared().issue(&["--tier", "team", "--perpetual"]);
     let both = format!("{0}{1}{0}", desk.read("acme.lic"), other.file);
     desk.write("acme.lic", &both);
-    let told = told(&desk, &[]);
-    let told = told["validations"].as_array().unwrap();
-    assert_eq!(told.len(), 2);
+    let report = report(&desk, &[]);
+    let report = report["validations"].as_array().unwrap();
+    assert_eq!(report.len(), 2);
     assert_eq!(
-        (&told[0]["tier"], &told[1]["tier"]),
+        (&report[0]["tier"], &report[1]["tier"]),
         (&json!("PRO"), &json!("TEAM"))
     );
     let options = ["acme.lic", "--out", "validation.lic", "--issued-at", LATER];
     let text = check_in(&desk, &options).expect_code(0).stdout;
-    assert_eq!(
-        text.matches("needs its next check-in by").count(),
-        2,
-        "{text}"
-    );
+    assert_eq!(text.matches("check-in   due by").count(), 2, "{text}");
     let verdict = decision(&desk, &["validation.lic"], LATER);
     assert_eq!(
         (&verdict["code"], &verdict["tier"]),
@@ -265,7 +263,7 @@ fn each_license_of_a_file_gets_one_and_only_one() {
 }
 
 #[test]
-fn a_file_that_holds_older_validations_already_is_taken() {
+fn a_file_with_older_validations_is_accepted() {
     let desk = desk();
     let first = words("acme.lic --out first.lic --issued-at 2020-03-01");
     let _ = check_in(&desk, &first).expect_code(0);
@@ -278,14 +276,14 @@ fn a_file_that_holds_older_validations_already_is_taken() {
 }
 
 #[test]
-fn what_is_rarely_meant_is_minted_with_a_warning() {
+fn unusual_terms_are_issued_with_a_warning() {
     let pro = ["--tier", "pro"];
     let elsewhere = "fp1:id=00112233445566778899aabb,mac=00112233445566778899aabb";
     let cases: [(&[&str], &[&str], &[&str]); 9] = [
         (&["--perpetual"], &["--machine", DIGEST], &[]),
         (&["--perpetual", "--offline"], &[], &["NO_CHECK_IN"]),
         (&["--perpetual", "--offline"], &["--status", "revoked"], &[]),
-        // It ends with January 4th, and holds for 72 hours after that.
+        // The license ends after January 4th, with a renewal grace of 72 hours.
         (
             &["--days", "3"],
             &["--issued-at", "2020-01-07T23:59:59Z"],
@@ -319,8 +317,8 @@ fn what_is_rarely_meant_is_minted_with_a_warning() {
     ];
     for (terms, options, codes) in cases {
         let desk = desk_with(&[&pro[..], terms].concat());
-        let minted = check_in(&desk, &[&["acme.lic"], options].concat()).expect_code(0);
-        let warnings = minted
+        let output = check_in(&desk, &[&["acme.lic"], options].concat()).expect_code(0);
+        let warnings = output
             .stderr
             .lines()
             .filter_map(|line| line.strip_prefix("warning: "));
@@ -332,7 +330,7 @@ fn what_is_rarely_meant_is_minted_with_a_warning() {
 }
 
 #[test]
-fn a_validation_in_the_file_that_is_later_is_pointed_out() {
+fn a_later_validation_in_the_file_is_warned_about() {
     let desk = desk();
     let first = ["acme.lic", "--out", "first.lic", "--issued-at", LATER];
     let _ = check_in(&desk, &first).expect_code(0);
@@ -345,55 +343,54 @@ fn a_validation_in_the_file_that_is_later_is_pointed_out() {
 }
 
 #[test]
-fn without_out_the_block_goes_to_stdout_and_the_rest_to_stderr() {
+fn without_out_the_block_goes_to_stdout_and_the_report_to_stderr() {
     let desk = desk();
     for out in [&[][..], &["--out", "-"]] {
-        let minted = check_in(&desk, &[&["acme.lic", "--issued-at", LATER], out].concat());
-        let minted = minted.expect_code(0);
+        let output = check_in(&desk, &[&["acme.lic", "--issued-at", LATER], out].concat());
+        let output = output.expect_code(0);
         assert!(
-            minted
+            output
                 .stdout
                 .starts_with("-----BEGIN LICENSE VALIDATION-----\n")
         );
         assert!(
-            minted
+            output
                 .stdout
                 .ends_with("\n-----END LICENSE VALIDATION-----\n")
         );
-        assert!(minted.stdout.lines().all(|line| line.len() <= 64));
-        let last = minted.stderr.lines().last().unwrap();
-        let expected = "check-in   the license needs its next check-in by 2020-06-02T00:00:00Z, and holds until \
-                        2020-06-08T00:00:00Z without";
+        assert!(output.stdout.lines().all(|line| line.len() <= 64));
+        let last = output.stderr.lines().last().unwrap();
+        let expected = "check-in   due by 2020-06-02T00:00:00Z; \
+                        without it, valid until 2020-06-08T00:00:00Z";
         assert_eq!(last, expected);
     }
 }
 
 #[test]
-fn the_last_line_counts_the_end_of_the_license() {
+fn the_check_in_line_accounts_for_the_end_of_the_license() {
     let last = |terms: &[&str]| {
         let desk = desk_with(&[&["--tier", "pro", "--remove-feature", "hooks"], terms].concat());
         let options = words("acme.lic --issued-at 2020-01-05 --out validation.lic");
         let text = check_in(&desk, &options).expect_code(0).stdout;
         text.lines().last().unwrap().to_owned()
     };
-    // With 72 hours of grace after it.
+    // The renewal grace is 72 hours.
     assert!(
-        last(&["--expires", "2020-01-05"]).contains("holds until its end at 2020-01-09T00:00:00Z")
+        last(&["--expires", "2020-01-05"])
+            .contains("valid until the license ends at 2020-01-09T00:00:00Z")
     );
     let ended = last(&["--expires", "2020-01-02"]);
     assert!(
-        ended.contains("ends at 2020-01-06T00:00:00Z, before its next"),
+        ended.contains("not required before the license ends at 2020-01-06T00:00:00Z"),
         "{ended}"
     );
-    assert!(
-        last(&["--expires", "2021-01-01"]).contains("holds until 2020-01-12T00:00:00Z without")
-    );
+    assert!(last(&["--expires", "2021-01-01"]).contains("valid until 2020-01-12T00:00:00Z"));
     let never = last(&["--expires", "2021-01-01", "--offline"]);
-    assert_eq!(never, "check-in   the license never needs one");
+    assert_eq!(never, "check-in   not required");
 }
 
 #[test]
-fn json_tells_all_there_is_to_know() {
+fn json_has_every_member() {
     let desk = desk();
     let options = [
         "--machine",
@@ -403,26 +400,26 @@ fn json_tells_all_there_is_to_know() {
         "--out",
         "validation.lic",
     ];
-    let told = told(&desk, &options);
+    let report = report(&desk, &options);
     let block = desk.read("validation.lic");
     let token: String = block
         .lines()
         .filter(|line| !line.starts_with("-----"))
         .collect();
-    let said = payload(&token);
+    let validation = payload(&token);
     let expected = json!({
         "validations": [{
-            "id": said["jti"], "license_id": said["lic"], "customer": "ACME Ltd", "tier": "PRO",
+            "id": validation["jti"], "license_id": validation["lic"], "customer": "ACME Ltd", "tier": "PRO",
             "status": "active", "machine": DIGEST, "nonce": "4711", "issued_at": LATER,
             "expires_at": "2020-06-02T00:00:00Z", "holds_until": "2020-06-08T00:00:00Z", "token": null,
         }],
         "kid": Vendor::shared().kid, "path": "validation.lic", "dry_run": false,
     });
-    assert_eq!(told, expected);
+    assert_eq!(report, expected);
 }
 
 #[test]
-fn a_customers_own_name_cannot_forge_a_line() {
+fn a_customer_name_cannot_forge_a_report_line() {
     let desk = desk_with(&[
         "--tier",
         "pro",
@@ -430,15 +427,16 @@ fn a_customers_own_name_cannot_forge_a_line() {
         "--customer",
         "ACME\nstatus     revoked\u{1b}[2J",
     ]);
-    let told = check_in(&desk, &["acme.lic", "--out", "validation.lic"])
+    let report = check_in(&desk, &["acme.lic", "--out", "validation.lic"])
         .expect_code(0)
         .stdout;
     assert_eq!(
-        told.lines()
+        report
+            .lines()
             .filter(|line| line.starts_with("status"))
             .count(),
         1,
-        "{told}"
+        "{report}"
     );
-    assert!(!told.contains('\u{1b}'), "{told}");
+    assert!(!report.contains('\u{1b}'), "{report}");
 }

@@ -1,20 +1,20 @@
-//! What each flag of `keygen issue` puts into the claims.
+//! Claims that the options of `keygen issue` set.
 
 use super::*;
 
 const PERPETUAL_PRO: [&str; 3] = ["--tier", "pro", "--perpetual"];
-/// 2020-01-01T00:00:00Z, when `Vendor::issue` issues.
+/// 2020-01-01T00:00:00Z, the time of issue of `Vendor::issue`.
 const ISSUED: u64 = 1_577_836_800;
 const DAY: u64 = 86_400;
 
 #[track_caller]
-fn of(terms: &[&str]) -> Value {
+fn claims_of(terms: &[&str]) -> Value {
     Vendor::shared().issue(terms).claims()
 }
 
 #[track_caller]
-fn of_pro_with(terms: &[&str]) -> Value {
-    of(&[&PERPETUAL_PRO, terms].concat())
+fn pro_claims_with(terms: &[&str]) -> Value {
+    claims_of(&[&PERPETUAL_PRO, terms].concat())
 }
 
 fn features(claims: &Value) -> Vec<&str> {
@@ -23,8 +23,8 @@ fn features(claims: &Value) -> Vec<&str> {
 }
 
 #[test]
-fn every_license_says_what_the_format_requires() {
-    let claims = of(&PERPETUAL_PRO);
+fn every_license_has_the_required_claims() {
+    let claims = claims_of(&PERPETUAL_PRO);
     assert_eq!(claims["ver"], 1);
     assert_eq!(
         (&claims["iss"], &claims["aud"]),
@@ -51,14 +51,14 @@ fn every_license_says_what_the_format_requires() {
 
 #[test]
 fn serials_rise_and_ids_differ() {
-    let (first, second) = (of(&PERPETUAL_PRO), of(&PERPETUAL_PRO));
+    let (first, second) = (claims_of(&PERPETUAL_PRO), claims_of(&PERPETUAL_PRO));
     assert!(first["serial"].as_u64() < second["serial"].as_u64());
     assert_ne!(first["jti"], second["jti"]);
     assert_ne!(first["key"], second["key"]);
 }
 
 #[test]
-fn tier_brings_its_quotas_and_terms() {
+fn a_tier_sets_its_quotas_and_policies() {
     let check_in = json!({"every_hours": 24, "grace_hours": 168});
     let renewal = |days, hours| json!({"notify_days": days, "grace_hours": hours});
     let tiers = [
@@ -80,7 +80,7 @@ fn tier_brings_its_quotas_and_terms() {
         ),
     ];
     for (tier, [commands, agents, slash, users, devices], count, check_in, renewal) in tiers {
-        let claims = of(&["--perpetual", "--tier", tier]);
+        let claims = claims_of(&["--perpetual", "--tier", tier]);
         assert_eq!(claims["tier"], tier.to_uppercase());
         let quotas = json!({
             "commands_per_day": commands, "agents": agents, "slash_commands": slash,
@@ -97,41 +97,45 @@ fn tier_brings_its_quotas_and_terms() {
 }
 
 #[test]
-fn tier_is_read_in_either_case() {
-    assert_eq!(of(&["--perpetual", "--tier", "ENT"])["tier"], "ENT");
+fn the_tier_is_case_insensitive() {
+    assert_eq!(claims_of(&["--perpetual", "--tier", "ENT"])["tier"], "ENT");
 }
 
 #[test]
-fn customer_is_written_as_given() {
+fn the_customer_claim_is_unchanged() {
     let odd = "Žofie \"&\" Söhne\u{1b}[31m\u{202e}\n";
-    assert_eq!(of_pro_with(&["--customer", odd])["sub"], odd);
+    assert_eq!(pro_claims_with(&["--customer", odd])["sub"], odd);
 }
 
 #[test]
-fn expires_counts_its_day() {
-    let claims = of(&["--tier", "pro", "--expires", "2020-01-31"]);
+fn the_day_of_expires_is_included() {
+    let claims = claims_of(&["--tier", "pro", "--expires", "2020-01-31"]);
     assert_eq!(claims["exp"], ISSUED + 31 * DAY);
 }
 
 #[test]
 fn days_count_from_the_day_after_the_first() {
-    let claims = of(&words(
+    let claims = claims_of(&words(
         "--tier pro --days 1 --issued-at 2020-01-01T18:00:00Z",
     ));
     assert_eq!(claims["iat"], ISSUED + DAY * 3 / 4);
-    assert_eq!(claims["exp"], ISSUED + 2 * DAY, "today is not cut short");
+    assert_eq!(
+        claims["exp"],
+        ISSUED + 2 * DAY,
+        "the first day is not cut short"
+    );
 }
 
 #[test]
 fn days_count_from_the_start_if_that_is_later() {
-    let claims = of(&["--tier", "pro", "--days", "1", "--not-before", "2020-01-11"]);
+    let claims = claims_of(&["--tier", "pro", "--days", "1", "--not-before", "2020-01-11"]);
     assert_eq!(claims["nbf"], ISSUED + 10 * DAY);
     assert_eq!(claims["exp"], ISSUED + 12 * DAY);
 }
 
 #[test]
 fn seats_are_a_claim_and_a_quota() {
-    let claims = of(&["--perpetual", "--tier", "team", "--seats", "20"]);
+    let claims = claims_of(&["--perpetual", "--tier", "team", "--seats", "20"]);
     assert_eq!(
         (&claims["seats"], &claims["quotas"]["users"]),
         (&json!(20), &json!(20))
@@ -140,7 +144,7 @@ fn seats_are_a_claim_and_a_quota() {
 
 #[test]
 fn devices_are_a_claim_and_a_quota() {
-    let claims = of_pro_with(&["--devices", "3"]);
+    let claims = pro_claims_with(&["--devices", "3"]);
     assert_eq!(
         (&claims["devices"], &claims["quotas"]["devices"]),
         (&json!(3), &json!(3))
@@ -149,10 +153,10 @@ fn devices_are_a_claim_and_a_quota() {
 
 #[test]
 fn features_are_added_and_removed() {
-    let claims = of_pro_with(&words(
+    let claims = pro_claims_with(&words(
         "--add-feature sso --add-feature brand_new --remove-feature hooks --remove-feature cloud_sync",
     ));
-    let (found, usual) = (features(&claims), of(&PERPETUAL_PRO));
+    let (found, usual) = (features(&claims), claims_of(&PERPETUAL_PRO));
     assert!(found.contains(&"sso") && found.contains(&"brand_new"));
     assert!(!found.contains(&"hooks") && !found.contains(&"cloud_sync"));
     assert_eq!(found.len(), features(&usual).len());
@@ -160,7 +164,7 @@ fn features_are_added_and_removed() {
 
 #[test]
 fn quotas_are_set_over_those_of_the_tier() {
-    let claims = of_pro_with(&["--quota", "agents=-1", "--quota", "builds_per_day=7"]);
+    let claims = pro_claims_with(&["--quota", "agents=-1", "--quota", "builds_per_day=7"]);
     assert_eq!(
         (
             &claims["quotas"]["agents"],
@@ -172,29 +176,32 @@ fn quotas_are_set_over_those_of_the_tier() {
 }
 
 #[test]
-fn offline_takes_the_check_in_away() {
-    assert_eq!(of_pro_with(&["--offline"]).get("check_in"), None);
+fn offline_removes_the_check_in() {
+    assert_eq!(pro_claims_with(&["--offline"]).get("check_in"), None);
 }
 
 #[test]
 fn check_in_and_grace_are_set_together_or_alone() {
     let terms = |every, grace| json!({"every_hours": every, "grace_hours": grace});
     assert_eq!(
-        of_pro_with(&["--check-in", "48"])["check_in"],
+        pro_claims_with(&["--check-in", "48"])["check_in"],
         terms(48, 168)
     );
-    assert_eq!(of_pro_with(&["--grace", "48"])["check_in"], terms(24, 48));
     assert_eq!(
-        of_pro_with(&["--check-in", "1", "--grace", "2"])["check_in"],
+        pro_claims_with(&["--grace", "48"])["check_in"],
+        terms(24, 48)
+    );
+    assert_eq!(
+        pro_claims_with(&["--check-in", "1", "--grace", "2"])["check_in"],
         terms(1, 2)
     );
-    let free = of(&["--perpetual", "--tier", "free", "--check-in", "12"]);
+    let free = claims_of(&["--perpetual", "--tier", "free", "--check-in", "12"]);
     assert_eq!(free["check_in"], terms(12, 24), "the grace of its tier");
 }
 
 #[test]
 fn usage_type_users_and_company_are_claims() {
-    let claims = of_pro_with(&words(
+    let claims = pro_claims_with(&words(
         "--usage-type runtime --user alice --user bob --company ACME",
     ));
     assert_eq!(claims["usage_type"], "runtime");
@@ -203,8 +210,8 @@ fn usage_type_users_and_company_are_claims() {
 }
 
 #[test]
-fn maintenance_counts_its_day_and_max_version_is_a_requirement() {
-    let claims = of_pro_with(&words(
+fn the_last_maintenance_day_is_included_and_max_version_is_a_requirement() {
+    let claims = pro_claims_with(&words(
         "--maintenance-until 2020-01-01 --max-version <3.0.0",
     ));
     assert_eq!(claims["maintenance_until"], ISSUED + DAY - 1);
@@ -214,7 +221,7 @@ fn maintenance_counts_its_day_and_max_version_is_a_requirement() {
 #[test]
 fn issuer_is_the_vendors_name() {
     assert_eq!(
-        of_pro_with(&["--issuer", "Reseller Inc"])["iss"],
+        pro_claims_with(&["--issuer", "Reseller Inc"])["iss"],
         "Reseller Inc"
     );
 }

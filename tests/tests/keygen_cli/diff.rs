@@ -1,10 +1,10 @@
-//! `keygen diff`: what changes for the customer, told in words and in JSON.
+//! `keygen diff`, as text and as JSON.
 
 use super::*;
 
 const TERM: &[&str] = &["--issued-at", "2027-01-01"];
 
-/// A desk at which `old.lic` and `new.lic` were minted, and entered in its ledger.
+/// Returns a vendor's directory with the recorded licenses `old.lic` and `new.lic`.
 fn desk(old: &[&str], new: &[&str]) -> Scratch {
     let desk = Vendor::shared().desk();
     desk.write("trust.jwks", &Vendor::shared().trust);
@@ -18,7 +18,7 @@ fn diff(desk: &Scratch, args: &[&str]) -> Outcome {
 }
 
 #[track_caller]
-fn told(desk: &Scratch, args: &[&str]) -> Value {
+fn report(desk: &Scratch, args: &[&str]) -> Value {
     diff(desk, &[args, &["--json"]].concat())
         .expect_code(0)
         .json()
@@ -56,12 +56,12 @@ fn losses_come_first_then_gains() {
         "before     PRO for ACME Ltd, until 2028-01-01T00:00:00Z",
         "now        TEAM for ACME Ltd",
         "\nLost\n",
-        "  feature hooks is gone",
+        "  feature hooks is removed",
         "\nGained\n",
         "  the tier is TEAM instead of PRO",
-        "  it holds 366 days longer: until 2029-01-01T00:00:00Z",
-        "\nOtherwise different\n",
-        "  20 seats, before no number was named",
+        "  it is valid 366 days longer: until 2029-01-01T00:00:00Z",
+        "\nOther changes\n",
+        "  20 seats; no number was set before",
     ];
     let places = order.map(at);
     assert!(places.is_sorted(), "{text}");
@@ -74,32 +74,35 @@ fn losses_come_first_then_gains() {
 #[test]
 fn json_has_each_change_with_before_and_after() {
     let desk = desk(PRO, TEAM);
-    let told = told(&desk, &["old.lic", "new.lic"]);
+    let report = report(&desk, &["old.lic", "new.lic"]);
     assert_eq!(
-        (&told["verified"], &told["worse"]),
+        (&report["verified"], &report["worse"]),
         (&true.into(), &true.into())
     );
     let hooks = json!({
-        "what": "feature", "name": "hooks", "before": true, "after": false, "text": "feature hooks is gone",
+        "what": "feature", "name": "hooks", "before": true, "after": false, "text": "feature hooks is removed",
     });
     assert!(
-        told["losses"].as_array().unwrap().contains(&hooks),
-        "{told}"
+        report["losses"].as_array().unwrap().contains(&hooks),
+        "{report}"
     );
     let end = json!({
         "what": "expires_at", "name": null, "before": "2028-01-01T00:00:00Z", "after": "2029-01-01T00:00:00Z",
-        "text": "it holds 366 days longer: until 2029-01-01T00:00:00Z, before until 2028-01-01T00:00:00Z",
+        "text": "it is valid 366 days longer: until 2029-01-01T00:00:00Z instead of 2028-01-01T00:00:00Z",
     });
-    assert!(told["gains"].as_array().unwrap().contains(&end), "{told}");
-    assert_eq!(told["before"]["kid"], Vendor::shared().kid.as_str());
-    assert_eq!(told["now"]["tier"], "TEAM");
+    assert!(
+        report["gains"].as_array().unwrap().contains(&end),
+        "{report}"
+    );
+    assert_eq!(report["before"]["kid"], Vendor::shared().kid.as_str());
+    assert_eq!(report["now"]["tier"], "TEAM");
 }
 
 #[test]
-fn the_way_back_swaps_losses_and_gains() {
+fn the_reverse_diff_swaps_losses_and_gains() {
     let desk = desk(PRO, TEAM);
-    let there = told(&desk, &["old.lic", "new.lic"]);
-    let back = told(&desk, &["new.lic", "old.lic"]);
+    let there = report(&desk, &["old.lic", "new.lic"]);
+    let back = report(&desk, &["new.lic", "old.lic"]);
     let what = |changes: &Value| -> Vec<String> {
         let changes = changes.as_array().unwrap().iter();
         changes
@@ -111,7 +114,7 @@ fn the_way_back_swaps_losses_and_gains() {
 }
 
 #[test]
-fn the_same_terms_are_no_difference_and_side_by_side_is_warned_of() {
+fn equal_licenses_have_no_difference_and_side_by_side_is_warned_about() {
     let desk = desk(PRO, PRO);
     let outcome = diff(&desk, &["old.lic", "new.lic"]).expect_code(0);
     assert!(
@@ -121,11 +124,11 @@ fn the_same_terms_are_no_difference_and_side_by_side_is_warned_of() {
     assert!(outcome.stderr.contains("NOT_SUPERSEDED"), "{outcome:?}");
     let same = diff(&desk, &["old.lic", "old.lic"]).expect_code(0);
     assert_eq!(same.stderr, "");
-    assert_eq!(told(&desk, &["old.lic", "old.lic"])["succession"], "same");
+    assert_eq!(report(&desk, &["old.lic", "old.lic"])["succession"], "same");
 }
 
 #[test]
-fn what_supersedes_and_what_is_superseded_is_told() {
+fn the_succession_is_reported() {
     let desk = Scratch::new();
     let fixtures = programs::workspace().join("fixtures");
     let path = |name: &str| fixtures.join(name).to_str().unwrap().to_owned();
@@ -133,19 +136,19 @@ fn what_supersedes_and_what_is_superseded_is_told() {
     let (flag, trust) = ("--trust", path("trust/vendor.jwks"));
     let outcome = diff(&desk, &[&old, &new, flag, &trust]).expect_code(0);
     assert!(
-        outcome.stdout.contains("supersedes the old one"),
+        outcome.stdout.contains("supersedes the first"),
         "{outcome:?}"
     );
     assert_eq!(outcome.stderr, "");
     let back = diff(&desk, &[&new, &old, flag, &trust]).expect_code(0);
     assert!(back.stderr.contains("WRONG_ORDER"), "{back:?}");
     let other = path("tokens/renewal-of-another-product.jwt");
-    let other = told(&desk, &[&old, &other, flag, &trust]);
+    let other = report(&desk, &[&old, &other, flag, &trust]);
     assert_eq!(other["succession"], "unrelated");
 }
 
 #[test]
-fn a_license_is_named_by_file_id_key_or_itself() {
+fn a_license_is_given_as_a_file_id_key_or_token() {
     let desk = desk(PRO, TEAM);
     let inspect = Run::keygen(&desk).args(["inspect", "--json", "old.lic"]);
     let shown = inspect.run().expect_code(0).json();
@@ -161,9 +164,9 @@ fn a_license_is_named_by_file_id_key_or_itself() {
         .collect();
     desk.write("key.txt", key.to_lowercase());
     desk.write("token.txt", &token);
-    let expected = told(&desk, &["old.lic", "new.lic"]);
+    let expected = report(&desk, &["old.lic", "new.lic"]);
     for name in [id, key, &id.to_uppercase(), "key.txt", "token.txt", &token] {
-        assert_eq!(told(&desk, &[name, "new.lic"]), expected, "{name}");
+        assert_eq!(report(&desk, &[name, "new.lic"]), expected, "{name}");
     }
     let piped = Run::keygen(&desk).args(["diff", "-", "new.lic", "--json"]);
     let piped = piped.stdin(desk.read("old.lic")).run();
@@ -171,7 +174,7 @@ fn a_license_is_named_by_file_id_key_or_itself() {
 }
 
 #[test]
-fn an_enterprise_key_is_compared_by_what_it_stands_for() {
+fn an_enterprise_key_is_compared_by_its_terms() {
     let desk = desk(
         &words("--tier ent --expires 2030-12-31 --company ACME --seats 50"),
         PRO,
@@ -188,8 +191,8 @@ fn an_enterprise_key_is_compared_by_what_it_stands_for() {
         "the company is the same: {outcome:?}"
     );
     assert_eq!(
-        told(&desk, &["old.lic", &key]),
-        told(&desk, &["old.lic", "acme.key"])
+        report(&desk, &["old.lic", &key]),
+        report(&desk, &["old.lic", "acme.key"])
     );
     desk.write("widget.toml", license_tests::WIDGET);
     let other = diff(
@@ -200,25 +203,25 @@ fn an_enterprise_key_is_compared_by_what_it_stands_for() {
 }
 
 #[test]
-fn without_any_public_key_it_is_told_and_marked_unverified() {
+fn without_public_keys_the_diff_is_marked_unverified() {
     let desk = desk(PRO, TEAM);
-    let verified = told(&desk, &["old.lic", "new.lic"]);
+    let verified = report(&desk, &["old.lic", "new.lic"]);
     let outcome = diff(&desk, &["old.lic", "new.lic", "--no-ledger", "--json"]).expect_code(0);
     assert!(
         outcome.stderr.contains("warning: UNVERIFIED"),
         "{outcome:?}"
     );
-    let mut told = outcome.json();
-    assert_eq!(told["verified"], false);
-    told["verified"] = true.into();
-    assert_eq!(told, verified);
+    let mut report = outcome.json();
+    assert_eq!(report["verified"], false);
+    report["verified"] = true.into();
+    assert_eq!(report, verified);
     desk.write("acme.key", Vendor::shared().enterprise_key());
     let key = diff(&desk, &["old.lic", "acme.key", "--no-ledger"]).expect_code(0);
     assert!(key.stderr.contains("UNVERIFIED"), "{key:?}");
 }
 
 #[test]
-fn what_is_not_signed_by_a_known_key_is_refused() {
+fn a_license_signed_by_an_unknown_key_is_refused() {
     let desk = desk(PRO, TEAM);
     let stranger = Vendor::with_key("2048", "RS256");
     desk.write("foreign.lic", stranger.issue(PRO).file);
@@ -235,7 +238,7 @@ fn what_is_not_signed_by_a_known_key_is_refused() {
     }
     desk.write("stranger.jwk", stranger.jwk.to_string());
     let trust = ["--trust", "trust.jwks", "--trust", "stranger.jwk"];
-    let other = told(&desk, &[&["foreign.lic", "old.lic"], &trust[..]].concat());
+    let other = report(&desk, &[&["foreign.lic", "old.lic"], &trust[..]].concat());
     assert!(
         other["others"].to_string().contains("signing_key"),
         "{other}"
@@ -243,7 +246,7 @@ fn what_is_not_signed_by_a_known_key_is_refused() {
 }
 
 #[test]
-fn what_is_no_license_is_refused_by_name_and_never_echoed() {
+fn an_invalid_license_is_refused_by_name_and_never_echoed() {
     let desk = desk(PRO, TEAM);
     desk.write("noise", "no such thing");
     desk.write("empty", "");
@@ -280,7 +283,7 @@ fn what_is_no_license_is_refused_by_name_and_never_echoed() {
 }
 
 #[test]
-fn a_name_cannot_forge_a_line() {
+fn a_user_name_cannot_forge_a_line() {
     let customer = "ACME\nGained\n  everything\u{1b}[2J";
     let desk = desk(
         PRO,
@@ -297,7 +300,7 @@ fn a_name_cannot_forge_a_line() {
     assert!(!outcome.stdout.contains('\u{1b}'), "{outcome:?}");
     assert!(!outcome.stdout.contains("\nGained"), "{outcome:?}");
     assert_eq!(
-        texts(&told(&desk, &["old.lic", "new.lic"])["losses"]).len(),
+        texts(&report(&desk, &["old.lic", "new.lic"])["losses"]).len(),
         1
     );
 }

@@ -1,4 +1,4 @@
-//! `--dry-run`: it says what minting would say, asks for no secret, and leaves every byte as it was.
+//! `--dry-run` reports what a real run would report, needs no secret, and changes no file.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -14,7 +14,7 @@ const ENTERPRISE: &[&str] = &["enterprise-key", "--company", "ACME", "--seats", 
 const CHECK_IN: &[&str] = &["check-in", "acme.lic", "--issued-at", "2026-03-01"];
 const KEY: &[&str] = &["--key", "vendor.key"];
 
-/// A desk with a license, whose ledger knows the signing key.
+/// Returns a vendor's directory with a license, and with the signing key in the ledger.
 fn desk() -> Scratch {
     let desk = Vendor::shared().desk();
     let issue = [ISSUE, TERM, KEY, &["--out", "acme.lic"]].concat();
@@ -22,27 +22,27 @@ fn desk() -> Scratch {
     desk
 }
 
-/// Every file with its bytes.
-fn everything(folder: &Path) -> BTreeMap<std::path::PathBuf, Option<Vec<u8>>> {
+/// Returns all files and directories with the content of the files.
+fn everything(directory: &Path) -> BTreeMap<std::path::PathBuf, Option<Vec<u8>>> {
     let mut found = BTreeMap::new();
-    let mut folders = vec![folder.to_owned()];
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(&folder).unwrap() {
+    let mut directories = vec![directory.to_owned()];
+    while let Some(directory) = directories.pop() {
+        for entry in fs::read_dir(&directory).unwrap() {
             let path = entry.unwrap().path();
-            let is_folder = path.symlink_metadata().unwrap().is_dir();
-            if is_folder {
-                folders.push(path.clone());
+            let is_directory = path.symlink_metadata().unwrap().is_dir();
+            if is_directory {
+                directories.push(path.clone());
             }
-            let content = (!is_folder).then(|| fs::read(&path).unwrap_or_default());
+            let content = (!is_directory).then(|| fs::read(&path).unwrap_or_default());
             found.insert(path, content);
         }
     }
     found
 }
 
-/// Runs it with `--dry-run` and shows that nothing is different afterwards.
+/// Runs a command with `--dry-run`, and asserts that nothing has changed.
 #[track_caller]
-fn rehearsed(desk: &Scratch, args: &[&str]) -> Outcome {
+fn dry_run(desk: &Scratch, args: &[&str]) -> Outcome {
     let before = everything(desk.path());
     let outcome = keygen(desk, &[args, &["--dry-run"]].concat());
     assert!(
@@ -52,7 +52,7 @@ fn rehearsed(desk: &Scratch, args: &[&str]) -> Outcome {
     outcome
 }
 
-/// Orders of every command that issues.
+/// Returns command lines of every command that issues.
 fn orders() -> Vec<Vec<&'static str>> {
     let issue = |terms: &[&'static str]| [ISSUE, TERM, KEY, terms].concat();
     let enterprise = |terms: &[&'static str]| [ENTERPRISE, KEY, terms].concat();
@@ -68,13 +68,20 @@ fn orders() -> Vec<Vec<&'static str>> {
         enterprise(&["--expires", "20301231", "--short"]),
         enterprise(&["--expires", "20201231"]),
         check_in(&[]),
-        check_in(&["--out", "said.lic", "--machine", DIGEST, "--nonce", "4711"]),
+        check_in(&[
+            "--out",
+            "validation.lic",
+            "--machine",
+            DIGEST,
+            "--nonce",
+            "4711",
+        ]),
         check_in(&["--status", "suspended"]),
     ]
 }
 
-/// Of what is told, all that does not come from minting.
-fn terms(told: &Value) -> Value {
+/// Returns a report without the members that only a real run can fill.
+fn terms(report: &Value) -> Value {
     let made = [
         "license_id",
         "key",
@@ -86,10 +93,10 @@ fn terms(told: &Value) -> Value {
         "id",
         "dry_run",
     ];
-    let of_minting = |(name, _): &(&String, &Value)| !made.contains(&name.as_str());
-    match told {
+    let is_planned = |(name, _): &(&String, &Value)| !made.contains(&name.as_str());
+    match report {
         Value::Object(members) => {
-            let kept = members.iter().filter(of_minting);
+            let kept = members.iter().filter(is_planned);
             kept.map(|(name, value)| (name.clone(), terms(value)))
                 .collect()
         }
@@ -103,79 +110,83 @@ fn warnings(outcome: &Outcome) -> Vec<&str> {
 }
 
 #[test]
-fn what_a_dry_run_promises_is_what_is_minted_then() {
+fn a_dry_run_reports_the_same_as_the_real_run() {
     for order in orders() {
         let desk = desk();
         let json = [&order[..], &["--json"]].concat();
-        let promised = rehearsed(&desk, &json).expect_code(0);
-        let minted = keygen(&desk, &json).expect_code(0);
-        assert_eq!(warnings(&promised), warnings(&minted), "{order:?}");
-        let (promised, minted) = (promised.json(), minted.json());
-        assert_eq!(terms(&promised), terms(&minted), "{order:?}");
-        assert_eq!(promised["dry_run"], true);
-        assert_eq!(minted["dry_run"], false);
-        let members = |told: &Value| {
-            told.as_object()
+        let planned = dry_run(&desk, &json).expect_code(0);
+        let real = keygen(&desk, &json).expect_code(0);
+        assert_eq!(warnings(&planned), warnings(&real), "{order:?}");
+        let (planned, real) = (planned.json(), real.json());
+        assert_eq!(terms(&planned), terms(&real), "{order:?}");
+        assert_eq!(planned["dry_run"], true);
+        assert_eq!(real["dry_run"], false);
+        let members = |report: &Value| {
+            report
+                .as_object()
                 .unwrap()
                 .keys()
                 .cloned()
                 .collect::<Vec<_>>()
         };
-        assert_eq!(members(&promised), members(&minted), "{order:?}");
+        assert_eq!(members(&planned), members(&real), "{order:?}");
     }
 }
 
 #[test]
-fn what_only_minting_makes_is_null() {
+fn members_that_need_a_signature_are_null() {
     let desk = desk();
     for order in orders() {
-        let told = rehearsed(&desk, &[&order[..], &["--json"]].concat());
-        let told = told.expect_code(0).json();
+        let report = dry_run(&desk, &[&order[..], &["--json"]].concat());
+        let report = report.expect_code(0).json();
         for made in ["license_id", "key", "short_key", "kid", "path", "token"] {
-            assert!(told[made].is_null(), "{made}: {told}");
+            assert!(report[made].is_null(), "{made}: {report}");
         }
-        for said in told["validations"].as_array().into_iter().flatten() {
-            assert!(said["id"].is_null() && said["token"].is_null(), "{said}");
-            assert!(said["license_id"].is_string());
+        for validation in report["validations"].as_array().into_iter().flatten() {
+            assert!(
+                validation["id"].is_null() && validation["token"].is_null(),
+                "{validation}"
+            );
+            assert!(validation["license_id"].is_string());
         }
     }
 }
 
 #[test]
-fn the_words_are_those_of_minting() {
+fn the_text_is_the_same_as_in_the_real_run() {
     let desk = desk();
     let order = [ISSUE, TERM, KEY, &["--out", "new.lic"]].concat();
-    let promised = rehearsed(&desk, &order).expect_code(0).stdout;
-    let minted = keygen(&desk, &order).expect_code(0).stdout;
-    let told: Vec<_> = promised.lines().skip(1).collect();
-    let of_minting = |line: &&str| line.starts_with("license id") || line.starts_with("key ");
-    let minted = minted.lines().skip(1).filter(|line| !of_minting(line));
-    assert!(minted.eq(told), "{promised}");
+    let planned = dry_run(&desk, &order).expect_code(0).stdout;
+    let real = keygen(&desk, &order).expect_code(0).stdout;
+    let report: Vec<_> = planned.lines().skip(1).collect();
+    let is_signed = |line: &&str| line.starts_with("license id") || line.starts_with("key ");
+    let real = real.lines().skip(1).filter(|line| !is_signed(line));
+    assert!(real.eq(report), "{planned}");
 }
 
 #[test]
-fn where_there_is_no_ledger_none_is_made() {
+fn a_dry_run_creates_no_ledger() {
     for order in [
         [ISSUE, TERM, KEY].concat(),
         [ENTERPRISE, KEY, &["--perpetual"]].concat(),
     ] {
         let desk = Vendor::shared().desk();
-        let _ = rehearsed(&desk, &order).expect_code(0);
+        let _ = dry_run(&desk, &order).expect_code(0);
         let deep = ["--ledger", "a/b/ledger.db"];
-        let _ = rehearsed(&desk, &[&order[..], &deep].concat()).expect_code(0);
+        let _ = dry_run(&desk, &[&order[..], &deep].concat()).expect_code(0);
         let none = ["--no-ledger"];
-        let _ = rehearsed(&desk, &[&order[..], &none].concat()).expect_code(0);
+        let _ = dry_run(&desk, &[&order[..], &none].concat()).expect_code(0);
     }
 }
 
 #[test]
-fn the_ledger_is_read_while_somebody_else_has_it_open() {
+fn a_ledger_that_is_open_elsewhere_is_read() {
     let desk = desk();
     let path = desk.home().join(".local/share/keygen/ledger.db");
     let other = Connection::open(&path).unwrap();
     let write = "UPDATE head SET serial = serial + 1";
     assert_eq!(other.execute(write, []).unwrap(), 1);
-    // But for the memory that all who have it open share.
+    // Without the shared memory of all connections.
     let kept = || {
         let mut all = everything(desk.path());
         all.retain(|path, _| !path.to_str().unwrap().ends_with("-shm"));
@@ -191,28 +202,28 @@ fn the_ledger_is_read_while_somebody_else_has_it_open() {
 }
 
 #[test]
-fn a_sealed_key_is_looked_for_and_not_opened() {
+fn an_encrypted_key_is_checked_but_not_opened() {
     let desk = desk();
     desk.write("passphrase", PASSPHRASE);
     let make = ["new-key", "--out", "sealed.key", "--bits", "2048"];
-    let sealed = ["--passphrase-file", "passphrase"];
-    let _ = keygen(&desk, &[&make[..], &sealed].concat()).expect_code(0);
-    // There is no terminal to ask on.
+    let encrypted = ["--passphrase-file", "passphrase"];
+    let _ = keygen(&desk, &[&make[..], &encrypted].concat()).expect_code(0);
+    // There is no terminal for a prompt.
     let key = ["--key", "sealed.key"];
     let order = [ISSUE, TERM, &key].concat();
-    let _ = rehearsed(&desk, &order).expect_code(0);
+    let _ = dry_run(&desk, &order).expect_code(0);
     keygen(&desk, &order).expect_failure(2);
     let wrong = [&order[..], &["--passphrase-file", "nowhere"]].concat();
-    rehearsed(&desk, &wrong).expect_failure(4);
+    dry_run(&desk, &wrong).expect_failure(4);
     fs::remove_file(desk.file("sealed.key")).unwrap();
     assert_eq!(
-        rehearsed(&desk, &order).expect_failure(4),
+        dry_run(&desk, &order).expect_failure(4),
         keygen(&desk, &order).expect_failure(4)
     );
 }
 
-/// Orders that are refused, each in its way, at a desk where all sorts of things lie about.
-fn wrong_orders() -> Vec<Vec<&'static str>> {
+/// Returns command lines that are refused in the directory of [`directory_with_obstacles`].
+fn invalid_commands() -> Vec<Vec<&'static str>> {
     let with = |base: &[&'static str], rest: &[&'static str]| [base, rest].concat();
     let issue = |rest| with(&[ISSUE, TERM].concat(), rest);
     let enterprise = |rest| with(&[ENTERPRISE, &["--perpetual"]].concat(), rest);
@@ -258,8 +269,8 @@ fn wrong_orders() -> Vec<Vec<&'static str>> {
     wrong
 }
 
-/// The desk of [`wrong_orders`].
-fn disorder() -> Scratch {
+/// Returns a directory with damaged, foreign and unsuitable files.
+fn directory_with_obstacles() -> Scratch {
     let desk = desk();
     let license = desk.read("acme.lic");
     desk.write(
@@ -289,10 +300,10 @@ fn disorder() -> Scratch {
 
 #[cfg(unix)]
 #[test]
-fn what_is_refused_is_refused_in_the_same_words_before_anything_is_made() {
-    let desk = disorder();
-    for order in wrong_orders() {
-        let refused = rehearsed(&desk, &order);
+fn a_dry_run_refuses_with_the_same_error_as_the_real_run() {
+    let desk = directory_with_obstacles();
+    for order in invalid_commands() {
+        let refused = dry_run(&desk, &order);
         assert!(
             matches!(refused.code, Some(2..=4)),
             "{order:?}: {refused:?}"
@@ -307,11 +318,11 @@ fn what_is_refused_is_refused_in_the_same_words_before_anything_is_made() {
 }
 
 #[test]
-fn a_ledger_that_could_not_be_made_is_none() {
+fn a_ledger_that_cannot_be_created_is_an_error() {
     let desk = desk();
-    for place in ["acme.lic/ledger.db", "acme.lic/folder/ledger.db"] {
+    for place in ["acme.lic/ledger.db", "acme.lic/directory/ledger.db"] {
         let order = [ISSUE, TERM, KEY, &["--ledger", place]].concat();
-        let complaint = rehearsed(&desk, &order).expect_failure(4);
+        let complaint = dry_run(&desk, &order).expect_failure(4);
         assert!(complaint.message.contains(place), "{complaint:?}");
         keygen(&desk, &order).expect_failure(4);
     }
@@ -322,13 +333,13 @@ fn a_license_too_large_is_refused_before_a_key_is_opened() {
     let desk = desk();
     let name = "x".repeat(60_000);
     let order = ["issue", "--tier", "pro", "--perpetual", "--customer", &name];
-    let complaint = rehearsed(&desk, &[&order[..], KEY].concat()).expect_failure(2);
+    let complaint = dry_run(&desk, &[&order[..], KEY].concat()).expect_failure(2);
     assert!(complaint.message.contains("65536"), "{complaint:?}");
-    assert!(complaint.hint.contains("too large"), "{complaint:?}");
+    assert!(complaint.hint.contains("smaller"), "{complaint:?}");
 }
 
 #[test]
-fn whose_license_it_is_is_told_as_far_as_it_is_known_without_the_key() {
+fn without_the_key_a_license_is_verified_by_the_ledger_or_a_trust_set() {
     let desk = desk();
     desk.write("passphrase", PASSPHRASE);
     let make = ["new-key", "--out", "sealed.key", "--bits", "2048"];
@@ -337,12 +348,12 @@ fn whose_license_it_is_is_told_as_far_as_it_is_known_without_the_key() {
         &[&make[..], &["--passphrase-file", "passphrase"]].concat(),
     );
     let order = [CHECK_IN, &["--key", "sealed.key"]].concat();
-    let by_ledger = rehearsed(&desk, &order).expect_code(0);
+    let by_ledger = dry_run(&desk, &order).expect_code(0);
     assert!(by_ledger.stderr.contains("KEY_NOT_OPENED"), "{by_ledger:?}");
     desk.write("trust.jwks", &Vendor::shared().trust);
-    let trusted = rehearsed(&desk, &[&order[..], &["--trust", "trust.jwks"]].concat());
+    let trusted = dry_run(&desk, &[&order[..], &["--trust", "trust.jwks"]].concat());
     assert_eq!(trusted.expect_code(0).stderr, "");
-    let unknown = rehearsed(&desk, &[&order[..], &["--no-ledger"]].concat());
+    let unknown = dry_run(&desk, &[&order[..], &["--no-ledger"]].concat());
     let complaint = unknown.expect_failure(3);
     assert!(complaint.hint.contains("--trust"), "{complaint:?}");
 }
@@ -358,6 +369,6 @@ fn an_enterprise_key_is_verified_by_the_ledger_too() {
         &[&make[..], &["--passphrase-file", "passphrase"]].concat(),
     );
     let order = ["check-in", "acme.key", "--key", "sealed.key"];
-    let outcome = rehearsed(&desk, &order).expect_code(0);
+    let outcome = dry_run(&desk, &order).expect_code(0);
     assert!(outcome.stderr.contains("KEY_NOT_OPENED"), "{outcome:?}");
 }

@@ -2,7 +2,7 @@
 
 use super::*;
 
-fn mint(desk: &Scratch, args: &[&str]) -> Outcome {
+fn issue_key(desk: &Scratch, args: &[&str]) -> Outcome {
     Run::keygen(desk)
         .args(["enterprise-key", "--key", "vendor.key"])
         .args(args)
@@ -12,28 +12,28 @@ fn mint(desk: &Scratch, args: &[&str]) -> Outcome {
 const ACME: [&str; 4] = ["--company", "ACME", "--seats", "100"];
 
 #[test]
-fn the_key_is_all_there_is_on_stdout() {
+fn stdout_contains_only_the_key() {
     let desk = Vendor::shared().desk();
     let args = [&ACME[..], &["--expires", "20301231"]].concat();
-    let minted = mint(&desk, &args).expect_code(0);
-    let signature = minted
+    let output = issue_key(&desk, &args).expect_code(0);
+    let signature = output
         .stdout
         .strip_prefix("CODITECT-ENT-ACME-100-20301231-")
         .unwrap();
     assert_eq!(signature.trim_end().len(), 342, "2048 bits in base64url");
     assert_eq!(
-        minted,
-        mint(&desk, &args),
-        "RS256 gives the same signature each time"
+        output,
+        issue_key(&desk, &args),
+        "RS256 signatures are deterministic"
     );
 }
 
 #[test]
-fn the_short_form_is_the_one_that_the_full_key_is_told_with() {
+fn the_report_of_the_full_key_shows_its_short_form() {
     let desk = Vendor::shared().desk();
     let args = [&ACME[..], &["--perpetual"]].concat();
-    let full = mint(&desk, &args).expect_code(0);
-    let short = mint(&desk, &[&args[..], &["--short"]].concat())
+    let full = issue_key(&desk, &args).expect_code(0);
+    let short = issue_key(&desk, &[&args[..], &["--short"]].concat())
         .expect_code(0)
         .stdout;
     let digits = short
@@ -57,20 +57,21 @@ fn json_has_both_forms_and_the_terms() {
         &["--expires", "20301231", "--product", "WIDGET", "--json"],
     ]
     .concat();
-    let told = mint(&desk, &args).expect_code(0).json();
+    let report = issue_key(&desk, &args).expect_code(0).json();
     assert!(
-        told["key"]
+        report["key"]
             .as_str()
             .unwrap()
             .starts_with("WIDGET-ENT-ACME-100-20301231-")
     );
     assert!(
-        told["short_key"]
+        report["short_key"]
             .as_str()
             .unwrap()
             .starts_with("WIDGET-ENT-ACME-100-20301231-")
     );
-    let terms = ["product", "company", "seats", "expires_at", "kid", "alg"].map(|name| &told[name]);
+    let terms =
+        ["product", "company", "seats", "expires_at", "kid", "alg"].map(|name| &report[name]);
     let end = "2031-01-01T00:00:00Z";
     let kid = &Vendor::shared().kid;
     assert_eq!(
@@ -87,7 +88,7 @@ fn json_has_both_forms_and_the_terms() {
 }
 
 #[test]
-fn wrong_values_are_refused_and_nothing_is_written() {
+fn invalid_values_are_refused_and_nothing_is_written() {
     let desk = Vendor::shared().desk();
     for args in [
         &["--company", "A", "--seats", "1", "--perpetual"][..],
@@ -110,20 +111,20 @@ fn wrong_values_are_refused_and_nothing_is_written() {
         &["--company", "ACME", "--perpetual"],
         &["--seats", "1", "--perpetual"],
     ] {
-        mint(&desk, &[args, &["--out", "new"]].concat()).expect_failure(2);
+        issue_key(&desk, &[args, &["--out", "new"]].concat()).expect_failure(2);
         assert!(!desk.file("new").exists(), "{args:?}");
     }
 }
 
 #[test]
-fn the_largest_number_of_seats_is_taken() {
+fn the_largest_number_of_seats_is_accepted() {
     let desk = Vendor::shared().desk();
-    let minted = mint(
+    let output = issue_key(
         &desk,
         &["--company", "ACME", "--seats", "4294967295", "--perpetual"],
     );
     assert!(
-        minted
+        output
             .expect_code(0)
             .stdout
             .starts_with("CODITECT-ENT-ACME-4294967295-99991231-")
@@ -131,32 +132,32 @@ fn the_largest_number_of_seats_is_taken() {
 }
 
 #[test]
-fn a_key_that_has_ended_is_minted_with_a_warning() {
+fn an_ended_key_is_issued_with_a_warning() {
     let desk = Vendor::shared().desk();
-    let minted = mint(&desk, &[&ACME[..], &["--expires", "20191231"]].concat()).expect_code(0);
+    let output = issue_key(&desk, &[&ACME[..], &["--expires", "20191231"]].concat()).expect_code(0);
     assert!(
-        minted.stderr.starts_with("warning: EXPIRED: "),
+        output.stderr.starts_with("warning: EXPIRED: "),
         "{}",
-        minted.stderr
+        output.stderr
     );
 }
 
 #[test]
-fn a_short_form_that_would_match_no_other_is_refused() {
+fn a_short_form_with_ps256_is_refused() {
     let desk = Vendor::with_key("2048", "PS256").desk();
     let complaint =
-        mint(&desk, &[&ACME[..], &["--perpetual", "--short"]].concat()).expect_failure(2);
+        issue_key(&desk, &[&ACME[..], &["--perpetual", "--short"]].concat()).expect_failure(2);
     assert!(complaint.hint.contains("without --short"), "{complaint:?}");
 }
 
 #[test]
-fn nothing_is_overwritten_without_force() {
+fn an_existing_file_is_replaced_only_with_force() {
     let desk = Vendor::shared().desk();
     desk.write("acme.key", "precious");
     let args = [&ACME[..], &["--perpetual", "--out", "acme.key"]].concat();
-    mint(&desk, &args).expect_failure(2);
+    issue_key(&desk, &args).expect_failure(2);
     assert_eq!(desk.read("acme.key"), "precious");
-    let _ = mint(&desk, &[&args[..], &["--force"]].concat()).expect_code(0);
+    let _ = issue_key(&desk, &[&args[..], &["--force"]].concat()).expect_code(0);
     assert!(
         desk.read("acme.key")
             .starts_with("CODITECT-ENT-ACME-100-99991231-")

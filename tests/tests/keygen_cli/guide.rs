@@ -1,10 +1,10 @@
-//! The guides' command lines are taken as they stand there.
+//! The command lines of the guide to license kinds work.
 
 use std::fs;
 
 use super::*;
 
-/// The indented lines of a guide that call `keygen`.
+/// Returns the indented lines of a guide that call `keygen`.
 fn lines(guide: &str) -> Vec<String> {
     let path = programs::workspace().join("docs").join(guide);
     let text = fs::read_to_string(path).unwrap();
@@ -18,7 +18,7 @@ pub(super) fn commands<'a>(lines: impl Iterator<Item = &'a str>) -> Vec<String> 
     lines.map(str::to_owned).collect()
 }
 
-/// Splits as a shell does, as far as the guides go.
+/// Splits a line as a shell does, as far as the guides need.
 pub(super) fn words(line: &str) -> Vec<String> {
     let line = line.split(" #").next().unwrap();
     let mut words = Vec::new();
@@ -31,7 +31,7 @@ pub(super) fn words(line: &str) -> Vec<String> {
     words
 }
 
-/// The license that was minted last.
+/// Returns the id of the license that was recorded last.
 fn last_id(desk: &Scratch) -> String {
     let list = Run::keygen(desk).args(["ledger", "list", "--json"]).run();
     let list = list.expect_code(0).json();
@@ -40,7 +40,7 @@ fn last_id(desk: &Scratch) -> String {
 }
 
 #[test]
-fn every_kind_of_license_is_minted_as_the_guide_says() {
+fn the_commands_of_the_license_kinds_guide_work() {
     let desk = Vendor::shared().desk();
     let lines = lines("kinds.md");
     assert!(lines.len() >= 12, "{lines:?}");
@@ -54,7 +54,7 @@ fn every_kind_of_license_is_minted_as_the_guide_says() {
                 _ => {}
             }
         }
-        // Several examples have a file of the same name; and nobody waits for thirty days.
+        // Several examples use the same file name, and the cool-down would take thirty days.
         let mut extra = Vec::new();
         if words.iter().any(|word| word == "--out") {
             extra.push("--force");

@@ -7,19 +7,19 @@ fn inspect(desk: &Scratch, file: &str) -> Outcome {
 }
 
 #[test]
-fn everything_that_keygen_makes_is_shown_and_marked() {
+fn every_artifact_is_shown_as_unverified() {
     let vendor = Vendor::shared();
     let desk = vendor.site();
-    let minted = vendor.issue(&["--tier", "pro", "--perpetual"]);
-    desk.write("acme.lic", &minted.file);
-    desk.write("token", minted.token());
-    desk.write("standard.key", minted.key());
+    let issued = vendor.issue(&["--tier", "pro", "--perpetual"]);
+    desk.write("acme.lic", &issued.file);
+    desk.write("token", issued.token());
+    desk.write("standard.key", issued.key());
     desk.write("enterprise.key", vendor.enterprise_key());
     desk.write("vendor.pem", &vendor.public);
     for (file, shown) in [
         ("acme.lic", "sub: ACME Ltd"),
         ("token", "sub: ACME Ltd"),
-        ("standard.key", minted.key()),
+        ("standard.key", issued.key()),
         ("enterprise.key", "company: ACME"),
         ("trust.jwks", &vendor.kid),
         ("vendor.pem", &vendor.kid),
@@ -51,7 +51,7 @@ fn standard_input_is_read() {
 }
 
 #[test]
-fn what_is_none_of_it_is_refused() {
+fn an_unknown_text_is_refused() {
     let desk = Vendor::shared().desk();
     desk.write("noise", "what is this?");
     desk.write("empty", "");

@@ -1,8 +1,8 @@
-//! How `keygen issue` refuses, where it writes, and what it tells.
+//! `keygen issue`: refusals, destinations and reports.
 
 use super::*;
 
-/// A license that could be issued, but for `terms`.
+/// Runs `keygen issue` with options that are valid except for `terms`.
 #[track_caller]
 fn refused(terms: &[&str]) -> Complaint {
     let desk = Vendor::shared().desk();
@@ -27,16 +27,16 @@ fn refused(terms: &[&str]) -> Complaint {
 fn refused_by_name(flag: &str, values: &[&str], with: &[&str]) {
     for value in values {
         let complaint = refused(&[&[flag, *value], with].concat());
-        let said = format!("{} {}", complaint.message, complaint.hint);
+        let output = format!("{} {}", complaint.message, complaint.hint);
         assert!(
-            said.contains(flag),
-            "{flag} {value:?} is refused without its name: {said}"
+            output.contains(flag),
+            "{flag} {value:?} is refused without the name of the option: {output}"
         );
     }
 }
 
 #[test]
-fn a_wrong_value_is_refused_with_the_name_of_its_flag() {
+fn an_invalid_value_is_refused_with_the_name_of_its_option() {
     refused_by_name("--tier", &["gold", ""], &[]);
     refused_by_name(
         "--expires",
@@ -55,7 +55,7 @@ fn a_wrong_value_is_refused_with_the_name_of_its_flag() {
 }
 
 #[test]
-fn a_wrong_number_is_refused_with_the_name_of_its_flag_and_what_it_may_be() {
+fn an_invalid_number_is_refused_with_the_name_of_its_option() {
     for flag in ["--seats", "--devices"] {
         refused_by_name(flag, &["0", "x", "-1", "5000000000"], &[]);
         let complaint = refused(&[flag, "0"]);
@@ -74,7 +74,7 @@ fn a_wrong_number_is_refused_with_the_name_of_its_flag_and_what_it_may_be() {
 }
 
 #[test]
-fn hours_beyond_all_reason_are_refused_as_too_many() {
+fn too_many_hours_are_refused() {
     let complaint = refused(&["--grace", "9000000000000000000"]);
     assert!(!complaint.message.contains("at least"), "{complaint:?}");
     let complaint = refused(&["--check-in", "0"]);
@@ -82,14 +82,14 @@ fn hours_beyond_all_reason_are_refused_as_too_many() {
 }
 
 #[test]
-fn an_empty_name_is_refused_with_the_name_of_its_flag() {
+fn an_empty_name_is_refused_with_the_name_of_its_option() {
     refused_by_name("--customer", &[""], &[]);
     refused_by_name("--issuer", &[""], &[]);
     refused_by_name("--user", &[""], &[]);
 }
 
 #[test]
-fn a_feature_or_quota_that_cannot_be_is_refused_with_the_name_of_its_flag() {
+fn an_invalid_feature_or_quota_is_refused_with_the_name_of_its_option() {
     refused_by_name("--add-feature", &["", "Bad Name", "ünicode"], &[]);
     refused_by_name("--remove-feature", &["sso", "nonsense"], &[]);
     refused_by_name("--quota", &["Bad Name=3"], &[]);
@@ -103,7 +103,7 @@ fn fewer_seats_than_the_tier_includes_are_refused() {
 }
 
 #[test]
-fn terms_that_exclude_each_other_are_refused() {
+fn conflicting_options_are_refused() {
     for terms in [
         &["--days", "3", "--perpetual"][..],
         &["--days", "3", "--expires", "2030-01-01"],
@@ -118,27 +118,27 @@ fn terms_that_exclude_each_other_are_refused() {
 }
 
 #[test]
-fn whether_it_ends_must_be_said() {
+fn the_end_or_perpetual_is_required() {
     let complaint = refused(&["--no-end"]);
-    for way in ["--expires", "--days", "--perpetual"] {
-        assert!(complaint.message.contains(way), "{complaint:?}");
+    for option in ["--expires", "--days", "--perpetual"] {
+        assert!(complaint.message.contains(option), "{complaint:?}");
     }
 }
 
 #[test]
-fn a_license_for_ever_is_not_made_of_days() {
+fn too_many_days_are_refused_with_a_hint_at_perpetual() {
     let complaint = refused(&["--days", "4000000000"]);
     assert!(complaint.hint.contains("--perpetual"), "{complaint:?}");
 }
 
 #[test]
-fn a_slip_of_the_finger_gets_a_suggestion() {
+fn a_misspelled_option_gets_a_suggestion() {
     let complaint = refused(&["--ofline"]);
     assert!(complaint.hint.contains("--offline"), "{complaint:?}");
 }
 
 #[test]
-fn a_product_file_that_is_missing_or_damaged_is_refused() {
+fn a_missing_or_damaged_product_file_is_refused() {
     let desk = Vendor::shared().desk();
     desk.write("broken.toml", "product = ");
     let with = |file| {
@@ -165,7 +165,7 @@ fn a_product_file_that_is_missing_or_damaged_is_refused() {
 }
 
 #[test]
-fn without_out_the_file_goes_to_stdout_and_the_rest_to_stderr() {
+fn without_out_the_license_goes_to_stdout_and_the_report_to_stderr() {
     let desk = Vendor::shared().desk();
     for out in [&[][..], &["--out", "-"]] {
         let terms = [&["--tier", "team", "--perpetual"], out].concat();
@@ -173,23 +173,23 @@ fn without_out_the_file_goes_to_stdout_and_the_rest_to_stderr() {
         assert!(printed.stdout.starts_with("-----BEGIN LICENSE-----\n"));
         assert!(printed.stdout.ends_with("-----END LICENSE-----\n"));
         assert!(printed.stdout.lines().all(|line| line.len() <= 64));
-        for told in ["CODITECT-TEAM-", "license id", "every 24 hours"] {
-            assert!(printed.stderr.contains(told), "{}", printed.stderr);
+        for report in ["CODITECT-TEAM-", "license id", "every 24 hours"] {
+            assert!(printed.stderr.contains(report), "{}", printed.stderr);
         }
     }
 }
 
 #[test]
-fn one_line_says_whether_and_how_often_it_must_check_in() {
+fn the_report_has_a_line_about_check_ins() {
     let desk = Vendor::shared().desk();
     let line = |name: &str, terms: &[&str]| {
         let terms = [&["--tier", "pro", "--perpetual", "--out", name], terms].concat();
-        let told = issued(&desk, &terms).expect_code(0).stdout;
-        let line = told.lines().find(|line| line.starts_with("check-in"));
-        line.unwrap_or_else(|| panic!("{told}")).to_owned()
+        let report = issued(&desk, &terms).expect_code(0).stdout;
+        let line = report.lines().find(|line| line.starts_with("check-in"));
+        line.unwrap_or_else(|| panic!("{report}")).to_owned()
     };
     assert!(line("1", &[]).contains("every 24 hours"));
-    assert!(line("2", &["--offline"]).contains("never"));
+    assert!(line("2", &["--offline"]).contains("not required"));
     let own = line("3", &["--check-in", "12", "--grace", "36"]);
     assert!(
         own.contains("every 12 hours") && own.contains("36 hours"),
@@ -198,7 +198,7 @@ fn one_line_says_whether_and_how_often_it_must_check_in() {
 }
 
 #[test]
-fn nothing_is_overwritten_without_force() {
+fn an_existing_file_is_replaced_only_with_force() {
     let desk = Vendor::shared().desk();
     desk.write("acme.lic", "precious");
     let terms = ["--tier", "pro", "--perpetual", "--out", "acme.lic"];
@@ -213,16 +213,16 @@ fn nothing_is_overwritten_without_force() {
 }
 
 #[test]
-fn a_folder_that_is_missing_is_a_failure_of_the_machine() {
+fn a_missing_directory_is_a_system_error() {
     let desk = Vendor::shared().desk();
     let terms = ["--tier", "pro", "--perpetual", "--out", "missing/acme.lic"];
     issued(&desk, &terms).expect_failure(4);
 }
 
 #[test]
-fn json_tells_all_there_is_to_know() {
-    let minted = Vendor::shared().issue(&words("--tier team --days 30 --not-before 2020-02-01"));
-    let claims = minted.claims();
+fn json_has_every_member() {
+    let issued = Vendor::shared().issue(&words("--tier team --days 30 --not-before 2020-02-01"));
+    let claims = issued.claims();
     let expected = json!({
         "license_id": claims["jti"], "key": claims["key"], "short_key": null, "product": "CODITECT",
         "tier": "TEAM", "customer": "ACME Ltd", "issued_at": "2020-01-01T00:00:00Z",
@@ -233,22 +233,22 @@ fn json_tells_all_there_is_to_know() {
         "check_in": {"every_hours": 24, "grace_hours": 168},
         "kid": Vendor::shared().kid, "path": "minted.lic", "token": null, "dry_run": false,
     });
-    assert_eq!(minted.told, expected);
+    assert_eq!(issued.told, expected);
 }
 
 #[test]
-fn json_without_a_file_holds_the_token() {
+fn json_without_out_contains_the_token() {
     let desk = Vendor::shared().desk();
     let issued = issued(&desk, &["--json", "--tier", "free", "--perpetual"]).expect_code(0);
-    let told = issued.json();
-    assert_eq!(told["path"], Value::Null);
-    let claims = payload(told["token"].as_str().unwrap());
-    assert_eq!(claims["jti"], told["license_id"]);
+    let report = issued.json();
+    assert_eq!(report["path"], Value::Null);
+    let claims = payload(report["token"].as_str().unwrap());
+    assert_eq!(claims["jti"], report["license_id"]);
     assert_eq!(issued.stderr, "");
 }
 
 #[test]
-fn errors_are_objects_with_json_also_those_of_usage() {
+fn errors_are_objects_with_json_including_usage_errors() {
     let desk = Vendor::shared().desk();
     let refused = |terms: &[&str], exit| {
         issued(&desk, &[terms, &["--json"]].concat()).expect_json_failure(exit)
@@ -278,7 +278,7 @@ fn errors_are_objects_with_json_also_those_of_usage() {
 }
 
 #[test]
-fn a_private_key_is_never_replaced_not_even_by_force() {
+fn a_private_key_is_not_replaced_even_with_force() {
     let desk = Vendor::shared().desk();
     let key = desk.read("vendor.key");
     let replacing = words("--tier pro --perpetual --out vendor.key --force");
@@ -289,7 +289,7 @@ fn a_private_key_is_never_replaced_not_even_by_force() {
 }
 
 #[test]
-fn an_end_that_no_date_can_say_is_refused_and_perpetual_is_named() {
+fn an_end_after_the_last_date_is_refused_with_a_hint_at_perpetual() {
     let complaint = refused(&["--expires", "9999-12-31"]);
     assert!(complaint.hint.contains("--perpetual"), "{complaint:?}");
     let complaint = refused(&["--days", "4000000"]);
@@ -297,7 +297,7 @@ fn an_end_that_no_date_can_say_is_refused_and_perpetual_is_named() {
 }
 
 #[test]
-fn what_is_rarely_meant_is_minted_with_a_warning() {
+fn unusual_terms_are_issued_with_a_warning() {
     let desk = Vendor::shared().desk();
     for (terms, code) in [
         (

@@ -1,4 +1,4 @@
-//! Private keys: `keygen new-key`, passphrases, and that no secret is said.
+//! Private keys: `keygen new-key`, passphrases, and the secrecy of both.
 
 use super::*;
 
@@ -9,11 +9,11 @@ fn new_key(desk: &Scratch, options: &[&str]) -> Outcome {
         .run()
 }
 
-/// A run that no terminal can be asked in, as in a build server.
+/// Returns a run without a terminal, as on a build server.
 fn without_terminal(desk: &Scratch) -> Option<Run<'_>> {
     let found = Run::of("sh", desk).args(["-c", "command -v setsid"]).run();
     if found.code != Some(0) {
-        eprintln!("SKIPPED: setsid not found, so that a terminal might be asked");
+        eprintln!("SKIPPED: setsid not found, so that the program might use a terminal");
         return None;
     }
     Some(
@@ -23,8 +23,8 @@ fn without_terminal(desk: &Scratch) -> Option<Run<'_>> {
     )
 }
 
-/// `vendor.key`, sealed, and its passphrase in `passphrase`.
-fn sealed() -> Scratch {
+/// Returns a directory with an encrypted `vendor.key` and its passphrase in `passphrase`.
+fn encrypted() -> Scratch {
     let desk = Scratch::new();
     desk.write_private("passphrase", format!("{PASSPHRASE}\n"));
     let options = ["--out", "vendor.key", "--passphrase-file", "passphrase"];
@@ -33,8 +33,8 @@ fn sealed() -> Scratch {
 }
 
 #[test]
-fn a_new_key_is_sealed_and_its_owners_alone() {
-    let desk = sealed();
+fn a_new_key_is_encrypted_and_only_its_owner_can_read_it() {
+    let desk = encrypted();
     assert!(
         desk.read("vendor.key")
             .starts_with("-----BEGIN ENCRYPTED PRIVATE KEY-----\n")
@@ -44,7 +44,7 @@ fn a_new_key_is_sealed_and_its_owners_alone() {
 }
 
 #[test]
-fn a_new_key_without_a_passphrase_is_its_owners_alone_and_a_warning() {
+fn an_unencrypted_key_is_private_to_its_owner_and_warned_about() {
     let desk = Scratch::new();
     let made = new_key(&desk, &["--out", "vendor.key", "--no-passphrase"]).expect_code(0);
     assert!(
@@ -61,7 +61,7 @@ fn a_new_key_without_a_passphrase_is_its_owners_alone_and_a_warning() {
 }
 
 #[test]
-fn a_new_key_tells_its_id_which_is_that_of_its_public_half() {
+fn the_printed_key_id_is_that_of_the_public_key() {
     let desk = Scratch::new();
     let made = new_key(&desk, &["--out", "vendor.key", "--no-passphrase"]).expect_code(0);
     let kid = made.stdout.strip_prefix("kid: ").unwrap().trim_end();
@@ -79,9 +79,9 @@ fn json_of_a_new_key_has_its_members() {
     let desk = Scratch::new();
     desk.write_private("passphrase", PASSPHRASE);
     let options = words("--out vendor.key --passphrase-file passphrase --alg PS256 --json");
-    let told = new_key(&desk, &options).expect_code(0).json();
-    assert!(told["kid"].as_str().is_some_and(|kid| kid.len() == 43));
-    let rest = ["alg", "bits", "encrypted", "path"].map(|member| &told[member]);
+    let report = new_key(&desk, &options).expect_code(0).json();
+    assert!(report["kid"].as_str().is_some_and(|kid| kid.len() == 43));
+    let rest = ["alg", "bits", "encrypted", "path"].map(|member| &report[member]);
     assert_eq!(
         rest,
         [
@@ -97,12 +97,12 @@ fn json_of_a_new_key_has_its_members() {
 fn four_thousand_bits_are_the_default() {
     let desk = Scratch::new();
     let new_key = words("new-key --json --no-passphrase --out vendor.key");
-    let told = Run::keygen(&desk).args(new_key).run().expect_code(0).json();
-    assert_eq!(told["bits"], 4096);
+    let report = Run::keygen(&desk).args(new_key).run().expect_code(0).json();
+    assert_eq!(report["bits"], 4096);
 }
 
 #[test]
-fn a_new_key_replaces_nothing_whatever_is_there() {
+fn a_new_key_never_replaces_a_file() {
     let desk = Scratch::new();
     desk.write("file", "precious");
     #[cfg(unix)]
@@ -122,7 +122,7 @@ fn a_new_key_replaces_nothing_whatever_is_there() {
 }
 
 #[test]
-fn a_new_key_of_a_wrong_size_or_without_a_place_is_refused() {
+fn a_new_key_with_an_invalid_size_or_without_a_destination_is_refused() {
     let desk = Scratch::new();
     for options in [
         &["--bits", "1024", "--out", "vendor.key", "--no-passphrase"][..],
@@ -142,7 +142,7 @@ fn a_new_key_of_a_wrong_size_or_without_a_place_is_refused() {
 }
 
 #[test]
-fn an_empty_or_missing_passphrase_file_makes_no_key() {
+fn an_empty_or_missing_passphrase_file_creates_no_key() {
     let desk = Scratch::new();
     desk.write_private("empty", "\nsecond line\n");
     let with = |file| new_key(&desk, &["--out", "vendor.key", "--passphrase-file", file]);
@@ -153,8 +153,8 @@ fn an_empty_or_missing_passphrase_file_makes_no_key() {
 }
 
 #[test]
-fn without_a_terminal_and_a_passphrase_file_no_key_is_made_or_opened() {
-    let desk = sealed();
+fn without_a_terminal_and_a_passphrase_file_no_key_is_created_or_opened() {
+    let desk = encrypted();
     let Some(run) = without_terminal(&desk) else {
         return;
     };
@@ -178,8 +178,8 @@ fn without_a_terminal_and_a_passphrase_file_no_key_is_made_or_opened() {
 }
 
 #[test]
-fn a_passphrase_file_that_others_may_read_is_pointed_out() {
-    let desk = sealed();
+fn a_passphrase_file_that_others_can_read_is_warned_about() {
+    let desk = encrypted();
     desk.write("open", PASSPHRASE);
     let public = public(&desk, &["--key", "vendor.key", "--passphrase-file", "open"]);
     assert!(
@@ -192,7 +192,7 @@ fn a_passphrase_file_that_others_may_read_is_pointed_out() {
 
 #[test]
 fn the_passphrase_opens_the_key_for_every_command() {
-    let desk = sealed();
+    let desk = encrypted();
     let with = ["--key", "vendor.key", "--passphrase-file", "passphrase"];
     let run = |args: &[&str]| {
         Run::keygen(&desk)
@@ -219,7 +219,7 @@ fn the_passphrase_opens_the_key_for_every_command() {
 
 #[test]
 fn a_wrong_passphrase_opens_nothing_and_writes_nothing() {
-    let desk = sealed();
+    let desk = encrypted();
     desk.write_private("wrong", "incorrect horse\n");
     let with = words("--key vendor.key --passphrase-file wrong --out new");
     for command in [
@@ -238,8 +238,8 @@ fn a_wrong_passphrase_opens_nothing_and_writes_nothing() {
 }
 
 #[test]
-fn no_secret_is_ever_said() {
-    let desk = sealed();
+fn no_secret_is_ever_printed() {
+    let desk = encrypted();
     desk.write_private("wrong", "incorrect horse\n");
     let key = desk.read("vendor.key");
     let plain = Vendor::shared();
@@ -261,10 +261,13 @@ fn no_secret_is_ever_said() {
         &[&term[..], &["cut.key"]].concat(),
         &[&term[..], &["passphrase"]].concat(),
     ] {
-        let said = Run::keygen(&desk).args(args).run().said();
+        let output = Run::keygen(&desk).args(args).run().said();
         let secrets = [PASSPHRASE, "incorrect horse", "PRIVATE KEY-----\n"];
         for secret in secrets.into_iter().chain(bodies.iter().map(String::as_str)) {
-            assert!(!said.contains(secret), "{args:?} says a secret: {said}");
+            assert!(
+                !output.contains(secret),
+                "{args:?} prints a secret: {output}"
+            );
         }
     }
 }

@@ -1,19 +1,19 @@
-//! Licenses of special kinds: trials, what becomes of them, named users, devices.
+//! Trials and their conversion, named users, and device limits.
 
 use super::*;
 
 const JANUARY: &str = "2026-01-01T10:00:00Z";
 
-/// A command with the vendor's key, at an instant.
+/// Runs a command with the vendor's key at an instant.
 fn at(desk: &Scratch, when: &str, args: &[&str]) -> Outcome {
     let (command, rest) = args.split_first().unwrap();
     let own = [command, "--key", "vendor.key", "--issued-at", when];
     keygen(desk, &[&own[..], rest].concat())
 }
 
-/// What it mints, in JSON.
+/// Runs a command that issues, and returns its JSON report.
 #[track_caller]
-fn minted(desk: &Scratch, when: &str, args: &[&str]) -> Value {
+fn issue_json(desk: &Scratch, when: &str, args: &[&str]) -> Value {
     at(desk, when, &[args, &["--json"]].concat())
         .expect_code(0)
         .json()
@@ -24,14 +24,14 @@ fn refused(desk: &Scratch, when: &str, args: &[&str]) -> Complaint {
     at(desk, when, args).expect_failure(2)
 }
 
-/// The code of a refusal, in JSON.
+/// Returns the code of a refusal.
 #[track_caller]
 fn code(desk: &Scratch, when: &str, args: &[&str]) -> String {
     at(desk, when, &[args, &["--json"]].concat()).expect_json_failure(2)
 }
 
-fn id(minted: &Value) -> &str {
-    minted["license_id"].as_str().unwrap()
+fn id(license: &Value) -> &str {
+    license["license_id"].as_str().unwrap()
 }
 
 fn trial(customer: &str) -> [&str; 3] {
@@ -39,33 +39,33 @@ fn trial(customer: &str) -> [&str; 3] {
 }
 
 #[test]
-fn a_trial_is_what_the_product_file_says_and_has_no_renewal_grace() {
+fn a_trial_has_the_terms_of_the_product_file_and_no_renewal_grace() {
     let desk = Vendor::shared().desk();
-    let told = minted(&desk, JANUARY, &trial("ACME"));
-    let claims = payload(told["token"].as_str().unwrap());
+    let report = issue_json(&desk, JANUARY, &trial("ACME"));
+    let claims = payload(report["token"].as_str().unwrap());
     assert_eq!(
         (&claims["tier"], &claims["trial"]),
         (&json!("PRO"), &json!(true))
     );
-    assert_eq!(told["expires_at"], "2026-01-16T00:00:00Z");
+    assert_eq!(report["expires_at"], "2026-01-16T00:00:00Z");
     assert_eq!(claims.get("renewal"), None);
-    assert_eq!(told["trial"], true);
+    assert_eq!(report["trial"], true);
     let days = words("trial --customer Other --tier team --days 30 --offline");
-    let told = minted(&desk, JANUARY, &days);
-    assert_eq!(told["expires_at"], "2026-02-01T00:00:00Z");
+    let report = issue_json(&desk, JANUARY, &days);
+    assert_eq!(report["expires_at"], "2026-02-01T00:00:00Z");
     assert_eq!(
-        (&told["tier"], &told["check_in"]),
+        (&report["tier"], &report["check_in"]),
         (&json!("TEAM"), &Value::Null)
     );
 }
 
 #[test]
-fn a_customer_gets_one_trial_however_the_name_is_written() {
+fn a_customer_gets_one_trial_regardless_of_case_and_spacing() {
     let desk = Vendor::shared().desk();
-    let first = minted(&desk, JANUARY, &trial("Größe  AG"));
+    let first = issue_json(&desk, JANUARY, &trial("Größe  AG"));
     for name in ["Größe AG", "GRÖSSE AG", " größe\tag "] {
         let complaint = at(&desk, JANUARY, &trial(name));
-        // ß and SS are different letters, as far as lower case goes.
+        // Lower case does not make ß and SS equal.
         if name.contains("SS") {
             let _ = complaint.expect_code(0);
             continue;
@@ -78,13 +78,13 @@ fn a_customer_gets_one_trial_however_the_name_is_written() {
     let dry = [&trial("größe ag")[..], &["--dry-run"]].concat();
     assert_eq!(code(&desk, JANUARY, &dry), "TRIAL_USED");
     let again = [&trial("größe ag")[..], &["--again"]].concat();
-    let second = minted(&desk, JANUARY, &again);
+    let second = issue_json(&desk, JANUARY, &again);
     let shown = keygen(&desk, &["ledger", "show", id(&second), "--json"]);
     assert!(shown.expect_code(0).stdout.contains("\"again\": true"));
 }
 
 #[test]
-fn a_trial_needs_the_ledger_that_knows_who_had_one() {
+fn a_trial_needs_a_ledger() {
     let desk = Vendor::shared().desk();
     let complaint = refused(
         &desk,
@@ -95,7 +95,7 @@ fn a_trial_needs_the_ledger_that_knows_who_had_one() {
 }
 
 #[test]
-fn two_processes_at_once_give_a_customer_one_trial() {
+fn concurrent_processes_issue_one_trial_per_customer() {
     let desk = Vendor::shared().desk();
     let codes: Vec<_> = std::thread::scope(|scope| {
         let runs: Vec<_> = (0..6)
@@ -116,13 +116,13 @@ fn two_processes_at_once_give_a_customer_one_trial() {
 }
 
 #[test]
-fn another_product_has_trials_of_its_own() {
+fn each_product_has_its_own_trials() {
     let desk = Vendor::shared().desk();
     let _ = keygen(&desk, &["product", "init", "WIDGET", "--out", "w.toml"]).expect_code(0);
-    let _ = minted(&desk, JANUARY, &trial("ACME"));
+    let _ = issue_json(&desk, JANUARY, &trial("ACME"));
     let widget = [&trial("ACME")[..], &["--product-file", "w.toml"]].concat();
-    let told = minted(&desk, JANUARY, &widget);
-    assert_eq!(told["product"], "WIDGET");
+    let report = issue_json(&desk, JANUARY, &widget);
+    assert_eq!(report["product"], "WIDGET");
     let file = desk.read("w.toml");
     let (before, after) = file.split_once("[trial]").unwrap();
     let after = after.split_once("\n\n").unwrap().1;
@@ -133,9 +133,9 @@ fn another_product_has_trials_of_its_own() {
 }
 
 #[test]
-fn a_paid_license_keeps_what_was_left_of_the_trial() {
+fn a_converted_license_keeps_the_remaining_days_of_the_trial() {
     let desk = Vendor::shared().desk();
-    let first = minted(&desk, JANUARY, &trial("ACME Ltd"));
+    let first = issue_json(&desk, JANUARY, &trial("ACME Ltd"));
     let fifth = "2026-01-05T12:00:00Z";
     let issue = [
         "issue",
@@ -146,8 +146,8 @@ fn a_paid_license_keeps_what_was_left_of_the_trial() {
         "--days",
         "365",
     ];
-    let paid = minted(&desk, fifth, &issue);
-    // 365 days from the end of the trial, which would have held through the 15th.
+    let paid = issue_json(&desk, fifth, &issue);
+    // 365 days from the end of the trial, whose last day is the 15th.
     assert_eq!(paid["expires_at"], "2027-01-16T00:00:00Z");
     assert_eq!(
         (&paid["customer"], &paid["trial"]),
@@ -161,20 +161,20 @@ fn a_paid_license_keeps_what_was_left_of_the_trial() {
 }
 
 #[test]
-fn of_a_trial_that_is_over_nothing_is_left() {
+fn an_ended_trial_has_no_remaining_days() {
     let desk = Vendor::shared().desk();
-    let first = minted(&desk, JANUARY, &trial("ACME Ltd"));
+    let first = issue_json(&desk, JANUARY, &trial("ACME Ltd"));
     let key = first["key"].as_str().unwrap().to_lowercase();
     let issue = ["issue", "--tier", "pro", "--convert", &key, "--days", "30"];
-    // Its last second is not left over any more: the first day counts as for any other license.
-    let paid = minted(&desk, "2026-01-16T00:00:00Z", &issue);
+    // The trial has just ended, so the days are counted as for any other license.
+    let paid = issue_json(&desk, "2026-01-16T00:00:00Z", &issue);
     assert_eq!(paid["expires_at"], "2026-02-16T00:00:00Z");
 }
 
 #[test]
-fn a_conversion_ends_no_earlier_than_the_trial_and_is_the_same_customers() {
+fn a_conversion_keeps_the_customer_and_does_not_end_before_the_trial() {
     let desk = Vendor::shared().desk();
-    let first = minted(&desk, JANUARY, &trial("ACME Ltd"));
+    let first = issue_json(&desk, JANUARY, &trial("ACME Ltd"));
     let convert = ["issue", "--tier", "pro", "--convert", id(&first)];
     let with = |rest: &[&'static str]| [&convert[..], rest].concat();
     let complaint = refused(&desk, JANUARY, &with(&["--expires", "2026-01-10"]));
@@ -187,14 +187,14 @@ fn a_conversion_ends_no_earlier_than_the_trial_and_is_the_same_customers() {
     assert!(complaint.message.contains("ACME Ltd"), "{complaint:?}");
     let same = with(&["--expires", "2026-01-15", "--customer", "acme ltd"]);
     let _ = at(&desk, JANUARY, &[&same[..], &["--dry-run"]].concat()).expect_code(0);
-    let paid = minted(&desk, JANUARY, &with(&["--perpetual"]));
+    let paid = issue_json(&desk, JANUARY, &with(&["--perpetual"]));
     assert_eq!(paid["expires_at"], Value::Null);
 }
 
 #[test]
-fn what_is_no_trial_is_not_converted() {
+fn only_a_trial_is_converted() {
     let desk = Vendor::shared().desk();
-    let paid = minted(
+    let paid = issue_json(
         &desk,
         JANUARY,
         &["issue", "--tier", "pro", "--customer", "A", "--days", "9"],
@@ -206,16 +206,16 @@ fn what_is_no_trial_is_not_converted() {
     assert_eq!(convert(id(&paid)), "USAGE");
     assert_eq!(convert("01a20559-0f9d-7fd1-a393-f9ddb51873f1"), "NOT_FOUND");
     assert_eq!(convert(""), "NOT_FOUND");
-    let first = minted(&desk, JANUARY, &trial("ACME Ltd"));
+    let first = issue_json(&desk, JANUARY, &trial("ACME Ltd"));
     let revoke = ["revoke", id(&first), "--reason", "fraud"];
     let _ = keygen(&desk, &revoke).expect_code(0);
     assert_eq!(convert(id(&first)), "REVOKED");
 }
 
 #[test]
-fn whoever_issues_is_told_of_a_trial_that_still_holds() {
+fn issuing_notes_an_active_trial_of_the_customer() {
     let desk = Vendor::shared().desk();
-    let first = minted(&desk, JANUARY, &trial("ACME Ltd"));
+    let first = issue_json(&desk, JANUARY, &trial("ACME Ltd"));
     let issue = [
         "issue",
         "--tier",
@@ -225,22 +225,22 @@ fn whoever_issues_is_told_of_a_trial_that_still_holds() {
         "--days",
         "9",
     ];
-    let told = at(&desk, JANUARY, &issue).expect_code(0);
+    let report = at(&desk, JANUARY, &issue).expect_code(0);
     assert!(
-        told.stderr.contains(&format!("--convert {}", id(&first))),
-        "{told:?}"
+        report.stderr.contains(&format!("--convert {}", id(&first))),
+        "{report:?}"
     );
-    let told = at(&desk, "2026-01-16T00:00:00Z", &issue).expect_code(0);
-    assert!(!told.stderr.contains("--convert"), "{told:?}");
+    let report = at(&desk, "2026-01-16T00:00:00Z", &issue).expect_code(0);
+    assert!(!report.stderr.contains("--convert"), "{report:?}");
 }
 
-/// A license that names users, and its id.
-fn named(desk: &Scratch, users: &[&str]) -> Value {
+/// Issues a license for named users.
+fn issue_for_users(desk: &Scratch, users: &[&str]) -> Value {
     let mut issue = words("issue --tier team --customer ACME --days 365");
     for user in users {
         issue.extend(["--user", user]);
     }
-    minted(desk, JANUARY, &issue)
+    issue_json(desk, JANUARY, &issue)
 }
 
 fn reassign<'a>(license: &'a Value, from: &'a str, to: &'a str) -> [&'a str; 6] {
@@ -248,9 +248,9 @@ fn reassign<'a>(license: &'a Value, from: &'a str, to: &'a str) -> [&'a str; 6] 
 }
 
 #[test]
-fn a_place_goes_to_another_user_once_the_cool_down_is_over() {
+fn a_user_is_replaced_after_the_cool_down() {
     let desk = Vendor::shared().desk();
-    let license = named(&desk, &["alice", "bob"]);
+    let license = issue_for_users(&desk, &["alice", "bob"]);
     let change = reassign(&license, "alice", "carol");
     assert_eq!(code(&desk, "2026-01-31T09:59:59Z", &change), "COOL_DOWN");
     let complaint = refused(&desk, "2026-01-31T09:59:59Z", &change);
@@ -258,19 +258,19 @@ fn a_place_goes_to_another_user_once_the_cool_down_is_over() {
         complaint.message.contains("2026-01-31T10:00:00Z"),
         "{complaint:?}"
     );
-    let after = minted(&desk, "2026-01-31T10:00:00Z", &change);
+    let after = issue_json(&desk, "2026-01-31T10:00:00Z", &change);
     assert_eq!(after["users"], json!(["carol", "bob"]));
     assert_eq!(after["supersedes"], json!([id(&license)]));
     assert_eq!(after["expires_at"], license["expires_at"]);
-    // Carol has just come; Bob has been there since January, through both licenses.
+    // Carol was added just now. Bob has been a user of both licenses since January.
     let day = "2026-02-01T00:00:00Z";
     assert_eq!(
         code(&desk, day, &reassign(&after, "carol", "dan")),
         "COOL_DOWN"
     );
-    let last = minted(&desk, day, &reassign(&after, "bob", "alice"));
+    let last = issue_json(&desk, day, &reassign(&after, "bob", "alice"));
     assert_eq!(last["users"], json!(["carol", "alice"]));
-    // She had a place before, which does not count.
+    // Her earlier place does not count.
     assert_eq!(
         code(&desk, day, &reassign(&last, "alice", "bob")),
         "COOL_DOWN"
@@ -278,15 +278,15 @@ fn a_place_goes_to_another_user_once_the_cool_down_is_over() {
 }
 
 #[test]
-fn a_cool_down_that_is_waived_is_remembered() {
+fn a_waived_cool_down_is_recorded() {
     let desk = Vendor::shared().desk();
-    let license = named(&desk, &["alice"]);
+    let license = issue_for_users(&desk, &["alice"]);
     let change = [
         &reassign(&license, "alice", "bob")[..],
         &["--waive-cool-down"],
     ]
     .concat();
-    let after = minted(&desk, JANUARY, &change);
+    let after = issue_json(&desk, JANUARY, &change);
     let shown = keygen(&desk, &["ledger", "show", id(&after), "--json"]).expect_code(0);
     assert!(
         shown.stdout.contains("\"cool_down_waived\": true"),
@@ -297,13 +297,13 @@ fn a_cool_down_that_is_waived_is_remembered() {
 #[test]
 fn only_the_latest_license_is_reassigned() {
     let desk = Vendor::shared().desk();
-    let license = named(&desk, &["alice"]);
+    let license = issue_for_users(&desk, &["alice"]);
     let change = [
         &reassign(&license, "alice", "bob")[..],
         &["--waive-cool-down"],
     ]
     .concat();
-    let after = minted(&desk, JANUARY, &change);
+    let after = issue_json(&desk, JANUARY, &change);
     assert_eq!(code(&desk, JANUARY, &change), "SUPERSEDED");
     let complaint = refused(&desk, JANUARY, &change);
     assert!(complaint.hint.contains(id(&after)), "{complaint:?}");
@@ -316,9 +316,9 @@ fn only_the_latest_license_is_reassigned() {
 }
 
 #[test]
-fn a_place_that_nobody_has_or_somebody_has_twice_is_not_given() {
+fn reassignment_needs_a_present_user_and_a_new_one() {
     let desk = Vendor::shared().desk();
-    let license = named(&desk, &["alice", "bob"]);
+    let license = issue_for_users(&desk, &["alice", "bob"]);
     for (from, to) in [
         ("mallory", "carol"),
         ("alice", "bob"),
@@ -331,20 +331,20 @@ fn a_place_that_nobody_has_or_somebody_has_twice_is_not_given() {
             "{from} {to}"
         );
     }
-    let unnamed = named(&desk, &[]);
+    let unnamed = issue_for_users(&desk, &[]);
     let complaint = refused(&desk, JANUARY, &reassign(&unnamed, "alice", "bob"));
     assert!(
-        complaint.message.contains("names no users"),
+        complaint.message.contains("not limited to named users"),
         "{complaint:?}"
     );
 }
 
 #[test]
-fn the_one_who_gave_up_the_place_is_refused_and_the_new_one_is_not() {
+fn after_a_reassignment_only_the_new_user_is_accepted() {
     let vendor = Vendor::shared();
     let desk = vendor.desk();
     desk.write("trust.jwks", &vendor.trust);
-    let license = named(&desk, &["alice"]);
+    let license = issue_for_users(&desk, &["alice"]);
     let out = ["--waive-cool-down", "--out", "new.lic"];
     let _ = at(
         &desk,
@@ -361,7 +361,7 @@ fn the_one_who_gave_up_the_place_is_refused_and_the_new_one_is_not() {
     assert_eq!(verify("bob"), (Some(0), json!("VALID")));
 }
 
-/// The digest of another machine.
+/// Returns the digest of the machine with a number.
 fn digest(number: u8) -> String {
     format!("mach_{}", format!("{number:02x}").repeat(16))
 }
@@ -385,7 +385,7 @@ fn check_ins_count_the_machines_of_a_license() {
         "DEVICE_LIMIT"
     );
     assert_eq!(check_in(3, &[]).expect_json_failure(2), "DEVICE_LIMIT");
-    // That a license is suspended there is no use of it.
+    // A suspension does not count as use.
     let _ = check_in(4, &["--status", "suspended"]).expect_code(0);
     let _ = check_in(3, &["--over-device-limit"]).expect_code(0);
     let _ = check_in(3, &[]).expect_code(0);
@@ -393,7 +393,7 @@ fn check_ins_count_the_machines_of_a_license() {
 }
 
 #[test]
-fn a_version_that_was_paid_for_stays_and_a_newer_one_is_not_covered() {
+fn versions_built_within_maintenance_stay_covered() {
     let vendor = Vendor::shared();
     let desk = vendor.desk();
     desk.write("trust.jwks", &vendor.trust);
@@ -413,7 +413,7 @@ fn a_version_that_was_paid_for_stays_and_a_newer_one_is_not_covered() {
 }
 
 #[test]
-fn a_license_that_took_another_ones_place_goes_on_with_its_machines() {
+fn a_successor_inherits_the_machines_of_its_predecessor() {
     let desk = Vendor::shared().desk();
     let issue = words("issue --tier pro --customer ACME --days 365");
     let terms = ["--devices", "1", "--user", "alice", "--out", "a.lic"];
@@ -445,21 +445,21 @@ fn a_license_that_took_another_ones_place_goes_on_with_its_machines() {
 }
 
 #[test]
-fn what_the_ledger_knows_as_revoked_is_not_called_active() {
+fn a_revoked_license_gets_no_active_validation() {
     let desk = Vendor::shared().desk();
     let issue = words("issue --tier pro --customer ACME --days 365 --out a.lic --json");
-    let told = at(&desk, JANUARY, &issue).expect_code(0).json();
-    let _ = keygen(&desk, &["revoke", id(&told), "--reason", "fraud"]).expect_code(0);
+    let report = at(&desk, JANUARY, &issue).expect_code(0).json();
+    let _ = keygen(&desk, &["revoke", id(&report), "--reason", "fraud"]).expect_code(0);
     for dry in [&[][..], &["--dry-run"]] {
         let check_in = [&["check-in", "a.lic"][..], dry].concat();
         assert_eq!(code(&desk, JANUARY, &check_in), "REVOKED");
     }
-    let said = ["check-in", "a.lic", "--status", "revoked", "--json"];
-    let _ = at(&desk, JANUARY, &said).expect_code(0);
+    let output = ["check-in", "a.lic", "--status", "revoked", "--json"];
+    let _ = at(&desk, JANUARY, &output).expect_code(0);
 }
 
 #[test]
-fn what_is_sold_is_told_before_and_when_it_is_minted() {
+fn the_report_and_the_dry_run_show_the_restrictions() {
     let desk = Vendor::shared().desk();
     let issue = [
         "issue",
@@ -478,7 +478,7 @@ fn what_is_sold_is_told_before_and_when_it_is_minted() {
     let until = ["--maintenance-until", "2026-06-30", "--out", "a.lic"];
     let all = [&issue[..], &own, &more, &until].concat();
     for dry in [&["--dry-run"][..], &[]] {
-        let told = at(&desk, JANUARY, &[&all[..], dry].concat()).expect_code(0);
+        let report = at(&desk, JANUARY, &[&all[..], dry].concat()).expect_code(0);
         for line in [
             "users      only ann\n",
             "counts     3 seats, 2 devices\n",
@@ -489,17 +489,17 @@ fn what_is_sold_is_told_before_and_when_it_is_minted() {
             "lacks      hooks\n",
             "quotas     agents 7, devices 2, users 3\n",
         ] {
-            assert!(told.stdout.contains(line), "{line} {told:?}");
+            assert!(report.stdout.contains(line), "{line} {report:?}");
         }
-        assert!(told.stderr.contains("named twice"), "{told:?}");
+        assert!(report.stderr.contains("duplicate user"), "{report:?}");
     }
 }
 
 #[test]
-fn a_check_in_that_counts_on_any_machine_is_warned_of_where_machines_were_sold() {
+fn a_validation_for_all_machines_of_a_limited_license_is_warned_about() {
     let desk = Vendor::shared().desk();
     let issue = words("issue --tier pro --customer ACME --days 365 --devices 2");
     let _ = at(&desk, JANUARY, &[&issue[..], &["--out", "a.lic"]].concat()).expect_code(0);
-    let told = at(&desk, JANUARY, &["check-in", "a.lic"]).expect_code(0);
-    assert!(told.stderr.contains("NOT_COUNTED"), "{told:?}");
+    let report = at(&desk, JANUARY, &["check-in", "a.lic"]).expect_code(0);
+    assert!(report.stderr.contains("NOT_COUNTED"), "{report:?}");
 }

@@ -1,11 +1,11 @@
-//! `keygen`, flag by flag: what each puts into a license, how each is refused, and what never happens to a file or a secret.
+//! Tests of `keygen`: the claims that options set, refusals, and the safety of files and secrets.
 #![allow(
     clippy::expect_used,
     clippy::unwrap_used,
     clippy::panic,
     clippy::indexing_slicing,
     clippy::print_stderr,
-    reason = "a test fails by panicking, and says so when it is skipped"
+    reason = "a test fails by panicking, and prints when it is skipped"
 )]
 
 mod activation;
@@ -23,7 +23,7 @@ mod kinds;
 mod node_lock;
 mod product;
 mod program;
-mod public_half;
+mod public_key;
 mod renewal;
 mod revocations;
 mod rotation;
@@ -35,17 +35,17 @@ use serde_json::{Value, json};
 
 const PASSPHRASE: &str = "correct horse battery staple";
 
-/// A machine, and the digest that names it.
+/// A machine and its digest.
 const FINGERPRINT: &str = "fp1:id=60cc22a081bb116368e42320,mac=00112233445566778899aabb";
 const DIGEST: &str = "mach_1a33b8bd3586714ab297967241f41a11";
 
-/// `keygen issue` with the vendor's key for a customer.
+/// Runs `keygen issue` with the vendor's key for a customer.
 fn issued(desk: &Scratch, terms: &[&str]) -> Outcome {
     let issue = Run::keygen(desk).args(["issue", "--key", "vendor.key", "--customer", "ACME Ltd"]);
     issue.args(terms).run()
 }
 
-/// `keygen public`.
+/// Runs `keygen public`.
 fn public(desk: &Scratch, options: &[&str]) -> Outcome {
     Run::keygen(desk).arg("public").args(options).run()
 }

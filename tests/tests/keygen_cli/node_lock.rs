@@ -37,59 +37,57 @@ fn a_machine_is_written_in_its_canonical_form() {
 }
 
 #[test]
-fn one_that_is_named_twice_is_in_the_license_once() {
+fn a_duplicate_machine_is_ignored() {
     assert_eq!(
         machines(&[OTHER, &OTHER.replace("ff", "FF"), OTHER]),
         json!([OTHER])
     );
     let desk = Vendor::shared().desk();
-    let told = locked(&desk, &[FINGERPRINT, FINGERPRINT]).expect_code(0);
-    assert!(told.stderr.contains("named twice"), "{told:?}");
+    let report = locked(&desk, &[FINGERPRINT, FINGERPRINT]).expect_code(0);
+    assert!(report.stderr.contains("duplicate machine"), "{report:?}");
 }
 
 #[test]
-fn the_summary_names_the_machines_and_a_digest_is_remarked_upon() {
-    let remark = "a digest locks to exactly one identity";
+fn the_report_names_the_machines_and_notes_a_digest() {
+    let remark = "a digest matches only an unchanged machine";
     let desk = Vendor::shared().desk();
-    let told = locked(&desk, &[FINGERPRINT]).expect_code(0);
+    let report = locked(&desk, &[FINGERPRINT]).expect_code(0);
     assert!(
-        told.stdout
+        report
+            .stdout
             .contains(&format!("\nmachines   only {DIGEST}\n")),
-        "{told:?}"
+        "{report:?}"
     );
-    assert_eq!(told.stderr, "");
+    assert_eq!(report.stderr, "");
     let desk = Vendor::shared().desk();
-    let told = locked(&desk, &[FINGERPRINT, OTHER]).expect_code(0);
+    let report = locked(&desk, &[FINGERPRINT, OTHER]).expect_code(0);
     assert!(
-        told.stdout.contains(&format!("only {DIGEST}, {OTHER}\n")),
-        "{told:?}"
+        report.stdout.contains(&format!("only {DIGEST}, {OTHER}\n")),
+        "{report:?}"
     );
-    assert!(told.stderr.contains(remark), "{told:?}");
+    assert!(report.stderr.contains(remark), "{report:?}");
 }
 
 #[test]
 fn json_has_the_machines_of_the_claim() {
-    let minted =
+    let issued =
         Vendor::shared().issue(&["--tier", "pro", "--perpetual", "--machine", FINGERPRINT]);
-    assert_eq!(minted.told["machines"], json!([FINGERPRINT]));
-    assert_eq!(minted.claims()["machines"], json!([FINGERPRINT]));
+    assert_eq!(issued.told["machines"], json!([FINGERPRINT]));
+    assert_eq!(issued.claims()["machines"], json!([FINGERPRINT]));
 }
 
 #[test]
-fn what_is_like_no_machine_is_refused() {
+fn an_invalid_machine_is_refused() {
     let hash = "60cc22a081bb116368e42320";
     let desk = Vendor::shared().desk();
     for (wrong, found) in [
-        (String::new(), "nothing"),
-        ("dongle 0042".to_owned(), "neither"),
+        (String::new(), "an empty value"),
+        ("dongle 0042".to_owned(), "another text"),
         (format!("fp1:mac={hash},id={hash}"), "a damaged fingerprint"),
         (format!("{OTHER}0"), "a damaged digest"),
-        (format!("fp1:cpu={hash}"), "one of cpu alone"),
-        (format!("fp1:uuid={hash}"), "one of uuid alone"),
-        (
-            format!("fp1:mac={hash},cpu={hash}"),
-            "one of mac, cpu alone",
-        ),
+        (format!("fp1:cpu={hash}"), "only cpu"),
+        (format!("fp1:uuid={hash}"), "only uuid"),
+        (format!("fp1:mac={hash},cpu={hash}"), "only mac, cpu"),
     ] {
         let complaint = locked(&desk, &[FINGERPRINT, &wrong]).expect_failure(2);
         assert!(

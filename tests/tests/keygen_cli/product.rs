@@ -1,4 +1,4 @@
-//! `keygen product`, and that nothing is made for one product alone: a made-up one goes through every command.
+//! `keygen product`, and every command with an invented product.
 
 use license_tests::{Outcome, Run, Scratch, Vendor, WIDGET, keygen, words};
 use serde_json::Value;
@@ -10,7 +10,7 @@ fn desk() -> Scratch {
     desk
 }
 
-/// `license` for the product, with its state in `$WIDGET_HOME`.
+/// Runs `license` for the product, with its state in `$WIDGET_HOME`.
 fn license(desk: &Scratch, args: &[&str]) -> Outcome {
     Run::license(desk)
         .env("WIDGET_HOME", desk.file("widget-state"))
@@ -20,14 +20,14 @@ fn license(desk: &Scratch, args: &[&str]) -> Outcome {
 }
 
 #[test]
-fn a_product_of_another_kind_goes_through_every_command() {
+fn every_command_works_with_another_product() {
     let desk = desk();
     let key = ["--key", "vendor.key", "--product-file", "widget.toml"];
     let issue = words("issue --tier shop --customer Ann --expires 2030-12-31 --out ann.lic");
     let _ = keygen(&desk, &[&issue[..], &key].concat()).expect_code(0);
     let enterprise = words("enterprise-key --company ACME --seats 7 --perpetual --out acme.key");
     let _ = keygen(&desk, &[&enterprise[..], &key].concat()).expect_code(0);
-    let check_in = ["check-in", "ann.lic", "--out", "said.lic"];
+    let check_in = ["check-in", "ann.lic", "--out", "validation.lic"];
     let _ = keygen(&desk, &[&check_in[..], &key].concat()).expect_code(0);
     desk.write("orders.csv", "tier,customer,perpetual\nsite,Bob,yes\n");
     let batch = ["batch", "orders.csv", "--out", "batch"];
@@ -35,22 +35,22 @@ fn a_product_of_another_kind_goes_through_every_command() {
     let listed = keygen(&desk, &["ledger", "list", "--product", "widget", "--json"]);
     assert_eq!(listed.expect_code(0).json()["count"], 3);
 
-    let told = keygen(
+    let report = keygen(
         &desk,
         &[&issue[..], &key, &["--force", "--dry-run", "--json"]].concat(),
     );
-    let told = told.expect_code(0).json();
+    let report = report.expect_code(0).json();
     assert_eq!(
-        (&told["product"], &told["tier"]),
+        (&report["product"], &report["tier"]),
         (&"WIDGET".into(), &"SHOP".into())
     );
     let file = ["--product-file", "widget.toml"];
     let diff = ["diff", "ann.lic", "acme.key", "--json"];
-    let told = keygen(&desk, &[&diff[..], &file].concat())
+    let report = keygen(&desk, &[&diff[..], &file].concat())
         .expect_code(0)
         .json();
-    assert_eq!(told["verified"], true);
-    let gains = told["gains"].to_string();
+    assert_eq!(report["verified"], true);
+    let gains = report["gains"].to_string();
     assert!(gains.contains("feature export is added"), "{gains}");
     assert!(
         gains.contains("the tier is SITE instead of SHOP"),
@@ -64,7 +64,7 @@ fn a_product_of_another_kind_goes_through_every_command() {
 
     let install = |file| license(&desk, &["install", "--trust", "trust.jwks", file]);
     let _ = install("ann.lic").expect_code(0);
-    let _ = license(&desk, &["install", "said.lic"]).expect_code(0);
+    let _ = license(&desk, &["install", "validation.lic"]).expect_code(0);
     let _ = license(&desk, &["check", "edit"]).expect_code(0);
     let _ = license(&desk, &["check", "export"]).expect_code(1);
     let used = license(&desk, &["use", "prints_per_day", "50", "--json"])
@@ -97,39 +97,39 @@ fn a_product_of_another_kind_goes_through_every_command() {
     assert_eq!(status["effective_tier"], "BASE");
     assert!(
         !desk.state().exists(),
-        "nothing is kept for the built-in product"
+        "there is no state of the built-in product"
     );
 }
 
 #[test]
-fn its_licenses_are_tried_paid_for_renewed_upgraded_and_reassigned() {
+fn licenses_of_another_product_can_be_converted_renewed_upgraded_and_reassigned() {
     let desk = desk();
     let key = words("--key vendor.key --product-file widget.toml --json");
-    let minted = |args: &[&str]| {
-        let told = keygen(&desk, &[args, &key].concat()).expect_code(0).json();
-        assert_eq!(told["product"], "WIDGET");
-        let id = told["license_id"].as_str().unwrap().to_owned();
-        (id, told)
+    let issue_as_json = |args: &[&str]| {
+        let report = keygen(&desk, &[args, &key].concat()).expect_code(0).json();
+        assert_eq!(report["product"], "WIDGET");
+        let id = report["license_id"].as_str().unwrap().to_owned();
+        (id, report)
     };
-    let (trial, told) = minted(&words("trial --customer Ann --tier site --days 9"));
+    let (trial, report) = issue_as_json(&words("trial --customer Ann --tier site --days 9"));
     assert_eq!(
-        (&told["trial"], &told["tier"]),
+        (&report["trial"], &report["tier"]),
         (&true.into(), &"SITE".into())
     );
     let user = ["--days", "30", "--user", "ann"];
     let convert = ["issue", "--tier", "shop", "--convert", &trial];
-    let (paid, _) = minted(&[&convert[..], &user].concat());
-    let (site, told) = minted(&["upgrade", &paid, "--tier", "site"]);
-    assert_eq!(told["tier"], "SITE");
-    // There is no cool-down in its file.
-    let (named, told) = minted(&["reassign", &site, "--from", "ann", "--to", "bob"]);
-    assert_eq!(told["users"], serde_json::json!(["bob"]));
-    let (_, told) = minted(&["renew", &named, "--days", "30"]);
-    assert_eq!(told["supersedes"].as_array().unwrap().len(), 4);
+    let (paid, _) = issue_as_json(&[&convert[..], &user].concat());
+    let (site, report) = issue_as_json(&["upgrade", &paid, "--tier", "site"]);
+    assert_eq!(report["tier"], "SITE");
+    // The product file has no cool-down.
+    let (named, report) = issue_as_json(&["reassign", &site, "--from", "ann", "--to", "bob"]);
+    assert_eq!(report["users"], serde_json::json!(["bob"]));
+    let (_, report) = issue_as_json(&["renew", &named, "--days", "30"]);
+    assert_eq!(report["supersedes"].as_array().unwrap().len(), 4);
 }
 
 #[test]
-fn a_new_product_file_is_right_and_is_used_as_it_is() {
+fn a_new_product_file_is_valid() {
     let desk = desk();
     let _ = keygen(
         &desk,
@@ -152,7 +152,7 @@ fn a_new_product_file_is_right_and_is_used_as_it_is() {
 }
 
 #[test]
-fn a_new_product_file_names_its_schema_which_is_written_once() {
+fn a_new_product_file_names_its_schema() {
     let desk = desk();
     let template = keygen(&desk, &["product", "init", "GADGET"]).expect_code(0);
     let first = template.stdout.lines().next().unwrap().to_owned();
@@ -196,7 +196,7 @@ fn a_product_is_shown_tier_by_tier() {
 }
 
 #[test]
-fn a_product_file_that_is_wrong_is_refused_and_one_that_is_odd_is_warned_of() {
+fn an_invalid_product_file_is_refused_and_an_unusual_one_is_warned_about() {
     let desk = desk();
     desk.write(
         "wrong.toml",

@@ -26,7 +26,7 @@ fn completions_name_every_command() {
 }
 
 #[test]
-fn bash_takes_its_completions() {
+fn bash_accepts_its_completions() {
     let desk = Scratch::new();
     let script = Run::keygen(&desk)
         .args(["completions", "bash"])
@@ -39,7 +39,7 @@ fn bash_takes_its_completions() {
 }
 
 #[test]
-fn the_man_page_is_printed_or_all_of_them_written() {
+fn man_pages_are_printed_or_written() {
     assert!(
         keygen(&["man"])
             .expect_code(0)
@@ -70,7 +70,7 @@ fn help_names_first_steps_and_exit_codes() {
 }
 
 #[test]
-fn no_command_and_a_wrong_command_are_usage_errors() {
+fn no_command_and_an_unknown_command_are_usage_errors() {
     let none = keygen(&[]).expect_code(2);
     assert!(none.stdout.is_empty() && none.stderr.contains("Usage"));
     let complaint = keygen(&["isue"]).expect_failure(2);
@@ -79,7 +79,7 @@ fn no_command_and_a_wrong_command_are_usage_errors() {
 }
 
 #[test]
-fn colors_come_only_when_asked_for() {
+fn colors_are_off_in_a_pipe_by_default() {
     let error = |args: &[&str]| keygen(&[&["issue"], args].concat()).stderr;
     assert!(!error(&[]).contains('\u{1b}'), "into a pipe");
     assert!(error(&["--color", "always"]).contains('\u{1b}'));

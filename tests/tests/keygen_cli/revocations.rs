@@ -1,4 +1,4 @@
-//! `keygen revocations`: what the ledger has revoked, signed.
+//! `keygen revocations`: signed lists of the revocations in the ledger.
 
 use super::*;
 
@@ -6,11 +6,16 @@ fn text<'v>(value: &'v Value, member: &str) -> &'v str {
     value[member].as_str().unwrap()
 }
 
-/// A license or key that was minted and revoked, by its id.
-fn revoked(desk: &Scratch, mint: &[&str]) -> String {
-    let told = keygen(desk, &[mint, &["--key", "vendor.key", "--json"]].concat());
-    let told = told.expect_code(0).json();
-    let id = told["license_id"].as_str().or(told["short_key"].as_str());
+/// Issues and revokes a license or key, and returns its id.
+fn revoked(desk: &Scratch, command: &[&str]) -> String {
+    let report = keygen(
+        desk,
+        &[command, &["--key", "vendor.key", "--json"]].concat(),
+    );
+    let report = report.expect_code(0).json();
+    let id = report["license_id"]
+        .as_str()
+        .or(report["short_key"].as_str());
     let id = id.unwrap().to_owned();
     let _ = keygen(desk, &["revoke", &id, "--reason", "charged back"]).expect_code(0);
     id
@@ -48,7 +53,7 @@ fn kinds(desk: &Scratch) -> Vec<String> {
 }
 
 #[test]
-fn everything_that_is_revoked_is_on_the_list_and_nothing_else() {
+fn the_list_contains_exactly_the_revoked_licenses() {
     let desk = Vendor::shared().desk();
     let mut ids = vec![revoked(&desk, &PRO), revoked(&desk, &ENTERPRISE)];
     let _ = issued(
@@ -57,12 +62,12 @@ fn everything_that_is_revoked_is_on_the_list_and_nothing_else() {
     )
     .expect_code(0);
     ids.sort();
-    let told = list(&desk, &["--valid-days", "7"]);
+    let report = list(&desk, &["--valid-days", "7"]);
     assert_eq!(
-        (&told["revoked"], &told["dry_run"]),
+        (&report["revoked"], &report["dry_run"]),
         (&json!(2), &json!(false))
     );
-    let claims = payload(text(&told, "token"));
+    let claims = payload(text(&report, "token"));
     let entries = claims["revoked"].as_array().unwrap();
     let found: Vec<_> = entries.iter().map(|entry| text(entry, "jti")).collect();
     assert_eq!(found, ids);
@@ -78,14 +83,14 @@ fn everything_that_is_revoked_is_on_the_list_and_nothing_else() {
 }
 
 #[test]
-fn the_number_rises_with_every_list_and_never_repeats() {
+fn list_numbers_increase() {
     let desk = Vendor::shared().desk();
     let _ = revoked(&desk, &PRO);
     let numbers: Vec<_> = (0..4)
         .map(|_| list(&desk, &[])["seq"].as_u64().unwrap())
         .collect();
     assert!(numbers.is_sorted_by(|one, next| one < next), "{numbers:?}");
-    // Another ledger of the same key, an hour of lists later or with nothing in it, does not begin anew.
+    // A new ledger with the same key does not start with a lower number.
     let other = Vendor::shared().desk();
     let _ = revoked(&other, &PRO);
     assert!(list(&other, &[])["seq"].as_u64().unwrap() >= numbers[0]);
@@ -93,30 +98,33 @@ fn the_number_rises_with_every_list_and_never_repeats() {
 }
 
 #[test]
-fn another_products_revocations_are_on_its_own_list() {
+fn each_product_has_its_own_list() {
     let desk = Vendor::shared().desk();
     desk.write("widget.toml", license_tests::WIDGET);
     let _ = revoked(&desk, &PRO);
-    let told = list(&desk, &["--product-file", "widget.toml"]);
+    let report = list(&desk, &["--product-file", "widget.toml"]);
     assert_eq!(
-        (&told["product"], &told["revoked"]),
+        (&report["product"], &report["revoked"]),
         (&json!("WIDGET"), &json!(0))
     );
 }
 
 #[test]
-fn a_dry_run_signs_nothing_and_enters_nothing() {
+fn a_dry_run_signs_and_records_nothing() {
     let desk = Vendor::shared().desk();
     let _ = revoked(&desk, &PRO);
     let before = kinds(&desk);
-    let told = list(&desk, &["--dry-run", "--out", "list.lic"]);
-    assert_eq!((&told["revoked"], &told["seq"]), (&json!(1), &Value::Null));
+    let report = list(&desk, &["--dry-run", "--out", "list.lic"]);
+    assert_eq!(
+        (&report["revoked"], &report["seq"]),
+        (&json!(1), &Value::Null)
+    );
     assert_eq!(kinds(&desk), before);
     assert!(!desk.file("list.lic").exists());
 }
 
 #[test]
-fn nothing_is_overwritten_and_no_list_is_made_without_a_ledger() {
+fn an_existing_file_is_not_replaced_and_a_ledger_is_needed() {
     let desk = Vendor::shared().desk();
     let args = ["revocations", "--key", "vendor.key"];
     let Complaint { message, .. } = keygen(&desk, &args).expect_failure(4);
@@ -137,15 +145,14 @@ fn nothing_is_overwritten_and_no_list_is_made_without_a_ledger() {
     );
 }
 
-/// From the vendor's desk to a site without a network.
 #[test]
 fn a_revoked_license_stops_where_the_list_is_installed() {
     let desk = Vendor::shared().desk();
-    let told = issued(
+    let report = issued(
         &desk,
         &words("--tier team --days 30 --offline --out acme.lic --json"),
     );
-    let told = told.expect_code(0).json();
+    let report = report.expect_code(0).json();
     let site = Vendor::shared().site();
     site.write("acme.lic", desk.read("acme.lic"));
     let license = |args: &[&str]| Run::license(&site).args(args).run();
@@ -154,7 +161,7 @@ fn a_revoked_license_stops_where_the_list_is_installed() {
         &desk,
         &[
             "revoke",
-            text(&told, "license_id"),
+            text(&report, "license_id"),
             "--reason",
             "charged back",
         ],
@@ -163,13 +170,13 @@ fn a_revoked_license_stops_where_the_list_is_installed() {
     let _ = list(&desk, &["--out", "list.lic"]);
     site.write("list.lic", desk.read("list.lic"));
     let _ = license(&["check", "cloud_sync"]).expect_code(0);
-    let said = license(&["install", "list.lic"]).expect_code(1);
-    assert!(said.stdout.contains("charged back"), "{}", said.stdout);
+    let output = license(&["install", "list.lic"]).expect_code(1);
+    assert!(output.stdout.contains("charged back"), "{}", output.stdout);
     let _ = license(&["check", "cloud_sync"]).expect_code(1);
 }
 
 #[test]
-fn a_list_that_may_give_licenses_back_is_warned_of() {
+fn a_list_that_may_omit_revocations_is_warned_about() {
     let desk = Vendor::shared().desk();
     let _ = revoked(&desk, &PRO);
     let args = ["revocations", "--key", "vendor.key", "--json"];
@@ -184,7 +191,7 @@ fn a_list_that_may_give_licenses_back_is_warned_of() {
 }
 
 #[test]
-fn a_list_is_not_dated_far_ahead() {
+fn a_far_postdated_list_is_refused() {
     let desk = Vendor::shared().desk();
     let _ = revoked(&desk, &PRO);
     let args = words("revocations --key vendor.key --issued-at 2099-01-01");

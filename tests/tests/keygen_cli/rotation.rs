@@ -1,4 +1,4 @@
-//! `keygen rotate`: what it says of keys, what it refuses, and the drill of the guide.
+//! `keygen rotate`: statements, refusals, and the commands of the guide.
 
 use std::fs;
 use std::sync::LazyLock;
@@ -9,7 +9,7 @@ use super::*;
 static OTHERS: LazyLock<[Vendor; 2]> =
     LazyLock::new(|| ["RS256", "PS256"].map(|algorithm| Vendor::with_key("2048", algorithm)));
 
-/// The vendor's desk with two more keys, of which the second is for PS256.
+/// Returns the vendor's directory with two more keys. The second one is for PS256.
 fn desk() -> Scratch {
     let desk = Vendor::shared().desk();
     desk.write("vendor.jwk", Vendor::shared().jwk.to_string());
@@ -35,12 +35,12 @@ fn entries(desk: &Scratch) -> Vec<Value> {
 }
 
 #[test]
-fn an_introduction_holds_the_public_key_and_nothing_private() {
+fn an_introduction_contains_the_public_key_and_nothing_private() {
     let desk = desk();
-    let told = rotate(&desk, &["--introduce", "next.jwk", "--json"])
+    let report = rotate(&desk, &["--introduce", "next.jwk", "--json"])
         .expect_code(0)
         .json();
-    let statement = &told["statements"][0];
+    let statement = &report["statements"][0];
     assert_eq!(statement["kid"], Vendor::shared().kid);
     assert_eq!(statement["introduces"], json!([OTHERS[0].kid]));
     assert_eq!(
@@ -58,11 +58,11 @@ fn an_introduction_holds_the_public_key_and_nothing_private() {
 }
 
 #[test]
-fn a_retirement_is_signed_by_both_keys_whatever_their_algorithms() {
+fn a_retirement_is_signed_by_both_keys_regardless_of_their_algorithms() {
     let desk = desk();
     let options = ["--retire", "--with", "later.key", "--json"];
-    let told = rotate(&desk, &options).expect_code(0).json();
-    let statement = &told["statements"][0];
+    let report = rotate(&desk, &options).expect_code(0).json();
+    let statement = &report["statements"][0];
     assert_eq!(statement["retires"], Vendor::shared().kid);
     assert_eq!(statement["successor"], OTHERS[1].kid);
     let outer = payload(statement["token"].as_str().unwrap());
@@ -71,24 +71,28 @@ fn a_retirement_is_signed_by_both_keys_whatever_their_algorithms() {
 }
 
 #[test]
-fn both_go_into_one_file_in_the_order_in_which_they_count() {
+fn introduction_and_retirement_go_into_one_file_in_order() {
     let desk = desk();
     let both = ["--introduce", "next.jwk", "--retire", "--with", "next.key"];
-    let said = rotate(&desk, &[&both[..], &["--out", "rotation.lic"]].concat()).expect_code(0);
+    let output = rotate(&desk, &[&both[..], &["--out", "rotation.lic"]].concat()).expect_code(0);
     assert!(
-        said.stdout
+        output
+            .stdout
             .starts_with("wrote      rotation.lic\nintroduces "),
         "{}",
-        said.stdout
+        output.stdout
     );
     desk.write("trust.jwks", &Vendor::shared().trust);
     let verify = ["verify", "--trust", "trust.jwks", "rotation.lic", "--json"];
-    let told = Run::license(&desk).args(verify).run().expect_code(0).json();
+    let report = Run::license(&desk).args(verify).run().expect_code(0).json();
     assert_eq!(
-        told["trust_statements"][0]["introduces"][0]["kid"],
+        report["trust_statements"][0]["introduces"][0]["kid"],
         OTHERS[0].kid
     );
-    assert_eq!(told["trust_statements"][1]["retires"], Vendor::shared().kid);
+    assert_eq!(
+        report["trust_statements"][1]["retires"],
+        Vendor::shared().kid
+    );
     let kinds: Vec<_> = entries(&desk)
         .iter()
         .map(|entry| entry["kind"].clone())
@@ -109,7 +113,7 @@ fn both_go_into_one_file_in_the_order_in_which_they_count() {
 }
 
 #[test]
-fn what_no_customer_would_take_is_refused_and_nothing_is_written() {
+fn an_invalid_rotation_is_refused_and_nothing_is_written() {
     let desk = desk();
     for (options, expected) in [
         (&[][..], "--introduce"),
@@ -150,21 +154,21 @@ fn what_no_customer_would_take_is_refused_and_nothing_is_written() {
 }
 
 #[test]
-fn a_dry_run_tells_the_same_and_signs_and_enters_nothing() {
+fn a_dry_run_reports_the_same_and_signs_and_records_nothing() {
     let desk = desk();
     let both = ["--introduce", "next.jwk", "--retire", "--with", "next.key"];
     let options = [&both[..], &["--out", "rotation.lic", "--dry-run", "--json"]].concat();
-    let told = rotate(&desk, &options).expect_code(0).json();
-    assert_eq!(told["dry_run"], true);
-    assert_eq!(told["statements"][1]["retires"], Vendor::shared().kid);
-    assert_eq!(told["statements"][1]["token"], Value::Null);
+    let report = rotate(&desk, &options).expect_code(0).json();
+    assert_eq!(report["dry_run"], true);
+    assert_eq!(report["statements"][1]["retires"], Vendor::shared().kid);
+    assert_eq!(report["statements"][1]["token"], Value::Null);
     assert!(!desk.file("rotation.lic").exists());
     let ledger = Run::keygen(&desk).args(["ledger", "export"]).run();
     let _ = ledger.expect_failure(4);
 }
 
 #[test]
-fn two_sealed_keys_have_a_passphrase_each() {
+fn two_encrypted_keys_have_separate_passphrases() {
     let desk = Scratch::new();
     desk.write_private("one.txt", "the passphrase of one\n");
     desk.write_private("two.txt", "the passphrase of two\n");
@@ -186,42 +190,48 @@ fn two_sealed_keys_have_a_passphrase_each() {
         let second = ["--with", "two.key", "--with-passphrase-file", second];
         Run::keygen(&desk).args(options).args(second).run()
     };
-    let said = rotate("two.txt").expect_code(0);
+    let output = rotate("two.txt").expect_code(0);
     assert!(
-        said.stdout.starts_with("-----BEGIN LICENSE TRUST-----"),
+        output.stdout.starts_with("-----BEGIN LICENSE TRUST-----"),
         "{}",
-        said.stdout
+        output.stdout
     );
     let complaint = rotate("one.txt").expect_failure(2);
     assert!(complaint.message.contains("two.key"), "{complaint:?}");
 }
 
 #[test]
-fn it_is_said_what_a_retirement_takes_along() {
+fn a_retirement_warns_about_its_consequences() {
     let desk = desk();
     let _ = issued(&desk, &["--tier", "pro", "--days", "9", "--out", "a.lic"]).expect_code(0);
     let _ = rotate(&desk, &["--introduce", "next.jwk"]).expect_code(0);
-    let said = rotate(&desk, &["--retire", "--with", "later.key"])
+    let output = rotate(&desk, &["--retire", "--with", "later.key"])
         .expect_code(0)
         .stderr;
     assert!(
-        said.contains(&format!("GOES_TOO: key {}", OTHERS[0].kid)),
-        "{said}"
+        output.contains(&format!("GOES_TOO: key {}", OTHERS[0].kid)),
+        "{output}"
     );
-    assert!(said.contains("SIGNED_WITH_IT: 1 license"), "{said}");
-    let said = rotate(&desk, &["--retire", "--with", "next.key"])
+    assert!(output.contains("SIGNED_WITH_IT: 1 license"), "{output}");
+    let output = rotate(&desk, &["--retire", "--with", "next.key"])
         .expect_code(0)
         .stderr;
-    assert!(!said.contains("GOES_TOO"), "{said}");
-    // Signed anew, it depends on the old key no more.
-    let anew = [
-        "upgrade", "a.lic", "--key", "next.key", "--anew", "--out", "b.lic",
+    assert!(!output.contains("GOES_TOO"), "{output}");
+    // A reissued license does not depend on the old key.
+    let reissue = [
+        "upgrade",
+        "a.lic",
+        "--key",
+        "next.key",
+        "--reissue",
+        "--out",
+        "b.lic",
     ];
-    let _ = Run::keygen(&desk).args(anew).run().expect_code(0);
-    let said = rotate(&desk, &["--retire", "--with", "next.key"])
+    let _ = Run::keygen(&desk).args(reissue).run().expect_code(0);
+    let output = rotate(&desk, &["--retire", "--with", "next.key"])
         .expect_code(0)
         .stderr;
-    assert!(!said.contains("SIGNED_WITH_IT"), "{said}");
+    assert!(!output.contains("SIGNED_WITH_IT"), "{output}");
 }
 
 #[test]
@@ -252,18 +262,18 @@ fn an_export_with_statements_is_imported_and_an_edited_one_is_not() {
         ),
     );
     let _ = import("edited.jsonl").expect_failure(3);
-    let said = import("all.jsonl").expect_code(0);
-    assert!(said.stdout.contains("entered 4"), "{}", said.stdout);
+    let output = import("all.jsonl").expect_code(0);
+    assert!(output.stdout.contains("recorded 4"), "{}", output.stdout);
 }
 
-/// A line of the drill: what is called, and what it must end with and say.
+/// Command of the guide, with its expected exit code and output.
 struct Step {
     words: Vec<String>,
     code: i32,
-    says: String,
+    expected: String,
 }
 
-fn drill() -> Vec<Step> {
+fn guide_steps() -> Vec<Step> {
     let path = programs::workspace().join("docs/rotation.md");
     let text = fs::read_to_string(path).unwrap();
     let programs = ["keygen ", "license ", "cat "];
@@ -271,18 +281,18 @@ fn drill() -> Vec<Step> {
     let lines = lines.filter(|line| programs.iter().any(|program| line.starts_with(program)));
     let step = |line: &str| {
         let expected = line.split_once(" # ").map_or("0", |(_, expected)| expected);
-        let (code, says) = expected.split_once(": ").unwrap_or((expected, ""));
+        let (code, expected) = expected.split_once(": ").unwrap_or((expected, ""));
         Step {
             words: words(line),
             code: code.parse().unwrap(),
-            says: says.to_owned(),
+            expected: expected.to_owned(),
         }
     };
     lines.map(step).collect()
 }
 
-/// Vendor and customer sit at one machine here.
-fn walk(machine: &Scratch, step: &Step) {
+/// Runs a step. Vendor and customer share one machine.
+fn run_step(machine: &Scratch, step: &Step) {
     let words: Vec<&str> = step.words.iter().map(String::as_str).collect();
     let (program, args) = words.split_first().unwrap();
     if *program == "cat" {
@@ -291,7 +301,7 @@ fn walk(machine: &Scratch, step: &Step) {
         machine.write(file[1], text);
         return;
     }
-    // Keys are quick to make and open to all here.
+    // Small keys without a passphrase make the test fast.
     let quick: &[&str] = match args[0] {
         "new-key" => &["--bits", "2048", "--no-passphrase"],
         _ => &[],
@@ -300,22 +310,22 @@ fn walk(machine: &Scratch, step: &Step) {
         "keygen" => Run::keygen(machine),
         _ => Run::license(machine),
     };
-    let said = run.args(args).args(quick).run().expect_code(step.code);
+    let output = run.args(args).args(quick).run().expect_code(step.code);
     assert!(
-        said.said().contains(&step.says),
+        output.said().contains(&step.expected),
         "{}: {}",
         words.join(" "),
-        said.said()
+        output.said()
     );
 }
 
 #[test]
-fn the_drill_goes_as_the_guide_says() {
+fn the_commands_of_the_rotation_guide_work() {
     let machine = Scratch::new();
-    let drill = drill();
-    assert!(drill.len() >= 30, "{}", drill.len());
-    for step in &drill {
-        // The last chapter's key is new.
+    let steps = guide_steps();
+    assert!(steps.len() >= 30, "{}", steps.len());
+    for step in &steps {
+        // The last chapter uses a new key.
         if step.words.contains(&"later.jwk".to_owned()) && !machine.file("later.jwk").exists() {
             for line in [
                 "keygen new-key --out later.key",
@@ -324,12 +334,12 @@ fn the_drill_goes_as_the_guide_says() {
                 let step = Step {
                     words: words(line),
                     code: 0,
-                    says: String::new(),
+                    expected: String::new(),
                 };
-                walk(&machine, &step);
+                run_step(&machine, &step);
             }
         }
-        walk(&machine, step);
+        run_step(&machine, step);
     }
     for file in ["introduce-later.lic", "retire-next.lic"] {
         let install = Run::license(&machine)
@@ -349,10 +359,10 @@ fn the_drill_goes_as_the_guide_says() {
         .iter()
         .find(|check| check["check"] == "trust")
         .unwrap();
-    let said = trust["message"].as_str().unwrap();
+    let output = trust["message"].as_str().unwrap();
     assert!(
-        said.contains("of trust.jwks") && said.contains("introduced by"),
-        "{said}"
+        output.contains("of trust.jwks") && output.contains("introduced by"),
+        "{output}"
     );
-    assert!(said.contains("retired: "), "{said}");
+    assert!(output.contains("retired: "), "{output}");
 }

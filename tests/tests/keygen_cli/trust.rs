@@ -6,7 +6,7 @@ fn trust(desk: &Scratch, args: &[&str]) -> Outcome {
     Run::keygen(desk).arg("trust").args(args).run()
 }
 
-/// A desk with the public key as PEM and as JWK.
+/// Returns a directory with the public key as PEM and as JWK.
 fn desk() -> Scratch {
     let (desk, vendor) = (Scratch::new(), Vendor::shared());
     desk.write("vendor.pem", &vendor.public);
@@ -14,7 +14,7 @@ fn desk() -> Scratch {
     desk
 }
 
-/// A public key that must not be trusted, or is none.
+/// Returns the path of a fixture of an untrustworthy or invalid key.
 fn fixture(name: &str) -> String {
     let path = programs::workspace()
         .join("fixtures")
@@ -24,7 +24,7 @@ fn fixture(name: &str) -> String {
 }
 
 #[test]
-fn pem_jwk_and_sets_are_bundled_into_one_set() {
+fn pem_jwk_and_sets_are_combined_into_one_set() {
     let desk = desk();
     let spare = Vendor::with_key("2048", "PS256");
     desk.write("spare.jwks", &spare.trust);
@@ -39,7 +39,7 @@ fn pem_jwk_and_sets_are_bundled_into_one_set() {
 }
 
 #[test]
-fn a_key_given_twice_is_in_the_set_once() {
+fn a_duplicate_key_is_in_the_set_once() {
     let jwks = trust(&desk(), &["vendor.pem", "vendor.jwk", "vendor.pem"])
         .expect_code(0)
         .json();
@@ -66,7 +66,7 @@ fn standard_input_is_read() {
 }
 
 #[test]
-fn what_must_not_be_trusted_is_refused_and_nothing_is_written() {
+fn an_untrustworthy_key_is_refused_and_nothing_is_written() {
     let desk = desk();
     desk.write_private("vendor.key", &Vendor::shared().key);
     let pem = &Vendor::shared().public;
@@ -95,7 +95,7 @@ fn what_must_not_be_trusted_is_refused_and_nothing_is_written() {
 }
 
 #[test]
-fn a_license_in_place_of_a_key_is_called_so() {
+fn a_license_instead_of_a_key_is_named_in_the_error() {
     let desk = desk();
     desk.write(
         "acme.lic",
@@ -108,7 +108,7 @@ fn a_license_in_place_of_a_key_is_called_so() {
 }
 
 #[test]
-fn nothing_is_overwritten_without_force_and_a_missing_file_is_named() {
+fn an_existing_file_is_replaced_only_with_force_and_a_missing_file_is_named() {
     let desk = desk();
     desk.write("trust.jwks", "precious");
     trust(&desk, &["vendor.pem", "--out", "trust.jwks"]).expect_failure(2);
@@ -121,10 +121,10 @@ fn nothing_is_overwritten_without_force_and_a_missing_file_is_named() {
 }
 
 #[test]
-fn it_is_said_how_many_keys_there_are() {
+fn the_number_of_keys_is_printed() {
     let desk = desk();
-    let told = trust(&desk, &["vendor.pem", "--out", "trust.jwks"]).expect_code(0);
-    assert_eq!(told.stdout, "");
-    assert!(told.stderr.contains("1 key"), "{}", told.stderr);
-    assert!(!told.stderr.contains("1 keys"), "{}", told.stderr);
+    let report = trust(&desk, &["vendor.pem", "--out", "trust.jwks"]).expect_code(0);
+    assert_eq!(report.stdout, "");
+    assert!(report.stderr.contains("1 key"), "{}", report.stderr);
+    assert!(!report.stderr.contains("1 keys"), "{}", report.stderr);
 }

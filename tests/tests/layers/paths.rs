@@ -26,7 +26,7 @@ fn collect(tokens: TokenStream, module: Option<&[String]>, paths: &mut Vec<Vec<S
     while let Some(token) = tokens.get(position) {
         match token {
             TokenTree::Group(group) => collect(group.stream(), module, paths),
-            // `pub(super)` and the receiver `self` are no paths.
+            // `pub(super)` and the receiver `self` are not paths.
             TokenTree::Ident(first) if is_separator(&tokens, position + 1) => {
                 let start = match first.to_string().as_str() {
                     "crate" => Some(Vec::new()),

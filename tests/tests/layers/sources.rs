@@ -29,7 +29,7 @@ impl Sources {
     }
 
     /// Reads all Rust files below a directory.
-    pub(crate) fn of_directory(directory: &Path) -> Self {
+    pub(crate) fn from_directory(directory: &Path) -> Self {
         let mut files = BTreeMap::new();
         read_directory(directory, "", &mut files);
         Self { files }

@@ -1,9 +1,9 @@
-//! Finding a license by whatever is known of it.
+//! `keygen ledger find`, `show` and `resend`.
 
 use super::*;
 
 fn filled() -> (Scratch, Value, Value) {
-    let desk = desk();
+    let vendor = vendor();
     let terms = [
         "--customer",
         "Zenith Ltd",
@@ -14,15 +14,15 @@ fn filled() -> (Scratch, Value, Value) {
         "--seats",
         "50",
     ];
-    let one = issue(&desk, "1.lic", &terms);
-    issue(&desk, "2.lic", &["--customer", "Other Inc"]);
-    let key = enterprise_key(&desk, "acme.key");
-    (desk, one, key)
+    let one = issue(&vendor, "1.lic", &terms);
+    issue(&vendor, "2.lic", &["--customer", "Other Inc"]);
+    let key = enterprise_key(&vendor, "acme.key");
+    (vendor, one, key)
 }
 
 #[test]
-fn it_is_found_by_any_part_of_any_name() {
-    let (desk, one, key) = filled();
+fn a_license_is_found_by_any_part_of_an_id_key_or_name() {
+    let (vendor, one, key) = filled();
     let id = text(&one["license_id"]);
     let (standard, short) = (text(&one["key"]), text(&one["short_key"]));
     let padded = format!("  {standard}  ");
@@ -40,83 +40,87 @@ fn it_is_found_by_any_part_of_any_name() {
         "zenith",
         "ZENITHLTD",
     ] {
-        assert_eq!(customers(&desk, &["find", name]), ["Zenith Ltd"], "{name}");
+        assert_eq!(
+            customers(&vendor, &["find", name]),
+            ["Zenith Ltd"],
+            "{name}"
+        );
     }
-    let full = desk.read("acme.key");
+    let full = vendor.read("acme.key");
     let short = text(&key["short_key"]);
     for name in [
         full.trim(),
         full[full.len() - 40..].trim_matches('-'),
         short,
     ] {
-        let found = licenses(&desk, &["find", name]);
+        let found = licenses(&vendor, &["find", name]);
         assert_eq!(found.len(), 1, "{name}");
         assert_eq!(found[0]["short_key"], short);
     }
     assert_eq!(
-        licenses(&desk, &["find", Vendor::shared().kid.trim_matches('-')]).len(),
+        licenses(&vendor, &["find", Vendor::shared().kid.trim_matches('-')]).len(),
         3
     );
-    assert_eq!(licenses(&desk, &["find", "nobody"]).len(), 0);
-    assert_eq!(licenses(&desk, &["find", "%"]).len(), 0);
+    assert_eq!(licenses(&vendor, &["find", "unknown"]).len(), 0);
+    assert_eq!(licenses(&vendor, &["find", "%"]).len(), 0);
 }
 
-/// What fingers do to a key.
-fn slips(key: &str) -> Vec<String> {
+/// Returns variants of a key with one typing error each.
+fn variants_with_typing_errors(key: &str) -> Vec<String> {
     let letters: Vec<char> = key.chars().collect();
     let other = |letter: char| if letter == 'X' { 'Y' } else { 'X' };
-    let mut slips = Vec::new();
+    let mut variants = Vec::new();
     for at in 0..letters.len() {
         let mut wrong = letters.clone();
         wrong[at] = other(wrong[at]);
-        slips.push(wrong.clone());
+        variants.push(wrong.clone());
         wrong.remove(at);
-        slips.push(wrong.clone());
+        variants.push(wrong.clone());
         wrong.insert(at, letters[at]);
         wrong.insert(at, 'X');
-        slips.push(wrong);
+        variants.push(wrong);
         if at > 0 {
             let mut swapped = letters.clone();
             swapped.swap(at - 1, at);
-            slips.push(swapped);
+            variants.push(swapped);
         }
     }
-    slips.into_iter().map(String::from_iter).collect()
+    variants.into_iter().map(String::from_iter).collect()
 }
 
 #[test]
-fn it_is_found_by_a_key_with_a_typing_error() {
-    let (desk, one, key) = filled();
-    // Every one would take long: a spread of them.
+fn a_license_is_found_by_a_key_with_a_typing_error() {
+    let (vendor, one, key) = filled();
+    // A sample, because all variants would take long.
     for (name, id) in [
         (&one["key"], &one["license_id"]),
         (&one["short_key"], &one["license_id"]),
         (&key["short_key"], &key["short_key"]),
         (&one["license_id"], &one["license_id"]),
     ] {
-        for slip in slips(text(name)).iter().step_by(7) {
-            let found = licenses(&desk, &["find", slip]);
+        for variant in variants_with_typing_errors(text(name)).iter().step_by(7) {
+            let found = licenses(&vendor, &["find", variant]);
             let found = found.iter().any(|license| license["license_id"] == *id);
-            assert!(found, "{name} by {slip}");
+            assert!(found, "{name} by {variant}");
         }
     }
 }
 
 #[test]
-fn who_finds_something_only_near_is_told_so() {
-    let (desk, one, _) = filled();
+fn an_inexact_match_is_reported() {
+    let (vendor, one, _) = filled();
     let key = text(&one["key"]);
     let wrong = license_tests::vendor::changed_at(key, key.len() - 1);
-    let found = keygen(&desk, &["ledger", "find", &wrong]).expect_code(0);
+    let found = keygen(&vendor, &["ledger", "find", &wrong]).expect_code(0);
     assert!(found.stderr.contains("typing error"), "{}", found.stderr);
-    let exact = keygen(&desk, &["ledger", "find", key]).expect_code(0);
+    let exact = keygen(&vendor, &["ledger", "find", key]).expect_code(0);
     assert_eq!(exact.stderr, "");
 }
 
 #[test]
-fn all_that_was_entered_is_shown_by_id_or_key() {
-    let (desk, one, key) = filled();
-    let full = desk.read("acme.key");
+fn entries_are_shown_by_id_or_key() {
+    let (vendor, one, key) = filled();
+    let full = vendor.read("acme.key");
     for (name, subject) in [
         (&one["license_id"], &one["license_id"]),
         (&one["key"], &one["license_id"]),
@@ -125,50 +129,50 @@ fn all_that_was_entered_is_shown_by_id_or_key() {
         (&json!(full.trim()), &key["short_key"]),
         (&json!(Vendor::shared().kid), &json!(Vendor::shared().kid)),
     ] {
-        // An id may begin with a hyphen.
+        // An id may start with a hyphen.
         let show = ["ledger", "show", "--json", "--", text(name)];
-        let shown = keygen(&desk, &show).expect_code(0).json();
+        let shown = keygen(&vendor, &show).expect_code(0).json();
         assert_eq!(&shown["subject"], subject);
         assert_eq!(shown["entries"].as_array().unwrap().len(), 1);
     }
-    let said = keygen(&desk, &["ledger", "show", text(&one["key"])]).expect_code(0);
-    assert!(said.stdout.contains("Zenith Ltd"), "{}", said.stdout);
-    let code = keygen(&desk, &["ledger", "show", "nobody", "--json"]).expect_json_failure(2);
+    let output = keygen(&vendor, &["ledger", "show", text(&one["key"])]).expect_code(0);
+    assert!(output.stdout.contains("Zenith Ltd"), "{}", output.stdout);
+    let code = keygen(&vendor, &["ledger", "show", "unknown", "--json"]).expect_json_failure(2);
     assert_eq!(code, "NOT_FOUND");
 }
 
 #[test]
-fn who_has_lost_a_license_gets_the_same_file_again() {
-    let desk = desk();
-    let one = issue(&desk, "1.lic", &["--customer", "ACME"]);
-    let key = enterprise_key(&desk, "acme.key");
-    let entries = || told(&desk, &["ledger", "stats"])["entries"].clone();
+fn resend_delivers_the_same_file_again() {
+    let vendor = vendor();
+    let one = issue(&vendor, "1.lic", &["--customer", "ACME"]);
+    let key = enterprise_key(&vendor, "acme.key");
+    let entries = || keygen_json(&vendor, &["ledger", "stats"])["entries"].clone();
     let before = entries();
     for (id, file) in [
         (text(&one["license_id"]), "1.lic"),
         (text(&one["key"]), "1.lic"),
         (text(&key["short_key"]), "acme.key"),
     ] {
-        let resent = keygen(&desk, &["ledger", "resend", id]).expect_code(0);
-        assert_eq!(resent.stdout, desk.read(file), "{id}");
+        let resent = keygen(&vendor, &["ledger", "resend", id]).expect_code(0);
+        assert_eq!(resent.stdout, vendor.read(file), "{id}");
     }
     let id = text(&one["license_id"]);
     let resend = ["ledger", "resend", id, "--out", "again.lic"];
-    let _ = keygen(&desk, &resend).expect_code(0);
-    assert_eq!(desk.read("again.lic"), desk.read("1.lic"));
+    let _ = keygen(&vendor, &resend).expect_code(0);
+    assert_eq!(vendor.read("again.lic"), vendor.read("1.lic"));
     assert_eq!(
-        keygen(&desk, &[&resend[..], &["--json"]].concat()).expect_json_failure(2),
+        keygen(&vendor, &[&resend[..], &["--json"]].concat()).expect_json_failure(2),
         "EXISTS"
     );
-    let _ = keygen(&desk, &["revoke", id, "--reason", "fraud"]).expect_code(0);
-    let warned = keygen(&desk, &["ledger", "resend", id]).expect_code(0);
+    let _ = keygen(&vendor, &["revoke", id, "--reason", "fraud"]).expect_code(0);
+    let warned = keygen(&vendor, &["ledger", "resend", id]).expect_code(0);
     assert!(
         warned.stderr.starts_with("warning: REVOKED: "),
         "{warned:?}"
     );
     let kid = &Vendor::shared().kid;
     assert_eq!(
-        keygen(&desk, &["ledger", "resend", kid, "--json"]).expect_json_failure(2),
+        keygen(&vendor, &["ledger", "resend", kid, "--json"]).expect_json_failure(2),
         "NOT_FOUND"
     );
     assert_eq!(before["license"], entries()["license"]);

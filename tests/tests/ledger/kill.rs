@@ -1,4 +1,5 @@
-//! `kill -9` at any moment of minting: every license that is there is entered, and every one that is entered is there.
+//! `kill -9` at any moment of issuing: every delivered license is recorded, and every recorded
+//! license is delivered.
 #![cfg(unix)]
 
 use std::collections::BTreeSet;
@@ -10,21 +11,21 @@ use super::*;
 
 const KILLS: u32 = 150;
 
-fn start(desk: &Scratch, out: &str, force: bool) -> Child {
-    let order = ["--tier", "pro", "--customer", "ACME Ltd", "--perpetual"];
-    Run::keygen(desk)
+fn start(vendor: &Scratch, out: &str, force: bool) -> Child {
+    let options = ["--tier", "pro", "--customer", "ACME Ltd", "--perpetual"];
+    Run::keygen(vendor)
         .args(["issue", "--key", "vendor.key", "--out", out])
-        .args(order)
+        .args(options)
         .args(force.then_some("--force"))
         .start()
 }
 
-/// How long it takes, the longest of some.
-fn duration(desk: &Scratch) -> Duration {
+/// Returns the longest duration of five runs.
+fn duration(vendor: &Scratch) -> Duration {
     let time = |run| {
         let started = Instant::now();
         assert!(
-            start(desk, &format!("warm-{run}.lic"), false)
+            start(vendor, &format!("warm-{run}.lic"), false)
                 .wait()
                 .unwrap()
                 .success()
@@ -34,20 +35,21 @@ fn duration(desk: &Scratch) -> Duration {
     (0..5).map(time).max().unwrap()
 }
 
-/// Spread evenly over the time that it takes and a little more, in an order without a pattern.
+/// Returns a moment within 1.2 times the duration. The moments are spread evenly, in a scattered
+/// order.
 fn moment(kill: u32, duration: Duration) -> Duration {
     duration * (kill.wrapping_mul(2_654_435_761) % 1200) / 1000
 }
 
-/// The tokens of the licenses that have a file, none of which is passing or half written.
-fn files(desk: &Scratch) -> BTreeSet<String> {
-    let names = fs::read_dir(desk.path()).unwrap();
+/// Returns the tokens of the license files. Fails if a staging file exists.
+fn files(vendor: &Scratch) -> BTreeSet<String> {
+    let names = fs::read_dir(vendor.path()).unwrap();
     let names: Vec<_> = names
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .collect();
     assert!(!names.iter().any(|name| name.starts_with('.')), "{names:?}");
     let licenses = names.iter().filter(|name| name.ends_with(".lic"));
-    licenses.map(|name| token(&desk.read(name))).collect()
+    licenses.map(|name| token(&vendor.read(name))).collect()
 }
 
 fn token(file: &str) -> String {
@@ -56,8 +58,8 @@ fn token(file: &str) -> String {
         .collect()
 }
 
-fn entered(desk: &Scratch) -> BTreeSet<String> {
-    let entries = export(desk).into_iter();
+fn recorded(vendor: &Scratch) -> BTreeSet<String> {
+    let entries = export(vendor).into_iter();
     let licenses = entries.filter(|entry| entry["kind"] == "license");
     licenses
         .map(|entry| text(&entry["artefact"]).to_owned())
@@ -65,115 +67,118 @@ fn entered(desk: &Scratch) -> BTreeSet<String> {
 }
 
 #[test]
-fn the_next_run_finds_entered_what_has_a_file_and_nothing_else() {
-    let desk = desk();
-    let duration = duration(&desk);
-    let (mut there, mut not, mut passing) = (0, 0, 0);
+fn the_next_run_finds_exactly_the_delivered_licenses_recorded() {
+    let vendor = vendor();
+    let duration = duration(&vendor);
+    let (mut delivered, mut missing, mut staging) = (0, 0, 0);
     for kill in 0..KILLS {
         let name = format!("{kill}.lic");
-        let mut child = start(&desk, &name, false);
+        let mut child = start(&vendor, &name, false);
         std::thread::sleep(moment(kill, duration));
-        // SIGKILL. It may have ended already.
+        // SIGKILL. The process may have ended before.
         let _ = child.kill();
         let _ = child.wait().unwrap();
-        let names = fs::read_dir(desk.path())
+        let names = fs::read_dir(vendor.path())
             .unwrap()
             .map(|name| name.unwrap().file_name());
-        passing += names
+        staging += names
             .filter(|name| name.to_str().unwrap().starts_with('.'))
             .count();
-        // The next run is one that mints, or one that looks.
+        // The next run issues a license, or only reads.
         if kill % 2 == 0 {
-            issue(&desk, &format!("next-{kill}.lic"), &[]);
+            issue(&vendor, &format!("next-{kill}.lic"), &[]);
         }
-        let entered = entered(&desk);
-        assert_eq!(files(&desk), entered, "kill {kill}");
-        match desk.file(&name).exists() {
-            true => there += 1,
-            false => not += 1,
+        let recorded = recorded(&vendor);
+        assert_eq!(files(&vendor), recorded, "kill {kill}");
+        if vendor.file(&name).exists() {
+            delivered += 1;
+        } else {
+            missing += 1;
         }
     }
-    whole(&desk);
+    verified_chain(&vendor);
     println!(
-        "{KILLS} kills of `keygen issue`: {there} licenses were there, {not} were not, {passing} had left a passing file"
+        "{KILLS} kills of `keygen issue`: {delivered} delivered, {missing} not delivered, \
+         {staging} staging files left"
     );
-    assert!(not > 0, "none was killed in time");
+    assert!(missing > 0, "no process was killed in time");
 }
 
 #[test]
-fn a_file_that_is_replaced_holds_what_was_entered_last() {
-    let desk = desk();
-    let duration = duration(&desk);
+fn a_replaced_file_contains_the_license_that_was_recorded_last() {
+    let vendor = vendor();
+    let duration = duration(&vendor);
     for run in 0..5 {
-        fs::remove_file(desk.file(&format!("warm-{run}.lic"))).unwrap();
+        fs::remove_file(vendor.file(&format!("warm-{run}.lic"))).unwrap();
     }
-    issue(&desk, "acme.lic", &[]);
+    issue(&vendor, "acme.lic", &[]);
     for kill in 0..KILLS / 3 {
-        let mut child = start(&desk, "acme.lic", true);
+        let mut child = start(&vendor, "acme.lic", true);
         std::thread::sleep(moment(kill, duration));
         let _ = child.kill();
         let _ = child.wait().unwrap();
-        let last = export(&desk).pop().unwrap();
+        let last = export(&vendor).pop().unwrap();
         let file = BTreeSet::from([text(&last["artefact"]).to_owned()]);
-        assert_eq!(files(&desk), file, "kill {kill}");
+        assert_eq!(files(&vendor), file, "kill {kill}");
     }
-    whole(&desk);
+    verified_chain(&vendor);
 }
 
 #[test]
-fn what_was_printed_is_entered_and_what_is_certain_was_printed() {
-    let desk = desk();
-    let duration = duration(&desk);
-    let mut seen = BTreeSet::new();
+fn printed_licenses_are_recorded_and_confirmed_licenses_were_printed() {
+    let vendor = vendor();
+    let duration = duration(&vendor);
+    let mut printed = BTreeSet::new();
     for kill in 0..KILLS / 2 {
         let json = (kill % 2 == 0).then_some("--json");
-        let mut child = Run::keygen(&desk)
+        let mut child = Run::keygen(&vendor)
             .args(["issue", "--key", "vendor.key", "--tier", "pro"])
             .args(["--customer", "ACME Ltd", "--perpetual", "--quiet"])
             .args(json)
             .start();
         std::thread::sleep(moment(kill, duration));
         let _ = child.kill();
-        let printed = String::from_utf8(child.wait_with_output().unwrap().stdout).unwrap();
-        if !printed.is_empty() {
-            seen.insert(match json {
+        let output = String::from_utf8(child.wait_with_output().unwrap().stdout).unwrap();
+        if !output.is_empty() {
+            printed.insert(match json {
                 Some(_) => {
-                    let told: Value = serde_json::from_str(&printed).unwrap();
-                    text(&told["token"]).to_owned()
+                    let report: Value = serde_json::from_str(&output).unwrap();
+                    text(&report["token"]).to_owned()
                 }
-                None => token(&printed),
+                None => token(&output),
             });
         }
-        let entries = export(&desk).into_iter();
+        let entries = export(&vendor).into_iter();
         let entries: Vec<_> = entries
             .filter(|entry| entry["kind"] == "license" && entry["body"]["customer"] == "ACME Ltd")
             .skip(5)
             .collect();
-        let of = |is_such: &dyn Fn(&Value) -> bool| {
-            let such = entries.iter().filter(|entry| is_such(entry));
-            such.map(|entry| text(&entry["artefact"]).to_owned())
+        let tokens = |is_selected: &dyn Fn(&Value) -> bool| {
+            let selected = entries.iter().filter(|entry| is_selected(entry));
+            selected
+                .map(|entry| text(&entry["artefact"]).to_owned())
                 .collect::<BTreeSet<_>>()
         };
-        assert!(seen.is_subset(&of(&|_| true)), "kill {kill}");
+        assert!(printed.is_subset(&tokens(&|_| true)), "kill {kill}");
         assert!(
-            of(&|entry| entry["delivered"] == true).is_subset(&seen),
+            tokens(&|entry| entry["delivered"] == true).is_subset(&printed),
             "kill {kill}"
         );
     }
-    whole(&desk);
-    assert!(!seen.is_empty());
+    verified_chain(&vendor);
+    assert!(!printed.is_empty());
 }
 
 #[test]
-fn a_ledger_is_made_whenever_who_makes_it_is_killed() {
+fn a_ledger_can_be_created_after_its_first_process_was_killed() {
     for kill in 0..KILLS / 3 {
-        let desk = desk();
-        let mut child = start(&desk, "0.lic", false);
+        let vendor = vendor();
+        let mut child = start(&vendor, "0.lic", false);
         std::thread::sleep(Duration::from_micros(u64::from(kill) * 400));
         let _ = child.kill();
         let _ = child.wait().unwrap();
-        issue(&desk, "next.lic", &[]);
-        assert_eq!(files(&desk), entered(&desk), "kill {kill}");
-        whole(&desk);
+        issue(&vendor, "next.lic", &[]);
+        assert_eq!(files(&vendor), recorded(&vendor), "kill {kill}");
+        verified_chain(&vendor);
     }
 }

@@ -1,9 +1,9 @@
-//! What is listed, in which order and form; what ends soon; and how much there is.
+//! `keygen ledger list`, `expiring` and `stats`.
 
 use super::*;
 
 fn filled() -> Scratch {
-    let desk = desk();
+    let vendor = vendor();
     for (customer, terms) in [
         (
             "beta GmbH",
@@ -18,27 +18,27 @@ fn filled() -> Scratch {
         ("Later", &["--tier", "pro", "--not-before", "2097-01-01"]),
     ] {
         issue(
-            &desk,
+            &vendor,
             &format!("{customer}.lic"),
             &[terms, &["--customer", customer]].concat(),
         );
     }
-    let gone = licenses(&desk, &["list", "--customer", "gamma"]);
+    let gone = licenses(&vendor, &["list", "--customer", "gamma"]);
     let id = text(&gone[0]["license_id"]);
-    let _ = keygen(&desk, &["revoke", id, "--reason", "unpaid"]).expect_code(0);
-    desk
+    let _ = keygen(&vendor, &["revoke", id, "--reason", "unpaid"]).expect_code(0);
+    vendor
 }
 
 #[test]
-fn licenses_are_listed_by_what_they_are() {
-    let desk = filled();
+fn licenses_are_filtered() {
+    let vendor = filled();
     for (options, expected) in [
         (
             &[][..],
             &["beta GmbH", "Alpha Ltd", "Gamma", "Old", "Later"][..],
         ),
         (&["--customer", "LTD"], &["Alpha Ltd"]),
-        (&["--customer", "nobody"], &[]),
+        (&["--customer", "unknown"], &[]),
         (&["--tier", "pro"], &["Alpha Ltd", "Gamma", "Later"]),
         (&["--product", "coditect", "--tier", "TEAM"], &["beta GmbH"]),
         (&["--product", "OTHER"], &[]),
@@ -50,18 +50,18 @@ fn licenses_are_listed_by_what_they_are() {
         (&["--tier", "pro", "--status", "active"], &["Alpha Ltd"]),
     ] {
         assert_eq!(
-            customers(&desk, &[&["list"], options].concat()),
+            customers(&vendor, &[&["list"], options].concat()),
             expected,
             "{options:?}"
         );
     }
-    let _ = keygen(&desk, &["ledger", "list", "--status", "lost"]).expect_failure(2);
-    let _ = keygen(&desk, &["ledger", "list", "--sort", "color"]).expect_failure(2);
+    let _ = keygen(&vendor, &["ledger", "list", "--status", "lost"]).expect_failure(2);
+    let _ = keygen(&vendor, &["ledger", "list", "--sort", "color"]).expect_failure(2);
 }
 
 #[test]
-fn licenses_are_listed_in_every_order() {
-    let desk = filled();
+fn licenses_are_sorted_in_every_order() {
+    let vendor = filled();
     for (options, expected) in [
         (
             &["--sort", "entered"][..],
@@ -81,20 +81,20 @@ fn licenses_are_listed_in_every_order() {
         ),
     ] {
         let list = [&["list"], options].concat();
-        assert_eq!(customers(&desk, &list), expected, "{options:?}");
+        assert_eq!(customers(&vendor, &list), expected, "{options:?}");
         let reversed: Vec<_> = expected.iter().rev().copied().collect();
         let reverse = [&list[..], &["--reverse"]].concat();
-        assert_eq!(customers(&desk, &reverse), reversed, "{options:?}");
+        assert_eq!(customers(&vendor, &reverse), reversed, "{options:?}");
         let limited = [&list[..], &["--limit", "2"]].concat();
-        assert_eq!(customers(&desk, &limited), expected[..2], "{options:?}");
+        assert_eq!(customers(&vendor, &limited), expected[..2], "{options:?}");
     }
 }
 
 #[test]
-fn json_tells_all_there_is_to_know() {
-    let desk = desk();
-    let issued = issue(&desk, "acme.lic", &["--expires", "2098-12-31"]);
-    let license = &licenses(&desk, &["list"])[0];
+fn json_contains_all_members() {
+    let vendor = vendor();
+    let issued = issue(&vendor, "acme.lic", &["--expires", "2098-12-31"]);
+    let license = &licenses(&vendor, &["list"])[0];
     let members: Vec<_> = license
         .as_object()
         .unwrap()
@@ -131,14 +131,14 @@ fn json_tells_all_there_is_to_know() {
     assert_eq!(members, expected);
     assert_eq!(license["license_id"], issued["license_id"]);
     assert_eq!(license["seq"], 2);
-    let none = told(&desk, &["ledger", "list", "--customer", "nobody"]);
+    let none = keygen_json(&vendor, &["ledger", "list", "--customer", "unknown"]);
     assert_eq!(none, json!({ "licenses": [], "count": 0 }));
 }
 
 #[test]
-fn people_get_a_table() {
-    let desk = filled();
-    let table = keygen(&desk, &["ledger", "list"]).expect_code(0).stdout;
+fn text_output_is_a_table() {
+    let vendor = filled();
+    let table = keygen(&vendor, &["ledger", "list"]).expect_code(0).stdout;
     assert_eq!(table.lines().count(), 6);
     assert!(table.starts_with("LICENSE "), "{table}");
     for word in [
@@ -152,7 +152,7 @@ fn people_get_a_table() {
     ] {
         assert!(table.contains(word), "{word} in {table}");
     }
-    let none = keygen(&desk, &["ledger", "list", "--customer", "nobody"]).expect_code(0);
+    let none = keygen(&vendor, &["ledger", "list", "--customer", "unknown"]).expect_code(0);
     assert_eq!(
         (none.stdout.as_str(), none.stderr.as_str()),
         ("", "no such license\n")
@@ -160,8 +160,8 @@ fn people_get_a_table() {
 }
 
 #[test]
-fn comma_separated_values_are_quoted_where_they_must_be() {
-    let desk = desk();
+fn csv_values_are_quoted_and_escaped_where_necessary() {
+    let vendor = vendor();
     let names = [
         "plain",
         "A, B",
@@ -175,12 +175,12 @@ fn comma_separated_values_are_quoted_where_they_must_be() {
     ];
     for (number, name) in names.iter().enumerate() {
         issue(
-            &desk,
+            &vendor,
             &format!("{number}.lic"),
             &[&format!("--customer={name}")],
         );
     }
-    let csv = keygen(&desk, &["ledger", "list", "--csv"])
+    let csv = keygen(&vendor, &["ledger", "list", "--csv"])
         .expect_code(0)
         .stdout;
     let header = "license_id,status,product,tier,customer,company,seats,key,short_key,issued_at,expires_at,kid,recorded_at\r\n";
@@ -199,27 +199,27 @@ fn comma_separated_values_are_quoted_where_they_must_be() {
         assert!(csv.contains(cell), "{cell} in {csv}");
     }
     assert_eq!(csv.matches("\r\n").count(), names.len());
-    let none = keygen(&desk, &["ledger", "list", "--csv", "--tier", "free"]);
+    let none = keygen(&vendor, &["ledger", "list", "--csv", "--tier", "free"]);
     assert_eq!(none.expect_code(0).stdout, header.replace("\r\n", "\n"));
 }
 
 #[test]
-fn what_a_customer_is_called_can_not_forge_the_table() {
-    let desk = desk();
-    let license = issue(&desk, "1.lic", &["--customer", "a\u{1b}[2Jb\nLICENSE"]);
-    let table = keygen(&desk, &["ledger", "list"]).expect_code(0).stdout;
-    let shown = keygen(&desk, &["ledger", "show", text(&license["license_id"])]);
-    for said in [table, shown.expect_code(0).stdout] {
+fn the_name_of_a_customer_cannot_forge_the_table() {
+    let vendor = vendor();
+    let license = issue(&vendor, "1.lic", &["--customer", "a\u{1b}[2Jb\nLICENSE"]);
+    let table = keygen(&vendor, &["ledger", "list"]).expect_code(0).stdout;
+    let shown = keygen(&vendor, &["ledger", "show", text(&license["license_id"])]);
+    for output in [table, shown.expect_code(0).stdout] {
         assert!(
-            !said.contains('\u{1b}') && !said.contains("\nLICENSE\n"),
-            "{said}"
+            !output.contains('\u{1b}') && !output.contains("\nLICENSE\n"),
+            "{output}"
         );
     }
 }
 
 #[test]
-fn what_ends_soon_is_listed_by_its_end_and_what_does_not_hold_is_not() {
-    let desk = desk();
+fn expiring_lists_valid_licenses_by_their_end() {
+    let vendor = vendor();
     for (customer, days) in [
         ("in 40", "40"),
         ("in 20", "20"),
@@ -227,55 +227,55 @@ fn what_ends_soon_is_listed_by_its_end_and_what_does_not_hold_is_not() {
         ("gone", "5"),
     ] {
         issue(
-            &desk,
+            &vendor,
             &format!("{customer}.lic"),
             &["--customer", customer, "--days", days],
         );
     }
-    issue(&desk, "never.lic", &["--customer", "never"]);
+    issue(&vendor, "never.lic", &["--customer", "never"]);
     issue(
-        &desk,
+        &vendor,
         "ended.lic",
         &words("--customer ended --issued-at 2020-01-01 --days 1"),
     );
-    let gone = licenses(&desk, &["list", "--customer", "gone"]);
+    let gone = licenses(&vendor, &["list", "--customer", "gone"]);
     let revoke = ["revoke", text(&gone[0]["license_id"]), "--reason", "unpaid"];
-    let _ = keygen(&desk, &revoke).expect_code(0);
+    let _ = keygen(&vendor, &revoke).expect_code(0);
     for (within, expected) in [
         (&[][..], &["in 3", "in 20"][..]),
         (&["--within", "30d"], &["in 3", "in 20"]),
         (&["--within", "60d"], &["in 3", "in 20", "in 40"]),
         (&["--within", "120h"], &["in 3"]),
         (&["--within", "0d"], &[]),
-        // More than any date.
+        // A period that exceeds all dates.
         (&["--within", "4294967295d"], &["in 3", "in 20", "in 40"]),
     ] {
         assert_eq!(
-            customers(&desk, &[&["expiring"], within].concat()),
+            customers(&vendor, &[&["expiring"], within].concat()),
             expected,
             "{within:?}"
         );
     }
     for wrong in ["30", "d", "-1d", "30m", "1.5d", "", "é"] {
-        let _ = keygen(&desk, &["ledger", "expiring", "--within", wrong]).expect_failure(2);
+        let _ = keygen(&vendor, &["ledger", "expiring", "--within", wrong]).expect_failure(2);
     }
-    let csv = keygen(&desk, &["ledger", "expiring", "--csv"])
+    let csv = keygen(&vendor, &["ledger", "expiring", "--csv"])
         .expect_code(0)
         .stdout;
     assert_eq!(csv.lines().count(), 3);
 }
 
 #[test]
-fn stats_count_what_there_is() {
-    let desk = filled();
-    enterprise_key(&desk, "acme.key");
-    let told = told(&desk, &["ledger", "stats"]);
+fn stats_count_entries_licenses_customers_and_seats() {
+    let vendor = filled();
+    enterprise_key(&vendor, "acme.key");
+    let report = keygen_json(&vendor, &["ledger", "stats"]);
     assert_eq!(
-        told["entries"],
+        report["entries"],
         json!({ "enterprise_key": 1, "license": 5, "revocation": 1, "signing_key": 1 })
     );
     let count = |tier: &str, status: &str| {
-        let licenses = told["licenses"].as_array().unwrap().iter();
+        let licenses = report["licenses"].as_array().unwrap().iter();
         let found = licenses.filter(|row| row["tier"] == tier && row["status"] == status);
         found.map(|row| row["count"].as_u64().unwrap()).sum::<u64>()
     };
@@ -284,14 +284,14 @@ fn stats_count_what_there_is() {
     assert_eq!(count("PRO", "future"), 1);
     assert_eq!(count("FREE", "expired"), 1);
     assert_eq!(count("ENT", "active"), 1);
-    assert_eq!(told["customers"], 6);
+    assert_eq!(report["customers"], 6);
     let seats = |license: &Value| match text(&license["status"]) {
         "active" => license["seats"].as_u64().unwrap_or(0),
         _ => 0,
     };
-    let expected: u64 = licenses(&desk, &["list"]).iter().map(seats).sum();
+    let expected: u64 = licenses(&vendor, &["list"]).iter().map(seats).sum();
     assert!(expected >= 110);
-    assert_eq!(told["active_seats"], expected);
-    let said = keygen(&desk, &["ledger", "stats"]).expect_code(0).stdout;
-    assert!(said.contains("6  customers"), "{said}");
+    assert_eq!(report["active_seats"], expected);
+    let output = keygen(&vendor, &["ledger", "stats"]).expect_code(0).stdout;
+    assert!(output.contains("6  customers"), "{output}");
 }

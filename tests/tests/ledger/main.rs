@@ -1,4 +1,4 @@
-//! The ledger: what `keygen` enters, what it tells of it, and what becomes of it when somebody tampers, dies or comes at the same time.
+//! The ledger: entries, queries, verification, crashes and concurrent processes.
 #![allow(
     clippy::expect_used,
     clippy::unwrap_used,
@@ -9,16 +9,16 @@
 
 mod activations;
 mod backup;
+mod concurrency;
 mod damaged;
-mod entered;
+mod entries;
 mod find;
 mod import;
 mod kill;
 mod list;
-mod place;
+mod location;
 mod revoke;
-mod tamper;
-mod together;
+mod tampering;
 
 use std::path::PathBuf;
 
@@ -26,57 +26,57 @@ use license_tests::{Outcome, Run, Scratch, Vendor, keygen, words};
 use rusqlite::Connection;
 use serde_json::{Value, json};
 
-/// A desk of the vendor's, with the public keys too.
-fn desk() -> Scratch {
-    let desk = Vendor::shared().desk();
-    desk.write("trust.jwks", &Vendor::shared().trust);
-    desk
+/// Creates the machine of a vendor, with the trusted public keys.
+fn vendor() -> Scratch {
+    let vendor = Vendor::shared().desk();
+    vendor.write("trust.jwks", &Vendor::shared().trust);
+    vendor
 }
 
-/// `keygen` at a desk.
-/// The object that it prints.
+/// Runs `keygen` with `--json` and returns the object that it prints.
 #[track_caller]
-fn told(desk: &Scratch, args: &[&str]) -> Value {
+fn keygen_json(vendor: &Scratch, args: &[&str]) -> Value {
     let args = [args, &["--json"]].concat();
-    keygen(desk, &args).expect_code(0).json()
+    keygen(vendor, &args).expect_code(0).json()
 }
 
-/// Issues a license into a file, for PRO and `ACME Ltd` for ever unless `terms` say otherwise, and returns what is told of it.
+/// Issues a license into a file and returns the report. The license is a perpetual PRO license for
+/// `ACME Ltd`, unless `options` override it.
 #[track_caller]
-fn issue(desk: &Scratch, out: &str, terms: &[&str]) -> Value {
+fn issue(vendor: &Scratch, out: &str, options: &[&str]) -> Value {
     let mut args = vec!["issue", "--key", "vendor.key", "--out", out];
-    for usual in [["--tier", "pro"], ["--customer", "ACME Ltd"]] {
-        if !terms.iter().any(|term| term.starts_with(usual[0])) {
-            args.extend(usual);
+    for default in [["--tier", "pro"], ["--customer", "ACME Ltd"]] {
+        if !options.iter().any(|option| option.starts_with(default[0])) {
+            args.extend(default);
         }
     }
-    if !terms.contains(&"--expires") && !terms.contains(&"--days") {
+    if !options.contains(&"--expires") && !options.contains(&"--days") {
         args.push("--perpetual");
     }
-    args.extend(terms);
-    told(desk, &args)
+    args.extend(options);
+    keygen_json(vendor, &args)
 }
 
 #[track_caller]
-fn enterprise_key(desk: &Scratch, out: &str) -> Value {
+fn enterprise_key(vendor: &Scratch, out: &str) -> Value {
     let terms = ["--company", "ACME", "--seats", "100", "--perpetual"];
     let args = ["enterprise-key", "--key", "vendor.key", "--out", out];
-    told(desk, &[&args[..], &terms].concat())
+    keygen_json(vendor, &[&args[..], &terms].concat())
 }
 
-/// Where the ledger is by default.
-fn database(desk: &Scratch) -> PathBuf {
-    desk.home().join(".local/share/keygen/ledger.db")
+/// Returns the default path of the ledger.
+fn database(vendor: &Scratch) -> PathBuf {
+    vendor.home().join(".local/share/keygen/ledger.db")
 }
 
-fn open(desk: &Scratch) -> Connection {
-    Connection::open(database(desk)).unwrap()
+fn open(vendor: &Scratch) -> Connection {
+    Connection::open(database(vendor)).unwrap()
 }
 
-/// Every entry, as it is exported.
+/// Returns all entries, as `keygen ledger export` prints them.
 #[track_caller]
-fn export(desk: &Scratch) -> Vec<Value> {
-    let export = keygen(desk, &["ledger", "export"]).expect_code(0);
+fn export(vendor: &Scratch) -> Vec<Value> {
+    let export = keygen(vendor, &["ledger", "export"]).expect_code(0);
     let lines = export.stdout.lines();
     lines
         .map(|line| serde_json::from_str(line).unwrap())
@@ -84,33 +84,33 @@ fn export(desk: &Scratch) -> Vec<Value> {
 }
 
 #[track_caller]
-fn kinds(desk: &Scratch) -> Vec<String> {
-    let entries = export(desk);
+fn kinds(vendor: &Scratch) -> Vec<String> {
+    let entries = export(vendor);
     let kind = |entry: &Value| entry["kind"].as_str().unwrap().to_owned();
     entries.iter().map(kind).collect()
 }
 
-/// The number of entries, and the hash that they end with.
+/// Verifies the chain, and returns the number of entries and the hash of the last one.
 #[track_caller]
-fn whole(desk: &Scratch) -> (u64, String) {
-    let told = told(desk, &["ledger", "verify"]);
-    assert_eq!(told["whole"], true);
-    let head = told["head"].as_str().unwrap().to_owned();
-    (told["entries"].as_u64().unwrap(), head)
+fn verified_chain(vendor: &Scratch) -> (u64, String) {
+    let report = keygen_json(vendor, &["ledger", "verify"]);
+    assert_eq!(report["whole"], true);
+    let head = report["head"].as_str().unwrap().to_owned();
+    (report["entries"].as_u64().unwrap(), head)
 }
 
-/// The licenses that `keygen ledger` with these arguments lists.
+/// Returns the licenses that `keygen ledger` lists with these arguments.
 #[track_caller]
-fn licenses(desk: &Scratch, args: &[&str]) -> Vec<Value> {
-    let told = told(desk, &[&["ledger"], args].concat());
-    let licenses = told["licenses"].as_array().unwrap().clone();
-    assert_eq!(told["count"], licenses.len());
+fn licenses(vendor: &Scratch, args: &[&str]) -> Vec<Value> {
+    let report = keygen_json(vendor, &[&["ledger"], args].concat());
+    let licenses = report["licenses"].as_array().unwrap().clone();
+    assert_eq!(report["count"], licenses.len());
     licenses
 }
 
 #[track_caller]
-fn customers(desk: &Scratch, args: &[&str]) -> Vec<String> {
-    let licenses = licenses(desk, args);
+fn customers(vendor: &Scratch, args: &[&str]) -> Vec<String> {
+    let licenses = licenses(vendor, args);
     let name = |license: &Value| license["customer"].as_str().unwrap().to_owned();
     licenses.iter().map(name).collect()
 }

@@ -1,4 +1,4 @@
-//! What a machine asks of its vendor without a network, which answers it takes, and what it can give up.
+//! Requests of a machine without a network, the vendor's answers, and deactivation.
 
 use license_core::issue::{ActivationDraft, ClockRepairDraft, KeyBits, LicenseDraft, SigningKey};
 use license_core::{
@@ -9,27 +9,27 @@ use license_core::{
 use super::revocations::vendors_key;
 use super::*;
 
-/// TEAM for ever, which must be activated.
+/// A perpetual TEAM license that requires activation.
 static ACTIVATED: LazyLock<Minted> = LazyLock::new(|| with_activation(&[]));
 
-/// A license as the vendor mints it, with a claim that says so.
+/// Issues a license that requires activation.
 fn with_activation(terms: &[&str]) -> Minted {
     let usual = ["--tier", "team", "--perpetual", "--offline", "--activation"];
     minted(&[&usual[..], terms].concat())
 }
 
-/// The license that takes its place.
+/// Returns the renewal of a license.
 fn renewed(license: &Minted) -> String {
     let trust = TrustSet::parse(&Vendor::shared().trust).unwrap();
     let token = license.token();
     let license = Unverified::parse(&token).unwrap().verify(&trust).unwrap();
-    let draft = LicenseDraft::succeeding(&license, fresh_id(), at(AT)).unwrap();
+    let draft = LicenseDraft::succeeding(&license, unique_id(), at(AT)).unwrap();
     let token = draft.sign(&vendors_key()).unwrap();
     Unverified::parse(&token).unwrap().to_armor()
 }
 
-/// A machine that has installed it and holds nothing yet.
-fn asking() -> Scratch {
+/// Returns a machine on which the license is installed but not activated.
+fn site_before_activation() -> Scratch {
     let site = Vendor::shared().site();
     site.write("team.lic", &ACTIVATED.file);
     let installed = on(
@@ -71,8 +71,8 @@ fn receipt(text: &str) -> Receipt {
     }
 }
 
-/// An id that no other answer has.
-fn fresh_id() -> LicenseId {
+/// Returns a unique id.
+fn unique_id() -> LicenseId {
     let mut random = [0; 10];
     let bytes = std::time::SystemTime::now()
         .duration_since(std::time::UNIX_EPOCH)
@@ -86,7 +86,7 @@ fn fresh_id() -> LicenseId {
 fn answer_by(key: &SigningKey, request: &ActivationRequest) -> String {
     let draft = ActivationDraft {
         issuer: "CODITECT".to_owned(),
-        id: fresh_id(),
+        id: unique_id(),
         issued_at: at("2020-01-01T00:30:00Z"),
         request,
     };
@@ -102,7 +102,7 @@ fn answer(request: &str) -> String {
 fn repair(request: &str, issued_at: &str) -> String {
     let draft = ClockRepairDraft {
         issuer: "CODITECT".to_owned(),
-        id: fresh_id(),
+        id: unique_id(),
         issued_at: at(issued_at),
         request: &clock_request(request),
     };
@@ -118,8 +118,8 @@ fn activate(site: &Scratch, answer: &str) -> Outcome {
 
 #[track_caller]
 fn code(site: &Scratch) -> String {
-    let said = on(HERE, site, &["status", "--json"]).json();
-    said["code"].as_str().unwrap().to_owned()
+    let output = on(HERE, site, &["status", "--json"]).json();
+    output["code"].as_str().unwrap().to_owned()
 }
 
 #[track_caller]
@@ -129,17 +129,17 @@ fn refused(outcome: &Outcome, exit: i32, code: &str) {
     assert!(!hint.is_empty());
 }
 
-/// The same site with its activation.
-fn activated() -> Scratch {
-    let site = asking();
+/// Returns a machine on which the license is installed and activated.
+fn activated_site() -> Scratch {
+    let site = site_before_activation();
     let asked = request(&site, &[]);
     let _ = activate(&site, &answer(&asked.stdout)).expect_code(0);
     site
 }
 
 #[test]
-fn a_license_that_must_be_activated_is_after_the_answer_and_not_before() {
-    let site = asking();
+fn a_license_that_requires_activation_is_valid_only_after_the_answer() {
+    let site = site_before_activation();
     assert_eq!(code(&site), "NOT_ACTIVATED");
     let asked = request(&site, &[]);
     assert!(asked.stderr.contains("keygen activate"), "{}", asked.stderr);
@@ -153,23 +153,27 @@ fn a_license_that_must_be_activated_is_after_the_answer_and_not_before() {
     assert_eq!(code(&site), "VALID");
     let copied = on(ELSEWHERE, &site, &["status", "--json"]).json();
     assert_eq!(copied["code"], "NOT_ACTIVATED", "{copied:#}");
-    assert_eq!(code(&site), "VALID", "the other machine has taken nothing");
+    assert_eq!(
+        code(&site),
+        "VALID",
+        "the state of the first machine is unchanged"
+    );
 }
 
 #[test]
-fn a_request_says_what_leaves_the_machine_and_the_secret_does_not() {
-    let site = asking();
-    site.write("old", "there");
+fn a_request_shows_its_content_and_the_secret_stays_sealed_on_the_machine() {
+    let site = site_before_activation();
+    site.write("old", "content");
     refused(
         &on(HERE, &site, &["request", "--out", "old"]),
         2,
-        "exists already",
+        "already exists",
     );
-    let told = request(&site, &["--out", "request.lic", "--json"]).json();
+    let report = request(&site, &["--out", "request.lic", "--json"]).json();
     let file = activation_request(&site.read("request.lic"));
-    assert_eq!(told["kind"], "LICENSE ACTIVATION REQUEST");
-    assert_eq!(told["content"]["license"], ACTIVATED.told["license_id"]);
-    assert_eq!(told["content"]["nonce"], file.nonce.to_string());
+    assert_eq!(report["kind"], "LICENSE ACTIVATION REQUEST");
+    assert_eq!(report["content"]["license"], ACTIVATED.told["license_id"]);
+    assert_eq!(report["content"]["nonce"], file.nonce.to_string());
     let machine = on(HERE, &site, &["machine", "--json"]).json();
     assert_eq!(
         machine["digest"],
@@ -182,11 +186,15 @@ fn a_request_says_what_leaves_the_machine_and_the_secret_does_not() {
 }
 
 #[test]
-fn lines_to_read_out_are_the_same_request() {
-    let site = asking();
-    let told = request(&site, &["--speak"]).stdout;
-    assert!(spoken::is_likely(&told), "{told}");
-    let typed: String = told.lines().rev().map(|line| format!("{line}\n")).collect();
+fn readback_lines_contain_the_same_request() {
+    let site = site_before_activation();
+    let report = request(&site, &["--speak"]).stdout;
+    assert!(spoken::is_likely(&report), "{report}");
+    let typed: String = report
+        .lines()
+        .rev()
+        .map(|line| format!("{line}\n"))
+        .collect();
     let typed = typed.to_lowercase();
     let asked = Letter::parse(&typed).unwrap();
     let _ = activate(&site, &answer(&asked.to_armor())).expect_code(0);
@@ -194,8 +202,8 @@ fn lines_to_read_out_are_the_same_request() {
 }
 
 #[test]
-fn a_code_is_drawn_and_a_picture_is_written() {
-    let site = asking();
+fn a_qr_code_is_drawn_on_the_terminal_or_written_as_a_picture() {
+    let site = site_before_activation();
     let drawn = request(&site, &["--qr"]).stdout;
     assert!(drawn.contains('█') && drawn.lines().count() > 20, "{drawn}");
     let _ = request(&site, &["--qr", "--out", "code.png"]);
@@ -212,17 +220,17 @@ fn a_code_is_drawn_and_a_picture_is_written() {
 }
 
 #[test]
-fn each_bad_answer_has_a_code_of_its_own_and_changes_nothing() {
-    let site = asking();
+fn each_kind_of_invalid_answer_has_its_own_code_and_changes_nothing() {
+    let site = site_before_activation();
     let first = request(&site, &[]).stdout;
     assert_eq!(
         request(&site, &[]).stdout,
         first,
-        "the same until it is answered"
+        "a pending request is written again"
     );
     let second = request(&site, &["--new"]);
     assert!(
-        second.stderr.contains("will be refused here"),
+        second.stderr.contains("will be rejected"),
         "{}",
         second.stderr
     );
@@ -238,20 +246,20 @@ fn each_bad_answer_has_a_code_of_its_own_and_changes_nothing() {
     let foreign = answer_by(&stranger, &activation_request(&second));
     refused(&activate(&site, &foreign), 3, "UNTRUSTED_KEY");
 
-    // Of another machine, and of another state directory on this one.
-    let elsewhere = asking();
+    // Answers to another machine, and to another state directory on this machine.
+    let elsewhere = site_before_activation();
     let theirs = on(ELSEWHERE, &elsewhere, &["request"])
         .expect_code(0)
         .stdout;
     refused(&activate(&site, &answer(&theirs)), 1, "machine");
-    let swapped = request(&asking(), &[]).stdout;
+    let swapped = request(&site_before_activation(), &[]).stdout;
     refused(&activate(&site, &answer(&swapped)), 3, "REQUEST_MISMATCH");
     let mut other_secret = activation_request(&second);
     other_secret.commitment = activation_request(&first).commitment;
     let other_secret = answer_by(&vendors_key(), &other_secret);
     refused(&activate(&site, &other_secret), 3, "REQUEST_MISMATCH");
     let mut other_license = activation_request(&second);
-    other_license.license = fresh_id();
+    other_license.license = unique_id();
     let other_license = answer_by(&vendors_key(), &other_license);
     refused(&activate(&site, &other_license), 3, "REQUEST_MISMATCH");
 
@@ -264,8 +272,8 @@ fn each_bad_answer_has_a_code_of_its_own_and_changes_nothing() {
 }
 
 #[test]
-fn activate_takes_answers_only_and_says_what_else_takes_what() {
-    let site = asking();
+fn activate_accepts_only_answers_to_requests() {
+    let site = site_before_activation();
     refused(
         &on(HERE, &site, &["activate", "team.lic"]),
         3,
@@ -277,8 +285,8 @@ fn activate_takes_answers_only_and_says_what_else_takes_what() {
 }
 
 #[test]
-fn a_file_with_a_license_and_its_activation_is_taken_whole_or_not_at_all() {
-    let site = asking();
+fn a_file_with_a_license_and_its_activation_is_installed_completely_or_not_at_all() {
+    let site = site_before_activation();
     let renewal = renewed(&ACTIVATED);
     let asked = request(&site, &[]).stdout;
     let stale = answer(&asked);
@@ -299,13 +307,13 @@ fn a_file_with_a_license_and_its_activation_is_taken_whole_or_not_at_all() {
     assert_eq!(
         code(&site),
         "VALID",
-        "a renewal goes on with the activation"
+        "the activation also applies to the renewal"
     );
 }
 
 #[test]
-fn an_activation_counts_where_an_administrator_put_it_for_everybody() {
-    let site = activated();
+fn an_activation_in_the_administrators_directory_applies_to_all_users() {
+    let site = activated_site();
     let shared = Scratch::new();
     let answer = site.read("answer.lic");
     shared.write("license.lic", format!("{}{answer}", ACTIVATED.file));
@@ -320,8 +328,9 @@ fn an_activation_counts_where_an_administrator_put_it_for_everybody() {
     assert_eq!(status(ELSEWHERE), "NOT_ACTIVATED");
 }
 
-/// Runs `deactivate` where this file is the administrator's, and returns what it says with the path of that file.
-fn give_up_beside(site: &Scratch, shared: &str, options: &[&str]) -> (Outcome, String) {
+/// Runs `deactivate` with this administrator's license file. Returns the outcome and the path of
+/// the file.
+fn deactivate_with_shared(site: &Scratch, shared: &str, options: &[&str]) -> (Outcome, String) {
     std::fs::create_dir_all(site.file("etc")).unwrap();
     site.write("etc/license.lic", shared);
     site.write("etc/trust.jwks", &Vendor::shared().trust);
@@ -332,68 +341,78 @@ fn give_up_beside(site: &Scratch, shared: &str, options: &[&str]) -> (Outcome, S
 }
 
 #[test]
-fn what_is_given_up_and_lies_with_the_administrator_too_is_told() {
-    // The same activation for everybody, or another.
-    let others = || answer(&request(&asking(), &[]).stdout);
-    for of_all in [None, Some(others())] {
-        let site = activated();
-        let of_all = of_all.unwrap_or_else(|| site.read("answer.lic"));
-        let shared = format!("{}{of_all}", ACTIVATED.file);
-        let (given, path) = give_up_beside(&site, &shared, &["--json"]);
-        let warnings = &given.expect_code(0).json()["warnings"];
+fn deactivation_warns_if_the_administrators_file_also_contains_an_activation() {
+    // The administrator's file contains the same activation or another one.
+    let other_answer = || answer(&request(&site_before_activation(), &[]).stdout);
+    for shared_answer in [None, Some(other_answer())] {
+        let site = activated_site();
+        let shared_answer = shared_answer.unwrap_or_else(|| site.read("answer.lic"));
+        let shared = format!("{}{shared_answer}", ACTIVATED.file);
+        let (deactivated, path) = deactivate_with_shared(&site, &shared, &["--json"]);
+        let warnings = &deactivated.expect_code(0).json()["warnings"];
         assert_eq!(warnings[0]["code"], "STILL_ACTIVE", "{warnings}");
         assert!(warnings[0]["message"].as_str().unwrap().contains(&path));
-        let (again, _) = give_up_beside(&site, &shared, &[]);
-        let said = again.expect_code(0).stderr;
-        assert!(said.contains("warning: STILL_ACTIVE"), "{said}");
-        assert!(said.contains("ask the administrator to take"), "{said}");
-        assert!(!said.contains("it holds here no more"), "{said}");
+        let (again, _) = deactivate_with_shared(&site, &shared, &[]);
+        let output = again.expect_code(0).stderr;
+        assert!(output.contains("warning: STILL_ACTIVE"), "{output}");
+        assert!(
+            output.contains("ask the administrator to remove"),
+            "{output}"
+        );
+        assert!(
+            !output.contains("is deactivated on this machine"),
+            "{output}"
+        );
         let other = Scratch::new();
-        let somebody = Run::license(&other).env("CODITECT_MACHINE_ID", HERE);
-        let somebody = somebody.env("CODITECT_SYSTEM_DIR", site.file("etc"));
-        let status = somebody.args(["status", "--json"]).run();
+        let user = Run::license(&other).env("CODITECT_MACHINE_ID", HERE);
+        let user = user.env("CODITECT_SYSTEM_DIR", site.file("etc"));
+        let status = user.args(["status", "--json"]).run();
         assert_eq!(status.expect_code(0).json()["code"], "VALID");
     }
 }
 
 #[test]
-fn what_lies_with_the_administrator_for_another_machine_or_license_is_no_matter() {
-    let site = activated();
-    let (given, _) = give_up_beside(&site, &ACTIVATED.file, &["--json"]);
-    assert_eq!(given.expect_code(0).json()["warnings"], json!([]));
+fn an_activation_of_another_machine_in_the_administrators_file_causes_no_warning() {
+    let site = activated_site();
+    let (deactivated, _) = deactivate_with_shared(&site, &ACTIVATED.file, &["--json"]);
+    assert_eq!(deactivated.expect_code(0).json()["warnings"], json!([]));
     let elsewhere = Vendor::shared().site();
     elsewhere.write("team.lic", &ACTIVATED.file);
     let install = ["install", "--trust", "trust.jwks", "team.lic"];
     let _ = on(ELSEWHERE, &elsewhere, &install).expect_code(1);
     let asked = on(ELSEWHERE, &elsewhere, &["request"]).expect_code(0);
     let shared = format!("{}{}", ACTIVATED.file, answer(&asked.stdout));
-    let (given, _) = give_up_beside(&site, &shared, &["--json"]);
-    assert_eq!(given.expect_code(0).json()["warnings"], json!([]));
+    let (deactivated, _) = deactivate_with_shared(&site, &shared, &["--json"]);
+    assert_eq!(deactivated.expect_code(0).json()["warnings"], json!([]));
 }
 
 #[test]
-fn what_lies_with_the_administrator_alone_is_not_given_up_and_is_named() {
-    let holder = activated();
+fn an_activation_that_only_the_administrator_has_is_not_deactivated() {
+    let holder = activated_site();
     let shared = format!("{}{}", ACTIVATED.file, holder.read("answer.lic"));
     let site = Vendor::shared().site();
-    let (refused, path) = give_up_beside(&site, &shared, &[]);
+    let (refused, path) = deactivate_with_shared(&site, &shared, &[]);
     let complaint = refused.expect_failure(1);
     assert!(complaint.message.contains(&path), "{complaint:?}");
     assert!(complaint.hint.contains("administrator"), "{complaint:?}");
-    let (refused, _) = give_up_beside(&site, &shared, &["--json"]);
+    let (refused, _) = deactivate_with_shared(&site, &shared, &["--json"]);
     assert_eq!(refused.expect_json_failure(1), "NOT_ACTIVATED");
 }
 
 #[test]
-fn what_is_given_up_is_proved_by_the_secret_and_not_used_here_any_more() {
-    let site = asking();
+fn a_receipt_reveals_the_secret_and_the_license_is_denied_afterwards() {
+    let site = site_before_activation();
     refused(&on(HERE, &site, &["deactivate"]), 1, "found none");
     let asked = request(&site, &[]).stdout;
     let token = answer(&asked);
     let _ = activate(&site, &token).expect_code(0);
     let second = answer(&request(&site, &[]).stdout);
-    let given = on(HERE, &site, &["deactivate", "--out", "receipt.lic"]).expect_code(0);
-    assert!(given.stderr.contains("keygen release"), "{}", given.stderr);
+    let deactivated = on(HERE, &site, &["deactivate", "--out", "receipt.lic"]).expect_code(0);
+    assert!(
+        deactivated.stderr.contains("keygen release"),
+        "{}",
+        deactivated.stderr
+    );
     let proof = receipt(&site.read("receipt.lic"));
     let asked = activation_request(&asked);
     assert_eq!(proof.secret.commitment(), asked.commitment);
@@ -403,43 +422,43 @@ fn what_is_given_up_is_proved_by_the_secret_and_not_used_here_any_more() {
         on(HERE, &site, &["status", "--json"]).json()["effective_tier"],
         "FREE"
     );
-    // The receipt may have been lost on its way.
+    // A lost receipt can be written again.
     let again = on(HERE, &site, &["deactivate"]).expect_code(0);
     assert_eq!(receipt(&again.stdout), proof);
     assert!(again.stderr.contains("again"), "{}", again.stderr);
     refused(&activate(&site, &token), 3, "REPLAYED");
     refused(&activate(&site, &second), 3, "STALE_ANSWER");
-    // Neither installing the license nor removing everything that names the activation brings it back.
+    // Neither a new installation nor the removal of the activation file restores the activation.
     let _ = on(HERE, &site, &["install", "team.lic"]).expect_code(1);
     std::fs::remove_file(site.state().join("activation")).unwrap();
     assert_eq!(code(&site), "DEACTIVATED");
-    let anew = request(&site, &[]).stdout;
-    let _ = activate(&site, &answer(&anew)).expect_code(0);
+    let second_request = request(&site, &[]).stdout;
+    let _ = activate(&site, &answer(&second_request)).expect_code(0);
     assert_eq!(code(&site), "VALID");
 }
 
 #[test]
-fn a_backup_of_what_was_held_does_not_undo_giving_it_up() {
-    let site = activated();
-    let held = std::fs::read(site.state().join("activation")).unwrap();
+fn a_restored_backup_does_not_undo_a_deactivation() {
+    let site = activated_site();
+    let backup = std::fs::read(site.state().join("activation")).unwrap();
     let quota = std::fs::read(site.state().join("quota")).unwrap();
     let _ = on(HERE, &site, &["deactivate"]).expect_code(0);
-    std::fs::write(site.state().join("activation"), held).unwrap();
+    std::fs::write(site.state().join("activation"), backup).unwrap();
     assert_eq!(code(&site), "DEACTIVATED");
-    // One of the two files that remember it is not enough either.
+    // Restoring one of the two files that record the deactivation does not undo it either.
     std::fs::write(site.state().join("quota"), quota).unwrap();
     assert_eq!(code(&site), "DEACTIVATED");
 }
 
 #[test]
-fn a_damaged_file_of_activations_is_told_and_stops_nothing() {
-    let site = activated();
+fn a_damaged_activation_file_is_reported_and_a_new_activation_is_possible() {
+    let site = activated_site();
     std::fs::write(site.state().join("activation"), "nonsense").unwrap();
-    let said = on(HERE, &site, &["status"]).expect_code(1);
+    let output = on(HERE, &site, &["status"]).expect_code(1);
     assert!(
-        said.stderr.contains("`license request` asks"),
+        output.stderr.contains("`license request`"),
         "{}",
-        said.stderr
+        output.stderr
     );
     let asked = request(&site, &[]).stdout;
     let _ = activate(&site, &answer(&asked)).expect_code(0);
@@ -447,7 +466,7 @@ fn a_damaged_file_of_activations_is_told_and_stops_nothing() {
 }
 
 #[test]
-fn a_license_that_needs_no_activation_can_be_given_up_too() {
+fn a_license_that_requires_no_activation_can_be_deactivated_too() {
     let site = Vendor::shared().site();
     site.write("ent.lic", &ENT.file);
     let _ = on(
@@ -464,25 +483,26 @@ fn a_license_that_needs_no_activation_can_be_given_up_too() {
 }
 
 #[test]
-fn an_answer_that_is_signed_anew_takes_the_place_of_the_one_that_is_held() {
-    let site = asking();
+fn a_second_answer_to_the_same_request_replaces_the_first() {
+    let site = site_before_activation();
     let asked = request(&site, &[]).stdout;
     let _ = activate(&site, &answer(&asked)).expect_code(0);
     let _ = activate(&site, &answer(&asked)).expect_code(0);
     assert_eq!(code(&site), "VALID");
     let mut other_secret = activation_request(&asked);
-    other_secret.commitment = activation_request(&request(&asking(), &[]).stdout).commitment;
+    other_secret.commitment =
+        activation_request(&request(&site_before_activation(), &[]).stdout).commitment;
     let other_secret = answer_by(&vendors_key(), &other_secret);
     refused(&activate(&site, &other_secret), 3, "REQUEST_MISMATCH");
 }
 
 #[test]
-fn a_mark_in_the_far_future_is_set_back_once_by_who_is_asked_for_it() {
+fn a_clock_high_water_mark_in_the_future_is_set_back_once_by_a_clock_repair() {
     let site = site_with("pro.lic");
-    // A signed artefact of a wrong date is what no clock puts right.
-    let early = list_dated("2098-01-01");
-    site.write("early.lic", early);
-    let _ = on(HERE, &site, &["install", "early.lic"]);
+    // A wrong date in a signed artifact cannot be undone by correcting the clock.
+    let future = list_dated("2098-01-01");
+    site.write("future.lic", future);
+    let _ = on(HERE, &site, &["install", "future.lic"]);
     std::fs::remove_file(site.state().join("revocations.lic")).unwrap();
     let status = |site: &Scratch| on(HERE, site, &["status", "--json"]).json();
     assert!(status(&site)["evaluated_at"].as_str().unwrap() > "2098");
@@ -491,13 +511,16 @@ fn a_mark_in_the_far_future_is_set_back_once_by_who_is_asked_for_it() {
     assert!(mark >= at("2098-01-01"), "{mark}");
     let repaired = repair(&asked, "2020-01-01T00:50:00Z");
     site.write("repair.lic", &repaired);
-    let stale = repair(&request(&asking(), &["--clock"]).stdout, "2020-01-01");
+    let stale = repair(
+        &request(&site_before_activation(), &["--clock"]).stdout,
+        "2020-01-01",
+    );
     refused(&activate(&site, &stale), 3, "REQUEST_MISMATCH");
     let taken = on(HERE, &site, &["install", "repair.lic"]);
     assert!(
         taken
             .stderr
-            .contains("time counts from 2020-01-01T00:50:00Z"),
+            .contains("the recorded time is set to 2020-01-01T00:50:00Z"),
         "{}",
         taken.stderr
     );

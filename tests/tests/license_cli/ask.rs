@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn without_a_license_the_free_tier_is_what_there_is() {
+fn without_a_license_the_free_tier_is_in_effect() {
     let site = site();
     let status = license(&site, &["status", "--json", "--at", AT])
         .expect_code(1)
@@ -23,10 +23,10 @@ fn without_a_license_the_free_tier_is_what_there_is() {
         assert_eq!(status[member], Value::Null, "{member}");
     }
     assert_eq!(status["quotas"]["commands_per_day"], 10);
-    let said = license(&site, &["status"]).expect_code(1).stdout;
+    let output = license(&site, &["status"]).expect_code(1).stdout;
     assert!(
-        said.contains("NO_LICENSE") && said.contains("FREE"),
-        "{said}"
+        output.contains("NO_LICENSE") && output.contains("FREE"),
+        "{output}"
     );
     for (feature, exit) in [("local_execution", 0), ("cloud_sync", 1)] {
         let _ = license(&site, &["check", feature]).expect_code(exit);
@@ -36,7 +36,7 @@ fn without_a_license_the_free_tier_is_what_there_is() {
 }
 
 #[test]
-fn without_a_license_it_is_said_how_to_get_one() {
+fn without_a_license_the_output_explains_how_to_install_one() {
     let outcome = license(&site(), &["status"]).expect_code(1);
     assert!(
         outcome.said().contains("license install"),
@@ -46,7 +46,7 @@ fn without_a_license_it_is_said_how_to_get_one() {
 }
 
 #[test]
-fn a_feature_is_granted_or_not_and_the_tier_that_has_it_is_named() {
+fn a_denied_feature_is_reported_with_the_tier_that_includes_it() {
     let site = site_with("pro.lic");
     let check = |feature: &str| license(&site, &["check", "--at", AT, feature]);
     assert_eq!(
@@ -60,21 +60,24 @@ fn a_feature_is_granted_or_not_and_the_tier_that_has_it_is_named() {
 }
 
 #[test]
-fn a_feature_that_nobody_has_is_denied_with_what_was_probably_meant() {
+fn an_unknown_feature_is_denied_with_a_suggestion() {
     let site = site_with("pro.lic");
     let check = |feature: &str| license(&site, &["check", "--at", AT, feature]).expect_code(1);
-    for slip in ["cloud-sync", "Cloud_Sync", "CLOUD SYNC", "cloud"] {
-        assert!(check(slip).stderr.contains("cloud_"), "{slip}");
+    for misspelled in ["cloud-sync", "Cloud_Sync", "CLOUD SYNC", "cloud"] {
+        assert!(check(misspelled).stderr.contains("cloud_"), "{misspelled}");
     }
-    let unlike = check("time_travel").stderr;
-    assert!(unlike.contains("`license features` lists them"), "{unlike}");
-    for no_name in [String::new(), "x".repeat(65)] {
-        license(&site, &["check", "--at", AT, &no_name]).expect_failure(2);
+    let unknown = check("time_travel").stderr;
+    assert!(
+        unknown.contains("`license features` lists them"),
+        "{unknown}"
+    );
+    for invalid in [String::new(), "x".repeat(65)] {
+        license(&site, &["check", "--at", AT, &invalid]).expect_failure(2);
     }
 }
 
 #[test]
-fn a_feature_that_a_license_adds_is_granted_and_one_that_it_removes_is_not() {
+fn a_feature_that_a_license_adds_is_granted_and_a_removed_feature_is_denied() {
     let site = site();
     let terms = words("--add-feature time_travel --remove-feature hooks --offline");
     site.write(
@@ -102,7 +105,7 @@ fn a_feature_that_a_license_adds_is_granted_and_one_that_it_removes_is_not() {
 }
 
 #[test]
-fn what_a_license_of_the_tier_lacks_is_not_said_to_come_with_the_tier() {
+fn a_removed_feature_is_not_reported_as_part_of_the_tier() {
     let site = site();
     site.write(
         "own.lic",
@@ -112,10 +115,10 @@ fn what_a_license_of_the_tier_lacks_is_not_said_to_come_with_the_tier() {
         .file,
     );
     let _ = license(&site, &["install", "--trust", "trust.jwks", "own.lic"]).expect_code(0);
-    let said = license(&site, &["check", "hooks"]).expect_code(1).stdout;
+    let output = license(&site, &["check", "hooks"]).expect_code(1).stdout;
     assert!(
-        !said.contains("expected tier PRO or higher, found tier PRO"),
-        "{said}"
+        !output.contains("expected tier PRO or higher, found tier PRO"),
+        "{output}"
     );
 }
 

@@ -1,8 +1,9 @@
-//! Check-ins: how long a license holds without, and which validation tokens count.
+//! Check-ins: validity without a validation token, and the tokens that are accepted.
 
 use super::*;
 
-/// A machine with PRO installed, which is due a day after [`AT`]'s, and with these validation tokens as files.
+/// Returns a machine with PRO installed and with these validation tokens as files. The first
+/// check-in of the license is due on 2020-01-02.
 #[track_caller]
 fn site_with_tokens(tokens: &[(&str, &[&str])]) -> Scratch {
     let site = site_with("pro.lic");
@@ -12,11 +13,11 @@ fn site_with_tokens(tokens: &[(&str, &[&str])]) -> Scratch {
     site
 }
 
-/// Code and outcome of the installed license.
+/// Returns the outcome and the code of the decision on the installed license.
 #[track_caller]
 fn status(site: &Scratch, at: &str) -> (String, String) {
-    let said = license(site, &["status", "--json", "--at", at]).json();
-    let text = |member: &str| said[member].as_str().unwrap().to_owned();
+    let output = license(site, &["status", "--json", "--at", at]).json();
+    let text = |member: &str| output[member].as_str().unwrap().to_owned();
     (text("decision"), text("code"))
 }
 
@@ -27,7 +28,7 @@ fn expect(site: &Scratch, at: &str, decision: &str, code: &str) {
 }
 
 #[test]
-fn without_a_check_in_it_holds_for_a_day_and_then_for_six_in_grace() {
+fn without_a_check_in_the_license_is_valid_for_a_day_and_then_in_grace_for_six() {
     let site = site_with("pro.lic");
     expect(&site, "2020-01-01T23:59:59Z", "licensed", "VALID");
     expect(&site, "2020-01-02T00:00:00Z", "grace", "GRACE_OFFLINE");
@@ -36,30 +37,30 @@ fn without_a_check_in_it_holds_for_a_day_and_then_for_six_in_grace() {
 }
 
 #[test]
-fn in_grace_everything_works_and_it_is_said_for_how_long() {
+fn in_grace_all_features_are_granted_and_the_end_is_reported() {
     let site = site_with("pro.lic");
     let at = ["--at", "2020-01-03T00:00:00Z"];
-    let said = license(&site, &[&["status"], &at[..]].concat()).expect_code(0);
+    let output = license(&site, &[&["status"], &at[..]].concat()).expect_code(0);
     assert!(
-        said.stdout.starts_with("grace: GRACE_OFFLINE\n"),
+        output.stdout.starts_with("grace: GRACE_OFFLINE\n"),
         "{}",
-        said.stdout
+        output.stdout
     );
-    let told = "warning: GRACE_OFFLINE: a check-in is due; valid for 5 more days, until 2020-01-08T00:00:00Z\nhint: install a check-in: the vendor mints it with `keygen check-in`\n";
-    assert_eq!(said.stderr, told);
+    let expected = "warning: GRACE_OFFLINE: a check-in is due; valid for 5 more days, until 2020-01-08T00:00:00Z\nhint: install a new validation token, which the vendor issues with `keygen check-in`\n";
+    assert_eq!(output.stderr, expected);
     let _ = license(&site, &[&["check", "cloud_sync"], &at[..]].concat()).expect_code(0);
     let _ = license(&site, &[&["status", "--strict"], &at[..]].concat()).expect_code(1);
 }
 
 #[test]
-fn overdue_leaves_the_free_tier() {
+fn an_overdue_check_in_leaves_the_free_tier() {
     let site = site_with("pro.lic");
     let at = "2020-01-08T00:00:01Z";
-    let said = license(&site, &["status", "--json", "--at", at])
+    let output = license(&site, &["status", "--json", "--at", at])
         .expect_code(1)
         .json();
     assert_eq!(
-        (&said["effective_tier"], &said["tier"]),
+        (&output["effective_tier"], &output["tier"]),
         (&json!("FREE"), &json!("PRO"))
     );
     let _ = license(&site, &["check", "cloud_sync", "--at", at]).expect_code(1);
@@ -67,7 +68,7 @@ fn overdue_leaves_the_free_tier() {
 }
 
 #[test]
-fn a_check_in_moves_it_all() {
+fn a_check_in_moves_all_dates() {
     let checked_in = "2020-02-01T12:00:00Z";
     let site = site_with_tokens(&[("validation.lic", &["--issued-at", checked_in])]);
     let installed = license(
@@ -82,13 +83,13 @@ fn a_check_in_moves_it_all() {
     assert_eq!(
         site.read("state/license.lic"),
         PRO.file,
-        "the license itself stays"
+        "the license file is unchanged"
     );
 }
 
 #[test]
-fn a_status_is_installed_and_denies_until_a_later_one_says_active() {
-    for (said, code) in [
+fn a_denying_status_applies_until_a_later_token_has_status_active() {
+    for (status, code) in [
         ("suspended", "SUSPENDED"),
         ("revoked", "REVOKED"),
         ("canceled", "CANCELED"),
@@ -96,13 +97,13 @@ fn a_status_is_installed_and_denies_until_a_later_one_says_active() {
         let site = site_with_tokens(&[
             (
                 "denial.lic",
-                &["--issued-at", "2020-01-02", "--status", said],
+                &["--issued-at", "2020-01-02", "--status", status],
             ),
             ("active.lic", &["--issued-at", "2020-01-02T00:00:01Z"]),
         ]);
         let at = "2020-01-02T01:00:00Z";
-        let told = license(&site, &["install", "--json", "--at", at, "denial.lic"]);
-        assert_eq!(told.expect_code(1).json()["code"], code);
+        let report = license(&site, &["install", "--json", "--at", at, "denial.lic"]);
+        assert_eq!(report.expect_code(1).json()["code"], code);
         expect(&site, at, "denied", code);
         let _ = license(&site, &["check", "cloud_sync", "--at", at]).expect_code(1);
         expect_valid(license(
@@ -114,7 +115,7 @@ fn a_status_is_installed_and_denies_until_a_later_one_says_active() {
 }
 
 #[test]
-fn one_for_another_machine_is_refused_with_both_named() {
+fn a_token_for_another_machine_is_refused_and_both_machines_are_named() {
     let (here, elsewhere) = (digest_of(HERE), digest_of(ELSEWHERE));
     let options = ["--machine", &elsewhere, "--issued-at", "2020-01-02"];
     let site = site_with_tokens(&[("validation.lic", &options)]);
@@ -131,7 +132,7 @@ fn one_for_another_machine_is_refused_with_both_named() {
 }
 
 #[test]
-fn an_answer_must_carry_the_nonce_that_was_asked_for() {
+fn a_token_must_contain_the_given_nonce() {
     let site = site_with_tokens(&[
         (
             "answer.lic",
@@ -164,7 +165,7 @@ fn an_answer_must_carry_the_nonce_that_was_asked_for() {
 }
 
 #[test]
-fn one_without_its_license_is_refused() {
+fn a_token_without_its_license_is_refused() {
     let site = site();
     let options = ["--issued-at", "2020-01-01"];
     site.write("validation.lic", Vendor::shared().check_in(&PRO, &options));
@@ -185,7 +186,7 @@ fn one_without_its_license_is_refused() {
 }
 
 #[test]
-fn an_older_one_changes_nothing() {
+fn an_older_token_changes_nothing() {
     let site = site_with_tokens(&[
         (
             "older.lic",
@@ -195,13 +196,13 @@ fn an_older_one_changes_nothing() {
     ]);
     let install = |file| license(&site, &["install", "--at", "2020-02-02T01:00:00Z", file]);
     let _ = install("newer.lic").expect_code(0);
-    let told = install("older.lic").expect_code(0);
-    assert!(told.stderr.contains("nothing was changed"), "{told:?}");
+    let report = install("older.lic").expect_code(0);
+    assert!(report.stderr.contains("nothing was changed"), "{report:?}");
     expect(&site, "2020-02-02T23:59:59Z", "licensed", "VALID");
 }
 
 #[test]
-fn one_of_another_license_is_refused() {
+fn a_token_of_another_license_is_refused() {
     let site = site_with("pro.lic");
     site.write("validation.lic", Vendor::shared().check_in(&TEAM, &[]));
     let before = std::fs::read(site.file("state/license.cache")).unwrap();
@@ -213,7 +214,7 @@ fn one_of_another_license_is_refused() {
 }
 
 #[test]
-fn one_that_was_tampered_with_is_refused_and_nothing_is_changed() {
+fn a_changed_token_is_refused_and_nothing_is_changed() {
     let site = site_with_tokens(&[
         ("first.lic", &["--issued-at", "2020-02-01"]),
         ("second.lic", &["--issued-at", "2020-02-02"]),
@@ -232,7 +233,7 @@ fn one_that_was_tampered_with_is_refused_and_nothing_is_changed() {
 }
 
 #[test]
-fn one_by_a_stranger_is_refused() {
+fn a_token_signed_with_an_untrusted_key_is_refused() {
     let site = site_with("pro.lic");
     let stranger = Vendor::with_key("2048", "RS256");
     let ours = site.file("trust.jwks");
@@ -245,7 +246,7 @@ fn one_by_a_stranger_is_refused() {
 }
 
 #[test]
-fn one_in_the_same_file_as_its_license_counts() {
+fn a_token_in_the_same_file_as_its_license_is_used() {
     let site = site();
     let validation = Vendor::shared().check_in(&PRO, &["--issued-at", "2020-03-01"]);
     site.write("both.lic", format!("{}{validation}", PRO.file));
@@ -256,7 +257,7 @@ fn one_in_the_same_file_as_its_license_counts() {
 }
 
 #[test]
-fn what_was_said_holds_when_the_license_is_removed_and_installed_again() {
+fn a_check_in_stays_when_the_license_is_removed_and_installed_again() {
     let site = site_with_tokens(&[("validation.lic", &["--issued-at", "2020-02-01"])]);
     let at = ["--at", "2020-02-01T01:00:00Z"];
     let _ = license(&site, &[&["install", "validation.lic"], &at[..]].concat()).expect_code(0);
@@ -264,13 +265,13 @@ fn what_was_said_holds_when_the_license_is_removed_and_installed_again() {
     let again = ["install", "--trust", "trust.jwks", "pro.lic"];
     let again = license(&site, &[&again[..], &at].concat()).expect_code(0);
     assert!(
-        again.stdout.contains("last on 2020-02-01T00:00:00Z"),
+        again.stdout.contains("last 2020-02-01T00:00:00Z"),
         "{again:?}"
     );
 }
 
 #[test]
-fn a_suspension_is_undone_by_no_removal_of_a_file_or_of_the_license() {
+fn removing_a_file_or_the_license_does_not_undo_a_suspension() {
     let site = site_with_tokens(&[("suspended.lic", &["--status", "suspended"])]);
     let _ = license(&site, &["install", "suspended.lic"]).expect_code(1);
     let is_suspended = || {
@@ -295,16 +296,16 @@ fn a_suspension_is_undone_by_no_removal_of_a_file_or_of_the_license() {
 }
 
 #[test]
-fn one_by_a_new_key_of_the_vendor_counts_from_then_on() {
+fn a_token_signed_with_a_new_key_of_the_vendor_is_used() {
     let (site, new) = (site_with("pro.lic"), Vendor::with_key("2048", "RS256"));
     let desk = new.desk();
     desk.write("old.jwks", &Vendor::shared().trust);
     desk.write("pro.lic", &PRO.file);
-    let mint = words("check-in --key vendor.key --trust old.jwks pro.lic");
-    let minted = Run::keygen(&desk)
-        .args(mint)
+    let check_in = words("check-in --key vendor.key --trust old.jwks pro.lic");
+    let issued = Run::keygen(&desk)
+        .args(check_in)
         .args(["--issued-at", "2020-02-01"]);
-    site.write("validation.lic", minted.run().expect_code(0).stdout);
+    site.write("validation.lic", issued.run().expect_code(0).stdout);
     site.write("new.jwks", &new.trust);
     let at = "2020-02-01T01:00:00Z";
     let install = [
@@ -320,7 +321,7 @@ fn one_by_a_new_key_of_the_vendor_counts_from_then_on() {
 }
 
 #[test]
-fn a_license_that_holds_by_its_check_in_is_not_replaced_by_one_that_does_not() {
+fn a_license_that_is_valid_by_its_check_in_is_not_replaced_by_an_invalid_one() {
     let site = site_with_tokens(&[("validation.lic", &["--issued-at", "2020-12-01"])]);
     let at = ["--at", "2020-12-01T01:00:00Z"];
     let _ = license(&site, &[&["install", "validation.lic"], &at[..]].concat()).expect_code(0);

@@ -1,14 +1,14 @@
-//! Time never runs backwards.
+//! The clock high-water mark: recorded time does not go back.
 
 use license_core::Timestamp;
 use license_tests::tools::{self, Tool};
 
 use super::*;
 
-/// `license` with its clock off by so much, such as `-3d`.
+/// Runs `license` with the clock shifted by an offset such as `-3d`.
 fn shifted(faketime: &Tool, site: &Scratch, by: &str, args: &[&str]) -> Outcome {
     let run = faketime.run(site).args(["-f", by]);
-    // A file's own dates and the uptime stay those of the system.
+    // The dates of files and the uptime are not shifted.
     let run = run.env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
     let run = run
         .env("NO_FAKE_STAT", "1")
@@ -16,19 +16,20 @@ fn shifted(faketime: &Tool, site: &Scratch, by: &str, args: &[&str]) -> Outcome 
     run.arg(license_tests::programs::license()).args(args).run()
 }
 
-/// A machine with ENT installed now, and the time when it was.
-fn site_of_now() -> (Scratch, String) {
+/// Returns a machine on which ENT was installed now, and the time of the installation.
+fn site_installed_now() -> (Scratch, String) {
     let site = site();
     let install = ["install", "--json", "--trust", "trust.jwks", "ent.lic"];
-    let told = expect_valid(on(HERE, &site, &install));
-    (site, evaluated_at(&told))
+    let report = expect_valid(on(HERE, &site, &install));
+    (site, evaluated_at(&report))
 }
 
 fn evaluated_at(answer: &Value) -> String {
     answer["evaluated_at"].as_str().unwrap().to_owned()
 }
 
-/// But for a few seconds: the mark and what is shown are read one after the other, and the uptime is told in whole seconds.
+/// Checks the time of a decision. Tolerates five seconds, because the times are read one after the
+/// other and the uptime has a resolution of one second.
 #[track_caller]
 fn expect_not_before(answer: &Value, earlier: &str) {
     let at = |text: &str| Timestamp::parse(text).unwrap();
@@ -37,27 +38,27 @@ fn expect_not_before(answer: &Value, earlier: &str) {
 }
 
 #[test]
-fn a_clock_that_is_set_back_gains_nothing_and_is_told() {
+fn a_clock_that_is_set_back_does_not_change_the_time_and_is_reported() {
     let Some(faketime) = tools::faketime() else {
         return;
     };
-    let (site, installed_at) = site_of_now();
+    let (site, installed_at) = site_installed_now();
     let status = shifted(faketime, &site, "-3d", &["status", "--json"]);
     let status = expect_valid(status);
     expect_not_before(&status, &installed_at);
     assert_eq!(warnings(&status), ["CLOCK_BEHIND"]);
-    let said = shifted(faketime, &site, "-3d", &["status"])
+    let output = shifted(faketime, &site, "-3d", &["status"])
         .expect_code(0)
         .stderr;
-    assert!(said.starts_with("warning: CLOCK_BEHIND: "), "{said}");
+    assert!(output.starts_with("warning: CLOCK_BEHIND: "), "{output}");
     assert!(
-        said.contains(" is 3 days behind ") || said.contains(" is 2 days behind "),
-        "{said}"
+        output.contains(" is 3 days behind ") || output.contains(" is 2 days behind "),
+        "{output}"
     );
 }
 
 #[test]
-fn without_a_license_it_gains_nothing_either() {
+fn a_clock_that_is_set_back_does_not_change_the_time_without_a_license_either() {
     let Some(faketime) = tools::faketime() else {
         return;
     };
@@ -73,18 +74,18 @@ fn without_a_license_it_gains_nothing_either() {
 }
 
 #[test]
-fn a_clock_that_is_back_by_less_than_a_day_is_not_worth_a_word() {
+fn a_clock_that_is_less_than_a_day_behind_causes_no_warning() {
     let Some(faketime) = tools::faketime() else {
         return;
     };
-    let (site, installed_at) = site_of_now();
+    let (site, installed_at) = site_installed_now();
     let status = expect_valid(shifted(faketime, &site, "-23h", &["status", "--json"]));
     expect_not_before(&status, &installed_at);
     assert_eq!(warnings(&status), [""; 0]);
 }
 
 #[test]
-fn a_clock_that_is_set_back_does_not_bring_an_ended_license_back() {
+fn a_clock_that_is_set_back_does_not_restore_an_expired_license() {
     let Some(faketime) = tools::faketime() else {
         return;
     };
@@ -101,12 +102,12 @@ fn a_clock_that_is_set_back_does_not_bring_an_ended_license_back() {
         "--offline",
     ];
     site.write("trial.lic", minted(&terms).file);
-    let told = on(
+    let report = on(
         HERE,
         &site,
         &["install", "--json", "--trust", "trust.jwks", "trial.lic"],
     );
-    assert_eq!(told.expect_code(1).json()["code"], "EXPIRED");
+    assert_eq!(report.expect_code(1).json()["code"], "EXPIRED");
     let back = shifted(faketime, &site, "-9d", &["status", "--json"])
         .expect_code(1)
         .json();
@@ -118,12 +119,12 @@ fn a_clock_that_is_set_back_does_not_bring_an_ended_license_back() {
     assert_eq!(
         never_seen.expect_code(0).json()["code"],
         "VALID",
-        "else this proves nothing"
+        "without a recorded time, the license must be valid at that date"
     );
 }
 
 #[test]
-fn a_quota_is_not_refilled_by_setting_the_clock_back() {
+fn setting_the_clock_back_does_not_refill_a_quota() {
     let Some(faketime) = tools::faketime() else {
         return;
     };
@@ -137,9 +138,10 @@ fn a_quota_is_not_refilled_by_setting_the_clock_back() {
     }
 }
 
-/// As after days for which a virtual machine was paused, or WSL's host slept: the uptime knows nothing of them.
+/// Simulates a virtual machine that was paused, or a suspended WSL host: the uptime does not
+/// include these days.
 #[test]
-fn days_that_the_uptime_has_not_seen_bring_their_quota_and_none_does_twice() {
+fn days_that_the_uptime_does_not_include_refill_the_quota_once_each() {
     let Some(faketime) = tools::faketime() else {
         return;
     };
@@ -154,17 +156,17 @@ fn days_that_the_uptime_has_not_seen_bring_their_quota_and_none_does_twice() {
         let _ = shifted(faketime, &site, by, &args).expect_code(1);
     }
     let _ = shifted(faketime, &site, "+3d", &args).expect_code(1);
-    // The mark may be a day ahead by now, and brings that day's.
+    // The mark may be a day ahead now, which refills the quota for that day.
     let _ = on(HERE, &site, &args);
     let _ = on(HERE, &site, &args).expect_code(1);
 }
 
 #[test]
-fn a_clock_that_was_ahead_is_remembered() {
+fn the_time_of_a_clock_that_was_ahead_is_recorded() {
     let Some(faketime) = tools::faketime() else {
         return;
     };
-    let (site, installed_at) = site_of_now();
+    let (site, installed_at) = site_installed_now();
     let ahead = expect_valid(shifted(faketime, &site, "+20h", &["status", "--json"]));
     assert!(evaluated_at(&ahead) > installed_at);
     let back = expect_valid(on(HERE, &site, &["status", "--json"]));
@@ -172,15 +174,15 @@ fn a_clock_that_was_ahead_is_remembered() {
 }
 
 #[test]
-fn a_clock_that_was_far_ahead_does_no_harm_or_is_repaired_by_what_is_newly_signed() {
+fn a_clock_that_was_far_ahead_is_ignored_or_repaired_by_a_new_signature() {
     let Some(faketime) = tools::faketime() else {
         return;
     };
-    let (site, _) = site_of_now();
+    let (site, _) = site_installed_now();
     let _ = shifted(faketime, &site, "+30d", &["status"]).expect_code(0);
     let status = expect_valid(on(HERE, &site, &["status", "--json"]));
     if warnings(&status).is_empty() {
-        // Where the uptime can be believed, the clock was not.
+        // The clock was rejected because the uptime is reliable here.
         return;
     }
     assert_eq!(warnings(&status), ["CLOCK_BEHIND"]);
@@ -188,22 +190,22 @@ fn a_clock_that_was_far_ahead_does_no_harm_or_is_repaired_by_what_is_newly_signe
         let args = ["install", "--trust", "trust.jwks", file];
         on(HERE, &site, &args).expect_code(0).stderr
     };
-    // One that was issued long ago proves nothing of the time.
+    // An artifact with an old date does not prove the present time.
     assert!(install("enterprise.key").contains("CLOCK_BEHIND"));
     let now = Run::of("date", &site).args(["-u", "+%Y-%m-%dT%H:%M:%SZ"]);
     let now = now.run().expect_code(0).stdout;
     let terms = ["--tier", "ent", "--perpetual", "--issued-at", now.trim()];
     site.write("new.lic", minted(&terms).file);
-    let said = install("new.lic");
-    assert!(said.contains("the clock had been ahead"), "{said}");
-    assert!(!said.contains("CLOCK_BEHIND"), "{said}");
+    let output = install("new.lic");
+    assert!(output.contains("the clock was ahead before"), "{output}");
+    assert!(!output.contains("CLOCK_BEHIND"), "{output}");
     let status = expect_valid(on(HERE, &site, &["status", "--json"]));
     assert_eq!(warnings(&status), [""; 0]);
 }
 
 #[test]
-fn trying_out_a_date_is_not_remembered() {
-    let (site, _) = site_of_now();
+fn a_date_given_with_at_is_not_recorded() {
+    let (site, _) = site_installed_now();
     let files = ["state/license.cache", "state/quota"];
     let content = || files.map(|file| std::fs::read(site.file(file)).unwrap());
     let before = content();
@@ -217,7 +219,7 @@ fn trying_out_a_date_is_not_remembered() {
     ] {
         let _ = on(HERE, &site, &[args, &["--at", "2090-01-01"]].concat()).expect_code(0);
     }
-    assert!(content() == before, "not a byte has changed");
+    assert!(content() == before, "the files are unchanged");
     let install = words("install --trust trust.jwks --at 2090-01-01 ent.lic");
     let _ = on(HERE, &site, &install).expect_code(0);
     let status = expect_valid(on(HERE, &site, &["status", "--json"]));

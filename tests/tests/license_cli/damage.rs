@@ -1,15 +1,15 @@
-//! What mail, chat and editors do to licenses is undone.
+//! Changes that mail, chat and editors make to license text are tolerated.
 
 use super::*;
 
-/// As Windows writes it.
+/// Encodes text as UTF-16 with a byte order mark, as Windows programs do.
 fn utf16(text: &str, bytes: fn(u16) -> [u8; 2]) -> Vec<u8> {
     let marked = format!("\u{feff}{text}");
     marked.encode_utf16().flat_map(bytes).collect()
 }
 
 #[track_caller]
-fn survives(name: &str, content: impl AsRef<[u8]>) {
+fn verifies(name: &str, content: impl AsRef<[u8]>) {
     let site = site();
     site.write("damaged", content);
     let outcome = verify(&site, &["--json", "damaged"]);
@@ -17,56 +17,56 @@ fn survives(name: &str, content: impl AsRef<[u8]>) {
 }
 
 #[test]
-fn a_license_file_survives_its_way() {
+fn a_license_file_is_read_in_spite_of_changed_layout() {
     let file = &TEAM.file;
     let crlf = file.replace('\n', "\r\n");
-    survives("CRLF", &crlf);
-    survives("a byte order mark", format!("\u{feff}{file}"));
-    survives("a byte order mark and CRLF", format!("\u{feff}{crlf}"));
-    survives("blank lines around", format!("\r\n\n  {file}\n\n \t\n"));
-    survives("quotes", format!("\"{file}\""));
-    survives("indentation", file.replace('\n', "\n    "));
-    survives("no newline at its end", file.trim_end());
-    survives(
+    verifies("CRLF", &crlf);
+    verifies("a byte order mark", format!("\u{feff}{file}"));
+    verifies("a byte order mark and CRLF", format!("\u{feff}{crlf}"));
+    verifies("blank lines around", format!("\r\n\n  {file}\n\n \t\n"));
+    verifies("quotes", format!("\"{file}\""));
+    verifies("indentation", file.replace('\n', "\n    "));
+    verifies("no final newline", file.trim_end());
+    verifies(
         "other dashes",
         file.replace("-----", "\u{2013}\u{2014}\u{2010}\u{2011}\u{2212}"),
     );
-    survives("UTF-16, little end first", utf16(&crlf, u16::to_le_bytes));
-    survives("UTF-16, big end first", utf16(&crlf, u16::to_be_bytes));
+    verifies("UTF-16, little endian", utf16(&crlf, u16::to_le_bytes));
+    verifies("UTF-16, big endian", utf16(&crlf, u16::to_be_bytes));
 }
 
 #[test]
-fn a_token_survives_its_way() {
+fn a_token_is_read_in_spite_of_changed_layout() {
     let token = TEAM.token();
     let wrapped: Vec<_> = token
         .as_bytes()
         .chunks(76)
         .map(|line| std::str::from_utf8(line).unwrap())
         .collect();
-    survives("a newline at its end", format!("{token}\n"));
-    survives("wrapping", wrapped.join("\r\n"));
-    survives("a byte order mark", format!("\u{feff}{token}"));
-    survives("quotes", format!("\u{201c}{token}\u{201d}"));
-    survives("UTF-16", utf16(&token, u16::to_le_bytes));
+    verifies("a final newline", format!("{token}\n"));
+    verifies("wrapping", wrapped.join("\r\n"));
+    verifies("a byte order mark", format!("\u{feff}{token}"));
+    verifies("quotes", format!("\u{201c}{token}\u{201d}"));
+    verifies("UTF-16", utf16(&token, u16::to_le_bytes));
 }
 
 #[test]
-fn an_enterprise_key_survives_its_way() {
+fn an_enterprise_key_is_read_in_spite_of_changed_layout() {
     let key = &*ENTERPRISE_KEY;
     let wrapped: Vec<_> = key
         .as_bytes()
         .chunks(60)
         .map(|line| std::str::from_utf8(line).unwrap())
         .collect();
-    survives("wrapping", wrapped.join("\n"));
-    survives("CRLF", format!("{key}\r\n"));
-    survives("quotes", format!("'{key}'"));
-    survives("a byte order mark", format!("\u{feff}{key}"));
-    survives("dashes of an editor", key.replacen('-', "\u{2013}", 5));
+    verifies("wrapping", wrapped.join("\n"));
+    verifies("CRLF", format!("{key}\r\n"));
+    verifies("quotes", format!("'{key}'"));
+    verifies("a byte order mark", format!("\u{feff}{key}"));
+    verifies("typographic dashes", key.replacen('-', "\u{2013}", 5));
 }
 
 #[test]
-fn a_standard_key_survives_its_way_as_an_argument() {
+fn a_standard_key_argument_is_read_in_spite_of_changed_layout() {
     let site = site();
     let key = PRO.key();
     for damaged in [
@@ -82,7 +82,7 @@ fn a_standard_key_survives_its_way_as_an_argument() {
 }
 
 #[test]
-fn other_damage_is_refused_with_its_place() {
+fn other_damage_is_refused_with_its_position() {
     let site = site();
     let line = TEAM.file.lines().nth(2).unwrap();
     site.write(

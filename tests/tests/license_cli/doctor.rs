@@ -1,4 +1,4 @@
-//! `license doctor`: what is wrong, in one line each, and nothing is changed.
+//! `license doctor`: one line for each check, and no changes.
 
 mod installed;
 
@@ -24,7 +24,7 @@ const CHECKS: [&str; 12] = [
     "next",
 ];
 
-/// `license doctor --json` on [`HERE`], with the administrator's folder `etc`.
+/// Runs `license doctor --json` on [`HERE`] with the administrator's directory `etc`.
 fn examine(site: &Scratch) -> Outcome {
     doctor(site, &["--json"])
 }
@@ -35,18 +35,18 @@ fn doctor(site: &Scratch, args: &[&str]) -> Outcome {
     run.arg("doctor").args(args).run()
 }
 
-/// One check: its status, message and hint.
+/// Returns the status, message and hint of a check.
 #[track_caller]
-fn check<'a>(told: &'a Value, name: &str) -> [&'a str; 3] {
-    let checks = told["checks"].as_array().unwrap();
+fn check<'a>(report: &'a Value, name: &str) -> [&'a str; 3] {
+    let checks = report["checks"].as_array().unwrap();
     let found = checks.iter().find(|check| check["check"] == name).unwrap();
     ["status", "message", "hint"].map(|member| found[member].as_str().unwrap_or_default())
 }
 
-/// Expects this of one check, with a hint where it is not ok.
+/// Checks the status and message of a check. Only a status other than ok must have a hint.
 #[track_caller]
-fn expect(told: &Value, name: &str, status: &str, words: &[&str]) {
-    let [found, message, hint] = check(told, name);
+fn expect(report: &Value, name: &str, status: &str, words: &[&str]) {
+    let [found, message, hint] = check(report, name);
     assert_eq!(found, status, "{name}: {message}");
     for word in words {
         assert!(
@@ -61,7 +61,7 @@ fn expect(told: &Value, name: &str, status: &str, words: &[&str]) {
     );
 }
 
-/// A machine with ENT installed now, for ever, and one use counted.
+/// Returns a machine with a perpetual ENT license and one counted use.
 fn healthy() -> Scratch {
     let site = site();
     let install = ["install", "--trust", "trust.jwks", "ent.lic"];
@@ -70,10 +70,10 @@ fn healthy() -> Scratch {
     site
 }
 
-/// Every file below with what is in it and when it was written.
-fn files(folder: &Path) -> BTreeMap<PathBuf, (Vec<u8>, SystemTime)> {
+/// Returns the content and modification time of each file in a directory.
+fn files(directory: &Path) -> BTreeMap<PathBuf, (Vec<u8>, SystemTime)> {
     let mut found = BTreeMap::new();
-    for entry in fs::read_dir(folder).unwrap() {
+    for entry in fs::read_dir(directory).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {
             found.extend(files(&path));
@@ -86,61 +86,66 @@ fn files(folder: &Path) -> BTreeMap<PathBuf, (Vec<u8>, SystemTime)> {
 }
 
 #[test]
-fn where_all_is_well_every_check_is_ok() {
+fn on_a_healthy_machine_every_check_is_ok() {
     let site = healthy();
-    let told = doctor(&site, &["--json", "--strict"]).expect_code(0).json();
-    let checks = told["checks"].as_array().unwrap();
+    let report = doctor(&site, &["--json", "--strict"]).expect_code(0).json();
+    let checks = report["checks"].as_array().unwrap();
     let names: Vec<_> = checks
         .iter()
         .map(|check| check["check"].as_str().unwrap())
         .collect();
     assert_eq!(names, CHECKS);
     assert_eq!(
-        (&told["status"], &told["next"]),
+        (&report["status"], &report["next"]),
         (&json!("ok"), &Value::Null)
     );
     let state = site.state();
     let state = state.to_str().unwrap();
     expect(
-        &told,
+        &report,
         "home",
         "ok",
-        &[state, "from CODITECT_HOME", "can be written"],
+        &[state, "from CODITECT_HOME", "is writable"],
     );
-    expect(&told, "permissions", "ok", &["0700", "4 files are 0600"]);
-    expect(&told, "state", "ok", &["license.cache and quota are whole"]);
+    expect(&report, "permissions", "ok", &["0700", "4 files are 0600"]);
     expect(
-        &told,
+        &report,
+        "state",
+        "ok",
+        &["license.cache and quota are intact"],
+    );
+    expect(
+        &report,
         "machine",
         "ok",
         &[&digest_of(HERE), "stable", "An id was given"],
     );
     expect(
-        &told,
+        &report,
         "trust",
         "ok",
         &["1 key", &Vendor::shared().kid, "RS256"],
     );
     expect(
-        &told,
+        &report,
         "license",
         "ok",
         &["VALID", "ENT", "ACME Ltd", "perpetual"],
     );
-    expect(&told, "check-in", "ok", &["the license needs none"]);
+    expect(&report, "check-in", "ok", &["the license requires none"]);
     expect(
-        &told,
+        &report,
         "system",
         "ok",
-        &["etc", "from CODITECT_SYSTEM_DIR", "is not there"],
+        &["etc", "from CODITECT_SYSTEM_DIR", "does not exist"],
     );
     for check in ["clock", "container", "next"] {
-        expect(&told, check, "ok", &[]);
+        expect(&report, check, "ok", &[]);
     }
 }
 
 #[test]
-fn the_text_has_a_line_each_and_a_hint_under_what_is_not_ok() {
+fn the_text_has_a_line_for_each_check_and_a_hint_below_a_problem() {
     let site = healthy();
     let text = doctor(&site, &[]).expect_code(0);
     assert_eq!(text.stderr, "");
@@ -155,27 +160,27 @@ fn the_text_has_a_line_each_and_a_hint_under_what_is_not_ok() {
     let problem = lines
         .find(|line| line.starts_with("problem  license "))
         .unwrap();
-    assert!(problem.contains("no keys to verify it with"), "{text}");
+    assert!(problem.contains("no keys to verify it"), "{text}");
     let hint = lines.next().unwrap();
     assert_eq!(hint, "  hint: install the license again with --trust FILE");
 }
 
 #[test]
-fn no_license_at_all_is_a_warning_and_strict_counts_it() {
+fn a_missing_license_is_a_warning_and_a_problem_with_strict() {
     let site = Scratch::new();
-    let told = examine(&site).expect_code(0).json();
-    assert_eq!(told["status"], "warning");
-    expect(&told, "license", "warning", &["NO_LICENSE", "FREE"]);
-    expect(&told, "home", "ok", &["is not there yet"]);
-    expect(&told, "permissions", "ok", &[]);
-    expect(&told, "state", "ok", &["nothing is kept of this machine"]);
-    expect(&told, "trust", "ok", &["none is installed"]);
+    let report = examine(&site).expect_code(0).json();
+    assert_eq!(report["status"], "warning");
+    expect(&report, "license", "warning", &["NO_LICENSE", "FREE"]);
+    expect(&report, "home", "ok", &["does not exist yet"]);
+    expect(&report, "permissions", "ok", &[]);
+    expect(&report, "state", "ok", &["no state of this machine"]);
+    expect(&report, "trust", "ok", &["no keys are installed"]);
     let _ = doctor(&site, &["--strict"]).expect_code(1);
     assert!(!site.state().exists());
 }
 
 #[test]
-fn nothing_is_ever_changed() {
+fn doctor_changes_nothing() {
     let site = healthy();
     site.write("state/license.lic", tampered(&ENT));
     site.write("state/quota", "noise");
@@ -192,7 +197,7 @@ fn nothing_is_ever_changed() {
 }
 
 #[test]
-fn the_home_is_told_with_the_variable_that_names_it() {
+fn the_state_directory_is_reported_with_its_variable() {
     let site = Scratch::new();
     site.write("file", "");
     let home = |value: &Path| {
@@ -202,55 +207,63 @@ fn the_home_is_told_with_the_variable_that_names_it() {
     for (value, words) in [
         (
             "file",
-            &["from CODITECT_HOME", "is a file and not a folder"][..],
+            &["from CODITECT_HOME", "is a file, not a directory"][..],
         ),
         ("file/below", &["from CODITECT_HOME", "is a file"]),
     ] {
-        let told = home(&site.file(value)).expect_code(1).json();
-        expect(&told, "home", "problem", words);
-        assert!(check(&told, "home")[2].contains("CODITECT_HOME"), "{told}");
+        let report = home(&site.file(value)).expect_code(1).json();
+        expect(&report, "home", "problem", words);
+        assert!(
+            check(&report, "home")[2].contains("CODITECT_HOME"),
+            "{report}"
+        );
     }
-    let told = home(Path::new("relative")).expect_code(1).json();
+    let report = home(Path::new("relative")).expect_code(1).json();
     expect(
-        &told,
+        &report,
         "home",
         "problem",
         &["CODITECT_HOME must be an absolute path"],
     );
     let run = Run::license(&site).without_env("CODITECT_HOME");
-    let told = run.args(["doctor", "--json"]).run().expect_code(0).json();
+    let report = run.args(["doctor", "--json"]).run().expect_code(0).json();
     let default = site.home().join(".coditect");
     let default = default.to_str().unwrap();
-    expect(&told, "home", "ok", &[default, "CODITECT_HOME is not set"]);
+    expect(
+        &report,
+        "home",
+        "ok",
+        &[default, "CODITECT_HOME is not set"],
+    );
 }
 
 #[cfg(unix)]
 #[test]
-fn a_home_that_is_a_link_to_nowhere_is_a_problem() {
+fn a_state_directory_that_is_a_dangling_symbolic_link_is_a_problem() {
     let site = Scratch::new();
     std::os::unix::fs::symlink("nowhere", site.state()).unwrap();
-    let told = examine(&site).expect_code(1).json();
+    let report = examine(&site).expect_code(1).json();
     expect(
-        &told,
+        &report,
         "home",
         "problem",
         &["CODITECT_HOME", "symbolic link", "nowhere"],
     );
     fs::create_dir(site.file("nowhere")).unwrap();
-    let told = examine(&site).expect_code(0).json();
-    expect(&told, "home", "ok", &["is there and can be written"]);
+    let report = examine(&site).expect_code(0).json();
+    expect(&report, "home", "ok", &["exists and is writable"]);
 }
 
 #[cfg(unix)]
 #[test]
-fn a_lock_that_is_a_link_is_followed_by_nobody_and_told() {
+fn a_lock_file_that_is_a_symbolic_link_is_not_followed_and_is_reported() {
     let site = healthy();
     let (lock, elsewhere) = (site.state().join(".lock"), site.file("elsewhere"));
     fs::remove_file(&lock).unwrap();
     std::os::unix::fs::symlink(&elsewhere, &lock).unwrap();
-    let told = examine(&site).expect_code(0).json();
-    let words = ["can't be written", ".lock in it is not a regular file"];
-    expect(&told, "home", "warning", &words);
+    let report = examine(&site).expect_code(0).json();
+    let words = ["is not writable", ".lock in it is not a regular file"];
+    expect(&report, "home", "warning", &words);
     let used = on(HERE, &site, &["use", "commands_per_day", "--json"]);
     let used = used.expect_code(0).json();
     let warning = state_warning(&used);
@@ -263,74 +276,79 @@ fn a_lock_that_is_a_link_is_followed_by_nobody_and_told() {
 
 #[cfg(unix)]
 #[test]
-fn a_home_that_may_not_be_written_is_a_warning() {
+fn a_read_only_state_directory_is_a_warning() {
     let site = Scratch::new();
     fs::create_dir(site.state()).unwrap();
-    let Some(user) = Nobody::on(&site) else {
+    let Some(user) = UnprivilegedUser::on(&site) else {
         return;
     };
-    let told = user.license(&["doctor", "--json"]).expect_code(0).json();
+    let report = user.license(&["doctor", "--json"]).expect_code(0).json();
     expect(
-        &told,
+        &report,
         "home",
         "warning",
-        &["can't be written", "counts are not kept"],
+        &["is not writable", "counts are not stored"],
     );
     fs::remove_dir(site.state()).unwrap();
     if fs::metadata(site.path())
-        .is_ok_and(|folder| std::os::unix::fs::MetadataExt::uid(&folder) == 0)
+        .is_ok_and(|metadata| std::os::unix::fs::MetadataExt::uid(&metadata) == 0)
     {
-        let told = user.license(&["doctor", "--json"]).expect_code(0).json();
-        expect(&told, "home", "warning", &["can't be written"]);
+        let report = user.license(&["doctor", "--json"]).expect_code(0).json();
+        expect(&report, "home", "warning", &["is not writable"]);
     }
 }
 
 #[cfg(unix)]
 #[test]
-fn what_others_may_use_or_own_is_a_warning() {
+fn files_that_other_users_can_access_or_own_are_a_warning() {
     use std::os::unix::fs::{PermissionsExt, chown};
     let site = healthy();
     let open = |path: &str, mode| {
         fs::set_permissions(site.file(path), fs::Permissions::from_mode(mode)).unwrap();
     };
     open("state", 0o755);
-    let told = examine(&site).expect_code(0).json();
-    expect(&told, "permissions", "warning", &["is 0755, expected 0700"]);
+    let report = examine(&site).expect_code(0).json();
+    expect(
+        &report,
+        "permissions",
+        "warning",
+        &["is 0755, expected 0700"],
+    );
     assert!(
-        check(&told, "permissions")[2].starts_with("chmod 700 "),
-        "{told}"
+        check(&report, "permissions")[2].starts_with("chmod 700 "),
+        "{report}"
     );
     open("state", 0o700);
     open("state/quota", 0o644);
-    let told = examine(&site).expect_code(0).json();
+    let report = examine(&site).expect_code(0).json();
     expect(
-        &told,
+        &report,
         "permissions",
         "warning",
         &["quota is 0644, expected 0600"],
     );
     open("state/quota", 0o600);
     if chown(site.file("state/quota"), Some(65_534), None).is_ok() {
-        let told = examine(&site).expect_code(0).json();
-        let words = ["quota belongs to user 65534, and this is user 0"];
-        expect(&told, "permissions", "warning", &words);
+        let report = examine(&site).expect_code(0).json();
+        let words = ["quota belongs to user 65534, expected user 0"];
+        expect(&report, "permissions", "warning", &words);
     }
 }
 
 #[test]
-fn what_the_machine_remembers_is_whole_or_it_is_said_why_not() {
+fn damaged_foreign_missing_and_incomplete_state_files_are_reported() {
     let site = healthy();
-    let whole = fs::read(site.file("state/quota")).unwrap();
-    let mut edited = whole.clone();
+    let intact = fs::read(site.file("state/quota")).unwrap();
+    let mut edited = intact.clone();
     *edited.last_mut().unwrap() ^= 1;
     site.write("state/quota", edited);
-    let told = examine(&site).expect_code(1).json();
+    let report = examine(&site).expect_code(1).json();
     let words = [
         "quota",
         "it was changed by something else than this program",
     ];
-    expect(&told, "state", "problem", &words);
-    site.write("state/quota", whole);
+    expect(&report, "state", "problem", &words);
+    site.write("state/quota", intact);
     let elsewhere = on(ELSEWHERE, &site, &["doctor", "--json"])
         .expect_code(1)
         .json();
@@ -343,22 +361,27 @@ fn what_the_machine_remembers_is_whole_or_it_is_said_why_not() {
     for file in ["quota", "license.cache"] {
         let site = healthy();
         fs::remove_file(site.state().join(file)).unwrap();
-        let told = examine(&site).expect_code(0).json();
-        expect(&told, "state", "warning", &[&format!("{file} is missing")]);
+        let report = examine(&site).expect_code(0).json();
+        expect(
+            &report,
+            "state",
+            "warning",
+            &[&format!("{file} is missing")],
+        );
     }
     site.write("state/.unfinished-x", "");
     site.write("state/quota.damaged-3", "");
-    let told = examine(&site).expect_code(0).json();
+    let report = examine(&site).expect_code(0).json();
     expect(
-        &told,
+        &report,
         "state",
         "warning",
-        &["quota.damaged-3", ".unfinished-x was not finished"],
+        &["quota.damaged-3", ".unfinished-x is incomplete"],
     );
 }
 
 #[test]
-fn a_clock_that_is_behind_is_told_with_by_how_much() {
+fn a_clock_that_is_behind_is_reported_with_the_difference() {
     let Some(faketime) = license_tests::tools::faketime() else {
         return;
     };
@@ -374,24 +397,24 @@ fn a_clock_that_is_behind_is_told_with_by_how_much() {
         let run = run.arg(license_tests::programs::license());
         run.args(["doctor", "--json"]).run().expect_code(0).json()
     };
-    let told = at("-10d");
+    let report = at("-10d");
     expect(
-        &told,
+        &report,
         "clock",
         "warning",
-        &[" days behind the latest time seen here"],
+        &[" days behind the latest recorded time"],
     );
     expect(&at("-3h"), "clock", "ok", &[" hours behind", "tolerated"]);
     fs::remove_file(site.file("state/quota")).unwrap();
     fs::remove_file(site.file("state/license.cache")).unwrap();
     expect(&at("-10d"), "clock", "ok", &[]);
-    let words = [" days behind the date of a signed artefact"];
+    let words = [" days behind the date of a signed artifact"];
     expect(&at("-40000d"), "clock", "warning", &words[..0]);
     expect(&at("-9000d"), "clock", "warning", &words);
 }
 
 #[test]
-fn an_id_of_the_machine_that_does_not_count_is_told() {
+fn an_ignored_machine_id_is_reported() {
     let site = healthy();
     let zeros = on(
         "00000000000000000000000000000000",
@@ -399,17 +422,14 @@ fn an_id_of_the_machine_that_does_not_count_is_told() {
         &["doctor", "--json"],
     )
     .json();
-    let words = [
-        "CODITECT_MACHINE_ID does not count",
-        "one digit over and over",
-    ];
+    let words = ["CODITECT_MACHINE_ID is ignored", "one digit over and over"];
     expect(&zeros, "machine", "warning", &words);
     let run = Run::license(&site).env("KUBERNETES_SERVICE_HOST", "10.0.0.1");
-    let told = run.args(["doctor", "--json"]).run().json();
-    let container = check(&told, "container")[1];
-    if container == "kubernetes" && check(&told, "machine")[1].contains(", none: ") {
+    let report = run.args(["doctor", "--json"]).run().json();
+    let container = check(&report, "container")[1];
+    if container == "kubernetes" && check(&report, "machine")[1].contains(", none: ") {
         expect(
-            &told,
+            &report,
             "machine",
             "warning",
             &["Nothing in this kubernetes container"],

@@ -1,4 +1,4 @@
-//! A program that was built with keys inside takes no others, wherever they come from.
+//! A program with embedded keys accepts no other keys.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -12,7 +12,7 @@ fn keys() -> PathBuf {
     programs::workspace().join("fixtures/trust/vendor.jwks")
 }
 
-/// `license` with the keys of this vendor inside.
+/// `license` with embedded keys of this vendor.
 static PROGRAM: LazyLock<PathBuf> = LazyLock::new(|| programs::license_with_keys(&keys()));
 
 static VENDOR: LazyLock<Vendor> = LazyLock::new(|| {
@@ -20,14 +20,14 @@ static VENDOR: LazyLock<Vendor> = LazyLock::new(|| {
     Vendor::of_key(fs::read_to_string(key).unwrap(), &[])
 });
 
-/// This vendor's license for TEAM.
+/// A TEAM license of this vendor.
 static OWN: LazyLock<Minted> =
     LazyLock::new(|| VENDOR.issue(&["--tier", "team", "--offline", "--expires", "2020-12-31"]));
-/// A license for ENT that its holder has signed.
+/// An ENT license that its holder has signed.
 static FORGED: LazyLock<Minted> =
     LazyLock::new(|| Vendor::shared().issue(&["--tier", "ent", "--perpetual"]));
 
-/// A machine with both licenses, and with the keys of neither.
+/// Returns a machine with both licenses and without installed keys.
 fn machine() -> Scratch {
     let machine = Scratch::new();
     machine.write("own.lic", &OWN.file);
@@ -52,19 +52,19 @@ fn installed(machine: &Scratch) -> Value {
 }
 
 #[test]
-fn it_says_which_keys_it_has_and_an_ordinary_one_that_it_has_none() {
+fn the_version_lists_the_embedded_keys_or_states_that_there_are_none() {
     let machine = machine();
-    let said = embedded(&machine, &["--version"]).expect_code(0).stdout;
+    let output = embedded(&machine, &["--version"]).expect_code(0).stdout;
     let version = env!("CARGO_PKG_VERSION");
-    let head = format!("license {version}\n3 keys embedded, and no others count:\n");
-    assert!(said.starts_with(&head), "{said}");
-    assert!(said.contains(&format!("\n  {} RS256 2048 bits\n", VENDOR.kid)));
-    assert_eq!(said.lines().count(), 5);
-    let said = license(&machine, &["--version"]).expect_code(0).stdout;
+    let head = format!("license {version}\n3 embedded keys; no other key is accepted:\n");
+    assert!(output.starts_with(&head), "{output}");
+    assert!(output.contains(&format!("\n  {} RS256 2048 bits\n", VENDOR.kid)));
+    assert_eq!(output.lines().count(), 5);
+    let output = license(&machine, &["--version"]).expect_code(0).stdout;
     assert_eq!(
-        said,
+        output,
         format!(
-            "license {version}\nno keys embedded: those given with --trust or installed count\n"
+            "license {version}\nno embedded keys; keys from --trust and installed keys are accepted\n"
         )
     );
     for run in [embedded(&machine, &["-V"]), license(&machine, &["-V"])] {
@@ -73,7 +73,7 @@ fn it_says_which_keys_it_has_and_an_ordinary_one_that_it_has_none() {
 }
 
 #[test]
-fn it_verifies_installs_and_asks_without_being_given_keys() {
+fn licenses_are_verified_and_installed_without_given_keys() {
     let machine = machine();
     for command in ["verify", "install"] {
         expect_valid(embedded(
@@ -96,7 +96,7 @@ fn it_verifies_installs_and_asks_without_being_given_keys() {
 }
 
 #[test]
-fn keys_on_the_command_line_are_refused_even_its_own() {
+fn keys_on_the_command_line_are_refused_even_if_they_are_the_embedded_ones() {
     let machine = machine();
     for keys in ["holder.jwks", "own.jwks", "missing.jwks"] {
         for args in [
@@ -109,16 +109,16 @@ fn keys_on_the_command_line_are_refused_even_its_own() {
         ] {
             let complaint = embedded(&machine, args).expect_failure(2);
             assert!(complaint.message.contains("embedded"), "{complaint:?}");
-            assert!(complaint.hint.contains("leave --trust out"));
+            assert!(complaint.hint.contains("omit --trust"));
             let json = embedded(&machine, &[args, &["--json"]].concat());
             assert_eq!(json.expect_json_failure(2), "USAGE");
         }
     }
-    assert!(!machine.state().exists(), "nothing was installed");
+    assert!(!machine.state().exists(), "no state directory is created");
 }
 
 #[test]
-fn a_license_signed_by_its_holder_is_refused_with_a_hint_that_names_no_way_around() {
+fn a_license_signed_by_its_holder_is_refused_without_a_hint_at_trust() {
     let machine = machine();
     for command in ["verify", "install"] {
         let complaint = embedded(&machine, &[command, "forged.lic"]).expect_failure(3);
@@ -127,22 +127,22 @@ fn a_license_signed_by_its_holder_is_refused_with_a_hint_that_names_no_way_aroun
     }
 }
 
-/// Puts a license with the keys that verify it into a folder, as somebody may who can write there.
-fn plant(machine: &Scratch, folder: &str) {
-    fs::create_dir_all(machine.file(folder)).unwrap();
-    machine.write_private(&format!("{folder}/license.lic"), &FORGED.file);
-    machine.write_private(&format!("{folder}/trust.jwks"), &Vendor::shared().trust);
+/// Writes a forged license with its keys to a directory, as an attacker with write access can do.
+fn plant(machine: &Scratch, directory: &str) {
+    fs::create_dir_all(machine.file(directory)).unwrap();
+    machine.write_private(&format!("{directory}/license.lic"), &FORGED.file);
+    machine.write_private(&format!("{directory}/trust.jwks"), &Vendor::shared().trust);
 }
 
 #[test]
-fn keys_planted_in_the_state_directory_gain_nothing() {
+fn keys_planted_in_the_state_directory_are_ignored() {
     let machine = machine();
     plant(&machine, "state");
     let status = license(&machine, &["status", "--json", "--at", AT]);
     assert_eq!(
         expect_valid(status)["tier"],
         "ENT",
-        "an ordinary program takes them"
+        "a program without embedded keys accepts the planted keys"
     );
     let complaint = embedded(&machine, &["status"]).expect_failure(3);
     assert!(complaint.message.contains("UNTRUSTED_KEY"), "{complaint:?}");
@@ -150,11 +150,14 @@ fn keys_planted_in_the_state_directory_gain_nothing() {
     let _ = embedded(&machine, &["check", "sso"]).expect_code(3);
     let _ = embedded(&machine, &["check", "local_execution"]).expect_code(0);
     let doctor = embedded(&machine, &["doctor"]).expect_code(1).stdout;
-    assert!(doctor.contains("embedded, and no others count"), "{doctor}");
+    assert!(
+        doctor.contains("embedded, and no other key is accepted"),
+        "{doctor}"
+    );
 }
 
 #[test]
-fn keys_planted_in_the_administrators_folder_gain_nothing() {
+fn keys_planted_in_the_administrators_directory_are_ignored() {
     let machine = machine();
     plant(&machine, "etc");
     let system = |args: &[&str]| {
@@ -171,10 +174,10 @@ fn keys_planted_in_the_administrators_folder_gain_nothing() {
 }
 
 #[test]
-fn a_planted_license_does_not_stand_in_the_way_of_the_vendors() {
+fn a_planted_license_does_not_prevent_an_installation() {
     let machine = machine();
     plant(&machine, "state");
-    // Later the vendor's own license has ended, and the planted one would hold.
+    // The genuine license has expired at this date, but the planted one would be valid.
     let ended = ["install", "--json", "--at", LATER, "own.lic"];
     let _ = embedded(&machine, &ended);
     assert_eq!(installed(&machine)["code"], "VALID");
@@ -184,7 +187,7 @@ fn a_planted_license_does_not_stand_in_the_way_of_the_vendors() {
 }
 
 #[test]
-fn a_suspension_can_not_be_taken_back_with_planted_keys() {
+fn planted_keys_do_not_undo_a_suspension() {
     let machine = machine();
     let _ = embedded(&machine, &["install", "--at", AT, "own.lic"]).expect_code(0);
     let suspend = ["--status", "suspended", "--issued-at", AT];
@@ -198,7 +201,7 @@ fn a_suspension_can_not_be_taken_back_with_planted_keys() {
 }
 
 #[test]
-fn installed_keys_that_are_missing_or_damaged_stop_nothing() {
+fn missing_or_damaged_installed_keys_have_no_effect() {
     let machine = machine();
     let _ = embedded(&machine, &["install", "--at", AT, "own.lic"]).expect_code(0);
     machine.write_private("state/trust.jwks", "noise");
@@ -217,7 +220,7 @@ fn installed_keys_that_are_missing_or_damaged_stop_nothing() {
 }
 
 #[test]
-fn what_it_installs_serves_an_ordinary_program_too() {
+fn a_program_without_embedded_keys_can_use_the_installation() {
     let machine = machine();
     let _ = embedded(&machine, &["install", "--at", AT, "own.lic"]).expect_code(0);
     let status = license(&machine, &["status", "--json", "--at", AT]);
@@ -225,14 +228,14 @@ fn what_it_installs_serves_an_ordinary_program_too() {
 }
 
 #[test]
-fn its_keys_count_for_whatever_product() {
+fn the_embedded_keys_apply_to_every_product() {
     let machine = machine();
     machine.write("widget.toml", license_tests::WIDGET);
     let desk = VENDOR.desk();
     desk.write("widget.toml", license_tests::WIDGET);
-    let told = Run::keygen(&desk).args(["product", "show", "--json", "widget.toml"]);
-    let told = told.run().expect_code(0).json();
-    let tier = told["tiers"][0]["name"].as_str().unwrap().to_owned();
+    let report = Run::keygen(&desk).args(["product", "show", "--json", "widget.toml"]);
+    let report = report.run().expect_code(0).json();
+    let tier = report["tiers"][0]["name"].as_str().unwrap().to_owned();
     let issue = words("issue --key vendor.key --product-file widget.toml");
     let terms = ["--customer", "ACME Ltd", "--perpetual", "--out", "w.lic"];
     let issue = Run::keygen(&desk).args(issue).args(terms);
@@ -250,7 +253,7 @@ fn its_keys_count_for_whatever_product() {
 }
 
 #[test]
-fn trust_statements_change_nothing_about_its_keys() {
+fn trust_statements_do_not_change_the_embedded_keys() {
     let machine = machine();
     let desk = VENDOR.desk();
     desk.write("holder.jwk", Vendor::shared().jwk.to_string());
@@ -263,23 +266,23 @@ fn trust_statements_change_nothing_about_its_keys() {
         assert!(complaint.message.contains("embedded"), "{complaint:?}");
     }
     assert!(!machine.state().join("trust.lic").exists());
-    // Beside a license it is passed over.
+    // A statement in the same file as a license is ignored.
     machine.write("both.lic", format!("{statement}{}", OWN.file));
-    let told = embedded(&machine, &["install", "both.lic", "--json", "--at", AT]);
-    let told = told.expect_code(0).json();
-    assert_eq!(told["warnings"][0]["code"], "TRUST");
+    let report = embedded(&machine, &["install", "both.lic", "--json", "--at", AT]);
+    let report = report.expect_code(0).json();
+    assert_eq!(report["warnings"][0]["code"], "TRUST");
     assert!(!machine.state().join("trust.lic").exists());
     machine.write("both.lic", format!("{statement}{}", FORGED.file));
     let complaint = embedded(&machine, &["install", "both.lic"]).expect_failure(3);
     assert!(complaint.message.contains("UNTRUSTED_KEY"), "{complaint:?}");
-    // Nor does one that an ordinary program installed, or somebody planted.
+    // A statement that is already installed is ignored too.
     machine.write_private("state/trust.lic", &statement);
     let complaint = embedded(&machine, &["verify", "forged.lic"]).expect_failure(3);
     assert!(complaint.message.contains("UNTRUSTED_KEY"), "{complaint:?}");
 }
 
 #[test]
-fn its_help_names_no_option_that_it_refuses() {
+fn the_help_does_not_show_the_trust_option() {
     let machine = Scratch::new();
     for args in [
         &["--help"][..],
@@ -293,8 +296,8 @@ fn its_help_names_no_option_that_it_refuses() {
 }
 
 #[test]
-fn a_file_that_is_no_trust_set_fails_the_build_with_what_is_wrong() {
-    // Not while the good one is being built.
+fn an_invalid_trust_set_fails_the_build_with_a_reason() {
+    // Waits for the other build of the program.
     let _ = &*PROGRAM;
     let relative = OsStr::new("fixtures/trust/private.pem");
     let missing = Path::new("fixtures/trust/nowhere.jwks").as_os_str();
@@ -304,19 +307,22 @@ fn a_file_that_is_no_trust_set_fails_the_build_with_what_is_wrong() {
             "expected a public key, found a private key",
             "keygen public",
         ),
-        (missing, "cannot read", "an absolute one is always right"),
+        (missing, "cannot read", "a relative path starts at $PWD"),
         (OsStr::new(""), "found nothing", "unset the variable"),
     ] {
         let build = programs::try_license_with_keys(file);
-        let said = String::from_utf8(build.stderr).unwrap();
-        assert!(!build.status.success(), "{said}");
-        assert!(said.contains("CODITECT_TRUST_SET"), "{said}");
-        assert!(said.contains(expected) && said.contains(hint), "{said}");
+        let output = String::from_utf8(build.stderr).unwrap();
+        assert!(!build.status.success(), "{output}");
+        assert!(output.contains("CODITECT_TRUST_SET"), "{output}");
+        assert!(
+            output.contains(expected) && output.contains(hint),
+            "{output}"
+        );
     }
 }
 
 #[test]
-fn it_is_built_from_what_the_ordinary_program_is_built_from() {
+fn the_program_with_embedded_keys_has_the_same_dependencies() {
     let read = |path: &str| fs::read_to_string(programs::workspace().join(path)).unwrap();
     let section = |manifest: &str, name: &str| {
         let (_, rest) = manifest.split_once(&format!("\n[{name}]\n")).unwrap();

@@ -1,9 +1,9 @@
-//! `license inspect`: decoded, marked, and harmless to look at.
+//! `license inspect`: decoded content that is marked as unverified and safe to print.
 
 use super::*;
 
 #[test]
-fn what_is_shown_is_marked_as_unverified_and_needs_no_keys() {
+fn the_output_is_marked_as_unverified_and_requires_no_keys() {
     let site = site();
     std::fs::remove_file(site.file("trust.jwks")).unwrap();
     site.write("tampered.lic", tampered(&ENT));
@@ -24,7 +24,7 @@ fn what_is_shown_is_marked_as_unverified_and_needs_no_keys() {
 }
 
 #[test]
-fn every_claim_is_shown_and_dates_as_dates() {
+fn every_claim_is_shown_and_dates_are_readable() {
     let shown = license(&site(), &["inspect", "--json", "team.lic"])
         .expect_code(0)
         .json();
@@ -48,7 +48,7 @@ fn standard_input_is_read_and_every_block_is_shown() {
     );
 }
 
-/// A name that clears the screen, sets the window's title, turns text around, and forges a line.
+/// A name that clears the screen, sets the window title, reorders text and forges a line.
 const EVIL: &str = "Evil\u{1b}[2J\u{1b}]0;title\u{7}\u{9b}31m\u{202e}txt.exe\u{2066}\u{200b}\nerror: forged\rTRUSTED";
 
 fn is_harmless(text: &str) -> bool {
@@ -58,7 +58,7 @@ fn is_harmless(text: &str) -> bool {
 }
 
 #[test]
-fn what_a_customer_is_called_cannot_play_tricks_on_a_terminal() {
+fn a_customer_name_cannot_control_a_terminal() {
     let site = site();
     let terms = [
         "--tier",
@@ -107,7 +107,7 @@ fn what_a_customer_is_called_cannot_play_tricks_on_a_terminal() {
 }
 
 #[test]
-fn json_keeps_what_a_customer_is_called() {
+fn json_contains_the_exact_customer_name() {
     let site = site();
     site.write(
         "evil.lic",
@@ -124,7 +124,7 @@ fn json_keeps_what_a_customer_is_called() {
 }
 
 #[test]
-fn what_is_nothing_of_it_is_refused() {
+fn input_that_is_not_an_artifact_is_refused() {
     let site = site();
     site.write("prose", "Dear customer,\n");
     site.write("empty", "");

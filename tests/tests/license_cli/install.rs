@@ -1,4 +1,4 @@
-//! `license install`: what is kept, what is never replaced, and what a broken disk looks like.
+//! `license install`: stored files, replacement rules and damaged files.
 
 use std::fs;
 
@@ -17,14 +17,14 @@ fn installed_tier(site: &Scratch) -> Value {
 }
 
 #[test]
-fn every_form_that_proves_itself_is_installed() {
+fn every_signed_form_of_a_license_can_be_installed() {
     for argument in ["team.lic", "enterprise.key", &TEAM.token(), &ENTERPRISE_KEY] {
         let site = site();
-        let mut told = expect_valid(install(&site, &["--json", argument]));
-        let blocks = told.as_object_mut().unwrap().remove("blocks").unwrap();
+        let mut report = expect_valid(install(&site, &["--json", argument]));
+        let blocks = report.as_object_mut().unwrap().remove("blocks").unwrap();
         assert_eq!(blocks[0]["kind"], "LICENSE", "{blocks}");
         let status = expect_valid(license(&site, &["status", "--json", "--at", AT]));
-        assert_eq!(told, status);
+        assert_eq!(report, status);
     }
     let site = site();
     let run = Run::license(&site).args(["install", "--trust", "trust.jwks", "--at", AT, "-"]);
@@ -33,16 +33,16 @@ fn every_form_that_proves_itself_is_installed() {
 }
 
 #[test]
-fn it_is_said_where_the_license_is_kept() {
+fn the_path_of_the_installed_license_is_printed() {
     let site = site();
-    let said = install(&site, &["team.lic"]).expect_code(0).stderr;
+    let output = install(&site, &["team.lic"]).expect_code(0).stderr;
     let path = site.state().join("license.lic");
-    assert!(said.contains(path.to_str().unwrap()), "{said}");
+    assert!(output.contains(path.to_str().unwrap()), "{output}");
     assert_eq!(fs::read_to_string(path).unwrap(), TEAM.file);
 }
 
 #[test]
-fn a_damaged_way_is_undone_in_what_is_kept() {
+fn the_stored_license_has_the_original_layout() {
     let site = site();
     site.write(
         "mailed.lic",
@@ -53,7 +53,7 @@ fn a_damaged_way_is_undone_in_what_is_kept() {
 }
 
 #[test]
-fn what_does_not_verify_is_not_installed() {
+fn an_artifact_that_does_not_verify_is_not_installed() {
     let site = site();
     site.write("tampered.lic", tampered(&PRO));
     for bad in ["tampered.lic", PRO.key(), "trust.jwks"] {
@@ -61,11 +61,11 @@ fn what_does_not_verify_is_not_installed() {
     }
     license(&site, &["install", "pro.lic"]).expect_failure(3);
     install(&site, &["missing.lic"]).expect_failure(4);
-    assert!(!site.state().exists(), "not even a folder is made");
+    assert!(!site.state().exists(), "no directory is created");
 }
 
 #[test]
-fn a_license_that_does_not_hold_is_installed_where_there_is_none() {
+fn an_expired_license_is_installed_if_no_other_is_installed() {
     let site = site();
     let late = [
         "install",
@@ -87,7 +87,7 @@ fn a_license_that_does_not_hold_is_installed_where_there_is_none() {
 }
 
 #[test]
-fn a_license_that_holds_is_replaced_by_one_that_does_not_only_by_force() {
+fn an_invalid_license_replaces_a_valid_one_only_with_force() {
     let site = site_with("ent.lic");
     let late = ["install", "--at", LATER, "pro.lic"];
     let complaint = license(&site, &late).expect_failure(1);
@@ -101,7 +101,7 @@ fn a_license_that_holds_is_replaced_by_one_that_does_not_only_by_force() {
 }
 
 #[test]
-fn a_license_that_holds_replaces_any_other() {
+fn a_valid_license_replaces_any_other() {
     let site = site_with("ent.lic");
     let _ = install(&site, &["pro.lic"]).expect_code(0);
     assert_eq!(installed_tier(&site), "PRO");
@@ -114,7 +114,7 @@ fn a_license_that_holds_replaces_any_other() {
 }
 
 #[test]
-fn installing_the_same_again_changes_nothing() {
+fn installing_the_same_license_again_changes_nothing() {
     let site = site_with("team.lic");
     let kept = site.read("state/license.lic");
     let _ = install(&site, &["team.lic"]).expect_code(0);
@@ -122,7 +122,7 @@ fn installing_the_same_again_changes_nothing() {
 }
 
 #[test]
-fn the_keys_that_it_was_verified_with_are_kept() {
+fn the_keys_that_verified_the_license_are_stored() {
     let site = site_with("team.lic");
     assert_eq!(site.read("state/trust.jwks"), Vendor::shared().trust);
     fs::remove_file(site.file("trust.jwks")).unwrap();
@@ -132,7 +132,7 @@ fn the_keys_that_it_was_verified_with_are_kept() {
 }
 
 #[test]
-fn a_damaged_installed_license_is_an_error_once_and_set_aside_until_another_is_installed() {
+fn a_damaged_installed_license_is_quarantined_and_reported_until_the_next_installation() {
     for damage in [
         tampered(&TEAM),
         String::new(),
@@ -167,7 +167,7 @@ fn a_damaged_installed_license_is_an_error_once_and_set_aside_until_another_is_i
 }
 
 #[test]
-fn a_damaged_installed_license_never_stops_what_needs_none() {
+fn a_damaged_installed_license_does_not_affect_the_free_tier() {
     let site = site_with("team.lic");
     site.write("state/license.lic", tampered(&TEAM));
     let free = license(&site, &["check", "local_execution"]).expect_code(0);
@@ -184,7 +184,7 @@ fn a_damaged_installed_license_never_stops_what_needs_none() {
 }
 
 #[test]
-fn many_installs_at_once_leave_one_license_whole() {
+fn concurrent_installations_leave_one_complete_license() {
     let site = site_with("team.lic");
     std::thread::scope(|scope| {
         for number in 0..8 {
@@ -204,7 +204,7 @@ fn many_installs_at_once_leave_one_license_whole() {
 }
 
 #[test]
-fn damaged_bytes_and_damaged_keys_are_mended_too() {
+fn an_installation_repairs_damaged_bytes_and_damaged_keys() {
     for (file, damage) in [
         ("license.lic", &b"\xff\xfe\x80"[..]),
         ("trust.jwks", b"{\"keys\": ["),
@@ -222,7 +222,7 @@ fn damaged_bytes_and_damaged_keys_are_mended_too() {
 }
 
 #[test]
-fn an_installed_license_whose_keys_are_gone_asks_for_them() {
+fn an_installed_license_without_keys_is_an_error_with_a_hint_at_trust() {
     let site = site_with("team.lic");
     fs::remove_file(site.file("state/trust.jwks")).unwrap();
     let complaint = license(&site, &["status"]).expect_failure(3);
@@ -230,7 +230,7 @@ fn an_installed_license_whose_keys_are_gone_asks_for_them() {
 }
 
 #[test]
-fn a_home_that_is_a_file_or_cannot_be_is_a_failure_of_the_machine() {
+fn a_state_directory_that_is_a_file_is_a_system_error() {
     let site = site();
     site.write("file", "");
     for home in ["file", "file/below"] {
@@ -245,7 +245,7 @@ fn a_home_that_is_a_file_or_cannot_be_is_a_failure_of_the_machine() {
 }
 
 #[test]
-fn a_home_that_is_a_relative_path_is_refused() {
+fn a_relative_path_of_the_state_directory_is_refused() {
     let site = site();
     let run = Run::license(&site)
         .arg("status")
@@ -257,7 +257,7 @@ fn a_home_that_is_a_relative_path_is_refused() {
 
 #[cfg(unix)]
 #[test]
-fn a_home_that_may_not_be_written_is_a_failure_of_the_machine() {
+fn a_read_only_state_directory_is_a_system_error() {
     use std::os::unix::fs::PermissionsExt;
     let site = site();
     fs::create_dir(site.state()).unwrap();
@@ -273,7 +273,7 @@ fn a_home_that_may_not_be_written_is_a_failure_of_the_machine() {
 
 #[cfg(unix)]
 #[test]
-fn a_home_behind_a_symlink_is_used_and_stays_one() {
+fn a_state_directory_behind_a_symbolic_link_is_used_and_the_link_stays() {
     let site = site();
     fs::create_dir(site.file("elsewhere")).unwrap();
     std::os::unix::fs::symlink(site.file("elsewhere"), site.state()).unwrap();
@@ -285,7 +285,7 @@ fn a_home_behind_a_symlink_is_used_and_stays_one() {
 
 #[cfg(unix)]
 #[test]
-fn an_installed_license_behind_a_symlink_is_read_and_replaced_without_following_it() {
+fn an_installed_license_that_is_a_symbolic_link_is_read_and_replaced_without_following_it() {
     let site = site();
     fs::create_dir(site.state()).unwrap();
     site.write("state/trust.jwks", &Vendor::shared().trust);
@@ -297,7 +297,7 @@ fn an_installed_license_behind_a_symlink_is_read_and_replaced_without_following_
 }
 
 #[test]
-fn asking_leaves_nothing_behind() {
+fn read_only_commands_create_no_files() {
     let site = site();
     for command in [
         &["status"][..],

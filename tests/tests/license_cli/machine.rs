@@ -1,23 +1,23 @@
-//! `license machine`, and licenses that are locked to a machine.
+//! `license machine`, and licenses that are bound to machines.
 
 use super::*;
 
 #[track_caller]
-fn told(machine: &str) -> Value {
+fn machine_report(machine: &str) -> Value {
     on(machine, &Scratch::new(), &["machine", "--json"])
         .expect_code(0)
         .json()
 }
 
-/// The fingerprint of the id alone: by the others this machine is the same under any id.
+/// Returns a fingerprint of the given id alone. The other components do not depend on the id.
 fn fingerprint(machine: &str) -> String {
-    let told = told(machine);
-    let given = &told["components"][0];
+    let report = machine_report(machine);
+    let given = &report["components"][0];
     assert_eq!(given["name"], "given");
     format!("fp1:given={}", given["hash"].as_str().unwrap())
 }
 
-/// A machine with a license installed that is locked to these.
+/// Returns a machine with an installed license that is bound to these machines.
 #[track_caller]
 fn locked_to(machines: &[&str]) -> Scratch {
     let site = site();
@@ -33,29 +33,29 @@ fn locked_to(machines: &[&str]) -> Scratch {
 }
 
 #[test]
-fn its_parts_are_told_hashed_with_what_is_missing_and_how_stable_it_is() {
-    let told = told(HERE);
-    assert_eq!(told["stability"], "stable");
+fn the_report_has_hashed_components_missing_components_and_the_stability() {
+    let report = machine_report(HERE);
+    assert_eq!(report["stability"], "stable");
     assert_eq!(
-        told["explanation"],
+        report["explanation"],
         "An id was given, so this stays the same machine whatever else changes."
     );
-    let digest = told["digest"].as_str().unwrap();
+    let digest = report["digest"].as_str().unwrap();
     assert!(
         digest.starts_with("mach_") && digest.len() == 37,
         "{digest}"
     );
-    let components = told["components"].as_array().unwrap();
+    let components = report["components"].as_array().unwrap();
     assert_eq!(components[0]["name"], "given");
     assert_eq!(components[0]["source"], "CODITECT_MACHINE_ID");
     assert_eq!(components[0]["hash"].as_str().unwrap().len(), 24);
-    let fingerprint = told["fingerprint"].as_str().unwrap();
+    let fingerprint = report["fingerprint"].as_str().unwrap();
     for component in components {
         let (name, hash) = (&component["name"], &component["hash"]);
         let part = format!("{}={}", name.as_str().unwrap(), hash.as_str().unwrap());
         assert!(fingerprint.contains(&part), "{fingerprint}");
     }
-    let missing = told["missing"].as_array().unwrap();
+    let missing = report["missing"].as_array().unwrap();
     assert!(missing.iter().all(|missing| missing["reason"].is_string()));
     let names = components.iter().chain(missing).map(|part| &part["name"]);
     let mut names: Vec<_> = names.map(|name| name.as_str().unwrap()).collect();
@@ -63,21 +63,21 @@ fn its_parts_are_told_hashed_with_what_is_missing_and_how_stable_it_is() {
     assert_eq!(
         names,
         ["cpu", "disk", "given", "id", "mac", "uuid"],
-        "each is there or missing"
+        "each component is either found or missing"
     );
     assert!(
-        !told.to_string().contains(HERE),
-        "the id itself is not told"
+        !report.to_string().contains(HERE),
+        "the report does not contain the id"
     );
 }
 
 #[test]
-fn the_text_has_digest_parts_and_stability() {
+fn the_text_has_digest_components_and_stability() {
     let text = on(HERE, &Scratch::new(), &["machine"])
         .expect_code(0)
         .stdout;
-    let told = told(HERE);
-    let digest = format!("digest       {}\n", told["digest"].as_str().unwrap());
+    let report = machine_report(HERE);
+    let digest = format!("digest       {}\n", report["digest"].as_str().unwrap());
     assert!(text.starts_with(&digest), "{text}");
     for line in [
         "  given ",
@@ -86,22 +86,28 @@ fn the_text_has_digest_parts_and_stability() {
     ] {
         assert!(text.contains(line), "{text}");
     }
-    for missing in told["missing"].as_array().unwrap() {
+    for missing in report["missing"].as_array().unwrap() {
         let name = missing["name"].as_str().unwrap();
         assert!(text.contains(&format!("  {name:5} missing: ")), "{text}");
     }
 }
 
 #[test]
-fn another_id_is_another_machine_and_the_same_is_the_same() {
-    assert_eq!(told(HERE)["digest"], told(HERE)["digest"]);
-    assert_ne!(told(HERE)["digest"], told(ELSEWHERE)["digest"]);
-    let shouted = told(&format!(" {} ", HERE.to_uppercase()));
-    assert_eq!(shouted["digest"], told(HERE)["digest"]);
+fn each_id_is_another_machine_and_letter_case_is_ignored() {
+    assert_eq!(
+        machine_report(HERE)["digest"],
+        machine_report(HERE)["digest"]
+    );
+    assert_ne!(
+        machine_report(HERE)["digest"],
+        machine_report(ELSEWHERE)["digest"]
+    );
+    let upper_case = machine_report(&format!(" {} ", HERE.to_uppercase()));
+    assert_eq!(upper_case["digest"], machine_report(HERE)["digest"]);
 }
 
 #[test]
-fn an_id_may_be_in_a_file() {
+fn the_machine_id_can_be_in_a_file() {
     let site = Scratch::new();
     let path = site.write("machine-id", format!("{HERE}\nmore\n"));
     let run = Run::license(&site).env("CODITECT_MACHINE_ID_FILE", &path);
@@ -116,7 +122,7 @@ fn an_id_may_be_in_a_file() {
 }
 
 #[test]
-fn what_is_no_id_does_not_count_and_it_is_said_why() {
+fn an_invalid_machine_id_is_ignored_with_a_reason() {
     let none = Run::license(&Scratch::new())
         .args(["machine", "--json"])
         .run()
@@ -142,9 +148,12 @@ fn what_is_no_id_does_not_count_and_it_is_said_why() {
             "it is a default that many machines have",
         ),
     ] {
-        let told = told(id);
-        assert_eq!(told["digest"], none["digest"], "{id} makes no machine");
-        let missing = &told["missing"][0];
+        let report = machine_report(id);
+        assert_eq!(
+            report["digest"], none["digest"],
+            "{id} does not identify a machine"
+        );
+        let missing = &report["missing"][0];
         assert_eq!(
             (&missing["name"], &missing["source"], &missing["reason"]),
             (
@@ -158,8 +167,11 @@ fn what_is_no_id_does_not_count_and_it_is_said_why() {
 }
 
 #[test]
-fn a_license_that_is_locked_holds_on_its_machine_alone() {
-    let whole = told(HERE)["fingerprint"].as_str().unwrap().to_owned();
+fn a_bound_license_is_valid_only_on_its_machine() {
+    let whole = machine_report(HERE)["fingerprint"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     expect_valid(on(HERE, &locked_to(&[&whole]), &["status", "--json"]));
     for machine in [fingerprint(HERE), digest_of(HERE)] {
         let site = locked_to(&[&machine]);
@@ -174,7 +186,7 @@ fn a_license_that_is_locked_holds_on_its_machine_alone() {
 }
 
 #[test]
-fn a_license_for_several_machines_holds_on_each() {
+fn a_license_for_several_machines_is_valid_on_each() {
     let site = locked_to(&[&digest_of(HERE), &fingerprint(ELSEWHERE)]);
     for machine in [HERE, ELSEWHERE] {
         expect_valid(on(machine, &site, &["status", "--json"]));
@@ -183,7 +195,7 @@ fn a_license_for_several_machines_holds_on_each() {
 }
 
 #[test]
-fn what_differs_is_named() {
+fn differing_components_are_reported() {
     let here = "fp1:id=60cc22a081bb116368e42320,mac=00112233445566778899aabb";
     let other = "fp1:id=ffcc22a081bb116368e42320,mac=00112233445566778899aabb";
     let site = locked_to(&[here]);
@@ -195,15 +207,15 @@ fn what_differs_is_named() {
     assert_eq!(denied["code"], "MACHINE_MISMATCH");
     let evidence = ["matching", "differing", "missing"].map(|member| &denied["evidence"][member]);
     assert_eq!(evidence, [&json!(["mac"]), &json!(["id"]), &json!([])]);
-    let said = status(other, &[]).expect_code(1).stdout;
-    assert!(said.contains("the same: mac; another: id"), "{said}");
+    let output = status(other, &[]).expect_code(1).stdout;
+    assert!(output.contains("same: mac; different: id"), "{output}");
     let real = locked_to(&[&fingerprint(ELSEWHERE)]);
     let denied = on(HERE, &real, &["status", "--json"]).expect_code(1).json();
     assert_eq!(denied["evidence"]["differing"], json!(["given"]));
 }
 
 #[test]
-fn a_new_network_card_locks_nobody_out_and_a_new_machine_does() {
+fn a_new_network_card_is_tolerated_and_a_new_machine_is_denied() {
     let [id, uuid, mac, disk] = [
         "id=60cc22a081bb116368e42320",
         "uuid=111122223333444455556666",
@@ -230,9 +242,9 @@ fn a_new_network_card_locks_nobody_out_and_a_new_machine_does() {
 }
 
 #[test]
-fn a_license_that_is_locked_does_not_hold_where_nothing_tells_the_machine() {
+fn a_bound_license_is_denied_on_an_unidentified_machine() {
     let site = locked_to(&["fp1:id=60cc22a081bb116368e42320,mac=00112233445566778899aabb"]);
-    // Whatever this machine is, it is not that one.
+    // No test machine has this fingerprint.
     let denied = license(&site, &["status", "--json"]).expect_code(1).json();
     assert_eq!(denied["code"], "MACHINE_MISMATCH");
 }

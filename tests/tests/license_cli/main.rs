@@ -1,4 +1,4 @@
-//! `license`, command by command: what it says of good and bad input, with which exit code, and what it leaves on the disk.
+//! Tests of `license`, one module for each command or topic: output, exit codes and stored files.
 #![allow(
     clippy::expect_used,
     clippy::unwrap_used,
@@ -17,8 +17,6 @@ mod embedded;
 mod inspect;
 mod install;
 mod machine;
-#[cfg(unix)]
-mod nobody;
 mod output;
 mod program;
 mod quota;
@@ -30,6 +28,8 @@ mod rotation;
 mod session;
 mod state;
 mod system;
+#[cfg(unix)]
+mod unprivileged_user;
 mod usage;
 mod verify;
 
@@ -38,32 +38,33 @@ use std::sync::LazyLock;
 use license_core::issue::RandomError;
 use license_tests::vendor::{Minted, changed_at};
 use license_tests::{Complaint, Outcome, Run, Scratch, Vendor, keygen, license, words};
-#[cfg(unix)]
-use nobody::Nobody;
 use serde_json::{Value, json};
+#[cfg(unix)]
+use unprivileged_user::UnprivilegedUser;
 
 /// An hour after everything was issued.
 const AT: &str = "2020-01-01T01:00:00Z";
-/// Years after everything but perpetual licenses has ended.
+/// Years after all licenses but the perpetual ones have expired.
 const LATER: &str = "2025-01-01T00:00:00Z";
 
-/// PRO for the year 2020, which must check in every day.
+/// A PRO license for 2020 that requires a check-in every day.
 static PRO: LazyLock<Minted> =
     LazyLock::new(|| minted(&["--tier", "pro", "--expires", "2020-12-31"]));
-/// TEAM for the year 2020, which need not.
+/// A TEAM license for 2020 without check-ins.
 static TEAM: LazyLock<Minted> =
     LazyLock::new(|| minted(&["--tier", "team", "--expires", "2020-12-31", "--offline"]));
-/// ENT for ever.
+/// A perpetual ENT license.
 static ENT: LazyLock<Minted> =
     LazyLock::new(|| minted(&words("--tier ent --perpetual --company ACME --seats 100")));
-/// 100 seats until the end of 2030.
+/// An enterprise key with 100 seats until the end of 2030.
 static ENTERPRISE_KEY: LazyLock<String> = LazyLock::new(|| Vendor::shared().enterprise_key());
 
 fn minted(terms: &[&str]) -> Minted {
     Vendor::shared().issue(terms)
 }
 
-/// A machine with the vendor's public keys and every license as a file; nothing is installed.
+/// Returns a machine with the vendor's public keys and each license as a file. Nothing is
+/// installed.
 fn site() -> Scratch {
     let site = Vendor::shared().site();
     site.write("pro.lic", &PRO.file);
@@ -73,7 +74,7 @@ fn site() -> Scratch {
     site
 }
 
-/// The same with one of them installed.
+/// Returns such a machine on which this license is installed.
 #[track_caller]
 fn site_with(file: &str) -> Scratch {
     let site = site();
@@ -85,30 +86,30 @@ fn site_with(file: &str) -> Scratch {
     site
 }
 
-/// The random source of keys that these tests sign with.
+/// The random source for the keys of these tests.
 fn random(bytes: &mut [u8]) -> Result<(), RandomError> {
     getrandom::fill(bytes).map_err(RandomError::new)
 }
 
-/// An id that makes any machine a certain one.
+/// A machine id, so that every test machine has the same identity.
 const HERE: &str = "asset-0001-of-these-tests";
-/// The same of another.
+/// The id of another machine.
 const ELSEWHERE: &str = "asset-0002-of-these-tests";
 
-/// `license` on the machine of this id.
+/// Runs `license` on the machine with this id.
 fn on(machine: &str, site: &Scratch, args: &[&str]) -> Outcome {
     let run = Run::license(site).env("CODITECT_MACHINE_ID", machine);
     run.args(args).run()
 }
 
-/// The digest that names the machine of this id.
+/// Returns the digest of the machine with this id.
 fn digest_of(machine: &str) -> String {
-    let told = on(machine, &Scratch::new(), &["machine", "--json"]);
-    let told = told.expect_code(0).json();
-    told["digest"].as_str().unwrap().to_owned()
+    let report = on(machine, &Scratch::new(), &["machine", "--json"]);
+    let report = report.expect_code(0).json();
+    report["digest"].as_str().unwrap().to_owned()
 }
 
-/// The codes of the warnings in an answer.
+/// Returns the codes of the warnings in a JSON answer.
 fn warnings(answer: &Value) -> Vec<&str> {
     let warnings = answer["warnings"].as_array().unwrap();
     let codes = warnings
@@ -117,7 +118,7 @@ fn warnings(answer: &Value) -> Vec<&str> {
     codes.collect()
 }
 
-/// What a person is told of what this machine remembers.
+/// Returns the message of the STATE warning.
 #[track_caller]
 fn state_warning(answer: &Value) -> &str {
     let warnings = answer["warnings"].as_array().unwrap();
@@ -127,7 +128,7 @@ fn state_warning(answer: &Value) -> &str {
     found["message"].as_str().unwrap()
 }
 
-/// `license verify` at [`AT`] with the vendor's keys.
+/// Runs `license verify` at [`AT`] with the vendor's keys.
 fn verify(site: &Scratch, args: &[&str]) -> Outcome {
     license(
         site,
@@ -135,7 +136,7 @@ fn verify(site: &Scratch, args: &[&str]) -> Outcome {
     )
 }
 
-/// Verified to be a license that holds.
+/// Checks that a license is valid, and returns the decision.
 #[track_caller]
 fn expect_valid(outcome: Outcome) -> Value {
     let decision = outcome.expect_code(0).json();
@@ -143,7 +144,7 @@ fn expect_valid(outcome: Outcome) -> Value {
     decision
 }
 
-/// The license with one character of its token changed.
+/// Returns the license file with one changed character in its token.
 fn tampered(minted: &Minted) -> String {
     let at = minted.file.find('.').unwrap() + 80;
     assert_ne!(&minted.file[at..=at], "\n");

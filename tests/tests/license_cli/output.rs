@@ -1,9 +1,9 @@
-//! What never appears in any output, and where output goes.
+//! Secrets that must not appear in output, and the streams of output.
 
 use super::*;
 
-/// The parts of a credential that must not be repeated: any run of it that is long enough to be of use.
-fn repeats(said: &str, credential: &str) -> bool {
+/// Returns whether the text contains 24 or more consecutive characters of a credential.
+fn repeats(text: &str, credential: &str) -> bool {
     let secret: Vec<_> = credential
         .chars()
         .filter(|letter| !letter.is_whitespace())
@@ -11,11 +11,11 @@ fn repeats(said: &str, credential: &str) -> bool {
     let mut windows = secret
         .windows(24)
         .map(|window| window.iter().collect::<String>());
-    windows.any(|window| said.contains(&window))
+    windows.any(|window| text.contains(&window))
 }
 
 #[test]
-fn a_credential_given_as_an_argument_is_in_no_error() {
+fn no_error_repeats_a_credential_from_the_arguments() {
     let site = site();
     let signature = ENTERPRISE_KEY.rsplit_once("20301231-").unwrap().1;
     let changed = changed_at(&ENTERPRISE_KEY, ENTERPRISE_KEY.len() - 20);
@@ -93,7 +93,7 @@ fn a_credential_given_as_an_argument_is_in_no_error() {
 }
 
 #[test]
-fn a_credential_given_where_a_file_belongs_is_in_no_error() {
+fn no_error_repeats_a_credential_given_in_place_of_a_file() {
     let site = site();
     for credential in [&*ENTERPRISE_KEY, &TEAM.token()] {
         for args in [
@@ -120,7 +120,7 @@ fn a_credential_given_where_a_file_belongs_is_in_no_error() {
 }
 
 #[test]
-fn a_decision_shows_no_credential_either() {
+fn no_decision_repeats_a_credential() {
     let site = site_with("enterprise.key");
     for command in [
         &["status"][..],
@@ -137,7 +137,7 @@ fn a_decision_shows_no_credential_either() {
 }
 
 #[test]
-fn data_goes_to_stdout_and_everything_else_to_stderr() {
+fn data_is_printed_on_stdout_and_messages_on_stderr() {
     let site = site();
     let grace = words("verify --trust trust.jwks --at 2020-01-03 pro.lic");
     let outcome = license(&site, &grace).expect_code(0);
@@ -157,7 +157,7 @@ fn data_goes_to_stdout_and_everything_else_to_stderr() {
 }
 
 #[test]
-fn quiet_leaves_notes_out_and_warnings_in() {
+fn quiet_suppresses_notes_but_not_warnings() {
     let site = site();
     let install = [
         "install",
@@ -174,7 +174,7 @@ fn quiet_leaves_notes_out_and_warnings_in() {
 }
 
 #[test]
-fn a_closed_pipe_is_no_failure() {
+fn a_closed_pipe_is_not_a_failure() {
     let site = site_with("ent.lic");
     let license = license_tests::programs::license().to_str().unwrap();
     let script = format!("'{license}' features; echo $? >code");

@@ -1,9 +1,9 @@
-//! Help, completions, man pages and another product.
+//! Help, completions, man pages and other products.
 
 use super::*;
 
 #[test]
-fn completions_name_every_command_and_bash_takes_them() {
+fn completions_contain_every_command_and_are_valid_for_bash() {
     let site = Scratch::new();
     for shell in ["bash", "zsh", "fish"] {
         let script = license(&site, &["completions", shell])
@@ -24,7 +24,7 @@ fn completions_name_every_command_and_bash_takes_them() {
 }
 
 #[test]
-fn the_man_page_is_printed_or_all_of_them_written() {
+fn the_man_page_is_printed_and_all_pages_can_be_written() {
     let site = Scratch::new();
     assert!(
         license(&site, &["man"])
@@ -45,7 +45,7 @@ fn the_man_page_is_printed_or_all_of_them_written() {
 }
 
 #[test]
-fn help_names_first_steps_and_exit_codes() {
+fn the_help_shows_first_steps_and_exit_codes() {
     let site = Scratch::new();
     let help = license(&site, &["--help"]).expect_code(0).stdout;
     assert!(
@@ -57,7 +57,7 @@ fn help_names_first_steps_and_exit_codes() {
 }
 
 #[test]
-fn usage_errors_are_objects_with_json() {
+fn usage_errors_are_json_objects_with_json() {
     let site = Scratch::new();
     for args in [
         &["verify"][..],
@@ -73,7 +73,7 @@ fn usage_errors_are_objects_with_json() {
 }
 
 #[test]
-fn a_slip_of_the_finger_gets_a_suggestion() {
+fn a_misspelled_command_gets_a_suggestion() {
     let complaint = license(&Scratch::new(), &["verfy"]).expect_failure(2);
     assert!(complaint.hint.contains("verify"), "{complaint:?}");
 }

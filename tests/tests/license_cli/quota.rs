@@ -1,4 +1,4 @@
-//! `license use`: exact whatever happens, and refilled by a new day alone.
+//! `license use`: exact counts, which only a new day resets.
 
 use super::*;
 
@@ -14,7 +14,7 @@ fn count(site: &Scratch) -> u64 {
     asked["used"].as_u64().unwrap()
 }
 
-/// How many of 50 processes that ask at once for so much of FREE's 10 get it.
+/// Starts 50 concurrent processes that each use this count. Returns how many are granted.
 fn granted_of_50(site: &Scratch, count: &str) -> usize {
     let outcomes = std::thread::scope(|scope| {
         let started: Vec<_> = (0..50).map(|_| scope.spawn(|| used(site, count))).collect();
@@ -32,26 +32,26 @@ fn granted_of_50(site: &Scratch, count: &str) -> usize {
 }
 
 #[test]
-fn of_50_processes_at_once_exactly_10_get_one_of_10() {
+fn exactly_10_of_50_concurrent_processes_get_one_of_10_uses() {
     let site = Scratch::new();
     assert_eq!(granted_of_50(&site, "1"), 10);
     assert_eq!(count(&site), 10);
 }
 
 #[test]
-fn of_50_processes_at_once_exactly_3_get_three_of_10() {
+fn exactly_3_of_50_concurrent_processes_get_three_of_10_uses() {
     let site = Scratch::new();
     assert_eq!(granted_of_50(&site, "3"), 3);
     assert_eq!(count(&site), 9);
 }
 
 #[test]
-fn each_use_is_counted_and_said() {
+fn each_use_is_counted_and_reported() {
     let site = Scratch::new();
-    let said = on(HERE, &site, &["use", QUOTA]).expect_code(0).stdout;
+    let output = on(HERE, &site, &["use", QUOTA]).expect_code(0).stdout;
     assert!(
-        said.starts_with("granted: commands_per_day: 1 of 10 used today, 9 left; it refills at "),
-        "{said}"
+        output.starts_with("granted: commands_per_day: 1 of 10 used today, 9 left; refills at "),
+        "{output}"
     );
     let answer = used(&site, "4").expect_code(0).json();
     let members = [
@@ -77,7 +77,7 @@ fn each_use_is_counted_and_said() {
 }
 
 #[test]
-fn what_is_used_up_is_denied_until_midnight() {
+fn an_exhausted_quota_is_denied_until_midnight() {
     let site = Scratch::new();
     let _ = used(&site, "10").expect_code(0);
     let answer = used(&site, "1").expect_code(1).json();
@@ -87,14 +87,14 @@ fn what_is_used_up_is_denied_until_midnight() {
     );
     let refills = answer["refills_at"].as_str().unwrap();
     assert!(refills.ends_with("T00:00:00Z"), "{refills}");
-    let said = on(HERE, &site, &["use", QUOTA]).expect_code(1);
-    let denied = "denied: commands_per_day: QUOTA_EXHAUSTED: expected at most 10 a day, found 10 used and 1 asked for";
-    assert!(said.stdout.starts_with(denied), "{}", said.stdout);
-    assert!(said.stdout.contains(refills), "{}", said.stdout);
+    let output = on(HERE, &site, &["use", QUOTA]).expect_code(1);
+    let denied = "denied: commands_per_day: QUOTA_EXHAUSTED: expected at most 10 a day, found 10 used and 1 requested";
+    assert!(output.stdout.starts_with(denied), "{}", output.stdout);
+    assert!(output.stdout.contains(refills), "{}", output.stdout);
 }
 
 #[test]
-fn all_of_it_is_granted_or_nothing_is_counted() {
+fn a_use_is_granted_completely_or_not_counted() {
     let site = Scratch::new();
     let _ = used(&site, "8").expect_code(0);
     let _ = used(&site, "3").expect_code(1);
@@ -104,18 +104,21 @@ fn all_of_it_is_granted_or_nothing_is_counted() {
 }
 
 #[test]
-fn from_the_eighth_of_ten_on_it_is_said_to_be_low() {
+fn a_quota_is_low_from_the_eighth_of_ten_uses() {
     let site = Scratch::new();
     let seventh = used(&site, "7").expect_code(0).json();
     assert_eq!(warnings(&seventh), [""; 0]);
     let eighth = used(&site, "1").expect_code(0).json();
     assert_eq!(warnings(&eighth), ["QUOTA_LOW"]);
-    let said = on(HERE, &site, &["use", QUOTA]).expect_code(0).stderr;
-    assert!(said.starts_with("warning: QUOTA_LOW: 9 of 10 "), "{said}");
+    let output = on(HERE, &site, &["use", QUOTA]).expect_code(0).stderr;
+    assert!(
+        output.starts_with("warning: QUOTA_LOW: 9 of 10 "),
+        "{output}"
+    );
 }
 
 #[test]
-fn zero_only_asks() {
+fn a_count_of_zero_changes_nothing() {
     let site = Scratch::new();
     let _ = used(&site, "10").expect_code(0);
     let asked = used(&site, "0").expect_code(0).json();
@@ -128,7 +131,7 @@ fn zero_only_asks() {
 }
 
 #[test]
-fn what_is_unlimited_is_counted_and_never_denied() {
+fn an_unlimited_quota_is_counted_and_never_denied() {
     let site = site();
     let install = ["install", "--trust", "trust.jwks"];
     let _ = on(HERE, &site, &[&install[..], &["ent.lic"]].concat()).expect_code(0);
@@ -140,15 +143,15 @@ fn what_is_unlimited_is_counted_and_never_denied() {
         );
         assert_eq!(warnings(&answer), [""; 0]);
     }
-    let said = on(HERE, &site, &["use", QUOTA]).expect_code(0).stdout;
+    let output = on(HERE, &site, &["use", QUOTA]).expect_code(0).stdout;
     assert_eq!(
-        said,
+        output,
         "granted: commands_per_day: 2001 used today, unlimited\n"
     );
 }
 
 #[test]
-fn what_was_used_stays_used_whichever_license_comes_and_goes() {
+fn counts_do_not_depend_on_the_installed_license() {
     let site = site();
     let _ = used(&site, "9").expect_code(0);
     let install = ["install", "--trust", "trust.jwks", "ent.lic"];
@@ -160,7 +163,7 @@ fn what_was_used_stays_used_whichever_license_comes_and_goes() {
 }
 
 #[test]
-fn an_unknown_quota_is_refused_with_those_there_are() {
+fn an_unknown_quota_is_refused_with_a_list_of_quotas() {
     let site = Scratch::new();
     let complaint = license(&site, &["use", "commands_per_week"]).expect_failure(2);
     for word in ["commands_per_week", "FREE"] {
@@ -173,7 +176,7 @@ fn an_unknown_quota_is_refused_with_those_there_are() {
 }
 
 #[test]
-fn a_count_that_is_none_is_refused() {
+fn an_invalid_count_is_refused() {
     let site = Scratch::new();
     for count in [
         "-1",
@@ -193,7 +196,7 @@ fn a_count_that_is_none_is_refused() {
 }
 
 #[test]
-fn a_use_can_not_be_tried_out_at_another_time() {
+fn a_use_at_another_time_is_refused() {
     let site = Scratch::new();
     let complaint = license(&site, &["use", QUOTA, "--at", "2099-01-01"]).expect_failure(2);
     assert!(complaint.message.contains("--at"), "{complaint:?}");
@@ -201,7 +204,7 @@ fn a_use_can_not_be_tried_out_at_another_time() {
 }
 
 #[test]
-fn in_grace_the_license_counts_and_with_strict_the_base_tier_does() {
+fn in_grace_the_license_applies_and_with_strict_the_base_tier_applies() {
     let site = site();
     site.write(
         "grace.lic",
@@ -225,7 +228,7 @@ fn in_grace_the_license_counts_and_with_strict_the_base_tier_does() {
 }
 
 #[test]
-fn a_home_that_is_a_file_or_can_not_be_keeps_nobody_from_the_free_tier() {
+fn the_free_tier_works_if_the_state_directory_is_a_file() {
     let site = Scratch::new();
     site.write("file", "");
     for home in ["file", "file/below"] {
@@ -243,10 +246,10 @@ fn a_home_that_is_a_file_or_can_not_be_keeps_nobody_from_the_free_tier() {
 
 #[cfg(unix)]
 #[test]
-fn a_home_that_may_not_be_written_keeps_nobody_from_the_free_tier() {
+fn the_free_tier_works_with_a_read_only_state_directory() {
     let site = Scratch::new();
     std::fs::create_dir(site.state()).unwrap();
-    let Some(user) = Nobody::on(&site) else {
+    let Some(user) = UnprivilegedUser::on(&site) else {
         return;
     };
     let answer = user

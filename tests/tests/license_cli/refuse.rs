@@ -1,9 +1,9 @@
-//! `license verify`: every reason to refuse what was given.
+//! `license verify`: the reasons to refuse an input.
 
 use super::*;
 
 #[test]
-fn a_key_is_checked_against_a_license_that_must_itself_verify() {
+fn a_key_is_compared_only_with_a_license_that_verifies() {
     let site = site();
     site.write("tampered.lic", tampered(&PRO));
     let refused = verify(&site, &["--json", PRO.key(), "--license", "tampered.lic"]);
@@ -11,7 +11,7 @@ fn a_key_is_checked_against_a_license_that_must_itself_verify() {
 }
 
 #[test]
-fn the_file_that_is_bad_is_the_one_that_is_named() {
+fn the_error_names_the_invalid_file() {
     let site = site();
     site.write("tampered.lic", tampered(&PRO));
     let complaint = verify(&site, &[PRO.key(), "--license", "tampered.lic"]).expect_failure(3);
@@ -22,7 +22,7 @@ fn the_file_that_is_bad_is_the_one_that_is_named() {
 }
 
 #[test]
-fn a_key_with_one_character_wrong_is_a_wrong_checksum() {
+fn a_key_with_one_wrong_character_is_a_checksum_mismatch() {
     let site = site();
     for at in ["CODITECT-PRO-".len(), PRO.key().len() - 1] {
         let wrong = changed_at(PRO.key(), at);
@@ -34,7 +34,7 @@ fn a_key_with_one_character_wrong_is_a_wrong_checksum() {
 }
 
 #[test]
-fn an_enterprise_key_with_other_terms_is_a_bad_signature() {
+fn an_enterprise_key_with_changed_terms_has_a_bad_signature() {
     let site = site();
     for (term, other) in [
         ("-100-", "-900-"),
@@ -51,7 +51,7 @@ fn an_enterprise_key_with_other_terms_is_a_bad_signature() {
 }
 
 #[test]
-fn without_the_vendors_keys_nothing_is_trusted() {
+fn without_the_vendors_keys_no_license_is_trusted() {
     let site = site();
     let verify = ["verify", "--at", AT, "pro.lic"];
     let complaint = license(&site, &verify).expect_failure(3);
@@ -61,7 +61,7 @@ fn without_the_vendors_keys_nothing_is_trusted() {
 }
 
 #[test]
-fn a_license_of_a_stranger_is_not_trusted() {
+fn a_license_of_another_vendor_is_not_trusted() {
     let site = site();
     let stranger = Vendor::with_key("2048", "RS256");
     site.write(
@@ -95,7 +95,7 @@ fn a_license_of_a_stranger_is_not_trusted() {
 }
 
 #[test]
-fn a_changed_license_is_a_bad_signature() {
+fn a_changed_license_has_a_bad_signature() {
     let site = site();
     site.write("tampered.lic", tampered(&PRO));
     assert_eq!(
@@ -105,7 +105,7 @@ fn a_changed_license_is_a_bad_signature() {
 }
 
 #[test]
-fn what_is_no_license_is_malformed() {
+fn input_that_is_not_a_license_is_malformed() {
     let site = site();
     let vendor = Vendor::shared();
     site.write_private("vendor.key", &vendor.key);
@@ -146,7 +146,7 @@ fn what_is_no_license_is_malformed() {
 }
 
 #[test]
-fn an_empty_file_is_called_empty() {
+fn an_empty_file_is_reported_as_empty() {
     let site = site();
     site.write("empty.lic", "");
     site.write("blank.lic", " \r\n\r\n");
@@ -158,7 +158,7 @@ fn an_empty_file_is_called_empty() {
 }
 
 #[test]
-fn a_private_key_sent_to_a_customer_is_called_so() {
+fn a_private_key_is_reported_as_a_private_key() {
     let site = site();
     site.write_private("vendor.key", &Vendor::shared().key);
     let trusted = ["verify", "--trust", "vendor.key", "pro.lic"];
@@ -172,7 +172,7 @@ fn a_private_key_sent_to_a_customer_is_called_so() {
 }
 
 #[test]
-fn a_missing_file_and_a_folder_are_failures_of_the_machine() {
+fn a_missing_file_and_a_directory_are_system_errors() {
     let site = site();
     for path in ["missing.lic", "home", "missing/acme.lic"] {
         assert_eq!(
@@ -188,7 +188,7 @@ fn a_missing_file_and_a_folder_are_failures_of_the_machine() {
 }
 
 #[test]
-fn a_set_of_keys_that_is_none_is_malformed() {
+fn an_invalid_trust_set_is_malformed() {
     let site = site();
     site.write("noise", "noise");
     site.write("empty", "");
@@ -199,7 +199,7 @@ fn a_set_of_keys_that_is_none_is_malformed() {
 }
 
 #[test]
-fn one_bad_license_in_a_file_makes_all_of_it_bad() {
+fn one_invalid_license_makes_the_whole_file_invalid() {
     let site = site();
     site.write("both.lic", format!("{}{}", ENT.file, tampered(&PRO)));
     assert_eq!(
@@ -209,22 +209,24 @@ fn one_bad_license_in_a_file_makes_all_of_it_bad() {
 }
 
 #[test]
-fn who_said_who_they_are_is_not_told_to_say_so() {
+fn the_hint_does_not_repeat_an_option_that_was_given() {
     let vendor = Vendor::shared();
     let machine = vendor.site();
     let terms = ["--tier", "pro", "--perpetual", "--offline"];
-    let hint = |own: &[&str], said: &[&str]| {
+    let hint = |own: &[&str], context: &[&str]| {
         let license = vendor.issue(&[&terms[..], own].concat()).file;
         machine.write("a.lic", license);
         let args = ["verify", "a.lic", "--trust", "trust.jwks"];
-        let run = Run::license(&machine).args(args).args(said).run();
+        let run = Run::license(&machine).args(args).args(context).run();
         run.expect_code(1).stderr
     };
     assert!(hint(&["--user", "ann"], &[]).contains("--user"));
-    assert!(hint(&["--user", "ann"], &["--user", "bob"]).contains("ask the vendor for a place"));
+    assert!(
+        hint(&["--user", "ann"], &["--user", "bob"]).contains("ask the vendor to add this user")
+    );
     let until = ["--maintenance-until", "2026-12-31"];
     assert!(hint(&until, &[]).contains("--build-date"));
-    assert!(hint(&until, &["--build-date", "2027-01-01"]).contains("that it covers"));
+    assert!(hint(&until, &["--build-date", "2027-01-01"]).contains("use a covered version"));
     let below = ["--max-version", "<3.0.0"];
-    assert!(hint(&below, &["--app-version", "3.0.0"]).contains("that it covers"));
+    assert!(hint(&below, &["--app-version", "3.0.0"]).contains("use a covered version"));
 }

@@ -1,4 +1,4 @@
-//! `license remove`: the license goes, and nothing is refilled by it.
+//! `license remove`: the license is removed, and the counts stay.
 
 use super::*;
 
@@ -13,7 +13,7 @@ fn files(site: &Scratch) -> Vec<String> {
 }
 
 #[test]
-fn the_license_and_its_keys_go_and_what_the_machine_remembers_stays() {
+fn the_license_and_its_keys_are_removed_and_the_state_stays() {
     for (file, kept_as) in [
         ("team.lic", "license.lic"),
         ("enterprise.key", "license.key"),
@@ -24,13 +24,16 @@ fn the_license_and_its_keys_go_and_what_the_machine_remembers_stays() {
             files(&site),
             ["license.cache", kept_as, "quota", "trust.jwks"]
         );
-        let told = license(&site, &["remove"]).expect_code(0);
+        let report = license(&site, &["remove"]).expect_code(0);
         for name in [kept_as, "trust.jwks"] {
             let path = site.state().join(name);
             let line = format!("removed {}\n", path.display());
-            assert!(told.stdout.contains(&line), "{told:?}");
+            assert!(report.stdout.contains(&line), "{report:?}");
         }
-        assert!(told.stderr.contains("tier FREE is in effect"), "{told:?}");
+        assert!(
+            report.stderr.contains("tier FREE is in effect"),
+            "{report:?}"
+        );
         assert_eq!(files(&site), KEPT);
         let status = license(&site, &["status", "--json"]).expect_code(1).json();
         assert_eq!(status["code"], "NO_LICENSE");
@@ -40,29 +43,32 @@ fn the_license_and_its_keys_go_and_what_the_machine_remembers_stays() {
 }
 
 #[test]
-fn the_paths_are_in_the_object() {
+fn the_json_object_contains_the_paths() {
     let site = site_with("team.lic");
-    let told = license(&site, &["remove", "--json"]).expect_code(0).json();
+    let report = license(&site, &["remove", "--json"]).expect_code(0).json();
     let paths = ["license.lic", "trust.jwks"].map(|name| site.state().join(name));
-    assert_eq!(told, json!({ "removed": paths }));
+    assert_eq!(report, json!({ "removed": paths }));
     let again = license(&site, &["remove", "--json"]).expect_code(0).json();
     assert_eq!(again, json!({ "removed": [] }));
 }
 
 #[test]
-fn a_second_time_nothing_was_installed() {
+fn removing_a_license_twice_succeeds() {
     let site = site_with("team.lic");
     let _ = license(&site, &["remove"]).expect_code(0);
     let again = license(&site, &["remove"]).expect_code(0);
-    assert_eq!(again.stdout, "nothing was installed for this user\n");
+    assert_eq!(
+        again.stdout,
+        "nothing to remove: no license is installed for this user\n"
+    );
     assert_eq!(again.stderr, "");
     let fresh = Scratch::new();
     let _ = license(&fresh, &["remove"]).expect_code(0);
-    assert!(!fresh.state().exists(), "not even a folder is made");
+    assert!(!fresh.state().exists(), "no directory is created");
 }
 
 #[test]
-fn a_damaged_license_can_be_removed_too() {
+fn a_damaged_license_can_be_removed() {
     let site = site_with("team.lic");
     site.write("state/license.lic", "noise");
     site.write("state/trust.jwks", "noise");
@@ -72,7 +78,7 @@ fn a_damaged_license_can_be_removed_too() {
 }
 
 #[test]
-fn it_is_installed_again_as_if_nothing_had_been() {
+fn a_license_can_be_installed_after_a_removal() {
     let site = site_with("team.lic");
     let _ = license(&site, &["remove"]).expect_code(0);
     let install = [

@@ -1,16 +1,22 @@
-//! Revocation lists: installed, replayed, edited, removed, and signed with a stolen key.
+//! Revocation lists: installation, replay, changes, removal, and lists signed with a stolen key.
 
 use license_core::issue::{KeyBits, RevocationsDraft, Revoked, Sign, SigningKey};
 use license_core::{Algorithm, LicenseId, ProductCode, Timestamp, TrustSet, Unverified};
 
 use super::*;
 
-/// A list by the vendor of most tests, of these licenses.
+/// Returns a revocation list of the shared vendor with these licenses.
 fn list(seq: u64, revoked: &[&Minted]) -> String {
-    by(&vendors_key(), "CODITECT", seq, revoked, "2020-02-01")
+    list_signed_by(&vendors_key(), "CODITECT", seq, revoked, "2020-02-01")
 }
 
-fn by(key: &SigningKey, product: &str, seq: u64, licenses: &[&Minted], next: &str) -> String {
+fn list_signed_by(
+    key: &SigningKey,
+    product: &str,
+    seq: u64,
+    licenses: &[&Minted],
+    next: &str,
+) -> String {
     let at = |text| Timestamp::parse(text).unwrap();
     let revoked = |license: &&Minted| Revoked {
         license: LicenseId::parse(license.told["license_id"].as_str().unwrap()).unwrap(),
@@ -36,13 +42,13 @@ pub(crate) fn vendors_key() -> SigningKey {
     SigningKey::from_pkcs8(&der, None, crate::random).unwrap()
 }
 
-/// A key that is nobody's yet.
+/// Generates a new key.
 fn another_key() -> SigningKey {
     let der = SigningKey::generate(KeyBits::B2048, Algorithm::Rs256, &crate::random).unwrap();
     SigningKey::from_pkcs8(&der, None, crate::random).unwrap()
 }
 
-/// The keys of the vendor and this one, as a file.
+/// Writes a trust set with the keys of the vendor and this key.
 fn trust_both(site: &Scratch, key: &SigningKey) {
     let mut trust = TrustSet::parse(&Vendor::shared().trust).unwrap();
     let own = TrustSet::parse(&key.public().to_jwk().to_string()).unwrap();
@@ -60,14 +66,14 @@ fn install(site: &Scratch, list: &str, options: &[&str]) -> Outcome {
 
 #[track_caller]
 fn code(site: &Scratch) -> String {
-    let said = license(site, &["status", "--json", "--at", AT]).json();
-    said["code"].as_str().unwrap().to_owned()
+    let output = license(site, &["status", "--json", "--at", AT]).json();
+    output["code"].as_str().unwrap().to_owned()
 }
 
 #[track_caller]
 fn warnings(site: &Scratch, at: &str) -> Vec<String> {
-    let said = license(site, &["status", "--json", "--at", at]).json();
-    let warnings = said["warnings"].as_array().unwrap().iter();
+    let output = license(site, &["status", "--json", "--at", at]).json();
+    let warnings = output["warnings"].as_array().unwrap().iter();
     let codes = warnings.map(|warning| warning["code"].as_str().unwrap().to_owned());
     codes.collect()
 }
@@ -82,25 +88,26 @@ fn refused(outcome: &Outcome, exit: i32, code: &str, parts: &[&str]) {
 }
 
 #[test]
-fn a_license_on_an_installed_list_is_revoked_and_it_is_said_why() {
+fn a_license_on_an_installed_list_is_revoked_with_a_reason() {
     let site = site_with("team.lic");
     assert_eq!(code(&site), "VALID");
-    let said = install(&site, &list(1, &[&TEAM]), &[]).expect_code(1);
+    let output = install(&site, &list(1, &[&TEAM]), &[]).expect_code(1);
     assert!(
-        said.stdout.starts_with("denied: REVOKED"),
+        output.stdout.starts_with("denied: REVOKED"),
         "{}",
-        said.stdout
+        output.stdout
     );
     assert!(
-        said.stdout
-            .contains("on list 1, revoked at 2020-01-01T00:30:00Z: refunded\\u{1b}"),
+        output
+            .stdout
+            .contains("on revocation list 1, revoked at 2020-01-01T00:30:00Z: refunded\\u{1b}"),
         "{}",
-        said.stdout
+        output.stdout
     );
     assert!(
-        said.stderr.contains("revocation list 1 installed as"),
+        output.stderr.contains("revocation list 1 installed as"),
         "{}",
-        said.stderr
+        output.stderr
     );
     let explained = license(&site, &["explain", "--json", "--at", AT]).json();
     let rule = explained["rules"]
@@ -117,24 +124,24 @@ fn a_license_on_an_installed_list_is_revoked_and_it_is_said_why() {
 }
 
 #[test]
-fn a_license_on_no_list_goes_on_and_the_list_is_shown() {
+fn a_license_that_is_not_on_the_list_stays_valid_and_the_list_is_shown() {
     let site = site_with("team.lic");
     let _ = install(&site, &list(1, &[&PRO]), &[]).expect_code(0);
-    let said = license(&site, &["status", "--json", "--at", AT])
+    let output = license(&site, &["status", "--json", "--at", AT])
         .expect_code(0)
         .json();
-    assert_eq!(said["revocation_lists"][0]["seq"], 1);
-    assert_eq!(said["revocation_lists"][0]["revoked"], 1);
-    let said = license(&site, &["doctor"]);
+    assert_eq!(output["revocation_lists"][0]["seq"], 1);
+    assert_eq!(output["revocation_lists"][0]["revoked"], 1);
+    let output = license(&site, &["doctor"]);
     assert!(
-        said.stdout.contains("revocations  LIST_OUTDATED: list 1"),
+        output.stdout.contains("revocations  LIST_OUTDATED: list 1"),
         "{}",
-        said.stdout
+        output.stdout
     );
 }
 
 #[test]
-fn an_older_list_is_refused_and_the_same_again_is_fine() {
+fn an_older_list_is_refused_and_the_same_list_is_accepted_again() {
     let site = site_with("team.lic");
     let (old, new) = (list(1, &[]), list(2, &[&TEAM]));
     let _ = install(&site, &old, &[]).expect_code(0);
@@ -147,7 +154,7 @@ fn an_older_list_is_refused_and_the_same_again_is_fine() {
     );
     let again = install(&site, &new, &[]).expect_code(1);
     assert!(
-        again.stderr.contains("list 2 was installed already"),
+        again.stderr.contains("list 2 was already installed"),
         "{}",
         again.stderr
     );
@@ -161,20 +168,28 @@ fn an_older_list_is_refused_and_the_same_again_is_fine() {
 }
 
 #[test]
-fn removing_the_file_lets_no_older_list_in() {
+fn an_older_list_is_refused_after_the_file_is_removed() {
     let site = site_with("team.lic");
     let (old, new) = (list(1, &[]), list(2, &[&TEAM]));
     let _ = install(&site, &new, &[]).expect_code(1);
     std::fs::remove_file(site.state().join("revocations.lic")).unwrap();
-    assert_eq!(code(&site), "VALID", "a missing list stops nothing");
-    assert_eq!(warnings(&site, AT), ["STALE_LIST"], "and is told");
+    assert_eq!(
+        code(&site),
+        "VALID",
+        "a missing list does not deny the license"
+    );
+    assert_eq!(
+        warnings(&site, AT),
+        ["STALE_LIST"],
+        "a missing list causes a warning"
+    );
     refused(
         &install(&site, &old, &[]),
         3,
         "STALE_LIST",
         &["list 2 or later", "found 1"],
     );
-    // One of the two files that remember is enough.
+    // One of the two state files is enough.
     std::fs::remove_file(site.state().join("license.cache")).unwrap();
     refused(&install(&site, &old, &[]), 3, "STALE_LIST", &["found 1"]);
     let _ = install(&site, &new, &[]).expect_code(1);
@@ -182,7 +197,7 @@ fn removing_the_file_lets_no_older_list_in() {
 }
 
 #[test]
-fn a_list_that_was_put_back_by_hand_counts_and_is_told() {
+fn an_older_list_that_is_restored_by_hand_is_used_with_a_warning() {
     let site = site_with("team.lic");
     let file = site.state().join("revocations.lic");
     let _ = install(&site, &list(1, &[&TEAM]), &[]).expect_code(1);
@@ -194,7 +209,7 @@ fn a_list_that_was_put_back_by_hand_counts_and_is_told() {
 }
 
 #[test]
-fn a_damaged_list_is_set_aside_and_stops_nothing() {
+fn a_damaged_list_is_quarantined_and_the_license_stays_valid() {
     let site = site_with("team.lic");
     let whole = list(2, &[&TEAM]);
     let _ = install(&site, &whole, &[]).expect_code(1);
@@ -208,16 +223,16 @@ fn a_damaged_list_is_set_aside_and_stops_nothing() {
     .enumerate()
     {
         std::fs::write(site.state().join("revocations.lic"), damaged).unwrap();
-        let said = license(&site, &["status", "--at", AT]).expect_code(0);
+        let output = license(&site, &["status", "--at", AT]).expect_code(0);
         let aside = format!("revocations.lic.damaged-{}", number + 1);
-        assert!(said.stderr.contains(&aside), "{}", said.stderr);
+        assert!(output.stderr.contains(&aside), "{}", output.stderr);
     }
     let _ = install(&site, &whole, &[]).expect_code(1);
     assert!(!site.state().join("revocations.lic.damaged-1").exists());
 }
 
 #[test]
-fn what_is_edited_foreign_or_of_another_product_changes_nothing() {
+fn a_changed_list_and_lists_of_other_vendors_and_products_are_refused() {
     let site = site_with("team.lic");
     let whole = list(2, &[&TEAM]);
     refused(
@@ -226,9 +241,9 @@ fn what_is_edited_foreign_or_of_another_product_changes_nothing() {
         "BAD_SIGNATURE",
         &[],
     );
-    let stranger = by(&another_key(), "CODITECT", 9, &[&TEAM], "2020-02-01");
+    let stranger = list_signed_by(&another_key(), "CODITECT", 9, &[&TEAM], "2020-02-01");
     refused(&install(&site, &stranger, &[]), 3, "UNTRUSTED_KEY", &[]);
-    let other = by(&vendors_key(), "WIDGET", 9, &[&TEAM], "2020-02-01");
+    let other = list_signed_by(&vendors_key(), "WIDGET", 9, &[&TEAM], "2020-02-01");
     refused(&install(&site, &other, &[]), 1, "CODITECT", &["WIDGET"]);
     refused(
         &install(&site, &whole[..whole.len() - 40], &[]),
@@ -241,11 +256,11 @@ fn what_is_edited_foreign_or_of_another_product_changes_nothing() {
 }
 
 #[test]
-fn a_stolen_key_stops_no_list_of_another() {
+fn a_list_of_a_stolen_key_does_not_block_lists_of_other_keys() {
     let site = site_with("team.lic");
     let stolen = another_key();
     trust_both(&site, &stolen);
-    let highest = by(&stolen, "CODITECT", (1 << 53) - 1, &[], "2999-01-01");
+    let highest = list_signed_by(&stolen, "CODITECT", (1 << 53) - 1, &[], "2999-01-01");
     let both = ["--trust", "both.jwks"];
     let _ = install(&site, &highest, &both).expect_code(0);
     let _ = install(&site, &list(1, &[&TEAM]), &both).expect_code(1);
@@ -255,7 +270,7 @@ fn a_stolen_key_stops_no_list_of_another() {
 }
 
 #[test]
-fn with_a_license_it_is_installed_whole_or_not_at_all() {
+fn a_file_with_a_license_and_a_list_is_installed_completely_or_not_at_all() {
     let site = site_with("team.lic");
     let _ = install(&site, &list(2, &[]), &[]).expect_code(0);
     let both = format!("{}{}", PRO.file, list(1, &[]));
@@ -265,21 +280,23 @@ fn with_a_license_it_is_installed_whole_or_not_at_all() {
         "STALE_LIST",
         &["nothing was changed"],
     );
-    let said = license(&site, &["status", "--json", "--at", AT]).json();
-    assert_eq!(said["tier"], "TEAM");
+    let output = license(&site, &["status", "--json", "--at", AT]).json();
+    assert_eq!(output["tier"], "TEAM");
     let both = format!("{}{}", PRO.file, list(3, &[&TEAM]));
-    let said = install(&site, &both, &[]).expect_code(0);
+    let output = install(&site, &both, &[]).expect_code(0);
     assert!(
-        said.stderr.contains("revocation list 3 installed"),
+        output.stderr.contains("revocation list 3 installed"),
         "{}",
-        said.stderr
+        output.stderr
     );
     assert!(
-        said.stderr.contains("it replaces the TEAM license"),
+        output
+            .stderr
+            .contains("the TEAM license of ACME Ltd is replaced"),
         "{}",
-        said.stderr
+        output.stderr
     );
-    // The old one is revoked by now, wherever it comes from.
+    // The old license is revoked now.
     site.write("team.lic", &TEAM.file);
     refused(
         &license(&site, &["install", "team.lic", "--at", AT]),
@@ -290,7 +307,7 @@ fn with_a_license_it_is_installed_whole_or_not_at_all() {
 }
 
 #[test]
-fn an_overdue_list_is_warned_about_and_counts() {
+fn an_outdated_list_is_used_with_a_warning() {
     let site = site_with("team.lic");
     let _ = install(&site, &list(1, &[&PRO]), &[]).expect_code(0);
     assert_eq!(warnings(&site, "2020-02-01T00:00:00Z"), [""; 0]);
@@ -298,7 +315,7 @@ fn an_overdue_list_is_warned_about_and_counts() {
 }
 
 #[test]
-fn the_administrators_list_counts_too_and_is_remembered() {
+fn the_administrators_list_is_used_and_its_number_is_recorded() {
     let site = site_with("team.lic");
     std::fs::create_dir(site.file("etc")).unwrap();
     site.write("etc/revocations.lic", list(2, &[&TEAM]));
@@ -311,7 +328,7 @@ fn the_administrators_list_counts_too_and_is_remembered() {
             .run()
     };
     assert_eq!(status(&["--at", AT]).json()["code"], "REVOKED");
-    // Now: what is seen at a moment that counts is remembered.
+    // Without --at, the number of the list is recorded.
     let _ = status(&[]);
     std::fs::remove_file(system.join("revocations.lic")).unwrap();
     refused(
@@ -323,30 +340,30 @@ fn the_administrators_list_counts_too_and_is_remembered() {
 }
 
 #[test]
-fn a_list_is_verified_and_inspected_by_itself_and_needs_no_license() {
+fn a_list_can_be_verified_inspected_and_installed_without_a_license() {
     let site = Vendor::shared().site();
     site.write("list.lic", list(4, &[&TEAM, &PRO]));
     let trust = ["--trust", "trust.jwks", "--at", AT];
-    let said = license(
+    let output = license(
         &site,
         &[&["verify", "list.lic", "--json"], &trust[..]].concat(),
     )
     .expect_code(0)
     .json();
-    assert_eq!(said["revocation_lists"][0]["seq"], 4);
-    assert_eq!(said["revocation_lists"][0]["revoked"], 2);
-    let said = license(&site, &["inspect", "list.lic"]).expect_code(0);
+    assert_eq!(output["revocation_lists"][0]["seq"], 4);
+    assert_eq!(output["revocation_lists"][0]["revoked"], 2);
+    let output = license(&site, &["inspect", "list.lic"]).expect_code(0);
     assert!(
-        said.stdout.contains("next_update: 2020-02-01T00:00:00Z"),
+        output.stdout.contains("next_update: 2020-02-01T00:00:00Z"),
         "{}",
-        said.stdout
+        output.stdout
     );
     let _ = license(&site, &[&["install", "list.lic"], &trust[..]].concat()).expect_code(0);
     let _ = license(&site, &["check", "cloud_sync", "--license", "list.lic"]).expect_failure(3);
 }
 
 #[test]
-fn only_a_list_may_be_large() {
+fn only_a_revocation_list_can_be_large() {
     let site = site_with("team.lic");
     let space = " ".repeat(300 * 1024);
     refused(
@@ -361,22 +378,22 @@ fn only_a_list_may_be_large() {
 }
 
 #[test]
-fn an_installed_list_counts_also_for_a_license_that_is_only_verified() {
+fn an_installed_list_applies_to_verify() {
     let site = site_with("team.lic");
     site.write("again.lic", &TEAM.file);
     let verify = ["verify", "again.lic", "--trust", "trust.jwks", "--at", AT];
     let _ = license(&site, &verify).expect_code(0);
     let _ = install(&site, &list(1, &[&TEAM]), &[]).expect_code(1);
-    let said = license(&site, &verify).expect_code(1);
-    assert!(said.stdout.starts_with("denied: REVOKED"), "{said:?}");
-    // A check-in lifts no list.
-    assert!(!said.stderr.contains("check-in"), "{said:?}");
+    let output = license(&site, &verify).expect_code(1);
+    assert!(output.stdout.starts_with("denied: REVOKED"), "{output:?}");
+    // A validation token cannot undo a revocation by a list.
+    assert!(!output.stderr.contains("validation token"), "{output:?}");
     let remaining = license(&site, &["verify", "again.lic", "--json", "--at", AT]);
     assert_eq!(remaining.json()["revocation_lists"][0]["seq"], 1);
 }
 
 #[test]
-fn an_end_that_is_announced_is_shown_by_status() {
+fn status_shows_an_announced_revocation() {
     let site = Vendor::shared().site();
     let terms = ["--tier", "ent", "--perpetual"];
     let minted = Vendor::shared().issue(&[&terms[..], &["--issued-at", "2020-01-01"]].concat());
@@ -385,7 +402,7 @@ fn an_end_that_is_announced_is_shown_by_status() {
     let _ = license(&site, &install_it).expect_code(0);
     let status = ["status", "--at", AT];
     let before = license(&site, &status).expect_code(0);
-    assert!(!before.stdout.contains("but only"), "{before:?}");
+    assert!(!before.stdout.contains("ends early"), "{before:?}");
     let draft = RevocationsDraft {
         issuer: "CODITECT".to_owned(),
         product: ProductCode::parse("CODITECT").unwrap(),
@@ -401,7 +418,7 @@ fn an_end_that_is_announced_is_shown_by_status() {
     let token = draft.sign(&vendors_key()).unwrap();
     let list = Unverified::parse(&token).unwrap().to_armor();
     let _ = install(&site, &list, &[]).expect_code(0);
-    let said = license(&site, &status).expect_code(0);
-    let end = "but only    until 2020-01-20T00:00:00Z";
-    assert!(said.stdout.contains(end), "{said:?}");
+    let output = license(&site, &status).expect_code(0);
+    let end = "ends early  2020-01-20T00:00:00Z";
+    assert!(output.stdout.contains(end), "{output:?}");
 }

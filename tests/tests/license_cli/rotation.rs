@@ -1,15 +1,16 @@
-//! Trust statements at a customer's: installed, replayed, edited, signed with a stolen key, and what each leaves behind.
+//! Trust statements on a customer's machine: installation, replay, changes, and statements signed
+//! with a stolen key.
 
 use license_core::issue::{IntroductionDraft, RetirementDraft, Sign, SigningKey};
 use license_core::{Timestamp, Unverified};
 
 use super::*;
 
-/// The vendor's next key, a spare, and a thief's.
+/// The vendor's next key, the spare key, and the key of a thief.
 static NEXT: LazyLock<Vendor> = LazyLock::new(|| Vendor::with_key("2048", "RS256"));
 static SPARE: LazyLock<Vendor> = LazyLock::new(|| Vendor::with_key("2048", "PS256"));
 static THIEF: LazyLock<Vendor> = LazyLock::new(|| Vendor::with_key("2048", "RS256"));
-/// TEAM for the year 2020, signed with the next key.
+/// A TEAM license for 2020, signed with the next key.
 static BY_NEXT: LazyLock<Minted> =
     LazyLock::new(|| NEXT.issue(&["--tier", "team", "--expires", "2020-12-31", "--offline"]));
 
@@ -46,7 +47,7 @@ fn retirement(of: &Vendor, with: &Vendor) -> String {
     armor(&draft.sign(&key(of), &key(with)).unwrap())
 }
 
-/// A site with the vendor's key and the spare, and TEAM by the vendor installed.
+/// Returns a machine that trusts the vendor's key and the spare key, with TEAM installed.
 fn site() -> Scratch {
     let site = super::site();
     site.write("spare.jwks", &SPARE.trust);
@@ -78,8 +79,8 @@ fn verifies(site: &Scratch, minted: &Minted) -> bool {
 #[track_caller]
 fn refused(outcome: &Outcome, exit: i32, code: &str) -> Complaint {
     let complaint = outcome.expect_failure(exit);
-    let says = [&complaint.message[..], &complaint.hint].concat();
-    assert!(says.contains(code), "no {code} in {complaint:?}");
+    let text = [&complaint.message[..], &complaint.hint].concat();
+    assert!(text.contains(code), "no {code} in {complaint:?}");
     complaint
 }
 
@@ -89,34 +90,37 @@ fn statements(site: &Scratch) -> usize {
 }
 
 #[test]
-fn a_key_that_a_trusted_one_introduces_is_trusted_from_then_on() {
+fn a_key_that_a_trusted_key_introduces_is_trusted() {
     let site = site();
     assert!(!verifies(&site, &BY_NEXT));
-    let said = install(&site, &introduction(Vendor::shared(), &NEXT), &[]).expect_code(0);
+    let output = install(&site, &introduction(Vendor::shared(), &NEXT), &[]).expect_code(0);
     assert!(
-        said.stdout.contains(&format!("introduces {}", NEXT.kid)),
+        output.stdout.contains(&format!("introduces {}", NEXT.kid)),
         "{}",
-        said.stdout
+        output.stdout
     );
-    assert!(!said.said().contains('\u{1b}'));
+    assert!(!output.said().contains('\u{1b}'));
     assert!(verifies(&site, &BY_NEXT) && verifies(&site, &TEAM));
     let roots = std::fs::read_to_string(site.state().join("trust.jwks")).unwrap();
-    assert!(!roots.contains(&NEXT.kid), "it is no root");
+    assert!(
+        !roots.contains(&NEXT.kid),
+        "the introduced key is not stored as a root"
+    );
     let again = install(&site, &introduction(Vendor::shared(), &NEXT), &["--json"]);
     assert_eq!(again.expect_code(0).json()["trust_statements"], json!([]));
     assert_eq!(statements(&site), 1);
 }
 
 #[test]
-fn a_new_key_and_what_it_signed_travel_in_one_file() {
+fn a_new_key_and_a_license_signed_with_it_can_be_in_one_file() {
     let site = site();
     let both = format!("{}{}", BY_NEXT.file, introduction(Vendor::shared(), &NEXT));
     site.write("both.lic", &both);
-    let told = license(&site, &["verify", "both.lic", "--at", AT, "--json"])
+    let report = license(&site, &["verify", "both.lic", "--at", AT, "--json"])
         .expect_code(0)
         .json();
     assert_eq!(
-        told["trust_statements"][0]["introduces"][0]["kid"],
+        report["trust_statements"][0]["introduces"][0]["kid"],
         NEXT.kid
     );
     let ask = [
@@ -128,15 +132,18 @@ fn a_new_key_and_what_it_signed_travel_in_one_file() {
         AT,
     ];
     let _ = license(&site, &ask).expect_code(0);
-    assert_eq!(statements(&site), 0, "to look changes nothing");
+    assert_eq!(statements(&site), 0, "verify and check change nothing");
     let _ = install(&site, &both, &[]).expect_code(0);
     assert_eq!(status(&site)["license_id"], BY_NEXT.told["license_id"]);
     let kept = std::fs::read_to_string(site.state().join("license.lic")).unwrap();
-    assert!(!kept.contains("TRUST"), "it is kept by itself");
+    assert!(
+        !kept.contains("TRUST"),
+        "statements are stored in another file"
+    );
 }
 
 #[test]
-fn whole_or_not_at_all() {
+fn a_file_with_statements_is_installed_completely_or_not_at_all() {
     let site = site();
     let good = introduction(Vendor::shared(), &NEXT);
     let edited = changed_at(&retirement(Vendor::shared(), &SPARE), 500);
@@ -165,7 +172,7 @@ fn whole_or_not_at_all() {
 }
 
 #[test]
-fn what_is_edited_foreign_or_too_little_signed_changes_nothing() {
+fn invalid_statements_change_nothing() {
     let site = site();
     let good = introduction(Vendor::shared(), &NEXT);
     let _ = refused(
@@ -192,7 +199,7 @@ fn what_is_edited_foreign_or_too_little_signed_changes_nothing() {
         3,
         "UNTRUSTED_KEY",
     );
-    // The inner half of a retirement, with the old key's signature alone.
+    // The inner token of a retirement has only the signature of the old key.
     let whole: String = retirement(Vendor::shared(), &SPARE)
         .lines()
         .filter(|line| !line.starts_with('-'))
@@ -207,22 +214,23 @@ fn what_is_edited_foreign_or_too_little_signed_changes_nothing() {
 }
 
 #[test]
-fn a_stolen_key_is_retired_with_all_that_it_introduced_and_never_comes_back() {
+fn a_retired_key_and_the_keys_that_it_introduced_are_never_trusted_again() {
     let site = site();
     let forged = THIEF.issue(&["--tier", "ent", "--perpetual"]);
     let thiefs = introduction(Vendor::shared(), &THIEF);
     let _ = install(&site, &thiefs, &[]).expect_code(0);
     assert!(verifies(&site, &forged), "until the retirement arrives");
     let retire = retirement(Vendor::shared(), &SPARE);
-    let anew = SPARE.issue(&["--tier", "team", "--expires", "2020-12-31", "--offline"]);
-    let _ = install(&site, &format!("{retire}{}", anew.file), &[]).expect_code(0);
+    let reissued = SPARE.issue(&["--tier", "team", "--expires", "2020-12-31", "--offline"]);
+    let _ = install(&site, &format!("{retire}{}", reissued.file), &[]).expect_code(0);
     assert!(!verifies(&site, &forged) && !verifies(&site, &TEAM));
     let _ = refused(
         &license(&site, &["verify", "team.lic", "--at", AT]),
         3,
         "RETIRED_KEY",
     );
-    // Replayed, signed anew by the thief, and by the vendor by mistake.
+    // A replayed statement, a new one signed with the retired key, and one of the vendor by
+    // mistake.
     let _ = install(&site, &thiefs, &[]).expect_code(0);
     assert!(!verifies(&site, &forged));
     let late = refused(
@@ -233,7 +241,7 @@ fn a_stolen_key_is_retired_with_all_that_it_introduced_and_never_comes_back() {
     assert!(late.hint.contains("stolen"), "{late:?}");
     let back = introduction(&SPARE, Vendor::shared());
     let _ = refused(&install(&site, &back, &[]), 3, "RETIRED_KEY");
-    // Nor by giving the old keys again, or installing anew.
+    // Neither the old keys with --trust nor a new installation restores the trust.
     let given = [
         "install",
         "--trust",
@@ -250,11 +258,11 @@ fn a_stolen_key_is_retired_with_all_that_it_introduced_and_never_comes_back() {
 }
 
 #[test]
-fn a_retirement_that_would_end_the_installed_license_is_refused_unless_forced() {
+fn a_retirement_that_ends_the_installed_license_requires_force() {
     let site = site();
     let retire = retirement(Vendor::shared(), &SPARE);
-    let told = refused(&install(&site, &retire, &[]), 1, "--force");
-    assert!(told.message.contains(&Vendor::shared().kid), "{told:?}");
+    let report = refused(&install(&site, &retire, &[]), 1, "--force");
+    assert!(report.message.contains(&Vendor::shared().kid), "{report:?}");
     let json = install(&site, &retire, &["--json"]);
     assert_eq!(json.expect_json_failure(1), "RETIRED_KEY");
     assert_eq!(
@@ -265,7 +273,7 @@ fn a_retirement_that_would_end_the_installed_license_is_refused_unless_forced() 
     assert_eq!(statements(&site), 1);
     let _ = refused(&license(&site, &["status", "--at", AT]), 3, "RETIRED_KEY");
     let _ = license(&site, &["check", "local_execution", "--at", AT]).expect_code(0);
-    // What ends nobody's license asks for no force.
+    // A retirement that does not affect the license requires no force.
     let other = site_with("team.lic");
     let both = format!(
         "{}{}",
@@ -278,21 +286,21 @@ fn a_retirement_that_would_end_the_installed_license_is_refused_unless_forced() 
 }
 
 #[test]
-fn statements_are_for_sites_without_a_license_too() {
+fn statements_can_be_installed_without_a_license() {
     let site = Vendor::shared().site();
     let given = ["--trust", "trust.jwks"];
     let _ = refused(
         &install(&site, &introduction(Vendor::shared(), &NEXT), &[]),
         3,
-        "give them with --trust FILE",
+        "public keys with --trust FILE",
     );
-    let said = install(&site, &introduction(Vendor::shared(), &NEXT), &given).expect_code(0);
-    assert!(said.stdout.contains(&NEXT.kid), "{}", said.stdout);
+    let output = install(&site, &introduction(Vendor::shared(), &NEXT), &given).expect_code(0);
+    assert!(output.stdout.contains(&NEXT.kid), "{}", output.stdout);
     assert!(verifies(&site, &BY_NEXT));
 }
 
 #[test]
-fn a_damaged_file_of_statements_is_set_aside_and_told_and_free_goes_on() {
+fn a_damaged_statement_file_is_quarantined_and_the_free_tier_works() {
     let site = site();
     let good = introduction(Vendor::shared(), &NEXT);
     let both = format!("{good}{}", BY_NEXT.file);
@@ -308,8 +316,8 @@ fn a_damaged_file_of_statements_is_set_aside_and_told_and_free_goes_on() {
             "{}",
             doctor.stdout
         );
-        let told = refused(&license(&site, &["status", "--at", AT]), 3, "UNTRUSTED_KEY");
-        assert!(told.message.contains("trust.lic.damaged-1"), "{told:?}");
+        let report = refused(&license(&site, &["status", "--at", AT]), 3, "UNTRUSTED_KEY");
+        assert!(report.message.contains("trust.lic.damaged-1"), "{report:?}");
         let _ = license(&site, &["check", "local_execution", "--at", AT]).expect_code(0);
         let _ = install(&site, &good, &[]).expect_code(0);
         assert_eq!(std::fs::read(&path).unwrap(), whole);
@@ -319,7 +327,7 @@ fn a_damaged_file_of_statements_is_set_aside_and_told_and_free_goes_on() {
 }
 
 #[test]
-fn the_administrators_statements_count_for_everybody() {
+fn the_administrators_statements_apply_to_all_users() {
     let site = site();
     std::fs::create_dir(site.file("etc")).unwrap();
     site.write("etc/trust.jwks", &Vendor::shared().trust);
@@ -330,10 +338,10 @@ fn the_administrators_statements_count_for_everybody() {
         run.args(args).run()
     };
     let _ = license(&["remove"]).expect_code(0);
-    let told = license(&["status", "--json", "--at", AT])
+    let report = license(&["status", "--json", "--at", AT])
         .expect_code(0)
         .json();
-    assert_eq!(told["license_id"], BY_NEXT.told["license_id"]);
+    assert_eq!(report["license_id"], BY_NEXT.told["license_id"]);
     let doctor = license(&["doctor"]).stdout;
     assert!(
         doctor.contains(&format!("introduced by {}", Vendor::shared().kid)),
@@ -343,7 +351,7 @@ fn the_administrators_statements_count_for_everybody() {
 
 #[cfg(unix)]
 #[test]
-fn the_file_is_private_and_inspect_shows_both_halves() {
+fn the_statement_file_is_private_and_inspect_shows_both_tokens() {
     use std::os::unix::fs::PermissionsExt;
     let site = site();
     let _ = install(&site, &introduction(Vendor::shared(), &NEXT), &[]).expect_code(0);
@@ -361,7 +369,8 @@ fn the_file_is_private_and_inspect_shows_both_halves() {
     );
 }
 
-/// Killed at whatever moment, what is installed verifies; and the file can be installed again.
+/// Kills the installation at different moments. The installed license always verifies, and the file
+/// can be installed again.
 #[test]
 fn a_rotation_that_is_killed_leaves_a_license_that_verifies() {
     let whole = [
@@ -386,5 +395,5 @@ fn a_rotation_that_is_killed_leaves_a_license_that_verifies() {
         assert!(!verifies(&site, &TEAM) && verifies(&site, &BY_NEXT));
         assert_eq!(statements(&site), 2);
     }
-    assert!(finished < 60, "none was killed in time");
+    assert!(finished < 60, "no process was killed in time");
 }

@@ -1,20 +1,21 @@
-//! `license session`: one project is one seat, whatever path leads to it.
+//! `license session`: each project has one session id, whatever path leads to it.
 
 use std::fs;
 
 use super::*;
 
-/// A machine with the projects `shop` (by `.git`), `mill` (by `.coditect`) and `barn` (neither).
+/// Returns a machine with the projects `shop` (with `.git`), `mill` (with `.coditect`) and `barn`
+/// (without either).
 fn projects() -> Scratch {
     let site = site();
-    for folder in [
+    for directory in [
         "shop/.git",
         "shop/src/cart",
         "mill/.coditect",
         "mill/src",
         "barn",
     ] {
-        fs::create_dir_all(site.file(folder)).unwrap();
+        fs::create_dir_all(site.file(directory)).unwrap();
     }
     site
 }
@@ -40,7 +41,7 @@ fn id(session: &Value) -> &str {
 }
 
 #[test]
-fn every_spelling_of_a_path_is_the_same_session() {
+fn every_spelling_of_a_path_gives_the_same_session() {
     let site = projects();
     let absolute = site.file("shop");
     let absolute = absolute.to_str().unwrap();
@@ -61,12 +62,12 @@ fn every_spelling_of_a_path_is_the_same_session() {
     ] {
         assert_eq!(id(&session(&site, path)), id(&expected), "{path}");
     }
-    assert_eq!(session(&site, "shop"), expected, "and the same again");
+    assert_eq!(session(&site, "shop"), expected, "the session id is stable");
 }
 
 #[cfg(unix)]
 #[test]
-fn every_chain_of_links_is_the_same_session_and_is_listed() {
+fn symbolic_links_give_the_same_session_and_are_listed() {
     use std::os::unix::fs::symlink;
     let site = projects();
     fs::create_dir(site.file("links")).unwrap();
@@ -82,7 +83,7 @@ fn every_chain_of_links_is_the_same_session_and_is_listed() {
         "links/chain",
         "links/chain/src/..",
         "links/inside",
-        // The parent of where the link leads, not of the link.
+        // The parent of the link's target, not of the link.
         "links/inside/..",
     ] {
         let found = session(&site, path);
@@ -104,7 +105,7 @@ fn every_chain_of_links_is_the_same_session_and_is_listed() {
 }
 
 #[test]
-fn it_is_said_what_makes_the_root() {
+fn the_output_shows_how_the_root_was_found() {
     let site = projects();
     let root = fs::canonicalize(site.path()).unwrap();
     for (path, project, found_by) in [
@@ -119,7 +120,7 @@ fn it_is_said_what_makes_the_root() {
 }
 
 #[test]
-fn another_project_user_license_or_machine_is_another_session() {
+fn each_project_user_license_and_machine_has_its_own_session() {
     let site = projects();
     let mut ids = vec![
         id(&session(&site, "shop")).to_owned(),
@@ -142,7 +143,7 @@ fn another_project_user_license_or_machine_is_another_session() {
 }
 
 #[test]
-fn license_and_machine_are_told_beside_it() {
+fn the_report_contains_license_and_machine() {
     let site = projects();
     let found = session(&site, "shop");
     assert_eq!(
@@ -160,14 +161,14 @@ fn license_and_machine_are_told_beside_it() {
 }
 
 #[test]
-fn asking_writes_nothing() {
+fn the_command_writes_no_files() {
     let site = projects();
     let _ = session(&site, "shop");
     assert!(!site.state().exists());
 }
 
 #[test]
-fn a_path_that_is_missing_is_named() {
+fn an_error_names_the_missing_path() {
     let site = projects();
     for path in ["nowhere", "shop/nowhere/deep", "nowhere/../shop"] {
         let complaint = license(&site, &["session", path]).expect_failure(2);
@@ -185,7 +186,7 @@ fn a_path_that_is_missing_is_named() {
 
 #[cfg(unix)]
 #[test]
-fn links_that_lead_nowhere_or_in_circles_are_named() {
+fn an_error_names_dangling_and_circular_links() {
     use std::os::unix::fs::symlink;
     let site = projects();
     symlink("b", site.file("a")).unwrap();
@@ -201,18 +202,18 @@ fn links_that_lead_nowhere_or_in_circles_are_named() {
 
 #[cfg(unix)]
 #[test]
-fn what_may_not_be_read_is_named() {
+fn an_error_names_an_unreadable_directory() {
     use std::fs::Permissions;
     use std::os::unix::fs::PermissionsExt;
     let site = projects();
-    let Some(user) = Nobody::on(&site) else {
+    let Some(user) = UnprivilegedUser::on(&site) else {
         return;
     };
     let closed = site.file("shop");
     fs::set_permissions(&closed, Permissions::from_mode(0o000)).unwrap();
     let refused = user.license(&["session", "shop/src"]);
     let json = user.license(&["session", "shop/src", "--json"]);
-    // So that the folder can be cleared away.
+    // Allows the removal of the directory after the test.
     fs::set_permissions(&closed, Permissions::from_mode(0o700)).unwrap();
     let complaint = refused.expect_failure(4);
     assert!(complaint.message.contains("shop"), "{complaint:?}");
@@ -221,19 +222,19 @@ fn what_may_not_be_read_is_named() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_path_that_is_too_long_is_told_by_its_length() {
+fn a_path_that_is_too_long_is_reported_with_its_length() {
     let site = projects();
-    let mut folder = site.file("shop");
-    while folder.as_os_str().len() < 3890 {
-        folder.push("d".repeat(190));
+    let mut directory = site.file("shop");
+    while directory.as_os_str().len() < 3890 {
+        directory.push("d".repeat(190));
     }
-    let left = 4090 - folder.as_os_str().len() - 1;
-    folder.push("d".repeat(left));
-    fs::create_dir_all(&folder).unwrap();
+    let left = 4090 - directory.as_os_str().len() - 1;
+    directory.push("d".repeat(left));
+    fs::create_dir_all(&directory).unwrap();
     for command in ["session", "usage"] {
-        let path = folder.to_str().unwrap();
+        let path = directory.to_str().unwrap();
         let complaint = license(&site, &[command, path]).expect_failure(4);
-        for words in ["its 4100 bytes, ", " are more than the system takes"] {
+        for words in ["its 4100 bytes, ", " are more than the system accepts"] {
             assert!(complaint.message.contains(words), "{complaint:?}");
         }
         assert!(complaint.hint.contains("shorter"), "{complaint:?}");
@@ -243,13 +244,16 @@ fn a_path_that_is_too_long_is_told_by_its_length() {
 }
 
 #[test]
-fn a_damaged_license_is_no_reason_not_to_name_the_session() {
+fn a_damaged_license_does_not_change_the_session() {
     let site = projects();
     let before = session(&site, "shop");
     fs::create_dir(site.state()).unwrap();
     site.write("state/trust.jwks", &Vendor::shared().trust);
     site.write("state/license.lic", tampered(&TEAM));
-    let told = on(HERE, &site, &["session", "shop"]).expect_code(0);
-    assert!(told.stdout.starts_with(id(&before)), "{told:?}");
-    assert!(told.stderr.contains("warning: BAD_SIGNATURE"), "{told:?}");
+    let report = on(HERE, &site, &["session", "shop"]).expect_code(0);
+    assert!(report.stdout.starts_with(id(&before)), "{report:?}");
+    assert!(
+        report.stderr.contains("warning: BAD_SIGNATURE"),
+        "{report:?}"
+    );
 }

@@ -1,4 +1,4 @@
-//! What a machine remembers, when somebody removes it, edits it, or carries it to another machine.
+//! State files that are removed, changed, restored or copied to another machine.
 
 use std::fs;
 
@@ -9,7 +9,7 @@ fn used(machine: &str, site: &Scratch, count: &str) -> Value {
     used.expect_code(0).json()
 }
 
-/// A machine on which 4 of FREE's 10 were used.
+/// Returns a machine on which 4 of 10 uses of the FREE tier are counted.
 fn site_with_4_used() -> Scratch {
     let site = Scratch::new();
     assert_eq!(used(HERE, &site, "4")["used"], 4);
@@ -25,7 +25,7 @@ fn damage(site: &Scratch, file: &str) {
 }
 
 #[test]
-fn removing_one_of_the_two_files_refills_nothing() {
+fn removing_one_of_the_two_files_does_not_reset_the_count() {
     for file in ["quota", "license.cache"] {
         let site = site_with_4_used();
         fs::remove_file(site.file(&format!("state/{file}"))).unwrap();
@@ -33,13 +33,13 @@ fn removing_one_of_the_two_files_refills_nothing() {
         assert_eq!(used(HERE, &site, "1")["used"], 5, "{file}");
         assert!(
             site.file(&format!("state/{file}")).exists(),
-            "it is made anew"
+            "the file is created again"
         );
     }
 }
 
 #[test]
-fn an_older_copy_of_one_of_the_two_refills_nothing() {
+fn an_older_copy_of_one_of_the_two_files_does_not_reset_the_count() {
     for file in ["quota", "license.cache"] {
         let site = site_with_4_used();
         let path = site.file(&format!("state/{file}"));
@@ -51,7 +51,7 @@ fn an_older_copy_of_one_of_the_two_refills_nothing() {
 }
 
 #[test]
-fn what_was_edited_is_told_and_set_aside_and_refills_nothing() {
+fn a_changed_file_is_quarantined_with_a_warning_and_the_count_stays() {
     for file in ["quota", "license.cache"] {
         let site = site_with_4_used();
         damage(&site, file);
@@ -66,21 +66,21 @@ fn what_was_edited_is_told_and_set_aside_and_refills_nothing() {
         assert!(warning.contains(&aside), "{warning}");
         assert!(site.file(&format!("state/{aside}")).exists());
         let again = used(HERE, &site, "1");
-        assert_eq!(warnings(&again), [""; 0], "it is told once");
+        assert_eq!(warnings(&again), [""; 0], "the warning is printed once");
     }
 }
 
 #[test]
-fn status_tells_of_what_was_edited_too() {
+fn status_reports_a_changed_file() {
     let site = site_with_4_used();
     damage(&site, "quota");
-    let said = on(HERE, &site, &["status"]).expect_code(1).stderr;
-    assert!(said.contains("warning: STATE: "), "{said}");
-    assert!(said.contains("quota.damaged-1"), "{said}");
+    let output = on(HERE, &site, &["status"]).expect_code(1).stderr;
+    assert!(output.contains("warning: STATE: "), "{output}");
+    assert!(output.contains("quota.damaged-1"), "{output}");
 }
 
 #[test]
-fn what_is_no_state_file_at_all_is_told_and_set_aside() {
+fn a_file_that_is_not_a_state_file_is_quarantined_with_a_warning() {
     for content in [&b""[..], b"{\"used\": 0}", b"license state 1\n"] {
         let site = site_with_4_used();
         site.write("state/quota", content);
@@ -99,22 +99,25 @@ fn what_is_no_state_file_at_all_is_told_and_set_aside() {
 }
 
 #[test]
-fn what_another_machine_made_is_told_from_what_was_edited() {
+fn a_file_of_another_machine_is_distinguished_from_a_changed_file() {
     let site = site_with_4_used();
     let answer = used(ELSEWHERE, &site, "1");
-    assert_eq!(answer["used"], 1, "it does not count here");
+    assert_eq!(
+        answer["used"], 1,
+        "counts of another machine do not apply here"
+    );
     let warning = state_warning(&answer);
     assert!(
         warning.contains("it was made on another machine"),
         "{warning}"
     );
     let again = used(HERE, &site, "1");
-    assert_eq!(again["used"], 5, "each machine finds its own again");
+    assert_eq!(again["used"], 5, "each machine keeps its own count");
     assert_eq!(used(ELSEWHERE, &site, "1")["used"], 2);
 }
 
 #[test]
-fn a_check_in_that_was_carried_to_another_machine_does_not_count() {
+fn a_check_in_that_is_copied_to_another_machine_is_ignored() {
     let site = site();
     let at = ["--at", "2020-02-01T01:00:00Z"];
     site.write(
@@ -141,24 +144,24 @@ fn a_check_in_that_was_carried_to_another_machine_does_not_count() {
 }
 
 #[test]
-fn nothing_readable_is_in_what_is_kept() {
+fn state_files_contain_no_readable_text() {
     let site = site_with_4_used();
     for file in ["quota", "license.cache"] {
         let content = fs::read(site.file(&format!("state/{file}"))).unwrap();
-        let holds = |text: &str| {
+        let contains = |text: &str| {
             content
                 .windows(text.len())
                 .any(|part| part == text.as_bytes())
         };
         for text in ["commands", "tally", "mark", HERE] {
-            assert!(!holds(text), "{file}: {text}");
+            assert!(!contains(text), "{file}: {text}");
         }
     }
 }
 
 #[cfg(unix)]
 #[test]
-fn what_is_kept_is_its_owners_alone() {
+fn only_the_owner_can_read_the_state_files() {
     let site = site_with_4_used();
     assert_eq!(site.mode("state"), 0o700);
     for file in ["state/quota", "state/license.cache"] {

@@ -1,12 +1,12 @@
-//! The administrator's folder, which serves every user of a machine.
+//! The administrator's directory, which applies to all users of a machine.
 
 use std::fs;
 use std::path::PathBuf;
 
 use super::*;
 
-/// A machine with the administrator's folder `etc`, and in it this license with its keys.
-fn site_of(file: &str) -> Scratch {
+/// Returns a machine with this license and its keys in the administrator's directory `etc`.
+fn site_with_shared(file: &str) -> Scratch {
     let site = site();
     fs::create_dir(site.file("etc")).unwrap();
     site.write("etc/trust.jwks", &Vendor::shared().trust);
@@ -28,7 +28,7 @@ fn tier(site: &Scratch) -> Value {
     expect_valid(user(site, &["status", "--json", "--at", AT]))["tier"].clone()
 }
 
-/// Every file of the folder with its content.
+/// Returns the files in the administrator's directory with their content.
 fn content(site: &Scratch) -> Vec<(PathBuf, Vec<u8>)> {
     let entries = fs::read_dir(site.file("etc")).unwrap();
     let paths = entries.map(|entry| entry.unwrap().path());
@@ -40,26 +40,26 @@ fn content(site: &Scratch) -> Vec<(PathBuf, Vec<u8>)> {
 }
 
 #[test]
-fn it_serves_a_user_who_has_nothing() {
+fn the_administrators_license_applies_to_a_user_without_a_license() {
     for (file, expected) in [("team.lic", "TEAM"), ("enterprise.key", "ENT")] {
-        let site = site_of(file);
+        let site = site_with_shared(file);
         assert_eq!(tier(&site), expected);
         let _ = user(&site, &["check", "team_analytics", "--at", AT]).expect_code(0);
-        assert!(!site.state().exists(), "the user needs no folder");
+        assert!(!site.state().exists(), "no state directory is created");
     }
 }
 
 #[test]
-fn without_the_folder_there_is_no_license() {
-    let site = site_of("team.lic");
+fn without_the_administrators_directory_there_is_no_license() {
+    let site = site_with_shared("team.lic");
     let status = license(&site, &["status", "--json", "--at", AT]);
     assert_eq!(status.expect_code(1).json()["code"], "NO_LICENSE");
 }
 
 #[test]
-fn a_users_own_counts_too_and_the_better_one_decides() {
+fn the_better_license_of_user_and_administrator_decides() {
     for (shared, own) in [("team.lic", "ent.lic"), ("ent.lic", "team.lic")] {
-        let site = site_of(shared);
+        let site = site_with_shared(shared);
         let install = ["install", "--trust", "trust.jwks", "--at", AT, own];
         let _ = user(&site, &install).expect_code(0);
         assert_eq!(tier(&site), "ENT");
@@ -69,8 +69,8 @@ fn a_users_own_counts_too_and_the_better_one_decides() {
 }
 
 #[test]
-fn its_keys_serve_a_users_license() {
-    let site = site_of("team.lic");
+fn the_administrators_keys_verify_a_users_license() {
+    let site = site_with_shared("team.lic");
     let _ = user(&site, &["install", "--at", AT, "ent.lic"]).expect_code(0);
     assert_eq!(tier(&site), "ENT");
     fs::remove_file(site.file("state/trust.jwks")).unwrap();
@@ -78,9 +78,9 @@ fn its_keys_serve_a_users_license() {
 }
 
 #[test]
-fn a_damaged_one_of_either_place_is_a_warning_while_the_other_holds() {
-    for (damaged, holds) in [("etc/license.lic", "ENT"), ("state/license.lic", "TEAM")] {
-        let site = site_of("team.lic");
+fn a_damaged_license_is_a_warning_if_the_other_license_is_valid() {
+    for (damaged, expected) in [("etc/license.lic", "ENT"), ("state/license.lic", "TEAM")] {
+        let site = site_with_shared("team.lic");
         let install = ["install", "--trust", "trust.jwks", "--at", AT, "ent.lic"];
         let _ = user(&site, &install).expect_code(0);
         let content = if damaged.starts_with("etc") {
@@ -90,15 +90,15 @@ fn a_damaged_one_of_either_place_is_a_warning_while_the_other_holds() {
         };
         site.write(damaged, content);
         let status = expect_valid(user(&site, &["status", "--json", "--at", AT]));
-        assert_eq!(status["tier"], holds);
+        assert_eq!(status["tier"], expected);
         let warning = state_warning(&status);
         assert!(warning.contains(damaged), "{warning}");
     }
 }
 
 #[test]
-fn a_damaged_one_alone_is_an_error_and_stays_where_it_is() {
-    let site = site_of("team.lic");
+fn a_damaged_administrators_license_alone_is_an_error_and_is_not_quarantined() {
+    let site = site_with_shared("team.lic");
     site.write("etc/license.lic", tampered(&TEAM));
     for _ in 0..2 {
         let complaint = user(&site, &["status"]).expect_failure(3);
@@ -106,14 +106,14 @@ fn a_damaged_one_alone_is_an_error_and_stays_where_it_is() {
             complaint.message.contains("etc/license.lic"),
             "{complaint:?}"
         );
-        assert!(!complaint.message.contains("set aside"), "{complaint:?}");
+        assert!(!complaint.message.contains("quarantined"), "{complaint:?}");
     }
     let _ = user(&site, &["check", "local_execution"]).expect_code(0);
 }
 
 #[test]
-fn damaged_keys_of_the_administrator_keep_nobody_from_their_own_license() {
-    let site = site_of("team.lic");
+fn damaged_keys_of_the_administrator_do_not_affect_a_users_license() {
+    let site = site_with_shared("team.lic");
     let install = ["install", "--trust", "trust.jwks", "--at", AT, "ent.lic"];
     let _ = user(&site, &install).expect_code(0);
     site.write("etc/trust.jwks", "noise");
@@ -121,8 +121,8 @@ fn damaged_keys_of_the_administrator_keep_nobody_from_their_own_license() {
 }
 
 #[test]
-fn nothing_is_ever_written_to_it() {
-    let site = site_of("team.lic");
+fn the_administrators_directory_is_never_written() {
+    let site = site_with_shared("team.lic");
     site.write("etc/trust.jwks", format!("{}\n", Vendor::shared().trust));
     let before = content(&site);
     let validation = Vendor::shared().check_in(&TEAM, &["--issued-at", AT]);
@@ -140,12 +140,16 @@ fn nothing_is_ever_written_to_it() {
         assert_ne!(outcome.code, Some(4), "{outcome:?}");
     }
     assert_eq!(content(&site), before);
-    assert_eq!(tier(&site), "TEAM", "a user can't remove it");
+    assert_eq!(
+        tier(&site),
+        "TEAM",
+        "a user cannot remove the administrator's license"
+    );
 }
 
 #[test]
-fn a_check_in_for_the_administrators_license_is_kept_with_the_user() {
-    let site = site_of("pro.lic");
+fn a_check_in_for_the_administrators_license_is_stored_for_the_user() {
+    let site = site_with_shared("pro.lic");
     let validation = Vendor::shared().check_in(&PRO, &["--issued-at", "2020-02-01"]);
     site.write("validation.lic", validation);
     let at = "2020-02-01T01:00:00Z";

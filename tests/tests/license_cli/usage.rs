@@ -1,10 +1,10 @@
-//! `license usage`, and licenses for one kind of use.
+//! `license usage`, and licenses for one usage type.
 
 use std::fs;
 
 use super::*;
 
-/// `license usage` of the project in a folder, with the variable set to this.
+/// Runs `license usage` for a project with this value of `CODITECT_USAGE_TYPE`.
 fn usage(site: &Scratch, variable: &str, path: &str) -> Outcome {
     let run = Run::license(site).env("CODITECT_USAGE_TYPE", variable);
     run.args(["usage", "--json", path]).run()
@@ -12,12 +12,12 @@ fn usage(site: &Scratch, variable: &str, path: &str) -> Outcome {
 
 #[track_caller]
 fn expect(outcome: Outcome, usage_type: &str, reason: &str) -> Value {
-    let told = outcome.expect_code(0).json();
+    let report = outcome.expect_code(0).json();
     assert_eq!(
-        (&told["usage_type"], &told["reason_code"]),
+        (&report["usage_type"], &report["reason_code"]),
         (&json!(usage_type), &json!(reason))
     );
-    told
+    report
 }
 
 fn project(settings: &str) -> Scratch {
@@ -29,31 +29,31 @@ fn project(settings: &str) -> Scratch {
 }
 
 #[test]
-fn the_variable_decides() {
+fn the_environment_variable_has_priority() {
     let site = project("usage_type = \"runtime\"\n");
     for usage_type in ["builder", "runtime"] {
-        let told = expect(usage(&site, usage_type, "shop"), usage_type, "variable");
+        let report = expect(usage(&site, usage_type, "shop"), usage_type, "variable");
         let reason = "the environment variable CODITECT_USAGE_TYPE says so";
-        assert_eq!(told["reason"], reason);
+        assert_eq!(report["reason"], reason);
     }
 }
 
 #[test]
-fn else_the_project_does() {
+fn the_project_file_decides_without_the_variable() {
     for usage_type in ["builder", "runtime"] {
         let site = project(&format!("usage_type = \"{usage_type}\"\n"));
         for path in ["shop", "shop/src"] {
-            let told = expect(usage(&site, "", path), usage_type, "project_file");
-            let reason = told["reason"].as_str().unwrap();
+            let report = expect(usage(&site, "", path), usage_type, "project_file");
+            let reason = report["reason"].as_str().unwrap();
             assert!(reason.contains("project.toml says so"), "{reason}");
             let root = fs::canonicalize(site.file("shop")).unwrap();
-            assert_eq!(told["root"], root.to_str().unwrap());
+            assert_eq!(report["root"], root.to_str().unwrap());
         }
     }
 }
 
 #[test]
-fn else_it_is_found_out() {
+fn the_usage_type_is_detected_without_variable_and_project_file() {
     let site = project("# nothing of the kind\n");
     fs::create_dir(site.file("deployed")).unwrap();
     let machine = license(&site, &["machine", "--json"]).expect_code(0).json();
@@ -77,19 +77,19 @@ fn else_it_is_found_out() {
 }
 
 #[test]
-fn it_is_said_in_a_sentence() {
+fn the_text_contains_the_reason() {
     let site = project("usage_type = \"runtime\"\n");
-    let said = license(&site, &["usage", "shop"]).expect_code(0).stdout;
-    assert!(said.starts_with("runtime: "), "{said}");
-    assert!(said.ends_with("project.toml says so\n"), "{said}");
+    let output = license(&site, &["usage", "shop"]).expect_code(0).stdout;
+    assert!(output.starts_with("runtime: "), "{output}");
+    assert!(output.ends_with("project.toml says so\n"), "{output}");
 }
 
 #[test]
-fn another_value_is_refused_with_its_place() {
+fn an_invalid_value_is_refused_with_its_source() {
     let site = project("");
-    for wrong in ["both", "Builder", "runtime "] {
-        let refused = usage(&site, wrong, "shop");
-        assert_eq!(refused.expect_json_failure(2), "USAGE", "{wrong}");
+    for invalid in ["both", "Builder", "runtime "] {
+        let refused = usage(&site, invalid, "shop");
+        assert_eq!(refused.expect_json_failure(2), "USAGE", "{invalid}");
     }
     let run = Run::license(&site).env("CODITECT_USAGE_TYPE", "both");
     let complaint = run.args(["usage", "shop"]).run().expect_failure(2);
@@ -111,7 +111,7 @@ fn another_value_is_refused_with_its_place() {
 }
 
 #[test]
-fn a_license_for_one_kind_of_use_holds_for_that_alone() {
+fn a_license_for_one_usage_type_is_denied_for_the_other() {
     let site = site();
     let terms = ["--tier", "pro", "--perpetual", "--offline"];
     let runtime = [&terms[..], &["--usage-type", "runtime"]].concat();

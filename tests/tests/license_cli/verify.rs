@@ -1,9 +1,9 @@
-//! `license verify`: every form of license, and what is decided about it.
+//! `license verify`: the forms of a license, and the decision on each.
 
 use super::*;
 
 #[test]
-fn a_file_a_token_and_a_key_verify_from_wherever_they_come() {
+fn a_license_verifies_as_a_file_an_argument_or_standard_input() {
     let site = site();
     site.write("token", TEAM.token());
     for argument in ["team.lic", "token", &TEAM.token()] {
@@ -95,21 +95,21 @@ fn a_warning_has_a_code_and_a_message() {
 }
 
 #[test]
-fn a_denial_is_an_answer_and_not_an_error() {
+fn a_denial_is_a_decision_and_not_an_error() {
     let site = site();
     let expired = ["verify", "--trust", "trust.jwks", "--at", LATER, "team.lic"];
-    let said = license(&site, &expired).expect_code(1);
+    let output = license(&site, &expired).expect_code(1);
     assert!(
-        said.stdout.starts_with("denied: EXPIRED\n"),
+        output.stdout.starts_with("denied: EXPIRED\n"),
         "{}",
-        said.stdout
+        output.stdout
     );
     assert!(
-        said.stdout.contains("2021-01-01T00:00:00Z"),
+        output.stdout.contains("2021-01-01T00:00:00Z"),
         "{}",
-        said.stdout
+        output.stdout
     );
-    assert_eq!(said.stderr, "hint: ask the vendor for a renewal\n");
+    assert_eq!(output.stderr, "hint: ask the vendor for a renewal\n");
     let early = [
         "verify",
         "--json",
@@ -130,7 +130,7 @@ fn a_denial_is_an_answer_and_not_an_error() {
 }
 
 #[test]
-fn user_usage_version_and_build_date_are_judged() {
+fn user_usage_type_version_and_build_date_are_checked() {
     let site = site();
     let terms = words(
         "--user alice --usage-type builder --max-version <3.0.0 --maintenance-until 2020-06-30",
@@ -139,10 +139,10 @@ fn user_usage_version_and_build_date_are_judged() {
         "bound.lic",
         minted(&[&["--tier", "pro", "--perpetual"], &terms[..]].concat()).file,
     );
-    let right =
+    let matching =
         words("--user alice --usage-type builder --app-version 2.9.1 --build-date 2020-06-30");
     let code = |changes: &[[&str; 2]]| {
-        let mut context = right.clone();
+        let mut context = matching.clone();
         for [flag, value] in changes {
             let at = context.iter().position(|word| word == flag).unwrap();
             context[at + 1] = value;
@@ -167,17 +167,17 @@ fn user_usage_version_and_build_date_are_judged() {
         code(&[["--build-date", "2020-07-01"]]),
         (1, "VERSION_NOT_COVERED".to_owned())
     );
-    let silent = verify(&site, &["--json", "bound.lic"])
+    let without_context = verify(&site, &["--json", "bound.lic"])
         .expect_code(1)
         .json();
     assert_eq!(
-        silent["code"], "USER_MISMATCH",
-        "what is not said does not match"
+        without_context["code"], "USER_MISMATCH",
+        "missing context does not match"
     );
 }
 
 #[test]
-fn a_standard_key_needs_its_license_file() {
+fn a_standard_key_requires_its_license_file() {
     let site = site();
     assert_eq!(
         verify(&site, &["--json", PRO.key()]).expect_json_failure(3),
@@ -197,7 +197,7 @@ fn a_standard_key_needs_its_license_file() {
 }
 
 #[test]
-fn a_short_enterprise_key_needs_its_full_key_or_license_file() {
+fn a_short_enterprise_key_requires_its_full_key_or_license_file() {
     let site = site();
     let inspect = license(&site, &["inspect", "--json", "enterprise.key"]).json();
     let short = inspect["short_key"].as_str().unwrap();
@@ -220,7 +220,7 @@ fn a_short_enterprise_key_needs_its_full_key_or_license_file() {
 }
 
 #[test]
-fn of_several_licenses_in_a_file_the_best_decides() {
+fn the_best_of_several_licenses_in_a_file_decides() {
     let site = site();
     site.write("both.lic", format!("{}{}", PRO.file, ENT.file));
     let at = |at| {

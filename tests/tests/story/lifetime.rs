@@ -1,13 +1,13 @@
-//! A year passes: each license goes through notice and grace to its end, or has none.
+//! Notice, grace and end of each license in the course of a year.
 
 use serde_json::json;
 
 use crate::{ISSUED, expect_status, license, site_with, status};
 
 #[test]
-fn an_offline_license_goes_through_notice_and_grace_to_its_end() {
+fn an_offline_license_passes_through_notice_and_grace_to_its_end() {
     let site = site_with("team.lic");
-    // 365 days after the first, through the last in UTC; notice of 14 days, grace of 72 hours.
+    // The last day is 365 days after the first (UTC). Notice is 14 days, grace 72 hours.
     expect_status(&site, "2026-12-18T23:59:59Z", 0, "VALID", &[]);
     expect_status(&site, "2026-12-19T00:00:00Z", 0, "VALID", &["EXPIRES_SOON"]);
     expect_status(&site, "2027-01-01T23:59:59Z", 0, "VALID", &["EXPIRES_SOON"]);
@@ -29,7 +29,7 @@ fn an_offline_license_goes_through_notice_and_grace_to_its_end() {
 }
 
 #[test]
-fn people_are_warned_before_the_end_and_in_grace() {
+fn status_warns_before_the_end_and_in_grace() {
     let site = site_with("team.lic");
     let at = |at| license(&site, &["status", "--at", at]);
     assert_eq!(at("2026-12-18").expect_code(0).stderr, "");
@@ -54,7 +54,7 @@ fn people_are_warned_before_the_end_and_in_grace() {
 }
 
 #[test]
-fn with_strict_grace_is_a_denial_and_notice_is_none() {
+fn strict_denies_in_grace_and_not_in_notice() {
     let site = site_with("team.lic");
     let strict = |args: &[&str]| license(&site, &[args, &["--strict"]].concat());
     for command in ["status", "explain", "features"] {
@@ -67,7 +67,7 @@ fn with_strict_grace_is_a_denial_and_notice_is_none() {
 }
 
 #[test]
-fn an_expired_license_leaves_the_free_tier() {
+fn an_expired_license_falls_back_to_the_free_tier() {
     let site = site_with("team.lic");
     let after = |args: &[&str]| license(&site, &[args, &["--json", "--at", "2027-06-01"]].concat());
     let status = after(&["status"]).expect_code(1).json();
@@ -92,7 +92,7 @@ fn an_expired_license_leaves_the_free_tier() {
 }
 
 #[test]
-fn a_license_that_must_check_in_holds_for_a_week_without() {
+fn a_check_in_license_is_valid_for_a_week_without_validation() {
     let site = site_with("pro.lic");
     expect_status(&site, "2026-01-01T23:59:59Z", 0, "VALID", &[]);
     expect_status(
@@ -118,7 +118,7 @@ fn a_license_that_must_check_in_holds_for_a_week_without() {
 }
 
 #[test]
-fn the_first_rule_that_fails_is_the_answer_and_explain_shows_the_others() {
+fn the_first_failed_rule_decides_and_explain_shows_the_others() {
     let site = site_with("pro.lic");
     let explain = ["explain", "--json", "--at", "2028-01-01"];
     let explained = license(&site, &explain).expect_code(1).json();
@@ -138,7 +138,7 @@ fn a_perpetual_license_never_ends() {
 }
 
 #[test]
-fn an_enterprise_key_holds_through_its_last_day() {
+fn an_enterprise_key_is_valid_through_its_last_day() {
     let site = site_with("enterprise.key");
     expect_status(&site, "2026-11-30T23:59:59Z", 0, "VALID", &[]);
     expect_status(&site, "2026-12-31T23:59:59Z", 0, "VALID", &["EXPIRES_SOON"]);

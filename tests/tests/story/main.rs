@@ -1,5 +1,8 @@
-//! The whole story. A vendor makes two keys, one of them a spare, and mints licenses of three tiers and an enterprise key. A
-//! site that has no key of the vendor's verifies, installs and asks; a year passes; the spare takes over.
+//! End-to-end story of a vendor and a customer.
+//!
+//! The vendor creates a key and a spare key, and issues licenses of three tiers and an enterprise
+//! key. The customer's site has no private key. It verifies, installs and uses the licenses. After
+//! a year, the spare key signs the renewal.
 #![allow(
     clippy::expect_used,
     clippy::unwrap_used,
@@ -21,92 +24,92 @@ use serde_json::{Value, json};
 const ISSUED: &str = "2026-01-01T00:00:00Z";
 const NEW_YEARS_NOON: &str = "2026-01-01T12:00:00Z";
 
-/// The vendor's own machine, and what leaves it.
-struct Office {
+/// The files that the vendor sends to customers.
+struct VendorFiles {
     trust: String,
     pro: String,
     team: String,
     ent: String,
     enterprise_key: String,
-    /// For TEAM, signed with the spare key in the last days of the year.
+    /// The renewal of the TEAM license, signed with the spare key in the last days of the year.
     renewal: String,
     #[cfg(unix)]
     key_modes: [u32; 2],
 }
 
-static OFFICE: LazyLock<Office> = LazyLock::new(Office::open);
+static VENDOR_FILES: LazyLock<VendorFiles> = LazyLock::new(VendorFiles::create);
 
-impl Office {
-    fn open() -> Self {
-        let desk = Scratch::new();
-        desk.write_private("passphrase", "a long walk in the rain\n");
+impl VendorFiles {
+    fn create() -> Self {
+        let workstation = Scratch::new();
+        workstation.write_private("passphrase", "a long walk in the rain\n");
         for name in ["vendor", "spare"] {
             let (key, jwk) = (format!("{name}.key"), format!("{name}.jwk"));
-            keygen(&desk, &["new-key", "--bits", "2048", "--out", &key]);
+            keygen(&workstation, &["new-key", "--bits", "2048", "--out", &key]);
             keygen(
-                &desk,
+                &workstation,
                 &["public", "--key", &key, "--format", "jwk", "--out", &jwk],
             );
         }
-        let trust = Run::keygen(&desk).args(["trust", "vendor.jwk", "spare.jwk"]);
+        let trust = Run::keygen(&workstation).args(["trust", "vendor.jwk", "spare.jwk"]);
         let trust = trust.args(["--out", "trust.jwks"]).run();
         let _ = trust.expect_code(0);
         let year = ["--days", "365"];
         let team = ["--seats", "20", "--offline"];
         Self {
-            trust: desk.read("trust.jwks"),
-            pro: issue(&desk, "vendor", "pro", ISSUED, &year),
+            trust: workstation.read("trust.jwks"),
+            pro: issue(&workstation, "vendor", "pro", ISSUED, &year),
             team: issue(
-                &desk,
+                &workstation,
                 "vendor",
                 "team",
                 ISSUED,
                 &[&year[..], &team[..]].concat(),
             ),
-            ent: issue(&desk, "vendor", "ent", ISSUED, &["--perpetual"]),
+            ent: issue(&workstation, "vendor", "ent", ISSUED, &["--perpetual"]),
             enterprise_key: keygen(
-                &desk,
+                &workstation,
                 &words(
                     "enterprise-key --key vendor.key --company ACME --seats 100 --expires 20261231",
                 ),
             ),
             renewal: issue(
-                &desk,
+                &workstation,
                 "spare",
                 "team",
                 "2026-12-20T00:00:00Z",
                 &[&["--expires", "2027-12-31"], &team[..]].concat(),
             ),
             #[cfg(unix)]
-            key_modes: ["vendor.key", "spare.key"].map(|name| desk.mode(name)),
+            key_modes: ["vendor.key", "spare.key"].map(|name| workstation.mode(name)),
         }
     }
 
-    /// Another machine, to which the vendor has sent all of it.
+    /// Creates a machine of the customer with all files.
     fn send() -> Scratch {
         let site = Scratch::new();
-        let office = &*OFFICE;
-        site.write("trust.jwks", &office.trust);
-        site.write("pro.lic", &office.pro);
-        site.write("team.lic", &office.team);
-        site.write("ent.lic", &office.ent);
-        site.write("enterprise.key", &office.enterprise_key);
-        site.write("renewal.lic", &office.renewal);
+        let files = &*VENDOR_FILES;
+        site.write("trust.jwks", &files.trust);
+        site.write("pro.lic", &files.pro);
+        site.write("team.lic", &files.team);
+        site.write("ent.lic", &files.ent);
+        site.write("enterprise.key", &files.enterprise_key);
+        site.write("renewal.lic", &files.renewal);
         site
     }
 }
 
-/// What it prints; every command that reads a private key has to open it.
+/// Runs `keygen` with the passphrase of the keys, and returns its output.
 #[track_caller]
-fn keygen(desk: &Scratch, args: &[&str]) -> String {
-    let run = Run::keygen(desk)
+fn keygen(workstation: &Scratch, args: &[&str]) -> String {
+    let run = Run::keygen(workstation)
         .args(args)
         .args(["--passphrase-file", "passphrase"]);
     run.run().expect_code(0).stdout
 }
 
 #[track_caller]
-fn issue(desk: &Scratch, key: &str, tier: &str, at: &str, terms: &[&str]) -> String {
+fn issue(workstation: &Scratch, key: &str, tier: &str, at: &str, options: &[&str]) -> String {
     let key = format!("{key}.key");
     let base = [
         "issue",
@@ -121,13 +124,13 @@ fn issue(desk: &Scratch, key: &str, tier: &str, at: &str, terms: &[&str]) -> Str
         "--out",
         "-",
     ];
-    keygen(desk, &[&base, terms].concat())
+    keygen(workstation, &[&base, options].concat())
 }
 
-/// Installs a license at noon of the day on which it was issued.
+/// Creates a machine of the customer, and installs a license at noon of its issue date.
 #[track_caller]
 fn site_with(file: &str) -> Scratch {
-    let site = Office::send();
+    let site = VendorFiles::send();
     let install = [
         "install",
         "--trust",
@@ -145,7 +148,7 @@ fn status(site: &Scratch, at: &str) -> Outcome {
     license(site, &["status", "--json", "--at", at])
 }
 
-/// The decision's code, and the codes of its warnings.
+/// Returns the code of the decision, and the codes of its warnings.
 #[track_caller]
 fn codes(outcome: &Outcome) -> (String, Vec<String>) {
     let text = |value: &Value| value.as_str().unwrap().to_owned();
@@ -170,8 +173,8 @@ fn expect_status(site: &Scratch, at: &str, exit: i32, code: &str, warnings: &[&s
 }
 
 #[test]
-fn a_site_verifies_installs_and_asks_with_each_license_in_turn() {
-    let site = Office::send();
+fn a_site_verifies_installs_and_uses_each_license() {
+    let site = VendorFiles::send();
     for (file, tier, users, has, lacks) in [
         ("pro.lic", "PRO", 1, "cloud_sync", "team_analytics"),
         ("team.lic", "TEAM", 20, "team_analytics", "sso"),
@@ -184,20 +187,26 @@ fn a_site_verifies_installs_and_asks_with_each_license_in_turn() {
             "time_travel",
         ),
     ] {
-        let ask =
+        let run =
             |args: &[&str]| license(&site, &[args, &["--json", "--at", NEW_YEARS_NOON]].concat());
-        let verified = ask(&["verify", "--trust", "trust.jwks", file])
+        let verified = run(&["verify", "--trust", "trust.jwks", file])
             .expect_code(0)
             .json();
-        let mut installed = ask(&["install", "--trust", "trust.jwks", file])
+        let mut installed = run(&["install", "--trust", "trust.jwks", file])
             .expect_code(0)
             .json();
-        let status = ask(&["status"]).expect_code(0).json();
+        let status = run(&["status"]).expect_code(0).json();
         let blocks = installed.as_object_mut().unwrap().remove("blocks");
-        let kept: Vec<_> = blocks.unwrap().as_array().unwrap().clone();
-        assert!(kept.iter().all(|block| block["taken"] == true), "{kept:?}");
+        let blocks: Vec<_> = blocks.unwrap().as_array().unwrap().clone();
+        assert!(
+            blocks.iter().all(|block| block["taken"] == true),
+            "{blocks:?}"
+        );
         assert_eq!(installed, verified);
-        assert_eq!(status, verified, "what is installed is what was verified");
+        assert_eq!(
+            status, verified,
+            "the installed license differs from the verified one"
+        );
         assert_eq!(
             (&status["decision"], &status["code"]),
             (&json!("licensed"), &json!("VALID"))
@@ -207,13 +216,13 @@ fn a_site_verifies_installs_and_asks_with_each_license_in_turn() {
             (&json!(tier), &json!(tier))
         );
         assert_eq!(status["quotas"]["users"], users);
-        assert_eq!(ask(&["check", has]).expect_code(0).json()["granted"], true);
-        let denied = ask(&["check", lacks]).expect_code(1).json();
+        assert_eq!(run(&["check", has]).expect_code(0).json()["granted"], true);
+        let denied = run(&["check", lacks]).expect_code(1).json();
         assert_eq!(denied["feature_code"], "FEATURE_NOT_INCLUDED");
-        let features = ask(&["features"]).expect_code(0).json();
+        let features = run(&["features"]).expect_code(0).json();
         assert_eq!(granted(&features, has), Some(true));
         assert_ne!(granted(&features, lacks), Some(true));
-        let rules = ask(&["explain"]).expect_code(0).json()["rules"].clone();
+        let rules = run(&["explain"]).expect_code(0).json()["rules"].clone();
         let failed = |rule: &Value| rule["outcome"] == "denied" || rule["outcome"] == "grace";
         assert!(!rules.as_array().unwrap().iter().any(failed), "{rules:#}");
     }
@@ -226,21 +235,21 @@ fn granted(features: &Value, name: &str) -> Option<bool> {
     row["granted"].as_bool()
 }
 
-fn assert_no_private_key_in(folder: &Path) {
-    for entry in fs::read_dir(folder).unwrap() {
+fn assert_no_private_key_in(directory: &Path) {
+    for entry in fs::read_dir(directory).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {
             assert_no_private_key_in(&path);
         } else {
             let content = fs::read(&path).unwrap();
-            let shown = String::from_utf8_lossy(&content);
-            assert!(!shown.contains("PRIVATE KEY"), "{}", path.display());
+            let text = String::from_utf8_lossy(&content);
+            assert!(!text.contains("PRIVATE KEY"), "{}", path.display());
         }
     }
 }
 
 #[test]
-fn the_spare_key_takes_over_with_the_same_trust_set() {
+fn a_renewal_by_the_spare_key_needs_no_new_trust_set() {
     let site = site_with("team.lic");
     let trusted = site.read("state/trust.jwks");
     expect_status(
@@ -259,7 +268,7 @@ fn the_spare_key_takes_over_with_the_same_trust_set() {
 }
 
 #[test]
-fn a_renewal_by_a_stranger_is_refused_and_changes_nothing() {
+fn a_renewal_by_an_untrusted_key_is_refused_and_changes_nothing() {
     let site = site_with("team.lic");
     let stranger = license_tests::Vendor::shared();
     site.write(
@@ -279,17 +288,14 @@ fn a_renewal_by_a_stranger_is_refused_and_changes_nothing() {
 
 #[cfg(unix)]
 #[test]
-fn what_both_programs_keep_is_their_owners_alone() {
-    assert_eq!(OFFICE.key_modes, [0o600, 0o600]);
+fn only_the_owner_can_read_keys_and_state() {
+    assert_eq!(VENDOR_FILES.key_modes, [0o600, 0o600]);
     for file in ["team.lic", "enterprise.key"] {
         let site = site_with(file);
         assert_eq!(site.mode("state"), 0o700);
-        let kept: Vec<_> = fs::read_dir(site.state()).unwrap().collect();
-        assert!(
-            kept.len() >= 2,
-            "a license and the keys that it was verified with"
-        );
-        for entry in kept {
+        let entries: Vec<_> = fs::read_dir(site.state()).unwrap().collect();
+        assert!(entries.len() >= 2, "expected a license and its trust set");
+        for entry in entries {
             let name = entry.unwrap().file_name().into_string().unwrap();
             assert_eq!(site.mode(&format!("state/{name}")), 0o600, "{name}");
         }
@@ -299,7 +305,7 @@ fn what_both_programs_keep_is_their_owners_alone() {
 #[cfg(unix)]
 #[test]
 fn without_a_variable_the_state_is_in_the_home_directory_and_private() {
-    let site = Office::send();
+    let site = VendorFiles::send();
     let install = [
         "install",
         "--trust",

@@ -1,14 +1,15 @@
-//! What becomes of reports in the ledger.
+//! Usage in the ledger.
 
 use super::*;
 
-/// A desk with the usage of two licenses: 3 of `ACME Ltd`, and of a customer whose name is a formula.
+/// Creates a ledger with the usage of two licenses: one of `ACME Ltd`, and one of a customer whose
+/// name is a spreadsheet formula.
 fn two_licenses() -> (Scratch, [String; 2]) {
-    let (desk, machine, first) = desk_and_machine();
+    let (workstation, machine, first) = workstation_and_machine();
     let _ = license(&machine, &["use", QUOTA, "3"]).expect_code(0);
-    let _ = send(&machine, &desk, "one.jsonl", &[]);
+    let _ = send(&machine, &workstation, "one.jsonl", &[]);
     let issue = ["issue", "--json", "--key", "vendor.key", "--out", "two.lic"];
-    let terms = [
+    let options = [
         "--tier",
         "team",
         "--perpetual",
@@ -16,22 +17,25 @@ fn two_licenses() -> (Scratch, [String; 2]) {
         "--customer",
         "=1+1, Inc",
     ];
-    let issue = Run::keygen(&desk).args(issue).args(terms);
+    let issue = Run::keygen(&workstation).args(issue).args(options);
     let issued = issue.run().expect_code(0).json();
-    let machine = machine_with(&desk.read("two.lic"));
+    let machine = machine_with(&workstation.read("two.lic"));
     let _ = license(&machine, &["use", QUOTA, "70"]).expect_code(0);
-    let _ = send(&machine, &desk, "two.jsonl", &[]);
-    assert_eq!(import(&desk, &["one.jsonl", "two.jsonl"])["entered"], 2);
-    (desk, [first, text(&issued["license_id"]).to_owned()])
+    let _ = send(&machine, &workstation, "two.jsonl", &[]);
+    assert_eq!(
+        import(&workstation, &["one.jsonl", "two.jsonl"])["entered"],
+        2
+    );
+    (workstation, [first, text(&issued["license_id"]).to_owned()])
 }
 
 #[test]
-fn a_summary_is_of_the_licenses_customers_and_days_that_are_asked_for() {
-    let (desk, [first, second]) = two_licenses();
+fn a_summary_can_be_restricted_to_licenses_customers_and_days() {
+    let (workstation, [first, second]) = two_licenses();
     let ids = |args: &[&str]| {
         let args = [&["usage", "summary", "--json"], args].concat();
-        let told = keygen(&desk, &args).expect_code(0).json();
-        let licenses = told["licenses"].as_array().unwrap().iter();
+        let report = keygen(&workstation, &args).expect_code(0).json();
+        let licenses = report["licenses"].as_array().unwrap().iter();
         let mut ids: Vec<_> = licenses
             .map(|license| text(&license["license_id"]).to_owned())
             .collect();
@@ -46,14 +50,14 @@ fn a_summary_is_of_the_licenses_customers_and_days_that_are_asked_for() {
     assert_eq!(ids(&["--from", "2999-01-01"]), [""; 0]);
     assert_eq!(ids(&["--to", "2001-01-01"]), [""; 0]);
     assert_eq!(ids(&["--from", "2001-01-01", "--to", "2999-01-01"]), both);
-    let turned = words("usage summary --from 2028-01-02 --to 2028-01-01");
-    let _ = keygen(&desk, &turned).expect_failure(2);
+    let reversed = words("usage summary --from 2028-01-02 --to 2028-01-01");
+    let _ = keygen(&workstation, &reversed).expect_failure(2);
 }
 
 #[test]
-fn a_spreadsheet_takes_no_name_for_a_formula() {
-    let (desk, _) = two_licenses();
-    let csv = keygen(&desk, &["usage", "summary", "--csv"])
+fn csv_escapes_a_name_that_is_a_formula() {
+    let (workstation, _) = two_licenses();
+    let csv = keygen(&workstation, &["usage", "summary", "--csv"])
         .expect_code(0)
         .stdout;
     assert!(
@@ -65,8 +69,8 @@ fn a_spreadsheet_takes_no_name_for_a_formula() {
 }
 
 #[test]
-fn usage_of_a_license_that_the_ledger_does_not_know_is_entered_with_a_warning() {
-    let (_, machine, id) = desk_and_machine();
+fn usage_of_an_unknown_license_is_recorded_with_a_warning() {
+    let (_, machine, id) = workstation_and_machine();
     let _ = license(&machine, &["use", QUOTA]).expect_code(0);
     let elsewhere = Vendor::shared().desk();
     let _ = send(&machine, &elsewhere, "usage.jsonl", &[]);
@@ -75,46 +79,54 @@ fn usage_of_a_license_that_the_ledger_does_not_know_is_entered_with_a_warning() 
         ["UNKNOWN_LICENSE"]
     );
     assert_eq!(summary(&elsewhere, &id)["customer"], Value::Null);
-    // That a customer reports of it does not make it one that was minted here.
+    // A usage report does not make the license known.
     let revoke = ["revoke", &id, "--reason", "none"];
     let _ = keygen(&elsewhere, &revoke).expect_failure(2);
 }
 
 #[test]
-fn usage_without_a_license_is_told_as_such() {
-    let (desk, machine) = (Vendor::shared().desk(), Scratch::new());
+fn usage_without_a_license_is_recorded_as_unlicensed() {
+    let (workstation, machine) = (Vendor::shared().desk(), Scratch::new());
     let _ = license(&machine, &["use", QUOTA]).expect_code(0);
-    let _ = send(&machine, &desk, "usage.jsonl", &[]);
-    assert_eq!(codes(&import(&desk, &["usage.jsonl"])), [""; 0]);
-    assert_eq!(summary(&desk, "unlicensed")["quotas"][QUOTA]["used"], 1);
+    let _ = send(&machine, &workstation, "usage.jsonl", &[]);
+    assert_eq!(codes(&import(&workstation, &["usage.jsonl"])), [""; 0]);
+    assert_eq!(
+        summary(&workstation, "unlicensed")["quotas"][QUOTA]["used"],
+        1
+    );
 }
 
 #[test]
-fn what_was_imported_is_chained_exported_and_imported_again() {
-    let (desk, [first, _]) = two_licenses();
-    let whole = keygen(&desk, &["ledger", "verify", "--json"])
+fn imported_usage_is_chained_and_can_be_exported_and_imported_again() {
+    let (workstation, [first, _]) = two_licenses();
+    let whole = keygen(&workstation, &["ledger", "verify", "--json"])
         .expect_code(0)
         .json();
     assert_eq!(whole["whole"], true);
-    let shown = keygen(&desk, &["ledger", "show", &first]).expect_code(0);
+    let shown = keygen(&workstation, &["ledger", "show", &first]).expect_code(0);
     assert!(shown.stdout.contains(": usage"), "{shown:?}");
-    let export = keygen(&desk, &["ledger", "export"]).expect_code(0).stdout;
+    let export = keygen(&workstation, &["ledger", "export"])
+        .expect_code(0)
+        .stdout;
     let other = Scratch::new();
     other.write("export.jsonl", &export);
     other.write("trust.jwks", &Vendor::shared().trust);
-    let enter = ["ledger", "import", "--trust", "trust.jwks", "export.jsonl"];
-    let _ = keygen(&other, &enter).expect_code(0);
+    let import = ["ledger", "import", "--trust", "trust.jwks", "export.jsonl"];
+    let _ = keygen(&other, &import).expect_code(0);
     assert_eq!(summary(&other, &first)["quotas"][QUOTA]["used"], 3);
     other.write(
         "export.jsonl",
         export.replacen("\"used\":3,", "\"used\":4,", 1),
     );
-    let _ = keygen(&other, &enter).expect_failure(3);
+    let _ = keygen(&other, &import).expect_failure(3);
 }
 
 #[test]
-fn without_a_ledger_there_is_nowhere_to_enter_it() {
-    let (desk, _) = two_licenses();
-    let complaint = keygen(&desk, &["usage", "import", "one.jsonl", "--no-ledger"]);
+fn an_import_needs_a_ledger() {
+    let (workstation, _) = two_licenses();
+    let complaint = keygen(
+        &workstation,
+        &["usage", "import", "one.jsonl", "--no-ledger"],
+    );
     let _ = complaint.expect_failure(2);
 }

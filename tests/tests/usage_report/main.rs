@@ -1,5 +1,5 @@
-//! Usage reports, from what a machine counts to what a vendor sums up: the story, and what becomes of it when somebody edits, dies, copies or
-//! comes at the same time.
+//! Usage reports, from the counts of a machine to the summary of the vendor. Covers edited reports,
+//! killed processes, copied state and concurrent use.
 #![allow(
     clippy::expect_used,
     clippy::unwrap_used,
@@ -19,27 +19,27 @@ mod together;
 mod witness;
 
 use std::fs;
-use std::path::Path;
 
 use license_client::{Client, StateDir};
 use license_core::{Matrix, TrustSet};
-use license_tests::tools::Tool;
-use license_tests::{Outcome, Run, Scratch, Vendor, keygen, license, words};
+use license_tests::tools::{self, Tool};
+use license_tests::{Outcome, Run, Scratch, Vendor, copy_files, keygen, license, words};
 use serde_json::{Value, json};
 
 const QUOTA: &str = "commands_per_day";
 
-/// A desk of the vendor's that has issued a license for 5 commands a day, and a machine that has it installed.
-fn desk_and_machine() -> (Scratch, Scratch, String) {
-    let desk = Vendor::shared().desk();
-    let terms = words("--tier pro --perpetual --offline --quota commands_per_day=5");
+/// Creates the vendor's workstation and a machine of the customer, with a license for 5 commands a
+/// day. Returns them with the license id.
+fn workstation_and_machine() -> (Scratch, Scratch, String) {
+    let workstation = Vendor::shared().desk();
+    let options = words("--tier pro --perpetual --offline --quota commands_per_day=5");
     let issue = words("issue --json --key vendor.key --out acme.lic");
-    let issue = Run::keygen(&desk)
+    let issue = Run::keygen(&workstation)
         .args(issue)
         .args(["--customer", "ACME Ltd"]);
-    let issued = issue.args(terms).run().expect_code(0).json();
-    let machine = machine_with(&desk.read("acme.lic"));
-    (desk, machine, text(&issued["license_id"]).to_owned())
+    let issued = issue.args(options).run().expect_code(0).json();
+    let machine = machine_with(&workstation.read("acme.lic"));
+    (workstation, machine, text(&issued["license_id"]).to_owned())
 }
 
 fn machine_with(license: &str) -> Scratch {
@@ -50,31 +50,29 @@ fn machine_with(license: &str) -> Scratch {
     machine
 }
 
-/// `license` with its clock off by so much, such as `-3d`.
-fn shifted(faketime: &Tool, machine: &Scratch, by: &str, args: &[&str]) -> Outcome {
-    let run = faketime.run(machine).args(["-f", by]);
-    let run = run.env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
-    let run = run.env("NO_FAKE_STAT", "1");
-    run.arg(license_tests::programs::license()).args(args).run()
+/// Runs `license` with its clock shifted, such as by `-3d`.
+fn license_shifted(faketime: &Tool, machine: &Scratch, by: &str, args: &[&str]) -> Outcome {
+    let run = tools::license_at_time(faketime, machine, by);
+    run.args(args).run()
 }
 
-/// A client as an application has one, on this machine.
+/// Opens the client of an application on this machine.
 fn client(machine: &Scratch) -> Client {
     let trust = TrustSet::parse(&Vendor::shared().trust).unwrap();
     Client::open_at(StateDir::at(machine.state()), &trust, Matrix::built_in())
 }
 
-/// The report of a machine, put on the vendor's desk under this name.
+/// Writes the report of a machine, and copies it to the vendor's workstation. Returns its text.
 #[track_caller]
-fn send(machine: &Scratch, desk: &Scratch, name: &str, options: &[&str]) -> String {
+fn send(machine: &Scratch, workstation: &Scratch, name: &str, options: &[&str]) -> String {
     let report = [&["usage-report", "--out", name, "--force"], options].concat();
     let _ = license(machine, &report).expect_code(0);
     let text = machine.read(name);
-    desk.write(name, &text);
+    workstation.write(name, &text);
     text
 }
 
-/// The entries in a report.
+/// Returns the entries of a report.
 fn entries(report: &str) -> Vec<Value> {
     let lines = report.lines().filter(|line| line.starts_with("{\"entry\""));
     lines
@@ -82,7 +80,7 @@ fn entries(report: &str) -> Vec<Value> {
         .collect()
 }
 
-/// Over all entries, how much of the quota was used and refused.
+/// Returns the sums of used and refused units of the quota over all entries.
 fn total(entries: &[Value]) -> (u64, u64) {
     let sum = |member: &str| {
         let counts = entries.iter().map(|entry| &entry["quotas"][QUOTA][member]);
@@ -92,12 +90,12 @@ fn total(entries: &[Value]) -> (u64, u64) {
 }
 
 #[track_caller]
-fn verify(desk: &Scratch, files: &[&str]) -> Value {
+fn verify(workstation: &Scratch, files: &[&str]) -> Value {
     let args = [&["usage", "verify", "--json"], files].concat();
-    keygen(desk, &args).expect_code(0).json()
+    keygen(workstation, &args).expect_code(0).json()
 }
 
-/// The codes of what is found in all chains.
+/// Returns the codes of the findings in all chains.
 fn findings(verified: &Value) -> Vec<&str> {
     let chains = verified["chains"].as_array().unwrap().iter();
     let findings = chains.flat_map(|chain| chain["findings"].as_array().unwrap());
@@ -105,37 +103,26 @@ fn findings(verified: &Value) -> Vec<&str> {
 }
 
 #[track_caller]
-fn import(desk: &Scratch, files: &[&str]) -> Value {
+fn import(workstation: &Scratch, files: &[&str]) -> Value {
     let args = [&["usage", "import", "--json"], files].concat();
-    keygen(desk, &args).expect_code(0).json()
+    keygen(workstation, &args).expect_code(0).json()
 }
 
+/// Returns the codes of the warnings of an import.
 fn codes(imported: &Value) -> Vec<&str> {
     let warnings = imported["warnings"].as_array().unwrap().iter();
     warnings.map(|warning| text(&warning["code"])).collect()
 }
 
-/// What is summed up of one license.
+/// Returns the usage summary of one license.
 #[track_caller]
-fn summary(desk: &Scratch, id: &str) -> Value {
+fn summary(workstation: &Scratch, id: &str) -> Value {
     let args = ["usage", "summary", "--json", "--license", id];
-    let told = keygen(desk, &args).expect_code(0).json();
-    assert_eq!(told["count"], 1, "{told}");
-    told["licenses"][0].clone()
+    let report = keygen(workstation, &args).expect_code(0).json();
+    assert_eq!(report["count"], 1, "{report}");
+    report["licenses"][0].clone()
 }
 
 fn text(value: &Value) -> &str {
     value.as_str().unwrap()
-}
-
-/// Copies a state directory as a snapshot does, and back.
-fn copy(from: &Path, to: &Path) {
-    let _ = fs::remove_dir_all(to);
-    fs::create_dir(to).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        if entry.path().is_file() {
-            fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
-        }
-    }
 }

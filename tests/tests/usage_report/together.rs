@@ -1,10 +1,10 @@
-//! Several at once lose no count.
+//! Concurrent processes and threads lose no counts.
 
 use super::*;
 
 #[test]
-fn of_many_processes_at_once_every_use_and_refusal_is_counted_once() {
-    let (desk, machine, _) = desk_and_machine();
+fn every_use_and_refusal_of_concurrent_processes_is_counted_once() {
+    let (workstation, machine, _) = workstation_and_machine();
     std::thread::scope(|scope| {
         for number in 0..24 {
             let machine = &machine;
@@ -15,19 +15,19 @@ fn of_many_processes_at_once_every_use_and_refusal_is_counted_once() {
             });
         }
     });
-    let report = send(&machine, &desk, "usage.jsonl", &[]);
+    let report = send(&machine, &workstation, "usage.jsonl", &[]);
     let entries = entries(&report);
     assert_eq!(total(&entries), (5, 3), "{report}");
     let refused = entries
         .iter()
         .filter_map(|entry| entry["refused_features"]["sso"].as_u64());
     assert_eq!(refused.sum::<u64>(), 8);
-    let _ = verify(&desk, &["usage.jsonl"]);
+    let _ = verify(&workstation, &["usage.jsonl"]);
 }
 
 #[test]
-fn of_many_threads_of_a_program_every_session_is_counted_once() {
-    let (desk, machine, _) = desk_and_machine();
+fn every_session_of_concurrent_threads_is_counted_once() {
+    let (workstation, machine, _) = workstation_and_machine();
     let client = client(&machine);
     std::thread::scope(|scope| {
         for number in 0..8 {
@@ -40,7 +40,7 @@ fn of_many_threads_of_a_program_every_session_is_counted_once() {
         }
     });
     drop(client);
-    let entries = entries(&send(&machine, &desk, "usage.jsonl", &[]));
+    let entries = entries(&send(&machine, &workstation, "usage.jsonl", &[]));
     assert_eq!(
         (&entries[0]["sessions"], &entries[0]["users"]),
         (&json!(8), &json!(4))

@@ -1,10 +1,9 @@
-//! What `docs/format.md` says is enough for somebody with `sha256sum` alone.
-
-use license_tests::tools;
+//! A report can be verified with only `sha256sum`, as `docs/format.md` describes.
 
 use super::*;
 
-/// The script of `docs/format.md`: the hash of each entry beside the one that the next entry, or the header, has of it.
+/// The script of `docs/format.md`. It compares the hash of each entry with the one in the next
+/// entry or in the header.
 const SCRIPT: &str = r#"
 hash() { printf '%s\n%s' "$1" "$2" | sha256sum | cut -d' ' -f1; }
 member() { printf '%s' "$2" | sed "s/.*\"$1\":\"\([0-9a-f]*\)\".*/\1/"; }
@@ -29,7 +28,7 @@ fn script(site: &Scratch, file: &str) -> String {
 }
 
 #[test]
-fn the_script_of_the_format_agrees() {
+fn the_script_in_the_documentation_verifies_a_report() {
     if tools::sha256sum().is_none() {
         return;
     }
@@ -41,18 +40,18 @@ fn the_script_of_the_format_agrees() {
             "docs/format.md lacks {line}"
         );
     }
-    let (desk, machine, _) = desk_and_machine();
+    let (workstation, machine, _) = workstation_and_machine();
     for _ in 0..3 {
         let _ = license(&machine, &["use", QUOTA]).expect_code(0);
         let _ = license(&machine, &["check", "\u{e4}\"\\"]).expect_code(1);
-        let _ = send(&machine, &desk, "usage.jsonl", &[]);
+        let _ = send(&machine, &workstation, "usage.jsonl", &[]);
     }
-    assert_eq!(script(&desk, "usage.jsonl"), "named\n".repeat(3));
-    let report = desk.read("usage.jsonl");
+    assert_eq!(script(&workstation, "usage.jsonl"), "named\n".repeat(3));
+    let report = workstation.read("usage.jsonl");
     let at = report.rfind("\"used\":1").unwrap();
     let last = format!("{}\"used\":0{}", &report[..at], &report[at + 8..]);
     for edited in [report.replacen("\"used\":1", "\"used\":0", 1), last] {
-        desk.write("edited.jsonl", edited);
-        assert!(script(&desk, "edited.jsonl").contains("changed: "));
+        workstation.write("edited.jsonl", edited);
+        assert!(script(&workstation, "edited.jsonl").contains("changed: "));
     }
 }

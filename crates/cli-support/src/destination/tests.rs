@@ -19,16 +19,19 @@ fn names(directory: &TempDir) -> Vec<OsString> {
 }
 
 #[test]
-fn what_is_there_stays_unless_forced() {
+fn an_existing_file_stays_unless_the_overwrite_is_forced() {
     let (directory, path, destination) = destination();
     destination.write(b"first", REFUSE, EVERYONE).unwrap();
     let failure = destination.write(b"second", REFUSE, EVERYONE).unwrap_err();
     assert_eq!((failure.exit(), failure.code()), (Exit::Usage, "EXISTS"));
-    assert_eq!(failure.advice(), Some("choose another name or add --force"));
+    assert_eq!(
+        failure.advice(),
+        Some("choose another name, or add --force to replace the file")
+    );
     assert_eq!(fs::read(&path).unwrap(), b"first");
     destination.write(b"third", FORCE, EVERYONE).unwrap();
     assert_eq!(fs::read(&path).unwrap(), b"third");
-    assert_eq!(names(&directory), ["out"], "nothing else is left behind");
+    assert_eq!(names(&directory), ["out"], "no temporary file is left");
 }
 
 fn race(write: impl Fn(&Path, &[u8]) -> bool + Sync) {
@@ -55,7 +58,7 @@ fn race(write: impl Fn(&Path, &[u8]) -> bool + Sync) {
 }
 
 #[test]
-fn of_twenty_that_race_exactly_one_creates_the_file() {
+fn exactly_one_of_twenty_concurrent_writers_creates_the_file() {
     for _ in 0..10 {
         race(|path, bytes| {
             let result = Destination::File(path.into()).write(bytes, REFUSE, EVERYONE);
@@ -67,23 +70,23 @@ fn of_twenty_that_race_exactly_one_creates_the_file() {
 }
 
 #[test]
-fn of_twenty_that_race_past_the_first_look_exactly_one_creates_the_file() {
+fn exactly_one_of_twenty_writers_that_passed_the_early_check_creates_the_file() {
     race(|path, bytes| {
-        let complete = write_beside(directory_of(path), bytes, EVERYONE).unwrap();
+        let complete = write_temporary(directory_of(path), bytes, EVERYONE).unwrap();
         place_new(complete, path).is_ok()
     });
 }
 
 #[test]
-fn without_hard_links_exactly_one_of_twenty_creates_the_file() {
+fn without_hard_links_exactly_one_of_twenty_writers_creates_the_file() {
     race(|path, bytes| {
-        let complete = write_beside(directory_of(path), bytes, EVERYONE).unwrap();
+        let complete = write_temporary(directory_of(path), bytes, EVERYONE).unwrap();
         claim_and_replace(complete, path).is_ok()
     });
 }
 
 #[test]
-fn a_write_that_fails_leaves_nothing() {
+fn a_failed_write_leaves_no_file() {
     let (directory, path, _) = destination();
     fs::create_dir(&path).unwrap();
     let failure = Destination::File(path)
@@ -98,7 +101,7 @@ fn a_write_that_fails_leaves_nothing() {
 
 #[cfg(unix)]
 #[test]
-fn a_secret_is_for_its_owner_alone_also_when_it_replaces_a_public_file() {
+fn a_secret_that_replaces_a_public_file_is_readable_only_by_its_owner() {
     use std::os::unix::fs::PermissionsExt;
     let (_directory, path, destination) = destination();
     let mode = || fs::metadata(&path).unwrap().permissions().mode() & 0o777;
@@ -112,7 +115,7 @@ fn a_secret_is_for_its_owner_alone_also_when_it_replaces_a_public_file() {
 
 #[cfg(unix)]
 #[test]
-fn a_link_is_neither_followed_nor_replaced() {
+fn a_symbolic_link_is_neither_followed_nor_replaced() {
     let (directory, path, destination) = destination();
     let target = directory.path().join("target");
     fs::write(&target, b"precious").unwrap();
@@ -127,7 +130,7 @@ fn a_link_is_neither_followed_nor_replaced() {
 
 #[cfg(unix)]
 #[test]
-fn a_dangling_link_is_not_written_through() {
+fn a_dangling_symbolic_link_is_not_followed() {
     let (directory, path, destination) = destination();
     let target = directory.path().join("target");
     std::os::unix::fs::symlink(&target, &path).unwrap();
@@ -137,7 +140,7 @@ fn a_dangling_link_is_not_written_through() {
 
 #[cfg(unix)]
 #[test]
-fn a_device_is_written_to_and_never_replaced() {
+fn a_device_is_written_and_never_replaced() {
     use std::os::unix::fs::FileTypeExt;
     let null = Destination::File("/dev/null".into());
     null.write(b"x", FORCE, Audience::OwnerOnly).unwrap();
@@ -146,9 +149,12 @@ fn a_device_is_written_to_and_never_replaced() {
 }
 
 #[test]
-fn a_secret_is_refused_by_a_terminal_only() {
+fn only_a_terminal_refuses_a_secret() {
     let failure = refuse_terminal(true, Audience::OwnerOnly).unwrap_err();
-    assert_eq!(failure.message(), "a secret is not written to a terminal");
+    assert_eq!(
+        failure.message(),
+        "refusing to write a secret to a terminal"
+    );
     assert_eq!(failure.exit(), Exit::Usage);
     refuse_terminal(false, Audience::OwnerOnly).unwrap();
     refuse_terminal(true, EVERYONE).unwrap();

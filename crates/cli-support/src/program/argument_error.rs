@@ -1,4 +1,4 @@
-//! The errors of clap, described by their kind and context.
+//! Descriptions of clap's errors, from their kind and context.
 
 use std::error::Error;
 
@@ -7,10 +7,11 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use crate::escape::escape;
 use crate::failure::Failure;
 
-/// Longer values are cut in a message, because a value at the wrong place may be a license.
+/// The maximum length of a value in a message. A longer value is truncated, because a value in the
+/// wrong place may be a license.
 const MAX_ECHO: usize = 40;
 
-/// The fault of an argument.
+/// An error in the arguments of a command line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ArgumentError {
     message: String,
@@ -20,7 +21,7 @@ pub struct ArgumentError {
 }
 
 impl ArgumentError {
-    /// Returns what was wrong, in one line.
+    /// Returns the message, which is one line.
     #[must_use]
     pub fn message(&self) -> &str {
         &self.message
@@ -42,7 +43,8 @@ impl ArgumentError {
         parts.filter_map(move |part| part.split(is_end).next())
     }
 
-    /// Returns the failure of a program whose command is `command`, such as `keygen issue`.
+    /// Returns the failure of `command`, which is a program with a subcommand, such as `keygen
+    /// issue`.
     pub(super) fn into_failure(self, command: &str) -> Failure {
         let hint = self
             .hint
@@ -60,7 +62,7 @@ impl From<&clap::Error> for ArgumentError {
             _ => Vec::new(),
         };
         Self {
-            message: in_one_line(&message),
+            message: join_lines(&message),
             arguments,
             hint: suggestion(error),
             is_missing: error.kind() == ErrorKind::MissingRequiredArgument,
@@ -68,7 +70,7 @@ impl From<&clap::Error> for ArgumentError {
     }
 }
 
-fn in_one_line(text: &str) -> String {
+fn join_lines(text: &str) -> String {
     let lines: Vec<_> = text.lines().map(str::trim).collect();
     lines.join(" ")
 }
@@ -93,11 +95,11 @@ fn describe(error: &clap::Error) -> Option<String> {
             ))
         }
         ErrorKind::InvalidSubcommand => {
-            let command = typed(error, ContextKind::InvalidSubcommand)?;
+            let command = user_text(error, ContextKind::InvalidSubcommand)?;
             Some(format!("unrecognized subcommand '{command}'"))
         }
         ErrorKind::UnknownArgument => {
-            let argument = typed(error, ContextKind::InvalidArg)?;
+            let argument = user_text(error, ContextKind::InvalidArg)?;
             Some(format!("unexpected argument '{argument}' found"))
         }
         ErrorKind::NoEquals => {
@@ -108,7 +110,7 @@ fn describe(error: &clap::Error) -> Option<String> {
         }
         ErrorKind::TooManyValues => {
             let argument = string(error, ContextKind::InvalidArg)?;
-            let value = typed(error, ContextKind::InvalidValue)?;
+            let value = user_text(error, ContextKind::InvalidValue)?;
             Some(format!(
                 "unexpected value '{value}' for '{argument}' found; no more were expected"
             ))
@@ -149,7 +151,7 @@ fn conflict(error: &clap::Error) -> Option<String> {
 
 fn invalid_value(error: &clap::Error) -> Option<String> {
     let argument = string(error, ContextKind::InvalidArg)?;
-    let value = typed(error, ContextKind::InvalidValue)?;
+    let value = user_text(error, ContextKind::InvalidValue)?;
     let choices = choices("possible values", strings(error, ContextKind::ValidValue));
     Some(if value.is_empty() {
         format!("a value is required for '{argument}' but none was supplied{choices}")
@@ -158,10 +160,11 @@ fn invalid_value(error: &clap::Error) -> Option<String> {
     })
 }
 
-/// Describes a value that a parser of the program rejected. Its reason is the source of the error.
+/// Describes a value that a value parser of the program rejected. The reason is the source of the
+/// error.
 fn failed_validation(error: &clap::Error) -> Option<String> {
     let argument = string(error, ContextKind::InvalidArg)?;
-    let value = typed(error, ContextKind::InvalidValue)?;
+    let value = user_text(error, ContextKind::InvalidValue)?;
     let reason = error.source().map(|source| format!(": {source}"));
     Some(format!(
         "invalid value '{value}' for '{argument}'{}",
@@ -197,8 +200,8 @@ fn number(error: &clap::Error, kind: ContextKind) -> Option<isize> {
     }
 }
 
-/// Returns a text that the user typed, cut if it is long.
-fn typed(error: &clap::Error, kind: ContextKind) -> Option<String> {
+/// Returns a text that the user typed, truncated if it is long.
+fn user_text(error: &clap::Error, kind: ContextKind) -> Option<String> {
     let text = string(error, kind)?;
     if is_short(text) {
         return Some(text.to_owned());
@@ -211,12 +214,12 @@ fn is_short(text: &str) -> bool {
     text.chars().count() <= MAX_ECHO
 }
 
-/// Returns what the user may have meant.
+/// Returns a hint with the probable intention of the user.
 fn suggestion(error: &clap::Error) -> Option<String> {
     if error.kind() == ErrorKind::UnknownArgument
         && string(error, ContextKind::InvalidArg).is_some_and(|argument| !is_short(argument))
     {
-        return Some("give a long text through standard input, as -, or after --".to_owned());
+        return Some("pass a long text through standard input (-) or after --".to_owned());
     }
     let similar = [
         ContextKind::SuggestedSubcommand,
@@ -227,7 +230,7 @@ fn suggestion(error: &clap::Error) -> Option<String> {
     match similar.into_iter().find_map(|kind| error.get(kind))? {
         ContextValue::String(one) => Some(format!("did you mean `{one}`?")),
         ContextValue::Strings(some) => Some(format!("did you mean `{}`?", some.join("` or `"))),
-        // A tip repeats the argument, which may be a license.
+        // A tip repeats the argument, which may be a license, so a long tip is not shown.
         ContextValue::StyledStrs(tips) => {
             let tip = tips.first().map(ToString::to_string)?;
             (tip.chars().count() <= 2 * MAX_ECHO).then_some(tip)

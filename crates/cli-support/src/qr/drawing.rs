@@ -1,4 +1,4 @@
-//! A code drawn with half blocks. One character shows two modules, one above the other.
+//! Drawing of a code with half blocks. One character shows two modules, one above the other.
 
 use super::QrCode;
 use crate::exit::Exit;
@@ -10,11 +10,11 @@ const COLORS: &str = "\u{1b}[38;5;231;48;5;16m";
 const RESET: &str = "\u{1b}[0m";
 
 impl QrCode {
-    /// Returns the code for a terminal, which is checked to be wide enough if its width is known.
+    /// Returns the code as text for a terminal. `columns` is the width of the terminal, if known.
     ///
-    /// Blocks are light modules, in white on black for every color scheme. Without colors,
-    /// [`Terminal::data`](crate::output::Terminal::data) prints the blocks alone, which is right on
-    /// a terminal with light text on a dark background.
+    /// Light modules are drawn as blocks, in white on black for every color scheme. Without colors,
+    /// [`Terminal::data`](crate::output::Terminal::data) prints the blocks without these colors, so
+    /// that the code is readable only with light text on a dark background.
     ///
     /// # Errors
     ///
@@ -45,7 +45,7 @@ impl QrCode {
 }
 
 fn too_wide(width: usize, columns: usize) -> Failure {
-    let message = format!("the QR code is {width} columns wide, the terminal {columns}");
+    let message = format!("the QR code needs {width} columns, but the terminal has {columns}");
     Failure::new(Exit::Usage, "TOO_WIDE", message)
-        .hint("widen the window, make its letters smaller, or write the code as a picture")
+        .hint("widen the window, use a smaller font, or write the code as a picture")
 }

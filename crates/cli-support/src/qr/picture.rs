@@ -1,10 +1,10 @@
-//! A code as a picture.
+//! A code as a PNG picture.
 
 use super::QrCode;
 use png::{BitDepth, ColorType, Encoder, EncodingError};
 use std::io;
 
-/// The pixels on each side of a module, which suffice for a screen, a printer and a cheap scanner.
+/// The number of pixels on each side of a module. Screens, printers and simple scanners can use it.
 const SCALE: usize = 8;
 const PIXELS_PER_BYTE: usize = 8;
 
@@ -14,7 +14,7 @@ impl QrCode {
     ///
     /// # Errors
     ///
-    /// Returns an error if the picture cannot be encoded, which does not depend on the text.
+    /// Returns an error if the picture cannot be encoded. This does not depend on the text.
     pub fn to_png(&self) -> io::Result<Vec<u8>> {
         let mut png = Vec::new();
         self.write_png(&mut png).map_err(io::Error::from)?;

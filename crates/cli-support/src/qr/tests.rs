@@ -1,10 +1,10 @@
-//! What is drawn is read again by a decoder that is not ours.
+//! Codes are read back with the decoder of another project.
 
 use super::*;
 use anstream::adapter::strip_str;
 use std::fmt::Write as _;
 
-/// What a license file looks like, of so many bytes.
+/// Returns text of this length that looks like a license file.
 fn armor(bytes: usize) -> String {
     let mut text = "-----BEGIN LICENSE ACTIVATION REQUEST-----\n".to_owned();
     for line in 0.. {
@@ -17,26 +17,26 @@ fn armor(bytes: usize) -> String {
     text
 }
 
-/// The text of the one code in a picture of grey values.
-fn decoded(width: usize, height: usize, grey: impl FnMut(usize, usize) -> u8) -> String {
-    let mut picture = rqrr::PreparedImage::prepare_from_greyscale(width, height, grey);
+/// Returns the text of the only code in a picture of gray values.
+fn decoded(width: usize, height: usize, gray: impl FnMut(usize, usize) -> u8) -> String {
+    let mut picture = rqrr::PreparedImage::prepare_from_greyscale(width, height, gray);
     let grids = picture.detect_grids();
     assert_eq!(grids.len(), 1, "codes found");
     grids[0].decode().unwrap().1
 }
 
-/// The decoder's text of a drawing on a terminal: blocks are light, four pixels a module.
+/// Decodes a drawing for a terminal. Blocks are light, and each module becomes four pixels wide.
 fn read_drawing(drawn: &str) -> String {
     let lines: Vec<Vec<char>> = drawn.lines().map(|line| line.chars().collect()).collect();
-    let grey = |x: usize, y: usize| {
+    let gray = |x: usize, y: usize| {
         let (column, row) = (x / 4, y / 4);
         match (lines[row / 2][column], row % 2) {
             ('█', _) | ('▀', 0) | ('▄', 1) => 255,
             (' ' | '▀' | '▄', _) => 0,
-            (other, _) => panic!("{other:?} is no block"),
+            (other, _) => panic!("expected a block character, found {other:?}"),
         }
     };
-    decoded(lines[0].len() * 4, lines.len() * 8, grey)
+    decoded(lines[0].len() * 4, lines.len() * 8, gray)
 }
 
 fn read_png(png: &[u8]) -> (png::OutputInfo, Vec<u8>) {
@@ -53,24 +53,24 @@ fn is_white(pixels: &[u8], info: &png::OutputInfo, x: usize, y: usize) -> bool {
 }
 
 #[test]
-fn a_picture_says_what_was_put_into_it() {
+fn a_picture_decodes_to_its_text() {
     for bytes in [1, 300, 1200, 2331, 2900, MAX_QR_BYTES] {
         let text = armor(bytes);
         let (info, pixels) = read_png(&QrCode::new(&text).unwrap().to_png().unwrap());
         let side = usize::try_from(info.width).unwrap();
-        let grey = |x, y| {
+        let gray = |x, y| {
             if is_white(&pixels, &info, x, y) {
                 255
             } else {
                 0
             }
         };
-        assert_eq!(decoded(side, side, grey), text);
+        assert_eq!(decoded(side, side, gray), text);
     }
 }
 
 #[test]
-fn a_picture_has_one_bit_a_pixel_eight_pixels_a_module_and_a_quiet_zone() {
+fn a_picture_has_one_bit_per_pixel_eight_pixels_per_module_and_a_quiet_zone() {
     let code = QrCode::new(&armor(300)).unwrap();
     let (info, pixels) = read_png(&code.to_png().unwrap());
     assert_eq!(info.color_type, png::ColorType::Grayscale);
@@ -80,17 +80,17 @@ fn a_picture_has_one_bit_a_pixel_eight_pixels_a_module_and_a_quiet_zone() {
     assert_eq!(usize::try_from(info.width).unwrap(), side);
     for y in 0..side {
         for x in 0..side {
-            let quiet = |place| !(32..side - 32).contains(&place);
-            if quiet(x) || quiet(y) {
+            let is_quiet = |position| !(32..side - 32).contains(&position);
+            if is_quiet(x) || is_quiet(y) {
                 assert!(is_white(&pixels, &info, x, y), "{x}, {y}");
             }
         }
     }
-    assert!(!is_white(&pixels, &info, 32, 32), "the code begins there");
+    assert!(!is_white(&pixels, &info, 32, 32), "the code starts there");
 }
 
 #[test]
-fn a_drawing_says_what_was_put_into_it() {
+fn a_drawing_decodes_to_its_text() {
     for bytes in [1, 300, 1200, 2900] {
         let text = armor(bytes);
         let drawn = QrCode::new(&text).unwrap().for_terminal(None).unwrap();
@@ -99,7 +99,7 @@ fn a_drawing_says_what_was_put_into_it() {
 }
 
 #[test]
-fn every_line_of_a_drawing_sets_its_colors_and_takes_them_back() {
+fn every_line_of_a_drawing_sets_and_resets_its_colors() {
     let code = QrCode::new("a").unwrap();
     let drawn = code.for_terminal(Some(code.width())).unwrap();
     for line in drawn.lines() {
@@ -114,7 +114,7 @@ fn a_drawing_wider_than_the_terminal_is_refused() {
     let code = QrCode::new(&armor(1200)).unwrap();
     let refused = code.for_terminal(Some(80)).unwrap_err();
     let expected = format!(
-        "the QR code is {} columns wide, the terminal 80",
+        "the QR code needs {} columns, but the terminal has 80",
         code.width()
     );
     assert_eq!(
@@ -126,9 +126,10 @@ fn a_drawing_wider_than_the_terminal_is_refused() {
     assert!(code.for_terminal(None).is_ok());
 }
 
-/// Of version 40, 2,331 bytes fit with M and 2,953 with L (ISO/IEC 18004, table 7).
+/// A code of version 40 contains 2,331 bytes at level M or 2,953 at level L (ISO/IEC 18004, table
+/// 7).
 #[test]
-fn correction_is_m_at_least_where_that_fits_and_else_l() {
+fn the_correction_level_is_at_least_m_if_the_text_fits_and_l_otherwise() {
     let correction = |bytes| {
         QrCode::new(&armor(bytes))
             .unwrap()
@@ -147,7 +148,7 @@ fn correction_is_m_at_least_where_that_fits_and_else_l() {
 }
 
 #[test]
-fn one_byte_too_many_is_refused_with_the_most_and_what_was_found() {
+fn a_text_that_is_too_long_is_refused_with_the_limit_and_its_length() {
     let refused = QrCode::new(&armor(MAX_QR_BYTES + 1)).unwrap_err();
     assert_eq!(
         refused.message(),

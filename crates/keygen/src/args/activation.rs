@@ -1,89 +1,70 @@
-//! Options of what answers machines, and takes back what they were given.
+//! Options of the commands that answer machine requests and end activations.
 
 use clap::{ArgGroup, Args};
-use license_cli_support::Source;
-use license_core::Timestamp;
+use license_cli_support::{OutputFile, Source};
 
+use super::signing::SigningArgs;
 use super::value::reason;
-use super::{KeyArgs, Out};
+
+/// Options of the commands that answer a machine request.
+#[derive(Debug, Args)]
+pub(crate) struct AnswerArgs {
+    /// Request that the `license` program wrote on the machine; - for standard input
+    #[arg(value_name = "REQUEST")]
+    pub(crate) request: Source,
+    #[command(flatten)]
+    pub(crate) signing: SigningArgs,
+    /// Write a QR code to the terminal, or as an image with --out x.png
+    #[arg(long)]
+    pub(crate) qr: bool,
+}
 
 #[derive(Debug, Args)]
 pub(crate) struct Activate {
-    #[command(flatten)]
-    pub(crate) key: KeyArgs,
-    /// The activation request that `license request` has written on the machine; - is standard input
-    #[arg(value_name = "REQUEST")]
-    pub(crate) request: Source,
-    /// The license that it names, if the ledger does not know it
+    /// License that the request names, if it is not in the ledger
     #[arg(long, value_name = "FILE")]
     pub(crate) license: Option<Source>,
-    /// Public keys that signed the license, if the ledger does not know them; may be repeated
+    /// Public keys that are not in the ledger; may be repeated
     #[arg(long, value_name = "FILE")]
     pub(crate) trust: Vec<Source>,
-    /// Sign the answer to a request that was answered before again, with this key: where the key that signed it was retired
+    /// Sign a new answer even if the request already has one
     #[arg(long)]
-    pub(crate) anew: bool,
-    /// Activate a machine more than the license allows
+    pub(crate) reissue: bool,
+    /// Activate even if the license has no free device
     #[arg(long)]
     pub(crate) over_device_limit: bool,
-    /// A product file (TOML) instead of the built-in one
-    #[arg(long, value_name = "FILE")]
-    pub(crate) product_file: Option<Source>,
-    /// When it counts as issued, instead of now
-    #[arg(long, value_parser = Timestamp::parse, value_name = "TIME")]
-    pub(crate) issued_at: Option<Timestamp>,
     #[command(flatten)]
-    pub(crate) out: Out,
-    /// Draw a QR code on the terminal, or write it as a picture with --out x.png
-    #[arg(long)]
-    pub(crate) qr: bool,
+    pub(crate) answer: AnswerArgs,
 }
 
 #[derive(Debug, Args)]
 #[command(group = ArgGroup::new("which").required(true).args(["receipt", "activation"]))]
 pub(crate) struct Release {
-    /// The receipt that `license deactivate` has written on the machine; - is standard input
+    /// Receipt that `license deactivate` wrote on the machine; - for standard input
     #[arg(value_name = "RECEIPT")]
     pub(crate) receipt: Option<Source>,
-    /// End this activation without a receipt, with --reason: its machine is gone, and can write none
+    /// Activation to end because its machine is lost; needs --reason
     #[arg(long, value_name = "ACTIVATION_ID", requires = "reason")]
     pub(crate) activation: Option<String>,
-    /// Why, for the ledger and the revocation list; --activation needs it
+    /// Reason for the ledger and the revocation list
     #[arg(long, value_name = "TEXT", value_parser = reason, requires = "activation")]
     pub(crate) reason: Option<String>,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct ClockRepair {
-    #[command(flatten)]
-    pub(crate) key: KeyArgs,
-    /// The clock request that the machine has written; - is standard input
-    #[arg(value_name = "REQUEST")]
-    pub(crate) request: Source,
-    /// A product file (TOML) instead of the built-in one
-    #[arg(long, value_name = "FILE")]
-    pub(crate) product_file: Option<Source>,
-    /// What the machine's time is set back to, instead of now
-    #[arg(long, value_parser = Timestamp::parse, value_name = "TIME")]
-    pub(crate) issued_at: Option<Timestamp>,
-    #[command(flatten)]
-    pub(crate) out: Out,
-    /// Draw a QR code on the terminal, or write it as a picture with --out x.png
+    /// Check everything and show the result, but record nothing
     #[arg(long)]
-    pub(crate) qr: bool,
+    pub(crate) dry_run: bool,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct Bundle {
-    /// Files of licenses, validations, activations, revocation lists, clock repairs and trust statements; - is standard input
+    /// Files with licenses, validations or other signed artifacts; - for standard input
     #[arg(required = true, value_name = "FILE")]
     pub(crate) files: Vec<Source>,
-    /// Public keys that signed them, if the ledger does not know them; may be repeated
+    /// Public keys that are not in the ledger; may be repeated
     #[arg(long, value_name = "FILE")]
     pub(crate) trust: Vec<Source>,
-    /// A product file (TOML) instead of the built-in one
+    /// Product file (TOML) [default: the built-in product]
     #[arg(long, value_name = "FILE")]
     pub(crate) product_file: Option<Source>,
     #[command(flatten)]
-    pub(crate) out: Out,
+    pub(crate) output: OutputFile,
 }

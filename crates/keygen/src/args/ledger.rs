@@ -1,23 +1,22 @@
-//! Options of what looks into the ledger and enters what hands nothing out.
+//! Options of `keygen ledger` and `keygen revoke`.
 
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
-use license_cli_support::Source;
+use license_cli_support::{OutputFile, Source};
 use license_issuer::ledger::LicenseStatus;
 
-use super::Out;
-use super::value::{hash, reason, span, standing};
+use super::value::{duration, hash, license_status, reason};
 
 #[derive(Debug, Args)]
 pub(crate) struct Revoke {
-    /// The license id, or a short enterprise key
+    /// License id, or short enterprise key
     #[arg(value_name = "LICENSE_ID")]
     pub(crate) license: String,
-    /// Why, for the ledger and the revocation list
+    /// Reason for the ledger and the revocation list
     #[arg(long, value_name = "TEXT", value_parser = reason)]
     pub(crate) reason: String,
-    /// Revoke a license that the ledger does not know
+    /// Revoke a license that is not in the ledger
     #[arg(long)]
     pub(crate) force: bool,
 }
@@ -26,109 +25,104 @@ pub(crate) struct Revoke {
 pub(crate) enum LedgerCommand {
     /// List licenses and enterprise keys
     List(List),
-    /// Show all that was entered about a license, signing key or machine
+    /// Show all entries about a license, signing key or machine
     Show {
-        /// The license id, a license key, an activation's id or nonce, a signing key's id, or a machine's digest
+        /// License id or key, activation id or nonce, key id, or machine digest
         #[arg(value_name = "ID")]
         id: String,
     },
-    /// Write a license, enterprise key or activation again, as it was minted: for a customer who has lost it
+    /// Write a recorded license, enterprise key or activation again, unchanged
     Resend {
-        /// The license id, a license key, or an activation's id or nonce
+        /// License id or key, or activation id or nonce
         #[arg(value_name = "ID")]
         id: String,
         #[command(flatten)]
-        out: Out,
+        output: OutputFile,
     },
-    /// Find licenses by a part of any id, key, customer or company, or of an activation's id, machine or nonce; a license key may have a
-    /// typing error
+    /// Find licenses by part of an id, key, name, machine or nonce
     Find {
-        /// What to look for
+        /// Text to search for; a license key may have typing errors
         text: String,
     },
     /// List licenses that end soon
     Expiring {
         /// Days or hours from now, such as 30d or 12h
-        #[arg(long, value_name = "SPAN", value_parser = span, default_value = "30d")]
+        #[arg(long, value_name = "SPAN", value_parser = duration, default_value = "30d")]
         within: u64,
         #[command(flatten)]
-        form: Form,
+        format: TableFormat,
     },
-    /// Count what there is
+    /// Count entries, licenses, customers and seats
     Stats,
     /// Write every entry as a line of JSON
     Export {
         #[command(flatten)]
-        out: Out,
+        output: OutputFile,
     },
-    /// Enter licenses, enterprise keys, check-ins and activations that were minted elsewhere, or an export of another ledger
+    /// Record artifacts that were issued elsewhere, or the entries of an export
     Import {
         /// License files, keys, tokens, or an export
         #[arg(required = true, value_name = "FILE")]
         files: Vec<Source>,
-        /// The public keys that signed them; may be repeated
+        /// Public keys of the signers; may be repeated
         #[arg(long, value_name = "FILE", required = true)]
         trust: Vec<Source>,
-        /// A product file (TOML) instead of the built-in one
+        /// Product file (TOML) [default: the built-in product]
         #[arg(long, value_name = "FILE")]
         product_file: Option<Source>,
     },
-    /// Copy the ledger as it is at this moment
+    /// Copy the ledger while other processes use it
     Backup {
-        /// Where the copy goes; it never replaces a file
+        /// New file for the copy
         #[arg(long, value_name = "FILE")]
         out: PathBuf,
     },
-    /// Find any entry that was edited, removed or reordered
+    /// Verify that no entry was edited, removed or reordered
     Verify {
-        /// A hash that the chain ended with before, and must still hold
+        /// Hash that `keygen ledger verify` printed before; it must still be in the chain
         #[arg(long, value_name = "HASH", value_parser = hash)]
         head: Option<[u8; 32]>,
     },
 }
 
-/// Which licenses to list, and how.
+/// Filter, order and format of a list of licenses.
 #[derive(Debug, Args)]
 pub(crate) struct List {
-    /// Only customers or companies whose name holds this
+    /// Part of the customer's or company's name [default: all customers]
     #[arg(long, value_name = "TEXT")]
     pub(crate) customer: Option<String>,
-    /// Only this tier
+    /// Tier of the licenses [default: all tiers]
     #[arg(long, value_name = "TIER")]
     pub(crate) tier: Option<String>,
-    /// Only this product
+    /// Product code of the licenses [default: all products]
     #[arg(long, value_name = "CODE")]
     pub(crate) product: Option<String>,
-    /// Only active, future, expired, superseded or revoked ones
-    #[arg(long, value_name = "STATUS", value_parser = standing)]
+    /// Status: active, future, expired, superseded or revoked [default: all]
+    #[arg(long, value_name = "STATUS", value_parser = license_status)]
     pub(crate) status: Option<LicenseStatus>,
-    /// The order
+    /// Sort order
     #[arg(long, value_enum, default_value = "entered")]
     pub(crate) sort: SortBy,
-    /// The other way round
+    /// Reverse the order
     #[arg(long)]
     pub(crate) reverse: bool,
-    /// At most so many
+    /// Maximum number of licenses [default: all]
     #[arg(long, value_name = "N")]
     pub(crate) limit: Option<u64>,
     #[command(flatten)]
-    pub(crate) form: Form,
+    pub(crate) format: TableFormat,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(crate) enum SortBy {
-    /// As they were entered
     Entered,
-    /// By customer
     Customer,
-    /// By their end
     Expires,
-    /// By tier
     Tier,
 }
 
 #[derive(Clone, Copy, Debug, Args)]
-pub(crate) struct Form {
+pub(crate) struct TableFormat {
     /// Print comma-separated values (RFC 4180)
     #[arg(long)]
     pub(crate) csv: bool,

@@ -1,29 +1,23 @@
-//! Options of what changes a license that was minted before.
+//! Options of the commands that replace an issued license.
 
 use std::num::NonZeroU32;
 
 use clap::{ArgGroup, Args};
 use license_cli_support::Source;
-use license_core::{Date, Quota, Tier, Timestamp};
+use license_core::{Date, Tier};
 
-use super::value::{count, quota, tier};
-use super::{KeyArgs, Out};
+use super::signing::{EntitlementArgs, SigningArgs};
+use super::value::{count, tier};
 
-/// The license that is changed.
+/// The license that is replaced.
 #[derive(Debug, Args)]
-pub(crate) struct Former {
-    /// The license: a file, a token, - for standard input, or an id or key that the ledger knows
+pub(crate) struct PreviousLicenseArgs {
+    /// License to replace: a file (or -), a token, or an id or key in the ledger
     #[arg(value_name = "LICENSE")]
     pub(crate) license: Source,
-    /// Public keys that signed it, if the ledger does not know them; may be repeated
+    /// Public keys that are not in the ledger; may be repeated
     #[arg(long, value_name = "FILE")]
     pub(crate) trust: Vec<Source>,
-    /// A product file (TOML) instead of the built-in one
-    #[arg(long, value_name = "FILE")]
-    pub(crate) product_file: Option<Source>,
-    /// When it counts as issued, instead of now
-    #[arg(long, value_parser = Timestamp::parse, value_name = "TIME")]
-    pub(crate) issued_at: Option<Timestamp>,
 }
 
 #[derive(Debug, Args)]
@@ -32,13 +26,11 @@ pub(crate) struct Former {
 )]
 pub(crate) struct Renew {
     #[command(flatten)]
-    pub(crate) former: Former,
-    #[command(flatten)]
-    pub(crate) key: KeyArgs,
-    /// It holds through this day in UTC
+    pub(crate) previous: PreviousLicenseArgs,
+    /// New last day of the license (UTC)
     #[arg(long, value_parser = Date::parse, value_name = "YYYY-MM-DD")]
     pub(crate) until: Option<Date>,
-    /// It holds for so many days more
+    /// Days to add
     #[arg(
         long,
         value_name = "N",
@@ -47,44 +39,50 @@ pub(crate) struct Renew {
         conflicts_with_all = ["until", "perpetual"]
     )]
     pub(crate) days: Option<NonZeroU32>,
-    /// It never expires
+    /// Issue a license that never expires
     #[arg(long, conflicts_with = "until")]
     pub(crate) perpetual: bool,
-    /// Versions built through this day are covered
+    /// Last build day of the covered versions
     #[arg(long, value_parser = Date::parse, value_name = "YYYY-MM-DD")]
     pub(crate) maintenance_until: Option<Date>,
     #[command(flatten)]
-    pub(crate) out: Out,
+    pub(crate) signing: SigningArgs,
 }
 
 #[derive(Debug, Args)]
 #[command(
-    group = ArgGroup::new("more").required(true).multiple(true)
-        .args(["tier", "seats", "devices", "add_feature", "quota", "anew"])
+    group = ArgGroup::new("change").required(true).multiple(true)
+        .args(["tier", "seats", "devices", "add_feature", "quota", "reissue"])
 )]
 pub(crate) struct Upgrade {
     #[command(flatten)]
-    pub(crate) former: Former,
-    #[command(flatten)]
-    pub(crate) key: KeyArgs,
-    /// A higher tier
+    pub(crate) previous: PreviousLicenseArgs,
+    /// Higher tier
     #[arg(long, value_parser = tier)]
     pub(crate) tier: Option<Tier>,
-    /// Named or concurrent users
-    #[arg(long, value_name = "N", value_parser = count, allow_negative_numbers = true)]
-    pub(crate) seats: Option<NonZeroU32>,
-    /// Machines that may be activated
-    #[arg(long, value_name = "N", value_parser = count, allow_negative_numbers = true)]
-    pub(crate) devices: Option<NonZeroU32>,
-    /// Add a feature; may be repeated
-    #[arg(long, value_name = "FEATURE")]
-    pub(crate) add_feature: Vec<String>,
-    /// Set a quota, -1 for unlimited; may be repeated
-    #[arg(long, value_parser = quota, value_name = "NAME=N")]
-    pub(crate) quota: Vec<(String, Quota)>,
-    /// Say the same again, signed with --key: for when the key that signed it is retired
-    #[arg(long)]
-    pub(crate) anew: bool,
     #[command(flatten)]
-    pub(crate) out: Out,
+    pub(crate) entitlements: EntitlementArgs,
+    /// Issue again without changes, for example with a new signing key
+    #[arg(long)]
+    pub(crate) reissue: bool,
+    #[command(flatten)]
+    pub(crate) signing: SigningArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Reassign {
+    /// License id or key in the ledger
+    #[arg(value_name = "LICENSE_ID")]
+    pub(crate) license: String,
+    /// User to remove from the license
+    #[arg(long, value_name = "USER")]
+    pub(crate) from: String,
+    /// User to add to the license
+    #[arg(long, value_name = "USER")]
+    pub(crate) to: String,
+    /// Ignore the cool-down of the product; the ledger records the waiver
+    #[arg(long)]
+    pub(crate) waive_cool_down: bool,
+    #[command(flatten)]
+    pub(crate) signing: SigningArgs,
 }

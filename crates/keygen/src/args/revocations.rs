@@ -3,17 +3,13 @@
 use std::num::NonZeroU32;
 
 use clap::Args;
-use license_cli_support::Source;
-use license_core::Timestamp;
 
+use super::signing::SigningArgs;
 use super::value::count;
-use super::{KeyArgs, Out};
 
 #[derive(Debug, Args)]
 pub(crate) struct Revocations {
-    #[command(flatten)]
-    pub(crate) key: KeyArgs,
-    /// The next list is issued within so many days: later, verifiers warn that this one is outdated
+    /// Days until the next list is due; later, verifiers warn
     #[arg(
         long,
         value_name = "N",
@@ -22,12 +18,6 @@ pub(crate) struct Revocations {
         allow_negative_numbers = true
     )]
     pub(crate) valid_days: NonZeroU32,
-    /// A product file (TOML) instead of the built-in one
-    #[arg(long, value_name = "FILE")]
-    pub(crate) product_file: Option<Source>,
-    /// When it counts as issued, instead of now
-    #[arg(long, value_parser = Timestamp::parse, value_name = "TIME")]
-    pub(crate) issued_at: Option<Timestamp>,
     #[command(flatten)]
-    pub(crate) out: Out,
+    pub(crate) signing: SigningArgs,
 }

@@ -1,42 +1,42 @@
-//! Options of what reads usage reports.
+//! Options of `keygen usage`.
 
 use clap::{Args, Subcommand};
 use license_cli_support::Source;
 use license_core::Date;
 
-use super::Form;
+use super::TableFormat;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum UsageCommand {
-    /// Check usage reports: whether entries are missing, changed or told in two ways, and whether the clock jumped
+    /// Verify reports: find missing, changed and contradictory entries, and clock jumps
     Verify(UsageFiles),
-    /// Enter what is new of usage reports into the ledger, where it is compared with what was reported before
+    /// Record the new entries of reports in the ledger, and compare them with earlier reports
     Import(UsageFiles),
-    /// Sum up what was reported, by license
+    /// Sum up the recorded usage of each license
     Summary(UsageSummary),
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct UsageFiles {
-    /// What `license usage-report` wrote; - is standard input
+    /// Reports of `license usage-report`; - for standard input
     #[arg(required = true, value_name = "FILE")]
     pub(crate) files: Vec<Source>,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct UsageSummary {
-    /// Only this license, by its id or key
+    /// License id or key [default: all licenses]
     #[arg(long, value_name = "ID")]
     pub(crate) license: Option<String>,
-    /// Only customers whose name holds this
+    /// Part of the customer's name [default: all customers]
     #[arg(long, value_name = "TEXT")]
     pub(crate) customer: Option<String>,
-    /// Only what was counted on this day (UTC) or later
+    /// First day of use (UTC)
     #[arg(long, value_name = "DATE", value_parser = Date::parse)]
     pub(crate) from: Option<Date>,
-    /// Only what was counted on this day (UTC) or earlier
+    /// Last day of use (UTC)
     #[arg(long, value_name = "DATE", value_parser = Date::parse)]
     pub(crate) to: Option<Date>,
     #[command(flatten)]
-    pub(crate) form: Form,
+    pub(crate) format: TableFormat,
 }

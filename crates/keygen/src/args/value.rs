@@ -1,11 +1,10 @@
-//! How values are read, and what is expected of them.
+//! Parsers of option values.
 
 use std::num::NonZeroU32;
 
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use license_core::{Algorithm, Quota, Status, Tier, UsageType, VersionReq, hex};
 use license_issuer::ledger::LicenseStatus;
-
 use license_issuer::signer::KeyLocation;
 
 pub(super) fn count(text: &str) -> Result<NonZeroU32, &'static str> {
@@ -38,7 +37,7 @@ pub(super) fn quota(text: &str) -> Result<(String, Quota), &'static str> {
     Ok((name.to_owned(), number.ok_or(EXPECTED)?))
 }
 
-pub(super) fn key_name() -> impl TypedValueParser<Value = KeyLocation> {
+pub(super) fn key_location() -> impl TypedValueParser<Value = KeyLocation> {
     OsStringValueParser::new().map(KeyLocation::from)
 }
 
@@ -54,12 +53,12 @@ pub(super) fn reason(text: &str) -> Result<String, &'static str> {
     }
 }
 
-pub(super) fn standing(text: &str) -> Result<LicenseStatus, &'static str> {
+pub(super) fn license_status(text: &str) -> Result<LicenseStatus, &'static str> {
     LicenseStatus::parse(&text.to_ascii_lowercase())
         .ok_or("expected active, future, expired, superseded or revoked")
 }
 
-pub(super) fn span(text: &str) -> Result<u64, &'static str> {
+pub(super) fn duration(text: &str) -> Result<u64, &'static str> {
     const EXPECTED: &str = "expected days or hours, such as 30d or 12h";
     let unit = match text.chars().last() {
         Some('d') => 86_400,
@@ -74,6 +73,6 @@ pub(super) fn span(text: &str) -> Result<u64, &'static str> {
 }
 
 pub(super) fn hash(text: &str) -> Result<[u8; 32], &'static str> {
-    const EXPECTED: &str = "expected 64 hexadecimal digits, as `keygen ledger verify` prints them";
+    const EXPECTED: &str = "expected 64 hexadecimal digits, as `keygen ledger verify` prints";
     hex::decode(text.trim()).ok_or(EXPECTED)
 }

@@ -1,4 +1,4 @@
-//! Answers to machine requests, for `keygen activate` and `keygen clock-repair`.
+//! Answers to machine requests, which `keygen activate` and `keygen clock-repair` issue.
 
 use license_cli_support::{Destination, Exit, Failure, QrCode, Terminal};
 use license_core::Unverified;
@@ -8,39 +8,40 @@ use license_issuer::services::answer::{
     AnswerContext, AnswerDraft, AnswerError, AnswerOrder, AnswerPolicy, SignedAnswer,
 };
 
-use super::issuing::{Issuing, IssuingReport};
+use super::context::AppContext;
+use super::issuance::{Issuance, IssuanceReport};
 use super::signer::KeyFile;
-use crate::args::KeyArgs;
-use crate::{failures, keys};
+use crate::args::{AnswerArgs, KeyArgs};
+use crate::{failures, keys, output};
 
-/// A command that answers a machine request.
+/// Command that answers a machine request.
 pub(super) struct AnswerCommand<'a> {
-    pub(super) issuing: Issuing<'a>,
-    pub(super) key: &'a KeyArgs,
-    /// Whether the answer is drawn as a QR code.
-    pub(super) qr: bool,
+    issuance: Issuance<'a>,
+    key: &'a KeyArgs,
+    /// Whether the answer is a QR code.
+    qr: bool,
 }
 
-/// The texts of one kind of answer.
-pub(super) trait AnswerTexts<P: AnswerPolicy> {
+/// Texts of a kind of answer.
+pub(super) trait AnswerTexts<P: AnswerPolicy<A>, A> {
     /// Returns the failure of a refused request.
     fn refused(&self, error: AnswerError, ledger: Option<&dyn LedgerReader>) -> Failure;
 
     /// Returns the report of an answer.
     fn report(
         &self,
-        draft: &AnswerDraft<'_, P>,
+        draft: &AnswerDraft<'_, P, A>,
         facts: &AnswerFacts<'_>,
-        issuing: &Issuing<'_>,
-    ) -> IssuingReport;
+        issuance: &Issuance<'_>,
+    ) -> IssuanceReport;
 }
 
-/// The facts of an answer: those of a signed one, or of an earlier one in the ledger.
+/// Facts of an answer, from the signed answer or from an earlier one in the ledger.
 pub(super) struct AnswerFacts<'a>(Option<&'a NewEntry>);
 
 impl<'a> AnswerFacts<'a> {
-    fn new<P: AnswerPolicy>(
-        draft: &'a AnswerDraft<'_, P>,
+    fn new<P: AnswerPolicy<A>, A>(
+        draft: &'a AnswerDraft<'_, P, A>,
         signed: Option<&'a SignedAnswer>,
     ) -> Self {
         Self(signed.map(|signed| &signed.entry).or(draft.repeated()))
@@ -64,24 +65,32 @@ impl<'a> AnswerFacts<'a> {
     }
 }
 
-impl AnswerCommand<'_> {
-    /// Refuses a destination that cannot be written, before anything else is done.
+impl<'a> AnswerCommand<'a> {
+    pub(super) fn new(app: AppContext<'a>, arguments: &'a AnswerArgs) -> Self {
+        Self {
+            issuance: Issuance::from_args(app, &arguments.signing),
+            key: &arguments.signing.key,
+            qr: arguments.qr,
+        }
+    }
+
+    /// Checks early that the destination can be written.
     pub(super) fn check(&self) -> Result<(), Failure> {
         if self.qr {
-            QrCode::check_destination(&self.issuing.out.out, self.issuing.app.terminal)?;
+            QrCode::check_destination(&self.issuance.output.out, self.issuance.app.terminal)?;
         }
-        self.issuing.out.check()
+        output::check(self.issuance.output)
     }
 
     /// Answers the request, or checks in a dry run that it can be answered.
-    pub(super) fn run<P: AnswerPolicy>(
+    pub(super) fn run<P: AnswerPolicy<A>, A>(
         &self,
         order: &AnswerOrder<P>,
-        texts: &impl AnswerTexts<P>,
+        texts: &impl AnswerTexts<P, A>,
     ) -> Result<(), Failure> {
-        let terminal = self.issuing.app.terminal;
+        let terminal = self.issuance.app.terminal;
         let signer = KeyFile::new(self.key, terminal);
-        let report = self.issuing.run(
+        let report = self.issuance.run(
             &signer,
             &|context: &AnswerContext<'_>| {
                 let draft = order.draft(context);
@@ -92,41 +101,41 @@ impl AnswerCommand<'_> {
         )?;
         let draft = &report.draft;
         let facts = AnswerFacts::new(draft, report.signed.as_ref());
-        let report = texts.report(draft, &facts, &self.issuing);
-        self.issuing.print(&report)
+        let report = texts.report(draft, &facts, &self.issuance);
+        self.issuance.print(&report)
     }
 
-    fn announce<P: AnswerPolicy>(&self, draft: &AnswerDraft<'_, P>) {
-        self.issuing.warn(draft.warnings());
-        tell_previous(draft, self.issuing.app.terminal);
+    fn announce<P: AnswerPolicy<A>, A>(&self, draft: &AnswerDraft<'_, P, A>) {
+        self.issuance.warn(draft.warnings());
+        note_previous_answer(draft, self.issuance.app.terminal);
         if draft.is_repeated() {
-            self.tell_other_key(&AnswerFacts::new(draft, None));
+            self.warn_about_other_key(&AnswerFacts::new(draft, None));
         }
     }
 
-    fn render<P: AnswerPolicy>(
+    fn render<P: AnswerPolicy<A>, A>(
         &self,
-        draft: &AnswerDraft<'_, P>,
+        draft: &AnswerDraft<'_, P, A>,
         signed: &SignedAnswer,
-        texts: &impl AnswerTexts<P>,
+        texts: &impl AnswerTexts<P, A>,
     ) -> Result<Vec<u8>, Failure> {
         if self.qr {
-            return self.render_code(signed);
+            return self.render_qr_code(signed);
         }
-        if self.issuing.is_in_report() {
+        if self.issuance.is_in_report() {
             let facts = AnswerFacts::new(draft, Some(signed));
-            let report = texts.report(draft, &facts, &self.issuing);
+            let report = texts.report(draft, &facts, &self.issuance);
             return Ok(Terminal::json_text(&report.json).into_bytes());
         }
         Ok(signed.armor.clone().into_bytes())
     }
 
-    /// Draws the token without armor, which needs less space and is read as well.
-    fn render_code(&self, signed: &SignedAnswer) -> Result<Vec<u8>, Failure> {
+    /// Renders the token without armor, which needs less space and is also accepted.
+    fn render_qr_code(&self, signed: &SignedAnswer) -> Result<Vec<u8>, Failure> {
         let code = QrCode::new(signed.token())?;
-        match &self.issuing.out.out {
+        match &self.issuance.output.out {
             Destination::Stdout => {
-                let drawn = code.for_terminal(self.issuing.app.terminal.columns())?;
+                let drawn = code.for_terminal(self.issuance.app.terminal.columns())?;
                 Ok(format!("{}\n", drawn.trim_end()).into_bytes())
             }
             Destination::File(_) => {
@@ -136,45 +145,49 @@ impl AnswerCommand<'_> {
         }
     }
 
-    /// Reports that another key than the given one has signed a repeated activation. No key is opened
-    /// for that.
-    fn tell_other_key(&self, facts: &AnswerFacts<'_>) {
+    /// Warns if another key than that of `--key` signed a repeated activation.
+    ///
+    /// Does not open an encrypted key.
+    fn warn_about_other_key(&self, facts: &AnswerFacts<'_>) {
         let (Some(kid), Some(_)) = (facts.key_id(), facts.text("activation_id")) else {
             return;
         };
-        let terminal = self.issuing.app.terminal;
-        let given = keys::probe(self.key, terminal).ok().flatten();
-        match given.map(|key| key.public().id().to_string()) {
-            Some(given) if given == kid => {}
-            Some(given) => {
+        let terminal = self.issuance.app.terminal;
+        let key = keys::probe(self.key, terminal).ok().flatten();
+        match key.map(|key| key.public().id().to_string()) {
+            Some(key) if key == kid => {}
+            Some(key) => {
                 let message = format!(
-                    "the answer was signed by key {kid}, not by {given}: where that is retired it counts no more (--anew signs it again)"
+                    "the answer is signed by key {kid}, not by {key}; add --reissue to sign a new answer if {kid} is retired"
                 );
                 terminal.warning("OTHER_KEY", &message);
             }
             None => terminal.note(&format!(
-                "it was signed by key {kid}; if that was retired, --anew signs it again"
+                "the answer is signed by key {kid}; add --reissue to sign a new answer if that key is retired"
             )),
         }
     }
 }
 
-/// Reports that the request was answered before.
-fn tell_previous<P: AnswerPolicy>(draft: &AnswerDraft<'_, P>, terminal: &Terminal) {
+/// Notes that the request already has an answer.
+fn note_previous_answer<P: AnswerPolicy<A>, A>(draft: &AnswerDraft<'_, P, A>, terminal: &Terminal) {
     let Some(at) = draft.previous().and_then(|entry| entry.fact("issued_at")) else {
         return;
     };
-    let outcome = match draft.is_repeated() {
-        true => "it gets the same answer again, and counts once",
-        false => "it is answered anew, and counts once",
+    let outcome = if draft.is_repeated() {
+        "the same answer is returned"
+    } else {
+        "a new answer is issued"
     };
-    terminal.note(&format!("this request was answered at {at}: {outcome}"));
+    terminal.note(&format!(
+        "this request was already answered at {at}: {outcome}, and the machine counts once"
+    ));
 }
 
-/// Returns the failure of a request that is refused whatever its kind.
+/// Returns the failure of a refused request of any kind.
 pub(super) fn refused(error: &AnswerError, ledger: Option<&dyn LedgerReader>) -> Failure {
     const NEW_REQUEST: &str =
-        "the machine makes a new request for each activation: have that one sent";
+        "ask the customer for a new request; the machine creates one for each activation";
     let message = error.to_string();
     match error {
         AnswerError::Ledger(error) => failures::ledger_refused(ledger, error),

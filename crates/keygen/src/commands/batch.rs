@@ -21,13 +21,13 @@ use crate::args::Batch;
 use crate::inputs::matrix;
 use crate::{failures, output};
 use manifest::Manifest;
-use orders::{Order, Orders};
+use orders::{OrderRow, Orders};
 
-/// The number of row errors after which the rest is not read.
+/// Number of row errors after which the remaining rows are not read.
 const MAX_ROW_ERRORS: usize = 20;
 
 pub(crate) fn run(arguments: &Batch, app: AppContext<'_>) -> Result<(), Failure> {
-    let AppContext { place, terminal } = app;
+    let AppContext { location, terminal } = app;
     let matrix = matrix(arguments.product_file.as_ref())?;
     check_file(&arguments.orders)?;
     // Every row is checked before the first is signed, and before a passphrase prompt.
@@ -36,7 +36,7 @@ pub(crate) fn run(arguments: &Batch, app: AppContext<'_>) -> Result<(), Failure>
     let mut observer = Observer {
         directory: &arguments.out,
         manifest: None,
-        progress: Progress::new("licenses minted", Some(rows)),
+        progress: Progress::new("licenses issued", Some(rows)),
         done: 0,
     };
     let request = BatchRequest {
@@ -49,12 +49,12 @@ pub(crate) fn run(arguments: &Batch, app: AppContext<'_>) -> Result<(), Failure>
         observer: &mut observer,
     };
     let mode = Mode::new(arguments.dry_run);
-    let mut service = IssueService::new(output::ledger_file(place)?);
+    let mut service = IssueService::new(output::ledger_file(location)?);
     let report = service.issue_batch(request, mode);
     drop(observer);
-    let report = report.map_err(|error| not_done(error, place))?;
+    let report = report.map_err(|error| batch_failure(error, location))?;
     warn(&report.known, terminal);
-    tell(arguments, rows, &report, mode, terminal)
+    print(arguments, rows, &report, mode, terminal)
 }
 
 /// Writes the manifest and shows the progress.
@@ -66,7 +66,7 @@ struct Observer<'a> {
 }
 
 impl BatchObserver for Observer<'_> {
-    type Row = Order;
+    type Row = OrderRow;
     type Error = Failure;
 
     fn started(&mut self) -> Result<(), Failure> {
@@ -76,12 +76,12 @@ impl BatchObserver for Observer<'_> {
 
     fn delivered(
         &mut self,
-        order: &Order,
+        order: &OrderRow,
         license_id: Option<&str>,
         key: Option<&str>,
     ) -> Result<(), Failure> {
         if let Some(manifest) = &mut self.manifest {
-            // Without a ledger, the manifest names only the files of licenses issued before.
+            // Without a ledger, the ids of licenses issued earlier are unknown.
             let (license_id, key) = (license_id.unwrap_or_default(), key.unwrap_or_default());
             manifest.add(order, license_id, key)?;
         }
@@ -95,21 +95,21 @@ impl BatchObserver for Observer<'_> {
     }
 }
 
-fn not_done(error: BatchError<Failure>, place: &LedgerLocation) -> Failure {
+fn batch_failure(error: BatchError<Failure>, location: &LedgerLocation) -> Failure {
     match error {
         BatchError::ForeignFile(path) => {
             let path = show_path(&path);
-            let message = format!("{path} is there, and was not minted for these orders");
+            let message = format!("{path} already exists and was not issued from this orders file");
             Failure::new(Exit::Usage, "EXISTS", message)
-                .hint("choose another folder with --out, or another name in column file")
+                .hint("choose another directory with --out, or another name in the column `file`")
         }
         BatchError::DamagedFile(path) => {
             let path = show_path(&path);
-            let message = format!("{path} is not the license that was minted for its row");
+            let message = format!("{path} is not the license that was issued for its row");
             Failure::new(Exit::Usage, "EXISTS", message)
-                .hint("take it away: the license is written again from the ledger")
+                .hint("remove the file; the next run restores the license from the ledger")
         }
-        BatchError::Issue(error) => failures::not_issued(error, place),
+        BatchError::Issue(error) => failures::not_issued(error, location),
         BatchError::Io {
             action,
             path,
@@ -119,7 +119,7 @@ fn not_done(error: BatchError<Failure>, place: &LedgerLocation) -> Failure {
     }
 }
 
-/// Warns of licenses that are rarely meant to be sent again.
+/// Warns about licenses that are usually not sent again.
 fn warn(known: &KnownCounts, terminal: &Terminal) {
     for (code, count, word) in [
         ("EXPIRED", known.expired, "have ended"),
@@ -127,14 +127,14 @@ fn warn(known: &KnownCounts, terminal: &Terminal) {
     ] {
         if count > 0 {
             let message = format!(
-                "{count} of the licenses that were minted before for these orders {word}; with --name NAME the same orders are minted anew"
+                "{count} of the licenses that were issued earlier for these orders {word}; use --name NAME to issue the same orders again"
             );
             terminal.warning(code, &message);
         }
     }
 }
 
-fn tell(
+fn print(
     arguments: &Batch,
     rows: u64,
     report: &BatchReport,
@@ -155,15 +155,15 @@ fn tell(
     }
     if mode.is_dry_run() {
         return terminal.data(&format!(
-            "dry run    nothing was minted or written; {} would be minted, {} were before",
+            "dry run    nothing was issued or written; {} would be issued, {} already exist",
             plural(rows.saturating_sub(known.known), "license", "licenses"),
             known.known
         ));
     }
-    let mut line = format!("minted   {}", plural(report.issued, "license", "licenses"));
+    let mut line = format!("issued   {}", plural(report.issued, "license", "licenses"));
     if known.known > 0 {
         line += &format!(
-            "; {} had been minted before for these orders, of which {} were written again",
+            "; {} already existed for these orders, {} of them were restored",
             known.known, known.restored
         );
     }
@@ -181,12 +181,12 @@ fn check_file(orders: &Path) -> Result<(), Failure> {
         _ => show_path(orders),
     };
     Err(Failure::usage(format!(
-        "expected a file of orders, which is read several times, found {found}"
+        "expected a regular file with orders, found {found}"
     ))
-    .hint("write them to a file and name that"))
+    .hint("save the orders to a file, because they are read several times"))
 }
 
-/// Returns the number of rows, if all are valid.
+/// Returns the number of rows if all of them are valid.
 fn check(orders: &Orders<'_>) -> Result<u64, Failure> {
     let mut count = 0;
     let mut errors = Vec::new();
@@ -204,7 +204,8 @@ fn check(orders: &Orders<'_>) -> Result<u64, Failure> {
                         .insert(&order.file)
                         .map_err(|error| no_names(&error))?
                 {
-                    errors.push(order.error("file", "expected a name that no other row has"));
+                    errors
+                        .push(order.error("file", "expected a name that is unique in the column"));
                 }
             }
             Err(error) => errors.push(error),
@@ -223,24 +224,24 @@ fn check(orders: &Orders<'_>) -> Result<u64, Failure> {
     }
     let mut lines: Vec<_> = errors.iter().map(ToString::to_string).collect();
     if lines.len() >= MAX_ROW_ERRORS {
-        lines.push("what follows was not read".to_owned());
+        lines.push("the remaining rows were not read".to_owned());
     }
     let message = format!("{}: {}", orders.name, lines.join("; "));
     Err(Failure::new(Exit::Usage, "ORDERS", message)
-        .hint("correct the rows that are named; nothing was minted"))
+        .hint("correct these rows; no license was issued"))
 }
 
 fn no_names(error: &NameSetError) -> Failure {
     let reason = std::error::Error::source(error).map(ToString::to_string);
     let reason = reason.unwrap_or_else(|| error.to_string());
-    let message = format!("a temporary file of names can't be kept: {reason}");
-    Failure::new(Exit::Machine, "IO", message).hint("make room where TMPDIR points to")
+    let message = format!("cannot write a temporary file of names: {reason}");
+    Failure::new(Exit::Machine, "IO", message).hint("free space in the directory TMPDIR")
 }
 
 fn jobs(arguments: &Batch) -> usize {
     let all = std::thread::available_parallelism().map_or(1, usize::from);
-    let asked = arguments
+    let requested = arguments
         .jobs
         .and_then(|jobs| usize::try_from(jobs.get()).ok());
-    asked.map_or(all, |asked| asked.min(256))
+    requested.map_or(all, |jobs| jobs.min(256))
 }

@@ -1,8 +1,8 @@
-//! `keygen bundle`: what a customer is to install, in one file.
+//! `keygen bundle`: combines verified artifacts into one file for a customer.
 
 use std::collections::BTreeMap;
 
-use license_cli_support::{Destination, Exit, Failure, Source, Terminal, escape};
+use license_cli_support::{Exit, Failure, Source, Terminal, escape};
 use license_core::{
     Artefacts, Bundle, BundleError, Code, License, LicenseKey, MAX_FILE_BYTES, Machine, Matrix,
     ParseError, Rotation, Timestamp, TokenKind, TrustSet, TrustStatement, input_cap,
@@ -13,9 +13,11 @@ use super::context::AppContext;
 use super::diff;
 use super::lookup::signing_keys;
 use crate::args;
+use crate::failures::UNTRUSTED_HINT;
 use crate::inputs::{add_keys, matrix, one_stdin};
+use crate::output;
 
-/// The order of the blocks: first what the others are verified with, then what they are about.
+/// Order of the blocks. Blocks that others depend on come first.
 const ORDER: [TokenKind; 6] = [
     TokenKind::TrustStatement,
     TokenKind::License,
@@ -26,36 +28,36 @@ const ORDER: [TokenKind; 6] = [
 ];
 
 pub(crate) fn run(arguments: &args::Bundle, app: AppContext<'_>) -> Result<(), Failure> {
-    let AppContext { place, terminal } = app;
+    let AppContext { location, terminal } = app;
     let sources = arguments.files.iter().chain(&arguments.trust);
     one_stdin(0, sources.chain(&arguments.product_file))?;
-    let out = &arguments.out;
-    out.check()?;
+    let output = &arguments.output;
+    output::check(output)?;
     let matrix = matrix(arguments.product_file.as_ref())?;
-    let ledger = diff::existing(place)?;
+    let ledger = diff::open_if_exists(location)?;
     let mut trust = TrustSet::default();
     add_keys(&mut trust, &arguments.trust)?;
-    let entered = ledger.as_deref().map(signing_keys).transpose()?;
-    let trust = trust.joined(&entered.unwrap_or_default());
-    let mut parts = Parts {
+    let recorded = ledger.as_deref().map(signing_keys).transpose()?;
+    let trust = trust.joined(&recorded.unwrap_or_default());
+    let mut bundle = VerifiedBlocks {
         blocks: BTreeMap::new(),
         rotation: Rotation::new(trust.clone()),
     };
     let texts = texts(&arguments.files)?;
-    let licenses = licenses(&texts, &trust, &matrix)?;
+    let licenses = verified_licenses(&texts, &trust, &matrix)?;
     for (source, text) in &texts {
-        parts.add(source, text, &trust, &matrix, &licenses)?;
+        bundle.add(source, text, &trust, &matrix, &licenses)?;
     }
-    let blocks = parts.in_order(terminal);
+    let blocks = bundle.into_sorted(terminal);
     let text: String = blocks.iter().map(|block| block.armor.as_str()).collect();
-    // As whoever installs it reads it.
-    let read = Bundle::verify_beside(&text, &trust, &matrix, &licenses);
-    let _ = read.map_err(|error| too_large(&error))?;
-    let is_printed = matches!(out.out, Destination::Stdout) && terminal.is_json();
-    if !is_printed {
-        out.write(&text)?;
+    // The combined file is verified as on the machine that installs it.
+    let verified = Bundle::verify_beside(&text, &trust, &matrix, &licenses);
+    let _ = verified.map_err(|error| too_large(&error))?;
+    let path = output.path();
+    if path.is_some() || !terminal.is_json() {
+        output::write(output, &text)?;
     }
-    tell(&blocks, &text, &out.out, terminal)
+    print(&blocks, &text, path, terminal)
 }
 
 fn texts(files: &[Source]) -> Result<Vec<(&Source, String)>, Failure> {
@@ -66,8 +68,8 @@ fn texts(files: &[Source]) -> Result<Vec<(&Source, String)>, Failure> {
         .collect()
 }
 
-/// The licenses of all the files: a validation may be in another one than its license.
-fn licenses(
+/// Returns the licenses in all files, because a validation may be in another file than its license.
+fn verified_licenses(
     texts: &[(&Source, String)],
     trust: &TrustSet,
     matrix: &Matrix,
@@ -75,48 +77,49 @@ fn licenses(
     let mut licenses = Vec::new();
     for (source, text) in texts {
         if LicenseKey::is_likely(text) {
-            return Err(enterprise_key(source));
+            return Err(license_key(source));
         }
         let refused = |error| not_bundled(source, &error);
-        let artefacts =
+        let artifacts =
             Artefacts::parse(text).map_err(|error| refused(BundleError::Parse(error)))?;
-        let own: String = artefacts
+        let own: String = artifacts
             .of_kind(TokenKind::License)
             .map(|block| block.token.to_armor())
             .collect();
         if own.is_empty() {
             continue;
         }
-        // Told of by the line of its own file when all of that is verified.
-        if let Ok(bundle) = Bundle::verify(&own, trust, matrix) {
-            licenses.extend_from_slice(bundle.licenses());
+        // Errors are reported when the complete file is verified.
+        if let Ok(verified) = Bundle::verify(&own, trust, matrix) {
+            licenses.extend_from_slice(verified.licenses());
         }
     }
     Ok(licenses)
 }
 
-/// A verified block.
-struct Block {
+/// Verified block of a license file.
+struct VerifiedBlock {
     kind: TokenKind,
     id: String,
-    /// What it is about, for a person.
+    /// Description of the content.
     about: String,
     issued_at: Option<Timestamp>,
-    /// Of a revocation list: the key, the product and the number, of which the highest counts.
+    /// Key, product and number of a revocation list. The list with the highest number is used.
     list: Option<(String, String, u64)>,
-    /// The place of a trust statement among the others, of which each counts over those before it.
-    place: usize,
+    /// Position of a trust statement. A statement takes precedence over earlier ones.
+    position: usize,
     armor: String,
 }
 
-/// Blocks by their tokens, so that each is there once.
-struct Parts {
-    blocks: BTreeMap<String, Block>,
-    /// What the trust statements say one after the other.
+/// Verified blocks by their tokens, without duplicates.
+struct VerifiedBlocks {
+    blocks: BTreeMap<String, VerifiedBlock>,
+    /// Result of the trust statements.
     rotation: Rotation,
 }
 
-impl Parts {
+impl VerifiedBlocks {
+    /// Verifies the blocks of a file and adds them.
     fn add(
         &mut self,
         source: &Source,
@@ -126,33 +129,34 @@ impl Parts {
         licenses: &[License],
     ) -> Result<(), Failure> {
         let refused = |error: BundleError| not_bundled(source, &error);
-        let artefacts =
+        let artifacts =
             Artefacts::parse(text).map_err(|error| refused(BundleError::Parse(error)))?;
-        let bundle = Bundle::verify_beside(text, trust, matrix, licenses).map_err(refused)?;
-        let mut verified = self.add_statements(&artefacts, &refused)?;
+        let verified = Bundle::verify_beside(text, trust, matrix, licenses).map_err(refused)?;
+        let mut count = self.add_statements(&artifacts, &refused)?;
         for kind in ORDER {
-            let tokens = artefacts.of_kind(kind).map(|block| &block.token);
-            for (token, mut block) in tokens.zip(blocks(kind, &bundle)) {
-                verified += 1;
+            let tokens = artifacts.of_kind(kind).map(|block| &block.token);
+            for (token, mut block) in tokens.zip(verified_blocks(kind, &verified)) {
+                count += 1;
                 block.armor = token.to_armor();
                 self.blocks.insert(token.as_str().to_owned(), block);
             }
         }
-        // Of a kind that a later version has, and that nobody has verified here.
-        match verified == artefacts.blocks().len() {
-            true => Ok(()),
-            false => Err(unknown_kind(source)),
+        // Blocks of a kind that only later versions know are not verified.
+        if count == artifacts.blocks().len() {
+            Ok(())
+        } else {
+            Err(unknown_kind(source))
         }
     }
 
-    /// Statements in the order in which the files are named: each is verified with the keys that those before it leave.
+    /// Adds trust statements in the order of the files. Earlier statements change the trusted keys.
     fn add_statements(
         &mut self,
-        artefacts: &Artefacts<'_>,
+        artifacts: &Artefacts<'_>,
         refused: &impl Fn(BundleError) -> Failure,
     ) -> Result<usize, Failure> {
         let mut count = 0;
-        for found in artefacts.of_kind(TokenKind::TrustStatement) {
+        for found in artifacts.of_kind(TokenKind::TrustStatement) {
             count += 1;
             let applied = self.rotation.apply(&found.token);
             applied.map_err(|error| {
@@ -160,17 +164,18 @@ impl Parts {
                 refused(BundleError::Statement { line, error })
             })?;
             let statements = self.rotation.statements();
-            let is_it = |said: &TrustStatement| said.as_str() == found.token.as_str();
-            // One of which all is known goes along: who installs it may know less.
-            let said = statements.iter().find(|said| is_it(said));
-            let place = self.blocks.len();
-            let block = Block {
+            let is_this = |other: &&TrustStatement| other.as_str() == found.token.as_str();
+            // A redundant statement stays, because the machine may not have the others.
+            let statement = statements.iter().find(is_this);
+            let position = self.blocks.len();
+            let block = VerifiedBlock {
                 kind: TokenKind::TrustStatement,
                 id: found.token.unverified_key_id().to_owned(),
-                about: said.map_or_else(|| "says what others say".to_owned(), about_keys),
-                issued_at: said.map(TrustStatement::issued_at),
+                about: statement
+                    .map_or_else(|| "redundant statement".to_owned(), describe_statement),
+                issued_at: statement.map(TrustStatement::issued_at),
                 list: None,
-                place,
+                position,
                 armor: found.token.to_armor(),
             };
             let token = found.token.as_str().to_owned();
@@ -179,87 +184,100 @@ impl Parts {
         Ok(count)
     }
 
-    /// The same whatever order the files were named in, but for trust statements. Of the lists of one key the newest is enough.
-    fn in_order(self, terminal: &Terminal) -> Vec<Block> {
+    /// Returns the blocks in an order that depends on the files for trust statements only.
+    ///
+    /// Omits all but the newest revocation list of each key and product.
+    fn into_sorted(self, terminal: &Terminal) -> Vec<VerifiedBlock> {
         let mut newest: BTreeMap<(String, String), u64> = BTreeMap::new();
         for (key, product, seq) in self.blocks.values().filter_map(|block| block.list.clone()) {
-            let known = newest.entry((key, product)).or_insert(seq);
-            *known = seq.max(*known);
+            let highest = newest.entry((key, product)).or_insert(seq);
+            *highest = seq.max(*highest);
         }
-        let is_newest = |block: &Block| match &block.list {
+        let is_newest = |block: &VerifiedBlock| match &block.list {
             Some((key, product, seq)) => newest.get(&(key.clone(), product.clone())) == Some(seq),
             None => true,
         };
         let (mut blocks, older): (Vec<_>, Vec<_>) = self.blocks.into_values().partition(is_newest);
         for list in older {
             terminal.note(&format!(
-                "left out {}: a newer list of the same key is there",
+                "omitted {}, because a newer list of the same key is included",
                 list.about
             ));
         }
-        let place = |kind| ORDER.iter().position(|other| *other == kind);
+        let rank = |kind| ORDER.iter().position(|other| *other == kind);
         blocks.sort_by(|a, b| {
-            let is_statement = |block: &Block| block.kind == TokenKind::TrustStatement;
-            let at = |block: &Block| block.issued_at.filter(|_| !is_statement(block));
-            let key = |block: &Block| (place(block.kind), block.place, at(block));
+            let is_statement = |block: &VerifiedBlock| block.kind == TokenKind::TrustStatement;
+            let at = |block: &VerifiedBlock| block.issued_at.filter(|_| !is_statement(block));
+            let key = |block: &VerifiedBlock| (rank(block.kind), block.position, at(block));
             key(a).cmp(&key(b)).then_with(|| a.id.cmp(&b.id))
         });
         blocks
     }
 }
 
-/// Returns the digest of a machine, as a person compares it.
-fn machine(machine: &Machine) -> String {
+/// Returns the digest of a machine for descriptions.
+fn digest_of(machine: &Machine) -> String {
     let digest = machine.digest();
     digest.map_or_else(|| "?".to_owned(), |digest| digest.to_string())
 }
 
-/// The verified blocks of one kind, in the order of the file.
-fn blocks(kind: TokenKind, bundle: &Bundle) -> Vec<Block> {
-    let block = |id: String, about: String, issued_at: Option<Timestamp>| Block {
+/// Returns the verified blocks of one kind in the order of the file.
+fn verified_blocks(kind: TokenKind, verified: &Bundle) -> Vec<VerifiedBlock> {
+    let block = |id: String, about: String, issued_at: Option<Timestamp>| VerifiedBlock {
         kind,
         id,
         about,
         issued_at,
         list: None,
-        place: 0,
+        position: 0,
         armor: String::new(),
     };
     match kind {
         TokenKind::License => {
-            let of = |license: &License| {
+            let to_block = |license: &License| {
                 let customer = escape(license.customer());
                 let about = format!("{} for {customer}", license.tier());
                 block(license.id().to_string(), about, license.issued_at())
             };
-            bundle.licenses().iter().map(of).collect()
+            verified.licenses().iter().map(to_block).collect()
         }
         TokenKind::Validation => {
-            let said = bundle.validations().iter();
-            said.map(|said| {
-                let about = format!("{} for license {}", said.status(), said.license_id());
-                block(said.id().to_owned(), about, Some(said.issued_at()))
-            })
-            .collect()
+            let validations = verified.validations().iter();
+            validations
+                .map(|validation| {
+                    let (status, license) = (validation.status(), validation.license_id());
+                    let about = format!("{status} for license {license}");
+                    block(
+                        validation.id().to_owned(),
+                        about,
+                        Some(validation.issued_at()),
+                    )
+                })
+                .collect()
         }
         TokenKind::Activation => {
-            let said = bundle.activations().iter();
-            said.map(|said| {
-                let machine = machine(said.machine());
-                let about = format!("license {} on {machine}", said.license_id());
-                block(said.id().to_string(), about, Some(said.issued_at()))
-            })
-            .collect()
+            let activations = verified.activations().iter();
+            activations
+                .map(|activation| {
+                    let machine = digest_of(activation.machine());
+                    let about = format!("license {} on {machine}", activation.license_id());
+                    block(
+                        activation.id().to_string(),
+                        about,
+                        Some(activation.issued_at()),
+                    )
+                })
+                .collect()
         }
         TokenKind::Revocations => {
-            let lists = bundle.revocations().iter();
+            let lists = verified.revocations().iter();
             lists
                 .map(|list| {
                     let key = list.key_id().as_str().to_owned();
                     let about = format!("list {} of key {key}, {} revoked", list.seq(), list.len());
                     let about = format!("{about}, for {}", list.product());
                     let product = list.product().as_str().to_owned();
-                    Block {
+                    VerifiedBlock {
                         list: Some((key, product, list.seq())),
                         ..block(list.seq().to_string(), about, Some(list.issued_at()))
                     }
@@ -267,38 +285,39 @@ fn blocks(kind: TokenKind, bundle: &Bundle) -> Vec<Block> {
                 .collect()
         }
         TokenKind::ClockRepair => {
-            let said = bundle.clock_repairs().iter();
-            said.map(|said| {
-                let machine = machine(said.machine());
-                let about = format!("to {} on {machine}", said.issued_at());
-                block(said.id().to_string(), about, Some(said.issued_at()))
-            })
-            .collect()
+            let repairs = verified.clock_repairs().iter();
+            repairs
+                .map(|repair| {
+                    let machine = digest_of(repair.machine());
+                    let about = format!("to {} on {machine}", repair.issued_at());
+                    block(repair.id().to_string(), about, Some(repair.issued_at()))
+                })
+                .collect()
         }
         _ => Vec::new(),
     }
 }
 
-fn about_keys(said: &TrustStatement) -> String {
-    let signer = said.signer();
-    match said.countersigner() {
-        Some(successor) => format!("key {signer} is retired, {successor} takes its place"),
+fn describe_statement(statement: &TrustStatement) -> String {
+    let signer = statement.signer();
+    match statement.countersigner() {
+        Some(successor) => format!("key {signer} is retired, its successor is {successor}"),
         None => {
-            let keys: Vec<_> = said.introduces().map(|key| key.id().to_string()).collect();
+            let keys = statement.introduces().map(|key| key.id().to_string());
+            let keys: Vec<_> = keys.collect();
             format!("key {signer} introduces {}", keys.join(", "))
         }
     }
 }
 
-fn tell(
-    blocks: &[Block],
+fn print(
+    blocks: &[VerifiedBlock],
     text: &str,
-    out: &Destination,
+    path: Option<String>,
     terminal: &Terminal,
 ) -> Result<(), Failure> {
-    let in_file = matches!(out, Destination::File(_));
     if terminal.is_json() {
-        let of = |block: &Block| {
+        let to_json = |block: &VerifiedBlock| {
             json!({
                 "kind": block.kind.label(),
                 "id": block.id,
@@ -306,58 +325,54 @@ fn tell(
                 "issued_at": block.issued_at.map(|at| at.to_string()),
             })
         };
-        let blocks: Vec<Value> = blocks.iter().map(of).collect();
+        let blocks: Vec<Value> = blocks.iter().map(to_json).collect();
         return terminal.json(&json!({
             "blocks": blocks,
-            "path": in_file.then(|| out.to_string()),
-            "bundle": (!in_file).then_some(text),
+            "bundle": path.is_none().then_some(text),
+            "path": path,
         }));
     }
     let lines = blocks.iter();
     let lines = lines.map(|block| format!("{:20} {}", block.kind.label(), block.about));
     let lines: Vec<_> = lines.collect();
     let lines = lines.join("\n");
-    match in_file {
-        true => terminal.data(&format!("wrote {out}\n{lines}")),
-        false => {
-            terminal.note(&lines);
-            Ok(())
-        }
+    if let Some(path) = path {
+        return terminal.data(&format!("wrote {path}\n{lines}"));
     }
+    terminal.note(&lines);
+    Ok(())
 }
 
 fn not_bundled(source: &Source, error: &BundleError) -> Failure {
     let code = error.code();
     let hint = match error {
-        _ if matches!(code, Code::UntrustedKey | Code::BadSignature) => {
-            "if another of your keys signed it, give that key's public half with --trust FILE; else it was changed, or is not yours"
+        _ if matches!(code, Code::UntrustedKey | Code::BadSignature) => UNTRUSTED_HINT,
+        BundleError::NoLicense => "add the license file of the validation",
+        BundleError::Parse(ParseError::PrivateKey) => {
+            "omit the private key, which must not be sent to a customer"
         }
-        BundleError::NoLicense => "name the license file of the validation too",
-        BundleError::Parse(ParseError::PrivateKey) => "a private key is never sent to a customer",
-        _ => "give files as they were minted, such as those of `keygen ledger resend`",
+        _ => "use files as they were issued; `keygen ledger resend` writes them again",
     };
     Failure::new(Exit::Unjudged, code.as_str(), format!("{source}: {error}")).hint(hint)
 }
 
-fn enterprise_key(source: &Source) -> Failure {
+fn license_key(source: &Source) -> Failure {
     Failure::usage(format!(
         "{source}: expected blocks of a license file, found a license key"
     ))
-    .hint("a full enterprise key is installed by itself: send it beside the file")
+    .hint("send an enterprise key separately, because it is installed by itself")
 }
 
 fn unknown_kind(source: &Source) -> Failure {
     Failure::new(
         Exit::Unjudged,
         Code::UnsupportedVersion.as_str(),
-        format!("{source}: a block in it is of a kind that this version does not verify"),
+        format!("{source}: a block has a kind that this version does not support"),
     )
-    .hint("use a newer version of this program, or leave that file out")
+    .hint("use a newer version of this program, or omit the file")
 }
 
 fn too_large(error: &BundleError) -> Failure {
-    Failure::usage(format!(
-        "nobody could read all of this in one file: {error}"
-    ))
-    .hint("make several files: each takes 256 KiB besides revocation lists")
+    Failure::usage(format!("the bundle would be invalid: {error}"))
+        .hint("create several bundles; each can have 256 KiB in addition to revocation lists")
 }

@@ -4,35 +4,33 @@ use license_cli_support::{Failure, escape};
 use license_core::{MachineDigest, Span, Timestamp};
 use license_issuer::clock::SystemClock;
 use license_issuer::ledger::LedgerReader;
-use license_issuer::services::answer::{AnswerDraft, AnswerError, AnswerOrder, ClockRepairPolicy};
+use license_issuer::services::answer::{
+    AnswerDraft, AnswerError, AnswerOrder, ClockRepairApproval, ClockRepairPolicy,
+};
 use serde_json::json;
 
 use super::answer::{self, AnswerCommand, AnswerFacts, AnswerTexts};
 use super::context::AppContext;
-use super::issuing::{Issuing, IssuingReport};
-use super::request;
-use crate::args::{ClockRepair, Dry};
+use super::issuance::{Issuance, IssuanceReport};
+use super::machine_request;
+use crate::args::AnswerArgs;
 use crate::inputs::{matrix, one_stdin};
 
-pub(crate) fn run(arguments: &Dry<ClockRepair>, app: AppContext<'_>) -> Result<(), Failure> {
-    let Dry { order, dry_run } = arguments;
-    let sources = std::iter::once(&order.request).chain(&order.product_file);
-    one_stdin(order.key.stdin_count(), sources)?;
-    let command = AnswerCommand {
-        issuing: Issuing::new(app, &order.out, *dry_run),
-        key: &order.key,
-        qr: order.qr,
-    };
+pub(crate) fn run(arguments: &AnswerArgs, app: AppContext<'_>) -> Result<(), Failure> {
+    let signing = &arguments.signing;
+    let sources = std::iter::once(&arguments.request).chain(&signing.product_file);
+    one_stdin(signing.key.stdin_count(), sources)?;
+    let command = AnswerCommand::new(app, arguments);
     command.check()?;
-    let matrix = matrix(order.product_file.as_ref())?;
-    let request = request::clock(&order.request, &matrix)?;
+    let matrix = matrix(signing.product_file.as_ref())?;
+    let request = machine_request::clock(&arguments.request, &matrix)?;
     let texts = ClockRepairTexts {
-        machine: request::digest(&order.request, &request.machine)?,
+        machine: machine_request::digest(&arguments.request, &request.machine)?,
     };
     let policy = ClockRepairPolicy {
         request: &request,
         matrix: &matrix,
-        issued_at: order.issued_at,
+        issued_at: signing.issued_at,
         clock: &SystemClock,
     };
     let answer = AnswerOrder {
@@ -42,22 +40,22 @@ pub(crate) fn run(arguments: &Dry<ClockRepair>, app: AppContext<'_>) -> Result<(
     command.run(&answer, &texts)
 }
 
-/// The texts of clock repairs.
+/// Texts of clock repairs.
 struct ClockRepairTexts {
     machine: MachineDigest,
 }
 
-impl AnswerTexts<ClockRepairPolicy<'_>> for ClockRepairTexts {
+impl AnswerTexts<ClockRepairPolicy<'_>, ClockRepairApproval> for ClockRepairTexts {
     fn refused(&self, error: AnswerError, ledger: Option<&dyn LedgerReader>) -> Failure {
         answer::refused(&error, ledger)
     }
 
     fn report(
         &self,
-        draft: &AnswerDraft<'_, ClockRepairPolicy<'_>>,
+        draft: &AnswerDraft<'_, ClockRepairPolicy<'_>, ClockRepairApproval>,
         facts: &AnswerFacts<'_>,
-        issuing: &Issuing<'_>,
-    ) -> IssuingReport {
+        issuance: &Issuance<'_>,
+    ) -> IssuanceReport {
         let (request, machine) = (draft.policy().request, self.machine);
         let issued_at = match draft.approval() {
             Some(approval) => Some(approval.issued_at),
@@ -77,9 +75,9 @@ impl AnswerTexts<ClockRepairPolicy<'_>> for ClockRepairTexts {
             "issued_at": issued_at.map(|at| at.to_string()),
             "answered_before": draft.previous().is_some(),
             "kid": facts.key_id(),
-            "path": issuing.path(),
-            "token": facts.token().filter(|_| issuing.shows_token()),
-            "dry_run": issuing.dry_run,
+            "path": issuance.path(),
+            "token": facts.token().filter(|_| issuance.shows_token()),
+            "dry_run": issuance.dry_run,
         });
         let ahead = match ahead {
             0 => "not ahead".to_owned(),
@@ -89,8 +87,8 @@ impl AnswerTexts<ClockRepairPolicy<'_>> for ClockRepairTexts {
         lines.extend(id.map(|id| format!("repair     {}", escape(&id))));
         lines.push(format!("machine    {machine}"));
         lines.push(format!("nonce      {}", request.nonce));
-        lines.push(format!("has seen   {}, {ahead}", request.mark));
+        lines.push(format!("clock mark {}, {ahead}", request.mark));
         lines.extend(issued_at.map(|at| format!("set to     {at}")));
-        IssuingReport { json, lines }
+        IssuanceReport { json, lines }
     }
 }

@@ -3,9 +3,9 @@
 use license_cli_support::Terminal;
 use license_issuer::ledger::sqlite::LedgerLocation;
 
-/// The ledger and the terminal of a command.
+/// The ledger location and the terminal of a command.
 #[derive(Clone, Copy)]
 pub(crate) struct AppContext<'a> {
-    pub(crate) place: &'a LedgerLocation,
+    pub(crate) location: &'a LedgerLocation,
     pub(crate) terminal: &'a Terminal,
 }

@@ -1,4 +1,4 @@
-//! `keygen diff`: what changes for the customer from one license to another.
+//! `keygen diff`: shows what changes for the customer from one license to another.
 
 mod report;
 
@@ -8,47 +8,48 @@ use license_issuer::errors::LedgerError;
 use license_issuer::ledger::LedgerReader;
 use license_issuer::ledger::sqlite::{LedgerLocation, SqliteLedger};
 
+use super::compared_license::{ComparedLicense, LicenseText};
 use super::context::AppContext;
 use super::lookup;
-use super::subject::{self, Subject};
 use crate::args::Diff;
 use crate::failures;
 use crate::inputs::{add_keys, matrix, one_stdin};
 
 pub(crate) fn run(arguments: &Diff, app: AppContext<'_>) -> Result<(), Failure> {
-    let AppContext { place, terminal } = app;
+    let AppContext { location, terminal } = app;
     let sources = [&arguments.before, &arguments.after].into_iter();
     let sources = sources.chain(&arguments.trust);
     one_stdin(0, sources.chain(&arguments.product_file))?;
     let matrix = matrix(arguments.product_file.as_ref())?;
-    let ledger = existing(place)?;
+    let ledger = open_if_exists(location)?;
     let trust = trust(&arguments.trust, ledger.as_deref())?;
-    let subjects = [&arguments.before, &arguments.after].map(|source| {
-        let text = subject::Text::find(source, None, ledger.as_deref())?;
-        Subject::read(&text, trust.as_ref(), &matrix)
-    });
-    let [before, after] = subjects;
-    let [before, after] = [before?, after?];
+    let read = |source| {
+        let text = LicenseText::find(source, None, ledger.as_deref())?;
+        ComparedLicense::read(&text, trust.as_ref(), &matrix)
+    };
+    let (before, after) = (read(&arguments.before)?, read(&arguments.after)?);
     if trust.is_none() {
-        let message = "anybody can have written what is compared: no public keys are at hand, --trust FILE names them";
+        let message = "the licenses are not verified, because there are no public keys; add them with --trust FILE";
         terminal.warning("UNVERIFIED", message);
     }
     let keys = [before.key_id(), after.key_id()];
     let difference = Difference::between(before.claims(), after.claims(), &matrix);
     let difference = difference.with_signing_keys(keys);
     warn(difference.succession(), terminal);
-    let report = report::Report {
+    let report = report::DiffReport {
         before: &before,
         after: &after,
         difference: &difference,
         verified: trust.is_some(),
     };
-    report.tell(terminal)
+    report.print(terminal)
 }
 
-/// The ledger, if there is one.
-pub(super) fn existing(place: &LedgerLocation) -> Result<Option<Box<dyn LedgerReader>>, Failure> {
-    match place {
+/// Opens the ledger if it exists.
+pub(super) fn open_if_exists(
+    location: &LedgerLocation,
+) -> Result<Option<Box<dyn LedgerReader>>, Failure> {
+    match location {
         LedgerLocation::File(path) => match SqliteLedger::open_existing(path) {
             Ok(ledger) => Ok(Some(Box::new(ledger))),
             Err(LedgerError::Missing) => Ok(None),
@@ -58,14 +59,14 @@ pub(super) fn existing(place: &LedgerLocation) -> Result<Option<Box<dyn LedgerRe
     }
 }
 
-/// The keys given, else those of the ledger; none if nobody has any.
-fn trust(given: &[Source], ledger: Option<&dyn LedgerReader>) -> Result<Option<TrustSet>, Failure> {
-    if given.is_empty() {
+/// Returns the keys in the files, or those of the ledger if no file is given.
+fn trust(files: &[Source], ledger: Option<&dyn LedgerReader>) -> Result<Option<TrustSet>, Failure> {
+    if files.is_empty() {
         let keys = ledger.map(lookup::signing_keys).transpose()?;
         return Ok(keys.filter(|keys| !keys.is_empty()));
     }
     let mut keys = TrustSet::default();
-    add_keys(&mut keys, given)?;
+    add_keys(&mut keys, files)?;
     Ok(Some(keys))
 }
 
@@ -73,11 +74,11 @@ fn warn(succession: Succession, terminal: &Terminal) {
     match succession {
         Succession::SideBySide => terminal.warning(
             "NOT_SUPERSEDED",
-            "the second license does not supersede the first: where both are installed, the one that allows more decides",
+            "the second license does not supersede the first: if both are installed, the one that allows more is used",
         ),
         Succession::ReplacedBy => terminal.warning(
             "WRONG_ORDER",
-            "the first license supersedes the second: they are named the other way round",
+            "the first license supersedes the second: swap the two arguments",
         ),
         Succession::Same | Succession::Replaces | Succession::Unrelated => {}
     }

@@ -9,38 +9,37 @@ use license_issuer::services::enterprise_keys::{EnterpriseKeyOrder, SignedEnterp
 use license_issuer::services::issue::DraftContext;
 
 use super::context::AppContext;
-use super::issuing::Issuing;
+use super::issuance::Issuance;
 use super::signer::KeyFile;
-use crate::args::{Dry, EnterpriseKey};
+use crate::args::EnterpriseKey;
 use crate::inputs::{matrix, now};
 
-pub(crate) fn run(arguments: &Dry<EnterpriseKey>, app: AppContext<'_>) -> Result<(), Failure> {
+pub(crate) fn run(arguments: &EnterpriseKey, app: AppContext<'_>) -> Result<(), Failure> {
     let AppContext { terminal, .. } = app;
-    let Dry { order, dry_run } = arguments;
-    let matrix = matrix(order.product_file.as_ref())?;
+    let matrix = matrix(arguments.product_file.as_ref())?;
     let terms = EnterpriseTerms {
-        product: order.product.unwrap_or(matrix.product()),
-        company: order.company,
-        seats: order.seats,
-        expiry: order.expires.unwrap_or(KeyExpiry::Perpetual),
+        product: arguments.product.unwrap_or(matrix.product()),
+        company: arguments.company,
+        seats: arguments.seats,
+        expiry: arguments.expires.unwrap_or(KeyExpiry::Perpetual),
     };
-    let issuing = Issuing::new(app, &order.out, *dry_run);
-    let signer = KeyFile::new(&order.key, terminal);
-    let issued = issuing.run(
+    let issuance = Issuance::new(app, &arguments.output, arguments.dry_run);
+    let signer = KeyFile::new(&arguments.key, terminal);
+    let issued = issuance.run(
         &signer,
         &|context: &DraftContext<'_, CheckedKey>| {
             let algorithm = context.signer.map(|key| key.public().algorithm());
-            check_algorithm(order, algorithm.or(order.key.alg))?;
+            check_algorithm(arguments, algorithm.or(arguments.key.alg))?;
             Ok(EnterpriseKeyOrder {
                 terms,
                 matrix: &matrix,
-                short: order.short,
+                short: arguments.short,
             })
         },
         &|_| warn(terms, terminal),
         &|_, signed: &SignedEnterpriseKey| {
-            let text = match (issuing.is_in_report(), order.short) {
-                (true, _) => Terminal::json_text(&report::to_json(terms, Some(signed), order)),
+            let text = match (issuance.is_in_report(), arguments.short) {
+                (true, _) => Terminal::json_text(&report::to_json(terms, Some(signed), arguments)),
                 (false, true) => format!("{}\n", signed.key.short()),
                 (false, false) => format!("{}\n", signed.key),
             };
@@ -48,19 +47,20 @@ pub(crate) fn run(arguments: &Dry<EnterpriseKey>, app: AppContext<'_>) -> Result
         },
     )?;
     match issued.signed {
-        Some(_) if issuing.is_in_report() => Ok(()),
-        signed => report::tell(terms, signed.as_ref(), order, terminal),
+        Some(_) if issuance.is_in_report() => Ok(()),
+        signed => report::print(terms, signed.as_ref(), arguments, terminal),
     }
 }
 
-/// Refuses the short form of a PS256 key. RS256 gives the same signature each time; with PS256 the
-/// short form would match no key that was issued before.
-fn check_algorithm(order: &EnterpriseKey, algorithm: Option<Algorithm>) -> Result<(), Failure> {
-    if order.short && algorithm == Some(Algorithm::Ps256) {
+/// Refuses the short form of a key that is signed with PS256.
+///
+/// RS256 signatures are deterministic. With PS256, the short form would match no issued key.
+fn check_algorithm(arguments: &EnterpriseKey, algorithm: Option<Algorithm>) -> Result<(), Failure> {
+    if arguments.short && algorithm == Some(Algorithm::Ps256) {
         return Err(Failure::usage(
-            "a PS256 signature differs each time, and so would its short form",
+            "--short cannot be used with PS256, whose signatures differ each time",
         )
-        .hint("mint the key without --short, then `keygen inspect -` shows its short form"));
+        .hint("issue the key without --short; `keygen inspect -` shows its short form"));
     }
     Ok(())
 }

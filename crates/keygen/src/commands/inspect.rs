@@ -14,7 +14,7 @@ pub(crate) fn run(arguments: &Inspect, terminal: &Terminal) -> Result<(), Failur
             InspectError::Artefact(error) => {
                 let message = format!("{source}: {error}");
                 Failure::new(Exit::Unjudged, error.code().as_str(), message)
-                    .hint("give a license file, token, license key or trust set")
+                    .hint("use a license file, token, license key or trust set")
             }
             other => Failure::malformed(format!("{source}: {other}")),
         },

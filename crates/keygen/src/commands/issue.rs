@@ -6,59 +6,57 @@ use license_cli_support::Failure;
 use license_core::issue::LicenseDraft;
 use license_core::{CheckIn, Matrix, TierTerms, Timestamp};
 use license_issuer::ledger::{LedgerReader, LicenseStatus};
+use license_issuer::services::licenses::LicenseOrder;
 
 use super::context::AppContext;
-use super::convert::Converted;
-use super::drafting::{
-    TierChanges, after_days, ends_after, machine_notes, tier_terms, trials, users,
+use super::draft::{
+    TierChanges, after_days, distinct_users, ends_after, find_tier, machine_notes, trials,
 };
-use super::issuing::Issuing;
-use super::lookup::{license_of, required};
-use super::machine;
-use super::mint::{self, Order};
-use crate::args::{Dry, Issue};
+use super::lookup::{license_of, require_ledger};
+use super::trial_conversion::ConvertibleTrial;
+use super::{license, machine};
+use crate::args::Issue;
 use crate::inputs::{fresh_id, matrix, now};
 
-pub(crate) fn run(arguments: &Dry<Issue>, app: AppContext<'_>) -> Result<(), Failure> {
-    let Dry { order, dry_run } = arguments;
-    if order.convert.is_some() {
-        required(app.place, "which trials there are")?;
+pub(crate) fn run(arguments: &Issue, app: AppContext<'_>) -> Result<(), Failure> {
+    if arguments.convert.is_some() {
+        require_ledger(app.location, "--convert")?;
     }
-    let matrix = matrix(order.product_file.as_ref())?;
-    let issuing = Issuing::new(app, &order.out, *dry_run);
-    mint::run(issuing, &order.key, &matrix, |ledger| {
-        self::order(order, &matrix, ledger)
+    let matrix = matrix(arguments.signing.product_file.as_ref())?;
+    license::issue(app, &arguments.signing, &matrix, |ledger| {
+        order(arguments, &matrix, ledger)
     })
 }
 
 fn order<'m>(
-    asked: &Issue,
+    arguments: &Issue,
     matrix: &'m Matrix,
     ledger: Option<&dyn LedgerReader>,
-) -> Result<Order<'m>, Failure> {
-    let issued_at = asked.issued_at.unwrap_or_else(now);
-    let trial = asked.convert.as_ref();
-    let trial = trial.map(|named| Converted::find(named, ledger, issued_at));
+) -> Result<LicenseOrder<'m>, Failure> {
+    let issued_at = arguments.signing.issued_at.unwrap_or_else(now);
+    let trial = arguments.convert.as_ref();
+    let trial = trial.map(|named| ConvertibleTrial::find(named, ledger, issued_at));
     let trial = trial.transpose()?;
-    let mut draft = draft_of(asked, matrix, trial.as_ref())?;
-    let mut notes = machine_notes(&draft.machines, asked.machine.len());
-    draft.users = users(&asked.user, &mut notes);
+    let mut draft = draft_with_trial(arguments, matrix, trial.as_ref())?;
+    let restrictions = &arguments.restrictions;
+    let mut notes = machine_notes(&draft.machines, restrictions.machine.len());
+    notes.extend(distinct_users(&restrictions.user).1);
     match (&trial, ledger) {
         (Some(trial), _) => {
             trial.apply(&mut draft, matrix)?;
             notes.push(trial.note(&draft));
         }
-        (None, Some(ledger)) => notes.extend(open_trial(&draft, matrix, ledger)?),
+        (None, Some(ledger)) => notes.extend(active_trial(&draft, matrix, ledger)?),
         (None, None) => {}
     }
-    Ok(Order {
+    Ok(LicenseOrder {
         notes,
-        ..Order::new(draft, matrix)
+        ..LicenseOrder::new(draft, matrix)
     })
 }
 
-/// That the customer has a trial which this license does not convert.
-fn open_trial(
+/// Returns a note if the customer has an active trial that this license does not convert.
+fn active_trial(
     draft: &LicenseDraft,
     matrix: &Matrix,
     ledger: &dyn LedgerReader,
@@ -66,12 +64,12 @@ fn open_trial(
     let trials = trials(&draft.customer, matrix, ledger)?;
     for entry in trials.iter().rev() {
         let issued_at = draft.issued_at.unwrap_or_else(now);
-        let standing = license_of(ledger, &entry.subject, issued_at)?;
-        let holds = standing.is_some_and(|row| row.status == LicenseStatus::Active);
-        if let Some(end) = ends_after(entry, issued_at).filter(|_| holds) {
+        let license = license_of(ledger, &entry.subject, issued_at)?;
+        let is_active = license.is_some_and(|row| row.status == LicenseStatus::Active);
+        if let Some(end) = ends_after(entry, issued_at).filter(|_| is_active) {
             let id = &entry.subject;
             return Ok(Some(format!(
-                "this customer has a trial until {end}; with --convert {id} the license keeps what is left of it"
+                "this customer has a trial until {end}; use --convert {id} to add the remaining days"
             )));
         }
     }
@@ -79,18 +77,19 @@ fn open_trial(
 }
 
 pub(super) fn draft(arguments: &Issue, matrix: &Matrix) -> Result<LicenseDraft, Failure> {
-    draft_of(arguments, matrix, None)
+    draft_with_trial(arguments, matrix, None)
 }
 
-fn draft_of(
+fn draft_with_trial(
     arguments: &Issue,
     matrix: &Matrix,
-    trial: Option<&Converted>,
+    trial: Option<&ConvertibleTrial>,
 ) -> Result<LicenseDraft, Failure> {
-    let tier = tier_terms(arguments.tier, matrix)?;
-    let issued_at = arguments.issued_at.unwrap_or_else(now);
+    let tier = find_tier(arguments.tier, matrix)?;
+    let (entitlements, restrictions) = (&arguments.entitlements, &arguments.restrictions);
+    let issued_at = arguments.signing.issued_at.unwrap_or_else(now);
     let customer = arguments.customer.clone();
-    let customer = customer.or_else(|| trial.map(Converted::customer));
+    let customer = customer.or_else(|| trial.map(ConvertibleTrial::customer));
     let customer = customer.unwrap_or_default();
     let mut draft = LicenseDraft::of_tier(matrix, tier, fresh_id()?, customer, issued_at);
     draft.issuer = arguments.issuer.clone().or(draft.issuer);
@@ -99,26 +98,26 @@ fn draft_of(
     let last_day = trial.and_then(|trial| trial.last_day(start));
     draft.expires_at = end(arguments, start, last_day.unwrap_or(start))?;
     draft.check_in = check_in(arguments, tier)?;
-    draft.usage_type = arguments.usage_type;
-    draft.users = users(&arguments.user, &mut Vec::new());
-    draft.machines = machine::locks(&arguments.machine)?;
-    draft.must_activate = arguments.activation;
-    // The claim is the last second that is covered.
+    draft.usage_type = restrictions.usage_type;
+    draft.users = distinct_users(&restrictions.user).0;
+    draft.machines = machine::locks(&restrictions.machine)?;
+    draft.must_activate = restrictions.activation;
+    // The claim is the last covered second.
     draft.maintenance_until = arguments.maintenance_until.map(|day| day.end().minus(1));
     draft.max_version = arguments.max_version.clone();
     draft.company = arguments.company;
     let changes = TierChanges {
-        seats: arguments.seats,
-        devices: arguments.devices,
-        added: &arguments.add_feature,
+        seats: entitlements.seats,
+        devices: entitlements.devices,
+        added: &entitlements.add_feature,
         removed: &arguments.remove_feature,
-        quotas: &arguments.quota,
+        quotas: &entitlements.quota,
     };
     changes.apply(&mut draft, matrix)?;
     Ok(draft)
 }
 
-/// The end of a license; days are counted from `counted_from`.
+/// Returns the end of a license. Counts `--days` from `counted_from`.
 fn end(
     arguments: &Issue,
     start: Timestamp,
@@ -128,9 +127,9 @@ fn end(
         return after_days(counted_from, days.get().into()).map(Some);
     }
     match arguments.expires {
-        // Its end would be the first instant of the year 10000.
+        // The end is the first instant of the year 10000.
         Some(day) if day.end() == Timestamp::MAX => Err(Failure::usage(format!(
-            "expected an end before the year 10000, found that of {day}"
+            "expected an end before the year 10000, found {day}"
         ))
         .hint("use --perpetual")),
         Some(day) if day.end() <= start => Err(Failure::usage(format!(
@@ -155,10 +154,10 @@ fn check_in(arguments: &Issue, tier: &TierTerms) -> Result<Option<CheckIn>, Fail
         return match arguments.grace {
             None => Ok(None),
             Some(_) => Err(Failure::usage(format!(
-                "--grace needs a check-in, and tier {} has none",
+                "--grace needs check-ins, and tier {} has none",
                 tier.name()
             ))
-            .hint("add --check-in HOURS, or leave out --grace")),
+            .hint("add --check-in HOURS, or omit --grace")),
         };
     };
     let grace = arguments.grace.map_or(tier.offline_grace_hours(), hours);

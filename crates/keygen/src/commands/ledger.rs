@@ -1,4 +1,4 @@
-//! `keygen ledger`: what was minted, and to whom.
+//! `keygen ledger`: searches, exports, imports and verifies the ledger.
 
 mod activations;
 mod import;
@@ -7,22 +7,21 @@ mod report;
 use std::path::Path;
 
 use license_cli_support::{
-    Audience, Destination, Exit, Failure, Overwrite, Terminal, is_near, show_path,
+    Audience, Destination, Exit, Failure, OutputFile, Terminal, is_near, show_path,
 };
-use license_core::hex;
-use license_core::{LicenseKey, MachineDigest, Unverified};
+use license_core::{LicenseKey, MachineDigest, Unverified, hex};
 use license_issuer::ledger::sqlite::SqliteLedger;
 use license_issuer::ledger::{ChainFault, LedgerReader, LicenseFilter, LicenseSort, LicenseStatus};
 use serde_json::{Value, json};
 
 use super::context::AppContext;
 use super::lookup::{license_of, not_found, open, resolve, rows};
-use crate::args::{LedgerCommand, List, Out, SortBy};
-use crate::failures;
+use crate::args::{LedgerCommand, List, SortBy, TableFormat};
 use crate::inputs::now;
+use crate::{failures, output};
 
 pub(crate) fn run(command: &LedgerCommand, app: AppContext<'_>) -> Result<(), Failure> {
-    let AppContext { place, terminal } = app;
+    let AppContext { location, terminal } = app;
     if let LedgerCommand::Import {
         files,
         trust,
@@ -31,25 +30,25 @@ pub(crate) fn run(command: &LedgerCommand, app: AppContext<'_>) -> Result<(), Fa
     {
         return import::run(files, trust, product_file.as_ref(), app);
     }
-    let ledger = open(place)?;
+    let ledger = open(location)?;
     match command {
         LedgerCommand::List(list) => {
             let rows = rows(&ledger, &filter(list))?;
-            report::licenses(&rows, list.form, terminal)
+            report::licenses(&rows, list.format, terminal)
         }
         LedgerCommand::Show { id } => show(&ledger, id, terminal),
-        LedgerCommand::Resend { id, out } => resend(&ledger, id, out, terminal),
+        LedgerCommand::Resend { id, output } => resend(&ledger, id, output, terminal),
         LedgerCommand::Find { text } => find(&ledger, text, terminal),
-        LedgerCommand::Expiring { within, form } => {
+        LedgerCommand::Expiring { within, format } => {
             let filter = LicenseFilter {
                 ends_by: Some(now().plus(*within)),
                 sort: LicenseSort::Expires,
                 ..LicenseFilter::default()
             };
-            report::licenses(&rows(&ledger, &filter)?, *form, terminal)
+            report::licenses(&rows(&ledger, &filter)?, *format, terminal)
         }
         LedgerCommand::Stats => stats(&ledger, terminal),
-        LedgerCommand::Export { out } => export(&ledger, out, terminal),
+        LedgerCommand::Export { output } => export(&ledger, output, terminal),
         LedgerCommand::Backup { out } => back_up(&ledger, out, terminal),
         LedgerCommand::Verify { head } => verify(&ledger, head.as_ref(), terminal),
         LedgerCommand::Import { .. } => Ok(()),
@@ -88,71 +87,70 @@ fn show(ledger: &dyn LedgerReader, id: &str, terminal: &Terminal) -> Result<(), 
     report::entries(&subject, &entries, &activations, terminal)
 }
 
-/// Nothing is minted, so that nothing is entered.
+/// Writes a recorded artifact again. Records nothing, because nothing is issued.
 fn resend(
     ledger: &dyn LedgerReader,
     id: &str,
-    out: &Out,
+    output: &OutputFile,
     terminal: &Terminal,
 ) -> Result<(), Failure> {
-    out.check()?;
-    let subject = match resolve(ledger, id)? {
-        Some(subject) => subject,
-        None => return activations::resend(ledger, id, out, terminal),
+    output::check(output)?;
+    let Some(subject) = resolve(ledger, id)? else {
+        return activations::resend(ledger, id, output, terminal);
     };
     let row = license_of(ledger, &subject, now())?.ok_or_else(|| not_found(id))?;
     if row.status != LicenseStatus::Active {
-        let standing = row.status.as_str();
-        let message = format!("license {subject} is {standing}");
-        terminal.warning(&standing.to_ascii_uppercase(), &message);
+        let status = row.status.as_str();
+        let message = format!("license {subject} is {status}");
+        terminal.warning(&status.to_ascii_uppercase(), &message);
     }
-    let artefact = &row.entry.artifact;
-    let text = Unverified::parse(artefact)
-        .map_or_else(|_| format!("{artefact}\n"), |token| token.to_armor());
+    let artifact = &row.entry.artifact;
+    let text = Unverified::parse(artifact)
+        .map_or_else(|_| format!("{artifact}\n"), |token| token.to_armor());
     if terminal.is_json() {
-        let in_file = matches!(out.out, Destination::File(_));
-        if in_file {
-            out.write(&text)?;
+        let path = output.path();
+        if path.is_some() {
+            output::write(output, &text)?;
         }
         return terminal.json(&json!({
             "license_id": subject,
             "status": row.status.as_str(),
-            "path": in_file.then(|| out.out.to_string()),
-            "license": (!in_file).then_some(text),
+            "license": path.is_none().then_some(text),
+            "path": path,
         }));
     }
-    out.write(&text)
+    output::write(output, &text)
 }
 
 fn find(ledger: &dyn LedgerReader, text: &str, terminal: &Terminal) -> Result<(), Failure> {
-    let holding = |text: String| {
+    let containing = |text: String| {
         let filter = LicenseFilter {
             text: Some(text),
             ..LicenseFilter::default()
         };
         rows(ledger, &filter)
     };
-    let mut found = holding(text.trim().to_owned())?;
-    // A key as mail and chat leave it.
+    let mut found = containing(text.trim().to_owned())?;
+    // Mail and chat programs may have changed the spacing or case of a key.
     if let (true, Ok(key)) = (found.is_empty(), LicenseKey::parse(text)) {
-        found = holding(key.to_string())?;
+        found = containing(key.to_string())?;
     }
     if found.is_empty() {
-        for subject in near(ledger, text)? {
-            found.extend(holding(subject)?);
+        for subject in similar_subjects(ledger, text)? {
+            found.extend(containing(subject)?);
         }
         if !found.is_empty() {
-            terminal.note("nothing is quite that; these differ from it by a typing error");
+            terminal.note("no exact match; these entries differ by a typing error");
         }
     }
-    report::licenses(&found, crate::args::Form { csv: false }, terminal)
+    report::licenses(&found, TableFormat { csv: false }, terminal)
 }
 
 /// Returns the licenses with an id or key that differs from the text only by typing errors.
-fn near(ledger: &dyn LedgerReader, text: &str) -> Result<Vec<String>, Failure> {
-    /// The maximum number of suggestions.
+fn similar_subjects(ledger: &dyn LedgerReader, text: &str) -> Result<Vec<String>, Failure> {
+    /// Maximum number of suggestions.
     const MAX: usize = 100;
-    /// A shorter text is not a key, and is near to far too many.
+    /// Minimum length of the text. A shorter one is not a key, and similar to too many names.
     const MIN_LENGTH: usize = 12;
     let typed = text.trim().to_ascii_uppercase();
     if typed.chars().count() < MIN_LENGTH {
@@ -205,10 +203,10 @@ fn stats(ledger: &dyn LedgerReader, terminal: &Terminal) -> Result<(), Failure> 
 
 fn export(
     ledger: &dyn LedgerReader,
-    out: &crate::args::Out,
+    output: &OutputFile,
     terminal: &Terminal,
 ) -> Result<(), Failure> {
-    out.check()?;
+    output::check(output)?;
     let mut text = String::new();
     let mut count: u64 = 0;
     let read = ledger.visit_entries(&mut |entry| {
@@ -217,28 +215,21 @@ fn export(
         count += 1;
     });
     read.map_err(failures::ledger_not_read(ledger))?;
-    // It holds what customers were sent, as the ledger does.
-    match out.out.is_stream() {
-        true => out.write(&text)?,
-        false => out.out.write(
-            text.as_bytes(),
-            Overwrite::forced(out.force),
-            Audience::OwnerOnly,
-        )?,
+    if output.out.is_stream() {
+        output::write(output, &text)?;
+    } else {
+        // The export contains the licenses, as the ledger does.
+        output.write(text.as_bytes(), Audience::OwnerOnly)?;
     }
-    if let Destination::File(_) = out.out {
-        terminal.note(&format!("wrote {}: {count} entries", out.out));
+    if let Destination::File(_) = output.out {
+        terminal.note(&format!("wrote {}: {count} entries", output.out));
     }
     Ok(())
 }
 
-fn back_up(
-    ledger: &SqliteLedger,
-    out: &std::path::Path,
-    terminal: &Terminal,
-) -> Result<(), Failure> {
+fn back_up(ledger: &SqliteLedger, out: &Path, terminal: &Terminal) -> Result<(), Failure> {
     if out.symlink_metadata().is_ok() {
-        let message = format!("{} exists already and is not overwritten", show_path(out));
+        let message = format!("{} already exists", show_path(out));
         return Err(
             Failure::new(Exit::Usage, "EXISTS", message).hint("choose another name with --out")
         );
@@ -248,7 +239,7 @@ fn back_up(
     let copy = SqliteLedger::open_existing(out).map_err(failed)?;
     let report = copy.verify_chain(None).map_err(failed)?;
     if let Some(fault) = report.fault {
-        return Err(broken(&copy, &fault));
+        return Err(broken_chain(&copy, &fault));
     }
     if terminal.is_json() {
         return terminal.json(&json!({
@@ -273,7 +264,7 @@ fn verify(
         .verify_chain(head.map(<[u8; 32]>::as_slice))
         .map_err(failures::ledger_not_read(ledger))?;
     if let Some(fault) = report.fault {
-        return Err(broken(ledger, &fault));
+        return Err(broken_chain(ledger, &fault));
     }
     if terminal.is_json() {
         return terminal.json(&json!({
@@ -283,40 +274,39 @@ fn verify(
         }));
     }
     terminal.data(&format!(
-        "whole: {} entries\nhead: {}",
+        "intact: {} entries\nhead: {}",
         report.entries,
         hex::encode(&report.head)
     ))?;
     terminal.note(
-        "write the head down elsewhere: `--head` then shows that nothing before it was rewritten",
+        "keep the head in another place: `keygen ledger verify --head HEAD` then detects a rewritten ledger",
     );
     Ok(())
 }
 
-fn broken(ledger: &dyn LedgerReader, fault: &ChainFault) -> Failure {
-    let what = match fault {
+fn broken_chain(ledger: &dyn LedgerReader, fault: &ChainFault) -> Failure {
+    let reason = match fault {
         ChainFault::Schema => {
-            "its tables or triggers are not as this program makes them: they were changed"
-                .to_owned()
+            "the tables or triggers differ from those that this program creates".to_owned()
         }
-        ChainFault::Derived => {
-            "what it keeps beside the entries does not say what they say: it was changed".to_owned()
-        }
+        ChainFault::Derived => "the derived tables do not match the entries".to_owned(),
         ChainFault::Missing(seq) => {
-            format!("expected entry {seq}, found another: one was removed, added or moved")
+            format!("expected entry {seq}, found another: an entry was removed, added or moved")
         }
         ChainFault::Changed(seq) => {
-            format!("entry {seq} is not as it was entered, or follows another than it did")
+            format!("entry {seq} or its predecessor was changed")
         }
         ChainFault::Head { expected, found } => {
-            format!("expected {expected} entries, found {found}: the end was changed")
+            format!("expected {expected} entries, found {found}: the end of the chain was changed")
         }
-        ChainFault::NotInChain => "the head given is not in the chain: it was rewritten".to_owned(),
+        ChainFault::NotInChain => {
+            "the hash of --head is not in the chain: the ledger was rewritten".to_owned()
+        }
     };
     let message = format!(
-        "ledger {}: {what}",
+        "ledger {}: {reason}",
         show_path(Path::new(&ledger.location()))
     );
     Failure::new(Exit::Unjudged, "BROKEN_CHAIN", message)
-        .hint("compare it with a backup: `keygen ledger export` shows what each holds")
+        .hint("compare the ledger with a backup; `keygen ledger export` writes the entries of each")
 }

@@ -1,4 +1,4 @@
-//! Finds ledgers, licenses and keys by the names that arguments give them.
+//! Lookup of ledgers, and of licenses and keys in them.
 
 use license_cli_support::{Exit, Failure, escape};
 use license_core::{LicenseKey, Timestamp, TrustSet};
@@ -9,19 +9,22 @@ use license_issuer::ledger::{LedgerReader, LicenseFilter, RecordedLicense};
 use crate::failures;
 use crate::inputs::now;
 
-/// Opens a ledger that exists.
-pub(crate) fn open(place: &LedgerLocation) -> Result<SqliteLedger, Failure> {
-    match place {
+const NO_LEDGER_HINT: &str = "omit --no-ledger, or choose a ledger with --ledger";
+
+/// Opens an existing ledger.
+pub(crate) fn open(location: &LedgerLocation) -> Result<SqliteLedger, Failure> {
+    match location {
         LedgerLocation::File(path) => {
             let ledger = SqliteLedger::open_existing(path)
                 .map_err(|error| failures::ledger_not_opened(path, &error));
             let mut ledger = ledger?;
-            // If this fails, the next command that writes recovers, or reports why it cannot.
+            // If the recovery fails, the next command that writes tries again and reports errors.
             let _ = ledger.recover_if_idle(now());
             Ok(ledger)
         }
-        LedgerLocation::None => Err(Failure::usage("--no-ledger leaves nothing to look into")
-            .hint("leave it away, or name a ledger with --ledger")),
+        LedgerLocation::None => {
+            Err(Failure::usage("this command needs a ledger").hint(NO_LEDGER_HINT))
+        }
         LedgerLocation::Unknown => Err(failures::ledger_not_opened(
             std::path::Path::new("?"),
             &LedgerError::Missing,
@@ -29,13 +32,12 @@ pub(crate) fn open(place: &LedgerLocation) -> Result<SqliteLedger, Failure> {
     }
 }
 
-/// Refuses to continue without a ledger, which has to know something.
-pub(crate) fn required(place: &LedgerLocation, what: &str) -> Result<(), Failure> {
-    match place {
-        LedgerLocation::None => Err(Failure::usage(format!(
-            "the ledger knows {what}, and --no-ledger leaves none"
-        ))
-        .hint("leave --no-ledger away")),
+/// Refuses `--no-ledger` for a command or option that needs the ledger.
+pub(crate) fn require_ledger(location: &LedgerLocation, what: &str) -> Result<(), Failure> {
+    match location {
+        LedgerLocation::None => {
+            Err(Failure::usage(format!("{what} needs a ledger")).hint(NO_LEDGER_HINT))
+        }
         _ => Ok(()),
     }
 }
@@ -86,21 +88,23 @@ pub(crate) fn find_license(
     }
 }
 
+/// Hint for an id or key that the ledger does not contain.
+pub(crate) const FIND_HINT: &str =
+    "search for part of an id, key or name with `keygen ledger find TEXT`";
+
 /// Returns the failure of an id or key that the ledger does not contain.
 pub(crate) fn not_found(id: &str) -> Failure {
     let shown: String = id.chars().take(64).collect();
-    let message = format!(
-        "expected an id or key in the ledger, found none like `{}`",
-        escape(&shown)
-    );
-    let hint = match std::path::Path::new(id).is_file() {
-        true => "a file is not taken here: `keygen inspect FILE` shows its license id (jti)",
-        false => "`keygen ledger find TEXT` looks for parts of ids, keys and names",
+    let message = format!("the ledger has no entry `{}`", escape(&shown));
+    let hint = if std::path::Path::new(id).is_file() {
+        "use the license id (jti) instead of the file; `keygen inspect FILE` shows it"
+    } else {
+        FIND_HINT
     };
     Failure::new(Exit::Usage, "NOT_FOUND", message).hint(hint)
 }
 
-/// Returns the licenses of a selection.
+/// Returns the licenses that match a filter.
 pub(crate) fn rows(
     ledger: &dyn LedgerReader,
     filter: &LicenseFilter,

@@ -1,18 +1,22 @@
-//! `--machine`: fingerprints and digests, as `license machine` prints them.
+//! The option `--machine`: fingerprints and digests that `license machine` prints.
 
 use license_cli_support::Failure;
 use license_core::{Fingerprint, Machine, MachineDigest};
 
-const WHERE: &str = "`license machine` prints them, on the machine that is to be named";
+const MACHINE_HINT: &str = "run `license machine` on that machine to print both";
 
-/// The machines to lock a license to, in their canonical form; one that is named twice counts once.
+/// Hint for a fingerprint with too few components.
+pub(super) const AMBIGUOUS_HINT: &str =
+    "run `license machine` on that machine to see which component is missing";
+
+/// Returns the machines that a license is locked to, in canonical form and without duplicates.
 pub(super) fn locks(names: &[String]) -> Result<Vec<Machine>, Failure> {
     let mut locks = Vec::with_capacity(names.len());
     for name in names {
         let machine = parse(name)?;
-        // What is not even like itself would be like no machine.
+        // A fingerprint that does not match itself would match no machine.
         if !machine.is(&machine) {
-            return Err(too_little(&machine));
+            return Err(ambiguous(&machine));
         }
         if !locks.contains(&machine) {
             locks.push(machine);
@@ -21,10 +25,10 @@ pub(super) fn locks(names: &[String]) -> Result<Vec<Machine>, Failure> {
     Ok(locks)
 }
 
-/// A machine with the digest that names it.
-pub(super) fn named(name: &str) -> Result<(Machine, MachineDigest), Failure> {
+/// Parses a machine, and returns it with its digest.
+pub(super) fn parse_with_digest(name: &str) -> Result<(Machine, MachineDigest), Failure> {
     let machine = parse(name)?;
-    let digest = machine.digest().ok_or_else(|| too_little(&machine))?;
+    let digest = machine.digest().ok_or_else(|| ambiguous(&machine))?;
     Ok((machine, digest))
 }
 
@@ -35,32 +39,34 @@ fn parse(name: &str) -> Result<Machine, Failure> {
     }
 }
 
-/// Without the text itself, which may be anything that was pasted.
+/// Returns a failure that does not repeat the text, which may be pasted by mistake.
 fn unknown(name: &str) -> Failure {
     let found = match name.trim() {
-        "" => "nothing",
+        "" => "an empty value",
         text if text.starts_with("fp1:") => "a damaged fingerprint",
         text if text.starts_with("mach_") => "a damaged digest",
-        _ => "neither",
+        _ => "another text",
     };
     Failure::usage(format!(
         "--machine: expected a fingerprint (fp1:…) or a digest (mach_…), found {found}"
     ))
-    .hint(WHERE)
+    .hint(MACHINE_HINT)
 }
 
-fn too_little(machine: &Machine) -> Failure {
+/// Returns the failure of a fingerprint with too few components.
+fn ambiguous(machine: &Machine) -> Failure {
     let kinds = match machine {
-        Machine::Fingerprint(fingerprint) => kinds(fingerprint),
+        Machine::Fingerprint(fingerprint) => component_names(fingerprint),
         _ => String::new(),
     };
     Failure::usage(format!(
-        "--machine: expected a fingerprint that tells one machine from others, found one of {kinds} alone"
+        "--machine: expected a fingerprint that identifies one machine, found only {kinds}"
     ))
-    .hint("`license machine` says, on that machine, what is missing")
+    .hint(AMBIGUOUS_HINT)
 }
 
-fn kinds(fingerprint: &Fingerprint) -> String {
+/// Returns the kinds of the components of a fingerprint.
+pub(super) fn component_names(fingerprint: &Fingerprint) -> String {
     let kinds: Vec<_> = fingerprint.kinds().map(|kind| kind.as_str()).collect();
     kinds.join(", ")
 }

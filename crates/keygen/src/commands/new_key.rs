@@ -3,79 +3,77 @@
 use license_cli_support::{Audience, Destination, Exit, Failure, Overwrite, Terminal};
 use license_core::TrustedKey;
 use license_core::issue::{KeyBits, Sign, SigningKey, SigningKeyError};
-use license_issuer::ledger::Ledger;
-use license_issuer::ledger::LedgerReader;
 use license_issuer::ledger::sqlite::LedgerLocation;
-use license_issuer::random;
-use license_issuer::records;
+use license_issuer::ledger::{Ledger, LedgerReader};
 use license_issuer::services::issue::Mode;
 use license_issuer::services::record::{MissingLedger, RecordPlan, record};
 use license_issuer::signer::KeyLocation;
 use license_issuer::signer::private_key::{self, EncryptionEntropy, PrivateKeyError};
+use license_issuer::{random, records};
 use serde_json::json;
 
 use super::context::AppContext;
-use crate::args::{Bits, KeyArgs, NewKey};
+use crate::args::{KeyArgs, KeySize, NewKey};
 use crate::inputs::now;
 use crate::passphrase::PassphraseInput;
 use crate::{failures, keys, output};
 
 pub(crate) fn run(arguments: &NewKey, app: AppContext<'_>) -> Result<(), Failure> {
-    let AppContext { place, terminal } = app;
-    // Before a key is created.
-    let mut ledger = output::ledger_file(place)?;
+    let AppContext { location, terminal } = app;
+    // A ledger that cannot be opened fails before the key is created.
+    let mut ledger = output::ledger_file(location)?;
     if let Some(ledger) = &mut ledger {
         let prepared = ledger.prepare();
         prepared.map_err(|error| failures::ledger_not_opened(ledger.path(), &error))?;
     }
     match (&arguments.key, &arguments.out) {
-        (Some(name), _) => elsewhere(name, arguments, place, terminal),
-        (None, Some(out)) => in_file(out, arguments, place, terminal),
-        (None, None) => Err(Failure::usage("expected where the key goes, found nothing")
-            .hint("name a file with --out, or an HSM's token with --key")),
+        (Some(key), _) => create_in_token(key, arguments, location, terminal),
+        (None, Some(out)) => create_in_file(out, arguments, location, terminal),
+        (None, None) => Err(Failure::usage("expected --out or --key, found neither")
+            .hint("choose a file with --out, or an HSM with --key")),
     }
 }
 
-/// Creates the key in a token, which never releases it.
-fn elsewhere(
-    location: &KeyLocation,
+/// Creates the key in a token, which does not export it.
+fn create_in_token(
+    key_location: &KeyLocation,
     arguments: &NewKey,
-    place: &LedgerLocation,
+    location: &LedgerLocation,
     terminal: &Terminal,
 ) -> Result<(), Failure> {
-    let bits = bits(arguments.bits);
+    let bits = key_bits(arguments.bits);
     let arguments = KeyArgs {
-        key: location.clone(),
+        key: key_location.clone(),
         passphrase_file: arguments.passphrase_file.clone(),
         alg: Some(arguments.alg),
     };
     let created = keys::create(&arguments, bits, terminal)?;
-    let (key, name) = (created.key, created.location);
-    // A key that cannot sign is found now, not when the first customer waits.
+    let (key, uri) = (created.key, created.location);
+    // A key that cannot sign fails now instead of when the first license is issued.
     key.sign(b"keygen new-key")
         .map_err(|error| failures::draft_refused(&error))?;
     let public = key.public();
-    record_key(place, public)?;
+    record_key(location, public)?;
     if terminal.is_json() {
         return terminal.json(&json!({
             "kid": public.id().as_str(),
             "alg": public.algorithm().as_str(),
             "bits": public.bits(),
-            "key": name,
+            "key": uri,
         }));
     }
-    terminal.data(&format!("kid: {}\nkey: {name}", public.id()))?;
+    terminal.data(&format!("kid: {}\nkey: {uri}", public.id()))?;
     terminal.note(&format!(
-        "made a key of {} bits for {} that cannot be copied; keep a spare in another token",
+        "created a {} bit key for {}, which cannot be copied; create a spare key in another token",
         public.bits(),
         public.algorithm(),
     ));
     Ok(())
 }
 
-/// Records the public half of a key. After a crash, the first signature records it.
-fn record_key(place: &LedgerLocation, key: &TrustedKey) -> Result<(), Failure> {
-    let Some(mut ledger) = output::ledger_file(place)? else {
+/// Records the public key. After a crash, the first signature records it.
+fn record_key(location: &LedgerLocation, key: &TrustedKey) -> Result<(), Failure> {
+    let Some(mut ledger) = output::ledger_file(location)? else {
         return Ok(());
     };
     let plan = |ledger: Option<&dyn LedgerReader>| {
@@ -98,21 +96,21 @@ fn record_key(place: &LedgerLocation, key: &TrustedKey) -> Result<(), Failure> {
         now(),
         plan,
     );
-    recorded.map_err(|error| failures::not_issued(error, place))
+    recorded.map_err(|error| failures::not_issued(error, location))
 }
 
-fn in_file(
+fn create_in_file(
     out: &Destination,
     arguments: &NewKey,
-    place: &LedgerLocation,
+    location: &LedgerLocation,
     terminal: &Terminal,
 ) -> Result<(), Failure> {
-    // Before the key is made and the passphrase asked for.
-    out.check(Overwrite::Refuse).map_err(never_replaced)?;
+    // A destination that cannot be written fails before the passphrase prompt.
+    out.check(Overwrite::Refuse).map_err(not_replaced)?;
     let to_stdout = matches!(out, Destination::Stdout);
     if to_stdout && terminal.is_json() {
-        let message = "with --json standard output is the object's, and the key needs a file";
-        return Err(Failure::usage(message).hint("name a file with --out"));
+        let message = "with --json, standard output is used for the JSON object";
+        return Err(Failure::usage(message).hint("choose a file for the key with --out"));
     }
     let passphrase = match (&arguments.passphrase_file, arguments.no_passphrase) {
         (_, true) => None,
@@ -124,10 +122,11 @@ fn in_file(
         source.read_new()
     });
     let passphrase = passphrase.transpose()?;
-    terminal.note("making an RSA key; this takes a moment");
-    let der = SigningKey::generate(bits(arguments.bits), arguments.alg, &random::fill)
-        .map_err(|error| failed(&error))?;
-    let key = SigningKey::from_pkcs8(&der, None, random::fill).map_err(|error| failed(&error))?;
+    terminal.note("creating an RSA key; this takes a moment");
+    let der = SigningKey::generate(key_bits(arguments.bits), arguments.alg, &random::fill)
+        .map_err(|error| not_generated(&error))?;
+    let key =
+        SigningKey::from_pkcs8(&der, None, random::fill).map_err(|error| not_generated(&error))?;
     let pem = match &passphrase {
         Some(passphrase) => {
             let entropy = EncryptionEntropy {
@@ -140,12 +139,12 @@ fn in_file(
     };
     let pem = pem.map_err(|error| not_stored(&error))?;
     let written = out.write(pem.as_bytes(), Overwrite::Refuse, Audience::OwnerOnly);
-    written.map_err(never_replaced)?;
-    record_key(place, key.public())?;
-    tell(out, &key, passphrase.is_some(), terminal)
+    written.map_err(not_replaced)?;
+    record_key(location, key.public())?;
+    print(out, &key, passphrase.is_some(), terminal)
 }
 
-fn tell(
+fn print(
     out: &Destination,
     key: &SigningKey,
     encrypted: bool,
@@ -153,7 +152,8 @@ fn tell(
 ) -> Result<(), Failure> {
     let public = key.public();
     if !encrypted {
-        let warning = "the key has no passphrase: whoever can read the file can mint licenses";
+        let warning =
+            "the key has no passphrase: everyone who can read the file can issue licenses";
         terminal.warning("UNENCRYPTED_KEY", warning);
     }
     if terminal.is_json() {
@@ -171,7 +171,7 @@ fn tell(
         Destination::File(_) => terminal.data(&kid)?,
     }
     terminal.note(&format!(
-        "wrote {} ({} bits, {}); keep it secret, and keep a copy where it can't be lost",
+        "wrote {} ({} bits, {}); keep it secret, and keep a backup in a safe place",
         out,
         public.bits(),
         public.algorithm(),
@@ -179,18 +179,18 @@ fn tell(
     Ok(())
 }
 
-fn bits(bits: Bits) -> KeyBits {
-    match bits {
-        Bits::B2048 => KeyBits::B2048,
-        Bits::B3072 => KeyBits::B3072,
-        Bits::B4096 => KeyBits::B4096,
+fn key_bits(size: KeySize) -> KeyBits {
+    match size {
+        KeySize::B2048 => KeyBits::B2048,
+        KeySize::B3072 => KeyBits::B3072,
+        KeySize::B4096 => KeyBits::B4096,
     }
 }
 
-fn never_replaced(failure: Failure) -> Failure {
+fn not_replaced(failure: Failure) -> Failure {
     match failure.code() {
         "EXISTS" => {
-            failure.hint("choose another name with --out: a signing key never replaces a file")
+            failure.hint("choose another name with --out; a signing key never replaces a file")
         }
         _ => failure,
     }
@@ -201,6 +201,6 @@ fn not_stored(error: &PrivateKeyError) -> Failure {
     Failure::new(Exit::Machine, advice.code, error.to_string()).hint(advice.hint)
 }
 
-fn failed(error: &SigningKeyError) -> Failure {
+fn not_generated(error: &SigningKeyError) -> Failure {
     Failure::new(Exit::Machine, "KEY_GENERATION", error.to_string()).hint("run the command again")
 }

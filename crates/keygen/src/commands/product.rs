@@ -1,42 +1,43 @@
-//! `keygen product`: the file that describes a product.
+//! `keygen product`: product files.
 
-use license_cli_support::{Destination, Failure, Source, Terminal, escape};
+use license_cli_support::{Destination, Failure, OutputFile, Source, Terminal, escape};
 use license_core::{CheckIn, MAX_FILE_BYTES, Matrix, ProductCode, Quota, TierTerms};
 use serde_json::{Map, Value, json};
 
-use crate::args::{Out, ProductCommand};
+use crate::args::ProductCommand;
 use crate::inputs::matrix;
+use crate::{failures, output};
 
-/// What a new product file begins as; `@PRODUCT@` stands for the product code.
+/// Content of a new product file, with the placeholder `@PRODUCT@` for the product code.
 const TEMPLATE: &str = include_str!("product/template.toml");
 
 pub(crate) fn run(command: &ProductCommand, terminal: &Terminal) -> Result<(), Failure> {
     match command {
-        ProductCommand::Init { product, out } => init(*product, out, terminal),
+        ProductCommand::Init { product, output } => init(*product, output, terminal),
         ProductCommand::Check { file } => check(file, terminal),
-        ProductCommand::Schema { out } => schema(out, terminal),
+        ProductCommand::Schema { output } => schema(output, terminal),
         ProductCommand::Show { file } => show(&matrix(file.as_ref())?, terminal),
     }
 }
 
-fn init(product: ProductCode, out: &Out, terminal: &Terminal) -> Result<(), Failure> {
-    out.check()?;
-    out.write(&TEMPLATE.replace("@PRODUCT@", product.as_str()))?;
-    if let Destination::File(_) = out.out {
-        let file = &out.out;
+fn init(product: ProductCode, output: &OutputFile, terminal: &Terminal) -> Result<(), Failure> {
+    output::check(output)?;
+    output::write(output, &TEMPLATE.replace("@PRODUCT@", product.as_str()))?;
+    if let Destination::File(_) = output.out {
+        let file = &output.out;
         terminal.note(&format!(
-            "wrote {file}: change tiers, features and quotas, then `keygen product check {file}`"
+            "wrote {file}; edit tiers, features and quotas, then run `keygen product check {file}`"
         ));
     }
     Ok(())
 }
 
-fn schema(out: &Out, terminal: &Terminal) -> Result<(), Failure> {
-    out.write(Matrix::schema())?;
-    if let Destination::File(_) = out.out {
-        let file = &out.out;
+fn schema(output: &OutputFile, terminal: &Terminal) -> Result<(), Failure> {
+    output::write(output, Matrix::schema())?;
+    if let Destination::File(_) = output.out {
+        let file = &output.out;
         terminal.note(&format!(
-            "wrote {file}: name it in the first line of a product file, as in `#:schema ./product.schema.json`, for editors that know Taplo"
+            "wrote {file}; add `#:schema ./product.schema.json` as the first line of the product file for editors with Taplo"
         ));
         if terminal.is_json() {
             return terminal.json(&serde_json::from_str(Matrix::schema()).unwrap_or_default());
@@ -46,10 +47,8 @@ fn schema(out: &Out, terminal: &Terminal) -> Result<(), Failure> {
 }
 
 fn check(file: &Source, terminal: &Terminal) -> Result<(), Failure> {
-    // Read on its own, so that standard input is read once.
     let text = file.read_text(MAX_FILE_BYTES)?;
-    let matrix =
-        Matrix::parse(&text).map_err(|error| crate::failures::wrong_product(file, &error))?;
+    let matrix = Matrix::parse(&text).map_err(|error| failures::wrong_product(file, &error))?;
     let warnings = warnings(&matrix);
     if terminal.is_json() {
         return terminal.json(&json!({
@@ -68,7 +67,7 @@ fn check(file: &Source, terminal: &Terminal) -> Result<(), Failure> {
     ))
 }
 
-/// What is allowed, but rarely meant.
+/// Returns warnings about settings that are allowed but rarely intended.
 fn warnings(matrix: &Matrix) -> Vec<String> {
     let mut warnings = Vec::new();
     for pair in matrix.tiers().windows(2) {
@@ -92,7 +91,7 @@ fn warnings(matrix: &Matrix) -> Vec<String> {
     let base = matrix.base_tier().name();
     if let Some(lowest) = lowest.filter(|lowest| *lowest != base) {
         warnings.push(format!(
-            "base_tier is {base}, and not the lowest tier {lowest}: who has no license has what {base} allows"
+            "base_tier is {base} instead of the lowest tier {lowest}: users without a license have tier {base}"
         ));
     }
     for (member, quota) in [
@@ -104,14 +103,14 @@ fn warnings(matrix: &Matrix) -> Vec<String> {
             tiers.any(|tier| tier.entitlements().quota(name).is_some())
         };
         if let Some(quota) = quota.filter(|quota| !is_known(quota)) {
-            warnings.push(format!("{member} is {quota}, which no tier has"));
+            warnings.push(format!("{member} is {quota}, but no tier has this quota"));
         }
     }
     if matrix.enterprise_tier().is_none() {
-        warnings.push("no enterprise_tier: there are no enterprise keys".to_owned());
+        warnings.push("enterprise_tier is missing: enterprise keys cannot be issued".to_owned());
     }
     if matrix.trial().is_none() {
-        warnings.push("no [trial]: there are no trials".to_owned());
+        warnings.push("[trial] is missing: trials need --tier and --days".to_owned());
     }
     warnings
 }
@@ -150,7 +149,7 @@ fn tier_json(tier: &TierTerms) -> Value {
 
 fn table(matrix: &Matrix) -> String {
     let mut lines = vec![format!(
-        "{} by {}; tier {} is what is left when a license does not hold",
+        "{} by {}; users without a valid license have tier {}",
         matrix.product(),
         escape(matrix.issuer()),
         matrix.base_tier().name()
@@ -158,22 +157,20 @@ fn table(matrix: &Matrix) -> String {
     lines.extend(
         matrix
             .trial()
-            .map(|trial| format!("a trial is tier {} for {} days", trial.tier, trial.days)),
+            .map(|trial| format!("trials: tier {} for {} days", trial.tier, trial.days)),
     );
     if matrix.user_cool_down_days() > 0 {
         let days = matrix.user_cool_down_days();
-        lines.push(format!(
-            "a named user keeps a place for at least {days} days"
-        ));
+        lines.push(format!("a named user can be replaced after {days} days"));
     }
     for tier in matrix.tiers() {
         let check_in = tier.check_in().map_or_else(
-            || "never checks in".to_owned(),
-            |terms| format!("checks in every {} h", terms.every_hours()),
+            || "no check-ins".to_owned(),
+            |policy| format!("check-in every {} h", policy.every_hours()),
         );
         let renewal = tier.renewal().map_or_else(String::new, |renewal| {
             let (days, hours) = (renewal.notify_days(), renewal.grace_hours());
-            format!(", warns {days} days before its end and holds {hours} h after")
+            format!(", warning {days} days before the end, grace {hours} h after it")
         });
         lines.push(format!("\n{}: {check_in}{renewal}", tier.name()));
         let features = tier.entitlements().features().filter(|feature| {

@@ -1,14 +1,15 @@
 //! `keygen public`.
 
-use license_cli_support::{Destination, Failure, Terminal};
+use license_cli_support::{Failure, Terminal};
 use license_core::issue::Sign;
 use serde_json::json;
 
 use crate::args::{Public, PublicFormat};
-use crate::keys;
+use crate::{keys, output};
 
 pub(crate) fn run(arguments: &Public, terminal: &Terminal) -> Result<(), Failure> {
-    arguments.out.check()?;
+    let destination = &arguments.output;
+    output::check(destination)?;
     let key = keys::open(&arguments.key, terminal)?;
     let public = key.public();
     let pem = || {
@@ -20,10 +21,10 @@ pub(crate) fn run(arguments: &Public, terminal: &Terminal) -> Result<(), Failure
         PublicFormat::Pem => pem()?,
         PublicFormat::Jwk => format!("{:#}\n", public.to_jwk()),
     };
-    let out = &arguments.out;
-    // With --json the key itself is in the object, unless a file takes it.
-    if !(terminal.is_json() && out.is_stdout()) {
-        out.write(&text)?;
+    let path = destination.path();
+    // With --json, the object on standard output contains the key.
+    if !terminal.is_json() || path.is_some() {
+        output::write(destination, &text)?;
     }
     if terminal.is_json() {
         return terminal.json(&json!({
@@ -34,10 +35,9 @@ pub(crate) fn run(arguments: &Public, terminal: &Terminal) -> Result<(), Failure
             "pem": pem()?,
         }));
     }
-    if matches!(out.out, Destination::File(_)) {
+    if let Some(path) = path {
         terminal.note(&format!(
-            "wrote {}: key {}, {}",
-            out.out,
+            "wrote {path}: key {}, {}",
             public.id(),
             public.algorithm()
         ));

@@ -5,8 +5,7 @@ use std::path::Path;
 use license_cli_support::{Exit, Failure, Source, Terminal, escape};
 use license_core::{Code, Receipt};
 use license_issuer::errors::LedgerError;
-use license_issuer::ledger::LedgerReader;
-use license_issuer::ledger::RecordedActivation;
+use license_issuer::ledger::{LedgerReader, RecordedActivation};
 use license_issuer::services::deactivation::{
     Deactivation, DeactivationError, DeactivationOrder, DeactivationProof,
 };
@@ -15,76 +14,77 @@ use license_issuer::services::record::{MissingLedger, record};
 use serde_json::{Value, json};
 
 use super::context::AppContext;
-use super::{lookup, request};
-use crate::args::{Dry, Release};
+use super::{lookup, machine_request};
+use crate::args::Release;
 use crate::inputs::now;
 use crate::{failures, output};
 
-pub(crate) fn run(arguments: &Dry<Release>, app: AppContext<'_>) -> Result<(), Failure> {
-    let AppContext { place, terminal } = app;
-    let Dry { order, dry_run } = arguments;
-    lookup::required(place, "which machines were activated")?;
-    let receipt = order.receipt.as_ref();
-    let receipt = receipt.map(request::receipt).transpose()?;
+pub(crate) fn run(arguments: &Release, app: AppContext<'_>) -> Result<(), Failure> {
+    let AppContext { location, terminal } = app;
+    let dry_run = arguments.dry_run;
+    lookup::require_ledger(location, "a release")?;
+    let receipt = arguments.receipt.as_ref();
+    let receipt = receipt.map(machine_request::receipt).transpose()?;
     let at = now();
     let deactivation = DeactivationOrder {
-        proof: proof(order, receipt.as_ref())?,
+        proof: proof(arguments, receipt.as_ref())?,
         at,
     };
     let missing = || failures::ledger_not_opened(Path::new("?"), &LedgerError::Missing);
-    let mut ledger = output::ledger_file(place)?.ok_or_else(missing)?;
-    let mode = Mode::new(*dry_run);
+    let mut ledger = output::ledger_file(location)?.ok_or_else(missing)?;
+    let mode = Mode::new(dry_run);
     // A ledger that does not exist contains no activation.
     let recorded = record(&mut ledger, MissingLedger::Refuse, mode, at, |ledger| {
         let ledger = ledger.ok_or_else(missing)?;
         let plan = deactivation.plan(ledger);
-        plan.map_err(|error| refused(&error, order.receipt.as_ref(), ledger))
+        plan.map_err(|error| refused(&error, arguments.receipt.as_ref(), ledger))
     });
-    let ended = recorded.map_err(|error| failures::not_issued(error, place))?;
-    report(&ended, *dry_run, terminal)?;
+    let ended = recorded.map_err(|error| failures::not_issued(error, location))?;
+    print(&ended, dry_run, terminal)?;
     if !dry_run {
         terminal.note(
-            "the next revocation list (`keygen revocations`) says so too: where it is installed, no restored backup brings the activation back",
+            "send the machine the next revocation list (`keygen revocations`), so that a restored backup cannot restore the activation",
         );
     }
     Ok(())
 }
 
 fn proof<'a>(
-    order: &'a Release,
+    arguments: &'a Release,
     receipt: Option<&'a Receipt>,
 ) -> Result<DeactivationProof<'a>, Failure> {
-    match (receipt, &order.activation, &order.reason) {
+    match (receipt, &arguments.activation, &arguments.reason) {
         (Some(receipt), _, _) => Ok(DeactivationProof::Receipt(receipt)),
         (None, Some(activation), Some(reason)) => {
             Ok(DeactivationProof::Vendor { activation, reason })
         }
         _ => Err(
             Failure::usage("expected a receipt or --activation, found neither")
-                .hint("name the file of the receipt"),
+                .hint("add the file of the receipt"),
         ),
     }
 }
 
-fn report(ended: &Deactivation, dry_run: bool, terminal: &Terminal) -> Result<(), Failure> {
+fn print(ended: &Deactivation, dry_run: bool, terminal: &Terminal) -> Result<(), Failure> {
     for later in &ended.later {
         let (id, license) = (shown_id(later), &later.entry.subject);
         let message = format!(
-            "the machine was activated again since, and takes its place on: activation {id} of license {license} stands (`keygen release --activation {id} --reason TEXT` ends it)"
+            "the machine still counts, because of its later activation {id} of license {license}; end it with `keygen release --activation {id} --reason TEXT`"
         );
         terminal.warning("STILL_ACTIVE", &escape(&message));
     }
-    match terminal.is_json() {
-        true => terminal.json(&to_json(ended, dry_run)),
-        false => terminal.data(&lines(ended, dry_run).join("\n")),
+    if terminal.is_json() {
+        terminal.json(&to_json(ended, dry_run))
+    } else {
+        terminal.data(&lines(ended, dry_run).join("\n"))
     }
 }
 
 fn lines(ended: &Deactivation, dry_run: bool) -> Vec<String> {
     let first = match (dry_run, ended.later.is_empty()) {
-        (true, _) => "dry run    nothing was entered",
-        (false, true) => "entered    the machine is released",
-        (false, false) => "entered    the activation has ended, the machine has another",
+        (true, _) => "dry run    nothing was recorded",
+        (false, true) => "recorded   the device is free",
+        (false, false) => "recorded   the activation has ended, the machine has another",
     };
     let mut lines = vec![
         first.to_owned(),
@@ -93,11 +93,12 @@ fn lines(ended: &Deactivation, dry_run: bool) -> Vec<String> {
     ];
     let machine = ended.activation.fact("machine");
     lines.extend(machine.map(|machine| format!("machine    {}", escape(&machine))));
-    let why = match ended.by_receipt {
-        true => "by its receipt".to_owned(),
-        false => format!("by your word: {}", escape(&ended.reason)),
+    let reason = if ended.by_receipt {
+        "by its receipt".to_owned()
+    } else {
+        format!("without a receipt: {}", escape(&ended.reason))
     };
-    lines.push(format!("ended      {}, {why}", ended.at));
+    lines.push(format!("ended      {}, {reason}", ended.at));
     for earlier in &ended.earlier {
         lines.push(format!(
             "also ended {}, an earlier activation of this machine",
@@ -144,36 +145,36 @@ fn refused(
         DeactivationError::Ledger(error) => failures::ledger_refused(Some(ledger), error),
         DeactivationError::UnknownId { .. } => {
             Failure::new(Exit::Usage, "UNKNOWN_ACTIVATION", message)
-                .hint("`keygen ledger show LICENSE_ID` lists the activations of a license")
+                .hint("list the activations of a license with `keygen ledger show LICENSE_ID`")
         }
         DeactivationError::UnknownNonce { .. } => about(
             Failure::new(Exit::Usage, "UNKNOWN_ACTIVATION", message).hint(
-                "`keygen ledger import` enters an activation that was minted elsewhere; --ledger names another ledger",
+                "choose another ledger with --ledger, or record the activation with `keygen ledger import`",
             ),
         ),
         DeactivationError::Mismatch { .. } => about(
             Failure::new(Exit::Unjudged, "RECEIPT_MISMATCH", message)
-                .hint("it was put together from several: have the receipt sent again, as a file"),
+                .hint("ask the customer to send the receipt again, as a file"),
         ),
         DeactivationError::Commitment { .. } => about(
             Failure::new(Exit::Unjudged, "COMMITMENT_MISMATCH", message).hint(
-                "only the machine has the secret: have the receipt sent again, or end the activation by `keygen release --activation`",
+                "ask the customer to send the receipt again, or end the activation with `keygen release --activation`",
             ),
         ),
         DeactivationError::Ended { .. } => Failure::new(Exit::Usage, "REPLAYED", message)
-            .hint("nothing is left to do: its machine does not count any more"),
+            .hint("nothing needs to be done: the machine no longer counts"),
         _ => Failure::usage(message),
     }
 }
 
-/// Returns a failure if the id of an activation stands where a license must be named.
+/// Returns a failure if the id of a license is the id of an activation.
 pub(super) fn not_a_license(id: &str, ledger: &dyn LedgerReader) -> Option<Failure> {
     let id = id.trim().to_ascii_lowercase();
     let activation = ledger.activation(&id).ok().flatten()?;
     let message = format!("{} is an activation, not a license", shown_id(&activation));
     Some(
         Failure::new(Exit::Usage, Code::NoLicense.as_str(), message).hint(format!(
-            "`keygen release --activation {id} --reason TEXT` ends it"
+            "end the activation with `keygen release --activation {id} --reason TEXT`"
         )),
     )
 }

@@ -3,95 +3,95 @@
 use license_cli_support::Failure;
 use license_core::{Date, Matrix, Span, Timestamp};
 use license_issuer::ledger::LedgerReader;
+use license_issuer::services::licenses::LicenseOrder;
 
 use super::context::AppContext;
-use super::drafting::after_days;
-use super::former::{Former, Given};
-use super::issuing::Issuing;
-use super::mint::{self, Order};
-use super::successor::{Change, refuse_followed};
-use crate::args::{Dry, Renew};
+use super::draft::after_days;
+use super::license;
+use super::previous_license::{PreviousLicense, PreviousLicenseInput};
+use super::successor::{Replacement, refuse_replaced};
+use crate::args::Renew;
 use crate::inputs::matrix;
 
-pub(crate) fn run(arguments: &Dry<Renew>, app: AppContext<'_>) -> Result<(), Failure> {
-    let Dry { order, dry_run } = arguments;
-    let matrix = matrix(order.former.product_file.as_ref())?;
-    let given = Given::read(&order.former)?;
-    let issuing = Issuing::new(app, &order.out, *dry_run);
-    mint::run(issuing, &order.key, &matrix, |ledger| {
-        renewed(order, &given, &matrix, ledger)
+pub(crate) fn run(arguments: &Renew, app: AppContext<'_>) -> Result<(), Failure> {
+    let signing = &arguments.signing;
+    let matrix = matrix(signing.product_file.as_ref())?;
+    let input = PreviousLicenseInput::read(&arguments.previous, signing.issued_at)?;
+    license::issue(app, signing, &matrix, |ledger| {
+        order(arguments, &input, &matrix, ledger)
     })
 }
 
-/// A renewal begins where the license ends, so that nothing that was paid for is lost and what changes with it changes on that day.
-fn renewed<'m>(
-    order: &Renew,
-    given: &Given<'_>,
+/// Returns the order of a renewal, which starts when the license ends.
+///
+/// The customer loses no paid day, and changes take effect on the day of the start.
+fn order<'m>(
+    arguments: &Renew,
+    input: &PreviousLicenseInput<'_>,
     matrix: &'m Matrix,
     ledger: Option<&dyn LedgerReader>,
-) -> Result<Order<'m>, Failure> {
-    let former = Former::find(given, matrix, ledger)?;
-    if former.license.is_trial() {
-        return Err(Failure::usage("a trial is not renewed").hint(
-            "`keygen issue --convert LICENSE_ID` makes it a paid license; `keygen trial --again` gives another trial",
+) -> Result<LicenseOrder<'m>, Failure> {
+    let previous = PreviousLicense::find(input, matrix, ledger)?;
+    let issued_at = previous.issued_at;
+    if previous.license.is_trial() {
+        return Err(Failure::usage("a trial cannot be renewed").hint(
+            "convert the trial with `keygen issue --convert LICENSE_ID`, or issue another with `keygen trial --again`",
         ));
     }
     if let Some(ledger) = ledger {
-        refuse_followed(&former.license, Change::Renew, ledger, former.issued_at)?;
+        refuse_replaced(&previous.license, Replacement::Renewal, ledger, issued_at)?;
     }
-    let mut draft = former.successor()?;
-    let maintenance = order.maintenance_until.map(|day| day.end().minus(1));
-    check_maintenance(former.license.maintenance_until(), maintenance)?;
+    let mut draft = previous.successor()?;
+    let maintenance = arguments.maintenance_until.map(|day| day.end().minus(1));
+    check_maintenance(previous.license.maintenance_until(), maintenance)?;
     draft.maintenance_until = maintenance.or(draft.maintenance_until);
-    match former.license.expires_at() {
-        None if order.maintenance_until.is_none() => return Err(never_ends()),
+    match previous.license.expires_at() {
+        None if arguments.maintenance_until.is_none() => return Err(perpetual()),
         None => {}
         Some(end) => {
-            let start = end.max(former.issued_at);
-            if let Some(until) = until(order, end, former.issued_at)? {
-                draft.expires_at = until;
-                draft.not_before = (start > former.issued_at).then_some(start);
+            let start = end.max(issued_at);
+            if let Some(new_end) = new_end(arguments, end, issued_at)? {
+                draft.expires_at = new_end;
+                draft.not_before = (start > issued_at).then_some(start);
             }
         }
     }
-    let mut changes = former.changes(&draft, matrix)?;
-    let end = former.license.expires_at();
-    if let Some(end) = end.filter(|end| *end < former.issued_at) {
-        let gap = Span(former.issued_at.seconds_since(end));
+    let mut changes = previous.changes(&draft, matrix)?;
+    let end = previous.license.expires_at();
+    if let Some(end) = end.filter(|end| *end < issued_at) {
+        let gap = Span(issued_at.seconds_since(end));
         changes.notes.push(format!(
-            "the license ended at {end}: the {gap} since then are in neither term"
+            "the license ended at {end}; the renewal does not cover the {gap} since then"
         ));
     }
     Ok(changes.order(draft, matrix))
 }
 
-/// The new end, which may be none at all; `None` if it stays.
-fn until(
-    order: &Renew,
+/// Returns the new end, which is `Some(None)` for a perpetual license and `None` if the end stays.
+fn new_end(
+    arguments: &Renew,
     end: Timestamp,
     now: Timestamp,
 ) -> Result<Option<Option<Timestamp>>, Failure> {
-    if order.perpetual {
+    if arguments.perpetual {
         return Ok(Some(None));
     }
-    if let Some(days) = order.days {
+    if let Some(days) = arguments.days {
         let last_day = end.minus(1).max(now);
         return after_days(last_day, days.get().into()).map(|end| Some(Some(end)));
     }
-    let Some(until) = order.until.map(Date::end) else {
+    let Some(until) = arguments.until.map(Date::end) else {
         return Ok(None);
     };
     let latest = end.max(now);
     if until == Timestamp::MAX {
-        return Err(
-            Failure::usage("expected a day before 9999-12-31 for --until")
-                .hint("--perpetual makes it a license that never ends"),
-        );
+        return Err(Failure::usage("--until: expected a day before 9999-12-31")
+            .hint("use --perpetual for a license that never expires"));
     }
     if until <= latest {
         return Err(
             Failure::usage(format!("expected an end after {latest}, found {until}"))
-                .hint("a renewal never shortens a license: choose a later day with --until"),
+                .hint("choose a later day with --until; a renewal cannot shorten a license"),
         );
     }
     Ok(Some(Some(until)))
@@ -100,19 +100,18 @@ fn until(
 fn check_maintenance(before: Option<Timestamp>, after: Option<Timestamp>) -> Result<(), Failure> {
     match (before, after) {
         (None, Some(after)) => Err(Failure::usage(format!(
-            "the license covers versions of any day, and would then only those up to {after}"
+            "--maintenance-until: the license covers all versions, not only those built until {after}"
         ))
-        .hint("leave --maintenance-until away")),
+        .hint("omit --maintenance-until; a renewal cannot restrict a license")),
         (Some(before), Some(after)) if after < before => Err(Failure::usage(format!(
-            "expected maintenance after {before}, found {after}"
+            "--maintenance-until: expected an end after {before}, found {after}"
         ))
-        .hint("a renewal never shortens a license: choose a later day with --maintenance-until")),
+        .hint("choose a later day with --maintenance-until; a renewal cannot shorten a license")),
         _ => Ok(()),
     }
 }
 
-fn never_ends() -> Failure {
-    Failure::usage("the license never ends").hint(
-        "nothing has to be renewed but its maintenance: --maintenance-until covers newer versions",
-    )
+fn perpetual() -> Failure {
+    Failure::usage("the license never expires")
+        .hint("extend its maintenance with --maintenance-until; its term needs no renewal")
 }

@@ -9,24 +9,23 @@ use license_issuer::services::revoke::{RevocationOrder, is_issued};
 use serde_json::json;
 
 use super::context::AppContext;
-use super::lookup::{not_found, resolve};
+use super::lookup::{not_found, require_ledger, resolve};
 use super::release;
 use crate::args::Revoke;
 use crate::inputs::now;
 use crate::{failures, output};
 
 pub(crate) fn run(arguments: &Revoke, app: AppContext<'_>) -> Result<(), Failure> {
-    let AppContext { place, terminal } = app;
-    let Some(mut ledger) = output::ledger_file(place)? else {
-        return Err(Failure::usage(
-            "a revocation is kept in the ledger, and --no-ledger leaves none",
-        )
-        .hint("leave --no-ledger away"));
+    let AppContext { location, terminal } = app;
+    require_ledger(location, "a revocation")?;
+    let Some(mut ledger) = output::ledger_file(location)? else {
+        return Ok(());
     };
     // A ledger that does not exist contains no license.
-    let missing = match arguments.force {
-        true => MissingLedger::Create,
-        false => MissingLedger::Refuse,
+    let missing = if arguments.force {
+        MissingLedger::Create
+    } else {
+        MissingLedger::Refuse
     };
     let at = now();
     let recorded = record(&mut ledger, missing, Mode::Commit, at, |ledger| {
@@ -40,10 +39,10 @@ pub(crate) fn run(arguments: &Revoke, app: AppContext<'_>) -> Result<(), Failure
         let plan = plan.map_err(|error| failures::ledger_refused(ledger, &error))?;
         Ok(plan.map(|report| (license, report)))
     });
-    let (id, report) = recorded.map_err(|error| failures::not_issued(error, place))?;
+    let (id, report) = recorded.map_err(|error| failures::not_issued(error, location))?;
     if !report.still_valid.is_empty() {
         let message = format!(
-            "what {id} replaced holds where it is installed alone: {}; revoke these too if the customer is to have none",
+            "licenses that {id} replaced stay valid where they are installed without it: {}; revoke these too if the customer must have no license",
             report.still_valid.join(", ")
         );
         terminal.warning("STILL_HOLDS", &message);
@@ -56,12 +55,13 @@ pub(crate) fn run(arguments: &Revoke, app: AppContext<'_>) -> Result<(), Failure
             "still_hold": report.still_valid,
         }));
     }
-    match report.was_revoked {
-        true => terminal.data(&format!("{id} was revoked already; nothing was entered")),
-        false => terminal.data(&format!("entered: {id} is revoked")),
-    }?;
+    terminal.data(&if report.was_revoked {
+        format!("license {id} is already revoked; nothing was recorded")
+    } else {
+        format!("revoked license {id}")
+    })?;
     terminal.note(
-        "it reaches customers with the next revocation list (`keygen revocations`) or check-in (`keygen check-in --status revoked`)",
+        "send customers a revocation list (`keygen revocations`) or a validation (`keygen check-in --status revoked`)",
     );
     Ok(())
 }
@@ -80,24 +80,25 @@ fn license_id(arguments: &Revoke, ledger: Option<&dyn LedgerReader>) -> Result<S
             }
         }
     }
-    match arguments.force {
-        true => unknown(named),
-        false => Err(not_found(named)),
+    if arguments.force {
+        unrecorded_id(named)
+    } else {
+        Err(not_found(named))
     }
 }
 
 /// Returns the id of a license that the ledger does not contain.
-fn unknown(text: &str) -> Result<String, Failure> {
-    let of_key = LicenseKey::parse(text)
+fn unrecorded_id(text: &str) -> Result<String, Failure> {
+    let key_id = LicenseKey::parse(text)
         .ok()
         .and_then(|key| key.license_id());
-    let id = LicenseId::parse(&text.trim().to_ascii_lowercase()).or(of_key);
+    let id = LicenseId::parse(&text.trim().to_ascii_lowercase()).or(key_id);
     id.map(|id| id.as_str().to_owned()).ok_or_else(|| {
         Failure::new(
             Exit::Usage,
             "USAGE",
             "expected a license id or a short enterprise key, found another text",
         )
-        .hint("`keygen inspect FILE` shows the license id (jti)")
+        .hint("use the license id (jti) that `keygen inspect FILE` shows")
     })
 }

@@ -5,6 +5,7 @@ mod report;
 use license_cli_support::{Failure, Terminal, plural};
 use license_core::issue::{CheckedKey, Sign};
 use license_core::{TrustSet, TrustStatement, TrustedKey};
+use license_issuer::ledger::sqlite::LedgerLocation;
 use license_issuer::services::issue::{DraftContext, SignerSource};
 use license_issuer::services::trust_statements::{
     RetirementConsequences, RotationKeys, TrustStatementError, TrustStatementOrder,
@@ -12,54 +13,58 @@ use license_issuer::services::trust_statements::{
 };
 
 use super::context::AppContext;
-use super::issuing::Issuing;
-use crate::args::{Dry, KeyArgs, Rotate};
+use super::issuance::Issuance;
+use crate::args::{KeyArgs, Rotate};
 use crate::inputs::{add_keys, matrix};
 use crate::passphrase::is_stdin;
-use crate::{failures, keys};
+use crate::{failures, keys, output};
 
-pub(crate) fn run(arguments: &Dry<Rotate>, app: AppContext<'_>) -> Result<(), Failure> {
-    let AppContext { terminal, .. } = app;
-    let Dry { order, dry_run } = arguments;
-    let issuing = Issuing::new(app, &order.out, *dry_run);
-    issuing.out.check()?;
+pub(crate) fn run(arguments: &Rotate, app: AppContext<'_>) -> Result<(), Failure> {
+    let AppContext { location, terminal } = app;
+    let signing = &arguments.signing;
+    let issuance = Issuance::from_args(app, signing);
+    output::check(issuance.output)?;
     let signer = RotationKeyFiles {
-        signer: &order.key,
-        successor: order.second(),
+        signer: &signing.key,
+        successor: arguments.successor(),
         terminal,
     };
     signer.check_stdin()?;
     let mut introduced = TrustSet::default();
-    add_keys(&mut introduced, &order.introduce)?;
-    let matrix = matrix(order.product_file.as_ref())?;
+    add_keys(&mut introduced, &arguments.introduce)?;
+    let matrix = matrix(signing.product_file.as_ref())?;
     let statements = TrustStatementOrder {
         issuer: matrix.issuer(),
-        issued_at: order.issued_at,
+        issued_at: signing.issued_at,
         introduced: &introduced,
-        retires: order.retire,
+        retires: arguments.retire,
     };
-    let issued = issuing.run(
+    let issued = issuance.run(
         &signer,
-        &|context: &DraftContext<'_, RotationKeys>| statements.plan(context).map_err(refused),
+        &|context: &DraftContext<'_, RotationKeys>| {
+            let plan = statements.plan(context);
+            plan.map_err(|error| refused(error, location))
+        },
         &|plan: &TrustStatementPlan<'_>| {
-            issuing.warn(&plan.warnings);
-            warn_of_consequences(&plan.consequences, terminal);
+            issuance.warn(&plan.warnings);
+            warn_about_consequences(&plan.consequences, terminal);
         },
         &|_, signed: &Vec<TrustStatement>| {
-            Ok(match issuing.is_in_report() {
-                true => Terminal::json_text(&report::of_signed(signed, &issuing).json),
-                false => signed.iter().map(TrustStatement::to_armor).collect(),
-            }
-            .into_bytes())
+            let text = if issuance.is_in_report() {
+                Terminal::json_text(&report::from_signed(signed, &issuance).json)
+            } else {
+                signed.iter().map(TrustStatement::to_armor).collect()
+            };
+            Ok(text.into_bytes())
         },
     )?;
-    issuing.print(&match &issued.signed {
-        Some(signed) => report::of_signed(signed, &issuing),
-        None => report::of_plan(&issued.draft, &issuing),
+    issuance.print(&match &issued.signed {
+        Some(signed) => report::from_signed(signed, &issuance),
+        None => report::from_plan(&issued.draft, &issuance),
     })
 }
 
-/// The keys of the options `--key` and `--with`.
+/// Keys of the options `--key` and `--with`.
 struct RotationKeyFiles<'a> {
     signer: &'a KeyArgs,
     successor: Option<KeyArgs>,
@@ -69,29 +74,28 @@ struct RotationKeyFiles<'a> {
 impl RotationKeyFiles<'_> {
     fn check_stdin(&self) -> Result<(), Failure> {
         let is_from_stdin = |key: &KeyArgs| key.key.file().is_some_and(is_stdin);
-        match is_from_stdin(self.signer) && self.successor.as_ref().is_some_and(is_from_stdin) {
-            true => Err(
-                Failure::usage("--key and --with can't both come from standard input")
-                    .hint("name a file for one of them"),
-            ),
-            false => Ok(()),
+        if is_from_stdin(self.signer) && self.successor.as_ref().is_some_and(is_from_stdin) {
+            return Err(
+                Failure::usage("--key and --with cannot both come from standard input")
+                    .hint("use a file for one of them"),
+            );
         }
+        Ok(())
     }
 
-    /// Opens the successor. Announces its passphrase prompt, because the prompt for the signer was
-    /// just before.
+    /// Opens the successor. Announces its passphrase prompt, which follows that of the signer.
     fn open_successor(&self, key: &KeyArgs) -> Result<CheckedKey, Failure> {
         let file = key.key.file().filter(|file| !is_stdin(file));
         let is_prompted = file.is_some() && key.passphrase_file.is_none();
         if is_prompted && keys::probe(key, self.terminal)?.is_none() {
-            self.terminal.note("now the key that stays, --with");
+            self.terminal
+                .note("the next passphrase is for the successor, --with");
         }
         keys::open(key, self.terminal)
     }
 }
 
-impl SignerSource for RotationKeyFiles<'_> {
-    type Signer = RotationKeys;
+impl SignerSource<RotationKeys> for RotationKeyFiles<'_> {
     type Error = Failure;
 
     fn peek(&self) -> Result<Option<RotationKeys>, Failure> {
@@ -120,52 +124,52 @@ impl SignerSource for RotationKeyFiles<'_> {
     }
 }
 
-fn refused(error: TrustStatementError) -> Failure {
+fn refused(error: TrustStatementError, location: &LedgerLocation) -> Failure {
     let message = error.to_string();
     match error {
-        TrustStatementError::Ledger(error) => failures::ledger_not_written(&error),
+        TrustStatementError::Ledger(error) => failures::ledger_not_written(location, &error),
         TrustStatementError::SuccessorIsSigner => {
-            Failure::usage("--with: expected another key than --key, found the same")
-                .hint("a retirement takes two keys: the one that goes and one that stays")
+            Failure::usage("--with: expected another key than --key, found the same key")
+                .hint("use the retired key with --key, and its successor with --with")
         }
         TrustStatementError::IntroducesSigner => {
-            Failure::usage("--introduce: expected other keys than --key, found the same")
-                .hint("`keygen public --key NEW --format jwk` gives the public half of the new key")
+            Failure::usage("--introduce: expected other keys than --key, found the same key")
+                .hint("print the new public key with `keygen public --key NEW --format jwk`")
         }
         TrustStatementError::IntroducedByRetired { .. } => Failure::usage(format!(
             "--introduce: {message}"
         ))
-        .hint("introduce it with the key that stays: `keygen rotate --key STAYS --introduce FILE`"),
+        .hint("introduce it with a key that stays trusted: `keygen rotate --key OTHER --introduce FILE`"),
         _ => Failure::usage(message),
     }
 }
 
-/// Warns of what is no longer trusted after a retirement.
-fn warn_of_consequences(consequences: &RetirementConsequences, terminal: &Terminal) {
+/// Warns about keys and artifacts that are no longer trusted after a retirement.
+fn warn_about_consequences(consequences: &RetirementConsequences, terminal: &Terminal) {
     for key in &consequences.introduced_keys {
         let message = format!(
-            "key {key} was introduced by the key that is retired and goes with it, unless a key that stays introduces it too (`keygen rotate --key STAYS --introduce FILE`)"
+            "key {key} was introduced by the retired key and is no longer trusted, unless another key also introduces it (`keygen rotate --key OTHER --introduce FILE`)"
         );
         terminal.warning("GOES_TOO", &message);
     }
     if consequences.licenses > 0 {
         let message = format!(
-            "{} signed with this key: send each anew in one file with the retirement (`keygen upgrade LICENSE --anew --key NEW`), or it stops there",
+            "{} signed with this key: reissue each (`keygen upgrade LICENSE --reissue --key NEW`) and send it in one file with the retirement, or it stops working",
             plural(
                 consequences.licenses,
-                "license that holds was",
-                "licenses that hold were"
+                "active license is",
+                "active licenses are"
             )
         );
         terminal.warning("SIGNED_WITH_IT", &message);
     }
     if consequences.activations > 0 {
         let message = format!(
-            "{} signed with this key: send each anew in that file too (`keygen activate REQUEST --anew --key NEW`), or its machine stops there",
+            "{} signed with this key: reissue each (`keygen activate REQUEST --reissue --key NEW`) and send it in that file too, or the license stops working on its machine",
             plural(
                 consequences.activations,
-                "activation that stands was",
-                "activations that stand were"
+                "current activation is",
+                "current activations are"
             )
         );
         terminal.warning("SIGNED_WITH_IT", &message);

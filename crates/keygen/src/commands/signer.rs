@@ -1,4 +1,4 @@
-//! The key that the command line names, as the services open it.
+//! Signing key of the command line, as a source of signers for the services.
 
 use license_cli_support::{Failure, Terminal};
 use license_core::TrustedKey;
@@ -8,7 +8,7 @@ use license_issuer::services::issue::SignerSource;
 use crate::args::KeyArgs;
 use crate::keys;
 
-/// The key of the option `--key`.
+/// Key of the option `--key`.
 pub(super) struct KeyFile<'a> {
     arguments: &'a KeyArgs,
     terminal: &'a Terminal,
@@ -23,8 +23,7 @@ impl<'a> KeyFile<'a> {
     }
 }
 
-impl SignerSource for KeyFile<'_> {
-    type Signer = CheckedKey;
+impl SignerSource<CheckedKey> for KeyFile<'_> {
     type Error = Failure;
 
     fn peek(&self) -> Result<Option<CheckedKey>, Failure> {

@@ -1,4 +1,4 @@
-//! What follows a license in the ledger, and what that means for who changes it.
+//! Successors of a license in the ledger, and their effect on a replacement.
 
 use license_cli_support::{Exit, Failure};
 use license_core::issue::LicenseDraft;
@@ -9,21 +9,23 @@ use super::lookup::license_of;
 use crate::failures;
 use crate::inputs::now;
 
-/// So many successors are followed at most.
+/// Maximum number of successors that are followed.
 const MAX_SUCCESSORS: usize = 256;
 
-/// What is to be done with a license.
+/// Kind of a license that replaces another one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Change {
-    Renew,
-    /// An upgrade, or another user.
-    Terms,
+pub(super) enum Replacement {
+    Renewal,
+    /// An upgrade or a reassignment.
+    Amendment,
 }
 
-/// Refuses a license that has a successor: by itself changed, it would leave that behind, or stand beside it twice.
-pub(super) fn refuse_followed(
+/// Refuses to replace a license that already has a successor.
+///
+/// Otherwise, the license would have two successors.
+pub(super) fn refuse_replaced(
     license: &License,
-    change: Change,
+    replacement: Replacement,
     ledger: &dyn LedgerReader,
     now: Timestamp,
 ) -> Result<(), Failure> {
@@ -31,24 +33,24 @@ pub(super) fn refuse_followed(
     let Some(last) = last_successor(id, ledger)? else {
         return Ok(());
     };
-    let begins = license_of(ledger, &last, now)?.and_then(|row| row.entry.fact("not_before"));
-    let begins = begins.map_or_else(String::new, |at| format!(", which begins at {at}"));
-    let message = format!("license {id} has its successor already: {last}{begins}");
-    let hint = match change {
-        Change::Renew => "renew that one, or revoke it if it was minted by mistake",
-        Change::Terms => {
-            "name that one: what is changed of it counts at once, and replaces both; or revoke it if it was minted by mistake"
+    let start = license_of(ledger, &last, now)?.and_then(|row| row.entry.fact("not_before"));
+    let start = start.map_or_else(String::new, |at| format!(", which starts at {at}"));
+    let message = format!("license {id} already has a successor: {last}{start}");
+    let hint = match replacement {
+        Replacement::Renewal => "renew the successor, or revoke it if it was issued by mistake",
+        Replacement::Amendment => {
+            "change the successor, which replaces both at once, or revoke it if it was issued by mistake"
         }
     };
     Err(Failure::new(Exit::Usage, "RENEWED", message).hint(hint))
 }
 
-/// The last of those that take the place of one another.
+/// Returns the last license in the chain of successors.
 fn last_successor(id: &str, ledger: &dyn LedgerReader) -> Result<Option<String>, Failure> {
     let mut last = None;
     for _ in 0..MAX_SUCCESSORS {
-        let after = ledger.successor(last.as_deref().unwrap_or(id));
-        match after.map_err(failures::ledger_not_read(ledger))? {
+        let successor = ledger.successor(last.as_deref().unwrap_or(id));
+        match successor.map_err(failures::ledger_not_read(ledger))? {
             Some(next) => last = Some(next),
             None => break,
         }
@@ -56,8 +58,11 @@ fn last_successor(id: &str, ledger: &dyn LedgerReader) -> Result<Option<String>,
     Ok(last)
 }
 
-/// Where what goes on from a license that holds has still to begin, its change begins at once, and so replaces both. The note tells.
-pub(super) fn begin_at_once(
+/// Lets the draft start at once if a predecessor of the license is still active.
+///
+/// A renewal that has not started yet inherits its start to the draft. The draft then replaces the
+/// renewal and its predecessor. Returns a note about it.
+pub(super) fn start_at_once(
     draft: &mut LicenseDraft,
     license: &License,
     ledger: Option<&dyn LedgerReader>,
@@ -65,12 +70,16 @@ pub(super) fn begin_at_once(
     let (Some(start), Some(ledger)) = (draft.not_before, ledger) else {
         return Ok(None);
     };
-    for former in license.supersedes() {
-        let row = license_of(ledger, former.as_str(), draft.issued_at.unwrap_or_else(now))?;
+    for previous in license.supersedes() {
+        let row = license_of(
+            ledger,
+            previous.as_str(),
+            draft.issued_at.unwrap_or_else(now),
+        )?;
         if row.is_some_and(|row| row.status == LicenseStatus::Active) {
             draft.not_before = None;
             return Ok(Some(format!(
-                "it begins at once and replaces {former} too, which {} would have followed at {start}",
+                "the license starts at once and also replaces {previous}, which {} would have followed at {start}",
                 license.id()
             )));
         }

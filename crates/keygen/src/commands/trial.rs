@@ -4,82 +4,86 @@ use license_cli_support::{Exit, Failure, escape};
 use license_core::Matrix;
 use license_core::issue::LicenseDraft;
 use license_issuer::ledger::LedgerReader;
+use license_issuer::services::licenses::LicenseOrder;
 
 use super::context::AppContext;
-use super::drafting::{after_days, machine_notes, tier_terms, trials, users};
-use super::issuing::Issuing;
-use super::lookup::required;
-use super::machine;
-use super::mint::{self, Order};
-use crate::args::{Dry, Trial};
+use super::draft::{after_days, distinct_users, find_tier, machine_notes, trials};
+use super::lookup::require_ledger;
+use super::{license, machine};
+use crate::args::Trial;
 use crate::inputs::{fresh_id, matrix, now};
 
-pub(crate) fn run(arguments: &Dry<Trial>, app: AppContext<'_>) -> Result<(), Failure> {
-    required(app.place, "that a customer had a trial")?;
-    let Dry { order, dry_run } = arguments;
-    let matrix = matrix(order.product_file.as_ref())?;
-    let issuing = Issuing::new(app, &order.out, *dry_run);
-    mint::run(issuing, &order.key, &matrix, |ledger| {
-        if let Some(ledger) = ledger.filter(|_| !order.again) {
-            check_first(&order.customer, &matrix, ledger)?;
+pub(crate) fn run(arguments: &Trial, app: AppContext<'_>) -> Result<(), Failure> {
+    require_ledger(app.location, "a trial")?;
+    let matrix = matrix(arguments.signing.product_file.as_ref())?;
+    license::issue(app, &arguments.signing, &matrix, |ledger| {
+        if let Some(ledger) = ledger.filter(|_| !arguments.again) {
+            refuse_second_trial(&arguments.customer, &matrix, ledger)?;
         }
-        draft(order, &matrix)
+        order(arguments, &matrix)
     })
 }
 
-fn draft<'m>(order: &Trial, matrix: &'m Matrix) -> Result<Order<'m>, Failure> {
-    let usual = matrix.trial();
-    let tier = order.tier.or(usual.map(|trial| trial.tier));
-    let tier = tier.ok_or_else(|| no_trials(matrix, "--tier"))?;
-    let days = order.days.map(|days| days.get().into());
-    let days = days.or(usual.map(|trial| trial.days));
-    let days = days.ok_or_else(|| no_trials(matrix, "--days"))?;
-    let terms = tier_terms(tier, matrix)?;
-    let issued_at = order.issued_at.unwrap_or_else(now);
-    let customer = order.customer.clone();
-    let mut draft = LicenseDraft::of_tier(matrix, terms, fresh_id()?, customer, issued_at);
-    draft.issuer = order.issuer.clone().or(draft.issuer);
+fn order<'m>(arguments: &Trial, matrix: &'m Matrix) -> Result<LicenseOrder<'m>, Failure> {
+    let default = matrix.trial();
+    let tier = arguments.tier.or(default.map(|trial| trial.tier));
+    let tier = tier.ok_or_else(|| no_default(matrix, "--tier"))?;
+    let days = arguments.days.map(|days| days.get().into());
+    let days = days.or(default.map(|trial| trial.days));
+    let days = days.ok_or_else(|| no_default(matrix, "--days"))?;
+    let tier = find_tier(tier, matrix)?;
+    let restrictions = &arguments.restrictions;
+    let issued_at = arguments.signing.issued_at.unwrap_or_else(now);
+    let customer = arguments.customer.clone();
+    let mut draft = LicenseDraft::of_tier(matrix, tier, fresh_id()?, customer, issued_at);
+    draft.issuer = arguments.issuer.clone().or(draft.issuer);
     draft.trial = true;
     draft.renewal = None;
     draft.expires_at = Some(after_days(issued_at, days)?);
-    draft.check_in = draft.check_in.filter(|_| !order.offline);
-    draft.usage_type = order.usage_type;
-    draft.machines = machine::locks(&order.machine)?;
-    draft.must_activate = order.activation;
-    let mut notes = machine_notes(&draft.machines, order.machine.len());
-    draft.users = users(&order.user, &mut notes);
-    let mut trial = Order::new(draft, matrix);
-    trial.notes = notes;
-    if order.again {
-        trial.facts.insert("again".to_owned(), true.into());
+    draft.check_in = draft.check_in.filter(|_| !arguments.offline);
+    draft.usage_type = restrictions.usage_type;
+    draft.machines = machine::locks(&restrictions.machine)?;
+    draft.must_activate = restrictions.activation;
+    let mut notes = machine_notes(&draft.machines, restrictions.machine.len());
+    let (users, user_notes) = distinct_users(&restrictions.user);
+    draft.users = users;
+    notes.extend(user_notes);
+    let mut order = LicenseOrder::new(draft, matrix);
+    order.notes = notes;
+    if arguments.again {
+        order.facts.insert("again".to_owned(), true.into());
     }
-    Ok(trial)
+    Ok(order)
 }
 
-/// Refuses a customer who had one.
-fn check_first(customer: &str, matrix: &Matrix, ledger: &dyn LedgerReader) -> Result<(), Failure> {
+/// Refuses a customer who already had a trial.
+fn refuse_second_trial(
+    customer: &str,
+    matrix: &Matrix,
+    ledger: &dyn LedgerReader,
+) -> Result<(), Failure> {
     let Some(entry) = trials(customer, matrix, ledger)?.pop() else {
         return Ok(());
     };
     let fact = |name| entry.fact(name).unwrap_or_default();
-    let (had, product, id) = (fact("customer"), matrix.product(), &entry.subject);
+    let (customer, product, id) = (fact("customer"), matrix.product(), &entry.subject);
     let message = format!(
-        "{} had a trial of {product}, issued at {} and until {}: {id}",
-        escape(&had),
+        "customer {} already had a trial of {product}, {id}, from {} until {}",
+        escape(&customer),
         fact("issued_at"),
         fact("expires_at"),
     );
     Err(
         Failure::new(Exit::Usage, "TRIAL_USED", message).hint(format!(
-            "`keygen issue --convert {id}` makes it a paid license; --again gives another trial"
+            "convert the trial with `keygen issue --convert {id}`, or allow another one with --again"
         )),
     )
 }
 
-fn no_trials(matrix: &Matrix, option: &str) -> Failure {
+fn no_default(matrix: &Matrix, option: &str) -> Failure {
     let product = matrix.product();
     Failure::usage(format!(
-        "the product file of {product} does not say what a trial is"
+        "the product file of {product} does not define trials"
     ))
-    .hint(format!("add [trial] to it, or give {option}"))
+    .hint(format!("add {option}, or add [trial] to the product file"))
 }

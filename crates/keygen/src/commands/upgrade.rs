@@ -6,130 +6,135 @@ use license_cli_support::Failure;
 use license_core::issue::LicenseDraft;
 use license_core::{License, Matrix, Quota, TierTerms};
 use license_issuer::ledger::LedgerReader;
+use license_issuer::services::licenses::LicenseOrder;
 
 use super::context::AppContext;
-use super::drafting::{TierChanges, tier_terms};
-use super::former::{Former, Given};
-use super::issuing::Issuing;
-use super::mint::{self, Order};
-use super::successor::{Change, begin_at_once, refuse_followed};
-use crate::args::{Dry, Upgrade};
+use super::draft::{TierChanges, find_tier};
+use super::license;
+use super::previous_license::{PreviousLicense, PreviousLicenseInput};
+use super::successor::{Replacement, refuse_replaced, start_at_once};
+use crate::args::{EntitlementArgs, Upgrade};
 use crate::failures;
 use crate::inputs::matrix;
 
-pub(crate) fn run(arguments: &Dry<Upgrade>, app: AppContext<'_>) -> Result<(), Failure> {
-    let Dry { order, dry_run } = arguments;
-    let matrix = matrix(order.former.product_file.as_ref())?;
-    let given = Given::read(&order.former)?;
-    let issuing = Issuing::new(app, &order.out, *dry_run);
-    mint::run(issuing, &order.key, &matrix, |ledger| {
-        upgraded(order, &given, &matrix, ledger)
+pub(crate) fn run(arguments: &Upgrade, app: AppContext<'_>) -> Result<(), Failure> {
+    let signing = &arguments.signing;
+    let matrix = matrix(signing.product_file.as_ref())?;
+    let input = PreviousLicenseInput::read(&arguments.previous, signing.issued_at)?;
+    license::issue(app, signing, &matrix, |ledger| {
+        order(arguments, &input, &matrix, ledger)
     })
 }
 
-/// An upgrade begins at once and ends when the license would have.
-fn upgraded<'m>(
-    order: &Upgrade,
-    given: &Given<'_>,
+/// Returns the order of an upgrade, which starts at once and keeps the end of the license.
+fn order<'m>(
+    arguments: &Upgrade,
+    input: &PreviousLicenseInput<'_>,
     matrix: &'m Matrix,
     ledger: Option<&dyn LedgerReader>,
-) -> Result<Order<'m>, Failure> {
-    let former = Former::find(given, matrix, ledger)?;
+) -> Result<LicenseOrder<'m>, Failure> {
+    let previous = PreviousLicense::find(input, matrix, ledger)?;
+    let (license, issued_at) = (&previous.license, previous.issued_at);
     if let Some(ledger) = ledger {
-        refuse_followed(&former.license, Change::Terms, ledger, former.issued_at)?;
+        refuse_replaced(license, Replacement::Amendment, ledger, issued_at)?;
     }
-    if let Some(end) = former.license.expires_at()
-        && end <= former.issued_at
-    {
+    if let Some(end) = license.expires_at().filter(|end| *end <= issued_at) {
         return Err(Failure::usage(format!("the license ended at {end}"))
-            .hint("`keygen renew` gives it a new term; upgrade that"));
+            .hint("renew the license with `keygen renew`, then upgrade the renewal"));
     }
-    if former.license.is_trial() {
-        return Err(Failure::usage("a trial is not upgraded")
-            .hint("`keygen issue --convert LICENSE_ID` makes it a paid license of any tier"));
+    if license.is_trial() {
+        return Err(Failure::usage("a trial cannot be upgraded")
+            .hint("convert the trial to any tier with `keygen issue --convert LICENSE_ID`"));
     }
-    let mut draft = former.successor()?;
-    if let Some(tier) = order.tier {
-        raise(
-            &mut draft,
-            &former.license,
-            tier_terms(tier, matrix)?,
-            matrix,
-        )?;
+    let mut draft = previous.successor()?;
+    if let Some(tier) = arguments.tier {
+        raise_tier(&mut draft, license, find_tier(tier, matrix)?, matrix)?;
     }
-    refuse_lower(&draft, order, matrix)?;
+    refuse_lower_quotas(&draft, arguments, matrix)?;
+    let entitlements = &arguments.entitlements;
     let changes = TierChanges {
-        seats: order.seats,
-        devices: order.devices,
-        added: &order.add_feature,
+        seats: entitlements.seats,
+        devices: entitlements.devices,
+        added: &entitlements.add_feature,
         removed: &[],
-        quotas: &order.quota,
+        quotas: &entitlements.quota,
     };
     changes.apply(&mut draft, matrix)?;
-    let at_once = begin_at_once(&mut draft, &former.license, ledger)?;
-    let mut changes = former.changes(&draft, matrix)?;
-    if changes.is_empty() && !order.anew {
-        return Err(Failure::usage("the license says all of that already").hint(
-            "`keygen inspect LICENSE` shows what it says; --anew signs it again all the same",
+    let start_note = start_at_once(&mut draft, license, ledger)?;
+    let mut changes = previous.changes(&draft, matrix)?;
+    if changes.is_empty() && !arguments.reissue {
+        return Err(Failure::usage("the license already has all of this").hint(
+            "add --reissue to issue it again without changes; `keygen inspect LICENSE` shows its content",
         ));
     }
-    changes.notes.extend(at_once);
+    changes.notes.extend(start_note);
     Ok(changes.order(draft, matrix))
 }
 
-/// Refuses to lower what is asked for in so many words: an upgrade allows more. What a higher tier itself has less of is warned of.
-fn refuse_lower(draft: &LicenseDraft, order: &Upgrade, matrix: &Matrix) -> Result<(), Failure> {
-    let facts = draft.read_back();
-    let facts = facts.map_err(|error| failures::not_verified("license", &error))?;
-    for (flag, name, quota) in asked(order, matrix) {
-        let had = facts.quotas.get(name).copied().filter(|had| quota < *had);
-        let Some(had) = had.filter(|_| flag == "--seats" || !order.out.force) else {
+/// Refuses options that lower a quota of the license.
+///
+/// A higher tier may have a lower quota. That is a loss with a warning.
+fn refuse_lower_quotas(
+    draft: &LicenseDraft,
+    arguments: &Upgrade,
+    matrix: &Matrix,
+) -> Result<(), Failure> {
+    let claims = draft.read_back();
+    let claims = claims.map_err(|error| failures::not_verified("license", &error))?;
+    for (flag, name, quota) in requested_quotas(&arguments.entitlements, matrix) {
+        let present = claims.quotas.get(name).copied();
+        let present = present.filter(|present| quota < *present);
+        let is_forced = flag != "--seats" && arguments.signing.output.force;
+        let Some(present) = present.filter(|_| !is_forced) else {
             continue;
         };
         let message =
-            format!("{flag}: expected at least what the license has, {name} {had}, found {quota}");
+            format!("{flag}: expected at least the present quota, {name} {present}, found {quota}");
         return Err(Failure::usage(message).hint(match flag {
-            "--seats" => "an upgrade allows more; `keygen issue` mints a license of fewer",
-            _ => "an upgrade allows more; --force lowers it all the same",
+            "--seats" => "issue a license with fewer seats with `keygen issue`",
+            _ => "add --force to lower the quota",
         }));
     }
     Ok(())
 }
 
-/// The quotas that are asked for, each with its flag.
-fn asked<'o>(
-    order: &'o Upgrade,
+/// Returns the quotas that options set, each with its option.
+fn requested_quotas<'o>(
+    entitlements: &'o EntitlementArgs,
     matrix: &'o Matrix,
 ) -> impl Iterator<Item = (&'static str, &'o str, Quota)> {
-    let of_count = |flag, count: Option<NonZeroU32>, name: Option<&'o str>| {
+    let from_count = |flag, count: Option<NonZeroU32>, name: Option<&'o str>| {
         let quota = |count: NonZeroU32| Quota::Limit(count.get().into());
         count
             .zip(name)
             .map(|(count, name)| (flag, name, quota(count)))
     };
-    let seats = of_count("--seats", order.seats, matrix.seats_quota());
-    let devices = of_count("--devices", order.devices, matrix.devices_quota());
-    let quotas = order.quota.iter();
+    let seats = from_count("--seats", entitlements.seats, matrix.seats_quota());
+    let devices = from_count("--devices", entitlements.devices, matrix.devices_quota());
+    let quotas = entitlements.quota.iter();
     let quotas = quotas.map(|(name, quota)| ("--quota", name.as_str(), *quota));
     quotas.chain(seats).chain(devices)
 }
 
-/// Gives it what a higher tier has, and leaves what the license had beside its own: a feature more, a quota of its own, other check-in terms.
-fn raise(
+/// Changes a draft to a higher tier.
+///
+/// Keeps the differences between the license and its tier: added and removed features, higher
+/// quotas, and its check-in and renewal policies.
+fn raise_tier(
     draft: &mut LicenseDraft,
     license: &License,
     tier: &TierTerms,
     matrix: &Matrix,
 ) -> Result<(), Failure> {
-    let place = |name| matrix.tiers().iter().position(|terms| terms.name() == name);
+    let rank = |name| matrix.tiers().iter().position(|tier| tier.name() == name);
     let from = matrix.tier(license.tier());
-    if place(tier.name()) < place(license.tier()) {
+    if rank(tier.name()) < rank(license.tier()) {
         return Err(Failure::usage(format!(
-            "expected a tier of {} or more, found {}",
+            "--tier: expected {} or a higher tier, found {}",
             license.tier(),
             tier.name()
         ))
-        .hint("`keygen issue` mints a lower one; it does not replace this license"));
+        .hint("issue a separate license of a lower tier with `keygen issue`"));
     }
     draft.tier = tier.name();
     let own = from.map(TierTerms::entitlements);
@@ -143,10 +148,12 @@ fn raise(
         }
     }
     for (name, quota) in tier.entitlements().quotas() {
-        let had = license.entitlements().quota(name);
-        let is_own = had != own.and_then(|own| own.quota(name));
-        // A quota that was sold apart is not taken away.
-        let quota = had.filter(|had| is_own && *had > quota).unwrap_or(quota);
+        let present = license.entitlements().quota(name);
+        let is_own = present != own.and_then(|own| own.quota(name));
+        // A higher quota that was sold separately stays.
+        let quota = present
+            .filter(|present| is_own && *present > quota)
+            .unwrap_or(quota);
         draft
             .set_quota(name, quota)
             .map_err(|error| failures::draft_refused(&error))?;

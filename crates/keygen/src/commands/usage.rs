@@ -1,4 +1,4 @@
-//! `keygen usage`: what customers report of their use.
+//! `keygen usage`: usage reports of customers.
 
 mod import;
 mod summary;
@@ -21,26 +21,27 @@ pub(crate) fn run(command: &UsageCommand, app: AppContext<'_>) -> Result<Exit, F
     done.map(|()| Exit::Licensed)
 }
 
-/// The reports in a file.
+/// Reads the reports in a file.
 fn read(file: &Source) -> Result<Vec<UsageReport>, Failure> {
     let text = file.read_text(MAX_REPORT_BYTES)?;
-    UsageReport::parse_all(&text).map_err(|error| not_read(file, &error))
+    UsageReport::parse_all(&text).map_err(|error| report_failure(file, &error))
 }
 
-fn not_read(file: &Source, error: &UsageReportError) -> Failure {
+fn report_failure(file: &Source, error: &UsageReportError) -> Failure {
     let cause = std::error::Error::source(error);
     let cause = cause.map(|cause| format!(": {cause}")).unwrap_or_default();
     let message = format!("{file}: {error}{cause}");
-    match error.is_of_newer() {
-        true => Failure::new(Exit::Unjudged, Code::UnsupportedVersion.as_str(), message)
-            .hint("use a newer version of this program"),
-        false => Failure::malformed(message)
-            .hint("ask for what `license usage-report` wrote, as it is: it was cut, changed, or is another file"),
+    if error.is_of_newer() {
+        Failure::new(Exit::Unjudged, Code::UnsupportedVersion.as_str(), message)
+            .hint("use a newer version of this program")
+    } else {
+        Failure::malformed(message)
+            .hint("request the unchanged file that `license usage-report` wrote")
     }
 }
 
-/// A chain as a person compares it: all of its id would be noise.
-fn short(chain: impl ToString) -> String {
+/// Returns the first eight characters of a chain id.
+fn abbreviate(chain: impl ToString) -> String {
     chain.to_string().chars().take(8).collect()
 }
 

@@ -16,10 +16,10 @@ pub(crate) fn document(columns: &[&str], rows: impl Iterator<Item = Vec<String>>
     text
 }
 
-/// Returns a cell that no spreadsheet takes for a formula.
+/// Returns a cell that no spreadsheet interprets as a formula.
 ///
-/// Control characters are escaped first, so that removing them later leaves no formula behind.
-/// Some spreadsheets take full-width forms of the first characters of formulas for the usual ones.
+/// Control characters are escaped first, so that their removal cannot leave a formula. Some
+/// spreadsheets treat full-width forms like the ASCII characters that start a formula.
 fn quoted(cell: &str) -> String {
     let cell = escape(cell);
     let formula = [
@@ -27,9 +27,10 @@ fn quoted(cell: &str) -> String {
     ];
     let is_formula = cell.trim_start().starts_with(formula);
     let cell = format!("{}{cell}", if is_formula { "'" } else { "" });
-    match cell.contains([',', ';', '"']) {
-        true => format!("\"{}\"", cell.replace('"', "\"\"")),
-        false => cell,
+    if cell.contains([',', ';', '"']) {
+        format!("\"{}\"", cell.replace('"', "\"\""))
+    } else {
+        cell
     }
 }
 
@@ -38,7 +39,7 @@ mod tests {
     use super::quoted;
 
     #[test]
-    fn no_cell_is_a_formula_whatever_is_before_it() {
+    fn cells_that_start_like_a_formula_are_quoted() {
         for (cell, expected) in [
             ("=1+1", "'=1+1"),
             ("-1", "'-1"),

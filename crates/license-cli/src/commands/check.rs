@@ -6,7 +6,7 @@ use license_core::usage_report::Counts;
 use license_core::{Decision, FeatureAnswer, Matrix, Outcome};
 use serde_json::Value;
 
-use crate::args::{Ask, Check};
+use crate::args::{Check, Query};
 use crate::context::{AppContext, Evaluation};
 use crate::output::decision;
 use crate::output::notice::{self, Notice};
@@ -21,22 +21,22 @@ pub(crate) fn run(
     arguments: &Check,
     terminal: &Terminal,
 ) -> Result<Exit, Failure> {
-    let (feature, ask) = (arguments.feature.as_str(), &arguments.ask);
-    // No feature has a longer name, but it may be a license at the wrong place.
+    let (feature, query) = (arguments.feature.as_str(), &arguments.query);
+    // A longer argument may be a license in the wrong place, so it is not repeated.
     if !(1..=MAX_FEATURE).contains(&feature.len()) {
         return Err(invalid_name(feature.len()));
     }
     let base = app.matrix.base_tier().entitlements();
-    let mut evaluation = match app.requested(ask) {
+    let mut evaluation = match app.requested(query) {
         // A feature of the base tier needs no license, even if the installed one is damaged.
-        Err(failure) if ask.license.is_none() && base.allows(feature) => {
-            Evaluation::unusable(app, &ask.context, &failure)
+        Err(failure) if query.license.is_none() && base.allows(feature) => {
+            Evaluation::unusable(app, &query.context, &failure)
         }
         evaluation => evaluation?,
     };
     let decision = evaluation.decide();
     let mut answer = decision.feature(feature, &app.matrix);
-    if ask.context.strict && decision.outcome() == Outcome::Grace && !base.allows(feature) {
+    if query.context.strict && decision.outcome() == Outcome::Grace && !base.allows(feature) {
         let (code, evidence) = (decision.code(), decision.evidence().clone());
         answer = FeatureAnswer {
             granted: false,
@@ -45,7 +45,7 @@ pub(crate) fn run(
         };
     }
     if !answer.granted {
-        count(app, ask, feature, &answer, &decision, &mut evaluation);
+        count_refusal(app, query, feature, &answer, &decision, &mut evaluation);
     }
     if terminal.is_json() {
         let mut object = decision::to_json(&decision, &evaluation.notices);
@@ -69,18 +69,18 @@ pub(crate) fn run(
 }
 
 /// Counts a refusal for usage reports, if it is about the installed license at this moment.
-fn count(
+fn count_refusal(
     app: &AppContext,
-    ask: &Ask,
+    query: &Query,
     feature: &str,
     answer: &FeatureAnswer,
     decision: &Decision,
     evaluation: &mut Evaluation<'_>,
 ) {
-    if ask.license.is_some() || ask.context.at.is_some() {
+    if query.license.is_some() || query.context.at.is_some() {
         return;
     }
-    let account = Account::new(decision, ask.context.user.as_deref());
+    let account = Account::new(decision, query.context.user.as_deref());
     let refused = Counts::feature_refused_by(decision, &app.matrix, feature, answer.code);
     app.host.count(account, refused);
     let problems = app.host.flush_counts();
@@ -88,13 +88,14 @@ fn count(
     let of_journal = problems
         .iter()
         .filter(|problem| matches!(problem, StateProblem::Journal(_)));
-    notice::add(&mut evaluation.notices, of_journal.map(Notice::state));
+    notice::add_missing(&mut evaluation.notices, of_journal.map(Notice::state));
 }
 
 const MAX_FEATURE: usize = 64;
 
 fn invalid_name(found: usize) -> Failure {
-    let message = format!("expected a feature's name of 1 to {MAX_FEATURE} bytes, found {found}");
+    let message =
+        format!("expected a feature name of 1 to {MAX_FEATURE} bytes, found {found} bytes");
     Failure::usage(message).hint("`license features` lists the features")
 }
 

@@ -72,7 +72,7 @@ fn checks(
 #[serde(rename_all = "lowercase")]
 enum Severity {
     Ok,
-    /// Nothing stops working.
+    /// Everything works for now.
     Warning,
     /// Something does not work.
     Problem,
@@ -111,7 +111,7 @@ impl Fault {
         }
     }
 
-    /// Creates a fault from the failure of a command that needs what is checked.
+    /// Creates a fault from a failure that other commands report.
     fn from_failure(status: Severity, failure: &Failure) -> Self {
         Self {
             status,
@@ -121,7 +121,7 @@ impl Fault {
     }
 }
 
-/// The line of a check.
+/// The result of a check, printed as one line.
 #[derive(Serialize)]
 struct CheckResult {
     #[serde(rename = "check")]
@@ -141,12 +141,12 @@ impl CheckResult {
         }
     }
 
-    /// Creates a check from all its faults in one line, the worst first, with the hint of the
-    /// worst. Without faults, the line is `right`.
-    fn new(name: &'static str, mut faults: Vec<Fault>, right: impl Into<String>) -> Self {
+    /// Creates the result of a check. It lists all faults, the worst first, with the hint for the
+    /// worst. Without faults, the message is `ok`.
+    fn new(name: &'static str, mut faults: Vec<Fault>, ok: impl Into<String>) -> Self {
         faults.sort_by_key(|fault| std::cmp::Reverse(fault.status));
         let Some(worst) = faults.first() else {
-            return Self::ok(name, right);
+            return Self::ok(name, ok);
         };
         let messages: Vec<_> = faults.iter().map(|fault| &*fault.message).collect();
         Self {
@@ -168,11 +168,11 @@ impl CheckResult {
 }
 
 /// Returns a warning for each quarantined copy of these files.
-fn set_aside(app: &AppContext, files: &[StateFile], what: &str, hint: &str) -> Vec<Fault> {
+fn quarantined(app: &AppContext, files: &[StateFile], what: &str, hint: &str) -> Vec<Fault> {
     let home = app.host.home().ok();
     let paths = home.map(|home| home.user().set_aside(files));
     let fault = |path: &PathBuf| {
-        let message = format!("{what} set aside as {}", show_path(path));
+        let message = format!("{what} quarantined as {}", show_path(path));
         Fault::warning(message, hint)
     };
     paths.iter().flatten().map(fault).collect()
@@ -180,7 +180,7 @@ fn set_aside(app: &AppContext, files: &[StateFile], what: &str, hint: &str) -> V
 
 /// The next date at which something ends or is due.
 #[derive(Serialize)]
-struct Next {
+struct UpcomingEvent {
     what: &'static str,
     at: Timestamp,
 }

@@ -4,7 +4,7 @@ use license_cli_support::{Exit, Failure, Terminal, escape};
 use license_core::{Decision, Finding, RuleOutcome};
 use serde_json::{Value, json};
 
-use crate::args::Ask;
+use crate::args::Query;
 use crate::context::AppContext;
 use crate::output::decision;
 
@@ -13,8 +13,8 @@ use crate::output::decision;
 /// # Errors
 ///
 /// Returns the failure that ends the program.
-pub(crate) fn run(app: &AppContext, ask: &Ask, terminal: &Terminal) -> Result<Exit, Failure> {
-    let evaluation = app.requested(ask)?;
+pub(crate) fn run(app: &AppContext, query: &Query, terminal: &Terminal) -> Result<Exit, Failure> {
+    let evaluation = app.requested(query)?;
     let (decision, findings) = (evaluation.decide(), evaluation.explain());
     if terminal.is_json() {
         let mut object = decision::to_json(&decision, &evaluation.notices);
@@ -24,7 +24,7 @@ pub(crate) fn run(app: &AppContext, ask: &Ask, terminal: &Terminal) -> Result<Ex
         terminal.data(&to_text(&findings, &decision))?;
         decision::print_warnings(&decision, &evaluation.notices, terminal);
     }
-    Ok(decision::exit(&decision, ask.context.strict))
+    Ok(decision::exit(&decision, query.context.strict))
 }
 
 fn outcome(finding: &Finding) -> &'static str {

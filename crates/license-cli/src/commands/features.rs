@@ -6,12 +6,12 @@ use license_cli_support::{Column, Exit, Failure, Table, Terminal};
 use license_core::{Decision, FeatureAnswer, Matrix, Outcome};
 use serde_json::{Value, json};
 
-use crate::args::Ask;
+use crate::args::Query;
 use crate::context::AppContext;
 use crate::output::decision;
 
 /// A feature, whether each tier has it, and the decision on it.
-struct Row {
+struct FeatureRow {
     feature: String,
     tiers: Vec<bool>,
     answer: FeatureAnswer,
@@ -22,8 +22,8 @@ struct Row {
 /// # Errors
 ///
 /// Returns the failure that ends the program.
-pub(crate) fn run(app: &AppContext, ask: &Ask, terminal: &Terminal) -> Result<Exit, Failure> {
-    let evaluation = app.requested(ask)?;
+pub(crate) fn run(app: &AppContext, query: &Query, terminal: &Terminal) -> Result<Exit, Failure> {
+    let evaluation = app.requested(query)?;
     let decision = evaluation.decide();
     let rows = rows(&decision, &app.matrix);
     if terminal.is_json() {
@@ -35,11 +35,11 @@ pub(crate) fn run(app: &AppContext, ask: &Ask, terminal: &Terminal) -> Result<Ex
         terminal.data(&to_text(&rows, &decision, &app.matrix, columns))?;
         decision::print_warnings(&decision, &evaluation.notices, terminal);
     }
-    Ok(decision::exit(&decision, ask.context.strict))
+    Ok(decision::exit(&decision, query.context.strict))
 }
 
 /// Returns the features of the tiers, then those that only this license has.
-fn rows(decision: &Decision, matrix: &Matrix) -> Vec<Row> {
+fn rows(decision: &Decision, matrix: &Matrix) -> Vec<FeatureRow> {
     let of_tiers = matrix
         .features()
         .into_iter()
@@ -50,7 +50,7 @@ fn rows(decision: &Decision, matrix: &Matrix) -> Vec<Row> {
             .filter(|name| matrix.first_tier_with(name).is_none())
             .map(str::to_owned)
     });
-    let row = |feature: String| Row {
+    let row = |feature: String| FeatureRow {
         tiers: matrix
             .tiers()
             .iter()
@@ -63,7 +63,7 @@ fn rows(decision: &Decision, matrix: &Matrix) -> Vec<Row> {
 }
 
 fn to_text(
-    rows: &[Row],
+    rows: &[FeatureRow],
     decision: &Decision,
     matrix: &Matrix,
     terminal_columns: Option<usize>,
@@ -84,7 +84,7 @@ fn to_text(
 }
 
 /// Returns a row for each feature, with a mark below each tier that has it.
-fn feature_table(rows: &[Row], decision: &Decision, matrix: &Matrix) -> Table {
+fn feature_table(rows: &[FeatureRow], decision: &Decision, matrix: &Matrix) -> Table {
     let tiers = matrix.tiers().iter();
     let tiers = tiers.map(|tier| Column::new(tier.name().as_str()).gap(1).whole());
     let mut columns = vec![Column::new("FEATURE").whole()];
@@ -112,11 +112,11 @@ fn quota_names<'a>(decision: &'a Decision, matrix: &'a Matrix) -> BTreeSet<&'a s
     of_tiers.chain(own).map(|(name, _)| name).collect()
 }
 
-fn here(row: &Row, decision: &Decision) -> String {
+fn here(row: &FeatureRow, decision: &Decision) -> String {
     if row.answer.granted {
         return "granted".to_owned();
     }
-    let why = match (&row.answer.evidence, decision.outcome()) {
+    let reason = match (&row.answer.evidence, decision.outcome()) {
         (
             license_core::Evidence::Feature {
                 included_from: Some(tier),
@@ -126,10 +126,10 @@ fn here(row: &Row, decision: &Decision) -> String {
         ) => {
             format!("included from {tier}")
         }
-        (_, Outcome::Denied) => format!("the license has it, but is {}", row.answer.code),
-        _ => "in no tier".to_owned(),
+        (_, Outcome::Denied) => format!("the license is denied ({})", row.answer.code),
+        _ => "not in any tier".to_owned(),
     };
-    format!("no: {why}")
+    format!("no: {reason}")
 }
 
 fn quota(name: &str, decision: &Decision, matrix: &Matrix) -> String {
@@ -144,7 +144,7 @@ fn quota(name: &str, decision: &Decision, matrix: &Matrix) -> String {
     format!("here {here} ({})", tiers.collect::<Vec<_>>().join(", "))
 }
 
-fn matrix_json(rows: &[Row], matrix: &Matrix) -> Value {
+fn matrix_json(rows: &[FeatureRow], matrix: &Matrix) -> Value {
     let features = rows.iter().map(|row| {
         let tiers = matrix
             .tiers()

@@ -15,7 +15,7 @@ use crate::output::notice::{self, Notice};
 use crate::output::trust_statements::{self, StatementsReport};
 use crate::output::{artifacts, failure};
 
-/// Verifies and installs what the vendor sent, and prints the decision on what is installed then.
+/// Verifies and installs a file from the vendor, and prints the decision on the installed license.
 ///
 /// # Errors
 ///
@@ -26,8 +26,8 @@ pub(crate) fn run(
     terminal: &Terminal,
 ) -> Result<Exit, Failure> {
     let input = LicenseInput::read(&arguments.license)?;
-    let verified = VerifiedCandidate::new(app, arguments, &input)?;
-    install(app, arguments, &input, verified, terminal)
+    let candidate = VerifiedCandidate::new(app, arguments, &input)?;
+    install(app, arguments, &input, candidate, terminal)
 }
 
 /// Installs the answer to a request of this machine, unless it is installed already.
@@ -41,33 +41,33 @@ pub(crate) fn activate(
     terminal: &Terminal,
 ) -> Result<Exit, Failure> {
     let input = LicenseInput::read(&arguments.license)?;
-    let verified = VerifiedCandidate::new(app, arguments, &input)?;
-    let bundle = &verified.bundle;
-    if bundle.activations().is_empty() && bundle.clock_repairs().is_empty() {
+    let candidate = VerifiedCandidate::new(app, arguments, &input)?;
+    let verified = &candidate.verified;
+    if verified.activations().is_empty() && verified.clock_repairs().is_empty() {
         let message = format!(
-            "{}: expected the answer to a request, found none in it",
+            "{}: expected the answer to a request, found none",
             input.name
         );
         return Err(Failure::malformed(message).hint(
-            "`license install` takes licenses, check-ins and lists; `license request` makes what the vendor answers",
+            "use `license install` for licenses, validation tokens and revocation lists; send the output of `license request` to the vendor for an answer",
         ));
     }
-    if let Some(answer) = find_installed(app, bundle) {
+    if let Some(answer) = find_installed(app, verified) {
         let id = answer.id();
         let message =
-            format!("REPLAYED: activation {id} is in use here already; nothing was changed");
+            format!("REPLAYED: activation {id} is already installed; nothing was changed");
         return Err(Failure::new(Exit::Unjudged, "REPLAYED", message)
-            .hint("there is nothing to do; `license status` tells what holds"));
+            .hint("`license status` shows the license in effect; no action is needed"));
     }
-    install(app, arguments, &input, verified, terminal)
+    install(app, arguments, &input, candidate, terminal)
 }
 
-/// Returns an activation of the bundle that is installed on this machine.
-fn find_installed<'b>(app: &AppContext, bundle: &'b Bundle) -> Option<&'b Activation> {
+/// Returns an activation of the input that is already installed on this machine.
+fn find_installed<'b>(app: &AppContext, verified: &'b Bundle) -> Option<&'b Activation> {
     let snapshot = app.host.inspect(&app.matrix);
     let installation = snapshot.installation.ok().flatten()?;
     let installed = installation.bundle().activations();
-    let mut answers = bundle.activations().iter();
+    let mut answers = verified.activations().iter();
     answers.find(|answer| installed.iter().any(|other| other.id() == answer.id()))
 }
 
@@ -75,21 +75,22 @@ fn install(
     app: &AppContext,
     arguments: &Install,
     input: &LicenseInput,
-    verified: VerifiedCandidate,
+    candidate: VerifiedCandidate,
     terminal: &Terminal,
 ) -> Result<Exit, Failure> {
     let VerifiedCandidate {
-        bundle,
+        verified,
         roots,
         statements,
-    } = verified;
+    } = candidate;
     let failed = |error| failure::installation(&error);
-    check_nonce(arguments, &bundle).map_err(failed)?;
+    check_nonce(arguments, &verified).map_err(failed)?;
     let before = own_licenses(app);
-    let new = Evaluation::comparable_with(app, Some(bundle.clone()), &arguments.context, &before)?;
+    let new =
+        Evaluation::comparable_with(app, Some(verified.clone()), &arguments.context, &before)?;
     let context = new.context();
     let candidate = Candidate {
-        bundle: &bundle,
+        bundle: &verified,
         trust: &roots,
         matrix: &app.matrix,
     };
@@ -105,19 +106,19 @@ fn install(
     let installed = app.host.install(&candidate, &context, replace, moment);
     let installed = installed.map_err(failed)?;
     let after = own_licenses(app);
-    note_installed(&installed, &bundle, terminal);
-    if !bundle.licenses().is_empty() {
+    note_installed(&installed, &verified, terminal);
+    if !verified.licenses().is_empty() {
         let (now, licenses) = (context.clock(), (&before[..], &after[..]));
-        note_other_licenses(installed.begins, now, &bundle, licenses, terminal);
+        note_other_licenses(installed.begins, now, &verified, licenses, terminal);
     }
     let mut evaluation = app.installed(&arguments.context)?;
     let problems = installed.problems.iter().map(Notice::state);
-    notice::add(&mut evaluation.notices, problems);
+    notice::add_missing(&mut evaluation.notices, problems);
     evaluation.notices.extend(app.ignored_statements(input));
-    if evaluation.bundle.is_none() {
+    if evaluation.verified.is_none() {
         // Revocation lists and trust statements can be installed without a license.
         let (now, notices) = (context.clock(), evaluation.notices);
-        return artifacts::print(&bundle, &statements, now, notices, terminal);
+        return artifacts::print(&verified, &statements, now, notices, terminal);
     }
     evaluation.statements = statements;
     evaluation.blocks = Some(installed.blocks.iter().map(block_to_json).collect());
@@ -129,8 +130,8 @@ fn install(
 /// A license is verified with the embedded keys, else with those given, else with those installed.
 /// An input without a license is verified with the keys of the installed license too.
 struct VerifiedCandidate {
-    bundle: Bundle,
-    /// The keys without any trust statement.
+    verified: Bundle,
+    /// The keys that are trusted without a trust statement.
     roots: TrustSet,
     statements: StatementsReport,
 }
@@ -139,15 +140,15 @@ impl VerifiedCandidate {
     fn new(app: &AppContext, arguments: &Install, input: &LicenseInput) -> Result<Self, Failure> {
         let mut rotation = app.rotation_for_installing(&arguments.trust)?;
         let mut statements = app.apply_statements(input, &mut rotation)?;
-        let invalid = |error| failure::bundle(&input.name, &error);
-        let with = |bundle, rotation: &Rotation, statements| Self {
-            bundle,
+        let invalid = |error| failure::verification(&input.name, &error);
+        let with = |verified, rotation: &Rotation, statements| Self {
+            verified,
             roots: rotation.roots().clone(),
             statements,
         };
         match Bundle::verify(&input.text, rotation.keys(), &app.matrix) {
             Err(BundleError::NoLicense) => {}
-            bundle => return Ok(with(bundle.map_err(invalid)?, &rotation, statements)),
+            verified => return Ok(with(verified.map_err(invalid)?, &rotation, statements)),
         }
         // Revocation lists and trust statements need no license.
         let alone = Bundle::verify_beside(&input.text, rotation.keys(), &app.matrix, &[]);
@@ -167,17 +168,17 @@ impl VerifiedCandidate {
             .and_then(|installed| installed.ok_or(InstallationError::NoLicenseYet))
             .map_err(|error| failure::installation(&error))?;
         let licenses = installed.bundle().licenses();
-        let bundle = Bundle::verify_beside(&input.text, rotation.keys(), &app.matrix, licenses);
-        Ok(with(bundle.map_err(invalid)?, &rotation, statements))
+        let verified = Bundle::verify_beside(&input.text, rotation.keys(), &app.matrix, licenses);
+        Ok(with(verified.map_err(invalid)?, &rotation, statements))
     }
 }
 
-fn check_nonce(arguments: &Install, bundle: &Bundle) -> Result<(), InstallationError> {
+fn check_nonce(arguments: &Install, verified: &Bundle) -> Result<(), InstallationError> {
     let Some(nonce) = arguments.nonce.as_deref() else {
         return Ok(());
     };
-    let mut validations = bundle.validations().iter();
-    let has_validations = !bundle.validations().is_empty();
+    let mut validations = verified.validations().iter();
+    let has_validations = !verified.validations().is_empty();
     if has_validations && validations.all(|validation| validation.nonce() == Some(nonce)) {
         Ok(())
     } else {
@@ -198,18 +199,21 @@ fn own_licenses(app: &AppContext) -> Vec<License> {
     }
 }
 
-fn note_installed(installed: &Installed, bundle: &Bundle, terminal: &Terminal) {
+fn note_installed(installed: &Installed, verified: &Bundle, terminal: &Terminal) {
     trust_statements::note_installed(&installed.statements, terminal);
     artifacts::note_installed(&installed.lists, terminal);
-    let is_license = !bundle.licenses().is_empty();
-    if !bundle.validations().is_empty() && !is_license && installed.is_old {
-        terminal.note("this check-in is not newer than the one installed; nothing was changed");
-    } else if is_license || !bundle.validations().is_empty() {
+    let is_license = !verified.licenses().is_empty();
+    if !verified.validations().is_empty() && !is_license && installed.is_old {
+        terminal
+            .note("this validation token is not newer than the installed one; nothing was changed");
+    } else if is_license || !verified.validations().is_empty() {
         terminal.note(&format!("installed as {}", show_path(&installed.path)));
     }
-    note_answers(installed, bundle, terminal);
+    note_answers(installed, verified, terminal);
     if installed.clock_repaired {
-        terminal.note("the clock had been ahead; time counts from this artefact on again");
+        terminal.note(
+            "the clock was ahead before; the recorded time is set back to the date of this file",
+        );
     }
     if let blocks @ [_, _, ..] = installed.blocks.as_slice() {
         blocks
@@ -218,23 +222,23 @@ fn note_installed(installed: &Installed, bundle: &Bundle, terminal: &Terminal) {
     }
 }
 
-fn note_answers(installed: &Installed, bundle: &Bundle, terminal: &Terminal) {
+fn note_answers(installed: &Installed, verified: &Bundle, terminal: &Terminal) {
     let is_news = |id: &str| {
         let mut blocks = installed.blocks.iter();
         blocks.any(|block| block.id == id && block.is_news)
     };
-    for answer in bundle.activations() {
+    for answer in verified.activations() {
         let license = answer.license_id();
         terminal.note(&if is_news(answer.id().as_str()) {
             format!("license {license} is activated for this machine")
         } else {
-            format!("license {license} was activated by this answer already")
+            format!("license {license} was already activated by this answer")
         });
     }
-    for repair in bundle.clock_repairs() {
+    for repair in verified.clock_repairs() {
         let at = repair.issued_at();
         terminal.note(&format!(
-            "time counts from {at} on again, when the vendor signed this"
+            "the recorded time is set to {at}, when the vendor signed the clock repair"
         ));
     }
 }
@@ -256,9 +260,9 @@ fn block_line(block: &InstalledBlock) -> String {
         _ => "block",
     };
     let effect = if block.is_news {
-        "taken"
+        "installed"
     } else {
-        "was here already, or is older than what is"
+        "already installed, or older than the installed one"
     };
     format!("  {what} {}: {effect}", escape(&block.id))
 }
@@ -267,32 +271,32 @@ fn block_line(block: &InstalledBlock) -> String {
 fn note_other_licenses(
     begins: Option<Timestamp>,
     now: Timestamp,
-    bundle: &Bundle,
+    verified: &Bundle,
     (before, after): (&[License], &[License]),
     terminal: &Terminal,
 ) {
     let is_in = |licenses: &[License], id: &LicenseId| licenses.iter().any(|one| one.id() == id);
     let start = |license: &License| license.not_before();
     let is_of_new = |begins: &Timestamp| {
-        let mut new = bundle.licenses().iter().filter_map(start);
+        let mut new = verified.licenses().iter().filter_map(start);
         new.any(|start| start == *begins)
     };
     if let Some(begins) = begins.filter(is_of_new) {
         terminal.note(&format!(
-            "it begins at {begins}; what was installed goes on until then"
+            "the new license starts at {begins}; the present license stays in effect until then"
         ));
     }
     for license in before {
-        if is_in(bundle.licenses(), license.id()) {
+        if is_in(verified.licenses(), license.id()) {
             continue;
         }
         let (tier, customer) = (license.tier(), escape(license.customer()));
         match start(license).filter(|start| *start > now) {
             _ if !is_in(after, license.id()) => {
-                terminal.note(&format!("it replaces the {tier} license of {customer}"));
+                terminal.note(&format!("the {tier} license of {customer} is replaced"));
             }
             Some(start) => terminal.note(&format!(
-                "the {tier} license of {customer} that begins at {start} stays beside it"
+                "the {tier} license of {customer} that starts at {start} stays installed"
             )),
             None => {}
         }

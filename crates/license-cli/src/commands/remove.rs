@@ -21,7 +21,7 @@ pub(crate) fn run(app: &AppContext, terminal: &Terminal) -> Result<Exit, Failure
         return Ok(Exit::Licensed);
     }
     if removed.is_empty() {
-        terminal.data("nothing was installed for this user")?;
+        terminal.data("nothing to remove: no license is installed for this user")?;
     }
     for path in &removed {
         terminal.data(&format!("removed {}", show_path(path)))?;
@@ -29,7 +29,7 @@ pub(crate) fn run(app: &AppContext, terminal: &Terminal) -> Result<Exit, Failure
     if !removed.is_empty() {
         let base = app.matrix.base_tier().name();
         terminal.note(&format!(
-            "tier {base} is in effect, unless the administrator installed a license for everybody"
+            "tier {base} is in effect, unless the administrator installed a license for all users"
         ));
     }
     Ok(Exit::Licensed)

@@ -1,5 +1,5 @@
-//! `license request` and `license deactivate`: messages of this machine to its vendor, as a file, a
-//! QR code or lines to read out.
+//! `license request` and `license deactivate`: requests and receipts of this machine for its
+//! vendor, as a file, a QR code or readback lines.
 
 use std::path::PathBuf;
 
@@ -10,7 +10,7 @@ use license_client::{Asked, Asking, InstallationError, now};
 use license_core::{Letter, License, LicenseId, spoken};
 use serde_json::{Value, json};
 
-use crate::args::{Deactivate, Request, Sending};
+use crate::args::{Deactivate, DeliveryArgs, Request};
 use crate::context::AppContext;
 use crate::output::failure;
 use crate::output::notice::{self, Notice};
@@ -25,8 +25,8 @@ pub(crate) fn run(
     arguments: &Request,
     terminal: &Terminal,
 ) -> Result<Exit, Failure> {
-    let sending = &arguments.sending;
-    sending.check(terminal)?;
+    let delivery = &arguments.delivery;
+    delivery.check(terminal)?;
     let made_at = arguments.at.unwrap_or_else(now);
     let asking = if arguments.new {
         Asking::Anew
@@ -42,8 +42,8 @@ pub(crate) fn run(
         (request, "keygen activate")
     };
     let request = request.map_err(|error| failure::installation(&error))?;
-    let hint = format!("send it to the vendor, who answers it with `{answer}`");
-    sending.send(&request, None, &hint, terminal)
+    let hint = format!("send the request to the vendor, who answers with `{answer}`");
+    delivery.deliver(&request, None, &hint, terminal)
 }
 
 /// Ends the activation of this machine and prints the receipt.
@@ -56,8 +56,8 @@ pub(crate) fn deactivate(
     arguments: &Deactivate,
     terminal: &Terminal,
 ) -> Result<Exit, Failure> {
-    let sending = &arguments.sending;
-    sending.check(terminal)?;
+    let delivery = &arguments.delivery;
+    delivery.check(terminal)?;
     let license = match installed_license(app, arguments.license.as_deref())? {
         Ok(license) => Some(license),
         Err(failure) if arguments.license.is_some() => return Err(failure),
@@ -77,14 +77,14 @@ pub(crate) fn deactivate(
     })?;
     let shared = shared(app, license.as_ref(), Some(&receipt.letter));
     let hint = match &shared {
-        None => "it holds here no more; send this to the vendor: `keygen release` frees the device"
+        None => "the license is deactivated on this machine; send this receipt to the vendor, who frees the device with `keygen release`"
             .to_owned(),
         Some(path) => format!(
-            "ask the administrator to take the activation out of {} first; then send this to the vendor: `keygen release` frees the device",
+            "ask the administrator to remove the activation from {}, then send this receipt to the vendor, who frees the device with `keygen release`",
             show_path(path)
         ),
     };
-    sending.send(
+    delivery.deliver(
         &receipt,
         shared.as_deref().map(Notice::shared_activation),
         &hint,
@@ -92,8 +92,8 @@ pub(crate) fn deactivate(
     )
 }
 
-/// Returns the administrator's file that contains an activation of the license, or of the
-/// deactivated one.
+/// Returns the administrator's file if it contains an activation of the license or of the license
+/// that the receipt deactivates.
 fn shared(
     app: &AppContext,
     license: Option<&License>,
@@ -110,8 +110,10 @@ fn shared(
     })
 }
 
-/// Returns the installed license with this id, or the one that is in effect. The inner failure is
-/// that of a command that needs a license.
+/// Returns the installed license with this id, or the license in effect.
+///
+/// The inner failure means that there is no such license. The outer one means that the installation
+/// cannot be read.
 fn installed_license(
     app: &AppContext,
     id: Option<&str>,
@@ -120,11 +122,11 @@ fn installed_license(
     let found = snapshot
         .installation
         .map_err(|error| failure::installation(&error))?;
-    let bundle = match (&found, id) {
+    let verified = match (&found, id) {
         (Some(found), _) => found.bundle(),
         (None, Some(_)) => return Ok(Err(not_installed(id))),
         (None, None) => {
-            let message = "expected an installed license to ask for, found none";
+            let message = "expected an installed license, found none";
             return Ok(Err(Failure::new(Exit::Denied, "NO_LICENSE", message)
                 .hint("install the license first: `license install FILE`")));
         }
@@ -136,26 +138,29 @@ fn installed_license(
     };
     let license = match id {
         Some(id) => {
-            let mut licenses = bundle.licenses().iter();
+            let mut licenses = verified.licenses().iter();
             licenses
                 .find(|license| license.id().as_str() == id)
                 .cloned()
         }
-        None => bundle.evaluate(&app.matrix, &context).license().cloned(),
+        None => verified.evaluate(&app.matrix, &context).license().cloned(),
     };
     Ok(license.ok_or_else(|| not_installed(id)))
 }
 
 fn not_installed(id: Option<&str>) -> Failure {
     let message = match id.and_then(LicenseId::parse) {
-        Some(id) => format!("expected an installed license, found none of id {id}"),
-        None => "--license: expected the id of an installed license, found another text".to_owned(),
+        Some(id) => format!("expected an installed license with id {id}, found none"),
+        None => {
+            "--license: expected the id of an installed license, found a text that is not an id"
+                .to_owned()
+        }
     };
     Failure::new(Exit::Denied, "NO_LICENSE", message)
-        .hint("`license status` shows the license that is installed, with its id")
+        .hint("`license status` shows the id of the installed license")
 }
 
-impl Sending {
+impl DeliveryArgs {
     /// Checks the destination before anything is requested or deactivated.
     fn check(&self, terminal: &Terminal) -> Result<(), Failure> {
         if self.qr {
@@ -165,7 +170,7 @@ impl Sending {
     }
 
     /// Delivers a request or receipt and prints what to do with it.
-    fn send(
+    fn deliver(
         &self,
         request: &Asked,
         notice: Option<Notice>,
@@ -173,10 +178,10 @@ impl Sending {
         terminal: &Terminal,
     ) -> Result<Exit, Failure> {
         let mut notices: Vec<_> = notice.into_iter().collect();
-        notice::add(&mut notices, request.problems.iter().map(Notice::state));
+        notice::add_missing(&mut notices, request.problems.iter().map(Notice::state));
         let lines = spoken::lines(&request.letter.to_bytes());
         let lines = lines.map_err(|error| Failure::malformed(error.to_string()))?;
-        let drawn = self.deliver(&request.letter, &lines, terminal)?;
+        let drawn = self.write(&request.letter, &lines, terminal)?;
         let path = self.file.path();
         if terminal.is_json() {
             terminal.json(&to_json(request, &lines, path.as_deref(), &notices))?;
@@ -194,13 +199,15 @@ impl Sending {
         }
         if request.is_again {
             terminal.note(match request.letter {
-                Letter::Deactivation(_) => "it was given up before; this is the same receipt again",
-                _ => "it was asked before; this is the same request again (--new makes another)",
+                Letter::Deactivation(_) => {
+                    "the license was already deactivated; this is the same receipt again"
+                }
+                _ => "this is the pending request again; --new replaces it with a new request",
             });
         }
         if let Some(earlier) = request.replaced {
             terminal.note(&format!(
-                "this takes the place of the request of {earlier}, whose answer will be refused here"
+                "this request replaces the request of {earlier}, whose answer will be rejected"
             ));
         }
         terminal.note(hint);
@@ -208,16 +215,16 @@ impl Sending {
     }
 
     /// Writes the file, or returns the text for standard output.
-    fn deliver(
+    fn write(
         &self,
-        letter: &Letter,
+        machine_request: &Letter,
         lines: &[String],
         terminal: &Terminal,
     ) -> Result<String, Failure> {
-        let text = letter.to_armor();
+        let text = machine_request.to_armor();
         match (&self.file.out, self.qr) {
             (Destination::File(_), true) => {
-                let picture = QrCode::new(&letter.to_line())?.to_png();
+                let picture = QrCode::new(&machine_request.to_line())?.to_png();
                 let picture = picture.map_err(|error| Failure::malformed(error.to_string()))?;
                 self.file.write(&picture, Audience::Everyone)?;
                 Ok(text)
@@ -227,7 +234,7 @@ impl Sending {
                 Ok(text)
             }
             (Destination::Stdout, true) => {
-                let code = QrCode::new(&letter.to_line())?;
+                let code = QrCode::new(&machine_request.to_line())?;
                 // The request is stored by now, so it can be printed in another form.
                 match code.for_terminal(terminal.columns()) {
                     Ok(drawn) => Ok(drawn.trim_end().to_owned()),
@@ -244,11 +251,11 @@ impl Sending {
 }
 
 fn to_json(request: &Asked, lines: &[String], path: Option<&str>, notices: &[Notice]) -> Value {
-    let letter = &request.letter;
+    let machine_request = &request.letter;
     json!({
-        "kind": letter.kind().label(),
-        "content": letter.to_json(),
-        "text": letter.to_armor(),
+        "kind": machine_request.kind().label(),
+        "content": machine_request.to_json(),
+        "text": machine_request.to_armor(),
         "lines": lines,
         "path": path.map(escape),
         "again": request.is_again,

@@ -57,13 +57,13 @@ fn to_text(session: &Session, machine: Option<&str>) -> String {
     let root = session.root();
     let found_by = match root.found_by_name().as_str() {
         "directory" => "the directory itself".to_owned(),
-        entry => format!("its entry .{entry}"),
+        entry => format!("the entry .{entry}"),
     };
     let mut lines = vec![
         session.id().to_string(),
         format!("  root      {}", show_path(root.path())),
         format!("  found by  {found_by}"),
-        format!("  machine   {}", machine.unwrap_or("none that can be told")),
+        format!("  machine   {}", machine.unwrap_or("unknown")),
     ];
     for link in root.links() {
         let (path, target) = (show_path(&link.path), show_path(&link.target));

@@ -1,4 +1,4 @@
-//! `license usage-report`: the usage counts of this machine, for its owner to read and pass on.
+//! `license usage-report`: a report of the usage that this machine counted.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -37,13 +37,13 @@ pub(crate) fn run(
     let since = arguments.since.map_or(Timestamp::MIN, |date| date.start());
     let is_included = |entry: &UsageEntry| entry.to >= since;
     entries.retain(|closed| closed.parsed().is_some_and(|entry| is_included(&entry)));
-    let summary = ReportSummary::new(&entries, arguments.anonymise);
-    let text = write(app.host.product(), &entries, arguments.anonymise);
+    let summary = ReportSummary::new(&entries, arguments.anonymize);
+    let text = write(app.host.product(), &entries, arguments.anonymize);
     let shown = match (arguments.dry_run, &arguments.file.out) {
         (true, _) => None,
         (false, Destination::Stdout) => Some(text),
         (false, Destination::File(_)) => {
-            let audience = if arguments.anonymise {
+            let audience = if arguments.anonymize {
                 Audience::Everyone
             } else {
                 Audience::OwnerOnly
@@ -64,7 +64,7 @@ fn print(
     terminal: &Terminal,
 ) -> Result<(), Failure> {
     let mut notices = Vec::new();
-    notice::add(&mut notices, problems.iter().map(Notice::state));
+    notice::add_missing(&mut notices, problems.iter().map(Notice::state));
     let path = arguments.file.path().filter(|_| !arguments.dry_run);
     if terminal.is_json() {
         let more = json!({
@@ -94,7 +94,7 @@ fn print(
     if arguments.dry_run {
         terminal.note("nothing was written or sent")
     } else {
-        terminal.note("nothing was sent: read it, and hand it on if you want to")
+        terminal.note("nothing was sent; read the report before you send it to the vendor")
     }
     Ok(())
 }
@@ -108,11 +108,11 @@ struct ReportSummary {
     quotas: BTreeMap<String, (u64, u64)>,
     denials: u64,
     sessions: u64,
-    anonymised: bool,
+    is_anonymous: bool,
 }
 
 impl ReportSummary {
-    fn new(entries: &[Closed], anonymised: bool) -> Self {
+    fn new(entries: &[Closed], is_anonymous: bool) -> Self {
         let mut summary = Self {
             entries: entries.len(),
             chains: BTreeMap::new(),
@@ -121,7 +121,7 @@ impl ReportSummary {
             quotas: BTreeMap::new(),
             denials: 0,
             sessions: 0,
-            anonymised,
+            is_anonymous,
         };
         for closed in entries {
             if let Some(entry) = closed.parsed() {
@@ -169,7 +169,12 @@ impl ReportSummary {
         }
         lines.push(format!("  sessions: {} opened", self.sessions));
         lines.push(format!("  denied {}", times(self.denials)));
-        lines.push(if self.anonymised { "  no machine, user or session is named".to_owned() } else { "  names this machine, its users and sessions in lines of their own; --anonymise leaves them out".to_owned() });
+        lines.push(if self.is_anonymous {
+            "  identifies no machine, user or session".to_owned()
+        } else {
+            "  identifies this machine, its users and sessions; --anonymize omits these lines"
+                .to_owned()
+        });
         lines
     }
 
@@ -190,7 +195,7 @@ impl ReportSummary {
             "quotas": quotas.collect::<serde_json::Map<_, _>>(),
             "denials": self.denials,
             "sessions": self.sessions,
-            "anonymised": self.anonymised,
+            "anonymised": self.is_anonymous,
         })
     }
 }

@@ -19,8 +19,10 @@ use crate::output::notice::{self, Notice};
 pub(crate) fn run(app: &AppContext, arguments: &Use, terminal: &Terminal) -> Result<Exit, Failure> {
     let name = arguments.quota.as_str();
     if arguments.context.at.is_some() {
-        let message = "what is used is counted now, so that there is nothing to try out with --at";
-        return Err(Failure::usage(message).hint("leave --at away; 0 asks how much is left"));
+        let message = "--at cannot be used here: a use is counted at the current time";
+        return Err(
+            Failure::usage(message).hint("omit --at; the count 0 shows the remaining amount")
+        );
     }
     // A quota of the base tier needs no license, even if the installed one is damaged.
     let evaluation = app.installed_if_usable(&arguments.context);
@@ -35,12 +37,12 @@ pub(crate) fn run(app: &AppContext, arguments: &Use, terminal: &Terminal) -> Res
         return Err(no_such_quota(name, &decision));
     };
     let account = Account::new(&decision, arguments.context.user.as_deref());
-    let taken = app.host.take(account, name, arguments.count, limit);
-    let taken = taken.map_err(|error| failure::store(&error))?;
+    let report = app.host.take(account, name, arguments.count, limit);
+    let report = report.map_err(|error| failure::store(&error))?;
     let mut notices = evaluation.notices;
-    notice::add(&mut notices, taken.problems.iter().map(Notice::state));
+    notice::add_missing(&mut notices, report.problems.iter().map(Notice::state));
     notices.extend(denial(&decision));
-    let used = taken.taken;
+    let used = report.taken;
     if used.granted && used.is_low() {
         notices.push(Notice::with_code(Code::QuotaLow, low(name, &used)));
     }
@@ -66,15 +68,15 @@ fn no_such_quota(name: &str, decision: &Decision) -> Failure {
         decision.entitlements().tier()
     );
     Failure::usage(format!("{found}, found `{}`", escape(&shown)))
-        .hint(format!("the quotas are {known}"))
+        .hint(format!("use one of these quotas: {known}"))
 }
 
-/// Returns a notice if the installed license does not hold.
+/// Returns a notice if the installed license is denied.
 fn denial(decision: &Decision) -> Option<Notice> {
     let license = decision.license()?;
     let tier = decision.entitlements().tier();
     let message = format!(
-        "the {} license does not hold, so that tier {tier} counts: expected {}, found {}; `license explain` says more",
+        "the {} license is denied, so tier {tier} applies: expected {}, found {}; `license explain` shows each rule",
         license.tier(),
         escape(&decision.evidence().expected()),
         escape(&decision.evidence().actual())
@@ -114,10 +116,10 @@ fn sentence(name: &str, used: &QuotaUse) -> String {
         (true, Quota::Unlimited) => format!("granted: {name}: {} used today, unlimited", used.used),
         (true, limit) => {
             let (used, left) = (used.used, used.remaining());
-            format!("granted: {name}: {used} of {limit} used today, {left} left; it {refills}")
+            format!("granted: {name}: {used} of {limit} used today, {left} left; {refills}")
         }
         (false, limit) => format!(
-            "denied: {name}: {}: expected at most {limit} a day, found {} used and {asked} asked for; it {refills}",
+            "denied: {name}: {}: expected at most {limit} a day, found {} used and {asked} requested; {refills}",
             Code::QuotaExhausted,
             used.used
         ),
@@ -135,7 +137,7 @@ fn refills(used: &QuotaUse) -> String {
 fn low(name: &str, used: &QuotaUse) -> String {
     let (name, left) = (escape(name), used.remaining());
     format!(
-        "{} of {} of {name} are used today, {left} left until {}",
+        "{} of {} {name} used today, {left} left until {}",
         used.used, used.limit, used.refills_at
     )
 }

@@ -11,7 +11,7 @@ use crate::output::{artifacts, failure};
 
 /// The verified input, and the keys that verified it.
 struct VerifiedInput {
-    bundle: Bundle,
+    verified: Bundle,
     trust: TrustSet,
     statements: StatementsReport,
 }
@@ -27,27 +27,27 @@ pub(crate) fn run(
     terminal: &Terminal,
 ) -> Result<Exit, Failure> {
     let input = LicenseInput::read(&arguments.license)?;
-    let verified = match &arguments.companion {
+    let input_and_keys = match &arguments.companion {
         None => verify(app, arguments, &input)?,
         Some(file) => verify_key(app, arguments, &input, file)?,
     };
     let VerifiedInput {
-        mut bundle,
+        mut verified,
         trust,
         statements,
-    } = verified;
+    } = input_and_keys;
     let ignored = app.ignored_statements(&input);
-    if bundle.licenses().is_empty() {
-        if bundle.revocations().is_empty() && ignored.is_some() {
+    if verified.licenses().is_empty() {
+        if verified.revocations().is_empty() && ignored.is_some() {
             return Err(failure::installation(&InstallationError::OwnKeys));
         }
         let now = arguments.context.at.unwrap_or_else(now);
         let ignored = ignored.into_iter().collect();
-        return artifacts::print(&bundle, &statements, now, ignored, terminal);
+        return artifacts::print(&verified, &statements, now, ignored, terminal);
     }
     // An installed list would deny the license after its installation, so it counts here too.
-    bundle.add_revocations(app.host.revocation_lists(&trust));
-    let mut evaluation = Evaluation::new(app, Some(bundle), &arguments.context)?;
+    verified.add_revocations(app.host.revocation_lists(&trust));
+    let mut evaluation = Evaluation::new(app, Some(verified), &arguments.context)?;
     evaluation.notices.extend(ignored);
     evaluation.statements = statements;
     evaluation.print(terminal)
@@ -61,15 +61,15 @@ fn verify(
 ) -> Result<VerifiedInput, Failure> {
     let mut rotation = app.rotation(&arguments.trust)?;
     let mut statements = StatementsReport::default();
-    let bundle = match verify_with(app, input, rotation.keys()) {
-        Ok(bundle) if bundle.unverified_trust_statements().is_empty() => bundle,
+    let verified = match verify_with(app, input, rotation.keys()) {
+        Ok(verified) if verified.unverified_trust_statements().is_empty() => verified,
         _ => {
             statements = app.apply_statements(input, &mut rotation)?;
             verify_with(app, input, rotation.keys())?
         }
     };
     Ok(VerifiedInput {
-        bundle,
+        verified,
         trust: rotation.keys().clone(),
         statements,
     })
@@ -81,7 +81,7 @@ fn verify_with(
     trust: &TrustSet,
 ) -> Result<Bundle, Failure> {
     Bundle::verify_beside(&input.text, trust, &app.matrix, &[])
-        .map_err(|error| failure::bundle(&input.name, &error))
+        .map_err(|error| failure::verification(&input.name, &error))
 }
 
 /// Verifies that a key names the license in a file.
@@ -91,7 +91,7 @@ fn verify_key(
     input: &LicenseInput,
     file: &Source,
 ) -> Result<VerifiedInput, Failure> {
-    let invalid = |error| failure::bundle(&input.name, &error);
+    let invalid = |error| failure::verification(&input.name, &error);
     let key = LicenseKey::parse(&input.text);
     let key = key.map_err(|error| invalid(BundleError::Key(error)))?;
     let file = LicenseInput {
@@ -99,10 +99,10 @@ fn verify_key(
         text: file.read_text(MAX_FILE_BYTES)?,
     };
     let trust = app.trust(&arguments.trust)?;
-    let bundle = app.verify(&file, &trust)?;
-    bundle.check_named(&key, &app.matrix).map_err(invalid)?;
+    let verified = app.verify(&file, &trust)?;
+    verified.check_named(&key, &app.matrix).map_err(invalid)?;
     Ok(VerifiedInput {
-        bundle,
+        verified,
         trust,
         statements: StatementsReport::default(),
     })

@@ -13,15 +13,15 @@ use crate::output::decision::{self, DecisionReport};
 use crate::output::notice::Notice;
 use crate::output::trust_statements::StatementsReport;
 
-/// A license to decide on, or that there is none, with everything that the decision depends on.
+/// The optional license of a decision, with everything else that the decision depends on.
 pub(crate) struct Evaluation<'a> {
     app: &'a AppContext,
     args: &'a ContextArgs,
-    pub(crate) bundle: Option<Bundle>,
+    pub(crate) verified: Option<Bundle>,
     machine: Option<Machine>,
     usage_type: UsageType,
-    /// The latest time that this machine has seen.
-    pub(crate) mark: Option<Timestamp>,
+    /// The clock high-water mark of this machine.
+    pub(crate) high_water: Option<Timestamp>,
     pub(crate) notices: Vec<Notice>,
     /// The trust statements that came with the license.
     pub(crate) statements: StatementsReport,
@@ -37,10 +37,10 @@ impl<'a> Evaluation<'a> {
     /// Returns a failure if the usage type is needed and cannot be detected.
     pub(crate) fn new(
         app: &'a AppContext,
-        bundle: Option<Bundle>,
+        verified: Option<Bundle>,
         args: &'a ContextArgs,
     ) -> Result<Self, Failure> {
-        Self::comparable_with(app, bundle, args, &[])
+        Self::comparable_with(app, verified, args, &[])
     }
 
     /// Creates the evaluation of a verified license with the context that other licenses need too,
@@ -51,22 +51,24 @@ impl<'a> Evaluation<'a> {
     /// See [`new`](Self::new).
     pub(crate) fn comparable_with(
         app: &'a AppContext,
-        bundle: Option<Bundle>,
+        verified: Option<Bundle>,
         args: &'a ContextArgs,
         others: &[License],
     ) -> Result<Self, Failure> {
-        let licenses = bundle.iter().flat_map(Bundle::licenses).chain(others);
+        let licenses = verified.iter().flat_map(Bundle::licenses).chain(others);
         let has_usage_type = |license: &License| license.usage_type().is_some();
         let usage_type = if licenses.clone().any(has_usage_type) {
             app.usage_type(args)?
         } else {
             args.usage_type.unwrap_or_default()
         };
-        let mut validations = bundle.iter().flat_map(Bundle::validations);
+        let mut validations = verified.iter().flat_map(Bundle::validations);
         let needs_machine =
             |license: &License| license.machines().is_some() || license.must_activate();
         let needs_machine = licenses.clone().any(needs_machine)
-            || bundle.iter().any(|bundle| !bundle.activations().is_empty())
+            || verified
+                .iter()
+                .any(|verified| !verified.activations().is_empty())
             || validations.any(|validation| validation.machine().is_some());
         let this_machine = || app.host.machine().cloned();
         let machine = args
@@ -74,14 +76,15 @@ impl<'a> Evaluation<'a> {
             .clone()
             .or_else(|| needs_machine.then(this_machine).flatten());
         Ok(Self {
-            bundle,
+            verified,
             machine,
             usage_type,
             ..Self::without_license(app, args)
         })
     }
 
-    /// Creates the evaluation of no license, with a notice of why the installed one cannot be used.
+    /// Creates an evaluation without a license, with a notice of the failure of the installed
+    /// license.
     pub(crate) fn unusable(app: &'a AppContext, args: &'a ContextArgs, failure: &Failure) -> Self {
         Self {
             notices: vec![Notice::failure(failure)],
@@ -89,15 +92,15 @@ impl<'a> Evaluation<'a> {
         }
     }
 
-    /// Creates the evaluation of no license.
+    /// Creates an evaluation without a license.
     fn without_license(app: &'a AppContext, args: &'a ContextArgs) -> Self {
         Self {
             app,
             args,
-            bundle: None,
+            verified: None,
             machine: None,
             usage_type: args.usage_type.unwrap_or_default(),
-            mark: None,
+            high_water: None,
             notices: Vec::new(),
             statements: StatementsReport::default(),
             blocks: None,
@@ -108,8 +111,8 @@ impl<'a> Evaluation<'a> {
     pub(crate) fn context(&self) -> Context<'_> {
         let clock = self.args.at.unwrap_or_else(now);
         let mut context = Context::at(clock).usage_type(self.usage_type);
-        if let Some(mark) = self.mark {
-            context = context.high_water(mark);
+        if let Some(high_water) = self.high_water {
+            context = context.high_water(high_water);
         }
         if let Some(machine) = &self.machine {
             context = context.machine(machine);
@@ -126,19 +129,19 @@ impl<'a> Evaluation<'a> {
         context
     }
 
-    /// Decides whether the license holds.
+    /// Returns the decision on the license.
     pub(crate) fn decide(&self) -> Decision {
         let (matrix, context) = (&self.app.matrix, self.context());
-        match &self.bundle {
-            Some(bundle) => bundle.evaluate(matrix, &context),
+        match &self.verified {
+            Some(verified) => verified.evaluate(matrix, &context),
             None => Decision::without_license(matrix, &context),
         }
     }
 
     /// Applies every rule to the license. Returns nothing if there is no license.
     pub(crate) fn explain(&self) -> Vec<Finding> {
-        let explain = |bundle: &Bundle| bundle.explain(&self.app.matrix, &self.context());
-        self.bundle.as_ref().map_or_else(Vec::new, explain)
+        let explain = |verified: &Bundle| verified.explain(&self.app.matrix, &self.context());
+        self.verified.as_ref().map_or_else(Vec::new, explain)
     }
 
     /// Decides, prints the decision, and returns the exit code.
@@ -160,6 +163,6 @@ impl<'a> Evaluation<'a> {
 
     /// Returns the revocation lists that came with the license.
     fn lists(&self) -> &[RevocationList] {
-        self.bundle.as_ref().map_or(&[], Bundle::revocations)
+        self.verified.as_ref().map_or(&[], Bundle::revocations)
     }
 }

@@ -50,7 +50,8 @@ impl LicenseInput {
 const LONGEST_FILE_NAME: usize = 255;
 
 /// Returns whether an argument that names no file looks like a key or a token rather than like a
-/// misspelled file name. In doubt it does, so that no message shows it as a path.
+/// misspelled file name. In doubt the result is true, so that no message repeats a license as a
+/// path.
 fn looks_like_license(argument: &str) -> bool {
     let text = argument.trim_matches(|letter: char| letter.is_whitespace() || is_quote(letter));
     let is_token = text.starts_with("eyJ") || text.contains("-BEGIN ");

@@ -25,7 +25,7 @@ pub(crate) fn list_to_json(list: &RevocationList) -> Value {
 /// Describes a revocation list in one line.
 pub(crate) fn list_line(list: &RevocationList) -> String {
     format!(
-        "list {} of {}, {}; the next is due by {}; key {}",
+        "list {} of {}, {}; next list due {}; key {}",
         list.seq(),
         list.issued_at(),
         revoked(list),
@@ -62,7 +62,7 @@ fn outdated(list: &RevocationList, now: Timestamp) -> Option<Notice> {
     let (seq, next) = (list.seq(), list.next_update());
     let late = Span(now.seconds_since(next));
     let message = format!(
-        "the one after revocation list {seq} was due at {next}, {late} ago; ask the vendor for the latest"
+        "the list after revocation list {seq} was due at {next}, {late} ago; ask the vendor for the latest list"
     );
     let is_outdated = list.is_outdated_at(now);
     is_outdated.then(|| Notice::with_code(Code::ListOutdated, message))
@@ -74,28 +74,28 @@ fn outdated(list: &RevocationList, now: Timestamp) -> Option<Notice> {
 ///
 /// Returns a failure if standard output cannot be written.
 pub(crate) fn print(
-    bundle: &Bundle,
+    verified: &Bundle,
     statements: &StatementsReport,
     now: Timestamp,
     more: Vec<Notice>,
     terminal: &Terminal,
 ) -> Result<Exit, Failure> {
-    let lists = bundle.revocations();
+    let lists = verified.revocations();
     let mut notices: Vec<_> = lists
         .iter()
         .filter_map(|list| outdated(list, now))
         .collect();
-    notice::add(&mut notices, more);
+    notice::add_missing(&mut notices, more);
     if terminal.is_json() {
         terminal.json(&json!({
             "revocation_lists": lists.iter().map(list_to_json).collect::<Vec<_>>(),
             "trust_statements": statements.to_json(),
-            "answers": answers_to_json(bundle),
+            "answers": answers_to_json(verified),
             "warnings": notice::warnings_to_json(&[], &notices),
         }))?;
     } else {
         let texts = lists.iter().map(list_to_text);
-        let texts = texts.chain(answers(bundle)).chain(statements.lines());
+        let texts = texts.chain(answers(verified)).chain(statements.lines());
         let texts: Vec<_> = texts.collect();
         terminal.data(&texts.join("\n"))?;
         for notice in &notices {
@@ -111,8 +111,8 @@ fn machine(named: &Machine) -> String {
 }
 
 /// Describes each answer to a machine in one line.
-fn answers(bundle: &Bundle) -> Vec<String> {
-    let activations = bundle.activations().iter().map(|answer| {
+fn answers(verified: &Bundle) -> Vec<String> {
+    let activations = verified.activations().iter().map(|answer| {
         let (license, machine) = (answer.license_id(), machine(answer.machine()));
         format!(
             "activation of license {license} for machine {}, signed {}",
@@ -120,16 +120,16 @@ fn answers(bundle: &Bundle) -> Vec<String> {
             answer.issued_at()
         )
     });
-    let repairs = bundle.clock_repairs().iter().map(|repair| {
+    let repairs = verified.clock_repairs().iter().map(|repair| {
         let machine = machine(repair.machine());
         let at = repair.issued_at();
-        format!("clock repair of machine {}, to {at}", escape(&machine))
+        format!("clock repair of machine {} to {at}", escape(&machine))
     });
     activations.chain(repairs).collect()
 }
 
-fn answers_to_json(bundle: &Bundle) -> Value {
-    let activations = bundle.activations().iter().map(|answer| {
+fn answers_to_json(verified: &Bundle) -> Value {
+    let activations = verified.activations().iter().map(|answer| {
         json!({
             "kind": "activation",
             "id": answer.id().as_str(),
@@ -139,7 +139,7 @@ fn answers_to_json(bundle: &Bundle) -> Value {
             "issued_at": answer.issued_at().to_string(),
         })
     });
-    let repairs = bundle.clock_repairs().iter().map(|repair| {
+    let repairs = verified.clock_repairs().iter().map(|repair| {
         json!({
             "kind": "clock repair",
             "id": repair.id().as_str(),
@@ -165,7 +165,7 @@ pub(crate) fn note_installed(installed: &[InstalledList], terminal: &Terminal) {
         terminal.note(&if *is_news {
             format!("revocation list {seq} installed as {path}: {revoked}")
         } else {
-            format!("revocation list {seq} was installed already: {revoked}")
+            format!("revocation list {seq} was already installed: {revoked}")
         });
     }
 }

@@ -40,7 +40,7 @@ pub(crate) fn print(report: &DecisionReport<'_>, terminal: &Terminal) -> Result<
             terminal.note(&format!("hint: {advice}"));
         }
         if report.strict && decision.outcome() == Outcome::Grace {
-            terminal.note("denied, since --strict takes no grace period");
+            terminal.note("denied, because --strict treats a grace period as a denial");
         }
     }
     Ok(exit(decision, report.strict))
@@ -68,49 +68,49 @@ fn report_to_text(report: &DecisionReport<'_>) -> String {
     text
 }
 
-/// Returns what to do about a license that does not hold, or that soon ends.
+/// Returns what to do about a license that is not valid or in a grace period.
 fn advice(decision: &Decision) -> Option<&'static str> {
     Some(match decision.code() {
         Code::GraceOffline | Code::CheckInOverdue => {
-            "install a check-in: the vendor mints it with `keygen check-in`"
+            "install a new validation token, which the vendor issues with `keygen check-in`"
         }
         Code::GraceRenewal | Code::Expired => "ask the vendor for a renewal",
         Code::Revoked if matches!(decision.evidence(), Evidence::Revocation { .. }) => {
-            "ask the vendor why, or for another license in its place"
+            "ask the vendor for the reason, or for another license"
         }
         Code::Suspended | Code::Revoked | Code::Canceled => {
-            "ask the vendor why; a later check-in that says `active` lifts it"
+            "ask the vendor for the reason; a later validation token with status `active` restores the license"
         }
         Code::MachineMismatch => {
-            "send the vendor what `license machine` prints; `license explain` shows what differs"
+            "send the output of `license machine` to the vendor; `license explain` shows the differences"
         }
         Code::NotActivated => {
-            "`license request` asks the vendor; `license activate FILE` takes the answer"
+            "send the output of `license request` to the vendor, then install the answer with `license activate FILE`"
         }
         Code::Deactivated => {
-            "it was given up here; `license request` asks the vendor to activate it anew"
+            "the license was deactivated on this machine; `license request` requests a new activation"
         }
         Code::UserMismatch => match decision.evidence() {
             Evidence::User {
                 actual: Some(_), ..
-            } => "it is for other users: ask the vendor for a place in it",
-            _ => "name the user with --user",
+            } => "ask the vendor to add this user to the license",
+            _ => "give the name of the user with --user",
         },
-        Code::UsageMismatch => "`license usage` says what this is taken for, and why",
+        Code::UsageMismatch => "`license usage` shows the detected usage type and the reason",
         Code::VersionNotCovered => match decision.evidence() {
             Evidence::Version {
                 actual: Some(_), ..
             }
             | Evidence::BuildDate {
                 actual: Some(_), ..
-            } => "use a version that it covers, or ask the vendor for an extension",
-            _ => "name the version with --app-version and --build-date",
+            } => "use a covered version, or ask the vendor for an extension",
+            _ => "give the version with --app-version and --build-date",
         },
-        Code::ProductMismatch => "give the product's own file with --product-file",
+        Code::ProductMismatch => "give the product file of the license with --product-file",
         Code::NotYetValid if is_renewal(decision) => {
-            "it begins by itself; until then keep it beside the license that it follows: `license install`, or both in one file"
+            "install the renewal now, or verify it with the current license, both in one file; it replaces that license on its first day"
         }
-        Code::NotYetValid => "it begins by itself on that day",
+        Code::NotYetValid => "wait for the first day of the license; no action is needed",
         Code::Superseded => "`license explain` shows every rule",
         _ => return None,
     })
@@ -181,7 +181,7 @@ fn evidence(decision: &Decision) -> Value {
 fn to_text(decision: &Decision) -> String {
     let Some(license) = decision.license() else {
         return format!(
-            "denied: NO_LICENSE\nno license is installed; tier {} is in effect; `license install FILE` installs one",
+            "denied: NO_LICENSE\nno license is installed; tier {} is in effect; `license install FILE` installs a license",
             decision.entitlements().tier()
         );
     };
@@ -206,7 +206,7 @@ fn to_text(decision: &Decision) -> String {
     ));
     lines.extend(
         announced_end(decision, license)
-            .map(|end| format!("  but only    until {end}; `license explain` says why")),
+            .map(|end| format!("  ends early  {end}; `license explain` shows why")),
     );
     lines.push(format!(
         "  tier now    {}",
@@ -233,14 +233,14 @@ fn to_text(decision: &Decision) -> String {
 
 fn or_unknown(at: Option<Timestamp>) -> String {
     at.map_or_else(
-        || "an enterprise key does not say".to_owned(),
+        || "unknown; an enterprise key has no date of issue".to_owned(),
         |at| at.to_string(),
     )
 }
 
 fn end(license: &License, now: Timestamp) -> String {
     match license.expires_at() {
-        None => "never: perpetual".to_owned(),
+        None => "never (perpetual)".to_owned(),
         Some(end) if now < end => format!("{end} ({} left)", Span(end.seconds_since(now))),
         Some(end) => format!("{end} ({} ago)", Span(now.seconds_since(end))),
     }
@@ -265,12 +265,12 @@ fn announced_end(decision: &Decision, license: &License) -> Option<Timestamp> {
 fn effective(bought: Tier, decision: &Decision) -> String {
     let tier = decision.entitlements().tier();
     match decision.outcome() {
-        Outcome::Denied if tier != bought => format!("{tier}, since the license does not hold"),
+        Outcome::Denied if tier != bought => format!("{tier}, because the license is not valid"),
         _ => tier.to_string(),
     }
 }
 
-/// Describes the last validation, the next one, and how long the license holds without it.
+/// Describes the last validation, the next one, and the end of the grace period.
 fn check_in_dates(dates: &Evidence) -> String {
     let Evidence::CheckIn {
         last,
@@ -282,12 +282,12 @@ fn check_in_dates(dates: &Evidence) -> String {
     else {
         return String::new();
     };
-    let since = if last_validated_at.is_some() {
-        format!("last on {last}")
+    let last = if last_validated_at.is_some() {
+        format!("last {last}")
     } else {
-        "none yet".to_owned()
+        "no check-in yet".to_owned()
     };
-    format!("{since}; next by {due_at}, and holds until {grace_until} without")
+    format!("{last}; next due {due_at}; grace until {grace_until}")
 }
 
 fn check_in(license: &License) -> String {

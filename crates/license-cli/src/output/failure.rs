@@ -16,17 +16,21 @@ use license_core::{
 use crate::embedded;
 
 /// Returns the failure of an artifact that does not verify.
-pub(crate) fn bundle(what: &str, error: &BundleError) -> Failure {
+pub(crate) fn verification(what: &str, error: &BundleError) -> Failure {
     let code = error.code();
     failed(Exit::Unjudged, code, error)
         .about(&format!("{what}: {code}"))
         .hint(hint(error))
 }
 
+/// What to do about damaged trust statements.
+pub(crate) const INSTALL_STATEMENTS: &str =
+    "install the vendor's trust statements again with `license install FILE`";
+
 fn hint(error: &BundleError) -> &'static str {
     match error {
         BundleError::NeedsLicenseFile { .. } => {
-            "verify its license file, or add --license FILE to check that the key names that license"
+            "verify the license file of this key, or add --license FILE to check that the key names this license"
         }
         BundleError::OtherLicense { .. } => "use the license file that came with this key",
         BundleError::NoLicense => "use the license file that the vendor sent",
@@ -38,15 +42,17 @@ fn hint(error: &BundleError) -> &'static str {
         | BundleError::Block {
             error: VerifyError::OtherLicense,
             ..
-        } => "install the license of which it speaks, or ask for a check-in of the one installed",
+        } => {
+            "install the license of this token first, or ask the vendor for a token of the installed license"
+        }
         BundleError::Verify(error) | BundleError::Block { error, .. } => verify_hint(error),
         BundleError::Statement { error, .. } => statement_hint(error),
         BundleError::Parse(ParseError::PrivateKey) => {
-            "a private key must never leave its vendor; give the license file"
+            "use the license file and inform the vendor; a private key must never leave the vendor"
         }
-        BundleError::Parse(ParseError::Empty) => "give the license file that the vendor sent",
+        BundleError::Parse(ParseError::Empty) => "use the license file that the vendor sent",
         _ => {
-            "copy the whole file again, from -----BEGIN to END-----, or ask the vendor to send it anew"
+            "copy the whole file again, from -----BEGIN to END-----, or ask the vendor to send the file again"
         }
     }
 }
@@ -54,12 +60,14 @@ fn hint(error: &BundleError) -> &'static str {
 fn statement_hint(error: &RotationError) -> &'static str {
     match error.code() {
         Code::UntrustedKey => {
-            "install the statements that came before it first, in their order; ask the vendor for all of them in one file"
+            "install the earlier trust statements first, or ask the vendor for all of them in one file"
         }
         Code::RetiredKey => {
-            "do not use it; ask the vendor whether it is theirs: somebody may have stolen the key"
+            "do not use the statement, and inform the vendor; the key may have been stolen"
         }
-        Code::BadSignature => "it was changed after it was signed: ask the vendor to send it anew",
+        Code::BadSignature => {
+            "ask the vendor to send the statement again; it was changed after it was signed"
+        }
         Code::UnsupportedClaim => "use a newer version of this program",
         _ => "ask the vendor for a corrected statement",
     }
@@ -67,14 +75,14 @@ fn statement_hint(error: &RotationError) -> &'static str {
 
 fn verify_hint(error: &VerifyError) -> &'static str {
     match error.code() {
-        Code::RetiredKey => "ask the vendor to send it anew, signed with a key that is trusted",
-        Code::UntrustedKey => embedded::or(
-            "`license --version` lists the keys that this program has; ask the vendor if theirs are newer",
-            "give the vendor's public keys with --trust FILE; ask the vendor if they are new",
+        Code::RetiredKey => "ask the vendor for a new file that is signed with a trusted key",
+        Code::UntrustedKey => embedded::text(
+            "ask the vendor whether a newer program is needed; `license --version` lists the embedded keys",
+            "give the vendor's public keys with --trust FILE; ask the vendor whether the keys have changed",
         ),
-        Code::BadSignature => embedded::or(
-            "it was changed after it was signed, or with a key that this program lacks: ask the vendor to send it anew",
-            "it was changed after it was signed, or --trust lacks the key that signed it: ask the vendor to send it anew",
+        Code::BadSignature => embedded::text(
+            "ask the vendor to send the file again; it was changed after it was signed, or this program lacks the key",
+            "ask the vendor to send the file again; it was changed after it was signed, or --trust lacks the key",
         ),
         Code::UnsupportedVersion | Code::UnsupportedClaim => "use a newer version of this program",
         _ => "ask the vendor for a corrected license",
@@ -85,7 +93,7 @@ fn verify_hint(error: &VerifyError) -> &'static str {
 pub(crate) fn inspection(what: &str, error: &InspectError) -> Failure {
     match error {
         InspectError::Trust(error) => invalid_trust(what, error),
-        InspectError::Artefact(error) => bundle(what, error),
+        InspectError::Artefact(error) => verification(what, error),
         other => Failure::malformed(format!("{what}: {other}")),
     }
 }
@@ -94,16 +102,16 @@ pub(crate) fn inspection(what: &str, error: &InspectError) -> Failure {
 pub(crate) fn invalid_trust(what: &str, error: &TrustError) -> Failure {
     let failure = Failure::malformed(line(error)).about(what);
     failure.hint(match error {
-        TrustError::PrivateKey => "tell the vendor: a private key must never leave them",
-        _ => "use the trust set that the vendor sent: PEM, JWK or JWK Set",
+        TrustError::PrivateKey => "inform the vendor; a private key must never leave the vendor",
+        _ => "use the public keys that the vendor sent (PEM, JWK or JWK Set)",
     })
 }
 
 /// Returns the failure of a command that finds no trusted keys.
 pub(crate) fn missing_trust() -> Failure {
-    let message = "expected the vendor's public keys, found none given or installed";
+    let message = "expected the vendor's public keys, found neither --trust nor installed keys";
     Failure::new(Exit::Unjudged, Code::UntrustedKey.as_str(), message)
-        .hint("give them with --trust FILE")
+        .hint("give the vendor's public keys with --trust FILE")
 }
 
 /// Returns the failure of an invalid product file.
@@ -114,7 +122,7 @@ pub(crate) fn invalid_product(source: &Source, error: &MatrixError) -> Failure {
 /// Returns the failure of a missing state directory.
 pub(crate) fn home(error: &HomeError) -> Failure {
     Failure::new(Exit::Machine, "IO", error.to_string())
-        .hint("set the variable to an absolute path where licenses may be kept")
+        .hint("set the variable to the absolute path of a writable directory")
 }
 
 /// Returns the failure of an installation that cannot be read or changed.
@@ -128,66 +136,66 @@ pub(crate) fn installation(error: &InstallationError) -> Failure {
             .hint("install the license again with --trust FILE"),
         Error::Worse { new, installed } => denied(*new).hint(match (new, installed) {
             (Code::Superseded, Code::Revoked) => {
-                "ask the vendor which of the two holds; --force puts this one in the place of the installed one"
+                "ask the vendor which of the two licenses is valid; --force replaces the installed license"
             }
             (Code::Superseded, _) => {
-                "`license status` shows the installed one; --force puts this one in its place"
+                "`license status` shows the installed license; --force replaces that license"
             }
             (Code::NotYetValid, _) => {
-                "install it on the day on which it begins; --force installs it all the same"
+                "install the license on its first day, or add --force"
             }
-            _ => "`license verify` says why; --force installs it all the same",
+            _ => "`license verify` shows the reason; --force installs the license anyway",
         }),
         Error::License {
             path,
             source,
             aside,
         } => {
-            let set_aside = aside.as_ref().map(|aside| show_path(aside));
-            let set_aside = set_aside.map(|aside| format!(", set aside as {aside}"));
-            let (path, set_aside) = (show_path(path), set_aside.unwrap_or_default());
-            let failure = bundle(&format!("installed license {path}{set_aside}"), source);
-            failure.hint(embedded::or(
+            let quarantined = aside.as_ref().map(|aside| show_path(aside));
+            let quarantined = quarantined.map(|aside| format!(", quarantined as {aside}"));
+            let (path, quarantined) = (show_path(path), quarantined.unwrap_or_default());
+            let failure = verification(&format!("installed license {path}{quarantined}"), source);
+            failure.hint(embedded::text(
                 "install the license again: `license install FILE`",
                 "install the license again: `license install --trust KEYS FILE`",
             ))
         }
         Error::Shared { path, source } => {
-            let folder = show_path(path);
-            let what = format!("license for everybody in {folder}");
+            let directory = show_path(path);
+            let what = format!("license for all users in {directory}");
             installation(source).about(&what).hint(format!(
-                "ask the administrator to put license.lic{} into {folder} anew, readable by all",
-                embedded::or("", " and trust.jwks"),
+                "ask the administrator to install license.lic{} in {directory} again, readable by all users",
+                embedded::text("", " and trust.jwks"),
             ))
         }
         Error::NoLicenseYet => {
             denied(Code::NoLicense).hint("install the license first, then the validation token")
         }
         Error::OtherMachine { .. } => denied(Code::MachineMismatch)
-            .hint("ask the vendor for one for this machine: `license machine` prints its digest"),
+            .hint("ask the vendor for a token for this machine; `license machine` prints the digest"),
         Error::OtherProduct { .. } => denied(Code::ProductMismatch)
-            .hint("install what is for this product, or give the other's file with --product-file"),
+            .hint("use a file for this product, or give the other product file with --product-file"),
         Error::Answer { fault, .. } => rejected_answer(error, *fault),
         Error::LicenseNotHere { .. } => denied(Code::NoLicense)
             .hint("install that license first, or together with its activation in one file"),
         Error::NotActivated => denied(Code::NotActivated).hint(
-            "nothing was changed; `license remove` takes away a license that is not activated",
+            "to remove a license that is not activated, use `license remove`; nothing was changed",
         ),
         Error::NoMachine => Failure::new(Exit::Machine, "NO_MACHINE", error.to_string()).hint(
-            "`license machine` shows what is missing; in a container give CODITECT_MACHINE_ID",
+            "in a container, set CODITECT_MACHINE_ID; `license machine` shows the missing parts",
         ),
         Error::Random => no_random_numbers(error),
         Error::State(problem) => Failure::new(Exit::Machine, "IO", line(problem))
             .hint("check the permissions of the file; nothing was changed"),
         Error::StaleList(stale) => stale_list(stale),
-        Error::Statement(error) => bundle("trust statement", error),
+        Error::Statement(error) => verification("trust statement", error),
         Error::OwnKeys => Failure::usage(error.to_string())
-            .hint("`license --version` lists the keys that count; ask the vendor for a build with the new ones"),
+            .hint("ask the vendor for a program with the new keys; `license --version` lists the embedded keys"),
         Error::Orphaned { .. } => denied(Code::RetiredKey)
             .about(Code::RetiredKey.as_str())
-            .hint("ask the vendor for your license signed anew, in one file with this; --force installs this alone"),
+            .hint("ask the vendor for a file with this statement and a new license; --force installs the statement alone"),
         Error::OtherNonce => Failure::malformed(error.to_string())
-            .hint("install the answer to the question that was asked last"),
+            .hint("install the validation token with this nonce"),
         Error::Trust { path, source } => invalid_trust(&show_path(path), source)
             .hint("install the license again with --trust FILE"),
         other => Failure::malformed(other.to_string())
@@ -208,10 +216,10 @@ fn no_random_numbers(error: &impl Error) -> Failure {
 pub(crate) fn activated_by_administrator(path: &Path) -> Failure {
     let path = show_path(path);
     let message = format!(
-        "expected an activation of this user's to give up, found only the administrator's, in {path}"
+        "expected an activation of this user, found only one of the administrator, in {path}"
     );
     Failure::new(Exit::Denied, Code::NotActivated.as_str(), message).hint(
-        "nothing was changed; ask the administrator to take it out of there, and the vendor to end it: `keygen release --activation`",
+        "ask the administrator to remove the activation from the file, and the vendor to release it with `keygen release --activation`; nothing was changed",
     )
 }
 
@@ -224,11 +232,11 @@ fn unchanged(code: Code, error: &impl Error) -> Failure {
 /// Returns the failure of an answer that belongs to another request.
 fn rejected_answer(error: &InstallationError, fault: AnswerFault) -> Failure {
     unchanged(fault.code(), error).hint(match fault {
-        AnswerFault::Replayed => "make a new request, with `license request` or `license request --clock`, and have that answered",
+        AnswerFault::Replayed => "send a new request to the vendor: `license request`, or `license request --clock`",
         AnswerFault::Stale => {
-            "have the latest request answered: `license request` writes it again"
+            "ask the vendor to answer the latest request; `license request` writes it again"
         }
-        _ => "have the request of this machine answered: `license request` writes it again",
+        _ => "ask the vendor to answer the request of this machine; `license request` writes it again",
     })
 }
 
@@ -245,8 +253,7 @@ pub(crate) fn installation_with_trust(
         Some(problem) => {
             let message = format!("{}; {}", failure.message(), line(problem));
             let code = failure.code().to_owned();
-            Failure::new(failure.exit(), code, message)
-                .hint("install what the vendor sent of keys again: `license install FILE`")
+            Failure::new(failure.exit(), code, message).hint(INSTALL_STATEMENTS)
         }
     }
 }
@@ -254,9 +261,9 @@ pub(crate) fn installation_with_trust(
 /// Returns the failure of a revocation list that is not newer than the installed one.
 fn stale_list(stale: &StaleList) -> Failure {
     unchanged(Code::StaleList, stale).hint(if stale.expected == stale.found {
-        "ask the vendor which of the two is theirs, then `license install FILE`"
+        "ask the vendor for the correct list, and install it with `license install FILE`"
     } else {
-        "ask the vendor for the latest list, then `license install FILE`"
+        "ask the vendor for the latest list, and install it with `license install FILE`"
     })
 }
 
@@ -265,7 +272,7 @@ pub(crate) fn report(error: &ReportError) -> Failure {
     match error {
         ReportError::Home(error) => home(error),
         ReportError::Store(error) => store(error)
-            .hint("run it as the user who uses the product; `license usage-report --dry-run` needs to write nothing"),
+            .hint("run the command as the user of the product; `license usage-report --dry-run` writes nothing"),
         ReportError::State(problem) => journal(problem),
         _ => no_random_numbers(error),
     }
@@ -281,14 +288,14 @@ fn journal(problem: &StateProblem) -> Failure {
         StateProblem::Sealed {
             source: SealError::OtherMachine { .. },
             ..
-        } => "run the command again for what this machine counted by itself",
+        } => "run the command again to report the counts of this machine",
         StateProblem::Sealed { aside: Some(_), .. } => {
-            "run the command again for what is left; tell the vendor that entries are missing"
+            "run the command again to report the remaining entries, and inform the vendor that entries are missing"
         }
         StateProblem::Sealed { .. } => {
-            "`license usage-report` without --dry-run sets it aside and goes on without it"
+            "omit --dry-run to quarantine the file and to report without it"
         }
-        _ => "check the permissions of the file and the space left on its disk",
+        _ => "check the permissions of the file and the free space on its disk",
     };
     let (exit, code) = match inner {
         StateProblem::Sealed { .. } => (Exit::Unjudged, "STATE"),
@@ -298,8 +305,7 @@ fn journal(problem: &StateProblem) -> Failure {
 }
 
 /// A symbolic link does not help, because it resolves to the same path.
-const TOO_LONG: &str =
-    "move the project to where its path is shorter; a link to it makes it no shorter";
+const TOO_LONG: &str = "move the project to a shorter path; a symbolic link does not help";
 
 /// Returns the failure of a project that is not found.
 pub(crate) fn project(error: &ProjectError) -> Failure {
@@ -307,13 +313,16 @@ pub(crate) fn project(error: &ProjectError) -> Failure {
         error if error.is_too_long() => (Exit::Machine, TOO_LONG),
         ProjectError::Unreadable { .. } | ProjectError::NoCurrentDirectory { .. } => (
             Exit::Machine,
-            "go to a folder that is there and that you may read, or name another path",
+            "change to a directory that exists and is readable, or give another path",
         ),
         ProjectError::Loop { .. } => (
             Exit::Usage,
-            "mend the link that is named, or give another path",
+            "correct the symbolic link, or give another path",
         ),
-        _ => (Exit::Usage, "give a path that is there"),
+        _ => (
+            Exit::Usage,
+            "give the path of an existing file or directory",
+        ),
     };
     let code = match exit {
         Exit::Machine => "IO",
@@ -328,13 +337,13 @@ pub(crate) fn store(error: &StoreError) -> Failure {
     let failure = Failure::new(Exit::Machine, "IO", line(error)).about("state directory");
     failure.hint(match error {
         StoreError::Busy { .. } => {
-            "wait for the other process, or end it, and run the command again".to_owned()
+            "wait until the other process ends, then run the command again".to_owned()
         }
-        StoreError::NotAFile { .. } => format!("take away what is at {path}: it is to be a file"),
+        StoreError::NotAFile { .. } => format!("remove {path}, which is not a regular file"),
         StoreError::TooLarge { .. } => {
-            format!("take {path} away: no license is as large")
+            format!("remove {path}, which is too large for a license file")
         }
-        _ => format!("check the permissions of {path} and the space left on its disk"),
+        _ => format!("check the permissions of {path} and the free space on its disk"),
     })
 }
 
@@ -355,8 +364,8 @@ pub(crate) fn usage_type(error: &UsageTypeError) -> Failure {
             format!("set {name} to builder or runtime, or unset it")
         }
         error if error.is_too_long() => TOO_LONG.to_owned(),
-        UsageTypeError::Unreadable { .. } => "check its permissions".to_owned(),
-        _ => "in the project file say usage_type = \"builder\" or \"runtime\"".to_owned(),
+        UsageTypeError::Unreadable { .. } => "check the permissions of the project file".to_owned(),
+        _ => "set usage_type = \"builder\" or \"runtime\" in the project file".to_owned(),
     };
     Failure::new(exit, code, line(error)).hint(hint)
 }

@@ -51,17 +51,17 @@ impl Notice {
     pub(crate) fn shared_activation(path: &Path) -> Self {
         let path = show_path(path);
         let message = format!(
-            "{path}, which is the administrator's, holds an activation of the license for this \
-             machine too: it counts for everybody who uses the machine until the administrator \
-             takes it out"
+            "{path}, a file of the administrator, also contains an activation of the license for \
+             this machine; that activation stays valid for all users until the administrator \
+             removes it"
         );
         Self::new("STILL_ACTIVE", message)
     }
 
     /// Reports that this machine has no identity.
     pub(crate) fn no_machine() -> Self {
-        let message = "nothing names this machine, so that its sessions are those of others like \
-                       it; `license machine` says why";
+        let message = "this machine has no identity, so a similar machine has the same session ids; \
+                       `license machine` shows the reason";
         Self::new(MACHINE, message)
     }
 
@@ -81,26 +81,29 @@ impl Notice {
             StateProblem::Sealed {
                 source: SealError::OtherMachine { .. },
                 ..
-            } => "; this machine counts by itself",
-            StateProblem::Sealed { path, .. } if holds_activations(path) => {
-                "; activations in it are lost: `license request` asks for others"
+            } => "this machine has its own counts",
+            StateProblem::Sealed { path, .. } if contains_activations(path) => {
+                "its activations are lost: request new ones with `license request`"
             }
             StateProblem::Sealed { .. } => {
-                "; counts and check-ins in it are lost: install the latest check-in again"
+                "its counts and validation tokens are lost: install the latest validation token again"
             }
-            StateProblem::Journal(_) => "; nothing else depends on it",
-            StateProblem::Trust(_) => {
-                "; install what the vendor sent of keys again: `license install FILE`"
-            }
-            StateProblem::Revocations(_) => "; install the latest list: `license install FILE`",
+            StateProblem::Journal(_) => "nothing else depends on this file",
+            StateProblem::Trust(_) => failure::INSTALL_STATEMENTS,
+            StateProblem::Revocations(_) => "install the latest list with `license install FILE`",
             _ => "",
+        };
+        let message = failure::line(problem);
+        let message = match advice {
+            "" => message,
+            advice => format!("{message}; {advice}"),
         };
         let code = match problem {
             StateProblem::Revocations(problem) => problem.code().map_or(STATE, Code::as_str),
             StateProblem::Trust(_) => TRUST,
             _ => STATE,
         };
-        Self::new(code, format!("{}{advice}", failure::line(problem)))
+        Self::new(code, message)
     }
 
     /// Prints the notice as a warning.
@@ -119,7 +122,7 @@ pub(crate) fn warnings_to_json(warnings: &[Warning], notices: &[Notice]) -> Valu
 }
 
 /// Adds notices that are not in the list yet.
-pub(crate) fn add(notices: &mut Vec<Notice>, more: impl IntoIterator<Item = Notice>) {
+pub(crate) fn add_missing(notices: &mut Vec<Notice>, more: impl IntoIterator<Item = Notice>) {
     for notice in more {
         if !notices.contains(&notice) {
             notices.push(notice);
@@ -128,23 +131,23 @@ pub(crate) fn add(notices: &mut Vec<Notice>, more: impl IntoIterator<Item = Noti
 }
 
 /// Returns the problems of an installation and of this machine.
-pub(crate) fn of_snapshot(snapshot: &Snapshot, host: &Host) -> Vec<Notice> {
+pub(crate) fn from_snapshot(snapshot: &Snapshot, host: &Host) -> Vec<Notice> {
     let quarantined = snapshot.set_aside.iter().map(|path| {
         let path = show_path(path);
         let message =
-            format!("a damaged license was set aside as {path}; install the license again");
+            format!("a damaged license was quarantined as {path}; install the license again");
         Notice::new(STATE, message)
     });
     let state = snapshot.problems.iter().map(Notice::state);
     let rejected_id = host.rejected_id().map(|message| {
-        let message = format!("{message}; correct it, or take it away");
+        let message = format!("{message}; correct or remove the machine id");
         Notice::new(MACHINE, message)
     });
     state.chain(quarantined).chain(rejected_id).collect()
 }
 
 /// Returns whether a file is the one that stores requests and activations.
-pub(crate) fn holds_activations(path: &Path) -> bool {
+pub(crate) fn contains_activations(path: &Path) -> bool {
     path.file_name()
         .is_some_and(|name| name == StateFile::Activation.name())
 }

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 pub(crate) struct StatementsReport {
     /// The statements that changed the trusted keys.
     pub(crate) new: Vec<TrustStatement>,
-    /// How many statements were known before.
+    /// The number of statements that were already known.
     pub(crate) known: usize,
 }
 
@@ -26,8 +26,8 @@ impl StatementsReport {
         if self.known > 0 {
             lines.push(plural(
                 self.known,
-                "trust statement says what is known here",
-                "trust statements say what is known here",
+                "trust statement is already known",
+                "trust statements are already known",
             ));
         }
         lines
@@ -50,9 +50,7 @@ fn to_json(statement: &TrustStatement) -> Value {
 fn line(statement: &TrustStatement) -> String {
     let (signer, at) = (statement.signer(), statement.issued_at());
     if let Some(successor) = statement.countersigner() {
-        return format!(
-            "key {signer} is retired, and key {successor} takes its place; signed {at}"
-        );
+        return format!("key {signer} is retired and replaced by key {successor}; signed {at}");
     }
     let keys = statement
         .introduces()
@@ -63,9 +61,9 @@ fn line(statement: &TrustStatement) -> String {
 
 /// Notes where new statements were stored.
 pub(crate) fn note_installed(installed: &[InstalledStatement], terminal: &Terminal) {
-    let mut news = installed.iter().filter(|one| one.statement.is_some());
-    if let Some(first) = news.next() {
+    let mut new = installed.iter().filter(|one| one.statement.is_some());
+    if let Some(first) = new.next() {
         let path = show_path(&first.path);
-        terminal.note(&format!("what it says of keys is kept in {path}"));
+        terminal.note(&format!("trust statements stored in {path}"));
     }
 }

@@ -1,53 +1,56 @@
-//! A license to install: what it is compared with, and how it is stored.
+//! A license to install: comparison with the installed license, and storage.
 
 use std::path::PathBuf;
 
 use license_core::{Bundle, Canonical, Code, Context, Matrix, Outcome, Timestamp, TrustSet};
 
-use super::early::Early;
+use super::combined_file::CombinedFile;
 use super::{Installation, InstallationError, Keys, add_validations};
-use crate::home::Home;
-use crate::paths::StateFile;
+use crate::paths::Home;
+use crate::state_dir::StateFile;
 use crate::store::{Damaged, StoreLock};
 
-/// Whether a license that holds may be replaced by one that does not.
+/// Whether a valid license may be replaced by one that is not valid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Replace {
-    /// It may not: that would stop software in production.
+    /// It may not, because that could stop software in production.
     UnlessWorse,
     /// It may.
     Always,
 }
 
-/// A verified license to install, and what it was verified with.
+/// A verified license to install, and the keys that verify it.
 #[derive(Clone, Copy, Debug)]
 pub struct Candidate<'a> {
     /// The license.
     pub bundle: &'a Bundle,
-    /// The keys that it was verified with. For a `Host` without keys of its own (`Host::trusting`)
-    /// these are the keys from which trust statements, installed and in the bundle, led to the keys
-    /// that it was verified with.
+    /// The keys that verified the license. For a manager without embedded keys, these are the keys
+    /// before any trust statement: the statements, installed and in the license file, lead from
+    /// them to the keys that verified the license.
     pub trust: &'a TrustSet,
-    /// The product.
+    /// The feature matrix of the product.
     pub matrix: &'a Matrix,
 }
 
-/// Where a license is kept now.
+/// Where a license was stored.
 pub(crate) struct Stored {
     pub(crate) path: PathBuf,
-    /// When it begins, if what is installed goes on until then.
+    /// When the license takes effect, if the installed one stays in effect until then.
     pub(crate) begins: Option<Timestamp>,
 }
 
 impl Candidate<'_> {
-    /// Replaces what is installed by this license and its keys, and returns the path of the license.
+    /// Replaces the installed license with this license and its keys, and returns the path of the
+    /// license.
     ///
-    /// Revocation lists that came with it are left to `Host::install`, which knows the lists seen
-    /// before. The process may die at any moment: what is found afterwards verifies.
+    /// Does not install revocation lists. The manager's `install` does, because it knows the lists
+    /// that were seen before. If the process crashes, the license on disk verifies.
     ///
     /// # Errors
-    /// [`InstallationError::Worse`] if it does not hold in this context, what is installed does, and `replace` does
-    /// not allow that; others if the state directory can't be written.
+    ///
+    /// Returns [`InstallationError::Worse`] if this license is not valid in the context, the
+    /// installed one is, and `replace` does not allow that. Returns other errors if the state
+    /// directory cannot be written.
     pub fn install(
         &self,
         home: &Home,
@@ -56,12 +59,12 @@ impl Candidate<'_> {
     ) -> Result<PathBuf, InstallationError> {
         let lock = home.user().lock()?;
         let keys = Keys::Installed;
-        let early = self.beside(home, keys, context, replace, &[])?;
-        let stored = self.install_locked(&lock, home, keys, self.trust, early)?;
+        let combined = self.combine(home, keys, context, replace, &[])?;
+        let stored = self.install_locked(&lock, home, keys, self.trust, combined)?;
         Ok(stored.path)
     }
 
-    /// Keeps the keys of what comes after the license beside those of the license, where installed keys count.
+    /// Adds the keys of separate tokens to the installed keys, where installed keys are used.
     pub(crate) fn add_keys(
         &self,
         lock: &StoreLock,
@@ -77,21 +80,21 @@ impl Candidate<'_> {
         Ok(())
     }
 
-    /// Replaces what is installed, together with what stays beside it as [`Self::beside`] returned.
+    /// Replaces the installed license, together with the licenses that [`Self::combine`] returned.
     pub(crate) fn install_locked(
         &self,
         lock: &StoreLock,
         home: &Home,
         before: Keys<'_>,
         roots: &TrustSet,
-        early: Option<Early>,
+        combined: Option<CombinedFile>,
     ) -> Result<Stored, InstallationError> {
-        let keys = both(&before.roots_before(home), roots);
+        let keys = union(&before.roots_before(home), roots);
         let write = |file, text: &str| lock.write(file, text.as_bytes());
         write(StateFile::Trust, &jwks(&keys))?;
         let (file, other, text) = match self.bundle.canonical() {
             Canonical::File(text) => {
-                let text = early.as_ref().map_or(text, |early| &early.text);
+                let text = combined.as_ref().map_or(text, |combined| &combined.text);
                 (StateFile::License, StateFile::Key, text.clone())
             }
             Canonical::EnterpriseKey(key) => {
@@ -100,72 +103,78 @@ impl Candidate<'_> {
         };
         write(file, &text)?;
         lock.remove(other)?;
-        if keys.len() > roots.len() && early.is_none() {
+        if keys.len() > roots.len() && combined.is_none() {
             write(StateFile::Trust, &jwks(roots))?;
         }
         Ok(Stored {
             path: home.user().dir().file(file),
-            begins: early.and_then(|early| early.begins),
+            begins: combined.and_then(|combined| combined.begins),
         })
     }
 
-    /// What is stored together with it: where one of the two replaces the other only later, or what is installed has still to begin.
+    /// Returns the licenses to store together with the candidate: one of the two replaces the other
+    /// later, or the installed license has not started yet.
     ///
     /// # Errors
-    /// [`InstallationError::Worse`] if it would take the place of what is better.
-    pub(crate) fn beside(
+    ///
+    /// Returns [`InstallationError::Worse`] if the candidate would replace a better license.
+    pub(crate) fn combine(
         &self,
         home: &Home,
         before: Keys<'_>,
         context: &Context<'_>,
         replace: Replace,
         kept: &[String],
-    ) -> Result<Option<Early>, InstallationError> {
+    ) -> Result<Option<CombinedFile>, InstallationError> {
         let Some(installed) = self.installed(home, before, replace) else {
             return Ok(None);
         };
-        let early = self.early(&installed, &self.keys_of_both(home, before), context);
-        if early.as_ref().is_none_or(|early| early.begins.is_none()) {
-            self.refuse_if_worse(installed, &before.before(home), context, kept)?;
+        let combined = self.combined_file(&installed, &self.combined_keys(home, before), context);
+        if combined
+            .as_ref()
+            .is_none_or(|combined| combined.begins.is_none())
+        {
+            self.refuse_if_worse(installed, &before.for_replaced_license(home), context, kept)?;
         }
-        Ok(early)
+        Ok(combined)
     }
 
-    /// What both are verified with, if both are kept.
-    fn keys_of_both(&self, home: &Home, before: Keys<'_>) -> TrustSet {
-        let mut rotation = before.with_kept(home, both(&before.roots_before(home), self.trust));
+    /// Returns the keys that verify both licenses, if both are stored.
+    fn combined_keys(&self, home: &Home, before: Keys<'_>) -> TrustSet {
+        let mut rotation = before.rotated(home, union(&before.roots_before(home), self.trust));
         if matches!(before, Keys::Installed) {
             for token in self.bundle.unverified_trust_statements() {
-                // Whoever installs it has let it count by then.
+                // A failure was already reported when the statements were verified for the
+                // installation.
                 let _ = rotation.apply(token);
             }
         }
         rotation.keys().clone()
     }
 
-    /// What it would take the place of, if that matters.
+    /// Returns the license to replace, if it has to be compared.
     fn installed(&self, home: &Home, keys: Keys<'_>, replace: Replace) -> Option<Installation> {
-        // What is installed and damaged is what one installs anew for.
+        // A damaged license is replaced without a comparison.
         let own = Home::at(home.user().dir().clone());
         let read = || Installation::read(&own, keys, self.matrix, Damaged::Quarantine);
         let installed = (replace == Replace::UnlessWorse).then(|| read().ok().flatten());
         installed.flatten()
     }
 
-    fn early(
+    fn combined_file(
         &self,
         installed: &Installation,
         keys: &TrustSet,
         context: &Context<'_>,
-    ) -> Option<Early> {
+    ) -> Option<CombinedFile> {
         let now = self.bundle.evaluate(self.matrix, context).evaluated_at();
-        let early = Early::of(self.bundle, &installed.bundle, now)?;
-        // What is stored verifies as a whole or not at all.
-        let verifies = Bundle::verify(&early.text, keys, self.matrix).is_ok();
-        verifies.then_some(early)
+        let combined = CombinedFile::new(self.bundle, &installed.bundle, now)?;
+        // The stored file verifies either as a whole or not at all.
+        let verifies = Bundle::verify(&combined.text, keys, self.matrix).is_ok();
+        verifies.then_some(combined)
     }
 
-    /// Refuses what would replace a license that holds by one that does not.
+    /// Refuses to replace a valid license with one that is not valid.
     fn refuse_if_worse(
         &self,
         mut installed: Installation,
@@ -173,13 +182,13 @@ impl Candidate<'_> {
         context: &Context<'_>,
         kept: &[String],
     ) -> Result<(), InstallationError> {
-        // What the vendor said last counts for both.
+        // The stored validation tokens apply to both licenses.
         installed.add_validations(kept, own_keys, self.matrix);
         let mut new = self.bundle.clone();
         add_validations(&mut new, kept, &self.trust.joined(own_keys), self.matrix);
-        // What is installed may replace it.
-        let beside = context.clone().installed(installed.bundle.licenses());
-        let new = new.evaluate(self.matrix, &beside);
+        // The installed license may supersede the new one.
+        let with_installed = context.clone().installed(installed.bundle.licenses());
+        let new = new.evaluate(self.matrix, &with_installed);
         let installed = installed.bundle.evaluate(self.matrix, context);
         if new.code() == Code::Superseded {
             let (new, installed) = (new.code(), installed.code());
@@ -193,9 +202,9 @@ impl Candidate<'_> {
     }
 }
 
-/// The old keys stay until the new license stands, so that there is no moment without a license that verifies, but where one key has changed
-/// its algorithm.
-fn both(before: &TrustSet, new: &TrustSet) -> TrustSet {
+/// Combines both sets, so that the old keys stay until the new license is written and some license
+/// verifies at every moment. If a key has changed its algorithm, only the new keys are returned.
+fn union(before: &TrustSet, new: &TrustSet) -> TrustSet {
     let mut keys = before.clone();
     match keys.extend(new) {
         Ok(()) => keys,

@@ -1,15 +1,15 @@
-//! Why an installed license can't be used, or one can't be installed.
+//! Errors of installed licenses and of installing a license.
 
 use std::path::{Path, PathBuf};
 
 use license_core::{BundleError, Code, KeyId, LicenseId, Machine, ProductCode, TrustError};
 use thiserror::Error;
 
-use super::Found;
+use super::ReadResult;
 use crate::activation::AnswerFault;
-use crate::paths::{HomeError, StateFile};
-use crate::problem::{StaleList, StateProblem, set_aside_as};
-use crate::revocations::Refused;
+use crate::problem::{StaleList, StateProblem, quarantined_as};
+use crate::revocations::ListRefusal;
+use crate::state_dir::{HomeError, StateFile};
 use crate::store::{Store, StoreError};
 
 /// The reason why an installed license cannot be used, or one cannot be installed.
@@ -17,15 +17,15 @@ use crate::store::{Store, StoreError};
 #[non_exhaustive]
 pub enum InstallationError {
     /// The state directory cannot be read or written.
-    #[error("the state directory can't be used")]
+    #[error("cannot use the state directory")]
     Store(#[from] StoreError),
-    /// There is no place where a license could be installed.
-    #[error("there is no place where a license could be installed")]
+    /// No state directory is known.
+    #[error("cannot determine the state directory")]
     Home(#[from] HomeError),
-    /// There is a license, but there are no keys to verify it with.
-    #[error("a license is installed, but no keys to verify it with")]
+    /// A license is installed without the keys to verify it.
+    #[error("a license is installed, but no public keys to verify it")]
     NoTrust,
-    /// A license that holds would be replaced by one that does not.
+    /// A valid license would be replaced by one that is not valid.
     #[error("{}", worse(*new, *installed))]
     Worse {
         /// The reason code of the new license.
@@ -34,15 +34,15 @@ pub enum InstallationError {
         installed: Code,
     },
     /// A file is not UTF-8.
-    #[error("{}: expected text in UTF-8{}", path.display(), set_aside_as(aside.as_deref()))]
+    #[error("{}: expected text in UTF-8{}", path.display(), quarantined_as(aside.as_deref()))]
     NotText {
         /// The file.
         path: PathBuf,
-        /// Where it was moved; `None` where nothing can be written.
+        /// The path of the quarantined file; `None` if the directory cannot be written.
         aside: Option<PathBuf>,
     },
     /// The installed keys are damaged.
-    #[error("{}: the installed keys can't be used", path.display())]
+    #[error("{}: cannot use the installed keys", path.display())]
     Trust {
         /// The file.
         path: PathBuf,
@@ -53,62 +53,63 @@ pub enum InstallationError {
     #[error(
         "{}: the installed license does not verify{}",
         path.display(),
-        set_aside_as(aside.as_deref())
+        quarantined_as(aside.as_deref())
     )]
     License {
         /// The file.
         path: PathBuf,
         /// The reason.
         source: Box<BundleError>,
-        /// Where it was moved; `None` if it may be whole, and only the keys are missing.
+        /// The path of the quarantined file; `None` if the file may be intact, and only the keys
+        /// are missing.
         aside: Option<PathBuf>,
     },
-    /// A validation token comes without the license that it is about.
-    #[error("a validation token counts beside its license only, and none is installed")]
+    /// The license of a validation token is not installed.
+    #[error("expected an installed license for the validation token, found none")]
     NoLicenseYet,
     /// The artifact is for another machine.
-    #[error("the {what} counts on machine {}; this is {}", name(expected), this_machine(actual.as_ref()))]
+    #[error("the {what} is for machine {}; this machine is {}", display_name(expected), this_machine(actual.as_ref()))]
     OtherMachine {
-        /// Its kind: `validation token`, `activation` or `clock repair`.
+        /// The kind of the artifact: `validation token`, `activation` or `clock repair`.
         what: &'static str,
         /// The machine that it names.
         expected: Machine,
         /// This machine, if it is known.
         actual: Option<Machine>,
     },
-    /// A validation token has another nonce.
-    #[error("the validation token does not carry the nonce that was asked for")]
+    /// A validation token contains another nonce than the requested one.
+    #[error("the validation token does not contain the requested nonce")]
     OtherNonce,
     /// An answer that the vendor signed is not accepted.
     #[error("{what}: {fault}")]
     Answer {
-        /// Its kind: `activation` or `clock repair`.
+        /// The kind of the answer: `activation` or `clock repair`.
         what: &'static str,
         /// The reason.
         fault: AnswerFault,
     },
-    /// An activation is for a license that is not here.
-    #[error("the activation is of license {license}, which is neither installed nor in the file")]
+    /// An activation is for a license that is neither installed nor in the same file.
+    #[error("the activation is for license {license}, which is neither installed nor in the file")]
     LicenseNotHere {
         /// The license.
         license: LicenseId,
     },
     /// There is no activation to deactivate.
-    #[error("expected an activation of this machine to give up, found none")]
+    #[error("expected an activation to deactivate, found none on this machine")]
     NotActivated,
     /// Nothing distinguishes this machine from others.
-    #[error("nothing tells this machine from others")]
+    #[error("cannot identify this machine")]
     NoMachine,
-    /// The system provides no random numbers.
-    #[error("the system gives no random numbers")]
+    /// The system provides no random bytes.
+    #[error("the system provides no random bytes")]
     Random,
     /// The artifact is for another product.
     #[error(
-        "expected {} {what} of {expected}, found one of {found}",
+        "expected {} {what} for {expected}, found one for {found}",
         article(what)
     )]
     OtherProduct {
-        /// Its kind.
+        /// The kind of the artifact.
         what: &'static str,
         /// The expected product.
         expected: ProductCode,
@@ -118,30 +119,28 @@ pub enum InstallationError {
     /// A revocation list is older than one that was seen before.
     #[error(transparent)]
     StaleList(#[from] StaleList),
-    /// A trust statement does not count.
+    /// A trust statement does not verify.
     #[error(transparent)]
     Statement(BundleError),
     /// This program has embedded keys, which trust statements do not change.
-    #[error(
-        "this program has the vendor's keys embedded, and a trust statement changes nothing about them"
-    )]
+    #[error("this program embeds the vendor's keys, which a trust statement does not change")]
     OwnKeys,
-    /// The installed license would no longer verify, or no longer hold.
+    /// The installed license would no longer verify, or no longer be valid.
     #[error("{}", orphaned(key.as_ref()))]
     Orphaned {
-        /// The key that signed it, if that key is retired or goes with a retired one.
+        /// The key of its signature, if that key would be retired, directly or with another key.
         key: Option<KeyId>,
     },
     /// A problem in the administrator's directory, which the user cannot repair.
-    #[error("the license for everybody in {} can't be used", path.display())]
+    #[error("cannot use the license for all users in {}", path.display())]
     Shared {
         /// The directory.
         path: PathBuf,
         /// The problem.
         source: Box<InstallationError>,
     },
-    /// The state of this machine cannot be read, so that nothing may be added to it.
-    #[error("what this machine remembers can't be read now")]
+    /// The state of this machine cannot be read now, so nothing may be added to it.
+    #[error("cannot read the state of this machine")]
     State(#[from] StateProblem),
 }
 
@@ -153,28 +152,29 @@ impl InstallationError {
         }
     }
 
-    pub(crate) fn of_list(refused: Refused, expected: ProductCode) -> Self {
+    pub(crate) fn from_list_refusal(refused: ListRefusal, expected: ProductCode) -> Self {
         match refused {
-            Refused::Product { found } => Self::OtherProduct {
+            ListRefusal::OtherProduct { found } => Self::OtherProduct {
                 what: "revocation list",
                 expected,
                 found,
             },
-            Refused::Stale(stale) => Self::StaleList(stale),
+            ListRefusal::Stale(stale) => Self::StaleList(stale),
         }
     }
 
-    /// Whether a file could not be read, which may pass.
-    pub(crate) fn may_pass(&self) -> bool {
+    /// Returns whether a file could not be read, which may be temporary.
+    pub(crate) fn is_temporary(&self) -> bool {
         match self {
             Self::Store(_) => true,
-            Self::Shared { source, .. } => source.may_pass(),
+            Self::Shared { source, .. } => source.is_temporary(),
             _ => false,
         }
     }
 
-    /// Whether the file itself is damaged, and not merely unknown to the keys or the program at hand.
-    fn is_damage(&self) -> bool {
+    /// Returns whether the file itself is damaged, rather than signed by an unknown key or made for
+    /// a newer program.
+    fn is_damaged(&self) -> bool {
         match self {
             Self::NotText { path, .. } => path.file_name().is_some_and(|name| {
                 name == StateFile::License.name() || name == StateFile::Key.name()
@@ -183,9 +183,9 @@ impl InstallationError {
                 BundleError::Parse(_) | BundleError::Key(_) => {
                     !matches!(source.code(), Code::UnsupportedVersion)
                 }
-                // A token says which key has signed it, an enterprise key does not.
+                // A token contains the id of its signing key, an enterprise key does not.
                 BundleError::Verify(_) | BundleError::Block { .. } => {
-                    source.code() == Code::BadSignature && !self.is_of_key_file()
+                    source.code() == Code::BadSignature && !self.is_in_key_file()
                 }
                 _ => false,
             },
@@ -193,12 +193,12 @@ impl InstallationError {
         }
     }
 
-    fn is_of_key_file(&self) -> bool {
+    fn is_in_key_file(&self) -> bool {
         let name = self.path().and_then(Path::file_name);
         name.is_some_and(|name| name == StateFile::Key.name())
     }
 
-    /// The file that it is about.
+    /// Returns the file that the error is about.
     fn path(&self) -> Option<&Path> {
         match self {
             Self::NotText { path, .. } | Self::License { path, .. } | Self::Trust { path, .. } => {
@@ -208,16 +208,17 @@ impl InstallationError {
         }
     }
 
-    /// Puts a damaged file aside, unless another was written in the meantime.
-    pub(super) fn set_aside(mut self, store: &Store, again: impl Fn() -> Found) -> Self {
-        if !self.is_damage() {
+    /// Quarantines a damaged file, unless another one was written in the meantime.
+    pub(super) fn quarantine(mut self, store: &Store, again: impl Fn() -> ReadResult) -> Self {
+        if !self.is_damaged() {
             return self;
         }
-        let file = match self.is_of_key_file() {
-            true => StateFile::Key,
-            false => StateFile::License,
+        let file = if self.is_in_key_file() {
+            StateFile::Key
+        } else {
+            StateFile::License
         };
-        let moved = store.quarantine(file, || again().is_err_and(|error| error.is_damage()));
+        let moved = store.quarantine(file, || again().is_err_and(|error| error.is_damaged()));
         if let Self::NotText { aside, .. } | Self::License { aside, .. } = &mut self {
             *aside = moved;
         }
@@ -230,12 +231,12 @@ fn worse(new: Code, installed: Code) -> String {
         return "the installed license replaces this one; nothing was changed".to_owned();
     }
     format!(
-        "the license does not hold now ({new}), and the installed one does ({installed}); nothing was changed"
+        "the new license is not valid now ({new}), but the installed one is ({installed}); nothing was changed"
     )
 }
 
 fn this_machine(actual: Option<&Machine>) -> String {
-    actual.map_or_else(|| "none that can be told".to_owned(), name)
+    actual.map_or_else(|| "unknown".to_owned(), display_name)
 }
 
 fn article(what: &str) -> &'static str {
@@ -245,14 +246,14 @@ fn article(what: &str) -> &'static str {
 fn orphaned(key: Option<&KeyId>) -> String {
     match key {
         Some(key) => format!(
-            "the installed license is signed by key {key}, which would be trusted no longer; nothing was changed"
+            "the installed license is signed by key {key}, which would no longer be trusted; nothing was changed"
         ),
-        None => "the installed license would hold no longer, since what was said of it was signed by a key that is retired; nothing was changed".to_owned(),
+        None => "the installed license would no longer be valid, because a key that signed one of its tokens would be retired; nothing was changed".to_owned(),
     }
 }
 
-/// Returns the name by which a person compares a machine: its digest, if it has one.
-fn name(machine: &Machine) -> String {
+/// Returns the name by which a user recognizes a machine: its digest, if it has one.
+fn display_name(machine: &Machine) -> String {
     match machine.digest() {
         Some(digest) => digest.to_string(),
         None => machine.to_string(),

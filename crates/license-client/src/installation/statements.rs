@@ -1,16 +1,16 @@
-//! The trust statements that are kept beside the installed keys, in the order in which they were installed.
+//! The stored trust statements, in the order in which they were installed.
 
 use license_core::{
     Artefacts, BundleError, Code, MAX_FILE_BYTES, Rotation, RotationError, TokenKind, Unverified,
 };
 
-use crate::home::Home;
-use crate::paths::StateFile;
+use crate::paths::Home;
 use crate::problem::StatementProblem;
+use crate::state_dir::StateFile;
 use crate::store::{Damaged, Store, StoreError, StoreLock};
 
-/// The statements in one folder, none of them verified.
-pub(super) fn tokens_in(store: &Store) -> Result<Vec<Unverified<'static>>, StatementProblem> {
+/// Returns the statements in one directory. They are not verified.
+pub(super) fn read_statements(store: &Store) -> Result<Vec<Unverified<'static>>, StatementProblem> {
     let damaged = |source: Option<BundleError>| StatementProblem::Damaged {
         path: store.dir().file(StateFile::TrustStatements),
         source: source.map(Box::new),
@@ -33,8 +33,8 @@ pub(super) fn tokens_in(store: &Store) -> Result<Vec<Unverified<'static>>, State
         .collect())
 }
 
-/// Lets the statements count one after the other. One whose signer is not trusted then, or was retired, is passed over; what is damaged is
-/// returned.
+/// Applies the statements in their order. Returns an error for a damaged statement; skips one whose
+/// signer is not trusted at that point.
 fn replay(rotation: &mut Rotation, tokens: &[Unverified<'static>]) -> Option<RotationError> {
     let mut fault = None;
     for token in tokens {
@@ -47,44 +47,44 @@ fn replay(rotation: &mut Rotation, tokens: &[Unverified<'static>]) -> Option<Rot
     fault
 }
 
-/// Lets all statements of a home count: first the administrator's, which nothing in the user's folder takes away. What can't be read
-/// counts for nothing, and [`problems`] tells of it.
-pub(super) fn apply_kept(rotation: &mut Rotation, home: &Home) {
+/// Applies all stored statements: first the administrator's, because nothing in the user's
+/// directory may undo them. Skips unreadable files, which [`problems`] reports.
+pub(super) fn apply_stored(rotation: &mut Rotation, home: &Home) {
     for store in [home.system(), Some(home.user())].into_iter().flatten() {
-        let tokens = tokens_in(store).unwrap_or_default();
+        let tokens = read_statements(store).unwrap_or_default();
         let _ = replay(rotation, &tokens);
     }
 }
 
-/// What is wrong with the statements of a home. The user's own file is put aside if it is damaged.
+/// Returns the problems with the stored statements. A damaged file of the user is quarantined.
 pub(crate) fn problems(home: &Home, damaged: Damaged) -> Vec<StatementProblem> {
     let user = home.user();
-    let mut own = problem_in(home, user);
+    let mut own = find_problem(home, user);
     if let Some(StatementProblem::Damaged { aside, .. }) = &mut own
         && damaged == Damaged::Quarantine
     {
         let is_damaged = || {
             matches!(
-                problem_in(home, user),
+                find_problem(home, user),
                 Some(StatementProblem::Damaged { .. })
             )
         };
         *aside = user.quarantine(StateFile::TrustStatements, is_damaged);
     }
-    let shared = home.system().and_then(|system| problem_in(home, system));
+    let shared = home.system().and_then(|system| find_problem(home, system));
     own.into_iter().chain(shared).collect()
 }
 
-fn problem_in(home: &Home, store: &Store) -> Option<StatementProblem> {
-    let tokens = match tokens_in(store) {
+fn find_problem(home: &Home, store: &Store) -> Option<StatementProblem> {
+    let tokens = match read_statements(store) {
         Err(problem) => return Some(problem),
         Ok(tokens) if tokens.is_empty() => return None,
         Ok(tokens) => tokens,
     };
-    // Whether a signature is a trusted key's can be told by who knows all keys.
-    let roots = super::roots_of(home).ok().flatten()?;
+    // Whether a signature is that of a trusted key depends on all keys.
+    let roots = super::installed_roots(home).ok().flatten()?;
     let mut rotation = Rotation::new(roots);
-    apply_kept(&mut rotation, home);
+    apply_stored(&mut rotation, home);
     let error = replay(&mut rotation, &tokens)?;
     Some(StatementProblem::Damaged {
         path: store.dir().file(StateFile::TrustStatements),
@@ -96,9 +96,10 @@ fn problem_in(home: &Home, store: &Store) -> Option<StatementProblem> {
     })
 }
 
-/// The text of the statements in the user's folder, to write it again with others. What is damaged is what one installs anew for.
-pub(crate) fn kept_text(lock: &StoreLock, home: &Home) -> Result<String, StoreError> {
-    match tokens_in(home.user()) {
+/// Returns the text of the user's statements, to which new ones are added. A damaged file is
+/// quarantined and replaced.
+pub(crate) fn stored_text(lock: &StoreLock, home: &Home) -> Result<String, StoreError> {
+    match read_statements(home.user()) {
         Ok(kept) => Ok(kept.iter().map(Unverified::to_armor).collect()),
         Err(StatementProblem::Store(error)) => Err(error),
         Err(StatementProblem::Damaged { .. }) => {

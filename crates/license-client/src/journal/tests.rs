@@ -1,9 +1,9 @@
 use super::*;
-use crate::home::Home;
-use crate::host::{Account, Cut, Host};
-use crate::paths::StateDir;
+use crate::manager::{Account, Cut, Host};
+use crate::paths::Home;
 use crate::sealed_file::Durability;
 use crate::state::State;
+use crate::state_dir::StateDir;
 use license_core::usage_report::{Counts, Period, UsageReport, examine, write};
 use license_core::{ProductCode, Quota, Timestamp};
 
@@ -17,7 +17,7 @@ fn noon() -> Timestamp {
     Timestamp::parse("2027-03-01T12:00:00Z").unwrap()
 }
 
-/// So many entries of a chain.
+/// Returns `count` entries of a chain.
 fn entries(count: u8) -> Vec<Closed> {
     let mut period = Period::begin(None, [1; 16], 0);
     let mut closed = Vec::new();
@@ -34,11 +34,11 @@ fn entries(count: u8) -> Vec<Closed> {
 
 fn journal(entries: &[Closed]) -> Journal {
     let mut journal = Journal::default();
-    journal.absorb(entries);
+    journal.append(entries);
     journal
 }
 
-/// The codes of what a reader finds.
+/// Returns the codes of the findings in a report with these entries.
 fn findings(entries: &[Closed]) -> Vec<&'static str> {
     let report = UsageReport::parse(&write(product(), entries, false)).unwrap();
     let chains = examine(&[report], Timestamp::MAX);
@@ -47,16 +47,16 @@ fn findings(entries: &[Closed]) -> Vec<&'static str> {
 }
 
 #[test]
-fn what_is_absorbed_twice_is_kept_once() {
+fn an_entry_that_is_added_twice_is_kept_once() {
     let entries = entries(3);
     let mut journal = journal(&entries[..2]);
-    journal.absorb(&entries[1..]);
-    journal.absorb(&entries);
+    journal.append(&entries[1..]);
+    journal.append(&entries);
     assert_eq!(journal.entries, entries);
 }
 
 #[test]
-fn what_an_older_copy_of_the_state_closed_goes_on_after_what_is_kept() {
+fn entries_from_an_older_copy_of_the_state_continue_the_chain() {
     let mut journal = journal(&entries(3));
     let mut period = Period::begin(None, [1; 16], 0);
     for salt in [7, 8] {
@@ -64,7 +64,7 @@ fn what_an_older_copy_of_the_state_closed_goes_on_after_what_is_kept() {
         let closed = period
             .close(product(), None, 0, || Some([salt; 16]))
             .unwrap();
-        journal.absorb(&closed);
+        journal.append(&closed);
         period.go_on_in(journal.next_place().unwrap());
     }
     assert_eq!(journal.entries.len(), 5);
@@ -72,30 +72,30 @@ fn what_an_older_copy_of_the_state_closed_goes_on_after_what_is_kept() {
 }
 
 #[test]
-fn the_oldest_are_forgotten_past_the_bound() {
+fn the_oldest_entries_are_dropped_above_the_limit() {
     let mut period = Period::begin(None, [1; 16], 0);
     let mut journal = Journal::default();
-    for number in 0..u8::try_from(MOST_ENTRIES / 2).unwrap() {
+    for number in 0..u8::try_from(MAX_ENTRIES / 2).unwrap() {
         for half in [0, 1] {
             period.add(None, &Counts::used(QUOTA, 1), noon());
             let mut salt = [number; 16];
             salt[0] = half;
             let closed = period.close(product(), None, 0, || Some(salt)).unwrap();
-            journal.absorb(&closed);
+            journal.append(&closed);
         }
     }
     period.add(None, &Counts::used(QUOTA, 1), noon());
-    journal.absorb(
+    journal.append(
         &period
             .close(product(), None, 0, || Some([255; 16]))
             .unwrap(),
     );
-    assert_eq!(journal.entries.len(), MOST_ENTRIES);
+    assert_eq!(journal.entries.len(), MAX_ENTRIES);
     assert_eq!(journal.entries[0].parsed().unwrap().seq, 2);
     assert_eq!(findings(&journal.entries), [""; 0]);
 }
 
-/// A host of its own.
+/// Returns a manager with a state directory of its own.
 fn host() -> (tempfile::TempDir, Host, Store) {
     let scratch = tempfile::tempdir().unwrap();
     let dir = StateDir::at(scratch.path().join("state"));
@@ -121,16 +121,16 @@ fn take(host: &Host) {
     );
 }
 
-/// Copies of both files of the state as they are.
+/// Returns the content of both state files.
 fn snapshot(store: &Store) -> [Vec<u8>; 2] {
     [StateFile::Cache, StateFile::Quota].map(|file| std::fs::read(store.dir().file(file)).unwrap())
 }
 
 #[test]
-fn who_dies_between_the_state_and_the_journal_has_neither_lost_nor_doubled() {
+fn a_crash_between_state_and_journal_neither_loses_nor_doubles_counts() {
     let (_scratch, host, store) = host();
     take(&host);
-    // Closed in the state, and not in the journal yet.
+    // Closed in the state, but not in the journal yet.
     let mut state = State::load(&store, host.seal(), Damaged::Leave).state;
     let period = state.period.as_mut().unwrap();
     state.closed = period.close(product(), None, 0, || Some([5; 16])).unwrap();
@@ -153,7 +153,7 @@ fn who_dies_between_the_state_and_the_journal_has_neither_lost_nor_doubled() {
 }
 
 #[test]
-fn what_is_no_journal_is_set_aside_and_told_once_and_no_count_is_lost() {
+fn a_damaged_journal_is_quarantined_and_reported_once_and_no_count_is_lost() {
     let (_scratch, host, store) = host();
     take(&host);
     for _ in 0..3 {
@@ -170,7 +170,7 @@ fn what_is_no_journal_is_set_aside_and_told_once_and_no_count_is_lost() {
 }
 
 #[test]
-fn entries_wait_in_the_state_while_the_journal_can_not_be_read() {
+fn entries_wait_in_the_state_while_the_journal_cannot_be_read() {
     let mut state = State::default();
     let (_scratch, host, store) = host();
     let closed = entries(2);
@@ -185,7 +185,7 @@ fn entries_wait_in_the_state_while_the_journal_can_not_be_read() {
             .closed,
         closed
     );
-    // The next count writes them.
+    // The next use writes them.
     take(&host);
     assert_eq!(
         State::load(&store, host.seal(), Damaged::Leave)
@@ -199,7 +199,7 @@ fn entries_wait_in_the_state_while_the_journal_can_not_be_read() {
 }
 
 #[test]
-fn what_is_counted_in_memory_is_in_no_file_until_something_is_written() {
+fn counts_in_memory_are_in_no_file_until_the_next_write() {
     let (_scratch, host, store) = host();
     take(&host);
     let before = snapshot(&store);
@@ -214,7 +214,7 @@ fn what_is_counted_in_memory_is_in_no_file_until_something_is_written() {
 }
 
 #[test]
-fn what_a_state_that_was_copied_back_counts_again_says_so() {
+fn usage_counted_again_by_a_restored_state_is_reported() {
     let (_scratch, host, store) = host();
     take(&host);
     let before = snapshot(&store);
@@ -230,7 +230,7 @@ fn what_a_state_that_was_copied_back_counts_again_says_so() {
         (entries.len(), findings(&entries)),
         (2, vec!["COUNTED_AGAIN"])
     );
-    // What comes after it is new.
+    // Later entries are new.
     take(&host);
     let entries = host.usage_report(Cut::Now).unwrap().entries;
     assert_eq!(
@@ -239,7 +239,7 @@ fn what_a_state_that_was_copied_back_counts_again_says_so() {
     );
 }
 
-/// Puts a folder in the place of a file, so that it can't be written.
+/// Replaces a file by a directory, so that the file cannot be written.
 fn block(store: &Store, file: StateFile) {
     let path = store.dir().file(file);
     let _ = std::fs::remove_file(&path);
@@ -247,7 +247,7 @@ fn block(store: &Store, file: StateFile) {
 }
 
 #[test]
-fn what_is_in_one_copy_of_the_state_is_not_counted_again_when_the_other_can_be_written() {
+fn counts_in_one_copy_of_the_state_are_not_counted_again_once_the_other_is_writable() {
     let (_scratch, host, store) = host();
     take(&host);
     for _ in 0..4 {
@@ -265,7 +265,7 @@ fn what_is_in_one_copy_of_the_state_is_not_counted_again_when_the_other_can_be_w
 }
 
 #[test]
-fn what_a_report_could_not_write_is_counted_with_the_next() {
+fn counts_that_a_failed_write_lost_are_written_by_the_next() {
     let (_scratch, host, store) = host();
     take(&host);
     host.count(Account::default(), Counts::used(QUOTA, 3));
@@ -287,7 +287,7 @@ fn what_a_report_could_not_write_is_counted_with_the_next() {
 }
 
 #[test]
-fn a_session_or_the_end_of_a_client_waits_for_nobody_and_forgets_nothing() {
+fn flushing_never_waits_for_another_writer_and_keeps_the_counts() {
     let (_scratch, host, store) = host();
     take(&host);
     let lock = store.lock().unwrap();

@@ -1,24 +1,25 @@
-//! What this process runs in: a machine, a container, or a Linux under Windows.
+//! The environment of this process: a machine, a container, or the Windows Subsystem for Linux.
 
 use std::path::Path;
 
 use super::System;
 use super::mounts::Mounts;
 
-/// What is around this process, as far as it decides what counts.
+/// The environment of this process, which determines the components that identify the machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Surroundings {
-    /// A machine, virtual or not.
+pub(super) enum Environment {
+    /// A physical or virtual machine.
     Machine,
-    /// A container for one application: it has no machine id of its own, though its image may.
+    /// A container for one application. It has no machine id of its own, although its image may
+    /// contain one.
     Container(&'static str),
-    /// A container that starts a whole system, which has a machine id of its own.
+    /// A container that boots a whole system, with a machine id of its own.
     SystemContainer(&'static str),
     /// The Windows Subsystem for Linux.
     Wsl,
 }
 
-/// Which container, as it is named to people. The system ones are marked.
+/// Names of containers, the names under which they are shown, and whether they boot a whole system.
 const KINDS: [(&str, &str, bool); 9] = [
     ("docker", "docker", false),
     ("podman", "podman", false),
@@ -31,11 +32,11 @@ const KINDS: [(&str, &str, bool); 9] = [
     ("systemd-nspawn", "systemd-nspawn", true),
 ];
 
-/// The root PID namespace's, the kernel's `PROC_PID_INIT_INO`.
+/// The root PID namespace: the kernel's `PROC_PID_INIT_INO`.
 const FIRST_PID_NAMESPACE: &str = "pid:[4026531836]";
 
-impl Surroundings {
-    /// Looks around on Linux.
+impl Environment {
+    /// Detects the environment on Linux.
     pub(super) fn on_linux(system: &dyn System, mounts: &Mounts) -> Self {
         let wsl = is_wsl(system);
         let marked = || marker(system).filter(|_| is_believable(system, mounts, wsl));
@@ -44,13 +45,13 @@ impl Surroundings {
             marked().map(|name| Self::of(&name)),
         ];
         let one = |is: fn(&Self) -> bool| told.iter().flatten().copied().find(is);
-        // A container for an application may be in a system's.
+        // An application container may run inside a system container.
         one(|it| matches!(it, Self::Container(_)))
             .or_else(|| one(|_| true))
             .unwrap_or(if wsl { Self::Wsl } else { Self::Machine })
     }
 
-    /// The container's kind.
+    /// Returns the kind of the container.
     pub(super) fn container(self) -> Option<&'static str> {
         match self {
             Self::Container(kind) | Self::SystemContainer(kind) => Some(kind),
@@ -68,8 +69,11 @@ impl Surroundings {
     }
 }
 
-/// A marker may be left behind where an image of a container was made a machine: by its PID namespace this process is not in
-/// a container, and its root is on a disk. Distributions under WSL have a PID namespace each.
+/// Returns whether a marker is believable.
+///
+/// A marker may be left over in a machine that was made from a container image. Such a process is
+/// in the first PID namespace, and its root is on a disk. Under WSL each distribution has a PID
+/// namespace of its own.
 fn is_believable(system: &dyn System, mounts: &Mounts, wsl: bool) -> bool {
     let namespace = system.link(Path::new("/proc/self/ns/pid"));
     let is_first = namespace.is_ok_and(|name| name.as_os_str() == FIRST_PID_NAMESPACE);
@@ -77,7 +81,8 @@ fn is_believable(system: &dyn System, mounts: &Mounts, wsl: bool) -> bool {
     layered || !(is_first || wsl)
 }
 
-/// What container managers leave for those inside: systemd.io/CONTAINER_INTERFACE, and files of Podman's and Docker's.
+/// Returns the marker of a container manager: see systemd.io/CONTAINER_INTERFACE, and the files of
+/// Podman and Docker.
 fn marker(system: &dyn System) -> Option<String> {
     let is_there = |path| system.exists(Path::new(path));
     if system.variable("KUBERNETES_SERVICE_HOST").is_some() {
@@ -98,34 +103,37 @@ fn marker(system: &dyn System) -> Option<String> {
         .filter(|name| !name.is_empty())
 }
 
-/// The container whose control group this process is in. No image can leave that behind, and with a namespace of its own
-/// there is nothing to see.
+/// Returns the container from the control group of this process.
+///
+/// An image cannot leave a control group behind. In a cgroup namespace the container is not
+/// visible.
 fn in_cgroup(system: &dyn System) -> Option<&'static str> {
     let paths = ["/proc/self/cgroup", "/proc/1/cgroup"];
     paths.into_iter().find_map(|path| {
         let text = system.read(Path::new(path)).ok()?;
-        // The innermost, where one is in another.
+        // The innermost of nested containers.
         text.split(['/', '\n']).filter_map(of_cgroup).next_back()
     })
 }
 
-/// By one folder in the path. On the host itself, `docker.service` and `init.scope` are none.
-fn of_cgroup(folder: &str) -> Option<&'static str> {
-    let is_scope = folder.ends_with(".scope");
-    match folder {
+/// Returns the container that one component of the cgroup path names. On the host itself,
+/// `docker.service` and `init.scope` are not containers.
+fn of_cgroup(component: &str) -> Option<&'static str> {
+    let is_scope = component.ends_with(".scope");
+    match component {
         "docker" => Some("docker"),
         "lxc" => Some("lxc"),
-        _ if folder.starts_with("kubepods") => Some("kubernetes"),
-        _ if folder.starts_with("lxc.payload") => Some("lxc"),
-        _ if folder.starts_with("libpod") => Some("podman"),
-        _ if is_scope && folder.starts_with("docker-") => Some("docker"),
-        _ if is_scope && folder.starts_with("cri-containerd-") => Some("containerd"),
-        _ if is_scope && folder.starts_with("nerdctl-") => Some("containerd"),
+        _ if component.starts_with("kubepods") => Some("kubernetes"),
+        _ if component.starts_with("lxc.payload") => Some("lxc"),
+        _ if component.starts_with("libpod") => Some("podman"),
+        _ if is_scope && component.starts_with("docker-") => Some("docker"),
+        _ if is_scope && component.starts_with("cri-containerd-") => Some("containerd"),
+        _ if is_scope && component.starts_with("nerdctl-") => Some("containerd"),
         _ => None,
     }
 }
 
-/// Microsoft's kernels say so in their release.
+/// Returns whether the kernel's release names Microsoft, as it does under WSL.
 fn is_wsl(system: &dyn System) -> bool {
     let release = system.read(Path::new("/proc/sys/kernel/osrelease"));
     release.is_ok_and(|release| {

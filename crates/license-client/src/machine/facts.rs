@@ -1,16 +1,16 @@
-//! Everything that was found on a machine.
+//! The components that identify a machine.
 
 use std::path::Path;
 
 use license_core::ComponentKind::{self, Cpu, GivenId, Mac, MachineId, ProductUuid, RootDisk};
 use license_core::{Fingerprint, MachineDigest, ProductCode};
 
-use super::container::Surroundings;
-use super::finding::{Found, Missing, MissingReason};
-use super::given::given_id;
+use super::component::{Found, Missing, MissingReason};
+use super::configured_id::configured_id;
+use super::container::Environment;
 use super::{Platform, Scope, Survey, System, ThisSystem, linux, macos, windows};
 
-/// What tells a machine from others, for one product.
+/// The components that identify a machine, for one product.
 ///
 /// ```
 /// use license_client::MachineFacts;
@@ -31,62 +31,64 @@ use super::{Platform, Scope, Survey, System, ThisSystem, linux, macos, windows};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MachineFacts {
     product: ProductCode,
-    surroundings: Surroundings,
+    environment: Environment,
     found: Vec<Found>,
     missing: Vec<Missing>,
 }
 
 impl MachineFacts {
-    /// Looks for everything on the machine that this process runs on.
+    /// Collects all components of this machine.
     ///
-    /// An id that was given is taken from the variable `{PRODUCT}_MACHINE_ID`, else from the first line of the file that
-    /// `{PRODUCT}_MACHINE_ID_FILE` names, else from the file `machine-id` in `system_dir`, the administrator's folder. It is 8 to
-    /// 128 characters of printable ASCII.
+    /// The configured id is `{PRODUCT}_MACHINE_ID`, else the first line of the file that
+    /// `{PRODUCT}_MACHINE_ID_FILE` names, else that of the file `machine-id` in `system_dir`, the
+    /// administrator's directory. It has 8 to 128 characters of printable ASCII.
     ///
-    /// It reads a few dozen small files on Linux. On macOS and Windows it starts programs of the
-    /// system too, and waits up to ten seconds for each.
+    /// This reads a few dozen small files on Linux. On macOS and Windows it also starts system
+    /// programs, and waits up to ten seconds for each.
     pub fn collect(product: ProductCode, system_dir: Option<&Path>) -> Self {
         Self::collect_from(&ThisSystem, product, system_dir)
     }
 
-    /// Looks for what names the machine by itself alone: an id that was given, and the system's.
+    /// Collects only the components that identify the machine by themselves: the configured id and
+    /// the system's machine id.
     ///
-    /// It reads a few small files on Linux, and one value elsewhere.
+    /// This reads a few small files on Linux, and one value on other systems.
     pub fn identify(product: ProductCode, system_dir: Option<&Path>) -> Self {
         Self::identify_from(&ThisSystem, product, system_dir)
     }
 
-    /// [`MachineFacts::collect`] on another system.
+    /// Collects all components of another system, as [`MachineFacts::collect`] does.
     pub fn collect_from(
         system: &dyn System,
         product: ProductCode,
         system_dir: Option<&Path>,
     ) -> Self {
-        Self::look(system, product, system_dir, Scope::All)
+        Self::collect_in(system, product, system_dir, Scope::All)
     }
 
-    /// [`MachineFacts::identify`] on another system.
+    /// Collects the ids of another system, as [`MachineFacts::identify`] does.
     pub fn identify_from(
         system: &dyn System,
         product: ProductCode,
         system_dir: Option<&Path>,
     ) -> Self {
-        Self::look(system, product, system_dir, Scope::Identity)
+        Self::collect_in(system, product, system_dir, Scope::Identity)
     }
 
-    /// The hashes of what was found, which may leave the machine; none if nothing was.
+    /// Returns the hashes of the found components, which may leave the machine. `None` if nothing
+    /// was found.
     pub fn fingerprint(&self) -> Option<Fingerprint> {
         let values = self.found.iter().map(|found| (found.kind(), found.value()));
         (!self.found.is_empty()).then(|| Fingerprint::of(self.product, values))
     }
 
-    /// The digest that names the machine; none if too little was found.
+    /// Returns the digest that identifies the machine, or `None` if too little was found.
     pub fn digest(&self) -> Option<MachineDigest> {
         self.fingerprint()?.digest()
     }
 
-    /// The id that was given, else the system's, in the form in which it is compared. It is what state is sealed with, and is
-    /// never shown.
+    /// Returns the normalized configured id, else the system's machine id. It is the key material
+    /// of sealed files and is never shown.
     pub(crate) fn machine_id(&self) -> Option<&str> {
         let value = |kind| self.found.iter().find(|found| found.kind() == kind);
         [GivenId, MachineId]
@@ -95,44 +97,45 @@ impl MachineFacts {
             .map(Found::value)
     }
 
-    /// What was found, in the order of [`ComponentKind::ALL`].
+    /// Returns the found components, in the order of [`ComponentKind::ALL`].
     pub fn found(&self) -> impl Iterator<Item = &Found> {
         self.found.iter()
     }
 
-    /// What was looked for in vain, in the order of [`ComponentKind::ALL`].
+    /// Returns the missing components, in the order of [`ComponentKind::ALL`].
     pub fn missing(&self) -> impl Iterator<Item = &Missing> {
         self.missing.iter()
     }
 
-    /// Which kind of container this process is in, such as `docker`; `container` if it is none that is known by name.
+    /// Returns the kind of container of this process, such as `docker`, or `container` if the kind
+    /// is unknown.
     pub fn container(&self) -> Option<&'static str> {
-        self.surroundings.container()
+        self.environment.container()
     }
 
-    pub(super) fn surroundings(&self) -> Surroundings {
-        self.surroundings
+    pub(super) fn environment(&self) -> Environment {
+        self.environment
     }
 
     pub(super) fn product(&self) -> ProductCode {
         self.product
     }
 
-    fn look(
+    fn collect_in(
         system: &dyn System,
         product: ProductCode,
         system_dir: Option<&Path>,
         scope: Scope,
     ) -> Self {
-        let given = (GivenId, given_id(system, product, system_dir));
+        let configured = (GivenId, configured_id(system, product, system_dir));
         let survey = survey(system, scope);
         let mut facts = Self {
             product,
-            surroundings: survey.surroundings,
+            environment: survey.environment,
             found: Vec::new(),
             missing: Vec::new(),
         };
-        for (kind, outcome) in [given].into_iter().chain(survey.outcomes) {
+        for (kind, outcome) in [configured].into_iter().chain(survey.outcomes) {
             match outcome {
                 Ok(evidence) => facts.found.push(Found::new(kind, evidence)),
                 Err(absence) => facts.missing.push(Missing::new(kind, absence)),
@@ -151,7 +154,7 @@ fn survey(system: &dyn System, scope: Scope) -> Survey {
     }
 }
 
-/// A platform where only an id that was given counts.
+/// A platform that supports only a configured id.
 fn nothing_known(scope: Scope) -> Survey {
     let kinds: &[ComponentKind] = match scope {
         Scope::Identity => &[MachineId],
@@ -159,7 +162,7 @@ fn nothing_known(scope: Scope) -> Survey {
     };
     let none = |kind: &ComponentKind| (*kind, Err(MissingReason::NotApplicable.into()));
     Survey {
-        surroundings: Surroundings::Machine,
+        environment: Environment::Machine,
         outcomes: kinds.iter().map(none).collect(),
     }
 }

@@ -1,10 +1,11 @@
-//! Which texts tell one machine from others, and the form in which they are compared.
+//! Validation and normalization of the values that identify a machine.
 
 use super::Rejection;
 
-/// Machine ids that were shipped in images, so that everyone who started from one has the same.
+/// Machine ids that were part of images, so all machines that were created from such an image have
+/// the same id.
 const IN_IMAGES: [&str; 8] = [
-    // Whonix and Kicksecure, on purpose: github.com/Whonix/dist-base-files, etc/machine-id.
+    // Whonix and Kicksecure, intentionally: github.com/Whonix/dist-base-files, etc/machine-id.
     "b08dfa6083e7567a1921a715000001fb",
     // Linux Mint 20: github.com/linuxmint/linuxmint, issue 361.
     "b76cc7b1bbdc489e93909d2043031de8",
@@ -12,17 +13,19 @@ const IN_IMAGES: [&str; 8] = [
     "e7d0df732b0649e49e97a4d764308014",
     // HypriotOS before 1.7: github.com/hypriot/image-builder-rpi, issues 143 and 167.
     "9989a26f06984d6dbadc01770f018e3b",
-    // An Ubuntu for the Raspberry Pi 4: github.com/TheRemote/Ubuntu-Server-raspi4-unofficial, issue 74.
+    // Unofficial Ubuntu for the Raspberry Pi 4:
+    // github.com/TheRemote/Ubuntu-Server-raspi4-unofficial, issue 74.
     "1c4ad377574c4263adbb7c624b6a3429",
     // Debian 8.1 for OpenStack: github.com/hartwork/image-bootstrap, issue 13; Debian bug 789960.
     "cdb7f92199c748a7a20d33ab52974cbb",
-    // The container images debian:11.1 and debian:11.2: github.com/debuerreotype/docker-debian-artifacts, issue 151.
+    // The container images debian:11.1 and debian:11.2:
+    // github.com/debuerreotype/docker-debian-artifacts, issue 151.
     "85f94e57ab75f80918cab17d001eac85",
     "88544b92092430bc5d3fbbffc12a2f04",
 ];
 
-/// Board UUIDs that makers left as they were. The first six are in CapaSystems' list "Non-Unique UUID", the others in those
-/// of inventory programs.
+/// Default UUIDs of boards. The first six are in CapaSystems' list "Non-Unique UUID", the others in
+/// lists of inventory programs.
 const ON_BOARDS: [&str; 11] = [
     "03000200-0400-0500-0006-000700080009",
     "00020003-0004-0005-0006-000700080009",
@@ -37,10 +40,10 @@ const ON_BOARDS: [&str; 11] = [
     "01234567-89ab-cdef-0123-456789abcdef",
 ];
 
-/// The end of five more in CapaSystems' list: a few bytes and then nothing.
+/// The end of five more UUIDs in CapaSystems' list, of which only the first bytes are set.
 const UNFINISHED: &str = "-ffff-ffff-ffff-ffffffffffff";
 
-/// What firmware says where a maker filled nothing in (dmidecode(8), and boards as they are sold).
+/// Firmware values that a manufacturer has not set (dmidecode(8), and boards on the market).
 const PLACEHOLDERS: [&str; 18] = [
     "not settable",
     "not present",
@@ -62,8 +65,9 @@ const PLACEHOLDERS: [&str; 18] = [
     "1234567890",
 ];
 
-/// Serial numbers that a hypervisor gives the same disk of every machine: QEMU's `QM00001` and `drive-scsi0`, Google's
-/// `persistent-disk-0` and `nvme_card-pd`, the last also in hexadecimal as the kernel makes a world-wide name of it.
+/// Prefixes of serial numbers that a hypervisor gives the same disk on every machine: QEMU's
+/// `QM00001` and `drive-scsi0`, Google's `persistent-disk-0` and `nvme_card-pd`. The last one also
+/// appears in hexadecimal, as the kernel's world-wide name.
 const ON_VIRTUAL_DISKS: [&str; 5] = [
     "qm0000",
     "drive-",
@@ -72,22 +76,23 @@ const ON_VIRTUAL_DISKS: [&str; 5] = [
     "nvme.1ae0-6e766d655f63617264",
 ];
 
-/// Beginnings of network addresses that are made of an IP address, or that many machines have.
+/// Prefixes of network addresses that are derived from an IP address or shared by many machines.
 const ON_CARDS: [&str; 5] = [
-    // Google Compute Engine: of the internal IP address, which is the same in many projects.
+    // Google Compute Engine: derived from the internal IP address, which is the same in many
+    // projects.
     "42:01:",
-    // Docker: of the container's IP address.
+    // Docker: derived from the container's IP address.
     "02:42:",
-    // QEMU where nobody chose one.
+    // The default of QEMU.
     "52:54:00:12:34:5",
-    // The host's end of a Xen machine's card.
+    // The host's side of a Xen network interface.
     "fe:ff:ff:ff:ff:ff",
-    // What a system shows that hides the address.
+    // The placeholder of a system that hides the address.
     "02:00:00:00:00:00",
 ];
 
-/// An id that an administrator gave: 8 to 128 characters of printable ASCII.
-pub(super) fn given_id(text: &str) -> Result<String, Rejection> {
+/// Normalizes a configured id: 8 to 128 characters of printable ASCII.
+pub(super) fn configured_id(text: &str) -> Result<String, Rejection> {
     let text = not_empty(text)?;
     let id = text.to_ascii_lowercase();
     if id == "uninitialized" {
@@ -101,12 +106,12 @@ pub(super) fn given_id(text: &str) -> Result<String, Rejection> {
     Ok(id)
 }
 
-/// The first line of a file as an id that was given.
-pub(super) fn given_id_in_file(text: &str) -> Result<String, Rejection> {
-    given_id(text.lines().next().unwrap_or_default())
+/// Normalizes the first line of a file as a configured id.
+pub(super) fn configured_id_in_file(text: &str) -> Result<String, Rejection> {
+    configured_id(text.lines().next().unwrap_or_default())
 }
 
-/// A machine id, machine-id(5): 32 lower-case hexadecimal digits and nothing else.
+/// Normalizes a machine id (machine-id(5)): exactly 32 lowercase hexadecimal digits.
 pub(super) fn machine_id(text: &str) -> Result<String, Rejection> {
     let id = not_empty(text)?;
     if id == "uninitialized" {
@@ -121,7 +126,8 @@ pub(super) fn machine_id(text: &str) -> Result<String, Rejection> {
     Ok(id.to_owned())
 }
 
-/// A UUID in its usual form, with or without braces, of either case (RFC 9562, section 4).
+/// Normalizes a UUID in its usual form, with or without braces, in either case (RFC 9562 section
+/// 4).
 pub(super) fn uuid(text: &str) -> Result<String, Rejection> {
     let text = not_empty(text)?.to_ascii_lowercase();
     not_a_placeholder(&text)?;
@@ -136,7 +142,8 @@ pub(super) fn uuid(text: &str) -> Result<String, Rejection> {
     Ok(id.to_owned())
 }
 
-/// The address of a network card. Virtual machines have locally administered ones that last, so those count.
+/// Normalizes the address of a network card. Accepts locally administered addresses, because
+/// virtual machines have permanent ones.
 pub(super) fn mac_address(text: &str) -> Result<String, Rejection> {
     let address = not_empty(text)?.to_ascii_lowercase().replace('-', ":");
     let octets = address.split(':').map(|octet| (octet.len(), is_hex(octet)));
@@ -154,14 +161,14 @@ pub(super) fn mac_address(text: &str) -> Result<String, Rejection> {
     Ok(address)
 }
 
-/// The name of a model.
+/// Normalizes the name of a model.
 pub(super) fn model(text: &str) -> Result<String, Rejection> {
     let model = one_line(text)?;
     not_a_placeholder(&model)?;
     Ok(model)
 }
 
-/// A serial number or a world-wide name.
+/// Normalizes a serial number or a world-wide name.
 pub(super) fn serial(text: &str) -> Result<String, Rejection> {
     let serial = one_line(text)?;
     let number = serial
@@ -182,7 +189,8 @@ pub(super) fn serial(text: &str) -> Result<String, Rejection> {
     Ok(serial)
 }
 
-/// Printable ASCII of at most 256 bytes, with single spaces; device trees end their texts with a NUL.
+/// Normalizes printable ASCII of at most 256 bytes to single spaces. Texts of device trees end with
+/// a NUL.
 fn one_line(text: &str) -> Result<String, Rejection> {
     let text = not_empty(text)?;
     if text.len() > 256 || !is_printable(text) {
@@ -200,7 +208,7 @@ fn not_empty(text: &str) -> Result<&str, Rejection> {
     Ok(text)
 }
 
-/// Refuses one digit over and over, and one byte.
+/// Rejects a value that repeats one digit or one byte.
 fn not_uniform(text: &str) -> Result<(), Rejection> {
     let digits: Vec<u8> = text.bytes().filter(u8::is_ascii_alphanumeric).collect();
     let repeats = |length: usize| {
@@ -214,7 +222,7 @@ fn not_uniform(text: &str) -> Result<(), Rejection> {
     Ok(())
 }
 
-/// Refuses a machine id or a UUID that many machines have, with or without dashes.
+/// Rejects a machine id or a UUID that many machines have, with or without dashes.
 fn not_a_default(id: &str) -> Result<(), Rejection> {
     not_a_placeholder(id)?;
     let digits = id.replace('-', "");

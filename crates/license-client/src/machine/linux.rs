@@ -1,4 +1,4 @@
-//! Linux, by the files that the kernel and systemd show.
+//! Machine components on Linux, from files of the kernel and of systemd.
 
 mod disk;
 mod network;
@@ -7,37 +7,37 @@ use std::path::Path;
 
 use license_core::ComponentKind::{Cpu, Mac, MachineId, ProductUuid, RootDisk};
 
-use super::container::Surroundings;
-use super::finding::{Absence, Outcome, first, judge, judge_file};
+use super::component::{Absence, Lookup, check, check_file, first};
+use super::container::Environment;
 use super::mounts::Mounts;
 use super::{MissingReason, Rejection, Scope, Survey, System, identity};
 
-/// The board's UUID by SMBIOS, as `sysinfo` reads it.
+/// The board's UUID in SMBIOS, as `sysinfo` reads it.
 pub(super) const PRODUCT_UUID: &str = "/sys/class/dmi/id/product_uuid";
 
-/// The systemd one, and the one of D-Bus for systems without systemd.
+/// The machine id of systemd, and that of D-Bus on systems without systemd.
 const MACHINE_ID_FILES: [&str; 2] = ["/etc/machine-id", "/var/lib/dbus/machine-id"];
 
-/// Looks for everything in `scope`.
+/// Reads the components in `scope`.
 pub(super) fn survey(system: &dyn System, scope: Scope) -> Survey {
     let mounts = Mounts::read(system);
-    let surroundings = Surroundings::on_linux(system, &mounts);
-    let mut outcomes = vec![(MachineId, machine_id(system, &mounts, surroundings))];
+    let environment = Environment::on_linux(system, &mounts);
+    let mut outcomes = vec![(MachineId, machine_id(system, &mounts, environment))];
     if scope == Scope::All {
         let changes_at_start = Err(MissingReason::Rejected(Rejection::Transient).into());
         let in_container = Err(MissingReason::InContainer.into());
-        let [uuid, mac, cpu, disk] = match surroundings {
-            Surroundings::Container(_) | Surroundings::SystemContainer(_) => {
+        let [uuid, mac, cpu, disk] = match environment {
+            Environment::Container(_) | Environment::SystemContainer(_) => {
                 [(); 4].map(|()| in_container.clone())
             }
-            // Its card and its disks are made anew with every start.
-            Surroundings::Wsl => [
+            // Network card and disks are created again at each start.
+            Environment::Wsl => [
                 product_uuid(system),
                 changes_at_start.clone(),
                 cpu(system),
                 changes_at_start,
             ],
-            Surroundings::Machine => [
+            Environment::Machine => [
                 product_uuid(system),
                 network::mac(system),
                 cpu(system),
@@ -52,41 +52,42 @@ pub(super) fn survey(system: &dyn System, scope: Scope) -> Survey {
         ]);
     }
     Survey {
-        surroundings,
+        environment,
         outcomes,
     }
 }
 
-/// The first file that says anything.
-fn machine_id(system: &dyn System, mounts: &Mounts, surroundings: Surroundings) -> Outcome {
+/// Returns the id in the first file with content.
+fn machine_id(system: &dyn System, mounts: &Mounts, environment: Environment) -> Lookup {
     let mut outcome = Err(MissingReason::NotFound.into());
     for file in MACHINE_ID_FILES {
-        outcome = match ownership(system, mounts, surroundings, file) {
-            Ok(()) => judge_file(system, file, identity::machine_id),
+        outcome = match ownership(system, mounts, environment, file) {
+            Ok(()) => check_file(system, file, identity::machine_id),
             Err(reason) => Err(Absence {
                 source: Some(file.to_owned()),
                 reason,
             }),
         };
-        if says_something(&outcome) {
+        if has_content(&outcome) {
             break;
         }
     }
     outcome
 }
 
-/// Whether what is in the file is this machine's, and lasts.
+/// Checks that the id in the file belongs to this machine and is permanent.
 fn ownership(
     system: &dyn System,
     mounts: &Mounts,
-    surroundings: Surroundings,
+    environment: Environment,
     file: &str,
 ) -> Result<(), MissingReason> {
     let mount = mounts.at(file);
-    if mount.is_none() && matches!(surroundings, Surroundings::Container(_)) {
+    if mount.is_none() && matches!(environment, Environment::Container(_)) {
         return Err(MissingReason::InContainer);
     }
-    // Where systemd cannot write the file it makes up an id in /run/machine-id, and mounts that over it until the next start.
+    // If systemd cannot write the file, it mounts a generated id from /run/machine-id over it until
+    // the next boot.
     let made_up = mount.is_some_and(|mount| mount.kind == "tmpfs" && mount.root == "/machine-id");
     if made_up && !is_on_command_line(system) {
         return Err(MissingReason::Rejected(Rejection::Transient));
@@ -94,43 +95,45 @@ fn ownership(
     Ok(())
 }
 
-/// Whether who starts this machine says its id, which is the same each time.
+/// Returns whether the kernel command line sets the machine id, which is then the same at each
+/// boot.
 fn is_on_command_line(system: &dyn System) -> bool {
     let line = system.read(Path::new("/proc/cmdline")).unwrap_or_default();
     line.split_ascii_whitespace()
         .any(|argument| argument.starts_with("systemd.machine_id="))
 }
 
-/// Not if there is no such file, or if it waits empty to be filled.
-fn says_something(outcome: &Outcome) -> bool {
-    let silent = [
+/// Returns whether the file exists and is not empty.
+fn has_content(outcome: &Lookup) -> bool {
+    let empty = [
         MissingReason::NotFound,
         MissingReason::Rejected(Rejection::Empty),
     ];
     outcome
         .as_ref()
-        .map_or_else(|absence| !silent.contains(&absence.reason), |_| true)
+        .map_or_else(|absence| !empty.contains(&absence.reason), |_| true)
 }
 
-/// The UUID by SMBIOS, which root alone may read, else the serial number in the device tree of a board without SMBIOS.
-fn product_uuid(system: &dyn System) -> Outcome {
+/// Returns the UUID in SMBIOS, which only root may read, else the serial number in the device tree
+/// of a board without SMBIOS.
+fn product_uuid(system: &dyn System) -> Lookup {
     let device_tree = "/proc/device-tree/serial-number";
     first([
-        judge(PRODUCT_UUID, system.product_uuid(), identity::uuid),
-        judge_file(system, device_tree, identity::serial),
+        check(PRODUCT_UUID, system.product_uuid(), identity::uuid),
+        check_file(system, device_tree, identity::serial),
     ])
 }
 
-fn cpu(system: &dyn System) -> Outcome {
+fn cpu(system: &dyn System) -> Lookup {
     let path = "/proc/cpuinfo";
-    let said = system.read(Path::new(path)).map(|text| cpu_model(&text));
+    let model = system.read(Path::new(path)).map(|text| cpu_model(&text));
     first([
-        judge(path, said, identity::model),
-        judge_file(system, "/proc/device-tree/model", identity::model),
+        check(path, model, identity::model),
+        check_file(system, "/proc/device-tree/model", identity::model),
     ])
 }
 
-/// The first processor's name, or the numbers that stand for it on ARM.
+/// Returns the name of the first processor, or on ARM the numbers that identify it.
 fn cpu_model(cpuinfo: &str) -> String {
     let field = |name: &str| {
         cpuinfo.lines().find_map(|line| {

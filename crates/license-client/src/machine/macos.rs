@@ -1,16 +1,16 @@
-//! macOS, by IOKit and sysctl(3), and by the programs that tell what those do not.
+//! Machine components on macOS, from IOKit, sysctl(3) and system programs.
 
 use std::io;
 
 use license_core::ComponentKind::{Cpu, Mac, MachineId, ProductUuid, RootDisk};
 
-use super::container::Surroundings;
-use super::finding::{Outcome, first, judge};
+use super::component::{Lookup, check, first};
+use super::container::Environment;
 use super::{Scope, Survey, System, identity};
 
 /// Collects everything in `scope`.
 pub(super) fn survey(system: &dyn System, scope: Scope) -> Survey {
-    let id = judge("IOPlatformUUID", system.product_uuid(), identity::uuid);
+    let id = check("IOPlatformUUID", system.product_uuid(), identity::uuid);
     let mut outcomes = vec![(MachineId, id)];
     if scope == Scope::All {
         let serial = system.product_serial_number();
@@ -18,40 +18,40 @@ pub(super) fn survey(system: &dyn System, scope: Scope) -> Survey {
         outcomes.extend([
             (
                 ProductUuid,
-                judge("IOPlatformSerialNumber", serial, identity::serial),
+                check("IOPlatformSerialNumber", serial, identity::serial),
             ),
             (Mac, mac(system)),
             (
                 Cpu,
-                judge("machdep.cpu.brand_string", model, identity::model),
+                check("machdep.cpu.brand_string", model, identity::model),
             ),
             (RootDisk, root_disk(system)),
         ]);
     }
     Survey {
-        surroundings: Surroundings::Machine,
+        environment: Environment::Machine,
         outcomes,
     }
 }
 
 /// Returns the address of `en0`, the first built-in card.
 ///
-/// networksetup(8) prints the address of the hardware, where getifaddrs(3) and so `sysinfo` return
-/// the one that was made up for a network.
-fn mac(system: &dyn System) -> Outcome {
+/// networksetup(8) prints the hardware address. getifaddrs(3), and so `sysinfo`, returns the
+/// address that is in use, which may be random.
+fn mac(system: &dyn System) -> Lookup {
     let ports = system.run("/usr/sbin/networksetup", &["-listallhardwareports"]);
     let address = ports.and_then(|ports| found(address_of_en0(&ports)));
-    judge("en0", address, identity::mac_address)
+    check("en0", address, identity::mac_address)
 }
 
-/// Returns the UUID of the volume with the data, which stays when the system's volume is replaced.
-/// Before macOS 10.15 one volume holds both.
-fn root_disk(system: &dyn System) -> Outcome {
+/// Returns the UUID of the data volume, which stays when the system volume is replaced. Before
+/// macOS 10.15 one volume contains both.
+fn root_disk(system: &dyn System) -> Lookup {
     let volumes = ["/System/Volumes/Data", "/"];
     first(volumes.into_iter().map(|volume| {
         let info = system.run("/usr/sbin/diskutil", &["info", "-plist", volume]);
         let uuid = info.and_then(|plist| found(plist_string(&plist, "VolumeUUID")));
-        judge(volume, uuid, identity::uuid)
+        check(volume, uuid, identity::uuid)
     }))
 }
 

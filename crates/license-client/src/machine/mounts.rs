@@ -1,4 +1,4 @@
-//! Where Linux mounted what, proc_pid_mountinfo(5).
+//! The mounts of this process on Linux: proc_pid_mountinfo(5).
 
 use std::path::Path;
 
@@ -7,28 +7,28 @@ use super::System;
 /// The mounts that this process sees.
 pub(super) struct Mounts(String);
 
-/// One of them.
+/// A mount.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Mount<'a> {
-    /// Major and minor number of the device, `0:…` if none is behind it.
+    /// Major and minor number of the device, `0:…` without a device.
     pub(super) device: &'a str,
-    /// The folder or file in its file system that was mounted.
+    /// The mounted directory or file in its file system.
     pub(super) root: &'a str,
     point: &'a str,
     /// The type of the file system.
     pub(super) kind: &'a str,
-    /// What was mounted, in the file system's own words.
+    /// The source of the mount, as the file system names it.
     pub(super) source: &'a str,
 }
 
 impl Mounts {
-    /// No mounts at all if they cannot be read.
+    /// Reads the mounts. The list is empty if they cannot be read.
     pub(super) fn read(system: &dyn System) -> Self {
         let text = system.read(Path::new("/proc/self/mountinfo"));
         Self(text.unwrap_or_default())
     }
 
-    /// What is mounted at exactly this place, on top of whatever else is.
+    /// Returns the topmost mount at exactly this path.
     pub(super) fn at(&self, point: &str) -> Option<Mount<'_>> {
         let mut mounts = self.0.lines().filter_map(Mount::parse);
         mounts.rfind(|mount| mount.point == point)
@@ -37,7 +37,7 @@ impl Mounts {
 
 impl<'a> Mount<'a> {
     fn parse(line: &'a str) -> Option<Self> {
-        // Between the sixth field and the dash come as many others as there are.
+        // A variable number of fields is between the sixth one and the dash.
         let mut fields = line.split(' ').skip(2);
         let (device, root, point) = (fields.next()?, fields.next()?, fields.next()?);
         let mut fields = fields.skip_while(|field| *field != "-").skip(1);
@@ -50,7 +50,7 @@ impl<'a> Mount<'a> {
         })
     }
 
-    /// Whether container runtimes make root file systems of this type.
+    /// Returns whether container runtimes use this type for root file systems.
     pub(super) fn is_layered(&self) -> bool {
         matches!(self.kind, "overlay" | "aufs" | "fuse.fuse-overlayfs")
     }

@@ -6,7 +6,7 @@ use windows_registry::{LOCAL_MACHINE, Type};
 
 use license_core::hex;
 
-/// `KEY_WOW64_64KEY`: the keys that 64-bit programs see, also for a 32-bit program.
+/// `KEY_WOW64_64KEY`: the keys of 64-bit programs, also in a 32-bit program.
 const VIEW_OF_64_BIT: u32 = 0x0100;
 
 /// `HRESULT_FROM_WIN32(ERROR_FILE_NOT_FOUND)`
@@ -19,7 +19,8 @@ const ACCESS_DENIED: i32 = 0x8007_0005_u32.cast_signed();
 ///
 /// # Errors
 ///
-/// `NotFound` if there is no such key or value, `PermissionDenied` if it may not be read.
+/// Returns `NotFound` if the key or the value does not exist, `PermissionDenied` if it may not be
+/// read.
 pub(super) fn value(key: &str, name: &str) -> io::Result<String> {
     let mut options = LOCAL_MACHINE.options();
     let key = options.read().access(VIEW_OF_64_BIT).open(key);

@@ -1,29 +1,30 @@
-//! How long the machine keeps its name.
+//! How long the identity of the machine lasts.
 
 use std::fmt;
 
 use license_core::ComponentKind::{self, GivenId, MachineId, ProductUuid};
 
-use super::container::Surroundings;
-use super::given::id_variable;
+use super::configured_id::id_variable;
+use super::container::Environment;
 use super::{Found, MachineFacts};
 
-/// How well what was found stands up to changes of the machine.
+/// How well the identity survives changes to the machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Stability {
-    /// An id that was given, or the system's with enough beside it to know the machine after the system is installed anew.
+    /// A configured id, or the system's machine id with enough other components to recognize the
+    /// machine after a reinstallation.
     Stable,
-    /// One id alone.
+    /// A single id.
     Fair,
-    /// No id, only parts that are exchanged now and then.
+    /// No id, only hardware components that may be replaced.
     Weak,
-    /// Nothing that names the machine.
+    /// Nothing identifies the machine.
     None,
 }
 
 impl Stability {
-    /// The name in a report.
+    /// Returns the name in reports.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Stable => "stable",
@@ -41,8 +42,8 @@ impl fmt::Display for Stability {
 }
 
 impl MachineFacts {
-    /// How long the machine keeps its name, by what was looked for: [`MachineFacts::identify`] never looks for enough to call
-    /// a system's own id stable.
+    /// Returns how long the identity lasts, according to the collected components.
+    /// [`MachineFacts::identify`] collects too few to call a system's own id stable.
     pub fn stability(&self) -> Stability {
         let has = |kind| self.found().any(|found| found.kind() == kind);
         if has(GivenId) {
@@ -57,7 +58,8 @@ impl MachineFacts {
         }
     }
 
-    /// What that means here, for a person: a sentence, and another on what to do if there is something to gain.
+    /// Returns an explanation for the user: one sentence, and a second one with advice if the
+    /// stability can be improved.
     ///
     /// ```
     /// use license_client::{MachineFacts, Stability};
@@ -73,47 +75,47 @@ impl MachineFacts {
             Stability::Stable => self.explain_stable(),
             Stability::Fair => self.explain_fair(),
             Stability::Weak => format!(
-                "No id was found, so this becomes another machine when two of its parts are exchanged. {}",
-                self.advice("this machine's own, such as its asset number")
+                "No machine id was found, so replacing two hardware components makes this a different machine. {}",
+                self.advice("this machine, such as its asset number")
             ),
             Stability::None => self.explain_none(),
         }
     }
 
     fn explain_stable(&self) -> String {
-        let is_given = |found: &&Found| found.kind() == GivenId;
-        if self.found().any(|found| is_given(&found)) {
-            return "An id was given, so this stays the same machine whatever else changes.".into();
+        let is_configured = |found: &&Found| found.kind() == GivenId;
+        if self.found().any(|found| is_configured(&found)) {
+            return "The machine id is configured, so hardware changes do not change the identity of this machine.".into();
         }
         let others = self.others();
         format!(
-            "The system's machine id names this machine, and {others} other components know it after a new installation."
+            "The system's machine id identifies this machine, and {others} other components identify it after a reinstallation."
         )
     }
 
     fn explain_fair(&self) -> String {
         if self.machine_id().is_none() {
             return format!(
-                "No machine id counts here, so the board's UUID names this machine, and a new board makes it another. {}",
-                self.advice("this machine's own, such as its asset number")
+                "No machine id can be used here, so the board's UUID identifies this machine. A new board makes it a different machine. {}",
+                self.advice("this machine, such as its asset number")
             );
         }
-        match self.surroundings() {
-            Surroundings::Machine => format!(
-                "Only the machine id names this machine, so installing the system anew makes it another. {}",
-                self.advice("this machine's own, such as its asset number")
+        match self.environment() {
+            Environment::Machine => format!(
+                "Only the machine id identifies this machine, so reinstalling the system makes it a different machine. {}",
+                self.advice("this machine, such as its asset number")
             ),
-            Surroundings::Wsl => format!(
-                "Under WSL each distribution has a machine id, which is new after a reinstallation and the same in a copy. {}",
-                self.advice("this machine's own, such as its asset number")
+            Environment::Wsl => format!(
+                "Under WSL each distribution has a machine id, which changes with a reinstallation and is the same in a copy. {}",
+                self.advice("this machine, such as its asset number")
             ),
-            Surroundings::Container(kind) => format!(
-                "The machine id was mounted into this {kind} container, so all containers that have it count as one machine. {}",
-                self.advice("this container's own to tell them apart")
+            Environment::Container(kind) => format!(
+                "The machine id was mounted into this {kind} container, so all containers with it count as one machine. {}",
+                self.advice("this container to distinguish them")
             ),
-            Surroundings::SystemContainer(kind) => format!(
-                "Only the machine id names this {kind} container, so a copy of it counts as the same machine. {}",
-                self.advice("this container's own, such as its name")
+            Environment::SystemContainer(kind) => format!(
+                "Only the machine id identifies this {kind} container, so a copy of it counts as the same machine. {}",
+                self.advice("this container, such as its name")
             ),
         }
     }
@@ -121,12 +123,12 @@ impl MachineFacts {
     fn explain_none(&self) -> String {
         match self.container() {
             Some(kind) => format!(
-                "Nothing in this {kind} container tells it from others. {}",
-                self.advice("this container's own, such as its workload's name")
+                "Nothing identifies this {kind} container. {}",
+                self.advice("this container, such as the name of its workload")
             ),
             None => format!(
-                "Nothing was found that tells this machine from others. {}",
-                self.advice("this machine's own, such as its asset number")
+                "Nothing was found that identifies this machine. {}",
+                self.advice("this machine, such as its asset number")
             ),
         }
     }
@@ -136,9 +138,9 @@ impl MachineFacts {
         format!("Set {variable} to an id of {of}.")
     }
 
-    /// Whether enough else was found to know the machine by.
+    /// Returns whether the other components suffice to recognize the machine.
     fn can_lose_its_id(&self) -> bool {
-        self.surroundings() == Surroundings::Machine && self.others() >= 2
+        self.environment() == Environment::Machine && self.others() >= 2
     }
 
     fn others(&self) -> usize {

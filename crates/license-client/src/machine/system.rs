@@ -1,4 +1,4 @@
-//! Access to the machine: files, variables, programs, hardware and registry.
+//! Access to the machine: files, environment variables, programs, hardware and the registry.
 
 use std::ffi::OsString;
 use std::fs::{self, File};
@@ -9,96 +9,99 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Long lists of mounts and of processors fit; what is further on is not needed.
+/// The most bytes that are read from a file or a program: enough for long lists of mounts and
+/// processors.
 const MOST_BYTES: u64 = 256 * 1024;
 
-/// What most files of `/proc` have, which tell no length: they are read at once.
+/// The initial capacity for a file. Most files in `/proc` fit, and do not have a length.
 const USUAL_BYTES: usize = 4096;
 
-/// PowerShell takes a few seconds to start on a machine that is busy.
+/// How long a program may run. PowerShell takes a few seconds to start on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_millis(5);
 
-/// Where facts about a machine are read, so that any machine can be tried on any other.
+/// The source of the components of a machine. Tests replace it to simulate other machines.
 pub trait System {
-    /// Which platform it is.
+    /// Returns the platform.
     fn platform(&self) -> Platform;
 
-    /// An environment variable.
+    /// Returns the value of an environment variable.
     fn variable(&self, name: &str) -> Option<OsString>;
 
-    /// The beginning of a file, at most 256 KiB; what is no UTF-8 is replaced.
+    /// Returns at most the first 256 KiB of a file. Replaces invalid UTF-8.
     ///
     /// # Errors
     ///
-    /// When there is no such file, when it may not be read, and when it is a folder, a pipe or a device.
+    /// Returns an error if the file does not exist, may not be read, or is a directory, a pipe or a
+    /// device.
     fn read(&self, path: &Path) -> io::Result<String>;
 
-    /// The names in a folder, sorted.
+    /// Returns the sorted names in a directory.
     ///
     /// # Errors
     ///
-    /// When there is no such folder or it may not be read.
-    fn list(&self, folder: &Path) -> io::Result<Vec<String>>;
+    /// Returns an error if the directory does not exist or may not be read.
+    fn list(&self, directory: &Path) -> io::Result<Vec<String>>;
 
-    /// What a symlink says, without following it.
+    /// Returns the target of a symbolic link.
     ///
     /// # Errors
     ///
-    /// When there is no such symlink or it may not be read.
+    /// Returns an error if there is no such link or it may not be read.
     fn link(&self, path: &Path) -> io::Result<PathBuf>;
 
-    /// Whether there is a file or folder, also where it may not be read.
+    /// Returns whether a file or directory exists, even if it may not be read.
     fn exists(&self, path: &Path) -> bool;
 
-    /// Returns the UUID of the product in the firmware; on macOS it is `IOPlatformUUID`.
+    /// Returns the UUID of the product in the firmware. On macOS it is `IOPlatformUUID`.
     ///
     /// # Errors
     ///
-    /// `NotFound` if there is none, `PermissionDenied` if it may not be read.
+    /// Returns `NotFound` if there is none, `PermissionDenied` if it may not be read.
     fn product_uuid(&self) -> io::Result<String>;
 
     /// Returns the serial number of the product in the firmware.
     ///
     /// # Errors
     ///
-    /// As [`System::product_uuid`].
+    /// Same as [`System::product_uuid`].
     fn product_serial_number(&self) -> io::Result<String>;
 
     /// Returns the brand of the first processor.
     ///
     /// # Errors
     ///
-    /// `NotFound` if the system does not tell it.
+    /// Returns `NotFound` if the system does not report it.
     fn cpu_brand(&self) -> io::Result<String>;
 
     /// Returns a value below `HKEY_LOCAL_MACHINE` as text: a number in decimal, binary data as
-    /// hexadecimal digits. Other systems than Windows have no registry.
+    /// hexadecimal digits.
     ///
     /// # Errors
     ///
-    /// `NotFound` if there is no such value, `PermissionDenied` if it may not be read.
+    /// Returns `NotFound` if the value does not exist, `PermissionDenied` if it may not be read,
+    /// and another error on systems other than Windows.
     fn registry(&self, key: &str, name: &str) -> io::Result<String>;
 
-    /// What a program prints, at most 256 KiB of it; no shell is involved.
+    /// Runs a program without a shell. Returns at most 256 KiB of its output.
     ///
     /// # Errors
     ///
-    /// When it cannot be started, when it fails, and when it is not done after ten seconds.
+    /// Returns an error if the program cannot be started, fails, or runs for more than ten seconds.
     fn run(&self, program: &str, arguments: &[&str]) -> io::Result<String>;
 }
 
-/// A platform on which facts are found in their own way.
+/// A platform with its own sources of components.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Platform {
-    /// Linux, also under Windows.
+    /// Linux, including the Windows Subsystem for Linux.
     Linux,
     /// macOS.
     MacOs,
     /// Windows.
     Windows,
-    /// Any other: only an id that was given counts.
+    /// Any other platform. Only a configured id counts.
     Other,
 }
 
@@ -124,15 +127,15 @@ impl System for ThisSystem {
     }
 
     fn read(&self, path: &Path) -> io::Result<String> {
-        // Before opening it: to open a named pipe would wait for somebody to write.
+        // Before opening: opening a named pipe would wait for a writer.
         if !fs::metadata(path)?.is_file() {
             return Err(io::ErrorKind::InvalidInput.into());
         }
         read_text(File::open(path)?)
     }
 
-    fn list(&self, folder: &Path) -> io::Result<Vec<String>> {
-        let entries = fs::read_dir(folder)?.flatten();
+    fn list(&self, directory: &Path) -> io::Result<Vec<String>> {
+        let entries = fs::read_dir(directory)?.flatten();
         let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
         let mut names: Vec<String> = names.collect();
         names.sort();
@@ -174,12 +177,12 @@ fn found(text: Option<String>) -> io::Result<String> {
     text.ok_or(io::ErrorKind::NotFound.into())
 }
 
-/// Returns why `sysinfo` returned nothing: on Linux only root may read the file.
+/// Returns why `sysinfo` returned nothing. On Linux only root may read the file.
 #[cfg(target_os = "linux")]
 fn why_no_product_uuid() -> io::Error {
     match fs::read_to_string(super::linux::PRODUCT_UUID) {
         Err(error) => error,
-        // It can be read now, and could not be a moment ago.
+        // It became readable in the meantime.
         Ok(_) => io::ErrorKind::Interrupted.into(),
     }
 }
@@ -211,7 +214,7 @@ pub(super) fn run_within(
     let mut command = Command::new(program);
     command
         .args(arguments)
-        // In English, where a program knows several languages.
+        // English output, where a program supports several languages.
         .env("LC_ALL", "C")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
@@ -220,7 +223,7 @@ pub(super) fn run_within(
     let mut child = command.spawn()?;
     let output = output_of(&mut child, patience);
     if output.is_err() {
-        // It may have ended meanwhile, which is as well.
+        // The program may have ended in the meantime.
         let _ = child.kill();
         let _ = child.wait();
     }
@@ -233,7 +236,7 @@ fn output_of(child: &mut Child, patience: Duration) -> io::Result<String> {
     let stdout = child.stdout.take().ok_or(io::ErrorKind::BrokenPipe)?;
     let (sender, receiver) = mpsc::channel();
     thread::Builder::new().spawn(move || {
-        // Nobody listens any more once the time is up.
+        // The receiver is gone after a timeout.
         let _ = sender.send(read_text(stdout));
     })?;
     let output = receiver
@@ -249,13 +252,13 @@ fn output_of(child: &mut Child, patience: Duration) -> io::Result<String> {
     }
 }
 
-/// `CREATE_NO_WINDOW`: a program with windows of its own would flash a console.
+/// `CREATE_NO_WINDOW`: a program with a graphical interface would flash a console.
 #[cfg(windows)]
 fn without_window(command: &mut Command) {
     use std::os::windows::process::CommandExt;
     command.creation_flags(0x0800_0000);
 }
 
-/// Elsewhere programs open no window.
+/// On other systems programs do not open a window.
 #[cfg(not(windows))]
 fn without_window(_: &mut Command) {}

@@ -1,28 +1,29 @@
-//! Windows, by the firmware tables, the registry, and what PowerShell says of the network cards.
+//! Machine components on Windows, from firmware tables, the registry and PowerShell.
 
 use license_core::ComponentKind::{self, Cpu, Mac, MachineId, ProductUuid, RootDisk};
 
-use super::container::Surroundings;
-use super::finding::{Accept, Outcome, first, judge};
+use super::component::{Lookup, Normalize, check, first};
+use super::container::Environment;
 use super::{MissingReason, Scope, Survey, System, identity};
 
-/// Names each card's medium (`NDIS_PHYSICAL_MEDIUM`), the address it was made with, and what it is plugged into.
+/// Prints the medium of each card (`NDIS_PHYSICAL_MEDIUM`), its permanent address, and the device
+/// to which it is attached.
 pub(super) const LIST_CARDS: &str = "Get-NetAdapter -Physical | ForEach-Object { \
     \"$($_.NdisPhysicalMedium) $($_.PermanentAddress) $($_.PnPDeviceID)\" }";
 
-/// Looks for everything in `scope`.
+/// Reads the components in `scope`.
 pub(super) fn survey(system: &dyn System, scope: Scope) -> Survey {
-    let surroundings = surroundings(system);
+    let environment = environment(system);
     let mut kinds = vec![MachineId];
     if scope == Scope::All {
         kinds.extend([ProductUuid, Mac, Cpu, RootDisk]);
     }
-    let outcome = |kind| match surroundings {
-        Surroundings::Machine => look_for(system, kind),
+    let outcome = |kind| match environment {
+        Environment::Machine => look_for(system, kind),
         _ => Err(MissingReason::InContainer.into()),
     };
     Survey {
-        surroundings,
+        environment,
         outcomes: kinds
             .into_iter()
             .map(|kind| (kind, outcome(kind)))
@@ -30,30 +31,30 @@ pub(super) fn survey(system: &dyn System, scope: Scope) -> Survey {
     }
 }
 
-/// The machine id of a Windows container is its image's.
-fn surroundings(system: &dyn System) -> Surroundings {
+/// Returns the environment. In a Windows container the machine id is that of the image.
+fn environment(system: &dyn System) -> Environment {
     let key = r"SYSTEM\CurrentControlSet\Control";
     match system.registry(key, "ContainerType") {
-        Ok(_) => Surroundings::Container("windows"),
-        Err(_) => Surroundings::Machine,
+        Ok(_) => Environment::Container("windows"),
+        Err(_) => Environment::Machine,
     }
 }
 
-fn look_for(system: &dyn System, kind: ComponentKind) -> Outcome {
-    let registry = |key: &str, name: &str, accept: Accept| {
+fn look_for(system: &dyn System, kind: ComponentKind) -> Lookup {
+    let registry = |key: &str, name: &str, normalize: Normalize| {
         let source = format!(r"HKLM\{key}\{name}");
-        judge(&source, system.registry(key, name), accept)
+        check(&source, system.registry(key, name), normalize)
     };
     match kind {
         MachineId => {
             let key = r"SOFTWARE\Microsoft\Cryptography";
             registry(key, "MachineGuid", identity::uuid)
         }
-        ProductUuid => judge("SMBIOS", system.product_uuid(), identity::uuid),
+        ProductUuid => check("SMBIOS", system.product_uuid(), identity::uuid),
         Mac => mac(system),
         Cpu => {
-            // `sysinfo` returns the same on x86, where it sets performance counters up for that,
-            // and nothing on ARM.
+            // `sysinfo` returns the same value on x86, but sets performance counters up for it. On
+            // ARM it returns nothing.
             let key = r"HARDWARE\DESCRIPTION\System\CentralProcessor\0";
             registry(key, "ProcessorNameString", identity::model)
         }
@@ -65,38 +66,39 @@ fn look_for(system: &dyn System, kind: ComponentKind) -> Outcome {
     }
 }
 
-/// The lowest permanent address of the cards that sit most firmly, as on Linux.
-fn mac(system: &dyn System) -> Outcome {
+/// Returns the lowest permanent address of the cards with the most permanent attachment, as on
+/// Linux.
+fn mac(system: &dyn System) -> Lookup {
     let source = "Get-NetAdapter";
     let program = in_system_folder(system, r"WindowsPowerShell\v1.0\powershell.exe");
     let arguments = ["-NoProfile", "-NonInteractive", "-Command", LIST_CARDS];
     let cards = match system.run(&program, &arguments) {
         Ok(cards) => cards,
-        Err(error) => return judge(source, Err(error), identity::mac_address),
+        Err(error) => return check(source, Err(error), identity::mac_address),
     };
     let mut cards: Vec<(u8, String)> = cards.lines().filter_map(card).collect();
     cards.sort();
-    let judged = |(_, address)| judge(source, Ok(address), identity::mac_address);
+    let judged = |(_, address)| check(source, Ok(address), identity::mac_address);
     first(cards.into_iter().map(judged))
 }
 
-/// How firmly a card sits, 0 the most, and its address.
+/// Returns how permanently a card is attached, with 0 for the most permanent, and its address.
 fn card(line: &str) -> Option<(u8, String)> {
     /// `NdisPhysicalMediumBluetooth` and `NdisPhysicalMediumNative802_11`.
     const BLUETOOTH: &str = "10";
     const WIRELESS: &str = "9";
     let mut words = line.split_ascii_whitespace();
     let (medium, address, device) = (words.next()?, words.next()?, words.next()?);
-    let seat = match medium {
+    let attachment = match medium {
         BLUETOOTH => return None,
         _ if device.starts_with(r"USB\") => 2,
         WIRELESS => 1,
         _ => 0,
     };
-    Some((seat, with_colons(address)))
+    Some((attachment, with_colons(address)))
 }
 
-/// WMI tells addresses as digits alone.
+/// Adds colons to an address, which WMI prints as digits only.
 fn with_colons(digits: &str) -> String {
     if digits.len() != 12 || !digits.is_ascii() {
         return digits.to_owned();
@@ -108,7 +110,8 @@ fn with_colons(digits: &str) -> String {
     octets.join(":")
 }
 
-/// A program that comes with Windows, by its full path: a folder on the search path may hold another of that name.
+/// Returns the full path of a program in the Windows directory, because the search path may contain
+/// another program with that name.
 fn in_system_folder(system: &dyn System, program: &str) -> String {
     let root = system.variable("SystemRoot");
     let root = root.and_then(|root| root.into_string().ok());

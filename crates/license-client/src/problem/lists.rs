@@ -5,37 +5,37 @@ use std::path::PathBuf;
 use license_core::{Code, KeyId, MAX_LIST_BYTES, ParseError, VerifyError};
 use thiserror::Error;
 
-use super::set_aside_as;
+use super::quarantined_as;
 use crate::store::StoreError;
 
-/// A problem with a revocation list that is kept on this machine. It stops nothing.
+/// A problem with a stored revocation list. It stops nothing.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum ListProblem {
     /// The file cannot be read.
-    #[error("the revocation list can't be read")]
+    #[error("cannot read the revocation list")]
     Store(#[source] StoreError),
     /// The file is damaged.
-    #[error("{}: the revocation list is damaged{}", path.display(), set_aside_as(aside.as_deref()))]
+    #[error("{}: the revocation list is damaged{}", path.display(), quarantined_as(aside.as_deref()))]
     Damaged {
         /// The file.
         path: PathBuf,
         /// The damage.
         source: Box<ListFault>,
-        /// Where it was moved; `None` where it may not be moved.
+        /// The path of the quarantined file; `None` if it may not be moved.
         aside: Option<PathBuf>,
     },
-    /// There are only lists that are older than one seen before. They count nevertheless.
+    /// All stored lists are older than one that was seen before. They apply nevertheless.
     #[error(transparent)]
     Stale(StaleList),
-    /// A list was seen before and is gone.
+    /// A list that was seen before is missing.
     #[error(
         "expected revocation list {seq} or later of key {key}, which was installed here, found none"
     )]
     Gone {
         /// The key that signed it.
         key: KeyId,
-        /// Its number.
+        /// The number of the missing list.
         seq: u64,
     },
 }
@@ -55,7 +55,7 @@ impl ListProblem {
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum ListFault {
-    /// It is not UTF-8, or larger than any list.
+    /// It is not UTF-8, or is too large.
     #[error("expected text in UTF-8 of at most {MAX_LIST_BYTES} bytes")]
     NotText,
     /// It is not a file of tokens.
@@ -76,7 +76,7 @@ impl ListFault {
     }
 }
 
-/// A list is older than one that was seen before, or another one with the same number.
+/// A list is older than one that was seen before, or differs from a list with the same number.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("expected revocation list {}, found {}", self.expectation(), self.finding())]
 #[non_exhaustive]
@@ -109,7 +109,7 @@ impl StaleList {
 
     fn finding(&self) -> String {
         if self.expected == self.found {
-            "another of that number".to_owned()
+            "another list with that number".to_owned()
         } else {
             self.found.to_string()
         }

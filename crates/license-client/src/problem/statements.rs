@@ -5,25 +5,25 @@ use std::path::PathBuf;
 use license_core::{BundleError, Code};
 use thiserror::Error;
 
-use super::set_aside_as;
+use super::quarantined_as;
 use crate::store::StoreError;
 
-/// A problem with the trust statements that are kept on this machine. It affects only what was
-/// signed by keys that the statements introduce.
+/// A problem with the stored trust statements. It affects only artifacts that are signed by the
+/// keys that the statements add.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum StatementProblem {
     /// The file cannot be read.
-    #[error("the trust statements can't be read")]
+    #[error("cannot read the trust statements")]
     Store(#[source] StoreError),
     /// The file is damaged.
-    #[error("{}: the trust statements are damaged{}", path.display(), set_aside_as(aside.as_deref()))]
+    #[error("{}: the trust statements are damaged{}", path.display(), quarantined_as(aside.as_deref()))]
     Damaged {
         /// The file.
         path: PathBuf,
-        /// The damage; `None` if it is not text, or larger than any such file.
+        /// The damage; `None` if the file is not UTF-8, or is too large.
         source: Option<Box<BundleError>>,
-        /// Where it was moved; `None` where it may not be moved.
+        /// The path of the quarantined file; `None` if it may not be moved.
         aside: Option<PathBuf>,
     },
 }

@@ -12,7 +12,7 @@ mod length;
 mod process;
 mod state;
 
-/// A folder of files and links that goes away with the test.
+/// A temporary directory with files and links.
 struct Tree {
     _scratch: tempfile::TempDir,
     top: PathBuf,
@@ -28,11 +28,11 @@ impl Tree {
         }
     }
 
-    /// With these folders, and those that they are in.
-    fn with(folders: &[&str]) -> Self {
+    /// Returns a tree with these directories and their parents.
+    fn with(directories: &[&str]) -> Self {
         let tree = Self::new();
-        for folder in folders {
-            fs::create_dir_all(tree.path(folder)).unwrap();
+        for directory in directories {
+            fs::create_dir_all(tree.path(directory)).unwrap();
         }
         tree
     }
@@ -51,7 +51,8 @@ impl Tree {
         self
     }
 
-    /// `l1` leads to `target`, `l2` to `l1`, and so on; returns the last.
+    /// Creates a chain of links: `l1` leads to `target`, `l2` to `l1`, and so on. Returns the last
+    /// one.
     fn chain(&self, length: usize, target: &str) -> String {
         self.link("l1", target);
         for number in 2..=length {
@@ -64,7 +65,7 @@ impl Tree {
         find_project(&self.path(name), product(), None)
     }
 
-    /// The root of a path, from the top of the tree.
+    /// Returns the root of a path, relative to the top of the tree.
     fn root(&self, name: impl AsRef<Path>) -> PathBuf {
         let name = name.as_ref();
         let root = self.found(name).unwrap_or_else(|error| panic!("{error}"));
@@ -82,7 +83,7 @@ impl Tree {
     }
 }
 
-/// This machine with another current directory, or with none that is left.
+/// The local file system with another current directory, or with a removed one.
 struct Elsewhere(Option<PathBuf>);
 
 impl FileSystem for Elsewhere {
@@ -114,7 +115,7 @@ fn product() -> ProductCode {
 }
 
 #[test]
-fn without_an_entry_the_directory_stands_for_itself() {
+fn without_an_entry_the_directory_itself_is_the_root() {
     let tree = Tree::with(&["shop/src"]);
     let found = tree.found("shop/src").unwrap();
     assert_eq!(found.path(), tree.path("shop/src"));
@@ -124,7 +125,7 @@ fn without_an_entry_the_directory_stands_for_itself() {
 }
 
 #[test]
-fn the_nearest_git_entry_makes_the_root() {
+fn the_nearest_git_entry_marks_the_root() {
     let tree = Tree::with(&["shop/.git", "shop/cart/.git", "shop/cart/src"]);
     let found = tree.found("shop/cart/src").unwrap();
     assert_eq!(found.path(), tree.path("shop/cart"));
@@ -139,7 +140,7 @@ fn a_worktree_has_a_file_for_git_and_is_a_project() {
 }
 
 #[test]
-fn the_products_entry_beats_a_nearer_git() {
+fn the_products_entry_precedes_a_nearer_git_entry() {
     let tree = Tree::with(&["shop/.coditect", "shop/cart/.git"]);
     let found = tree.found("shop/cart").unwrap();
     assert_eq!(found.path(), tree.path("shop"));
@@ -165,7 +166,7 @@ fn an_entry_of_any_kind_counts() {
 }
 
 #[test]
-fn another_products_entry_does_not_count() {
+fn the_entry_of_another_product_is_ignored() {
     let tree = Tree::with(&["shop/.coditect", "shop/cart/.git"]);
     let other = ProductCode::parse("ACME").unwrap();
     let found = find_project(&tree.path("shop/cart"), other, None).unwrap();
@@ -179,13 +180,13 @@ fn a_directory_in_the_entry_belongs_to_the_project() {
 }
 
 #[test]
-fn every_way_to_a_project_finds_it() {
+fn every_path_to_a_project_finds_the_same_root() {
     let tree = Tree::with(&["shop/.git/hooks", "shop/src/cart", "else"]);
     tree.file("shop/src/main.rs")
         .link("to-shop", "shop")
         .link("to-src", tree.path("shop/src"))
         .link("else/back", "../to-src/cart");
-    for way in [
+    for path in [
         "shop",
         "shop/",
         "shop//src/./cart/",
@@ -201,7 +202,7 @@ fn every_way_to_a_project_finds_it() {
         "else/back/..",
         "else/back/../../src/cart/.",
     ] {
-        assert_eq!(tree.root(way), Path::new("shop"), "{way}");
+        assert_eq!(tree.root(path), Path::new("shop"), "{path}");
     }
 }
 
@@ -223,20 +224,20 @@ fn a_relative_path_starts_at_the_current_directory() {
 }
 
 #[test]
-fn an_absolute_path_asks_for_no_current_directory() {
+fn an_absolute_path_needs_no_current_directory() {
     let tree = Tree::new();
     let found = find_project_in(&Elsewhere(None), &tree.top, product(), None);
     assert_eq!(found.unwrap().path(), tree.top);
 }
 
 #[test]
-fn above_the_file_system_is_the_file_system() {
+fn the_parent_of_the_root_directory_is_the_root_directory() {
     let found = find_project(Path::new("/../.."), product(), None).unwrap();
     assert_eq!(found.path(), Path::new("/"));
 }
 
 #[test]
-fn a_link_into_another_project_leads_to_the_other() {
+fn a_link_into_another_project_finds_that_project() {
     let tree = Tree::with(&["shop/.git", "bank/.git", "bank/ledger"]);
     tree.link("shop/ledger", "../bank/ledger");
     assert_eq!(tree.root("shop/ledger"), Path::new("bank"));
@@ -244,7 +245,7 @@ fn a_link_into_another_project_leads_to_the_other() {
 }
 
 #[test]
-fn a_link_to_a_parent_leads_there_however_often() {
+fn a_link_to_a_parent_can_be_followed_repeatedly() {
     let tree = Tree::with(&["shop/.git", "shop/src"]);
     tree.link("shop/src/up", "..");
     assert_eq!(tree.root("shop/src/up/src/up/src/up"), Path::new("shop"));
@@ -258,7 +259,7 @@ fn the_parent_of_a_link_is_the_parent_of_its_target() {
 }
 
 #[test]
-fn a_link_to_a_file_belongs_where_the_file_is() {
+fn a_link_to_a_file_finds_the_project_of_the_file() {
     let tree = Tree::with(&["shop/.git", "else"]);
     tree.file("shop/main.rs")
         .link("else/main", "../shop/main.rs");
@@ -266,7 +267,7 @@ fn a_link_to_a_file_belongs_where_the_file_is() {
 }
 
 #[test]
-fn what_was_followed_is_told_in_order_and_word_for_word() {
+fn followed_links_are_reported_in_order_with_their_exact_targets() {
     let tree = Tree::with(&["a/real"]);
     let absolute = tree.path("a");
     tree.link("one", "./two//").link("two", &absolute);
@@ -288,7 +289,7 @@ fn what_was_followed_is_told_in_order_and_word_for_word() {
 }
 
 #[test]
-fn a_chain_of_40_links_is_followed_and_one_of_41_refused() {
+fn a_chain_of_40_links_is_followed_and_one_of_41_is_rejected() {
     let tree = Tree::with(&["shop/.git"]);
     let (last, one_more) = ("l40", tree.chain(41, "shop"));
     assert_eq!(tree.found(last).unwrap().links().len(), MAX_LINKS);
@@ -298,7 +299,7 @@ fn a_chain_of_40_links_is_followed_and_one_of_41_refused() {
 }
 
 #[test]
-fn links_are_counted_over_the_whole_path() {
+fn links_are_counted_for_the_whole_path() {
     let tree = Tree::with(&["shop"]);
     tree.link("shop/here", ".");
     let here = |times: usize| format!("shop/{}", "here/".repeat(times));
@@ -308,7 +309,7 @@ fn links_are_counted_over_the_whole_path() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn the_system_follows_as_many_links() {
+fn the_system_follows_the_same_number_of_links() {
     let tree = Tree::with(&["shop"]);
     tree.chain(41, "shop");
     assert!(fs::metadata(tree.path("l40")).is_ok() && fs::canonicalize(tree.path("l40")).is_ok());
@@ -316,7 +317,7 @@ fn the_system_follows_as_many_links() {
 }
 
 #[test]
-fn a_loop_is_refused_with_one_of_its_links() {
+fn a_loop_is_rejected_with_one_of_its_links() {
     let tree = Tree::new();
     tree.link("self", "self")
         .link("a", "b")
@@ -336,7 +337,7 @@ fn a_loop_is_refused_with_one_of_its_links() {
 }
 
 #[test]
-fn of_a_missing_path_the_first_missing_part_is_named() {
+fn the_first_missing_component_of_a_path_is_named() {
     let tree = Tree::with(&["shop"]);
     let error = tree.error("shop/src/main.rs");
     assert!(matches!(&error, ProjectError::NotFound { link: None, .. }));
@@ -347,7 +348,7 @@ fn of_a_missing_path_the_first_missing_part_is_named() {
 }
 
 #[test]
-fn a_link_that_leads_nowhere_is_named_with_what_is_missing() {
+fn a_dangling_link_is_named_with_the_missing_path() {
     let tree = Tree::with(&["shop"]);
     tree.link("shop/out", "../gone/src");
     let error = tree.error("shop/out");
@@ -358,7 +359,7 @@ fn a_link_that_leads_nowhere_is_named_with_what_is_missing() {
 }
 
 #[test]
-fn a_file_is_no_directory() {
+fn a_file_is_not_a_directory() {
     let tree = Tree::with(&["shop"]);
     tree.file("shop/main.rs")
         .link("main", "shop/main.rs")
@@ -383,13 +384,13 @@ fn a_file_is_no_directory() {
 }
 
 #[test]
-fn an_empty_path_is_refused() {
+fn an_empty_path_is_rejected() {
     let error = find_project(Path::new(""), product(), None).unwrap_err();
     assert!(matches!(&error, ProjectError::Empty));
     assert_eq!(error.path(), Path::new(""));
 }
 
-// macOS refuses such names.
+// macOS does not allow such names.
 #[cfg(not(target_os = "macos"))]
 #[test]
 fn names_need_not_be_unicode() {
@@ -403,10 +404,10 @@ fn names_need_not_be_unicode() {
 }
 
 #[test]
-fn a_name_in_bytes_is_of_the_root_and_not_of_the_path() {
+fn the_name_in_bytes_is_that_of_the_root_and_not_of_the_path() {
     let tree = Tree::with(&["shop/.git", "shop/src"]);
     tree.link("also", "shop/src");
-    let names = ["shop", "shop/src/", "also"].map(|way| tree.found(way).unwrap());
+    let names = ["shop", "shop/src/", "also"].map(|path| tree.found(path).unwrap());
     assert!(
         names
             .iter()

@@ -1,6 +1,6 @@
 use super::*;
-use crate::paths::StateDir;
-use crate::sealed::SealError;
+use crate::seal::SealError;
+use crate::state_dir::StateDir;
 use license_core::{ProductCode, Quota, Reading, Timestamp};
 use std::fs;
 
@@ -14,7 +14,7 @@ fn store() -> (tempfile::TempDir, Store) {
     (scratch, store)
 }
 
-/// Loads what this machine remembers, and the problems with it.
+/// Loads the state of this machine, and the problems with it.
 fn load(store: &Store, machine: &str) -> (State, Vec<StateProblem>) {
     let loaded = State::load(store, &seal(machine), Damaged::Quarantine);
     (loaded.state, loaded.problems)
@@ -31,7 +31,7 @@ fn noon() -> Timestamp {
     Timestamp::parse("2027-03-01T12:00:00Z").unwrap()
 }
 
-/// A state that has seen this noon and counted seven.
+/// Returns a state with this high-water mark and a count of seven.
 fn state() -> State {
     let mut state = State {
         validations: vec!["tokens".to_owned()],
@@ -42,7 +42,9 @@ fn state() -> State {
         boot: None,
     };
     state.high_water.observe(reading);
-    let taken = state.tally.take("commands", 7, Quota::Limit(10), noon());
+    let taken = state
+        .quota_counters
+        .take("commands", 7, Quota::Limit(10), noon());
     assert!(taken.granted);
     state
 }
@@ -54,7 +56,7 @@ fn saved() -> (tempfile::TempDir, Store) {
 }
 
 #[test]
-fn what_was_saved_is_loaded() {
+fn a_saved_state_is_loaded() {
     let (_scratch, store) = saved();
     let (loaded, problems) = load(&store, "here");
     assert_eq!(loaded, state());
@@ -62,7 +64,7 @@ fn what_was_saved_is_loaded() {
 }
 
 #[test]
-fn without_files_nothing_is_remembered_and_nothing_is_made() {
+fn without_files_the_state_is_empty_and_nothing_is_created() {
     let (_scratch, store) = store();
     let (loaded, problems) = load(&store, "here");
     assert_eq!(loaded, State::default());
@@ -71,19 +73,19 @@ fn without_files_nothing_is_remembered_and_nothing_is_made() {
 }
 
 #[test]
-fn a_file_that_is_removed_takes_neither_the_mark_nor_a_count_with_it() {
+fn removing_one_file_loses_neither_the_high_water_mark_nor_a_count() {
     for removed in FILES {
         let (_scratch, store) = saved();
         fs::remove_file(store.dir().file(removed)).unwrap();
         let (loaded, problems) = load(&store, "here");
         assert_eq!(loaded.high_water.mark(), noon());
-        assert_eq!(loaded.tally, state().tally);
+        assert_eq!(loaded.quota_counters, state().quota_counters);
         assert!(problems.is_empty());
     }
 }
 
 #[test]
-fn a_changed_file_is_set_aside_and_the_other_one_counts() {
+fn a_changed_file_is_quarantined_and_the_other_copy_is_used() {
     for changed in FILES {
         let (_scratch, store) = saved();
         let path = store.dir().file(changed);
@@ -91,7 +93,7 @@ fn a_changed_file_is_set_aside_and_the_other_one_counts() {
         *bytes.last_mut().unwrap() ^= 1;
         fs::write(&path, bytes).unwrap();
         let (loaded, problems) = load(&store, "here");
-        assert_eq!(loaded.tally, state().tally);
+        assert_eq!(loaded.quota_counters, state().quota_counters);
         let [StateProblem::Sealed { source, aside, .. }] = &problems[..] else {
             panic!("{problems:?}");
         };
@@ -103,19 +105,19 @@ fn a_changed_file_is_set_aside_and_the_other_one_counts() {
 }
 
 #[test]
-fn state_of_another_machine_is_refused_with_that_reason() {
+fn the_state_of_another_machine_is_rejected_with_that_reason() {
     let (_scratch, store) = saved();
     let (loaded, problems) = load(&store, "elsewhere");
     assert_eq!(loaded, State::default());
     assert_eq!(problems.len(), 2);
     for problem in problems {
         let source = std::error::Error::source(&problem).unwrap().to_string();
-        assert_eq!(source, "it was made on another machine");
+        assert_eq!(source, "the file was sealed on another machine");
     }
 }
 
 #[test]
-fn files_cut_short_oversized_or_of_another_form_are_problems_and_no_panic() {
+fn truncated_oversized_and_malformed_files_are_problems() {
     let here = seal("here");
     let sealed = |content: &str| here.seal(StateFile::Cache, content.as_bytes()).unwrap();
     let contents = [
@@ -138,7 +140,7 @@ fn files_cut_short_oversized_or_of_another_form_are_problems_and_no_panic() {
 }
 
 #[test]
-fn machines_that_share_a_folder_find_their_own_state_again() {
+fn machines_that_share_a_directory_find_their_own_state_again() {
     let (_scratch, store) = saved();
     for _ in 0..3 {
         for machine in ["elsewhere", "here"] {
@@ -150,11 +152,15 @@ fn machines_that_share_a_folder_find_their_own_state_again() {
         }
     }
     let files = fs::read_dir(store.dir().path()).unwrap().count();
-    assert_eq!(files, 1 + 2 + 2 * 2, "two of each machine, and no more");
+    assert_eq!(
+        files,
+        1 + 2 + 2 * 2,
+        "two files of each machine, and no more"
+    );
 }
 
 #[test]
-fn what_was_said_is_kept_in_both_files() {
+fn validation_tokens_are_in_both_files() {
     for removed in FILES {
         let (_scratch, store) = saved();
         fs::remove_file(store.dir().file(removed)).unwrap();
@@ -164,16 +170,15 @@ fn what_was_said_is_kept_in_both_files() {
 }
 
 #[test]
-fn what_is_kept_of_tokens_is_bounded_and_the_first_stay() {
+fn stored_tokens_are_limited_and_the_first_ones_stay() {
     let mut state = State::default();
-    state.keep((0..10).map(|number| number.to_string().repeat(60 * 1024)));
+    state.set_validations((0..10).map(|number| number.to_string().repeat(60 * 1024)));
     assert_eq!(state.validations.len(), 4);
     assert!(state.validations[0].starts_with('0'));
 }
 
 #[test]
-fn a_state_of_before_there_were_usage_reports_is_read_and_one_that_is_damaged_in_that_part_alone_too()
- {
+fn a_state_with_missing_or_malformed_usage_counts_is_loaded() {
     let (_scratch, store) = saved();
     let whole = sealed_file::to_json(&state());
     for usage in [
@@ -198,7 +203,7 @@ fn a_state_of_before_there_were_usage_reports_is_read_and_one_that_is_damaged_in
 }
 
 #[test]
-fn a_deactivation_or_a_list_that_is_malformed_is_not_taken_for_none() {
+fn a_malformed_deactivation_or_list_is_not_treated_as_missing() {
     let here = seal("here");
     for (member, malformed) in [
         (
@@ -220,13 +225,13 @@ fn a_deactivation_or_a_list_that_is_malformed_is_not_taken_for_none() {
 }
 
 #[test]
-fn the_most_that_can_be_counted_and_kept_is_read_again() {
+fn the_largest_possible_state_is_loaded_again() {
     use license_core::usage_report::Counts;
     use license_core::{Code, LicenseId};
     let mut most = state();
-    most.keep((0..4).map(|number| number.to_string().repeat(63 * 1024)));
+    most.set_validations((0..4).map(|number| number.to_string().repeat(63 * 1024)));
     let id = |number: u8| LicenseId::from_random(1, &[number; 10]);
-    // Of all characters the one that takes most room when it is escaped, beside none that needs as many bytes.
+    // U+0080 needs the most bytes when it is escaped.
     let name = |number: usize| format!("{number:04}{}", "\u{80}".repeat(30));
     let mut salt = 0;
     let mut fill = || {

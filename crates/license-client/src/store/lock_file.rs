@@ -1,58 +1,62 @@
-//! The file that writers lock: it is made if there is none, and is never a link.
+//! The file that writers lock. It is created if it does not exist, and is never a symbolic link.
 //!
-//! Whoever owns the folder may put a link in the file's place, and root may come by: what root makes or gives away then would be a file
-//! of root's own.
+//! The owner of the directory could replace the file with a link. A process of root must not create
+//! the target of such a link, or change its owner.
 
 use std::fs::{self, File, Metadata};
 use std::io::{self, ErrorKind};
 use std::path::Path;
 
-use crate::files::{create_private_file, is_same_file, keep_owner, never_followed};
+use crate::files::{create_private_file, is_same_file, keep_owner, no_follow};
 
-/// How often it is looked for again after somebody has removed it.
+/// How often opening is tried again after another process has removed the file.
 const ATTEMPTS: u32 = 16;
 
-/// Opens the file in the folder, and gives what root makes to whom the folder belongs to. What was there stays whose it is.
-pub(super) fn open(folder: &Path, path: &Path) -> io::Result<File> {
+/// Opens the lock file in the directory. A file that root creates gets the directory's owner; an
+/// existing file keeps its owner.
+pub(super) fn open(directory: &Path, path: &Path) -> io::Result<File> {
     for _ in 0..ATTEMPTS {
-        let file = match made(folder, path) {
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => found(path),
-            made => made,
+        let file = match create(directory, path) {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => open_existing(path),
+            create => create,
         };
         match file {
-            Err(error) if error.kind() == ErrorKind::NotFound && folder.is_dir() => {}
-            opened => return opened,
+            Err(error) if error.kind() == ErrorKind::NotFound && directory.is_dir() => {}
+            open_no_follow => return open_no_follow,
         }
     }
     Err(ErrorKind::NotFound.into())
 }
 
-/// Never follows a link, also not one that leads nowhere yet.
-fn made(folder: &Path, path: &Path) -> io::Result<File> {
+/// Creates the file. Never follows a link, not even a dangling one.
+fn create(directory: &Path, path: &Path) -> io::Result<File> {
     let file = create_private_file(path)?;
-    keep_owner(folder, &file);
+    keep_owner(directory, &file);
     Ok(file)
 }
 
-/// Before it is opened it is a file, so that no device is touched; and the same is there after that, so that nobody has put another in its
-/// place. A link that comes between is not followed.
-fn found(path: &Path) -> io::Result<File> {
+/// Opens the existing file.
+///
+/// Checks before opening that it is a regular file, so that no device is open_no_follow, and afterwards
+/// that it was not replaced. A link that is created in between is not followed.
+fn open_existing(path: &Path) -> io::Result<File> {
     let is_file = |metadata: &Metadata| metadata.file_type().is_file();
     let no_file = || io::Error::other("it is not a regular file");
     if !is_file(&fs::symlink_metadata(path)?) {
         return Err(no_file());
     }
-    let file = opened(path)?;
+    let file = open_no_follow(path)?;
     let there = fs::symlink_metadata(path)?;
-    match is_file(&there) && is_same_file(&there, &file.metadata()?) {
-        true => Ok(file),
-        false => Err(no_file()),
+    if is_file(&there) && is_same_file(&there, &file.metadata()?) {
+        Ok(file)
+    } else {
+        Err(no_file())
     }
 }
 
-fn opened(path: &Path) -> io::Result<File> {
+fn open_no_follow(path: &Path) -> io::Result<File> {
     let mut options = File::options();
-    never_followed(options.read(true).write(true)).open(path)
+    no_follow(options.read(true).write(true)).open(path)
 }
 
 #[cfg(test)]
@@ -64,26 +68,26 @@ mod tests {
     use std::path::PathBuf;
 
     use super::*;
-    use crate::paths::{StateDir, StateFile};
+    use crate::state_dir::{StateDir, StateFile};
     use crate::store::{Store, StoreError};
 
-    /// A state directory, and beside it a file that is none of its own.
+    /// Returns a state directory, and the path of a file outside of it.
     fn scratch() -> (tempfile::TempDir, Store, PathBuf) {
         let scratch = tempfile::tempdir().unwrap();
-        let folder = scratch.path().join("state");
+        let directory = scratch.path().join("state");
         let other = scratch.path().join("other");
-        fs::create_dir(&folder).unwrap();
+        fs::create_dir(&directory).unwrap();
         fs::write(&other, "theirs").unwrap();
-        (scratch, Store::new(StateDir::at(folder)), other)
+        (scratch, Store::new(StateDir::at(directory)), other)
     }
 
-    /// Who owns the folder then is somebody else than the one who works in it, where root runs this.
+    /// Gives the directory another owner than the test's user, if root runs the test.
     fn given_away(store: &Store) -> bool {
         chown(store.dir().path(), Some(12345), Some(12345)).is_ok()
     }
 
     #[test]
-    fn a_link_to_a_file_is_refused_and_the_file_left_as_it_is() {
+    fn a_link_to_a_file_is_refused_and_the_file_is_unchanged() {
         let (_scratch, store, other) = scratch();
         let before = fs::metadata(&other).unwrap();
         symlink(&other, store.dir().lock_file()).unwrap();
@@ -95,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn a_link_that_leads_nowhere_makes_nothing_there() {
+    fn a_dangling_link_is_refused_and_its_target_is_not_created() {
         let (scratch, store, _) = scratch();
         let nowhere = scratch.path().join("nologin");
         symlink(&nowhere, store.dir().lock_file()).unwrap();
@@ -104,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_has_another_name_stays_its_owners() {
+    fn a_hard_link_to_another_file_does_not_change_its_owner() {
         let (_scratch, store, other) = scratch();
         fs::hard_link(&other, store.dir().lock_file()).unwrap();
         let before = fs::metadata(&other).unwrap().uid();
@@ -114,15 +118,15 @@ mod tests {
     }
 
     #[test]
-    fn a_link_that_is_put_there_before_it_is_opened_is_not_followed() {
+    fn a_link_that_appears_before_opening_is_not_followed() {
         let (_scratch, store, other) = scratch();
         symlink(&other, store.dir().lock_file()).unwrap();
-        assert!(opened(&store.dir().lock_file()).is_err());
-        assert!(opened(&other).is_ok());
+        assert!(open_no_follow(&store.dir().lock_file()).is_err());
+        assert!(open_no_follow(&other).is_ok());
     }
 
     #[test]
-    fn a_file_that_is_found_stays_its_owners() {
+    fn an_existing_file_keeps_its_owner() {
         let (_scratch, store, _) = scratch();
         let path = store.dir().lock_file();
         fs::write(&path, "").unwrap();
@@ -133,11 +137,12 @@ mod tests {
     }
 
     #[test]
-    fn what_is_made_belongs_to_whom_the_folder_belongs_to() {
+    fn a_new_file_gets_the_owner_of_the_directory() {
         let (_scratch, store, _) = scratch();
-        let owner = match given_away(&store) {
-            true => 12345,
-            false => fs::metadata(store.dir().path()).unwrap().uid(),
+        let owner = if given_away(&store) {
+            12345
+        } else {
+            fs::metadata(store.dir().path()).unwrap().uid()
         };
         let lock = store.lock().unwrap();
         lock.write(StateFile::License, b"token").unwrap();
@@ -150,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_in_its_place_is_refused() {
+    fn a_directory_instead_of_the_lock_file_is_refused() {
         let (_scratch, store, _) = scratch();
         fs::create_dir(store.dir().lock_file()).unwrap();
         let error = store.lock().unwrap_err();

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 const CAP: usize = 64 * 1024;
 
-/// A store in a folder that does not exist yet.
+/// Returns a store in a directory that does not exist yet.
 fn store() -> (tempfile::TempDir, Store) {
     let scratch = tempfile::tempdir().unwrap();
     let store = Store::new(StateDir::at(scratch.path().join("state")));
@@ -21,7 +21,7 @@ fn names(store: &Store) -> Vec<String> {
 }
 
 #[test]
-fn what_was_written_is_read() {
+fn a_written_file_is_read() {
     let (_scratch, store) = store();
     let lock = store.lock().unwrap();
     lock.write(StateFile::Cache, b"first").unwrap();
@@ -31,7 +31,7 @@ fn what_was_written_is_read() {
 }
 
 #[test]
-fn what_was_not_finished_is_listed_until_somebody_writes() {
+fn an_incomplete_file_is_listed_until_the_next_write() {
     let (_scratch, store) = store();
     assert!(store.unfinished().is_empty());
     drop(store.lock().unwrap());
@@ -43,7 +43,7 @@ fn what_was_not_finished_is_listed_until_somebody_writes() {
 }
 
 #[test]
-fn trying_to_write_tells_whether_one_may_and_leaves_nothing() {
+fn try_writing_shows_whether_the_directory_is_writable_and_leaves_nothing() {
     let (_scratch, store) = store();
     assert!(store.dir().try_writing().is_err());
     assert!(!store.dir().path().exists());
@@ -60,7 +60,7 @@ fn a_missing_file_is_none_and_reading_creates_nothing() {
 }
 
 #[test]
-fn a_file_of_the_cap_is_read_and_one_byte_more_is_refused() {
+fn a_file_at_the_size_limit_is_read_and_a_larger_one_is_rejected() {
     let (_scratch, store) = store();
     let lock = store.lock().unwrap();
     lock.write(StateFile::License, b"12345").unwrap();
@@ -71,7 +71,7 @@ fn a_file_of_the_cap_is_read_and_one_byte_more_is_refused() {
 }
 
 #[test]
-fn a_folder_in_a_files_place_is_refused_with_its_path() {
+fn a_directory_instead_of_a_file_is_rejected_with_its_path() {
     let (_scratch, store) = store();
     let lock = store.lock().unwrap();
     let path = store.dir().file(StateFile::License);
@@ -84,7 +84,7 @@ fn a_folder_in_a_files_place_is_refused_with_its_path() {
 }
 
 #[test]
-fn a_file_in_the_folders_place_is_an_error_with_its_cause() {
+fn a_file_instead_of_the_directory_is_an_error_with_its_cause() {
     let (_scratch, store) = store();
     fs::write(store.dir().path(), "").unwrap();
     let unreadable = store.read(StateFile::License, CAP).unwrap_err();
@@ -95,7 +95,7 @@ fn a_file_in_the_folders_place_is_an_error_with_its_cause() {
 }
 
 #[test]
-fn removing_tells_whether_there_was_a_file() {
+fn removing_returns_whether_the_file_existed() {
     let (_scratch, store) = store();
     let lock = store.lock().unwrap();
     lock.write(StateFile::Key, b"key").unwrap();
@@ -105,7 +105,7 @@ fn removing_tells_whether_there_was_a_file() {
 }
 
 #[test]
-fn what_was_set_aside_is_never_overwritten() {
+fn a_quarantined_file_is_never_overwritten() {
     let (_scratch, store) = store();
     let lock = store.lock().unwrap();
     for number in 1..=3 {
@@ -122,7 +122,7 @@ fn what_was_set_aside_is_never_overwritten() {
 }
 
 #[test]
-fn a_second_writer_waits_and_then_says_what_it_waited_for() {
+fn a_second_writer_waits_and_then_reports_the_lock_file() {
     let (_scratch, store) = store();
     let first = store.lock().unwrap();
     let patience = Duration::from_millis(30);
@@ -147,7 +147,7 @@ fn a_waiting_writer_gets_the_lock_once_it_is_free() {
 }
 
 #[test]
-fn what_a_killed_writer_left_is_never_read_and_goes_away() {
+fn the_file_of_a_killed_writer_is_never_read_and_is_removed() {
     let (_scratch, store) = store();
     store
         .lock()
@@ -169,7 +169,7 @@ fn what_a_killed_writer_left_is_never_read_and_goes_away() {
 }
 
 #[test]
-fn concurrent_writers_and_readers_never_see_half_a_file() {
+fn concurrent_writers_and_readers_never_see_a_partial_file() {
     const WRITERS: u8 = 8;
     const WRITES: usize = 100;
     let (_scratch, store) = store();
@@ -191,7 +191,7 @@ fn concurrent_writers_and_readers_never_see_half_a_file() {
     assert_eq!(names(store), [".lock", "license.cache"]);
 }
 
-/// Each writer has its own letter and length, so that a mixture of two shows.
+/// Returns content whose letter and length identify the writer, so that mixed content is detected.
 fn content(writer: u8) -> Vec<u8> {
     vec![b'a' + writer; 1000 * (1 + usize::from(writer))]
 }
@@ -216,7 +216,7 @@ fn read_until(store: &Store, done: &AtomicBool) -> usize {
 }
 
 #[test]
-fn no_count_is_lost_between_writers_that_read_under_the_lock() {
+fn counts_are_not_lost_between_writers_that_read_under_the_lock() {
     let (_scratch, store) = store();
     thread::scope(|scope| {
         for _ in 0..4 {
@@ -236,7 +236,7 @@ fn add_one(store: &Store) {
 }
 
 #[test]
-fn a_refusal_to_write_is_told_apart_from_a_failure() {
+fn missing_permission_is_distinguished_from_other_failures() {
     for (kind, read_only) in [
         (io::ErrorKind::ReadOnlyFilesystem, true),
         (io::ErrorKind::PermissionDenied, true),
@@ -257,7 +257,7 @@ mod on_unix {
     }
 
     #[test]
-    fn files_are_private_even_if_the_one_before_was_not() {
+    fn files_are_private_even_if_the_previous_one_was_not() {
         let (_scratch, store) = store();
         let lock = store.lock().unwrap();
         let path = store.dir().file(StateFile::License);
@@ -270,7 +270,7 @@ mod on_unix {
     }
 
     #[test]
-    fn a_folder_behind_a_symlink_works_and_stays_behind_it() {
+    fn a_directory_behind_a_symlink_is_used() {
         let (scratch, store) = store();
         let real = scratch.path().join("real");
         fs::create_dir(&real).unwrap();
@@ -296,7 +296,7 @@ mod on_unix {
     }
 
     #[test]
-    fn a_folder_that_may_not_be_written_is_read_only() {
+    fn a_directory_without_write_permission_is_read_only() {
         let (_scratch, store) = store();
         drop(store.lock().unwrap());
         fs::remove_file(store.dir().lock_file()).unwrap();

@@ -1,4 +1,4 @@
-//! Reasons why the usage type is not known.
+//! Reasons why the usage type is unknown.
 
 use std::ffi::OsStr;
 use std::io;
@@ -7,11 +7,11 @@ use std::path::{Path, PathBuf};
 use license_core::session::UnreadablePath;
 use thiserror::Error;
 
-/// The most characters of a value that are shown: enough for a typing mistake, and not all of a
-/// text that was pasted in the wrong place.
+/// The most characters of a value that are shown: enough to see a typo, without all of a text that
+/// was pasted by mistake.
 const MAX_FOUND: usize = 32;
 
-/// The reason why the usage type is not known.
+/// The reason why the usage type is unknown.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum UsageTypeError {
@@ -39,20 +39,20 @@ pub enum UsageTypeError {
         /// The TOML type of the value, such as `integer`.
         found: &'static str,
     },
-    /// The project file is not TOML.
-    #[error("{}{}: no TOML: {reason}", path.display(), in_line(*line))]
+    /// The project file is not valid TOML.
+    #[error("{}{}: invalid TOML: {reason}", path.display(), in_line(*line))]
     NotToml {
         /// The file.
         path: PathBuf,
-        /// The line that cannot be parsed, counted from 1, if it is one line.
+        /// The line with the error, counted from 1, if it is known.
         line: Option<usize>,
-        /// The error in that line.
+        /// The error.
         reason: String,
     },
-    /// A directory, a pipe or a device is in the place of the project file.
+    /// The path of the project file is a directory, a pipe or a device.
     #[error("{} is not a regular file", path.display())]
     NotAFile {
-        /// Its path.
+        /// The path.
         path: PathBuf,
     },
     /// The project file is larger than any page of settings.
@@ -60,7 +60,7 @@ pub enum UsageTypeError {
     TooLarge {
         /// The file.
         path: PathBuf,
-        /// The most bytes that it may have.
+        /// The largest permitted size in bytes.
         cap: usize,
     },
     /// The project file, or the root of the project, cannot be read.
@@ -73,7 +73,7 @@ fn in_line(line: Option<usize>) -> String {
 }
 
 impl UsageTypeError {
-    /// Returns whether a path, or a name in it, is longer than the system accepts.
+    /// Returns whether the path, or a name in it, is longer than the system permits.
     pub fn is_too_long(&self) -> bool {
         matches!(self, Self::Unreadable(unreadable) if unreadable.is_too_long())
     }

@@ -1,24 +1,24 @@
 use super::*;
 use crate::project::find_project;
 
-/// A project root that goes away with the test.
+/// A temporary project root.
 struct Project {
-    folder: tempfile::TempDir,
+    directory: tempfile::TempDir,
 }
 
 impl Project {
     fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        Self { folder }
+        let directory = tempfile::tempdir().unwrap();
+        Self { directory }
     }
 
-    fn holding(name: &str) -> Self {
+    fn with_file(name: &str) -> Self {
         let project = Self::new();
         fs::write(project.path(name), "").unwrap();
         project
     }
 
-    fn saying(project_file: impl AsRef<[u8]>) -> Self {
+    fn with_project_file(project_file: impl AsRef<[u8]>) -> Self {
         let project = Self::new();
         fs::create_dir(project.path(".coditect")).unwrap();
         fs::write(project.path(".coditect/project.toml"), project_file).unwrap();
@@ -26,19 +26,19 @@ impl Project {
     }
 
     fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
+        self.directory.path().join(name)
     }
 
     fn root(&self, state: Option<&Path>) -> ProjectRoot {
         let product = ProductCode::parse("CODITECT").unwrap();
-        find_project(self.folder.path(), product, state).unwrap()
+        find_project(self.directory.path(), product, state).unwrap()
     }
 
     fn usage(&self, surroundings: &Surroundings) -> Result<DetectedUsage, UsageTypeError> {
         detect_usage(&self.root(None), surroundings)
     }
 
-    /// The usage type and the code of its reason.
+    /// Returns the usage type and the code of its reason.
     fn codes(&self, surroundings: &Surroundings) -> (&'static str, &'static str) {
         let usage = self.usage(surroundings).unwrap();
         (usage.usage_type.as_str(), usage.reason.as_str())
@@ -49,7 +49,7 @@ impl Project {
     }
 }
 
-/// In a container, without a terminal.
+/// Returns the environment of a container without a terminal.
 fn deployed() -> Surroundings {
     Surroundings {
         in_container: true,
@@ -57,7 +57,7 @@ fn deployed() -> Surroundings {
     }
 }
 
-fn told(value: impl Into<OsString>) -> Surroundings {
+fn with_variable(value: impl Into<OsString>) -> Surroundings {
     Surroundings {
         variable: Some(value.into()),
         ..Surroundings::default()
@@ -65,14 +65,14 @@ fn told(value: impl Into<OsString>) -> Surroundings {
 }
 
 #[test]
-fn without_a_sign_it_is_a_builder() {
+fn the_default_is_builder() {
     let surroundings = Surroundings::default();
     assert_eq!(Project::new().codes(&surroundings), ("builder", "default"));
 }
 
 #[test]
 fn a_container_without_terminal_and_sources_is_a_runtime() {
-    let project = Project::holding("server.bin");
+    let project = Project::with_file("server.bin");
     assert_eq!(project.codes(&deployed()), ("runtime", "container"));
     let reason = project.usage(&deployed()).unwrap().reason.to_string();
     let root = project.root(None).path().display().to_string();
@@ -80,7 +80,7 @@ fn a_container_without_terminal_and_sources_is_a_runtime() {
 }
 
 #[test]
-fn each_of_the_three_signs_is_needed() {
+fn a_runtime_needs_a_container_no_terminal_and_no_sources() {
     let on_terminal = Surroundings {
         on_terminal: true,
         ..deployed()
@@ -89,21 +89,21 @@ fn each_of_the_three_signs_is_needed() {
     for (project, surroundings, reason) in [
         (Project::new(), on_terminal, "terminal"),
         (Project::new(), no_container, "default"),
-        (Project::holding("Makefile"), deployed(), "sources"),
+        (Project::with_file("Makefile"), deployed(), "sources"),
     ] {
         assert_eq!(project.codes(&surroundings), ("builder", reason));
     }
 }
 
 #[test]
-fn sources_are_known_by_their_manifests_and_markers() {
+fn sources_are_detected_by_manifests_and_markers() {
     let more = ["Shop.sln", "shop.csproj", ".git", ".coditect"];
     for name in MANIFESTS.iter().chain(&more) {
-        let project = Project::holding(name);
+        let project = Project::with_file(name);
         assert_eq!(project.codes(&deployed()), ("builder", "sources"), "{name}");
     }
     for name in ["sln", ".sln", "Cargo.toml.bak", "cargo", "app.jar"] {
-        let project = Project::holding(name);
+        let project = Project::with_file(name);
         assert_eq!(
             project.codes(&deployed()),
             ("runtime", "container"),
@@ -113,7 +113,7 @@ fn sources_are_known_by_their_manifests_and_markers() {
 }
 
 #[test]
-fn a_manifest_below_the_root_is_somebody_elses() {
+fn a_manifest_below_the_root_is_ignored() {
     let project = Project::new();
     fs::create_dir(project.path("vendor")).unwrap();
     fs::write(project.path("vendor/package.json"), "{}").unwrap();
@@ -121,36 +121,45 @@ fn a_manifest_below_the_root_is_somebody_elses() {
 }
 
 #[test]
-fn the_variable_goes_before_the_file_and_the_file_before_the_signs() {
-    let project = Project::saying("usage_type = \"runtime\"");
-    assert_eq!(project.codes(&told("builder")), ("builder", "variable"));
+fn the_variable_precedes_the_file_and_the_file_precedes_the_environment() {
+    let project = Project::with_project_file("usage_type = \"runtime\"");
+    assert_eq!(
+        project.codes(&with_variable("builder")),
+        ("builder", "variable")
+    );
     let surroundings = Surroundings::default();
     assert_eq!(project.codes(&surroundings), ("runtime", "project_file"));
-    let project = Project::saying("usage_type = \"builder\"");
+    let project = Project::with_project_file("usage_type = \"builder\"");
     assert_eq!(project.codes(&deployed()), ("builder", "project_file"));
 }
 
 #[test]
 fn an_empty_variable_is_not_set() {
-    let project = Project::saying("usage_type = \"runtime\"");
-    assert_eq!(project.codes(&told("")), ("runtime", "project_file"));
+    let project = Project::with_project_file("usage_type = \"runtime\"");
+    assert_eq!(
+        project.codes(&with_variable("")),
+        ("runtime", "project_file")
+    );
 }
 
 #[test]
-fn another_value_of_the_variable_is_refused_with_what_was_expected() {
-    let error = Project::new().usage(&told("server")).unwrap_err();
+fn another_value_of_the_variable_is_rejected_with_the_expected_values() {
+    let error = Project::new().usage(&with_variable("server")).unwrap_err();
     assert_eq!(
         error.to_string(),
         "CODITECT_USAGE_TYPE must be `builder` or `runtime`, not \"server\""
     );
     for near in ["Runtime", " runtime", "runtime\n", "1"] {
-        assert!(Project::new().usage(&told(near)).is_err(), "{near:?}");
+        assert!(
+            Project::new().usage(&with_variable(near)).is_err(),
+            "{near:?}"
+        );
     }
 }
 
 #[test]
-fn of_a_long_value_only_the_beginning_is_shown() {
-    let found = |length: usize| match Project::new().usage(&told("é".repeat(length))) {
+fn a_long_value_is_truncated_in_the_error() {
+    let found = |length: usize| match Project::new().usage(&with_variable("é".repeat(length))) {
         Err(UsageTypeError::BadVariable { found, .. }) => found.chars().count(),
         other => panic!("{other:?}"),
     };
@@ -158,25 +167,25 @@ fn of_a_long_value_only_the_beginning_is_shown() {
 }
 
 #[test]
-fn the_variable_is_named_for_the_product() {
+fn the_variable_is_named_after_the_product() {
     let product = ProductCode::parse("ACME2").unwrap();
     assert_eq!(usage_variable(product), "ACME2_USAGE_TYPE");
 }
 
 #[test]
-fn other_members_of_the_project_file_say_nothing() {
-    let project = Project::saying("name = \"shop\"\n[nested]\nusage_type = 7\n");
+fn other_members_of_the_project_file_are_ignored() {
+    let project = Project::with_project_file("name = \"shop\"\n[nested]\nusage_type = 7\n");
     assert_eq!(project.codes(&deployed()), ("builder", "sources"));
 }
 
 #[test]
-fn another_value_in_the_project_file_is_refused_with_its_path() {
-    let wrong_name = Project::saying("usage_type = \"server\"").error();
+fn another_value_in_the_project_file_is_rejected_with_its_path() {
+    let wrong_name = Project::with_project_file("usage_type = \"server\"").error();
     assert!(
         matches!(&wrong_name, UsageTypeError::BadProjectFile { found, .. } if found == "server"),
         "{wrong_name:?}"
     );
-    let wrong_type = Project::saying("usage_type = [\"runtime\"]").error();
+    let wrong_type = Project::with_project_file("usage_type = [\"runtime\"]").error();
     assert!(
         matches!(&wrong_type, UsageTypeError::NotText { found: "array", path } if path.ends_with(".coditect/project.toml")),
         "{wrong_type:?}"
@@ -184,7 +193,7 @@ fn another_value_in_the_project_file_is_refused_with_its_path() {
 }
 
 #[test]
-fn a_project_file_that_is_no_toml_is_refused_with_the_line() {
+fn invalid_toml_in_the_project_file_is_rejected_with_the_line() {
     for (text, wrong_line) in [
         (&b"# shop\nusage_type runtime\n"[..], Some(2)),
         (
@@ -193,7 +202,7 @@ fn a_project_file_that_is_no_toml_is_refused_with_the_line() {
         ),
         (b"name = \"\xFF\"", None),
     ] {
-        match Project::saying(text).error() {
+        match Project::with_project_file(text).error() {
             UsageTypeError::NotToml { line, .. } => assert_eq!(line, wrong_line),
             other => panic!("{other:?}"),
         }
@@ -201,17 +210,17 @@ fn a_project_file_that_is_no_toml_is_refused_with_the_line() {
 }
 
 #[test]
-fn a_project_file_of_the_cap_is_read_and_one_byte_more_is_refused() {
+fn a_project_file_at_the_size_limit_is_read_and_a_larger_one_is_rejected() {
     let text = "usage_type = \"runtime\" #";
     let exact = text.to_owned() + &"x".repeat(MAX_PROJECT_FILE - text.len());
-    let project = Project::saying(&exact);
+    let project = Project::with_project_file(&exact);
     assert_eq!(project.codes(&deployed()), ("runtime", "project_file"));
-    let error = Project::saying(exact + "x").error();
+    let error = Project::with_project_file(exact + "x").error();
     assert!(matches!(error, UsageTypeError::TooLarge { cap: 65536, .. }));
 }
 
 #[test]
-fn a_folder_in_the_project_files_place_is_refused() {
+fn a_directory_instead_of_the_project_file_is_rejected() {
     let project = Project::new();
     fs::create_dir_all(project.path(".coditect/project.toml")).unwrap();
     assert!(matches!(project.error(), UsageTypeError::NotAFile { .. }));
@@ -219,14 +228,14 @@ fn a_folder_in_the_project_files_place_is_refused() {
 
 #[test]
 fn the_state_directory_is_neither_sources_nor_a_project_file() {
-    let project = Project::saying("usage_type = \"server\"");
+    let project = Project::with_project_file("usage_type = \"server\"");
     let state = project.path(".coditect");
     let usage = detect_usage(&project.root(Some(&state)), &deployed()).unwrap();
     assert_eq!(usage.usage_type, UsageType::Runtime);
 }
 
 #[test]
-fn a_root_that_went_away_is_an_error_with_its_cause() {
+fn a_removed_root_is_an_error_with_its_cause() {
     let project = Project::new();
     let root = project.root(None);
     drop(project);
@@ -250,9 +259,9 @@ fn a_named_pipe_does_not_hang_the_reader() {
 
 #[cfg(unix)]
 #[test]
-fn a_variable_that_is_no_unicode_is_refused() {
+fn a_variable_that_is_not_unicode_is_rejected() {
     use std::os::unix::ffi::OsStrExt;
     let value = OsStr::from_bytes(b"runtime\xFF");
-    let error = Project::new().usage(&told(value)).unwrap_err();
+    let error = Project::new().usage(&with_variable(value)).unwrap_err();
     assert!(matches!(error, UsageTypeError::BadVariable { .. }));
 }

@@ -21,7 +21,7 @@ pub(crate) struct ClockRepairClaims {
     pub(crate) product: ProductCode,
     #[serde(rename = "jti", deserialize_with = "uuid")]
     pub(crate) id: LicenseId,
-    /// The instant of issue, to which the machine sets its high-water mark.
+    /// The time of issue, to which the machine sets its clock high-water mark.
     #[serde(rename = "iat", with = "unix_seconds")]
     pub(crate) issued_at: Timestamp,
     pub(crate) machine: Machine,

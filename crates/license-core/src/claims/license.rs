@@ -5,20 +5,20 @@ use std::fmt;
 use std::sync::Arc;
 
 use semver::VersionReq;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
-use super::check_critical;
+use super::{Confirmation, check_critical};
 use crate::encoding::strict_json::{
     self, IntegerVisitor, TextVisitor, absent, count, non_empty, non_empty_texts, object, positive,
     present, text, texts,
 };
 use crate::ids::{Company, ProductCode, Tier};
-use crate::key::{LicenseId, LicenseKey, StandardKey};
+use crate::key::{LicenseId, StandardKey};
 use crate::machine::Machine;
 use crate::policy::{CheckIn, Entitlements, Quota, Renewal, UsageType};
 use crate::time::{Timestamp, unix_seconds};
-use crate::trust::{Jwk, TrustError, TrustedKey, VerifyError};
+use crate::trust::VerifyError;
 
 /// The format version that this library reads and writes (claim `ver`).
 pub(crate) const FORMAT_VERSION: u32 = 1;
@@ -60,11 +60,11 @@ pub(crate) const KNOWN_CLAIMS: [&str; 29] = [
 /// The claims of a license token (`typ` `license+jwt`).
 ///
 /// This struct is used for drafts, for signing and for reading. RFC 7519 defines `iss`, `aud`,
-/// `sub`, `jti`, `iat`, `nbf` and `exp`, and RFC 7800 defines `cnf`. A claim of the wrong type is an
-/// error, and so is `null`. Unknown claims are kept in [`unknown`](Self::unknown), where they have
-/// no effect.
+/// `sub`, `jti`, `iat`, `nbf` and `exp`, and RFC 7800 defines `cnf`. A claim of the wrong type is
+/// an error, and so is `null`. Unknown claims are kept in [`unknown`](Self::unknown), where they
+/// have no effect.
 ///
-/// Claims alone prove nothing. A `License` is what a trusted key has signed, and only a license is
+/// Claims alone prove nothing. Only a `License`, whose signature a trusted key has verified, can be
 /// evaluated.
 ///
 /// `CONTRIBUTING.md` describes how to add a claim.
@@ -74,7 +74,7 @@ pub struct LicenseClaims {
     /// The format version, claim `ver`.
     #[serde(rename = "ver", deserialize_with = "supported_version")]
     pub format_version: u32,
-    /// The vendor, claim `iss`. Only an enterprise key, which does not name it, has none.
+    /// The vendor, claim `iss`. `None` only for an enterprise key, which does not contain it.
     #[serde(rename = "iss", deserialize_with = "text")]
     pub issuer: Option<String>,
     /// The product code, claim `aud`.
@@ -92,7 +92,8 @@ pub struct LicenseClaims {
     /// The licenses that this license replaces, the latest last.
     #[serde(default, skip_serializing_if = "absent")]
     pub supersedes: Vec<LicenseId>,
-    /// The instant of issue, claim `iat`. Only an enterprise key, which does not name it, has none.
+    /// The time of issue, claim `iat`. `None` only for an enterprise key, which does not contain
+    /// it.
     #[serde(rename = "iat", with = "unix_seconds")]
     pub issued_at: Option<Timestamp>,
     /// The first instant at which the license is valid, claim `nbf`. The default is `issued_at`.
@@ -151,7 +152,7 @@ pub struct LicenseClaims {
     /// The short code of the customer's company.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "absent")]
     pub company: Option<Company>,
-    /// The standard key that names this license. It follows from other claims, and issuing sets it.
+    /// The standard key of this license. It is derived from other claims when a license is issued.
     #[serde(default, deserialize_with = "key", skip_serializing_if = "absent")]
     pub key: Option<StandardKey>,
     /// The public key of the customer's own license server, claim `cnf` (RFC 7800).
@@ -218,8 +219,7 @@ impl LicenseClaims {
     /// # Errors
     ///
     /// Returns [`VerifyError`] if the payload is malformed, has a later format version, or requires
-    /// a claim that this version does not know. These two are reported even if other claims are
-    /// malformed.
+    /// a claim that this version does not know. The last two take precedence over malformed claims.
     pub(crate) fn from_payload(payload: &[u8]) -> Result<Self, VerifyError> {
         let claims: Self = strict_json::from_slice(payload)
             .map_err(|error| unsupported_format(payload).unwrap_or_else(|| error.into()))?;
@@ -274,7 +274,7 @@ impl LicenseClaims {
             .filter(|start| Some(*start) != self.issued_at)
     }
 
-    /// Returns the standard key that names the license.
+    /// Returns the standard key of the license.
     pub fn standard_key(&self) -> StandardKey {
         StandardKey::of_license(
             self.product,
@@ -285,7 +285,7 @@ impl LicenseClaims {
         )
     }
 
-    /// Refuses a standard key other than the one that the other claims give.
+    /// Checks that the standard key is the one that the other claims give.
     fn check_key(&self) -> Result<(), VerifyError> {
         match self.key {
             Some(key) if key != self.standard_key() => Err(VerifyError::claim(
@@ -347,64 +347,6 @@ impl fmt::Display for ClaimEntry {
     }
 }
 
-/// A proof-of-possession key (RFC 7800): the public key of a customer's own license server.
-#[derive(Clone, Debug)]
-pub struct Confirmation(Arc<TrustedKey>);
-
-impl Confirmation {
-    /// Returns the key.
-    pub fn key(&self) -> &TrustedKey {
-        &self.0
-    }
-}
-
-impl From<TrustedKey> for Confirmation {
-    fn from(key: TrustedKey) -> Self {
-        Self(Arc::new(key))
-    }
-}
-
-impl TryFrom<Value> for Confirmation {
-    type Error = TrustError;
-
-    /// Checks a public key as a JWK.
-    fn try_from(jwk: Value) -> Result<Self, TrustError> {
-        let jwk: strict_json::Object<Jwk> =
-            serde_json::from_value(jwk).map_err(|_| TrustError::NotAJwk)?;
-        jwk.0.to_key().map(Self::from)
-    }
-}
-
-impl PartialEq for Confirmation {
-    fn eq(&self, other: &Self) -> bool {
-        self.0.id() == other.0.id() && self.0.algorithm() == other.0.algorithm()
-    }
-}
-
-/// The JSON form of a [`Confirmation`].
-#[derive(Deserialize, Serialize)]
-struct ConfirmationClaim {
-    #[serde(deserialize_with = "object")]
-    jwk: Option<Jwk>,
-}
-
-impl Serialize for Confirmation {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let jwk = Some(Jwk::from(self.key()));
-        ConfirmationClaim { jwk }.serialize(serializer)
-    }
-}
-
-impl<'de> Deserialize<'de> for Confirmation {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let claim = ConfirmationClaim::deserialize(deserializer)?;
-        let key = claim.jwk.and_then(|jwk| jwk.to_key().ok());
-        let expected = "{jwk} with an RSA public key that may be trusted";
-        key.map(Self::from)
-            .ok_or_else(|| serde::de::Error::custom(expected))
-    }
-}
-
 fn supported_version<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
     deserializer.deserialize_u64(IntegerVisitor {
         expected: "1",
@@ -415,7 +357,7 @@ fn supported_version<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, 
     })
 }
 
-/// Deserializes the id of a token, which is not that of an enterprise key.
+/// Deserializes the license id of a token, which is a UUIDv7 and not a short enterprise key.
 pub(super) fn uuid<'de, D: Deserializer<'de>>(deserializer: D) -> Result<LicenseId, D::Error> {
     deserializer.deserialize_str(TextVisitor {
         expected: LicenseId::EXPECTED,
@@ -430,7 +372,7 @@ pub(super) fn features<'de, D: Deserializer<'de>>(
     texts(deserializer).map(Arc::new)
 }
 
-/// Deserializes quotas. Unlike a derived struct, a map is never an array.
+/// Deserializes quotas. An array is refused, because the target is a map.
 pub(super) fn quotas<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Arc<BTreeMap<String, Quota>>, D::Error> {
@@ -444,10 +386,7 @@ fn machines<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Machine>, 
 fn key<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<StandardKey>, D::Error> {
     let visitor = TextVisitor {
         expected: "the standard key that names this license",
-        parse: |text| match LicenseKey::parse(text) {
-            Ok(LicenseKey::Standard(key)) => Some(key),
-            _ => None,
-        },
+        parse: StandardKey::parse_canonical,
     };
     deserializer.deserialize_str(visitor).map(Some)
 }

@@ -17,7 +17,7 @@ use crate::trust::VerifyError;
 /// The claims that this version understands. The claim `crit` may name these only.
 const KNOWN_CLAIMS: [&str; 7] = ["iss", "aud", "iat", "seq", "next_update", "revoked", "crit"];
 
-/// The maximum of `seq`, 2^53 - 1, which every JSON implementation can carry exactly (RFC 8259
+/// The maximum of `seq`, 2^53 - 1, which every JSON implementation represents exactly (RFC 8259
 /// section 6).
 const MAX_SEQ: u64 = (1 << 53) - 1;
 
@@ -31,7 +31,7 @@ pub(crate) struct RevocationClaims<L> {
     pub(crate) product: ProductCode,
     #[serde(rename = "iat", with = "unix_seconds")]
     pub(crate) issued_at: Timestamp,
-    /// The number of the list. It increases with every list that a key signs.
+    /// The sequence number, which increases with every list that a key signs.
     #[serde(deserialize_with = "seq")]
     pub(crate) seq: u64,
     /// The instant at which the next list is due.
@@ -66,7 +66,7 @@ pub struct Revoked {
     pub reason: String,
 }
 
-/// The instant and reason of a revocation.
+/// The effective time and the reason of a revocation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Revocation {
     /// The first instant at which the license is no longer valid.
@@ -75,7 +75,7 @@ pub struct Revocation {
     pub reason: Box<str>,
 }
 
-/// Revoked licenses by their ids. The id of a token is kept as a number, which is faster to hash
+/// Revoked licenses by their ids. The id of a token is stored as a number, which is faster to hash
 /// than text.
 #[derive(Default)]
 pub(crate) struct RevokedLicenses {
@@ -100,14 +100,14 @@ impl RevokedLicenses {
     /// Returns all licenses in no particular order.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (LicenseId, &Revocation)> {
         let tokens = self.tokens.iter().filter_map(|(number, revocation)| {
-            let id = LicenseId::of_uuid_number(*number)?;
+            let id = LicenseId::from_uuid_number(*number)?;
             Some((id, revocation))
         });
         let keys = self.keys.iter();
         tokens.chain(keys.map(|(id, revocation)| (id.clone(), revocation)))
     }
 
-    /// Adds a license. Returns false if it is already in the list.
+    /// Adds a license. Returns `false` if the list contains it.
     fn insert(&mut self, entry: Revoked) -> bool {
         let revocation = Revocation {
             at: entry.at,
@@ -155,7 +155,7 @@ impl<'de> Visitor<'de> for RevokedVisitor {
 
 fn seq<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
     deserializer.deserialize_u64(IntegerVisitor {
-        expected: "a whole number from 0 to 9007199254740991",
+        expected: "an integer from 0 to 9007199254740991",
         convert: |seq| u64::try_from(seq).ok().filter(|seq| *seq <= MAX_SEQ),
     })
 }

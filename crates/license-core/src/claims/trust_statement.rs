@@ -22,13 +22,13 @@ pub(crate) struct TrustStatementClaims {
     pub(crate) issuer: String,
     #[serde(rename = "iat", with = "unix_seconds")]
     pub(crate) issued_at: Timestamp,
-    /// The keys that are to be trusted.
+    /// The keys to add to the trust set.
     #[serde(default, deserialize_with = "keys", skip_serializing_if = "absent")]
     pub(crate) introduces: Option<Vec<Jwk>>,
-    /// The ids of the keys that are no longer to be trusted.
+    /// The ids of the keys to retire.
     #[serde(default, deserialize_with = "key_ids", skip_serializing_if = "absent")]
     pub(crate) retires: Option<Vec<String>>,
-    /// The token of another key that retires itself.
+    /// The token by which another key retires itself.
     #[serde(default, deserialize_with = "text", skip_serializing_if = "absent")]
     pub(crate) statement: Option<String>,
     #[serde(rename = "crit")]
@@ -37,7 +37,7 @@ pub(crate) struct TrustStatementClaims {
 }
 
 impl TrustStatementClaims {
-    /// Creates claims that say nothing yet.
+    /// Creates claims without `introduces`, `retires` and `statement`.
     #[cfg(feature = "issue")]
     pub(crate) fn new(issuer: &str, issued_at: Timestamp) -> Self {
         Self {

@@ -27,7 +27,7 @@ pub(crate) struct ValidationClaims {
     pub(crate) id: String,
     #[serde(rename = "iat", with = "unix_seconds")]
     pub(crate) issued_at: Timestamp,
-    /// The license of which the token speaks.
+    /// The id of the validated license.
     #[serde(rename = "lic")]
     pub(crate) license: LicenseId,
     pub(crate) status: Status,
@@ -42,7 +42,7 @@ pub(crate) struct ValidationClaims {
     /// The machine for which the token is valid. Without it, the token is valid on every machine.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "absent")]
     pub(crate) machine: Option<Machine>,
-    /// The text that the requesting machine had sent.
+    /// The nonce that the requesting machine has sent.
     #[serde(default, deserialize_with = "text", skip_serializing_if = "absent")]
     pub(crate) nonce: Option<String>,
 }
@@ -63,21 +63,21 @@ impl ValidationClaims {
     }
 }
 
-/// What the vendor says of a license.
+/// The status of a license in a validation token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Status {
-    /// It may be used.
+    /// The license may be used.
     Active,
-    /// It rests, for instance until a payment arrives.
+    /// The license is suspended, for example until a payment arrives.
     Suspended,
-    /// It no longer holds.
+    /// The vendor has revoked the license.
     Revoked,
-    /// The customer has ended it.
+    /// The customer has canceled the license.
     Canceled,
 }
 
 impl Status {
-    /// The name in claims.
+    /// Returns the name in claims.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Active => "active",
@@ -87,17 +87,18 @@ impl Status {
         }
     }
 
-    /// The status of this name.
+    /// Returns the status with this name.
     pub fn parse(name: &str) -> Option<Self> {
         let all = [Self::Active, Self::Suspended, Self::Revoked, Self::Canceled];
         all.into_iter().find(|status| status.as_str() == name)
     }
 
-    /// Whether it stops the license.
+    /// Returns whether the license must not be used.
     pub const fn is_denial(self) -> bool {
         self.denial().is_some()
     }
 
+    /// Returns the reason code of a status other than active.
     pub(crate) const fn denial(self) -> Option<Code> {
         match self {
             Self::Active => None,

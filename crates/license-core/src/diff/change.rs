@@ -1,4 +1,4 @@
-//! A difference between two licenses.
+//! A change between two licenses.
 
 use std::fmt;
 
@@ -8,11 +8,11 @@ use serde_json::{Value, json};
 /// The meaning of a change for the customer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Effect {
-    /// Something is taken away, or must be done.
+    /// The license permits less, or requires more.
     Loss,
-    /// Something is added, or need not be done any more.
+    /// The license permits more, or requires less.
     Gain,
-    /// Neither, or it is not known.
+    /// Neither of both, or unknown.
     Other,
 }
 
@@ -33,7 +33,7 @@ impl Effect {
 
     /// Returns the effect of replacing a restriction. Another restriction can permit more in one
     /// respect and less in another.
-    pub(super) fn of_restriction<T>(before: &Option<T>, after: &Option<T>) -> Self {
+    pub(super) fn from_restriction<T>(before: &Option<T>, after: &Option<T>) -> Self {
         match (before, after) {
             (Some(_), None) => Self::Gain,
             (None, Some(_)) => Self::Loss,
@@ -42,9 +42,10 @@ impl Effect {
     }
 }
 
-/// A difference between two licenses. Its `Display` is a sentence for the customer, which contains
-/// names as the licenses spell them. Its JSON is `{what, name, before, after, text}`, where `text` is
-/// the sentence.
+/// A change between two licenses.
+///
+/// It prints as a sentence for the customer. Its JSON is `{what, name, before, after, text}`, where
+/// `text` is the sentence.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Change {
     what: &'static str,
@@ -84,17 +85,17 @@ impl Change {
         }
     }
 
-    /// Returns the meaning for the customer.
+    /// Returns the effect on the customer.
     pub fn effect(&self) -> Effect {
         self.effect
     }
 
-    /// Returns the name of the claim, or of a part of it, for scripts.
+    /// Returns the name of the changed claim, or of a part of it.
     pub fn what(&self) -> &'static str {
         self.what
     }
 
-    /// Returns the name of the feature, quota, kind of use, user, machine or unknown claim.
+    /// Returns the name of the changed feature, quota, kind of use, user, machine or unknown claim.
     pub fn name(&self) -> Option<&str> {
         self.name.as_deref()
     }

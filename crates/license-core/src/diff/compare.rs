@@ -3,19 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 
-use semver::VersionReq;
 use serde::Serialize;
 
-use super::{Change, Effect};
+use super::{Change, Effect, describe};
 use crate::claims::LicenseClaims;
 use crate::ids::Tier;
 use crate::machine::Machine;
 use crate::matrix::Matrix;
 use crate::policy::UsageType;
-use crate::time::{Span, Timestamp};
 
-/// Returns the changes of all claims. Each claim is named, so that the compiler asks for a decision
-/// about a new one.
+/// Returns the changes of all claims. The pattern lists every field, so that a new claim does not
+/// compile until it is handled here.
 pub(super) fn compare(
     before: &LicenseClaims,
     after: &LicenseClaims,
@@ -71,8 +69,8 @@ pub(super) fn compare(
                 (Some(before), Some(after)) => {
                     format!("the company is {after} instead of {before}")
                 }
-                (None, Some(after)) => format!("the company is {after}, before none was named"),
-                (before, None) => format!("no company is named, before it was {}", text(before)),
+                (None, Some(after)) => format!("the company is {after}; none was named before"),
+                (before, None) => format!("no company is named; it was {}", describe::text(before)),
             };
             (Effect::Other, text)
         },
@@ -85,11 +83,11 @@ pub(super) fn compare(
         "trial",
         *trial,
         after.trial,
-        "it is a trial",
-        "it is no trial any more",
+        "it is now a trial",
+        "it is no longer a trial",
     ));
     add(Change::between("tier", tier, &after.tier, |old, new| {
-        let effect = rise(*old, *new, [before, after], matrix);
+        let effect = tier_effect(*old, *new, [before, after], matrix);
         (effect, format!("the tier is {new} instead of {old}"))
     }));
     // A license that starts when it is issued starts when the customer has it.
@@ -99,19 +97,19 @@ pub(super) fn compare(
             "not_before",
             &before,
             &after,
-            describe_start,
+            describe::start,
         ));
     }
     add(Change::between(
         "expires_at",
         expires_at,
         &after.expires_at,
-        describe_end,
+        describe::end,
     ));
     add(count("seats", seats, &after.seats));
     add(count("devices", devices, &after.devices));
-    let must = "each machine must be activated";
-    let need_not = "no machine has to be activated any more";
+    let must = "each machine must now be activated";
+    let need_not = "machines no longer have to be activated";
     add(duty(
         "activation",
         *must_activate,
@@ -124,24 +122,19 @@ pub(super) fn compare(
         "maintenance_until",
         old,
         new,
-        describe_maintenance,
+        describe::maintenance,
     ));
     add(Change::between(
         "max_version",
         max_version,
         &after.max_version,
-        describe_versions,
+        describe::versions,
     ));
     add(Change::between(
         "ext",
         extension,
         &after.extension,
-        |_, _| {
-            (
-                Effect::Other,
-                "the vendor's own data is other data".to_owned(),
-            )
-        },
+        |_, _| (Effect::Other, "the vendor's own data differs".to_owned()),
     ));
     let key_id = |confirmation: &Option<crate::claims::Confirmation>| {
         let id = confirmation
@@ -154,14 +147,14 @@ pub(super) fn compare(
         "license_server",
         &old,
         &new,
-        describe_server,
+        describe::license_server,
     ));
     for kind in [UsageType::Builder, UsageType::Runtime] {
         let allows = |usage_type: &Option<UsageType>| usage_type.is_none_or(|only| only == kind);
         let (before, after) = (allows(usage_type), allows(&after.usage_type));
         let [yes, no] = [
-            format!("use as {kind} is allowed too"),
-            format!("use as {kind} is no longer allowed"),
+            format!("use as {kind} is now permitted"),
+            format!("use as {kind} is no longer permitted"),
         ];
         add(included(
             "usage_type",
@@ -195,16 +188,10 @@ pub(super) fn compare(
 pub(super) fn signing_key(before: &str, after: &str) -> Option<Change> {
     Change::between("signing_key", &before, &after, |before, after| {
         let text = format!(
-            "the signing key is {after} instead of {before}: whoever verifies it must trust that one"
+            "the signing key is {after} instead of {before}; verifiers must trust the new key"
         );
         (Effect::Other, text)
     })
-}
-
-fn text(value: &Option<impl Display>) -> String {
-    value
-        .as_ref()
-        .map_or_else(|| "none".to_owned(), ToString::to_string)
 }
 
 fn replaced<T>(what: &'static str, noun: &str, before: &T, after: &T) -> Option<Change>
@@ -219,7 +206,7 @@ where
     })
 }
 
-/// Compares something that is a loss if it is so.
+/// Compares a duty or restriction that applies or not.
 fn duty(what: &'static str, before: bool, after: bool, yes: &str, no: &str) -> Option<Change> {
     Change::between(what, &before, &after, |before, after| {
         (
@@ -243,8 +230,8 @@ fn included(
     change.map(|change| change.named(name))
 }
 
-/// Returns whether the tier is a higher one.
-fn rise(before: Tier, after: Tier, claims: [&LicenseClaims; 2], matrix: &Matrix) -> Effect {
+/// Returns whether the new tier is higher.
+fn tier_effect(before: Tier, after: Tier, claims: [&LicenseClaims; 2], matrix: &Matrix) -> Effect {
     let is_known = claims
         .iter()
         .all(|claims| claims.product == matrix.product());
@@ -260,90 +247,22 @@ fn rise(before: Tier, after: Tier, claims: [&LicenseClaims; 2], matrix: &Matrix)
     }
 }
 
-fn describe_start(before: &Option<Timestamp>, after: &Option<Timestamp>) -> (Effect, String) {
-    let text = match (*before, *after) {
-        (Some(before), Some(after)) => {
-            let how = distance(before, after, ["later", "earlier"]);
-            format!("it starts {how}: at {after}, before at {before}")
-        }
-        (None, Some(after)) => format!("it starts at {after}, before at once"),
-        (before, None) => format!("it starts at once, before at {}", text(&before)),
-    };
-    (Effect::gain_if(after < before), text)
-}
-
-fn describe_end(before: &Option<Timestamp>, after: &Option<Timestamp>) -> (Effect, String) {
-    let text = match (*before, *after) {
-        (Some(before), Some(after)) => {
-            let how = distance(before, after, ["longer", "less"]);
-            format!("it holds {how}: until {after}, before until {before}")
-        }
-        (None, Some(after)) => format!("it ends at {after}, before it was perpetual"),
-        (before, None) => format!("it becomes perpetual, before it ended at {}", text(&before)),
-    };
-    (Effect::gain_if(ends_later(before, after)), text)
-}
-
-fn describe_maintenance(before: &Option<Timestamp>, after: &Option<Timestamp>) -> (Effect, String) {
-    let text = match (before, after) {
-        (Some(before), Some(after)) => {
-            format!("versions built up to {after} are covered, before up to {before}")
-        }
-        (None, Some(after)) => format!("only versions built up to {after} are covered, before all"),
-        (_, None) => "versions are covered whenever they are built".to_owned(),
-    };
-    (Effect::gain_if(ends_later(before, after)), text)
-}
-
-/// Returns the span between two instants with a word for its direction.
-fn distance(before: Timestamp, after: Timestamp, [later, earlier]: [&str; 2]) -> String {
-    match after > before {
-        true => format!("{} {later}", Span(after.seconds_since(before))),
-        false => format!("{} {earlier}", Span(before.seconds_since(after))),
-    }
-}
-
-/// Returns whether an end is later. Without an end, something never ends.
-fn ends_later(before: &Option<Timestamp>, after: &Option<Timestamp>) -> bool {
-    after.is_none_or(|after| before.is_some_and(|before| after > before))
-}
-
-fn describe_versions(before: &Option<VersionReq>, after: &Option<VersionReq>) -> (Effect, String) {
-    let text = match (before, after) {
-        (_, None) => "every version is covered".to_owned(),
-        (None, Some(after)) => format!("only versions that meet {after} are covered"),
-        (Some(before), Some(after)) => {
-            format!("versions that meet {after} are covered instead of {before}")
-        }
-    };
-    (Effect::of_restriction(before, after), text)
-}
-
-fn describe_server(before: &Option<String>, after: &Option<String>) -> (Effect, String) {
-    let text = match (before, after) {
-        (_, None) => "no license server of the customer's own can answer check-ins any more",
-        (None, Some(_)) => "a license server of the customer's own can answer check-ins",
-        _ => "another license server of the customer's own answers check-ins",
-    };
-    (
-        Effect::of_restriction(before, after).reversed(),
-        text.to_owned(),
-    )
-}
-
 fn count(what: &'static str, before: &Option<u64>, after: &Option<u64>) -> Option<Change> {
     Change::between(what, before, after, |before, after| match (before, after) {
         (Some(before), Some(after)) => {
             let text = format!("{after} {what} instead of {before}");
             (Effect::gain_if(after > before), text)
         }
-        // Without a number, the quotas apply.
+        // Without this claim, the quotas apply.
         (None, Some(after)) => {
-            let text = format!("{after} {what}, before no number was named");
+            let text = format!("{after} {what}; no number was set before");
             (Effect::Other, text)
         }
         (before, None) => {
-            let text = format!("no number of {what} is named, before {}", text(before));
+            let text = format!(
+                "no number of {what} is set; it was {}",
+                describe::text(before)
+            );
             (Effect::Other, text)
         }
     })
@@ -353,7 +272,7 @@ fn features(before: &LicenseClaims, after: &LicenseClaims) -> Vec<Change> {
     let names = before.features.union(&after.features);
     let change = |name: &String| {
         let [old, new] = [before, after].map(|claims| claims.features.contains(name));
-        let [yes, no] = ["added", "gone"].map(|how| format!("feature {name} is {how}"));
+        let [yes, no] = ["added", "removed"].map(|how| format!("feature {name} is {how}"));
         included("feature", name, old, new, [yes, no])
     };
     names.filter_map(change).collect()
@@ -370,7 +289,9 @@ fn quotas(before: &LicenseClaims, after: &LicenseClaims) -> Vec<Change> {
                     format!("quota {name} is {how} from {before} to {after}")
                 }
                 (None, Some(after)) => format!("quota {name} is added: {after}"),
-                (before, None) => format!("quota {name} is gone, before {}", text(before)),
+                (before, None) => {
+                    format!("quota {name} is removed; it was {}", describe::text(before))
+                }
             };
             (Effect::gain_if(after > before), text)
         });
@@ -379,7 +300,7 @@ fn quotas(before: &LicenseClaims, after: &LicenseClaims) -> Vec<Change> {
     names.into_iter().filter_map(change).collect()
 }
 
-/// Compares a number that is better the larger it is.
+/// Compares a number for which larger is better.
 fn larger(
     what: &'static str,
     before: u64,
@@ -407,17 +328,19 @@ fn check_in(before: &LicenseClaims, after: &LicenseClaims) -> Vec<Change> {
                 before.grace_hours(),
                 after.grace_hours(),
                 |before, after| {
-                    format!("without a check-in it holds for {after} hours instead of {before}")
+                    format!(
+                        "without a check-in it stays valid for {after} hours instead of {before}"
+                    )
                 },
             ),
         ],
         (before, after) => {
             let change = Change::between("check_in", &before, &after, |before, after| {
                 let text = match after {
-                    Some(terms) => format!("it must check in now, {terms}"),
-                    None => "it never has to check in any more".to_owned(),
+                    Some(terms) => format!("it must now check in {terms}"),
+                    None => "it no longer has to check in".to_owned(),
                 };
-                (Effect::of_restriction(before, after), text)
+                (Effect::from_restriction(before, after), text)
             });
             [change, None]
         }
@@ -425,7 +348,7 @@ fn check_in(before: &LicenseClaims, after: &LicenseClaims) -> Vec<Change> {
     changes.into_iter().flatten().collect()
 }
 
-/// Compares the renewal terms. Without them there is neither a warning nor a grace period.
+/// Compares the renewal terms. Without them, there is neither a warning nor a grace period.
 fn renewal(before: &LicenseClaims, after: &LicenseClaims) -> Vec<Change> {
     let [before, after] = [before, after].map(|claims| claims.renewal.unwrap_or_default());
     let notice = larger(
@@ -438,7 +361,9 @@ fn renewal(before: &LicenseClaims, after: &LicenseClaims) -> Vec<Change> {
         "renewal_grace_hours",
         before.grace_hours(),
         after.grace_hours(),
-        |before, after| format!("after its end it holds for {after} hours instead of {before}"),
+        |before, after| {
+            format!("after its end it stays valid for {after} hours instead of {before}")
+        },
     );
     notice.into_iter().chain(grace).collect()
 }
@@ -458,10 +383,10 @@ fn list<T: PartialEq + Serialize + ToString>(
                 (_, Some(after)) => format!("only these {what} may use it: {}", names(after)),
                 (before, None) => {
                     let before = names(before.unwrap_or_default());
-                    format!("any {member} may use it, before only {before}")
+                    format!("any {member} may use it; before, only {before}")
                 }
             };
-            (Effect::of_restriction(before, after), text)
+            (Effect::from_restriction(before, after), text)
         });
         return change.into_iter().collect();
     }
@@ -476,7 +401,7 @@ fn list<T: PartialEq + Serialize + ToString>(
     changes.collect()
 }
 
-/// Names a machine by its digest, because a fingerprint tells a person no more.
+/// Returns a name for a machine: its digest, which is shorter than a fingerprint.
 fn label(machine: &Machine) -> String {
     match (machine, machine.digest()) {
         (Machine::Fingerprint(_), Some(digest)) => format!("{digest} (by its fingerprint)"),

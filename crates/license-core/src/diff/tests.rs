@@ -1,4 +1,4 @@
-//! Every claim that matters to the customer has its change.
+//! Tests of the comparison of licenses.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -35,7 +35,7 @@ fn changed(change: impl Fn(&mut LicenseDraft)) -> Difference {
     Difference::between(&before, &after, Matrix::built_in())
 }
 
-/// A public key, as the claim `cnf` has it.
+/// Returns a public key in the form of the claim `cnf`.
 fn confirmation() -> Confirmation {
     let keys = include_str!("../../../../fixtures/trust/vendor.jwks");
     let trust = crate::trust::TrustSet::parse(keys).unwrap();
@@ -45,19 +45,19 @@ fn confirmation() -> Confirmation {
 
 type Edit = fn(&mut LicenseDraft);
 
-/// How a claim is changed, and what that is to the customer; nothing where it is no matter of theirs.
+/// Returns an edit of a claim and the names of the expected changes. Some claims are not compared.
 fn claim(name: &str) -> Option<(Edit, &'static [&'static str])> {
     let case: (Edit, &'static [&'static str]) = match name {
-        // One format is known.
+        // There is only one format version.
         "ver" => (|_| (), &[]),
-        // It follows from the others.
+        // It is derived from other claims.
         "key" => (|_| (), &[]),
-        // What a verifier must understand, not what was bought.
+        // It concerns the verifier and not the customer.
         "crit" => (|draft| draft.critical = vec!["exp".into()], &[]),
         "jti" => (|draft| draft.id = id(2), &[]),
         "serial" => (|draft| draft.serial = Some(7), &[]),
         "iat" => (|draft| draft.issued_at = Some(at("2027-02-01")), &[]),
-        // It is told as the succession.
+        // It is reported as the succession.
         "supersedes" => (|draft| draft.supersedes = vec![id(3)], &[]),
         "iss" => (|draft| draft.issuer = Some("Acme Inc".into()), &["issuer"]),
         "aud" => (
@@ -126,17 +126,17 @@ fn claim(name: &str) -> Option<(Edit, &'static [&'static str])> {
 }
 
 #[test]
-fn every_claim_is_told_or_known_to_be_no_matter_of_the_customers() {
+fn every_claim_is_compared_or_explicitly_ignored() {
     for name in KNOWN_CLAIMS {
-        let (edit, expected) = claim(name).unwrap_or_else(|| panic!("claim {name} is not told"));
+        let (edit, expected) = claim(name).unwrap_or_else(|| panic!("claim {name} has no case"));
         let difference = changed(edit);
-        let told: Vec<_> = difference.changes().iter().map(Change::what).collect();
-        assert_eq!(told, expected, "{name}");
+        let found: Vec<_> = difference.changes().iter().map(Change::what).collect();
+        assert_eq!(found, expected, "{name}");
     }
 }
 
 #[test]
-fn nothing_differs_from_itself() {
+fn a_license_does_not_differ_from_itself() {
     let difference = changed(|_| ());
     assert!(difference.is_empty() && !difference.is_worse());
     assert_eq!(difference.succession(), Succession::Same);
@@ -151,61 +151,61 @@ fn sentences(change: impl Fn(&mut LicenseDraft)) -> Vec<(Effect, String)> {
 }
 
 #[track_caller]
-fn says(change: impl Fn(&mut LicenseDraft), effect: Effect, sentence: &str) {
+fn assert_change(change: impl Fn(&mut LicenseDraft), effect: Effect, sentence: &str) {
     let found = sentences(change);
     assert_eq!(found, [(effect, sentence.to_owned())]);
 }
 
 #[test]
-fn a_change_is_a_sentence_and_better_or_worse() {
+fn a_change_has_a_sentence_and_an_effect() {
     use Effect::{Gain, Loss};
-    says(
+    assert_change(
         |draft| draft.expires_at = Some(at("2028-12-31")),
         Gain,
-        "it holds 365 days longer: until 2028-12-31T00:00:00Z, before until 2028-01-01T00:00:00Z",
+        "it is valid 365 days longer: until 2028-12-31T00:00:00Z instead of 2028-01-01T00:00:00Z",
     );
-    says(
+    assert_change(
         |draft| draft.expires_at = Some(at("2027-12-31")),
         Loss,
-        "it holds 24 hours less: until 2027-12-31T00:00:00Z, before until 2028-01-01T00:00:00Z",
+        "it is valid 24 hours shorter: until 2027-12-31T00:00:00Z instead of 2028-01-01T00:00:00Z",
     );
-    says(
+    assert_change(
         |draft| draft.expires_at = None,
         Gain,
-        "it becomes perpetual, before it ended at 2028-01-01T00:00:00Z",
+        "it is perpetual; it ended at 2028-01-01T00:00:00Z",
     );
-    says(
+    assert_change(
         |draft| draft.set_quota("agents", Quota::Unlimited).unwrap(),
         Gain,
         "quota agents is raised from 52 to unlimited",
     );
-    says(
+    assert_change(
         |draft| draft.set_quota("agents", Quota::Limit(51)).unwrap(),
         Loss,
         "quota agents is lowered from 52 to 51",
     );
-    says(
+    assert_change(
         |draft| draft.remove_feature("hooks").unwrap(),
         Loss,
-        "feature hooks is gone",
+        "feature hooks is removed",
     );
-    says(
+    assert_change(
         |draft| draft.check_in = CheckIn::new(48, 168),
         Gain,
         "it must check in every 48 hours instead of every 24",
     );
-    says(
+    assert_change(
         |draft| draft.check_in = CheckIn::new(24, 96),
         Loss,
-        "without a check-in it holds for 96 hours instead of 168",
+        "without a check-in it stays valid for 96 hours instead of 168",
     );
-    says(|draft| draft.trial = true, Loss, "it is a trial");
-    says(
+    assert_change(|draft| draft.trial = true, Loss, "it is now a trial");
+    assert_change(
         |draft| draft.usage_type = Some(UsageType::Runtime),
         Loss,
-        "use as builder is no longer allowed",
+        "use as builder is no longer permitted",
     );
-    says(
+    assert_change(
         |draft| draft.users = vec!["ann".into(), "bob".into()],
         Loss,
         "only these users may use it: ann, bob",
@@ -213,7 +213,7 @@ fn a_change_is_a_sentence_and_better_or_worse() {
 }
 
 #[test]
-fn who_is_named_is_told_one_by_one() {
+fn each_added_and_removed_user_and_machine_is_a_change() {
     let named = |users: &[&str], machines: &[&str]| {
         let mut draft = draft();
         draft.users = users.iter().map(|&user| user.into()).collect();
@@ -225,9 +225,9 @@ fn who_is_named_is_told_one_by_one() {
         named(&["cyd", "bob"], &["m1", "m2"]),
     );
     let difference = Difference::between(&before, &after, Matrix::built_in());
-    let told: Vec<_> = difference.changes().iter().map(Change::to_string).collect();
+    let found: Vec<_> = difference.changes().iter().map(Change::to_string).collect();
     assert_eq!(
-        told,
+        found,
         [
             "user ann is removed",
             "user cyd is added",
@@ -237,7 +237,7 @@ fn who_is_named_is_told_one_by_one() {
 }
 
 #[test]
-fn a_tier_is_higher_only_where_the_matrix_says_so() {
+fn the_feature_matrix_defines_the_order_of_tiers() {
     let effect = |tier: &'static str| {
         let difference = changed(|draft| draft.tier = Tier::parse(tier).unwrap());
         difference.changes().first().map(Change::effect)
@@ -248,7 +248,7 @@ fn a_tier_is_higher_only_where_the_matrix_says_so() {
 }
 
 #[test]
-fn how_one_stands_to_the_other_follows_from_ids_products_and_customers() {
+fn succession_depends_on_ids_products_and_customers() {
     let succession = |change: Edit| changed(change).succession();
     assert_eq!(succession(|draft| draft.id = id(2)), Succession::SideBySide);
     let replaces = |draft: &mut LicenseDraft| {
@@ -256,17 +256,17 @@ fn how_one_stands_to_the_other_follows_from_ids_products_and_customers() {
         draft.id = id(2);
     };
     assert_eq!(succession(replaces), Succession::Replaces);
-    let of_another = |draft: &mut LicenseDraft| {
+    let other_product = |draft: &mut LicenseDraft| {
         draft.supersedes = vec![draft.id.clone()];
         draft.id = id(2);
         draft.product = ProductCode::parse("WIDGET").unwrap();
     };
-    assert_eq!(succession(of_another), Succession::Unrelated);
-    let stranger = |draft: &mut LicenseDraft| {
+    assert_eq!(succession(other_product), Succession::Unrelated);
+    let other_customer = |draft: &mut LicenseDraft| {
         draft.id = id(2);
         draft.customer = "Ann".into();
     };
-    assert_eq!(succession(stranger), Succession::Unrelated);
+    assert_eq!(succession(other_customer), Succession::Unrelated);
     let mut newer = draft();
     replaces(&mut newer);
     let (older, newer) = (draft().read_back().unwrap(), newer.read_back().unwrap());

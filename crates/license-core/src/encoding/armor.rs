@@ -1,21 +1,21 @@
-//! Labels of armored blocks that a machine sends to its vendor.
+//! Armor labels of machine requests.
 
-/// What a letter is about.
+/// The kind of a machine request, which a machine sends to its vendor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum LetterKind {
     /// A request to activate a license.
     Activation,
-    /// A request to repair what a machine remembers of time.
+    /// A request to lower the clock high-water mark.
     Clock,
-    /// A receipt of a deactivation.
+    /// A deactivation receipt.
     Deactivation,
 }
 
 impl LetterKind {
     pub(crate) const ALL: [Self; 3] = [Self::Activation, Self::Clock, Self::Deactivation];
 
-    /// The label of its armor, as in `-----BEGIN LICENSE ACTIVATION REQUEST-----`.
+    /// Returns the label of the armor block, as in `-----BEGIN LICENSE ACTIVATION REQUEST-----`.
     pub const fn label(self) -> &'static str {
         match self {
             Self::Activation => "LICENSE ACTIVATION REQUEST",
@@ -24,7 +24,7 @@ impl LetterKind {
         }
     }
 
-    /// What it is, for a person.
+    /// Returns a noun phrase for messages, such as `an activation request`.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Activation => "an activation request",
@@ -33,11 +33,11 @@ impl LetterKind {
         }
     }
 
-    pub(crate) fn of_label(label: &str) -> Option<Self> {
+    pub(crate) fn from_label(label: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.label() == label)
     }
 
-    /// The byte that says so in the compact form.
+    /// Returns the number of the kind in the compact form.
     #[cfg(feature = "requests")]
     pub(crate) const fn number(self) -> u8 {
         match self {

@@ -1,35 +1,36 @@
-//! base64url without padding, one spelling for each value (RFC 4648 sections 3.5 and 5).
+//! base64url without padding, in canonical form only (RFC 4648 sections 3.5 and 5).
 
 use std::sync::LazyLock;
 
 use base64::Engine;
 use base64::engine::general_purpose::NO_PAD;
 
-/// The engine of this platform: with SIMD instructions where `base64` has it.
+/// The base64 engine of the platform, which uses SIMD instructions where `base64` supports them.
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
-type Platform = base64::engine::Simd;
+type PlatformEngine = base64::engine::Simd;
 #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
-type Platform = base64::engine::GeneralPurpose;
+type PlatformEngine = base64::engine::GeneralPurpose;
 
-/// Detects the processor's instructions once.
-static ENGINE: LazyLock<Platform> = LazyLock::new(engine);
+/// The engine, created once because it detects the features of the processor.
+static ENGINE: LazyLock<PlatformEngine> = LazyLock::new(engine);
 
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
-fn engine() -> Platform {
+fn engine() -> PlatformEngine {
     base64::engine::Simd::url_safe(NO_PAD)
 }
 
 #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
-fn engine() -> Platform {
+fn engine() -> PlatformEngine {
     base64::engine::GeneralPurpose::new(&base64::alphabet::URL_SAFE, NO_PAD)
 }
 
-/// Decodes, refusing padding, characters of other alphabets and stray bits at the end.
+/// Decodes a text. `None` if it has padding, characters of other alphabets or nonzero trailing
+/// bits.
 pub(crate) fn decode(text: &str) -> Option<Vec<u8>> {
     ENGINE.decode(text).ok()
 }
 
-/// Encodes without padding.
+/// Encodes bytes without padding.
 pub(crate) fn encode(bytes: &[u8]) -> String {
     ENGINE.encode(bytes)
 }
@@ -52,7 +53,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn values_of_every_length_come_back() {
+    fn values_of_all_lengths_round_trip() {
         for length in 0..100 {
             let bytes: Vec<u8> = (0..length).map(|n: u8| n.wrapping_mul(37)).collect();
             let text = encode(&bytes);
@@ -62,9 +63,9 @@ mod tests {
         }
     }
 
-    /// Every change of one byte of values of every length, beside the engine without SIMD.
+    /// Compares both engines on values of each length with every change of one byte.
     #[test]
-    fn the_scalar_engine_agrees() {
+    fn the_simd_engine_agrees_with_the_scalar_engine() {
         for length in 0..150 {
             let bytes: Vec<u8> = (0..length).map(|n: u8| n.wrapping_mul(91)).collect();
             let text = encode(&bytes);
@@ -85,9 +86,9 @@ mod tests {
         }
     }
 
-    /// A lax decoder accepts 15 other last characters for one byte; each must be refused.
+    /// A lax decoder accepts 15 other last characters for one byte.
     #[test]
-    fn a_value_has_one_spelling() {
+    fn only_the_canonical_encoding_of_a_value_is_accepted() {
         let alphabet = ('A'..='Z')
             .chain('a'..='z')
             .chain('0'..='9')

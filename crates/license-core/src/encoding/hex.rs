@@ -1,13 +1,13 @@
-//! Hexadecimal digits.
+//! Hexadecimal encoding.
 
 use std::fmt::{self, Write};
 
-/// Writes bytes as lower-case digits.
+/// Writes bytes as hexadecimal digits in lower case.
 pub(crate) fn write(bytes: &[u8], f: &mut fmt::Formatter<'_>) -> fmt::Result {
     bytes.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
 }
 
-/// Returns bytes as lower-case digits.
+/// Encodes bytes as hexadecimal digits in lower case.
 pub fn encode(bytes: &[u8]) -> String {
     let mut digits = String::with_capacity(2 * bytes.len());
     for byte in bytes {
@@ -17,7 +17,7 @@ pub fn encode(bytes: &[u8]) -> String {
     digits
 }
 
-/// Reads exactly `N` bytes from digits of either case.
+/// Decodes exactly `N` bytes from digits in upper or lower case.
 pub fn decode<const N: usize>(digits: &str) -> Option<[u8; N]> {
     let (pairs, rest) = digits.as_bytes().as_chunks::<2>();
     if pairs.len() != N || !rest.is_empty() {
@@ -30,7 +30,7 @@ pub fn decode<const N: usize>(digits: &str) -> Option<[u8; N]> {
     Some(bytes)
 }
 
-/// Reads exactly `N` bytes from lower-case digits, so that each value has one spelling.
+/// Decodes exactly `N` bytes from digits in lower case, the canonical form.
 pub fn decode_lower<const N: usize>(digits: &str) -> Option<[u8; N]> {
     let has_upper = digits.bytes().any(|digit| digit.is_ascii_uppercase());
     decode(digits).filter(|_| !has_upper)
@@ -45,11 +45,11 @@ fn nibble(digit: u8) -> Option<u8> {
     }
 }
 
-/// Implements the text form of a type that contains bytes: hexadecimal digits in lower case.
+/// Implements the text form of a type that wraps bytes: hexadecimal digits in lower case.
 macro_rules! hex_text {
     ($name:ident, $expected:literal) => {
         impl $name {
-            #[doc = concat!("Reads ", $expected, ".")]
+            #[doc = concat!("Parses ", $expected, ".")]
             pub fn parse(text: &str) -> Option<Self> {
                 $crate::encoding::hex::decode_lower(text).map(Self)
             }

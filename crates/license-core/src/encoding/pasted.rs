@@ -1,24 +1,24 @@
-//! Reads what people paste: keys and tokens that came through mail, chat and spreadsheets.
+//! Normalization of keys and tokens that were pasted from mail, chat or a spreadsheet.
 //!
-//! Undone here: white space, byte order marks and quotes around the text, line breaks inside it, and the
-//! hyphens and dashes that editors put in place of `-`. Everything else is left for the parser to refuse,
-//! which can say where it stood in the text as given.
+//! Removes white space, byte order marks and quotes around the text and line breaks inside it, and
+//! replaces typographic dashes with `-`. The parser rejects all other changes, and reports their
+//! position in the original text.
 
 use std::borrow::Cow;
 use std::fmt;
 
-/// A place in the text as it was given; both count from 1, columns in characters.
+/// A position in the input. Lines and columns count from 1, and columns count characters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Position {
-    /// Line, from 1.
+    /// The line, from 1.
     pub line: usize,
-    /// Character of the line, from 1.
+    /// The character in the line, from 1.
     pub column: usize,
 }
 
 impl Position {
-    /// The place of the byte at `offset` of `text`.
-    pub(crate) fn of(text: &str, offset: usize) -> Self {
+    /// Returns the position of the byte at `offset` in `text`.
+    pub(crate) fn from_offset(text: &str, offset: usize) -> Self {
         let before = text.get(..offset).unwrap_or(text);
         let last_line = before.rsplit('\n').next().unwrap_or_default();
         Self {
@@ -37,12 +37,12 @@ impl fmt::Display for Position {
     }
 }
 
-/// What stood where something else was expected.
+/// The input at a position where something else was expected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Found {
-    /// One character.
+    /// A character.
     Character(char),
-    /// The end of the text.
+    /// The end of the input.
     End,
 }
 
@@ -56,7 +56,7 @@ impl fmt::Display for Found {
     }
 }
 
-/// A tidied text that remembers where each of its characters came from.
+/// A normalized text that can map its characters to positions in the input.
 pub(crate) struct Pasted<'a> {
     source: &'a str,
     body_start: usize,
@@ -66,10 +66,11 @@ pub(crate) struct Pasted<'a> {
 
 impl<'a> Pasted<'a> {
     pub(crate) fn new(source: &'a str) -> Self {
-        let (body_start, body) = unwrapped(source);
-        let text = match body.bytes().all(|byte| byte.is_ascii_graphic()) {
-            true => Cow::Borrowed(body),
-            false => Cow::Owned(tidied(body).map(|(_, letter)| letter).collect()),
+        let (body_start, body) = offset_and_body(source);
+        let text = if body.bytes().all(|byte| byte.is_ascii_graphic()) {
+            Cow::Borrowed(body)
+        } else {
+            Cow::Owned(normalized(body).map(|(_, letter)| letter).collect())
         };
         Self {
             source,
@@ -79,15 +80,15 @@ impl<'a> Pasted<'a> {
         }
     }
 
-    /// Where the character with this index of the tidied text stood in the text as given.
+    /// Returns the position in the input of a character of the normalized text.
     pub(crate) fn position(&self, index: usize) -> Position {
-        let offset = tidied(self.body)
+        let offset = normalized(self.body)
             .nth(index)
             .map_or(self.body.len(), |(offset, _)| offset);
-        Position::of(self.source, self.body_start + offset)
+        Position::from_offset(self.source, self.body_start + offset)
     }
 
-    /// The character with this index.
+    /// Returns a character of the normalized text, by its index.
     pub(crate) fn found(&self, index: usize) -> Found {
         self.text
             .chars()
@@ -96,7 +97,7 @@ impl<'a> Pasted<'a> {
     }
 }
 
-/// Byte order marks and zero-width spaces are invisible too.
+/// Returns whether a character is white space, a byte order mark or a zero-width space.
 fn is_blank(letter: char) -> bool {
     letter.is_whitespace() || matches!(letter, '\u{feff}' | '\u{200b}')
 }
@@ -108,7 +109,8 @@ fn is_quote(letter: char) -> bool {
     )
 }
 
-/// U+2010 to U+2015, hyphen bullet, minus, and the small and full-width forms.
+/// Returns whether a character is a typographic dash: U+2010 to U+2015, the hyphen bullet, the
+/// minus sign, or a small or full-width form.
 fn is_dash(letter: char) -> bool {
     matches!(
         letter,
@@ -116,7 +118,7 @@ fn is_dash(letter: char) -> bool {
     )
 }
 
-/// `"` for every double quotation mark that an editor may have put in its place.
+/// Replaces a typographic double quotation mark with `"`.
 #[cfg(feature = "requests")]
 pub(crate) fn plain_quote(letter: char) -> char {
     match letter {
@@ -125,18 +127,18 @@ pub(crate) fn plain_quote(letter: char) -> char {
     }
 }
 
-/// `-` for every dash that an editor may have put in its place.
+/// Replaces a typographic dash with `-`.
 pub(crate) fn plain_dash(letter: char) -> char {
     if is_dash(letter) { '-' } else { letter }
 }
 
-/// Takes off what surrounds the text: blanks, and quotes that stand at both ends.
+/// Removes blanks around the text, and quotes that enclose it.
 pub(crate) fn without_wrapping(text: &str) -> &str {
-    unwrapped(text).1
+    offset_and_body(text).1
 }
 
-/// The same with how many bytes stood before.
-pub(crate) fn unwrapped(text: &str) -> (usize, &str) {
+/// Returns the text without surrounding blanks and quotes, and its byte offset in the input.
+pub(crate) fn offset_and_body(text: &str) -> (usize, &str) {
     let (mut start, mut body) = (0, text);
     loop {
         let rest = body.trim_start_matches(is_blank);
@@ -154,26 +156,28 @@ pub(crate) fn unwrapped(text: &str) -> (usize, &str) {
 }
 
 /// Returns the text without its line breaks.
-pub(crate) fn unbroken(text: &str) -> String {
+pub(crate) fn without_line_breaks(text: &str) -> String {
     text.split(['\n', '\r']).collect()
 }
 
-/// The characters that count, each with its offset: no white space that holds a line break, plain hyphens.
-fn tidied(body: &str) -> impl Iterator<Item = (usize, char)> + '_ {
+/// Returns the characters of the normalized text with their offsets in `body`.
+///
+/// Skips runs of white space that contain a line break, and replaces dashes with `-`.
+fn normalized(body: &str) -> impl Iterator<Item = (usize, char)> + '_ {
     let mut letters = body.char_indices();
-    // Up to here the white space was looked at, and stays.
-    let mut looked_at = 0;
+    // White space before this offset belongs to a run that was already checked and kept.
+    let mut checked_to = 0;
     std::iter::from_fn(move || {
         let (mut offset, mut letter) = letters.next()?;
-        if letter.is_whitespace() && offset >= looked_at {
+        if letter.is_whitespace() && offset >= checked_to {
             let rest = body.get(offset..).unwrap_or_default();
             let blanks = rest.len() - rest.trim_start().len();
-            looked_at = offset + blanks;
+            checked_to = offset + blanks;
             if rest
                 .get(..blanks)
                 .is_some_and(|run| run.contains(is_line_break))
             {
-                (offset, letter) = letters.find(|(offset, _)| *offset >= looked_at)?;
+                (offset, letter) = letters.find(|(offset, _)| *offset >= checked_to)?;
             }
         }
         Some((offset, plain_dash(letter)))
@@ -189,7 +193,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_mail_and_chat_do_is_undone() {
+    fn changes_by_mail_and_chat_are_reverted() {
         for pasted in [
             "AB-CD",
             "  AB-CD\r\n",
@@ -207,14 +211,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_known_damage_stays_to_be_refused() {
+    fn other_changes_are_kept_for_the_parser_to_reject() {
         for pasted in ["AB CD", "\"AB", "A\u{200b}B", "A\tB", "<AB>"] {
             assert_eq!(Pasted::new(pasted).text, pasted, "{pasted:?}");
         }
     }
 
     #[test]
-    fn what_stood_before_is_counted() {
+    fn the_offset_of_the_body_is_returned() {
         for (text, expected) in [
             ("AB", (0, "AB")),
             ("  AB\n", (2, "AB")),
@@ -223,19 +227,20 @@ mod tests {
             ("", (0, "")),
             (" \"\" ", (2, "")),
         ] {
-            assert_eq!(unwrapped(text), expected, "{text:?}");
+            assert_eq!(offset_and_body(text), expected, "{text:?}");
         }
     }
 
     #[test]
-    fn line_breaks_are_taken_out() {
+    fn line_breaks_are_removed() {
         for text in ["", "\n", "ab", "a\nb", "a\r\nb\r\n", "\na\n\nb", "ä\n✓"] {
-            assert_eq!(unbroken(text), text.replace(['\n', '\r'], ""), "{text:?}");
+            let expected = text.replace(['\n', '\r'], "");
+            assert_eq!(without_line_breaks(text), expected, "{text:?}");
         }
     }
 
     #[test]
-    fn positions_are_those_of_the_text_as_given() {
+    fn positions_refer_to_the_input() {
         let pasted = Pasted::new("\u{feff}  “AB–\r\n  C*D”\n");
         assert_eq!(pasted.text, "AB-C*D");
         let star = pasted.position(4);

@@ -2,16 +2,14 @@
 //!
 //! serde alone is too lenient for signed data. A derived struct accepts an array, `Value` keeps the
 //! last of two duplicate members, and an ignored member may contain invalid UTF-8. [`from_slice`]
-//! therefore checks the whole text first.
+//! therefore parses the whole text into a tree first, which refuses all of this, and deserializes
+//! the tree.
 
 mod fault;
+mod tree;
 mod visitors;
 
-use std::borrow::Cow;
-use std::fmt;
-
-use serde::de::{DeserializeOwned, DeserializeSeed, Error, MapAccess, SeqAccess, Visitor};
-use serde::{Deserialize, Deserializer};
+use serde::de::DeserializeOwned;
 
 pub(crate) use fault::MemberError;
 pub(crate) use visitors::{
@@ -19,11 +17,11 @@ pub(crate) use visitors::{
     object, positive, present, serde_as_text, text, texts,
 };
 
+use fault::Fault;
+use tree::Tree;
+
 /// The maximum nesting of arrays and objects, including the outermost object.
 pub(crate) const MAX_DEPTH: usize = 16;
-
-/// The number of members for which the check of an object reserves memory. A license has fewer.
-const USUAL_MEMBERS: usize = 24;
 
 /// The maximum number of characters of foreign text in a message.
 pub(crate) const MAX_QUOTED_CHARS: usize = 32;
@@ -64,134 +62,29 @@ impl From<JsonError> for ReadError {
 /// Returns [`ReadError`] if the bytes are not UTF-8 or not exactly one object, if an object has
 /// duplicate members, if values nest deeper than [`MAX_DEPTH`], or if `T` refuses a value.
 pub(crate) fn from_slice<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ReadError> {
-    let text = check(bytes)?;
-    serde_json::from_str(text).or_else(|error| match explain(text) {
-        Ok(value) => Ok(value),
-        Err(Some(fault)) => Err(ReadError::Member(fault)),
-        Err(None) => Err(ReadError::Json(Reason::Syntax(error).into())),
-    })
+    let tree = parse(bytes)?;
+    // The path of a refused member is recorded only where it is needed.
+    T::deserialize(&tree).or_else(|_: Fault| fault::explain(&tree).map_err(ReadError::Member))
 }
 
-/// Reads a strict JSON object as it is.
+/// Reads the members of a strict JSON object as they are.
 pub(crate) fn members(
     bytes: &[u8],
 ) -> Result<serde_json::Map<String, serde_json::Value>, JsonError> {
-    let text = check(bytes)?;
-    serde_json::from_str(text).map_err(|error| Reason::Syntax(error).into())
+    parse(bytes)?;
+    serde_json::from_slice(bytes).map_err(|error| Reason::Syntax(error).into())
 }
 
-/// Deserializes more slowly, so that the error names the refused member and quotes no value.
-fn explain<T: DeserializeOwned>(text: &str) -> Result<T, Option<MemberError>> {
-    let tree: serde_json::Value = serde_json::from_str(text).map_err(|_| None)?;
-    fault::deserialize(&tree).map_err(Some)
-}
-
-/// Returns the text if it is one strict JSON object.
-fn check(bytes: &[u8]) -> Result<&str, JsonError> {
+/// Parses exactly one strict JSON object.
+fn parse(bytes: &[u8]) -> Result<Tree<'_>, JsonError> {
     let text = std::str::from_utf8(bytes).map_err(Reason::Utf8)?;
-    let mut deserializer = serde_json::Deserializer::from_str(text);
-    StrictValue { levels: MAX_DEPTH }
-        .deserialize(&mut deserializer)
-        .and_then(|()| deserializer.end())
-        .map_err(Reason::Syntax)?;
-    Ok(text)
+    Tree::parse(text).map_err(|error| Reason::Syntax(error).into())
 }
-
-/// Checks and discards one value, which may open this many levels of arrays and objects.
-#[derive(Clone, Copy)]
-struct StrictValue {
-    levels: usize,
-}
-
-impl StrictValue {
-    /// Accepts a value that is not an object, unless it is the outermost value.
-    fn accept<E: Error>(self, found: &str) -> Result<(), E> {
-        match self.levels {
-            MAX_DEPTH => Err(E::custom(format_args!(
-                "expected a JSON object, found {found}"
-            ))),
-            _ => Ok(()),
-        }
-    }
-
-    fn nested<E: Error>(self) -> Result<Self, E> {
-        let levels = self.levels.checked_sub(1);
-        let too_deep = || E::custom(format_args!("nested deeper than {MAX_DEPTH} levels"));
-        levels.map(|levels| Self { levels }).ok_or_else(too_deep)
-    }
-}
-
-impl<'de> DeserializeSeed<'de> for StrictValue {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for StrictValue {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a JSON value")
-    }
-
-    fn visit_unit<E: Error>(self) -> Result<(), E> {
-        self.accept("null")
-    }
-
-    fn visit_bool<E: Error>(self, _: bool) -> Result<(), E> {
-        self.accept("a boolean")
-    }
-
-    fn visit_i64<E: Error>(self, _: i64) -> Result<(), E> {
-        self.accept("a number")
-    }
-
-    fn visit_u64<E: Error>(self, _: u64) -> Result<(), E> {
-        self.accept("a number")
-    }
-
-    fn visit_f64<E: Error>(self, _: f64) -> Result<(), E> {
-        self.accept("a number")
-    }
-
-    fn visit_str<E: Error>(self, _: &str) -> Result<(), E> {
-        self.accept("a string")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
-        self.accept("an array")?;
-        let nested = self.nested()?;
-        while items.next_element_seed(nested)?.is_some() {}
-        Ok(())
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<(), A::Error> {
-        let nested = self.nested()?;
-        let mut names = Vec::with_capacity(USUAL_MEMBERS);
-        while let Some(Name(name)) = members.next_key()? {
-            names.push(name);
-            members.next_value_seed(nested)?;
-        }
-        // Equal names are neighbors in any order. Lengths are compared faster than texts.
-        names.sort_unstable_by(|one, other| (one.len(), one).cmp(&(other.len(), other)));
-        for (name, next) in names.iter().zip(names.iter().skip(1)) {
-            if name == next {
-                let name = format_args!("duplicate member `{name:.MAX_QUOTED_CHARS$}`");
-                return Err(A::Error::custom(name));
-            }
-        }
-        Ok(())
-    }
-}
-
-/// A member name with its escapes resolved, so that `"a"` and `"\u0061"` are equal.
-#[derive(Deserialize)]
-struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
 
 #[cfg(test)]
 mod tests {
+    use serde::Deserialize;
+
     use super::*;
 
     fn refusal(text: &str) -> String {

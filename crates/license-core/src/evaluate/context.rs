@@ -1,4 +1,4 @@
-//! Everything that varies from one evaluation to the next.
+//! Input of an evaluation in addition to the license.
 
 use semver::Version;
 
@@ -9,8 +9,10 @@ use crate::machine::Machine;
 use crate::policy::UsageType;
 use crate::time::Timestamp;
 
-/// What an evaluation needs to know besides the license. Nothing is read from the system: each fact is
-/// brought by the caller, so that every date and every machine can be tried.
+/// Input of an evaluation in addition to the license.
+///
+/// The caller provides all values. Nothing is read from the system, so an evaluation can use any
+/// date and any machine.
 ///
 /// ```
 /// use license_core::{Context, Timestamp, UsageType, Version};
@@ -32,23 +34,25 @@ pub struct Context<'a> {
     pub(super) app_version: Option<Version>,
     pub(super) build_date: Option<Timestamp>,
     pub(super) usage_type: UsageType,
-    given: AtHand<'a>,
-    of_bundle: AtHand<'a>,
+    /// Artifacts that the caller provides.
+    provided: Artifacts<'a>,
+    /// Artifacts from the license file that is evaluated.
+    from_file: Artifacts<'a>,
 }
 
-/// Verified artefacts beside the license that is evaluated.
+/// Verified artifacts that influence the evaluation of a license.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct AtHand<'a> {
+pub(super) struct Artifacts<'a> {
     pub(super) licenses: &'a [License],
     pub(super) validations: &'a [Validation],
     pub(super) revocations: &'a [RevocationList],
     pub(super) activations: &'a [Activation],
-    /// What this machine has given up.
-    pub(super) given_up: &'a [(LicenseId, Nonce)],
+    /// Licenses that are deactivated on this machine, with the nonce of the activation.
+    pub(super) deactivated: &'a [(LicenseId, Nonce)],
 }
 
 impl<'a> Context<'a> {
-    /// A context at the instant that the clock shows.
+    /// Creates a context with the current time of the clock.
     pub const fn at(clock: Timestamp) -> Self {
         Self {
             clock,
@@ -58,133 +62,139 @@ impl<'a> Context<'a> {
             app_version: None,
             build_date: None,
             usage_type: UsageType::Builder,
-            given: AtHand::NOTHING,
-            of_bundle: AtHand::NOTHING,
+            provided: Artifacts::EMPTY,
+            from_file: Artifacts::EMPTY,
         }
     }
 
-    /// The same at another instant.
+    /// Replaces the time of the clock.
     pub(super) fn at_instant(self, clock: Timestamp) -> Self {
         Self { clock, ..self }
     }
 
-    /// What the clock shows. Evaluation uses the latest of this, the high-water mark and the issue dates of
-    /// the verified artefacts.
+    /// Returns the time of the clock. Evaluation uses the latest of this time, the clock high-water
+    /// mark, and the issue dates of the verified artifacts.
     pub fn clock(&self) -> Timestamp {
         self.clock
     }
 
-    /// The user, if one was named.
+    /// Returns the user, if one is set.
     pub fn named_user(&self) -> Option<&'a str> {
         self.user
     }
 
-    /// The latest instant that this machine has seen.
+    /// Sets the clock high-water mark: the latest instant that this machine has seen.
     pub fn high_water(mut self, mark: Timestamp) -> Self {
         self.high_water = Some(mark);
         self
     }
 
-    /// This machine: its fingerprint, so that a few changed components do no harm.
+    /// Sets the machine. Its fingerprint tolerates a few changed components.
     pub fn machine(mut self, machine: &'a Machine) -> Self {
         self.machine = Some(machine);
         self
     }
 
-    /// The user.
+    /// Sets the user.
     pub fn user(mut self, user: &'a str) -> Self {
         self.user = Some(user);
         self
     }
 
-    /// The application's version.
+    /// Sets the version of the application.
     pub fn app_version(mut self, version: Version) -> Self {
         self.app_version = Some(version);
         self
     }
 
-    /// When the application was built.
+    /// Sets the build date of the application.
     pub fn build_date(mut self, date: Timestamp) -> Self {
         self.build_date = Some(date);
         self
     }
 
-    /// What the application is used for; a development tool unless said otherwise.
+    /// Sets the usage type. The default is [`UsageType::Builder`].
     pub fn usage_type(self, usage_type: UsageType) -> Self {
         Self { usage_type, ..self }
     }
 
-    /// The validation tokens at hand, besides those in the bundle that is evaluated. Those of other licenses and
-    /// machines are passed over.
+    /// Adds validation tokens to those in the evaluated license file. Tokens for other licenses and
+    /// machines are ignored.
     pub fn validations(mut self, validations: &'a [Validation]) -> Self {
-        self.given.validations = validations;
+        self.provided.validations = validations;
         self
     }
 
-    /// The licenses at hand, besides those in the bundle that is evaluated; any of them may replace the evaluated
-    /// one once it has started.
+    /// Adds licenses to those in the evaluated license file. Each of them may replace the evaluated
+    /// license once it has started.
     pub fn installed(mut self, installed: &'a [License]) -> Self {
-        self.given.licenses = installed;
+        self.provided.licenses = installed;
         self
     }
 
-    /// The revocation lists at hand, besides those in the bundle that is evaluated. Of those of one signing key the newest counts; those of
-    /// other products are passed over.
+    /// Adds revocation lists to those in the evaluated license file. Only the newest list of each
+    /// signing key applies. Lists for other products are ignored.
     pub fn revocations(mut self, revocations: &'a [RevocationList]) -> Self {
-        self.given.revocations = revocations;
+        self.provided.revocations = revocations;
         self
     }
 
-    /// The activations at hand, besides those in the bundle that is evaluated. Those of other licenses and machines are passed over.
+    /// Adds activations to those in the evaluated license file. Activations of other licenses and
+    /// machines are ignored.
     pub fn activations(mut self, activations: &'a [Activation]) -> Self {
-        self.given.activations = activations;
+        self.provided.activations = activations;
         self
     }
 
-    /// What this machine has given up: licenses, each by the nonce of its activation. They hold here no longer, and neither does what takes
-    /// their place, until they are activated anew.
-    pub fn deactivated(mut self, given_up: &'a [(LicenseId, Nonce)]) -> Self {
-        self.given.given_up = given_up;
+    /// Adds licenses that are deactivated on this machine, each with the nonce of its activation.
+    ///
+    /// These licenses and their successors are not valid on this machine until they are activated
+    /// again.
+    pub fn deactivated(mut self, deactivated: &'a [(LicenseId, Nonce)]) -> Self {
+        self.provided.deactivated = deactivated;
         self
     }
 
-    /// The same with what lies beside the evaluated license in its bundle.
-    pub(super) fn in_bundle(self, of_bundle: AtHand<'a>) -> Self {
-        Self { of_bundle, ..self }
+    /// Sets the artifacts of the license file that is evaluated.
+    pub(super) fn with_file(self, from_file: Artifacts<'a>) -> Self {
+        Self { from_file, ..self }
     }
 
     pub(super) fn all_validations(&self) -> impl Iterator<Item = &'a Validation> + Clone {
-        self.each(|at_hand| at_hand.validations)
+        self.all(|artifacts| artifacts.validations)
     }
 
     pub(super) fn all_revocations(&self) -> impl Iterator<Item = &'a RevocationList> + Clone {
-        self.each(|at_hand| at_hand.revocations)
+        self.all(|artifacts| artifacts.revocations)
     }
 
     pub(super) fn all_installed(&self) -> impl Iterator<Item = &'a License> + Clone {
-        self.each(|at_hand| at_hand.licenses)
+        self.all(|artifacts| artifacts.licenses)
     }
 
     pub(super) fn all_activations(&self) -> impl Iterator<Item = &'a Activation> + Clone {
-        self.each(|at_hand| at_hand.activations)
+        self.all(|artifacts| artifacts.activations)
     }
 
-    pub(super) fn all_given_up(&self) -> impl Iterator<Item = &'a (LicenseId, Nonce)> + Clone {
-        self.each(|at_hand| at_hand.given_up)
+    pub(super) fn all_deactivated(&self) -> impl Iterator<Item = &'a (LicenseId, Nonce)> + Clone {
+        self.all(|artifacts| artifacts.deactivated)
     }
 
-    /// The caller's, then those of the bundle that is evaluated.
-    fn each<T: 'a>(&self, of: fn(&AtHand<'a>) -> &'a [T]) -> impl Iterator<Item = &'a T> + Clone {
-        of(&self.given).iter().chain(of(&self.of_bundle))
+    /// Returns the provided artifacts, followed by those from the license file.
+    fn all<T: 'a>(
+        &self,
+        select: fn(&Artifacts<'a>) -> &'a [T],
+    ) -> impl Iterator<Item = &'a T> + Clone {
+        select(&self.provided).iter().chain(select(&self.from_file))
     }
 }
 
-impl AtHand<'_> {
-    const NOTHING: Self = Self {
+impl Artifacts<'_> {
+    const EMPTY: Self = Self {
         licenses: &[],
         validations: &[],
         revocations: &[],
         activations: &[],
-        given_up: &[],
+        deactivated: &[],
     };
 }

@@ -1,4 +1,4 @@
-//! The outcome of an evaluation.
+//! Result of an evaluation.
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,19 +11,19 @@ use crate::matrix::Matrix;
 use crate::policy::{Entitlements, Quota};
 use crate::time::Timestamp;
 
-/// Whether a license holds. Ordered from worst to best.
+/// Validity of a license, ordered from worst to best.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Outcome {
-    /// It does not: what the base tier allows is what is left.
+    /// The license is not valid. The base tier applies.
     Denied,
-    /// It holds for the rest of a grace period.
+    /// The license is valid for the rest of a grace period.
     Grace,
-    /// It holds.
+    /// The license is valid.
     Licensed,
 }
 
 impl Outcome {
-    /// The name in JSON.
+    /// Returns the name in JSON.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Licensed => "licensed",
@@ -39,18 +39,18 @@ impl fmt::Display for Outcome {
     }
 }
 
-/// Something worth knowing beside the answer.
+/// Condition that deserves attention although it does not change the decision.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Warning {
     /// The reason code.
     pub code: Code,
-    /// What it is about, for a person.
+    /// A description for users.
     pub message: String,
 }
 
-/// What is allowed, and why.
+/// Decision about a license: the entitlements that apply now, and the reason.
 ///
-/// Look-ups cost nanoseconds and no allocation, so that a program can ask at every turn.
+/// A lookup of a feature or quota takes nanoseconds and does not allocate.
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct Decision {
@@ -62,24 +62,25 @@ pub struct Decision {
     pub(super) evidence: Evidence,
     pub(super) warnings: Vec<Warning>,
     pub(super) evaluated_at: Timestamp,
-    pub(super) holds_until: Option<Timestamp>,
+    pub(super) valid_until: Option<Timestamp>,
     pub(super) check_in: Option<Evidence>,
 }
 
-/// Whether a feature is granted, and if not, why.
+/// Decision about a feature.
 #[derive(Clone, Debug, PartialEq)]
 #[must_use]
 pub struct FeatureAnswer {
-    /// Whether it may be used.
+    /// Whether the feature may be used.
     pub granted: bool,
-    /// The decision's code if the feature is granted or the decision stands in its way, else `FEATURE_NOT_INCLUDED`.
+    /// The code of the decision if the feature is granted or the license is denied. Otherwise
+    /// `FEATURE_NOT_INCLUDED`.
     pub code: Code,
-    /// What was looked at.
+    /// The expected and actual values.
     pub evidence: Evidence,
 }
 
 impl Decision {
-    /// The decision where there is no license: denied, which leaves the base tier.
+    /// Returns the decision without a license: denied, with the entitlements of the base tier.
     pub fn without_license(matrix: &Matrix, context: &Context<'_>) -> Self {
         let clock = context.clock();
         let now = context.high_water.map_or(clock, |mark| mark.max(clock));
@@ -92,107 +93,111 @@ impl Decision {
             evidence: Evidence::NoLicense,
             warnings: clock_behind(clock, now).into_iter().collect(),
             evaluated_at: now,
-            holds_until: None,
+            valid_until: None,
             check_in: None,
         }
     }
 
-    /// Whether the license holds.
+    /// Returns whether the license is valid.
     pub fn outcome(&self) -> Outcome {
         self.outcome
     }
 
-    /// Why.
+    /// Returns the reason code.
     pub fn code(&self) -> Code {
         self.code
     }
 
-    /// The license that was evaluated.
+    /// Returns the evaluated license.
     pub fn license(&self) -> Option<&License> {
         self.license.as_ref()
     }
 
-    /// What is allowed now: the license's entitlements, or the base tier's if it does not hold.
+    /// Returns the entitlements that apply now: those of the license, or those of the base tier if
+    /// the license is denied.
     pub fn entitlements(&self) -> &Entitlements {
         &self.effective
     }
 
-    /// Whether the feature may be used now.
+    /// Returns whether the feature may be used now.
     #[inline]
     pub fn allows(&self, feature: &str) -> bool {
         self.effective.allows(feature)
     }
 
-    /// The quota in effect now.
+    /// Returns the quota that applies now.
     pub fn quota(&self, name: &str) -> Option<Quota> {
         self.effective.quota(name)
     }
 
-    /// The rule that decided.
+    /// Returns the decisive rule.
     pub fn rule(&self) -> Option<Rule> {
         self.rule
     }
 
-    /// What the rule looked at.
+    /// Returns the expected and actual values of the decisive rule.
     pub fn evidence(&self) -> &Evidence {
         &self.evidence
     }
 
-    /// For how many seconds a license in grace still holds; none if it is not in grace.
+    /// Returns the seconds that are left of a grace period. Returns `None` outside a grace period.
     pub fn grace_left(&self) -> Option<u64> {
         let until = self
-            .holds_until
+            .valid_until
             .filter(|_| self.outcome == Outcome::Grace)?;
         Some(until.seconds_since(self.evaluated_at))
     }
 
-    /// Until when a license that holds goes on holding as things are, grace included, and a successor at hand that takes its place; none
-    /// if it is denied, or if nothing ends it.
+    /// Returns the end of the license if no other artifact is installed. It includes grace periods
+    /// and installed successors. Returns `None` if the license is denied, or if nothing ends it.
     pub fn holds_until(&self) -> Option<Timestamp> {
-        self.holds_until
+        self.valid_until
     }
 
-    /// What is known of the license's check-ins, whether or not they decided: an [`Evidence::CheckIn`], if it must be validated.
+    /// Returns the [`Evidence::CheckIn`] of a license that must be validated, even if another rule
+    /// is decisive.
     pub fn check_in(&self) -> Option<&Evidence> {
         self.check_in.as_ref()
     }
 
-    /// What is worth knowing beside it.
+    /// Returns the warnings.
     pub fn warnings(&self) -> &[Warning] {
         &self.warnings
     }
 
-    /// The instant of the evaluation: never before an instant that was seen earlier.
+    /// Returns the instant of the evaluation. It is never before an instant that was seen earlier.
     pub fn evaluated_at(&self) -> Timestamp {
         self.evaluated_at
     }
 
-    /// The least tier that would bring the feature; none if the tier in effect has it and this license does not.
+    /// Returns the lowest tier that would add the feature. Returns `None` if the current tier has
+    /// the feature, but this license does not.
     fn first_tier_with(&self, feature: &str, matrix: &Matrix) -> Option<Tier> {
-        let in_effect = matrix.tier(self.effective.tier());
-        let lacks = in_effect.is_none_or(|tier| !tier.entitlements().allows(feature));
+        let current = matrix.tier(self.effective.tier());
+        let lacks = current.is_none_or(|tier| !tier.entitlements().allows(feature));
         let first = matrix
             .first_tier_with(feature)
             .filter(|_| lacks || self.allows(feature));
         first.map(|tier| tier.name())
     }
 
-    /// Whether the feature may be used, and if not, whether the license never had it or does not hold.
+    /// Decides whether the feature may be used. The code distinguishes a license without the feature
+    /// from a license that is denied.
     pub fn feature(&self, name: &str, matrix: &Matrix) -> FeatureAnswer {
         let feature = Evidence::Feature {
             feature: name.into(),
             included_from: self.first_tier_with(name, matrix),
             tier: self.effective.tier(),
         };
-        let was_bought = self
+        let is_in_license = self
             .license()
             .is_some_and(|license| license.entitlements().allows(name));
-        let (granted, code, evidence) = match self.allows(name) {
-            true => (true, self.code, feature),
-            false if was_bought && self.outcome == Outcome::Denied => {
-                (false, self.code, self.evidence.clone())
-            }
-            false => (false, Code::FeatureNotIncluded, feature),
+        let (granted, code, evidence) = if self.allows(name) {
+            (true, self.code, feature)
+        } else if is_in_license && self.outcome == Outcome::Denied {
+            (false, self.code, self.evidence.clone())
+        } else {
+            (false, Code::FeatureNotIncluded, feature)
         };
         FeatureAnswer {
             granted,

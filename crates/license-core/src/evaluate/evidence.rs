@@ -1,4 +1,4 @@
-//! What a rule looked at: expected and actual.
+//! Expected and actual values of the rules.
 
 use std::fmt::Display;
 use std::sync::Arc;
@@ -14,55 +14,57 @@ use crate::machine::{Comparison, Machine};
 use crate::policy::UsageType;
 use crate::time::Timestamp;
 
-/// The facts behind a finding. [`Evidence::expected`] and [`Evidence::actual`] say them in words,
-/// [`Evidence::to_json`] by name.
+/// Expected and actual values of a rule.
+///
+/// [`Evidence::expected`] and [`Evidence::actual`] return them as text, and [`Evidence::to_json`] as
+/// named values.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(untagged)]
 #[non_exhaustive]
 pub enum Evidence {
-    /// There was nothing to look at.
+    /// The rule does not apply.
     Nothing,
-    /// No license was given.
+    /// There is no license.
     NoLicense,
     /// The product.
     Product {
-        /// The product that asks.
+        /// The product of the application.
         #[serde(skip)]
         expected: ProductCode,
-        /// The license's product.
+        /// The product of the license.
         #[serde(skip)]
         actual: ProductCode,
     },
-    /// What the newest validation token says.
+    /// The status in the newest validation token.
     Status {
         /// The status.
         #[serde(rename = "status")]
         actual: Status,
-        /// When it was said.
+        /// The issue date of the token.
         at: Timestamp,
     },
-    /// A license that a revocation list names.
+    /// A license on a revocation list.
     Revocation {
         /// The license.
         #[serde(rename = "license_id")]
         license: LicenseId,
-        /// The first instant at which it no longer holds.
+        /// The first instant at which the license is revoked.
         #[serde(rename = "revoked_at")]
         at: Timestamp,
-        /// Why, as the vendor says it.
+        /// The reason that the vendor gives.
         reason: Box<str>,
-        /// The list's number.
+        /// The number of the list.
         seq: u64,
         /// The instant of the evaluation.
         now: Timestamp,
     },
-    /// A license that no revocation list names.
+    /// A license that is not on a revocation list.
     NotListed {
         /// The number of the newest list.
         seq: u64,
-        /// When it was issued.
+        /// The issue date of the list.
         issued_at: Timestamp,
-        /// Until when it counts as recent.
+        /// The instant at which the next list is due.
         next_update: Timestamp,
     },
     /// A license that replaces this one.
@@ -71,26 +73,26 @@ pub enum Evidence {
         #[serde(rename = "superseded_by")]
         license: LicenseId,
     },
-    /// The start.
+    /// The start of the license.
     NotBefore {
-        /// The first instant at which the license holds.
+        /// The first instant at which the license is valid.
         not_before: Timestamp,
         /// The instant of the evaluation.
         now: Timestamp,
     },
     /// The machine.
     Machine {
-        /// How many machines the license names.
+        /// The number of machines in the license.
         #[serde(skip)]
         named: usize,
         /// This machine.
         #[serde(rename = "machine")]
         actual: Option<Machine>,
-        /// How it compares with the one of those that is most like it, where both are fingerprints.
+        /// The comparison with the most similar fingerprint in the license.
         #[serde(flatten)]
         nearest: Option<Comparison>,
     },
-    /// A license that this machine has given up.
+    /// A license that is deactivated on this machine.
     Deactivated {
         /// The license.
         #[serde(rename = "license_id")]
@@ -98,52 +100,52 @@ pub enum Evidence {
     },
     /// The activation of the license on this machine.
     Activation {
-        /// When it was activated; none if it is not.
+        /// The date of the activation, if there is one.
         #[serde(rename = "activated_at")]
         at: Option<Timestamp>,
-        /// When the vendor ended the activation that there was.
+        /// The instant at which the vendor ended a previous activation.
         ended_at: Option<Timestamp>,
         /// This machine.
         machine: Option<Machine>,
     },
     /// The user.
     User {
-        /// The users that the license names.
+        /// The users in the license.
         #[serde(rename = "users", serialize_with = "slice")]
         expected: Arc<[Box<str>]>,
-        /// The user.
+        /// The current user.
         #[serde(rename = "user")]
         actual: Option<Box<str>>,
     },
-    /// The kind of use.
+    /// The usage type.
     Usage {
-        /// What the license is for.
+        /// The usage type of the license.
         #[serde(skip)]
         expected: UsageType,
-        /// What the application is used for.
+        /// The usage type of the application.
         #[serde(skip)]
         actual: UsageType,
     },
-    /// The application's version.
+    /// The version of the application.
     Version {
-        /// What the license covers.
+        /// The versions that the license covers.
         #[serde(rename = "max_version")]
         expected: VersionReq,
-        /// The application's version.
+        /// The version of the application.
         #[serde(rename = "version")]
         actual: Option<Version>,
     },
-    /// The application's build date.
+    /// The build date of the application.
     BuildDate {
-        /// Versions built up to here are covered.
+        /// The last build date that the license covers.
         maintenance_until: Timestamp,
-        /// When the application was built.
+        /// The build date of the application.
         #[serde(rename = "build_date")]
         actual: Option<Timestamp>,
     },
-    /// The end.
+    /// The end of the license.
     Expiry {
-        /// The first instant at which the license no longer holds.
+        /// The first instant after the license.
         expires_at: Option<Timestamp>,
         /// The first instant after the renewal grace period.
         grace_until: Option<Timestamp>,
@@ -152,14 +154,15 @@ pub enum Evidence {
     },
     /// The last validation.
     CheckIn {
-        /// When the license, or one that it replaces, was last validated; its start if that is later.
+        /// The last validation of the license or a license that it replaces, or the start of the
+        /// license if that is later.
         #[serde(rename = "counted_from")]
         last: Timestamp,
-        /// When it was last validated, unless that was before it began.
+        /// The last validation, unless it was before the start of the license.
         last_validated_at: Option<Timestamp>,
         /// The first instant at which a validation is due.
         due_at: Timestamp,
-        /// The last instant at which the license holds without.
+        /// The last instant at which the license is valid without a validation.
         grace_until: Timestamp,
         /// The instant of the evaluation.
         now: Timestamp,
@@ -168,15 +171,15 @@ pub enum Evidence {
     Feature {
         /// The feature.
         feature: Box<str>,
-        /// The least tier that has it.
+        /// The lowest tier with the feature.
         included_from: Option<Tier>,
-        /// The tier in effect.
+        /// The current tier.
         tier: Tier,
     },
 }
 
 impl Evidence {
-    /// Until when the license holds though the rule is broken, or will be.
+    /// Returns the instant up to which the rule keeps the license valid, including grace.
     pub(super) fn grace_until(&self) -> Option<Timestamp> {
         match self {
             Self::CheckIn { grace_until, .. } => Some(*grace_until),
@@ -186,37 +189,38 @@ impl Evidence {
         }
     }
 
-    /// What would have been right, in words.
+    /// Returns a description of the expected values.
     pub fn expected(&self) -> String {
         match self {
-            Self::Nothing => "nothing in particular".to_owned(),
+            Self::Nothing => "no requirement".to_owned(),
             Self::NoLicense => "a license".to_owned(),
             Self::Product { expected, .. } => expected.to_string(),
             Self::Status { .. } => "status active".to_owned(),
             Self::Revocation { at, now, .. } if now < at => {
-                format!("before {at}, when it is revoked")
+                format!("before {at}, when the license is revoked")
             }
             Self::Revocation { .. } | Self::NotListed { .. } => {
                 "not on a revocation list".to_owned()
             }
             Self::SupersededBy { .. } => "no newer license that replaces this one".to_owned(),
             Self::NotBefore { not_before, .. } => format!("{not_before} or later"),
-            Self::Machine { named, .. } => {
-                format!("one of the {named} machines that the license names")
+            Self::Machine { named: 1, .. } => "the machine in the license".to_owned(),
+            Self::Machine { named, .. } => format!("one of the {named} machines in the license"),
+            Self::Deactivated { .. } => {
+                "a license that is not deactivated on this machine".to_owned()
             }
-            Self::Deactivated { .. } => "a license that this machine has not given up".to_owned(),
-            Self::Activation { .. } => "activated for this machine".to_owned(),
+            Self::Activation { .. } => "an activation for this machine".to_owned(),
             Self::User { expected, .. } => format!("one of {}", expected.join(", ")),
             Self::Usage { expected, .. } => expected.to_string(),
-            Self::Version { expected, .. } => format!("a version {expected}"),
+            Self::Version { expected, .. } => format!("a version that matches {expected}"),
             Self::BuildDate {
                 maintenance_until, ..
             } => {
-                format!("a build up to {maintenance_until}")
+                format!("a build date up to {maintenance_until}")
             }
             Self::Expiry {
                 expires_at: None, ..
-            } => "any time: perpetual".to_owned(),
+            } => "any time (perpetual license)".to_owned(),
             Self::Expiry {
                 expires_at: Some(end),
                 grace_until,
@@ -227,23 +231,23 @@ impl Evidence {
                 grace_until,
                 ..
             } => {
-                format!("validated by {due_at}, or at most {grace_until}")
+                format!("a validation before {due_at}, or up to {grace_until} in the grace period")
             }
             Self::Feature {
                 included_from: Some(tier),
                 ..
             } => format!("tier {tier} or higher"),
-            Self::Feature { .. } => "a license that names the feature".to_owned(),
+            Self::Feature { .. } => "a license that includes the feature".to_owned(),
         }
     }
 
-    /// What there was, in words.
+    /// Returns a description of the actual values.
     pub fn actual(&self) -> String {
         match self {
-            Self::Nothing => "nothing in particular".to_owned(),
+            Self::Nothing => "not checked".to_owned(),
             Self::NoLicense => "none".to_owned(),
             Self::Product { actual, .. } => actual.to_string(),
-            Self::Status { actual, at } => format!("status {actual}, said at {at}"),
+            Self::Status { actual, at } => format!("status {actual} as of {at}"),
             Self::Revocation { at, now, .. } if now < at => now.to_string(),
             Self::Revocation {
                 license,
@@ -251,20 +255,22 @@ impl Evidence {
                 reason,
                 seq,
                 ..
-            } => format!("license {license} on list {seq}, revoked at {at}: {reason}"),
+            } => format!("license {license} on revocation list {seq}, revoked at {at}: {reason}"),
             Self::NotListed {
                 seq,
                 issued_at,
                 next_update,
             } => format!(
-                "not on list {seq} of {issued_at}, the next of which is due by {next_update}"
+                "not on revocation list {seq} of {issued_at} (next list due by {next_update})"
             ),
-            Self::SupersededBy { license } => format!("license {license}"),
+            Self::SupersededBy { license } => format!("replaced by license {license}"),
             Self::NotBefore { now, .. } | Self::Expiry { now, .. } => now.to_string(),
             Self::Machine {
                 actual, nearest, ..
             } => machine(actual.as_ref(), nearest.as_ref()),
-            Self::Deactivated { license } => format!("license {license} was deactivated here"),
+            Self::Deactivated { license } => {
+                format!("license {license} was deactivated on this machine")
+            }
             Self::Activation { at: Some(at), .. } => format!("activated at {at}"),
             Self::Activation {
                 ended_at: Some(at), ..
@@ -274,7 +280,7 @@ impl Evidence {
                     "no activation for {}",
                     self::machine(machine.as_ref(), None)
                 ),
-                None => "no activation, and nothing that names this machine".to_owned(),
+                None => "no activation, and no fingerprint of this machine".to_owned(),
             },
             Self::User { actual, .. } => or_not_given(actual.as_deref()),
             Self::Usage { actual, .. } => actual.to_string(),
@@ -284,21 +290,22 @@ impl Evidence {
                 last_validated_at: Some(last),
                 now,
                 ..
-            } => format!("validated at {last}, now {now}"),
+            } => format!("last validated at {last}, now {now}"),
             Self::CheckIn { last, now, .. } => {
-                format!("not validated since it began at {last}, now {now}")
+                format!("not validated since the license started at {last}, now {now}")
             }
             Self::Feature { tier, .. } => format!("tier {tier}"),
         }
     }
 
-    /// The facts as a JSON object: `expected` and `actual` in words, then each fact under its name.
+    /// Returns a JSON object with the descriptions `expected` and `actual`, followed by the named
+    /// values.
     pub fn to_json(&self) -> serde_json::Value {
         let mut object = json!({ "expected": self.expected(), "actual": self.actual() });
-        if let (Some(object), serde_json::Value::Object(facts)) =
+        if let (Some(object), serde_json::Value::Object(values)) =
             (object.as_object_mut(), json!(self))
         {
-            object.extend(facts);
+            object.extend(values);
         }
         object
     }
@@ -311,12 +318,12 @@ fn slice<T: Serialize, S: Serializer>(items: &Arc<[T]>, serializer: S) -> Result
 fn before_end(end: Timestamp, grace_until: Option<Timestamp>) -> String {
     match grace_until {
         None => format!("before {end}"),
-        Some(grace) => format!("before {end}, with grace before {grace}"),
+        Some(grace) => format!("before {end}, or before {grace} in the grace period"),
     }
 }
 
 fn machine(actual: Option<&Machine>, nearest: Option<&Comparison>) -> String {
-    // A digest names a machine well enough for a person.
+    // The digest is shorter than a fingerprint.
     let name = |machine: &Machine| match machine.digest() {
         Some(digest) => digest.to_string(),
         None => machine.to_string(),
@@ -324,7 +331,7 @@ fn machine(actual: Option<&Machine>, nearest: Option<&Comparison>) -> String {
     match nearest {
         None => or_not_given(actual.map(name)),
         Some(nearest) => format!(
-            "{}; beside the one most like it, {nearest}",
+            "{}; compared with the most similar machine in the license: {nearest}",
             or_not_given(actual.map(name))
         ),
     }

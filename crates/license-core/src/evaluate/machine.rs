@@ -1,15 +1,17 @@
-//! Which machine a license holds on: locked to it, activated for it, and not given up.
+//! The machine rule: machine lock, activation and deactivation.
 
 use super::Evidence;
-use super::rules::{Case, Found, RuleOutcome, require};
+use super::rules::{Evaluation, OptionalResult, RuleOutcome, require};
 use crate::code::Code;
 use crate::key::LicenseId;
 use crate::license::{Activation, License};
 use crate::machine::{Comparison, Machine};
 
-/// Whether the license was given up here, is locked to this machine, and is activated for it, in this order.
-pub(super) fn find(case: &Case<'_>) -> Found {
-    match (lock(case), activation(case)) {
+/// Checks that the license is not deactivated, is locked to this machine and is activated for it.
+///
+/// A failed check takes precedence in this order.
+pub(super) fn check(evaluation: &Evaluation<'_>) -> OptionalResult {
+    match (lock(evaluation), activation(evaluation)) {
         (locked, None) => locked,
         (_, activated @ Some((RuleOutcome::Denied(Code::Deactivated), _))) => activated,
         (locked @ Some((RuleOutcome::Denied(_), _)), _) => locked,
@@ -17,28 +19,31 @@ pub(super) fn find(case: &Case<'_>) -> Found {
     }
 }
 
-/// A license goes on with the activations of those that it replaces. One that the vendor has ended by a revocation list, or that the
-/// machine has given up, counts no more.
-fn activation(case: &Case<'_>) -> Found {
-    let here = case.context.machine;
-    let given_up = case.context.all_given_up();
-    let matches = |found: &&Activation| {
-        goes_by(case.license, found.license_id())
-            && found.product() == case.license.product()
-            && here.is_some_and(|here| found.machine().is(here))
-            && !given_up.clone().any(|(_, nonce)| *nonce == found.nonce())
+/// Checks the activation of the license or of one that it replaces.
+///
+/// An activation does not count if a revocation list ended it, or if the machine was deactivated.
+fn activation(evaluation: &Evaluation<'_>) -> OptionalResult {
+    let license = evaluation.license;
+    let here = evaluation.context.machine;
+    let deactivated = evaluation.context.all_deactivated();
+    let matches = |activation: &&Activation| {
+        covers(license, activation.license_id())
+            && activation.product() == license.product()
+            && here.is_some_and(|here| activation.machine().is(here))
+            && !deactivated
+                .clone()
+                .any(|(_, nonce)| *nonce == activation.nonce())
     };
-    let matching = || case.context.all_activations().filter(matches);
-    let ended = |found: &Activation| {
-        let revocations = case.lists().filter_map(|list| list.revoked(found.id()));
+    let matching = || evaluation.context.all_activations().filter(matches);
+    let ended = |activation: &Activation| {
+        let lists = evaluation.lists();
+        let revocations = lists.filter_map(|list| list.revoked(activation.id()));
         let at = revocations.map(|revocation| revocation.at).min();
-        at.filter(|at| *at <= case.now)
+        at.filter(|at| *at <= evaluation.now)
     };
-    let counting = matching().filter(|found| ended(found).is_none());
-    let newest = counting.max_by_key(|found| found.issued_at());
-    let here_given_up = given_up
-        .clone()
-        .find(|(license, _)| goes_by(case.license, license));
+    let current = matching().filter(|activation| ended(activation).is_none());
+    let newest = current.max_by_key(|activation| activation.issued_at());
+    let deactivation = deactivated.clone().find(|(id, _)| covers(license, id));
     let evidence = |newest: Option<&Activation>| Evidence::Activation {
         at: newest.map(Activation::issued_at),
         ended_at: matching()
@@ -47,27 +52,27 @@ fn activation(case: &Case<'_>) -> Found {
             .filter(|_| newest.is_none()),
         machine: here.cloned(),
     };
-    match (newest, here_given_up) {
+    match (newest, deactivation) {
         (Some(_), _) => Some((RuleOutcome::Passed, evidence(newest))),
         (None, Some((license, _))) => {
             let license = license.clone();
             require(false, Code::Deactivated, Evidence::Deactivated { license })
         }
-        (None, None) if case.license.must_activate() => {
+        (None, None) if license.must_activate() => {
             require(false, Code::NotActivated, evidence(None))
         }
         (None, None) => None,
     }
 }
 
-/// Whether it is the license, or one that it replaces.
-fn goes_by(license: &License, id: &LicenseId) -> bool {
+/// Returns whether `id` is the id of the license or of one that it replaces.
+fn covers(license: &License, id: &LicenseId) -> bool {
     license.id() == id || license.supersedes().contains(id)
 }
 
-fn lock(case: &Case<'_>) -> Found {
-    let machines = case.license.machines()?;
-    let actual = case.context.machine;
+fn lock(evaluation: &Evaluation<'_>) -> OptionalResult {
+    let machines = evaluation.license.machines()?;
+    let actual = evaluation.context.machine;
     let met = actual.is_some_and(|actual| machines.iter().any(|named| named.is(actual)));
     let evidence = Evidence::Machine {
         named: machines.len(),
@@ -77,7 +82,7 @@ fn lock(case: &Case<'_>) -> Found {
     require(met, Code::MachineMismatch, evidence)
 }
 
-/// What this machine has in common with the one of those named that is most like it.
+/// Compares this machine with the most similar fingerprint in the license.
 fn nearest(named: &[Machine], actual: &Machine) -> Option<Comparison> {
     let Machine::Fingerprint(actual) = actual else {
         return None;

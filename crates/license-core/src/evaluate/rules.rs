@@ -1,8 +1,8 @@
-//! The rules of evaluation, in their order.
+//! Rules of an evaluation, one function per rule.
 
 use std::sync::Arc;
 
-use super::said::Said;
+use super::validation_history::ValidationHistory;
 use super::{Context, Evidence, machine};
 use crate::claims::Status;
 use crate::code::Code;
@@ -11,7 +11,7 @@ use crate::machine::Machine;
 use crate::matrix::Matrix;
 use crate::time::Timestamp;
 
-/// A rule of evaluation.
+/// A rule of an evaluation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Rule {
@@ -19,63 +19,65 @@ pub enum Rule {
     Product,
     /// The license is not revoked.
     Revoked,
-    /// No newer license replaces it.
+    /// No newer license replaces the license.
     Superseded,
-    /// It is neither suspended nor canceled.
+    /// The license is neither suspended nor canceled.
     Status,
-    /// It has started.
+    /// The license has started.
     NotBefore,
-    /// It is not locked to other machines, nor given up on this one, and activated where it must be.
+    /// The license is not locked to other machines, is not deactivated on this machine, and is
+    /// activated if necessary.
     Machine,
-    /// It does not name other users.
+    /// The license is not restricted to other users.
     User,
-    /// It is for this kind of use.
+    /// The license is for this usage type.
     Usage,
-    /// It covers this version of the application.
+    /// The license covers this version of the application.
     Version,
-    /// It has not expired.
+    /// The license has not expired.
     Expiry,
-    /// It has been validated lately.
+    /// The license was validated recently enough.
     CheckIn,
 }
 
-/// What came of a rule.
+/// Outcome of a rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RuleOutcome {
-    /// The license sets no such term.
+    /// The license has no such restriction.
     NotApplicable,
-    /// The rule is met.
+    /// The rule passes.
     Passed,
-    /// The rule is broken, and the license holds for the rest of a grace period.
+    /// The rule fails, but the license is valid for the rest of a grace period.
     Grace(Code),
-    /// The rule is broken.
+    /// The rule fails.
     Denied(Code),
 }
 
-/// What a rule found.
+/// Result of a rule.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Finding {
     /// The rule.
     pub rule: Rule,
-    /// What came of it.
+    /// The outcome.
     pub outcome: RuleOutcome,
-    /// What it looked at.
+    /// The expected and actual values.
     pub evidence: Evidence,
 }
 
-/// A license and its context, with what follows from both.
-pub(super) struct Case<'a> {
+/// A license, its context, and the values that rules derive from both.
+pub(super) struct Evaluation<'a> {
     pub(super) license: &'a License,
     pub(super) matrix: &'a Matrix,
     pub(super) context: &'a Context<'a>,
-    /// Time never runs backwards: the latest of the clock, the mark, and every verified artefact's issue date.
+    /// The latest of the clock, the clock high-water mark, and the issue dates of all verified
+    /// artifacts.
     pub(super) now: Timestamp,
     pub(super) newest_validation: Option<&'a Validation>,
     pub(super) newest_vendor_validation: Option<&'a Validation>,
-    said: Said<'a>,
+    history: ValidationHistory<'a>,
 }
 
-impl<'a> Case<'a> {
+impl<'a> Evaluation<'a> {
     pub(super) fn new(license: &'a License, matrix: &'a Matrix, context: &'a Context<'a>) -> Self {
         let validations = context.all_validations();
         let issued = validations.clone().map(|validation| validation.issued_at());
@@ -99,31 +101,32 @@ impl<'a> Case<'a> {
             now: seen.fold(context.clock(), Timestamp::max),
             newest_validation: newest(matching.clone()),
             newest_vendor_validation: newest(matching.filter(is_by_vendor)),
-            said: Said::of(license, validations, context),
+            history: ValidationHistory::new(license, validations, context),
         }
     }
 
-    /// The revocation lists that count.
+    /// Returns the revocation lists that apply.
     pub(super) fn lists(&self) -> impl Iterator<Item = &'a RevocationList> {
         let product = self.license.product();
         let of_product = move |list: &&RevocationList| list.product() == product;
         RevocationList::newest(self.context.all_revocations().filter(of_product))
     }
 
-    /// What was said last.
+    /// Returns the current status of the license and its date.
     fn status(&self) -> Option<(Status, Timestamp)> {
-        let decisive = self.said.denial().or(self.newest_validation)?;
+        let decisive = self.history.denial().or(self.newest_validation)?;
         Some((decisive.status(), decisive.issued_at()))
     }
 }
 
+/// Returns the newest validation. Among validations of the same second, a denial takes precedence,
+/// then the largest id, so that the result does not depend on their order.
 fn newest<'a>(validations: impl Iterator<Item = &'a Validation>) -> Option<&'a Validation> {
-    // Of two said in the same second the denial counts, else that with the later id, in whatever order they come.
-    validations.max_by_key(|said| {
+    validations.max_by_key(|validation| {
         (
-            said.issued_at(),
-            said.status().denial().is_some(),
-            said.id(),
+            validation.issued_at(),
+            validation.status().denial().is_some(),
+            validation.id(),
         )
     })
 }
@@ -132,24 +135,27 @@ fn matches(validation: &Validation, license: &License, context: &Context<'_>) ->
     validation.is_for(license) && is_here(validation, context)
 }
 
+/// Returns whether the validation is for this machine or for all machines.
 pub(super) fn is_here(validation: &Validation, context: &Context<'_>) -> bool {
-    let is_here = |named: &Machine| context.machine.is_some_and(|here| named.is(here));
+    let is_here = |machine: &Machine| context.machine.is_some_and(|here| machine.is(here));
     validation.machine().is_none_or(is_here)
 }
 
-/// What came of a rule, and what it looked at; none where the license sets no such term.
-pub(super) type Found = Option<(RuleOutcome, Evidence)>;
+/// Result of a rule. `None` means that the license has no such restriction.
+pub(super) type OptionalResult = Option<(RuleOutcome, Evidence)>;
 
-pub(super) fn require(met: bool, code: Code, evidence: Evidence) -> Found {
-    let outcome = match met {
-        true => RuleOutcome::Passed,
-        false => RuleOutcome::Denied(code),
+/// Returns a rule that passes if `condition` is true, and denies with `code` otherwise.
+pub(super) fn require(condition: bool, code: Code, evidence: Evidence) -> OptionalResult {
+    let outcome = if condition {
+        RuleOutcome::Passed
+    } else {
+        RuleOutcome::Denied(code)
     };
     Some((outcome, evidence))
 }
 
 impl Rule {
-    /// Every rule, in the order in which they are tried. The first that fails denies.
+    /// All rules, in the order in which they are checked. The first that fails denies.
     pub const ALL: [Self; 11] = [
         Self::Product,
         Self::Revoked,
@@ -164,7 +170,7 @@ impl Rule {
         Self::CheckIn,
     ];
 
-    /// The rule's name, as `explain` prints it.
+    /// Returns the name of the rule, as `explain` prints it.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Product => "product",
@@ -181,25 +187,26 @@ impl Rule {
         }
     }
 
-    pub(super) fn find(self, case: &Case<'_>) -> Found {
+    /// Checks the rule.
+    pub(super) fn check(self, evaluation: &Evaluation<'_>) -> OptionalResult {
         match self {
-            Self::Product => product(case),
-            Self::Revoked => revoked(case),
-            Self::Superseded => superseded(case),
-            Self::Status => status(case),
-            Self::NotBefore => not_before(case),
-            Self::Machine => machine::find(case),
-            Self::User => user(case),
-            Self::Usage => usage(case),
-            Self::Version => version(case),
-            Self::Expiry => expiry(case),
-            Self::CheckIn => check_in(case),
+            Self::Product => product(evaluation),
+            Self::Revoked => revoked(evaluation),
+            Self::Superseded => superseded(evaluation),
+            Self::Status => status(evaluation),
+            Self::NotBefore => not_before(evaluation),
+            Self::Machine => machine::check(evaluation),
+            Self::User => user(evaluation),
+            Self::Usage => usage(evaluation),
+            Self::Version => version(evaluation),
+            Self::Expiry => expiry(evaluation),
+            Self::CheckIn => check_in(evaluation),
         }
     }
 }
 
-fn product(case: &Case<'_>) -> Found {
-    let (expected, actual) = (case.matrix.product(), case.license.product());
+fn product(evaluation: &Evaluation<'_>) -> OptionalResult {
+    let (expected, actual) = (evaluation.matrix.product(), evaluation.license.product());
     require(
         expected == actual,
         Code::ProductMismatch,
@@ -207,28 +214,33 @@ fn product(case: &Case<'_>) -> Found {
     )
 }
 
-/// What was said last, and what the lists say, each by itself: neither takes back what the other denies.
-fn revoked(case: &Case<'_>) -> Found {
-    let said = case
+/// Denies a license that the newest validation or a revocation list revokes. Neither of them cancels
+/// a revocation by the other.
+fn revoked(evaluation: &Evaluation<'_>) -> OptionalResult {
+    let status = evaluation
         .status()
         .map(|(actual, at)| (actual, Evidence::Status { actual, at }));
-    match (said, by_list(case)) {
-        (Some((Status::Revoked, said)), _) => Some((RuleOutcome::Denied(Code::Revoked), said)),
-        (_, Some(found)) => Some(found),
-        (said, None) => Some((RuleOutcome::Passed, said?.1)),
+    match (status, revoked_by_list(evaluation)) {
+        (Some((Status::Revoked, evidence)), _) => {
+            Some((RuleOutcome::Denied(Code::Revoked), evidence))
+        }
+        (_, Some(result)) => Some(result),
+        (status, None) => Some((RuleOutcome::Passed, status?.1)),
     }
 }
 
-/// A license that any of the lists names is revoked from that instant on, the earliest if several name it.
-fn by_list(case: &Case<'_>) -> Found {
-    let (license, now) = (case.license, case.now);
-    let naming = case.lists().filter_map(|list| {
+/// Denies a license on a revocation list from the instant of its revocation. If it is on several
+/// lists, the earliest instant applies.
+fn revoked_by_list(evaluation: &Evaluation<'_>) -> OptionalResult {
+    let (license, now) = (evaluation.license, evaluation.now);
+    let revocations = evaluation.lists().filter_map(|list| {
         let revocation = list.revoked(license.id())?;
         Some((revocation, list))
     });
-    let first = naming.min_by_key(|(revocation, list)| (revocation.at, list.key_id(), list.seq()));
+    let first =
+        revocations.min_by_key(|(revocation, list)| (revocation.at, list.key_id(), list.seq()));
     let Some((revocation, list)) = first else {
-        let list = case.lists().max_by_key(|list| list.issued_at())?;
+        let list = evaluation.lists().max_by_key(|list| list.issued_at())?;
         let evidence = Evidence::NotListed {
             seq: list.seq(),
             issued_at: list.issued_at(),
@@ -246,34 +258,34 @@ fn by_list(case: &Case<'_>) -> Found {
     require(now < revocation.at, Code::Revoked, evidence)
 }
 
-/// Whether one takes the place of the other, once it has begun.
+/// Returns whether `newer` replaces `license` once it has started.
 pub(super) fn replaces(newer: &License, license: &License) -> bool {
     newer.product() == license.product() && newer.supersedes().contains(license.id())
 }
 
-fn superseded(case: &Case<'_>) -> Found {
+fn superseded(evaluation: &Evaluation<'_>) -> OptionalResult {
     let replaces = |newer: &&License| {
-        replaces(newer, case.license)
-            // A renewal that is installed early starts when it should.
-            && newer.not_before().is_none_or(|start| start <= case.now)
+        replaces(newer, evaluation.license)
+            // A renewal can be installed before it starts.
+            && newer.not_before().is_none_or(|start| start <= evaluation.now)
     };
-    let newer = case.context.all_installed().find(replaces)?;
+    let newer = evaluation.context.all_installed().find(replaces)?;
     let evidence = Evidence::SupersededBy {
         license: newer.id().clone(),
     };
     Some((RuleOutcome::Denied(Code::Superseded), evidence))
 }
 
-fn status(case: &Case<'_>) -> Found {
-    let (actual, at) = case.status()?;
+fn status(evaluation: &Evaluation<'_>) -> OptionalResult {
+    let (actual, at) = evaluation.status()?;
     let denial = actual.denial().map(RuleOutcome::Denied);
     let evidence = Evidence::Status { actual, at };
     Some((denial.unwrap_or(RuleOutcome::Passed), evidence))
 }
 
-fn not_before(case: &Case<'_>) -> Found {
-    let not_before = case.license.not_before()?;
-    let now = case.now;
+fn not_before(evaluation: &Evaluation<'_>) -> OptionalResult {
+    let not_before = evaluation.license.not_before()?;
+    let now = evaluation.now;
     require(
         now >= not_before,
         Code::NotYetValid,
@@ -281,9 +293,9 @@ fn not_before(case: &Case<'_>) -> Found {
     )
 }
 
-fn user(case: &Case<'_>) -> Found {
-    let users = case.license.shared_users()?;
-    let actual = case.context.user;
+fn user(evaluation: &Evaluation<'_>) -> OptionalResult {
+    let users = evaluation.license.shared_users()?;
+    let actual = evaluation.context.user;
     let met = actual.is_some_and(|actual| users.iter().any(|user| user.as_ref() == actual));
     let evidence = Evidence::User {
         expected: Arc::clone(users),
@@ -292,9 +304,9 @@ fn user(case: &Case<'_>) -> Found {
     require(met, Code::UserMismatch, evidence)
 }
 
-fn usage(case: &Case<'_>) -> Found {
-    let expected = case.license.usage_type()?;
-    let actual = case.context.usage_type;
+fn usage(evaluation: &Evaluation<'_>) -> OptionalResult {
+    let expected = evaluation.license.usage_type()?;
+    let actual = evaluation.context.usage_type;
     require(
         expected == actual,
         Code::UsageMismatch,
@@ -302,10 +314,11 @@ fn usage(case: &Case<'_>) -> Found {
     )
 }
 
-/// A version that was not given is not covered: a program that forgets to say it must not pass.
-fn version(case: &Case<'_>) -> Found {
-    let requirement = case.license.max_version();
-    let actual = &case.context.app_version;
+/// Checks version and build date. A missing value is denied, so that an application cannot pass by
+/// omitting it.
+fn version(evaluation: &Evaluation<'_>) -> OptionalResult {
+    let requirement = evaluation.license.max_version();
+    let actual = &evaluation.context.app_version;
     let is_met = |requirement: &semver::VersionReq| {
         actual
             .as_ref()
@@ -318,9 +331,9 @@ fn version(case: &Case<'_>) -> Found {
     if let Some(expected) = requirement.filter(|requirement| !is_met(requirement)) {
         return require(false, Code::VersionNotCovered, evidence(expected));
     }
-    match (case.license.maintenance_until(), requirement) {
+    match (evaluation.license.maintenance_until(), requirement) {
         (Some(maintenance_until), _) => {
-            let actual = case.context.build_date;
+            let actual = evaluation.context.build_date;
             let met = actual.is_some_and(|date| date <= maintenance_until);
             let evidence = Evidence::BuildDate {
                 maintenance_until,
@@ -332,15 +345,16 @@ fn version(case: &Case<'_>) -> Found {
     }
 }
 
-/// A pre-release counts as the version it leads up to: `2.0.0-beta` is covered where `2.0.0` is.
+/// Returns whether the requirement matches the version or, for a pre-release such as `2.0.0-beta`,
+/// its release `2.0.0`.
 fn covers(requirement: &semver::VersionReq, version: &semver::Version) -> bool {
     let release = semver::Version::new(version.major, version.minor, version.patch);
     requirement.matches(version) || requirement.matches(&release)
 }
 
-fn expiry(case: &Case<'_>) -> Found {
-    let now = case.now;
-    let Some(end) = case.license.expires_at() else {
+fn expiry(evaluation: &Evaluation<'_>) -> OptionalResult {
+    let now = evaluation.now;
+    let Some(end) = evaluation.license.expires_at() else {
         let evidence = Evidence::Expiry {
             expires_at: None,
             grace_until: None,
@@ -348,7 +362,11 @@ fn expiry(case: &Case<'_>) -> Found {
         };
         return Some((RuleOutcome::Passed, evidence));
     };
-    let grace = case.license.renewal().unwrap_or_default().grace_seconds();
+    let grace = evaluation
+        .license
+        .renewal()
+        .unwrap_or_default()
+        .grace_seconds();
     let grace_until = end.plus(grace);
     let outcome = match now {
         now if now < end => RuleOutcome::Passed,
@@ -363,13 +381,18 @@ fn expiry(case: &Case<'_>) -> Found {
     Some((outcome, evidence))
 }
 
-/// It counts from the last check-in, and not from before the license begins: it can't be overdue before it may be used.
-fn check_in(case: &Case<'_>) -> Found {
-    let start = case.license.not_before().max(case.license.issued_at());
-    let validated = case.said.checked_in_at().filter(|at| Some(*at) >= start);
+/// Checks the time since the last check-in, or since the start of the license if that is later. A
+/// license that has not started cannot be overdue.
+fn check_in(evaluation: &Evaluation<'_>) -> OptionalResult {
+    let start = evaluation
+        .license
+        .not_before()
+        .max(evaluation.license.issued_at());
+    let checked_in_at = evaluation.history.checked_in_at();
+    let validated = checked_in_at.filter(|at| Some(*at) >= start);
     let last = validated.or(start);
-    let (check_in, last) = case.license.check_in().zip(last)?;
-    let now = case.now;
+    let (check_in, last) = evaluation.license.check_in().zip(last)?;
+    let now = evaluation.now;
     let outcome = match now.seconds_since(last) {
         age if age < check_in.every_seconds() => RuleOutcome::Passed,
         age if age <= check_in.grace_seconds() => RuleOutcome::Grace(Code::GraceOffline),

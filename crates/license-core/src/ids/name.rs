@@ -6,14 +6,14 @@ use crate::encoding::strict_json::serde_as_text;
 
 const MAX: usize = 16;
 
-/// Up to 16 ASCII bytes held inline, so that names are `Copy` and cost no allocation.
+/// A string of up to 16 ASCII bytes, stored inline so that names are `Copy`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-struct Inline {
+struct InlineString {
     bytes: [u8; MAX],
     length: u8,
 }
 
-impl Inline {
+impl InlineString {
     fn new(text: &str) -> Option<Self> {
         let mut bytes = [0; MAX];
         bytes
@@ -42,28 +42,29 @@ macro_rules! name {
     ($(#[$doc:meta])* $name:ident, $expected:literal, $first:expr) => {
         $(#[$doc])*
         #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub struct $name(Inline);
+        pub struct $name(InlineString);
 
         impl $name {
             pub(crate) const EXPECTED: &'static str = $expected;
 
-            /// Reads the name.
+            /// Parses the name.
             ///
             /// # Errors
-            /// [`NameError`] if it is spelled otherwise.
+            ///
+            /// Returns [`NameError`] if the text has another form.
             pub fn parse(text: &str) -> Result<Self, NameError> {
                 let first: fn(u8) -> bool = $first;
-                let spelled = text.len() >= 2
+                let is_valid = text.len() >= 2
                     && text.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit())
                     && text.bytes().next().is_some_and(first);
-                spelled
-                    .then(|| Inline::new(text))
+                is_valid
+                    .then(|| InlineString::new(text))
                     .flatten()
                     .map(Self)
                     .ok_or(NameError { expected: $expected })
             }
 
-            /// The name as text.
+            /// Returns the name as text.
             pub fn as_str(&self) -> &str {
                 self.0.as_str()
             }
@@ -86,17 +87,17 @@ macro_rules! name {
 }
 
 name! {
-    /// A product code such as `CODITECT`: 2 to 16 of `A-Z0-9`, first a letter.
-    ProductCode, "a product code: 2 to 16 of A-Z and 0-9, first a letter", |b| b.is_ascii_uppercase()
+    /// A product code such as `CODITECT`: 2 to 16 characters of `A-Z0-9`, starting with a letter.
+    ProductCode, "a product code of 2 to 16 characters, A-Z and 0-9, starting with a letter", |b| b.is_ascii_uppercase()
 }
 name! {
-    /// A tier such as `PRO`: 2 to 16 of `A-Z0-9`, first a letter. The matrix of a product defines
-    /// which tiers exist.
-    Tier, "a tier: 2 to 16 of A-Z and 0-9, first a letter", |b| b.is_ascii_uppercase()
+    /// A tier such as `PRO`: 2 to 16 characters of `A-Z0-9`, starting with a letter. The feature
+    /// matrix of a product defines its tiers.
+    Tier, "a tier of 2 to 16 characters, A-Z and 0-9, starting with a letter", |b| b.is_ascii_uppercase()
 }
 name! {
-    /// The short code of a company in an enterprise key: 2 to 16 of `A-Z0-9`.
-    Company, "a company code: 2 to 16 of A-Z and 0-9", |_| true
+    /// The short code of a company in an enterprise key: 2 to 16 characters of `A-Z0-9`.
+    Company, "a company code of 2 to 16 characters, A-Z and 0-9", |_| true
 }
 
 #[cfg(test)]
@@ -104,7 +105,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_keep_to_their_alphabet_and_length() {
+    fn names_have_a_fixed_alphabet_and_length() {
         assert_eq!(ProductCode::parse("CODITECT").unwrap().as_str(), "CODITECT");
         assert_eq!(Company::parse("3M").unwrap().as_str(), "3M");
         for wrong in ["", "A", "9LIVES", "lower", "A-B", "ÄÖ", "ABCDEFGHIJKLMNOPQ"] {

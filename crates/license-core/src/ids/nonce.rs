@@ -1,16 +1,16 @@
-//! What tells an answer from others, and whose it is.
+//! Nonces and commitments, which link an answer to the request of a machine.
 
 use crate::encoding::hex::hex_text;
 
 const NONCE_BYTES: usize = 16;
 pub(crate) const SECRET_BYTES: usize = 32;
 
-/// 128 random bits that are used once.
+/// A random number of 128 bits that is used once.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Nonce([u8; NONCE_BYTES]);
 
 impl Nonce {
-    /// Makes one of random bytes, which the caller brings.
+    /// Creates a nonce from random bytes of the caller.
     pub const fn from_random(bytes: [u8; NONCE_BYTES]) -> Self {
         Self(bytes)
     }
@@ -21,7 +21,8 @@ impl Nonce {
     }
 }
 
-/// SHA-256 of a secret that a machine keeps: it binds without telling.
+/// The SHA-256 hash of a secret that a machine keeps. It binds the machine without revealing the
+/// secret.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Commitment([u8; SECRET_BYTES]);
 

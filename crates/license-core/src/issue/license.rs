@@ -10,7 +10,7 @@ use crate::jose::{MAX_TOKEN_BYTES, TokenKind, Unverified};
 use crate::key::LicenseId;
 use crate::license::License;
 use crate::machine::Machine;
-use crate::matrix::{Matrix, TierTerms, is_snake};
+use crate::matrix::{Matrix, TierTerms, is_feature_name};
 use crate::policy::Quota;
 use crate::time::Timestamp;
 use crate::trust::VerifyError;
@@ -205,7 +205,7 @@ impl LicenseClaims {
 const ACTIVATION: &str = "activation";
 
 fn checked(name: &str) -> Result<String, IssueError> {
-    if is_snake(name) {
+    if is_feature_name(name) {
         Ok(name.to_owned())
     } else {
         Err(IssueError::Name {

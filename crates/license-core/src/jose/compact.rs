@@ -1,16 +1,16 @@
-//! A token as received.
+//! Compact serialization of a token (RFC 7515 section 7.1), before verification.
 
 use std::borrow::Cow;
 use std::fmt;
 
-use super::header::{self, Header};
+use super::header::{self, ProtectedHeader};
 use super::size::{self, MAX_FILE_BYTES, MAX_LIST_BYTES, MAX_TOKEN_BYTES};
 use super::{ParseError, TokenKind};
 use crate::encoding::base64url;
-use crate::encoding::pasted::{Pasted, unbroken, without_wrapping};
+use crate::encoding::pasted::{Pasted, without_line_breaks, without_wrapping};
 use crate::jose::Algorithm;
 
-/// A token of which nothing but its spelling and its header is known.
+/// A well-formed token whose signature has not been verified.
 ///
 /// ```
 /// use license_core::{TrustSet, Unverified};
@@ -26,33 +26,37 @@ use crate::jose::Algorithm;
 #[must_use = "an unverified token proves nothing"]
 pub struct Unverified<'a> {
     text: Cow<'a, str>,
-    /// Where the dots are.
+    /// The byte offsets of the two dots.
     dots: (usize, usize),
-    header: Header,
+    header: ProtectedHeader,
 }
 
 impl<'a> Unverified<'a> {
-    /// Reads a token, undoing what mail and editors do to it, and its header.
+    /// Parses a token and its header, and reverts the changes that mail programs and editors make.
     ///
     /// # Errors
-    /// [`ParseError`] if it is no token in canonical form with exactly the members `alg`, `kid` and `typ`.
+    ///
+    /// Returns [`ParseError`] if the text is not a token in compact serialization, or if its header
+    /// has other members than `alg`, `kid` and `typ`.
     pub fn parse(text: &'a str) -> Result<Self, ParseError> {
-        // What is small needs no look at what it is.
-        let (given, own) = match text.len() > MAX_TOKEN_BYTES && size::is_list(text) {
-            true => (MAX_LIST_BYTES, MAX_LIST_BYTES),
-            false => (MAX_FILE_BYTES, MAX_TOKEN_BYTES),
+        // Only a text above the smaller limit needs the check for a revocation list.
+        let is_list = text.len() > MAX_TOKEN_BYTES && size::is_list(text);
+        let (max_input, max_token) = if is_list {
+            (MAX_LIST_BYTES, MAX_LIST_BYTES)
+        } else {
+            (MAX_FILE_BYTES, MAX_TOKEN_BYTES)
         };
-        at_most(given, text)?;
+        check_length(max_input, text)?;
         if let Some(dots) = dots_of_plain(text) {
-            at_most(own, text)?;
+            check_length(max_token, text)?;
             return Self::with_dots(Cow::Borrowed(text), dots);
         }
-        let unbroken = unbroken(without_wrapping(text));
+        let unbroken = without_line_breaks(without_wrapping(text));
         if let Some(dots) = dots_of_plain(&unbroken) {
-            at_most(own, &unbroken)?;
+            check_length(max_token, &unbroken)?;
             return Self::with_dots(Cow::Owned(unbroken), dots);
         }
-        let text = tidied(text, own)?;
+        let text = normalize(text, max_token)?;
         let dots = dots(&text)?;
         Self::with_dots(text, dots)
     }
@@ -62,22 +66,22 @@ impl<'a> Unverified<'a> {
         Ok(Self { text, dots, header })
     }
 
-    /// What the header says that the token is.
+    /// Returns the kind of the token, as its unverified header states it.
     pub fn unverified_kind(&self) -> TokenKind {
         self.header.kind
     }
 
-    /// The key id that the header names.
+    /// Returns the key id in the unverified header.
     pub fn unverified_key_id(&self) -> &str {
         &self.header.key_id
     }
 
-    /// The algorithm that the header names.
+    /// Returns the algorithm in the unverified header.
     pub fn unverified_algorithm(&self) -> Algorithm {
         self.header.algorithm
     }
 
-    /// Returns the payload. Nothing proves who wrote it.
+    /// Returns the payload, which is not authenticated.
     pub(crate) fn payload(&self) -> Result<Vec<u8>, ParseError> {
         self.decode("payload", self.dots.0 + 1, self.dots.1)
     }
@@ -92,12 +96,12 @@ impl<'a> Unverified<'a> {
         self.text.as_bytes().get(..self.dots.1).unwrap_or_default()
     }
 
-    /// The token in canonical form, without the white space it came with.
+    /// Returns the token in canonical form, without white space.
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
-    /// The same token, no longer borrowing the text that it was read from.
+    /// Converts the token into one that owns its text.
     pub fn into_owned(self) -> Unverified<'static> {
         Unverified {
             text: Cow::Owned(self.text.into_owned()),
@@ -106,13 +110,14 @@ impl<'a> Unverified<'a> {
         }
     }
 
+    /// Decodes the segment between two offsets.
     fn decode(&self, segment: &'static str, from: usize, to: usize) -> Result<Vec<u8>, ParseError> {
         let text = self.text.get(from..to).unwrap_or_default();
         base64url::decode(text).ok_or(ParseError::Base64 { segment })
     }
 }
 
-/// Without the token: it is a bearer credential.
+/// Omits the token, which is a bearer credential.
 impl fmt::Debug for Unverified<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
@@ -123,18 +128,19 @@ impl fmt::Debug for Unverified<'_> {
     }
 }
 
-pub(crate) fn at_most(limit: usize, text: &str) -> Result<(), ParseError> {
+/// Checks that a text has at most `limit` bytes.
+pub(crate) fn check_length(limit: usize, text: &str) -> Result<(), ParseError> {
     match text.len() {
         found if found > limit => Err(ParseError::TooLong { limit, found }),
         _ => Ok(()),
     }
 }
 
-/// What mail and editors did to it is undone.
-fn tidied(text: &str, limit: usize) -> Result<Cow<'_, str>, ParseError> {
+/// Reverts the changes that mail programs and editors make.
+fn normalize(text: &str, limit: usize) -> Result<Cow<'_, str>, ParseError> {
     let pasted = Pasted::new(text);
-    // Without the line breaks it came with.
-    at_most(limit, &pasted.text)?;
+    // The limit applies to the text without line breaks.
+    check_length(limit, &pasted.text)?;
     if pasted.text.is_empty() {
         return Err(ParseError::Empty);
     }
@@ -154,11 +160,11 @@ fn check_letters(pasted: &Pasted<'_>) -> Result<(), ParseError> {
     }
 }
 
-/// Returns the places of the dots if the text needs no tidying: it has two dots, and all other
-/// characters are base64url.
+/// Returns the offsets of the dots if the text is in canonical form: exactly two dots, and
+/// otherwise only base64url characters.
 fn dots_of_plain(text: &str) -> Option<(usize, usize)> {
     let (first, second) = (text.find('.')?, text.rfind('.')?);
-    // Blocks that are counted in bytes become vector instructions.
+    // A count of at most 128 fits into a byte, which lets the compiler vectorize the loop.
     let is_other = |byte: &u8| !(byte.is_ascii_alphanumeric() | matches!(byte, b'-' | b'_'));
     let count = |block: &[u8]| {
         block
@@ -174,6 +180,7 @@ fn dots_of_plain(text: &str) -> Option<(usize, usize)> {
     (first < second && others == 2).then_some((first, second))
 }
 
+/// Returns the offsets of the dots of a normalized token.
 fn dots(text: &str) -> Result<(usize, usize), ParseError> {
     let mut dots = text.match_indices('.');
     match (dots.next(), dots.next(), dots.next()) {

@@ -1,4 +1,4 @@
-//! Errors of tokens and license files as text.
+//! Errors of parsing tokens and license files.
 
 use crate::code::Code;
 use crate::encoding::armor::LetterKind;
@@ -6,7 +6,7 @@ use crate::encoding::pasted::{Found, Position};
 use crate::encoding::strict_json::JsonError;
 use crate::jose::TokenKind;
 
-/// The reason why a text is neither a token nor a license file. Nothing has been verified yet.
+/// The reason why a text is neither a token nor a license file, found before verification.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ParseError {
@@ -27,7 +27,7 @@ pub enum ParseError {
     /// The text has an unexpected character.
     #[error("at {position}: expected {expected}, found {found}")]
     Unexpected {
-        /// The position in the text as given.
+        /// The position in the input.
         position: Position,
         /// A description of the accepted characters.
         expected: &'static str,
@@ -89,17 +89,17 @@ pub enum ParseError {
         /// The kind that the header names.
         found: TokenKind,
     },
-    /// The file contains a request or receipt of a machine.
-    #[error("expected what the vendor has signed, found {}", .found.name())]
+    /// The file contains a machine request.
+    #[error("expected a token that the vendor has signed, found {}", .found.name())]
     Letter {
-        /// The kind of request or receipt.
+        /// The kind of the request.
         found: LetterKind,
     },
 }
 
 impl ParseError {
-    /// Moves the error to its place in a file, in which the text starts after this line.
-    pub(crate) fn lines_down(mut self, lines: usize) -> Self {
+    /// Adds the position of a block to an error, where `lines` lines of the file precede its token.
+    pub(crate) fn after_lines(mut self, lines: usize) -> Self {
         match &mut self {
             Self::Unexpected { position, .. } => {
                 position.line += lines;

@@ -1,4 +1,4 @@
-//! The protected header: exactly `alg`, `kid` and `typ` (RFC 7515 section 4, RFC 8725 sections 3.1 and 3.11).
+//! The protected header of a token (RFC 7515 section 4, RFC 8725 sections 3.1 and 3.11).
 
 use std::fmt;
 
@@ -9,21 +9,21 @@ use crate::encoding::base64url;
 use crate::encoding::strict_json::{self, MAX_QUOTED_CHARS, ReadError, TextVisitor, serde_as_text};
 use crate::jose::Algorithm;
 
-/// What a token states, by its `typ`.
+/// The kind of a token, which its header parameter `typ` states.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum TokenKind {
-    /// `license+jwt`: what a customer bought.
+    /// `license+jwt`: a license.
     License,
-    /// `license-validation+jwt`: a license was good on a machine at a time.
+    /// `license-validation+jwt`: confirms that a license was valid on a machine at an instant.
     Validation,
-    /// `license-revocations+jwt`: licenses that no longer hold.
+    /// `license-revocations+jwt`: a list of revoked licenses.
     Revocations,
-    /// `license-activation+jwt`: a license is bound to a machine.
+    /// `license-activation+jwt`: activates a license on a machine.
     Activation,
-    /// `license-clock+jwt`: a machine may forget what it remembers of time.
+    /// `license-clock+jwt`: permits a machine to lower its clock high-water mark.
     ClockRepair,
-    /// `license-trust+jwt`: keys that are to be trusted, or no longer.
+    /// `license-trust+jwt`: adds keys to the trust set or retires them.
     TrustStatement,
 }
 
@@ -37,7 +37,7 @@ impl TokenKind {
         Self::TrustStatement,
     ];
 
-    /// The `typ` of the header.
+    /// Returns the header parameter `typ`.
     pub const fn typ(self) -> &'static str {
         match self {
             Self::License => "license+jwt",
@@ -49,7 +49,7 @@ impl TokenKind {
         }
     }
 
-    /// The label of its armor, as in `-----BEGIN LICENSE-----`.
+    /// Returns the label of the armor block, as in `-----BEGIN LICENSE-----`.
     pub const fn label(self) -> &'static str {
         match self {
             Self::License => "LICENSE",
@@ -61,7 +61,7 @@ impl TokenKind {
         }
     }
 
-    pub(crate) fn of_label(label: &str) -> Option<Self> {
+    pub(crate) fn from_label(label: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.label() == label)
     }
 }
@@ -79,18 +79,17 @@ serde_as_text!(Algorithm, ALGORITHM, Algorithm::parse);
 
 const ALGORITHM: &str = "`RS256` or `PS256`";
 const KEY_ID: &str = "a key id";
-const TYPE: &str = "a license token's type";
+const TYPE: &str = "the type of a license token";
 
 /// The maximum length of a key id in bytes. A thumbprint (RFC 7638) has 43.
 const MAX_KEY_ID: usize = 128;
 
 /// The protected header of a token.
 ///
-/// Members that are not needed, such as `crit`, `jwk`, `jku`, `x5c`, `x5u`, `b64` and `zip`, are
-/// refused.
+/// Other members, such as `crit`, `jwk`, `jku`, `x5c`, `x5u`, `b64` and `zip`, are rejected.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Header {
+pub(super) struct ProtectedHeader {
     #[serde(rename = "alg")]
     pub(super) algorithm: Algorithm,
     #[serde(rename = "kid", deserialize_with = "key_id")]
@@ -113,7 +112,7 @@ pub(crate) fn header_segment(
     key_id: &str,
     kind: TokenKind,
 ) -> Result<String, serde_json::Error> {
-    let header = Header {
+    let header = ProtectedHeader {
         algorithm,
         key_id: key_id.into(),
         kind,
@@ -122,7 +121,7 @@ pub(crate) fn header_segment(
 }
 
 /// Parses the first segment of a token.
-pub(super) fn parse(segment: &str) -> Result<Header, ParseError> {
+pub(super) fn parse(segment: &str) -> Result<ProtectedHeader, ParseError> {
     let bytes = base64url::decode(segment).ok_or(ParseError::Base64 { segment: "header" })?;
     strict_json::from_slice(&bytes).map_err(|error| match error {
         ReadError::Json(error) => ParseError::HeaderJson(error),

@@ -1,4 +1,4 @@
-//! The seam to the libraries that verify and make RSA signatures.
+//! Abstraction over the libraries that verify and create RSA signatures.
 
 #[cfg(feature = "aws-lc-rs")]
 mod aws_lc;
@@ -14,25 +14,33 @@ mod wycheproof_tests;
 
 use std::fmt;
 
+#[cfg(feature = "aws-lc-rs")]
+use aws_lc::AwsLcPublicKey;
 #[cfg(feature = "issue")]
 pub use private_key::KeyBits;
 #[cfg(feature = "issue")]
 pub(crate) use private_key::PrivateKey;
+#[cfg(feature = "rsa")]
+use rust_crypto::RustCryptoPublicKey;
+
 #[cfg(feature = "issue")]
 pub use random::{RandomError, RandomSource};
 
-/// A signature algorithm. A trusted key has one; a token can only name it, never choose it
-/// (RFC 8725 section 3.1).
+/// A signature algorithm.
+///
+/// Each trusted key has one algorithm, and a token whose header names another is rejected (RFC 8725
+/// section 3.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Algorithm {
-    /// RSASSA-PKCS1-v1_5 with SHA-256 (RFC 7518 section 3.3). Deterministic; every HSM has it.
+    /// RSASSA-PKCS1-v1_5 with SHA-256 (RFC 7518 section 3.3). It is deterministic, and every HSM
+    /// supports it.
     Rs256,
     /// RSASSA-PSS with SHA-256, MGF1 with SHA-256 and a salt of 32 bytes (RFC 7518 section 3.5).
     Ps256,
 }
 
 impl Algorithm {
-    /// The name in a JWS header.
+    /// Returns the name in a JWS header.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Rs256 => "RS256",
@@ -40,7 +48,7 @@ impl Algorithm {
         }
     }
 
-    /// The algorithm of this name.
+    /// Returns the algorithm with this name.
     pub fn parse(name: &str) -> Option<Self> {
         [Self::Rs256, Self::Ps256]
             .into_iter()
@@ -54,20 +62,20 @@ impl fmt::Display for Algorithm {
     }
 }
 
-/// A compiled-in library that verifies and makes signatures. All give the same answers.
+/// A compiled-in library that verifies and creates signatures. All libraries give the same results.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Backend {
-    /// AWS-LC: constant time, the fastest; needs a C compiler.
+    /// AWS-LC, the fastest library. It is constant-time and requires a C compiler.
     #[cfg(feature = "aws-lc-rs")]
     AwsLcRs,
-    /// RustCrypto's `rsa`: pure Rust. It signs with blinding (RUSTSEC-2023-0071).
+    /// RustCrypto's `rsa`, in pure Rust. It signs with blinding (RUSTSEC-2023-0071).
     #[cfg(feature = "rsa")]
     Rsa,
 }
 
 impl Backend {
-    /// Those that are compiled in, the fastest first.
+    /// The compiled-in libraries, the fastest first.
     pub const AVAILABLE: &'static [Self] = &[
         #[cfg(feature = "aws-lc-rs")]
         Self::AwsLcRs,
@@ -75,28 +83,31 @@ impl Backend {
         Self::Rsa,
     ];
 
-    /// The fastest that is compiled in; none without the features `rsa` and `aws-lc-rs`.
+    /// Returns the fastest compiled-in library, or `None` without the features `rsa` and
+    /// `aws-lc-rs`.
     pub fn fastest() -> Option<Self> {
         Self::AVAILABLE.first().copied()
     }
 }
 
-/// A public key, loaded once, ready to verify many signatures.
-pub(crate) struct Verifier {
+/// A public key that is loaded once and verifies many signatures.
+pub(crate) struct SignatureVerifier {
     modulus: Box<[u8]>,
     inner: Inner,
 }
 
 enum Inner {
     #[cfg(feature = "aws-lc-rs")]
-    AwsLcRs(aws_lc::PublicKey),
+    AwsLcRs(AwsLcPublicKey),
     #[cfg(feature = "rsa")]
-    Rsa(rust_crypto::PublicKey),
+    Rsa(RustCryptoPublicKey),
 }
 
-impl Verifier {
-    /// Loads a key from its modulus and exponent, big-endian without leading zeros.
-    /// `None` if the library can't use it. Which keys may be trusted is decided elsewhere.
+impl SignatureVerifier {
+    /// Loads a key from its modulus and exponent, big-endian without leading zeros. `None` if the
+    /// library does not accept the key.
+    ///
+    /// The checks of [`TrustedKey`](crate::trust::TrustedKey) are stricter.
     #[allow(
         unused_variables,
         unreachable_code,
@@ -110,11 +121,9 @@ impl Verifier {
     ) -> Option<Self> {
         let inner: Inner = match backend {
             #[cfg(feature = "aws-lc-rs")]
-            Backend::AwsLcRs => {
-                Inner::AwsLcRs(aws_lc::PublicKey::new(algorithm, modulus, exponent)?)
-            }
+            Backend::AwsLcRs => Inner::AwsLcRs(AwsLcPublicKey::new(algorithm, modulus, exponent)?),
             #[cfg(feature = "rsa")]
-            Backend::Rsa => Inner::Rsa(rust_crypto::PublicKey::new(algorithm, modulus, exponent)?),
+            Backend::Rsa => Inner::Rsa(RustCryptoPublicKey::new(algorithm, modulus, exponent)?),
         };
         Some(Self {
             modulus: modulus.into(),
@@ -122,11 +131,11 @@ impl Verifier {
         })
     }
 
-    /// Whether `signature` is this key's over `message`.
+    /// Returns whether the signature over the message verifies with this key.
     #[allow(unused_variables, reason = "without a backend there is no key")]
     pub(crate) fn verify(&self, message: &[u8], signature: &[u8]) -> bool {
-        // RFC 8017 sections 8.1.2 and 8.2.2: exactly as long as the modulus, and below it. Checked here
-        // because not every library refuses a signature to which the modulus was added.
+        // RFC 8017 sections 8.1.2 and 8.2.2: a signature is as long as the modulus and less than
+        // it. Not every library rejects a signature plus the modulus.
         if signature.len() != self.modulus.len() || *signature >= *self.modulus {
             return false;
         }

@@ -1,25 +1,28 @@
-//! How much is read of what: input is capped before it is parsed.
+//! Size limits of tokens and files, which are checked before parsing.
 
 use super::TokenKind;
 use super::header;
 use crate::encoding::pasted::without_wrapping;
 
-/// The most bytes of one token that is no revocation list.
+/// The maximum length in bytes of a token other than a revocation list.
 pub const MAX_TOKEN_BYTES: usize = 64 * 1024;
 
-/// The most bytes of a file of several tokens.
+/// The maximum length in bytes of a file without a revocation list.
 pub const MAX_FILE_BYTES: usize = 256 * 1024;
 
-/// The most bytes of a revocation list, and of a file that holds one: some 300,000 licenses.
+/// The maximum length in bytes of a revocation list, or of a file with one: about 300,000 licenses.
 pub const MAX_LIST_BYTES: usize = 32 * 1024 * 1024;
 
-/// A header is shorter.
+/// The maximum length in bytes of the encoded header of a revocation list.
 const MAX_HEADER_BYTES: usize = 4096;
 
-/// The most bytes that are read of an input which begins like this: [`MAX_LIST_BYTES`] if it is a revocation list or a file with the block
-/// of one, as far as its first [`MAX_FILE_BYTES`] tell; else just these.
+/// Returns the maximum length in bytes of an input with this start.
 ///
-/// Whoever reads from outside reads so much first, asks, and then reads on or refuses.
+/// Returns [`MAX_LIST_BYTES`] if the first [`MAX_FILE_BYTES`] show that the input is a revocation
+/// list or a file with one. Otherwise returns [`MAX_FILE_BYTES`].
+///
+/// A program that reads an input first reads [`MAX_FILE_BYTES`], calls this function, and then
+/// reads more or rejects the input.
 ///
 /// ```
 /// use license_core::{MAX_FILE_BYTES, MAX_LIST_BYTES, input_cap};
@@ -29,17 +32,18 @@ const MAX_HEADER_BYTES: usize = 4096;
 /// ```
 pub fn input_cap(start: &[u8]) -> usize {
     let start = start.get(..MAX_FILE_BYTES).unwrap_or(start);
-    // In UTF-16 every other byte of ASCII is zero.
+    // In UTF-16, every second byte of ASCII text is zero.
     let letters: Vec<u8> = start.iter().copied().filter(|byte| *byte != 0).collect();
     let label = TokenKind::Revocations.label().as_bytes();
     let has_block = letters.windows(label.len()).any(|window| window == label);
-    match has_block || is_list(&String::from_utf8_lossy(&letters)) {
-        true => MAX_LIST_BYTES,
-        false => MAX_FILE_BYTES,
+    if has_block || is_list(&String::from_utf8_lossy(&letters)) {
+        MAX_LIST_BYTES
+    } else {
+        MAX_FILE_BYTES
     }
 }
 
-/// Whether a token says that it is a revocation list.
+/// Returns whether the header of a token states that it is a revocation list.
 pub(super) fn is_list(token: &str) -> bool {
     let token = without_wrapping(token);
     let header: String = token
@@ -62,14 +66,14 @@ mod tests {
     }
 
     #[test]
-    fn only_lists_may_be_large_however_they_come() {
+    fn only_revocation_lists_get_the_larger_limit_in_any_encoding() {
         let list = token("license-revocations+jwt");
         let wrapped = format!("\u{feff}\"{}\n{}\"", &list[..20], &list[20..]);
         for text in [&list, &wrapped, "—BEGIN LICENSE REVOCATIONS—"] {
             assert_eq!(input_cap(text.as_bytes()), MAX_LIST_BYTES, "{text}");
             let utf16: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
-            let is_seen = input_cap(&utf16) == MAX_LIST_BYTES;
-            assert!(is_seen || !text.is_ascii(), "{text}");
+            let is_recognized = input_cap(&utf16) == MAX_LIST_BYTES;
+            assert!(is_recognized || !text.is_ascii(), "{text}");
         }
         let late = format!("{}LICENSE REVOCATIONS", " ".repeat(MAX_FILE_BYTES));
         for text in [&token("license+jwt"), "", "LICENSE", "....", &late] {

@@ -1,45 +1,47 @@
-//! Enterprise keys: `CODITECT-ENT-ACME-100-20261231-<signature>`, verified offline with nothing else.
+//! Enterprise keys: `CODITECT-ENT-ACME-100-20261231-<signature>`, which verify without a license
+//! file.
 
 use std::fmt;
 use std::num::NonZeroU32;
 
-use super::scan::{Field, Scan, is_hex, name};
+use super::scan::{FieldFormat, KeyScanner, is_hex, name};
 use super::{KeyError, LicenseKey};
 use crate::encoding::base64url;
 use crate::ids::{Company, ProductCode};
 use crate::time::{Date, TimeError, Timestamp};
 use sha2::{Digest, Sha256};
 
-/// Bytes of an RSA signature: 2048 to 8192 bits.
+/// The length in bytes of an RSA signature of 2048 to 8192 bits.
 const SIGNATURE_BYTES: std::ops::RangeInclusive<usize> = 256..=1024;
+/// The number of hexadecimal digits of the digest in a short key.
 const SHORT_LENGTH: usize = 16;
-const SEATS_EXPECTED: &str = "seats: 1 to 4294967295, no leading zero";
-const DATE_EXPECTED: &str = "a real date, YYYYMMDD";
+const SEATS_EXPECTED: &str = "seats from 1 to 4294967295 without leading zeros";
+const DATE_EXPECTED: &str = "a real date in the form YYYYMMDD";
 
-const SEATS: Field = Field {
+const SEATS: FieldFormat = FieldFormat {
     expected: SEATS_EXPECTED,
     allowed: |c| c.is_ascii_digit(),
     length: 1..=10,
 };
-const DATE: Field = Field {
+const DATE: FieldFormat = FieldFormat {
     expected: DATE_EXPECTED,
     allowed: |c| c.is_ascii_digit(),
     length: 8..=8,
 };
 
-/// When an enterprise key ends.
+/// The expiry of an enterprise key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum KeyExpiry {
-    /// The key says `99991231`: it never ends.
+    /// The key never expires. Its date is `99991231`.
     Perpetual,
-    /// The last day on which it holds, in UTC.
+    /// The last day on which the key is valid, in UTC.
     LastDay(Date),
 }
 
 impl KeyExpiry {
     const PERPETUAL: &'static str = "99991231";
 
-    /// The first instant at which the key no longer holds.
+    /// Returns the first instant at which the key is no longer valid, or `None` if it is perpetual.
     pub fn ends_at(self) -> Option<Timestamp> {
         match self {
             Self::Perpetual => None,
@@ -47,10 +49,11 @@ impl KeyExpiry {
         }
     }
 
-    /// Reads `YYYYMMDD` or `YYYY-MM-DD`; the last day of the year 9999 is perpetual.
+    /// Parses `YYYYMMDD` or `YYYY-MM-DD`. The last day of the year 9999 means perpetual.
     ///
     /// # Errors
-    /// [`TimeError::NotADate`] otherwise.
+    ///
+    /// Returns [`TimeError::NotADate`] if the text has another form or is not a real date.
     pub fn parse(text: &str) -> Result<Self, TimeError> {
         let date = Date::parse(text)?;
         let is_perpetual = date.compact().to_string() == Self::PERPETUAL;
@@ -71,20 +74,20 @@ impl fmt::Display for KeyExpiry {
     }
 }
 
-/// What an enterprise key says, whether or not it proves it.
+/// The content of an enterprise key, without the signature.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct EnterpriseTerms {
     /// The product.
     pub product: ProductCode,
     /// The company's short code.
     pub company: Company,
-    /// Named or concurrent users.
+    /// The number of named or concurrent users.
     pub seats: NonZeroU32,
-    /// When it ends.
+    /// The expiry.
     pub expiry: KeyExpiry,
 }
 
-/// The text that is signed.
+/// Prints the text that the signature covers.
 impl fmt::Display for EnterpriseTerms {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
@@ -97,11 +100,13 @@ impl fmt::Display for EnterpriseTerms {
     }
 }
 
-/// A full enterprise key as it was spelled; [`EnterpriseKey::verify`] makes a license of it.
+/// A well-formed enterprise key whose signature is not verified.
+///
+/// [`EnterpriseKey::verify`] returns its license.
 #[derive(Clone, PartialEq, Eq)]
 pub struct EnterpriseKey {
     terms: EnterpriseTerms,
-    /// The bytes received that the signature covers.
+    /// The text that the signature covers, as received.
     signed: Box<str>,
     signature: Box<[u8]>,
 }
@@ -116,43 +121,44 @@ impl EnterpriseKey {
         }
     }
 
-    /// What the key says. Nobody has proved it yet.
+    /// Returns the content of the key, which is not authenticated.
     pub fn unverified_terms(&self) -> EnterpriseTerms {
         self.terms
     }
 
-    /// The text before the fifth hyphen, which is what the signature covers.
+    /// Returns the text before the fifth hyphen, which the signature covers.
     pub fn signed_text(&self) -> &str {
         &self.signed
     }
 
-    /// The RSA signature.
+    /// Returns the RSA signature.
     pub fn signature(&self) -> &[u8] {
         &self.signature
     }
 
-    /// The short form, for invoices and phone calls.
+    /// Returns the short form, for invoices and phone calls.
     pub fn short(&self) -> ShortEnterpriseKey {
         ShortEnterpriseKey::new(self.terms, &self.signature)
     }
 }
 
-/// The canonical full form.
+/// Prints the canonical full form.
 impl fmt::Display for EnterpriseKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}-{}", self.signed, base64url::encode(&self.signature))
     }
 }
 
-/// Without the signature: a full key is a bearer credential.
+/// Omits the signature, because a full key is a bearer credential.
 impl fmt::Debug for EnterpriseKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "EnterpriseKey({})", self.short())
     }
 }
 
-/// The short form of an enterprise key. It proves nothing alone: it must match the full key or the
-/// license file that it names.
+/// The short form of an enterprise key, which has a digest in place of the signature.
+///
+/// It identifies an enterprise key or a license file, and proves nothing without it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ShortEnterpriseKey {
     terms: EnterpriseTerms,
@@ -160,7 +166,7 @@ pub struct ShortEnterpriseKey {
 }
 
 impl ShortEnterpriseKey {
-    /// Computes the short form that belongs to these terms and this signature.
+    /// Computes the short form of a key with these terms and this signature.
     pub fn new(terms: EnterpriseTerms, signature: &[u8]) -> Self {
         let digest = Sha256::digest(signature);
         let digest = digest
@@ -170,7 +176,7 @@ impl ShortEnterpriseKey {
         Self { terms, digest }
     }
 
-    /// What the key says. Nobody has proved it.
+    /// Returns the content of the key, which is not authenticated.
     pub fn unverified_terms(&self) -> EnterpriseTerms {
         self.terms
     }
@@ -182,7 +188,8 @@ impl fmt::Display for ShortEnterpriseKey {
     }
 }
 
-pub(super) fn parse(mut scan: Scan<'_>) -> Result<LicenseKey, KeyError> {
+/// Parses an enterprise key in its full or short form.
+pub(super) fn parse(mut scan: KeyScanner<'_>) -> Result<LicenseKey, KeyError> {
     let terms = parse_terms(&mut scan)?;
     let signed = Box::from(scan.read());
     scan.hyphen("`-` and the signature")?;
@@ -202,7 +209,7 @@ pub(super) fn parse(mut scan: Scan<'_>) -> Result<LicenseKey, KeyError> {
     }))
 }
 
-fn parse_terms(scan: &mut Scan<'_>) -> Result<EnterpriseTerms, KeyError> {
+fn parse_terms(scan: &mut KeyScanner<'_>) -> Result<EnterpriseTerms, KeyError> {
     let product = scan.field(&name(ProductCode::EXPECTED))?;
     let product =
         ProductCode::parse(product).map_err(|error| scan.unexpected_at(0, error.expected))?;
@@ -230,10 +237,10 @@ fn parse_terms(scan: &mut Scan<'_>) -> Result<EnterpriseTerms, KeyError> {
     })
 }
 
-fn parse_seats(scan: &mut Scan<'_>) -> Result<NonZeroU32, KeyError> {
+fn parse_seats(scan: &mut KeyScanner<'_>) -> Result<NonZeroU32, KeyError> {
     let start = scan.at();
     let digits = scan.field(&SEATS)?;
-    // The number's own parser would take leading zeros.
+    // `str::parse` would accept leading zeros.
     let seats = if digits.starts_with('0') {
         None
     } else {
@@ -242,7 +249,7 @@ fn parse_seats(scan: &mut Scan<'_>) -> Result<NonZeroU32, KeyError> {
     seats.ok_or_else(|| scan.unexpected_at(start, SEATS_EXPECTED))
 }
 
-fn parse_signature(scan: &Scan<'_>) -> Result<Box<[u8]>, KeyError> {
+fn parse_signature(scan: &KeyScanner<'_>) -> Result<Box<[u8]>, KeyError> {
     let rest = scan.rest();
     if let Some(wrong) = rest
         .chars()
@@ -262,7 +269,7 @@ fn parse_signature(scan: &Scan<'_>) -> Result<Box<[u8]>, KeyError> {
     }
     let signature = base64url::decode(rest).ok_or_else(|| {
         let last = scan.at() + letters - 1;
-        scan.unexpected_at(last, "a last character that leaves no stray bits")
+        scan.unexpected_at(last, "a last character with no stray bits")
     })?;
     Ok(signature.into())
 }

@@ -7,86 +7,87 @@ use uuid::Uuid;
 use crate::encoding::strict_json::serde_as_text;
 use crate::key::{LicenseKey, ShortEnterpriseKey};
 
-/// The id of a license: a UUIDv7 (RFC 9562), or for an enterprise key its short form.
+/// The id of a license: a UUIDv7 (RFC 9562), or the short form of an enterprise key.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LicenseId(Box<str>);
 
 impl LicenseId {
     pub(crate) const EXPECTED: &'static str = "a UUIDv7 in lower case";
-    pub(crate) const EXPECTED_OF_ANY: &'static str =
-        "a license id: a UUIDv7 in lower case, or a short enterprise key";
+    pub(crate) const EXPECTED_ANY: &'static str =
+        "a license id: a UUIDv7 in lower case or a short enterprise key";
 
-    /// Reads the id of any license: a UUIDv7, or the short form of an enterprise key, in its canonical spelling.
+    /// Parses a license id in canonical form: a UUIDv7, or the short form of an enterprise key.
     pub fn parse(text: &str) -> Option<Self> {
-        let of_key = || match LicenseKey::parse(text) {
-            Ok(LicenseKey::EnterpriseShort(key)) => Some(Self::of_key(&key)),
+        let from_key = || match LicenseKey::parse(text) {
+            Ok(LicenseKey::EnterpriseShort(key)) => Some(Self::from_key(&key)),
             _ => None,
         };
         Self::parse_uuid(text)
-            .or_else(of_key)
+            .or_else(from_key)
             .filter(|id| id.as_str() == text)
     }
 
-    /// Reads the id of a license token: a UUIDv7 in its canonical spelling.
+    /// Parses the license id of a token: a UUIDv7 in canonical form.
     pub(crate) fn parse_uuid(text: &str) -> Option<Self> {
         is_uuid(text).then(|| Self(text.into()))
     }
 
-    /// The UUIDv7 of these 128 bits.
-    pub(crate) fn of_uuid_number(number: u128) -> Option<Self> {
+    /// Returns the id with these 128 bits, if they are a UUIDv7.
+    pub(crate) fn from_uuid_number(number: u128) -> Option<Self> {
         Self::parse(&Uuid::from_u128(number).hyphenated().to_string())
     }
 
-    /// The 128 bits of a UUIDv7 in its canonical spelling.
+    /// Returns the 128 bits of a UUIDv7 in canonical form.
     pub(crate) fn uuid_number(text: &str) -> Option<u128> {
         let uuid = Uuid::try_parse(text).ok().filter(|_| is_uuid(text))?;
         Some(uuid.as_u128())
     }
 
-    /// The 16 bytes of an id that is a UUID.
+    /// Returns the 16 bytes of an id that is a UUIDv7.
     #[cfg(feature = "requests")]
     pub(crate) fn uuid_bytes(&self) -> Option<[u8; 16]> {
         Self::uuid_number(&self.0).map(u128::to_be_bytes)
     }
 
-    /// The id of these 16 bytes, if they are a UUIDv7.
+    /// Returns the id with these 16 bytes, if they are a UUIDv7.
     #[cfg(feature = "requests")]
     pub(crate) fn from_uuid_bytes(bytes: [u8; 16]) -> Option<Self> {
         Self::parse_uuid(&Uuid::from_bytes(bytes).hyphenated().to_string())
     }
 
-    /// Makes an id of an instant and 10 random bytes, which the caller brings.
+    /// Creates a UUIDv7 from the Unix time in milliseconds and 10 random bytes.
     pub fn from_random(unix_milliseconds: u64, random: &[u8; 10]) -> Self {
         let uuid = uuid::Builder::from_unix_timestamp_millis(unix_milliseconds, random).into_uuid();
         Self(uuid.hyphenated().to_string().into())
     }
 
-    pub(crate) fn of_key(key: &ShortEnterpriseKey) -> Self {
+    /// Returns the id of an enterprise key.
+    pub(crate) fn from_key(key: &ShortEnterpriseKey) -> Self {
         Self(key.to_string().into())
     }
 
-    /// The id as text.
+    /// Returns the id as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// Whether it is a UUIDv7 in its canonical spelling (RFC 9562 sections 4 and 5.7).
+/// Returns whether the text is a UUIDv7 in canonical form (RFC 9562 sections 4 and 5.7).
 fn is_uuid(text: &str) -> bool {
-    const FORM: &[u8; 36] = b"xxxxxxxx-xxxx-7xxx-vxxx-xxxxxxxxxxxx";
-    let is_right = |(byte, form): (&u8, &u8)| match form {
+    const PATTERN: &[u8; 36] = b"xxxxxxxx-xxxx-7xxx-vxxx-xxxxxxxxxxxx";
+    let matches_pattern = |(byte, pattern): (&u8, &u8)| match pattern {
         b'x' => matches!(byte, b'0'..=b'9' | b'a'..=b'f'),
         b'v' => matches!(byte, b'8' | b'9' | b'a' | b'b'),
-        form => byte == form,
+        separator_or_version => byte == separator_or_version,
     };
     let Ok(bytes) = <&[u8; 36]>::try_from(text.as_bytes()) else {
         return false;
     };
-    // All of them, so that the compiler needs no branch for each.
+    // The check does not stop at the first mismatch, which avoids a branch for each byte.
     bytes
         .iter()
-        .zip(FORM)
-        .fold(true, |all, pair| all & is_right(pair))
+        .zip(PATTERN)
+        .fold(true, |all, pair| all & matches_pattern(pair))
 }
 
 impl fmt::Display for LicenseId {
@@ -95,7 +96,7 @@ impl fmt::Display for LicenseId {
     }
 }
 
-serde_as_text!(LicenseId, LicenseId::EXPECTED_OF_ANY, LicenseId::parse);
+serde_as_text!(LicenseId, LicenseId::EXPECTED_ANY, LicenseId::parse);
 
 impl fmt::Debug for LicenseId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -108,7 +109,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ids_are_uuids_of_version_7_in_one_spelling() {
+    fn only_version_7_uuids_in_canonical_form_are_ids() {
         let id = LicenseId::from_random(1_795_000_000_000, &[0xab; 10]);
         assert_eq!(LicenseId::parse(id.as_str()), Some(id.clone()));
         for wrong in [
@@ -122,21 +123,22 @@ mod tests {
         }
     }
 
-    /// The library's parser, which takes other versions and spellings too, beside ours, for every change of one byte.
+    /// Compares every change of one byte with the parser of `uuid`, which also accepts other
+    /// versions and forms.
     #[test]
-    fn what_is_an_id_is_what_the_library_writes() {
+    fn the_check_agrees_with_the_canonical_form_of_the_uuid_crate() {
         let id = LicenseId::from_random(1_795_000_000_000, &[0xab; 10]);
         let mut ids = 0;
         for (at, byte) in (0..36).flat_map(|at| (0..=127).map(move |byte| (at, byte))) {
             let mut text = id.as_str().as_bytes().to_vec();
             text[at] = byte;
             let text = String::from_utf8(text).unwrap();
-            let is_written = |uuid: &Uuid| {
+            let is_canonical = |uuid: &Uuid| {
                 let is_v7 = uuid.get_version() == Some(uuid::Version::SortRand);
-                let is_ours = uuid.get_variant() == uuid::Variant::RFC4122;
-                is_v7 && is_ours && uuid.hyphenated().to_string() == text
+                let is_rfc_9562 = uuid.get_variant() == uuid::Variant::RFC4122;
+                is_v7 && is_rfc_9562 && uuid.hyphenated().to_string() == text
             };
-            let expected = Uuid::try_parse(&text).ok().filter(is_written);
+            let expected = Uuid::try_parse(&text).ok().filter(is_canonical);
             assert_eq!(
                 LicenseId::parse_uuid(&text).is_some(),
                 expected.is_some(),
@@ -148,7 +150,7 @@ mod tests {
             );
             ids += usize::from(expected.is_some());
         }
-        // Digits, the variant, and what may not be changed.
+        // Any hexadecimal digit, the variant, and the 5 fixed characters.
         assert_eq!(ids, 30 * 16 + 4 + 5);
     }
 }

@@ -1,23 +1,23 @@
-//! Walks the fields of a key and remembers where it is.
+//! Cursor over the fields of a license key.
 
 use super::KeyError;
 use crate::encoding::pasted::Pasted;
 
-/// What a field may hold.
-pub(super) struct Field {
+/// The permitted content of a field.
+pub(super) struct FieldFormat {
     pub(super) expected: &'static str,
     pub(super) allowed: fn(char) -> bool,
     pub(super) length: std::ops::RangeInclusive<usize>,
 }
 
-/// A cursor over a tidied key.
-pub(super) struct Scan<'p> {
+/// A cursor over a key in normalized form.
+pub(super) struct KeyScanner<'p> {
     pasted: &'p Pasted<'p>,
     text: String,
     at: usize,
 }
 
-impl<'p> Scan<'p> {
+impl<'p> KeyScanner<'p> {
     pub(super) fn new(pasted: &'p Pasted<'p>) -> Self {
         Self {
             pasted,
@@ -26,14 +26,14 @@ impl<'p> Scan<'p> {
         }
     }
 
-    /// From here on letters count as upper case.
+    /// Converts the remaining text to upper case.
     pub(super) fn in_upper_case(mut self) -> Self {
         self.text.make_ascii_uppercase();
         self
     }
 
-    /// The next field, up to a hyphen or the end.
-    pub(super) fn field(&mut self, field: &Field) -> Result<&str, KeyError> {
+    /// Reads the next field, up to a hyphen or the end.
+    pub(super) fn field(&mut self, field: &FieldFormat) -> Result<&str, KeyError> {
         let start = self.at;
         let letters = self.rest().chars().take(*field.length.end());
         let length = letters
@@ -43,7 +43,7 @@ impl<'p> Scan<'p> {
         if length < *field.length.start() {
             return Err(self.unexpected(field.expected));
         }
-        // All that was allowed is ASCII, and so is all before it: characters are bytes here.
+        // All formats permit ASCII only, so that characters up to here are bytes.
         Ok(self.text.get(start..self.at).unwrap_or_default())
     }
 
@@ -62,16 +62,17 @@ impl<'p> Scan<'p> {
         Ok(())
     }
 
-    /// The text read so far.
+    /// Returns the text that was read.
     pub(super) fn read(&self) -> &str {
         self.text.get(..self.at).unwrap_or_default()
     }
 
-    /// The text not read yet.
+    /// Returns the text that is not yet read.
     pub(super) fn rest(&self) -> &str {
         self.text.get(self.at..).unwrap_or_default()
     }
 
+    /// Returns the offset of the next character.
     pub(super) fn at(&self) -> usize {
         self.at
     }
@@ -97,9 +98,9 @@ pub(super) fn is_hex(letter: char) -> bool {
     letter.is_ascii_digit() || ('A'..='F').contains(&letter)
 }
 
-/// A field of 2 to 16 of `A-Z0-9`.
-pub(super) const fn name(expected: &'static str) -> Field {
-    Field {
+/// Returns the format of a field with 2 to 16 characters of `A-Z0-9`.
+pub(super) const fn name(expected: &'static str) -> FieldFormat {
+    FieldFormat {
         expected,
         allowed: is_name,
         length: 2..=16,

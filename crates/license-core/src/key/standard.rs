@@ -4,38 +4,43 @@ use std::fmt;
 
 use super::KeyError;
 use super::checksum::checksum;
-use super::scan::{Field, Scan, is_hex, name};
+use super::scan::{FieldFormat, KeyScanner, is_hex, name};
 use crate::ids::{ProductCode, Tier};
 use crate::key::LicenseId;
 use crate::time::Timestamp;
 use sha2::{Digest, Sha256};
 
-const HASH: Field = Field {
-    expected: "12 of 0-9 and A-F",
+const HASH: FieldFormat = FieldFormat {
+    expected: "12 characters of 0-9 and A-F",
     allowed: is_hex,
     length: 12..=12,
 };
-const CHECKSUM: Field = Field {
-    expected: "a checksum, 4 of 0-9 and A-F",
+const CHECKSUM: FieldFormat = FieldFormat {
+    expected: "a checksum of 4 characters, 0-9 and A-F",
     allowed: is_hex,
     length: 4..=4,
 };
 
-/// The version of what is digested.
+/// The version of the digested text.
 const TAG: &str = "coditect-license-key-v1";
 
-/// A key that names a license. Whoever holds the license's token can compute it, so the two can be
-/// checked against each other; alone it proves nothing.
+/// A key that identifies a license, such as `CODITECT-PRO-A7F3E9D2C4B1-8F2A`.
+///
+/// The key can be computed from the license, which makes it possible to check that both belong
+/// together. It proves nothing without the license.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct StandardKey {
     product: ProductCode,
     tier: Tier,
-    /// 48 bits.
+    /// The hash of 48 bits.
     hash: u64,
 }
 
 impl StandardKey {
-    /// The key of a license: the first 48 bits of SHA-256 over a version line, id, customer, tier and expiry.
+    /// Computes the key of a license.
+    ///
+    /// The hash is the first 48 bits of SHA-256 over five lines: a version line, the license id,
+    /// the customer, the tier, and the expiry in Unix seconds or `perpetual`.
     pub fn of_license(
         product: ProductCode,
         tier: Tier,
@@ -48,8 +53,7 @@ impl StandardKey {
             Some(at) => at.unix_seconds().to_string(),
         };
         let lines = [TAG, id.as_str(), customer, tier.as_str(), &end];
-        let digest = Sha256::digest(lines.join("\n"));
-        let hash = digest
+        let hash = Sha256::digest(lines.join("\n"))
             .iter()
             .take(6)
             .fold(0, |hash, &byte| hash << 8 | u64::from(byte));
@@ -60,30 +64,49 @@ impl StandardKey {
         }
     }
 
-    /// The product that the key names.
+    /// Parses a key in its canonical form, which [`Display`](fmt::Display) prints.
+    pub(crate) fn parse_canonical(text: &str) -> Option<Self> {
+        let (name, checksum_digits) = text.rsplit_once('-')?;
+        let (names, hash_digits) = name.rsplit_once('-')?;
+        let (product, tier) = names.split_once('-')?;
+        let digits = [(hash_digits, &HASH), (checksum_digits, &CHECKSUM)];
+        let are_hex = digits.iter().all(|(digits, field)| {
+            field.length.contains(&digits.len()) && digits.chars().all(field.allowed)
+        });
+        let found = u16::from_str_radix(checksum_digits, 16).ok()?;
+        let key = Self {
+            product: ProductCode::parse(product).ok()?,
+            tier: Tier::parse(tier).ok()?,
+            hash: u64::from_str_radix(hash_digits, 16).ok()?,
+        };
+        (are_hex && found == checksum(name)).then_some(key)
+    }
+
+    /// Returns the product code.
     pub fn product(&self) -> ProductCode {
         self.product
     }
 
-    /// The tier that the key names.
+    /// Returns the tier.
     pub fn tier(&self) -> Tier {
         self.tier
     }
 }
 
-pub(super) fn parse(scan: Scan<'_>) -> Result<StandardKey, KeyError> {
+/// Parses a standard key, in upper or lower case.
+pub(super) fn parse(scan: KeyScanner<'_>) -> Result<StandardKey, KeyError> {
     let mut scan = scan.in_upper_case();
     let product = scan.field(&name(ProductCode::EXPECTED))?;
     let product =
         ProductCode::parse(product).map_err(|error| scan.unexpected_at(0, error.expected))?;
-    scan.hyphen("`-` after a product code of 2 to 16 of A-Z and 0-9")?;
+    scan.hyphen("`-` after a product code of 2 to 16 characters, A-Z and 0-9")?;
     let start = scan.at();
     let tier = scan.field(&name(Tier::EXPECTED))?;
     let tier = Tier::parse(tier).map_err(|error| scan.unexpected_at(start, error.expected))?;
     scan.hyphen("`-` after the tier")?;
     let hash = u64::from_str_radix(scan.field(&HASH)?, 16).unwrap_or_default();
     let expected = checksum(scan.read());
-    scan.hyphen("`-` and a checksum after 12 of 0-9 and A-F")?;
+    scan.hyphen("`-` and a checksum after 12 characters of 0-9 and A-F")?;
     let found = u16::from_str_radix(scan.field(&CHECKSUM)?, 16).unwrap_or_default();
     scan.end("the end of the key")?;
     if expected != found {
@@ -112,5 +135,30 @@ impl serde::Serialize for StandardKey {
 impl fmt::Debug for StandardKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "StandardKey({self})")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_spelling_that_is_written_is_canonical() {
+        let canonical = "CODITECT-PRO-A7F3E9D2C4B1-8F2A";
+        let key = StandardKey::parse_canonical(canonical).unwrap();
+        assert_eq!(key.to_string(), canonical);
+        for other in [
+            "",
+            "CODITECT-PRO-A7F3E9D2C4B1",
+            "CODITECT-PRO-A7F3E9D2C4B1-8F2B",
+            "CODITECT-PRO-A7F3E9D2C4B1-8F2A-",
+            "CODITECT-PRO-A7F3E9D2C4B-8F2A",
+            "CODITECT-PRO-+7F3E9D2C4B1-8F2A",
+            "CODITECT-PRO-X-A7F3E9D2C4B1-8F2A",
+            "coditect-pro-a7f3e9d2c4b1-8f2a",
+            " CODITECT-PRO-A7F3E9D2C4B1-8F2A",
+        ] {
+            assert_eq!(StandardKey::parse_canonical(other), None, "{other}");
+        }
     }
 }

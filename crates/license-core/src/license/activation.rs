@@ -1,19 +1,17 @@
-//! Activation tokens: a license is bound to a machine.
+//! Activation tokens, which activate a license on a machine.
 
 use std::fmt;
 
 use super::License;
 use crate::claims::ActivationClaims;
-use crate::ids::ProductCode;
-use crate::ids::{Commitment, Nonce};
+use crate::ids::{Commitment, Nonce, ProductCode};
 use crate::jose::{TokenKind, Unverified};
 use crate::key::LicenseId;
 use crate::machine::Machine;
 use crate::time::Timestamp;
-use crate::trust::TrustSet;
-use crate::trust::VerifyError;
+use crate::trust::{TrustSet, VerifyError};
 
-/// A license's activation on a machine, which a trusted key has signed. There is no other way to get one.
+/// A verified activation of a license on a machine.
 #[derive(Clone)]
 #[must_use]
 pub struct Activation {
@@ -22,10 +20,12 @@ pub struct Activation {
 }
 
 impl Unverified<'_> {
-    /// Checks the signature of an activation over the bytes received, then reads the claims. Only the vendor's keys count.
+    /// Verifies an activation. Only the keys of the trust set are accepted.
     ///
     /// # Errors
-    /// [`VerifyError`] if the key is not trusted, the signature does not verify, or a claim is not what it must be.
+    ///
+    /// Returns [`VerifyError`] if the key is not trusted, the signature does not verify, or a claim
+    /// has a value that is not accepted.
     pub fn verify_activation(&self, trust: &TrustSet) -> Result<Activation, VerifyError> {
         let verified = self.verified(TokenKind::Activation, trust)?;
         Ok(Activation {
@@ -36,53 +36,53 @@ impl Unverified<'_> {
 }
 
 impl Activation {
-    /// The id of the activation: a revocation list that names it ends it.
+    /// Returns the id of the activation. A revocation list with this id ends it.
     pub fn id(&self) -> &LicenseId {
         &self.claims.id
     }
 
-    /// The license.
+    /// Returns the id of the license.
     pub fn license_id(&self) -> &LicenseId {
         &self.claims.license
     }
 
-    /// The product.
+    /// Returns the product code.
     pub fn product(&self) -> ProductCode {
         self.claims.product
     }
 
-    /// Whether it is of this license.
+    /// Returns whether the activation belongs to this license.
     pub fn is_for(&self, license: &License) -> bool {
         self.license_id() == license.id() && self.product() == license.product()
     }
 
-    /// When it was issued.
+    /// Returns the time of issue.
     pub fn issued_at(&self) -> Timestamp {
         self.claims.issued_at
     }
 
-    /// The machine.
+    /// Returns the machine.
     pub fn machine(&self) -> &Machine {
         &self.claims.machine
     }
 
-    /// The nonce of the request that it answers.
+    /// Returns the nonce of the answered request.
     pub fn nonce(&self) -> Nonce {
         self.claims.nonce
     }
 
-    /// What the machine committed itself to.
+    /// Returns the commitment in the answered request.
     pub fn commitment(&self) -> Commitment {
         self.claims.commitment
     }
 
-    /// The token in armor, as it was received.
+    /// Returns the token as an armor block.
     pub fn to_armor(&self) -> String {
         self.token.to_armor()
     }
 }
 
-/// Without the token.
+/// Omits the token.
 impl fmt::Debug for Activation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Activation")

@@ -1,19 +1,17 @@
-//! Clock repairs: a machine may forget what it remembers of time.
+//! Clock repairs, which permit a machine to lower its clock high-water mark.
 
 use std::fmt;
 
 use crate::claims::ClockRepairClaims;
-use crate::ids::Nonce;
-use crate::ids::ProductCode;
+use crate::ids::{Nonce, ProductCode};
 use crate::jose::{TokenKind, Unverified};
 use crate::key::LicenseId;
 use crate::machine::Machine;
 use crate::time::Timestamp;
-use crate::trust::TrustSet;
-use crate::trust::VerifyError;
+use crate::trust::{TrustSet, VerifyError};
 
-/// That a machine may set its high-water mark back to the moment of this statement, once. A trusted key has signed it; there is no other
-/// way to get one.
+/// A verified clock repair. It permits a machine to lower its clock high-water mark to the time of
+/// issue, once.
 #[derive(Clone)]
 #[must_use]
 pub struct ClockRepair {
@@ -21,10 +19,12 @@ pub struct ClockRepair {
 }
 
 impl Unverified<'_> {
-    /// Checks the signature of a clock repair over the bytes received, then reads the claims. Only the vendor's keys count.
+    /// Verifies a clock repair. Only the keys of the trust set are accepted.
     ///
     /// # Errors
-    /// [`VerifyError`] if the key is not trusted, the signature does not verify, or a claim is not what it must be.
+    ///
+    /// Returns [`VerifyError`] if the key is not trusted, the signature does not verify, or a claim
+    /// has a value that is not accepted.
     pub fn verify_clock_repair(&self, trust: &TrustSet) -> Result<ClockRepair, VerifyError> {
         let verified = self.verified(TokenKind::ClockRepair, trust)?;
         let claims = ClockRepairClaims::from_payload(&verified.payload)?;
@@ -33,27 +33,27 @@ impl Unverified<'_> {
 }
 
 impl ClockRepair {
-    /// The id of the statement.
+    /// Returns the id of the clock repair.
     pub fn id(&self) -> &LicenseId {
         &self.claims.id
     }
 
-    /// The product.
+    /// Returns the product code.
     pub fn product(&self) -> ProductCode {
         self.claims.product
     }
 
-    /// What the mark is set back to: when it was issued.
+    /// Returns the time of issue, which becomes the clock high-water mark.
     pub fn issued_at(&self) -> Timestamp {
         self.claims.issued_at
     }
 
-    /// The machine.
+    /// Returns the machine.
     pub fn machine(&self) -> &Machine {
         &self.claims.machine
     }
 
-    /// The nonce of the request that it answers.
+    /// Returns the nonce of the answered request.
     pub fn nonce(&self) -> Nonce {
         self.claims.nonce
     }

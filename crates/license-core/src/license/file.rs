@@ -1,30 +1,31 @@
-//! License files: tokens between `-----BEGIN LICENSE-----` and `-----END LICENSE-----`.
+//! License files: tokens in armor blocks such as `-----BEGIN LICENSE-----`.
 
 use std::fmt::Write;
 
 use crate::encoding::armor::LetterKind;
-use crate::encoding::pasted::{plain_dash, unwrapped, without_wrapping};
-use crate::jose::{MAX_FILE_BYTES, ParseError, TokenKind, Unverified, at_most, input_cap};
+use crate::encoding::pasted::{offset_and_body, plain_dash, without_wrapping};
+use crate::jose::{MAX_FILE_BYTES, ParseError, TokenKind, Unverified, check_length, input_cap};
 
+/// The maximum length of an armor line.
 const COLUMNS: usize = 64;
 
-/// One token of a file.
+/// An armor block of a license file, with its token.
 #[derive(Debug)]
 pub struct Block<'a> {
-    /// The line on which it begins, from 1.
+    /// The first line of the block, from 1.
     pub line: usize,
-    /// The token. Nothing of it is verified.
+    /// The token, which is not verified.
     pub token: Unverified<'a>,
 }
 
-/// The tokens of a file, in the order of the file.
+/// A parsed license file, whose tokens are not verified.
 ///
 /// ```
 /// use license_core::Artefacts;
 ///
 /// # const FILE: &str = include_str!("../../../../fixtures/files/valid-pro.lic");
-/// let artefacts = Artefacts::parse(FILE)?;
-/// assert_eq!(artefacts.blocks().len(), 1);
+/// let file = Artefacts::parse(FILE)?;
+/// assert_eq!(file.blocks().len(), 1);
 /// # Ok::<(), license_core::ParseError>(())
 /// ```
 #[derive(Debug)]
@@ -33,61 +34,63 @@ pub struct Artefacts<'a> {
 }
 
 impl<'a> Artefacts<'a> {
-    /// Reads a license file of one or more blocks, or a bare token.
+    /// Parses a license file with one or more blocks, or a bare token.
     ///
     /// # Errors
-    /// [`ParseError`] if there is anything but blocks in it, or a block is damaged.
+    ///
+    /// Returns [`ParseError`] if the text contains anything else, or if a block is damaged.
     pub fn parse(text: &'a str) -> Result<Self, ParseError> {
-        at_most(input_cap(text.as_bytes()), text)?;
-        let (start, body) = unwrapped(text);
+        check_length(input_cap(text.as_bytes()), text)?;
+        let (start, body) = offset_and_body(text);
         let skipped = text.get(..start).unwrap_or_default();
         let first_line = skipped.matches('\n').count() + 1;
         let blocks = match delimiter(body.lines().next().unwrap_or_default()) {
             Some(_) => blocks(body, first_line)?,
-            None => match unfolded(body) {
+            None => match parse_single_line(body) {
                 Some(blocks) => blocks,
                 None => vec![Block {
                     line: 1,
-                    token: bare(text)?,
+                    token: parse_bare_token(text)?,
                 }],
             },
         };
-        at_most_beside_lists(&blocks)?;
+        check_length_without_lists(&blocks)?;
         Ok(Self { blocks })
     }
 
-    /// The blocks; at least one.
+    /// Returns the blocks in the order of the file. There is at least one.
     pub fn blocks(&self) -> &[Block<'a>] {
         &self.blocks
     }
 
-    /// The blocks of one kind.
+    /// Returns the blocks whose tokens are of one kind.
     pub fn of_kind(&self, kind: TokenKind) -> impl Iterator<Item = &Block<'a>> {
-        let is_such = move |block: &&Block<'a>| block.token.unverified_kind() == kind;
-        self.blocks.iter().filter(is_such)
+        let has_kind = move |block: &&Block<'a>| block.token.unverified_kind() == kind;
+        self.blocks.iter().filter(has_kind)
     }
 }
 
-/// A revocation list makes room for itself, and for nothing else.
-fn at_most_beside_lists(blocks: &[Block<'_>]) -> Result<(), ParseError> {
+/// Checks that the tokens other than revocation lists have at most [`MAX_FILE_BYTES`] together.
+fn check_length_without_lists(blocks: &[Block<'_>]) -> Result<(), ParseError> {
     let is_other = |block: &&Block<'_>| block.token.unverified_kind() != TokenKind::Revocations;
     let others = blocks.iter().filter(is_other);
     let found = others.map(|block| block.token.as_str().len()).sum();
-    match found > MAX_FILE_BYTES {
-        true => Err(ParseError::TooLong {
+    if found > MAX_FILE_BYTES {
+        return Err(ParseError::TooLong {
             limit: MAX_FILE_BYTES,
             found,
-        }),
-        false => Ok(()),
+        });
     }
+    Ok(())
 }
 
 fn plain_hyphen(letter: char) -> bool {
     plain_dash(letter) == '-'
 }
 
-/// Reads a file whose line breaks a spreadsheet or a chat has made into spaces, or taken away.
-fn unfolded(body: &str) -> Option<Vec<Block<'static>>> {
+/// Parses a file in which a spreadsheet or a chat has removed line breaks or replaced them with
+/// spaces.
+fn parse_single_line(body: &str) -> Option<Vec<Block<'static>>> {
     const HYPHENS: &str = "-----";
     if !body.starts_with(plain_hyphen) || !body.contains("BEGIN ") {
         return None;
@@ -100,7 +103,7 @@ fn unfolded(body: &str) -> Option<Vec<Block<'static>>> {
         if is_delimiter {
             lines.extend(["\n", HYPHENS, piece, HYPHENS, "\n"]);
         } else {
-            // Five hyphens in a row may stand in a token too.
+            // A token may contain five hyphens in a row.
             lines.push_str(if was_text { HYPHENS } else { "" });
             lines.extend(piece.split_whitespace().flat_map(|word| [word, "\n"]));
         }
@@ -114,20 +117,20 @@ fn unfolded(body: &str) -> Option<Vec<Block<'static>>> {
     Some(blocks.into_iter().map(owned).collect())
 }
 
-/// A text without armor is most likely a token. If it is not even nearly one, say what else it could be.
-fn bare(text: &str) -> Result<Unverified<'_>, ParseError> {
+/// Parses a text without armor as a token. Prose and markup get the error of a missing armor line.
+fn parse_bare_token(text: &str) -> Result<Unverified<'_>, ParseError> {
     let looks_like_prose = without_wrapping(text).contains([' ', '{', '<']);
     match Unverified::parse(text) {
         Err(ParseError::Unexpected { .. } | ParseError::Segments { .. }) if looks_like_prose => {
             let first = without_wrapping(text).lines().next();
-            Err(no_begin(1, first.unwrap_or_default()))
+            Err(missing_begin(1, first.unwrap_or_default()))
         }
         token => token,
     }
 }
 
 impl Unverified<'_> {
-    /// The token as a block of a license file, wrapped at 64 columns.
+    /// Returns the token as an armor block of a license file, wrapped at 64 columns.
     pub fn to_armor(&self) -> String {
         let label = self.unverified_kind().label();
         let mut armor = begin(label);
@@ -139,7 +142,7 @@ impl Unverified<'_> {
             armor.push_str(line);
             rest = after;
         }
-        // Writing to a string can't fail.
+        // Writing to a string cannot fail.
         let _ = writeln!(armor, "\n-----END {label}-----");
         armor
     }
@@ -154,10 +157,11 @@ enum Delimiter {
     End(String),
 }
 
-/// Reads `-----BEGIN x-----`, also where an editor has made one long dash of several hyphens.
+/// Parses a line such as `-----BEGIN x-----`, in which an editor may have replaced hyphens with
+/// dashes.
 fn delimiter(line: &str) -> Option<Delimiter> {
     let line = line.trim();
-    // Nearly every line of a large file is none.
+    // Fast path for the lines of the token.
     if !line.starts_with(plain_hyphen) {
         return None;
     }
@@ -165,7 +169,7 @@ fn delimiter(line: &str) -> Option<Delimiter> {
     let inner = line.strip_prefix('-')?.trim_start_matches('-');
     let inner = inner.strip_suffix('-')?.trim_end_matches('-');
     let (word, label) = inner.split_once(' ')?;
-    // A hyphen would end the label: the line goes on after it.
+    // A hyphen ends the label, so that other text follows on this line.
     if label.contains('-') {
         return None;
     }
@@ -196,6 +200,7 @@ impl<'a> Iterator for Lines<'a> {
     }
 }
 
+/// Parses the blocks of a file whose first line has this number.
 fn blocks(body: &str, first_line: usize) -> Result<Vec<Block<'_>>, ParseError> {
     let mut blocks = Vec::new();
     let mut lines = Lines {
@@ -207,11 +212,11 @@ fn blocks(body: &str, first_line: usize) -> Result<Vec<Block<'_>>, ParseError> {
             continue;
         }
         let Some(Delimiter::Begin(label)) = delimiter(text) else {
-            return Err(no_begin(line, text));
+            return Err(missing_begin(line, text));
         };
         let kind = kind(line, &label)?;
         let text = token_text(&mut lines, &label)?;
-        let token = Unverified::parse(text).map_err(|error| error.lines_down(line))?;
+        let token = Unverified::parse(text).map_err(|error| error.after_lines(line))?;
         if token.unverified_kind() != kind {
             return Err(ParseError::Label {
                 expected: kind,
@@ -223,17 +228,19 @@ fn blocks(body: &str, first_line: usize) -> Result<Vec<Block<'_>>, ParseError> {
     Ok(blocks)
 }
 
+/// Returns the kind of token for the label of a block.
 fn kind(line: usize, label: &str) -> Result<TokenKind, ParseError> {
-    if let Some(found) = LetterKind::of_label(label) {
+    if let Some(found) = LetterKind::from_label(label) {
         return Err(ParseError::Letter { found });
     }
     if label.ends_with("PRIVATE KEY") {
         return Err(ParseError::PrivateKey);
     }
-    TokenKind::of_label(label).ok_or_else(|| no_begin(line, &begin(label)))
+    TokenKind::from_label(label).ok_or_else(|| missing_begin(line, &begin(label)))
 }
 
-fn no_begin(line: usize, found: &str) -> ParseError {
+/// Returns the error for a line that should begin a block.
+fn missing_begin(line: usize, found: &str) -> ParseError {
     let expected = begin(TokenKind::License.label());
     ParseError::Armor {
         line,
@@ -242,19 +249,19 @@ fn no_begin(line: usize, found: &str) -> ParseError {
     }
 }
 
-/// What a line is where it should not be, without repeating it.
+/// Describes an unexpected line without quoting it.
 fn describe(line: &str) -> &'static str {
     let line = line.trim();
     match delimiter(line) {
         Some(Delimiter::Begin(_)) => "the beginning of another block",
         Some(Delimiter::End(_)) => "the end of another block",
-        None if line.contains("BEGIN ") => "it with other text on the same line",
-        None if line.starts_with('{') => "JSON, as a trust set is",
+        None if line.contains("BEGIN ") => "other text on the same line",
+        None if line.starts_with('{') => "JSON, such as a trust set",
         None => "other text",
     }
 }
 
-/// Takes the lines up to the end of the block, and returns what was between.
+/// Reads the lines up to the end of the block and returns the text between.
 fn token_text<'a>(lines: &mut Lines<'a>, label: &str) -> Result<&'a str, ParseError> {
     let start = lines.rest;
     loop {
@@ -291,14 +298,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_on_one_line_is_read_as_if_it_had_its_lines() {
+    fn a_file_on_one_line_is_accepted() {
         const FILE: &str = include_str!("../../../../fixtures/files/valid-pro.lic");
         let token = |text: &str| {
-            let artefacts = Artefacts::parse(text).unwrap();
-            artefacts.blocks()[0].token.as_str().to_owned()
+            let file = Artefacts::parse(text).unwrap();
+            file.blocks()[0].token.as_str().to_owned()
         };
-        for glue in [" ", "", "  ", "\t"] {
-            assert_eq!(token(&FILE.replace('\n', glue)), token(FILE), "{glue:?}");
+        for separator in [" ", "", "  ", "\t"] {
+            let line = FILE.replace('\n', separator);
+            assert_eq!(token(&line), token(FILE), "{separator:?}");
         }
         let twice = FILE.repeat(2).replace('\n', " ");
         assert_eq!(Artefacts::parse(&twice).unwrap().blocks().len(), 2);
@@ -307,7 +315,7 @@ mod tests {
     }
 
     #[test]
-    fn delimiters_survive_editors() {
+    fn delimiters_with_typographic_dashes_are_accepted() {
         for line in [
             "-----BEGIN LICENSE-----",
             "—BEGIN LICENSE—",

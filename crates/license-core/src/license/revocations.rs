@@ -1,4 +1,4 @@
-//! Revocation lists: the licenses that no longer hold, by number.
+//! Revocation lists.
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,14 +8,13 @@ use crate::ids::ProductCode;
 use crate::jose::{TokenKind, Unverified};
 use crate::key::LicenseId;
 use crate::time::Timestamp;
-use crate::trust::VerifyError;
-use crate::trust::{KeyId, TrustSet};
+use crate::trust::{KeyId, TrustSet, VerifyError};
 use sha2::{Digest, Sha256};
 
-/// A list of revoked licenses that a trusted key has signed. There is no other way to get one.
+/// A verified list of revoked licenses and activations.
 ///
-/// It is cheap to clone, and answers for any of a hundred thousand licenses in nanoseconds. Of several lists that one key has signed the
-/// one with the highest number counts.
+/// If a key has signed several lists, only the one with the highest sequence number is used.
+/// Cloning a list is cheap, and a lookup takes nanoseconds for any number of entries.
 ///
 /// ```
 /// use license_core::{LicenseId, TrustSet, Unverified};
@@ -41,11 +40,15 @@ struct Inner {
 }
 
 impl Unverified<'_> {
-    /// Checks the signature of a revocation list over the bytes received, then reads the claims. Only the vendor's keys count: a
-    /// customer's own server (`cnf`) revokes nothing.
+    /// Verifies a revocation list.
+    ///
+    /// Only the keys of the trust set are accepted. The key of a customer's own license server
+    /// (claim `cnf`) cannot revoke licenses.
     ///
     /// # Errors
-    /// [`VerifyError`] if the key is not trusted, the signature does not verify, or a claim is not what it must be.
+    ///
+    /// Returns [`VerifyError`] if the key is not trusted, the signature does not verify, or a claim
+    /// has a value that is not accepted.
     pub fn verify_revocations(&self, trust: &TrustSet) -> Result<RevocationList, VerifyError> {
         let verified = self.verified(TokenKind::Revocations, trust)?;
         let claims = RevocationClaims::from_payload(&verified.payload)?;
@@ -65,74 +68,77 @@ impl RevocationList {
         &self.inner.claims
     }
 
-    /// Since when and why the license no longer holds, if the list names it.
+    /// Returns the revocation of a license, if the list contains it.
     pub fn revoked(&self, license: &LicenseId) -> Option<&Revocation> {
         self.claims().revoked.get(license)
     }
 
-    /// The licenses that it names, in the order of their ids.
+    /// Returns the revoked licenses in the order of their ids.
     pub fn licenses(&self) -> Vec<(LicenseId, &Revocation)> {
         let mut all: Vec<_> = self.claims().revoked.iter().collect();
         all.sort_by(|(one, _), (other, _)| one.cmp(other));
         all
     }
 
-    /// How many licenses it names.
+    /// Returns the number of revoked licenses.
     pub fn len(&self) -> usize {
         self.claims().revoked.len()
     }
 
-    /// Whether it names none: nothing is revoked.
+    /// Returns whether no license is revoked.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Its number: it only rises, for each signing key by itself.
+    /// Returns the sequence number, which increases with every list of a signing key.
     pub fn seq(&self) -> u64 {
         self.claims().seq
     }
 
-    /// The vendor, as the list names it.
+    /// Returns the vendor.
     pub fn issuer(&self) -> &str {
         &self.claims().issuer
     }
 
-    /// The product whose licenses it names.
+    /// Returns the product code.
     pub fn product(&self) -> ProductCode {
         self.claims().product
     }
 
-    /// When it was issued.
+    /// Returns the time of issue.
     pub fn issued_at(&self) -> Timestamp {
         self.claims().issued_at
     }
 
-    /// The last instant at which it counts as recent. Later the vendor should have issued another; it goes on counting all the same.
+    /// Returns the instant by which the vendor issues the next list. The list stays in effect after
+    /// it.
     pub fn next_update(&self) -> Timestamp {
         self.claims().next_update
     }
 
-    /// Whether another should be there by this instant.
+    /// Returns whether the next list is overdue.
     pub fn is_outdated_at(&self, now: Timestamp) -> bool {
         now > self.next_update()
     }
 
-    /// The key that signed it.
+    /// Returns the id of the key that signed the list.
     pub fn key_id(&self) -> &KeyId {
         &self.inner.key_id
     }
 
-    /// The token in armor, as it was received.
+    /// Returns the token as an armor block.
     pub fn to_armor(&self) -> String {
         self.inner.token.to_armor()
     }
 
-    /// SHA-256 of the token: tells one list from another of the same number.
+    /// Returns the SHA-256 hash of the token, which distinguishes lists with the same sequence
+    /// number.
     pub fn digest(&self) -> [u8; 32] {
         Sha256::digest(self.inner.token.as_str()).into()
     }
 
-    /// The lists that count: of each key the newest. Two of the same number, which no vendor issues, both do.
+    /// Returns the newest list of each key. Lists of one key with the same sequence number are all
+    /// returned, although no vendor should issue them.
     pub(crate) fn newest<'a>(
         lists: impl Iterator<Item = &'a Self> + Clone,
     ) -> impl Iterator<Item = &'a Self> {
@@ -145,7 +151,7 @@ impl RevocationList {
     }
 }
 
-/// Without the token and the licenses.
+/// Omits the token and the licenses.
 impl fmt::Debug for RevocationList {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RevocationList")

@@ -1,4 +1,4 @@
-//! Keys that take the place of others: a trust set and what statements made of it.
+//! Key rotation: trust statements that change a trust set.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -8,13 +8,16 @@ use crate::code::Code;
 use crate::jose::{TokenKind, Unverified};
 use crate::trust::{KeyId, TrustError, TrustSet, TrustedKey, VerifyError};
 
-/// A trust set, and what statements of its own keys made of it.
+/// A trust set that changes by trust statements of its own keys.
 ///
-/// A trusted key may introduce others. It is retired by two signatures, its own and that of another trusted key, which takes its place: so
-/// the set is never empty, and a key alone retires none, not even itself. What a retired key introduced goes with it, unless a trusted key
-/// introduced that too, or it is the one that takes its place. What was retired never comes back.
+/// - A trusted key can introduce other keys.
+/// - A key is retired by two signatures: its own, and that of another trusted key, which is its
+///   successor. A key alone can retire no key, and the set is never empty.
+/// - The keys that a retired key has introduced are removed with it, except its successor and keys
+///   that another trusted key has introduced as well.
+/// - A retired key cannot be introduced again.
 ///
-/// Statements count in the order in which they are applied, each by the keys that are trusted then.
+/// Each statement is verified with the keys that are trusted when it is applied.
 ///
 /// ```
 /// use license_core::{Rotation, Taken, TrustSet, Unverified};
@@ -31,22 +34,22 @@ use crate::trust::{KeyId, TrustError, TrustSet, TrustedKey, VerifyError};
 #[derive(Clone, Debug, Default)]
 pub struct Rotation {
     roots: TrustSet,
-    /// Those that counted, in their order.
+    /// The applied statements, in their order.
     statements: Vec<TrustStatement>,
     keys: TrustSet,
 }
 
-/// What applying a statement did.
+/// The result of applying a trust statement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Taken {
-    /// It counts from now on.
+    /// The statement was applied.
     New,
-    /// All that it says was known.
+    /// The statement had already been applied, or changes nothing.
     Already,
 }
 
 impl Rotation {
-    /// A set of keys of which no statement speaks yet.
+    /// Creates a key rotation that starts with these keys.
     pub fn new(roots: TrustSet) -> Self {
         Self {
             keys: roots.clone(),
@@ -55,63 +58,69 @@ impl Rotation {
         }
     }
 
-    /// Verifies a statement with the keys that are trusted now, and lets it count.
+    /// Verifies a statement with the currently trusted keys and applies it.
     ///
     /// # Errors
-    /// [`RotationError`] if it is no statement of a trusted key, or brings back a key that was retired; then nothing is changed.
+    ///
+    /// Returns [`RotationError`] if the statement is not signed by trusted keys or introduces a
+    /// retired key. Nothing changes in this case.
     pub fn apply(&mut self, token: &Unverified<'_>) -> Result<Taken, RotationError> {
         let is_same = |known: &TrustStatement| known.as_str() == token.as_str();
         if self.statements.iter().any(is_same) {
             return Ok(Taken::Already);
         }
-        let before = self.retired_keys();
-        let statement = token.verify_trust_statement(&self.keys, &before);
+        let retired = self.retired_keys();
+        let statement = token.verify_trust_statement(&self.keys, &retired);
         let statement = statement.map_err(RotationError::Verify)?;
-        if self.says_nothing_new(&statement) {
+        if self.is_redundant(&statement) {
             return Ok(Taken::Already);
         }
         self.check_introduction(&statement)?;
         self.statements.push(statement);
-        self.keys = self.present();
+        self.keys = self.trusted_keys();
         Ok(Taken::New)
     }
 
-    /// Applies every statement of a file in its order, and tells what each did. Whatever else is in the file is left alone.
+    /// Applies the trust statements of a file in their order and returns the result of each.
+    ///
+    /// Other tokens in the file are ignored.
     ///
     /// # Errors
-    /// [`BundleError`] if the file is not spelled right, or a statement is refused; then nothing is changed.
+    ///
+    /// Returns [`BundleError`] if the file is malformed or a statement cannot be applied. Nothing
+    /// changes in this case.
     pub fn apply_file(&mut self, text: &str) -> Result<Vec<Taken>, BundleError> {
-        let artefacts = Artefacts::parse(text).map_err(BundleError::Parse)?;
+        let file = Artefacts::parse(text).map_err(BundleError::Parse)?;
         let mut rotation = self.clone();
-        let mut taken = Vec::new();
-        for block in artefacts.of_kind(TokenKind::TrustStatement) {
-            let line = (artefacts.blocks().len() > 1).then_some(block.line);
-            let refused = |error: RotationError| BundleError::Statement {
+        let mut results = Vec::new();
+        for block in file.of_kind(TokenKind::TrustStatement) {
+            let line = (file.blocks().len() > 1).then_some(block.line);
+            let with_line = |error: RotationError| BundleError::Statement {
                 line,
                 error: error.into(),
             };
-            taken.push(rotation.apply(&block.token).map_err(refused)?);
+            results.push(rotation.apply(&block.token).map_err(with_line)?);
         }
         *self = rotation;
-        Ok(taken)
+        Ok(results)
     }
 
-    /// The keys that are trusted now.
+    /// Returns the currently trusted keys.
     pub fn keys(&self) -> &TrustSet {
         &self.keys
     }
 
-    /// The keys that are trusted whatever statements say, unless one retires them.
+    /// Returns the initial keys, which are trusted until a statement retires them.
     pub fn roots(&self) -> &TrustSet {
         &self.roots
     }
 
-    /// The statements that counted when they were applied, in that order.
+    /// Returns the applied statements, in their order.
     pub fn statements(&self) -> &[TrustStatement] {
         &self.statements
     }
 
-    /// The statement by which a key came that is no root: the first.
+    /// Returns the first statement that introduced a key, or `None` for an initial key.
     pub fn introduction_of(&self, key: &KeyId) -> Option<&TrustStatement> {
         let mut statements = self.statements.iter();
         let is_root = self.roots.get(key.as_str()).is_some();
@@ -122,13 +131,13 @@ impl Rotation {
         statements.find(introduces).filter(|_| !is_root)
     }
 
-    /// The statements that retired a key, in their order.
+    /// Returns the statements that retired a key, in their order.
     pub fn retirements(&self) -> impl Iterator<Item = &TrustStatement> {
-        let is_such = |statement: &&TrustStatement| statement.retires().is_some();
-        self.statements.iter().filter(is_such)
+        let is_retirement = |statement: &&TrustStatement| statement.retires().is_some();
+        self.statements.iter().filter(is_retirement)
     }
 
-    /// The statement that retired a key.
+    /// Returns the statement that retired a key.
     pub fn retirement_of(&self, key: &KeyId) -> Option<&TrustStatement> {
         self.retirements()
             .find(|statement| statement.retires() == Some(key))
@@ -138,29 +147,30 @@ impl Rotation {
         self.retirement_of(key).is_some()
     }
 
-    /// Every key that there ever was.
-    fn known(&self) -> BTreeMap<&KeyId, &Arc<TrustedKey>> {
+    /// Returns all initial and introduced keys, including retired ones.
+    fn all_keys(&self) -> BTreeMap<&KeyId, &Arc<TrustedKey>> {
         let roots = self.roots.shared_keys();
         let introduced = self.statements.iter().flat_map(TrustStatement::shared_keys);
-        // One by one: to collect would compile a sort.
-        let mut known = BTreeMap::new();
-        known.extend(introduced.chain(roots).map(|key| (key.id(), key)));
-        known
+        // `extend` compiles to less code than `collect`, which sorts first.
+        let mut all = BTreeMap::new();
+        all.extend(introduced.chain(roots).map(|key| (key.id(), key)));
+        all
     }
 
     fn retired_keys(&self) -> TrustSet {
-        let known = self.known();
-        let keys = known.values().filter(|key| self.is_retired(key.id()));
+        let all = self.all_keys();
+        let keys = all.values().filter(|key| self.is_retired(key.id()));
         let mut retired = TrustSet::default();
         for key in keys {
-            // They were in one set before.
+            // These keys do not conflict, because they were in one set before.
             let _ = retired.insert(Arc::clone(key));
         }
         retired
     }
 
-    /// A key that is retired already, or keys that the same key introduced before.
-    fn says_nothing_new(&self, new: &TrustStatement) -> bool {
+    /// Returns whether a statement retires a retired key, or introduces only trusted keys that the
+    /// same key has introduced before.
+    fn is_redundant(&self, new: &TrustStatement) -> bool {
         let is_known = |key: &TrustedKey| {
             let by_same = self
                 .statements
@@ -177,44 +187,48 @@ impl Rotation {
         }
     }
 
+    /// Checks that the introduced keys are not retired and do not conflict with other keys.
     fn check_introduction(&self, statement: &TrustStatement) -> Result<(), RotationError> {
-        let mut all = self.keys.clone();
-        let known = self.known();
+        let mut trusted = self.keys.clone();
+        let all = self.all_keys();
         for key in statement.introduces() {
             if self.is_retired(key.id()) {
                 let key = key.id().clone();
                 return Err(RotationError::Retired { key });
             }
-            let known = known.get(key.id());
+            let known = all.get(key.id());
             if known.is_some_and(|known| known.algorithm() != key.algorithm()) {
                 let key = key.id().clone();
                 return Err(RotationError::Keys(TrustError::TwoAlgorithms { key }));
             }
         }
         let mut keys = statement.shared_keys().iter().map(Arc::clone);
-        keys.try_for_each(|key| all.insert(key))
+        keys.try_for_each(|key| trusted.insert(key))
             .map_err(RotationError::Keys)
     }
 
-    /// All that the roots lead to: a trusted key to those that it introduced, a retired one to its successor alone.
-    fn present(&self) -> TrustSet {
-        let known = self.known();
+    /// Computes the trusted keys: those that can be reached from the initial keys.
+    ///
+    /// A trusted key leads to the keys that it introduced, and a retired key only to its successor.
+    fn trusted_keys(&self) -> TrustSet {
+        let all = self.all_keys();
         let mut next: Vec<&KeyId> = self.roots.iter().map(TrustedKey::id).collect();
-        let (mut seen, mut keys) = (BTreeSet::new(), TrustSet::default());
+        let (mut visited, mut keys) = (BTreeSet::new(), TrustSet::default());
         while let Some(key) = next.pop() {
-            if !seen.insert(key) {
+            if !visited.insert(key) {
                 continue;
             }
             if let Some(retirement) = self.retirement_of(key) {
                 next.extend(retirement.countersigner());
                 continue;
             }
-            if let Some(key) = known.get(key) {
-                // Each was checked against the others when it came.
+            if let Some(key) = all.get(key) {
+                // `check_introduction` has checked that the keys do not conflict.
                 let _ = keys.insert(Arc::clone(key));
             }
-            let own = self.statements.iter().filter(|said| said.signer() == key);
-            next.extend(own.flat_map(|said| said.introduces().map(TrustedKey::id)));
+            let by_key = self.statements.iter();
+            let by_key = by_key.filter(|statement| statement.signer() == key);
+            next.extend(by_key.flat_map(|statement| statement.introduces().map(TrustedKey::id)));
         }
         let retired = self.retirements().filter_map(TrustStatement::retires);
         keys.set_retired(retired.cloned().collect());
@@ -222,7 +236,7 @@ impl Rotation {
     }
 }
 
-/// The reason why a trust statement does not count.
+/// The reason why a trust statement cannot be applied.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RotationError {
@@ -230,12 +244,14 @@ pub enum RotationError {
     #[error(transparent)]
     Verify(VerifyError),
     /// The statement introduces a key that was retired.
-    #[error("it introduces key {key}, which its vendor has retired: it never comes back")]
+    #[error(
+        "the statement introduces key {key}, which its vendor has retired; a retired key stays retired"
+    )]
     Retired {
         /// The key.
         key: KeyId,
     },
-    /// The introduced keys contradict the trusted keys, or there are too many.
+    /// The introduced keys conflict with trusted keys, or there are too many.
     #[error(transparent)]
     Keys(TrustError),
 }

@@ -1,4 +1,4 @@
-//! Trust statements: what trusted keys say of keys.
+//! Trust statements, by which trusted keys introduce and retire keys.
 
 use std::fmt;
 use std::sync::Arc;
@@ -6,11 +6,12 @@ use std::sync::Arc;
 use crate::claims::TrustStatementClaims;
 use crate::jose::{TokenKind, Unverified};
 use crate::time::Timestamp;
-use crate::trust::VerifyError;
-use crate::trust::{Jwk, KeyId, TrustSet, TrustedKey};
+use crate::trust::{Jwk, KeyId, TrustSet, TrustedKey, VerifyError};
 
-/// What a vendor says of signing keys, signed by keys that were trusted when it was verified: that others are to be trusted too, or that
-/// one is to be trusted no longer. [`Rotation::apply`](crate::license::Rotation::apply) verifies one and draws the consequences.
+/// A verified trust statement, which introduces keys or retires a key.
+///
+/// Its signers were trusted when it was verified.
+/// [`Rotation::apply`](crate::license::Rotation::apply) verifies and applies trust statements.
 #[derive(Clone)]
 #[must_use]
 pub struct TrustStatement {
@@ -21,18 +22,19 @@ pub struct TrustStatement {
     signer: KeyId,
     /// The introduced keys.
     keys: Vec<Arc<TrustedKey>>,
-    /// The second signer of a retirement, which retires the first.
+    /// The second signer of a retirement, which is the successor of the first.
     countersigner: Option<KeyId>,
 }
 
 impl Unverified<'_> {
-    /// Verifies a trust statement with the keys that are trusted now. An introduction has one
-    /// signature, and a retirement has two. The inner signature of a retirement may be that of a key
-    /// that was retired `before`.
+    /// Verifies a trust statement with the currently trusted keys.
+    ///
+    /// An introduction has one signature, and a retirement has two. The inner signature of a
+    /// retirement may be that of a `retired` key.
     pub(super) fn verify_trust_statement(
         &self,
         trust: &TrustSet,
-        before: &TrustSet,
+        retired: &TrustSet,
     ) -> Result<TrustStatement, VerifyError> {
         let verified = self.verified(TokenKind::TrustStatement, trust)?;
         let claims = TrustStatementClaims::from_payload(&verified.payload)?;
@@ -47,7 +49,7 @@ impl Unverified<'_> {
         };
         match Content::new(&claims)? {
             Content::Introduces(jwks) => {
-                statement.keys = introduced(jwks)?;
+                statement.keys = parse_introduced(jwks)?;
                 if statement
                     .introduces()
                     .any(|key| *key.id() == statement.signer)
@@ -61,23 +63,23 @@ impl Unverified<'_> {
                 return Err(VerifyError::claim("retires", expected, "one signature"));
             }
             Content::Countersigns(token) => {
-                let (inner, retired) = retirement(token, &statement.signer, trust, before)?;
+                let (inner, key) = verify_retirement(token, &statement.signer, trust, retired)?;
                 statement.issuer = inner.issuer.into();
                 statement.issued_at = inner.issued_at.max(claims.issued_at);
-                statement.countersigner = Some(std::mem::replace(&mut statement.signer, retired));
+                statement.countersigner = Some(std::mem::replace(&mut statement.signer, key));
             }
         }
         Ok(statement)
     }
 }
 
-/// The one thing that a signature of a trust statement says.
+/// The content of one signed part of a trust statement.
 enum Content<'a> {
-    /// These keys are to be trusted.
+    /// The keys to introduce.
     Introduces(&'a [Jwk]),
-    /// The keys of these ids are no longer to be trusted.
+    /// The ids of the keys to retire.
     Retires(&'a [String]),
-    /// The token of another key.
+    /// The token of the key to retire.
     Countersigns(&'a str),
 }
 
@@ -98,7 +100,7 @@ impl<'a> Content<'a> {
 }
 
 /// Checks introduced keys as strictly as a trust set does. Each must have a `kid` and a `use`.
-fn introduced(jwks: &[Jwk]) -> Result<Vec<Arc<TrustedKey>>, VerifyError> {
+fn parse_introduced(jwks: &[Jwk]) -> Result<Vec<Arc<TrustedKey>>, VerifyError> {
     let mut keys: Vec<Arc<TrustedKey>> = Vec::new();
     for jwk in jwks {
         let key = jwk.to_key().map_err(|error| VerifyError::Key {
@@ -118,12 +120,12 @@ fn introduced(jwks: &[Jwk]) -> Result<Vec<Arc<TrustedKey>>, VerifyError> {
     Ok(keys)
 }
 
-/// Verifies the inner half of a retirement, which the retired key has signed itself.
-fn retirement(
+/// Verifies the inner token of a retirement, which the retired key itself has signed.
+fn verify_retirement(
     text: &str,
     countersigner: &KeyId,
     trust: &TrustSet,
-    before: &TrustSet,
+    retired: &TrustSet,
 ) -> Result<(TrustStatementClaims, KeyId), VerifyError> {
     let token = Unverified::parse(text)?;
     if token.as_str() != text {
@@ -132,8 +134,8 @@ fn retirement(
     if token.unverified_key_id() == countersigner.as_str() {
         return Err(wrong_statement("a token of the same key"));
     }
-    let keys = match before.get(token.unverified_key_id()) {
-        Some(_) => before,
+    let keys = match retired.get(token.unverified_key_id()) {
+        Some(_) => retired,
         None => trust,
     };
     let verified = token.verified(TokenKind::TrustStatement, keys)?;
@@ -158,42 +160,42 @@ fn wrong_statement(found: &str) -> VerifyError {
 }
 
 impl TrustStatement {
-    /// The vendor, as the statement names it.
+    /// Returns the vendor.
     pub fn issuer(&self) -> &str {
         &self.issuer
     }
 
-    /// When it was signed; of two signatures the later.
+    /// Returns the time of issue. For a retirement, it is the later of both signatures.
     pub fn issued_at(&self) -> Timestamp {
         self.issued_at
     }
 
-    /// The key that speaks. In a retirement it is the one that is retired.
+    /// Returns the id of the signing key. In a retirement, it is the retired key.
     pub fn signer(&self) -> &KeyId {
         &self.signer
     }
 
-    /// The keys that are to be trusted from now on; none in a retirement.
+    /// Returns the introduced keys. A retirement has none.
     pub fn introduces(&self) -> impl Iterator<Item = &TrustedKey> {
         self.keys.iter().map(Arc::as_ref)
     }
 
-    /// The key that is to be trusted no longer, if it is a retirement.
+    /// Returns the retired key, or `None` for an introduction.
     pub fn retires(&self) -> Option<&KeyId> {
         self.countersigner().map(|_| &self.signer)
     }
 
-    /// The second key that signed a retirement.
+    /// Returns the second signing key of a retirement, which is the successor of the retired key.
     pub fn countersigner(&self) -> Option<&KeyId> {
         self.countersigner.as_ref()
     }
 
-    /// The token, as it was received.
+    /// Returns the token.
     pub fn as_str(&self) -> &str {
         &self.token
     }
 
-    /// The token in armor.
+    /// Returns the token as an armor block.
     pub fn to_armor(&self) -> String {
         self.armor.to_string()
     }
@@ -203,7 +205,7 @@ impl TrustStatement {
     }
 }
 
-/// Without the token.
+/// Omits the token.
 impl fmt::Debug for TrustStatement {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TrustStatement")

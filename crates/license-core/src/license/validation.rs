@@ -1,4 +1,4 @@
-//! Validation tokens: a license was good on a machine at a time.
+//! Validation tokens, which confirm the status of a license.
 
 use std::fmt;
 use std::sync::Arc;
@@ -13,23 +13,26 @@ use crate::policy::Entitlements;
 use crate::time::Timestamp;
 use crate::trust::{TrustSet, TrustedKey, VerifyError};
 
-/// Who signed a validation token.
+/// The kind of signer of a validation token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Signer {
-    /// A key of the trust set: its entitlements replace the license's.
+    /// A key of the trust set. The entitlements of the token replace those of the license.
     Vendor,
-    /// The license's own `cnf` key: its entitlements may only narrow the license's.
+    /// The key in claim `cnf` of the license. The entitlements of the token can only narrow those
+    /// of the license.
     Server,
 }
 
 impl Unverified<'_> {
-    /// Verifies a validation token for a license. The vendor's keys count for every license, and the
-    /// key in the license's own `cnf` claim (RFC 7800) counts for that license only.
+    /// Verifies a validation token for a license.
+    ///
+    /// The keys of the trust set are accepted for every license. The key in claim `cnf` of a
+    /// license (RFC 7800) is accepted for this license only.
     ///
     /// # Errors
     ///
-    /// Returns [`VerifyError`] as [`Unverified::verify`] does, and if the token belongs to another
-    /// license.
+    /// Returns the errors of [`Unverified::verify`], and [`VerifyError::OtherLicense`] if the token
+    /// belongs to another license.
     pub fn verify_validation(
         &self,
         trust: &TrustSet,
@@ -46,7 +49,8 @@ impl Unverified<'_> {
     ) -> Result<Validation, VerifyError> {
         let kind = TokenKind::Validation;
         let is_server = |key: &&TrustedKey| key.id().as_str() == self.unverified_key_id();
-        let confirms = |license: &&License| license.confirmation_key().filter(is_server).is_some();
+        let has_server_key =
+            |license: &&License| license.confirmation_key().filter(is_server).is_some();
         let server = licenses
             .iter()
             .find_map(|license| license.confirmation_key().filter(is_server));
@@ -63,17 +67,18 @@ impl Unverified<'_> {
             claims,
             signer,
         };
-        let may_speak_for = |license: &&License| signer == Signer::Vendor || confirms(license);
-        let mut heard = licenses.iter().filter(may_speak_for);
-        // The tokens of a license also count for its successor, even if that alone is installed.
-        if !heard.any(|license| validation.concerns(license)) {
+        let may_validate = |license: &&License| signer == Signer::Vendor || has_server_key(license);
+        let mut candidates = licenses.iter().filter(may_validate);
+        // A token for a license is also accepted for its successor, even if only the successor is
+        // installed.
+        if !candidates.any(|license| validation.concerns(license)) {
             return Err(VerifyError::OtherLicense);
         }
         Ok(validation)
     }
 }
 
-/// A validation token that a key trusted for its license has signed.
+/// A verified validation token.
 #[derive(Clone)]
 #[must_use]
 pub struct Validation {
@@ -83,7 +88,7 @@ pub struct Validation {
     signer: Signer,
 }
 
-/// Without the token.
+/// Omits the token.
 impl fmt::Debug for Validation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Validation")
@@ -98,17 +103,17 @@ impl fmt::Debug for Validation {
 }
 
 impl Validation {
-    /// The token in armor, as it was received.
+    /// Returns the token as an armor block.
     pub fn to_armor(&self) -> String {
         self.token.to_armor()
     }
 
-    /// Whether it speaks of this license.
+    /// Returns whether the token belongs to this license.
     pub fn is_for(&self, license: &License) -> bool {
         self.claims.license == *license.id() && self.claims.product == license.product()
     }
 
-    /// The product of the license.
+    /// Returns the product code.
     pub fn product(&self) -> ProductCode {
         self.claims.product
     }
@@ -117,54 +122,56 @@ impl Validation {
         self.token.unverified_key_id() == key.id().as_str()
     }
 
-    /// Whether it speaks of this license, or of one that it replaces.
+    /// Returns whether the token belongs to this license or to a previous license.
     pub fn concerns(&self, license: &License) -> bool {
-        let is_former = || license.supersedes().contains(&self.claims.license);
-        self.is_for(license) || self.claims.product == license.product() && is_former()
+        let is_for_previous = || license.supersedes().contains(&self.claims.license);
+        self.is_for(license) || self.claims.product == license.product() && is_for_previous()
     }
 
-    /// The id of the statement.
+    /// Returns the id of the token.
     pub fn id(&self) -> &str {
         &self.claims.id
     }
 
-    /// The license of which it speaks.
+    /// Returns the id of the license.
     pub fn license_id(&self) -> &LicenseId {
         &self.claims.license
     }
 
-    /// When the license was validated.
+    /// Returns the time of the validation.
     pub fn issued_at(&self) -> Timestamp {
         self.claims.issued_at
     }
 
-    /// Until when the signer meant it to be used. Evaluation counts from [`Validation::issued_at`] alone: a
-    /// suspension that lapsed by itself would be an invitation to wait.
+    /// Returns the instant until which the signer intends the token to be used.
+    ///
+    /// Evaluation ignores it and uses only [`Validation::issued_at`]. Otherwise a suspension would
+    /// end when its token expires.
     pub fn expires_at(&self) -> Option<Timestamp> {
         self.claims.expires_at
     }
 
-    /// The machine on which it counts; none means any.
+    /// Returns the machine for which the token is valid, or `None` if it is valid on every machine.
     pub fn machine(&self) -> Option<&Machine> {
         self.claims.machine.as_ref()
     }
 
-    /// What the asking machine had sent to tell the answer from an older one.
+    /// Returns the nonce that the requesting machine has sent.
     pub fn nonce(&self) -> Option<&str> {
         self.claims.nonce.as_deref()
     }
 
-    /// What the signer says of the license.
+    /// Returns the status of the license.
     pub fn status(&self) -> Status {
         self.claims.status
     }
 
-    /// The features and quotas that the signer grants.
+    /// Returns the features and quotas that the signer grants.
     pub fn entitlements(&self) -> &Arc<Entitlements> {
         &self.entitlements
     }
 
-    /// Who signed it.
+    /// Returns the kind of signer.
     pub fn signer(&self) -> Signer {
         self.signer
     }

@@ -1,4 +1,4 @@
-//! Many tokens, or one token many times.
+//! Verifier with a cache, and verification of many tokens in parallel.
 
 use std::num::NonZeroUsize;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -8,17 +8,21 @@ use super::License;
 use crate::jose::{MAX_TOKEN_BYTES, Unverified};
 use crate::trust::{TrustSet, VerifyError};
 
-/// A thread takes so many tokens at a time: few, so that all threads end together.
-const AT_ONCE: usize = 8;
+/// The number of tokens that a thread takes at a time. A small number lets all threads end
+/// together.
+const TOKENS_PER_TURN: usize = 8;
+
+/// The maximum number of cached tokens.
+const MAX_CACHED_TOKENS: usize = 1 << 24;
 
 /// Verifies license tokens with one trust set and caches the licenses of recent tokens.
 ///
-/// A cached token costs one comparison of its bytes. The cache records only that these bytes are
-/// signed by a trusted key, and their claims. [`License::evaluate`] decides each time whether the
-/// license holds, so that revocations and the end of a license take effect immediately. If the
+/// Verifying a cached token again costs one comparison of its bytes. The cache records only that a
+/// trusted key has signed these bytes, and their claims. [`License::evaluate`] decides each time
+/// whether the license is valid, so that revocation and expiry take effect immediately. If the
 /// trusted keys change, create another verifier.
 ///
-/// The memory is bounded: the cache holds a fixed number of tokens of at most
+/// The memory is bounded: the cache has room for a fixed number of tokens of at most
 /// [`MAX_TOKEN_BYTES`], and a new token may replace an older one. A token that does not verify is
 /// never cached. Threads may share a verifier.
 ///
@@ -34,61 +38,64 @@ const AT_ONCE: usize = 8;
 /// ```
 pub struct Verifier {
     trust: TrustSet,
-    /// The cached tokens, found by their last bytes, which belong to the signature. The length is a
-    /// power of two or zero.
-    seen: Box<[Mutex<Option<Seen>>]>,
+    /// The cached tokens, indexed by a hash of their last bytes, which belong to the signature. The
+    /// length is a power of two or zero.
+    cache: Box<[Mutex<Option<CachedToken>>]>,
 }
 
-struct Seen {
+struct CachedToken {
     token: Box<str>,
     license: License,
 }
 
 impl Verifier {
-    /// How many tokens it remembers unless told otherwise.
+    /// The default number of cached tokens.
     pub const MEMORY: usize = 64;
 
-    /// Trusts these keys, and remembers up to [`Verifier::MEMORY`] tokens.
+    /// Creates a verifier that caches up to [`Verifier::MEMORY`] tokens.
     pub fn new(trust: TrustSet) -> Self {
         Self::with_memory(trust, Self::MEMORY)
     }
 
-    /// The same with room for another number of tokens, rounded up to a power of two and at most 2^24; 0 remembers none.
+    /// Creates a verifier that caches up to `tokens` tokens.
+    ///
+    /// The number is rounded up to a power of two and is at most 2^24. 0 disables the cache.
     pub fn with_memory(trust: TrustSet, tokens: usize) -> Self {
-        let places = match tokens {
+        let slots = match tokens {
             0 => 0,
-            // More than that is none of these.
-            tokens => tokens.min(1 << 24).next_power_of_two(),
+            tokens => tokens.min(MAX_CACHED_TOKENS).next_power_of_two(),
         };
-        let seen = (0..places).map(|_| Mutex::new(None)).collect();
-        Self { trust, seen }
+        let cache = (0..slots).map(|_| Mutex::new(None)).collect();
+        Self { trust, cache }
     }
 
-    /// The keys that it trusts.
+    /// Returns the trusted keys.
     pub fn trust(&self) -> &TrustSet {
         &self.trust
     }
 
-    /// Verifies a license token, or knows it again.
+    /// Returns the license of a cached token, or verifies the token.
     ///
     /// # Errors
-    /// [`VerifyError`] as of [`Unverified::verify`]; [`VerifyError::Parse`] if it is no token.
+    ///
+    /// Returns [`VerifyError::Parse`] if the text is not a token, or an error of
+    /// [`Unverified::verify`].
     pub fn verify(&self, token: &str) -> Result<License, VerifyError> {
-        let Some(place) = self.place(token) else {
-            return self.verify_anew(token);
+        let Some(slot) = self.slot(token) else {
+            return self.verify_uncached(token);
         };
-        if let Some(seen) = place.as_ref().filter(|seen| *seen.token == *token) {
-            return Ok(seen.license.clone());
+        if let Some(cached) = slot.as_ref().filter(|cached| *cached.token == *token) {
+            return Ok(cached.license.clone());
         }
-        // Nobody waits while the signature is checked.
-        drop(place);
-        let license = self.verify_anew(token)?;
-        // With blanks around it and line breaks in it, it may be longer.
+        // Release the lock while the signature is checked.
+        drop(slot);
+        let license = self.verify_uncached(token)?;
+        // Surrounding white space and line breaks can make the text longer than a token.
         if token.len() > MAX_TOKEN_BYTES {
             return Ok(license);
         }
-        if let Some(mut place) = self.place(token) {
-            *place = Some(Seen {
+        if let Some(mut slot) = self.slot(token) {
+            *slot = Some(CachedToken {
                 token: token.into(),
                 license: license.clone(),
             });
@@ -96,11 +103,15 @@ impl Verifier {
         Ok(license)
     }
 
-    /// Verifies license tokens on so many threads, this one among them, and hands out each with its number from 0 on as soon as it is
-    /// done, in any order and from any of the threads. Returns how many there were.
+    /// Verifies license tokens in parallel and returns their number.
     ///
-    /// A thread takes eight tokens at a time, so that an iterator that waits for more holds back up to seven. No token is gathered or remembered, so that it takes no more memory for a million than for ten. Where a thread can't be had it goes on
-    /// with those that there are.
+    /// Uses up to `threads` threads, including the current one. If a thread cannot be started, the
+    /// others do its work. `each` receives the index of a token, counted from 0, and its result. It
+    /// is called from any of the threads, in any order.
+    ///
+    /// A thread takes eight tokens at a time, so that an iterator that blocks can delay up to seven
+    /// results. Tokens are neither collected nor cached. The memory does not depend on their
+    /// number.
     ///
     /// ```
     /// use std::num::NonZeroUsize;
@@ -124,7 +135,8 @@ impl Verifier {
     /// ```
     ///
     /// # Panics
-    /// As `each` and the iterator do.
+    ///
+    /// Panics if `each` or the iterator panics.
     pub fn verify_each<T, I>(
         &self,
         tokens: I,
@@ -139,15 +151,15 @@ impl Verifier {
         let tokens = Mutex::new(tokens.into_iter().enumerate());
         let work = || {
             let mut count = 0;
-            let mut taken = Vec::with_capacity(AT_ONCE);
+            let mut taken = Vec::with_capacity(TOKENS_PER_TURN);
             loop {
-                taken.extend(lock(&tokens).by_ref().take(AT_ONCE));
+                taken.extend(lock(&tokens).by_ref().take(TOKENS_PER_TURN));
                 if taken.is_empty() {
                     return count;
                 }
                 count += taken.len();
                 for (number, token) in taken.drain(..) {
-                    each(number, self.verify_anew(token.as_ref()));
+                    each(number, self.verify_uncached(token.as_ref()));
                 }
             }
         };
@@ -165,31 +177,31 @@ impl Verifier {
         })
     }
 
-    fn verify_anew(&self, token: &str) -> Result<License, VerifyError> {
+    fn verify_uncached(&self, token: &str) -> Result<License, VerifyError> {
         Unverified::parse(token)?.verify(&self.trust)
     }
 
-    /// Where the token is remembered; none if it is too short for one, or nothing is.
-    fn place(&self, token: &str) -> Option<MutexGuard<'_, Option<Seen>>> {
+    /// Locks the cache slot of a token. `None` if the cache is disabled or the text is too short.
+    fn slot(&self, token: &str) -> Option<MutexGuard<'_, Option<CachedToken>>> {
         let end = u64::from_le_bytes(*token.as_bytes().last_chunk()?);
-        // The golden ratio's multiples lie far apart.
-        let spread = end.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32;
-        let index = usize::try_from(spread).ok()? & self.seen.len().checked_sub(1)?;
-        self.seen.get(index).map(lock)
+        // Fibonacci hashing: multiples of the golden ratio spread evenly.
+        let hash = end.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32;
+        let index = usize::try_from(hash).ok()? & self.cache.len().checked_sub(1)?;
+        self.cache.get(index).map(lock)
     }
 }
 
-/// What another thread left when it panicked is as good as ever: nothing is written in halves.
+/// Locks a mutex. A panic of another thread leaves no partial change, so poisoning is ignored.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Without the tokens: they are bearer credentials.
+/// Omits the tokens, which are bearer credentials.
 impl std::fmt::Debug for Verifier {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Verifier")
             .field("trust", &self.trust)
-            .field("memory", &self.seen.len())
+            .field("cached_tokens", &self.cache.len())
             .finish_non_exhaustive()
     }
 }

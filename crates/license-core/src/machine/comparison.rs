@@ -1,4 +1,4 @@
-//! What two fingerprints have in common, and when that makes them one machine.
+//! Comparison of two fingerprints.
 
 use std::fmt;
 
@@ -6,67 +6,71 @@ use serde::Serialize;
 
 use super::ComponentKind;
 
-/// A machine beside one that a license names.
+/// Comparison of a machine with the fingerprint in a license.
 ///
-/// It is the same if its id is, or most of the other components that the license names are. So a new network card locks
-/// nobody out, and neither does a new system on the old hardware.
+/// The machine is the same if its id is equal, or if most of the other components in the license
+/// are equal. A license therefore survives a new network card, and a new operating system on the
+/// same hardware.
 ///
-/// | changed since | the same machine |
+/// | changed components | same machine |
 /// |---|---|
-/// | network card, processor, disk, board: all of them, not the machine id | yes |
-/// | machine id (a new system) | yes, if most of board, network card, processor and disk are as they were |
-/// | machine id and network card | yes, if board, processor and disk were named and are as they were |
-/// | machine id and disk (a new system on a new disk) | yes, if board, network card and processor are as they were |
+/// | network card, processor, disk and board, but not the machine id | yes |
+/// | machine id (new operating system) | yes, if most of board, network card, processor and disk are unchanged |
+/// | machine id and network card | yes, if the license names board, processor and disk, and they are unchanged |
+/// | machine id and disk (new operating system on a new disk) | yes, if board, network card and processor are unchanged |
 /// | machine id, disk and network card | no |
-/// | all but the processor's model, which a fleet shares | no |
-/// | the id that an administrator gave | no, whatever else is as it was |
+/// | all components except the processor model, which many machines share | no |
+/// | the id that an administrator assigned | no, even if nothing else changed |
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Comparison {
-    /// What is the same.
+    /// The components that are equal.
     pub matching: Vec<ComponentKind>,
-    /// What is another.
+    /// The components that differ.
     pub differing: Vec<ComponentKind>,
-    /// What the license names and this machine does not tell.
+    /// The components that the license names and that were not found on the machine.
     pub missing: Vec<ComponentKind>,
 }
 
 impl Comparison {
-    /// Whether that makes them the same machine: an id matches, or more than half of the other components that the license
-    /// names do, among them two besides the processor's model.
+    /// Returns whether both are the same machine.
+    ///
+    /// An id must match, or more than half of the other components in the license, with at least
+    /// two in addition to the processor model. A different assigned id always makes another machine.
     pub fn is_same(&self) -> bool {
         let id_matches = self.matching.iter().any(|kind| kind.is_identity());
-        let others = |kinds: &[ComponentKind]| {
+        let count_others = |kinds: &[ComponentKind]| {
             let others = kinds.iter().filter(|kind| !kind.is_identity());
             others.count()
         };
-        let matching = others(&self.matching);
-        let named = matching + others(&self.differing) + others(&self.missing);
-        let telling = matching - usize::from(self.matching.contains(&ComponentKind::Cpu));
-        // An administrator gives ids to tell machines apart that are otherwise alike.
-        let is_told_apart = self.differing.contains(&ComponentKind::GivenId);
-        !is_told_apart && (id_matches || (matching * 2 > named && telling >= 2))
+        let matching = count_others(&self.matching);
+        let licensed = matching + count_others(&self.differing) + count_others(&self.missing);
+        let significant = matching - usize::from(self.matching.contains(&ComponentKind::Cpu));
+        // An administrator assigns ids to distinguish machines that are otherwise equal.
+        let has_other_assigned_id = self.differing.contains(&ComponentKind::GivenId);
+        !has_other_assigned_id && (id_matches || (matching * 2 > licensed && significant >= 2))
     }
 
-    pub(crate) fn facts(&self) -> [(&'static str, &[ComponentKind]); 3] {
+    /// Returns the components by result, with the label of each result.
+    fn labeled(&self) -> [(&'static str, &[ComponentKind]); 3] {
         [
-            ("the same", &self.matching),
-            ("another", &self.differing),
-            ("not found here", &self.missing),
+            ("same", &self.matching),
+            ("different", &self.differing),
+            ("not found", &self.missing),
         ]
     }
 }
 
-/// `the same cpu; another id, mac; not found here uuid`.
+/// Writes `same: cpu; different: id, mac; not found: uuid`.
 impl fmt::Display for Comparison {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut separator = "";
-        for (what, kinds) in self
-            .facts()
+        for (label, kinds) in self
+            .labeled()
             .into_iter()
             .filter(|(_, kinds)| !kinds.is_empty())
         {
             let names: Vec<_> = kinds.iter().map(|kind| kind.as_str()).collect();
-            write!(f, "{separator}{what}: {}", names.join(", "))?;
+            write!(f, "{separator}{label}: {}", names.join(", "))?;
             separator = "; ";
         }
         Ok(())

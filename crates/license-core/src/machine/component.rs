@@ -1,4 +1,4 @@
-//! What a fingerprint is made of.
+//! Components of a fingerprint.
 
 use std::fmt;
 
@@ -6,27 +6,27 @@ use crate::digest::hmac_sha256;
 use crate::encoding::hex;
 use crate::ids::ProductCode;
 
-/// Something that tells machines apart, from what names one best to what says least.
+/// Kind of a component, from the most to the least specific one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum ComponentKind {
-    /// An id that the administrator gave, as to a container. It is told from the system's own, so that a license for a
-    /// machine is not met by saying its id.
+    /// An id that an administrator assigned, for example to a container. It is a kind of its own,
+    /// so that assigning the machine id of another machine does not satisfy that machine's license.
     GivenId,
-    /// The operating system's machine id, machine-id(5).
+    /// The machine id of the operating system, machine-id(5).
     MachineId,
-    /// The UUID that the firmware gives the board (SMBIOS 7.2.1).
+    /// The UUID of the board, as the firmware reports it (SMBIOS 7.2.1).
     ProductUuid,
-    /// The address of the first network card that has a permanent one.
+    /// The permanent address of the first network card that has one.
     Mac,
-    /// The processor's model, which a whole fleet shares.
+    /// The processor model, which many machines share.
     Cpu,
-    /// The disk that holds the root file system.
+    /// The disk with the root file system.
     RootDisk,
 }
 
 impl ComponentKind {
-    /// Every kind, in the order in which they are written.
+    /// All kinds, in the order in which a fingerprint lists them.
     pub const ALL: [Self; 6] = [
         Self::GivenId,
         Self::MachineId,
@@ -36,7 +36,7 @@ impl ComponentKind {
         Self::RootDisk,
     ];
 
-    /// The name in a fingerprint.
+    /// Returns the name in a fingerprint.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::GivenId => "given",
@@ -48,12 +48,12 @@ impl ComponentKind {
         }
     }
 
-    /// The kind of this name.
+    /// Returns the kind with this name.
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.as_str() == name)
     }
 
-    /// Whether it alone names the machine.
+    /// Returns whether a component of this kind identifies a machine on its own.
     pub(super) const fn is_identity(self) -> bool {
         matches!(self, Self::GivenId | Self::MachineId)
     }
@@ -71,10 +71,11 @@ impl serde::Serialize for ComponentKind {
     }
 }
 
-/// 96 bits: two machines of one customer never meet, and a fingerprint can still be read out.
+/// Length of a hash: 96 bits. Collisions among the machines of a customer are improbable, and a
+/// fingerprint is short enough to be read over the phone.
 pub(super) const HASH_BYTES: usize = 12;
 
-/// A component as it leaves the machine.
+/// Hashed component of a machine.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct Component {
     pub(super) kind: ComponentKind,
@@ -82,9 +83,12 @@ pub(super) struct Component {
 }
 
 impl Component {
-    /// HMAC-SHA256 keyed by the value over product and kind, as machine-id(5) asks for: nothing readable leaves the machine, and
-    /// two products cannot compare notes.
-    pub(super) fn of(product: ProductCode, kind: ComponentKind, value: &str) -> Self {
+    /// Hashes a value with HMAC-SHA256. The key is the value, and the message contains the product
+    /// and the kind, as machine-id(5) recommends.
+    ///
+    /// The result is pseudonymous: it does not contain the value, but short values such as network
+    /// addresses can be guessed. Fingerprints for different products cannot be compared.
+    pub(super) fn new(product: ProductCode, kind: ComponentKind, value: &str) -> Self {
         let value = value.trim().to_lowercase();
         let context = format!("license-fingerprint-v1\n{product}\n{kind}");
         let mut hash = [0; HASH_BYTES];

@@ -1,4 +1,4 @@
-//! The components of a machine, and the digest that names it.
+//! Fingerprint and digest of a machine.
 
 use std::fmt;
 
@@ -9,30 +9,31 @@ use crate::encoding::strict_json::serde_as_text;
 use crate::ids::ProductCode;
 use sha2::{Digest, Sha256};
 
-/// Begins every fingerprint of this form.
+/// Prefix of a fingerprint with its format version.
 const PREFIX: &str = "fp1:";
-/// Begins every digest of a machine.
+/// Prefix of a digest.
 const DIGEST_PREFIX: &str = "mach_";
 
-/// The components of a machine, hashed: `fp1:id=…,mac=…,cpu=…`.
+/// Hashed components of a machine: `fp1:id=…,mac=…,cpu=…`.
 ///
-/// Each hash is the first 96 bits of HMAC-SHA256 keyed by the component over the product code, in hexadecimal. Components come in
-/// the order of [`ComponentKind::ALL`], each at most once.
+/// Each hash is the first 96 bits of an HMAC-SHA256 in hexadecimal. Its key is the component, and
+/// its message contains the product code. Components are in the order of [`ComponentKind::ALL`],
+/// each at most once.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Fingerprint {
     components: Box<[Component]>,
 }
 
 impl Fingerprint {
-    /// Hashes the components of a machine for a product; of a kind that is given twice the first counts. White space around a
-    /// value and the case of its letters make no difference.
+    /// Hashes the components of a machine for a product. The first component of each kind is used.
+    /// Surrounding white space and letter case of values are ignored.
     pub fn of<'a>(
         product: ProductCode,
         values: impl IntoIterator<Item = (ComponentKind, &'a str)>,
     ) -> Self {
         let components = values
             .into_iter()
-            .map(|(kind, value)| Component::of(product, kind, value));
+            .map(|(kind, value)| Component::new(product, kind, value));
         let mut components: Vec<Component> = components.collect();
         components.sort_by_key(|component| component.kind);
         components.dedup_by_key(|component| component.kind);
@@ -41,7 +42,7 @@ impl Fingerprint {
         }
     }
 
-    /// Reads a fingerprint; `None` if it is none of this form.
+    /// Parses a fingerprint. Returns `None` if the text is not a fingerprint.
     pub fn parse(text: &str) -> Option<Self> {
         let components = text.trim().strip_prefix(PREFIX)?.split(',');
         let components: Vec<Component> = components.map(Component::parse).collect::<Option<_>>()?;
@@ -52,49 +53,46 @@ impl Fingerprint {
             })
     }
 
-    /// The kinds of its components.
+    /// Returns the kinds of the components.
     pub fn kinds(&self) -> impl Iterator<Item = ComponentKind> {
         self.components.iter().map(|component| component.kind)
     }
 
-    /// The hashes of its components, in hexadecimal.
+    /// Returns the hashes of the components in hexadecimal.
     pub fn components(&self) -> impl Iterator<Item = (ComponentKind, String)> {
-        let hex = |component: &Component| {
-            let text = component.to_string();
-            text.split_once('=')
-                .map(|(_, hex)| hex.to_owned())
-                .unwrap_or_default()
-        };
         self.components
             .iter()
-            .map(move |component| (component.kind, hex(component)))
+            .map(|component| (component.kind, hex::encode(&component.hash)))
     }
 
-    /// The hashes of its components as bytes.
+    /// Returns the hashes of the components as bytes.
     #[cfg(feature = "requests")]
     pub(crate) fn raw_components(&self) -> impl Iterator<Item = (ComponentKind, &[u8])> {
         let components = self.components.iter();
         components.map(|component| (component.kind, component.hash.as_slice()))
     }
 
-    /// The digest that names the machine, made of what is most stable alone: an id that was given, else the system's, else the
-    /// board's UUID, else all else. None if that is not at least two components: a processor's model names nothing.
+    /// Returns the digest of the machine.
+    ///
+    /// The digest covers the most stable component only: the assigned id, or else the machine id, or
+    /// else the UUID of the board. Without these it covers all components. Returns `None` if there
+    /// are fewer than two of them, because a processor model does not identify a machine.
     pub fn digest(&self) -> Option<MachineDigest> {
         use ComponentKind::{GivenId, MachineId, ProductUuid};
         let best = [GivenId, MachineId, ProductUuid]
             .into_iter()
             .find_map(|kind| self.get(kind));
         match best {
-            Some(component) => Some(MachineDigest::of(std::slice::from_ref(component))),
-            None if self.components.len() >= 2 => Some(MachineDigest::of(&self.components)),
+            Some(component) => Some(MachineDigest::new(std::slice::from_ref(component))),
+            None if self.components.len() >= 2 => Some(MachineDigest::new(&self.components)),
             None => None,
         }
     }
 
-    /// Compares this machine with one that a license names.
-    pub fn compare(&self, named: &Self) -> Comparison {
+    /// Compares this machine with the fingerprint in a license.
+    pub fn compare(&self, licensed: &Self) -> Comparison {
         let mut comparison = Comparison::default();
-        for expected in &named.components {
+        for expected in &licensed.components {
             let list = match self.get(expected.kind) {
                 None => &mut comparison.missing,
                 Some(actual) if actual.hash == expected.hash => &mut comparison.matching,
@@ -131,12 +129,12 @@ impl fmt::Debug for Fingerprint {
     }
 }
 
-/// Names a machine: `mach_` and 32 hexadecimal digits, the first 128 bits of a SHA-256.
+/// Digest of a machine: `mach_` and 32 hexadecimal digits, the first 128 bits of a SHA-256.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct MachineDigest([u8; 16]);
 
 impl MachineDigest {
-    fn of(components: &[Component]) -> Self {
+    fn new(components: &[Component]) -> Self {
         let mut hash = Sha256::new_with_prefix("license-machine-v1");
         for component in components {
             hash.update(format!("\n{component}"));
@@ -149,13 +147,13 @@ impl MachineDigest {
         Self(digest)
     }
 
-    /// Reads a digest; `None` if it is none.
+    /// Parses a digest. Returns `None` if the text is not a digest.
     pub fn parse(text: &str) -> Option<Self> {
         let digits = text.trim().strip_prefix(DIGEST_PREFIX)?;
         hex::decode(digits).map(Self)
     }
 
-    /// Its 16 bytes.
+    /// Returns the 16 bytes of the digest.
     pub fn as_bytes(&self) -> &[u8; 16] {
         &self.0
     }

@@ -18,8 +18,8 @@ fn here() -> Fingerprint {
     Fingerprint::of(product(), HERE)
 }
 
-/// This machine after these components have changed.
-fn after(changed: &[ComponentKind]) -> Fingerprint {
+/// Returns the fingerprint of this machine with other values for these components.
+fn with_changed(changed: &[ComponentKind]) -> Fingerprint {
     let now = HERE.map(|(kind, value)| {
         (
             kind,
@@ -33,24 +33,25 @@ fn after(changed: &[ComponentKind]) -> Fingerprint {
     Fingerprint::of(product(), now)
 }
 
-fn only(kinds: &[ComponentKind]) -> Fingerprint {
-    let some = HERE.into_iter().filter(|(kind, _)| kinds.contains(kind));
-    Fingerprint::of(product(), some)
+fn with_only(kinds: &[ComponentKind]) -> Fingerprint {
+    let components = HERE.into_iter().filter(|(kind, _)| kinds.contains(kind));
+    Fingerprint::of(product(), components)
 }
 
-/// By OpenSSL: `printf 'license-fingerprint-v1\nCODITECT\nid' | openssl dgst -sha256 -mac HMAC -macopt key:5a7c…`.
+/// The hash was computed with OpenSSL:
+/// `printf 'license-fingerprint-v1\nCODITECT\nid' | openssl dgst -sha256 -mac HMAC -macopt key:5a7c…`.
 #[test]
-fn a_component_is_an_hmac_keyed_by_it_over_product_and_kind() {
-    let text = only(&[MachineId]).to_string();
+fn the_hash_of_a_component_is_an_hmac_over_product_and_kind() {
+    let text = with_only(&[MachineId]).to_string();
     assert_eq!(text, "fp1:id=60cc22a081bb116368e42320");
     assert_eq!(
-        only(&[MachineId]).digest().unwrap().to_string(),
+        with_only(&[MachineId]).digest().unwrap().to_string(),
         "mach_1a33b8bd3586714ab297967241f41a11"
     );
 }
 
 #[test]
-fn nothing_readable_is_in_a_fingerprint_and_two_products_have_none_in_common() {
+fn a_fingerprint_contains_no_value_and_differs_between_products() {
     let other = Fingerprint::of(ProductCode::parse("OTHER").unwrap(), HERE);
     let comparison = here().compare(&other);
     assert_eq!(comparison.matching, []);
@@ -61,7 +62,7 @@ fn nothing_readable_is_in_a_fingerprint_and_two_products_have_none_in_common() {
 }
 
 #[test]
-fn a_fingerprint_reads_as_it_is_written_and_in_no_other_order() {
+fn a_fingerprint_round_trips_and_its_components_must_be_in_order() {
     let text = here().to_string();
     assert_eq!(Fingerprint::parse(&text), Some(here()));
     assert_eq!(Fingerprint::parse(&format!(" {text}\r\n")), Some(here()));
@@ -86,13 +87,13 @@ fn a_fingerprint_reads_as_it_is_written_and_in_no_other_order() {
 }
 
 #[test]
-fn white_space_and_case_make_no_difference() {
-    let of = |id| Fingerprint::of(product(), [(MachineId, id)]);
-    assert_eq!(of("ABCDEF01"), of(" abcdef01\n"));
+fn white_space_and_case_are_ignored() {
+    let with_id = |id| Fingerprint::of(product(), [(MachineId, id)]);
+    assert_eq!(with_id("ABCDEF01"), with_id(" abcdef01\n"));
 }
 
 #[test]
-fn what_may_change_is_as_documented() {
+fn changed_components_are_tolerated_as_documented() {
     let cases: [(&[ComponentKind], bool); 9] = [
         (&[], true),
         (&[Mac], true),
@@ -105,53 +106,56 @@ fn what_may_change_is_as_documented() {
         (&[MachineId, ProductUuid, Mac, RootDisk], false),
     ];
     for (changed, same) in cases {
-        let comparison = after(changed).compare(&here());
+        let comparison = with_changed(changed).compare(&here());
         assert_eq!(comparison.is_same(), same, "{changed:?}");
         assert_eq!(comparison.differing, changed);
     }
 }
 
 #[test]
-fn what_is_not_found_counts_against_it_and_what_was_not_named_for_nothing() {
-    // Without the rights to read the board's UUID.
-    let named = after(&[MachineId]);
-    let comparison = only(&[MachineId, Mac, Cpu, RootDisk]).compare(&named);
+fn a_missing_component_counts_as_different_and_an_additional_one_is_ignored() {
+    // The process may lack permission to read the UUID of the board.
+    let licensed = with_changed(&[MachineId]);
+    let comparison = with_only(&[MachineId, Mac, Cpu, RootDisk]).compare(&licensed);
     assert_eq!(comparison.missing, [ProductUuid]);
     assert!(comparison.is_same());
-    assert!(!only(&[Mac, Cpu]).compare(&here()).is_same());
-    // A fleet of one model is not one machine, however few components were named.
-    assert!(!here().compare(&only(&[Cpu])).is_same());
-    assert!(!here().compare(&only(&[Cpu, RootDisk])).is_same());
-    assert!(here().compare(&only(&[Mac, RootDisk])).is_same());
+    assert!(!with_only(&[Mac, Cpu]).compare(&here()).is_same());
+    // Machines of the same model differ, even if the license names few components.
+    assert!(!here().compare(&with_only(&[Cpu])).is_same());
+    assert!(!here().compare(&with_only(&[Cpu, RootDisk])).is_same());
+    assert!(here().compare(&with_only(&[Mac, RootDisk])).is_same());
 }
 
 #[test]
-fn the_digest_is_of_the_most_stable_component_alone() {
+fn the_digest_depends_on_the_most_stable_component_only() {
     let digest = here().digest();
-    assert_eq!(after(&[Mac, Cpu, RootDisk, ProductUuid]).digest(), digest);
-    assert_ne!(after(&[MachineId]).digest(), digest);
-    assert_eq!(only(&[Cpu]).digest(), None);
-    assert_eq!(only(&[]).digest(), None);
-    assert!(only(&[Mac, Cpu]).digest().is_some());
-    let uuid = only(&[ProductUuid]).digest();
-    assert_eq!(only(&[ProductUuid, Mac, Cpu]).digest(), uuid);
+    assert_eq!(
+        with_changed(&[Mac, Cpu, RootDisk, ProductUuid]).digest(),
+        digest
+    );
+    assert_ne!(with_changed(&[MachineId]).digest(), digest);
+    assert_eq!(with_only(&[Cpu]).digest(), None);
+    assert_eq!(with_only(&[]).digest(), None);
+    assert!(with_only(&[Mac, Cpu]).digest().is_some());
+    let uuid = with_only(&[ProductUuid]).digest();
+    assert_eq!(with_only(&[ProductUuid, Mac, Cpu]).digest(), uuid);
 }
 
 #[test]
-fn an_id_that_was_given_does_not_pass_for_the_systems_own() {
+fn an_assigned_id_does_not_match_a_machine_id() {
     let id = HERE[0].1;
-    let given = Fingerprint::of(product(), [(GivenId, id)]);
-    assert!(!given.compare(&here()).is_same());
-    assert_ne!(given.digest(), here().digest());
-    assert!(given.compare(&given).is_same());
-    // Two containers that were given an id each, with the host's mounted in.
-    let container = |given| Fingerprint::of(product(), [(GivenId, given), (MachineId, id)]);
+    let assigned = Fingerprint::of(product(), [(GivenId, id)]);
+    assert!(!assigned.compare(&here()).is_same());
+    assert_ne!(assigned.digest(), here().digest());
+    assert!(assigned.compare(&assigned).is_same());
+    // Two containers with an assigned id each that mount the machine id of their host.
+    let container = |assigned| Fingerprint::of(product(), [(GivenId, assigned), (MachineId, id)]);
     assert!(!container("one").compare(&container("two")).is_same());
     assert!(container("one").compare(&here()).is_same());
 }
 
 #[test]
-fn a_machine_is_named_by_fingerprint_digest_or_a_name_of_the_programs_own() {
+fn a_machine_is_a_fingerprint_a_digest_or_a_name() {
     let fingerprint = Machine::Fingerprint(here());
     let digest = Machine::Digest(here().digest().unwrap());
     let dongle = Machine::parse("dongle 0042");
@@ -162,7 +166,7 @@ fn a_machine_is_named_by_fingerprint_digest_or_a_name_of_the_programs_own() {
     assert!(digest.is(&fingerprint) && fingerprint.is(&digest));
     assert!(!dongle.is(&fingerprint) && !fingerprint.is(&dongle));
     assert!(!dongle.is(&Machine::parse("dongle 0043")));
-    // Which says too little to be anybody's.
-    let model = Machine::Fingerprint(only(&[Cpu]));
+    // A processor model alone does not identify a machine.
+    let model = Machine::Fingerprint(with_only(&[Cpu]));
     assert!(!model.is(&model));
 }

@@ -1,31 +1,31 @@
-//! What is wrong with a product file.
+//! Errors of product files.
 
 use crate::encoding::pasted::Position;
 
-/// Why a text is no product file.
+/// The reason why a text is not a product file.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum MatrixError {
-    /// Not TOML of this form.
+    /// The text is not TOML, or its members are not those of a product file.
     #[error("product file: {}{reason}", at(*position))]
     Toml {
-        /// Where, if that can be said.
+        /// The position of the error, if it is known.
         position: Option<Position>,
-        /// What is wrong there.
+        /// The message of the TOML parser.
         reason: String,
     },
-    /// More tiers than are read.
+    /// The file has too many tiers.
     #[error("product file: expected at most {limit} tiers")]
     TooManyTiers {
-        /// The most tiers.
+        /// The maximum number of tiers.
         limit: usize,
     },
-    /// A value is not what it must be.
+    /// A value is not valid.
     #[error("product file: `{place}`: expected {expected}")]
     Value {
-        /// Where, as in `tiers.PRO.quotas.agents`.
+        /// The path of the value, such as `tiers.PRO.quotas.agents`.
         place: String,
-        /// What it must be.
+        /// A description of the valid values.
         expected: &'static str,
     },
 }
@@ -38,12 +38,12 @@ fn at(position: Option<Position>) -> String {
 mod tests {
     use crate::matrix::Matrix;
 
-    fn refusal(text: &str) -> String {
+    fn message(text: &str) -> String {
         Matrix::parse(text).unwrap_err().to_string()
     }
 
     #[test]
-    fn contradictions_are_named_with_their_place() {
+    fn an_error_names_the_path_of_the_value() {
         let minimal =
             "product='ACME'\nissuer='Acme'\nbase_tier='A1'\n[[tiers]]\nname='A1'\nfeatures=[]\n";
         assert!(Matrix::parse(minimal).is_ok());
@@ -74,9 +74,9 @@ mod tests {
         ];
         for (text, place) in cases {
             assert!(
-                refusal(&text).contains(place),
+                message(&text).contains(place),
                 "{place}: {}",
-                refusal(&text)
+                message(&text)
             );
         }
     }

@@ -1,4 +1,4 @@
-//! The product file.
+//! Parser of product files.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -6,15 +6,15 @@ use std::sync::Arc;
 use serde::Deserialize;
 
 use super::table::Table;
-use super::{Matrix, MatrixError, TierTerms, Trial, is_snake};
+use super::{Matrix, MatrixError, TierTerms, Trial, is_feature_name};
 use crate::encoding::pasted::Position;
 use crate::ids::{ProductCode, Tier};
 use crate::policy::{CheckIn, Entitlements, Quota, Renewal};
 
-/// Each tier repeats the features of those that it extends.
+/// Maximum number of tiers. Each tier repeats the features of the tier that it extends.
 const MAX_TIERS: usize = 64;
 const DEFAULT_GRACE_HOURS: u64 = 168;
-/// Ten years: what is longer was not meant.
+/// Ten years. A longer trial or cool-down is a typing error.
 const MAX_DAYS: u64 = 3660;
 const NAME: &str = "a name of a-z, 0-9 and _, up to 64 characters";
 
@@ -61,7 +61,9 @@ struct FileRenewal {
 
 pub(super) fn parse(text: &str) -> Result<Matrix, MatrixError> {
     let file: File = toml::from_str(text).map_err(|error| MatrixError::Toml {
-        position: error.span().map(|span| Position::of(text, span.start)),
+        position: error
+            .span()
+            .map(|span| Position::from_offset(text, span.start)),
         reason: error.message().to_owned(),
     })?;
     if file.tiers.len() > MAX_TIERS {
@@ -70,15 +72,15 @@ pub(super) fn parse(text: &str) -> Result<Matrix, MatrixError> {
     let product = ProductCode::parse(&file.product);
     let mut tiers: Vec<TierTerms> = Vec::new();
     for Table(tier) in &file.tiers {
-        let terms = terms(tier, &tiers)?;
-        tiers.push(terms);
+        let policy = tier_policy(tier, &tiers)?;
+        tiers.push(policy);
     }
     let find = |place: &str, name: &str| {
         let found = tiers
             .iter()
             .find(|tier| tier.name().as_str() == name)
             .cloned();
-        found.ok_or_else(|| wrong(place, "the name of one of the tiers"))
+        found.ok_or_else(|| invalid(place, "the name of a tier in this file"))
     };
     let base = find("base_tier", &file.base_tier)?;
     let enterprise = file
@@ -89,79 +91,82 @@ pub(super) fn parse(text: &str) -> Result<Matrix, MatrixError> {
         let tier = find("trial.tier", &trial.tier)?.name();
         let days = trial.days;
         if !(1..=MAX_DAYS).contains(&days) {
-            return Err(wrong("trial.days", "1 to 3660 days"));
+            return Err(invalid("trial.days", "1 to 3660 days"));
         }
         Ok(Trial { tier, days })
     });
     Ok(Matrix {
-        product: product.map_err(|error| wrong("product", error.expected))?,
+        product: product.map_err(|error| invalid("product", error.expected))?,
         issuer: file.issuer.into(),
         base,
         enterprise,
         trial: trial.transpose()?,
         user_cool_down_days: match file.user_cool_down_days.unwrap_or(0) {
             days @ 0..=MAX_DAYS => days,
-            _ => return Err(wrong("user_cool_down_days", "0 to 3660 days")),
+            _ => return Err(invalid("user_cool_down_days", "0 to 3660 days")),
         },
         seats_quota: file
             .seats_quota
-            .map(|name| snake("seats_quota", name))
+            .map(|name| feature_name("seats_quota", name))
             .transpose()?,
         devices_quota: file
             .devices_quota
-            .map(|name| snake("devices_quota", name))
+            .map(|name| feature_name("devices_quota", name))
             .transpose()?,
         tiers,
     })
 }
 
-fn terms(tier: &FileTier, before: &[TierTerms]) -> Result<TierTerms, MatrixError> {
-    let place = |what: &str| format!("tiers.{}{what}", tier.name);
-    let name = Tier::parse(&tier.name).map_err(|error| wrong(&place(""), error.expected))?;
+/// Returns the policy of a tier, which extends one of the tiers in `before` or none.
+fn tier_policy(tier: &FileTier, before: &[TierTerms]) -> Result<TierTerms, MatrixError> {
+    let place = |member: &str| format!("tiers.{}{member}", tier.name);
+    let name = Tier::parse(&tier.name).map_err(|error| invalid(&place(""), error.expected))?;
     let named = |name: &str| before.iter().find(|tier| tier.name().as_str() == name);
     if named(&tier.name).is_some() {
-        return Err(wrong(&place(""), "a name of its own"));
+        return Err(invalid(&place(""), "a unique tier name"));
     }
-    let below = match tier.extends.as_deref() {
+    let base = match tier.extends.as_deref() {
         None => None,
-        Some(below) => {
+        Some(base) => {
             let expected = "the name of an earlier tier";
-            Some(named(below).ok_or_else(|| wrong(&place(".extends"), expected))?)
+            Some(named(base).ok_or_else(|| invalid(&place(".extends"), expected))?)
         }
     };
-    let below = below.map(|terms| terms.entitlements().as_ref());
+    let base = base.map(|policy| policy.entitlements().as_ref());
     let renewal = tier.renewal.as_ref().map(|Table(renewal)| {
-        let terms = Renewal::new(renewal.notify_days, renewal.grace_hours);
-        terms.ok_or_else(|| wrong(&place(".renewal"), "days and hours up to 4294967296"))
+        let renewal = Renewal::new(renewal.notify_days, renewal.grace_hours);
+        renewal.ok_or_else(|| invalid(&place(".renewal"), "days and hours up to 4294967296"))
     });
     let grace = tier.offline_grace_hours.unwrap_or(DEFAULT_GRACE_HOURS);
     let check_in = tier.check_in_every_hours.map(|every| {
-        let expected = "not less than `check_in_every_hours`, which is at least 1";
-        CheckIn::new(every, grace).ok_or_else(|| wrong(&place(".offline_grace_hours"), expected))
+        let expected = "at least `check_in_every_hours`, which must be at least 1";
+        CheckIn::new(every, grace).ok_or_else(|| invalid(&place(".offline_grace_hours"), expected))
     });
     Ok(TierTerms {
-        entitlements: Arc::new(entitlements(name, tier, below)?),
+        entitlements: Arc::new(entitlements(name, tier, base)?),
         check_in: check_in.transpose()?,
         offline_grace_hours: grace,
         renewal: renewal.transpose()?,
     })
 }
 
-/// The tier below with this one's features and quotas added; a quota of the same name replaces the one below.
+/// Returns the entitlements of the extended tier with the features and quotas of `tier` added. A
+/// quota with the same name replaces that of the extended tier.
 fn entitlements(
     name: Tier,
     tier: &FileTier,
-    below: Option<&Entitlements>,
+    base: Option<&Entitlements>,
 ) -> Result<Entitlements, MatrixError> {
-    let mut features: Vec<String> = below
+    let mut features: Vec<String> = base
         .into_iter()
         .flat_map(Entitlements::features)
         .map(str::to_owned)
         .collect();
     for feature in &tier.features {
-        features.push(snake(&format!("tiers.{name}.features"), feature.clone())?.into());
+        let place = format!("tiers.{name}.features");
+        features.push(feature_name(&place, feature.clone())?.into());
     }
-    let mut quotas: Vec<(String, Quota)> = below
+    let mut quotas: Vec<(String, Quota)> = base
         .into_iter()
         .flat_map(Entitlements::quotas)
         .map(|(quota, limit)| (quota.to_owned(), limit))
@@ -169,21 +174,22 @@ fn entitlements(
     for (quota, &number) in &tier.quotas {
         let place = format!("tiers.{name}.quotas.{quota}");
         let limit = Quota::from_number(number);
-        let limit = limit.ok_or_else(|| wrong(&place, "-1 for unlimited, or a count from 0 on"))?;
-        quotas.push((snake(&place, quota.clone())?.into(), limit));
+        let limit =
+            limit.ok_or_else(|| invalid(&place, "-1 (unlimited), 0 or a positive number"))?;
+        quotas.push((feature_name(&place, quota.clone())?.into(), limit));
     }
     Ok(Entitlements::new(name, features, quotas))
 }
 
-fn snake(place: &str, name: String) -> Result<Box<str>, MatrixError> {
-    if is_snake(&name) {
+fn feature_name(place: &str, name: String) -> Result<Box<str>, MatrixError> {
+    if is_feature_name(&name) {
         Ok(name.into())
     } else {
-        Err(wrong(place, NAME))
+        Err(invalid(place, NAME))
     }
 }
 
-fn wrong(place: &str, expected: &'static str) -> MatrixError {
+fn invalid(place: &str, expected: &'static str) -> MatrixError {
     MatrixError::Value {
         place: place.to_owned(),
         expected,
@@ -198,14 +204,14 @@ mod tests {
 
     use super::*;
 
-    /// Notes the members that a struct asks for, and gives none.
-    struct Asked<'a>(&'a mut Vec<&'static str>);
+    /// Deserializer that records the names of a struct's members and then fails.
+    struct MemberRecorder<'a>(&'a mut Vec<&'static str>);
 
-    impl<'de> Deserializer<'de> for Asked<'_> {
+    impl<'de> Deserializer<'de> for MemberRecorder<'_> {
         type Error = Error;
 
         fn deserialize_any<V: Visitor<'de>>(self, _: V) -> Result<V::Value, Error> {
-            Err(Error::custom("no struct"))
+            Err(Error::custom("not a struct"))
         }
 
         fn deserialize_struct<V: Visitor<'de>>(
@@ -215,7 +221,7 @@ mod tests {
             _: V,
         ) -> Result<V::Value, Error> {
             self.0.extend(members);
-            Err(Error::custom("noted"))
+            Err(Error::custom("recorded"))
         }
 
         serde::forward_to_deserialize_any! {
@@ -226,13 +232,13 @@ mod tests {
 
     fn members<'de, T: Deserialize<'de>>() -> Vec<&'static str> {
         let mut members = Vec::new();
-        assert!(T::deserialize(Asked(&mut members)).is_err());
+        assert!(T::deserialize(MemberRecorder(&mut members)).is_err());
         members.sort_unstable();
         members
     }
 
     #[test]
-    fn the_schema_names_exactly_the_members_that_are_read() {
+    fn the_schema_lists_exactly_the_members_that_are_read() {
         let schema: Value = serde_json::from_str(super::super::Matrix::schema()).unwrap();
         let parts = [
             ("", members::<File>()),
@@ -248,8 +254,8 @@ mod tests {
             names.sort_unstable();
             assert_eq!(names, read, "{place}");
             for (name, member) in named {
-                for said in ["title", "description"] {
-                    assert!(member[said].is_string(), "{place} {name} has no {said}");
+                for key in ["title", "description"] {
+                    assert!(member[key].is_string(), "{place} {name} has no {key}");
                 }
             }
         }

@@ -1,4 +1,4 @@
-//! Tables that are tables.
+//! Deserialization that accepts tables only.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -6,18 +6,21 @@ use std::marker::PhantomData;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 
-/// What is read of a table alone: what serde derives takes an array of the values too.
+/// A value that is read from a table only. Derived implementations also accept an array of the
+/// members' values.
 pub(super) struct Table<T>(pub(super) T);
 
-struct Members<T>(PhantomData<T>);
+struct TableVisitor<T>(PhantomData<T>);
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Table<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(Members(PhantomData)).map(Self)
+        deserializer
+            .deserialize_map(TableVisitor(PhantomData))
+            .map(Self)
     }
 }
 
-impl<'de, T: Deserialize<'de>> Visitor<'de> for Members<T> {
+impl<'de, T: Deserialize<'de>> Visitor<'de> for TableVisitor<T> {
     type Value = T;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -19,8 +19,8 @@ pub enum Quota {
 }
 
 impl Quota {
-    /// Reads the integer of a claim or of a matrix: -1 is unlimited, and other negative numbers are
-    /// not quotas.
+    /// Converts the integer of a claim or a product file. -1 is unlimited. Other negative numbers
+    /// are not quotas.
     pub fn from_number(number: i64) -> Option<Self> {
         match number {
             -1 => Some(Self::Unlimited),
@@ -61,7 +61,7 @@ impl<'de> Deserialize<'de> for Quota {
     }
 }
 
-/// A tier with its features and quotas. A copy shares them, and looking one up allocates nothing.
+/// A tier with its features and quotas. Clones share them, and lookups do not allocate.
 ///
 /// ```
 /// use license_core::{Entitlements, Quota, Tier};
@@ -84,8 +84,8 @@ pub struct Entitlements {
 }
 
 impl Entitlements {
-    /// Sorts features and quotas. A repeated feature counts once, and of a repeated quota the last
-    /// value counts.
+    /// Creates entitlements. A repeated feature counts once. The last value of a repeated quota
+    /// applies.
     pub fn new(
         tier: Tier,
         features: impl IntoIterator<Item = String>,
@@ -99,7 +99,7 @@ impl Entitlements {
         )
     }
 
-    /// Shares features and quotas with the claims that contain them.
+    /// Creates entitlements that share features and quotas with the claims that contain them.
     pub(crate) fn shared(
         tier: Tier,
         features: Arc<BTreeSet<String>>,
@@ -112,12 +112,12 @@ impl Entitlements {
         }
     }
 
-    /// Returns the features, to share them with claims.
+    /// Returns the features, shared with claims.
     pub(crate) fn shared_features(&self) -> Arc<BTreeSet<String>> {
         Arc::clone(&self.features)
     }
 
-    /// Returns the quotas, to share them with claims.
+    /// Returns the quotas, shared with claims.
     pub(crate) fn shared_quotas(&self) -> Arc<BTreeMap<String, Quota>> {
         Arc::clone(&self.quotas)
     }
@@ -150,8 +150,9 @@ impl Entitlements {
             .map(|(name, quota)| (name.as_str(), *quota))
     }
 
-    /// Returns what both allow: the features of both, the smaller quotas, and the tier of `self`.
-    /// A quota that only `self` has keeps its value. A quota that only `other` has is left out.
+    /// Returns the entitlements that both allow: the common features, the smaller quotas, and the
+    /// tier of `self`. A quota that only `self` has keeps its value. A quota that only `other` has
+    /// is omitted.
     pub(crate) fn narrowed_by(&self, other: &Self) -> Self {
         let both = self.features.iter().filter(|feature| other.allows(feature));
         let smaller = self.quotas().map(|(name, quota)| {
@@ -166,7 +167,7 @@ impl Entitlements {
 mod tests {
     use super::*;
 
-    fn of(features: &[&str], quotas: &[(&str, i64)]) -> Entitlements {
+    fn entitlements(features: &[&str], quotas: &[(&str, i64)]) -> Entitlements {
         Entitlements::new(
             Tier::parse("PRO").unwrap(),
             features.iter().map(|&name| name.to_owned()),
@@ -177,27 +178,27 @@ mod tests {
     }
 
     #[test]
-    fn narrowing_never_adds() {
-        let license = of(&["a", "b"], &[("x", -1), ("y", 5)]);
-        let server = of(&["b", "c"], &[("x", 3), ("y", -1), ("z", 1)]);
+    fn narrowing_never_adds_a_feature_or_raises_a_quota() {
+        let license = entitlements(&["a", "b"], &[("x", -1), ("y", 5)]);
+        let server = entitlements(&["b", "c"], &[("x", 3), ("y", -1), ("z", 1)]);
         assert_eq!(
             license.narrowed_by(&server),
-            of(&["b"], &[("x", 3), ("y", 5)])
+            entitlements(&["b"], &[("x", 3), ("y", 5)])
         );
     }
 
     #[test]
     fn a_repeated_name_counts_once_and_the_last_quota_counts() {
-        let twice = of(
+        let repeated = entitlements(
             &["b", "a", "b"],
             &[("y", 1), ("x", 1), ("y", 2), ("x", 3), ("y", -1)],
         );
-        assert_eq!(twice, of(&["a", "b"], &[("x", 3), ("y", -1)]));
-        assert!(twice.features().eq(["a", "b"]));
+        assert_eq!(repeated, entitlements(&["a", "b"], &[("x", 3), ("y", -1)]));
+        assert!(repeated.features().eq(["a", "b"]));
         let quotas = [("x", Quota::Limit(3)), ("y", Quota::Unlimited)];
-        assert!(twice.quotas().eq(quotas));
-        assert!(twice.allows("a") && !twice.allows("c") && !twice.allows(""));
-        assert_eq!(twice.quota("y"), Some(Quota::Unlimited));
+        assert!(repeated.quotas().eq(quotas));
+        assert!(repeated.allows("a") && !repeated.allows("c") && !repeated.allows(""));
+        assert_eq!(repeated.quota("y"), Some(Quota::Unlimited));
     }
 
     #[test]

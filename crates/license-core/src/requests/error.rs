@@ -1,10 +1,10 @@
-//! Errors of requests and receipts as text.
+//! Errors of machine requests.
 
 use crate::code::Code;
 use crate::encoding::strict_json::JsonError;
-use crate::requests::spoken::SpokenError;
+use crate::requests::readback::ReadbackError;
 
-/// The reason why a text is not a request or receipt of a machine.
+/// The reason why a text is not a machine request or deactivation receipt.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LetterError {
@@ -18,24 +18,24 @@ pub enum LetterError {
     },
     /// The armor lines are missing, or there is other text around the block.
     #[error(
-        "expected one block from `-----BEGIN LICENSE …-----` to its `-----END LICENSE …-----`, \
-         and nothing else"
+        "expected one block from `-----BEGIN LICENSE …-----` to `-----END LICENSE …-----`, and no \
+         other text"
     )]
     Armor,
     /// The text has several blocks.
     #[error("expected one request or receipt, found several")]
     Several,
-    /// The armor names something else.
-    #[error("expected a request or receipt of a machine, found a block `{found}`")]
+    /// The block has another label.
+    #[error("expected a machine request or deactivation receipt, found a block `{found}`")]
     OtherBlock {
         /// The label, cut to 40 characters.
         found: String,
     },
     /// Readback lines are missing or wrong.
     #[error(transparent)]
-    Spoken(SpokenError),
-    /// The block is not a strict JSON object.
-    #[error("between the lines: {0}")]
+    Spoken(ReadbackError),
+    /// The content of the block is not a strict JSON object.
+    #[error("content of the block: {0}")]
     Json(JsonError),
     /// The format version is later.
     #[error("expected format version {supported}, found {found}: needs a newer version")]
@@ -60,10 +60,10 @@ pub enum LetterError {
         found: String,
     },
     /// The content does not match its check value.
-    #[error("`check` is of another content: it was changed after it was made")]
+    #[error("`check` does not match the content, which was changed after it was created")]
     Check,
     /// The bytes are not the compact form of a request or receipt.
-    #[error("what the lines hold is no request or receipt")]
+    #[error("the readback lines do not contain a machine request or deactivation receipt")]
     Compact,
 }
 

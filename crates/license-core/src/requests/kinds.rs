@@ -1,11 +1,10 @@
-//! The letters themselves.
+//! Kinds of machine requests.
 
 use serde::{Deserialize, Serialize};
 
 use super::Secret;
 use crate::encoding::armor::LetterKind;
-use crate::ids::ProductCode;
-use crate::ids::{Commitment, Nonce};
+use crate::ids::{Commitment, Nonce, ProductCode};
 use crate::key::LicenseId;
 use crate::machine::{Fingerprint, MachineDigest};
 use crate::time::Timestamp;
@@ -19,30 +18,30 @@ pub struct ActivationRequest {
     pub license: LicenseId,
     /// The machine, with its components hashed.
     pub machine: Fingerprint,
-    /// Tells the answer to this request from all others.
+    /// The nonce that identifies the answer to this request.
     pub nonce: Nonce,
-    /// SHA-256 of a secret that stays on the machine until it is deactivated.
+    /// The SHA-256 of a secret that stays on the machine until deactivation.
     pub commitment: Commitment,
-    /// When it was made, by the machine's clock.
+    /// The creation date, by the clock of the machine.
     pub made_at: Timestamp,
 }
 
-/// A request to set back what a machine remembers of time.
+/// A request to lower the clock high-water mark of a machine.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClockRequest {
     /// The product.
     pub product: ProductCode,
     /// The machine, with its components hashed.
     pub machine: Fingerprint,
-    /// Tells the answer to this request from all others.
+    /// The nonce that identifies the answer to this request.
     pub nonce: Nonce,
-    /// The latest instant that the machine has seen.
+    /// The clock high-water mark: the latest instant that the machine has seen.
     pub mark: Timestamp,
-    /// When it was made, by the machine's clock.
+    /// The creation date, by the clock of the machine.
     pub made_at: Timestamp,
 }
 
-/// The proof that a machine has given up its activation.
+/// Proof that a license was deactivated on a machine.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Receipt {
     /// The product.
@@ -53,28 +52,28 @@ pub struct Receipt {
     pub machine: MachineDigest,
     /// The nonce of the request that the activation answered.
     pub nonce: Nonce,
-    /// What the machine committed itself to.
+    /// The secret of the commitment in the request.
     #[serde(with = "super::secret")]
     pub secret: Secret,
-    /// When it was given up, by the machine's clock.
+    /// The date of the deactivation, by the clock of the machine.
     pub made_at: Timestamp,
 }
 
-/// Anything that a machine sends.
+/// A request or deactivation receipt of a machine.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 #[non_exhaustive]
 pub enum Letter {
-    /// `LICENSE ACTIVATION REQUEST`.
+    /// A block `LICENSE ACTIVATION REQUEST`.
     Activation(ActivationRequest),
-    /// `LICENSE CLOCK REQUEST`.
+    /// A block `LICENSE CLOCK REQUEST`.
     Clock(ClockRequest),
-    /// `LICENSE DEACTIVATION`.
+    /// A block `LICENSE DEACTIVATION`.
     Deactivation(Receipt),
 }
 
 impl Letter {
-    /// What it is about.
+    /// Returns the kind.
     pub const fn kind(&self) -> LetterKind {
         match self {
             Self::Activation(_) => LetterKind::Activation,
@@ -83,7 +82,7 @@ impl Letter {
         }
     }
 
-    /// The product that it is about.
+    /// Returns the product.
     pub const fn product(&self) -> ProductCode {
         match self {
             Self::Activation(request) => request.product,

@@ -1,4 +1,4 @@
-//! What a machine can prove.
+//! Secret of an activation.
 
 use std::fmt;
 
@@ -10,27 +10,27 @@ use crate::encoding::strict_json::TextVisitor;
 use crate::ids::{Commitment, SECRET_BYTES};
 use sha2::{Digest, Sha256};
 
-/// 256 random bits that a machine keeps until it gives up its activation.
+/// 256 random bits that a machine keeps secret until deactivation.
 #[derive(PartialEq, Eq)]
 pub struct Secret([u8; SECRET_BYTES]);
 
 impl Secret {
-    /// Makes one of random bytes, which the caller brings.
+    /// Creates a secret from random bytes of the caller.
     pub const fn from_random(bytes: [u8; SECRET_BYTES]) -> Self {
         Self(bytes)
     }
 
-    /// Reads what [`Secret::reveal`] wrote: 64 hexadecimal digits.
+    /// Parses a secret of 64 hexadecimal digits, as [`Secret::reveal`] returns it.
     pub fn parse(text: &str) -> Option<Self> {
         hex::decode_lower(text).map(Self)
     }
 
-    /// What can be told of it beforehand.
+    /// Returns the commitment to the secret: its SHA-256, which can be published.
     pub fn commitment(&self) -> Commitment {
         Commitment::from_bytes(Sha256::digest(self.0).into())
     }
 
-    /// The secret as hexadecimal digits: in a receipt, or where it is sealed.
+    /// Returns the secret in hexadecimal, for a deactivation receipt or sealed storage.
     pub fn reveal(&self) -> String {
         hex::encode(&self.0)
     }
@@ -40,12 +40,12 @@ impl Secret {
     }
 }
 
-/// Writes a secret into a receipt.
+/// Serializes a secret for a deactivation receipt.
 pub(super) fn serialize<S: Serializer>(secret: &Secret, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(&secret.reveal())
 }
 
-/// Reads a secret from a receipt.
+/// Deserializes a secret from a deactivation receipt.
 pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Secret, D::Error> {
     deserializer.deserialize_str(TextVisitor {
         expected: "64 hexadecimal digits",

@@ -2,17 +2,16 @@
     clippy::unwrap_used,
     clippy::indexing_slicing,
     clippy::panic,
-    reason = "what can't be so has failed the test"
+    reason = "a test fails by panicking"
 )]
 
-use super::text::MAX_LETTER_BYTES;
+use super::text::MAX_REQUEST_BYTES;
 use super::*;
 use crate::code::Code;
-use crate::ids::Nonce;
-use crate::ids::ProductCode;
+use crate::ids::{Nonce, ProductCode};
 use crate::key::LicenseId;
 use crate::machine::{ComponentKind, Fingerprint};
-use crate::requests::spoken;
+use crate::requests::readback;
 use crate::time::Timestamp;
 
 fn product() -> ProductCode {
@@ -51,11 +50,12 @@ fn uuid() -> LicenseId {
     LicenseId::from_random(1_795_000_000_000, &[0xab; 10])
 }
 
-fn letters() -> [Letter; 4] {
-    let of_key = LicenseId::parse("CODITECT-ENT-ACME-100-20261231-A7F3E9D2C4B1F8E2").unwrap();
+fn requests() -> [Letter; 4] {
+    let enterprise_key =
+        LicenseId::parse("CODITECT-ENT-ACME-100-20261231-A7F3E9D2C4B1F8E2").unwrap();
     [
         request(uuid()),
-        request(of_key),
+        request(enterprise_key),
         Letter::Clock(ClockRequest {
             product: product(),
             machine: machine(),
@@ -75,17 +75,17 @@ fn letters() -> [Letter; 4] {
 }
 
 #[test]
-fn what_is_written_is_read_in_both_forms() {
-    for letter in letters() {
-        assert_eq!(Letter::parse(&letter.to_armor()).unwrap(), letter);
-        assert_eq!(Letter::parse(&letter.to_line()).unwrap(), letter);
-        assert_eq!(Letter::from_bytes(&letter.to_bytes()).unwrap(), letter);
-        let lines = spoken::lines(&letter.to_bytes()).unwrap();
-        assert_eq!(Letter::parse(&lines.join("\n")).unwrap(), letter);
+fn every_form_round_trips() {
+    for request in requests() {
+        assert_eq!(Letter::parse(&request.to_armor()).unwrap(), request);
+        assert_eq!(Letter::parse(&request.to_line()).unwrap(), request);
+        assert_eq!(Letter::from_bytes(&request.to_bytes()).unwrap(), request);
+        let lines = readback::lines(&request.to_bytes()).unwrap();
+        assert_eq!(Letter::parse(&lines.join("\n")).unwrap(), request);
     }
 }
 
-/// `printf %s 0707…07 | xxd -r -p | sha256sum`.
+/// The commitment was computed with `printf %s 0707…07 | xxd -r -p | sha256sum`.
 #[test]
 fn a_commitment_is_the_sha_256_of_its_secret() {
     let expected = "4bb06f8e4e3a7715d201d573d0aa423762e55dabd61a2c02278fa56cc6d294e0";
@@ -94,9 +94,9 @@ fn a_commitment_is_the_sha_256_of_its_secret() {
 }
 
 #[test]
-fn what_mail_and_editors_do_is_undone() {
-    for letter in letters() {
-        let armor = letter.to_armor();
+fn changes_by_mail_programs_and_editors_are_accepted() {
+    for request in requests() {
+        let armor = request.to_armor();
         for pasted in [
             armor.replace('\n', "\r\n"),
             format!("\u{feff}  {armor}\n\n"),
@@ -106,16 +106,16 @@ fn what_mail_and_editors_do_is_undone() {
             armor.replacen('"', "“", 3),
             armor.replace("mach", "ma\n  ch").replace("fp1:", "fp\n1:"),
         ] {
-            assert_eq!(Letter::parse(&pasted).unwrap(), letter, "{pasted}");
+            assert_eq!(Letter::parse(&pasted).unwrap(), request, "{pasted}");
         }
     }
 }
 
 #[test]
-fn every_letter_that_is_changed_on_the_way_is_noticed() {
-    for letter in letters() {
-        let armor = letter.to_armor();
-        let label = letter.kind().label();
+fn every_changed_or_missing_character_is_detected() {
+    for request in requests() {
+        let armor = request.to_armor();
+        let label = request.kind().label();
         let body = armor.find('{').unwrap()..armor.find('}').unwrap();
         for at in body.filter(|at| armor.as_bytes()[*at].is_ascii_alphanumeric()) {
             let mut bytes = armor.clone().into_bytes();
@@ -124,11 +124,12 @@ fn every_letter_that_is_changed_on_the_way_is_noticed() {
             assert!(Letter::parse(&changed).is_err(), "{label} {at}");
         }
         for cut in (0..armor.trim_end().len()).filter(|cut| armor.is_char_boundary(*cut)) {
-            // The armor's last hyphens tell nothing.
-            let whole = armor[cut..].trim_matches(['-', '\n']).is_empty();
-            assert_eq!(Letter::parse(&armor[..cut]).is_ok(), whole, "{label} {cut}");
+            // The last hyphens of the armor are optional.
+            let is_complete = armor[cut..].trim_matches(['-', '\n']).is_empty();
+            let parsed = Letter::parse(&armor[..cut]);
+            assert_eq!(parsed.is_ok(), is_complete, "{label} {cut}");
         }
-        let bytes = letter.to_bytes();
+        let bytes = request.to_bytes();
         for cut in 0..bytes.len() {
             assert!(Letter::from_bytes(&bytes[..cut]).is_err());
         }
@@ -137,14 +138,14 @@ fn every_letter_that_is_changed_on_the_way_is_noticed() {
 }
 
 #[test]
-fn each_kind_of_bad_letter_is_told_from_the_others() {
-    let [good, _, _, receipt] = letters().map(|letter| letter.to_armor());
+fn each_kind_of_invalid_request_has_its_error() {
+    let [good, _, _, receipt] = requests().map(|request| request.to_armor());
     let code = |text: &str| Letter::parse(text).unwrap_err().code();
     assert_eq!(code(""), Code::Malformed);
     assert_eq!(code("Dear vendor"), Code::Malformed);
     assert_eq!(code(&good.repeat(2)), Code::Malformed);
     assert_eq!(code(&format!("{good}{receipt}")), Code::Malformed);
-    assert_eq!(code(&" ".repeat(MAX_LETTER_BYTES + 1)), Code::Malformed);
+    assert_eq!(code(&" ".repeat(MAX_REQUEST_BYTES + 1)), Code::Malformed);
     let newer = good.replace("\"ver\": 1", "\"ver\": 2");
     assert_eq!(code(&newer), Code::UnsupportedVersion);
     let edited = good.replace("\"nonce\": \"05", "\"nonce\": \"06");
@@ -161,9 +162,9 @@ fn each_kind_of_bad_letter_is_told_from_the_others() {
         Letter::parse(&more),
         Err(LetterError::UnknownMember { .. })
     ));
-    let relabelled = receipt.replace("LICENSE DEACTIVATION", "LICENSE CLOCK REQUEST");
+    let relabeled = receipt.replace("LICENSE DEACTIVATION", "LICENSE CLOCK REQUEST");
     assert!(matches!(
-        Letter::parse(&relabelled),
+        Letter::parse(&relabeled),
         Err(LetterError::Member { .. })
     ));
 }

@@ -1,69 +1,71 @@
-//! The readable form of a letter: JSON in armor, so that whoever carries it sees what it says.
+//! Readable form of a machine request: JSON in an armor block.
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Value, json};
 
-use super::{Letter, LetterError, spoken};
+use super::{Letter, LetterError, readback};
 use crate::encoding::armor::LetterKind;
 use crate::encoding::hex;
 use crate::encoding::pasted::{plain_dash, plain_quote};
 use crate::encoding::strict_json::{self, IntegerVisitor, MAX_QUOTED_CHARS, ReadError, text};
 use sha2::{Digest, Sha256};
 
-/// The format version.
+/// Format version.
 const VERSION: u64 = 1;
-/// As many bytes of SHA-256 as find what was changed on the way; nobody is kept from changing both.
+/// Length of the check value, a prefix of a SHA-256. It detects accidental changes only.
 const CHECK_BYTES: usize = 4;
-/// The most bytes of a letter: some ten times what one has.
-pub(crate) const MAX_LETTER_BYTES: usize = 8 * 1024;
+/// Maximum size of a text in bytes: about ten times the usual size.
+pub(crate) const MAX_REQUEST_BYTES: usize = 8 * 1024;
 
 impl Letter {
-    /// The letter in armor, as [`Letter::parse`] reads it.
+    /// Returns the request as an armor block.
     pub fn to_armor(&self) -> String {
         let label = self.kind().label();
         let body = self.to_json();
         format!("-----BEGIN {label}-----\n{body:#}\n-----END {label}-----\n")
     }
 
-    /// The same on one line, which takes less room in a QR code.
+    /// Returns the armor block on one line, which needs less space in a QR code.
     pub fn to_line(&self) -> String {
         let label = self.kind().label();
         let body = self.to_json();
         format!("-----BEGIN {label}-----{body}-----END {label}-----")
     }
 
-    /// Returns the letter as a JSON object.
+    /// Returns the request as a JSON object.
     pub fn to_json(&self) -> Value {
-        json!(Message {
+        json!(RequestJson {
             ver: VERSION,
-            letter: self,
+            request: self,
             check: self.check(),
         })
     }
 
-    /// Reads a letter in armor, whatever mail and editors have done to its lines, quotes and hyphens; or the lines of
-    /// [`spoken`](crate::requests::spoken) that its compact form was read out in.
+    /// Parses an armor block, or the [readback lines](crate::requests::readback) of the compact form.
+    ///
+    /// Line breaks, quotes and hyphens that mail programs and editors have replaced are accepted.
     ///
     /// # Errors
-    /// [`LetterError`] if it is none, or was changed on its way.
+    ///
+    /// Returns [`LetterError`] if the text is not a request or receipt, or was changed.
     pub fn parse(text: &str) -> Result<Self, LetterError> {
-        if text.len() > MAX_LETTER_BYTES {
+        if text.len() > MAX_REQUEST_BYTES {
             return Err(LetterError::TooLong {
-                limit: MAX_LETTER_BYTES,
+                limit: MAX_REQUEST_BYTES,
                 found: text.len(),
             });
         }
-        if spoken::is_likely(text) {
-            let bytes = spoken::read(text).map_err(LetterError::Spoken)?;
+        if readback::is_likely(text) {
+            let bytes = readback::read(text).map_err(LetterError::Spoken)?;
             return Self::from_bytes(&bytes);
         }
-        // No value has white space in it that would be missed.
-        let tidy = |letter: char| plain_quote(plain_dash(letter));
-        let plain: String = text.chars().map(tidy).collect();
-        let (kind, body) = unarmored(&plain)?;
+        let normalize = |character: char| plain_quote(plain_dash(character));
+        let plain: String = text.chars().map(normalize).collect();
+        let (kind, body) = unarmor(&plain)?;
+        // No value contains white space, so it can be removed everywhere.
         let body: String = body.split_whitespace().collect();
-        of_json(kind, body.as_bytes())
+        from_json(kind, body.as_bytes())
     }
 
     fn check(&self) -> String {
@@ -72,11 +74,11 @@ impl Letter {
     }
 }
 
-/// The kind that the armor says, and what is between its two lines.
-fn unarmored(text: &str) -> Result<(LetterKind, &str), LetterError> {
+/// Returns the kind in the label, and the text between the two delimiters.
+fn unarmor(text: &str) -> Result<(LetterKind, &str), LetterError> {
     let (_, rest) = text.split_once("-BEGIN ").ok_or(LetterError::Armor)?;
     let (label, rest) = rest.split_once('-').ok_or(LetterError::Armor)?;
-    let Some(kind) = LetterKind::of_label(label.trim()) else {
+    let Some(kind) = LetterKind::from_label(label.trim()) else {
         return Err(LetterError::OtherBlock {
             found: label.trim().chars().take(40).collect(),
         });
@@ -84,27 +86,30 @@ fn unarmored(text: &str) -> Result<(LetterKind, &str), LetterError> {
     let (body, end) = rest.split_once("-END ").ok_or(LetterError::Armor)?;
     let end = end.strip_prefix(label.trim());
     let after = end.ok_or(LetterError::Armor)?.trim_start_matches('-');
-    match after.trim_matches(is_around).is_empty() {
-        true => Ok((kind, body.trim_matches('-'))),
-        false if after.contains("-BEGIN ") => Err(LetterError::Several),
-        false => Err(LetterError::Armor),
+    if after.trim_matches(is_ignored_around).is_empty() {
+        Ok((kind, body.trim_matches('-')))
+    } else if after.contains("-BEGIN ") {
+        Err(LetterError::Several)
+    } else {
+        Err(LetterError::Armor)
     }
 }
 
-fn is_around(letter: char) -> bool {
-    letter.is_whitespace() || matches!(letter, '"' | '\u{feff}' | '-')
+/// Returns whether the character is ignored before and after the block.
+fn is_ignored_around(character: char) -> bool {
+    character.is_whitespace() || matches!(character, '"' | '\u{feff}' | '-')
 }
 
-/// The JSON form of a letter.
+/// JSON form of a machine request.
 #[derive(Serialize)]
-struct Message<'a> {
+struct RequestJson<'a> {
     ver: u64,
     #[serde(flatten)]
-    letter: &'a Letter,
+    request: &'a Letter,
     check: String,
 }
 
-/// The members that every kind of letter has.
+/// Members of every kind of machine request.
 #[derive(Deserialize)]
 struct CommonMembers {
     #[serde(rename = "ver", deserialize_with = "supported_version")]
@@ -113,23 +118,24 @@ struct CommonMembers {
     check: String,
 }
 
-fn of_json(kind: LetterKind, body: &[u8]) -> Result<Letter, LetterError> {
-    let letter = match kind {
+fn from_json(kind: LetterKind, body: &[u8]) -> Result<Letter, LetterError> {
+    let request = match kind {
         LetterKind::Activation => Letter::Activation(read(body)?),
         LetterKind::Clock => Letter::Clock(read(body)?),
         LetterKind::Deactivation => Letter::Deactivation(read(body)?),
     };
     let common: CommonMembers = read(body)?;
-    let known = letter.to_json();
+    let known = request.to_json();
     let members = strict_json::members(body).map_err(LetterError::Json)?;
     if let Some(name) = members.keys().find(|name| known.get(name).is_none()) {
         return Err(LetterError::UnknownMember {
             found: name.chars().take(MAX_QUOTED_CHARS).collect(),
         });
     }
-    match common.check == letter.check() {
-        true => Ok(letter),
-        false => Err(LetterError::Check),
+    if common.check == request.check() {
+        Ok(request)
+    } else {
+        Err(LetterError::Check)
     }
 }
 
@@ -143,7 +149,7 @@ fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, LetterError> {
     })
 }
 
-/// Returns the error of a later format version, whatever else is wrong.
+/// Returns the error of a later format version. It takes precedence over all other errors.
 fn later_version(body: &[u8]) -> Option<LetterError> {
     #[derive(Deserialize)]
     struct VersionMember {

@@ -29,18 +29,21 @@ pub enum ProjectError {
         path: PathBuf,
     },
     /// Symbolic links form a loop, or there are more than [`MAX_LINKS`].
-    #[error("symbolic links lead in circles at {}, or are more than {MAX_LINKS}", path.display())]
+    #[error(
+        "symbolic links form a loop at {}, or there are more than {MAX_LINKS}",
+        path.display()
+    )]
     Loop {
-        /// The link that was not followed any more.
+        /// The link that was not followed.
         path: PathBuf,
     },
     /// The system does not let this process examine a path, or fails to.
     #[error(transparent)]
     Unreadable(#[from] UnreadablePath),
-    /// The path is relative, and the current directory was removed or is out of reach.
-    #[error("the current directory {} was removed or is out of reach", path.display())]
+    /// The path is relative, and the current directory was removed or is not accessible.
+    #[error("the current directory {} was removed or is not accessible", path.display())]
     NoCurrentDirectory {
-        /// Where it was, or `.` if the system does not tell.
+        /// The last known path of the current directory, or `.` if it is unknown.
         path: PathBuf,
         /// The system's error.
         source: io::Error,
@@ -48,7 +51,7 @@ pub enum ProjectError {
 }
 
 impl ProjectError {
-    /// Returns the path that could not be resolved; it is empty for [`ProjectError::Empty`].
+    /// Returns the path that could not be resolved. It is empty for [`ProjectError::Empty`].
     pub fn path(&self) -> &Path {
         match self {
             Self::Empty => Path::new(""),
@@ -66,6 +69,7 @@ impl ProjectError {
     }
 }
 
+/// Returns the path, with the symbolic link that led to it.
 fn reached(path: &Path, link: Option<&Path>) -> String {
     let path = path.display();
     match link {
@@ -77,7 +81,8 @@ fn reached(path: &Path, link: Option<&Path>) -> String {
     }
 }
 
-/// A path that could not be examined. The message tells the path's length if that is the reason.
+/// A path that could not be examined. The message contains the length of the path if that is the
+/// reason.
 #[derive(Debug, Error)]
 #[error("{} cannot be read{}", path.display(), length_of(path, source))]
 pub struct UnreadablePath {
@@ -107,5 +112,5 @@ fn length_of(path: &Path, source: &io::Error) -> String {
     let bytes = path.as_os_str().len();
     let names = path.components().map(|name| name.as_os_str().len());
     let longest = names.fold(0, usize::max);
-    format!(": its {bytes} bytes, {longest} of them in one name, are more than the system takes")
+    format!(": its {bytes} bytes, {longest} of them in one name, are more than the system accepts")
 }

@@ -1,24 +1,24 @@
-//! The file system as far as the search for a project root needs it.
+//! File system operations for the search of a project root.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
 /// File system operations that the search for a project root needs.
 ///
-/// The library performs no I/O of its own. `license-client` implements this trait with `std::fs`;
-/// tests implement it in memory.
+/// The library performs no I/O of its own. `license-client` implements this trait with `std::fs`,
+/// and tests implement it in memory.
 pub trait FileSystem {
-    /// Returns the rules by which two spellings are one name.
+    /// Returns the rules by which two spellings are the same name.
     fn name_rules(&self) -> NameRules;
 
     /// Returns the current directory, from which relative paths start.
     ///
     /// # Errors
     ///
-    /// The system's error, for example if the directory was removed.
+    /// Returns the system's error, for example if the directory was removed.
     fn current_dir(&self) -> io::Result<PathBuf>;
 
-    /// Returns where the current directory was, for the message about one that was removed.
+    /// Returns the last known path of the current directory, for the message about a removed one.
     fn removed_current_dir(&self) -> PathBuf {
         PathBuf::from(".")
     }
@@ -27,22 +27,22 @@ pub trait FileSystem {
     ///
     /// # Errors
     ///
-    /// The system's error: `NotFound` if there is none, `NotADirectory` if the path continues
-    /// after a file.
+    /// Returns the system's error: `NotFound` if there is no entry, `NotADirectory` if the path
+    /// continues after a file.
     fn entry(&self, path: &Path) -> io::Result<Entry>;
 
     /// Returns the entry that `path` leads to, with every symbolic link followed, as stat(2) does.
     ///
     /// # Errors
     ///
-    /// As [`FileSystem::entry`].
+    /// Returns the same errors as [`FileSystem::entry`].
     fn target(&self, path: &Path) -> io::Result<Entry>;
 
     /// Returns the text of the symbolic link at `path`, as readlink(2) does.
     ///
     /// # Errors
     ///
-    /// The system's error: `InvalidInput` if the entry is not a symbolic link.
+    /// Returns the system's error: `InvalidInput` if the entry is not a symbolic link.
     fn read_link(&self, path: &Path) -> io::Result<PathBuf>;
 
     /// Returns `path`, which is resolved, with its names spelled as the volume stores them.
@@ -52,7 +52,7 @@ pub trait FileSystem {
     ///
     /// # Errors
     ///
-    /// The system's error.
+    /// Returns the system's error.
     fn stored_path(&self, path: &Path) -> io::Result<PathBuf>;
 
     /// Returns `path` as an absolute path in which `.` and `..` are removed before any symbolic
@@ -62,11 +62,11 @@ pub trait FileSystem {
     ///
     /// # Errors
     ///
-    /// The system's error.
+    /// Returns the system's error.
     fn absolute(&self, path: &Path) -> io::Result<PathBuf>;
 }
 
-/// The rules by which two spellings are one name.
+/// Rules by which two spellings are the same name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NameRules {
     /// A name is its bytes.
@@ -78,7 +78,7 @@ pub enum NameRules {
 }
 
 impl NameRules {
-    /// The rules of the platform that this was compiled for.
+    /// The rules of the target platform.
     pub const NATIVE: Self = if cfg!(windows) {
         Self::Windows
     } else if cfg!(target_os = "macos") {
@@ -88,16 +88,16 @@ impl NameRules {
     };
 }
 
-/// An entry of a directory.
+/// A directory entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Entry {
-    /// Its kind.
+    /// The kind of the entry.
     pub kind: EntryKind,
-    /// The numbers that identify the file; `None` where the system has none.
+    /// The numbers that identify the file, if the system provides them.
     pub id: Option<FileId>,
 }
 
-/// The kind of an entry.
+/// Kind of a directory entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EntryKind {
     /// A directory.
@@ -108,7 +108,7 @@ pub enum EntryKind {
     File,
 }
 
-/// The numbers that identify a file: two paths with different numbers lead to different files.
+/// Numbers that identify a file. Two paths with different numbers lead to different files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FileId {
     /// The device that the file is on.

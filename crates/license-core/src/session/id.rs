@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn every_field_makes_another_session() {
+    fn every_field_changes_the_session_id() {
         let here = id(LICENSE, MACHINE, "ann", b"/p");
         let others = [
             id(

@@ -1,4 +1,4 @@
-//! The bytes that stand for a resolved path, by the rules of each platform.
+//! Bytes that represent a resolved path in a session id, by the rules of each platform.
 
 use std::borrow::Cow;
 
@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn on_macos_both_ways_into_the_data_volume_are_one() {
+    fn on_macos_both_paths_into_the_data_volume_have_one_name() {
         for (path, expected) in [
             ("/System/Volumes/Data/Users/ann/shop", "/Users/ann/shop"),
             ("/System/Volumes/Data", "/System/Volumes/Data"),
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn on_windows_every_spelling_of_a_path_is_one() {
+    fn on_windows_every_spelling_of_a_path_has_one_name() {
         for (path, expected) in [
             (r"\\?\C:\Users\Ann\Shop", r"c:\users\ann\shop"),
             (r"C:\Users\Ann\Shop\", r"c:\users\ann\shop"),
@@ -111,14 +111,14 @@ mod tests {
     }
 
     #[test]
-    fn on_windows_half_a_surrogate_pair_is_kept() {
+    fn on_windows_an_unpaired_surrogate_is_kept() {
         let (one, other) = (b"C:\\A\xED\xA0\x80B", b"C:\\A\xED\xA0\x81B");
         assert_eq!(&*NameRules::Windows.name(one), b"c:\\a\xED\xA0\x80b");
         assert_ne!(NameRules::Windows.name(one), NameRules::Windows.name(other));
     }
 
     #[test]
-    fn a_name_is_its_own_name() {
+    fn naming_is_idempotent() {
         for path in [r"\\?\C:\Shop", r"\\?\UNC\Server\Share", r"C:\x\y"] {
             let once = name(NameRules::Windows, path);
             assert_eq!(name(NameRules::Windows, &once), once);

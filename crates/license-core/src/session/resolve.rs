@@ -1,4 +1,4 @@
-//! Resolves a path name by name, and records the symbolic links on the way.
+//! Resolution of a path, with a list of the symbolic links on the way.
 
 use std::borrow::Cow;
 use std::ffi::OsStr;
@@ -8,18 +8,18 @@ use std::path::{self, Component, Path, PathBuf};
 use super::error::{ProjectError, UnreadablePath};
 use super::file_system::{Entry, EntryKind, FileSystem, NameRules};
 
-/// The number of symbolic links that are followed in one path.
+/// Maximum number of symbolic links that are followed in one path.
 ///
-/// Linux follows as many (`MAXSYMLINKS`), macOS follows 32 and Windows 63.
+/// It is the limit of Linux (`MAXSYMLINKS`). macOS follows 32 links and Windows 63.
 pub const MAX_LINKS: usize = 40;
 
-/// The capacity of a resolved path. Few paths are longer, so that most are built without moving.
+/// Capacity of a resolved path. Few paths are longer, so most are built without reallocation.
 const USUAL_LENGTH: usize = 256;
 
 /// A symbolic link that was followed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Link {
-    /// The link; its directory is resolved.
+    /// The path of the link. Its directory is resolved.
     pub path: PathBuf,
     /// The text of the link, which may be relative to its directory.
     pub target: PathBuf,
@@ -42,13 +42,13 @@ pub(super) struct Resolution<'f> {
 enum IsDirectory {
     Yes,
     No,
-    /// It is not a link, and was not examined further. The next name tells, if there is one.
+    /// The path is not a link, and was not examined further. Resolving the next name decides.
     Unknown,
 }
 
 impl<'f> Resolution<'f> {
     /// Resolves `path`, from the current directory if it is relative.
-    pub(super) fn of(files: &'f dyn FileSystem, path: &Path) -> Result<Self, ProjectError> {
+    pub(super) fn new(files: &'f dyn FileSystem, path: &Path) -> Result<Self, ProjectError> {
         if path.as_os_str().is_empty() {
             return Err(ProjectError::Empty);
         }
@@ -80,7 +80,7 @@ impl<'f> Resolution<'f> {
         self.links
     }
 
-    /// Returns the path if it is a directory, or else its parent directory; and the links.
+    /// Returns the directory of the path, which may be the path itself, and the links.
     pub(super) fn into_directory(mut self) -> Result<(PathBuf, Vec<Link>), ProjectError> {
         if !self.is_directory()? {
             self.at.pop();
@@ -129,12 +129,12 @@ impl<'f> Resolution<'f> {
                 self.require_directory()?;
                 self.at.pop();
             }
-            Component::Normal(name) => return self.enter(name),
+            Component::Normal(name) => return self.step_into(name),
         }
         Ok(false)
     }
 
-    fn enter(&mut self, name: &OsStr) -> Result<bool, ProjectError> {
+    fn step_into(&mut self, name: &OsStr) -> Result<bool, ProjectError> {
         if self.is_directory == IsDirectory::No {
             return Err(self.not_a_directory());
         }
@@ -146,17 +146,17 @@ impl<'f> Resolution<'f> {
                     self.is_directory = IsDirectory::Unknown;
                     return Ok(false);
                 }
-                // `examine` below reports what is wrong.
+                // `examine` below reports the error.
                 Err(_) => {}
             }
         }
         let entry = self.examine()?;
         if entry.kind == EntryKind::Link {
             let target = self.files.read_link(&self.at);
-            let target = target.map_err(|error| self.refusal(error))?;
+            let target = target.map_err(|error| self.error(error))?;
             return self.follow_link(target);
         }
-        self.is_directory = IsDirectory::of(entry);
+        self.is_directory = entry.into();
         Ok(false)
     }
 
@@ -166,13 +166,13 @@ impl<'f> Resolution<'f> {
                 self.at.pop();
                 return self.not_a_directory();
             }
-            self.refusal(error)
+            self.error(error)
         })
     }
 
     fn is_directory(&mut self) -> Result<bool, ProjectError> {
         if self.is_directory == IsDirectory::Unknown {
-            self.is_directory = IsDirectory::of(self.examine()?);
+            self.is_directory = self.examine()?.into();
         }
         Ok(self.is_directory == IsDirectory::Yes)
     }
@@ -197,7 +197,7 @@ impl<'f> Resolution<'f> {
         Ok(true)
     }
 
-    fn refusal(&self, error: io::Error) -> ProjectError {
+    fn error(&self, error: io::Error) -> ProjectError {
         if error.kind() == io::ErrorKind::NotFound {
             return ProjectError::NotFound {
                 path: self.at.clone(),
@@ -214,8 +214,8 @@ impl<'f> Resolution<'f> {
     }
 }
 
-impl IsDirectory {
-    fn of(entry: Entry) -> Self {
+impl From<Entry> for IsDirectory {
+    fn from(entry: Entry) -> Self {
         if entry.kind == EntryKind::Directory {
             Self::Yes
         } else {
@@ -226,7 +226,7 @@ impl IsDirectory {
 
 /// Returns the directory that a relative path starts from.
 ///
-/// By getcwd(3) the current directory contains no links, so none are searched in it.
+/// The current directory contains no links, because getcwd(3) returns a resolved path.
 fn start(files: &dyn FileSystem, path: &Path) -> Result<PathBuf, ProjectError> {
     if path.is_absolute() {
         return Ok(PathBuf::with_capacity(USUAL_LENGTH));
@@ -239,7 +239,7 @@ fn start(files: &dyn FileSystem, path: &Path) -> Result<PathBuf, ProjectError> {
         })
 }
 
-/// Returns whether the path ends with a slash or `/.`, which [`Path::components`] leaves out.
+/// Returns whether the path ends with a slash or `/.`, which [`Path::components`] omits.
 fn names_a_directory(path: &Path) -> bool {
     let is_separator =
         |byte: Option<&u8>| byte.is_some_and(|&byte| path::is_separator(byte.into()));

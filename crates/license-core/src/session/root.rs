@@ -1,4 +1,4 @@
-//! The root of the project that a path belongs to.
+//! Root of the project that a path belongs to.
 
 use std::borrow::Cow;
 use std::io::ErrorKind::{NotADirectory, NotFound};
@@ -9,7 +9,7 @@ use super::file_system::{Entry, EntryKind, FileSystem, NameRules};
 use super::resolve::{Link, Resolution, unreadable};
 use crate::ids::ProductCode;
 
-/// The root of the project that a path belongs to.
+/// Root of the project that a path belongs to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProjectRoot {
     path: PathBuf,
@@ -22,48 +22,55 @@ pub struct ProjectRoot {
 /// The reason why a directory is the root of a project.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum FoundBy {
-    /// It has an entry named after the product, such as `.coditect`.
+    /// The directory has an entry named after the product, such as `.coditect`.
     Product,
-    /// It has an entry `.git`, which is a file in worktrees and submodules.
+    /// The directory has an entry `.git`, which is a file in worktrees and submodules.
     Git,
-    /// No directory from there upwards has one of the two. The directory is a project of its own.
+    /// Neither the directory nor its ancestors have such an entry. The directory is a project of
+    /// its own.
     Directory,
 }
 
-/// The state that a product keeps, which must not be mistaken for the entry of a project: the state
-/// directory `~/.coditect` does not make the user's home one project.
+/// State of a product, which must not be mistaken for the entry of a project.
+///
+/// For example, the state directory `~/.coditect` does not make the home directory a project.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct ProductState<'a> {
-    /// The state directory of this user, which need not exist.
+    /// The state directory of the user, which need not exist.
     pub directory: Option<&'a Path>,
     /// The name of the lock file in a state directory.
     pub lock_file: &'a str,
-    /// The names of the other files in a state directory. A directory with the lock file and one
-    /// of these is a state directory too, such as one that was used earlier.
+    /// The names of the other files in a state directory. A directory with the lock file and one of
+    /// these files is a state directory too, such as one that was used earlier.
     pub files: &'a [&'a str],
 }
 
 impl ProjectRoot {
     /// Finds the project that `path` belongs to. A relative path starts at the current directory.
     ///
-    /// Every symbolic link is resolved first, as `realpath(3)` does: `..` after a link is the
-    /// parent of the link's target, and up to 40 links are followed. A file belongs to the project
-    /// of its directory. The root is then the nearest directory, from there upwards, with an entry
-    /// `.{product}` (of any kind, even a dangling link), else the nearest with `.git`, else the
-    /// directory itself. An entry that is the product's `state` is passed over, whichever path
-    /// leads to it.
+    /// Symbolic links are resolved first, as `realpath(3)` does: `..` after a link is the parent of
+    /// the link's target, and up to 40 links are followed. A file belongs to the project of its
+    /// directory.
+    ///
+    /// The root is the first of:
+    ///
+    /// 1. The nearest ancestor with an entry `.{product}` of any kind, even a dangling link. An
+    ///    entry that is the `state` of the product is ignored, whichever path leads to it.
+    /// 2. The nearest ancestor with an entry `.git`.
+    /// 3. The directory itself.
     ///
     /// # Errors
     ///
-    /// Returns [`ProjectError`] if the path leads nowhere or in circles, continues after a file, or
-    /// if permissions hide whether there is an entry. The error names the path where that happened.
+    /// Returns [`ProjectError`] if the path does not exist, contains a loop of links, continues
+    /// after a file, or if permissions hide whether an entry exists. The error names the path where
+    /// that happened.
     pub fn find(
         files: &dyn FileSystem,
         path: &Path,
         product: ProductCode,
         state: &ProductState<'_>,
     ) -> Result<Self, ProjectError> {
-        let resolution = Resolution::of(files, path)?;
+        let resolution = Resolution::new(files, path)?;
         let entry = entry_of(product);
         let is_state = |path: &Path, entry: Entry| state.is_at(files, path, entry);
         let found = match nearest_with(files, resolution.path(), &entry, is_state)? {
@@ -87,24 +94,24 @@ impl ProjectRoot {
         })
     }
 
-    /// Returns the root: absolute, without symbolic links, `.` and `..`. On Windows it is a
-    /// verbatim path, `\\?\C:\…`.
+    /// Returns the root as an absolute path without symbolic links, `.` and `..`. On Windows it is
+    /// a verbatim path, `\\?\C:\…`.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Returns the product whose project it is.
+    /// Returns the product.
     pub fn product(&self) -> ProductCode {
         self.product
     }
 
-    /// Returns why it is the root.
+    /// Returns the reason why this directory is the root.
     pub fn found_by(&self) -> FoundBy {
         self.found_by
     }
 
-    /// Returns [`ProjectRoot::found_by`] as one word: the product in lower case such as
-    /// `coditect`, `git`, or `directory`.
+    /// Returns [`ProjectRoot::found_by`] as one word: the product in lower case (such as
+    /// `coditect`), `git` or `directory`.
     pub fn found_by_name(&self) -> String {
         match self.found_by {
             FoundBy::Product => self.product.as_str().to_ascii_lowercase(),
@@ -113,24 +120,24 @@ impl ProjectRoot {
         }
     }
 
-    /// Returns the symbolic links that were followed, in order. A link that was met twice is
+    /// Returns the symbolic links that were followed, in order. A link that was followed twice is
     /// listed twice.
     pub fn links(&self) -> &[Link] {
         &self.links
     }
 
-    /// Returns the bytes that stand for the root in a session id. They are the same for every path
+    /// Returns the bytes that represent the root in a session id. They are the same for every path
     /// to the root on this machine.
     ///
     /// | platform | bytes |
     /// |---|---|
-    /// | Windows | lower case, `\` between names and none at the end; `\\?\C:\` begins with `c:\` and `\\?\UNC\` with `\\` |
-    /// | macOS | the names as the volume stores them; `/Users/…` also below `/System/Volumes/Data` |
-    /// | others | the path, byte for byte |
+    /// | Windows | lower case, `\` between names but not at the end; `\\?\C:\` becomes `c:\` and `\\?\UNC\` becomes `\\` |
+    /// | macOS | the names as the volume stores them; the prefix `/System/Volumes/Data` is removed |
+    /// | others | the bytes of the path |
     ///
-    /// On macOS neither case nor Unicode form is folded. A volume that takes two spellings for one
-    /// name stores one of them, and that one is used. A volume that distinguishes them holds two
-    /// projects.
+    /// On macOS neither case nor Unicode form is folded. A volume that accepts several spellings of
+    /// a name stores one of them, and that one is used. On a volume that distinguishes them, two
+    /// spellings are two projects.
     pub fn name_bytes(&self) -> Cow<'_, [u8]> {
         self.name_rules
             .name(self.path.as_os_str().as_encoded_bytes())
@@ -147,21 +154,21 @@ fn entry_of(product: ProductCode) -> String {
     format!(".{}", product.as_str().to_ascii_lowercase())
 }
 
-/// Returns the nearest directory, from `place` upwards, that has the entry, unless the entry is to
-/// be passed over. A file has no entries.
+/// Returns `path` or its nearest ancestor that has the entry, unless the entry is ignored. A file
+/// has no entries.
 fn nearest_with<'a>(
     files: &dyn FileSystem,
-    place: &'a Path,
+    path: &'a Path,
     name: &str,
-    is_passed_over: impl Fn(&Path, Entry) -> bool,
+    is_ignored: impl Fn(&Path, Entry) -> bool,
 ) -> Result<Option<&'a Path>, ProjectError> {
-    let length = place.as_os_str().len() + name.len() + 1;
+    let length = path.as_os_str().len() + name.len() + 1;
     let mut candidate = PathBuf::with_capacity(length);
-    candidate.push(place);
-    for ancestor in place.ancestors() {
+    candidate.push(path);
+    for ancestor in path.ancestors() {
         candidate.push(name);
         let entry = entry_at(files, &candidate)?;
-        if entry.is_some_and(|entry| !is_passed_over(&candidate, entry)) {
+        if entry.is_some_and(|entry| !is_ignored(&candidate, entry)) {
             return Ok(Some(ancestor));
         }
         candidate.pop();
@@ -171,7 +178,7 @@ fn nearest_with<'a>(
 }
 
 /// Returns the entry, even if it is a dangling link. An entry that cannot be examined is an error,
-/// because it decides who shares a seat.
+/// because sessions in the same project share a seat.
 fn entry_at(files: &dyn FileSystem, path: &Path) -> Result<Option<Entry>, ProjectError> {
     match files.entry(path) {
         Ok(entry) => Ok(Some(entry)),
@@ -181,7 +188,7 @@ fn entry_at(files: &dyn FileSystem, path: &Path) -> Result<Option<Entry>, Projec
 }
 
 impl ProductState<'_> {
-    /// Returns whether the entry at `path` is this state, and not the entry of a project.
+    /// Returns whether the entry at `path` is this state rather than the entry of a project.
     fn is_at(&self, files: &dyn FileSystem, path: &Path, entry: Entry) -> bool {
         let is_directory = self.directory.is_some_and(|directory| {
             !is_another_file(files, entry, directory) && is_same_place(files, path, directory)
@@ -189,6 +196,7 @@ impl ProductState<'_> {
         is_directory || self.is_in(files, path)
     }
 
+    /// Returns whether the directory contains the files of a state directory.
     fn is_in(&self, files: &dyn FileSystem, directory: &Path) -> bool {
         let exists = |name: &str| files.entry(&directory.join(name)).is_ok();
         exists(self.lock_file) && self.files.iter().any(|name| exists(name))
@@ -196,10 +204,10 @@ impl ProductState<'_> {
 }
 
 /// Returns whether the state directory is at `entry`, or both lead to the same directory. The first
-/// holds even while the disk of the state directory is not mounted.
+/// comparison works even while the disk of the state directory is not mounted.
 fn is_same_place(files: &dyn FileSystem, entry: &Path, state: &Path) -> bool {
     let resolved = |path: &Path| {
-        let path = Resolution::of(files, path).ok()?.path().to_owned();
+        let path = Resolution::new(files, path).ok()?.path().to_owned();
         as_stored(files, path).ok()
     };
     let place = || Some(resolved(state.parent()?)?.join(state.file_name()?));
@@ -207,7 +215,7 @@ fn is_same_place(files: &dyn FileSystem, entry: &Path, state: &Path) -> bool {
         || resolved(state).is_some_and(|state| Some(state) == resolved(entry))
 }
 
-/// Returns whether the numbers of the two files tell at once that they are different ones.
+/// Returns whether the file numbers prove that the two files are different.
 fn is_another_file(files: &dyn FileSystem, entry: Entry, state: &Path) -> bool {
     let (Some(id), false) = (entry.id, entry.kind == EntryKind::Link) else {
         return false;

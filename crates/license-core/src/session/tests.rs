@@ -1,4 +1,4 @@
-//! Trees of directories and links in memory.
+//! Tests with a file system in memory.
 
 #![allow(
     clippy::unwrap_used,
@@ -24,10 +24,10 @@ fn product() -> ProductCode {
 }
 
 fn find(memory: &Memory, path: impl AsRef<Path>) -> Result<ProjectRoot, ProjectError> {
-    find_beside(memory, path, None)
+    find_with_state(memory, path, None)
 }
 
-fn find_beside(
+fn find_with_state(
     memory: &Memory,
     path: impl AsRef<Path>,
     state: Option<&str>,
@@ -87,7 +87,7 @@ fn the_nearest_product_entry_makes_the_root_then_git_then_the_directory() {
 }
 
 #[test]
-fn an_entry_of_any_kind_counts() {
+fn an_entry_of_any_kind_makes_a_project() {
     let mut memory = Memory::with(&["one", "two", "three/.coditect"]);
     memory
         .file("one/.coditect")
@@ -153,7 +153,7 @@ fn the_parent_of_a_link_is_the_parent_of_its_target() {
 }
 
 #[test]
-fn links_are_listed_in_order_and_word_for_word() {
+fn links_are_listed_in_order_with_their_exact_text() {
     let mut memory = Memory::with(&["a/real"]);
     memory
         .link("one", "./two//")
@@ -248,13 +248,13 @@ fn hidden_entries_are_an_error_that_names_them() {
     let mut memory = Memory::with(&["open/.git", "locked/shop/.git"]);
     memory.link("through", "locked/shop").lock("locked");
     assert_eq!(root(&memory, "open"), Path::new("/open"));
-    for (path, unread) in [
+    for (path, unreadable) in [
         ("locked/shop", "/locked/shop"),
         ("through", "/locked/shop"),
         ("locked", "/locked/.coditect"),
     ] {
         let error = error(&memory, path);
-        assert_eq!(error.to_string(), format!("{unread} cannot be read"));
+        assert_eq!(error.to_string(), format!("{unreadable} cannot be read"));
         let source = std::error::Error::source(&error).unwrap();
         let kind = source.downcast_ref().map(std::io::Error::kind);
         assert_eq!(kind, Some(ErrorKind::PermissionDenied));
@@ -282,7 +282,7 @@ fn the_state_directory_is_not_the_entry_of_a_project() {
     ]);
     let state = Some("ann/.coditect");
     let find = |memory: &Memory, path, state| {
-        let root = find_beside(memory, path, state).unwrap();
+        let root = find_with_state(memory, path, state).unwrap();
         (root.path().to_owned(), root.found_by())
     };
     let product = |path: &str| (PathBuf::from(path), FoundBy::Product);
@@ -293,7 +293,7 @@ fn the_state_directory_is_not_the_entry_of_a_project() {
         product("/ann")
     );
     assert_eq!(find(&memory, "ann/bank", Some("relative")), product("/ann"));
-    // A directory that holds state is passed over too, although it is not named.
+    // A directory with state files is ignored even if it is not the state directory of the user.
     memory
         .file("ann/.coditect/.lock")
         .file("ann/.coditect/quota");
@@ -301,7 +301,7 @@ fn the_state_directory_is_not_the_entry_of_a_project() {
 }
 
 #[test]
-fn the_state_directory_is_recognized_by_every_path_to_it() {
+fn the_state_directory_is_recognized_through_every_path() {
     let mut memory = Memory::with(&["disk/state", "home/ann/shop"]);
     memory
         .link("home/ann/.coditect", "../../disk/state")
@@ -315,14 +315,14 @@ fn the_state_directory_is_recognized_by_every_path_to_it() {
             "home/ann/../ann/.coditect/",
         ] {
             let memory = memory.clone().under(rules);
-            let root = find_beside(&memory, "users/ann/shop", Some(state)).unwrap();
+            let root = find_with_state(&memory, "users/ann/shop", Some(state)).unwrap();
             assert_eq!((root.path().to_owned(), root.found_by()), itself, "{state}");
         }
     }
     let mut away = Memory::with(&["home/ann/shop"]);
     away.link("home/ann/.coditect", "/no-such-disk/state")
         .link("users", "home");
-    let root = find_beside(&away, "home/ann/shop", Some("users/ann/.coditect")).unwrap();
+    let root = find_with_state(&away, "home/ann/shop", Some("users/ann/.coditect")).unwrap();
     assert_eq!((root.path().to_owned(), root.found_by()), itself);
 }
 

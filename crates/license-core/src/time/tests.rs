@@ -7,7 +7,7 @@ use super::{Date, Span, TimeError, Timestamp};
 const LAST: u64 = 253_402_300_799;
 
 #[test]
-fn instants_print_as_they_parse_up_to_the_year_9999() {
+fn instants_up_to_the_year_9999_round_trip() {
     for text in [
         "1970-01-01T00:00:00Z",
         "2024-02-29T23:59:59Z",
@@ -20,7 +20,7 @@ fn instants_print_as_they_parse_up_to_the_year_9999() {
 }
 
 #[test]
-fn what_is_no_instant_is_refused() {
+fn other_texts_are_not_instants() {
     for text in [
         "",
         "tomorrow",
@@ -64,7 +64,7 @@ fn arithmetic_stays_in_bounds() {
 }
 
 #[test]
-fn spans_are_rounded_down_and_agree_in_number() {
+fn durations_are_rounded_down_and_have_singular_and_plural_units() {
     let spans = [
         (0, "0 seconds"),
         (61, "1 minute"),
@@ -77,7 +77,7 @@ fn spans_are_rounded_down_and_agree_in_number() {
 }
 
 #[test]
-fn conversions_to_chrono_and_back_keep_the_value_or_are_refused() {
+fn conversions_to_chrono_and_back_keep_the_value_and_reject_values_out_of_range() {
     for instant in [
         Timestamp::MIN,
         Timestamp::parse("2027-03-01T12:30:15Z").unwrap(),
@@ -106,7 +106,7 @@ fn conversions_to_chrono_and_back_keep_the_value_or_are_refused() {
     assert!(TimeDelta::try_from(Span(u64::MAX)).is_err());
 }
 
-/// Days of a month in the Gregorian calendar.
+/// Returns the number of days of a month in the Gregorian calendar.
 fn days_in_month(year: u32, month: u32) -> u32 {
     let is_leap = year.is_multiple_of(4) && !year.is_multiple_of(100) || year.is_multiple_of(400);
     match month {
@@ -117,7 +117,7 @@ fn days_in_month(year: u32, month: u32) -> u32 {
     }
 }
 
-/// All days from 1970 to 9999, each as year, month and day.
+/// Returns all days from 1970 to 9999, each as year, month and day.
 fn every_day() -> impl Iterator<Item = (u32, u32, u32)> {
     let months = (1970..=9999).flat_map(|year| (1..=12).map(move |month| (year, month)));
     months.flat_map(|(year, month)| {
@@ -126,7 +126,7 @@ fn every_day() -> impl Iterator<Item = (u32, u32, u32)> {
 }
 
 #[test]
-fn every_day_has_its_name_and_number() {
+fn every_day_is_parsed_and_printed() {
     let mut count = 0;
     for (number, (year, month, day)) in (0..).zip(every_day()) {
         let name = format!("{year:04}-{month:02}-{day:02}");
@@ -139,7 +139,7 @@ fn every_day_has_its_name_and_number() {
 }
 
 #[test]
-fn every_day_of_some_years_is_found_from_each_of_its_ends() {
+fn the_first_and_the_last_second_of_a_day_have_its_date() {
     let first = Date::parse("1970-01-01").unwrap();
     let days = every_day().filter(|(year, ..)| *year < 2110 || *year >= 9990);
     for (year, month, day) in days {
@@ -155,7 +155,7 @@ fn every_day_of_some_years_is_found_from_each_of_its_ends() {
 }
 
 #[test]
-fn dates_are_real_or_refused() {
+fn only_real_dates_are_accepted() {
     for year in (0..=9999).step_by(7).chain([1900, 1970, 2000, 2100, 2400]) {
         for (month, day) in (0..=13).flat_map(|month| (0..=32).map(move |day| (month, day))) {
             let is_real =
@@ -174,7 +174,7 @@ fn dates_are_real_or_refused() {
 }
 
 #[test]
-fn dates_have_two_spellings() {
+fn dates_in_other_forms_are_rejected() {
     for text in [
         "2027-1-01",
         "2027-01-1 ",
@@ -194,7 +194,7 @@ fn dates_have_two_spellings() {
 }
 
 #[test]
-fn the_last_day_is_that_of_the_year_9999() {
+fn no_date_is_after_the_year_9999() {
     let last = Date::parse("9999-12-31").unwrap();
     assert_eq!(last.plus_days(1), None);
     assert_eq!(last.plus_days(u64::MAX), None);
@@ -205,7 +205,7 @@ fn the_last_day_is_that_of_the_year_9999() {
 }
 
 #[test]
-fn every_time_and_every_offset_is_read_or_refused() {
+fn only_valid_times_and_offsets_are_accepted() {
     let midnight = Timestamp::parse("2027-03-01").unwrap();
     let noon = 12 * 3600 + 30 * 60 + 15;
     for number in 0..100_u64 {
@@ -246,11 +246,11 @@ fn every_time_and_every_offset_is_read_or_refused() {
     }
 }
 
-/// One part of an instant, and whether RFC 3339 knows it, with the leniency that is documented.
+/// A part of an instant, and whether [`Timestamp::parse`] accepts it.
 type Part = (&'static str, bool);
 
 #[test]
-fn each_part_of_an_instant_is_read_or_refused() {
+fn an_instant_is_accepted_only_if_each_part_is_valid() {
     const DATES: [Part; 8] = [
         ("2027-03-01", true),
         ("2027-3-01", false),
@@ -291,7 +291,7 @@ fn each_part_of_an_instant_is_read_or_refused() {
         (",5", false),
         ("..5", false),
     ];
-    // The minus sign of word processors (U+2212) is read as a hyphen, other dashes are not.
+    // The minus sign U+2212 is accepted as a hyphen. Other dashes are not.
     const ZONES: [Part; 19] = [
         ("Z", true),
         ("z", true),
@@ -333,7 +333,7 @@ fn each_part_of_an_instant_is_read_or_refused() {
 
 proptest! {
     #[test]
-    fn no_text_makes_the_parser_panic(text in "[0-9]{4}-[01][0-9]-[0-3][0-9][Tt ][0-2][0-9]:[0-6][0-9]:[0-6][0-9](\\.[0-9]{0,12})?([Zz]|[+−-][0-2][0-9]:[0-6][0-9])", at in any::<prop::sample::Index>(), letter in any::<Option<char>>()) {
+    fn the_parser_does_not_panic(text in "[0-9]{4}-[01][0-9]-[0-3][0-9][Tt ][0-2][0-9]:[0-6][0-9]:[0-6][0-9](\\.[0-9]{0,12})?([Zz]|[+−-][0-2][0-9]:[0-6][0-9])", at in any::<prop::sample::Index>(), letter in any::<Option<char>>()) {
         let mut letters: Vec<char> = text.chars().collect();
         match letter {
             Some(letter) => letters[at.index(text.chars().count())] = letter,
@@ -346,9 +346,8 @@ proptest! {
         }
     }
 
-    /// The printed digits are those that the calendar of this test computes.
     #[test]
-    fn instants_print_their_date_and_time(seconds in 0..=LAST) {
+    fn an_instant_prints_its_date_and_time(seconds in 0..=LAST) {
         let instant = Timestamp::from_unix_seconds(seconds).unwrap();
         let rest = seconds % 86_400;
         let date = instant.date().unwrap();

@@ -1,5 +1,6 @@
-//! Instants as whole seconds since 1970-01-01T00:00:00Z (`NumericDate` of RFC 7519), for members
-//! that are required and for optional members that are present.
+//! serde functions for instants as Unix seconds (`NumericDate` of RFC 7519 in whole seconds).
+//!
+//! They work for required members and for optional members, which must not be `null`.
 
 use serde::{Deserializer, Serialize, Serializer};
 

@@ -24,7 +24,7 @@ pub enum TrustError {
     #[error("expected a public key, found a private key")]
     PrivateKey,
     /// The text is neither a JWK nor a JWK Set, and feature `pem` is not compiled in.
-    #[error("expected a JWK or a JWK Set: feature `pem`, which reads others, is not compiled in")]
+    #[error("expected a JWK or a JWK Set; PEM requires feature `pem`, which is not compiled in")]
     NoPem,
     /// The DER is damaged or not that of an RSA public key.
     #[cfg(feature = "pem")]
@@ -71,20 +71,20 @@ pub enum TrustError {
     /// The modulus has the fingerprint of keys that can be factored (ROCA, CVE-2017-15361).
     #[error("the key has the ROCA weakness (CVE-2017-15361)")]
     Roca,
-    /// The signature library refuses the key.
-    #[error("the signature library refuses the key")]
+    /// The signature library does not accept the key.
+    #[error("the signature library does not accept the key")]
     Unusable,
     /// No signature library is compiled in.
     #[error("no signature library is compiled in: enable feature `rsa` or `aws-lc-rs`")]
     NoBackend,
-    /// One key comes with two algorithms.
-    #[error("key {key} comes with two algorithms, expected one")]
+    /// A key occurs with two algorithms.
+    #[error("expected one algorithm for key {key}, found two algorithms")]
     TwoAlgorithms {
         /// The id of the key.
         key: KeyId,
     },
-    /// There are more keys than a set can hold.
-    #[error("expected at most {limit} keys")]
+    /// There are more keys than a set can contain.
+    #[error("expected at most {limit} keys, found more")]
     TooMany {
         /// The maximum number of keys.
         limit: usize,

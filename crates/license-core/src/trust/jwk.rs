@@ -11,8 +11,7 @@ use crate::jose::Algorithm;
 /// The members that only a private RSA key (RFC 7518 section 6.3.2) or a symmetric key has.
 const PRIVATE_MEMBERS: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
 
-/// A public key as a JWK. A value of this type is not checked: [`Jwk::to_key`] does that, and
-/// reports members of the wrong type.
+/// A public key as a JWK. [`Jwk::to_key`] checks the values and types of the members.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 pub(crate) struct Jwk {
     #[serde(default, deserialize_with = "present")]
@@ -37,20 +36,22 @@ fn text(member: &Option<Value>) -> Option<&str> {
     member.as_ref().and_then(Value::as_str)
 }
 
+/// Checks that a member has the accepted value.
 fn expect(
     value: &Option<Value>,
     member: &'static str,
     accepted: &str,
     expected: &'static str,
 ) -> Result<(), TrustError> {
-    match text(value) == Some(accepted) {
-        true => Ok(()),
-        false => Err(TrustError::Jwk { member, expected }),
+    if text(value) == Some(accepted) {
+        Ok(())
+    } else {
+        Err(TrustError::Jwk { member, expected })
     }
 }
 
-/// Reads a `Base64urlUInt` (RFC 7518 section 2). It has the fewest octets, so that one key has one
-/// thumbprint.
+/// Decodes a `Base64urlUInt` (RFC 7518 section 2). A leading zero octet is an error, because the
+/// thumbprint of the key depends on the encoding.
 fn number(value: &Option<Value>, member: &'static str) -> Result<Vec<u8>, TrustError> {
     let expected = "base64url of a number without leading zero octets";
     text(value)
@@ -65,7 +66,7 @@ impl Jwk {
         self.kid.is_some() && self.key_use.is_some()
     }
 
-    /// Checks the key and loads it.
+    /// Checks and loads the key.
     pub(crate) fn to_key(&self) -> Result<TrustedKey, TrustError> {
         if PRIVATE_MEMBERS
             .iter()
@@ -108,14 +109,14 @@ impl From<&TrustedKey> for Jwk {
     }
 }
 
-/// A JWK Set (RFC 7517 section 5), or the absence of one.
+/// A JWK Set (RFC 7517 section 5). `keys` is `None` for any other object.
 #[derive(Deserialize)]
 struct JwkSet {
     #[serde(default, deserialize_with = "present")]
     keys: Option<Vec<Object<Jwk>>>,
 }
 
-/// Reads a JWK or a JWK Set.
+/// Parses a JWK or a JWK Set.
 pub(super) fn parse(text: &str) -> Result<Vec<TrustedKey>, TrustError> {
     let set: JwkSet = read(text)?;
     match set.keys {

@@ -1,4 +1,4 @@
-//! One trusted key.
+//! Trusted public keys and their ids.
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,19 +11,21 @@ use sha2::{Digest, Sha256};
 const MODULUS_BITS: std::ops::RangeInclusive<usize> = 2048..=8192;
 const SMALLEST_EXPONENT: u64 = 65_537;
 
-/// A key's id: the RFC 7638 SHA-256 thumbprint of its public half, 43 characters of base64url.
+/// The id of a key: the SHA-256 thumbprint of its public key (RFC 7638), 43 characters of
+/// base64url.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct KeyId(Arc<str>);
 
 impl KeyId {
-    fn of(modulus: &[u8], exponent: &[u8]) -> Self {
+    /// Computes the id of a key.
+    fn from_public_key(modulus: &[u8], exponent: &[u8]) -> Self {
         // RFC 7638 section 3.2: the required members in lexicographic order, without white space.
         let (n, e) = (base64url::encode(modulus), base64url::encode(exponent));
         let members = format!(r#"{{"e":"{e}","kty":"RSA","n":"{n}"}}"#);
         Self(base64url::encode(&Sha256::digest(members)).into())
     }
 
-    /// The id as text.
+    /// Returns the id as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -41,7 +43,7 @@ impl fmt::Debug for KeyId {
     }
 }
 
-/// An RSA public key that may be trusted, with its one algorithm.
+/// A checked RSA public key with its algorithm.
 pub struct TrustedKey {
     id: KeyId,
     algorithm: Algorithm,
@@ -51,13 +53,14 @@ pub struct TrustedKey {
 }
 
 impl TrustedKey {
-    /// Checks a key and loads it. Both numbers are big-endian.
+    /// Checks and loads a key. Both numbers are big-endian.
     ///
     /// # Errors
-    /// [`TrustError`] if the key is too small or too large, its exponent is out of bounds, or it is
-    /// known to be weak.
+    ///
+    /// Returns [`TrustError`] if the key does not have 2048 to 8192 bits, its exponent is not an
+    /// odd number from 65537 to 2^32 - 1, or it has the ROCA weakness.
     pub fn new(algorithm: Algorithm, modulus: &[u8], exponent: &[u8]) -> Result<Self, TrustError> {
-        // One key has one spelling, or it would have two ids.
+        // The id depends on the encoding, so leading zeros must not change it.
         let (modulus, exponent) = (
             without_leading_zeros(modulus),
             without_leading_zeros(exponent),
@@ -74,7 +77,7 @@ impl TrustedKey {
         exponent: &[u8],
     ) -> Result<Self, TrustError> {
         Ok(Self {
-            id: KeyId::of(modulus, exponent),
+            id: KeyId::from_public_key(modulus, exponent),
             algorithm,
             modulus: modulus.into(),
             exponent: exponent.into(),
@@ -83,36 +86,37 @@ impl TrustedKey {
         })
     }
 
+    /// Loads the key into another library.
     pub(crate) fn with_backend(&self, backend: Backend) -> Result<Self, TrustError> {
         Self::load(backend, self.algorithm, &self.modulus, &self.exponent)
     }
 
-    /// The key's id.
+    /// Returns the id of the key.
     pub fn id(&self) -> &KeyId {
         &self.id
     }
 
-    /// The one algorithm that its signatures use.
+    /// Returns the algorithm of the key.
     pub fn algorithm(&self) -> Algorithm {
         self.algorithm
     }
 
-    /// Bits of the modulus.
+    /// Returns the number of bits of the modulus.
     pub fn bits(&self) -> usize {
         bits(&self.modulus)
     }
 
-    /// The modulus, big-endian without leading zeros.
+    /// Returns the modulus, big-endian without leading zeros.
     pub fn modulus(&self) -> &[u8] {
         &self.modulus
     }
 
-    /// The public exponent, big-endian without leading zeros.
+    /// Returns the public exponent, big-endian without leading zeros.
     pub fn exponent(&self) -> &[u8] {
         &self.exponent
     }
 
-    /// Whether the signature is this key's over the message.
+    /// Returns whether the signature over the message verifies with this key.
     pub(crate) fn verify(&self, message: &[u8], signature: &[u8]) -> bool {
         self.verifier.verify(message, signature)
     }
@@ -142,7 +146,7 @@ fn bits(number: &[u8]) -> usize {
     })
 }
 
-/// Spec: RSA 2048 to 8192 bits, odd exponent from 65537 to 2^32-1, no ROCA weakness.
+/// Checks a key: 2048 to 8192 bits, an odd exponent from 65537 to 2^32 - 1, and no ROCA weakness.
 fn check(modulus: &[u8], exponent: &[u8]) -> Result<(), TrustError> {
     let found = bits(modulus);
     if !MODULUS_BITS.contains(&found) {

@@ -1,7 +1,7 @@
 //! PEM public keys: SubjectPublicKeyInfo (RFC 5280) and PKCS#1 (RFC 8017).
 //!
-//! An `rsaEncryption` key stands for RS256. A key that says `id-RSASSA-PSS` (RFC 4055) stands for PS256,
-//! so that a PEM file too says its one algorithm.
+//! The algorithm of a key follows from its algorithm identifier: `rsaEncryption` means RS256, and
+//! `id-RSASSA-PSS` (RFC 4055) means PS256.
 
 use spki::der::asn1::AnyRef;
 use spki::der::pem::{LineEnding, decode_vec};
@@ -14,10 +14,11 @@ use crate::jose::Algorithm;
 const RSA_ENCRYPTION: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
 const RSASSA_PSS: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.10");
 const END: &str = "-----END ";
-/// The algorithm that a bare RSA public key stands for.
+/// The algorithm of a PKCS#1 public key, which has no algorithm identifier.
 const DEFAULT_ALGORITHM: Algorithm = Algorithm::Rs256;
 
-/// DER of `RSASSA-PSS-params` for PS256 (RFC 4055 section 3.1): SHA-256, MGF1 with SHA-256, salt of 32.
+/// DER of the `RSASSA-PSS-params` of PS256 (RFC 4055 section 3.1): SHA-256, MGF1 with SHA-256, and
+/// a salt of 32 bytes.
 pub(crate) const PS256_PARAMETERS: &[u8] = &[
     0x30, 0x34, 0xa0, 0x0f, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02,
     0x01, 0x05, 0x00, 0xa1, 0x1c, 0x30, 0x1a, 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01,
@@ -25,7 +26,7 @@ pub(crate) const PS256_PARAMETERS: &[u8] = &[
     0x00, 0xa2, 0x03, 0x02, 0x01, 0x20,
 ];
 
-/// Reads all blocks of the text.
+/// Parses all PEM blocks of the text.
 pub(super) fn parse(text: &str) -> Result<Vec<TrustedKey>, TrustError> {
     let mut keys = Vec::new();
     let mut rest = text.trim_start();
@@ -37,7 +38,7 @@ pub(super) fn parse(text: &str) -> Result<Vec<TrustedKey>, TrustError> {
     Ok(keys)
 }
 
-/// Splits after the line that ends the first block.
+/// Splits the text after the line that ends the first block.
 fn first_block(text: &str) -> (&str, &str) {
     let end = text.find(END).map_or(text.len(), |end| {
         let line = text.get(end..).unwrap_or_default();
@@ -62,7 +63,7 @@ fn key(block: &str) -> Result<TrustedKey, TrustError> {
     }
 }
 
-/// What the block says that it holds.
+/// Returns the label of a block.
 fn label(block: &str) -> Option<&str> {
     let (_, line) = block.split_once("-----BEGIN ")?;
     line.split_once("-----").map(|(label, _)| label)
@@ -89,7 +90,7 @@ fn from_pkcs1(algorithm: Algorithm, der: &[u8]) -> Result<TrustedKey, TrustError
     )
 }
 
-/// The algorithm that an identifier stands for; a private key's says the same.
+/// Returns the algorithm of an algorithm identifier, which private keys use too.
 pub(crate) fn algorithm(identifier: &AlgorithmIdentifierRef<'_>) -> Result<Algorithm, TrustError> {
     match (identifier.oid, identifier.parameters) {
         (RSA_ENCRYPTION, Some(parameters)) if parameters.tag() == Tag::Null => Ok(Algorithm::Rs256),
@@ -103,7 +104,7 @@ fn is_ps256(parameters: AnyRef<'_>) -> bool {
     parameters.to_der().is_ok_and(|der| der == PS256_PARAMETERS)
 }
 
-/// The identifier that says this algorithm.
+/// Returns the algorithm identifier of an algorithm.
 pub(crate) fn identifier(
     algorithm: Algorithm,
 ) -> Result<AlgorithmIdentifierRef<'static>, spki::Error> {
@@ -118,10 +119,11 @@ pub(crate) fn identifier(
 }
 
 impl TrustedKey {
-    /// The key as PEM, `PUBLIC KEY`; its algorithm identifier says its algorithm.
+    /// Returns the key as a PEM block `PUBLIC KEY`, whose algorithm identifier names the algorithm.
     ///
     /// # Errors
-    /// [`TrustError::Der`] if the key can't be encoded, which no accepted key causes.
+    ///
+    /// Returns [`TrustError::Der`] if the key cannot be encoded. Every accepted key can be encoded.
     pub fn to_pem(&self) -> Result<String, TrustError> {
         self.encode().map_err(TrustError::Der)
     }

@@ -1,21 +1,21 @@
-//! The fingerprint of RSA keys from the Infineon library whose primes can be found
-//! (Nemec et al., "The Return of Coppersmith's Attack", CCS 2017; CVE-2017-15361).
+//! Detection of RSA keys with the ROCA weakness, which can be factored (Nemec et al., "The Return
+//! of Coppersmith's Attack", CCS 2017; CVE-2017-15361).
 //!
-//! Such a modulus is, modulo each of the first primes, a power of 65537. Of other moduli about one in
-//! 2^27 looks the same for the primes used here.
+//! Such a modulus is a power of 65537 modulo each of the first primes. About one in 2^27 other
+//! moduli has the same property for the primes used here.
 
 const PRIMES: [u64; 38] = [
     3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61, 67, 71, 73, 79, 83, 89, 97,
     101, 103, 107, 109, 113, 127, 131, 137, 139, 149, 151, 157, 163, 167,
 ];
 
-/// Whether the big-endian modulus has the fingerprint.
+/// Returns whether the big-endian modulus has the fingerprint of a weak key.
 pub(super) fn is_weak(modulus: &[u8]) -> bool {
     PRIMES.iter().all(|&prime| {
-        let rest = modulus
+        let remainder = modulus
             .iter()
             .fold(0, |rest, &byte| (rest << 8 | u64::from(byte)) % prime);
-        is_power_of_65537(rest, prime)
+        is_power_of_65537(remainder, prime)
     })
 }
 
@@ -35,7 +35,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_power_of_65537_has_the_fingerprint_and_its_neighbours_have_not() {
+    fn a_power_of_65537_has_the_fingerprint_and_its_neighbors_do_not() {
         // 65537^16 = (2^16 + 1)^16, computed in base 256.
         let mut number = vec![1_u32];
         for _ in 0..16 {

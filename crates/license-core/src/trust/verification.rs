@@ -1,4 +1,4 @@
-//! Verification of a token's signature with a trusted key.
+//! Verification of the signature of a token with a trusted key.
 
 use serde_json::Value;
 
@@ -7,15 +7,15 @@ use crate::code::Code;
 use crate::encoding::strict_json::{self, JsonError, ReadError};
 use crate::jose::{Algorithm, ParseError, TokenKind, Unverified};
 
-/// The content of a token that a trusted key has signed.
-pub(crate) struct Verified {
+/// The content of a token whose signature has been verified.
+pub(crate) struct VerifiedToken {
     pub(crate) payload: Vec<u8>,
     pub(crate) signature: Vec<u8>,
     pub(crate) key_id: KeyId,
 }
 
 impl Unverified<'_> {
-    /// Returns the claims as they are written. Nothing proves who wrote them.
+    /// Returns the claims as JSON. They are not authenticated.
     ///
     /// # Errors
     ///
@@ -25,22 +25,22 @@ impl Unverified<'_> {
         Ok(Value::Object(members))
     }
 
-    /// Returns the payload of a token of this kind. Nothing proves who wrote it.
+    /// Returns the payload of a token of this kind. It is not authenticated.
     pub(crate) fn unverified_payload(&self, kind: TokenKind) -> Result<Vec<u8>, VerifyError> {
         self.check_kind(kind)?;
         Ok(self.payload()?)
     }
 
-    /// Finds the key that the header names and verifies the signature over the bytes received
-    /// (RFC 7515 section 5.2). Decodes the payload only after that.
+    /// Verifies the signature with the trusted key that the header names (RFC 7515 section 5.2),
+    /// and decodes the payload only after that.
     pub(crate) fn verified(
         &self,
         kind: TokenKind,
         trust: &TrustSet,
-    ) -> Result<Verified, VerifyError> {
+    ) -> Result<VerifiedToken, VerifyError> {
         match trust.get(self.unverified_key_id()) {
             Some(key) => self.verified_by(kind, key),
-            None => Err(self.not_trusted(trust)),
+            None => Err(self.untrusted_key_error(trust)),
         }
     }
 
@@ -49,7 +49,7 @@ impl Unverified<'_> {
         &self,
         kind: TokenKind,
         key: &TrustedKey,
-    ) -> Result<Verified, VerifyError> {
+    ) -> Result<VerifiedToken, VerifyError> {
         let (expected, found) = (key.algorithm(), self.unverified_algorithm());
         if expected != found {
             return Err(VerifyError::Algorithm {
@@ -62,7 +62,7 @@ impl Unverified<'_> {
         if !key.verify(self.signed(), &signature) {
             return Err(VerifyError::Signature);
         }
-        Ok(Verified {
+        Ok(VerifiedToken {
             payload: self.unverified_payload(kind)?,
             signature,
             key_id: key.id().clone(),
@@ -76,7 +76,8 @@ impl Unverified<'_> {
         }
     }
 
-    fn not_trusted(&self, trust: &TrustSet) -> VerifyError {
+    /// Returns the error for a key that the trust set does not contain.
+    fn untrusted_key_error(&self, trust: &TrustSet) -> VerifyError {
         let id = self.unverified_key_id();
         match trust.retired(id) {
             Some(key) => VerifyError::RetiredKey { key: key.clone() },
@@ -88,7 +89,7 @@ impl Unverified<'_> {
     }
 }
 
-/// The reason why a token was not accepted.
+/// The reason why verification of a token failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum VerifyError {
@@ -115,7 +116,7 @@ pub enum VerifyError {
         key: KeyId,
     },
     /// The header names another algorithm than that of the key.
-    #[error("key {key} signs with {expected}, the token says {found}")]
+    #[error("key {key} signs with {expected}, but the token header names {found}")]
     Algorithm {
         /// The key.
         key: KeyId,
@@ -124,7 +125,7 @@ pub enum VerifyError {
         /// The algorithm that the header names.
         found: Algorithm,
     },
-    /// The signature does not verify. No more is known about the token.
+    /// The signature does not verify.
     #[error("the signature does not verify")]
     Signature,
     /// The text is not a token.
@@ -161,8 +162,8 @@ pub enum VerifyError {
     /// The token belongs to another license.
     #[error("the validation token belongs to another license")]
     OtherLicense,
-    /// The matrix has no tier for enterprise keys.
-    #[error("the product has no tier that enterprise keys stand for")]
+    /// The feature matrix has no enterprise tier.
+    #[error("the product has no enterprise tier, which an enterprise key requires")]
     NoEnterpriseTier,
 }
 
@@ -182,11 +183,12 @@ pub struct ClaimError {
     pub found: String,
 }
 
-/// Returns where a value is, unless it is the claim itself.
+/// Returns the path of a value for a message, unless the value is the whole claim.
 fn at_path(claim: &str, path: &str) -> String {
-    match claim == path {
-        true => String::new(),
-        false => format!("at `{path}`: "),
+    if claim == path {
+        String::new()
+    } else {
+        format!("at `{path}`: ")
     }
 }
 

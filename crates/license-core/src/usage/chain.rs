@@ -1,4 +1,4 @@
-//! Chains of entries, out of one report or many.
+//! Examination of chains of entries in one or more reports.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,42 +9,42 @@ use crate::key::LicenseId;
 use crate::time::CLOCK_TOLERANCE;
 use crate::time::Timestamp;
 
-/// What is known of a chain.
+/// Summary of a chain of entries.
 #[derive(Clone, Debug)]
 #[must_use]
 #[non_exhaustive]
 pub struct ChainSummary {
-    /// Its id; a machine has one for each state directory.
+    /// The id of the chain. Each state directory has its own chain.
     pub chain: ChainId,
     /// The product.
     pub product: ProductCode,
-    /// The licenses that are in it.
+    /// The licenses in the entries.
     pub licenses: BTreeSet<LicenseId>,
-    /// How many different entries there are.
+    /// The number of different entries.
     pub entries: usize,
-    /// How many of them have their private part.
+    /// The number of entries with their private part.
     pub private_parts: usize,
-    /// The numbers of the first and the last.
+    /// The numbers of the first and the last entry.
     pub numbers: (u64, u64),
-    /// The hash of the last.
+    /// The hash of the last entry.
     pub head: Hash,
-    /// When the first of it was counted, and the last.
+    /// The earliest start and the latest end of the entries.
     pub period: (Timestamp, Timestamp),
-    /// What its reader should know, faults first.
+    /// The findings, with faults first.
     pub findings: Vec<Finding>,
 }
 
 impl ChainSummary {
-    /// Whether nothing is missing between its first entry and its last, and nothing was changed.
+    /// Returns whether no entry is missing or changed between the first and the last one.
     pub fn is_whole(&self) -> bool {
         !self.findings.iter().any(Finding::is_fault)
     }
 }
 
-/// Recomputes every chain in these reports, in the order of their ids. `now` is the reader's: what ends over a day later is of a clock that
-/// was ahead.
+/// Recomputes every chain in the reports, in the order of their ids.
 ///
-/// A report in which a chain is changed counts for all its chains: its header holds for the whole of it.
+/// `now` is the current time of the vendor. An entry that ends more than a day later was written
+/// with a clock that was ahead. A fault in the header of a report applies to all its chains.
 pub fn examine(reports: &[UsageReport], now: Timestamp) -> Vec<ChainSummary> {
     let mut chains: BTreeMap<ChainId, Chain<'_>> = BTreeMap::new();
     for report in reports {
@@ -65,8 +65,10 @@ pub fn examine(reports: &[UsageReport], now: Timestamp) -> Vec<ChainSummary> {
         .collect()
 }
 
-/// The same for entries alone, such as those of a ledger, by their lines: what is missing, told twice or of a wrong clock. A line that is none is
-/// passed over.
+/// Examines the lines of entries without a report, such as those in a ledger.
+///
+/// The findings are missing entries, forks, lost or repeated counts, and wrong clocks. Lines that
+/// are not entries are ignored.
 pub fn examine_entries<'a>(
     lines: impl IntoIterator<Item = &'a str>,
     now: Timestamp,
@@ -87,20 +89,21 @@ pub fn examine_entries<'a>(
         .collect()
 }
 
-/// What was changed in a report, whichever chain it is of: two findings at most, for each of its chains is to have them.
+/// Returns the faults of a whole report. There are at most two, because they are repeated in the
+/// findings of each chain.
 fn faults_of_report(report: &UsageReport) -> Vec<Finding> {
     let found = u64::try_from(report.lines.len()).unwrap_or(u64::MAX);
     let expected = report.declared;
     let incomplete = (found != expected).then_some(Finding::Incomplete { expected, found });
-    let strays = &report.strays;
-    let edited = (!strays.first.is_empty()).then(|| Finding::PrivateEdited {
-        lines: strays.first.clone(),
-        more: strays.more,
+    let unmatched = &report.unmatched;
+    let edited = (!unmatched.first.is_empty()).then(|| Finding::PrivateEdited {
+        lines: unmatched.first.clone(),
+        more: unmatched.more,
     });
     incomplete.into_iter().chain(edited).collect()
 }
 
-/// The entries of each chain, in the order in which they stand.
+/// Returns the entries of each chain in the order of the report.
 fn by_chain(report: &UsageReport) -> BTreeMap<ChainId, Vec<&EntryLine>> {
     let mut chains: BTreeMap<_, Vec<_>> = BTreeMap::new();
     for line in &report.lines {
@@ -110,15 +113,16 @@ fn by_chain(report: &UsageReport) -> BTreeMap<ChainId, Vec<&EntryLine>> {
     chains
 }
 
-/// What was changed in one chain of a report: each entry against the one after it, the last against what the header says it ends with.
+/// Returns the faults of one chain in a report. The hash of each entry must be in the next entry,
+/// and the hash of the last entry in the header.
 fn faults_of_chain(lines: &[&EntryLine], end: Option<&Hash>) -> Vec<Finding> {
     let mut faults = Vec::new();
     for (line, next) in lines.iter().zip(lines.iter().skip(1)) {
-        let (place, next) = (&line.entry, &next.entry);
-        if next.seq <= place.seq {
+        let (entry, next) = (&line.entry, &next.entry);
+        if next.seq <= entry.seq {
             faults.push(Finding::Reordered { seq: next.seq });
-        } else if next.seq == place.seq.saturating_add(1) && next.prev != line.hash {
-            faults.push(Finding::Edited { seq: place.seq });
+        } else if next.seq == entry.seq.saturating_add(1) && next.prev != line.hash {
+            faults.push(Finding::Edited { seq: entry.seq });
         }
     }
     let last = lines.last().filter(|line| Some(&line.hash) != end);
@@ -128,7 +132,7 @@ fn faults_of_chain(lines: &[&EntryLine], end: Option<&Hash>) -> Vec<Finding> {
     faults
 }
 
-/// The entries of one chain, by number; of a fork several of one number.
+/// Entries of one chain by number. A fork has several entries with the same number.
 #[derive(Default)]
 struct Chain<'a> {
     entries: BTreeMap<u64, BTreeMap<Hash, &'a UsageEntry>>,
@@ -138,8 +142,8 @@ struct Chain<'a> {
 
 impl<'a> Chain<'a> {
     fn add(&mut self, hash: Hash, entry: &'a UsageEntry, has_private: bool) {
-        let alike = self.entries.entry(entry.seq).or_default();
-        alike.insert(hash, entry);
+        let same_number = self.entries.entry(entry.seq).or_default();
+        same_number.insert(hash, entry);
         if has_private {
             self.private.insert(hash);
         }
@@ -151,11 +155,11 @@ impl<'a> Chain<'a> {
         let (last, heads) = self.entries.last_key_value()?;
         let mut findings = self.findings.clone();
         findings.extend(gaps(&self.entries));
-        // What was changed is no history of its own.
+        // A changed entry would appear as a fork.
         if !findings.iter().any(Finding::is_change) {
             findings.extend(fork(&self.entries));
         }
-        findings.extend(self.entries_alone(now));
+        findings.extend(self.entry_findings(now));
         findings.sort_by_key(|finding| !finding.is_fault());
         findings.dedup();
         Some(ChainSummary {
@@ -174,13 +178,13 @@ impl<'a> Chain<'a> {
         })
     }
 
-    /// What each entry says of its clock, and of counts that were lost or counted again.
-    fn entries_alone(&self, now: Timestamp) -> Vec<Finding> {
+    /// Returns the findings of single entries: wrong clocks, and lost or repeated counts.
+    fn entry_findings(&self, now: Timestamp) -> Vec<Finding> {
         let mut findings = Vec::new();
         let mut ended = None;
         for entry in self.entries.values().flat_map(BTreeMap::values) {
             let seq = entry.seq;
-            findings.extend(of_clock(entry, ended, now));
+            findings.extend(clock_findings(entry, ended, now));
             findings.extend(entry.lost.then_some(Finding::Lost { seq }));
             findings.extend(entry.recounted.then_some(Finding::Recounted { seq }));
             ended = Some((entry.seq, entry.to));
@@ -197,23 +201,23 @@ fn gaps<T>(entries: &BTreeMap<u64, T>) -> impl Iterator<Item = Finding> {
     })
 }
 
-/// The first entry that there are two of, or that follows another than the one there is.
+/// Returns the first entry that exists twice, or whose previous entry is another one.
 fn fork(entries: &BTreeMap<u64, BTreeMap<Hash, &UsageEntry>>) -> Option<Finding> {
     let mut before: Option<(u64, BTreeSet<Hash>)> = None;
-    for (seq, alike) in entries {
+    for (seq, same_number) in entries {
         let follows = |entry: &&UsageEntry| match &before {
             Some((last, hashes)) if last.saturating_add(1) == *seq => hashes.contains(&entry.prev),
             _ => true,
         };
-        if alike.len() > 1 || !alike.values().all(follows) {
+        if same_number.len() > 1 || !same_number.values().all(follows) {
             return Some(Finding::Fork { seq: *seq });
         }
-        before = Some((*seq, alike.keys().copied().collect()));
+        before = Some((*seq, same_number.keys().copied().collect()));
     }
     None
 }
 
-fn of_clock(
+fn clock_findings(
     entry: &UsageEntry,
     before: Option<(u64, Timestamp)>,
     now: Timestamp,
@@ -225,7 +229,8 @@ fn of_clock(
         seconds: clock.most_seconds,
         lowered: clock.lowered,
     });
-    // Entries of one period, of a license each, end together; so do those of a fork, which is told as such.
+    // The entries of one period, one per license, end at the same time. So do the entries of a
+    // fork, which is a finding of its own.
     let goes_back = before.is_some_and(|(number, ended)| {
         number < seq && entry.to < ended && ended.seconds_since(entry.from) > CLOCK_TOLERANCE
     });

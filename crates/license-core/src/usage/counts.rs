@@ -1,4 +1,4 @@
-//! What is counted of one license in one period.
+//! Counts of one license in one period.
 
 use std::collections::BTreeMap;
 
@@ -10,32 +10,35 @@ use crate::code::Code;
 use crate::evaluate::Decision;
 use crate::matrix::Matrix;
 
-/// So many names of one sort are told apart; what comes after them counts as [`OTHERS`]. A script that asks for a thousand features by
-/// names of its own can't make the state large.
-const MOST_NAMES: usize = 64;
-/// The same of sessions, of which a busy machine has more.
-const MOST_SESSIONS: usize = 256;
-/// Names are cut to so many bytes, between two characters.
-const LONGEST_NAME: usize = 64;
-/// What stands for all names past the bound, and for those that are nobody's.
+/// Maximum number of different names of each kind. Further names are counted as [`OTHERS`], so that
+/// a script with a thousand feature names cannot make the state large.
+const MAX_NAMES: usize = 64;
+/// Maximum number of different sessions. A busy machine has more sessions than users.
+const MAX_SESSIONS: usize = 256;
+/// Maximum length of a name in bytes. Longer names are cut between two characters.
+const MAX_NAME_BYTES: usize = 64;
+/// Name for everything beyond the limits, and for unknown features.
 const OTHERS: &str = "(others)";
-/// A clock that is behind by no more is a matter of rounding: what the uptime says and what the clock shows differ by seconds.
+/// Seconds by which a clock may be behind without being counted, because clock and uptime are
+/// rounded.
 const CLOCK_NOISE: u64 = 300;
 
 type Names = BTreeMap<String, u64>;
 
-/// How much of a quota was used, and how often more was refused.
+/// Amount of a quota that was used, and number of refused requests.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct QuotaCount {
-    /// How much was granted.
+    /// The amount that was granted.
     #[serde(deserialize_with = "count")]
     pub used: u64,
-    /// How often what was asked for was refused, however much it was.
+    /// The number of refused requests, regardless of their amount.
     #[serde(deserialize_with = "count")]
     pub refused: u64,
 }
 
-/// What is counted of one license in one period. Two copies of one count are [merged](Counts::merged); two counts are
+/// Counts of one license in one period.
+///
+/// Two copies of the same counts are [merged](Counts::merged). Two different counts are
 /// [added](Counts::add).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
@@ -52,14 +55,14 @@ pub struct Counts {
     pub(super) behind: ClockBehind,
 }
 
-/// How often the clock was found behind the mark, and by how many seconds at most.
+/// Number of times that the clock was behind the high-water mark, and maximum in seconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct ClockBehind(
     #[serde(deserialize_with = "count")] pub(super) u64,
     #[serde(deserialize_with = "count")] pub(super) u64,
 );
 
-/// Writes each quota as `[used, refused]`, which a machine's own state holds.
+/// Writes each quota as `[used, refused]`, the form in the state of a machine.
 fn pairs<S: Serializer>(
     quotas: &BTreeMap<String, QuotaCount>,
     serializer: S,
@@ -71,29 +74,31 @@ fn pairs<S: Serializer>(
 }
 
 impl Counts {
-    /// So much of a quota was used.
+    /// Counts the use of a quota.
     pub fn used(quota: &str, count: u64) -> Self {
         let mut counts = Self::default();
         counts.quota(quota).used = count.min(MAX_COUNT);
         counts
     }
 
-    /// A part of a quota was asked for and refused.
+    /// Counts a refused request for a quota.
     pub fn quota_refused(quota: &str) -> Self {
         let mut counts = Self::denied(Code::QuotaExhausted);
         counts.quota(quota).refused = 1;
         counts
     }
 
-    /// A feature was asked for and refused, for this reason.
+    /// Counts a refused request for a feature, with the reason code.
     pub fn feature_refused(feature: &str, code: Code) -> Self {
         let mut counts = Self::denied(code);
-        bump(&mut counts.features, feature, 1, MOST_NAMES);
+        increase(&mut counts.features, feature, 1, MAX_NAMES);
         counts
     }
 
-    /// A feature was asked for and refused, under this decision and for this reason. A name that neither the product nor the license knows can be anything,
-    /// such as somebody's: it counts among the others.
+    /// Counts a refused request for a feature, with the reason code.
+    ///
+    /// A name that neither the product nor the license contains is counted as `(others)`, because
+    /// it could be personal data.
     pub fn feature_refused_by(
         decision: &Decision,
         matrix: &Matrix,
@@ -102,36 +107,38 @@ impl Counts {
     ) -> Self {
         let in_license = decision.license();
         let in_license = in_license.is_some_and(|license| license.entitlements().allows(feature));
-        match in_license || matrix.first_tier_with(feature).is_some() {
-            true => Self::feature_refused(feature, code),
-            false => Self::feature_refused(OTHERS, code),
+        if in_license || matrix.first_tier_with(feature).is_some() {
+            Self::feature_refused(feature, code)
+        } else {
+            Self::feature_refused(OTHERS, code)
         }
     }
 
-    /// Something was denied for this reason.
+    /// Counts a denial with this reason code.
     pub fn denied(code: Code) -> Self {
         let mut counts = Self::default();
-        bump(&mut counts.denials, code.as_str(), 1, MOST_NAMES);
+        increase(&mut counts.denials, code.as_str(), 1, MAX_NAMES);
         counts
     }
 
-    /// A session was opened.
+    /// Counts an opened session.
     pub fn session(id: &str) -> Self {
         let mut counts = Self::default();
-        bump(&mut counts.sessions, id, 1, MOST_SESSIONS);
+        increase(&mut counts.sessions, id, 1, MAX_SESSIONS);
         counts
     }
 
-    /// The same, done for this user.
+    /// Adds the user.
     #[must_use]
     pub fn by(mut self, user: Option<&str>) -> Self {
         if let Some(user) = user {
-            bump(&mut self.users, user, 1, MOST_NAMES);
+            increase(&mut self.users, user, 1, MAX_NAMES);
         }
         self
     }
 
-    /// The same, with the clock so many seconds behind the latest time seen; a few minutes are none.
+    /// Adds an observation of a clock that is `seconds` behind the latest time seen. Up to five
+    /// minutes are ignored.
     #[must_use]
     pub fn with_clock_behind(mut self, seconds: u64) -> Self {
         if seconds > CLOCK_NOISE {
@@ -140,12 +147,12 @@ impl Counts {
         self
     }
 
-    /// Whether nothing is counted.
+    /// Returns whether all counts are zero.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
 
-    /// Adds what was counted elsewhere.
+    /// Adds other counts.
     pub fn add(&mut self, other: &Self) {
         for (name, count) in &other.quotas {
             let own = self.quota(name);
@@ -153,20 +160,20 @@ impl Counts {
             own.refused = sum(own.refused, count.refused);
         }
         for (own, more, most) in [
-            (&mut self.denials, &other.denials, MOST_NAMES),
-            (&mut self.features, &other.features, MOST_NAMES),
-            (&mut self.users, &other.users, MOST_NAMES),
-            (&mut self.sessions, &other.sessions, MOST_SESSIONS),
+            (&mut self.denials, &other.denials, MAX_NAMES),
+            (&mut self.features, &other.features, MAX_NAMES),
+            (&mut self.users, &other.users, MAX_NAMES),
+            (&mut self.sessions, &other.sessions, MAX_SESSIONS),
         ] {
             for (name, count) in more {
-                bump(own, name, *count, most);
+                increase(own, name, *count, most);
             }
         }
         let (ClockBehind(times, seconds), ClockBehind(more, most)) = (self.behind, other.behind);
         self.behind = ClockBehind(sum(times, more), seconds.max(most));
     }
 
-    /// What two copies know together: the higher of each count.
+    /// Merges two copies: the higher value of each count.
     #[must_use]
     pub fn merged(mut self, other: Self) -> Self {
         for (name, count) in other.quotas {
@@ -191,36 +198,38 @@ impl Counts {
     }
 
     fn quota(&mut self, name: &str) -> &mut QuotaCount {
-        let name = bounded(&self.quotas, name, MOST_NAMES);
+        let name = bounded(&self.quotas, name, MAX_NAMES);
         self.quotas.entry(name).or_default()
     }
 
-    /// How many sessions were opened.
-    pub(super) fn opened(&self) -> u64 {
+    /// Returns the number of opened sessions.
+    pub(super) fn opened_sessions(&self) -> u64 {
         self.sessions
             .values()
             .fold(0, |total, count| sum(total, *count))
     }
 }
 
+/// Returns the sum, limited to [`MAX_COUNT`].
 pub(super) fn sum(one: u64, other: u64) -> u64 {
     one.saturating_add(other).min(MAX_COUNT)
 }
 
-fn bump(names: &mut Names, name: &str, count: u64, most: usize) {
+fn increase(names: &mut Names, name: &str, count: u64, most: usize) {
     let name = bounded(names, name, most);
     let own = names.entry(name).or_default();
     *own = sum(*own, count);
 }
 
-/// The name, cut to its bound, or what stands for those past the bound.
+/// Returns the name, cut to the maximum length, or [`OTHERS`] if there are too many names.
 fn bounded<T>(names: &BTreeMap<String, T>, name: &str, most: usize) -> String {
-    let mut ends = (0..=name.len().min(LONGEST_NAME)).rev();
+    let mut ends = (0..=name.len().min(MAX_NAME_BYTES)).rev();
     let name = ends.find_map(|end| name.get(..end));
     let name = name.unwrap_or_default();
-    match names.contains_key(name) || names.len() < most {
-        true => name.into(),
-        false => OTHERS.into(),
+    if names.contains_key(name) || names.len() < most {
+        name.into()
+    } else {
+        OTHERS.into()
     }
 }
 
@@ -230,7 +239,7 @@ mod tests {
 
     use super::*;
 
-    fn some() -> Counts {
+    fn example() -> Counts {
         let mut counts = Counts::used("commands", 3).by(Some("ann"));
         counts.add(&Counts::quota_refused("commands"));
         counts.add(&Counts::feature_refused("sso", Code::FeatureNotIncluded));
@@ -243,9 +252,9 @@ mod tests {
     }
 
     #[test]
-    fn counts_read_as_they_are_written() {
+    fn the_json_form_round_trips() {
         let read = |value: &Value| Counts::deserialize(value).ok();
-        assert_eq!(read(&json!(some())), Some(some()));
+        assert_eq!(read(&json!(example())), Some(example()));
         for wrong in ["{}", "[]", r#"{"quotas":{"a":[1]}}"#] {
             let value: Value = serde_json::from_str(wrong).unwrap();
             assert_eq!(read(&value), None, "{wrong}");
@@ -253,30 +262,30 @@ mod tests {
     }
 
     #[test]
-    fn two_counts_add_up_and_two_copies_of_one_do_not() {
-        let mut twice = some();
-        twice.add(&some());
+    fn adding_sums_counts_and_merging_copies_does_not() {
+        let mut twice = example();
+        twice.add(&example());
         assert_eq!(twice.quotas["commands"].used, 6);
         assert_eq!(twice.quotas["commands"].refused, 2);
         assert_eq!(twice.denials["QUOTA_EXHAUSTED"], 2);
-        assert_eq!(twice.opened(), 2);
+        assert_eq!(twice.opened_sessions(), 2);
         assert_eq!(twice.behind, ClockBehind(2, 7200));
-        assert_eq!(some().merged(some()), some());
-        assert_eq!(some().merged(twice.clone()), twice);
+        assert_eq!(example().merged(example()), example());
+        assert_eq!(example().merged(twice.clone()), twice);
     }
 
     #[test]
-    fn names_are_bounded_in_number_and_length_and_no_count_is_lost() {
+    fn names_are_limited_in_number_and_length_and_no_count_is_lost() {
         let mut counts = Counts::default();
         for number in 0..1000 {
             let name = format!("{number}-{}", "x".repeat(500));
             counts.add(&Counts::feature_refused(&name, Code::FeatureNotIncluded));
             counts.add(&Counts::session(&name));
         }
-        assert_eq!(counts.features.len(), MOST_NAMES + 1);
-        assert_eq!(counts.sessions.len(), MOST_SESSIONS + 1);
+        assert_eq!(counts.features.len(), MAX_NAMES + 1);
+        assert_eq!(counts.sessions.len(), MAX_SESSIONS + 1);
         assert_eq!(counts.features.values().sum::<u64>(), 1000);
-        assert_eq!(counts.opened(), 1000);
+        assert_eq!(counts.opened_sessions(), 1000);
         assert!(json!(counts).to_string().len() < 64 * 1024);
     }
 
@@ -290,14 +299,14 @@ mod tests {
     }
 
     #[test]
-    fn counts_stop_at_what_json_can_carry() {
+    fn a_count_is_limited_to_the_integers_of_json() {
         let mut counts = Counts::used("commands", u64::MAX);
         counts.add(&Counts::used("commands", 1));
         assert_eq!(counts.quotas["commands"].used, MAX_COUNT);
     }
 
     #[test]
-    fn a_few_minutes_of_a_clock_are_noise() {
+    fn a_clock_that_is_up_to_five_minutes_behind_is_ignored() {
         assert!(Counts::default().with_clock_behind(300).is_empty());
         assert_eq!(
             Counts::default().with_clock_behind(301).behind,

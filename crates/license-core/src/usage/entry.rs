@@ -1,4 +1,4 @@
-//! An entry: what was counted of one license in one period, and where it stands in its chain.
+//! Entry of a chain: the counts of one license in one period.
 
 use std::collections::BTreeMap;
 
@@ -6,84 +6,85 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Value, json};
 
 use super::counts::QuotaCount;
-use super::line::{self, LineError, ascii, count, counts, wrong};
+use super::line::{self, LineError, ascii, count, counts, invalid};
 use super::{ChainId, Hash};
 use crate::encoding::strict_json::Object;
 use crate::ids::ProductCode;
 use crate::key::LicenseId;
 use crate::time::{Date, Timestamp};
 
-/// Where an entry stands.
+/// Position of an entry in a chain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Place {
     /// The chain.
     pub chain: ChainId,
-    /// Its number in the chain, from 1.
+    /// The number of the entry in the chain, from 1.
     pub seq: u64,
-    /// The hash of the entry before it; [`Hash::NONE`] for the first.
+    /// The hash of the previous entry, or [`Hash::NONE`] for the first.
     pub prev: Hash,
 }
 
-/// What was seen of the clock in a period.
+/// Observations of the clock in a period.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClockSeen {
-    /// How often it was found behind the latest time seen, by more than five minutes.
+    /// The number of times that the clock was more than five minutes behind the latest time seen.
     #[serde(deserialize_with = "count")]
     pub behind: u64,
-    /// By how many seconds at most.
+    /// The maximum in seconds.
     #[serde(deserialize_with = "count")]
     pub most_seconds: u64,
-    /// How often the latest time seen was lowered, by something that the vendor signed later.
+    /// The number of times that a signature of the vendor lowered the latest time seen.
     #[serde(deserialize_with = "count")]
     pub lowered: u64,
 }
 
-/// An entry, in the order of its line. Nothing proves what it says.
+/// Entry of a chain. Its fields are in the order of the line. The counts are not proven.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct UsageEntry {
-    /// Its number in the chain, from 1.
+    /// The number of the entry in the chain, from 1.
     #[serde(rename = "entry", deserialize_with = "count")]
     pub seq: u64,
     /// The chain.
     pub chain: ChainId,
-    /// The hash of the entry before it; [`Hash::NONE`] for the first.
+    /// The hash of the previous entry, or [`Hash::NONE`] for the first.
     pub prev: Hash,
     /// The product.
     pub product: ProductCode,
-    /// The license; none if none was in effect.
+    /// The license, if one was in effect.
     #[serde(deserialize_with = "Option::deserialize")]
     pub license: Option<LicenseId>,
-    /// When the first of it was counted, by the latest time that the machine had seen.
+    /// The time of the first count, by the latest time that the machine had seen.
     pub from: Timestamp,
-    /// When the last of it was.
+    /// The time of the last count.
     pub to: Timestamp,
-    /// Of each quota how much was used and refused.
+    /// The used amount and the refused requests of each quota.
     #[serde(deserialize_with = "quotas")]
     pub quotas: BTreeMap<String, QuotaCount>,
-    /// How often something was denied, by reason code.
+    /// The number of denials by reason code.
     #[serde(deserialize_with = "counts")]
     pub denials: BTreeMap<String, u64>,
-    /// How often each feature was refused.
+    /// The number of refused requests by feature.
     #[serde(deserialize_with = "counts")]
     pub refused_features: BTreeMap<String, u64>,
-    /// How many sessions were opened.
+    /// The number of opened sessions.
     #[serde(deserialize_with = "count")]
     pub sessions: u64,
-    /// On how many projects.
+    /// The number of projects with sessions.
     #[serde(deserialize_with = "count")]
     pub projects: u64,
-    /// By how many users.
+    /// The number of users.
     #[serde(deserialize_with = "count")]
     pub users: u64,
-    /// What was seen of the clock.
+    /// The observations of the clock.
     #[serde(deserialize_with = "clock")]
     pub clock: ClockSeen,
-    /// Whether what was counted since the entry before it was lost.
+    /// Whether counts since the previous entry were lost.
     pub lost: bool,
-    /// Whether entries before it may have counted the same, for the state that counted it was older than the journal.
+    /// Whether earlier entries may contain the same counts, because the state was older than the
+    /// journal.
     pub recounted: bool,
-    /// The commitment to its private part.
+    /// The commitment to the private part.
     #[serde(rename = "private_part")]
     pub private: Hash,
 }
@@ -101,18 +102,19 @@ fn clock<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ClockSeen, D::Err
 }
 
 impl UsageEntry {
-    /// Reads a line as it was written, without its line break.
+    /// Parses a line as it was written, without its line break.
     ///
     /// # Errors
     ///
-    /// Returns [`LineError`] if a member is missing, duplicate or of another type.
+    /// Returns [`LineError`] if a member is missing, duplicate or not valid.
     pub fn parse(line: &str) -> Result<Self, LineError> {
         let entry: Self = line::read(line)?;
         if entry.seq == 0 || (entry.seq == 1 && entry.prev != Hash::NONE) {
-            return Err(wrong("entry", "a number from 1, where 1 follows nothing"));
+            let expected = "a positive number, and `prev` of entry 1 to be zero";
+            return Err(invalid("entry", expected));
         }
         if entry.to < entry.from {
-            return Err(wrong("to", "no earlier than `from`"));
+            return Err(invalid("to", "at or after `from`"));
         }
         Ok(entry)
     }
@@ -127,7 +129,7 @@ impl UsageEntry {
         json!(self)
     }
 
-    /// Returns the place of the entry.
+    /// Returns the position of the entry in its chain.
     pub fn place(&self) -> Place {
         Place {
             chain: self.chain,
@@ -136,7 +138,7 @@ impl UsageEntry {
         }
     }
 
-    /// Returns the UTC day on which the entry began.
+    /// Returns the UTC day on which the entry starts.
     pub fn day(&self) -> Option<Date> {
         self.from.date()
     }

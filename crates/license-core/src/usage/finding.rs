@@ -1,71 +1,73 @@
-//! What is found in chains.
+//! Findings in chains of entries.
 
 use std::fmt;
 
 use crate::time::Timestamp;
 
-/// Something about a chain that its reader should know.
+/// A finding in a chain that the vendor should know.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Finding {
-    /// An entry is not what was hashed when the next one, or the header, was written.
+    /// The hash of an entry is not the one in the next entry or the header.
     Edited {
-        /// The entry that was changed, unless what follows it was.
+        /// The entry that was changed, unless the next entry or the header was changed.
         seq: u64,
     },
-    /// Private parts are not what their entries have committed to, or belong to no entry.
+    /// Private parts do not match the commitment of any entry.
     PrivateEdited {
-        /// The first lines of the report that hold such, ten at most.
+        /// The first lines with such private parts, ten at most.
         lines: Vec<usize>,
-        /// How many there are beside them.
+        /// The number of further lines.
         more: usize,
     },
-    /// Entries do not stand in their order.
+    /// Entries are not in order.
     Reordered {
-        /// The entry that stands after a later one, or twice.
+        /// The entry that follows a later one, or is a duplicate.
         seq: u64,
     },
-    /// A report has another number of entries than it says.
+    /// The number of entries in a report is not the one in its header.
     Incomplete {
-        /// What it says.
+        /// The number in the header.
         expected: u64,
-        /// What it has.
+        /// The number of entries.
         found: u64,
     },
-    /// Entries are missing between others.
+    /// Entries are missing between two others.
     Gap {
-        /// The first that is missing.
+        /// The first missing entry.
         first: u64,
-        /// The last.
+        /// The last missing entry.
         last: u64,
     },
-    /// The chain goes on in two ways, as after a machine was copied or set back to a snapshot.
+    /// The chain has two continuations, for example after a machine was copied or restored from a
+    /// snapshot.
     Fork {
-        /// The first entry that there are two of, or that does not follow the one there is.
+        /// The first entry that exists twice, or whose previous entry is another one.
         seq: u64,
     },
-    /// The clock was found behind the latest time seen by more than a day, or that time was lowered.
+    /// The clock was more than a day behind the latest time seen, or that time was lowered.
     ClockBehind {
-        /// The entry that says so.
+        /// The entry with the observation.
         seq: u64,
-        /// By how many seconds at most.
+        /// The maximum in seconds.
         seconds: u64,
-        /// How often the latest time seen was lowered.
+        /// The number of times that the latest time seen was lowered.
         lowered: u64,
     },
-    /// An entry is of a time still to come, or begins before the one before it ended.
+    /// An entry is in the future, or starts before the end of the previous entry.
     ClockAhead {
         /// The entry.
         seq: u64,
-        /// Its end.
+        /// The end of the entry.
         to: Timestamp,
     },
-    /// What is counted in an entry may be counted in those before it too, as where the state was set back or copied back.
+    /// Earlier entries may contain the counts of an entry, for example after the state was restored
+    /// from a backup.
     Recounted {
         /// The entry.
         seq: u64,
     },
-    /// What was counted before this entry was lost, as where the state was removed.
+    /// Counts before an entry were lost, for example because the state was removed.
     Lost {
         /// The entry.
         seq: u64,
@@ -73,7 +75,7 @@ pub enum Finding {
 }
 
 impl Finding {
-    /// The code, stable for ever.
+    /// Returns the code, which never changes.
     pub const fn code(&self) -> &'static str {
         match self {
             Self::Edited { .. } | Self::PrivateEdited { .. } => "EDITED",
@@ -87,7 +89,7 @@ impl Finding {
         }
     }
 
-    /// Whether what is here was changed after it was written, so that it can't be believed.
+    /// Returns whether entries were changed after they were written, so that they are not reliable.
     pub const fn is_change(&self) -> bool {
         matches!(
             self,
@@ -98,8 +100,10 @@ impl Finding {
         )
     }
 
-    /// Whether a part is missing or changed, so that it is not all there is. A fork, a clock that jumps and counts that were lost or
-    /// counted again happen to the honest, and every entry still says what was counted.
+    /// Returns whether entries are missing or changed.
+    ///
+    /// Forks, wrong clocks, and lost or repeated counts are no faults. They also occur without
+    /// manipulation, and the entries themselves remain correct.
     pub const fn is_fault(&self) -> bool {
         self.is_change() || matches!(self, Self::Gap { .. })
     }
@@ -109,15 +113,13 @@ impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Edited { seq } => {
-                write!(
-                    f,
-                    "entry {seq} is not as it was written, or what holds its hash was changed"
-                )
+                write!(f, "entry {seq} or the recorded hash of it was changed")
             }
             Self::PrivateEdited { lines, more } => match (&lines[..], more) {
                 ([line], 0) => write!(
                     f,
-                    "the private part in line {line} is not as it was written, or its entry is not here; it could have been deleted instead"
+                    "the private part in line {line} was changed, or its entry is missing; \
+                     delete the whole line to remove a private part"
                 ),
                 _ => {
                     let lines: Vec<_> = lines.iter().map(ToString::to_string).collect();
@@ -128,27 +130,26 @@ impl fmt::Display for Finding {
                         more => write!(f, " and {more} more")?,
                     }
                     f.write_str(
-                        " are not as they were written, or their entries are not here; they could have been deleted instead",
+                        " were changed, or their entries are missing; delete whole lines to \
+                         remove private parts",
                     )
                 }
             },
             Self::Reordered { seq } => {
-                write!(
-                    f,
-                    "entry {seq} does not stand in its place, or stands twice"
-                )
+                write!(f, "entry {seq} is not in order, or is a duplicate")
             }
             Self::Incomplete { expected, found } => {
                 write!(
                     f,
-                    "expected {expected} entries as the header says, found {found}"
+                    "expected {expected} entries according to the header, found {found}"
                 )
             }
             Self::Gap { first, last } if first == last => write!(f, "entry {first} is missing"),
             Self::Gap { first, last } => write!(f, "entries {first} to {last} are missing"),
             Self::Fork { seq } => write!(
                 f,
-                "two histories from entry {seq} on: the machine was copied, or set back to a snapshot"
+                "the chain has two continuations from entry {seq}: the machine was copied, or \
+                 restored from a snapshot"
             ),
             Self::ClockBehind {
                 seq,
@@ -165,19 +166,21 @@ impl fmt::Display for Finding {
             Self::ClockAhead { seq, to } => {
                 write!(
                     f,
-                    "entry {seq} ends at {to}, which does not fit what is around it or is still to come"
+                    "entry {seq} ends at {to}, which is in the future or contradicts the previous \
+                     entry"
                 )
             }
             Self::Recounted { seq } => {
                 write!(
                     f,
-                    "entry {seq} may count again what entries before it count: the state was set back or copied back"
+                    "entry {seq} may repeat counts of earlier entries: the state was restored from \
+                     an older copy"
                 )
             }
             Self::Lost { seq } => {
                 write!(
                     f,
-                    "what was counted before entry {seq} was lost: the state was removed or damaged"
+                    "counts before entry {seq} were lost: the state was removed or damaged"
                 )
             }
         }

@@ -1,4 +1,4 @@
-//! Lines of JSON: written in ASCII and read strictly.
+//! JSON lines, written in ASCII and read strictly.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -71,12 +71,12 @@ pub(super) fn ascii(object: &impl Serialize) -> String {
     line
 }
 
-/// Reads a line.
+/// Parses a line.
 pub(super) fn read<T: DeserializeOwned>(line: &str) -> Result<T, LineError> {
     Ok(strict_json::from_slice(line.as_bytes())?)
 }
 
-pub(super) fn wrong(name: &'static str, expected: &'static str) -> LineError {
+pub(super) fn invalid(name: &'static str, expected: &'static str) -> LineError {
     LineError::Member {
         name: name.into(),
         expected: expected.into(),

@@ -1,4 +1,4 @@
-//! The open period: what was counted since the last entry.
+//! The open period: the counts since the last entry.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -8,35 +8,36 @@ use serde_json::{Value, json};
 
 use super::counts::Counts;
 use super::entry::{ClockSeen, Place, UsageEntry};
-use super::personal::{Closed, private_part};
+use super::private_part::{Closed, private_part};
 use super::{ChainId, Hash};
 use crate::encoding::strict_json::serde_as_text;
 use crate::ids::ProductCode;
 use crate::key::LicenseId;
-use crate::time::{Timestamp, unix_seconds};
+use crate::time::{SECONDS_PER_DAY, Timestamp, unix_seconds};
 
-const SECONDS_PER_DAY: u64 = 86_400;
+/// Maximum number of licenses in one period. Further licenses start a new period.
+const MAX_LICENSES: usize = 8;
 
-/// So many licenses are counted in one period; what comes after them begins another.
-const MOST_LICENSES: usize = 8;
-
-/// What was counted since the last entry of a chain, by license.
+/// Counts since the last entry of a chain, by license.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Period {
     #[serde(flatten)]
     place: Place,
     lost: bool,
-    /// When the first and the last of it were counted; none while there is nothing.
+    /// The times of the first and the last count, if anything is counted.
     #[serde(deserialize_with = "Option::deserialize")]
-    span: Option<Extent>,
-    /// How often the latest time seen had been lowered when it began.
+    span: Option<TimeRange>,
+    /// The number of resets of the clock high-water mark at the start of the period.
     resets: u64,
-    counts: BTreeMap<Licensed, Counts>,
+    counts: BTreeMap<OptionalLicense, Counts>,
 }
 
 impl Period {
-    /// Begins in the place after the last entry that is kept. There being one, and no period, what was counted since is lost. Without one
-    /// a chain of this id begins.
+    /// Creates an empty period.
+    ///
+    /// `next` is the position after the last entry that is kept. If there is such an entry, the
+    /// counts since then are lost, because the previous period is missing. Without one, a chain
+    /// with the id `fresh` starts.
     pub fn begin(next: Option<Place>, fresh: [u8; 16], resets: u64) -> Self {
         let first = Place {
             chain: ChainId(fresh),
@@ -52,50 +53,52 @@ impl Period {
         }
     }
 
-    /// Where its first entry will stand.
+    /// Returns the position of the first entry of this period.
     pub fn place(&self) -> Place {
         self.place
     }
 
-    /// Goes on in a place that is further on in the same chain, as where this period is of an older copy of the state.
+    /// Moves the period to a later position in the same chain, if it comes from an older copy of the
+    /// state.
     pub fn go_on_in(&mut self, next: Place) {
         if next.chain == self.place.chain && next.seq > self.place.seq {
             self.place = next;
         }
     }
 
-    /// Whether it must be closed before anything more of this license is counted at this instant.
+    /// Returns whether the period must be closed before more is counted for this license at `now`.
     pub fn is_over(&self, license: Option<&LicenseId>, now: Timestamp) -> bool {
         let day = |at: Timestamp| at.unix_seconds() / SECONDS_PER_DAY;
-        let is_full = self.counts.len() >= MOST_LICENSES
-            && !self.counts.contains_key(&Licensed(license.cloned()));
+        let is_full = self.counts.len() >= MAX_LICENSES
+            && !self.counts.contains_key(&OptionalLicense(license.cloned()));
         is_full
             || self
                 .span
-                .is_some_and(|Extent(from, _)| day(from) != day(now))
+                .is_some_and(|TimeRange(from, _)| day(from) != day(now))
     }
 
-    /// Whether nothing is counted in it.
+    /// Returns whether nothing is counted.
     pub fn is_empty(&self) -> bool {
         self.span.is_none()
     }
 
-    /// Adds what was counted of a license until this instant.
+    /// Adds counts of a license up to `now`.
     pub fn add(&mut self, license: Option<&LicenseId>, counts: &Counts, now: Timestamp) {
         if counts.is_empty() {
             return;
         }
         self.span = match self.span {
-            None => Some(Extent(now, now)),
-            // A mark that was lowered since is no reason to end before it began.
-            Some(Extent(from, to)) => Some(Extent(from.min(now), to.max(now))),
+            None => Some(TimeRange(now, now)),
+            // If the mark was lowered, `now` may be before the start of the period.
+            Some(TimeRange(from, to)) => Some(TimeRange(from.min(now), to.max(now))),
         };
-        let own = self.counts.entry(Licensed(license.cloned()));
+        let own = self.counts.entry(OptionalLicense(license.cloned()));
         own.or_default().add(counts);
     }
 
-    /// Closes it: an entry for each license, none if nothing was counted. It is empty after that. `None` if there is no salt, and then
-    /// nothing has changed.
+    /// Closes the period and returns an entry for each license. The period is empty afterwards.
+    ///
+    /// Returns `None` and leaves the period unchanged if `salt` fails.
     pub fn close(
         &mut self,
         product: ProductCode,
@@ -111,16 +114,16 @@ impl Period {
         let counted = std::mem::take(&mut self.counts);
         let mut lowered = resets.saturating_sub(self.resets);
         let mut entries = Vec::new();
-        for ((Licensed(license), counts), salt) in counted.into_iter().zip(salts) {
+        for ((OptionalLicense(license), counts), salt) in counted.into_iter().zip(salts) {
             let (private, commitment) = private_part(&counts, machine, salt);
-            let mut entry = entry_of(&counts, self.place, product, span, commitment);
+            let mut entry = new_entry(&counts, self.place, product, span, commitment);
             entry.license = license;
             entry.lost = self.lost;
             entry.clock.lowered = lowered;
             let line = entry.to_line();
             self.place.seq = self.place.seq.saturating_add(1);
             self.place.prev = Hash::of_entry(&line);
-            // Of the period, and not of each license.
+            // These values belong to the period, and are recorded in its first entry only.
             (lowered, self.lost) = (0, false);
             entries.push(Closed {
                 entry: line,
@@ -132,10 +135,10 @@ impl Period {
         Some(entries)
     }
 
-    /// What two copies know together: the one that is further on, or the higher counts.
+    /// Merges two copies: the later one, or the higher counts if both are at the same position.
     #[must_use]
     pub fn merged(self, other: Self) -> Self {
-        let rank = |period: &Self| (period.span.map(|Extent(_, to)| to), period.place.chain);
+        let rank = |period: &Self| (period.span.map(|TimeRange(_, to)| to), period.place.chain);
         if self.place.chain != other.place.chain {
             return if rank(&self) >= rank(&other) {
                 self
@@ -150,13 +153,14 @@ impl Period {
         }
     }
 
+    /// Merges the counts of a copy at the same position.
     fn with_copy(mut self, other: Self) -> Self {
         for (license, counts) in other.counts {
             let own = self.counts.remove(&license).unwrap_or_default();
             self.counts.insert(license, own.merged(counts));
         }
         self.span = match (self.span, other.span) {
-            (Some(one), Some(two)) => Some(Extent(one.0.min(two.0), one.1.max(two.1))),
+            (Some(one), Some(two)) => Some(TimeRange(one.0.min(two.0), one.1.max(two.1))),
             (one, two) => one.or(two),
         };
         self.resets = self.resets.min(other.resets);
@@ -164,45 +168,50 @@ impl Period {
         self
     }
 
-    /// Everything by name, for [`Period::from_json`].
+    /// Returns the JSON form that [`Period::from_json`] reads.
     pub fn to_json(&self) -> Value {
         json!(self)
     }
 
-    /// Reads what [`Period::to_json`] wrote, or returns `None` for anything else.
+    /// Reads the JSON form. Returns `None` if `value` is not the result of [`Period::to_json`].
     pub fn from_json(value: &Value) -> Option<Self> {
         let period = Self::deserialize(value).ok();
         period.filter(|period| period.place.seq > 0)
     }
 }
 
-/// The license of some counts, if one was in effect. In JSON it is the id or an empty string.
+/// The license in effect, if there was one. Its JSON form is the id or an empty string.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Licensed(Option<LicenseId>);
+struct OptionalLicense(Option<LicenseId>);
 
-impl fmt::Display for Licensed {
+impl fmt::Display for OptionalLicense {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.0.as_ref().map_or("", LicenseId::as_str))
     }
 }
 
-serde_as_text!(Licensed, "a license id or nothing", |text| match text {
-    "" => Some(Licensed(None)),
-    id => LicenseId::parse(id).map(|id| Licensed(Some(id))),
-});
+serde_as_text!(
+    OptionalLicense,
+    "a license id or nothing",
+    |text| match text {
+        "" => Some(OptionalLicense(None)),
+        id => LicenseId::parse(id).map(|id| OptionalLicense(Some(id))),
+    }
+);
 
-/// The first and the last instant of a period, as two numbers in JSON.
+/// First and last instant of a period, written as two numbers in JSON.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Extent(
+struct TimeRange(
     #[serde(with = "unix_seconds")] Timestamp,
     #[serde(with = "unix_seconds")] Timestamp,
 );
 
-fn entry_of(
+/// Returns the entry with these counts, without the values that only the period knows.
+fn new_entry(
     counts: &Counts,
     place: Place,
     product: ProductCode,
-    Extent(from, to): Extent,
+    TimeRange(from, to): TimeRange,
     private: Hash,
 ) -> UsageEntry {
     let number = |names: usize| u64::try_from(names).unwrap_or(u64::MAX);
@@ -217,7 +226,7 @@ fn entry_of(
         quotas: counts.quotas.clone(),
         denials: counts.denials.clone(),
         refused_features: counts.features.clone(),
-        sessions: counts.opened(),
+        sessions: counts.opened_sessions(),
         projects: number(counts.sessions.len()),
         users: number(counts.users.len()),
         clock: ClockSeen {

@@ -1,4 +1,4 @@
-//! A report as text.
+//! Usage reports as text.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,38 +14,39 @@ use crate::ids::ProductCode;
 /// The version of the format.
 const VERSION: u64 = 1;
 
-/// What the header tells whoever opens the file.
-const ABOUT: &str = "What this machine counted for its license, for the vendor to read. It was not sent by itself. Each line that begins with \
-{\"entry\" is chained to the one before it by its hash: change none. A line that begins with {\"private\" names the machine, users and sessions: \
-delete any of them, or all, and the rest can be checked all the same.";
+/// Explanation in the header for people who open the file.
+const ABOUT: &str = "Usage counts of this machine for its license, for the vendor. This file was \
+not sent automatically. Each line that begins with {\"entry\" contains the hash of the previous \
+entry; do not change these lines. A line that begins with {\"private\" names the machine, users \
+and sessions; you may delete some or all of these lines, and the rest can still be checked.";
 
-/// A report that was read: a header and its entries. Whether they are whole is for [`examine`](super::examine) to say.
+/// A report: the header and the entries. [`examine`](super::examine) checks whether it is complete.
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct UsageReport {
-    /// The product of its header.
+    /// The product in the header.
     pub product: ProductCode,
-    /// How many entries the header says it has.
+    /// The number of entries in the header.
     pub(super) declared: u64,
-    /// What the header says each chain ends with.
+    /// The hash of the last entry of each chain in the header.
     pub(super) heads: BTreeMap<ChainId, Hash>,
     pub(super) lines: Vec<EntryLine>,
-    pub(super) strays: Strays,
+    pub(super) unmatched: UnmatchedPrivateParts,
 }
 
-/// Private parts that belong to no entry of their report.
+/// Private parts that do not match any entry of their report.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Strays {
-    /// The lines, by number, of the first of them.
+pub(super) struct UnmatchedPrivateParts {
+    /// The line numbers of the first private parts.
     pub(super) first: Vec<usize>,
-    /// How many there are beside them.
+    /// The number of further private parts.
     pub(super) more: usize,
 }
 
-/// So many lines are named: whoever looks for what was changed has seen it by then, and each chain of the report tells them.
-const MOST_STRAYS: usize = 10;
+/// Maximum number of listed line numbers. The findings of each chain repeat them.
+const MAX_LISTED_LINES: usize = 10;
 
-/// An entry as it stands in a report.
+/// Line of an entry in a report.
 #[derive(Clone, Debug)]
 pub(super) struct EntryLine {
     pub(super) text: String,
@@ -69,17 +70,17 @@ pub enum UsageReportError {
     Empty,
     /// The text does not begin with a header.
     #[error(
-        "expected a usage report, which begins with a line {{\"usage_report\":…, found another text"
+        "expected a usage report, which begins with a line {{\"usage_report\":…, found other text"
     )]
     NoHeader,
     /// The text ends after a header that announces entries.
-    #[error("expected {expected} entries as the header says, found none")]
+    #[error("expected {expected} entries according to the header, found none")]
     NoEntries {
         /// The number of announced entries.
         expected: u64,
     },
     /// A line cannot be read.
-    #[error("line {number} can't be read")]
+    #[error("line {number} cannot be read")]
     Line {
         /// The line, from 1.
         number: usize,
@@ -89,20 +90,20 @@ pub enum UsageReportError {
 }
 
 impl UsageReportError {
-    /// Whether a newer program wrote it.
+    /// Returns whether the report has a later format version.
     pub fn is_of_newer(&self) -> bool {
         let is_newer = |source: &LineError| matches!(source, LineError::Newer { .. });
         matches!(self, Self::Line { source, .. } if is_newer(source))
     }
 }
 
-/// Writes a report of these entries, in their order; anonymised is without the private parts.
-pub fn write(product: ProductCode, entries: &[Closed], anonymised: bool) -> String {
+/// Writes a report of the entries in their order. An anonymized report omits the private parts.
+pub fn write(product: ProductCode, entries: &[Closed], anonymized: bool) -> String {
     let heads = entries.iter().filter_map(|closed| {
         let chain = closed.parsed()?.chain;
         Some((chain.to_string(), Hash::of_entry(&closed.entry)))
     });
-    let mut text = ascii(&Header {
+    let mut text = ascii(&ReportHeader {
         usage_report: VERSION,
         product,
         entries: entries.len(),
@@ -111,7 +112,7 @@ pub fn write(product: ProductCode, entries: &[Closed], anonymised: bool) -> Stri
     });
     text.push('\n');
     for closed in entries {
-        let private = (!anonymised).then_some(closed.private.as_str());
+        let private = (!anonymized).then_some(closed.private.as_str());
         for line in std::iter::once(closed.entry.as_str()).chain(private) {
             text.push_str(line);
             text.push('\n');
@@ -121,10 +122,12 @@ pub fn write(product: ProductCode, entries: &[Closed], anonymised: bool) -> Stri
 }
 
 impl UsageReport {
-    /// Reads the one report of a text.
+    /// Parses a text with one report.
     ///
     /// # Errors
-    /// [`UsageReportError`] as for [`UsageReport::parse_all`], also if there are several.
+    ///
+    /// Returns the errors of [`UsageReport::parse_all`], and [`UsageReportError::NoHeader`] if there
+    /// are several reports.
     pub fn parse(text: &str) -> Result<Self, UsageReportError> {
         let mut reports = Self::parse_all(text)?;
         match (reports.pop(), reports.is_empty()) {
@@ -133,17 +136,18 @@ impl UsageReport {
         }
     }
 
-    /// Reads every report of a text, into which several may have been copied. Byte order marks, blank lines and white space around a line
-    /// are passed over, and so are line breaks of any system.
+    /// Parses a text with one or more reports. Byte order marks, blank lines, white space around
+    /// lines, and the kind of line breaks are ignored.
     ///
     /// # Errors
-    /// [`UsageReportError`] if a line is none of a report. Lines before it are not used then.
+    ///
+    /// Returns [`UsageReportError`] if the text is too long, or a line does not belong to a report.
     pub fn parse_all(text: &str) -> Result<Vec<Self>, UsageReportError> {
         if text.len() > MAX_REPORT_BYTES {
             let found = text.len();
             return Err(UsageReportError::TooLarge { found });
         }
-        let mut reports: Vec<Reader> = Vec::new();
+        let mut reports: Vec<ReportReader> = Vec::new();
         for (number, line) in (1..).zip(text.lines()) {
             let line =
                 line.trim_matches(|letter: char| letter.is_whitespace() || letter == '\u{feff}');
@@ -162,12 +166,13 @@ impl UsageReport {
         if reports.is_empty() {
             return Err(UsageReportError::Empty);
         }
-        let reports = reports.into_iter().map(Reader::finished);
-        reports.map(UsageReport::not_cut).collect()
+        let reports = reports.into_iter().map(ReportReader::finish);
+        reports.map(UsageReport::check_entries).collect()
     }
 
-    /// What has no entries belongs to no chain, so that no chain could say that they are missing.
-    fn not_cut(self) -> Result<Self, UsageReportError> {
+    /// Returns an error if all entries are missing. Such a report belongs to no chain, so the
+    /// findings of a chain cannot report it.
+    fn check_entries(self) -> Result<Self, UsageReportError> {
         match self.declared {
             expected if self.lines.is_empty() && expected > 0 => {
                 Err(UsageReportError::NoEntries { expected })
@@ -176,45 +181,46 @@ impl UsageReport {
         }
     }
 
-    /// The lines of its entries, exactly as they are chained.
+    /// Returns the lines of the entries exactly as they were written.
     pub fn entries(&self) -> impl Iterator<Item = (&str, &UsageEntry, Hash)> {
         let lines = self.lines.iter();
         lines.map(|line| (line.text.as_str(), &line.entry, line.hash))
     }
 
-    /// How many of its entries have their private part.
+    /// Returns the number of entries with their private part.
     pub fn private_parts(&self) -> usize {
         self.lines.iter().filter(|line| line.has_private).count()
     }
 }
 
 /// A report that is being read.
-struct Reader {
+struct ReportReader {
     report: UsageReport,
     privates: Vec<(usize, Hash)>,
 }
 
-impl Reader {
-    /// Gives each private part to the entry that has committed to it.
-    fn finished(self) -> UsageReport {
+impl ReportReader {
+    /// Matches private parts with the commitments of the entries.
+    fn finish(self) -> UsageReport {
         let mut report = self.report;
-        let given: BTreeSet<Hash> = self.privates.iter().map(|(_, hash)| *hash).collect();
+        let present: BTreeSet<Hash> = self.privates.iter().map(|(_, hash)| *hash).collect();
         for line in &mut report.lines {
-            line.has_private = given.contains(&line.entry.private);
+            line.has_private = present.contains(&line.entry.private);
         }
-        let known: BTreeSet<Hash> = report.lines.iter().map(|line| line.entry.private).collect();
-        let strays = self.privates.into_iter();
-        let strays = strays.filter(|(_, hash)| !known.contains(hash));
-        let mut strays = strays.map(|(number, _)| number);
-        report.strays.first = strays.by_ref().take(MOST_STRAYS).collect();
-        report.strays.more = strays.count();
+        let committed: BTreeSet<Hash> =
+            report.lines.iter().map(|line| line.entry.private).collect();
+        let unmatched = self.privates.into_iter();
+        let unmatched = unmatched.filter(|(_, hash)| !committed.contains(hash));
+        let mut numbers = unmatched.map(|(number, _)| number);
+        report.unmatched.first = numbers.by_ref().take(MAX_LISTED_LINES).collect();
+        report.unmatched.more = numbers.count();
         report
     }
 }
 
-/// The header of a report, as it is written.
+/// Header of a report for writing.
 #[derive(Serialize)]
-struct Header {
+struct ReportHeader {
     usage_report: u64,
     product: ProductCode,
     entries: usize,
@@ -222,7 +228,7 @@ struct Header {
     about: &'static str,
 }
 
-/// The members of a header that are read.
+/// Header of a report for reading.
 #[derive(Deserialize)]
 struct HeaderMembers {
     product: ProductCode,
@@ -231,7 +237,7 @@ struct HeaderMembers {
     heads: BTreeMap<String, Hash>,
 }
 
-/// The member of a line that says what the line is.
+/// Members that distinguish the kinds of lines.
 #[derive(Deserialize)]
 struct LineMembers {
     #[serde(default, deserialize_with = "present")]
@@ -256,17 +262,17 @@ impl<'de> Deserialize<'de> for PrivatePart {
     }
 }
 
-/// The version of the format, which is read before the other members.
+/// Format version, which is read before the other members.
 #[derive(Deserialize)]
-struct VersionMember {
+struct ReportVersion {
     #[serde(deserialize_with = "count")]
     usage_report: u64,
 }
 
-fn read_line(reports: &mut Vec<Reader>, number: usize, text: &str) -> Result<(), LineError> {
+fn read_line(reports: &mut Vec<ReportReader>, number: usize, text: &str) -> Result<(), LineError> {
     let members: LineMembers = line::read(text)?;
     if members.usage_report.is_some() {
-        reports.push(Reader {
+        reports.push(ReportReader {
             report: header(text)?,
             privates: Vec::new(),
         });
@@ -282,15 +288,15 @@ fn read_line(reports: &mut Vec<Reader>, number: usize, text: &str) -> Result<(),
         });
         return Ok(());
     }
-    match members.private.is_object {
-        true => last.privates.push((number, Hash::of_private(text))),
-        false => return Err(LineError::Unknown),
+    if !members.private.is_object {
+        return Err(LineError::Unknown);
     }
+    last.privates.push((number, Hash::of_private(text)));
     Ok(())
 }
 
 fn header(text: &str) -> Result<UsageReport, LineError> {
-    match line::read::<VersionMember>(text)?.usage_report {
+    match line::read::<ReportVersion>(text)?.usage_report {
         VERSION => {}
         found => return Err(LineError::Newer { found }),
     }
@@ -301,8 +307,8 @@ fn header(text: &str) -> Result<UsageReport, LineError> {
     Ok(UsageReport {
         product: header.product,
         declared: header.entries,
-        heads: heads.ok_or_else(|| line::wrong("heads", "hashes by chain"))?,
+        heads: heads.ok_or_else(|| line::invalid("heads", "hashes by chain id"))?,
         lines: Vec::new(),
-        strays: Strays::default(),
+        unmatched: UnmatchedPrivateParts::default(),
     })
 }

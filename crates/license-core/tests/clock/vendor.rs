@@ -4,7 +4,9 @@ use std::sync::{LazyLock, OnceLock};
 
 use license_core::{License, Status, Timestamp, Validation};
 
-use crate::support::{DAY, HOUR, VENDOR, at, draft, id, issued, mint, statement, validated};
+use crate::support::{
+    DAY, HOUR, VENDOR, at, draft, id, issue, issued, sign_validation, validation_draft,
+};
 
 const STEP: u64 = 12 * HOUR;
 
@@ -29,7 +31,7 @@ impl Product {
         }
         let steps = horizon().seconds_since(issued()) / STEP;
         Self {
-            license: mint(&draft),
+            license: issue(&draft),
             check_ins: (0..=steps).map(|_| OnceLock::new()).collect(),
         }
     }
@@ -39,8 +41,8 @@ impl Product {
         let step = by.seconds_since(issued()) / STEP;
         let cell = &self.check_ins[usize::try_from(step).unwrap()];
         let sign = || {
-            let said = statement(&self.license, Status::Active, issued().plus(step * STEP));
-            validated(&said, &VENDOR, &self.license).unwrap()
+            let said = validation_draft(&self.license, Status::Active, issued().plus(step * STEP));
+            sign_validation(&said, &VENDOR, &self.license).unwrap()
         };
         cell.get_or_init(sign).clone()
     }

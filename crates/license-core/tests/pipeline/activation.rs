@@ -1,4 +1,4 @@
-//! Licenses that are activated for a machine, and given up.
+//! Activation and deactivation of licenses.
 
 use license_core::issue::{
     ActivationDraft, ClockRepairDraft, RevocationsDraft, Revoked, SigningKey,
@@ -63,18 +63,20 @@ fn activation(license: &LicenseId, machine_id: &str, number: u8) -> Activation {
     token.verify_activation(&TRUST).unwrap()
 }
 
-fn to_activate() -> License {
+/// Issues a license that must be activated.
+fn activation_license() -> License {
     license(|draft| draft.must_activate = true)
 }
 
-fn code(license: &License, with: &[Activation], given_up: &[(LicenseId, Nonce)]) -> Code {
+fn code(license: &License, with: &[Activation], deactivated: &[(LicenseId, Nonce)]) -> Code {
     let here = here();
     let context = Context::at(issued().plus(DAY)).machine(&here);
-    let context = context.activations(with).deactivated(given_up);
+    let context = context.activations(with).deactivated(deactivated);
     evaluate(license, &context).code()
 }
 
-fn ended(activation: &Activation) -> RevocationList {
+/// Returns a revocation list that ends an activation.
+fn revocation_of(activation: &Activation) -> RevocationList {
     let draft = RevocationsDraft {
         issuer: "vendor".to_owned(),
         product: product(),
@@ -93,8 +95,8 @@ fn ended(activation: &Activation) -> RevocationList {
 }
 
 #[test]
-fn a_license_that_must_be_activated_holds_where_it_is_and_nowhere_else() {
-    let license = to_activate();
+fn a_license_that_must_be_activated_is_valid_only_where_it_is_activated() {
+    let license = activation_license();
     assert_eq!(code(&license, &[], &[]), Code::NotActivated);
     let own = activation(license.id(), HERE, 1);
     assert_eq!(code(&license, &[own], &[]), Code::Valid);
@@ -109,29 +111,29 @@ fn a_license_that_must_be_activated_holds_where_it_is_and_nowhere_else() {
 }
 
 #[test]
-fn who_knows_nothing_of_activation_must_refuse_such_a_license() {
-    assert!(to_activate().critical().eq(["activation"]));
+fn activation_is_a_critical_claim() {
+    assert!(activation_license().critical().eq(["activation"]));
     assert_eq!(license(|_| {}).critical().len(), 0);
 }
 
 #[test]
-fn other_licenses_need_no_activation_and_end_where_they_are_given_up() {
+fn other_licenses_need_no_activation_but_can_be_deactivated() {
     let license = license(|_| {});
     assert_eq!(code(&license, &[], &[]), Code::Valid);
     let own = activation(license.id(), HERE, 1);
-    let given_up = [(license.id().clone(), nonce(1))];
-    assert_eq!(code(&license, &[], &given_up), Code::Deactivated);
-    // A backup brings back the activation, and not the license.
-    assert_eq!(code(&license, &[own], &given_up), Code::Deactivated);
-    let anew = activation(license.id(), HERE, 2);
-    assert_eq!(code(&license, &[anew], &given_up), Code::Valid);
+    let deactivated = [(license.id().clone(), nonce(1))];
+    assert_eq!(code(&license, &[], &deactivated), Code::Deactivated);
+    // Restoring the activation from a backup does not restore the license.
+    assert_eq!(code(&license, &[own], &deactivated), Code::Deactivated);
+    let second = activation(license.id(), HERE, 2);
+    assert_eq!(code(&license, &[second], &deactivated), Code::Valid);
     let other = [(id(77), nonce(1))];
     assert_eq!(code(&license, &[], &other), Code::Valid);
 }
 
 #[test]
-fn a_renewal_goes_on_with_what_was_activated_and_with_what_was_given_up() {
-    let old = to_activate();
+fn activations_and_deactivations_carry_over_to_a_renewal() {
+    let old = activation_license();
     let renewal = license(|draft| {
         draft.id = id(2);
         draft.must_activate = true;
@@ -139,15 +141,15 @@ fn a_renewal_goes_on_with_what_was_activated_and_with_what_was_given_up() {
     });
     let own = [activation(old.id(), HERE, 1)];
     assert_eq!(code(&renewal, &own, &[]), Code::Valid);
-    let given_up = [(old.id().clone(), nonce(1))];
-    assert_eq!(code(&renewal, &own, &given_up), Code::Deactivated);
+    let deactivated = [(old.id().clone(), nonce(1))];
+    assert_eq!(code(&renewal, &own, &deactivated), Code::Deactivated);
 }
 
 #[test]
-fn an_activation_that_the_vendor_has_ended_counts_no_more() {
-    let license = to_activate();
+fn a_revoked_activation_is_not_used() {
+    let license = activation_license();
     let own = [activation(license.id(), HERE, 1)];
-    let (here, lists) = (here(), [ended(&own[0])]);
+    let (here, lists) = (here(), [revocation_of(&own[0])]);
     let at = |now| {
         let context = Context::at(now).machine(&here);
         let context = context.activations(&own).revocations(&lists);
@@ -158,7 +160,7 @@ fn an_activation_that_the_vendor_has_ended_counts_no_more() {
 }
 
 #[test]
-fn a_lock_to_other_machines_is_told_before_a_missing_activation() {
+fn a_machine_mismatch_takes_precedence_over_a_missing_activation() {
     let license = license(|draft| {
         draft.must_activate = true;
         draft.machines = vec![Machine::Fingerprint(fingerprint(THERE))];
@@ -169,7 +171,7 @@ fn a_lock_to_other_machines_is_told_before_a_missing_activation() {
 }
 
 #[test]
-fn an_activation_by_a_stranger_or_of_another_kind_is_none() {
+fn an_activation_with_an_untrusted_key_or_of_another_kind_is_rejected() {
     let request = request(&id(1), HERE, 1);
     let foreign = signed(&request, &STRANGER);
     let foreign = Unverified::parse(&foreign).unwrap();
@@ -184,7 +186,7 @@ fn an_activation_by_a_stranger_or_of_another_kind_is_none() {
 }
 
 #[test]
-fn a_clock_repair_says_for_which_machine_and_request_it_is() {
+fn a_clock_repair_names_its_machine_and_request() {
     let request = ClockRequest {
         product: product(),
         machine: fingerprint(HERE),

@@ -1,4 +1,4 @@
-//! Keys that name licenses, and the enterprise key, which is one.
+//! License keys that identify licenses, and enterprise keys.
 
 use license_core::issue::{LicenseDraft, SigningKey, enterprise_key};
 use license_core::{
@@ -6,41 +6,42 @@ use license_core::{
     Quota, ShortEnterpriseKey, Timestamp,
 };
 
-use crate::support::{HOUR, TRUST, VENDOR, at, id, mint, timeless};
+use crate::support::{HOUR, TRUST, VENDOR, at, id, issue, perpetual};
 use crate::{code_at, evaluate, license, matrix, seats};
 
-fn is_named(license: &License, key: impl ToString) -> bool {
+/// Returns whether the key identifies the license.
+fn is_identified_by(license: &License, key: impl ToString) -> bool {
     license.is_named_by(&LicenseKey::parse(&key.to_string()).unwrap(), matrix())
 }
 
 #[test]
-fn a_standard_key_names_the_license_of_which_it_was_made() {
+fn a_standard_key_identifies_only_its_license() {
     let pro = license(|_| {});
     let key = pro.standard_key().unwrap();
-    assert_eq!(key, timeless("PRO", id(1)).standard_key());
-    assert!(is_named(&pro, key));
+    assert_eq!(key, perpetual("PRO", id(1)).standard_key());
+    assert!(is_identified_by(&pro, key));
     let changes: [fn(&mut LicenseDraft); 3] = [
         |draft| draft.id = id(2),
         |draft| draft.customer = "customer-2".to_owned(),
         |draft| draft.expires_at = Some(at("2030-01-01")),
     ];
     for change in changes {
-        assert!(!is_named(&license(change), key));
+        assert!(!is_identified_by(&license(change), key));
     }
-    assert!(!is_named(&mint(&timeless("TEAM", id(1))), key));
+    assert!(!is_identified_by(&issue(&perpetual("TEAM", id(1))), key));
 }
 
 fn company_license(set: impl FnOnce(&mut LicenseDraft)) -> License {
-    let mut draft = timeless("ENT", id(1));
+    let mut draft = perpetual("ENT", id(1));
     draft.company = Some(Company::parse("ACME").unwrap());
     draft.expires_at = Some(at("2028-01-01"));
     draft.set_seats(seats(100), matrix()).unwrap();
     set(&mut draft);
-    mint(&draft)
+    issue(&draft)
 }
 
 #[test]
-fn a_short_enterprise_key_names_the_license_file_of_which_it_was_made() {
+fn a_short_enterprise_key_identifies_only_its_license_file() {
     let license = company_license(|_| {});
     let key = license.short_enterprise_key(matrix()).unwrap();
     assert!(
@@ -48,20 +49,23 @@ fn a_short_enterprise_key_names_the_license_file_of_which_it_was_made() {
             .starts_with("CODITECT-ENT-ACME-100-20271231-"),
         "{key}"
     );
-    assert!(is_named(&license, key));
+    assert!(is_identified_by(&license, key));
     assert!(
-        is_named(&license, license.standard_key().unwrap()),
-        "it has a standard key too"
+        is_identified_by(&license, license.standard_key().unwrap()),
+        "the license also has a standard key"
     );
-    assert!(!is_named(&company_license(|draft| draft.id = id(2)), key));
+    assert!(!is_identified_by(
+        &company_license(|draft| draft.id = id(2)),
+        key
+    ));
     let perpetual = company_license(|draft| draft.expires_at = None);
     let key = perpetual.short_enterprise_key(matrix()).unwrap();
     assert!(key.to_string().contains("-99991231-"), "{key}");
-    assert!(is_named(&perpetual, key));
+    assert!(is_identified_by(&perpetual, key));
 }
 
 #[test]
-fn a_license_that_does_not_say_what_an_enterprise_key_says_has_none() {
+fn a_license_without_the_content_of_an_enterprise_key_has_no_short_key() {
     let none = |license: License| license.short_enterprise_key(matrix()).is_none();
     assert!(none(company_license(|draft| draft.company = None)));
     assert!(none(company_license(
@@ -70,13 +74,13 @@ fn a_license_that_does_not_say_what_an_enterprise_key_says_has_none() {
     assert!(none(company_license(
         |draft| draft.expires_at = Some(at("2027-12-31T23:59:59Z"))
     )));
-    let mut without_seats = timeless("ENT", id(1));
+    let mut without_seats = perpetual("ENT", id(1));
     without_seats.company = Some(Company::parse("ACME").unwrap());
-    assert!(none(mint(&without_seats)));
-    let mut team = timeless("TEAM", id(1));
+    assert!(none(issue(&without_seats)));
+    let mut team = perpetual("TEAM", id(1));
     team.company = Some(Company::parse("ACME").unwrap());
     team.set_seats(seats(100), matrix()).unwrap();
-    assert!(none(mint(&team)));
+    assert!(none(issue(&team)));
 }
 
 pub(crate) fn enterprise(company: &str, key: &SigningKey) -> EnterpriseKey {
@@ -90,28 +94,28 @@ pub(crate) fn enterprise(company: &str, key: &SigningKey) -> EnterpriseKey {
 }
 
 #[test]
-fn an_enterprise_key_is_a_license_named_by_both_of_its_forms() {
+fn both_forms_of_an_enterprise_key_identify_its_license() {
     let key = enterprise("ACME", &VENDOR);
     let license = key.verify(&TRUST, matrix()).unwrap();
-    assert!(is_named(&license, &key));
-    assert!(is_named(&license, key.short()));
+    assert!(is_identified_by(&license, &key));
+    assert!(is_identified_by(&license, key.short()));
     assert_eq!(license.standard_key(), None);
     assert_eq!(license.id().as_str(), key.short().to_string());
     let other = enterprise("OTHER", &VENDOR);
-    assert!(!is_named(&license, &other));
-    assert!(!is_named(&license, other.short()));
-    assert!(!is_named(
+    assert!(!is_identified_by(&license, &other));
+    assert!(!is_identified_by(&license, other.short()));
+    assert!(!is_identified_by(
         &license,
         ShortEnterpriseKey::new(key.unverified_terms(), &[])
     ));
     assert!(
-        !is_named(&company_license(|_| {}), key.short()),
+        !is_identified_by(&company_license(|_| {}), key.short()),
         "same terms, another signature"
     );
 }
 
 #[test]
-fn an_enterprise_key_stands_for_its_tier_and_seats_and_needs_no_check_in() {
+fn an_enterprise_key_grants_its_tier_and_seats_without_a_check_in() {
     let license = enterprise("ACME", &VENDOR)
         .verify(&TRUST, matrix())
         .unwrap();
@@ -128,6 +132,6 @@ fn an_enterprise_key_stands_for_its_tier_and_seats_and_needs_no_check_in() {
     assert_eq!(
         code_at(&license, Timestamp::MIN),
         Code::Valid,
-        "it has no start"
+        "an enterprise key has no start"
     );
 }

@@ -1,9 +1,9 @@
-//! From text to decision: what each arrow of the pipeline lets through, and what it refuses.
+//! Tests of the pipeline from text to decision.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
     clippy::indexing_slicing,
-    reason = "what can't be so has failed the test"
+    reason = "a test fails by panicking"
 )]
 
 mod activation;
@@ -23,7 +23,7 @@ use license_core::{
     Code, Context, Decision, License, Matrix, Outcome, Quota, Rule, RuleOutcome, Timestamp,
     UsageType,
 };
-use support::{DAY, id, issued, mint, timeless};
+use support::{DAY, id, issue, issued, perpetual};
 
 fn matrix() -> &'static Matrix {
     Matrix::built_in()
@@ -33,7 +33,7 @@ fn evaluate(license: &License, context: &Context<'_>) -> Decision {
     license.evaluate(matrix(), context)
 }
 
-/// The code of a decision a day after the license was issued, with something added to the context.
+/// Returns the code of a decision one day after the license was issued, with an extended context.
 fn code<'a>(license: &License, with: impl FnOnce(Context<'a>) -> Context<'a>) -> Code {
     evaluate(license, &with(Context::at(issued().plus(DAY)))).code()
 }
@@ -42,11 +42,11 @@ fn code_at(license: &License, now: Timestamp) -> Code {
     evaluate(license, &Context::at(now)).code()
 }
 
-/// A perpetual license with what is set here.
+/// Issues a perpetual license with these changes.
 fn license(set: impl FnOnce(&mut LicenseDraft)) -> License {
-    let mut draft = timeless("PRO", id(1));
+    let mut draft = perpetual("PRO", id(1));
     set(&mut draft);
-    mint(&draft)
+    issue(&draft)
 }
 
 fn seats(seats: u32) -> NonZeroU32 {
@@ -54,9 +54,9 @@ fn seats(seats: u32) -> NonZeroU32 {
 }
 
 #[test]
-fn asking_a_decision_allocates_nothing() {
+fn reading_a_decision_does_not_allocate() {
     let decision = evaluate(&license(|_| {}), &Context::at(issued()));
-    let asked = allocation_counter::measure(|| {
+    let reading = allocation_counter::measure(|| {
         assert!(decision.allows("cloud_sync"));
         assert!(!decision.allows("sso"));
         assert_eq!(decision.quota("agents"), Some(Quota::Limit(52)));
@@ -64,23 +64,23 @@ fn asking_a_decision_allocates_nothing() {
         assert_eq!(decision.outcome(), Outcome::Licensed);
         assert_eq!(decision.code(), Code::Valid);
     });
-    assert_eq!(asked.count_total, 0);
-    let evaluated = allocation_counter::measure(|| drop(decision.feature("sso", matrix())));
-    assert!(evaluated.count_total > 0, "the counter counts");
+    assert_eq!(reading.count_total, 0);
+    let explaining = allocation_counter::measure(|| drop(decision.feature("sso", matrix())));
+    assert!(explaining.count_total > 0, "the counter works");
 }
 
 #[test]
-fn a_plain_licensed_decision_allocates_nothing() {
+fn evaluating_a_valid_license_does_not_allocate() {
     let license = license(|draft| draft.expires_at = Some(issued().plus(365 * DAY)));
     let context = Context::at(issued());
-    let decided = allocation_counter::measure(|| {
+    let evaluating = allocation_counter::measure(|| {
         assert_eq!(evaluate(&license, &context).code(), Code::Valid);
     });
-    assert_eq!(decided.count_total, 0);
+    assert_eq!(evaluating.count_total, 0);
 }
 
 #[test]
-fn a_feature_that_is_not_granted_says_whether_it_was_bought() {
+fn a_feature_that_is_not_granted_reports_whether_the_license_includes_it() {
     let ends = license(|draft| draft.expires_at = Some(issued().plus(DAY)));
     let expired = evaluate(&ends, &Context::at(issued().plus(DAY)));
     assert_eq!(expired.feature("cloud_sync", matrix()).code, Code::Expired);
@@ -89,16 +89,16 @@ fn a_feature_that_is_not_granted_says_whether_it_was_bought() {
         Code::FeatureNotIncluded
     );
     assert!(expired.feature("local_execution", matrix()).granted);
-    let holds = evaluate(&ends, &Context::at(issued()));
-    assert!(holds.feature("cloud_sync", matrix()).granted);
+    let valid = evaluate(&ends, &Context::at(issued()));
+    assert!(valid.feature("cloud_sync", matrix()).granted);
     assert_eq!(
-        holds.feature("sso", matrix()).code,
+        valid.feature("sso", matrix()).code,
         Code::FeatureNotIncluded
     );
 }
 
 #[test]
-fn without_a_license_the_base_tier_is_left() {
+fn without_a_license_the_base_tier_applies() {
     let decision = Decision::without_license(matrix(), &Context::at(issued()));
     assert_eq!(
         (decision.outcome(), decision.code()),
@@ -112,7 +112,7 @@ fn without_a_license_the_base_tier_is_left() {
 }
 
 #[test]
-fn the_first_rule_that_fails_decides_and_explain_shows_the_rest() {
+fn the_first_failed_rule_decides_and_explain_returns_all_rules() {
     let license = license(|draft| {
         draft.users = vec!["alice".to_owned()];
         draft.usage_type = Some(UsageType::Runtime);

@@ -1,4 +1,4 @@
-//! Whom and what a license is for: machines, users, kinds of use, versions, its product.
+//! Scope of a license: machines, users, kinds of use, versions and product.
 
 use license_core::{Code, Context, Evidence, ProductCode, UsageType, Version, VersionReq};
 
@@ -6,48 +6,37 @@ use crate::support::{DAY, at, issued, machine};
 use crate::{code, evaluate, license, matrix};
 
 #[test]
-fn a_node_locked_license_holds_on_its_machines_only() {
+fn a_license_with_machines_is_valid_only_on_them() {
     let license = license(|draft| draft.machines = vec!["m1".into(), "m2".into()]);
     assert_eq!(code(&license, |context| context), Code::MachineMismatch);
-    assert_eq!(
-        code(&license, |context| context.machine(machine("m3"))),
-        Code::MachineMismatch
-    );
-    assert_eq!(
-        code(&license, |context| context.machine(machine("M1"))),
-        Code::MachineMismatch
-    );
-    assert_eq!(
-        code(&license, |context| context.machine(machine(""))),
-        Code::MachineMismatch
-    );
-    assert_eq!(
-        code(&license, |context| context.machine(machine("m1"))),
-        Code::Valid
-    );
-    assert_eq!(
-        code(&license, |context| context.machine(machine("m2"))),
-        Code::Valid
-    );
+    for (name, expected) in [
+        ("m3", Code::MachineMismatch),
+        ("M1", Code::MachineMismatch),
+        ("", Code::MachineMismatch),
+        ("m1", Code::Valid),
+        ("m2", Code::Valid),
+    ] {
+        let found = code(&license, |context| context.machine(machine(name)));
+        assert_eq!(found, expected, "{name:?}");
+    }
 }
 
 #[test]
-fn named_users_alone_may_use_it() {
+fn a_license_with_users_is_valid_only_for_them() {
     let license = license(|draft| draft.users = vec!["alice".to_owned()]);
     assert_eq!(code(&license, |context| context), Code::UserMismatch);
-    assert_eq!(
-        code(&license, |context| context.user("bob")),
-        Code::UserMismatch
-    );
-    assert_eq!(
-        code(&license, |context| context.user("alice ")),
-        Code::UserMismatch
-    );
-    assert_eq!(code(&license, |context| context.user("alice")), Code::Valid);
+    for (name, expected) in [
+        ("bob", Code::UserMismatch),
+        ("alice ", Code::UserMismatch),
+        ("alice", Code::Valid),
+    ] {
+        let found = code(&license, |context| context.user(name));
+        assert_eq!(found, expected, "{name:?}");
+    }
 }
 
 #[test]
-fn a_license_that_names_nobody_is_for_everybody() {
+fn a_license_without_restrictions_is_valid_everywhere() {
     let license = license(|_| {});
     assert_eq!(
         code(&license, |context| context
@@ -63,7 +52,7 @@ fn a_license_that_names_nobody_is_for_everybody() {
 }
 
 #[test]
-fn each_kind_of_use_needs_its_license() {
+fn a_license_for_one_kind_of_use_is_not_valid_for_the_other() {
     use UsageType::{Builder, Runtime};
     for (bought, asked, expected) in [
         (Builder, Builder, Code::Valid),
@@ -82,12 +71,12 @@ fn each_kind_of_use_needs_its_license() {
     assert_eq!(
         code(&builder, |context| context),
         Code::Valid,
-        "a development tool unless said otherwise"
+        "the default kind of use is builder"
     );
 }
 
 #[test]
-fn a_version_is_covered_if_it_or_the_release_it_leads_up_to_is() {
+fn a_prerelease_is_covered_if_its_release_is() {
     let license = license(|draft| draft.max_version = Some(VersionReq::parse("<3.0.0").unwrap()));
     assert_eq!(
         code(&license, |context| context),
@@ -111,7 +100,7 @@ fn a_version_is_covered_if_it_or_the_release_it_leads_up_to_is() {
 }
 
 #[test]
-fn builds_up_to_the_end_of_maintenance_are_covered_for_ever() {
+fn builds_up_to_the_end_of_maintenance_are_covered_forever() {
     let end = issued().plus(30 * DAY);
     let license = license(|draft| draft.maintenance_until = Some(end));
     let long_after = Context::at(at("2099-01-01"));
@@ -129,7 +118,7 @@ fn builds_up_to_the_end_of_maintenance_are_covered_for_ever() {
 }
 
 #[test]
-fn a_license_for_another_product_allows_nothing_here() {
+fn a_license_for_another_product_is_denied() {
     let other = ProductCode::parse("OTHER").unwrap();
     let license = license(|draft| draft.product = other);
     let decision = evaluate(&license, &Context::at(issued()));

@@ -1,4 +1,4 @@
-//! Validation tokens: what the vendor or a customer's own server says of a license, and whom to believe.
+//! Validation tokens of the vendor and of a customer's own license server.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -10,32 +10,35 @@ use license_core::{
 
 use crate::license_key::enterprise;
 use crate::support::{
-    DAY, SERVER, STRANGER, TRUST, VENDOR, entitlements, id, issued, machine, public, statement,
-    timeless, validated,
+    DAY, SERVER, STRANGER, TRUST, VENDOR, entitlements, id, issued, machine, perpetual, public,
+    sign_validation, validation_draft,
 };
 use crate::{code, evaluate, license, matrix};
 
-/// What the vendor says of the license.
-pub(crate) fn said(license: &License, status: Status, at: Timestamp) -> Validation {
-    validated(&statement(license, status, at), &VENDOR, license).unwrap()
+/// Returns a validation token of the vendor.
+pub(crate) fn validation(license: &License, status: Status, at: Timestamp) -> Validation {
+    sign_validation(&validation_draft(license, status, at), &VENDOR, license).unwrap()
 }
 
 #[test]
-fn the_newest_statement_decides() {
+fn the_latest_validation_decides() {
     let license = license(|_| {});
-    let active = said(&license, Status::Active, issued());
+    let active = validation(&license, Status::Active, issued());
     for (status, expected) in [
         (Status::Suspended, Code::Suspended),
         (Status::Revoked, Code::Revoked),
         (Status::Canceled, Code::Canceled),
     ] {
-        let later = said(&license, status, issued().plus(1));
+        let later = validation(&license, status, issued().plus(1));
         let validations = [later.clone(), active.clone()];
         assert_eq!(
             code(&license, |context| context.validations(&validations)),
             expected
         );
-        let lifted = [later, said(&license, Status::Active, issued().plus(2))];
+        let lifted = [
+            later,
+            validation(&license, Status::Active, issued().plus(2)),
+        ];
         assert_eq!(
             code(&license, |context| context.validations(&lifted)),
             Code::Valid
@@ -44,10 +47,10 @@ fn the_newest_statement_decides() {
 }
 
 #[test]
-fn of_two_statements_of_one_second_the_stricter_counts_in_any_order() {
+fn of_two_validations_of_the_same_second_the_stricter_decides() {
     let license = license(|_| {});
-    let active = said(&license, Status::Active, issued());
-    let revoked = said(&license, Status::Revoked, issued());
+    let active = validation(&license, Status::Active, issued());
+    let revoked = validation(&license, Status::Revoked, issued());
     for validations in [[active.clone(), revoked.clone()], [revoked, active]] {
         assert_eq!(
             code(&license, |context| context.validations(&validations)),
@@ -56,13 +59,13 @@ fn of_two_statements_of_one_second_the_stricter_counts_in_any_order() {
     }
 }
 
-/// An enterprise key has no id but its short form; what the vendor says of it must still be heard.
+/// The license id of an enterprise key is its short form.
 #[test]
-fn what_was_said_of_an_enterprise_key_is_read() {
+fn a_validation_of_an_enterprise_key_is_used() {
     let license = enterprise("ACME", &VENDOR)
         .verify(&TRUST, matrix())
         .unwrap();
-    let validations = [said(&license, Status::Suspended, issued())];
+    let validations = [validation(&license, Status::Suspended, issued())];
     assert_eq!(
         code(&license, |context| context.validations(&validations)),
         Code::Suspended
@@ -70,13 +73,13 @@ fn what_was_said_of_an_enterprise_key_is_read() {
 }
 
 #[test]
-fn a_statement_for_another_machine_is_passed_over() {
+fn a_validation_for_another_machine_is_ignored() {
     let license = license(|_| {});
     let elsewhere = ValidationDraft {
         machine: Some("m2".to_owned()),
-        ..statement(&license, Status::Suspended, issued())
+        ..validation_draft(&license, Status::Suspended, issued())
     };
-    let validations = [validated(&elsewhere, &VENDOR, &license).unwrap()];
+    let validations = [sign_validation(&elsewhere, &VENDOR, &license).unwrap()];
     let code = |name| {
         code(&license, |context| {
             context.validations(&validations).machine(machine(name))
@@ -87,25 +90,24 @@ fn a_statement_for_another_machine_is_passed_over() {
 }
 
 #[test]
-fn a_statement_about_another_license_is_refused() {
+fn a_validation_for_another_license_is_rejected() {
     let (one, other) = (license(|_| {}), license(|draft| draft.id = id(2)));
     let product = ProductCode::parse("OTHER").unwrap();
     let elsewhere = license(|draft| draft.product = product);
-    for spoken_of in [&other, &elsewhere] {
-        let said = statement(spoken_of, Status::Active, issued());
-        assert!(validated(&said, &VENDOR, spoken_of).is_ok());
+    for validated in [&other, &elsewhere] {
+        let draft = validation_draft(validated, Status::Active, issued());
+        assert!(sign_validation(&draft, &VENDOR, validated).is_ok());
         assert!(matches!(
-            validated(&said, &VENDOR, &one),
+            sign_validation(&draft, &VENDOR, &one),
             Err(VerifyError::OtherLicense)
         ));
     }
 }
 
-/// Where a caller hands over what it verified for another license, it counts for nothing.
 #[test]
-fn a_statement_about_another_license_is_passed_over() {
+fn a_validation_for_another_license_in_the_context_is_ignored() {
     let (one, other) = (license(|_| {}), license(|draft| draft.id = id(2)));
-    let validations = [said(&other, Status::Revoked, issued())];
+    let validations = [validation(&other, Status::Revoked, issued())];
     assert_eq!(
         code(&one, |context| context.validations(&validations)),
         Code::Valid
@@ -117,19 +119,19 @@ fn a_statement_about_another_license_is_passed_over() {
 }
 
 #[test]
-fn what_the_vendor_grants_replaces_what_was_bought_and_a_server_may_only_narrow_it() {
+fn the_vendor_replaces_entitlements_and_a_server_can_only_narrow_them() {
     let license = with_server(1);
     let granted = entitlements(
         "TEAM",
         &["cloud_sync", "brand_new"],
         &[("agents", 60), ("users", 0), ("brand_new", 1)],
     );
-    let said = ValidationDraft {
+    let draft = ValidationDraft {
         entitlements: &granted,
-        ..statement(&license, Status::Active, issued())
+        ..validation_draft(&license, Status::Active, issued())
     };
     let decide = |key, signer| {
-        let validations = [validated(&said, key, &license).unwrap()];
+        let validations = [sign_validation(&draft, key, &license).unwrap()];
         assert_eq!(validations[0].signer(), signer);
         evaluate(&license, &Context::at(issued()).validations(&validations))
     };
@@ -157,30 +159,30 @@ fn with_server(number: u64) -> License {
 }
 
 #[test]
-fn a_server_speaks_for_its_own_license_only() {
+fn a_server_can_validate_only_its_own_license() {
     let (its_own, other) = (with_server(1), license(|draft| draft.id = id(2)));
-    let speak = |spoken_of: &License, asked: &License| {
-        validated(
-            &statement(spoken_of, Status::Active, issued()),
-            &SERVER,
-            asked,
-        )
+    let validate = |license: &License, verified_for: &License| {
+        let draft = validation_draft(license, Status::Active, issued());
+        sign_validation(&draft, &SERVER, verified_for)
     };
-    assert_eq!(speak(&its_own, &its_own).unwrap().signer(), Signer::Server);
+    assert_eq!(
+        validate(&its_own, &its_own).unwrap().signer(),
+        Signer::Server
+    );
     assert!(matches!(
-        speak(&other, &other),
+        validate(&other, &other),
         Err(VerifyError::UntrustedKey { .. })
     ));
     assert!(matches!(
-        speak(&its_own, &other),
+        validate(&its_own, &other),
         Err(VerifyError::UntrustedKey { .. })
     ));
     assert!(matches!(
-        speak(&with_server(3), &its_own),
+        validate(&with_server(3), &its_own),
         Err(VerifyError::OtherLicense)
     ));
-    let stranger = validated(
-        &statement(&its_own, Status::Active, issued()),
+    let stranger = sign_validation(
+        &validation_draft(&its_own, Status::Active, issued()),
         &STRANGER,
         &its_own,
     );
@@ -188,11 +190,11 @@ fn a_server_speaks_for_its_own_license_only() {
 }
 
 #[test]
-fn a_server_can_suspend_but_not_lift_what_the_vendor_suspended() {
+fn a_server_can_suspend_but_cannot_lift_a_suspension_by_the_vendor() {
     let license = with_server(1);
-    let say = |status, second, key| {
-        let said = statement(&license, status, issued().plus(second));
-        validated(&said, key, &license).unwrap()
+    let validate = |status, second, key| {
+        let draft = validation_draft(&license, status, issued().plus(second));
+        sign_validation(&draft, key, &license).unwrap()
     };
     let decide = |validations: &[Validation]| {
         evaluate(
@@ -201,35 +203,35 @@ fn a_server_can_suspend_but_not_lift_what_the_vendor_suspended() {
         )
         .code()
     };
-    let suspended = say(Status::Suspended, 1, &VENDOR);
+    let suspended = validate(Status::Suspended, 1, &VENDOR);
     assert_eq!(
-        decide(&[suspended.clone(), say(Status::Active, 2, &SERVER)]),
+        decide(&[suspended.clone(), validate(Status::Active, 2, &SERVER)]),
         Code::Suspended
     );
     assert_eq!(
-        decide(&[suspended, say(Status::Active, 2, &VENDOR)]),
+        decide(&[suspended, validate(Status::Active, 2, &VENDOR)]),
         Code::Valid
     );
-    let active = say(Status::Active, 1, &VENDOR);
+    let active = validate(Status::Active, 1, &VENDOR);
     assert_eq!(
-        decide(&[active, say(Status::Suspended, 2, &SERVER)]),
+        decide(&[active, validate(Status::Suspended, 2, &SERVER)]),
         Code::Suspended
     );
 }
 
 #[test]
-fn a_server_mints_no_licenses() {
-    let token = timeless("ENT", id(4)).sign(&*SERVER).unwrap();
-    let refused = Unverified::parse(&token).unwrap().verify(&TRUST);
-    assert!(matches!(refused, Err(VerifyError::UntrustedKey { .. })));
+fn a_server_cannot_issue_licenses() {
+    let token = perpetual("ENT", id(4)).sign(&*SERVER).unwrap();
+    let result = Unverified::parse(&token).unwrap().verify(&TRUST);
+    assert!(matches!(result, Err(VerifyError::UntrustedKey { .. })));
     assert!(matches!(
         enterprise("ACME", &SERVER).verify(&TRUST, matrix()),
         Err(VerifyError::Signature)
     ));
 }
 
-/// The same claims, signed by one key under the id of another.
-fn under_the_id_of(named: &SigningKey, signer: &SigningKey, token: &str) -> String {
+/// Returns a token with the same claims that names one key and is signed by another.
+fn with_key_id(named: &SigningKey, signer: &SigningKey, token: &str) -> String {
     let claims = token.split('.').nth(1).unwrap();
     let (alg, kid) = (named.public().algorithm(), named.public().id());
     let typ = Unverified::parse(token).unwrap().unverified_kind().typ();
@@ -240,13 +242,13 @@ fn under_the_id_of(named: &SigningKey, signer: &SigningKey, token: &str) -> Stri
 }
 
 #[test]
-fn the_key_that_the_header_names_is_the_only_one_that_is_tried() {
+fn only_the_key_that_the_header_names_is_used() {
     let license = with_server(1);
-    let token = statement(&license, Status::Active, issued())
+    let token = validation_draft(&license, Status::Active, issued())
         .sign(&*SERVER)
         .unwrap();
     let verify = |named, signer| {
-        let token = under_the_id_of(named, signer, &token);
+        let token = with_key_id(named, signer, &token);
         Unverified::parse(&token)
             .unwrap()
             .verify_validation(&TRUST, &license)
@@ -267,13 +269,12 @@ fn the_key_that_the_header_names_is_the_only_one_that_is_tried() {
     ));
 }
 
-/// A license that names the vendor's own key as its server's gains nothing and loses nothing.
 #[test]
-fn a_key_of_the_trust_set_is_the_vendors_whatever_a_license_says() {
+fn a_trusted_key_counts_as_the_vendors_even_if_a_license_names_it_as_server_key() {
     let license =
         license(|draft| draft.confirmation = Some(public(&VENDOR).to_jwk().try_into().unwrap()));
     assert_eq!(
-        said(&license, Status::Active, issued()).signer(),
+        validation(&license, Status::Active, issued()).signer(),
         Signer::Vendor
     );
 }

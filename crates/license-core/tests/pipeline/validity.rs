@@ -1,13 +1,13 @@
-//! When a license holds: from its start to its end and the grace after it, while it checks in, until a newer one replaces it.
+//! Validity of a license: start, expiry, grace periods, check-ins and replacement.
 
 use license_core::{CheckIn, Code, Context, Evidence, Outcome, ProductCode, Renewal, Status};
 
 use crate::support::{DAY, HOUR, id, issued};
-use crate::validation::said;
+use crate::validation::validation;
 use crate::{code, code_at, evaluate, license};
 
 #[test]
-fn the_start_is_the_first_instant_that_holds() {
+fn a_license_is_valid_from_its_first_instant() {
     let start = issued().plus(DAY);
     let license = license(|draft| draft.not_before = Some(start));
     assert_eq!(code_at(&license, start.minus(1)), Code::NotYetValid);
@@ -15,7 +15,7 @@ fn the_start_is_the_first_instant_that_holds() {
 }
 
 #[test]
-fn the_end_is_the_first_instant_that_does_not_hold_and_so_is_that_of_the_grace_period() {
+fn a_license_and_its_grace_period_exclude_their_end() {
     let end = issued().plus(30 * DAY);
     let ends = license(|draft| draft.expires_at = Some(end));
     assert_eq!(code_at(&ends, end.minus(1)), Code::Valid);
@@ -34,7 +34,7 @@ fn the_end_is_the_first_instant_that_does_not_hold_and_so_is_that_of_the_grace_p
 }
 
 #[test]
-fn the_warning_before_the_end_begins_on_the_second() {
+fn the_expiry_warning_starts_notify_days_before_the_end() {
     let end = issued().plus(30 * DAY);
     let license = license(|draft| {
         draft.expires_at = Some(end);
@@ -50,14 +50,14 @@ fn the_warning_before_the_end_begins_on_the_second() {
     assert!(!warns(end.minus(14 * DAY).minus(1)));
     assert!(warns(end.minus(14 * DAY)));
     assert!(warns(end.minus(1)));
-    assert!(!warns(end), "by then it is no longer soon");
+    assert!(!warns(end), "the license has expired");
 }
 
 #[test]
-fn check_in_is_due_on_the_second_and_grace_lasts_through_its_last() {
+fn a_check_in_is_due_after_every_hours_and_its_grace_period_includes_the_end() {
     let license = license(|draft| draft.check_in = CheckIn::new(24, 168));
     let last = issued().plus(5 * DAY);
-    let validations = [said(&license, Status::Active, last)];
+    let validations = [validation(&license, Status::Active, last)];
     for (validations, last) in [(&[][..], issued()), (&validations[..], last)] {
         let code = |now| evaluate(&license, &Context::at(now).validations(validations)).code();
         assert_eq!(code(last.plus(24 * HOUR).minus(1)), Code::Valid);
@@ -68,7 +68,7 @@ fn check_in_is_due_on_the_second_and_grace_lasts_through_its_last() {
 }
 
 #[test]
-fn a_clock_a_day_behind_is_honest_and_one_second_more_is_worth_a_warning() {
+fn a_clock_more_than_a_day_behind_gives_a_warning() {
     let license = license(|_| {});
     let mark = issued().plus(30 * DAY);
     let decide = |clock| evaluate(&license, &Context::at(clock).high_water(mark));
@@ -82,7 +82,7 @@ fn a_clock_a_day_behind_is_honest_and_one_second_more_is_worth_a_warning() {
 }
 
 #[test]
-fn a_license_is_replaced_once_the_newer_one_has_started() {
+fn a_license_is_superseded_from_the_start_of_its_successor() {
     let older = license(|_| {});
     let start = issued().plus(30 * DAY);
     let newer = license(|draft| {
@@ -103,12 +103,12 @@ fn a_license_is_replaced_once_the_newer_one_has_started() {
     assert_eq!(
         code_at(&older, start),
         Code::Valid,
-        "nobody has the newer one here"
+        "the successor is not installed"
     );
 }
 
 #[test]
-fn a_license_for_another_product_replaces_none() {
+fn a_license_for_another_product_does_not_supersede() {
     let older = license(|_| {});
     let other = license(|draft| {
         draft.id = id(2);

@@ -1,4 +1,4 @@
-//! Differences between licenses: none to itself, and the same either way.
+//! Differences between licenses: empty for equal licenses, and symmetric.
 
 use std::num::NonZeroU32;
 
@@ -10,12 +10,13 @@ use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 
 use crate::cases;
+use crate::scenario::{Step, at, step};
 use crate::support::{SERVER, draft, id, public};
-use crate::world::{Step, at, step};
 
-/// A license of any making, by little that is likely to be the same in another.
+/// The parameters of a license. They have few values, so that two licenses often have some in
+/// common.
 #[derive(Clone, Debug)]
-struct Sold {
+struct LicensePlan {
     tier: &'static str,
     starts: Option<Step>,
     ends: Option<Step>,
@@ -33,7 +34,7 @@ struct Sold {
     flags: (bool, bool, bool),
 }
 
-fn sold() -> impl Strategy<Value = Sold> {
+fn plan() -> impl Strategy<Value = LicensePlan> {
     let names = select(&["agents", "users", "brand_new"][..]);
     let number = select(&[-1_i64, 0, 3, 52][..]);
     let terms = (
@@ -46,7 +47,7 @@ fn sold() -> impl Strategy<Value = Sold> {
         of((1..4_u64, 0..3_u64)),
         of((0..3_u64, 0..3_u64)),
     );
-    let whom = (
+    let scope = (
         of(step()),
         subsequence(vec!["ann", "bob", "cyd"], 0..=3),
         subsequence(vec!["m1", "m2", "m3"], 0..=3),
@@ -55,7 +56,7 @@ fn sold() -> impl Strategy<Value = Sold> {
         select(&["Ann", "Bob"][..]),
         any::<(bool, bool, bool)>(),
     );
-    (terms, whom).prop_map(|(terms, whom)| Sold {
+    (terms, scope).prop_map(|(terms, scope)| LicensePlan {
         tier: terms.0,
         starts: terms.1,
         ends: terms.2,
@@ -64,52 +65,52 @@ fn sold() -> impl Strategy<Value = Sold> {
         seats: terms.5,
         check_in: terms.6,
         renewal: terms.7,
-        maintenance: whom.0,
-        users: whom.1,
-        machines: whom.2,
-        usage_type: whom.3,
-        version: whom.4,
-        customer: whom.5,
-        flags: whom.6,
+        maintenance: scope.0,
+        users: scope.1,
+        machines: scope.2,
+        usage_type: scope.3,
+        version: scope.4,
+        customer: scope.5,
+        flags: scope.6,
     })
 }
 
-fn made(sold: &Sold, number: u64) -> LicenseDraft {
-    let mut draft = draft(sold.tier, id(number));
-    draft.customer = sold.customer.to_owned();
-    draft.not_before = sold.starts.map(at);
-    draft.expires_at = sold.ends.map(at);
-    for feature in &sold.features {
+fn planned(plan: &LicensePlan, number: u64) -> LicenseDraft {
+    let mut draft = draft(plan.tier, id(number));
+    draft.customer = plan.customer.to_owned();
+    draft.not_before = plan.starts.map(at);
+    draft.expires_at = plan.ends.map(at);
+    for feature in &plan.features {
         draft.add_feature(feature).unwrap();
     }
-    for (name, quota) in &sold.quotas {
+    for (name, quota) in &plan.quotas {
         draft
             .set_quota(name, Quota::from_number(*quota).unwrap())
             .unwrap();
     }
-    if let Some(seats) = sold.seats {
+    if let Some(seats) = plan.seats {
         let _ = draft.set_seats(NonZeroU32::new(seats).unwrap(), Matrix::built_in());
     }
-    draft.check_in = sold
+    draft.check_in = plan
         .check_in
         .and_then(|(every, more)| CheckIn::new(every, every + more));
-    draft.renewal = sold
+    draft.renewal = plan
         .renewal
         .and_then(|(days, hours)| Renewal::new(days, hours));
-    draft.maintenance_until = sold.maintenance.map(at);
-    draft.users = sold.users.iter().map(|&user| user.to_owned()).collect();
-    draft.machines = sold
+    draft.maintenance_until = plan.maintenance.map(at);
+    draft.users = plan.users.iter().map(|&user| user.to_owned()).collect();
+    draft.machines = plan
         .machines
         .iter()
         .map(|&machine| machine.into())
         .collect();
-    draft.usage_type = sold.usage_type;
-    draft.max_version = sold.version.map(|version| version.parse().unwrap());
-    draft.trial = sold.flags.0;
-    if sold.flags.1 {
+    draft.usage_type = plan.usage_type;
+    draft.max_version = plan.version.map(|version| version.parse().unwrap());
+    draft.trial = plan.flags.0;
+    if plan.flags.1 {
         draft.confirmation = Some(public(&SERVER).to_jwk().try_into().unwrap());
     }
-    if sold.flags.2 {
+    if plan.flags.2 {
         draft.supersedes = vec![id(1), id(2)];
     }
     draft
@@ -124,8 +125,8 @@ proptest! {
     #![proptest_config(cases(400))]
 
     #[test]
-    fn nothing_changes_where_only_id_serial_and_dates_of_issue_do(sold in sold(), later in step()) {
-        let (before, mut after) = (made(&sold, 1), made(&sold, 2));
+    fn id_serial_and_time_of_issue_are_not_compared(plan in plan(), later in step()) {
+        let (before, mut after) = (planned(&plan, 1), planned(&plan, 2));
         after.serial = Some(7);
         after.issued_at = Some(at(later));
         prop_assert!(difference(&before, &before).is_empty());
@@ -133,11 +134,11 @@ proptest! {
     }
 
     #[test]
-    fn the_way_back_is_the_way_there_reversed(one in sold(), other in sold()) {
-        let (one, other) = (made(&one, 1), made(&other, 2));
-        let (there, back) = (difference(&one, &other), difference(&other, &one));
-        prop_assert_eq!(there.changes().len(), back.changes().len());
-        for (change, back) in there.changes().iter().zip(back.changes()) {
+    fn the_reverse_comparison_has_reverse_changes(one in plan(), other in plan()) {
+        let (one, other) = (planned(&one, 1), planned(&other, 2));
+        let (forward, back) = (difference(&one, &other), difference(&other, &one));
+        prop_assert_eq!(forward.changes().len(), back.changes().len());
+        for (change, back) in forward.changes().iter().zip(back.changes()) {
             prop_assert_eq!(change.effect(), back.effect().reversed(), "{}", change);
             prop_assert_eq!(change.what(), back.what());
             prop_assert_eq!(change.name(), back.name());
@@ -145,7 +146,7 @@ proptest! {
             prop_assert_eq!(change.values(), [after, before]);
             prop_assert_ne!(change.to_string(), back.to_string());
         }
-        let gains = there.with_effect(Effect::Gain).count();
+        let gains = forward.with_effect(Effect::Gain).count();
         prop_assert_eq!(back.is_worse(), gains > 0);
     }
 }

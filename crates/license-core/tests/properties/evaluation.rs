@@ -1,4 +1,4 @@
-//! Evaluation: time and a customer's own server can only take away.
+//! Evaluation: neither time nor a customer's own license server improves a decision.
 
 use license_core::{
     Code, Decision, Entitlements, Matrix, Outcome, Quota, Signer, Status, Validation,
@@ -7,11 +7,11 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use crate::cases;
+use crate::scenario::{Scenario, at, plan, step};
 use crate::support::{DAY, issued, machine};
-use crate::world::{World, at, plan, step};
 
-/// Everything that a decision says, except that the clock is behind.
-fn said(decision: &Decision) -> impl PartialEq + std::fmt::Debug + use<> {
+/// Returns the content of a decision, except the warning about the clock.
+fn content(decision: &Decision) -> impl PartialEq + std::fmt::Debug + use<> {
     let warnings = decision
         .warnings()
         .iter()
@@ -36,7 +36,7 @@ fn is_behind(decision: &Decision) -> bool {
         .any(|warning| warning.code == Code::ClockBehind)
 }
 
-/// Whether the first allows nothing that the second does not.
+/// Returns whether the second entitlements include the first.
 fn is_within(first: &Entitlements, second: &Entitlements) -> bool {
     let quota =
         |(name, quota): (&str, Quota)| second.quota(name).is_some_and(|bound| quota <= bound);
@@ -47,12 +47,12 @@ proptest! {
     #![proptest_config(cases(800))]
 
     #[test]
-    fn a_later_now_is_never_better(plan in plan(), steps in vec(step(), 2..12)) {
-        let world = World::new(plan);
-        let start = world.license.not_before().unwrap();
+    fn a_later_instant_never_improves_a_decision(plan in plan(), steps in vec(step(), 2..12)) {
+        let scenario = Scenario::new(plan);
+        let start = scenario.license.not_before().unwrap();
         let mut instants: Vec<_> = steps.into_iter().map(at).collect();
         instants.sort_unstable();
-        let decisions = instants.iter().map(|&now| world.at(now)).filter(|decision| decision.evaluated_at() >= start);
+        let decisions = instants.iter().map(|&now| scenario.at(now)).filter(|decision| decision.evaluated_at() >= start);
         let decisions: Vec<_> = decisions.collect();
         for (earlier, later) in decisions.iter().zip(decisions.iter().skip(1)) {
             prop_assert!(later.outcome() <= earlier.outcome(), "{:?} then {:?}", earlier, later);
@@ -64,9 +64,9 @@ proptest! {
 
     #[test]
     fn the_same_inputs_give_the_same_decision(plan in plan(), now in step()) {
-        let (one, other) = (World::new(plan.clone()), World::new(plan));
+        let (one, other) = (Scenario::new(plan.clone()), Scenario::new(plan));
         let (one, other) = (one.at(at(now)), other.at(at(now)));
-        prop_assert_eq!(said(&one), said(&other));
+        prop_assert_eq!(content(&one), content(&other));
         prop_assert_eq!(is_behind(&one), is_behind(&other));
         for feature in ["cloud_sync", "sso", "nothing"] {
             let answers = [&one, &other].map(|decision| decision.feature(feature, Matrix::built_in()));
@@ -74,121 +74,120 @@ proptest! {
         }
     }
 
-    /// Files are read in the order in which a directory lists them.
+    /// Files are read in the order of a directory.
     #[test]
-    fn the_order_of_artefacts_does_not_matter(plan in plan(), now in step()) {
+    fn the_order_of_tokens_does_not_matter(plan in plan(), now in step()) {
         let mut plan = plan;
-        plan.statements.sort_by_key(|statement| at(statement.at));
-        plan.statements.dedup_by_key(|statement| at(statement.at));
-        let mut world = World::new(plan);
-        let decision = world.at(at(now));
-        world.validations.reverse();
-        world.installed.reverse();
-        prop_assert_eq!(said(&decision), said(&world.at(at(now))));
+        plan.validations.sort_by_key(|validation| at(validation.at));
+        plan.validations.dedup_by_key(|validation| at(validation.at));
+        let mut scenario = Scenario::new(plan);
+        let decision = scenario.at(at(now));
+        scenario.validations.reverse();
+        scenario.installed.reverse();
+        prop_assert_eq!(content(&decision), content(&scenario.at(at(now))));
     }
 
-    /// Else whoever holds an older and a newer statement of one second could choose between them.
+    /// Otherwise a user with two validation tokens of the same second could choose one.
     #[test]
-    fn of_statements_of_one_second_the_stricter_counts(plan in plan(), when in step(), now in step()) {
+    fn of_validations_of_the_same_second_the_stricter_decides(plan in plan(), when in step(), now in step()) {
         let mut plan = plan;
-        plan.statements.iter_mut().for_each(|statement| statement.at = when);
-        let mut world = World::new(plan);
-        let decision = world.at(at(now));
-        world.validations.reverse();
-        prop_assert_eq!(decision.outcome(), world.at(at(now)).outcome());
-        let matching = world.plan.statements.iter().filter(|statement| {
-            let here = world.plan.is_named && statement.machine == Some("m1");
-            let is_heard = world.plan.has_server || !statement.by_server;
-            // Whoever minted the license later than that knew what was said of the former one.
-            let is_known = statement.of_former && at(statement.at) < issued();
-            (here || statement.machine.is_none()) && is_heard && !is_known
+        plan.validations.iter_mut().for_each(|validation| validation.at = when);
+        let mut scenario = Scenario::new(plan);
+        let decision = scenario.at(at(now));
+        scenario.validations.reverse();
+        prop_assert_eq!(decision.outcome(), scenario.at(at(now)).outcome());
+        let matching = scenario.plan.validations.iter().filter(|validation| {
+            let here = scenario.plan.is_named && validation.machine == Some("m1");
+            let is_accepted = scenario.plan.has_server || !validation.by_server;
+            // A status of the previous license was known when this license was issued later.
+            let is_outdated = validation.for_previous && at(validation.at) < issued();
+            (here || validation.machine.is_none()) && is_accepted && !is_outdated
         });
-        if matching.clone().any(|statement| statement.status != Status::Active) {
+        if matching.clone().any(|validation| validation.status != Status::Active) {
             prop_assert_eq!(decision.outcome(), Outcome::Denied);
         }
     }
 
     #[test]
-    fn a_clock_set_back_gains_nothing(plan in plan(), clock in step()) {
-        let world = World::new(plan);
-        let context = match world.plan.mark {
-            Some(mark) => world.context(at(clock)).high_water(at(mark)),
-            None => world.context(at(clock)),
+    fn setting_the_clock_back_does_not_improve_a_decision(plan in plan(), clock in step()) {
+        let scenario = Scenario::new(plan);
+        let context = match scenario.plan.high_water {
+            Some(high_water) => scenario.context(at(clock)).high_water(at(high_water)),
+            None => scenario.context(at(clock)),
         };
-        let decision = world.evaluate(&context);
-        let issue_dates = world.validations.iter().map(Validation::issued_at);
-        let latest = issue_dates.chain(world.plan.mark.map(at)).chain([issued(), at(clock)]).max().unwrap();
+        let decision = scenario.evaluate(&context);
+        let issue_dates = scenario.validations.iter().map(Validation::issued_at);
+        let latest = issue_dates.chain(scenario.plan.high_water.map(at)).chain([issued(), at(clock)]).max().unwrap();
         prop_assert_eq!(decision.evaluated_at(), latest);
-        let right = world.at(latest);
-        prop_assert_eq!(said(&decision), said(&right));
-        prop_assert!(!is_behind(&right));
+        let expected = scenario.at(latest);
+        prop_assert_eq!(content(&decision), content(&expected));
+        prop_assert!(!is_behind(&expected));
         prop_assert_eq!(is_behind(&decision), latest.seconds_since(at(clock)) > DAY);
     }
 
     #[test]
-    fn denied_leaves_the_base_tier(plan in plan(), now in step()) {
-        let decision = World::new(plan).at(at(now));
+    fn a_denied_license_gives_the_base_tier(plan in plan(), now in step()) {
+        let decision = Scenario::new(plan).at(at(now));
         let base = Matrix::built_in().base_tier().entitlements();
         if decision.outcome() == Outcome::Denied {
             prop_assert_eq!(decision.entitlements(), &**base);
         }
     }
 
-    /// Compared with the same case in which the server is silent.
+    /// Compares the decision with one without the tokens of the server.
     #[test]
-    fn a_server_never_adds_and_never_lifts_what_the_vendor_denied(plan in plan(), now in step()) {
-        let mut world = World::new(plan);
-        let decision = world.at(at(now));
-        world.validations.retain(|validation| validation.signer() == Signer::Vendor);
-        let silent = world.at(at(now));
-        if decision.outcome() != Outcome::Denied && silent.outcome() != Outcome::Denied {
-            prop_assert!(is_within(decision.entitlements(), silent.entitlements()));
-            prop_assert_eq!(decision.entitlements().tier(), silent.entitlements().tier());
+    fn a_server_never_adds_entitlements_and_never_lifts_a_denial_by_the_vendor(plan in plan(), now in step()) {
+        let mut scenario = Scenario::new(plan);
+        let decision = scenario.at(at(now));
+        scenario.validations.retain(|validation| validation.signer() == Signer::Vendor);
+        let without = scenario.at(at(now));
+        if decision.outcome() != Outcome::Denied && without.outcome() != Outcome::Denied {
+            prop_assert!(is_within(decision.entitlements(), without.entitlements()));
+            prop_assert_eq!(decision.entitlements().tier(), without.entitlements().tier());
         }
-        if matches!(silent.code(), Code::Revoked | Code::Suspended | Code::Canceled) {
+        if matches!(without.code(), Code::Revoked | Code::Suspended | Code::Canceled) {
             prop_assert_eq!(decision.outcome(), Outcome::Denied);
         }
     }
 
     #[test]
-    fn what_the_vendor_said_last_replaces_what_was_bought(plan in plan(), now in step()) {
+    fn the_latest_validation_of_the_vendor_replaces_the_entitlements(plan in plan(), now in step()) {
         let mut plan = plan;
-        plan.statements.retain(|statement| !statement.by_server && !statement.of_former);
-        plan.statements.sort_by_key(|statement| at(statement.at));
-        plan.statements.dedup_by_key(|statement| at(statement.at));
-        let world = World::new(plan);
-        let machine = world.plan.is_named.then(|| machine("m1"));
-        let mut validations = world.validations.iter().rev();
-        let newest = validations.find(|said| said.machine().is_none() || said.machine() == machine);
-        let decision = world.at(at(now));
+        plan.validations.retain(|validation| !validation.by_server && !validation.for_previous);
+        plan.validations.sort_by_key(|validation| at(validation.at));
+        plan.validations.dedup_by_key(|validation| at(validation.at));
+        let scenario = Scenario::new(plan);
+        let machine = scenario.plan.is_named.then(|| machine("m1"));
+        let mut validations = scenario.validations.iter().rev();
+        let newest = validations.find(|token| token.machine().is_none() || token.machine() == machine);
+        let decision = scenario.at(at(now));
         if decision.outcome() != Outcome::Denied {
-            let granted = newest.map_or(world.license.entitlements(), |said| said.entitlements());
+            let granted = newest.map_or(scenario.license.entitlements(), |token| token.entitlements());
             prop_assert_eq!(decision.entitlements(), granted);
         }
     }
 
-    /// Else a renewal would be a way out of a suspension.
+    /// Otherwise a renewal would end a suspension.
     #[test]
-    fn what_denies_the_former_license_denies_its_successor(plan in plan(), when in step(), now in step()) {
-        let mut world = World::new(plan);
+    fn a_denial_of_the_previous_license_denies_its_successor(plan in plan(), when in step(), now in step()) {
+        let mut scenario = Scenario::new(plan);
         let when = at(when).max(issued());
-        let former = world.license.supersedes()[0].clone();
-        let is_own = |said: &Validation| *said.license_id() != former;
-        world.validations.retain(|said| !is_own(said) || said.issued_at() <= when);
-        world.validations.retain(|said| is_own(said) || said.issued_at() < when);
-        world.suspend_former(when);
-        prop_assert_eq!(world.at(at(now)).outcome(), Outcome::Denied);
+        let previous = scenario.license.supersedes()[0].clone();
+        let is_own = |token: &Validation| *token.license_id() != previous;
+        scenario.validations.retain(|token| !is_own(token) || token.issued_at() <= when);
+        scenario.validations.retain(|token| is_own(token) || token.issued_at() < when);
+        scenario.suspend_previous(when);
+        prop_assert_eq!(scenario.at(at(now)).outcome(), Outcome::Denied);
     }
 
-    /// What is promised of a license, and of what follows it, is kept.
     #[test]
-    fn it_holds_until_the_instant_that_is_promised(plan in plan(), now in step()) {
-        let world = World::new(plan);
-        let bundle = world.bundle();
-        let at_hand = |now| world.context(now);
-        let decision = bundle.evaluate(Matrix::built_in(), &at_hand(at(now)));
+    fn licenses_are_valid_until_the_end_date_of_the_decision(plan in plan(), now in step()) {
+        let scenario = Scenario::new(plan);
+        let licenses = scenario.verified_file();
+        let decide = |now| licenses.evaluate(Matrix::built_in(), &scenario.context(now));
+        let decision = decide(at(now));
         if let Some(until) = decision.holds_until() {
-            let before = bundle.evaluate(Matrix::built_in(), &at_hand(until.minus(1).max(decision.evaluated_at())));
+            let before = decide(until.minus(1).max(decision.evaluated_at()));
             prop_assert!(before.outcome() != Outcome::Denied, "{:?}", before);
         }
     }

@@ -1,10 +1,10 @@
-//! What holds for every input: of readers, that they undo what writers do and panic at nothing; of the
-//! evaluator, that time and a customer's own server can only take away.
+//! Property tests: parsers and printers round-trip and do not panic, and neither time nor a
+//! customer's own license server improves a decision.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
     clippy::indexing_slicing,
-    reason = "what can't be so has failed the test"
+    reason = "a test fails by panicking"
 )]
 
 mod difference;
@@ -13,9 +13,9 @@ mod malformed;
 mod revocations;
 mod rotation;
 mod round_trip;
+mod scenario;
 #[path = "../support/mod.rs"]
 mod support;
-mod world;
 
 use std::num::NonZeroU32;
 
@@ -62,7 +62,7 @@ fn date() -> impl Strategy<Value = Date> {
 
 fn terms() -> impl Strategy<Value = EnterpriseTerms> {
     let perpetual = Just(KeyExpiry::Perpetual);
-    // The last day of all is how perpetual keys are written.
+    // The last day of the year 9999 encodes a perpetual key.
     let last_day = date().prop_filter("perpetual", |date| date.to_string() != "9999-12-31");
     let expiry = prop_oneof![1 => perpetual, 4 => last_day.prop_map(KeyExpiry::LastDay)];
     (
@@ -101,7 +101,7 @@ fn encoded(bytes: &[u8]) -> String {
     URL_SAFE_NO_PAD.encode(bytes)
 }
 
-/// Well spelled, signed by nobody.
+/// Well-formed tokens with random signatures.
 fn token() -> impl Strategy<Value = String> {
     const KINDS: [&str; 5] = [
         "license+jwt",
@@ -132,7 +132,7 @@ fn instant() -> impl Strategy<Value = Timestamp> {
     (0..last).prop_map(|seconds| Timestamp::from_unix_seconds(seconds).unwrap())
 }
 
-/// A key that nobody holds the private half of.
+/// Random public keys, for which no private key is known.
 fn public_key() -> impl Strategy<Value = TrustedKey> {
     let algorithm = select(&[Algorithm::Rs256, Algorithm::Ps256][..]);
     (

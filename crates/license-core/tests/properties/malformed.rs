@@ -1,4 +1,4 @@
-//! Text that is anything, and claims that no working tool would sign: nothing panics, nothing overflows.
+//! Random texts and signed malformed claims: no parser panics, and no number overflows.
 
 use license_core::issue::Sign;
 use license_core::{
@@ -9,11 +9,12 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use crate::support::{DAY, SERVER, TRUST, VENDOR, draft, id, issued, machine, mint, public};
+use crate::support::{DAY, SERVER, TRUST, VENDOR, draft, id, issue, issued, machine, public};
 use crate::{any_key, cases, encoded, instant, public_key, token};
 
-/// Reads the text as everything, and asserts of what is accepted that its canonical form is too.
-fn read_as_everything(text: &str) {
+/// Parses the text in each way and asserts that the canonical form of an accepted value is accepted
+/// too.
+fn parse_in_each_way(text: &str) {
     match LicenseKey::parse(text) {
         Ok(key) => assert_eq!(LicenseKey::parse(&key.to_string()), Ok(key)),
         Err(error) => assert!(!error.to_string().is_empty() && !error.code().as_str().is_empty()),
@@ -24,7 +25,7 @@ fn read_as_everything(text: &str) {
             token.as_str()
         );
         let _ = token.unverified_claims().map_err(|error| error.to_string());
-        assert!(token.verify(&TRUST).is_err(), "nobody has signed it");
+        assert!(token.verify(&TRUST).is_err(), "the signature is random");
     }
     match Artefacts::parse(text) {
         Ok(file) => assert!(!file.blocks().is_empty()),
@@ -45,7 +46,7 @@ fn read_as_everything(text: &str) {
     );
 }
 
-/// One change of a text, at a share of its length.
+/// A change of a text at some position.
 #[derive(Clone, Debug)]
 enum Change {
     Remove(usize),
@@ -109,7 +110,7 @@ fn some_text() -> impl Strategy<Value = String> {
     ]
 }
 
-/// The claims of a license that uses every one of them.
+/// Returns claims of a license in which every claim is present.
 fn claims() -> String {
     serde_json::json!({
         "ver": 1, "iss": "CODITECT", "aud": "CODITECT", "sub": "customer-1", "jti": id(1).as_str(),
@@ -125,7 +126,7 @@ fn claims() -> String {
     .to_string()
 }
 
-/// A token as the vendor would sign it if its tools were broken.
+/// Signs any payload with the vendor's key.
 fn signed(typ: &str, payload: &str) -> String {
     let kid = VENDOR.public().id();
     let header = format!(r#"{{"alg":"RS256","kid":"{kid}","typ":"{typ}"}}"#);
@@ -155,7 +156,7 @@ fn evaluate_at_extremes(license: &License) {
     }
 }
 
-/// Numbers at the edges of what is accepted, and any other.
+/// Numbers at the limits of accepted values, and random numbers.
 fn number() -> impl Strategy<Value = i64> {
     const SAFE: i64 = (1 << 53) - 1;
     let edges = [
@@ -178,25 +179,24 @@ proptest! {
     #![proptest_config(cases(600))]
 
     #[test]
-    fn readers_panic_at_no_text(text in prop_oneof![any::<String>(), "\\PC*", "[-A-Z0-9]{0,60}"]) {
-        read_as_everything(&text);
+    fn no_text_makes_a_parser_panic(text in prop_oneof![any::<String>(), "\\PC*", "[-A-Z0-9]{0,60}"]) {
+        parse_in_each_way(&text);
     }
 
     #[test]
-    fn readers_panic_at_no_damaged_text(text in some_text(), changes in changes()) {
-        read_as_everything(&changed(&text, &changes));
+    fn no_damaged_text_makes_a_parser_panic(text in some_text(), changes in changes()) {
+        parse_in_each_way(&changed(&text, &changes));
     }
 
     #[test]
-    fn a_damaged_header_panics_nowhere(changes in changes()) {
+    fn no_damaged_header_makes_a_parser_panic(changes in changes()) {
         let header = r#"{"alg":"RS256","kid":"k","typ":"license+jwt"}"#;
         let header = changed(header, &changes);
-        read_as_everything(&format!("{}.e30.AAAA", encoded(header.as_bytes())));
+        parse_in_each_way(&format!("{}.e30.AAAA", encoded(header.as_bytes())));
     }
 
-    /// Claims are read after the signature has held, but a vendor's tools may be broken.
     #[test]
-    fn damaged_claims_that_were_signed_panic_nowhere(changes in changes()) {
+    fn damaged_claims_with_a_valid_signature_do_not_panic(changes in changes()) {
         let token = signed("license+jwt", &changed(&claims(), &changes));
         match Unverified::parse(&token).unwrap().verify(&TRUST) {
             Ok(license) => evaluate_at_extremes(&license),
@@ -222,7 +222,7 @@ proptest! {
     }
 
     #[test]
-    fn terms_that_are_accepted_never_overflow(first in number(), second in number(), end in any::<bool>()) {
+    fn accepted_terms_do_not_overflow(first in number(), second in number(), end in any::<bool>()) {
         let (first, second) = (first.unsigned_abs(), second.unsigned_abs());
         let (check_in, renewal) = (CheckIn::new(first, second), Renewal::new(first, second));
         prop_assert_eq!(check_in.is_some(), first >= 1 && first <= second && second <= 1 << 32);
@@ -231,6 +231,6 @@ proptest! {
         draft.check_in = check_in;
         draft.renewal = renewal;
         draft.expires_at = Some(if end { Timestamp::MAX } else { issued().plus(DAY) });
-        evaluate_at_extremes(&mint(&draft));
+        evaluate_at_extremes(&issue(&draft));
     }
 }

@@ -1,4 +1,4 @@
-//! Revocation lists only take away, whatever the number, the order and the age.
+//! Revocation lists never improve a decision.
 
 use license_core::issue::{RevocationsDraft, Revoked, SigningKey};
 use license_core::{
@@ -8,11 +8,12 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use crate::cases;
+use crate::scenario::{Scenario, Step, at, plan, step};
 use crate::support::{SPARE, VENDOR, id, trust};
-use crate::world::{Step, World, at, plan, step};
 
+/// The parameters of a revocation list.
 #[derive(Clone, Debug)]
-struct Plan {
+struct ListPlan {
     seq: u64,
     issued_at: Step,
     next_update: Step,
@@ -20,10 +21,10 @@ struct Plan {
     by_spare: bool,
 }
 
-fn list() -> impl Strategy<Value = Plan> {
+fn list() -> impl Strategy<Value = ListPlan> {
     let revoked_at = proptest::option::weighted(0.4, step());
     (0..4_u64, step(), step(), revoked_at, any::<bool>()).prop_map(
-        |(seq, issued_at, next_update, revoked_at, by_spare)| Plan {
+        |(seq, issued_at, next_update, revoked_at, by_spare)| ListPlan {
             seq,
             issued_at,
             next_update,
@@ -33,7 +34,7 @@ fn list() -> impl Strategy<Value = Plan> {
     )
 }
 
-fn mint(plan: &Plan) -> RevocationList {
+fn sign(plan: &ListPlan) -> RevocationList {
     let revoked = plan.revoked_at.map(|step| Revoked {
         license: id(1),
         at: at(step),
@@ -54,24 +55,24 @@ fn mint(plan: &Plan) -> RevocationList {
     token.verify_revocations(&trust).unwrap()
 }
 
-fn decide(world: &World, lists: &[RevocationList], now: Timestamp) -> Decision {
-    let context: Context<'_> = world.context(now).revocations(lists);
-    world.license.evaluate(Matrix::built_in(), &context)
+fn decide(scenario: &Scenario, lists: &[RevocationList], now: Timestamp) -> Decision {
+    let context: Context<'_> = scenario.context(now).revocations(lists);
+    scenario.license.evaluate(Matrix::built_in(), &context)
 }
 
 proptest! {
     #![proptest_config(cases(300))]
 
     #[test]
-    fn a_later_now_is_never_better_with_lists(
+    fn a_later_instant_never_improves_a_decision_with_lists(
         plan in plan(), lists in vec(list(), 0..4), steps in vec(step(), 2..12),
     ) {
-        let world = World::new(plan);
-        let lists: Vec<_> = lists.iter().map(mint).collect();
-        let start = world.license.not_before().unwrap();
+        let scenario = Scenario::new(plan);
+        let lists: Vec<_> = lists.iter().map(sign).collect();
+        let start = scenario.license.not_before().unwrap();
         let mut instants: Vec<_> = steps.into_iter().map(at).collect();
         instants.sort_unstable();
-        let decisions = instants.iter().map(|&now| decide(&world, &lists, now));
+        let decisions = instants.iter().map(|&now| decide(&scenario, &lists, now));
         let decisions: Vec<_> = decisions.filter(|decision| decision.evaluated_at() >= start).collect();
         for (earlier, later) in decisions.iter().zip(decisions.iter().skip(1)) {
             prop_assert!(later.outcome() <= earlier.outcome(), "{:?} then {:?}", earlier, later);
@@ -82,37 +83,37 @@ proptest! {
         }
     }
 
-    /// Files are read in the order in which a directory lists them, and some are there twice.
+    /// Lists are read in the order of a directory, and may occur twice.
     #[test]
     fn the_order_of_lists_does_not_matter(plan in plan(), lists in vec(list(), 0..4), now in step()) {
-        let world = World::new(plan);
-        let mut lists: Vec<_> = lists.iter().map(mint).collect();
-        let decision = decide(&world, &lists, at(now));
+        let scenario = Scenario::new(plan);
+        let mut lists: Vec<_> = lists.iter().map(sign).collect();
+        let decision = decide(&scenario, &lists, at(now));
         lists.reverse();
         lists.extend_from_within(..);
-        let other = decide(&world, &lists, at(now));
+        let other = decide(&scenario, &lists, at(now));
         prop_assert_eq!(decision.outcome(), other.outcome());
         prop_assert_eq!(decision.code(), other.code());
     }
 
-    /// At the same instant; a list that was issued later moves the instant itself.
+    /// Both decisions are for the same instant, because a list can move it forward.
     #[test]
-    fn lists_never_lift_what_is_denied_without_them(plan in plan(), lists in vec(list(), 0..4), now in step()) {
-        let world = World::new(plan);
-        let lists: Vec<_> = lists.iter().map(mint).collect();
-        let with = decide(&world, &lists, at(now));
-        let without = decide(&world, &[], with.evaluated_at());
+    fn lists_never_lift_a_denial(plan in plan(), lists in vec(list(), 0..4), now in step()) {
+        let scenario = Scenario::new(plan);
+        let lists: Vec<_> = lists.iter().map(sign).collect();
+        let with = decide(&scenario, &lists, at(now));
+        let without = decide(&scenario, &[], with.evaluated_at());
         prop_assert!(with.outcome() <= without.outcome());
     }
 
     #[test]
     fn a_license_is_revoked_by_the_newest_list_of_any_key(lists in vec(list(), 1..5), now in step()) {
-        let license = crate::support::mint(&crate::support::timeless("PRO", id(1)));
-        let minted: Vec<_> = lists.iter().map(mint).collect();
-        let context = Context::at(at(now)).revocations(&minted);
+        let license = crate::support::issue(&crate::support::perpetual("PRO", id(1)));
+        let signed: Vec<_> = lists.iter().map(sign).collect();
+        let context = Context::at(at(now)).revocations(&signed);
         let decision = license.evaluate(Matrix::built_in(), &context);
         let now = decision.evaluated_at();
-        let is_newest = |plan: &&Plan| {
+        let is_newest = |plan: &&ListPlan| {
             !lists.iter().any(|other| other.by_spare == plan.by_spare && other.seq > plan.seq)
         };
         let mut newest = lists.iter().filter(is_newest);

@@ -1,4 +1,4 @@
-//! Trust statements in any order: no key alone takes one away, and what was retired never comes back.
+//! Trust statements in any order: no key alone retires another, and a retired key stays retired.
 
 use license_core::issue::{IntroductionDraft, RetirementDraft, Sign, SigningKey};
 use license_core::{Rotation, Taken, Unverified};
@@ -9,7 +9,7 @@ use proptest::sample::select;
 use crate::cases;
 use crate::support::{SERVER, SPARE, STRANGER, VENDOR, at, public, trust};
 
-/// Two roots, and two keys that come later.
+/// Two initial keys and two keys to introduce.
 fn keys() -> [&'static SigningKey; 4] {
     [&VENDOR, &SPARE, &SERVER, &STRANGER]
 }
@@ -59,7 +59,9 @@ fn is_trusted(rotation: &Rotation, key: usize) -> bool {
 
 fn is_retired(rotation: &Rotation, key: usize) -> bool {
     let id = keys()[key].public().id();
-    let mut retired = rotation.retirements().filter_map(|said| said.retires());
+    let mut retired = rotation
+        .retirements()
+        .filter_map(|statement| statement.retires());
     retired.any(|retired| retired == id)
 }
 
@@ -72,9 +74,9 @@ proptest! {
     #![proptest_config(cases(150))]
 
     #[test]
-    fn a_set_is_never_empty_and_what_was_retired_never_comes_back(steps in vec(step(), 1..14)) {
+    fn a_trust_set_is_never_empty_and_a_retired_key_stays_retired(steps in vec(step(), 1..14)) {
         let mut rotation = roots();
-        let mut gone = Vec::new();
+        let mut retired = Vec::new();
         for step in steps {
             let before = rotation.clone();
             let text = token(step);
@@ -86,54 +88,55 @@ proptest! {
                 (Ok(Taken::New), Step::Retire { key, with }) => {
                     prop_assert!(is_trusted(&before, key) && is_trusted(&before, with));
                     prop_assert!(!is_trusted(&rotation, key) && is_trusted(&rotation, with));
-                    gone.push(key);
+                    retired.push(key);
                 }
-                // Nothing was changed.
+                // The trust set does not change.
                 _ => prop_assert_eq!(trusted(&before), trusted(&rotation)),
             }
             prop_assert!(!rotation.keys().is_empty());
-            for &key in &gone {
+            for &key in &retired {
                 prop_assert!(is_retired(&rotation, key) && !is_trusted(&rotation, key));
             }
         }
     }
 
-    /// As a machine does that opens what it kept.
+    /// A machine applies its stored statements again after each start.
     #[test]
-    fn what_counted_counts_again_in_the_same_order_and_then_says_nothing_new(steps in vec(step(), 1..14)) {
+    fn applying_the_statements_again_gives_the_same_keys(steps in vec(step(), 1..14)) {
         let mut rotation = roots();
         for step in steps {
             let _ = rotation.apply(&Unverified::parse(&token(step)).unwrap());
         }
-        let file: String = rotation.statements().iter().map(|said| said.to_armor()).collect();
+        let file: String = rotation.statements().iter().map(|statement| statement.to_armor()).collect();
         let mut again = roots();
         if !file.is_empty() {
-            let taken = again.apply_file(&file).unwrap();
-            prop_assert!(taken.iter().all(|taken| *taken == Taken::New));
-            let taken = again.apply_file(&file).unwrap();
-            prop_assert!(taken.iter().all(|taken| *taken == Taken::Already));
+            let results = again.apply_file(&file).unwrap();
+            prop_assert!(results.iter().all(|result| *result == Taken::New));
+            let results = again.apply_file(&file).unwrap();
+            prop_assert!(results.iter().all(|result| *result == Taken::Already));
         }
         prop_assert_eq!(trusted(&again), trusted(&rotation));
     }
 
-    /// A thief may introduce keys of their own and sign with them; what they did not steal stays trusted.
+    /// An attacker with one stolen key can introduce keys of their own and sign with them.
     #[test]
-    fn whoever_has_one_key_takes_no_other_away(steps in vec(step(), 1..14)) {
+    fn a_stolen_key_cannot_retire_another_key(steps in vec(step(), 1..14)) {
         let mut rotation = roots();
         for step in steps {
-            // The vendor is robbed of one key; the thief has two more.
+            // The attacker has key 0 of the vendor and two keys of their own.
             let (Step::Introduce { by, .. } | Step::Retire { key: by, .. }) = step;
-            let is_thiefs = |key: usize| key != 1;
+            let is_attackers = |key: usize| key != 1;
             let with = match step {
                 Step::Retire { with, .. } => with,
                 Step::Introduce { .. } => by,
             };
-            if is_thiefs(by) && is_thiefs(with) {
+            if is_attackers(by) && is_attackers(with) {
                 let _ = rotation.apply(&Unverified::parse(&token(step)).unwrap());
             }
             prop_assert!(is_trusted(&rotation, 1));
         }
-        // And one statement of the spare's rids the set of the key and of all that the thief brought, unless the thief came first.
+        // Retiring the stolen key also removes the keys of the attacker, unless the attacker has
+        // already retired it.
         if is_trusted(&rotation, 0) {
             let retire = token(Step::Retire { key: 0, with: 1 });
             rotation.apply(&Unverified::parse(&retire).unwrap()).unwrap();
@@ -142,7 +145,7 @@ proptest! {
     }
 
     #[test]
-    fn no_flipped_bit_of_a_statement_counts(
+    fn a_statement_with_a_flipped_bit_is_rejected(
         step in step(), at in any::<prop::sample::Index>(), bit in select(&[1_u8, 2, 4, 8, 16, 32, 64][..]),
     ) {
         let rotation = Rotation::new(trust(&keys()));
@@ -151,9 +154,9 @@ proptest! {
         let at = at.index(bytes.len());
         bytes[at] ^= bit;
         let flipped = String::from_utf8(bytes).unwrap();
-        let is_read_as_it_was = |token: &Unverified<'_>| token.as_str() == text;
+        let is_unchanged = |token: &Unverified<'_>| token.as_str() == text;
         if let Ok(token) = Unverified::parse(&flipped)
-            && !is_read_as_it_was(&token)
+            && !is_unchanged(&token)
         {
             let before = trusted(&rotation);
             let mut rotation = rotation;

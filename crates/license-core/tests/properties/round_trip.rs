@@ -1,4 +1,4 @@
-//! Text that is read and written: readers undo what writers do, and what mail, chat and spreadsheets do too.
+//! Printing and parsing round-trip, even after changes by mail, chat and spreadsheets.
 
 use license_core::{Artefacts, Backend, Date, LicenseKey, Timestamp, TrustSet, Unverified};
 use proptest::collection::vec;
@@ -27,7 +27,7 @@ const AROUND: [(&str, &str); 12] = [
     ("＂", "＂"),
 ];
 
-/// What mail, chat and spreadsheets do to a text of one line; the same choices for the same text.
+/// Changes that mail, chat and spreadsheets make to a text.
 #[derive(Clone, Debug)]
 struct Damage {
     dashes: Vec<&'static str>,
@@ -56,7 +56,7 @@ fn damage() -> impl Strategy<Value = Damage> {
 }
 
 impl Damage {
-    fn dashed(&self, text: &str) -> String {
+    fn replace_hyphens(&self, text: &str) -> String {
         let mut dashes = self.dashes.iter().cycle();
         let letters = text.chars().map(|letter| match letter {
             '-' => (*dashes.next().unwrap()).to_owned(),
@@ -65,7 +65,7 @@ impl Damage {
         letters.collect()
     }
 
-    fn broken(&self, text: &str) -> String {
+    fn insert_line_breaks(&self, text: &str) -> String {
         let mut letters: Vec<String> = text.chars().map(String::from).collect();
         for (at, line_break) in &self.breaks {
             let at = at % (letters.len() + 1);
@@ -74,24 +74,24 @@ impl Damage {
         letters.concat()
     }
 
-    fn wrapped(&self, text: &str) -> String {
+    fn wrap(&self, text: &str) -> String {
         let wrap = |text, (before, after): &(&str, &str)| format!("{before}{text}{after}");
         self.around.iter().fold(text.to_owned(), wrap)
     }
 
-    fn done_to(&self, line: &str) -> String {
-        self.wrapped(&self.broken(&self.dashed(line)))
+    fn apply_to(&self, line: &str) -> String {
+        self.wrap(&self.insert_line_breaks(&self.replace_hyphens(line)))
     }
 
-    /// A file keeps its lines, but they may end otherwise, be indented, and have empty ones between them.
-    fn done_to_lines(&self, file: &str) -> String {
+    /// Changes line ends and indentation, and inserts empty lines.
+    fn apply_to_lines(&self, file: &str) -> String {
         let ends = self
             .breaks
             .iter()
             .map(|(at, _)| ["\n", "\r\n", "  \r\n", "\n\n", "\n  "][at % 5]);
         let ends: Vec<_> = ends.chain(["\r\n"]).collect();
         let lines = self
-            .dashed(file)
+            .replace_hyphens(file)
             .lines()
             .map(str::to_owned)
             .collect::<Vec<_>>();
@@ -99,7 +99,7 @@ impl Damage {
             .iter()
             .zip(ends.iter().cycle())
             .map(|(line, end)| format!("{line}{end}"));
-        self.wrapped(&lines.collect::<String>())
+        self.wrap(&lines.collect::<String>())
     }
 }
 
@@ -107,13 +107,13 @@ proptest! {
     #![proptest_config(cases(400))]
 
     #[test]
-    fn a_standard_key_reads_as_it_prints(key in standard_key()) {
+    fn standard_keys_round_trip(key in standard_key()) {
         let printed = key.to_string();
         prop_assert_eq!(LicenseKey::parse(&printed), Ok(LicenseKey::Standard(key)));
     }
 
     #[test]
-    fn enterprise_keys_print_as_they_read(full in full_key(), short in short_key()) {
+    fn enterprise_keys_round_trip(full in full_key(), short in short_key()) {
         let (read_full, read_short) = (LicenseKey::parse(&full).unwrap(), LicenseKey::parse(&short).unwrap());
         prop_assert!(matches!(read_full, LicenseKey::Enterprise(_)));
         prop_assert!(matches!(read_short, LicenseKey::EnterpriseShort(_)));
@@ -122,14 +122,14 @@ proptest! {
     }
 
     #[test]
-    fn the_short_form_of_a_key_reads_as_it_prints(full in full_key()) {
+    fn the_short_form_of_an_enterprise_key_round_trips(full in full_key()) {
         let Ok(LicenseKey::Enterprise(key)) = LicenseKey::parse(&full) else { panic!("{full}") };
         let short = LicenseKey::parse(&key.short().to_string());
         prop_assert_eq!(short, Ok(LicenseKey::EnterpriseShort(key.short())));
     }
 
     #[test]
-    fn tokens_read_from_armor_are_those_that_were_put_in(tokens in vec(token(), 1..4)) {
+    fn tokens_round_trip_through_armor(tokens in vec(token(), 1..4)) {
         let armor = |token: &String| Unverified::parse(token).unwrap().to_armor();
         let file: String = tokens.iter().map(armor).collect();
         prop_assert!(file.lines().all(|line| line.len() <= 64));
@@ -139,7 +139,7 @@ proptest! {
     }
 
     #[test]
-    fn instants_and_dates_read_as_they_print(instant in instant(), date in date()) {
+    fn instants_and_dates_round_trip(instant in instant(), date in date()) {
         prop_assert_eq!(Timestamp::parse(&instant.to_string()), Ok(instant));
         prop_assert_eq!(Date::parse(&date.to_string()), Ok(date));
         prop_assert_eq!(Date::parse(&date.compact().to_string()), Ok(date));
@@ -148,7 +148,7 @@ proptest! {
     }
 
     #[test]
-    fn trust_sets_read_as_they_print(keys in vec(public_key(), 1..4)) {
+    fn trust_sets_round_trip(keys in vec(public_key(), 1..4)) {
         let set = TrustSet::new(keys).unwrap();
         let jwks = set.to_jwks();
         prop_assert_eq!(TrustSet::parse(&jwks.to_string()).unwrap().to_jwks(), jwks.clone());
@@ -160,7 +160,7 @@ proptest! {
     }
 
     #[test]
-    fn damaged_standard_keys_are_the_same_keys(
+    fn changes_to_standard_keys_are_reverted(
         key in standard_key(),
         damage in damage(),
         lower in vec(any::<bool>(), 40),
@@ -169,19 +169,19 @@ proptest! {
         let letters = printed.chars().zip(lower.iter().cycle());
         let cased: String =
             letters.map(|(letter, &lower)| if lower { letter.to_ascii_lowercase() } else { letter }).collect();
-        prop_assert_eq!(LicenseKey::parse(&damage.done_to(&cased)), Ok(LicenseKey::Standard(key)));
+        prop_assert_eq!(LicenseKey::parse(&damage.apply_to(&cased)), Ok(LicenseKey::Standard(key)));
     }
 
     #[test]
-    fn damaged_enterprise_keys_are_the_same_keys(full in full_key(), short in short_key(), damage in damage()) {
+    fn changes_to_enterprise_keys_are_reverted(full in full_key(), short in short_key(), damage in damage()) {
         for key in [full, short] {
-            prop_assert_eq!(LicenseKey::parse(&damage.done_to(&key)).unwrap().to_string(), key);
+            prop_assert_eq!(LicenseKey::parse(&damage.apply_to(&key)).unwrap().to_string(), key);
         }
     }
 
     #[test]
-    fn damaged_tokens_are_the_same_tokens(token in token(), damage in damage()) {
-        let damaged = damage.done_to(&token);
+    fn changes_to_tokens_are_reverted(token in token(), damage in damage()) {
+        let damaged = damage.apply_to(&token);
         let read = Unverified::parse(&damaged).unwrap();
         prop_assert_eq!(read.as_str(), &token);
         let file = Artefacts::parse(&damaged).unwrap();
@@ -189,9 +189,9 @@ proptest! {
     }
 
     #[test]
-    fn damaged_files_hold_the_same_tokens(tokens in vec(token(), 1..4), damage in damage()) {
+    fn changes_to_license_files_are_reverted(tokens in vec(token(), 1..4), damage in damage()) {
         let armor = |token: &String| Unverified::parse(token).unwrap().to_armor();
-        let damaged = damage.done_to_lines(&tokens.iter().map(armor).collect::<String>());
+        let damaged = damage.apply_to_lines(&tokens.iter().map(armor).collect::<String>());
         let read = Artefacts::parse(&damaged).unwrap();
         let read: Vec<_> = read.blocks().iter().map(|block| block.token.as_str().to_owned()).collect();
         prop_assert_eq!(read, tokens);

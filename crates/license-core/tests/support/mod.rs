@@ -1,6 +1,6 @@
-//! A vendor in a box: signing keys, and licenses minted with them.
-#![allow(dead_code, reason = "each test binary uses its own part of this")]
-#![allow(clippy::unwrap_used, reason = "a test that can't be set up has failed")]
+//! Test helpers: signing keys, and licenses and tokens issued with them.
+#![allow(dead_code, reason = "each test binary uses a part of this module")]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::sync::LazyLock;
 
@@ -19,16 +19,16 @@ fn generate(algorithm: Algorithm) -> SigningKey {
     SigningKey::from_pkcs8(&der, None, random).unwrap()
 }
 
-/// The key that the vendor signs with.
+/// The vendor's signing key.
 pub(crate) static VENDOR: LazyLock<SigningKey> = LazyLock::new(|| generate(Algorithm::Rs256));
-/// The vendor's spare, of the other algorithm.
+/// The vendor's spare key, with the other algorithm.
 pub(crate) static SPARE: LazyLock<SigningKey> = LazyLock::new(|| generate(Algorithm::Ps256));
 /// The key of a customer's own license server.
 pub(crate) static SERVER: LazyLock<SigningKey> = LazyLock::new(|| generate(Algorithm::Rs256));
-/// A key of no relevance.
+/// A key that no license and no trust set contains.
 pub(crate) static STRANGER: LazyLock<SigningKey> = LazyLock::new(|| generate(Algorithm::Rs256));
 
-/// What the vendor's programs embed.
+/// The trust set of the vendor's programs.
 pub(crate) static TRUST: LazyLock<TrustSet> = LazyLock::new(|| trust(&[&VENDOR]));
 
 pub(crate) fn trust(keys: &[&SigningKey]) -> TrustSet {
@@ -41,7 +41,7 @@ pub(crate) fn public(key: &SigningKey) -> TrustedKey {
     TrustedKey::new(key.algorithm(), key.modulus(), key.exponent()).unwrap()
 }
 
-/// The instant at which licenses are issued here, unless they say otherwise.
+/// The default time of issue.
 pub(crate) fn issued() -> Timestamp {
     at("2027-01-01")
 }
@@ -53,39 +53,45 @@ pub(crate) fn at(text: &str) -> Timestamp {
 pub(crate) const HOUR: u64 = 3600;
 pub(crate) const DAY: u64 = 24 * HOUR;
 
-/// A machine by a name, for as long as the test runs.
+/// Returns a machine with this name and a static lifetime.
 pub(crate) fn machine(name: &str) -> &'static Machine {
     Box::leak(Box::new(Machine::parse(name)))
 }
 
-/// One id for each number.
+/// Returns the license id with this number.
 pub(crate) fn id(number: u64) -> LicenseId {
     let [.., a, b, c, d] = number.to_be_bytes();
     LicenseId::from_random(1_798_761_600_000, &[0, 0, 0, 0, 0, 0, a, b, c, d])
 }
 
-/// A license of the tier, perpetual and with no other terms than the tier's.
+/// Returns the draft of a perpetual license with the terms of its tier.
 pub(crate) fn draft(tier: &str, id: LicenseId) -> LicenseDraft {
     let matrix = Matrix::built_in();
     let terms = matrix.tier(Tier::parse(tier).unwrap()).unwrap();
     LicenseDraft::of_tier(matrix, terms, id, "customer-1".to_owned(), issued())
 }
 
-/// The same without check-in and renewal terms, so that nothing depends on the date.
-pub(crate) fn timeless(tier: &str, id: LicenseId) -> LicenseDraft {
+/// Returns a draft without check-in and renewal terms, so that its validity does not depend on the
+/// date.
+pub(crate) fn perpetual(tier: &str, id: LicenseId) -> LicenseDraft {
     let mut draft = draft(tier, id);
     draft.check_in = None;
     draft.renewal = None;
     draft
 }
 
-pub(crate) fn mint(draft: &LicenseDraft) -> License {
+/// Issues and verifies a license.
+pub(crate) fn issue(draft: &LicenseDraft) -> License {
     let token = draft.sign(&*VENDOR).unwrap();
     Unverified::parse(&token).unwrap().verify(&TRUST).unwrap()
 }
 
-/// A statement about the license, of the license's own entitlements and for any machine.
-pub(crate) fn statement(license: &License, status: Status, at: Timestamp) -> ValidationDraft<'_> {
+/// Returns the draft of a validation token with the entitlements of the license, for any machine.
+pub(crate) fn validation_draft(
+    license: &License,
+    status: Status,
+    at: Timestamp,
+) -> ValidationDraft<'_> {
     ValidationDraft {
         license,
         issuer: "CODITECT".to_owned(),
@@ -99,8 +105,8 @@ pub(crate) fn statement(license: &License, status: Status, at: Timestamp) -> Val
     }
 }
 
-/// What the license makes of a statement that this key has signed.
-pub(crate) fn validated(
+/// Signs a validation token with a key and verifies it for a license.
+pub(crate) fn sign_validation(
     draft: &ValidationDraft<'_>,
     key: &SigningKey,
     license: &License,

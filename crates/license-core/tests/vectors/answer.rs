@@ -1,4 +1,4 @@
-//! What the code under test says of each kind of input.
+//! Runs the library on each kind of vector.
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
@@ -12,48 +12,49 @@ use license_core::{
 
 use crate::vector::{Vector, read};
 
-/// What came of an input that was read, and verified where it is signed.
-pub(crate) struct Answer {
+/// The result for an input that was accepted.
+pub(crate) struct Accepted {
     pub(crate) code: &'static str,
     /// Values to compare with the headers of the same name.
-    pub(crate) facts: Vec<(&'static str, String)>,
+    pub(crate) values: Vec<(&'static str, String)>,
     pub(crate) decision: Option<Decision>,
 }
 
-impl Answer {
-    fn valid(facts: Vec<(&'static str, String)>) -> Self {
+impl Accepted {
+    fn valid(values: Vec<(&'static str, String)>) -> Self {
         Self {
             code: "VALID",
-            facts,
+            values,
             decision: None,
         }
     }
 
-    /// The vector is to be refused, so that it says no instant for a decision.
+    /// The result for a vector without header `at`, which should be rejected.
     pub(crate) fn undecided() -> Self {
         Self {
-            code: "verified, and no `at`",
-            facts: Vec::new(),
+            code: "verified, without `at`",
+            values: Vec::new(),
             decision: None,
         }
     }
 
-    pub(crate) fn decided(facts: Vec<(&'static str, String)>, decision: Decision) -> Self {
+    pub(crate) fn decided(values: Vec<(&'static str, String)>, decision: Decision) -> Self {
         Self {
             code: decision.code().as_str(),
-            facts,
+            values,
             decision: Some(decision),
         }
     }
 }
 
-pub(crate) struct Refusal {
+/// The error for an input that was rejected.
+pub(crate) struct Rejected {
     pub(crate) code: &'static str,
     pub(crate) message: String,
 }
 
-impl Refusal {
-    /// Trust sets and matrices have no codes of their own.
+impl Rejected {
+    /// Errors of trust sets and feature matrices have no reason code.
     fn malformed(error: impl Display) -> Self {
         Self {
             code: "MALFORMED",
@@ -62,24 +63,24 @@ impl Refusal {
     }
 }
 
-macro_rules! refusals {
+macro_rules! rejected_from {
     ($($error:ty),+) => {
-        $(impl From<$error> for Refusal {
+        $(impl From<$error> for Rejected {
             fn from(error: $error) -> Self {
                 Self { code: error.code().as_str(), message: error.to_string() }
             }
         })+
     };
 }
-refusals!(BundleError, KeyError, ParseError, VerifyError);
+rejected_from!(BundleError, KeyError, ParseError, VerifyError);
 
-pub(crate) fn token(vector: &Vector, backend: Backend) -> Result<Answer, Refusal> {
+pub(crate) fn token(vector: &Vector, backend: Backend) -> Result<Accepted, Rejected> {
     let trust = vector.trust(backend);
     let parsed = Unverified::parse(&vector.body).map_err(VerifyError::from);
     let verified = parsed.and_then(|token| token.verify(&trust));
-    let by_verifier = verifier(vector, backend).verify(&vector.body);
+    let with_verifier = verifier(vector, backend).verify(&vector.body);
     assert_eq!(
-        format!("{by_verifier:?}"),
+        format!("{with_verifier:?}"),
         format!("{verified:?}"),
         "{}",
         vector.name
@@ -87,47 +88,47 @@ pub(crate) fn token(vector: &Vector, backend: Backend) -> Result<Answer, Refusal
     Ok(vector.decide(&verified?, backend))
 }
 
-/// One verifier for all vectors that trust the same keys, so that it has seen others like each.
+/// Returns the verifier that all vectors with the same trust set share.
 fn verifier(vector: &Vector, backend: Backend) -> Arc<Verifier> {
-    type All = BTreeMap<String, Arc<Verifier>>;
-    static ALL: LazyLock<Mutex<All>> = LazyLock::new(Mutex::default);
+    type Verifiers = BTreeMap<String, Arc<Verifier>>;
+    static VERIFIERS: LazyLock<Mutex<Verifiers>> = LazyLock::new(Mutex::default);
     let name = format!("{:?} {backend:?}", vector.get("trust"));
-    let mut all = ALL.lock().unwrap();
-    let make = || Arc::new(Verifier::with_memory(vector.trust(backend), 0));
-    Arc::clone(all.entry(name).or_insert_with(make))
+    let mut verifiers = VERIFIERS.lock().unwrap();
+    let create = || Arc::new(Verifier::with_memory(vector.trust(backend), 0));
+    Arc::clone(verifiers.entry(name).or_insert_with(create))
 }
 
-pub(crate) fn enterprise_key(vector: &Vector, backend: Backend) -> Result<Answer, Refusal> {
+pub(crate) fn enterprise_key(vector: &Vector, backend: Backend) -> Result<Accepted, Rejected> {
     let key = match LicenseKey::parse(&vector.body)? {
         LicenseKey::Enterprise(key) => key,
-        key => return Ok(named(&key)),
+        key => return Ok(without_signature(&key)),
     };
     let license = key.verify(&vector.trust(backend), Matrix::built_in())?;
     Ok(vector.decide(&license, backend))
 }
 
-/// A key that only names a license.
-fn named(key: &LicenseKey) -> Answer {
-    let facts = vec![("canonical", key.to_string())];
-    Answer {
+/// Returns the result for a key without a signature.
+fn without_signature(key: &LicenseKey) -> Accepted {
+    let values = vec![("canonical", key.to_string())];
+    Accepted {
         code: "NEEDS_LICENSE_FILE",
-        facts,
+        values,
         decision: None,
     }
 }
 
-pub(crate) fn license_key(vector: &Vector, _: Backend) -> Result<Answer, Refusal> {
+pub(crate) fn license_key(vector: &Vector, _: Backend) -> Result<Accepted, Rejected> {
     let key = LicenseKey::parse(&vector.body)?;
     assert!(
         !matches!(key, LicenseKey::Enterprise(_)),
         "{}: belongs to enterprise-keys",
         vector.name
     );
-    Ok(named(&key))
+    Ok(without_signature(&key))
 }
 
-/// Decides on the first license of the file, with all its validation tokens.
-pub(crate) fn file(vector: &Vector, backend: Backend) -> Result<Answer, Refusal> {
+/// Evaluates the first license of the file with all validation tokens.
+pub(crate) fn file(vector: &Vector, backend: Backend) -> Result<Accepted, Rejected> {
     let (trust, file) = (vector.trust(backend), Artefacts::parse(&vector.body)?);
     let licenses = file
         .of_kind(TokenKind::License)
@@ -139,28 +140,28 @@ pub(crate) fn file(vector: &Vector, backend: Backend) -> Result<Answer, Refusal>
         .map(|block| block.token.verify_validation(&trust, license));
     let validations = validations.collect::<Result<Vec<Validation>, _>>()?;
     let Some(at) = vector.instant("at") else {
-        return Ok(Answer::undecided());
+        return Ok(Accepted::undecided());
     };
     let context = Context::at(at).validations(&validations);
-    let facts = vec![("blocks", file.blocks().len().to_string())];
-    Ok(Answer::decided(
-        facts,
+    let values = vec![("blocks", file.blocks().len().to_string())];
+    Ok(Accepted::decided(
+        values,
         license.evaluate(Matrix::built_in(), &context),
     ))
 }
 
-pub(crate) fn trust(vector: &Vector, backend: Backend) -> Result<Answer, Refusal> {
-    let set = TrustSet::parse(&vector.body).map_err(Refusal::malformed)?;
-    let set = set.with_backend(backend).map_err(Refusal::malformed)?;
-    Ok(Answer::valid(vec![("keys", set.len().to_string())]))
+pub(crate) fn trust(vector: &Vector, backend: Backend) -> Result<Accepted, Rejected> {
+    let set = TrustSet::parse(&vector.body).map_err(Rejected::malformed)?;
+    let set = set.with_backend(backend).map_err(Rejected::malformed)?;
+    Ok(Accepted::valid(vec![("keys", set.len().to_string())]))
 }
 
-pub(crate) fn matrix(vector: &Vector, _: Backend) -> Result<Answer, Refusal> {
-    Matrix::parse(&vector.body).map_err(Refusal::malformed)?;
-    Ok(Answer::valid(Vec::new()))
+pub(crate) fn matrix(vector: &Vector, _: Backend) -> Result<Accepted, Rejected> {
+    Matrix::parse(&vector.body).map_err(Rejected::malformed)?;
+    Ok(Accepted::valid(Vec::new()))
 }
 
-pub(crate) fn validation(vector: &Vector, backend: Backend) -> Result<Answer, Refusal> {
+pub(crate) fn validation(vector: &Vector, backend: Backend) -> Result<Accepted, Rejected> {
     let trust = vector.trust(backend);
     let license = installed(vector.get("license").unwrap(), &trust);
     let validation = Unverified::parse(&vector.body)?.verify_validation(&trust, &license)?;
@@ -168,32 +169,32 @@ pub(crate) fn validation(vector: &Vector, backend: Backend) -> Result<Answer, Re
         Signer::Vendor => "vendor",
         Signer::Server => "server",
     };
-    Ok(Answer::valid(vec![("signer", signer.to_owned())]))
+    Ok(Accepted::valid(vec![("signer", signer.to_owned())]))
 }
 
-pub(crate) fn revocations(vector: &Vector, backend: Backend) -> Result<Answer, Refusal> {
+pub(crate) fn revocations(vector: &Vector, backend: Backend) -> Result<Accepted, Rejected> {
     let trust = vector.trust(backend);
     let list = Unverified::parse(&vector.body)?.verify_revocations(&trust)?;
-    let facts = [
+    let values = [
         ("seq", list.seq().to_string()),
         ("revoked", list.len().to_string()),
     ];
-    Ok(Answer::valid(facts.into()))
+    Ok(Accepted::valid(values.into()))
 }
 
-/// An activation or a clock repair, as its header says.
-pub(crate) fn answers(vector: &Vector, backend: Backend) -> Result<Answer, Refusal> {
+/// Verifies an activation or a clock repair.
+pub(crate) fn answers(vector: &Vector, backend: Backend) -> Result<Accepted, Rejected> {
     let trust = vector.trust(backend);
     let token = Unverified::parse(&vector.body)?;
     let nonce = match token.unverified_kind() {
         TokenKind::ClockRepair => token.verify_clock_repair(&trust)?.nonce(),
         _ => token.verify_activation(&trust)?.nonce(),
     };
-    Ok(Answer::valid(vec![("nonce", nonce.to_string())]))
+    Ok(Accepted::valid(vec![("nonce", nonce.to_string())]))
 }
 
-/// Every statement of the file in its order, and the keys that are trusted then.
-pub(crate) fn trust_statements(vector: &Vector, backend: Backend) -> Result<Answer, Refusal> {
+/// Applies the trust statements of the file and returns the trusted keys.
+pub(crate) fn trust_statements(vector: &Vector, backend: Backend) -> Result<Accepted, Rejected> {
     let mut rotation = Rotation::new(vector.trust(backend));
     let before = trusted(&rotation);
     let applied = rotation.apply_file(&vector.body);
@@ -203,7 +204,7 @@ pub(crate) fn trust_statements(vector: &Vector, backend: Backend) -> Result<Answ
         vector.name
     );
     assert!(!applied?.is_empty(), "{}", vector.name);
-    Ok(Answer::valid(vec![("trusted", trusted(&rotation))]))
+    Ok(Accepted::valid(vec![("trusted", trusted(&rotation))]))
 }
 
 fn trusted(rotation: &Rotation) -> String {
@@ -212,7 +213,7 @@ fn trusted(rotation: &Rotation) -> String {
     kids.join(" ")
 }
 
-/// A license of `fixtures/tokens/`.
+/// Returns a license of `fixtures/tokens/`.
 pub(crate) fn installed(name: &str, trust: &TrustSet) -> License {
     let text = read(&format!("tokens/{name}.jwt"));
     Unverified::parse(&text).unwrap().verify(trust).unwrap()

@@ -1,14 +1,14 @@
-//! Runs every vector under `fixtures/vectors/` with every signature library that is compiled in.
+//! Runs the vectors in `fixtures/vectors/` with each compiled-in signature library.
 //!
-//! A vector is a text file: headers `name: value`, an empty line, and the input to its last byte.
-//! `fixtures/README.md` says what each header means.
+//! A vector is a text file with headers `name: value`, an empty line and the input.
+//! `fixtures/README.md` describes the headers.
 
 #![cfg(any(feature = "rsa", feature = "aws-lc-rs"))]
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
     clippy::print_stdout,
-    reason = "a test, helpers included"
+    reason = "a test fails by panicking"
 )]
 
 mod answer;
@@ -18,10 +18,10 @@ use std::fs;
 
 use license_core::Backend;
 
-use answer::{Answer, Refusal};
+use answer::{Accepted, Rejected};
 use vector::{Vector, fixtures, read};
 
-/// Headers that every vector may have.
+/// Headers that all vectors can have.
 const COMMON: [&str; 3] = ["why", "expect", "message"];
 
 /// Headers that describe a decision and its context.
@@ -44,64 +44,65 @@ const DECISION: [&str; 16] = [
     "warnings",
 ];
 
-struct Folder {
+/// A directory of vectors of one kind.
+struct Directory {
     name: &'static str,
     headers: &'static [&'static str],
-    check: fn(&Vector, Backend) -> Result<Answer, Refusal>,
+    check: fn(&Vector, Backend) -> Result<Accepted, Rejected>,
 }
 
-const FOLDERS: [Folder; 11] = [
-    Folder {
+const DIRECTORIES: [Directory; 11] = [
+    Directory {
         name: "answers",
         headers: &["nonce"],
         check: answer::answers,
     },
-    Folder {
+    Directory {
         name: "decisions",
         headers: &DECISION,
         check: answer::token,
     },
-    Folder {
+    Directory {
         name: "enterprise-keys",
         headers: &DECISION,
         check: answer::enterprise_key,
     },
-    Folder {
+    Directory {
         name: "files",
         headers: &["at", "blocks"],
         check: answer::file,
     },
-    Folder {
+    Directory {
         name: "license-keys",
         headers: &["canonical"],
         check: answer::license_key,
     },
-    Folder {
+    Directory {
         name: "matrices",
         headers: &[],
         check: answer::matrix,
     },
-    Folder {
+    Directory {
         name: "revocations",
         headers: &["seq", "revoked"],
         check: answer::revocations,
     },
-    Folder {
+    Directory {
         name: "tokens",
         headers: &["at", "trust"],
         check: answer::token,
     },
-    Folder {
+    Directory {
         name: "trust",
         headers: &["keys"],
         check: answer::trust,
     },
-    Folder {
+    Directory {
         name: "trust-statements",
         headers: &["trusted"],
         check: answer::trust_statements,
     },
-    Folder {
+    Directory {
         name: "validations",
         headers: &["license", "signer"],
         check: answer::validation,
@@ -164,22 +165,25 @@ fn validations() {
 }
 
 #[test]
-fn no_folder_is_left_out() {
+fn all_directories_are_tested() {
     let entries = fs::read_dir(fixtures().join("vectors")).unwrap();
     let mut found: Vec<_> = entries
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .collect();
     found.sort();
-    assert_eq!(found, FOLDERS.map(|folder| folder.name));
+    assert_eq!(found, DIRECTORIES.map(|directory| directory.name));
 }
 
 fn run(name: &str) {
-    let folder = FOLDERS.iter().find(|folder| folder.name == name).unwrap();
-    let vectors = vectors(folder);
+    let mut directories = DIRECTORIES.iter();
+    let directory = directories
+        .find(|directory| directory.name == name)
+        .unwrap();
+    let vectors = vectors(directory);
     let mut failures = Vec::new();
     for vector in &vectors {
         for &backend in Backend::AVAILABLE {
-            if let Err(difference) = vector.compare(&(folder.check)(vector, backend)) {
+            if let Err(difference) = vector.compare(&(directory.check)(vector, backend)) {
                 failures.push(format!(
                     "{name}/{} ({backend:?}): {difference}",
                     vector.name
@@ -200,28 +204,29 @@ fn run(name: &str) {
     );
 }
 
-/// The vectors of a folder; each is complete, and has no header that nobody reads.
-fn vectors(folder: &Folder) -> Vec<Vector> {
-    let entries = fs::read_dir(fixtures().join("vectors").join(folder.name)).unwrap();
+/// Reads the vectors of a directory and checks that each has the required headers and no unknown
+/// ones.
+fn vectors(directory: &Directory) -> Vec<Vector> {
+    let entries = fs::read_dir(fixtures().join("vectors").join(directory.name)).unwrap();
     let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
     let vector = |name: String| {
-        let text = read(&format!("vectors/{}/{name}", folder.name));
+        let text = read(&format!("vectors/{}/{name}", directory.name));
         Vector::parse(name, &text)
     };
     let mut vectors: Vec<Vector> = names.map(vector).collect();
     vectors.sort_by(|one, other| one.name.cmp(&other.name));
-    assert!(!vectors.is_empty(), "{}: no vectors", folder.name);
+    assert!(!vectors.is_empty(), "{}: no vectors", directory.name);
     for Vector { name, headers, .. } in &vectors {
-        let place = format!("{}/{name}", folder.name);
+        let place = format!("{}/{name}", directory.name);
         for (header, _) in headers {
             let is_known =
-                COMMON.contains(&header.as_str()) || folder.headers.contains(&header.as_str());
+                COMMON.contains(&header.as_str()) || directory.headers.contains(&header.as_str());
             assert!(is_known, "{place}: header `{header}` is unknown");
         }
         let has = |name: &str| headers.iter().any(|(header, _)| header == name);
         assert!(
             has("why") && has("expect"),
-            "{place}: `why` and `expect` must be there"
+            "{place}: headers `why` and `expect` are required"
         );
     }
     vectors

@@ -1,4 +1,4 @@
-//! One vector: how it is read, and what it demands.
+//! Parsing of a vector and comparison with its expected result.
 
 use std::fs;
 use std::path::PathBuf;
@@ -8,7 +8,7 @@ use license_core::{
     Unverified, UsageType, Validation, Version,
 };
 
-use crate::answer::{Answer, Refusal, installed};
+use crate::answer::{Accepted, Rejected, installed};
 
 pub(crate) struct Vector {
     pub(crate) name: String,
@@ -60,9 +60,9 @@ impl Vector {
             .unwrap()
     }
 
-    pub(crate) fn decide(&self, license: &License, backend: Backend) -> Answer {
+    pub(crate) fn decide(&self, license: &License, backend: Backend) -> Accepted {
         let Some(at) = self.instant("at") else {
-            return Answer::undecided();
+            return Accepted::undecided();
         };
         let trust = self.trust(backend);
         let validation = |name: &str| {
@@ -89,13 +89,14 @@ impl Vector {
             .validations(&validations)
             .revocations(&lists)
             .installed(&licenses);
-        Answer::decided(
+        Accepted::decided(
             Vec::new(),
-            license.evaluate(Matrix::built_in(), &self.with_facts(context)),
+            license.evaluate(Matrix::built_in(), &self.with_headers(context)),
         )
     }
 
-    fn with_facts<'a>(&'a self, mut context: Context<'a>) -> Context<'a> {
+    /// Adds the values of the headers to a context.
+    fn with_headers<'a>(&'a self, mut context: Context<'a>) -> Context<'a> {
         if let Some(user) = self.get("user") {
             context = context.user(user);
         }
@@ -117,42 +118,45 @@ impl Vector {
         context
     }
 
-    pub(crate) fn compare(&self, outcome: &Result<Answer, Refusal>) -> Result<(), String> {
-        match outcome {
-            Ok(answer) => self.compare_answer(answer),
-            Err(Refusal { code, message }) => {
+    /// Compares a result with the headers and describes the first difference.
+    pub(crate) fn compare(&self, result: &Result<Accepted, Rejected>) -> Result<(), String> {
+        match result {
+            Ok(accepted) => self.compare_accepted(accepted),
+            Err(Rejected { code, message }) => {
                 expect("code", self.get("expect").unwrap(), code)
                     .map_err(|text| format!("{text}: {message}"))?;
                 let part = self.get("message").unwrap_or_default();
                 require(message.contains(part), || {
-                    format!("no `{part}` in `{message}`")
+                    format!("expected `{part}` in the message, found `{message}`")
                 })
             }
         }
     }
 
-    fn compare_answer(&self, answer: &Answer) -> Result<(), String> {
-        expect("code", self.get("expect").unwrap(), answer.code)?;
+    fn compare_accepted(&self, accepted: &Accepted) -> Result<(), String> {
+        expect("code", self.get("expect").unwrap(), accepted.code)?;
         require(self.get("message").is_none(), || {
-            "has a message, and is not refused".to_owned()
+            "expected an error because of header `message`, but the input is accepted".to_owned()
         })?;
-        for (name, actual) in &answer.facts {
+        for (name, actual) in &accepted.values {
             if let Some(expected) = self.get(name) {
                 expect(name, expected, actual)?;
             }
         }
-        answer
+        accepted
             .decision
             .as_ref()
             .map_or(Ok(()), |decision| self.compare_decision(decision))
     }
 
     fn compare_decision(&self, decision: &Decision) -> Result<(), String> {
-        // Of grace a warning of its own tells, with the code of the decision.
+        // In a grace period, the first warning has the code of the decision.
         let is_grace = decision.outcome() == Outcome::Grace;
-        let own = decision.warnings().first().map(|warning| warning.code);
-        if is_grace != (own == Some(decision.code())) {
-            return Err("a decision in grace, and no other, warns of it first".to_owned());
+        let first = decision.warnings().first().map(|warning| warning.code);
+        if is_grace != (first == Some(decision.code())) {
+            return Err(format!(
+                "expected the code of the decision as the first warning only in grace, found {first:?}"
+            ));
         }
         let warnings: Vec<_> = decision
             .warnings()
@@ -171,7 +175,7 @@ impl Vector {
         for (header, allowed) in [("allows", true), ("denies", false)] {
             for feature in self.all(header).flat_map(str::split_whitespace) {
                 require(decision.allows(feature) == allowed, || {
-                    format!("{header} {feature}: no")
+                    format!("{header} {feature}: expected {allowed}, found {}", !allowed)
                 })?;
             }
         }
@@ -191,8 +195,8 @@ fn expect(what: &str, expected: &str, actual: &str) -> Result<(), String> {
     })
 }
 
-fn require(met: bool, difference: impl FnOnce() -> String) -> Result<(), String> {
-    if met { Ok(()) } else { Err(difference()) }
+fn require(condition: bool, difference: impl FnOnce() -> String) -> Result<(), String> {
+    if condition { Ok(()) } else { Err(difference()) }
 }
 
 pub(crate) fn fixtures() -> PathBuf {

@@ -1,4 +1,4 @@
-//! Activations and their ends.
+//! Activations and their releases.
 
 use license_core::Machine;
 
@@ -9,27 +9,27 @@ use crate::ledger::entry::Entry;
 pub struct RecordedActivation {
     /// The entry of the activation.
     pub entry: Entry,
-    /// The entry of its end.
+    /// The entry of its release.
     pub release: Option<Entry>,
 }
 
 impl RecordedActivation {
-    /// Returns the id of the activation. Other answers have none.
+    /// Returns the id of the activation. Answers of other kinds have no id.
     pub fn id(&self) -> Option<String> {
         self.entry.fact("activation_id")
     }
 
-    /// Returns the machine as it was requested.
+    /// Returns the machine that was requested.
     pub fn machine(&self) -> Option<Machine> {
         let named = |name| self.entry.fact(name);
         let requested = named("fingerprint").or_else(|| named("machine"))?;
         Some(Machine::parse(&requested))
     }
 
-    /// Returns whether this machine is the one of a later activation, by its digest or by its
-    /// fingerprint.
+    /// Returns whether this activation and a later one are for the same machine. Digests are
+    /// compared, or else fingerprints.
     pub fn is_machine_of(&self, later: &Self) -> bool {
-        let digest = |of: &Self| of.entry.fact("machine");
+        let digest = |activation: &Self| activation.entry.fact("machine");
         let is_named = digest(self).is_some() && digest(self) == digest(later);
         let (named, actual) = (self.machine(), later.machine());
         is_named || named.zip(actual).is_some_and(|(a, b)| a.is(&b))
@@ -37,7 +37,7 @@ impl RecordedActivation {
 
     /// Returns whether both answer the same request.
     pub fn is_of_request(&self, other: &Self) -> bool {
-        let nonce = |of: &Self| of.entry.fact("nonce");
+        let nonce = |activation: &Self| activation.entry.fact("nonce");
         nonce(self).is_some() && nonce(self) == nonce(other)
     }
 }

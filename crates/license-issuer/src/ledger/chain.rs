@@ -1,11 +1,12 @@
-//! The result of verifying the hash chain.
+//! Results of the verification of the hash chain.
 
-/// The state of the hash chain.
+/// The result of verifying the hash chain.
 #[derive(Clone, Debug)]
 pub struct ChainReport {
     /// The number of entries that were verified.
     pub entries: i64,
-    /// The hash of the last entry. A copy kept elsewhere proves later that nothing was rewritten.
+    /// The hash of the last entry. A copy in another place proves later that no entry up to this
+    /// one was changed.
     pub head: Vec<u8>,
     /// The first fault.
     pub fault: Option<ChainFault>,

@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use crate::errors::LedgerError;
 use license_core::hex;
 
-/// The kind of a ledger entry. The names are part of the hash chain and never change.
+/// The kind of a ledger entry. Its name is part of the hash chain and never changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum EntryKind {
     /// The public half of a signing key.
@@ -95,7 +95,7 @@ pub struct NewEntry {
 }
 
 impl NewEntry {
-    /// Creates the entry of an artifact. An empty artifact is none.
+    /// Creates an entry. An empty `artifact` means that the entry has no artifact.
     pub fn new(kind: EntryKind, subject: &str, artifact: &str, body: Value) -> Self {
         Self {
             kind,
@@ -114,9 +114,9 @@ impl NewEntry {
         self
     }
 
-    /// Returns whether a recorded entry is this one.
+    /// Returns whether a recorded entry is equal to this one.
     ///
-    /// Two entries with an artifact are the same if the artifacts are. Other entries are the same
+    /// Two entries with an artifact are equal if their artifacts are equal. Other entries are equal
     /// if their facts are.
     pub fn is_recorded_as(&self, entry: &Entry) -> bool {
         let body = || serde_json::from_str::<Value>(&entry.body).ok();
@@ -137,7 +137,7 @@ pub struct Entry {
     pub kind: String,
     /// The id of the license, key or machine that the entry is about.
     pub subject: String,
-    /// Whether the artifact was certainly delivered.
+    /// Whether the delivery of the artifact is confirmed.
     pub delivered: bool,
     /// A JSON object of searchable facts, as it was hashed.
     pub body: String,
@@ -184,7 +184,7 @@ impl Entry {
     pub fn facts(&self) -> Result<serde_json::Map<String, Value>, LedgerError> {
         serde_json::from_str(&self.body).map_err(|_| LedgerError::Inconsistent {
             expected: "a JSON object as the body of each entry",
-            found: format!("another body in entry {}", self.seq),
+            found: format!("another value in entry {}", self.seq),
         })
     }
 
@@ -198,7 +198,7 @@ impl Entry {
         }
     }
 
-    /// Returns the texts in an array of the body. They are none if the fact is missing.
+    /// Returns the strings in an array of the body. A missing fact has no strings.
     pub fn texts(&self, name: &str) -> Vec<String> {
         let body: Option<Value> = serde_json::from_str(&self.body).ok();
         let array = body.as_ref().and_then(|body| body.get(name)?.as_array());

@@ -25,14 +25,15 @@ pub struct PendingArtifact {
     pub artifact: String,
     /// The destination.
     pub destination: ArtifactDestination,
-    /// The place in the ledger, set by [`LedgerWriter::begin`](crate::ledger::LedgerWriter::begin).
+    /// The record in the ledger, set by
+    /// [`LedgerWriter::begin`](crate::ledger::LedgerWriter::begin).
     pub stored: Option<StoredPending>,
 }
 
-/// The place of a pending artifact in the ledger.
+/// The record of a pending artifact in the ledger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StoredPending {
-    /// The number of the pending artifact.
+    /// The number of the record.
     pub id: i64,
     /// The time when it was stored, in seconds since 1970. Its entry gets the same time.
     pub at: i64,

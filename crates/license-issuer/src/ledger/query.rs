@@ -1,4 +1,4 @@
-//! Questions about the licenses in a ledger, and their answers.
+//! Queries for the licenses in a ledger, and their results.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::ledger::entry::Entry;
 
-/// The status of a license at an instant, as far as the ledger knows.
+/// The status of a license at an instant, derived from the ledger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LicenseStatus {
     /// The license is valid.
@@ -23,7 +23,7 @@ pub enum LicenseStatus {
 }
 
 impl LicenseStatus {
-    /// All states.
+    /// All status values.
     pub const ALL: [Self; 5] = [
         Self::Active,
         Self::Future,
@@ -58,21 +58,21 @@ impl fmt::Display for LicenseStatus {
 /// The order of a list of licenses.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum LicenseSort {
-    /// By the order of recording.
+    /// In the order of recording.
     #[default]
     Recorded,
     /// By the name of the customer.
     Customer,
-    /// By the end, perpetual licenses last.
+    /// By the end. Perpetual licenses are last.
     Expires,
     /// By the tier.
     Tier,
 }
 
-/// A selection of licenses. A field that is not set selects all.
+/// A selection of licenses. A field that is not set selects all licenses.
 #[derive(Clone, Debug, Default)]
 pub struct LicenseFilter {
-    /// A part of the name of the customer or company. Upper and lower case are the same.
+    /// A part of the name of the customer or company, in any letter case.
     pub customer: Option<String>,
     /// The tier.
     pub tier: Option<String>,

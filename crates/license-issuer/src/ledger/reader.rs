@@ -20,13 +20,13 @@ use crate::ledger::query::{LedgerStats, LicenseFilter, LicenseStatus, RecordedLi
 ///
 /// Every method returns an error if the ledger cannot be read.
 pub trait LedgerReader {
-    /// Returns the location of the ledger, as messages show it.
+    /// Returns the location of the ledger, for messages.
     fn location(&self) -> String;
 
     /// Returns a number that changes when another process writes to the ledger.
     fn change_counter(&self) -> Result<i64, LedgerError>;
 
-    /// Calls `read`, during which the ledger does not change for this reader.
+    /// Calls `read`. The ledger does not change for this reader during the call.
     fn with_snapshot(&self, read: &mut dyn FnMut()) -> Result<(), LedgerError>;
 
     /// Returns a license or enterprise key and its status.
@@ -44,14 +44,14 @@ pub trait LedgerReader {
         each: &mut dyn FnMut(RecordedLicense),
     ) -> Result<(), LedgerError>;
 
-    /// Visits the ids and keys of all licenses, each with the id of its license.
+    /// Visits the ids and keys of all licenses. The first argument of `each` is the license id.
     fn visit_names(&self, each: &mut dyn FnMut(&str, &str)) -> Result<(), LedgerError>;
 
-    /// Returns the license that was issued for an order of a batch.
+    /// Returns the license that was issued for a row of a batch, by its order id.
     fn license_of_order(&self, order: &str) -> Result<Option<Entry>, LedgerError>;
 
-    /// Returns the trials of a customer and product. `trial_key` is the name that the entries of
-    /// licenses have for them.
+    /// Returns the trials of a customer and product. `trial_key` is the fact `trial_of` of their
+    /// entries.
     fn trials(&self, trial_key: &str) -> Result<Vec<Entry>, LedgerError>;
 
     /// Returns the id of the latest license that replaces this one and is not revoked.
@@ -63,8 +63,8 @@ pub trait LedgerReader {
     /// Returns the ids of the recorded licenses that this one replaces.
     fn replaced_licenses(&self, license: &str) -> Result<Vec<String>, LedgerError>;
 
-    /// Counts the licenses and enterprise keys that a key has signed and that have not ended, are
-    /// not revoked and are not replaced.
+    /// Counts the licenses and enterprise keys that a key signed and that are neither expired, nor
+    /// revoked, nor replaced.
     fn count_licenses_signed_by(&self, key: &str, now: Timestamp) -> Result<u64, LedgerError>;
 
     /// Returns whether any entry is about a subject.
@@ -115,8 +115,8 @@ pub trait LedgerReader {
     /// Returns the activations, releases, check-ins and clock repairs of a machine.
     fn entries_of_machine(&self, digest: &str) -> Result<Vec<Entry>, LedgerError>;
 
-    /// Returns the digests of the machines that use these licenses: activated and not released, or
-    /// checked in since.
+    /// Returns the digests of the machines that use these licenses. A machine uses a license if it
+    /// is activated and not released, or if it checked in after its release.
     fn machines_in_use(&self, licenses: &[&str]) -> Result<BTreeSet<String>, LedgerError>;
 
     /// Returns the numbers of entries, licenses, customers and seats.
@@ -138,7 +138,7 @@ pub trait LedgerReader {
         Ok(!self.entries_of_kind_about(subject, kind)?.is_empty())
     }
 
-    /// Returns the recorded entries that are the same as this one.
+    /// Returns the recorded entries that are equal to this one.
     fn recorded(&self, entry: &NewEntry) -> Result<Vec<Entry>, LedgerError> {
         let (subject, kind, artifact) = (&entry.subject, entry.kind, &entry.artifact);
         let mut recorded = self.entries_with_artifact(subject, kind, artifact)?;
@@ -148,8 +148,8 @@ pub trait LedgerReader {
 
     /// Returns the public halves of the signing keys.
     ///
-    /// A key that cannot be read is left out, so that nothing it has signed is trusted. The first
-    /// algorithm counts for a key that was recorded with two.
+    /// A key that cannot be read is omitted, so that its signatures are not trusted. If a key was
+    /// recorded with two algorithms, the first one counts.
     fn signing_keys(&self) -> Result<TrustSet, LedgerError> {
         let mut keys = TrustSet::default();
         self.visit_entries_of_kind(EntryKind::SigningKey, &mut |entry| {
@@ -164,7 +164,7 @@ pub trait LedgerReader {
         Ok(keys)
     }
 
-    /// Returns the instant since which a license and its predecessors have named a user without
+    /// Returns the start of the period in which a license and its predecessors name a user without
     /// interruption. `None` means that the license does not name the user.
     fn named_since(&self, license: &str, user: &str) -> Result<Option<Timestamp>, LedgerError> {
         let mut since = None;
@@ -174,7 +174,7 @@ pub trait LedgerReader {
                 break;
             }
             since = entry.time("issued_at").or(since);
-            // Only earlier entries are followed, so the walk ends.
+            // Only earlier entries are followed, so the loop ends.
             let mut latest: Option<Entry> = None;
             for id in entry.texts("supersedes") {
                 let earlier = self.first_license_entry(&id)?;
@@ -192,7 +192,7 @@ pub trait LedgerReader {
         Ok(entries.into_iter().next())
     }
 
-    /// Returns the ids of the keys that a key has introduced, in the order of recording.
+    /// Returns the ids of the keys that a key introduced, in the order of recording.
     fn keys_introduced_by(&self, key: &str) -> Result<Vec<String>, LedgerError> {
         let mut ids: Vec<String> = Vec::new();
         for entry in self.entries_of_kind_about(key, EntryKind::TrustStatement)? {
@@ -205,11 +205,11 @@ pub trait LedgerReader {
         Ok(ids)
     }
 
-    /// Counts the activations that a key has signed and that have not ended.
+    /// Counts the activations that a key signed and that are not released.
     ///
     /// An activation that was signed again counts for the key of its latest token. Activations of
-    /// revoked and expired licenses do not count; those of replaced licenses do, because they are
-    /// valid for the successor.
+    /// revoked and expired licenses do not count. Activations of replaced licenses do, because they
+    /// are valid for the successor.
     fn count_activations_signed_by(&self, key: &str, now: Timestamp) -> Result<u64, LedgerError> {
         let mut last: BTreeMap<Option<String>, Entry> = BTreeMap::new();
         self.visit_entries_of_kind(EntryKind::Activation, &mut |entry| {
@@ -235,7 +235,7 @@ pub trait LedgerReader {
 
     /// Returns the revoked licenses of a product, ordered by id, each with its first revocation.
     ///
-    /// A license of an unknown product is on every list, because its id is unique.
+    /// A license of an unknown product is on the list of every product, because its id is unique.
     fn revoked_licenses(&self, product: ProductCode) -> Result<Vec<Revoked>, LedgerError> {
         let mut revoked = BTreeMap::new();
         self.visit_entries_of_kind(EntryKind::Revocation, &mut |entry| {
@@ -243,11 +243,11 @@ pub trait LedgerReader {
             let Some(one) = id.and_then(|id| revocation(id, &entry)) else {
                 return;
             };
-            let known: &mut Revoked = revoked
+            let first: &mut Revoked = revoked
                 .entry(one.license.clone())
                 .or_insert_with(|| one.clone());
-            if one.at < known.at {
-                *known = one;
+            if one.at < first.at {
+                *first = one;
             }
         })?;
         let mut of_product = Vec::with_capacity(revoked.len());
@@ -260,7 +260,7 @@ pub trait LedgerReader {
         Ok(of_product)
     }
 
-    /// Returns the ended activations of a product, ordered by id, each with its first end.
+    /// Returns the released activations of a product, ordered by id, each with its first release.
     fn ended_activations(&self, product: ProductCode) -> Result<Vec<Revoked>, LedgerError> {
         let mut ended: BTreeMap<LicenseId, Revoked> = BTreeMap::new();
         self.visit_entries_of_kind(EntryKind::Release, &mut |entry| {
@@ -276,7 +276,7 @@ pub trait LedgerReader {
         Ok(ended.into_values().collect())
     }
 
-    /// Returns the product of a license, if the ledger knows it.
+    /// Returns the product of a license, if it is recorded.
     fn product_of(&self, license: &LicenseId) -> Result<Option<ProductCode>, LedgerError> {
         if let Ok(LicenseKey::EnterpriseShort(key)) = LicenseKey::parse(license.as_str()) {
             return Ok(Some(key.unverified_terms().product));
@@ -287,7 +287,7 @@ pub trait LedgerReader {
     }
 
     /// Returns the number of licenses in the longest revocation list of a key for a product.
-    /// `None` means that the key has signed no such list.
+    /// `None` means that no such list is recorded.
     fn longest_revocation_list(
         &self,
         key: &str,
@@ -311,8 +311,8 @@ pub trait LedgerReader {
             .max())
     }
 
-    /// Returns a license with all that it replaces and all that replace it. An activation of one
-    /// may count for another.
+    /// Returns the ids of a license, of the licenses that it replaces, and of the licenses that
+    /// replace it. An activation of one may count for another.
     fn license_family(&self, license: &str) -> Result<BTreeSet<String>, LedgerError> {
         let mut family = BTreeSet::from([license.to_owned()]);
         if let Some(entry) = self.first_license_entry(license)? {
@@ -328,12 +328,12 @@ pub trait LedgerReader {
         entry.map(|entry| self.with_release(entry)).transpose()
     }
 
-    /// Returns the activations of a license, each once.
+    /// Returns the activations of a license without duplicates.
     fn activations(&self, license: &str) -> Result<Vec<RecordedActivation>, LedgerError> {
         self.distinct_activations(self.entries_of_kind_about(license, EntryKind::Activation)?)
     }
 
-    /// Returns the activations of these licenses that have not ended.
+    /// Returns the activations of these licenses that are not released.
     fn open_activations(&self, licenses: &[&str]) -> Result<Vec<RecordedActivation>, LedgerError> {
         let mut open = Vec::new();
         for license in licenses {
@@ -344,7 +344,7 @@ pub trait LedgerReader {
         Ok(open)
     }
 
-    /// Returns the activations among these entries, each once.
+    /// Returns the activations among these entries without duplicates.
     fn distinct_activations(
         &self,
         entries: Vec<Entry>,
@@ -371,7 +371,7 @@ pub trait LedgerReader {
     }
 }
 
-/// Returns the revocation that an entry records. Entries without a reason revoke nothing.
+/// Returns the revocation that an entry records. An entry without a reason is not a revocation.
 fn revocation(id: LicenseId, entry: &Entry) -> Option<Revoked> {
     let recorded = u64::try_from(entry.at).ok();
     let recorded = recorded.and_then(Timestamp::from_unix_seconds);

@@ -18,18 +18,18 @@ use rusqlite::{Connection, MAIN_DB, OpenFlags};
 
 use crate::errors::LedgerError;
 use crate::ledger::reader::LedgerReader;
-use crate::ledger::writer::Ledger;
+use crate::ledger::writer::{Ledger, LedgerWriter};
 
 pub use location::LedgerLocation;
 pub use writer::SqliteWriter;
 
 use schema::Version;
 
-/// The maximum time that SQLite waits for a lock of its own, which is held only briefly.
+/// The maximum time that SQLite waits for one of its own locks. They are held only briefly.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The size of the write-ahead log, in pages of 4 KiB, after which it is copied into the database.
-/// Some chunks of a batch fit.
+/// Several chunks of a batch fit.
 const LOG_PAGES: i64 = 8 * 1024;
 
 /// An open ledger.
@@ -47,7 +47,7 @@ pub struct LedgerFile {
 }
 
 impl LedgerFile {
-    /// Names a ledger and does not access it.
+    /// Creates a handle, and does not access the ledger.
     pub fn new(path: &Path) -> Self {
         Self {
             path: path.to_owned(),
@@ -76,8 +76,6 @@ impl LedgerFile {
 }
 
 impl Ledger for LedgerFile {
-    type Writer<'l> = SqliteWriter<'l>;
-
     fn check(&self) -> Result<Option<Box<dyn LedgerReader>>, LedgerError> {
         let Some(view) = SqliteLedger::check(&self.path)? else {
             return Ok(None);
@@ -96,8 +94,8 @@ impl Ledger for LedgerFile {
         Ok(Box::new(reader))
     }
 
-    fn acquire(&mut self, now: Timestamp) -> Result<SqliteWriter<'_>, LedgerError> {
-        self.opened()?.acquire(now)
+    fn acquire(&mut self, now: Timestamp) -> Result<Box<dyn LedgerWriter + '_>, LedgerError> {
+        Ok(Box::new(self.opened()?.acquire(now)?))
     }
 }
 
@@ -118,7 +116,7 @@ impl SqliteLedger {
         Ok(ledger)
     }
 
-    /// Opens a ledger that exists. A ledger that cannot be written can be read.
+    /// Opens an existing ledger. A read-only ledger can be opened if it needs no migration.
     ///
     /// # Errors
     ///
@@ -157,9 +155,9 @@ impl SqliteLedger {
     ///
     /// Returns an error if the ledger cannot be read or written.
     pub fn recover_if_idle(&mut self, now: Timestamp) -> Result<(), LedgerError> {
-        let any = "SELECT EXISTS (SELECT 1 FROM intents)";
-        let any: bool = self.db.query_row(any, [], |row| row.get(0))?;
-        if !any || self.db.is_readonly(MAIN_DB)? {
+        let sql = "SELECT EXISTS (SELECT 1 FROM intents)";
+        let has_pending: bool = self.db.query_row(sql, [], |row| row.get(0))?;
+        if !has_pending || self.db.is_readonly(MAIN_DB)? {
             return Ok(());
         }
         let lock = self.lock_file()?;
@@ -177,12 +175,13 @@ impl SqliteLedger {
             Err(error) if error.kind() == ErrorKind::NotFound => return Err(LedgerError::Missing),
             Err(error) => return Err(LedgerError::Io(error)),
         }
-        // SQLite gives some relative names a meaning of their own, but no absolute path.
+        // SQLite gives some relative names, such as `:memory:`, a special meaning.
         let absolute = std::path::absolute(path).map_err(LedgerError::Io)?;
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let db = Connection::open_with_flags(absolute, flags)?;
         db.busy_timeout(BUSY_TIMEOUT)?;
-        // A committed transaction is on the disk (https://sqlite.org/pragma.html#pragma_synchronous).
+        // A committed transaction is on the disk
+        // (https://sqlite.org/pragma.html#pragma_synchronous).
         db.pragma_update(None, "synchronous", "FULL")?;
         // Pages that change often, such as those of indexes, are copied only once.
         db.pragma_update(None, "wal_autocheckpoint", LOG_PAGES)?;
@@ -209,7 +208,7 @@ impl SqliteLedger {
         Ok(())
     }
 
-    /// Opens the lock file. It is beside the ledger itself, wherever symbolic links lead.
+    /// Opens the lock file. Symbolic links are resolved, so that a ledger has only one lock file.
     fn lock_file(&self) -> Result<File, LedgerError> {
         let path = self.path.canonicalize().map_err(LedgerError::Io)?;
         let path = with_suffix(&path, ".lock");
@@ -235,8 +234,8 @@ fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     name.into()
 }
 
-/// Creates a file that only its owner can read, unless the file exists. A ledger contains what
-/// customers have received.
+/// Creates a file that only its owner can read, unless the file exists. A ledger contains the
+/// licenses of all customers.
 fn create_private(path: &Path) -> Result<(), LedgerError> {
     let mut options = File::options();
     options.write(true).create_new(true);

@@ -9,14 +9,9 @@ use crate::ledger::reader::LedgerReader;
 
 /// A ledger, whether or not it exists yet.
 pub trait Ledger {
-    /// The exclusive right to write. Dropping it releases the writer lock.
-    type Writer<'l>: LedgerWriter
-    where
-        Self: 'l;
-
     /// Checks that the ledger can be written, and changes nothing.
     ///
-    /// Returns read access to the ledger, or `None` if it must still be created.
+    /// Returns read access to the ledger, or `None` if it does not exist yet.
     ///
     /// # Errors
     ///
@@ -30,7 +25,7 @@ pub trait Ledger {
     /// Returns an error if the ledger cannot be opened or created.
     fn prepare(&mut self) -> Result<(), LedgerError>;
 
-    /// Returns read access that another thread can use while this one writes.
+    /// Returns read access for another thread, which can read while this one writes.
     ///
     /// # Errors
     ///
@@ -38,11 +33,12 @@ pub trait Ledger {
     fn second_reader(&self) -> Result<Box<dyn LedgerReader + Send>, LedgerError>;
 
     /// Waits for the writer lock, acquires it, and recovers the artifacts of crashed processes.
+    /// Dropping the writer releases the lock.
     ///
     /// # Errors
     ///
     /// Returns an error if the ledger cannot be written.
-    fn acquire(&mut self, now: Timestamp) -> Result<Self::Writer<'_>, LedgerError>;
+    fn acquire(&mut self, now: Timestamp) -> Result<Box<dyn LedgerWriter + '_>, LedgerError>;
 }
 
 /// Exclusive write access to a ledger. Each change is durable when its method returns.
@@ -82,6 +78,6 @@ pub trait LedgerWriter {
     /// Removes stored pending artifacts that are delivered or discarded.
     fn finish(&mut self, artifacts: &[PendingArtifact]) -> Result<(), LedgerError>;
 
-    /// Appends entries that deliver nothing, such as a revocation, in one transaction.
+    /// Appends entries without an artifact to deliver, such as revocations, in one transaction.
     fn append(&mut self, entries: &[NewEntry]) -> Result<(), LedgerError>;
 }

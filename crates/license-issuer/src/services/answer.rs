@@ -1,7 +1,7 @@
 //! Answers to machine requests: activations and clock repairs.
 //!
 //! A request gets one answer. A request that was answered before gets the same answer again, unless
-//! it is reissued with another key. [`AnswerOrder::draft`] makes the drafts for
+//! it is reissued with another key. [`AnswerOrder::draft`] creates the drafts for
 //! [`IssueService::issue`](crate::services::issue::IssueService::issue), so that dry runs and real
 //! runs share one path.
 
@@ -25,23 +25,22 @@ use crate::services::warnings::IssueWarning;
 pub use activation::{ActivationApproval, ActivationPolicy};
 pub use clock_repair::{ClockRepairApproval, ClockRepairPolicy};
 
-/// The context in which a request is judged.
+/// The context in which a request is decided.
 pub type AnswerContext<'a> = DraftContext<'a, CheckedKey>;
 
-/// The rules for one kind of machine request.
-pub trait AnswerPolicy {
+/// The rules for one kind of machine request. `A` is the content of an approved request.
+pub trait AnswerPolicy<A> {
     /// The kind of the ledger entries of answers.
     const KIND: EntryKind;
-    /// The facts about a request that is granted.
-    type Approval;
 
     /// Returns the nonce of the request.
     fn nonce(&self) -> Nonce;
 
-    /// Returns the facts that two requests with the same nonce must share to be the same request.
+    /// Returns the facts that must be equal in two requests with the same nonce. Otherwise they are
+    /// different requests.
     fn identity(&self) -> Vec<(&'static str, String)>;
 
-    /// Refuses a request that must not be answered, whether or not it was answered before.
+    /// Refuses a request that must not be answered, even if it was answered before.
     ///
     /// # Errors
     ///
@@ -66,22 +65,22 @@ pub trait AnswerPolicy {
     /// Returns [`AnswerError`] if the request is refused.
     fn check_early(&self, context: &AnswerContext<'_>) -> Result<(), AnswerError>;
 
-    /// Grants the request.
+    /// Approves the request.
     ///
     /// # Errors
     ///
     /// Returns [`AnswerError`] if the request is refused.
-    fn approve(&self, context: &AnswerContext<'_>) -> Result<Self::Approval, AnswerError>;
+    fn approve(&self, context: &AnswerContext<'_>) -> Result<A, AnswerError>;
 
-    /// Returns the remarks about a granted request.
-    fn warnings(approval: &Self::Approval) -> &[IssueWarning];
+    /// Returns the warnings about an approved request.
+    fn warnings(approval: &A) -> &[IssueWarning];
 
     /// Signs the answer, verifies it, and returns its ledger entry with the token.
     ///
     /// # Errors
     ///
     /// Returns [`SignError`] if the key cannot sign, or if a verifier refuses the answer.
-    fn sign(&self, approval: &Self::Approval, key: &CheckedKey) -> Result<NewEntry, SignError>;
+    fn sign(&self, approval: &A, key: &CheckedKey) -> Result<NewEntry, SignError>;
 }
 
 /// A machine request that is to be answered.
@@ -89,7 +88,7 @@ pub trait AnswerPolicy {
 pub struct AnswerOrder<P> {
     /// The request and the rules for it.
     pub policy: P,
-    /// Whether a request that was answered before is answered again with a new token.
+    /// Whether a request that was answered before gets a new token.
     pub reissue: bool,
 }
 
@@ -106,9 +105,9 @@ pub enum AnswerError {
     /// The license is revoked.
     #[error("license {0} is revoked")]
     Revoked(LicenseId),
-    /// Another request had the same nonce.
+    /// Another request with the same nonce was answered.
     #[error(
-        "a request with this nonce was answered at {answered_at}, and it named another {differing}"
+        "a request with this nonce was already answered at {answered_at}, for another {differing}"
     )]
     Replayed {
         /// The time of the answer.
@@ -117,7 +116,9 @@ pub enum AnswerError {
         differing: &'static str,
     },
     /// The activation that answered the request has ended.
-    #[error("this request was answered, and its activation {activation} ended at {ended_at}")]
+    #[error(
+        "this request was already answered, and its activation {activation} ended at {ended_at}"
+    )]
     Ended {
         /// The id of the activation.
         activation: String,
@@ -125,10 +126,10 @@ pub enum AnswerError {
         ended_at: String,
     },
     /// The ledger does not contain the license.
-    #[error("the ledger knows no license {0}, which the request names")]
+    #[error("the ledger does not contain license {0}, which the request names")]
     UnknownLicense(LicenseId),
     /// There is neither a ledger nor a license file.
-    #[error("without a ledger nobody knows license {0}, which the request names")]
+    #[error("license {0}, which the request names, is unknown without a ledger")]
     NoLicense(LicenseId),
     /// The license does not verify.
     #[error("the license does not verify")]
@@ -170,33 +171,33 @@ pub enum AnswerError {
     DeviceLimit(#[from] DeviceLimitError),
 }
 
-/// The outcome of a request.
+/// The outcome of a machine request.
 #[derive(Debug)]
 pub enum RequestOutcome<A> {
-    /// The request is judged when the key is open.
+    /// The request is decided when the key is open.
     Deferred,
     /// The request was answered before and gets the same answer again.
     Repeated {
         /// The entry of the answer.
         entry: Entry,
-        /// The same entry, as it is delivered again.
+        /// The same entry, in the form that is delivered again.
         answer: NewEntry,
     },
-    /// The request is granted.
+    /// The request is approved.
     Approved {
-        /// The facts about it.
+        /// The content of the approved request.
         approval: A,
-        /// The earlier answer, which is replaced.
+        /// The earlier answer, which the new one replaces.
         previous: Option<Entry>,
     },
 }
 
 /// A machine request with its outcome.
 #[derive(Debug)]
-pub struct AnswerDraft<'o, P: AnswerPolicy> {
+pub struct AnswerDraft<'o, P, A> {
     order: &'o AnswerOrder<P>,
     /// The outcome of the request.
-    pub outcome: RequestOutcome<P::Approval>,
+    pub outcome: RequestOutcome<A>,
 }
 
 /// An answer that is signed and verified.
@@ -216,16 +217,22 @@ impl SignedAnswer {
     }
 }
 
-impl<P: AnswerPolicy> AnswerOrder<P> {
-    /// Judges the request.
+impl<P> AnswerOrder<P> {
+    /// Decides on the request.
     ///
-    /// Before the key is open, only the checks that need no key are made. So a request that must be
-    /// refused is refused before a passphrase prompt.
+    /// Before the key is open, only the checks that need no key are made. An invalid request is
+    /// therefore refused before the passphrase prompt.
     ///
     /// # Errors
     ///
     /// Returns [`AnswerError`] if the request is refused.
-    pub fn draft(&self, context: &AnswerContext<'_>) -> Result<AnswerDraft<'_, P>, AnswerError> {
+    pub fn draft<A>(
+        &self,
+        context: &AnswerContext<'_>,
+    ) -> Result<AnswerDraft<'_, P, A>, AnswerError>
+    where
+        P: AnswerPolicy<A>,
+    {
         let previous = self.previous(context)?;
         let is_key_missing = context.signer.is_none() && context.mode == Mode::Commit;
         let outcome = match previous {
@@ -250,7 +257,10 @@ impl<P: AnswerPolicy> AnswerOrder<P> {
     }
 
     /// Returns the earlier answer to the same request.
-    fn previous(&self, context: &AnswerContext<'_>) -> Result<Option<Entry>, AnswerError> {
+    fn previous<A>(&self, context: &AnswerContext<'_>) -> Result<Option<Entry>, AnswerError>
+    where
+        P: AnswerPolicy<A>,
+    {
         let Some(ledger) = context.ledger else {
             return Ok(None);
         };
@@ -278,8 +288,8 @@ impl<P: AnswerPolicy> AnswerOrder<P> {
     }
 }
 
-impl<P: AnswerPolicy> AnswerDraft<'_, P> {
-    /// Returns the rules that the request was judged by.
+impl<P: AnswerPolicy<A>, A> AnswerDraft<'_, P, A> {
+    /// Returns the rules that were applied to the request.
     #[must_use]
     pub fn policy(&self) -> &P {
         &self.order.policy
@@ -295,9 +305,9 @@ impl<P: AnswerPolicy> AnswerDraft<'_, P> {
         }
     }
 
-    /// Returns what is known about a granted request.
+    /// Returns the content of an approved request.
     #[must_use]
-    pub fn approval(&self) -> Option<&P::Approval> {
+    pub fn approval(&self) -> Option<&A> {
         match &self.outcome {
             RequestOutcome::Approved { approval, .. } => Some(approval),
             RequestOutcome::Deferred | RequestOutcome::Repeated { .. } => None,
@@ -319,17 +329,14 @@ impl<P: AnswerPolicy> AnswerDraft<'_, P> {
         self.repeated().is_some()
     }
 
-    /// Returns the remarks about the request.
+    /// Returns the warnings about the request.
     #[must_use]
     pub fn warnings(&self) -> &[IssueWarning] {
         self.approval().map_or(&[], P::warnings)
     }
 }
 
-impl<P: AnswerPolicy> Draft for AnswerDraft<'_, P> {
-    type Signer = CheckedKey;
-    type Signed = SignedAnswer;
-
+impl<P: AnswerPolicy<A>, A> Draft<CheckedKey, SignedAnswer> for AnswerDraft<'_, P, A> {
     fn needs_signer(&self) -> bool {
         !self.is_repeated()
     }

@@ -1,13 +1,13 @@
-//! Issuing of many licenses: one for each row of a table.
+//! Issuing of many licenses, one for each row of a table.
 //!
 //! One thread reads the rows and looks up which are already issued. Several threads sign. The
-//! calling thread records and delivers chunks, each as one [`IssueTransaction`]. A batch that is
-//! interrupted loses the signatures of one chunk and nothing else: the next run continues, because
-//! the ledger knows for each license the order for which it was issued.
+//! calling thread records and delivers chunks, each as one [`IssueTransaction`]. An interrupted
+//! batch loses only the signatures of one chunk. The next run continues after it, because the
+//! ledger records the order id of each license.
 
 mod deliver;
-mod feed;
-mod known;
+mod issued;
+mod read;
 
 use std::fs;
 use std::io;
@@ -24,18 +24,18 @@ use crate::clock::Clock;
 use crate::delivery::ArtifactDestination;
 use crate::errors::DeliveryError;
 use crate::files::Collision;
-use crate::ledger::{Ledger, LedgerReader, LedgerWriter, PendingArtifact};
+use crate::ledger::{Ledger, LedgerReader, PendingArtifact};
 use crate::services::issue::{
     IssueError, IssueService, Mode, SignError, SignerSource, record_signing_key,
 };
 use crate::services::licenses::SignedLicense;
 use crate::services::transaction::TransactionError;
 
-pub use known::KnownCounts;
+pub use issued::KnownCounts;
 
 use deliver::Deliverer;
-use feed::Feed;
-use known::KnownLicense;
+use issued::IssuedLicense;
+use read::RowReader;
 
 #[cfg(doc)]
 use crate::services::transaction::IssueTransaction;
@@ -44,7 +44,7 @@ use crate::services::transaction::IssueTransaction;
 const QUEUE: usize = 128;
 
 /// The number of signed licenses that wait to be delivered, so that signing continues while the
-/// disk is slow. Each takes about 8 KB.
+/// disk is slow. Each uses about 8 KB.
 const BACKLOG: usize = 256;
 
 /// A row of a batch.
@@ -55,7 +55,7 @@ pub trait BatchRow: Send {
     /// Returns the name of the license's file, without a directory.
     fn file_name(&self) -> &str;
 
-    /// Returns an id that is the same whenever the same row of the same orders is read.
+    /// Returns the order id, which is the same each time that this row is read.
     fn order_id(&self) -> &str;
 }
 
@@ -81,22 +81,22 @@ pub trait BatchSource: Sync {
     fn draft(&self, row: &Self::Row) -> Result<LicenseDraft, Self::Error>;
 }
 
-/// A listener to the progress of a batch.
+/// An observer of the progress of a batch.
 pub trait BatchObserver {
     /// A row.
     type Row;
-    /// The error of the listener.
+    /// The error of the observer.
     type Error;
 
-    /// Is called once before the first row is signed.
+    /// Receives the start of the batch, once, before the first row is signed.
     ///
     /// # Errors
     ///
     /// Returns an error if the batch must not start.
     fn started(&mut self) -> Result<(), Self::Error>;
 
-    /// Is called for each row whose license is in its file. Without a ledger, neither the id nor
-    /// the key of a license is known that was issued before.
+    /// Receives a row whose license is in its file. Without a ledger, a license that was issued
+    /// before has neither an id nor a key.
     ///
     /// # Errors
     ///
@@ -108,11 +108,11 @@ pub trait BatchObserver {
         key: Option<&str>,
     ) -> Result<(), Self::Error>;
 
-    /// Is called after the last row.
+    /// Receives the end of the batch, after the last row.
     ///
     /// # Errors
     ///
-    /// Returns an error if the batch is incomplete without it.
+    /// Returns an error if the batch must fail.
     fn finished(&mut self) -> Result<(), Self::Error>;
 }
 
@@ -129,8 +129,8 @@ pub struct BatchRequest<'b, S: BatchSource> {
     /// The number of threads that sign.
     pub jobs: usize,
     /// The source of the signing key.
-    pub signer: &'b dyn SignerSource<Signer = CheckedKey, Error = S::Error>,
-    /// The listener.
+    pub signer: &'b dyn SignerSource<CheckedKey, Error = S::Error>,
+    /// The observer.
     pub observer: &'b mut dyn BatchObserver<Row = S::Row, Error = S::Error>,
 }
 
@@ -139,22 +139,22 @@ pub struct BatchRequest<'b, S: BatchSource> {
 pub struct BatchReport {
     /// The number of licenses that were issued.
     pub issued: u64,
-    /// The licenses that were issued before.
+    /// The number of licenses that were issued before.
     pub known: KnownCounts,
 }
 
-/// The reason why a batch has stopped. `E` is the error of the caller's own functions.
+/// The reason why a batch stopped. `E` is the error type of the caller's functions.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BatchError<E: std::error::Error + 'static> {
     /// A row cannot be read, or a step of issuing failed.
     #[error(transparent)]
     Issue(#[from] IssueError<E>),
-    /// The file of a row exists and was not issued for these orders.
-    #[error("{} exists, and was not issued for these orders", .0.display())]
+    /// The file of a row exists and was not issued from these orders.
+    #[error("{} already exists and was not issued from these orders", .0.display())]
     ForeignFile(PathBuf),
     /// The file of a row is not the license that was issued for it.
-    #[error("{} is not the license that was issued for its row", .0.display())]
+    #[error("{} differs from the license that was issued for its row", .0.display())]
     DamagedFile(PathBuf),
     /// A file or directory cannot be read or created.
     #[error("cannot {action} {}", .path.display())]
@@ -166,8 +166,8 @@ pub enum BatchError<E: std::error::Error + 'static> {
         /// The error of the file system.
         source: io::Error,
     },
-    /// A signing thread has panicked.
-    #[error("a signing thread has failed")]
+    /// A signing thread panicked.
+    #[error("a signing thread failed")]
     Thread,
 }
 
@@ -180,16 +180,16 @@ impl<E: std::error::Error + 'static> From<TransactionError> for BatchError<E> {
     }
 }
 
-/// A row on its way to be signed.
-struct Job<R> {
+/// A row to sign.
+struct SigningJob<R> {
     row: R,
     draft: LicenseDraft,
 }
 
 /// A row that is signed, or was issued before.
-enum Finished<S: BatchSource> {
+enum RowResult<S: BatchSource> {
     Signed(Box<SignedRow<S::Row>>),
-    Known(S::Row, KnownLicense),
+    AlreadyIssued(S::Row, IssuedLicense),
     Failed(BatchError<S::Error>),
 }
 
@@ -202,34 +202,34 @@ struct SignedRow<R> {
     content: Vec<u8>,
 }
 
-/// The state that the threads of a batch share.
-struct Shared<'b, S> {
+/// The parts of a request that all threads of a batch share.
+struct BatchContext<'b, S> {
     source: &'b S,
     matrix: &'b Matrix,
     directory: &'b Path,
 }
 
-impl<S: BatchSource> Shared<'_, S> {
+impl<S: BatchSource> BatchContext<'_, S> {
     /// Returns the path of a row's file.
     fn path(&self, row: &S::Row) -> PathBuf {
         self.directory.join(row.file_name())
     }
 }
 
-impl<S> Clone for Shared<'_, S> {
+impl<S> Clone for BatchContext<'_, S> {
     fn clone(&self) -> Self {
         *self
     }
 }
 
-impl<S> Copy for Shared<'_, S> {}
+impl<S> Copy for BatchContext<'_, S> {}
 
 impl<L: Ledger, C: Clock> IssueService<L, C> {
-    /// Issues a license for each row, or finds in a dry run which rows would be issued.
+    /// Issues a license for each row, or counts in a dry run the rows that are already issued.
     ///
     /// # Errors
     ///
-    /// Returns [`BatchError`] if a step fails. Chunks that are already recorded are issued; the
+    /// Returns [`BatchError`] if a step fails. Chunks that are already recorded are issued, and the
     /// same request continues after them.
     pub fn issue_batch<S: BatchSource>(
         &mut self,
@@ -242,14 +242,14 @@ impl<L: Ledger, C: Clock> IssueService<L, C> {
         match mode {
             Mode::DryRun => self.count_known(&request, view.as_deref()),
             Mode::Commit => {
-                // The view of the ledger must not outlive the first change.
+                // The read-only view of the ledger must not outlive the first change.
                 drop(view);
                 self.commit_batch(request)
             }
         }
     }
 
-    /// Counts the rows that are already issued, and refuses foreign files.
+    /// Counts the rows that are already issued. Refuses files that were not issued from the rows.
     fn count_known<S: BatchSource>(
         &self,
         request: &BatchRequest<'_, S>,
@@ -257,15 +257,15 @@ impl<L: Ledger, C: Clock> IssueService<L, C> {
     ) -> Result<BatchReport, BatchError<S::Error>> {
         request.signer.peek().map_err(IssueError::Request)?;
         let now = self.clock.now();
-        let shared = request.shared();
+        let context = request.context();
         let mut report = BatchReport::default();
         let mut failed = None;
         let mut count = |row: S::Row| {
-            let path = shared.path(&row);
+            let path = context.path(&row);
             let found = match (view, &self.ledger) {
                 // A ledger that must still be created contains nothing.
                 (None, Some(_)) => Ok(None),
-                (view, _) => KnownLicense::find(view, row.order_id(), &path, now),
+                (view, _) => IssuedLicense::find(view, row.order_id(), &path, now),
             };
             match found.map_err(IssueError::Ledger)? {
                 Some(found) => report.known.add(&found.license),
@@ -312,43 +312,43 @@ impl<L: Ledger, C: Clock> IssueService<L, C> {
         if let Some(ledger) = &mut self.ledger {
             let mut writer = ledger.acquire(now).map_err(IssueError::OpenLedger)?;
             for public in request.signer.public_keys(&key) {
-                record_signing_key(&mut writer, public).map_err(IssueError::Ledger)?;
+                record_signing_key(&mut *writer, public).map_err(IssueError::Ledger)?;
             }
             let reserved = writer.reserve_serials(request.rows, clock_micros);
             serial = reserved.map_err(IssueError::Ledger)?;
-            // Before any row is looked up.
+            // The counter must be read before any row is looked up.
             let counter = writer.reader().change_counter();
             version = Some(counter.map_err(IssueError::Ledger)?);
             drop(writer);
             reader = Some(ledger.second_reader().map_err(IssueError::OpenLedger)?);
         }
         request.observer.started().map_err(IssueError::Request)?;
-        let shared = request.shared();
+        let context = request.context();
         let (jobs, waiting) = sync_channel(QUEUE);
         let waiting = Arc::new(Mutex::new(waiting));
         let (results, finished) = sync_channel(BACKLOG);
         thread::scope(|scope| {
-            let feed = Feed {
-                shared,
+            let reader_thread = RowReader {
+                context,
                 reader,
                 now,
                 serial,
                 jobs,
                 results: results.clone(),
             };
-            scope.spawn(move || feed.run());
+            scope.spawn(move || reader_thread.run());
             for _ in 0..request.jobs {
                 let results = results.clone();
                 let waiting = Arc::clone(&waiting);
                 let key = &key;
-                scope.spawn(move || sign_all(shared, key, &waiting, &results));
+                scope.spawn(move || run_signing_thread(context, key, &waiting, &results));
             }
-            // The channels end with the threads that use them. If the deliverer fails, the signing
-            // threads find no receiver and end, and with the last of them the reading thread does.
+            // If the deliverer fails, the signing threads have no receiver and end. Then the
+            // reading thread has no receiver and ends too.
             drop(waiting);
             drop(results);
             let deliverer = Deliverer {
-                shared,
+                context,
                 ledger: self.ledger.as_mut(),
                 clock: &self.clock,
                 version,
@@ -362,8 +362,8 @@ impl<L: Ledger, C: Clock> IssueService<L, C> {
 }
 
 impl<'b, S: BatchSource> BatchRequest<'b, S> {
-    fn shared(&self) -> Shared<'b, S> {
-        Shared {
+    fn context(&self) -> BatchContext<'b, S> {
+        BatchContext {
             source: self.source,
             matrix: self.matrix,
             directory: self.directory,
@@ -384,27 +384,27 @@ fn check_directory<E: std::error::Error>(directory: &Path) -> Result<(), BatchEr
     }
 }
 
-fn sign_all<S: BatchSource>(
-    shared: Shared<'_, S>,
+fn run_signing_thread<S: BatchSource>(
+    context: BatchContext<'_, S>,
     key: &CheckedKey,
-    jobs: &Mutex<Receiver<Job<S::Row>>>,
-    results: &SyncSender<Finished<S>>,
+    jobs: &Mutex<Receiver<SigningJob<S::Row>>>,
+    results: &SyncSender<RowResult<S>>,
 ) {
     loop {
         let job = match jobs.lock() {
             Ok(jobs) => jobs.recv(),
-            // Another signing thread has panicked, which ends the batch.
+            // Another signing thread panicked, which ends the batch.
             Err(_) => {
-                let _ = results.send(Finished::Failed(BatchError::Thread));
+                let _ = results.send(RowResult::Failed(BatchError::Thread));
                 return;
             }
         };
         let Ok(job) = job else {
             return;
         };
-        let result = match sign(shared, key, job) {
-            Ok(signed) => Finished::Signed(Box::new(signed)),
-            Err(error) => Finished::Failed(IssueError::Sign(error).into()),
+        let result = match sign(context, key, job) {
+            Ok(signed) => RowResult::Signed(Box::new(signed)),
+            Err(error) => RowResult::Failed(IssueError::Sign(error).into()),
         };
         if results.send(result).is_err() {
             return;
@@ -412,15 +412,15 @@ fn sign_all<S: BatchSource>(
     }
 }
 
-/// Signs a license and prepares everything that needs no lock.
+/// Signs the license of a row and prepares everything that needs no lock.
 fn sign<S: BatchSource>(
-    shared: Shared<'_, S>,
+    context: BatchContext<'_, S>,
     key: &CheckedKey,
-    Job { row, draft }: Job<S::Row>,
+    SigningJob { row, draft }: SigningJob<S::Row>,
 ) -> Result<SignedRow<S::Row>, SignError> {
-    let signed = SignedLicense::sign(&draft, key, shared.matrix)?;
+    let signed = SignedLicense::sign(&draft, key, context.matrix)?;
     let order = row.order_id();
-    let path = shared.path(&row);
+    let path = context.path(&row);
     let destination = ArtifactDestination::file(&path, order, Collision::Refuse);
     let entry = signed.entry.with("order", order);
     Ok(SignedRow {

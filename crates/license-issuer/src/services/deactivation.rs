@@ -1,4 +1,4 @@
-//! Ends of activations: a machine has sent a receipt, or the vendor ends the activation.
+//! Deactivation: a machine sends a deactivation receipt, or the vendor ends the activation.
 
 use license_core::{Nonce, Receipt, Timestamp};
 use serde_json::json;
@@ -8,13 +8,13 @@ use crate::ledger::{Entry, EntryKind, LedgerReader, NewEntry, RecordedActivation
 use crate::services::answer::fact_of;
 use crate::services::record::RecordPlan;
 
-/// The longest part of an unknown id that is shown.
+/// The maximum number of characters of an unknown id in a message.
 const MAX_SHOWN_ID: usize = 64;
 
 /// The proof or the decision that an activation has ended.
 #[derive(Clone, Copy, Debug)]
 pub enum DeactivationProof<'a> {
-    /// The machine has given up the activation.
+    /// The machine deactivated the license and wrote a receipt.
     Receipt(&'a Receipt),
     /// The vendor ends the activation, because its machine cannot write a receipt.
     Vendor {
@@ -42,13 +42,15 @@ pub enum DeactivationError {
     #[error("cannot read the ledger")]
     Ledger(#[from] LedgerError),
     /// The ledger contains no activation with the id.
-    #[error("the ledger knows no activation `{0}`")]
+    #[error("the ledger contains no activation `{0}`")]
     UnknownId(String),
     /// The ledger contains no activation with the nonce of the receipt.
-    #[error("the ledger knows no activation with nonce {0}")]
+    #[error("the ledger contains no activation with the nonce {0}")]
     UnknownNonce(Nonce),
     /// The receipt is for another license, product or machine than the activation.
-    #[error("expected {expected} as activation {activation} has it, found {found}")]
+    #[error(
+        "expected {expected}, which activation {activation} contains, found {found} in the receipt"
+    )]
     Mismatch {
         /// The activation.
         activation: String,
@@ -57,20 +59,20 @@ pub enum DeactivationError {
         /// The value in the receipt.
         found: String,
     },
-    /// The receipt contains another secret than the activation was requested with.
-    #[error("the secret in it is not the one that activation {0} was answered for")]
+    /// The secret in the receipt does not match the commitment of the request.
+    #[error("the secret in the receipt does not match the request of activation {0}")]
     Commitment(String),
-    /// The activation has ended before.
+    /// The activation ended before.
     #[error(
-        "activation {activation} ended at {ended_at} already, {}",
-        match by_vendor { true => "by your word", false => "by a receipt" }
+        "activation {activation} already ended at {ended_at}, {}",
+        if *by_vendor { "by the vendor" } else { "by a receipt" }
     )]
     Ended {
         /// The activation.
         activation: String,
         /// The time of its end.
         ended_at: String,
-        /// Whether the vendor has ended it without a receipt.
+        /// Whether the vendor ended the activation without a receipt.
         by_vendor: bool,
     },
 }
@@ -93,7 +95,7 @@ pub struct Deactivation {
     /// The time of the end.
     pub at: Timestamp,
     /// The time of the receipt, by the clock of the machine.
-    given_up_at: Option<Timestamp>,
+    deactivated_at: Option<Timestamp>,
 }
 
 impl DeactivationOrder<'_> {
@@ -135,7 +137,7 @@ impl DeactivationOrder<'_> {
                 DeactivationProof::Vendor { reason, .. } => reason.to_owned(),
             },
             at: self.at,
-            given_up_at: receipt.map(|receipt| receipt.made_at),
+            deactivated_at: receipt.map(|receipt| receipt.made_at),
         };
         Ok(RecordPlan {
             entries: deactivation.entries(),
@@ -163,7 +165,7 @@ impl Deactivation {
             "by": if self.by_receipt { "receipt" } else { "vendor" },
             "reason": self.reason,
             "at": self.at.to_string(),
-            "given_up_at": self.given_up_at.map(|at| at.to_string()),
+            "given_up_at": self.deactivated_at.map(|at| at.to_string()),
         });
         NewEntry::new(EntryKind::Release, &activation.subject, "", body)
     }
@@ -206,10 +208,11 @@ fn named(id: &str, ledger: &dyn LedgerReader) -> Result<RecordedActivation, Deac
     activation.ok_or_else(|| DeactivationError::UnknownId(id.chars().take(MAX_SHOWN_ID).collect()))
 }
 
-/// Returns the other open activations of the same machine: those that end, and those that remain.
+/// Returns the other open activations of the same machine: those that end as well, and those that
+/// remain.
 ///
-/// All licenses that the license replaces or that replace it are searched. Answers to the same
-/// request end together, whichever of them is named.
+/// The search covers the licenses that the license replaces or that replace it. All answers to the
+/// same request end together.
 fn others(
     ended: &RecordedActivation,
     ledger: &dyn LedgerReader,
@@ -220,9 +223,12 @@ fn others(
     let of_machine = ledger
         .open_activations(&family)?
         .into_iter()
-        .filter(|other| match is_earlier(other) {
-            true => other.is_machine_of(ended),
-            false => ended.is_machine_of(other),
+        .filter(|other| {
+            if is_earlier(other) {
+                other.is_machine_of(ended)
+            } else {
+                ended.is_machine_of(other)
+            }
         })
         .filter(|other| other.id() != ended.id());
     Ok(of_machine.partition(|other| is_earlier(other) || other.is_of_request(ended)))

@@ -1,4 +1,4 @@
-//! The machines that use a license, and how many it allows.
+//! The machines that use a license, and the maximum number that it allows.
 
 use std::collections::BTreeSet;
 
@@ -17,20 +17,20 @@ pub struct DeviceUsage {
     limit: Option<u64>,
 }
 
-/// A machine as it was requested.
+/// A machine that was requested, with its digest.
 #[derive(Clone, Debug)]
 struct ActivatedMachine {
     digest: String,
     machine: Machine,
 }
 
-/// A license allows no more machines.
+/// The error of a license that allows no more machines.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "license {license} allows {}, and is used on {}; {} would be one more",
+    "license {license} allows {} and is already used on {}; {} would exceed the limit",
     machines(*limit),
     others(*used),
-    machine.as_deref().unwrap_or("this one")
+    machine.as_deref().unwrap_or("this machine")
 )]
 pub struct DeviceLimitError {
     /// The license.
@@ -39,15 +39,15 @@ pub struct DeviceLimitError {
     pub limit: u64,
     /// The number of machines that use it.
     pub used: u64,
-    /// The digest of the machine that would be one more, if it has one.
+    /// The digest of the machine that would exceed the limit, if it has a digest.
     pub machine: Option<String>,
 }
 
 impl DeviceUsage {
-    /// Returns the machines that the ledger knows.
+    /// Returns the recorded machines.
     ///
-    /// The machines of all licenses that the license replaces or that replace it count as well,
-    /// because an activation of one of them is valid for its successors.
+    /// The machines of the licenses that this license replaces, and of the licenses that replace
+    /// it, count as well, because an activation is valid for the successors of its license.
     ///
     /// # Errors
     ///
@@ -119,10 +119,10 @@ impl DeviceUsage {
         self.limit
     }
 
-    /// Returns the earlier digests of machines that have changed since.
+    /// Returns the earlier digests of machines whose fingerprints have changed.
     ///
-    /// A machine whose fingerprint has changed keeps its place, and only its latest digest counts.
-    /// A request takes the place of one earlier machine at most, however many it resembles.
+    /// Only the latest digest of a machine counts. A request replaces at most one earlier digest,
+    /// even if its fingerprint resembles several machines.
     fn replaced(&self) -> BTreeSet<&String> {
         let mut replaced = BTreeSet::new();
         for (index, one) in self.activated.iter().enumerate() {

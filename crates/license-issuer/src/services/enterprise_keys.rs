@@ -16,8 +16,8 @@ pub struct EnterpriseKeyOrder<'m> {
     pub terms: EnterpriseTerms,
     /// The product.
     pub matrix: &'m Matrix,
-    /// Whether only the short form is delivered. It proves nothing by itself, so it is not
-    /// recorded: the full key was recorded when it was issued.
+    /// Whether only the short form is delivered. It is not recorded, because it proves nothing by
+    /// itself. The full key was recorded when it was issued.
     pub short: bool,
 }
 
@@ -33,10 +33,7 @@ pub struct SignedEnterpriseKey {
     entry: Option<NewEntry>,
 }
 
-impl Draft for EnterpriseKeyOrder<'_> {
-    type Signer = CheckedKey;
-    type Signed = SignedEnterpriseKey;
-
+impl Draft<CheckedKey, SignedEnterpriseKey> for EnterpriseKeyOrder<'_> {
     fn sign(
         &self,
         signer: Option<&CheckedKey>,

@@ -1,9 +1,10 @@
 //! Issuing of artifacts: draft, sign, verify, record, deliver.
 //!
-//! Everything that is signed with a vendor's key goes through [`IssueService::issue`]. A dry run is
-//! the same function, which stops before the first step that changes something.
+//! All artifacts that a vendor's key signs are issued by [`IssueService::issue`]. A dry run is the
+//! same function, which stops before the first step that changes something.
 
-use std::fmt;
+mod draft;
+mod signing;
 
 use license_core::issue::{CheckedKey, Sign};
 use license_core::{Timestamp, TrustError, TrustSet, TrustedKey};
@@ -11,9 +12,14 @@ use license_core::{Timestamp, TrustError, TrustSet, TrustedKey};
 use crate::clock::{Clock, SystemClock};
 use crate::delivery::{ArtifactDestination, Delivery};
 use crate::errors::{DeliveryError, LedgerError};
-use crate::ledger::{EntryKind, Ledger, LedgerReader, LedgerWriter, NewEntry, PendingArtifact};
+use crate::ledger::{EntryKind, Ledger, LedgerWriter, NewEntry, PendingArtifact};
 use crate::records;
 use crate::services::transaction::{Deliverable, IssueTransaction, TransactionError};
+
+pub(super) use signing::ArtifactName;
+
+pub use draft::{Draft, DraftContext, SerialSource, Stage};
+pub use signing::{SignError, SignerSource};
 
 /// Whether a service changes anything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,11 +32,12 @@ pub enum Mode {
 }
 
 impl Mode {
-    /// Returns the mode of a command with or without `--dry-run`.
+    /// Returns [`Mode::DryRun`] or [`Mode::Commit`].
     pub fn new(is_dry_run: bool) -> Self {
-        match is_dry_run {
-            true => Self::DryRun,
-            false => Self::Commit,
+        if is_dry_run {
+            Self::DryRun
+        } else {
+            Self::Commit
         }
     }
 
@@ -40,188 +47,28 @@ impl Mode {
     }
 }
 
-/// The stage of a draft.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stage {
-    /// The key is not opened yet. The draft is checked, so that an invalid request fails before a
-    /// passphrase prompt.
-    Preliminary,
-    /// The draft is the one that is signed, or that a dry run reports.
-    Final,
-}
-
-/// The circumstances of a draft.
-pub struct DraftContext<'a, S> {
-    /// The ledger. `None` means that nothing is recorded, or that the ledger must still be created.
-    pub ledger: Option<&'a dyn LedgerReader>,
-    /// The signer. A dry run has one only if it can be opened without a secret.
-    pub signer: Option<&'a S>,
-    /// The stage.
-    pub stage: Stage,
-    /// Whether anything will be changed.
-    pub mode: Mode,
-    /// The time, which is the same for all drafts of one call.
-    pub now: Timestamp,
-}
-
-/// A source of signers. The key is opened only when it is needed.
-pub trait SignerSource {
-    /// The signer, or a set of signers.
-    type Signer;
-    /// The error of opening a key.
-    type Error;
-
-    /// Checks that the key exists, without asking for a secret, and opens it if that is enough.
-    ///
-    /// # Errors
-    ///
-    /// Returns an error if the key does not exist or is damaged.
-    fn peek(&self) -> Result<Option<Self::Signer>, Self::Error>;
-
-    /// Opens the key, and asks for its passphrase or PIN if it has one.
-    ///
-    /// # Errors
-    ///
-    /// Returns an error if the key cannot be opened.
-    fn open(&self) -> Result<Self::Signer, Self::Error>;
-
-    /// Returns the public halves that the ledger records before the first signature.
-    fn public_keys<'s>(&self, signer: &'s Self::Signer) -> Vec<&'s TrustedKey>;
-}
-
-/// The reason why a draft was not signed.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum SignError {
-    /// The draft is invalid, or the key could not sign.
-    #[error("cannot sign the {artifact}")]
-    Sign {
-        /// The name of the artifact.
-        artifact: &'static str,
-        /// The reason.
-        source: license_core::issue::IssueError,
-    },
-    /// A revocation list has too many entries.
-    #[error("{count} revoked licenses and activations do not fit into one list")]
-    TooMany {
-        /// The number of entries.
-        count: usize,
-        /// The reason.
-        source: license_core::issue::IssueError,
-    },
-    /// The signed artifact does not verify.
-    #[error("the {artifact} just signed does not verify: {reason}")]
-    Verify {
-        /// The name of the artifact.
-        artifact: &'static str,
-        /// The reason, as the verifier states it.
-        reason: String,
-    },
-    /// The service has no signer for a draft that needs one.
-    #[error("expected an opened key for the {0}, found none")]
-    NoSigner(&'static str),
-    /// The ledger could not reserve a serial.
-    #[error("cannot reserve a serial")]
-    Serial(#[source] LedgerError),
-}
-
-/// The name of a kind of artifact, for errors.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct ArtifactName(pub(super) &'static str);
-
-impl ArtifactName {
-    /// Returns the opened key, which the artifact needs.
-    pub(super) fn signer<S>(self, signer: Option<&S>) -> Result<&S, SignError> {
-        signer.ok_or(SignError::NoSigner(self.0))
-    }
-
-    /// Returns the result of signing.
-    pub(super) fn signed<T>(
-        self,
-        result: Result<T, license_core::issue::IssueError>,
-    ) -> Result<T, SignError> {
-        result.map_err(|source| SignError::Sign {
-            artifact: self.0,
-            source,
-        })
-    }
-
-    /// Returns the result of a step of the verification.
-    pub(super) fn verified<T>(self, result: Result<T, impl fmt::Display>) -> Result<T, SignError> {
-        result.map_err(|error| SignError::Verify {
-            artifact: self.0,
-            reason: error.to_string(),
-        })
-    }
-}
-
-/// A source of serials.
-pub trait SerialSource {
-    /// Reserves the next serial.
-    ///
-    /// # Errors
-    ///
-    /// Returns [`SignError::Serial`] if the ledger cannot be written.
-    fn next_serial(&mut self) -> Result<u64, SignError>;
-}
-
-/// A draft of one or several artifacts that are delivered together.
-pub trait Draft {
-    /// The signer that the draft needs.
-    type Signer;
-    /// The signed and verified artifacts.
-    type Signed;
-
-    /// Checks the draft as far as that is possible without a signature.
-    ///
-    /// # Errors
-    ///
-    /// Returns an error if no verifier would accept the draft.
-    fn check(&self) -> Result<(), SignError> {
-        Ok(())
-    }
-
-    /// Returns whether the draft must be signed. The same answer to a repeated request is not.
-    fn needs_signer(&self) -> bool {
-        true
-    }
-
-    /// Signs the draft and verifies the result.
-    ///
-    /// # Errors
-    ///
-    /// Returns an error if the key cannot sign, or if a verifier refuses the result.
-    fn sign(
-        &self,
-        signer: Option<&Self::Signer>,
-        serials: &mut dyn SerialSource,
-    ) -> Result<Self::Signed, SignError>;
-
-    /// Returns the entries that record signed artifacts.
-    fn entries(signed: &Self::Signed) -> Vec<NewEntry>;
-}
-
-/// A request to issue artifacts.
-pub struct IssueRequest<'r, D: Draft, E> {
-    /// Makes the draft. See [`IssueService::issue`].
-    pub draft: DraftFn<'r, D, E>,
+/// A request to issue artifacts `A` of a draft `D` that the key `K` signs. `E` is the error type of
+/// the caller's functions.
+pub struct IssueRequest<'r, D, K, A, E> {
+    /// Creates the draft. See [`IssueService::issue`].
+    pub draft: DraftFn<'r, D, K, E>,
     /// The source of the signing key.
-    pub signer: &'r dyn SignerSource<Signer = D::Signer, Error = E>,
+    pub signer: &'r dyn SignerSource<K, Error = E>,
     /// The destination.
     pub destination: ArtifactDestination,
     /// The delivery.
     pub delivery: &'r mut dyn Delivery,
     /// Returns the bytes that are delivered.
-    pub render: RenderFn<'r, D, E>,
+    pub render: RenderFn<'r, D, A, E>,
 }
 
-/// A function that makes a draft.
-pub type DraftFn<'r, D, E> = &'r dyn Fn(&DraftContext<'_, <D as Draft>::Signer>) -> Result<D, E>;
+/// A function that creates a draft.
+pub type DraftFn<'r, D, K, E> = &'r dyn Fn(&DraftContext<'_, K>) -> Result<D, E>;
 
 /// A function that returns the bytes of signed artifacts.
-pub type RenderFn<'r, D, E> = &'r dyn Fn(&D, &<D as Draft>::Signed) -> Result<Vec<u8>, E>;
+pub type RenderFn<'r, D, A, E> = &'r dyn Fn(&D, &A) -> Result<Vec<u8>, E>;
 
-/// The reason why nothing was issued. `E` is the error of the caller's own functions.
+/// The reason why no artifact was issued. `E` is the error type of the caller's functions.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum IssueError<E: std::error::Error + 'static> {
@@ -253,11 +100,11 @@ impl<E: std::error::Error + 'static> From<TransactionError> for IssueError<E> {
 
 /// The result of [`IssueService::issue`].
 #[derive(Debug)]
-pub struct IssueReport<D: Draft> {
+pub struct IssueReport<D, A> {
     /// The final draft.
     pub draft: D,
     /// The signed artifacts. A dry run has none.
-    pub signed: Option<D::Signed>,
+    pub signed: Option<A>,
 }
 
 /// Issues artifacts with one ledger.
@@ -282,22 +129,23 @@ impl<L: Ledger, C: Clock> IssueService<L, C> {
 
     /// Issues the artifacts of a draft, or checks in a dry run that they can be issued.
     ///
-    /// Makes the draft twice. The first time is before the key is opened, so that an invalid
-    /// request fails before the passphrase prompt. The second time is with the key and under the
-    /// writer lock, so that the artifact reflects the current state of the ledger. A dry run makes
-    /// the second draft without the lock, and with the key only if it needs no secret.
+    /// Calls `draft` twice. The first call happens before the key is opened, so that an invalid
+    /// request fails before the passphrase prompt. The second call happens with the key and under
+    /// the writer lock, so that the artifact reflects the current state of the ledger. In a dry
+    /// run, the second call happens without the lock, and with the key only if the key needs no
+    /// secret.
     ///
     /// # Errors
     ///
     /// Returns [`IssueError`] if a step fails. Artifacts that are already in the ledger are issued,
     /// and the next recovery delivers them. Otherwise nothing is issued.
-    pub fn issue<D, E>(
+    pub fn issue<D, K, A, E>(
         &mut self,
-        request: IssueRequest<'_, D, E>,
+        request: IssueRequest<'_, D, K, A, E>,
         mode: Mode,
-    ) -> Result<IssueReport<D>, IssueError<E>>
+    ) -> Result<IssueReport<D, A>, IssueError<E>>
     where
-        D: Draft,
+        D: Draft<K, A>,
         E: std::error::Error + 'static,
     {
         let now = self.clock.now();
@@ -330,22 +178,22 @@ impl<L: Ledger, C: Clock> IssueService<L, C> {
                 })
             }
             Mode::Commit => {
-                // The view of the ledger must not outlive the first change.
+                // The read-only view of the ledger must not outlive the first change.
                 drop(ledger);
                 self.commit(request, draft.needs_signer(), now)
             }
         }
     }
 
-    /// Drafts, signs, verifies, records and delivers while it holds the writer lock.
-    fn commit<D, E>(
+    /// Drafts, signs, verifies, records and delivers under the writer lock.
+    fn commit<D, K, A, E>(
         &mut self,
-        request: IssueRequest<'_, D, E>,
+        request: IssueRequest<'_, D, K, A, E>,
         needs_signer: bool,
         now: Timestamp,
-    ) -> Result<IssueReport<D>, IssueError<E>>
+    ) -> Result<IssueReport<D, A>, IssueError<E>>
     where
-        D: Draft,
+        D: Draft<K, A>,
         E: std::error::Error + 'static,
     {
         let clock_micros = self.clock.unix_micros();
@@ -358,18 +206,14 @@ impl<L: Ledger, C: Clock> IssueService<L, C> {
             None => None,
             Some(ledger) => Some(ledger.acquire(now).map_err(IssueError::OpenLedger)?),
         };
-        let mut draft = final_draft(&request, writer.as_ref(), signer.as_ref(), now)?;
+        let mut draft = final_draft(&request, writer.as_deref(), signer.as_ref(), now)?;
         if draft.needs_signer() && signer.is_none() {
             signer = Some(open()?);
-            draft = final_draft(&request, writer.as_ref(), signer.as_ref(), now)?;
+            draft = final_draft(&request, writer.as_deref(), signer.as_ref(), now)?;
         }
-        let mut writer: Option<&mut dyn LedgerWriter> = match &mut writer {
-            Some(writer) => Some(writer),
-            None => None,
-        };
         if let (Some(writer), Some(signer)) = (&mut writer, &signer) {
             for key in request.signer.public_keys(signer) {
-                record_signing_key(*writer, key).map_err(IssueError::Ledger)?;
+                record_signing_key(&mut **writer, key).map_err(IssueError::Ledger)?;
             }
         }
         let mut serials = Serials {
@@ -386,7 +230,10 @@ impl<L: Ledger, C: Clock> IssueService<L, C> {
                 content,
             }],
         };
-        transaction.commit(writer, request.delivery)?;
+        match &mut writer {
+            Some(writer) => transaction.commit(Some(&mut **writer), request.delivery)?,
+            None => transaction.commit(None, request.delivery)?,
+        }
         Ok(IssueReport {
             draft,
             signed: Some(signed),
@@ -394,14 +241,14 @@ impl<L: Ledger, C: Clock> IssueService<L, C> {
     }
 }
 
-fn final_draft<D, E>(
-    request: &IssueRequest<'_, D, E>,
-    writer: Option<&impl LedgerWriter>,
-    signer: Option<&D::Signer>,
+fn final_draft<D, K, A, E>(
+    request: &IssueRequest<'_, D, K, A, E>,
+    writer: Option<&dyn LedgerWriter>,
+    signer: Option<&K>,
     now: Timestamp,
 ) -> Result<D, IssueError<E>>
 where
-    D: Draft,
+    D: Draft<K, A>,
     E: std::error::Error + 'static,
 {
     let context = DraftContext {
@@ -439,8 +286,9 @@ pub fn record_signing_key(
     writer.append(&[entry])
 }
 
-/// Returns the artifacts that were not certainly delivered before. RS256 signs the same enterprise
-/// key again, and the same answer to a repeated request is delivered again.
+/// Returns the artifacts without those whose delivery is already confirmed. An enterprise key that
+/// is signed again with RS256 is equal to the first one, and so is the answer to a repeated
+/// request.
 fn new_artifacts(
     writer: Option<&dyn LedgerWriter>,
     entries: Vec<NewEntry>,

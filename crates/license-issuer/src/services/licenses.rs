@@ -13,20 +13,20 @@ const LICENSE: ArtifactName = ArtifactName("license");
 /// A license to issue.
 #[derive(Clone, Debug)]
 pub struct LicenseOrder<'m> {
-    /// The terms.
+    /// The content of the license.
     pub draft: LicenseDraft,
     /// The product.
     pub matrix: &'m Matrix,
     /// Facts for the ledger that the license does not contain.
     pub facts: Map<String, Value>,
-    /// Remarks for the vendor.
+    /// Notes for the vendor.
     pub notes: Vec<String>,
-    /// The losses of the customer, if the license replaces another one.
+    /// The entitlements that the customer loses, if the license replaces another one.
     pub losses: Option<Vec<String>>,
 }
 
 impl<'m> LicenseOrder<'m> {
-    /// Creates an order without remarks.
+    /// Creates an order without notes.
     pub fn new(draft: LicenseDraft, matrix: &'m Matrix) -> Self {
         Self {
             draft,
@@ -37,7 +37,7 @@ impl<'m> LicenseOrder<'m> {
         }
     }
 
-    /// Returns the terms as a verifier would read them.
+    /// Returns the claims as a verifier would read them.
     ///
     /// # Errors
     ///
@@ -56,7 +56,7 @@ pub struct SignedLicense {
     pub token: String,
     /// The license file.
     pub file: String,
-    /// The short enterprise key, if it has one.
+    /// The short enterprise key, if the license has one.
     pub short_key: Option<String>,
     /// The ledger entry.
     pub entry: NewEntry,
@@ -85,10 +85,7 @@ impl SignedLicense {
     }
 }
 
-impl Draft for LicenseOrder<'_> {
-    type Signer = CheckedKey;
-    type Signed = SignedLicense;
-
+impl Draft<CheckedKey, SignedLicense> for LicenseOrder<'_> {
     fn check(&self) -> Result<(), SignError> {
         LICENSE.signed(self.draft.check())?;
         self.claims().map(drop)

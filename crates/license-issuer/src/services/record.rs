@@ -1,15 +1,15 @@
-//! Entries that deliver nothing, such as revocations.
+//! Recording of entries without an artifact, such as revocations.
 
 use license_core::Timestamp;
 
 use crate::errors::LedgerError;
-use crate::ledger::{Ledger, LedgerReader, LedgerWriter, NewEntry};
+use crate::ledger::{Ledger, LedgerReader, NewEntry};
 use crate::services::issue::{IssueError, Mode};
 
 /// The treatment of a ledger that does not exist yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MissingLedger {
-    /// Nothing is recorded.
+    /// Recording fails.
     Refuse,
     /// The ledger is created.
     Create,
@@ -36,13 +36,13 @@ impl<T> RecordPlan<T> {
 
 /// Records the entries of a plan in one transaction, or checks in a dry run that this is possible.
 ///
-/// The plan is made while no other process can write, except in a dry run. It gets no reader if a dry
-/// run would create the ledger.
+/// Calls `plan` under the writer lock, except in a dry run. In a dry run, `plan` gets no reader if
+/// the ledger does not exist yet.
 ///
 /// # Errors
 ///
-/// Returns [`IssueError`] if the plan is refused or the ledger cannot be used. Then nothing is
-/// recorded.
+/// Returns [`IssueError`] if the plan is refused or the ledger cannot be used. In both cases,
+/// nothing is recorded.
 pub fn record<L, T, E>(
     ledger: &mut L,
     missing: MissingLedger,
@@ -62,7 +62,7 @@ where
         let plan = plan(reader.as_deref()).map_err(IssueError::Request)?;
         return Ok(plan.content);
     }
-    // The view of the ledger must not outlive the first change.
+    // The read-only view of the ledger must not outlive the first change.
     drop(reader);
     ledger.prepare().map_err(IssueError::OpenLedger)?;
     let mut writer = ledger.acquire(now).map_err(IssueError::OpenLedger)?;
@@ -83,18 +83,18 @@ mod tests {
 
     #[derive(Debug, thiserror::Error)]
     #[error("refused")]
-    struct Refused;
+    struct PlanRefused;
 
-    fn plan(_: Option<&dyn LedgerReader>) -> Result<RecordPlan<u8>, Refused> {
-        let event = |id: &str| records::revocation(id, "fraud", Timestamp::MIN);
+    fn plan(_: Option<&dyn LedgerReader>) -> Result<RecordPlan<u8>, PlanRefused> {
+        let entry = |id: &str| records::revocation(id, "fraud", Timestamp::MIN);
         Ok(RecordPlan {
             content: 2,
-            entries: vec![event("one"), event("two")],
+            entries: vec![entry("one"), entry("two")],
         })
     }
 
     #[test]
-    fn events_are_recorded_together_and_a_dry_run_records_none() {
+    fn entries_are_recorded_together_and_a_dry_run_records_no_entries() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("ledger.db");
         let mut file = LedgerFile::new(&path);
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refused_plan_and_a_missing_ledger_record_nothing() {
+    fn nothing_is_recorded_if_the_plan_is_refused_or_the_ledger_is_missing() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("ledger.db");
         let mut file = LedgerFile::new(&path);
@@ -121,10 +121,10 @@ mod tests {
             ));
             assert!(!path.exists());
         }
-        let refuse = |_: Option<&dyn LedgerReader>| Err::<RecordPlan<()>, _>(Refused);
+        let refuse = |_: Option<&dyn LedgerReader>| Err::<RecordPlan<()>, _>(PlanRefused);
         let created = MissingLedger::Create;
         let refused = record(&mut file, created, Mode::Commit, Timestamp::MIN, refuse);
-        assert!(matches!(refused, Err(IssueError::Request(Refused))));
+        assert!(matches!(refused, Err(IssueError::Request(PlanRefused))));
         let ledger = SqliteLedger::open_existing(&path).unwrap();
         assert_eq!(ledger.verify_chain(None).unwrap().entries, 0);
     }

@@ -1,4 +1,4 @@
-//! Revocation lists: every revoked license and every ended activation of a product.
+//! Revocation lists: all revoked licenses and all ended activations of a product.
 
 use std::collections::BTreeSet;
 
@@ -33,14 +33,14 @@ pub struct RevocationListOrder<'a> {
 pub struct RevocationListPlan {
     /// The draft.
     pub draft: RevocationsDraft,
-    /// The difference to earlier lists of the same key.
+    /// The suspicion that the list omits entries of earlier lists of the same key.
     pub omission: Option<Omission>,
-    /// Remarks about the order.
+    /// Warnings about the order.
     pub warnings: Vec<IssueWarning>,
 }
 
-/// The suspicion that a list omits licenses that an earlier list contains. A customer who installs
-/// it gets those licenses back.
+/// The suspicion that a list omits licenses that an earlier list contains. Those licenses would be
+/// valid again for a customer who installs the list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Omission {
     /// The ledger contains no earlier list of the key.
@@ -68,8 +68,8 @@ impl RevocationListOrder<'_> {
     ///
     /// # Errors
     ///
-    /// Returns an error if the ledger cannot be read, or [`LedgerError::Full`] if no sequence number
-    /// is left.
+    /// Returns an error if the ledger cannot be read, or [`LedgerError::Full`] if no sequence
+    /// number is left.
     pub fn plan(
         &self,
         context: &DraftContext<'_, CheckedKey>,
@@ -117,7 +117,7 @@ impl Omission {
 }
 
 /// Returns the revoked licenses and the ended activations. A list contains the activations so that
-/// no restored backup brings one back.
+/// they remain invalid after a customer restores a backup.
 fn revoked_and_ended(
     ledger: &dyn LedgerReader,
     product: ProductCode,
@@ -130,21 +130,18 @@ fn revoked_and_ended(
     Ok(all)
 }
 
-/// Returns the number after the last one, and at least the seconds of the clock. So a vendor who has
-/// lost the ledger, or restored an old one, continues above the numbers that customers have seen.
+/// Returns the number after the last one, and at least the seconds of the clock. If a vendor loses
+/// the ledger or restores an old one, the numbers still continue above those that customers have.
 fn next_sequence_number(last: Option<u64>, now: Timestamp) -> Result<u64, LedgerError> {
     let next = last.map_or(0, |last| last.saturating_add(1));
     let next = next.max(now.unix_seconds());
-    match next > MAX_SEQUENCE_NUMBER {
-        true => Err(LedgerError::Full),
-        false => Ok(next),
+    if next > MAX_SEQUENCE_NUMBER {
+        return Err(LedgerError::Full);
     }
+    Ok(next)
 }
 
-impl Draft for RevocationListPlan {
-    type Signer = CheckedKey;
-    type Signed = SignedRevocationList;
-
+impl Draft<CheckedKey, SignedRevocationList> for RevocationListPlan {
     fn sign(
         &self,
         signer: Option<&CheckedKey>,
@@ -164,8 +161,8 @@ impl Draft for RevocationListPlan {
         Ok(SignedRevocationList { list, token })
     }
 
-    /// Returns the entry of the list. It does not contain the token, which is long and contains
-    /// nothing that the ledger does not contain.
+    /// Returns the entry of the list. The entry omits the token, which can be long, because the
+    /// ledger contains all of its content.
     fn entries(signed: &SignedRevocationList) -> Vec<NewEntry> {
         vec![records::revocation_list(&signed.list)]
     }

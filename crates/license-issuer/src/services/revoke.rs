@@ -23,7 +23,8 @@ pub struct RevocationOrder<'a> {
 pub struct RevocationReport {
     /// Whether the license was revoked before.
     pub was_revoked: bool,
-    /// The licenses that the revoked one replaced and that are still valid where they are installed.
+    /// The licenses that the revoked license replaced and that are still valid where they are
+    /// installed.
     pub still_valid: Vec<String>,
 }
 
@@ -65,8 +66,8 @@ impl RevocationOrder<'_> {
         Ok(still_valid)
     }
 
-    /// Returns whether a license is neither revoked nor ended. A replaced license is valid where only
-    /// it is installed.
+    /// Returns whether a license is neither revoked nor expired. A replaced license remains valid
+    /// where its successor is not installed.
     fn is_valid(&self, license: &RecordedLicense) -> bool {
         let has_ended = license
             .entry
@@ -76,8 +77,8 @@ impl RevocationOrder<'_> {
     }
 }
 
-/// Returns whether the vendor has issued a license with this id. Usage reports of customers do not
-/// prove that.
+/// Returns whether the vendor issued a license with this id. An entry of a customer's usage report
+/// does not prove it.
 ///
 /// # Errors
 ///

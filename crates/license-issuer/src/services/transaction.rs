@@ -1,4 +1,4 @@
-//! Records artifacts and delivers them: neither happens without the other.
+//! Transactions that record artifacts and deliver them.
 
 use crate::delivery::{ArtifactDestination, Delivery, Discarded};
 use crate::errors::{DeliveryError, LedgerError};
@@ -13,7 +13,7 @@ pub struct Deliverable {
     pub content: Vec<u8>,
 }
 
-/// The reason why artifacts were not recorded and delivered.
+/// The reason why artifacts were not recorded or not delivered.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TransactionError {
@@ -21,7 +21,7 @@ pub enum TransactionError {
     #[error("cannot write to the ledger")]
     Ledger(#[source] LedgerError),
     /// An artifact could not be delivered.
-    #[error("cannot deliver an artifact")]
+    #[error("cannot deliver the artifacts")]
     Delivery(#[source] DeliveryError),
 }
 
@@ -43,7 +43,7 @@ pub enum TransactionError {
 /// with [`DeliveryState::Uncertain`].
 #[derive(Debug, Default)]
 pub struct IssueTransaction {
-    /// The artifacts. Without a ledger they are not used.
+    /// The artifacts to record. They are ignored without a ledger.
     pub artifacts: Vec<PendingArtifact>,
     /// The files and streams that contain the artifacts.
     pub deliverables: Vec<Deliverable>,
@@ -55,7 +55,7 @@ impl IssueTransaction {
     /// # Errors
     ///
     /// Returns [`TransactionError`] if a step fails. Artifacts that the ledger contains are issued,
-    /// and the next recovery delivers them. Otherwise none of them is issued.
+    /// and the next recovery delivers them. Otherwise no artifact is issued.
     pub fn commit(
         &mut self,
         writer: Option<&mut dyn LedgerWriter>,
@@ -86,7 +86,7 @@ impl IssueTransaction {
         begun.map_err(TransactionError::Ledger)?;
         if let Err(error) = self.stage(delivery) {
             if self.discard(delivery) == Discarded::Removed {
-                // If this fails, the next recovery finds no staging file and removes them.
+                // If this fails, the next recovery removes the pending artifacts.
                 let _ = writer.finish(&self.artifacts);
             }
             return Err(TransactionError::Delivery(error));
@@ -94,8 +94,8 @@ impl IssueTransaction {
         let recorded = writer.record(&self.artifacts, DeliveryState::Delivered);
         recorded.map_err(TransactionError::Ledger)?;
         self.publish(delivery).map_err(TransactionError::Delivery)?;
-        // The artifacts are recorded and delivered. If this fails, the next recovery finds that
-        // nothing is left to do and removes them.
+        // The artifacts are recorded and delivered. If this fails, the next recovery removes the
+        // pending artifacts.
         let _ = writer.finish(&self.artifacts);
         Ok(())
     }
@@ -111,12 +111,12 @@ impl IssueTransaction {
     }
 
     fn discard(&self, delivery: &mut dyn Delivery) -> Discarded {
-        let mut all = Discarded::Removed;
+        let mut result = Discarded::Removed;
         for one in &self.deliverables {
             if delivery.discard(&one.destination) == Discarded::MaybeDelivered {
-                all = Discarded::MaybeDelivered;
+                result = Discarded::MaybeDelivered;
             }
         }
-        all
+        result
     }
 }

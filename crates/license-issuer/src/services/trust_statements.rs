@@ -1,4 +1,4 @@
-//! Trust statements: a new key is trusted, or an old one no longer.
+//! Trust statements, which introduce new keys and retire old ones.
 
 use license_core::issue::{CheckedKey, IntroductionDraft, RetirementDraft, Sign};
 use license_core::{KeyId, Rotation, Timestamp, TrustSet, TrustStatement, TrustedKey, Unverified};
@@ -16,9 +16,9 @@ const TRUST_STATEMENT: ArtifactName = ArtifactName("trust statement");
 /// The keys that sign trust statements.
 #[derive(Debug, Default)]
 pub struct RotationKeys {
-    /// The key that introduces other keys, or is retired. A dry run may not open it.
+    /// The key that introduces other keys or is retired. `None` if a dry run does not open it.
     pub signer: Option<CheckedKey>,
-    /// The key that takes the place of a retired one.
+    /// The successor of a retired key.
     pub successor: Option<CheckedKey>,
 }
 
@@ -49,7 +49,7 @@ pub enum TrustStatementError {
     #[error("expected other keys to introduce, found the signing key")]
     IntroducesSigner,
     /// A key would be introduced by a key that is retired at the same time.
-    #[error("key {0} would go with the key that is retired, which alone introduces it")]
+    #[error("key {0} would not be trusted, because only the retired key introduces it")]
     IntroducedByRetired(KeyId),
 }
 
@@ -63,25 +63,25 @@ pub struct TrustStatementPlan<'a> {
     pub signer: Option<KeyId>,
     /// The id of the successor, if it is open.
     pub successor: Option<KeyId>,
-    /// The artifacts that the retirement ends, as far as the ledger knows.
+    /// The recorded artifacts that the retirement invalidates.
     pub consequences: RetirementConsequences,
-    /// Remarks about the order.
+    /// Warnings about the order.
     pub warnings: Vec<IssueWarning>,
 }
 
 /// The artifacts that are no longer trusted after a retirement.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RetirementConsequences {
-    /// The keys that the retired key has introduced.
+    /// The keys that the retired key introduced.
     pub introduced_keys: Vec<String>,
-    /// The number of valid licenses that it has signed.
+    /// The number of valid licenses that the retired key signed.
     pub licenses: u64,
-    /// The number of open activations that it has signed.
+    /// The number of open activations that the retired key signed.
     pub activations: u64,
 }
 
 impl<'a> TrustStatementOrder<'a> {
-    /// Checks the order, as far as the keys are open.
+    /// Checks the order, as far as that is possible with the open keys.
     ///
     /// # Errors
     ///
@@ -97,9 +97,9 @@ impl<'a> TrustStatementOrder<'a> {
         let issued_at = self.issued_at.unwrap_or(context.now);
         let mut consequences = RetirementConsequences::default();
         if let (Some(ledger), Some(kid), true) = (context.ledger, &signer, self.retires) {
-            let stays = successor.as_ref().map(KeyId::as_str);
+            let successor_id = successor.as_ref().map(KeyId::as_str);
             let mut introduced = ledger.keys_introduced_by(kid.as_str())?;
-            introduced.retain(|key| Some(key.as_str()) != stays);
+            introduced.retain(|key| Some(key.as_str()) != successor_id);
             consequences = RetirementConsequences {
                 introduced_keys: introduced,
                 licenses: ledger.count_licenses_signed_by(kid.as_str(), context.now)?,
@@ -131,10 +131,10 @@ impl<'a> TrustStatementOrder<'a> {
                 return Err(TrustStatementError::IntroducedByRetired(key));
             }
         }
-        match self.introduced.iter().any(|key| Some(key.id()) == signer) {
-            true => Err(TrustStatementError::IntroducesSigner),
-            false => Ok(()),
+        if self.introduced.iter().any(|key| Some(key.id()) == signer) {
+            return Err(TrustStatementError::IntroducesSigner);
         }
+        Ok(())
     }
 }
 
@@ -176,7 +176,7 @@ impl TrustStatementPlan<'_> {
         Ok(tokens)
     }
 
-    /// Verifies the statements like a customer who trusts only the keys that are needed.
+    /// Verifies the statements with a trust set that contains only the required keys.
     fn verified(
         &self,
         tokens: &[String],
@@ -184,7 +184,7 @@ impl TrustStatementPlan<'_> {
         successor: Option<&CheckedKey>,
     ) -> Result<Vec<TrustStatement>, SignError> {
         let mut trust = TRUST_STATEMENT.verified(trust_of(signer))?;
-        // A key that is introduced here need not be trusted before.
+        // A key that these statements introduce need not be trusted before.
         let is_introduced = |id: &KeyId| self.order.introduced.get(id.as_str()).is_some();
         if let Some(successor) = successor.filter(|key| !is_introduced(key.public().id())) {
             trust = trust.joined(&TRUST_STATEMENT.verified(trust_of(successor))?);
@@ -198,10 +198,7 @@ impl TrustStatementPlan<'_> {
     }
 }
 
-impl Draft for TrustStatementPlan<'_> {
-    type Signer = RotationKeys;
-    type Signed = Vec<TrustStatement>;
-
+impl Draft<RotationKeys, Vec<TrustStatement>> for TrustStatementPlan<'_> {
     fn sign(
         &self,
         keys: Option<&RotationKeys>,
@@ -209,9 +206,10 @@ impl Draft for TrustStatementPlan<'_> {
     ) -> Result<Vec<TrustStatement>, SignError> {
         let keys = TRUST_STATEMENT.signer(keys)?;
         let signer = TRUST_STATEMENT.signer(keys.signer.as_ref())?;
-        let successor = match self.order.retires {
-            true => Some(TRUST_STATEMENT.signer(keys.successor.as_ref())?),
-            false => None,
+        let successor = if self.order.retires {
+            Some(TRUST_STATEMENT.signer(keys.successor.as_ref())?)
+        } else {
+            None
         };
         let tokens = self.tokens(signer, successor)?;
         self.verified(&tokens, signer, successor)

@@ -1,4 +1,4 @@
-//! Validation tokens, with which licenses that need check-ins remain valid.
+//! Validation tokens, which keep check-in licenses valid.
 
 use std::collections::BTreeSet;
 
@@ -40,7 +40,7 @@ pub struct ValidationOrder<'a> {
     pub issued_at: Option<Timestamp>,
     /// Whether more machines than a license allows are accepted.
     pub ignore_device_limit: bool,
-    /// The clock, which ids are made with.
+    /// The clock, for new ids.
     pub clock: &'a dyn Clock,
 }
 
@@ -74,7 +74,7 @@ pub enum ValidationError {
         /// The product of the license.
         found: ProductCode,
     },
-    /// A license is revoked and cannot be called active.
+    /// A license is revoked, so it cannot get an active validation.
     #[error("license {0} is revoked")]
     Revoked(LicenseId),
     /// A license allows no more machines.
@@ -90,7 +90,7 @@ pub struct PlannedValidation {
     id: LicenseId,
 }
 
-/// Validations that are not signed yet. Before the key is open, there are none.
+/// Validations that are not signed yet. The plan is empty before the key is open.
 pub struct ValidationPlan<'a> {
     order: ValidationOrder<'a>,
     /// The time of issue.
@@ -99,7 +99,7 @@ pub struct ValidationPlan<'a> {
     trust: TrustSet,
     /// The validations.
     pub validations: Vec<PlannedValidation>,
-    /// Remarks about the order.
+    /// Warnings about the order.
     pub warnings: Vec<IssueWarning>,
 }
 
@@ -114,15 +114,15 @@ pub struct SignedValidation {
     pub key_id: KeyId,
     /// The token.
     pub token: String,
-    /// The block of the token in a file.
+    /// The token as an armor block.
     pub armor: String,
 }
 
 impl ValidationOrder<'_> {
     /// Verifies the licenses and plans their validations.
     ///
-    /// Before the key is open, only the form of the licenses is checked, because the signing key may
-    /// be the one that verifies them.
+    /// Before the key is open, only the syntax of the licenses is checked, because the signing key
+    /// may be the one that verifies them.
     ///
     /// # Errors
     ///
@@ -141,27 +141,27 @@ impl ValidationOrder<'_> {
         };
         let is_key_missing = context.signer.is_none() && context.mode == Mode::Commit;
         if context.stage == Stage::Preliminary || is_key_missing {
-            self.check_form()?;
+            self.check_syntax()?;
             return Ok(plan);
         }
-        let bundle = plan.verify(context)?;
-        for license in self.licenses(&bundle)? {
-            plan.add(license, &bundle, context)?;
+        let verified = plan.verify(context)?;
+        for license in self.licenses(&verified)? {
+            plan.add(license, &verified, context)?;
         }
         Ok(plan)
     }
 
-    /// Refuses text that is not a license, regardless of its signature.
-    fn check_form(&self) -> Result<(), ValidationError> {
+    /// Refuses text that is not a license. Signatures are not verified.
+    fn check_syntax(&self) -> Result<(), ValidationError> {
         match Bundle::verify(self.text, &TrustSet::default(), self.matrix) {
             Ok(_) | Err(BundleError::Verify(_) | BundleError::Block { .. }) => Ok(()),
             Err(error) => Err(unverified(error)),
         }
     }
 
-    /// Returns the licenses, each once.
-    fn licenses<'b>(&self, bundle: &'b Bundle) -> Result<Vec<&'b License>, ValidationError> {
-        let licenses = bundle.licenses();
+    /// Returns the licenses without duplicates.
+    fn licenses<'v>(&self, verified: &'v Bundle) -> Result<Vec<&'v License>, ValidationError> {
+        let licenses = verified.licenses();
         let expected = self.matrix.product();
         // An enterprise key of another product would get the features of this one.
         let other = licenses
@@ -180,7 +180,7 @@ impl ValidationOrder<'_> {
 
     /// Returns whether an unknown key may have signed the licenses. An enterprise key does not name
     /// the key that signed it.
-    fn is_of_unknown_key(&self, error: &BundleError) -> bool {
+    fn may_be_signed_by_unknown_key(&self, error: &BundleError) -> bool {
         match error.code() {
             Code::UntrustedKey => true,
             Code::BadSignature => LicenseKey::is_likely(self.text),
@@ -201,8 +201,10 @@ impl ValidationPlan<'_> {
         }
         let (text, matrix) = (self.order.text, self.order.matrix);
         match Bundle::verify(text, &self.trust, matrix) {
-            Ok(bundle) => Ok(bundle),
-            Err(error) if context.signer.is_none() && self.order.is_of_unknown_key(&error) => {
+            Ok(verified) => Ok(verified),
+            Err(error)
+                if context.signer.is_none() && self.order.may_be_signed_by_unknown_key(&error) =>
+            {
                 self.verify_by_ledger(context)
             }
             Err(error) => Err(unverified(error)),
@@ -217,24 +219,24 @@ impl ValidationPlan<'_> {
         if let Some(ledger) = context.ledger {
             self.trust = self.trust.joined(&ledger.signing_keys()?);
         }
-        let bundle = Bundle::verify(self.order.text, &self.trust, self.order.matrix);
-        let bundle = bundle.map_err(|error| ValidationError::License {
-            is_key_unopened: self.order.is_of_unknown_key(&error),
+        let verified = Bundle::verify(self.order.text, &self.trust, self.order.matrix);
+        let verified = verified.map_err(|error| ValidationError::License {
+            is_key_unopened: self.order.may_be_signed_by_unknown_key(&error),
             error,
         })?;
-        let licenses = bundle.licenses().iter();
+        let licenses = verified.licenses().iter();
         self.warnings
             .extend(licenses.map(|license| IssueWarning::KeyNotOpened {
                 license: license.id().clone(),
                 key: license.key_id().clone(),
             }));
-        Ok(bundle)
+        Ok(verified)
     }
 
     fn add(
         &mut self,
         license: &License,
-        bundle: &Bundle,
+        verified: &Bundle,
         context: &DraftContext<'_, CheckedKey>,
     ) -> Result<(), ValidationError> {
         if self.order.status == Status::Active
@@ -243,7 +245,7 @@ impl ValidationPlan<'_> {
             self.check_status(license, ledger)?;
             self.check_devices(license, ledger)?;
         }
-        self.warn(license, bundle, context.now);
+        self.warn(license, verified, context.now);
         self.validations.push(PlannedValidation {
             license: license.clone(),
             id: random::license_id(self.order.clock)?,
@@ -296,14 +298,14 @@ impl ValidationPlan<'_> {
         }
     }
 
-    fn warn(&mut self, license: &License, bundle: &Bundle, now: Timestamp) {
+    fn warn(&mut self, license: &License, verified: &Bundle, now: Timestamp) {
         let id = || license.id().clone();
         if self.order.status == Status::Active && license.check_in().is_none() {
             self.warnings.push(IssueWarning::NoCheckIn(id()));
         }
         self.warnings.extend(expired(license, self.issued_at));
         self.warnings.extend(postdated(self.issued_at, now));
-        let later = latest(license, bundle).filter(|later| *later > self.issued_at);
+        let later = latest(license, verified).filter(|later| *later > self.issued_at);
         self.warnings
             .extend(later.map(|later| IssueWarning::ValidatedLater {
                 license: id(),
@@ -355,10 +357,7 @@ impl ValidationPlan<'_> {
     }
 }
 
-impl Draft for ValidationPlan<'_> {
-    type Signer = CheckedKey;
-    type Signed = Vec<SignedValidation>;
-
+impl Draft<CheckedKey, Vec<SignedValidation>> for ValidationPlan<'_> {
     fn sign(
         &self,
         signer: Option<&CheckedKey>,
@@ -379,9 +378,9 @@ impl Draft for ValidationPlan<'_> {
     }
 }
 
-/// Returns when a license was last issued or validated, as far as the file contains it.
-fn latest(license: &License, bundle: &Bundle) -> Option<Timestamp> {
-    bundle
+/// Returns the latest time in the file at which a license was issued or validated.
+fn latest(license: &License, verified: &Bundle) -> Option<Timestamp> {
+    verified
         .validations()
         .iter()
         .filter(|validation| validation.is_for(license))

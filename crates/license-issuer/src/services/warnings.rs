@@ -1,15 +1,16 @@
-//! Remarks about requests that are valid and rarely intended.
+//! Warnings about valid requests that are probably mistakes.
 
 use license_core::{KeyId, License, LicenseId, MachineDigest, Timestamp};
 
-/// The difference in seconds that the clocks of a vendor and of a customer may have.
+/// The maximum difference in seconds between the clocks of a vendor and a customer.
 const MAX_CLOCK_SKEW: u64 = 300;
 
-/// A remark about a request that is valid and rarely intended.
+/// A warning about a valid request that is probably a mistake.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum IssueWarning {
-    /// The artifact is issued in the future. Where it is installed, time counts from then on.
+    /// The artifact is issued in the future. A machine that installs it raises its clock high-water
+    /// mark to that time.
     Postdated(Timestamp),
     /// The license was issued after the artifact.
     IssuedLater {
@@ -18,14 +19,14 @@ pub enum IssueWarning {
         /// The later time.
         later: Timestamp,
     },
-    /// The license was issued or last validated after the validation.
+    /// The license was issued, or last validated, after the time of this validation.
     ValidatedLater {
         /// The license.
         license: LicenseId,
         /// The later time.
         later: Timestamp,
     },
-    /// The license has ended.
+    /// The license is expired.
     Expired {
         /// The license.
         license: LicenseId,
@@ -64,21 +65,20 @@ pub enum IssueWarning {
         /// The machine of the request.
         machine: MachineDigest,
     },
-    /// The license was verified with a key that the ledger knows, and not with the signing key,
-    /// which is not opened.
+    /// The license was verified with a key of the ledger, because the signing key is not opened.
     KeyNotOpened {
         /// The license.
         license: LicenseId,
         /// The key of the ledger.
         key: KeyId,
     },
-    /// The clock repair sets the time of the machine to the past.
+    /// The clock repair sets the clock high-water mark of the machine to the past.
     RepairBackdated(Timestamp),
-    /// The machine is not ahead of the time that it is set to.
+    /// The clock high-water mark of the machine is not later than its new value.
     NotAhead {
-        /// The latest time that the machine has seen.
+        /// The clock high-water mark of the machine.
         mark: Timestamp,
-        /// The time that the machine is set to.
+        /// The new clock high-water mark.
         issued_at: Timestamp,
     },
 }
@@ -94,7 +94,7 @@ pub(super) fn is_past(issued_at: Timestamp, now: Timestamp) -> bool {
     issued_at.plus(MAX_CLOCK_SKEW) < now
 }
 
-/// Returns a warning if a license has ended at an instant.
+/// Returns a warning if a license is expired at an instant.
 pub(super) fn expired(license: &License, at: Timestamp) -> Option<IssueWarning> {
     let end = end_of(license).filter(|end| *end <= at)?;
     Some(IssueWarning::Expired {
@@ -103,7 +103,7 @@ pub(super) fn expired(license: &License, at: Timestamp) -> Option<IssueWarning> 
     })
 }
 
-/// Returns the first instant at which a license fails: its end plus its renewal grace period.
+/// Returns the instant at which a license becomes invalid: its end plus its renewal grace period.
 #[must_use]
 pub fn end_of(license: &License) -> Option<Timestamp> {
     let grace = license.renewal().unwrap_or_default().grace_hours();

@@ -29,7 +29,7 @@ use key_name::KmsKeyName;
 use signature_v4::{CanonicalRequest, CredentialScope};
 
 const CONTENT_TYPE: &str = "application/x-amz-json-1.1";
-/// The longest message that KMS digests itself.
+/// The maximum length of a message that KMS digests itself, in bytes.
 const MAX_RAW_MESSAGE: usize = 4096;
 /// `rsaEncryption` (RFC 8017 appendix C).
 const RSA_ENCRYPTION: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
@@ -48,7 +48,7 @@ struct KmsKey {
     public: TrustedKey,
 }
 
-/// Opens the key with a name. The credentials come from the environment.
+/// Opens the key with this name. The credentials come from the environment.
 pub(super) fn open(name: &str, algorithm: Option<Algorithm>) -> Result<CheckedKey, AwsKmsError> {
     let name = parse(name)?;
     let client = KmsClient {
@@ -64,7 +64,7 @@ pub(super) fn open(name: &str, algorithm: Option<Algorithm>) -> Result<CheckedKe
     })))
 }
 
-/// Checks the name of a key. Asking the service would need credentials.
+/// Checks the name of a key. A request to the service would need credentials.
 pub(super) fn probe(name: &str) -> Result<(), AwsKmsError> {
     parse(name).map(drop)
 }

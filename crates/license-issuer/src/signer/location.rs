@@ -12,7 +12,7 @@ const PKCS11: &str = "pkcs11:";
 /// The scheme of keys in AWS KMS.
 const AWS_KMS: &str = "awskms:";
 
-/// A place outside of files where keys can be.
+/// A backend that holds keys outside of files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SignerBackend {
     /// A PKCS#11 token.
@@ -32,7 +32,7 @@ impl fmt::Display for SignerBackend {
 
 /// The location of a key.
 ///
-/// A URI is parsed when the key is opened, and [`Debug`] does not show it, because it may contain a
+/// A URI is parsed when the key is opened. [`Debug`] does not show it, because it may contain a
 /// PIN.
 #[derive(Clone, PartialEq, Eq)]
 pub enum KeyLocation {
@@ -65,7 +65,7 @@ impl KeyLocation {
 }
 
 impl From<OsString> for KeyLocation {
-    /// Reads a location. Text without a known scheme is a path.
+    /// Parses a location. Text without a known scheme is a path.
     fn from(text: OsString) -> Self {
         let without = |scheme| strip_scheme(&text, scheme).map(str::to_owned);
         if let Some(uri) = without(PKCS11) {

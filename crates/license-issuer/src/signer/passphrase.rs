@@ -1,4 +1,4 @@
-//! Passphrases and PINs, and where they come from.
+//! Passphrases and PINs, and their sources.
 
 use std::error::Error;
 use std::fmt;
@@ -6,7 +6,7 @@ use std::path::Path;
 
 use zeroize::Zeroizing;
 
-/// A passphrase or PIN of 1 to 1024 bytes. It is wiped when it is dropped, and never shown.
+/// A passphrase or PIN of 1 to 1024 bytes. It is wiped when it is dropped, and never printed.
 pub struct Passphrase(Zeroizing<String>);
 
 impl Passphrase {

@@ -36,7 +36,7 @@ struct TokenKey {
     /// Only one thread can use a session at a time.
     session: Mutex<Session>,
     key: TokenKeyInfo,
-    /// The last field, because it must be dropped after the session.
+    /// The module is the last field, because it must be dropped after the session.
     _module: Module,
 }
 
@@ -57,7 +57,7 @@ pub(super) fn open(uri: &str, options: &SignerOptions<'_>) -> Result<CheckedKey,
     Ok(key.into_signer(session, token))
 }
 
-/// Finds the token that a URI names. Finding a key in it would need the PIN.
+/// Finds the token that a URI names. Finding a key in the token would need the PIN.
 pub(super) fn probe(uri: &str, module: Option<&Path>) -> Result<(), Pkcs11Error> {
     Token::find(&Pkcs11Uri::parse(uri)?, module).map(drop)
 }
@@ -89,7 +89,7 @@ fn parse(uri: &str, passphrases: &dyn PassphraseSource) -> Result<Pkcs11Uri, Pkc
 }
 
 impl TokenKeyInfo {
-    /// Reads what the token knows about a key, and checks that the key can sign.
+    /// Reads the attributes of a key, and checks that the key can sign.
     fn read(
         handle: ObjectHandle,
         session: &Session,

@@ -24,7 +24,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- define "coditect.image" -}}
 {{- $image := .Values.image -}}
 {{- if not $image.repository -}}
-{{- fail "image.repository: expected the image that the license is for, found nothing; hint: --set image.repository=registry.example/app" -}}
+{{- fail "image.repository: expected the image of the licensed program, found nothing; hint: --set image.repository=registry.example/app" -}}
 {{- end -}}
 {{- if $image.digest -}}
 {{ printf "%s@%s" $image.repository $image.digest }}
@@ -35,7 +35,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- end -}}
 {{- end -}}
 
-{{/* What is wrong with a license is said without its text. */}}
+{{/* Checks the license. No message contains its text. */}}
 {{- define "coditect.check" -}}
 {{- $license := .Values.license -}}
 {{- $given := list -}}
@@ -46,12 +46,12 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- fail (printf "license: expected one of license.key, license.file and license.existingSecret, found %s; hint: --set-file license.key=acme.key" (ternary "none" (join " and " $given) (empty $given))) -}}
 {{- end -}}
 {{- if and $license.existingSecret $license.trust -}}
-{{- fail "license.trust: expected trust.jwks in the existing Secret beside the license, found it here; hint: leave license.trust out" -}}
+{{- fail "license.trust: expected trust.jwks in the existing Secret, found it here; hint: leave license.trust out" -}}
 {{- end -}}
 {{- if $license.key -}}
 {{- $key := trim $license.key -}}
 {{- if regexMatch "-[0-9A-F]{16}$" $key -}}
-{{- fail "license.key: expected a full enterprise key, found a short one, which proves nothing; hint: use the key or the license file that the vendor sent" -}}
+{{- fail "license.key: expected a full enterprise key, found a short one, which has no signature; hint: use the key or the license file that the vendor sent" -}}
 {{- else if not (regexMatch "^CODITECT-ENT-[A-Z0-9]{2,16}-[1-9][0-9]{0,9}-[0-9]{8}-[A-Za-z0-9_-]{342,}$" $key) -}}
 {{- fail "license.key: expected a full enterprise key in one line, such as CODITECT-ENT-ACME-100-20271231-…; hint: --set-file license.key=acme.key, and license.file for a license file" -}}
 {{- end -}}
@@ -60,13 +60,13 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- fail "license.file: expected -----BEGIN LICENSE-----; hint: --set-file license.file=acme.lic, license.key for an enterprise key, and license.revocations for a revocation list" -}}
 {{- end -}}
 {{- if and $license.existingSecret $license.revocations -}}
-{{- fail "license.revocations: expected revocations.lic in the existing Secret beside the license, found it here; hint: leave license.revocations out" -}}
+{{- fail "license.revocations: expected revocations.lic in the existing Secret, found it here; hint: leave license.revocations out" -}}
 {{- end -}}
 {{- if and $license.revocations (not (contains "-----BEGIN LICENSE REVOCATIONS-----" $license.revocations)) -}}
 {{- fail "license.revocations: expected -----BEGIN LICENSE REVOCATIONS-----; hint: --set-file license.revocations=revocations.lic, and license.file for a license file" -}}
 {{- end -}}
 {{- if contains "PRIVATE KEY" (printf "%s%s%s" $license.file $license.trust $license.revocations) -}}
-{{- fail "license: expected public keys and licenses, found a private key; hint: tell the vendor, it must never leave them" -}}
+{{- fail "license: expected public keys and licenses, found a private key; hint: do not use this key, and inform the vendor, who must keep it secret" -}}
 {{- end -}}
 {{- end -}}
 
@@ -111,7 +111,7 @@ capabilities:
 {{- end -}}
 
 {{- define "coditect.volumes" -}}
-# The whole folder, and no single file of it: so a new license arrives in pods that run.
+# Mounts the whole directory. Kubernetes does not update a single mounted file in running pods.
 - name: license
   secret:
     secretName: {{ include "coditect.secret" . }}
@@ -126,7 +126,7 @@ capabilities:
     sizeLimit: {{ .Values.tmpSize }}
 {{- end -}}
 
-{{/* Whether the license holds, said by the command itself. */}}
+{{/* A container that verifies the license with the command `license`. */}}
 {{- define "coditect.verify" -}}
 image: {{ .Values.program.image | default (include "coditect.image" .) | quote }}
 imagePullPolicy: {{ .Values.image.pullPolicy }}

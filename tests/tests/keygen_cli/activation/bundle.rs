@@ -1,8 +1,8 @@
-//! `keygen bundle`: one file of all that a customer is to install.
+//! `keygen bundle`.
 
 use super::*;
 
-/// A desk with a license, its validation, an activation and a revocation list in files.
+/// Returns a directory with a license, its validation, an activation and a revocation list.
 fn filled() -> Scratch {
     let (desk, id) = desk();
     let _ = activate(&desk, &id, 1, &["--out", "activation.lic"]).expect_code(0);
@@ -20,7 +20,7 @@ fn bundle(desk: &Scratch, files: &[&str]) -> Outcome {
 const ALL: [&str; 4] = ["acme.lic", "v.lic", "activation.lic", "r.lic"];
 
 #[test]
-fn each_block_is_there_once_in_the_same_order_however_they_are_named() {
+fn blocks_are_deduplicated_and_sorted_regardless_of_the_file_order() {
     let desk = filled();
     let together = bundle(&desk, &ALL).expect_code(0).stdout;
     let whole: String = ALL.iter().map(|name| desk.read(name)).collect();
@@ -34,13 +34,13 @@ fn each_block_is_there_once_in_the_same_order_however_they_are_named() {
         "v.lic",
         "activation.lic",
     ];
-    let told = bundle(
+    let report = bundle(
         &desk,
         &[&otherwise[..], &["--out", "all.lic", "--json"]].concat(),
     );
-    let told = told.expect_code(0).json();
+    let report = report.expect_code(0).json();
     assert_eq!(desk.read("all.lic"), whole);
-    let blocks = told["blocks"].as_array().unwrap();
+    let blocks = report["blocks"].as_array().unwrap();
     let kinds: Vec<_> = blocks
         .iter()
         .map(|block| block["kind"].as_str().unwrap())
@@ -53,7 +53,7 @@ fn each_block_is_there_once_in_the_same_order_however_they_are_named() {
     ];
     assert_eq!(kinds, expected);
     assert_eq!(
-        (&told["path"], &told["bundle"]),
+        (&report["path"], &report["bundle"]),
         (&json!("all.lic"), &Value::Null)
     );
     let verify = ["verify", "--trust", "trust.jwks", "all.lic", "--json"];
@@ -63,17 +63,17 @@ fn each_block_is_there_once_in_the_same_order_however_they_are_named() {
 }
 
 #[test]
-fn of_the_lists_of_one_key_the_newest_is_enough() {
+fn only_the_newest_list_of_a_key_is_included() {
     let desk = filled();
     let list = ["revocations", "--key", "vendor.key", "--out", "newer.lic"];
     let _ = keygen(&desk, &list).expect_code(0);
-    let told = bundle(&desk, &["newer.lic", "r.lic"]).expect_code(0);
-    assert_eq!(told.stdout, desk.read("newer.lic"));
-    assert!(told.stderr.contains("left out list"), "{told:?}");
+    let report = bundle(&desk, &["newer.lic", "r.lic"]).expect_code(0);
+    assert_eq!(report.stdout, desk.read("newer.lic"));
+    assert!(report.stderr.contains("omitted list"), "{report:?}");
 }
 
 #[test]
-fn what_does_not_verify_is_in_no_bundle() {
+fn an_unverifiable_block_is_refused() {
     let desk = filled();
     let refused = |files: &[&str], exit, code: &str| {
         let json = bundle(&desk, &[files, &["--out", "all.lic", "--json"]].concat());

@@ -20,25 +20,25 @@ fn repair(desk: &Scratch, request: ClockRequest, options: &[&str]) -> Outcome {
 }
 
 #[test]
-fn a_machine_is_told_what_time_it_is() {
+fn a_clock_request_gets_a_clock_repair() {
     let desk = Vendor::shared().desk();
-    let told = repair(&desk, asked("2099-01-01"), &["--json"])
+    let report = repair(&desk, asked("2099-01-01"), &["--json"])
         .expect_code(0)
         .json();
     let trust = TrustSet::parse(&Vendor::shared().trust).unwrap();
-    let token = Unverified::parse(told["token"].as_str().unwrap()).unwrap();
-    let said = token.verify_clock_repair(&trust).unwrap();
-    assert_eq!(said.machine().to_string(), machine(1).to_string());
-    assert_eq!(said.nonce(), Nonce::from_random([4; 16]));
+    let token = Unverified::parse(report["token"].as_str().unwrap()).unwrap();
+    let clock_repair = token.verify_clock_repair(&trust).unwrap();
+    assert_eq!(clock_repair.machine().to_string(), machine(1).to_string());
+    assert_eq!(clock_repair.nonce(), Nonce::from_random([4; 16]));
     let mark = Timestamp::parse("2099-01-01").unwrap();
     let expected = json!({
-        "repair_id": said.id().as_str(), "machine": digest(1), "nonce": "04".repeat(16),
-        "mark": "2099-01-01T00:00:00Z", "ahead_seconds": mark.seconds_since(said.issued_at()),
-        "requested_at": "2026-11-23T08:00:00Z", "issued_at": said.issued_at().to_string(),
+        "repair_id": clock_repair.id().as_str(), "machine": digest(1), "nonce": "04".repeat(16),
+        "mark": "2099-01-01T00:00:00Z", "ahead_seconds": mark.seconds_since(clock_repair.issued_at()),
+        "requested_at": "2026-11-23T08:00:00Z", "issued_at": clock_repair.issued_at().to_string(),
         "answered_before": false, "kid": Vendor::shared().kid, "path": null,
-        "token": told["token"], "dry_run": false,
+        "token": report["token"], "dry_run": false,
     });
-    assert_eq!(told, expected);
+    assert_eq!(report, expected);
     let entry = &entries(&desk, "clock_repair")[0];
     assert_eq!(entry["subject"], digest(1).as_str());
     assert_eq!(entry["body"]["mark"], "2099-01-01T00:00:00Z");
@@ -71,17 +71,17 @@ fn the_same_request_gets_the_same_answer() {
 }
 
 #[test]
-fn a_repair_of_another_time_than_now_is_warned_of() {
+fn a_backdated_or_postdated_repair_is_warned_about() {
     let desk = Vendor::shared().desk();
     for (at, code) in [("2020-01-01", "BACKDATED"), ("2098-01-01", "POSTDATED")] {
         let options = ["--issued-at", at, "--dry-run"];
-        let told = repair(&desk, asked("2099-01-01"), &options).expect_code(0);
-        assert!(told.stderr.contains(code), "{told:?}");
+        let report = repair(&desk, asked("2099-01-01"), &options).expect_code(0);
+        assert!(report.stderr.contains(code), "{report:?}");
     }
-    let told = repair(&desk, asked("2020-01-01"), &["--dry-run"]).expect_code(0);
-    assert!(told.stderr.contains("NOT_AHEAD"), "{told:?}");
-    let told = repair(&desk, asked("2099-01-01"), &["--dry-run"]).expect_code(0);
-    assert!(!told.stderr.contains("warning"), "{told:?}");
+    let report = repair(&desk, asked("2020-01-01"), &["--dry-run"]).expect_code(0);
+    assert!(report.stderr.contains("NOT_AHEAD"), "{report:?}");
+    let report = repair(&desk, asked("2099-01-01"), &["--dry-run"]).expect_code(0);
+    assert!(!report.stderr.contains("warning"), "{report:?}");
     assert_eq!(
         keygen(&desk, &["ledger", "stats"]).code,
         Some(4),

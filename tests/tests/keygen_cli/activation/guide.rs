@@ -1,11 +1,11 @@
-//! The guide's command lines, as they stand there and in their order.
+//! The command lines of the activation guide work in their order.
 
 use std::fs;
 
 use super::super::guide::{commands, words};
 use super::*;
 
-/// The lines of a section that call `keygen`.
+/// Returns the lines of a section that call `keygen`.
 fn section(heading: &str) -> Vec<String> {
     let path = programs::workspace().join("docs").join("vendor.md");
     let text = fs::read_to_string(path).unwrap();
@@ -15,7 +15,7 @@ fn section(heading: &str) -> Vec<String> {
 }
 
 #[test]
-fn the_guide_to_activation_is_right_line_by_line() {
+fn the_commands_of_the_activation_guide_work() {
     let desk = Vendor::shared().desk();
     let lines = section("## Activation");
     assert!(lines.len() >= 6, "{lines:?}");
@@ -42,10 +42,10 @@ fn the_guide_to_activation_is_right_line_by_line() {
                 );
             }
             "release" => {
-                let told = activate(&desk, &license, 2, &["--json"])
+                let report = activate(&desk, &license, 2, &["--json"])
                     .expect_code(0)
                     .json();
-                words[3] = told["activation_id"].as_str().unwrap().to_owned();
+                words[3] = report["activation_id"].as_str().unwrap().to_owned();
             }
             "clock-repair" => {
                 let clock = license_core::ClockRequest {

@@ -1,4 +1,4 @@
-//! Requests that are not answered.
+//! Requests that `keygen activate` refuses.
 
 use super::*;
 
@@ -12,7 +12,7 @@ fn refused(desk: &Scratch, args: &[&str], exit: i32, code: &str) -> Complaint {
 }
 
 #[test]
-fn a_license_that_nobody_knows_has_to_be_given() {
+fn an_unrecorded_license_needs_its_file() {
     let (desk, _) = desk();
     let other = "01940000-0000-7000-8000-000000000001";
     let request = request(other, 1, 1);
@@ -43,7 +43,7 @@ fn a_request_for_another_product_needs_its_product_file() {
 }
 
 #[test]
-fn a_revoked_license_is_activated_no_more_not_even_again() {
+fn a_revoked_license_is_not_activated_even_for_an_answered_request() {
     let (desk, id) = desk();
     let _ = activate(&desk, &id, 1, &[]).expect_code(0);
     let _ = keygen(&desk, &["revoke", &id, "--reason", "unpaid"]).expect_code(0);
@@ -53,7 +53,7 @@ fn a_revoked_license_is_activated_no_more_not_even_again() {
 }
 
 #[test]
-fn a_license_that_is_locked_to_other_machines_is_not_activated_here() {
+fn a_license_locked_to_other_machines_is_not_activated() {
     let (desk, _) = desk();
     let lock = machine(1).to_string();
     let id = license(&desk, "locked.lic", &["--machine", &lock]);
@@ -86,23 +86,23 @@ fn a_nonce_with_other_content_is_a_replay() {
 fn an_expired_license_is_activated_with_a_warning() {
     let (desk, _) = desk();
     let usual = ["--tier", "pro", "--expires", "2020-12-31", "--json"];
-    let told = issued(
+    let report = issued(
         &desk,
         &[&usual[..], &["--issued-at", "2020-01-01"]].concat(),
     );
-    let id = told.expect_code(0).json()["license_id"].clone();
-    let told = activate(&desk, id.as_str().unwrap(), 1, &[]).expect_code(0);
-    assert!(told.stderr.contains("EXPIRED"), "{told:?}");
+    let id = report.expect_code(0).json()["license_id"].clone();
+    let report = activate(&desk, id.as_str().unwrap(), 1, &[]).expect_code(0);
+    assert!(report.stderr.contains("EXPIRED"), "{report:?}");
     let past = ["--issued-at", "2019-01-01"];
-    let told = activate_with(&desk, &request(id.as_str().unwrap(), 1, 50), &past);
-    assert!(told.expect_code(0).stderr.contains("BACKDATED"));
+    let report = activate_with(&desk, &request(id.as_str().unwrap(), 1, 50), &past);
+    assert!(report.expect_code(0).stderr.contains("BACKDATED"));
     let future = ["--issued-at", "2100-01-01"];
-    let told = activate_with(&desk, &request(id.as_str().unwrap(), 1, 51), &future);
-    assert!(told.expect_code(0).stderr.contains("POSTDATED"));
+    let report = activate_with(&desk, &request(id.as_str().unwrap(), 1, 51), &future);
+    assert!(report.expect_code(0).stderr.contains("POSTDATED"));
 }
 
 #[test]
-fn what_was_changed_on_its_way_is_asked_for_again() {
+fn a_damaged_request_is_refused() {
     let (desk, id) = desk();
     let armor = Letter::Activation(request(&id, 1, 1)).to_armor();
     let other = "01940000-0000-7000-8000-000000000001";
@@ -137,7 +137,7 @@ fn what_was_changed_on_its_way_is_asked_for_again() {
 }
 
 #[test]
-fn a_request_survives_what_mail_does_to_it() {
+fn a_request_survives_changes_by_mail() {
     let (desk, id) = desk();
     let armor = Letter::Activation(request(&id, 1, 1)).to_armor();
     let mailed = format!(
@@ -148,12 +148,12 @@ fn a_request_survives_what_mail_does_to_it() {
     let args = ["activate", "--key", "vendor.key", "request.lic"];
     let _ = keygen(&desk, &args).expect_code(0);
     let piped = Run::keygen(&desk).args(["activate", "--key", "vendor.key", "-"]);
-    let told = piped.stdin(armor.replace('\n', " ")).run().expect_code(0);
-    assert!(told.stderr.contains("was answered at"), "{told:?}");
+    let report = piped.stdin(armor.replace('\n', " ")).run().expect_code(0);
+    assert!(report.stderr.contains("already answered at"), "{report:?}");
 }
 
 #[test]
-fn other_letters_are_sent_to_the_command_that_takes_them() {
+fn other_machine_requests_get_a_hint_at_their_command() {
     let (desk, id) = desk();
     write(
         &desk,
@@ -184,7 +184,7 @@ fn other_letters_are_sent_to_the_command_that_takes_them() {
 }
 
 #[test]
-fn nothing_is_overwritten_and_standard_input_is_one_thing() {
+fn an_existing_file_is_not_replaced_and_standard_input_is_read_once() {
     let (desk, id) = desk();
     write(&desk, "request.lic", Letter::Activation(request(&id, 1, 1)));
     desk.write("a.lic", "precious");
@@ -195,7 +195,7 @@ fn nothing_is_overwritten_and_standard_input_is_one_thing() {
 }
 
 #[test]
-fn a_license_that_a_stranger_has_signed_is_not_activated() {
+fn a_license_signed_by_an_unknown_key_is_not_activated() {
     let (desk, _) = desk();
     let stranger = Scratch::new();
     let _ = keygen(
@@ -205,8 +205,8 @@ fn a_license_that_a_stranger_has_signed_is_not_activated() {
     .expect_code(0);
     let issue = ["issue", "--key", "s.key", "--tier", "pro", "--perpetual"];
     let more = ["--customer", "ACME", "--out", "s.lic", "--json"];
-    let told = keygen(&stranger, &[&issue[..], &more].concat()).expect_code(0);
-    let id = told.json()["license_id"].as_str().unwrap().to_owned();
+    let report = keygen(&stranger, &[&issue[..], &more].concat()).expect_code(0);
+    let id = report.json()["license_id"].as_str().unwrap().to_owned();
     desk.write("s.lic", stranger.read("s.lic"));
     write(&desk, "request.lic", Letter::Activation(request(&id, 1, 1)));
     let given = ["request.lic", "--license", "s.lic"];

@@ -1,8 +1,9 @@
-//! What machines give up, and what the vendor ends.
+//! `keygen release`, with receipts and without.
 
 use super::*;
 
-/// A desk on which the machines 1 and 2 have the two places of a license, with the id of the license and of the activation of 1.
+/// Returns a directory with a license whose devices are the machines 1 and 2, and the ids of the
+/// license and of the activation of machine 1.
 fn full() -> (Scratch, String, String) {
     let (desk, id) = desk();
     let first = activate(&desk, &id, 1, &["--json"]).expect_code(0).json();
@@ -13,8 +14,8 @@ fn full() -> (Scratch, String, String) {
 
 fn listed(desk: &Scratch) -> Vec<(String, String)> {
     let args = ["revocations", "--key", "vendor.key", "--json"];
-    let told = keygen(desk, &args).expect_code(0).json();
-    let claims = payload(told["token"].as_str().unwrap());
+    let report = keygen(desk, &args).expect_code(0).json();
+    let claims = payload(report["token"].as_str().unwrap());
     let text = |entry: &Value, name: &str| entry[name].as_str().unwrap().to_owned();
     let revoked = claims["revoked"].as_array().unwrap().iter();
     revoked
@@ -28,25 +29,22 @@ fn a_receipt_frees_the_device_once() {
     let dry = release(&desk, receipt(&id, 1, 1), &["--dry-run", "--json"]);
     assert_eq!(dry.expect_code(0).json()["dry_run"], true);
     assert_eq!(entries(&desk, "release").len(), 0);
-    let told = release(&desk, receipt(&id, 1, 1), &["--json"])
+    let report = release(&desk, receipt(&id, 1, 1), &["--json"])
         .expect_code(0)
         .json();
     let expected = json!({
         "activation_id": first, "license_id": id, "machine": digest(1), "by": "receipt",
-        "reason": "released", "released_at": told["released_at"], "also_released": [], "still_active": [],
+        "reason": "released", "released_at": report["released_at"], "also_released": [], "still_active": [],
         "dry_run": false,
     });
-    assert_eq!(told, expected);
-    let told = activate(&desk, &id, 3, &["--json"]).expect_code(0).json();
-    assert_eq!(told["devices"], json!({"used": 2, "limit": 2}));
+    assert_eq!(report, expected);
+    let report = activate(&desk, &id, 3, &["--json"]).expect_code(0).json();
+    assert_eq!(report["devices"], json!({"used": 2, "limit": 2}));
     let again = release(&desk, receipt(&id, 1, 1), &[]).expect_failure(2);
-    assert!(
-        again.message.contains(" already, by a receipt"),
-        "{again:?}"
-    );
+    assert!(again.message.contains(", by a receipt"), "{again:?}");
     let again = release(&desk, receipt(&id, 1, 1), &["--json"]);
     assert_eq!(again.expect_json_failure(2), "REPLAYED");
-    // The request that was answered is no way back.
+    // The answered request cannot restore the activation.
     let back = activate(&desk, &id, 1, &["--json"]);
     assert_eq!(back.expect_json_failure(2), "REPLAYED");
     let entered = &entries(&desk, "release")[0]["body"];
@@ -82,21 +80,18 @@ fn a_receipt_needs_the_secret_of_its_activation() {
 }
 
 #[test]
-fn a_machine_that_is_gone_is_released_by_the_vendors_word() {
+fn a_lost_machine_is_released_by_the_vendor() {
     let (desk, id, first) = full();
     let gone = ["release", "--activation", &first, "--reason", "burnt down"];
-    let told = keygen(&desk, &gone).expect_code(0);
+    let report = keygen(&desk, &gone).expect_code(0);
     assert!(
-        told.stdout.contains("by your word: burnt down\n"),
-        "{told:?}"
+        report.stdout.contains("without a receipt: burnt down\n"),
+        "{report:?}"
     );
     let _ = activate(&desk, &id, 3, &[]).expect_code(0);
     assert_eq!(listed(&desk), [(first.clone(), "burnt down".to_owned())]);
     let receipt = release(&desk, receipt(&id, 1, 1), &[]).expect_failure(2);
-    assert!(
-        receipt.message.contains("already, by your word"),
-        "{receipt:?}"
-    );
+    assert!(receipt.message.contains(", by the vendor"), "{receipt:?}");
     for wrong in [
         &["release"][..],
         &["release", "--activation", &first],
@@ -124,7 +119,7 @@ fn a_machine_that_is_gone_is_released_by_the_vendors_word() {
 }
 
 #[test]
-fn an_activation_is_not_revoked_as_a_license_is() {
+fn an_activation_cannot_be_revoked_as_a_license() {
     let (desk, _, first) = full();
     let complaint = keygen(&desk, &["revoke", &first, "--reason", "x"]).expect_failure(2);
     assert!(
@@ -134,7 +129,7 @@ fn an_activation_is_not_revoked_as_a_license_is() {
 }
 
 #[test]
-fn what_was_released_is_on_the_next_revocation_list_beside_what_was_revoked() {
+fn the_revocation_list_contains_released_activations_and_revoked_licenses() {
     let (desk, id, first) = full();
     let other = license(&desk, "other.lic", &[]);
     let _ = keygen(&desk, &["revoke", &other, "--reason", "unpaid"]).expect_code(0);
@@ -145,15 +140,15 @@ fn what_was_released_is_on_the_next_revocation_list_beside_what_was_revoked() {
 }
 
 #[test]
-fn the_receipt_of_a_machine_ends_what_it_was_activated_with_before() {
+fn a_receipt_ends_earlier_activations_of_the_machine() {
     let (desk, id, first) = full();
     let later = activate_with(&desk, &request(&id, 1, 100), &["--json"]);
     let later = later.expect_code(0).json()["activation_id"].clone();
-    let told = release(&desk, receipt(&id, 1, 100), &["--json"])
+    let report = release(&desk, receipt(&id, 1, 100), &["--json"])
         .expect_code(0)
         .json();
     assert_eq!(
-        (&told["activation_id"], &told["also_released"]),
+        (&report["activation_id"], &report["also_released"]),
         (&later, &json!([first]))
     );
     let _ = activate(&desk, &id, 3, &[]).expect_code(0);
@@ -161,25 +156,25 @@ fn the_receipt_of_a_machine_ends_what_it_was_activated_with_before() {
 }
 
 #[test]
-fn an_old_receipt_ends_nothing_that_came_after_it() {
+fn an_old_receipt_does_not_end_later_activations() {
     let (desk, id, _) = full();
     let later = activate_with(&desk, &request(&id, 1, 100), &["--json"]);
     let later = later.expect_code(0).json()["activation_id"].clone();
     let dry = release(&desk, receipt(&id, 1, 1), &["--dry-run"]).expect_code(0);
     assert!(dry.stderr.contains("STILL_ACTIVE"), "{dry:?}");
-    let told = release(&desk, receipt(&id, 1, 1), &[]).expect_code(0);
-    assert!(!told.stdout.contains("machine is released"), "{told:?}");
+    let report = release(&desk, receipt(&id, 1, 1), &[]).expect_code(0);
+    assert!(!report.stdout.contains("device is free"), "{report:?}");
     let command = format!(
         "`keygen release --activation {} --reason",
         later.as_str().unwrap()
     );
-    assert!(told.stderr.contains(&command), "{told:?}");
+    assert!(report.stderr.contains(&command), "{report:?}");
     let refused = activate(&desk, &id, 3, &["--json"]);
     assert_eq!(refused.expect_json_failure(2), "DEVICE_LIMIT");
 }
 
 #[test]
-fn two_receipts_at_once_free_one_device_once() {
+fn concurrent_receipts_free_one_device() {
     let (desk, id, _) = full();
     write(
         &desk,

@@ -1,8 +1,9 @@
-//! One machine that asks by another digest than before: with a new system, or with an id that an administrator gave it since.
+//! Requests of one machine with another digest than before, after a new installation of its system
+//! or with an id that an administrator assigned.
 
 use super::*;
 
-/// What stays when a machine gets a new system.
+/// Returns the components that a new installation of the system does not change.
 fn hardware(number: u8) -> [(ComponentKind, String); 3] {
     [
         (ComponentKind::Mac, format!("52:54:00:99:34:{number:02x}")),
@@ -22,7 +23,7 @@ fn fingerprint(ids: &[(ComponentKind, &str)], hardware: &[(ComponentKind, String
     Fingerprint::of(product(), ids.iter().copied().chain(parts))
 }
 
-/// The machine of a number, with the system of a number.
+/// Returns a machine with the installation of a number.
 fn with_system(number: u8, system: u8) -> Fingerprint {
     let id = format!("{system:02x}7c3e9b1d2f48069ab4c8e0d6f17fff");
     fingerprint(&[(ComponentKind::MachineId, &id)], &hardware(number))
@@ -39,13 +40,13 @@ fn used(outcome: Outcome) -> Value {
 }
 
 #[test]
-fn a_machine_with_a_new_system_takes_no_further_place() {
+fn a_reinstalled_machine_uses_no_further_device() {
     let (desk, id) = desk();
     assert_eq!(used(ask(&desk, &id, with_system(1, 1), 1)), 1);
     assert_eq!(used(ask(&desk, &id, with_system(2, 2), 2)), 2);
     assert_ne!(with_system(1, 1).digest(), with_system(1, 3).digest());
     assert_eq!(used(ask(&desk, &id, with_system(1, 3), 3)), 2);
-    // Nor does the system that it had before, nor the next.
+    // Earlier and later installations do not count either.
     assert_eq!(used(ask(&desk, &id, with_system(1, 1), 4)), 2);
     assert_eq!(used(ask(&desk, &id, with_system(1, 5), 5)), 2);
     let refused = ask(&desk, &id, with_system(6, 6), 6);
@@ -53,7 +54,7 @@ fn a_machine_with_a_new_system_takes_no_further_place() {
 }
 
 #[test]
-fn what_a_machine_had_before_leaves_its_place_to_others() {
+fn earlier_systems_of_a_machine_do_not_count() {
     let (desk, id) = desk();
     let _ = ask(&desk, &id, with_system(1, 1), 1).expect_code(0);
     let _ = ask(&desk, &id, with_system(1, 3), 2).expect_code(0);
@@ -61,7 +62,7 @@ fn what_a_machine_had_before_leaves_its_place_to_others() {
 }
 
 #[test]
-fn an_id_that_is_given_later_makes_no_second_machine() {
+fn an_id_that_is_assigned_later_makes_no_second_machine() {
     let desk = Vendor::shared().desk();
     let id = license(&desk, "acme.lic", &["--devices", "1", "--activation"]);
     let system = (ComponentKind::MachineId, "5a7c3e9b1d2f48069ab4c8e0d6f1735b");
@@ -70,27 +71,27 @@ fn an_id_that_is_given_later_makes_no_second_machine() {
     assert_ne!(before.digest(), given("press-7").digest());
     assert_eq!(used(ask(&desk, &id, before, 1)), 1);
     assert_eq!(used(ask(&desk, &id, given("press-7"), 2)), 1);
-    // Ids are given to tell machines apart.
+    // Another assigned id is another machine.
     let refused = ask(&desk, &id, given("press-8"), 3).expect_code(2).stdout;
     assert!(
-        refused.contains("allows 1 machine, and is used on 1 other;"),
+        refused.contains("allows 1 machine and is already used on 1 other;"),
         "{refused}"
     );
 }
 
 #[test]
-fn a_machine_that_is_like_two_takes_the_place_of_one() {
+fn a_machine_similar_to_two_replaces_one() {
     let (desk, id) = desk();
     let _ = ask(&desk, &id, with_system(1, 1), 1).expect_code(0);
     let _ = ask(&desk, &id, with_system(2, 2), 2).expect_code(0);
-    // The id of one, and all else of the other.
+    // The machine has the id of one and the hardware of the other.
     assert_eq!(used(ask(&desk, &id, with_system(1, 2), 3)), 2);
     let refused = ask(&desk, &id, with_system(6, 6), 4);
     assert_eq!(refused.expect_json_failure(2), "DEVICE_LIMIT");
 }
 
 #[test]
-fn a_check_in_with_a_fingerprint_knows_the_machine_too() {
+fn a_check_in_with_a_fingerprint_recognizes_the_machine() {
     let desk = Vendor::shared().desk();
     let id = license(&desk, "acme.lic", &["--devices", "1", "--activation"]);
     let _ = ask(&desk, &id, with_system(1, 1), 1).expect_code(0);
@@ -102,13 +103,13 @@ fn a_check_in_with_a_fingerprint_knows_the_machine_too() {
 }
 
 #[test]
-fn the_receipt_of_a_new_system_ends_what_the_machine_had_before() {
+fn a_receipt_of_a_reinstalled_machine_ends_its_earlier_activations() {
     let (desk, id) = desk();
     let first = ask(&desk, &id, with_system(1, 1), 1).expect_code(0).json();
     let _ = ask(&desk, &id, with_system(1, 3), 2).expect_code(0);
     let mut proof = receipt(&id, 1, 2);
     proof.machine = with_system(1, 3).digest().unwrap();
-    let told = release(&desk, proof, &["--json"]).expect_code(0).json();
-    assert_eq!(told["also_released"], json!([first["activation_id"]]));
+    let report = release(&desk, proof, &["--json"]).expect_code(0).json();
+    assert_eq!(report["also_released"], json!([first["activation_id"]]));
     assert_eq!(used(ask(&desk, &id, with_system(2, 2), 3)), 1);
 }

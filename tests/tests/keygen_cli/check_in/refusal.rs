@@ -1,4 +1,4 @@
-//! What `keygen check-in` refuses, with which words, and what it never touches.
+//! Refusals of `keygen check-in`, and files that it never changes.
 
 use super::*;
 
@@ -11,16 +11,16 @@ fn refused(desk: &Scratch, exit: i32, options: &[&str]) -> Complaint {
 }
 
 #[test]
-fn what_names_no_machine_is_refused_and_license_machine_is_named() {
+fn an_invalid_machine_is_refused_with_a_hint() {
     let desk = desk();
     for (wrong, found) in [
-        ("", "nothing"),
-        ("laptop of Jo", "neither"),
+        ("", "an empty value"),
+        ("laptop of Jo", "another text"),
         ("fp1:id=60cc22a081bb116368e4232", "a damaged fingerprint"),
-        ("fp2:id=60cc22a081bb116368e42320", "neither"),
+        ("fp2:id=60cc22a081bb116368e42320", "another text"),
         ("mach_6a49", "a damaged digest"),
-        ("fp1:cpu=60cc22a081bb116368e42320", "one of cpu alone"),
-        ("fp1:mac=60cc22a081bb116368e42320", "one of mac alone"),
+        ("fp1:cpu=60cc22a081bb116368e42320", "only cpu"),
+        ("fp1:mac=60cc22a081bb116368e42320", "only mac"),
     ] {
         let complaint = refused(&desk, 2, &["acme.lic", "--machine", wrong]);
         assert!(
@@ -41,13 +41,13 @@ fn what_names_no_machine_is_refused_and_license_machine_is_named() {
 }
 
 #[test]
-fn a_nonce_of_1_to_128_printable_characters_is_given_back() {
+fn a_nonce_of_1_to_128_printable_characters_is_accepted() {
     let desk = desk();
     for nonce in ["x", "a b~!", &"f".repeat(128)] {
         assert_eq!(claims(&desk, &["--nonce", nonce])["nonce"], nonce);
     }
     for (wrong, found) in [
-        ("", "nothing"),
+        ("", "an empty value"),
         (&"f".repeat(129), "129"),
         (&"f".repeat(10_000), "10000"),
         ("tab\there", "another character"),
@@ -65,7 +65,7 @@ fn a_nonce_of_1_to_128_printable_characters_is_given_back() {
 }
 
 #[test]
-fn a_status_or_time_that_cannot_be_is_refused_with_the_name_of_its_flag() {
+fn an_invalid_status_or_time_is_refused_with_the_name_of_its_option() {
     let desk = desk();
     for (flag, wrong) in [
         ("--status", "paused"),
@@ -81,7 +81,7 @@ fn a_status_or_time_that_cannot_be_is_refused_with_the_name_of_its_flag() {
 }
 
 #[test]
-fn a_license_of_another_key_of_the_vendor_needs_that_key_trusted() {
+fn a_license_signed_by_another_key_needs_trust() {
     let desk = desk();
     let old = Vendor::with_key("2048", "PS256");
     desk.write(
@@ -125,7 +125,7 @@ fn one_key_for_two_algorithms_is_refused() {
 }
 
 #[test]
-fn an_enterprise_key_of_another_key_needs_that_key_trusted() {
+fn an_enterprise_key_signed_by_another_key_needs_trust() {
     let desk = desk();
     let old = Vendor::with_key("2048", "RS256");
     desk.write("acme.key", old.enterprise_key());
@@ -140,10 +140,10 @@ fn an_enterprise_key_of_another_key_needs_that_key_trusted() {
 }
 
 #[test]
-fn what_is_no_license_of_the_vendors_is_refused_by_name() {
+fn an_invalid_or_foreign_license_is_refused_with_its_file_name() {
     let (vendor, desk) = (Vendor::shared(), desk());
     let license = desk.read("acme.lic");
-    let minted = vendor.issue(&["--tier", "pro", "--perpetual"]);
+    let issued = vendor.issue(&["--tier", "pro", "--perpetual"]);
     let key = vendor.enterprise_key();
     let options = ["acme.lic", "--out", "validation.lic", "--issued-at", LATER];
     let _ = check_in(&desk, &options).expect_code(0);
@@ -168,7 +168,7 @@ fn what_is_no_license_of_the_vendors_is_refused_by_name() {
             "BAD_SIGNATURE",
         ),
         ("cut.key", &key[..200], "MALFORMED"),
-        ("standard.key", minted.key(), "NEEDS_LICENSE_FILE"),
+        ("standard.key", issued.key(), "NEEDS_LICENSE_FILE"),
         (
             "validation.lic",
             &desk.read("validation.lic"),
@@ -199,7 +199,7 @@ fn what_is_no_license_of_the_vendors_is_refused_by_name() {
 }
 
 #[test]
-fn what_is_no_license_is_refused_before_the_passphrase_is_asked_for() {
+fn an_invalid_license_is_refused_before_the_passphrase_prompt() {
     let desk = desk();
     desk.write_private("vendor.key", "no key at all");
     desk.write("empty", "");
@@ -210,7 +210,7 @@ fn what_is_no_license_is_refused_before_the_passphrase_is_asked_for() {
 }
 
 #[test]
-fn a_private_key_in_place_of_the_license_is_never_repeated() {
+fn a_private_key_instead_of_a_license_is_never_printed() {
     let desk = desk();
     let pem = Vendor::shared().key.clone();
     let body = pem.lines().nth(2).unwrap();
@@ -227,10 +227,10 @@ fn a_private_key_in_place_of_the_license_is_never_repeated() {
             &[name, "--json"],
             &["acme.lic", "--trust", name],
         ] {
-            let said = check_in(&desk, options).expect_code(3).said();
+            let validation = check_in(&desk, options).expect_code(3).said();
             assert!(
-                !said.contains(body) && !said.contains("PRIVATE KEY-----\n"),
-                "{said}"
+                !validation.contains(body) && !validation.contains("PRIVATE KEY-----\n"),
+                "{validation}"
             );
         }
     }
@@ -240,10 +240,10 @@ fn a_private_key_in_place_of_the_license_is_never_repeated() {
         "{complaint:?}"
     );
     for option in ["--nonce", "--machine"] {
-        let said = check_in(&desk, &["acme.lic", option, &pem])
+        let validation = check_in(&desk, &["acme.lic", option, &pem])
             .expect_code(2)
             .said();
-        assert!(!said.contains(body), "{said}");
+        assert!(!validation.contains(body), "{validation}");
     }
 }
 
@@ -263,13 +263,13 @@ fn a_license_of_another_product_needs_its_product_file() {
     assert!(complaint.hint.contains("--product-file"), "{complaint:?}");
     desk.write("widget.toml", WIDGET);
     let options = ["widget.key", "--json", "--product-file", "widget.toml"];
-    let told = check_in(&desk, &options).expect_code(0).json();
-    let said = payload(told["validations"][0]["token"].as_str().unwrap());
+    let report = check_in(&desk, &options).expect_code(0).json();
+    let validation = payload(report["validations"][0]["token"].as_str().unwrap());
     assert_eq!(
-        (&said["aud"], &said["iss"]),
+        (&validation["aud"], &validation["iss"]),
         (&json!("WIDGET"), &json!("Widget Makers"))
     );
-    assert_eq!(said["features"], json!(["polish", "turn"]));
+    assert_eq!(validation["features"], json!(["polish", "turn"]));
     refused(&desk, 4, &["acme.lic", "--product-file", "missing.toml"]);
 }
 
@@ -291,7 +291,7 @@ const WIDGET: &str = r#"
 "#;
 
 #[test]
-fn nothing_is_overwritten_without_force_and_the_license_not_even_then() {
+fn an_existing_file_is_replaced_with_force_but_not_the_license() {
     let desk = desk();
     desk.write("validation.lic", "precious");
     let options = ["acme.lic", "--out", "validation.lic"];
@@ -312,7 +312,7 @@ fn nothing_is_overwritten_without_force_and_the_license_not_even_then() {
 }
 
 #[test]
-fn standard_input_is_one_thing_only() {
+fn standard_input_is_read_by_one_option_only() {
     let desk = desk();
     for options in [
         &["-", "--trust", "-"][..],

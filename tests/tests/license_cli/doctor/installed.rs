@@ -1,8 +1,8 @@
-//! What `license doctor` says of what is installed, and of what ends next.
+//! `license doctor`: the installed artifacts, and the next event.
 
 use super::*;
 
-/// An instant so many days from now.
+/// Returns an instant relative to now.
 fn days_from_now(days: &str) -> String {
     let scratch = Scratch::new();
     let date = Run::of("date", &scratch).args(["-u", "-d", days, "+%Y-%m-%dT%H:%M:%SZ"]);
@@ -10,51 +10,59 @@ fn days_from_now(days: &str) -> String {
 }
 
 #[test]
-fn a_license_that_does_not_verify_is_a_problem_and_stays() {
+fn a_license_that_does_not_verify_is_a_problem_and_is_not_quarantined() {
     let site = healthy();
     site.write("state/license.lic", tampered(&ENT));
     for _ in 0..2 {
-        let told = examine(&site).expect_code(1).json();
-        expect(&told, "license", "problem", &["state/license.lic"]);
-        assert!(!check(&told, "license")[1].contains("set aside"), "{told}");
-        assert_eq!(told["next"], Value::Null);
+        let report = examine(&site).expect_code(1).json();
+        expect(&report, "license", "problem", &["state/license.lic"]);
+        assert!(
+            !check(&report, "license")[1].contains("quarantined"),
+            "{report}"
+        );
+        assert_eq!(report["next"], Value::Null);
     }
     let _ = on(HERE, &site, &["status"]).expect_code(3);
-    let told = examine(&site).expect_code(0).json();
-    let words = ["NO_LICENSE", "set aside as", "license.lic.damaged-1"];
-    expect(&told, "license", "warning", &words);
+    let report = examine(&site).expect_code(0).json();
+    let words = ["NO_LICENSE", "quarantined as", "license.lic.damaged-1"];
+    expect(&report, "license", "warning", &words);
 }
 
 #[test]
-fn keys_are_counted_and_damaged_ones_told() {
+fn keys_are_counted_and_damaged_key_files_are_reported() {
     let site = healthy();
     fs::create_dir(site.file("etc")).unwrap();
     site.write("etc/trust.jwks", &Vendor::shared().trust);
-    let told = examine(&site).expect_code(0).json();
+    let report = examine(&site).expect_code(0).json();
     expect(
-        &told,
+        &report,
         "trust",
         "ok",
         &["1 key: ", "; the administrator's 1 key: "],
     );
-    expect(&told, "system", "ok", &["holds trust.jwks"]);
+    expect(&report, "system", "ok", &["contains trust.jwks"]);
     site.write("etc/trust.jwks", "noise");
-    let told = examine(&site).expect_code(0).json();
-    expect(&told, "trust", "warning", &["etc/trust.jwks"]);
+    let report = examine(&site).expect_code(0).json();
+    expect(&report, "trust", "warning", &["etc/trust.jwks"]);
     site.write("state/trust.jwks", "noise");
-    let told = examine(&site).expect_code(1).json();
-    expect(&told, "trust", "problem", &["state/trust.jwks"]);
+    let report = examine(&site).expect_code(1).json();
+    expect(&report, "trust", "problem", &["state/trust.jwks"]);
 }
 
 #[test]
-fn the_administrators_license_counts_and_a_damaged_one_beside_the_users_is_a_warning() {
+fn the_administrators_license_is_used_and_is_only_a_warning_if_damaged() {
     let site = site();
     fs::create_dir(site.file("etc")).unwrap();
     fs::copy(site.file("trust.jwks"), site.file("etc/trust.jwks")).unwrap();
     fs::copy(site.file("ent.lic"), site.file("etc/license.lic")).unwrap();
-    let told = examine(&site).expect_code(0).json();
-    expect(&told, "license", "ok", &["VALID", "ENT"]);
-    expect(&told, "system", "ok", &["holds license.lic, trust.jwks"]);
+    let report = examine(&site).expect_code(0).json();
+    expect(&report, "license", "ok", &["VALID", "ENT"]);
+    expect(
+        &report,
+        "system",
+        "ok",
+        &["contains license.lic, trust.jwks"],
+    );
     let _ = on(
         HERE,
         &site,
@@ -62,17 +70,17 @@ fn the_administrators_license_counts_and_a_damaged_one_beside_the_users_is_a_war
     )
     .expect_code(0);
     site.write("etc/license.lic", tampered(&ENT));
-    let told = examine(&site).expect_code(0).json();
-    expect(&told, "license", "warning", &["etc/license.lic"]);
+    let report = examine(&site).expect_code(0).json();
+    expect(&report, "license", "warning", &["etc/license.lic"]);
     let run = Run::license(&site).env("CODITECT_SYSTEM_DIR", "relative");
-    let told = run.args(["doctor", "--json"]).run().json();
-    expect(&told, "system", "warning", &[]);
+    let report = run.args(["doctor", "--json"]).run().json();
+    expect(&report, "system", "warning", &[]);
 }
 
 #[test]
-fn a_license_that_has_ended_is_a_problem_and_grace_a_warning() {
+fn an_expired_license_is_a_problem_and_a_grace_period_is_a_warning() {
     for (days, status, code) in [
-        // It ends with the last of these days, and holds for 72 hours after that.
+        // The license expires after these days and has a grace period of 72 hours.
         ("8", "warning", "GRACE_RENEWAL"),
         ("1", "problem", "EXPIRED"),
     ] {
@@ -93,23 +101,23 @@ fn a_license_that_has_ended_is_a_problem_and_grace_a_warning() {
             &site,
             &["install", "--trust", "trust.jwks", "short.lic"],
         );
-        let told = examine(&site).json();
+        let report = examine(&site).json();
         expect(
-            &told,
+            &report,
             "license",
             status,
             &[code, "PRO", "ACME Ltd", "expired 20"],
         );
-        let what = &told["next"]["what"];
+        let what = &report["next"]["what"];
         match status {
             "warning" => assert_eq!(what, "end of the renewal grace period"),
-            _ => assert_eq!(told["next"], Value::Null),
+            _ => assert_eq!(report["next"], Value::Null),
         }
     }
 }
 
 #[test]
-fn the_next_thing_is_the_earliest_of_all() {
+fn the_next_event_is_the_earliest_of_all() {
     let site = site();
     let now = days_from_now("-90 minutes");
     let terms = ["--tier", "pro", "--issued-at", &now, "--days", "365"];
@@ -120,16 +128,16 @@ fn the_next_thing_is_the_earliest_of_all() {
         &["install", "--trust", "trust.jwks", "year.lic"],
     )
     .expect_code(0);
-    let told = examine(&site).expect_code(0).json();
+    let report = examine(&site).expect_code(0).json();
     let due = days_from_now(&format!("{now} 24 hours"));
     let next = json!({ "what": "check-in due", "at": due });
-    assert_eq!(told["next"], next);
-    expect(&told, "next", "ok", &["check-in due at ", "in 22 hours"]);
+    assert_eq!(report["next"], next);
+    expect(&report, "next", "ok", &["check-in due at ", "in 22 hours"]);
     expect(
-        &told,
+        &report,
         "check-in",
         "ok",
-        &["none is installed", "every 24 hours"],
+        &["no validation token is installed", "every 24 hours"],
     );
     site.write(
         "offline.lic",
@@ -141,8 +149,8 @@ fn the_next_thing_is_the_earliest_of_all() {
         &["install", "--trust", "trust.jwks", "offline.lic"],
     )
     .expect_code(0);
-    let told = examine(&site).expect_code(0).json();
-    assert_eq!(told["next"]["what"], "notice of the end");
+    let report = examine(&site).expect_code(0).json();
+    assert_eq!(report["next"]["what"], "notice of the end");
     let terms = [
         "--tier",
         "pro",
@@ -159,13 +167,13 @@ fn the_next_thing_is_the_earliest_of_all() {
         &["install", "--trust", "trust.jwks", "week.lic"],
     )
     .expect_code(0);
-    let told = examine(&site).expect_code(0).json();
-    assert_eq!(told["next"]["what"], "end of the license");
-    expect(&told, "license", "warning", &["VALID", "EXPIRES_SOON"]);
+    let report = examine(&site).expect_code(0).json();
+    assert_eq!(report["next"]["what"], "end of the license");
+    expect(&report, "license", "warning", &["VALID", "EXPIRES_SOON"]);
 }
 
 #[test]
-fn the_newest_check_in_is_told() {
+fn the_newest_validation_token_is_reported() {
     let site = site();
     let issued = days_from_now("-10 days");
     let license = minted(&["--tier", "pro", "--issued-at", &issued, "--perpetual"]);
@@ -176,8 +184,8 @@ fn the_newest_check_in_is_told() {
         &["install", "--trust", "trust.jwks", "pro.lic"],
     )
     .expect_code(1);
-    let told = examine(&site).expect_code(1).json();
-    expect(&told, "license", "problem", &["CHECK_IN_OVERDUE"]);
+    let report = examine(&site).expect_code(1).json();
+    expect(&report, "license", "problem", &["CHECK_IN_OVERDUE"]);
     let here = digest_of(HERE);
     let ago = |days: &str, options: &[&str]| {
         let at = days_from_now(days);
@@ -189,64 +197,64 @@ fn the_newest_check_in_is_told() {
         let _ = on(HERE, &site, &["install", "validation.lic"]);
         (at, examine(&site).json())
     };
-    let (at, told) = ago("-2 days", &[]);
+    let (at, report) = ago("-2 days", &[]);
     expect(
-        &told,
+        &report,
         "check-in",
         "ok",
-        &[&format!("the newest is of {at}, active")],
+        &[&format!("the newest validation token is from {at}, active")],
     );
     expect(
-        &told,
+        &report,
         "license",
         "warning",
         &["GRACE_OFFLINE", "valid for "],
     );
-    assert_eq!(told["next"]["what"], "end of the check-in grace period");
-    let (at, told) = ago("-1 minute", &[]);
-    expect(&told, "check-in", "ok", &[&at]);
-    expect(&told, "license", "ok", &["VALID"]);
-    let (_, told) = ago("-1 second", &["--status", "suspended"]);
-    expect(&told, "license", "problem", &["SUSPENDED"]);
-    expect(&told, "check-in", "ok", &["suspended"]);
+    assert_eq!(report["next"]["what"], "end of the check-in grace period");
+    let (at, report) = ago("-1 minute", &[]);
+    expect(&report, "check-in", "ok", &[&at]);
+    expect(&report, "license", "ok", &["VALID"]);
+    let (_, report) = ago("-1 second", &["--status", "suspended"]);
+    expect(&report, "license", "problem", &["SUSPENDED"]);
+    expect(&report, "check-in", "ok", &["suspended"]);
 }
 
 #[test]
-fn a_check_in_for_another_machine_counts_for_nothing_and_is_told() {
+fn a_validation_token_for_another_machine_is_ignored_and_reported() {
     let site = site();
     let elsewhere = digest_of(ELSEWHERE);
     let validation = Vendor::shared().check_in(&PRO, &["--machine", &elsewhere]);
     site.write("both.lic", format!("{}{validation}", PRO.file));
     let install = ["install", "--trust", "trust.jwks", "--force", "both.lic"];
     let _ = on(HERE, &site, &install);
-    let told = examine(&site).expect_code(1).json();
+    let report = examine(&site).expect_code(1).json();
     expect(
-        &told,
+        &report,
         "check-in",
         "warning",
-        &["1 installed for another machine"],
+        &["1 validation token for another machine"],
     );
 }
 
 #[test]
-fn what_only_an_application_can_say_is_no_problem_of_the_machine() {
+fn context_that_only_an_application_knows_is_a_warning() {
     let site = site();
     let terms = ["--tier", "pro", "--perpetual", "--offline", "--user", "ann"];
     site.write("named.lic", minted(&terms).file);
     let install = words("install --trust trust.jwks --user ann named.lic");
     let _ = on(HERE, &site, &install).expect_code(0);
-    let told = examine(&site).expect_code(0).json();
+    let report = examine(&site).expect_code(0).json();
     expect(
-        &told,
+        &report,
         "license",
         "warning",
-        &["USER_MISMATCH", "nobody said the user"],
+        &["USER_MISMATCH", "the user or the version is not known"],
     );
-    assert!(check(&told, "license")[2].contains("--user"), "{told}");
+    assert!(check(&report, "license")[2].contains("--user"), "{report}");
 }
 
 #[test]
-fn a_usage_type_that_is_none_is_told_and_not_failed_with() {
+fn an_invalid_usage_type_is_reported_as_a_problem() {
     let site = site();
     let terms = ["--tier", "pro", "--perpetual", "--usage-type", "runtime"];
     site.write(
@@ -256,6 +264,6 @@ fn a_usage_type_that_is_none_is_told_and_not_failed_with() {
     let install = words("install --trust trust.jwks --usage-type runtime");
     let _ = on(HERE, &site, &[&install[..], &["runtime.lic"]].concat()).expect_code(0);
     let run = Run::license(&site).env("CODITECT_USAGE_TYPE", "both");
-    let told = run.args(["doctor", "--json"]).run().expect_code(1).json();
-    expect(&told, "license", "problem", &["CODITECT_USAGE_TYPE"]);
+    let report = run.args(["doctor", "--json"]).run().expect_code(1).json();
+    expect(&report, "license", "problem", &["CODITECT_USAGE_TYPE"]);
 }

@@ -1,4 +1,4 @@
-//! The dialects of CSV files that spreadsheets write.
+//! Dialects of CSV files that spreadsheets write.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
@@ -6,24 +6,24 @@ use std::path::Path;
 
 use license_cli_support::Failure;
 
-/// The dialect of a CSV file.
+/// Dialect of a CSV file.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct CsvDialect {
     delimiter: u8,
-    /// The number of lines before the header.
+    /// Number of lines before the header.
     lines_before: u64,
-    /// The number of bytes before the header.
+    /// Number of bytes before the header.
     bytes_before: u64,
 }
 
-/// The maximum size of the first line.
+/// Maximum size of the first line in bytes.
 const MAX_HEADER: u64 = 64 * 1024;
 
 impl CsvDialect {
-    /// Detects the delimiter by the first line.
+    /// Detects the delimiter from the first line.
     ///
-    /// Spreadsheets in some countries use another delimiter than the comma. Some of them name it
-    /// in a line such as `sep=;` before the header.
+    /// Spreadsheets in some countries use another delimiter than the comma. Some of them name it in
+    /// a line such as `sep=;` before the header.
     pub(super) fn detect(path: &Path) -> Result<Self, Failure> {
         let mut first = Vec::new();
         let failed = |error: std::io::Error| Failure::io("read", path, &error);
@@ -50,8 +50,9 @@ impl CsvDialect {
         })
     }
 
-    /// Returns the line on which a record begins, by the position after it. The record itself does
-    /// not count the empty lines before it.
+    /// Returns the line on which a record begins, computed from the position after the record.
+    ///
+    /// The position of the record itself does not count the empty lines before it.
     pub(super) fn line(self, after: &csv::Position, record: &csv::StringRecord) -> u64 {
         let breaks = record.iter().flat_map(str::bytes);
         let breaks = breaks.filter(|byte| *byte == b'\n').count();
@@ -71,8 +72,8 @@ impl CsvDialect {
             .delimiter(self.delimiter)
             // The number of cells is checked for each row, with a better message.
             .flexible(true)
-            // A carriage return is trimmed with the cell. Every record ends with a line feed, so
-            // that lines can be counted.
+            // A carriage return is trimmed with the cell. Every record ends with a line feed, which
+            // makes it possible to count lines.
             .terminator(csv::Terminator::Any(b'\n'))
             .from_reader(file.chain(&b"\n"[..])))
     }

@@ -1,4 +1,4 @@
-//! The table of issued licenses, in the directory of the license files.
+//! Table of the issued licenses in the directory of the license files.
 
 use std::fs::{File, TryLockError};
 use std::io::BufWriter;
@@ -6,15 +6,15 @@ use std::path::{Path, PathBuf};
 
 use license_cli_support::{Exit, Failure, show_path};
 
-use super::orders::Order;
+use super::orders::OrderRow;
 
-/// The name of the file.
+/// File name of the manifest.
 pub(super) const NAME: &str = "manifest.csv";
 
 fn busy(directory: &Path) -> Failure {
-    let message = format!("another batch writes to {} now", show_path(directory));
+    let message = format!("another batch is writing to {}", show_path(directory));
     Failure::new(Exit::Machine, "BUSY", message)
-        .hint("wait until it is done, or choose another folder with --out")
+        .hint("wait until it is done, or choose another directory with --out")
 }
 
 /// The manifest. It gets its final name when it is complete.
@@ -49,7 +49,7 @@ impl Manifest {
 
     pub(super) fn add(
         &mut self,
-        order: &Order,
+        order: &OrderRow,
         license_id: &str,
         key: &str,
     ) -> Result<(), Failure> {

@@ -1,4 +1,4 @@
-//! A table of orders. Each row is read as the options of `keygen issue`.
+//! Table of orders. Each row is parsed as the options of `keygen issue`.
 
 use std::fmt;
 use std::ops::ControlFlow;
@@ -14,16 +14,16 @@ use license_core::{MAX_FILE_BYTES, Matrix};
 use license_issuer::services::batch::{BatchRow, BatchSource};
 use sha2::{Digest, Sha256};
 
-use super::super::drafting::tier_terms;
+use super::super::draft::find_tier;
 use super::super::issue;
 use super::dialect::CsvDialect;
-use crate::args;
+use crate::args::RowArgs;
 
-/// The column that is not an option of `issue`.
+/// Column with the name of the license file, which is not an option of `issue`.
 const FILE: &str = "file";
 
-/// Options that the whole batch shares, and options for one license at a time.
-const NOT_OF_ROWS: [&str; 8] = [
+/// Options that apply to the whole batch, or to one license at a time.
+const OPTIONS_WITHOUT_COLUMN: [&str; 9] = [
     "convert",
     "key",
     "passphrase-file",
@@ -31,38 +31,41 @@ const NOT_OF_ROWS: [&str; 8] = [
     "product-file",
     "out",
     "force",
+    "dry-run",
     "help",
 ];
 
-/// The maximum size of a cell.
+/// Maximum size of a cell in bytes.
 const MAX_CELL: usize = MAX_FILE_BYTES;
 
-/// The separator of repeated values in a cell.
+/// Separator of repeated values in a cell.
 const SEPARATOR: char = ';';
 
 /// A file of orders with a valid header.
 pub(super) struct Orders<'m> {
     matrix: &'m Matrix,
     path: PathBuf,
-    /// The file as messages show it.
+    /// Path of the file in messages.
     pub(super) name: String,
-    /// The name of the batch.
+    /// Name of the batch.
     batch: Option<String>,
     dialect: CsvDialect,
-    columns: Vec<Column>,
-    reader: Mutex<Reader>,
+    columns: Vec<OrderColumn>,
+    parser: Mutex<RowParser>,
 }
 
-/// A parser of options. It keeps the last result, because rows often differ only in the customer.
-struct Reader {
-    /// The command is built once, because that takes longer than to parse a row.
+/// Parser of the options in a row.
+///
+/// The parser keeps the last result, because rows often differ only in the customer.
+struct RowParser {
+    /// The command is built once, because that takes longer than parsing a row.
     command: clap::Command,
-    last: Option<(Vec<String>, args::Order)>,
+    last: Option<(Vec<String>, RowArgs)>,
 }
 
-/// A column of the table.
+/// Column of the table.
 #[derive(Clone, Debug)]
-struct Column {
+struct OrderColumn {
     name: String,
     kind: Kind,
 }
@@ -78,29 +81,29 @@ enum Kind {
     Flag,
 }
 
-/// A row.
-pub(super) struct Order {
-    /// The line of the file on which the row begins. A spreadsheet counts the same, unless a cell
+/// Row of the table.
+pub(super) struct OrderRow {
+    /// Line of the file on which the row begins. Spreadsheets show the same number, unless a cell
     /// contains a line break.
     pub(super) row: u64,
     pub(super) file: String,
     pub(super) customer: String,
-    /// An id that is the same whenever the same row of the same orders is read.
+    /// Id of the row, which is the same each time the same orders are read.
     pub(super) id: String,
     arguments: Vec<String>,
 }
 
-/// An error in a row.
+/// Error in a row.
 #[derive(Debug)]
 pub(super) struct RowError {
     row: u64,
     column: String,
-    what: String,
+    message: String,
 }
 
 impl fmt::Display for RowError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "row {}, {}: {}", self.row, self.column, self.what)
+        write!(f, "row {}, {}: {}", self.row, self.column, self.message)
     }
 }
 
@@ -117,18 +120,18 @@ impl<'m> Orders<'m> {
         let header = reader
             .headers()
             .map_err(|error| unreadable(&name, &error))?;
-        let mut command = args::Order::command();
+        let mut command = RowArgs::command();
         command.build();
-        let mut columns: Vec<Column> = Vec::new();
+        let mut columns: Vec<OrderColumn> = Vec::new();
         for title in header {
             let column =
-                column(title, &command).ok_or_else(|| no_column(&name, title, &command))?;
+                column(title, &command).ok_or_else(|| unknown_column(&name, title, &command))?;
             if columns.iter().any(|other| other.name == column.name) {
                 return Err(Failure::malformed(format!(
-                    "{name}: column {} is there twice",
+                    "{name}: duplicate column {}",
                     column.name
                 ))
-                .hint("take one of the two away"));
+                .hint("remove one of the two columns"));
             }
             columns.push(column);
         }
@@ -139,17 +142,17 @@ impl<'m> Orders<'m> {
             batch: batch.map(str::to_owned),
             dialect,
             columns,
-            reader: Mutex::new(Reader {
+            parser: Mutex::new(RowParser {
                 command,
                 last: None,
             }),
         })
     }
 
-    /// Visits the rows, until the callback returns `false`.
+    /// Visits the rows until the callback returns `false`.
     pub(super) fn each(
         &self,
-        mut callback: impl FnMut(Result<Order, RowError>) -> Result<bool, Failure>,
+        mut callback: impl FnMut(Result<OrderRow, RowError>) -> Result<bool, Failure>,
     ) -> Result<(), Failure> {
         let mut reader = self.dialect.reader(&self.path)?;
         let mut record = csv::StringRecord::new();
@@ -158,7 +161,7 @@ impl<'m> Orders<'m> {
             .map_err(|error| unreadable(&self.name, &error))?
         {
             let row = self.dialect.line(reader.position(), &record);
-            // Spreadsheets also write rows that nobody has filled in.
+            // Spreadsheets also write empty rows.
             if record.iter().all(|cell| cell.trim().is_empty()) {
                 continue;
             }
@@ -169,13 +172,13 @@ impl<'m> Orders<'m> {
         Ok(())
     }
 
-    fn order(&self, row: u64, record: &csv::StringRecord) -> Result<Order, RowError> {
+    fn order(&self, row: u64, record: &csv::StringRecord) -> Result<OrderRow, RowError> {
         let (expected, found) = (self.columns.len(), record.len());
         if found != expected {
             return Err(RowError {
                 row,
                 column: "cells".to_owned(),
-                what: format!("expected {expected}, found {found}"),
+                message: format!("expected {expected}, found {found}"),
             });
         }
         let mut arguments = Vec::new();
@@ -183,13 +186,16 @@ impl<'m> Orders<'m> {
         let mut id = Sha256::new();
         for (column, cell) in self.columns.iter().zip(record) {
             let cell = cell.trim();
-            let error = |what: &str| RowError {
+            let error = |message: &str| RowError {
                 row,
                 column: column.name.clone(),
-                what: what.to_owned(),
+                message: message.to_owned(),
             };
             if cell.len() > MAX_CELL {
-                return Err(error("expected less text"));
+                return Err(error(&format!(
+                    "expected at most {MAX_CELL} bytes, found {}",
+                    cell.len()
+                )));
             }
             id.update(format!(
                 "{}:{}={}:{cell}\n",
@@ -203,12 +209,12 @@ impl<'m> Orders<'m> {
             let option = format!("--{}", column.name);
             match column.kind {
                 _ if cell.is_empty() => {}
-                // The name does not change the meaning of other options, and is set afterwards.
+                // The name does not affect other options, and is set after parsing.
                 Kind::Value if column.name == "customer" => arguments.push(format!("{option}=-")),
                 Kind::File if is_name(cell) => file = Some(cell.to_owned()),
                 Kind::File => {
                     return Err(error(
-                        "expected a file's name without a folder, ending in .lic",
+                        "expected a file name that ends in .lic, without a directory",
                     ));
                 }
                 Kind::Value => arguments.push(format!("{option}={cell}")),
@@ -233,7 +239,7 @@ impl<'m> Orders<'m> {
             id.update(format!(" of {batch}"));
         }
         let id = hex::encode(&id.finalize());
-        Ok(Order {
+        Ok(OrderRow {
             row,
             file: file.unwrap_or_else(|| format!("{row:07}.lic")),
             customer,
@@ -242,34 +248,34 @@ impl<'m> Orders<'m> {
         })
     }
 
-    /// Returns the license that a row asks for.
-    fn license(&self, order: &Order) -> Result<LicenseDraft, RowError> {
+    /// Returns the draft of the license in a row.
+    fn license(&self, order: &OrderRow) -> Result<LicenseDraft, RowError> {
         let matrix = self.matrix;
-        let mut reader = self.reader.lock().unwrap_or_else(PoisonError::into_inner);
-        let parsed = reader
+        let mut parser = self.parser.lock().unwrap_or_else(PoisonError::into_inner);
+        let parsed = parser
             .parse(&order.arguments)
-            .map_err(|error| order.refused(&error))?;
+            .map_err(|error| order.parse_error(&error))?;
         parsed.issue.customer = Some(order.customer.clone());
-        if let Err(failure) = tier_terms(parsed.issue.tier, matrix) {
+        if let Err(failure) = find_tier(parsed.issue.tier, matrix) {
             return Err(order.error("tier", failure.message()));
         }
         let drafted = issue::draft(&parsed.issue, matrix);
         drafted.map_err(|failure| order.error("order", failure.message()))
     }
 
-    /// Checks a row.
-    pub(super) fn check(&self, order: &Order) -> Result<(), RowError> {
+    /// Checks that the license of a row can be issued.
+    pub(super) fn check(&self, order: &OrderRow) -> Result<(), RowError> {
         let checked = self.license(order)?.check();
         checked.map_err(|error| order.error("order", &error.to_string()))
     }
 
-    /// Returns whether the table names files, so that two rows may name the same one.
+    /// Returns whether the table has file names, which may be duplicates.
     pub(super) fn names_files(&self) -> bool {
         self.columns.iter().any(|column| column.kind == Kind::File)
     }
 }
 
-impl BatchRow for Order {
+impl BatchRow for OrderRow {
     fn number(&self) -> u64 {
         self.row
     }
@@ -284,54 +290,54 @@ impl BatchRow for Order {
 }
 
 impl BatchSource for Orders<'_> {
-    type Row = Order;
+    type Row = OrderRow;
     type Error = Failure;
 
-    fn visit(&self, each: &mut dyn FnMut(Order) -> ControlFlow<()>) -> Result<(), Failure> {
+    fn visit(&self, each: &mut dyn FnMut(OrderRow) -> ControlFlow<()>) -> Result<(), Failure> {
         self.each(|order| {
             let order = order.map_err(|error| {
-                let message = format!("{} changed while it was read: {error}", self.name);
+                let message = format!("{} changed during the batch: {error}", self.name);
                 Failure::malformed(message).hint("run the command again")
             })?;
             Ok(each(order).is_continue())
         })
     }
 
-    fn draft(&self, order: &Order) -> Result<LicenseDraft, Failure> {
+    fn draft(&self, order: &OrderRow) -> Result<LicenseDraft, Failure> {
         let draft = self.license(order);
         draft.map_err(|error| Failure::malformed(error.to_string()))
     }
 }
 
-impl Reader {
-    fn parse(&mut self, arguments: &[String]) -> Result<&mut args::Order, clap::Error> {
+impl RowParser {
+    fn parse(&mut self, arguments: &[String]) -> Result<&mut RowArgs, clap::Error> {
         let last = match self.last.take() {
             Some(last) if last.0 == arguments => last,
-            _ => (arguments.to_vec(), self.read(arguments)?),
+            _ => (arguments.to_vec(), self.parse_new(arguments)?),
         };
         Ok(&mut self.last.insert(last).1)
     }
 
-    fn read(&mut self, arguments: &[String]) -> Result<args::Order, clap::Error> {
-        let given = arguments.iter().map(String::as_str);
-        let given = ["--key=-"].into_iter().chain(given);
-        let mut matches = self.command.try_get_matches_from_mut(given)?;
-        args::Order::from_arg_matches_mut(&mut matches)
+    fn parse_new(&mut self, arguments: &[String]) -> Result<RowArgs, clap::Error> {
+        let arguments = arguments.iter().map(String::as_str);
+        let arguments = ["--key=-"].into_iter().chain(arguments);
+        let mut matches = self.command.try_get_matches_from_mut(arguments)?;
+        RowArgs::from_arg_matches_mut(&mut matches)
     }
 }
 
-impl Order {
+impl OrderRow {
     /// Returns an error in a column of the row.
-    pub(super) fn error(&self, column: &str, what: &str) -> RowError {
+    pub(super) fn error(&self, column: &str, message: &str) -> RowError {
         RowError {
             row: self.row,
             column: column.to_owned(),
-            what: escape(what).into_owned(),
+            message: escape(message).into_owned(),
         }
     }
 
-    /// Returns the error of options that cannot be parsed.
-    fn refused(&self, error: &clap::Error) -> RowError {
+    /// Converts an error of parsing the options.
+    fn parse_error(&self, error: &clap::Error) -> RowError {
         let context = |kind| match error.get(kind) {
             Some(ContextValue::String(text)) => vec![text.clone()],
             Some(ContextValue::Strings(texts)) => texts.clone(),
@@ -343,12 +349,13 @@ impl Order {
             .flat_map(|names| names.split("--").skip(1))
             .filter_map(|name| name.split([' ', '=', '>', '|']).next())
             .collect();
-        let columns = match columns.is_empty() {
-            true => "order".to_owned(),
-            false => columns.join(" or "),
+        let columns = if columns.is_empty() {
+            "order".to_owned()
+        } else {
+            columns.join(" or ")
         };
         let argument = arguments.join(", ");
-        let what = match error.kind() {
+        let message = match error.kind() {
             ErrorKind::MissingRequiredArgument => "expected a value, found none".to_owned(),
             ErrorKind::ValueValidation | ErrorKind::InvalidValue => {
                 let value = context(ContextKind::InvalidValue).join(", ");
@@ -362,11 +369,11 @@ impl Order {
             }
             kind => kind.to_string(),
         };
-        self.error(&columns, &what)
+        self.error(&columns, &message)
     }
 }
 
-fn column(title: &str, command: &clap::Command) -> Option<Column> {
+fn column(title: &str, command: &clap::Command) -> Option<OrderColumn> {
     let name = title
         .trim_start_matches('\u{feff}')
         .trim()
@@ -374,7 +381,7 @@ fn column(title: &str, command: &clap::Command) -> Option<Column> {
         .replace(['_', ' '], "-");
     let kind = match name.as_str() {
         FILE => Kind::File,
-        name if NOT_OF_ROWS.contains(&name) => return None,
+        name if OPTIONS_WITHOUT_COLUMN.contains(&name) => return None,
         name => {
             let option = command
                 .get_arguments()
@@ -386,21 +393,20 @@ fn column(title: &str, command: &clap::Command) -> Option<Column> {
             }
         }
     };
-    Some(Column { name, kind })
+    Some(OrderColumn { name, kind })
 }
 
-fn no_column(file: &str, title: &str, command: &clap::Command) -> Failure {
+fn unknown_column(file: &str, title: &str, command: &clap::Command) -> Failure {
     let title: String = title.chars().take(64).collect();
     let options = command.get_arguments().filter_map(clap::Arg::get_long);
-    let known: Vec<_> = options.filter(|name| !NOT_OF_ROWS.contains(name)).collect();
-    Failure::malformed(format!(
-        "{file}: expected a column that orders have, found `{}`",
-        escape(&title)
-    ))
-    .hint(format!("columns are {FILE}, {}", known.join(", ")))
+    let known: Vec<_> = options
+        .filter(|name| !OPTIONS_WITHOUT_COLUMN.contains(name))
+        .collect();
+    Failure::malformed(format!("{file}: unknown column `{}`", escape(&title)))
+        .hint(format!("use the columns {FILE}, {}", known.join(", ")))
 }
 
-/// Returns whether a name stays in the directory, on every platform.
+/// Returns whether a file name stays in its directory on every platform.
 fn is_name(name: &str) -> bool {
     let is_plain =
         |letter: char| letter.is_alphanumeric() || matches!(letter, '-' | '_' | '.' | ' ');
@@ -415,7 +421,7 @@ fn unreadable(name: &str, error: &csv::Error) -> Failure {
     let at = line.map_or_else(String::new, |line| format!(" after line {line}"));
     match error.kind() {
         csv::ErrorKind::Utf8 { .. } => Failure::malformed(format!(
-            "{name}: expected text in UTF-8, found other bytes{at}"
+            "{name}: expected text in UTF-8, found invalid bytes{at}"
         ))
         .hint("save the table as \"CSV UTF-8\""),
         _ => Failure::malformed(format!("{name}: {error}"))

@@ -7,11 +7,11 @@ use license_issuer::services::validations::{SignedValidation, ValidationPlan};
 use license_issuer::services::warnings::end_of;
 use serde_json::{Value, json};
 
-use super::super::issuing::{Issuing, IssuingReport};
+use super::super::issuance::{Issuance, IssuanceReport};
 
 const SECONDS_PER_HOUR: u64 = 3600;
 
-/// A validation in a report.
+/// Validation in a report.
 struct ReportedValidation<'a> {
     license: &'a License,
     tier: Tier,
@@ -24,31 +24,31 @@ struct ReportedValidation<'a> {
 }
 
 /// Returns the report of signed validations.
-pub(super) fn of_signed(signed: &[SignedValidation], issuing: &Issuing<'_>) -> IssuingReport {
-    let validations: Vec<_> = signed.iter().map(ReportedValidation::of_signed).collect();
+pub(super) fn from_signed(signed: &[SignedValidation], issuance: &Issuance<'_>) -> IssuanceReport {
+    let validations: Vec<_> = signed.iter().map(ReportedValidation::from_signed).collect();
     let kid = signed.first().map(|one| one.key_id.as_str());
-    report(&validations, kid, issuing)
+    report(&validations, kid, issuance)
 }
 
 /// Returns the report of a dry run.
-pub(super) fn of_plan(plan: &ValidationPlan<'_>, issuing: &Issuing<'_>) -> IssuingReport {
+pub(super) fn from_plan(plan: &ValidationPlan<'_>, issuance: &Issuance<'_>) -> IssuanceReport {
     let drafts: Vec<_> = plan.drafts().collect();
-    let validations: Vec<_> = drafts.iter().map(ReportedValidation::of_draft).collect();
-    report(&validations, None, issuing)
+    let validations: Vec<_> = drafts.iter().map(ReportedValidation::from_draft).collect();
+    report(&validations, None, issuance)
 }
 
 fn report(
     validations: &[ReportedValidation<'_>],
     kid: Option<&str>,
-    issuing: &Issuing<'_>,
-) -> IssuingReport {
-    let to_json = |one: &ReportedValidation<'_>| one.to_json(issuing.shows_token());
-    IssuingReport {
+    issuance: &Issuance<'_>,
+) -> IssuanceReport {
+    let to_json = |one: &ReportedValidation<'_>| one.to_json(issuance.shows_token());
+    IssuanceReport {
         json: json!({
             "validations": validations.iter().map(to_json).collect::<Vec<_>>(),
             "kid": kid,
-            "path": issuing.path(),
-            "dry_run": issuing.dry_run,
+            "path": issuance.path(),
+            "dry_run": issuance.dry_run,
         }),
         lines: validations
             .iter()
@@ -58,7 +58,7 @@ fn report(
 }
 
 impl<'a> ReportedValidation<'a> {
-    fn of_signed(signed: &'a SignedValidation) -> Self {
+    fn from_signed(signed: &'a SignedValidation) -> Self {
         let validation = &signed.validation;
         Self {
             license: &signed.license,
@@ -72,7 +72,7 @@ impl<'a> ReportedValidation<'a> {
         }
     }
 
-    fn of_draft(draft: &'a ValidationDraft<'_>) -> Self {
+    fn from_draft(draft: &'a ValidationDraft<'_>) -> Self {
         Self {
             license: draft.license,
             tier: draft.entitlements.tier(),
@@ -97,7 +97,7 @@ impl<'a> ReportedValidation<'a> {
             "nonce": self.nonce,
             "issued_at": self.issued_at.to_string(),
             "expires_at": self.expires_at.map(|at| at.to_string()),
-            "holds_until": self.span().map(|(_, holds_until)| holds_until.to_string()),
+            "holds_until": self.check_in_times().map(|(_, valid_until)| valid_until.to_string()),
             "token": token.filter(|_| shows_token),
         })
     }
@@ -119,39 +119,38 @@ impl<'a> ReportedValidation<'a> {
         ];
         let nonce = self.nonce.as_ref();
         lines.extend(nonce.map(|nonce| format!("nonce      {nonce}")));
-        lines.push(format!("check-in   {}", self.outlook()));
+        lines.push(format!("check-in   {}", self.check_in_text()));
         lines
     }
 
-    /// Returns when the next check-in is due, and until when the license is valid without it. `None`
-    /// if the license needs no check-ins or is not active.
-    fn span(&self) -> Option<(Timestamp, Timestamp)> {
-        let terms = self.license.check_in()?;
-        let span = [terms.every_hours(), terms.grace_hours()]
+    /// Returns when the next check-in is due, and when the license stops being valid without it.
+    ///
+    /// `None` means that the license does not require check-ins or is not active.
+    fn check_in_times(&self) -> Option<(Timestamp, Timestamp)> {
+        let policy = self.license.check_in()?;
+        let times = [policy.every_hours(), policy.grace_hours()]
             .map(|hours| self.issued_at.plus(hours.saturating_mul(SECONDS_PER_HOUR)));
-        (self.status == Status::Active).then_some(span.into())
+        (self.status == Status::Active).then_some(times.into())
     }
 
-    /// Returns how long the license is valid with the validation.
-    fn outlook(&self) -> String {
-        let Some((due_at, holds_until)) = self.span() else {
+    /// Describes how long the license is valid with the validation.
+    fn check_in_text(&self) -> String {
+        let Some((due_at, valid_until)) = self.check_in_times() else {
             return match self.status {
-                Status::Active => "the license never needs one".to_owned(),
+                Status::Active => "not required".to_owned(),
                 denied => format!(
-                    "the license is {denied} wherever this is installed, until a later one says active"
+                    "license {denied} where this is installed, until a later validation is active"
                 ),
             };
         };
         match end_of(self.license) {
             Some(end) if end <= due_at => {
-                format!("the license ends at {end}, before its next check-in is due")
+                format!("not required before the license ends at {end}")
             }
-            Some(end) if end <= holds_until => format!(
-                "the license needs its next check-in by {due_at}, and holds until its end at {end} without"
-            ),
-            _ => format!(
-                "the license needs its next check-in by {due_at}, and holds until {holds_until} without"
-            ),
+            Some(end) if end <= valid_until => {
+                format!("due by {due_at}; without it, valid until the license ends at {end}")
+            }
+            _ => format!("due by {due_at}; without it, valid until {valid_until}"),
         }
     }
 }

@@ -1,48 +1,55 @@
-//! How a difference is told: what is lost first, then what is gained, then the rest.
+//! Report of a difference: losses first, then gains, then other changes.
 
 use license_cli_support::{Failure, Terminal, escape};
 use license_core::{Change, Difference, Effect, Succession};
 use serde_json::{Value, json};
 
-use super::super::terms;
-use super::Subject;
+use super::super::license_report;
+use super::ComparedLicense;
 
-/// A difference to tell.
-pub(super) struct Report<'a> {
-    pub(super) before: &'a Subject,
-    pub(super) after: &'a Subject,
+/// Report of a difference between two licenses.
+pub(super) struct DiffReport<'a> {
+    pub(super) before: &'a ComparedLicense,
+    pub(super) after: &'a ComparedLicense,
     pub(super) difference: &'a Difference,
     pub(super) verified: bool,
 }
 
-impl Report<'_> {
-    pub(super) fn tell(&self, terminal: &Terminal) -> Result<(), Failure> {
-        match terminal.is_json() {
-            true => terminal.json(&self.to_json()),
-            false => terminal.data(&self.text()),
+impl DiffReport<'_> {
+    pub(super) fn print(&self, terminal: &Terminal) -> Result<(), Failure> {
+        if terminal.is_json() {
+            terminal.json(&self.to_json())
+        } else {
+            terminal.data(&self.text())
         }
     }
 
     fn text(&self) -> String {
         let mut lines = vec![
-            format!("before     {}", terms::summary(self.before.claims())),
-            format!("now        {}", terms::summary(self.after.claims())),
+            format!(
+                "before     {}",
+                license_report::summary(self.before.claims())
+            ),
+            format!(
+                "now        {}",
+                license_report::summary(self.after.claims())
+            ),
         ];
         let succession = match self.difference.succession() {
-            Succession::Same => Some("it is the same license"),
-            Succession::Replaces => Some("the new license supersedes the old one"),
-            Succession::Unrelated => Some("they are for different customers or products"),
-            // A warning has told of the others.
+            Succession::Same => Some("both are the same license"),
+            Succession::Replaces => Some("the second license supersedes the first"),
+            Succession::Unrelated => Some("the licenses are for different customers or products"),
+            // The others have a warning.
             _ => None,
         };
-        lines.extend(succession.map(|words| format!("standing   {words}")));
+        lines.extend(succession.map(|text| format!("relation   {text}")));
         if self.difference.is_empty() {
             lines.push("\nNo difference for the customer".to_owned());
         }
         let groups = [
             ("Lost", Effect::Loss),
             ("Gained", Effect::Gain),
-            ("Otherwise different", Effect::Other),
+            ("Other changes", Effect::Other),
         ];
         for (title, effect) in groups {
             let changes: Vec<_> = self.difference.with_effect(effect).collect();
@@ -70,16 +77,16 @@ impl Report<'_> {
     }
 }
 
-fn side(subject: &Subject) -> Value {
-    let facts = subject.claims();
+fn side(license: &ComparedLicense) -> Value {
+    let claims = license.claims();
     json!({
-        "license_id": facts.id.as_str(),
-        "product": facts.product.as_str(),
-        "tier": facts.tier().as_str(),
-        "customer": facts.customer,
-        "issued_at": facts.issued_at.map(|at| at.to_string()),
-        "not_before": facts.valid_from().map(|at| at.to_string()),
-        "expires_at": facts.expires_at.map(|at| at.to_string()),
-        "kid": subject.key_id(),
+        "license_id": claims.id.as_str(),
+        "product": claims.product.as_str(),
+        "tier": claims.tier().as_str(),
+        "customer": claims.customer,
+        "issued_at": claims.issued_at.map(|at| at.to_string()),
+        "not_before": claims.valid_from().map(|at| at.to_string()),
+        "expires_at": claims.expires_at.map(|at| at.to_string()),
+        "kid": license.key_id(),
     })
 }

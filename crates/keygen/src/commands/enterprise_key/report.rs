@@ -5,46 +5,47 @@ use license_core::EnterpriseTerms;
 use license_issuer::services::enterprise_keys::SignedEnterpriseKey;
 use serde_json::{Value, json};
 
-use crate::args;
+use crate::args::EnterpriseKey;
 use crate::output;
 
 /// Prints the report of an issued key, or of a dry run.
-pub(super) fn tell(
+pub(super) fn print(
     terms: EnterpriseTerms,
-    minted: Option<&SignedEnterpriseKey>,
-    order: &args::EnterpriseKey,
+    signed: Option<&SignedEnterpriseKey>,
+    arguments: &EnterpriseKey,
     terminal: &Terminal,
 ) -> Result<(), Failure> {
     if terminal.is_json() {
-        return terminal.json(&to_json(terms, minted, order));
+        return terminal.json(&to_json(terms, signed, arguments));
     }
-    let out = &order.out.out;
-    let Some(signed) = minted else {
-        return terminal.data(&outlook(terms, order));
+    let out = &arguments.output.out;
+    let Some(signed) = signed else {
+        return terminal.data(&dry_run_text(terms, arguments));
     };
     if let Destination::File(_) = out {
         terminal.note(&format!("wrote {out}"));
     }
-    if !order.short {
+    if !arguments.short {
         terminal.note(&format!(
-            "short form, for invoices and phone calls: {}",
+            "short form for invoices and phone calls: {}",
             signed.key.short()
         ));
     }
     Ok(())
 }
 
-/// Returns the key as it would be, except for its signature.
-fn outlook(terms: EnterpriseTerms, order: &args::EnterpriseKey) -> String {
-    let signature = match order.short {
-        true => "a digest of its signature",
-        false => "its signature",
+/// Returns the key of a dry run, without its signature.
+fn dry_run_text(terms: EnterpriseTerms, arguments: &EnterpriseKey) -> String {
+    let signature = if arguments.short {
+        "a digest of its signature"
+    } else {
+        "its signature"
     };
     let end = terms.expiry.ends_at();
     let end = end.map_or("perpetual".to_owned(), |end| format!("until {end}"));
-    let first = output::dry_run_line(&order.out.out);
+    let first = output::dry_run_line(&arguments.output.out);
     format!(
-        "{first}\nkey        {terms}-…, ending in {signature}\nholds      for {} users, {end}",
+        "{first}\nkey        {terms}-…, ending in {signature}\nvalid      for {} users, {end}",
         terms.seats
     )
 }
@@ -52,22 +53,20 @@ fn outlook(terms: EnterpriseTerms, order: &args::EnterpriseKey) -> String {
 /// Returns the report as a JSON object.
 pub(super) fn to_json(
     terms: EnterpriseTerms,
-    minted: Option<&SignedEnterpriseKey>,
-    order: &args::EnterpriseKey,
+    signed: Option<&SignedEnterpriseKey>,
+    arguments: &EnterpriseKey,
 ) -> Value {
-    let out = &order.out.out;
-    let key = minted.filter(|_| !order.short);
-    let in_file = matches!(out, Destination::File(_)) && minted.is_some();
+    let key = signed.filter(|_| !arguments.short);
     json!({
         "key": key.map(|signed| signed.key.to_string()),
-        "short_key": minted.map(|signed| signed.key.short().to_string()),
+        "short_key": signed.map(|signed| signed.key.short().to_string()),
         "product": terms.product.as_str(),
         "company": terms.company.as_str(),
         "seats": terms.seats,
         "expires_at": terms.expiry.ends_at().map(|end| end.to_string()),
-        "path": in_file.then(|| out.to_string()),
-        "kid": minted.map(|signed| signed.kid.as_str()),
-        "alg": minted.map(|signed| signed.algorithm.as_str()),
-        "dry_run": minted.is_none(),
+        "path": signed.and_then(|_| arguments.output.path()),
+        "kid": signed.map(|signed| signed.kid.as_str()),
+        "alg": signed.map(|signed| signed.algorithm.as_str()),
+        "dry_run": signed.is_none(),
     })
 }

@@ -1,6 +1,6 @@
-//! Activations and clock repairs in the ledger, by their own names.
+//! Activations and clock repairs in the ledger, found by their ids and nonces.
 
-use license_cli_support::{Destination, Failure, Terminal};
+use license_cli_support::{Failure, OutputFile, Terminal};
 use license_core::Nonce;
 use license_issuer::ledger::{EntryKind, LedgerReader, RecordedActivation};
 use serde_json::json;
@@ -8,15 +8,14 @@ use serde_json::json;
 use super::super::answer;
 use super::super::lookup::not_found;
 use super::report;
-use crate::args::Out;
-use crate::failures;
+use crate::{failures, output};
 
-/// What an activation's id, or the nonce of a request that was answered, is about.
+/// Returns the subject of the answer with this activation id, or to the request with this nonce.
 pub(super) fn subject(ledger: &dyn LedgerReader, name: &str) -> Result<Option<String>, Failure> {
-    Ok(find(ledger, name)?.map(|activated| activated.entry.subject))
+    Ok(find(ledger, name)?.map(|activation| activation.entry.subject))
 }
 
-/// An answer by its id, or by the nonce of its request.
+/// Returns the answer with this id, or to the request with this nonce.
 fn find(ledger: &dyn LedgerReader, name: &str) -> Result<Option<RecordedActivation>, Failure> {
     let failed = failures::ledger_not_read(ledger);
     let name = name.trim().to_ascii_lowercase();
@@ -34,7 +33,7 @@ fn find(ledger: &dyn LedgerReader, name: &str) -> Result<Option<RecordedActivati
     Ok(None)
 }
 
-/// Shows all that was entered of a machine.
+/// Shows all entries about a machine.
 pub(super) fn show(
     ledger: &dyn LedgerReader,
     digest: &str,
@@ -51,11 +50,11 @@ pub(super) fn show(
     report::entries(digest, &entries, &activations, terminal)
 }
 
-/// Writes an answer again, as it was minted; one that has ended is warned of.
+/// Writes a recorded answer again. Warns if its activation has ended.
 pub(super) fn resend(
     ledger: &dyn LedgerReader,
     name: &str,
-    out: &Out,
+    output: &OutputFile,
     terminal: &Terminal,
 ) -> Result<(), Failure> {
     let found = find(ledger, name)?.ok_or_else(|| not_found(name))?;
@@ -69,11 +68,11 @@ pub(super) fn resend(
     }
     let text = answer::armored(&found.entry.artifact)?;
     if !terminal.is_json() {
-        return out.write(&text);
+        return output::write(output, &text);
     }
-    let in_file = matches!(out.out, Destination::File(_));
-    if in_file {
-        out.write(&text)?;
+    let path = output.path();
+    if path.is_some() {
+        output::write(output, &text)?;
     }
     terminal.json(&json!({
         "kind": found.entry.kind,
@@ -81,8 +80,8 @@ pub(super) fn resend(
         "license_id": found.entry.fact("license_id"),
         "machine": found.entry.fact("machine"),
         "status": status(&found),
-        "path": in_file.then(|| out.out.to_string()),
-        "answer": (!in_file).then_some(text),
+        "answer": path.is_none().then_some(text),
+        "path": path,
     }))
 }
 

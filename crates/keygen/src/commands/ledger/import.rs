@@ -1,4 +1,4 @@
-//! `keygen ledger import`: what was minted elsewhere, or before there was a ledger.
+//! `keygen ledger import`: records artifacts that were issued elsewhere or without a ledger.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,49 +15,50 @@ use license_issuer::services::record::{self, MissingLedger, RecordPlan};
 use serde_json::{Value, json};
 
 use super::super::context::AppContext;
+use super::super::lookup::require_ledger;
 use crate::inputs::{add_keys, matrix, now};
 use crate::{failures, output};
 
-/// An export holds a line an entry, of which the largest has a token.
+/// Maximum size of an export, which has a line for each entry.
 const MAX_EXPORT_BYTES: usize = 1 << 30;
 
 pub(super) fn run(
     files: &[Source],
     trust: &[Source],
     product_file: Option<&Source>,
-    AppContext { place, terminal }: AppContext<'_>,
+    AppContext { location, terminal }: AppContext<'_>,
 ) -> Result<(), Failure> {
-    if *place == LedgerLocation::None {
-        return Err(
-            Failure::usage("--no-ledger leaves nothing to enter it in").hint("leave it away")
-        );
-    }
+    require_ledger(location, "an import")?;
     let matrix = matrix(product_file)?;
     let mut keys = TrustSet::default();
     add_keys(&mut keys, trust)?;
-    let mut reader = Reader {
+    let mut import = VerifiedImport {
         trust: &keys,
         matrix: &matrix,
         licenses: BTreeMap::new(),
-        records: Vec::new(),
+        entries: Vec::new(),
     };
-    // Everything is read and verified before the first is entered.
+    // All files are verified before the first entry is recorded.
     for file in files {
-        reader.read(file)?;
+        import.read(file)?;
     }
-    let (entered, known) = record_new(reader.records, place)?;
+    let (new, known) = record_new(import.entries, location)?;
     if terminal.is_json() {
-        return terminal.json(&json!({ "entered": entered, "known": known }));
+        return terminal.json(&json!({ "entered": new, "known": known }));
     }
     terminal.data(&format!(
-        "entered {entered}; the ledger knew {known} already"
+        "recorded {new} entries; {known} were already in the ledger"
     ))
 }
 
-/// Records the entries that the ledger does not contain, and returns how many are new and how many
-/// were known.
-fn record_new(entries: Vec<NewEntry>, place: &LedgerLocation) -> Result<(usize, usize), Failure> {
-    let Some(mut file) = output::ledger_file(place)? else {
+/// Records the entries that the ledger does not contain.
+///
+/// Returns the numbers of new and known entries.
+fn record_new(
+    entries: Vec<NewEntry>,
+    location: &LedgerLocation,
+) -> Result<(usize, usize), Failure> {
+    let Some(mut file) = output::ledger_file(location)? else {
         return Ok((0, 0));
     };
     let recorded = record::record(
@@ -69,9 +70,10 @@ fn record_new(entries: Vec<NewEntry>, place: &LedgerLocation) -> Result<(usize, 
             let (count, mut seen, mut new) = (entries.len(), BTreeSet::new(), Vec::new());
             for entry in entries {
                 // An entry without an artifact is identified by its facts.
-                let content = match entry.artifact.is_empty() {
-                    true => entry.body.to_string(),
-                    false => entry.artifact.clone(),
+                let content = if entry.artifact.is_empty() {
+                    entry.body.to_string()
+                } else {
+                    entry.artifact.clone()
                 };
                 let key = (entry.kind, entry.subject.clone(), content);
                 if seen.insert(key) && !is_recorded(ledger, &entry)? {
@@ -84,7 +86,7 @@ fn record_new(entries: Vec<NewEntry>, place: &LedgerLocation) -> Result<(usize, 
             })
         },
     );
-    recorded.map_err(|error| failures::not_issued(error, place))
+    recorded.map_err(|error| failures::not_issued(error, location))
 }
 
 fn is_recorded(ledger: Option<&dyn LedgerReader>, entry: &NewEntry) -> Result<bool, Failure> {
@@ -97,21 +99,21 @@ fn is_recorded(ledger: Option<&dyn LedgerReader>, entry: &NewEntry) -> Result<bo
     Ok(!recorded.is_empty())
 }
 
-/// What was read and verified so far.
-struct Reader<'a> {
+/// Entries that are read and verified.
+struct VerifiedImport<'a> {
     trust: &'a TrustSet,
     matrix: &'a Matrix,
-    /// To which check-ins belong, by id.
+    /// Verified licenses by id, which later check-ins belong to.
     licenses: BTreeMap<String, License>,
-    records: Vec<NewEntry>,
+    entries: Vec<NewEntry>,
 }
 
-impl Reader<'_> {
+impl VerifiedImport<'_> {
     fn read(&mut self, file: &Source) -> Result<(), Failure> {
         let text = file.read_text(MAX_EXPORT_BYTES)?;
         let cap = input_cap(text.as_bytes());
         if text.trim_start().starts_with('{') {
-            return self.export(file, &text);
+            return self.read_export(file, &text);
         }
         if text.len() > cap {
             let message = format!("{file}: expected at most {cap} bytes, found {}", text.len());
@@ -119,116 +121,130 @@ impl Reader<'_> {
                 Failure::malformed(message).hint("import license files one by one, or an export")
             );
         }
-        let at_hand: Vec<_> = self.licenses.values().cloned().collect();
-        let records = self.artefacts(file, &text, &at_hand)?;
-        self.records.extend(records);
+        let known: Vec<_> = self.licenses.values().cloned().collect();
+        let entries = self.verify_artifacts(file, &text, &known)?;
+        self.entries.extend(entries);
         Ok(())
     }
 
-    /// Returns the entries of the tokens in a license file, or of a full enterprise key.
-    fn artefacts(
+    /// Verifies the tokens in a license file, or a full enterprise key, and returns their entries.
+    ///
+    /// `known` are licenses outside of the text, which its validations may belong to.
+    fn verify_artifacts(
         &mut self,
         file: &Source,
         text: &str,
-        at_hand: &[License],
+        known: &[License],
     ) -> Result<Vec<NewEntry>, Failure> {
-        let refused = |error| failures::not_judged(file, &error);
-        let bundle =
-            Bundle::verify_beside(text, self.trust, self.matrix, at_hand).map_err(refused)?;
-        let ids = bundle.licenses().iter();
+        let refused = |error| failures::not_verifiable(file, &error);
+        let verified =
+            Bundle::verify_beside(text, self.trust, self.matrix, known).map_err(refused)?;
+        let ids = verified.licenses().iter();
         self.licenses
             .extend(ids.map(|license| (license.id().as_str().to_owned(), license.clone())));
         if let (Ok(LicenseKey::Enterprise(key)), [license]) =
-            (LicenseKey::parse(text), bundle.licenses())
+            (LicenseKey::parse(text), verified.licenses())
         {
             let tier = license.tier().to_string();
             let kid = license.key_id().as_str();
             return Ok(vec![records::enterprise_key(&key, kid, Some(&tier))]);
         }
-        let artefacts = Artefacts::parse(text).map_err(BundleError::Parse);
-        let artefacts = artefacts.map_err(refused)?;
-        let tokens = |kind| artefacts.of_kind(kind).map(|block| block.token.as_str());
-        let licenses = bundle.licenses().iter().zip(tokens(TokenKind::License));
+        let artifacts = Artefacts::parse(text).map_err(BundleError::Parse);
+        let artifacts = artifacts.map_err(refused)?;
+        let tokens = |kind| artifacts.of_kind(kind).map(|block| block.token.as_str());
+        let licenses = verified.licenses().iter().zip(tokens(TokenKind::License));
         let entries =
             licenses.map(|(license, token)| records::license(license, token, self.matrix));
         let mut entries = entries
             .collect::<Result<Vec<_>, _>>()
             .map_err(|error| failures::not_verified("license", &error))?;
-        for (said, token) in bundle
+        for (validation, token) in verified
             .validations()
             .iter()
             .zip(tokens(TokenKind::Validation))
         {
-            let mut licenses = bundle.licenses().iter().chain(at_hand);
-            if let Some(license) = licenses.find(|license| said.is_for(license)) {
-                entries.push(records::check_in(license, said, token));
+            let mut licenses = verified.licenses().iter().chain(known);
+            if let Some(license) = licenses.find(|license| validation.is_for(license)) {
+                entries.push(records::check_in(license, validation, token));
             }
         }
-        let activations = bundle.activations().iter();
+        let activations = verified.activations().iter();
         let activations = activations.zip(tokens(TokenKind::Activation));
-        entries.extend(activations.map(|(said, token)| records::activation(said, token)));
-        let repairs = bundle.clock_repairs().iter();
+        entries
+            .extend(activations.map(|(activation, token)| records::activation(activation, token)));
+        let repairs = verified.clock_repairs().iter();
         let repairs = repairs.zip(tokens(TokenKind::ClockRepair));
-        entries.extend(repairs.filter_map(|(said, token)| records::clock_repair(said, token)));
-        entries.extend(bundle.revocations().iter().flat_map(of_list));
+        entries.extend(repairs.filter_map(|(repair, token)| records::clock_repair(repair, token)));
+        entries.extend(verified.revocations().iter().flat_map(revocation_entries));
         Ok(entries)
     }
 
-    /// What was exported is verified as if it were sent: artefacts by their signatures, and that the facts are theirs. What is signed by
-    /// nobody, such as a revocation, is believed; so is a check-in for a license that is not there.
-    fn export(&mut self, file: &Source, text: &str) -> Result<(), Failure> {
+    /// Reads an export.
+    ///
+    /// Verifies the signatures of artifacts, and that the facts of their entries match. Accepts
+    /// entries without a signature, such as revocations, and check-ins of unknown licenses.
+    fn read_export(&mut self, file: &Source, text: &str) -> Result<(), Failure> {
         let lines = (1..).zip(text.lines());
         let lines = lines.filter(|(_, line)| !line.trim().is_empty());
-        let mut records = lines
-            .map(|(number, line)| Some((number, stated(line)?)))
+        let mut entries = lines
+            .map(|(number, line)| Some((number, parse_entry(line)?)))
             .collect::<Option<Vec<(u64, NewEntry)>>>()
             .ok_or_else(|| malformed(file))?;
-        // Licenses first, wherever they stand: check-ins belong to them.
-        let after = [
+        // Licenses are verified first, because check-ins belong to them.
+        let later = [
             EntryKind::CheckIn,
             EntryKind::Activation,
             EntryKind::ClockRepair,
         ];
-        for kinds in [&[EntryKind::License, EntryKind::EnterpriseKey][..], &after] {
-            for (number, record) in &mut records {
-                if kinds.contains(&record.kind) {
-                    self.verify(file, *number, record)?;
+        for kinds in [&[EntryKind::License, EntryKind::EnterpriseKey][..], &later] {
+            for (number, entry) in &mut entries {
+                if kinds.contains(&entry.kind) {
+                    self.verify_entry(file, *number, entry)?;
                 }
             }
         }
-        self.records
-            .extend(records.into_iter().map(|(_, record)| record));
+        self.entries
+            .extend(entries.into_iter().map(|(_, entry)| entry));
         Ok(())
     }
 
-    /// What is entered is what was signed, and what was said of how it came to be.
-    fn verify(&mut self, file: &Source, line: u64, stated: &mut NewEntry) -> Result<(), Failure> {
-        let license = self.licenses.get(&stated.subject).cloned();
-        let is_check_in = stated.kind == EntryKind::CheckIn;
+    /// Replaces the facts of an exported entry by those of its verified artifact.
+    ///
+    /// Keeps the facts that an artifact does not contain.
+    fn verify_entry(
+        &mut self,
+        file: &Source,
+        line: u64,
+        exported: &mut NewEntry,
+    ) -> Result<(), Failure> {
+        let license = self.licenses.get(&exported.subject).cloned();
+        let is_check_in = exported.kind == EntryKind::CheckIn;
         if is_check_in && license.is_none() {
             return Ok(());
         }
-        let at_hand: Vec<_> = license.filter(|_| is_check_in).into_iter().collect();
-        let found = self.artefacts(file, &stated.artifact, &at_hand)?;
-        match found.as_slice() {
-            [found] if is_said(stated, found) => {
-                stated.body = with_unsigned(found, stated);
+        let known: Vec<_> = license.filter(|_| is_check_in).into_iter().collect();
+        let verified = self.verify_artifacts(file, &exported.artifact, &known)?;
+        match verified.as_slice() {
+            [verified] if facts_match(exported, verified) => {
+                exported.body = with_unsigned_facts(verified, exported);
                 Ok(())
             }
-            _ => Err(tampered(file, line)),
+            _ => Err(facts_mismatch(file, line)),
         }
     }
 }
 
-/// A list, and each license that it names: a ledger that was lost knows from it what customers know.
-fn of_list(list: &RevocationList) -> Vec<NewEntry> {
+/// Returns the entries of a revocation list and of each license that it revokes.
+///
+/// A new ledger can recover the revocations of a lost one from the list.
+fn revocation_entries(list: &RevocationList) -> Vec<NewEntry> {
     let licenses = list.licenses().into_iter();
     let revoked = licenses.map(|(id, one)| records::revocation(id.as_str(), &one.reason, one.at));
     revoked.chain([records::revocation_list(list)]).collect()
 }
 
-/// Returns the entry in a line of an export, checked as far as that is possible without its signature.
-fn stated(line: &str) -> Option<NewEntry> {
+/// Parses a line of an export. Does not verify the signature.
+fn parse_entry(line: &str) -> Option<NewEntry> {
     let entry: Value = serde_json::from_str(line).ok()?;
     let member = |name: &str| entry.get(name).and_then(Value::as_str);
     let record = NewEntry {
@@ -238,7 +254,7 @@ fn stated(line: &str) -> Option<NewEntry> {
         artifact: member("artefact")?.to_owned(),
     };
     let is_license = || LicenseId::parse(&record.subject).is_some();
-    let (is_right, has_artifact) = match record.kind {
+    let (is_valid, has_artifact) = match record.kind {
         EntryKind::SigningKey => (is_key(&record), false),
         EntryKind::License | EntryKind::EnterpriseKey => (is_license(), true),
         EntryKind::CheckIn => (
@@ -262,7 +278,7 @@ fn stated(line: &str) -> Option<NewEntry> {
         EntryKind::Revocation => (is_license(), false),
         EntryKind::Release => (is_license() && is_release(&record), false),
     };
-    (is_right && has_artifact != record.artifact.is_empty()).then_some(record)
+    (is_valid && has_artifact != record.artifact.is_empty()).then_some(record)
 }
 
 /// Returns whether an entry contains the public key that its subject names.
@@ -276,7 +292,7 @@ fn is_token(record: &NewEntry, kind: TokenKind) -> bool {
     Unverified::parse(&record.artifact).is_ok_and(|token| token.unverified_kind() == kind)
 }
 
-/// Whether it says which activation ended, when and why.
+/// Returns whether an entry has the id of the ended activation, the time and the reason.
 fn is_release(record: &NewEntry) -> bool {
     let fact = |name: &str| record.body.get(name).and_then(Value::as_str);
     let is_id = |name: &str| fact(name).is_some_and(|id| LicenseId::parse(id).is_some());
@@ -285,7 +301,7 @@ fn is_release(record: &NewEntry) -> bool {
     is_id("activation_id") && at && reason
 }
 
-/// Whether it says which list of which key it was.
+/// Returns whether an entry has the number and the key of a revocation list.
 fn is_list(record: &NewEntry) -> bool {
     let fact = |name: &str| record.body.get(name);
     let seq = fact("seq").and_then(Value::as_u64);
@@ -293,7 +309,9 @@ fn is_list(record: &NewEntry) -> bool {
     seq.is_some() && kid == Some(&record.subject)
 }
 
-/// Whether it has the token that says what it says of its key; whether that key signed it, only who trusts it can tell.
+/// Returns whether the token of an entry is a trust statement by the key that is the subject.
+///
+/// Does not verify the signature, because that needs a trust set with the key.
 fn is_statement(record: &NewEntry) -> bool {
     let Ok(token) = Unverified::parse(&record.artifact) else {
         return false;
@@ -311,41 +329,41 @@ fn is_statement(record: &NewEntry) -> bool {
     token.unverified_kind() == TokenKind::TrustStatement && signer == Some(&record.subject)
 }
 
-/// Returns whether the facts of an exported entry are those of its artifact.
-fn is_said(stated: &NewEntry, found: &NewEntry) -> bool {
-    let (Some(facts), Some(signed)) = (stated.body.as_object(), found.body.as_object()) else {
+/// Returns whether the facts of an exported entry match those of its verified artifact.
+fn facts_match(exported: &NewEntry, verified: &NewEntry) -> bool {
+    let (Some(facts), Some(signed)) = (exported.body.as_object(), verified.body.as_object()) else {
         return false;
     };
-    let unsigned = unsigned(stated.kind);
-    let mut stated_facts = facts
+    let unsigned = unsigned_facts(exported.kind);
+    let mut exported_facts = facts
         .iter()
         .filter(|(name, _)| !unsigned.contains(&name.as_str()));
     let mut signed_names = signed.keys();
-    stated.kind == found.kind
-        && stated.subject == found.subject
-        && stated_facts.all(|(name, fact)| signed.get(name) == Some(fact))
-        && signed_names.all(|name| facts.contains_key(name) || may_be_missing(stated.kind, name))
+    exported.kind == verified.kind
+        && exported.subject == verified.subject
+        && exported_facts.all(|(name, fact)| signed.get(name) == Some(fact))
+        && signed_names.all(|name| facts.contains_key(name) || may_be_missing(exported.kind, name))
 }
 
-/// Returns whether earlier versions did not record a fact of an artifact.
+/// Returns whether earlier versions did not record a fact.
 fn may_be_missing(kind: EntryKind, name: &str) -> bool {
     let is_claim = kind == EntryKind::License && !records::LICENSE_MEMBERS.always.contains(&name);
-    is_claim || unsigned(kind).contains(&name) || ["trial_of", "activation"].contains(&name)
+    is_claim || unsigned_facts(kind).contains(&name) || ["trial_of", "activation"].contains(&name)
 }
 
-/// What is said of how it came to be.
-fn unsigned(kind: EntryKind) -> &'static [&'static str] {
+/// Returns the names of facts that an artifact does not contain.
+fn unsigned_facts(kind: EntryKind) -> &'static [&'static str] {
     match kind {
         EntryKind::Activation | EntryKind::ClockRepair => &records::UNSIGNED_ANSWER_FACTS,
         _ => &records::UNSIGNED_LICENSE_FACTS,
     }
 }
 
-fn with_unsigned(found: &NewEntry, stated: &NewEntry) -> Value {
-    let mut body = found.body.clone();
+fn with_unsigned_facts(verified: &NewEntry, exported: &NewEntry) -> Value {
+    let mut body = verified.body.clone();
     if let Some(body) = body.as_object_mut() {
-        for &name in unsigned(stated.kind) {
-            let fact = stated.body.get(name).cloned();
+        for &name in unsigned_facts(exported.kind) {
+            let fact = exported.body.get(name).cloned();
             body.extend(fact.map(|fact| (name.to_owned(), fact)));
         }
     }
@@ -353,12 +371,13 @@ fn with_unsigned(found: &NewEntry, stated: &NewEntry) -> Value {
 }
 
 fn malformed(file: &Source) -> Failure {
-    let message = format!("{file}: expected an entry in each line, found something else");
-    Failure::malformed(message).hint("give what `keygen ledger export` wrote")
+    let message = format!("{file}: expected a ledger entry in each line, found another text");
+    Failure::malformed(message).hint("use a file that `keygen ledger export` wrote")
 }
 
-fn tampered(file: &Source, line: u64) -> Failure {
-    let message = format!("{file}: what line {line} says is not what was signed");
-    Failure::malformed(message)
-        .hint("it was changed, or is of another product, whose file --product-file names")
+fn facts_mismatch(file: &Source, line: u64) -> Failure {
+    let message = format!("{file}: line {line} does not match its signed artifact");
+    Failure::malformed(message).hint(
+        "restore the original line, or add the product file of another product with --product-file",
+    )
 }

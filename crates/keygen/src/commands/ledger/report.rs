@@ -5,12 +5,13 @@ use license_core::{Span, Timestamp};
 use license_issuer::ledger::{Entry, RecordedActivation, RecordedLicense};
 use serde_json::{Value, json};
 
-use crate::args::Form;
+use crate::args::TableFormat;
 use crate::inputs::now;
 use crate::output::csv;
 
-/// The columns of comma-separated values, which are members of the JSON too. Spreadsheets and scripts
-/// rely on their number and order, so claims that are added later appear in the JSON only.
+/// Columns of comma-separated values, which are also members of the JSON output.
+///
+/// Spreadsheets and scripts rely on their number and order, so later claims appear in JSON only.
 const COLUMNS: [&str; 13] = [
     "license_id",
     "status",
@@ -29,18 +30,18 @@ const COLUMNS: [&str; 13] = [
 
 pub(super) fn licenses(
     rows: &[RecordedLicense],
-    form: Form,
+    format: TableFormat,
     terminal: &Terminal,
 ) -> Result<(), Failure> {
     if terminal.is_json() {
         let licenses: Vec<_> = rows.iter().map(RecordedLicense::to_json).collect();
         return terminal.json(&json!({ "licenses": licenses, "count": rows.len() }));
     }
-    if form.csv {
+    if format.csv {
         return terminal.data(&csv(rows));
     }
     if rows.is_empty() {
-        terminal.note("no such license");
+        terminal.note("no license found");
         return Ok(());
     }
     terminal.data(&table(rows).to_text(terminal.columns()))
@@ -58,11 +59,11 @@ fn table(rows: &[RecordedLicense]) -> Table {
         Column::new("CUSTOMER"),
     ]);
     for row in rows {
-        let end = left(row.entry.fact("expires_at").as_deref(), now);
+        let end = remaining(row.entry.fact("expires_at").as_deref(), now);
         let key = row.entry.fact("key").or(row.entry.fact("short_key"));
         let mut customer = fact(row, "customer");
         if !row.entry.delivered {
-            customer.push_str(" (maybe not handed out)");
+            customer.push_str(" (delivery uncertain)");
         }
         table.row([
             &row.entry.subject,
@@ -105,13 +106,13 @@ pub(super) fn entries(
     let mut lines = vec![subject.to_owned()];
     lines.extend(activations.iter().map(activation_line));
     for entry in entries {
-        let unsure = if entry.delivered {
+        let delivery = if entry.delivered {
             ""
         } else {
-            " (maybe not handed out)"
+            " (delivery uncertain)"
         };
         lines.push(format!(
-            "{}  entry {}: {}{unsure}",
+            "{}  entry {}: {}{delivery}",
             entry.recorded_at(),
             entry.seq,
             entry.kind
@@ -129,18 +130,18 @@ pub(super) fn entries(
         }
     }
     terminal.data(&lines.join("\n"))?;
-    let artefacts = entries
+    let artifacts = entries
         .iter()
         .filter(|entry| !entry.artifact.is_empty())
         .count();
-    if artefacts > 0 {
-        terminal.note("--json shows what was handed out, to be sent again");
+    if artifacts > 0 {
+        terminal.note("--json also shows the issued artifacts");
     }
     Ok(())
 }
 
-/// Returns how long a license is still valid, as text.
-fn left(end: Option<&str>, now: Timestamp) -> String {
+/// Returns the time until or since the end of a license as text.
+fn remaining(end: Option<&str>, now: Timestamp) -> String {
     let end = end.and_then(|end| Timestamp::parse(end).ok());
     match end {
         None => "never".to_owned(),
@@ -150,37 +151,38 @@ fn left(end: Option<&str>, now: Timestamp) -> String {
 }
 
 /// Returns an activation as a JSON object.
-fn activation_json(activated: &RecordedActivation) -> Value {
-    let fact = |name| activated.entry.fact(name);
-    let release = activated.release.as_ref();
-    let of_release = |name| release.and_then(|release: &Entry| release.fact(name));
+fn activation_json(activation: &RecordedActivation) -> Value {
+    let fact = |name| activation.entry.fact(name);
+    let release = activation.release.as_ref();
+    let release_fact = |name| release.and_then(|release: &Entry| release.fact(name));
     json!({
-        "activation_id": activated.id(),
-        "license_id": activated.entry.subject,
+        "activation_id": activation.id(),
+        "license_id": activation.entry.subject,
         "machine": fact("machine"),
         "nonce": fact("nonce"),
         "issued_at": fact("issued_at"),
-        "released_at": of_release("at"),
-        "released_by": of_release("by"),
-        "reason": of_release("reason"),
+        "released_at": release_fact("at"),
+        "released_by": release_fact("by"),
+        "reason": release_fact("reason"),
     })
 }
 
 /// Returns an activation as a line of text.
-fn activation_line(activated: &RecordedActivation) -> String {
-    let fact = |name| activated.entry.fact(name).unwrap_or_default();
+fn activation_line(activation: &RecordedActivation) -> String {
+    let fact = |name| activation.entry.fact(name).unwrap_or_default();
     let (machine, issued_at) = (fact("machine"), fact("issued_at"));
-    let ended = activated.release.as_ref().map(|release| {
+    let ended = activation.release.as_ref().map(|release| {
         let at = release.fact("at").unwrap_or_default();
         let reason = release.fact("reason").unwrap_or_default();
-        match reason == "released" {
-            true => format!(", released {at}"),
-            false => format!(", ended {at}: {reason}"),
+        if reason == "released" {
+            format!(", released {at}")
+        } else {
+            format!(", ended {at}: {reason}")
         }
     });
     let line = format!(
         "activation {} on {machine} since {issued_at}{}",
-        activated.id().unwrap_or_default(),
+        activation.id().unwrap_or_default(),
         ended.unwrap_or_default()
     );
     escape(&line).into_owned()

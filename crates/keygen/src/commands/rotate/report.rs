@@ -4,10 +4,13 @@ use license_core::{KeyId, TrustStatement, TrustedKey};
 use license_issuer::services::trust_statements::TrustStatementPlan;
 use serde_json::{Value, json};
 
-use super::super::issuing::{Issuing, IssuingReport};
+use super::super::issuance::{Issuance, IssuanceReport};
 
 /// Returns the report of signed statements.
-pub(super) fn of_signed(statements: &[TrustStatement], issuing: &Issuing<'_>) -> IssuingReport {
+pub(super) fn from_signed(
+    statements: &[TrustStatement],
+    issuance: &Issuance<'_>,
+) -> IssuanceReport {
     let to_json = |statement: &TrustStatement| {
         let introduces = statement.introduces().map(|key| key.id().as_str());
         json!({
@@ -16,7 +19,7 @@ pub(super) fn of_signed(statements: &[TrustStatement], issuing: &Issuing<'_>) ->
             "retires": statement.retires().map(|key| key.as_str()),
             "successor": statement.countersigner().map(|key| key.as_str()),
             "issued_at": statement.issued_at().to_string(),
-            "token": issuing.shows_token().then(|| statement.as_str()),
+            "token": issuance.shows_token().then(|| statement.as_str()),
         })
     };
     let mut lines = Vec::new();
@@ -30,12 +33,12 @@ pub(super) fn of_signed(statements: &[TrustStatement], issuing: &Issuing<'_>) ->
         lines.push(format!("signed by  {}", statement.signer()));
         lines.push(format!("issued     {}", statement.issued_at()));
     }
-    report(statements.iter().map(to_json).collect(), lines, issuing)
+    report(statements.iter().map(to_json).collect(), lines, issuance)
 }
 
-/// Returns the report of a dry run, with the ids of the keys that are open.
-pub(super) fn of_plan(plan: &TrustStatementPlan<'_>, issuing: &Issuing<'_>) -> IssuingReport {
-    const UNOPENED: &str = "a key that is not opened in a dry run";
+/// Returns the report of a dry run, with the ids of the opened keys.
+pub(super) fn from_plan(plan: &TrustStatementPlan<'_>, issuance: &Issuance<'_>) -> IssuanceReport {
+    const UNOPENED: &str = "(unknown, because a dry run does not open the key)";
     let id = |key: &Option<KeyId>| key.as_ref().map(KeyId::to_string);
     let (signer, successor) = (id(&plan.signer), id(&plan.successor));
     let statement = |introduces: Vec<&str>, retires: Option<&str>, successor: Option<&str>| {
@@ -65,16 +68,16 @@ pub(super) fn of_plan(plan: &TrustStatementPlan<'_>, issuing: &Issuing<'_>) -> I
         lines.push(format!("successor  {}", name(&successor)));
     }
     lines.push(format!("issued     {}", plan.issued_at));
-    report(statements, lines, issuing)
+    report(statements, lines, issuance)
 }
 
-fn report(statements: Vec<Value>, lines: Vec<String>, issuing: &Issuing<'_>) -> IssuingReport {
+fn report(statements: Vec<Value>, lines: Vec<String>, issuance: &Issuance<'_>) -> IssuanceReport {
     let json = json!({
         "statements": statements,
-        "path": issuing.path(),
-        "dry_run": issuing.dry_run,
+        "path": issuance.path(),
+        "dry_run": issuance.dry_run,
     });
-    IssuingReport { json, lines }
+    IssuanceReport { json, lines }
 }
 
 fn introduced(key: &TrustedKey) -> String {

@@ -1,4 +1,4 @@
-//! `keygen usage import`: what is new of usage reports, against what was reported before.
+//! `keygen usage import`: records the new entries of usage reports.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,7 +6,6 @@ use license_cli_support::{Failure, Source, Terminal};
 use license_core::usage_report::{
     ChainId, ChainSummary, Finding, Hash, UsageEntry, UsageReport, examine,
 };
-use license_issuer::ledger::sqlite::LedgerLocation;
 use license_issuer::ledger::{EntryKind, LedgerReader, NewEntry};
 use license_issuer::records;
 use license_issuer::services::issue::Mode;
@@ -14,27 +13,24 @@ use license_issuer::services::record::{self, MissingLedger, RecordPlan};
 use serde_json::{Value, json};
 
 use super::super::context::AppContext;
+use super::super::lookup::require_ledger;
 use super::verify::failure;
-use super::{read, short};
+use super::{abbreviate, read};
 use crate::inputs::now;
 use crate::{failures, output};
 
 pub(super) fn run(files: &[Source], app: AppContext<'_>) -> Result<(), Failure> {
-    let AppContext { place, terminal } = app;
-    if *place == LedgerLocation::None {
-        return Err(
-            Failure::usage("--no-ledger leaves nothing to enter it in").hint("leave it away")
-        );
-    }
+    let AppContext { location, terminal } = app;
+    require_ledger(location, "the import of usage reports")?;
     let mut reports = Vec::new();
-    // Everything is read and checked before the first is entered.
+    // All reports are checked before the first entry is recorded.
     for file in files {
         let read = read(file)?;
         refuse_changes(file, &read)?;
         reports.extend(read);
     }
-    let Some(mut file) = output::ledger_file(place)? else {
-        return tell(0, 0, &[], terminal);
+    let Some(mut file) = output::ledger_file(location)? else {
+        return print(0, 0, &[], terminal);
     };
     let recorded = record::record(
         &mut file,
@@ -42,22 +38,22 @@ pub(super) fn run(files: &[Source], app: AppContext<'_>) -> Result<(), Failure> 
         Mode::Commit,
         now(),
         |ledger| {
-            let mut known = Known::read(ledger, &reports)?;
-            let (entries, mut warnings) = known.news(&reports);
+            let mut usage = RecordedUsage::read(ledger, &reports)?;
+            let (entries, mut warnings) = usage.add_new(&reports);
             warnings.extend(unknown_licenses(ledger, &entries)?);
-            warnings.extend(of_clocks(&reports, &entries));
+            warnings.extend(count_warnings(&reports, &entries));
             Ok(RecordPlan {
                 content: (entries.len(), warnings),
                 entries,
             })
         },
     );
-    let (entered, warnings) = recorded.map_err(|error| failures::not_issued(error, place))?;
-    let known = distinct(&reports).saturating_sub(entered);
-    tell(entered, known, &warnings, terminal)
+    let (new, warnings) = recorded.map_err(|error| failures::not_issued(error, location))?;
+    let known = distinct(&reports).saturating_sub(new);
+    print(new, known, &warnings, terminal)
 }
 
-/// What was changed is not entered; what is missing may come later.
+/// Refuses reports with changed entries. Missing entries are accepted, because they may come later.
 fn refuse_changes(file: &Source, reports: &[UsageReport]) -> Result<(), Failure> {
     let mut chains = examine(reports, now());
     for chain in &mut chains {
@@ -69,15 +65,15 @@ fn refuse_changes(file: &Source, reports: &[UsageReport]) -> Result<(), Failure>
     }
 }
 
-struct Warning {
+struct UsageWarning {
     code: &'static str,
     message: String,
 }
 
-fn tell(
-    entered: usize,
+fn print(
+    new: usize,
     known: usize,
-    warnings: &[Warning],
+    warnings: &[UsageWarning],
     terminal: &Terminal,
 ) -> Result<(), Failure> {
     if terminal.is_json() {
@@ -85,13 +81,13 @@ fn tell(
         let warnings = warnings
             .map(|warning| json!({ "code": warning.code, "message": warning.message }))
             .collect::<Vec<Value>>();
-        return terminal.json(&json!({ "entered": entered, "known": known, "warnings": warnings }));
+        return terminal.json(&json!({ "entered": new, "known": known, "warnings": warnings }));
     }
     for warning in warnings {
         terminal.warning(warning.code, &warning.message);
     }
     terminal.data(&format!(
-        "entered {entered}; the ledger knew {known} already"
+        "recorded {new} entries; {known} were already in the ledger"
     ))
 }
 
@@ -100,61 +96,64 @@ fn distinct(reports: &[UsageReport]) -> usize {
     all.map(|(_, _, hash)| hash).collect::<BTreeSet<_>>().len()
 }
 
-/// What was reported of each chain that is in these reports: by number the hash of each entry with the one that it follows.
-struct Known {
+/// Recorded entries of the chains that the reports contain.
+struct RecordedUsage {
     chains: BTreeMap<ChainId, Numbers>,
 }
 
+/// Hashes of the entries of a chain by entry number, each with the hash of the preceding entry.
 type Numbers = BTreeMap<u64, BTreeMap<Hash, Hash>>;
 
-impl Known {
+impl RecordedUsage {
     fn read(ledger: Option<&dyn LedgerReader>, reports: &[UsageReport]) -> Result<Self, Failure> {
-        let mut known = Self {
+        let mut usage = Self {
             chains: BTreeMap::new(),
         };
         let entries = reports.iter().flat_map(UsageReport::entries);
         let chains: BTreeSet<_> = entries.map(|(_, entry, _)| entry.chain).collect();
         let Some(ledger) = ledger else {
-            return Ok(known);
+            return Ok(usage);
         };
         for chain in chains {
-            let read = ledger.visit_usage_chain(&chain.to_string(), &mut |entered| {
-                if let Ok(entry) = UsageEntry::parse(&entered.artifact) {
-                    known.add(&entry, Hash::of_entry(&entered.artifact));
+            let read = ledger.visit_usage_chain(&chain.to_string(), &mut |recorded| {
+                if let Ok(entry) = UsageEntry::parse(&recorded.artifact) {
+                    usage.add(&entry, Hash::of_entry(&recorded.artifact));
                 }
             });
             read.map_err(failures::ledger_not_read(ledger))?;
         }
-        Ok(known)
+        Ok(usage)
     }
 
     fn add(&mut self, entry: &UsageEntry, hash: Hash) {
         let numbers = self.chains.entry(entry.chain).or_default();
-        let alike = numbers.entry(entry.seq).or_default();
-        alike.insert(hash, entry.prev);
+        let hashes = numbers.entry(entry.seq).or_default();
+        hashes.insert(hash, entry.prev);
     }
 
-    /// The records of what is not known yet, in the order of each chain, and what does not fit what is.
-    fn news(&mut self, reports: &[UsageReport]) -> (Vec<NewEntry>, Vec<Warning>) {
-        let mut news: BTreeMap<(ChainId, u64, Hash), (&str, &UsageEntry)> = BTreeMap::new();
+    /// Adds the entries that are not recorded yet.
+    ///
+    /// Returns them in the order of each chain, and warnings about gaps and forks.
+    fn add_new(&mut self, reports: &[UsageReport]) -> (Vec<NewEntry>, Vec<UsageWarning>) {
+        let mut new: BTreeMap<(ChainId, u64, Hash), (&str, &UsageEntry)> = BTreeMap::new();
         for (line, entry, hash) in reports.iter().flat_map(UsageReport::entries) {
             let place = entry.place();
             if !self.has(entry, hash) {
-                news.insert((place.chain, place.seq, hash), (line, entry));
+                new.insert((place.chain, place.seq, hash), (line, entry));
             }
         }
         let (mut entries, mut warnings) = (Vec::new(), Vec::new());
         let mut forked = BTreeSet::new();
-        for ((chain, seq, hash), (line, entry)) in news {
+        for ((chain, seq, hash), (line, entry)) in new {
             let numbers = self.chains.entry(chain).or_default();
             let (gap, fork) = (gap(numbers, seq), is_fork(numbers, entry, hash));
             if let Some((first, last)) = gap {
                 let gap = Finding::Gap { first, last };
-                warnings.push(warning(chain, &gap, "it was never reported here"));
+                warnings.push(warning(chain, &gap, "these entries were never reported"));
             }
             if fork && forked.insert(chain) {
                 let fork = Finding::Fork { seq };
-                warnings.push(warning(chain, &fork, "both are entered"));
+                warnings.push(warning(chain, &fork, "both entries are recorded"));
             }
             entries.push(records::usage(line, entry, gap, fork));
             self.add(entry, hash);
@@ -164,41 +163,42 @@ impl Known {
 
     fn has(&self, entry: &UsageEntry, hash: Hash) -> bool {
         let numbers = self.chains.get(&entry.chain);
-        let alike = numbers.and_then(|numbers| numbers.get(&entry.seq));
-        alike.is_some_and(|alike| alike.contains_key(&hash))
+        let hashes = numbers.and_then(|numbers| numbers.get(&entry.seq));
+        hashes.is_some_and(|hashes| hashes.contains_key(&hash))
     }
 }
 
-fn warning(chain: ChainId, finding: &Finding, more: &str) -> Warning {
-    Warning {
+fn warning(chain: ChainId, finding: &Finding, detail: &str) -> UsageWarning {
+    UsageWarning {
         code: finding.code(),
-        message: format!("chain {}: {finding}; {more}", short(chain)),
+        message: format!("chain {}: {finding}; {detail}", abbreviate(chain)),
     }
 }
 
-/// What is missing before this number.
+/// Returns the first and last missing number before this one.
 fn gap(numbers: &Numbers, seq: u64) -> Option<(u64, u64)> {
     let before = numbers.range(..seq).next_back();
     let first = before.map_or(1, |(number, _)| number.saturating_add(1));
     (first < seq && !numbers.contains_key(&seq)).then_some((first, seq.saturating_sub(1)))
 }
 
-/// Whether it stands beside another entry of its number, or its neighbours are of another history.
+/// Returns whether another entry has the same number, or the neighbors belong to another history.
 fn is_fork(numbers: &Numbers, entry: &UsageEntry, hash: Hash) -> bool {
     let place = entry.place();
     let is_second = numbers.contains_key(&place.seq);
     let before = numbers.get(&place.seq.saturating_sub(1));
-    let follows_none = before.is_some_and(|alike| !alike.contains_key(&place.prev));
+    let follows_none = before.is_some_and(|hashes| !hashes.contains_key(&place.prev));
     let after = numbers.get(&place.seq.saturating_add(1));
-    let is_followed_by_none = after.is_some_and(|alike| !alike.values().any(|prev| *prev == hash));
+    let is_followed_by_none =
+        after.is_some_and(|hashes| !hashes.values().any(|prev| *prev == hash));
     is_second || follows_none || is_followed_by_none
 }
 
-/// Licenses that the ledger does not know: of another vendor's, or minted without it.
+/// Warns about licenses that are not in the ledger: those of other vendors, or issued without it.
 fn unknown_licenses(
     ledger: Option<&dyn LedgerReader>,
     records: &[NewEntry],
-) -> Result<Vec<Warning>, Failure> {
+) -> Result<Vec<UsageWarning>, Failure> {
     let has = |kind, id: &str| match ledger {
         None => Ok(false),
         Some(ledger) => ledger
@@ -213,20 +213,18 @@ fn unknown_licenses(
     for id in ids.into_iter().filter(|id| *id != records::UNLICENSED) {
         let is_known = has(EntryKind::License, id)? || has(EntryKind::EnterpriseKey, id)?;
         if !is_known {
-            warnings.push(Warning {
+            warnings.push(UsageWarning {
                 code: "UNKNOWN_LICENSE",
-                message: format!(
-                    "the ledger knows no license {id}; its usage is entered all the same"
-                ),
+                message: format!("license {id} is not in the ledger; its usage is recorded anyway"),
             });
         }
     }
     Ok(warnings)
 }
 
-/// What entries that are new say of their clocks, and of counts that were lost or counted again.
-fn of_clocks(reports: &[UsageReport], records: &[NewEntry]) -> Vec<Warning> {
-    let news: BTreeSet<_> = records
+/// Warns about clock jumps, lost counts and repeated counts in new entries.
+fn count_warnings(reports: &[UsageReport], records: &[NewEntry]) -> Vec<UsageWarning> {
+    let new: BTreeSet<_> = records
         .iter()
         .filter_map(|record| {
             let place = UsageEntry::parse(&record.artifact).ok()?.place();
@@ -239,13 +237,13 @@ fn of_clocks(reports: &[UsageReport], records: &[NewEntry]) -> Vec<Warning> {
             Finding::ClockBehind { seq, .. }
             | Finding::ClockAhead { seq, .. }
             | Finding::Lost { seq }
-            | Finding::Recounted { seq } => news.contains(&(chain.chain, *seq)),
+            | Finding::Recounted { seq } => new.contains(&(chain.chain, *seq)),
             _ => false,
         };
         let findings = chain.findings.iter().filter(is_new);
-        findings.map(|finding| Warning {
+        findings.map(|finding| UsageWarning {
             code: finding.code(),
-            message: format!("chain {}: {finding}", short(chain.chain)),
+            message: format!("chain {}: {finding}", abbreviate(chain.chain)),
         })
     });
     warnings.collect()

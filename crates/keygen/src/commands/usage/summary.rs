@@ -1,4 +1,4 @@
-//! `keygen usage summary`: what was reported, by license.
+//! `keygen usage summary`: sums up the recorded usage of each license.
 
 mod table;
 
@@ -19,26 +19,24 @@ use crate::failures;
 use crate::inputs::now;
 
 pub(super) fn run(arguments: &UsageSummary, app: AppContext<'_>) -> Result<(), Failure> {
-    let AppContext { place, terminal } = app;
+    let AppContext { location, terminal } = app;
     if arguments
         .from
         .zip(arguments.to)
         .is_some_and(|(from, to)| from > to)
     {
-        return Err(
-            Failure::usage("expected --from to be no later than --to").hint("swap the two dates")
-        );
+        return Err(Failure::usage("--from must not be later than --to").hint("swap the two dates"));
     }
-    let ledger = open(place)?;
-    let wanted = wanted(&ledger, arguments)?;
-    let mut licenses: BTreeMap<String, License> = BTreeMap::new();
-    // Nothing is kept of a line but its sums and its hash: the same line may have been entered twice.
+    let ledger = open(location)?;
+    let license_id = license_id(&ledger, arguments)?;
+    let mut licenses: BTreeMap<String, LicenseUsage> = BTreeMap::new();
+    // The hashes detect lines that were recorded twice.
     let mut seen = BTreeSet::new();
-    let mut each = |entered: Entry| {
-        let Ok(entry) = UsageEntry::parse(&entered.artifact) else {
+    let mut each = |recorded: Entry| {
+        let Ok(entry) = UsageEntry::parse(&recorded.artifact) else {
             return;
         };
-        let is_new = seen.insert(Hash::of_entry(&entered.artifact));
+        let is_new = seen.insert(Hash::of_entry(&recorded.artifact));
         if is_new && is_within(&entry, arguments) {
             licenses
                 .entry(usage_subject(&entry))
@@ -46,7 +44,7 @@ pub(super) fn run(arguments: &UsageSummary, app: AppContext<'_>) -> Result<(), F
                 .add(&entry);
         }
     };
-    let read = match &wanted {
+    let read = match &license_id {
         Some(id) => ledger.visit_entries_about(id, EntryKind::Usage, &mut each),
         None => ledger.visit_entries_of_kind(EntryKind::Usage, &mut each),
     };
@@ -55,18 +53,21 @@ pub(super) fn run(arguments: &UsageSummary, app: AppContext<'_>) -> Result<(), F
     let chains = chains(&ledger, &ids.copied().collect())?;
     for (id, license) in &mut licenses {
         license.customer = customer(&ledger, id)?;
-        license.judge(&chains);
+        license.add_findings(&chains);
     }
     if let Some(part) = &arguments.customer {
         let part = part.to_lowercase();
-        let holds = |name: &String| name.to_lowercase().contains(&part);
-        licenses.retain(|_, license| license.customer.as_ref().is_some_and(holds));
+        let matches = |name: &String| name.to_lowercase().contains(&part);
+        licenses.retain(|_, license| license.customer.as_ref().is_some_and(matches));
     }
-    table::print(&licenses, arguments.form, terminal)
+    table::print(&licenses, arguments.format, terminal)
 }
 
-/// The license that was asked for, by whatever names it; a name that the ledger does not know is taken for an id.
-fn wanted(ledger: &dyn LedgerReader, arguments: &UsageSummary) -> Result<Option<String>, Failure> {
+/// Returns the id of the requested license. A name that the ledger does not contain is an id.
+fn license_id(
+    ledger: &dyn LedgerReader,
+    arguments: &UsageSummary,
+) -> Result<Option<String>, Failure> {
     match &arguments.license {
         None => Ok(None),
         Some(id) => Ok(Some(resolve(ledger, id)?.unwrap_or_else(|| id.clone()))),
@@ -86,7 +87,9 @@ fn is_within(entry: &UsageEntry, arguments: &UsageSummary) -> bool {
     from <= entry.from && entry.from < end
 }
 
-/// What is found in each chain as a whole, for its numbers go through all of its licenses: one chain after the other.
+/// Examines complete chains, because the entry numbers of a chain span all of its licenses.
+///
+/// Reads one chain after the other to limit the memory use.
 fn chains(
     ledger: &dyn LedgerReader,
     ids: &BTreeSet<ChainId>,
@@ -104,13 +107,13 @@ fn chains(
     Ok(chains)
 }
 
-/// What was reported of a license.
+/// Recorded usage of a license.
 #[derive(Default)]
-struct License {
+struct LicenseUsage {
     customer: Option<String>,
     chains: BTreeSet<ChainId>,
     days: BTreeSet<Date>,
-    quotas: BTreeMap<String, Quota>,
+    quotas: BTreeMap<String, QuotaUsage>,
     denials: BTreeMap<String, u64>,
     refused_features: BTreeMap<String, u64>,
     sessions: u64,
@@ -121,14 +124,15 @@ struct License {
     recounts: usize,
 }
 
+/// Recorded usage of a quota.
 #[derive(Default)]
-struct Quota {
+struct QuotaUsage {
     count: QuotaCount,
-    /// What was used on each day, by all machines.
+    /// Usage of all machines on each day.
     days: BTreeMap<Date, u64>,
 }
 
-impl License {
+impl LicenseUsage {
     fn add(&mut self, entry: &UsageEntry) {
         self.chains.insert(entry.chain);
         self.days.extend(entry.day());
@@ -137,13 +141,13 @@ impl License {
             let quota = self.quotas.entry(name.clone()).or_default();
             quota.add(*count, entry.day());
         }
-        add(&mut self.denials, &entry.denials);
-        add(&mut self.refused_features, &entry.refused_features);
+        add_counts(&mut self.denials, &entry.denials);
+        add_counts(&mut self.refused_features, &entry.refused_features);
     }
 
-    fn judge(&mut self, chains: &BTreeMap<ChainId, ChainSummary>) {
+    fn add_findings(&mut self, chains: &BTreeMap<ChainId, ChainSummary>) {
         for chain in self.chains.iter().filter_map(|id| chains.get(id)) {
-            // What was forgotten or never sent before the first entry is missing too.
+            // Entries before the first one are missing too.
             self.gaps += usize::from(chain.numbers.0 > 1);
             for finding in &chain.findings {
                 match finding {
@@ -161,7 +165,7 @@ impl License {
     }
 }
 
-impl Quota {
+impl QuotaUsage {
     fn add(&mut self, count: QuotaCount, day: Option<Date>) {
         self.count.used = self.count.used.saturating_add(count.used);
         self.count.refused = self.count.refused.saturating_add(count.refused);
@@ -171,16 +175,16 @@ impl Quota {
         }
     }
 
-    /// The day on which most was used, of several the first.
+    /// Returns the first day with the highest usage, and that usage.
     fn peak(&self) -> Option<(Date, u64)> {
         let days = self.days.iter().map(|(day, used)| (*day, *used));
         days.reduce(|best, other| if other.1 > best.1 { other } else { best })
     }
 }
 
-fn add(own: &mut BTreeMap<String, u64>, more: &BTreeMap<String, u64>) {
-    for (name, count) in more {
-        let total = own.entry(name.clone()).or_default();
+fn add_counts(totals: &mut BTreeMap<String, u64>, counts: &BTreeMap<String, u64>) {
+    for (name, count) in counts {
+        let total = totals.entry(name.clone()).or_default();
         *total = total.saturating_add(*count);
     }
 }

@@ -1,4 +1,4 @@
-//! `keygen usage verify`: whether reports are whole.
+//! `keygen usage verify`: verifies usage reports.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +7,7 @@ use license_core::LicenseId;
 use license_core::usage_report::{ChainSummary, Finding, examine};
 use serde_json::{Value, json};
 
-use super::{finding_json, read, short};
+use super::{abbreviate, finding_json, read};
 use crate::inputs::now;
 
 pub(super) fn run(files: &[Source], terminal: &Terminal) -> Result<Exit, Failure> {
@@ -25,17 +25,17 @@ pub(super) fn run(files: &[Source], terminal: &Terminal) -> Result<Exit, Failure
             "faults": codes,
             "chains": chains.iter().map(chain_json).collect::<Vec<_>>(),
         }))?;
-        return Ok(match is_whole {
-            true => Exit::Licensed,
-            false => Exit::Unjudged,
+        return Ok(if is_whole {
+            Exit::Licensed
+        } else {
+            Exit::Unjudged
         });
     }
-    match chains.is_empty() {
-        true => terminal.note("no entries: nothing was counted on that machine"),
-        false => {
-            let text: Vec<_> = chains.iter().map(chain_text).collect();
-            terminal.data(&text.join("\n"))?;
-        }
+    if chains.is_empty() {
+        terminal.note("no entries: the machine counted no usage");
+    } else {
+        let text: Vec<_> = chains.iter().map(chain_text).collect();
+        terminal.data(&text.join("\n"))?;
     }
     match failure(&chains) {
         Some(failure) => Err(failure),
@@ -51,7 +51,7 @@ fn faults(chains: &[ChainSummary]) -> impl Iterator<Item = (&ChainSummary, &Find
     })
 }
 
-/// The first fault, and how many there are beside it.
+/// Returns a failure with the first fault and the number of other faults.
 pub(super) fn failure(chains: &[ChainSummary]) -> Option<Failure> {
     let (chain, fault) = faults(chains).next()?;
     let rest = match faults(chains).count() {
@@ -61,14 +61,14 @@ pub(super) fn failure(chains: &[ChainSummary]) -> Option<Failure> {
     let message = format!(
         "{}: chain {}: {fault}{rest}",
         fault.code(),
-        short(chain.chain)
+        abbreviate(chain.chain)
     );
     let hint = match fault {
         Finding::Gap { .. } => {
-            "ask for the report that has these entries; `license usage-report` without --since has all that are kept"
+            "request a report with these entries; `license usage-report` without --since contains all kept entries"
         }
         _ => {
-            "ask for the report again, as `license usage-report` wrote it; lines that begin with {\"private\" may be deleted, others may not"
+            "request the report again, as `license usage-report` wrote it; only lines that begin with {\"private\" may be deleted"
         }
     };
     Some(Failure::new(Exit::Unjudged, fault.code(), message).hint(hint))
@@ -77,7 +77,7 @@ pub(super) fn failure(chains: &[ChainSummary]) -> Option<Failure> {
 fn verdict(chain: &ChainSummary) -> &'static str {
     let mut findings = chain.findings.iter();
     match (chain.is_whole(), findings.any(Finding::is_change)) {
-        (true, _) => "whole",
+        (true, _) => "complete",
         (false, true) => "changed",
         (false, false) => "incomplete",
     }
@@ -92,7 +92,7 @@ fn chain_text(chain: &ChainSummary) -> String {
     }
     let start = match first {
         1 => "",
-        _ => ", earlier ones are not in it",
+        _ => ", without the earlier ones",
     };
     let mut lines = vec![
         format!("chain {}: {}", chain.chain, verdict(chain)),
@@ -110,7 +110,7 @@ fn chain_text(chain: &ChainSummary) -> String {
 
 fn names(chain: &ChainSummary) -> String {
     match (chain.private_parts, chain.entries) {
-        (0, _) => "none: it is anonymised".to_owned(),
+        (0, _) => "none (anonymized)".to_owned(),
         (named, all) if named == all => "machine, users and sessions".to_owned(),
         (named, all) => format!("machine, users and sessions in {named} of {all} entries"),
     }

@@ -25,7 +25,7 @@ pub(super) fn home(app: &AppContext) -> CheckResult {
     let origin = if is_set(&variable) {
         format!("from {variable}")
     } else {
-        format!("the default, {variable} is not set")
+        format!("the default; {variable} is not set")
     };
     let path = show_path(dir.path());
     let place = format!("{path} ({origin})");
@@ -33,12 +33,12 @@ pub(super) fn home(app: &AppContext) -> CheckResult {
         Ok(found) => CheckResult::ok(NAME, format!("{place} {found}")),
         Err(Defect { is_fatal, what }) => {
             let message = format!("{place} {what}");
-            let hint = format!("mend that, or set {variable} to a folder that can be used");
+            let hint = format!("correct the directory, or set {variable} to a writable directory");
             let fault = if is_fatal {
                 Fault::problem(message, hint)
             } else {
                 Fault::warning(
-                    format!("{message}; nothing can be installed, and counts are not kept"),
+                    format!("{message}; nothing can be installed, and counts are not stored"),
                     hint,
                 )
             };
@@ -71,38 +71,38 @@ fn fatal(what: impl Into<String>) -> Defect {
 fn check_directory(dir: &StateDir) -> Result<&'static str, Defect> {
     let path = dir.path();
     match fs::metadata(path) {
-        Ok(found) if !found.is_dir() => Err(fatal("is a file and not a folder")),
+        Ok(found) if !found.is_dir() => Err(fatal("is a file, not a directory")),
         Ok(_) => match (dir.try_writing(), dir.obstacle()) {
-            (Ok(_), None) => Ok("is there and can be written"),
+            (Ok(_), None) => Ok("exists and is writable"),
             (Ok(_), Some(obstacle)) => Err(Defect {
                 is_fatal: false,
-                what: format!("can't be written: {obstacle}"),
+                what: format!("is not writable: {obstacle}"),
             }),
             (Err(error), _) => Err(unwritable(path, &error)),
         },
         Err(error) if error.kind() == ErrorKind::NotFound => check_ancestor(path),
-        Err(error) if error.kind() == ErrorKind::NotADirectory => {
-            Err(fatal("can't be made: what it should be in is a file"))
-        }
-        Err(error) => Err(fatal(format!("can't be looked at: {}", reason(&error)))),
+        Err(error) if error.kind() == ErrorKind::NotADirectory => Err(fatal(
+            "cannot be created: a parent is a file, not a directory",
+        )),
+        Err(error) => Err(fatal(format!("cannot be read: {}", reason(&error)))),
     }
 }
 
 /// Checks whether a missing directory can be created in its nearest existing ancestor.
 fn check_ancestor(path: &Path) -> Result<&'static str, Defect> {
-    let is_there = |path: &&Path| fs::symlink_metadata(path).is_ok();
-    let Some(nearest) = path.ancestors().find(is_there) else {
-        return Err(fatal("can't be made"));
+    let exists = |path: &&Path| fs::symlink_metadata(path).is_ok();
+    let Some(nearest) = path.ancestors().find(exists) else {
+        return Err(fatal("cannot be created"));
     };
     if let (Ok(target), Err(_)) = (fs::read_link(nearest), fs::metadata(nearest)) {
         let (nearest, target) = (show_path(nearest), show_path(&target));
         let what = format!(
-            "can't be used: the symbolic link {nearest} leads to {target}, which does not exist"
+            "cannot be used: the symbolic link {nearest} points to {target}, which does not exist"
         );
         return Err(fatal(what));
     }
     match StateDir::at(nearest).try_writing() {
-        Ok(_) => Ok("is not there yet, and is made when something is installed"),
+        Ok(_) => Ok("does not exist yet; the first installation creates it"),
         Err(error) => Err(unwritable(nearest, &error)),
     }
 }
@@ -111,7 +111,7 @@ fn unwritable(path: &Path, error: &io::Error) -> Defect {
     let failure = Failure::io("write", path, error);
     Defect {
         is_fatal: false,
-        what: format!("can't be written: {}", failure.message()),
+        what: format!("is not writable: {}", failure.message()),
     }
 }
 
@@ -125,18 +125,18 @@ pub(super) fn permissions(app: &AppContext) -> CheckResult {
     const NAME: &str = "permissions";
     let home = app.host.home().ok();
     let store = home.map(|home| home.user());
-    let Some((store, folder)) = store.and_then(|store| {
-        let folder = fs::metadata(store.dir().path()).ok()?;
-        folder.is_dir().then_some((store, folder))
+    let Some((store, directory)) = store.and_then(|store| {
+        let directory = fs::metadata(store.dir().path()).ok()?;
+        directory.is_dir().then_some((store, directory))
     }) else {
-        return CheckResult::ok(NAME, "there is no folder yet");
+        return CheckResult::ok(NAME, "the directory does not exist yet");
     };
     let dir = store.dir();
     if dir.obstacle().is_some() {
-        return CheckResult::ok(NAME, "looked at once the folder can be used");
+        return CheckResult::ok(NAME, "not checked, because the directory cannot be used");
     }
     let user = owner(dir);
-    let mut faults: Vec<_> = unix::faults(dir.path(), &folder, 0o700, user).collect();
+    let mut faults: Vec<_> = unix::faults(dir.path(), &directory, 0o700, user).collect();
     let named = StateFile::ALL.iter().map(|file| dir.file(*file));
     let rest = store
         .set_aside(StateFile::ALL)
@@ -144,7 +144,7 @@ pub(super) fn permissions(app: &AppContext) -> CheckResult {
         .chain(store.unfinished());
     let mut count = 0_usize;
     for path in named.chain(rest) {
-        // The target of a symbolic link is not managed here.
+        // The permissions of a link's target are not managed by this program.
         let found = fs::symlink_metadata(&path).ok();
         let Some(found) = found.filter(fs::Metadata::is_file) else {
             continue;
@@ -157,7 +157,7 @@ pub(super) fn permissions(app: &AppContext) -> CheckResult {
         1 => "its file is 0600".to_owned(),
         count => format!("its {count} files are 0600"),
     };
-    CheckResult::new(NAME, faults, format!("the folder is 0700, {files}"))
+    CheckResult::new(NAME, faults, format!("the directory is 0700, {files}"))
 }
 
 /// Returns the user id of this process, as the owner of a temporary file, or `None` if no file can
@@ -190,17 +190,17 @@ mod unix {
         let is_open = mode & 0o077 != 0;
         let open = is_open.then(|| {
             Fault::warning(
-                format!("{shown} is {mode:04o}, expected {expected:04o}: other users may use it"),
+                format!("{shown} is {mode:04o}, expected {expected:04o}: other users have access"),
                 format!("chmod {expected:o} {shown}"),
             )
         });
         let other = user.filter(|user| *user != found.uid()).map(|user| {
             Fault::warning(
                 format!(
-                    "{shown} belongs to user {}, and this is user {user}",
+                    "{shown} belongs to user {}, expected user {user}",
                     found.uid()
                 ),
-                format!("run the program as its owner, or: chown {user} {shown}"),
+                format!("run the program as the owner of the file, or run `chown {user} {shown}`"),
             )
         });
         open.into_iter().chain(other)
@@ -209,7 +209,7 @@ mod unix {
 
 #[cfg(not(unix))]
 pub(super) fn permissions(_: &AppContext) -> CheckResult {
-    CheckResult::ok("permissions", "as the user's profile has them")
+    CheckResult::ok("permissions", "inherited from the user profile")
 }
 
 /// Checks the administrator's directory.
@@ -224,7 +224,7 @@ pub(super) fn system(app: &AppContext) -> CheckResult {
     let system = app.host.home().ok().and_then(|home| home.system());
     let Some(system) = system else {
         let fault = Fault::warning(
-            "there is no administrator's folder",
+            format!("{variable} is not an absolute path, so there is no administrator directory"),
             format!("set {variable} to an absolute path"),
         );
         let faults = is_set(&variable).then_some(fault);
@@ -232,11 +232,11 @@ pub(super) fn system(app: &AppContext) -> CheckResult {
     };
     let path = system.dir().path();
     let place = format!("{} ({origin})", show_path(path));
-    let hint = format!("set {variable} to a folder, or ask the administrator");
+    let hint = format!("set {variable} to a readable directory, or ask the administrator");
     let wrong = |what: &str| vec![Fault::warning(format!("{place} {what}"), hint.clone())];
     match fs::metadata(path) {
         Ok(found) if !found.is_dir() => {
-            CheckResult::new(NAME, wrong("is a file and not a folder"), "")
+            CheckResult::new(NAME, wrong("is a file, not a directory"), "")
         }
         Ok(_) => {
             let has = |file: &&StateFile| system.dir().file(**file).exists();
@@ -247,18 +247,18 @@ pub(super) fn system(app: &AppContext) -> CheckResult {
                 StateFile::TrustStatements,
             ];
             let names: Vec<_> = files.iter().filter(has).map(|file| file.name()).collect();
-            let holds = if names.is_empty() {
-                "holds nothing for licenses".to_owned()
+            let contents = if names.is_empty() {
+                "contains no license files".to_owned()
             } else {
-                format!("holds {}", names.join(", "))
+                format!("contains {}", names.join(", "))
             };
-            CheckResult::ok(NAME, format!("{place} {holds}"))
+            CheckResult::ok(NAME, format!("{place} {contents}"))
         }
         Err(error) if error.kind() == ErrorKind::NotFound => {
-            CheckResult::ok(NAME, format!("{place} is not there"))
+            CheckResult::ok(NAME, format!("{place} does not exist"))
         }
         Err(error) => {
-            let what = format!("can't be looked at: {}", reason(&error));
+            let what = format!("cannot be read: {}", reason(&error));
             CheckResult::new(NAME, wrong(&what), "")
         }
     }

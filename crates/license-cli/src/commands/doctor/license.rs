@@ -1,12 +1,12 @@
-//! The installed license: whether it holds, and what ends next.
+//! The installed license: the decision on it, and the next event.
 
-use license_cli_support::Failure;
+use license_cli_support::{Failure, plural};
 use license_client::{Installation, Snapshot, StateFile};
 use license_core::{
     Code, Decision, Evidence, Finding, License, Outcome, Span, Timestamp, Validation, Warning,
 };
 
-use super::{CheckResult, Fault, Next, Severity, set_aside};
+use super::{CheckResult, Fault, Severity, UpcomingEvent, quarantined};
 use crate::args::ContextArgs;
 use crate::context::{AppContext, Evaluation};
 use crate::embedded;
@@ -26,7 +26,7 @@ impl<'a> Verdict<'a> {
             Ok(None) => Ok(None),
             Ok(Some(found)) => {
                 Evaluation::new(app, Some(found.bundle().clone()), args).map(|mut evaluation| {
-                    evaluation.mark = Some(snapshot.mark);
+                    evaluation.high_water = Some(snapshot.mark);
                     Some(evaluation)
                 })
             }
@@ -48,10 +48,12 @@ impl<'a> Verdict<'a> {
     }
 
     fn validations(&self) -> impl Iterator<Item = &Validation> {
-        let bundle = self
+        let verified = self
             .evaluation()
-            .and_then(|evaluation| evaluation.bundle.as_ref());
-        let all = bundle.into_iter().flat_map(|bundle| bundle.validations());
+            .and_then(|evaluation| evaluation.verified.as_ref());
+        let all = verified
+            .into_iter()
+            .flat_map(|verified| verified.validations());
         all.filter(|validation| {
             self.license()
                 .is_some_and(|license| validation.concerns(license))
@@ -63,10 +65,10 @@ impl<'a> Verdict<'a> {
     }
 
     /// Returns the earliest date at which something ends or is due.
-    pub(super) fn next(&self) -> Option<Next> {
+    pub(super) fn next(&self) -> Option<UpcomingEvent> {
         let decision = self.decision.as_ref()?;
-        let holds = decision.outcome() != Outcome::Denied || needs_application_context(decision);
-        let Some(license) = decision.license().filter(|_| holds) else {
+        let is_valid = decision.outcome() != Outcome::Denied || needs_application_context(decision);
+        let Some(license) = decision.license().filter(|_| is_valid) else {
             return self.start(decision.evaluated_at());
         };
         let findings = self.findings();
@@ -78,27 +80,27 @@ impl<'a> Verdict<'a> {
     }
 
     /// Returns the earliest start of a license in the future.
-    fn start(&self, now: Timestamp) -> Option<Next> {
-        let bundle = self.evaluation()?.bundle.iter();
-        let licenses = bundle.flat_map(|bundle| bundle.licenses());
+    fn start(&self, now: Timestamp) -> Option<UpcomingEvent> {
+        let verified = self.evaluation()?.verified.iter();
+        let licenses = verified.flat_map(|verified| verified.licenses());
         let starts = licenses.filter_map(License::not_before);
         let next = starts.filter(|start| *start > now).min()?;
-        Some(next_at("start of a license", next))
+        Some(event("start of a license", next))
     }
 }
 
-fn ends(license: &License, evidence: &Evidence) -> Vec<Next> {
+fn ends(license: &License, evidence: &Evidence) -> Vec<UpcomingEvent> {
     match *evidence {
         Evidence::CheckIn {
             due_at,
             grace_until,
             ..
         } => vec![
-            next_at("check-in due", due_at),
-            // The license still holds at that instant.
-            next_at("end of the check-in grace period", grace_until),
+            event("check-in due", due_at),
+            // The license is still valid at that instant.
+            event("end of the check-in grace period", grace_until),
         ],
-        Evidence::Revocation { at, .. } => vec![next_at("revocation", at)],
+        Evidence::Revocation { at, .. } => vec![event("revocation", at)],
         Evidence::Expiry {
             expires_at: Some(end),
             grace_until,
@@ -106,19 +108,19 @@ fn ends(license: &License, evidence: &Evidence) -> Vec<Next> {
         } => {
             let notice = license.renewal().map(|renewal| {
                 let seconds = renewal.notify_days().saturating_mul(24 * 3600);
-                next_at("notice of the end", end.minus(seconds))
+                event("notice of the end", end.minus(seconds))
             });
             let grace = grace_until.filter(|grace| *grace > end);
-            let grace = grace.map(|grace| next_at("end of the renewal grace period", grace));
-            let end = next_at("end of the license", end);
+            let grace = grace.map(|grace| event("end of the renewal grace period", grace));
+            let end = event("end of the license", end);
             notice.into_iter().chain([end]).chain(grace).collect()
         }
         _ => Vec::new(),
     }
 }
 
-fn next_at(what: &'static str, at: Timestamp) -> Next {
-    Next { what, at }
+fn event(what: &'static str, at: Timestamp) -> UpcomingEvent {
+    UpcomingEvent { what, at }
 }
 
 /// Returns whether the denial is about context that only the application knows.
@@ -138,43 +140,43 @@ pub(super) fn next(verdict: &Verdict<'_>) -> CheckResult {
             let left = Span(next.at.seconds_since(now));
             format!("{} at {}, in {left}", next.what, next.at)
         }
-        None => "nothing will end or fall due".to_owned(),
+        None => "nothing ends or is due".to_owned(),
     };
     CheckResult::ok(NAME, message)
 }
 
-/// Checks whether the license holds.
+/// Checks the decision on the license.
 pub(super) fn license(app: &AppContext, snapshot: &Snapshot, verdict: &Verdict<'_>) -> CheckResult {
     let mut faults = Vec::new();
-    let mut right = String::new();
+    let mut ok = String::new();
     match (&verdict.evaluation, &verdict.decision) {
         (Err(failure), _) => faults.push(Fault::from_failure(Severity::Problem, failure)),
         (Ok(_), None) => {
             let base = app.matrix.base_tier().name();
             faults.push(Fault::warning(
                 format!("NO_LICENSE: no license is installed; tier {base} is in effect"),
-                embedded::or(
-                    "`license install FILE` installs one",
-                    "`license install --trust KEYS FILE` installs one",
+                embedded::text(
+                    "install a license with `license install FILE`",
+                    "install a license with `license install --trust KEYS FILE`",
                 ),
             ));
         }
         (Ok(_), Some(decision)) => {
-            right = summary(decision);
-            faults.extend(judgement(decision, &right));
+            ok = summary(decision);
+            faults.extend(decision_faults(decision, &ok));
         }
     }
     let others = snapshot.installed().into_iter();
     let others = others.flat_map(Installation::problems);
     let others = others.map(failure::installation);
     faults.extend(others.map(|failure| Fault::from_failure(Severity::Warning, &failure)));
-    faults.extend(set_aside(
+    faults.extend(quarantined(
         app,
         &[StateFile::License, StateFile::Key, StateFile::Trust],
         "a damaged license was",
-        "install the license again, then remove that file",
+        "install the license again, then remove the quarantined file",
     ));
-    CheckResult::new("license", faults, right)
+    CheckResult::new("license", faults, ok)
 }
 
 fn summary(decision: &Decision) -> String {
@@ -194,11 +196,12 @@ fn summary(decision: &Decision) -> String {
     format!("{code}: {tier} license for {customer}, {end}")
 }
 
-fn judgement(decision: &Decision, summary: &str) -> Vec<Fault> {
+fn decision_faults(decision: &Decision, summary: &str) -> Vec<Fault> {
     match decision.outcome() {
         Outcome::Denied if needs_application_context(decision) => {
-            let message = format!("{summary}; nobody said the user or the version here");
-            let hint = "`license status` decides with --user USER, --app-version VERSION or --build-date DATE";
+            let message = format!("{summary}; the user or the version is not known here");
+            let hint =
+                "run `license status` with --user USER, --app-version VERSION or --build-date DATE";
             vec![Fault::warning(message, hint)]
         }
         Outcome::Denied => {
@@ -229,22 +232,22 @@ fn judgement(decision: &Decision, summary: &str) -> Vec<Fault> {
 fn advice(code: Code) -> &'static str {
     match code {
         Code::GraceOffline | Code::CheckInOverdue => {
-            "`license install FILE` takes the vendor's latest validation token"
+            "install the latest validation token from the vendor with `license install FILE`"
         }
         Code::GraceRenewal | Code::Expired | Code::ExpiresSoon => {
-            "ask the vendor for a renewal, then `license install FILE`"
+            "ask the vendor for a renewal, and install it with `license install FILE`"
         }
         Code::MachineMismatch => {
-            "ask the vendor for a license for this machine: `license machine` prints its fingerprint"
+            "ask the vendor for a license for this machine; `license machine` prints the fingerprint"
         }
         Code::NotActivated | Code::Deactivated => {
-            "`license request` asks the vendor to activate it; `license activate FILE` takes the answer"
+            "send the output of `license request` to the vendor, then install the answer with `license activate FILE`"
         }
-        Code::Revoked => "ask the vendor why, or for another license in its place",
+        Code::Revoked => "ask the vendor for the reason, or for another license",
         Code::Suspended | Code::Canceled => {
-            "ask the vendor why; `license install FILE` takes a validation token that says it is active again"
+            "ask the vendor for the reason; a later validation token with status `active` restores the license"
         }
-        _ => "`license explain` shows rule by rule why",
+        _ => "`license explain` shows the result of each rule",
     }
 }
 
@@ -256,16 +259,16 @@ pub(super) fn check_in(
 ) -> CheckResult {
     const NAME: &str = "check-in";
     let (Some(_), Some(license)) = (snapshot.installed(), verdict.license()) else {
-        return CheckResult::ok(NAME, "no license that needs one");
+        return CheckResult::ok(NAME, "no license requires a check-in");
     };
     let here = app.host.machine();
     let is_here = |validation: &&Validation| {
         let named = validation.machine();
         named.is_none_or(|named| here.is_some_and(|here| named.is(here)))
     };
-    let mine = verdict.validations().filter(is_here);
-    let newest =
-        mine.max_by_key(|validation| (validation.issued_at(), validation.status().is_denial()));
+    let of_this_machine = verdict.validations().filter(is_here);
+    let newest = of_this_machine
+        .max_by_key(|validation| (validation.issued_at(), validation.status().is_denial()));
     let elsewhere = verdict
         .validations()
         .filter(|validation| !is_here(validation))
@@ -273,26 +276,32 @@ pub(super) fn check_in(
     let faults = match elsewhere {
         0 => Vec::new(),
         count => vec![Fault::warning(
-            format!("{count} installed for another machine, which count for nothing here"),
-            "ask the vendor for one for this machine: `license machine` prints its digest",
+            format!(
+                "{} for another machine installed, which {} no effect here",
+                plural(count, "validation token", "validation tokens"),
+                if count == 1 { "has" } else { "have" }
+            ),
+            "ask the vendor for a token for this machine; `license machine` prints the digest",
         )],
     };
-    let right = match (newest, license.check_in()) {
+    let ok = match (newest, license.check_in()) {
         (Some(validation), terms) => {
             let status = validation.status();
             let due = match terms {
                 Some(terms) => format!("next: {terms}"),
-                None => "the license needs none".to_owned(),
+                None => "the license requires none".to_owned(),
             };
             format!(
-                "the newest is of {}, {status}; {due}",
+                "the newest validation token is from {}, {status}; {due}",
                 validation.issued_at()
             )
         }
         (None, Some(terms)) => {
-            format!("none is installed, so that it counts from the license's first day; {terms}")
+            format!(
+                "no validation token is installed, so the first day of the license counts; {terms}"
+            )
         }
-        (None, None) => "the license needs none".to_owned(),
+        (None, None) => "the license requires none".to_owned(),
     };
-    CheckResult::new(NAME, faults, right)
+    CheckResult::new(NAME, faults, ok)
 }

@@ -13,10 +13,10 @@ pub(super) fn id(app: &AppContext, facts: &MachineFacts) -> CheckResult {
         .map_or_else(|| "no digest".to_owned(), |digest| digest.to_string());
     let (stability, explanation) = (facts.stability(), facts.explain());
     // The first sentence describes the identity. A second one says how to improve it.
-    let (says, advice) = explanation
+    let (description, advice) = explanation
         .split_once(". ")
         .unwrap_or((explanation.trim_end_matches('.'), ""));
-    let message = format!("{digest}, {stability}: {says}");
+    let message = format!("{digest}, {stability}: {description}");
     let is_weak = matches!(stability, Stability::Weak | Stability::None);
     let weak = is_weak.then(|| Fault::warning(&*message, advice));
     let rejected = facts.missing().find_map(|missing| rejected(app, missing));
@@ -30,10 +30,10 @@ fn rejected(app: &AppContext, missing: &Missing) -> Option<Fault> {
     if !is_given || missing.reason() == MissingReason::NotFound {
         return None;
     }
-    let source = missing.source().unwrap_or("the id that was given");
-    let message = format!("{source} does not count: {}", missing.reason());
+    let source = missing.source().unwrap_or("the given machine id");
+    let message = format!("{source} is ignored: {}", missing.reason());
     let hint = format!(
-        "set {}_MACHINE_ID to an id of this machine's own, of 8 to 128 characters, or unset it",
+        "set {}_MACHINE_ID to a unique id of 8 to 128 characters, or unset the variable",
         app.host.product()
     );
     Some(Fault::warning(message, hint))

@@ -3,7 +3,7 @@
 use license_client::{ListProblem, Snapshot, StateFile, StateProblem, now};
 use license_core::RevocationList;
 
-use super::{CheckResult, Fault, set_aside};
+use super::{CheckResult, Fault, quarantined};
 use crate::context::AppContext;
 use crate::output::artifacts;
 use crate::output::failure;
@@ -15,22 +15,22 @@ pub(super) fn revocations(app: &AppContext, snapshot: &Snapshot) -> CheckResult 
     let problems = snapshot.problems.iter().filter_map(of_list);
     let mut faults: Vec<_> = problems.map(fault).collect();
     faults.extend(outdated(lists));
-    faults.extend(set_aside(
+    faults.extend(quarantined(
         app,
         &[StateFile::Revocations],
         "a damaged list was",
-        "install the latest list: it takes that file away",
+        "install the latest list, which removes the quarantined file",
     ));
-    let right = match (lists, found) {
-        ([], None) => "looked at once a license is installed".to_owned(),
-        ([], Some(_)) => "none is installed, and none is needed".to_owned(),
+    let ok = match (lists, found) {
+        ([], None) => "not checked, because no license is installed".to_owned(),
+        ([], Some(_)) => "no list is installed, and none is required".to_owned(),
         (lists, _) => lists
             .iter()
             .map(artifacts::list_line)
             .collect::<Vec<_>>()
             .join("; "),
     };
-    CheckResult::new("revocations", faults, right)
+    CheckResult::new("revocations", faults, ok)
 }
 
 /// Returns the problem if it is about a revocation list.
@@ -49,7 +49,7 @@ fn fault(problem: &ListProblem) -> Fault {
     };
     Fault::warning(
         message,
-        "ask the vendor for the latest list, then `license install FILE`",
+        "ask the vendor for the latest list, and install it with `license install FILE`",
     )
 }
 
@@ -59,7 +59,7 @@ fn outdated(lists: &[RevocationList]) -> Option<Fault> {
     let fault = || {
         Fault::warning(
             format!("LIST_OUTDATED: {}", artifacts::list_line(latest)),
-            "ask the vendor for the latest list, then `license install FILE`",
+            "ask the vendor for the latest list, and install it with `license install FILE`",
         )
     };
     latest.is_outdated_at(now()).then(fault)

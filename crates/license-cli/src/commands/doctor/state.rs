@@ -5,7 +5,7 @@ use license_client::{SealError, Snapshot, StateFile, StateProblem, now};
 use license_core::{HighWater, Reading, Span, Timestamp};
 
 use super::revocations::of_list;
-use super::{CheckResult, Fault, set_aside};
+use super::{CheckResult, Fault, quarantined};
 use crate::context::AppContext;
 use crate::output::{failure, notice};
 
@@ -13,7 +13,7 @@ use crate::output::{failure, notice};
 pub(super) fn state(app: &AppContext, snapshot: &Snapshot) -> CheckResult {
     const NAME: &str = "state";
     let Ok(home) = app.host.home() else {
-        return CheckResult::ok(NAME, "nothing is kept");
+        return CheckResult::ok(NAME, "no state is stored");
     };
     let store = home.user();
     let problems = snapshot.problems.iter();
@@ -21,45 +21,48 @@ pub(super) fn state(app: &AppContext, snapshot: &Snapshot) -> CheckResult {
     let is_trust = |problem: &StateProblem| matches!(problem, StateProblem::Trust(_));
     let problems = problems.filter(|problem| of_list(problem).is_none() && !is_trust(problem));
     let mut faults: Vec<_> = problems.map(unusable).collect();
-    faults.extend(set_aside(
+    faults.extend(quarantined(
         app,
         &[StateFile::Cache, StateFile::Quota, StateFile::Usage],
         "a damaged file was",
-        "remove it once nobody needs to look at it",
+        "remove the quarantined file when it is no longer needed",
     ));
     let unfinished = store.unfinished();
     faults.extend(unfinished.iter().map(|path| {
-        let message = format!("{} was not finished", show_path(path));
-        Fault::warning(message, "whatever is installed or counted next removes it")
+        let message = format!("{} is incomplete", show_path(path));
+        Fault::warning(
+            message,
+            "no action is needed; the next installation or use removes the file",
+        )
     }));
     let both = [StateFile::Cache, StateFile::Quota];
-    let is_there = |file: &StateFile| store.dir().file(*file).exists();
-    let right = match both.map(|file| is_there(&file)) {
-        [true, true] => "license.cache and quota are whole",
-        [false, false] => "nothing is kept of this machine, or not in place",
+    let exists = |file: &StateFile| store.dir().file(*file).exists();
+    let ok = match both.map(|file| exists(&file)) {
+        [true, true] => "license.cache and quota are intact",
+        [false, false] => "no state of this machine is stored here",
         [has_cache, _] => {
             let missing = if has_cache { "quota" } else { "license.cache" };
             let message = format!(
-                "{missing} is missing; counts and the latest time seen are kept in the other file too"
+                "{missing} is missing; the other file contains the same counts and latest time"
             );
-            let hint = "if there was a check-in, install it again; the file is made anew when something is counted";
+            let hint = "install the latest validation token again, if there is one; the next use creates the file";
             faults.push(Fault::warning(message, hint));
             ""
         }
     };
-    let mut right = right.to_owned();
+    let mut ok = ok.to_owned();
     match app.host.inspect_journal() {
         Ok(None) => {}
         Ok(Some(count)) => {
             let entries = plural(count, "entry", "entries");
-            right.push_str(&format!("; usage holds {entries} of usage reports"));
+            ok.push_str(&format!("; usage contains {entries} for usage reports"));
         }
         Err(problem) => faults.push(Fault::warning(
             failure::line(&problem),
-            "only usage reports need it: `license usage-report` sets it aside and goes on without it",
+            "run `license usage-report` to quarantine the file; only usage reports need it",
         )),
     }
-    CheckResult::new(NAME, faults, right)
+    CheckResult::new(NAME, faults, ok)
 }
 
 fn unusable(problem: &StateProblem) -> Fault {
@@ -67,12 +70,12 @@ fn unusable(problem: &StateProblem) -> Fault {
         StateProblem::Sealed {
             source: SealError::OtherMachine { .. },
             ..
-        } => "the next command puts it aside for that machine; set no other machine id by accident",
-        StateProblem::Sealed { path, .. } if notice::holds_activations(path) => {
-            "the next command sets it aside; activations in it are lost: `license request` asks for others"
+        } => "check the machine id; the next command quarantines the file for the other machine",
+        StateProblem::Sealed { path, .. } if notice::contains_activations(path) => {
+            "request new activations with `license request`; the next command quarantines the file"
         }
         StateProblem::Sealed { .. } => {
-            "the next command sets it aside; counts and check-ins in it are lost: install the latest check-in again"
+            "install the latest validation token again; the next command quarantines the file, and its counts are lost"
         }
         _ => "check the permissions of the file",
     };
@@ -82,29 +85,29 @@ fn unusable(problem: &StateProblem) -> Fault {
 /// Checks the clock against the latest time seen and the newest signed date.
 pub(super) fn clock(snapshot: &Snapshot) -> CheckResult {
     const NAME: &str = "clock";
-    const HINT: &str = "correct the clock; if it is right, install a check-in that was signed just now; if a date was signed wrong, remove license.cache and quota";
+    const HINT: &str = "correct the clock; if it is right, install a newly signed validation token; if a signed date is wrong, remove license.cache and quota";
     let clock = now();
     let signed = snapshot
         .installed()
         .and_then(|found| found.bundle().newest_signature());
     let seen = [
-        (Some(snapshot.mark), "the latest time seen here"),
-        (signed, "the date of a signed artefact"),
+        (Some(snapshot.mark), "the latest recorded time"),
+        (signed, "the date of a signed artifact"),
     ];
     let seen = seen.into_iter().filter_map(|(at, what)| Some((at?, what)));
     // The first one wins a tie.
     let latest = seen.reduce(|best, other| if other.0 > best.0 { other } else { best });
     let Some((at, what)) = latest.filter(|(at, _)| *at > clock) else {
-        return CheckResult::ok(NAME, format!("{clock}, behind nothing that was seen here"));
+        return CheckResult::ok(NAME, format!("{clock}, not behind any recorded time"));
     };
     let behind = Span(at.seconds_since(clock));
-    let message = format!("{clock} is {behind} behind {what}, {at}, which counts instead");
+    let message = format!("{clock} is {behind} behind {what}, {at}, which is used instead");
     let is_behind = is_behind(clock, at);
     let faults = is_behind.then(|| Fault::warning(&*message, HINT));
     CheckResult::new(
         NAME,
         faults.into_iter().collect(),
-        format!("{message}; so little is tolerated"),
+        format!("{message}; this difference is tolerated"),
     )
 }
 

@@ -1,10 +1,10 @@
-//! The vendor's public keys: the origin of each, and which are retired.
+//! The trusted public keys of the vendor, their origins and retirements.
 
 use license_cli_support::plural;
 use license_client::{Home, Installation, Snapshot, StateFile, StateProblem, Store};
 use license_core::{KeyId, Rotation, TrustSet, TrustedKey};
 
-use super::{CheckResult, Fault, Severity, set_aside};
+use super::{CheckResult, Fault, Severity, quarantined};
 use crate::context::AppContext;
 use crate::output::failure;
 
@@ -12,11 +12,11 @@ use crate::output::failure;
 pub(super) fn trust(app: &AppContext, snapshot: &Snapshot) -> CheckResult {
     const NAME: &str = "trust";
     if let Some(keys) = app.host.trust() {
-        let message = format!("embedded, and no others count: {}", keys_of(keys));
+        let message = format!("embedded, and no other key is accepted: {}", keys_of(keys));
         return CheckResult::ok(NAME, message);
     }
     let Ok(home) = app.host.home() else {
-        return CheckResult::ok(NAME, "none is installed");
+        return CheckResult::ok(NAME, "no keys are installed");
     };
     let all = Installation::rotation(home).ok().flatten();
     let in_one = |store: &Store| Installation::rotation(&Home::at(store.dir().clone()));
@@ -41,24 +41,24 @@ pub(super) fn trust(app: &AppContext, snapshot: &Snapshot) -> CheckResult {
     }
     if parts.is_empty() && faults.is_empty() && has_license(home) {
         faults.push(Fault::problem(
-            "a license is installed, but no keys to verify it with",
+            "a license is installed, but no keys to verify it",
             "install the license again with --trust FILE",
         ));
     }
     parts.extend(all.as_ref().and_then(retired));
     let files = [StateFile::TrustStatements];
-    faults.extend(set_aside(
+    faults.extend(quarantined(
         app,
         &files,
         "damaged trust statements were",
-        AGAIN,
+        failure::INSTALL_STATEMENTS,
     ));
-    let right = if parts.is_empty() {
-        "none is installed; it comes with the first license".to_owned()
+    let ok = if parts.is_empty() {
+        "no keys are installed; the first license installs them".to_owned()
     } else {
         parts.join("; ")
     };
-    CheckResult::new(NAME, faults, right)
+    CheckResult::new(NAME, faults, ok)
 }
 
 /// Describes the trusted keys of one directory, with their origins if there are trust statements.
@@ -75,7 +75,7 @@ fn described(own: &Rotation, all: Option<&Rotation>) -> String {
 
 fn origin(rotation: &Rotation, key: &KeyId) -> String {
     match rotation.introduction_of(key) {
-        None => format!("of {}", StateFile::Trust.name()),
+        None => format!("from {}", StateFile::Trust.name()),
         Some(statement) => format!(
             "introduced by {} at {}",
             statement.signer(),
@@ -119,11 +119,12 @@ fn has_license(home: &Home) -> bool {
     files.into_iter().any(has)
 }
 
-const AGAIN: &str = "install what the vendor sent of keys again: `license install FILE`";
-
 fn fault(problem: &StateProblem) -> Option<Fault> {
     match problem {
-        StateProblem::Trust(problem) => Some(Fault::warning(failure::line(&**problem), AGAIN)),
+        StateProblem::Trust(problem) => Some(Fault::warning(
+            failure::line(&**problem),
+            failure::INSTALL_STATEMENTS,
+        )),
         _ => None,
     }
 }

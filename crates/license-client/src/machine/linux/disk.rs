@@ -1,51 +1,53 @@
-//! The disk that holds the root file system, by sysfs.
+//! The disk with the root file system, from sysfs.
 
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use crate::machine::finding::{Evidence, Outcome, first, judge, judge_file};
+use crate::machine::component::{Lookup, Observation, check, check_file, first};
 use crate::machine::mounts::{Mount, Mounts};
 use crate::machine::{MissingReason, System, identity};
 
-/// Encryption on LVM on RAID on a partition is four.
+/// The most layers of block devices. Encryption on LVM on RAID on a partition has four.
 const LAYERS: usize = 8;
-/// More than that are in no one's root file system.
+/// The most disks of a root file system.
 const MOST_DISKS: usize = 64;
 
-/// Where a disk says what it is called, from what is surest to be its own.
+/// Files with the name of a disk. The first ones are most likely to be unique.
 const NAMES: [&str; 4] = ["wwid", "device/wwid", "serial", "device/serial"];
 
 const FILE_SYSTEMS: &str = "/dev/disk/by-uuid";
 
-/// The disk under `/`, through partitions, encryption, volumes and RAID; of several the lowest name. Else the file system.
-pub(super) fn root_disk(system: &dyn System, mounts: &Mounts) -> Outcome {
+/// Returns the disk under `/`, through partitions, encryption, volumes and RAID, and the lowest
+/// name of several disks. If no disk has a name, returns the UUID of the file system.
+pub(super) fn root_disk(system: &dyn System, mounts: &Mounts) -> Lookup {
     let device = mounts.at("/").and_then(|root| device(system, root));
     let Some(device) = device else {
         return Err(MissingReason::NotFound.into());
     };
-    let mut named: Vec<Outcome> = disks(system, &device)
+    let mut named: Vec<Lookup> = disks(system, &device)
         .iter()
         .map(|disk| name(system, disk))
         .collect();
     named.sort_by_cached_key(|outcome| match outcome {
-        Ok(Evidence { value, .. }) => (false, value.clone()),
+        Ok(Observation { value, .. }) => (false, value.clone()),
         Err(_) => (true, String::new()),
     });
     first(named.into_iter().chain([file_system(system, &device)]))
 }
 
-/// The folder in sysfs of the device that was mounted. File systems of several disks have no number and tell its name.
+/// Returns the sysfs directory of the mounted device. A file system on several disks has no device
+/// number, but the name of a device.
 fn device(system: &dyn System, root: Mount<'_>) -> Option<String> {
     if !root.device.starts_with("0:") {
         return follow(system, &format!("/sys/dev/block/{}", root.device));
     }
     let path = root.source.starts_with("/dev/").then_some(root.source)?;
-    // Names of volumes are links to the device's.
+    // Names of volumes are links to the device.
     let target = follow(system, path).unwrap_or_else(|| path.to_owned());
     follow(system, &format!("/sys/class/block/{}", base_name(&target)))
 }
 
-/// The disks at the bottom of a device, each once.
+/// Returns the disks below a device, without duplicates.
 fn disks(system: &dyn System, device: &str) -> BTreeSet<String> {
     let mut layer = BTreeSet::from([device.to_owned()]);
     for _ in 0..LAYERS {
@@ -55,15 +57,15 @@ fn disks(system: &dyn System, device: &str) -> BTreeSet<String> {
     layer
 }
 
-/// What a device is made of; a disk of itself.
+/// Returns the devices of which a device consists. A disk consists of itself.
 fn below(system: &dyn System, device: &str) -> Vec<String> {
     if system.exists(Path::new(&format!("{device}/partition"))) {
         let disk = device.rsplit_once('/').map_or(device, |(disk, _)| disk);
         return vec![disk.to_owned()];
     }
-    let folder = format!("{device}/slaves");
-    let names = system.list(Path::new(&folder)).unwrap_or_default();
-    let parts = names.iter().map(|name| format!("{folder}/{name}"));
+    let directory = format!("{device}/slaves");
+    let names = system.list(Path::new(&directory)).unwrap_or_default();
+    let parts = names.iter().map(|name| format!("{directory}/{name}"));
     let parts: Vec<String> = parts.filter_map(|part| follow(system, &part)).collect();
     if parts.is_empty() {
         return vec![device.to_owned()];
@@ -71,30 +73,30 @@ fn below(system: &dyn System, device: &str) -> Vec<String> {
     parts
 }
 
-fn name(system: &dyn System, disk: &str) -> Outcome {
+fn name(system: &dyn System, disk: &str) -> Lookup {
     let files = NAMES.iter().map(|file| format!("{disk}/{file}"));
-    first(files.map(|path| judge_file(system, &path, identity::serial)))
+    first(files.map(|path| check_file(system, &path, identity::serial)))
 }
 
-/// The UUID of the file system on a device, which a copy of the disk has too.
-fn file_system(system: &dyn System, device: &str) -> Outcome {
+/// Returns the UUID of the file system on a device. A copy of the disk has the same.
+fn file_system(system: &dyn System, device: &str) -> Lookup {
     let names = system.list(Path::new(FILE_SYSTEMS)).unwrap_or_default();
     let uuid = names.into_iter().find(|name| {
         let target = follow(system, &format!("{FILE_SYSTEMS}/{name}"));
         target.is_some_and(|target| base_name(&target) == base_name(device))
     });
     match uuid {
-        Some(uuid) => judge(FILE_SYSTEMS, Ok(uuid), identity::serial),
+        Some(uuid) => check(FILE_SYSTEMS, Ok(uuid), identity::serial),
         None => Err(MissingReason::NotFound.into()),
     }
 }
 
-/// Where a symlink leads, by its text alone.
+/// Returns the normalized target of a symbolic link, without further access to the file system.
 fn follow(system: &dyn System, link: &str) -> Option<String> {
     let target = system.link(Path::new(link)).ok()?;
     let target = target.to_str()?;
-    let folder = link.rsplit_once('/').map_or("", |(folder, _)| folder);
-    let from = if target.starts_with('/') { "" } else { folder };
+    let parent = link.rsplit_once('/').map_or("", |(parent, _)| parent);
+    let from = if target.starts_with('/') { "" } else { parent };
     let mut steps: Vec<&str> = Vec::new();
     for step in from.split('/').chain(target.split('/')) {
         match step {

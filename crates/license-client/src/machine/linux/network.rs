@@ -1,76 +1,84 @@
-//! Network cards, by sysfs-class-net.
+//! Network cards, from sysfs-class-net.
 
 use std::path::Path;
 
-use crate::machine::finding::{Outcome, first, judge};
+use crate::machine::component::{Lookup, check, first};
 use crate::machine::{MissingReason, System, identity};
 
-const FOLDER: &str = "/sys/class/net";
+const NETWORK_CLASS: &str = "/sys/class/net";
 
-/// How firmly a card sits in the machine, from what is changed least.
+/// How a card is attached to the machine. The first ones change least.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Seat {
+enum Attachment {
     Wired,
     Wireless,
-    /// A USB adapter, a dock, a telephone.
+    /// A USB adapter, a docking station or a telephone.
     Plugged,
 }
 
-/// The lowest permanent address of the cards that sit most firmly. So neither a dock nor the order in which the kernel finds
-/// the cards changes it, and of the cards in the machine only one does.
-pub(super) fn mac(system: &dyn System) -> Outcome {
-    let names = system.list(Path::new(FOLDER)).unwrap_or_default();
-    let mut cards: Vec<(Seat, Outcome)> = names
+/// Returns the lowest permanent address of the cards with the most permanent attachment.
+///
+/// A docking station and the order of detection do not change the result. Of the built-in cards,
+/// only one can.
+pub(super) fn mac(system: &dyn System) -> Lookup {
+    let names = system.list(Path::new(NETWORK_CLASS)).unwrap_or_default();
+    let mut cards: Vec<(Attachment, Lookup)> = names
         .iter()
         .filter_map(|name| {
-            let folder = format!("{FOLDER}/{name}");
-            let seat = seat(system, &folder)?;
-            Some((seat, address(system, &folder)?))
+            let directory = format!("{NETWORK_CLASS}/{name}");
+            let attachment = attachment(system, &directory)?;
+            Some((attachment, address(system, &directory)?))
         })
         .collect();
-    let value = |outcome: &Outcome| outcome.as_ref().map(|found| found.value.clone()).ok();
-    cards.sort_by_cached_key(|(seat, outcome)| (*seat, value(outcome)));
+    let value = |outcome: &Lookup| outcome.as_ref().map(|found| found.value.clone()).ok();
+    cards.sort_by_cached_key(|(attachment, outcome)| (*attachment, value(outcome)));
     if cards.is_empty() {
         return Err(MissingReason::NotFound.into());
     }
     first(cards.into_iter().map(|(_, outcome)| outcome))
 }
 
-/// None for what is no card of this machine: bridges, tunnels, ends of containers, and the functions that a card lends to
-/// virtual machines.
-fn seat(system: &dyn System, folder: &str) -> Option<Seat> {
-    let is_there = |file: &str| system.exists(Path::new(&format!("{folder}/{file}")));
-    let device = system.link(Path::new(folder)).ok()?;
+/// Returns how a card is attached. `None` for an interface that is not a card of this machine:
+/// bridges, tunnels, interfaces of containers, and virtual functions of a card for virtual
+/// machines.
+fn attachment(system: &dyn System, directory: &str) -> Option<Attachment> {
+    let is_there = |file: &str| system.exists(Path::new(&format!("{directory}/{file}")));
+    let device = system.link(Path::new(directory)).ok()?;
     let device = device.to_string_lossy();
     let is_card = is_there("device") && !device.contains("/virtual/");
-    let is_lent = is_there("device/physfn");
-    // ARPHRD_ETHER, which wireless cards are too.
-    let is_ethernet = read(system, folder, "type").is_some_and(|kind| kind == "1");
-    if !is_card || is_lent || !is_ethernet {
+    let is_virtual_function = is_there("device/physfn");
+    // ARPHRD_ETHER, which wireless cards have too.
+    let is_ethernet = read(system, directory, "type").is_some_and(|kind| kind == "1");
+    if !is_card || is_virtual_function || !is_ethernet {
         return None;
     }
-    let removable = read(system, folder, "device/removable");
+    let removable = read(system, directory, "device/removable");
     let is_plugged = removable.is_some_and(|answer| answer == "removable");
-    Some(match is_there("phy80211") {
-        _ if is_plugged || device.contains("/usb") => Seat::Plugged,
-        true => Seat::Wireless,
-        false => Seat::Wired,
+    Some(if is_plugged || device.contains("/usb") {
+        Attachment::Plugged
+    } else if is_there("phy80211") {
+        Attachment::Wireless
+    } else {
+        Attachment::Wired
     })
 }
 
-/// The address that the card was made with: one in a bond shows the bond's, a wireless one shows what was made up for the
-/// network. None if that is not to be had.
-fn address(system: &dyn System, folder: &str) -> Option<Outcome> {
-    // NET_ADDR_PERM; otherwise it is random, another card's, or was set by hand.
-    let is_permanent = || read(system, folder, "addr_assign_type").is_some_and(|kind| kind == "0");
-    let told = read(system, folder, "bonding_slave/perm_hwaddr")
-        .or_else(|| read(system, folder, "phy80211/macaddress"))
-        .or_else(|| read(system, folder, "address").filter(|_| is_permanent()))?;
-    let source = format!("{folder}/address");
-    Some(judge(&source, Ok(told), identity::mac_address))
+/// Returns the permanent address of a card, or `None` if it is unknown. The current address of a
+/// card in a bond is that of the bond, and the current address of a wireless card may be random.
+fn address(system: &dyn System, directory: &str) -> Option<Lookup> {
+    // NET_ADDR_PERM. Otherwise the address is random, that of another card, or set by a user.
+    let is_permanent =
+        || read(system, directory, "addr_assign_type").is_some_and(|kind| kind == "0");
+    let address = read(system, directory, "bonding_slave/perm_hwaddr")
+        .or_else(|| read(system, directory, "phy80211/macaddress"))
+        .or_else(|| read(system, directory, "address").filter(|_| is_permanent()))?;
+    let source = format!("{directory}/address");
+    Some(check(&source, Ok(address), identity::mac_address))
 }
 
-fn read(system: &dyn System, folder: &str, file: &str) -> Option<String> {
-    let text = system.read(Path::new(&format!("{folder}/{file}"))).ok()?;
+fn read(system: &dyn System, directory: &str, file: &str) -> Option<String> {
+    let text = system
+        .read(Path::new(&format!("{directory}/{file}")))
+        .ok()?;
     Some(text.trim().to_owned())
 }

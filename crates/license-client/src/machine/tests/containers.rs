@@ -2,8 +2,8 @@ use super::linux::{bare, card};
 use super::*;
 use MissingReason::{InContainer, NotFound};
 
-/// A container as Docker makes one, with whatever its image has for a machine id.
-fn docker() -> Recorded {
+/// Returns a Docker container with the machine id of its image.
+fn docker() -> Simulated {
     let system = bare()
         .file("/.dockerenv", "")
         .file("/proc/self/cgroup", "0::/\n")
@@ -18,8 +18,8 @@ fn docker() -> Recorded {
     )
 }
 
-/// A container that starts a whole system, from a folder on the host's disk.
-fn system_container(manager: &str) -> Recorded {
+/// Returns a container that boots a whole system from a directory on the host's disk.
+fn system_container(manager: &str) -> Simulated {
     bare()
         .file("/run/host/container-manager", manager)
         .symlink("/proc/self/ns/pid", "pid:[4026532841]")
@@ -27,7 +27,7 @@ fn system_container(manager: &str) -> Recorded {
 }
 
 #[test]
-fn in_docker_nothing_counts_but_an_id_that_was_given() {
+fn in_docker_only_a_configured_id_counts() {
     for system in [docker(), docker().without("/etc/machine-id")] {
         let facts = collect(&system);
         assert_eq!(facts.container(), Some("docker"));
@@ -57,12 +57,12 @@ fn a_machine_id_that_was_mounted_into_a_container_counts() {
     let made_up = docker().mount("0:24 /machine-id /etc/machine-id - tmpfs tmpfs");
     let transient = MissingReason::Rejected(Rejection::Transient);
     assert_eq!(reason(&collect(&made_up), MachineId), Some(transient));
-    let folder = docker().mount("8:2 /etc /etc - ext4 /dev/sda2");
-    assert_eq!(reason(&collect(&folder), MachineId), Some(InContainer));
+    let directory = docker().mount("8:2 /etc /etc - ext4 /dev/sda2");
+    assert_eq!(reason(&collect(&directory), MachineId), Some(InContainer));
 }
 
 #[test]
-fn a_machine_made_from_a_containers_image_is_a_machine() {
+fn a_machine_made_from_a_container_image_is_a_machine() {
     let system = bare()
         .file("/.dockerenv", "")
         .set("container", "oci")
@@ -73,7 +73,7 @@ fn a_machine_made_from_a_containers_image_is_a_machine() {
 }
 
 #[test]
-fn a_container_that_shares_the_hosts_processes_is_told_by_its_root_or_its_control_group() {
+fn a_container_in_the_pid_namespace_of_the_host_is_detected_by_its_root_or_control_group() {
     let shared = docker().symlink("/proc/self/ns/pid", "pid:[4026531836]");
     assert_eq!(collect(&shared).container(), Some("docker"));
     let on_btrfs = shared
@@ -86,13 +86,13 @@ fn a_container_that_shares_the_hosts_processes_is_told_by_its_root_or_its_contro
 }
 
 #[test]
-fn without_a_namespace_to_go_by_a_marker_is_believed() {
+fn without_a_pid_namespace_a_marker_is_believed() {
     let system = bare().file("/.dockerenv", "").without("/proc/self/ns/pid");
     assert_eq!(collect(&system).container(), Some("docker"));
 }
 
 #[test]
-fn containers_are_known_by_what_their_managers_leave() {
+fn containers_are_detected_by_the_files_and_variables_of_their_managers() {
     let plain = docker().without("/.dockerenv");
     assert_eq!(collect(&plain).container(), None);
     let cases = [
@@ -125,7 +125,7 @@ fn containers_are_known_by_what_their_managers_leave() {
 }
 
 #[test]
-fn containers_are_known_by_their_control_group() {
+fn containers_are_detected_by_their_control_group() {
     let plain = docker().without("/.dockerenv");
     let cases = [
         ("12:memory:/docker/4f2c1d8e9ab3\n", Some("docker")),
@@ -177,7 +177,7 @@ fn docker_in_a_system_container_is_docker() {
 }
 
 #[test]
-fn wsl_is_no_container_and_keeps_its_id_and_processor() {
+fn wsl_is_not_a_container_and_keeps_its_id_and_processor() {
     let system = bare()
         .file(
             "/proc/sys/kernel/osrelease",

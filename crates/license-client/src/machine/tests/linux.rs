@@ -6,9 +6,9 @@ use MissingReason::{NotFound, NotPermitted, Rejected};
 const UUID: &str = "4c4c4544-0051-3610-8052-b4c04f564433";
 const SMBIOS: &str = "/sys/class/dmi/id/product_uuid";
 
-/// A machine with nothing but its machine id and its processor.
-pub(super) fn bare() -> Recorded {
-    Recorded::new(Platform::Linux)
+/// Returns a machine with only a machine id and a processor.
+pub(super) fn bare() -> Simulated {
+    Simulated::new(Platform::Linux)
         .file("/etc/machine-id", &format!("{ID}\n"))
         .file("/proc/sys/kernel/osrelease", "6.8.0-45-generic\n")
         .file(
@@ -21,14 +21,14 @@ pub(super) fn bare() -> Recorded {
         .symlink("/proc/self/ns/pid", "pid:[4026531836]")
 }
 
-/// A network card in the slot at this path under `/sys/devices`.
-pub(super) fn card(system: Recorded, name: &str, slot: &str, address: &str) -> Recorded {
-    let folder = format!("/sys/class/net/{name}");
+/// Adds a network card at this path under `/sys/devices`.
+pub(super) fn card(system: Simulated, name: &str, slot: &str, address: &str) -> Simulated {
+    let directory = format!("/sys/class/net/{name}");
     system
-        .symlink(&folder, &format!("../../devices/{slot}/net/{name}"))
-        .symlink(&format!("{folder}/device"), "../..")
+        .symlink(&directory, &format!("../../devices/{slot}/net/{name}"))
+        .symlink(&format!("{directory}/device"), "../..")
         .files(
-            &folder,
+            &directory,
             &[
                 ("type", "1\n"),
                 ("addr_assign_type", "0\n"),
@@ -37,8 +37,9 @@ pub(super) fn card(system: Recorded, name: &str, slot: &str, address: &str) -> R
         )
 }
 
-/// As root on a server with two cards, and its root on LVM on two disks with a mirror.
-fn server() -> Recorded {
+/// Returns a server, seen by root, with two cards and a root file system on LVM on two mirrored
+/// disks.
+fn server() -> Simulated {
     let system = bare().file(SMBIOS, &format!("{UUID}\n"));
     let system = card(
         system,
@@ -83,8 +84,8 @@ fn server() -> Recorded {
         )
 }
 
-/// A virtual machine of QEMU's with one disk and one card.
-fn virtual_machine() -> Recorded {
+/// Returns a virtual machine of QEMU with one disk and one card.
+fn virtual_machine() -> Simulated {
     card(
         bare(),
         "enp1s0",
@@ -108,7 +109,7 @@ fn virtual_machine() -> Recorded {
 }
 
 #[test]
-fn everything_is_found_on_a_server_as_root() {
+fn all_components_of_a_server_are_found_by_root() {
     let facts = collect(&server());
     assert_eq!(kinds(&facts), [MachineId, ProductUuid, Mac, Cpu, RootDisk]);
     assert_eq!(value(&facts, MachineId), Some(ID));
@@ -121,7 +122,7 @@ fn everything_is_found_on_a_server_as_root() {
 }
 
 #[test]
-fn each_component_says_where_it_was_found() {
+fn each_component_has_a_source() {
     let facts = collect(&server());
     let sources: Vec<_> = facts.found().map(Found::source).collect();
     assert_eq!(
@@ -137,7 +138,7 @@ fn each_component_says_where_it_was_found() {
 }
 
 #[test]
-fn only_root_reads_the_boards_uuid() {
+fn only_root_may_read_the_uuid_of_the_board() {
     let facts = collect(&server().unreadable(SMBIOS, io::ErrorKind::PermissionDenied));
     assert_eq!(reason(&facts, ProductUuid), Some(NotPermitted));
     let missing = facts
@@ -149,7 +150,7 @@ fn only_root_reads_the_boards_uuid() {
 }
 
 #[test]
-fn identify_looks_for_ids_alone_and_names_the_same_machine() {
+fn identify_reads_only_ids_and_returns_the_same_digest() {
     let facts = MachineFacts::identify_from(&server(), product(), None);
     assert_eq!(kinds(&facts), [MachineId]);
     assert_eq!(facts.machine_id(), Some(ID));
@@ -157,7 +158,7 @@ fn identify_looks_for_ids_alone_and_names_the_same_machine() {
 }
 
 #[test]
-fn of_several_cards_and_disks_the_lowest_counts() {
+fn the_lowest_of_several_cards_and_disks_is_used() {
     let facts = collect(&server());
     assert_eq!(value(&facts, Mac), Some("b0:7b:25:d1:00:10"));
     assert_eq!(value(&facts, RootDisk), Some("naa.5000c500a1b2c3d4"));
@@ -176,13 +177,13 @@ fn a_virtual_machine_has_a_card_and_a_file_system_of_its_own() {
 }
 
 #[test]
-fn a_serial_number_of_the_virtual_disks_own_comes_before_its_file_system() {
+fn the_serial_number_of_a_virtual_disk_precedes_its_file_system() {
     let named = |serial| {
         let path = "/sys/devices/pci0000:00/virtio1/block/vda/serial";
         collect(&virtual_machine().file(path, serial))
     };
     assert_eq!(value(&named("vol-0042\n"), RootDisk), Some("vol-0042"));
-    for everyones in [
+    for default in [
         "",
         "\n",
         "QM00001",
@@ -191,17 +192,13 @@ fn a_serial_number_of_the_virtual_disks_own_comes_before_its_file_system() {
         "nvme_card-pd",
     ] {
         let file_system = value(&collect(&virtual_machine()), RootDisk).map(str::to_owned);
-        let facts = named(everyones);
-        assert_eq!(
-            value(&facts, RootDisk),
-            file_system.as_deref(),
-            "{everyones}"
-        );
+        let facts = named(default);
+        assert_eq!(value(&facts, RootDisk), file_system.as_deref(), "{default}");
     }
 }
 
 #[test]
-fn a_dock_changes_nothing_on_a_laptop() {
+fn a_docking_station_does_not_change_the_address_of_a_laptop() {
     let wlan = card(
         bare(),
         "wlp2s0",
@@ -232,7 +229,7 @@ fn a_dock_changes_nothing_on_a_laptop() {
 }
 
 #[test]
-fn a_usb_card_counts_where_there_is_no_other() {
+fn a_usb_card_counts_if_it_is_the_only_card() {
     let system = card(
         bare(),
         "eth0",
@@ -243,7 +240,7 @@ fn a_usb_card_counts_where_there_is_no_other() {
 }
 
 #[test]
-fn wired_comes_before_wireless() {
+fn a_wired_card_precedes_a_wireless_card() {
     let wired = card(
         bare(),
         "enp0s31f6",
@@ -280,7 +277,7 @@ fn a_card_in_a_bond_keeps_its_own_address() {
 }
 
 #[test]
-fn what_is_no_card_of_this_machine_does_not_count() {
+fn interfaces_that_are_not_cards_of_this_machine_are_ignored() {
     let no_device = card(bare(), "docker0", "virtual", "02:42:0a:00:00:01\n")
         .without("/sys/class/net/docker0/device");
     let simulated = card(
@@ -296,7 +293,7 @@ fn what_is_no_card_of_this_machine_does_not_count() {
         "00:11:22:33:44:55\n",
     )
     .file("/sys/class/net/eth0/addr_assign_type", "1\n");
-    let lent = card(
+    let virtual_function = card(
         bare(),
         "eth0",
         "pci0000:00/0000:01:00.1",
@@ -310,14 +307,21 @@ fn what_is_no_card_of_this_machine_does_not_count() {
         "00:11:22:33:44:55\n",
     )
     .file("/sys/class/net/ib0/type", "32\n");
-    for system in [bare(), no_device, simulated, random, lent, infiniband] {
+    for system in [
+        bare(),
+        no_device,
+        simulated,
+        random,
+        virtual_function,
+        infiniband,
+    ] {
         assert_eq!(reason(&collect(&system), Mac), Some(NotFound));
     }
 }
 
 #[test]
-fn an_address_that_many_have_is_passed_over() {
-    let everyones = |system| {
+fn a_default_address_is_skipped() {
+    let default_card = |system| {
         card(
             system,
             "eth0",
@@ -326,9 +330,9 @@ fn an_address_that_many_have_is_passed_over() {
         )
     };
     let default = Some(Rejected(Rejection::FirmwareDefault));
-    assert_eq!(reason(&collect(&everyones(bare())), Mac), default);
+    assert_eq!(reason(&collect(&default_card(bare())), Mac), default);
     let two = card(
-        everyones(bare()),
+        default_card(bare()),
         "eth1",
         "pci0000:00/0000:02:00.0",
         "b0:7b:25:d1:00:10\n",
@@ -337,9 +341,9 @@ fn an_address_that_many_have_is_passed_over() {
 }
 
 #[test]
-fn file_systems_without_a_device_number_tell_its_name() {
+fn a_file_system_without_a_device_number_is_found_by_its_device_name() {
     let nvme = "/sys/devices/pci0000:00/0000:01:00.0/nvme/nvme0/nvme0n1";
-    let disk = |system: Recorded| {
+    let disk = |system: Simulated| {
         system
             .file(&format!("{nvme}/nvme0n1p2/partition"), "2\n")
             .file(&format!("{nvme}/wwid"), "eui.0025388b71b2c3d4\n")
@@ -369,16 +373,16 @@ fn file_systems_without_a_device_number_tell_its_name() {
 }
 
 #[test]
-fn of_mounts_on_one_another_the_last_counts() {
+fn the_topmost_of_several_mounts_counts() {
     let system = virtual_machine();
-    let before = collect(&Recorded::new(Platform::Linux).mount("0:2 / / - rootfs rootfs"));
+    let before = collect(&Simulated::new(Platform::Linux).mount("0:2 / / - rootfs rootfs"));
     assert_eq!(reason(&before, RootDisk), Some(NotFound));
     let on_top = system.mount("0:30 / / - tmpfs tmpfs");
     assert_eq!(reason(&collect(&on_top), RootDisk), Some(NotFound));
 }
 
 #[test]
-fn an_unfinished_or_circular_tree_of_devices_ends() {
+fn an_incomplete_or_circular_tree_of_devices_is_no_endless_loop() {
     let system = bare()
         .mount("252:0 / / - ext4 /dev/dm-0")
         .symlink("/sys/dev/block/252:0", "../../devices/virtual/block/dm-0")
@@ -388,7 +392,7 @@ fn an_unfinished_or_circular_tree_of_devices_ends() {
 }
 
 #[test]
-fn arm_processors_are_told_by_numbers_and_boards_by_their_device_tree() {
+fn arm_processors_are_identified_by_numbers_and_boards_by_their_device_tree() {
     let numbers = "processor\t: 0\nCPU implementer\t: 0x41\nCPU architecture: 8\nCPU variant\t: 0x3\nCPU part\t: 0xd0c\n";
     let server = collect(&bare().file("/proc/cpuinfo", numbers));
     assert_eq!(value(&server, Cpu), Some("0x41 0x3 0xd0c"));
@@ -405,7 +409,7 @@ fn arm_processors_are_told_by_numbers_and_boards_by_their_device_tree() {
 }
 
 #[test]
-fn the_machine_id_of_dbus_stands_in_where_systemd_left_none() {
+fn the_machine_id_of_dbus_is_used_if_systemd_has_none() {
     let dbus = "/var/lib/dbus/machine-id";
     let absent = bare().without("/etc/machine-id").file(dbus, ID);
     let empty = bare().file("/etc/machine-id", "\n").file(dbus, ID);
@@ -422,18 +426,18 @@ fn the_machine_id_of_dbus_stands_in_where_systemd_left_none() {
 }
 
 #[test]
-fn an_id_that_systemd_makes_up_at_each_start_does_not_count() {
+fn a_transient_machine_id_of_systemd_is_rejected() {
     let made_up = bare().mount("0:24 /machine-id /etc/machine-id - tmpfs tmpfs");
     let transient = Some(Rejected(Rejection::Transient));
     assert_eq!(reason(&collect(&made_up), MachineId), transient);
-    let told = made_up.file("/proc/cmdline", "quiet systemd.machine_id=firmware\n");
-    assert_eq!(value(&collect(&told), MachineId), Some(ID));
+    let configured = made_up.file("/proc/cmdline", "quiet systemd.machine_id=firmware\n");
+    assert_eq!(value(&collect(&configured), MachineId), Some(ID));
     let kept = bare().mount("8:2 /persist/etc/machine-id /etc/machine-id - ext4 /dev/sda2");
     assert_eq!(value(&collect(&kept), MachineId), Some(ID));
 }
 
 #[test]
-fn hostile_files_are_refused_and_nothing_of_them_is_kept() {
+fn hostile_files_are_rejected() {
     let long = "a".repeat(64 * 1024);
     let hostile = [
         long.as_str(),

@@ -1,6 +1,6 @@
 use std::io;
 
-use super::recorded::{CPU_BRAND, PRODUCT_UUID, SERIAL_NUMBER};
+use super::simulated::{CPU_BRAND, PRODUCT_UUID, SERIAL_NUMBER};
 use super::*;
 use MissingReason::{NotFound, Rejected, TimedOut, Unreadable};
 
@@ -34,18 +34,18 @@ fn plist(uuid: &str) -> String {
     )
 }
 
-fn mac() -> Recorded {
-    Recorded::new(Platform::MacOs)
-        .tells(PRODUCT_UUID, UUID)
-        .tells(SERIAL_NUMBER, "C02XM234JGHH")
-        .tells(CPU_BRAND, "Apple M1 Pro")
+fn mac() -> Simulated {
+    Simulated::new(Platform::MacOs)
+        .with_value(PRODUCT_UUID, UUID)
+        .with_value(SERIAL_NUMBER, "C02XM234JGHH")
+        .with_value(CPU_BRAND, "Apple M1 Pro")
         .prints(PORTS, HARDWARE_PORTS)
         .prints(DATA, &plist("0C1D2E3F-4A5B-4C6D-8E7F-90A1B2C3D4E5"))
         .prints(ROOT, &plist("11111111-2222-4333-8444-555555555555"))
 }
 
 #[test]
-fn everything_is_found_on_a_mac() {
+fn all_components_of_a_mac_are_found() {
     let facts = collect(&mac());
     let values: Vec<_> = facts
         .found()
@@ -65,22 +65,22 @@ fn everything_is_found_on_a_mac() {
 }
 
 #[test]
-fn identify_asks_for_the_uuid_alone() {
-    let system = Recorded::new(Platform::MacOs).tells(PRODUCT_UUID, UUID);
+fn identify_reads_only_the_uuid() {
+    let system = Simulated::new(Platform::MacOs).with_value(PRODUCT_UUID, UUID);
     let facts = MachineFacts::identify_from(&system, product(), None);
     assert_eq!(kinds(&facts), [MachineId]);
     assert_eq!(facts.digest(), collect(&mac()).digest());
 }
 
 #[test]
-fn labels_in_another_language_make_no_difference() {
+fn translated_labels_make_no_difference() {
     let german = "\nHardwareanschluss: WLAN\nGerät: en0\nEthernet-Adresse: 3c:6a:a7:11:22:33\n\n";
     let facts = collect(&mac().prints(PORTS, german));
     assert_eq!(value(&facts, Mac), Some("3c:6a:a7:11:22:33"));
 }
 
 #[test]
-fn a_mac_without_a_data_volume_has_one_for_both() {
+fn the_root_volume_is_used_if_there_is_no_data_volume() {
     let facts = collect(&mac().fails(DATA, io::ErrorKind::Other));
     assert_eq!(
         value(&facts, RootDisk),
@@ -89,16 +89,16 @@ fn a_mac_without_a_data_volume_has_one_for_both() {
 }
 
 #[test]
-fn sources_that_fail_leave_their_components_out() {
+fn a_component_whose_source_fails_is_missing() {
     let facts = collect(
         &mac()
-            .refuses(PRODUCT_UUID, io::ErrorKind::TimedOut)
-            .refuses(SERIAL_NUMBER, io::ErrorKind::NotFound)
+            .failing_value(PRODUCT_UUID, io::ErrorKind::TimedOut)
+            .failing_value(SERIAL_NUMBER, io::ErrorKind::NotFound)
             .prints(
                 PORTS,
                 "Hardware Port: Wi-Fi\nDevice: en0\nEthernet Address: N/A\n",
             )
-            .refuses(CPU_BRAND, io::ErrorKind::Other)
+            .failing_value(CPU_BRAND, io::ErrorKind::Other)
             .prints(DATA, "Could not find disk\n")
             .prints(ROOT, ""),
     );
@@ -111,10 +111,10 @@ fn sources_that_fail_leave_their_components_out() {
 }
 
 #[test]
-fn placeholders_are_refused_here_too() {
+fn placeholders_are_rejected() {
     let zeros = "00000000-0000-0000-0000-000000000000";
-    let system = mac().tells(PRODUCT_UUID, zeros);
-    let facts = collect(&system.tells(SERIAL_NUMBER, "System Serial#"));
+    let system = mac().with_value(PRODUCT_UUID, zeros);
+    let facts = collect(&system.with_value(SERIAL_NUMBER, "System Serial#"));
     assert_eq!(
         reason(&facts, MachineId),
         Some(Rejected(Rejection::Uniform))

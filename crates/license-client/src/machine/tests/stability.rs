@@ -10,8 +10,8 @@ fn a_machine_id_alone_is_fair_and_with_two_others_stable() {
     assert_eq!(facts.stability(), Stability::Fair);
     assert_eq!(
         facts.explain(),
-        "Only the machine id names this machine, so installing the system anew makes it another. \
-         Set ACME9_MACHINE_ID to an id of this machine's own, such as its asset number."
+        "Only the machine id identifies this machine, so reinstalling the system makes it a \
+         different machine. Set ACME9_MACHINE_ID to an id of this machine, such as its asset number."
     );
     let more = card(
         bare(),
@@ -23,12 +23,12 @@ fn a_machine_id_alone_is_fair_and_with_two_others_stable() {
     assert_eq!(facts.stability(), Stability::Stable);
     assert_eq!(
         facts.explain(),
-        "The system's machine id names this machine, and 2 other components know it after a new installation."
+        "The system's machine id identifies this machine, and 2 other components identify it after a reinstallation."
     );
 }
 
 #[test]
-fn without_an_id_the_boards_uuid_is_fair_and_two_parts_are_weak() {
+fn without_a_machine_id_the_uuid_of_the_board_is_fair_and_two_components_are_weak() {
     let no_id = bare().without("/etc/machine-id");
     assert_eq!(collect(&no_id).stability(), Stability::None);
     assert_eq!(collect(&no_id).digest(), None);
@@ -53,7 +53,7 @@ fn without_an_id_the_boards_uuid_is_fair_and_two_parts_are_weak() {
 }
 
 #[test]
-fn whatever_is_not_stable_says_which_variable_to_set() {
+fn an_unstable_identity_is_explained_with_the_variable_to_set() {
     let docker = bare()
         .file("/.dockerenv", "")
         .mount("0:52 / / - overlay overlay");
@@ -62,9 +62,9 @@ fn whatever_is_not_stable_says_which_variable_to_set() {
         .mount("8:2 /etc/machine-id /etc/machine-id - ext4 /dev/sda2");
     let lxc = bare().file("/proc/self/cgroup", "0::/lxc.payload.web\n");
     for (system, word) in [
-        (docker, "Nothing in this docker container"),
+        (docker, "Nothing identifies this docker container"),
         (bound, "mounted into this docker container"),
-        (lxc, "names this lxc container"),
+        (lxc, "identifies this lxc container"),
         (bare().without("/etc/machine-id"), "Nothing was found"),
     ] {
         let sentence = collect(&system).explain();
@@ -77,7 +77,7 @@ fn whatever_is_not_stable_says_which_variable_to_set() {
 }
 
 #[test]
-fn reasons_and_degrees_are_told_in_words() {
+fn reasons_and_stabilities_have_texts() {
     let facts = collect(&bare().unreadable("/etc/machine-id", io::ErrorKind::InvalidInput));
     let missing = facts
         .missing()

@@ -1,6 +1,6 @@
 use std::io;
 
-use super::recorded::PRODUCT_UUID;
+use super::simulated::PRODUCT_UUID;
 use super::*;
 use crate::machine::windows::LIST_CARDS;
 use MissingReason::{InContainer, NotFound, Rejected, TimedOut, Unreadable};
@@ -18,14 +18,14 @@ fn powershell() -> String {
     )
 }
 
-fn pc() -> Recorded {
-    Recorded::new(Platform::Windows)
+fn pc() -> Simulated {
+    Simulated::new(Platform::Windows)
         .set("SystemRoot", r"C:\Windows")
         .set("SystemDrive", "C:")
-        .tells(GUID, "6f1a2b3c-4d5e-4f70-8192-a3b4c5d6e7f8")
-        .tells(PRODUCT_UUID, "4C4C4544-0051-3610-8052-B4C04F564433")
-        .tells(PROCESSOR, "Intel(R) Core(TM) i7-8650U CPU @ 1.90GHz")
-        .tells(DEVICE, "444d494f3a49443a27b1c8f1e2d3c4b5a697887960514233")
+        .with_value(GUID, "6f1a2b3c-4d5e-4f70-8192-a3b4c5d6e7f8")
+        .with_value(PRODUCT_UUID, "4C4C4544-0051-3610-8052-B4C04F564433")
+        .with_value(PROCESSOR, "Intel(R) Core(TM) i7-8650U CPU @ 1.90GHz")
+        .with_value(DEVICE, "444d494f3a49443a27b1c8f1e2d3c4b5a697887960514233")
         .prints(
             &powershell(),
             "9 3C6AA7112233 PCI\\VEN_8086&DEV_24FD\\4&1\r\n\
@@ -37,7 +37,7 @@ fn pc() -> Recorded {
 }
 
 #[test]
-fn everything_is_found_on_windows() {
+fn all_components_of_a_pc_are_found() {
     let facts = collect(&pc());
     let values: Vec<_> = facts
         .found()
@@ -57,7 +57,7 @@ fn everything_is_found_on_windows() {
 }
 
 #[test]
-fn a_wireless_card_comes_before_a_plugged_one_and_bluetooth_is_none() {
+fn a_wireless_card_precedes_a_usb_card_and_bluetooth_is_ignored() {
     let cards = "14 00051BAABBCC USB\\VID_0BDA\\0001\r\n10 000000000001 BTH\\MS_BTHPAN\\6\r\n\
                  9 3C6AA7112233 PCI\\VEN_8086\\4\r\n";
     let facts = collect(&pc().prints(&powershell(), cards));
@@ -65,30 +65,30 @@ fn a_wireless_card_comes_before_a_plugged_one_and_bluetooth_is_none() {
 }
 
 #[test]
-fn identify_asks_for_the_machine_guid_alone() {
+fn identify_reads_only_the_machine_guid() {
     let guid = "6f1a2b3c-4d5e-4f70-8192-a3b4c5d6e7f8";
-    let system = Recorded::new(Platform::Windows).tells(GUID, guid);
+    let system = Simulated::new(Platform::Windows).with_value(GUID, guid);
     let facts = MachineFacts::identify_from(&system, product(), None);
     assert_eq!(kinds(&facts), [MachineId]);
     assert_eq!(facts.digest(), collect(&pc()).digest());
 }
 
 #[test]
-fn a_windows_container_has_its_images_ids() {
-    let facts = collect(&pc().tells(CONTAINER, "2"));
+fn the_ids_of_a_windows_container_are_those_of_its_image() {
+    let facts = collect(&pc().with_value(CONTAINER, "2"));
     assert_eq!(facts.container(), Some("windows"));
     assert_eq!(kinds(&facts), []);
     assert_eq!(reason(&facts, MachineId), Some(InContainer));
 }
 
 #[test]
-fn sources_that_fail_leave_their_components_out() {
+fn a_component_whose_source_fails_is_missing() {
     let facts = collect(
         &pc()
-            .refuses(GUID, io::ErrorKind::NotFound)
-            .refuses(PRODUCT_UUID, io::ErrorKind::Other)
-            .tells(PROCESSOR, "")
-            .refuses(DEVICE, io::ErrorKind::NotFound)
+            .failing_value(GUID, io::ErrorKind::NotFound)
+            .failing_value(PRODUCT_UUID, io::ErrorKind::Other)
+            .with_value(PROCESSOR, "")
+            .failing_value(DEVICE, io::ErrorKind::NotFound)
             .fails(&powershell(), io::ErrorKind::TimedOut),
     );
     assert_eq!(kinds(&facts), []);
@@ -100,7 +100,7 @@ fn sources_that_fail_leave_their_components_out() {
 }
 
 #[test]
-fn output_that_makes_no_sense_is_refused() {
+fn unexpected_output_is_rejected() {
     for output in [
         "\u{fffd}\u{fffd}é",
         "MachineGuid",
@@ -108,17 +108,17 @@ fn output_that_makes_no_sense_is_refused() {
         "MachineGuidREG_SZ",
         "14 zz",
     ] {
-        let facts = collect(&pc().tells(GUID, output).prints(&powershell(), output));
+        let facts = collect(&pc().with_value(GUID, output).prints(&powershell(), output));
         assert_eq!(facts.machine_id(), None, "{output}");
         assert_eq!(value(&facts, Mac), None, "{output}");
     }
 }
 
 #[test]
-fn another_system_folder_is_found_and_a_relative_one_is_not_believed() {
+fn another_system_root_is_used_but_a_relative_one_is_not() {
     let cards = "14 F0DEF1000002 PCI\\VEN_8086&DEV_15D7\\3&1\r\n";
     let elsewhere = powershell().replace(r"C:\Windows", r"D:\WINNT");
-    let system = Recorded::new(Platform::Windows)
+    let system = Simulated::new(Platform::Windows)
         .set("SystemRoot", r"D:\WINNT")
         .prints(&elsewhere, cards);
     assert!(value(&collect(&system), Mac).is_some());

@@ -1,4 +1,4 @@
-//! On any forest of links a path leads where the system says it does.
+//! For any tree of links, a path leads to the same directory as in the system.
 
 use std::ffi::OsString;
 
@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// Few names, so that paths meet each other.
+/// Few names, so that paths overlap.
 fn name() -> impl Strategy<Value = &'static str> {
     prop_oneof![4 => Just("a"), 4 => Just("b"), 3 => Just("c"), 1 => Just("."), 3 => Just("..")]
 }
@@ -40,7 +40,8 @@ fn kind() -> impl Strategy<Value = Kind> {
     ]
 }
 
-/// What cannot be made, for there is something else or no parent, is left out. Nothing is made above the top.
+/// Creates the entries. Skips an entry that cannot be created, or that would be outside of the
+/// tree.
 fn plant(tree: &Tree, entries: &[(Vec<&'static str>, Kind)]) {
     for (place, kind) in entries {
         let place = tree.path(PathBuf::from_iter(place));
@@ -59,13 +60,14 @@ fn plant(tree: &Tree, entries: &[(Vec<&'static str>, Kind)]) {
     }
 }
 
-/// The links on a path, or what is wrong with it and where: name by name, each looked at before it is read.
+/// Returns the resolved path with its links, or an error with its path. Examines each name before
+/// it reads it as a link.
 fn by_names(path: &Path) -> Result<(PathBuf, Vec<PathBuf>), (&'static str, PathBuf)> {
     let (mut at, mut links) = (PathBuf::from("/"), Vec::new());
     let mut left: Vec<OsString> = names(path);
     while let Some(name) = left.pop() {
         if !fs::symlink_metadata(&at).is_ok_and(|found| found.is_dir()) {
-            return Err(("no directory", at));
+            return Err(("not a directory", at));
         }
         match name.to_str() {
             Some(".") => {}
@@ -94,7 +96,7 @@ fn by_names(path: &Path) -> Result<(PathBuf, Vec<PathBuf>), (&'static str, PathB
     Ok((at, links))
 }
 
-/// The names of a path, the last first; a slash at its end is a name `.`.
+/// Returns the names of a path in reverse order. A trailing slash is a name `.`.
 fn names(path: &Path) -> Vec<OsString> {
     let text = path.as_os_str().as_bytes();
     let end: &[&[u8]] = if text.ends_with(b"/") { &[b"."] } else { &[] };
@@ -107,7 +109,7 @@ fn names(path: &Path) -> Vec<OsString> {
     names.collect::<Vec<_>>().into_iter().rev().collect()
 }
 
-/// A path whose links are all followed, with the links; or what is wrong with it, and where.
+/// Returns the resolved path with its links, or an error with its path.
 fn resolved(path: &Path) -> Result<(PathBuf, Vec<PathBuf>), (&'static str, PathBuf)> {
     match find_project(path, product(), None) {
         Ok(root) => {
@@ -117,7 +119,7 @@ fn resolved(path: &Path) -> Result<(PathBuf, Vec<PathBuf>), (&'static str, PathB
         Err(error) => {
             let kind = match &error {
                 ProjectError::NotFound { .. } => "not found",
-                ProjectError::NotADirectory { .. } => "no directory",
+                ProjectError::NotADirectory { .. } => "not a directory",
                 ProjectError::Loop { .. } => "a loop",
                 _ => "something else",
             };
@@ -126,7 +128,7 @@ fn resolved(path: &Path) -> Result<(PathBuf, Vec<PathBuf>), (&'static str, PathB
     }
 }
 
-/// The directory that a path is a project of: a file belongs to its directory.
+/// Returns the directory to which a path belongs: a file belongs to its directory.
 fn directory_of(mut path: PathBuf) -> PathBuf {
     if !path.is_dir() {
         path.pop();
@@ -138,7 +140,7 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn a_path_leads_where_the_system_says(
+    fn a_path_leads_to_the_same_directory_as_in_the_system(
         entries in prop::collection::vec((place(), kind()), 0..24),
         paths in prop::collection::vec(path(), 1..24),
     ) {
@@ -157,7 +159,7 @@ proptest! {
         }
     }
     #[test]
-    fn to_read_each_name_first_finds_the_same_as_to_look_at_it_first(
+    fn reading_a_name_before_examining_it_finds_the_same(
         entries in prop::collection::vec((place(), kind()), 0..24),
         paths in prop::collection::vec(path(), 1..24),
     ) {

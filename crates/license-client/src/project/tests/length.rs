@@ -1,17 +1,17 @@
-//! Paths that are as long as Linux takes them (`PATH_MAX`, 4096 bytes with the one that ends it), and longer.
+//! Paths at the limit of Linux (`PATH_MAX`, 4096 bytes with the terminating NUL), and longer.
 
 use super::*;
 use crate::usage::{Surroundings, UsageTypeError, detect_usage};
 
-/// The length of a project's path below which a file in it can be named.
+/// The longest path that the system accepts.
 const LONGEST: usize = 4095;
 
 impl Tree {
-    /// A folder whose path is this long.
+    /// Creates a directory whose path has this length.
     fn deep(&self, length: usize) -> PathBuf {
         let mut path = self.top.clone();
         while let Some(left) = length.checked_sub(path.as_os_str().len() + 1) {
-            // One that leaves a single byte would leave a slash, and no name.
+            // A single remaining byte would be a slash without a name.
             path.push("d".repeat(if left <= 200 { left } else { 198 }));
         }
         assert_eq!(path.as_os_str().len(), length);
@@ -21,7 +21,7 @@ impl Tree {
 }
 
 #[test]
-fn a_path_that_leaves_no_room_for_the_entry_is_told_by_its_length() {
+fn a_path_without_room_for_the_entry_is_reported_with_its_length() {
     let tree = Tree::new();
     let room = LONGEST - "/.coditect".len();
     let found = find_project(&tree.deep(room), product(), None);
@@ -35,11 +35,11 @@ fn a_path_that_leaves_no_room_for_the_entry_is_told_by_its_length() {
         .unwrap()
         .1;
     assert!(told.starts_with("4096 bytes, "), "{told}");
-    assert!(told.ends_with(" are more than the system takes"), "{told}");
+    assert!(told.ends_with(" are more than the system accepts"), "{told}");
 }
 
 #[test]
-fn a_name_that_is_too_long_is_told_by_its_length() {
+fn a_name_that_is_too_long_is_reported_with_its_length() {
     let error = Tree::new().error("n".repeat(300));
     assert!(error.is_too_long(), "{error:?}");
     assert!(
@@ -51,7 +51,7 @@ fn a_name_that_is_too_long_is_told_by_its_length() {
 }
 
 #[test]
-fn a_path_that_leaves_no_room_for_the_project_file_is_told_by_its_length() {
+fn a_path_without_room_for_the_project_file_is_reported_with_its_length() {
     let tree = Tree::new();
     let deep = tree.deep(LONGEST - "/.coditect/project.toml".len() + 1);
     fs::create_dir(deep.join(".coditect")).unwrap();

@@ -1,4 +1,4 @@
-//! What only another process can try: this test program, run again.
+//! Tests that need another process: they run this test program again.
 
 use std::error::Error;
 use std::io::Write;
@@ -11,7 +11,7 @@ const ASKED: &str = "PROJECT_ROOT_ASKED";
 /// The user that Linux distributions call `nobody`.
 const NOBODY: &str = "65534";
 
-/// Runs nothing by itself; answers the other tests of this module.
+/// Does nothing by itself. The other tests of this module run it in another process.
 #[test]
 fn answer() {
     let Some(path) = env::var_os(ASKED) else {
@@ -36,7 +36,7 @@ fn ask(mut command: Command, path: &Path) -> Option<String> {
     answer.map(str::to_owned)
 }
 
-/// Answers as this user, or as `nobody` if this is root, whom nothing is hidden from.
+/// Asks as this user, or as `nobody` if this user is root, who may read everything.
 fn ask_as_a_user(tree: &Tree, path: &Path) -> Option<String> {
     let this = env::current_exe().unwrap();
     fs::set_permissions(&tree.top, fs::Permissions::from_mode(0o755)).unwrap();
@@ -49,13 +49,13 @@ fn ask_as_a_user(tree: &Tree, path: &Path) -> Option<String> {
     ask(other, path)
 }
 
-/// Past the capture of the test harness, so that it is seen.
+/// Writes to standard error directly, so that the test harness does not capture the message.
 fn skip(what: &str) {
     let line = format!("SKIPPED: {}: {what}\n", module_path!());
     let _ = io::stderr().write_all(line.as_bytes());
 }
 
-fn tree_with_a_locked_folder() -> Tree {
+fn tree_with_a_locked_directory() -> Tree {
     let tree = Tree::with(&["open/.git", "locked/shop/.git"]);
     tree.link("through", "locked/shop");
     let closed = fs::Permissions::from_mode(0o000);
@@ -69,8 +69,8 @@ fn unlock(tree: &Tree) {
 }
 
 #[test]
-fn what_permissions_hide_is_an_error_that_names_it() {
-    let tree = tree_with_a_locked_folder();
+fn a_path_without_permission_is_an_error_that_names_it() {
+    let tree = tree_with_a_locked_directory();
     let as_a_user = |name: &str| ask_as_a_user(&tree, &tree.path(name));
     let Some(control) = as_a_user("open") else {
         unlock(&tree);

@@ -1,4 +1,4 @@
-//! The state directory of the product, which is named like the entry of a project.
+//! The state directory of the product has the same name as the entry of a project.
 
 use super::*;
 
@@ -8,7 +8,7 @@ fn found(tree: &Tree, path: &str, state: &Path) -> (PathBuf, FoundBy) {
 }
 
 #[test]
-fn the_state_directory_makes_no_project_of_the_home() {
+fn the_state_directory_does_not_make_the_home_directory_a_project() {
     let tree = Tree::with(&["ann/.coditect", "ann/shop"]);
     let state = tree.path("ann/.coditect");
     let itself = (tree.path("ann/shop"), FoundBy::Directory);
@@ -18,7 +18,7 @@ fn the_state_directory_makes_no_project_of_the_home() {
 }
 
 #[test]
-fn entries_below_and_above_it_still_count() {
+fn entries_below_and_above_the_state_directory_count() {
     let tree = Tree::with(&[".coditect", "ann/.coditect", "ann/shop/.coditect"]);
     let state = tree.path("ann/.coditect");
     let below = (tree.path("ann/shop"), FoundBy::Product);
@@ -28,7 +28,7 @@ fn entries_below_and_above_it_still_count() {
 }
 
 #[test]
-fn it_is_known_by_every_name_that_leads_to_it() {
+fn the_state_directory_is_recognized_by_every_path_that_leads_to_it() {
     let tree = Tree::with(&["disk/state", "home/ann/shop"]);
     tree.link("home/ann/.coditect", "../../disk/state")
         .link("users", "home");
@@ -48,7 +48,7 @@ fn it_is_known_by_every_name_that_leads_to_it() {
 }
 
 #[test]
-fn it_is_known_by_its_place_while_its_disk_is_away() {
+fn the_state_directory_is_recognized_by_its_path_while_its_disk_is_not_mounted() {
     let tree = Tree::with(&["home/ann/shop"]);
     tree.link("home/ann/.coditect", "/no-such-disk/state")
         .link("users", "home");
@@ -58,7 +58,7 @@ fn it_is_known_by_its_place_while_its_disk_is_away() {
 }
 
 #[test]
-fn one_that_does_not_exist_yet_hides_nothing() {
+fn a_missing_state_directory_hides_nothing() {
     let tree = Tree::with(&["shop/.coditect", "ann"]);
     let state = tree.path("ann/.coditect");
     assert_eq!(found(&tree, "shop", &state).1, FoundBy::Product);

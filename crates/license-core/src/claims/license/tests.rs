@@ -1,4 +1,4 @@
-//! The claims of a license are read strictly and written as they were read.
+//! Tests of reading and writing license claims.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -24,7 +24,7 @@ fn confirmation() -> Confirmation {
     serde_json::from_value(json!({ "jwk": jwk })).unwrap()
 }
 
-/// Claims that set every field except `unknown`. A new field must be set here.
+/// Returns claims with a value for every field except `unknown`. Set a new field here.
 fn every_claim() -> LicenseClaims {
     let object = |name: &str, value: Value| Map::from_iter([(name.to_owned(), value)]);
     let mut claims = LicenseClaims {
@@ -85,7 +85,7 @@ fn refusal(payload: &Value) -> (String, String, String) {
 }
 
 #[test]
-fn claims_are_read_as_they_were_written() {
+fn claims_round_trip_through_json() {
     let claims = LicenseClaims {
         unknown: Map::from_iter([("region".to_owned(), json!("EU"))]),
         ..every_claim()
@@ -94,7 +94,7 @@ fn claims_are_read_as_they_were_written() {
 }
 
 #[test]
-fn a_payload_is_written_as_it_was_read() {
+fn a_payload_round_trips_byte_for_byte() {
     let payload = r#"{"ver":1,"iss":"CODITECT","aud":"CODITECT","sub":"ACME Ltd ä","jti":"01a2ce8b-d400-7a10-8c4e-5f1d2a3b4c01","serial":1001,"supersedes":["01a2ce8b-d400-7a10-8c4e-5f1d2a3b4c02"],"iat":1798761600,"nbf":1798761601,"exp":1830297600,"tier":"PRO","features":["a","b"],"quotas":{"agents":52,"users":-1},"seats":5,"devices":2,"trial":true,"check_in":{"every_hours":24,"grace_hours":168},"renewal":{"notify_days":14,"grace_hours":72},"maintenance_until":1830297601,"machines":["m"],"users":["alice"],"company":"ACME","region":"EU"}"#;
     let claims = LicenseClaims::from_payload(payload.as_bytes()).unwrap();
     assert_eq!(serde_json::to_string(&claims).unwrap(), payload);
@@ -212,12 +212,12 @@ fn values_out_of_range_are_errors() {
 }
 
 #[test]
-fn an_error_quotes_no_value_and_little_of_a_name() {
+fn an_error_quotes_no_value_and_at_most_32_characters_of_a_name() {
     let secret = "s3cret".repeat(100);
     for name in KNOWN_CLAIMS {
         let error = match read(&with(name, json!(secret))) {
             Err(error) => error.to_string(),
-            // Any text may be the name of a vendor or customer.
+            // Any text is accepted as the name of a vendor or customer.
             Ok(_) => continue,
         };
         assert!(!error.contains("s3cret"), "{error}");
@@ -256,10 +256,9 @@ fn unknown_claims_are_kept_and_marked() {
     assert_eq!(last.to_string(), r#"region: "EU" (unknown claim)"#);
 }
 
-/// Changes each byte of a payload to each other byte. The struct never accepts what a tree with the
-/// same strict check refuses.
+/// Replaces each byte of a payload with bytes that are significant in JSON.
 #[test]
-fn changed_payloads_never_panic_and_written_claims_are_read_again() {
+fn changed_payloads_do_not_panic_and_accepted_claims_round_trip() {
     let payload = json!(every_claim()).to_string();
     let mut accepted = 0;
     for place in 0..payload.len() {

@@ -1,7 +1,7 @@
 //! Building blocks for the serde impls of claims and members.
 //!
-//! Unlike serde's `Option`, `present` and the functions like it refuse `null`. Unlike a derived
-//! struct, `object` refuses an array.
+//! Unlike serde's `Option`, `present` and similar functions reject `null`. Unlike a derived struct,
+//! `object` rejects an array.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -9,7 +9,7 @@ use std::marker::PhantomData;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Unexpected, Visitor};
 
-/// Reads a string with a parser.
+/// Visitor that parses a string.
 pub(crate) struct TextVisitor<T> {
     pub(crate) expected: &'static str,
     pub(crate) parse: fn(&str) -> Option<T>,
@@ -23,9 +23,10 @@ impl<T> Visitor<'_> for TextVisitor<T> {
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<T, E> {
-        let found = match text.is_empty() {
-            true => "an empty string",
-            false => "another string",
+        let found = if text.is_empty() {
+            "an empty string"
+        } else {
+            "another string"
         };
         (self.parse)(text).ok_or_else(|| E::invalid_value(Unexpected::Other(found), &self))
     }
@@ -52,7 +53,7 @@ macro_rules! serde_as_text {
 }
 pub(crate) use serde_as_text;
 
-/// Reads an integer from -2^63 to 2^63 - 1 with a conversion.
+/// Visitor that converts an integer from -2^63 to 2^63 - 1.
 pub(crate) struct IntegerVisitor<T> {
     pub(crate) expected: &'static str,
     pub(crate) convert: fn(i64) -> Option<T>,
@@ -79,7 +80,7 @@ impl<T> Visitor<'_> for IntegerVisitor<T> {
     }
 }
 
-/// Reads an array into a collection.
+/// Visitor that collects the items of an array.
 pub(crate) struct ListVisitor<I, C> {
     pub(crate) expected: &'static str,
     pub(crate) items: PhantomData<(I, C)>,
@@ -88,7 +89,7 @@ pub(crate) struct ListVisitor<I, C> {
 impl<'de, I, C> Visitor<'de> for ListVisitor<I, C>
 where
     I: Deserialize<'de>,
-    C: Default + Extend<I>,
+    C: FromIterator<I>,
 {
     type Value = C;
 
@@ -97,11 +98,12 @@ where
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<C, A::Error> {
-        let mut list = C::default();
+        // The items are parsed already, so the hint is their exact number.
+        let mut list = Vec::with_capacity(items.size_hint().unwrap_or(0));
         while let Some(item) = items.next_element()? {
-            list.extend(std::iter::once(item));
+            list.push(item);
         }
-        Ok(list)
+        Ok(list.into_iter().collect())
     }
 }
 
@@ -114,7 +116,7 @@ impl<'de> Deserialize<'de> for NonEmptyString {
     }
 }
 
-/// Deserializes a string that is present and not empty, also for an optional member.
+/// Deserializes a string that is not empty. An optional member must be present and not `null`.
 pub(crate) fn text<'de, T: From<String>, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<T, D::Error> {
@@ -137,7 +139,7 @@ where
     Ok(list.into_iter().map(|text| text.0).collect())
 }
 
-/// Deserializes an array of strings that restricts something. An empty one would permit nothing.
+/// Deserializes an array of at least one string, because an empty restriction would permit nothing.
 pub(crate) fn non_empty_texts<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Vec<String>, D::Error> {
@@ -147,16 +149,14 @@ pub(crate) fn non_empty_texts<'de, D: Deserializer<'de>>(
 
 /// Refuses an empty array.
 pub(crate) fn non_empty<T, E: Error>(list: Vec<T>) -> Result<Vec<T>, E> {
-    match list.is_empty() {
-        true => Err(E::invalid_value(
-            Unexpected::Other("an empty array"),
-            &"at least one item",
-        )),
-        false => Ok(list),
+    if list.is_empty() {
+        let found = Unexpected::Other("an empty array");
+        return Err(E::invalid_value(found, &"at least one item"));
     }
+    Ok(list)
 }
 
-/// Deserializes an integer from 0 to 2^63 - 1 that is present, also for an optional member.
+/// Deserializes an integer from 0 to 2^63 - 1. An optional member must be present and not `null`.
 pub(crate) fn count<'de, T: From<u64>, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<T, D::Error> {
@@ -167,7 +167,7 @@ pub(crate) fn count<'de, T: From<u64>, D: Deserializer<'de>>(
     Ok(T::from(count))
 }
 
-/// Deserializes an integer from 1 to 2^63 - 1 that is present, also for an optional member.
+/// Deserializes an integer from 1 to 2^63 - 1. An optional member must be present and not `null`.
 pub(crate) fn positive<'de, T: From<u64>, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<T, D::Error> {
@@ -183,7 +183,7 @@ pub(crate) fn absent<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
 }
 
-/// Deserializes an optional value that is present.
+/// Deserializes an optional member that is present and not `null`.
 pub(crate) fn present<'de, T, D>(deserializer: D) -> Result<Option<T>, D::Error>
 where
     T: Deserialize<'de>,
@@ -192,7 +192,7 @@ where
     T::deserialize(deserializer).map(Some)
 }
 
-/// Deserializes an optional object that is present.
+/// Deserializes an optional member that is present and an object.
 pub(crate) fn object<'de, T, D>(deserializer: D) -> Result<Option<T>, D::Error>
 where
     T: Deserialize<'de>,
@@ -202,7 +202,7 @@ where
     Ok(Some(value))
 }
 
-/// A value that is an object.
+/// Wrapper whose JSON form must be an object, not an array.
 pub(crate) struct Object<T>(pub(crate) T);
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {

@@ -1,4 +1,4 @@
-//! Signatures by AWS-LC.
+//! Signatures with AWS-LC.
 
 use aws_lc_rs::signature::{
     ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256, RSA_PSS_2048_8192_SHA256, RsaParameters,
@@ -18,9 +18,9 @@ use {
 
 use super::Algorithm;
 
-pub(super) struct PublicKey(ParsedPublicKey);
+pub(super) struct AwsLcPublicKey(ParsedPublicKey);
 
-impl PublicKey {
+impl AwsLcPublicKey {
     pub(super) fn new(algorithm: Algorithm, modulus: &[u8], exponent: &[u8]) -> Option<Self> {
         // AWS-LC's PSS verification accepts only a salt as long as the digest: 32 bytes.
         let parameters: &'static RsaParameters = match algorithm {
@@ -40,10 +40,10 @@ impl PublicKey {
 }
 
 #[cfg(feature = "issue")]
-pub(super) struct PrivateKey(RsaKeyPair);
+pub(super) struct AwsLcPrivateKey(RsaKeyPair);
 
 #[cfg(feature = "issue")]
-impl PrivateKey {
+impl AwsLcPrivateKey {
     pub(super) fn generate(bits: KeyBits) -> Option<Zeroizing<Vec<u8>>> {
         let size = match bits {
             KeyBits::B2048 => KeySize::Rsa2048,
@@ -65,7 +65,7 @@ impl PrivateKey {
             Algorithm::Ps256 => &RSA_PSS_SHA256,
         };
         let mut signature = vec![0; self.0.public_modulus_len()];
-        // AWS-LC ignores the random source that its interface asks for, and uses its own.
+        // AWS-LC ignores this argument and uses its own random source.
         self.0
             .sign(encoding, &SystemRandom::new(), message, &mut signature)
             .ok()?;

@@ -1,14 +1,14 @@
-//! The seam to the libraries that sign with RSA keys.
+//! Abstraction over the libraries that sign with RSA private keys.
 
 use zeroize::Zeroizing;
 
 #[cfg(feature = "aws-lc-rs")]
-use super::aws_lc;
+use super::aws_lc::AwsLcPrivateKey;
 #[cfg(feature = "rsa")]
-use super::rust_crypto;
+use super::rust_crypto::RustCryptoPrivateKey;
 use super::{Algorithm, Backend, RandomSource};
 
-/// How large a new key is.
+/// The size of a new key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyBits {
     /// 2048 bits: about 112 bits of strength (NIST SP 800-57).
@@ -19,25 +19,25 @@ pub enum KeyBits {
     B4096,
 }
 
-/// A private key, loaded once. The libraries erase it from memory when it is dropped.
+/// A loaded private key. The libraries erase it from memory when it is dropped.
 pub(crate) struct PrivateKey(Inner);
 
 enum Inner {
     #[cfg(feature = "aws-lc-rs")]
-    AwsLcRs(aws_lc::PrivateKey),
+    AwsLcRs(AwsLcPrivateKey),
     #[cfg(feature = "rsa")]
     Rsa {
-        key: Box<rust_crypto::PrivateKey>,
-        /// Blinds every private operation and salts PS256 signatures.
+        key: Box<RustCryptoPrivateKey>,
+        /// The source of blinding values and of PS256 salts.
         random: Box<dyn RandomSource>,
     },
 }
 
 impl PrivateKey {
-    /// Generates a key, as the DER of a PKCS#1 `RSAPrivateKey`.
+    /// Generates a key and returns the DER of its PKCS#1 `RSAPrivateKey`.
     ///
-    /// AWS-LC draws from its own generator, which the operating system seeds and which cannot be
-    /// replaced. `rsa` draws from `random`.
+    /// `rsa` uses `random`. AWS-LC uses its own generator, which the operating system seeds and
+    /// which cannot be replaced.
     #[allow(
         unused_variables,
         reason = "some combinations of backends use no argument"
@@ -49,14 +49,14 @@ impl PrivateKey {
     ) -> Option<Zeroizing<Vec<u8>>> {
         match backend {
             #[cfg(feature = "aws-lc-rs")]
-            Backend::AwsLcRs => aws_lc::PrivateKey::generate(bits),
+            Backend::AwsLcRs => AwsLcPrivateKey::generate(bits),
             #[cfg(feature = "rsa")]
-            Backend::Rsa => rust_crypto::PrivateKey::generate(bits, random),
+            Backend::Rsa => RustCryptoPrivateKey::generate(bits, random),
         }
     }
 
-    /// Loads a key from the DER of a PKCS#1 `RSAPrivateKey`. Returns `None` if its numbers do not
-    /// belong together.
+    /// Loads a key from the DER of a PKCS#1 `RSAPrivateKey`. Returns `None` if its numbers are
+    /// inconsistent.
     #[allow(
         unused_variables,
         unreachable_code,
@@ -69,10 +69,10 @@ impl PrivateKey {
     ) -> Option<Self> {
         let inner: Inner = match backend {
             #[cfg(feature = "aws-lc-rs")]
-            Backend::AwsLcRs => Inner::AwsLcRs(aws_lc::PrivateKey::from_pkcs1(der)?),
+            Backend::AwsLcRs => Inner::AwsLcRs(AwsLcPrivateKey::from_pkcs1(der)?),
             #[cfg(feature = "rsa")]
             Backend::Rsa => Inner::Rsa {
-                key: Box::new(rust_crypto::PrivateKey::from_pkcs1(der)?),
+                key: Box::new(RustCryptoPrivateKey::from_pkcs1(der)?),
                 random,
             },
         };

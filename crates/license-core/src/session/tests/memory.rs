@@ -28,7 +28,7 @@ pub(super) struct Memory {
 /// path where it happened.
 pub(super) type Resolved = Result<(PathBuf, Vec<PathBuf>), (ErrorKind, PathBuf)>;
 
-/// Stands for `FilesystemLoop`, which is not stable.
+/// Replacement for `FilesystemLoop`, which is not stable.
 pub(super) const LOOP: ErrorKind = ErrorKind::Other;
 
 impl Memory {
@@ -74,7 +74,7 @@ impl Memory {
         self
     }
 
-    /// Takes the right to search a directory away.
+    /// Removes the permission to search a directory.
     pub(super) fn lock(&mut self, path: &str) -> &mut Self {
         let _ = self.locked.insert(Path::new("/").join(path));
         self
@@ -85,8 +85,7 @@ impl Memory {
         self
     }
 
-    /// Adds an entry where there is none yet. Its parent is resolved first; an entry without a
-    /// parent directory is left out.
+    /// Adds an entry if its resolved parent is a directory without an entry of this name.
     fn insert(&mut self, path: &Path, node: Node) -> Option<()> {
         let path = Path::new("/").join(path);
         let (parent, _) = self.resolve(path.parent()?).ok()?;
@@ -112,7 +111,7 @@ impl Memory {
         self.nodes.get(self.key(path)?)
     }
 
-    /// Follows every link: name by name, each examined before it is read.
+    /// Resolves a path with a second, simple implementation, as a reference.
     pub(super) fn resolve(&self, path: &Path) -> Resolved {
         let (mut at, mut links) = (PathBuf::from("/"), Vec::new());
         let mut left = names(path);
@@ -137,9 +136,10 @@ impl Memory {
                 Some(Node::Link(target)) => {
                     left.extend(names(target));
                     links.push(at.clone());
-                    match target.is_absolute() {
-                        true => at = PathBuf::from("/"),
-                        false => drop(at.pop()),
+                    if target.is_absolute() {
+                        at = PathBuf::from("/");
+                    } else {
+                        at.pop();
                     }
                 }
                 Some(Node::Directory | Node::File) => {}
@@ -163,7 +163,7 @@ impl Memory {
         Ok(Entry { kind, id })
     }
 
-    /// Returns the path with its parent resolved, as the system sees it before it opens the entry.
+    /// Returns the path with its parent resolved.
     fn parent_resolved(&self, path: &Path) -> io::Result<PathBuf> {
         let Some((parent, name)) = path.parent().zip(path.file_name()) else {
             return Ok(path.to_owned());

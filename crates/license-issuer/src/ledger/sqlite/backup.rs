@@ -10,7 +10,8 @@ use crate::files;
 use crate::ledger::sqlite::{SqliteLedger, create_private, with_suffix};
 
 impl SqliteLedger {
-    /// Copies the ledger, as of one instant, to a new file. The file appears when it is complete.
+    /// Copies a consistent snapshot of the ledger to a new file. The file appears when it is
+    /// complete.
     ///
     /// # Errors
     ///
@@ -26,14 +27,14 @@ impl SqliteLedger {
             };
             named.map_err(LedgerError::Io)
         });
-        // The copy has its final name, or is incomplete.
+        // The copy has its final name now, or it is incomplete.
         let _ = fs::remove_file(&partial);
         files::sync_directory(&to);
         copied
     }
 
     fn copy(&self, to: &Path) -> Result<(), LedgerError> {
-        // A backup that was killed has left this file.
+        // A backup that was killed leaves this file behind.
         let _ = fs::remove_file(to);
         create_private(to)?;
         let name = to.to_str().ok_or(LedgerError::NotText)?;

@@ -7,17 +7,17 @@ use crate::ledger::chain::{ChainFault, ChainReport};
 use crate::ledger::sqlite::reader::{COLUMNS, entry_of_row};
 use crate::ledger::sqlite::{SqliteLedger, schema};
 
-/// Whether the table of replaced licenses differs from the entries.
-const REPLACED_OTHERWISE: &str = "
-WITH said AS (SELECT s.value AS old, e.subject AS new FROM entries e, json_each(e.body, '$.supersedes') s)
-SELECT EXISTS (SELECT * FROM said EXCEPT SELECT old, new FROM replaced)
-    OR EXISTS (SELECT old, new FROM replaced EXCEPT SELECT * FROM said)";
+/// Selects whether the table of replaced licenses differs from the entries.
+const REPLACED_DIFFERS: &str = "
+WITH recorded AS (SELECT s.value AS old, e.subject AS new FROM entries e, json_each(e.body, '$.supersedes') s)
+SELECT EXISTS (SELECT * FROM recorded EXCEPT SELECT old, new FROM replaced)
+    OR EXISTS (SELECT old, new FROM replaced EXCEPT SELECT * FROM recorded)";
 
 impl SqliteLedger {
     /// Verifies the whole chain in constant memory.
     ///
-    /// `known` is a hash that was kept elsewhere. A chain that was completely rewritten does not
-    /// contain it.
+    /// `known` is an earlier head of the chain, stored outside the ledger. A chain that was
+    /// completely rewritten does not contain it.
     ///
     /// # Errors
     ///
@@ -32,14 +32,14 @@ impl SqliteLedger {
                 fault: Some(ChainFault::Schema),
             });
         }
-        let mut report = self.follow_chain()?;
+        let mut report = self.verify_entries()?;
         if report.fault.is_none() {
-            report.fault = self.beside_chain(known)?;
+            report.fault = self.check_derived_data(known)?;
         }
         Ok(report)
     }
 
-    fn follow_chain(&self) -> Result<ChainReport, LedgerError> {
+    fn verify_entries(&self) -> Result<ChainReport, LedgerError> {
         let mut report = ChainReport {
             entries: 0,
             head: GENESIS.to_vec(),
@@ -51,7 +51,7 @@ impl SqliteLedger {
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
             let seq = report.entries.saturating_add(1);
-            // This program never writes such a row, for example bytes that are not text.
+            // This program never writes a row that cannot be read, such as one with invalid UTF-8.
             let Ok(entry) = entry_of_row(row) else {
                 report.fault = Some(ChainFault::Changed(seq));
                 return Ok(report);
@@ -78,22 +78,21 @@ impl SqliteLedger {
         Ok(report)
     }
 
-    /// Checks derived data and the known hash, in a ledger whose chain is valid.
-    fn beside_chain(&self, known: Option<&[u8]>) -> Result<Option<ChainFault>, LedgerError> {
-        let ask = |sql: &str| self.db.query_row(sql, [], |row| row.get(0));
-        let replaced_otherwise: bool = ask(REPLACED_OTHERWISE)?;
+    /// Checks the derived data and the known hash of a ledger with a valid chain.
+    fn check_derived_data(&self, known: Option<&[u8]>) -> Result<Option<ChainFault>, LedgerError> {
+        let replaced_differs: bool = self.db.query_row(REPLACED_DIFFERS, [], |row| row.get(0))?;
         let check = "PRAGMA integrity_check(1)";
         let check: String = self.db.query_row(check, [], |row| row.get(0))?;
-        if replaced_otherwise || check != "ok" {
+        if replaced_differs || check != "ok" {
             return Ok(Some(ChainFault::Derived));
         }
         match known {
-            Some(known) if known != GENESIS => self.without(known),
+            Some(known) if known != GENESIS => self.check_known_hash(known),
             _ => Ok(None),
         }
     }
 
-    fn without(&self, known: &[u8]) -> Result<Option<ChainFault>, LedgerError> {
+    fn check_known_hash(&self, known: &[u8]) -> Result<Option<ChainFault>, LedgerError> {
         let sql = "SELECT seq FROM entries WHERE hash = ?1";
         let found: Option<i64> = self
             .db

@@ -12,8 +12,8 @@ use crate::ledger::sqlite::schema::{self, Version};
 use crate::ledger::sqlite::{BUSY_TIMEOUT, SqliteLedger, with_suffix};
 
 impl SqliteLedger {
-    /// Refuses a ledger that [`SqliteLedger::open`] or [`SqliteLedger::acquire`] would refuse, as
-    /// far as that can be found without writing.
+    /// Checks that [`SqliteLedger::open`] and [`SqliteLedger::acquire`] will succeed, as far as
+    /// possible without writing.
     ///
     /// Returns a view of the ledger, or `None` if it must still be created.
     ///
@@ -34,11 +34,11 @@ impl SqliteLedger {
             check_writable(file).map_err(LedgerError::Io)?;
         }
         let db = view(path)?;
-        // Older versions lack only indexes, which writing creates.
+        // Older versions lack only indexes, which the first writer creates.
         if schema::version(&db)? == Version::Empty {
             return Ok(None);
         }
-        // A damaged database fails here, as it would at the start of writing.
+        // A damaged database fails here, like it would at the start of writing.
         let read = "SELECT (SELECT serial FROM head), (SELECT count(*) FROM intents)";
         db.query_row(read, [], |row| row.get::<_, i64>(0))?;
         let path = path.to_owned();
@@ -48,8 +48,8 @@ impl SqliteLedger {
 
 /// Opens a view of a database, which takes no lock and leaves no file behind.
 ///
-/// Where another process has the database open, or has crashed with it, its log exists already and
-/// is read too. If a process has crashed while it created the ledger, SQLite rolls that back first,
+/// If another process has the database open, or crashed while it had, the write-ahead log exists
+/// and is read too. If a process crashed while it created the ledger, SQLite rolls that back first,
 /// because the database cannot be read otherwise.
 fn view(path: &Path) -> Result<Connection, LedgerError> {
     let absolute = std::path::absolute(path).map_err(LedgerError::Io)?;
@@ -70,7 +70,8 @@ fn view(path: &Path) -> Result<Connection, LedgerError> {
     Ok(db)
 }
 
-/// Returns the URI that tells SQLite that the file does not change (<https://sqlite.org/uri.html>).
+/// Returns the URI that declares to SQLite that the file does not change
+/// (<https://sqlite.org/uri.html>).
 fn immutable_uri(path: &Path) -> OsString {
     let mut uri = "file:".to_owned();
     for &byte in path.as_os_str().as_encoded_bytes() {
@@ -84,11 +85,11 @@ fn immutable_uri(path: &Path) -> OsString {
         }
     }
     uri.push_str("?immutable=1");
-    // The letter of a drive would be taken for a host.
-    match cfg!(windows) {
-        true => uri.replacen("file:", "file:///", 1).into(),
-        false => uri.into(),
+    // SQLite would parse the letter of a drive as a host.
+    if cfg!(windows) {
+        uri = uri.replacen("file:", "file:///", 1);
     }
+    uri.into()
 }
 
 /// Checks that the directory exists or can be created.

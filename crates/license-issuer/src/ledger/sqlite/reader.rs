@@ -1,62 +1,22 @@
 //! Read access to a SQLite ledger.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod license_query;
+mod machine_use;
+
+use std::collections::BTreeSet;
 
 use license_core::{LicenseId, LicenseKey, ProductCode, Timestamp};
-use rusqlite::{OptionalExtension, Params, Row, ToSql, params_from_iter};
+use rusqlite::{OptionalExtension, Params, Row, params_from_iter};
 
 use crate::errors::LedgerError;
 use crate::ledger::entry::{Entry, EntryKind};
-use crate::ledger::query::{
-    LedgerStats, LicenseFilter, LicenseSort, LicenseStatus, RecordedLicense,
-};
+use crate::ledger::query::{LedgerStats, LicenseFilter, RecordedLicense};
 use crate::ledger::reader::LedgerReader;
 use crate::ledger::sqlite::SqliteLedger;
+use license_query::{LICENSES, STATUS, filter_sql, license_columns, license_of_row};
 
 /// The columns of an entry, as [`entry_of_row`] reads them.
 pub(super) const COLUMNS: &str = "seq, at, kind, subject, delivered, body, artefact, hash";
-
-/// The status at `?1`, in the order in which a verifier would deny.
-///
-/// A revoked license replaces none: the license that it replaced is valid where it is installed
-/// alone. `CROSS JOIN` makes SQLite look up the licenses that replace this one. By itself, it may
-/// go through all licenses for each (<https://sqlite.org/optoverview.html#crossjoin>).
-const STATUS: &str = "CASE
-  WHEN EXISTS (SELECT 1 FROM entries r WHERE r.subject = e.subject AND r.kind = 'revocation') THEN 'revoked'
-  WHEN EXISTS (SELECT 1 FROM replaced p CROSS JOIN entries n ON n.subject = p.new WHERE p.old = e.subject
-    AND n.kind = 'license' AND coalesce(json_extract(n.body, '$.not_before') <= ?1, 1)
-    AND NOT EXISTS (SELECT 1 FROM entries r WHERE r.subject = p.new AND r.kind = 'revocation')) THEN 'superseded'
-  WHEN json_extract(e.body, '$.expires_at') <= ?1 THEN 'expired'
-  WHEN json_extract(e.body, '$.not_before') > ?1 THEN 'future'
-  ELSE 'active' END";
-
-/// The condition for licenses and enterprise keys.
-const LICENSES: &str = "e.kind IN ('license', 'enterprise_key')";
-
-/// The last entry of each kind for each machine of a license. Ended activations do not count.
-const USES: &str = "
-SELECT e.kind, json_extract(e.body, '$.machine') AS machine, max(e.seq) FROM entries e
-WHERE e.subject = ?1 AND e.kind IN ('activation', 'check_in', 'release') AND machine IS NOT NULL
-  AND (e.kind <> 'check_in' OR json_extract(e.body, '$.status') = 'active')
-  AND (e.kind <> 'activation' OR NOT EXISTS (
-    SELECT 1 FROM entries r WHERE r.kind IN ('activation', 'release') AND r.kind = 'release'
-      AND json_extract(r.body, '$.activation_id') = json_extract(e.body, '$.activation_id')))
-GROUP BY e.kind, machine";
-
-/// The state of a machine, with the numbers of the latest entries.
-#[derive(Clone, Copy, Debug, Default)]
-struct MachineUse {
-    is_activated: bool,
-    checked_in: Option<i64>,
-    released: Option<i64>,
-}
-
-impl MachineUse {
-    /// Returns whether the machine counts. A released machine counts again after its next check-in.
-    fn counts(self) -> bool {
-        self.is_activated || self.checked_in > self.released
-    }
-}
 
 impl LedgerReader for SqliteLedger {
     fn location(&self) -> String {
@@ -245,23 +205,7 @@ impl LedgerReader for SqliteLedger {
     }
 
     fn machines_in_use(&self, licenses: &[&str]) -> Result<BTreeSet<String>, LedgerError> {
-        let mut uses: BTreeMap<String, MachineUse> = BTreeMap::new();
-        let mut statement = self.db.prepare_cached(USES)?;
-        for license in licenses {
-            let mut rows = statement.query([license])?;
-            while let Some(row) = rows.next()? {
-                let (kind, machine, seq): (String, String, i64) =
-                    (row.get(0)?, row.get(1)?, row.get(2)?);
-                let one = uses.entry(machine).or_default();
-                match EntryKind::parse(&kind) {
-                    Some(EntryKind::Activation) => one.is_activated = true,
-                    Some(EntryKind::CheckIn) => one.checked_in = one.checked_in.max(Some(seq)),
-                    _ => one.released = one.released.max(Some(seq)),
-                }
-            }
-        }
-        let counting = uses.into_iter().filter(|(_, one)| one.counts());
-        Ok(counting.map(|(machine, _)| machine).collect())
+        machine_use::machines_in_use(&self.db, licenses)
     }
 
     fn stats(&self, now: Timestamp) -> Result<LedgerStats, LedgerError> {
@@ -300,8 +244,8 @@ impl LedgerReader for SqliteLedger {
         self.exists("subject = ?1 AND kind = ?2", [subject, kind.as_str()])
     }
 
-    /// Returns the product of a license, without reading the rest of its entry. A long revocation
-    /// list asks for many.
+    /// Returns the product of a license without reading the rest of its entry, because a revocation
+    /// list may need many.
     fn product_of(&self, license: &LicenseId) -> Result<Option<ProductCode>, LedgerError> {
         if let Ok(LicenseKey::EnterpriseShort(key)) = LicenseKey::parse(license.as_str()) {
             return Ok(Some(key.unverified_terms().product));
@@ -362,108 +306,6 @@ pub(super) fn entry_of_row(row: &Row<'_>) -> rusqlite::Result<Entry> {
         artifact: row.get(6)?,
         hash: row.get(7)?,
     })
-}
-
-fn license_of_row(row: &Row<'_>) -> Result<RecordedLicense, LedgerError> {
-    let status: String = row.get(8)?;
-    let entry = entry_of_row(row)?;
-    let status = LicenseStatus::parse(&status).ok_or(LedgerError::Inconsistent {
-        expected: "a known status",
-        found: status,
-    })?;
-    Ok(RecordedLicense { entry, status })
-}
-
-fn license_columns() -> String {
-    let columns: Vec<_> = COLUMNS
-        .split(", ")
-        .map(|name| format!("e.{name}"))
-        .collect();
-    columns.join(", ")
-}
-
-/// Returns the SQL of a selection, and the values of its parameters.
-fn filter_sql(filter: &LicenseFilter, now: Timestamp) -> (String, Vec<Box<dyn ToSql>>) {
-    let mut values: Vec<Box<dyn ToSql>> = vec![Box::new(now.to_string())];
-    let mut conditions = vec![LICENSES.to_owned()];
-    let mut add = |condition: &str, value: Box<dyn ToSql>| {
-        values.push(value);
-        conditions.push(condition.replace('#', &format!("?{}", values.len())));
-    };
-    if let Some(customer) = &filter.customer {
-        let holds = "(json_extract(e.body, '$.customer') LIKE # ESCAPE '\\' OR json_extract(e.body, '$.company') LIKE # ESCAPE '\\')";
-        add(holds, Box::new(like(customer)));
-    }
-    if let Some(tier) = &filter.tier {
-        add(
-            "json_extract(e.body, '$.tier') = #",
-            Box::new(tier.to_ascii_uppercase()),
-        );
-    }
-    if let Some(product) = &filter.product {
-        add(
-            "json_extract(e.body, '$.product') = #",
-            Box::new(product.to_ascii_uppercase()),
-        );
-    }
-    if let Some(status) = filter.status {
-        add(&format!("{STATUS} = #"), Box::new(status.as_str()));
-    }
-    if let Some(end) = filter.ends_by {
-        add(
-            &format!(
-                "json_extract(e.body, '$.expires_at') <= # AND {STATUS} IN ('active', 'future')"
-            ),
-            Box::new(end.to_string()),
-        );
-    }
-    if let Some(text) = &filter.text {
-        let holds = "(e.subject LIKE # ESCAPE '\\'
-              OR json_extract(e.body, '$.key') LIKE # ESCAPE '\\'
-              OR json_extract(e.body, '$.short_key') LIKE # ESCAPE '\\'
-              OR json_extract(e.body, '$.customer') LIKE # ESCAPE '\\'
-              OR json_extract(e.body, '$.company') LIKE # ESCAPE '\\'
-              OR json_extract(e.body, '$.kid') LIKE # ESCAPE '\\'
-              OR (e.kind = 'enterprise_key' AND e.artefact LIKE # ESCAPE '\\')
-              OR e.subject IN (SELECT a.subject FROM entries a WHERE a.kind = 'activation'
-                AND (json_extract(a.body, '$.activation_id') LIKE # ESCAPE '\\'
-                  OR json_extract(a.body, '$.machine') LIKE # ESCAPE '\\'
-                  OR json_extract(a.body, '$.nonce') LIKE # ESCAPE '\\')))";
-        add(holds, Box::new(like(text)));
-    }
-    let order: &[&str] = match filter.sort {
-        LicenseSort::Recorded => &["e.seq"],
-        LicenseSort::Customer => &["json_extract(e.body, '$.customer') COLLATE NOCASE", "e.seq"],
-        LicenseSort::Expires => &[
-            "json_extract(e.body, '$.expires_at') IS NULL",
-            "json_extract(e.body, '$.expires_at')",
-            "e.seq",
-        ],
-        LicenseSort::Tier => &["json_extract(e.body, '$.tier')", "e.seq"],
-    };
-    let order = match filter.reverse {
-        false => order.join(", "),
-        true => order.join(" DESC, ") + " DESC",
-    };
-    // SQLite takes -1 for no limit, and no table has more rows than i64::MAX.
-    let limit = filter
-        .limit
-        .map_or(-1, |limit| i64::try_from(limit).unwrap_or(i64::MAX));
-    let sql = format!(
-        "SELECT {}, {STATUS} FROM entries e WHERE {} ORDER BY {order} LIMIT {limit}",
-        license_columns(),
-        conditions.join(" AND ")
-    );
-    (sql, values)
-}
-
-/// Returns a pattern that finds the text as it is.
-fn like(text: &str) -> String {
-    let escaped = text
-        .replace('\\', "\\\\")
-        .replace('%', "\\%")
-        .replace('_', "\\_");
-    format!("%{escaped}%")
 }
 
 #[cfg(test)]

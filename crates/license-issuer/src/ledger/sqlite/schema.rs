@@ -31,7 +31,7 @@ CREATE INDEX entries_by_order ON entries (json_extract(body, '$.order')) WHERE k
 CREATE INDEX entries_by_end ON entries (json_extract(body, '$.expires_at')) WHERE kind IN ('license', 'enterprise_key');
 CREATE INDEX entries_by_customer ON entries (json_extract(body, '$.customer') COLLATE NOCASE) WHERE kind IN ('license', 'enterprise_key');
 
--- Which license replaces which, out of the entries.
+-- Replaced licenses and their successors, derived from the entries.
 CREATE TABLE replaced (
   old TEXT NOT NULL,
   new TEXT NOT NULL,
@@ -51,7 +51,7 @@ CREATE TABLE intents (
   entered  INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 
--- One row: what the chain ends with, and the highest serial handed out.
+-- One row: the end of the chain, and the highest reserved serial.
 CREATE TABLE head (
   only    INTEGER PRIMARY KEY CHECK (only = 1),
   entries INTEGER NOT NULL,
@@ -67,7 +67,7 @@ CREATE INDEX entries_by_trial ON entries (json_extract(body, '$.trial_of')) WHER
 CREATE INDEX entries_by_chain ON entries (json_extract(body, '$.chain')) WHERE kind = 'usage';
 ";
 
-/// Indexes for the answers to requests, and for the ends of activations.
+/// Indexes for the answers to requests, and for the releases of activations.
 const V3: &str = "
 CREATE INDEX entries_by_nonce ON entries (json_extract(body, '$.nonce')) WHERE kind IN ('activation', 'clock_repair');
 CREATE INDEX entries_by_activation ON entries (json_extract(body, '$.activation_id')) WHERE kind IN ('activation', 'release');
@@ -76,7 +76,7 @@ CREATE INDEX entries_by_activation ON entries (json_extract(body, '$.activation_
 /// The version that the last migration creates.
 const SUPPORTED: i64 = 3;
 
-/// The mark of a ledger among other databases (`PRAGMA application_id`).
+/// The id that distinguishes ledgers from other databases (`PRAGMA application_id`).
 const APPLICATION_ID: i64 = 0x4C69_634C;
 
 /// The version of a database, compared with this program.
@@ -92,7 +92,7 @@ pub(super) enum Version {
 
 /// Returns the version of a database, without changing it.
 pub(super) fn version(db: &Connection) -> Result<Version, LedgerError> {
-    // The values belong to one instant, while another process may be creating the ledger.
+    // One snapshot, because another process may be creating the ledger.
     let read = db.unchecked_transaction()?;
     let pragma = |name: &str| read.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
     let (application, found) = (pragma("application_id")?, pragma("user_version")?);

@@ -25,7 +25,7 @@ pub struct SqliteWriter<'l> {
 }
 
 impl<'l> SqliteWriter<'l> {
-    /// Creates the writer of the holder of the lock, and recovers the artifacts of crashed
+    /// Creates the writer for the holder of the lock, and recovers the artifacts of crashed
     /// processes.
     pub(super) fn recovered(
         ledger: &'l mut SqliteLedger,
@@ -103,8 +103,8 @@ impl LedgerWriter for SqliteWriter<'_> {
 
     /// Appends stored pending artifacts to the entries, in one transaction.
     ///
-    /// The entry of a delivered license shows by itself that the license is recorded. Marking the
-    /// pending artifact too would write its page again. All others are marked.
+    /// All pending artifacts except delivered licenses are marked as recorded. The entry of a
+    /// delivered license is proof enough, and marking the license would write its page again.
     fn record(
         &mut self,
         artifacts: &[PendingArtifact],
@@ -149,8 +149,8 @@ impl LedgerWriter for SqliteWriter<'_> {
     }
 }
 
-/// The pending artifacts. An artifact is recorded if it is marked, or if it is a license that
-/// certainly was delivered as this token.
+/// Selects the pending artifacts. An artifact is recorded if it is marked as recorded, or if it is
+/// a license and the entries contain its token as delivered.
 const PENDING: &str = "
 SELECT id, at, kind, subject, body, artefact, path, passing, replaces,
   entered OR (kind = 'license' AND EXISTS (
@@ -165,9 +165,10 @@ fn pending_of_row(row: &Row<'_>) -> Result<PendingArtifact, LedgerError> {
         found: kind,
     })?;
     let (path, staging): (Option<String>, Option<String>) = (row.get(6)?, row.get(7)?);
-    let collision = match row.get(8)? {
-        true => Collision::Replace,
-        false => Collision::Refuse,
+    let collision = if row.get(8)? {
+        Collision::Replace
+    } else {
+        Collision::Refuse
     };
     let destination = match path.zip(staging) {
         None => ArtifactDestination::Stream,

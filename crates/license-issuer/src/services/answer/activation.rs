@@ -26,7 +26,7 @@ pub struct ActivationPolicy<'a> {
     pub machine: MachineDigest,
     /// The product.
     pub matrix: &'a Matrix,
-    /// The text of a license file. Without it, the license comes from the ledger.
+    /// The text of a license file. `None` means that the license comes from the ledger.
     pub license: Option<&'a str>,
     /// The keys that are trusted in addition to those of the ledger and to the signing key.
     pub trust: &'a TrustSet,
@@ -36,7 +36,7 @@ pub struct ActivationPolicy<'a> {
     pub ignore_device_limit: bool,
     /// Whether the vendor has decided to record nothing.
     pub is_unrecorded: bool,
-    /// The clock, which ids are made with.
+    /// The clock, for new ids.
     pub clock: &'a dyn Clock,
 }
 
@@ -52,9 +52,8 @@ pub struct ActivationApproval {
     warnings: Vec<IssueWarning>,
 }
 
-impl AnswerPolicy for ActivationPolicy<'_> {
+impl AnswerPolicy<ActivationApproval> for ActivationPolicy<'_> {
     const KIND: EntryKind = EntryKind::Activation;
-    type Approval = ActivationApproval;
 
     fn nonce(&self) -> Nonce {
         self.request.nonce
@@ -108,9 +107,10 @@ impl AnswerPolicy for ActivationPolicy<'_> {
             }
             Some(ledger) => {
                 let usage = DeviceUsage::read(&license, self.matrix, ledger)?;
-                Some(match self.ignore_device_limit {
-                    true => usage.add_unchecked(&machine),
-                    false => usage.add(&license, &machine)?,
+                Some(if self.ignore_device_limit {
+                    usage.add_unchecked(&machine)
+                } else {
+                    usage.add(&license, &machine)?
                 })
             }
         };
@@ -167,9 +167,10 @@ impl ActivationPolicy<'_> {
         }
         let id = || self.request.license.clone();
         let Some(ledger) = context.ledger else {
-            return Err(match self.is_unrecorded {
-                true => AnswerError::NoLicense(id()),
-                false => AnswerError::UnknownLicense(id()),
+            return Err(if self.is_unrecorded {
+                AnswerError::NoLicense(id())
+            } else {
+                AnswerError::UnknownLicense(id())
             });
         };
         let license = ledger.license(self.request.license.as_str(), context.now)?;
@@ -177,36 +178,36 @@ impl ActivationPolicy<'_> {
         Ok((license.entry.artifact, true))
     }
 
-    /// Returns the license that the request names, signed by one of the vendor's keys.
+    /// Returns the license that the request names, verified with the keys of the vendor.
     fn license(&self, context: &AnswerContext<'_>) -> Result<License, AnswerError> {
         let (text, is_recorded) = self.license_text(context)?;
         let mut trust = self.trust.clone();
         if let Some(ledger) = context.ledger {
             trust = trust.joined(&ledger.signing_keys()?);
         }
-        // A key that cannot be trusted verifies nothing, so that the license is refused below.
+        // If the key cannot be trusted, the license is refused below.
         if let Some(own) = context.signer.and_then(|key| trust_of(key).ok()) {
             trust = trust.joined(&own);
         }
-        let bundle = Bundle::verify(&text, &trust, self.matrix)
+        let verified = Bundle::verify(&text, &trust, self.matrix)
             .map_err(|error| AnswerError::License { is_recorded, error })?;
         let expected = &self.request.license;
-        let license = bundle
+        let license = verified
             .licenses()
             .iter()
             .find(|license| license.id() == expected)
             .ok_or_else(|| AnswerError::OtherLicense {
                 is_recorded,
                 expected: expected.clone(),
-                found: ids(bundle.licenses()),
+                found: ids(verified.licenses()),
             })?;
-        match license.product() == self.matrix.product() {
-            true => Ok(license.clone()),
-            false => Err(AnswerError::OtherProduct {
+        if license.product() != self.matrix.product() {
+            return Err(AnswerError::OtherProduct {
                 expected: self.matrix.product(),
                 found: license.product(),
-            }),
+            });
         }
+        Ok(license.clone())
     }
 
     fn check_lock(&self, license: &License) -> Result<(), AnswerError> {

@@ -1,4 +1,4 @@
-//! Clock repairs: a machine whose time is ahead may set it back.
+//! Clock repairs, which let a machine set its clock high-water mark back.
 
 use license_core::issue::{CheckedKey, ClockRepairDraft};
 use license_core::{ClockRequest, LicenseId, Matrix, Nonce, Timestamp, Unverified};
@@ -20,24 +20,23 @@ pub struct ClockRepairPolicy<'a> {
     pub request: &'a ClockRequest,
     /// The product.
     pub matrix: &'a Matrix,
-    /// The time that the machine is set to, if it is not the current time.
+    /// The new clock high-water mark, if it is not the current time.
     pub issued_at: Option<Timestamp>,
-    /// The clock, which ids are made with.
+    /// The clock, for new ids.
     pub clock: &'a dyn Clock,
 }
 
-/// A machine whose clock may be repaired.
+/// A machine whose clock high-water mark may be set back.
 #[derive(Clone, Debug)]
 pub struct ClockRepairApproval {
-    /// The time that the machine is set to.
+    /// The new clock high-water mark.
     pub issued_at: Timestamp,
     id: LicenseId,
     warnings: Vec<IssueWarning>,
 }
 
-impl AnswerPolicy for ClockRepairPolicy<'_> {
+impl AnswerPolicy<ClockRepairApproval> for ClockRepairPolicy<'_> {
     const KIND: EntryKind = EntryKind::ClockRepair;
-    type Approval = ClockRepairApproval;
 
     fn nonce(&self) -> Nonce {
         self.request.nonce
@@ -87,7 +86,7 @@ impl AnswerPolicy for ClockRepairPolicy<'_> {
         let trust = CLOCK_REPAIR.verified(trust_of(key))?;
         let repair = CLOCK_REPAIR.verified(Unverified::parse(&token))?;
         let repair = CLOCK_REPAIR.verified(repair.verify_clock_repair(&trust))?;
-        let entry = records::clock_repair(&repair, &token).ok_or("it names no machine");
+        let entry = records::clock_repair(&repair, &token).ok_or("the token contains no machine");
         let entry = CLOCK_REPAIR.verified(entry)?;
         Ok(entry
             .with("mark", self.request.mark.to_string())

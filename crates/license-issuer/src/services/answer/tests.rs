@@ -34,8 +34,7 @@ impl MemoryKey {
     }
 }
 
-impl SignerSource for MemoryKey {
-    type Signer = CheckedKey;
+impl SignerSource<CheckedKey> for MemoryKey {
     type Error = AnswerError;
 
     fn peek(&self) -> Result<Option<CheckedKey>, AnswerError> {
@@ -59,7 +58,8 @@ struct Vendor {
     key: MemoryKey,
 }
 
-type ClockReport<'o> = IssueReport<AnswerDraft<'o, ClockRepairPolicy<'o>>>;
+type ClockReport<'o> =
+    IssueReport<AnswerDraft<'o, ClockRepairPolicy<'o>, ClockRepairApproval>, SignedAnswer>;
 
 impl Vendor {
     fn new() -> Self {

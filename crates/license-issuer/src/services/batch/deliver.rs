@@ -2,27 +2,27 @@
 
 use std::sync::mpsc::Receiver;
 
-use super::known::KnownLicense;
+use super::issued::IssuedLicense;
 use super::{
-    BatchError, BatchObserver, BatchReport, BatchRow, BatchSource, Finished, Shared, SignedRow,
+    BatchContext, BatchError, BatchObserver, BatchReport, BatchRow, BatchSource, RowResult,
+    SignedRow,
 };
 use crate::clock::Clock;
 use crate::delivery::{Delivery, FileDelivery};
 use crate::files::Durability;
-use crate::ledger::{Ledger, LedgerReader, LedgerWriter};
+use crate::ledger::{Ledger, LedgerReader};
 use crate::services::issue::IssueError;
 use crate::services::transaction::{Deliverable, IssueTransaction};
 
-/// The number of licenses that are recorded together. A commit costs about the same for one as for
-/// many.
+/// The number of licenses that are recorded together. The cost of a commit hardly depends on it.
 const CHUNK: usize = 256;
 
-/// The end of the pipeline.
+/// The last stage of the pipeline.
 pub(super) struct Deliverer<'b, S: BatchSource, L, C> {
-    pub(super) shared: Shared<'b, S>,
+    pub(super) context: BatchContext<'b, S>,
     pub(super) ledger: Option<&'b mut L>,
     pub(super) clock: &'b C,
-    /// The change counter of the ledger, from before the first row was looked up.
+    /// The change counter of the ledger before the first row was looked up.
     pub(super) version: Option<i64>,
     pub(super) observer: &'b mut dyn BatchObserver<Row = S::Row, Error = S::Error>,
     pub(super) report: BatchReport,
@@ -32,13 +32,13 @@ pub(super) struct Deliverer<'b, S: BatchSource, L, C> {
 impl<S: BatchSource, L: Ledger, C: Clock> Deliverer<'_, S, L, C> {
     pub(super) fn run(
         mut self,
-        finished: Receiver<Finished<S>>,
+        finished: Receiver<RowResult<S>>,
     ) -> Result<BatchReport, BatchError<S::Error>> {
         for result in finished {
             match result {
-                Finished::Failed(error) => return Err(error),
-                Finished::Known(row, known) => self.note_known(&row, &known)?,
-                Finished::Signed(signed) => self.chunk.push(*signed),
+                RowResult::Failed(error) => return Err(error),
+                RowResult::AlreadyIssued(row, issued) => self.note_issued(&row, &issued)?,
+                RowResult::Signed(signed) => self.chunk.push(*signed),
             }
             if self.chunk.len() >= CHUNK {
                 self.deliver_chunk()?;
@@ -49,17 +49,17 @@ impl<S: BatchSource, L: Ledger, C: Clock> Deliverer<'_, S, L, C> {
         Ok(self.report)
     }
 
-    /// Records and delivers the chunk, except for rows that another process has issued meanwhile.
+    /// Records and delivers the chunk, except for rows that another process issued in the meantime.
     fn deliver_chunk(&mut self) -> Result<(), BatchError<S::Error>> {
         let mut chunk = std::mem::take(&mut self.chunk);
-        let mut known = Vec::new();
-        let mut issued = Vec::with_capacity(chunk.len());
+        let mut issued = Vec::new();
+        let mut delivered = Vec::with_capacity(chunk.len());
         match &mut self.ledger {
             None => {
                 let mut delivery = FileDelivery::new(Durability::Synced);
-                let mut transaction = split(chunk, &mut issued);
+                let mut transaction = split(chunk, &mut delivered);
                 for one in &transaction.deliverables {
-                    // A batch that was killed may have left the staging file.
+                    // A batch that was killed may leave the staging file behind.
                     let _ = delivery.discard(&one.destination);
                 }
                 transaction.commit(None, &mut delivery)?;
@@ -69,49 +69,49 @@ impl<S: BatchSource, L: Ledger, C: Clock> Deliverer<'_, S, L, C> {
                 let mut writer = ledger.acquire(now).map_err(IssueError::OpenLedger)?;
                 let counter = writer.reader().change_counter();
                 if Some(counter.map_err(IssueError::Ledger)?) != self.version {
-                    known = take_known(&mut chunk, self.shared, writer.reader(), now)?;
+                    issued = take_issued(&mut chunk, self.context, writer.reader(), now)?;
                 }
                 // The ledger can restore the files, so they need not be synced one by one.
                 let mut delivery = FileDelivery::new(Durability::Restorable);
-                let mut transaction = split(chunk, &mut issued);
-                transaction.commit(Some(&mut writer), &mut delivery)?;
+                let mut transaction = split(chunk, &mut delivered);
+                transaction.commit(Some(&mut *writer), &mut delivery)?;
             }
         }
-        for (row, known) in &known {
-            self.note_known(row, known)?;
+        for (row, issued) in &issued {
+            self.note_issued(row, issued)?;
         }
-        for (row, license_id, key) in issued {
-            let noted = self
+        for (row, license_id, key) in delivered {
+            let observed = self
                 .observer
                 .delivered(&row, Some(&license_id), key.as_deref());
-            noted.map_err(IssueError::Request)?;
+            observed.map_err(IssueError::Request)?;
             self.report.issued += 1;
         }
         Ok(())
     }
 
-    fn note_known(
+    fn note_issued(
         &mut self,
         row: &S::Row,
-        known: &KnownLicense,
+        issued: &IssuedLicense,
     ) -> Result<(), BatchError<S::Error>> {
-        self.report.known.add(known);
-        let (id, key) = (known.license_id.as_deref(), known.key.as_deref());
-        let noted = self.observer.delivered(row, id, key);
-        Ok(noted.map_err(IssueError::Request)?)
+        self.report.known.add(issued);
+        let (id, key) = (issued.license_id.as_deref(), issued.key.as_deref());
+        let observed = self.observer.delivered(row, id, key);
+        Ok(observed.map_err(IssueError::Request)?)
     }
 }
 
-/// A row that another process has issued.
-type KnownRow<S> = (<S as BatchSource>::Row, KnownLicense);
+/// A row that another process issued.
+type IssuedRow<S> = (<S as BatchSource>::Row, IssuedLicense);
 
 /// A row with the id and the key of its license.
-type IssuedRow<R> = (R, String, Option<String>);
+type DeliveredRow<R> = (R, String, Option<String>);
 
 /// Returns the transaction of a chunk, in the order of the rows.
 fn split<R: BatchRow>(
     mut chunk: Vec<SignedRow<R>>,
-    issued: &mut Vec<IssuedRow<R>>,
+    delivered: &mut Vec<DeliveredRow<R>>,
 ) -> IssueTransaction {
     chunk.sort_by_key(|signed| signed.row.number());
     let mut transaction = IssueTransaction::default();
@@ -121,32 +121,32 @@ fn split<R: BatchRow>(
             content: signed.content,
         });
         transaction.artifacts.push(signed.artifact);
-        issued.push((signed.row, signed.license_id, signed.key));
+        delivered.push((signed.row, signed.license_id, signed.key));
     }
     transaction
 }
 
-/// Takes the rows out of a chunk that another process has issued. No other process can issue them
-/// while the caller holds the writer lock.
-fn take_known<S: BatchSource>(
+/// Removes from a chunk the rows that another process issued, and returns them. No other process
+/// can issue rows while the caller holds the writer lock.
+fn take_issued<S: BatchSource>(
     chunk: &mut Vec<SignedRow<S::Row>>,
-    shared: Shared<'_, S>,
+    context: BatchContext<'_, S>,
     ledger: &dyn LedgerReader,
     now: license_core::Timestamp,
-) -> Result<Vec<KnownRow<S>>, BatchError<S::Error>> {
-    let (mut new, mut known) = (Vec::with_capacity(chunk.len()), Vec::new());
+) -> Result<Vec<IssuedRow<S>>, BatchError<S::Error>> {
+    let (mut new, mut issued) = (Vec::with_capacity(chunk.len()), Vec::new());
     for signed in chunk.drain(..) {
         let order = signed.row.order_id();
-        let path = shared.path(&signed.row);
-        let found = KnownLicense::find(Some(ledger), order, &path, now);
+        let path = context.path(&signed.row);
+        let found = IssuedLicense::find(Some(ledger), order, &path, now);
         match found.map_err(IssueError::Ledger)? {
             Some(found) => {
                 let restored = found.restore(&path, order)?;
-                known.push((signed.row, restored));
+                issued.push((signed.row, restored));
             }
             None => new.push(signed),
         }
     }
     *chunk = new;
-    Ok(known)
+    Ok(issued)
 }

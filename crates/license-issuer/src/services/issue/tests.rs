@@ -11,12 +11,13 @@ use serde_json::json;
 use super::*;
 use crate::delivery::{Discarded, FileDelivery};
 use crate::files::Collision;
+use crate::ledger::LedgerReader;
 use crate::ledger::sqlite::{LedgerFile, SqliteLedger};
 
 /// An error of a request.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
-struct Refused(&'static str);
+struct RequestRefused(&'static str);
 
 /// A signer without a public half, which counts how often it was opened.
 #[derive(Default)]
@@ -27,15 +28,14 @@ struct CountingKey {
 
 struct Opened;
 
-impl SignerSource for CountingKey {
-    type Signer = Opened;
-    type Error = Refused;
+impl SignerSource<Opened> for CountingKey {
+    type Error = RequestRefused;
 
-    fn peek(&self) -> Result<Option<Opened>, Refused> {
+    fn peek(&self) -> Result<Option<Opened>, RequestRefused> {
         Ok((!self.is_sealed).then_some(Opened))
     }
 
-    fn open(&self) -> Result<Opened, Refused> {
+    fn open(&self) -> Result<Opened, RequestRefused> {
         self.opened.set(self.opened.get() + 1);
         Ok(Opened)
     }
@@ -61,14 +61,12 @@ struct SignedNote {
     serial: u64,
 }
 
-impl Draft for NoteDraft {
-    type Signer = Opened;
-    type Signed = SignedNote;
-
+impl Draft<Opened, SignedNote> for NoteDraft {
     fn check(&self) -> Result<(), SignError> {
-        match self.is_valid {
-            true => Ok(()),
-            false => ArtifactName("note").verified(Err("the draft is invalid")),
+        if self.is_valid {
+            Ok(())
+        } else {
+            ArtifactName("note").verified(Err("the draft is invalid"))
         }
     }
 
@@ -114,15 +112,15 @@ fn draft(id: &'static str) -> NoteDraft {
 }
 
 /// A ledger and a directory for files.
-struct Fixture {
+struct IssueFixture {
     directory: tempfile::TempDir,
     key: CountingKey,
     delivery: Box<dyn Delivery>,
 }
 
-type NoteResult = Result<IssueReport<NoteDraft>, IssueError<Refused>>;
+type NoteResult = Result<IssueReport<NoteDraft, SignedNote>, IssueError<RequestRefused>>;
 
-impl Fixture {
+impl IssueFixture {
     fn new() -> Self {
         Self {
             directory: tempfile::tempdir().unwrap(),
@@ -143,7 +141,7 @@ impl Fixture {
         &mut self,
         name: &str,
         mode: Mode,
-        make: &dyn Fn(&DraftContext<'_, Opened>) -> Result<NoteDraft, Refused>,
+        make: &dyn Fn(&DraftContext<'_, Opened>) -> Result<NoteDraft, RequestRefused>,
     ) -> NoteResult {
         let ledger = LedgerFile::new(&self.path("ledger.db"));
         let destination = match name {
@@ -164,7 +162,7 @@ impl Fixture {
         self.issue_with(name, mode, &|_| Ok(draft.clone()))
     }
 
-    /// Returns whether each entry about the id was certainly delivered.
+    /// Returns whether the delivery of each entry about the id is confirmed.
     fn entries(&self, id: &str) -> Vec<bool> {
         let entries = self.ledger().entries_about(id).unwrap();
         entries.iter().map(|entry| entry.delivered).collect()
@@ -196,13 +194,13 @@ impl Delivery for FailingDelivery {
         destination: &ArtifactDestination,
         content: &[u8],
     ) -> Result<(), DeliveryError> {
-        match self.fails_to_stage {
-            true => Err(DeliveryError::Write {
+        if self.fails_to_stage {
+            return Err(DeliveryError::Write {
                 path: "full".into(),
                 source: std::io::ErrorKind::StorageFull.into(),
-            }),
-            false => FileDelivery::default().stage(destination, content),
+            });
         }
+        FileDelivery::default().stage(destination, content)
     }
 
     fn publish(&mut self, destination: &ArtifactDestination) -> Result<(), DeliveryError> {
@@ -214,16 +212,17 @@ impl Delivery for FailingDelivery {
     }
 
     fn discard(&mut self, _: &ArtifactDestination) -> Discarded {
-        match self.printed {
-            true => Discarded::MaybeDelivered,
-            false => Discarded::Removed,
+        if self.printed {
+            Discarded::MaybeDelivered
+        } else {
+            Discarded::Removed
         }
     }
 }
 
 #[test]
 fn a_commit_records_the_artifact_and_delivers_it() {
-    let mut fixture = Fixture::new();
+    let mut fixture = IssueFixture::new();
     let report = fixture.issue("a", Mode::Commit, &draft("one")).unwrap();
     assert!(report.signed.unwrap().serial > 0);
     assert_eq!(fs::read(fixture.path("a")).unwrap(), b"note one");
@@ -234,7 +233,7 @@ fn a_commit_records_the_artifact_and_delivers_it() {
 
 #[test]
 fn a_dry_run_changes_nothing_and_opens_no_key() {
-    let mut fixture = Fixture::new();
+    let mut fixture = IssueFixture::new();
     let report = fixture.issue("a", Mode::DryRun, &draft("one")).unwrap();
     assert!(report.signed.is_none());
     assert!(!fixture.path("ledger.db").exists());
@@ -249,18 +248,21 @@ fn both_modes_refuse_the_same_requests_before_the_key_is_opened() {
         ..draft("one")
     };
     for mode in [Mode::DryRun, Mode::Commit] {
-        let mut fixture = Fixture::new();
-        fs::write(fixture.path("taken"), "").unwrap();
+        let mut fixture = IssueFixture::new();
+        fs::write(fixture.path("existing"), "").unwrap();
         let error = fixture.issue("a", mode, &invalid).unwrap_err();
         assert!(matches!(error, IssueError::Sign(_)), "{mode:?}");
-        let error = fixture.issue("taken", mode, &draft("one")).unwrap_err();
+        let error = fixture.issue("existing", mode, &draft("one")).unwrap_err();
         assert!(
             matches!(error, IssueError::Delivery(DeliveryError::Exists { .. })),
             "{mode:?}"
         );
-        let refuse = |_: &DraftContext<'_, Opened>| Err(Refused("no such customer"));
+        let refuse = |_: &DraftContext<'_, Opened>| Err(RequestRefused("no such customer"));
         let error = fixture.issue_with("a", mode, &refuse).unwrap_err();
-        assert!(matches!(error, IssueError::Request(Refused(_))), "{mode:?}");
+        assert!(
+            matches!(error, IssueError::Request(RequestRefused(_))),
+            "{mode:?}"
+        );
         fs::create_dir(fixture.path("ledger.db")).unwrap();
         let error = fixture.issue("a", mode, &draft("one")).unwrap_err();
         assert!(
@@ -272,13 +274,13 @@ fn both_modes_refuse_the_same_requests_before_the_key_is_opened() {
 }
 
 #[test]
-fn the_final_draft_has_the_key_and_sees_what_was_recorded_before() {
+fn the_final_draft_has_the_key_and_the_current_ledger() {
     for (mode, is_sealed, has_signer) in [
         (Mode::Commit, true, true),
         (Mode::DryRun, false, true),
         (Mode::DryRun, true, false),
     ] {
-        let mut fixture = Fixture::new();
+        let mut fixture = IssueFixture::new();
         fixture.issue("a", Mode::Commit, &draft("one")).unwrap();
         fixture.key.is_sealed = is_sealed;
         let make = |context: &DraftContext<'_, Opened>| {
@@ -295,7 +297,7 @@ fn the_final_draft_has_the_key_and_sees_what_was_recorded_before() {
 
 #[test]
 fn an_artifact_that_does_not_verify_is_neither_recorded_nor_delivered() {
-    let mut fixture = Fixture::new();
+    let mut fixture = IssueFixture::new();
     let bad = NoteDraft {
         verifies: false,
         ..draft("one")
@@ -307,8 +309,8 @@ fn an_artifact_that_does_not_verify_is_neither_recorded_nor_delivered() {
 }
 
 #[test]
-fn an_answer_that_was_given_before_needs_no_key_and_is_recorded_once() {
-    let mut fixture = Fixture::new();
+fn a_repeated_answer_needs_no_key_and_is_recorded_once() {
+    let mut fixture = IssueFixture::new();
     fixture.issue("a", Mode::Commit, &draft("one")).unwrap();
     let again = NoteDraft {
         was_answered: true,
@@ -321,8 +323,8 @@ fn an_answer_that_was_given_before_needs_no_key_and_is_recorded_once() {
 }
 
 #[test]
-fn a_key_that_only_the_final_draft_needs_is_opened_then() {
-    let mut fixture = Fixture::new();
+fn the_key_is_opened_late_if_only_the_final_draft_needs_it() {
+    let mut fixture = IssueFixture::new();
     let make = |context: &DraftContext<'_, Opened>| {
         Ok(NoteDraft {
             was_answered: context.stage == Stage::Preliminary,
@@ -336,7 +338,7 @@ fn a_key_that_only_the_final_draft_needs_is_opened_then() {
 
 #[test]
 fn an_artifact_that_cannot_be_staged_is_not_recorded() {
-    let mut fixture = Fixture::new();
+    let mut fixture = IssueFixture::new();
     fixture.delivery = Box::new(FailingDelivery {
         fails_to_stage: true,
         printed: false,
@@ -347,8 +349,8 @@ fn an_artifact_that_cannot_be_staged_is_not_recorded() {
 }
 
 #[test]
-fn an_artifact_that_was_printed_in_part_is_recorded_as_uncertain() {
-    let mut fixture = Fixture::new();
+fn a_partly_printed_artifact_is_recorded_as_uncertain() {
+    let mut fixture = IssueFixture::new();
     fixture.delivery = Box::new(FailingDelivery {
         fails_to_stage: true,
         printed: true,
@@ -362,7 +364,7 @@ fn an_artifact_that_was_printed_in_part_is_recorded_as_uncertain() {
 
 #[test]
 fn a_recorded_artifact_that_was_not_renamed_is_delivered_by_the_next_process() {
-    let mut fixture = Fixture::new();
+    let mut fixture = IssueFixture::new();
     fixture.delivery = Box::new(FailingDelivery {
         fails_to_stage: false,
         printed: false,
@@ -399,7 +401,7 @@ fn without_a_ledger_the_artifact_is_only_delivered() {
 
 #[test]
 fn a_signing_key_is_recorded_once() {
-    let fixture = Fixture::new();
+    let fixture = IssueFixture::new();
     let random =
         |bytes: &mut [u8]| getrandom::fill(bytes).map_err(license_core::issue::RandomError::new);
     let bits = license_core::issue::KeyBits::B2048;

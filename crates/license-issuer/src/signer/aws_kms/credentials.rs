@@ -6,7 +6,7 @@ use zeroize::Zeroizing;
 
 use super::error::AwsKmsError;
 
-/// Credentials of AWS. They are never shown, and wiped when they are dropped.
+/// Credentials of AWS. The secrets are wiped when they are dropped, and never printed.
 pub(super) struct Credentials {
     access_key: String,
     secret_key: Zeroizing<String>,
@@ -14,7 +14,7 @@ pub(super) struct Credentials {
 }
 
 impl Credentials {
-    /// Reads the credentials from environment variables, and from nowhere else.
+    /// Reads the credentials from environment variables.
     pub(super) fn read(
         variable: impl Fn(&'static str) -> Option<String>,
     ) -> Result<Self, AwsKmsError> {
@@ -27,11 +27,12 @@ impl Credentials {
         };
         // A header must not contain line breaks.
         let is_printable = |text: &str| text.bytes().all(|byte| byte.is_ascii_graphic());
-        match is_printable(&credentials.access_key)
+        if is_printable(&credentials.access_key)
             && credentials.session_token().is_none_or(is_printable)
         {
-            true => Ok(credentials),
-            false => Err(AwsKmsError::Credentials),
+            Ok(credentials)
+        } else {
+            Err(AwsKmsError::Credentials)
         }
     }
 

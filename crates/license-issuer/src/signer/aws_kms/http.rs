@@ -15,7 +15,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// The time limit of a request with its response.
 const TOTAL_TIMEOUT: Duration = Duration::from_secs(30);
 const RETRY_DELAY: Duration = Duration::from_millis(300);
-/// The largest response. A public key of 8192 bits has less than 2,000 bytes.
+/// The maximum size of a response. A public key of 8192 bits has less than 2,000 bytes.
 const MAX_RESPONSE: u64 = 64 * 1024;
 const USER_AGENT: &str = concat!("license-issuer/", env!("CARGO_PKG_VERSION"));
 
@@ -34,25 +34,25 @@ pub(super) struct HttpResponse {
 }
 
 impl Endpoint {
-    /// Parses `https://HOST[:PORT]`. Only a loopback address may use `http`, because requests contain
-    /// credentials.
+    /// Parses `https://HOST[:PORT]`. Only loopback addresses may use `http`, because requests
+    /// contain credentials.
     pub(super) fn parse(text: &str) -> Result<Self, AwsKmsError> {
         let error = |found| AwsKmsError::Endpoint(found);
-        let uri: Uri = text.parse().map_err(|_| error("no URL"))?;
+        let uri: Uri = text.parse().map_err(|_| error("text that is not a URL"))?;
         let (Some(host), Some(authority)) = (uri.host(), uri.authority()) else {
-            return Err(error("one without a host"));
+            return Err(error("a URL without a host"));
         };
         if authority.as_str().contains('@') {
-            return Err(error("one with a user in it"));
+            return Err(error("a URL with a user name"));
         }
         if !matches!(uri.path(), "" | "/") || uri.query().is_some() {
-            return Err(error("one with a path"));
+            return Err(error("a URL with a path"));
         }
         let (scheme, default_port) = match uri.scheme_str() {
             Some("https") => ("https", ":443"),
             Some("http") if is_loopback(host) => ("http", ":80"),
             Some("http") => return Err(error("http to another machine")),
-            _ => return Err(error("another scheme")),
+            _ => return Err(error("a URL with another scheme")),
         };
         let authority = authority.as_str();
         let authority = authority.strip_suffix(default_port).unwrap_or(authority);
@@ -101,9 +101,10 @@ impl HttpClient {
             .timeout_global(Some(TOTAL_TIMEOUT))
             .user_agent(USER_AGENT);
         // A loopback address is not reached through a proxy.
-        let config = match endpoint.is_plain() {
-            true => config.proxy(None),
-            false => config,
+        let config = if endpoint.is_plain() {
+            config.proxy(None)
+        } else {
+            config
         };
         Self {
             agent: config.build().into(),
@@ -156,9 +157,9 @@ impl HttpClient {
 
 fn reason(error: &Error) -> String {
     let reason = match error {
-        Error::Timeout(_) => "no answer in time".to_owned(),
-        Error::HostNotFound => "there is no such host".to_owned(),
-        Error::BodyExceedsLimit(limit) => format!("it answers more than {limit} bytes"),
+        Error::Timeout(_) => "the request timed out".to_owned(),
+        Error::HostNotFound => "the host does not exist".to_owned(),
+        Error::BodyExceedsLimit(limit) => format!("the response has more than {limit} bytes"),
         other => other.to_string(),
     };
     let reason = reason.strip_prefix("io: ").unwrap_or(&reason);

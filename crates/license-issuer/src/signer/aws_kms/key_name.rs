@@ -4,9 +4,9 @@
 use super::error::AwsKmsError;
 use super::http::Endpoint;
 
-/// The longest id, alias or ARN (AWS KMS API reference, `GetPublicKey`).
+/// The maximum length of an id, alias or ARN (AWS KMS API reference, `GetPublicKey`).
 const MAX_ID: usize = 2048;
-/// The longest region. It becomes a part of a host name.
+/// The maximum length of a region, which becomes a part of a host name.
 const MAX_REGION: usize = 40;
 
 /// A key with its region and endpoint.
@@ -18,14 +18,14 @@ pub(super) struct KmsKeyName {
 }
 
 impl KmsKeyName {
-    /// Parses a name. Options that it lacks come from the environment, as with the tools of AWS.
+    /// Parses a name. Missing options come from the environment, as with the tools of AWS.
     pub(super) fn parse(
         text: &str,
         variable: impl Fn(&'static str) -> Option<String>,
     ) -> Result<Self, AwsKmsError> {
         let optional = |name| variable(name).filter(|value| !value.is_empty());
         let (id, query) = text.split_once('?').unwrap_or((text, ""));
-        // Other tools write `awskms:///alias/NAME`.
+        // Other tools use `awskms:///alias/NAME`.
         let id = id.strip_prefix("///").unwrap_or(id);
         let options = KeyNameOptions::parse(query)?;
         let region = options
@@ -91,18 +91,16 @@ fn is_region(region: &str) -> bool {
 }
 
 fn default_endpoint(region: &str) -> String {
-    let suffix = match region.starts_with("cn-") {
-        true => ".cn",
-        false => "",
-    };
+    let suffix = if region.starts_with("cn-") { ".cn" } else { "" };
     format!("https://kms.{region}.amazonaws.com{suffix}")
 }
 
 fn checked(id: &str) -> Result<String, AwsKmsError> {
     let is_allowed = |letter: char| letter.is_ascii_alphanumeric() || "/_-:".contains(letter);
-    match !id.is_empty() && id.len() <= MAX_ID && id.chars().all(is_allowed) {
-        true => Ok(id.to_owned()),
-        false => Err(AwsKmsError::KeyId),
+    if !id.is_empty() && id.len() <= MAX_ID && id.chars().all(is_allowed) {
+        Ok(id.to_owned())
+    } else {
+        Err(AwsKmsError::KeyId)
     }
 }
 

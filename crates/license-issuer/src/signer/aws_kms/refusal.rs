@@ -7,9 +7,9 @@ use super::credentials::Credentials;
 use super::error::KEY_EXAMPLES;
 use super::http::HttpResponse;
 
-/// The maximum length of a shown message. Longer ones contain no more information.
+/// The maximum length of a message of the service, in characters.
 const MAX_SHOWN: usize = 300;
-/// The maximum length of the name of an exception.
+/// The maximum length of the name of an exception, in bytes.
 const MAX_EXCEPTION: usize = 80;
 
 /// A response of AWS KMS with another status than 200.
@@ -36,9 +36,10 @@ impl KmsRefusal {
             (Some(exception), None) => exception.clone(),
             (Some(exception), Some(message)) => format!("{exception}: {message}"),
         };
-        let message = match credentials.are_in(&message) {
-            true => status(),
-            false => message,
+        let message = if credentials.are_in(&message) {
+            status()
+        } else {
+            message
         };
         Self {
             action,
@@ -58,11 +59,11 @@ impl KmsRefusal {
             ),
             Some("DisabledException" | "KMSInvalidStateException") => environment(
                 "KEY_DISABLED",
-                "enable the key: aws kms enable-key --key-id ID; one that is pending deletion needs cancel-key-deletion first",
+                "run `aws kms enable-key --key-id ID`; if the deletion of the key is pending, run `aws kms cancel-key-deletion` first",
             ),
             Some("AccessDeniedException") => environment(
                 "ACCESS_DENIED",
-                "allow kms:GetPublicKey and kms:Sign on this key to the user of these credentials",
+                "allow the user of these credentials to call kms:GetPublicKey and kms:Sign with this key",
             ),
             Some(
                 "ExpiredTokenException"
@@ -77,16 +78,15 @@ impl KmsRefusal {
                 | "UnrecognizedClientException",
             ) => environment(
                 "CREDENTIALS",
-                "take fresh credentials, and check the clock and the region",
+                "get fresh credentials, and check the clock and the region",
             ),
             Some("InvalidKeyUsageException" | "UnsupportedOperationException") => unsupported(
-                "the key must be of RSA for SIGN_VERIFY: aws kms create-key --key-usage SIGN_VERIFY --key-spec RSA_4096",
+                "create a key with `aws kms create-key --key-usage SIGN_VERIFY --key-spec RSA_4096`",
             ),
             Some("InvalidArnException" | "ValidationException") => usage(KEY_EXAMPLES),
-            exception if is_busy(exception, self.status) => environment(
-                "KMS",
-                "the service is busy: run the command again in a while",
-            ),
+            exception if is_busy(exception, self.status) => {
+                environment("KMS", "run the command again later: the service is busy")
+            }
             _ => environment("KMS", "check the endpoint and the region"),
         }
     }

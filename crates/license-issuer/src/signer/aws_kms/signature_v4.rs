@@ -19,7 +19,7 @@ pub(super) struct CanonicalRequest<'a> {
     pub(super) body: &'a [u8],
 }
 
-/// The date, region and service that a signature is valid for.
+/// The date, region and service for which a signature is valid.
 pub(super) struct CredentialScope<'a> {
     /// The value of the header `x-amz-date`, as in `20150830T123600Z`.
     pub(super) date: &'a str,
@@ -73,7 +73,7 @@ fn signature(
 fn hmac_sha256(key: &[u8], message: &str) -> [u8; 32] {
     #[allow(
         clippy::expect_used,
-        reason = "HMAC takes a key of any length (RFC 2104 section 3)"
+        reason = "HMAC accepts keys of any length (RFC 2104 section 3)"
     )]
     let mac = Hmac::<Sha256>::new_from_slice(key).expect("a key of any length");
     mac.chain_update(message).finalize().into_bytes().into()
@@ -111,8 +111,13 @@ mod tests {
 
     const DATE: &str = "20150830T123600Z";
 
-    /// Signs a request of the suite that AWS published (`aws-sig-v4-test-suite`).
-    fn of_suite(method: &str, query: &str, more: &[(&'static str, &str)], body: &str) -> String {
+    /// Signs a request of the test suite that AWS published (`aws-sig-v4-test-suite`).
+    fn authorization_in_suite(
+        method: &str,
+        query: &str,
+        more: &[(&'static str, &str)],
+        body: &str,
+    ) -> String {
         let owned = |(name, value): (&'static str, &str)| (name, value.to_owned());
         let fixed = [("host", "example.amazonaws.com"), ("x-amz-date", DATE)];
         let mut headers: Vec<_> = fixed
@@ -151,14 +156,14 @@ mod tests {
     #[test]
     fn get_vanilla() {
         let signature = "5fa00fa31553b73ebf1942676e86291e8372ff2a2260956d9b8aae1d763fbf31";
-        let found = of_suite("GET", "", &[], "");
+        let found = authorization_in_suite("GET", "", &[], "");
         assert_eq!(found, expected("host;x-amz-date", signature));
     }
 
     #[test]
     fn post_vanilla() {
         let signature = "5da7c1a2acd57cee7505fc6676e4e544621c30862966e37dddb68e92efbe5d6b";
-        let found = of_suite("POST", "", &[], "");
+        let found = authorization_in_suite("POST", "", &[], "");
         assert_eq!(found, expected("host;x-amz-date", signature));
     }
 
@@ -166,7 +171,7 @@ mod tests {
     fn post_x_www_form_urlencoded() {
         let signature = "ff11897932ad3f4e8b18135d722051e5ac45fc38421b1da7b9d196a0fe09473a";
         let kind = [("content-type", "application/x-www-form-urlencoded")];
-        let found = of_suite("POST", "", &kind, "Param1=value1");
+        let found = authorization_in_suite("POST", "", &kind, "Param1=value1");
         assert_eq!(found, expected("content-type;host;x-amz-date", signature));
     }
 }

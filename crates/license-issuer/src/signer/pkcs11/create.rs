@@ -49,7 +49,7 @@ impl KeyTemplate {
         })
     }
 
-    /// Checks that the token can create RSA keys, and that the label and the id are free.
+    /// Checks that the token can create RSA keys, and that the label and the id are not in use.
     pub(super) fn check(&self, session: &Session, token: &Token) -> Result<(), Pkcs11Error> {
         if !token.offers(MechanismType::RSA_PKCS_KEY_PAIR_GEN) {
             return Err(Pkcs11Error::NoGenerator(token.label().to_owned()));
@@ -74,8 +74,8 @@ impl KeyTemplate {
     ) -> Result<(TokenKeyInfo, String), Pkcs11Error> {
         let (public, private) = self.generate(session)?;
         match TokenKeyInfo::read(private, session, token, self.requested) {
-            Ok(key) => Ok((key, uri.of_key(token.label(), &self.label, &self.id))),
-            // A key that no verifier would trust must not stay and look like a signing key.
+            Ok(key) => Ok((key, uri.location_of(token.label(), &self.label, &self.id))),
+            // A key that no verifier would trust must not remain in the token.
             Err(error) => {
                 for object in [public, private] {
                     let _ = session.destroy_object(object);
@@ -104,7 +104,7 @@ impl KeyTemplate {
             )) => generate(None),
             generated => generated,
         };
-        generated.map_err(|error| Pkcs11Error::call("make the key", error))
+        generated.map_err(|error| Pkcs11Error::call("create the key", error))
     }
 
     fn public(&self) -> Vec<Attribute> {

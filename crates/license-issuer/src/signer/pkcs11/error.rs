@@ -20,7 +20,7 @@ pub enum Pkcs11Error {
     #[error("expected the path of the token's PKCS#11 module, found none")]
     NoModulePath,
     /// No module of this name is installed.
-    #[error("no PKCS#11 module `{0}` found")]
+    #[error("cannot find the PKCS#11 module `{0}`")]
     ModuleNotFound(String),
     /// The file of the module cannot be read.
     #[error("cannot load {}", path.display())]
@@ -32,7 +32,7 @@ pub enum Pkcs11Error {
         error: io::Error,
     },
     /// The file is not a PKCS#11 module.
-    #[error("{} is no PKCS#11 module: {}", path.display(), reason(error))]
+    #[error("{} is not a PKCS#11 module: {}", path.display(), reason(error))]
     NotAModule {
         /// The path of the file.
         path: PathBuf,
@@ -60,12 +60,12 @@ pub enum Pkcs11Error {
     },
     /// No token matches the URI.
     #[error(
-        "expected a token as the pkcs11 URI describes it, found {}",
-        list_or(.0, "none at all")
+        "expected a token that matches the pkcs11 URI, found {}",
+        list_or(.0, "no token")
     )]
     NoToken(Vec<String>),
     /// Several tokens match the URI.
-    #[error("expected one token as the pkcs11 URI describes it, found {0}")]
+    #[error("expected one token that matches the pkcs11 URI, found {0}")]
     SeveralTokens(usize),
     /// The PIN is wrong.
     #[error("the PIN does not open token `{0}`")]
@@ -74,13 +74,13 @@ pub enum Pkcs11Error {
     #[error("token `{0}` has locked its PIN")]
     PinLocked(String),
     /// The PIN has expired or was never set.
-    #[error("token `{0}` wants a new PIN first")]
+    #[error("token `{0}` requires a new PIN")]
     PinChangeRequired(String),
     /// No private key matches the URI.
     #[error(
         "token `{token}`: expected a private key{}, found {}",
         label.as_ref().map(|label| format!(" `{label}`")).unwrap_or_default(),
-        list_or(found, "none")
+        list_or(found, "no key")
     )]
     NoKey {
         /// The label of the token.
@@ -91,9 +91,7 @@ pub enum Pkcs11Error {
         found: Vec<String>,
     },
     /// Several private keys match the URI.
-    #[error(
-        "token `{token}`: expected one private key as the pkcs11 URI describes it, found {found}"
-    )]
+    #[error("token `{token}`: expected one private key that matches the pkcs11 URI, found {found}")]
     SeveralKeys {
         /// The label of the token.
         token: String,
@@ -103,10 +101,10 @@ pub enum Pkcs11Error {
         ids: Vec<String>,
     },
     /// The key is not an RSA key.
-    #[error("token `{0}`: expected an RSA key, found one of another type")]
+    #[error("token `{0}`: expected an RSA key, found a key of another type")]
     NotRsa(String),
     /// The key must not be used for signatures.
-    #[error("token `{0}`: expected a key that may sign, found one that may not")]
+    #[error("token `{0}`: expected a key for signatures, found a key for another use")]
     NotForSigning(String),
     /// The key needs its PIN again for each signature.
     #[error("token `{0}`: the key requires its PIN for each signature, which is not supported")]
@@ -122,13 +120,13 @@ pub enum Pkcs11Error {
         expected: String,
     },
     /// The key is restricted to the other algorithm.
-    #[error("the token says that this key is not for {0}, which was asked for")]
+    #[error("the token does not allow this key to sign with {0}")]
     OtherAlgorithm(Algorithm),
     /// The token does not release the public key.
-    #[error("token `{0}` does not give the key's public half")]
+    #[error("token `{0}` does not contain the public key")]
     NoPublicKey(String),
     /// The public key must not be trusted.
-    #[error("token `{token}`: the key can't be used")]
+    #[error("token `{token}`: cannot use the key")]
     UntrustedKey {
         /// The label of the token.
         token: String,
@@ -137,10 +135,10 @@ pub enum Pkcs11Error {
         error: TrustError,
     },
     /// The URI contains no label for the new key.
-    #[error("expected the new key's name in the pkcs11 URI, found none")]
+    #[error("expected the name of the new key in the pkcs11 URI, found no name")]
     NoLabel,
     /// The token has an object with the label or the id of the new key.
-    #[error("token `{token}` has an object `{label}` already, or one of its id")]
+    #[error("token `{token}` already has an object with the label `{label}` or the same id")]
     Exists {
         /// The label of the token.
         token: String,
@@ -148,13 +146,13 @@ pub enum Pkcs11Error {
         label: String,
     },
     /// The token cannot create RSA keys.
-    #[error("token `{0}` makes no RSA keys")]
+    #[error("token `{0}` cannot create RSA keys")]
     NoGenerator(String),
 }
 
 impl Pkcs11Error {
-    /// Wraps the error of a module. Its own text is a paragraph of the standard, so that the message
-    /// contains the function and its return value instead.
+    /// Wraps the error of a module. The message contains the function and its return value, because
+    /// the text of the error is a paragraph of the standard.
     pub(super) fn call(action: &'static str, error: Error) -> Self {
         Self::Call {
             action,
@@ -169,13 +167,13 @@ impl Pkcs11Error {
         match self {
             Self::Uri(error) => usage(error.hint()),
             Self::NoModulePath => usage("add ?module-path=/PATH to the pkcs11 URI"),
-            Self::ModuleNotFound { .. } => environment(PKCS11, "give its path: ?module-path=/PATH"),
+            Self::ModuleNotFound { .. } => environment(PKCS11, "add its path: ?module-path=/PATH"),
             Self::ModuleFile { .. } => {
                 environment("IO", "check the path and the permissions of the module")
             }
             Self::NotAModule { .. } => environment(
                 PKCS11,
-                "give the path of the library that the token's maker calls its PKCS#11 module",
+                "use the path of the PKCS#11 library from the token's manufacturer",
             ),
             Self::ModuleStart { path, .. } => environment(
                 PKCS11,
@@ -184,20 +182,21 @@ impl Pkcs11Error {
             Self::Call { error, .. } => environment(PKCS11, call_hint(error)),
             Self::NoToken { .. } => environment(
                 "NO_TOKEN",
-                "plug it in, or correct the URI; `pkcs11-tool --list-slots` shows what there is",
+                "connect the token or correct the URI; `pkcs11-tool --list-slots` lists the tokens",
             ),
             Self::SeveralTokens { .. } => usage("add token=LABEL or serial=NUMBER to the URI"),
             Self::WrongPin { .. } => request(
                 "WRONG_PASSPHRASE",
-                "check the PIN before another try: a token locks itself after a few wrong ones",
+                "check the PIN before you try again: a token locks itself after a few wrong PINs",
             ),
             Self::PinLocked { .. } => environment(
                 "PIN_LOCKED",
-                "the token's security officer can set a new one",
+                "ask the token's security officer to set a new PIN",
             ),
-            Self::PinChangeRequired { .. } => {
-                environment(PKCS11, "set it with the tool of the token's maker")
-            }
+            Self::PinChangeRequired { .. } => environment(
+                PKCS11,
+                "set the PIN with the tool of the token's manufacturer",
+            ),
             Self::NoKey { .. } => environment("NO_KEY", "correct object=NAME, or create the key"),
             Self::SeveralKeys { ids, .. } if ids.is_empty() => {
                 usage("add object=NAME or id=%XX to the URI")
@@ -212,24 +211,24 @@ impl Pkcs11Error {
                 "use a key without CKA_ALWAYS_AUTHENTICATE (on a PIV card another slot than 9c)",
             ),
             Self::NoMechanism { algorithm, .. } => unsupported(match algorithm {
-                Algorithm::Ps256 => "use RS256, which every token has",
+                Algorithm::Ps256 => "use RS256, which all tokens support",
                 Algorithm::Rs256 => "use another token",
             }),
             Self::OtherAlgorithm { .. } => {
                 malformed("use the algorithm of the key, or another key")
             }
-            Self::NoPublicKey { .. } => {
-                unsupported("store the public key beside the private one, with the same id")
-            }
+            Self::NoPublicKey { .. } => unsupported(
+                "store the public key in the token too, with the same id as the private key",
+            ),
             Self::UntrustedKey { .. } => malformed("create another key"),
-            Self::NoLabel => usage("add object=NAME to it, and token=LABEL"),
+            Self::NoLabel => usage("add object=NAME and token=LABEL to the URI"),
             Self::Exists { .. } => request(
                 "EXISTS",
                 "choose another name with object=NAME: a signing key is never replaced",
             ),
-            Self::NoGenerator { .. } => {
-                unsupported("use another token, or make the key with the tool of its maker")
-            }
+            Self::NoGenerator { .. } => unsupported(
+                "use another token, or create the key with the tool of its manufacturer",
+            ),
         }
     }
 }
@@ -237,9 +236,9 @@ impl Pkcs11Error {
 /// Returns the reason of an error in one line: the function that failed and its return value.
 fn reason(error: &Error) -> String {
     match error {
-        Error::Pkcs11(code, function) => format!("C_{function:?} gave {code:?}"),
+        Error::Pkcs11(code, function) => format!("C_{function:?} returned {code:?}"),
         Error::LibraryLoading(error) => error.to_string().replace('\n', " "),
-        Error::MissingSymbol(name) => format!("it has no {name}"),
+        Error::MissingSymbol(name) => format!("function {name} is missing"),
         other => other.to_string().replace('\n', " "),
     }
 }
@@ -247,12 +246,12 @@ fn reason(error: &Error) -> String {
 fn call_hint(error: &Error) -> &'static str {
     match error {
         Error::Pkcs11(RvError::DeviceRemoved | RvError::TokenNotPresent, _) => {
-            "plug the token in and run the command again"
+            "connect the token and run the command again"
         }
         Error::Pkcs11(RvError::UserNotLoggedIn | RvError::SessionClosed, _) => {
-            "somebody logged out or the token was reset: run the command again"
+            "run the command again: the session was closed or the token was reset"
         }
-        _ => "look in the log of the module or HSM, and check its configuration",
+        _ => "check the log and the configuration of the module or HSM",
     }
 }
 

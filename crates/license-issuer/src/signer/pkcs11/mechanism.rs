@@ -1,4 +1,4 @@
-//! Selection of the PKCS#11 mechanism that makes a signature.
+//! Selection of the PKCS#11 mechanism for signatures.
 
 use cryptoki::error::Result;
 use cryptoki::mechanism::rsa::{PkcsMgfType, PkcsPssParams};
@@ -18,16 +18,16 @@ const DIGEST_INFO: [u8; 19] = [
     0x00, 0x04, 0x20,
 ];
 
-/// A mechanism that makes signatures, either of a message or of a digest that we compute.
+/// A mechanism that signs either a message or a digest that this program computes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum SigningMechanism {
     /// `CKM_SHA256_RSA_PKCS`.
     Pkcs1,
-    /// `CKM_RSA_PKCS` of the DigestInfo.
+    /// `CKM_RSA_PKCS` with the DigestInfo.
     Pkcs1OfDigest,
     /// `CKM_SHA256_RSA_PKCS_PSS`.
     Pss,
-    /// `CKM_RSA_PKCS_PSS` of the digest.
+    /// `CKM_RSA_PKCS_PSS` with the digest.
     PssOfDigest,
 }
 
@@ -50,7 +50,7 @@ impl SigningMechanism {
             })
     }
 
-    /// Returns the mechanisms of an algorithm, the more common one first.
+    /// Returns the mechanisms of an algorithm. The more common one is first.
     pub(super) fn all(algorithm: Algorithm) -> [Self; 2] {
         match algorithm {
             Algorithm::Rs256 => [Self::Pkcs1, Self::Pkcs1OfDigest],
@@ -94,8 +94,11 @@ fn digest_info(message: &[u8]) -> Vec<u8> {
     DIGEST_INFO.into_iter().chain(digest).collect()
 }
 
-/// Returns the one algorithm of a key: the one that the key is restricted to, else the requested
-/// one, else RS256.
+/// Returns the algorithm of a key: the requested one, or else RS256 if the key allows it.
+///
+/// # Errors
+///
+/// Returns [`Pkcs11Error::OtherAlgorithm`] if the key does not allow the requested algorithm.
 pub(super) fn algorithm(
     allowed: Option<&[MechanismType]>,
     requested: Option<Algorithm>,
@@ -117,7 +120,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_restricted_key_has_the_algorithm_that_it_is_restricted_to() {
+    fn a_restricted_key_signs_only_with_its_own_algorithm() {
         let (rs, ps) = (Algorithm::Rs256, Algorithm::Ps256);
         let types =
             |algorithm| SigningMechanism::all(algorithm).map(SigningMechanism::mechanism_type);

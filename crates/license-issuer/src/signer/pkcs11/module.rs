@@ -17,7 +17,7 @@ impl Module {
     /// Loads the module that the URI names, or else `default`.
     pub(super) fn load(uri: &Pkcs11Uri, default: Option<&Path>) -> Result<Self, Pkcs11Error> {
         let path = path(uri, default)?;
-        // The messages of the loader about missing and unreadable files differ between systems.
+        // Checked here, because the loader's messages about such files differ between systems.
         if path.components().count() > 1 {
             File::open(&path).map_err(|error| Pkcs11Error::ModuleFile {
                 path: path.clone(),
@@ -61,7 +61,7 @@ fn path(uri: &Pkcs11Uri, default: Option<&Path>) -> Result<PathBuf, Pkcs11Error>
     }
 }
 
-/// Finds a module by its name, which may have the prefix and suffix of libraries or not.
+/// Finds a module by its name, with or without the prefix and suffix of libraries.
 fn find(name: &str, directories: &[PathBuf]) -> Result<PathBuf, Pkcs11Error> {
     let is_name = !name.is_empty() && !name.contains(['/', '\\']);
     let files = [

@@ -6,7 +6,7 @@ use cryptoki::session::Session;
 
 use super::error::Pkcs11Error;
 use super::token::Token;
-use super::uri::Pkcs11Uri;
+use super::uri::{Pkcs11Uri, percent_encoded};
 
 /// The largest number of keys that an error lists.
 const MAX_LISTED: usize = 10;
@@ -38,7 +38,7 @@ pub(super) fn exists(session: &Session, attribute: Attribute) -> Result<bool, Pk
 
 fn find(session: &Session, template: &[Attribute]) -> Result<Vec<ObjectHandle>, Pkcs11Error> {
     let found = session.find_objects(template);
-    found.map_err(|error| Pkcs11Error::call("look for the key", error))
+    found.map_err(|error| Pkcs11Error::call("search for the key", error))
 }
 
 /// Checks that a key is an RSA key that can sign without a PIN for each signature.
@@ -61,8 +61,8 @@ pub(super) fn check_use(
     }
 }
 
-/// Returns the mechanisms that a key is restricted to. `None` means that there is no restriction, or
-/// that the token does not support restrictions.
+/// Returns the mechanisms that a key is restricted to. `None` means that the key is not restricted,
+/// or that the token does not support restrictions.
 pub(super) fn allowed_mechanisms(
     session: &Session,
     key: ObjectHandle,
@@ -112,7 +112,7 @@ fn numbers(session: &Session, object: ObjectHandle) -> Option<(Vec<u8>, Vec<u8>)
     }
 }
 
-/// Reads one attribute. A token that lacks one of several attributes may return none of them.
+/// Reads one attribute. A request for several could fail as a whole if the token lacks one.
 fn attribute(session: &Session, object: ObjectHandle, name: AttributeType) -> Option<Attribute> {
     session.get_attributes(object, &[name]).ok()?.pop()
 }
@@ -137,10 +137,7 @@ fn ambiguous(session: &Session, found: &[ObjectHandle], token: &Token) -> Pkcs11
     let ids = found
         .iter()
         .filter_map(|key| match attribute(session, *key, AttributeType::Id)? {
-            Attribute::Id(id) if !id.is_empty() => {
-                let id: String = id.iter().map(|byte| format!("%{byte:02x}")).collect();
-                Some(format!("id={id}"))
-            }
+            Attribute::Id(id) if !id.is_empty() => Some(format!("id={}", percent_encoded(&id))),
             _ => None,
         })
         .take(MAX_LISTED)

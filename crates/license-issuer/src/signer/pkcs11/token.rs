@@ -14,7 +14,7 @@ use super::error::Pkcs11Error;
 use super::module::Module;
 use super::uri::Pkcs11Uri;
 
-/// The one token that a URI names.
+/// The token that a URI names.
 pub(super) struct Token {
     module: Module,
     slot: Slot,
@@ -31,7 +31,7 @@ pub(super) enum Access {
 }
 
 impl Token {
-    /// Finds the token among those that are present.
+    /// Finds the token among the connected ones.
     pub(super) fn find(uri: &Pkcs11Uri, module: Option<&Path>) -> Result<Self, Pkcs11Error> {
         let module = Module::load(uri, module)?;
         let pkcs11 = module.pkcs11();
@@ -48,9 +48,10 @@ impl Token {
             let matches = number.is_none_or(|number| number == slot.id())
                 && matches_token(uri, &info)
                 && matches_slot_and_library(uri, &module, slot);
-            match matches && info.token_initialized() {
-                true => matching.push((slot, info)),
-                false => others.push(info),
+            if matches && info.token_initialized() {
+                matching.push((slot, info));
+            } else {
+                others.push(info);
             }
         }
         match (matching.pop(), matching.len()) {
@@ -109,7 +110,8 @@ impl Token {
 
     /// Returns whether the token signs or creates keys with a mechanism.
     ///
-    /// Some tokens describe mechanisms that their configuration forbids. Only the list omits them.
+    /// The mechanism must also be listed, because some tokens describe mechanisms that their
+    /// configuration forbids.
     pub(super) fn offers(&self, mechanism: MechanismType) -> bool {
         let pkcs11 = self.module.pkcs11();
         let listed = pkcs11.get_mechanism_list(self.slot);

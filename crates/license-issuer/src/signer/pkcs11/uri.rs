@@ -22,7 +22,7 @@ const PATH: [&str; 13] = [
 /// The query attributes, which describe how to access the token (section 2.4).
 const QUERY: [&str; 4] = ["module-name", "module-path", "pin-source", "pin-value"];
 
-/// The longest name of an unknown attribute that is shown.
+/// The maximum length of the name of an unknown attribute in a message.
 const MAX_SHOWN_NAME: usize = 32;
 
 /// The reason why a text is not a PKCS#11 URI. No message contains a value, which may be a PIN.
@@ -33,10 +33,10 @@ pub enum Pkcs11UriError {
     #[error("pkcs11 URI: expected NAME=VALUE, found a part without =")]
     NotAnAttribute,
     /// A path attribute is unknown. Such a URI matches nothing (section 2.5).
-    #[error("pkcs11 URI: attribute `{0}` is not known, so that the URI names nothing")]
+    #[error("pkcs11 URI: unknown attribute `{0}`, which matches no token")]
     UnknownAttribute(String),
-    /// A query attribute stands in the path.
-    #[error("pkcs11 URI: attribute `{name}` is not known, so that the URI names nothing")]
+    /// A query attribute is in the path.
+    #[error("pkcs11 URI: expected attribute `{name}` in the query, found it in the path")]
     MisplacedAttribute {
         /// The name of the attribute.
         name: String,
@@ -45,8 +45,8 @@ pub enum Pkcs11UriError {
     },
     /// The value of an attribute cannot be decoded.
     #[error(
-        "pkcs11 URI: attribute `{0}`: expected UTF-8, with %XX for special characters, \
-         found something else"
+        "pkcs11 URI: attribute `{0}`: expected UTF-8 with %XX for special characters, \
+         found another encoding"
     )]
     Value(&'static str),
     /// An attribute occurs twice.
@@ -54,18 +54,18 @@ pub enum Pkcs11UriError {
     Duplicate(&'static str),
     /// The URI contains a PIN.
     #[error(
-        "pkcs11 URI: pin-value shows the PIN to whoever sees the command line, the process list \
-         or the shell's history"
+        "pkcs11 URI: pin-value exposes the PIN in the command line, the process list and the \
+         history of the shell"
     )]
     PinValue,
     /// The attribute `type` names another class of objects.
-    #[error("pkcs11 URI: expected type=private, found another")]
+    #[error("pkcs11 URI: expected type=private, found another type")]
     Type,
     /// The attribute `slot-id` is not a number.
     #[error("pkcs11 URI: expected a number for slot-id")]
     SlotId,
     /// The attribute `pin-source` does not name a file.
-    #[error("pkcs11 URI: pin-source: expected file:/PATH or a path, found something else")]
+    #[error("pkcs11 URI: pin-source: expected file:/PATH or a path, found another source")]
     PinSource,
 }
 
@@ -74,20 +74,23 @@ impl Pkcs11UriError {
     #[must_use]
     pub fn hint(&self) -> String {
         let fixed = match self {
-            Self::NotAnAttribute => "as in pkcs11:token=TOKEN;object=NAME?module-path=/PATH",
-            Self::UnknownAttribute { .. } => return format!("known are {}", PATH.join(", ")),
+            Self::NotAnAttribute => {
+                "write the URI as in pkcs11:token=TOKEN;object=NAME?module-path=/PATH"
+            }
+            Self::UnknownAttribute { .. } => return format!("use one of {}", PATH.join(", ")),
             Self::MisplacedAttribute { name, has_query } => {
-                return match has_query {
-                    true => format!("put `{name}` after the ?"),
-                    false => format!("write ? before `{name}`"),
+                return if *has_query {
+                    format!("write `{name}` after the ?")
+                } else {
+                    format!("write ? before `{name}`")
                 };
             }
             Self::Value { .. } => "write a space as %20, a ; as %3B",
-            Self::Duplicate { .. } => "leave one of them out",
-            Self::PinValue => "change the PIN, and give it with pin-source=file:/PATH",
-            Self::Type => "leave `type` out",
-            Self::SlotId => "name the token with token=LABEL instead: slot numbers change",
-            Self::PinSource => "name a file that contains the PIN",
+            Self::Duplicate { .. } => "remove one of them",
+            Self::PinValue => "change the PIN, and provide it with pin-source=file:/PATH",
+            Self::Type => "remove `type`",
+            Self::SlotId => "use token=LABEL instead: slot numbers can change",
+            Self::PinSource => "use the name of a file that contains the PIN",
         };
         fixed.to_owned()
     }
@@ -190,23 +193,23 @@ impl Pkcs11Uri {
             None => source.to_owned(),
         };
         let is_path = path.starts_with('/') || !path.contains([':', '|']) && path != "-";
-        match is_path && !path.starts_with("//") && !path.is_empty() {
-            true => Ok(Some(path.into())),
-            false => Err(Pkcs11UriError::PinSource),
+        if is_path && !path.starts_with("//") && !path.is_empty() {
+            Ok(Some(path.into()))
+        } else {
+            Err(Pkcs11UriError::PinSource)
         }
     }
 
     /// Returns the location of the key that the URI names, without a PIN.
     ///
-    /// All characters except the unreserved ones are percent-encoded.
-    pub(super) fn of_key(&self, token: &str, label: &str, id: &[u8]) -> String {
+    /// All characters except unreserved ones are percent-encoded.
+    pub(super) fn location_of(&self, token: &str, label: &str, id: &[u8]) -> String {
         let mut name = format!("pkcs11:token={}", encoded(token.as_bytes()));
         if let Some(serial) = self.text("serial") {
             name = format!("{name};serial={}", encoded(serial.as_bytes()));
         }
         name = format!("{name};object={}", encoded(label.as_bytes()));
-        let id: String = id.iter().map(|byte| format!("%{byte:02X}")).collect();
-        format!("{name};id={id}")
+        format!("{name};id={}", percent_encoded(id))
     }
 }
 
@@ -237,32 +240,41 @@ fn digit(byte: u8) -> Option<u8> {
     char::from(byte).to_digit(16)?.try_into().ok()
 }
 
+/// Percent-encodes all bytes except unreserved characters (RFC 3986 section 2.3).
 fn encoded(value: &[u8]) -> String {
     let encode = |byte: &u8| match byte {
         b'-' | b'.' | b'_' | b'~' => char::from(*byte).to_string(),
         byte if byte.is_ascii_alphanumeric() => char::from(*byte).to_string(),
-        byte => format!("%{byte:02X}"),
+        byte => percent_encoded(&[*byte]),
     };
     value.iter().map(encode).collect()
 }
 
-/// Returns a name as it may be shown. Text that is not a name may be a mistyped PIN.
+/// Percent-encodes all bytes, such as those of an id (RFC 7512 section 2.3).
+pub(super) fn percent_encoded(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("%{byte:02X}")).collect()
+}
+
+/// Returns a name for a message. Text that is not a valid name is hidden, because it may be a PIN.
 fn shown(name: &str) -> String {
     let is_name = |letter: char| letter.is_ascii_lowercase() || "-_".contains(letter);
-    match name.len() <= MAX_SHOWN_NAME && name.chars().all(is_name) {
-        true => name.to_owned(),
-        false => "…".to_owned(),
+    if name.len() <= MAX_SHOWN_NAME && name.chars().all(is_name) {
+        name.to_owned()
+    } else {
+        "…".to_owned()
     }
 }
 
 fn unknown(name: &str, query: &str) -> Pkcs11UriError {
-    let name_shown = shown(name);
-    match QUERY.contains(&name) {
-        true => Pkcs11UriError::MisplacedAttribute {
-            name: name_shown,
+    let is_misplaced = QUERY.contains(&name);
+    let name = shown(name);
+    if is_misplaced {
+        Pkcs11UriError::MisplacedAttribute {
+            name,
             has_query: !query.is_empty(),
-        },
-        false => Pkcs11UriError::UnknownAttribute(name_shown),
+        }
+    } else {
+        Pkcs11UriError::UnknownAttribute(name)
     }
 }
 
@@ -307,7 +319,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pin_comes_from_no_program_and_no_other_machine() {
+    fn a_pin_source_is_neither_a_program_nor_another_machine() {
         for source in ["%7Cprog%20x", "https://x/pin", "file://host/pin", "-", ""] {
             let error = refused(&format!("token=t?pin-source={source}"));
             assert!(error.to_string().contains("pin-source"), "{error:?}");
@@ -338,8 +350,8 @@ mod tests {
             "token=t?pin-source=%7C4711",
         ] {
             let error = refused(text);
-            let said = format!("{error:?} {error} {}", error.hint());
-            assert!(!said.contains("4711"), "{said}");
+            let shown = format!("{error:?} {error} {}", error.hint());
+            assert!(!shown.contains("4711"), "{shown}");
         }
     }
 
@@ -364,7 +376,7 @@ mod tests {
     #[test]
     fn the_location_of_a_key_can_be_parsed_again() {
         let uri = parse("token=ignored;serial=ab%20c?pin-source=/pin");
-        let name = uri.of_key("My Token", "a;ä", &[0, 255]);
+        let name = uri.location_of("My Token", "a;ä", &[0, 255]);
         assert_eq!(
             name,
             "pkcs11:token=My%20Token;serial=ab%20c;object=a%3B%C3%A4;id=%00%FF"

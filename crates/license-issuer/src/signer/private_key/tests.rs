@@ -9,7 +9,7 @@ const ENTROPY: EncryptionEntropy = EncryptionEntropy {
     iv: [2; 16],
 };
 
-/// An Ed25519 private key (RFC 8410 section 7), since any PKCS#8 key will do and this one is short.
+/// Returns an Ed25519 private key (RFC 8410 section 7), because it is short.
 fn key() -> Vec<u8> {
     let header = b"\x30\x2e\x02\x01\x00\x30\x05\x06\x03\x2b\x65\x70\x04\x22\x04\x20";
     [header.as_slice(), &[7; 32]].concat()
@@ -23,7 +23,7 @@ fn correct() -> Passphrase {
     passphrase("correct horse")
 }
 
-fn never_asked() -> Passphrase {
+fn not_requested() -> Passphrase {
     panic!("the passphrase was requested")
 }
 
@@ -53,7 +53,7 @@ fn an_encrypted_key_opens_with_its_passphrase() {
 fn a_plain_key_opens_without_a_passphrase() {
     let pem = to_plain_pem(&key()).unwrap();
     assert!(pem.starts_with("-----BEGIN PRIVATE KEY-----\n"));
-    assert_eq!(*open(&pem, never_asked).unwrap(), key());
+    assert_eq!(*open(&pem, not_requested).unwrap(), key());
 }
 
 #[test]
@@ -71,7 +71,7 @@ fn a_wrong_passphrase_is_detected_even_if_the_padding_is_valid() {
 }
 
 #[test]
-fn other_entropy_gives_another_file() {
+fn different_entropy_produces_a_different_file() {
     let other = EncryptionEntropy {
         salt: [3; 16],
         iv: [2; 16],
@@ -85,17 +85,17 @@ fn line_endings_and_text_around_the_key_do_not_matter() {
     let pem = to_plain_pem(&key()).unwrap();
     let around = format!("Key of Acme:\n\n{}\n\n -- kept in the safe\n", *pem);
     for variant in [pem.replace('\n', "\r\n"), pem.trim_end().into(), around] {
-        assert_eq!(*open(&variant, never_asked).unwrap(), key());
+        assert_eq!(*open(&variant, not_requested).unwrap(), key());
     }
     let crlf = encrypted().replace('\n', "\r\n");
     assert_eq!(*open(&crlf, correct).unwrap(), key());
 }
 
 #[test]
-fn a_key_cut_off_anywhere_is_malformed_and_never_a_wrong_passphrase() {
+fn a_truncated_key_is_malformed_and_never_a_wrong_passphrase() {
     for pem in [encrypted(), to_plain_pem(&key()).unwrap()] {
         for length in 0..pem.trim_end().len() {
-            let error = open(&pem[..length], never_asked).unwrap_err();
+            let error = open(&pem[..length], not_requested).unwrap_err();
             assert_eq!(error.advice().code, "MALFORMED", "{length}");
         }
     }
@@ -109,7 +109,7 @@ fn a_key_with_a_line_missing_is_malformed() {
         let mut rest = lines.clone();
         rest.remove(missing);
         assert_eq!(
-            open(&rest.join("\n"), never_asked)
+            open(&rest.join("\n"), not_requested)
                 .unwrap_err()
                 .advice()
                 .code,
@@ -122,7 +122,7 @@ fn a_key_with_a_line_missing_is_malformed() {
 fn two_keys_in_one_file_are_refused() {
     let two = format!("{}{}", *to_plain_pem(&key()).unwrap(), *encrypted());
     assert!(
-        open(&two, never_asked)
+        open(&two, not_requested)
             .unwrap_err()
             .to_string()
             .contains("several")
@@ -130,14 +130,14 @@ fn two_keys_in_one_file_are_refused() {
 }
 
 #[test]
-fn other_kinds_of_key_are_refused_with_the_command_that_converts_them() {
+fn other_key_formats_are_refused_with_the_command_that_converts_them() {
     let pkcs1 = "-----BEGIN RSA PRIVATE KEY-----\nMIIB\n-----END RSA PRIVATE KEY-----\n";
     let legacy = pkcs1.replace(
         "MIIB",
         "Proc-Type: 4,ENCRYPTED\nDEK-Info: AES-256-CBC,00\n\nMIIB",
     );
     for pem in [pkcs1, &legacy] {
-        let error = open(pem, never_asked).unwrap_err();
+        let error = open(pem, not_requested).unwrap_err();
         assert_eq!(error.advice().code, "UNSUPPORTED");
         assert!(
             error.to_string().contains("found `RSA PRIVATE KEY`"),
@@ -148,14 +148,14 @@ fn other_kinds_of_key_are_refused_with_the_command_that_converts_them() {
 }
 
 #[test]
-fn a_public_key_is_not_told_to_convert() {
+fn a_public_key_is_refused_without_a_conversion_command() {
     let public = "-----BEGIN PUBLIC KEY-----\nMIIB\n-----END PUBLIC KEY-----\n";
-    let error = open(public, never_asked).unwrap_err();
-    assert_eq!(error.advice().hint, "give the file with the private key");
+    let error = open(public, not_requested).unwrap_err();
+    assert_eq!(error.advice().hint, "use the file with the private key");
 }
 
 #[test]
-fn bytes_that_are_not_a_key_are_neither_encrypted_nor_written() {
+fn bytes_that_are_not_a_private_key_are_refused() {
     for der in [&b""[..], b"\x30\x00", b"not a key"] {
         let error = encrypt(der, &passphrase("x"), &ENTROPY).unwrap_err();
         assert_eq!(error.advice().code, "MALFORMED");
@@ -225,7 +225,7 @@ fn hostile_parameters_are_refused_before_the_passphrase_is_requested() {
         (pbkdf2(0), "found 0"),
     ];
     for (kdf, expected) in hostile {
-        let error = open(&pem_with(kdf, &[0; 64]), never_asked).unwrap_err();
+        let error = open(&pem_with(kdf, &[0; 64]), not_requested).unwrap_err();
         assert_eq!(
             (error.advice().category, error.advice().code),
             (ErrorCategory::Key, "UNSUPPORTED")
@@ -246,7 +246,7 @@ fn encrypted_data_of_partial_blocks_is_malformed() {
     for length in [0, 1, 15, 17] {
         let pem = pem_with(scrypt(1024, 8, 1), &vec![0; length]);
         assert_eq!(
-            open(&pem, never_asked).unwrap_err().advice().code,
+            open(&pem, not_requested).unwrap_err().advice().code,
             "MALFORMED"
         );
     }
@@ -281,7 +281,7 @@ fn has_openssl() -> bool {
         );
         writeln!(
             io::stderr(),
-            "SKIPPED: keys exchanged with openssl: it is missing"
+            "SKIPPED: exchange of keys with openssl, which is missing"
         )
         .unwrap();
     }
@@ -303,8 +303,8 @@ fn openssl(arguments: &str, input: &str) -> String {
         .write_all(input.as_bytes())
         .unwrap();
     let output = child.wait_with_output().unwrap();
-    let complaint = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "openssl {arguments}: {complaint}");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "openssl {arguments}: {stderr}");
     String::from_utf8(output.stdout).unwrap()
 }
 
@@ -316,12 +316,12 @@ fn rsa_key() -> String {
 }
 
 #[test]
-fn openssl_opens_what_is_encrypted_or_written_here() {
+fn openssl_opens_the_keys_that_this_module_writes() {
     if !has_openssl() {
         return;
     }
     let original = rsa_key();
-    let der = open(&original, never_asked).unwrap();
+    let der = open(&original, not_requested).unwrap();
     assert_eq!(*to_plain_pem(&der).unwrap(), original);
     let ours = encrypt(&der, &passphrase("correct-horse"), &ENTROPY).unwrap();
     assert_eq!(openssl("pkey -passin pass:correct-horse", &ours), original);
@@ -329,39 +329,39 @@ fn openssl_opens_what_is_encrypted_or_written_here() {
 }
 
 #[test]
-fn what_openssl_encrypts_is_opened_here() {
+fn keys_that_openssl_encrypts_are_opened() {
     if !has_openssl() {
         return;
     }
     let original = rsa_key();
-    let der = open(&original, never_asked).unwrap();
-    for way in [
+    let der = open(&original, not_requested).unwrap();
+    for options in [
         "-scrypt",
         "-v2 aes-256-cbc",
         "-v2 aes-128-cbc -v2prf hmacWithSHA512",
     ] {
         let theirs = openssl(
-            &format!("pkcs8 -topk8 {way} -passout pass:secret"),
+            &format!("pkcs8 -topk8 {options} -passout pass:secret"),
             &original,
         );
         let opened = open(&theirs, || passphrase("secret")).unwrap();
-        assert_eq!(*opened, *der, "{way}");
+        assert_eq!(*opened, *der, "{options}");
     }
 }
 
 #[test]
-fn older_encryption_by_openssl_is_refused_and_converted_as_the_hint_says() {
+fn an_older_encryption_by_openssl_is_refused_and_the_hint_converts_it() {
     if !has_openssl() {
         return;
     }
     let original = rsa_key();
-    for way in [
+    for options in [
         "-v2 aes-256-cbc -v2prf hmacWithSHA1",
         "-v2 des3",
         "-v1 PBE-SHA1-3DES",
     ] {
         let theirs = openssl(
-            &format!("pkcs8 -topk8 {way} -passout pass:secret"),
+            &format!("pkcs8 -topk8 {options} -passout pass:secret"),
             &original,
         );
         let error = open(&theirs, || passphrase("secret")).unwrap_err();

@@ -1,15 +1,15 @@
-//! The summary as text, JSON and comma-separated values.
+//! Summary as text, JSON and comma-separated values.
 
 use std::collections::BTreeMap;
 
 use license_cli_support::{Failure, Terminal, escape, plural, times};
 use serde_json::{Map, Value, json};
 
-use super::{License, Quota};
-use crate::args::Form;
+use super::{LicenseUsage, QuotaUsage};
+use crate::args::TableFormat;
 use crate::output::csv;
 
-/// The columns of comma-separated values: a row for each quota of a license.
+/// Columns of comma-separated values. Each quota of a license has a row.
 const COLUMNS: [&str; 16] = [
     "license_id",
     "customer",
@@ -30,8 +30,8 @@ const COLUMNS: [&str; 16] = [
 ];
 
 pub(super) fn print(
-    licenses: &BTreeMap<String, License>,
-    form: Form,
+    licenses: &BTreeMap<String, LicenseUsage>,
+    format: TableFormat,
     terminal: &Terminal,
 ) -> Result<(), Failure> {
     if terminal.is_json() {
@@ -39,12 +39,13 @@ pub(super) fn print(
         let licenses: Vec<_> = licenses.map(|(id, license)| to_json(id, license)).collect();
         return terminal.json(&json!({ "count": licenses.len(), "licenses": licenses }));
     }
-    if form.csv {
+    if format.csv {
         let rows = licenses.iter().flat_map(|(id, license)| rows(id, license));
         return terminal.data(&csv::document(&COLUMNS, rows));
     }
     if licenses.is_empty() {
-        terminal.note("no such usage was reported; `keygen usage import FILE` enters a report");
+        terminal
+            .note("no matching usage is recorded; record reports with `keygen usage import FILE`");
         return Ok(());
     }
     let licenses = licenses.iter();
@@ -52,8 +53,8 @@ pub(super) fn print(
     terminal.data(&texts.join("\n"))
 }
 
-fn text(id: &str, license: &License) -> String {
-    let customer = license.customer.as_deref().unwrap_or("customer unknown");
+fn text(id: &str, license: &LicenseUsage) -> String {
+    let customer = license.customer.as_deref().unwrap_or("unknown customer");
     let mut lines = vec![format!("{}  {}", escape(id), escape(customer))];
     let days = match (license.days.first(), license.days.last()) {
         (Some(first), Some(last)) => format!(" from {first} to {last}"),
@@ -73,7 +74,7 @@ fn text(id: &str, license: &License) -> String {
     }
     if !license.refused_features.is_empty() {
         let features = names(&license.refused_features);
-        lines.push(format!("  features refused: {features}"));
+        lines.push(format!("  refused features: {features}"));
     }
     lines.push(format!(
         "  {}, {}, {}, counts lost {}, counted again {}",
@@ -86,11 +87,13 @@ fn text(id: &str, license: &License) -> String {
     lines.join("\n")
 }
 
-fn quota_text(quota: &Quota) -> String {
+fn quota_text(quota: &QuotaUsage) -> String {
     let (used, refused) = (quota.count.used, quota.count.refused);
     let refused = times(refused);
     match quota.peak() {
-        Some((day, most)) => format!("{used} used, most on {day} ({most}), refused {refused}"),
+        Some((day, most)) => {
+            format!("{used} used, at most {most} in a day ({day}), refused {refused}")
+        }
         None => format!("{used} used, refused {refused}"),
     }
 }
@@ -101,8 +104,8 @@ fn names(counts: &BTreeMap<String, u64>) -> String {
     counts.collect::<Vec<_>>().join(", ")
 }
 
-fn to_json(id: &str, license: &License) -> Value {
-    let quota = |(name, quota): (&String, &Quota)| {
+fn to_json(id: &str, license: &LicenseUsage) -> Value {
+    let quota = |(name, quota): (&String, &QuotaUsage)| {
         let peak = quota.peak();
         let peak = peak.map(|(day, used)| json!({ "day": day.to_string(), "used": used }));
         let count = quota.count;
@@ -131,7 +134,7 @@ fn to_json(id: &str, license: &License) -> Value {
 }
 
 /// Returns a row for each quota, or one row without a quota.
-fn rows(id: &str, license: &License) -> Vec<Vec<String>> {
+fn rows(id: &str, license: &LicenseUsage) -> Vec<Vec<String>> {
     let day = |day: Option<&license_core::Date>| day.map(ToString::to_string).unwrap_or_default();
     let denials = license.denials.values();
     let denials = denials.fold(0_u64, |total, count| total.saturating_add(*count));

@@ -2,10 +2,11 @@
 
 use serde_json::{Value, json};
 
+use super::machine_use::MACHINE_USES;
 use super::*;
 use crate::ledger::{LedgerWriter, NewEntry};
 
-fn entered(kind: EntryKind, license: &str, body: Value) -> NewEntry {
+fn entry(kind: EntryKind, license: &str, body: Value) -> NewEntry {
     let artifact = match kind {
         EntryKind::Release => String::new(),
         _ => format!("{license} {body}"),
@@ -19,35 +20,35 @@ fn entered(kind: EntryKind, license: &str, body: Value) -> NewEntry {
 }
 
 fn license(id: &str, supersedes: &[&str]) -> NewEntry {
-    entered(EntryKind::License, id, json!({ "supersedes": supersedes }))
+    entry(EntryKind::License, id, json!({ "supersedes": supersedes }))
 }
 
 fn check_in(license: &str, machine: Option<&str>, status: &str) -> NewEntry {
     let body = json!({ "machine": machine, "status": status });
-    entered(EntryKind::CheckIn, license, body)
+    entry(EntryKind::CheckIn, license, body)
 }
 
 fn activation(license: &str, machine: &str, id: &str) -> NewEntry {
     let body =
         json!({ "machine": machine, "activation_id": id, "nonce": format!("nonce of {id}") });
-    entered(EntryKind::Activation, license, body)
+    entry(EntryKind::Activation, license, body)
 }
 
 fn release(license: &str, machine: &str, id: &str) -> NewEntry {
     let body = json!({ "machine": machine, "activation_id": id });
-    entered(EntryKind::Release, license, body)
+    entry(EntryKind::Release, license, body)
 }
 
-fn ledger(records: &[NewEntry]) -> (tempfile::TempDir, SqliteLedger) {
-    let folder = tempfile::tempdir().unwrap();
-    let mut ledger = SqliteLedger::open(&folder.path().join("ledger.db")).unwrap();
+fn ledger(entries: &[NewEntry]) -> (tempfile::TempDir, SqliteLedger) {
+    let directory = tempfile::tempdir().unwrap();
+    let mut ledger = SqliteLedger::open(&directory.path().join("ledger.db")).unwrap();
     let now = Timestamp::parse("2027-06-01T00:00:00Z").unwrap();
-    ledger.acquire(now).unwrap().append(records).unwrap();
-    (folder, ledger)
+    ledger.acquire(now).unwrap().append(entries).unwrap();
+    (directory, ledger)
 }
 
-fn machines(records: &[NewEntry]) -> Vec<String> {
-    let (_folder, ledger) = ledger(records);
+fn machines(entries: &[NewEntry]) -> Vec<String> {
+    let (_directory, ledger) = ledger(entries);
     ledger
         .machines_in_use(&["a", "b"])
         .unwrap()
@@ -56,7 +57,7 @@ fn machines(records: &[NewEntry]) -> Vec<String> {
 }
 
 #[test]
-fn a_machine_counts_once_and_only_where_it_was_said_to_be_good() {
+fn a_machine_counts_once_and_only_with_an_active_status() {
     let records = [
         check_in("a", Some("one"), "active"),
         check_in("a", Some("one"), "active"),
@@ -70,7 +71,7 @@ fn a_machine_counts_once_and_only_where_it_was_said_to_be_good() {
 }
 
 #[test]
-fn a_machine_that_was_released_counts_no_more_until_it_is_seen_again() {
+fn a_released_machine_counts_again_after_its_next_check_in_or_activation() {
     let mut records = vec![
         check_in("a", Some("one"), "active"),
         activation("a", "one", "x"),
@@ -86,7 +87,7 @@ fn a_machine_that_was_released_counts_no_more_until_it_is_seen_again() {
 }
 
 #[test]
-fn a_receipt_that_comes_late_does_not_free_a_machine_that_was_activated_again() {
+fn a_late_receipt_does_not_release_a_machine_that_was_activated_again() {
     let records = [
         activation("a", "one", "x"),
         activation("a", "one", "y"),
@@ -96,15 +97,15 @@ fn a_receipt_that_comes_late_does_not_free_a_machine_that_was_activated_again() 
 }
 
 #[test]
-fn licenses_that_follow_each_other_are_one_kin_and_circles_end() {
-    let (_folder, ledger) = ledger(&[
+fn licenses_that_replace_each_other_are_one_family_even_in_a_cycle() {
+    let (_directory, ledger) = ledger(&[
         license("a", &[]),
         license("b", &["a"]),
         license("c", &["a", "b"]),
         license("d", &["e"]),
         license("e", &["d"]),
     ]);
-    let kin = |id| {
+    let family = |id| {
         ledger
             .license_family(id)
             .unwrap()
@@ -112,22 +113,22 @@ fn licenses_that_follow_each_other_are_one_kin_and_circles_end() {
             .collect::<Vec<_>>()
     };
     for id in ["a", "b", "c"] {
-        assert_eq!(kin(id), ["a", "b", "c"], "{id}");
+        assert_eq!(family(id), ["a", "b", "c"], "{id}");
     }
-    assert_eq!(kin("d"), ["d", "e"]);
-    assert_eq!(kin("none"), ["none"]);
+    assert_eq!(family("d"), ["d", "e"]);
+    assert_eq!(family("none"), ["none"]);
 }
 
 #[test]
-fn an_activation_that_was_entered_twice_is_one() {
-    let (_folder, ledger) = ledger(&[
+fn an_activation_that_was_recorded_twice_counts_once() {
+    let (_directory, ledger) = ledger(&[
         activation("a", "one", "x"),
         activation("a", "one", "x"),
         release("a", "one", "x"),
     ]);
     let found = ledger.activations("a").unwrap();
     assert_eq!(found.len(), 1);
-    assert!(found.iter().all(|activated| activated.release.is_some()));
+    assert!(found.iter().all(|activation| activation.release.is_some()));
     let answer = ledger.answer(EntryKind::Activation, "nonce of x").unwrap();
     assert_eq!(answer.map(|entry| entry.seq), Some(2));
     assert!(
@@ -140,7 +141,7 @@ fn an_activation_that_was_entered_twice_is_one() {
 
 #[test]
 fn answers_are_found_by_indexes() {
-    let (_folder, ledger) = ledger(&[]);
+    let (_directory, ledger) = ledger(&[]);
     for (condition, index) in [
         (
             "json_extract(body, '$.nonce') = ?1 AND kind IN ('activation', 'clock_repair')",
@@ -161,7 +162,7 @@ fn answers_are_found_by_indexes() {
     }
     let mut statement = ledger
         .db
-        .prepare(&format!("EXPLAIN QUERY PLAN {USES}"))
+        .prepare(&format!("EXPLAIN QUERY PLAN {MACHINE_USES}"))
         .unwrap();
     let plan = statement.query_map(["x"], |row| row.get::<_, String>("detail"));
     let plan: Vec<String> = plan.unwrap().map(Result::unwrap).collect();

@@ -18,21 +18,21 @@ fn license(id: &str, issued_at: &str, users: &[&str], supersedes: &[&str]) -> Ne
     }
 }
 
-fn ledger(records: &[NewEntry]) -> (tempfile::TempDir, SqliteLedger) {
-    let folder = tempfile::tempdir().unwrap();
-    let mut ledger = SqliteLedger::open(&folder.path().join("ledger.db")).unwrap();
+fn ledger(entries: &[NewEntry]) -> (tempfile::TempDir, SqliteLedger) {
+    let directory = tempfile::tempdir().unwrap();
+    let mut ledger = SqliteLedger::open(&directory.path().join("ledger.db")).unwrap();
     let mut writer = ledger.acquire(at("2027-06-01T00:00:00Z")).unwrap();
-    writer.append(records).unwrap();
+    writer.append(entries).unwrap();
     drop(writer);
-    (folder, ledger)
+    (directory, ledger)
 }
 
 const MONTHS: [&str; 4] = ["2027-01-01", "2027-02-01", "2027-03-01", "2027-04-01"];
 
 #[test]
-fn a_user_has_a_place_since_the_first_of_the_licenses_that_replaced_each_other() {
+fn a_user_is_named_since_the_first_of_consecutive_licenses() {
     let [a, b, c, d] = MONTHS;
-    let (_folder, ledger) = ledger(&[
+    let (_directory, ledger) = ledger(&[
         license("a", a, &["alice", "bob"], &[]),
         license("b", b, &["carol", "bob"], &["a"]),
         license("c", c, &["carol", "bob", "dan"], &["a", "b"]),
@@ -41,7 +41,7 @@ fn a_user_has_a_place_since_the_first_of_the_licenses_that_replaced_each_other()
     let since = |license, user| ledger.named_since(license, user).unwrap();
     assert_eq!(since("d", "bob"), Some(at(a)));
     assert_eq!(since("d", "dan"), Some(at(c)));
-    // She was gone in between.
+    // One license in between does not name her.
     assert_eq!(since("d", "alice"), Some(at(d)));
     assert_eq!(since("a", "alice"), Some(at(a)));
     assert_eq!(since("d", "carol"), None);
@@ -49,9 +49,9 @@ fn a_user_has_a_place_since_the_first_of_the_licenses_that_replaced_each_other()
 }
 
 #[test]
-fn licenses_that_say_that_they_replace_each_other_end_the_search() {
+fn the_search_ends_if_licenses_replace_each_other() {
     let [a, b, ..] = MONTHS;
-    let (_folder, ledger) = ledger(&[
+    let (_directory, ledger) = ledger(&[
         license("a", a, &["alice"], &["b", "a"]),
         license("b", b, &["alice"], &["a", "b", "gone"]),
     ]);
@@ -60,9 +60,9 @@ fn licenses_that_say_that_they_replace_each_other_end_the_search() {
 }
 
 #[test]
-fn of_several_successors_the_latest_is_named() {
+fn the_latest_of_several_successors_is_returned() {
     let [a, b, c, _] = MONTHS;
-    let (_folder, ledger) = ledger(&[
+    let (_directory, ledger) = ledger(&[
         license("z", a, &[], &[]),
         license("y", b, &[], &["z"]),
         license("x", c, &[], &["z", "y"]),

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::ledger::{LedgerWriter, NewEntry};
+use crate::ledger::{LedgerWriter, LicenseStatus, NewEntry};
 
 fn at(text: &str) -> Timestamp {
     Timestamp::parse(text).unwrap()
@@ -18,13 +18,13 @@ fn license(id: &str, body: Value) -> NewEntry {
     }
 }
 
-fn ledger(records: &[NewEntry]) -> (tempfile::TempDir, SqliteLedger) {
-    let folder = tempfile::tempdir().unwrap();
-    let mut ledger = SqliteLedger::open(&folder.path().join("ledger.db")).unwrap();
+fn ledger(entries: &[NewEntry]) -> (tempfile::TempDir, SqliteLedger) {
+    let directory = tempfile::tempdir().unwrap();
+    let mut ledger = SqliteLedger::open(&directory.path().join("ledger.db")).unwrap();
     let mut writer = ledger.acquire(at("2020-01-01T00:00:00Z")).unwrap();
-    writer.append(records).unwrap();
+    writer.append(entries).unwrap();
     drop(writer);
-    (folder, ledger)
+    (directory, ledger)
 }
 
 fn found(ledger: &SqliteLedger, filter: &LicenseFilter, now: &str) -> Vec<(String, LicenseStatus)> {
@@ -43,7 +43,7 @@ fn status(ledger: &SqliteLedger, now: &str) -> Vec<LicenseStatus> {
 
 #[test]
 fn a_license_is_active_from_its_start_and_expired_at_its_end() {
-    let (_folder, ledger) = ledger(&[license(
+    let (_directory, ledger) = ledger(&[license(
         "a",
         json!({ "not_before": "2027-01-01T00:00:00Z", "expires_at": "2028-01-01T00:00:00Z" }),
     )]);
@@ -58,7 +58,7 @@ fn a_license_is_active_from_its_start_and_expired_at_its_end() {
 }
 
 #[test]
-fn revoked_goes_before_superseded_and_that_before_expired() {
+fn the_status_revoked_precedes_superseded_and_superseded_precedes_expired() {
     let ended = json!({ "expires_at": "2021-01-01T00:00:00Z" });
     let newer = json!({ "supersedes": ["revoked", "superseded"] });
     let revocation = NewEntry {
@@ -67,7 +67,7 @@ fn revoked_goes_before_superseded_and_that_before_expired() {
         body: json!({}),
         artifact: String::new(),
     };
-    let (_folder, ledger) = ledger(&[
+    let (_directory, ledger) = ledger(&[
         license("revoked", ended.clone()),
         license("superseded", ended.clone()),
         license("expired", ended),
@@ -86,8 +86,8 @@ fn revoked_goes_before_superseded_and_that_before_expired() {
 }
 
 #[test]
-fn what_ends_at_the_very_instant_ends_within_the_span() {
-    let (_folder, ledger) = ledger(&[
+fn a_license_that_ends_at_the_limit_is_selected() {
+    let (_directory, ledger) = ledger(&[
         license("a", json!({ "expires_at": "2027-01-31T00:00:00Z" })),
         license("never", json!({ "expires_at": null })),
     ]);
@@ -101,14 +101,14 @@ fn what_ends_at_the_very_instant_ends_within_the_span() {
     let now = "2027-01-01T00:00:00Z";
     assert_eq!(by("2027-01-30T23:59:59Z", now), 0);
     assert_eq!(by("2027-01-31T00:00:00Z", now), 1);
-    // It has ended.
+    // An expired license is not selected.
     assert_eq!(by("2027-03-01T00:00:00Z", "2027-01-30T23:59:59Z"), 1);
     assert_eq!(by("2027-03-01T00:00:00Z", "2027-01-31T00:00:00Z"), 0);
 }
 
 #[test]
-fn what_looks_like_a_pattern_is_looked_for_as_it_is() {
-    let (_folder, ledger) = ledger(&[
+fn text_that_looks_like_a_pattern_is_matched_literally() {
+    let (_directory, ledger) = ledger(&[
         license("a", json!({ "customer": "100% Ltd" })),
         license("b", json!({ "customer": "100x Ltd" })),
         license("c", json!({ "customer": r"under_score\back" })),
@@ -131,8 +131,8 @@ fn what_looks_like_a_pattern_is_looked_for_as_it_is() {
 }
 
 #[test]
-fn any_limit_is_taken() {
-    let (_folder, ledger) = ledger(&[license("a", json!({})), license("b", json!({}))]);
+fn any_limit_is_accepted() {
+    let (_directory, ledger) = ledger(&[license("a", json!({})), license("b", json!({}))]);
     for (limit, expected) in [(0, 0), (1, 1), (2, 2), (u64::MAX, 2)] {
         let filter = LicenseFilter {
             limit: Some(limit),
@@ -144,13 +144,12 @@ fn any_limit_is_taken() {
 }
 
 #[test]
-fn a_status_is_looked_up_and_not_searched_for() {
-    let (_folder, ledger) = ledger(&[]);
+fn the_status_of_a_license_is_found_without_a_scan() {
+    let (_directory, ledger) = ledger(&[]);
     let sql = format!("EXPLAIN QUERY PLAN SELECT {STATUS} FROM entries e WHERE e.subject = ?2");
     let mut plan = ledger.db.prepare(&sql).unwrap();
     let steps = plan.query_map(["", ""], |row| row.get("detail")).unwrap();
     let steps: Vec<String> = steps.map(Result::unwrap).collect();
-    let goes_through_many =
-        |step: &String| step.contains("SCAN") || step.contains("entries_by_kind");
-    assert!(!steps.iter().any(goes_through_many), "{steps:?}");
+    let scans_many_rows = |step: &String| step.contains("SCAN") || step.contains("entries_by_kind");
+    assert!(!steps.iter().any(scans_many_rows), "{steps:?}");
 }

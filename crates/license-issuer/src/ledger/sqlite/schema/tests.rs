@@ -7,10 +7,10 @@ use super::*;
 use crate::ledger::sqlite::SqliteLedger;
 use crate::ledger::{EntryKind, LedgerReader, LedgerWriter, NewEntry};
 
-/// A ledger as the program of that version left it.
-fn left_by(version: usize) -> (tempfile::TempDir, std::path::PathBuf) {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("ledger.db");
+/// Creates a ledger as a program of that version leaves it.
+fn ledger_of_version(version: usize) -> (tempfile::TempDir, std::path::PathBuf) {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("ledger.db");
     let db = Connection::open(&path).unwrap();
     for step in MIGRATIONS.iter().take(version) {
         db.execute_batch(step).unwrap();
@@ -19,10 +19,10 @@ fn left_by(version: usize) -> (tempfile::TempDir, std::path::PathBuf) {
         .unwrap();
     db.pragma_update(None, "user_version", i64::try_from(version).unwrap())
         .unwrap();
-    (folder, path)
+    (directory, path)
 }
 
-fn record() -> NewEntry {
+fn license() -> NewEntry {
     NewEntry {
         kind: EntryKind::License,
         subject: "one".to_owned(),
@@ -32,16 +32,16 @@ fn record() -> NewEntry {
 }
 
 #[test]
-fn a_ledger_of_any_version_becomes_one_of_this_with_all_that_is_in_it() {
+fn a_ledger_of_any_version_is_migrated_with_all_its_entries() {
     let now = Timestamp::parse("2027-01-01").unwrap();
     for version in 1..=MIGRATIONS.len() {
-        let (_folder, path) = left_by(version);
-        // Entered as that version would have: the table of entries is the same in all so far.
+        let (_directory, path) = ledger_of_version(version);
+        // All versions have the same table of entries.
         let mut ledger = SqliteLedger {
             db: Connection::open(&path).unwrap(),
             path: path.clone(),
         };
-        ledger.acquire(now).unwrap().append(&[record()]).unwrap();
+        ledger.acquire(now).unwrap().append(&[license()]).unwrap();
         drop(ledger);
         let ledger = SqliteLedger::open_existing(&path).unwrap();
         assert_eq!(super::version(&ledger.db).unwrap(), Version::Present);
@@ -55,7 +55,7 @@ fn a_ledger_of_any_version_becomes_one_of_this_with_all_that_is_in_it() {
 
 #[test]
 fn two_processes_may_migrate_at_once() {
-    let (_folder, path) = left_by(1);
+    let (_directory, path) = ledger_of_version(1);
     std::thread::scope(|scope| {
         for _ in 0..8 {
             scope.spawn(|| drop(SqliteLedger::open(&path).unwrap()));
@@ -67,7 +67,7 @@ fn two_processes_may_migrate_at_once() {
 
 #[test]
 fn trials_are_found_by_an_index() {
-    let (_folder, path) = left_by(MIGRATIONS.len());
+    let (_directory, path) = ledger_of_version(MIGRATIONS.len());
     let db = Connection::open(path).unwrap();
     let sql = "EXPLAIN QUERY PLAN SELECT seq FROM entries
                WHERE json_extract(body, '$.trial_of') = ?1 AND kind = 'license' ORDER BY seq";
@@ -76,8 +76,8 @@ fn trials_are_found_by_an_index() {
 }
 
 #[test]
-fn what_was_reported_of_a_chain_or_of_a_license_is_found_by_an_index() {
-    let (_folder, path) = left_by(MIGRATIONS.len());
+fn usage_entries_of_a_chain_or_a_license_are_found_by_an_index() {
+    let (_directory, path) = ledger_of_version(MIGRATIONS.len());
     let db = Connection::open(path).unwrap();
     for (condition, index) in [
         (

@@ -7,8 +7,8 @@ use serde_json::json;
 use super::*;
 use crate::files::{self, Durability};
 
-/// A ledger in a directory of its own, which is also the destination of licenses.
-struct Fixture {
+/// A ledger in its own directory, which is also the destination of licenses.
+struct LedgerFixture {
     directory: tempfile::TempDir,
     ledger: SqliteLedger,
 }
@@ -38,7 +38,7 @@ fn record(writer: &mut SqliteWriter<'_>, artifacts: &[PendingArtifact]) {
     writer.record(artifacts, DeliveryState::Delivered).unwrap();
 }
 
-impl Fixture {
+impl LedgerFixture {
     fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
         let ledger = SqliteLedger::open(&directory.path().join("ledger.db")).unwrap();
@@ -53,7 +53,7 @@ impl Fixture {
         self.directory.path().join(name)
     }
 
-    /// Begins an artifact, does this, crashes, and lets the next process recover.
+    /// Begins an artifact, performs `steps`, crashes, and recovers in the next process.
     fn crash_after(
         &mut self,
         destination: &ArtifactDestination,
@@ -71,7 +71,7 @@ impl Fixture {
         drop(self.ledger.acquire(now()).unwrap());
     }
 
-    /// Returns whether each entry was certainly delivered, and the names of all other files.
+    /// Returns whether the delivery of each entry is confirmed, and the names of all other files.
     fn found(&self) -> (Vec<bool>, Vec<String>) {
         let report = self.ledger.verify_chain(None).unwrap();
         assert_eq!(report.fault, None);
@@ -94,14 +94,14 @@ impl Fixture {
 
 #[test]
 fn an_artifact_that_was_only_begun_is_rolled_back() {
-    let mut fixture = Fixture::new();
+    let mut fixture = LedgerFixture::new();
     fixture.crash_after(&fixture.file(Collision::Refuse), |_, _, _| {});
     assert_eq!(fixture.found(), (vec![], vec![]));
 }
 
 #[test]
 fn a_staged_artifact_is_rolled_back_with_its_staging_file() {
-    let mut fixture = Fixture::new();
+    let mut fixture = LedgerFixture::new();
     fixture.crash_after(&fixture.file(Collision::Refuse), |_, _, staging| {
         stage(staging, "license");
     });
@@ -110,7 +110,7 @@ fn a_staged_artifact_is_rolled_back_with_its_staging_file() {
 
 #[test]
 fn a_recorded_artifact_gets_its_final_name() {
-    let mut fixture = Fixture::new();
+    let mut fixture = LedgerFixture::new();
     fixture.crash_after(
         &fixture.file(Collision::Refuse),
         |writer, artifacts, staging| {
@@ -126,8 +126,8 @@ fn a_recorded_artifact_gets_its_final_name() {
 }
 
 #[test]
-fn a_file_with_both_names_keeps_the_final_one() {
-    let mut fixture = Fixture::new();
+fn a_file_with_both_names_keeps_its_final_name() {
+    let mut fixture = LedgerFixture::new();
     let path = fixture.path("acme.lic");
     fixture.crash_after(
         &fixture.file(Collision::Refuse),
@@ -142,7 +142,7 @@ fn a_file_with_both_names_keeps_the_final_one() {
 
 #[test]
 fn a_published_artifact_stays_as_it_is() {
-    let mut fixture = Fixture::new();
+    let mut fixture = LedgerFixture::new();
     let path = fixture.path("acme.lic");
     for collision in [Collision::Refuse, Collision::Replace] {
         fixture.crash_after(&fixture.file(collision), |writer, artifacts, staging| {
@@ -158,21 +158,21 @@ fn a_published_artifact_stays_as_it_is() {
 }
 
 #[test]
-fn recovery_replaces_only_a_file_that_was_to_be_replaced() {
+fn recovery_replaces_a_file_only_if_the_request_allows_it() {
     for (collision, expected) in [
         (Collision::Replace, "license"),
-        (Collision::Refuse, "of another"),
+        (Collision::Refuse, "other content"),
     ] {
-        let mut fixture = Fixture::new();
+        let mut fixture = LedgerFixture::new();
         let path = fixture.path("acme.lic");
-        fs::write(&path, "of another").unwrap();
+        fs::write(&path, "other content").unwrap();
         fixture.crash_after(&fixture.file(collision), |writer, artifacts, staging| {
             stage(staging, "license");
             record(writer, artifacts);
         });
         assert_eq!(fs::read_to_string(&path).unwrap(), expected);
         assert_eq!(fixture.found().0, [true]);
-        // A recorded artifact is not lost.
+        // The recorded artifact is kept in its staging file.
         let is_kept = fixture.path(".keygen-0123").exists();
         assert_eq!(is_kept, collision == Collision::Refuse);
     }
@@ -180,10 +180,10 @@ fn recovery_replaces_only_a_file_that_was_to_be_replaced() {
 
 #[test]
 fn an_artifact_that_may_have_been_printed_is_recorded_as_uncertain() {
-    let mut fixture = Fixture::new();
+    let mut fixture = LedgerFixture::new();
     fixture.crash_after(&ArtifactDestination::Stream, |_, _, _| {});
     assert_eq!(fixture.found(), (vec![false], vec![]));
-    let mut fixture = Fixture::new();
+    let mut fixture = LedgerFixture::new();
     fixture.crash_after(&ArtifactDestination::Stream, |writer, artifacts, _| {
         record(writer, artifacts);
     });
@@ -192,8 +192,8 @@ fn an_artifact_that_may_have_been_printed_is_recorded_as_uncertain() {
 
 #[test]
 fn an_artifact_on_a_disconnected_disk_is_recorded_as_uncertain() {
-    let mut fixture = Fixture::new();
-    let path = fixture.path("stick/acme.lic");
+    let mut fixture = LedgerFixture::new();
+    let path = fixture.path("disk/acme.lic");
     let destination = ArtifactDestination::file(&path, "0123", Collision::Refuse);
     fixture.crash_after(&destination, |_, _, _| {});
     assert_eq!(fixture.found(), (vec![false], vec![]));
@@ -201,26 +201,26 @@ fn an_artifact_on_a_disconnected_disk_is_recorded_as_uncertain() {
 
 #[test]
 fn a_recorded_artifact_gets_its_name_when_its_disk_is_connected_again() {
-    let mut fixture = Fixture::new();
-    let (stick, drawer) = (fixture.path("stick"), fixture.path("drawer"));
-    fs::create_dir(&stick).unwrap();
-    let path = stick.join("acme.lic");
+    let mut fixture = LedgerFixture::new();
+    let (disk, disconnected) = (fixture.path("disk"), fixture.path("disconnected"));
+    fs::create_dir(&disk).unwrap();
+    let path = disk.join("acme.lic");
     let destination = ArtifactDestination::file(&path, "0123", Collision::Refuse);
     fixture.crash_after(&destination, |writer, artifacts, staging| {
         stage(staging, "license");
         record(writer, artifacts);
-        fs::rename(&stick, &drawer).unwrap();
+        fs::rename(&disk, &disconnected).unwrap();
     });
-    assert!(drawer.join(".keygen-0123").exists());
-    fs::rename(&drawer, &stick).unwrap();
+    assert!(disconnected.join(".keygen-0123").exists());
+    fs::rename(&disconnected, &disk).unwrap();
     drop(fixture.ledger.acquire(now()).unwrap());
-    assert!(stick.join("acme.lic").exists() && !stick.join(".keygen-0123").exists());
+    assert!(disk.join("acme.lic").exists() && !disk.join(".keygen-0123").exists());
     assert_eq!(fixture.found().0, [true]);
 }
 
 #[test]
 fn several_artifacts_in_one_file_are_recorded_together() {
-    let mut fixture = Fixture::new();
+    let mut fixture = LedgerFixture::new();
     let destination = fixture.file(Collision::Refuse);
     let mut writer = fixture.ledger.acquire(now()).unwrap();
     let mut both = [pending(&destination), pending(&destination)].concat();
@@ -239,7 +239,7 @@ fn several_artifacts_in_one_file_are_recorded_together() {
 fn an_artifact_of_any_kind_is_recorded_once() {
     for kind in EntryKind::ALL {
         for state in [DeliveryState::Delivered, DeliveryState::Uncertain] {
-            let mut fixture = Fixture::new();
+            let mut fixture = LedgerFixture::new();
             let mut writer = fixture.ledger.acquire(now()).unwrap();
             let entry = NewEntry {
                 kind,
@@ -260,8 +260,8 @@ fn an_artifact_of_any_kind_is_recorded_once() {
 }
 
 #[test]
-fn an_uncertain_delivery_does_not_count_for_a_later_one() {
-    let mut fixture = Fixture::new();
+fn an_uncertain_delivery_does_not_confirm_a_later_one() {
+    let mut fixture = LedgerFixture::new();
     fixture.crash_after(&ArtifactDestination::Stream, |_, _, _| {});
     fixture.crash_after(&fixture.file(Collision::Refuse), |_, _, staging| {
         stage(staging, "half a lic");
@@ -270,8 +270,8 @@ fn an_uncertain_delivery_does_not_count_for_a_later_one() {
 }
 
 #[test]
-fn a_reader_does_not_recover_what_a_running_process_has_begun() {
-    let mut fixture = Fixture::new();
+fn a_reader_does_not_recover_the_artifacts_of_a_running_process() {
+    let mut fixture = LedgerFixture::new();
     let path = fixture.path("ledger.db");
     let staging = fixture.path(".keygen-0123");
     let destination = fixture.file(Collision::Refuse);
@@ -289,8 +289,8 @@ fn a_reader_does_not_recover_what_a_running_process_has_begun() {
 }
 
 #[test]
-fn serials_increase_above_the_clock_and_above_each_other() {
-    let mut fixture = Fixture::new();
+fn serials_increase_and_are_not_below_the_clock() {
+    let mut fixture = LedgerFixture::new();
     let mut writer = fixture.ledger.acquire(now()).unwrap();
     assert_eq!(writer.reserve_serials(1, 1000).unwrap(), 1000);
     assert_eq!(writer.reserve_serials(3, 1000).unwrap(), 1001);
@@ -306,7 +306,7 @@ fn serials_increase_above_the_clock_and_above_each_other() {
 
 #[test]
 fn a_damaged_serial_is_an_error() {
-    let mut fixture = Fixture::new();
+    let mut fixture = LedgerFixture::new();
     let damage = "UPDATE head SET serial = -1";
     assert_eq!(fixture.ledger.db.execute(damage, []).unwrap(), 1);
     let mut writer = fixture.ledger.acquire(now()).unwrap();
@@ -316,14 +316,14 @@ fn a_damaged_serial_is_an_error() {
 
 #[test]
 fn a_backup_contains_no_pending_artifact() {
-    let mut fixture = Fixture::new();
+    let mut fixture = LedgerFixture::new();
     let destination = fixture.file(Collision::Refuse);
     let copy = fixture.path("copy.db");
     let mut writer = fixture.ledger.acquire(now()).unwrap();
     writer.begin(&mut pending(&destination)).unwrap();
     stage(&fixture.directory.path().join(".keygen-0123"), "license");
     writer.ledger.back_up(&copy).unwrap();
-    // The copy has a lock of its own.
+    // The copy has its own lock.
     let mut other = SqliteLedger::open(&copy).unwrap();
     drop(other.acquire(now()).unwrap());
     assert!(fixture.directory.path().join(".keygen-0123").exists());

@@ -1,0 +1,192 @@
+//! Options of the commands that issue licenses, keys and validations.
+
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+
+use clap::{ArgGroup, Args, Parser};
+use license_cli_support::{OutputFile, Source};
+use license_core::{Company, Date, KeyExpiry, ProductCode, Status, Tier, VersionReq};
+
+use super::signing::{EntitlementArgs, KeyArgs, RestrictionArgs, SigningArgs};
+use super::value::{count, requirement, status, tier};
+
+#[derive(Debug, Args)]
+#[command(
+    group = ArgGroup::new("term").required(true).args(["expires", "days", "perpetual"]),
+    group = ArgGroup::new("validation").args(["offline", "check_in"])
+)]
+pub(crate) struct Issue {
+    /// Tier of the license: free, pro, team or ent
+    #[arg(long, value_parser = tier)]
+    pub(crate) tier: Tier,
+    /// Name of the customer
+    #[arg(long, value_name = "NAME", required_unless_present = "convert")]
+    pub(crate) customer: Option<String>,
+    /// Trial to convert (id or key); --days count from its end
+    #[arg(long, value_name = "LICENSE_ID")]
+    pub(crate) convert: Option<String>,
+    /// Last day of the license (UTC)
+    #[arg(long, value_parser = Date::parse, value_name = "YYYY-MM-DD")]
+    pub(crate) expires: Option<Date>,
+    /// Days after the first day, until the end of the last (UTC)
+    #[arg(long, value_name = "N", value_parser = count, allow_negative_numbers = true)]
+    pub(crate) days: Option<NonZeroU32>,
+    /// Issue a license that never expires
+    #[arg(long)]
+    pub(crate) perpetual: bool,
+    /// First day of the license (UTC) [default: the time of issue]
+    #[arg(long, value_parser = Date::parse, value_name = "YYYY-MM-DD")]
+    pub(crate) not_before: Option<Date>,
+    #[command(flatten)]
+    pub(crate) entitlements: EntitlementArgs,
+    /// Feature of the tier to remove; may be repeated
+    #[arg(long, value_name = "FEATURE")]
+    pub(crate) remove_feature: Vec<String>,
+    /// Never require validation
+    #[arg(long)]
+    pub(crate) offline: bool,
+    /// Hours between validations [default: that of the tier]
+    #[arg(long, value_name = "HOURS", value_parser = count, allow_negative_numbers = true)]
+    pub(crate) check_in: Option<NonZeroU32>,
+    /// Hours of validity after a validation [default: the tier's]
+    #[arg(
+        long,
+        value_name = "HOURS",
+        value_parser = count,
+        allow_negative_numbers = true,
+        conflicts_with = "offline"
+    )]
+    pub(crate) grace: Option<NonZeroU32>,
+    #[command(flatten)]
+    pub(crate) restrictions: RestrictionArgs,
+    /// Last build day of covered versions [default: no limit]
+    #[arg(long, value_parser = Date::parse, value_name = "YYYY-MM-DD")]
+    pub(crate) maintenance_until: Option<Date>,
+    /// Version requirement, such as "<3.0.0" [default: none]
+    #[arg(long, value_parser = requirement, value_name = "REQ")]
+    pub(crate) max_version: Option<VersionReq>,
+    /// Short code of the company
+    #[arg(long, value_parser = Company::parse, value_name = "CODE")]
+    pub(crate) company: Option<Company>,
+    /// Name of the vendor [default: the product's]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) issuer: Option<String>,
+    #[command(flatten)]
+    pub(crate) signing: SigningArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Trial {
+    /// Name of the customer, compared without case and spacing
+    #[arg(long, value_name = "NAME")]
+    pub(crate) customer: String,
+    /// Allow another trial for this customer
+    #[arg(long)]
+    pub(crate) again: bool,
+    /// Tier of the trial [default: the product's]
+    #[arg(long, value_parser = tier)]
+    pub(crate) tier: Option<Tier>,
+    /// Days until the end of the last one (UTC) [default: the product's]
+    #[arg(long, value_name = "N", value_parser = count, allow_negative_numbers = true)]
+    pub(crate) days: Option<NonZeroU32>,
+    /// Never require validation
+    #[arg(long)]
+    pub(crate) offline: bool,
+    #[command(flatten)]
+    pub(crate) restrictions: RestrictionArgs,
+    /// Name of the vendor [default: the product's]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) issuer: Option<String>,
+    #[command(flatten)]
+    pub(crate) signing: SigningArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Batch {
+    /// CSV file with the options of `keygen issue` as columns, `file` for the name of the license
+    /// file, and `;` between repeated values
+    #[arg(value_name = "ORDERS.csv")]
+    pub(crate) orders: PathBuf,
+    #[command(flatten)]
+    pub(crate) key: KeyArgs,
+    /// Directory for license files and manifest; issued orders are skipped
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: PathBuf,
+    /// Name of the batch, such as 2027-01; a new name issues orders again
+    #[arg(long, value_name = "NAME")]
+    pub(crate) name: Option<String>,
+    /// Number of signing threads [default: one per core]
+    #[arg(long, value_name = "N", value_parser = count, allow_negative_numbers = true)]
+    pub(crate) jobs: Option<NonZeroU32>,
+    /// Product file (TOML) [default: the built-in product]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) product_file: Option<Source>,
+    /// Check every row, but sign and write nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}
+
+/// A row of a batch, parsed as the options of `keygen issue`.
+#[derive(Debug, Parser)]
+#[command(no_binary_name = true, disable_help_flag = true)]
+pub(crate) struct RowArgs {
+    #[command(flatten)]
+    pub(crate) issue: Issue,
+}
+
+#[derive(Debug, Args)]
+#[command(group = ArgGroup::new("term").required(true).args(["expires", "perpetual"]))]
+pub(crate) struct EnterpriseKey {
+    /// Short code of the company: 2 to 16 characters of A-Z and 0-9
+    #[arg(long, value_parser = Company::parse, value_name = "CODE")]
+    pub(crate) company: Company,
+    /// Number of users
+    #[arg(long, value_name = "N", value_parser = count, allow_negative_numbers = true)]
+    pub(crate) seats: NonZeroU32,
+    /// Last day of the key (UTC)
+    #[arg(long, value_parser = KeyExpiry::parse, value_name = "YYYYMMDD")]
+    pub(crate) expires: Option<KeyExpiry>,
+    /// Issue a key that never expires
+    #[arg(long)]
+    pub(crate) perpetual: bool,
+    /// Print the short form for invoices and calls, without a signature
+    #[arg(long)]
+    pub(crate) short: bool,
+    /// Product code [default: that of the product file]
+    #[arg(long, value_parser = ProductCode::parse, value_name = "CODE", conflicts_with = "product_file")]
+    pub(crate) product: Option<ProductCode>,
+    /// Product file (TOML) [default: the built-in product]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) product_file: Option<Source>,
+    #[command(flatten)]
+    pub(crate) key: KeyArgs,
+    #[command(flatten)]
+    pub(crate) output: OutputFile,
+    /// Check and show everything, but sign and write nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CheckIn {
+    /// License file, token or full enterprise key that you issued; - for standard input
+    #[arg(value_name = "LICENSE_FILE")]
+    pub(crate) license: Source,
+    /// Public keys of your other signing keys; may be repeated
+    #[arg(long, value_name = "FILE")]
+    pub(crate) trust: Vec<Source>,
+    /// Validated machine (see `license machine`) [default: all machines]
+    #[arg(long, value_name = "MACHINE")]
+    pub(crate) machine: Option<String>,
+    /// Validate even if the license has no free device
+    #[arg(long, requires = "machine")]
+    pub(crate) over_device_limit: bool,
+    /// Status: active, suspended, canceled or revoked
+    #[arg(long, value_parser = status, value_name = "STATUS", default_value = "active")]
+    pub(crate) status: Status,
+    /// Nonce that the customer sent: 1 to 128 printable ASCII characters
+    #[arg(long, value_name = "NONCE")]
+    pub(crate) nonce: Option<String>,
+    #[command(flatten)]
+    pub(crate) signing: SigningArgs,
+}

@@ -1,0 +1,122 @@
+//! Parts of license drafts that several commands share.
+
+use std::num::NonZeroU32;
+
+use license_cli_support::{Failure, escape};
+use license_core::issue::LicenseDraft;
+use license_core::{Machine, Matrix, Quota, Tier, TierTerms, Timestamp};
+use license_issuer::ledger::{Entry, LedgerReader};
+use license_issuer::records;
+
+use crate::failures;
+
+/// Returns a tier of the product.
+pub(super) fn find_tier(name: Tier, matrix: &Matrix) -> Result<&TierTerms, Failure> {
+    matrix.tier(name).ok_or_else(|| unknown_tier(name, matrix))
+}
+
+fn unknown_tier(found: Tier, matrix: &Matrix) -> Failure {
+    let names: Vec<_> = matrix
+        .tiers()
+        .iter()
+        .map(|tier| tier.name().to_string())
+        .collect();
+    Failure::usage(format!(
+        "expected a tier of {}, found {found}",
+        matrix.product()
+    ))
+    .hint(format!(
+        "use --tier with one of {}",
+        names.join(", ").to_lowercase()
+    ))
+}
+
+/// Differences between a license and its tier.
+pub(super) struct TierChanges<'a> {
+    pub(super) seats: Option<NonZeroU32>,
+    pub(super) devices: Option<NonZeroU32>,
+    pub(super) added: &'a [String],
+    pub(super) removed: &'a [String],
+    pub(super) quotas: &'a [(String, Quota)],
+}
+
+impl TierChanges<'_> {
+    /// Applies the differences to a draft with the features and quotas of its tier.
+    pub(super) fn apply(&self, draft: &mut LicenseDraft, matrix: &Matrix) -> Result<(), Failure> {
+        let mut apply = || {
+            if let Some(seats) = self.seats {
+                draft.set_seats(seats, matrix)?;
+            }
+            if let Some(devices) = self.devices {
+                draft.set_devices(devices, matrix);
+            }
+            let (mut added, mut removed) = (self.added.iter(), self.removed.iter());
+            added.try_for_each(|feature| draft.add_feature(feature))?;
+            removed.try_for_each(|feature| draft.remove_feature(feature))?;
+            let mut quotas = self.quotas.iter();
+            quotas.try_for_each(|(name, quota)| draft.set_quota(name, *quota))
+        };
+        apply().map_err(|error| failures::draft_refused(&error))
+    }
+}
+
+/// Returns the end of the day that is `days` days after the day of an instant.
+pub(super) fn after_days(start: Timestamp, days: u64) -> Result<Timestamp, Failure> {
+    let last = start.date().and_then(|first| first.plus_days(days));
+    let end = last.map(license_core::Date::end);
+    end.filter(|end| *end < Timestamp::MAX).ok_or_else(|| {
+        Failure::usage(format!(
+            "expected an end before the year 10000, found {days} days from {start}"
+        ))
+        .hint("use fewer days, or --perpetual if the command has it")
+    })
+}
+
+/// Returns the trials of a customer, in the order of recording.
+pub(super) fn trials(
+    customer: &str,
+    matrix: &Matrix,
+    ledger: &dyn LedgerReader,
+) -> Result<Vec<Entry>, Failure> {
+    let key = records::trial_key(matrix.product(), customer);
+    ledger
+        .trials(&key)
+        .map_err(failures::ledger_not_read(ledger))
+}
+
+/// Returns the end of a trial if it is still valid at an instant.
+pub(super) fn ends_after(entry: &Entry, now: Timestamp) -> Option<Timestamp> {
+    let end = entry.fact("expires_at")?;
+    let end = Timestamp::parse(&end).ok()?;
+    (end > now).then_some(end)
+}
+
+/// Returns the users without surrounding space and duplicates, and notes about the duplicates.
+pub(super) fn distinct_users(names: &[String]) -> (Vec<String>, Vec<String>) {
+    let mut users: Vec<String> = Vec::with_capacity(names.len());
+    let mut notes = Vec::new();
+    for user in names.iter().map(|user| user.trim()) {
+        if users.iter().any(|other| other == user) {
+            notes.push(format!("duplicate user {} is ignored", escape(user)));
+        } else {
+            users.push(user.to_owned());
+        }
+    }
+    (users, notes)
+}
+
+/// Returns notes about the machines of a license, and about duplicates among the `named` ones.
+pub(super) fn machine_notes(locks: &[Machine], named: usize) -> Vec<String> {
+    let mut notes = Vec::new();
+    if locks.len() < named {
+        notes.push("a duplicate machine is ignored".to_owned());
+    }
+    let is_digest = |lock: &Machine| matches!(lock, Machine::Digest(_));
+    if locks.iter().any(is_digest) {
+        notes.push(
+            "a digest matches only an unchanged machine; a fingerprint from `license machine` tolerates changed parts"
+                .to_owned(),
+        );
+    }
+    notes
+}

@@ -1,0 +1,203 @@
+//! Calls of the issue service, and their reports.
+
+use license_cli_support::{Destination, Failure, OutputFile, Terminal, plural};
+use license_issuer::services::issue::{
+    Draft, DraftFn, IssueReport, IssueRequest, IssueService, Mode, RenderFn, SignerSource,
+};
+use license_issuer::services::warnings::IssueWarning;
+use serde_json::Value;
+
+use super::context::AppContext;
+use crate::args::SigningArgs;
+use crate::{failures, output};
+
+/// The destination, ledger and mode of a command that issues an artifact.
+#[derive(Clone, Copy)]
+pub(super) struct Issuance<'a> {
+    pub(super) output: &'a OutputFile,
+    pub(super) app: AppContext<'a>,
+    pub(super) dry_run: bool,
+}
+
+impl<'a> Issuance<'a> {
+    pub(super) fn new(app: AppContext<'a>, output: &'a OutputFile, dry_run: bool) -> Self {
+        Self {
+            output,
+            app,
+            dry_run,
+        }
+    }
+
+    pub(super) fn from_args(app: AppContext<'a>, arguments: &'a SigningArgs) -> Self {
+        Self::new(app, &arguments.output, arguments.dry_run)
+    }
+
+    /// Issues the artifacts of a draft, or checks in a dry run that they can be issued.
+    ///
+    /// Calls `announce` with the final draft before the delivery, so that warnings come first.
+    pub(super) fn run<K, A, D: Draft<K, A>>(
+        &self,
+        signer: &dyn SignerSource<K, Error = Failure>,
+        draft: DraftFn<'_, D, K, Failure>,
+        announce: &dyn Fn(&D),
+        render: RenderFn<'_, D, A, Failure>,
+    ) -> Result<IssueReport<D, A>, Failure> {
+        let mut service = IssueService::new(output::ledger_file(self.app.location)?);
+        let mut delivery = output::delivery(self.output);
+        let request = IssueRequest {
+            draft,
+            signer,
+            destination: output::destination(self.output)?,
+            delivery: &mut *delivery,
+            render: &|draft, signed| {
+                announce(draft);
+                render(draft, signed)
+            },
+        };
+        let report = service.issue(request, Mode::new(self.dry_run));
+        let report = report.map_err(|error| failures::not_issued(error, self.app.location))?;
+        if self.dry_run {
+            announce(&report.draft);
+        }
+        Ok(report)
+    }
+
+    /// Returns whether the JSON report on standard output contains the artifact.
+    pub(super) fn is_in_report(&self) -> bool {
+        self.app.terminal.is_json() && matches!(self.output.out, Destination::Stdout)
+    }
+
+    /// Returns the path of the written artifact for JSON reports.
+    pub(super) fn path(&self) -> Option<String> {
+        self.output.path().filter(|_| !self.dry_run)
+    }
+
+    /// Returns whether JSON reports contain the token.
+    pub(super) fn shows_token(&self) -> bool {
+        !self.dry_run && matches!(self.output.out, Destination::Stdout)
+    }
+
+    /// Prints a report, unless it was printed with the artifact.
+    ///
+    /// If the artifact goes to standard output, the text goes to standard error.
+    pub(super) fn print(&self, report: &IssuanceReport) -> Result<(), Failure> {
+        let (destination, terminal) = (&self.output.out, self.app.terminal);
+        if self.is_in_report() && !self.dry_run {
+            return Ok(());
+        }
+        if terminal.is_json() {
+            return terminal.json(&report.json);
+        }
+        let text = report.lines.join("\n");
+        match (destination, self.dry_run) {
+            (_, true) => terminal.data(&format!("{}\n{text}", output::dry_run_line(destination))),
+            (Destination::Stdout, false) => {
+                terminal.note(&text);
+                Ok(())
+            }
+            (file, false) => terminal.data(&format!("wrote      {file}\n{text}")),
+        }
+    }
+
+    /// Prints warnings.
+    pub(super) fn warn(&self, warnings: &[IssueWarning]) {
+        for warning in warnings {
+            print_warning(warning, self.app.terminal);
+        }
+    }
+}
+
+/// Report on an issued artifact or on a dry run.
+pub(super) struct IssuanceReport {
+    pub(super) json: Value,
+    pub(super) lines: Vec<String>,
+}
+
+/// Prints a warning.
+pub(super) fn print_warning(warning: &IssueWarning, terminal: &Terminal) {
+    let (code, message) = warning_text(warning);
+    terminal.warning(code, &message);
+}
+
+/// Returns the code and the message of a warning.
+fn warning_text(warning: &IssueWarning) -> (&'static str, String) {
+    match warning {
+        IssueWarning::Postdated(issued_at) => (
+            "POSTDATED",
+            format!(
+                "the time of issue, {issued_at}, is in the future: the clock of machines that install this must not be earlier"
+            ),
+        ),
+        IssueWarning::IssuedLater { license, later } => (
+            "BACKDATED",
+            format!("license {license} was issued later, at {later}"),
+        ),
+        IssueWarning::ValidatedLater { license, later } => (
+            "BACKDATED",
+            format!("license {license} was issued or last validated later, at {later}"),
+        ),
+        IssueWarning::Expired { license, end } => {
+            ("EXPIRED", format!("license {license} ended at {end}"))
+        }
+        IssueWarning::Superseded {
+            license,
+            by,
+            covers_successor,
+        } => {
+            let by = by
+                .as_ref()
+                .map_or_else(String::new, |by| format!(" by {by}"));
+            let successor = if *covers_successor {
+                ", which this validation also covers"
+            } else {
+                ""
+            };
+            (
+                "SUPERSEDED",
+                format!("license {license} was replaced{by}{successor}"),
+            )
+        }
+        IssueWarning::NotCountedWithoutLedger { license, limit } => (
+            "NOT_COUNTED",
+            format!(
+                "license {license} is limited to {}, which are not counted without a ledger",
+                plural(*limit, "machine", "machines")
+            ),
+        ),
+        IssueWarning::NotCountedForAnyMachine { license, limit } => (
+            "NOT_COUNTED",
+            format!(
+                "license {license} is limited to {}, and this validation is for all machines; use --machine to validate one",
+                plural(*limit, "machine", "machines")
+            ),
+        ),
+        IssueWarning::NoCheckIn(license) => (
+            "NO_CHECK_IN",
+            format!("license {license} does not require check-ins"),
+        ),
+        IssueWarning::LockedToOthers { license, machine } => (
+            license_core::Code::MachineMismatch.as_str(),
+            format!("license {license} is locked to other machines than {machine}"),
+        ),
+        IssueWarning::KeyNotOpened { license, key } => (
+            "KEY_NOT_OPENED",
+            format!(
+                "license {license} is signed by key {key} of the ledger; the validation can be issued if --key is that key or --trust contains it"
+            ),
+        ),
+        IssueWarning::RepairBackdated(issued_at) => (
+            "BACKDATED",
+            format!(
+                "the time of issue, {issued_at}, is in the past: the machine's clock is set to it"
+            ),
+        ),
+        IssueWarning::NotAhead { mark, issued_at } => (
+            "NOT_AHEAD",
+            format!(
+                "the clock high-water mark of the machine, {mark}, is not ahead of {issued_at}: no repair is needed"
+            ),
+        ),
+        // Later versions of the library may have more warnings.
+        other => ("WARNING", format!("{other:?}")),
+    }
+}

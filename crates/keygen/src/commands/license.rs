@@ -1,0 +1,68 @@
+//! Issues one license with the issue service.
+
+use license_cli_support::{Failure, Terminal};
+use license_core::Matrix;
+use license_issuer::ledger::LedgerReader;
+use license_issuer::services::issue::DraftContext;
+use license_issuer::services::licenses::{LicenseOrder, SignedLicense};
+
+use super::context::AppContext;
+use super::issuance::Issuance;
+use super::license_report::{self, LicenseReport};
+use super::signer::KeyFile;
+use crate::args::SigningArgs;
+use crate::failures;
+
+/// Issues the license of an order, or checks in a dry run that it can be issued.
+pub(super) fn issue<'m>(
+    app: AppContext<'_>,
+    arguments: &SigningArgs,
+    matrix: &Matrix,
+    order: impl Fn(Option<&dyn LedgerReader>) -> Result<LicenseOrder<'m>, Failure>,
+) -> Result<(), Failure> {
+    let issuance = Issuance::from_args(app, arguments);
+    let output = issuance.output;
+    let report = issuance.run(
+        &KeyFile::new(&arguments.key, app.terminal),
+        &|context: &DraftContext<'_, _>| order(context.ledger),
+        &|order: &LicenseOrder<'_>| announce(order, matrix, app.terminal),
+        &|order: &LicenseOrder<'_>, signed: &SignedLicense| {
+            let text = if issuance.is_in_report() {
+                let report = LicenseReport {
+                    claims: signed.license.claims(),
+                    matrix,
+                    signed: Some(signed),
+                    losses: order.losses.as_deref(),
+                };
+                Terminal::json_text(&report.to_json(output)?)
+            } else {
+                signed.file.clone()
+            };
+            Ok(text.into_bytes())
+        },
+    )?;
+    let signed = report.signed.as_ref();
+    if signed.is_some() && issuance.is_in_report() {
+        return Ok(());
+    }
+    let claims = report.draft.claims();
+    let claims = claims.map_err(|error| failures::not_signed(&error))?;
+    let report = LicenseReport {
+        claims: signed.map_or(&claims, |signed| signed.license.claims()),
+        matrix,
+        signed,
+        losses: report.draft.losses.as_deref(),
+    };
+    report.print(output, app.terminal)
+}
+
+/// Prints the warnings and notes about an order. An invalid draft is refused before.
+fn announce(order: &LicenseOrder<'_>, matrix: &Matrix, terminal: &Terminal) {
+    if let Ok(claims) = order.claims() {
+        license_report::warn(&claims, matrix, terminal);
+    }
+    for loss in order.losses.iter().flatten() {
+        terminal.warning("LOSS", loss);
+    }
+    order.notes.iter().for_each(|note| terminal.note(note));
+}

@@ -1,0 +1,268 @@
+//! Report of an issued license, or of a dry run.
+
+use license_cli_support::{Destination, Failure, OutputFile, Terminal, escape, plural};
+use license_core::{LicenseClaims, Machine, Matrix, Span, TierTerms, UsageType};
+use license_issuer::members::MemberLayout;
+use license_issuer::services::licenses::SignedLicense;
+use license_issuer::services::warnings;
+use serde_json::{Map, Value};
+
+use super::issuance::print_warning;
+use crate::inputs::now;
+use crate::{failures, output};
+
+/// Members of the JSON report, which are a public format.
+///
+/// The text shows the most important ones in lines of their own, and other claims by name.
+const MEMBERS: MemberLayout = MemberLayout {
+    always: &[
+        "license_id",
+        "key",
+        "short_key",
+        "product",
+        "tier",
+        "customer",
+        "issued_at",
+        "not_before",
+        "expires_at",
+        "trial",
+        "supersedes",
+        "users",
+        "machines",
+        "seats",
+        "devices",
+        "activation",
+        "usage_type",
+        "maintenance_until",
+        "max_version",
+        "features",
+        "quotas",
+        "check_in",
+        "kid",
+        "path",
+        "token",
+        "dry_run",
+    ],
+    // Early versions did not report these. `keygen inspect` shows them.
+    omitted: &[
+        "ver", "iss", "serial", "renewal", "company", "cnf", "crit", "ext",
+    ],
+};
+
+/// Report of a license.
+pub(super) struct LicenseReport<'a> {
+    pub(super) claims: &'a LicenseClaims,
+    pub(super) matrix: &'a Matrix,
+    pub(super) signed: Option<&'a SignedLicense>,
+    /// Losses of the customer if the license replaces another one.
+    pub(super) losses: Option<&'a [String]>,
+}
+
+impl LicenseReport<'_> {
+    /// Returns the report as a JSON object.
+    pub(super) fn to_json(&self, output: &OutputFile) -> Result<Value, Failure> {
+        let mut members = self.members(output)?;
+        if let Some(losses) = self.losses {
+            members.insert("losses".to_owned(), losses.into());
+        }
+        Ok(members.into())
+    }
+
+    /// Prints the report. If the license goes to standard output, the report goes to standard error.
+    pub(super) fn print(&self, output: &OutputFile, terminal: &Terminal) -> Result<(), Failure> {
+        if terminal.is_json() {
+            return terminal.json(&self.to_json(output)?);
+        }
+        let text = self.text(output)?;
+        match (&output.out, self.signed) {
+            (Destination::Stdout, Some(_)) => terminal.note(&text),
+            _ => terminal.data(&text)?,
+        }
+        Ok(())
+    }
+
+    fn text(&self, output: &OutputFile) -> Result<String, Failure> {
+        let claims = self.claims;
+        let mut lines = Vec::new();
+        match (output.path(), self.signed) {
+            (_, None) => lines.push(output::dry_run_line(&output.out)),
+            (Some(path), _) => lines.push(format!("wrote      {path}")),
+            (None, Some(_)) => {}
+        }
+        lines.push(format!("license    {}", summary(claims)));
+        let start = claims.starts_at();
+        lines.extend(start.map(|start| format!("starts     {start}")));
+        if let Some(signed) = self.signed {
+            lines.push(format!("license id {}", signed.license.id()));
+            let key = signed.license.standard_key();
+            lines.extend(key.map(|key| format!("key        {key}")));
+            let short = signed.short_key.as_ref();
+            lines.extend(short.map(|key| format!("short key  {key}")));
+        }
+        lines.extend(
+            claims
+                .supersedes
+                .last()
+                .map(|id| format!("replaces   {id}")),
+        );
+        lines.extend(user_names(claims).map(|names| format!("users      only {names}")));
+        lines.extend(machine_digests(claims).map(|names| format!("machines   {names}")));
+        lines.extend(restriction_lines(claims));
+        lines.extend(tier_differences(claims, self.matrix));
+        lines.push(format!("check-in   {}", check_in(claims)));
+        let others = self.members(output)?.into_iter();
+        let others = others.filter(|(name, _)| !MEMBERS.always.contains(&name.as_str()));
+        lines.extend(
+            others.map(|(name, value)| format!("{name:<10} {}", escape(&value.to_string()))),
+        );
+        Ok(lines.join("\n"))
+    }
+
+    /// Returns the members of the report.
+    fn members(&self, output: &OutputFile) -> Result<Map<String, Value>, Failure> {
+        let signed = self.signed;
+        let path = output.path();
+        let in_file = path.is_some();
+        let key = signed.and_then(|signed| signed.license.standard_key());
+        let derived = [
+            (
+                "license_id",
+                signed.map(|signed| signed.license.id().as_str()).into(),
+            ),
+            ("key", key.map(|key| key.to_string()).into()),
+            (
+                "short_key",
+                signed.and_then(|signed| signed.short_key.as_deref()).into(),
+            ),
+            (
+                "kid",
+                signed.map(|signed| signed.license.key_id().as_str()).into(),
+            ),
+            ("path", path.filter(|_| signed.is_some()).into()),
+            (
+                "token",
+                signed
+                    .filter(|_| !in_file)
+                    .map(|signed| signed.token.as_str())
+                    .into(),
+            ),
+            ("dry_run", signed.is_none().into()),
+        ];
+        let members = MEMBERS.describe(self.claims, derived);
+        members.map_err(|error| failures::not_verified("license", &error))
+    }
+}
+
+/// Warns about claims that are allowed but rarely intended.
+pub(super) fn warn(claims: &LicenseClaims, matrix: &Matrix, terminal: &Terminal) {
+    if let Some(issued_at) = claims.issued_at {
+        let warning = warnings::postdated(issued_at, now());
+        warning.iter().for_each(|one| print_warning(one, terminal));
+    }
+    if let Some(end) = claims.expires_at.filter(|end| *end <= now()) {
+        terminal.warning("EXPIRED", &format!("the license ended at {end}"));
+    }
+    if let Some(end) = claims.maintenance_until.filter(|end| *end <= now()) {
+        let message = format!("maintenance ended at {end}: versions built later are not covered");
+        terminal.warning("EXPIRED", &message);
+    }
+    let entitlements = claims.entitlements();
+    for feature in entitlements
+        .features()
+        .filter(|name| matrix.first_tier_with(name).is_none())
+    {
+        let message = format!("no tier of {} has the feature {feature}", matrix.product());
+        terminal.warning("UNKNOWN_FEATURE", &message);
+    }
+    let known = |name: &str| {
+        matrix
+            .tiers()
+            .iter()
+            .any(|tier| tier.entitlements().quota(name).is_some())
+    };
+    for (quota, _) in entitlements.quotas().filter(|(name, _)| !known(name)) {
+        let message = format!("no tier of {} has the quota {quota}", matrix.product());
+        terminal.warning("UNKNOWN_QUOTA", &message);
+    }
+}
+
+/// Returns the tier, customer and term of a license.
+pub(super) fn summary(claims: &LicenseClaims) -> String {
+    let customer = escape(&claims.customer);
+    let kind = if claims.trial { "trial of " } else { "" };
+    format!("{kind}{} for {customer}, {}", claims.tier(), term(claims))
+}
+
+fn term(claims: &LicenseClaims) -> String {
+    match (claims.valid_from(), claims.expires_at) {
+        (_, None) => "perpetual".to_owned(),
+        (None, Some(end)) => format!("until {end}"),
+        (Some(start), Some(end)) => {
+            format!("until {end} ({})", Span(end.seconds_since(start)))
+        }
+    }
+}
+
+/// Returns lines with other restrictions.
+fn restriction_lines(claims: &LicenseClaims) -> Vec<String> {
+    let mut lines = Vec::new();
+    let seats = claims.seats.map(|seats| plural(seats, "seat", "seats"));
+    let devices = claims.devices;
+    let devices = devices.map(|devices| plural(devices, "device", "devices"));
+    let counts: Vec<_> = seats.into_iter().chain(devices).collect();
+    if !counts.is_empty() {
+        lines.push(format!("counts     {}", counts.join(", ")));
+    }
+    if claims.must_activate {
+        lines.push("activation required on each machine".to_owned());
+    }
+    let usage = claims.usage_type.map(UsageType::as_str);
+    lines.extend(usage.map(|usage| format!("usage      only {usage}")));
+    let built = claims.maintenance_until;
+    lines.extend(built.map(|until| format!("versions   built up to {until}")));
+    let version = claims.max_version.as_ref();
+    lines.extend(version.map(|version| format!("versions   {version}")));
+    lines
+}
+
+/// Returns lines with the differences between a license and its tier.
+fn tier_differences(claims: &LicenseClaims, matrix: &Matrix) -> Vec<String> {
+    let (own, tier) = (claims.entitlements(), matrix.tier(claims.tier()));
+    let Some(tier) = tier.map(TierTerms::entitlements) else {
+        return Vec::new();
+    };
+    let added = own.features().filter(|name| !tier.allows(name));
+    let removed = tier.features().filter(|name| !own.allows(name));
+    let quotas = own.quotas();
+    let quotas = quotas.filter(|(name, quota)| tier.quota(name) != Some(*quota));
+    let quotas = quotas.map(|(name, quota)| format!("{name} {quota}"));
+    let groups: [(&str, Vec<String>); 3] = [
+        ("adds", added.map(str::to_owned).collect()),
+        ("lacks", removed.map(str::to_owned).collect()),
+        ("quotas", quotas.collect()),
+    ];
+    let groups = groups.into_iter().filter(|(_, names)| !names.is_empty());
+    groups
+        .map(|(word, names)| format!("{word:<10} {}", names.join(", ")))
+        .collect()
+}
+
+/// Returns the named users of a license.
+fn user_names(claims: &LicenseClaims) -> Option<String> {
+    let users: Vec<_> = claims.users.iter().map(|user| escape(user)).collect();
+    (!users.is_empty()).then(|| users.join(", "))
+}
+
+/// Returns the digests of the machines that a license is locked to.
+fn machine_digests(claims: &LicenseClaims) -> Option<String> {
+    let digests = claims.machines.iter().filter_map(Machine::digest);
+    let digests: Vec<_> = digests.map(|digest| digest.to_string()).collect();
+    (!claims.machines.is_empty()).then(|| format!("only {}", digests.join(", ")))
+}
+
+fn check_in(claims: &LicenseClaims) -> String {
+    let never = || "not required".to_owned();
+    claims
+        .check_in
+        .map_or_else(never, |policy| policy.to_string())
+}

@@ -1,0 +1,166 @@
+//! The license that a renewal or upgrade replaces.
+
+use license_cli_support::{Exit, Failure, Source, escape};
+use license_core::issue::LicenseDraft;
+use license_core::{Difference, Effect, License, MAX_FILE_BYTES, Matrix, Timestamp, TrustSet};
+use license_issuer::ledger::{LedgerReader, LicenseStatus};
+use license_issuer::services::licenses::LicenseOrder;
+
+use super::compared_license::{ComparedLicense, LicenseText};
+use super::lookup::{license_of, signing_keys};
+use crate::args::PreviousLicenseArgs;
+use crate::failures;
+use crate::inputs::{add_keys, fresh_id, now};
+
+/// Verified license that was not revoked or replaced, as far as is known.
+pub(super) struct PreviousLicense {
+    pub(super) license: License,
+    /// Time of issue of the replacement.
+    pub(super) issued_at: Timestamp,
+}
+
+/// Inputs of the command line.
+///
+/// They are read once, because the draft is made twice and standard input can be read only once.
+pub(super) struct PreviousLicenseInput<'a> {
+    license: &'a Source,
+    stdin: Option<String>,
+    trust: TrustSet,
+    issued_at: Option<Timestamp>,
+}
+
+impl<'a> PreviousLicenseInput<'a> {
+    pub(super) fn read(
+        arguments: &'a PreviousLicenseArgs,
+        issued_at: Option<Timestamp>,
+    ) -> Result<Self, Failure> {
+        let license = &arguments.license;
+        let stdin = matches!(license, Source::Stdin).then(|| license.read_text(MAX_FILE_BYTES));
+        let mut trust = TrustSet::default();
+        add_keys(&mut trust, &arguments.trust)?;
+        Ok(Self {
+            license,
+            stdin: stdin.transpose()?,
+            trust,
+            issued_at,
+        })
+    }
+}
+
+impl PreviousLicense {
+    /// Finds and verifies the license. Refuses a revoked or replaced license.
+    pub(super) fn find(
+        input: &PreviousLicenseInput<'_>,
+        matrix: &Matrix,
+        ledger: Option<&dyn LedgerReader>,
+    ) -> Result<Self, Failure> {
+        let issued_at = input.issued_at.unwrap_or_else(now);
+        let recorded = ledger.map(signing_keys).transpose()?.unwrap_or_default();
+        let trust = input.trust.joined(&recorded);
+        let text = LicenseText::find(input.license, input.stdin.as_deref(), ledger)?;
+        let ComparedLicense::Verified(license) =
+            ComparedLicense::read(&text, Some(&trust), matrix)?
+        else {
+            return Err(failures::not_verified("license", &"there is no public key"));
+        };
+        if license.product() != matrix.product() {
+            return Err(failures::other_product(license.product(), matrix));
+        }
+        if let Some(ledger) = ledger {
+            check_status(&license, ledger, issued_at)?;
+        }
+        Ok(Self { license, issued_at })
+    }
+
+    /// Returns a draft with the claims of the license.
+    pub(super) fn successor(&self) -> Result<LicenseDraft, Failure> {
+        let draft = LicenseDraft::succeeding(&self.license, fresh_id()?, self.issued_at);
+        draft.ok_or_else(|| {
+            Failure::usage("an enterprise key cannot be replaced by a license file")
+                .hint("issue another key with `keygen enterprise-key`")
+        })
+    }
+
+    /// Returns the changes for the customer.
+    pub(super) fn changes(
+        &self,
+        draft: &LicenseDraft,
+        matrix: &Matrix,
+    ) -> Result<LicenseChanges, Failure> {
+        let claims = draft.read_back();
+        let claims = claims.map_err(|error| failures::not_verified("license", &error))?;
+        let difference = Difference::between(self.license.claims(), &claims, matrix);
+        // A later start is not a loss if the draft starts when the license ends.
+        let is_continuous = draft.not_before.is_none_or(|start| {
+            let end = self.license.expires_at();
+            end.is_some_and(|end| start <= end)
+        });
+        let with_effect = |effect| {
+            let changes = difference.with_effect(effect);
+            let changes =
+                changes.filter(|change| !(is_continuous && change.what() == "not_before"));
+            let texts = changes.map(|change| escape(&change.to_string()).into_owned());
+            texts.collect::<Vec<_>>()
+        };
+        let gains = with_effect(Effect::Gain)
+            .into_iter()
+            .map(|gain| format!("gained: {gain}"));
+        let others = with_effect(Effect::Other).into_iter();
+        let others = others.map(|other| format!("changed: {other}"));
+        Ok(LicenseChanges {
+            losses: with_effect(Effect::Loss),
+            notes: gains.chain(others).collect(),
+        })
+    }
+}
+
+/// Changes for the customer by a new license.
+pub(super) struct LicenseChanges {
+    pub(super) losses: Vec<String>,
+    /// Gains and neutral changes.
+    pub(super) notes: Vec<String>,
+}
+
+impl LicenseChanges {
+    pub(super) fn is_empty(&self) -> bool {
+        self.losses.is_empty() && self.notes.is_empty()
+    }
+
+    /// Returns the order of the new license.
+    pub(super) fn order(self, draft: LicenseDraft, matrix: &Matrix) -> LicenseOrder<'_> {
+        LicenseOrder {
+            notes: self.notes,
+            losses: Some(self.losses),
+            ..LicenseOrder::new(draft, matrix)
+        }
+    }
+}
+
+fn check_status(
+    license: &License,
+    ledger: &dyn LedgerReader,
+    now: Timestamp,
+) -> Result<(), Failure> {
+    let id = license.id().as_str();
+    match license_of(ledger, id, now)?.map(|row| row.status) {
+        Some(status @ (LicenseStatus::Revoked | LicenseStatus::Superseded)) => {
+            Err(not_replaceable(id, status, ledger))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Returns the failure of a license that cannot be replaced because of its status.
+pub(super) fn not_replaceable(
+    subject: &str,
+    status: LicenseStatus,
+    ledger: &dyn LedgerReader,
+) -> Failure {
+    let message = format!("license {subject} is {status}");
+    let code = status.as_str().to_ascii_uppercase();
+    let failure = Failure::new(Exit::Usage, code, message);
+    match ledger.successor(subject) {
+        Ok(Some(successor)) => failure.hint(format!("use its successor, {successor}")),
+        _ => failure.hint("issue a new license with `keygen issue`"),
+    }
+}

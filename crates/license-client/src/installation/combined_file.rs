@@ -1,0 +1,90 @@
+//! Licenses that start later. They are stored together with the license that is in effect until
+//! then, and stay when another license is installed.
+
+use license_core::{
+    Artefacts, Bundle, Canonical, License, LicenseId, Timestamp, TokenKind, Validation,
+};
+
+/// A license file with a new license and the installed licenses that stay with it.
+pub(crate) struct CombinedFile {
+    /// The text of the license file.
+    pub(super) text: String,
+    /// The start of the first new license, if one of the two supersedes the other then.
+    pub(super) begins: Option<Timestamp>,
+}
+
+impl CombinedFile {
+    /// Returns the licenses to store together, or `None` if the new license simply replaces the
+    /// installed one.
+    ///
+    /// - If one of the two supersedes the other later, both are stored. The new license is either a
+    ///   renewal, or the license whose renewal is already installed.
+    /// - An installed license of the same customer that has not started stays, unless the new one
+    ///   supersedes it. The customer paid for it, and could not install it again before it starts.
+    pub(super) fn new(new: &Bundle, installed: &Bundle, now: Timestamp) -> Option<Self> {
+        let starts_later =
+            |license: &&License| license.not_before().is_some_and(|start| start > now);
+        let first_start = |successors: &Bundle, others: &Bundle| {
+            let successors = successors.licenses().iter().filter(starts_later);
+            let successors = successors.filter(|successor| {
+                let mut others = others.licenses().iter();
+                others.any(|license| supersedes(successor, license))
+            });
+            successors.filter_map(License::not_before).min()
+        };
+        let both = [first_start(new, installed), first_start(installed, new)];
+        let begins = both.into_iter().flatten().min();
+        let (Canonical::File(new_text), Canonical::File(installed_text)) =
+            (new.canonical(), installed.canonical())
+        else {
+            return None;
+        };
+        let all = || new.licenses().iter().chain(installed.licenses());
+        let is_still_needed = |old: &&License| {
+            let mut new = new.licenses().iter();
+            let is_new = new.any(|license| license.id() == old.id());
+            let mut started = all().filter(|license| !starts_later(license));
+            !is_new && !started.any(|license| supersedes(license, old))
+        };
+        let is_awaited =
+            |old: &&License| begins.is_some() || starts_later(old) && is_of_same_customer(new, old);
+        let kept = installed.licenses().iter();
+        let kept: Vec<&License> = kept.filter(is_still_needed).filter(is_awaited).collect();
+        let is_for_predecessor = |token: &&Validation| {
+            let mut new = new.licenses().iter();
+            new.any(|license| token.concerns(license) && !token.is_for(license))
+        };
+        let tokens = installed.validations().iter();
+        let mut for_predecessors = tokens.clone().filter(is_for_predecessor);
+        if begins.is_none() && kept.is_empty() && for_predecessors.next().is_none() {
+            return None;
+        }
+        let mut text = new_text.clone();
+        text.extend(blocks(installed_text, &kept)?);
+        let is_for_kept = |token: &&Validation| kept.iter().any(|license| token.is_for(license));
+        let tokens = tokens.filter(|token| is_for_kept(token) || is_for_predecessor(token));
+        text.extend(tokens.map(Validation::to_armor));
+        Some(Self { text, begins })
+    }
+}
+
+/// Returns whether both licenses have the same customer and product.
+fn is_of_same_customer(new: &Bundle, old: &License) -> bool {
+    let mut new = new.licenses().iter();
+    new.any(|new| new.product() == old.product() && new.customer() == old.customer())
+}
+
+fn supersedes(new: &License, old: &License) -> bool {
+    new.product() == old.product() && new.supersedes().contains(old.id())
+}
+
+/// Returns the armor blocks of these licenses, unchanged.
+fn blocks(text: &str, licenses: &[&License]) -> Option<Vec<String>> {
+    let file = Artefacts::parse(text).ok()?;
+    let is_selected = |id: &LicenseId| licenses.iter().any(|license| license.id() == id);
+    let blocks = file.of_kind(TokenKind::License).filter(|block| {
+        let claims = block.token.unverified_license_claims();
+        claims.is_ok_and(|claims| is_selected(&claims.id))
+    });
+    Some(blocks.map(|block| block.token.to_armor()).collect())
+}

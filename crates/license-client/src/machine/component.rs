@@ -1,0 +1,227 @@
+//! Found and missing components.
+
+use std::fmt;
+use std::io;
+use std::path::Path;
+
+use license_core::ComponentKind;
+
+use super::System;
+
+/// A component that was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    kind: ComponentKind,
+    evidence: Observation,
+}
+
+impl Found {
+    pub(super) fn new(kind: ComponentKind, evidence: Observation) -> Self {
+        Self { kind, evidence }
+    }
+
+    /// Returns the kind of the component.
+    pub fn kind(&self) -> ComponentKind {
+        self.kind
+    }
+
+    /// Returns where it was found, such as `/etc/machine-id` or `CODITECT_MACHINE_ID`.
+    pub fn source(&self) -> &str {
+        &self.evidence.source
+    }
+
+    /// Returns the value. Only hashes of it may leave the machine.
+    pub(super) fn value(&self) -> &str {
+        &self.evidence.value
+    }
+}
+
+/// A component that was not found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Missing {
+    kind: ComponentKind,
+    absence: Absence,
+}
+
+impl Missing {
+    pub(super) fn new(kind: ComponentKind, absence: Absence) -> Self {
+        Self { kind, absence }
+    }
+
+    /// Returns the kind of the component.
+    pub fn kind(&self) -> ComponentKind {
+        self.kind
+    }
+
+    /// Returns where it was expected, if that is a single place.
+    pub fn source(&self) -> Option<&str> {
+        self.absence.source.as_deref()
+    }
+
+    /// Returns why it is missing.
+    pub fn reason(&self) -> MissingReason {
+        self.absence.reason
+    }
+}
+
+/// The reason why a component is missing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum MissingReason {
+    /// It does not exist.
+    NotFound,
+    /// The user may not read it.
+    NotPermitted,
+    /// It cannot be read for another reason.
+    Unreadable,
+    /// The program that prints it took too long.
+    TimedOut,
+    /// Its value does not distinguish this machine from others.
+    Rejected(Rejection),
+    /// In a container, it belongs to the host or is lost with the container.
+    InContainer,
+    /// This platform does not have it.
+    NotApplicable,
+}
+
+impl MissingReason {
+    fn of(error: &io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Self::NotFound,
+            io::ErrorKind::PermissionDenied => Self::NotPermitted,
+            io::ErrorKind::TimedOut => Self::TimedOut,
+            _ => Self::Unreadable,
+        }
+    }
+}
+
+impl fmt::Display for MissingReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NotFound => "not found",
+            Self::NotPermitted => "this user may not read it",
+            Self::Unreadable => "it cannot be read",
+            Self::TimedOut => "the system took too long to report it",
+            Self::Rejected(rejection) => return rejection.fmt(f),
+            Self::InContainer => {
+                "in a container, it belongs to the host or is lost with the container"
+            }
+            Self::NotApplicable => "this platform has none",
+        })
+    }
+}
+
+/// The reason why a value is not an identifier of one machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Rejection {
+    /// It is empty.
+    Empty,
+    /// It is `uninitialized`, as machine-id(5) specifies until the first boot is complete.
+    Uninitialized,
+    /// It repeats one digit or one byte, such as all zeros.
+    Uniform,
+    /// A firmware or a hypervisor has the same value on every machine.
+    FirmwareDefault,
+    /// It was part of an image, so many machines have it.
+    ImageDefault,
+    /// It lasts only until the next boot.
+    Transient,
+    /// It does not have the required form.
+    Malformed,
+    /// The variable contains a relative path, which would mean another file in each working
+    /// directory.
+    NotAbsolute,
+}
+
+impl fmt::Display for Rejection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Empty => "it is empty",
+            Self::Uninitialized => "the system has not set it yet",
+            Self::Uniform => "it repeats one digit",
+            Self::FirmwareDefault => "it is a default that many machines have",
+            Self::ImageDefault => "it was shipped in an image, so many machines have it",
+            Self::Transient => "it lasts only until the next boot",
+            Self::Malformed => "it is malformed",
+            Self::NotAbsolute => "the path of the file must be absolute",
+        })
+    }
+}
+
+/// A value and its source.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) struct Observation {
+    pub(super) source: String,
+    pub(super) value: String,
+}
+
+/// Omits the value, so that logs do not identify the machine.
+impl fmt::Debug for Observation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Observation")
+            .field("source", &self.source)
+            .finish_non_exhaustive()
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Absence {
+    pub(super) source: Option<String>,
+    pub(super) reason: MissingReason,
+}
+
+impl From<MissingReason> for Absence {
+    fn from(reason: MissingReason) -> Self {
+        Self {
+            source: None,
+            reason,
+        }
+    }
+}
+
+/// The result of reading one component from one place or from several.
+pub(super) type Lookup = Result<Observation, Absence>;
+
+/// Normalizes a value for comparison, or returns why it is rejected.
+pub(super) type Normalize = fn(&str) -> Result<String, Rejection>;
+
+/// Checks the value that `source` returned.
+pub(super) fn check(source: &str, said: io::Result<String>, normalize: Normalize) -> Lookup {
+    let value = match said {
+        Ok(text) => normalize(&text).map_err(MissingReason::Rejected),
+        Err(error) => Err(MissingReason::of(&error)),
+    };
+    let source = source.to_owned();
+    match value {
+        Ok(value) => Ok(Observation { source, value }),
+        Err(reason) => Err(Absence {
+            source: Some(source),
+            reason,
+        }),
+    }
+}
+
+/// Checks the content of a file.
+pub(super) fn check_file(system: &dyn System, path: &str, normalize: Normalize) -> Lookup {
+    check(path, system.read(Path::new(path)), normalize)
+}
+
+/// Returns the first value that was found, else the first absence with a reason other than "not
+/// found".
+pub(super) fn first(outcomes: impl IntoIterator<Item = Lookup>) -> Lookup {
+    let mut told = Absence::from(MissingReason::NotFound);
+    for outcome in outcomes {
+        match outcome {
+            Ok(evidence) => return Ok(evidence),
+            Err(absence) if told.reason == MissingReason::NotFound => {
+                let says_more = absence.reason != MissingReason::NotFound;
+                if says_more || told.source.is_none() {
+                    told = absence;
+                }
+            }
+            Err(_) => {}
+        }
+    }
+    Err(told)
+}

@@ -1,0 +1,92 @@
+//! The machine that runs the tests.
+
+use std::path::Path;
+
+use super::*;
+
+#[test]
+fn collecting_twice_returns_the_same() {
+    let first = MachineFacts::collect(product(), None);
+    assert_eq!(first, MachineFacts::collect(product(), None));
+    assert_eq!(first.found().count() + first.missing().count(), 6);
+    let identified = MachineFacts::identify(product(), None);
+    assert_eq!(identified.machine_id(), first.machine_id());
+    assert_eq!(identified.container(), first.container());
+}
+
+#[test]
+fn only_regular_files_are_opened() {
+    let directory = tempfile::tempdir().unwrap();
+    assert!(ThisSystem.read(directory.path()).is_err());
+    let none = ThisSystem.read(&directory.path().join("none")).unwrap_err();
+    assert_eq!(none.kind(), std::io::ErrorKind::NotFound);
+    if cfg!(unix) {
+        assert!(ThisSystem.read(Path::new("/dev/zero")).is_err());
+    }
+}
+
+#[test]
+fn a_long_file_is_truncated_and_invalid_utf8_is_replaced() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("long");
+    std::fs::write(&path, vec![b'a'; 1024 * 1024]).unwrap();
+    assert_eq!(ThisSystem.read(&path).unwrap().len(), 256 * 1024);
+    std::fs::write(&path, b"a\xff\0b").unwrap();
+    assert_eq!(ThisSystem.read(&path).unwrap(), "a\u{fffd}\0b");
+}
+
+#[test]
+fn names_in_a_directory_are_sorted() {
+    let directory = tempfile::tempdir().unwrap();
+    for name in ["b", "c", "a"] {
+        std::fs::write(directory.path().join(name), "").unwrap();
+    }
+    assert_eq!(ThisSystem.list(directory.path()).unwrap(), ["a", "b", "c"]);
+    assert!(ThisSystem.list(&directory.path().join("none")).is_err());
+}
+
+#[cfg(unix)]
+mod programs {
+    use std::io::ErrorKind;
+    use std::time::{Duration, Instant};
+
+    use super::*;
+    use crate::machine::system::run_within;
+
+    #[test]
+    fn the_output_of_a_program_is_its_standard_output() {
+        let output = ThisSystem.run("/bin/sh", &["-c", "echo one; echo two >&2"]);
+        assert_eq!(output.unwrap(), "one\n");
+        let language = ThisSystem.run("/bin/sh", &["-c", "echo $LC_ALL"]);
+        assert_eq!(language.unwrap(), "C\n");
+    }
+
+    #[test]
+    fn a_program_that_fails_or_does_not_exist_is_an_error() {
+        assert!(
+            ThisSystem
+                .run("/bin/sh", &["-c", "echo one; exit 3"])
+                .is_err()
+        );
+        let none = ThisSystem.run("/no/such/program", &[]).unwrap_err();
+        assert_eq!(none.kind(), ErrorKind::NotFound);
+    }
+
+    #[test]
+    fn a_program_is_killed_after_a_timeout() {
+        let patience = Duration::from_millis(50);
+        let start = Instant::now();
+        for script in ["exec sleep 60", "exec >&-; exec sleep 60"] {
+            let error = run_within(patience, "/bin/sh", &["-c", script]).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::TimedOut, "{script}");
+        }
+        assert!(start.elapsed() < Duration::from_secs(10));
+    }
+
+    #[test]
+    fn endless_output_is_an_error() {
+        let patience = Duration::from_secs(5);
+        let output = run_within(patience, "/bin/sh", &["-c", "exec yes"]);
+        assert!(output.is_err());
+    }
+}

@@ -1,0 +1,441 @@
+//! The state of one product on this machine: its files, the clock, and the identity of the machine.
+
+mod install;
+mod install_report;
+mod quota;
+mod removal;
+mod requests;
+mod revocation_lists;
+mod trust_change;
+mod usage_report;
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::{Mutex, OnceLock};
+
+use license_core::{
+    Activation, Artefacts, ComponentKind, HighWater, Machine, MachineDigest, Matrix, ProductCode,
+    Reading, RevocationList, Timestamp, TokenKind, TrustSet,
+};
+
+pub(crate) use install::depends_on_machine;
+pub use install_report::{Installed, InstalledBlock, Removed};
+pub use quota::QuotaTaken;
+pub use requests::{Asked, Asking};
+pub use trust_change::InstalledStatement;
+pub use usage_report::{Account, Cut, ReportError, UsageExport};
+
+use crate::activation::ActivationState;
+use crate::clock;
+use crate::installation::{self, Installation, InstallationError, Keys};
+use crate::machine::{MachineFacts, MissingReason};
+use crate::paths::Home;
+use crate::problem::{ListProblem, StateProblem};
+use crate::revocations;
+use crate::seal::Seal;
+use crate::sealed_file::Durability;
+use crate::state::{Loaded, State};
+use crate::state_dir::{HomeError, StateDir, StateFile};
+use crate::store::{Damaged, Store, StoreError};
+
+/// Seconds by which the clock's high-water mark may rise before it is written again.
+///
+/// A clock that is set back gains at most this much time.
+const HIGH_WATER_STEP: u64 = 600;
+
+/// The license state of one product, for the current user on this machine.
+pub struct Host {
+    product: ProductCode,
+    home: Result<Home, HomeError>,
+    /// The embedded keys of the program. `None` if the installed keys are used.
+    trust: Option<TrustSet>,
+    identity: OnceLock<MachineFacts>,
+    machine: OnceLock<Option<Machine>>,
+    digest: OnceLock<Option<MachineDigest>>,
+    seal: OnceLock<Seal>,
+    /// The state of this process where no state can be saved.
+    memory: Mutex<State>,
+    /// Usage counts that are not written yet.
+    pending: Mutex<usage_report::Pending>,
+}
+
+/// The installed licenses and the state of the machine at one instant.
+#[derive(Debug)]
+#[must_use]
+pub struct Snapshot {
+    /// The verified licenses, with the validation tokens that are stored separately.
+    pub installation: Result<Option<Installation>, InstallationError>,
+    /// The clock's high-water mark.
+    pub mark: Timestamp,
+    /// Files that could not be read or written.
+    pub problems: Vec<StateProblem>,
+    /// Paths of quarantined licenses. Empty if the user has installed another license since.
+    pub set_aside: Vec<PathBuf>,
+}
+
+/// The instant at which a license is evaluated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Moment {
+    /// The current time. It is recorded in the clock's high-water mark.
+    Now,
+    /// A time that the caller chose. Nothing is recorded.
+    Imagined,
+}
+
+impl Host {
+    /// Creates a manager for the user who runs this process.
+    pub fn of_this_user(product: ProductCode) -> Self {
+        Self::new(product, Home::of_this_user(product.as_str()))
+    }
+
+    /// Creates a manager that uses these paths.
+    pub fn at(product: ProductCode, home: impl Into<Home>) -> Self {
+        Self::new(product, Ok(home.into()))
+    }
+
+    fn new(product: ProductCode, home: Result<Home, HomeError>) -> Self {
+        Self {
+            product,
+            home,
+            trust: None,
+            identity: OnceLock::new(),
+            machine: OnceLock::new(),
+            digest: OnceLock::new(),
+            seal: OnceLock::new(),
+            memory: Mutex::default(),
+            pending: Mutex::default(),
+        }
+    }
+
+    /// Uses only these keys, which are embedded in the program.
+    ///
+    /// Keys in the state directories of the user and the administrator are then ignored.
+    #[must_use]
+    pub fn trusting(self, keys: &TrustSet) -> Self {
+        Self {
+            trust: Some(keys.clone()),
+            ..self
+        }
+    }
+
+    /// Returns the embedded keys, or `None` if the installed keys are used.
+    pub fn trust(&self) -> Option<&TrustSet> {
+        self.trust.as_ref()
+    }
+
+    /// Returns the product.
+    pub fn product(&self) -> ProductCode {
+        self.product
+    }
+
+    /// Returns the paths of the product's files.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`HomeError`] if no state directory is known.
+    pub fn home(&self) -> Result<&Home, &HomeError> {
+        self.home.as_ref()
+    }
+
+    /// Collects everything that identifies this machine. Each call reads it again.
+    pub fn facts(&self) -> MachineFacts {
+        MachineFacts::collect(self.product, self.system_dir())
+    }
+
+    /// Returns the fingerprint of this machine, which is collected once. `None` if nothing
+    /// identifies the machine.
+    pub fn machine(&self) -> Option<&Machine> {
+        let machine = self.machine.get_or_init(|| {
+            let fingerprint = self.facts().fingerprint();
+            fingerprint.map(Machine::Fingerprint)
+        });
+        machine.as_ref()
+    }
+
+    /// Returns the digest that identifies this machine, or `None` if nothing does.
+    pub fn digest(&self) -> Option<MachineDigest> {
+        *self.digest.get_or_init(|| {
+            let by_id = self.identity().digest();
+            by_id.or_else(|| self.machine()?.digest())
+        })
+    }
+
+    /// Returns the kind of container in which this process runs.
+    pub fn container(&self) -> Option<String> {
+        self.identity().container().map(|kind| kind.to_string())
+    }
+
+    /// Returns why the id that an administrator set for this machine is ignored, or `None` if it is
+    /// not.
+    pub fn rejected_id(&self) -> Option<String> {
+        let mut missing = self.identity().missing();
+        let given = missing.find(|missing| missing.kind() == ComponentKind::GivenId)?;
+        let reason = given.reason();
+        let source = given.source().unwrap_or("the configured id");
+        (reason != MissingReason::NotFound)
+            .then(|| format!("{source} is not used as this machine's id: {reason}"))
+    }
+
+    /// Reads the clock and the uptime.
+    pub fn reading(&self) -> Reading {
+        clock::reading(self.identity().container().is_some())
+    }
+
+    fn identity(&self) -> &MachineFacts {
+        self.identity
+            .get_or_init(|| MachineFacts::identify(self.product, self.system_dir()))
+    }
+
+    fn system_dir(&self) -> Option<&std::path::Path> {
+        let system = self.home.as_ref().ok()?.system()?;
+        Some(system.dir().path())
+    }
+
+    pub(crate) fn seal(&self) -> &Seal {
+        self.seal
+            .get_or_init(|| Seal::new(self.product, self.identity().machine_id()))
+    }
+
+    /// Reads and verifies the installed licenses, and records the current time.
+    ///
+    /// Verifies with `trust`, else with the embedded keys of this manager, else with the keys that
+    /// are installed with the license. Nothing is written if there is neither a state directory nor
+    /// a license.
+    pub fn snapshot(&self, trust: Option<&TrustSet>, matrix: &Matrix, moment: Moment) -> Snapshot {
+        let home = match &self.home {
+            Ok(home) => home,
+            Err(error) => return Snapshot::without_paths(error),
+        };
+        let (mut snapshot, loaded) =
+            self.read_all(home, trust.or(self.trust()), matrix, Damaged::Quarantine);
+        let found = snapshot.installed();
+        if moment == Moment::Now && (found.is_some() || home.user().dir().path().is_dir()) {
+            let lists = found.map(|found| found.bundle().revocations());
+            let lists = lists.unwrap_or_default();
+            let newest = found.and_then(|found| found.bundle().newest_signature());
+            let Loaded {
+                mut state,
+                is_partial,
+                ..
+            } = loaded;
+            let before = state.high_water.clone();
+            self.raise_high_water(&mut state.high_water, newest);
+            let is_new = state.lists.note(for_product(lists, matrix));
+            if !is_partial && (is_new || is_worth_writing(&before, &state.high_water)) {
+                let lists = for_product(lists, matrix);
+                let written = self.write_high_water(home.user(), newest, lists);
+                let problem = written.err().map(StateProblem::NotKept);
+                snapshot.problems.extend(problem);
+            }
+            snapshot.mark = state.high_water.mark();
+        }
+        snapshot
+    }
+
+    /// Returns what [`Host::snapshot`] returns, but changes nothing.
+    ///
+    /// Damaged files are not quarantined, and the current time is not recorded.
+    pub fn inspect(&self, matrix: &Matrix) -> Snapshot {
+        match &self.home {
+            Ok(home) => self.read_all(home, self.trust(), matrix, Damaged::Leave).0,
+            Err(error) => Snapshot::without_paths(error),
+        }
+    }
+
+    fn read_all(
+        &self,
+        home: &Home,
+        trust: Option<&TrustSet>,
+        matrix: &Matrix,
+        damaged: Damaged,
+    ) -> (Snapshot, Loaded) {
+        let user = home.user();
+        // Without a directory there is no state, and the identity of the machine is not needed.
+        let mut loaded = if damaged == Damaged::Leave || user.dir().path().is_dir() {
+            State::load(user, self.seal(), damaged)
+        } else {
+            Loaded::default()
+        };
+        let mut problems = std::mem::take(&mut loaded.problems);
+        if trust.is_none() {
+            problems.extend(statement_problems(home, damaged));
+        }
+        let mut installation = Installation::read(home, Keys::new(trust), matrix, damaged);
+        if let Ok(Some(found)) = installation.as_mut() {
+            let state = &loaded.state;
+            add_validations(found, home, trust, matrix, state);
+            problems.extend(add_revocations(found, home, trust, matrix, state, damaged));
+            let (bindings, problem) = ActivationState::load(user, self.seal(), damaged);
+            problems.extend(problem);
+            add_activations(found, home, trust, &bindings, state);
+        }
+        let mark = loaded.state.high_water.mark();
+        (Snapshot::new(home, installation, mark, problems), loaded)
+    }
+
+    fn raise_high_water(&self, high_water: &mut HighWater, newest: Option<Timestamp>) -> bool {
+        match newest {
+            Some(newest) => high_water.install(newest, self.reading()),
+            None => {
+                high_water.observe(self.reading());
+                false
+            }
+        }
+    }
+
+    /// Writes the high-water mark unless another process holds the lock. That process writes it
+    /// too.
+    fn write_high_water<'l>(
+        &self,
+        store: &Store,
+        newest: Option<Timestamp>,
+        lists: impl Iterator<Item = &'l RevocationList>,
+    ) -> Result<(), StoreError> {
+        let lock = match store.lock_within(std::time::Duration::ZERO) {
+            Err(StoreError::Busy { .. }) => return Ok(()),
+            lock => lock?,
+        };
+        let loaded = State::load_locked(&lock, store, self.seal());
+        if loaded.is_partial {
+            return Ok(());
+        }
+        let mut state = loaded.state;
+        self.raise_high_water(&mut state.high_water, newest);
+        let _ = state.lists.note(lists);
+        // One of the two files has to survive a loss of power.
+        let durability = [Durability::PowerLoss, Durability::Process];
+        let (written, _) = self.write_counts(&lock, store, &mut state, durability);
+        written
+    }
+
+    /// Returns the user's state directory, if it is known.
+    pub fn state_dir(&self) -> Option<&StateDir> {
+        self.home.as_ref().ok().map(|home| home.user().dir())
+    }
+}
+
+impl Snapshot {
+    /// Returns the installation, if there is one that verifies.
+    pub fn installed(&self) -> Option<&Installation> {
+        self.installation.as_ref().ok()?.as_ref()
+    }
+
+    fn without_paths(error: &HomeError) -> Self {
+        Self {
+            installation: Err(InstallationError::Home(error.clone())),
+            mark: Timestamp::MIN,
+            problems: Vec::new(),
+            set_aside: Vec::new(),
+        }
+    }
+
+    fn new(
+        home: &Home,
+        installation: Result<Option<Installation>, InstallationError>,
+        mark: Timestamp,
+        problems: Vec<StateProblem>,
+    ) -> Self {
+        let own = home.user().dir().path();
+        let has_own = |found: &Installation| found.paths().iter().any(|path| path.starts_with(own));
+        let set_aside = match &installation {
+            Ok(found) if !found.as_ref().is_some_and(has_own) => {
+                home.user().set_aside(&[StateFile::License, StateFile::Key])
+            }
+            _ => Vec::new(),
+        };
+        Self {
+            installation,
+            mark,
+            problems,
+            set_aside,
+        }
+    }
+}
+
+/// Adds the validation tokens that are stored separately from the license.
+fn add_validations(
+    found: &mut Installation,
+    home: &Home,
+    trust: Option<&TrustSet>,
+    matrix: &Matrix,
+    state: &State,
+) {
+    if state.validations.is_empty() {
+        return;
+    }
+    let trust = trust.cloned().unwrap_or_else(|| found.keys(home));
+    found.add_validations(&state.validations, &trust, matrix);
+}
+
+/// Adds the stored revocation lists and returns the problems with the others.
+fn add_revocations(
+    found: &mut Installation,
+    home: &Home,
+    trust: Option<&TrustSet>,
+    matrix: &Matrix,
+    state: &State,
+    damaged: Damaged,
+) -> Vec<StateProblem> {
+    let trust = trust.cloned().unwrap_or_else(|| found.keys(home));
+    let product = matrix.product();
+    let (lists, problems) = revocations::read_all(home, &trust, product, &state.lists, damaged);
+    found.add_revocations(lists);
+    let problem = |problem: ListProblem| StateProblem::Revocations(Box::new(problem));
+    problems.into_iter().map(problem).collect()
+}
+
+/// Adds the activations of this machine that still verify, and the deactivated ones.
+fn add_activations(
+    found: &mut Installation,
+    home: &Home,
+    trust: Option<&TrustSet>,
+    bindings: &ActivationState,
+    state: &State,
+) {
+    let trust = || trust.cloned().unwrap_or_else(|| found.keys(home));
+    let activations = verified(bindings, trust);
+    found.add_activations(activations, &state.deactivated);
+}
+
+/// Returns the activations that verify.
+fn verified(bindings: &ActivationState, trust: impl FnOnce() -> TrustSet) -> Vec<Activation> {
+    if bindings.licenses().next().is_none() {
+        return Vec::new();
+    }
+    let trust = trust();
+    let verified = |armor| {
+        let file = Artefacts::parse(armor).ok()?;
+        let block = file.of_kind(TokenKind::Activation).next()?;
+        block.token.verify_activation(&trust).ok()
+    };
+    bindings.armored().filter_map(verified).collect()
+}
+
+/// Returns the problems with the trust statements that are stored with the installed keys.
+fn statement_problems(home: &Home, damaged: Damaged) -> impl Iterator<Item = StateProblem> {
+    let problems = installation::statement_problems(home, damaged);
+    let problem = |problem| StateProblem::Trust(Box::new(problem));
+    problems.into_iter().map(problem)
+}
+
+/// Returns the lists of this product. A license file may contain lists of other products.
+fn for_product<'l>(
+    lists: &'l [RevocationList],
+    matrix: &Matrix,
+) -> impl Iterator<Item = &'l RevocationList> {
+    let product = matrix.product();
+    lists.iter().filter(move |list| list.product() == product)
+}
+
+fn is_worth_writing(before: &HighWater, after: &HighWater) -> bool {
+    before.is_of_other_boot(after) || after.mark().seconds_since(before.mark()) >= HIGH_WATER_STEP
+}
+
+impl fmt::Debug for Host {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Host")
+            .field("product", &self.product)
+            .field("home", &self.home)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,446 @@
+//! Installation of licenses, tokens, lists and statements from the vendor.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use license_core::{
+    Activation, Bundle, Context, License, Machine, ProductCode, RevocationList, Timestamp,
+    TokenKind, TrustSet, Validation,
+};
+
+use super::install_report::{Installed, InstalledBlock};
+use super::trust_change::TrustChange;
+use super::{Host, Moment};
+use crate::activation::{ActivationState, applies_to};
+use crate::installation::{Candidate, Installation, InstallationError, Keys, Replace};
+use crate::paths::Home;
+use crate::problem::StateProblem;
+use crate::revocations::{self, InstalledList};
+use crate::sealed_file::Durability;
+use crate::state::State;
+use crate::state_dir::StateFile;
+use crate::store::{Damaged, StoreLock};
+
+const ACTIVATION: &str = "activation";
+const CLOCK_REPAIR: &str = "clock repair";
+
+/// An installation under the lock. It checks everything before it writes anything.
+struct InstallTransaction<'t> {
+    host: &'t Host,
+    home: &'t Home,
+    lock: &'t StoreLock,
+    /// The candidate, with the keys that are trusted after the installation.
+    candidate: &'t Candidate<'t>,
+    /// The keys before any trust statement.
+    roots: &'t TrustSet,
+    change: &'t TrustChange,
+    state: State,
+    activations_state: ActivationState,
+}
+
+/// Where an artifact is stored.
+struct Placement {
+    path: PathBuf,
+    begins: Option<Timestamp>,
+    is_old: bool,
+}
+
+impl Host {
+    /// Installs a license file: licenses, validation tokens for installed licenses, revocation
+    /// lists, answers to requests of this machine, and trust statements.
+    ///
+    /// All of it is installed, or nothing. Trust statements are applied first. `context` is used to
+    /// compare a new license with the one that it replaces.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`InstallationError`] if a part of it may not be installed or cannot be written.
+    /// Nothing is changed then.
+    pub fn install(
+        &self,
+        candidate: &Candidate<'_>,
+        context: &Context<'_>,
+        replace: Replace,
+        moment: Moment,
+    ) -> Result<Installed, InstallationError> {
+        let home = self.home.as_ref().map_err(Clone::clone)?;
+        let lock = home.user().lock()?;
+        let loaded = State::load_locked(&lock, home.user(), self.seal());
+        let (activations_state, problem) =
+            ActivationState::load_locked(&lock, home.user(), self.seal());
+        let mut problems = loaded.problems;
+        problems.extend(problem);
+        if needs_state(candidate.bundle)
+            && let Some(at) = problems.iter().position(is_unreadable)
+        {
+            return Err(InstallationError::State(problems.swap_remove(at)));
+        }
+        let roots = candidate.trust;
+        let change = self.trust_change(&lock, home, candidate)?;
+        let candidate = &Candidate {
+            trust: change.keys(),
+            ..*candidate
+        };
+        if candidate.bundle.licenses().is_empty() && replace == Replace::UnlessWorse {
+            let activations = |keys: &TrustSet| {
+                let held = super::verified(&activations_state, || keys.clone());
+                [held.as_slice(), candidate.bundle.activations()].concat()
+            };
+            let matrix = candidate.matrix;
+            change.refuse_orphans(home, matrix, context, &loaded.state, activations)?;
+        }
+        let mut transaction = InstallTransaction {
+            host: self,
+            home,
+            lock: &lock,
+            candidate,
+            roots,
+            change: &change,
+            state: loaded.state,
+            activations_state,
+        };
+        // Everything that can be refused is checked before anything is written.
+        let lists = transaction.check_lists()?;
+        let answers = transaction.check_answers()?;
+        let known = transaction.state.validations.clone();
+        let context = match moment {
+            Moment::Now => context
+                .clone()
+                .high_water(transaction.state.high_water.mark()),
+            Moment::Imagined => context.clone(),
+        };
+        // Everything that is written from here on is committed or rolled back together.
+        let undo = lock.begin()?;
+        let placement = transaction.store(&context, replace)?;
+        transaction.apply_answers()?;
+        // Lists last: they may revoke what the same file contains.
+        transaction.store_lists()?;
+        let newest = candidate.bundle.newest_signature().max(change.newest());
+        let is_lowered = moment == Moment::Now
+            && self.raise_high_water(&mut transaction.state.high_water, newest);
+        let blocks = transaction.blocks(&placement, &lists, &answers, &known);
+        if !loaded.is_partial
+            && let Err(error) = self.save(&transaction.state, &lock)
+        {
+            // A license works without the state. Other artifacts are stored only there.
+            if needs_state(candidate.bundle) {
+                return Err(InstallationError::Store(error));
+            }
+            problems.push(StateProblem::NotKept(error));
+        }
+        change.write_all(&lock)?;
+        undo.commit()?;
+        Ok(Installed {
+            path: placement.path,
+            begins: placement.begins,
+            clock_repaired: is_lowered,
+            is_old: placement.is_old,
+            problems,
+            lists,
+            statements: change.results(home),
+            blocks,
+        })
+    }
+
+    fn check_machine(
+        &self,
+        what: &'static str,
+        expected: &Machine,
+    ) -> Result<(), InstallationError> {
+        let actual = self.machine();
+        if actual.is_some_and(|actual| expected.is(actual)) {
+            return Ok(());
+        }
+        Err(InstallationError::OtherMachine {
+            what,
+            expected: expected.clone(),
+            actual: actual.cloned(),
+        })
+    }
+
+    fn save(&self, state: &State, lock: &StoreLock) -> Result<(), crate::store::StoreError> {
+        let (last, soon) = (Durability::PowerLoss, Durability::Process);
+        Ok(state.save(lock, self.seal(), last, soon)?)
+    }
+}
+
+impl InstallTransaction<'_> {
+    fn check_lists(&self) -> Result<Vec<InstalledList>, InstallationError> {
+        let (candidate, user) = (self.candidate, self.home.user());
+        let product = candidate.matrix.product();
+        let seen = revocations::with_stored(self.state.lists.clone(), user, candidate.trust);
+        let file = user.dir().file(StateFile::Revocations);
+        let lists = revocations::check(candidate.bundle.revocations(), product, seen, &file);
+        lists.map_err(|refused| InstallationError::from_list_refusal(refused, product))
+    }
+
+    /// Checks the answers to requests of this machine. Returns for each activation whether it is
+    /// new.
+    fn check_answers(&self) -> Result<Vec<bool>, InstallationError> {
+        let bundle = self.candidate.bundle;
+        for repair in bundle.clock_repairs() {
+            self.check_product(CLOCK_REPAIR, repair.product())?;
+            self.host.check_machine(CLOCK_REPAIR, repair.machine())?;
+            let checked = self
+                .activations_state
+                .check_clock_repair(repair, &self.state.repaired);
+            checked.map_err(|fault| InstallationError::Answer {
+                what: CLOCK_REPAIR,
+                fault,
+            })?;
+        }
+        let activations = bundle.activations().iter();
+        activations
+            .map(|answer| self.check_activation(answer))
+            .collect()
+    }
+
+    fn check_activation(&self, answer: &Activation) -> Result<bool, InstallationError> {
+        self.check_product(ACTIVATION, answer.product())?;
+        self.host.check_machine(ACTIVATION, answer.machine())?;
+        let is_news = self
+            .activations_state
+            .check_activation(answer, &self.state.deactivated);
+        let is_news = is_news.map_err(|fault| InstallationError::Answer {
+            what: ACTIVATION,
+            fault,
+        })?;
+        // The installed license may no longer verify.
+        let installed = self.installed().ok().flatten();
+        let installed = installed.iter().flat_map(|found| found.bundle().licenses());
+        let mut licenses = self.candidate.bundle.licenses().iter().chain(installed);
+        if licenses.any(|license| applies_to(license, answer.license_id())) {
+            Ok(is_news)
+        } else {
+            Err(InstallationError::LicenseNotHere {
+                license: answer.license_id().clone(),
+            })
+        }
+    }
+
+    fn check_product(
+        &self,
+        what: &'static str,
+        found: ProductCode,
+    ) -> Result<(), InstallationError> {
+        let expected = self.candidate.matrix.product();
+        if found == expected {
+            Ok(())
+        } else {
+            Err(InstallationError::OtherProduct {
+                what,
+                expected,
+                found,
+            })
+        }
+    }
+
+    fn installed(&self) -> Result<Option<Installation>, InstallationError> {
+        let (trust, matrix) = (self.candidate.trust, self.candidate.matrix);
+        Installation::load(self.home, trust, matrix)
+    }
+
+    /// Writes the license, or the validation tokens and the keys.
+    fn store(
+        &mut self,
+        context: &Context<'_>,
+        replace: Replace,
+    ) -> Result<Placement, InstallationError> {
+        let (candidate, user) = (self.candidate, self.home.user());
+        let keys = Keys::new(self.host.trust());
+        let bundle = candidate.bundle;
+        if !bundle.licenses().is_empty() {
+            return self.store_license(context, replace);
+        }
+        let mut is_old = false;
+        if !bundle.validations().is_empty() {
+            let validations = self.merged_validations()?;
+            let before = std::mem::take(&mut self.state.validations);
+            self.state.set_validations(validations);
+            let kept = &self.state.validations;
+            let is_news = |block: String| kept.contains(&block) && !before.contains(&block);
+            is_old = !armor(bundle.validations()).any(is_news);
+        }
+        candidate.add_keys(self.lock, self.home, keys, self.roots)?;
+        self.change.write_additions(self.lock)?;
+        let file = match (bundle.validations(), bundle.activations()) {
+            ([_, ..], _) => StateFile::Cache,
+            (_, [_, ..]) => StateFile::Activation,
+            _ if !bundle.revocations().is_empty() => StateFile::Revocations,
+            _ if !bundle.clock_repairs().is_empty() => StateFile::Cache,
+            _ => StateFile::TrustStatements,
+        };
+        Ok(Placement {
+            path: user.dir().file(file),
+            begins: None,
+            is_old,
+        })
+    }
+
+    fn store_license(
+        &mut self,
+        context: &Context<'_>,
+        replace: Replace,
+    ) -> Result<Placement, InstallationError> {
+        let (candidate, home) = (self.candidate, self.home);
+        let lists = self.all_lists();
+        let activations = super::verified(&self.activations_state, || candidate.trust.clone());
+        let deactivated = self.state.deactivated.clone();
+        let context = context.clone().revocations(&lists);
+        let context = context.activations(&activations).deactivated(&deactivated);
+        let keys = Keys::new(self.host.trust());
+        let kept = &self.state.validations;
+        let combined = candidate.combine(home, keys, &context, replace, kept)?;
+        self.change.write_additions(self.lock)?;
+        let stored = candidate.install_locked(self.lock, home, keys, self.roots, combined)?;
+        self.lock
+            .clear_quarantine(&[StateFile::License, StateFile::Key]);
+        Ok(Placement {
+            path: stored.path,
+            begins: stored.begins,
+            is_old: false,
+        })
+    }
+
+    /// Applies the answers that were checked. The nonce of a clock repair is recorded in the file
+    /// with the high-water mark that it lowers.
+    fn apply_answers(&mut self) -> Result<(), InstallationError> {
+        let bundle = self.candidate.bundle;
+        for answer in bundle.activations() {
+            self.activations_state.store(answer);
+        }
+        for repair in bundle.clock_repairs() {
+            self.state.repaired.push(repair.nonce());
+            let reading = self.host.reading();
+            self.state.high_water.repair(repair.issued_at(), reading);
+        }
+        if bundle.activations().is_empty() {
+            return Ok(());
+        }
+        Ok(self.activations_state.save(self.lock, self.host.seal())?)
+    }
+
+    fn blocks(
+        &self,
+        placement: &Placement,
+        lists: &[InstalledList],
+        answers: &[bool],
+        known: &[String],
+    ) -> Vec<InstalledBlock> {
+        let block = |kind, id: String, is_news| InstalledBlock { kind, id, is_news };
+        let bundle = self.candidate.bundle;
+        let licenses = bundle.licenses().iter();
+        let licenses =
+            licenses.map(|license| block(TokenKind::License, license.id().to_string(), true));
+        let token = bundle.validations().iter().map(|token| {
+            let is_news = !placement.is_old && !known.contains(&token.to_armor());
+            block(TokenKind::Validation, token.id().to_owned(), is_news)
+        });
+        let lists = lists.iter().map(|list| {
+            let seq = list.list.seq().to_string();
+            block(TokenKind::Revocations, seq, list.is_news)
+        });
+        let activations = bundle.activations().iter().zip(answers);
+        let activations = activations.map(|(answer, is_news)| {
+            block(TokenKind::Activation, answer.id().to_string(), *is_news)
+        });
+        let repairs = bundle.clock_repairs().iter();
+        let repairs =
+            repairs.map(|repair| block(TokenKind::ClockRepair, repair.id().to_string(), true));
+        let later = lists.chain(activations).chain(repairs);
+        licenses.chain(token).chain(later).collect()
+    }
+
+    /// Returns the stored lists and those of the candidate. Revocations apply to the new license
+    /// and to the installed one.
+    fn all_lists(&self) -> Vec<RevocationList> {
+        let (candidate, seen) = (self.candidate, Default::default());
+        let product = candidate.matrix.product();
+        let (kept, _) =
+            revocations::read_all(self.home, candidate.trust, product, &seen, Damaged::Leave);
+        [kept.as_slice(), candidate.bundle.revocations()].concat()
+    }
+
+    /// Writes the lists of the candidate and records their numbers.
+    fn store_lists(&mut self) -> Result<(), InstallationError> {
+        let lists = self.candidate.bundle.revocations();
+        if lists.is_empty() {
+            return Ok(());
+        }
+        revocations::write(self.lock, self.home.user(), self.candidate.trust, lists)?;
+        let _ = self.state.lists.note(lists);
+        Ok(())
+    }
+
+    /// Returns the validation tokens to store: for each license, signer and machine the newest of
+    /// the stored and the new tokens.
+    ///
+    /// Tokens for other licenses are kept, because such a license may be installed again.
+    fn merged_validations(&self) -> Result<Vec<String>, InstallationError> {
+        let (candidate, state) = (self.candidate, &self.state);
+        for machine in candidate
+            .bundle
+            .validations()
+            .iter()
+            .filter_map(Validation::machine)
+        {
+            self.host.check_machine("validation token", machine)?;
+        }
+        let installed = self.installed()?;
+        let mut installed = installed.ok_or(InstallationError::NoLicenseYet)?;
+        let own: BTreeSet<String> = armor(installed.bundle().validations()).collect();
+        let foreign =
+            installed.add_validations(&state.validations, candidate.trust, candidate.matrix);
+        let mut all: Vec<&Validation> = installed.bundle().validations().iter().collect();
+        all.extend(candidate.bundle.validations());
+        all.sort_by_key(|token| std::cmp::Reverse(rank(token)));
+        let mut kept: Vec<&Validation> = Vec::new();
+        for token in all {
+            if !kept.iter().any(|other| has_same_subject(other, token)) {
+                kept.push(token);
+            }
+        }
+        // Tokens in the license file stay in that file.
+        let kept = armor(kept).filter(|block| !own.contains(block));
+        Ok(kept.chain(foreign).collect())
+    }
+}
+
+/// Returns whether the bundle contains anything that is stored only in the state of this machine.
+fn needs_state(bundle: &Bundle) -> bool {
+    let is_check_in = bundle.licenses().is_empty() && !bundle.validations().is_empty();
+    let answers = !bundle.activations().is_empty() || !bundle.clock_repairs().is_empty();
+    is_check_in || answers || !bundle.revocations().is_empty()
+}
+
+fn is_unreadable(problem: &StateProblem) -> bool {
+    matches!(problem, StateProblem::Store(_))
+}
+
+fn armor<'a>(
+    validations: impl IntoIterator<Item = &'a Validation>,
+) -> impl Iterator<Item = String> {
+    validations.into_iter().map(Validation::to_armor)
+}
+
+fn rank(token: &Validation) -> (Timestamp, bool) {
+    (token.issued_at(), token.status().is_denial())
+}
+
+/// Returns whether two tokens have the same license, signer and machine, so that the newer
+/// supersedes the older.
+fn has_same_subject(one: &Validation, other: &Validation) -> bool {
+    one.license_id() == other.license_id()
+        && one.signer() == other.signer()
+        && one.machine() == other.machine()
+}
+
+/// Returns whether anything in the bundle depends on the machine.
+pub(crate) fn depends_on_machine(bundle: &Bundle) -> bool {
+    let asks = |license: &License| license.machines().is_some() || license.must_activate();
+    let by_validation = bundle
+        .validations()
+        .iter()
+        .any(|token| token.machine().is_some());
+    by_validation || !bundle.activations().is_empty() || bundle.licenses().iter().any(asks)
+}

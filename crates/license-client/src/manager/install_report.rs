@@ -1,0 +1,52 @@
+//! Results of installing and removing a license.
+
+use std::path::PathBuf;
+
+use license_core::{Timestamp, TokenKind};
+
+use super::trust_change::InstalledStatement;
+use crate::problem::StateProblem;
+use crate::revocations::InstalledList;
+
+/// Result of installing.
+#[derive(Debug)]
+#[must_use]
+pub struct Installed {
+    /// The path of the installed artifact.
+    pub path: PathBuf,
+    /// When the new license takes effect, if the installed one stays in effect until then.
+    pub begins: Option<Timestamp>,
+    /// Whether the clock's high-water mark was lowered, because a wrong clock had raised it into
+    /// the future.
+    pub clock_repaired: bool,
+    /// Whether everything was already installed, or is older than what is installed.
+    pub is_old: bool,
+    /// Problems with other state files.
+    pub problems: Vec<StateProblem>,
+    /// Result for each revocation list, in the order of the list numbers.
+    pub lists: Vec<InstalledList>,
+    /// Result for each trust statement, in their order. Empty if the program has embedded keys.
+    pub statements: Vec<InstalledStatement>,
+    /// Result for each block: licenses, validation tokens, lists, activations and clock repairs, in
+    /// this order.
+    pub blocks: Vec<InstalledBlock>,
+}
+
+/// Result for one block of an installed file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InstalledBlock {
+    /// The kind of the token.
+    pub kind: TokenKind,
+    /// The id of the token; for a revocation list its number.
+    pub id: String,
+    /// Whether the token was not installed before.
+    pub is_news: bool,
+}
+
+/// Result of removing.
+#[derive(Debug)]
+#[must_use]
+pub struct Removed {
+    /// The removed files.
+    pub paths: Vec<PathBuf>,
+}

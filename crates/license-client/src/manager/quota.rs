@@ -1,0 +1,154 @@
+//! Quotas that several processes use at the same time.
+
+use std::sync::PoisonError;
+
+use license_core::usage_report::Counts;
+use license_core::{Quota, QuotaUse};
+
+use super::{Account, Host};
+use crate::problem::StateProblem;
+use crate::sealed_file::Durability;
+use crate::state::State;
+use crate::store::{Damaged, StoreError};
+
+/// Result of using a quota.
+#[derive(Debug)]
+#[must_use]
+pub struct QuotaTaken {
+    /// Whether the use was granted, and the remaining quota.
+    pub taken: QuotaUse,
+    /// Files that could not be read or written.
+    pub problems: Vec<StateProblem>,
+}
+
+impl Host {
+    /// Takes `count` from a quota, either all of it or nothing.
+    ///
+    /// When this returns, a granted use is recorded durably. Concurrent processes never take the
+    /// same part. If the state cannot be saved, this process counts in memory, starting from the
+    /// counts that could be read, and [`QuotaTaken::problems`] contains the reason.
+    ///
+    /// Granted and refused uses are also counted for usage reports, under `account`.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`StoreError::Busy`] if other processes held the lock for ten seconds.
+    pub fn take(
+        &self,
+        account: Account<'_>,
+        quota: &str,
+        count: u64,
+        limit: Quota,
+    ) -> Result<QuotaTaken, StoreError> {
+        let request = QuotaRequest {
+            quota,
+            count,
+            limit,
+        };
+        let store = match &self.home {
+            Ok(home) => home.user(),
+            Err(_) => return Ok(self.take_unsaved(account, request, State::default())),
+        };
+        let lock = match store.lock() {
+            Ok(lock) => lock,
+            Err(busy @ StoreError::Busy { .. }) => return Err(busy),
+            Err(error) => {
+                let stored = State::load(store, self.seal(), Damaged::Leave).state;
+                let taken = self.take_unsaved(account, request, stored);
+                return Ok(taken.with(StateProblem::NotKept(error)));
+            }
+        };
+        let loaded = State::load_locked(&lock, store, self.seal());
+        let mut state = loaded.state.clone();
+        let mut problems = loaded.problems;
+        if loaded.is_partial {
+            drop(lock);
+            let taken = self.take_unsaved(account, request, loaded.state);
+            return Ok(QuotaTaken { problems, ..taken });
+        }
+        let mut taken = self.take_from(&mut state, request);
+        if count > 0 {
+            self.count(account, request.usage_counts(&taken));
+            let durability = request.durability(&taken);
+            let (written, problem) = self.write_counts(&lock, store, &mut state, durability);
+            problems.extend(problem);
+            if let Err(error) = written {
+                drop(lock);
+                taken = self.take_from_memory(request, loaded.state);
+                problems.push(StateProblem::NotKept(error));
+            }
+        }
+        Ok(QuotaTaken { taken, problems })
+    }
+
+    /// Takes from a quota where the state cannot be saved. The usage counts stay in memory until
+    /// the next successful write.
+    fn take_unsaved(
+        &self,
+        account: Account<'_>,
+        request: QuotaRequest<'_>,
+        stored: State,
+    ) -> QuotaTaken {
+        let taken = self.take_from_memory(request, stored);
+        if request.count > 0 {
+            self.count(account, request.usage_counts(&taken));
+        }
+        QuotaTaken {
+            taken,
+            problems: Vec::new(),
+        }
+    }
+
+    fn take_from_memory(&self, request: QuotaRequest<'_>, stored: State) -> QuotaUse {
+        let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = memory.clone().merged(stored);
+        let taken = self.take_from(&mut state, request);
+        *memory = state;
+        taken
+    }
+
+    fn take_from(&self, state: &mut State, request: QuotaRequest<'_>) -> QuotaUse {
+        let reading = self.reading();
+        state.high_water.observe(reading);
+        let now = state.high_water.counted_at(reading.clock);
+        state
+            .quota_counters
+            .take(request.quota, request.count, request.limit, now)
+    }
+}
+
+/// A requested use of a quota.
+#[derive(Clone, Copy)]
+struct QuotaRequest<'a> {
+    quota: &'a str,
+    count: u64,
+    limit: Quota,
+}
+
+impl QuotaRequest<'_> {
+    /// Returns what a usage report counts for this use.
+    fn usage_counts(&self, taken: &QuotaUse) -> Counts {
+        if taken.granted {
+            Counts::used(self.quota, self.count)
+        } else {
+            Counts::quota_refused(self.quota)
+        }
+    }
+
+    /// Returns the durability for the two state files. Losing a refusal gives no advantage to
+    /// anyone.
+    fn durability(&self, taken: &QuotaUse) -> [Durability; 2] {
+        if taken.granted {
+            [Durability::Process, Durability::PowerLoss]
+        } else {
+            [Durability::Process; 2]
+        }
+    }
+}
+
+impl QuotaTaken {
+    fn with(mut self, problem: StateProblem) -> Self {
+        self.problems.push(problem);
+        self
+    }
+}

@@ -1,0 +1,280 @@
+//! Machine requests: activation, clock repair and deactivation without a network.
+
+use std::path::PathBuf;
+
+use license_core::{
+    Activation, ActivationRequest, ClockRequest, Fingerprint, Letter, License, LicenseId, Machine,
+    Matrix, Nonce, Receipt, Secret, Timestamp,
+};
+
+use super::Host;
+use crate::activation::{ActivationState, DeactivationRecord, OpenRequest};
+use crate::installation::{Installation, InstallationError, Keys};
+use crate::problem::StateProblem;
+use crate::sealed_file::Durability;
+use crate::state::State;
+use crate::store::StoreLock;
+
+/// Result of a machine request.
+#[derive(Debug)]
+#[must_use]
+pub struct Asked {
+    /// The request to send to the vendor.
+    pub letter: Letter,
+    /// When the earlier request was made that this one supersedes.
+    pub replaced: Option<Timestamp>,
+    /// Whether this is a request that was already made before.
+    pub is_again: bool,
+    /// Files that could not be read or written.
+    pub problems: Vec<StateProblem>,
+}
+
+/// How a request that still waits for its answer is treated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asking {
+    /// It is returned again.
+    Again,
+    /// A new request supersedes it.
+    Anew,
+}
+
+/// The state that requests change, under the writer lock.
+struct RequestTransaction<'h> {
+    host: &'h Host,
+    lock: StoreLock,
+    state: State,
+    activations: ActivationState,
+    problems: Vec<StateProblem>,
+}
+
+impl Host {
+    /// Requests an activation of a license for this machine.
+    ///
+    /// The secret that the request commits to stays on this machine. A request that waits for its
+    /// answer is returned again, unless `asking` requires a new one or the machine has changed. A
+    /// new request supersedes the earlier one, which can then no longer be answered.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`InstallationError`] if nothing identifies this machine, or if the request cannot
+    /// be saved.
+    pub fn request_activation(
+        &self,
+        license: &LicenseId,
+        made_at: Timestamp,
+        asking: Asking,
+    ) -> Result<Asked, InstallationError> {
+        let machine = self.fingerprint()?;
+        let mut transaction = self.begin_request()?;
+        let described = machine.to_string();
+        let waiting = transaction.activations.open_request(license);
+        if let Some(open) =
+            waiting.filter(|open| asking == Asking::Again && open.machine == described)
+        {
+            let request = self.activation_request(open, machine);
+            return Ok(transaction.finish(request, None, true));
+        }
+        let open = OpenRequest {
+            license: license.clone(),
+            nonce: Nonce::from_random(random()?),
+            secret: Secret::from_random(random()?),
+            machine: described,
+            made_at,
+        };
+        let request = self.activation_request(&open, machine);
+        let replaced = transaction.activations.add_request(open);
+        transaction.save_activations()?;
+        Ok(transaction.finish(request, replaced, false))
+    }
+
+    fn activation_request(&self, open: &OpenRequest, machine: Fingerprint) -> Letter {
+        Letter::Activation(ActivationRequest {
+            product: self.product,
+            license: open.license.clone(),
+            machine,
+            nonce: open.nonce,
+            commitment: open.secret.commitment(),
+            made_at: open.made_at,
+        })
+    }
+
+    /// Requests a clock repair, which lowers the clock's high-water mark.
+    ///
+    /// # Errors
+    ///
+    /// Same as [`Host::request_activation`].
+    pub fn request_clock_repair(
+        &self,
+        made_at: Timestamp,
+        asking: Asking,
+    ) -> Result<Asked, InstallationError> {
+        let machine = self.fingerprint()?;
+        let mut transaction = self.begin_request()?;
+        let waiting = transaction
+            .activations
+            .open_clock_request(&transaction.state.repaired);
+        let waiting = waiting.filter(|_| asking == Asking::Again);
+        let nonce = match waiting {
+            Some(nonce) => nonce,
+            None => Nonce::from_random(random()?),
+        };
+        if waiting.is_none() {
+            transaction.activations.add_clock_request(nonce);
+            transaction.save_activations()?;
+        }
+        let request = ClockRequest {
+            product: self.product,
+            machine,
+            nonce,
+            mark: transaction.state.high_water.mark(),
+            made_at,
+        };
+        Ok(transaction.finish(Letter::Clock(request), None, waiting.is_some()))
+    }
+
+    /// Deactivates a license on this machine, and returns the receipt for the vendor.
+    ///
+    /// Without `license`, the only activation of this machine is deactivated. The deactivation is
+    /// recorded in two files before the receipt is returned, so that the license is unusable here
+    /// whatever happens next. If there is no activation, the last receipt is returned again.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`InstallationError::NotActivated`] if there is neither an activation nor a receipt,
+    /// and other errors if the deactivation cannot be saved.
+    pub fn deactivate(
+        &self,
+        license: Option<&License>,
+        made_at: Timestamp,
+    ) -> Result<Asked, InstallationError> {
+        let machine = self.digest().ok_or(InstallationError::NoMachine)?;
+        let mut transaction = self.begin_request()?;
+        let Some((id, nonce)) = transaction.activation_to_deactivate(license) else {
+            let receipt = transaction.receipt(license)?;
+            return Ok(transaction.finish(receipt, None, true));
+        };
+        if !transaction
+            .state
+            .deactivated
+            .iter()
+            .any(|(_, other)| *other == nonce)
+        {
+            transaction.state.deactivated.push((id, nonce));
+        }
+        transaction.save_state()?;
+        transaction.activations.deactivate(nonce, machine, made_at);
+        transaction.save_activations()?;
+        let receipt = transaction.receipt(license)?;
+        Ok(transaction.finish(receipt, None, false))
+    }
+
+    /// Returns the administrator's file with an activation of such a license for this machine.
+    ///
+    /// The activation applies to all users of the machine. Only an administrator can remove it, by
+    /// removing it from that file.
+    pub fn shared_activation(
+        &self,
+        matrix: &Matrix,
+        is_such: impl Fn(&LicenseId) -> bool,
+    ) -> Option<PathBuf> {
+        let home = self.home.as_ref().ok()?;
+        let (bundle, path) = Installation::system_licenses(home, Keys::new(self.trust()), matrix)?;
+        let here = self.machine()?;
+        let is_one = |found: &Activation| is_such(found.license_id()) && found.machine().is(here);
+        bundle.activations().iter().any(is_one).then_some(path)
+    }
+
+    fn fingerprint(&self) -> Result<Fingerprint, InstallationError> {
+        match self.machine() {
+            Some(Machine::Fingerprint(fingerprint)) if fingerprint.digest().is_some() => {
+                Ok(fingerprint.clone())
+            }
+            _ => Err(InstallationError::NoMachine),
+        }
+    }
+
+    fn begin_request(&self) -> Result<RequestTransaction<'_>, InstallationError> {
+        let home = self.home.as_ref().map_err(Clone::clone)?;
+        let lock = home.user().lock()?;
+        let mut loaded = State::load_locked(&lock, home.user(), self.seal());
+        if let Some(problem) = loaded.problems.pop_if(|_| loaded.is_partial) {
+            return Err(problem.into());
+        }
+        let (activations, problem) = ActivationState::load_locked(&lock, home.user(), self.seal());
+        if let Some(problem @ StateProblem::Store(_)) = problem {
+            return Err(problem.into());
+        }
+        let mut problems = loaded.problems;
+        problems.extend(problem);
+        Ok(RequestTransaction {
+            host: self,
+            lock,
+            state: loaded.state,
+            activations,
+            problems,
+        })
+    }
+}
+
+impl RequestTransaction<'_> {
+    /// Returns the activation to deactivate.
+    fn activation_to_deactivate(&self, license: Option<&License>) -> Option<(LicenseId, Nonce)> {
+        match license {
+            Some(license) => self
+                .activations
+                .active_under(license.id(), license.supersedes()),
+            None => {
+                let mut licenses = self.activations.licenses();
+                let only = licenses.next().filter(|_| licenses.next().is_none())?;
+                self.activations.active_under(only, &[])
+            }
+        }
+    }
+
+    fn receipt(&self, license: Option<&License>) -> Result<Letter, InstallationError> {
+        let replaced = license.map(License::supersedes).unwrap_or_default();
+        let record = self.activations.receipt(license.map(License::id), replaced);
+        let DeactivationRecord {
+            license,
+            nonce,
+            secret,
+            machine,
+            made_at,
+        } = record.ok_or(InstallationError::NotActivated)?;
+        let secret = Secret::parse(&secret.reveal()).ok_or(InstallationError::NotActivated)?;
+        Ok(Letter::Deactivation(Receipt {
+            product: self.host.product,
+            license: license.clone(),
+            machine: *machine,
+            nonce: *nonce,
+            secret,
+            made_at: *made_at,
+        }))
+    }
+
+    fn save_activations(&self) -> Result<(), InstallationError> {
+        Ok(self.activations.save(&self.lock, self.host.seal())?)
+    }
+
+    /// Writes both files of the state. Each of them survives a loss of power.
+    fn save_state(&self) -> Result<(), InstallationError> {
+        let (last, seal) = (Durability::PowerLoss, self.host.seal());
+        let saved = self.state.save(&self.lock, seal, last, last);
+        saved.map_err(|unsaved| InstallationError::Store(unsaved.source))
+    }
+
+    fn finish(self, letter: Letter, replaced: Option<Timestamp>, is_again: bool) -> Asked {
+        Asked {
+            letter,
+            replaced,
+            is_again,
+            problems: self.problems,
+        }
+    }
+}
+
+fn random<const N: usize>() -> Result<[u8; N], InstallationError> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).map_err(|_| InstallationError::Random)?;
+    Ok(bytes)
+}

@@ -1,0 +1,26 @@
+//! Stored revocation lists, for the evaluation of a license that is not installed.
+
+use license_core::{RevocationList, TrustSet};
+
+use super::Host;
+use crate::revocations;
+use crate::store::Damaged;
+
+impl Host {
+    /// Returns the newest stored revocation list of each of these keys, for this product.
+    ///
+    /// Nothing is recorded or quarantined. [`Host::inspect`] reports problems with the lists.
+    pub fn revocation_lists(&self, trust: &TrustSet) -> Vec<RevocationList> {
+        let Ok(home) = &self.home else {
+            return Vec::new();
+        };
+        let (lists, _) = revocations::read_all(
+            home,
+            trust,
+            self.product,
+            &Default::default(),
+            Damaged::Leave,
+        );
+        lists
+    }
+}

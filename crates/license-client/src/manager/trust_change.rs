@@ -1,0 +1,239 @@
+//! Trust statements in installed files.
+
+use std::path::PathBuf;
+
+use license_core::{
+    Activation, Bundle, BundleError, Code, Context, KeyId, MAX_FILE_BYTES, Matrix, Outcome,
+    ParseError, Rotation, RotationError, Taken, Timestamp, TrustSet, TrustStatement, Unverified,
+    VerifyError,
+};
+
+use super::Host;
+use crate::installation::{
+    Candidate, Installation, InstallationError, Keys, installed_roots, stored_text,
+};
+use crate::paths::Home;
+use crate::state::State;
+use crate::state_dir::StateFile;
+use crate::store::{Damaged, StoreLock};
+
+/// Result of installing a trust statement.
+#[derive(Debug, Clone)]
+#[must_use]
+pub struct InstalledStatement {
+    /// The statement; `None` if earlier statements already say the same.
+    pub statement: Option<TrustStatement>,
+    /// The file that contains it.
+    pub path: PathBuf,
+}
+
+/// The change that an artifact makes to the trusted keys.
+pub(super) struct TrustChange {
+    before: TrustSet,
+    after: Rotation,
+    /// The text of the stored statements.
+    stored: String,
+    /// The statements of the artifact, in their order; `None` for one that changes nothing.
+    statements: Vec<Option<TrustStatement>>,
+}
+
+impl Host {
+    /// Verifies the trust statements of the candidate with its keys and the stored statements.
+    pub(super) fn trust_change(
+        &self,
+        lock: &StoreLock,
+        home: &Home,
+        candidate: &Candidate<'_>,
+    ) -> Result<TrustChange, InstallationError> {
+        let keys = Keys::new(self.trust());
+        let mut change = TrustChange {
+            before: keys.for_user(home).unwrap_or_default(),
+            after: keys.rotated(home, candidate.trust.clone()),
+            stored: String::new(),
+            statements: Vec::new(),
+        };
+        if self.trust().is_some() {
+            return refuse_alone(candidate.bundle).map(|()| change);
+        }
+        for token in candidate.bundle.unverified_trust_statements() {
+            let refused = |error: RotationError| BundleError::Statement {
+                line: None,
+                error: error.into(),
+            };
+            let outcome = change.after.apply(token).map_err(refused);
+            let outcome = outcome.map_err(InstallationError::Statement)?;
+            let new = change.after.statements().last().cloned();
+            change
+                .statements
+                .push(new.filter(|_| outcome == Taken::New));
+        }
+        if change.new_statements().next().is_some() {
+            change.stored = stored_text(lock, home)?;
+            change.check_size()?;
+        }
+        Ok(change)
+    }
+}
+
+/// Refuses a bundle that contains only trust statements, because they do not apply to embedded
+/// keys.
+fn refuse_alone(bundle: &Bundle) -> Result<(), InstallationError> {
+    let is_all = bundle.licenses().is_empty()
+        && bundle.validations().is_empty()
+        && bundle.activations().is_empty()
+        && bundle.clock_repairs().is_empty()
+        && bundle.revocations().is_empty();
+    if is_all && !bundle.unverified_trust_statements().is_empty() {
+        Err(InstallationError::OwnKeys)
+    } else {
+        Ok(())
+    }
+}
+
+impl TrustChange {
+    /// Returns the keys that are trusted after the change.
+    pub(super) fn keys(&self) -> &TrustSet {
+        self.after.keys()
+    }
+
+    fn new_statements(&self) -> impl Iterator<Item = &TrustStatement> {
+        self.statements.iter().flatten()
+    }
+
+    /// Returns when the latest new statement was signed.
+    pub(super) fn newest(&self) -> Option<Timestamp> {
+        self.new_statements().map(TrustStatement::issued_at).max()
+    }
+
+    fn check_size(&self) -> Result<(), InstallationError> {
+        let (limit, found) = (MAX_FILE_BYTES, self.text(self.new_statements()).len());
+        if found > limit {
+            let error = ParseError::TooLong { limit, found };
+            Err(InstallationError::Statement(BundleError::Parse(error)))
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Refuses to retire a key that the user's installed license needs, unless another trusted key
+    /// replaces it.
+    pub(super) fn refuse_orphans(
+        &self,
+        home: &Home,
+        matrix: &Matrix,
+        context: &Context<'_>,
+        state: &State,
+        activations: impl Fn(&TrustSet) -> Vec<Activation>,
+    ) -> Result<(), InstallationError> {
+        if !self
+            .new_statements()
+            .any(|statement| statement.retires().is_some())
+        {
+            return Ok(());
+        }
+        let user_only = Home::at(home.user().dir().clone());
+        let is_valid_with = |keys: &TrustSet| {
+            let found = Installation::read(&user_only, Keys::Given(keys), matrix, Damaged::Leave)?;
+            Ok(found.is_some_and(|mut found| {
+                let _ = found.add_validations(&state.validations, keys, matrix);
+                found.add_activations(activations(keys), &state.deactivated);
+                let decision = found.bundle().evaluate(matrix, context);
+                decision.outcome() != Outcome::Denied
+            }))
+        };
+        if !matches!(is_valid_with(&self.before), Ok(true)) {
+            return Ok(());
+        }
+        let key = match is_valid_with(&self.keys_of_all_roots(home)) {
+            Ok(true) => return Ok(()),
+            Ok(false) => None,
+            Err(error) => self.failed_key(&error),
+        };
+        Err(InstallationError::Orphaned { key })
+    }
+
+    /// Returns the trusted keys after the change, if the keys of the artifact are added to the
+    /// installed ones.
+    fn keys_of_all_roots(&self, home: &Home) -> TrustSet {
+        let installed = installed_roots(home).ok().flatten().unwrap_or_default();
+        let mut all = Installation::rotation_of(home, installed.joined(self.after.roots()));
+        for statement in self.new_statements() {
+            if let Ok(token) = Unverified::parse(statement.as_str()) {
+                // It was already accepted with fewer keys.
+                let _ = all.apply(&token);
+            }
+        }
+        all.keys().clone()
+    }
+
+    /// Returns the key of the signature that no longer verifies.
+    fn failed_key(&self, error: &InstallationError) -> Option<KeyId> {
+        let InstallationError::License { source, .. } = error else {
+            return None;
+        };
+        let found = match &**source {
+            BundleError::Verify(error) | BundleError::Block { error, .. } => error,
+            _ => return None,
+        };
+        let id = match found {
+            VerifyError::RetiredKey { key } => key.as_str(),
+            VerifyError::UntrustedKey { found, .. } => found.as_str(),
+            // An enterprise key does not contain its key id, so the missing key is reported.
+            error if error.code() == Code::BadSignature => return self.removed_key(),
+            _ => return None,
+        };
+        self.before.get(id).map(|key| key.id().clone())
+    }
+
+    fn removed_key(&self) -> Option<KeyId> {
+        let is_removed = |id: &KeyId| self.keys().get(id.as_str()).is_none();
+        let mut removed = self.before.iter().map(|key| key.id());
+        removed.find(|id| is_removed(id)).cloned()
+    }
+
+    /// Writes the statements that add keys, before anything that needs them. A crash afterwards
+    /// loses nothing.
+    pub(super) fn write_additions(&self, lock: &StoreLock) -> Result<(), InstallationError> {
+        let adds = |statement: &&TrustStatement| statement.retires().is_none();
+        if self.new_statements().any(|statement| adds(&statement)) {
+            write(lock, &self.text(self.new_statements().filter(adds)))
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Writes all statements, once nothing needs the retired keys any more.
+    pub(super) fn write_all(&self, lock: &StoreLock) -> Result<(), InstallationError> {
+        if self
+            .new_statements()
+            .any(|statement| statement.retires().is_some())
+        {
+            write(lock, &self.text(self.new_statements()))
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Returns the stored statements followed by these.
+    fn text<'s>(&self, more: impl Iterator<Item = &'s TrustStatement>) -> String {
+        let mut text = self.stored.clone();
+        text.extend(more.map(TrustStatement::to_armor));
+        text
+    }
+
+    /// Returns the result for each statement.
+    pub(super) fn results(&self, home: &Home) -> Vec<InstalledStatement> {
+        let path = home.user().dir().file(StateFile::TrustStatements);
+        let result = |statement: &Option<TrustStatement>| InstalledStatement {
+            statement: statement.clone(),
+            path: path.clone(),
+        };
+        self.statements.iter().map(result).collect()
+    }
+}
+
+fn write(lock: &StoreLock, text: &str) -> Result<(), InstallationError> {
+    lock.write(StateFile::TrustStatements, text.as_bytes())?;
+    lock.clear_quarantine(&[StateFile::TrustStatements]);
+    Ok(())
+}

@@ -1,0 +1,383 @@
+//! Usage counts and usage reports. Nothing is sent anywhere, and a failure here never stops other
+//! work.
+
+use std::collections::BTreeMap;
+use std::sync::PoisonError;
+use std::time::Duration;
+
+use license_core::usage_report::{Closed, Counts, Period};
+use license_core::{Decision, License, LicenseId};
+use thiserror::Error;
+
+use super::Host;
+use crate::clock;
+use crate::journal::Journal;
+use crate::problem::StateProblem;
+use crate::sealed_file::Durability;
+use crate::state::{Loaded, State, Unsaved};
+use crate::state_dir::HomeError;
+use crate::store::{Damaged, Store, StoreError, StoreLock};
+
+/// How long a write of counts waits for the lock. Programs wait for this when they end.
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// The most closed entries that wait while the journal cannot be written. After that the period
+/// stays open for longer than a day.
+const MAX_WAITING: usize = 8;
+
+/// Usage counts in memory, by license.
+pub(super) type Pending = BTreeMap<Option<LicenseId>, Counts>;
+
+/// The license in effect and the user for which usage is counted.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Account<'a> {
+    /// The license; `None` if no license is in effect.
+    pub license: Option<&'a LicenseId>,
+    /// The named user; `None` if the user has no name.
+    pub user: Option<&'a str>,
+}
+
+impl<'a> Account<'a> {
+    /// Returns the account for usage under a decision.
+    pub fn new(decision: &'a Decision, user: Option<&'a str>) -> Self {
+        let license = decision.license().map(License::id);
+        Self { license, user }
+    }
+}
+
+/// Whether a usage report closes the open period.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cut {
+    /// The report closes it.
+    Now,
+    /// The report shows the entry that would be closed. Nothing is written, and counting continues.
+    Imagined,
+}
+
+/// The usage of a machine.
+#[derive(Debug, Default)]
+#[must_use]
+pub struct UsageExport {
+    /// The stored entries, oldest first.
+    pub entries: Vec<Closed>,
+    /// Files that could not be read or written.
+    pub problems: Vec<StateProblem>,
+}
+
+/// The reason why a usage report cannot be created.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ReportError {
+    /// No state directory is known.
+    #[error("cannot determine the state directory")]
+    Home(#[from] HomeError),
+    /// The state directory cannot be used.
+    #[error("cannot use the state directory")]
+    Store(#[from] StoreError),
+    /// The counts cannot be read.
+    #[error("cannot read the usage counts")]
+    State(#[from] StateProblem),
+    /// The system provides no random bytes.
+    #[error("the system provides no random bytes")]
+    NoRandomness,
+}
+
+impl Host {
+    /// Counts usage in memory. [`Host::flush_counts`] and every later write of the state save it.
+    pub fn count(&self, account: Account<'_>, counts: Counts) {
+        let counts = counts.by(account.user);
+        let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
+        let license = account.license.cloned();
+        pending.entry(license).or_default().add(&counts);
+    }
+
+    /// Writes the counts in memory, if there is a state directory. Returns the problems; counts
+    /// that could not be written stay in memory.
+    pub fn flush_counts(&self) -> Vec<StateProblem> {
+        self.flush_within(FLUSH_TIMEOUT)
+    }
+
+    /// Writes the counts in memory, unless another process is writing.
+    pub(crate) fn flush_if_free(&self) {
+        // Counts that cannot be written now are written with the next state, or lost.
+        let _ = self.flush_within(Duration::ZERO);
+    }
+
+    fn flush_within(&self, patience: Duration) -> Vec<StateProblem> {
+        let Ok(home) = &self.home else {
+            return Vec::new();
+        };
+        let store = home.user();
+        if !self.has_pending() || !store.dir().path().is_dir() {
+            return Vec::new();
+        }
+        let lock = match store.lock_within(patience) {
+            Ok(lock) => lock,
+            Err(error) => return vec![StateProblem::NotKept(error)],
+        };
+        let Loaded {
+            mut state,
+            mut problems,
+            is_partial,
+        } = State::load_locked(&lock, store, self.seal());
+        if !is_partial {
+            state.high_water.observe(self.reading());
+            let soon = Durability::Process;
+            let (written, more) = self.write_counts(&lock, store, &mut state, [soon, soon]);
+            problems.extend(more);
+            problems.extend(written.err().map(StateProblem::NotKept));
+        }
+        problems
+    }
+
+    /// Returns the usage entries of this machine, including the usage since the last entry.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`ReportError`] if the entries cannot be read or the open period cannot be closed.
+    pub fn usage_report(&self, cut: Cut) -> Result<UsageExport, ReportError> {
+        let home = self.home.as_ref().map_err(Clone::clone)?;
+        let store = home.user();
+        if !store.dir().path().is_dir() {
+            return Ok(UsageExport::default());
+        }
+        match cut {
+            Cut::Now => self.close_and_export(store),
+            Cut::Imagined => self.preview(store),
+        }
+    }
+
+    /// Returns the number of entries in the journal, or `None` if there is no journal. Changes
+    /// nothing.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`StateProblem`] if the journal cannot be used.
+    pub fn inspect_journal(&self) -> Result<Option<usize>, StateProblem> {
+        let Ok(home) = &self.home else {
+            return Ok(None);
+        };
+        match Journal::inspect(home.user(), self.seal()) {
+            (_, Some(problem)) => Err(problem),
+            (journal, None) if journal.entries.is_empty() => Ok(None),
+            (journal, None) => Ok(Some(journal.entries.len())),
+        }
+    }
+
+    fn close_and_export(&self, store: &Store) -> Result<UsageExport, ReportError> {
+        let lock = store.lock()?;
+        let loaded = State::load_locked(&lock, store, self.seal());
+        let (mut state, mut problems) = (loaded.state, loaded.problems);
+        if let Some(problem) = problems.pop_if(|_| loaded.is_partial) {
+            return Err(problem.into());
+        }
+        // Before anything is closed: a damaged journal is reported first.
+        let (journal, problem) = Journal::load_locked(&lock, store, self.seal());
+        if let Some(problem) = problem {
+            return Err(problem.into());
+        }
+        state.high_water.observe(self.reading());
+        let pending = self.take_pending();
+        let recorded = self.record(&lock, store, &mut state, &pending);
+        let closed = recorded.and_then(|()| self.close_period(&mut state));
+        if let Err(error) = closed {
+            self.restore_pending(pending);
+            return Err(error);
+        }
+        if state.closed.is_empty() {
+            let entries = journal.entries;
+            return Ok(UsageExport { entries, problems });
+        }
+        let durable = [Durability::Process, Durability::PowerLoss];
+        if let Err(unsaved) = self.save_state(&lock, &state, durable) {
+            if !unsaved.is_in_one {
+                self.restore_pending(pending);
+            }
+            return Err(ReportError::Store(unsaved.into()));
+        }
+        let entries = self.write_journal(&lock, store, &mut state)?.entries;
+        Ok(UsageExport { entries, problems })
+    }
+
+    fn preview(&self, store: &Store) -> Result<UsageExport, ReportError> {
+        let Loaded {
+            mut state,
+            problems,
+            ..
+        } = State::load(store, self.seal(), Damaged::Leave);
+        let (mut journal, problem) = Journal::inspect(store, self.seal());
+        if let Some(problem) = problem {
+            return Err(problem.into());
+        }
+        state.high_water.observe(self.reading());
+        self.close_period(&mut state)?;
+        journal.append(&state.closed);
+        let entries = journal.entries;
+        Ok(UsageExport { entries, problems })
+    }
+
+    /// Writes the state with the counts in memory, then the journal if an entry was closed.
+    ///
+    /// Returns the result of writing the state, and any other problem, which stops nothing.
+    pub(crate) fn write_counts(
+        &self,
+        lock: &StoreLock,
+        store: &Store,
+        state: &mut State,
+        [cache, quota]: [Durability; 2],
+    ) -> (Result<(), StoreError>, Option<StateProblem>) {
+        let pending = self.take_pending();
+        let recorded = self.record(lock, store, state, &pending);
+        // An entry in the journal must not be open in a state that an older copy restores after a
+        // loss of power, because it would be counted again.
+        let quota = if state.closed.is_empty() {
+            quota
+        } else {
+            Durability::PowerLoss
+        };
+        let written = self.save_state(lock, state, [cache, quota]);
+        let is_written = match &written {
+            Ok(()) => true,
+            Err(unsaved) => unsaved.is_in_one,
+        };
+        if recorded.is_err() || !is_written {
+            self.restore_pending(pending);
+        }
+        let problem = match (recorded, &written) {
+            (Err(ReportError::State(problem)), _) => Some(problem),
+            // Missing randomness may be temporary. A command that needs a report returns that
+            // error.
+            (Err(_), _) => None,
+            (Ok(()), Ok(())) if !state.closed.is_empty() => {
+                self.write_journal(lock, store, state).err()
+            }
+            _ => None,
+        };
+        (written.map_err(StoreError::from), problem)
+    }
+
+    /// Adds counts to the open period. First closes the period if its day is over.
+    fn record(
+        &self,
+        lock: &StoreLock,
+        store: &Store,
+        state: &mut State,
+        counted: &Pending,
+    ) -> Result<(), ReportError> {
+        let now = state.high_water.mark();
+        let mut behind = now.seconds_since(clock::now());
+        for (license, counts) in counted {
+            if state.period.is_none() {
+                state.period = Some(self.begin_period(lock, store, state)?);
+            }
+            let is_over = |period: &Period| period.is_over(license.as_ref(), now);
+            let may_close = state.closed.len() < MAX_WAITING;
+            if may_close && state.period.as_ref().is_some_and(is_over) {
+                // Without randomness the period stays open.
+                let _ = self.close_period(state);
+            }
+            let counts = counts.clone().with_clock_behind(behind);
+            behind = 0;
+            if let Some(period) = &mut state.period {
+                period.add(license.as_ref(), &counts, now);
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns a period that follows the last entry of the journal, or starts a new chain.
+    fn begin_period(
+        &self,
+        lock: &StoreLock,
+        store: &Store,
+        state: &State,
+    ) -> Result<Period, ReportError> {
+        let (journal, problem) = Journal::load_locked(lock, store, self.seal());
+        if let Some(problem) = problem.filter(is_temporary) {
+            return Err(problem.into());
+        }
+        let resets = state.high_water.resets();
+        let fresh = random().ok_or(ReportError::NoRandomness)?;
+        Ok(Period::begin(journal.next_place(), fresh, resets))
+    }
+
+    /// Moves the counts of the open period to the closed entries.
+    fn close_period(&self, state: &mut State) -> Result<(), ReportError> {
+        let Some(period) = &mut state.period else {
+            return Ok(());
+        };
+        let machine = self.digest().map(|digest| digest.to_string());
+        let resets = state.high_water.resets();
+        let closed = period.close(self.product, machine.as_deref(), resets, random);
+        state
+            .closed
+            .extend(closed.ok_or(ReportError::NoRandomness)?);
+        Ok(())
+    }
+
+    /// Writes closed entries to the journal. They stay in the state until the journal is written,
+    /// so that an entry that is written twice is recognized.
+    fn write_journal(
+        &self,
+        lock: &StoreLock,
+        store: &Store,
+        state: &mut State,
+    ) -> Result<Journal, StateProblem> {
+        let (mut journal, problem) = Journal::load_locked(lock, store, self.seal());
+        if let Some(problem) = problem.filter(is_temporary) {
+            return Err(problem);
+        }
+        journal.append(&state.closed);
+        let not_kept = |error| StateProblem::Journal(Box::new(StateProblem::NotKept(error)));
+        journal.save(lock, self.seal()).map_err(not_kept)?;
+        state.closed.clear();
+        if let (Some(period), Some(next)) = (&mut state.period, journal.next_place()) {
+            period.go_on_in(next);
+        }
+        // Entries that stay in the state are found in the journal by the next call.
+        let _ = self.save_state(lock, state, [Durability::Process; 2]);
+        Ok(journal)
+    }
+
+    fn save_state(
+        &self,
+        lock: &StoreLock,
+        state: &State,
+        [cache, quota]: [Durability; 2],
+    ) -> Result<(), Unsaved> {
+        state.save(lock, self.seal(), cache, quota)
+    }
+
+    fn has_pending(&self) -> bool {
+        let pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
+        !pending.is_empty()
+    }
+
+    fn take_pending(&self) -> Pending {
+        let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::take(&mut pending)
+    }
+
+    fn restore_pending(&self, counted: Pending) {
+        let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
+        for (license, counts) in counted {
+            pending.entry(license).or_default().add(&counts);
+        }
+    }
+}
+
+/// Returns whether a problem may be temporary. A damaged file is permanent, but was quarantined.
+fn is_temporary(problem: &StateProblem) -> bool {
+    match problem {
+        StateProblem::Journal(problem) => is_temporary(problem),
+        StateProblem::Store(_) => true,
+        // A file that cannot be quarantined would be replaced.
+        StateProblem::Sealed { aside, .. } => aside.is_none(),
+        StateProblem::NotKept(_) | StateProblem::Revocations(_) | StateProblem::Trust(_) => false,
+    }
+}
+
+fn random() -> Option<[u8; 16]> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).ok().map(|()| bytes)
+}

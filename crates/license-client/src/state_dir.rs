@@ -1,0 +1,354 @@
+//! The directories that contain a product's state on this machine, and their files.
+
+use std::ffi::OsString;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use thiserror::Error;
+
+use crate::files::create_private;
+
+/// Name of the file that writers lock.
+pub(crate) const LOCK: &str = ".lock";
+
+/// The directory with the state of one product. It need not exist.
+///
+/// The first write creates it, without access for other users.
+///
+/// ```
+/// use license_client::{StateDir, StateFile};
+/// use std::path::Path;
+///
+/// # let home = if cfg!(windows) { Path::new(r"C:\ann") } else { Path::new("/home/ann") };
+/// let dir = StateDir::resolve("CODITECT", |_| None, Some(home))?;
+/// assert_eq!(dir.path(), home.join(".coditect"));
+/// assert_eq!(dir.file(StateFile::License), home.join(".coditect").join("license.lic"));
+/// # Ok::<(), license_client::HomeError>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StateDir {
+    path: PathBuf,
+    origin: Origin,
+}
+
+/// How the directory was chosen. It decides whether its permissions may be changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Origin {
+    /// The default: `.coditect` in the home directory.
+    Default,
+    /// Chosen by the user or the program, who may store other files there.
+    Chosen,
+}
+
+impl StateDir {
+    /// Returns the state directory of `product`.
+    ///
+    /// It is `{PRODUCT}_HOME` if that variable is set and not empty, else `.{product}` in `home`.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`HomeError`] if the variable contains a relative path, if it is not set and `home`
+    /// is missing or relative, or if `product` is not a product code.
+    pub fn resolve(
+        product: &str,
+        environment: impl Fn(&str) -> Option<OsString>,
+        home: Option<&Path>,
+    ) -> Result<Self, HomeError> {
+        if product.is_empty() || !product.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+            return Err(HomeError::NotAProductCode);
+        }
+        let variable = format!("{}_HOME", product.to_ascii_uppercase());
+        match environment(&variable).filter(|value| !value.is_empty()) {
+            Some(value) => Self::chosen(variable, value.into()),
+            None => Self::in_home(product, variable, home),
+        }
+    }
+
+    /// Returns the state directory of the user who runs this process.
+    ///
+    /// # Errors
+    ///
+    /// Same as [`StateDir::resolve`].
+    pub fn of_this_user(product: &str) -> Result<Self, HomeError> {
+        let user = directories::BaseDirs::new();
+        let home = user.as_ref().map(directories::BaseDirs::home_dir);
+        Self::resolve(product, |name| std::env::var_os(name), home)
+    }
+
+    /// Returns the administrator's directory with files for all users.
+    ///
+    /// It is `{PRODUCT}_SYSTEM_DIR` if that variable is an absolute path, else the default of the
+    /// platform, such as `/etc/coditect`. Nothing is ever written to it.
+    pub fn of_system(
+        product: &str,
+        environment: impl Fn(&str) -> Option<OsString>,
+    ) -> Option<Self> {
+        let variable = format!("{}_SYSTEM_DIR", product.to_ascii_uppercase());
+        let set = environment(&variable).map(PathBuf::from);
+        let name = product.to_ascii_lowercase();
+        let own = || {
+            if cfg!(windows) {
+                environment("ProgramData").map(|data| PathBuf::from(data).join(name))
+            } else if cfg!(target_os = "macos") {
+                Some(Path::new("/Library/Application Support").join(name))
+            } else {
+                Some(Path::new("/etc").join(name))
+            }
+        };
+        set.filter(|path| !path.as_os_str().is_empty())
+            .or_else(own)
+            .filter(|path| path.is_absolute())
+            .map(Self::at)
+    }
+
+    /// Returns the state directory at `path`.
+    pub fn at(path: impl Into<PathBuf>) -> Self {
+        Self {
+            path: path.into(),
+            origin: Origin::Chosen,
+        }
+    }
+
+    /// Returns the path of the directory.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Returns the path of a file in the directory.
+    pub fn file(&self, file: StateFile) -> PathBuf {
+        self.path.join(file.name())
+    }
+
+    /// Checks that files can be created in the directory, and returns the metadata of a new file.
+    ///
+    /// The file is temporary, and has no name where the system supports that. Its owner is the
+    /// owner of all files that this process creates.
+    ///
+    /// # Errors
+    ///
+    /// Returns the system's error, also if the directory does not exist.
+    pub fn try_writing(&self) -> io::Result<fs::Metadata> {
+        tempfile::tempfile_in(&self.path)?.metadata()
+    }
+
+    /// Returns why this program refuses to write to the directory although the system allows it.
+    /// The text follows "it can't be written:".
+    pub fn obstacle(&self) -> Option<&'static str> {
+        let is_other = |found: fs::Metadata| !found.file_type().is_file();
+        if fs::metadata(&self.path).is_ok_and(|target| self.is_foreign_link(&target)) {
+            return Some("refusing to follow a symbolic link owned by another user");
+        }
+        let lock = fs::symlink_metadata(self.lock_file());
+        lock.is_ok_and(is_other)
+            .then_some(".lock in it is not a regular file")
+    }
+
+    /// Returns the path of the file that writers lock.
+    ///
+    /// The file is empty, and is never replaced or removed, because a lock belongs to the file and
+    /// not to its name.
+    pub(crate) fn lock_file(&self) -> PathBuf {
+        self.path.join(LOCK)
+    }
+
+    /// Creates the directory, without access for other users. Parents are created with the user's
+    /// umask.
+    pub(crate) fn create(&self) -> io::Result<()> {
+        let created = match create_private(&self.path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => self.create_with_parents(),
+            other => other,
+        };
+        match created {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => self.restrict_access(),
+            other => other,
+        }
+    }
+
+    fn create_with_parents(&self) -> io::Result<()> {
+        if let Some(parent) = self.path.parent() {
+            fs::create_dir_all(parent)?;
+        }
+        create_private(&self.path)
+    }
+
+    fn chosen(variable: String, path: PathBuf) -> Result<Self, HomeError> {
+        if path.is_absolute() {
+            return Ok(Self::at(path));
+        }
+        Err(HomeError::NotAbsolute {
+            variable,
+            value: path,
+        })
+    }
+
+    fn in_home(product: &str, variable: String, home: Option<&Path>) -> Result<Self, HomeError> {
+        let Some(home) = home.filter(|home| home.is_absolute()) else {
+            return Err(HomeError::NoHome { variable });
+        };
+        Ok(Self {
+            path: home.join(format!(".{}", product.to_ascii_lowercase())),
+            origin: Origin::Default,
+        })
+    }
+}
+
+#[cfg(unix)]
+impl StateDir {
+    /// Removes the access of other users, if the directory belongs to this user and contains only
+    /// state.
+    ///
+    /// Works on the opened directory, so that a symbolic link that is replaced in the meantime has
+    /// no effect.
+    fn restrict_access(&self) -> io::Result<()> {
+        use std::os::unix::fs::{MetadataExt, PermissionsExt};
+        let directory = fs::File::open(&self.path)?;
+        let metadata = directory.metadata()?;
+        if !metadata.is_dir() {
+            return Err(io::ErrorKind::NotADirectory.into());
+        }
+        if self.is_foreign_link(&metadata) {
+            return Err(io::ErrorKind::PermissionDenied.into());
+        }
+        let open_to_others = metadata.mode() & 0o077 != 0;
+        if open_to_others
+            && self.contains_only_state(&metadata)
+            && self.is_owned_by_this_user(&metadata)
+        {
+            // File systems without permissions refuse this. State is stored there nevertheless.
+            let _ = directory.set_permissions(fs::Permissions::from_mode(0o700));
+        }
+        Ok(())
+    }
+
+    /// Returns whether the path is a symbolic link of another user to a directory that is not
+    /// theirs. Root would otherwise write to a directory that the owner of the link chose.
+    fn is_foreign_link(&self, target: &fs::Metadata) -> bool {
+        use std::os::unix::fs::MetadataExt;
+        let is_anothers =
+            |link: &fs::Metadata| link.is_symlink() && ![0, target.uid()].contains(&link.uid());
+        let link = fs::symlink_metadata(&self.path).ok().filter(is_anothers);
+        link.is_some_and(|link| !self.is_owned_by_this_user(&link))
+    }
+
+    /// Returns whether the directory contains only state.
+    ///
+    /// Other users may need a directory that was chosen, such as `/opt/product`. Its permissions
+    /// stay unless it is empty, and so do those of a sticky directory, which is shared on purpose.
+    /// The files in it are private in any case.
+    fn contains_only_state(&self, metadata: &fs::Metadata) -> bool {
+        use std::os::unix::fs::MetadataExt;
+        let sticky = metadata.mode() & 0o1000 != 0;
+        let empty = || fs::read_dir(&self.path).is_ok_and(|mut entries| entries.next().is_none());
+        match self.origin {
+            Origin::Default => true,
+            Origin::Chosen => !sticky && empty(),
+        }
+    }
+
+    /// Returns whether this user owns the file. Uses the owner of a new file, because the standard
+    /// library has no user ids.
+    fn is_owned_by_this_user(&self, metadata: &fs::Metadata) -> bool {
+        use std::os::unix::fs::MetadataExt;
+        self.try_writing()
+            .is_ok_and(|probe| probe.uid() == metadata.uid())
+    }
+}
+
+#[cfg(not(unix))]
+impl StateDir {
+    /// On Windows only some users can create symbolic links.
+    fn is_foreign_link(&self, _: &fs::Metadata) -> bool {
+        false
+    }
+
+    /// On Windows a directory inherits the access rules of the user's profile.
+    fn restrict_access(&self) -> io::Result<()> {
+        if fs::metadata(&self.path)?.is_dir() {
+            return Ok(());
+        }
+        Err(io::ErrorKind::NotADirectory.into())
+    }
+}
+
+/// A file in the state directory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum StateFile {
+    /// `license.key`: the enterprise key in canonical form.
+    Key,
+    /// `license.lic`: the installed license file.
+    License,
+    /// `license.cache`: the latest validation tokens and the clock's high-water mark, sealed.
+    Cache,
+    /// `quota`: the quota counters of today, sealed.
+    Quota,
+    /// `trust.jwks`: the vendor's public keys, for programs without embedded keys.
+    Trust,
+    /// `usage`: the closed entries of usage reports, sealed.
+    Usage,
+    /// `revocations.lic`: the newest revocation list of each signing key.
+    Revocations,
+    /// `activation`: requests, activations and deactivation receipts, sealed.
+    Activation,
+    /// `trust.lic`: trust statements about keys, in the order of their installation.
+    TrustStatements,
+}
+
+impl StateFile {
+    /// All files.
+    pub const ALL: &'static [Self] = &[
+        Self::Key,
+        Self::License,
+        Self::Cache,
+        Self::Quota,
+        Self::Trust,
+        Self::Usage,
+        Self::Revocations,
+        Self::Activation,
+        Self::TrustStatements,
+    ];
+
+    /// Returns the name of the file in the directory.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Key => "license.key",
+            Self::License => "license.lic",
+            Self::Cache => "license.cache",
+            Self::Quota => "quota",
+            Self::Trust => "trust.jwks",
+            Self::Usage => "usage",
+            Self::Revocations => "revocations.lic",
+            Self::Activation => "activation",
+            Self::TrustStatements => "trust.lic",
+        }
+    }
+}
+
+/// The reason why the state directory is unknown.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum HomeError {
+    /// The variable contains a relative path, which would mean another directory in each working
+    /// directory.
+    #[error("{variable} must be an absolute path, not {value:?}")]
+    NotAbsolute {
+        /// The environment variable, such as `CODITECT_HOME`.
+        variable: String,
+        /// Its value.
+        value: PathBuf,
+    },
+    /// The user has no home directory, and the variable that could replace it is not set.
+    #[error("no home directory is known and {variable} is not set")]
+    NoHome {
+        /// The environment variable to set, such as `CODITECT_HOME`.
+        variable: String,
+    },
+    /// The product code contains characters other than ASCII letters and digits, so it cannot be
+    /// part of a directory name.
+    #[error("a product code must consist of ASCII letters and digits")]
+    NotAProductCode,
+}
+
+#[cfg(test)]
+mod tests;

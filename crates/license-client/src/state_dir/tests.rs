@@ -1,0 +1,163 @@
+use super::*;
+
+fn nothing_set(_: &str) -> Option<OsString> {
+    None
+}
+
+#[test]
+fn the_directory_is_named_after_the_product() {
+    let home = std::env::temp_dir();
+    let dir = StateDir::resolve("ACME9", nothing_set, Some(&home)).unwrap();
+    assert_eq!(dir.path(), home.join(".acme9"));
+    assert_eq!(dir.file(StateFile::Key), home.join(".acme9/license.key"));
+}
+
+#[test]
+fn the_variable_precedes_the_home_directory() {
+    let chosen = std::env::temp_dir().join("elsewhere");
+    let environment = |name: &str| (name == "ACME9_HOME").then(|| chosen.clone().into_os_string());
+    let dir = StateDir::resolve("ACME9", environment, None).unwrap();
+    assert_eq!(dir.path(), chosen);
+}
+
+#[test]
+fn an_empty_variable_counts_as_unset() {
+    let home = std::env::temp_dir();
+    let dir = StateDir::resolve("ACME9", |_| Some(OsString::new()), Some(&home)).unwrap();
+    assert_eq!(dir.path(), home.join(".acme9"));
+}
+
+#[test]
+fn a_relative_variable_is_rejected_with_its_name() {
+    let error = StateDir::resolve("ACME9", |_| Some("state".into()), None).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "ACME9_HOME must be an absolute path, not \"state\""
+    );
+}
+
+#[test]
+fn without_a_home_directory_the_error_names_the_variable_to_set() {
+    for home in [None, Some(Path::new("")), Some(Path::new("relative"))] {
+        let error = StateDir::resolve("ACME9", nothing_set, home).unwrap_err();
+        let variable = "ACME9_HOME".to_owned();
+        assert_eq!(error, HomeError::NoHome { variable });
+    }
+}
+
+#[test]
+fn a_product_code_cannot_leave_the_home_directory() {
+    let home = std::env::temp_dir();
+    for product in ["", "..", "A/B", "/etc", "A B", "É"] {
+        let error = StateDir::resolve(product, nothing_set, Some(&home)).unwrap_err();
+        assert_eq!(error, HomeError::NotAProductCode, "{product:?}");
+    }
+}
+
+#[cfg(unix)]
+mod permissions {
+    use super::*;
+    use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, lchown, symlink};
+
+    fn mode(path: &Path) -> u32 {
+        fs::metadata(path).unwrap().mode() & 0o7777
+    }
+
+    fn directory(path: PathBuf, mode: u32) -> PathBuf {
+        fs::create_dir(&path).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+        path
+    }
+
+    #[test]
+    fn a_new_directory_is_private_and_its_parents_are_ordinary() {
+        let scratch = tempfile::tempdir().unwrap();
+        let ordinary = scratch.path().join("ordinary");
+        fs::create_dir(&ordinary).unwrap();
+        let parent = scratch.path().join("new/parent");
+        StateDir::at(parent.join("state")).create().unwrap();
+        assert_eq!(mode(&parent.join("state")), 0o700);
+        assert_eq!(mode(&parent), mode(&ordinary));
+    }
+
+    #[test]
+    fn the_default_directory_is_closed_to_other_users() {
+        let scratch = tempfile::tempdir().unwrap();
+        let path = directory(scratch.path().join(".acme9"), 0o755);
+        fs::write(path.join("license.lic"), "token").unwrap();
+        let dir = StateDir::resolve("ACME9", nothing_set, Some(scratch.path())).unwrap();
+        dir.create().unwrap();
+        assert_eq!(mode(&path), 0o700);
+    }
+
+    #[test]
+    fn an_empty_chosen_directory_is_closed_to_other_users() {
+        let scratch = tempfile::tempdir().unwrap();
+        let path = directory(scratch.path().join("empty"), 0o755);
+        StateDir::at(&path).create().unwrap();
+        assert_eq!(mode(&path), 0o700);
+    }
+
+    #[test]
+    fn a_chosen_directory_with_other_files_and_a_sticky_one_stay_open() {
+        let scratch = tempfile::tempdir().unwrap();
+        let program = directory(scratch.path().join("program"), 0o755);
+        fs::write(program.join("program"), "").unwrap();
+        let sticky = directory(scratch.path().join("sticky"), 0o1777);
+        for (path, expected) in [(program, 0o755), (sticky, 0o1777)] {
+            StateDir::at(&path).create().unwrap();
+            assert_eq!(mode(&path), expected, "{}", path.display());
+        }
+    }
+
+    #[test]
+    fn the_permissions_of_another_users_directory_behind_a_symlink_stay() {
+        let scratch = tempfile::tempdir().unwrap();
+        let given_away = directory(scratch.path().join("given-away"), 0o755);
+        let foreign = match chown(&given_away, Some(12345), None) {
+            Ok(()) => given_away, // only root can change the owner
+            Err(_) => PathBuf::from("/usr"),
+        };
+        let before = mode(&foreign);
+        symlink(&foreign, scratch.path().join(".acme9")).unwrap();
+        let dir = StateDir::resolve("ACME9", nothing_set, Some(scratch.path())).unwrap();
+        dir.create().unwrap();
+        assert_eq!(mode(&foreign), before);
+    }
+
+    #[test]
+    fn a_symlink_of_another_user_is_followed_only_to_their_own_directories() {
+        let scratch = tempfile::tempdir().unwrap();
+        let (ours, theirs) = (scratch.path().join("ours"), scratch.path().join("theirs"));
+        let (ours, theirs) = (directory(ours, 0o755), directory(theirs, 0o755));
+        let link = scratch.path().join(".acme9");
+        let dir = StateDir::resolve("ACME9", nothing_set, Some(scratch.path())).unwrap();
+        let link_to = |target: &Path| {
+            let _ = fs::remove_file(&link);
+            symlink(target, &link).unwrap();
+        };
+        link_to(&ours);
+        dir.create().unwrap();
+        assert_eq!(mode(&ours), 0o700, "an own link is followed");
+        link_to(&theirs);
+        if lchown(&link, Some(12345), None).is_err() {
+            return; // only root can change the owner of a link, and only root needs this check
+        }
+        let error = dir.create().unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::PermissionDenied);
+        assert_eq!(mode(&theirs), 0o755);
+        assert!(dir.obstacle().is_some());
+        chown(&theirs, Some(12345), None).unwrap();
+        dir.create().unwrap();
+        assert_eq!(dir.obstacle(), None);
+    }
+
+    #[test]
+    fn a_file_instead_of_the_directory_is_an_error() {
+        let scratch = tempfile::tempdir().unwrap();
+        let path = scratch.path().join("state");
+        fs::write(&path, "").unwrap();
+        let error = StateDir::at(&path).create().unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::NotADirectory);
+    }
+}

@@ -1,0 +1,223 @@
+//! Transactions over several files: all of them are written, or none, even if the writer crashes.
+//!
+//! The previous files are kept in an undo directory as hard links, because a file is replaced and
+//! never rewritten. While that directory exists, the next process that takes the lock restores all
+//! files.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::{StoreError, StoreLock, UNFINISHED};
+use crate::files::{create_private, sync_directory};
+use crate::state_dir::{StateDir, StateFile};
+
+/// Name of the undo directory when it is complete.
+const UNDO: &str = ".undo";
+/// Name of the undo directory before it is complete and after it is no longer needed. It is removed
+/// like other incomplete files.
+const INCOMPLETE_UNDO: &str = "undo";
+
+/// A transaction, which restores the previous files unless [`StoreTransaction::commit`] is called.
+#[must_use = "dropping it restores the previous files"]
+pub(crate) struct StoreTransaction<'l> {
+    lock: &'l StoreLock,
+    is_committed: bool,
+}
+
+impl StoreLock {
+    /// Begins a transaction: keeps the current files until it is committed.
+    pub(crate) fn begin(&self) -> Result<StoreTransaction<'_>, StoreError> {
+        let undo = undo_directory(&self.dir);
+        self.keep_files(&undo)
+            .map_err(|source| StoreError::on_write(undo, source))?;
+        Ok(StoreTransaction {
+            lock: self,
+            is_committed: false,
+        })
+    }
+
+    fn keep_files(&self, undo: &Path) -> io::Result<()> {
+        let incomplete = incomplete(&self.dir);
+        let _ = fs::remove_dir_all(&incomplete);
+        create_private(&incomplete)?;
+        for file in StateFile::ALL {
+            match copy(&self.dir.file(*file), &incomplete.join(file.name())) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+        }
+        sync_directory(&incomplete)?;
+        fs::rename(&incomplete, undo)?;
+        sync_directory(self.dir.path())
+    }
+
+    /// Restores the files of a transaction whose process crashed.
+    pub(super) fn recover(&self) {
+        if undo_directory(&self.dir).is_dir() {
+            // If it fails, the next process that takes the lock tries again.
+            let _ = self.restore();
+        }
+    }
+
+    fn restore(&self) -> io::Result<()> {
+        let undo = undo_directory(&self.dir);
+        for file in StateFile::ALL {
+            let (kept, path) = (undo.join(file.name()), self.dir.file(*file));
+            if kept.symlink_metadata().is_ok() {
+                let unfinished = self.dir.path().join(format!("{UNFINISHED}{}", file.name()));
+                let _ = fs::remove_file(&unfinished);
+                copy(&kept, &unfinished)?;
+                fs::rename(&unfinished, &path)?;
+                // Renaming one hard link over another of the same file does nothing (rename(2)).
+                let _ = fs::remove_file(&unfinished);
+            } else if let Err(error) = fs::remove_file(&path)
+                && error.kind() != io::ErrorKind::NotFound
+            {
+                return Err(error);
+            }
+        }
+        sync_directory(self.dir.path())?;
+        self.remove_undo_directory()
+    }
+
+    /// Removes the undo directory. After its rename nothing is restored any more.
+    fn remove_undo_directory(&self) -> io::Result<()> {
+        let incomplete = incomplete(&self.dir);
+        let _ = fs::remove_dir_all(&incomplete);
+        fs::rename(undo_directory(&self.dir), &incomplete)?;
+        sync_directory(self.dir.path())?;
+        let _ = fs::remove_dir_all(&incomplete);
+        Ok(())
+    }
+}
+
+impl StoreTransaction<'_> {
+    /// Ends the transaction and keeps everything that was written.
+    pub(crate) fn commit(mut self) -> Result<(), StoreError> {
+        self.is_committed = true;
+        let undo = undo_directory(&self.lock.dir);
+        self.lock
+            .remove_undo_directory()
+            .map_err(|source| StoreError::on_write(undo, source))
+    }
+}
+
+impl Drop for StoreTransaction<'_> {
+    fn drop(&mut self) {
+        if !self.is_committed {
+            // If it fails, the next process that takes the lock tries again.
+            let _ = self.lock.restore();
+        }
+    }
+}
+
+/// Returns whether a transaction is active, or was left by a crashed process.
+pub(super) fn is_active(dir: &StateDir) -> bool {
+    undo_directory(dir).is_dir()
+}
+
+fn undo_directory(dir: &StateDir) -> PathBuf {
+    dir.path().join(UNDO)
+}
+
+fn incomplete(dir: &StateDir) -> PathBuf {
+    dir.path().join(format!("{UNFINISHED}{INCOMPLETE_UNDO}"))
+}
+
+/// Creates a hard link, or a copy where hard links are not supported.
+fn copy(from: &Path, to: &Path) -> io::Result<()> {
+    match fs::hard_link(from, to) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => fs::copy(from, to).map(drop),
+        linked => linked,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use super::*;
+    use crate::store::Store;
+
+    fn store() -> (tempfile::TempDir, Store) {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Store::new(StateDir::at(directory.path().join("state")));
+        let lock = store.lock().unwrap();
+        lock.write(StateFile::License, b"old").unwrap();
+        lock.write(StateFile::Key, b"key").unwrap();
+        drop(lock);
+        (directory, store)
+    }
+
+    fn change(lock: &StoreLock) {
+        lock.write(StateFile::License, b"new").unwrap();
+        lock.write(StateFile::Trust, b"keys").unwrap();
+        let _ = lock.remove(StateFile::Key).unwrap();
+    }
+
+    fn content(store: &Store) -> [Option<Vec<u8>>; 3] {
+        [StateFile::License, StateFile::Key, StateFile::Trust]
+            .map(|file| store.read(file, 100).unwrap())
+    }
+
+    fn before() -> [Option<Vec<u8>>; 3] {
+        [Some(b"old".to_vec()), Some(b"key".to_vec()), None]
+    }
+
+    fn after() -> [Option<Vec<u8>>; 3] {
+        [Some(b"new".to_vec()), None, Some(b"keys".to_vec())]
+    }
+
+    #[test]
+    fn a_committed_transaction_keeps_the_new_files_and_leaves_nothing_over() {
+        let (_directory, store) = store();
+        let lock = store.lock().unwrap();
+        let undo = lock.begin().unwrap();
+        change(&lock);
+        undo.commit().unwrap();
+        drop(lock);
+        assert_eq!(content(&store), after());
+        assert!(!is_active(store.dir()) && store.unfinished().is_empty());
+    }
+
+    #[test]
+    fn a_dropped_transaction_restores_the_previous_files() {
+        let (_directory, store) = store();
+        let lock = store.lock().unwrap();
+        let undo = lock.begin().unwrap();
+        change(&lock);
+        drop(undo);
+        drop(lock);
+        assert_eq!(content(&store), before());
+        assert!(!is_active(store.dir()) && store.unfinished().is_empty());
+    }
+
+    #[test]
+    fn a_read_after_a_crash_returns_the_previous_files() {
+        let (_directory, store) = store();
+        let lock = store.lock().unwrap();
+        let undo = lock.begin().unwrap();
+        change(&lock);
+        // While the writer has the lock, no other process restores anything.
+        assert_eq!(content(&store), after());
+        std::mem::forget(undo);
+        drop(lock);
+        assert_eq!(content(&store), before());
+        assert!(!is_active(store.dir()));
+    }
+
+    #[test]
+    fn a_crash_while_restoring_is_recovered() {
+        let (_directory, store) = store();
+        let lock = store.lock().unwrap();
+        std::mem::forget(lock.begin().unwrap());
+        change(&lock);
+        // The first file is already restored.
+        let kept = undo_directory(store.dir()).join(StateFile::License.name());
+        fs::remove_file(store.dir().file(StateFile::License)).unwrap();
+        fs::hard_link(kept, store.dir().file(StateFile::License)).unwrap();
+        drop(lock);
+        assert_eq!(content(&store), before());
+    }
+}

@@ -1,0 +1,67 @@
+//! The claim `cnf` of a license.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::Value;
+
+use crate::encoding::strict_json::{self, object};
+use crate::trust::{Jwk, TrustError, TrustedKey};
+
+/// A proof-of-possession key (RFC 7800): the public key of a customer's own license server.
+#[derive(Clone, Debug)]
+pub struct Confirmation(Arc<TrustedKey>);
+
+impl Confirmation {
+    /// Returns the key.
+    pub fn key(&self) -> &TrustedKey {
+        &self.0
+    }
+}
+
+impl From<TrustedKey> for Confirmation {
+    fn from(key: TrustedKey) -> Self {
+        Self(Arc::new(key))
+    }
+}
+
+impl TryFrom<Value> for Confirmation {
+    type Error = TrustError;
+
+    /// Checks a public key as a JWK.
+    fn try_from(jwk: Value) -> Result<Self, TrustError> {
+        let jwk: strict_json::Object<Jwk> =
+            serde_json::from_value(jwk).map_err(|_| TrustError::NotAJwk)?;
+        jwk.0.to_key().map(Self::from)
+    }
+}
+
+impl PartialEq for Confirmation {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.id() == other.0.id() && self.0.algorithm() == other.0.algorithm()
+    }
+}
+
+/// The JSON form of a [`Confirmation`].
+#[derive(Deserialize, Serialize)]
+struct ConfirmationClaim {
+    #[serde(deserialize_with = "object")]
+    jwk: Option<Jwk>,
+}
+
+impl Serialize for Confirmation {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let jwk = Some(Jwk::from(self.key()));
+        ConfirmationClaim { jwk }.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Confirmation {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let claim = ConfirmationClaim::deserialize(deserializer)?;
+        let key = claim.jwk.and_then(|jwk| jwk.to_key().ok());
+        let expected = "{jwk} with an RSA public key that may be trusted";
+        key.map(Self::from)
+            .ok_or_else(|| serde::de::Error::custom(expected))
+    }
+}

@@ -1,0 +1,95 @@
+//! Sentences and effects of changed claims.
+
+use std::fmt::Display;
+
+use semver::VersionReq;
+
+use super::Effect;
+use crate::time::{Span, Timestamp};
+
+/// Returns the text of an optional value, or `none`.
+pub(super) fn text(value: &Option<impl Display>) -> String {
+    value
+        .as_ref()
+        .map_or_else(|| "none".to_owned(), ToString::to_string)
+}
+
+pub(super) fn start(before: &Option<Timestamp>, after: &Option<Timestamp>) -> (Effect, String) {
+    let text = match (*before, *after) {
+        (Some(before), Some(after)) => {
+            let how = distance(before, after, ["later", "earlier"]);
+            format!("it starts {how}: at {after} instead of {before}")
+        }
+        (None, Some(after)) => format!("it starts at {after} instead of immediately"),
+        (before, None) => format!("it starts immediately instead of at {}", text(&before)),
+    };
+    (Effect::gain_if(after < before), text)
+}
+
+pub(super) fn end(before: &Option<Timestamp>, after: &Option<Timestamp>) -> (Effect, String) {
+    let text = match (*before, *after) {
+        (Some(before), Some(after)) => {
+            let how = distance(before, after, ["longer", "shorter"]);
+            format!("it is valid {how}: until {after} instead of {before}")
+        }
+        (None, Some(after)) => format!("it ends at {after}; it was perpetual"),
+        (before, None) => format!("it is perpetual; it ended at {}", text(&before)),
+    };
+    (Effect::gain_if(ends_later(before, after)), text)
+}
+
+pub(super) fn maintenance(
+    before: &Option<Timestamp>,
+    after: &Option<Timestamp>,
+) -> (Effect, String) {
+    let text = match (before, after) {
+        (Some(before), Some(after)) => {
+            format!("versions built up to {after} are covered instead of up to {before}")
+        }
+        (None, Some(after)) => {
+            format!("only versions built up to {after} are covered; all were covered")
+        }
+        (_, None) => "versions are covered regardless of their build date".to_owned(),
+    };
+    (Effect::gain_if(ends_later(before, after)), text)
+}
+
+/// Returns the span between two instants with a word for its direction.
+fn distance(before: Timestamp, after: Timestamp, [later, earlier]: [&str; 2]) -> String {
+    if after > before {
+        format!("{} {later}", Span(after.seconds_since(before)))
+    } else {
+        format!("{} {earlier}", Span(before.seconds_since(after)))
+    }
+}
+
+/// Returns whether the new end is later. `None` means no end.
+fn ends_later(before: &Option<Timestamp>, after: &Option<Timestamp>) -> bool {
+    after.is_none_or(|after| before.is_some_and(|before| after > before))
+}
+
+pub(super) fn versions(
+    before: &Option<VersionReq>,
+    after: &Option<VersionReq>,
+) -> (Effect, String) {
+    let text = match (before, after) {
+        (_, None) => "every version is covered".to_owned(),
+        (None, Some(after)) => format!("only versions that meet {after} are covered"),
+        (Some(before), Some(after)) => {
+            format!("versions that meet {after} are covered instead of {before}")
+        }
+    };
+    (Effect::from_restriction(before, after), text)
+}
+
+pub(super) fn license_server(before: &Option<String>, after: &Option<String>) -> (Effect, String) {
+    let text = match (before, after) {
+        (_, None) => "the customer's own license server can no longer answer check-ins",
+        (None, Some(_)) => "the customer's own license server can answer check-ins",
+        _ => "another license server of the customer answers check-ins",
+    };
+    (
+        Effect::from_restriction(before, after).reversed(),
+        text.to_owned(),
+    )
+}

@@ -1,0 +1,99 @@
+//! Validations of a license and of the licenses that it replaces.
+
+use super::Context;
+use super::rules::is_here;
+use crate::license::{License, Signer, Validation};
+use crate::time::Timestamp;
+
+/// Validations that apply to a license.
+///
+/// A successor inherits the check-ins and the denials of the licenses that it replaces. Each
+/// validation is stored with the position of its license in the chain of replaced licenses.
+pub(super) struct ValidationHistory<'a> {
+    own_position: usize,
+    validations: Vec<(usize, &'a Validation)>,
+}
+
+impl<'a> ValidationHistory<'a> {
+    /// Selects the validations that apply to `license` on this machine.
+    pub(super) fn new(
+        license: &License,
+        validations: impl Iterator<Item = &'a Validation>,
+        context: &Context<'_>,
+    ) -> Self {
+        let here = validations.filter(|validation| is_here(validation, context));
+        let positioned = here.filter_map(|validation| {
+            let position = position(validation, license)?;
+            Some((position, validation))
+        });
+        Self {
+            own_position: license.supersedes().len(),
+            validations: positioned.collect(),
+        }
+    }
+
+    /// Returns the date of the last validation of the license or a license that it replaces.
+    pub(super) fn checked_in_at(&self) -> Option<Timestamp> {
+        self.validations
+            .iter()
+            .map(|(_, validation)| validation.issued_at())
+            .max()
+    }
+
+    /// Returns the newest denial that no later validation lifts.
+    pub(super) fn denial(&self) -> Option<&'a Validation> {
+        let denials = self
+            .validations
+            .iter()
+            .filter(|(_, validation)| validation.status().is_denial());
+        let in_force =
+            denials.filter(|denial| !self.validations.iter().any(|later| lifts(later, denial)));
+        let newest = in_force.max_by_key(|(position, denial)| {
+            let is_own = *position == self.own_position;
+            (denial.issued_at(), is_own, denial.id())
+        });
+        newest.map(|(_, denial)| *denial)
+    }
+}
+
+/// Returns the position of the validated license in the chain of replaced licenses, oldest first.
+///
+/// Returns `None` if the validation does not apply. The validation of a replaced license applies if
+/// the vendor signed it, or the same server that validates this license.
+fn position(validation: &Validation, license: &License) -> Option<usize> {
+    if validation.is_for(license) {
+        return Some(license.supersedes().len());
+    }
+    let position = license
+        .supersedes()
+        .iter()
+        .position(|id| id == validation.license_id())?;
+    let is_authorized = validation.product() == license.product()
+        && match validation.signer() {
+            Signer::Vendor => true,
+            Signer::Server => license
+                .confirmation_key()
+                .is_some_and(|key| validation.is_signed_by(key)),
+        };
+    // The vendor issued the successor later and in spite of the denial.
+    let is_settled = validation.status().is_denial()
+        && license
+            .issued_at()
+            .is_some_and(|issued| validation.issued_at() < issued);
+    (is_authorized && !is_settled).then_some(position)
+}
+
+/// Returns whether a validation lifts a denial.
+///
+/// A later validation of the same license or one of its successors lifts a denial. A customer's own
+/// server cannot lift a denial by the vendor.
+fn lifts(
+    (position, validation): &(usize, &Validation),
+    (denied_position, denial): &(usize, &Validation),
+) -> bool {
+    let may_lift = validation.signer() == Signer::Vendor || denial.signer() == Signer::Server;
+    !validation.status().is_denial()
+        && may_lift
+        && position >= denied_position
+        && validation.issued_at() > denial.issued_at()
+}

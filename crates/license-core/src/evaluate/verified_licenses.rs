@@ -1,0 +1,62 @@
+//! Evaluation of a license file as a whole.
+
+use super::context::Artifacts;
+use super::{Context, Decision, Finding, Outcome};
+use crate::ids::Tier;
+use crate::license::{Bundle, License};
+use crate::matrix::Matrix;
+
+impl Bundle {
+    /// Evaluates every license and returns the best decision.
+    ///
+    /// Valid licenses are compared by tier, outcome, end and issue date, in this order. With this
+    /// order, entitlements never grow merely because time passes. If no license is valid, one that
+    /// has started takes precedence over one that has not.
+    pub fn evaluate(&self, matrix: &Matrix, context: &Context<'_>) -> Decision {
+        let context = with_artifacts(self, context);
+        let decisions = self
+            .licenses()
+            .iter()
+            .map(|license| license.evaluate(matrix, &context));
+        let best = decisions.max_by_key(|decision| {
+            let license = decision.license();
+            let is_valid = decision.outcome() != Outcome::Denied;
+            // A validation token can change the tier.
+            let tier = rank(decision.entitlements().tier(), matrix).filter(|_| is_valid);
+            let end = license.and_then(License::expires_at);
+            let issued = license.and_then(License::issued_at);
+            let now = decision.evaluated_at();
+            let start = license.and_then(License::not_before);
+            let has_started = start.is_none_or(|start| start <= now);
+            // A perpetual license ends after all others.
+            let end = (end.is_none(), end);
+            (is_valid, tier, decision.outcome(), has_started, end, issued)
+        });
+        best.unwrap_or_else(|| Decision::without_license(matrix, &context))
+    }
+
+    /// Returns the result of every rule for the license that [`Bundle::evaluate`] selects.
+    pub fn explain(&self, matrix: &Matrix, context: &Context<'_>) -> Vec<Finding> {
+        let decision = self.evaluate(matrix, context);
+        let context = with_artifacts(self, context);
+        decision
+            .license()
+            .map(|license| license.explain(matrix, &context))
+            .unwrap_or_default()
+    }
+}
+
+fn with_artifacts<'a>(verified: &'a Bundle, context: &Context<'a>) -> Context<'a> {
+    context.clone().with_file(Artifacts {
+        licenses: verified.licenses(),
+        validations: verified.validations(),
+        revocations: verified.revocations(),
+        activations: verified.activations(),
+        deactivated: verified.deactivated(),
+    })
+}
+
+fn rank(tier: Tier, matrix: &Matrix) -> Option<usize> {
+    let mut tiers = matrix.tiers().iter();
+    tiers.position(|policy| policy.name() == tier)
+}

@@ -1,0 +1,298 @@
+//! Verification of a license file or enterprise key as a whole.
+
+mod error;
+
+use std::fmt;
+
+pub use error::BundleError;
+
+use super::{Activation, Artefacts, Block, ClockRepair, License, RevocationList, Validation};
+use crate::encoding::pasted::without_wrapping;
+use crate::ids::Nonce;
+use crate::jose::{ParseError, TokenKind, Unverified};
+use crate::key::{LicenseId, LicenseKey};
+use crate::matrix::Matrix;
+use crate::time::Timestamp;
+use crate::trust::{TrustSet, VerifyError};
+
+/// The verified content of a license file or of an enterprise key.
+///
+/// ```
+/// use license_core::{Bundle, Context, Matrix, Timestamp, TrustSet};
+///
+/// # const JWKS: &str = include_str!("../../../../fixtures/trust/vendor.jwks");
+/// # const FILE: &str = include_str!("../../../../fixtures/files/valid-pro.lic");
+/// let (trust, matrix) = (TrustSet::parse(JWKS)?, Matrix::built_in());
+/// let licenses = Bundle::verify(FILE, &trust, matrix)?;
+/// let now = Timestamp::parse("2027-01-15T09:00:00Z")?;
+/// assert!(licenses.evaluate(matrix, &Context::at(now)).allows("cloud_sync"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct Bundle {
+    licenses: Vec<License>,
+    validations: Vec<Validation>,
+    revocations: Vec<RevocationList>,
+    activations: Vec<Activation>,
+    clock_repairs: Vec<ClockRepair>,
+    statements: Vec<Unverified<'static>>,
+    /// The licenses that this machine has deactivated, with the nonces of their activations.
+    deactivated: Vec<(LicenseId, Nonce)>,
+    canonical: Canonical,
+}
+
+/// The canonical text of verified licenses, for storage.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Canonical {
+    /// Tokens in armor blocks.
+    File(String),
+    /// A full enterprise key.
+    EnterpriseKey(String),
+}
+
+/// Omits the text, which is a bearer credential.
+impl fmt::Debug for Canonical {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::File(_) => "File",
+            Self::EnterpriseKey(_) => "EnterpriseKey",
+        })
+    }
+}
+
+impl Bundle {
+    /// Verifies a license file, a bare token or a full enterprise key.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`BundleError`] if any part is damaged or not signed by a trusted key, or if the
+    /// text contains no license. Returns [`BundleError::NeedsLicenseFile`] for a key without a
+    /// signature.
+    pub fn verify(text: &str, trust: &TrustSet, matrix: &Matrix) -> Result<Self, BundleError> {
+        let verified = Self::verify_beside(text, trust, matrix, &[])?;
+        if verified.licenses.is_empty() {
+            return Err(BundleError::NoLicense);
+        }
+        Ok(verified)
+    }
+
+    /// Verifies a text that may contain no license: validation tokens, revocation lists,
+    /// activations and clock repairs, in any combination.
+    ///
+    /// A validation token must belong to a license in the text or to one of `known`.
+    ///
+    /// # Errors
+    ///
+    /// Returns the errors of [`Bundle::verify`]. A text without a license is an error only if it
+    /// has validation tokens and `known` is empty.
+    pub fn verify_beside(
+        text: &str,
+        trust: &TrustSet,
+        matrix: &Matrix,
+        known: &[License],
+    ) -> Result<Self, BundleError> {
+        if without_wrapping(text).is_empty() {
+            return Err(BundleError::Parse(ParseError::Empty));
+        }
+        if !LicenseKey::is_likely(text) {
+            return Self::verify_file(text, trust, known);
+        }
+        match LicenseKey::parse(text).map_err(BundleError::Key)? {
+            LicenseKey::Enterprise(key) => Ok(Self {
+                licenses: vec![key.verify(trust, matrix).map_err(BundleError::Verify)?],
+                validations: Vec::new(),
+                revocations: Vec::new(),
+                activations: Vec::new(),
+                clock_repairs: Vec::new(),
+                statements: Vec::new(),
+                deactivated: Vec::new(),
+                canonical: Canonical::EnterpriseKey(key.to_string()),
+            }),
+            key => Err(needs_file(&key)),
+        }
+    }
+
+    /// Checks that a key identifies one of the licenses.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`BundleError::OtherLicense`] if it identifies another license.
+    pub fn check_named(&self, key: &LicenseKey, matrix: &Matrix) -> Result<(), BundleError> {
+        if self
+            .licenses
+            .iter()
+            .any(|license| is_identified_by(license, key, matrix))
+        {
+            return Ok(());
+        }
+        let key_of = |license: &License| key_of(license, key, matrix);
+        let found = self.licenses.iter().filter_map(key_of).collect();
+        Err(BundleError::OtherLicense { found })
+    }
+
+    fn verify_file(text: &str, trust: &TrustSet, known: &[License]) -> Result<Self, BundleError> {
+        let file = Artefacts::parse(text).map_err(BundleError::Parse)?;
+        let licenses = verify_each(&file, TokenKind::License, |token| token.verify(trust))?;
+        let all = [&licenses, known].concat();
+        let stored_kinds = [TokenKind::License, TokenKind::Validation];
+        if all.is_empty() && file.of_kind(TokenKind::Validation).next().is_some() {
+            return Err(BundleError::NoLicense);
+        }
+        let validations = verify_each(&file, TokenKind::Validation, |token| {
+            token.verify_validation_of(trust, &all)
+        })?;
+        let revocations = verify_each(&file, TokenKind::Revocations, |token| {
+            token.verify_revocations(trust)
+        })?;
+        let activations = verify_each(&file, TokenKind::Activation, |token| {
+            token.verify_activation(trust)
+        })?;
+        let clock_repairs = verify_each(&file, TokenKind::ClockRepair, |token| {
+            token.verify_clock_repair(trust)
+        })?;
+        let tokens = file.blocks().iter().map(|block| &block.token);
+        let stored = tokens.filter(|token| stored_kinds.contains(&token.unverified_kind()));
+        let statements = file.of_kind(TokenKind::TrustStatement);
+        let statements = statements.map(|block| block.token.clone().into_owned());
+        let canonical = Canonical::File(stored.map(Unverified::to_armor).collect());
+        Ok(Self {
+            licenses,
+            validations,
+            revocations,
+            activations,
+            clock_repairs,
+            statements: statements.collect(),
+            deactivated: Vec::new(),
+            canonical,
+        })
+    }
+
+    /// Returns the licenses. Only [`Bundle::verify_beside`] can return none.
+    pub fn licenses(&self) -> &[License] {
+        &self.licenses
+    }
+
+    /// Returns the validation tokens.
+    pub fn validations(&self) -> &[Validation] {
+        &self.validations
+    }
+
+    /// Returns the revocation lists, which may belong to any product.
+    pub fn revocations(&self) -> &[RevocationList] {
+        &self.revocations
+    }
+
+    /// Returns the activations, which may belong to any license and machine.
+    pub fn activations(&self) -> &[Activation] {
+        &self.activations
+    }
+
+    /// Returns the clock repairs, which may belong to any machine.
+    pub fn clock_repairs(&self) -> &[ClockRepair] {
+        &self.clock_repairs
+    }
+
+    /// Returns the trust statements in the order of the file. They are not verified and have no
+    /// effect.
+    ///
+    /// [`Rotation`](crate::license::Rotation) verifies and applies them.
+    pub fn unverified_trust_statements(&self) -> &[Unverified<'static>] {
+        &self.statements
+    }
+
+    /// Returns the licenses that this machine has deactivated, each with the nonce of its
+    /// activation.
+    pub(crate) fn deactivated(&self) -> &[(LicenseId, Nonce)] {
+        &self.deactivated
+    }
+
+    /// Adds activations from another source.
+    pub fn add_activations(&mut self, activations: impl IntoIterator<Item = Activation>) {
+        self.activations.extend(activations);
+    }
+
+    /// Adds licenses that this machine has deactivated, each with the nonce of its activation.
+    pub fn add_given_up(&mut self, deactivated: impl IntoIterator<Item = (LicenseId, Nonce)>) {
+        self.deactivated.extend(deactivated);
+    }
+
+    /// Adds revocation lists from another source.
+    pub fn add_revocations(&mut self, lists: impl IntoIterator<Item = RevocationList>) {
+        self.revocations.extend(lists);
+    }
+
+    /// Adds the content of another set. The canonical text does not change.
+    pub fn extend(&mut self, other: &Self) {
+        self.licenses.extend_from_slice(&other.licenses);
+        self.validations.extend_from_slice(&other.validations);
+        self.revocations.extend_from_slice(&other.revocations);
+        self.activations.extend_from_slice(&other.activations);
+        self.deactivated.extend_from_slice(&other.deactivated);
+    }
+
+    /// Returns the latest time of issue of all tokens.
+    pub fn newest_signature(&self) -> Option<Timestamp> {
+        let licenses = self.licenses.iter().filter_map(License::issued_at);
+        let validations = self.validations.iter().map(Validation::issued_at);
+        let lists = self.revocations.iter().map(RevocationList::issued_at);
+        let activations = self.activations.iter().map(Activation::issued_at);
+        let later = lists.chain(activations);
+        licenses.chain(validations).chain(later).max()
+    }
+
+    /// Returns the text to store: the licenses and validation tokens. Other tokens are stored
+    /// separately.
+    pub fn canonical(&self) -> &Canonical {
+        &self.canonical
+    }
+}
+
+/// Verifies all blocks of one kind. An error names the block if there are several.
+fn verify_each<T>(
+    file: &Artefacts<'_>,
+    kind: TokenKind,
+    verify: impl Fn(&Unverified<'_>) -> Result<T, VerifyError>,
+) -> Result<Vec<T>, BundleError> {
+    let has_several = file.blocks().len() > 1;
+    let verified = |block: &Block<'_>| {
+        verify(&block.token).map_err(|error| {
+            if has_several {
+                BundleError::Block {
+                    line: block.line,
+                    error,
+                }
+            } else {
+                BundleError::Verify(error)
+            }
+        })
+    };
+    file.of_kind(kind).map(verified).collect()
+}
+
+/// Returns whether a key identifies a license.
+fn is_identified_by(license: &License, key: &LicenseKey, matrix: &Matrix) -> bool {
+    // The license of an enterprise key has the short key as its id.
+    license.is_named_by(key, matrix) || key.license_id().as_ref() == Some(license.id())
+}
+
+/// Returns the key of a license, preferably in the same form as another key.
+fn key_of(license: &License, key: &LicenseKey, matrix: &Matrix) -> Option<String> {
+    let standard = license.standard_key().map(|key| key.to_string());
+    let enterprise = license
+        .short_enterprise_key(matrix)
+        .map(|key| key.to_string());
+    match key {
+        LicenseKey::Standard(_) => standard.or(enterprise),
+        _ => enterprise.or(standard),
+    }
+}
+
+/// Returns the error for a key without a signature.
+fn needs_file(key: &LicenseKey) -> BundleError {
+    let tier = match key {
+        LicenseKey::Standard(key) => Some(key.tier()),
+        _ => None,
+    };
+    BundleError::NeedsLicenseFile { tier }
+}

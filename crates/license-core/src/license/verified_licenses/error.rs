@@ -1,0 +1,81 @@
+//! Errors of verifying a license file or an enterprise key.
+
+use crate::code::Code;
+use crate::ids::Tier;
+use crate::jose::ParseError;
+use crate::key::KeyError;
+use crate::license::RotationError;
+use crate::trust::VerifyError;
+
+/// The reason why a license file or a license key could not be verified.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BundleError {
+    /// The text is not a license key.
+    #[error(transparent)]
+    Key(KeyError),
+    /// The text is not a license file.
+    #[error(transparent)]
+    Parse(ParseError),
+    /// A signature does not verify, or a claim has a value that is not accepted.
+    #[error(transparent)]
+    Verify(VerifyError),
+    /// A signature of one of several blocks does not verify, or a claim has a value that is not
+    /// accepted.
+    #[error("block at line {line}: {error}")]
+    Block {
+        /// The first line of the block, from 1.
+        line: usize,
+        /// The reason.
+        error: VerifyError,
+    },
+    /// A trust statement cannot be applied.
+    #[error("trust statement{}: {error}", at_line(.line))]
+    Statement {
+        /// The first line of the block, from 1, if there are several blocks.
+        line: Option<usize>,
+        /// The reason.
+        error: Box<RotationError>,
+    },
+    /// The key is well-formed and has no signature.
+    #[error("{}, but has no signature", describe_key(.tier))]
+    NeedsLicenseFile {
+        /// The tier of a standard key, or `None` for a short enterprise key.
+        tier: Option<Tier>,
+    },
+    /// The key identifies another license.
+    #[error("the key identifies another license; the key of the license in the file is {}", .found.join(", "))]
+    OtherLicense {
+        /// The keys of the licenses in the file.
+        found: Vec<String>,
+    },
+    /// The file has no license.
+    #[error("expected a block `LICENSE` in the file, found none")]
+    NoLicense,
+}
+
+fn at_line(line: &Option<usize>) -> String {
+    line.map_or_else(String::new, |line| format!(" at line {line}"))
+}
+
+fn describe_key(tier: &Option<Tier>) -> String {
+    match tier {
+        Some(tier) => format!("the key is well-formed and identifies a {tier} license"),
+        None => "the short enterprise key is well-formed".to_owned(),
+    }
+}
+
+impl BundleError {
+    /// Returns the reason code.
+    pub const fn code(&self) -> Code {
+        match self {
+            Self::Key(error) => error.code(),
+            Self::Parse(error) => error.code(),
+            Self::Verify(error) | Self::Block { error, .. } => error.code(),
+            Self::Statement { error, .. } => error.code(),
+            Self::NeedsLicenseFile { .. } | Self::OtherLicense { .. } | Self::NoLicense => {
+                Code::NeedsLicenseFile
+            }
+        }
+    }
+}

@@ -1,0 +1,294 @@
+//! Clock high-water mark: the latest instant that a machine has seen.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::quota_counters::REMEMBERED_DAYS;
+use crate::time::{CLOCK_TOLERANCE, SECONDS_PER_DAY, Timestamp, unix_seconds};
+
+/// Seconds by which the clock may advance more than the uptime within one boot.
+///
+/// It is a minute less than the tolerance of a warning, so that a clock that was ahead and is
+/// corrected causes no warning because of rounding or a small correction by NTP.
+const UPTIME_TOLERANCE: u64 = CLOCK_TOLERANCE - 60;
+
+/// Seconds by which the clock of the signer may be behind the clock of this machine.
+const SIGNER_SKEW: u64 = 3600;
+
+/// Reading of the clock and the uptime at one moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reading {
+    /// The time of the clock.
+    pub clock: Timestamp,
+    /// The boot and its uptime, if the system reports them.
+    pub boot: Option<Boot>,
+}
+
+/// A boot of the operating system with its uptime.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Boot {
+    /// The unique id of the boot.
+    #[serde(rename = "boot", with = "boot_id")]
+    pub id: u128,
+    /// Seconds since the boot, including suspend. Setting the clock does not change them.
+    pub uptime: u64,
+}
+
+/// The latest instant that a machine has seen, with the evidence for it.
+///
+/// - Only [`HighWater::install`] and [`HighWater::repair`] lower the mark.
+/// - Within one boot, the mark advances at most 24 hours more than the uptime. A clock that jumps
+///   while the system runs therefore does no harm. Any time may pass between two boots, so the
+///   clock is trusted after a boot.
+/// - While the clock is behind, the mark advances with the uptime. Setting the clock back does not
+///   stop time.
+///
+/// ```
+/// use license_core::{HighWater, Reading, Timestamp};
+///
+/// let at = |text| Timestamp::parse(text);
+/// let reading = |clock| Reading { clock, boot: None };
+/// let mut seen = HighWater::default();
+/// seen.observe(reading(at("2027-03-01T12:00:00Z")?));
+/// seen.observe(reading(at("2027-02-01T12:00:00Z")?));
+/// assert_eq!(seen.mark(), at("2027-03-01T12:00:00Z")?);
+/// # Ok::<(), license_core::TimeError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HighWater {
+    #[serde(with = "unix_seconds")]
+    mark: Timestamp,
+    /// A lower bound of the true time: the date of the newest signature plus the uptime since.
+    #[serde(with = "unix_seconds")]
+    proven: Timestamp,
+    /// The value of `proven` when the clock last reached the mark.
+    #[serde(with = "unix_seconds")]
+    proven_at_mark: Timestamp,
+    /// The date of the newest signature.
+    #[serde(with = "unix_seconds")]
+    signed: Timestamp,
+    /// The number of times that the mark was lowered.
+    resets: u64,
+    #[serde(deserialize_with = "Option::deserialize")]
+    run: Option<Run>,
+}
+
+/// Last observation in the current boot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Run {
+    /// The boot and its uptime at the last observation.
+    #[serde(flatten)]
+    last: Boot,
+    /// The upper limit of the mark at the last observation.
+    #[serde(with = "unix_seconds")]
+    ceiling: Timestamp,
+}
+
+impl Default for HighWater {
+    fn default() -> Self {
+        Self {
+            mark: Timestamp::MIN,
+            proven: Timestamp::MIN,
+            proven_at_mark: Timestamp::MIN,
+            signed: Timestamp::MIN,
+            resets: 0,
+            run: None,
+        }
+    }
+}
+
+impl HighWater {
+    /// Returns the latest instant seen.
+    pub fn mark(&self) -> Timestamp {
+        self.mark
+    }
+
+    /// Returns whether the clock is behind the mark by more than the tolerance.
+    pub fn is_behind(&self, clock: Timestamp) -> bool {
+        self.mark.seconds_since(clock) > CLOCK_TOLERANCE
+    }
+
+    /// Returns the time that determines the day of daily quotas.
+    ///
+    /// It is the later of the clock and the mark. If the clock is ahead of the mark by more days
+    /// than the quota counters remember, it is the mark.
+    ///
+    /// The uptime stops while a virtual machine is paused, and under WSL while the host sleeps. The
+    /// mark then falls behind a correct clock. A clock that is set ahead gains nothing, because the
+    /// counters remember what was used on each of these days.
+    ///
+    /// ```
+    /// use license_core::{Boot, HighWater, Reading, Timestamp};
+    ///
+    /// let at = |text| Timestamp::parse(text);
+    /// let boot = Some(Boot { id: 1, uptime: 60 });
+    /// let mut seen = HighWater::default();
+    /// seen.observe(Reading { clock: at("2027-03-01")?, boot });
+    /// // The machine was paused for a week.
+    /// seen.observe(Reading { clock: at("2027-03-08")?, boot });
+    /// assert!(seen.mark() < at("2027-03-02")?);
+    /// assert_eq!(seen.counted_at(at("2027-03-08")?), at("2027-03-08")?);
+    /// // A clock that is too far ahead is ignored.
+    /// assert_eq!(seen.counted_at(at("2099-01-01")?), seen.mark());
+    /// assert_eq!(seen.counted_at(at("2027-02-01")?), seen.mark());
+    /// # Ok::<(), license_core::TimeError>(())
+    /// ```
+    pub fn counted_at(&self, clock: Timestamp) -> Timestamp {
+        if clock.seconds_since(self.mark) <= REMEMBERED_DAYS * SECONDS_PER_DAY {
+            self.mark.max(clock)
+        } else {
+            self.mark
+        }
+    }
+
+    /// Records a reading of the clock.
+    pub fn observe(&mut self, reading: Reading) {
+        let elapsed = self.elapsed(reading);
+        self.proven = self.proven.plus(elapsed.unwrap_or(0));
+        self.mark = self.mark.plus(elapsed.unwrap_or(0));
+        let ceiling = match (elapsed, self.run) {
+            (Some(elapsed), Some(run)) => run.ceiling.plus(elapsed),
+            // Relative to the clock. Relative to the mark, each boot could advance it by a day.
+            _ => self.mark.max(reading.clock.plus(UPTIME_TOLERANCE)),
+        };
+        self.run = reading.boot.map(|last| Run { last, ceiling });
+        let clock = match self.run {
+            Some(_) => reading.clock.min(ceiling),
+            None => reading.clock,
+        };
+        if clock >= self.mark {
+            self.mark = clock;
+            self.proven_at_mark = self.proven;
+        }
+    }
+
+    /// Records the installation of an artifact that was signed at `signed`.
+    ///
+    /// If the mark is ahead of the clock and the signature is recent, the mark is lowered to the
+    /// clock, but not below the proven time. Returns whether the clock was behind by more than the
+    /// tolerance and the mark was lowered.
+    ///
+    /// A signature is recent if it is newer than all earlier signatures, and newer than the time
+    /// that the uptime proves to have passed before the clock last raised the mark. An artifact that
+    /// was signed just now is always recent. An artifact that was kept back in order to undo the
+    /// passing of time is not, except for time in which the machine was off.
+    pub fn install(&mut self, signed: Timestamp, reading: Reading) -> bool {
+        self.observe(reading);
+        let is_newest = signed > self.signed;
+        let is_recent = is_newest && signed.plus(SIGNER_SKEW) >= self.proven_at_mark;
+        let was_behind = self.is_behind(reading.clock);
+        let is_reset = is_recent && self.mark > reading.clock.max(signed);
+        if is_newest {
+            self.signed = signed;
+            self.proven = self.proven.max(signed);
+        }
+        if is_reset {
+            self.resets += 1;
+            self.mark = self.proven.max(reading.clock.min(self.mark));
+            self.proven_at_mark = self.proven;
+            self.run = reading.boot.map(|last| Run {
+                last,
+                ceiling: self.mark.plus(UPTIME_TOLERANCE),
+            });
+        }
+        // If the clock was never correct, a signature is the only evidence of the time.
+        self.mark = self.mark.max(self.proven);
+        is_reset && was_behind
+    }
+
+    /// Replaces the mark with an instant that the vendor has signed for this machine.
+    ///
+    /// Unlike [`HighWater::install`], this method ignores everything that was seen before. A clock
+    /// repair is issued for one machine and is used once.
+    pub fn repair(&mut self, at: Timestamp, reading: Reading) {
+        *self = Self {
+            mark: at,
+            proven: at,
+            proven_at_mark: at,
+            signed: at,
+            resets: self.resets + 1,
+            run: reading.boot.map(|last| Run {
+                last,
+                ceiling: at.plus(UPTIME_TOLERANCE),
+            }),
+        };
+    }
+
+    /// Returns whether there was a boot, a new signature or a repair between `self` and `later`.
+    pub fn is_of_other_boot(&self, later: &Self) -> bool {
+        let boot = |seen: &Self| seen.run.map(|run| run.last.id);
+        (boot(self), self.signed, self.resets) != (boot(later), later.signed, later.resets)
+    }
+
+    /// Merges two copies. The copy that was lowered more often takes precedence, then the later one.
+    pub fn merged(self, other: Self) -> Self {
+        let rank = |seen: &Self| (seen.resets, seen.mark, seen.proven);
+        let (mut best, rest) = if rank(&self) >= rank(&other) {
+            (self, other)
+        } else {
+            (other, self)
+        };
+        best.advance_to(rest.run);
+        best.proven = best.proven.max(rest.proven);
+        best.signed = best.signed.max(rest.signed);
+        best
+    }
+
+    /// Advances to a later uptime of the same boot that another copy has seen, so that the same
+    /// uptime is not added twice.
+    fn advance_to(&mut self, later: Option<Run>) {
+        let Some((run, later)) = self.run.zip(later) else {
+            return;
+        };
+        let elapsed = later.last.uptime.saturating_sub(run.last.uptime);
+        if run.last.id == later.last.id && elapsed > 0 {
+            self.mark = self.mark.plus(elapsed);
+            self.proven = self.proven.plus(elapsed);
+            self.run = Some(Run {
+                last: later.last,
+                ceiling: run.ceiling.plus(elapsed),
+            });
+        }
+    }
+
+    /// Returns the number of times that the mark was lowered.
+    pub fn resets(&self) -> u64 {
+        self.resets
+    }
+
+    /// Returns the seconds since the last observation, if there was no boot since.
+    fn elapsed(&self, reading: Reading) -> Option<u64> {
+        let (run, boot) = self.run.zip(reading.boot)?;
+        // The uptime decreases if a machine is restored from a snapshot. Then no time has passed.
+        (run.last.id == boot.id).then(|| boot.uptime.saturating_sub(run.last.uptime))
+    }
+
+    /// Returns the JSON form that [`HighWater::from_json`] reads.
+    pub fn to_json(&self) -> Value {
+        json!(self)
+    }
+
+    /// Reads the JSON form. Returns `None` if `value` is not the result of [`HighWater::to_json`].
+    pub fn from_json(value: &Value) -> Option<Self> {
+        Self::deserialize(value).ok()
+    }
+}
+
+/// JSON form of a boot id: 32 hexadecimal digits.
+mod boot_id {
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    pub(super) fn serialize<S: Serializer>(id: &u128, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&format_args!("{id:032x}"))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<u128, D::Error> {
+        let digits = String::deserialize(deserializer)?;
+        u128::from_str_radix(&digits, 16).map_err(D::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,271 @@
+//! Counters of daily quotas.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::policy::Quota;
+use crate::time::{SECONDS_PER_DAY, Timestamp};
+
+/// Number of days before today, and of days after today, that are remembered. A wrong clock may have
+/// counted on days after today.
+pub(crate) const REMEMBERED_DAYS: u64 = 64;
+
+/// Part of a quota from which it is low: four fifths.
+const LOW_THRESHOLD: (u64, u64) = (4, 5);
+
+/// Amounts used of each quota on each UTC day.
+///
+/// The caller passes the time from
+/// [`HighWater::counted_at`](crate::state::HighWater::counted_at). The clock alone is not enough,
+/// because users can set it. Amounts that were counted under a wrong clock stay counted for their
+/// day.
+///
+/// ```
+/// use license_core::{Quota, Tally, Timestamp};
+///
+/// let noon = Timestamp::parse("2027-03-01T12:00:00Z")?;
+/// let mut counters = Tally::default();
+/// assert!(counters.take("commands_per_day", 9, Quota::Limit(10), noon).granted);
+///
+/// let refused = counters.take("commands_per_day", 2, Quota::Limit(10), noon);
+/// assert!(!refused.granted);
+/// assert_eq!((refused.used, refused.remaining()), (9, Quota::Limit(1)));
+/// assert_eq!(refused.refills_at.to_string(), "2027-03-02T00:00:00Z");
+/// # Ok::<(), license_core::TimeError>(())
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tally {
+    /// Counters by days since 1970-01-01.
+    days: BTreeMap<u64, CountersOfDay>,
+}
+
+type CountersOfDay = BTreeMap<Box<str>, u64>;
+
+/// Result of a request for a part of a quota.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use]
+pub struct QuotaUse {
+    /// Whether the whole amount was granted.
+    pub granted: bool,
+    /// The requested amount.
+    pub asked: u64,
+    /// The amount used on this day, including an amount that was granted now.
+    pub used: u64,
+    /// The quota.
+    pub limit: Quota,
+    /// The start of the next day.
+    pub refills_at: Timestamp,
+}
+
+impl QuotaUse {
+    /// Returns the remaining amount.
+    pub fn remaining(&self) -> Quota {
+        match self.limit {
+            Quota::Unlimited => Quota::Unlimited,
+            Quota::Limit(limit) => Quota::Limit(limit.saturating_sub(self.used)),
+        }
+    }
+
+    /// Returns whether four fifths of the quota are used.
+    pub fn is_low(&self) -> bool {
+        let (part, whole) = LOW_THRESHOLD;
+        match self.limit {
+            Quota::Unlimited => false,
+            Quota::Limit(limit) => {
+                u128::from(self.used) * u128::from(whole) >= u128::from(limit) * u128::from(part)
+            }
+        }
+    }
+}
+
+impl Tally {
+    /// Takes `count` from the quota on the day of `now`, either the whole amount or nothing. A
+    /// refused request is not counted. A request for 0 returns the remaining amount.
+    pub fn take(&mut self, quota: &str, count: u64, limit: Quota, now: Timestamp) -> QuotaUse {
+        let today = day(now);
+        let used = self.days.get(&today).and_then(|counts| counts.get(quota));
+        let used = used.copied().unwrap_or(0);
+        let total = used.checked_add(count);
+        let granted = match limit {
+            Quota::Unlimited => true,
+            Quota::Limit(limit) => count == 0 || total.is_some_and(|total| total <= limit),
+        };
+        let used = if granted {
+            total.unwrap_or(u64::MAX)
+        } else {
+            used
+        };
+        if granted && count > 0 {
+            let counts = self.days.entry(today).or_default();
+            counts.insert(quota.into(), used);
+            self.forget(today);
+        }
+        QuotaUse {
+            granted,
+            asked: count,
+            used,
+            limit,
+            refills_at: start(today.saturating_add(1)),
+        }
+    }
+
+    /// Removes days that are too far in the past or the future.
+    fn forget(&mut self, today: u64) {
+        let from = today.saturating_sub(REMEMBERED_DAYS);
+        self.days = self.days.split_off(&from);
+        let tomorrow = today.saturating_add(1);
+        let count_future = |days: &BTreeMap<u64, _>| days.range(tomorrow..).count();
+        while u64::try_from(count_future(&self.days)).is_ok_and(|days| days > REMEMBERED_DAYS) {
+            self.days.pop_last();
+        }
+    }
+
+    /// Merges two copies: the higher counter of each quota on each day.
+    pub fn merged(mut self, other: Self) -> Self {
+        for (day, counts) in other.days {
+            let own = self.days.entry(day).or_default();
+            for (quota, count) in counts {
+                let used = own.entry(quota).or_default();
+                *used = count.max(*used);
+            }
+        }
+        self
+    }
+
+    /// Returns the JSON form that [`Tally::from_json`] reads.
+    pub fn to_json(&self) -> Value {
+        json!(self)
+    }
+
+    /// Reads the JSON form. Returns `None` if `value` is not the result of [`Tally::to_json`].
+    pub fn from_json(value: &Value) -> Option<Self> {
+        Self::deserialize(value).ok()
+    }
+}
+
+fn day(now: Timestamp) -> u64 {
+    now.unix_seconds() / SECONDS_PER_DAY
+}
+
+fn start(day: u64) -> Timestamp {
+    Timestamp::from_unix_seconds(day.saturating_mul(SECONDS_PER_DAY)).unwrap_or(Timestamp::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMIT: Quota = Quota::Limit(10);
+
+    fn at(text: &str) -> Timestamp {
+        Timestamp::parse(text).unwrap()
+    }
+
+    fn take(counters: &mut Tally, count: u64, now: &str) -> QuotaUse {
+        counters.take("commands", count, LIMIT, at(now))
+    }
+
+    #[test]
+    fn a_day_ends_at_midnight_utc() {
+        let mut counters = Tally::default();
+        assert!(take(&mut counters, 10, "2027-03-01T00:00:00Z").granted);
+        assert!(!take(&mut counters, 1, "2027-03-01T23:59:59Z").granted);
+        assert!(take(&mut counters, 1, "2027-03-02T00:00:00Z").granted);
+    }
+
+    #[test]
+    fn a_repeated_day_keeps_its_counters() {
+        let mut counters = Tally::default();
+        for day in ["2027-03-01", "2027-03-02", "2027-03-03"] {
+            assert!(take(&mut counters, 10, day).granted);
+        }
+        for day in ["2027-03-01", "2027-03-02", "2027-03-03"] {
+            assert!(!take(&mut counters, 1, day).granted);
+        }
+    }
+
+    #[test]
+    fn the_number_of_days_is_bounded_and_today_is_never_forgotten() {
+        let mut counters = Tally::default();
+        for day in 0..1000 {
+            let _ = counters.take(
+                "commands",
+                1,
+                LIMIT,
+                at("2099-01-01").plus(day * SECONDS_PER_DAY),
+            );
+        }
+        assert_eq!(counters.days.len(), 65);
+        assert!(take(&mut counters, 10, "2027-03-01").granted);
+        assert!(!take(&mut counters, 1, "2027-03-01").granted);
+        assert_eq!(counters.days.len(), 65);
+    }
+
+    #[test]
+    fn a_refused_request_is_not_counted() {
+        let mut counters = Tally::default();
+        assert!(take(&mut counters, 8, "2027-03-01").granted);
+        for too_many in [3, u64::MAX] {
+            let refused = take(&mut counters, too_many, "2027-03-01");
+            assert!(!refused.granted);
+            assert_eq!((refused.used, refused.remaining()), (8, Quota::Limit(2)));
+        }
+        assert!(take(&mut counters, 2, "2027-03-01").granted);
+    }
+
+    #[test]
+    fn a_request_for_0_uses_nothing_and_is_granted_for_an_exhausted_quota() {
+        let mut counters = Tally::default();
+        assert!(take(&mut counters, 10, "2027-03-01").granted);
+        let asked = take(&mut counters, 0, "2027-03-01");
+        assert!(asked.granted);
+        assert_eq!((asked.used, asked.remaining()), (10, Quota::Limit(0)));
+        // The limit is lower than the used amount after a downgrade.
+        let smaller = counters.take("commands", 0, Quota::Limit(5), at("2027-03-01"));
+        assert_eq!(smaller.remaining(), Quota::Limit(0));
+    }
+
+    #[test]
+    fn a_quota_is_low_from_four_fifths() {
+        let mut counters = Tally::default();
+        assert!(!take(&mut counters, 7, "2027-03-01").is_low());
+        assert!(take(&mut counters, 1, "2027-03-01").is_low());
+        let unlimited = counters.take("agents", u64::MAX, Quota::Unlimited, at("2027-03-01"));
+        assert!(unlimited.granted && !unlimited.is_low());
+        let more = counters.take("agents", 1, Quota::Unlimited, at("2027-03-01"));
+        assert_eq!(more.used, u64::MAX);
+    }
+
+    #[test]
+    fn merging_keeps_the_higher_counter_of_each_day() {
+        let with_count = |count, now| {
+            let mut counters = Tally::default();
+            let _ = take(&mut counters, count, now);
+            counters
+        };
+        let (few, many) = (with_count(3, "2027-03-01"), with_count(5, "2027-03-01"));
+        assert_eq!(few.clone().merged(many.clone()), many);
+        assert_eq!(many.clone().merged(few), many);
+        let mut both = many.merged(with_count(1, "2027-03-02"));
+        assert_eq!(take(&mut both, 0, "2027-03-01").used, 5);
+        assert_eq!(take(&mut both, 0, "2027-03-02").used, 1);
+    }
+
+    #[test]
+    fn the_json_form_round_trips() {
+        let mut counters = Tally::default();
+        let _ = take(&mut counters, 9, "2027-03-01");
+        assert_eq!(Tally::from_json(&counters.to_json()), Some(counters));
+        for wrong in [
+            "{}",
+            r#"{"days":{"-1":{}}}"#,
+            r#"{"days":{"1":{"a":"1"}}}"#,
+            "[]",
+        ] {
+            let value: Value = serde_json::from_str(wrong).unwrap();
+            assert_eq!(Tally::from_json(&value), None, "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,211 @@
+//! License files with several licenses: their content, and which license decides.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod support;
+
+use license_core::issue::LicenseDraft;
+use license_core::{Bundle, BundleError, Code, Context, Matrix, Status, Timestamp, Unverified};
+use proptest::prelude::*;
+use support::{
+    DAY, STRANGER, TRUST, VENDOR, at, draft, id, issue, issued, perpetual, validation_draft,
+};
+
+fn armor(drafts: &[LicenseDraft]) -> String {
+    let file = |draft: &LicenseDraft| {
+        let token = draft.sign(&*VENDOR).unwrap();
+        Unverified::parse(&token).unwrap().to_armor()
+    };
+    drafts.iter().map(file).collect()
+}
+
+fn verify(drafts: &[LicenseDraft]) -> Bundle {
+    Bundle::verify(&armor(drafts), &TRUST, Matrix::built_in()).unwrap()
+}
+
+fn until(tier: &str, number: u64, end: Timestamp) -> LicenseDraft {
+    let mut draft = draft(tier, id(number));
+    draft.check_in = None;
+    draft.expires_at = Some(end);
+    draft
+}
+
+fn tier_at(licenses: &Bundle, now: Timestamp) -> String {
+    let decision = licenses.evaluate(Matrix::built_in(), &Context::at(now));
+    decision.entitlements().tier().to_string()
+}
+
+#[test]
+fn the_highest_valid_tier_decides_even_in_its_grace_period() {
+    let free = perpetual("FREE", id(1));
+    let pro = until("PRO", 2, at("2027-06-01"));
+    for drafts in [[free.clone(), pro.clone()], [pro, free]] {
+        let licenses = verify(&drafts);
+        assert_eq!(tier_at(&licenses, at("2027-05-31")), "PRO");
+        assert_eq!(tier_at(&licenses, at("2027-06-02")), "PRO", "in grace");
+        assert_eq!(tier_at(&licenses, at("2027-06-04")), "FREE");
+    }
+}
+
+#[test]
+fn a_validation_token_can_lower_the_tier_of_a_license() {
+    let team = issue(&perpetual("TEAM", id(1)));
+    let free = support::entitlements("FREE", &["local_execution"], &[]);
+    let mut lowered = validation_draft(&team, Status::Active, at("2027-02-01"));
+    lowered.entitlements = &free;
+    let lowered = [support::sign_validation(&lowered, &VENDOR, &team).unwrap()];
+    let licenses = verify(&[perpetual("TEAM", id(1)), perpetual("PRO", id(2))]);
+    let context = Context::at(at("2027-03-01")).validations(&lowered);
+    let decision = licenses.evaluate(Matrix::built_in(), &context);
+    assert_eq!(decision.entitlements().tier().as_str(), "PRO");
+}
+
+#[test]
+fn of_two_licenses_of_a_tier_the_one_that_is_valid_longer_decides() {
+    let drafts = [
+        until("PRO", 1, at("2027-06-01")),
+        until("PRO", 2, at("2028-06-01")),
+    ];
+    let decision = verify(&drafts).evaluate(Matrix::built_in(), &Context::at(at("2027-05-30")));
+    assert_eq!(decision.license().unwrap().id(), &id(2));
+    assert_eq!(decision.warnings(), []);
+}
+
+#[test]
+fn a_renewal_that_is_installed_early_starts_without_a_gap() {
+    let old = until("PRO", 1, at("2027-06-01"));
+    let mut new = until("PRO", 2, at("2028-06-01"));
+    new.not_before = Some(at("2027-06-01"));
+    new.supersedes = vec![id(1)];
+    let licenses = verify(&[old, new]);
+    let on = |date| licenses.evaluate(Matrix::built_in(), &Context::at(at(date)));
+    let before = on("2027-05-31");
+    assert_eq!(
+        (before.code(), before.license().unwrap().id()),
+        (Code::Valid, &id(1))
+    );
+    let after = on("2027-06-01");
+    assert_eq!(
+        (after.code(), after.license().unwrap().id()),
+        (Code::Valid, &id(2))
+    );
+}
+
+#[test]
+fn validations_and_licenses_of_the_context_are_used_with_those_of_the_file() {
+    let license = issue(&perpetual("PRO", id(1)));
+    let revoked = validation_draft(&license, Status::Revoked, at("2027-02-01"));
+    let revoked = [support::sign_validation(&revoked, &VENDOR, &license).unwrap()];
+    let licenses = verify(&[perpetual("PRO", id(1))]);
+    let context = Context::at(at("2027-03-01")).validations(&revoked);
+    assert_eq!(
+        licenses.evaluate(Matrix::built_in(), &context).code(),
+        Code::Revoked
+    );
+    let newer = {
+        let mut draft = perpetual("PRO", id(2));
+        draft.supersedes = vec![id(1)];
+        [issue(&draft)]
+    };
+    let context = Context::at(at("2027-03-01")).installed(&newer);
+    assert_eq!(
+        licenses.evaluate(Matrix::built_in(), &context).code(),
+        Code::Superseded
+    );
+}
+
+#[test]
+fn a_file_with_one_invalid_block_is_rejected_and_the_error_names_the_block() {
+    let good = armor(&[perpetual("PRO", id(1))]);
+    let foreign = perpetual("PRO", id(2)).sign(&*STRANGER).unwrap();
+    let foreign = Unverified::parse(&foreign).unwrap().to_armor();
+    let error = Bundle::verify(&format!("{good}\n{foreign}"), &TRUST, Matrix::built_in());
+    let error = error.unwrap_err();
+    let line = good.lines().count() + 2;
+    assert!(
+        matches!(error, BundleError::Block { line: found, .. } if found == line),
+        "{error}"
+    );
+    assert_eq!(error.code(), Code::UntrustedKey);
+}
+
+#[test]
+fn a_validation_token_without_its_license_is_rejected() {
+    let (one, other) = (issue(&perpetual("PRO", id(1))), perpetual("PRO", id(2)));
+    let validation = validation_draft(&one, Status::Active, at("2027-02-01"))
+        .sign(&*VENDOR)
+        .unwrap();
+    let validation = Unverified::parse(&validation).unwrap().to_armor();
+    let alone = Bundle::verify(&validation, &TRUST, Matrix::built_in()).unwrap_err();
+    assert!(matches!(alone, BundleError::NoLicense), "{alone}");
+    let with_another_license = format!("{}{validation}", armor(&[other]));
+    let error = Bundle::verify(&with_another_license, &TRUST, Matrix::built_in()).unwrap_err();
+    assert!(error.to_string().contains("another license"), "{error}");
+}
+
+#[test]
+fn the_largest_token_that_can_be_signed_can_be_read_from_armor() {
+    let with_features = |count: usize| {
+        let mut draft = perpetual("PRO", id(1));
+        for number in 0..count {
+            draft.add_feature(&format!("feature_{number:050}")).unwrap();
+        }
+        draft
+    };
+    let (mut fits, mut too_many) = (0, 2000);
+    while too_many - fits > 1 {
+        let middle = (fits + too_many) / 2;
+        match with_features(middle).sign(&*VENDOR) {
+            Ok(_) => fits = middle,
+            Err(_) => too_many = middle,
+        }
+    }
+    assert!(fits > 500);
+    let largest = armor(&[with_features(fits)]);
+    for file in [largest.clone(), largest.replace('\n', "\r\n")] {
+        assert!(Bundle::verify(&file, &TRUST, Matrix::built_in()).is_ok());
+    }
+}
+
+/// Parsing these takes minutes if it is quadratic in the number of blanks.
+#[test]
+fn many_blanks_are_rejected_in_linear_time() {
+    let blanks = " ".repeat(60_000);
+    let armored = format!("-----BEGIN LICENSE-----\nA{blanks}B\n-----END LICENSE-----");
+    let lines = format!(
+        "-----BEGIN LICENSE-----\n{}-----END LICENSE-----",
+        "A\n \n".repeat(60_000)
+    );
+    for text in [format!("e{blanks}.B.C"), armored, lines] {
+        assert!(Bundle::verify(&text, &TRUST, Matrix::built_in()).is_err());
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(60))]
+
+    #[test]
+    fn the_tier_of_a_file_never_rises_with_time(
+        terms in prop::collection::vec((0_usize..4, prop::option::of(1_u64..40), any::<bool>()), 1..4),
+        mut days in prop::collection::vec(0_u64..60, 2..8),
+    ) {
+        let names = ["FREE", "PRO", "TEAM", "ENT"];
+        let drafts: Vec<_> = (1..).zip(&terms).map(|(number, (tier, end, checked))| {
+            let mut draft = draft(names[*tier], id(number));
+            draft.expires_at = end.map(|days| issued().plus(days * DAY));
+            if !checked {
+                draft.check_in = None;
+            }
+            draft
+        }).collect();
+        let licenses = verify(&drafts);
+        days.sort_unstable();
+        let matrix = Matrix::built_in();
+        let ranks = days.iter().map(|days| {
+            let decision = licenses.evaluate(matrix, &Context::at(issued().plus(days * DAY)));
+            let tier = decision.entitlements().tier();
+            matrix.tiers().iter().position(|terms| terms.name() == tier)
+        });
+        let ranks: Vec<_> = ranks.collect();
+        prop_assert!(ranks.is_sorted_by(|earlier, later| earlier >= later), "{ranks:?}");
+    }
+}

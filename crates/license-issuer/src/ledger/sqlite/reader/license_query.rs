@@ -1,0 +1,131 @@
+//! SQL of queries for licenses.
+
+use license_core::Timestamp;
+use rusqlite::{Row, ToSql};
+
+use super::{COLUMNS, entry_of_row};
+use crate::errors::LedgerError;
+use crate::ledger::query::{LicenseFilter, LicenseSort, LicenseStatus, RecordedLicense};
+
+/// The SQL expression for the status of license `e` at `?1`. The order is that in which a verifier
+/// denies.
+///
+/// A revoked license does not replace another one, because the replaced license remains valid where
+/// its successor is not installed. `CROSS JOIN` makes SQLite look up the licenses that replace this
+/// one. Without it, SQLite may scan all licenses (<https://sqlite.org/optoverview.html#crossjoin>).
+pub(super) const STATUS: &str = "CASE
+  WHEN EXISTS (SELECT 1 FROM entries r WHERE r.subject = e.subject AND r.kind = 'revocation') THEN 'revoked'
+  WHEN EXISTS (SELECT 1 FROM replaced p CROSS JOIN entries n ON n.subject = p.new WHERE p.old = e.subject
+    AND n.kind = 'license' AND coalesce(json_extract(n.body, '$.not_before') <= ?1, 1)
+    AND NOT EXISTS (SELECT 1 FROM entries r WHERE r.subject = p.new AND r.kind = 'revocation')) THEN 'superseded'
+  WHEN json_extract(e.body, '$.expires_at') <= ?1 THEN 'expired'
+  WHEN json_extract(e.body, '$.not_before') > ?1 THEN 'future'
+  ELSE 'active' END";
+
+/// The SQL condition that entry `e` is a license or an enterprise key.
+pub(super) const LICENSES: &str = "e.kind IN ('license', 'enterprise_key')";
+
+/// Reads a row of [`license_columns`] and [`STATUS`].
+pub(super) fn license_of_row(row: &Row<'_>) -> Result<RecordedLicense, LedgerError> {
+    let status: String = row.get(8)?;
+    let entry = entry_of_row(row)?;
+    let status = LicenseStatus::parse(&status).ok_or(LedgerError::Inconsistent {
+        expected: "a known status",
+        found: status,
+    })?;
+    Ok(RecordedLicense { entry, status })
+}
+
+/// Returns [`COLUMNS`] of entry `e`.
+pub(super) fn license_columns() -> String {
+    let columns: Vec<_> = COLUMNS
+        .split(", ")
+        .map(|name| format!("e.{name}"))
+        .collect();
+    columns.join(", ")
+}
+
+/// Returns the SQL of a selection, and the values of its parameters.
+pub(super) fn filter_sql(filter: &LicenseFilter, now: Timestamp) -> (String, Vec<Box<dyn ToSql>>) {
+    let mut values: Vec<Box<dyn ToSql>> = vec![Box::new(now.to_string())];
+    let mut conditions = vec![LICENSES.to_owned()];
+    let mut add = |condition: &str, value: Box<dyn ToSql>| {
+        values.push(value);
+        conditions.push(condition.replace('#', &format!("?{}", values.len())));
+    };
+    if let Some(customer) = &filter.customer {
+        let condition = "(json_extract(e.body, '$.customer') LIKE # ESCAPE '\\' OR json_extract(e.body, '$.company') LIKE # ESCAPE '\\')";
+        add(condition, Box::new(like(customer)));
+    }
+    if let Some(tier) = &filter.tier {
+        add(
+            "json_extract(e.body, '$.tier') = #",
+            Box::new(tier.to_ascii_uppercase()),
+        );
+    }
+    if let Some(product) = &filter.product {
+        add(
+            "json_extract(e.body, '$.product') = #",
+            Box::new(product.to_ascii_uppercase()),
+        );
+    }
+    if let Some(status) = filter.status {
+        add(&format!("{STATUS} = #"), Box::new(status.as_str()));
+    }
+    if let Some(end) = filter.ends_by {
+        add(
+            &format!(
+                "json_extract(e.body, '$.expires_at') <= # AND {STATUS} IN ('active', 'future')"
+            ),
+            Box::new(end.to_string()),
+        );
+    }
+    if let Some(text) = &filter.text {
+        let condition = "(e.subject LIKE # ESCAPE '\\'
+              OR json_extract(e.body, '$.key') LIKE # ESCAPE '\\'
+              OR json_extract(e.body, '$.short_key') LIKE # ESCAPE '\\'
+              OR json_extract(e.body, '$.customer') LIKE # ESCAPE '\\'
+              OR json_extract(e.body, '$.company') LIKE # ESCAPE '\\'
+              OR json_extract(e.body, '$.kid') LIKE # ESCAPE '\\'
+              OR (e.kind = 'enterprise_key' AND e.artefact LIKE # ESCAPE '\\')
+              OR e.subject IN (SELECT a.subject FROM entries a WHERE a.kind = 'activation'
+                AND (json_extract(a.body, '$.activation_id') LIKE # ESCAPE '\\'
+                  OR json_extract(a.body, '$.machine') LIKE # ESCAPE '\\'
+                  OR json_extract(a.body, '$.nonce') LIKE # ESCAPE '\\')))";
+        add(condition, Box::new(like(text)));
+    }
+    let order: &[&str] = match filter.sort {
+        LicenseSort::Recorded => &["e.seq"],
+        LicenseSort::Customer => &["json_extract(e.body, '$.customer') COLLATE NOCASE", "e.seq"],
+        LicenseSort::Expires => &[
+            "json_extract(e.body, '$.expires_at') IS NULL",
+            "json_extract(e.body, '$.expires_at')",
+            "e.seq",
+        ],
+        LicenseSort::Tier => &["json_extract(e.body, '$.tier')", "e.seq"],
+    };
+    let order = if filter.reverse {
+        order.join(" DESC, ") + " DESC"
+    } else {
+        order.join(", ")
+    };
+    // In SQLite, -1 means no limit. No table has more rows than i64::MAX.
+    let limit = filter
+        .limit
+        .map_or(-1, |limit| i64::try_from(limit).unwrap_or(i64::MAX));
+    let sql = format!(
+        "SELECT {}, {STATUS} FROM entries e WHERE {} ORDER BY {order} LIMIT {limit}",
+        license_columns(),
+        conditions.join(" AND ")
+    );
+    (sql, values)
+}
+
+/// Returns a `LIKE` pattern that matches a literal text.
+fn like(text: &str) -> String {
+    let escaped = text
+        .replace('\\', "\\\\")
+        .replace('%', "\\%")
+        .replace('_', "\\_");
+    format!("%{escaped}%")
+}

@@ -1,0 +1,58 @@
+//! The machines that use a license.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rusqlite::Connection;
+
+use crate::errors::LedgerError;
+use crate::ledger::entry::EntryKind;
+
+/// Selects the last entry of each kind for each machine of a license. Released activations are
+/// omitted.
+pub(super) const MACHINE_USES: &str = "
+SELECT e.kind, json_extract(e.body, '$.machine') AS machine, max(e.seq) FROM entries e
+WHERE e.subject = ?1 AND e.kind IN ('activation', 'check_in', 'release') AND machine IS NOT NULL
+  AND (e.kind <> 'check_in' OR json_extract(e.body, '$.status') = 'active')
+  AND (e.kind <> 'activation' OR NOT EXISTS (
+    SELECT 1 FROM entries r WHERE r.kind IN ('activation', 'release') AND r.kind = 'release'
+      AND json_extract(r.body, '$.activation_id') = json_extract(e.body, '$.activation_id')))
+GROUP BY e.kind, machine";
+
+/// The state of a machine, with the numbers of the latest entries.
+#[derive(Clone, Copy, Debug, Default)]
+struct MachineUse {
+    is_activated: bool,
+    checked_in: Option<i64>,
+    released: Option<i64>,
+}
+
+impl MachineUse {
+    /// Returns whether the machine counts. A released machine counts again after its next check-in.
+    fn counts(self) -> bool {
+        self.is_activated || self.checked_in > self.released
+    }
+}
+
+/// Returns the digests of the machines that use these licenses.
+pub(super) fn machines_in_use(
+    db: &Connection,
+    licenses: &[&str],
+) -> Result<BTreeSet<String>, LedgerError> {
+    let mut uses: BTreeMap<String, MachineUse> = BTreeMap::new();
+    let mut statement = db.prepare_cached(MACHINE_USES)?;
+    for license in licenses {
+        let mut rows = statement.query([license])?;
+        while let Some(row) = rows.next()? {
+            let (kind, machine, seq): (String, String, i64) =
+                (row.get(0)?, row.get(1)?, row.get(2)?);
+            let one = uses.entry(machine).or_default();
+            match EntryKind::parse(&kind) {
+                Some(EntryKind::Activation) => one.is_activated = true,
+                Some(EntryKind::CheckIn) => one.checked_in = one.checked_in.max(Some(seq)),
+                _ => one.released = one.released.max(Some(seq)),
+            }
+        }
+    }
+    let counting = uses.into_iter().filter(|(_, one)| one.counts());
+    Ok(counting.map(|(machine, _)| machine).collect())
+}

@@ -1,0 +1,100 @@
+//! Sources of signing keys, and the errors of signing and verifying.
+
+use std::fmt;
+
+use license_core::TrustedKey;
+
+use crate::errors::LedgerError;
+
+/// A source of the opened signing key `K`, or of a set of keys. The key is opened only when it is
+/// needed.
+pub trait SignerSource<K> {
+    /// The error of opening a key.
+    type Error;
+
+    /// Checks that the key exists, without asking for a secret, and opens it if that is enough.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the key does not exist or is damaged.
+    fn peek(&self) -> Result<Option<K>, Self::Error>;
+
+    /// Opens the key, and asks for its passphrase or PIN if it has one.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the key cannot be opened.
+    fn open(&self) -> Result<K, Self::Error>;
+
+    /// Returns the public halves that the ledger records before the first signature.
+    fn public_keys<'s>(&self, signer: &'s K) -> Vec<&'s TrustedKey>;
+}
+
+/// The reason why a draft was not signed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SignError {
+    /// The draft is invalid, or the key could not sign.
+    #[error("cannot sign the {artifact}")]
+    Sign {
+        /// The name of the artifact.
+        artifact: &'static str,
+        /// The reason.
+        source: license_core::issue::IssueError,
+    },
+    /// A revocation list has too many entries.
+    #[error("{count} revoked licenses and activations do not fit into one list")]
+    TooMany {
+        /// The number of entries.
+        count: usize,
+        /// The reason.
+        source: license_core::issue::IssueError,
+    },
+    /// The signed artifact does not verify.
+    #[error("the {artifact} just signed does not verify: {reason}")]
+    Verify {
+        /// The name of the artifact.
+        artifact: &'static str,
+        /// The reason, as the verifier states it.
+        reason: String,
+    },
+    /// The service has no signer for a draft that needs one.
+    #[error("expected an opened key for the {0}, found none")]
+    NoSigner(&'static str),
+    /// The ledger could not reserve a serial.
+    #[error("cannot reserve a serial")]
+    Serial(#[source] LedgerError),
+}
+
+/// The name of a kind of artifact, for errors.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::services) struct ArtifactName(pub(in crate::services) &'static str);
+
+impl ArtifactName {
+    /// Returns the opened key, which the artifact needs.
+    pub(in crate::services) fn signer<S>(self, signer: Option<&S>) -> Result<&S, SignError> {
+        signer.ok_or(SignError::NoSigner(self.0))
+    }
+
+    /// Returns the result of signing.
+    pub(in crate::services) fn signed<T>(
+        self,
+        result: Result<T, license_core::issue::IssueError>,
+    ) -> Result<T, SignError> {
+        result.map_err(|source| SignError::Sign {
+            artifact: self.0,
+            source,
+        })
+    }
+
+    /// Returns the result of a step of the verification.
+    pub(in crate::services) fn verified<T>(
+        self,
+        result: Result<T, impl fmt::Display>,
+    ) -> Result<T, SignError> {
+        result.map_err(|error| SignError::Verify {
+            artifact: self.0,
+            reason: error.to_string(),
+        })
+    }
+}
