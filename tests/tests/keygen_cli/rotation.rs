@@ -361,7 +361,7 @@ fn the_commands_of_the_rotation_guide_work() {
         .unwrap();
     let output = trust["message"].as_str().unwrap();
     assert!(
-        output.contains("of trust.jwks") && output.contains("introduced by"),
+        output.contains("from trust.jwks") && output.contains("introduced by"),
         "{output}"
     );
     assert!(output.contains("retired: "), "{output}");
