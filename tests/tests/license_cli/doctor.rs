@@ -384,7 +384,7 @@ fn a_clock_that_is_behind_is_reported_with_the_difference() {
     };
     let site = healthy();
     let at = |by: &str| {
-        let run = tools::license_at_time(faketime, &site, by).env("CODITECT_MACHINE_ID", HERE);
+        let run = license_tests::tools::license_at_time(faketime, &site, by).env("CODITECT_MACHINE_ID", HERE);
         run.args(["doctor", "--json"]).run().expect_code(0).json()
     };
     let report = at("-10d");
