@@ -25,11 +25,11 @@ const CHECKS: [&str; 12] = [
 ];
 
 /// Runs `license doctor --json` on [`HERE`] with the administrator's directory `etc`.
-fn examine(site: &Scratch) -> Outcome {
+fn examine(site: &Scratch) -> RunOutput {
     doctor(site, &["--json"])
 }
 
-fn doctor(site: &Scratch, args: &[&str]) -> Outcome {
+fn doctor(site: &Scratch, args: &[&str]) -> RunOutput {
     let run = Run::license(site).env("CODITECT_MACHINE_ID", HERE);
     let run = run.env("CODITECT_SYSTEM_DIR", site.file("etc"));
     run.arg("doctor").args(args).run()
@@ -384,7 +384,8 @@ fn a_clock_that_is_behind_is_reported_with_the_difference() {
     };
     let site = healthy();
     let at = |by: &str| {
-        let run = license_tests::tools::license_at_time(faketime, &site, by).env("CODITECT_MACHINE_ID", HERE);
+        let run = license_tests::tools::license_at_time(faketime, &site, by)
+            .env("CODITECT_MACHINE_ID", HERE);
         run.args(["doctor", "--json"]).run().expect_code(0).json()
     };
     let report = at("-10d");

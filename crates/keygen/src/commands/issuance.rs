@@ -191,7 +191,10 @@ fn warning_text(warning: &IssueWarning) -> (&'static str, String) {
                 "the time of issue, {issued_at}, is in the past: the machine's clock is set to it"
             ),
         ),
-        IssueWarning::NotAhead { mark, issued_at } => (
+        IssueWarning::NotAhead {
+            high_water_mark: mark,
+            issued_at,
+        } => (
             "NOT_AHEAD",
             format!(
                 "the clock high-water mark of the machine, {mark}, is not ahead of {issued_at}: no repair is needed"
