@@ -431,6 +431,12 @@ fn is_worth_writing(before: &HighWater, after: &HighWater) -> bool {
     before.is_of_other_boot(after) || after.mark().seconds_since(before.mark()) >= HIGH_WATER_STEP
 }
 
+/// Returns random bytes, or `None` if the system provides none.
+fn random<const N: usize>() -> Option<[u8; N]> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).ok().map(|()| bytes)
+}
+
 impl fmt::Debug for Host {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("LicenseManager")

@@ -9,7 +9,7 @@ use license_core::usage_report::{Closed, Counts, Period};
 use license_core::{Decision, License, LicenseId};
 use thiserror::Error;
 
-use super::Host;
+use super::{Host, random};
 use crate::clock;
 use crate::journal::Journal;
 use crate::problem::StateProblem;
@@ -375,9 +375,4 @@ fn is_temporary(problem: &StateProblem) -> bool {
         StateProblem::Sealed { aside, .. } => aside.is_none(),
         StateProblem::NotKept(_) | StateProblem::Revocations(_) | StateProblem::Trust(_) => false,
     }
-}
-
-fn random() -> Option<[u8; 16]> {
-    let mut bytes = [0; 16];
-    getrandom::fill(&mut bytes).ok().map(|()| bytes)
 }
