@@ -13,7 +13,7 @@ use embedding::{EmbeddingRequest, VARIABLE};
 
 #[allow(
     clippy::print_stdout,
-    reason = "a build script gives instructions to Cargo on standard output"
+    reason = "a build script sends its results to Cargo through standard output"
 )]
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed=build.rs");

@@ -19,8 +19,7 @@ use crate::code::Code;
 use crate::license::{License, Signer};
 use crate::matrix::Matrix;
 use crate::policy::Entitlements;
-use crate::time::Timestamp;
-use crate::time::{CLOCK_TOLERANCE, Span};
+use crate::time::{CLOCK_TOLERANCE, Span, Timestamp};
 use rules::Evaluation;
 
 impl License {
@@ -138,8 +137,8 @@ fn decide(evaluation: &Evaluation<'_>, results: CombinedResults) -> Decision {
 /// Returns the end of the license, or that of its installed successor.
 ///
 /// A successor that starts before `end` ends this license at its own start. If the successor is
-/// valid at that instant, the result is the end of the successor. `None` means that nothing ends the
-/// license.
+/// valid at that instant, the result is the end of the successor. `None` means that nothing ends
+/// the license.
 fn valid_until(evaluation: &Evaluation<'_>, end: Option<Timestamp>) -> Option<Timestamp> {
     let future_start = |newer: &License| newer.not_before().filter(|at| *at > evaluation.now);
     let installed = evaluation.context.all_installed();
@@ -158,8 +157,8 @@ fn valid_until(evaluation: &Evaluation<'_>, end: Option<Timestamp>) -> Option<Ti
     }
 }
 
-/// Returns the entitlements of the newest validation by the vendor, or those of the license. A newer
-/// validation by a customer's own server can only narrow them.
+/// Returns the entitlements of the newest validation by the vendor, or those of the license. A
+/// newer validation by a customer's own server can only narrow them.
 fn entitlements(evaluation: &Evaluation<'_>) -> Arc<Entitlements> {
     let granted = match evaluation.newest_vendor_validation {
         Some(validation) => validation.entitlements(),
@@ -214,8 +213,8 @@ fn clock_behind(clock: Timestamp, now: Timestamp) -> Option<Warning> {
     })
 }
 
-/// Returns a warning if all revocation lists are outdated. Among the lists of several keys, only the
-/// one with the latest next update matters, because a retired key leaves its last list behind.
+/// Returns a warning if all revocation lists are outdated. Among the lists of several keys, only
+/// the one with the latest next update matters, because a retired key leaves its last list behind.
 fn list_outdated(evaluation: &Evaluation<'_>) -> Option<Warning> {
     let latest = evaluation.lists().max_by_key(|list| list.next_update())?;
     let (seq, next, now) = (latest.seq(), latest.next_update(), evaluation.now);

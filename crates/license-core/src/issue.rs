@@ -1,4 +1,5 @@
-//! Minting: licenses, validation tokens, revocation lists, trust statements and enterprise keys. For vendors, and for tests.
+//! Issuing of licenses, validation tokens, revocation lists, trust statements and enterprise keys,
+//! for vendors and for tests.
 //!
 //! ```
 //! use license_core::issue::{KeyBits, LicenseDraft, RandomError, Sign, SigningKey};
@@ -15,27 +16,27 @@
 //! let issued_at = Timestamp::parse("2027-01-01")?;
 //! let draft = LicenseDraft::of_tier(matrix, tier, id, "ACME Ltd".to_owned(), issued_at);
 //! let file = Unverified::parse(&draft.sign(&key)?)?.to_armor();
-//! let bundle = Bundle::verify(&file, &trust, matrix)?;
-//! assert_eq!(bundle.licenses().len(), 1);
+//! let verified = Bundle::verify(&file, &trust, matrix)?;
+//! assert_eq!(verified.licenses().len(), 1);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
 mod activation;
-mod checked;
 mod license;
 mod revocations;
 mod signing_key;
-mod succession;
+mod successor;
 mod trust_statement;
 mod validation;
+mod verifying_signer;
 
 pub use crate::claims::{Confirmation, LicenseClaims as LicenseDraft, Revoked};
 pub use activation::{ActivationDraft, ClockRepairDraft};
-pub use checked::CheckedKey;
 pub use revocations::RevocationsDraft;
 pub use signing_key::{SigningKey, SigningKeyError};
 pub use trust_statement::{IntroductionDraft, RetirementDraft};
 pub use validation::ValidationDraft;
+pub use verifying_signer::CheckedKey;
 
 use crate::encoding::base64url;
 pub use crate::jose::{KeyBits, RandomError, RandomSource};
@@ -43,17 +44,19 @@ use crate::jose::{MAX_LIST_BYTES, MAX_TOKEN_BYTES, TokenKind, header_segment};
 use crate::key::{EnterpriseKey, EnterpriseTerms};
 use crate::trust::TrustedKey;
 
-/// Whatever holds a private key: memory, an HSM, a cloud's key service.
+/// A private key in memory, in an HSM or in a key management service.
 ///
-/// [`CheckedKey`] stands before one whose signatures nobody has looked at yet.
+/// [`CheckedKey`] wraps a signer and verifies its signatures.
 pub trait Sign {
-    /// The public half, with its id and algorithm.
+    /// Returns the public key with its id and algorithm.
     fn public(&self) -> &TrustedKey;
 
-    /// Signs a message with the key's one algorithm.
+    /// Signs a message with the algorithm of the key.
     ///
     /// # Errors
-    /// [`IssueError::Sign`] if the key refuses, [`IssueError::Device`] if what holds it says why.
+    ///
+    /// Returns [`IssueError::Sign`] if the key cannot sign, and [`IssueError::Device`] if the
+    /// device or service reports a reason.
     fn sign(&self, message: &[u8]) -> Result<Vec<u8>, IssueError>;
 }
 
@@ -61,39 +64,39 @@ pub trait Sign {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum IssueError {
-    /// The key or its device refused to sign.
-    #[error("the signing key refused to sign")]
+    /// The key or its device failed to sign.
+    #[error("the signing key failed to sign")]
     Sign,
-    /// The holder of the key refused to sign and named a reason.
+    /// The device or service with the key failed to sign and reported a reason.
     #[error("{reason}")]
     Device {
         /// A code for scripts.
         code: String,
         /// The reason in one line, without any secret.
         reason: String,
-        /// What the user can do.
+        /// A hint for the user.
         hint: String,
     },
-    /// The signature does not verify with the public key of the signing key.
-    #[error("what was signed does not verify with the public half of the signing key")]
+    /// The signature does not verify with the public key of the signer.
+    #[error("the signature does not verify with the public key of the signer")]
     DoesNotVerify,
     /// A verifier would refuse the token.
-    #[error("a verifier would refuse what was signed: {reason}")]
+    #[error("a verifier would refuse the signed token: {reason}")]
     Refused {
         /// The error of the verifier.
         reason: String,
     },
     /// The claims cannot be written as JSON.
-    #[error("the claims can't be written as JSON")]
+    #[error("the claims cannot be written as JSON")]
     Json,
-    /// The name of a feature or quota has a wrong form.
+    /// The name of a feature or quota is not valid.
     #[error("expected a name of a-z, 0-9 and _, up to 64 characters, found `{found}`")]
     Name {
         /// The name.
         found: String,
     },
     /// The tier does not have the feature that is to be removed.
-    #[error("expected a feature of the tier to remove, found `{found}`")]
+    #[error("expected a feature of the tier, found `{found}`")]
     NoSuchFeature {
         /// The feature.
         found: String,
@@ -112,7 +115,7 @@ pub enum IssueError {
         /// The claim.
         claim: &'static str,
     },
-    /// The token is larger than any verifier reads.
+    /// The token is larger than verifiers accept.
     #[error("expected a token of at most {limit} bytes, found {found}")]
     TooLong {
         /// The limit in bytes.
@@ -128,13 +131,14 @@ fn system_random(bytes: &mut [u8]) -> Result<(), RandomError> {
     getrandom::fill(bytes).map_err(RandomError::new)
 }
 
-/// The bytes of a token with so many in its payload, and the smallest signature there is.
-fn least_length(payload: usize) -> usize {
+/// Returns the minimum length of a token with a payload of this length.
+fn minimum_length(payload: usize) -> usize {
     const SMALLEST_SIGNATURE: usize = 256;
     base64url::encoded_length(payload) + base64url::encoded_length(SMALLEST_SIGNATURE)
 }
 
-/// What a list's armor adds at most: a line feed for each 64 characters, and the delimiters.
+/// Maximum size of the armor of a revocation list: a line feed for each 64 characters, and the
+/// delimiters.
 const ARMOR_BYTES: usize = MAX_LIST_BYTES / 65 + 128;
 
 /// Signs a payload as a JWS of this kind (RFC 7515 section 5.1).
@@ -161,10 +165,11 @@ fn sign_token(
     }
 }
 
-/// Mints an enterprise key.
+/// Issues an enterprise key.
 ///
 /// # Errors
-/// [`IssueError::Sign`] if the key refuses to sign.
+///
+/// Returns [`IssueError::Sign`] if the key fails to sign.
 pub fn enterprise_key(
     terms: EnterpriseTerms,
     key: &impl Sign,

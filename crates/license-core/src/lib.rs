@@ -36,7 +36,7 @@
 //! - `inspection` (default): [`inspect`] and [`Difference`].
 //! - `machine-state` (default): the state of a machine, [`HighWater`] and [`Tally`], and module
 //!   [`session`].
-//! - `requests` (default): machine requests, [`Letter`] and [`spoken`].
+//! - `requests` (default): machine requests, [`Letter`] and [`readback`].
 //! - `usage-reports` (default): module `usage_report`.
 //! - `issue`: issuing and signing of licenses, with either backend.
 //!
@@ -103,9 +103,9 @@ pub use machine::{Comparison, ComponentKind, Fingerprint, Machine, MachineDigest
 pub use matrix::{Matrix, MatrixError, TierTerms, Trial};
 pub use policy::{CheckIn, Entitlements, Quota, Renewal, UsageType};
 #[cfg(feature = "requests")]
-pub use requests::{ActivationRequest, ClockRequest, Letter, LetterError, Receipt, Secret};
-#[cfg(feature = "requests")]
-pub use requests::{readback, readback as spoken};
+pub use requests::{
+    ActivationRequest, ClockRequest, Letter, LetterError, Receipt, Secret, readback,
+};
 pub use semver::{Version, VersionReq};
 #[cfg(feature = "machine-state")]
 pub use session::SessionId;

@@ -62,7 +62,7 @@ impl Timestamp {
 
     /// Parses an RFC 3339 instant or a date. A date means its first second in UTC.
     ///
-    /// A space may replace the `T`. A fraction of a second is dropped, and a leap second counts as
+    /// A space may replace the `T`. A fraction of a second is ignored, and a leap second counts as
     /// the second before it.
     ///
     /// # Errors

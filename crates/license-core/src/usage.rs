@@ -81,8 +81,8 @@ impl Hash {
         Self::tagged(ENTRY_TAG, line)
     }
 
-    /// Returns the commitment to the private part of an entry. `line` is the line as it was written,
-    /// without its line break.
+    /// Returns the commitment to the private part of an entry. `line` is the line as it was
+    /// written, without its line break.
     pub fn of_private(line: &str) -> Self {
         Self::tagged(PRIVATE_TAG, line)
     }

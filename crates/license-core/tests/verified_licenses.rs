@@ -7,7 +7,7 @@ use license_core::issue::LicenseDraft;
 use license_core::{Bundle, BundleError, Code, Context, Matrix, Status, Timestamp, Unverified};
 use proptest::prelude::*;
 use support::{
-    DAY, STRANGER, TRUST, VENDOR, at, draft, id, issue, issued, perpetual, validation_draft,
+    DAY, TRUST, UNTRUSTED, VENDOR, at, draft, id, issue, issued, perpetual, validation_draft,
 };
 
 fn armor(drafts: &[LicenseDraft]) -> String {
@@ -116,7 +116,7 @@ fn validations_and_licenses_of_the_context_are_used_with_those_of_the_file() {
 #[test]
 fn a_file_with_one_invalid_block_is_rejected_and_the_error_names_the_block() {
     let good = armor(&[perpetual("PRO", id(1))]);
-    let foreign = perpetual("PRO", id(2)).sign(&*STRANGER).unwrap();
+    let foreign = perpetual("PRO", id(2)).sign(&*UNTRUSTED).unwrap();
     let foreign = Unverified::parse(&foreign).unwrap().to_armor();
     let error = Bundle::verify(&format!("{good}\n{foreign}"), &TRUST, Matrix::built_in());
     let error = error.unwrap_err();

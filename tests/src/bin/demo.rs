@@ -94,7 +94,7 @@ const SITE: [Step<'_>; 12] = [
         0,
     ),
     step(
-        "Verify a copy in which one character was changed. Exit code 3: the license is not genuine.",
+        "Verify a copy in which one character was changed. Exit code 3: it does not verify.",
         "license verify --trust site/trust.jwks site/edited.lic",
         3,
     ),

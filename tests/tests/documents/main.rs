@@ -1,4 +1,4 @@
-//! The documents agree with the code: reason codes, the tier table and links.
+//! The documents agree with the code: reason codes, names of items, the tier table and links.
 #![allow(
     clippy::indexing_slicing,
     clippy::panic,
@@ -8,6 +8,7 @@
 
 mod codes;
 mod links;
+mod names;
 #[allow(
     dead_code,
     reason = "the test of the layers uses the rest of the module"

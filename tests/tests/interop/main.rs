@@ -76,10 +76,12 @@ fn pyjwt_and_jose_read_the_claims_of_an_issued_license_as_inspect_shows_them() {
 fn pyjwt_and_jose_verify_an_issued_validation_token() {
     let Some(libraries) = libraries() else { return };
     each_vendor(|vendor| {
-        let desk = vendor.desk();
-        desk.write("acme.lic", team_license(vendor).file);
+        let workstation = vendor.desk();
+        workstation.write("acme.lic", team_license(vendor).file);
         let check_in = ["check-in", "--key", "vendor.key", "acme.lic", "--json"];
-        let check_in = Run::keygen(&desk).args(check_in).args(["--nonce", "4711"]);
+        let check_in = Run::keygen(&workstation)
+            .args(check_in)
+            .args(["--nonce", "4711"]);
         let report = check_in.run().expect_code(0).json();
         let token = report["validations"][0]["token"].as_str().unwrap();
         let claims = payload(token);
@@ -213,10 +215,10 @@ fn openssl_verifies_both_signatures_of_a_retirement() {
     };
     let successor = Vendor::shared();
     each_vendor(|vendor| {
-        let desk = vendor.desk();
-        desk.write_private("successor.key", &successor.key);
+        let workstation = vendor.desk();
+        workstation.write_private("successor.key", &successor.key);
         let rotate = ["rotate", "--key", "vendor.key", "--json", "--retire"];
-        let rotate = Run::keygen(&desk).args(rotate);
+        let rotate = Run::keygen(&workstation).args(rotate);
         let rotate = rotate.args(["--with", "successor.key"]).run();
         let report = rotate.expect_code(0).json();
         let outer = report["statements"][0]["token"]
@@ -290,11 +292,11 @@ fn sign_with_key(
     kid: &str,
     claims: &Value,
 ) -> String {
-    let desk = Scratch::new();
-    desk.write_private("plain.key", key);
-    desk.write("claims.json", claims.to_string());
+    let workstation = Scratch::new();
+    workstation.write_private("plain.key", key);
+    workstation.write("claims.json", claims.to_string());
     let sign = library
-        .sign(&desk)
+        .sign(&workstation)
         .args(["plain.key", algorithm, kid, "claims.json"]);
     sign.run().expect_code(0).stdout.trim().to_owned()
 }
@@ -304,8 +306,15 @@ fn sign_with_key(
 /// OpenSSL extracts the RSA key from the PKCS#8 container and puts it into a new one.
 fn plain_key(vendor: &Vendor) -> Option<String> {
     let openssl = tools::openssl()?;
-    let desk = vendor.desk();
-    let run = |args: &[&str]| openssl.run(&desk).args(args).run().expect_code(0).stdout;
+    let workstation = vendor.desk();
+    let run = |args: &[&str]| {
+        openssl
+            .run(&workstation)
+            .args(args)
+            .run()
+            .expect_code(0)
+            .stdout
+    };
     let outline = run(&["asn1parse", "-in", "vendor.key"]);
     let numbers = outline
         .lines()

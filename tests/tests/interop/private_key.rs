@@ -10,21 +10,26 @@ fn openssl_opens_an_encrypted_key_only_with_its_passphrase() {
     let Some(openssl) = tools::openssl() else {
         return;
     };
-    let desk = Scratch::new();
-    desk.write_private("passphrase", "correct horse\n");
-    desk.write_private("wrong", "battery staple\n");
+    let workstation = Scratch::new();
+    workstation.write_private("passphrase", "correct horse\n");
+    workstation.write_private("wrong", "battery staple\n");
     let new_key = words("new-key --bits 2048 --out vendor.key --passphrase-file passphrase");
-    let _ = Run::keygen(&desk).args(new_key).run().expect_code(0);
+    let _ = Run::keygen(&workstation).args(new_key).run().expect_code(0);
     assert!(
-        desk.read("vendor.key")
+        workstation
+            .read("vendor.key")
             .starts_with("-----BEGIN ENCRYPTED PRIVATE KEY-----\n")
     );
     let public = words("public --key vendor.key --passphrase-file passphrase");
-    let ours = Run::keygen(&desk).args(public).run().expect_code(0).stdout;
+    let ours = Run::keygen(&workstation)
+        .args(public)
+        .run()
+        .expect_code(0)
+        .stdout;
     let open = |passphrase: &str| {
         let pkey = ["pkey", "-in", "vendor.key", "-pubout", "-passin"];
         openssl
-            .run(&desk)
+            .run(&workstation)
             .args(pkey)
             .arg(format!("file:{passphrase}"))
             .run()
@@ -74,10 +79,10 @@ fn a_key_of_openssl_for_pss_signs_only_with_ps256() {
     let Some(key) = openssl_key("RSA-PSS", &PSS_RESTRICTED) else {
         return;
     };
-    let desk = Scratch::new();
-    desk.write_private("vendor.key", key);
+    let workstation = Scratch::new();
+    workstation.write_private("vendor.key", key);
     let issue = words("issue --key vendor.key --alg RS256 --tier free");
-    let issue = Run::keygen(&desk)
+    let issue = Run::keygen(&workstation)
         .args(issue)
         .args(["--customer", "X", "--perpetual"]);
     let refused = issue.run().expect_failure(3);
@@ -90,17 +95,17 @@ fn keygen_opens_a_key_that_openssl_encrypted() {
         return;
     };
     let vendor = Vendor::shared();
-    let desk = vendor.desk();
-    desk.write_private("passphrase", "correct horse\n");
+    let workstation = vendor.desk();
+    workstation.write_private("passphrase", "correct horse\n");
     let encrypt = words("pkcs8 -topk8 -v2 aes-256-cbc -in vendor.key -out encrypted.key");
     let encrypt = openssl
-        .run(&desk)
+        .run(&workstation)
         .args(encrypt)
         .args(["-passout", "file:passphrase"]);
     let _ = encrypt.run().expect_code(0);
-    desk.write_private("encrypted.key", desk.read("encrypted.key"));
+    workstation.write_private("encrypted.key", workstation.read("encrypted.key"));
     let public = words("public --key encrypted.key --passphrase-file passphrase");
-    let public = Run::keygen(&desk).args(public).run().expect_code(0);
+    let public = Run::keygen(&workstation).args(public).run().expect_code(0);
     assert_eq!(public.stdout, vendor.public);
 }
 
@@ -114,8 +119,10 @@ const PSS_RESTRICTED: [&str; 3] = [
 /// Generates a key of 2048 bits in PKCS#8.
 fn openssl_key(kind: &str, restrictions: &[&str]) -> Option<String> {
     let openssl = tools::openssl()?;
-    let desk = Scratch::new();
-    let mut genpkey = openssl.run(&desk).args(["genpkey", "-algorithm", kind]);
+    let workstation = Scratch::new();
+    let mut genpkey = openssl
+        .run(&workstation)
+        .args(["genpkey", "-algorithm", kind]);
     for option in ["rsa_keygen_bits:2048"].iter().chain(restrictions) {
         genpkey = genpkey.args(["-pkeyopt", option]);
     }

@@ -287,17 +287,19 @@ fn the_schema_and_the_parser_accept_the_same_files() {
     let Some(python) = schema_validator() else {
         return;
     };
-    let desk = Scratch::new();
+    let workstation = Scratch::new();
     let schema = ["product", "schema", "--out", "schema.json"];
-    let _ = Run::keygen(&desk).args(schema).run().expect_code(0);
+    let _ = Run::keygen(&workstation).args(schema).run().expect_code(0);
     let files = files();
     let names: Vec<_> = (0..files.len())
         .map(|number| format!("{number}.toml"))
         .collect();
     for (name, text) in names.iter().zip(files.values()) {
-        desk.write(name, text);
+        workstation.write(name, text);
     }
-    let validate = python.run(&desk).arg(tools::script("product_schema.py"));
+    let validate = python
+        .run(&workstation)
+        .arg(tools::script("product_schema.py"));
     let validate = validate.arg("schema.json").args(&names).run();
     let errors = validate.expect_code(0).json();
     let mut valid = 0;

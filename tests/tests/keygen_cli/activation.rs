@@ -407,7 +407,7 @@ fn an_answer_as_a_qr_code_is_recorded_once() {
 fn a_readback_request_is_answered_and_a_wrong_line_is_named() {
     let (desk, license) = desk();
     let letter = Letter::Activation(request(&license, 1, 1));
-    let lines = license_core::spoken::lines(&letter.to_bytes()).unwrap();
+    let lines = license_core::readback::lines(&letter.to_bytes()).unwrap();
     desk.write("request.txt", lines[1..].join("\n"));
     let args = ["activate", "--key", "vendor.key", "request.txt"];
     let activation = keygen(&desk, &args).expect_failure(3);

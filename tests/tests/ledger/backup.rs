@@ -20,7 +20,7 @@ fn a_backup_has_the_same_entries_and_can_replace_the_ledger() {
         keygen(&vendor, &verify)
             .expect_code(0)
             .stdout
-            .starts_with("whole: 3 entries")
+            .starts_with("intact: 3 entries")
     );
     assert_eq!(verified_chain(&vendor).0, 2);
 }

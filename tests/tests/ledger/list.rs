@@ -155,7 +155,7 @@ fn text_output_is_a_table() {
     let none = keygen(&vendor, &["ledger", "list", "--customer", "unknown"]).expect_code(0);
     assert_eq!(
         (none.stdout.as_str(), none.stderr.as_str()),
-        ("", "no such license\n")
+        ("", "no license found\n")
     );
 }
 

@@ -45,7 +45,7 @@ fn a_second_revocation_records_nothing() {
     assert_eq!(kinds(&vendor), ["signing_key", "license", "revocation"]);
     let output = keygen(&vendor, &["revoke", id, "--reason", "x"]).expect_code(0);
     assert!(
-        output.stdout.contains("revoked already"),
+        output.stdout.contains("already revoked"),
         "{}",
         output.stdout
     );

@@ -3,7 +3,7 @@
 use license_core::issue::{ActivationDraft, ClockRepairDraft, KeyBits, LicenseDraft, SigningKey};
 use license_core::{
     ActivationRequest, Algorithm, ClockRequest, Letter, LicenseId, Receipt, Timestamp, TrustSet,
-    Unverified, spoken,
+    Unverified, readback,
 };
 
 use super::revocations::vendors_key;
@@ -15,7 +15,7 @@ static ACTIVATED: LazyLock<Minted> = LazyLock::new(|| with_activation(&[]));
 /// Issues a license that requires activation.
 fn with_activation(terms: &[&str]) -> Minted {
     let usual = ["--tier", "team", "--perpetual", "--offline", "--activation"];
-    minted(&[&usual[..], terms].concat())
+    issue_license(&[&usual[..], terms].concat())
 }
 
 /// Returns the renewal of a license.
@@ -144,11 +144,11 @@ fn a_license_that_requires_activation_is_valid_only_after_the_answer() {
     let asked = request(&site, &[]);
     assert!(asked.stderr.contains("keygen activate"), "{}", asked.stderr);
     assert_eq!(code(&site), "NOT_ACTIVATED");
-    let taken = activate(&site, &answer(&asked.stdout)).expect_code(0);
+    let installed = activate(&site, &answer(&asked.stdout)).expect_code(0);
     assert!(
-        taken.stderr.contains("is activated for this machine"),
+        installed.stderr.contains("is activated for this machine"),
         "{}",
-        taken.stderr
+        installed.stderr
     );
     assert_eq!(code(&site), "VALID");
     let copied = on(ELSEWHERE, &site, &["status", "--json"]).json();
@@ -179,8 +179,8 @@ fn a_request_shows_its_content_and_the_secret_stays_sealed_on_the_machine() {
         machine["digest"],
         file.machine.digest().unwrap().to_string()
     );
-    let kept = std::fs::read(site.state().join("activation")).unwrap();
-    assert!(!kept.windows(6).any(|bytes| bytes == b"secret"), "sealed");
+    let stored = std::fs::read(site.state().join("activation")).unwrap();
+    assert!(!stored.windows(6).any(|bytes| bytes == b"secret"), "sealed");
     #[cfg(unix)]
     assert_eq!(site.mode("state/activation"), 0o600);
 }
@@ -189,7 +189,7 @@ fn a_request_shows_its_content_and_the_secret_stays_sealed_on_the_machine() {
 fn readback_lines_contain_the_same_request() {
     let site = site_before_activation();
     let report = request(&site, &["--speak"]).stdout;
-    assert!(spoken::is_likely(&report), "{report}");
+    assert!(readback::is_likely(&report), "{report}");
     let typed: String = report
         .lines()
         .rev()
@@ -297,12 +297,12 @@ fn a_file_with_a_license_and_its_activation_is_installed_completely_or_not_at_al
         3,
         "STALE_ANSWER",
     );
-    let kept = std::fs::read_to_string(site.state().join("license.lic")).unwrap();
-    assert_eq!(kept, ACTIVATED.file);
+    let stored = std::fs::read_to_string(site.state().join("license.lic")).unwrap();
+    assert_eq!(stored, ACTIVATED.file);
     site.write("both.lic", format!("{renewal}{}", answer(&asked)));
-    let taken = on(HERE, &site, &["install", "both.lic"]).expect_code(0);
+    let installed = on(HERE, &site, &["install", "both.lic"]).expect_code(0);
     for block in ["license ", "activation "] {
-        assert!(taken.stderr.contains(block), "{}", taken.stderr);
+        assert!(installed.stderr.contains(block), "{}", installed.stderr);
     }
     assert_eq!(
         code(&site),
@@ -516,13 +516,13 @@ fn a_clock_high_water_mark_in_the_future_is_set_back_once_by_a_clock_repair() {
         "2020-01-01",
     );
     refused(&activate(&site, &stale), 3, "REQUEST_MISMATCH");
-    let taken = on(HERE, &site, &["install", "repair.lic"]);
+    let installed = on(HERE, &site, &["install", "repair.lic"]);
     assert!(
-        taken
+        installed
             .stderr
             .contains("the recorded time is set to 2020-01-01T00:50:00Z"),
         "{}",
-        taken.stderr
+        installed.stderr
     );
     assert!(status(&site)["evaluated_at"].as_str().unwrap() < "2098");
     refused(&on(HERE, &site, &["install", "repair.lic"]), 3, "REPLAYED");

@@ -82,7 +82,7 @@ fn a_feature_that_a_license_adds_is_granted_and_a_removed_feature_is_denied() {
     let terms = words("--add-feature time_travel --remove-feature hooks --offline");
     site.write(
         "own.lic",
-        minted(&[&["--tier", "pro", "--perpetual"], &terms[..]].concat()).file,
+        issue_license(&[&["--tier", "pro", "--perpetual"], &terms[..]].concat()).file,
     );
     let _ = license(&site, &["install", "--trust", "trust.jwks", "own.lic"]).expect_code(0);
     let _ = license(&site, &["check", "time_travel"]).expect_code(0);
@@ -109,7 +109,7 @@ fn a_removed_feature_is_not_reported_as_part_of_the_tier() {
     let site = site();
     site.write(
         "own.lic",
-        minted(&words(
+        issue_license(&words(
             "--tier pro --perpetual --offline --remove-feature hooks",
         ))
         .file,

@@ -327,7 +327,7 @@ fn a_license_that_is_valid_by_its_check_in_is_not_replaced_by_an_invalid_one() {
     let _ = license(&site, &[&["install", "validation.lic"], &at[..]].concat()).expect_code(0);
     site.write(
         "old.lic",
-        minted(&["--tier", "ent", "--expires", "2020-02-01"]).file,
+        issue_license(&["--tier", "ent", "--expires", "2020-02-01"]).file,
     );
     let install = ["install", "--trust", "trust.jwks", "old.lic"];
     let refused = license(&site, &[&install[..], &at].concat());

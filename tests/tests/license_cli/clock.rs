@@ -7,13 +7,8 @@ use super::*;
 
 /// Runs `license` with the clock shifted by an offset such as `-3d`.
 fn shifted(faketime: &Tool, site: &Scratch, by: &str, args: &[&str]) -> Outcome {
-    let run = faketime.run(site).args(["-f", by]);
-    // The dates of files and the uptime are not shifted.
-    let run = run.env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
-    let run = run
-        .env("NO_FAKE_STAT", "1")
-        .env("CODITECT_MACHINE_ID", HERE);
-    run.arg(license_tests::programs::license()).args(args).run()
+    let run = tools::license_at_time(faketime, site, by).env("CODITECT_MACHINE_ID", HERE);
+    run.args(args).run()
 }
 
 /// Returns a machine on which ENT was installed now, and the time of the installation.
@@ -101,7 +96,7 @@ fn a_clock_that_is_set_back_does_not_restore_an_expired_license() {
         "1",
         "--offline",
     ];
-    site.write("trial.lic", minted(&terms).file);
+    site.write("trial.lic", issue_license(&terms).file);
     let report = on(
         HERE,
         &site,
@@ -195,7 +190,7 @@ fn a_clock_that_was_far_ahead_is_ignored_or_repaired_by_a_new_signature() {
     let now = Run::of("date", &site).args(["-u", "+%Y-%m-%dT%H:%M:%SZ"]);
     let now = now.run().expect_code(0).stdout;
     let terms = ["--tier", "ent", "--perpetual", "--issued-at", now.trim()];
-    site.write("new.lic", minted(&terms).file);
+    site.write("new.lic", issue_license(&terms).file);
     let output = install("new.lic");
     assert!(output.contains("the clock was ahead before"), "{output}");
     assert!(!output.contains("CLOCK_BEHIND"), "{output}");

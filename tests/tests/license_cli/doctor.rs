@@ -384,14 +384,7 @@ fn a_clock_that_is_behind_is_reported_with_the_difference() {
     };
     let site = healthy();
     let at = |by: &str| {
-        let run = faketime
-            .run(&site)
-            .args(["-f", by])
-            .env("CODITECT_MACHINE_ID", HERE);
-        let run = run
-            .env("FAKETIME_DONT_FAKE_MONOTONIC", "1")
-            .env("NO_FAKE_STAT", "1");
-        let run = run.arg(license_tests::programs::license());
+        let run = tools::license_at_time(faketime, &site, by).env("CODITECT_MACHINE_ID", HERE);
         run.args(["doctor", "--json"]).run().expect_code(0).json()
     };
     let report = at("-10d");

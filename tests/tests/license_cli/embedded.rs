@@ -182,8 +182,8 @@ fn a_planted_license_does_not_prevent_an_installation() {
     let _ = embedded(&machine, &ended);
     assert_eq!(installed(&machine)["code"], "VALID");
     assert_eq!(installed(&machine)["tier"], "TEAM");
-    let kept = machine.read("state/trust.jwks");
-    assert!(!kept.contains(&Vendor::shared().kid), "{kept}");
+    let stored = machine.read("state/trust.jwks");
+    assert!(!stored.contains(&Vendor::shared().kid), "{stored}");
 }
 
 #[test]

@@ -72,7 +72,7 @@ fn a_customer_name_cannot_control_a_terminal() {
     ];
     site.write(
         "evil.lic",
-        minted(&[&["--customer", EVIL], &terms[..]].concat()).file,
+        issue_license(&[&["--customer", EVIL], &terms[..]].concat()).file,
     );
     let install = ["install", "--trust", "trust.jwks", "evil.lic"];
     for args in [
@@ -111,7 +111,7 @@ fn json_contains_the_exact_customer_name() {
     let site = site();
     site.write(
         "evil.lic",
-        minted(&["--customer", EVIL, "--tier", "free", "--perpetual"]).file,
+        issue_license(&["--customer", EVIL, "--tier", "free", "--perpetual"]).file,
     );
     let shown = license(&site, &["inspect", "--json", "evil.lic"])
         .expect_code(0)

@@ -116,9 +116,9 @@ fn a_valid_license_replaces_any_other() {
 #[test]
 fn installing_the_same_license_again_changes_nothing() {
     let site = site_with("team.lic");
-    let kept = site.read("state/license.lic");
+    let stored = site.read("state/license.lic");
     let _ = install(&site, &["team.lic"]).expect_code(0);
-    assert_eq!(site.read("state/license.lic"), kept);
+    assert_eq!(site.read("state/license.lic"), stored);
 }
 
 #[test]

@@ -19,15 +19,15 @@ fn fingerprint(machine: &str) -> String {
 
 /// Returns a machine with an installed license that is bound to these machines.
 #[track_caller]
-fn locked_to(machines: &[&str]) -> Scratch {
+fn bound_to(machines: &[&str]) -> Scratch {
     let site = site();
     let machines = machines.iter().flat_map(|machine| ["--machine", machine]);
     let terms: Vec<_> = ["--tier", "pro", "--perpetual", "--offline"]
         .into_iter()
         .chain(machines)
         .collect();
-    site.write("locked.lic", minted(&terms).file);
-    let install = ["install", "--trust", "trust.jwks", "--force", "locked.lic"];
+    site.write("bound.lic", issue_license(&terms).file);
+    let install = ["install", "--trust", "trust.jwks", "--force", "bound.lic"];
     let _ = on(HERE, &site, &install);
     site
 }
@@ -169,9 +169,9 @@ fn a_bound_license_is_valid_only_on_its_machine() {
         .as_str()
         .unwrap()
         .to_owned();
-    expect_valid(on(HERE, &locked_to(&[&whole]), &["status", "--json"]));
+    expect_valid(on(HERE, &bound_to(&[&whole]), &["status", "--json"]));
     for machine in [fingerprint(HERE), digest_of(HERE)] {
-        let site = locked_to(&[&machine]);
+        let site = bound_to(&[&machine]);
         expect_valid(on(HERE, &site, &["status", "--json"]));
         let _ = on(HERE, &site, &["check", "cloud_sync"]).expect_code(0);
         let elsewhere = on(ELSEWHERE, &site, &["status", "--json"])
@@ -184,7 +184,7 @@ fn a_bound_license_is_valid_only_on_its_machine() {
 
 #[test]
 fn a_license_for_several_machines_is_valid_on_each() {
-    let site = locked_to(&[&digest_of(HERE), &fingerprint(ELSEWHERE)]);
+    let site = bound_to(&[&digest_of(HERE), &fingerprint(ELSEWHERE)]);
     for machine in [HERE, ELSEWHERE] {
         expect_valid(on(machine, &site, &["status", "--json"]));
     }
@@ -195,7 +195,7 @@ fn a_license_for_several_machines_is_valid_on_each() {
 fn differing_components_are_reported() {
     let here = "fp1:id=60cc22a081bb116368e42320,mac=00112233445566778899aabb";
     let other = "fp1:id=ffcc22a081bb116368e42320,mac=00112233445566778899aabb";
-    let site = locked_to(&[here]);
+    let site = bound_to(&[here]);
     let status = |machine: &str, args: &[&str]| {
         license(&site, &[&["status", "--machine", machine], args].concat())
     };
@@ -206,7 +206,7 @@ fn differing_components_are_reported() {
     assert_eq!(evidence, [&json!(["mac"]), &json!(["id"]), &json!([])]);
     let output = status(other, &[]).expect_code(1).stdout;
     assert!(output.contains("same: mac; different: id"), "{output}");
-    let real = locked_to(&[&fingerprint(ELSEWHERE)]);
+    let real = bound_to(&[&fingerprint(ELSEWHERE)]);
     let denied = on(HERE, &real, &["status", "--json"]).expect_code(1).json();
     assert_eq!(denied["evidence"]["differing"], json!(["given"]));
 }
@@ -224,7 +224,7 @@ fn a_new_network_card_is_tolerated_and_a_new_machine_is_denied() {
         "mac=ff112233445566778899aabb",
         "disk=ffaabbbbccccddddeeeeffff",
     ];
-    let site = locked_to(&[&format!("fp1:{id},{uuid},{mac},{disk}")]);
+    let site = bound_to(&[&format!("fp1:{id},{uuid},{mac},{disk}")]);
     for (parts, exit) in [
         ([id, uuid, mac, disk], 0),
         ([id, uuid, new_mac, disk], 0),
@@ -240,7 +240,7 @@ fn a_new_network_card_is_tolerated_and_a_new_machine_is_denied() {
 
 #[test]
 fn a_bound_license_is_denied_on_an_unidentified_machine() {
-    let site = locked_to(&["fp1:id=60cc22a081bb116368e42320,mac=00112233445566778899aabb"]);
+    let site = bound_to(&["fp1:id=60cc22a081bb116368e42320,mac=00112233445566778899aabb"]);
     // No test machine has this fingerprint.
     let denied = license(&site, &["status", "--json"]).expect_code(1).json();
     assert_eq!(denied["code"], "MACHINE_MISMATCH");

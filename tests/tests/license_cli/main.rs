@@ -49,17 +49,17 @@ const LATER: &str = "2025-01-01T00:00:00Z";
 
 /// A PRO license for 2020 that requires a check-in every day.
 static PRO: LazyLock<Minted> =
-    LazyLock::new(|| minted(&["--tier", "pro", "--expires", "2020-12-31"]));
+    LazyLock::new(|| issue_license(&["--tier", "pro", "--expires", "2020-12-31"]));
 /// A TEAM license for 2020 without check-ins.
 static TEAM: LazyLock<Minted> =
-    LazyLock::new(|| minted(&["--tier", "team", "--expires", "2020-12-31", "--offline"]));
+    LazyLock::new(|| issue_license(&["--tier", "team", "--expires", "2020-12-31", "--offline"]));
 /// A perpetual ENT license.
 static ENT: LazyLock<Minted> =
-    LazyLock::new(|| minted(&words("--tier ent --perpetual --company ACME --seats 100")));
+    LazyLock::new(|| issue_license(&words("--tier ent --perpetual --company ACME --seats 100")));
 /// An enterprise key with 100 seats until the end of 2030.
 static ENTERPRISE_KEY: LazyLock<String> = LazyLock::new(|| Vendor::shared().enterprise_key());
 
-fn minted(terms: &[&str]) -> Minted {
+fn issue_license(terms: &[&str]) -> Minted {
     Vendor::shared().issue(terms)
 }
 
@@ -145,8 +145,8 @@ fn expect_valid(outcome: Outcome) -> Value {
 }
 
 /// Returns the license file with one changed character in its token.
-fn tampered(minted: &Minted) -> String {
-    let at = minted.file.find('.').unwrap() + 80;
-    assert_ne!(&minted.file[at..=at], "\n");
-    changed_at(&minted.file, at)
+fn tampered(issued: &Minted) -> String {
+    let at = issued.file.find('.').unwrap() + 80;
+    assert_ne!(&issued.file[at..=at], "\n");
+    changed_at(&issued.file, at)
 }

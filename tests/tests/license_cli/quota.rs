@@ -32,17 +32,13 @@ fn granted_of_50(site: &Scratch, count: &str) -> usize {
 }
 
 #[test]
-fn exactly_10_of_50_concurrent_processes_get_one_of_10_uses() {
-    let site = Scratch::new();
-    assert_eq!(granted_of_50(&site, "1"), 10);
-    assert_eq!(count(&site), 10);
-}
-
-#[test]
-fn exactly_3_of_50_concurrent_processes_get_three_of_10_uses() {
-    let site = Scratch::new();
-    assert_eq!(granted_of_50(&site, "3"), 3);
-    assert_eq!(count(&site), 9);
+fn concurrent_processes_get_exactly_the_quota() {
+    for (count_per_use, granted, total) in [("1", 10, 10), ("3", 3, 9)] {
+        let site = Scratch::new();
+        let found = granted_of_50(&site, count_per_use);
+        assert_eq!(found, granted, "uses of {count_per_use}");
+        assert_eq!(count(&site), total, "uses of {count_per_use}");
+    }
 }
 
 #[test]
@@ -208,7 +204,7 @@ fn in_grace_the_license_applies_and_with_strict_the_base_tier_applies() {
     let site = site();
     site.write(
         "grace.lic",
-        minted(&words(
+        issue_license(&words(
             "--tier pro --perpetual --check-in 1 --grace 1000000",
         ))
         .file,

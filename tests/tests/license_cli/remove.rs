@@ -14,7 +14,7 @@ fn files(site: &Scratch) -> Vec<String> {
 
 #[test]
 fn the_license_and_its_keys_are_removed_and_the_state_stays() {
-    for (file, kept_as) in [
+    for (file, stored_as) in [
         ("team.lic", "license.lic"),
         ("enterprise.key", "license.key"),
     ] {
@@ -22,10 +22,10 @@ fn the_license_and_its_keys_are_removed_and_the_state_stays() {
         let _ = license(&site, &["use", "commands_per_day", "7"]).expect_code(0);
         assert_eq!(
             files(&site),
-            ["license.cache", kept_as, "quota", "trust.jwks"]
+            ["license.cache", stored_as, "quota", "trust.jwks"]
         );
         let report = license(&site, &["remove"]).expect_code(0);
-        for name in [kept_as, "trust.jwks"] {
+        for name in [stored_as, "trust.jwks"] {
             let path = site.state().join(name);
             let line = format!("removed {}\n", path.display());
             assert!(report.stdout.contains(&line), "{report:?}");

@@ -87,12 +87,12 @@ fn a_renewal_that_is_installed_twice_is_stored_once_and_a_later_renewal_is_added
     for _ in 0..2 {
         let _ = sale.install("next.lic", "2026-06-20").expect_code(0);
     }
-    let kept = || fs::read_to_string(sale.machine.state().join("license.lic")).unwrap();
-    assert_eq!(kept().matches("BEGIN LICENSE-").count(), 2);
+    let stored = || fs::read_to_string(sale.machine.state().join("license.lic")).unwrap();
+    assert_eq!(stored().matches("BEGIN LICENSE-").count(), 2);
     let renew = words("renew next.lic --until 2028-06-30 --issued-at 2026-06-02");
     sale.issue(&renew, "third.lic");
     let _ = sale.install("third.lic", "2026-06-20").expect_code(0);
-    assert_eq!(kept().matches("BEGIN LICENSE-").count(), 3);
+    assert_eq!(stored().matches("BEGIN LICENSE-").count(), 3);
     for (at, end) in [
         ("2026-06-20", "2026-07-01T00:00:00Z"),
         ("2027-01-01", "2027-07-01T00:00:00Z"),
@@ -102,7 +102,7 @@ fn a_renewal_that_is_installed_twice_is_stored_once_and_a_later_renewal_is_added
     }
     // Once the last license has started, the others are removed.
     let _ = sale.install("third.lic", "2027-08-01").expect_code(0);
-    assert_eq!(kept().matches("BEGIN LICENSE-").count(), 1);
+    assert_eq!(stored().matches("BEGIN LICENSE-").count(), 1);
 }
 
 #[test]
@@ -238,8 +238,8 @@ fn a_future_renewal_stays_installed_after_an_upgrade() {
 #[test]
 fn force_removes_a_future_renewal() {
     let sale = with_future_renewal();
-    let kept = || fs::read_to_string(sale.machine.state().join("license.lic")).unwrap();
-    let blocks = || kept().matches("BEGIN LICENSE-").count();
+    let stored = || fs::read_to_string(sale.machine.state().join("license.lic")).unwrap();
+    let blocks = || stored().matches("BEGIN LICENSE-").count();
     let _ = sale.install("up.lic", "2026-06-11").expect_code(0);
     assert_eq!(blocks(), 2);
     let args = ["install", "--force", "up.lic", "--trust", "trust.jwks"];
@@ -256,8 +256,8 @@ fn a_future_renewal_is_removed_by_a_license_of_another_customer() {
     let at = ["--issued-at", "2026-06-01"];
     sale.issue(&[&issue[..], &at].concat(), "other.lic");
     let _ = sale.install("other.lic", "2026-06-11").expect_code(0);
-    let kept = fs::read_to_string(sale.machine.state().join("license.lic")).unwrap();
-    assert_eq!(kept.matches("BEGIN LICENSE-").count(), 1);
+    let stored = fs::read_to_string(sale.machine.state().join("license.lic")).unwrap();
+    assert_eq!(stored.matches("BEGIN LICENSE-").count(), 1);
 }
 
 /// Returns a customer with a license for January with daily check-ins, its renewal, issued at the

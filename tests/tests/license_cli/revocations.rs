@@ -396,8 +396,8 @@ fn an_installed_list_applies_to_verify() {
 fn status_shows_an_announced_revocation() {
     let site = Vendor::shared().site();
     let terms = ["--tier", "ent", "--perpetual"];
-    let minted = Vendor::shared().issue(&[&terms[..], &["--issued-at", "2020-01-01"]].concat());
-    site.write("ent.lic", &minted.file);
+    let issued = Vendor::shared().issue(&[&terms[..], &["--issued-at", "2020-01-01"]].concat());
+    site.write("ent.lic", &issued.file);
     let install_it = ["install", "ent.lic", "--trust", "trust.jwks", "--at", AT];
     let _ = license(&site, &install_it).expect_code(0);
     let status = ["status", "--at", AT];
@@ -410,7 +410,7 @@ fn status_shows_an_announced_revocation() {
         seq: 1,
         next_update: Timestamp::parse("2020-02-01").unwrap(),
         revoked: vec![Revoked {
-            license: LicenseId::parse(minted.told["license_id"].as_str().unwrap()).unwrap(),
+            license: LicenseId::parse(issued.told["license_id"].as_str().unwrap()).unwrap(),
             at: Timestamp::parse("2020-01-20").unwrap(),
             reason: "the contract ends".to_owned(),
         }],

@@ -71,8 +71,8 @@ fn status(site: &Scratch) -> Value {
 }
 
 #[track_caller]
-fn verifies(site: &Scratch, minted: &Minted) -> bool {
-    site.write("asked.lic", &minted.file);
+fn verifies(site: &Scratch, issued: &Minted) -> bool {
+    site.write("asked.lic", &issued.file);
     license(site, &["verify", "asked.lic", "--at", AT]).code == Some(0)
 }
 
@@ -135,9 +135,9 @@ fn a_new_key_and_a_license_signed_with_it_can_be_in_one_file() {
     assert_eq!(statements(&site), 0, "verify and check change nothing");
     let _ = install(&site, &both, &[]).expect_code(0);
     assert_eq!(status(&site)["license_id"], BY_NEXT.told["license_id"]);
-    let kept = std::fs::read_to_string(site.state().join("license.lic")).unwrap();
+    let stored = std::fs::read_to_string(site.state().join("license.lic")).unwrap();
     assert!(
-        !kept.contains("TRUST"),
+        !stored.contains("TRUST"),
         "statements are stored in another file"
     );
 }

@@ -115,7 +115,7 @@ fn a_license_for_one_usage_type_is_denied_for_the_other() {
     let site = site();
     let terms = ["--tier", "pro", "--perpetual", "--offline"];
     let runtime = [&terms[..], &["--usage-type", "runtime"]].concat();
-    site.write("runtime.lic", minted(&runtime).file);
+    site.write("runtime.lic", issue_license(&runtime).file);
     let install = words("install --trust trust.jwks --usage-type runtime");
     let _ = license(&site, &[&install[..], &["runtime.lic"]].concat()).expect_code(0);
     let status = |variable: &str, args: &[&str]| {

@@ -121,7 +121,7 @@ fn a_denial_is_a_decision_and_not_an_error() {
     ];
     site.write(
         "later.lic",
-        minted(&["--tier", "pro", "--perpetual", "--not-before", "2020-06-01"]).file,
+        issue_license(&["--tier", "pro", "--perpetual", "--not-before", "2020-06-01"]).file,
     );
     assert_eq!(
         license(&site, &early).expect_code(1).json()["code"],
@@ -137,7 +137,7 @@ fn user_usage_type_version_and_build_date_are_checked() {
     );
     site.write(
         "bound.lic",
-        minted(&[&["--tier", "pro", "--perpetual"], &terms[..]].concat()).file,
+        issue_license(&[&["--tier", "pro", "--perpetual"], &terms[..]].concat()).file,
     );
     let matching =
         words("--user alice --usage-type builder --app-version 2.9.1 --build-date 2020-06-30");

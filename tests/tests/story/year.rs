@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use license_core::spoken;
+use license_core::readback;
 use license_tests::{copy_files, tools};
 
 use super::*;
@@ -148,7 +148,7 @@ fn a_site_without_a_network_works_for_a_year() {
     let second = Machine::new(SECOND, &workstation, "team.lic", "2027-01-05");
     let lines = second.run(&["request", "--speak", "--at", "2027-01-05"]);
     let lines = lines.expect_code(0).stdout;
-    assert!(spoken::is_likely(&lines), "{lines}");
+    assert!(readback::is_likely(&lines), "{lines}");
     let wrong: Vec<String> = lines.lines().enumerate().map(mistyped).collect();
     workstation.0.write("second-request.txt", wrong.join("\n"));
     let activate = ["activate", "second-request.txt"];

@@ -153,7 +153,7 @@ fn a_state_of_an_older_version_is_used() {
     assert_eq!(total(&entries(&report)), (2, 0));
     let doctor = license(&machine, &["doctor", "--json"]).json();
     assert!(
-        doctor.to_string().contains("usage holds 1 entry"),
+        doctor.to_string().contains("usage contains 1 entry"),
         "{doctor}"
     );
     let _ = license(&machine, &["remove"]).expect_code(0);

@@ -8,15 +8,15 @@
     reason = "a test fails by panicking"
 )]
 
+mod concurrency;
 mod damage;
 #[cfg(unix)]
 mod kill;
 mod ledger;
 mod report;
-mod story;
-mod together;
 #[cfg(unix)]
-mod witness;
+mod sha256sum;
+mod story;
 
 use std::fs;
 

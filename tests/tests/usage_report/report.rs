@@ -65,7 +65,7 @@ fn a_dry_run_prints_a_summary_and_writes_nothing() {
     assert!(
         outcome
             .stdout
-            .contains("commands_per_day: 3 used, refused 0 times"),
+            .contains("commands_per_day: 3 used, 0 refused"),
         "{outcome:?}"
     );
     let output = license(&machine, &["usage-report", "--dry-run", "--json"]);

@@ -11,7 +11,7 @@ use crate::context::{AppContext, Evaluation};
 use crate::output::decision;
 use crate::output::notice::{self, Notice};
 
-/// Runs the command.
+/// Checks a feature and prints the decision on it.
 ///
 /// # Errors
 ///

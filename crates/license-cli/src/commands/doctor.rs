@@ -19,7 +19,7 @@ use serde_json::json;
 use crate::args::ContextArgs;
 use crate::context::AppContext;
 
-/// Runs the command.
+/// Runs all checks and prints their results.
 ///
 /// # Errors
 ///

@@ -8,7 +8,7 @@ use crate::args::Query;
 use crate::context::AppContext;
 use crate::output::decision;
 
-/// Runs the command.
+/// Prints the result of each rule.
 ///
 /// # Errors
 ///

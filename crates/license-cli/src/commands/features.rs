@@ -17,7 +17,7 @@ struct FeatureRow {
     answer: FeatureAnswer,
 }
 
-/// Runs the command.
+/// Prints the features and quotas of each tier, and the decision on each feature.
 ///
 /// # Errors
 ///

@@ -8,7 +8,7 @@ use license_core::{UNVERIFIED, inspect};
 use crate::context::LicenseInput;
 use crate::output::failure;
 
-/// Runs the command.
+/// Prints the content of the input without verifying it.
 ///
 /// # Errors
 ///

@@ -127,8 +127,8 @@ fn install(
 
 /// The verified input, and the keys that verified it.
 ///
-/// A license is verified with the embedded keys, else with those given, else with those installed.
-/// An input without a license is verified with the keys of the installed license too.
+/// A license is verified with the embedded keys, else with the given keys, else with the installed
+/// keys. An input without a license is also verified with the keys of the installed license.
 struct VerifiedCandidate {
     verified: Bundle,
     /// The keys that are trusted without a trust statement.

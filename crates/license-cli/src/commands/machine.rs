@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::context::AppContext;
 
-/// Runs the command.
+/// Prints the components of this machine's identity.
 ///
 /// # Errors
 ///

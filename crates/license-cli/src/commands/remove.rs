@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::context::AppContext;
 use crate::output::failure;
 
-/// Runs the command.
+/// Removes the license of this user.
 ///
 /// # Errors
 ///

@@ -7,7 +7,7 @@ use license_cli_support::{
     Audience, Destination, Exit, Failure, QrCode, Terminal, escape, show_path,
 };
 use license_client::{Asked, Asking, InstallationError, now};
-use license_core::{Letter, License, LicenseId, spoken};
+use license_core::{Letter, License, LicenseId, readback};
 use serde_json::{Value, json};
 
 use crate::args::{Deactivate, DeliveryArgs, Request};
@@ -179,7 +179,7 @@ impl DeliveryArgs {
     ) -> Result<Exit, Failure> {
         let mut notices: Vec<_> = notice.into_iter().collect();
         notice::add_missing(&mut notices, request.problems.iter().map(Notice::state));
-        let lines = spoken::lines(&request.letter.to_bytes());
+        let lines = readback::lines(&request.letter.to_bytes());
         let lines = lines.map_err(|error| Failure::malformed(error.to_string()))?;
         let drawn = self.write(&request.letter, &lines, terminal)?;
         let path = self.file.path();

@@ -12,7 +12,7 @@ use crate::output::decision;
 use crate::output::failure;
 use crate::output::notice::{self, Notice};
 
-/// Runs the command.
+/// Prints the session of a project.
 ///
 /// # Errors
 ///

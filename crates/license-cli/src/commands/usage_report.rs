@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use license_cli_support::{Audience, Destination, Exit, Failure, Terminal, escape, plural, times};
+use license_cli_support::{Audience, Destination, Exit, Failure, Terminal, escape, plural};
 use license_client::{Cut, StateProblem, UsageExport};
 use license_core::Timestamp;
 use license_core::usage_report::{Closed, Hash, UsageEntry, write};
@@ -13,7 +13,7 @@ use crate::context::AppContext;
 use crate::output::failure;
 use crate::output::notice::{self, Notice};
 
-/// Runs the command.
+/// Writes or summarizes a usage report.
 ///
 /// # Errors
 ///
@@ -162,13 +162,10 @@ impl ReportSummary {
         let mut lines = vec![format!("{entries}, {from} to {to}")];
         for (name, (used, refused)) in &self.quotas {
             let name = escape(name);
-            lines.push(format!(
-                "  {name}: {used} used, refused {}",
-                times(*refused)
-            ));
+            lines.push(format!("  {name}: {used} used, {refused} refused"));
         }
-        lines.push(format!("  sessions: {} opened", self.sessions));
-        lines.push(format!("  denied {}", times(self.denials)));
+        lines.push(format!("  sessions: {}", self.sessions));
+        lines.push(format!("  denials: {}", self.denials));
         lines.push(if self.is_anonymous {
             "  identifies no machine, user or session".to_owned()
         } else {

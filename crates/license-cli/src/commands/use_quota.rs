@@ -11,7 +11,7 @@ use crate::output::decision;
 use crate::output::failure;
 use crate::output::notice::{self, Notice};
 
-/// Runs the command.
+/// Counts a use of a quota.
 ///
 /// # Errors
 ///

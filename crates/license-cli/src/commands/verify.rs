@@ -45,7 +45,7 @@ pub(crate) fn run(
         let ignored = ignored.into_iter().collect();
         return artifacts::print(&verified, &statements, now, ignored, terminal);
     }
-    // An installed list would deny the license after its installation, so it counts here too.
+    // An installed list would deny the license after its installation, so it applies here too.
     verified.add_revocations(app.host.revocation_lists(&trust));
     let mut evaluation = Evaluation::new(app, Some(verified), &arguments.context)?;
     evaluation.notices.extend(ignored);
@@ -53,7 +53,7 @@ pub(crate) fn run(
     evaluation.print(terminal)
 }
 
-/// Verifies a file, key or token. Its trust statements apply to everything else in it.
+/// Verifies a file, key or token. The trust statements in a file apply to its other blocks.
 fn verify(
     app: &AppContext,
     arguments: &Verify,

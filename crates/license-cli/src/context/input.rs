@@ -35,9 +35,9 @@ impl LicenseInput {
         let is_literal =
             argument != "-" && !Path::new(argument).exists() && looks_like_license(argument);
         let name = if LicenseKey::is_likely(argument) {
-            "the key given"
+            "the given key"
         } else {
-            "the token given"
+            "the given token"
         };
         is_literal.then(|| Self {
             name: name.to_owned(),
@@ -46,7 +46,7 @@ impl LicenseInput {
     }
 }
 
-/// The longest name of a file. A longer text was pasted.
+/// The maximum length of a file name. A longer argument is pasted text.
 const LONGEST_FILE_NAME: usize = 255;
 
 /// Returns whether an argument that names no file looks like a key or a token rather than like a

@@ -23,7 +23,7 @@ pub(crate) fn verification(what: &str, error: &BundleError) -> Failure {
         .hint(hint(error))
 }
 
-/// What to do about damaged trust statements.
+/// The hint for damaged trust statements.
 pub(crate) const INSTALL_STATEMENTS: &str =
     "install the vendor's trust statements again with `license install FILE`";
 
@@ -49,6 +49,9 @@ fn hint(error: &BundleError) -> &'static str {
         BundleError::Statement { error, .. } => statement_hint(error),
         BundleError::Parse(ParseError::PrivateKey) => {
             "use the license file and inform the vendor; a private key must never leave the vendor"
+        }
+        BundleError::Parse(ParseError::Letter { .. }) => {
+            "send the request or receipt to the vendor; `license activate` installs the answer to a request"
         }
         BundleError::Parse(ParseError::Empty) => "use the license file that the vendor sent",
         _ => {

@@ -145,8 +145,8 @@ impl<'de> Visitor<'de> for RevokedVisitor {
         let mut revoked = RevokedLicenses::default();
         while let Some(Object(entry)) = items.next_element()? {
             if !revoked.insert(entry) {
-                let found = Unexpected::Other("one twice");
-                return Err(A::Error::invalid_value(found, &"every license once"));
+                let found = Unexpected::Other("a duplicate");
+                return Err(A::Error::invalid_value(found, &"each license once"));
             }
         }
         Ok(revoked)

@@ -181,8 +181,8 @@ impl Decision {
         first.map(|tier| tier.name())
     }
 
-    /// Decides whether the feature may be used. The code distinguishes a license without the feature
-    /// from a license that is denied.
+    /// Decides whether the feature may be used. The code distinguishes a license without the
+    /// feature from a license that is denied.
     pub fn feature(&self, name: &str, matrix: &Matrix) -> FeatureAnswer {
         let feature = Evidence::Feature {
             feature: name.into(),

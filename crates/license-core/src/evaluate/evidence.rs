@@ -16,8 +16,8 @@ use crate::time::Timestamp;
 
 /// Expected and actual values of a rule.
 ///
-/// [`Evidence::expected`] and [`Evidence::actual`] return them as text, and [`Evidence::to_json`] as
-/// named values.
+/// [`Evidence::expected`] and [`Evidence::actual`] return them as text, and [`Evidence::to_json`]
+/// as named values.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(untagged)]
 #[non_exhaustive]
@@ -200,7 +200,7 @@ impl Evidence {
                 format!("before {at}, when the license is revoked")
             }
             Self::Revocation { .. } | Self::NotListed { .. } => {
-                "not on a revocation list".to_owned()
+                "a license that is not on a revocation list".to_owned()
             }
             Self::SupersededBy { .. } => "no newer license that replaces this one".to_owned(),
             Self::NotBefore { not_before, .. } => format!("{not_before} or later"),
@@ -261,17 +261,17 @@ impl Evidence {
                 issued_at,
                 next_update,
             } => format!(
-                "not on revocation list {seq} of {issued_at} (next list due by {next_update})"
+                "no entry in revocation list {seq} of {issued_at} (next list due by {next_update})"
             ),
-            Self::SupersededBy { license } => format!("replaced by license {license}"),
+            Self::SupersededBy { license } => format!("license {license}"),
             Self::NotBefore { now, .. } | Self::Expiry { now, .. } => now.to_string(),
             Self::Machine {
                 actual, nearest, ..
             } => machine(actual.as_ref(), nearest.as_ref()),
             Self::Deactivated { license } => {
-                format!("license {license} was deactivated on this machine")
+                format!("license {license}, deactivated on this machine")
             }
-            Self::Activation { at: Some(at), .. } => format!("activated at {at}"),
+            Self::Activation { at: Some(at), .. } => format!("an activation at {at}"),
             Self::Activation {
                 ended_at: Some(at), ..
             } => format!("an activation that the vendor ended at {at}"),
@@ -282,17 +282,17 @@ impl Evidence {
                 ),
                 None => "no activation, and no fingerprint of this machine".to_owned(),
             },
-            Self::User { actual, .. } => or_not_given(actual.as_deref()),
+            Self::User { actual, .. } => or_none(actual.as_deref()),
             Self::Usage { actual, .. } => actual.to_string(),
-            Self::Version { actual, .. } => or_not_given(actual.as_ref()),
-            Self::BuildDate { actual, .. } => or_not_given(actual.as_ref()),
+            Self::Version { actual, .. } => or_none(actual.as_ref()),
+            Self::BuildDate { actual, .. } => or_none(actual.as_ref()),
             Self::CheckIn {
                 last_validated_at: Some(last),
                 now,
                 ..
-            } => format!("last validated at {last}, now {now}"),
+            } => format!("the last validation at {last}, now {now}"),
             Self::CheckIn { last, now, .. } => {
-                format!("not validated since the license started at {last}, now {now}")
+                format!("no validation since the license started at {last}, now {now}")
             }
             Self::Feature { tier, .. } => format!("tier {tier}"),
         }
@@ -329,14 +329,14 @@ fn machine(actual: Option<&Machine>, nearest: Option<&Comparison>) -> String {
         None => machine.to_string(),
     };
     match nearest {
-        None => or_not_given(actual.map(name)),
+        None => or_none(actual.map(name)),
         Some(nearest) => format!(
             "{}; compared with the most similar machine in the license: {nearest}",
-            or_not_given(actual.map(name))
+            or_none(actual.map(name))
         ),
     }
 }
 
-fn or_not_given(actual: Option<impl Display>) -> String {
-    actual.map_or_else(|| "not given".to_owned(), |actual| actual.to_string())
+fn or_none(actual: Option<impl Display>) -> String {
+    actual.map_or_else(|| "none".to_owned(), |actual| actual.to_string())
 }

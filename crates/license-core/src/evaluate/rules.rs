@@ -214,8 +214,8 @@ fn product(evaluation: &Evaluation<'_>) -> OptionalResult {
     )
 }
 
-/// Denies a license that the newest validation or a revocation list revokes. Neither of them cancels
-/// a revocation by the other.
+/// Denies a license that the newest validation or a revocation list revokes. Neither of them
+/// cancels a revocation by the other.
 fn revoked(evaluation: &Evaluation<'_>) -> OptionalResult {
     let status = evaluation
         .status()

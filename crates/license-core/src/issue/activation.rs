@@ -1,4 +1,4 @@
-//! Answers to a machine's requests before they are signed.
+//! Drafts of answers to machine requests.
 
 use super::{IssueError, Sign, sign_token};
 use crate::claims::{ActivationClaims, ClockRepairClaims};
@@ -8,16 +8,16 @@ use crate::machine::Machine;
 use crate::requests::{ActivationRequest, ClockRequest};
 use crate::time::Timestamp;
 
-/// The activation that a machine has asked for.
+/// Draft of an activation.
 #[derive(Clone, Debug)]
 pub struct ActivationDraft<'a> {
     /// The vendor.
     pub issuer: String,
     /// The id of the activation.
     pub id: LicenseId,
-    /// When it is issued.
+    /// The issue date.
     pub issued_at: Timestamp,
-    /// What the machine asked.
+    /// The request of the machine.
     pub request: &'a ActivationRequest,
 }
 
@@ -25,7 +25,8 @@ impl ActivationDraft<'_> {
     /// Signs the activation.
     ///
     /// # Errors
-    /// [`IssueError`] if the issuer is empty, or the key refuses to sign.
+    ///
+    /// Returns [`IssueError`] if the issuer is empty, or the key fails to sign.
     pub fn sign(&self, key: &(impl Sign + ?Sized)) -> Result<String, IssueError> {
         check_issuer(&self.issuer)?;
         let claims = ActivationClaims {
@@ -43,24 +44,25 @@ impl ActivationDraft<'_> {
     }
 }
 
-/// The repair of a clock that a machine has asked for.
+/// Draft of a clock repair.
 #[derive(Clone, Debug)]
 pub struct ClockRepairDraft<'a> {
     /// The vendor.
     pub issuer: String,
-    /// The id of the statement.
+    /// The id of the clock repair.
     pub id: LicenseId,
-    /// When it is issued, which is what the machine's mark is set back to.
+    /// The issue date, to which the clock high-water mark of the machine is lowered.
     pub issued_at: Timestamp,
-    /// What the machine asked.
+    /// The request of the machine.
     pub request: &'a ClockRequest,
 }
 
 impl ClockRepairDraft<'_> {
-    /// Signs the statement.
+    /// Signs the clock repair.
     ///
     /// # Errors
-    /// [`IssueError`] if the issuer is empty, or the key refuses to sign.
+    ///
+    /// Returns [`IssueError`] if the issuer is empty, or the key fails to sign.
     pub fn sign(&self, key: &(impl Sign + ?Sized)) -> Result<String, IssueError> {
         check_issuer(&self.issuer)?;
         let claims = ClockRepairClaims {
@@ -77,8 +79,8 @@ impl ClockRepairDraft<'_> {
 }
 
 fn check_issuer(issuer: &str) -> Result<(), IssueError> {
-    match issuer.trim().is_empty() {
-        true => Err(IssueError::Empty { claim: "iss" }),
-        false => Ok(()),
+    if issuer.trim().is_empty() {
+        return Err(IssueError::Empty { claim: "iss" });
     }
+    Ok(())
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
-use super::{CheckedKey, IssueError, Sign, least_length, sign_token};
+use super::{CheckedKey, IssueError, Sign, minimum_length, sign_token};
 use crate::claims::LicenseClaims;
 use crate::jose::{MAX_TOKEN_BYTES, TokenKind, Unverified};
 use crate::key::LicenseId;
@@ -16,8 +16,9 @@ use crate::time::Timestamp;
 use crate::trust::VerifyError;
 
 impl LicenseClaims {
-    /// Creates the draft of a license of a tier, as the matrix describes it. Features and quotas are
-    /// resolved now, so that a new feature needs no new application.
+    /// Creates the draft of a license with the features, quotas and conditions of a tier.
+    ///
+    /// The license contains all features and quotas, so that applications need not know the tier.
     pub fn of_tier(
         matrix: &Matrix,
         tier: &TierTerms,
@@ -33,10 +34,11 @@ impl LicenseClaims {
         draft
     }
 
-    /// Sets the seats, and the quota that they stand for: not below what the tier includes.
+    /// Sets the number of seats, and the quota of seats.
     ///
     /// # Errors
-    /// [`IssueError::Seats`] if the tier includes more.
+    ///
+    /// Returns [`IssueError::Seats`] if the tier includes more seats.
     pub fn set_seats(&mut self, seats: NonZeroU32, matrix: &Matrix) -> Result<(), IssueError> {
         let found = u64::from(seats.get());
         if let Some(name) = matrix.seats_quota() {
@@ -53,7 +55,7 @@ impl LicenseClaims {
         Ok(())
     }
 
-    /// Sets how many machines may be activated, and the quota that stands for them.
+    /// Sets the number of machines that may be activated, and the quota of devices.
     pub fn set_devices(&mut self, devices: NonZeroU32, matrix: &Matrix) {
         let devices = u64::from(devices.get());
         if let Some(name) = matrix.devices_quota() {
@@ -63,19 +65,21 @@ impl LicenseClaims {
         self.devices = Some(devices);
     }
 
-    /// Adds a feature, whether or not some tier has it.
+    /// Adds a feature, which need not be a feature of any tier.
     ///
     /// # Errors
-    /// [`IssueError::Name`] if it can't be the name of one.
+    ///
+    /// Returns [`IssueError::Name`] if the name is not valid.
     pub fn add_feature(&mut self, feature: &str) -> Result<(), IssueError> {
-        Arc::make_mut(&mut self.features).insert(checked(feature)?);
+        Arc::make_mut(&mut self.features).insert(valid_name(feature)?);
         Ok(())
     }
 
     /// Removes a feature of the tier.
     ///
     /// # Errors
-    /// [`IssueError::NoSuchFeature`] if the tier does not have it.
+    ///
+    /// Returns [`IssueError::NoSuchFeature`] if the tier does not have the feature.
     pub fn remove_feature(&mut self, feature: &str) -> Result<(), IssueError> {
         if Arc::make_mut(&mut self.features).remove(feature) {
             return Ok(());
@@ -85,12 +89,13 @@ impl LicenseClaims {
         })
     }
 
-    /// Sets a quota, whether or not the tier has it.
+    /// Sets a quota, which need not be a quota of any tier.
     ///
     /// # Errors
-    /// [`IssueError::Name`] if it can't be the name of one.
+    ///
+    /// Returns [`IssueError::Name`] if the name is not valid.
     pub fn set_quota(&mut self, name: &str, quota: Quota) -> Result<(), IssueError> {
-        self.quotas_mut().insert(checked(name)?, quota);
+        self.quotas_mut().insert(valid_name(name)?, quota);
         Ok(())
     }
 
@@ -98,12 +103,12 @@ impl LicenseClaims {
         Arc::make_mut(&mut self.quotas)
     }
 
-    /// Checks what can be wrong with the draft before a key is opened.
+    /// Checks the draft without a key.
     ///
     /// # Errors
     ///
-    /// Returns [`IssueError::Empty`] if a claim is empty that must not be, and
-    /// [`IssueError::TooLong`] if the token would be larger than any verifier reads.
+    /// Returns [`IssueError::Empty`] if a required claim is empty, and [`IssueError::TooLong`] if
+    /// the token would be larger than verifiers accept.
     pub fn check(&self) -> Result<(), IssueError> {
         self.check_claims()?;
         self.check_length()
@@ -125,9 +130,9 @@ impl LicenseClaims {
         }
     }
 
-    /// Refuses a draft that is too long for every signing key.
+    /// Returns an error if the draft is too long even for the smallest signing key.
     fn check_length(&self) -> Result<(), IssueError> {
-        match least_length(self.to_payload()?.len()) {
+        match minimum_length(self.to_payload()?.len()) {
             found if found > MAX_TOKEN_BYTES => Err(IssueError::TooLong {
                 limit: MAX_TOKEN_BYTES,
                 found,
@@ -151,15 +156,15 @@ impl LicenseClaims {
     ///
     /// # Errors
     ///
-    /// Returns [`IssueError`] if a claim is empty that must not be, the key refuses to sign, or the
-    /// token is larger than any verifier reads.
+    /// Returns [`IssueError`] if a required claim is empty, the key fails to sign, or the token is
+    /// larger than verifiers accept.
     pub fn sign(&self, key: &impl Sign) -> Result<String, IssueError> {
         self.check_claims()?;
         sign_token(TokenKind::License, &self.completed(), key)
     }
 
-    /// Signs the license and verifies it as a customer's program does. That verifies the signature
-    /// too, so the key does not verify it a second time.
+    /// Signs the license and verifies it as an application does. This includes the signature, so
+    /// the signer does not verify it a second time.
     ///
     /// # Errors
     ///
@@ -169,7 +174,7 @@ impl LicenseClaims {
     pub fn mint(&self, key: &CheckedKey) -> Result<(License, String), IssueError> {
         self.check_claims()?;
         let claims = self.completed();
-        let token = sign_token(TokenKind::License, &claims, key.unchecked())?;
+        let token = sign_token(TokenKind::License, &claims, key.inner())?;
         let refused = |error: &dyn std::fmt::Display| IssueError::Refused {
             reason: error.to_string(),
         };
@@ -179,9 +184,10 @@ impl LicenseClaims {
             VerifyError::Signature => IssueError::DoesNotVerify,
             error => refused(&error),
         })?;
-        match *license.claims() == claims {
-            true => Ok((license, token)),
-            false => Err(refused(&"it has other claims than the draft")),
+        if *license.claims() == claims {
+            Ok((license, token))
+        } else {
+            Err(refused(&"its claims differ from the draft"))
         }
     }
 
@@ -204,7 +210,8 @@ impl LicenseClaims {
 
 const ACTIVATION: &str = "activation";
 
-fn checked(name: &str) -> Result<String, IssueError> {
+/// Returns the name if it is valid for a feature or quota.
+fn valid_name(name: &str) -> Result<String, IssueError> {
     if is_feature_name(name) {
         Ok(name.to_owned())
     } else {

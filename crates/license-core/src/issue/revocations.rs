@@ -1,4 +1,4 @@
-//! A revocation list before it is signed.
+//! Drafts of revocation lists.
 
 use super::{IssueError, Sign, sign_token};
 use crate::claims::{RevocationClaims, Revoked};
@@ -6,20 +6,20 @@ use crate::ids::ProductCode;
 use crate::jose::TokenKind;
 use crate::time::Timestamp;
 
-/// The licenses of a product that no longer hold.
+/// Draft of a revocation list.
 #[derive(Clone, Debug)]
 pub struct RevocationsDraft {
     /// The vendor.
     pub issuer: String,
     /// The product.
     pub product: ProductCode,
-    /// When it is issued.
+    /// The issue date.
     pub issued_at: Timestamp,
-    /// Its number: higher than that of every list that the same key has signed.
+    /// The number of the list, higher than those of all earlier lists of the same key.
     pub seq: u64,
-    /// By when the next list is issued.
+    /// The date by which the next list is issued.
     pub next_update: Timestamp,
-    /// Each license once.
+    /// The revoked licenses, each once.
     pub revoked: Vec<Revoked>,
 }
 
@@ -27,7 +27,9 @@ impl RevocationsDraft {
     /// Signs the list.
     ///
     /// # Errors
-    /// [`IssueError`] if a name or reason is empty, the key refuses to sign, or the list is larger than any verifier reads.
+    ///
+    /// Returns [`IssueError`] if the issuer or a reason is empty, the key fails to sign, or the
+    /// list is larger than verifiers accept.
     pub fn sign(&self, key: &(impl Sign + ?Sized)) -> Result<String, IssueError> {
         if self.issuer.is_empty() {
             return Err(IssueError::Empty { claim: "iss" });

@@ -1,4 +1,4 @@
-//! A private key in memory.
+//! Private keys in memory.
 
 use std::fmt;
 
@@ -11,23 +11,24 @@ use super::{IssueError, Sign};
 use crate::jose::{Algorithm, Backend, KeyBits, PrivateKey, RandomSource};
 use crate::trust::{TrustError, TrustedKey, pem};
 
-/// An RSA private key and its one algorithm.
+/// An RSA private key with its algorithm.
 ///
-/// The PKCS#8 structure around the key determines the algorithm: `rsaEncryption` stands for RS256
-/// unless PS256 is asked for, and `id-RSASSA-PSS` (RFC 4055) for PS256 only.
+/// The PKCS#8 structure determines the algorithm. `rsaEncryption` means RS256 unless PS256 is
+/// requested, and `id-RSASSA-PSS` (RFC 4055) means PS256.
 pub struct SigningKey {
     private: PrivateKey,
     public: TrustedKey,
 }
 
 impl SigningKey {
-    /// Generates a key, as the DER of a PKCS#8 `PrivateKeyInfo` that names its algorithm.
+    /// Generates a key and returns it as the DER of a PKCS#8 `PrivateKeyInfo`.
     ///
     /// Backend `rsa` draws from `random`. AWS-LC draws from its own generator, which the operating
     /// system seeds and which cannot be replaced.
     ///
     /// # Errors
-    /// [`SigningKeyError::Generate`] if the backend or the random source fails.
+    ///
+    /// Returns [`SigningKeyError::Generate`] if the backend or the random source fails.
     pub fn generate(
         bits: KeyBits,
         algorithm: Algorithm,
@@ -56,30 +57,31 @@ impl SigningKey {
     /// its own generator.
     ///
     /// # Errors
-    /// [`SigningKeyError`] if it is not an RSA key that may be trusted, or not a key for the
-    /// algorithm asked for.
+    ///
+    /// Returns [`SigningKeyError`] if the key is not an RSA key that can be trusted, or does not
+    /// support the requested algorithm.
     pub fn from_pkcs8(
         der: &[u8],
-        asked: Option<Algorithm>,
+        requested: Option<Algorithm>,
         random: impl RandomSource + 'static,
     ) -> Result<Self, SigningKeyError> {
-        Self::from_pkcs8_by(backend()?, der, asked, Box::new(random))
+        Self::from_pkcs8_by(backend()?, der, requested, Box::new(random))
     }
 
     fn from_pkcs8_by(
         backend: Backend,
         der: &[u8],
-        asked: Option<Algorithm>,
+        requested: Option<Algorithm>,
         random: Box<dyn RandomSource>,
     ) -> Result<Self, SigningKeyError> {
         let info = PrivateKeyInfoRef::from_der(der).map_err(SigningKeyError::Pkcs8)?;
         let own = pem::algorithm(&info.algorithm).map_err(SigningKeyError::Refused)?;
-        let algorithm = match (own, asked) {
+        let algorithm = match (own, requested) {
             (Algorithm::Ps256, Some(Algorithm::Rs256)) => return Err(SigningKeyError::PssOnly),
-            (own, asked) => asked.unwrap_or(own),
+            (own, requested) => requested.unwrap_or(own),
         };
         let pkcs1 = info.private_key.as_bytes();
-        // The trust policy comes first, because it says more than the refusal of a library.
+        // The trust policy comes first, because its errors are more specific than a library's.
         let numbers = pkcs1::RsaPrivateKeyRef::from_der(pkcs1).map_err(|_| SigningKeyError::Key)?;
         let (modulus, exponent) = (
             numbers.modulus.as_bytes(),
@@ -113,24 +115,24 @@ impl fmt::Debug for SigningKey {
     }
 }
 
-/// Why a private key cannot be used.
+/// The reason why a private key cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SigningKeyError {
-    /// Not a PKCS#8 private key.
+    /// The data is not a PKCS#8 private key.
     #[error("expected a PKCS#8 private key")]
     Pkcs8(#[source] pkcs8::der::Error),
-    /// Not an RSA private key whose numbers belong together.
-    #[error("expected an RSA private key whose numbers belong together")]
+    /// The key is not an RSA private key, or its numbers are inconsistent.
+    #[error("expected an RSA private key with consistent numbers")]
     Key,
-    /// The public half must not be trusted, so nothing that the key signs would verify.
-    #[error("the key can't be used: {0}")]
+    /// The public key cannot be trusted, so no signature would verify.
+    #[error("the key cannot be used: {0}")]
     Refused(TrustError),
-    /// The key is marked as a PS256 key.
-    #[error("the key is for PS256 alone, RS256 was asked for")]
+    /// The key supports PS256 only.
+    #[error("expected a key for RS256, found a key for PS256 only")]
     PssOnly,
-    /// No key could be generated.
-    #[error("no key could be made")]
+    /// The key could not be generated.
+    #[error("the key could not be generated")]
     Generate,
 }
 

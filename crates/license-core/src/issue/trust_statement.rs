@@ -1,4 +1,4 @@
-//! Trust statements before they are signed.
+//! Drafts of trust statements.
 
 use super::{IssueError, Sign, sign_token};
 use crate::claims::TrustStatementClaims;
@@ -6,22 +6,24 @@ use crate::jose::TokenKind;
 use crate::time::Timestamp;
 use crate::trust::{Jwk, TrustedKey};
 
-/// That other keys are to be trusted.
+/// Draft of a statement that introduces trusted keys.
 #[derive(Clone, Debug)]
 pub struct IntroductionDraft<'a> {
     /// The vendor.
     pub issuer: String,
-    /// When it is issued.
+    /// The issue date.
     pub issued_at: Timestamp,
-    /// The keys, each once, and not the one that signs.
+    /// The introduced keys, each once, without the signing key.
     pub keys: Vec<&'a TrustedKey>,
 }
 
 impl IntroductionDraft<'_> {
-    /// Signs it with a key that is trusted.
+    /// Signs the statement with a trusted key.
     ///
     /// # Errors
-    /// [`IssueError`] if there are no keys, the signing key is among them or refuses to sign, or there are too many.
+    ///
+    /// Returns [`IssueError`] if there are no keys or too many keys, if the signing key is one of
+    /// them, or if it fails to sign.
     pub fn sign(&self, key: &(impl Sign + ?Sized)) -> Result<String, IssueError> {
         if self.keys.is_empty() {
             return Err(IssueError::Empty {
@@ -30,7 +32,7 @@ impl IntroductionDraft<'_> {
         }
         let own = key.public().id();
         if self.keys.iter().any(|introduced| introduced.id() == own) {
-            return refused("a key introduces other keys than itself");
+            return refused("a key cannot introduce itself");
         }
         let mut claims = TrustStatementClaims::new(issuer(&self.issuer)?, self.issued_at);
         claims.introduces = Some(self.keys.iter().map(|key| Jwk::from(*key)).collect());
@@ -38,27 +40,28 @@ impl IntroductionDraft<'_> {
     }
 }
 
-/// That a key is to be trusted no longer.
+/// Draft of a statement that retires a trusted key.
 #[derive(Clone, Debug)]
 pub struct RetirementDraft {
     /// The vendor.
     pub issuer: String,
-    /// When it is issued.
+    /// The issue date.
     pub issued_at: Timestamp,
 }
 
 impl RetirementDraft {
-    /// Signs it with the key that is retired, and what that has signed with another one that is trusted and stays.
+    /// Signs the statement with the retired key, and the result with another trusted key.
     ///
     /// # Errors
-    /// [`IssueError`] if the two are one, or one of them refuses to sign.
+    ///
+    /// Returns [`IssueError`] if both keys are the same, or one of them fails to sign.
     pub fn sign(
         &self,
         retired: &(impl Sign + ?Sized),
         other: &(impl Sign + ?Sized),
     ) -> Result<String, IssueError> {
         if retired.public().id() == other.public().id() {
-            return refused("a retirement takes the signatures of two keys");
+            return refused("a retirement needs the signatures of two different keys");
         }
         let id = retired.public().id().as_str();
         let mut claims = TrustStatementClaims::new(issuer(&self.issuer)?, self.issued_at);
@@ -71,10 +74,10 @@ impl RetirementDraft {
 }
 
 fn issuer(name: &str) -> Result<&str, IssueError> {
-    match name.is_empty() {
-        true => Err(IssueError::Empty { claim: "iss" }),
-        false => Ok(name),
+    if name.is_empty() {
+        return Err(IssueError::Empty { claim: "iss" });
     }
+    Ok(name)
 }
 
 fn refused(reason: &str) -> Result<String, IssueError> {

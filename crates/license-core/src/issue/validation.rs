@@ -1,4 +1,4 @@
-//! A validation token before it is signed.
+//! Drafts of validation tokens.
 
 use super::{IssueError, Sign, sign_token};
 use crate::claims::{Status, ValidationClaims};
@@ -9,36 +9,37 @@ use crate::machine::Machine;
 use crate::policy::Entitlements;
 use crate::time::Timestamp;
 
-/// How long a statement about a license that never has to be validated is meant to be used: as long as the built-in
-/// product's licenses last between two check-ins.
-const SECONDS_WITHOUT_TERM: u64 = 24 * 3600;
+/// Validity of the validation token of a license without check-in policy: the check-in interval of
+/// the built-in product.
+const DEFAULT_VALIDITY_SECONDS: u64 = 24 * 3600;
 
-/// What a vendor, or a customer's own server, is to say of a license at an instant.
+/// Draft of a validation token by the vendor or by a customer's own server.
 #[derive(Clone, Debug)]
 pub struct ValidationDraft<'a> {
     /// The license.
     pub license: &'a License,
-    /// Who says it.
+    /// The issuer: the vendor or the operator of the server.
     pub issuer: String,
-    /// The id of this statement.
+    /// The id of the token.
     pub id: LicenseId,
-    /// When it is said.
+    /// The issue date.
     pub issued_at: Timestamp,
-    /// Until when it is meant to be used.
+    /// The end of the token.
     pub expires_at: Option<Timestamp>,
-    /// The fingerprint digest of the machine on which it counts; none is any.
+    /// The machine digest for which the token is issued, or `None` for all machines.
     pub machine: Option<String>,
-    /// What the asking machine sent.
+    /// The nonce of the request, if there is one.
     pub nonce: Option<String>,
-    /// What is said of the license.
+    /// The status of the license.
     pub status: Status,
-    /// What the license allows from now on.
+    /// The entitlements of the license from now on.
     pub entitlements: &'a Entitlements,
 }
 
 impl<'a> ValidationDraft<'a> {
-    /// That a license is active on any machine and allows what was bought, until its next check-in is due; for 24 hours if
-    /// it never has to be validated.
+    /// Creates the draft of a token for an active license on all machines, with the entitlements of
+    /// the license. It ends when the next check-in is due, or after 24 hours if validation is never
+    /// required.
     pub fn of_license(
         license: &'a License,
         issuer: String,
@@ -47,7 +48,9 @@ impl<'a> ValidationDraft<'a> {
     ) -> Self {
         let seconds = license
             .check_in()
-            .map_or(SECONDS_WITHOUT_TERM, |terms| terms.every_seconds());
+            .map_or(DEFAULT_VALIDITY_SECONDS, |check_in| {
+                check_in.every_seconds()
+            });
         Self {
             license,
             issuer,
@@ -61,10 +64,12 @@ impl<'a> ValidationDraft<'a> {
         }
     }
 
-    /// Signs the statement.
+    /// Signs the token.
     ///
     /// # Errors
-    /// [`IssueError`] if the key refuses to sign, or the token is larger than any verifier reads.
+    ///
+    /// Returns [`IssueError`] if the key fails to sign, or the token is larger than verifiers
+    /// accept.
     pub fn sign(&self, key: &impl Sign) -> Result<String, IssueError> {
         let claims = ValidationClaims {
             issuer: self.issuer.clone(),

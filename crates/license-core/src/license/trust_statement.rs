@@ -54,12 +54,12 @@ impl Unverified<'_> {
                     .introduces()
                     .any(|key| *key.id() == statement.signer)
                 {
-                    let expected = "other keys than the one that signed the statement";
-                    return Err(VerifyError::claim(INTRODUCES, expected, "that key"));
+                    let expected = "other keys than the signing key";
+                    return Err(VerifyError::claim(INTRODUCES, expected, "the signing key"));
                 }
             }
             Content::Retires(_) => {
-                let expected = "the signature of another trusted key over this statement too";
+                let expected = "a second signature over this statement by another trusted key";
                 return Err(VerifyError::claim("retires", expected, "one signature"));
             }
             Content::Countersigns(token) => {
@@ -73,7 +73,7 @@ impl Unverified<'_> {
     }
 }
 
-/// The content of one signed part of a trust statement.
+/// The content of a signed token of a trust statement.
 enum Content<'a> {
     /// The keys to introduce.
     Introduces(&'a [Jwk]),
@@ -109,11 +109,15 @@ fn parse_introduced(jwks: &[Jwk]) -> Result<Vec<Arc<TrustedKey>>, VerifyError> {
         })?;
         if !jwk.names_itself() {
             let expected = "an array of JWKs, each with `kid`, `alg` and `use`";
-            return Err(VerifyError::claim(INTRODUCES, expected, "one without"));
+            return Err(VerifyError::claim(
+                INTRODUCES,
+                expected,
+                "a JWK without them",
+            ));
         }
         if keys.iter().any(|other| other.id() == key.id()) {
-            let expected = "every key once";
-            return Err(VerifyError::claim(INTRODUCES, expected, "one twice"));
+            let expected = "each key once";
+            return Err(VerifyError::claim(INTRODUCES, expected, "a duplicate"));
         }
         keys.push(Arc::new(key));
     }
@@ -155,7 +159,7 @@ fn verify_retirement(
 const INTRODUCES: &str = "introduces";
 
 fn wrong_statement(found: &str) -> VerifyError {
-    let expected = "the token of another key that retires that key";
+    let expected = "a token by which another key retires itself";
     VerifyError::claim("statement", expected, found)
 }
 

@@ -12,12 +12,14 @@ use super::ComponentKind;
 /// are equal. A license therefore survives a new network card, and a new operating system on the
 /// same hardware.
 ///
+/// A new operating system changes the machine id.
+///
 /// | changed components | same machine |
 /// |---|---|
 /// | network card, processor, disk and board, but not the machine id | yes |
-/// | machine id (new operating system) | yes, if most of board, network card, processor and disk are unchanged |
-/// | machine id and network card | yes, if the license names board, processor and disk, and they are unchanged |
-/// | machine id and disk (new operating system on a new disk) | yes, if board, network card and processor are unchanged |
+/// | machine id | yes, if most of board, network card, processor and disk are unchanged |
+/// | machine id and network card | yes, if board, processor and disk are known and unchanged |
+/// | machine id and disk | yes, if board, network card and processor are unchanged |
 /// | machine id, disk and network card | no |
 /// | all components except the processor model, which many machines share | no |
 /// | the id that an administrator assigned | no, even if nothing else changed |
@@ -35,7 +37,8 @@ impl Comparison {
     /// Returns whether both are the same machine.
     ///
     /// An id must match, or more than half of the other components in the license, with at least
-    /// two in addition to the processor model. A different assigned id always makes another machine.
+    /// two in addition to the processor model. A different assigned id always makes another
+    /// machine.
     pub fn is_same(&self) -> bool {
         let id_matches = self.matching.iter().any(|kind| kind.is_identity());
         let count_others = |kinds: &[ComponentKind]| {

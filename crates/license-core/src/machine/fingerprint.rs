@@ -74,9 +74,9 @@ impl Fingerprint {
 
     /// Returns the digest of the machine.
     ///
-    /// The digest covers the most stable component only: the assigned id, or else the machine id, or
-    /// else the UUID of the board. Without these it covers all components. Returns `None` if there
-    /// are fewer than two of them, because a processor model does not identify a machine.
+    /// The digest covers the most stable component only: the assigned id, or else the machine id,
+    /// or else the UUID of the board. Without these it covers all components. Returns `None` if
+    /// there are fewer than two of them, because a processor model does not identify a machine.
     pub fn digest(&self) -> Option<MachineDigest> {
         use ComponentKind::{GivenId, MachineId, ProductUuid};
         let best = [GivenId, MachineId, ProductUuid]

@@ -38,8 +38,8 @@ fn with_only(kinds: &[ComponentKind]) -> Fingerprint {
     Fingerprint::of(product(), components)
 }
 
-/// The hash was computed with OpenSSL:
-/// `printf 'license-fingerprint-v1\nCODITECT\nid' | openssl dgst -sha256 -mac HMAC -macopt key:5a7c…`.
+/// The hash was computed with OpenSSL: `openssl dgst -sha256 -mac HMAC -macopt key:5a7c…` of
+/// `license-fingerprint-v1\nCODITECT\nid`.
 #[test]
 fn the_hash_of_a_component_is_an_hmac_over_product_and_kind() {
     let text = with_only(&[MachineId]).to_string();

@@ -67,7 +67,7 @@ mod tests {
                 minimal.replace("features=[]", "features=['Not Snake']"),
                 "`tiers.A1.features`",
             ),
-            (format!("{minimal}colour='red'"), "unknown field"),
+            (format!("{minimal}color='red'"), "unknown field"),
             (format!("{minimal}renewal=[14, 72]"), "expected a table"),
             (format!("trial=['A1', 14]\n{minimal}"), "expected a table"),
             ("not toml".to_owned(), "product file"),

@@ -8,8 +8,9 @@
 //! Each line has four groups of four characters, like the number of a payment card. The alphabet is
 //! Crockford's base 32, without I, L, O and U. The check characters of each line are those of a
 //! Reed-Solomon code. They detect one or two wrong characters in a line, including its number, and
-//! therefore swapped characters and swapped lines. The first line contains 55 bits of a digest, which
-//! detects lines of different contents. Readback lines detect mistakes. They do not authenticate.
+//! therefore swapped characters and swapped lines. The first line contains 55 bits of a digest,
+//! which detects lines of different contents. Readback lines detect mistakes. They do not
+//! authenticate.
 //!
 //! ```
 //! use license_core::readback;
@@ -18,8 +19,9 @@
 //! assert_eq!(lines.len(), 3);
 //!
 //! // Lower case, other hyphens, letters for digits, and any order are accepted.
-//! let typed = format!("{}\n{}\n{}", lines[2].to_lowercase(), lines[0].replace('-', " "), lines[1]);
-//! assert_eq!(readback::read(&typed.replace('0', "o"))?, b"short content");
+//! let typed = [lines[2].to_lowercase(), lines[0].replace('-', " "), lines[1].clone()];
+//! let typed = typed.join("\n").replace('0', "o");
+//! assert_eq!(readback::read(&typed)?, b"short content");
 //!
 //! let error = readback::read(&lines[..2].join("\n")).unwrap_err();
 //! assert_eq!(error.to_string(), "line 3: missing");
@@ -72,9 +74,9 @@ pub fn lines(content: &[u8]) -> Result<Vec<String>, ReadbackError> {
 
 /// Converts lines that a person typed to bytes.
 ///
-/// The lines can be in any order. Lower case, missing or other separators, `I` and `L` for 1, `O` for
-/// 0, empty lines, headings and repeated lines are accepted. If a line is repeated and one of its
-/// copies is wrong, the correct one is used.
+/// The lines can be in any order. Lower case, missing or other separators, `I` and `L` for 1, `O`
+/// for 0, empty lines, headings and repeated lines are accepted. If a line is repeated and one of
+/// its copies is wrong, the correct one is used.
 ///
 /// # Errors
 ///

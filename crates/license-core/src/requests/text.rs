@@ -42,7 +42,8 @@ impl Letter {
         })
     }
 
-    /// Parses an armor block, or the [readback lines](crate::requests::readback) of the compact form.
+    /// Parses an armor block, or the [readback lines](crate::requests::readback) of the compact
+    /// form.
     ///
     /// Line breaks, quotes and hyphens that mail programs and editors have replaced are accepted.
     ///

@@ -47,8 +47,8 @@ pub trait FileSystem {
 
     /// Returns `path`, which is resolved, with its names spelled as the volume stores them.
     ///
-    /// It is called under [`NameRules::MacOs`] and [`NameRules::Windows`], where a volume accepts
-    /// other spellings of a name too.
+    /// This method is called under [`NameRules::MacOs`] and [`NameRules::Windows`], where a volume
+    /// accepts other spellings of a name too.
     ///
     /// # Errors
     ///
@@ -58,7 +58,7 @@ pub trait FileSystem {
     /// Returns `path` as an absolute path in which `.` and `..` are removed before any symbolic
     /// link is followed.
     ///
-    /// It is called under [`NameRules::Windows`] only.
+    /// This method is called under [`NameRules::Windows`] only.
     ///
     /// # Errors
     ///

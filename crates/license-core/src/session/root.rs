@@ -131,7 +131,7 @@ impl ProjectRoot {
     ///
     /// | platform | bytes |
     /// |---|---|
-    /// | Windows | lower case, `\` between names but not at the end; `\\?\C:\` becomes `c:\` and `\\?\UNC\` becomes `\\` |
+    /// | Windows | lower case, no `\` at the end, `\\?\C:\` as `c:\`, and `\\?\UNC\` as `\\` |
     /// | macOS | the names as the volume stores them; the prefix `/System/Volumes/Data` is removed |
     /// | others | the bytes of the path |
     ///

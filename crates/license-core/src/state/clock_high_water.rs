@@ -12,7 +12,7 @@ use crate::time::{CLOCK_TOLERANCE, SECONDS_PER_DAY, Timestamp, unix_seconds};
 /// corrected causes no warning because of rounding or a small correction by NTP.
 const UPTIME_TOLERANCE: u64 = CLOCK_TOLERANCE - 60;
 
-/// Seconds by which the clock of the signer may be behind the clock of this machine.
+/// Seconds by which the clock of the signer may be behind the time that the uptime proves.
 const SIGNER_SKEW: u64 = 3600;
 
 /// Reading of the clock and the uptime at one moment.
@@ -114,8 +114,8 @@ impl HighWater {
     /// than the quota counters remember, it is the mark.
     ///
     /// The uptime stops while a virtual machine is paused, and under WSL while the host sleeps. The
-    /// mark then falls behind a correct clock. A clock that is set ahead gains nothing, because the
-    /// counters remember what was used on each of these days.
+    /// mark then falls behind a correct clock. A clock that is set ahead can only use the quotas of
+    /// the following days in advance, because the counters remember the use on each of these days.
     ///
     /// ```
     /// use license_core::{Boot, HighWater, Reading, Timestamp};
@@ -169,9 +169,9 @@ impl HighWater {
     /// tolerance and the mark was lowered.
     ///
     /// A signature is recent if it is newer than all earlier signatures, and newer than the time
-    /// that the uptime proves to have passed before the clock last raised the mark. An artifact that
-    /// was signed just now is always recent. An artifact that was kept back in order to undo the
-    /// passing of time is not, except for time in which the machine was off.
+    /// that the uptime proves to have passed before the clock last raised the mark. An artifact
+    /// that was signed just now is always recent. An artifact that was kept back in order to undo
+    /// the passing of time is not, except for time in which the machine was off.
     pub fn install(&mut self, signed: Timestamp, reading: Reading) -> bool {
         self.observe(reading);
         let is_newest = signed > self.signed;
@@ -220,7 +220,8 @@ impl HighWater {
         (boot(self), self.signed, self.resets) != (boot(later), later.signed, later.resets)
     }
 
-    /// Merges two copies. The copy that was lowered more often takes precedence, then the later one.
+    /// Merges two copies. The copy that was lowered more often takes precedence, then the later
+    /// one.
     pub fn merged(self, other: Self) -> Self {
         let rank = |seen: &Self| (seen.resets, seen.mark, seen.proven);
         let (mut best, rest) = if rank(&self) >= rank(&other) {

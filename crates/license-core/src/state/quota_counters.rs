@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use crate::policy::Quota;
 use crate::time::{SECONDS_PER_DAY, Timestamp};
 
-/// Number of days before today, and of days after today, that are remembered. A wrong clock may have
-/// counted on days after today.
+/// Number of days before today, and of days after today, that are remembered. A wrong clock may
+/// have counted on days after today.
 pub(crate) const REMEMBERED_DAYS: u64 = 64;
 
 /// Part of a quota from which it is low: four fifths.

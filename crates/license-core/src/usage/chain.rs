@@ -6,8 +6,7 @@ use super::report::EntryLine;
 use super::{ChainId, Finding, Hash, UsageEntry, UsageReport};
 use crate::ids::ProductCode;
 use crate::key::LicenseId;
-use crate::time::CLOCK_TOLERANCE;
-use crate::time::Timestamp;
+use crate::time::{CLOCK_TOLERANCE, Timestamp};
 
 /// Summary of a chain of entries.
 #[derive(Clone, Debug)]

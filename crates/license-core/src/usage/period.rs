@@ -58,8 +58,8 @@ impl Period {
         self.place
     }
 
-    /// Moves the period to a later position in the same chain, if it comes from an older copy of the
-    /// state.
+    /// Moves the period to a later position in the same chain, if it comes from an older copy of
+    /// the state.
     pub fn go_on_in(&mut self, next: Place) {
         if next.chain == self.place.chain && next.seq > self.place.seq {
             self.place = next;

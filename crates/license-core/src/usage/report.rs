@@ -126,8 +126,8 @@ impl UsageReport {
     ///
     /// # Errors
     ///
-    /// Returns the errors of [`UsageReport::parse_all`], and [`UsageReportError::NoHeader`] if there
-    /// are several reports.
+    /// Returns the errors of [`UsageReport::parse_all`], and [`UsageReportError::NoHeader`] if
+    /// there are several reports.
     pub fn parse(text: &str) -> Result<Self, UsageReportError> {
         let mut reports = Self::parse_all(text)?;
         match (reports.pop(), reports.is_empty()) {

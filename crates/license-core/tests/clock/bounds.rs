@@ -1,9 +1,9 @@
-//! Bounds, met exactly and missed by a second; and what is known not to hold.
+//! Bounds of the clock high-water mark, to the second, and its known limits.
 
 use license_core::{Boot, HighWater, Outcome, Reading, Timestamp};
 
-use crate::cheats::Proof;
 use crate::device::{Device, Rng, is_behind, signed};
+use crate::manipulation::Proof;
 use crate::support::{DAY, HOUR, at, issued};
 use crate::vendor::{PRODUCTS, enterprise};
 
@@ -11,20 +11,21 @@ fn start() -> Timestamp {
     at("2027-03-01T12:00:00Z")
 }
 
-/// Two systems of which one has the clock so far ahead and the other so far behind: a warning comes only where both together
-/// are over a day, and the second is started within what is over the day.
+/// Two operating systems on one machine, with the clock ahead in one and behind in the other. There
+/// is a warning only if they differ by more than a day, and if the time between both is shorter
+/// than the excess.
 #[test]
-fn two_offsets_warn_only_where_they_are_over_a_day_apart() {
+fn two_systems_cause_a_warning_only_if_their_clocks_differ_by_more_than_a_day() {
     let product = &PRODUCTS[4];
     let warns = |ahead: u64, behind: u64, off: u64| {
         let mut device = Device::new(start());
         device.error = signed(ahead);
-        assert!(!is_behind(&device.look(product)));
+        assert!(!is_behind(&device.evaluate(product)));
         device.restart(off - 60);
         device.error = -signed(behind);
-        is_behind(&device.look(product))
+        is_behind(&device.evaluate(product))
     };
-    for (ahead, behind, off, warned) in [
+    for (ahead, behind, off, expected) in [
         (12 * HOUR, 12 * HOUR, 60, false),
         (14 * HOUR, 10 * HOUR, 60, false),
         (14 * HOUR, 10 * HOUR + 60, 60, false),
@@ -33,13 +34,14 @@ fn two_offsets_warn_only_where_they_are_over_a_day_apart() {
         (14 * HOUR, 14 * HOUR, 4 * HOUR - 1, true),
         (14 * HOUR, 14 * HOUR, 4 * HOUR, false),
     ] {
-        assert_eq!(warns(ahead, behind, off), warned, "{ahead} {behind} {off}");
+        let warned = warns(ahead, behind, off);
+        assert_eq!(warned, expected, "{ahead} {behind} {off}");
     }
 }
 
-/// Without a boot's id every reading is one between two boots: any time may have passed.
+/// Without boot ids, any time may have passed between two readings.
 #[test]
-fn where_the_system_says_nothing_of_its_boots_the_clock_is_believed() {
+fn without_boot_ids_the_clock_is_trusted() {
     let mut seen = HighWater::default();
     for clock in [start(), at("2099-01-01"), start()] {
         seen.observe(Reading { clock, boot: None });
@@ -47,25 +49,25 @@ fn where_the_system_says_nothing_of_its_boots_the_clock_is_believed() {
     assert_eq!(seen.mark(), at("2099-01-01"));
 }
 
-/// Each boot begins a day beyond the mark, not a day beyond the clock.
+/// The limit of each boot is relative to the clock, not to the mark.
 #[test]
-fn jumps_within_several_boots_take_the_mark_no_further_than_one() {
+fn jumps_in_several_boots_raise_the_mark_no_further_than_one() {
     let product = enterprise();
     let mut device = Device::new(start());
     for _ in 0..10 {
-        let _ = device.look(product);
+        let _ = device.evaluate(product);
         device.set_clock(at("2099-01-01"));
-        let _ = device.look(product);
+        let _ = device.evaluate(product);
         device.error = 0;
-        let _ = device.look(product);
+        let _ = device.evaluate(product);
         assert!(device.lead() <= signed(DAY), "{} s ahead", device.lead());
         device.restart(HOUR);
     }
 }
 
-/// The license is known to be no older than its signature, and the uptime goes on from there.
+/// The date of the signature is a lower bound of the time, and the uptime is added to it.
 #[test]
-fn a_clock_that_was_never_right_does_not_keep_time_from_passing() {
+fn time_passes_even_if_the_clock_was_never_right() {
     let product = enterprise();
     let end = product.end().unwrap();
     let mut device = Device::new(issued());
@@ -76,7 +78,7 @@ fn a_clock_that_was_never_right_does_not_keep_time_from_passing() {
     while device.truth < end.plus(DAY) {
         device.run(12 * HOUR);
         device.set_clock(Timestamp::MIN);
-        let decision = device.look(product);
+        let decision = device.evaluate(product);
         let is_over = device.truth >= end;
         assert_eq!(
             decision.outcome() == Outcome::Denied,
@@ -87,9 +89,9 @@ fn a_clock_that_was_never_right_does_not_keep_time_from_passing() {
     }
 }
 
-/// The same check-ins as in `cheats`, installed while the clock has long been behind.
+/// The check-ins of `manipulation`, installed while the clock is behind for a long time.
 #[test]
-fn held_back_check_ins_undo_no_uptime_for_which_the_clock_was_behind() {
+fn delayed_check_ins_undo_no_uptime_while_the_clock_is_behind() {
     let product = enterprise();
     let end = product.end().unwrap();
     for seed in 0..100 {
@@ -109,14 +111,14 @@ fn held_back_check_ins_undo_no_uptime_for_which_the_clock_was_behind() {
             proof.proven = proof.proven.plus(passed);
             proof.uptime_seen += passed;
             device.set_clock(first.minus(30 * DAY));
-            let _ = device.look(product);
+            let _ = device.evaluate(product);
             if rng.one_in(8) {
-                let held_back = product.check_in(first.plus(rng.within(DAY, 20 * DAY)));
-                let held_back = held_back.issued_at().min(device.truth);
-                device.seen.install(held_back, device.reading());
-                if held_back > proof.signed {
-                    proof.signed = held_back;
-                    proof.proven = proof.proven.max(held_back);
+                let check_in = product.check_in(first.plus(rng.within(DAY, 20 * DAY)));
+                let signed = check_in.issued_at().min(device.truth);
+                device.seen.install(signed, device.reading());
+                if signed > proof.signed {
+                    proof.signed = signed;
+                    proof.proven = proof.proven.max(signed);
                 }
             }
             let mark = device.seen.mark();
@@ -130,9 +132,9 @@ fn held_back_check_ins_undo_no_uptime_for_which_the_clock_was_behind() {
     }
 }
 
-/// The shortest case of it: the whole term twice.
+/// The simplest case: a manipulation that would double the length of the license.
 #[test]
-fn one_held_back_check_in_does_not_double_a_license() {
+fn one_delayed_check_in_does_not_double_a_license() {
     let reading = |clock: Timestamp, uptime| Reading {
         clock,
         boot: Some(Boot { id: 1, uptime }),

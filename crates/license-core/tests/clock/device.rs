@@ -1,4 +1,4 @@
-//! A machine with a clock that may be wrong, and a client on it.
+//! A simulated machine with a clock that may be wrong, and a client on it.
 
 use license_core::{
     Boot, Code, Context, Decision, HighWater, Matrix, Outcome, Reading, Timestamp, Validation,
@@ -7,7 +7,7 @@ use license_core::{
 use crate::support::{DAY, HOUR};
 use crate::vendor::Product;
 
-/// Numbers that look random and are the same in every run (splitmix64).
+/// A deterministic generator of pseudorandom numbers (splitmix64).
 pub(crate) struct Rng(pub(crate) u64);
 
 impl Rng {
@@ -18,12 +18,12 @@ impl Rng {
         mixed ^ (mixed >> 31)
     }
 
-    /// From the first to the last, both included.
+    /// Returns a number from `first` to `last`, both included.
     pub(crate) fn within(&mut self, first: u64, last: u64) -> u64 {
         first + self.next() % (last - first + 1)
     }
 
-    /// In one of so many cases.
+    /// Returns `true` with a probability of one in `cases`.
     pub(crate) fn one_in(&mut self, cases: u64) -> bool {
         self.next().is_multiple_of(cases)
     }
@@ -38,7 +38,7 @@ pub(crate) fn signed(seconds: u64) -> i64 {
     i64::try_from(seconds).unwrap()
 }
 
-/// The second less the first.
+/// Returns `time - of` in seconds.
 pub(crate) fn ahead(of: Timestamp, time: Timestamp) -> i64 {
     signed(time.unix_seconds()) - signed(of.unix_seconds())
 }
@@ -46,14 +46,14 @@ pub(crate) fn ahead(of: Timestamp, time: Timestamp) -> i64 {
 #[derive(Clone, Debug)]
 pub(crate) struct Device {
     pub(crate) truth: Timestamp,
-    /// What the clock shows, less the true time.
+    /// The time of the clock minus the true time.
     pub(crate) error: i64,
     /// Seconds that the clock gains in a day.
     pub(crate) drift: i64,
     pub(crate) boot: Boot,
     boots: u128,
     pub(crate) seen: HighWater,
-    pub(crate) held: Vec<Validation>,
+    pub(crate) check_ins: Vec<Validation>,
 }
 
 impl Device {
@@ -65,7 +65,7 @@ impl Device {
             boot: Boot { id: 1, uptime: 60 },
             boots: 1,
             seen: HighWater::default(),
-            held: Vec::new(),
+            check_ins: Vec::new(),
         }
     }
 
@@ -90,23 +90,24 @@ impl Device {
         self.error += self.drift * signed(seconds) / signed(DAY);
     }
 
-    /// Runs or sleeps: the uptime counts both.
+    /// Runs or sleeps. The uptime includes both.
     pub(crate) fn run(&mut self, seconds: u64) {
         self.pass(seconds);
         self.boot.uptime += seconds;
     }
 
-    /// Stands still for so long as a virtual machine may, and its clock is set right after it: the uptime counts none of it.
+    /// Pauses, as virtual machines do. The clock is correct afterwards, but the uptime does not
+    /// include the pause.
     pub(crate) fn pause(&mut self, seconds: u64) {
         self.pass(seconds);
     }
 
-    /// The time by which quotas are counted.
-    pub(crate) fn counted_at(&self) -> Timestamp {
+    /// Returns the time for daily quotas.
+    pub(crate) fn quota_time(&self) -> Timestamp {
         self.seen.counted_at(self.clock())
     }
 
-    /// Is off for so long, and is started.
+    /// Starts the machine after it was off for `off` seconds.
     pub(crate) fn restart(&mut self, off: u64) {
         self.pass(off + 60);
         self.boots += 1;
@@ -117,7 +118,7 @@ impl Device {
         self.seen = HighWater::from_json(&self.seen.to_json()).unwrap();
     }
 
-    /// Goes back to what it was; only time does not.
+    /// Restores a snapshot. The true time does not change.
     pub(crate) fn restore(&mut self, snapshot: &Self) {
         let shown = snapshot.clock();
         let (truth, boots) = (self.truth, self.boots);
@@ -126,42 +127,42 @@ impl Device {
         self.set_clock(shown);
     }
 
-    /// Installs a check-in as the client does, and returns whether that repaired the mark.
+    /// Installs a check-in as the client does, and returns whether it lowered the mark.
     pub(crate) fn install(&mut self, check_in: Validation) -> bool {
-        let repaired = self.seen.install(check_in.issued_at(), self.reading());
-        self.held.push(check_in);
-        if self.held.len() > 3 {
-            drop(self.held.remove(0));
+        let is_lowered = self.seen.install(check_in.issued_at(), self.reading());
+        self.check_ins.push(check_in);
+        if self.check_ins.len() > 3 {
+            drop(self.check_ins.remove(0));
         }
-        repaired
+        is_lowered
     }
 
-    /// Asks as the client does.
-    pub(crate) fn look(&mut self, product: &Product) -> Decision {
+    /// Evaluates the license as the client does.
+    pub(crate) fn evaluate(&mut self, product: &Product) -> Decision {
         self.seen.observe(self.reading());
         let context = Context::at(self.clock()).high_water(self.seen.mark());
         self.decide(product, context)
     }
 
-    /// What a machine without a memory would say at that time.
+    /// Returns the outcome at this time without a high-water mark.
     pub(crate) fn outcome_at(&self, product: &Product, now: Timestamp) -> Outcome {
         self.decide(product, Context::at(now)).outcome()
     }
 
     fn decide<'a>(&'a self, product: &Product, context: Context<'a>) -> Decision {
-        let context = context.validations(&self.held);
+        let context = context.validations(&self.check_ins);
         product.license.evaluate(Matrix::built_in(), &context)
     }
 
-    /// When the newest check-in no longer suffices.
+    /// Returns the time at which the next check-in is overdue.
     pub(crate) fn overdue_at(&self, product: &Product) -> Option<Timestamp> {
         let check_in = product.license.check_in()?;
-        let newest = self.held.iter().map(Validation::issued_at).max();
+        let newest = self.check_ins.iter().map(Validation::issued_at).max();
         let last = newest.or(product.license.issued_at())?;
         Some(last.plus(check_in.grace_hours() * HOUR))
     }
 
-    /// Seconds by which the mark is ahead of the true time.
+    /// Returns the mark minus the true time in seconds.
     pub(crate) fn lead(&self) -> i64 {
         ahead(self.truth, self.seen.mark())
     }

@@ -1,4 +1,4 @@
-//! Honest machines with wrong clocks.
+//! Machines of honest users with wrong clocks.
 
 use license_core::{Outcome, Timestamp};
 
@@ -8,17 +8,17 @@ use crate::vendor::{PRODUCTS, Product, horizon, last_start};
 
 const MINUTE: u64 = 60;
 
-/// What may happen to a machine.
+/// An event on a machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Event {
     Run,
     Sleep,
     Off,
-    /// A start of the other system, which takes the clock for local time, and one of this system after it.
+    /// A boot of another system that interprets the clock as local time, then of this system.
     OtherSystem,
-    /// The clock starts at a date of the firmware's.
+    /// The clock starts at a date of the firmware.
     DeadBattery,
-    /// The user sets the clock instead of the zone.
+    /// The user sets the clock instead of the time zone.
     Travel,
     SummerTime,
     /// The network sets the clock.
@@ -28,7 +28,7 @@ enum Event {
     RestoreState,
     JumpWithinBoot,
     JumpAtBoot,
-    /// To a few seconds before or after midnight.
+    /// The machine runs until a few seconds before or after midnight.
     Midnight,
 }
 
@@ -41,11 +41,11 @@ struct Class {
     name: &'static str,
     histories: u64,
     events: &'static [Event],
-    /// By how many hours the clock may be behind and ahead of the true time at a start.
+    /// Maximum hours by which the clock is behind and ahead of the true time at a boot.
     offsets: (u64, u64),
-    /// Seconds of drift a day, at most.
+    /// Maximum drift in seconds per day.
     drift: u64,
-    /// By how many seconds the mark may be ahead of the true time.
+    /// Maximum seconds by which the mark is ahead of the true time.
     lead: u64,
     start: Option<&'static str>,
 }
@@ -60,7 +60,7 @@ const SIMPLE: Class = Class {
     start: None,
 };
 
-/// What a clock may drift, or be set beside the true second.
+/// Maximum error of a clock because of drift or manual setting.
 const SLACK: u64 = 30 * MINUTE;
 
 const CLASSES: &[Class] = &[
@@ -104,7 +104,7 @@ const CLASSES: &[Class] = &[
         ..SIMPLE
     },
     Class {
-        name: "drift and steps of the network's time",
+        name: "drift and corrections by NTP",
         events: &[NetworkTime, Sleep],
         drift: 9,
         lead: SLACK,
@@ -176,38 +176,39 @@ const CLASSES: &[Class] = &[
 
 #[derive(Default)]
 struct Counts {
-    looks: u64,
+    evaluations: u64,
     denied: u64,
-    /// Denied at a time at which the license holds, because the clock shows another.
+    /// Denials of a valid license because of a wrong clock.
     by_clock: u64,
-    /// Denied by the mark before the end of everything.
+    /// Denials because of the mark shortly before the end of the license.
     early: u64,
     earliest: u64,
-    /// Denied by the mark before the check-in is overdue: the machine was off when the customer should have got another.
+    /// Denials because of the mark shortly before the check-in is overdue. The machine was off when
+    /// the customer should have installed another check-in.
     overdue_early: u64,
     warned: u64,
-    /// Denied before the mark was repaired.
+    /// Denials before the mark was repaired.
     unrepaired: u64,
     repairs: u64,
     lead: i64,
 }
 
-struct Life<'a> {
+struct Simulation<'a> {
     class: &'a Class,
     product: &'static Product,
     rng: Rng,
     device: Device,
     snapshot: Option<Device>,
-    /// The longest that it is off.
-    pace: u64,
-    /// The age at which the customer gets a new check-in.
+    /// Maximum time for which the machine is off.
+    max_off: u64,
+    /// Age of a check-in at which the customer installs a new one.
     renews_after: u64,
-    /// The last time at which a clock far ahead was believed.
-    spoilt: Option<Timestamp>,
+    /// The last true time at which a clock that was far ahead raised the mark.
+    raised_at: Option<Timestamp>,
     counts: &'a mut Counts,
 }
 
-impl<'a> Life<'a> {
+impl<'a> Simulation<'a> {
     fn new(class: &'a Class, seed: u64, counts: &'a mut Counts) -> Self {
         let mut rng = Rng(seed);
         let count = u64::try_from(PRODUCTS.len()).unwrap();
@@ -228,25 +229,26 @@ impl<'a> Life<'a> {
         if class.drift > 0 {
             device.drift = signed(rng.within(0, 2 * class.drift)) - signed(class.drift);
         }
-        let pace = rng.pick(&[30 * HOUR, 8 * DAY, 90 * DAY]);
+        let max_off = rng.pick(&[30 * HOUR, 8 * DAY, 90 * DAY]);
         let renews_after = rng.within(DAY, 4 * DAY);
-        let mut life = Self {
+        let mut simulation = Self {
             class,
             product,
             rng,
             device,
             snapshot: None,
-            pace,
+            max_off,
             renews_after,
-            spoilt: None,
+            raised_at: None,
             counts,
         };
-        let (license, reading) = (&product.license, life.device.reading());
-        life.device
+        let (license, reading) = (&product.license, simulation.device.reading());
+        simulation
+            .device
             .seen
             .install(license.issued_at().unwrap(), reading);
-        life.check_in();
-        life
+        simulation.check_in();
+        simulation
     }
 
     fn is_over(&self) -> bool {
@@ -267,25 +269,25 @@ impl<'a> Life<'a> {
     }
 
     fn restart(&mut self, at_least: u64) {
-        let off = self.rng.within(at_least, self.pace.max(at_least));
+        let off = self.rng.within(at_least, self.max_off.max(at_least));
         self.device.restart(off);
-        if self.rng.one_in(2) && self.spoilt.is_none() {
+        if self.rng.one_in(2) && self.raised_at.is_none() {
             self.device.error = 0;
         }
     }
 
-    fn live(&mut self, event: Event) {
+    fn apply(&mut self, event: Event) {
         match event {
             Run => self.device.run(self.rng.within(MINUTE, 12 * HOUR)),
             Sleep => {
-                let asleep = self.rng.within(HOUR, self.pace.min(20 * DAY));
+                let asleep = self.rng.within(HOUR, self.max_off.min(20 * DAY));
                 self.device.run(asleep);
             }
             Off => self.restart(MINUTE),
             OtherSystem => {
                 self.restart(MINUTE);
                 self.device.error = self.offset();
-                self.use_it();
+                self.use_license();
                 self.device.restart(self.rng.within(MINUTE, 6 * HOUR));
                 self.device.error = 0;
             }
@@ -293,7 +295,7 @@ impl<'a> Life<'a> {
                 self.restart(MINUTE);
                 let shown = self.rng.pick(&["1970-01-01", "2000-01-01", "2026-06-15"]);
                 self.device.set_clock(at(shown));
-                self.use_it();
+                self.use_license();
                 self.device.run(self.rng.within(MINUTE, 3 * DAY));
                 if !self.rng.one_in(3) {
                     self.device.error = 0;
@@ -310,7 +312,7 @@ impl<'a> Life<'a> {
             }
             NetworkTime => self.device.error = 0,
             Snapshot => {
-                if self.spoilt.is_none() && self.device.lead() <= signed(14 * HOUR + SLACK) {
+                if self.raised_at.is_none() && self.device.lead() <= signed(14 * HOUR + SLACK) {
                     self.snapshot = Some(self.device.clone());
                 }
             }
@@ -318,8 +320,8 @@ impl<'a> Life<'a> {
             RestoreState => {
                 if let Some(snapshot) = &self.snapshot {
                     self.device.seen = snapshot.seen.clone();
-                    self.device.held = snapshot.held.clone();
-                    self.spoilt = None;
+                    self.device.check_ins = snapshot.check_ins.clone();
+                    self.raised_at = None;
                 }
             }
             JumpWithinBoot => self.jump_within_boot(),
@@ -330,7 +332,7 @@ impl<'a> Life<'a> {
                 self.device.run(ran);
             }
         }
-        self.use_it();
+        self.use_license();
     }
 
     fn restore_snapshot(&mut self) {
@@ -338,62 +340,67 @@ impl<'a> Life<'a> {
             return;
         };
         self.device.restore(snapshot);
-        self.spoilt = None;
+        self.raised_at = None;
         if self.rng.one_in(2) {
             self.device.error = 0;
         }
     }
 
-    /// To and fro, and off for a day before it can happen again.
+    /// The clock jumps and returns several times. Then the machine is off for at least a day.
     fn jump_within_boot(&mut self) {
-        self.use_it();
+        self.use_license();
         let error = self.device.error;
         for _ in 0..self.rng.within(1, 4) {
             self.device
                 .set_clock(at("2099-06-01").plus(self.rng.within(0, DAY)));
-            self.use_it();
+            self.use_license();
             self.device.run(self.rng.within(0, 4 * HOUR));
-            self.use_it();
+            self.use_license();
             self.device.error = error;
             self.device.run(self.rng.within(0, 4 * HOUR));
-            self.use_it();
+            self.use_license();
         }
         if self.rng.one_in(2) {
             self.device.run(self.rng.within(0, 5 * DAY));
-            self.use_it();
+            self.use_license();
         }
         self.restart(DAY);
     }
 
-    /// The clock comes back within the boot or at the next; then something arrives that was signed since.
+    /// The clock is corrected within the same boot or at the next one. Then a check-in arrives that
+    /// was signed later.
     fn jump_at_boot(&mut self) {
         self.restart(MINUTE);
         self.device
             .set_clock(at("2099-06-01").plus(self.rng.within(0, DAY)));
-        self.spoilt = Some(self.device.truth);
+        self.raised_at = Some(self.device.truth);
         for _ in 0..self.rng.within(1, 3) {
-            self.use_it();
+            self.use_license();
             self.device.run(self.rng.within(MINUTE, 10 * HOUR));
         }
-        self.spoilt = self.use_it().or(self.spoilt);
+        self.raised_at = self.use_license().or(self.raised_at);
         if self.rng.one_in(2) {
             self.device.restart(self.rng.within(MINUTE, 3 * DAY));
         }
         self.device.error = 0;
-        self.use_it();
-        while let Some(spoilt) = self.spoilt {
+        self.use_license();
+        while let Some(raised_at) = self.raised_at {
             self.device.run(self.rng.within(HOUR, 12 * HOUR));
-            self.look();
+            self.evaluate();
             let lag = self.rng.within(0, 36 * HOUR);
             let check_in = self.product.check_in(self.device.truth.minus(lag));
-            let newest = self.device.held.last().map(|held| held.issued_at());
-            if check_in.issued_at() < spoilt || newest >= Some(check_in.issued_at()) {
+            let newest = self
+                .device
+                .check_ins
+                .last()
+                .map(|check_in| check_in.issued_at());
+            if check_in.issued_at() < raised_at || newest >= Some(check_in.issued_at()) {
                 continue;
             }
             let signed_at = check_in.issued_at();
             assert!(
                 self.install(check_in),
-                "signed at {signed_at}, after {spoilt}, but repaired nothing at {}: {:?}",
+                "signed at {signed_at}, after {raised_at}, but the mark is unchanged at {}: {:?}",
                 self.device.truth,
                 self.device
             );
@@ -403,20 +410,24 @@ impl<'a> Life<'a> {
     }
 
     fn install(&mut self, check_in: license_core::Validation) -> bool {
-        let repaired = self.device.install(check_in);
-        if repaired && self.spoilt.is_some() {
-            self.spoilt = None;
+        let is_lowered = self.device.install(check_in);
+        if is_lowered && self.raised_at.is_some() {
+            self.raised_at = None;
             self.counts.repairs += 1;
         }
-        repaired
+        is_lowered
     }
 
-    /// What an honest customer does in time: the check-in is up to two days old when it arrives.
+    /// Installs a check-in if the customer needs one. It is up to 36 hours old.
     fn check_in(&mut self) {
         if !self.product.needs_check_in() {
             return;
         }
-        let newest = self.device.held.last().map(|held| held.issued_at());
+        let newest = self
+            .device
+            .check_ins
+            .last()
+            .map(|check_in| check_in.issued_at());
         let age = newest.map(|newest| self.device.truth.seconds_since(newest));
         if age.is_some_and(|age| age < self.renews_after) {
             return;
@@ -428,43 +439,44 @@ impl<'a> Life<'a> {
         }
     }
 
-    /// A look, a check-in, another look. Returns when the clock was last far ahead, if it is.
-    fn use_it(&mut self) -> Option<Timestamp> {
-        self.look();
+    /// Evaluates the license before and after a check-in. Returns the true time if the clock is far
+    /// ahead.
+    fn use_license(&mut self) -> Option<Timestamp> {
+        self.evaluate();
         let truth = self.device.truth;
         self.check_in();
         self.device.run(self.rng.within(0, 10 * MINUTE));
-        self.look();
+        self.evaluate();
         (self.device.error > signed(2 * DAY)).then_some(truth.max(self.device.truth))
     }
 
-    fn look(&mut self) {
-        let was = self.device.seen.mark();
-        let decision = self.device.look(self.product);
-        self.counts.looks += 1;
+    fn evaluate(&mut self) {
+        let before = self.device.seen.mark();
+        let decision = self.device.evaluate(self.product);
+        self.counts.evaluations += 1;
         let (device, class) = (&self.device, self.class);
-        let story = || {
+        let describe = || {
             format!(
-                "{}: at {} the clock shows {}, the mark was {was} and is {}: {decision:?}",
+                "{}: at {} the clock shows {}, the mark was {before} and is {}: {decision:?}",
                 class.name,
                 device.truth,
                 device.clock(),
                 device.seen.mark()
             )
         };
-        if self.spoilt.is_none() {
+        if self.raised_at.is_none() {
             self.counts.lead = self.counts.lead.max(device.lead());
-            assert!(device.lead() <= signed(class.lead), "{}", story());
+            assert!(device.lead() <= signed(class.lead), "{}", describe());
         }
         if is_behind(&decision) {
             self.counts.warned += 1;
             let (behind, ahead) = class.offsets;
             let bound = DAY.saturating_sub(ahead * HOUR);
             let is_offset = device.error >= -signed(behind * HOUR + SLACK);
-            if class.lead <= 14 * HOUR && self.spoilt.is_none() && is_offset {
-                // It takes a clock that is so far behind, soon after one that was so far ahead.
-                assert!(behind + ahead > 24, "{}", story());
-                assert!(device.error < -signed(bound), "{}", story());
+            if class.lead <= 14 * HOUR && self.raised_at.is_none() && is_offset {
+                // A warning requires a clock that is far behind soon after one that was far ahead.
+                assert!(behind + ahead > 24, "{}", describe());
+                assert!(device.error < -signed(bound), "{}", describe());
             }
         }
         if decision.outcome() != Outcome::Denied {
@@ -475,9 +487,9 @@ impl<'a> Life<'a> {
             return;
         }
         if device.outcome_at(self.product, device.clock()) == Outcome::Denied {
-            assert!(device.error > 0, "{}", story());
+            assert!(device.error > 0, "{}", describe());
             self.counts.by_clock += 1;
-        } else if self.spoilt.is_some() {
+        } else if self.raised_at.is_some() {
             self.counts.unrepaired += 1;
         } else {
             let until = |end: Timestamp| u64::try_from(ahead(device.truth, end)).ok();
@@ -488,7 +500,7 @@ impl<'a> Life<'a> {
                 self.counts.earliest = self.counts.earliest.max(early);
             } else {
                 let is_nearly_overdue = overdue.is_some_and(|early| early <= class.lead);
-                assert!(is_nearly_overdue, "locked out. {}", story());
+                assert!(is_nearly_overdue, "denied too early: {}", describe());
                 self.counts.overdue_early += 1;
             }
         }
@@ -496,35 +508,36 @@ impl<'a> Life<'a> {
 }
 
 #[test]
-fn no_honest_history_is_locked_out() {
+fn honest_users_with_wrong_clocks_are_not_denied() {
     let mut histories = 0;
     for (number, class) in (0_u64..).zip(CLASSES) {
         let mut counts = Counts::default();
         for seed in 0..class.histories {
-            let mut life = Life::new(class, (number << 32) + seed, &mut counts);
-            let events = life.rng.within(30, 60);
+            let mut simulation = Simulation::new(class, (number << 32) + seed, &mut counts);
+            let events = simulation.rng.within(30, 60);
             for _ in 0..events {
-                if life.is_over() {
+                if simulation.is_over() {
                     break;
                 }
-                let event = match life.rng.within(0, 5) {
+                let event = match simulation.rng.within(0, 5) {
                     0 => Run,
                     1 => Sleep,
                     2 => Off,
                     _ if class.events.is_empty() => Off,
-                    _ => life.rng.pick(class.events),
+                    _ => simulation.rng.pick(class.events),
                 };
-                life.live(event);
+                simulation.apply(event);
             }
         }
         histories += class.histories;
         println!(
-            "honest, {}: {} histories, {} looks, {} denied; of these at a time at which the license holds: {} by the \
-             clock itself, {} by the mark within {} h of the end, {} by the mark as long before a check-in was overdue, {} before a repair ({} repairs); {} warned; mark at \
-             most {} s ahead",
+            "honest, {}: {} histories, {} evaluations, {} denied; denials of a valid license: {} by \
+             the clock itself, {} by the mark within {} h of the end, {} by the mark as long before \
+             a check-in was overdue, {} before a repair ({} repairs); {} warnings; mark at most {} s \
+             ahead",
             class.name,
             class.histories,
-            counts.looks,
+            counts.evaluations,
             counts.denied,
             counts.by_clock,
             counts.early,

@@ -1,16 +1,17 @@
-//! The lives of machines, simulated: what honest clocks do never locks out, and what cheats do gains nothing.
+//! Simulated histories of machines: wrong clocks of honest users do not deny a license, and
+//! manipulated clocks gain nothing.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
     clippy::print_stdout,
     clippy::indexing_slicing,
-    reason = "what can't be so has failed the test, and the counts are worth seeing"
+    reason = "a test fails by panicking, and prints its counts"
 )]
 
 mod bounds;
-mod cheats;
 mod device;
 mod honest;
+mod manipulation;
 mod quota;
 #[path = "../support/mod.rs"]
 mod support;

@@ -1,4 +1,4 @@
-//! What is left of the FREE tier's day on a machine whose clock is wrong.
+//! Daily quotas of the FREE tier on machines with wrong clocks.
 
 use std::collections::BTreeMap;
 
@@ -10,20 +10,19 @@ use crate::support::{DAY, HOUR, at};
 const LIMIT: u64 = 10;
 const MINUTE: u64 = 60;
 
-/// What was seen of one true day.
+/// Observations of one true day.
 #[derive(Clone, Copy, Debug, Default)]
 struct Day {
-    looks: u64,
     granted: u64,
-    /// Whether the mark or the clock was ever off by over a minute.
-    wrong: bool,
-    /// Whether the clock was.
-    clock_wrong: bool,
+    /// Whether the mark or the clock was wrong by more than a minute.
+    is_wrong: bool,
+    /// Whether the clock was wrong by more than a minute.
+    is_clock_wrong: bool,
 }
 
 struct User {
     device: Device,
-    tally: Tally,
+    counters: Tally,
     days: BTreeMap<u64, Day>,
 }
 
@@ -31,24 +30,23 @@ impl User {
     fn new(start: Timestamp) -> Self {
         Self {
             device: Device::new(start),
-            tally: Tally::default(),
+            counters: Tally::default(),
             days: BTreeMap::new(),
         }
     }
 
-    /// Takes all that there is, one by one.
+    /// Takes units of the quota until one is refused.
     fn work(&mut self) {
         self.device.seen.observe(self.device.reading());
-        let now = self.device.counted_at();
+        let now = self.device.quota_time();
         let day = self
             .days
             .entry(self.device.truth.unix_seconds() / DAY)
             .or_default();
-        day.looks += 1;
-        day.clock_wrong |= self.device.error.unsigned_abs() > MINUTE;
-        day.wrong |= day.clock_wrong || self.device.lead().unsigned_abs() > MINUTE;
+        day.is_clock_wrong |= self.device.error.unsigned_abs() > MINUTE;
+        day.is_wrong |= day.is_clock_wrong || self.device.lead().unsigned_abs() > MINUTE;
         while self
-            .tally
+            .counters
             .take("commands_per_day", 1, Quota::Limit(LIMIT), now)
             .granted
         {
@@ -56,7 +54,7 @@ impl User {
         }
     }
 
-    /// To a time of the next day at which the machine is used: ten minutes and more from midnight.
+    /// Waits for a time on the next day, at least ten minutes after midnight.
     fn wait_a_day(&mut self, rng: &mut Rng, hours: (u64, u64), off: bool) {
         let into_day = self.device.truth.unix_seconds() % DAY;
         let wait = DAY - into_day + rng.within(hours.0 * HOUR + 10 * MINUTE, hours.1 * HOUR);
@@ -76,10 +74,10 @@ enum Trouble {
     JumpWithinBoot,
 }
 
-/// On a day on which, as on the day before, no clock and no mark was off by over a minute, all of the day's quota is there. And
-/// once the clock is right again, no three days in a row bring nothing.
+/// If clock and mark were right to a minute on a day and the day before, the whole quota of the day
+/// is granted. Once the clock is right again, there are never three days in a row without a quota.
 #[test]
-fn an_honest_day_brings_its_quota() {
+fn an_honest_user_gets_the_quota_of_each_day() {
     let troubles = [
         ("clock right", Trouble::None),
         ("dual boot, 14 h either way", Trouble::OtherSystem),
@@ -87,7 +85,7 @@ fn an_honest_day_brings_its_quota() {
         ("jumps to 2099 within a boot", Trouble::JumpWithinBoot),
     ];
     for (number, (name, trouble)) in (0_u64..).zip(troubles) {
-        let (mut days, mut whole, mut empty) = (0_u64, 0_u64, 0_u64);
+        let (mut days, mut complete, mut empty) = (0_u64, 0_u64, 0_u64);
         for seed in 0..300 {
             let mut rng = Rng((number << 32) + seed);
             let mut user = User::new(at("2027-12-20T12:00:00Z").plus(rng.within(0, 60 * DAY)));
@@ -127,31 +125,33 @@ fn an_honest_day_brings_its_quota() {
             for (number, day) in &user.days {
                 days += 1;
                 let before = user.days.get(&(number - 1)).unwrap_or(&none);
-                if !day.wrong && !before.wrong {
-                    whole += 1;
+                if !day.is_wrong && !before.is_wrong {
+                    complete += 1;
                     assert_eq!(
                         day.granted, LIMIT,
                         "{name} {seed}: {day:?} after {before:?}"
                     );
                 }
                 empty += u64::from(day.granted == 0);
-                in_row = if day.granted == 0 && !day.clock_wrong {
+                in_row = if day.granted == 0 && !day.is_clock_wrong {
                     in_row + 1
                 } else {
                     0
                 };
-                assert!(in_row <= 2, "{name} {seed}: nothing for {in_row} days");
+                assert!(in_row <= 2, "{name} {seed}: no quota for {in_row} days");
             }
         }
         println!(
-            "quota, {name}: 300 histories, {days} days of use, {whole} undisturbed and whole, {empty} empty"
+            "quota, {name}: 300 histories, {days} days of use, {complete} undisturbed days with the \
+             whole quota, {empty} without any"
         );
     }
 }
 
-/// What runs for eight hours a day and is paused for the rest, never started anew, has every day's quota: its mark falls behind.
+/// The machine runs for eight hours a day, is paused for the rest, and is never restarted. Its mark
+/// falls behind.
 #[test]
-fn a_machine_that_is_paused_every_day_has_every_days_quota() {
+fn a_machine_that_is_paused_every_day_gets_the_quota_of_each_day() {
     let mut user = User::new(at("2027-03-01T08:00:00Z"));
     for _ in 0..60 {
         for _ in 0..8 {
@@ -167,9 +167,9 @@ fn a_machine_that_is_paused_every_day_has_every_days_quota() {
     assert_eq!(granted, [LIMIT; 60]);
 }
 
-/// A clock that is set ahead again and again within a boot brings days before they come, and none twice.
+/// A clock that is set ahead within a boot grants the quotas of future days, but none twice.
 #[test]
-fn days_that_are_used_before_they_come_are_used_when_they_come() {
+fn a_quota_that_was_used_in_advance_is_not_granted_again() {
     const AHEAD: u64 = 64;
     let mut user = User::new(at("2027-03-01T12:00:00Z"));
     for day in 0..200 {
@@ -188,10 +188,11 @@ fn days_that_are_used_before_they_come_are_used_when_they_come() {
     }
 }
 
-/// A start in 2099 and no signature to repair it: the day is over when the uptime says so. What is found here is no promise.
+/// After a boot in 2099 without a signature that repairs the mark, the uptime determines the days.
+/// The counts are observations, not guarantees.
 #[test]
-fn after_a_start_in_2099_a_day_lasts_for_a_day_of_uptime() {
-    let spoilt = || {
+fn after_a_boot_in_2099_a_day_lasts_for_a_day_of_uptime() {
+    let raised = || {
         let mut user = User::new(at("2027-03-01T12:00:00Z"));
         user.work();
         user.device.restart(HOUR);
@@ -205,12 +206,12 @@ fn after_a_start_in_2099_a_day_lasts_for_a_day_of_uptime() {
     };
     let mut rng = Rng(1);
 
-    let mut always_on = spoilt();
+    let mut always_on = raised();
     for _ in 0..60 {
         always_on.wait_a_day(&mut rng, (9, 10), false);
         always_on.work();
     }
-    let mut by_day = spoilt();
+    let mut by_day = raised();
     for _ in 0..60 {
         by_day.wait_a_day(&mut rng, (9, 10), true);
         for _ in 0..8 {
@@ -221,29 +222,29 @@ fn after_a_start_in_2099_a_day_lasts_for_a_day_of_uptime() {
     let refills = |user: &User| user.days.values().map(|day| day.granted).sum::<u64>() / LIMIT;
     let (on, off) = (refills(&always_on), refills(&by_day));
     assert!((59..=60).contains(&on), "{on}");
-    // Eight hours less the first, which nobody saw begin.
+    // The first of the eight hours is not observed.
     assert!((16..=20).contains(&off), "{off}");
 
-    let (mut seen, mut tally, mut unbooted) = (HighWater::default(), Tally::default(), 0);
+    let (mut seen, mut counters, mut without_boots) = (HighWater::default(), Tally::default(), 0);
     let start = at("2027-03-01T12:00:00Z");
     for clock in [at("2099-01-01")]
         .into_iter()
         .chain((0..60).map(|day| start.plus(day * DAY)))
     {
         seen.observe(Reading { clock, boot: None });
-        let taken = tally.take("commands_per_day", LIMIT, Quota::Limit(LIMIT), seen.mark());
-        unbooted += u64::from(taken.granted);
+        let quota_use = counters.take("commands_per_day", LIMIT, Quota::Limit(LIMIT), seen.mark());
+        without_boots += u64::from(quota_use.granted);
     }
     println!(
-        "quota, after a start in 2099 that nothing repairs, refills in 60 days: {on} always on, {off} on for 8 h a day, \
-         {} where the system says nothing of its boots",
-        unbooted - 1
+        "quota, after a boot in 2099 without a repair, quotas in 60 days: {on} always on, {off} on \
+         for 8 h a day, {} without boot ids",
+        without_boots - 1
     );
 }
 
-/// Days that were used up while the clock was ahead are used up when they come, also after a check-in has taken the mark back.
+/// Quotas that were used while the clock was ahead stay used after a check-in has lowered the mark.
 #[test]
-fn a_repair_brings_no_second_quota() {
+fn lowering_the_mark_grants_no_second_quota() {
     let mut user = User::new(at("2027-03-01T12:00:00Z"));
     user.work();
     for _ in 0..5 {

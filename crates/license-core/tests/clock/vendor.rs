@@ -1,4 +1,4 @@
-//! Licenses of every kind, and what the vendor says of them every twelve hours for two years.
+//! Licenses of every kind, with a check-in by the vendor every twelve hours for two years.
 
 use std::sync::{LazyLock, OnceLock};
 
@@ -10,12 +10,12 @@ use crate::support::{
 
 const STEP: u64 = 12 * HOUR;
 
-/// When every history ends at the latest.
+/// Returns the latest end of the simulated histories.
 pub(crate) fn horizon() -> Timestamp {
     at("2029-01-05")
 }
 
-/// A license, and the check-ins that its vendor signed.
+/// A license with the check-ins of the vendor.
 pub(crate) struct Product {
     pub(crate) license: License,
     check_ins: Vec<OnceLock<Validation>>,
@@ -36,7 +36,7 @@ impl Product {
         }
     }
 
-    /// The newest check-in that was signed by then.
+    /// Returns the newest check-in that was signed up to this time.
     pub(crate) fn check_in(&self, by: Timestamp) -> Validation {
         let step = by.seconds_since(issued()) / STEP;
         let cell = &self.check_ins[usize::try_from(step).unwrap()];
@@ -51,7 +51,7 @@ impl Product {
         self.license.check_in().is_some()
     }
 
-    /// When nothing holds any more: its end, and the grace after it.
+    /// Returns the end of the license, including the renewal grace period.
     pub(crate) fn end(&self) -> Option<Timestamp> {
         let grace = self
             .license
@@ -73,12 +73,12 @@ pub(crate) static PRODUCTS: LazyLock<Vec<Product>> = LazyLock::new(|| {
     ]
 });
 
-/// A license that ends and needs no check-in.
+/// Returns a license that expires and needs no check-in.
 pub(crate) fn enterprise() -> &'static Product {
     &PRODUCTS[5]
 }
 
-/// How long a license may be in a history: the last year of a long one is like the first.
+/// Returns the latest start of a history with this license.
 pub(crate) fn last_start(product: &Product) -> Timestamp {
     product
         .end()

@@ -9,7 +9,7 @@ use license_core::{
     VerifyError,
 };
 
-use super::support::{DAY, HOUR, STRANGER, TRUST, VENDOR, id, issued};
+use super::support::{DAY, HOUR, TRUST, UNTRUSTED, VENDOR, id, issued};
 use super::{evaluate, license};
 
 fn product() -> ProductCode {
@@ -173,7 +173,7 @@ fn a_machine_mismatch_takes_precedence_over_a_missing_activation() {
 #[test]
 fn an_activation_with_an_untrusted_key_or_of_another_kind_is_rejected() {
     let request = request(&id(1), HERE, 1);
-    let foreign = signed(&request, &STRANGER);
+    let foreign = signed(&request, &UNTRUSTED);
     let foreign = Unverified::parse(&foreign).unwrap();
     assert!(matches!(
         foreign.verify_activation(&TRUST),

@@ -10,7 +10,7 @@ use license_core::{
 
 use crate::license_key::enterprise;
 use crate::support::{
-    DAY, SERVER, STRANGER, TRUST, VENDOR, entitlements, id, issued, machine, perpetual, public,
+    DAY, SERVER, TRUST, UNTRUSTED, VENDOR, entitlements, id, issued, machine, perpetual, public,
     sign_validation, validation_draft,
 };
 use crate::{code, evaluate, license, matrix};
@@ -160,33 +160,30 @@ fn with_server(number: u64) -> License {
 
 #[test]
 fn a_server_can_validate_only_its_own_license() {
-    let (its_own, other) = (with_server(1), license(|draft| draft.id = id(2)));
+    let (own, other) = (with_server(1), license(|draft| draft.id = id(2)));
     let validate = |license: &License, verified_for: &License| {
         let draft = validation_draft(license, Status::Active, issued());
         sign_validation(&draft, &SERVER, verified_for)
     };
-    assert_eq!(
-        validate(&its_own, &its_own).unwrap().signer(),
-        Signer::Server
-    );
+    assert_eq!(validate(&own, &own).unwrap().signer(), Signer::Server);
     assert!(matches!(
         validate(&other, &other),
         Err(VerifyError::UntrustedKey { .. })
     ));
     assert!(matches!(
-        validate(&its_own, &other),
+        validate(&own, &other),
         Err(VerifyError::UntrustedKey { .. })
     ));
     assert!(matches!(
-        validate(&with_server(3), &its_own),
+        validate(&with_server(3), &own),
         Err(VerifyError::OtherLicense)
     ));
-    let stranger = sign_validation(
-        &validation_draft(&its_own, Status::Active, issued()),
-        &STRANGER,
-        &its_own,
+    let untrusted = sign_validation(
+        &validation_draft(&own, Status::Active, issued()),
+        &UNTRUSTED,
+        &own,
     );
-    assert!(matches!(stranger, Err(VerifyError::UntrustedKey { .. })));
+    assert!(matches!(untrusted, Err(VerifyError::UntrustedKey { .. })));
 }
 
 #[test]
@@ -264,7 +261,7 @@ fn only_the_key_that_the_header_names_is_used() {
         Err(VerifyError::Signature)
     ));
     assert!(matches!(
-        verify(&STRANGER, &SERVER),
+        verify(&UNTRUSTED, &SERVER),
         Err(VerifyError::UntrustedKey { .. })
     ));
 }

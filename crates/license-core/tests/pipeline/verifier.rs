@@ -8,7 +8,7 @@ use license_core::issue::{LicenseDraft, SigningKey};
 use license_core::{Code, Context, License, Quota, Tier, Unverified, Verifier, VerifyError};
 
 use super::matrix;
-use super::support::{DAY, STRANGER, TRUST, VENDOR, id, issue, issued, perpetual};
+use super::support::{DAY, TRUST, UNTRUSTED, VENDOR, id, issue, issued, perpetual};
 
 fn token_by(key: &SigningKey, number: u64) -> String {
     let mut draft = perpetual("PRO", id(number));
@@ -78,7 +78,7 @@ fn a_token_with_many_blanks_verifies_and_is_not_cached() {
 
 #[test]
 fn tokens_that_do_not_verify_are_not_cached() {
-    let (verifier, foreign) = (verifier(8), token_by(&STRANGER, 1));
+    let (verifier, foreign) = (verifier(8), token_by(&UNTRUSTED, 1));
     for _ in 0..2 {
         let result = verifier.verify(&foreign);
         assert!(matches!(result, Err(VerifyError::UntrustedKey { .. })));
@@ -213,7 +213,7 @@ fn verify_each(tokens: &[String], threads: usize) -> Vec<Option<Result<License, 
 #[test]
 fn verify_each_verifies_each_token_once_with_its_index() {
     let mut tokens: Vec<_> = (0..40).map(token).collect();
-    tokens[7] = token_by(&STRANGER, 7);
+    tokens[7] = token_by(&UNTRUSTED, 7);
     tokens[39] = "damaged".to_owned();
     for threads in [1, 2, 3, 64] {
         let outcomes = verify_each(&tokens, threads);

@@ -7,11 +7,11 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use crate::cases;
-use crate::support::{SERVER, SPARE, STRANGER, VENDOR, at, public, trust};
+use crate::support::{SERVER, SPARE, UNTRUSTED, VENDOR, at, public, trust};
 
 /// Two initial keys and two keys to introduce.
 fn keys() -> [&'static SigningKey; 4] {
-    [&VENDOR, &SPARE, &SERVER, &STRANGER]
+    [&VENDOR, &SPARE, &SERVER, &UNTRUSTED]
 }
 
 #[derive(Clone, Copy, Debug)]

@@ -26,7 +26,7 @@ pub(crate) static SPARE: LazyLock<SigningKey> = LazyLock::new(|| generate(Algori
 /// The key of a customer's own license server.
 pub(crate) static SERVER: LazyLock<SigningKey> = LazyLock::new(|| generate(Algorithm::Rs256));
 /// A key that no license and no trust set contains.
-pub(crate) static STRANGER: LazyLock<SigningKey> = LazyLock::new(|| generate(Algorithm::Rs256));
+pub(crate) static UNTRUSTED: LazyLock<SigningKey> = LazyLock::new(|| generate(Algorithm::Rs256));
 
 /// The trust set of the vendor's programs.
 pub(crate) static TRUST: LazyLock<TrustSet> = LazyLock::new(|| trust(&[&VENDOR]));

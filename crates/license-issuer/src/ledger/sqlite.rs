@@ -145,7 +145,7 @@ impl SqliteLedger {
     pub fn acquire(&mut self, now: Timestamp) -> Result<SqliteWriter<'_>, LedgerError> {
         let lock = self.lock_file()?;
         lock.lock().map_err(LedgerError::Io)?;
-        SqliteWriter::recovered(self, now, lock)
+        SqliteWriter::with_recovery(self, now, lock)
     }
 
     /// Recovers the artifacts of crashed processes, unless another process holds the writer lock
@@ -162,7 +162,7 @@ impl SqliteLedger {
         }
         let lock = self.lock_file()?;
         match lock.try_lock() {
-            Ok(()) => SqliteWriter::recovered(self, now, lock).map(drop),
+            Ok(()) => SqliteWriter::with_recovery(self, now, lock).map(drop),
             Err(TryLockError::WouldBlock) => Ok(()),
             Err(TryLockError::Error(error)) => Err(LedgerError::Io(error)),
         }

@@ -275,7 +275,7 @@ impl<P> AnswerOrder<P> {
             .find(|(name, fact)| entry.fact(name).as_ref() != Some(fact));
         if let Some((differing, _)) = differing {
             return Err(AnswerError::Replayed {
-                answered_at: fact_of(&entry, "issued_at")?,
+                answered_at: required_fact(&entry, "issued_at")?,
                 differing: match *differing {
                     "license_id" => "license",
                     "fingerprint" => "machine",
@@ -366,7 +366,7 @@ impl<P: AnswerPolicy<A>, A> Draft<CheckedKey, SignedAnswer> for AnswerDraft<'_, 
 }
 
 /// Returns a fact that every entry of its kind has.
-pub(super) fn fact_of(entry: &Entry, name: &'static str) -> Result<String, LedgerError> {
+pub(super) fn required_fact(entry: &Entry, name: &'static str) -> Result<String, LedgerError> {
     entry.fact(name).ok_or_else(|| LedgerError::Inconsistent {
         expected: name,
         found: format!("none in entry {}", entry.seq),

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::errors::LedgerError;
 use crate::ledger::{Entry, EntryKind, LedgerReader, NewEntry, RecordedActivation};
-use crate::services::answer::fact_of;
+use crate::services::answer::required_fact;
 use crate::services::record::RecordPlan;
 
 /// The maximum number of characters of an unknown id in a message.
@@ -110,18 +110,18 @@ impl DeactivationOrder<'_> {
         ledger: &dyn LedgerReader,
     ) -> Result<RecordPlan<Deactivation>, DeactivationError> {
         let activation = match self.proof {
-            DeactivationProof::Receipt(receipt) => proven(receipt, ledger)?,
-            DeactivationProof::Vendor { activation, .. } => named(activation, ledger)?,
+            DeactivationProof::Receipt(receipt) => find_by_receipt(receipt, ledger)?,
+            DeactivationProof::Vendor { activation, .. } => find_by_id(activation, ledger)?,
         };
-        let id = fact_of(&activation.entry, "activation_id")?;
+        let id = required_fact(&activation.entry, "activation_id")?;
         if let Some(release) = &activation.release {
             return Err(DeactivationError::Ended {
                 activation: id,
-                ended_at: fact_of(release, "at")?,
+                ended_at: required_fact(release, "at")?,
                 by_vendor: release.fact("by").as_deref() == Some("vendor"),
             });
         }
-        let (earlier, later) = others(&activation, ledger)?;
+        let (earlier, later) = same_machine_activations(&activation, ledger)?;
         let receipt = match self.proof {
             DeactivationProof::Receipt(receipt) => Some(receipt),
             DeactivationProof::Vendor { .. } => None,
@@ -172,21 +172,21 @@ impl Deactivation {
 }
 
 /// Returns the activation whose end a receipt proves.
-fn proven(
+fn find_by_receipt(
     receipt: &Receipt,
     ledger: &dyn LedgerReader,
 ) -> Result<RecordedActivation, DeactivationError> {
     let entry = ledger
         .answer(EntryKind::Activation, &receipt.nonce.to_string())?
         .ok_or(DeactivationError::UnknownNonce(receipt.nonce))?;
-    let activation = fact_of(&entry, "activation_id")?;
+    let activation = required_fact(&entry, "activation_id")?;
     let facts = [
         ("license_id", receipt.license.to_string()),
         ("product", receipt.product.to_string()),
         ("machine", receipt.machine.to_string()),
     ];
     for (name, found) in facts {
-        let expected = fact_of(&entry, name)?;
+        let expected = required_fact(&entry, name)?;
         if expected != found {
             return Err(DeactivationError::Mismatch {
                 activation,
@@ -202,7 +202,10 @@ fn proven(
 }
 
 /// Returns the activation with an id.
-fn named(id: &str, ledger: &dyn LedgerReader) -> Result<RecordedActivation, DeactivationError> {
+fn find_by_id(
+    id: &str,
+    ledger: &dyn LedgerReader,
+) -> Result<RecordedActivation, DeactivationError> {
     let id = id.trim().to_ascii_lowercase();
     let activation = ledger.activation(&id)?;
     activation.ok_or_else(|| DeactivationError::UnknownId(id.chars().take(MAX_SHOWN_ID).collect()))
@@ -213,7 +216,7 @@ fn named(id: &str, ledger: &dyn LedgerReader) -> Result<RecordedActivation, Deac
 ///
 /// The search covers the licenses that the license replaces or that replace it. All answers to the
 /// same request end together.
-fn others(
+fn same_machine_activations(
     ended: &RecordedActivation,
     ledger: &dyn LedgerReader,
 ) -> Result<(Vec<RecordedActivation>, Vec<RecordedActivation>), LedgerError> {

@@ -128,7 +128,7 @@ impl KmsClient {
             return Err(AwsKmsError::SigningAlgorithm(expected));
         }
         let der = bytes(&response, "PublicKey")?;
-        let (modulus, exponent) = numbers(&der).ok_or(AwsKmsError::Response("PublicKey"))?;
+        let (modulus, exponent) = rsa_numbers(&der).ok_or(AwsKmsError::Response("PublicKey"))?;
         TrustedKey::new(algorithm, &modulus, &exponent).map_err(AwsKmsError::UntrustedKey)
     }
 
@@ -176,7 +176,7 @@ impl KmsClient {
 }
 
 /// Returns modulus and exponent of an RSA `SubjectPublicKeyInfo`.
-fn numbers(der: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
+fn rsa_numbers(der: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
     let info = SubjectPublicKeyInfoRef::from_der(der).ok()?;
     info.algorithm.assert_algorithm_oid(RSA_ENCRYPTION).ok()?;
     let key = pkcs1::RsaPublicKeyRef::from_der(info.subject_public_key.as_bytes()?).ok()?;

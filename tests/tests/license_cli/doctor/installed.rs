@@ -95,7 +95,7 @@ fn an_expired_license_is_a_problem_and_a_grace_period_is_a_warning() {
             days,
             "--offline",
         ];
-        site.write("short.lic", minted(&terms).file);
+        site.write("short.lic", issue_license(&terms).file);
         let _ = on(
             HERE,
             &site,
@@ -121,7 +121,7 @@ fn the_next_event_is_the_earliest_of_all() {
     let site = site();
     let now = days_from_now("-90 minutes");
     let terms = ["--tier", "pro", "--issued-at", &now, "--days", "365"];
-    site.write("year.lic", minted(&terms).file);
+    site.write("year.lic", issue_license(&terms).file);
     let _ = on(
         HERE,
         &site,
@@ -141,7 +141,7 @@ fn the_next_event_is_the_earliest_of_all() {
     );
     site.write(
         "offline.lic",
-        minted(&[&terms[..], &["--offline"]].concat()).file,
+        issue_license(&[&terms[..], &["--offline"]].concat()).file,
     );
     let _ = on(
         HERE,
@@ -160,7 +160,7 @@ fn the_next_event_is_the_earliest_of_all() {
         "7",
         "--offline",
     ];
-    site.write("week.lic", minted(&terms).file);
+    site.write("week.lic", issue_license(&terms).file);
     let _ = on(
         HERE,
         &site,
@@ -176,7 +176,7 @@ fn the_next_event_is_the_earliest_of_all() {
 fn the_newest_validation_token_is_reported() {
     let site = site();
     let issued = days_from_now("-10 days");
-    let license = minted(&["--tier", "pro", "--issued-at", &issued, "--perpetual"]);
+    let license = issue_license(&["--tier", "pro", "--issued-at", &issued, "--perpetual"]);
     site.write("pro.lic", &license.file);
     let _ = on(
         HERE,
@@ -240,7 +240,7 @@ fn a_validation_token_for_another_machine_is_ignored_and_reported() {
 fn context_that_only_an_application_knows_is_a_warning() {
     let site = site();
     let terms = ["--tier", "pro", "--perpetual", "--offline", "--user", "ann"];
-    site.write("named.lic", minted(&terms).file);
+    site.write("named.lic", issue_license(&terms).file);
     let install = words("install --trust trust.jwks --user ann named.lic");
     let _ = on(HERE, &site, &install).expect_code(0);
     let report = examine(&site).expect_code(0).json();
@@ -259,7 +259,7 @@ fn an_invalid_usage_type_is_reported_as_a_problem() {
     let terms = ["--tier", "pro", "--perpetual", "--usage-type", "runtime"];
     site.write(
         "runtime.lic",
-        minted(&[&terms[..], &["--offline"]].concat()).file,
+        issue_license(&[&terms[..], &["--offline"]].concat()).file,
     );
     let install = words("install --trust trust.jwks --usage-type runtime");
     let _ = on(HERE, &site, &[&install[..], &["runtime.lic"]].concat()).expect_code(0);

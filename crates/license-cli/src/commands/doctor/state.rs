@@ -95,7 +95,7 @@ pub(super) fn clock(snapshot: &Snapshot) -> CheckResult {
         (signed, "the date of a signed artifact"),
     ];
     let seen = seen.into_iter().filter_map(|(at, what)| Some((at?, what)));
-    // The first one wins a tie.
+    // If both times are equal, the first one is reported.
     let latest = seen.reduce(|best, other| if other.0 > best.0 { other } else { best });
     let Some((at, what)) = latest.filter(|(at, _)| *at > clock) else {
         return CheckResult::ok(NAME, format!("{clock}, not behind any recorded time"));

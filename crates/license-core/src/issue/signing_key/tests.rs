@@ -1,4 +1,4 @@
-//! Both backends sign alike.
+//! Tests of signing with both backends.
 
 use super::*;
 use crate::issue::{RandomError, system_random};

@@ -1,17 +1,17 @@
 //! Check characters of a line: a Reed-Solomon code over the 32 characters.
 //!
-//! Two correct lines differ in at least three characters, including the digits of their numbers. One
-//! or two wrong characters are therefore always detected, and so is every swap of two characters.
-//! ISO 7064 MOD 37,36 uses letters that are hard to pronounce, and misses 69 swaps of neighbors, such
-//! as `3` with `4`.
+//! Two correct lines differ in at least three characters, including the digits of their numbers.
+//! One or two wrong characters are therefore always detected, and so is every swap of two
+//! characters. ISO 7064 MOD 37,36 uses letters that are hard to pronounce, and misses 69 swaps of
+//! neighbors, such as `3` with `4`.
 
-/// Field polynomial x^5 + x^2 + 1. Its root α = 2 generates all 31 nonzero elements, so each of up to
-/// 31 characters has its own factor.
+/// Field polynomial x^5 + x^2 + 1. Its root α = 2 generates all 31 nonzero elements, so each of up
+/// to 31 characters has its own factor.
 const FIELD: u8 = 0b10_0101;
 const OVERFLOW: u8 = 0b10_0000;
 
-/// Returns the remainder of p(x)·x^2 divided by (x + 1)(x + α) = x^2 + (α + 1)x + α. The symbols are
-/// the coefficients of p(x).
+/// Returns the remainder of p(x)·x^2 divided by (x + 1)(x + α) = x^2 + (α + 1)x + α. The symbols
+/// are the coefficients of p(x).
 pub(super) fn check(symbols: impl Iterator<Item = u8>) -> [u8; 2] {
     symbols.fold([0, 0], |[high, low], symbol| {
         let out = symbol ^ high;

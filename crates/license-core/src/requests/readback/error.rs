@@ -102,7 +102,7 @@ impl ReadbackError {
         }
     }
 
-    /// Returns what the user can do.
+    /// Returns a hint for the user.
     pub fn advice(&self) -> &'static str {
         let is_different = |fault: &LineFault| fault.kind == LineFaultKind::Conflicting;
         let is_beyond = |fault: &LineFault| matches!(fault.kind, LineFaultKind::BeyondEnd { .. });

@@ -87,12 +87,12 @@ impl LedgerReader for SqliteLedger {
 
     fn license_of_order(&self, order: &str) -> Result<Option<Entry>, LedgerError> {
         let condition = "json_extract(body, '$.order') = ?1 AND kind = 'license' LIMIT 1";
-        self.one(condition, [order])
+        self.select_one(condition, [order])
     }
 
     fn trials(&self, trial_key: &str) -> Result<Vec<Entry>, LedgerError> {
         let condition = "json_extract(body, '$.trial_of') = ?1 AND kind = 'license' ORDER BY seq";
-        self.all(condition, [trial_key])
+        self.select_all(condition, [trial_key])
     }
 
     fn successor(&self, license: &str) -> Result<Option<String>, LedgerError> {
@@ -142,7 +142,7 @@ impl LedgerReader for SqliteLedger {
     }
 
     fn entries_about(&self, subject: &str) -> Result<Vec<Entry>, LedgerError> {
-        self.all("subject = ?1 ORDER BY seq", [subject])
+        self.select_all("subject = ?1 ORDER BY seq", [subject])
     }
 
     fn visit_entries_about(
@@ -183,25 +183,25 @@ impl LedgerReader for SqliteLedger {
         artifact: &str,
     ) -> Result<Vec<Entry>, LedgerError> {
         let condition = "subject = ?1 AND kind = ?2 AND artefact = ?3 ORDER BY seq";
-        self.all(condition, [subject, kind.as_str(), artifact])
+        self.select_all(condition, [subject, kind.as_str(), artifact])
     }
 
     fn answer(&self, kind: EntryKind, nonce: &str) -> Result<Option<Entry>, LedgerError> {
         let condition = "json_extract(body, '$.nonce') = ?1
                AND kind IN ('activation', 'clock_repair') AND kind = ?2 ORDER BY seq DESC LIMIT 1";
-        self.one(condition, [nonce, kind.as_str()])
+        self.select_one(condition, [nonce, kind.as_str()])
     }
 
     fn entry_of_activation(&self, id: &str, kind: EntryKind) -> Result<Option<Entry>, LedgerError> {
         let condition = "json_extract(body, '$.activation_id') = ?1
                AND kind IN ('activation', 'release') AND kind = ?2 ORDER BY seq LIMIT 1";
-        self.one(condition, [id, kind.as_str()])
+        self.select_one(condition, [id, kind.as_str()])
     }
 
     fn entries_of_machine(&self, digest: &str) -> Result<Vec<Entry>, LedgerError> {
         let condition = "json_extract(body, '$.machine') = ?1
                AND kind IN ('activation', 'release', 'check_in', 'clock_repair') ORDER BY seq";
-        self.all(condition, [digest])
+        self.select_all(condition, [digest])
     }
 
     fn machines_in_use(&self, licenses: &[&str]) -> Result<BTreeSet<String>, LedgerError> {
@@ -276,13 +276,17 @@ impl SqliteLedger {
         Ok(())
     }
 
-    fn all(&self, condition: &str, values: impl Params) -> Result<Vec<Entry>, LedgerError> {
+    fn select_all(&self, condition: &str, values: impl Params) -> Result<Vec<Entry>, LedgerError> {
         let mut entries = Vec::new();
         self.visit(condition, values, &mut |entry| entries.push(entry))?;
         Ok(entries)
     }
 
-    fn one(&self, condition: &str, values: impl Params) -> Result<Option<Entry>, LedgerError> {
+    fn select_one(
+        &self,
+        condition: &str,
+        values: impl Params,
+    ) -> Result<Option<Entry>, LedgerError> {
         let sql = format!("SELECT {COLUMNS} FROM entries WHERE {condition}");
         let mut statement = self.db.prepare_cached(&sql)?;
         Ok(statement.query_row(values, entry_of_row).optional()?)
@@ -308,9 +312,5 @@ pub(super) fn entry_of_row(row: &Row<'_>) -> rusqlite::Result<Entry> {
     })
 }
 
-#[cfg(test)]
-mod activation_tests;
-#[cfg(test)]
-mod history_tests;
 #[cfg(test)]
 mod tests;

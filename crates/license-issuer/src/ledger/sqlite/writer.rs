@@ -27,7 +27,7 @@ pub struct SqliteWriter<'l> {
 impl<'l> SqliteWriter<'l> {
     /// Creates the writer for the holder of the lock, and recovers the artifacts of crashed
     /// processes.
-    pub(super) fn recovered(
+    pub(super) fn with_recovery(
         ledger: &'l mut SqliteLedger,
         now: Timestamp,
         lock: File,

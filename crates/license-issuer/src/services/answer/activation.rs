@@ -6,7 +6,7 @@ use license_core::{
     Timestamp, TrustSet, Unverified,
 };
 
-use super::{AnswerContext, AnswerError, AnswerPolicy, fact_of};
+use super::{AnswerContext, AnswerError, AnswerPolicy, required_fact};
 use crate::clock::Clock;
 use crate::ledger::{Entry, EntryKind, LedgerReader, LicenseStatus, NewEntry};
 use crate::random;
@@ -84,8 +84,8 @@ impl AnswerPolicy<ActivationApproval> for ActivationPolicy<'_> {
         match &activation.release {
             None => Ok(()),
             Some(release) => Err(AnswerError::Ended {
-                activation: fact_of(&activation.entry, "activation_id")?,
-                ended_at: fact_of(release, "at")?,
+                activation: required_fact(&activation.entry, "activation_id")?,
+                ended_at: required_fact(release, "at")?,
             }),
         }
     }
@@ -102,7 +102,7 @@ impl AnswerPolicy<ActivationApproval> for ActivationPolicy<'_> {
         let machine = Machine::Fingerprint(self.request.machine.clone());
         let devices = match context.ledger {
             None => {
-                warnings.extend(self.not_counted(&license));
+                warnings.extend(self.not_counted_warning(&license));
                 None
             }
             Some(ledger) => {
@@ -250,7 +250,7 @@ impl ActivationPolicy<'_> {
         Ok(warnings)
     }
 
-    fn not_counted(&self, license: &License) -> Option<IssueWarning> {
+    fn not_counted_warning(&self, license: &License) -> Option<IssueWarning> {
         let limit = device_limit(license, self.matrix).filter(|_| self.is_unrecorded)?;
         Some(IssueWarning::NotCountedWithoutLedger {
             license: license.id().clone(),

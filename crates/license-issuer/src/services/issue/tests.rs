@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use license_core::issue::{KeyBits, SigningKey};
 use license_core::{Algorithm, Timestamp};
 use serde_json::json;
 
@@ -13,6 +14,7 @@ use crate::delivery::{Discarded, FileDelivery};
 use crate::files::Collision;
 use crate::ledger::LedgerReader;
 use crate::ledger::sqlite::{LedgerFile, SqliteLedger};
+use crate::random;
 
 /// An error of a request.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -402,12 +404,9 @@ fn without_a_ledger_the_artifact_is_only_delivered() {
 #[test]
 fn a_signing_key_is_recorded_once() {
     let fixture = IssueFixture::new();
-    let random =
-        |bytes: &mut [u8]| getrandom::fill(bytes).map_err(license_core::issue::RandomError::new);
-    let bits = license_core::issue::KeyBits::B2048;
-    let der = license_core::issue::SigningKey::generate(bits, Algorithm::Rs256, &random).unwrap();
-    let key = license_core::issue::SigningKey::from_pkcs8(&der, None, random).unwrap();
-    let key = license_core::issue::Sign::public(&key);
+    let der = SigningKey::generate(KeyBits::B2048, Algorithm::Rs256, &random::fill).unwrap();
+    let key = SigningKey::from_pkcs8(&der, None, random::fill).unwrap();
+    let key = Sign::public(&key);
     let mut ledger = SqliteLedger::open(&fixture.path("ledger.db")).unwrap();
     let mut writer = ledger.acquire(Timestamp::MIN).unwrap();
     record_signing_key(&mut writer, key).unwrap();

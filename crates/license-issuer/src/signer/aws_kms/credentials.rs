@@ -49,7 +49,7 @@ impl Credentials {
     }
 
     /// Returns whether a text contains a secret.
-    pub(super) fn are_in(&self, text: &str) -> bool {
+    pub(super) fn occur_in(&self, text: &str) -> bool {
         text.contains(self.secret_key())
             || self
                 .session_token()

@@ -36,7 +36,7 @@ impl KmsRefusal {
             (Some(exception), None) => exception.clone(),
             (Some(exception), Some(message)) => format!("{exception}: {message}"),
         };
-        let message = if credentials.are_in(&message) {
+        let message = if credentials.occur_in(&message) {
             status()
         } else {
             message

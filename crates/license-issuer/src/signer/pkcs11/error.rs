@@ -61,7 +61,7 @@ pub enum Pkcs11Error {
     /// No token matches the URI.
     #[error(
         "expected a token that matches the pkcs11 URI, found {}",
-        list_or(.0, "no token")
+        quoted_list_or(.0, "no token")
     )]
     NoToken(Vec<String>),
     /// Several tokens match the URI.
@@ -80,7 +80,7 @@ pub enum Pkcs11Error {
     #[error(
         "token `{token}`: expected a private key{}, found {}",
         label.as_ref().map(|label| format!(" `{label}`")).unwrap_or_default(),
-        list_or(found, "no key")
+        quoted_list_or(found, "no key")
     )]
     NoKey {
         /// The label of the token.
@@ -255,7 +255,7 @@ fn call_hint(error: &Error) -> &'static str {
     }
 }
 
-fn list_or(labels: &[String], none: &str) -> String {
+fn quoted_list_or(labels: &[String], none: &str) -> String {
     if labels.is_empty() {
         return none.to_owned();
     }

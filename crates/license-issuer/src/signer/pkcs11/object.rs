@@ -79,8 +79,8 @@ pub(super) fn public_key(
     key: ObjectHandle,
     token: &Token,
 ) -> Result<(Vec<u8>, Vec<u8>), Pkcs11Error> {
-    if let Some(numbers) = numbers(session, key) {
-        return Ok(numbers);
+    if let Some(found) = rsa_numbers(session, key) {
+        return Ok(found);
     }
     let no_public_key = || Pkcs11Error::NoPublicKey(token.label().to_owned());
     let shared = [AttributeType::Id, AttributeType::Label]
@@ -92,14 +92,14 @@ pub(super) fn public_key(
         })
         .ok_or_else(no_public_key)?;
     let template = [Attribute::Class(ObjectClass::PUBLIC_KEY), shared];
-    let numbers = match find(session, &template)?.as_slice() {
-        [one] => numbers(session, *one),
+    let found = match find(session, &template)?.as_slice() {
+        [one] => rsa_numbers(session, *one),
         _ => None,
     };
-    numbers.ok_or_else(no_public_key)
+    found.ok_or_else(no_public_key)
 }
 
-fn numbers(session: &Session, object: ObjectHandle) -> Option<(Vec<u8>, Vec<u8>)> {
+fn rsa_numbers(session: &Session, object: ObjectHandle) -> Option<(Vec<u8>, Vec<u8>)> {
     let modulus = attribute(session, object, AttributeType::Modulus)?;
     let exponent = attribute(session, object, AttributeType::PublicExponent)?;
     match (modulus, exponent) {

@@ -22,7 +22,7 @@ pub enum PrivateKeyError {
     #[error("expected a file that only its owner can use (mode 0600), found wider permissions")]
     Exposed,
     /// The file is not text.
-    #[error("expected a PEM private key")]
+    #[error("expected a private key in PEM, found binary data")]
     NotText,
     /// The text has no PEM block.
     #[error("expected a private key in PEM, found no `{BEGIN}{PLAIN}{DASHES}` line")]
@@ -34,22 +34,24 @@ pub enum PrivateKeyError {
     #[error("expected one private key, found several in one file")]
     SeveralKeys,
     /// The PEM block cannot be decoded.
-    #[error("private key: expected PEM with lines of 64 characters")]
+    #[error("private key: expected PEM with lines of 64 characters, found malformed PEM")]
     Pem(#[source] der::Error),
     /// The PEM block is of another kind.
     #[error("expected PEM `{PLAIN}` or `{ENCRYPTED}`, found `{0}`")]
     OtherLabel(String),
     /// The block does not contain a PKCS#8 private key.
-    #[error("expected a PKCS#8 private key")]
+    #[error("expected a PKCS#8 private key, found other data")]
     NotPkcs8(#[source] pkcs8::Error),
     /// The header of an encrypted key cannot be read.
-    #[error("private key: expected a readable encryption header")]
+    #[error("private key: expected a valid encryption header, found a malformed one")]
     EncryptionHeader(#[source] pkcs8::Error),
     /// The key is encrypted with PBES1.
     #[error("private key: expected encryption with PBES2, found the older PBES1")]
     Pbes1,
     /// The key is encrypted with an algorithm that is not supported.
-    #[error("private key: expected PBES2 with scrypt or PBKDF2-SHA-2 and AES-CBC")]
+    #[error(
+        "private key: expected PBES2 with scrypt or PBKDF2-SHA-2 and AES-CBC, found another algorithm"
+    )]
     Encryption(#[source] pkcs8::Error),
     /// The key is not encrypted with AES-CBC.
     #[error("private key: expected encryption with AES-CBC, found another cipher")]

@@ -1,5 +1,8 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod activations;
+mod history;
+
 use serde_json::{Value, json};
 
 use super::*;

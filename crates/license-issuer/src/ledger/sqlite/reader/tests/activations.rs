@@ -1,10 +1,7 @@
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-use serde_json::{Value, json};
+//! Activations, and the machines that use a license.
 
 use super::machine_use::MACHINE_USES;
 use super::*;
-use crate::ledger::{LedgerWriter, NewEntry};
 
 fn entry(kind: EntryKind, license: &str, body: Value) -> NewEntry {
     let artifact = match kind {
@@ -37,14 +34,6 @@ fn activation(license: &str, machine: &str, id: &str) -> NewEntry {
 fn release(license: &str, machine: &str, id: &str) -> NewEntry {
     let body = json!({ "machine": machine, "activation_id": id });
     entry(EntryKind::Release, license, body)
-}
-
-fn ledger(entries: &[NewEntry]) -> (tempfile::TempDir, SqliteLedger) {
-    let directory = tempfile::tempdir().unwrap();
-    let mut ledger = SqliteLedger::open(&directory.path().join("ledger.db")).unwrap();
-    let now = Timestamp::parse("2027-06-01T00:00:00Z").unwrap();
-    ledger.acquire(now).unwrap().append(entries).unwrap();
-    (directory, ledger)
 }
 
 fn machines(entries: &[NewEntry]) -> Vec<String> {

@@ -1,4 +1,4 @@
-//! Machines whose owners set the clock back. Their state survives.
+//! Machines whose users set the clock back. The state of the machine is kept.
 
 use std::collections::BTreeMap;
 
@@ -10,11 +10,11 @@ use crate::vendor::{PRODUCTS, Product, enterprise};
 
 const LIMIT: u64 = 10;
 
-/// How far behind the signer's clock may be of what the uptime proves.
+/// Seconds by which the clock of the signer may be behind the proven time.
 const SIGNER_SKEW: u64 = HOUR;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Cheat {
+enum Manipulation {
     Once,
     WithinBoot,
     AtBoot,
@@ -23,33 +23,36 @@ enum Cheat {
     Replays,
 }
 
-const CHEATS: [(&str, Cheat); 6] = [
-    ("set back once", Cheat::Once),
-    ("set back within the boot, repeatedly", Cheat::WithinBoot),
-    ("set back at every boot", Cheat::AtBoot),
-    ("set back to the issue date", Cheat::ToTheIssueDate),
-    ("frozen at one instant by restarts", Cheat::Frozen),
-    ("artefacts replayed", Cheat::Replays),
+const MANIPULATIONS: [(&str, Manipulation); 6] = [
+    ("set back once", Manipulation::Once),
+    (
+        "set back within the boot, repeatedly",
+        Manipulation::WithinBoot,
+    ),
+    ("set back at every boot", Manipulation::AtBoot),
+    ("set back to the issue date", Manipulation::ToTheIssueDate),
+    ("frozen at one instant by restarts", Manipulation::Frozen),
+    ("artifacts replayed", Manipulation::Replays),
 ];
 
 #[derive(Default)]
 struct Counts {
-    looks: u64,
+    evaluations: u64,
     set_back: u64,
     denied: u64,
     granted: u64,
 }
 
-struct Cheater<'a> {
+struct Manipulator<'a> {
     product: &'static Product,
     rng: Rng,
     device: Device,
-    tally: Tally,
+    counters: Tally,
     granted: BTreeMap<u64, u64>,
     counts: &'a mut Counts,
 }
 
-impl<'a> Cheater<'a> {
+impl<'a> Manipulator<'a> {
     fn new(seed: u64, counts: &'a mut Counts) -> Self {
         let mut rng = Rng(seed);
         let count = u64::try_from(PRODUCTS.len()).unwrap();
@@ -64,139 +67,145 @@ impl<'a> Cheater<'a> {
             product,
             rng,
             device,
-            tally: Tally::default(),
+            counters: Tally::default(),
             granted: BTreeMap::new(),
             counts,
         }
     }
 
-    /// Honest use for a while: a clock that is right, check-ins in time.
-    fn use_honestly(&mut self, looks: u64) {
-        for _ in 0..looks {
+    /// Simulates honest use with a correct clock and timely check-ins.
+    fn use_honestly(&mut self, evaluations: u64) {
+        for _ in 0..evaluations {
             self.device.run(self.rng.within(HOUR, 30 * HOUR));
             if self.product.needs_check_in() {
                 self.device
                     .install(self.product.check_in(self.device.truth));
             }
-            self.look();
+            self.evaluate();
         }
     }
 
-    /// Looks with whatever the clock shows, and takes what it can.
-    fn look(&mut self) {
+    /// Evaluates the license at the time of the clock, and uses the quota.
+    fn evaluate(&mut self) {
         let before = self.device.seen.mark();
         let clock = self.device.clock();
         let behind = before.seconds_since(clock);
-        let decision = self.device.look(self.product);
+        let decision = self.device.evaluate(self.product);
         let mark = self.device.seen.mark();
         assert!(mark >= before, "the mark fell from {before} to {mark}");
-        self.counts.looks += 1;
+        self.counts.evaluations += 1;
         if behind > DAY {
             self.counts.set_back += 1;
             assert!(
                 is_behind(&decision),
-                "{clock} was not noticed at {before}: {decision:?}"
+                "no warning for {clock} after {before}: {decision:?}"
             );
             let without = self.device.outcome_at(self.product, before);
             assert!(decision.outcome() <= without, "{decision:?}");
         }
         self.counts.denied += u64::from(decision.outcome() == Outcome::Denied);
-        let now = self.device.counted_at();
+        let now = self.device.quota_time();
         assert!(behind == 0 || now == mark, "{now} instead of {mark}");
         for _ in 0..4 {
-            let taken = self
-                .tally
+            let quota_use = self
+                .counters
                 .take("commands_per_day", 1, Quota::Limit(LIMIT), now);
-            let of_day = self.granted.entry(now.unix_seconds() / DAY).or_default();
-            *of_day += u64::from(taken.granted);
-            self.counts.granted += u64::from(taken.granted);
-            assert!(*of_day <= LIMIT, "the day of {now} was refilled");
+            let granted = self.granted.entry(now.unix_seconds() / DAY).or_default();
+            *granted += u64::from(quota_use.granted);
+            self.counts.granted += u64::from(quota_use.granted);
+            assert!(
+                *granted <= LIMIT,
+                "the quota was granted again on the day of {now}"
+            );
         }
     }
 
-    fn cheat(&mut self, cheat: Cheat, instant: Timestamp) {
+    fn manipulate(&mut self, manipulation: Manipulation, instant: Timestamp) {
         let back = self.rng.within(DAY + 1, 300 * DAY);
-        match cheat {
-            Cheat::Once => self.device.run(self.rng.within(1, 12 * HOUR)),
-            Cheat::WithinBoot => {
+        match manipulation {
+            Manipulation::Once => self.device.run(self.rng.within(1, 12 * HOUR)),
+            Manipulation::WithinBoot => {
                 self.device.run(self.rng.within(1, 12 * HOUR));
                 self.device.set_clock(self.device.seen.mark().minus(back));
             }
-            Cheat::AtBoot => {
+            Manipulation::AtBoot => {
                 self.device.restart(self.rng.within(1, 2 * DAY));
                 self.device.set_clock(self.device.seen.mark().minus(back));
             }
-            Cheat::ToTheIssueDate => {
+            Manipulation::ToTheIssueDate => {
                 self.device.restart(60);
                 self.device.set_clock(issued());
             }
-            Cheat::Frozen => {
+            Manipulation::Frozen => {
                 self.device.restart(60);
                 self.device.set_clock(instant);
                 for _ in 0..self.rng.within(1, 3) {
                     self.device.run(self.rng.within(1, 5 * HOUR));
-                    self.look();
+                    self.evaluate();
                 }
             }
-            Cheat::Replays => {
+            Manipulation::Replays => {
                 self.device.run(self.rng.within(1, 12 * HOUR));
                 let newest = self
                     .device
-                    .held
+                    .check_ins
                     .last()
-                    .map_or(issued(), |held| held.issued_at());
+                    .map_or(issued(), |check_in| check_in.issued_at());
                 let replayed = self
                     .product
                     .check_in(newest.minus(self.rng.within(0, 20 * DAY)));
                 self.device.set_clock(self.device.seen.mark().minus(back));
                 let before = self.device.seen.mark();
-                // The license's own signature, or one that was installed or could have been.
+                // The date of the license, of an earlier check-in, or of the newest one.
                 let signed = self.rng.pick(&[issued(), replayed.issued_at(), newest]);
                 let reading = self.device.reading();
                 assert!(!self.device.seen.install(signed, reading));
                 assert!(self.device.seen.mark() >= before);
             }
         }
-        self.look();
+        self.evaluate();
     }
 }
 
 #[test]
-fn a_clock_set_back_is_noticed_and_gains_nothing() {
-    for (number, (name, cheat)) in (0_u64..).zip(CHEATS) {
+fn a_clock_that_is_set_back_causes_a_warning_and_gains_nothing() {
+    for (number, (name, manipulation)) in (0_u64..).zip(MANIPULATIONS) {
         let mut counts = Counts::default();
         for seed in 0..200 {
-            let mut cheater = Cheater::new((number << 32) + seed, &mut counts);
-            let looks = cheater.rng.within(5, 15);
-            cheater.use_honestly(looks);
-            let instant = cheater.device.clock();
-            let (mark, uptime) = (cheater.device.seen.mark(), cheater.device.boot.uptime);
-            if cheat == Cheat::Once {
-                let back = signed(cheater.rng.within(DAY + 1, 300 * DAY));
-                cheater.device.error -= back;
-                cheater.look();
+            let mut manipulator = Manipulator::new((number << 32) + seed, &mut counts);
+            let evaluations = manipulator.rng.within(5, 15);
+            manipulator.use_honestly(evaluations);
+            let instant = manipulator.device.clock();
+            let (mark, uptime) = (
+                manipulator.device.seen.mark(),
+                manipulator.device.boot.uptime,
+            );
+            if manipulation == Manipulation::Once {
+                let back = signed(manipulator.rng.within(DAY + 1, 300 * DAY));
+                manipulator.device.error -= back;
+                manipulator.evaluate();
             }
-            let cheats = cheater.rng.within(20, 40);
-            for _ in 0..cheats {
-                cheater.cheat(cheat, instant);
+            let manipulations = manipulator.rng.within(20, 40);
+            for _ in 0..manipulations {
+                manipulator.manipulate(manipulation, instant);
             }
-            if cheater.device.boot.id == 1 {
-                let ran = cheater.device.boot.uptime - uptime;
-                assert_eq!(cheater.device.seen.mark(), mark.plus(ran), "{name}");
+            if manipulator.device.boot.id == 1 {
+                let ran = manipulator.device.boot.uptime - uptime;
+                assert_eq!(manipulator.device.seen.mark(), mark.plus(ran), "{name}");
             }
         }
         println!(
-            "cheats, {name}: 200 histories, {} looks, {} with the clock over a day behind, all noticed; {} denied; {} \
-             commands granted",
-            counts.looks, counts.set_back, counts.denied, counts.granted
+            "manipulation, {name}: 200 histories, {} evaluations, {} with the clock over a day \
+             behind, all with a warning; {} denied; {} commands granted",
+            counts.evaluations, counts.set_back, counts.denied, counts.granted
         );
         assert!(counts.set_back > 1000, "{name}");
     }
 }
 
-/// The mark goes on with the uptime, so that nothing is gained but the age of a check-in.
+/// The mark advances with the uptime, so at most the age of a check-in is gained.
 #[test]
-fn a_clock_set_back_a_little_every_few_hours_ends_in_time() {
+fn a_license_ends_in_time_if_the_clock_is_set_back_by_a_few_hours_again_and_again() {
     let mut latest = 0;
     for seed in 0..200 {
         let mut rng = Rng(seed);
@@ -206,7 +215,7 @@ fn a_clock_set_back_a_little_every_few_hours_ends_in_time() {
         let mut device = Device::new(end.minus(rng.within(DAY, 12 * DAY)));
         let reading = device.reading();
         device.seen.install(issued(), reading);
-        let mut last_held = None;
+        let mut last_valid = None;
         while device.truth < end.plus(2 * DAY) {
             let passed = rng.within(HOUR, 23 * HOUR);
             device.run(passed);
@@ -217,38 +226,39 @@ fn a_clock_set_back_a_little_every_few_hours_ends_in_time() {
             if product.needs_check_in() {
                 device.install(product.check_in(device.truth.min(end)));
             }
-            let decision = device.look(product);
-            // A check-in that was signed half a day ago takes the mark back to that.
+            let decision = device.evaluate(product);
+            // A check-in that was signed half a day ago lowers the mark to its date.
             let lag = if product.needs_check_in() { DAY / 2 } else { 0 };
             let lacking = device.truth.min(end).seconds_since(device.seen.mark());
             assert!(lacking <= lag, "{lacking}");
             if decision.outcome() != Outcome::Denied {
-                last_held = Some(device.truth);
+                last_valid = Some(device.truth);
             }
         }
-        let late = last_held.unwrap().seconds_since(end);
-        assert!(late <= DAY, "held for {late} s more");
+        let late = last_valid.unwrap().seconds_since(end);
+        assert!(late <= DAY, "valid for {late} s after its end");
         latest = latest.max(late);
     }
     println!(
-        "cheats, set back by less than a day every few hours: 200 histories, the license held for {latest} s after its \
-         end"
+        "manipulation, set back by less than a day every few hours: 200 histories, the license was \
+         valid for up to {latest} s after its end"
     );
 }
 
-/// What is known of time by signatures and by the uptime that was seen: never more than has passed.
+/// Time that is proven by signatures and by the observed uptime.
 pub(crate) struct Proof {
     pub(crate) signed: Timestamp,
     pub(crate) proven: Timestamp,
     pub(crate) uptime_seen: u64,
 }
 
-/// A license that ends and needs no check-in, and check-ins that were fetched and held back.
+/// Check-ins are kept back and installed later, for a license that needs none.
 ///
-/// Each may take the mark back to its own date, but never to more than an hour before what is proven: so that the owner gains the
-/// time for which the machine was off, or ran unseen, since the first signature, that signature's own age, and the hour.
+/// Each of them may lower the mark to its own date, but not to more than an hour before the proven
+/// time. A user therefore gains at most the time for which the machine was off or not observed
+/// since the first signature, the age of that signature, and the hour.
 #[test]
-fn held_back_check_ins_undo_no_more_than_the_time_for_which_the_machine_was_off() {
+fn delayed_check_ins_undo_at_most_the_time_for_which_the_machine_was_off() {
     let (mut tried, mut undone, mut gained, mut after_end) = (0_u64, 0_u64, 0, 0);
     let product = enterprise();
     let end = product.end().unwrap();
@@ -281,11 +291,11 @@ fn held_back_check_ins_undo_no_more_than_the_time_for_which_the_machine_was_off(
             } else {
                 device.clock().max(mark)
             });
-            let decision = device.look(product);
+            let decision = device.evaluate(product);
             let mark = device.seen.mark();
             if rng.one_in(2) && mark.seconds_since(issued()) > 60 * DAY {
-                let held_back = product.check_in(mark.minus(rng.within(0, 10 * DAY)));
-                let at = held_back.issued_at();
+                let check_in = product.check_in(mark.minus(rng.within(0, 10 * DAY)));
+                let at = check_in.issued_at();
                 device.set_clock(at.minus(rng.within(0, 3 * DAY)).min(mark.minus(DAY + 1)));
                 let undo = device.seen.install(at, device.reading());
                 (tried, undone) = (tried + 1, undone + u64::from(undo));
@@ -293,7 +303,7 @@ fn held_back_check_ins_undo_no_more_than_the_time_for_which_the_machine_was_off(
                     proof.signed = at;
                     proof.proven = proof.proven.max(at);
                 } else {
-                    assert!(!undo, "a signature repairs once");
+                    assert!(!undo, "a signature lowers the mark only once");
                 }
                 device.set_clock(device.seen.mark());
             }
@@ -315,8 +325,9 @@ fn held_back_check_ins_undo_no_more_than_the_time_for_which_the_machine_was_off(
         }
     }
     println!(
-        "cheats, check-ins held back: 300 histories, {tried} installed, {undone} took the mark back; at most {} days \
-         off were gained, and the license held for up to {} days after its end, never for more uptime than it had",
+        "manipulation, check-ins delayed: 300 histories, {tried} installed, {undone} lowered the \
+         mark; at most {} days off were gained, and the license was valid for up to {} days after \
+         its end, never for more uptime than it had",
         gained / DAY,
         after_end / DAY
     );

@@ -1,18 +1,22 @@
-//! A license that takes the place of another.
+//! Drafts of successors, which replace licenses.
 
 use crate::claims::LicenseClaims;
 use crate::key::LicenseId;
 use crate::license::License;
 use crate::time::Timestamp;
 
-/// So many licenses a successor names at most: the latest, for a token must not grow with every change.
+/// Maximum number of replaced licenses in a successor. It keeps the latest ones, so that tokens do
+/// not grow with every change.
 const MAX_SUPERSEDED: usize = 64;
 
 impl LicenseClaims {
-    /// A license that says everything that another one says, and replaces it and all that it replaced: what changes is for the caller to
-    /// set. It starts when it is issued, or when the other one starts if that is still to come.
+    /// Creates the draft of a successor, which replaces a license and all licenses that it
+    /// replaced.
     ///
-    /// `None` for a license that is an enterprise key, which does not say enough.
+    /// The draft has the claims of the license, and the caller sets the differences. It starts when
+    /// it is issued, or at the start of the license if that is later.
+    ///
+    /// Returns `None` for an enterprise key, which does not contain all claims.
     ///
     /// ```
     /// use license_core::issue::{CheckedKey, KeyBits, LicenseDraft, RandomError, SigningKey};
@@ -39,22 +43,22 @@ impl LicenseClaims {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn succeeding(license: &License, id: LicenseId, issued_at: Timestamp) -> Option<Self> {
-        let former = license.claims();
-        former.issued_at?;
+        let previous = license.claims();
+        previous.issued_at?;
         Some(Self {
             id,
             serial: None,
             supersedes: superseded(license),
             issued_at: Some(issued_at),
-            not_before: former.valid_from().filter(|start| *start > issued_at),
+            not_before: previous.valid_from().filter(|start| *start > issued_at),
             key: None,
             unknown: serde_json::Map::new(),
-            ..former.clone()
+            ..previous.clone()
         })
     }
 }
 
-/// The license and what it replaced, the latest last.
+/// Returns the license and the licenses that it replaced, the latest last.
 fn superseded(license: &License) -> Vec<LicenseId> {
     let mut ids = license.supersedes().to_vec();
     ids.push(license.id().clone());
@@ -92,13 +96,13 @@ mod tests {
         Matrix::built_in()
     }
 
-    /// One that makes use of every claim.
+    /// Returns a draft that sets every claim.
     fn draft(key: &CheckedKey) -> LicenseDraft {
         let matrix = matrix();
         let tier = matrix.tiers().get(2).unwrap();
         let mut draft =
             LicenseDraft::of_tier(matrix, tier, id(1), "ACME".to_owned(), at("2027-01-01"));
-        draft.issuer = Some("Somebody".to_owned());
+        draft.issuer = Some("Another vendor".to_owned());
         draft.serial = Some(7);
         draft.supersedes = vec![id(0)];
         draft.not_before = Some(at("2027-02-01"));
@@ -130,13 +134,13 @@ mod tests {
     }
 
     #[test]
-    fn everything_is_said_again_but_what_names_the_token() {
+    fn a_successor_has_the_claims_of_the_license() {
         let key = key();
         let (license, token) = draft(&key).mint(&key).unwrap();
         let draft = LicenseDraft::succeeding(&license, id(2), at("2027-01-15")).unwrap();
         let mut after = claims(&draft.mint(&key).unwrap().1);
         let mut before = claims(&token);
-        assert_eq!(before.len(), 28, "a claim that the draft above leaves out");
+        assert_eq!(before.len(), 28, "the draft above omits a claim");
         assert_eq!(after["supersedes"], json!([id(0).as_str(), id(1).as_str()]));
         for own in ["jti", "iat", "serial", "supersedes", "key"] {
             before.remove(own);
@@ -146,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_started_goes_on_without_a_pause() {
+    fn the_successor_of_a_started_license_starts_when_it_is_issued() {
         let key = key();
         let (license, _) = draft(&key).mint(&key).unwrap();
         let draft = LicenseDraft::succeeding(&license, id(2), at("2027-06-01")).unwrap();
@@ -155,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn of_what_was_replaced_long_ago_the_latest_are_named() {
+    fn a_successor_names_only_the_latest_replaced_licenses() {
         let key = key();
         let mut draft = draft(&key);
         draft.supersedes = (100..200).map(id).collect();
@@ -174,9 +178,9 @@ mod tests {
             seats: 100.try_into().unwrap(),
             expiry: crate::key::KeyExpiry::Perpetual,
         };
-        let minted = crate::issue::enterprise_key(terms, &key).unwrap();
+        let enterprise_key = crate::issue::enterprise_key(terms, &key).unwrap();
         let trust = crate::trust::TrustSet::parse(&key.public().to_jwk().to_string()).unwrap();
-        let license = minted.verify(&trust, matrix()).unwrap();
+        let license = enterprise_key.verify(&trust, matrix()).unwrap();
         assert!(LicenseDraft::succeeding(&license, id(2), at("2027-06-01")).is_none());
     }
 }

@@ -1,48 +1,49 @@
-//! No signature leaves unchecked.
+//! A signer that verifies its signatures.
 
 use std::fmt;
 
 use super::{IssueError, Sign};
 use crate::trust::TrustedKey;
 
-/// A key in any custody that hands out a signature only after its own public half has verified it.
+/// A signer that returns a signature only if it verifies with the public key.
 ///
-/// A device may be faulty, a service may answer with another key, a line may garble what it carries; and a single faulty
-/// RSA-CRT signature tells whoever sees it the private key (Boneh, DeMillo, Lipton 1997). Whoever signs with this type needs
-/// no check of their own.
+/// A device may be faulty, a service may use another key, and a connection may corrupt data. A
+/// single faulty RSA-CRT signature reveals the private key (Boneh, DeMillo, Lipton 1997). Callers
+/// of this type need no check of their own.
 pub struct CheckedKey {
-    held: Box<dyn Sign + Send + Sync>,
+    signer: Box<dyn Sign + Send + Sync>,
 }
 
 impl CheckedKey {
-    /// Stands before a key from now on.
-    pub fn new(held: Box<dyn Sign + Send + Sync>) -> Self {
-        Self { held }
+    /// Wraps a signer.
+    pub fn new(signer: Box<dyn Sign + Send + Sync>) -> Self {
+        Self { signer }
     }
 
-    /// The key itself, for who checks what it signs in another way.
-    pub(super) fn unchecked(&self) -> &(dyn Sign + Send + Sync) {
-        &*self.held
+    /// Returns the wrapped signer, for callers that verify its signatures in another way.
+    pub(super) fn inner(&self) -> &(dyn Sign + Send + Sync) {
+        &*self.signer
     }
 }
 
 impl Sign for CheckedKey {
     fn public(&self) -> &TrustedKey {
-        self.held.public()
+        self.signer.public()
     }
 
     fn sign(&self, message: &[u8]) -> Result<Vec<u8>, IssueError> {
-        let signature = self.held.sign(message)?;
-        match self.held.public().verify(message, &signature) {
-            true => Ok(signature),
-            false => Err(IssueError::DoesNotVerify),
+        let signature = self.signer.sign(message)?;
+        if self.signer.public().verify(message, &signature) {
+            Ok(signature)
+        } else {
+            Err(IssueError::DoesNotVerify)
         }
     }
 }
 
 impl fmt::Debug for CheckedKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "CheckedKey({:?})", self.held.public())
+        write!(f, "CheckedKey({:?})", self.signer.public())
     }
 }
 
@@ -54,20 +55,20 @@ mod tests {
     use crate::issue::{KeyBits, SigningKey, system_random};
     use crate::jose::Algorithm;
 
-    /// Says that it is one key and signs with another, or garbles what it signs.
-    struct Faulty {
+    /// A signer with the public key of another key, or with corrupted signatures.
+    struct FaultySigner {
         shown: SigningKey,
         used: SigningKey,
-        garble: fn(Vec<u8>) -> Vec<u8>,
+        corrupt: fn(Vec<u8>) -> Vec<u8>,
     }
 
-    impl Sign for Faulty {
+    impl Sign for FaultySigner {
         fn public(&self) -> &TrustedKey {
             self.shown.public()
         }
 
         fn sign(&self, message: &[u8]) -> Result<Vec<u8>, IssueError> {
-            self.used.sign(message).map(self.garble)
+            self.used.sign(message).map(self.corrupt)
         }
     }
 
@@ -78,20 +79,20 @@ mod tests {
     fn signed(
         shown: &[u8],
         used: &[u8],
-        garble: fn(Vec<u8>) -> Vec<u8>,
+        corrupt: fn(Vec<u8>) -> Vec<u8>,
     ) -> Result<Vec<u8>, IssueError> {
         let load = |der| SigningKey::from_pkcs8(der, None, system_random).unwrap();
         let (shown, used) = (load(shown), load(used));
-        let faulty = Faulty {
+        let faulty = FaultySigner {
             shown,
             used,
-            garble,
+            corrupt,
         };
         CheckedKey::new(Box::new(faulty)).sign(b"message")
     }
 
     #[test]
-    fn only_what_verifies_is_handed_out() {
+    fn only_signatures_that_verify_are_returned() {
         for algorithm in [Algorithm::Rs256, Algorithm::Ps256] {
             let (own, other) = (key(algorithm), key(algorithm));
             assert!(signed(&own, &own, |good| good).is_ok());
@@ -112,14 +113,14 @@ mod tests {
     }
 
     #[test]
-    fn the_other_algorithm_of_the_same_key_does_not_pass() {
+    fn a_signature_of_the_same_key_with_another_algorithm_is_refused() {
         let der = key(Algorithm::Rs256);
         let load =
             |algorithm| SigningKey::from_pkcs8(&der, Some(algorithm), system_random).unwrap();
-        let faulty = Faulty {
+        let faulty = FaultySigner {
             shown: load(Algorithm::Ps256),
             used: load(Algorithm::Rs256),
-            garble: |good| good,
+            corrupt: |good| good,
         };
         let refused = CheckedKey::new(Box::new(faulty)).sign(b"message");
         assert_eq!(refused, Err(IssueError::DoesNotVerify));

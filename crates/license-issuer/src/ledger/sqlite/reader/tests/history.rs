@@ -1,13 +1,6 @@
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-use serde_json::json;
+//! Successors, and the period in which users are named.
 
 use super::*;
-use crate::ledger::{LedgerWriter, NewEntry};
-
-fn at(text: &str) -> Timestamp {
-    Timestamp::parse(text).unwrap()
-}
 
 fn license(id: &str, issued_at: &str, users: &[&str], supersedes: &[&str]) -> NewEntry {
     NewEntry {
@@ -16,15 +9,6 @@ fn license(id: &str, issued_at: &str, users: &[&str], supersedes: &[&str]) -> Ne
         body: json!({ "issued_at": issued_at, "users": users, "supersedes": supersedes }),
         artifact: id.to_owned(),
     }
-}
-
-fn ledger(entries: &[NewEntry]) -> (tempfile::TempDir, SqliteLedger) {
-    let directory = tempfile::tempdir().unwrap();
-    let mut ledger = SqliteLedger::open(&directory.path().join("ledger.db")).unwrap();
-    let mut writer = ledger.acquire(at("2027-06-01T00:00:00Z")).unwrap();
-    writer.append(entries).unwrap();
-    drop(writer);
-    (directory, ledger)
 }
 
 const MONTHS: [&str; 4] = ["2027-01-01", "2027-02-01", "2027-03-01", "2027-04-01"];

@@ -1,0 +1,78 @@
+//! The documents name types and functions that exist, and show code that is tested.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+use license_tests::programs;
+
+use super::document;
+
+const DOCUMENTS: [&str; 4] = [
+    "README.md",
+    "docs/developer.md",
+    "docs/kinds.md",
+    "docs/vendor.md",
+];
+
+/// Returns each `Type::name` of a text.
+fn paths(text: &str) -> BTreeSet<(&str, &str)> {
+    let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let mut paths = BTreeSet::new();
+    for (at, _) in text.match_indices("::") {
+        let (before, after) = (&text[..at], &text[at + 2..]);
+        let parent = before.rsplit(|c| !is_word(c)).next().unwrap();
+        let name = after.split(|c| !is_word(c)).next().unwrap();
+        if parent.starts_with(|c: char| c.is_ascii_uppercase()) && !name.is_empty() {
+            paths.insert((parent, name));
+        }
+    }
+    paths
+}
+
+/// Adds the words of all Rust files below a directory, without comments.
+fn add_words(directory: &Path, words: &mut BTreeSet<String>) {
+    for entry in fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            add_words(&path, words);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            let text = fs::read_to_string(&path).unwrap();
+            let lines = text.lines().map(str::trim_start);
+            for line in lines.filter(|line| !line.starts_with("//")) {
+                let found = line.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
+                words.extend(found.map(str::to_owned));
+            }
+        }
+    }
+}
+
+#[test]
+fn types_and_functions_exist() {
+    let mut words = BTreeSet::new();
+    add_words(&programs::workspace().join("crates"), &mut words);
+    let mut missing = Vec::new();
+    for path in DOCUMENTS {
+        let text = document(path);
+        for (parent, name) in paths(&text) {
+            if !(words.contains(parent) && words.contains(name)) {
+                missing.push(format!("{path}: {parent}::{name}"));
+            }
+        }
+    }
+    assert!(missing.is_empty(), "{}", missing.join("\n"));
+}
+
+#[test]
+fn the_guide_issues_a_test_license_as_the_documentation_of_the_crate_does() {
+    let guide = document("docs/developer.md");
+    let (_, section) = guide.split_once("## Test your program\n").unwrap();
+    let (_, block) = section.split_once("```rust\n").unwrap();
+    let (block, _) = block.split_once("```").unwrap();
+    let tested = document("crates/license-core/src/issue.rs");
+    // The imports can be in another order.
+    let is_compared = |line: &&str| !line.is_empty() && !line.starts_with("use ");
+    for line in block.lines().filter(is_compared) {
+        assert!(tested.contains(&format!("//! {line}\n")), "{line}");
+    }
+}
