@@ -436,6 +436,12 @@ fn is_worth_writing(before: &ClockHighWater, after: &ClockHighWater) -> bool {
     before.has_discontinuity(after) || after.mark().seconds_since(before.mark()) >= HIGH_WATER_STEP
 }
 
+/// Returns random bytes, or `None` if the system provides none.
+fn random<const N: usize>() -> Option<[u8; N]> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).ok().map(|()| bytes)
+}
+
 impl fmt::Debug for LicenseManager {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("LicenseManager")

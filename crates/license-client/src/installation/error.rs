@@ -25,7 +25,7 @@ pub enum InstallationError {
     #[error("cannot determine the state directory")]
     StateDir(#[from] StateDirError),
     /// A license is installed without the keys to verify it.
-    #[error("a license is installed, but no public keys to verify it")]
+    #[error("a license is installed, but no keys to verify it")]
     NoKeys,
     /// A valid license would be replaced by one that is not valid.
     #[error("{}", worse(*new, *installed))]
@@ -125,7 +125,7 @@ pub enum InstallationError {
     #[error(transparent)]
     Statement(VerifiedLicensesError),
     /// This program has embedded keys, which trust statements do not change.
-    #[error("this program embeds the vendor's keys, which a trust statement does not change")]
+    #[error("this program has embedded keys, which a trust statement does not change")]
     EmbeddedKeys,
     /// The installed license would no longer verify, or no longer be valid.
     #[error("{}", orphaned(key.as_ref()))]

@@ -282,7 +282,5 @@ impl RequestTransaction<'_> {
 }
 
 fn random<const N: usize>() -> Result<[u8; N], InstallationError> {
-    let mut bytes = [0; N];
-    getrandom::fill(&mut bytes).map_err(|_| InstallationError::Random)?;
-    Ok(bytes)
+    super::random().ok_or(InstallationError::Random)
 }

@@ -9,7 +9,7 @@ use license_core::usage_report::{ClosedEntry, OpenPeriod, UsageCounts};
 use license_core::{Decision, License, LicenseId};
 use thiserror::Error;
 
-use super::LicenseManager;
+use super::{LicenseManager, random};
 use crate::clock;
 use crate::journal::Journal;
 use crate::problem::StateProblem;
@@ -377,9 +377,4 @@ fn is_temporary(problem: &StateProblem) -> bool {
         } => aside.is_none(),
         StateProblem::NotSaved(_) | StateProblem::Revocations(_) | StateProblem::Trust(_) => false,
     }
-}
-
-fn random() -> Option<[u8; 16]> {
-    let mut bytes = [0; 16];
-    getrandom::fill(&mut bytes).ok().map(|()| bytes)
 }
