@@ -129,7 +129,7 @@ fn an_invalid_rotation_is_refused_and_nothing_is_written() {
         (&["--introduce", "vendor.jwk"], "other keys than --key"),
         (
             &["--introduce", "later.jwk", "--retire", "--with", "next.key"],
-            "would go with the key",
+            "only the retired key introduces it",
         ),
         (
             &["--introduce", "next.jwk", "--issued-at", "yesterday"],
@@ -212,7 +212,7 @@ fn a_retirement_warns_about_its_consequences() {
         output.contains(&format!("GOES_TOO: key {}", OTHERS[0].kid)),
         "{output}"
     );
-    assert!(output.contains("SIGNED_WITH_IT: 1 license"), "{output}");
+    assert!(output.contains("SIGNED_WITH_IT: 1 active license"), "{output}");
     let output = rotate(&desk, &["--retire", "--with", "next.key"])
         .expect_code(0)
         .stderr;
