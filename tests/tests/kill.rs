@@ -17,7 +17,7 @@ use std::process::Child;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use license_tests::{Run, Scratch, Vendor};
+use license_tests::{Run, Scratch, Vendor, copy_files};
 
 const KILLS: u64 = 1000;
 
@@ -185,26 +185,17 @@ fn machine_with_bundle() -> Scratch {
     machine
 }
 
-fn copy(from: &std::path::Path, to: &std::path::Path) {
-    let _ = fs::remove_dir_all(to);
-    fs::create_dir(to).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
-    }
-}
-
 #[test]
 fn a_file_of_several_blocks_is_installed_completely_or_not_at_all_after_a_kill() {
     const KILLS: u64 = 200;
     let machine = machine_with_bundle();
     let base = machine.file("base");
-    copy(&machine.state(), &base);
+    copy_files(&machine.state(), &base);
     let install = ["install", "--trust", "trust.jwks", "all.lic"];
     let duration = duration(&machine, &install);
     let mut seen = [0, 0];
     for kill in 0..KILLS {
-        copy(&base, &machine.state());
+        copy_files(&base, &machine.state());
         let is_acknowledged = kill_at(moment(kill, duration), &machine, &install);
         let status = Run::license(&machine).args(["status", "--json"]).run();
         let status = status.expect_code(0).json();

@@ -7,13 +7,8 @@ use super::*;
 
 /// Runs `license` with the clock shifted by an offset such as `-3d`.
 fn shifted(faketime: &Tool, site: &Scratch, by: &str, args: &[&str]) -> Outcome {
-    let run = faketime.run(site).args(["-f", by]);
-    // The dates of files and the uptime are not shifted.
-    let run = run.env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
-    let run = run
-        .env("NO_FAKE_STAT", "1")
-        .env("CODITECT_MACHINE_ID", HERE);
-    run.arg(license_tests::programs::license()).args(args).run()
+    let run = tools::license_at_time(faketime, site, by).env("CODITECT_MACHINE_ID", HERE);
+    run.args(args).run()
 }
 
 /// Returns a machine on which ENT was installed now, and the time of the installation.

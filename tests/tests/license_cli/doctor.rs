@@ -7,6 +7,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use license_tests::tools;
+
 use super::*;
 
 const CHECKS: [&str; 12] = [
@@ -382,19 +384,12 @@ fn damaged_foreign_missing_and_incomplete_state_files_are_reported() {
 
 #[test]
 fn a_clock_that_is_behind_is_reported_with_the_difference() {
-    let Some(faketime) = license_tests::tools::faketime() else {
+    let Some(faketime) = tools::faketime() else {
         return;
     };
     let site = healthy();
     let at = |by: &str| {
-        let run = faketime
-            .run(&site)
-            .args(["-f", by])
-            .env("CODITECT_MACHINE_ID", HERE);
-        let run = run
-            .env("FAKETIME_DONT_FAKE_MONOTONIC", "1")
-            .env("NO_FAKE_STAT", "1");
-        let run = run.arg(license_tests::programs::license());
+        let run = tools::license_at_time(faketime, &site, by).env("CODITECT_MACHINE_ID", HERE);
         run.args(["doctor", "--json"]).run().expect_code(0).json()
     };
     let report = at("-10d");
