@@ -7,6 +7,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use license_tests::tools;
+
 use super::*;
 
 const CHECKS: [&str; 12] = [
@@ -379,7 +381,7 @@ fn damaged_foreign_missing_and_incomplete_state_files_are_reported() {
 
 #[test]
 fn a_clock_that_is_behind_is_reported_with_the_difference() {
-    let Some(faketime) = license_tests::tools::faketime() else {
+    let Some(faketime) = tools::faketime() else {
         return;
     };
     let site = healthy();
