@@ -212,7 +212,10 @@ fn a_retirement_warns_about_its_consequences() {
         output.contains(&format!("GOES_TOO: key {}", OTHERS[0].kid)),
         "{output}"
     );
-    assert!(output.contains("SIGNED_WITH_IT: 1 active license"), "{output}");
+    assert!(
+        output.contains("SIGNED_WITH_IT: 1 active license"),
+        "{output}"
+    );
     let output = rotate(&desk, &["--retire", "--with", "next.key"])
         .expect_code(0)
         .stderr;
