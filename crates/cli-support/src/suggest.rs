@@ -10,7 +10,7 @@ const MIN_PART_LENGTH: usize = 3;
 
 /// Returns the candidate that is most similar to `typed`, or `None` if no candidate is similar.
 ///
-/// MachineRequest case is ignored, and `-`, `.` and a space count as `_`. A candidate that contains the
+/// Letter case is ignored, and `-`, `.` and a space count as `_`. A candidate that contains the
 /// typed text, or is contained in it, is similar.
 ///
 /// ```

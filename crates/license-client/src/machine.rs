@@ -1,13 +1,14 @@
 //! Components that identify this machine.
 //!
-//! | kind | Linux | macOS | Windows |
-//! |---|---|---|---|
-//! | `given` | `{PRODUCT}_MACHINE_ID`, `{PRODUCT}_MACHINE_ID_FILE`, `machine-id` in the administrator's directory | the same | the same |
-//! | `id` | machine-id(5) | `IOPlatformUUID` | `MachineGuid` |
-//! | `uuid` | the board's UUID (root only), a device tree's serial number | the serial number | the board's UUID |
-//! | `mac` | the lowest permanent address of a built-in card | `en0` | the lowest permanent address of a built-in card |
-//! | `cpu` | `/proc/cpuinfo` | `machdep.cpu.brand_string` | `ProcessorNameString` |
-//! | `disk` | the disk with `/`: its world-wide name, serial number or file system | the data volume | the partition of the system drive |
+//! - `given`: the id that an administrator configured: `{PRODUCT}_MACHINE_ID`,
+//!   `{PRODUCT}_MACHINE_ID_FILE`, or the file `machine-id` in the system directory.
+//! - `id`: machine-id(5) on Linux, `IOPlatformUUID` on macOS, `MachineGuid` on Windows.
+//! - `uuid`: the UUID of the board (on Linux for root only, or the serial number of a device tree).
+//!   On macOS, the serial number.
+//! - `mac`: the lowest permanent address of a built-in network card. On macOS, that of `en0`.
+//! - `cpu`: the model in `/proc/cpuinfo`, `machdep.cpu.brand_string` or `ProcessorNameString`.
+//! - `disk`: the disk of the root directory (its world-wide name, serial number or file system), the
+//!   data volume on macOS, the partition of the system drive on Windows.
 //!
 //! In a container only a configured id counts, or a machine id that the administrator mounted. All
 //! other components belong to the host or are lost with the container. System containers have a

@@ -4,7 +4,8 @@
 //! ```
 //! use license_core::issue::{KeyBits, LicenseDraft, RandomError, Signer, SigningKey};
 //! use license_core::{
-//!     Algorithm, FeatureMatrix, LicenseId, Tier, Timestamp, TrustSet, Unverified, VerifiedLicenses,
+//!     Algorithm, FeatureMatrix, LicenseId, Tier, Timestamp, TrustSet, Unverified,
+//!     VerifiedLicenses,
 //! };
 //!
 //! let random = |bytes: &mut [u8]| getrandom::fill(bytes).map_err(RandomError::new);

@@ -4,8 +4,9 @@
 //! network, and it prints nothing. The time and random bytes are arguments.
 //!
 //! ```text
-//! &str -> Unverified -> verify(&TrustSet) -> License -> evaluate(&FeatureMatrix, &Context) -> Decision
-//! &str -> LicenseKey                                    well-formed, grants nothing
+//! &str -> Unverified -> verify(&TrustSet) -> License
+//! License -> evaluate(&FeatureMatrix, &Context) -> Decision
+//! &str -> LicenseKey (well-formed, grants nothing)
 //! ```
 //!
 //! No step can be skipped: a [`License`] exists only after its signature was verified with a
@@ -34,8 +35,8 @@
 //! - `aws-lc-rs`: signatures with AWS-LC, about five times as fast. Preferred if both are enabled.
 //! - `pem` (default): trust sets from PEM public keys as well as JWKs, and [`TrustedKey::to_pem`].
 //! - `inspection` (default): [`inspect`] and [`Difference`].
-//! - `machine-state` (default): the state of a machine, [`ClockHighWater`] and [`QuotaCounters`], and module
-//!   [`session`].
+//! - `machine-state` (default): the state of a machine, [`ClockHighWater`] and [`QuotaCounters`],
+//!   and module [`session`].
 //! - `requests` (default): machine requests, [`MachineRequest`] and [`readback`].
 //! - `usage-reports` (default): module `usage_report`.
 //! - `issue`: issuing and signing of licenses, with either backend.

@@ -7,7 +7,7 @@
 //! part, so the private part can be deleted. `docs/format.md` specifies the format.
 //!
 //! ```text
-//! UsageCounts -> OpenPeriod (open, on the machine) -> close -> ClosedEntry (two lines) -> write -> text
+//! UsageCounts -> OpenPeriod (on the machine) -> close -> ClosedEntry (two lines) -> write -> text
 //! text -> UsageReport -> examine(&[UsageReport], now) -> ChainSummary with its findings
 //! ```
 //!
@@ -15,7 +15,9 @@
 //! removed, changed or written twice, and reports that contradict earlier reports.
 //!
 //! ```
-//! use license_core::usage_report::{ClosedEntry, UsageCounts, OpenPeriod, ChainPosition, UsageReport, examine, write};
+//! use license_core::usage_report::{
+//!     ChainPosition, ClosedEntry, OpenPeriod, UsageCounts, UsageReport, examine, write,
+//! };
 //! use license_core::{ProductCode, Timestamp};
 //!
 //! let product = ProductCode::parse("CODITECT").unwrap();

@@ -19,7 +19,7 @@ pub const UNSIGNED_LICENSE_FACTS: [&str; 3] = ["order", "again", "reassigned"];
 /// Facts of an answer's entry that no token contains. They come from the license or the request.
 pub const UNSIGNED_ANSWER_FACTS: [&str; 3] = ["customer", "mark", "requested_at"];
 
-/// Returns the key under which the ledger finds the trials of a customer and product. MachineRequest case
+/// Returns the key under which the ledger finds the trials of a customer and product. Letter case
 /// and spacing of the customer's name do not matter.
 pub fn trial_key(product: ProductCode, customer: &str) -> String {
     let words: Vec<_> = customer.split_whitespace().map(str::to_lowercase).collect();

@@ -1,7 +1,7 @@
 //! Signing keys in files, in PKCS#11 tokens and in AWS KMS.
 //!
-//! [`open`] returns every key as a [`VerifyingSigner`], which verifies each signature before it releases
-//! it. The caller does not need to know where the key is.
+//! [`open`] returns every key as a [`VerifyingSigner`], which verifies each signature before it
+//! releases it. The caller does not need to know where the key is.
 //!
 //! Passphrases and PINs come from a [`PassphraseSource`]. This module never prompts.
 

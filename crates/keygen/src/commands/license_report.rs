@@ -68,7 +68,8 @@ impl LicenseReport<'_> {
         Ok(members.into())
     }
 
-    /// Prints the report. If the license goes to standard output, the report goes to standard error.
+    /// Prints the report. If the license goes to standard output, the report goes to standard
+    /// error.
     pub(super) fn print(&self, output: &OutputFile, terminal: &Terminal) -> Result<(), Failure> {
         if terminal.is_json() {
             return terminal.json(&self.to_json(output)?);

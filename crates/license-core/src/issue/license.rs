@@ -160,8 +160,8 @@ impl LicenseClaims {
     ///
     /// # Errors
     ///
-    /// Returns [`SigningError`] if a required claim is empty, the key fails to sign, or the token is
-    /// larger than verifiers accept.
+    /// Returns [`SigningError`] if a required claim is empty, the key fails to sign, or the token
+    /// is larger than verifiers accept.
     pub fn sign(&self, key: &impl Signer) -> Result<String, SigningError> {
         self.check_claims()?;
         sign_token(TokenKind::License, &self.completed(), key)

@@ -107,7 +107,7 @@ impl SignatureVerifier {
     /// Loads a key from its modulus and exponent, big-endian without leading zeros. `None` if the
     /// library does not accept the key.
     ///
-    /// The checks of [`TrustedKey`](crate::trust::TrustedKey) are stricter.
+    /// The checks of `TrustedKey` are stricter.
     #[allow(
         unused_variables,
         unreachable_code,

@@ -87,8 +87,8 @@ impl Rotation {
     ///
     /// # Errors
     ///
-    /// Returns [`VerifiedLicensesError`] if the file is malformed or a statement cannot be applied. Nothing
-    /// changes in this case.
+    /// Returns [`VerifiedLicensesError`] if the file is malformed or a statement cannot be applied.
+    /// Nothing changes in this case.
     pub fn apply_file(
         &mut self,
         text: &str,

@@ -68,9 +68,9 @@ impl VerifiedLicenses {
     ///
     /// # Errors
     ///
-    /// Returns [`VerifiedLicensesError`] if any part is damaged or not signed by a trusted key, or if the
-    /// text contains no license. Returns [`VerifiedLicensesError::NeedsLicenseFile`] for a key without a
-    /// signature.
+    /// Returns [`VerifiedLicensesError`] if any part is damaged or not signed by a trusted key, or
+    /// if the text contains no license. Returns [`VerifiedLicensesError::NeedsLicenseFile`] for a
+    /// key without a signature.
     pub fn verify(
         text: &str,
         trust: &TrustSet,
@@ -90,8 +90,8 @@ impl VerifiedLicenses {
     ///
     /// # Errors
     ///
-    /// Returns the errors of [`VerifiedLicenses::verify`]. A text without a license is an error only if it
-    /// has validation tokens and `known` is empty.
+    /// Returns the errors of [`VerifiedLicenses::verify`]. A text without a license is an error
+    /// only if it has validation tokens and `known` is empty.
     pub fn verify_with_licenses(
         text: &str,
         trust: &TrustSet,

@@ -56,7 +56,8 @@ impl MachineRequest {
     ///
     /// # Errors
     ///
-    /// Returns [`MachineRequestError`] if `bytes` is not the result of [`MachineRequest::to_bytes`].
+    /// Returns [`MachineRequestError`] if `bytes` is not the result of
+    /// [`MachineRequest::to_bytes`].
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, MachineRequestError> {
         let mut bytes = CompactReader(bytes);
         let [version] = bytes.array()?;

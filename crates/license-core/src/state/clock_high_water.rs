@@ -198,8 +198,8 @@ impl ClockHighWater {
 
     /// Replaces the mark with an instant that the vendor has signed for this machine.
     ///
-    /// Unlike [`ClockHighWater::record_signature`], this method ignores everything that was seen before. A clock
-    /// repair is issued for one machine and is used once.
+    /// Unlike [`ClockHighWater::record_signature`], this method ignores everything that was seen
+    /// before. A clock repair is issued for one machine and is used once.
     pub fn repair(&mut self, at: Timestamp, reading: ClockReading) {
         *self = Self {
             mark: at,
@@ -269,7 +269,8 @@ impl ClockHighWater {
         json!(self)
     }
 
-    /// Reads the JSON form. Returns `None` if `value` is not the result of [`ClockHighWater::to_json`].
+    /// Reads the JSON form. Returns `None` if `value` is not the result of
+    /// [`ClockHighWater::to_json`].
     pub fn from_json(value: &Value) -> Option<Self> {
         Self::deserialize(value).ok()
     }

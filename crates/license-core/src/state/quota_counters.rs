@@ -18,9 +18,9 @@ const LOW_THRESHOLD: (u64, u64) = (4, 5);
 /// Amounts used of each quota on each UTC day.
 ///
 /// The caller passes the time from
-/// [`ClockHighWater::quota_time`](crate::state::ClockHighWater::quota_time). The clock alone is not enough,
-/// because users can set it. Amounts that were counted under a wrong clock stay counted for their
-/// day.
+/// [`ClockHighWater::quota_time`](crate::state::ClockHighWater::quota_time). The clock alone is not
+/// enough, because users can set it. Amounts that were counted under a wrong clock stay counted for
+/// their day.
 ///
 /// ```
 /// use license_core::{Quota, QuotaCounters, Timestamp};
@@ -139,7 +139,8 @@ impl QuotaCounters {
         json!(self)
     }
 
-    /// Reads the JSON form. Returns `None` if `value` is not the result of [`QuotaCounters::to_json`].
+    /// Reads the JSON form. Returns `None` if `value` is not the result of
+    /// [`QuotaCounters::to_json`].
     pub fn from_json(value: &Value) -> Option<Self> {
         Self::deserialize(value).ok()
     }

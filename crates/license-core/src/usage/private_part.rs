@@ -52,7 +52,8 @@ impl ClosedEntry {
         json!([self.entry, self.private])
     }
 
-    /// Reads the JSON form. Returns `None` if `value` is not the result of [`ClosedEntry::to_json`].
+    /// Reads the JSON form. Returns `None` if `value` is not the result of
+    /// [`ClosedEntry::to_json`].
     pub fn from_json(value: &Value) -> Option<Self> {
         let closed = Self {
             entry: value.get(0)?.as_str()?.to_owned(),

@@ -10,7 +10,8 @@ use serde::{Deserialize, Deserializer};
 use super::fault::Fault;
 use super::{MAX_DEPTH, MAX_QUOTED_CHARS};
 
-/// The number of members for which the outermost object reserves memory. A license has about as many.
+/// The number of members for which the outermost object reserves memory. A license has about as
+/// many.
 const USUAL_MEMBERS: usize = 16;
 
 /// The number of members up to which each name is compared with all names before it.
